@@ -1,0 +1,122 @@
+package record
+
+import (
+	"iter"
+	"sync"
+)
+
+// Batch is a run of records that travel together. It is read-only once emitted, and safe for concurrent
+// use from then on. Slices handed out alias the batch's memory and live as long as they are referenced.
+//
+// First and End are set by whoever places the batch in a log, before anybody else sees it.
+type Batch struct {
+	Tag    string // where the records came from, a name with dots; decides routing and topic
+	Origin string // the source within the tag whose order is kept, such as a file or a connection
+	First  int64  // position of the first record
+	End    int64  // position after the last record; more than First+Len where the log has gaps
+
+	count    int
+	bodySize int   // length of the record section, uncompressed; an estimate for batches made of records
+	maxTime  int64 // nanoseconds
+
+	recs []Record // set for batches made of records; otherwise body or packed is
+
+	mu     sync.Mutex
+	base   int64    // base timestamp of body, milliseconds
+	body   []byte   // uncompressed record section of a Kafka record batch
+	sub    []uint32 // nanoseconds below the millisecond, by record; nil when all are zero
+	packed []byte   // the whole Kafka record batch, compressed
+	codec  Codec    // of packed
+	valid  bool     // body has been checked to parse
+}
+
+// FromRecords returns a batch over recs, which it keeps. Offsets must ascend; they may have gaps.
+func FromRecords(tag, origin string, recs []Record) *Batch {
+	b := &Batch{Tag: tag, Origin: origin, recs: recs, count: len(recs), valid: true}
+	for i := range recs {
+		r := &recs[i]
+		b.bodySize += len(r.Key) + len(r.Value) + recordOverhead
+		for _, h := range r.Headers {
+			b.bodySize += len(h.Key) + len(h.Value) + 2
+		}
+		b.maxTime = max(b.maxTime, r.Time)
+	}
+	if len(recs) > 0 {
+		b.First, b.End = recs[0].Offset, recs[len(recs)-1].Offset+1
+	}
+	return b
+}
+
+// Len returns the number of records.
+func (b *Batch) Len() int { return b.count }
+
+// Size returns the uncompressed size in bytes, headers and framing included, give or take a few per record.
+func (b *Batch) Size() int { return b.bodySize }
+
+// MaxTime returns the latest record time, in nanoseconds since the Unix epoch (to the millisecond for a batch read from disk).
+func (b *Batch) MaxTime() int64 { return b.maxTime }
+
+// At places the batch in a log: its first record has position first and there are no gaps.
+func (b *Batch) At(first int64) { b.First, b.End = first, first+int64(b.count) }
+
+// Records returns the records in order. The yielded Record is reused from one step to the next; its slices
+// are not. The error tells of a batch that does not decompress or parse; it is found before the first record is yielded.
+func (b *Batch) Records() (iter.Seq[*Record], error) {
+	if b.recs != nil || b.count == 0 {
+		return func(yield func(*Record) bool) {
+			for i := range b.recs {
+				r := b.recs[i]
+				if !yield(&r) {
+					return
+				}
+			}
+		}, nil
+	}
+	body, err := b.open()
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(*Record) bool) {
+		var r Record
+		p := parser{b: body}
+		for i := range b.count {
+			delta, _ := p.record(&r)
+			r.Offset = b.First + int64(i)
+			r.Time = (b.base + delta) * 1e6
+			if b.sub != nil {
+				r.Time += int64(b.sub[i])
+			}
+			if !yield(&r) {
+				return
+			}
+		}
+	}, nil
+}
+
+// open returns the uncompressed record section, checked.
+func (b *Batch) open() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.valid {
+		return b.body, nil
+	}
+	if b.body == nil {
+		body, err := decompress(b.packed[batchHeaderSize:], b.codec, b.bodySize)
+		if err != nil {
+			return nil, err
+		}
+		b.body = body
+	}
+	p := parser{b: b.body}
+	var r Record
+	for range b.count {
+		if _, err := p.record(&r); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.b) != 0 {
+		return nil, errTrailing
+	}
+	b.valid = true
+	return b.body, nil
+}

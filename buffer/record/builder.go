@@ -1,0 +1,108 @@
+package record
+
+import (
+	"math"
+	"slices"
+)
+
+// TargetSize is the uncompressed size, in bytes, at which inputs end a batch. One larger record makes a batch of its own.
+const TargetSize = 1 << 20
+
+const recordOverhead = 12
+
+// Builder assembles a batch in the form it keeps to the topic: the record section of a Kafka record batch.
+// The zero Builder is ready; Reset before each batch. Not safe for concurrent use.
+type Builder struct {
+	tag, origin string
+	body        []byte
+	sub         []uint32
+	count       int
+	base        int64
+	maxTime     int64
+}
+
+// Reset begins a batch, with room for sizeHint bytes of records.
+func (b *Builder) Reset(tag, origin string, sizeHint int) {
+	*b = Builder{tag: tag, origin: origin, body: make([]byte, 0, sizeHint), maxTime: math.MinInt64}
+}
+
+// Len returns the number of records appended since Reset.
+func (b *Builder) Len() int { return b.count }
+
+// Size returns the size so far, in bytes.
+func (b *Builder) Size() int { return len(b.body) }
+
+// Append copies one record in. t is nanoseconds since the Unix epoch.
+func (b *Builder) Append(t int64, key, value []byte, headers []Header) {
+	ms, rest := floorMilli(t)
+	if b.count == 0 {
+		b.base = ms
+	}
+	if rest != 0 && b.sub == nil {
+		b.sub = make([]uint32, b.count, b.count+64)
+	}
+	if b.sub != nil {
+		b.sub = append(b.sub, rest)
+	}
+	b.maxTime = max(b.maxTime, t)
+	b.body = appendRecord(b.body, ms-b.base, b.count, key, value, headers)
+	b.count++
+}
+
+// Build returns the batch, or nil if nothing was appended. The builder needs a Reset before it is used again.
+func (b *Builder) Build() *Batch {
+	if b.count == 0 {
+		return nil
+	}
+	out := &Batch{
+		Tag: b.tag, Origin: b.origin, End: int64(b.count),
+		count: b.count, bodySize: len(b.body), maxTime: b.maxTime,
+		base: b.base, body: b.body, sub: b.sub, valid: true,
+	}
+	*b = Builder{}
+	return out
+}
+
+func floorMilli(t int64) (ms int64, rest uint32) {
+	ms = t / 1e6
+	if t < ms*1e6 {
+		ms--
+	}
+	return ms, uint32(t - ms*1e6)
+}
+
+func appendRecord(dst []byte, timeDelta int64, offsetDelta int, key, value []byte, headers []Header) []byte {
+	n := 1 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) +
+		bytesLen(key) + bytesLen(value) + varintLen(int64(len(headers)))
+	for i := range headers {
+		n += varintLen(int64(len(headers[i].Key))) + len(headers[i].Key) + bytesLen(headers[i].Value)
+	}
+	dst = slices.Grow(dst, n+varintLen(int64(n)))
+	dst = appendVarint(dst, int64(n))
+	dst = append(dst, 0)
+	dst = appendVarint(dst, timeDelta)
+	dst = appendVarint(dst, int64(offsetDelta))
+	dst = appendBytes(dst, key)
+	dst = appendBytes(dst, value)
+	dst = appendVarint(dst, int64(len(headers)))
+	for i := range headers {
+		dst = appendVarint(dst, int64(len(headers[i].Key)))
+		dst = append(dst, headers[i].Key...)
+		dst = appendBytes(dst, headers[i].Value)
+	}
+	return dst
+}
+
+func appendBytes(dst, v []byte) []byte {
+	if v == nil {
+		return appendVarint(dst, -1)
+	}
+	return append(appendVarint(dst, int64(len(v))), v...)
+}
+
+func bytesLen(v []byte) int {
+	if v == nil {
+		return 1
+	}
+	return varintLen(int64(len(v))) + len(v)
+}

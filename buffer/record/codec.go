@@ -1,0 +1,196 @@
+package record
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// Codec is a compression of the record section, with Kafka's numbers.
+type Codec uint8
+
+const (
+	None Codec = iota
+	Gzip
+	Snappy
+	LZ4
+	Zstd
+)
+
+var codecNames = [...]string{"none", "gzip", "snappy", "lz4", "zstd"}
+
+func (c Codec) String() string {
+	if int(c) < len(codecNames) {
+		return codecNames[c]
+	}
+	return fmt.Sprintf("codec %d", c)
+}
+
+// ParseCodec returns the codec named s: none, gzip, snappy, lz4 or zstd.
+func ParseCodec(s string) (Codec, error) {
+	for i, name := range codecNames {
+		if s == name {
+			return Codec(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown compression %q: use none, gzip, snappy, lz4 or zstd", s)
+}
+
+// Encoders and decoders are costly to make and safe to reuse; the pools hold no state between uses.
+var (
+	lz4Writers = sync.Pool{New: func() any {
+		w := lz4.NewWriter(nil)
+		// Blocks of 64 KiB keep the working memory small; Kafka's own producer uses the same.
+		_ = w.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.ConcurrencyOption(1))
+		return w
+	}}
+	lz4Readers  = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+	zstdWriters = sync.Pool{New: func() any {
+		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
+		return w
+	}}
+	zstdReaders = sync.Pool{New: func() any {
+		r, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+		return r
+	}}
+)
+
+func compressBound(n int, codec Codec) int {
+	if codec == None {
+		return n
+	}
+	return n/2 + 1024
+}
+
+// compress appends body, compressed, to dst and returns the codec used: None when compression does not help.
+func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
+	start := len(dst)
+	var err error
+	switch codec {
+	case None:
+		return append(dst, body...), None, nil
+	case Gzip:
+		w := gzipWriters.Get().(*gzip.Writer)
+		defer gzipWriters.Put(w)
+		buf := bytes.NewBuffer(dst)
+		w.Reset(buf)
+		_, err = w.Write(body)
+		err = errors.Join(err, w.Close())
+		dst = buf.Bytes()
+	case Snappy:
+		block := s2.EncodeSnappy(nil, body)
+		dst = append(dst, block...)
+	case LZ4:
+		w := lz4Writers.Get().(*lz4.Writer)
+		defer lz4Writers.Put(w)
+		buf := bytes.NewBuffer(dst)
+		w.Reset(buf)
+		_, err = w.Write(body)
+		err = errors.Join(err, w.Close())
+		dst = buf.Bytes()
+	case Zstd:
+		w := zstdWriters.Get().(*zstd.Encoder)
+		defer zstdWriters.Put(w)
+		dst = w.EncodeAll(body, dst)
+	default:
+		return dst, None, fmt.Errorf("unknown %v", codec)
+	}
+	if err != nil {
+		return dst, None, err
+	}
+	if len(dst)-start >= len(body) {
+		return append(dst[:start], body...), None, nil
+	}
+	return dst, codec, nil
+}
+
+// decompress inflates a record section of at most size bytes.
+func decompress(p []byte, codec Codec, size int) ([]byte, error) {
+	out, err := inflate(p, codec, size)
+	if err == nil && len(out) != size {
+		err = fmt.Errorf("%d bytes, want %d", len(out), size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v: %w", ErrCorrupt, codec, err)
+	}
+	return out, nil
+}
+
+func inflate(p []byte, codec Codec, size int) ([]byte, error) {
+	switch codec {
+	case None:
+		return p, nil
+	case Gzip:
+		r, err := gzip.NewReader(bytes.NewReader(p))
+		if err != nil {
+			return nil, err
+		}
+		return readSized(r, size)
+	case Snappy:
+		if bytes.HasPrefix(p, xerialMagic) {
+			return inflateXerial(p, size)
+		}
+		if n, err := s2.DecodedLen(p); err != nil || n != size {
+			return nil, fmt.Errorf("snappy length %d: %v", n, err)
+		}
+		return s2.Decode(nil, p)
+	case LZ4:
+		r := lz4Readers.Get().(*lz4.Reader)
+		defer lz4Readers.Put(r)
+		r.Reset(bytes.NewReader(p))
+		return readSized(r, size)
+	case Zstd:
+		r := zstdReaders.Get().(*zstd.Decoder)
+		defer zstdReaders.Put(r)
+		if err := r.Reset(bytes.NewReader(p)); err != nil {
+			return nil, err
+		}
+		return readSized(r, size)
+	}
+	return nil, fmt.Errorf("unknown codec")
+}
+
+func readSized(r io.Reader, size int) ([]byte, error) {
+	// A lying size must not make us allocate it: grow as the data comes.
+	buf := bytes.NewBuffer(make([]byte, 0, min(size, 4<<20)+bytes.MinRead))
+	_, err := buf.ReadFrom(io.LimitReader(r, int64(size)+1))
+	return buf.Bytes(), err
+}
+
+// xerialMagic begins the framing that Java clients put around snappy blocks.
+var xerialMagic = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
+
+func inflateXerial(p []byte, size int) ([]byte, error) {
+	if len(p) < 16 {
+		return nil, errShort
+	}
+	var out []byte
+	for p = p[16:]; len(p) > 0; {
+		if len(p) < 4 {
+			return nil, errShort
+		}
+		n := binary.BigEndian.Uint32(p)
+		if p = p[4:]; uint64(n) > uint64(len(p)) {
+			return nil, errShort
+		}
+		if m, err := s2.DecodedLen(p[:n]); err != nil || len(out)+m > size {
+			return nil, fmt.Errorf("snappy block of %d bytes: %v", m, err)
+		}
+		block, err := s2.Decode(nil, p[:n])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, block...)
+		p = p[n:]
+	}
+	return out, nil
+}

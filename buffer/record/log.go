@@ -1,0 +1,44 @@
+package record
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrFenced is returned by a Log whose owner has lost it to another: nothing was committed and nothing
+// more will be read.
+var ErrFenced = errors.New("log is no longer owned here")
+
+// Log is an ordered, replayable stream of batches with one durable cursor and a short note: a cursor of
+// the disk buffer, or a Kafka partition. Positions only grow. One goroutine calls Next and SeekTo; Commit and
+// Committed may be called from another.
+type Log interface {
+	// Name identifies the log in object names, logs and metrics: an agent's output, or topic/partition.
+	Name() string
+
+	// Next returns the next batch, waiting for one if there is none. It returns io.EOF once the log has been
+	// sealed and read to its end, ErrFenced (possibly wrapped) once the log is lost, and ctx's error. Positions may jump forward
+	// over what retention, compaction, a drop policy or a damaged segment has taken.
+	Next(ctx context.Context) (*Batch, error)
+
+	// SeekTo makes the next Next return the batch holding pos, or the first one after it. The batch may begin
+	// before pos: callers skip records with smaller offsets.
+	SeekTo(pos int64) error
+
+	// Committed returns the committed position, which is that of the next record to deliver, and its note.
+	Committed() (pos int64, note string)
+
+	// Commit stores pos and note together, durably, and returns once they are. It is fenced: an owner that has lost the log gets
+	// ErrFenced, never a silent success. Any other error leaves the outcome unknown. pos may equal the committed position (a change of the
+	// note alone) but never lies behind it. A note is at most MaxNote bytes.
+	Commit(ctx context.Context, pos int64, note string) error
+}
+
+// MaxNote bounds a commit's note, in bytes: brokers refuse metadata of more than 4,096 characters by default.
+const MaxNote = 4000
+
+// Filler is implemented by logs whose storage is bounded: Fill is the share in use, 0 to 1 and beyond.
+type Filler interface{ Fill() float64 }
+
+// Ender is implemented by logs that know their end: the position after the last record appended.
+type Ender interface{ End() int64 }

@@ -1,0 +1,69 @@
+package inputs
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Input reads from the outside and appends batches to a Sink.
+type Input interface {
+	// Run blocks until ctx ends or the input is exhausted, and returns only after all its goroutines have. It returns nil when ctx ended.
+	// What happens to one file, connection or message is handled, counted and logged inside; an error returned means that the input as a
+	// whole cannot go on, and the agent restarts it with backoff.
+	Run(ctx context.Context, sink Sink) error
+}
+
+// Sink is where an input's batches become durable: the pipeline's buffer.
+type Sink interface {
+	// Append places b at the end of the log and stores the positions with it, in one transaction. b may be nil (positions only); b
+	// is read-only from the call on. Append returns when b has its place in the order, which is the order of the calls; it blocks
+	// while the buffer is full or behind: that is the back-pressure, there is no other queue.
+	//
+	// done, if not nil, is called exactly once if and only if Append returned nil: with nil once batch and positions are on disk, or
+	// with the reason why they never will be. It is called from another goroutine, in the order of the calls, and must not block.
+	//
+	// An error means nothing was stored. After ctx's error the caller may not assume order any more and stops.
+	// Safe for concurrent use.
+	Append(ctx context.Context, b *record.Batch, positions []Position, done func(error)) error
+
+	// Positions returns all positions of this input as of the last durable append.
+	Positions() map[string][]byte
+}
+
+// Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
+// forgets the key.
+type Position struct {
+	Key   string
+	Value []byte
+}
+
+// Append appends b and waits until it is durable.
+func Append(ctx context.Context, sink Sink, b *record.Batch, positions []Position) error {
+	errc := make(chan error, 1)
+	if err := sink.Append(ctx, b, positions, func(err error) { errc <- err }); err != nil {
+		return err
+	}
+	// The outcome is known soon whatever becomes of ctx: the sink always calls done.
+	return <-errc
+}
+
+// Source is an input that is a log already, or many: a Kafka topic's partitions. It is never copied into the buffer.
+type Source interface {
+	// Run joins the source and calls handle in a goroutine of its own for each log it is given, with a ctx that ends when the log is lost or Run's
+	// ctx ends. It waits for all handles before it returns. A handle that returns early has its log paused until it is lost.
+	Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error
+}
+
+// Env is what the agent lends to an input. All fields are set.
+type Env struct {
+	Name    string                // "input.tail.app"
+	Agent   string                // this agent's name, unique in its fleet: the host name unless configured
+	Log     *slog.Logger          // carries the component's name
+	Metrics prometheus.Registerer // carries the component's labels; metric names begin with penstock_
+	Dir     string                // a directory for this component alone; not created yet
+	// DeadLetter takes what can be neither kept nor passed on, with the reason; it returns once that is durable.
+	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
+}

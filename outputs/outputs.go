@@ -1,0 +1,85 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Output drains logs into a destination.
+type Output interface {
+	// Drain reads log, delivers it and commits what was delivered, in order. It returns nil when the log ends (io.EOF), and
+	// ctx's error, an error wrapping record.ErrFenced, or one that needs a person. It returns only after all its goroutines have. It may
+	// run for several logs at once.
+	Drain(ctx context.Context, log record.Log) error
+
+	// Close releases connections and files, after all Drains have returned.
+	Close() error
+}
+
+// Writer is the simple way to be an Output: NewOutput wraps it with the shared drain loop.
+type Writer interface {
+	// Write delivers b and returns nil once the destination has it. It is called for several batches at once, but never for two
+	// of one origin, and must not keep b. Errors are retryable unless they are Permanent or Partial. The drain loop retries for ever: Write itself does not.
+	Write(ctx context.Context, b *record.Batch) error
+	Close() error
+}
+
+// AsyncWriter is for destinations that keep order with several batches of one origin in flight.
+type AsyncWriter interface {
+	// Start begins to deliver b and returns; it blocks only while too much is in flight. Starts come in log order from one goroutine per log.
+	// done is called exactly once, from any goroutine and in any order, and must not block.
+	//
+	// After a retryable error for a batch, the drain loop starts nothing more, waits for all that is in flight, and begins again with that
+	// batch: everything from it on is delivered again, in order.
+	Start(ctx context.Context, b *record.Batch, done func(error))
+	Close() error
+}
+
+// Prober is implemented by writers that can tell whether the destination would take data now, without giving it any.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
+// Permanent marks err as a refusal for good: the batch goes to the dead letter and delivery goes on.
+func Permanent(err error) error { return &permanentError{err} }
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
+
+// IsPermanent tells whether err, or an error it wraps, was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p *permanentError
+	return errors.As(err, &p)
+}
+
+// RecordError is the fate of one record of a batch.
+type RecordError struct {
+	Index int   // in the batch
+	Err   error // Permanent: to the dead letter; otherwise the record is tried again
+}
+
+// PartialError tells that all records of a batch were delivered but those listed, in ascending order of Index.
+type PartialError struct{ Records []RecordError }
+
+func (e *PartialError) Error() string {
+	if len(e.Records) == 0 {
+		return "no record failed"
+	}
+	return fmt.Sprintf("%d records failed, the first (index %d): %v", len(e.Records), e.Records[0].Index, e.Records[0].Err)
+}
+
+// Env is what the agent lends to an output. All fields are set.
+type Env struct {
+	Name    string                // "output.kafka.events"
+	Agent   string                // this agent's name, unique in its fleet: the host name unless configured
+	Log     *slog.Logger          // carries the component's name
+	Metrics prometheus.Registerer // carries the component's labels; metric names begin with penstock_
+	Dir     string                // a directory for this component alone; not created yet
+}
