@@ -19,6 +19,12 @@ type Log interface {
 	// Next returns the next batch, waiting for one if there is none. It returns io.EOF once the log has been
 	// sealed and read to its end, ErrFenced (possibly wrapped) once the log is lost, and ctx's error. Positions may jump forward
 	// over what retention, compaction, a drop policy or a damaged segment has taken.
+	//
+	// A batch may hold no record at all: First and End then say that there is nothing to read between them. A log returns one
+	// when it learns of a gap (control records, compaction, retention) that no later batch shows yet: a reader that must get
+	// to a given position would else wait for ever on a log that stays idle.
+	//
+	// When ctx ends because the log was lost, context.Cause(ctx) wraps ErrFenced.
 	Next(ctx context.Context) (*Batch, error)
 
 	// SeekTo makes the next Next return the batch holding pos, or the first one after it. The batch may begin
@@ -42,3 +48,21 @@ type Filler interface{ Fill() float64 }
 
 // Ender is implemented by logs that know their end: the position after the last record appended.
 type Ender interface{ End() int64 }
+
+// Refresher is implemented by logs whose Commit can fail with its outcome unknown: Refresh reads back what is stored. When it
+// returns, no earlier Commit of this owner is still on its way to take effect unless a Commit made later would overrule it.
+// Errors are retryable but for ErrFenced.
+type Refresher interface {
+	Refresh(ctx context.Context) (pos int64, note string, err error)
+}
+
+// Partitioned is implemented by logs that are a partition of a topic.
+type Partitioned interface {
+	Partition() (topic string, partition int32)
+}
+
+// Noter is implemented by logs that have siblings, the other partitions of their topic: Notes reads the stored notes of all of them, whoever
+// owns them, by partition. A partition that exists and has nothing committed is there with an empty note.
+type Noter interface {
+	Notes(ctx context.Context) (map[int32]string, error)
+}
