@@ -1,0 +1,44 @@
+# Everything but `make integration` needs nothing but Go and the module proxy.
+
+GO      ?= go
+BIN     := bin/penstock
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The race detector needs a C compiler; without one the tests run without it.
+RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+FUZZTIME ?= 10s
+
+.PHONY: build test race integration bench demo lint fuzz clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/penstock
+
+test:
+	$(GO) test -timeout 10m ./...
+
+race:
+	$(GO) test $(RACE) -short -timeout 15m ./...
+
+integration:
+	bash .ci/integration
+
+bench: build
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./cmd/bench
+	bin/bench -penstock $(BIN)
+
+demo: build
+	$(BIN) demo
+
+lint:
+	$(GO) vet ./...
+	bash .ci/lint
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin .cache
