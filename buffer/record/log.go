@@ -49,8 +49,8 @@ type Filler interface{ Fill() float64 }
 // Ender is implemented by logs that know their end: the position after the last record appended.
 type Ender interface{ End() int64 }
 
-// Refresher is implemented by logs whose Commit can fail with its outcome unknown: Refresh reads back what is stored. When it
-// returns, no earlier Commit of this owner is still on its way to take effect unless a Commit made later would overrule it.
+// Refresher is implemented by logs whose Commit can fail with its outcome unknown: Refresh reads back what is stored, or
+// what Committed returned at first while nothing is. When it returns, no earlier Commit of this owner is still on its way to take effect unless a Commit made later would overrule it.
 // Errors are retryable but for ErrFenced.
 type Refresher interface {
 	Refresh(ctx context.Context) (pos int64, note string, err error)
