@@ -33,6 +33,12 @@ type Sink interface {
 	Positions() map[string][]byte
 }
 
+// Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine. An input that encodes several batches of
+// one source at a time calls Pack on each, in any order and concurrently, before it calls Append in the source's order.
+type Packer interface {
+	Pack(b *record.Batch) error
+}
+
 // Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
 // forgets the key.
 type Position struct {
