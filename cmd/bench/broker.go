@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const benchTopic = "bench"
+
+// serveBroker is the workload "broker": it discards what it is given and counts it, until its standard input ends.
+func serveBroker(partitions int32, listen string) error {
+	opts := []kfake.Opt{kfake.BlackholeProduce()}
+	if listen != "" {
+		var port int
+		if _, err := fmt.Sscanf(listen, "%d", &port); err != nil {
+			return err
+		}
+		opts = append(opts, kfake.Ports(port))
+	}
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, benchTopic))...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	fmt.Println(c.ListenAddrs()[0])
+	var b [1]byte
+	for {
+		if _, err := os.Stdin.Read(b[:]); err != nil {
+			return nil
+		}
+	}
+}
+
+// broker is a discarding broker in a process of its own.
+type broker struct {
+	addr string
+	cmd  *exec.Cmd
+	cl   *kgo.Client
+}
+
+func startBroker(partitions int, port string) (*broker, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe, "broker", fmt.Sprint(partitions), port)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	var addr string
+	if _, err := fmt.Fscanln(out, &addr); err != nil {
+		return nil, errors.Join(fmt.Errorf("broker did not start: %w", err), cmd.Process.Kill())
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.TrimSpace(addr)))
+	if err != nil {
+		return nil, err
+	}
+	return &broker{addr: addr, cmd: cmd, cl: cl}, nil
+}
+
+// stored returns the sum of the topic's end offsets.
+func (b *broker) stored(ctx context.Context) (int64, error) {
+	offsets, err := kadm.NewClient(b.cl).ListEndOffsets(ctx, benchTopic)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	offsets.Each(func(o kadm.ListedOffset) { n += max(o.Offset, 0) })
+	return n, nil
+}
+
+// waitStored returns once n records have been stored since the broker started.
+func (b *broker) waitStored(ctx context.Context, n int64) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		have, err := b.stored(ctx)
+		if err == nil && have >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the broker has %d of %d records: %w", have, n, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func (b *broker) close() {
+	b.cl.Close()
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+}

@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "penstock-e2e")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "penstock")
+		cmd := exec.Command("go", "build", "-o", binary, "github.com/penstock/penstock/cmd/penstock")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build penstock: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// long tells whether the long forms of the tests are wanted.
+func long() bool { return os.Getenv("PENSTOCK_INTEGRATION") != "" }
+
+// seeded returns a source of randomness whose seed is printed, and is $PENSTOCK_SEED if set.
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	if s := os.Getenv("PENSTOCK_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("PENSTOCK_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// agent is the real binary under a config, started and killed at will. Not safe for concurrent use but for its URL.
+type agent struct {
+	t       *testing.T
+	config  string
+	logPath string
+	admin   string // host:port
+	env     []string
+
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// newAgent writes the config, in which ADMIN stands for the address of the admin server.
+func newAgent(t *testing.T, name, config string) *agent {
+	t.Helper()
+	dir := t.TempDir()
+	a := &agent{t: t, config: filepath.Join(dir, name+".hcl"), logPath: filepath.Join(dir, name+".log"), admin: freeAddr(t)}
+	if err := os.WriteFile(a.config, []byte(strings.ReplaceAll(config, "ADMIN", a.admin)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.kill()
+		if t.Failed() {
+			t.Logf("the end of %s:\n%s", name, lastLines(a.logPath, 60))
+			if keep := os.Getenv("PENSTOCK_KEEP"); keep != "" {
+				_ = exec.Command("cp", "-r", dir, keep).Run()
+			}
+		}
+	})
+	return a
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start starts the binary and returns at once.
+func (a *agent) start() {
+	a.t.Helper()
+	log, err := os.OpenFile(a.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer log.Close()
+	a.cmd = exec.Command(binary, "run", a.config)
+	a.cmd.Stdout, a.cmd.Stderr = log, log
+	a.cmd.Env = append(os.Environ(), a.env...)
+	if err := a.cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.done = make(chan struct{})
+	go func() {
+		defer close(a.done)
+		_ = a.cmd.Wait()
+	}()
+}
+
+// kill ends the process with SIGKILL and waits for it.
+func (a *agent) kill() {
+	if a.cmd == nil {
+		return
+	}
+	_ = a.cmd.Process.Kill()
+	<-a.done
+	a.cmd = nil
+}
+
+// signal sends a signal to the running process.
+func (a *agent) signal(s syscall.Signal) {
+	a.t.Helper()
+	if err := a.cmd.Process.Signal(s); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// terminate ends the process with SIGTERM and returns its exit code.
+func (a *agent) terminate(within time.Duration) int {
+	a.t.Helper()
+	a.signal(syscall.SIGTERM)
+	select {
+	case <-a.done:
+	case <-time.After(within):
+		a.t.Fatalf("the agent did not end within %v of SIGTERM", within)
+	}
+	code := a.cmd.ProcessState.ExitCode()
+	a.cmd = nil
+	return code
+}
+
+// running tells whether the process has not ended by itself.
+func (a *agent) running() bool {
+	select {
+	case <-a.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// get fetches a page of the admin server.
+func (a *agent) get(path string) (int, string, error) {
+	c := http.Client{Timeout: 5 * time.Second}
+	resp, err := c.Get("http://" + a.admin + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+// status fetches /api/status into v.
+func (a *agent) status(v any) error {
+	code, body, err := a.get("/api/status")
+	if err != nil {
+		return err
+	}
+	if code != http.StatusOK {
+		return fmt.Errorf("/api/status: %d", code)
+	}
+	return json.Unmarshal([]byte(body), v)
+}
+
+// metric returns the sum of a metric's samples whose line contains all of with.
+func (a *agent) metric(name string, with ...string) (float64, error) {
+	_, body, err := a.get("/metrics")
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+lines:
+	for _, line := range strings.Split(body, "\n") {
+		if !strings.HasPrefix(line, name+"{") && !strings.HasPrefix(line, name+" ") {
+			continue
+		}
+		for _, w := range with {
+			if !strings.Contains(line, w) {
+				continue lines
+			}
+		}
+		v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += v
+	}
+	return sum, nil
+}
+
+// eventually polls until ok returns true, or fails the test with what say returns.
+func eventually(t *testing.T, within time.Duration, ok func() bool, say func() string) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v: %s", within, say())
+		}
+		<-tick.C
+	}
+}
+
+// pause waits for d or the end of the test: time that the system under test is given, not a wait for something.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func lastLines(path string, n int) string {
+	data, _ := os.ReadFile(path)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// background runs fn until the returned stop is called, which reports fn's error.
+func background(ctx context.Context, fn func(context.Context) error) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	errc := make(chan error, 1)
+	go func() { errc <- fn(ctx) }()
+	return sync.OnceValue(func() error {
+		cancel()
+		return <-errc
+	})
+}

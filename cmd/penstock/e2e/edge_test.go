@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const topic = "app-logs"
+
+// stopper is a server that can be taken away and brought back on the same address.
+type stopper interface {
+	Addr() string
+	Stop() error
+	Start() error
+	Close()
+}
+
+func embeddedKafka(t *testing.T) stopper {
+	b, err := demo.StartBroker(3, []string{topic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+func realKafka(t *testing.T) stopper {
+	k, err := servers.NewKafka(t.TempDir())
+	if errors.Is(err, servers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// readInto enters all records of the topic into the ledger until ctx ends.
+func readInto(ctx context.Context, addr string, ledger *demo.Ledger) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(200*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for ctx.Err() == nil {
+		for r := range cl.PollFetches(ctx).RecordsAll() {
+			ledger.See(r.Value)
+		}
+	}
+	return nil
+}
+
+const edgeConfig = `
+agent {
+  data_dir = "%[1]s/data"
+  name     = "edge-1"
+  admin { listen = "ADMIN" }
+}
+
+input "tail" "app" {
+  paths = ["%[1]s/logs/*.log", "%[1]s/logs/*.log.*"]
+}
+
+output "kafka" "events" {
+  brokers = ["%[2]s"]
+  topic   = "app-logs"
+  failover {
+    to      = output.s3.overflow
+    after   = "1s"
+    recover = "500ms"
+    object_size = "64KiB"
+  }
+}
+
+output "s3" "overflow" {
+  bucket            = "overflow"
+  endpoint          = "%[3]s"
+  region            = "us-east-1"
+  path_style        = true
+  access_key_id     = "%[4]s"
+  secret_access_key = "%[5]s"
+}
+
+pipeline "app-logs" {
+  from = [input.tail.app]
+  to   = [output.kafka.events]
+  buffer { segment_size = "4MiB" }
+}
+`
+
+// crashOptions say how hard a crash test is.
+type crashOptions struct {
+	kills       int
+	rate        int // lines a second and app
+	outages     bool
+	storeFaults float64
+	maxRun      time.Duration // between two kills
+}
+
+// TestEdgeSurvivesCrashes kills the agent at random moments while apps write and rotate logs, the broker comes and goes and the store fails: no
+// line is lost, the order of each source holds, and nothing is sent twice but what was in flight at a kill.
+func TestEdgeSurvivesCrashes(t *testing.T) {
+	rng := seeded(t)
+	s3 := newFaultyS3(t, rng, "overflow")
+	opts := crashOptions{kills: 6, rate: 2000, outages: true, storeFaults: 0.1, maxRun: 2 * time.Second}
+	if long() {
+		opts.kills, opts.maxRun = 50, 4*time.Second
+	}
+	crashEdge(t, rng, embeddedKafka(t), s3.URL, "key", "secret", s3.fail, opts)
+}
+
+// TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and restarted, and a real S3 server.
+func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
+	if !long() {
+		t.Skip("make integration runs it")
+	}
+	rng := seeded(t)
+	s3, err := servers.NewS3(t.TempDir(), "overflow")
+	if errors.Is(err, servers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s3.Close)
+	crashEdge(t, rng, realKafka(t), s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {},
+		crashOptions{kills: 10, rate: 2000, outages: true, maxRun: 6 * time.Second})
+}
+
+func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, secretKey string, storeFail func(float64), opts crashOptions) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dir := t.TempDir()
+	logs := filepath.Join(dir, "logs")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), s3URL, accessKey, secretKey))
+
+	apps := []*demo.App{
+		{Source: "rename", Path: filepath.Join(logs, "rename.log"), Kinds: []demo.Rotation{demo.Rename}},
+		{Source: "gzip", Path: filepath.Join(logs, "gzip.log"), Kinds: []demo.Rotation{demo.RenameGzip}},
+		{Source: "truncate", Path: filepath.Join(logs, "truncate.log"), Kinds: []demo.Rotation{demo.CopyTruncate}},
+		{Source: "plain", Path: filepath.Join(logs, "plain.log")},
+	}
+	var writers []func() error
+	for _, app := range apps {
+		app.Rand = rand.New(rand.NewPCG(rng.Uint64(), 2))
+		every := 1500 * time.Millisecond
+		if app.Kinds == nil {
+			every = 0
+		}
+		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, opts.rate, every) }))
+		t.Cleanup(func() { _ = app.Close() })
+	}
+	ledger := demo.NewLedger()
+	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+
+	storeFail(opts.storeFaults)
+	up := true
+	for kill := range opts.kills {
+		ag.start()
+		if opts.outages && rng.IntN(3) == 0 {
+			up = !up
+			var err error
+			if up {
+				err = broker.Start()
+			} else {
+				err = broker.Stop()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		pause(ctx, time.Duration(rng.Int64N(int64(opts.maxRun))))
+		if !ag.running() {
+			t.Fatalf("the agent ended by itself before kill %d", kill+1)
+		}
+		ag.kill()
+		pause(ctx, time.Duration(rng.Int64N(int64(300*time.Millisecond))))
+	}
+	for _, stop := range writers {
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storeFail(0)
+	if !up {
+		if err := broker.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written := map[string]int64{}
+	var total int64
+	for _, app := range apps {
+		written[app.Source] = app.Written()
+		total += app.Written()
+	}
+	ag.start()
+	eventually(t, 2*time.Minute, func() bool { return ledger.Distinct() >= total || !ag.running() }, func() string {
+		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
+	})
+	pause(ctx, time.Second) // for what may be sent twice
+	if code := ag.terminate(20 * time.Second); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	if err := stopReader(); err != nil {
+		t.Fatal(err)
+	}
+	b := ledger.Check(written)
+	t.Logf("%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, opts.kills, b.Lost, b.Disordered, b.Duplicated)
+	if b.Lost != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
+		t.Errorf("lost %d, out of order %d, strange %d: %v", b.Lost, b.Disordered, ledger.Strange(), b.Notes)
+	}
+	if total < int64(opts.kills)*100 {
+		t.Errorf("only %d lines were written: the test shows nothing", total)
+	}
+}

@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// faultyS3 is an S3 server that can be made to fail: 500s, answers that never come although the work is done, slowness.
+type faultyS3 struct {
+	*httptest.Server
+	Backend *s3mem.Backend
+
+	mu    sync.Mutex
+	rng   *rand.Rand
+	rate  float64 // share of requests that fail
+	hangs time.Duration
+}
+
+func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
+	s := &faultyS3{Backend: s3mem.New(), rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond}
+	for _, b := range buckets {
+		if err := s.Backend.CreateBucket(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inner := gofakes3.New(s.Backend).Server()
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch s.draw() {
+		case "refuse":
+			http.Error(w, "injected", http.StatusInternalServerError)
+		case "applied":
+			rec := httptest.NewRecorder()
+			inner.ServeHTTP(rec, r)
+			http.Error(w, "injected after the work was done", http.StatusInternalServerError)
+		case "slow":
+			select {
+			case <-r.Context().Done():
+			case <-time.After(s.hangs):
+			}
+			inner.ServeHTTP(w, r)
+		case "cut":
+			panic(http.ErrAbortHandler)
+		default:
+			inner.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(s.Server.Close)
+	return s
+}
+
+func (s *faultyS3) draw() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rng.Float64() >= s.rate {
+		return ""
+	}
+	return []string{"refuse", "applied", "slow", "cut"}[s.rng.IntN(4)]
+}
+
+// fail sets the share of requests that fail.
+func (s *faultyS3) fail(rate float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rate = rate
+}
+
+// keys lists the objects of a bucket.
+func (s *faultyS3) keys(t *testing.T, bucket string) []string {
+	t.Helper()
+	list, err := s.Backend.ListBucket(bucket, &gofakes3.Prefix{}, gofakes3.ListBucketPage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, o := range list.Contents {
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
