@@ -1,0 +1,209 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Options of a demonstration.
+type Options struct {
+	Dir  string // work directory; a temporary one if empty, removed afterwards
+	Rate int    // lines a second, all apps together
+	Live bool   // redraw one progress line, for terminals
+	Out  io.Writer
+}
+
+// ErrLost tells that the count at the end did not come out even.
+var ErrLost = errors.New("lines were lost, repeated or out of order")
+
+type run struct {
+	opts      Options
+	dir       string
+	topic     string
+	broker    *Broker
+	edge      process
+	edgeAdmin string
+	apps      []*App
+	ledger    *Ledger
+	meter     *flowMeter
+	show      *display
+}
+
+// Run writes logs, moves them, takes the broker away, kills the agent, brings the broker back, and counts every line. It returns ErrLost if the
+// count does not come out even.
+func Run(ctx context.Context, opts Options) (err error) {
+	r := &run{opts: opts, topic: "app-logs", ledger: NewLedger()}
+	if r.dir = opts.Dir; r.dir == "" {
+		if r.dir, err = os.MkdirTemp("", "penstock-demo"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(r.dir)
+	}
+	if r.edge.exe, err = os.Executable(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(r.dir, "logs"), 0o755); err != nil {
+		return err
+	}
+	if r.edgeAdmin, err = freeAddr(); err != nil {
+		return err
+	}
+	if r.broker, err = StartBroker(3, []string{r.topic}); err != nil {
+		return err
+	}
+	defer r.broker.Close()
+	if err := r.writeEdgeConfig(); err != nil {
+		return err
+	}
+	r.edge.log = filepath.Join(r.dir, "edge.log")
+	defer r.edge.kill()
+	return r.play(ctx)
+}
+
+// play is the story.
+func (r *run) play(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	fmt.Fprintf(r.opts.Out, "work directory %s, status page http://%s\n\n", r.dir, r.edgeAdmin)
+	writing, stopWriting := context.WithCancel(ctx)
+	defer stopWriting()
+	var tasks []func() error
+	for i, kind := range []Rotation{Rename, RenameGzip} {
+		name := fmt.Sprintf("app-%d", i+1)
+		app := &App{Source: name, Path: filepath.Join(r.dir, "logs", name+".log"), Kinds: []Rotation{kind}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}
+		r.apps = append(r.apps, app)
+		tasks = append(tasks, spawn(func() error {
+			return errors.Join(app.Run(writing, r.opts.Rate/2, 3*time.Second), app.Close())
+		}))
+	}
+	readCtx, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	reader := spawn(func() error { return consume(readCtx, r.broker.Addr(), r.topic, r.ledger) })
+	r.meter = newFlowMeter(r.edgeAdmin)
+	r.show = newDisplay(r)
+	defer r.show.stop()
+
+	if err := r.edge.start(); err != nil {
+		return err
+	}
+	steps := []struct {
+		say string
+		do  func() error
+		run time.Duration
+	}{
+		{"two apps write and rotate logs; the edge tails them into Kafka", nil, 4 * time.Second},
+		{"the broker is taken away: lines go to the disk buffer", r.broker.Stop, 3 * time.Second},
+		{"the outage lasts: the buffer moves to the overflow directory", nil, 4 * time.Second},
+		{"kill -9 of the edge, in the middle of it", func() error { r.meter.sample(); r.edge.kill(); return nil }, time.Second},
+		{"the edge is started again", r.edge.start, 4 * time.Second},
+		{"the broker is back: overflow first, then the buffer, in order", r.broker.Start, 4 * time.Second},
+	}
+	for _, s := range steps {
+		r.show.say(s.say)
+		if s.do != nil {
+			if err := s.do(); err != nil {
+				return err
+			}
+		}
+		if err := wait(ctx, s.run); err != nil {
+			return err
+		}
+		if r.edge.cmd != nil && !r.edge.running() {
+			return fmt.Errorf("the edge ended by itself; see %s", r.edge.log)
+		}
+	}
+	stopWriting()
+	for _, t := range tasks {
+		if err := t(); err != nil {
+			return err
+		}
+	}
+	r.show.say("the apps have stopped; the last lines arrive")
+	total := r.total()
+	deadline := time.Now().Add(40 * time.Second)
+	for r.ledger.Distinct() < total && time.Now().Before(deadline) && r.edge.running() {
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	for n, _ := overflowing(r.overflowDir()); n > 0 && time.Now().Before(deadline); n, _ = overflowing(r.overflowDir()) {
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if err := wait(ctx, 500*time.Millisecond); err != nil { // for what might be sent twice
+		return err
+	}
+	r.meter.sample()
+	if err := r.edge.terminate(15 * time.Second); err != nil {
+		return err
+	}
+	stopReading()
+	if err := reader(); err != nil {
+		return err
+	}
+	r.show.stop()
+	return r.report()
+}
+
+func (r *run) overflowDir() string { return filepath.Join(r.dir, "overflow") }
+
+// total is the number of lines written; the apps have stopped.
+func (r *run) total() (n int64) {
+	for _, a := range r.apps {
+		n += a.Written()
+	}
+	return n
+}
+
+func (r *run) report() error {
+	written := map[string]int64{}
+	for _, a := range r.apps {
+		written[a.Source] = a.Written()
+	}
+	b := r.ledger.Check(written)
+	left, _ := overflowing(r.overflowDir())
+	overflow, replayed := r.meter.totals()
+	fmt.Fprintf(r.opts.Out, "\n%12s %12s %12s %12s %12s %12s %12s\n", "written", "in Kafka", "overflowed", "replayed", "lost", "duplicated", "out of order")
+	fmt.Fprintf(r.opts.Out, "%12d %12d %12d %12d %12d %12d %12d\n", b.Written, b.Seen, overflow, replayed, b.Lost, b.Duplicated, b.Disordered)
+	for _, n := range b.Notes {
+		fmt.Fprintln(r.opts.Out, "  ", n)
+	}
+	if left > 0 {
+		fmt.Fprintf(r.opts.Out, "%d objects are left in the overflow directory\n", left)
+	}
+	if b.Lost > 0 || b.Disordered > 0 || left > 0 {
+		return ErrLost
+	}
+	return nil
+}
+
+func consume(ctx context.Context, addr, topic string, ledger *Ledger) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for ctx.Err() == nil {
+		for rec := range cl.PollFetches(ctx).RecordsAll() {
+			ledger.See(rec.Value)
+		}
+	}
+	return nil
+}
+
+// spawn runs fn in a goroutine and returns how to wait for it.
+func spawn(fn func() error) (wait func() error) {
+	errc := make(chan error, 1)
+	go func() { errc <- fn() }()
+	return func() error { return <-errc }
+}
