@@ -1,0 +1,58 @@
+package config
+
+import "slices"
+
+// Kind is what a component is: an input, an output or a filter.
+type Kind string
+
+const (
+	Input  Kind = "input"
+	Output Kind = "output"
+	Filter Kind = "filter"
+)
+
+// Component describes one type of component to the decoder.
+type Component struct {
+	Kind Kind
+	Type string // the first label: "kafka"
+	Doc  string // one sentence
+
+	// Default returns a pointer to a fresh config struct with its defaults set.
+	Default func() any
+	// Common returns a pointer to a second struct decoded from the same body, or is nil.
+	Common func() any
+	// Source says that an input is a log already and is not buffered.
+	Source bool
+}
+
+// Catalogue is all that a configuration may name. Buffer and Settings return pointers to fresh defaults.
+type Catalogue struct {
+	Components []Component
+	Buffer     func() any // of a pipeline's buffer block
+}
+
+func (c *Catalogue) find(kind Kind, typ string) *Component {
+	for i := range c.Components {
+		if c.Components[i].Kind == kind && c.Components[i].Type == typ {
+			return &c.Components[i]
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) types(kind Kind) []string {
+	var names []string
+	for _, comp := range c.Components {
+		if comp.Kind == kind {
+			names = append(names, comp.Type)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// validator is implemented by config structs that check what types cannot.
+type validator interface{ Validate() error }
+
+// defaulter is implemented by block structs that are used by pointer or repeated.
+type defaulter interface{ SetDefaults() }

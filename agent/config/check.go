@@ -1,0 +1,102 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// checkPipelines finds what is wrong between pipelines and components.
+func (l *loader) checkPipelines() {
+	owner := map[string]string{}
+	for _, p := range l.cfg.Pipelines {
+		l.checkPipeline(p, owner)
+		p.positions = nil
+	}
+	if len(l.cfg.Pipelines) == 0 && l.report.Errors() == 0 {
+		l.report.errorf(hcl.Range{}, `Add one: pipeline "NAME" { from = [input.TYPE.NAME] to = [output.TYPE.NAME] }`, "there is no pipeline, so there is nothing to do")
+	}
+	if l.report.Errors() == 0 {
+		l.warnUnused()
+	}
+}
+
+func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
+	at := func(path string) hcl.Range { return p.positions.position(path) }
+	if len(p.From) == 0 && p.positions.attrs["from"] != nil {
+		l.report.errorf(at("from"), "Write from = [input.TYPE.NAME].", "pipeline.%s reads no input", p.Name)
+	}
+	if len(p.Outputs()) == 0 && !p.positions.failed["to"] && !p.positions.failed["otherwise"] && len(p.Routes) == 0 {
+		l.report.errorf(p.Range, "Write to = [output.TYPE.NAME], or a route.", "pipeline.%s has no output", p.Name)
+	}
+	var sources, others []string
+	for i, id := range p.From {
+		path := fmt.Sprintf("from[%d]", i)
+		if other, taken := owner[id]; taken {
+			hint := "An input belongs to one pipeline, which may have many outputs. Declare a second input, or add the outputs there."
+			l.report.errorf(at(path), hint, "%s is read by pipeline.%s already", id, other)
+			continue
+		}
+		owner[id] = p.Name
+		if inst := l.cfg.Find(id); inst != nil && inst.Component.Source {
+			sources = append(sources, id)
+		} else if inst != nil {
+			others = append(others, id)
+		}
+	}
+	p.Source = len(sources) > 0
+	if len(sources) > 0 && len(others) > 0 {
+		l.report.errorf(at("from"), fmt.Sprintf("%s is a log already and is read where it is; %s goes through a buffer. Write two pipelines.", list(sources), list(others)), "pipeline.%s mixes inputs that need a buffer with inputs that have none", p.Name)
+	}
+	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
+		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
+	}
+	for path, ids := range map[string][]string{"to": p.To, "filter": p.Filter, "otherwise": p.Otherwise} {
+		for i, id := range ids {
+			if slices.Index(ids, id) < i && id != "" {
+				l.report.errorf(at(fmt.Sprintf("%s[%d]", path, i)), "Remove one.", "%s is listed twice", id)
+			}
+		}
+	}
+	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 && len(p.positions.failed) == 0 {
+		for _, r := range p.Routes {
+			if slices.Contains(r.Match, "**") {
+				return
+			}
+		}
+		l.report.warnf(p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.", "pipeline.%s discards records whose tag no route matches", p.Name)
+	}
+	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
+		l.report.errorf(at("otherwise"), "Write to = [...] for all records.", "otherwise has no meaning without a route")
+	}
+}
+
+// warnUnused tells of components that no pipeline reaches.
+func (l *loader) warnUnused() {
+	used := map[string]bool{}
+	var use func(id string)
+	use = func(id string) {
+		if used[id] {
+			return
+		}
+		used[id] = true
+		if inst := l.cfg.Find(id); inst != nil {
+			for _, r := range inst.Refs {
+				use(r.Target)
+			}
+		}
+	}
+	for _, p := range l.cfg.Pipelines {
+		for _, ids := range [][]string{p.From, p.Outputs(), p.Filter} {
+			for _, id := range ids {
+				use(id)
+			}
+		}
+	}
+	for _, inst := range l.cfg.Components {
+		if !used[inst.ID()] {
+			l.report.warnf(inst.Range, "Name it in a pipeline, or remove it.", "%s is not used", inst.ID())
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Config is a whole configuration, decoded and checked.
+type Config struct {
+	Agent      Agent
+	Components []*Instance // in the order of the files
+	Pipelines  []*Pipeline
+	Secrets    []string // values that must not be printed
+}
+
+// Instance is one configured component.
+type Instance struct {
+	Component *Component
+	Name      string    // the second label
+	Config    any       // what Component.Default returned, filled
+	Common    any       // what Component.Common returned, filled, or nil
+	Refs      []Ref     // the components it refers to
+	Range     hcl.Range // of its header
+}
+
+// ID returns the name that references use: "output.kafka.events".
+func (i *Instance) ID() string {
+	return string(i.Component.Kind) + "." + i.Component.Type + "." + i.Name
+}
+
+// Find returns the component named by a reference, or nil.
+func (c *Config) Find(id string) *Instance {
+	for _, i := range c.Components {
+		if i.ID() == id {
+			return i
+		}
+	}
+	return nil
+}
+
+// Agent is the agent block.
+type Agent struct {
+	DataDir         string        `hcl:"data_dir,optional" doc:"Directory of buffers, positions and spools."`
+	Name            string        `hcl:"name,optional" doc:"Name of this agent, unique among all that share a destination; the host name unless set."`
+	MemoryLimit     int64         `hcl:"memory_limit,optional" unit:"bytes" doc:"Soft limit of the process's memory; garbage is collected harder near it. 0 means none."`
+	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long outputs may go on delivering after SIGTERM; what is left stays on disk."`
+	Log             Log           `hcl:"log,block" doc:"What the agent logs about itself, on standard error."`
+	Admin           Admin         `hcl:"admin,block" doc:"The status page, metrics and health checks."`
+}
+
+// Log is the log block of the agent.
+type Log struct {
+	Level  string `hcl:"level,optional" oneof:"debug|info|warn|error" doc:"The least severe lines that are logged."`
+	Format string `hcl:"format,optional" oneof:"auto|text|json" doc:"Form of the lines; auto is text on a terminal and JSON otherwise."`
+}
+
+// Admin is the admin block of the agent.
+type Admin struct {
+	Listen string `hcl:"listen,optional" doc:"Address of the admin server; an empty string turns it off. It has no authentication: keep it on loopback or behind a proxy."`
+}
+
+// DefaultAgent returns the agent block as it is when nothing is written.
+func DefaultAgent() Agent {
+	return Agent{
+		DataDir:         "/var/lib/penstock",
+		MemoryLimit:     128 << 20,
+		ShutdownTimeout: 30 * time.Second,
+		Log:             Log{Level: "info", Format: "auto"},
+		Admin:           Admin{Listen: "127.0.0.1:9600"},
+	}
+}
+
+// Validate checks the agent block.
+func (a *Agent) Validate() error {
+	var errs []error
+	if a.DataDir == "" {
+		errs = append(errs, errors.New("data_dir: must not be empty"))
+	} else if err := usableDir(a.DataDir); err != nil {
+		errs = append(errs, fmt.Errorf("data_dir: %w", err))
+	}
+	if a.Name == "" || len(a.Name) > 200 || strings.ContainsAny(a.Name, "/\x00\n") || a.Name == "." || a.Name == ".." {
+		errs = append(errs, errors.New("name: must be 1 to 200 characters without slashes, since it stands in object names"))
+	}
+	if a.MemoryLimit != 0 && a.MemoryLimit < 32<<20 {
+		errs = append(errs, fmt.Errorf("memory_limit: %s is too little to work with; give at least 32MiB, or 0 for no limit", FormatSize(a.MemoryLimit)))
+	}
+	if a.ShutdownTimeout < 0 {
+		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
+	}
+	if a.Admin.Listen != "" {
+		if _, _, err := net.SplitHostPort(a.Admin.Listen); err != nil {
+			errs = append(errs, fmt.Errorf("admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// usableDir checks that a directory can be used or made, without making it.
+func usableDir(dir string) error {
+	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && path != filepath.Dir(path):
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a directory", path)
+		case unix.Access(path, unix.W_OK|unix.X_OK) != nil:
+			return fmt.Errorf("%s may not be written to by this user", path)
+		}
+		return nil
+	}
+}
+
+// Pipeline moves records from inputs to outputs, through one buffer unless its inputs are logs themselves.
+type Pipeline struct {
+	Name      string   `hcl:"name,label" doc:"Name of the pipeline, and of its buffer's directory."`
+	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input belongs to one pipeline."`
+	To        []string `hcl:"to,optional" ref:"output" doc:"The outputs that get every record. Each goes at its own pace."`
+	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order."`
+	Otherwise []string `hcl:"otherwise,optional" ref:"output" doc:"The outputs that get the records which no route takes."`
+	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags to further outputs; every route that matches applies."`
+	Buffer    any      `hcl:"buffer,block" doc:"The disk buffer between inputs and outputs."`
+
+	Range  hcl.Range
+	Source bool // its inputs are logs themselves: there is no buffer
+
+	positions *decoder // while loading
+}
+
+// Route sends records to outputs by their tag.
+type Route struct {
+	Match []string `hcl:"match" doc:"Tag patterns: * stands for one part of a tag, ** for any number of parts, {a,b} for either."`
+	To    []string `hcl:"to" ref:"output" doc:"The outputs that get the matching records."`
+}
+
+// Outputs returns every output of the pipeline once, in the order of writing.
+func (p *Pipeline) Outputs() []string {
+	var out []string
+	add := func(ids []string) {
+		for _, id := range ids {
+			known := false
+			for _, o := range out {
+				known = known || o == id
+			}
+			if !known {
+				out = append(out, id)
+			}
+		}
+	}
+	add(p.To)
+	for _, r := range p.Routes {
+		add(r.To)
+	}
+	add(p.Otherwise)
+	return out
+}

@@ -1,0 +1,281 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Ref is a reference from a component or pipeline to a component.
+type Ref struct {
+	From   string // "output.kafka.events" or "pipeline.app"
+	Path   string // "failover.to"
+	Target string // "output.s3.overflow"
+	Range  hcl.Range
+}
+
+// decoder decodes the bodies of one component and remembers where everything stood.
+type decoder struct {
+	*scope
+	owner string
+	refs  []Ref
+	attrs map[string]*hclsyntax.Attribute // by path: "roll.size", "server[1].host"
+	where map[string]hcl.Range            // of blocks, by path; "" is the component itself
+	lists map[string][]hcl.Range          // of a list's elements, by path
+
+	failed map[string]bool // paths with a mistake that has been reported
+}
+
+func newDecoder(s *scope, owner string, header hcl.Range) *decoder {
+	return &decoder{
+		scope: s, owner: owner,
+		attrs: map[string]*hclsyntax.Attribute{}, where: map[string]hcl.Range{"": header}, lists: map[string][]hcl.Range{},
+		failed: map[string]bool{},
+	}
+}
+
+type target struct {
+	field
+	value reflect.Value // the field itself, settable
+}
+
+// targetsOf lists the fields of all structs that share a body. Of two fields with one name the first struct's counts.
+func targetsOf(structs ...reflect.Value) []target {
+	var out []target
+	for _, v := range structs {
+		for _, f := range fieldsOf(v.Type()) {
+			if slices.ContainsFunc(out, func(t target) bool { return t.name == f.name }) {
+				continue
+			}
+			out = append(out, target{f, v.FieldByIndex(f.index)})
+		}
+	}
+	return out
+}
+
+// body decodes b into the structs. header is where the block begins, title how errors call it.
+func (d *decoder) body(b *hclsyntax.Body, header hcl.Range, title, path string, structs ...reflect.Value) {
+	targets := targetsOf(structs...)
+	for _, attr := range sortedAttributes(b) {
+		d.attribute(attr, targets, title, path)
+	}
+	seen := map[string]hcl.Range{}
+	counts := map[string]int{}
+	for _, block := range b.Blocks {
+		i := slices.IndexFunc(targets, func(t target) bool { return t.name == block.Type && !t.label })
+		if i < 0 {
+			d.unknown(block.TypeRange, block.Type, title, targets, true)
+			continue
+		}
+		t := targets[i]
+		if !t.block {
+			d.report.errorf(block.TypeRange, fmt.Sprintf("Write %s = %s", t.name, example(t.field)), "%q is an attribute, not a block", t.name)
+			continue
+		}
+		_, repeated := blockStruct(t.typ)
+		if first, dup := seen[t.name]; dup && !repeated {
+			d.failed[join(path, t.name)] = true
+			d.report.errorf(block.DefRange(), fmt.Sprintf("The first stands at %s:%d; write one.", first.Filename, first.Start.Line), "a second %q block in %s", t.name, title)
+			continue
+		}
+		seen[t.name] = block.DefRange()
+		name := t.name
+		if repeated {
+			name = fmt.Sprintf("%s[%d]", t.name, counts[t.name])
+			counts[t.name]++
+		}
+		d.block(block, t, join(path, name))
+	}
+	for _, t := range targets {
+		if t.optional || t.label {
+			continue
+		}
+		if _, ok := d.attrs[join(path, t.name)]; !ok && !d.failed[join(path, t.name)] && !slices.Contains(d.syntax, header.Filename) {
+			d.failed[join(path, t.name)] = true
+			d.report.errorf(header, fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)), "%s lacks the attribute %q", title, t.name)
+		}
+	}
+}
+
+func docHint(doc string) string {
+	if doc == "" {
+		return ""
+	}
+	return "\n" + doc
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, path string) {
+	i := slices.IndexFunc(targets, func(t target) bool { return t.name == attr.Name && !t.label })
+	if i < 0 {
+		if near := nearest(attr.Name, names(targets, false)); near != "" {
+			for _, t := range targets {
+				if t.name == near && t.secret {
+					d.report.hidden = append(d.report.hidden, attr.Expr.Range())
+				}
+			}
+			d.failed[join(path, near)] = true
+		}
+		d.unknown(attr.NameRange, attr.Name, title, targets, false)
+		return
+	}
+	t := targets[i]
+	d.attrs[join(path, t.name)] = attr
+	if t.block {
+		d.report.errorf(attr.NameRange, fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name), "%q is a block, not an attribute", t.name)
+		return
+	}
+	if t.secret && !namesItsSource(attr.Expr) {
+		d.report.hidden = append(d.report.hidden, attr.Expr.Range())
+	}
+	before := len(d.report.problems)
+	d.value(attr.Expr, t.value, t.field, join(path, t.name))
+	if len(d.report.problems) > before {
+		d.failed[join(path, t.name)] = true
+	}
+	if t.secret && t.value.Kind() == reflect.String {
+		d.report.secret(t.value.String())
+	}
+}
+
+// namesItsSource tells expressions such as env("X") and local.x, which hold no secret themselves.
+func namesItsSource(e hclsyntax.Expression) bool {
+	switch e := e.(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		return true
+	case *hclsyntax.FunctionCallExpr:
+		return e.Name == "env" && len(e.Args) == 1 || e.Name == "file"
+	}
+	return false
+}
+
+func names(targets []target, blocks bool) []string {
+	var out []string
+	for _, t := range targets {
+		if !t.label && t.block == blocks {
+			out = append(out, t.name)
+		}
+	}
+	return out
+}
+
+// unknown reports a name that a body does not have, with the best guess of what was meant.
+func (d *decoder) unknown(at hcl.Range, name, title string, targets []target, block bool) {
+	what := "attribute"
+	if block {
+		what = "block"
+	}
+	hint := ""
+	if near := nearest(name, append(names(targets, block), names(targets, !block)...)); near != "" {
+		hint = fmt.Sprintf("Did you mean %q?", near)
+		if slices.Contains(names(targets, !block), near) {
+			if block {
+				hint = fmt.Sprintf("Did you mean %s = ...? It is an attribute.", near)
+			} else {
+				hint = fmt.Sprintf("Did you mean %s { ... }? It is a block.", near)
+			}
+		}
+	} else if inner := d.inside(name, targets); inner != "" {
+		hint = inner
+	} else if all := names(targets, block); len(all) == 0 {
+		hint = fmt.Sprintf("There are no %ss here.", what)
+	} else {
+		hint = fmt.Sprintf("Known here: %s.", list(all))
+	}
+	d.report.errorf(at, hint, "unknown %s %q in %s", what, name, title)
+}
+
+// inside looks for an attribute one block further down.
+func (d *decoder) inside(name string, targets []target) string {
+	for _, t := range targets {
+		elem, _ := blockStruct(t.typ)
+		if !t.block || elem.Kind() != reflect.Struct {
+			continue
+		}
+		for _, f := range fieldsOf(elem) {
+			if f.name == name && !f.label && !f.block {
+				return fmt.Sprintf("It belongs into a block: %s { %s = ... }", t.name, name)
+			}
+		}
+	}
+	return ""
+}
+
+func (d *decoder) block(b *hclsyntax.Block, t target, path string) {
+	d.where[path] = b.DefRange()
+	slot := t.value
+	if slot.Kind() == reflect.Interface { // a fresh default, put there by the caller
+		slot = slot.Elem().Elem()
+	}
+	elem, repeated := blockStruct(slot.Type())
+	var v reflect.Value
+	switch {
+	case repeated || slot.Kind() == reflect.Pointer:
+		v = newBlock(elem).Elem()
+	default:
+		v = slot
+	}
+	d.labels(b, v)
+	d.body(b.Body, b.DefRange(), fmt.Sprintf("the %q block of %s", t.name, d.owner), path, v)
+	switch {
+	case repeated && slot.Type().Elem().Kind() == reflect.Pointer:
+		slot.Set(reflect.Append(slot, v.Addr()))
+	case repeated:
+		slot.Set(reflect.Append(slot, v))
+	case slot.Kind() == reflect.Pointer:
+		slot.Set(v.Addr())
+	}
+}
+
+func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
+	var labels []field
+	for _, f := range fieldsOf(v.Type()) {
+		if f.label {
+			labels = append(labels, f)
+		}
+	}
+	if len(b.Labels) != len(labels) {
+		want := b.Type
+		for _, f := range labels {
+			word := strings.ToUpper(f.name)
+			if f.oneof != nil {
+				word = f.oneof[0]
+			}
+			want += fmt.Sprintf(" %q", word)
+		}
+		d.report.errorf(b.DefRange(), "Write "+want+" { ... }", "wrong number of labels")
+		return
+	}
+	for i, f := range labels {
+		if f.oneof != nil && !slices.Contains(f.oneof, b.Labels[i]) {
+			d.report.errorf(b.LabelRanges[i], choices(b.Labels[i], f.oneof), "unknown %s %q", f.name, b.Labels[i])
+		}
+		v.FieldByIndex(f.index).SetString(b.Labels[i])
+	}
+}
+
+func choices(got string, all []string) string {
+	hint := "Write " + listOr(quoted(all)) + "."
+	if s := nearest(got, all); s != "" {
+		hint = fmt.Sprintf("Did you mean %q? ", s) + hint
+	}
+	return hint
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = fmt.Sprintf("%q", w)
+	}
+	return out
+}

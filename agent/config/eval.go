@@ -1,0 +1,255 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// scope holds what expressions may name: var.*, local.* and the functions, file() relative to each config file.
+type scope struct {
+	report    *Report
+	env       func(string) (string, bool)
+	variables map[string]cty.Value
+	locals    map[string]cty.Value
+	contexts  map[string]*hcl.EvalContext // by directory of the config file
+	syntax    []string                    // files with syntax errors: what they lack may just not have been understood
+}
+
+// context returns the evaluation context for an expression in the file.
+func (s *scope) context(filename string) *hcl.EvalContext {
+	dir := filepath.Dir(filename)
+	if ctx, ok := s.contexts[dir]; ok {
+		return ctx
+	}
+	ctx := &hcl.EvalContext{
+		Variables: map[string]cty.Value{"var": cty.ObjectVal(s.variables), "local": cty.ObjectVal(s.locals)},
+		Functions: s.functions(dir),
+	}
+	s.contexts[dir] = ctx
+	return ctx
+}
+
+// eval evaluates an expression. What cannot be evaluated has been reported and comes back unknown.
+func (s *scope) eval(expr hcl.Expression) cty.Value {
+	ctx := s.context(expr.Range().Filename)
+	if s.checkNames(expr) {
+		return cty.DynamicVal
+	}
+	v, diags := expr.Value(ctx)
+	s.report.add(diags)
+	if diags.HasErrors() {
+		return cty.DynamicVal
+	}
+	return v
+}
+
+// checkNames reports names that an expression may not use, with what to write instead, and whether there were any.
+func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
+	for _, t := range expr.Variables() {
+		root := t.RootName()
+		at := t.SourceRange()
+		name := ""
+		if len(t) > 1 {
+			if attr, ok := t[1].(hcl.TraverseAttr); ok {
+				name = attr.Name
+			}
+		}
+		switch root {
+		case "var":
+			if _, ok := s.variables[name]; !ok && name != "" {
+				bad = true
+				s.report.errorf(at, strings.TrimSpace(didYouMean(name, keys(s.variables))+"\nDeclare it: variable \""+name+"\" { default = ... }"), "there is no variable %q", name)
+			}
+		case "local":
+			if _, ok := s.locals[name]; !ok && name != "" {
+				bad = true
+				s.report.errorf(at, strings.TrimSpace(didYouMean(name, keys(s.locals))+"\nDeclare it: locals { "+name+" = ... }"), "there is no local value %q", name)
+			}
+		case string(Input), string(Output), string(Filter):
+			bad = true
+			s.report.errorf(at, "Write a value: a string in quotes, a number, or true or false.", "a reference to a component cannot stand here")
+		default:
+			bad = true
+			hint := fmt.Sprintf("Write text in quotes: %q. Values of your own are var.%s or local.%s.", root, root, root)
+			s.report.errorf(at, hint, "unknown name %q", root)
+		}
+	}
+	return bad
+}
+
+func keys(m map[string]cty.Value) []string { return slices.Sorted(maps.Keys(m)) }
+
+// addVariable evaluates a variable block: --var, then PENSTOCK_VAR_name, then its default.
+func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
+	name := b.Labels[0]
+	typ := cty.DynamicPseudoType
+	var def hcl.Expression
+	sensitive := false
+	for _, attr := range sortedAttributes(b.Body) {
+		switch attr.Name {
+		case "default":
+			def = attr.Expr
+		case "type":
+			t, diags := typeexpr.TypeConstraint(attr.Expr)
+			s.report.add(diags)
+			if !diags.HasErrors() {
+				typ = t
+			}
+		case "description":
+			s.eval(attr.Expr)
+		case "sensitive":
+			if v := s.eval(attr.Expr); v.IsKnown() && v.Type() == cty.Bool && !v.IsNull() {
+				sensitive = v.True()
+			}
+		default:
+			s.report.errorf(attr.NameRange, didYouMean(attr.Name, []string{"default", "type", "description", "sensitive"}),
+				"unknown attribute %q in variable %q", attr.Name, name)
+		}
+	}
+	for _, inner := range b.Body.Blocks {
+		s.report.errorf(inner.DefRange(), "", "a variable has no blocks")
+	}
+
+	value := cty.DynamicVal
+	fallback := cty.DynamicVal
+	if def != nil {
+		fallback = s.eval(def)
+		if sensitive {
+			s.report.hidden = append(s.report.hidden, def.Range())
+		}
+	}
+	text, origin, ok := given[name], "--var "+name, false
+	if _, ok = given[name]; !ok {
+		origin = "PENSTOCK_VAR_" + name
+		text, ok = s.env(origin)
+	}
+	switch {
+	case ok:
+		if sensitive {
+			s.report.secret(text)
+		}
+		want := typ
+		if want == cty.DynamicPseudoType && def != nil && fallback.IsKnown() && !fallback.IsNull() {
+			want = fallback.Type()
+		}
+		v, err := fromText(text, want)
+		if err != nil {
+			s.report.errorf(b.DefRange(), "It comes from "+origin+".", "variable %q %v", name, err)
+			break
+		}
+		value = v
+	case def != nil:
+		value = fallback
+		if typ != cty.DynamicPseudoType && fallback.IsKnown() {
+			v, err := convert.Convert(fallback, typ)
+			if err != nil {
+				s.report.errorf(def.Range(), "", "the default of variable %q does not fit its type: %v", name, err)
+			} else {
+				value = v
+			}
+		}
+	default:
+		s.report.errorf(b.DefRange(), fmt.Sprintf("Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", name, name), "variable %q has no value", name)
+	}
+	if sensitive && value.IsKnown() && !value.IsNull() {
+		if text, err := convert.Convert(value, cty.String); err == nil {
+			s.report.secret(text.AsString())
+		}
+	}
+	s.variables[name] = value
+}
+
+// fromText reads the value of a variable from the command line or the environment.
+func fromText(text string, want cty.Type) (cty.Value, error) {
+	if want == cty.DynamicPseudoType || want == cty.String {
+		return cty.StringVal(text), nil
+	}
+	if want.IsPrimitiveType() {
+		v, err := convert.Convert(cty.StringVal(text), want)
+		if err != nil {
+			return v, fmt.Errorf("must be a %s", want.FriendlyName())
+		}
+		return v, nil
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.DynamicVal, fmt.Errorf(`must be written as in a config file, such as ["a", "b"]`)
+	}
+	v, diags := expr.Value(nil)
+	if diags.HasErrors() {
+		return cty.DynamicVal, fmt.Errorf("must be a constant")
+	}
+	if want.IsTupleType() || want.IsObjectType() {
+		return v, nil
+	}
+	return convert.Convert(v, want)
+}
+
+// addLocals evaluates all locals in the order of their dependencies.
+func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
+	byName := map[string]*hclsyntax.Attribute{}
+	for _, a := range attrs {
+		if other, ok := byName[a.Name]; ok {
+			s.report.errorf(a.NameRange, "", "local value %q is defined already, at %s:%d", a.Name, other.NameRange.Filename, other.NameRange.Start.Line)
+			continue
+		}
+		byName[a.Name] = a
+		s.locals[a.Name] = cty.DynamicVal
+	}
+	const visiting, done = 1, 2
+	state := map[string]int{}
+	var visit func(name string, chain []string)
+	visit = func(name string, chain []string) {
+		a := byName[name]
+		if a == nil || state[name] == done {
+			return
+		}
+		chain = append(chain, "local."+name)
+		if state[name] == visiting {
+			s.report.errorf(a.NameRange, "Break the circle: "+strings.Join(chain, " -> ")+".", "local values refer to each other in a circle")
+			state[name] = done
+			return
+		}
+		state[name] = visiting
+		for _, t := range a.Expr.Variables() {
+			if t.RootName() == "local" && len(t) > 1 {
+				if attr, ok := t[1].(hcl.TraverseAttr); ok {
+					visit(attr.Name, chain)
+				}
+			}
+		}
+		if state[name] == visiting {
+			clear(s.contexts)
+			s.locals[name] = s.eval(a.Expr)
+			state[name] = done
+		}
+	}
+	for _, a := range attrs {
+		visit(a.Name, nil)
+	}
+	clear(s.contexts)
+}
+
+func sortedAttributes(b *hclsyntax.Body) []*hclsyntax.Attribute {
+	out := slices.Collect(maps.Values(b.Attributes))
+	slices.SortFunc(out, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	return out
+}
+
+func hostname() (string, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("the host name cannot be read: %w", err)
+	}
+	return name, nil
+}

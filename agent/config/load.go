@@ -1,0 +1,282 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Options are what a configuration depends on besides its files.
+type Options struct {
+	Vars map[string]string           // --var name=value
+	Env  func(string) (string, bool) // os.LookupEnv unless set
+}
+
+// Load reads files, and directories of *.hcl files, as one configuration. The Config is nil if the report holds errors.
+func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
+	}
+	report := newReport()
+	l := &loader{
+		report: report, cat: cat, opts: opts, broken: map[string]bool{},
+		scope: &scope{report: report, env: opts.Env, variables: map[string]cty.Value{}, locals: map[string]cty.Value{}, contexts: map[string]*hcl.EvalContext{}},
+		cfg:   &Config{Agent: DefaultAgent()},
+	}
+	for _, file := range l.files(paths) {
+		l.parse(file)
+	}
+	l.names()
+	l.agent()
+	for _, b := range l.blocks {
+		switch Kind(b.Type) {
+		case Input, Output, Filter:
+			l.component(b)
+		}
+	}
+	for _, b := range l.blocks {
+		if b.Type == "pipeline" {
+			l.pipeline(b)
+		}
+	}
+	if len(l.scope.syntax) == 0 {
+		l.checkRefs()
+		l.checkPipelines()
+	}
+	l.cfg.Secrets = slices.Clone(report.secrets)
+	if report.Errors() > 0 {
+		return nil, report
+	}
+	return l.cfg, report
+}
+
+type loader struct {
+	report *Report
+	cat    *Catalogue
+	opts   Options
+	scope  *scope
+	blocks []*hclsyntax.Block
+	refs   []Ref
+	broken map[string]bool // components that were declared, but not well enough to exist
+	cfg    *Config
+}
+
+func (l *loader) files(paths []string) []string {
+	var out []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			l.report.errorf(hcl.Range{}, "", "%v", err)
+			continue
+		}
+		if !info.IsDir() {
+			out = append(out, p)
+			continue
+		}
+		found, err := filepath.Glob(filepath.Join(p, "*.hcl"))
+		if err != nil || len(found) == 0 {
+			l.report.errorf(hcl.Range{}, "Name a file, or a directory with at least one file *.hcl.", "no *.hcl files in %s", p)
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+func (l *loader) parse(file string) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		l.report.errorf(hcl.Range{}, "", "%v", err)
+		return
+	}
+	l.report.sources[file] = src
+	parsed, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
+	l.report.add(diags)
+	if diags.HasErrors() {
+		l.scope.syntax = append(l.scope.syntax, file)
+	}
+	if parsed == nil {
+		return
+	}
+	body, ok := parsed.Body.(*hclsyntax.Body)
+	if !ok {
+		return
+	}
+	for _, attr := range sortedAttributes(body) {
+		l.report.errorf(attr.NameRange, didYouMean(attr.Name, topLevel), "the attribute %q stands outside of any block", attr.Name)
+	}
+	labels := map[string]int{"agent": 0, "variable": 1, "locals": 0, "input": 2, "output": 2, "filter": 2, "pipeline": 1}
+	for _, b := range body.Blocks {
+		want, known := labels[b.Type]
+		switch {
+		case !known:
+			l.report.errorf(b.TypeRange, didYouMean(b.Type, topLevel), "unknown block %q", b.Type)
+			continue
+		case len(b.Labels) != want:
+			l.report.errorf(b.DefRange(), "Write "+headers[b.Type]+" { ... }", "%s takes %d labels, not %d", b.Type, want, len(b.Labels))
+			continue
+		}
+		bad := false
+		for i, label := range b.Labels {
+			if !hclsyntax.ValidIdentifier(label) {
+				bad = true
+				l.report.errorf(b.LabelRanges[i], "Use letters, digits, _ and -, and begin with a letter.", "%q cannot be a name", label)
+			}
+		}
+		if !bad {
+			l.blocks = append(l.blocks, b)
+		}
+	}
+}
+
+var topLevel = []string{"agent", "filter", "input", "locals", "output", "pipeline", "variable"}
+
+var headers = map[string]string{
+	"agent": "agent", "locals": "locals", "variable": `variable "NAME"`, "pipeline": `pipeline "NAME"`,
+	"input": `input "TYPE" "NAME"`, "output": `output "TYPE" "NAME"`, "filter": `filter "TYPE" "NAME"`,
+}
+
+// names evaluates variables and locals.
+func (l *loader) names() {
+	var locals []*hclsyntax.Attribute
+	first := map[string]hcl.Range{}
+	for _, b := range l.blocks {
+		switch b.Type {
+		case "variable":
+			if l.duplicate(first, "variable."+b.Labels[0], b) {
+				continue
+			}
+			l.scope.addVariable(b, l.opts.Vars)
+			clear(l.scope.contexts)
+		case "locals":
+			locals = append(locals, sortedAttributes(b.Body)...)
+			for _, inner := range b.Body.Blocks {
+				l.report.errorf(inner.DefRange(), "Write name = { ... }", "locals have no blocks")
+			}
+		}
+	}
+	l.scope.addLocals(locals)
+	for _, name := range slices.Sorted(maps.Keys(l.opts.Vars)) {
+		if _, ok := l.scope.variables[name]; !ok && len(l.scope.syntax) == 0 {
+			l.report.errorf(hcl.Range{}, didYouMean(name, keys(l.scope.variables)), "--var %s: there is no variable of this name", name)
+		}
+	}
+}
+
+func (l *loader) duplicate(first map[string]hcl.Range, name string, b *hclsyntax.Block) bool {
+	at, dup := first[name]
+	if !dup {
+		first[name] = b.DefRange()
+		return false
+	}
+	l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "%s is declared already, at %s:%d", name, at.Filename, at.Start.Line)
+	return true
+}
+
+func (l *loader) agent() {
+	first := map[string]hcl.Range{}
+	a := &l.cfg.Agent
+	d := newDecoder(l.scope, "agent", hcl.Range{})
+	for _, b := range l.blocks {
+		if b.Type == "agent" && !l.duplicate(first, "agent", b) {
+			d.where[""] = b.DefRange()
+			d.body(b.Body, b.DefRange(), "agent", "", reflect.ValueOf(a).Elem())
+		}
+	}
+	if a.Name == "" {
+		name, err := hostname()
+		if err != nil {
+			l.report.errorf(d.where[""], `Write name = "..." in the agent block.`, "%v", err)
+		}
+		a.Name = name
+	}
+	d.validate(a)
+}
+
+func (l *loader) component(b *hclsyntax.Block) {
+	kind, typ, name := Kind(b.Type), b.Labels[0], b.Labels[1]
+	id := b.Type + "." + typ + "." + name
+	comp := l.cat.find(kind, typ)
+	if comp == nil {
+		l.broken[id] = true
+		l.report.errorf(b.LabelRanges[0], unknownType(l.cat, kind, typ), "there is no %s of type %q", kind, typ)
+		return
+	}
+	for _, other := range l.cfg.Components {
+		if other.ID() == id {
+			l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "%s is declared already, at %s:%d", id, other.Range.Filename, other.Range.Start.Line)
+			return
+		}
+	}
+	inst := &Instance{Component: comp, Name: name, Config: comp.Default(), Range: b.DefRange()}
+	structs := []reflect.Value{reflect.ValueOf(inst.Config).Elem()}
+	if comp.Common != nil {
+		inst.Common = comp.Common()
+		structs = append(structs, reflect.ValueOf(inst.Common).Elem())
+	}
+	d := newDecoder(l.scope, id, b.DefRange())
+	d.body(b.Body, b.DefRange(), id, "", structs...)
+	d.validate(inst.Config)
+	if inst.Common != nil {
+		d.validate(inst.Common)
+	}
+	inst.Refs = d.refs
+	l.refs = append(l.refs, d.refs...)
+	l.cfg.Components = append(l.cfg.Components, inst)
+}
+
+func unknownType(cat *Catalogue, kind Kind, typ string) string {
+	all := cat.types(kind)
+	hint := fmt.Sprintf("The types of %s are %s.", kind, list(all))
+	if s := nearest(typ, all); s != "" {
+		return fmt.Sprintf("Did you mean %q? ", s) + hint
+	}
+	for _, other := range []Kind{Input, Output, Filter} {
+		if other != kind && cat.find(other, typ) != nil {
+			return fmt.Sprintf("%q is %s. ", typ, article(string(other))) + hint
+		}
+	}
+	return hint
+}
+
+func (l *loader) pipeline(b *hclsyntax.Block) {
+	for _, other := range l.cfg.Pipelines {
+		if strings.EqualFold(other.Name, b.Labels[0]) {
+			l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "pipeline.%s is declared already, at %s:%d", other.Name, other.Range.Filename, other.Range.Start.Line)
+			return
+		}
+	}
+	p := &Pipeline{Name: b.Labels[0], Range: b.DefRange(), Buffer: l.cat.Buffer()}
+	d := newDecoder(l.scope, "pipeline."+p.Name, b.DefRange())
+	d.body(b.Body, b.DefRange(), "pipeline."+p.Name, "", reflect.ValueOf(p).Elem())
+	d.validateAt(p.Buffer, "buffer")
+	for i, r := range p.Routes {
+		for j, pattern := range r.Match {
+			if _, err := CompileTags([]string{pattern}); err != nil {
+				d.report.errorf(d.position(fmt.Sprintf("route[%d].match[%d]", i, j)), `Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`, "%v", err)
+			}
+		}
+		if len(r.Match) == 0 && d.attrs[fmt.Sprintf("route[%d].match", i)] != nil {
+			d.report.errorf(d.position(fmt.Sprintf("route[%d].match", i)), `Write "**" for all tags.`, "match lists no pattern")
+		}
+	}
+	l.refs = append(l.refs, d.refs...)
+	l.cfg.Pipelines = append(l.cfg.Pipelines, p)
+	p.positions = d
+}
+
+func (l *loader) componentNames() []string {
+	var out []string
+	for _, c := range l.cfg.Components {
+		out = append(out, c.ID())
+	}
+	slices.Sort(out)
+	return out
+}

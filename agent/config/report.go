@@ -1,0 +1,268 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Problem is one mistake or warning, with where it stands. Its texts may hold secrets: only Report prints it.
+type Problem struct {
+	Warning bool
+	Summary string    // what is wrong, in one line
+	Hint    string    // what to write instead; may have several lines
+	Range   hcl.Range // zero when it concerns no place in a file
+}
+
+// Report collects all problems of a configuration. It is an error when it holds one that is not a warning.
+type Report struct {
+	problems []Problem
+	sources  map[string][]byte
+	secrets  []string    // values that must not be printed
+	hidden   []hcl.Range // source text that must not be printed
+}
+
+func newReport() *Report { return &Report{sources: map[string][]byte{}} }
+
+func (r *Report) errorf(at hcl.Range, hint, format string, args ...any) {
+	r.problems = append(r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+}
+
+func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
+	r.problems = append(r.problems, Problem{Warning: true, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+}
+
+// add takes over diagnostics of the HCL library.
+func (r *Report) add(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		p := Problem{Warning: d.Severity == hcl.DiagWarning, Summary: lowerFirst(strings.TrimSuffix(d.Summary, ".")), Hint: d.Detail}
+		if m := badArgument.FindStringSubmatch(d.Detail); m != nil {
+			p.Summary, p.Hint = m[1], ""
+		}
+		if d.Subject != nil {
+			p.Range = *d.Subject
+		}
+		r.problems = append(r.problems, p)
+	}
+}
+
+// badArgument finds what a function said about its argument.
+var badArgument = regexp.MustCompile(`^Invalid value for "\w+" parameter: (.*)\.$`)
+
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' || len(s) > 1 && s[1] == ' ' {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// secret keeps value out of everything that is printed.
+func (r *Report) secret(value string) {
+	for _, part := range append(strings.Split(value, "\n"), value) {
+		if part = strings.TrimSpace(part); part != "" && !slices.Contains(r.secrets, part) {
+			r.secrets = append(r.secrets, part)
+		}
+	}
+}
+
+// Errors counts the problems that are not warnings.
+func (r *Report) Errors() int {
+	n := 0
+	for _, p := range r.problems {
+		if !p.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// Warnings counts the others.
+func (r *Report) Warnings() int { return len(r.problems) - r.Errors() }
+
+// Error returns all problems as text.
+func (r *Report) Error() string {
+	var b strings.Builder
+	r.Write(&b, false)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Lines returns one line per problem, for logs.
+func (r *Report) Lines(warnings bool) []string {
+	var out []string
+	for _, p := range r.sorted() {
+		if p.Warning == warnings {
+			line := r.mask(p.Summary)
+			if p.Hint != "" {
+				line += ": " + strings.ReplaceAll(r.mask(p.Hint), "\n", " ")
+			}
+			if p.Range.Filename != "" {
+				line = fmt.Sprintf("%s:%d:%d: %s", p.Range.Filename, p.Range.Start.Line, p.Range.Start.Column, line)
+			}
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func (r *Report) sorted() []Problem {
+	out := slices.Clone(r.problems)
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.Range.Filename, b.Range.Filename), cmp.Compare(a.Range.Start.Byte, b.Range.Start.Byte))
+	})
+	return slices.CompactFunc(out, func(a, b Problem) bool {
+		return a.Summary == b.Summary && a.Range == b.Range && a.Hint == b.Hint
+	})
+}
+
+// Write prints every problem with its source line, a caret and the hint.
+func (r *Report) Write(w io.Writer, color bool) {
+	red, yellow, bold, off := "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+	if !color {
+		red, yellow, bold, off = "", "", "", ""
+	}
+	for _, p := range r.sorted() {
+		severity, shade := "error", red
+		if p.Warning {
+			severity, shade = "warning", yellow
+		}
+		if p.Range.Filename != "" {
+			fmt.Fprintf(w, "%s%s:%d:%d:%s ", bold, p.Range.Filename, p.Range.Start.Line, p.Range.Start.Column, off)
+		}
+		fmt.Fprintf(w, "%s%s:%s %s\n", shade, severity, off, r.mask(p.Summary))
+		if line, carets, ok := r.excerpt(p.Range); ok {
+			fmt.Fprintf(w, "%6d | %s\n       | %s%s%s\n", p.Range.Start.Line, line, shade, carets, off)
+		}
+		if p.Hint != "" {
+			for line := range strings.SplitSeq(strings.TrimRight(r.mask(p.Hint), "\n"), "\n") {
+				fmt.Fprintf(w, "    %s\n", line)
+			}
+		}
+	}
+}
+
+// literalSecret finds what looks like a secret in a file that could not be parsed well enough to know.
+var literalSecret = regexp.MustCompile(`(?i)^(.*(?:password|passwd|secret|token|shared_key|access_key|private_key|passphrase|credential)\w*"?\s*[=:]\s*)(.+)$`)
+
+// excerpt returns the source line of a range and carets below the range, secrets masked in both.
+func (r *Report) excerpt(at hcl.Range) (line, carets string, ok bool) {
+	src, known := r.sources[at.Filename]
+	if !known || at.Start.Line == 0 || at.Start.Byte > len(src) {
+		return "", "", false
+	}
+	start := bytes.LastIndexByte(src[:at.Start.Byte], '\n') + 1
+	end := len(src)
+	if i := bytes.IndexByte(src[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	text := bytes.TrimRight(src[start:end], "\r")
+	end = start + len(text)
+	from, to := at.Start.Byte, max(min(at.End.Byte, end), at.Start.Byte+1)
+
+	masked := slices.Clone(text)
+	for _, h := range r.hidden {
+		if h.Filename == at.Filename {
+			for i := max(h.Start.Byte, start); i < min(h.End.Byte, end); i++ {
+				masked[i-start] = '*'
+			}
+		}
+	}
+	r.maskInPlace(masked)
+	if m := literalSecret.FindSubmatchIndex(masked); m != nil && !looksEvaluated(masked[m[4]:m[5]]) {
+		for i := m[4]; i < m[5]; i++ {
+			masked[i] = '*'
+		}
+	}
+	var pad strings.Builder
+	for i := start; i < from; i++ {
+		if i < end && src[i] == '\t' {
+			pad.WriteByte('\t')
+		} else if i >= end || src[i]&0xc0 != 0x80 {
+			pad.WriteByte(' ')
+		}
+	}
+	width := 0
+	for i := from; i < to; i++ {
+		if i >= end || src[i]&0xc0 != 0x80 {
+			width++
+		}
+	}
+	return printable(masked), pad.String() + strings.Repeat("^", width), true
+}
+
+// looksEvaluated tells an expression that names where a secret comes from, which helps and gives nothing away.
+func looksEvaluated(expr []byte) bool {
+	for _, prefix := range []string{"env(", "file(", "var.", "local."} {
+		if bytes.HasPrefix(expr, []byte(prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+func printable(p []byte) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\t' || c == 0x7f || c == 0xfffd {
+			return '?'
+		}
+		return c
+	}, string(p))
+}
+
+// maskInPlace overwrites known secrets with stars of the same length, so that carets still fit.
+func (r *Report) maskInPlace(p []byte) {
+	for _, s := range r.secrets {
+		if len(s) < 4 {
+			continue
+		}
+		for at := 0; ; {
+			i := bytes.Index(p[at:], []byte(s))
+			if i < 0 {
+				break
+			}
+			for j := at + i; j < at+i+len(s); j++ {
+				p[j] = '*'
+			}
+			at += i + len(s)
+		}
+	}
+}
+
+// mask replaces known secrets in a text. Very short ones are replaced where they stand alone.
+func (r *Report) mask(text string) string { return mask(text, r.secrets) }
+
+func mask(text string, secrets []string) string {
+	for _, s := range secrets {
+		if len(s) >= 4 {
+			text = strings.ReplaceAll(text, s, "***")
+			continue
+		}
+		for at := 0; ; {
+			i := strings.Index(text[at:], s)
+			if i < 0 {
+				break
+			}
+			i += at
+			if boundary(text, i-1) && boundary(text, i+len(s)) {
+				text = text[:i] + "***" + text[i+len(s):]
+				at = i + 3
+			} else {
+				at = i + 1
+			}
+		}
+	}
+	return text
+}
+
+func boundary(s string, i int) bool {
+	if i < 0 || i >= len(s) {
+		return true
+	}
+	c := s[i]
+	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_')
+}

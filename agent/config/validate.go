@@ -1,0 +1,136 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// pathText finds the attribute path that an error of a Validate method begins with.
+var pathText = regexp.MustCompile(`^([a-z_][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z_][a-z0-9_]*(?:\[\d+\])?)*):? `)
+
+// validate runs a config struct's own checks and puts its errors where their attributes stand.
+func (d *decoder) validate(cfg any) { d.validateAt(cfg, "") }
+
+func (d *decoder) validateAt(cfg any, prefix string) {
+	v, ok := cfg.(validator)
+	if !ok || slices.Contains(d.syntax, d.where[""].Filename) {
+		return
+	}
+	for _, text := range flatten(v.Validate()) {
+		path := prefix
+		if m := pathText.FindStringSubmatch(text); m != nil {
+			path = join(prefix, m[1])
+		}
+		if d.hasFailed(path) {
+			continue
+		}
+		owner := d.owner
+		if prefix != "" {
+			owner += "." + prefix
+		}
+		d.report.errorf(d.position(path), "", "%s: %s", owner, text)
+	}
+}
+
+// hasFailed tells whether the attribute, or a block around it, or something within the block, has been reported already.
+func (d *decoder) hasFailed(path string) bool {
+	for failed := range d.failed {
+		if path != "" && strings.HasPrefix(failed, path+".") {
+			return true
+		}
+	}
+	for path != "" {
+		if d.failed[path] || d.failed[withoutIndex(path)] {
+			return true
+		}
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return false
+		}
+		path = path[:i]
+	}
+	return false
+}
+
+// flatten takes joined errors apart. Text that was put before a joined error goes before each of its parts.
+func flatten(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		if parts := many.Unwrap(); !wrapsText(err, parts) {
+			var out []string
+			for _, e := range parts {
+				out = append(out, flatten(e)...)
+			}
+			return out
+		}
+	}
+	if one, ok := err.(interface{ Unwrap() error }); ok && one.Unwrap() != nil {
+		inner := one.Unwrap()
+		if prefix, found := strings.CutSuffix(err.Error(), inner.Error()); found && strings.Contains(inner.Error(), "\n") {
+			var out []string
+			for _, text := range flatten(inner) {
+				out = append(out, prefix+text)
+			}
+			return out
+		}
+	}
+	return []string{err.Error()}
+}
+
+// wrapsText tells an fmt.Errorf with several %w from errors.Join.
+func wrapsText(err error, parts []error) bool {
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		texts[i] = p.Error()
+	}
+	return err.Error() != strings.Join(texts, "\n")
+}
+
+var index = regexp.MustCompile(`\[\d+\]$`)
+
+func withoutIndex(path string) string { return index.ReplaceAllString(path, "") }
+
+// position returns where the attribute or block at path stands, or the nearest one around it.
+func (d *decoder) position(path string) hcl.Range {
+	for path != "" {
+		if at, ok := d.exact(path); ok {
+			return at
+		}
+		if bare := withoutIndex(path); bare != path {
+			if at, ok := d.exact(bare); ok {
+				return at
+			}
+		}
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			break
+		}
+		path = path[:i]
+	}
+	return d.where[""]
+}
+
+func (d *decoder) exact(path string) (hcl.Range, bool) {
+	if attr, ok := d.attrs[path]; ok {
+		return attr.Expr.Range(), true
+	}
+	if at, ok := d.where[path]; ok {
+		return at, true
+	}
+	bare := withoutIndex(path)
+	if ranges := d.lists[bare]; bare != path {
+		n := 0
+		for _, c := range path[len(bare)+1 : len(path)-1] {
+			n = n*10 + int(c-'0')
+		}
+		if n < len(ranges) {
+			return ranges[n], true
+		}
+	}
+	return hcl.Range{}, false
+}
