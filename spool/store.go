@@ -3,9 +3,12 @@ package spool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Store is an object store: S3, GCS or a local directory. Keys are relative to the store's bucket and prefix,
@@ -30,11 +33,11 @@ type Store interface {
 type PutOptions struct {
 	ContentType     string
 	ContentEncoding string
-	Metadata        map[string]string // lower-case keys of letters, digits and hyphens
+	Metadata        map[string]string // lower-case keys of letters, digits and hyphens; values of printable ASCII
 	IfAbsent        bool
 }
 
-// Object describes a stored object. Metadata is filled by Get, not by List.
+// Object describes a stored object. Metadata is filled by Get, not by List, and is nil where the store keeps none.
 type Object struct {
 	Key      string
 	Size     int64
@@ -50,3 +53,58 @@ var (
 	// ErrRefused is wrapped by errors that trying again does not mend: wrong credentials, no such bucket, a bad key.
 	ErrRefused = errors.New("refused by the object store")
 )
+
+// MaxKey bounds the length of a key with the store's prefix, in bytes: the limit of S3 and GCS.
+const MaxKey = 1024
+
+// CheckKey tells whether every store can hold key, with an error wrapping ErrRefused if not: UTF-8 without control
+// characters, at most MaxKey bytes, segments parted by single slashes, none of them "." or "..".
+func CheckKey(key string) error {
+	if key == "" || len(key) > MaxKey {
+		return fmt.Errorf("%w: key of %d bytes: must be 1 to %d", ErrRefused, len(key), MaxKey)
+	}
+	if !utf8.ValidString(key) {
+		return fmt.Errorf("%w: key %q is not valid UTF-8", ErrRefused, key)
+	}
+	for _, r := range key {
+		// The last two cannot stand in XML, which is how S3 lists keys.
+		if r < 0x20 || r == 0x7f || r == 0xfffe || r == 0xffff {
+			return fmt.Errorf("%w: key %q holds the character %U", ErrRefused, key, r)
+		}
+	}
+	for segment := range strings.SplitSeq(key, "/") {
+		switch segment {
+		case "", ".", "..":
+			return fmt.Errorf("%w: key %q has the segment %q", ErrRefused, key, segment)
+		}
+	}
+	return nil
+}
+
+// Check tells whether every store can hold the metadata, with an error wrapping ErrRefused if not.
+func (o PutOptions) Check() error {
+	for k, v := range o.Metadata {
+		for _, c := range []byte(k) {
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+				return fmt.Errorf("%w: metadata key %q: use lower-case letters, digits and hyphens", ErrRefused, k)
+			}
+		}
+		for _, c := range []byte(v) {
+			if c < 0x20 || c > 0x7e {
+				return fmt.Errorf("%w: metadata %s=%q: use printable ASCII", ErrRefused, k, v)
+			}
+		}
+		if k == "" || strings.TrimSpace(v) != v {
+			return fmt.Errorf("%w: metadata %s=%q: empty key, or spaces around the value", ErrRefused, k, v)
+		}
+	}
+	return nil
+}
+
+// JoinPrefix returns a store's prefix as it stands before each key: "" or with one slash at the end.
+func JoinPrefix(prefix string) string {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		prefix += "/"
+	}
+	return prefix
+}

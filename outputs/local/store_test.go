@@ -1,0 +1,230 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storetest"
+)
+
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	cfg := DefaultStore()
+	cfg.Directory = dir
+	s, err := NewStore(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func put(s *Store, key, text string) error {
+	return s.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), spool.PutOptions{})
+}
+
+func hasAttributes(t *testing.T) bool {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return setMetadata(f, map[string]string{"k": "v"}) == nil && metadata(f) != nil
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T, _ string) spool.Store {
+			return open(t, filepath.Join(t.TempDir(), "made/by/the store"))
+		},
+		Large:      1 << 20,
+		NoMetadata: !hasAttributes(t),
+	})
+}
+
+func TestLinksDoNotLeadOut(t *testing.T) {
+	outside := t.TempDir()
+	secret := filepath.Join(outside, "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := put(s, "a", "1"); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"out": outside, "file": secret, "up": "../.."} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"out/new", "out/deep/new", "up/new"} {
+		if err := put(s, key, "x"); !errors.Is(err, spool.ErrRefused) {
+			t.Errorf("put %s: %v, want ErrRefused", key, err)
+		}
+	}
+	for _, key := range []string{"out/secret", "file"} {
+		if _, _, err := s.Get(t.Context(), key); !errors.Is(err, spool.ErrRefused) {
+			t.Errorf("get %s: %v, want ErrRefused", key, err)
+		}
+	}
+	if err := s.Delete(t.Context(), "out/secret"); !errors.Is(err, spool.ErrRefused) {
+		t.Errorf("delete: %v, want ErrRefused", err)
+	}
+	if got, err := os.ReadFile(secret); err != nil || string(got) != "secret" {
+		t.Fatalf("outside file: %q, %v", got, err)
+	}
+	// Put replaces the link itself, never what it points to.
+	if err := put(s, "file", "mine"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(secret); string(got) != "secret" {
+		t.Fatalf("outside file overwritten: %q", got)
+	}
+	var keys []string
+	for o, err := range s.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, o.Key)
+	}
+	if !slices.Equal(keys, []string{"a", "file"}) {
+		t.Fatalf("listed %q", keys)
+	}
+}
+
+func TestOwnDirectoryIsHiddenAndClosed(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, key := range []string{".penstock/tmp/x", ".penstock"} {
+		if err := put(s, key, "x"); !errors.Is(err, spool.ErrRefused) {
+			t.Errorf("put %s: %v, want ErrRefused", key, err)
+		}
+	}
+	if err := put(s, "sub/.penstock/x", "x"); err != nil {
+		t.Error(err)
+	}
+	for o := range s.List(t.Context(), ".penstock") {
+		t.Errorf("listed %q", o.Key)
+	}
+}
+
+// What a killed process left is removed by the next one; what a living one writes is not.
+func TestLeftoversAreRemovedOnStart(t *testing.T) {
+	dir := t.TempDir()
+	work := filepath.Join(dir, workDir)
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dead", "alive"} {
+		if err := os.WriteFile(filepath.Join(work, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alive, err := os.Open(filepath.Join(work, "alive"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Close()
+	if err := syscall.Flock(int(alive.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(open(t, dir), "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != "alive" {
+		t.Fatalf("left: %v, want the locked one alone", entries)
+	}
+}
+
+func TestFailedPutLeavesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := s.Put(t.Context(), "k", bytes.NewReader([]byte("short")), 100, spool.PutOptions{}); err == nil {
+		t.Fatal("no error")
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, workDir))
+	if err != nil || len(entries) != 0 {
+		t.Fatalf("left: %v, %v", entries, err)
+	}
+}
+
+func TestObjectInThePlaceOfADirectory(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := put(s, "a/b", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(s, "a", "1"); !errors.Is(err, spool.ErrRefused) {
+		t.Errorf("put over a directory: %v, want ErrRefused", err)
+	}
+	if err := put(s, "a/b/c", "1"); !errors.Is(err, spool.ErrRefused) {
+		t.Errorf("put below a file: %v, want ErrRefused", err)
+	}
+	if err := s.Delete(t.Context(), "a"); err != nil {
+		t.Errorf("delete of a directory's name: %v, want nil: there is no such object", err)
+	}
+	if _, _, err := s.Get(t.Context(), "a"); !errors.Is(err, spool.ErrNotFound) {
+		t.Errorf("get of a directory: %v, want ErrNotFound", err)
+	}
+	if _, _, err := s.Get(t.Context(), "a/b/c"); !errors.Is(err, spool.ErrNotFound) {
+		t.Errorf("get below a file: %v, want ErrNotFound", err)
+	}
+}
+
+func TestDeleteRemovesEmptyDirectories(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for _, key := range []string{"a/b/c/1", "a/2"} {
+		if err := put(s, key, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(t.Context(), "a/b/c/1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a/b")); !os.IsNotExist(err) {
+		t.Errorf("a/b: %v, want it gone", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a/2")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A directory that was removed, or mounted over, while the store runs is taken up anew.
+func TestDirectoryReplacedWhileRunning(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	s := open(t, dir)
+	if err := put(s, "k", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(s, "k", "2"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "k")); err != nil || string(got) != "2" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	cfg := StoreConfig{Directory: "/", FileMode: "rw", DirMode: "0444"}
+	err := cfg.Validate()
+	for _, attribute := range []string{"directory: ", "file_mode: ", "dir_mode: "} {
+		if err == nil || !strings.Contains(err.Error(), attribute) {
+			t.Errorf("no complaint about %s%v", attribute, err)
+		}
+	}
+}

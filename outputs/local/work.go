@@ -1,0 +1,75 @@
+package local
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+)
+
+const (
+	workRoot = ".penstock"
+	workDir  = workRoot + "/tmp"
+)
+
+// workFile is a file being written. It is locked while it is open, so that another process on the same directory can tell it
+// from what a crash left behind.
+type workFile struct {
+	*os.File
+	root *os.Root
+	name string
+}
+
+func createWork(root *os.Root, mode fs.FileMode) (*workFile, error) {
+	name := workDir + "/" + rand.Text()
+	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := root.MkdirAll(workDir, 0o700); err != nil {
+			return nil, err
+		}
+		f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w := &workFile{File: f, root: root, name: name}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		w.discard()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return w, nil
+}
+
+// discard closes the file and removes its working name, if it has that still.
+func (w *workFile) discard() {
+	w.Close()
+	_ = w.root.Remove(w.name) // after a rename it is gone; otherwise the next start removes it
+}
+
+// cleanWork removes the files of processes that are no more.
+func cleanWork(root *os.Root) error {
+	dir, err := root.Open(workDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := path.Join(workDir, e.Name())
+		f, err := root.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			continue // renamed meanwhile, or another user's
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = root.Remove(name)
+		}
+		f.Close()
+	}
+	return nil
+}

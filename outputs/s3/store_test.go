@@ -1,0 +1,111 @@
+package s3
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storetest"
+)
+
+const bucket = "acme"
+
+// fake returns a server in this process with an empty bucket.
+func fake(t *testing.T) http.Handler {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket(bucket); err != nil {
+		t.Fatal(err)
+	}
+	return gofakes3.New(backend).Server()
+}
+
+func testConfig(url string) StoreConfig {
+	cfg := DefaultStore()
+	cfg.Bucket, cfg.Endpoint, cfg.PathStyle, cfg.Region = bucket, url, true, "eu-west-1"
+	cfg.AccessKeyID, cfg.SecretAccessKey = "key", "secret"
+	cfg.PartSize, cfg.Timeout, cfg.MaxAttempts = minPart, time.Second, 2
+	return cfg
+}
+
+func open(t *testing.T, cfg StoreConfig) *Store {
+	t.Helper()
+	s, err := NewStore(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	for _, checksum := range []string{"crc32c", "md5"} {
+		t.Run(checksum, func(t *testing.T) {
+			server := fake(t)
+			storetest.Run(t, storetest.Subject{
+				New: func(t *testing.T, url string) spool.Store {
+					cfg := testConfig(url)
+					cfg.Prefix, cfg.Checksum = "/over/flow/"+t.Name()+"/", checksum
+					return open(t, cfg)
+				},
+				Server: server,
+				Large:  minPart,
+			})
+		})
+	}
+}
+
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_S3_ENDPOINT, _BUCKET (made if missing), _ACCESS_KEY_ID,
+// _SECRET_ACCESS_KEY, _REGION.
+func TestRealServer(t *testing.T) {
+	endpoint := os.Getenv("PENSTOCK_TEST_S3_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("PENSTOCK_TEST_S3_ENDPOINT is not set")
+	}
+	env := func(name, otherwise string) string {
+		if v := os.Getenv("PENSTOCK_TEST_S3_" + name); v != "" {
+			return v
+		}
+		return otherwise
+	}
+	cfg := testConfig(endpoint)
+	cfg.Bucket, cfg.Region = env("BUCKET", "penstock-test"), env("REGION", "us-east-1")
+	cfg.AccessKeyID, cfg.SecretAccessKey = env("ACCESS_KEY_ID", "key"), env("SECRET_ACCESS_KEY", "secret")
+	direct := open(t, cfg)
+	if _, err := direct.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)}); err != nil &&
+		!strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
+		t.Fatal(err)
+	}
+	server, err := storetest.Forward(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := rand.Text()
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T, url string) spool.Store {
+			cfg := cfg
+			cfg.Endpoint, cfg.Prefix = url, fmt.Sprintf("%s/%s", run, t.Name())
+			return open(t, cfg)
+		},
+		Server: server,
+		Large:  minPart,
+	})
+	for o, err := range direct.List(context.Background(), run) {
+		if err == nil {
+			err = direct.Delete(context.Background(), o.Key)
+		}
+		if err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
+}

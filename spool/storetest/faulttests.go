@@ -1,0 +1,155 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// passing checks that a put fails with an error that may pass by itself, leaves nothing visible, and works once the fault is over.
+func (r *run) passing(t *testing.T, data []byte, fault Fault) {
+	t.Helper()
+	r.proxy.Set(fault)
+	start := time.Now()
+	err := r.store.Put(r.ctx, "faulty", bytes.NewReader(data), int64(len(data)), spool.PutOptions{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrExists) {
+		t.Fatalf("error %v, want a retryable one", err)
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Fatalf("took %v to fail: %v", took, err)
+	}
+	r.proxy.Set(nil)
+	r.absent(t, "faulty")
+	r.put(t, "faulty", data, spool.PutOptions{})
+	r.want(t, "faulty", data)
+	if err := r.store.Delete(r.ctx, "faulty"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testServerErrors(t *testing.T, r *run) {
+	r.needProxy(t)
+	for _, code := range []int{500, 502, 503, 504, 429} {
+		r.passing(t, []byte("small"), Status(code))
+	}
+	r.put(t, "there", []byte("data"), spool.PutOptions{})
+	r.proxy.Set(Status(http.StatusInternalServerError))
+	if body, _, err := r.store.Get(r.ctx, "there"); err == nil || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrRefused) {
+		if err == nil {
+			body.Close()
+		}
+		t.Errorf("get: %v, want a retryable error", err)
+	}
+	if err := r.store.Delete(r.ctx, "there"); err == nil || errors.Is(err, spool.ErrRefused) {
+		t.Errorf("delete: %v, want a retryable error", err)
+	}
+	errs := 0
+	for o, err := range r.store.List(r.ctx, "") {
+		if err == nil {
+			t.Errorf("listed %v", o)
+		}
+		errs++
+	}
+	if errs != 1 {
+		t.Errorf("list gave %d errors, want one", errs)
+	}
+	r.proxy.Set(Status(http.StatusForbidden))
+	if err := r.store.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+		t.Errorf("put answered by 403: %v, want ErrRefused", err)
+	}
+	for _, err := range r.store.List(r.ctx, "") {
+		if !errors.Is(err, spool.ErrRefused) {
+			t.Errorf("list answered by 403: %v, want ErrRefused", err)
+		}
+	}
+}
+
+func testServerHangs(t *testing.T, r *run) {
+	r.needProxy(t)
+	r.passing(t, []byte("small"), r.proxy.Hang())
+	r.passing(t, randomBytes(r.Large+1000), Uploads(r.proxy.Hang()))
+}
+
+func testConnectionCut(t *testing.T, r *run) {
+	r.needProxy(t)
+	r.passing(t, randomBytes(r.Large/2), Uploads(Cut(r.Large/4)))
+}
+
+// The third request of an upload in pieces, and all after it, are cut in the middle.
+func testLargeCut(t *testing.T, r *run) {
+	r.needProxy(t)
+	var n atomic.Int64
+	r.passing(t, randomBytes(4*r.Large), Uploads(func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		if n.Add(1) < 3 {
+			next.ServeHTTP(w, req)
+			return
+		}
+		Cut(r.Large/3)(w, req, next)
+	}))
+}
+
+// The server stores the object and its answer is lost: whatever Put says, a conditional put that is retried inside finds its own object and not
+// another's, and an unconditional one overwrites.
+func testAnswerLost(t *testing.T, r *run) {
+	r.needProxy(t)
+	r.put(t, "first", []byte("x"), spool.PutOptions{IfAbsent: true})
+	lose := func() {
+		var n atomic.Int64
+		r.proxy.Set(Uploads(func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+			if n.Add(1) == 1 {
+				LoseAnswer(w, req, next)
+				return
+			}
+			next.ServeHTTP(w, req)
+		}))
+	}
+	lose()
+	err := r.store.Put(r.ctx, "claim", strings.NewReader("mine"), 4, spool.PutOptions{IfAbsent: true})
+	if errors.Is(err, spool.ErrExists) {
+		t.Fatal("a put was told that its own object is another's")
+	}
+	r.want(t, "claim", []byte("mine"))
+	lose()
+	if err := r.store.Put(r.ctx, "plain", strings.NewReader("data"), 4, spool.PutOptions{}); err != nil {
+		r.put(t, "plain", []byte("data"), spool.PutOptions{})
+	}
+	r.want(t, "plain", []byte("data"))
+	// A read that is cut short is an error, never a short object.
+	data := randomBytes(r.Large)
+	r.put(t, "whole", data, spool.PutOptions{})
+	r.proxy.Set(func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		next.ServeHTTP(&cutWriter{ResponseWriter: w, left: int(r.Large / 2)}, req)
+	})
+	body, _, err := r.store.Get(r.ctx, "whole")
+	if err != nil {
+		return // refused to begin: as good
+	}
+	defer body.Close()
+	if got, err := io.ReadAll(body); err == nil {
+		t.Fatalf("read %d of %d bytes without an error", len(got), len(data))
+	}
+}
+
+type cutWriter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (w *cutWriter) Write(p []byte) (int, error) {
+	if len(p) > w.left {
+		_, _ = w.ResponseWriter.Write(p[:w.left])
+		panic(http.ErrAbortHandler)
+	}
+	w.left -= len(p)
+	return w.ResponseWriter.Write(p)
+}
