@@ -1,0 +1,244 @@
+package partition
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record/template"
+)
+
+// source appends one raw value of a record; false when the record has none that could be used.
+type source func(dst []byte, in *Input) ([]byte, bool)
+
+// binder gives template parts a meaning, and collects the fields they need.
+type binder struct {
+	cfg    *Config
+	agent  string
+	fields Fields
+	paths  [][]string
+	finder Finder // set once all paths are known
+	loc    *time.Location
+}
+
+func (b *binder) field(path []string) int {
+	for i, p := range b.paths {
+		if strings.Join(p, "\x00") == strings.Join(path, "\x00") {
+			return i
+		}
+	}
+	b.paths = append(b.paths, path)
+	return len(b.paths) - 1
+}
+
+func (b *binder) layout(what string, t template.Template, full bool) (*layout, error) {
+	l := &layout{fallback: []byte(b.cfg.DefaultPartition)}
+	var errs []string
+	for _, p := range t.Parts {
+		if p.Name == "" {
+			l.parts = append(l.parts, part{literal: []byte(p.Literal)})
+			continue
+		}
+		x, err := b.part(p, full)
+		if err != nil {
+			errs = append(errs, fmt.Sprintf("%s: %v", p, err))
+			continue
+		}
+		if x.time != nil {
+			if u := x.time.Unit(); u > 0 && (l.unit == 0 || u < l.unit) {
+				l.unit = u
+			}
+		}
+		l.parts = append(l.parts, x)
+	}
+	if errs != nil {
+		return nil, fmt.Errorf("%s: %s", what, strings.Join(errs, "; "))
+	}
+	// Zones differ by quarters of an hour, so within one every unit from an hour up is the same.
+	if l.unit > 0 {
+		l.bucket = min(l.unit, 15*time.Minute)
+	}
+	return l, nil
+}
+
+const partNames = "topic, tag, partition, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N) or strftime(\"...\")"
+
+func (b *binder) part(p template.Part, full bool) (part, error) {
+	args := func(least, most int) error {
+		if len(p.Args) < least || len(p.Args) > most {
+			return fmt.Errorf("has %d arguments", len(p.Args))
+		}
+		return nil
+	}
+	switch p.Name {
+	case "topic":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" }}, args(0, 0)
+	case "tag":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" }}, args(0, 0)
+	case "partition":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
+			return strconv.AppendInt(dst, int64(in.Partition), 10), true
+		}}, args(0, 0)
+	case "agent":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true }}, args(0, 0)
+	}
+	if !full {
+		return part{}, fmt.Errorf("is not known here: use topic, tag, partition or agent")
+	}
+	switch p.Name {
+	case "key":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
+			return append(dst, in.Record.Key...), len(in.Record.Key) > 0
+		}}, args(0, 0)
+	case "header":
+		if err := args(1, 1); err != nil {
+			return part{}, err
+		}
+		return part{src: header(p.Args[0])}, nil
+	case "field":
+		if len(p.Args) == 0 {
+			return part{}, fmt.Errorf("needs a name, as in ${field.user.id}")
+		}
+		path := p.Args
+		if p.Call {
+			path = splitPath(strings.Join(p.Args, "."))
+		}
+		i := b.field(path)
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
+			v, err := b.finder.Find(in.Record.Value, i)
+			if err != nil || v.Kind == Missing || v.Kind == Other {
+				return dst, false
+			}
+			n := len(dst)
+			dst = v.AppendTo(dst)
+			return dst, len(dst) > n
+		}}, nil
+	case "regex":
+		if err := args(1, 2); err != nil {
+			return part{}, err
+		}
+		group := ""
+		if len(p.Args) == 2 {
+			group = p.Args[1]
+		}
+		src, err := regexSource(p.Args[0], group)
+		return part{src: src}, err
+	case "column":
+		if err := args(1, 1); err != nil {
+			return part{}, err
+		}
+		n, err := strconv.Atoi(p.Args[0])
+		if err != nil || n < 1 {
+			return part{}, fmt.Errorf("the column must be a number from 1")
+		}
+		return part{src: column(b.cfg.Delimiter, n)}, nil
+	case "strftime":
+		if err := args(1, 2); err != nil {
+			return part{}, err
+		}
+		s, err := CompileStrftime(p.Args[0])
+		if err != nil {
+			return part{}, err
+		}
+		loc := b.loc
+		if len(p.Args) == 2 {
+			if loc, err = time.LoadLocation(p.Args[1]); err != nil {
+				return part{}, err
+			}
+		}
+		return part{time: s, loc: loc}, nil
+	}
+	return part{}, fmt.Errorf("is not known: use %s", partNames)
+}
+
+// splitPath splits "a.b" into nested names; "a\.b" is one name.
+func splitPath(s string) []string {
+	var out []string
+	var cur strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+			cur.WriteByte(s[i])
+		case s[i] == '.':
+			out = append(out, cur.String())
+			cur.Reset()
+		default:
+			cur.WriteByte(s[i])
+		}
+	}
+	return append(out, cur.String())
+}
+
+func header(name string) source {
+	return func(dst []byte, in *Input) ([]byte, bool) {
+		v, _ := in.Record.Header(name)
+		return append(dst, v...), len(v) > 0
+	}
+}
+
+func regexSource(pattern, group string) (source, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	n := re.SubexpIndex(group)
+	if group == "" {
+		n = min(1, re.NumSubexp())
+	} else if i, err := strconv.Atoi(group); err == nil {
+		n = i
+	}
+	if n < 0 || n > re.NumSubexp() {
+		return nil, fmt.Errorf("the expression has no group %q", group)
+	}
+	return func(dst []byte, in *Input) ([]byte, bool) {
+		m := re.FindSubmatchIndex(in.Record.Value)
+		if m == nil || m[2*n] == m[2*n+1] {
+			return dst, false
+		}
+		return append(dst, in.Record.Value[m[2*n]:m[2*n+1]]...), true
+	}, nil
+}
+
+func column(delimiter string, n int) source {
+	sep := []byte(delimiter)
+	return func(dst []byte, in *Input) ([]byte, bool) {
+		rest := in.Record.Value
+		for i := 1; ; i++ {
+			var v []byte
+			var more bool
+			if v, rest, more = nextColumn(rest, sep); i == n {
+				return append(dst, v...), len(v) > 0
+			} else if !more {
+				return dst, false
+			}
+		}
+	}
+}
+
+// nextColumn cuts one column off a delimited line; a column in double quotes may hold the delimiter (its doubled quotes stay).
+func nextColumn(p, sep []byte) (v, rest []byte, more bool) {
+	if len(p) > 1 && p[0] == '"' {
+		for i := 1; i < len(p); i++ {
+			if p[i] != '"' {
+				continue
+			}
+			if i+1 < len(p) && p[i+1] == '"' {
+				i++
+				continue
+			}
+			if i+1 == len(p) {
+				return p[1:i], nil, false
+			}
+			if bytes.HasPrefix(p[i+1:], sep) {
+				return p[1:i], p[i+1+len(sep):], true
+			}
+			break
+		}
+	}
+	v, rest, more = bytes.Cut(p, sep)
+	return bytes.TrimRight(v, "\r\n"), rest, more
+}
