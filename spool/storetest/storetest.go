@@ -30,8 +30,12 @@ type Subject struct {
 	NoMetadata bool
 }
 
-// Run runs the suite.
+// Run runs the suite, its tests in parallel.
 func Run(t *testing.T, s Subject) {
+	t.Run("conformance", func(t *testing.T) { runAll(t, s) })
+}
+
+func runAll(t *testing.T, s Subject) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *run)
@@ -55,6 +59,7 @@ func Run(t *testing.T, s Subject) {
 		{"AnswerLost", testAnswerLost},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			r := &run{Subject: s, ctx: t.Context()}
 			url := ""
 			if s.Server != nil {
@@ -241,8 +246,8 @@ func testListOrder(t *testing.T, r *run) {
 				b.WriteByte('/')
 			}
 		}
-		// Ends that cannot be a directory of another key: a directory store cannot hold both.
-		if key := fmt.Sprintf("%s%d", b.String(), len(set)); spool.CheckKey(key) == nil {
+		// The end cannot be a directory of another key: a directory store cannot hold both.
+		if key := fmt.Sprintf("%s~%d", b.String(), len(set)); spool.CheckKey(key) == nil {
 			set[key] = true
 		}
 	}
