@@ -35,7 +35,9 @@ type AsyncWriter interface {
 	// done is called exactly once, from any goroutine and in any order, and must not block.
 	//
 	// After a retryable error for a batch, the drain loop starts nothing more, waits for all that is in flight, and begins again with that
-	// batch: everything from it on is delivered again, in order.
+	// batch: everything from it on is delivered again, in order, except later batches of other origins that were delivered.
+	// A Start may cross with the failure of an earlier batch. It then carries the same ctx as that one, whereas the new beginning has a new ctx: a
+	// writer fails what comes with the ctx of a failed batch and could overtake it.
 	Start(ctx context.Context, b *record.Batch, done func(error))
 	Close() error
 }

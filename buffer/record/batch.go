@@ -12,6 +12,7 @@ import (
 type Batch struct {
 	Tag    string // where the records came from, a name with dots; decides routing and topic
 	Origin string // the source within the tag whose order is kept, such as a file or a connection
+	Topic  string // a destination chosen earlier, which writers use instead of choosing one; empty but for replayed batches
 	First  int64  // position of the first record
 	End    int64  // position after the last record; more than First+Len where the log has gaps
 

@@ -1,0 +1,98 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// drain is one log being drained by one Drainer.
+type drain struct {
+	out    *Drainer
+	log    record.Log
+	ledger *ledger
+	health health          // of the primary destination, as this log sees it
+	strays []chan struct{} // flights whose last writes may not have returned yet
+
+	over *overflow // nil without failover to a store
+}
+
+func newDrain(d *Drainer, log record.Log) *drain {
+	r := &drain{out: d, log: log}
+	r.ledger = &ledger{log: log, retry: d.cfg.Retry, ill: trouble{
+		log: d.env.Log.With("log", log.Name()), what: "committing the position", do: "check the disk of the data directory, or the brokers that hold the consumer group",
+	}}
+	r.ledger.pos, r.ledger.note = log.Committed()
+	return r
+}
+
+func (r *drain) run(ctx context.Context) error {
+	defer r.awaitStrays(context.WithoutCancel(ctx))
+	if r.out.cfg.Failover != nil {
+		return r.runFailover(ctx)
+	}
+	err := r.flyLog(ctx, r.out.send, nil)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// awaitStrays waits for the writes that earlier flights left behind, so that nothing can overtake them.
+func (r *drain) awaitStrays(ctx context.Context) error {
+	for len(r.strays) > 0 {
+		select {
+		case <-r.strays[0]:
+			r.strays = r.strays[1:]
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// flyLog delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
+// is closed, ctx's error, or what the log answers.
+func (r *drain) flyLog(ctx context.Context, send *sender, quit chan struct{}) error {
+	if err := r.awaitStrays(ctx); err != nil {
+		return err
+	}
+	pos, _ := r.ledger.state()
+	if err := r.log.SeekTo(pos); err != nil {
+		return fmt.Errorf("seek %s to %d: %w", r.log.Name(), pos, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := newCommitter(r.ledger)
+	committed := make(chan struct{})
+	cctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(committed)
+		if err := c.run(cctx); cctx.Err() == nil {
+			cancel(err) // the log is lost
+		}
+	}()
+	h := &r.health
+	if send != r.out.send {
+		h = new(health)
+	}
+	f := &flight{send: send, src: r.log, from: pos, health: h, acked: c.reached, quit: quit}
+	err := f.run(ctx)
+	r.strays = append(r.strays, f.stray)
+	stop()
+	<-committed
+	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+		return cause
+	}
+	// What was delivered until the very end would be delivered again after a restart if it were not committed now.
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancelLast()
+	if ferr := c.flush(last); ferr != nil && ctx.Err() == nil {
+		return ferr
+	}
+	return err
+}

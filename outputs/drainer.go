@@ -1,0 +1,87 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool"
+)
+
+// Targets are the resolved references of a Common.
+type Targets struct {
+	DeadLetter DeadLetter // where refused records go; required
+	// At most one of these is set, and one must be if Common.Failover is.
+	Overflow spool.Store // failover.to is an object store: the Store of a Storer
+	Standby  *Drainer    // failover.to is a streaming output
+}
+
+// Storer is implemented by outputs that keep objects: their store can hold overflow and dead letters.
+type Storer interface{ Store() spool.Store }
+
+// Router is implemented by writers that choose a destination per record, such as a topic. The overflow keeps it with each record, and
+// a batch that is replayed has it in Batch.Topic, which the writer then uses instead of rendering it anew.
+type Router interface {
+	Topic(b *record.Batch, r *record.Record) string
+}
+
+// Drainer is an Output made of a writer: the shared drain loop with its window, retry, dead letter and failover.
+type Drainer struct {
+	env     Env
+	cfg     Common
+	targets Targets
+	send    *sender
+	over    *overflowMetrics // nil without an overflow store
+
+	mu     sync.Mutex
+	drains map[*drain]struct{}
+}
+
+// NewOutput wraps w, which the Drainer owns from then on.
+func NewOutput(w Writer, c Common, env Env, t Targets) (*Drainer, error) {
+	return newDrainer(&sender{sync: w, closer: w}, w, c, env, t)
+}
+
+// NewAsyncOutput wraps w, which the Drainer owns from then on.
+func NewAsyncOutput(w AsyncWriter, c Common, env Env, t Targets) (*Drainer, error) {
+	return newDrainer(&sender{async: w, closer: w}, w, c, env, t)
+}
+
+func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	switch {
+	case t.DeadLetter == nil:
+		return nil, errors.New("dead_letter: no target")
+	case c.Failover != nil && (t.Overflow == nil) == (t.Standby == nil):
+		return nil, fmt.Errorf("failover.to: %s is neither an object store nor a streaming output", c.Failover.To)
+	case t.Standby != nil && t.Standby.env.Name == env.Name:
+		return nil, fmt.Errorf("failover.to: %s cannot stand by for itself", c.Failover.To)
+	}
+	s.init(w, c, env, t.DeadLetter)
+	d := &Drainer{env: env, cfg: c, targets: t, send: s, drains: map[*drain]struct{}{}}
+	if c.Failover != nil {
+		d.over = newOverflowMetrics(env.Metrics)
+	}
+	return d, nil
+}
+
+// Drain implements Output. Logs drained at the same time share the writer, but neither window nor failover state.
+func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
+	r := newDrain(d, log)
+	d.mu.Lock()
+	d.drains[r] = struct{}{}
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.drains, r)
+		d.mu.Unlock()
+	}()
+	return r.run(ctx)
+}
+
+// Close implements Output. It closes the writer, not the targets.
+func (d *Drainer) Close() error { return d.send.closer.Close() }

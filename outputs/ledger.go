@@ -1,0 +1,124 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// commitEvery is how often a log's position is committed at most while it is being drained: each commit costs a sync to disk.
+const commitEvery = 250 * time.Millisecond
+
+// ledger commits to one log. It alone calls Commit, one commit at a time. Safe for concurrent use.
+type ledger struct {
+	log   record.Log
+	retry Retry
+	ill   trouble
+
+	mu   sync.Mutex
+	pos  int64
+	note string
+}
+
+// commit stores pos and note, and tries until that is known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
+func (l *ledger) commit(ctx context.Context, pos int64, note string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store(ctx, max(pos, l.pos), note)
+}
+
+// advance stores pos with the note that is there.
+func (l *ledger) advance(ctx context.Context, pos int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pos <= l.pos {
+		return nil
+	}
+	return l.store(ctx, pos, l.note)
+}
+
+// annotate changes the note alone.
+func (l *ledger) annotate(ctx context.Context, change func(note string) string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	note := change(l.note)
+	if note == l.note {
+		return nil
+	}
+	return l.store(ctx, l.pos, note)
+}
+
+func (l *ledger) store(ctx context.Context, pos int64, note string) error {
+	back := backoff{Retry: l.retry}
+	for {
+		err := l.log.Commit(ctx, pos, note)
+		switch {
+		case err == nil:
+			l.pos, l.note = pos, note
+			l.ill.worked()
+			return nil
+		case errors.Is(err, record.ErrFenced):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		l.ill.failed(err)
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *ledger) state() (pos int64, note string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pos, l.note
+}
+
+// committer commits a growing position in the background, coalescing.
+type committer struct {
+	ledger *ledger
+	mu     sync.Mutex
+	pos    int64
+	wake   chan struct{}
+}
+
+func newCommitter(l *ledger) *committer { return &committer{ledger: l, wake: make(chan struct{}, 1)} }
+
+// reached notes that everything before pos is delivered. It does not block.
+func (c *committer) reached(pos int64) {
+	c.mu.Lock()
+	c.pos = max(c.pos, pos)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run commits until ctx ends or the log is lost; flush commits the rest.
+func (c *committer) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.wake:
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+		if err := sleep(ctx, commitEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *committer) flush(ctx context.Context) error {
+	c.mu.Lock()
+	pos := c.pos
+	c.mu.Unlock()
+	return c.ledger.advance(ctx, pos)
+}

@@ -1,0 +1,233 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// sender delivers batches to one writer. It is shared by everything that sends there: the logs being drained, replays, outputs that
+// this one stands by for, and outputs whose dead letter it is.
+type sender struct {
+	sync   Writer // exactly one of sync and async is set
+	async  AsyncWriter
+	closer io.Closer
+
+	name   string
+	cfg    Common
+	dl     DeadLetter
+	router Router // nil if the writer is none
+	prober Prober // nil if the writer is none
+	m      *senderMetrics
+	ill    trouble
+	burial *trouble
+
+	// A Writer never sees two batches of one origin at once, whoever sends them.
+	seed    maphash.Seed
+	stripes []chan struct{}
+
+	lastSuccess   atomic.Int64 // nanoseconds since the Unix epoch
+	flying, bytes atomic.Int64
+	dead          atomic.Int64
+}
+
+func (s *sender) init(w any, c Common, env Env, dl DeadLetter) {
+	s.name, s.cfg, s.dl = env.Name, c, dl
+	s.router, _ = w.(Router)
+	s.prober, _ = w.(Prober)
+	s.m = newSenderMetrics(env.Metrics)
+	s.ill = trouble{
+		log: env.Log, what: "the destination", do: "check that it is reachable, that it accepts this agent's credentials, and that it has room",
+		flag: func(failing bool) {
+			if failing {
+				s.m.failing.Set(1)
+			} else {
+				s.m.failing.Set(0)
+			}
+		},
+	}
+	s.burial = newBurialTrouble(env)
+	s.seed = maphash.MakeSeed()
+	s.stripes = make([]chan struct{}, 4*c.Window.Lanes)
+	for i := range s.stripes {
+		s.stripes[i] = make(chan struct{}, 1)
+	}
+}
+
+func (s *sender) hash(origin string) uint64 { return maphash.String(s.seed, origin) }
+
+// attempt sends b once and waits for the answer.
+func (s *sender) attempt(ctx context.Context, b *record.Batch) error {
+	if s.async != nil {
+		errc := make(chan error, 1)
+		s.async.Start(ctx, b, func(err error) { errc <- err })
+		return <-errc // a writer always calls done
+	}
+	stripe := s.stripes[s.hash(b.Origin)%uint64(len(s.stripes))]
+	select {
+	case stripe <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-stripe }()
+	return s.sync.Write(ctx, b)
+}
+
+// deliver sends b until every record has been taken or buried. It fails only with ctx's error. h may be nil.
+func (s *sender) deliver(ctx context.Context, b *record.Batch, h *health) error {
+	back := backoff{Retry: s.cfg.Retry}
+	begin := time.Now()
+	for {
+		err := s.attempt(ctx, b)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		v := s.judge(b, err)
+		if v.alive && h != nil {
+			h.alive()
+		}
+		if len(v.letters) > 0 {
+			if err := s.buryAll(ctx, v.letters, h); err != nil {
+				return err
+			}
+		}
+		if v.rest == nil {
+			s.m.latency.Observe(time.Since(begin).Seconds())
+			return nil
+		}
+		if v.rest.Len() < b.Len() {
+			back.failures = 0
+		}
+		b = v.rest
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+		s.m.retries.Inc()
+	}
+}
+
+func (s *sender) buryAll(ctx context.Context, letters []Letter, h *health) error {
+	if h != nil {
+		h.block(1)
+		defer h.block(-1)
+	}
+	if err := bury(ctx, s.dl, letters, s.cfg.Retry, s.burial); err != nil {
+		return err
+	}
+	s.m.dead.Add(float64(len(letters)))
+	s.dead.Add(int64(len(letters)))
+	return nil
+}
+
+// verdict is what becomes of a batch after an attempt.
+type verdict struct {
+	rest    *record.Batch // to send again; nil if nothing is
+	letters []Letter      // to bury
+	taken   int           // records delivered
+	alive   bool          // the destination answered for at least one record
+}
+
+// judge splits b by the outcome of an attempt, and counts and logs it.
+func (s *sender) judge(b *record.Batch, err error) verdict {
+	if err == nil {
+		s.succeeded()
+		return verdict{taken: b.Len(), alive: true}
+	}
+	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
+	if errors.Is(err, record.ErrCorrupt) || IsPermanent(err) {
+		s.ill.worked()
+		return verdict{letters: Letters(b, s.name, err.Error(), nil), alive: true}
+	}
+	var partial *PartialError
+	if !errors.As(err, &partial) {
+		s.ill.failed(err)
+		return verdict{rest: b}
+	}
+	var again, refused []RecordError
+	last := -1
+	for _, r := range partial.Records {
+		if r.Index <= last || r.Index >= b.Len() || r.Err == nil {
+			s.ill.failed(err) // a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
+			return verdict{rest: b}
+		}
+		if last = r.Index; IsPermanent(r.Err) {
+			refused = append(refused, r)
+		} else {
+			again = append(again, r)
+		}
+	}
+	v := verdict{taken: b.Len() - len(partial.Records)}
+	v.alive = v.taken > 0 || len(refused) > 0
+	if len(refused) > 0 {
+		v.letters = Letters(b, s.name, "", refused)
+	}
+	if len(again) > 0 {
+		s.ill.failed(err)
+		v.rest = pick(b, again)
+	} else {
+		s.succeeded()
+	}
+	return v
+}
+
+func (s *sender) succeeded() {
+	now := time.Now()
+	s.lastSuccess.Store(now.UnixNano())
+	s.m.lastSuccess.Set(float64(now.UnixMilli()) / 1e3)
+	s.ill.worked()
+}
+
+// pick returns a batch of the listed records of b, which keep their positions.
+func pick(b *record.Batch, list []RecordError) *record.Batch {
+	recs, err := b.Records()
+	if err != nil {
+		return b // cannot be: some of its records were delivered
+	}
+	var out []record.Record
+	i := 0
+	for r := range recs {
+		if i == list[0].Index {
+			out = append(out, *r)
+			if list = list[1:]; len(list) == 0 {
+				break
+			}
+		}
+		i++
+	}
+	p := record.FromRecords(b.Tag, b.Origin, out)
+	p.Topic = b.Topic
+	return p
+}
+
+// from returns b without the records before pos: b itself if there are none or it cannot be read, nil if nothing is left.
+func from(b *record.Batch, pos int64) *record.Batch {
+	if b.First >= pos {
+		return b
+	}
+	if b.End <= pos {
+		return nil
+	}
+	recs, err := b.Records()
+	if err != nil {
+		return b
+	}
+	var out []record.Record
+	for r := range recs {
+		if r.Offset >= pos {
+			out = append(out, *r)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	end := b.End
+	p := record.FromRecords(b.Tag, b.Origin, slices.Clip(out))
+	p.Topic, p.End = b.Topic, end
+	return p
+}

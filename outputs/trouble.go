@@ -1,0 +1,64 @@
+package outputs
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const stillFailingEvery = 5 * time.Minute
+
+// trouble logs when something begins to fail, at intervals while it goes on, and when it works again: never once per attempt.
+type trouble struct {
+	log  *slog.Logger
+	what string // "the output"
+	do   string // what a person can do about it
+	flag func(failing bool)
+
+	mu       sync.Mutex
+	since    time.Time // zero while all is well
+	said     time.Time
+	failures int
+	last     string
+}
+
+func (t *trouble) failed(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	t.failures++
+	t.last = err.Error()
+	switch {
+	case t.since.IsZero():
+		t.since, t.said = now, now
+		t.log.Warn(t.what+" is failing; it is tried again until it works, and nothing is lost meanwhile", "error", err, "do", t.do)
+	case now.Sub(t.said) >= stillFailingEvery:
+		t.said = now
+		t.log.Warn(t.what+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", t.do)
+	default:
+		return
+	}
+	if t.flag != nil {
+		t.flag(true)
+	}
+}
+
+func (t *trouble) worked() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		return
+	}
+	t.log.Info(t.what+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(), "attempts", t.failures)
+	t.since, t.failures = time.Time{}, 0
+	if t.flag != nil {
+		t.flag(false)
+	}
+}
+
+// state returns since when it fails (zero if it does not) and the latest error.
+func (t *trouble) state() (since time.Time, last string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.since, t.last
+}
