@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+func FuzzReader(f *testing.F) {
+	good := event(1, map[string]any{"a": "x", "n": 1.5})
+	f.Add(packed("t", good, true, map[string]any{"chunk": "c"}))
+	f.Add(packed("t", gz(good), false, map[string]any{"compressed": "gzip"}))
+	f.Add(packed("t", zst(good), false, nil))
+	f.Add(append([]byte{0x93, 0xa1, 't'}, good[1:]...))
+	f.Add(append([]byte{0x92, 0xa1, 't', 0x91}, good...))
+	f.Add([]byte(`["t",1,{"a":1}]null["t",[[1,{}]]]`))
+	p := Packer{Exact: true}
+	p.Reset("t", "o")
+	f.Add([]byte{0x93, 0xa1, 't', 0x92, 1, 0x80, 0x80})
+	lim := Limits{Message: 1 << 12, Inflated: 1 << 12, Record: 1 << 10, Depth: 8}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		one := readAll(bytes.NewReader(b), lim)
+		two := readAll(iotest.OneByteReader(bytes.NewReader(b)), lim)
+		for _, e := range one.events {
+			if e.bad == "" && e.record != "" && !json.Valid([]byte(e.record)) && !bytes.Contains(b, []byte(keyMark)) && one.modes[0] != ModeCompressed {
+				t.Fatalf("%q is not JSON", e.record)
+			}
+		}
+		if one.err == nil || (one.err == io.EOF) != (two.err == io.EOF) || fmt.Sprint(records(one)) != fmt.Sprint(records(two)) {
+			t.Fatalf("at once:\n%+v\nby the byte:\n%+v", one, two)
+		}
+	})
+}
+
+// records leaves the parts of bad events aside: how they are cut depends on how they arrive.
+func records(r result) (out []got) {
+	for _, e := range r.events {
+		if e.bad == "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func FuzzAppendJSON(f *testing.F) {
+	b, _ := msgp.AppendIntf(nil, map[string]any{"a": []any{1, "x", nil, 1.5, true}, "b": []byte{0xff}})
+	f.Add(b)
+	f.Add([]byte{0x81, 0x81, 1, 2, 0xd7, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out, rest, err := AppendJSON(nil, b, 16)
+		if err != nil {
+			return
+		}
+		if !json.Valid(out) {
+			t.Fatalf("%x gave %q", b, out)
+		}
+		if n, err := skip(b); err != nil || n != len(b)-len(rest) {
+			t.Fatalf("skip %d, %v; read %d", n, err, len(b)-len(rest))
+		}
+	})
+}
+
+func FuzzAppendRecord(f *testing.F) {
+	for _, s := range []string{`{"a":1}`, `{"a":"\ud83d\ude00","b":[1,{"c":-0.5e3}]}`, `{"a":01}`, "text", "\xff", `{"a":"\u12"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, v []byte) {
+		b := AppendRecord(nil, v)
+		out, rest, err := AppendJSON(nil, b, maxJSONDepth+1)
+		if err != nil || len(rest) != 0 || out[0] != '{' {
+			t.Fatalf("%q gave %x: %v", v, b, err)
+		}
+		var before any
+		wrapped := bytes.HasPrefix(b, []byte("\x81\xa7message"))
+		if err := json.Unmarshal(v, &before); err == nil && !wrapped {
+			if _, ok := before.(map[string]any); !ok {
+				t.Fatalf("%q is no object, but became %s", v, out)
+			}
+		} else if err != nil && !wrapped {
+			if _, isRange := err.(*json.UnmarshalTypeError); !isRange {
+				t.Fatalf("%q is no JSON (%v), but became %s", v, err, out)
+			}
+		}
+	})
+}
+
+func FuzzHandshake(f *testing.F) {
+	f.Add(AppendHello(nil, Hello{Nonce: []byte("n"), Keepalive: true}))
+	f.Add(AppendPing(nil, Ping{Hostname: "h"}))
+	f.Add(AppendPong(nil, Pong{OK: true}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		NewHandshake(bytes.NewReader(b)).Hello()
+		NewHandshake(bytes.NewReader(b)).Ping()
+		NewHandshake(bytes.NewReader(b)).Pong()
+		NewAckReader(bytes.NewReader(b)).Next()
+	})
+}
+
+func BenchmarkPacked(b *testing.B) {
+	var payload []byte
+	const n = 5000
+	for i := range n {
+		payload = append(payload, 0x92)
+		payload, _ = AppendEventTime(payload, 1700000000e9+int64(i))
+		payload, _ = msgp.AppendMapStrStr(payload, map[string]string{"log": "2026-01-01T00:00:00Z INFO request served path=/api/v1/things status=200 duration=12ms user=12345 trace=abcdef0123456789", "stream": "stdout", "host": "web-1.example.org", "service": "things"}), error(nil)
+	}
+	msg := packed("t", payload, false, map[string]any{"chunk": "c"})
+	b.SetBytes(int64(len(msg)))
+	r := NewReader(nil, Limits{Message: 64 << 20, Inflated: 64 << 20, Record: 16 << 20, Depth: 64})
+	for b.Loop() {
+		r.win.src, r.win.err = bytes.NewReader(msg), nil
+		m, err := r.Next()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for {
+			if _, err := m.Event(); err != nil {
+				break
+			}
+		}
+		m.Options()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}

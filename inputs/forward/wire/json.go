@@ -1,0 +1,210 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"time"
+)
+
+// transcoder writes msgpack values as JSON. It works on what lies in src from at on; every method moves at past
+// what it has read, and leaves the transcoder unusable when it fails.
+type transcoder struct {
+	src   []byte
+	at    int
+	dst   []byte
+	depth int // nesting still allowed
+}
+
+// AppendJSON appends the JSON text of the msgpack value that src begins with, nested at most depth deep, and returns what follows the
+// value. See the package comment for what becomes of values that JSON lacks.
+func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
+	t := transcoder{src: src, dst: dst, depth: depth}
+	if err := t.value(); err != nil {
+		return dst, src, err
+	}
+	return t.dst, src[t.at:], nil
+}
+
+func (t *transcoder) value() error {
+	if t.at < len(t.src) { // the two most frequent forms, without a head
+		switch c := t.src[t.at]; {
+		case c < 0x80:
+			t.at++
+			t.dst = strconv.AppendUint(t.dst, uint64(c), 10)
+			return nil
+		case c >= 0xa0 && c < 0xc0:
+			end := t.at + 1 + int(c&0x1f)
+			if end > len(t.src) {
+				return errShort
+			}
+			t.dst = appendString(t.dst, t.src[t.at+1:end])
+			t.at = end
+			return nil
+		}
+	}
+	h, err := readHead(t.src[t.at:])
+	if err != nil {
+		return err
+	}
+	t.at += h.size
+	switch h.kind {
+	case kindNil:
+		t.dst = append(t.dst, "null"...)
+	case kindFalse:
+		t.dst = append(t.dst, "false"...)
+	case kindTrue:
+		t.dst = append(t.dst, "true"...)
+	case kindInt:
+		t.dst = strconv.AppendInt(t.dst, int64(h.n), 10)
+	case kindUint:
+		t.dst = strconv.AppendUint(t.dst, h.n, 10)
+	case kindFloat32:
+		t.dst = appendFloat(t.dst, float64(math.Float32frombits(uint32(h.n))), 32)
+	case kindFloat64:
+		t.dst = appendFloat(t.dst, math.Float64frombits(h.n), 64)
+	case kindStr, kindBin:
+		s, err := t.take(h.n)
+		if err != nil {
+			return err
+		}
+		t.dst = appendString(t.dst, s)
+	case kindExt:
+		p, err := t.take(h.n)
+		if err != nil {
+			return err
+		}
+		t.dst = appendExt(t.dst, h.ext, p)
+	case kindArray:
+		return t.array(h.n)
+	case kindMap:
+		return t.object(h.n)
+	}
+	return nil
+}
+
+func (t *transcoder) take(n uint64) ([]byte, error) {
+	if n > uint64(len(t.src)-t.at) {
+		return nil, errShort
+	}
+	p := t.src[t.at : t.at+int(n)]
+	t.at += int(n)
+	return p, nil
+}
+
+func (t *transcoder) array(n uint64) error {
+	if t.depth--; t.depth < 0 {
+		return errDepth
+	}
+	t.dst = append(t.dst, '[')
+	for i := range n {
+		if i > 0 {
+			t.dst = append(t.dst, ',')
+		}
+		if err := t.value(); err != nil {
+			return err
+		}
+	}
+	t.dst = append(t.dst, ']')
+	t.depth++
+	return nil
+}
+
+func (t *transcoder) object(n uint64) error {
+	if t.depth--; t.depth < 0 {
+		return errDepth
+	}
+	t.dst = append(t.dst, '{')
+	for i := range n {
+		if i > 0 {
+			t.dst = append(t.dst, ',')
+		}
+		if err := t.key(); err != nil {
+			return err
+		}
+		t.dst = append(t.dst, ':')
+		if err := t.value(); err != nil {
+			return err
+		}
+	}
+	t.dst = append(t.dst, '}')
+	t.depth++
+	return nil
+}
+
+// key writes the next value as an object's key: as it is when it becomes a string, else its JSON text in a string.
+func (t *transcoder) key() error {
+	start := len(t.dst)
+	if err := t.value(); err != nil {
+		return err
+	}
+	if t.dst[start] == '"' {
+		return nil
+	}
+	text := string(t.dst[start:])
+	t.dst = appendString(t.dst[:start], []byte(text))
+	return nil
+}
+
+func appendFloat(dst []byte, f float64, bits int) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-Infinity"`...)
+	}
+	start := len(dst)
+	format := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		format = 'e'
+	}
+	dst = strconv.AppendFloat(dst, f, format, -1, bits)
+	for _, c := range dst[start:] {
+		if c == '.' || c == 'e' {
+			return dst
+		}
+	}
+	return append(dst, '.', '0') // so that it stays a float for who tells them apart
+}
+
+func appendExt(dst []byte, typ int8, p []byte) []byte {
+	switch {
+	case typ == 0 && len(p) == 8:
+		return appendSeconds(dst, int64(binary.BigEndian.Uint32(p)), binary.BigEndian.Uint32(p[4:]))
+	case typ == -1 && len(p) == 4:
+		return appendSeconds(dst, int64(binary.BigEndian.Uint32(p)), 0)
+	case typ == -1 && len(p) == 8:
+		v := binary.BigEndian.Uint64(p)
+		return appendSeconds(dst, int64(v&(1<<34-1)), uint32(v>>34))
+	case typ == -1 && len(p) == 12:
+		return appendSeconds(dst, int64(binary.BigEndian.Uint64(p[4:])), binary.BigEndian.Uint32(p))
+	}
+	dst = append(dst, `{"ext":`...)
+	dst = strconv.AppendInt(dst, int64(typ), 10)
+	dst = append(dst, `,"data":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, p)
+	return append(dst, `"}`...)
+}
+
+func appendSeconds(dst []byte, s int64, ns uint32) []byte {
+	s += int64(ns) / int64(time.Second) // a sender's nanoseconds may be out of range
+	ns %= uint32(time.Second)
+	if s < 0 && ns > 0 { // msgpack counts nanoseconds upward from the second below
+		s, ns = s+1, uint32(time.Second)-ns
+		if s == 0 {
+			dst = append(dst, '-')
+		}
+	}
+	dst = strconv.AppendInt(dst, s, 10)
+	dst = append(dst, '.')
+	start := len(dst)
+	dst = append(dst, "000000000"...)
+	for i := start + 8; ns > 0; i-- {
+		dst[i] = byte('0' + ns%10)
+		ns /= 10
+	}
+	return dst
+}

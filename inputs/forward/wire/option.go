@@ -1,0 +1,180 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// Options is what a sender says about a message.
+type Options struct {
+	Chunk      []byte // to be echoed in the ack, as it stands on the wire; nil when no ack is asked for
+	Compressed string
+	Size       int64 // events, by the sender's count; 0 when not said
+	Signal     int64 // fluent_signal: 0 logs, 1 metrics, 2 traces
+}
+
+const maxOptions = 16 << 10
+
+// Options reads what follows the events, all of which must have been read, and ends the message.
+func (m *Message) Options() (Options, error) {
+	m.finish()
+	defer func() { m.r.inside = false }()
+	if m.json != nil {
+		return m.json.options()
+	}
+	var o Options
+	for i := range m.after {
+		h, err := m.r.head()
+		if err != nil {
+			return o, err
+		}
+		if i > 0 || h.kind != kindMap {
+			if err := m.r.skipValue(); err != nil {
+				return o, err
+			}
+			continue
+		}
+		for {
+			n, err := o.parse(m.r.win.bytes())
+			if err == nil {
+				m.r.win.advance(n)
+				break
+			}
+			if !errors.Is(err, errShort) {
+				return o, err
+			}
+			if len(m.r.win.bytes()) > maxOptions {
+				return o, malformed("options of more than %d bytes", maxOptions)
+			}
+			if err := m.r.need(len(m.r.win.bytes()) + 1); err != nil {
+				return o, err
+			}
+		}
+	}
+	return o, nil
+}
+
+func (o *Options) parse(b []byte) (int, error) {
+	*o = Options{}
+	h, err := readHead(b)
+	if err != nil {
+		return 0, err
+	}
+	at := h.size
+	for range h.n {
+		keyEnd, err := skip(b[at:])
+		if err != nil {
+			return 0, err
+		}
+		key, _, _ := readString(b[at:])
+		at += keyEnd
+		valueEnd, err := skip(b[at:])
+		if err != nil {
+			return 0, err
+		}
+		value := b[at : at+valueEnd]
+		at += valueEnd
+		v, _ := readHead(value)
+		switch string(key) {
+		case "chunk":
+			if v.kind != kindNil {
+				o.Chunk = append([]byte(nil), value...)
+			}
+		case "compressed":
+			s, _, _ := readString(value)
+			o.Compressed = string(s)
+		case "size":
+			if v.kind == kindInt || v.kind == kindUint {
+				o.Size = int64(v.n)
+			}
+		case "fluent_signal":
+			if v.kind == kindInt || v.kind == kindUint {
+				o.Signal = int64(v.n)
+			}
+		}
+	}
+	return at, nil
+}
+
+// AppendAck appends the answer to a message with the given chunk, in the connection's encoding.
+func AppendAck(dst, chunk []byte, asJSON bool) []byte {
+	if asJSON {
+		dst = append(dst, `{"ack":`...)
+		dst = append(dst, chunk...)
+		return append(dst, '}')
+	}
+	dst = msgp.AppendMapHeader(dst, 1)
+	dst = msgp.AppendString(dst, "ack")
+	return append(dst, chunk...)
+}
+
+const maxAck = 64 << 10
+
+// AckReader reads acks. Not safe for concurrent use.
+type AckReader struct{ r Reader }
+
+// NewAckReader returns an AckReader of src, which it reads ahead.
+func NewAckReader(src io.Reader) *AckReader {
+	return &AckReader{Reader{win: window{src: src}, lim: Limits{Record: maxAck}}}
+}
+
+// Next returns the chunk of the next ack: the contents of the string that was sent as the chunk.
+func (a *AckReader) Next() (string, error) {
+	for {
+		chunk, size, err := readAck(a.r.win.bytes())
+		if err == nil {
+			a.r.win.advance(size)
+			return chunk, nil
+		}
+		if !errors.Is(err, errShort) {
+			return "", err
+		}
+		if err := a.r.need(len(a.r.win.bytes()) + 1); err != nil {
+			return "", err
+		}
+	}
+}
+
+func readAck(b []byte) (chunk string, size int, err error) {
+	if size, err = skip(b); err != nil {
+		return "", 0, err
+	}
+	h, _ := readHead(b)
+	if h.kind != kindMap {
+		return "", 0, malformed("%v where an ack belongs", h.kind)
+	}
+	at := h.size
+	for range h.n {
+		n, _ := skip(b[at:])
+		key, _, _ := readString(b[at:])
+		at += n
+		n, _ = skip(b[at:])
+		if string(key) == "ack" {
+			s, _, err := readString(b[at:])
+			if err != nil {
+				return "", 0, err
+			}
+			return string(s), size, nil
+		}
+		at += n
+	}
+	return "", 0, malformed("answer without an ack")
+}
+
+// optionsJSON reads the options of a message on a JSON connection.
+func optionsJSON(raw json.RawMessage) Options {
+	var o struct {
+		Chunk      json.RawMessage `json:"chunk"`
+		Compressed string          `json:"compressed"`
+		Size       int64           `json:"size"`
+		Signal     int64           `json:"fluent_signal"`
+	}
+	_ = json.Unmarshal(raw, &o) // what is not of the expected type stays unset
+	if string(o.Chunk) == "null" {
+		o.Chunk = nil
+	}
+	return Options{Chunk: o.Chunk, Compressed: o.Compressed, Size: o.Size, Signal: o.Signal}
+}
