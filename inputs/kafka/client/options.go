@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Options returns what a kgo.Client needs to reach the cluster. It reads certificate files, but connects to nothing. metrics must not have been given to
+// Options before.
+func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Registerer) ([]kgo.Opt, error) {
+	id := c.ClientID
+	if id == "" {
+		id = "penstock-" + agent
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(id),
+		kgo.SoftwareNameAndVersion("penstock", "1"),
+		kgo.DialTimeout(c.DialTimeout),
+		kgo.RequestTimeoutOverhead(c.RequestTimeout),
+		kgo.MetadataMaxAge(c.MetadataMaxAge),
+		kgo.MetadataMinAge(min(c.MetadataMaxAge, 250*time.Millisecond)),
+		kgo.DisableClientMetrics(),
+		kgo.WithLogger(logger{log}),
+		kgo.WithHooks(newHooks(log, metrics)),
+	}
+	if c.TLS != nil {
+		conf, err := tlsconf.NewClient(*c.TLS, log)
+		if err != nil {
+			return nil, within("tls", err)
+		}
+		opts = append(opts, kgo.DialTLSConfig(conf))
+	}
+	if c.SASL != nil {
+		m, err := c.SASL.mechanism()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+// logger gives franz-go's log to slog, one level lower: what franz-go tells about is detail here, and the components report
+// failures themselves.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Level() kgo.LogLevel {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelError
+}
+
+func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	to := slog.LevelDebug
+	if level == kgo.LogLevelError {
+		to = slog.LevelWarn
+	}
+	l.log.Log(context.Background(), to, msg, append(keyvals, "library", "franz-go")...)
+}
+
+type hooks struct {
+	log               *slog.Logger
+	connects          *prometheus.CounterVec
+	disconnects       prometheus.Counter
+	read, written     prometheus.Counter
+	readErr, writeErr prometheus.Counter
+	throttled         prometheus.Counter
+}
+
+func newHooks(log *slog.Logger, metrics prometheus.Registerer) *hooks {
+	h := &hooks{log: log}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		metrics.MustRegister(c)
+		return c
+	}
+	h.connects = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penstock_kafka_connects_total", Help: "Connections to brokers opened, authentication included, by result.",
+	}, []string{"result"})
+	metrics.MustRegister(h.connects)
+	h.disconnects = counter("penstock_kafka_disconnects_total", "Connections to brokers closed.")
+	h.read = counter("penstock_kafka_read_bytes_total", "Bytes read from brokers.")
+	h.written = counter("penstock_kafka_written_bytes_total", "Bytes written to brokers.")
+	h.readErr = counter("penstock_kafka_read_errors_total", "Responses that could not be read.")
+	h.writeErr = counter("penstock_kafka_write_errors_total", "Requests that could not be written.")
+	h.throttled = counter("penstock_kafka_throttled_seconds_total", "Time that brokers asked to wait for, for quotas.")
+	return h
+}
+
+func (h *hooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err != nil {
+		h.connects.WithLabelValues("error").Inc()
+		return
+	}
+	h.connects.WithLabelValues("ok").Inc()
+}
+
+func (h *hooks) OnBrokerDisconnect(kgo.BrokerMetadata, net.Conn) { h.disconnects.Inc() }
+
+func (h *hooks) OnBrokerWrite(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
+	h.written.Add(float64(n))
+	if err != nil {
+		h.writeErr.Inc()
+	}
+}
+
+func (h *hooks) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
+	h.read.Add(float64(n))
+	if err != nil {
+		h.readErr.Inc()
+	}
+}
+
+func (h *hooks) OnBrokerThrottle(_ kgo.BrokerMetadata, d time.Duration, _ bool) {
+	h.throttled.Add(d.Seconds())
+}
