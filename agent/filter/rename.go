@@ -1,0 +1,98 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
+)
+
+// RenameTagConfig is the config of the rename_tag filter.
+type RenameTagConfig struct {
+	Match string            `hcl:"match,optional" doc:"Regular expression (RE2) for the tags to rename; all tags otherwise."`
+	To    template.Template `hcl:"to" doc:"The new tag: a template that knows tag, tag[N] (a part, counted from 0), and group[N] and group.NAME of match."`
+}
+
+// DefaultRenameTag returns the defaults.
+func DefaultRenameTag() RenameTagConfig { return RenameTagConfig{} }
+
+// Validate checks the config.
+func (c *RenameTagConfig) Validate() error {
+	_, err := NewRenameTag(*c, Env{})
+	return err
+}
+
+// RenameTag gives batches another tag.
+type RenameTag struct {
+	match *regexp.Regexp
+	to    *template.Bound[tagMatch]
+}
+
+type tagMatch struct {
+	tag    string
+	groups []string
+}
+
+// NewRenameTag returns the filter.
+func NewRenameTag(c RenameTagConfig, _ Env) (*RenameTag, error) {
+	f := &RenameTag{}
+	var errs []error
+	var err error
+	if f.match, err = regexp.Compile(c.Match); err != nil {
+		errs = append(errs, fmt.Errorf("match: %w", err))
+	}
+	if c.To.IsZero() {
+		errs = append(errs, errors.New("to: must not be empty"))
+	}
+	f.to, err = template.Bind(c.To, func(p template.Part) (template.Appender[tagMatch], error) {
+		switch {
+		case p.Name == "tag" && len(p.Args) == 0 && !p.Call:
+			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.tag...), nil }, nil
+		case p.Name == "tag" && len(p.Args) == 1:
+			i, err := strconv.Atoi(p.Args[0])
+			return func(dst []byte, m tagMatch) ([]byte, error) { return appendTagPart(dst, m.tag, i) }, err
+		case p.Name == "group" && len(p.Args) == 1 && f.match != nil:
+			i, err := strconv.Atoi(p.Args[0])
+			if err != nil {
+				i = f.match.SubexpIndex(p.Args[0])
+			}
+			if i < 0 || i > f.match.NumSubexp() {
+				return nil, errors.New("match has no such group")
+			}
+			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.groups[i]...), nil }, nil
+		}
+		return nil, errors.New("is not known here: use tag, tag[N], group[N] or group.NAME")
+	})
+	if err != nil {
+		errs = append(errs, fmt.Errorf("to: %w", err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Tag implements Filter. A tag that does not match, or lacks a part that the template wants, stays.
+func (f *RenameTag) Tag(tag string) string {
+	groups := f.match.FindStringSubmatch(tag)
+	if groups == nil {
+		return tag
+	}
+	out, err := f.to.Append(nil, tagMatch{tag, groups})
+	if err != nil || len(out) == 0 {
+		return tag
+	}
+	return string(out)
+}
+
+// Apply implements Filter.
+func (f *RenameTag) Apply(b *record.Batch) *record.Batch {
+	tag := f.Tag(b.Tag)
+	if tag == b.Tag {
+		return b
+	}
+	return b.Retag(tag)
+}
