@@ -41,10 +41,7 @@ type Packer interface {
 
 // Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
 // forgets the key.
-type Position struct {
-	Key   string
-	Value []byte
-}
+type Position = record.Position
 
 // Append appends b and waits until it is durable.
 func Append(ctx context.Context, sink Sink, b *record.Batch, positions []Position) error {

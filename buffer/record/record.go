@@ -49,3 +49,10 @@ func cloneBytes(b []byte) []byte {
 	}
 	return append(make([]byte, 0, len(b)), b...)
 }
+
+// Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
+// forgets the key.
+type Position struct {
+	Key   string
+	Value []byte
+}

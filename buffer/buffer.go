@@ -1,0 +1,361 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"golang.org/x/sync/semaphore"
+)
+
+var (
+	// ErrClosed is returned by a buffer that was closed.
+	ErrClosed = errors.New("buffer is closed")
+	// ErrSealed is returned by Append after Seal.
+	ErrSealed = errors.New("buffer is sealed: it takes no more data")
+	// ErrTooLarge is returned for a batch that the buffer could never hold.
+	ErrTooLarge = errors.New("batch is larger than the buffer can hold")
+)
+
+const (
+	// maxInFlight bounds the uncompressed bytes accepted and not yet durable.
+	maxInFlight = 8 << 20
+	// recentBytes bounds the batches kept in memory for readers at the head.
+	recentBytes = 8 << 20
+	// commitBytes bounds one commit, encoded.
+	commitBytes = 8 << 20
+
+	maxBatchBytes = 1 << 30
+)
+
+// Buffer is an open buffer. All methods are safe for concurrent use.
+type Buffer struct {
+	dir      string
+	opt      Options
+	log      *slog.Logger
+	m        *metrics
+	lock     *os.File
+	inflight *semaphore.Weighted
+
+	wake chan struct{}  // tells the writer that there is something to do; capacity 1
+	quit chan struct{}  // closed by Close
+	done chan struct{}  // closed by the writer when it ends
+	bg   sync.WaitGroup // segments being opened, closed and removed
+
+	mu       sync.Mutex // guards everything below, and the fields of segments
+	segs     []*segment // in order, never empty; the last is the head
+	state    *state     // durable; changed by the writer alone
+	end      int64      // after the last durable record
+	assigned int64      // after the last accepted record
+	recent   recent
+	queue    []*appendOp // accepted, in order
+	queued   int64       // encoded bytes of queue
+	commits  []*stateOp
+	used     int64 // disk of all segments but the head, and what is written to the head
+	handles  map[string]*Cursor
+	changed  chan struct{} // closed when end, segs or the life of the buffer changed; nil while nobody waits
+	room     chan struct{} // closed when there may be room; nil while nobody waits
+	wanted   int64         // encoded size of an append that waits for room
+	blocked  int           // appends that wait for room
+	since    time.Time     // when blocked left 0
+	lowSpace bool          // the floor or the end of the disk was hit
+	dropped  int64         // below this position, records were dropped by policy
+	sealed   bool
+	closed   bool
+}
+
+type appendOp struct {
+	batch     *record.Batch // nil: positions only
+	changes   []change
+	encoded   int64 // about
+	weight    int64
+	done      func(error)
+	appending time.Time
+}
+
+type stateOp struct {
+	change change
+	done   chan error // capacity 1
+}
+
+// Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process has it open.
+func Open(dir string, opt Options) (*Buffer, error) {
+	opt.fill()
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create buffer directory: %w", err)
+	}
+	b := &Buffer{
+		dir: dir, opt: opt, log: opt.Log,
+		inflight: semaphore.NewWeighted(maxInFlight),
+		wake:     make(chan struct{}, 1),
+		quit:     make(chan struct{}),
+		done:     make(chan struct{}),
+		handles:  map[string]*Cursor{},
+	}
+	if b.lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {
+		return nil, errors.Join(err, b.lock.Close())
+	}
+	w, err := b.recover()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open buffer %s: %w", dir, err), b.lock.Close())
+	}
+	go w.run()
+	return b, nil
+}
+
+// Append places batch at the end of the log and stores the input's positions with it, in one transaction. batch may be nil
+// (positions only) and is read-only from the call on. Append returns when batch has its place in the order, which is that of the calls, and
+// blocks while the buffer is full or behind.
+//
+// done, if not nil, is called exactly once if and only if Append returned nil: with nil once all of it is on disk, or with the reason why it
+// never will be. It is called from another goroutine, in the order of the calls, and must not block. An error means that nothing was stored.
+func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
+	op := &appendOp{done: done, encoded: 256, weight: 4096}
+	for _, p := range positions {
+		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
+		if p.Value == nil {
+			c.kind = changeForget
+		}
+		op.changes = append(op.changes, c)
+		op.encoded += int64(len(input) + len(p.Key) + len(p.Value) + changeOverhead)
+	}
+	if batch != nil && batch.Len() > 0 {
+		// Compressed here, so that several callers compress at once and before they have a place in the order.
+		packed, err := batch.Packed(b.opt.Codec)
+		if err != nil {
+			return err
+		}
+		op.batch = batch
+		op.encoded += int64(len(packed) + len(batch.Tag) + len(batch.Origin))
+		op.weight += int64(batch.Size() + len(packed))
+		if len(packed) > maxBatchBytes || b.opt.MaxSize > 0 && op.encoded > b.opt.limit()/2 {
+			return fmt.Errorf("%w: %d bytes compressed", ErrTooLarge, len(packed))
+		}
+	}
+	op.weight = min(op.weight, maxInFlight)
+	if err := b.inflight.Acquire(ctx, op.weight); err != nil {
+		return err
+	}
+	if err := b.place(ctx, op); err != nil {
+		b.inflight.Release(op.weight)
+		return err
+	}
+	b.kick()
+	return nil
+}
+
+// place waits for room and puts op into the queue.
+func (b *Buffer) place(ctx context.Context, op *appendOp) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		switch {
+		case b.closed:
+			return ErrClosed
+		case b.sealed:
+			return ErrSealed
+		case op.batch == nil || b.hasRoom(op.encoded):
+			if op.batch != nil {
+				op.batch.At(b.assigned)
+				b.assigned = op.batch.End
+			}
+			b.queue = append(b.queue, op)
+			b.queued += op.encoded
+			return nil
+		}
+		if b.blocked == 0 {
+			b.since = time.Now()
+			b.kick()
+		}
+		b.blocked++
+		b.wanted = max(b.wanted, op.encoded)
+		if b.room == nil {
+			b.room = make(chan struct{})
+		}
+		room := b.room
+		b.mu.Unlock()
+		var err error
+		select {
+		case <-room:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		b.mu.Lock()
+		if b.blocked--; b.blocked == 0 {
+			b.m.blockedSeconds.Add(time.Since(b.since).Seconds())
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hasRoom tells whether n more encoded bytes may be accepted. Caller holds mu.
+func (b *Buffer) hasRoom(n int64) bool {
+	return !b.lowSpace && (b.opt.MaxSize == 0 || b.used+b.queued+n <= b.opt.limit())
+}
+
+// kick wakes the writer.
+func (b *Buffer) kick() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// notify wakes the readers that wait for b.changed. Caller holds mu.
+func (b *Buffer) notify() {
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// makeRoom wakes the appends that wait. Caller holds mu.
+func (b *Buffer) makeRoom() {
+	if b.room != nil && (b.closed || b.sealed || b.hasRoom(0)) {
+		close(b.room)
+		b.room = nil
+		b.wanted = 0
+	}
+}
+
+// Positions returns a copy of all positions of input as of the last durable append.
+func (b *Buffer) Positions(input string) map[string][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make(map[string][]byte, len(b.state.inputs[input]))
+	for k, v := range b.state.inputs[input] {
+		out[k] = append([]byte{}, v...)
+	}
+	return out
+}
+
+// Seal ends the log: Append fails with ErrSealed from now on, and cursors return io.EOF once they have read what was accepted. It is
+// not remembered over a restart.
+func (b *Buffer) Seal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sealed = true
+	b.notify()
+	b.makeRoom()
+}
+
+// Close writes what was accepted and closes the buffer. Appends and reads that wait fail with ErrClosed. What cannot be written because
+// the disk is full is refused through its done function.
+func (b *Buffer) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		<-b.done
+		return nil
+	}
+	b.closed = true
+	b.notify()
+	b.makeRoom()
+	b.mu.Unlock()
+	close(b.quit)
+	<-b.done
+	b.bg.Wait()
+	return b.lock.Close()
+}
+
+// Fill returns the share of the buffer in use: 1 and above is full.
+func (b *Buffer) Fill() float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fillLocked()
+}
+
+func (b *Buffer) fillLocked() float64 {
+	fill := 0.0
+	if b.opt.MaxSize > 0 {
+		fill = float64(b.used+b.queued) / float64(b.opt.limit())
+	}
+	if b.lowSpace || b.blocked > 0 {
+		fill = max(fill, 1)
+	}
+	return fill
+}
+
+// End returns the position after the last durable record.
+func (b *Buffer) End() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.end
+}
+
+// Stats describes a buffer at one moment.
+type Stats struct {
+	Bytes     int64 // disk in use
+	Segments  int
+	First     int64 // position of the oldest record kept
+	End       int64 // position after the newest
+	OldestAge time.Duration
+	Fill      float64
+	Blocked   bool // an append waits for room
+	LowSpace  bool // the free-space floor was reached
+	Sealed    bool
+	Cursors   []CursorInfo
+}
+
+// Stats returns the buffer's condition.
+func (b *Buffer) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.segs) == 0 {
+		return Stats{} // still being opened
+	}
+	return Stats{
+		Bytes: b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
+		Fill: b.fillLocked(), Blocked: b.blocked > 0, LowSpace: b.lowSpace, Sealed: b.sealed,
+		Cursors: b.cursorsLocked(),
+	}
+}
+
+func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
+
+// oldestLocked returns the age of the oldest record that some cursor has not passed; to the segment when it is not in memory.
+func (b *Buffer) oldestLocked() time.Duration {
+	pos := max(b.state.minCursor(math.MaxInt64), b.firstLocked())
+	if pos >= b.end {
+		return 0
+	}
+	ms := b.recent.appended(pos)
+	if ms == 0 {
+		if i := b.segmentFor(pos); i < len(b.segs) {
+			ms = b.segs[i].appended
+		}
+	}
+	if ms == 0 {
+		return 0
+	}
+	return max(time.Since(time.UnixMilli(ms)), 0)
+}
+
+// segmentFor returns the index of the first segment that ends after pos.
+func (b *Buffer) segmentFor(pos int64) int {
+	lo, hi := 0, len(b.segs)
+	for lo < hi {
+		if mid := (lo + hi) / 2; b.segs[mid].end > pos {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}

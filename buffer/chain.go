@@ -1,0 +1,288 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// openNext begins to open the segment after the head.
+func (w *writer) openNext() {
+	if w.next != nil || w.opening != nil {
+		return
+	}
+	w.lastOpen = time.Now()
+	w.heads++
+	n, reserve := w.heads, w.birthSize()
+	ch := make(chan *head, 1)
+	w.opening = ch
+	b := w.b
+	b.bg.Add(1)
+	go func() {
+		defer b.bg.Done()
+		h, err := b.create(n, reserve)
+		if err != nil && !errors.Is(err, errNoSpace) {
+			b.log.Error("buffer: cannot create the next segment", "error", err, "dir", b.dir)
+		}
+		ch <- h // nil after an error: rolling tries again and deals with it
+	}()
+}
+
+// birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for its changes.
+func (w *writer) birthSize() int64 {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return 2*w.b.state.size + 2*stateReserve
+}
+
+// create makes a new segment, where there is the space for one.
+func (b *Buffer) create(n int, reserve int64) (*head, error) {
+	free, err := freeSpace(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	if need := reserve + walStep + headFootprint; free < need {
+		return nil, fmt.Errorf("%w: a segment needs %d MiB, %s has %d MiB free", errNoSpace, (need+1<<20-1)>>20, b.dir, free>>20)
+	}
+	return openHead(b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
+}
+
+// roll ends the head and goes on in the next segment, which begins with the whole state.
+func (w *writer) roll() error {
+	b := w.b
+	if w.opening != nil {
+		w.next = <-w.opening
+		w.opening = nil
+	}
+	if w.next == nil {
+		w.heads++
+		h, err := b.create(w.heads, w.birthSize())
+		if err != nil {
+			return err
+		}
+		w.next = h
+	}
+	h := w.next
+	group, err := w.birth()
+	if err != nil {
+		return err
+	}
+	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); err != nil {
+		return err
+	}
+	w.next = nil
+	err = h.write([][]byte{group})
+	if err == nil {
+		err = h.sync()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("begin segment: %w", err), h.discard())
+	}
+	w.durable = w.seq
+	old, oldHead := w.seg, w.head
+	b.mu.Lock()
+	w.head, w.broken = h, false
+	w.seg = &segment{first: b.end, end: b.end, live: h, closed: make(chan struct{}), dir: h.dir, disk: h.written}
+	b.segs = append(b.segs, w.seg)
+	b.used += h.written
+	removed := b.trimLocked()
+	b.mu.Unlock()
+	w.openNext()
+	if oldHead != nil {
+		b.bg.Add(1)
+		go func() {
+			defer b.bg.Done()
+			b.retire(old, oldHead)
+		}()
+	}
+	for _, s := range removed {
+		b.remove(s)
+	}
+	return nil
+}
+
+// birth builds the group that begins a segment.
+func (w *writer) birth() ([]byte, error) {
+	b := w.b
+	b.mu.Lock()
+	g := groupBuilder{chg: b.state.full()}
+	pos := b.end
+	b.mu.Unlock()
+	w.seq++
+	return g.appendTo(nil, groupHeader{
+		first: pos, seq: w.seq, durable: w.durable, appended: time.Now().UnixMilli(), flags: flagFullState,
+	}, b.opt.Codec)
+}
+
+// idle looks after the chain between commits: the next segment is opened ahead, and the disk of a head that every cursor has
+// passed and nobody writes to is given back.
+func (w *writer) idle() {
+	b := w.b
+	if w.opening != nil {
+		select {
+		case w.next = <-w.opening:
+			w.opening = nil
+		default:
+		}
+	}
+	b.mu.Lock()
+	low := b.lowSpace
+	passed := w.seg.records > 0 && len(b.queue) == 0 && len(b.state.cursors) > 0 && b.state.minCursor(b.end) >= b.end
+	b.mu.Unlock()
+	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
+		w.openNext()
+	}
+	if !passed || w.head.written < idleRollMin || time.Since(w.lastAppend) < idleRoll && !low {
+		return
+	}
+	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {
+		w.report("roll", "buffer: cannot begin a new segment", "error", err)
+	}
+}
+
+// retire closes the database of a segment that is no longer written. It waits for the little disk that this takes.
+func (b *Buffer) retire(s *segment, h *head) {
+	defer close(s.closed)
+	for {
+		var err error
+		free, ferr := freeSpace(b.dir)
+		switch {
+		case s.removed.Load() && !s.damaged.Load():
+			err = h.discard()
+		case ferr == nil && free >= headFootprint:
+			err = b.closeSegment(s, h)
+		default:
+			select {
+			case <-b.quit:
+				return // stays as after a kill, which loses nothing
+			case <-time.After(pollSpace):
+			}
+			continue
+		}
+		if err != nil {
+			b.log.Warn("buffer: segment did not close cleanly; it will be read as after a crash", "error", err, "segment", h.dir)
+		}
+		b.mu.Lock()
+		s.live = nil
+		b.mu.Unlock()
+		return
+	}
+}
+
+// closeSegment closes the database, seals the directory and gives it its lasting name.
+func (b *Buffer) closeSegment(s *segment, h *head) error {
+	if err := h.close(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	copied := segment{first: s.first, end: s.end, records: s.records, appended: s.appended}
+	b.mu.Unlock()
+	if err := copied.writeSeal(h.dir); err != nil {
+		return err
+	}
+	if err := b.rename(s); err != nil {
+		return err
+	}
+	disk := diskUsage(s.dir) // nobody else renames it
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !s.removed.Load() {
+		b.used += disk - s.disk
+		s.disk = disk
+	}
+	return nil
+}
+
+// rename gives a segment's directory its lasting name.
+func (b *Buffer) rename(s *segment) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	to := filepath.Join(b.dir, segmentDirName(s.first))
+	if s.dir == to {
+		return nil
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return nil // an empty segment of the same position is about to go; the name does not matter
+	}
+	if err := os.Rename(s.dir, to); err != nil {
+		return err
+	}
+	s.dir = to
+	return syncDir(b.dir)
+}
+
+// remove deletes a segment that is out of the chain, or moves it aside if it is damaged.
+func (b *Buffer) remove(s *segment) {
+	b.bg.Add(1)
+	go func() {
+		defer b.bg.Done()
+		if s.closed != nil {
+			<-s.closed
+		}
+		b.mu.Lock()
+		dir, live := s.dir, s.live
+		b.mu.Unlock()
+		if live != nil {
+			return // could not be closed; the next start removes it
+		}
+		var err error
+		if s.damaged.Load() {
+			err = moveAside(b.dir, dir)
+		} else {
+			err = removeDir(b.dir, dir)
+		}
+		if err != nil {
+			b.log.Error("buffer: cannot remove segment; delete it by hand", "error", err, "segment", dir)
+		}
+	}()
+}
+
+const (
+	trashPrefix = "trash-"
+	damagedName = "damaged"
+)
+
+// removeDir deletes a segment's directory so that no half of it is ever taken for a segment.
+func removeDir(root, dir string) error {
+	trash := filepath.Join(root, trashPrefix+filepath.Base(dir))
+	if err := os.Rename(dir, trash); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return os.RemoveAll(trash)
+}
+
+// moveAside keeps a damaged segment for a person to look at.
+func moveAside(root, dir string) error {
+	aside := filepath.Join(root, damagedName)
+	if err := os.MkdirAll(aside, 0o750); err != nil {
+		return err
+	}
+	to := filepath.Join(aside, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"))
+	return os.Rename(dir, to)
+}
+
+// damage notes that positions [from, to) of s did not read back. Caller holds mu.
+func (b *Buffer) damage(s *segment, err error, from, to int64) {
+	if s.removed.Load() {
+		return
+	}
+	if from = max(from, s.lostTo); to > from {
+		s.lostTo = to
+		b.m.damagedRecords.Add(float64(to - from))
+	}
+	if !s.damaged.Swap(true) {
+		b.m.damagedSegments.Inc()
+		b.log.Error("buffer segment is damaged: what is readable of it is delivered, then it is moved to the directory damaged",
+			"segment", s.dir, "error", err, "first_lost", from, "lost", to-from)
+	}
+}
+
+func (b *Buffer) reportDamage(s *segment, err error, from, to int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.damage(s, err, from, to)
+}

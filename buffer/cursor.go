@@ -1,0 +1,298 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// Cursor is one reader's place in a buffer: a record.Log, Filler and Ender. Next and SeekTo belong to one goroutine.
+type Cursor struct {
+	b    *Buffer
+	name string
+
+	// of the reader
+	pos     int64
+	pending []*record.Batch // of the group read last from disk
+	seg     *segment        // acquired
+}
+
+var (
+	_ record.Log    = (*Cursor)(nil)
+	_ record.Filler = (*Cursor)(nil)
+	_ record.Ender  = (*Cursor)(nil)
+)
+
+// CursorInfo describes a cursor, open or not.
+type CursorInfo struct {
+	Name string
+	Pos  int64 // committed
+	Lag  int64 // records from there to the end
+	Note string
+	Open bool
+}
+
+// Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable before Cursor returns: from then on it
+// holds what it has not passed, opened or not, until Forget. A cursor can be open once at a time.
+func (b *Buffer) Cursor(name string) (*Cursor, error) {
+	if name == "" {
+		return nil, errors.New("a cursor needs a name")
+	}
+	b.mu.Lock()
+	if _, open := b.handles[name]; open {
+		b.mu.Unlock()
+		return nil, fmt.Errorf("cursor %q is open already", name)
+	}
+	c := &Cursor{b: b, name: name}
+	b.handles[name] = c
+	st, ok := b.state.cursors[name]
+	if !ok {
+		st.pos = b.firstLocked()
+	}
+	b.mu.Unlock()
+	c.pos = st.pos
+	if !ok {
+		if err := b.change(context.Background(), change{kind: changeCursor, name: name, pos: st.pos}); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// change makes one change to the state durable.
+func (b *Buffer) change(ctx context.Context, c change) error {
+	op := &stateOp{c, make(chan error, 1)}
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return ErrClosed
+	}
+	b.commits = append(b.commits, op)
+	b.mu.Unlock()
+	b.kick()
+	select {
+	case err := <-op.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Cursors lists all cursors by name.
+func (b *Buffer) Cursors() []CursorInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cursorsLocked()
+}
+
+func (b *Buffer) cursorsLocked() []CursorInfo {
+	out := make([]CursorInfo, 0, len(b.state.cursors))
+	for name, c := range b.state.cursors {
+		_, open := b.handles[name]
+		lag := max(b.end-max(c.pos, b.firstLocked()), 0)
+		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: lag, Note: c.note, Open: open})
+	}
+	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// Forget drops a cursor that is not open, and with it what it alone has held.
+func (b *Buffer) Forget(name string) error {
+	b.mu.Lock()
+	_, open := b.handles[name]
+	_, ok := b.state.cursors[name]
+	b.mu.Unlock()
+	switch {
+	case open:
+		return fmt.Errorf("cursor %q is open", name)
+	case !ok:
+		return fmt.Errorf("no cursor %q", name)
+	}
+	return b.change(context.Background(), change{kind: changeUncursor, name: name})
+}
+
+// Close gives the cursor back, keeping its place. The reader has returned from Next.
+func (c *Cursor) Close() {
+	c.leaveSegment()
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	if c.b.handles[c.name] == c {
+		delete(c.b.handles, c.name)
+	}
+}
+
+func (c *Cursor) Name() string  { return c.name }
+func (c *Cursor) Fill() float64 { return c.b.Fill() }
+func (c *Cursor) End() int64    { return c.b.End() }
+
+// Committed returns the durable position and note.
+func (c *Cursor) Committed() (int64, string) {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	st := c.b.state.cursors[c.name]
+	return st.pos, st.note
+}
+
+// Commit stores pos and note durably. After records were dropped by policy, a pos among them stands for the oldest one kept.
+func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
+	if len(note) > record.MaxNote {
+		return fmt.Errorf("note of %d bytes is over the limit of %d", len(note), record.MaxNote)
+	}
+	b := c.b
+	b.mu.Lock()
+	open := b.handles[c.name] == c
+	st := b.state.cursors[c.name]
+	end, dropped := b.end, b.dropped
+	b.mu.Unlock()
+	if !open {
+		return fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
+	}
+	if pos < st.pos && st.pos <= dropped {
+		pos = st.pos
+	}
+	if pos < st.pos || pos > end {
+		return fmt.Errorf("cursor %q: commit of %d outside of %d to %d", c.name, pos, st.pos, end)
+	}
+	return b.change(ctx, change{kind: changeCursor, name: c.name, pos: pos, note: note})
+}
+
+// SeekTo makes the next Next return the batch that holds pos, or the first one after it.
+func (c *Cursor) SeekTo(pos int64) error {
+	if pos < 0 {
+		return fmt.Errorf("cursor %q: seek to %d", c.name, pos)
+	}
+	c.pos = pos
+	c.pending = nil
+	return nil
+}
+
+// Next returns the next batch, waiting for one. Batches at the head come from memory.
+func (c *Cursor) Next(ctx context.Context) (*record.Batch, error) {
+	for {
+		if b := c.takePending(); b != nil {
+			return b, nil
+		}
+		batch, seg, wait, err := c.locate()
+		switch {
+		case err != nil:
+			return nil, err
+		case batch != nil:
+			c.leaveSegment()
+			c.pos = batch.End
+			return batch, nil
+		case seg != nil:
+			c.readGroup(seg)
+			continue
+		}
+		c.leaveSegment()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *Cursor) takePending() *record.Batch {
+	for len(c.pending) > 0 {
+		batch := c.pending[0]
+		c.pending[0] = nil
+		c.pending = c.pending[1:]
+		if batch.End > c.pos {
+			c.pos = batch.End
+			return batch
+		}
+	}
+	return nil
+}
+
+// locate finds where the record at c.pos is: in memory, in a segment, or not there yet.
+func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}, err error) {
+	b := c.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, nil, nil, ErrClosed
+	}
+	if b.handles[c.name] != c {
+		return nil, nil, nil, fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
+	}
+	if batch := b.recent.find(c.pos); batch != nil {
+		return batch, nil, nil, nil
+	}
+	if i := b.segmentFor(c.pos); i < len(b.segs) {
+		s := b.segs[i]
+		c.pos = max(c.pos, s.first)
+		if c.seg != s {
+			// Opened under the lock, because closing a segment renames its directory.
+			if err := s.acquire(s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, nil, nil, fmt.Errorf("open segment: %w", err)
+			} else if err != nil {
+				b.damage(s, err, c.pos, s.end)
+				c.pos = s.end
+				return c.again()
+			}
+			c.leaveSegment()
+			c.seg = s
+		}
+		return nil, s, nil, nil
+	}
+	if b.sealed && len(b.queue) == 0 {
+		return nil, nil, nil, io.EOF
+	}
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return nil, nil, b.changed, nil
+}
+
+// again makes Next look once more.
+func (c *Cursor) again() (*record.Batch, *segment, chan struct{}, error) {
+	wait := make(chan struct{})
+	close(wait)
+	return nil, nil, wait, nil
+}
+
+func (c *Cursor) leaveSegment() {
+	if c.seg != nil {
+		c.seg.release()
+		c.seg = nil
+	}
+}
+
+// readGroup reads the next group of seg into c.pending.
+func (c *Cursor) readGroup(seg *segment) {
+	b := c.b
+	b.mu.Lock()
+	end := seg.end
+	b.mu.Unlock()
+	batches, next, err := seg.read(c.pos, end)
+	if err != nil && seg.removed.Load() {
+		c.leaveSegment() // dropped while it was read
+		return
+	}
+	size := 0
+	at := c.pos
+	for _, batch := range batches {
+		if err != nil && batch.First > at {
+			b.reportDamage(seg, err, at, batch.First)
+		}
+		at = max(at, batch.End)
+		size += batch.Size()
+	}
+	if err != nil {
+		b.reportDamage(seg, err, at, next)
+	}
+	b.m.diskReadBytes.Add(float64(size))
+	c.pending = batches
+	if len(batches) == 0 || batches[len(batches)-1].End <= c.pos {
+		c.pos = next // the rest of the group did not read back
+	}
+}

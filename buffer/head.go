@@ -1,0 +1,188 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+)
+
+const (
+	memTableSize = 4 << 20
+	walName      = "00001.mem"
+
+	// maxGroups keeps a segment's memtable from filling up, which would make Badger write tables, through memory
+	// maps, at a time of its own choosing. One group takes about 100 bytes of write-ahead log and as much of the table.
+	maxGroups    = 20_000
+	walGroupSize = 128
+
+	walStep = 1 << 20
+
+	// stateReserve is disk that only changes of state may use: cursors must move while the disk is full.
+	stateReserve = 256 << 10
+
+	// headFootprint is the disk that opening or closing a segment may take, as Badger's own files.
+	headFootprint = 3 << 20
+)
+
+// errNoSpace tells that the disk, or what the floor leaves of it, is used up.
+var errNoSpace = errors.New("no space left for the buffer")
+
+// head is the Badger database of a segment that is being written. One goroutine uses it.
+//
+// Badger writes through memory maps of sparse files, and where the disk is full such a write is not an error but a SIGBUS. So every
+// byte is allocated before it is touched.
+type head struct {
+	dir       string
+	db        *badger.DB
+	vlog, wal *os.File
+
+	written, reserved       int64 // of the value log
+	walWritten, walReserved int64
+	groups                  int
+	cannotReserve           bool // the file system does not allocate ahead: only the floor protects
+}
+
+func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.Options {
+	opt := badger.DefaultOptions(dir)
+	opt.Logger = logger
+	opt.SyncWrites = false // see head.sync
+	opt.MemTableSize = memTableSize
+	opt.NumMemtables = 1
+	opt.NumCompactors = 0
+	opt.NumGoroutines = 1
+	opt.BlockCacheSize = 0
+	opt.IndexCacheSize = 0
+	opt.Compression = options.None
+	opt.DetectConflicts = false
+	opt.MetricsEnabled = false
+	// Every group is longer than this and goes to the value log; Badger's own transaction marks are shorter and must not.
+	opt.ValueThreshold = 48
+	opt.ValueLogFileSize = segmentSize + 16<<20 // never reached: Badger must not begin a second file
+	return opt
+}
+
+// openHead creates a segment in dir, which does not exist, with room for reserve bytes. The caller has seen to it
+// that headFootprint bytes are free besides.
+func openHead(dir string, segmentSize, reserve int64, logger badger.Logger) (h *head, err error) {
+	db, err := badger.Open(badgerOptions(dir, segmentSize, logger))
+	if err != nil {
+		return nil, fmt.Errorf("create segment: %w", err)
+	}
+	h = &head{dir: dir, db: db, written: vlogHeaderSize}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.discard())
+		}
+	}()
+	if h.vlog, err = os.OpenFile(filepath.Join(dir, vlogName), os.O_RDWR, 0); err != nil {
+		return nil, err
+	}
+	if h.wal, err = os.OpenFile(filepath.Join(dir, walName), os.O_RDWR, 0); err != nil {
+		return nil, err
+	}
+	if err = h.reserveTo(reserve, 1); err != nil {
+		return nil, err
+	}
+	if err = h.vlog.Sync(); err != nil {
+		return nil, err
+	}
+	if err = errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// reserveTo allocates the value log as far as offset to, and the write-ahead log for that many groups more.
+func (h *head) reserveTo(to int64, groups int) error {
+	if h.cannotReserve {
+		return nil
+	}
+	if to > h.reserved {
+		if err := h.allocate(h.vlog, &h.reserved, to); err != nil {
+			return err
+		}
+	}
+	if need := h.walWritten + int64(groups)*walGroupSize + 4096; need > h.walReserved {
+		return h.allocate(h.wal, &h.walReserved, need+walStep)
+	}
+	return nil
+}
+
+func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
+	ok, err := reserve(f, *reserved, to)
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: %w", errNoSpace, err)
+	case err != nil:
+		return err
+	case !ok:
+		h.cannotReserve = true
+	default:
+		*reserved = to
+	}
+	return nil
+}
+
+// write stores the groups, whose space is reserved. Each is a transaction of its own, since Badger writes those of one transaction in any
+// order; a group is whole in itself, and later ones do not count when one before did not survive.
+func (h *head) write(groups [][]byte) error {
+	for _, g := range groups {
+		if err := h.writeGroup(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *head) writeGroup(g []byte) error {
+	key := g[8:24:24] // first position and number, as in the header
+	txn := h.db.NewTransaction(true)
+	defer txn.Discard()
+	if err := txn.Set(key, g); err != nil {
+		return fmt.Errorf("write group: %w", err)
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("commit group: %w", err)
+	}
+	h.written += vlogEntrySize(int64(len(g)))
+	h.walWritten += walGroupSize
+	h.groups++
+	return nil
+}
+
+// sync makes what was written durable. The value log is all that recovery reads, so it is all that is synced: one
+// wait for the disk where Badger's SyncWrites takes two, and Badger logs a failed sync of the value log but reports success.
+func (h *head) sync() error { return syncData(h.vlog) }
+
+// full tells whether size more bytes belong into the next segment.
+func (h *head) full(size, segmentSize int64, groups int) bool {
+	return h.groups > 1 && (h.written+size > segmentSize || h.groups+groups > maxGroups)
+}
+
+// close flushes and closes the database; what was reserved and not used goes back to the disk.
+func (h *head) close() error {
+	return errors.Join(h.db.Close(), h.closeFiles())
+}
+
+func (h *head) closeFiles() (err error) {
+	for _, f := range []*os.File{h.vlog, h.wal} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}
+
+// discard closes the segment and deletes it. It needs no free disk.
+func (h *head) discard() error {
+	if h.vlog != nil {
+		// Gives back more than closing the database takes. Nobody reads the value log from here on.
+		_ = h.vlog.Truncate(vlogHeaderSize)
+	}
+	return errors.Join(h.close(), os.RemoveAll(h.dir))
+}

@@ -1,0 +1,65 @@
+package buffer
+
+import (
+	"sort"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// recent holds the newest durable batches, for readers at the head.
+type recent struct {
+	items []recentItem
+	bytes int64
+}
+
+type recentItem struct {
+	batch *record.Batch
+	size  int64
+	ms    int64 // when it was appended
+}
+
+func (r *recent) add(b *record.Batch, size, ms int64) {
+	r.items = append(r.items, recentItem{b, size, ms})
+	r.bytes += size
+	n := 0
+	for r.bytes > recentBytes && n < len(r.items)-1 {
+		r.bytes -= r.items[n].size
+		n++
+	}
+	r.drop(n)
+}
+
+// trim forgets what ends at or before pos.
+func (r *recent) trim(pos int64) {
+	n := 0
+	for n < len(r.items) && r.items[n].batch.End <= pos {
+		r.bytes -= r.items[n].size
+		n++
+	}
+	r.drop(n)
+}
+
+func (r *recent) drop(n int) {
+	clear(r.items[:n]) // the slice's memory lives on
+	r.items = r.items[n:]
+}
+
+func (r *recent) search(pos int64) int {
+	return sort.Search(len(r.items), func(i int) bool { return r.items[i].batch.End > pos })
+}
+
+// find returns the batch that holds pos, or nil. Positions between two batches in memory belong to the second.
+func (r *recent) find(pos int64) *record.Batch {
+	i := r.search(pos)
+	if i == len(r.items) || i == 0 && r.items[0].batch.First > pos {
+		return nil
+	}
+	return r.items[i].batch
+}
+
+func (r *recent) appended(pos int64) int64 {
+	if i := r.search(pos); i < len(r.items) && r.items[i].batch.First <= pos {
+		return r.items[i].ms
+	}
+	return 0
+}

@@ -1,0 +1,384 @@
+package buffer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// lostJump is how far positions jump when the newest data is gone, so that no position is used twice.
+const lostJump = 1 << 20
+
+// found is a segment directory as it was found.
+type found struct {
+	segment
+	sealed bool
+	birth  int64  // position at birth: with the number, the order of segments
+	seq    uint64 // of the first group
+	// durable is what the first group of a sealed segment says of those before it.
+	durable uint64
+	size   int64  // of the value log up to the end of the last good group
+	torn   bool   // an unacknowledged end was cut off
+	err    error  // damage
+	unused bool   // opened ahead and never written
+	gone   bool   // nothing readable
+
+	items []item // of an unsealed segment, until resolved
+}
+
+// item is a group, or a stretch without one, of an unsealed segment's value log.
+type item struct {
+	entry
+	next  int64
+	err   error // did not read back
+	short bool  // because the file ends
+}
+
+// inspectDir looks at every segment in dir, without changing anything, and returns them in order.
+func inspectDir(dir string) (segs []*found, heads int, err error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, d := range names {
+		name := d.Name()
+		isHead := strings.HasPrefix(name, "head-")
+		n, perr := strconv.ParseInt(strings.TrimPrefix(name, "head-"), 10, 64)
+		if perr != nil || !d.IsDir() {
+			continue
+		}
+		f := &found{birth: n}
+		f.dir = filepath.Join(dir, name)
+		if isHead {
+			heads = max(heads, int(n))
+		}
+		if err := f.load(isHead); err != nil {
+			return nil, 0, err
+		}
+		segs = append(segs, f)
+	}
+	var durable uint64
+	for _, f := range segs {
+		for i := range f.items {
+			durable = max(durable, f.items[i].durable)
+		}
+		durable = max(durable, f.durable)
+	}
+	for _, f := range segs {
+		f.resolve(durable)
+	}
+	slices.SortFunc(segs, func(x, y *found) int {
+		switch {
+		case x.birth != y.birth:
+			return int(min(max(x.birth-y.birth, -1), 1))
+		case x.seq < y.seq:
+			return -1
+		}
+		return 1
+	})
+	// What a segment holds beyond the birth of the next one was never acknowledged: its writer had failed.
+	for i, f := range segs {
+		for _, g := range segs[i+1:] {
+			if !g.gone && !g.unused && g.birth < f.end {
+				f.end = g.birth
+			}
+		}
+	}
+	return segs, heads, nil
+}
+
+// load finds out what a segment holds: by its seal, or else by reading all of it. Errors are about access, not about damage.
+func (f *found) load(isHead bool) error {
+	file, err := os.Open(filepath.Join(f.dir, vlogName))
+	if errors.Is(err, fs.ErrNotExist) {
+		f.unused = isHead && !f.wasUsed(nil)
+		f.gone = !f.unused
+		f.err = fmt.Errorf("%w: %s is missing", ErrCorrupt, vlogName)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer file.Close()
+	fi, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if sl, err := readSeal(f.dir); err == nil {
+		f.first, f.end, f.records, f.appended, f.size, f.sealed = sl.First, sl.End, sl.Records, sl.Appended, sl.Size, true
+		f.birth = sl.First
+		if fi.Size() < sl.Size {
+			f.err = fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, vlogName, fi.Size(), sl.Size)
+			f.gone = fi.Size() <= vlogHeaderSize && f.records > 0
+		}
+		if e, _, err := readEntryAt(file, vlogHeaderSize); err == nil {
+			f.seq, f.durable = e.seq, e.durable
+		}
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		f.err = err
+	}
+	f.scan(file, fi.Size())
+	if len(f.items) == 0 {
+		f.unused = isHead && f.err == nil && !f.wasUsed(file)
+		f.gone = !f.unused
+		if f.err == nil {
+			f.err = fmt.Errorf("%w: no group is readable", ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// scan reads and checks every group. A crash leaves the file longer than what was written, never shorter.
+func (f *found) scan(file *os.File, size int64) {
+	off := int64(vlogHeaderSize)
+	readable := false
+	for {
+		e, next, err := readEntryAt(file, off)
+		if err != nil {
+			after, resume, ferr := findEntry(file, off)
+			if ferr != nil && errors.Is(err, errVlogEnd) {
+				break
+			}
+			f.items = append(f.items, item{next: off, err: err, short: ferr != nil && size-off < 4096})
+			if ferr != nil {
+				break
+			}
+			e, next = after, resume
+		}
+		it := item{entry: e, next: next, short: next > size}
+		if p, err := e.readAt(file); err != nil {
+			it.err = err
+		} else {
+			_, _, _, it.err = decodeGroup(p)
+		}
+		f.items = append(f.items, it)
+		readable = true
+		off = next
+	}
+	if !readable && len(f.items) > 0 {
+		f.err = errors.Join(f.err, f.items[0].err)
+		f.items = nil
+	}
+}
+
+// resolve decides which end of an unsealed segment was never acknowledged and is cut off, and what is damage. A group that does not
+// read back was acknowledged if a later one says so.
+func (f *found) resolve(durable uint64) {
+	if f.items == nil {
+		return
+	}
+	var last uint64
+	for i, it := range f.items {
+		if it.err != nil {
+			seq := it.seq
+			if seq == 0 {
+				seq = last + 1
+			}
+			if seq > durable && !it.short {
+				f.torn = true
+				break
+			}
+			f.err = errors.Join(f.err, it.err)
+		}
+		if it.seq == 0 {
+			continue // without a header
+		}
+		if last == 0 {
+			f.birth, f.seq, f.first, f.end = it.first, it.seq, it.first, it.first
+		}
+		last = it.seq
+		f.size = it.next
+		f.end = max(f.end, it.end())
+		f.records += int64(it.records)
+		if it.records > 0 && f.appended == 0 {
+			f.appended = f.items[i].entry.appended
+		}
+	}
+	f.items = nil
+	if last == 0 {
+		f.unused = f.torn // killed while it was begun
+		f.gone = !f.unused
+	}
+}
+
+// wasUsed tells whether something was ever written to a segment without a readable group.
+func (f *found) wasUsed(vlog *os.File) bool {
+	nonzero := func(file *os.File) bool {
+		var p [256]byte
+		n, _ := file.ReadAt(p[:], vlogHeaderSize)
+		return len(bytes.Trim(p[:n], "\x00")) > 0
+	}
+	if vlog != nil && nonzero(vlog) {
+		return true
+	}
+	if wal, err := os.Open(filepath.Join(f.dir, walName)); err == nil {
+		defer wal.Close()
+		if nonzero(wal) {
+			return true
+		}
+	}
+	tables, _ := filepath.Glob(filepath.Join(f.dir, "*.sst"))
+	return len(tables) > 0
+}
+
+// replay brings st up to this segment's end and returns the number of the last group. full tells whether the whole state was found.
+func (f *found) replay(st **state) (seq uint64, full bool, err error) {
+	file, err := os.Open(filepath.Join(f.dir, vlogName))
+	if err != nil {
+		return 0, false, err
+	}
+	defer file.Close()
+	var errs []error
+	for off := int64(vlogHeaderSize); f.size == 0 || off < f.size; {
+		e, next, err := readEntryAt(file, off)
+		if err != nil {
+			errs = append(errs, err)
+			if e, next, err = findEntry(file, off); err != nil || f.size > 0 && e.off >= f.size {
+				break
+			}
+		}
+		off = next
+		seq = max(seq, e.seq)
+		changes, err := e.readMetaAt(file)
+		if err == nil {
+			if e.flags&flagFullState != 0 {
+				*st, full = newState(), true
+			}
+			err = (*st).replay(changes)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return seq, full, errors.Join(errs...)
+}
+
+// recoverState reads the state from the newest segment; where that is damaged, from the one before and what is readable since.
+func recoverState(segs []*found) (st *state, seq uint64, whole bool) {
+	for i := len(segs) - 1; i >= 0; i-- {
+		st, whole = newState(), false
+		for _, f := range segs[i:] {
+			n, full, err := f.replay(&st)
+			seq = max(seq, n)
+			whole = whole || full
+			if err != nil && f.err == nil {
+				f.err = err
+			}
+		}
+		if whole {
+			return st, seq, true
+		}
+	}
+	return newState(), seq, len(segs) == 0
+}
+
+// recover brings the chain into memory and begins a new head.
+func (b *Buffer) recover() (*writer, error) {
+	names, err := os.ReadDir(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range names {
+		if strings.HasPrefix(d.Name(), trashPrefix) {
+			if err := os.RemoveAll(filepath.Join(b.dir, d.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	all, heads, err := inspectDir(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	var segs []*found
+	lostNewest := false
+	for i, f := range all {
+		switch {
+		case f.unused:
+			err = removeDir(b.dir, f.dir)
+		case f.gone:
+			b.damage(&f.segment, f.err, f.first, f.end)
+			err = moveAside(b.dir, f.dir)
+			lostNewest = lostNewest || i == len(all)-1 || !f.sealed
+		default:
+			segs = append(segs, f)
+			f.settle(b)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	st, seq, whole := recoverState(segs)
+	if !whole {
+		b.log.Error("buffer: no segment holds the whole state; inputs and outputs begin again where they do without one", "dir", b.dir)
+	}
+	b.state = st
+	for i, f := range segs {
+		if f.err != nil {
+			b.damage(&f.segment, f.err, 0, 0)
+			lostNewest = lostNewest || i == len(segs)-1
+		}
+		b.segs = append(b.segs, &f.segment)
+		b.end = max(b.end, f.end)
+		b.used += f.disk
+	}
+	for _, c := range st.cursors {
+		b.end = max(b.end, c.pos)
+	}
+	if lostNewest {
+		b.end += lostJump
+	}
+	b.assigned = b.end
+	// Groups that did not read back have had numbers too.
+	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
+	w.durable = w.seq
+	if err := w.roll(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	var empty []*segment
+	kept := b.segs[:0:0]
+	for i, s := range b.segs {
+		if i < len(b.segs)-1 && s.records == 0 {
+			s.removed.Store(true)
+			b.used -= s.disk
+			empty = append(empty, s)
+			continue
+		}
+		kept = append(kept, s)
+	}
+	b.segs = kept
+	b.mu.Unlock()
+	for _, s := range empty {
+		b.remove(s)
+	}
+	return w, nil
+}
+
+// settle seals a segment that its writer has left behind, and gives back what was allocated ahead. A full disk or a damaged segment
+// leaves it as it is.
+func (f *found) settle(b *Buffer) {
+	if !f.sealed && f.err == nil {
+		path := filepath.Join(f.dir, vlogName)
+		if f.torn {
+			b.log.Warn("buffer: the last write before the crash was incomplete; it had not been acknowledged and is cut off", "segment", f.dir)
+		}
+		err := os.Truncate(path, f.size)
+		if err == nil {
+			err = f.writeSeal(f.dir)
+		}
+		if err == nil {
+			err = b.rename(&f.segment)
+		}
+		if err != nil {
+			b.log.Warn("buffer: cannot seal a segment found after a crash; it is read all the same", "error", err, "segment", f.dir)
+		}
+	}
+	f.disk = diskUsage(f.dir)
+}
