@@ -1,0 +1,104 @@
+package gcs
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storetest"
+)
+
+const bucket = "acme"
+
+// fake returns a server in this process with an empty bucket.
+func fake(t *testing.T) http.Handler {
+	t.Helper()
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: bucket})
+	return server.HTTPHandler()
+}
+
+func testConfig(url string) StoreConfig {
+	cfg := DefaultStore()
+	cfg.Bucket, cfg.Endpoint = bucket, url
+	cfg.ChunkSize, cfg.Timeout, cfg.MaxAttempts = 1<<20, time.Second, 2
+	return cfg
+}
+
+func open(t *testing.T, cfg StoreConfig) *Store {
+	t.Helper()
+	s, err := NewStore(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T, url string) spool.Store {
+			cfg := testConfig(url)
+			cfg.Prefix = "/over/flow/" + t.Name() + "/"
+			return open(t, cfg)
+		},
+		Server: fake(t),
+		Large:  1 << 20,
+	})
+}
+
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_GCS_ENDPOINT, _BUCKET (made if missing).
+func TestRealServer(t *testing.T) {
+	endpoint := os.Getenv("PENSTOCK_TEST_GCS_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("PENSTOCK_TEST_GCS_ENDPOINT is not set")
+	}
+	cfg := testConfig(endpoint)
+	if cfg.Bucket = os.Getenv("PENSTOCK_TEST_GCS_BUCKET"); cfg.Bucket == "" {
+		cfg.Bucket = "penstock-test"
+	}
+	direct := open(t, cfg)
+	b, err := direct.bucket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Attrs(t.Context()); errors.Is(err, storage.ErrBucketNotExist) {
+		if err := b.Create(t.Context(), "test", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := storetest.Forward(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := rand.Text()
+	storetest.Run(t, storetest.Subject{
+		New: func(t *testing.T, url string) spool.Store {
+			cfg := cfg
+			cfg.Endpoint, cfg.Prefix = url, fmt.Sprintf("%s/%s", run, t.Name())
+			return open(t, cfg)
+		},
+		Server: server,
+		Large:  1 << 20,
+	})
+	for o, err := range direct.List(context.Background(), run) {
+		if err == nil {
+			err = direct.Delete(context.Background(), o.Key)
+		}
+		if err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
+}
