@@ -33,7 +33,7 @@ func fake(t *testing.T) http.Handler {
 func testConfig(url string) StoreConfig {
 	cfg := DefaultStore()
 	cfg.Bucket, cfg.Endpoint = bucket, url
-	cfg.ChunkSize, cfg.Timeout, cfg.MaxAttempts = 1<<20, time.Second, 2
+	cfg.ChunkSize, cfg.Timeout, cfg.MaxAttempts = 1<<20, time.Minute, 2
 	return cfg
 }
 
@@ -49,9 +49,9 @@ func open(t *testing.T, cfg StoreConfig) *Store {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string) spool.Store {
+		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := testConfig(url)
-			cfg.Prefix = "/over/flow/" + t.Name() + "/"
+			cfg.Prefix, cfg.Timeout = "/over/flow/"+t.Name()+"/", timeout
 			return open(t, cfg)
 		},
 		Server: fake(t),
@@ -85,9 +85,9 @@ func TestRealServer(t *testing.T) {
 	}
 	run := rand.Text()
 	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string) spool.Store {
+		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix = url, fmt.Sprintf("%s/%s", run, t.Name())
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf("%s/%s", run, t.Name()), timeout
 			return open(t, cfg)
 		},
 		Server: server,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storetest"
@@ -42,7 +43,7 @@ func hasAttributes(t *testing.T) bool {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, _ string) spool.Store {
+		New: func(t *testing.T, _ string, _ time.Duration) spool.Store {
 			return open(t, filepath.Join(t.TempDir(), "made/by/the store"))
 		},
 		Large:      1 << 20,

@@ -34,7 +34,7 @@ func testConfig(url string) StoreConfig {
 	cfg := DefaultStore()
 	cfg.Bucket, cfg.Endpoint, cfg.PathStyle, cfg.Region = bucket, url, true, "eu-west-1"
 	cfg.AccessKeyID, cfg.SecretAccessKey = "key", "secret"
-	cfg.PartSize, cfg.Timeout, cfg.MaxAttempts = minPart, time.Second, 2
+	cfg.PartSize, cfg.Timeout, cfg.MaxAttempts = minPart, time.Minute, 2
 	return cfg
 }
 
@@ -51,9 +51,9 @@ func open(t *testing.T, cfg StoreConfig) *Store {
 func TestStore(t *testing.T) {
 	server := fake(t)
 	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string) spool.Store {
+		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := testConfig(url)
-			cfg.Prefix = "/over/flow/" + t.Name() + "/"
+			cfg.Prefix, cfg.Timeout = "/over/flow/"+t.Name()+"/", timeout
 			return open(t, cfg)
 		},
 		Server: server,
@@ -88,9 +88,9 @@ func TestRealServer(t *testing.T) {
 	}
 	run := rand.Text()
 	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string) spool.Store {
+		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix = url, fmt.Sprintf("%s/%s", run, t.Name())
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf("%s/%s", run, t.Name()), timeout
 			return open(t, cfg)
 		},
 		Server: server,

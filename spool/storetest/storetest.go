@@ -20,9 +20,10 @@ import (
 
 // Subject is a store under test.
 type Subject struct {
-	// New returns a store on a place of its own, empty. url is the address of the server as the store shall see it, "" without Server.
-	New func(t *testing.T, url string) spool.Store
-	// Server is what the store talks to; nil for stores without one. Stores made by New must have a timeout of at most 2 s and at most two attempts per request.
+	// New returns a store on a place of its own, empty, that makes at most two attempts at a request. url is the address of the server as the
+	// store shall see it, "" without Server; a request over which nothing moves for timeout must fail.
+	New func(t *testing.T, url string, timeout time.Duration) spool.Store
+	// Server is what the store talks to; nil for stores without one.
 	Server http.Handler
 	// Large is a size in bytes, over which objects go up in pieces.
 	Large int64
@@ -66,7 +67,11 @@ func runAll(t *testing.T, s Subject) {
 				r.proxy = NewProxy(t, s.Server)
 				url = r.proxy.URL
 			}
-			r.store = s.New(t, url)
+			timeout := time.Minute
+			if c.name == "ServerHangs" {
+				timeout = time.Second
+			}
+			r.store = s.New(t, url, timeout)
 			c.run(t, r)
 		})
 	}
