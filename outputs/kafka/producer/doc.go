@@ -1,0 +1,10 @@
+// Package producer is an idempotent Kafka producer for record batches that are encoded already. It writes producer id,
+// epoch, sequence and checksum into a copy of each batch's header and leaves the rest as it lies.
+//
+// Machine is the protocol: a state machine without clock, input or output, one per client. Producer runs it over
+// franz-go's connections, which keep metadata, TLS, SASL, throttling and version negotiation.
+//
+// Every partition has a producer id of its own, so that trouble in one never touches another, and a bumped epoch fences
+// whatever an earlier attempt may still have on its way. It never decodes records and never decides which partition or topic
+// they belong to.
+package producer

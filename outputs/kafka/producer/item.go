@@ -1,0 +1,76 @@
+package producer
+
+import "github.com/penstock/penstock/buffer/record"
+
+// Key names a partition.
+type Key struct {
+	Topic     string
+	Partition int32
+}
+
+// Item is one record batch for one partition. After Send or Machine.Add it belongs to the producer until it comes back by
+// Events.
+type Item struct {
+	Batch *record.Batch
+	Count int32  // records
+	Size  int    // bytes on the wire, give or take
+	Sum   uint32 // tells the batch from others when it is sent again after a failure; 0: unknown
+	Owner any    // for whoever sends
+
+	unsure bool    // an attempt may have been appended: its answer never came
+	fresh  bool    // must not reuse the sequence of what was given up before it
+	flying bool    // in a request
+	acked  bool    // the broker has it, and one before it is still in a request
+	no     *Result // the broker's refusal, to be acted upon once all before it is settled
+}
+
+// Result is what became of one batch of a request.
+type Result struct {
+	Err      error         // the request's: the answer did not come, or not in full
+	Code     int16         // the broker's error code; 0 is success
+	Message  string        // the broker's explanation, if any
+	Records  []RecordError // records that the broker named as the reason, by index
+	Appended int64         // base offset
+}
+
+// RecordError is what the broker has to say about one record.
+type RecordError struct {
+	Index   int
+	Message string
+}
+
+// Request is one produce request: at most one batch for each of several partitions of one broker.
+type Request struct {
+	Broker  int32
+	Batches []RequestBatch
+	Bytes   int
+}
+
+// RequestBatch is an item with the identity it is sent under.
+type RequestBatch struct {
+	Key
+	Item     *Item
+	ID       int64
+	Epoch    int16
+	Sequence int32
+
+	p *partition
+}
+
+// Events is told what becomes of items. It is called from within the Machine's methods and must not call them.
+type Events interface {
+	// Delivered tells that the broker has the item.
+	Delivered(*Item)
+
+	// Failed gives an item back undelivered: nobody knows whether an earlier attempt of it will still appear, or it was never sent.
+	// Items of a partition fail together, in order, when nothing got through for Config.DeliveryTimeout.
+	Failed(*Item, error)
+
+	// Rejected asks what to send instead of an item that the broker refuses as it is: the item in parts, or changed, or nothing. The
+	// refused item is not reported again.
+	Rejected(Key, *Item, Result) []*Item
+
+	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it works again.
+	Troubled(Key, error)
+	Cleared(Key)
+}

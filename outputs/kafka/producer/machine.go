@@ -1,0 +1,440 @@
+package producer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Config bounds a Machine. All fields are required.
+type Config struct {
+	Inflight        int           // requests of one partition at a time, at most 5: brokers recognise the last five batches
+	RequestBytes    int           // a request is closed once it is this large
+	DeliveryTimeout time.Duration // a partition that got nothing through for so long gives back all it holds
+	BackoffMin      time.Duration // wait after a first failure, doubled with each further one
+	BackoffMax      time.Duration
+	Faults          Faults
+}
+
+// Faults break the protocol on purpose, to show that the model test finds it.
+type Faults struct {
+	KeepSequence bool // after a batch was given up, its sequence is used for another one
+	NoGate       bool // pipeline before the leader has shown that it knows the sequence
+	ForgetUnsure bool // renumber after a lost answer
+	BumpEarly    bool // take every sequence error for a loss at the broker, even behind a failed batch
+}
+
+// Machine is the state of an idempotent producer. Times are nanoseconds on any steady clock. It is not safe for concurrent use.
+//
+// Invariants: a partition's queue is in delivery order; its first sent items are in requests or acknowledged; the sequence of
+// queue[i] is head plus the record counts before i. More than one request of a partition is in flight only while its leader has acknowledged a batch of this
+// epoch: from then on a broker refuses gaps, so an acknowledged batch proves that all before it were appended.
+type Machine struct {
+	cfg    Config
+	events Events
+	parts  map[Key]*partition
+	order  map[int32][]*partition // by leader
+	turn   map[int32]int
+	stale  bool
+}
+
+type partition struct {
+	Key
+	leader int32
+	queue  []*Item
+	sent   int // items at the front that are flying or acked
+	flying int
+
+	id     int64 // -1: none yet
+	epoch  int16
+	head   int32 // sequence of queue[0]
+	asking bool
+	bump   bool // take the next epoch before sending anything
+	renew  bool // take another producer id before sending anything
+
+	proven     bool // the leader has acknowledged a batch of this epoch
+	recovering bool // send nothing until all requests are back
+	ghosts     []ghost
+	failures   int
+	notBefore  int64
+	since      int64 // of the last progress while the queue is not empty
+	lastAck    int64
+	err        error
+}
+
+// ghost is a batch that was given up and may have been appended nevertheless.
+type ghost struct {
+	count int32
+	sum   uint32
+}
+
+// forgetAfter is how long an idle partition may count on its leader remembering the sequence.
+const forgetAfter = int64(time.Hour)
+
+// NewMachine returns a machine without partitions.
+func NewMachine(cfg Config, events Events) *Machine {
+	return &Machine{cfg: cfg, events: events, parts: map[Key]*partition{}, order: map[int32][]*partition{}, turn: map[int32]int{}}
+}
+
+func (m *Machine) part(k Key) *partition {
+	p := m.parts[k]
+	if p == nil {
+		p = &partition{Key: k, leader: -1, id: -1}
+		m.parts[k] = p
+		m.order[-1] = append(m.order[-1], p)
+	}
+	return p
+}
+
+// Add queues an item.
+func (m *Machine) Add(k Key, it *Item, now int64) {
+	p := m.part(k)
+	if len(p.queue) == 0 {
+		p.since = now
+		if now-p.lastAck > forgetAfter {
+			p.proven = false
+		}
+	}
+	if len(p.ghosts) > 0 {
+		g := p.ghosts[0]
+		switch {
+		case g.sum == it.Sum && g.count == it.Count && it.Sum != 0:
+			it.unsure = true // the same batch under the same sequence: no duplicate whatever became of the first one
+			p.ghosts = p.ghosts[1:]
+		default:
+			it.fresh = !m.cfg.Faults.KeepSequence
+			p.ghosts = nil
+		}
+	}
+	p.queue = append(p.queue, it)
+}
+
+// SetLeader tells which broker leads a partition; -1 if none does.
+func (m *Machine) SetLeader(k Key, broker int32) {
+	p := m.part(k)
+	if p.leader == broker {
+		return
+	}
+	old := m.order[p.leader]
+	for i := range old {
+		if old[i] == p {
+			m.order[p.leader] = append(old[:i], old[i+1:]...)
+			break
+		}
+	}
+	p.leader = broker
+	m.order[broker] = append(m.order[broker], p)
+	p.proven = false
+	p.recovering = p.recovering || p.flying > 0
+}
+
+// Leaders returns the brokers that lead partitions.
+func (m *Machine) Leaders() []int32 {
+	out := make([]int32, 0, len(m.order))
+	for b, parts := range m.order {
+		if b >= 0 && len(parts) > 0 {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// Identities returns the partitions that need a producer id now. Each call must be answered by Identify for each of them.
+func (m *Machine) Identities(now int64) []Key {
+	var out []Key
+	for _, p := range m.parts {
+		if p.id < 0 && !p.asking && len(p.queue) > 0 && now >= p.notBefore {
+			p.asking = true
+			out = append(out, p.Key)
+		}
+	}
+	return out
+}
+
+// Identify gives a partition its producer id, or tells why there is none.
+func (m *Machine) Identify(k Key, id int64, epoch int16, err error, now int64) {
+	p := m.part(k)
+	p.asking = false
+	if err != nil {
+		m.trouble(p, fmt.Errorf("no producer id: %w", err), now)
+		return
+	}
+	p.id, p.epoch, p.head, p.proven = id, epoch, 0, false
+}
+
+// NeedMetadata tells, once, that leaders are to be looked up anew.
+func (m *Machine) NeedMetadata() bool {
+	s := m.stale
+	m.stale = false
+	return s
+}
+
+// Next returns the next request to send to a broker, or nil.
+func (m *Machine) Next(broker int32, now int64) *Request {
+	parts := m.order[broker]
+	if len(parts) == 0 {
+		return nil
+	}
+	var r *Request
+	start := m.turn[broker] % len(parts)
+	for i := range parts {
+		p := parts[(start+i)%len(parts)]
+		if !m.ready(p, now) {
+			continue
+		}
+		it := p.queue[p.sent]
+		if r != nil && r.Bytes+it.Size > m.cfg.RequestBytes {
+			break
+		}
+		if r == nil {
+			r = &Request{Broker: broker}
+			m.turn[broker] = start + i + 1
+		}
+		r.Batches = append(r.Batches, RequestBatch{Key: p.Key, Item: it, ID: p.id, Epoch: p.epoch, Sequence: p.sequence(p.sent), p: p})
+		r.Bytes += it.Size
+		it.flying = true
+		p.sent++
+		p.flying++
+	}
+	return r
+}
+
+// ready tells whether queue[sent] may be sent now, and settles what must come first.
+func (m *Machine) ready(p *partition, now int64) bool {
+	if p.recovering || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) {
+		return false
+	}
+	if p.flying > 0 {
+		it := p.queue[p.sent]
+		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && !it.fresh && it.no == nil && !p.bump && !p.renew
+	}
+	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].no != nil {
+		m.replace(p)
+	}
+	if len(p.queue) == 0 {
+		return false
+	}
+	if p.queue[0].fresh {
+		p.queue[0].fresh = false
+		p.bump = true
+	}
+	return m.renumber(p)
+}
+
+// renumber gives the partition a new epoch or asks for a new id where that is due. It tells whether the partition may send.
+func (m *Machine) renumber(p *partition) bool {
+	if p.bump && p.epoch == math.MaxInt16 {
+		p.renew = true
+	}
+	switch {
+	case p.renew:
+		p.renew, p.bump, p.proven, p.ghosts = false, false, false, nil
+		p.id = -1 // Identities asks for another
+		return false
+	case p.bump:
+		p.bump, p.proven, p.ghosts = false, false, nil
+		p.epoch++
+		p.head = 0
+	}
+	return true
+}
+
+// replace puts what Events makes of it in the place of a refused item.
+func (m *Machine) replace(p *partition) {
+	it := p.queue[0]
+	no := *it.no
+	it.no = nil
+	parts := m.events.Rejected(p.Key, it, no)
+	if it.unsure || it.fresh {
+		p.bump = true // an earlier attempt may be there under this sequence
+	}
+	p.queue = append(append(make([]*Item, 0, len(parts)+len(p.queue)-1), parts...), p.queue[1:]...)
+}
+
+func (p *partition) sequence(i int) int32 {
+	seq := p.head
+	for _, it := range p.queue[:i] {
+		seq = addSequence(seq, it.Count)
+	}
+	return seq
+}
+
+// addSequence wraps at the largest number to 0, as brokers do.
+func addSequence(seq, n int32) int32 { return int32((int64(seq) + int64(n)) & math.MaxInt32) }
+
+// Done takes the outcome of a request: one result per batch, in order.
+func (m *Machine) Done(r *Request, results []Result, now int64) {
+	for i := range r.Batches {
+		b := &r.Batches[i]
+		b.p.flying--
+		b.Item.flying = false
+		m.result(b.p, b.Item, results[i], now)
+		m.settle(b.p, now)
+	}
+}
+
+func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
+	first := true
+	for _, q := range p.queue {
+		if q == it {
+			break
+		}
+		if !q.acked {
+			first = false
+		}
+	}
+	switch classify(res) {
+	case done:
+		it.acked = true
+		it.unsure = false
+		p.proven = !p.recovering || p.proven
+		p.failures, p.notBefore = 0, 0
+		p.since, p.lastAck = now, now
+		if p.err != nil {
+			p.err = nil
+			m.events.Cleared(p.Key)
+		}
+	case lost:
+		it.unsure = !m.cfg.Faults.ForgetUnsure
+		if m.cfg.Faults.ForgetUnsure {
+			p.bump = true
+		}
+		p.recovering = true
+		m.stale = true
+		m.trouble(p, res.failure(), now)
+	case again, moved:
+		p.recovering = true
+		m.stale = m.stale || classify(res) == moved
+		m.trouble(p, res.failure(), now)
+	case sequence, identity:
+		p.recovering = true
+		if !first && !m.cfg.Faults.BumpEarly {
+			return // the consequence of a failure before it
+		}
+		p.bump = true
+		p.renew = p.renew || classify(res) == identity
+		it.unsure = false
+		m.trouble(p, res.failure(), now)
+		p.notBefore = now // nothing to wait for
+	case refused:
+		p.recovering = true
+		it.no = &res
+	}
+}
+
+// settle takes acknowledged items off the front, and begins again once all requests of a failed round are back.
+func (m *Machine) settle(p *partition, now int64) {
+	if p.recovering && p.flying == 0 {
+		p.recovering, p.proven = false, false
+		last := 0
+		for i, it := range p.queue[:p.sent] {
+			if it.acked {
+				last = i + 1
+			}
+		}
+		for _, it := range p.queue[:last] {
+			it.acked, it.no = true, nil // appended: the leader would not have taken what follows
+		}
+		if last > 0 {
+			p.bump, p.renew = false, false
+		}
+		p.sent = last
+	}
+	n := 0
+	for n < p.sent && p.queue[n].acked {
+		it := p.queue[n]
+		p.head = addSequence(p.head, it.Count)
+		m.events.Delivered(it)
+		p.queue[n] = nil
+		n++
+	}
+	p.sent -= n
+	if p.queue = p.queue[n:]; len(p.queue) == 0 {
+		p.queue = nil
+	}
+}
+
+func (m *Machine) trouble(p *partition, err error, now int64) {
+	p.err = err
+	wait := m.cfg.BackoffMax
+	if p.failures < 20 {
+		wait = min(wait, m.cfg.BackoffMin<<p.failures)
+	}
+	p.failures++
+	p.notBefore = now + int64(wait)
+	m.events.Troubled(p.Key, err)
+}
+
+// ErrTimeout is wrapped by the error of items that were given back because their partition got nothing through.
+var ErrTimeout = errors.New("not delivered in time")
+
+// Expire gives back the items of partitions that have made no progress for the delivery timeout and have no request out.
+func (m *Machine) Expire(now int64) {
+	for _, p := range m.parts {
+		m.stale = m.stale || p.leader < 0 && len(p.queue) > 0
+		if len(p.queue) == 0 || p.flying > 0 || now-p.since < int64(m.cfg.DeliveryTimeout) {
+			continue
+		}
+		cause := p.err
+		if cause == nil && p.leader < 0 {
+			cause = errNoLeader
+		}
+		err := fmt.Errorf("%s partition %d: %w within %v", p.Topic, p.Partition, ErrTimeout, m.cfg.DeliveryTimeout)
+		if cause != nil {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		m.giveUp(p, err)
+	}
+}
+
+var errNoLeader = errors.New("the partition has no leader that can be reached")
+
+func (m *Machine) giveUp(p *partition, err error) {
+	var ghosts []ghost
+	fresh := false
+	for i, it := range p.queue {
+		if fresh = it.fresh; fresh {
+			break // what comes from here on was never sent, and must not have the sequence of what was given up before it
+		}
+		if it.unsure {
+			for _, g := range p.queue[len(ghosts) : i+1] {
+				ghosts = append(ghosts, ghost{g.Count, g.Sum})
+			}
+		}
+	}
+	switch {
+	case p.bump || p.renew:
+		p.ghosts = nil // another epoch comes before anything else
+	case fresh:
+		p.ghosts = append(ghosts, ghost{count: -1})
+	default:
+		p.ghosts = append(ghosts, p.ghosts...)
+	}
+	for _, it := range p.queue {
+		m.events.Failed(it, err)
+	}
+	p.queue, p.sent, p.recovering, p.notBefore = nil, 0, false, 0
+}
+
+// Close gives back everything. The machine is not used any more.
+func (m *Machine) Close(err error) {
+	for _, p := range m.parts {
+		m.giveUp(p, err)
+	}
+}
+
+// Wake returns when something will be due without an event: the end of a backoff or of a delivery timeout; math.MaxInt64 if nothing is.
+func (m *Machine) Wake() int64 {
+	at := int64(math.MaxInt64)
+	for _, p := range m.parts {
+		if len(p.queue) == 0 || p.flying > 0 {
+			continue
+		}
+		at = min(at, p.since+int64(m.cfg.DeliveryTimeout))
+		if p.notBefore > 0 && p.leader >= 0 && !p.asking {
+			at = min(at, p.notBefore)
+		}
+	}
+	return at
+}

@@ -1,0 +1,463 @@
+package producer
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+var (
+	modelSeed  = flag.Uint64("model.seed", 0, "seed of the model test; 0 picks one")
+	modelSteps = flag.Int("model.steps", 1_000_000, "steps of the model test")
+)
+
+// modelLog is a partition as brokers keep it: the records and what they know of producers.
+type modelLog struct {
+	leader  int32
+	records []int // source record numbers
+	size    int   // batches larger than this are refused
+	states  map[int64]*modelState
+}
+
+type modelState struct {
+	epoch int16
+	last  int32 // -1: nothing of this epoch yet
+	cache []modelEntry
+}
+
+type modelEntry struct{ first, last int32 }
+
+// append does what a broker does with a batch of an idempotent producer:
+// https://github.com/apache/kafka/blob/4.0/storage/src/main/java/org/apache/kafka/storage/internals/log/ProducerAppendInfo.java
+func (l *modelLog) append(broker int32, b *RequestBatch) int16 {
+	recs := b.Item.Owner.(*modelBatch).recs
+	if l.leader != broker {
+		return kerr.NotLeaderForPartition.Code
+	}
+	if len(recs) > l.size {
+		return kerr.MessageTooLarge.Code
+	}
+	first, last := b.Sequence, addSequence(b.Sequence, int32(len(recs))-1)
+	s := l.states[b.ID]
+	switch {
+	case s == nil:
+		s = &modelState{epoch: b.Epoch}
+		l.states[b.ID] = s
+	case b.Epoch < s.epoch:
+		return kerr.InvalidProducerEpoch.Code
+	case b.Epoch > s.epoch:
+		if first != 0 {
+			return kerr.OutOfOrderSequenceNumber.Code
+		}
+		s.epoch, s.cache = b.Epoch, nil
+	default:
+		for _, e := range s.cache {
+			if e.first == first && e.last == last {
+				return kerr.DuplicateSequenceNumber.Code
+			}
+		}
+		if first != addSequence(s.last, 1) {
+			return kerr.OutOfOrderSequenceNumber.Code
+		}
+	}
+	s.last = last
+	if s.cache = append(s.cache, modelEntry{first, last}); len(s.cache) > 5 {
+		s.cache = s.cache[1:]
+	}
+	l.records = append(l.records, recs...)
+	return 0
+}
+
+// modelBatch is consecutive records of a partition's source.
+type modelBatch struct{ recs []int }
+
+// modelSource is the log that feeds one partition, and its drain loop: after a failure it goes back to the first failed record.
+type modelSource struct {
+	key    Key
+	next   int // first record not given to the machine
+	base   int // first record not reported delivered
+	out    []*Item
+	unsure map[int]bool // records that may be duplicated
+	gone   map[int]bool // records moved to the overflow, which may be in the log or not
+	fixed  int          // size of batches when they are rebatched; 0: any
+	broken bool         // a batch failed and nothing was delivered since
+	split  bool         // a batch was split: given up, it comes again whole, which is another batch
+}
+
+type modelFlight struct {
+	r       *Request
+	applied bool
+	results []Result
+}
+
+type model struct {
+	t        testing.TB
+	rng      *rand.Rand
+	m        *Machine
+	now      int64
+	logs     map[Key]*modelLog
+	sources  map[Key]*modelSource
+	keys     []Key
+	conns    [3][]*modelFlight // requests on each broker's connection, in order
+	zombies  [3][]*modelFlight // given up by the client, still on their way
+	nextID   int64
+	rebatch  bool // a repeated batch has other bounds
+	trouble  map[Key]bool
+	answered int
+	bad      string
+}
+
+func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model {
+	w := &model{t: t, rng: rng, logs: map[Key]*modelLog{}, sources: map[Key]*modelSource{}, trouble: map[Key]bool{}, rebatch: rebatch}
+	w.m = NewMachine(Config{
+		Inflight: 1 + rng.IntN(5), RequestBytes: 1 + rng.IntN(30), DeliveryTimeout: 200 * time.Millisecond,
+		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, Faults: faults,
+	}, w)
+	for i := range 1 + rng.IntN(3) {
+		k := Key{"t", int32(i)}
+		w.keys = append(w.keys, k)
+		w.logs[k] = &modelLog{leader: int32(rng.IntN(3)), size: 6, states: map[int64]*modelState{}}
+		w.sources[k] = &modelSource{key: k, unsure: map[int]bool{}, gone: map[int]bool{}}
+		if rebatch && rng.IntN(2) == 0 {
+			w.sources[k].fixed = 3
+		}
+	}
+	return w
+}
+
+func (w *model) fail(format string, args ...any) {
+	if w.bad == "" {
+		w.bad = fmt.Sprintf(format, args...)
+	}
+}
+
+func (w *model) Delivered(it *Item) {
+	b := it.Owner.(*modelBatch)
+	for _, s := range w.sources {
+		if len(s.out) == 0 || s.out[0] != it {
+			continue
+		}
+		s.out = s.out[1:]
+		l := w.logs[s.key]
+		// All of it must be in the log.
+		have := map[int]bool{}
+		for _, r := range l.records[max(0, len(l.records)-400):] {
+			have[r] = true
+		}
+		for _, r := range b.recs {
+			if !have[r] {
+				w.fail("%v: record %d was reported delivered and is not in the log", s.key, r)
+			}
+		}
+		s.base = b.recs[len(b.recs)-1] + 1
+		s.broken = false
+		s.split = s.split && len(s.out) > 0
+		return
+	}
+	w.fail("delivered out of order: %v", b.recs)
+}
+
+func (w *model) Failed(it *Item, err error) {
+	if !errors.Is(err, ErrTimeout) {
+		w.fail("failed with %v", err)
+	}
+	for _, s := range w.sources {
+		if len(s.out) == 0 || s.out[0] != it {
+			continue
+		}
+		if w.rebatch || s.split {
+			for _, r := range it.Owner.(*modelBatch).recs {
+				s.unsure[r] = true
+			}
+		}
+		s.out = s.out[1:]
+		s.next, s.broken = s.base, true
+		return
+	}
+	w.fail("failed out of order")
+}
+
+func (w *model) Rejected(k Key, it *Item, res Result) []*Item {
+	b := it.Owner.(*modelBatch)
+	if res.Code != kerr.MessageTooLarge.Code || len(b.recs) < 2 {
+		w.fail("rejected %v with %d", b.recs, res.Code)
+		return nil
+	}
+	half := len(b.recs) / 2
+	parts := []*Item{newModelItem(b.recs[:half]), newModelItem(b.recs[half:])}
+	s := w.sources[k]
+	s.split = true
+	for i, o := range s.out {
+		if o == it {
+			s.out = append(append(append([]*Item(nil), s.out[:i]...), parts...), s.out[i+1:]...)
+			return parts
+		}
+	}
+	w.fail("rejected what was not given")
+	return nil
+}
+
+func (w *model) Troubled(k Key, err error) { w.trouble[k] = true }
+func (w *model) Cleared(k Key)             { w.trouble[k] = false }
+
+func newModelItem(recs []int) *Item {
+	return &Item{Count: int32(len(recs)), Size: len(recs), Sum: uint32(recs[0]*100+len(recs)) + 1, Owner: &modelBatch{recs}}
+}
+
+func (w *model) step() {
+	rng := w.rng
+	w.now += int64(rng.IntN(int(2 * time.Millisecond)))
+	k := w.keys[rng.IntN(len(w.keys))]
+	s, l := w.sources[k], w.logs[k]
+	b := int32(rng.IntN(3))
+	switch rng.IntN(20) {
+	case 0, 1, 2, 3: // the source has a batch
+		if len(s.out) > 8 {
+			return
+		}
+		// The same records make the same batch when they come again, unless the model rebatches.
+		n := 1 + (s.next*7+3)%5
+		if w.rebatch {
+			if n = s.fixed; n == 0 {
+				n = 1 + rng.IntN(5)
+			}
+			if s.broken && len(s.out) == 0 && rng.IntN(3) == 0 { // failover takes some records elsewhere
+				for range 1 + rng.IntN(20) {
+					s.gone[s.next] = true
+					s.next++
+				}
+				s.base, s.broken = s.next, false
+			}
+		} else if s.next%41 == 40 {
+			n = 9 // too large for the topic
+		}
+		recs := make([]int, n)
+		for i := range recs {
+			recs[i] = s.next + i
+		}
+		s.next += n
+		it := newModelItem(recs)
+		s.out = append(s.out, it)
+		w.m.Add(k, it, w.now)
+	case 4, 5, 6, 7, 8, 9: // the client sends
+		if r := w.m.Next(b, w.now); r != nil {
+			w.conns[b] = append(w.conns[b], &modelFlight{r: r})
+		}
+	case 10, 11, 12, 13, 14: // the broker works off its connection and answers
+		if len(w.conns[b]) == 0 {
+			return
+		}
+		f := w.conns[b][0]
+		w.apply(f)
+		if rng.IntN(12) == 0 {
+			w.breakConn(b)
+			return
+		}
+		w.conns[b] = w.conns[b][1:]
+		w.answered++
+		w.m.Done(f.r, f.results, w.now)
+	case 15: // a connection breaks or times out with all that is on it
+		if rng.IntN(4) == 0 {
+			w.breakConn(b)
+		}
+	case 16: // something long given up arrives
+		if len(w.zombies[b]) > 0 {
+			f := w.zombies[b][0]
+			w.zombies[b] = w.zombies[b][1:]
+			if rng.IntN(2) == 0 {
+				w.apply(f)
+			}
+		}
+	case 17: // a leader moves
+		if rng.IntN(8) == 0 {
+			l.leader = int32(rng.IntN(3))
+		}
+		if rng.IntN(60) == 0 {
+			w.now += int64(300 * time.Millisecond) // nobody does anything for a while: an outage
+		}
+	case 18:
+		for _, k := range w.keys {
+			if rng.IntN(2) == 0 {
+				w.m.SetLeader(k, w.logs[k].leader)
+			}
+		}
+		if rng.IntN(30) == 0 {
+			w.m.SetLeader(k, -1)
+		}
+	case 19:
+		for _, k := range w.m.Identities(w.now) {
+			if rng.IntN(4) == 0 {
+				w.m.Identify(k, 0, 0, errors.New("no"), w.now)
+				continue
+			}
+			w.nextID++
+			w.m.Identify(k, w.nextID, 0, nil, w.now)
+		}
+		w.m.Expire(w.now)
+	}
+}
+
+func (w *model) apply(f *modelFlight) {
+	if f.applied {
+		return
+	}
+	f.applied = true
+	for i := range f.r.Batches {
+		b := &f.r.Batches[i]
+		code := w.logs[b.Key].append(f.r.Broker, b)
+		if code == 0 && w.rng.IntN(50) == 0 {
+			code = kerr.RequestTimedOut.Code // appended, and not replicated in time
+		}
+		f.results = append(f.results, Result{Code: code})
+	}
+}
+
+// breakConn loses a connection: what was on it may or may not arrive, and the client learns nothing.
+func (w *model) breakConn(b int32) {
+	for _, f := range w.conns[b] {
+		if !f.applied {
+			w.zombies[b] = append(w.zombies[b], f)
+		}
+		results := make([]Result, len(f.r.Batches))
+		for i := range results {
+			results[i].Err = errors.New("connection lost")
+		}
+		w.m.Done(f.r, results, w.now)
+	}
+	w.conns[b] = nil
+}
+
+// check verifies every log: no record lost or out of order, none twice but where that is allowed.
+func (w *model) check() {
+	for k, l := range w.logs {
+		s := w.sources[k]
+		next := 0
+		for i, r := range l.records {
+			for r > next && s.gone[next] {
+				next++
+			}
+			switch {
+			case r == next:
+				next++
+			case r > next:
+				w.fail("%v: record %d at %d where %d was due", k, r, i, next)
+				return
+			case !s.unsure[r]:
+				w.fail("%v: record %d twice", k, r)
+				return
+			}
+		}
+		for s.gone[next] {
+			next++
+		}
+		if next < s.base {
+			w.fail("%v: %d records delivered, %d in the log", k, s.base, next)
+		}
+	}
+}
+
+func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, answered, delivered int) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for steps > 0 {
+		w := newModel(t, rng, faults, rng.IntN(3) == 0)
+		n := min(steps, 2000)
+		for range n {
+			w.step()
+			if w.bad != "" {
+				return w.bad, answered, delivered
+			}
+		}
+		w.check()
+		if w.bad == "" {
+			w.settle()
+			w.check()
+		}
+		for _, s := range w.sources {
+			delivered += s.base
+		}
+		answered += w.answered
+		if w.bad != "" {
+			return w.bad, answered, delivered
+		}
+		steps -= n
+	}
+	return "", answered, delivered
+}
+
+// settle ends all faults and waits until everything is delivered: nothing may be stuck.
+func (w *model) settle() {
+	for range 20_000 {
+		idle := true
+		for _, s := range w.sources {
+			if len(s.out) > 0 {
+				idle = false
+			} else if s.next < s.base {
+				w.fail("source went back behind what was delivered")
+			}
+		}
+		if idle {
+			return
+		}
+		w.now += int64(time.Millisecond)
+		for _, k := range w.keys {
+			w.m.SetLeader(k, w.logs[k].leader)
+		}
+		for _, k := range w.m.Identities(w.now) {
+			w.nextID++
+			w.m.Identify(k, w.nextID, 0, nil, w.now)
+		}
+		for b := range int32(3) {
+			for r := w.m.Next(b, w.now); r != nil; r = w.m.Next(b, w.now) {
+				w.conns[b] = append(w.conns[b], &modelFlight{r: r})
+			}
+			for len(w.conns[b]) > 0 {
+				f := w.conns[b][0]
+				w.conns[b] = w.conns[b][1:]
+				w.apply(f)
+				w.m.Done(f.r, f.results, w.now)
+			}
+		}
+	}
+	w.fail("stuck: not everything was delivered after all faults had ended")
+}
+
+func TestModel(t *testing.T) {
+	seed := *modelSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d", seed)
+	bad, answered, delivered := runModel(t, seed, *modelSteps, Faults{})
+	if bad != "" {
+		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
+	}
+	t.Logf("%d steps, %d requests answered, %d records delivered", *modelSteps, answered, delivered)
+	if delivered < *modelSteps/50 {
+		t.Fatalf("the model hardly delivers: %d records in %d steps", delivered, *modelSteps)
+	}
+}
+
+// The model must find a protocol that is broken on purpose.
+func TestModelFindsFaults(t *testing.T) {
+	for name, f := range map[string]Faults{
+		"sequence of a batch given up is used again": {KeepSequence: true},
+		"pipelining before the leader is proven":     {NoGate: true},
+		"a lost answer taken for a refusal":          {ForgetUnsure: true},
+		"a sequence error behind a failed batch":     {BumpEarly: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := uint64(1); seed <= 20; seed++ {
+				if bad, _, _ := runModel(t, seed, 50_000, f); bad != "" {
+					t.Logf("seed %d: %s", seed, bad)
+					return
+				}
+			}
+			t.Fatal("not found")
+		})
+	}
+}
