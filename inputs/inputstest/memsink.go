@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -32,6 +33,7 @@ type MemSink struct {
 	hold    bool
 	crashed bool
 	fail    error
+	told    <-chan struct{} // closed when everybody knows of what is durable
 	packed  int
 	appends int
 
@@ -122,11 +124,26 @@ func (s *MemSink) syncLocked(n int) {
 				s.positions[p.Key] = p.Value
 			}
 		}
-		if e.done != nil {
-			go e.done(nil)
-		}
 	}
-	s.pending = append([]entry(nil), s.pending[n:]...)
+	s.told = tell(s.told, s.pending[:n])
+	s.pending = slices.Clone(s.pending[n:])
+}
+
+// tell calls the entries' done in a goroutine of its own, after those that prev stands for.
+func tell(prev <-chan struct{}, entries []entry) <-chan struct{} {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		if prev != nil {
+			<-prev
+		}
+		for _, e := range entries {
+			if e.done != nil {
+				e.done(nil)
+			}
+		}
+	}()
+	return finished
 }
 
 // Block makes Append wait, as a full buffer does.

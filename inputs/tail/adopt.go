@@ -1,0 +1,312 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+)
+
+// restore reads the stored positions, looks at everything for the first time, and leaves the marks of a first start.
+func (m *manager) restore(ctx context.Context) error {
+	all, started, bad := decodePositions(m.run.sink.Positions())
+	for _, err := range bad {
+		m.log.Error("a stored position cannot be used; the file is treated as new", "error", err)
+	}
+	m.known = newKnown(all)
+	m.first = !started
+	m.run.tail.counts.polling.Set(0)
+	if m.cfg.Watch == "auto" {
+		w, err := newWatcher(ctx)
+		if err != nil {
+			m.fallBack(err)
+		} else {
+			m.watch = w
+		}
+	} else {
+		m.run.tail.counts.polling.Set(1)
+	}
+	m.starting = true
+	m.scan()
+	m.starting = false
+	if m.first {
+		positions := []inputs.Position{{Key: startedKey, Value: []byte("true")}}
+		for _, f := range m.byID {
+			if last := f.last.Load(); last != nil {
+				positions = append(positions, last.stored())
+			}
+		}
+		m.first = false
+		// Appended before anything is read, so that no line can be durable without the mark.
+		if err := m.run.append(ctx, nil, positions); err != nil {
+			return err
+		}
+	}
+	for _, f := range m.unstarted {
+		if f.size.Load() > f.r.off || f.compression != none {
+			m.tryStart(f)
+		}
+	}
+	m.unstarted = nil
+	return nil
+}
+
+// claim continues what is known of the file seen. It tells whether the file is dealt with, and whether it is known but its content is not.
+func (m *manager) claim(s sight) (claimed, overwritten bool) {
+	candidates := m.known.at(&s.fi, s.path)
+	if len(candidates) == 0 || !s.fi.regular() {
+		return false, false
+	}
+	h, fi, err := openHandle(s.path)
+	if err != nil || !fi.is(s.fi.id, s.fi.birth) {
+		if err == nil {
+			_ = h.Close()
+		}
+		// Not now; it is not taken for a new file either.
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			m.trouble(s.path, err)
+		}
+		return true, false
+	}
+	var best *position
+	for _, p := range candidates {
+		same, err := m.holds(h, &fi, p)
+		if err != nil {
+			_ = h.Close()
+			m.trouble(s.path, err)
+			return true, false
+		}
+		if same && (best == nil || best.Gone != 0 && p.Gone == 0 || (best.Gone != 0) == (p.Gone != 0) && p.Off > best.Off) {
+			best = p
+		}
+	}
+	if best == nil {
+		_ = h.Close()
+		for _, p := range candidates {
+			if p.Gone == 0 && p.Dev == fi.id.dev {
+				overwritten = true
+				m.lostContent(p)
+				m.findCopy(p)
+			}
+		}
+		return false, overwritten
+	}
+	m.known.remove(best)
+	m.resume(s, h, fi, best, best.key)
+	return true, false
+}
+
+// lostContent notes that the file of a position was truncated.
+func (m *manager) lostContent(p *position) {
+	m.run.tail.counts.truncated.Inc()
+	m.log.Info("file was truncated or overwritten; it is read from its beginning", "path", p.Path, "read_before", p.Off)
+	m.known.remove(p)
+	gone := *p
+	gone.Trunc, gone.Gone = true, time.Now().Unix()
+	m.known.add(&gone)
+	m.store(&gone)
+}
+
+// holds tells whether the file holds the content of p up to its offset.
+func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
+	var head [headSize]byte
+	n, err := h.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	if c := compressionOf(p.Path, head[:n]); c != none {
+		return headMatches(h, fi.size, c, p)
+	}
+	if fi.size < p.Off {
+		return false, nil
+	}
+	prints := p.prints()
+	return prints.matches(h, head[:])
+}
+
+// resume adds the file seen, which holds what p tells, under key.
+func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key string) *file {
+	f := m.newFile(s.path, fi, p.origin(), key)
+	f.r.prints, f.r.skip = p.prints(), p.Skip
+	f.delivered.Store(p.Off)
+	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
+		m.log.Info("continuing a file under another path", "path", s.path, "source", f.path0, "offset", p.Off)
+	}
+	f.setPath(s.path)
+	var head [headSize]byte
+	n, _ := h.ReadAt(head[:], 0)
+	f.compression = compressionOf(s.path, head[:n])
+	f.last.Store(f.position(p.prints(), p.Skip))
+	f.r.dead = p.Done
+	f.m.ended = p.Done
+	m.register(f)
+	if p.Done || f.compression == none && fi.size == p.Off {
+		_ = h.Close()
+	} else {
+		m.pin(f, h)
+	}
+	if p.Done {
+		return f
+	}
+	if s.path != p.Path { // it was rotated while nobody looked
+		f.m.left, f.m.leftWake = time.Now(), 1
+		m.left[f] = struct{}{}
+	}
+	m.begin(f)
+	return f
+}
+
+// newFile makes a file first seen at path0.
+func (m *manager) newFile(path string, fi fileInfo, path0, key string) *file {
+	f := &file{
+		key: key, id: fi.id, birth: fi.birth, path0: path0,
+		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0),
+	}
+	f.setPath(path)
+	f.size.Store(fi.size)
+	m.seq++
+	f.m.seq, f.m.mtime, f.m.grown = m.seq, fi.mtime, time.Now()
+	return f
+}
+
+// register puts f into the table.
+func (m *manager) register(f *file) {
+	m.byID[f.id] = f
+	if !f.m.ended {
+		m.streams[f.path0] = append(m.streams[f.path0], f)
+	}
+	m.run.mu.Lock()
+	m.run.files[f] = struct{}{}
+	m.run.mu.Unlock()
+	if path := f.where(); m.globs.match(path) {
+		m.arrive(f, path)
+	}
+}
+
+// unregister takes f out again, before it was ever read.
+func (m *manager) unregister(f *file) {
+	f.m.ended = true
+	for _, name := range f.m.names {
+		delete(m.byPath, name)
+	}
+	if m.byID[f.id] == f {
+		delete(m.byID, f.id)
+	}
+	m.unstream(f)
+	delete(m.left, f)
+	m.run.mu.Lock()
+	delete(m.run.files, f)
+	m.run.mu.Unlock()
+}
+
+// pin keeps the file open, so that its content outlives its deletion, as long as not too many are.
+func (m *manager) pin(f *file, h *handle) {
+	if int(m.run.opened.Load()) >= m.cfg.MaxOpenFiles {
+		_ = h.Close()
+		return
+	}
+	f.r.h = h
+	f.isOpen.Store(true)
+	m.run.opened.Add(1)
+}
+
+// begin reads f as soon as its turn in its stream has come.
+func (m *manager) begin(f *file) {
+	if m.starting {
+		m.unstarted = append(m.unstarted, f)
+		return
+	}
+	if f.size.Load() > f.r.off || f.compression != none {
+		m.tryStart(f)
+	}
+}
+
+// discover adds a file that nothing is known of.
+func (m *manager) discover(s sight) {
+	switch {
+	case s.fi.fifo():
+		m.openPipe(s.path)
+		return
+	case !s.fi.regular():
+		return
+	}
+	h, fi, err := openHandle(s.path)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			m.trouble(s.path, err)
+		}
+		return
+	}
+	if !fi.is(s.fi.id, s.fi.birth) {
+		_ = h.Close()
+		m.nextScan = time.Now() // it has been replaced meanwhile
+		return
+	}
+	m.healed(s.path)
+	var buf [headSize]byte
+	n, err := h.ReadAt(buf[:], 0)
+	if err != nil && err != io.EOF {
+		_ = h.Close()
+		m.trouble(s.path, err)
+		return
+	}
+	s.fi = fi
+	switch compression := compressionOf(s.path, buf[:n]); {
+	case compression != none:
+		_ = h.Close()
+		m.discoverCompressed(s, compression)
+	case m.adoptCopy(s, h, buf[:n]):
+	default:
+		m.fresh(s, h, s.path)
+	}
+}
+
+// fresh adds the file seen as one that has not been read at all.
+func (m *manager) fresh(s sight, h *handle, path0 string) *file {
+	f := m.newFile(s.path, s.fi, path0, newKey(s.fi.id, time.Now()))
+	if m.first && m.cfg.StartAt == "end" && m.starting {
+		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
+			m.trouble(s.path, err)
+		} else {
+			f.r.prints = p
+			f.delivered.Store(p.off)
+			f.last.Store(f.position(p, false))
+		}
+	}
+	m.register(f)
+	m.pin(f, h)
+	m.begin(f)
+	return f
+}
+
+// endOf returns the position at the beginning of the last line, if that is not complete yet, or at the end.
+func endOf(h *handle, size int64, c *Config) (prints, error) {
+	buf := make([]byte, min(size, c.MaxLineSize, 64<<10))
+	base := size - int64(len(buf))
+	if c.Encoding != "utf-8" && c.Encoding != "latin-1" && base%2 != 0 {
+		base, buf = base+1, buf[1:]
+	}
+	n, err := h.ReadAt(buf, base)
+	if err != nil && err != io.EOF {
+		return prints{}, err
+	}
+	buf = buf[:n]
+	var head [headSize]byte
+	hn, err := h.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return prints{}, err
+	}
+	end := n // a line that fills the buffer is not worth more
+	if cs := charsetOf(c.Encoding, head[:hn]); cs != nil {
+		if i := cs.lastNewline(buf); i >= 0 {
+			end = i + cs.unit
+		} else if base == 0 {
+			end = 0
+		}
+	}
+	off := base + int64(end)
+	return prints{off, headOf(head[:min(int64(hn), off)]), tailOf(buf[:end])}, nil
+}

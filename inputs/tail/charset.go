@@ -1,0 +1,172 @@
+package tail
+
+import (
+	"bytes"
+	"errors"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// charset finds line ends and decodes lines. One is used by one goroutine at a time only for decoding.
+type charset struct {
+	unit   int  // bytes per code unit: 1 or 2
+	big    bool // utf-16: big endian
+	latin1 bool
+	bom    []byte
+}
+
+var (
+	csUTF8    = &charset{unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
+	csLatin1  = &charset{unit: 1, latin1: true}
+	csUTF16LE = &charset{unit: 2, bom: []byte{0xFF, 0xFE}}
+	csUTF16BE = &charset{unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
+)
+
+// charsetOf returns the charset named encoding for a file that begins with head, or nil if head is too short to tell.
+func charsetOf(encoding string, head []byte) *charset {
+	switch encoding {
+	case "latin-1":
+		return csLatin1
+	case "utf-16le":
+		return csUTF16LE
+	case "utf-16be":
+		return csUTF16BE
+	case "utf-16":
+		switch {
+		case len(head) < 2:
+			return nil
+		case bytes.HasPrefix(head, csUTF16BE.bom):
+			return csUTF16BE
+		}
+		return csUTF16LE
+	}
+	return csUTF8
+}
+
+// decodes tells whether lines are anything but their bytes.
+func (c *charset) decodes() bool { return c.unit == 2 || c.latin1 }
+
+// newline returns the index of the first line end's first byte, or -1. p begins at a code unit.
+func (c *charset) newline(p []byte) int {
+	if c.unit == 1 {
+		return bytes.IndexByte(p, '\n')
+	}
+	for from := 0; ; {
+		i := bytes.IndexByte(p[from:], '\n')
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if at := i &^ 1; c.isNewline(p, at) {
+			return at
+		}
+		from = i + 1
+	}
+}
+
+// lastNewline returns the index of the last line end's first byte, or -1.
+func (c *charset) lastNewline(p []byte) int {
+	if c.unit == 1 {
+		return bytes.LastIndexByte(p, '\n')
+	}
+	for end := len(p); ; {
+		i := bytes.LastIndexByte(p[:end], '\n')
+		if i < 0 {
+			return -1
+		}
+		if at := i &^ 1; c.isNewline(p, at) {
+			return at
+		}
+		end = i
+	}
+}
+
+func (c *charset) isNewline(p []byte, at int) bool {
+	if at+2 > len(p) {
+		return false
+	}
+	if c.big {
+		return p[at] == 0 && p[at+1] == '\n'
+	}
+	return p[at] == '\n' && p[at+1] == 0
+}
+
+// isLineEnd tells whether there is a line end at at.
+func (c *charset) isLineEnd(p []byte, at int) bool {
+	if c.unit == 1 {
+		return p[at] == '\n'
+	}
+	return c.isNewline(p, at)
+}
+
+// cut returns a place at or a little before n where p can be cut without cutting a character.
+func (c *charset) cut(p []byte, n int) int {
+	if c.unit == 2 {
+		n &^= 1
+		if n >= 4 {
+			hi := p[n-1]
+			if c.big {
+				hi = p[n-2]
+			}
+			if hi&0xFC == 0xD8 { // a high surrogate, whose other half follows
+				n -= 2
+			}
+		}
+		return n
+	}
+	if c.latin1 || n >= len(p) || utf8.RuneStart(p[n]) {
+		return n
+	}
+	for back := 1; back < utf8.UTFMax && n-back > 0; back++ {
+		if utf8.RuneStart(p[n-back]) {
+			if r, size := utf8.DecodeRune(p[n-back:]); r != utf8.RuneError && size > back {
+				return n - back
+			}
+			break // not UTF-8: anywhere is as good
+		}
+	}
+	return n
+}
+
+// trimCR removes one carriage return from the end of a line, still encoded.
+func (c *charset) trimCR(line []byte) []byte {
+	n := len(line)
+	switch {
+	case c.unit == 1:
+		if n > 0 && line[n-1] == '\r' {
+			return line[:n-1]
+		}
+	case n >= 2 && n%2 == 0:
+		if c.big && line[n-2] == 0 && line[n-1] == '\r' || !c.big && line[n-2] == '\r' && line[n-1] == 0 {
+			return line[:n-2]
+		}
+	}
+	return line
+}
+
+// decode appends line in UTF-8 to dst.
+func (c *charset) decode(dst, line []byte) []byte {
+	var t transform.Transformer
+	if c.latin1 {
+		t = charmap.ISO8859_1.NewDecoder()
+	} else {
+		order := unicode.LittleEndian
+		if c.big {
+			order = unicode.BigEndian
+		}
+		t = unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder()
+	}
+	for {
+		n, m, err := t.Transform(dst[len(dst):cap(dst)], line, true)
+		dst, line = dst[:len(dst)+n], line[m:]
+		switch {
+		case errors.Is(err, transform.ErrShortDst):
+			dst = append(dst, make([]byte, max(64, 2*len(line)))...)[:len(dst)]
+		case err != nil || len(line) == 0:
+			return append(dst, line...) // the decoders replace what they cannot decode; nothing is left
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/penstock/penstock/buffer/record/template"
+)
+
+// Config configures the input "tail".
+type Config struct {
+	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories."`
+	Exclude        []string          `hcl:"exclude,optional" doc:"Globs of files to leave out."`
+	StartAt        string            `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
+	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; may use ${path}, ${path_dots}, ${dir}, ${base}, ${stem}, ${ext} and the named groups of path_pattern. The default is the input's name."`
+	PathPattern    string            `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag."`
+	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
+	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
+	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one."`
+	MaxLineSize    int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
+	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
+	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
+	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted."`
+	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
+	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching .gz and .zst files are read, decompressed; what was read before they were compressed is not read again."`
+	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
+	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
+	MaxOpenFiles   int               `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early."`
+	Watch          string            `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
+	PollInterval   time.Duration     `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
+	RescanInterval time.Duration     `hcl:"rescan_interval,optional" doc:"How often the globs are evaluated anew and all files looked at, inotify or not."`
+	ForgetAfter    time.Duration     `hcl:"forget_after,optional" doc:"How long the position of a file that is gone is remembered, to recognise it should it return compressed."`
+}
+
+// Multiline configures the events of several lines. Exactly one of Start and Continue is set.
+type Multiline struct {
+	Start    string        `hcl:"start,optional" doc:"Regular expression that the first line of every event matches."`
+	Continue string        `hcl:"continue,optional" doc:"Regular expression that every line but the first of an event matches."`
+	Timeout  time.Duration `hcl:"timeout,optional" doc:"How long the file must be quiet before its last event is taken as complete."`
+	MaxLines int           `hcl:"max_lines,optional" doc:"Lines of an event; the next line begins another one."`
+}
+
+// SetDefaults presets a multiline block.
+func (m *Multiline) SetDefaults() { *m = Multiline{Timeout: time.Second, MaxLines: 1000} }
+
+// Default returns the configuration with everything but the paths preset.
+func Default() Config {
+	return Config{
+		StartAt: "beginning", Encoding: "utf-8", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read",
+		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024,
+		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
+	}
+}
+
+// Validate reports everything that is wrong, each error beginning with the attribute's path.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(c.Paths) == 0 {
+		bad("paths: must name at least one file or glob")
+	}
+	for _, p := range c.Paths {
+		checkGlob("paths", p, bad)
+	}
+	for _, p := range c.Exclude {
+		checkGlob("exclude", p, bad)
+	}
+	oneOf := func(name, v string, allowed ...string) {
+		for _, a := range allowed {
+			if v == a {
+				return
+			}
+		}
+		bad("%s: must be one of %q, not %q", name, allowed, v)
+	}
+	oneOf("start_at", c.StartAt, "beginning", "end")
+	oneOf("encoding", c.Encoding, "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1")
+	oneOf("long_lines", c.LongLines, "split", "truncate", "skip")
+	oneOf("empty_lines", c.EmptyLines, "keep", "skip")
+	oneOf("compressed", c.Compressed, "read", "ignore")
+	oneOf("watch", c.Watch, "auto", "poll")
+	if c.MaxLineSize < 16 || c.MaxLineSize > 64<<20 {
+		bad("max_line_size: must be between 16 bytes and 64MiB")
+	}
+	for _, d := range []struct {
+		name string
+		v    time.Duration
+		min  time.Duration
+	}{
+		{"rotate_wait", c.RotateWait, 10 * time.Millisecond}, {"close_inactive", c.CloseInactive, 10 * time.Millisecond},
+		{"poll_interval", c.PollInterval, 10 * time.Millisecond}, {"rescan_interval", c.RescanInterval, 10 * time.Millisecond},
+		{"forget_after", c.ForgetAfter, time.Second}, {"partial_line_timeout", c.PartialLine, 0},
+	} {
+		if d.v < d.min {
+			bad("%s: must be at least %v", d.name, d.min)
+		}
+	}
+	if c.MaxOpenFiles < 1 {
+		bad("max_open_files: must be at least 1")
+	}
+	if m := c.Multiline; m != nil {
+		if (m.Start == "") == (m.Continue == "") {
+			bad("multiline: needs either start or continue")
+		}
+		if _, err := regexp.Compile(m.Start); err != nil {
+			bad("multiline.start: %v", err)
+		}
+		if _, err := regexp.Compile(m.Continue); err != nil {
+			bad("multiline.continue: %v", err)
+		}
+		if m.Timeout < time.Millisecond {
+			bad("multiline.timeout: must be at least 1ms")
+		}
+		if m.MaxLines < 1 {
+			bad("multiline.max_lines: must be at least 1")
+		}
+	}
+	if _, err := newTagger(c, ""); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func checkGlob(name, glob string, bad func(string, ...any)) {
+	switch {
+	case glob == "":
+		bad("%s: must not be empty", name)
+	case !filepath.IsAbs(glob):
+		bad("%s: %q must be an absolute path", name, glob)
+	case !doublestar.ValidatePathPattern(glob):
+		bad("%s: %q is not a valid glob", name, glob)
+	}
+}

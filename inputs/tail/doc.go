@@ -1,0 +1,10 @@
+// Package tail reads lines from files that others write, rotate, truncate, compress and delete.
+//
+// It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the first and the latest delivered bytes),
+// reading each of their lines once and in order, and framing: line ends, character sets, long lines, multiline events. Its position for a
+// file is the exact byte offset after the last delivered line, appended in the same transaction as that line.
+//
+// One goroutine, the manager, owns the table of files and everything that is decided about them. A few workers read, encode and append; a file
+// is read by one worker at a time, encoded by several, and appended in order. Quiet files hold neither goroutine nor, after a while,
+// descriptor. It never waits for a batch to be durable, and never writes to what it reads.
+package tail

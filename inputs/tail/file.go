@@ -1,0 +1,80 @@
+package tail
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// file is one generation of a file's content: from its creation or truncation to its end.
+type file struct {
+	key         string // of its position
+	id          ident
+	birth       int64
+	path0       string // where it was first seen; the source whose order is kept
+	origin, tag string // of its batches
+	compression compression
+
+	sched schedule  // guarded by queue.mu
+	r     readState // belongs to whoever has the turn
+	m     mgrState  // belongs to the manager
+
+	path      atomic.Pointer[string]   // where it is now, or was last
+	size      atomic.Int64             // as last seen
+	last      atomic.Pointer[position] // as last appended; nil before
+	delivered atomic.Int64             // offset after the last appended line
+	isOpen    atomic.Bool
+}
+
+// readState is what reading a file needs from one turn to the next.
+type readState struct {
+	h       *handle
+	z       *stream // over h, for compressed files
+	charset *charset
+	prints                // off is where to read on
+	skip    bool          // off lies in a long line whose rest is skipped
+	seen    int64         // the end of what was read last
+	probed  int64         // there is no line end between off and here
+	finish  bool          // nothing will be added: what is left at the end is complete
+	dead    bool          // truncated, finished or unusable: nothing is read any more
+	last    chan struct{} // closed when what was read before has been appended
+}
+
+// mgrState is what the manager knows of a file.
+type mgrState struct {
+	names    []string  // matching paths at which it is
+	seq      int       // order of discovery
+	grown    time.Time // when it was last seen to grow
+	mtime    int64
+	left     time.Time        // when it was rotated or deleted; zero while it is where it was
+	leftWake uint64           // the wake at that time
+	started  bool             // it is being read; before, it waits for its predecessors
+	pred     map[*file]uint64 // predecessors, and the wake that each must have answered
+	answered uint64           // the last wake answered at the file's end
+	pending  pending
+	deadline time.Time // when what is pending is flushed
+	failure  string    // reason of the last failure, reported
+	retry    time.Time // when to try again after a failure
+	ended    bool      // finished, or its content is gone
+	idle     bool      // asked to close
+	hold     *hold     // undecided whether it is a copy of another
+}
+
+func (f *file) where() string { return *f.path.Load() }
+
+func (f *file) setPath(p string) {
+	if old := f.path.Load(); old == nil || *old != p {
+		f.path.Store(&p)
+	}
+}
+
+// position returns the file's position at p.
+func (f *file) position(p prints, skip bool) *position {
+	pos := &position{
+		key: f.key, Path: f.where(), Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
+		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip,
+	}
+	if f.path0 != pos.Path {
+		pos.Origin = f.path0
+	}
+	return pos
+}

@@ -1,0 +1,115 @@
+package tail
+
+import "bytes"
+
+// block is a run of complete lines, or of multiline events, ready to be encoded by anybody.
+type block struct {
+	raw   []byte // as read, from the file's offset base on
+	base  int64
+	from  int    // the lines begin here in raw
+	to    int    // and end here; the last one's line end may be missing
+	spans []span // the events, if lines are joined; within raw
+	end   int    // what has been dealt with, to's line end and skipped bytes included
+	head  print  // of the file at base+end
+	skip  bool   // the position at end is inside a line whose rest is to be skipped
+	done  bool   // the position at end is that of a compressed file read to its end
+}
+
+type span struct{ from, to int }
+
+// framer cuts what was read into blocks. It keeps no state; what has to be known lies in the file's readState.
+type framer struct {
+	maxLine   int
+	long      string // long_lines
+	multiline *joiner
+	counts    *counts
+}
+
+// verdict of frame.
+type framed struct {
+	pending pending
+	grow    bool // no line end within what was read: read more at once
+}
+
+// frame finds the complete lines in b.raw, which begins at r.off. eof: nothing follows at present. events and partial: a last
+// event, or line, that is not known to be complete is taken as it is.
+func (fr *framer) frame(b *block, r *readState, full, events, partial bool) framed {
+	c := r.charset
+	raw := b.raw
+	if c.unit == 2 && !partial {
+		raw = raw[:len(raw)&^1]
+	}
+	start := 0
+	if b.base == 0 && len(c.bom) > 0 && bytes.HasPrefix(raw, c.bom) {
+		start = len(c.bom)
+	}
+	b.skip = r.skip
+	if r.skip {
+		i := c.newline(raw[start:])
+		if i < 0 {
+			b.from, b.to, b.end = len(raw), len(raw), len(raw)
+			if partial {
+				b.skip = false
+			}
+			return framed{}
+		}
+		start += i + c.unit
+		b.skip = false
+	}
+	b.from, b.to, b.end = start, start, start
+	last := c.lastNewline(raw[start:])
+	if last >= 0 {
+		b.to = start + last + c.unit
+		b.end = b.to
+	}
+	rest := len(raw) - b.end
+	if last < 0 || fr.multiline != nil {
+		// One line, or one event, may be all there is.
+		if last < 0 && rest > fr.maxLine {
+			return fr.cutLong(b, c, raw)
+		}
+	}
+	if fr.multiline != nil {
+		return fr.multiline.frame(b, c, raw, fr.maxLine, full, events, partial, fr.counts)
+	}
+	switch {
+	case rest == 0 && len(raw) == len(b.raw):
+	case partial:
+		b.to, b.end = len(raw), len(raw)
+	case full && b.end == 0:
+		return framed{grow: true}
+	default:
+		return framed{pending: pendingLine}
+	}
+	return framed{}
+}
+
+// cutLong deals with a line that is longer than allowed and whose end is not in sight.
+func (fr *framer) cutLong(b *block, c *charset, raw []byte) framed {
+	cut := b.from + c.cut(raw[b.from:], fr.maxLine)
+	switch fr.long {
+	case "split":
+		b.to, b.end = cut, cut
+		if fr.multiline != nil {
+			b.spans = append(b.spans, span{b.from, cut})
+		}
+	case "truncate":
+		b.to, b.end, b.skip = cut, len(raw), true
+		if fr.multiline != nil {
+			b.spans = append(b.spans, span{b.from, cut})
+		}
+	default:
+		b.to, b.end, b.skip = b.from, len(raw), true
+	}
+	fr.counts.long.Inc()
+	return framed{}
+}
+
+// pending says what waits at a file's end for more to come.
+type pending uint8
+
+const (
+	pendingNone pending = iota
+	pendingLine
+	pendingEvent
+)

@@ -1,0 +1,224 @@
+package tail
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/penstock/penstock/inputs/inputstest"
+)
+
+// rig runs a tail over a directory into a sink in memory.
+type rig struct {
+	t    *testing.T
+	dir  string
+	sink *inputstest.MemSink
+	cfg  Config
+	tail *Tail
+	stop func() error
+}
+
+func newRig(t *testing.T, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), sink: inputstest.New(), cfg: Default()}
+	r.cfg.Paths = []string{r.path("*.log*")}
+	r.cfg.RotateWait = 300 * time.Millisecond
+	r.cfg.PollInterval = 20 * time.Millisecond
+	r.cfg.RescanInterval = 200 * time.Millisecond
+	if change != nil {
+		change(&r.cfg)
+	}
+	t.Cleanup(func() {
+		if r.stop != nil {
+			r.halt()
+		}
+	})
+	return r
+}
+
+func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *rig) start() *rig {
+	r.t.Helper()
+	env := inputstest.Env("input.tail.app", r.t.TempDir())
+	if os.Getenv("TAIL_LOG") != "" {
+		env.Log = testLog()
+	}
+	tl, err := New(r.cfg, env)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.tail = tl
+	ctx, cancel := context.WithCancel(context.Background())
+	errc := make(chan error, 1)
+	go func() { errc <- tl.Run(ctx, r.sink) }()
+	r.stop = func() error { cancel(); return <-errc }
+	return r
+}
+
+// halt stops the tail, which must take it well.
+func (r *rig) halt() {
+	r.t.Helper()
+	if err := r.stop(); err != nil {
+		r.t.Errorf("Run: %v", err)
+	}
+	r.stop = nil
+}
+
+func (r *rig) write(name, text string) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.path(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = f.Close()
+}
+
+func (r *rig) rename(from, to string) {
+	r.t.Helper()
+	if err := os.Rename(r.path(from), r.path(to)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) remove(name string) {
+	r.t.Helper()
+	if err := os.Remove(r.path(name)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) read(name string) []byte {
+	r.t.Helper()
+	b, err := os.ReadFile(r.path(name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return b
+}
+
+// copyTruncate does what logrotate's copytruncate does.
+func (r *rig) copyTruncate(from, to string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.path(to), r.read(from), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Truncate(r.path(from), 0); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func gz(b []byte) []byte {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return buf.Bytes()
+}
+
+func zst(b []byte) []byte {
+	w, _ := zstd.NewWriter(nil)
+	return w.EncodeAll(b, nil)
+}
+
+// compress replaces a file by its compressed form, as gzip and zstd --rm do.
+func (r *rig) compress(name, ext string) {
+	r.t.Helper()
+	data := r.read(name)
+	if ext == ".gz" {
+		data = gz(data)
+	} else {
+		data = zst(data)
+	}
+	if err := os.WriteFile(r.path(name+ext), data, 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	r.remove(name)
+}
+
+// wants waits until exactly these values have arrived, in this order.
+func (r *rig) wants(want ...string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r.sink.Wait(ctx, func(rec []inputstest.Record) bool { return len(rec) >= len(want) })
+	if got := r.sink.Values(); !slices.Equal(got, want) {
+		r.t.Fatalf("got  %s\nwant %s\n%s", shorten(got), shorten(want), r.state())
+	}
+}
+
+// wantsNoMore checks, after everything has had its time, that nothing was added to what wants saw.
+func (r *rig) wantsNoMore(during time.Duration, want ...string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), during)
+	defer cancel()
+	r.sink.Wait(ctx, func(rec []inputstest.Record) bool { return len(rec) > len(want) })
+	if got := r.sink.Values(); !slices.Equal(got, want) {
+		r.t.Fatalf("got  %s\nwant %s", shorten(got), shorten(want))
+	}
+}
+
+// wantsSet waits until these values have arrived, in any order.
+func (r *rig) wantsSet(want ...string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r.sink.Wait(ctx, func(rec []inputstest.Record) bool { return len(rec) >= len(want) })
+	got := r.sink.Values()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		r.t.Fatalf("got  %s\nwant %s\n%s", shorten(got), shorten(want), r.state())
+	}
+}
+
+// eventually waits for cond.
+func (r *rig) eventually(what string, cond func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.t.Fatalf("still not: %s\n%s", what, r.state())
+		}
+	}
+}
+
+func (r *rig) state() string {
+	var b strings.Builder
+	for _, s := range r.tail.Status() {
+		fmt.Fprintf(&b, "%+v\n", s)
+	}
+	for k, v := range r.sink.Positions() {
+		fmt.Fprintf(&b, "%s %s\n", k, v)
+	}
+	return b.String()
+}
+
+func shorten(values []string) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteString(" | ")
+		}
+		if len(v) > 40 {
+			v = fmt.Sprintf("%s...(%d)", v[:32], len(v))
+		}
+		b.WriteString(v)
+	}
+	return b.String()
+}

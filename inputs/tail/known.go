@@ -1,0 +1,142 @@
+package tail
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// knownPositions are those of content that no open or matching file is known to hold: after a start all, later of what is gone.
+type knownPositions struct {
+	byKey  map[string]*position
+	byIno  map[uint64][]*position
+	byPath map[string][]*position // by where they were last seen
+}
+
+func newKnown(all []*position) *knownPositions {
+	k := &knownPositions{byKey: map[string]*position{}, byIno: map[uint64][]*position{}, byPath: map[string][]*position{}}
+	for _, p := range all {
+		k.add(p)
+	}
+	return k
+}
+
+func (k *knownPositions) add(p *position) {
+	k.byKey[p.key] = p
+	k.byIno[p.Ino] = append(k.byIno[p.Ino], p)
+	k.byPath[p.Path] = append(k.byPath[p.Path], p)
+}
+
+func (k *knownPositions) remove(p *position) {
+	delete(k.byKey, p.key)
+	without(k.byIno, p.Ino, p)
+	without(k.byPath, p.Path, p)
+}
+
+func without[K comparable](index map[K][]*position, key K, p *position) {
+	list := slices.DeleteFunc(slices.Clone(index[key]), func(q *position) bool { return q == p })
+	if len(list) == 0 {
+		delete(index, key)
+	} else {
+		index[key] = list
+	}
+}
+
+// at returns the positions that may be those of fi at path: same inode, and same device or, as devices are numbered anew by a reboot, same path.
+func (k *knownPositions) at(fi *fileInfo, path string) []*position {
+	var out []*position
+	for _, p := range k.byIno[fi.id.ino] {
+		if p.Trunc || fi.birth != 0 && p.Birth != 0 && fi.birth != p.Birth {
+			continue
+		}
+		if p.Dev == fi.id.dev || p.Path == path {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// expire removes and returns what has been gone since before t.
+func (k *knownPositions) expire(t time.Time) []*position {
+	var out []*position
+	for _, p := range k.byKey {
+		if p.Gone != 0 && time.Unix(p.Gone, 0).Before(t) {
+			out = append(out, p)
+		}
+	}
+	for _, p := range out {
+		k.remove(p)
+	}
+	return out
+}
+
+// originalsOf returns the names that rotation may have made name of: app.log of app.log.1, app.log-20260131 and app-1.log.
+func originalsOf(name string) []string {
+	var out []string
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	for i := 1; i < len(name)-1; i++ {
+		if !strings.ContainsRune(".-_", rune(name[i])) {
+			continue
+		}
+		if suffixOfRotation(name[i+1:]) {
+			out = append(out, name[:i])
+		}
+		if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) {
+			out = append(out, name[:i]+ext)
+		}
+	}
+	return out
+}
+
+// isRotationOf tells whether a file named name may be what rotation made of one named of.
+func isRotationOf(name, of string) bool { return slices.Contains(originalsOf(name), of) }
+
+// suffixOfRotation tells whether s looks like a number, a date, or a word such as old.
+func suffixOfRotation(s string) bool {
+	switch strings.ToLower(s) {
+	case "old", "bak", "prev", "previous", "last", "rotated", "copy", "orig", "save":
+		return true
+	}
+	digits := false
+	for _, c := range s {
+		switch {
+		case c >= '0' && c <= '9':
+			digits = true
+		case strings.ContainsRune("-_.:TZ+", c):
+		default:
+			return false
+		}
+	}
+	return digits
+}
+
+// uncompressedName returns the name without .gz or the like.
+func uncompressedName(name string) string {
+	for _, ext := range []string{".gz", ".zst"} {
+		if s, ok := strings.CutSuffix(name, ext); ok {
+			return s
+		}
+	}
+	return name
+}
+
+// related tells whether the compressed file at path may hold what was at other: the names are the same but for what rotation adds.
+func related(path, other string) bool {
+	return rotationStem(path) == rotationStem(other)
+}
+
+func rotationStem(path string) string {
+	name := uncompressedName(filepath.Base(path))
+	// What rotation adds is made of digits and separators, and words that suffixOfRotation knows.
+	var b strings.Builder
+	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(".-_:", r) }) {
+		if suffixOfRotation(strings.TrimLeft(part, "TZ")) {
+			continue
+		}
+		b.WriteString(part)
+		b.WriteByte('.')
+	}
+	return b.String()
+}

@@ -1,0 +1,431 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+)
+
+// manager owns the table of files: what exists, where it is, when it is read and when it is given up.
+type manager struct {
+	run   *run
+	cfg   *Config
+	log   *slog.Logger
+	globs *globs
+	queue *queue
+
+	byID      map[ident]*file
+	byPath    map[string]*file   // matching paths
+	alias     map[string]string  // what a matching symbolic link leads to, and the link
+	streams   map[string][]*file // files not ended by where they were first seen, in order of discovery
+	left      map[*file]struct{} // rotated or deleted, not ended
+	due       map[*file]struct{} // something is to happen to them at a certain time
+	seq       int
+	first     bool    // this is the input's very first start
+	starting  bool    // everything is looked at for the first time
+	unstarted []*file // what the first look has found to read
+	near      map[string]neighbours
+
+	known *knownPositions // of content that is not in byID
+	held  heldFiles
+	gz    backlog
+	pipes map[string]*pipe
+
+	watch      *watcher // nil while polling
+	watched    map[string]bool
+	dirs       map[string]bool
+	troubles   map[string]string // what is wrong with a path, said once
+	nextScan   time.Time
+	nextPoll   time.Time
+	nextForget time.Time
+}
+
+func newManager(r *run) *manager {
+	cfg := &r.tail.cfg
+	return &manager{
+		run: r, cfg: cfg, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
+		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{},
+		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, pipes: map[string]*pipe{},
+		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
+	}
+}
+
+const (
+	busyTick = 100 * time.Millisecond // while something is about to happen
+	idleTick = time.Second
+)
+
+// manage works until ctx ends.
+func (m *manager) manage(ctx context.Context) error {
+	if err := m.restore(ctx); err != nil {
+		return err
+	}
+	tick := time.NewTimer(busyTick)
+	defer tick.Stop()
+	for {
+		var changed <-chan changes
+		if m.watch != nil {
+			changed = m.watch.out
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case res := <-m.run.results:
+			m.result(res)
+		case c := <-changed:
+			m.changed(c)
+		case now := <-tick.C:
+			m.sweep(ctx, now)
+			tick.Reset(m.interval())
+		}
+	}
+}
+
+func (m *manager) interval() time.Duration {
+	if len(m.left)+len(m.due)+len(m.held)+m.gz.len() > 0 {
+		return busyTick
+	}
+	if m.watch == nil {
+		return min(idleTick, m.cfg.PollInterval)
+	}
+	return min(idleTick, m.cfg.RescanInterval)
+}
+
+// close gives back what the manager holds, once all workers have returned.
+func (m *manager) close() {
+	if m.watch != nil {
+		m.watch.close()
+	}
+	for f := range m.run.files {
+		m.run.closeFile(f)
+	}
+	for _, p := range m.pipes {
+		p.wait()
+	}
+}
+
+// wake asks for a turn, unless the file has to wait for others.
+func (m *manager) wake(f *file, cmd command) uint64 {
+	if !f.m.started || f.m.hold != nil || f.m.ended {
+		return 0
+	}
+	return m.queue.wake(f, cmd)
+}
+
+// result deals with how a turn ended.
+func (m *manager) result(res result) {
+	f := res.f
+	if f.m.ended {
+		return
+	}
+	now := time.Now()
+	if res.grown {
+		f.m.grown = now
+	}
+	switch res.outcome {
+	case failed:
+		m.trouble(f.where(), res.err)
+		if f.compression != none && errors.Is(res.err, errCompressed) {
+			m.gz.ended(f) // until it changes
+			return
+		}
+		f.m.failure, f.m.retry = res.err.Error(), now.Add(m.cfg.PollInterval)
+		m.due[f] = struct{}{}
+		return
+	case lost:
+		m.displaced(f)
+		return
+	case truncated:
+		m.truncated(f)
+		return
+	case finished:
+		m.end(f)
+		return
+	case compared:
+		m.compared(res)
+		return
+	case closed:
+		return
+	}
+	if f.m.failure != "" {
+		m.healed(f.where())
+		f.m.failure = ""
+	}
+	f.m.idle = false
+	f.m.answered, f.m.pending = res.wakes, res.pending
+	m.setDeadline(f, now)
+	m.release(f)
+}
+
+func (m *manager) setDeadline(f *file, now time.Time) {
+	f.m.deadline = time.Time{}
+	switch {
+	case f.m.pending == pendingEvent:
+		f.m.deadline = now.Add(m.cfg.Multiline.Timeout)
+	case f.m.pending == pendingLine && m.cfg.PartialLine > 0:
+		f.m.deadline = now.Add(m.cfg.PartialLine)
+	default:
+		return
+	}
+	m.due[f] = struct{}{}
+}
+
+// release starts the successors that waited for f to be read to its end.
+func (m *manager) release(f *file) {
+	if f.m.pending != pendingNone && !f.m.ended {
+		return
+	}
+	for _, g := range m.streams[f.path0] {
+		if need, waits := g.m.pred[f]; waits && (f.m.ended || f.m.answered >= need) {
+			delete(g.m.pred, f)
+			m.tryStart(g)
+		}
+	}
+}
+
+// tryStart begins to read f, once everything that was written before it has been read.
+func (m *manager) tryStart(f *file) {
+	if f.m.started || f.m.hold != nil || f.m.ended {
+		return
+	}
+	if f.m.pred == nil {
+		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by now goes first.
+		f.m.pred = map[*file]uint64{}
+		for _, p := range m.streams[f.path0] {
+			if p.m.seq < f.m.seq {
+				f.m.pred[p] = max(1, m.wake(p, cmdRead))
+			}
+		}
+	}
+	if len(f.m.pred) > 0 {
+		return
+	}
+	f.m.started = true
+	if f.compression != none {
+		m.gz.add(f)
+		return
+	}
+	m.wake(f, cmdRead)
+}
+
+// grew notes that f has more to read.
+func (m *manager) grew(f *file) {
+	if f.m.started {
+		m.wake(f, cmdRead)
+	} else if f.size.Load() > 0 {
+		m.tryStart(f)
+	}
+}
+
+// changed deals with notifications.
+func (m *manager) changed(c changes) {
+	if c.missed {
+		m.nextScan = time.Time{}
+	}
+	var look []string
+	for p := range c.written {
+		if to, ok := m.alias[p]; ok {
+			p = to
+		}
+		if f := m.byPath[p]; f != nil && f.m.started {
+			m.wake(f, cmdRead)
+		} else if m.globs.match(p) {
+			look = append(look, p)
+		}
+	}
+	for p := range c.touched {
+		if to, ok := m.alias[p]; ok {
+			p = to
+		}
+		switch {
+		case m.byPath[p] != nil || m.globs.match(p):
+			look = append(look, p)
+		case m.watched[p]: // a directory is gone
+			delete(m.watched, p)
+			_ = m.watch.fs.Remove(p)
+			m.nextScan = time.Time{}
+		default:
+			if fi, err := statPath(p); err == nil && fi.dir() {
+				m.nextScan = time.Time{}
+			}
+		}
+	}
+	if len(look) > 0 {
+		m.look(look)
+	}
+	if m.nextScan.IsZero() {
+		m.scan()
+	}
+}
+
+// sweep does what is due.
+func (m *manager) sweep(ctx context.Context, now time.Time) {
+	switch {
+	case !now.Before(m.nextScan):
+		m.scan()
+	case m.watch == nil && !now.Before(m.nextPoll):
+		m.poll(now)
+	}
+	for f := range m.due {
+		m.sweepDue(f, now)
+	}
+	for f := range m.left {
+		m.sweepLeft(f, now)
+	}
+	m.sweepHeld(now)
+	m.sweepGz(now)
+	m.closeIdle(now)
+	if !now.Before(m.nextForget) {
+		m.nextForget = now.Add(time.Minute)
+		m.forget(now)
+	}
+	m.sweepPipes(ctx)
+}
+
+func (m *manager) sweepDue(f *file, now time.Time) {
+	waiting := false
+	if !f.m.ended && !f.m.deadline.IsZero() {
+		waiting = true
+		if !now.Before(f.m.deadline) {
+			cmd := cmdFlush
+			if f.m.pending == pendingLine {
+				cmd = cmdFlushLine
+			}
+			f.m.deadline = time.Time{}
+			m.wake(f, cmd)
+		}
+	}
+	if !f.m.ended && f.m.failure != "" {
+		waiting = true
+		if !now.Before(f.m.retry) {
+			f.m.retry = now.Add(max(m.cfg.PollInterval, now.Sub(f.m.grown)/10))
+			m.wake(f, cmdRead)
+		}
+	}
+	if !waiting {
+		delete(m.due, f)
+	}
+}
+
+// sweepLeft reads on in a file that was rotated or deleted, until it has been quiet for long enough.
+func (m *manager) sweepLeft(f *file, now time.Time) {
+	quiet := now.Sub(f.m.left) >= m.cfg.RotateWait && now.Sub(f.m.grown) >= m.cfg.RotateWait
+	switch {
+	case !f.m.started:
+		m.tryStart(f)
+	case !quiet || f.m.answered < f.m.leftWake:
+		m.wake(f, cmdRead)
+	case len(f.m.names) > 0:
+		// It is still among the files to read, under its new name: its last line is complete, more may come.
+		delete(m.left, f)
+		f.m.left = time.Time{}
+		if f.m.pending != pendingNone {
+			m.wake(f, cmdFlush|cmdFlushLine)
+		}
+	default:
+		m.wake(f, cmdFinish)
+	}
+}
+
+// closeIdle closes files that were quiet for long, or that are too many.
+func (m *manager) closeIdle(now time.Time) {
+	after := m.cfg.CloseInactive
+	if int(m.run.opened.Load()) > m.cfg.MaxOpenFiles {
+		after = min(after, idleTick)
+	}
+	for _, f := range m.byID {
+		if f.isOpen.Load() && !f.m.idle && f.m.left.IsZero() && f.m.pending == pendingNone && now.Sub(f.m.grown) >= after {
+			f.m.idle = true
+			m.wake(f, cmdClose)
+		}
+	}
+}
+
+// end forgets a file that is finished; its position is kept for a while.
+func (m *manager) end(f *file) {
+	f.m.ended = true
+	delete(m.left, f)
+	delete(m.due, f)
+	if f.compression != none {
+		m.gz.ended(f)
+		if len(f.m.names) > 0 {
+			// It stays where it is, and known.
+			m.unstream(f)
+			return
+		}
+	}
+	for _, name := range f.m.names {
+		delete(m.byPath, name)
+	}
+	if m.byID[f.id] == f {
+		delete(m.byID, f.id)
+	}
+	m.unstream(f)
+	m.run.mu.Lock()
+	delete(m.run.files, f)
+	m.run.mu.Unlock()
+	if last := f.last.Load(); last != nil {
+		gone := *last
+		gone.Path, gone.Gone = f.where(), time.Now().Unix()
+		m.known.add(&gone)
+		m.store(&gone)
+	}
+}
+
+func (m *manager) unstream(f *file) {
+	m.release(f)
+	list := m.streams[f.path0]
+	for i, g := range list {
+		if g == f {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(m.streams, f.path0)
+	} else {
+		m.streams[f.path0] = list
+	}
+}
+
+// store appends positions of content that no worker deals with any more.
+func (m *manager) store(positions ...*position) {
+	list := make([]inputs.Position, len(positions))
+	for i, p := range positions {
+		list[i] = p.stored()
+	}
+	m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
+}
+
+// forget drops positions of content that has been gone for long.
+func (m *manager) forget(now time.Time) {
+	var list []inputs.Position
+	for _, p := range m.known.expire(now.Add(-m.cfg.ForgetAfter)) {
+		list = append(list, inputs.Position{Key: p.key})
+	}
+	if len(list) > 0 {
+		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
+	}
+}
+
+// trouble says once what is wrong with path.
+func (m *manager) trouble(path string, err error) {
+	reason := reasonOf(err)
+	m.run.tail.counts.errors.WithLabelValues(reason).Inc()
+	if m.troubles[path] == reason {
+		return
+	}
+	m.troubles[path] = reason
+	m.log.Warn("cannot read; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
+}
+
+// healed says that path is all right again.
+func (m *manager) healed(path string) {
+	if _, was := m.troubles[path]; was {
+		delete(m.troubles, path)
+		m.log.Info("can be read again", "path", path)
+	}
+}

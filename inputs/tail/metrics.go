@@ -1,0 +1,91 @@
+package tail
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// counts are the input's metrics.
+type counts struct {
+	long       prometheus.Counter
+	eventFlush prometheus.Counter
+	eventLimit prometheus.Counter
+	truncated  prometheus.Counter
+	rotated    prometheus.Counter
+	recognised prometheus.Counter
+	errors     *prometheus.CounterVec
+	polling    prometheus.Gauge
+}
+
+func newCounts(reg prometheus.Registerer, t *Tail) *counts {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	c := &counts{
+		long:       counter("penstock_tail_long_lines_total", "Lines longer than max_line_size, which were split, truncated or skipped."),
+		eventFlush: counter("penstock_tail_multiline_flushes_total", "Multiline events taken as complete because nothing followed."),
+		eventLimit: counter("penstock_tail_multiline_limits_total", "Multiline events cut at max_lines or max_line_size."),
+		truncated:  counter("penstock_tail_truncations_total", "Files found truncated or overwritten, and read anew."),
+		rotated:    counter("penstock_tail_rotations_total", "Files that left their path by rename or deletion."),
+		recognised: counter("penstock_tail_recognised_copies_total", "Files found to be copies, plain or compressed, of content read before."),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_tail_errors_total", Help: "Failures to find, open or read files, by reason; all are retried.",
+		}, []string{"reason"}),
+		polling: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "penstock_tail_polling", Help: "1 while files are polled because inotify is not to be had.",
+		}),
+	}
+	reg.MustRegister(c.errors, c.polling, fileCollector{t})
+	return c
+}
+
+// maxLagSeries bounds the series of per-file lag: those that lag most are shown.
+const maxLagSeries = 100
+
+var (
+	descWatched = prometheus.NewDesc("penstock_tail_files", "Files known, and of those open.", []string{"state"}, nil)
+	descLag     = prometheus.NewDesc("penstock_tail_lag_bytes", "Bytes not read yet, for the 100 files that lag most.", []string{"path"}, nil)
+	descLagAll  = prometheus.NewDesc("penstock_tail_lag_total_bytes", "Bytes not read yet in all files.", nil, nil)
+)
+
+// fileCollector reads the gauges off the files when they are asked for.
+type fileCollector struct{ t *Tail }
+
+func (c fileCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- descWatched
+	ch <- descLag
+	ch <- descLagAll
+}
+
+func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
+	files := c.t.Status()
+	var open, lag float64
+	lags := map[string]int64{}
+	for _, f := range files {
+		if f.Open {
+			open++
+		}
+		if f.Lag > 0 {
+			lag += float64(f.Lag)
+			lags[f.Path] += f.Lag
+		}
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(descWatched, float64(len(files)), "watched")
+	gauge(descWatched, open, "open")
+	gauge(descLagAll, lag)
+	paths := make([]string, 0, len(lags))
+	for p := range lags {
+		paths = append(paths, p)
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(lags[b], lags[a]), cmp.Compare(a, b)) })
+	for _, p := range paths[:min(len(paths), maxLagSeries)] {
+		gauge(descLag, float64(lags[p]), p)
+	}
+}

@@ -1,0 +1,75 @@
+package tail
+
+import "regexp"
+
+// joiner makes events of lines.
+type joiner struct {
+	re       *regexp.Regexp
+	begins   bool // re matches the first line of an event; otherwise all but the first
+	maxLines int
+}
+
+func newJoiner(m *Multiline) *joiner {
+	if m == nil {
+		return nil
+	}
+	if m.Start != "" {
+		return &joiner{re: regexp.MustCompile(m.Start), begins: true, maxLines: m.MaxLines}
+	}
+	return &joiner{re: regexp.MustCompile(m.Continue), maxLines: m.MaxLines}
+}
+
+// frame finds the events among the lines from b.from on. The last one is complete only if events or partial says so.
+func (j *joiner) frame(b *block, c *charset, raw []byte, maxSize int, full, events, partial bool, counts *counts) framed {
+	var scratch []byte
+	event, lines := b.from, 0 // the current event's beginning and length
+	at := b.from
+	add := func(next, textEnd int) {
+		text := c.trimCR(raw[at:textEnd])
+		if c.decodes() {
+			scratch = c.decode(scratch[:0], text)
+			text = scratch
+		}
+		begins := j.re.Match(text) == j.begins
+		limit := lines >= j.maxLines || textEnd-event > maxSize
+		if lines > 0 && (begins || limit) {
+			if !begins {
+				counts.eventLimit.Inc()
+			}
+			b.spans = append(b.spans, span{event, at})
+			event, lines = at, 0
+		}
+		lines++
+		at = next
+	}
+	for at < b.to {
+		i := c.newline(raw[at:])
+		if i < 0 {
+			break
+		}
+		add(at+i+c.unit, at+i)
+	}
+	if partial && at < len(raw) {
+		add(len(raw), len(raw))
+	}
+	if lines > 0 && (events || partial) {
+		b.spans = append(b.spans, span{event, at})
+		event, lines = at, 0
+		counts.eventFlush.Inc()
+	}
+	if lines > 0 && len(raw)-event > maxSize { // whatever follows is too much for it
+		b.spans = append(b.spans, span{event, at})
+		event, lines = at, 0
+		counts.eventLimit.Inc()
+	}
+	b.to, b.end = event, event
+	switch {
+	case full && event == 0:
+		return framed{grow: true}
+	case lines > 0:
+		return framed{pending: pendingEvent}
+	case at < len(b.raw):
+		return framed{pending: pendingLine}
+	}
+	return framed{}
+}

@@ -1,0 +1,74 @@
+package tail
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+)
+
+// startedKey is the key of the position that tells that the input has run before.
+const startedKey = "started"
+
+// position is what is stored for a file, as JSON. The file's key names one generation of its content: a truncated file goes on under a new one.
+type position struct {
+	Path   string `json:"path"`             // where it was last seen
+	Origin string `json:"origin,omitempty"` // where it was first seen, if elsewhere
+	Dev    uint64 `json:"dev"`
+	Ino    uint64 `json:"ino"`
+	Birth  int64  `json:"birth,omitempty"`
+	Off    int64  `json:"off"`            // after the last delivered line, of the decompressed bytes for a compressed file
+	Skip   bool   `json:"skip,omitempty"` // Off lies within a long line whose rest is to be skipped
+	Head   print  `json:"head"`
+	Tail   print  `json:"tail"`
+	Done   bool   `json:"done,omitempty"`  // a compressed file has been read to its end
+	Gone   int64  `json:"gone,omitempty"`  // Unix time at which this content was last looked for and not found
+	Trunc  bool   `json:"trunc,omitempty"` // the file was truncated: it may still be there, but this content is not in it
+	key    string
+}
+
+func (p *position) origin() string {
+	if p.Origin != "" {
+		return p.Origin
+	}
+	return p.Path
+}
+
+func (p *position) id() ident      { return ident{p.Dev, p.Ino} }
+func (p *position) prints() prints { return prints{p.Off, p.Head, p.Tail} }
+
+// stored returns p as an input's position.
+func (p *position) stored() inputs.Position {
+	v, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // no field of it can fail
+	}
+	return inputs.Position{Key: p.key, Value: v}
+}
+
+// newKey returns a key for a file that is first seen now.
+func newKey(id ident, now time.Time) string {
+	return fmt.Sprintf("%x-%x-%x", id.dev, id.ino, now.UnixNano())
+}
+
+// decodePositions reads what stored made. Values that make no sense are left out and reported.
+func decodePositions(stored map[string][]byte) (all []*position, started bool, bad []error) {
+	for key, value := range stored {
+		if key == startedKey {
+			started = true
+			continue
+		}
+		p := &position{key: key}
+		if err := json.Unmarshal(value, p); err != nil {
+			bad = append(bad, fmt.Errorf("position %q: %w", key, err))
+			continue
+		}
+		if p.Off < 0 || p.Head.N < 0 || p.Head.N > headSize || p.Tail.N < 0 || p.Tail.N > tailSize || p.Path == "" {
+			bad = append(bad, fmt.Errorf("position %q makes no sense: %s", key, value))
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, started, bad
+}

@@ -1,0 +1,301 @@
+package tail
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// hold keeps a file unread that looks like a copy being made of another one, until that one is truncated or the file is left alone.
+type hold struct {
+	of    *file
+	size  int64
+	since time.Time // when it last changed
+}
+
+type heldFiles map[*file]struct{}
+
+// relocate looks for a file that has lost its name among its old neighbours, and tells whether it is there. An open file need not be found.
+func (m *manager) relocate(f *file) bool {
+	if f.isOpen.Load() {
+		return true
+	}
+	path, ok := m.neighbours(filepath.Dir(f.where()))[f.id]
+	if !ok {
+		return false
+	}
+	if fi, err := statPath(path); err != nil || !fi.is(f.id, f.birth) {
+		return false
+	}
+	f.setPath(path)
+	return true
+}
+
+// neighbours returns what is in a directory by identity. It is kept for a moment, as many files are often rotated at once.
+func (m *manager) neighbours(dir string) map[ident]string {
+	if n, ok := m.near[dir]; ok && time.Since(n.at) < 200*time.Millisecond {
+		return n.paths
+	}
+	n := neighbours{time.Now(), map[ident]string{}}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return n.paths
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		if fi, err := statPath(path); err == nil {
+			n.paths[fi.id] = path
+		}
+	}
+	if m.near == nil || len(m.near) > 64 {
+		m.near = map[string]neighbours{}
+	}
+	n.at = time.Now()
+	m.near[dir] = n
+	return n.paths
+}
+
+type neighbours struct {
+	at    time.Time
+	paths map[ident]string
+}
+
+// locateKnown looks, after a start, for the files of positions that no glob has led to: what was rotated while nobody looked is read to its end.
+func (m *manager) locateKnown() {
+	var lost []*position
+	for _, p := range m.known.byKey {
+		if p.Gone == 0 && !p.Done {
+			lost = append(lost, p)
+		}
+	}
+	slices.SortFunc(lost, func(a, b *position) int { return int(a.Off - b.Off) })
+	var gone []*position
+	for _, p := range lost {
+		path, ok := m.neighbours(filepath.Dir(p.Path))[p.id()]
+		if ok && m.adoptOrphan(path, p, p.key) != nil {
+			m.known.remove(p)
+			continue
+		}
+		q := *p
+		q.Gone = time.Now().Unix()
+		m.known.remove(p)
+		m.known.add(&q)
+		gone = append(gone, &q)
+	}
+	if len(gone) > 0 {
+		m.store(gone...)
+	}
+}
+
+// adoptOrphan adds a file that no glob leads to, if it holds what p tells, to be read to its end.
+func (m *manager) adoptOrphan(path string, p *position, key string) *file {
+	h, fi, err := openHandle(path)
+	if err != nil {
+		return nil
+	}
+	if same, err := m.holds(h, &fi, p); err != nil || !same || m.byID[fi.id] != nil || !fi.regular() {
+		_ = h.Close()
+		return nil
+	}
+	return m.resume(sight{path, fi}, h, fi, p, key)
+}
+
+// truncated begins a new generation of f, whose content has changed under it.
+func (m *manager) truncated(f *file) {
+	f.m.ended = true
+	names := slices.Clone(f.m.names)
+	m.unregister(f)
+	last := f.last.Load()
+	if last != nil {
+		m.known.add(last)
+		m.lostContent(last)
+		if p := m.known.byKey[last.key]; p != nil {
+			m.resolveHeld(f, p)
+			m.findCopy(p)
+		}
+	}
+	path := f.where()
+	fi, err := statPath(path)
+	if err != nil || fi.id != f.id {
+		m.look(names)
+		return
+	}
+	h, fi, err := openHandle(path)
+	if err != nil || fi.id != f.id {
+		if err == nil {
+			_ = h.Close()
+		}
+		m.look(names)
+		return
+	}
+	g := m.fresh(sight{path, fi}, h, f.path0)
+	for _, name := range names {
+		m.arrive(g, name)
+	}
+	if len(names) == 0 { // it was truncated after it had been rotated
+		g.m.left, g.m.leftWake = time.Now(), 1
+		m.left[g] = struct{}{}
+	}
+}
+
+// findCopy looks for a copy of the content of p that no glob leads to, made before the file was truncated, and reads what is new in it.
+func (m *manager) findCopy(p *position) {
+	dir, base := filepath.Split(p.Path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !e.Type().IsRegular() || !isRotationOf(e.Name(), base) || m.globs.match(path) || m.globs.excluded(path) {
+			continue
+		}
+		fi, err := statPath(path)
+		if err != nil || fi.size <= p.Off || m.byID[fi.id] != nil {
+			continue
+		}
+		if f := m.adoptOrphan(path, p, newKey(fi.id, time.Now())); f != nil {
+			m.run.tail.counts.recognised.Inc()
+			return
+		}
+	}
+}
+
+// adoptCopy deals with a new file that is a copy of what has been read, or may become one.
+func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
+	dir, base := filepath.Split(s.path)
+	for _, of := range originalsOf(base) {
+		for _, p := range m.known.byPath[dir+of] {
+			if p.Head.N > 0 && m.isCopy(s, h, p) {
+				m.continueCopy(s, h, p)
+				return true
+			}
+		}
+		x := m.byPath[dir+of]
+		if x == nil || x.compression != none || x.size.Load() == 0 || !m.sameHead(x, head) {
+			continue
+		}
+		_ = h.Close()
+		f := m.newFile(s.path, s.fi, s.path, newKey(s.fi.id, time.Now()))
+		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now()}
+		m.register(f)
+		m.held[f] = struct{}{}
+		return true
+	}
+	return false
+}
+
+// isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little before the truncation it may lack the
+// very last lines that had been read.
+func (m *manager) isCopy(s sight, h *handle, p *position) bool {
+	prints := p.prints()
+	var scratch [headSize]byte
+	if s.fi.size < p.Off {
+		if !p.Trunc || int64(p.Head.N) != min(headSize, p.Off) || s.fi.size < int64(p.Head.N) {
+			return false
+		}
+		prints.tail = print{}
+	}
+	same, err := prints.matches(h, scratch[:])
+	return err == nil && same
+}
+
+// continueCopy reads what is in a copy of the content of p beyond p.
+func (m *manager) continueCopy(s sight, h *handle, p *position) {
+	m.run.tail.counts.recognised.Inc()
+	q := *p
+	if s.fi.size < q.Off {
+		q.Off, q.Skip = s.fi.size, false
+		tail := make([]byte, min(tailSize, s.fi.size))
+		n, _ := h.ReadAt(tail, s.fi.size-int64(len(tail)))
+		q.Tail = tailOf(tail[:n])
+	}
+	q.Trunc, q.Gone = false, 0
+	f := m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
+	m.store(f.last.Load())
+}
+
+// sameHead tells whether x begins with head.
+func (m *manager) sameHead(x *file, head []byte) bool {
+	h, fi, err := openHandle(x.where())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = h.Close() }()
+	if !fi.is(x.id, x.birth) {
+		return false
+	}
+	var buf [headSize]byte
+	n, err := h.ReadAt(buf[:], 0)
+	if err != nil && err != io.EOF {
+		return false
+	}
+	k := min(n, len(head))
+	return string(buf[:k]) == string(head[:k])
+}
+
+// resolveHeld decides about files held as copies of f, whose content is now that of p and gone.
+func (m *manager) resolveHeld(f *file, p *position) {
+	for held := range m.held {
+		if held.m.hold.of == f {
+			m.resolve(held, p)
+		}
+	}
+}
+
+// resolve ends a hold: the file is a copy of the content of p, if that is given and so, or one of its own.
+func (m *manager) resolve(f *file, p *position) {
+	delete(m.held, f)
+	seq, path, left := f.m.seq, f.where(), f.m.left
+	m.unregister(f)
+	h, fi, err := openHandle(path)
+	if err != nil || !fi.is(f.id, f.birth) {
+		if err == nil {
+			_ = h.Close()
+		}
+		m.nextScan = time.Time{}
+		return
+	}
+	s := sight{path, fi}
+	if p != nil && m.isCopy(s, h, p) {
+		m.continueCopy(s, h, p)
+	} else {
+		m.fresh(s, h, path)
+	}
+	if g := m.byID[fi.id]; g != nil {
+		g.m.seq = seq
+		if g.m.left = left; !left.IsZero() {
+			g.m.leftWake = 1
+			m.left[g] = struct{}{}
+		}
+	}
+}
+
+// sweepHeld ends holds of files that are no copies, or of which nothing comes.
+func (m *manager) sweepHeld(now time.Time) {
+	for f := range m.held {
+		hold := f.m.hold
+		h, fi, err := openHandle(f.where())
+		if err != nil {
+			m.resolve(f, nil)
+			continue
+		}
+		if fi.size != hold.size {
+			hold.size, hold.since = fi.size, now
+			var head [headSize]byte
+			n, _ := h.ReadAt(head[:], 0)
+			if !hold.of.m.ended && !m.sameHead(hold.of, head[:n]) {
+				hold.since = time.Time{}
+			}
+		}
+		_ = h.Close()
+		if now.Sub(hold.since) >= m.cfg.RotateWait {
+			m.resolve(f, nil)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package tail
+
+import "golang.org/x/sys/unix"
+
+func statPath(path string) (fileInfo, error) {
+	return statx(unix.AT_FDCWD, path, 0)
+}
+
+func statFD(fd int) (fileInfo, error) {
+	return statx(fd, "", unix.AT_EMPTY_PATH)
+}
+
+func statx(dir int, path string, flags int) (fileInfo, error) {
+	var st unix.Statx_t
+	for {
+		err := unix.Statx(dir, path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fileInfo{}, err
+		}
+		break
+	}
+	fi := fileInfo{
+		id:    ident{dev: unix.Mkdev(st.Dev_major, st.Dev_minor), ino: st.Ino},
+		size:  int64(st.Size),
+		mtime: st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec),
+		mode:  uint32(st.Mode),
+		links: st.Nlink,
+	}
+	if st.Mask&unix.STATX_BTIME != 0 {
+		fi.birth = st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+	}
+	return fi, nil
+}

@@ -1,0 +1,290 @@
+package tail
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sight is what was seen at a path.
+type sight struct {
+	path string
+	fi   fileInfo
+}
+
+func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
+
+// scan evaluates the globs and looks at everything.
+func (m *manager) scan() {
+	begin := time.Now()
+	found := m.globs.walk()
+	for path, err := range found.errs {
+		m.trouble(path, err)
+	}
+	paths := make([]string, 0, len(found.paths)+8)
+	for path, link := range found.paths {
+		paths = append(paths, path)
+		if link {
+			if to, err := filepath.EvalSymlinks(path); err == nil {
+				m.alias[to] = path
+				found.dirs[filepath.Dir(to)] = true
+			}
+		}
+	}
+	for path := range m.byPath {
+		if _, ok := found.paths[path]; !ok {
+			paths = append(paths, path)
+		}
+	}
+	for real, path := range m.alias {
+		if _, ok := found.paths[path]; !ok {
+			delete(m.alias, real)
+		}
+	}
+	m.dirs = found.dirs
+	m.watchDirs()
+	m.look(paths)
+	// Where a scan takes long it must not be all that is done.
+	wait := max(m.cfg.RescanInterval, 20*time.Since(begin))
+	m.nextScan = time.Now().Add(wait)
+	m.nextPoll = time.Now().Add(min(wait, m.cfg.PollInterval))
+}
+
+// poll looks at the files known, those that were active lately more often.
+func (m *manager) poll(now time.Time) {
+	m.nextPoll = now.Add(m.cfg.PollInterval)
+	var paths []string
+	for path, f := range m.byPath {
+		if quiet := now.Sub(f.m.grown); quiet < time.Minute || (m.seq+f.m.seq)%5 == 0 {
+			paths = append(paths, path)
+		}
+	}
+	m.seq++
+	m.look(paths)
+}
+
+// watchDirs watches the directories; where that is not possible everything is polled.
+func (m *manager) watchDirs() {
+	if m.watch == nil {
+		return
+	}
+	for dir := range m.watched {
+		if !m.dirs[dir] {
+			_ = m.watch.fs.Remove(dir)
+			delete(m.watched, dir)
+		}
+	}
+	for dir := range m.dirs {
+		if m.watched[dir] {
+			continue
+		}
+		err := m.watch.fs.Add(dir)
+		switch {
+		case err == nil:
+			m.watched[dir] = true
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || isNotDir(err):
+		default:
+			m.fallBack(err)
+			return
+		}
+	}
+}
+
+// fallBack turns to polling.
+func (m *manager) fallBack(err error) {
+	m.log.Warn("inotify is not to be had; files are polled instead", "every", m.cfg.PollInterval, "error", err, "do", watchAdvice(err))
+	m.run.tail.counts.polling.Set(1)
+	if m.watch != nil {
+		m.watch.close()
+		m.watch = nil
+	}
+	m.watched = map[string]bool{}
+}
+
+// look compares what is at the paths with the table.
+func (m *manager) look(paths []string) {
+	var fresh []sight
+	var departed []*file
+	leave := func(f *file, path string) {
+		m.drop(f, path)
+		departed = append(departed, f)
+	}
+	for _, path := range paths {
+		cur := m.byPath[path]
+		fi, err := statPath(path)
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+				m.healedQuietly(path)
+			} else {
+				m.trouble(path, err)
+			}
+			if cur != nil && (errors.Is(err, fs.ErrNotExist) || isNotDir(err)) {
+				leave(cur, path)
+			}
+			continue
+		}
+		if cur != nil && fi.is(cur.id, cur.birth) {
+			m.seen(cur, &fi)
+			continue
+		}
+		if cur != nil {
+			leave(cur, path)
+		}
+		f := m.byID[fi.id]
+		if f != nil && !fi.is(f.id, f.birth) { // another file with the inode of one that is gone
+			for _, name := range slices.Clone(f.m.names) {
+				m.drop(f, name)
+			}
+			departed = append(departed, f)
+			delete(m.byID, fi.id)
+			f = nil
+		}
+		if f != nil {
+			m.arrive(f, path)
+			m.seen(f, &fi)
+			continue
+		}
+		fresh = append(fresh, sight{path, fi})
+	}
+	for _, f := range departed {
+		if f.m.left.IsZero() && !f.m.ended {
+			m.depart(f)
+		} else if f.m.ended && len(f.m.names) == 0 {
+			m.end(f) // a compressed file that had been read
+		}
+	}
+	slices.SortFunc(fresh, func(a, b sight) int {
+		return cmp.Or(cmp.Compare(a.fi.mtime, b.fi.mtime), cmp.Compare(a.path, b.path))
+	})
+	var unknown, overwritten []sight
+	for _, s := range fresh {
+		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
+			m.arrive(f, s.path)
+			continue
+		}
+		switch claimed, over := m.claim(s); {
+		case claimed:
+		case over:
+			overwritten = append(overwritten, s)
+		default:
+			unknown = append(unknown, s)
+		}
+	}
+	if m.starting {
+		m.locateKnown()
+	}
+	// A copy that was made before a truncation is read before what was written after it.
+	for _, s := range append(unknown, overwritten...) {
+		if f := m.byID[s.fi.id]; f != nil {
+			m.arrive(f, s.path)
+			continue
+		}
+		m.discover(s)
+	}
+}
+
+// seen notes a file's size.
+func (m *manager) seen(f *file, fi *fileInfo) {
+	if fi.size == f.size.Load() && fi.mtime == f.m.mtime && f.m.failure == "" {
+		return
+	}
+	f.m.mtime = fi.mtime
+	f.size.Store(fi.size)
+	switch {
+	case f.compression == none:
+		m.grew(f)
+	case f.m.started && !f.m.ended:
+		m.gz.add(f) // it was incomplete
+	}
+}
+
+// drop takes a name from a file.
+func (m *manager) drop(f *file, path string) {
+	delete(m.byPath, path)
+	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
+	if len(f.m.names) > 0 {
+		f.setPath(f.m.names[0])
+	}
+}
+
+// arrive gives a file a name.
+func (m *manager) arrive(f *file, path string) {
+	if m.byPath[path] == f {
+		return
+	}
+	m.byPath[path] = f
+	f.m.names = append(f.m.names, path)
+	f.setPath(f.m.names[0])
+}
+
+// depart deals with a file that is no longer where it was.
+func (m *manager) depart(f *file) {
+	f.m.left = time.Now()
+	m.left[f] = struct{}{}
+	m.run.tail.counts.rotated.Inc()
+	if len(f.m.names) == 0 {
+		m.relocate(f)
+	}
+	f.m.leftWake = m.wake(f, cmdRead)
+	if f.m.leftWake == 0 {
+		f.m.leftWake = 1
+	}
+}
+
+// displaced deals with a closed file that was not where it should be when it was opened again.
+func (m *manager) displaced(f *file) {
+	if len(f.m.names) > 0 {
+		m.look(slices.Clone(f.m.names))
+		if len(f.m.names) > 0 {
+			return // a moment later it is there after all
+		}
+		if f.m.left.IsZero() {
+			m.depart(f)
+		}
+		return
+	}
+	if m.relocate(f) {
+		m.wake(f, cmdRead)
+		return
+	}
+	m.wake(f, cmdFinish)
+}
+
+func (m *manager) healedQuietly(path string) { delete(m.troubles, path) }
+
+// reasonOf names an error for a metric.
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "permission"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too_many_open_files"
+	case errors.Is(err, syscall.EIO):
+		return "io"
+	case errors.Is(err, syscall.ESTALE):
+		return "stale"
+	case errors.Is(err, syscall.ELOOP):
+		return "link_loop"
+	case errors.Is(err, errCompressed):
+		return "corrupt"
+	}
+	return "other"
+}
+
+func adviceFor(reason string) string {
+	switch reason {
+	case "permission":
+		return "give the agent's user read permission, and search permission on the directories above"
+	case "too_many_open_files":
+		return "raise the limit of open files, or lower close_inactive or max_open_files"
+	case "corrupt":
+		return "what could be decompressed was read; replace the file if there is a better copy"
+	}
+	return "see the error"
+}

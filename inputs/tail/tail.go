@@ -1,0 +1,169 @@
+package tail
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+)
+
+// Tail is the input "tail". Run may be called again after it has returned.
+type Tail struct {
+	cfg    Config
+	env    inputs.Env
+	log    *slog.Logger
+	tagger *tagger
+	counts *counts
+	run    atomic.Pointer[run] // the current Run, for Status
+}
+
+// New returns a Tail; it looks at no file yet.
+func New(cfg Config, env inputs.Env) (*Tail, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	name := env.Name[strings.LastIndexByte(env.Name, '.')+1:]
+	tagger, err := newTagger(&cfg, name)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger}
+	t.counts = newCounts(env.Metrics, t)
+	return t, nil
+}
+
+// bufferSize is what a line of the longest length allowed needs.
+func (t *Tail) bufferSize() int { return max(blockSize, int(t.cfg.MaxLineSize)+64) }
+
+// FileStatus tells about one file.
+type FileStatus struct {
+	Path       string // where it is, or was last seen
+	Source     string // where it was first seen
+	Offset     int64  // after the last line appended, in decompressed bytes for compressed files
+	Size       int64  // as last seen
+	Lag        int64  // bytes not appended yet; 0 for compressed files, of which it is not known
+	Open       bool
+	Compressed bool
+}
+
+// Status lists the known files by path. It is safe for concurrent use.
+func (t *Tail) Status() []FileStatus {
+	r := t.run.Load()
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	out := make([]FileStatus, 0, len(r.files))
+	for f := range r.files {
+		s := FileStatus{
+			Path: f.where(), Source: f.path0, Offset: f.delivered.Load(), Size: f.size.Load(),
+			Open: f.isOpen.Load(), Compressed: f.compression != none,
+		}
+		if !s.Compressed {
+			s.Lag = max(0, s.Size-s.Offset)
+		}
+		out = append(out, s)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(out, func(a, b FileStatus) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) })
+	return out
+}
+
+// run is what lives as long as one Run.
+type run struct {
+	tail    *Tail
+	sink    inputs.Sink
+	packer  inputs.Packer // nil if the sink is none
+	queue   *queue
+	results chan result
+	cancel  context.CancelCauseFunc
+	done    func(error) // passed to the sink; one for all appends
+	opened  atomic.Int64
+
+	mu    sync.Mutex
+	files map[*file]struct{} // for Status; the manager adds and removes
+}
+
+var errStopped = errors.New("stopped")
+
+// Run implements inputs.Input.
+func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
+	parent := ctx
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errStopped)
+	r := &run{tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel, files: map[*file]struct{}{}}
+	r.packer, _ = sink.(inputs.Packer)
+	r.done = func(err error) {
+		if err != nil {
+			r.fail(fmt.Errorf("what was read did not become durable: %w", err))
+		}
+	}
+	t.run.Store(r)
+	defer t.run.CompareAndSwap(r, nil)
+
+	stop := context.AfterFunc(ctx, r.queue.close)
+	defer stop()
+	var wg sync.WaitGroup
+	for range min(max(2, runtime.GOMAXPROCS(0)), 8) {
+		w := newWorker(r)
+		wg.Go(func() { w.work(ctx) })
+	}
+	m := newManager(r)
+	err := m.manage(ctx)
+	if err == nil {
+		err = errStopped
+	}
+	cancel(err)
+	wg.Wait()
+	m.close()
+	if parent.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// fail ends the Run with err.
+func (r *run) fail(err error) { r.cancel(err) }
+
+// append appends a batch with its positions. It does not wait until they are durable: if they never will be, the Run ends, and the next
+// one begins at what is.
+func (r *run) append(ctx context.Context, b *record.Batch, positions []inputs.Position) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.sink.Append(ctx, b, positions, r.done); err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
+	return nil
+}
+
+// tell passes a result to the manager.
+func (r *run) tell(ctx context.Context, res result) {
+	select {
+	case r.results <- res:
+	case <-ctx.Done():
+	}
+}
+
+// closeFile closes f, whose turn the caller has.
+func (r *run) closeFile(f *file) {
+	if f.r.z != nil {
+		f.r.z.Close()
+		f.r.z = nil
+	}
+	if f.r.h != nil {
+		_ = f.r.h.Close()
+		f.r.h = nil
+		f.isOpen.Store(false)
+		r.opened.Add(-1)
+	}
+}

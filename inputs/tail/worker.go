@@ -1,0 +1,368 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+)
+
+// blockSize is how much of a file is read at a time. With the framing of ordinary lines it makes one batch.
+const blockSize = record.TargetSize / 8 * 7
+
+// outcome is how a turn ended.
+type outcome uint8
+
+const (
+	atEnd     outcome = iota // read to the end
+	closed                   // closed as asked
+	truncated                // the content is no longer what was read
+	lost                     // it is not where it was thought to be
+	failed                   // it cannot be read; the turn's err says why
+	finished                 // read to the end for good, and closed
+	compared                 // compared with what is known; not a turn
+)
+
+// result tells the manager about a turn. Turns that end with more to read have none.
+type result struct {
+	f       *file
+	outcome outcome
+	err     error
+	pending pending
+	wakes   uint64    // of the turn
+	size    int64     // of the file, as far as it was read
+	grown   bool      // something was read
+	match   *position // what a compressed file holds
+}
+
+// worker takes turns. Reading needs the turn; encoding and appending go on after it has been released, in the order of the turns.
+type worker struct {
+	run    *run
+	framer framer
+	enc    encoder
+	buf    []byte
+	spans  []span
+	head   [headSize]byte
+}
+
+func newWorker(r *run) *worker {
+	c := &r.tail.cfg
+	return &worker{
+		run: r,
+		buf: make([]byte, blockSize),
+		framer: framer{
+			maxLine: int(c.MaxLineSize), long: c.LongLines, multiline: newJoiner(c.Multiline), counts: r.tail.counts,
+		},
+		enc: encoder{
+			maxLine: int(c.MaxLineSize), long: c.LongLines, skipEmpty: c.EmptyLines == "skip", joined: c.Multiline != nil,
+			pathHeader: c.PathHeader, offsetHeader: c.OffsetHeader, counts: r.tail.counts,
+		},
+	}
+}
+
+// work takes turns until the queue is closed.
+func (w *worker) work(ctx context.Context) {
+	for {
+		t, ok := w.run.queue.next()
+		switch {
+		case !ok:
+			return
+		case t.job != nil:
+			if err := t.job(ctx); err != nil {
+				w.run.fail(err)
+				return
+			}
+		default:
+			if err := w.turn(ctx, t); err != nil {
+				w.run.fail(err)
+				return
+			}
+		}
+	}
+}
+
+// turn reads one block of a file. Errors are the sink's; those of the file are results.
+func (w *worker) turn(ctx context.Context, t turn) error {
+	f, r := t.f, &t.f.r
+	if r.dead {
+		w.run.queue.release(f, 0)
+		return nil
+	}
+	if t.cmd&cmdFinish != 0 {
+		r.finish = true
+	}
+	res := result{f: f, wakes: t.wakes}
+	if t.cmd == cmdClose {
+		w.close(f)
+		res.outcome = closed
+		return w.report(ctx, res)
+	}
+	if out, err := w.ready(f); err != nil || out != atEnd {
+		w.close(f)
+		if out == lost && r.finish {
+			out = finished
+		}
+		r.dead = out == truncated || out == finished
+		res.outcome, res.err = out, err
+		return w.report(ctx, res)
+	}
+	if f.compression != none {
+		r.finish = true
+	}
+
+	b := block{base: r.off, spans: w.spans[:0]}
+	var fr framed
+	eof, err := w.read(f, &b, &fr, t.cmd)
+	w.spans = b.spans
+	if err != nil && b.end == 0 {
+		w.close(f)
+		res.outcome, res.err = failed, err
+		return w.report(ctx, res)
+	}
+	size := b.base + int64(len(b.raw))
+	res.size, res.pending, res.grown = size, fr.pending, b.end > 0
+	end := eof && err == nil
+	if end && b.end < len(b.raw) && fr.pending == pendingNone {
+		end = false // a line was cut off; its rest has been read but not dealt with
+	}
+	done := end && r.finish
+	if b.end == 0 && !(done && f.compression != none) {
+		if done {
+			w.close(f)
+			r.dead, res.outcome = true, finished
+		}
+		return w.report(ctx, res)
+	}
+	if err := w.advance(f, &b); err != nil {
+		w.close(f)
+		res.outcome, res.err = failed, err
+		return w.report(ctx, res)
+	}
+	b.done = done && f.compression != none
+	if done {
+		w.close(f)
+		r.dead, res.outcome = true, finished
+	}
+	prev, mine := r.last, make(chan struct{})
+	r.last = mine
+	c, path := r.charset, f.path0
+	var again command
+	if !end {
+		again = cmdRead | t.cmd&(cmdFlush|cmdFlushLine)
+	}
+	w.run.queue.release(f, again)
+
+	// From here on others may read the file.
+	out := w.enc.encode(f, path, c, &b)
+	if w.run.packer != nil {
+		for i := range out {
+			if out[i].batch != nil {
+				if err := w.run.packer.Pack(out[i].batch); err != nil {
+					return fmt.Errorf("pack a batch of %s: %w", path, err)
+				}
+			}
+		}
+	}
+	if !await(ctx, prev) {
+		return ctx.Err()
+	}
+	if err := w.deliver(ctx, f, out, b.done); err != nil {
+		return err
+	}
+	if end {
+		w.run.tell(ctx, res)
+	}
+	close(mine)
+	return nil
+}
+
+// ready opens the file if need be and makes sure that its content is still what was read.
+func (w *worker) ready(f *file) (outcome, error) {
+	r := &f.r
+	if r.h == nil {
+		h, fi, err := openHandle(f.where())
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return lost, nil
+		case err != nil:
+			return failed, err
+		case !fi.is(f.id, f.birth):
+			_ = h.Close()
+			return lost, nil
+		}
+		w.adopt(f, h)
+	}
+	if f.compression != none {
+		return atEnd, w.run.openStream(f)
+	}
+	fi, err := r.h.stat()
+	if err != nil {
+		return failed, err
+	}
+	f.size.Store(fi.size)
+	if fi.size < r.off {
+		return truncated, nil
+	}
+	same, err := r.prints.matches(r.h, w.head[:])
+	switch {
+	case err != nil:
+		return failed, err
+	case !same:
+		return truncated, nil
+	}
+	return atEnd, nil
+}
+
+func (w *worker) adopt(f *file, h *handle) {
+	f.r.h = h
+	f.isOpen.Store(true)
+	w.run.opened.Add(1)
+}
+
+func (w *worker) close(f *file) { w.run.closeFile(f) }
+
+// read fills b from the file's offset on and frames it.
+func (w *worker) read(f *file, b *block, fr *framed, cmd command) (eof bool, err error) {
+	r := &f.r
+	var src io.ReaderAt = r.h
+	if r.z != nil {
+		src = r.z
+	}
+	// A long last line that grows slowly is not read again and again.
+	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 && r.probed-r.off < w.run.tail.cfg.MaxLineSize && r.z == nil {
+		n, err := src.ReadAt(w.buf, r.probed)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		if n < len(w.buf) && r.charset.newline(w.buf[:n]) < 0 && r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
+			if r.charset.unit == 2 {
+				n &^= 1
+			}
+			r.probed += int64(n)
+			r.seen = r.probed
+			fr.pending = pendingLine
+			return true, nil
+		}
+	}
+	n, err := src.ReadAt(w.buf[:blockSize], r.off)
+	for {
+		if err != nil && err != io.EOF {
+			if n == 0 {
+				return false, err
+			}
+		}
+		eof = err == io.EOF
+		b.raw = w.buf[:n]
+		if r.charset == nil {
+			if r.charset, err = w.charset(src, b); r.charset == nil || err != nil {
+				fr.pending = pendingLine
+				return eof, err
+			}
+		}
+		flush := eof && r.finish
+		still := eof && cmd&(cmdFlush|cmdFlushLine) != 0 && r.off+int64(n) == r.seen
+		*fr = w.framer.frame(b, r, !eof && err == nil, flush || still, flush || still && cmd&cmdFlushLine != 0)
+		if !fr.grow {
+			break
+		}
+		// One line fills the buffer. It is needed whole, up to the longest one allowed.
+		if want := w.run.tail.bufferSize(); len(w.buf) < want {
+			w.buf = append(w.buf, make([]byte, want-len(w.buf))...)
+		}
+		var m int
+		b.spans = b.spans[:0]
+		m, err = src.ReadAt(w.buf[n:], r.off+int64(n))
+		n += m
+	}
+	if fr.pending == pendingLine && w.framer.multiline == nil && b.end == 0 {
+		r.probed = b.base + int64(len(b.raw))
+		if r.charset.unit == 2 {
+			r.probed &^= 1
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	r.seen = r.off + int64(n)
+	return eof, err
+}
+
+// charset returns the file's character set, or nil if there is too little of the file to tell.
+func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
+	head := b.raw
+	if b.base > 0 {
+		n, err := src.ReadAt(w.head[:2], 0)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		head = w.head[:n]
+	}
+	return charsetOf(w.run.tail.cfg.Encoding, head), nil
+}
+
+// advance moves the file's read offset behind b.
+func (w *worker) advance(f *file, b *block) error {
+	r := &f.r
+	end := b.base + int64(b.end)
+	if r.head.N < headSize && end > int64(r.head.N) {
+		n := int(min(headSize, end))
+		head := b.raw
+		if b.base > 0 {
+			var src io.ReaderAt = r.h
+			if r.z != nil {
+				src = r.z
+			}
+			if m, err := src.ReadAt(w.head[:n], 0); m < n {
+				return fmt.Errorf("read its first bytes: %w", err)
+			}
+			head = w.head[:]
+		}
+		r.head = printOf(head[:n])
+	}
+	r.off, r.tail, r.skip = end, tailOf(b.raw[:b.end]), b.skip
+	r.probed = 0
+	b.head = r.head
+	return nil
+}
+
+// deliver appends what a block was made into.
+func (w *worker) deliver(ctx context.Context, f *file, out []encoded, done bool) error {
+	for i := range out {
+		pos := f.position(out[i].prints, out[i].skip)
+		pos.Done = done && i == len(out)-1
+		if err := w.run.append(ctx, out[i].batch, []inputs.Position{pos.stored()}); err != nil {
+			return err
+		}
+		out[i].batch = nil
+		f.last.Store(pos)
+		f.delivered.Store(out[i].off)
+	}
+	return nil
+}
+
+// report ends a turn with a result, once everything read before has been appended.
+func (w *worker) report(ctx context.Context, res result) error {
+	if !await(ctx, res.f.r.last) {
+		return ctx.Err()
+	}
+	w.run.tell(ctx, res)
+	w.run.queue.release(res.f, 0)
+	return nil
+}
+
+// await waits for c, which may be nil.
+func await(ctx context.Context, c <-chan struct{}) bool {
+	if c == nil {
+		return true
+	}
+	select {
+	case <-c:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
