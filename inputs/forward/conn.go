@@ -1,0 +1,178 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/forward/wire"
+	"github.com/penstock/penstock/inputs/listen"
+)
+
+var (
+	errStopping = errors.New("the agent is stopping")
+	errStalled  = errors.New("nothing came for message_timeout in the middle of a message")
+	errIdle     = errors.New("nothing came for idle_timeout")
+)
+
+// conn is one connection: a goroutine that reads, owns all but acks, and this owns a second one that writes acks.
+type conn struct {
+	in     *Forward
+	nc     net.Conn
+	host   string // the records' origin
+	ctx    context.Context
+	store  context.Context // outlives ctx by a grace period
+	reader *wire.Reader
+	gather gatherer
+	acks   acks
+}
+
+// serve runs a connection from its handshake to its end.
+func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
+	host := listen.Host(nc.RemoteAddr())
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if f.guard != nil {
+		_ = nc.SetDeadline(time.Now().Add(f.cfg.HandshakeTimeout))
+		if ctx.Err() != nil {
+			return
+		}
+		name, err := f.guard.admit(ctx, nc)
+		if err != nil {
+			var no *refusal
+			label := "handshake"
+			if errors.As(err, &no) {
+				label = no.label
+			}
+			if ctx.Err() == nil {
+				f.refused(host, label, err)
+			}
+			return
+		}
+		_ = nc.SetDeadline(time.Time{})
+		if name != "" {
+			host = name
+		}
+	}
+	store, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	hurry := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	defer hurry()
+
+	c := &conn{in: f, nc: nc, host: host, ctx: ctx, store: store}
+	c.acks = newAcks(c)
+	c.gather = gatherer{c: c, sink: sink, open: map[string]*gathered{}}
+	c.reader = wire.NewReader(c, f.limits)
+	defer c.reader.Close()
+
+	err := c.run()
+	if ferr := c.gather.flushAll(); ferr != nil && err == nil {
+		err = ferr
+	}
+	if aerr := c.acks.finish(); aerr != nil {
+		err = aerr // it closed the connection, and reading failed for that
+	}
+	c.report(err)
+}
+
+// run reads messages until the connection ends.
+func (c *conn) run() error {
+	for {
+		m, err := c.reader.Next()
+		if err != nil {
+			return err
+		}
+		c.in.metrics.messages.WithLabelValues(m.Mode.String()).Inc()
+		if err := c.message(m); err != nil {
+			return err
+		}
+		if !c.in.cfg.Keepalive {
+			return nil
+		}
+	}
+}
+
+func (c *conn) message(m *wire.Message) error {
+	if err := c.acks.reserve(c.store); err != nil {
+		return err
+	}
+	ack := &pending{conn: c}
+	ack.left.Store(1)
+	err := c.gather.message(m, ack)
+	var o wire.Options
+	if err == nil {
+		o, err = m.Options()
+	}
+	if err == nil {
+		ack.chunk = wire.AppendAck(nil, o.Chunk, c.reader.JSON())
+		if o.Chunk == nil {
+			ack.chunk = nil
+		}
+	}
+	ack.done(nil) // without a chunk, when the message was not read to its end
+	return err
+}
+
+// Read implements io.Reader for the wire reader. Before it waits for more it hands on what is complete: a client that waits for an ack
+// sends nothing until it has it.
+func (c *conn) Read(p []byte) (int, error) {
+	inside := c.reader.Inside()
+	if !inside || c.gather.owing {
+		if err := c.gather.flushAll(); err != nil {
+			return 0, err
+		}
+	}
+	limit := c.in.cfg.IdleTimeout
+	if inside {
+		limit = c.in.cfg.MessageTimeout
+	}
+	var deadline time.Time
+	if limit > 0 {
+		deadline = time.Now().Add(limit)
+	}
+	_ = c.nc.SetReadDeadline(deadline)
+	if c.ctx.Err() != nil {
+		return 0, errStopping
+	}
+	n, err := c.nc.Read(p)
+	switch {
+	case err == nil || err == io.EOF:
+	case c.ctx.Err() != nil:
+		err = errStopping
+	case errors.Is(err, os.ErrDeadlineExceeded) && inside:
+		err = errStalled
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errIdle
+	}
+	return n, err
+}
+
+// report counts and logs why the connection has ended, where that is worth it.
+func (c *conn) report(err error) {
+	label := ""
+	switch {
+	case err == nil, err == io.EOF, errors.Is(err, errStopping), c.ctx.Err() != nil:
+		return
+	case errors.Is(err, errIdle):
+		c.in.metrics.closed.WithLabelValues("idle").Inc()
+		return
+	case errors.Is(err, errStalled):
+		label = "stalled"
+	case errors.Is(err, listen.ErrNoMemory):
+		label = "memory"
+	case errors.Is(err, wire.ErrMalformed):
+		label = "malformed"
+	case errors.Is(err, errNotStored):
+		label = "not_stored"
+	case errors.Is(err, errAckWrite):
+		label = "ack_not_taken"
+	default:
+		label = "network"
+	}
+	c.in.metrics.closed.WithLabelValues(label).Inc()
+	c.in.notes.Warn(c.host, "connection closed", "reason", label, "error", err)
+}

@@ -1,0 +1,468 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fluent/fluent-logger-golang/fluent"
+	"github.com/tinylib/msgp/msgp"
+	"go.uber.org/goleak"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/forward/wire"
+	"github.com/penstock/penstock/inputs/inputstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// rig is a running input.
+type rig struct {
+	t    *testing.T
+	ctx  context.Context
+	in   *Forward
+	sink *inputstest.MemSink
+	addr net.Addr
+	log  logBuffer
+	dead *inputstest.MemSink
+	why  chan string
+	stop func() error
+}
+
+func start(t *testing.T, change func(*Config)) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), dead: inputstest.New(), why: make(chan string, 1000)}
+	cfg := Default()
+	cfg.Listen = "127.0.0.1:0"
+	if change != nil {
+		change(&cfg)
+	}
+	env := inputstest.Env("input.forward.test", t.TempDir())
+	env.Log = slog.New(slog.NewTextHandler(&r.log, nil))
+	env.DeadLetter = func(ctx context.Context, b *record.Batch, reason string) error {
+		r.why <- reason
+		return inputs.Append(ctx, r.dead, b, nil)
+	}
+	var err error
+	if r.in, err = New(cfg, env); err != nil {
+		t.Fatal(err)
+	}
+	run, end := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- r.in.Run(run, r.sink) }()
+	if r.addr, err = r.in.Addr(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	r.stop = func() (err error) {
+		once.Do(func() { end(); err = <-ended })
+		return err
+	}
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})
+	return r
+}
+
+func (r *rig) dial() net.Conn {
+	r.t.Helper()
+	nc, err := net.Dial(r.addr.Network(), r.addr.String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	r.t.Cleanup(func() { nc.Close() })
+	return nc
+}
+
+func (r *rig) waitRecords(n int) []inputstest.Record {
+	r.t.Helper()
+	if !r.sink.Wait(r.ctx, func(rs []inputstest.Record) bool { return len(rs) >= n }) {
+		r.t.Fatalf("%d records, want %d; log: %s", len(r.sink.Records()), n, r.log.String())
+	}
+	return r.sink.Records()
+}
+
+// eventually polls cond, which nothing can announce.
+func (r *rig) eventually(what string, cond func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-r.ctx.Done():
+			r.t.Fatalf("never: %s; log: %s", what, r.log.String())
+		}
+	}
+}
+
+func chunk(tag string, n int, id string) []byte {
+	p := wire.Packer{}
+	p.Reset(tag, "")
+	for i := range n {
+		p.Append(&record.Record{Time: 1e18 + int64(i), Value: fmt.Appendf(nil, `{"n":%d}`, i)})
+	}
+	b, err := p.Message(id)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func wantAck(t *testing.T, r *wire.AckReader, want string) {
+	t.Helper()
+	if got, err := r.Next(); err != nil || got != want {
+		t.Fatalf("ack %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestFluentLoggerGo(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cfg  fluent.Config
+		at   string
+	}{
+		{"tcp", fluent.Config{}, ""},
+		{"ack", fluent.Config{RequestAck: true}, ""},
+		{"ack and sub-second", fluent.Config{RequestAck: true, SubSecondPrecision: true}, ""},
+		{"json", fluent.Config{MarshalAsJSON: true}, ""},
+		{"unix", fluent.Config{RequestAck: true}, "unix"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, func(cfg *Config) {
+				if c.at == "unix" {
+					cfg.Listen = "unix://" + filepath.Join(t.TempDir(), "s")
+				}
+			})
+			if tcp, ok := r.addr.(*net.TCPAddr); ok {
+				c.cfg.FluentHost, c.cfg.FluentPort = tcp.IP.String(), tcp.Port
+			} else {
+				c.cfg.FluentNetwork, c.cfg.FluentSocketPath = "unix", r.addr.String()
+			}
+			logger, err := fluent.New(c.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer logger.Close()
+			when := time.Unix(1700000000, 123456789)
+			for i := range 100 {
+				if err := logger.PostWithTime("app.x", when, map[string]any{"n": i, "s": "é\n"}); err != nil {
+					t.Fatal(err)
+				}
+				if c.cfg.RequestAck && len(r.sink.Records()) <= i {
+					t.Fatalf("acked before record %d was durable", i)
+				}
+			}
+			recs := r.waitRecords(100)
+			want := when.Truncate(time.Second).UnixNano()
+			if c.cfg.SubSecondPrecision {
+				want = when.UnixNano()
+			}
+			for i, rec := range recs {
+				a, b := fmt.Sprintf(`{"n":%d,"s":"é\n"}`, i), fmt.Sprintf(`{"s":"é\n","n":%d}`, i)
+				if v := string(rec.Value); v != a && v != b || rec.Tag != "app.x" || rec.Time != want {
+					t.Fatalf("record %d: %s, tag %s, time %d", i, v, rec.Tag, rec.Time)
+				}
+			}
+		})
+	}
+}
+
+func TestAckOnlyWhenDurable(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Hold()
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	for i := range 3 { // pipelined
+		nc.Write(chunk("t", 10, fmt.Sprint("c", i)))
+	}
+	r.eventually("appended", func() bool { return r.sink.Appends() > 0 })
+	_ = nc.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	var one [1]byte
+	if n, err := nc.Read(one[:]); n > 0 || err == nil {
+		t.Fatal("an ack came before anything was durable")
+	}
+	_ = nc.SetReadDeadline(time.Now().Add(20 * time.Second))
+	r.sink.Release()
+	for i := range 3 {
+		wantAck(t, acks, fmt.Sprint("c", i))
+	}
+	if n := len(r.sink.Records()); n != 30 {
+		t.Fatalf("%d records", n)
+	}
+}
+
+func TestCrashSendsNoAck(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Hold()
+	nc := r.dial()
+	nc.Write(chunk("t", 10, "c"))
+	r.eventually("appended", func() bool { return r.sink.Appends() > 0 })
+	r.sink.Crash()
+	if b, err := io.ReadAll(nc); len(b) > 0 {
+		t.Fatalf("read %q, %v", b, err)
+	}
+}
+
+// fluent-bit#9288: the forward input acks what it then discards.
+func TestFluentBit9288NoAckForWhatIsDiscarded(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Fail(errors.New("no space"))
+	nc := r.dial()
+	nc.Write(chunk("t", 10, "c"))
+	if b, _ := io.ReadAll(nc); len(b) > 0 {
+		t.Fatalf("got %q for a chunk that was not stored", b)
+	}
+	r.sink.Fail(nil)
+	again := r.dial()
+	again.Write(chunk("t", 10, "c"))
+	wantAck(t, wire.NewAckReader(again), "c")
+	if !strings.Contains(r.log.String(), "no space") {
+		t.Fatalf("log: %s", r.log.String())
+	}
+}
+
+func TestBadEventsGoToTheDeadLetter(t *testing.T) {
+	r := start(t, func(c *Config) { c.MaxRecordSize = 4 << 10 })
+	var payload []byte
+	for i := range 5 {
+		payload = msgp.AppendInt(msgp.AppendArrayHeader(payload, 2), i+1)
+		switch i {
+		case 1:
+			payload = msgp.AppendString(payload, "no map")
+		case 3:
+			payload, _ = msgp.AppendMapStrStr(payload, map[string]string{"big": strings.Repeat("x", 10<<10)}), error(nil)
+		default:
+			payload = msgp.AppendMapStrStr(payload, map[string]string{"i": fmt.Sprint(i)})
+		}
+	}
+	b := msgp.AppendString(msgp.AppendArrayHeader(nil, 3), "t")
+	b = msgp.AppendMapStrStr(msgp.AppendBytes(b, payload), map[string]string{"chunk": "c"})
+	nc := r.dial()
+	nc.Write(b)
+	wantAck(t, wire.NewAckReader(nc), "c")
+	if got := fmt.Sprint(r.sink.Values()); got != `[{"i":"0"} {"i":"2"} {"i":"4"}]` {
+		t.Fatalf("kept %s", got)
+	}
+	dead := ""
+	for _, v := range r.dead.Values() {
+		dead += v
+	}
+	if !strings.HasPrefix(dead, "\x92\x02\xa6no map") || strings.Count(dead, "x") != 10<<10 {
+		t.Fatalf("dead letter: %.100q", dead)
+	}
+}
+
+func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
+	r := start(t, func(c *Config) { c.MaxMessageSize = 64 << 10; c.MaxInflatedSize = 64 << 10 })
+	p := wire.Packer{Compression: "gzip"}
+	p.Reset("t", "")
+	for range 1000 {
+		p.Append(&record.Record{Time: 1e18, Value: []byte(`{"zero":"` + strings.Repeat("0", 1000) + `"}`)})
+	}
+	bomb, _ := p.Message("bomb")
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	nc.Write(chunk("t", 10_000, "big"))
+	wantAck(t, acks, "big")
+	if n, d := len(r.sink.Records()), len(r.dead.Records()); n != 0 || d != 10_000 {
+		t.Fatalf("%d kept, %d in the dead letter", n, d)
+	}
+	nc.Write(bomb)
+	wantAck(t, acks, "bomb")
+	last := r.dead.Values()
+	if v := last[len(last)-1]; !strings.HasPrefix(v, "\x1f\x8b") || !strings.Contains(string(bomb), v) {
+		t.Fatalf("dead letter holds %.40q", v)
+	}
+}
+
+func TestExactFromAnotherPenstock(t *testing.T) {
+	r := start(t, nil)
+	p := wire.Packer{Exact: true}
+	p.Reset("t", "file-7")
+	p.Append(&record.Record{Time: -1, Key: []byte("k"), Value: []byte("\xff"), Headers: []record.Header{{Key: "h", Value: []byte("v")}}})
+	p.Append(&record.Record{Time: 5})
+	b, _ := p.Message("c")
+	nc := r.dial()
+	nc.Write(b)
+	wantAck(t, wire.NewAckReader(nc), "c")
+	recs := r.sink.Records()
+	if a := recs[0]; a.Time != -1 || string(a.Key) != "k" || string(a.Value) != "\xff" || len(a.Headers) != 1 || a.Origin != "127.0.0.1/file-7" {
+		t.Fatalf("got %+v", a)
+	}
+	if b := recs[1]; b.Time != 5 || b.Key != nil || b.Value != nil || b.Headers != nil && len(b.Headers) > 0 {
+		t.Fatalf("got %+v", b)
+	}
+}
+
+func TestSlowAndDeadClientsCostTheOthersNothing(t *testing.T) {
+	r := start(t, func(c *Config) { c.MessageTimeout = 300 * time.Millisecond })
+	var stuck []net.Conn
+	for range 200 {
+		nc := r.dial()
+		nc.Write([]byte{0x93, 0xa1, 't', 0xc6, 0xff, 0xff, 0xff, 0xff, 0x92}) // 4 GiB to come
+		stuck = append(stuck, nc)
+	}
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	for i := range 20 {
+		nc.Write(chunk("t", 100, fmt.Sprint(i)))
+		wantAck(t, acks, fmt.Sprint(i))
+	}
+	for _, nc := range stuck {
+		if b, _ := io.ReadAll(nc); len(b) > 0 {
+			t.Fatalf("got %q", b)
+		}
+	}
+	if n := strings.Count(r.log.String(), "connection closed"); n != 1 {
+		t.Fatalf("one source, %d lines: %s", n, r.log.String())
+	}
+}
+
+func TestClientThatTakesNoAcks(t *testing.T) {
+	r := start(t, nil)
+	deaf := r.dial()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		small := chunk("deaf", 1, strings.Repeat("c", 10_000))
+		for {
+			if _, err := deaf.Write(small); err != nil {
+				return
+			}
+		}
+	}()
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	for i := range 20 {
+		nc.Write(chunk("t", 100, fmt.Sprint(i)))
+		wantAck(t, acks, fmt.Sprint(i))
+	}
+	deaf.Close()
+	<-ended
+}
+
+func TestTooManyConnections(t *testing.T) {
+	r := start(t, func(c *Config) { c.MaxConnections = 2 })
+	a, b := r.dial(), r.dial()
+	for _, nc := range []net.Conn{a, b} {
+		nc.Write(chunk("t", 1, "c"))
+		wantAck(t, wire.NewAckReader(nc), "c")
+	}
+	for range 5 {
+		if got, _ := io.ReadAll(r.dial()); len(got) > 0 {
+			t.Fatalf("got %q", got)
+		}
+	}
+	if n := strings.Count(r.log.String(), "too_many_connections"); n != 1 {
+		t.Fatalf("%d lines: %s", n, r.log.String())
+	}
+	a.Close()
+	r.eventually("a slot is free again", func() bool {
+		nc := r.dial()
+		nc.Write(chunk("t", 1, "c"))
+		got, err := wire.NewAckReader(nc).Next()
+		return err == nil && got == "c"
+	})
+}
+
+func TestStopAcksWhatIsDurable(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Hold()
+	nc := r.dial()
+	nc.Write(chunk("t", 10, "c"))
+	r.eventually("appended", func() bool { return r.sink.Appends() > 0 })
+	ended := make(chan error, 1)
+	go func() { ended <- r.stop() }()
+	r.sink.Release()
+	wantAck(t, wire.NewAckReader(nc), "c")
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(nc); len(b) > 0 || err != nil {
+		t.Fatalf("after the ack: %q, %v", b, err)
+	}
+}
+
+func TestWithoutKeepalive(t *testing.T) {
+	r := start(t, func(c *Config) { c.Keepalive = false })
+	nc := r.dial()
+	nc.Write(chunk("t", 10, "c"))
+	acks := wire.NewAckReader(nc)
+	wantAck(t, acks, "c")
+	if _, err := acks.Next(); err == nil {
+		t.Fatal("the connection is still open")
+	}
+}
+
+func TestUDPHeartbeat(t *testing.T) {
+	r := start(t, nil)
+	nc, err := net.Dial("udp", r.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	nc.Write([]byte{0})
+	var b [8]byte
+	if n, err := nc.Read(b[:]); n != 1 || b[0] != 0 || err != nil {
+		t.Fatalf("%x, %v", b[:n], err)
+	}
+}
+
+func TestTagsInterleavedStayInOrder(t *testing.T) {
+	r := start(t, func(c *Config) { c.TagPrefix = "in" })
+	nc := r.dial()
+	var b []byte
+	for i := range 1000 {
+		b = append(b, 0x93)
+		b = msgp.AppendString(b, fmt.Sprint("t", i%100))
+		b = msgp.AppendMapStrStr(msgp.AppendInt(b, 1), map[string]string{"i": fmt.Sprint(i)})
+	}
+	nc.Write(b)
+	next := map[string]int{}
+	for _, rec := range r.waitRecords(1000) {
+		k := next[rec.Tag]
+		var tag int
+		fmt.Sscanf(rec.Tag, "in.t%d", &tag)
+		if want := fmt.Sprintf(`{"i":"%d"}`, k*100+tag); string(rec.Value) != want {
+			t.Fatalf("tag %s: %s, want %s", rec.Tag, rec.Value, want)
+		}
+		next[rec.Tag]++
+	}
+	if len(next) != 100 {
+		t.Fatalf("%d tags", len(next))
+	}
+}

@@ -1,0 +1,194 @@
+package forward
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/forward/wire"
+)
+
+// maxOpen bounds the tags of one connection that batches are gathered for at a time.
+const maxOpen = 64
+
+// headerMetadata holds an event's v1.5 metadata, as JSON.
+const headerMetadata = "fluent_metadata"
+
+// gatherer turns the events of successive messages into batches, one open batch for each tag. It belongs to the reading goroutine.
+type gatherer struct {
+	c     *conn
+	sink  inputs.Sink
+	open  map[string]*gathered
+	owing bool // a message that was read to its end waits in an open batch
+	hint  int
+	meta  []record.Header
+}
+
+// gathered is one open batch and the messages with events in it.
+type gathered struct {
+	b        record.Builder
+	origin   string
+	messages []*pending
+	gone     bool // flushed: reading on may do that in the middle of a message
+}
+
+// message takes all events of m.
+func (g *gatherer) message(m *wire.Message, p *pending) error {
+	tag := m.Tag
+	if g.c.in.cfg.TagPrefix != "" {
+		tag = g.c.in.cfg.TagPrefix + "." + tag
+	}
+	origin := g.c.host
+	dead := deadLetter{g: g, tag: tag}
+	var at *gathered
+	for {
+		ev, err := m.Event()
+		if err != nil {
+			if derr := dead.flush(); derr != nil {
+				return derr
+			}
+			if err != io.EOF {
+				return err
+			}
+			g.owing = g.owing || at != nil
+			return nil
+		}
+		if ev.Bad != "" {
+			if err := dead.add(ev); err != nil {
+				return err
+			}
+			continue
+		}
+		if ev.Origin != "" {
+			origin = g.c.host + "/" + ev.Origin
+			if err := g.flush(tag); err != nil { // a batch has one origin
+				return err
+			}
+			at = nil
+		}
+		if at == nil || at.gone || at.b.Size() >= record.TargetSize {
+			if at, err = g.into(tag, origin, p); err != nil {
+				return err
+			}
+		}
+		headers := ev.Headers
+		if ev.Meta != nil {
+			g.meta = append(append(g.meta[:0], headers...), record.Header{Key: headerMetadata, Value: ev.Meta})
+			headers = g.meta
+		}
+		at.b.Append(ev.Time, ev.Key, ev.Record, headers)
+	}
+}
+
+// into returns the open batch for the tag, with room, and enters the message there.
+func (g *gatherer) into(tag, origin string, p *pending) (*gathered, error) {
+	at := g.open[tag]
+	if at != nil && (at.b.Size() >= record.TargetSize || at.origin != origin) {
+		if err := g.flush(tag); err != nil {
+			return nil, err
+		}
+		at = nil
+	}
+	if at == nil {
+		if len(g.open) >= maxOpen {
+			if err := g.flushAll(); err != nil {
+				return nil, err
+			}
+		}
+		at = &gathered{origin: origin}
+		at.b.Reset(tag, origin, g.hint)
+		g.open[tag] = at
+	}
+	at.messages = append(at.messages, p)
+	p.left.Add(1)
+	return at, nil
+}
+
+// flush appends the tag's open batch.
+func (g *gatherer) flush(tag string) error {
+	at := g.open[tag]
+	if at == nil {
+		return nil
+	}
+	delete(g.open, tag)
+	at.gone = true
+	g.hint = min(at.b.Size(), record.TargetSize) + 4<<10
+	messages := at.messages
+	done := func(err error) {
+		for _, p := range messages {
+			p.done(err)
+		}
+	}
+	batch := at.b.Build()
+	if batch == nil {
+		done(nil)
+		return nil
+	}
+	if err := g.sink.Append(g.c.store, batch, nil, done); err != nil {
+		done(err)
+		return fmt.Errorf("%w: %w", errNotStored, err)
+	}
+	return nil
+}
+
+// flushAll appends all open batches.
+func (g *gatherer) flushAll() error {
+	for tag := range g.open {
+		if err := g.flush(tag); err != nil {
+			return err
+		}
+	}
+	g.owing = false
+	return nil
+}
+
+// deadLetter gathers a message's bad events. They are stored before the message is acknowledged.
+type deadLetter struct {
+	g      *gatherer
+	tag    string
+	b      record.Builder
+	reason wire.Reason
+}
+
+var reasons = map[wire.Reason]string{
+	wire.NotEvent: "forward: not an event [time, map]",
+	wire.TooDeep:  "forward: record nested deeper than max_depth",
+	wire.TooLarge: "forward: message larger than max_message_size, or event larger than max_record_size",
+	wire.Bomb:     "forward: compressed chunk inflates beyond max_inflated_size",
+	wire.Corrupt:  "forward: compressed chunk does not inflate",
+	wire.Garbage:  "forward: chunk is not msgpack from here on",
+}
+
+func (d *deadLetter) add(ev *wire.Event) error {
+	if d.b.Len() > 0 && (d.reason != ev.Bad || d.b.Size() >= record.TargetSize) {
+		if err := d.flush(); err != nil {
+			return err
+		}
+	}
+	if d.b.Len() == 0 {
+		d.b.Reset(d.tag, d.g.c.host, 0)
+		d.reason = ev.Bad
+	}
+	d.g.c.in.metrics.bad.WithLabelValues(string(ev.Bad)).Inc()
+	value, headers := ev.Record, ev.Headers
+	if ev.Raw != nil { // as on the wire, so that nothing is lost; in parts when it is large
+		value = ev.Raw
+		headers = []record.Header{{Key: "forward_part", Value: strconv.AppendInt(nil, int64(ev.Part), 10)}}
+	}
+	d.b.Append(ev.Time, ev.Key, value, headers)
+	return nil
+}
+
+func (d *deadLetter) flush() error {
+	if d.b.Len() == 0 {
+		return nil
+	}
+	batch := d.b.Build()
+	d.g.c.in.notes.Warn(d.g.c.host, "to the dead letter: "+reasons[d.reason], "tag", d.tag, "records", batch.Len())
+	if err := d.g.c.in.env.DeadLetter(d.g.c.store, batch, reasons[d.reason]); err != nil {
+		return fmt.Errorf("%w: dead letter: %w", errNotStored, err)
+	}
+	return nil
+}

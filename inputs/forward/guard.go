@@ -1,0 +1,168 @@
+package forward
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/inputs/forward/wire"
+)
+
+// guard is the server's side of the handshake. Safe for concurrent use.
+type guard struct {
+	cfg       Security
+	self      string
+	keepalive bool
+	rules     []rule
+	passwords map[string]string
+	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	mu    sync.Mutex
+	hosts map[string]resolved
+}
+
+type rule struct {
+	Client
+	network netip.Prefix
+}
+
+type resolved struct {
+	addrs []netip.Addr
+	at    time.Time
+}
+
+// hostAge is how long a host name's addresses are believed.
+const hostAge = time.Minute
+
+func newGuard(cfg Security, agent string, keepalive bool) *guard {
+	g := &guard{cfg: cfg, self: cfg.SelfHostname, keepalive: keepalive, passwords: map[string]string{}, hosts: map[string]resolved{}}
+	if g.self == "" {
+		g.self = agent
+	}
+	for _, u := range cfg.Users {
+		g.passwords[u.Name] = u.Password
+	}
+	for _, c := range cfg.Clients {
+		r := rule{Client: c}
+		if c.Network != "" {
+			r.network, _ = parseNetwork(c.Network) // validated
+		}
+		g.rules = append(g.rules, r)
+	}
+	g.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	}
+	return g
+}
+
+// refusal is a client that is not let in. The client hears what, and no more.
+type refusal struct{ label, what string }
+
+func (r *refusal) Error() string { return r.what }
+
+var (
+	errAnonymous = &refusal{"anonymous", "anonymous source is not allowed"}
+	errKey       = &refusal{"shared_key", "shared_key mismatch"}
+	errUser      = &refusal{"user", "username/password mismatch"}
+)
+
+// admit runs the handshake on conn, within its deadline, and returns the client's host name.
+func (g *guard) admit(ctx context.Context, conn net.Conn) (hostname string, err error) {
+	hello := wire.Hello{Nonce: random(), Keepalive: g.keepalive, Exact: true}
+	if g.cfg.UserAuth {
+		hello.Auth = random()
+	}
+	if _, err := conn.Write(wire.AppendHello(nil, hello)); err != nil {
+		return "", err
+	}
+	ping, err := wire.NewHandshake(conn).Ping()
+	if err != nil {
+		return "", fmt.Errorf("handshake: %w", err)
+	}
+	key, err := g.check(ctx, conn.RemoteAddr(), hello, ping)
+	pong := wire.Pong{OK: err == nil, Hostname: g.self}
+	var no *refusal
+	if errors.As(err, &no) {
+		pong.Reason = no.what
+	} else if err == nil {
+		pong.KeyDigest = wire.KeyDigest(ping.Salt, g.self, hello.Nonce, key)
+	}
+	if _, werr := conn.Write(wire.AppendPong(nil, pong)); err == nil {
+		err = werr
+	}
+	return ping.Hostname, err
+}
+
+func random() []byte {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+func (g *guard) check(ctx context.Context, from net.Addr, hello wire.Hello, ping wire.Ping) (key string, err error) {
+	key = g.cfg.SharedKey
+	r := g.match(ctx, from)
+	switch {
+	case r == nil && !g.cfg.AllowAnonymousSource:
+		return "", errAnonymous
+	case r != nil && r.SharedKey != "":
+		key = r.SharedKey
+	}
+	if !wire.SameDigest(ping.KeyDigest, wire.KeyDigest(ping.Salt, ping.Hostname, hello.Nonce, key)) {
+		return "", errKey
+	}
+	if !g.cfg.UserAuth {
+		return key, nil
+	}
+	// An unknown user costs the same work as a known one.
+	password, known := g.passwords[ping.User]
+	same := wire.SameDigest(ping.UserHash, wire.UserDigest(hello.Auth, ping.User, password))
+	if !known || !same || r != nil && len(r.Users) > 0 && !slices.Contains(r.Users, ping.User) {
+		return "", errUser
+	}
+	return key, nil
+}
+
+// match returns the first rule for the address, or nil.
+func (g *guard) match(ctx context.Context, from net.Addr) *rule {
+	tcp, ok := from.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	for i := range g.rules {
+		r := &g.rules[i]
+		if r.Host == "" && r.network.Contains(addr) || r.Host != "" && slices.Contains(g.addresses(ctx, r.Host), addr) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (g *guard) addresses(ctx context.Context, host string) []netip.Addr {
+	g.mu.Lock()
+	known := g.hosts[host]
+	g.mu.Unlock()
+	if time.Since(known.at) < hostAge {
+		return known.addrs
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	addrs, err := g.lookup(ctx, host)
+	if err != nil { // what was true a while ago is the best guess
+		return known.addrs
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	g.mu.Lock()
+	g.hosts[host] = resolved{addrs, time.Now()}
+	g.mu.Unlock()
+	return addrs
+}

@@ -1,0 +1,111 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+)
+
+// ParseAddress splits an address as written in a configuration: "host:port" for TCP, "unix:///path" for a unix socket.
+func ParseAddress(s string) (network, address string, err error) {
+	if path, ok := strings.CutPrefix(s, "unix://"); ok {
+		if path == "" {
+			return "", "", errors.New(`"unix://" needs a path, as in "unix:///run/penstock.sock"`)
+		}
+		return "unix", path, nil
+	}
+	s = strings.TrimPrefix(s, "tcp://")
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		return "", "", fmt.Errorf(`must be "host:port" or "unix:///path", not %q`, s)
+	}
+	return "tcp", s, nil
+}
+
+// Open listens on an address that ParseAddress takes. A unix socket left behind by a process that is gone is replaced; one that is in use is not.
+func Open(ctx context.Context, addr string) (net.Listener, error) {
+	network, address, err := ParseAddress(addr)
+	if err != nil {
+		return nil, err
+	}
+	if network == "unix" {
+		if err := removeStale(network, address); err != nil {
+			return nil, err
+		}
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, network, address)
+}
+
+// OpenPacket is Open for datagrams; network is "udp" or "unixgram".
+func OpenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	if network == "unixgram" {
+		if err := removeStale(network, address); err != nil {
+			return nil, err
+		}
+	}
+	var lc net.ListenConfig
+	return lc.ListenPacket(ctx, network, address)
+}
+
+func removeStale(network, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil // listening tells what is wrong
+	}
+	if conn, err := net.Dial(network, path); err == nil {
+		conn.Close()
+		return fmt.Errorf("%s is in use by another process", path)
+	}
+	return os.Remove(path)
+}
+
+// Bound tells others which address an input has come to listen on. The zero value is ready.
+type Bound struct {
+	once  sync.Once
+	ready chan struct{}
+	mu    sync.Mutex
+	addr  net.Addr
+	set   bool
+}
+
+func (b *Bound) init() { b.once.Do(func() { b.ready = make(chan struct{}) }) }
+
+// Set announces addr.
+func (b *Bound) Set(addr net.Addr) {
+	b.init()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.addr = addr
+	if !b.set {
+		b.set = true
+		close(b.ready)
+	}
+}
+
+// Wait returns the address once there is one, or ctx's error.
+func (b *Bound) Wait(ctx context.Context) (net.Addr, error) {
+	b.init()
+	select {
+	case <-b.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.addr, nil
+}
+
+// Host returns who the other end of a connection is: its address without the port, or "unix".
+func Host(addr net.Addr) string {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap().WithZone("").String()
+	case *net.UDPAddr:
+		return a.AddrPort().Addr().Unmap().WithZone("").String()
+	}
+	return "unix"
+}
