@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
 )
@@ -14,10 +15,12 @@ type drain struct {
 	out    *Drainer
 	log    record.Log
 	ledger *ledger
-	health health          // of the primary destination, as this log sees it
-	strays []chan struct{} // flights whose last writes may not have returned yet
+	health health // of the primary destination, as this log sees it
 
-	over *overflow // nil without failover to a store
+	strayMu sync.Mutex
+	strays  []chan struct{} // flights whose last writes may not have returned yet
+
+	over *failover // nil without one
 }
 
 func newDrain(d *Drainer, log record.Log) *drain {
@@ -32,7 +35,8 @@ func newDrain(d *Drainer, log record.Log) *drain {
 func (r *drain) run(ctx context.Context) error {
 	defer r.awaitStrays(context.WithoutCancel(ctx))
 	if r.out.cfg.Failover != nil {
-		return r.runFailover(ctx)
+		r.over = newFailover(r)
+		return r.over.run(ctx)
 	}
 	err := r.flyLog(ctx, r.out.send, nil)
 	if errors.Is(err, io.EOF) {
@@ -43,20 +47,42 @@ func (r *drain) run(ctx context.Context) error {
 
 // awaitStrays waits for the writes that earlier flights left behind, so that nothing can overtake them.
 func (r *drain) awaitStrays(ctx context.Context) error {
-	for len(r.strays) > 0 {
+	r.strayMu.Lock()
+	strays := r.strays
+	r.strays = nil
+	r.strayMu.Unlock()
+	if len(strays) > 0 {
+		// A write that does not return is a destination that hangs.
+		r.health.add(1)
+		defer r.health.add(-1)
+	}
+	for i, s := range strays {
 		select {
-		case <-r.strays[0]:
-			r.strays = r.strays[1:]
+		case <-s:
 		case <-ctx.Done():
+			for _, s := range strays[i:] {
+				r.stray(s)
+			}
 			return ctx.Err()
 		}
 	}
 	return nil
 }
 
+func (r *drain) stray(done chan struct{}) {
+	select {
+	case <-done:
+		return
+	default:
+	}
+	r.strayMu.Lock()
+	defer r.strayMu.Unlock()
+	r.strays = append(r.strays, done)
+}
+
 // flyLog delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
 // is closed, ctx's error, or what the log answers.
-func (r *drain) flyLog(ctx context.Context, send *sender, quit chan struct{}) error {
+func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) error {
 	if err := r.awaitStrays(ctx); err != nil {
 		return err
 	}
@@ -82,7 +108,7 @@ func (r *drain) flyLog(ctx context.Context, send *sender, quit chan struct{}) er
 	}
 	f := &flight{send: send, src: r.log, from: pos, health: h, acked: c.reached, quit: quit}
 	err := f.run(ctx)
-	r.strays = append(r.strays, f.stray)
+	r.stray(f.stray)
 	stop()
 	<-committed
 	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {

@@ -1,8 +1,454 @@
 package outputs
 
-import "context"
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
 
-type overflow struct{}
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool"
+)
 
-func (r *drain) runFailover(ctx context.Context) error { return r.flyLog(ctx, r.out.send, nil) }
-func validPrefix(string) error { return nil }
+// Failover states, as metrics and the status page show them.
+const (
+	StateDirect   = "direct"   // the log goes to the destination
+	StateOverflow = "overflow" // the oldest part of the log goes to the store
+	StateReplay   = "replay"   // objects go to the destination
+	StateStandby  = "standby"  // the log goes to the standby
+)
+
+// failover decides who works on a log: the flight to the destination, the mover to the store or the flight to the standby, of which there is at most
+// one; and whether the replayer works on what the mover has stored. run owns the state; the activities report by ending.
+type failover struct {
+	r    *drain
+	cfg  *Failover
+	send *sender
+	base string
+	slog *slog.Logger
+	m    *overflowMetrics
+	ill  trouble
+
+	moving *mover // nil with a standby
+	replay *replayer
+
+	down    bool      // the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
+	filling bool      // the buffer has passed cfg.AtFill and not fallen far enough below since
+	ended   bool      // the log is sealed, and nothing of it is left
+	retries int       // trials in a row that failed
+	hold    time.Time // the replayer is not started before
+
+	onLog, onObjects, onRecovery, onSurvey *activity
+
+	status overflowStatus
+}
+
+// activity is a goroutine that the controller started and waits for.
+type activity struct {
+	kind   string
+	quit   context.CancelFunc // asks it to finish what it has begun
+	cancel context.CancelFunc // makes it stop
+	done   chan struct{}
+	err    error // valid once done is closed
+}
+
+func newFailover(r *drain) *failover {
+	d := r.out
+	f := &failover{
+		r: r, cfg: d.cfg.Failover, send: d.send, m: d.over,
+		slog: d.env.Log.With("log", r.log.Name()), base: overflowBase(d.cfg.Failover.Prefix, d.env.Agent, d.env.Name, r.log.Name()),
+	}
+	f.status.m = d.over
+	f.ill = trouble{
+		log: f.slog, what: "the overflow's object store", do: "check that it is reachable, and that this agent may list, read, write and delete under " + f.base,
+	}
+	if store := d.targets.Overflow; store != nil {
+		f.moving = &mover{
+			log: r.log, ledger: r.ledger, store: store, base: f.base, cfg: f.cfg, retry: d.cfg.Retry,
+			router: f.send.router, m: f.m, ill: &f.ill, stored: f.status.add,
+		}
+		f.replay = &replayer{
+			store: store, base: f.base, holder: "agent " + d.env.Agent, keep: f.cfg.AfterReplay == "keep", dir: d.env.Dir, send: f.send,
+			retry: d.cfg.Retry, health: &r.health, log: f.slog, m: f.m, ill: &f.ill, stray: r.stray,
+			did: func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
+		}
+	}
+	return f
+}
+
+// run drives the activities until the log ends, ctx ends or one of them fails.
+func (f *failover) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer f.status.leave()
+	defer f.stopAll()
+	defer cancel()
+	if _, err := parseNote(f.r.ledger.note); err != nil {
+		f.slog.Warn("an unknown note is overwritten", "error", err, "do", "make sure that nothing else commits under this name")
+	}
+	f.r.health.reset()
+	if f.moving != nil {
+		if f.note().Intent != nil {
+			// Began before a crash. It is finished now if that goes quickly, so that the log begins behind it.
+			if err := f.finishIntent(ctx); err != nil {
+				return err
+			}
+		}
+		f.onSurvey = f.start(ctx, "survey", f.survey)
+	}
+	every := min(max(min(f.cfg.After, f.cfg.Recover)/10, 10*time.Millisecond), time.Second)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := f.collect(ctx); err != nil {
+			return err
+		}
+		f.judge()
+		log, replay := f.want()
+		if err := f.adjust(ctx, log, replay); err != nil {
+			return err
+		}
+		if f.ended && f.onObjects == nil && (!f.objects() || f.down) {
+			f.leave()
+			return nil
+		}
+		f.announce(log, replay)
+		select {
+		case <-ctx.Done():
+			f.stopAll()
+			return ctx.Err()
+		case <-tick.C:
+		case <-f.onLog.ended():
+		case <-f.onObjects.ended():
+		case <-f.onRecovery.ended():
+		case <-f.onSurvey.ended():
+		}
+	}
+}
+
+func (f *failover) note() note {
+	_, text := f.r.ledger.state()
+	n, _ := parseNote(text)
+	return n
+}
+
+// objects tells whether objects wait, or may.
+func (f *failover) objects() bool { return f.moving != nil && f.note().Objects }
+
+// judge looks at the destination and the buffer.
+func (f *failover) judge() {
+	if !f.down && f.r.health.stalled() >= f.cfg.After {
+		if f.r.health.taken() {
+			f.retries = 0
+		}
+		f.down = true
+	}
+	if fill, ok := f.r.log.(record.Filler); ok && f.cfg.AtFill > 0 && f.moving != nil {
+		switch now := fill.Fill(); {
+		case now >= f.cfg.AtFill:
+			f.filling = true
+		case now < max(f.cfg.AtFill-0.1, f.cfg.AtFill/2):
+			f.filling = false
+		}
+	}
+}
+
+// want tells what should be working on the log ("" for nothing), and whether objects should be replayed.
+func (f *failover) want() (log string, replay bool) {
+	objects := f.objects()
+	switch {
+	case f.down && f.moving == nil:
+		log = StateStandby
+	case f.down:
+		log = StateOverflow
+	case objects:
+		replay = true
+		if f.cfg.Order == "newest_first" {
+			log = StateDirect
+		}
+	default:
+		log = StateDirect
+	}
+	if f.filling {
+		log = StateOverflow
+	}
+	if f.ended {
+		log = ""
+	}
+	return log, replay
+}
+
+// adjust stops what should not be working, and starts what should.
+func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
+	if f.onLog != nil && f.onLog.kind != log {
+		was := f.onLog
+		if was.kind == StateDirect && f.down {
+			was.cancel()
+		}
+		if err := f.stopLog(ctx); err != nil {
+			return err
+		}
+	}
+	if f.onObjects != nil && !replay {
+		f.onObjects.cancel()
+		f.onObjects.stop(0)
+		if err := f.collect(ctx); err != nil {
+			return err
+		}
+	}
+	surveying := f.onSurvey != nil // what needs the store waits until it is known what it holds
+	if f.onLog == nil && log != "" && !f.ended && (log != StateOverflow || !surveying) {
+		f.startLog(ctx, log)
+	}
+	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.hold) {
+		f.onObjects = f.start(ctx, StateReplay, func(ctx, _ context.Context) error {
+			if err := f.r.awaitStrays(ctx); err != nil {
+				return err
+			}
+			if err := f.moving.settle(ctx); err != nil {
+				return err
+			}
+			return f.replay.run(ctx)
+		})
+	}
+	if f.down && f.onRecovery == nil {
+		f.onRecovery = f.start(ctx, "recovery", f.awaitRecovery)
+	}
+	return nil
+}
+
+func (f *failover) startLog(ctx context.Context, kind string) {
+	f.onLog = f.start(ctx, kind, func(ctx, quit context.Context) error {
+		switch kind {
+		case StateOverflow:
+			return f.moving.run(ctx, quit)
+		case StateStandby:
+			return f.r.flyLog(ctx, f.r.out.targets.Standby.send, quit.Done())
+		}
+		return f.r.flyLog(ctx, f.send, quit.Done())
+	})
+}
+
+// stopLog ends what works on the log. A cut that could not be stored in time is given up: its records stay in the log.
+func (f *failover) stopLog(ctx context.Context) error {
+	f.onLog.stop(4 * grace)
+	if err := f.collect(ctx); err != nil {
+		return err
+	}
+	return f.giveUp(ctx)
+}
+
+func (f *failover) giveUp(ctx context.Context) error {
+	if f.moving == nil || f.note().Intent == nil || ctx.Err() != nil {
+		return nil
+	}
+	if err := f.moving.giveUp(ctx); err != nil {
+		return err
+	}
+	if f.onSurvey == nil {
+		f.onSurvey = f.start(ctx, "survey", f.survey)
+	}
+	return nil
+}
+
+func (f *failover) finishIntent(ctx context.Context) error {
+	quit, cancel := context.WithCancel(ctx)
+	cancel()
+	err := f.moving.run(ctx, quit)
+	if errors.Is(err, errQuit) || errors.Is(err, io.EOF) {
+		return f.giveUp(ctx)
+	}
+	return err
+}
+
+// collect takes the outcome of activities that have ended.
+func (f *failover) collect(ctx context.Context) error {
+	if a := f.onLog; a.over() {
+		f.onLog = nil
+		switch {
+		case errors.Is(a.err, io.EOF):
+			f.ended = true
+		case a.err == nil, errors.Is(a.err, errQuit), errors.Is(a.err, context.Canceled):
+		default:
+			return a.err
+		}
+	}
+	if a := f.onObjects; a.over() {
+		f.onObjects = nil
+		var held *leasedError
+		switch {
+		case a.err == nil:
+			if f.onLog != nil && f.onLog.kind == StateOverflow || f.note().Intent != nil {
+				f.hold = time.Now().Add(time.Second) // more will come
+				break
+			}
+			f.status.reset()
+			if err := f.moving.annotate(ctx, func(n *note) { n.Objects = false }); err != nil {
+				return err
+			}
+		case errors.As(a.err, &held), errors.Is(a.err, errLeaseLost):
+			f.hold = time.Now().Add(leaseTTL / 4)
+			f.ill.failed(a.err)
+		case errors.Is(a.err, context.Canceled):
+		default:
+			return a.err
+		}
+	}
+	if a := f.onRecovery; a.over() {
+		f.onRecovery = nil
+		if a.err == nil {
+			f.down = false
+			f.retries = min(f.retries+1, 3)
+			f.r.health.reset()
+		}
+	}
+	if a := f.onSurvey; a.over() {
+		f.onSurvey = nil
+		if a.err != nil && !errors.Is(a.err, context.Canceled) {
+			return a.err
+		}
+	}
+	return nil
+}
+
+// awaitRecovery returns nil once the destination may be used again: it has answered every probe for cfg.Recover, or, if it cannot be probed, that
+// time has passed and the next records are the trial. After trials that failed the time is longer.
+func (f *failover) awaitRecovery(ctx, _ context.Context) error {
+	need := f.cfg.Recover << f.retries
+	if f.send.prober == nil {
+		return sleep(ctx, need)
+	}
+	every := min(max(f.cfg.Recover/5, 10*time.Millisecond), 5*time.Second)
+	var healthy time.Time
+	for {
+		pctx, cancel := context.WithTimeout(ctx, max(every, 10*time.Second))
+		err := f.send.prober.Probe(pctx)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			healthy = time.Time{}
+		case healthy.IsZero():
+			healthy = time.Now()
+		}
+		if !healthy.IsZero() && time.Since(healthy) >= need {
+			return nil
+		}
+		if err := sleep(ctx, every); err != nil {
+			return err
+		}
+	}
+}
+
+// survey asks the store what it holds: objects may be there from before this host lost its disk.
+func (f *failover) survey(ctx, _ context.Context) error {
+	if err := f.moving.settle(ctx); err != nil {
+		return err
+	}
+	return f.moving.persist(ctx, func() error {
+		n := 0
+		f.status.reset()
+		for o, err := range f.moving.store.List(ctx, f.base) {
+			if err != nil {
+				return err
+			}
+			ok, past := waitingObject(o.Key, f.base)
+			if past {
+				break
+			}
+			if ok {
+				n++
+				f.status.add(o)
+			}
+		}
+		if n == 0 {
+			return nil
+		}
+		return f.moving.annotate(ctx, func(m *note) { m.Objects = true })
+	})
+}
+
+func (f *failover) start(ctx context.Context, kind string, do func(ctx, quit context.Context) error) *activity {
+	ctx, cancel := context.WithCancel(ctx)
+	quit, q := context.WithCancel(ctx)
+	a := &activity{kind: kind, quit: q, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		defer cancel()
+		a.err = do(ctx, quit)
+	}()
+	return a
+}
+
+// stop asks a to finish and, if it has not within patience, makes it.
+func (a *activity) stop(patience time.Duration) {
+	if a == nil {
+		return
+	}
+	a.quit()
+	t := time.AfterFunc(patience, a.cancel)
+	defer t.Stop()
+	<-a.done
+}
+
+func (a *activity) over() bool {
+	if a == nil {
+		return false
+	}
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *activity) ended() <-chan struct{} {
+	if a == nil {
+		return nil
+	}
+	return a.done
+}
+
+func (f *failover) stopAll() {
+	for _, a := range []*activity{f.onLog, f.onObjects, f.onRecovery, f.onSurvey} {
+		if a != nil {
+			a.cancel()
+			<-a.done
+		}
+	}
+}
+
+func (f *failover) leave() {
+	if f.down && f.objects() {
+		f.slog.Warn("the log has ended while the destination is down; the overflow will be replayed by the next run", "prefix", f.base)
+	}
+}
+
+func (f *failover) announce(log string, replay bool) {
+	state := log
+	if replay && log != StateOverflow {
+		state = StateReplay
+	}
+	if state == "" {
+		state = StateDirect
+	}
+	was, changed := f.status.enter(state)
+	if !changed {
+		return
+	}
+	switch {
+	case was == "" && state == StateDirect:
+	case state == StateDirect:
+		f.slog.Info("failover: back to normal, records go straight to the destination")
+	case state == StateReplay:
+		f.slog.Info("failover: replaying the overflow", "prefix", f.base, "order", f.cfg.Order)
+	case state == StateStandby:
+		f.slog.Warn("failover: the destination has taken nothing for too long, records go to the standby", "after", f.cfg.After.String(), "standby", f.cfg.To)
+	case f.down:
+		f.slog.Warn("failover: the destination has taken nothing for too long, records go to the overflow until it is healthy", "after", f.cfg.After.String(), "prefix", f.base)
+	default:
+		f.slog.Warn("failover: the buffer is filling up, its oldest records go to the overflow", "at_fill", f.cfg.AtFill, "prefix", f.base)
+	}
+}

@@ -19,10 +19,10 @@ type source interface {
 type flight struct {
 	send   *sender
 	src    source
-	from   int64         // records before it are skipped
-	health *health       // may be shared by flights to the same destination
-	acked  func(int64)   // called as the position before which all is delivered grows
-	quit   chan struct{} // closed: read nothing more, finish what is in flight, return errQuit
+	from   int64           // records before it are skipped
+	health *health         // may be shared by flights to the same destination
+	acked  func(int64)     // called as the position before which all is delivered grows
+	quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return errQuit
 
 	window    []*entry
 	bytes     int64

@@ -18,46 +18,46 @@ type ledger struct {
 	retry Retry
 	ill   trouble
 
-	mu   sync.Mutex
-	pos  int64
-	note string
-}
+	mu sync.Mutex // held while committing
 
-// commit stores pos and note, and tries until that is known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
-func (l *ledger) commit(ctx context.Context, pos int64, note string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.store(ctx, max(pos, l.pos), note)
+	stateMu sync.Mutex
+	pos     int64 // as of the last commit that is known to be durable
+	note    string
 }
 
 // advance stores pos with the note that is there.
 func (l *ledger) advance(ctx context.Context, pos int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if pos <= l.pos {
+	was, note := l.state()
+	if pos <= was {
 		return nil
 	}
-	return l.store(ctx, pos, l.note)
+	return l.store(ctx, pos, note)
 }
 
-// annotate changes the note alone.
-func (l *ledger) annotate(ctx context.Context, change func(note string) string) error {
+// change stores the later of pos and the committed position together with what change makes of the note, unless that is as it was.
+func (l *ledger) change(ctx context.Context, pos int64, change func(note string) string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	note := change(l.note)
-	if note == l.note {
+	was, old := l.state()
+	note := change(old)
+	if note == old && pos <= was {
 		return nil
 	}
-	return l.store(ctx, l.pos, note)
+	return l.store(ctx, max(pos, was), note)
 }
 
+// store tries until pos and note are known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
 func (l *ledger) store(ctx context.Context, pos int64, note string) error {
 	back := backoff{Retry: l.retry}
 	for {
 		err := l.log.Commit(ctx, pos, note)
 		switch {
 		case err == nil:
+			l.stateMu.Lock()
 			l.pos, l.note = pos, note
+			l.stateMu.Unlock()
 			l.ill.worked()
 			return nil
 		case errors.Is(err, record.ErrFenced):
@@ -72,9 +72,10 @@ func (l *ledger) store(ctx context.Context, pos int64, note string) error {
 	}
 }
 
+// state returns what is known to be committed. It does not wait for a commit that is under way.
 func (l *ledger) state() (pos int64, note string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.stateMu.Lock()
+	defer l.stateMu.Unlock()
 	return l.pos, l.note
 }
 

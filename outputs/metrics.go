@@ -85,5 +85,9 @@ func newOverflowMetrics(r prometheus.Registerer) *overflowMetrics {
 		storeErrors:     prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_overflow_store_errors_total", Help: "Failed requests to the overflow's object store."}),
 	}
 	r.MustRegister(m.logs, m.switches, m.objects, m.bytes, m.oldest, m.moved, m.movedRecords, m.movedBytes, m.replayed, m.replayedRecords, m.damaged, m.storeErrors)
+	for _, state := range []string{StateDirect, StateOverflow, StateReplay, StateStandby} {
+		m.logs.WithLabelValues(state)
+		m.switches.WithLabelValues(state)
+	}
 	return m
 }

@@ -231,3 +231,26 @@ func from(b *record.Batch, pos int64) *record.Batch {
 	p.Topic, p.End = b.Topic, end
 	return p
 }
+
+// upTo returns b without the records from end on. b may be nil.
+func upTo(b *record.Batch, end int64) *record.Batch {
+	if b == nil || b.End <= end {
+		return b
+	}
+	recs, err := b.Records()
+	if err != nil {
+		return b
+	}
+	var out []record.Record
+	for r := range recs {
+		if r.Offset < end {
+			out = append(out, *r)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	p := record.FromRecords(b.Tag, b.Origin, out)
+	p.Topic = b.Topic
+	return p
+}

@@ -1,0 +1,260 @@
+package outputs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	deadLetterRoll   = 64 << 20
+	deadLetterSuffix = ".ndjson"
+)
+
+// DeadLetterDir keeps refused records in a local directory, as files of one JSON object per line, synced before Bury returns. Files are
+// rolled by size. A reader takes one away by renaming it under an exclusive flock, at any time; see TakeDeadLetters.
+type DeadLetterDir struct {
+	dir string
+
+	mu   sync.Mutex
+	f    *os.File // nil until something is buried
+	size int64
+	seq  int
+	buf  []byte
+}
+
+// NewDeadLetterDir returns a dead letter in dir, which is created when it is needed.
+func NewDeadLetterDir(dir string) *DeadLetterDir { return &DeadLetterDir{dir: dir} }
+
+// Bury implements DeadLetter.
+func (d *DeadLetterDir) Bury(_ context.Context, letters []Letter) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.buf = d.buf[:0]
+	for i := range letters {
+		d.buf = appendLine(d.buf, &letters[i])
+	}
+	err := d.append(d.buf)
+	if cap(d.buf) > 4<<20 {
+		d.buf = nil
+	}
+	if err != nil {
+		return fmt.Errorf("dead letter %s: %w", d.dir, err)
+	}
+	return nil
+}
+
+func (d *DeadLetterDir) append(p []byte) error {
+	if err := d.ready(); err != nil {
+		return err
+	}
+	defer unix.Flock(int(d.f.Fd()), unix.LOCK_UN)
+	_, err := d.f.WriteAt(p, d.size)
+	if err == nil {
+		err = d.f.Sync()
+	}
+	if err != nil {
+		// What was written may be torn. If it cannot be cut off, a new file is begun: readers skip a torn last line.
+		if terr := d.f.Truncate(d.size); terr != nil {
+			return errors.Join(err, d.drop())
+		}
+		return err
+	}
+	d.size += int64(len(p))
+	return nil
+}
+
+// ready makes d.f a locked file that is still in its place and has room.
+func (d *DeadLetterDir) ready() error {
+	for range 10 {
+		if d.f != nil && d.size >= deadLetterRoll {
+			if err := d.drop(); err != nil {
+				return err
+			}
+		}
+		if d.f == nil {
+			if err := d.open(); err != nil {
+				return err
+			}
+		}
+		if err := unix.Flock(int(d.f.Fd()), unix.LOCK_EX); err != nil {
+			return err
+		}
+		here, err := os.Stat(d.f.Name())
+		if err == nil {
+			if mine, err := d.f.Stat(); err == nil && os.SameFile(here, mine) {
+				return nil
+			}
+		}
+		if err := d.drop(); err != nil { // a reader has taken it
+			return err
+		}
+	}
+	return errors.New("the file is taken away again and again")
+}
+
+func (d *DeadLetterDir) drop() error {
+	f := d.f
+	d.f, d.size = nil, 0
+	return f.Close()
+}
+
+// open goes on with the last file, without what a crash left torn at its end, or begins one.
+func (d *DeadLetterDir) open() error {
+	if err := os.MkdirAll(d.dir, 0o750); err != nil {
+		return err
+	}
+	names, err := deadLetterFiles(d.dir)
+	if err != nil {
+		return err
+	}
+	if d.seq == 0 {
+		if n := len(names); n > 0 {
+			fmt.Sscanf(filepath.Base(names[n-1]), "%d", &d.seq)
+		} else {
+			d.seq = 1
+		}
+	} else {
+		d.seq++
+	}
+	name := filepath.Join(d.dir, fmt.Sprintf("%020d%s", d.seq, deadLetterSuffix))
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return err
+	}
+	size, err := wholeLines(f)
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err == nil {
+		err = syncDir(d.dir)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	d.f, d.size = f, size
+	return nil
+}
+
+// Close closes the file.
+func (d *DeadLetterDir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.f == nil {
+		return nil
+	}
+	return d.drop()
+}
+
+// wholeLines returns the size of f up to its last line end.
+func wholeLines(f *os.File) (int64, error) {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 64<<10)
+	for end > 0 {
+		n := min(end, int64(len(buf)))
+		if _, err := f.ReadAt(buf[:n], end-n); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return end - n + int64(i) + 1, nil
+		}
+		end -= n
+	}
+	return 0, nil
+}
+
+func deadLetterFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), deadLetterSuffix) && !strings.HasPrefix(e.Name(), takenPrefix) {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+const takenPrefix = "replaying-"
+
+// TakeDeadLetters takes the files of a dead letter directory away from whoever writes them, and returns the names they have now,
+// oldest first, those that an earlier call took and that are still there included. The agent may be running.
+func TakeDeadLetters(dir string) ([]string, error) {
+	names, err := deadLetterFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := take(name); err != nil {
+			return nil, err
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var taken []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), takenPrefix) && strings.HasSuffix(e.Name(), deadLetterSuffix) {
+			taken = append(taken, filepath.Join(dir, e.Name()))
+		}
+	}
+	return taken, err
+}
+
+func take(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another has taken it
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", name, err)
+	}
+	if here, err := os.Stat(name); err != nil {
+		return nil
+	} else if mine, err := f.Stat(); err != nil || !os.SameFile(here, mine) {
+		return err
+	}
+	base := strings.TrimSuffix(filepath.Base(name), deadLetterSuffix)
+	to := filepath.Join(filepath.Dir(name), takenPrefix+base+deadLetterSuffix)
+	for i := 1; ; i++ { // a file of this name may still be there from a replay that was cut short
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return err
+		}
+		to = filepath.Join(filepath.Dir(name), fmt.Sprintf("%s%s-%d%s", takenPrefix, base, i, deadLetterSuffix))
+	}
+	return errors.Join(os.Rename(name, to), syncDir(filepath.Dir(name)))
+}

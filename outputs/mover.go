@@ -1,0 +1,313 @@
+package outputs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool"
+)
+
+// mover takes the oldest part of a log to the store, object by object. An object's cut is committed as an intent before it is stored, so
+// that whoever goes on after a crash makes exactly that object again.
+type mover struct {
+	log    record.Log
+	ledger *ledger
+	store  spool.Store
+	base   string
+	cfg    *Failover
+	retry  Retry
+	router Router
+	m      *overflowMetrics
+	ill    *trouble
+	stored func(spool.Object) // called once an object is stored and committed
+
+	at int64 // where the log's next batch begins; -1 if not known
+}
+
+// run moves batches until quit ends, which is when a cut that is not stored within grace is given up: its records stay in the log. It
+// returns errQuit then, io.EOF once all of a sealed log is moved, ctx's error, or the log's.
+func (v *mover) run(ctx, quit context.Context) error {
+	// Requests outlive quit by a grace, in which they may still succeed.
+	rctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(quit, func() { time.AfterFunc(2*grace, cancel) })()
+	v.at = -1
+	if err := v.settle(rctx); err != nil {
+		return v.why(ctx, err)
+	}
+	for {
+		_, text := v.ledger.state()
+		n, _ := parseNote(text)
+		var err error
+		if n.Intent != nil {
+			err = v.redo(rctx, *n.Intent)
+		} else {
+			err = v.next(rctx, quit)
+		}
+		if err != nil {
+			return v.why(ctx, err)
+		}
+		if quit.Err() != nil {
+			return errQuit
+		}
+	}
+}
+
+// why tells a run that was asked to quit from one whose ctx ended.
+func (v *mover) why(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return errQuit
+	}
+	return err
+}
+
+// settle deletes the object of a cut that was given up, if it came to be.
+func (v *mover) settle(ctx context.Context) error {
+	_, text := v.ledger.state()
+	n, _ := parseNote(text)
+	if n.Void == nil {
+		return nil
+	}
+	err := v.persist(ctx, func() error {
+		for _, key := range v.keys(*n.Void) {
+			digest, err := v.digest(ctx, key)
+			if errors.Is(err, spool.ErrNotFound) || err == nil && digest != n.Void.Digest {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := v.store.Delete(ctx, key); err != nil {
+				return fmt.Errorf("delete %s: %w", key, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.annotate(ctx, func(n *note) { n.Void = nil })
+}
+
+// giveUp turns an intent that could not be stored into a void one: its records stay in the log, to be delivered from there.
+func (v *mover) giveUp(ctx context.Context) error {
+	return v.annotate(ctx, func(n *note) { n.Void, n.Intent = n.Intent, nil })
+}
+
+func (v *mover) annotate(ctx context.Context, change func(*note)) error {
+	return v.commit(ctx, 0, change)
+}
+
+// commit changes the note and, if pos is greater, the position.
+func (v *mover) commit(ctx context.Context, pos int64, change func(*note)) error {
+	return v.ledger.change(ctx, pos, func(text string) string {
+		n, _ := parseNote(text)
+		change(&n)
+		return n.String()
+	})
+}
+
+// next makes one object of whole batches from the committed position on.
+func (v *mover) next(ctx, quit context.Context) error {
+	pos, _ := v.ledger.state()
+	if err := v.seek(pos); err != nil {
+		return err
+	}
+	qctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(quit, cancel)()
+	w := newObjectWriter()
+	end := pos
+	var deadline time.Time
+	for w.size() < v.cfg.ObjectSize && w.raw < 16*v.cfg.ObjectSize {
+		rctx, done := qctx, context.CancelFunc(func() {})
+		if w.records > 0 {
+			rctx, done = context.WithDeadline(qctx, deadline)
+		}
+		b, err := v.log.Next(rctx)
+		done()
+		switch {
+		case err == nil:
+		case qctx.Err() != nil:
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return errQuit // nothing is promised yet
+		case errors.Is(err, context.DeadlineExceeded) && w.records > 0:
+		case errors.Is(err, io.EOF) && w.records > 0:
+		default:
+			return err
+		}
+		if err != nil {
+			break
+		}
+		if w.records == 0 {
+			deadline = time.Now().Add(v.cfg.ObjectAge)
+		}
+		if b2 := from(b, pos); b2 != nil {
+			if err := w.add(b2, v.router); err != nil {
+				return err
+			}
+		}
+		end = b.End
+	}
+	v.at = end
+	return v.place(ctx, pos, end, w)
+}
+
+// seek makes the next batch begin at pos. Until the reading that follows has come to a known end, its place is unknown.
+func (v *mover) seek(pos int64) error {
+	was := v.at
+	if v.at = -1; was == pos {
+		return nil
+	}
+	if err := v.log.SeekTo(pos); err != nil {
+		return fmt.Errorf("seek %s to %d: %w", v.log.Name(), pos, err)
+	}
+	return nil
+}
+
+// redo makes the object of an intent again.
+func (v *mover) redo(ctx context.Context, c cut) error {
+	if err := v.seek(c.First); err != nil {
+		return err
+	}
+	w := newObjectWriter()
+	for at := c.First; at < c.End; {
+		b, err := v.log.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if b.First >= c.End {
+			break // what was left of the cut is gone from the log
+		}
+		at = b.End
+		// Batches need not have the bounds that they had the first time.
+		if b = upTo(from(b, c.First), c.End); b != nil {
+			if err := w.add(b, v.router); err != nil {
+				return err
+			}
+		}
+	}
+	if w.records == 0 {
+		return v.commit(ctx, c.End, func(n *note) { n.Intent = nil })
+	}
+	return v.place(ctx, c.First, c.End, w)
+}
+
+// place stores an object under the protocol: intent, put, commit.
+func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) error {
+	data, digest, err := w.finish()
+	if err != nil {
+		return err
+	}
+	c := cut{First: first, End: end, Digest: digest}
+	if w.records > 0 {
+		if err := v.commit(ctx, first, func(n *note) { n.Intent = &c }); err != nil {
+			return err
+		}
+		var o spool.Object
+		err := v.persist(ctx, func() error {
+			o, err = v.put(ctx, c, data, w.records)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := v.commit(ctx, end, func(n *note) { n.Intent, n.Objects = nil, true }); err != nil {
+			return err
+		}
+		v.m.moved.Inc()
+		v.m.movedRecords.Add(float64(w.records))
+		v.m.movedBytes.Add(float64(len(data)))
+		v.stored(o)
+		return nil
+	}
+	return v.ledger.advance(ctx, end)
+}
+
+// keys returns the names that a cut's object can have: the plain one, and the one it gets when that is taken by an object of the same
+// positions and other contents, as a host leaves behind that has lost its disk and begun to count anew.
+func (v *mover) keys(c cut) [2]string {
+	key := v.base + objectName(c.First, c.End)
+	return [2]string{key, strings.TrimSuffix(key, objectSuffix) + "-" + c.Digest[:8] + objectSuffix}
+}
+
+func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spool.Object, error) {
+	opts := objectOptions(c.Digest, records)
+	opts.IfAbsent = true
+	for _, key := range v.keys(c) {
+		o := spool.Object{Key: key, Size: int64(len(data)), Modified: time.Now()}
+		err := v.store.Put(ctx, key, bytes.NewReader(data), int64(len(data)), opts)
+		if err == nil {
+			return o, nil
+		}
+		if !errors.Is(err, spool.ErrExists) {
+			return o, fmt.Errorf("put %s: %w", key, err)
+		}
+		digest, err := v.digest(ctx, key)
+		if err != nil {
+			return o, err
+		}
+		if digest == c.Digest {
+			return o, nil // an earlier attempt of ours did it
+		}
+	}
+	return spool.Object{}, fmt.Errorf("put %s: other objects have this name and the next", v.keys(c)[0])
+}
+
+// digest returns the digest of the lines of a stored object.
+func (v *mover) digest(ctx context.Context, key string) (string, error) {
+	r, o, err := v.store.Get(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	if d := o.Metadata[metaDigest]; d != "" {
+		return d, nil
+	}
+	body := &countingBody{ReadCloser: r, size: o.Size}
+	lines, err := newLineReader(body)
+	if err == nil {
+		defer lines.close()
+		sum := sha256.New()
+		if _, err = io.Copy(sum, lines.r); err == nil {
+			return hex.EncodeToString(sum.Sum(nil)[:16]), nil
+		}
+	}
+	if body.err != nil {
+		return "", fmt.Errorf("read %s: %w", key, body.err)
+	}
+	return "damaged", nil
+}
+
+// persist tries until do succeeds or ctx ends.
+func (v *mover) persist(ctx context.Context, do func() error) error {
+	back := backoff{Retry: v.retry}
+	for {
+		err := do()
+		if err == nil {
+			v.ill.worked()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		v.m.storeErrors.Inc()
+		v.ill.failed(err)
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package outputs
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.ndjson.zst. A log whose name is not the output's, as when an output
+// drains several, has a segment of its own before the last: log=<name>. What is listed directly under
+// the base and begins with a digit has not been replayed; the other names sort behind it.
+const (
+	replayedDir = "replayed/"
+	damagedDir  = "damaged/"
+	leaseDir    = "lease/"
+
+	metaDigest  = "penstock-digest"
+	metaRecords = "penstock-records"
+)
+
+// overflowBase returns what the names of a log's objects begin with, up to and including the last slash.
+func overflowBase(prefix, agent, output, log string) string {
+	base := strings.Trim(prefix, "/")
+	if base != "" {
+		base += "/"
+	}
+	base += escapeSegment(agent) + "/" + escapeSegment(output) + "/"
+	if log != output && log != agent+"/"+output {
+		base += "log=" + escapeSegment(log) + "/"
+	}
+	return base
+}
+
+// escapeSegment makes one segment of a key out of any name.
+func escapeSegment(s string) string {
+	switch s = strings.ReplaceAll(url.PathEscape(s), ":", "%3A"); s {
+	case "":
+		return "_"
+	case ".", "..":
+		return strings.ReplaceAll(s, ".", "%2E")
+	}
+	return s
+}
+
+func validPrefix(prefix string) error {
+	if p := strings.Trim(prefix, "/"); p != "" {
+		return spool.CheckKey(p)
+	}
+	return nil
+}
+
+func objectName(first, end int64) string {
+	return fmt.Sprintf("%020d-%d%s", first, end-1, objectSuffix)
+}
+
+// waiting tells whether key names an object under base that waits to be replayed. past is true if no key after it in order can.
+func waitingObject(key, base string) (ok, past bool) {
+	name := strings.TrimPrefix(key, base)
+	if name == "" || name[0] < '0' {
+		return false, false
+	}
+	if name[0] > '9' {
+		return false, true
+	}
+	return strings.HasSuffix(name, objectSuffix) && !strings.Contains(name, "/"), false
+}
+
+func objectOptions(digest string, records int64) spool.PutOptions {
+	return spool.PutOptions{
+		ContentType: "application/zstd",
+		Metadata:    map[string]string{metaDigest: digest, metaRecords: strconv.FormatInt(records, 10)},
+	}
+}

@@ -1,0 +1,243 @@
+package outputs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// replayer delivers the objects under one base, oldest first, and removes each once all of it is delivered. Only run and what it calls
+// use its state.
+type replayer struct {
+	store  spool.Store
+	base   string
+	holder string
+	keep   bool // move to replayed/ instead of deleting
+	dir    string
+	send   *sender
+	retry  Retry
+	health *health
+	log    *slog.Logger
+	m      *overflowMetrics // nil outside the agent
+	ill    *trouble
+	stray  func(chan struct{})                               // takes flights that may still be ending
+	did    func(o spool.Object, records int64, damaged bool) // called after each object
+
+	// How far the object that was cut short had been delivered, so that this process does not repeat it.
+	partKey string
+	partAt  int64
+	partMu  sync.Mutex
+}
+
+// run replays until nothing waits. It returns nil then, ctx's error, a *leasedError, or errLeaseLost.
+func (p *replayer) run(ctx context.Context) error {
+	l := &lease{store: p.store, dir: p.base + leaseDir, holder: p.holder}
+	if err := p.persist(ctx, "take the lease", func() error { return l.claim(ctx) }); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		p.keepLease(ctx, cancel, l)
+	}()
+	err := p.objects(ctx)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	<-renewed
+	if errors.Is(cause, errLeaseLost) {
+		return cause
+	}
+	rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer stop()
+	if rerr := l.release(rctx); rerr != nil {
+		p.failed(fmt.Errorf("release the lease: %w", rerr)) // it ends by itself
+	}
+	return err
+}
+
+func (p *replayer) keepLease(ctx context.Context, cancel context.CancelCauseFunc, l *lease) {
+	for {
+		if sleep(ctx, leaseTTL/4) != nil {
+			return
+		}
+		err := l.renew(ctx)
+		var held *leasedError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errLeaseLost), errors.As(err, &held), time.Now().After(l.expires):
+			cancel(errLeaseLost)
+			return
+		case err != nil:
+			p.failed(fmt.Errorf("renew the lease: %w", err))
+		}
+	}
+}
+
+// objects replays what is listed until a listing is empty.
+func (p *replayer) objects(ctx context.Context) error {
+	for {
+		n := 0
+		err := p.persist(ctx, "list", func() error {
+			for o, err := range p.store.List(ctx, p.base) {
+				if err != nil {
+					return err
+				}
+				ok, past := waitingObject(o.Key, p.base)
+				if past {
+					break
+				}
+				if !ok {
+					continue
+				}
+				n++
+				if err := p.object(ctx, o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// object replays one object and removes it. It returns ctx's error only.
+func (p *replayer) object(ctx context.Context, o spool.Object) error {
+	p.partMu.Lock()
+	if p.partKey != o.Key {
+		p.partKey, p.partAt = o.Key, 0
+	}
+	start := p.partAt
+	p.partMu.Unlock()
+	src := &objectSource{store: p.store, key: o.Key, retry: p.retry, ill: p.ill, at: start, onErr: p.countError}
+	defer src.close()
+	f := &flight{send: p.send, src: src, from: start, health: p.health, acked: func(pos int64) {
+		p.partMu.Lock()
+		p.partAt = pos
+		p.partMu.Unlock()
+	}}
+	err := f.run(ctx)
+	if p.stray != nil {
+		p.stray(f.stray)
+	}
+	if p.m != nil {
+		p.m.replayedRecords.Add(float64(f.delivered))
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	if src.gone {
+		return nil
+	}
+	damage := src.damage()
+	if damage != nil {
+		p.log.Error("an overflow object is damaged; what could be read was delivered, and the object is moved aside",
+			"object", o.Key, "to", p.aside(o.Key, damagedDir), "error", damage,
+			"do", "repair it (it is zstd over one JSON object per line) and move it back, or delete it")
+		err = p.persist(ctx, "move aside "+o.Key, func() error { return p.move(ctx, o.Key, damagedDir) })
+	} else if p.keep {
+		err = p.persist(ctx, "move "+o.Key, func() error { return p.move(ctx, o.Key, replayedDir) })
+	} else {
+		err = p.persist(ctx, "delete "+o.Key, func() error { return p.store.Delete(ctx, o.Key) })
+	}
+	if err != nil {
+		return err
+	}
+	if p.m != nil {
+		if p.m.replayed.Inc(); damage != nil {
+			p.m.damaged.Inc()
+		}
+	}
+	if p.did != nil {
+		p.did(o, f.delivered, damage != nil)
+	}
+	return nil
+}
+
+func (p *replayer) aside(key, dir string) string { return p.base + dir + key[len(p.base):] }
+
+// move copies an object, byte by byte, and deletes the original.
+func (p *replayer) move(ctx context.Context, key, dir string) error {
+	r, o, err := p.store.Get(ctx, key)
+	if errors.Is(err, spool.ErrNotFound) {
+		return nil // an earlier attempt came as far as the delete
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	opts := spool.PutOptions{ContentType: "application/zstd", Metadata: o.Metadata}
+	if o.Size <= 32<<20 {
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		err = p.store.Put(ctx, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts)
+		if err != nil {
+			return err
+		}
+		return p.store.Delete(ctx, key)
+	}
+	if err := os.MkdirAll(p.dir, 0o750); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.dir, "object-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	n, err := io.Copy(f, r)
+	if err != nil {
+		return err
+	}
+	if err := p.store.Put(ctx, p.aside(key, dir), f, n, opts); err != nil {
+		return err
+	}
+	return p.store.Delete(ctx, key)
+}
+
+// persist tries until do succeeds. It returns ctx's error or a *leasedError.
+func (p *replayer) persist(ctx context.Context, what string, do func() error) error {
+	back := backoff{Retry: p.retry}
+	for {
+		err := do()
+		var held *leasedError
+		switch {
+		case err == nil:
+			p.ill.worked()
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &held):
+			return err
+		}
+		p.failed(fmt.Errorf("%s: %w", what, err))
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *replayer) failed(err error) {
+	p.countError()
+	p.ill.failed(err)
+}
+
+func (p *replayer) countError() {
+	if p.m != nil {
+		p.m.storeErrors.Inc()
+	}
+}

@@ -1,0 +1,139 @@
+package outputs
+
+import (
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// overflowStatus is what is known of one log's overflow. Safe for concurrent use.
+type overflowStatus struct {
+	m *overflowMetrics
+
+	mu      sync.Mutex
+	state   string
+	objects int64
+	bytes   int64
+	oldest  time.Time // when the oldest waiting object was stored, as far as known
+}
+
+func (s *overflowStatus) enter(state string) (was string, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was = s.state; was == state {
+		return was, false
+	}
+	if was != "" {
+		s.m.logs.WithLabelValues(was).Dec()
+		s.m.switches.WithLabelValues(state).Inc()
+	}
+	s.m.logs.WithLabelValues(state).Inc()
+	s.state = state
+	return was, true
+}
+
+func (s *overflowStatus) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != "" {
+		s.m.logs.WithLabelValues(s.state).Dec()
+	}
+	s.state = ""
+	s.clear()
+}
+
+func (s *overflowStatus) add(o spool.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects++
+	s.bytes += o.Size
+	s.m.objects.Inc()
+	s.m.bytes.Add(float64(o.Size))
+	if s.oldest.IsZero() || o.Modified.Before(s.oldest) {
+		s.oldest = o.Modified
+		s.m.oldest.Set(float64(o.Modified.Unix()))
+	}
+}
+
+// remove takes the oldest object away; the next is not older than that.
+func (s *overflowStatus) remove(o spool.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects--
+	s.bytes -= o.Size
+	s.m.objects.Dec()
+	s.m.bytes.Sub(float64(o.Size))
+	s.oldest = o.Modified
+	s.m.oldest.Set(float64(o.Modified.Unix()))
+	if s.objects <= 0 {
+		s.clear()
+	}
+}
+
+func (s *overflowStatus) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+}
+
+func (s *overflowStatus) clear() {
+	s.m.objects.Sub(float64(s.objects))
+	s.m.bytes.Sub(float64(s.bytes))
+	s.m.oldest.Set(0)
+	s.objects, s.bytes, s.oldest = 0, 0, time.Time{}
+}
+
+// Status is a Drainer's condition, for people.
+type Status struct {
+	Failing        bool      // the destination refuses what it is sent
+	FailingSince   time.Time // zero if it does not
+	LastError      string    // the latest, also when it works again
+	LastSuccess    time.Time // zero if never
+	FlyingBatches  int64     // read from a log and not yet delivered
+	FlyingBytes    int64
+	DeadLettered   int64  // records refused for good since the start
+	DeadLetterBusy string // why the dead letter cannot be written, if it cannot
+	Logs           []LogStatus
+}
+
+// LogStatus is the condition of one log being drained.
+type LogStatus struct {
+	Log       string
+	State     string // one of the State constants
+	Committed int64
+	// Waiting in the overflow; Oldest is when the oldest object was stored.
+	Objects     int64
+	ObjectBytes int64
+	Oldest      time.Time
+	StoreError  string // why the overflow's store cannot be used, if it cannot
+}
+
+// Status returns the present condition.
+func (d *Drainer) Status() Status {
+	s := Status{FlyingBatches: d.send.flying.Load(), FlyingBytes: d.send.bytes.Load(), DeadLettered: d.send.dead.Load()}
+	s.FailingSince, s.LastError = d.send.ill.state()
+	s.Failing = !s.FailingSince.IsZero()
+	if ns := d.send.lastSuccess.Load(); ns != 0 {
+		s.LastSuccess = time.Unix(0, ns)
+	}
+	if busy, err := d.send.burial.state(); !busy.IsZero() {
+		s.DeadLetterBusy = err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for r := range d.drains {
+		l := LogStatus{Log: r.log.Name(), State: StateDirect}
+		l.Committed, _ = r.ledger.state()
+		if f := r.over; f != nil {
+			f.status.mu.Lock()
+			l.State, l.Objects, l.ObjectBytes, l.Oldest = f.status.state, f.status.objects, f.status.bytes, f.status.oldest
+			f.status.mu.Unlock()
+			if bad, err := f.ill.state(); !bad.IsZero() {
+				l.StoreError = err
+			}
+		}
+		s.Logs = append(s.Logs, l)
+	}
+	return s
+}
