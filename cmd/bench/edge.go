@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const edgeConfig = `
+agent {
+  data_dir = %[1]q
+  name     = "bench"
+  admin { listen = %[5]q }
+}
+input "tail" "app" {
+  paths = [%[2]q]
+}
+output "kafka" "events" {
+  brokers = [%[3]q]
+  topic   = "bench"
+  %[4]s
+}
+pipeline "bench" {
+  from = [input.tail.app]
+  to   = [output.kafka.events]
+}
+`
+
+// edge is the real binary under edgeConfig.
+type edge struct {
+	cmd  *exec.Cmd
+	data string
+}
+
+func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
+	data := filepath.Join(h.dir, "edge-data")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	admin := l.Addr().String()
+	_ = l.Close()
+	config := filepath.Join(h.dir, "edge.hcl")
+	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, settings, admin), 0o644); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(h.dir, "edge.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	e := &edge{cmd: exec.Command(h.binary, "run", config), data: data}
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return e, e.cmd.Start()
+}
+
+func (e *edge) stop() {
+	_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	t := time.AfterFunc(20*time.Second, func() { _ = e.cmd.Process.Kill() })
+	_ = e.cmd.Wait()
+	t.Stop()
+}
+
+// toKafka measures from the start of the agent until the broker has every line.
+func (h *harness) toKafka(ctx context.Context, settings string) (usage, error) {
+	b, err := startBroker(6, "")
+	if err != nil {
+		return usage{}, err
+	}
+	defer b.close()
+	_ = os.RemoveAll(filepath.Join(h.dir, "edge-data"))
+	e, err := h.startEdge(h.corpus, b.addr, settings)
+	if err != nil {
+		return usage{}, err
+	}
+	m := watch(e.cmd.Process.Pid)
+	err = b.waitStored(ctx, h.lines)
+	u := m.end()
+	e.stop()
+	return u, errors.Join(err, os.RemoveAll(e.data))
+}
+
+// drainBacklog fills the buffer while no broker listens, then measures from the broker's return until it has every line.
+func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return usage{}, err
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	logs := filepath.Join(h.dir, "backlog")
+	_ = os.RemoveAll(logs)
+	_ = os.RemoveAll(filepath.Join(h.dir, "edge-data"))
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return usage{}, err
+	}
+	defer os.RemoveAll(logs)
+	// The files differ in their first line, or they would be one file under several names.
+	data, err := os.ReadFile(h.corpus)
+	if err != nil {
+		return usage{}, err
+	}
+	for i := range h.backlog {
+		copy(data, fmt.Sprintf(`{"ts":"2026-0%d`, i%9+1))
+		if err := os.WriteFile(filepath.Join(logs, fmt.Sprintf("%d.log", i)), data, 0o644); err != nil {
+			return usage{}, err
+		}
+	}
+	e, err := h.startEdge(filepath.Join(logs, "*.log"), addr, "")
+	if err != nil {
+		return usage{}, err
+	}
+	defer func() { _ = os.RemoveAll(e.data) }()
+	defer e.stop()
+	if err := waitQuiet(ctx, e.data); err != nil {
+		return usage{}, err
+	}
+	before := usage{}
+	sample(e.cmd.Process.Pid, &before)
+	_, port, _ := net.SplitHostPort(addr)
+	b, err := startBroker(6, port)
+	if err != nil {
+		return usage{}, err
+	}
+	defer b.close()
+	m := watch(e.cmd.Process.Pid)
+	err = b.waitStored(ctx, h.lines*h.backlog)
+	u := m.end()
+	u.cpu -= before.cpu
+	u.wroteDisk -= before.wroteDisk
+	return u, err
+}
+
+// waitQuiet returns once a directory has stopped growing.
+func waitQuiet(ctx context.Context, dir string) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	last := int64(-1)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		var size int64
+		_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				if info, err := d.Info(); err == nil {
+					size += info.Sys().(*syscall.Stat_t).Blocks * 512
+				}
+			}
+			return nil
+		})
+		if size == last && size > 0 {
+			return nil
+		}
+		last = size
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+)
+
+// harness runs the workloads one after the other and prints the table.
+type harness struct {
+	binary, dir    string
+	lines, backlog int64
+	only           *regexp.Regexp
+
+	corpus string
+	size   int64
+	rows   []row
+}
+
+func (h *harness) run(ctx context.Context) error {
+	if err := os.MkdirAll(h.dir, 0o755); err != nil {
+		return err
+	}
+	h.corpus = filepath.Join(h.dir, "corpus.log")
+	var err error
+	if h.size, err = ensureCorpus(h.corpus, h.lines); err != nil {
+		return err
+	}
+	fmt.Printf("%d lines, %d MB, %d cores, %s\n\n", h.lines, h.size/1e6, runtime.NumCPU(), runtime.Version())
+	workloads := []struct {
+		name, baseline string
+		scale          int64 // corpora of work
+		run            func(context.Context) (usage, error)
+	}{
+		{"hpcloud/tail to nothing", "", 1, h.self("hpcloud")},
+		{"tail to nothing", "hpcloud/tail to nothing", 1, h.self("tail-null")},
+		{"tail to buffer", "hpcloud/tail to nothing", 1, func(ctx context.Context) (usage, error) {
+			return runSelf(ctx, "tail-buffer", h.corpus, fmt.Sprint(h.lines), filepath.Join(h.dir, "buffer"))
+		}},
+		{"franz-go Produce, no disk", "", 1, h.plainProduce},
+		{"tail to buffer to Kafka", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "") }},
+		{"the same, record path", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, `path = "record"`) }},
+		{"drain of a backlog to Kafka", "franz-go Produce, no disk", h.backlog, h.drainBacklog},
+	}
+	for _, w := range workloads {
+		if !h.only.MatchString(w.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s ...\n", w.name)
+		wctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+		u, err := w.run(wctx)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		h.rows = append(h.rows, row{name: w.name, lines: h.lines * w.scale, bytes: h.size * w.scale, u: u, baseline: w.baseline})
+	}
+	printTable(os.Stdout, h.rows)
+	return nil
+}
+
+// self runs a workload that takes the corpus and its number of lines.
+func (h *harness) self(name string) func(context.Context) (usage, error) {
+	return func(ctx context.Context) (usage, error) { return runSelf(ctx, name, h.corpus, fmt.Sprint(h.lines)) }
+}
+
+func (h *harness) plainProduce(ctx context.Context) (usage, error) {
+	b, err := startBroker(6, "")
+	if err != nil {
+		return usage{}, err
+	}
+	defer b.close()
+	u, err := runSelf(ctx, "franz-go", h.corpus, b.addr)
+	if err != nil {
+		return u, err
+	}
+	return u, b.waitStored(ctx, h.lines)
+}
