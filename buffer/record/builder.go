@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -45,7 +46,11 @@ func (b *Builder) Append(t int64, key, value []byte, headers []Header) {
 		b.sub = append(b.sub, rest)
 	}
 	b.maxTime = max(b.maxTime, t)
-	b.body = appendRecord(b.body, ms-b.base, b.count, key, value, headers)
+	if key == nil && value != nil && len(headers) == 0 {
+		b.body = appendPlain(b.body, ms-b.base, b.count, value)
+	} else {
+		b.body = appendRecord(b.body, ms-b.base, b.count, key, value, headers)
+	}
 	b.count++
 }
 
@@ -69,6 +74,41 @@ func floorMilli(t int64) (ms int64, rest uint32) {
 		ms--
 	}
 	return ms, uint32(t - ms*1e6)
+}
+
+// appendPlain is appendRecord without key and headers, which is what lines are.
+func appendPlain(dst []byte, timeDelta int64, offsetDelta int, value []byte) []byte {
+	const most = 4 * binary.MaxVarintLen64 // and the three bytes that do not vary
+	dst = slices.Grow(dst, len(value)+most)
+	at := len(dst)
+	p := dst[at : at+len(value)+most]
+	n := 3 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) + varintLen(int64(len(value))) + len(value)
+	i := putVarint(p, int64(n))
+	p[i] = 0
+	i++
+	i += putVarint(p[i:], timeDelta)
+	i += putVarint(p[i:], int64(offsetDelta))
+	p[i] = 1 // a key of length -1
+	i++
+	i += putVarint(p[i:], int64(len(value)))
+	i += copy(p[i:], value)
+	p[i] = 0
+	return dst[:at+i+1]
+}
+
+// putVarint is binary.PutVarint, inlined for what takes up to two bytes.
+func putVarint(p []byte, v int64) int {
+	u := uint64(v)<<1 ^ uint64(v>>63)
+	switch {
+	case u < 1<<7:
+		p[0] = byte(u)
+		return 1
+	case u < 1<<14:
+		_ = p[1]
+		p[0], p[1] = byte(u)|0x80, byte(u>>7)
+		return 2
+	}
+	return binary.PutVarint(p, v)
 }
 
 func appendRecord(dst []byte, timeDelta int64, offsetDelta int, key, value []byte, headers []Header) []byte {

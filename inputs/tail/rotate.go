@@ -69,7 +69,7 @@ type neighbours struct {
 func (m *manager) locateKnown() {
 	var lost []*position
 	for _, p := range m.known.byKey {
-		if p.Gone == 0 && !p.Done {
+		if p.Gone == 0 {
 			lost = append(lost, p)
 		}
 	}
@@ -77,6 +77,7 @@ func (m *manager) locateKnown() {
 	var gone []*position
 	for _, p := range lost {
 		path, ok := m.neighbours(filepath.Dir(p.Path))[p.id()]
+		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more
 		if ok && m.adoptOrphan(path, p, p.key) != nil {
 			m.known.remove(p)
 			continue
@@ -102,7 +103,10 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 		_ = h.Close()
 		return nil
 	}
-	return m.resume(sight{path, fi}, h, fi, p, key)
+	f := m.resume(sight{path, fi}, h, fi, p, key)
+	f.m.left, f.m.leftWake = time.Now(), 1
+	m.left[f] = struct{}{}
+	return f
 }
 
 // truncated begins a new generation of f, whose content has changed under it.

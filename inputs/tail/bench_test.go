@@ -1,0 +1,142 @@
+package tail
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	hpcloud "github.com/hpcloud/tail"
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/inputstest"
+)
+
+// countingSink counts records and throws them away.
+type countingSink struct {
+	want   int64
+	count  atomic.Int64
+	bytes  atomic.Int64
+	reach  chan struct{}
+	packer bool
+}
+
+func (s *countingSink) Append(_ context.Context, b *record.Batch, _ []inputs.Position, done func(error)) error {
+	if done != nil {
+		done(nil)
+	}
+	if b == nil {
+		return nil
+	}
+	s.bytes.Add(int64(b.Size()))
+	if s.count.Add(int64(b.Len())) == s.want {
+		close(s.reach)
+	}
+	return nil
+}
+
+func (s *countingSink) Positions() map[string][]byte { return nil }
+
+type packingSink struct{ *countingSink }
+
+func (s packingSink) Pack(b *record.Batch) error {
+	_, err := b.Packed(record.LZ4)
+	return err
+}
+
+const benchLines = 1_000_000
+
+func benchFile(b *testing.B) string {
+	path := filepath.Join(b.TempDir(), "bench.log")
+	line := []byte(`{"ts":"2026-01-02T03:04:05.678Z","level":"info","svc":"checkout","msg":"order accepted","order":"9c8e5c1a-2f9b","user":12345678,"ip":"10.20.30.40","lat_ms":12.5,"path":"/api/v1/orders","status":200,"x":"abcd"}`)
+	line = append(line[:199], '\n')
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	block := bytes.Repeat(line, 10_000)
+	for range benchLines / 10_000 {
+		if _, err := f.Write(block); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = f.Close()
+	return path
+}
+
+func benchTail(b *testing.B, pack bool) {
+	path := benchFile(b)
+	b.SetBytes(benchLines * 200)
+	b.ReportAllocs()
+	b.ResetTimer()
+	begin := cpuTime()
+	for range b.N {
+		sink := &countingSink{want: benchLines, reach: make(chan struct{})}
+		cfg := Default()
+		cfg.Paths = []string{path}
+		tl, err := New(cfg, inputstest.Env("input.tail.bench", b.TempDir()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		errc := make(chan error, 1)
+		go func() {
+			if pack {
+				errc <- tl.Run(ctx, packingSink{sink})
+			} else {
+				errc <- tl.Run(ctx, sink)
+			}
+		}()
+		<-sink.reach
+		cancel()
+		if err := <-errc; err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b, begin)
+}
+
+// cpuTime returns what the process has used so far, user and system.
+func cpuTime() time.Duration {
+	var ru syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
+
+// report adds lines per second, and CPU seconds per million lines, which other load on the machine disturbs less.
+func report(b *testing.B, begin time.Duration) {
+	lines := float64(benchLines) * float64(b.N)
+	b.ReportMetric(lines/b.Elapsed().Seconds()/1e6, "Mlines/s")
+	b.ReportMetric((cpuTime()-begin).Seconds()/lines*1e6, "cpu-s/Mlines")
+}
+
+// BenchmarkTailToNothing reads 1,000,000 lines of 200 bytes and throws them away, batches built.
+func BenchmarkTailToNothing(b *testing.B) { benchTail(b, false) }
+
+// BenchmarkTailPacked also compresses with lz4.
+func BenchmarkTailPacked(b *testing.B) { benchTail(b, true) }
+
+// BenchmarkHpcloudToNothing is the same work done by the reference.
+func BenchmarkHpcloudToNothing(b *testing.B) {
+	path := benchFile(b)
+	b.SetBytes(benchLines * 200)
+	b.ResetTimer()
+	begin := cpuTime()
+	for range b.N {
+		tl, err := hpcloud.TailFile(path, hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range benchLines {
+			<-tl.Lines
+		}
+		_ = tl.Stop()
+	}
+	report(b, begin)
+	runtime.KeepAlive(path)
+}
