@@ -65,6 +65,7 @@ type Buffer struct {
 	wanted   int64         // encoded size of an append that waits for room
 	blocked  int           // appends that wait for room
 	since    time.Time     // when blocked left 0
+	retiring int           // segments whose database is being closed
 	lowSpace bool          // the floor or the end of the disk was hit
 	dropped  int64         // below this position, records were dropped by policy
 	sealed   bool

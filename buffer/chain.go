@@ -52,6 +52,12 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 // roll ends the head and goes on in the next segment, which begins with the whole state.
 func (w *writer) roll() error {
 	b := w.b
+	b.mu.Lock()
+	retiring := b.retiring
+	b.mu.Unlock()
+	if retiring >= maxRetiring {
+		return fmt.Errorf("%w: %d segments wait for some to be closed", errNoSpace, retiring)
+	}
 	if w.opening != nil {
 		w.next = <-w.opening
 		w.opening = nil
@@ -87,6 +93,9 @@ func (w *writer) roll() error {
 	w.seg = &segment{first: b.end, end: b.end, live: h, closed: make(chan struct{}), dir: h.dir, disk: h.written}
 	b.segs = append(b.segs, w.seg)
 	b.used += h.written
+	if oldHead != nil {
+		b.retiring++
+	}
 	removed := b.trimLocked()
 	b.mu.Unlock()
 	w.openNext()
@@ -142,18 +151,16 @@ func (w *writer) idle() {
 	}
 }
 
-// retire closes the database of a segment that is no longer written. It waits for the little disk that this takes.
+// retire closes the database of a segment that is no longer written. It waits for the disk to have some room for that.
 func (b *Buffer) retire(s *segment, h *head) {
 	defer close(s.closed)
-	for {
-		var err error
-		free, ferr := freeSpace(b.dir)
-		switch {
-		case s.removed.Load() && !s.damaged.Load():
-			err = h.discard()
-		case ferr == nil && free >= headFootprint:
-			err = b.closeSegment(s, h)
-		default:
+	for released := false; ; {
+		gone := s.removed.Load() && !s.damaged.Load()
+		if gone && !released {
+			h.release()
+			released = true
+		}
+		if free, total, err := diskSpace(b.dir); err == nil && free < min(closeHeadroom, max(total/4, headFootprint)) {
 			select {
 			case <-b.quit:
 				return // stays as after a kill, which loses nothing
@@ -161,11 +168,18 @@ func (b *Buffer) retire(s *segment, h *head) {
 			}
 			continue
 		}
+		var err error
+		if gone {
+			err = h.discard()
+		} else {
+			err = b.closeSegment(s, h)
+		}
 		if err != nil {
 			b.log.Warn("buffer: segment did not close cleanly; it will be read as after a crash", "error", err, "segment", h.dir)
 		}
 		b.mu.Lock()
 		s.live = nil
+		b.retiring--
 		b.mu.Unlock()
 		return
 	}

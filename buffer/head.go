@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -25,8 +26,15 @@ const (
 	// stateReserve is disk that only changes of state may use: cursors must move while the disk is full.
 	stateReserve = 256 << 10
 
-	// headFootprint is the disk that opening or closing a segment may take, as Badger's own files.
+	// headFootprint is the disk that Badger's own files of a segment may take.
 	headFootprint = 3 << 20
+
+	// closeHeadroom is the free disk at which a segment's database is closed, or a quarter of a small file system: closing writes a table
+	// through a memory map that nobody can allocate ahead, so what other processes may take in those milliseconds must still be there after.
+	closeHeadroom = 64 << 20
+
+	// maxRetiring bounds the databases that wait for that.
+	maxRetiring = 8
 )
 
 // errNoSpace tells that the disk, or what the floor leaves of it, is used up.
@@ -69,9 +77,9 @@ func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.O
 // openHead creates a segment in dir, which does not exist, with room for reserve bytes. The caller has seen to it
 // that headFootprint bytes are free besides.
 func openHead(dir string, segmentSize, reserve int64, logger badger.Logger) (h *head, err error) {
-	db, err := badger.Open(badgerOptions(dir, segmentSize, logger))
+	db, err := openBadger(badgerOptions(dir, segmentSize, logger))
 	if err != nil {
-		return nil, fmt.Errorf("create segment: %w", err)
+		return nil, errors.Join(fmt.Errorf("create segment: %w", err), os.RemoveAll(dir))
 	}
 	h = &head{dir: dir, db: db, written: vlogHeaderSize}
 	defer func() {
@@ -95,6 +103,18 @@ func openHead(dir string, segmentSize, reserve int64, logger badger.Logger) (h *
 		return nil, err
 	}
 	return h, nil
+}
+
+// openBadger opens a new database. It touches the first page of each of its files; where the disk fills up in that very moment this
+// is an error rather than the end of the process.
+func openBadger(opt badger.Options) (db *badger.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%w: %v", errNoSpace, r)
+		}
+	}()
+	return badger.Open(opt)
 }
 
 // reserveTo allocates the value log as far as offset to, and the write-ahead log for that many groups more.
@@ -178,11 +198,10 @@ func (h *head) closeFiles() (err error) {
 	return err
 }
 
-// discard closes the segment and deletes it. It needs no free disk.
+// release gives the disk of the value log back, which nobody reads from here on.
+func (h *head) release() { _ = h.vlog.Truncate(vlogHeaderSize) }
+
+// discard closes the segment and deletes it.
 func (h *head) discard() error {
-	if h.vlog != nil {
-		// Gives back more than closing the database takes. Nobody reads the value log from here on.
-		_ = h.vlog.Truncate(vlogHeaderSize)
-	}
 	return errors.Join(h.close(), os.RemoveAll(h.dir))
 }

@@ -24,11 +24,11 @@ type found struct {
 	seq    uint64 // of the first group
 	// durable is what the first group of a sealed segment says of those before it.
 	durable uint64
-	size   int64  // of the value log up to the end of the last good group
-	torn   bool   // an unacknowledged end was cut off
-	err    error  // damage
-	unused bool   // opened ahead and never written
-	gone   bool   // nothing readable
+	size    int64 // of the value log up to the end of the last good group
+	torn    bool  // an unacknowledged end was cut off
+	err     error // damage
+	unused  bool  // opened ahead and never written
+	gone    bool  // nothing readable
 
 	items []item // of an unsealed segment, until resolved
 }
@@ -96,9 +96,17 @@ func inspectDir(dir string) (segs []*found, heads int, err error) {
 
 // load finds out what a segment holds: by its seal, or else by reading all of it. Errors are about access, not about damage.
 func (f *found) load(isHead bool) error {
+	sl, err := readSeal(f.dir)
+	switch {
+	case err == nil:
+		f.first, f.end, f.records, f.appended, f.size, f.sealed = sl.First, sl.End, sl.Records, sl.Appended, sl.Size, true
+		f.birth = sl.First
+	case !errors.Is(err, fs.ErrNotExist):
+		f.err = err
+	}
 	file, err := os.Open(filepath.Join(f.dir, vlogName))
 	if errors.Is(err, fs.ErrNotExist) {
-		f.unused = isHead && !f.wasUsed(nil)
+		f.unused = isHead && !f.sealed && !f.wasUsed(nil)
 		f.gone = !f.unused
 		f.err = fmt.Errorf("%w: %s is missing", ErrCorrupt, vlogName)
 		return nil
@@ -110,19 +118,15 @@ func (f *found) load(isHead bool) error {
 	if err != nil {
 		return err
 	}
-	if sl, err := readSeal(f.dir); err == nil {
-		f.first, f.end, f.records, f.appended, f.size, f.sealed = sl.First, sl.End, sl.Records, sl.Appended, sl.Size, true
-		f.birth = sl.First
-		if fi.Size() < sl.Size {
-			f.err = fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, vlogName, fi.Size(), sl.Size)
-			f.gone = fi.Size() <= vlogHeaderSize && f.records > 0
+	if f.sealed {
+		if fi.Size() < f.size {
+			f.err = fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, vlogName, fi.Size(), f.size)
+			f.gone = fi.Size() <= vlogHeaderSize
 		}
 		if e, _, err := readEntryAt(file, vlogHeaderSize); err == nil {
 			f.seq, f.durable = e.seq, e.durable
 		}
 		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		f.err = err
 	}
 	f.scan(file, fi.Size())
 	if len(f.items) == 0 {

@@ -18,8 +18,8 @@ type segment struct {
 	first, end int64
 	records    int64 // less than end-first where positions jump
 	disk       int64
-	appended   int64 // wall clock of the first group with records, milliseconds; 0 without one
-	live       *head // open for writing, or being closed; nil once closed
+	appended   int64         // wall clock of the first group with records, milliseconds; 0 without one
+	live       *head         // open for writing, or being closed; nil once closed
 	closed     chan struct{} // closed when live is done with; nil for a segment found at the start
 	dir        string
 	lostTo     int64 // positions below were reported as damaged

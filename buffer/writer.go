@@ -388,6 +388,9 @@ func (w *writer) finish(err error) {
 	for _, s := range states {
 		s.done <- err
 	}
+	b.mu.Lock()
+	b.retiring++
+	b.mu.Unlock()
 	b.retire(w.seg, w.head)
 	if w.opening != nil {
 		w.next = <-w.opening

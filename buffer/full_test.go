@@ -1,0 +1,278 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// smallDisk mounts a file system of its own, or skips the test.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk writes a file until nothing more fits, and returns its path.
+func fillDisk(t *testing.T, dir string, pace time.Duration) string {
+	t.Helper()
+	f, err := os.CreateTemp(dir, "filler")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, n := range []int{128 << 10, 4096} {
+		p := make([]byte, n)
+		for err == nil {
+			if _, err = f.Write(p); pace > 0 {
+				<-time.After(pace)
+			}
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+	return f.Name()
+}
+
+func fullOptions(t *testing.T) Options {
+	opt := small(t)
+	opt.SegmentSize = 4 << 20
+	opt.MinFree = 4 << 20
+	return opt
+}
+
+// Appends until the buffer has blocked for a while; returns how many records were accepted and counts what is acknowledged.
+func appendUntilBlocked(t *testing.T, b *Buffer, from int, acked *atomic.Int64) int {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		upTo := int64(from + 50)
+		err := b.Append(ctx, "in", batchOf(from, 50, 1000), []record.Position{{Key: "n", Value: fmt.Append(nil, upTo)}}, func(err error) {
+			if err == nil {
+				acked.Store(upTo)
+			}
+		})
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			return from
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		from += 50
+	}
+}
+
+// A disk that fills while the buffer is written blocks appends, loses nothing, lets cursors move, and appends go on once there is space.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, "64m")
+	b := open(t, filepath.Join(dir, "buffer"), fullOptions(t))
+	c := cursor(t, b, "out")
+	var acked atomic.Int64
+	n := appendUntilBlocked(t, b, 0, &acked)
+	if s := b.Stats(); !s.LowSpace || s.Fill < 1 {
+		t.Fatalf("blocked after %d records, but %+v", n, s)
+	}
+	if n < 20_000 {
+		t.Errorf("only %d records fit", n)
+	}
+	filler := fillDisk(t, dir, 0)
+	if free, _ := freeSpace(dir); free > 0 {
+		t.Fatalf("%d bytes are free", free)
+	}
+	// Outputs go on on a disk without a single free byte, and what they have passed is given back.
+	before := b.Stats().Segments
+	var got []int
+	for len(got) < 2*n/3 {
+		got = append(got, numbers(t, next(t, c))...)
+		commit(t, c, c.pos)
+	}
+	eventually(t, "segments are removed", func() bool { return b.Stats().Segments < before })
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the buffer takes data again", func() bool { return !b.Stats().LowSpace && acked.Load() == int64(n) })
+	appendWait(t, b, batchOf(n, 50, 1000))
+	got = append(got, readTo(t, c, int64(n+50))...)
+	wantRun(t, got, 0, n+50)
+	commit(t, c, c.pos)
+	eventually(t, "the disk is back", func() bool { free, _ := freeSpace(dir); return free > 50<<20 })
+}
+
+// Somebody else takes and gives back all of the disk, over and over, while the buffer is written and read.
+func TestFullDiskComesAndGoes(t *testing.T) {
+	dir := smallDisk(t, "64m")
+	opt := fullOptions(t)
+	opt.SegmentSize = 1 << 20
+	b := open(t, filepath.Join(dir, "buffer"), opt)
+	c := cursor(t, b, "out")
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			filler := fillDisk(t, dir, 500*time.Microsecond) // some 200 MB/s
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+			_ = os.Remove(filler)
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+	var acked atomic.Int64
+	n := 0
+	wg.Go(func() {
+		for {
+			upTo := int64(n + 50)
+			if b.Append(ctx, "in", batchOf(n, 50, 1000), nil, func(err error) {
+				if err == nil {
+					acked.Store(upTo)
+				}
+			}) != nil {
+				return
+			}
+			n += 50
+		}
+	})
+	var got []int
+	for ctx.Err() == nil {
+		batch, err := c.Next(ctx)
+		if err != nil {
+			break
+		}
+		got = append(got, numbers(t, batch)...)
+		if c.Commit(ctx, batch.End, "") != nil {
+			break
+		}
+	}
+	wg.Wait()
+	eventually(t, "all is acknowledged", func() bool { return acked.Load() == int64(n) })
+	got = append(got, readTo(t, c, int64(n))...)
+	wantRun(t, got, 0, n)
+	if n < 1000 {
+		t.Errorf("only %d records in all the time", n)
+	}
+	t.Logf("%d records", n)
+}
+
+// Closing on a full disk, and opening on one, loses nothing.
+func TestFullDiskAtStartAndStop(t *testing.T) {
+	dir := smallDisk(t, "64m")
+	path := filepath.Join(dir, "buffer")
+	b := open(t, path, fullOptions(t))
+	cursor(t, b, "out").Close()
+	var acked atomic.Int64
+	appendUntilBlocked(t, b, 0, &acked)
+	filler := fillDisk(t, dir, 0)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := acked.Load()
+	fillDisk(t, dir, 0)
+	b, err := Open(path, fullOptions(t))
+	if err != nil && !errors.Is(err, errNoSpace) {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Log("opened on a full disk")
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		t.Log(err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, path, fullOptions(t))
+	if p := string(b.Positions("in")["n"]); p != fmt.Sprint(n) {
+		t.Errorf("position %s, want %d", p, n)
+	}
+	wantRun(t, readTo(t, cursor(t, b, "out"), n), 0, int(n))
+}
+
+// At max_size, drop_oldest drops whole segments, counts their records, and moves the cursors on.
+func TestDropOldest(t *testing.T) {
+	opt := small(t)
+	opt.MaxSize = 16 << 20
+	opt.WhenFull = DropOldest
+	reg := prometheus.NewRegistry()
+	opt.Metrics = reg
+	dir := t.TempDir()
+	b := open(t, dir, opt)
+	c, at := cursor(t, b, "out"), cursor(t, b, "behind")
+	wantRun(t, numbers(t, func() *record.Batch { appendWait(t, b, batchOf(0, 50, 1000)); return next(t, c) }()), 0, 50)
+	const n = 40_000
+	for i := 50; i < n; i += 50 {
+		if err := b.Append(t.Context(), "in", batchOf(i, 50, 1000), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all is stored", func() bool { return b.End() == n })
+	s := b.Stats()
+	if s.First < n/2 || s.Bytes > opt.MaxSize {
+		t.Fatalf("stats %+v", s)
+	}
+	if v := metricValue(t, reg, "penstock_buffer_dropped_records_total"); int64(v) != s.First {
+		t.Errorf("dropped %v, want %d", v, s.First)
+	}
+	if pos, _ := at.Committed(); pos != s.First {
+		t.Errorf("a cursor is at %d, the first record at %d", pos, s.First)
+	}
+	// A batch that was in flight when its records were dropped can still be committed.
+	commit(t, c, 50)
+	got := readTo(t, c, n)
+	wantRun(t, got, int(s.First), n-int(s.First))
+	commit(t, c, n)
+	at.Close()
+	c.Close()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opt.Metrics = nil
+	b = open(t, dir, opt)
+	wantRun(t, readTo(t, cursor(t, b, "behind"), n), int(s.First), n-int(s.First))
+}
+
+// On a full disk too.
+func TestDropOldestAtTheFloor(t *testing.T) {
+	dir := smallDisk(t, "48m")
+	opt := fullOptions(t)
+	opt.WhenFull = DropOldest
+	b := open(t, filepath.Join(dir, "buffer"), opt)
+	c := cursor(t, b, "out")
+	const n = 100_000
+	for i := 0; i < n; i += 50 {
+		if err := b.Append(t.Context(), "in", batchOf(i, 50, 1000), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all is stored", func() bool { return b.End() == n })
+	first := b.Stats().First
+	got := readTo(t, c, n)
+	wantRun(t, got, int(first), n-int(first))
+}
