@@ -9,6 +9,8 @@ import (
 	"testing/iotest"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/penstock/penstock/buffer/record"
 )
 
 func FuzzReader(f *testing.F) {
@@ -19,8 +21,11 @@ func FuzzReader(f *testing.F) {
 	f.Add(append([]byte{0x93, 0xa1, 't'}, good[1:]...))
 	f.Add(append([]byte{0x92, 0xa1, 't', 0x91}, good...))
 	f.Add([]byte(`["t",1,{"a":1}]null["t",[[1,{}]]]`))
-	p := Packer{Exact: true}
+	p := Packer{Exact: true, Compression: "none"}
 	p.Reset("t", "o")
+	p.Append(&record.Record{Time: -1, Key: []byte("k"), Value: []byte("v"), Headers: []record.Header{{Key: "h"}}})
+	exact, _ := p.Message("c")
+	f.Add(exact)
 	f.Add([]byte{0x93, 0xa1, 't', 0x92, 1, 0x80, 0x80})
 	lim := Limits{Message: 1 << 12, Inflated: 1 << 12, Record: 1 << 10, Depth: 8}
 	f.Fuzz(func(t *testing.T, b []byte) {

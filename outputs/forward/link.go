@@ -1,0 +1,200 @@
+package forward
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs/forward/wire"
+	"github.com/penstock/penstock/inputs/listen"
+)
+
+// link is one connection to a server, past the handshake. One goroutine uses it at a time.
+type link struct {
+	raw       net.Conn
+	nc        net.Conn // raw, or TLS over it
+	acks      *wire.AckReader
+	packer    wire.Packer
+	keepalive bool
+	opened    time.Time
+	used      time.Time
+}
+
+var errRefused = errors.New("handshake refused")
+
+// dial connects and, where there is a shared key, shakes hands. The name is looked up each time.
+func (s *server) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.out.cfg.ConnectTimeout)
+	defer cancel()
+	network, address, err := listen.ParseAddress(s.cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	l, err := s.greet(ctx, raw)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		raw.Close()
+		if ctx.Err() != nil && !errors.Is(err, errRefused) {
+			err = fmt.Errorf("connect_timeout: %w", err)
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *server) greet(ctx context.Context, raw net.Conn) (*link, error) {
+	cfg := &s.out.cfg
+	l := &link{raw: raw, nc: raw, keepalive: cfg.Keepalive, opened: time.Now(), used: time.Now()}
+	if s.tls != nil {
+		secure := tls.Client(raw, s.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		l.nc = secure
+	}
+	l.packer = wire.Packer{Compression: cfg.Compression, Metadata: cfg.TimeFormat == "v1.5", Exact: cfg.Peer == "penstock"}
+	if key := first(s.cfg.SharedKey, cfg.SharedKey); key != "" {
+		if err := s.handshake(l, key); err != nil {
+			return nil, err
+		}
+	}
+	l.acks = wire.NewAckReader(l.nc)
+	return l, nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (s *server) handshake(l *link, key string) error {
+	cfg := &s.out.cfg
+	hs := wire.NewHandshake(l.nc)
+	hello, err := hs.Hello()
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails
+	self := s.out.self
+	ping := wire.Ping{Hostname: self, Salt: salt, KeyDigest: wire.KeyDigest(salt, self, hello.Nonce, key)}
+	if len(hello.Auth) > 0 {
+		ping.User = first(s.cfg.User, cfg.User)
+		ping.UserHash = wire.UserDigest(hello.Auth, ping.User, first(s.cfg.Password, cfg.Password))
+	}
+	if _, err := l.nc.Write(wire.AppendPing(nil, ping)); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	pong, err := hs.Pong()
+	switch {
+	case err != nil:
+		return fmt.Errorf("handshake: %w", err)
+	case !pong.OK:
+		return fmt.Errorf("%w: %s", errRefused, pong.Reason)
+	case pong.Hostname == self:
+		return fmt.Errorf("%w: the server has this client's own name %q: set self_hostname on one side, unless this sends to itself", errRefused, self)
+	case !wire.SameDigest(pong.KeyDigest, wire.KeyDigest(salt, pong.Hostname, hello.Nonce, key)):
+		return fmt.Errorf("%w: the server does not know the shared key", errRefused)
+	}
+	l.keepalive = l.keepalive && hello.Keepalive
+	if cfg.Peer == "auto" {
+		l.packer.Exact = hello.Exact
+	}
+	return nil
+}
+
+// alive tells whether an idle connection is still open at the other end, without waiting.
+func (l *link) alive() bool {
+	sc, ok := l.raw.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	open := false
+	err = rc.Read(func(fd uintptr) bool {
+		var b [1]byte
+		n, _, rerr := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		// Nothing to read is what is expected. TLS peers may have sent session tickets.
+		open = errors.Is(rerr, unix.EAGAIN) || rerr == nil && n > 0 && l.nc != l.raw
+		return true
+	})
+	return err == nil && open
+}
+
+// send delivers one batch as one chunk.
+func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk string) error {
+	recs, err := b.Records()
+	if err != nil {
+		return err
+	}
+	l.packer.Reset(b.Tag, b.Origin)
+	for r := range recs {
+		l.packer.Append(r)
+	}
+	if !out.cfg.RequireAck {
+		chunk = ""
+	}
+	msg, err := l.packer.Message(chunk)
+	if err != nil {
+		return err
+	}
+	_ = l.nc.SetDeadline(time.Now().Add(out.cfg.SendTimeout))
+	stop := context.AfterFunc(ctx, func() { _ = l.nc.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := l.nc.Write(msg); err != nil {
+		return l.because(ctx, "send", err)
+	}
+	l.used = time.Now()
+	if chunk == "" {
+		return nil
+	}
+	_ = l.nc.SetReadDeadline(time.Now().Add(out.cfg.AckTimeout))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	got, err := l.acks.Next()
+	if err != nil {
+		return l.because(ctx, "wait for the ack", err)
+	}
+	if got != chunk {
+		return fmt.Errorf("ack for chunk %q, want %q", got, chunk)
+	}
+	now := time.Now()
+	out.metrics.ack.Observe(now.Sub(l.used).Seconds())
+	l.used = now
+	return nil
+}
+
+func (l *link) because(ctx context.Context, doing string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%s: timed out", doing)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func (l *link) close() { l.nc.Close() }
