@@ -47,7 +47,7 @@ var (
 )
 
 // maxPath leaves room for a store's prefix and a file name below spool.MaxKey.
-const maxPath = 700
+const maxPath = 600
 
 const noTime = math.MinInt64 // the bucket of records without time
 

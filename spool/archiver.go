@@ -1,0 +1,234 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/partition"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Env is what the agent lends to an archiver; outputs.Env converts to it.
+type Env struct {
+	Name    string
+	Agent   string
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Dir     string
+}
+
+// Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain may run for many logs
+// at once: they share memory, disk, workers and uploads.
+type Archiver struct {
+	cfg        Config
+	env        Env
+	store      Store
+	hash       string
+	version    string
+	dir        string
+	namer      *namer
+	marks      []int
+	compressor *compressor
+	rows       rowFormat
+	deadRows   rowFormat
+	formatExt  string
+	formatType string
+
+	budget  *budget
+	files   *fdCache
+	buffers *bufferPool
+	slots   chan struct{}
+	jobs    chan job
+	serial  atomic.Int64
+	paths   atomic.Int64
+	metrics *metrics
+
+	storeTrouble, commitTrouble, diskTrouble, logTrouble *trouble
+
+	begin   sync.Mutex
+	begun   bool
+	workers sync.WaitGroup
+
+	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
+}
+
+// NewArchiver returns the archiver; it does no I/O. Close it after all Drains have returned.
+func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &Archiver{
+		cfg: cfg, env: env, store: store, hash: cfg.hash(env.Agent), version: version(), dir: filepath.Join(env.Dir, "spool"),
+		budget: newBudget(cfg.Spool.Memory, cfg.Spool.Disk), files: newFDCache(cfg.Spool.OpenFiles), buffers: &bufferPool{},
+		slots: make(chan struct{}, cfg.Upload.Parallel), jobs: make(chan job, 2*runtime.GOMAXPROCS(0)),
+		rows: ndjsonRows{}, deadRows: deadLetterFormat{}, formatExt: ".ndjson", formatType: "application/x-ndjson",
+		writeAt: (*os.File).WriteAt,
+	}
+	var err error
+	if a.namer, err = newNamer(&cfg, env.Agent); err != nil {
+		return nil, err
+	}
+	if a.compressor, err = newCompressor(cfg.Compression); err != nil {
+		return nil, fmt.Errorf("compression: %w", err)
+	}
+	if a.marks, err = parseMarks(cfg.Roll.Minutes); err != nil {
+		return nil, fmt.Errorf("roll.minute_marks: %w", err)
+	}
+	a.metrics = newMetrics(a, env.Metrics)
+	say := func(reason, what, do string) *trouble {
+		return &trouble{log: env.Log, what: what, do: do, flag: a.metrics.stuck.WithLabelValues(reason).Set}
+	}
+	a.storeTrouble = say("store", "uploading to the object store", "check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full")
+	a.commitTrouble = say("commit", "committing a position", "check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored")
+	a.diskTrouble = say("disk", "writing a working file", "free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space")
+	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
+	return a, nil
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// start clears what an earlier process left and starts the workers, once.
+func (a *Archiver) start(ctx context.Context) error {
+	a.begin.Lock()
+	defer a.begin.Unlock()
+	if a.begun {
+		return nil
+	}
+	for attempt := 1; ; attempt++ {
+		err := errors.Join(os.RemoveAll(a.dir), os.MkdirAll(a.dir, 0o700))
+		if err == nil {
+			break
+		}
+		a.diskTrouble.failed(err)
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	a.diskTrouble.worked()
+	for range runtime.GOMAXPROCS(0) {
+		a.workers.Go(func() {
+			var scratch []byte
+			for j := range a.jobs {
+				scratch = j.run(scratch)
+			}
+		})
+	}
+	a.begun = true
+	return nil
+}
+
+// Close ends the workers and removes the working files. No Drain may be running.
+func (a *Archiver) Close() error {
+	a.begin.Lock()
+	defer a.begin.Unlock()
+	if !a.begun {
+		return nil
+	}
+	a.begun = false
+	close(a.jobs)
+	a.workers.Wait()
+	return os.RemoveAll(a.dir)
+}
+
+func (a *Archiver) diskRefused(err error) {
+	a.metrics.diskRefused.Inc()
+	a.diskTrouble.failed(err)
+	a.budget.setBlocked(true)
+}
+
+func (a *Archiver) diskWorks() {
+	a.diskTrouble.worked()
+	a.budget.setBlocked(false)
+}
+
+func (a *Archiver) extension(class partition.Class) (ext, contentType string) {
+	if class == partition.DeadLetter {
+		return ".ndjson", "application/x-ndjson"
+	}
+	return a.formatExt, a.formatType
+}
+
+func (a *Archiver) rowsOf(class partition.Class) rowFormat {
+	if class == partition.DeadLetter {
+		return a.deadRows
+	}
+	return a.rows
+}
+
+// Drain archives log until it ends (nil), ctx ends (its error), or something has to be decided by a person: a record without
+// a place where on_missing is "stop", a cut begun under another configuration. It returns an error wrapping record.ErrFenced when the log was
+// lost, and only after all its goroutines have ended.
+func (a *Archiver) Drain(ctx context.Context, log record.Log) error {
+	if err := a.start(ctx); err != nil {
+		return err
+	}
+	d, err := a.newDrain(log)
+	if err != nil {
+		return fmt.Errorf("archive %s: %w", log.Name(), err)
+	}
+	err = d.run(ctx)
+	switch {
+	case err == nil || ctx.Err() != nil && !errors.Is(err, record.ErrFenced):
+		return err
+	case errors.Is(err, record.ErrFenced):
+		if d.spooled {
+			a.metrics.fenced.Inc()
+		}
+	}
+	return fmt.Errorf("archive %s: %w", log.Name(), err)
+}
+
+// parseMarks reads minutes of the hour, written "00" or ":00" or "hh:00".
+func parseMarks(marks []string) ([]int, error) {
+	var out []int
+	for _, s := range marks {
+		text := s
+		if i := strings.LastIndexByte(s, ':'); i >= 0 {
+			text = s[i+1:]
+		}
+		if len(text) == 0 || len(text) > 2 || strings.Trim(text, "0123456789") != "" {
+			return nil, fmt.Errorf("must be minutes from 00 to 59, not %q", s)
+		}
+		m := 0
+		for _, c := range text {
+			m = m*10 + int(c-'0')
+		}
+		if m > 59 {
+			return nil, fmt.Errorf("must be minutes from 00 to 59, not %q", s)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// nextMark returns the first moment after t that is at one of the minutes; zero if there are none.
+func nextMark(t time.Time, marks []int) time.Time {
+	var best time.Time
+	hour := t.UTC().Truncate(time.Hour)
+	for _, m := range marks {
+		at := hour.Add(time.Duration(m) * time.Minute)
+		if !at.After(t) {
+			at = at.Add(time.Hour)
+		}
+		if best.IsZero() || at.Before(best) {
+			best = at
+		}
+	}
+	return best
+}

@@ -1,0 +1,118 @@
+package spool
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// Config is what the archiver adds to the configuration of an output that is an object store.
+type Config struct {
+	partition.Config
+
+	FileName    template.Template `hcl:"file_name,optional" doc:"Name of the objects: a template over log, topic, partition, agent, start and end (positions of 20 digits), ext, format_ext and compression_ext."`
+	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd" doc:"Compression of the objects."`
+	Roll        RollConfig        `hcl:"roll,block" doc:"When a cut is made; whichever comes first."`
+	Spool       BudgetConfig      `hcl:"spool,block" doc:"What the working files of all logs may take together."`
+	Upload      UploadConfig      `hcl:"upload,block" doc:"How objects are uploaded."`
+}
+
+// RollConfig says when a cut is made.
+type RollConfig struct {
+	Size       int64         `hcl:"size,optional" unit:"bytes" doc:"Size of the largest object of the cut, as it is stored."`
+	Age        time.Duration `hcl:"age,optional" doc:"Time since the first record of the cut was read; new objects do not reset it."`
+	Idle       time.Duration `hcl:"idle,optional" doc:"Time without a new record; flushes the tail of an idle log. 0 turns it off."`
+	Records    int64         `hcl:"records,optional" doc:"Number of records in the cut; 0 for no limit."`
+	Minutes    []string      `hcl:"minute_marks,optional" doc:"Minutes of the hour at which a cut is made, such as [\"00\", \"30\"]."`
+	OnShutdown bool          `hcl:"on_shutdown,optional" doc:"Makes a cut when the agent stops, instead of leaving the records to be read again."`
+}
+
+// BudgetConfig bounds the working files.
+type BudgetConfig struct {
+	Memory    int64 `hcl:"memory,optional" unit:"bytes" doc:"Memory for records that are not in a working file yet."`
+	Disk      int64 `hcl:"disk,optional" unit:"bytes" doc:"Disk for working files; at the limit the largest log makes a cut. A cut that has to be made again may go beyond, one at a time."`
+	OpenFiles int   `hcl:"open_files,optional" doc:"Working files that are open at once."`
+}
+
+// UploadConfig says how objects are uploaded.
+type UploadConfig struct {
+	Parallel        int           `hcl:"parallel,optional" doc:"Objects that are uploaded at once."`
+	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long a cut on shutdown may take."`
+}
+
+// Default returns the presets.
+func Default() Config {
+	return Config{
+		Config:      partition.Default(),
+		FileName:    template.MustParse("${log}_${start}-${end}${ext}"),
+		Compression: "gzip",
+		Roll:        RollConfig{Size: 128 << 20, Age: time.Hour, Idle: 10 * time.Minute},
+		Spool:       BudgetConfig{Memory: 64 << 20, Disk: 20 << 30, OpenFiles: 64},
+		Upload:      UploadConfig{Parallel: 16, ShutdownTimeout: 20 * time.Second},
+	}
+}
+
+// Validate reports every mistake at once.
+func (c *Config) Validate() error {
+	errs := []error{c.Config.Validate()}
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if _, err := newNamer(c, "agent"); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := newCompressor(c.Compression); err != nil {
+		bad("compression: %w", err)
+	}
+	r := &c.Roll
+	if r.Size < 0 || r.Age < 0 || r.Idle < 0 || r.Records < 0 {
+		bad("roll: limits must not be negative")
+	}
+	if r.Size == 0 && r.Age == 0 && r.Idle == 0 && r.Records == 0 && len(r.Minutes) == 0 {
+		bad("roll: at least one of size, age, idle, records and minute_marks must be set, or nothing is ever archived")
+	}
+	if _, err := parseMarks(r.Minutes); err != nil {
+		bad("roll.minute_marks: %w", err)
+	}
+	if c.Spool.Memory < 4<<20 {
+		bad("spool.memory: must be at least 4MiB")
+	}
+	if c.Spool.Disk < 16<<20 {
+		bad("spool.disk: must be at least 16MiB")
+	}
+	if c.Spool.OpenFiles < 2 {
+		bad("spool.open_files: must be at least 2")
+	}
+	if c.Upload.Parallel < 1 {
+		bad("upload.parallel: must be at least 1")
+	}
+	if c.Upload.ShutdownTimeout <= 0 {
+		bad("upload.shutdown_timeout: must be more than 0")
+	}
+	return errors.Join(errs...)
+}
+
+// layoutVersion is part of the configuration's hash: it changes when another program version would put the same records into other
+// objects.
+const layoutVersion = 1
+
+// hash covers all settings that decide which object a record is in and what it looks like there.
+func (c *Config) hash(agent string) string {
+	part := c.Config
+	tmpl := func(t template.Template) string { return t.String() }
+	late := ""
+	if part.Late != nil {
+		late = part.Late.After.String() + " " + tmpl(part.Late.Path)
+	}
+	b, err := json.Marshal([]any{layoutVersion, agent, tmpl(part.Path), part.Timezone, part.Time, late, part.OnMissing, part.DefaultPartition,
+		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), c.Compression})
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:6])
+}

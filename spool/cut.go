@@ -1,0 +1,366 @@
+package spool
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// cut is the spool of one range of a log: a file per partition path. One goroutine adds to it; members are
+// compressed and written by the archiver's workers meanwhile.
+type cut struct {
+	a       *Archiver
+	acct    *account
+	start   int64
+	end     int64            // once sealed
+	byKey   map[string]*file // by partition key; several may lead to one file
+	byPath  map[string]*file
+	records int64
+	bytes   int64     // of keys and values
+	began   time.Time // when the first record was added
+	maxTime int64     // latest event time, milliseconds
+
+	members *store // compressed members, in the order they were made
+	pieces  *store // uncompressed beginnings of members, written when memory ran short
+	jobs    sync.WaitGroup
+	buffers int64 // bytes of the files' buffers
+
+	mu      sync.Mutex
+	largest int64     // bytes of the largest file's members
+	err     error     // of a worker
+	held    []*extent // members that the disk did not take, held in memory
+}
+
+// file is what one partition path holds of a cut, by and by: members, pieces of the next member, and a buffer.
+type file struct {
+	path     string
+	class    partition.Class
+	rows     rowFormat
+	count    int64
+	first    int64
+	last     int64
+	hash     uint64
+	buf      []byte
+	pieces   []extent
+	pieceLen int
+	members  []*extent
+	stored   int64 // bytes of members; guarded by the cut's mutex
+}
+
+// extent is a run of bytes in a working file, or in memory.
+type extent struct {
+	off int64
+	n   int
+	mem []byte
+}
+
+// store is one working file of a cut, written at its end only.
+type store struct {
+	path string
+	mu   sync.Mutex
+	end  int64
+}
+
+func (a *Archiver) newCut(acct *account, start int64) *cut {
+	n := a.serial.Add(1)
+	return &cut{
+		a: a, acct: acct, start: start, byKey: map[string]*file{}, byPath: map[string]*file{},
+		members: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.members", n))},
+		pieces:  &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.pieces", n))},
+	}
+}
+
+// append writes p at the end of a working file. When the disk refuses it, nothing has changed.
+func (c *cut) append(s *store, p []byte) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	off := s.end
+	err := c.a.files.with(s.path, func(f *os.File) error {
+		_, err := c.a.writeAt(f, p, off)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("write working file: %w", err)
+	}
+	s.end += int64(len(p))
+	c.acct.take(0, int64(len(p)))
+	return off, nil
+}
+
+func (c *cut) readAt(s *store, p []byte, off int64) error {
+	return c.a.files.with(s.path, func(f *os.File) error {
+		if _, err := f.ReadAt(p, off); err != nil {
+			return fmt.Errorf("read working file: %w", err)
+		}
+		return nil
+	})
+}
+
+// file returns the file for path, made when it is the first time.
+func (c *cut) file(path string, class partition.Class, rows rowFormat) (f *file, made bool) {
+	if f = c.byPath[path]; f == nil {
+		f, made = &file{path: path, class: class, rows: rows}, true
+		c.byPath[path] = f
+	}
+	return f, made
+}
+
+// add appends one row, which is r's in the file's format.
+func (c *cut) add(f *file, r *record.Record, row []byte) error {
+	if f.count == 0 {
+		f.first = r.Offset
+	}
+	f.last = r.Offset
+	f.count++
+	c.records++
+	f.hash = (f.hash ^ xxhash.Sum64(r.Value) ^ uint64(r.Offset)*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
+	f.hash ^= f.hash >> 32
+	if had := cap(f.buf); had-len(f.buf) < len(row) {
+		f.buf = c.a.buffers.grow(f.buf, len(row))
+		c.buffers += int64(cap(f.buf) - had)
+		c.acct.take(int64(cap(f.buf)-had), 0)
+	}
+	f.buf = append(f.buf, row...)
+	if f.pieceLen+len(f.buf) >= chunkSize {
+		return c.flush(f)
+	}
+	return nil
+}
+
+// flush hands the rows since the last member to a worker.
+func (c *cut) flush(f *file) error {
+	if err := c.failed(); err != nil {
+		return err
+	}
+	m := &extent{}
+	j := job{c: c, f: f, m: m, buf: f.buf, pieces: f.pieces, pieceLen: f.pieceLen}
+	f.members = append(f.members, m)
+	c.buffers -= int64(cap(f.buf))
+	f.buf, f.pieces, f.pieceLen = nil, nil, 0
+	c.jobs.Add(1)
+	c.a.jobs <- j
+	return nil
+}
+
+// job is a member to be made. Its memory stays on the account until then.
+type job struct {
+	c        *cut
+	f        *file
+	m        *extent
+	buf      []byte
+	pieces   []extent
+	pieceLen int
+}
+
+func (j *job) run(scratch []byte) []byte {
+	c := j.c
+	defer c.jobs.Done()
+	out, err := c.compress(scratch[:0], j.pieces, j.pieceLen, j.buf)
+	c.a.buffers.put(j.buf)
+	c.acct.take(-int64(cap(j.buf)), 0)
+	if err == nil {
+		j.m.n = len(out)
+		c.place(j.m, out)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.err = errors.Join(c.err, err)
+	}
+	j.f.stored += int64(j.m.n)
+	c.largest = max(c.largest, j.f.stored)
+	return out
+}
+
+// place writes a member, or keeps it in memory while the disk is full: what is spooled can then still be uploaded.
+func (c *cut) place(m *extent, p []byte) {
+	off, err := c.append(c.members, p)
+	if err == nil {
+		m.off = off
+		return
+	}
+	m.mem = slices.Clone(p)
+	c.acct.take(int64(len(m.mem)), 0)
+	c.a.diskRefused(err)
+	c.mu.Lock()
+	c.held = append(c.held, m)
+	c.mu.Unlock()
+}
+
+// settle tries again to write what the disk did not take, and tells whether it has taken all.
+func (c *cut) settle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.held) > 0 {
+		m := c.held[0]
+		off, err := c.append(c.members, m.mem)
+		if err != nil {
+			c.a.diskRefused(err)
+			return false
+		}
+		c.acct.take(-int64(len(m.mem)), 0)
+		m.off, m.mem = off, nil
+		c.held = c.held[1:]
+	}
+	return true
+}
+
+func (c *cut) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// compress makes one member of pieces and buf.
+func (c *cut) compress(dst []byte, pieces []extent, pieceLen int, buf []byte) ([]byte, error) {
+	rows := buf
+	if len(pieces) > 0 {
+		rows = c.a.buffers.get(pieceLen + len(buf))
+		defer func() { c.a.buffers.put(rows) }()
+		for _, p := range pieces {
+			n := len(rows)
+			rows = rows[:n+p.n]
+			if err := c.readAt(c.pieces, rows[n:], p.off); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, buf...)
+	}
+	return c.a.compressor.append(dst, rows)
+}
+
+// spill moves the buffers to disk, as they are. When the disk refuses, they stay.
+func (c *cut) spill() error {
+	var batch []byte
+	var moved []*file
+	batch = c.a.buffers.get(bufferClasses[len(bufferClasses)-1])
+	defer func() { c.a.buffers.put(batch) }()
+	write := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		off, err := c.append(c.pieces, batch)
+		if err != nil {
+			c.a.diskRefused(err)
+			return err
+		}
+		for _, f := range moved {
+			f.pieces = append(f.pieces, extent{off: off, n: len(f.buf)})
+			off += int64(len(f.buf))
+			f.pieceLen += len(f.buf)
+			c.buffers -= int64(cap(f.buf))
+			c.acct.take(-int64(cap(f.buf)), 0)
+			c.a.buffers.put(f.buf)
+			f.buf = nil
+		}
+		batch, moved = batch[:0], moved[:0]
+		return nil
+	}
+	for _, f := range c.byPath {
+		if len(f.buf) == 0 {
+			continue
+		}
+		if len(batch)+len(f.buf) > cap(batch) {
+			if err := write(); err != nil {
+				return err
+			}
+		}
+		batch = append(batch, f.buf...)
+		moved = append(moved, f)
+	}
+	return write()
+}
+
+// size is what a roll would set free.
+func (c *cut) size() int64 {
+	c.mu.Lock()
+	n := c.buffers
+	for _, m := range c.held {
+		n += int64(len(m.mem))
+	}
+	c.mu.Unlock()
+	return n + c.members.size() + c.pieces.size()
+}
+
+func (s *store) size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end
+}
+
+// largestFile returns the bytes that the largest file has on disk so far.
+func (c *cut) largestFile() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.largest
+}
+
+// sorted returns the files by path.
+func (c *cut) sorted() []*file {
+	files := make([]*file, 0, len(c.byPath))
+	for _, f := range c.byPath {
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b *file) int { return cmpString(a.path, b.path) })
+	return files
+}
+
+func cmpString(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// digest covers each file's path and its records, in order.
+func (c *cut) digest(files []*file) string {
+	h := sha256.New()
+	var b []byte
+	for _, f := range files {
+		b = append(b[:0], f.path...)
+		b = append(b, 0, byte(f.class))
+		b = binary.BigEndian.AppendUint64(b, uint64(f.count))
+		b = binary.BigEndian.AppendUint64(b, f.hash)
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// release waits for the workers and gives back memory and disk. The cut is of no use afterwards.
+func (c *cut) release() error {
+	c.jobs.Wait()
+	for _, f := range c.byPath {
+		if f.buf != nil {
+			c.acct.take(-int64(cap(f.buf)), 0)
+			c.a.buffers.put(f.buf)
+			f.buf = nil
+		}
+	}
+	for _, m := range c.held {
+		c.acct.take(-int64(len(m.mem)), 0)
+	}
+	c.held = nil
+	var errs []error
+	for _, s := range []*store{c.members, c.pieces} {
+		if s.end > 0 {
+			errs = append(errs, c.a.files.remove(s.path))
+			c.acct.take(0, -s.end)
+			s.end = 0
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,115 @@
+package spool
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/protocol"
+)
+
+// endRedo makes the cut that an intent names: everything read so far.
+func (d *drain) endRedo(ctx context.Context) error {
+	d.pos = d.redo
+	d.redo = 0
+	d.a.logTrouble.worked()
+	return d.seal(ctx, "redo")
+}
+
+// seal makes a cut of what was read and begins to archive it; reading goes on into the next.
+func (d *drain) seal(ctx context.Context, reason string) error {
+	c := d.cur
+	c.end = d.pos
+	files := c.sorted()
+	progress := d.m.Progress()
+	progress.Watermark = max(progress.Watermark, c.maxTime)
+	if d.a.budget.used(true) > d.a.cfg.Spool.Memory/2 {
+		// It may take long to upload; the next cut needs the memory.
+		_ = c.spill()
+	}
+	missing := d.m.Missing
+	step := d.m.MakeCut(protocol.Cut{
+		Start: c.start, End: c.end, Files: len(files), Records: c.records, Digest: c.digest(files), After: progress,
+	})
+	if lost := d.m.Missing - missing; lost > 0 {
+		d.a.metrics.missing.Add(float64(lost))
+		d.a.env.Log.Error("records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
+			"log", d.log.Name(), "start", c.start, "end", c.end, "missing", lost, "do", "make the log's retention longer than the archive's longest outage")
+	}
+	d.a.metrics.cuts.WithLabelValues(reason).Inc()
+	d.a.env.Log.Debug("cut", "log", d.log.Name(), "reason", reason, "start", c.start, "end", c.end, "records", c.records, "objects", len(files))
+	d.sealed = c
+	d.renew()
+	return d.do(ctx, step)
+}
+
+// do carries out what the protocol says next.
+func (d *drain) do(ctx context.Context, s protocol.Step) error {
+	switch s.Kind {
+	case protocol.Commit:
+		d.spawn(ctx, s.Again, func() func() protocol.Step {
+			err := d.log.Commit(ctx, s.Pos, s.Note)
+			d.outcome(ctx, err)
+			return func() protocol.Step { return d.m.Committed(err) }
+		})
+	case protocol.Refresh:
+		d.spawn(ctx, s.Again, func() func() protocol.Step {
+			pos, note, err := d.log.(record.Refresher).Refresh(ctx)
+			d.outcome(ctx, err)
+			return func() protocol.Step { return d.m.Refreshed(pos, note, err) }
+		})
+	case protocol.Upload:
+		c := d.sealed
+		d.spawn(ctx, 0, func() func() protocol.Step {
+			err := d.a.upload(ctx, &d.id, c, c.end, s.Keep)
+			return func() protocol.Step {
+				if err != nil {
+					return protocol.Step{Kind: protocol.Fail, Err: err}
+				}
+				return d.m.Uploaded()
+			}
+		})
+	case protocol.Release:
+		d.released()
+	case protocol.Fail:
+		return s.Err
+	}
+	return nil
+}
+
+// spawn runs work in a goroutine of its own after a pause; there is never more than one.
+func (d *drain) spawn(ctx context.Context, again int, work func() func() protocol.Step) {
+	d.async.Go(func() {
+		if pause(ctx, again) != nil {
+			return // the drain is ending
+		}
+		d.results <- work()
+	})
+}
+
+func (d *drain) outcome(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		d.a.commitTrouble.worked()
+	case ctx.Err() == nil:
+		d.a.metrics.commitRetries.Inc()
+		d.a.commitTrouble.failed(err, "log", d.log.Name())
+	}
+}
+
+// released counts a cut that is archived and committed, and forgets it.
+func (d *drain) released() {
+	c := d.sealed
+	d.sealed = nil
+	m := d.a.metrics
+	m.records.Add(float64(c.records))
+	m.bytes.Add(float64(c.bytes))
+	for _, f := range c.byPath {
+		m.archived.WithLabelValues(classNames[f.class]).Add(float64(f.count))
+	}
+	if !c.began.IsZero() {
+		d.a.env.Log.Debug("cut archived", "log", d.log.Name(), "start", c.start, "end", c.end, "records", c.records,
+			"objects", len(c.byPath), "took", time.Since(c.began).Round(time.Millisecond))
+	}
+	d.release(c)
+}
