@@ -160,6 +160,9 @@ func (r *Reader) skipValue() error {
 			return err
 		}
 		if err := r.need(len(r.win.bytes()) + 1); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
 			return err
 		}
 	}
