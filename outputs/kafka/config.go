@@ -1,0 +1,80 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/inputs/kafka/client"
+)
+
+// Config is the configuration of output "kafka".
+type Config struct {
+	client.Config
+	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to: text with ${tag}, ${agent}, ${key}, ${header.NAME} or ${field.NAME}; characters that no topic may have become \"_\"."`
+	Key                    template.Template `hcl:"key,optional" doc:"Record key, with the same parts as topic; by default each record keeps its own. A record that lacks a part gets no key."`
+	Partitioner            string            `hcl:"partitioner,optional" oneof:"auto|origin|hash|sticky|round_robin" doc:"How records find their partition: by the source they came from (origin), by their key with Kafka's hash (hash), or spread by batches (sticky, round_robin); auto is hash if key is set, otherwise origin. Only origin and hash keep an order."`
+	Compression            string            `hcl:"compression,optional" oneof:"none|gzip|snappy|lz4|zstd" doc:"Compression of batches. Batches compressed otherwise before are compressed anew."`
+	BatchMaxBytes          int64             `hcl:"batch_max_bytes,optional" unit:"bytes" doc:"Largest batch to send; not more than the topic's max.message.bytes."`
+	Linger                 time.Duration     `hcl:"linger,optional" doc:"How long small batches wait for company."`
+	Headers                map[string]string `hcl:"headers,optional" doc:"Headers added to every record."`
+	AllowAutoTopicCreation bool              `hcl:"allow_auto_topic_creation,optional" doc:"Ask the brokers to create topics that do not exist."`
+	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over."`
+	MaxInFlight            int               `hcl:"max_in_flight,optional" doc:"Requests in flight per broker, and per partition up to 5."`
+	BufferBytes            int64             `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes that may be in flight to the brokers, over all logs."`
+	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s sends all with their own unless a broker refuses it."`
+}
+
+// Default returns the defaults.
+func Default() Config {
+	return Config{
+		Config: client.DefaultConfig(), Partitioner: "auto", Compression: "lz4", BatchMaxBytes: 1_000_000,
+		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
+	}
+}
+
+// Validate reports everything that is wrong; each error begins with the attribute's path.
+func (c *Config) Validate() error {
+	errs := []error{c.Config.Validate()}
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Topic.IsZero() {
+		bad("topic: must not be empty")
+	} else if name, ok := c.Topic.Constant(); ok && !validTopic(name) {
+		bad("topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them", name)
+	}
+	if _, err := template.Bind(c.Topic, bindPart("")); err != nil {
+		bad("topic: %w", err)
+	}
+	if _, err := template.Bind(c.Key, bindPart("")); err != nil {
+		bad("key: %w", err)
+	}
+	switch c.Partitioner {
+	case "auto", "origin", "hash", "sticky", "round_robin":
+	default:
+		bad("partitioner: %q is unknown; use auto, origin, hash, sticky or round_robin", c.Partitioner)
+	}
+	if _, err := record.ParseCodec(c.Compression); err != nil {
+		bad("compression: %w", err)
+	}
+	if c.BatchMaxBytes < 1024 || c.BatchMaxBytes > 1<<30 {
+		bad("batch_max_bytes: must be from 1KiB to 1GiB")
+	}
+	if c.Linger < 0 || c.Linger > time.Minute {
+		bad("linger: must be from 0s to 1m")
+	}
+	if c.DeliveryTimeout < time.Second {
+		bad("delivery_timeout: must be at least 1s")
+	}
+	if c.MaxInFlight < 1 || c.MaxInFlight > 100 {
+		bad("max_in_flight: must be from 1 to 100")
+	}
+	if c.BufferBytes < 1<<20 {
+		bad("buffer_bytes: must be at least 1MiB")
+	}
+	if c.MaxRecordAge < 0 {
+		bad("max_record_age: must not be negative")
+	}
+	return errors.Join(errs...)
+}

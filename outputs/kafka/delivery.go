@@ -1,0 +1,97 @@
+package kafka
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+)
+
+// delivery is one batch on its way, in however many parts.
+type delivery struct {
+	b    *record.Batch
+	done func(error) // called once, when all parts are accounted for
+
+	mu     sync.Mutex
+	left   int // records not accounted for
+	failed []outputs.RecordError
+}
+
+// settle accounts for the records of b from index from up to to.
+func (d *delivery) settle(from, to int, err error) {
+	d.mu.Lock()
+	if err != nil {
+		for i := from; i < to; i++ {
+			d.failed = append(d.failed, outputs.RecordError{Index: i, Err: err})
+		}
+	}
+	d.left -= to - from
+	over := d.left == 0
+	d.mu.Unlock()
+	if over {
+		d.done(d.outcome())
+	}
+}
+
+func (d *delivery) outcome() error {
+	if len(d.failed) == 0 {
+		return nil
+	}
+	same := len(d.failed) == d.b.Len()
+	for i := range d.failed {
+		same = same && d.failed[i].Err == d.failed[0].Err
+	}
+	if same {
+		return d.failed[0].Err
+	}
+	slices.SortFunc(d.failed, func(a, b outputs.RecordError) int { return a.Index - b.Index })
+	return &outputs.PartialError{Records: d.failed}
+}
+
+// parcel is what a producer.Item carries: which records of which deliveries, in order.
+type parcel struct {
+	refs    []ref
+	retimed bool // the broker has refused its times before
+}
+
+// ref is some records of one delivery, as ascending runs of indices.
+type ref struct {
+	d    *delivery
+	runs []run
+}
+
+type run struct{ from, to int }
+
+// add appends one record.
+func (p *parcel) add(d *delivery, index int) {
+	if n := len(p.refs); n == 0 || p.refs[n-1].d != d {
+		p.refs = append(p.refs, ref{d: d})
+	}
+	r := &p.refs[len(p.refs)-1]
+	if n := len(r.runs); n > 0 && r.runs[n-1].to == index {
+		r.runs[n-1].to++
+		return
+	}
+	r.runs = append(r.runs, run{index, index + 1})
+}
+
+// settle accounts for all records.
+func (p *parcel) settle(err error) {
+	for _, r := range p.refs {
+		for _, u := range r.runs {
+			r.d.settle(u.from, u.to, err)
+		}
+	}
+}
+
+// each calls f for each record in order.
+func (p *parcel) each(f func(d *delivery, index int)) {
+	for _, r := range p.refs {
+		for _, u := range r.runs {
+			for i := u.from; i < u.to; i++ {
+				f(r.d, i)
+			}
+		}
+	}
+}

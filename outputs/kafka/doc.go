@@ -1,0 +1,6 @@
+// Package kafka is the output that produces to Kafka: idempotent, acks=all, in order per source.
+//
+// It owns the way from a batch to a partition: topic, key, partitioner, and whether a batch goes out as it lies (the direct path) or
+// record by record (the record path). Sequences, retries and brokers belong to the package producer below it; retry after
+// a failure that lasts, dead letter and failover belong to the drain loop above it. It never drops and never reorders within a partition.
+package kafka

@@ -1,0 +1,124 @@
+package kafka
+
+import (
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/kafka/producer"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// events takes the producer's answers.
+type events struct{ w *Writer }
+
+func (e events) Delivered(it *producer.Item)         { it.Owner.(*parcel).settle(nil) }
+func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).settle(err) }
+func (e events) Troubled(k producer.Key, err error)  { e.w.trouble.failed(k, err) }
+func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
+
+// Rejected decides what becomes of a batch that the broker refuses as it is: split, changed, or without the records that are to blame.
+func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result) []*producer.Item {
+	p := it.Owner.(*parcel)
+	refusal := outputs.Permanent(res.Failure())
+	blamed := make(map[int]bool, len(res.Records))
+	for _, r := range res.Records {
+		blamed[r.Index] = true
+	}
+	n := int(it.Count)
+	switch res.Code {
+	case kerr.InvalidTopicException.Code:
+		p.settle(refusal)
+		return nil
+	case kerr.InvalidTimestamp.Code:
+		if p.retimed {
+			p.settle(refusal)
+			return nil
+		}
+		e.w.metrics.retimed.Inc()
+		return e.rebuild(it, func(i int, r *record.Record) fate {
+			if len(blamed) > 0 && !blamed[i] {
+				return keep
+			}
+			return retime
+		}, refusal)
+	case kerr.InvalidRecord.Code:
+		if len(blamed) > 0 {
+			return e.rebuild(it, func(i int, r *record.Record) fate {
+				if blamed[i] {
+					return refuse
+				}
+				return keep
+			}, refusal)
+		}
+	}
+	if n == 1 {
+		p.settle(refusal)
+		return nil
+	}
+	e.w.metrics.split.Inc()
+	return e.rebuild(it, func(i int, r *record.Record) fate {
+		if i == n/2 {
+			return cut
+		}
+		return keep
+	}, refusal)
+}
+
+// fate is what becomes of a record of a refused batch.
+type fate uint8
+
+const (
+	keep   fate = iota
+	cut         // keep, at the beginning of another batch
+	retime      // keep, with the current time
+	refuse      // to the dead letter
+)
+
+// rebuild makes new batches of a refused one.
+func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) fate, refusal error) []*producer.Item {
+	p := it.Owner.(*parcel)
+	recs, err := it.Batch.Records()
+	if err != nil {
+		p.settle(err)
+		return nil
+	}
+	type owner struct {
+		d     *delivery
+		index int
+	}
+	owners := make([]owner, 0, it.Count)
+	p.each(func(d *delivery, index int) { owners = append(owners, owner{d, index}) })
+	var out []*producer.Item
+	var bb record.Builder
+	next := &parcel{retimed: p.retimed}
+	end := func() {
+		if b := bb.Build(); b != nil {
+			out = append(out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next})
+		}
+		next = &parcel{retimed: p.retimed}
+		bb.Reset(it.Batch.Tag, it.Batch.Origin, it.Batch.Size()/2)
+	}
+	end()
+	now := time.Now().UnixNano()
+	i := -1
+	for r := range recs {
+		i++
+		t, headers := r.Time, r.Headers
+		switch decide(i, r) {
+		case cut:
+			end()
+		case retime:
+			next.retimed = true
+			headers = append(append([]record.Header(nil), headers...), originalTime(t))
+			t = now
+		case refuse:
+			owners[i].d.settle(owners[i].index, owners[i].index+1, refusal)
+			continue
+		}
+		bb.Append(t, r.Key, r.Value, headers)
+		next.add(owners[i].d, owners[i].index)
+	}
+	end()
+	return out
+}

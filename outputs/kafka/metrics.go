@@ -1,0 +1,24 @@
+package kafka
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	direct         prometheus.Counter
+	byRecord       *prometheus.CounterVec
+	split, retimed prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	byPath := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penstock_kafka_path_batches_total",
+		Help: "Batches sent as they lie (path direct) or record by record (path record), and why.",
+	}, []string{"path", "reason"})
+	m := &metrics{
+		direct:   byPath.WithLabelValues("direct", ""),
+		byRecord: byPath.MustCurryWith(prometheus.Labels{"path": "record"}),
+		split:    prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_split_batches_total", Help: "Batches that were split because a broker refused them as they were."}),
+		retimed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_retimed_batches_total", Help: "Batches whose times a broker refused, so that they were sent with the current one."}),
+	}
+	r.MustRegister(byPath, m.split, m.retimed)
+	return m
+}

@@ -1,0 +1,186 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// topics is what is known of the cluster's topics. Partition counts may be read by anybody; the rest belongs to the Producer's
+// loop.
+type topics struct {
+	autoCreate bool
+
+	mu      sync.Mutex
+	changed chan struct{}
+	known   map[string]*topic
+}
+
+type topic struct {
+	id      [16]byte
+	leaders []int32 // by partition; -1: none
+	err     error   // why nothing is known
+}
+
+// names returns the topics somebody asked for.
+func (t *topics) names() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make([]string, 0, len(t.known))
+	for name := range t.known {
+		out = append(out, name)
+	}
+	return out
+}
+
+// want makes a topic known of and reports whether it is new.
+func (t *topics) want(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known[name] != nil {
+		return false
+	}
+	t.known[name] = &topic{}
+	return true
+}
+
+func (t *topics) get(name string) (topic, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.known[name]; k != nil {
+		return *k, t.changed
+	}
+	return topic{}, t.changed
+}
+
+// fetch looks the wanted topics up.
+func (t *topics) fetch(ctx context.Context, cl *kgo.Client) (map[string]topic, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = t.autoCreate
+	for _, name := range t.names() {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, rt)
+	}
+	if req.Topics == nil {
+		req.Topics = []kmsg.MetadataRequestTopic{} // none, not all
+	}
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]topic, len(resp.Topics))
+	for i := range resp.Topics {
+		rt := &resp.Topics[i]
+		if rt.Topic == nil {
+			continue
+		}
+		tp := topic{id: rt.TopicID, err: kerr.ErrorForCode(rt.ErrorCode), leaders: make([]int32, len(rt.Partitions))}
+		for j := range tp.leaders {
+			tp.leaders[j] = -1
+		}
+		for j := range rt.Partitions {
+			p := &rt.Partitions[j]
+			if int(p.Partition) < len(tp.leaders) && p.Leader >= 0 {
+				tp.leaders[p.Partition] = p.Leader
+			}
+		}
+		out[*rt.Topic] = tp
+	}
+	return out, nil
+}
+
+// store takes up what fetch returned, or its error for the topics that nothing is known of yet. Partitions once known are kept when a topic is
+// momentarily not there.
+func (t *topics) store(found map[string]topic, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, k := range t.known {
+		f, ok := found[name]
+		switch {
+		case err != nil:
+			if k.leaders == nil {
+				k.err = err
+			}
+		case ok && f.err == nil && len(f.leaders) > 0:
+			*k = f
+		case ok:
+			k.err = f.err
+			if k.err == nil {
+				k.err = errors.New("the topic has no partitions")
+			}
+			for i := range k.leaders {
+				k.leaders[i] = -1
+			}
+		}
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// TopicError tells why a topic cannot be produced to.
+type TopicError struct {
+	Topic string
+	Err   error
+}
+
+func (e *TopicError) Error() string {
+	do := ""
+	if errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
+		do = ": create it, or set allow_auto_topic_creation"
+	}
+	return fmt.Sprintf("topic %q: %v%s", e.Topic, e.Err, do)
+}
+
+func (e *TopicError) Unwrap() error { return e.Err }
+
+// Reason is the error's short name for metrics.
+func (e *TopicError) Reason() string {
+	var k *kerr.Error
+	if errors.As(e.Err, &k) {
+		return k.Message
+	}
+	return "metadata"
+}
+
+// Partitions returns the number of a topic's partitions, waiting until it is known, for at most the delivery timeout.
+func (p *Producer) Partitions(ctx context.Context, name string) (int, error) {
+	t, changed := p.topics.get(name)
+	if len(t.leaders) > 0 {
+		return len(t.leaders), nil
+	}
+	timeout := time.NewTimer(p.cfg.DeliveryTimeout)
+	defer timeout.Stop()
+	if p.topics.want(name) {
+		p.refresh()
+	}
+	for {
+		t, changed = p.topics.get(name)
+		switch {
+		case len(t.leaders) > 0:
+			return len(t.leaders), nil
+		case errors.Is(t.err, kerr.InvalidTopicException):
+			return 0, &TopicError{name, t.err}
+		case t.err != nil:
+			p.refresh()
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			if t.err == nil {
+				t.err = fmt.Errorf("nothing is known of it within %v", p.cfg.DeliveryTimeout)
+			}
+			return 0, &TopicError{name, t.err}
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-p.ctx.Done():
+			return 0, ErrClosed
+		}
+	}
+}

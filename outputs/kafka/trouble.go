@@ -1,0 +1,71 @@
+package kafka
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/outputs/kafka/producer"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// repeatAfter is how often a failure that goes on is logged.
+const repeatAfter = time.Minute
+
+// trouble logs when partitions begin to fail, at intervals while they do, and when all work again. Safe for concurrent use.
+type trouble struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	bad   map[producer.Key]struct{}
+	since time.Time
+	said  time.Time
+	count int
+}
+
+func newTrouble(log *slog.Logger) *trouble {
+	return &trouble{log: log, bad: map[producer.Key]struct{}{}}
+}
+
+func (t *trouble) failed(k producer.Key, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if len(t.bad) == 0 {
+		t.since = now
+	}
+	t.bad[k] = struct{}{}
+	t.count++
+	if now.Sub(t.said) < repeatAfter && t.count > 1 {
+		return
+	}
+	t.said = now
+	t.log.Warn("Kafka does not take what is sent; it is tried again", "topic", k.Topic, "partition", k.Partition, "error", err,
+		"failures", t.count, "partitions", len(t.bad), "do", advice(err))
+}
+
+func (t *trouble) worked(k producer.Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.bad, producer.Key{Topic: k.Topic, Partition: -1})
+	delete(t.bad, k)
+	if len(t.bad) == 0 && t.count > 0 {
+		t.log.Info("Kafka takes everything again", "after", time.Since(t.since).Round(time.Millisecond).String(), "failures", t.count)
+		t.count = 0
+	}
+}
+
+func advice(err error) string {
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return "give this user write access to the topic (ACL operations Write, Describe, and IdempotentWrite on old clusters)"
+	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
+		return "check the sasl block: mechanism, user and password"
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return "create the topic, or set allow_auto_topic_creation"
+	case errors.Is(err, kerr.NotEnoughReplicas):
+		return "bring the topic's replicas back: fewer are in sync than min.insync.replicas"
+	}
+	return "check the brokers and the network between"
+}

@@ -1,0 +1,187 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/kafka/producer"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
+)
+
+// Writer produces batches to Kafka. It implements outputs.AsyncWriter, outputs.Prober and outputs.Router.
+//
+// Once a batch has failed, those behind it in the same partition fail too: nothing of a partition overtakes.
+type Writer struct {
+	cfg     Config
+	env     outputs.Env
+	codec   record.Codec
+	cl      *kgo.Client
+	prod    *producer.Producer
+	metrics *metrics
+	trouble *trouble
+	topic   *template.Bound[subject]
+	key     *template.Bound[subject] // nil: records keep theirs
+	headers []record.Header
+	byHash  bool
+	room    *semaphore.Weighted
+	why     string // why the record path is taken for all batches; "" if it is not
+
+	mu      sync.Mutex // guards what follows, and the order of sends
+	open    map[producer.Key]*pile
+	counts  map[string]int // partitions, for this batch
+	sticky  int
+	timer   *time.Timer
+	scratch scratch
+	closed  bool
+}
+
+type scratch struct {
+	topic, key []byte
+	headers    []record.Header
+}
+
+// New returns a writer. It connects to nothing yet.
+func New(cfg Config, env outputs.Env) (*Writer, error) {
+	codec, err := record.ParseCodec(cfg.Compression)
+	if err != nil {
+		return nil, fmt.Errorf("compression: %w", err)
+	}
+	opts, err := cfg.Options(env.Agent, env.Log, env.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{
+		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log),
+		byHash: cfg.Partitioner == "hash" || cfg.Partitioner == "auto" && !cfg.Key.IsZero(),
+		room:   semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, counts: map[string]int{}, sticky: rand.IntN(1 << 16),
+	}
+	if w.topic, err = template.Bind(cfg.Topic, bindPart(env.Agent)); err != nil {
+		return nil, fmt.Errorf("topic: %w", err)
+	}
+	if !cfg.Key.IsZero() {
+		if w.key, err = template.Bind(cfg.Key, bindPart(env.Agent)); err != nil {
+			return nil, fmt.Errorf("key: %w", err)
+		}
+	}
+	w.headers = staticHeaders(cfg.Headers)
+	w.why = w.perRecord()
+	if w.why == "" {
+		env.Log.Info("batches go to Kafka as they lie (direct path)")
+	} else {
+		env.Log.Info("batches go to Kafka record by record", "because", w.why)
+	}
+	opts = append(opts,
+		kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) }),
+		kgo.ProduceRequestTimeout(cfg.RequestTimeout),
+	)
+	if cfg.AllowAutoTopicCreation {
+		opts = append(opts, kgo.AllowAutoTopicCreation())
+	}
+	if w.cl, err = kgo.NewClient(opts...); err != nil {
+		return nil, err
+	}
+	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
+	w.timer.Stop()
+	w.prod = producer.New(w.cl, producer.Options{
+		Config: producer.Config{
+			Inflight: min(cfg.MaxInFlight, 5), RequestBytes: int(max(4<<20, cfg.BatchMaxBytes)), DeliveryTimeout: cfg.DeliveryTimeout,
+			BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second,
+		},
+		Codec: codec, RequestTimeout: cfg.RequestTimeout, MaxAge: cfg.MetadataMaxAge, AutoCreate: cfg.AllowAutoTopicCreation,
+		Requests: cfg.MaxInFlight, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
+	}, events{w})
+	return w, nil
+}
+
+// perRecord returns why single records must be looked at, or "".
+func (w *Writer) perRecord() string {
+	switch {
+	case perRecord(w.cfg.Topic):
+		return "topic"
+	case w.key != nil:
+		return "key"
+	case w.byHash:
+		return "partitioner"
+	case len(w.headers) > 0:
+		return "headers"
+	}
+	return ""
+}
+
+// Start implements outputs.AsyncWriter. It waits for room, and for a topic that nothing is known of yet.
+func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
+	size := min(int64(b.Size())+1, w.cfg.BufferBytes)
+	if err := w.room.Acquire(ctx, size); err != nil {
+		done(err)
+		return
+	}
+	d := &delivery{b: b, left: b.Len(), done: func(err error) {
+		w.room.Release(size)
+		done(err)
+	}}
+	if b.Len() == 0 {
+		d.done(nil)
+		return
+	}
+	reason := w.why
+	if reason == "" {
+		var sent bool
+		if reason, sent = w.direct(ctx, d); sent {
+			w.metrics.direct.Inc()
+			return
+		}
+	}
+	w.metrics.byRecord.WithLabelValues(reason).Inc()
+	w.records(ctx, d)
+}
+
+// Topic implements outputs.Router. It returns "" where the record does not say.
+func (w *Writer) Topic(b *record.Batch, r *record.Record) string {
+	if b.Topic != "" {
+		return b.Topic
+	}
+	name, err := w.topic.Append(nil, subject{b, r})
+	if err != nil || sanitizeTopic(name) != nil {
+		return ""
+	}
+	return string(name)
+}
+
+// Close gives back what is not delivered and closes the connections.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.timer.Stop()
+	piles := w.open
+	w.open = map[producer.Key]*pile{}
+	w.mu.Unlock()
+	for _, p := range piles {
+		p.parcel.settle(producer.ErrClosed)
+	}
+	w.prod.Close()
+	w.cl.Close()
+	return nil
+}
+
+// pickSpread returns the partition for a batch when nothing ties it to one.
+func (w *Writer) pickSpread(n int, next bool) int {
+	if next {
+		if w.cfg.Partitioner == "sticky" {
+			w.sticky = rand.IntN(1 << 16)
+		} else {
+			w.sticky++
+		}
+	}
+	return w.sticky % n
+}
+
+func (w *Writer) spread() bool {
+	return w.cfg.Partitioner == "sticky" || w.cfg.Partitioner == "round_robin"
+}
