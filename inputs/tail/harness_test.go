@@ -23,7 +23,8 @@ type rig struct {
 	sink *inputstest.MemSink
 	cfg  Config
 	tail *Tail
-	stop func() error
+	stop func() error // cancels Run and returns what it returns
+	done chan error
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
@@ -60,6 +61,7 @@ func (r *rig) start() *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	errc := make(chan error, 1)
 	go func() { errc <- tl.Run(ctx, r.sink) }()
+	r.done = errc
 	r.stop = func() error { cancel(); return <-errc }
 	return r
 }
@@ -71,6 +73,20 @@ func (r *rig) halt() {
 		r.t.Errorf("Run: %v", err)
 	}
 	r.stop = nil
+}
+
+// fails waits until Run has failed by itself.
+func (r *rig) fails() {
+	r.t.Helper()
+	select {
+	case err := <-r.done:
+		if err == nil {
+			r.t.Error("Run ended without an error")
+		}
+		r.stop = nil
+	case <-time.After(10 * time.Second):
+		r.t.Fatal("Run goes on")
+	}
 }
 
 func (r *rig) write(name, text string) {

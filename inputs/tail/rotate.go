@@ -78,6 +78,9 @@ func (m *manager) locateKnown() {
 	for _, p := range lost {
 		path, ok := m.neighbours(filepath.Dir(p.Path))[p.id()]
 		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more
+		if fi, err := statPath(path); ok && (err != nil || !fi.is(p.id(), p.Birth)) {
+			ok = false
+		}
 		if ok && m.adoptOrphan(path, p, p.key) != nil {
 			m.known.remove(p)
 			continue
@@ -99,7 +102,11 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 	if err != nil {
 		return nil
 	}
-	if same, err := m.holds(h, &fi, p); err != nil || !same || m.byID[fi.id] != nil || !fi.regular() {
+	if m.byID[fi.id] != nil || !fi.regular() {
+		_ = h.Close()
+		return nil
+	}
+	if same, err := m.holds(h, &fi, p); err != nil || !same {
 		_ = h.Close()
 		return nil
 	}
@@ -137,7 +144,12 @@ func (m *manager) truncated(f *file) {
 		m.look(names)
 		return
 	}
-	g := m.fresh(sight{path, fi}, h, f.path0)
+	var head [headSize]byte
+	n, _ := h.ReadAt(head[:], 0)
+	if !m.adoptCopy(sight{path, fi}, h, head[:n]) {
+		m.fresh(sight{path, fi}, h, f.path0)
+	}
+	g := m.byID[fi.id]
 	for _, name := range names {
 		m.arrive(g, name)
 	}
@@ -181,7 +193,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			}
 		}
 		x := m.byPath[dir+of]
-		if x == nil || x.compression != none || x.size.Load() == 0 || !m.sameHead(x, head) {
+		if x == nil || x.compression != none || x.m.hold != nil || !m.looksLike(h, head, x) {
 			continue
 		}
 		_ = h.Close()
@@ -224,23 +236,29 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 	m.store(f.last.Load())
 }
 
-// sameHead tells whether x begins with head.
-func (m *manager) sameHead(x *file, head []byte) bool {
-	h, fi, err := openHandle(x.where())
+// looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was before a truncation that is not noticed yet.
+func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
+	var scratch [headSize]byte
+	if last := x.last.Load(); last != nil {
+		prints := last.prints()
+		if same, err := prints.matches(h, scratch[:]); err == nil && same {
+			return true
+		}
+	}
+	y, fi, err := openHandle(x.where())
 	if err != nil {
 		return false
 	}
-	defer func() { _ = h.Close() }()
-	if !fi.is(x.id, x.birth) {
+	defer func() { _ = y.Close() }()
+	if !fi.is(x.id, x.birth) || fi.size == 0 {
 		return false
 	}
-	var buf [headSize]byte
-	n, err := h.ReadAt(buf[:], 0)
+	n, err := y.ReadAt(scratch[:], 0)
 	if err != nil && err != io.EOF {
 		return false
 	}
 	k := min(n, len(head))
-	return string(buf[:k]) == string(head[:k])
+	return string(scratch[:k]) == string(head[:k])
 }
 
 // resolveHeld decides about files held as copies of f, whose content is now that of p and gone.
@@ -293,7 +311,7 @@ func (m *manager) sweepHeld(now time.Time) {
 			hold.size, hold.since = fi.size, now
 			var head [headSize]byte
 			n, _ := h.ReadAt(head[:], 0)
-			if !hold.of.m.ended && !m.sameHead(hold.of, head[:n]) {
+			if !hold.of.m.ended && !m.looksLike(h, head[:n], hold.of) {
 				hold.since = time.Time{}
 			}
 		}
