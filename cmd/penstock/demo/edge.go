@@ -111,7 +111,7 @@ output "kafka" "events" {
 }
 
 output "local" "overflow" {
-  dir = %[7]q
+  directory = %[7]q
 }
 
 pipeline "app-logs" {

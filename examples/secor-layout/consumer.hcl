@@ -1,0 +1,39 @@
+# The object names of Secor, so that what reads its output goes on unchanged:
+# s3://acme-lake/raw/app-logs/dt=2017-08-01/hr=04/1_3_00000000000004093843.gz
+
+agent {
+  data_dir = "/var/lib/penstock"
+  admin { listen = "127.0.0.1:9600" }
+}
+
+input "kafka" "events" {
+  brokers = ["kafka-1:9092"]
+  topics  = ["app-logs"]
+  group   = "penstock-secor"
+}
+
+output "s3" "lake" {
+  bucket    = "acme-lake"
+  region    = "eu-central-1"
+  prefix    = "raw"
+  path      = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"
+  file_name = "1_${partition}_${first}.gz"
+
+  time {
+    field  = "timestamp"
+    format = "ms"
+  }
+  format "raw" {}
+  compression = "gzip"
+
+  roll {
+    size         = "200MiB"
+    age          = "1h"
+    minute_marks = ["00"]
+  }
+}
+
+pipeline "lake" {
+  from = [input.kafka.events]
+  to   = [output.s3.lake]
+}
