@@ -19,6 +19,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -403,3 +404,7 @@ func hourly(partition int32, hours int64) func(int64) (time.Time, string) {
 		return day.Add(time.Duration(offset%hours)*time.Hour + time.Duration(offset)*time.Millisecond), testLine(offset, partition)
 	}
 }
+
+func mustTemplate(s string) template.Template { return template.MustParse(s) }
+
+func (a *Archiver) objectsPut() float64 { return value(a.metrics.objects) }
