@@ -18,7 +18,7 @@ type Config struct {
 	Agent      Agent
 	Components []*Instance // in the order of the files
 	Pipelines  []*Pipeline
-	Secrets    []string // values that must not be printed
+	Secrets    []string // values of secret attributes and variables, for logs to leave out
 }
 
 // Instance is one configured component.
@@ -29,6 +29,8 @@ type Instance struct {
 	Common    any       // what Component.Common returned, filled, or nil
 	Refs      []Ref     // the components it refers to
 	Range     hcl.Range // of its header
+
+	positions *decoder
 }
 
 // ID returns the name that references use: "output.kafka.events".

@@ -144,7 +144,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 		d.failed[join(path, t.name)] = true
 	}
 	if t.secret && t.value.Kind() == reflect.String {
-		d.report.secret(t.value.String())
+		d.report.seal(t.value.String())
 	}
 }
 

@@ -136,7 +136,7 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 	switch {
 	case ok:
 		if sensitive {
-			s.report.secret(text)
+			s.report.seal(text)
 		}
 		want := typ
 		if want == cty.DynamicPseudoType && def != nil && fallback.IsKnown() && !fallback.IsNull() {
@@ -163,7 +163,7 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 	}
 	if sensitive && value.IsKnown() && !value.IsNull() {
 		if text, err := convert.Convert(value, cty.String); err == nil {
-			s.report.secret(text.AsString())
+			s.report.seal(text.AsString())
 		}
 	}
 	s.variables[name] = value

@@ -51,7 +51,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.checkRefs()
 		l.checkPipelines()
 	}
-	l.cfg.Secrets = slices.Clone(report.secrets)
+	l.cfg.Secrets = slices.Clone(report.sealed)
 	if report.Errors() > 0 {
 		return nil, report
 	}
@@ -227,7 +227,7 @@ func (l *loader) component(b *hclsyntax.Block) {
 	if inst.Common != nil {
 		d.validate(inst.Common)
 	}
-	inst.Refs = d.refs
+	inst.Refs, inst.positions = d.refs, d
 	l.refs = append(l.refs, d.refs...)
 	l.cfg.Components = append(l.cfg.Components, inst)
 }

@@ -25,6 +25,7 @@ type Report struct {
 	problems []Problem
 	sources  map[string][]byte
 	secrets  []string    // values that must not be printed
+	sealed   []string    // those of them that are secret wherever they turn up
 	hidden   []hcl.Range // source text that must not be printed
 }
 
@@ -68,6 +69,14 @@ func (r *Report) secret(value string) {
 		if part = strings.TrimSpace(part); part != "" && !slices.Contains(r.secrets, part) {
 			r.secrets = append(r.secrets, part)
 		}
+	}
+}
+
+// seal keeps the value of a secret attribute out of everything, logs included.
+func (r *Report) seal(value string) {
+	r.secret(value)
+	if value != "" && !slices.Contains(r.sealed, value) {
+		r.sealed = append(r.sealed, value)
 	}
 }
 

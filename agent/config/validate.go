@@ -35,6 +35,20 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 	}
 }
 
+// Mistake adds what was found wrong with a component when it was made; texts that begin with an attribute's path stand there.
+func (r *Report) Mistake(inst *Instance, err error) {
+	for _, text := range flatten(err) {
+		at := inst.Range
+		if m := pathText.FindStringSubmatch(text); m != nil && inst.positions != nil {
+			at = inst.positions.position(m[1])
+		}
+		r.errorf(at, "", "%s: %s", inst.ID(), text)
+	}
+}
+
+// Failure adds a mistake that stands at no place in a file.
+func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
+
 // hasFailed tells whether the attribute, or a block around it, or something within the block, has been reported already.
 func (d *decoder) hasFailed(path string) bool {
 	for failed := range d.failed {

@@ -1,0 +1,136 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Agent is what the server shows. Safe for concurrent use.
+type Agent interface {
+	prometheus.Gatherer
+	Status() Status
+	// Ready tells whether the agent takes and moves data as configured, or why it does not.
+	Ready() (bool, []string)
+	// Tap returns the tap of a pipeline, or nil if there is none of that name.
+	Tap(pipeline string) *Tap
+}
+
+// Server is a running admin server. A nil Server is one that is turned off.
+type Server struct {
+	http *http.Server
+	addr string
+	end  context.CancelFunc
+	done chan struct{}
+}
+
+// Start listens on addr and serves until Close. An empty addr turns the server off.
+func Start(addr string, agent Agent, log *slog.Logger) (*Server, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		log.Warn("the admin server is open to other hosts and has no authentication: restrict admin.listen to 127.0.0.1 unless a firewall guards it", "listen", l.Addr().String())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		http: &http.Server{
+			Handler: Handler(agent, log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			BaseContext: func(net.Listener) context.Context { return ctx },
+			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+		addr: l.Addr().String(), end: cancel, done: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the admin server has ended", "error", err)
+		}
+	}()
+	return s, nil
+}
+
+// Addr returns the address it listens on, or "off".
+func (s *Server) Addr() string {
+	if s == nil {
+		return "off"
+	}
+	return s.addr
+}
+
+// Close ends all requests.
+func (s *Server) Close() {
+	if s == nil {
+		return
+	}
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	<-s.done
+}
+
+// Handler returns the pages.
+func Handler(agent Agent, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { writePage(w, agent.Status(), log) })
+	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(agent.Status()); err != nil {
+			log.Debug("writing the status", "error", err)
+		}
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ready, reasons := agent.Ready()
+		if ready {
+			fmt.Fprintln(w, "ready")
+			return
+		}
+		http.Error(w, "not ready: "+strings.Join(reasons, "; "), http.StatusServiceUnavailable)
+	})
+	// One component's faulty metric must not take the others' away.
+	mux.Handle("GET /metrics", promhttp.HandlerFor(agent, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), EnableOpenMetrics: true,
+	}))
+	mux.HandleFunc("GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) })
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return localOnly(mux)
+}
+
+// localOnly refuses requests that a web page elsewhere makes a browser send: by another origin, or by a name that was made to
+// point here.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			http.Error(w, "cross-site request refused", http.StatusForbidden)
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

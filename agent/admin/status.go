@@ -1,0 +1,80 @@
+package admin
+
+import "time"
+
+// Status is all that the status page shows, at one moment.
+type Status struct {
+	Agent     string     `json:"agent"`
+	Version   string     `json:"version"`
+	Started   time.Time  `json:"started"`
+	Ready     bool       `json:"ready"`
+	Reasons   []string   `json:"reasons,omitempty"` // why it is not ready, or what is amiss
+	Memory    int64      `json:"memory_bytes"`      // in use by the Go runtime
+	Reload    Reload     `json:"reload"`
+	Pipelines []Pipeline `json:"pipelines"`
+}
+
+// Reload is the outcome of the last reload.
+type Reload struct {
+	Time  time.Time `json:"time,omitzero"`
+	Error string    `json:"error,omitempty"`
+}
+
+// Pipeline is one pipeline's condition.
+type Pipeline struct {
+	Name    string      `json:"name"`
+	State   string      `json:"state"` // opening, running, stopping
+	Error   string      `json:"error,omitempty"`
+	Buffer  *Buffer     `json:"buffer,omitempty"`
+	Inputs  []Component `json:"inputs"`
+	Outputs []Component `json:"outputs"`
+	Forlorn []string    `json:"forlorn_cursors,omitempty"` // cursors that no output reads, which hold up the buffer
+}
+
+// Buffer is the condition of a pipeline's buffer.
+type Buffer struct {
+	Bytes     int64         `json:"bytes"`
+	Segments  int           `json:"segments"`
+	First     int64         `json:"first"`
+	End       int64         `json:"end"`
+	OldestAge time.Duration `json:"oldest_age_ns"`
+	Fill      float64       `json:"fill"`
+	Blocked   bool          `json:"blocked"`
+	LowSpace  bool          `json:"low_space"`
+}
+
+// Component is one input's or output's condition.
+type Component struct {
+	ID         string             `json:"id"`
+	State      string             `json:"state"`
+	Since      time.Time          `json:"since"`
+	Error      string             `json:"last_error,omitempty"` // of the last failure as a whole
+	Said       *Line              `json:"last_warning,omitempty"`
+	Position   *int64             `json:"position,omitempty"` // of an output, in the buffer
+	Lag        *int64             `json:"lag_records,omitempty"`
+	Records    float64            `json:"records_total"`
+	Bytes      float64            `json:"bytes_total"`
+	Conditions map[string]float64 `json:"conditions,omitempty"` // gauges and counters of the component
+
+	// Of an output with the shared drain loop.
+	Failing      string    `json:"failing,omitempty"` // why the destination takes nothing
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	DeadLetter   string    `json:"dead_letter,omitempty"` // why refused records cannot be kept
+	Overflow     *Overflow `json:"overflow,omitempty"`
+}
+
+// Overflow is the condition of one log's failover.
+type Overflow struct {
+	State   string    `json:"state"`
+	Objects int64     `json:"objects"`
+	Bytes   int64     `json:"bytes"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Error   string    `json:"error,omitempty"` // why the store cannot be used
+}
+
+// Line is a warning or error that a component has logged.
+type Line struct {
+	Time  time.Time `json:"time"`
+	Level string    `json:"level"`
+	Text  string    `json:"text"`
+}

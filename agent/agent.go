@@ -1,0 +1,370 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/outputs"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// grace is how long components may take to stop once they have been told to.
+const grace = 10 * time.Second
+
+// Options are what an agent is given beside its configuration.
+type Options struct {
+	Catalogue Catalogue
+	Log       *slog.Logger
+	Version   string
+	// Notify tells a service manager what the agent is doing: the argument of sd_notify. Nil for none.
+	Notify func(state string)
+	// Ready is called with the address of the admin server once everything runs. Nil for none.
+	Ready func(addr string)
+
+	restart restart
+}
+
+// Agent runs the pipelines of a configuration. Run is called once; all other methods are safe for concurrent use.
+type Agent struct {
+	opts    Options
+	log     *slog.Logger
+	dataDir string
+	started time.Time
+	regs    *registries
+	own     *ownMetrics
+	dead    map[string]*outputs.DeadLetterDir
+
+	reloads  chan reload
+	opened   chan opened
+	finished chan struct{} // capacity 1: an input has come to its end
+	closers  []<-chan struct{}
+	stopped  chan struct{} // closed when Run returns
+
+	mu        sync.Mutex // held to change what follows, and by others to read it
+	cur       *built
+	pipelines map[string]*pipeline
+	ready     bool
+	stopping  bool
+	reloaded  admin.Reload
+}
+
+// New makes everything that cfg names and starts nothing. The error joins one Mistake for each component that cannot be made.
+func New(cfg *config.Config, opts Options) (*Agent, error) {
+	if opts.Notify == nil {
+		opts.Notify = func(string) {}
+	}
+	if opts.restart == (restart{}) {
+		opts.restart = defaultRestart
+	}
+	a := &Agent{
+		opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(),
+		dead: map[string]*outputs.DeadLetterDir{}, reloads: make(chan reload), opened: make(chan opened), finished: make(chan struct{}, 1),
+		stopped: make(chan struct{}), pipelines: map[string]*pipeline{},
+	}
+	a.own = newOwnMetrics(a)
+	var err error
+	if a.cur, err = a.build(cfg, nil); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Discard closes what New has made, for an agent that is not run.
+func (a *Agent) Discard() error {
+	var errs []error
+	for _, o := range a.cur.outputs {
+		errs = append(errs, o.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Run runs the agent until ctx ends, or until all its inputs have come to their end and everything has been delivered. Then inputs
+// stop, and outputs deliver what they can within the shutdown timeout; what is left stays in the buffers and is no error. An error
+// means that the agent could not start.
+func (a *Agent) Run(ctx context.Context) error {
+	defer close(a.stopped)
+	if err := os.MkdirAll(a.dataDir, 0o750); err != nil {
+		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
+	}
+	setMemory(a.cur.cfg.Agent.MemoryLimit)
+	srv, err := admin.Start(a.cur.cfg.Agent.Admin.Listen, a, a.log)
+	if err != nil {
+		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())
+	}
+	defer srv.Close()
+	watchdog := startWatchdog(a.opts.Notify, a.alive)
+	defer watchdog()
+
+	a.show(a.cur)
+	for _, p := range a.cur.plans {
+		a.startPipeline(p, nil)
+	}
+	if err := a.awaitStart(ctx); err != nil {
+		a.stop(ctx, 0)
+		return err
+	}
+	if ctx.Err() == nil {
+		a.set(func() { a.ready = true })
+		a.opts.Notify("READY=1")
+		a.log.Info("running", "version", a.opts.Version, "pipelines", len(a.pipelines), "admin", srv.Addr())
+		if a.opts.Ready != nil {
+			a.opts.Ready(srv.Addr())
+		}
+	}
+	a.loop(ctx)
+	return nil
+}
+
+// awaitStart waits for the buffers of all pipelines.
+func (a *Agent) awaitStart(ctx context.Context) error {
+	var errs []error
+	for range a.pipelines {
+		o := <-a.opened // opening takes no longer than reading one segment
+		a.handleOpened(o)
+		if o.err != nil {
+			errs = append(errs, fmt.Errorf("pipeline.%s: %w", o.p.name, o.err))
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
+// loop handles what happens, until the agent is to stop, and stops it.
+func (a *Agent) loop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping: delivering what can be delivered in time", "timeout", a.cur.cfg.Agent.ShutdownTimeout)
+			a.stop(ctx, a.cur.cfg.Agent.ShutdownTimeout)
+			return
+		case r := <-a.reloads:
+			r.result <- a.apply(r.cfg)
+		case o := <-a.opened:
+			a.handleOpened(o)
+		case <-a.finished:
+			if a.allFinished() {
+				a.log.Info("all inputs have come to their end: delivering what is left")
+				a.drainAll(ctx)
+				a.stop(ctx, a.cur.cfg.Agent.ShutdownTimeout)
+				return
+			}
+		}
+	}
+}
+
+func (a *Agent) allFinished() bool {
+	for _, p := range a.pipelines {
+		if !p.inputsFinished() {
+			return false
+		}
+	}
+	return true
+}
+
+// drainAll lets the outputs deliver everything, or until ctx ends.
+func (a *Agent) drainAll(ctx context.Context) {
+	var done []<-chan struct{}
+	for _, p := range a.pipelines {
+		p.buf.Seal()
+		for _, u := range p.outputs {
+			done = append(done, u.done)
+		}
+	}
+	waitAll(ctx, done...)
+}
+
+func (a *Agent) inputFinished() {
+	select {
+	case a.finished <- struct{}{}:
+	default:
+	}
+}
+
+func (a *Agent) set(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+}
+
+// show makes the metrics of built components visible.
+func (a *Agent) show(b *built) {
+	for _, o := range b.outputs {
+		a.regs.show(o.reg)
+	}
+	for _, f := range b.filters {
+		a.regs.show(f.reg)
+	}
+}
+
+// startPipeline begins to open a pipeline's buffer once after is closed.
+func (a *Agent) startPipeline(pl *plan, after <-chan struct{}) {
+	p := a.newPipeline(pl)
+	p.opening = true
+	a.set(func() { a.pipelines[p.name] = p })
+	go p.openBuffer(after, 0)
+}
+
+// handleOpened starts a pipeline whose buffer is open.
+func (a *Agent) handleOpened(o opened) {
+	p := o.p
+	if p.retired {
+		p.finish(o.buf)
+		return
+	}
+	a.set(func() { p.buf, p.openErr, p.forlorn, p.opening = o.buf, o.err, o.forlorn, false })
+	if o.err == nil {
+		a.set(func() { p.run() })
+		return
+	}
+	if !a.isReady() {
+		return // a mistake at the start ends the agent
+	}
+	p.log.Error("the buffer cannot be opened; it is tried again until it can", "error", o.err, "in", a.opts.restart.max)
+	p.opening = true
+	go p.openBuffer(nil, a.opts.restart.max)
+}
+
+func (a *Agent) isReady() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ready
+}
+
+// stop stops inputs, seals the buffers, gives outputs until timeout to deliver, and closes everything.
+func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
+	a.set(func() { a.stopping, a.ready = true, false })
+	a.opts.Notify("STOPPING=1")
+	ctx = context.WithoutCancel(ctx)
+	drain, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	all := slices.Collect(maps.Values(a.pipelines))
+	var ins, outs []<-chan struct{}
+	for _, p := range all {
+		p.endLogs()
+		for _, u := range p.inputs {
+			u.stop()
+			ins = append(ins, u.done)
+		}
+		for _, u := range p.outputs {
+			outs = append(outs, u.done)
+		}
+	}
+	if !waitAll(drain, ins...) && timeout > 0 {
+		a.log.Warn("inputs did not stop in time")
+	}
+	for _, p := range all {
+		if p.buf != nil {
+			p.buf.Seal()
+		}
+	}
+	if !waitAll(drain, outs...) && timeout > 0 {
+		a.log.Warn("not everything could be delivered in time: the rest is on disk and is delivered after the next start", "waited", timeout)
+	}
+
+	last, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	var gone []<-chan struct{}
+	for _, p := range all {
+		p.retire()
+		gone = append(gone, p.gone)
+	}
+	go a.takeOpened(last)
+	if !waitAll(last, outs...) {
+		a.log.Error("outputs did not stop; what they were doing is abandoned, and repeated after the next start")
+	} else {
+		closed := a.closeOutputs(slices.Collect(maps.Values(a.cur.outputs)), nil)
+		gone = append(gone, closed)
+	}
+	if !waitAll(last, append(gone, a.closers...)...) {
+		a.log.Error("not everything could be closed in time; nothing that was acknowledged is lost")
+	}
+	for _, d := range a.dead {
+		if err := d.Close(); err != nil {
+			a.log.Warn("closing a dead letter failed", "error", err)
+		}
+	}
+	a.log.Info("stopped")
+}
+
+// takeOpened receives from pipelines that were still being opened when the agent stopped.
+func (a *Agent) takeOpened(ctx context.Context) {
+	for {
+		select {
+		case o := <-a.opened:
+			o.p.finish(o.buf)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// closeOutputs closes outputs after others have ended, each before those it refers to, and tells when that is done.
+func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		waitAll(context.Background(), after...)
+		// Fingerprints hold those of what an output refers to, so that they are longer.
+		slices.SortFunc(old, func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) })
+		for _, o := range old {
+			if err := o.Close(); err != nil {
+				a.log.Warn("closing an output failed", "component", o.id, "error", err)
+			}
+			a.regs.hide(o.reg)
+		}
+	}()
+	return done
+}
+
+func (a *Agent) newUnit(id, fingerprint string, log *slog.Logger) *unit {
+	return &unit{id: id, fingerprint: fingerprint, log: log, restarts: a.own.restarts.WithLabelValues(id)}
+}
+
+// ownMetrics are those of the agent itself.
+type ownMetrics struct {
+	restarts *prometheus.CounterVec
+	reloads  *prometheus.CounterVec
+}
+
+func newOwnMetrics(a *Agent) *ownMetrics {
+	m := &ownMetrics{
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_component_restarts_total", Help: "Times a component failed as a whole and was started again.",
+		}, []string{"component"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_agent_reloads_total", Help: "Reloads of the configuration, by outcome.",
+		}, []string{"result"}),
+	}
+	reg := &registry{name: "agent", all: prometheus.NewRegistry()}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "penstock_agent_info", Help: "1, with the version and the name of the agent.",
+		ConstLabels: prometheus.Labels{"version": a.opts.Version},
+	})
+	info.Set(1)
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penstock_agent_ready", Help: "1 if the agent is ready: /readyz says why it is not.",
+	}, func() float64 {
+		if ok, _ := a.Ready(); ok {
+			return 1
+		}
+		return 0
+	})
+	reg.all.MustRegister(m.restarts, m.reloads, info, ready, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, result := range []string{"applied", "refused"} {
+		m.reloads.WithLabelValues(result)
+	}
+	a.regs.show(reg)
+	return m
+}

@@ -1,0 +1,338 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/outputs"
+)
+
+// built is everything made from one configuration that has not been started.
+type built struct {
+	cfg     *config.Config
+	outputs map[string]*output
+	filters map[string]*builtFilter
+	plans   []*plan
+}
+
+// output is an output's instance; pipelines that name it share it.
+type output struct {
+	id          string
+	fingerprint string
+	outputs.Output
+	reg  *registry
+	said *lastLine
+}
+
+type builtFilter struct {
+	filter.Filter
+	fingerprint string
+	reg         *registry
+}
+
+// plan is a pipeline about to be started.
+type plan struct {
+	spec    *config.Pipeline
+	buffer  string // fingerprint of all that cannot change while the buffer is open
+	inputs  []*inputPlan
+	outputs []*outputPlan
+	routed  func(tag string) bool // nil: every tag has an output
+}
+
+type inputPlan struct {
+	id, fingerprint string
+	said            *lastLine
+	log             *slog.Logger
+	make            func(reg *registry) (inputs.Input, error)
+	source          func(reg *registry) (inputs.Source, error)
+}
+
+type outputPlan struct {
+	id, fingerprint string
+	output          *output
+	chain           filter.Chain
+	want            func(tag string) bool // nil: every tag
+}
+
+type builder struct {
+	a       *Agent
+	cfg     *config.Config
+	old     *built // nil at first
+	new     *built
+	created []outputs.Output
+	errs    []error
+}
+
+// Mistake is what is wrong with one component, found when it was made.
+type Mistake struct {
+	Component *config.Instance
+	Err       error
+}
+
+func (m *Mistake) Error() string { return m.Component.ID() + ": " + m.Err.Error() }
+func (m *Mistake) Unwrap() error { return m.Err }
+
+// build makes all components of cfg that old does not have already. It starts nothing; on error nothing is left behind, and the
+// error joins one Mistake for each component that cannot be made.
+func (a *Agent) build(cfg *config.Config, old *built) (*built, error) {
+	b := &builder{a: a, cfg: cfg, old: old, new: &built{cfg: cfg, outputs: map[string]*output{}, filters: map[string]*builtFilter{}}}
+	for _, p := range cfg.Pipelines {
+		b.pipeline(p)
+	}
+	if err := errors.Join(b.errs...); err != nil {
+		for _, o := range slices.Backward(b.created) {
+			if cerr := o.Close(); cerr != nil {
+				a.log.Warn("closing an output that was not needed", "error", cerr)
+			}
+		}
+		return nil, err
+	}
+	return b.new, nil
+}
+
+func (b *builder) fail(inst *config.Instance, err error) {
+	b.errs = append(b.errs, &Mistake{inst, err})
+}
+
+func (b *builder) pipeline(spec *config.Pipeline) {
+	p := &plan{spec: spec, buffer: fmt.Sprint(spec.Source)}
+	if !spec.Source {
+		p.buffer += config.Fingerprint(spec.Buffer)
+	}
+	var chain filter.Chain
+	prints := []string{}
+	for _, id := range spec.Filter {
+		if f := b.filter(id); f != nil {
+			chain = append(chain, f.Filter)
+			prints = append(prints, f.fingerprint)
+		}
+	}
+	wants, routed := routes(spec)
+	if routed != nil {
+		p.routed = func(tag string) bool { return routed(chain.Tag(tag)) }
+	}
+	for _, id := range spec.Outputs() {
+		if out := b.output(id); out != nil {
+			parts := append([]string{out.fingerprint, routePrint(spec, id)}, prints...)
+			p.outputs = append(p.outputs, &outputPlan{id: id, fingerprint: strings.Join(parts, " "), output: out, chain: chain, want: wants[id]})
+		}
+	}
+	for _, id := range spec.From {
+		b.input(p, id)
+	}
+	b.new.plans = append(b.new.plans, p)
+}
+
+func (b *builder) filter(id string) *builtFilter {
+	if f, ok := b.new.filters[id]; ok {
+		return f
+	}
+	inst := b.cfg.Find(id)
+	print := config.Fingerprint(inst.Config)
+	if b.old != nil && b.old.filters[id] != nil && b.old.filters[id].fingerprint == print {
+		b.new.filters[id] = b.old.filters[id]
+		return b.new.filters[id]
+	}
+	comp, err := b.a.opts.Catalogue.find(config.Filter, inst.Component.Type)
+	if err != nil {
+		b.fail(inst, err)
+		return nil
+	}
+	reg := newRegistry(id)
+	f, err := comp.filter(inst.Config, filter.Env{Name: id, Metrics: reg})
+	if err != nil {
+		b.fail(inst, err)
+		return nil
+	}
+	b.new.filters[id] = &builtFilter{f, print, reg}
+	return b.new.filters[id]
+}
+
+// output returns the output called id and, before it, those it refers to. It is nil if one of them cannot be made.
+func (b *builder) output(id string) *output {
+	if o, ok := b.new.outputs[id]; ok {
+		return o
+	}
+	b.new.outputs[id] = nil // should it fail, it is reported once
+	inst := b.cfg.Find(id)
+	refs := map[string]*output{}
+	prints := []string{config.Fingerprint(inst.Config, inst.Common)}
+	for _, r := range inst.Refs {
+		if refs[r.Target] = b.output(r.Target); refs[r.Target] == nil {
+			return nil
+		}
+		prints = append(prints, refs[r.Target].fingerprint)
+	}
+	print := strings.Join(prints, "+")
+	if b.old != nil && b.old.outputs[id] != nil && b.old.outputs[id].fingerprint == print {
+		b.new.outputs[id] = b.old.outputs[id]
+		return b.new.outputs[id]
+	}
+	comp, err := b.a.opts.Catalogue.find(config.Output, inst.Component.Type)
+	if err != nil {
+		b.fail(inst, err)
+		return nil
+	}
+	reg := newRegistry(id)
+	log, said := componentLog(b.a.log, id)
+	env := outputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Metrics: reg, Dir: b.a.dir("outputs", id)}
+	common, _ := inst.Common.(*outputs.Common)
+	targets, err := b.targets(env, common, refs)
+	if err != nil {
+		b.fail(inst, err)
+		return nil
+	}
+	out, err := comp.output(inst.Config, common, env, targets)
+	if err != nil {
+		b.fail(inst, err)
+		return nil
+	}
+	b.created = append(b.created, out)
+	b.new.outputs[id] = &output{id: id, fingerprint: print, Output: out, reg: reg, said: said}
+	return b.new.outputs[id]
+}
+
+// targets resolves the references of an output's common part.
+func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[string]*output) (outputs.Targets, error) {
+	var t outputs.Targets
+	if common == nil {
+		return t, nil
+	}
+	switch to := common.DeadLetter.To; {
+	case to != "":
+		switch to := refs[to].Output.(type) {
+		case outputs.Storer:
+			t.DeadLetter = outputs.NewDeadLetterStore(to.Store(), env)
+		case *outputs.Drainer:
+			t.DeadLetter = outputs.DeadLetterTo(to)
+		default:
+			return t, fmt.Errorf("dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir", common.DeadLetter.To)
+		}
+	case common.DeadLetter.Dir != "":
+		t.DeadLetter = b.a.deadLetters(common.DeadLetter.Dir)
+	default:
+		t.DeadLetter = b.a.deadLetters(b.a.dir("dead-letter", env.Name))
+	}
+	if common.Failover == nil {
+		return t, nil
+	}
+	switch to := refs[common.Failover.To].Output.(type) {
+	case outputs.Storer:
+		t.Overflow = to.Store()
+	case *outputs.Drainer:
+		t.Standby = to
+	default:
+		return t, fmt.Errorf("failover.to: %s can neither hold overflow nor stand by; name an object store or a streaming output", common.Failover.To)
+	}
+	return t, nil
+}
+
+func (b *builder) input(p *plan, id string) {
+	inst := b.cfg.Find(id)
+	comp, err := b.a.opts.Catalogue.find(config.Input, inst.Component.Type)
+	if err != nil {
+		b.fail(inst, err)
+		return
+	}
+	log, said := componentLog(b.a.log, id)
+	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id)}
+	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
+	env.DeadLetter = outputs.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
+	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log}
+	if comp.source != nil {
+		in.source = func(reg *registry) (inputs.Source, error) {
+			e := env
+			e.Metrics = reg
+			return comp.source(inst.Config, e)
+		}
+		_, err = in.source(newRegistry(id))
+	} else {
+		in.make = func(reg *registry) (inputs.Input, error) {
+			e := env
+			e.Metrics = reg
+			return comp.input(inst.Config, e)
+		}
+		_, err = in.make(newRegistry(id))
+	}
+	if err != nil {
+		b.fail(inst, err)
+		return
+	}
+	p.inputs = append(p.inputs, in)
+}
+
+// routes returns which tags each output of a pipeline wants, nil for all, and whether a tag has any output at all.
+func routes(p *config.Pipeline) (wants map[string]func(tag string) bool, routed func(tag string) bool) {
+	compiled := make([]*config.Tags, len(p.Routes))
+	for i, r := range p.Routes {
+		compiled[i], _ = config.CompileTags(r.Match) // the loader has seen to errors
+	}
+	any := func(tag string) bool {
+		return slices.ContainsFunc(compiled, func(t *config.Tags) bool { return t.Match(tag) })
+	}
+	wants = map[string]func(string) bool{}
+	for _, id := range p.Outputs() {
+		if slices.Contains(p.To, id) {
+			continue
+		}
+		rest := slices.Contains(p.Otherwise, id)
+		wants[id] = func(tag string) bool {
+			for i, r := range p.Routes {
+				if slices.Contains(r.To, id) && compiled[i].Match(tag) {
+					return true
+				}
+			}
+			return rest && !any(tag)
+		}
+	}
+	if len(p.To) == 0 && len(p.Otherwise) == 0 {
+		routed = any
+	}
+	return wants, routed
+}
+
+// routePrint is equal for pipelines that send the same tags to an output.
+func routePrint(p *config.Pipeline, id string) string {
+	s := fmt.Sprint(slices.Contains(p.To, id), slices.Contains(p.Otherwise, id))
+	for _, r := range p.Routes {
+		s += fmt.Sprintf("%q%v", r.Match, slices.Contains(r.To, id))
+	}
+	return s
+}
+
+func (a *Agent) dir(kind, id string) string { return filepath.Join(a.dataDir, kind, id) }
+
+// deadLetters returns the dead letter in a directory, of which there is one however many use it.
+func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
+	if a.dead[dir] == nil {
+		a.dead[dir] = outputs.NewDeadLetterDir(dir)
+	}
+	return a.dead[dir]
+}
+
+// bufferOptions returns the options of a pipeline's buffer.
+func bufferOptions(p *config.Pipeline, log *slog.Logger, reg *registry) buffer.Options {
+	opts := p.Buffer.(*buffer.Config).Options()
+	opts.Log, opts.Metrics = log, reg
+	return opts
+}
+
+// logName names a cursor where one output may drain several pipelines.
+func logName(pipeline, output string) string {
+	return pipeline + "." + strings.TrimPrefix(output, string(config.Output)+".")
+}
+
+var _ record.Log = (*view)(nil)
+
+// errStopping ends what would otherwise wait for the agent's stop.
+var errStopping = fmt.Errorf("the agent is stopping: %w", context.Canceled)

@@ -1,0 +1,26 @@
+package agent
+
+import (
+	"github.com/penstock/penstock/agent/filter"
+	forwardin "github.com/penstock/penstock/inputs/forward"
+	"github.com/penstock/penstock/inputs/tail"
+	"github.com/penstock/penstock/outputs/kafka"
+)
+
+// Components returns the catalogue: every component of penstock, in one table.
+func Components() Catalogue {
+	return Catalogue{
+		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
+		InputType("forward", "Takes the Fluentd forward protocol.", forwardin.Default, forwardin.New),
+
+		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
+
+		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
+		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),
+		FilterType("parse", "Turns text into JSON fields: regular expressions, JSON in a string, logfmt.", filter.DefaultParse, filter.NewParse),
+		FilterType("redact", "Overwrites what must not be passed on.", filter.DefaultRedact, filter.NewRedact),
+		FilterType("remove_fields", "Removes fields from JSON values.", filter.DefaultRemoveFields, filter.NewRemoveFields),
+		FilterType("rename_tag", "Gives records another tag, which decides routes and topics.", filter.DefaultRenameTag, filter.NewRenameTag),
+		FilterType("sample", "Lets a share of the records pass, always the same ones.", filter.DefaultSample, filter.NewSample),
+	}
+}

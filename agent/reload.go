@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
+)
+
+type reload struct {
+	cfg    *config.Config
+	result chan error // capacity 1
+}
+
+// Reload makes the running agent follow cfg. What is unchanged goes on untouched. If something cannot be made, everything goes on as
+// before, and the error says what. Reload does not wait for what is replaced to stop, so that an outage cannot hold it up.
+func (a *Agent) Reload(ctx context.Context, cfg *config.Config) error {
+	r := reload{cfg, make(chan error, 1)}
+	select {
+	case a.reloads <- r:
+		return <-r.result
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.stopped:
+		return errStopping
+	}
+}
+
+// RefuseReload records that a new configuration could not be read.
+func (a *Agent) RefuseReload(err error) {
+	a.own.reloads.WithLabelValues("refused").Inc()
+	a.set(func() { a.reloaded = admin.Reload{Time: time.Now(), Error: err.Error()} })
+}
+
+// apply runs on the goroutine of Run.
+func (a *Agent) apply(cfg *config.Config) error {
+	now := cfg.Agent
+	old := a.cur.cfg.Agent
+	if now.DataDir != old.DataDir || now.Name != old.Name || now.Admin != old.Admin {
+		a.log.Warn("data_dir, name and admin of the agent change with its next start only", "data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen)
+	}
+	cfg.Agent.DataDir, cfg.Agent.Name, cfg.Agent.Admin = old.DataDir, old.Name, old.Admin
+	next, err := a.build(cfg, a.cur)
+	if err != nil {
+		a.RefuseReload(err)
+		return err
+	}
+	setMemory(cfg.Agent.MemoryLimit)
+
+	var stopped []<-chan struct{}
+	seen := map[string]bool{}
+	type start struct {
+		plan  *plan
+		after <-chan struct{}
+	}
+	var starts []start
+	a.set(func() {
+		for _, pl := range next.plans {
+			name := pl.spec.Name
+			seen[name] = true
+			p := a.pipelines[name]
+			switch {
+			case p == nil:
+				starts = append(starts, start{pl, nil})
+			case p.plan.buffer != pl.buffer || !p.open:
+				// Its buffer is opened anew: the new pipeline takes over when the old one is gone.
+				p.retire()
+				stopped = append(stopped, p.gone)
+				starts = append(starts, start{pl, p.gone})
+			default:
+				p.plan = pl
+				stopped = append(stopped, p.run()...)
+				if p.buf != nil {
+					p.forlorn = p.forlornCursors(p.buf)
+				}
+			}
+		}
+		for name, p := range a.pipelines {
+			if !seen[name] {
+				p.retire()
+				stopped = append(stopped, p.gone)
+				delete(a.pipelines, name)
+				p.log.Warn("the pipeline is not configured any more; what its buffer holds stays there", "buffer", a.dir("buffer", name))
+			}
+		}
+	})
+	for _, s := range starts {
+		a.startPipeline(s.plan, s.after)
+	}
+	var leftover []*output
+	for id, o := range a.cur.outputs {
+		if next.outputs[id] != o {
+			leftover = append(leftover, o)
+		}
+	}
+	for id, f := range a.cur.filters {
+		if next.filters[id] != f {
+			a.regs.hide(f.reg)
+		}
+	}
+	if len(stopped) > 0 {
+		a.closers = append(pending(a.closers), a.closeOutputs(leftover, stopped))
+	} else if len(leftover) > 0 {
+		a.closers = append(pending(a.closers), a.closeOutputs(leftover, nil))
+	}
+	a.show(next)
+	a.set(func() {
+		a.cur = next
+		a.reloaded = admin.Reload{Time: time.Now()}
+	})
+	a.own.reloads.WithLabelValues("applied").Inc()
+	a.log.Info("configuration reloaded", "pipelines", len(next.plans), "stopped", len(stopped))
+	return nil
+}
+
+// pending returns those channels that are not closed.
+func pending(all []<-chan struct{}) []<-chan struct{} {
+	var out []<-chan struct{}
+	for _, c := range all {
+		select {
+		case <-c:
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}

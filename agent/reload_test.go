@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+const two = `
+input "fake" "a" { name = "a" }
+input "fake" "b" {
+  name = "b"
+  mode = "MODE-B"
+}
+output "fake" "x" { name = "x" }
+output "fake" "y" {
+  name = "y"
+  mode = "MODE-Y"
+}
+pipeline "p" {
+  from = [input.fake.a, input.fake.b]
+  to   = [output.fake.x, output.fake.y]
+}
+`
+
+func variant(b, y string) string {
+	return strings.NewReplacer("MODE-B", b, "MODE-Y", y).Replace(two)
+}
+
+func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), variant("1", "1"))
+	w.send(t, "a", "app", "1")
+	w.await(t, "first", func() bool { return len(w.got["x"]) == 1 && len(w.got["y"]) == 1 })
+	if err := r.reload("# moved\n\n" + variant("2", "2")); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "the old output is closed and the new input runs", func() bool {
+		return slices.Contains(w.events, "close y 1") && slices.Contains(w.events, "run b 2")
+	})
+	w.send(t, "a", "app", "2")
+	w.send(t, "b", "app", "3")
+	w.await(t, "more", func() bool { return len(w.got["x"]) == 3 && len(w.got["y"]) == 3 })
+	equal(t, "y", w.delivered("y"), "app/1", "app/2", "app/3")
+	for event, want := range map[string]int{"run a ": 1, "end a ": 0, "make x ": 1, "close x ": 0, "run b 1": 1, "end b 1": 1, "make y 2": 1} {
+		if got := w.count(event); got != want {
+			t.Errorf("%q happened %d times, want %d", event, got, want)
+		}
+	}
+	if !strings.Contains(get(t, r, "/metrics"), `penstock_agent_reloads_total{result="applied"} 1`) {
+		t.Error("not counted")
+	}
+}
+
+func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), variant("1", "1"))
+	err := r.reload(variant("impossible", "2"))
+	if err == nil || !strings.Contains(err.Error(), "input.fake.b: mode: cannot be made") {
+		t.Fatalf("%v", err)
+	}
+	w.send(t, "b", "app", "1")
+	w.await(t, "delivery", func() bool { return len(w.got["x"]) == 1 && len(w.got["y"]) == 1 })
+	for event, want := range map[string]int{"end b 1": 0, "close y 1": 0, "make y 2": 1, "close y 2": 1} {
+		if got := w.count(event); got != want {
+			t.Errorf("%q happened %d times, want %d", event, got, want)
+		}
+	}
+	if s := r.Status(); s.Reload.Error == "" || !strings.Contains(get(t, r, "/metrics"), `penstock_agent_reloads_total{result="refused"} 1`) {
+		t.Errorf("the refusal does not show: %+v", s.Reload)
+	}
+}
+
+func TestReloadAddsAndRemovesPipelines(t *testing.T) {
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), simple)
+	more := simple + `
+input "fake" "c" { name = "c" }
+pipeline "q" {
+  from = [input.fake.c]
+  to   = [output.fake.x]
+}`
+	if err := r.reload(more); err != nil {
+		t.Fatal(err)
+	}
+	w.send(t, "c", "app", "1")
+	w.await(t, "the new pipeline delivers", w.has("x", 1))
+	if err := r.reload(simple); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "its input ends", func() bool { return slices.Contains(w.events, "end c ") })
+	// Back again, and with another buffer: the directory is the old one.
+	if err := r.reload(strings.Replace(more, "to   = [output.fake.x]\n", "to   = [output.fake.x]\n  buffer { max_size = \"64MiB\" }\n", 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.send(t, "c", "app", "2")
+	w.await(t, "the pipeline delivers again", w.has("x", 2))
+	if err := r.reload(strings.Replace(more, "to   = [output.fake.x]\n", "to   = [output.fake.x]\n  buffer { max_size = \"128MiB\" }\n", 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.send(t, "c", "app", "3")
+	w.await(t, "the pipeline delivers with another buffer", w.has("x", 3))
+	equal(t, "x", w.delivered("x"), "app/1", "app/2", "app/3")
+}
+
+// fluent-bit#10670 (9): a reload during an outage loops for ever and ignores SIGTERM.
+func TestReloadDuringAnOutage(t *testing.T) {
+	w := newWorld()
+	w.down["x"], w.hang["y"] = true, true
+	dir := t.TempDir()
+	r := startAgent(t, w, dir, variant("1", "1"))
+	for i := range 20 {
+		w.send(t, "a", "app", fmt.Sprint(i))
+	}
+	for i := range 10 {
+		start := time.Now()
+		if err := r.reload(variant(fmt.Sprint(i), fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("reload %d took %v", i, took)
+		}
+	}
+	w.await(t, "the last input runs", func() bool { return slices.Contains(w.events, "run b 9") })
+	w.send(t, "b", "app", "last")
+	start := time.Now()
+	r.stop()
+	r.wait()
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	w.mu.Lock()
+	runs, ends := 0, 0
+	for _, e := range w.events {
+		if strings.HasPrefix(e, "run ") {
+			runs++
+		}
+		if strings.HasPrefix(e, "end ") {
+			ends++
+		}
+	}
+	w.mu.Unlock()
+	if runs != ends || runs > 12 {
+		t.Errorf("%d inputs started, %d ended", runs, ends)
+	}
+	w.change(func() { w.down["x"], w.hang["y"] = false, false })
+	startAgent(t, w, dir, variant("1", "1"))
+	w.await(t, "everything is delivered afterwards", func() bool { return len(w.got["x"]) == 21 && len(w.got["y"]) == 21 })
+}
+
+func TestStopDuringManyReloads(t *testing.T) {
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), simple)
+	for i := range 5 {
+		if err := r.reload(strings.Replace(simple, "to   = [", fmt.Sprintf("buffer { max_size = %d }\n  to = [", (64+i)<<20), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	r.stop()
+	r.wait()
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	if strings.Contains(r.log.String(), "could be closed in time") {
+		t.Error("something was not closed")
+	}
+}

@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// inputCounters count what an input has brought.
+type inputCounters struct{ records, bytes prometheus.Counter }
+
+func newInputCounters(reg prometheus.Registerer) *inputCounters {
+	c := &inputCounters{
+		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_records_total", Help: "Records an input has read and the pipeline has accepted."}),
+		bytes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_bytes_total", Help: "Bytes of those records, before compression."}),
+	}
+	reg.MustRegister(c.records, c.bytes)
+	return c
+}
+
+func (c *inputCounters) add(b *record.Batch) {
+	c.records.Add(float64(b.Len()))
+	c.bytes.Add(float64(b.Size()))
+}
+
+// sink is a pipeline's buffer as one input sees it.
+type sink struct {
+	buf      *buffer.Buffer
+	input    string
+	p        *pipeline
+	count    *inputCounters
+	unrouted prometheus.Counter
+	warned   atomic.Int64 // Unix seconds of the last warning
+}
+
+func newSink(buf *buffer.Buffer, input string, reg prometheus.Registerer, p *pipeline) *sink {
+	s := &sink{
+		buf: buf, input: input, p: p, count: newInputCounters(reg),
+		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_unrouted_records_total", Help: "Records whose tag no route of the pipeline matches: they reach no output."}),
+	}
+	reg.MustRegister(s.unrouted)
+	return s
+}
+
+// Append implements inputs.Sink.
+func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
+	if err := s.buf.Append(ctx, s.input, b, positions, done); err != nil {
+		return err
+	}
+	if b == nil {
+		return nil
+	}
+	s.count.add(b)
+	s.p.tap.Publish(b)
+	if routed := s.p.routed.Load().routed; routed != nil && !routed(b.Tag) {
+		s.unrouted.Add(float64(b.Len()))
+		if last, now := s.warned.Load(), time.Now().Unix(); now-last >= 300 && s.warned.CompareAndSwap(last, now) {
+			s.p.log.Warn("records reach no output: no route matches their tag; add otherwise = [...] to the pipeline", "input", s.input, "tag", b.Tag)
+		}
+	}
+	return nil
+}
+
+// Positions implements inputs.Sink.
+func (s *sink) Positions() map[string][]byte { return s.buf.Positions(s.input) }

@@ -1,0 +1,207 @@
+package agent
+
+import (
+	"maps"
+	"runtime/metrics"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/outputs"
+	dto "github.com/prometheus/client_model/go"
+)
+
+var _ admin.Agent = (*Agent)(nil)
+
+// alive tells that what the agent's state is guarded by can be had.
+func (a *Agent) alive() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return true
+}
+
+// Ready implements admin.Agent.
+func (a *Agent) Ready() (bool, []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.readyLocked()
+}
+
+func (a *Agent) readyLocked() (bool, []string) {
+	switch {
+	case a.stopping:
+		return false, []string{"the agent is stopping"}
+	case !a.ready:
+		return false, []string{"the agent is starting"}
+	}
+	var reasons []string
+	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
+		p := a.pipelines[name]
+		switch {
+		case p.openErr != nil:
+			reasons = append(reasons, "pipeline."+name+": "+p.openErr.Error())
+		case !p.open:
+			reasons = append(reasons, "pipeline."+name+" is being opened")
+		}
+		for _, u := range p.units() {
+			if state, _, err := u.status(); state == Waiting {
+				reasons = append(reasons, u.id+" has failed: "+err)
+			}
+		}
+		if p.buf != nil {
+			switch s := p.buf.Stats(); {
+			case s.LowSpace:
+				reasons = append(reasons, "pipeline."+name+": the disk has no room for the buffer")
+			case s.Blocked:
+				reasons = append(reasons, "pipeline."+name+": the buffer is full")
+			}
+		}
+	}
+	slices.Sort(reasons)
+	return len(reasons) == 0, reasons
+}
+
+// Tap implements admin.Agent.
+func (a *Agent) Tap(pipeline string) *admin.Tap {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.pipelines[pipeline]; p != nil {
+		return p.tap
+	}
+	return nil
+}
+
+// Gather implements prometheus.Gatherer.
+func (a *Agent) Gather() ([]*dto.MetricFamily, error) { return a.regs.Gather() }
+
+// Status implements admin.Agent.
+func (a *Agent) Status() admin.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := admin.Status{Agent: a.cur.cfg.Agent.Name, Version: a.opts.Version, Started: a.started, Reload: a.reloaded, Memory: memoryInUse()}
+	s.Ready, s.Reasons = a.readyLocked()
+	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
+		s.Pipelines = append(s.Pipelines, a.pipelines[name].status(a.stopping))
+	}
+	return s
+}
+
+func (p *pipeline) status(stopping bool) admin.Pipeline {
+	s := admin.Pipeline{Name: p.name, State: "running", Forlorn: p.forlorn}
+	switch {
+	case p.openErr != nil:
+		s.State, s.Error = "failed", p.openErr.Error()
+	case stopping:
+		s.State = "stopping"
+	case !p.open:
+		s.State = "opening"
+	}
+	cursors := map[string][2]int64{}
+	if p.buf != nil {
+		st := p.buf.Stats()
+		s.Buffer = &admin.Buffer{
+			Bytes: st.Bytes, Segments: st.Segments, First: st.First, End: st.End, OldestAge: st.OldestAge,
+			Fill: st.Fill, Blocked: st.Blocked, LowSpace: st.LowSpace,
+		}
+		for _, c := range st.Cursors {
+			cursors[c.Name] = [2]int64{c.Pos, c.Lag}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
+		u := p.inputs[id]
+		u.mu.Lock()
+		reg := u.reg
+		u.mu.Unlock()
+		c := u.component(reg)
+		c.Said = u.plan.said.get()
+		s.Inputs = append(s.Inputs, c)
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
+		u := p.outputs[id]
+		c := u.component(u.plan.output.reg)
+		c.Said = u.plan.output.said.get()
+		if d, ok := u.plan.output.Output.(*outputs.Drainer); ok {
+			drainerStatus(&c, d.Status(), logName(p.name, id))
+		}
+		if at, ok := cursors[id]; ok {
+			c.Position, c.Lag = &at[0], &at[1]
+		}
+		s.Outputs = append(s.Outputs, c)
+	}
+	if p.plan.spec.Source {
+		for _, in := range p.plan.inputs {
+			s.Inputs = append(s.Inputs, admin.Component{ID: in.id, State: "see its outputs", Said: in.said.get()})
+		}
+	}
+	return s
+}
+
+// drainerStatus adds what the shared drain loop knows.
+func drainerStatus(c *admin.Component, s outputs.Status, log string) {
+	if s.Failing {
+		c.Failing, c.FailingSince = s.LastError, s.FailingSince
+	}
+	c.DeadLetter = s.DeadLetterBusy
+	for _, l := range s.Logs {
+		if l.Log == log && (l.State != outputs.StateDirect || l.Objects > 0) {
+			c.Overflow = &admin.Overflow{State: l.State, Objects: l.Objects, Bytes: l.ObjectBytes, Oldest: l.Oldest, Error: l.StoreError}
+		}
+	}
+}
+
+// component describes a unit, with the counters and gauges of its registry.
+func (u *unit) component(reg *registry) admin.Component {
+	c := admin.Component{ID: u.id, Conditions: map[string]float64{}}
+	var state State
+	state, c.Since, c.Error = u.status()
+	c.State = string(state)
+	if reg == nil {
+		return c
+	}
+	families, err := reg.all.Gather()
+	if err != nil {
+		c.Error = strings.TrimSpace(c.Error + " " + err.Error())
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			v := 0.0
+			switch f.GetType() {
+			case dto.MetricType_COUNTER:
+				v = m.GetCounter().GetValue()
+			case dto.MetricType_GAUGE:
+				v = m.GetGauge().GetValue()
+			default:
+				continue
+			}
+			switch name := f.GetName(); {
+			case strings.HasSuffix(name, "put_records_total"):
+				c.Records += v
+			case strings.HasSuffix(name, "put_bytes_total"):
+				c.Bytes += v
+			case len(c.Conditions) < 64:
+				c.Conditions[strings.TrimPrefix(name, "penstock_")+labels(m)] = v
+			}
+		}
+	}
+	return c
+}
+
+func labels(m *dto.Metric) string {
+	var out []string
+	for _, l := range m.Label {
+		if l.GetName() != "component" {
+			out = append(out, l.GetName()+"="+l.GetValue())
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(out, ",") + "}"
+}
+
+// memoryInUse returns the memory that the Go runtime has from the system and has not given back.
+func memoryInUse() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
+}

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// restart is how the agent waits before it starts a failed component again.
+type restart struct {
+	min, max time.Duration
+	steady   time.Duration // a component that ran for so long begins again at min
+	again    time.Duration // the same error is logged once in so long
+}
+
+var defaultRestart = restart{min: time.Second, max: time.Minute, steady: time.Minute, again: 5 * time.Minute}
+
+// State is what a component is doing.
+type State string
+
+const (
+	Running  State = "running"
+	Waiting  State = "waiting"  // failed, and about to be started again
+	Finished State = "finished" // came to its natural end
+	Stopped  State = "stopped"
+)
+
+// unit is one supervised component of a pipeline: an input, or an output with its cursor.
+type unit struct {
+	id          string
+	fingerprint string
+	log         *slog.Logger
+	restarts    prometheus.Counter
+
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu    sync.Mutex
+	state State
+	err   string // of the last failure
+	since time.Time
+}
+
+// start runs f, again and again while it fails, until stop is called or f returns nil. It begins once after is closed, if that is not nil.
+func (u *unit) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	u.stop, u.done = cancel, make(chan struct{})
+	u.set(Running, nil)
+	go func() {
+		defer close(u.done)
+		defer cancel()
+		if after != nil {
+			select {
+			case <-after:
+			case <-ctx.Done():
+				// The predecessor still has to be waited for: who waits for this unit waits for both.
+				<-after
+			}
+		}
+		u.loop(ctx, r, f)
+	}()
+}
+
+func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) error) {
+	wait := r.min
+	var logged time.Time
+	var last string
+	for ctx.Err() == nil {
+		u.set(Running, nil)
+		began := time.Now()
+		err := f(ctx)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				u.log.Warn("component stopped with an error", "error", err)
+			}
+			break
+		}
+		if err == nil {
+			u.set(Finished, nil)
+			return
+		}
+		if time.Since(began) >= r.steady {
+			wait = r.min
+		}
+		pause := wait/2 + rand.N(wait/2+1)
+		wait = min(wait*2, r.max)
+		u.set(Waiting, err)
+		u.restarts.Inc()
+		if err.Error() != last || time.Since(logged) >= r.again {
+			u.log.Error("component failed; it is started again until it works", "error", err, "in", pause.Round(time.Millisecond))
+			logged, last = time.Now(), err.Error()
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	u.set(Stopped, nil)
+}
+
+func (u *unit) set(s State, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.state != s {
+		u.since = time.Now()
+	}
+	u.state = s
+	if err != nil {
+		u.err = err.Error()
+	}
+}
+
+func (u *unit) status() (state State, since time.Time, err string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.state, u.since, u.err
+}
+
+// waitAll waits until all channels are closed, and tells whether that was before ctx ended.
+func waitAll(ctx context.Context, done ...<-chan struct{}) bool {
+	for _, d := range done {
+		select {
+		case <-d:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/buffer/record"
+)
+
+const (
+	// skipTime and skipBytes bound what a view passes over before it tells its reader, who can then commit.
+	skipTime  = time.Second
+	skipBytes = 64 << 20
+)
+
+// view is a log as one output sees it: with its own name, filtered, and with the routes of other outputs left out. Positions are those
+// of the log. What is left out is told as batches without records, so that the reader can commit beyond it.
+type view struct {
+	record.Log
+	name  string
+	chain filter.Chain
+	want  func(tag string) bool // nil: everything
+	end   context.Context       // when done, the log ends for this reader; nil: never
+	seen  func(*record.Batch)   // called for every batch of the log, if not nil
+
+	gap      *record.Batch // what has been passed over
+	gapSince time.Time
+	gapBytes int
+	eof      bool
+}
+
+// newView returns v with the abilities of its log.
+func newView(v *view) record.Log {
+	filler, isFiller := v.Log.(record.Filler)
+	ender, isEnder := v.Log.(record.Ender)
+	refresher, isRefresher := v.Log.(record.Refresher)
+	partitioned, isPartitioned := v.Log.(record.Partitioned)
+	noter, isNoter := v.Log.(record.Noter)
+	switch {
+	case isEnder && isRefresher && isPartitioned && isNoter:
+		return struct {
+			*view
+			record.Ender
+			record.Refresher
+			record.Partitioned
+			record.Noter
+		}{v, ender, refresher, partitioned, noter}
+	case isRefresher && isPartitioned && isNoter:
+		return struct {
+			*view
+			record.Refresher
+			record.Partitioned
+			record.Noter
+		}{v, refresher, partitioned, noter}
+	case isFiller && isEnder:
+		return struct {
+			*view
+			record.Filler
+			record.Ender
+		}{v, filler, ender}
+	case isEnder:
+		return struct {
+			*view
+			record.Ender
+		}{v, ender}
+	}
+	return v
+}
+
+// Name implements record.Log.
+func (v *view) Name() string { return v.name }
+
+// SeekTo implements record.Log.
+func (v *view) SeekTo(pos int64) error {
+	v.gap, v.eof = nil, false
+	return v.Log.SeekTo(pos)
+}
+
+// Next implements record.Log.
+func (v *view) Next(ctx context.Context) (*record.Batch, error) {
+	for {
+		b, err := v.next(ctx)
+		switch {
+		case errors.Is(err, errGapWaited):
+			return v.takeGap(), nil
+		case errors.Is(err, io.EOF):
+			if v.eof = true; v.gap != nil {
+				return v.takeGap(), nil
+			}
+			return nil, io.EOF
+		case err != nil:
+			return nil, err
+		}
+		if v.seen != nil {
+			v.seen(b)
+		}
+		if b.Len() == 0 {
+			v.skip(b)
+			return v.takeGap(), nil
+		}
+		if v.want == nil || v.want(v.chain.Tag(b.Tag)) {
+			if out := v.chain.Apply(b); out.Len() > 0 {
+				v.gap = nil // committing out commits what was passed over before it
+				return out, nil
+			}
+		}
+		if v.skip(b); v.gapBytes >= skipBytes {
+			return v.takeGap(), nil
+		}
+	}
+}
+
+var errGapWaited = errors.New("what was passed over has waited long enough")
+
+// next reads the log, but no longer than a gap may wait, and not beyond the end.
+func (v *view) next(ctx context.Context) (*record.Batch, error) {
+	if v.eof {
+		return nil, io.EOF
+	}
+	if v.end == nil && v.gap == nil {
+		return v.Log.Next(ctx)
+	}
+	var cancel context.CancelFunc
+	inner := ctx
+	if v.gap != nil {
+		inner, cancel = context.WithDeadline(ctx, v.gapSince.Add(skipTime))
+	} else {
+		inner, cancel = context.WithCancel(ctx)
+	}
+	defer cancel()
+	if v.end != nil {
+		if v.end.Err() != nil {
+			return nil, io.EOF
+		}
+		defer context.AfterFunc(v.end, cancel)()
+	}
+	b, err := v.Log.Next(inner)
+	if err == nil || ctx.Err() != nil || inner.Err() == nil {
+		return b, err
+	}
+	if v.end != nil && v.end.Err() != nil {
+		return nil, io.EOF
+	}
+	return nil, errGapWaited
+}
+
+func (v *view) skip(b *record.Batch) {
+	if v.gap == nil {
+		v.gap = record.FromRecords(b.Tag, b.Origin, nil)
+		v.gap.First, v.gapSince, v.gapBytes = b.First, time.Now(), 0
+	}
+	v.gap.End = b.End
+	v.gapBytes += b.Size()
+}
+
+func (v *view) takeGap() *record.Batch {
+	gap := v.gap
+	v.gap = nil
+	return gap
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// varFlags adds --var to a command.
+func varFlags(cmd *cobra.Command) *[]string {
+	return cmd.Flags().StringArray("var", nil, "value of a variable, as name=value; may be repeated, and goes before PENSTOCK_VAR_name")
+}
+
+// loadConfig reads configuration files. It returns an error for a --var that cannot be read; all else is in the report.
+func loadConfig(paths, vars []string) (*config.Config, *config.Report, error) {
+	opts := config.Options{Vars: map[string]string{}}
+	for _, v := range vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, nil, &exitError{exitConfig, fmt.Errorf("--var %q: write --var name=value", v)}
+		}
+		opts.Vars[name] = value
+	}
+	cfg, report := config.Load(paths, agent.Components().Config(), opts)
+	return cfg, report, nil
+}
+
+// addMistakes puts what agent.New or Reload found into the report.
+func addMistakes(report *config.Report, err error) {
+	all := []error{err}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		all = many.Unwrap()
+	}
+	for _, err := range all {
+		if m, ok := errors.AsType[*agent.Mistake](err); ok {
+			report.Mistake(m.Component, m.Err)
+		} else {
+			report.Failure(err)
+		}
+	}
+}
+
+// isTerminal tells whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// summary counts problems, for the last line of a report.
+func summary(report *config.Report) string {
+	count := func(n int, what string) string {
+		if n == 1 {
+			return "1 " + what
+		}
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+	out := count(report.Errors(), "error")
+	if n := report.Warnings(); n > 0 {
+		out += ", " + count(n, "warning")
+	}
+	return out
+}

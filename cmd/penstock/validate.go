@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/spf13/cobra"
+)
+
+func validateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate CONFIG...",
+		Short: "Check configuration files, or directories of them, without starting anything",
+		Args:  usage(cobra.MinimumNArgs(1)),
+	}
+	vars := varFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
+		cfg, report, err := loadConfig(paths, *vars)
+		if err != nil {
+			return err
+		}
+		if cfg != nil {
+			made, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler), Version: version})
+			if err != nil {
+				addMistakes(report, err)
+			} else if err := made.Discard(); err != nil {
+				return err
+			}
+		}
+		report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
+		if report.Errors() > 0 {
+			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
+			return &exitError{code: exitConfig}
+		}
+		inputs, outputs := 0, 0
+		for _, c := range cfg.Components {
+			switch c.Component.Kind {
+			case config.Input:
+				inputs++
+			case config.Output:
+				outputs++
+			}
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "valid: %d pipelines, %d inputs, %d outputs\n", len(cfg.Pipelines), inputs, outputs)
+		return nil
+	}
+	return cmd
+}
