@@ -228,7 +228,7 @@ func (m *manager) begin(f *file) {
 func (m *manager) discover(s sight) {
 	switch {
 	case s.fi.fifo():
-		m.openPipe(s.path)
+		m.openPipe(s)
 		return
 	case !s.fi.regular():
 		return

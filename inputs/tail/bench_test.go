@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -74,7 +73,7 @@ func benchTail(b *testing.B, pack bool) {
 	b.SetBytes(benchLines * 200)
 	b.ReportAllocs()
 	b.ResetTimer()
-	begin := cpuTime()
+	begin := cpuUsed()
 	for range b.N {
 		sink := &countingSink{want: benchLines, reach: make(chan struct{})}
 		cfg := Default()
@@ -101,18 +100,12 @@ func benchTail(b *testing.B, pack bool) {
 	report(b, begin)
 }
 
-// cpuTime returns what the process has used so far, user and system.
-func cpuTime() time.Duration {
-	var ru syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-}
 
 // report adds lines per second, and CPU seconds per million lines, which other load on the machine disturbs less.
 func report(b *testing.B, begin time.Duration) {
 	lines := float64(benchLines) * float64(b.N)
 	b.ReportMetric(lines/b.Elapsed().Seconds()/1e6, "Mlines/s")
-	b.ReportMetric((cpuTime()-begin).Seconds()/lines*1e6, "cpu-s/Mlines")
+	b.ReportMetric((cpuUsed()-begin).Seconds()/lines*1e6, "cpu-s/Mlines")
 }
 
 // BenchmarkTailToNothing reads 1,000,000 lines of 200 bytes and throws them away, batches built.
@@ -126,7 +119,7 @@ func BenchmarkHpcloudToNothing(b *testing.B) {
 	path := benchFile(b)
 	b.SetBytes(benchLines * 200)
 	b.ResetTimer()
-	begin := cpuTime()
+	begin := cpuUsed()
 	for range b.N {
 		tl, err := hpcloud.TailFile(path, hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true})
 		if err != nil {

@@ -25,6 +25,14 @@ type encoder struct {
 	out     []encoded
 }
 
+func newEncoder(r *run) encoder {
+	c := &r.tail.cfg
+	return encoder{
+		maxLine: int(c.MaxLineSize), long: c.LongLines, skipEmpty: c.EmptyLines == "skip", joined: c.Multiline != nil,
+		pathHeader: c.PathHeader, offsetHeader: c.OffsetHeader, counts: r.tail.counts,
+	}
+}
+
 // encoded is a batch and the position after it. batch is nil when only the position has moved.
 type encoded struct {
 	batch *record.Batch
@@ -35,13 +43,7 @@ type encoded struct {
 // encode builds b's batches. The result is valid until the next call; the batches do not refer to b.
 func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	e.out = e.out[:0]
-	e.headers = e.headers[:0]
-	if e.pathHeader != "" {
-		e.headers = append(e.headers, record.Header{Key: e.pathHeader, Value: []byte(path)})
-	}
-	if e.offsetHeader != "" {
-		e.headers = append(e.headers, record.Header{Key: e.offsetHeader})
-	}
+	e.begin(path)
 	// Milliseconds are what the batch keeps without extra cost.
 	now := time.Now().UnixMilli() * 1e6
 	// Room for lines of 128 bytes and more; shorter ones make the builder grow.
@@ -77,6 +79,17 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 		e.out[len(e.out)-1].prints.off = b.base + int64(b.end)
 	}
 	return e.out
+}
+
+// begin sets the headers of what comes from path.
+func (e *encoder) begin(path string) {
+	e.headers = e.headers[:0]
+	if e.pathHeader != "" {
+		e.headers = append(e.headers, record.Header{Key: e.pathHeader, Value: []byte(path)})
+	}
+	if e.offsetHeader != "" {
+		e.headers = append(e.headers, record.Header{Key: e.offsetHeader})
+	}
 }
 
 // plain is encode's loop for the common case: bytes as they are, no headers.

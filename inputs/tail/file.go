@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -57,6 +58,14 @@ type mgrState struct {
 	ended    bool      // finished, or its content is gone
 	idle     bool      // asked to close
 	hold     *hold     // undecided whether it is a copy of another
+}
+
+// source is where the file's content is read from.
+func (r *readState) source() io.ReaderAt {
+	if r.z != nil {
+		return r.z
+	}
+	return r.h
 }
 
 func (f *file) where() string { return *f.path.Load() }

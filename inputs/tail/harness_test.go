@@ -18,13 +18,14 @@ import (
 
 // rig runs a tail over a directory into a sink in memory.
 type rig struct {
-	t    *testing.T
-	dir  string
-	sink *inputstest.MemSink
-	cfg  Config
-	tail *Tail
-	stop func() error // cancels Run and returns what it returns
-	done chan error
+	t     *testing.T
+	dir   string
+	sink  *inputstest.MemSink
+	cfg   Config
+	tail  *Tail
+	stop  func() error // cancels Run and returns what it returns
+	done  chan error
+	block int // read so much at a time
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
@@ -56,6 +57,9 @@ func (r *rig) start() *rig {
 	tl, err := New(r.cfg, env)
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if r.block > 0 {
+		tl.block = r.block
 	}
 	r.tail = tl
 	ctx, cancel := context.WithCancel(context.Background())

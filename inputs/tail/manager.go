@@ -32,7 +32,7 @@ type manager struct {
 	known *knownPositions // of content that is not in byID
 	held  heldFiles
 	gz    backlog
-	pipes map[string]*pipe
+	pipes map[ident]*pipe
 
 	watch      *watcher // nil while polling
 	watched    map[string]bool
@@ -48,7 +48,7 @@ func newManager(r *run) *manager {
 	return &manager{
 		run: r, cfg: cfg, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
 		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{},
-		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, pipes: map[string]*pipe{},
+		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, pipes: map[ident]*pipe{},
 		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
 	}
 }
@@ -66,6 +66,7 @@ func (m *manager) manage(ctx context.Context) error {
 	tick := time.NewTimer(busyTick)
 	defer tick.Stop()
 	for {
+		m.sweepPipes(ctx)
 		var changed <-chan changes
 		if m.watch != nil {
 			changed = m.watch.out
@@ -282,7 +283,6 @@ func (m *manager) sweep(ctx context.Context, now time.Time) {
 		m.nextForget = now.Add(time.Minute)
 		m.forget(now)
 	}
-	m.sweepPipes(ctx)
 }
 
 func (m *manager) sweepDue(f *file, now time.Time) {

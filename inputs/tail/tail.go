@@ -23,6 +23,7 @@ type Tail struct {
 	log    *slog.Logger
 	tagger *tagger
 	counts *counts
+	block  int                 // how much is read at a time
 	run    atomic.Pointer[run] // the current Run, for Status
 }
 
@@ -36,13 +37,13 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger}
+	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize}
 	t.counts = newCounts(env.Metrics, t)
 	return t, nil
 }
 
 // bufferSize is what a line of the longest length allowed needs.
-func (t *Tail) bufferSize() int { return max(blockSize, int(t.cfg.MaxLineSize)+64) }
+func (t *Tail) bufferSize() int { return max(t.block, int(t.cfg.MaxLineSize)+64) }
 
 // FileStatus tells about one file.
 type FileStatus struct {

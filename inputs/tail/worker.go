@@ -53,14 +53,11 @@ func newWorker(r *run) *worker {
 	c := &r.tail.cfg
 	return &worker{
 		run: r,
-		buf: make([]byte, blockSize),
+		buf: make([]byte, r.tail.block),
 		framer: framer{
 			maxLine: int(c.MaxLineSize), long: c.LongLines, multiline: newJoiner(c.Multiline), counts: r.tail.counts,
 		},
-		enc: encoder{
-			maxLine: int(c.MaxLineSize), long: c.LongLines, skipEmpty: c.EmptyLines == "skip", joined: c.Multiline != nil,
-			pathHeader: c.PathHeader, offsetHeader: c.OffsetHeader, counts: r.tail.counts,
-		},
+		enc: newEncoder(r),
 	}
 }
 
@@ -116,7 +113,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 
 	b := block{base: r.off, spans: w.spans[:0]}
 	var fr framed
-	eof, err := w.read(f, &b, &fr, t.cmd)
+	eof, err := w.readFrom(f, r.source(), &b, &fr, t.cmd)
 	w.spans = b.spans
 	if err != nil && b.end == 0 {
 		w.close(f)
@@ -137,7 +134,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		}
 		return w.report(ctx, res)
 	}
-	if err := w.advance(f, &b); err != nil {
+	if err := w.advanceFrom(f, r.source(), &b); err != nil {
 		w.close(f)
 		res.outcome, res.err = failed, err
 		return w.report(ctx, res)
@@ -225,13 +222,9 @@ func (w *worker) adopt(f *file, h *handle) {
 
 func (w *worker) close(f *file) { w.run.closeFile(f) }
 
-// read fills b from the file's offset on and frames it.
-func (w *worker) read(f *file, b *block, fr *framed, cmd command) (eof bool, err error) {
+// readFrom fills b with what src holds from the file's offset on and frames it.
+func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd command) (eof bool, err error) {
 	r := &f.r
-	var src io.ReaderAt = r.h
-	if r.z != nil {
-		src = r.z
-	}
 	// A long last line that grows slowly is not read again and again.
 	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 && r.probed-r.off < w.run.tail.cfg.MaxLineSize && r.z == nil {
 		n, err := src.ReadAt(w.buf, r.probed)
@@ -248,7 +241,7 @@ func (w *worker) read(f *file, b *block, fr *framed, cmd command) (eof bool, err
 			return true, nil
 		}
 	}
-	n, err := src.ReadAt(w.buf[:blockSize], r.off)
+	n, err := src.ReadAt(w.buf[:w.run.tail.block], r.off)
 	for {
 		if err != nil && err != io.EOF {
 			if n == 0 {
@@ -304,18 +297,14 @@ func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
 	return charsetOf(w.run.tail.cfg.Encoding, head), nil
 }
 
-// advance moves the file's read offset behind b.
-func (w *worker) advance(f *file, b *block) error {
+// advanceFrom moves the file's read offset behind b, which was read from src.
+func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 	r := &f.r
 	end := b.base + int64(b.end)
 	if r.head.N < headSize && end > int64(r.head.N) {
 		n := int(min(headSize, end))
 		head := b.raw
 		if b.base > 0 {
-			var src io.ReaderAt = r.h
-			if r.z != nil {
-				src = r.z
-			}
 			if m, err := src.ReadAt(w.head[:n], 0); m < n {
 				return fmt.Errorf("read its first bytes: %w", err)
 			}
