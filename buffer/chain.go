@@ -37,6 +37,32 @@ func (w *writer) birthSize() int64 {
 	return 2*w.b.state.size + 2*stateReserve
 }
 
+// reserveName is a file that only holds disk: given up to begin a segment when the buffer is opened on a full disk, so that outputs can
+// deliver what fills it.
+const (
+	reserveName = "RESERVE"
+	reserveSize = 8 << 20
+)
+
+// holdReserve makes the reserve again, where there is the space for it.
+func (b *Buffer) holdReserve() {
+	path := filepath.Join(b.dir, reserveName)
+	if fi, err := os.Stat(path); err == nil && fi.Size() == reserveSize {
+		return
+	}
+	if free, err := freeSpace(b.dir); err != nil || free < 4*reserveSize+b.opt.MinFree {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if ok, err := reserve(f, 0, reserveSize); !ok || err != nil {
+		_ = os.Remove(path)
+	}
+}
+
 // create makes a new segment, where there is the space for one.
 func (b *Buffer) create(n int, reserve int64) (*head, error) {
 	free, err := freeSpace(b.dir)
@@ -142,6 +168,7 @@ func (w *writer) idle() {
 	b.mu.Unlock()
 	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
 		w.openNext()
+		b.holdReserve()
 	}
 	if !passed || w.head.written < idleRollMin || time.Since(w.lastAppend) < idleRoll && !low {
 		return

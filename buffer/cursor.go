@@ -12,7 +12,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Cursor is one reader's place in a buffer: a record.Log, Filler and Ender. Next and SeekTo belong to one goroutine.
+// Cursor is one reader's place in a buffer: a record.Log, Filler, Ender and Refresher. Next and SeekTo belong to one goroutine.
 type Cursor struct {
 	b    *Buffer
 	name string
@@ -24,9 +24,10 @@ type Cursor struct {
 }
 
 var (
-	_ record.Log    = (*Cursor)(nil)
-	_ record.Filler = (*Cursor)(nil)
-	_ record.Ender  = (*Cursor)(nil)
+	_ record.Log       = (*Cursor)(nil)
+	_ record.Filler    = (*Cursor)(nil)
+	_ record.Ender     = (*Cursor)(nil)
+	_ record.Refresher = (*Cursor)(nil)
 )
 
 // CursorInfo describes a cursor, open or not.
@@ -163,6 +164,15 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	return b.change(ctx, change{kind: changeCursor, name: c.name, pos: pos, note: note})
 }
 
+// Refresh waits for commits whose outcome is unknown, because their context ended, and returns what is stored.
+func (c *Cursor) Refresh(ctx context.Context) (pos int64, note string, err error) {
+	if err := c.b.change(ctx, change{}); err != nil {
+		return 0, "", err
+	}
+	pos, note = c.Committed()
+	return pos, note, nil
+}
+
 // SeekTo makes the next Next return the batch that holds pos, or the first one after it.
 func (c *Cursor) SeekTo(pos int64) error {
 	if pos < 0 {
@@ -229,15 +239,16 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 	}
 	if i := b.segmentFor(c.pos); i < len(b.segs) {
 		s := b.segs[i]
-		c.pos = max(c.pos, s.first)
+		if s.first > c.pos {
+			return gap(c.pos, s.first), nil, nil, nil // dropped, or lost with a damaged segment
+		}
 		if c.seg != s {
 			// Opened under the lock, because closing a segment renames its directory.
 			if err := s.acquire(s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, nil, nil, fmt.Errorf("open segment: %w", err)
 			} else if err != nil {
 				b.damage(s, err, c.pos, s.end)
-				c.pos = s.end
-				return c.again()
+				return gap(c.pos, s.end), nil, nil, nil
 			}
 			c.leaveSegment()
 			c.seg = s
@@ -253,11 +264,11 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 	return nil, nil, b.changed, nil
 }
 
-// again makes Next look once more.
-func (c *Cursor) again() (*record.Batch, *segment, chan struct{}, error) {
-	wait := make(chan struct{})
-	close(wait)
-	return nil, nil, wait, nil
+// gap is what a reader gets for positions that hold nothing.
+func gap(first, end int64) *record.Batch {
+	b := record.FromRecords("", "", nil)
+	b.First, b.End = first, end
+	return b
 }
 
 func (c *Cursor) leaveSegment() {
@@ -293,6 +304,6 @@ func (c *Cursor) readGroup(seg *segment) {
 	b.m.diskReadBytes.Add(float64(size))
 	c.pending = batches
 	if len(batches) == 0 || batches[len(batches)-1].End <= c.pos {
-		c.pos = next // the rest of the group did not read back
+		c.pending = []*record.Batch{gap(c.pos, next)} // the rest of the group did not read back
 	}
 }

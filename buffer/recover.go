@@ -342,9 +342,14 @@ func (b *Buffer) recover() (*writer, error) {
 	// Groups that did not read back have had numbers too.
 	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
 	w.durable = w.seq
-	if err := w.roll(); err != nil {
+	err = w.roll()
+	if errors.Is(err, errNoSpace) && os.Remove(filepath.Join(b.dir, reserveName)) == nil {
+		err = w.roll()
+	}
+	if err != nil {
 		return nil, err
 	}
+	b.holdReserve()
 	b.mu.Lock()
 	var empty []*segment
 	kept := b.segs[:0:0]

@@ -201,7 +201,9 @@ func (w *writer) build(ops []*appendOp, states []*stateOp) ([][]byte, error) {
 	g := groupBuilder{}
 	g.chg = append(g.chg, w.extra...)
 	for _, s := range states {
-		g.chg = append(g.chg, s.change)
+		if s.change.kind != 0 { // one that only waits for those before it
+			g.chg = append(g.chg, s.change)
+		}
 	}
 	flush := func() error {
 		w.seq++

@@ -121,3 +121,15 @@ func (b *Batch) open() ([]byte, error) {
 	b.valid = true
 	return b.body, nil
 }
+
+// Unpacked returns a batch with the same records that has not been packed: its compressed form is made anew. b must hold its records
+// uncompressed, as a batch that was built does.
+func Unpacked(b *Batch) *Batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return &Batch{
+		Tag: b.Tag, Origin: b.Origin, First: b.First, End: b.End,
+		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime,
+		recs: b.recs, base: b.base, body: b.body, sub: b.sub, valid: b.valid,
+	}
+}
