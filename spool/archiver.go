@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/spool/partition"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -31,30 +30,28 @@ type Env struct {
 // Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain may run for many logs
 // at once: they share memory, disk, workers and uploads.
 type Archiver struct {
-	cfg        Config
-	env        Env
-	store      Store
-	hash       string
-	version    string
-	dir        string
-	namer      *namer
-	marks      []int
-	compressor *compressor
-	rows       rowFormat
-	deadRows   rowFormat
-	formatExt  string
-	formatType string
+	cfg     Config
+	env     Env
+	store   Store
+	hash    string
+	version string
+	dir     string
+	namer   *namer
+	marks   []int
+	codec   *codec
+	header  []byte // of each file
 
-	budget  *budget
-	files   *fdCache
-	buffers *bufferPool
-	slots   chan struct{}
-	jobs    chan job
-	serial  atomic.Int64
-	paths   atomic.Int64
-	metrics *metrics
+	budget    *budget
+	files     *fdCache
+	buffers   *bufferPool
+	slots     chan struct{}
+	finishing chan struct{} // files that are made in one go: each takes memory
+	jobs      chan job
+	serial    atomic.Int64
+	paths     atomic.Int64
+	metrics   *metrics
 
-	storeTrouble, commitTrouble, diskTrouble, logTrouble *trouble
+	storeTrouble, commitTrouble, diskTrouble, logTrouble, decodeTrouble *trouble
 
 	begin   sync.Mutex
 	begun   bool
@@ -69,19 +66,23 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, env: env, store: store, hash: cfg.hash(env.Agent), version: version(), dir: filepath.Join(env.Dir, "spool"),
+		cfg: cfg, env: env, store: store, version: version(), dir: filepath.Join(env.Dir, "spool"),
 		budget: newBudget(cfg.Spool.Memory, cfg.Spool.Disk), files: newFDCache(cfg.Spool.OpenFiles), buffers: &bufferPool{},
 		slots: make(chan struct{}, cfg.Upload.Parallel), jobs: make(chan job, 2*runtime.GOMAXPROCS(0)),
-		rows: ndjsonRows{}, deadRows: deadLetterFormat{}, formatExt: ".ndjson", formatType: "application/x-ndjson",
-		writeAt: (*os.File).WriteAt,
+		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		writeAt:   (*os.File).WriteAt,
 	}
 	var err error
 	if a.namer, err = newNamer(&cfg, env.Agent); err != nil {
 		return nil, err
 	}
-	if a.compressor, err = newCompressor(cfg.Compression); err != nil {
-		return nil, fmt.Errorf("compression: %w", err)
+	if a.codec, err = cfg.codec(); err != nil {
+		return nil, err
 	}
+	if a.header, err = a.codec.rows.AppendHeader(nil); err != nil {
+		return nil, fmt.Errorf("format: %w", err)
+	}
+	a.hash = cfg.hash(env.Agent, a.codec.rows.Fingerprint())
 	if a.marks, err = parseMarks(cfg.Roll.Minutes); err != nil {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}
@@ -92,6 +93,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	a.storeTrouble = say("store", "uploading to the object store", "check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full")
 	a.commitTrouble = say("commit", "committing a position", "check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored")
 	a.diskTrouble = say("disk", "writing a working file", "free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space")
+	a.decodeTrouble = say("decode", "decoding a record", "check that the schema registry is reachable; nothing is lost, the log waits")
 	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
 	return a, nil
 }
@@ -155,20 +157,6 @@ func (a *Archiver) diskRefused(err error) {
 func (a *Archiver) diskWorks() {
 	a.diskTrouble.worked()
 	a.budget.setBlocked(false)
-}
-
-func (a *Archiver) extension(class partition.Class) (ext, contentType string) {
-	if class == partition.DeadLetter {
-		return ".ndjson", "application/x-ndjson"
-	}
-	return a.formatExt, a.formatType
-}
-
-func (a *Archiver) rowsOf(class partition.Class) rowFormat {
-	if class == partition.DeadLetter {
-		return a.deadRows
-	}
-	return a.rows
 }
 
 // Drain archives log until it ends (nil), ctx ends (its error), or something has to be decided by a person: a record without

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/spool/format"
+	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -17,7 +19,9 @@ type Config struct {
 	partition.Config
 
 	FileName    template.Template `hcl:"file_name,optional" doc:"Name of the objects: a template over log, topic, partition, agent, start and end (positions of 20 digits), ext, format_ext and compression_ext."`
-	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd" doc:"Compression of the objects."`
+	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd|snappy|lz4|bzip2" doc:"Compression of the objects, or of the blocks and pages in them for avro and parquet."`
+	Format      *format.Config    `hcl:"format,block" doc:"Format of the objects; ndjson without one."`
+	Decode      *decode.Config    `hcl:"decode,block" doc:"What the values of records are; json without one."`
 	Roll        RollConfig        `hcl:"roll,block" doc:"When a cut is made; whichever comes first."`
 	Spool       BudgetConfig      `hcl:"spool,block" doc:"What the working files of all logs may take together."`
 	Upload      UploadConfig      `hcl:"upload,block" doc:"How objects are uploaded."`
@@ -65,8 +69,16 @@ func (c *Config) Validate() error {
 	if _, err := newNamer(c, "agent"); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := newCompressor(c.Compression); err != nil {
-		bad("compression: %w", err)
+	if c.Format != nil {
+		errs = append(errs, under("format", c.Format.Validate()))
+	}
+	if c.Decode != nil {
+		errs = append(errs, under("decode", c.Decode.Validate()))
+	}
+	if errors.Join(errs...) == nil {
+		if _, err := c.codec(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	r := &c.Roll
 	if r.Size < 0 || r.Age < 0 || r.Idle < 0 || r.Records < 0 {
@@ -101,7 +113,7 @@ func (c *Config) Validate() error {
 const layoutVersion = 1
 
 // hash covers all settings that decide which object a record is in and what it looks like there.
-func (c *Config) hash(agent string) string {
+func (c *Config) hash(agent, formatFingerprint string) string {
 	part := c.Config
 	tmpl := func(t template.Template) string { return t.String() }
 	late := ""
@@ -109,10 +121,64 @@ func (c *Config) hash(agent string) string {
 		late = part.Late.After.String() + " " + tmpl(part.Late.Path)
 	}
 	b, err := json.Marshal([]any{layoutVersion, agent, tmpl(part.Path), part.Timezone, part.Time, late, part.OnMissing, part.DefaultPartition,
-		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), c.Compression})
+		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint})
 	if err != nil {
 		panic(err) // strings and numbers
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:6])
+}
+
+// under puts an attribute path before each of the joined errors.
+func under(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range many.Unwrap() {
+			out = append(out, under(path, e))
+		}
+		return errors.Join(out...)
+	}
+	return fmt.Errorf("%s.%w", path, err)
+}
+
+// codec is what the configuration makes of values: where fields are found, and the formats of rows and of dead letters.
+type codec struct {
+	fields partition.Fields
+	rows   format.Format
+	dead   format.Format
+}
+
+func (c *Config) codec() (*codec, error) {
+	dc, fc := decode.Default(), format.Default()
+	if c.Decode != nil {
+		dc = *c.Decode
+	}
+	if c.Format != nil {
+		fc = *c.Format
+	}
+	dec, err := decode.New(dc)
+	if err != nil {
+		return nil, under("decode", err)
+	}
+	out := &codec{}
+	switch dc.Type {
+	case "json":
+		out.fields = partition.JSONFields
+	case "msgpack":
+		out.fields = partition.MessagePackFields
+	default:
+		out.fields = partition.DecodedFields(dec)
+	}
+	if out.rows, err = format.New(fc, c.Compression, dec); err != nil {
+		return nil, under("format", err)
+	}
+	lines := format.Default()
+	lines.Type = "raw"
+	if out.dead, err = format.New(lines, c.Compression, dec); err != nil {
+		return nil, err
+	}
+	return out, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -46,7 +47,7 @@ type cut struct {
 type file struct {
 	path     string
 	class    partition.Class
-	rows     rowFormat
+	format   format.Format
 	count    int64
 	first    int64
 	last     int64
@@ -108,9 +109,14 @@ func (c *cut) readAt(s *store, p []byte, off int64) error {
 }
 
 // file returns the file for path, made when it is the first time.
-func (c *cut) file(path string, class partition.Class, rows rowFormat) (f *file, made bool) {
+func (c *cut) file(path string, class partition.Class) (f *file, made bool) {
 	if f = c.byPath[path]; f == nil {
-		f, made = &file{path: path, class: class, rows: rows}, true
+		f, made = &file{path: path, class: class, format: c.a.codec.rows}, true
+		if class == partition.DeadLetter {
+			f.format = c.a.codec.dead
+		} else if h := c.a.header; len(h) > 0 {
+			f.members = append(f.members, &extent{n: len(h), mem: h})
+		}
 		c.byPath[path] = f
 	}
 	return f, made
@@ -166,7 +172,7 @@ type job struct {
 func (j *job) run(scratch []byte) []byte {
 	c := j.c
 	defer c.jobs.Done()
-	out, err := c.compress(scratch[:0], j.pieces, j.pieceLen, j.buf)
+	out, err := c.compress(scratch[:0], j.f.format, j.pieces, j.pieceLen, j.buf)
 	c.a.buffers.put(j.buf)
 	c.acct.take(-int64(cap(j.buf)), 0)
 	if err == nil {
@@ -223,7 +229,7 @@ func (c *cut) failed() error {
 }
 
 // compress makes one member of pieces and buf.
-func (c *cut) compress(dst []byte, pieces []extent, pieceLen int, buf []byte) ([]byte, error) {
+func (c *cut) compress(dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte) ([]byte, error) {
 	rows := buf
 	if len(pieces) > 0 {
 		rows = c.a.buffers.get(pieceLen + len(buf))
@@ -237,7 +243,7 @@ func (c *cut) compress(dst []byte, pieces []extent, pieceLen int, buf []byte) ([
 		}
 		rows = append(rows, buf...)
 	}
-	return c.a.compressor.append(dst, rows)
+	return ff.AppendMember(dst, rows)
 }
 
 // spill moves the buffers to disk, as they are. When the disk refuses, they stay.

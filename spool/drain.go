@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 	"github.com/penstock/penstock/spool/protocol"
 )
@@ -34,7 +35,6 @@ type drain struct {
 	lastKey []byte
 	last    *file
 	row     []byte
-	reason  error
 
 	batches  chan delivery
 	stopRead context.CancelFunc
@@ -42,6 +42,7 @@ type drain struct {
 	results  chan func() protocol.Step
 	async    sync.WaitGroup
 
+	waiting  *record.Batch // cannot be decoded while the schema registry does not answer
 	lastRead time.Time
 	mark     time.Time // the next minute mark
 	spooled  bool
@@ -68,7 +69,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	if err != nil {
 		return nil, err
 	}
-	part, err := partition.New(a.cfg.Config, a.env.Agent, nil)
+	part, err := partition.New(a.cfg.Config, a.env.Agent, a.codec.fields)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func (d *drain) run(ctx context.Context) error {
 				d.finish = draining
 				continue
 			}
-			if err := d.add(work, in.b); err != nil {
+			if err := d.take(work, in.b); err != nil {
 				return err
 			}
 		case answer := <-d.results:
@@ -133,6 +134,11 @@ func (d *drain) run(ctx context.Context) error {
 			}
 		case <-tick.C:
 			d.unblock()
+			if b := d.waiting; b != nil {
+				if err := d.take(work, b); err != nil {
+					return err
+				}
+			}
 		case <-d.acct.signal:
 		case <-deadline:
 			return ctx.Err()
@@ -213,7 +219,7 @@ func (d *drain) stop() {
 
 // admission applies the roll policies and the budget, and returns the channel to read from, or nil while nothing may be read.
 func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
-	if d.finish == draining {
+	if d.finish == draining || d.waiting != nil {
 		return nil, nil
 	}
 	redo := d.redo > 0
@@ -283,6 +289,21 @@ func (d *drain) unblock() {
 	if d.cur.settle() && d.cur.spill() == nil {
 		d.a.diskWorks()
 	}
+}
+
+// take adds a batch, or keeps what of it cannot be decoded for the next tick.
+func (d *drain) take(ctx context.Context, b *record.Batch) error {
+	err := d.add(ctx, b)
+	if errors.Is(err, decode.ErrUnavailable) {
+		d.waiting = b
+		d.a.decodeTrouble.failed(err, "log", d.log.Name())
+		return nil
+	}
+	if err == nil && d.waiting != nil {
+		d.waiting = nil
+		d.a.decodeTrouble.worked()
+	}
+	return err
 }
 
 func (d *drain) add(ctx context.Context, b *record.Batch) error {
@@ -355,9 +376,12 @@ func (d *drain) addRecord(r *record.Record) error {
 		}
 		d.last, d.lastKey = f, append(d.lastKey[:0], d.key...)
 	}
-	row, err := f.rows.appendRow(d.row[:0], &d.in, res.Reason)
-	d.row = row
-	if err != nil {
+	if f.class == partition.DeadLetter {
+		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
+	} else if d.row, err = f.format.AppendRow(d.row[:0], &d.in); err != nil {
+		if errors.Is(err, decode.ErrUnavailable) {
+			return err
+		}
 		if f, err = d.refused(err); err != nil {
 			return err
 		}
@@ -390,7 +414,7 @@ func (d *drain) newFile(res *partition.Result) (*file, error) {
 			return nil, err
 		}
 	}
-	f, made := d.cur.file(path, res.Class, d.a.rowsOf(res.Class))
+	f, made := d.cur.file(path, res.Class)
 	if made {
 		d.a.paths.Add(1)
 	}
@@ -412,7 +436,6 @@ func (d *drain) refused(reason error) (*file, error) {
 		}
 	}
 	d.last = nil
-	var err error
-	d.row, err = f.rows.appendRow(d.row[:0], &d.in, reason)
-	return f, err
+	d.row = appendDeadLetter(d.row[:0], &d.in, reason)
+	return f, nil
 }

@@ -43,7 +43,8 @@ func TestArchive(t *testing.T) {
 		if got := value(a.metrics.records); got != 10_000 {
 			t.Errorf("%v records counted", got)
 		}
-		key := "app/dt=2026-03-01/hr=00/app-3_00000000000000000000-00000000000000001001.ndjson" + a.compressor.ext
+		_, compExt := a.codec.rows.Ext()
+		key := "app/dt=2026-03-01/hr=00/app-3_00000000000000000000-00000000000000001001.ndjson" + compExt
 		o, ok := s.objs[key]
 		if !ok {
 			t.Fatalf("no %s in %v", key, s.keys())

@@ -310,7 +310,7 @@ func checkOnce(t testing.TB, s *memStore, except func(topic *memTopic, offset in
 			var v struct {
 				ID    int64
 				P     int32
-				Value string
+				Value string `json:"value_text"`
 			}
 			if err := json.Unmarshal([]byte(line), &v); err != nil {
 				t.Fatalf("%s: %q: %v", key, line, err)

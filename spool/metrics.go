@@ -41,7 +41,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		diskRefused:   counter("penstock_archive_disk_refused_total", "Writes that the disk of the working files refused."),
 		spills:        counter("penstock_archive_spills_total", "Times that records in memory were moved to disk because memory ran short."),
 		uploadSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "penstock_archive_upload_seconds", Help: "Time of one upload.", Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60}}),
-		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk or log."}, []string{"reason"}),
+		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode or log."}, []string{"reason"}),
 	}
 	m.memory = gauge("penstock_archive_spool_memory_bytes", "Memory of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(true)) })
 	m.disk = gauge("penstock_archive_spool_disk_bytes", "Disk of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(false)) })

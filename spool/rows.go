@@ -3,73 +3,61 @@ package spool
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// rowFormat turns records into rows of a file, one after the other. Safe for concurrent use.
-type rowFormat interface {
-	// appendRow appends r's row to dst. An error tells that the format cannot hold r: it becomes a dead letter.
-	appendRow(dst []byte, in *partition.Input, reason error) ([]byte, error)
-}
-
-// deadLetterRow is one line of a dead-letter object: the record as it was, and where from.
-type deadLetterRow struct {
-	Topic     string         `json:"topic"`
-	Partition int32          `json:"partition"`
-	Offset    int64          `json:"offset"`
-	Time      string         `json:"time"`
-	Tag       string         `json:"tag,omitempty"`
-	Reason    string         `json:"reason"`
-	Key       *jsonBytes     `json:"key,omitempty"`
-	Headers   []deadLetterKV `json:"headers,omitempty"`
-	Value     *jsonBytes     `json:"value"`
-}
-
-type deadLetterKV struct {
-	Key   string    `json:"key"`
-	Value jsonBytes `json:"value"`
-}
-
-// jsonBytes is written as a string, or as {"base64": "..."} where it is no UTF-8.
-type jsonBytes []byte
-
-func (b jsonBytes) MarshalJSON() ([]byte, error) {
-	if utf8.Valid(b) {
-		return json.Marshal(string(b))
-	}
-	return json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString(b)})
-}
-
-func optional(b []byte) *jsonBytes {
-	if b == nil {
-		return nil
-	}
-	return (*jsonBytes)(&b)
-}
-
-type deadLetterFormat struct{}
-
-func (deadLetterFormat) appendRow(dst []byte, in *partition.Input, reason error) ([]byte, error) {
+// appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the value as it came, and the reason.
+func appendDeadLetter(dst []byte, in *partition.Input, reason error) []byte {
 	r := in.Record
-	row := deadLetterRow{
-		Topic: in.Topic, Partition: in.Partition, Offset: r.Offset, Time: r.When().Format(time.RFC3339Nano), Tag: in.Tag,
-		Reason: reason.Error(), Key: optional(r.Key), Value: optional(r.Value),
+	dst = appendMember(dst, "{", "reason", []byte(reason.Error()))
+	if in.Topic != "" {
+		dst = appendMember(dst, ",", "topic", []byte(in.Topic))
 	}
-	for _, h := range r.Headers {
-		row.Headers = append(row.Headers, deadLetterKV{h.Key, h.Value})
+	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
+	dst = strconv.AppendInt(append(dst, `,"offset":`...), r.Offset, 10)
+	dst = append(r.When().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano), '"')
+	if in.Tag != "" {
+		dst = appendMember(dst, ",", "tag", []byte(in.Tag))
 	}
-	b, err := json.Marshal(row)
-	if err != nil {
-		return dst, err
+	if r.Key != nil {
+		dst = appendMember(dst, ",", "key", r.Key)
 	}
-	return append(append(dst, b...), '\n'), nil
+	for i, h := range r.Headers {
+		sep := `},`
+		if i == 0 {
+			sep = `,"headers":[`
+		}
+		dst = appendMember(append(dst, sep...), "{", "key", []byte(h.Key))
+		if h.Value != nil {
+			dst = appendMember(dst, ",", "value", h.Value)
+		}
+		if i == len(r.Headers)-1 {
+			dst = append(dst, `}]`...)
+		}
+	}
+	switch {
+	case r.Value == nil:
+	case utf8.Valid(r.Value):
+		dst = appendMember(dst, ",", "value_text", r.Value)
+	default:
+		dst = appendMember(dst, ",", "value", r.Value)
+	}
+	return append(dst, '}', '\n')
 }
 
-type ndjsonRows struct{}
-
-func (ndjsonRows) appendRow(dst []byte, in *partition.Input, _ error) ([]byte, error) {
-	return append(append(dst, in.Record.Value...), '\n'), nil
+// appendMember appends a string, or base64 under the name with "_base64".
+func appendMember(dst []byte, before, name string, v []byte) []byte {
+	dst = append(append(append(dst, before...), '"'), name...)
+	if !utf8.Valid(v) {
+		return append(base64.StdEncoding.AppendEncode(append(dst, `_base64":"`...), v), '"')
+	}
+	text, err := json.Marshal(string(v))
+	if err != nil {
+		panic(err) // a string
+	}
+	return append(append(dst, '"', ':'), text...)
 }

@@ -54,10 +54,11 @@ func (a *Archiver) uploadFile(ctx context.Context, id *identity, c *cut, f *file
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	obj, err := c.object(f)
+	obj, err := a.finished(ctx, c, f)
 	if err != nil {
 		return err
 	}
+	defer obj.close()
 	key, opts := a.describe(id, c, f, end)
 	opts.IfAbsent = keep
 	for attempt := 1; ; attempt++ {
@@ -101,8 +102,12 @@ const (
 var classNames = [...]string{partition.Main: "main", partition.Late: "late", partition.DeadLetter: "dead_letter"}
 
 func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, PutOptions) {
-	ext, contentType := a.extension(f.class)
-	n := &name{id: id, topic: id.topic, start: c.start, end: end, formatExt: ext, compExt: a.compressor.ext}
+	ext, compExt := f.format.Ext()
+	contentType := f.format.ContentType()
+	if f.class == partition.DeadLetter {
+		ext, contentType = ".ndjson", "application/x-ndjson"
+	}
+	n := &name{id: id, topic: id.topic, start: c.start, end: end, formatExt: ext, compExt: compExt}
 	return a.namer.key(f.path, n), PutOptions{
 		ContentType: contentType,
 		Metadata: map[string]string{
@@ -122,18 +127,20 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 // object is a file as it is uploaded: its members, on disk or in memory, one after the other.
 type object struct {
 	c     *cut
+	from  *store // of members that are on disk
+	own   bool   // from is this object's alone
 	parts []extent
 	ends  []int64
 	size  int64
 }
 
 func (c *cut) object(f *file) (*object, error) {
-	o := &object{c: c}
+	o := &object{c: c, from: c.members}
 	for _, m := range f.members {
 		o.add(*m)
 	}
 	if f.pieceLen+len(f.buf) > 0 {
-		tail, err := c.compress(nil, f.pieces, f.pieceLen, f.buf)
+		tail, err := c.compress(nil, f.format, f.pieces, f.pieceLen, f.buf)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +169,7 @@ func (o *object) ReadAt(p []byte, off int64) (int, error) {
 		want := min(e.n-skip, len(p)-n)
 		if e.mem != nil {
 			copy(p[n:n+want], e.mem[skip:])
-		} else if err := o.c.readAt(o.c.members, p[n:n+want], e.off+int64(skip)); err != nil {
+		} else if err := o.c.readAt(o.from, p[n:n+want], e.off+int64(skip)); err != nil {
 			return n, err
 		}
 		n += want

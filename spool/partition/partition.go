@@ -54,6 +54,7 @@ const noTime = math.MinInt64 // the bucket of records without time
 type part struct {
 	literal []byte
 	src     source
+	topic   bool // src is the topic
 	time    *Strftime
 	loc     *time.Location
 }
@@ -67,6 +68,7 @@ type layout struct {
 
 // Partitioner makes paths. Not safe for concurrent use: each log has its own.
 type Partitioner struct {
+	b                *binder
 	main, late, dead *layout
 	eventTime        func(in *Input) (int64, error)
 	earliest, latest int64
@@ -85,7 +87,7 @@ func New(cfg Config, agent string, fields Fields) (*Partitioner, error) {
 		return nil, fmt.Errorf("timezone: %w", err)
 	}
 	b := &binder{cfg: &cfg, agent: agent, fields: fields, loc: loc}
-	p := &Partitioner{onMissing: cfg.OnMissing}
+	p := &Partitioner{b: b, onMissing: cfg.OnMissing}
 	var errs []error
 	if p.main, err = b.layout("path", cfg.Path, true); err != nil {
 		errs = append(errs, err)
@@ -135,6 +137,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 		p.eventTime = func(in *Input) (int64, error) {
 			v, err := b.finder.Find(in.Record.Value, i)
 			if err != nil {
+				b.note(err)
 				return 0, err
 			}
 			return format.parse(&v)
@@ -170,7 +173,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 func (p *Partitioner) Unit() time.Duration { return p.main.unit }
 
 // Key appends a record's key to dst: records of one topic have the same path if they have the same key. It allocates
-// nothing but what regular expressions do. The error wraps ErrStop.
+// nothing but what regular expressions do. The error wraps ErrStop, or decode.ErrUnavailable: then the record is to be tried again.
 func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 	var res Result
 	t, err := p.eventTime(in)
@@ -183,6 +186,10 @@ func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 	}
 	start := len(dst)
 	dst, res.Reason = p.appendKey(dst, l, in, &res)
+	if err := p.b.unavailable; err != nil {
+		p.b.unavailable = nil
+		return dst, res, err
+	}
 	if res.Reason == nil || p.onMissing == "default" {
 		return dst, res, nil
 	}

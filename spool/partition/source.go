@@ -2,6 +2,7 @@ package partition
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/spool/format/decode"
 )
 
 // source appends one raw value of a record; false when the record has none that could be used.
@@ -22,6 +24,15 @@ type binder struct {
 	paths  [][]string
 	finder Finder // set once all paths are known
 	loc    *time.Location
+
+	unavailable error
+}
+
+// note keeps an error that passes: the record's path is not known yet.
+func (b *binder) note(err error) {
+	if err != nil && errors.Is(err, decode.ErrUnavailable) {
+		b.unavailable = err
+	}
 }
 
 func (b *binder) field(path []string) int {
@@ -75,7 +86,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 	}
 	switch p.Name {
 	case "topic":
-		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" }}, args(0, 0)
+		return part{topic: true, src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" }}, args(0, 0)
 	case "tag":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" }}, args(0, 0)
 	case "partition":
@@ -110,6 +121,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			v, err := b.finder.Find(in.Record.Value, i)
 			if err != nil || v.Kind == Missing || v.Kind == Other {
+				b.note(err)
 				return dst, false
 			}
 			n := len(dst)

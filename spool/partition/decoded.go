@@ -1,0 +1,43 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/penstock/penstock/spool/format/decode"
+)
+
+// decodedFinder looks into the JSON that a decoder makes of a value; for several fields of one value it is made once.
+type decodedFinder struct {
+	dec  decode.Decoder
+	json jsonFinder
+	of   []byte // the value that text was made of
+	text []byte
+	err  error
+}
+
+// DecodedFields finds fields in what dec makes of values.
+func DecodedFields(dec decode.Decoder) Fields {
+	return func(paths [][]string) (Finder, error) {
+		f, err := JSONFields(paths)
+		if err != nil {
+			return nil, err
+		}
+		return &decodedFinder{dec: dec, json: f.(jsonFinder)}, nil
+	}
+}
+
+func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
+	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
+		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value); f.err != nil && errors.Is(f.err, decode.ErrUnavailable) {
+			f.of = nil
+			return Value{}, fmt.Errorf("find a field: %w", f.err)
+		}
+		f.of = value
+	}
+	if f.err != nil {
+		return Value{}, f.err
+	}
+	return f.json.Find(f.text, field)
+}
