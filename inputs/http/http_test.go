@@ -1,0 +1,602 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+	"github.com/tinylib/msgp/msgp"
+	collectorpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/inputs/listen/certtest"
+	"github.com/penstock/penstock/inputs/tlsconf"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *logBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+type rig struct {
+	t      testing.TB
+	ctx    context.Context
+	in     *HTTP
+	sink   *inputstest.MemSink
+	addr   string
+	url    string
+	client *http.Client
+	log    logBuffer
+}
+
+func start(t testing.TB, change func(*Config)) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), client: &http.Client{Transport: &http.Transport{}}}
+	cfg := Default()
+	cfg.Listen = "127.0.0.1:0"
+	if change != nil {
+		change(&cfg)
+	}
+	env := inputstest.Env("input.http.test", t.TempDir())
+	env.Log = slog.New(slog.NewTextHandler(&r.log, nil))
+	var err error
+	if r.in, err = New(cfg, env); err != nil {
+		t.Fatal(err)
+	}
+	run, end := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- r.in.Run(run, r.sink) }()
+	addr, err := r.in.Addr(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addr = addr.String()
+	r.url = "http://" + r.addr
+	t.Cleanup(func() {
+		r.client.CloseIdleConnections()
+		end()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})
+	return r
+}
+
+// send makes a request; extra are header names and values.
+func (r *rig) send(method, path, contentType string, body []byte, extra ...string) (int, string, http.Header) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.ctx, method, r.url+path, bytes.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i < len(extra); i += 2 {
+		req.Header.Set(extra[i], extra[i+1])
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, string(text), res.Header
+}
+
+func TestPlainBodies(t *testing.T) {
+	multi := func() ([]byte, string) {
+		var buf bytes.Buffer
+		w := multipart.NewWriter(&buf)
+		w.WriteField("json", `{"a":1}`)
+		w.Close()
+		return buf.Bytes(), w.FormDataContentType()
+	}
+	mbody, mtype := multi()
+	pack, _ := msgp.AppendIntf(nil, []any{map[string]any{"a": 1}, map[string]any{"b": []byte("x")}})
+	for _, c := range []struct {
+		name, ctype, body, want string
+	}{
+		{"ndjson", "application/x-ndjson", "{\"a\": 1}\r\n\n[2]\n\"x\"", `[{"a": 1} [2] "x"]`},
+		{"json", "application/json; charset=utf-8", "{\n \"a\": 1\n}", `[{"a":1}]`},
+		{"json array", "application/json", `[{"a":1},{"b":2}]`, `[{"a":1} {"b":2}]`},
+		{"json sequence", "application/json", `{"a":1}{"b":2} {"c":3}`, `[{"a":1} {"b":2} {"c":3}]`},
+		{"lines", "text/plain", "one\n\ntwo\r\nthree", "[one two three]"},
+		{"no type", "", "one\n\xff", "[one \xff]"},
+		{"form json", "application/x-www-form-urlencoded", "json=" + url.QueryEscape(`{"a":1}`), `[{"a":1}]`},
+		{"form ndjson", "application/x-www-form-urlencoded", "ndjson=" + url.QueryEscape("{\"a\":1}\n{}"), `[{"a":1} {}]`},
+		{"form msgpack", "application/x-www-form-urlencoded", "msgpack=" + url.QueryEscape("\x81\xa1a\x01"), `[{"a":1}]`},
+		{"multipart", mtype, string(mbody), `[{"a":1}]`},
+		{"msgpack", "application/msgpack", string(pack), `[{"a":1} {"b":"x"}]`},
+		{"empty", "text/plain", "", "[]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, nil)
+			code, text, _ := r.send("POST", "/app/web.x?time=1.5", c.ctype, []byte(c.body))
+			if code != 200 || text != "" {
+				t.Fatalf("%d %q", code, text)
+			}
+			if got := fmt.Sprint(r.sink.Values()); got != c.want {
+				t.Fatalf("got %s, want %s", got, c.want)
+			}
+			for _, rec := range r.sink.Records() {
+				if rec.Tag != "app.web.x" || rec.Origin != "127.0.0.1" || rec.Time != 15e8 {
+					t.Fatalf("got %+v", rec)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusedBodies(t *testing.T) {
+	deep := strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)
+	for _, c := range []struct {
+		name, path, ctype, body string
+		code                    int
+		why                     string
+	}{
+		{"ndjson", "/t", "application/x-ndjson", "{}\n{\"a\":}\n", 400, "line 2: not JSON"},
+		{"json", "/t", "application/json", `{"a":1} x`, 400, "value 2: not JSON"},
+		{"deep", "/t", "application/json", deep, 400, "max_depth"},
+		{"deep line", "/t", "application/x-ndjson", deep, 400, "max_depth"},
+		{"form", "/t", "application/x-www-form-urlencoded", "a=b", 400, "needs a field"},
+		{"form time", "/t", "application/x-www-form-urlencoded", "json={}&time=soon", 400, "soon"},
+		{"msgpack", "/t", "application/msgpack", "\xc1", 400, "msgpack"},
+		{"deep msgpack", "/t", "application/msgpack", strings.Repeat("\x91", 10_000) + "\x01", 400, "deep"},
+		{"deep otlp", "/v1/logs", "application/json", deep, 400, "max_depth"},
+		{"otlp type", "/v1/logs", "text/plain", "x", 415, "content type"},
+		{"otlp", "/v1/logs", "application/x-protobuf", "\xff\xff", 400, "ExportLogsServiceRequest"},
+		{"bulk", "/_bulk", "application/json", "{}\n", 400, "Malformed action"},
+		{"hec", "/services/collector", "", `{"event":`, 400, "not JSON"},
+		{"hec event", "/services/collector", "", `{"a":1}`, 400, "Event field is required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, nil)
+			code, text, _ := r.send("POST", c.path, c.ctype, []byte(c.body))
+			if code != c.code || !strings.Contains(text, c.why) {
+				t.Fatalf("%d %.200q", code, text)
+			}
+			if n := len(r.sink.Records()); n != 0 {
+				t.Fatalf("%d records taken", n)
+			}
+		})
+	}
+}
+
+func TestContentEncodings(t *testing.T) {
+	body := []byte("one\ntwo\n")
+	pack := func(open func(w io.Writer) io.WriteCloser) []byte {
+		var buf bytes.Buffer
+		w := open(&buf)
+		w.Write(body)
+		w.Close()
+		return buf.Bytes()
+	}
+	gz := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
+	bodies := map[string][]byte{
+		"gzip":     gz,
+		"zstd":     pack(func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }),
+		"deflate":  pack(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		"Deflate":  pack(func(w io.Writer) io.WriteCloser { z, _ := flate.NewWriter(w, 5); return z }),
+		"identity": body,
+	}
+	r := start(t, func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20 })
+	for encoding, b := range bodies {
+		before := len(r.sink.Values())
+		code, text, _ := r.send("POST", "/t", "", b, "Content-Encoding", encoding)
+		if got := fmt.Sprint(r.sink.Values()[before:]); code != 200 || got != "[one two]" {
+			t.Fatalf("%s: %d %s, got %s", encoding, code, text, got)
+		}
+	}
+	before := len(r.sink.Values())
+	if code, text, _ := r.send("POST", "/t", "", body, "Content-Encoding", "br"); code != 415 || !strings.Contains(text, "gzip") {
+		t.Fatalf("br: %d %s", code, text)
+	}
+	if code, _, _ := r.send("POST", "/t", "", gz[:10], "Content-Encoding", "gzip"); code != 400 {
+		t.Fatalf("cut gzip: %d", code)
+	}
+	if code, text, _ := r.send("POST", "/t", "", make([]byte, 2<<20)); code != 413 || !strings.Contains(text, "max_body_size") {
+		t.Fatalf("too large: %d %s", code, text)
+	}
+	body = make([]byte, 64<<20)
+	for _, encoding := range []string{"gzip", "zstd"} {
+		bomb := pack(func(w io.Writer) io.WriteCloser {
+			if encoding == "zstd" {
+				z, _ := zstd.NewWriter(w)
+				return z
+			}
+			return gzip.NewWriter(w)
+		})
+		if code, text, _ := r.send("POST", "/t", "", bomb, "Content-Encoding", encoding); code != 413 || !strings.Contains(text, "max_inflated_size") {
+			t.Fatalf("bomb: %d %s", code, text)
+		}
+	}
+	if n := len(r.sink.Values()) - before; n != 0 {
+		t.Fatalf("%d records of refused bodies", n)
+	}
+	if free := r.in.memory.Free(); free != r.in.cfg.Memory {
+		t.Fatalf("%d bytes of shared memory are gone", r.in.cfg.Memory-free)
+	}
+}
+
+func TestAnsweredOnlyWhenDurable(t *testing.T) {
+	r := start(t, nil)
+	r.sink.Hold()
+	answered := make(chan int, 1)
+	go func() {
+		code, _, _ := r.send("POST", "/t", "", []byte("x\n"))
+		answered <- code
+	}()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for r.sink.Appends() == 0 {
+		<-tick.C
+	}
+	select {
+	case code := <-answered:
+		t.Fatalf("answered %d before the record was durable", code)
+	default:
+	}
+	r.sink.Release()
+	if code := <-answered; code != 200 || len(r.sink.Records()) != 1 {
+		t.Fatal(code)
+	}
+	r.sink.Hold()
+	go func() {
+		code, _, _ := r.send("POST", "/t", "", []byte("y\n"))
+		answered <- code
+	}()
+	for r.sink.Appends() == 1 {
+		<-tick.C
+	}
+	r.sink.Crash()
+	if code := <-answered; code != 503 {
+		t.Fatalf("answered %d for a record that is lost", code)
+	}
+}
+
+func TestBackPressure(t *testing.T) {
+	r := start(t, func(c *Config) { c.Wait = 20 * time.Millisecond })
+	r.sink.Block()
+	for path, want := range map[string]int{"/t": 429, "/_bulk": 429, "/v1/logs": 429, "/services/collector/raw": 503} {
+		body, ctype := "x\n", ""
+		switch path {
+		case "/_bulk":
+			body = "{\"index\":{\"_index\":\"i\"}}\n{}\n"
+		case "/v1/logs":
+			body, ctype = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}`, "application/json"
+		}
+		code, text, header := r.send("POST", path, ctype, []byte(body))
+		if code != want || header.Get("Retry-After") != "5" {
+			t.Fatalf("%s: %d %s, Retry-After %q", path, code, text, header.Get("Retry-After"))
+		}
+	}
+	r.sink.Unblock()
+	if code, _, _ := r.send("POST", "/t", "", []byte("x\n")); code != 200 || len(r.sink.Records()) != 1 {
+		t.Fatal(code)
+	}
+	r.sink.Fail(errors.New("no space left"))
+	if code, text, h := r.send("POST", "/t", "", []byte("x\n")); code != 503 || strings.Contains(text, "space") || h.Get("Retry-After") == "" {
+		t.Fatal(code, text)
+	}
+}
+
+func TestAuth(t *testing.T) {
+	r := start(t, func(c *Config) {
+		c.Auth = &Auth{Tokens: []string{"tok-en"}, Users: []User{{"ann", "se:cret"}}}
+	})
+	basic := func(s string) string {
+		req, _ := http.NewRequest("GET", "/", nil)
+		name, pw, _ := strings.Cut(s, ":")
+		req.SetBasicAuth(name, pw)
+		return req.Header.Get("Authorization")
+	}
+	for _, c := range []struct {
+		path, header string
+		want         int
+	}{
+		{"/t", "", 401}, {"/t", "Bearer tok-en", 200}, {"/t", "bearer tok-en", 200}, {"/t", "Bearer tok-eN", 403}, {"/t", "Bearer ", 403},
+		{"/t", basic("ann:se:cret"), 200}, {"/t", basic("ann:other"), 403}, {"/t", basic("eve:"), 403}, {"/t", "Digest x", 403},
+		{"/services/collector/raw", "Splunk tok-en", 200}, {"/services/collector/raw", basic("x:tok-en"), 200}, {"/services/collector/raw", "Splunk no", 403},
+		{"/_bulk", "ApiKey no", 403},
+	} {
+		code, text, _ := r.send("POST", c.path, "", []byte("x\n"), "Authorization", c.header)
+		if code != c.want {
+			t.Errorf("%s %q: %d %s", c.path, c.header, code, text)
+		}
+	}
+	if n := len(r.sink.Records()); n != 5 {
+		t.Errorf("%d records", n)
+	}
+	if code, _, _ := r.send("GET", "/services/collector/health", "", nil); code != 200 {
+		t.Errorf("health: %d", code)
+	}
+	log := r.log.String()
+	if n := strings.Count(log, "request refused"); n != 1 || strings.Contains(log, "tok-en") || strings.Contains(log, "cret") {
+		t.Errorf("%d lines: %s", n, log)
+	}
+}
+
+func TestElasticsearchBulk(t *testing.T) {
+	r := start(t, nil)
+	code, text, header := r.send("GET", "/", "", nil)
+	var hello struct{ Version struct{ Number string } }
+	if err := json.Unmarshal([]byte(text), &hello); err != nil || code != 200 || hello.Version.Number != elasticVersion ||
+		header.Get("X-Elastic-Product") != "Elasticsearch" {
+		t.Fatal(code, text, header)
+	}
+	body := `{"index":{"_index":"web","_id":"7"}}
+{"m":"a","@timestamp":"2026-01-02T03:04:05.678Z"}
+{"create":{}}
+{"m":"b"}
+{"delete":{"_id":"1"}}
+{"update":{"_id":"1"}}
+{"doc":{}}
+{"index":{"_index":"web"}}
+not json
+{"index":{"_index":"web"}}
+{"m":"c"}`
+	code, text, header = r.send("POST", "/logs/_bulk", "application/x-ndjson", []byte(body))
+	var reply struct {
+		Errors bool
+		Items  []map[string]bulkItem
+	}
+	if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 200 || !reply.Errors || len(reply.Items) != 6 || header.Get("X-Elastic-Product") == "" {
+		t.Fatal(code, text)
+	}
+	var got []string
+	for _, item := range reply.Items {
+		for op, i := range item {
+			got = append(got, fmt.Sprint(op, " ", i.Index, " ", i.Status, " ", i.ID != "", " ", i.Error != nil))
+		}
+	}
+	want := "[index web 201 true false create logs 201 true false delete logs 400 true true update logs 400 true true index web 400 false true index web 201 true false]"
+	if fmt.Sprint(got) != want {
+		t.Fatalf("got %v", got)
+	}
+	tags := map[string][]string{}
+	for _, rec := range r.sink.Records() {
+		tags[rec.Tag] = append(tags[rec.Tag], string(rec.Key)+"="+string(rec.Value))
+		if string(rec.Key) == "7" && rec.Time != time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixNano() {
+			t.Errorf("time %d", rec.Time)
+		}
+	}
+	if s := fmt.Sprint(tags); s != `map[logs:[={"m":"b"}] web:[7={"m":"a","@timestamp":"2026-01-02T03:04:05.678Z"} ={"m":"c"}]]` {
+		t.Fatal(s)
+	}
+	if code, text, _ := r.send("PUT", "/_index_template/logs", "application/json", []byte("{}")); code != 200 || !strings.Contains(text, "acknowledged") {
+		t.Fatal(code, text)
+	}
+}
+
+func TestSplunk(t *testing.T) {
+	r := start(t, nil)
+	body := `{"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}{"time":"1700000001","event":"text"}
+{"event":"now"}`
+	code, text, _ := r.send("POST", "/services/collector/event/1.0", "", []byte(body), "X-Splunk-Request-Channel", "c1")
+	if code != 200 || text != `{"text":"Success","code":0,"ackId":0}`+"\n" {
+		t.Fatal(code, text)
+	}
+	recs := r.sink.Records()
+	seen := map[string]int64{}
+	for _, rec := range recs {
+		seen[rec.Tag+" "+string(rec.Value)] = rec.Time
+	}
+	if len(recs) != 3 || seen[`main {"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}`] != 1700000000250e6 || seen[`hec {"time":"1700000001","event":"text"}`] != 1700000001e9 {
+		t.Fatalf("%v", seen)
+	}
+	code, text, _ = r.send("POST", "/services/collector/raw?index=ix&host=h1&sourcetype=st", "", []byte("one\ntwo"))
+	if code != 200 || text != `{"text":"Success","code":0}`+"\n" {
+		t.Fatal(code, text)
+	}
+	last := r.sink.Records()[4]
+	if string(last.Value) != "two" || last.Tag != "ix" || fmt.Sprintf("%s", last.Headers) != "[{host h1} {sourcetype st}]" {
+		t.Fatalf("%+v", last)
+	}
+	if code, text, _ = r.send("POST", "/services/collector/ack?channel=c1", "", []byte(`{"acks":[0,1]}`)); code != 200 || text != `{"acks":{"0":true,"1":false}}`+"\n" {
+		t.Fatal(code, text)
+	}
+}
+
+func TestOTLP(t *testing.T) {
+	str := func(s string) *collectorpb.AnyValue {
+		return &collectorpb.AnyValue{Value: &collectorpb.AnyValue_StringValue{StringValue: s}}
+	}
+	logs := &logspb.LogsData{ResourceLogs: []*logspb.ResourceLogs{{
+		Resource: &resourcepb.Resource{Attributes: []*collectorpb.KeyValue{{Key: "service.name", Value: str("shop")}}},
+		ScopeLogs: []*logspb.ScopeLogs{{LogRecords: []*logspb.LogRecord{{
+			TimeUnixNano: 1700000000123456789, SeverityNumber: 9, SeverityText: "INFO", Body: str("hi"),
+			TraceId: []byte("0123456789abcdef"), SpanId: []byte("01234567"),
+			Attributes: []*collectorpb.KeyValue{{Key: "n", Value: &collectorpb.AnyValue{Value: &collectorpb.AnyValue_IntValue{IntValue: 5}}}},
+		}}}},
+	}}}
+	pb, err := proto.Marshal(logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	js := `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeLogs":[{"logRecords":[
+	{"timeUnixNano":"1700000000123456789","severityNumber":9,"severityText":"INFO","body":{"stringValue":"hi"},"traceId":"30313233343536373839616263646566",
+	"spanId":"3031323334353637","attributes":[{"key":"n","value":{"intValue":"5"}}],"futureField":1}]}]}]}`
+	want := `{"body":"hi","severity_text":"INFO","severity_number":9,"attributes":{"n":5},"resource":{"service.name":"shop"},` +
+		`"trace_id":"30313233343536373839616263646566","span_id":"3031323334353637","time_unix_nano":1700000000123456789}`
+	for ctype, body := range map[string][]byte{"application/x-protobuf": pb, "application/json": []byte(js)} {
+		r := start(t, nil)
+		code, text, header := r.send("POST", "/v1/logs", ctype, body)
+		if code != 200 || header.Get("Content-Type") != ctype || ctype == "application/json" && text != "{}" || ctype != "application/json" && text != "" {
+			t.Fatal(code, text, header)
+		}
+		rec := r.sink.Records()[0]
+		if string(rec.Value) != want || rec.Tag != "otlp" || rec.Time != 1700000000123456789 {
+			t.Fatalf("%s\ngot  %s\nwant %s", ctype, rec.Value, want)
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	off := start(t, nil)
+	if _, _, h := off.send("OPTIONS", "/t", "", nil, "Origin", "https://a.example"); h.Get("Access-Control-Allow-Origin") != "" {
+		t.Fatal("CORS is on by default")
+	}
+	on := start(t, func(c *Config) { c.CORSOrigins = []string{"https://a.example"} })
+	if code, _, h := on.send("OPTIONS", "/t", "", nil, "Origin", "https://a.example"); code != 204 || h.Get("Access-Control-Allow-Origin") != "https://a.example" {
+		t.Fatal(code, h)
+	}
+	if _, _, h := on.send("POST", "/t", "", nil, "Origin", "https://b.example"); h.Get("Access-Control-Allow-Origin") != "" {
+		t.Fatal(h)
+	}
+}
+
+func TestSlowLorisAndTooManyConnections(t *testing.T) {
+	r := start(t, func(c *Config) {
+		c.MaxConnections, c.HeaderTimeout, c.ReadTimeout = 20, 100*time.Millisecond, 200*time.Millisecond
+	})
+	var slow []net.Conn
+	for i := range 15 {
+		nc, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+		if i%2 == 0 {
+			io.WriteString(nc, "POST /t HTTP/1.1\r\nHost:")
+		} else {
+			io.WriteString(nc, "POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nxx")
+		}
+		slow = append(slow, nc)
+	}
+	if code, _, _ := r.send("POST", "/t", "", []byte("x\n")); code != 200 {
+		t.Fatal(code)
+	}
+	for _, nc := range slow {
+		io.ReadAll(nc)
+	}
+	for range 30 {
+		nc, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			defer nc.Close()
+		}
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(r.log.String(), "max_connections") {
+		select {
+		case <-tick.C:
+		case <-r.ctx.Done():
+			t.Fatal(r.log.String())
+		}
+	}
+	if n := len(r.sink.Records()); n != 1 {
+		t.Fatalf("%d records", n)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	ca := certtest.New(t)
+	cert, key := ca.Issue("server")
+	r := start(t, func(c *Config) {
+		c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
+	})
+	ccert, ckey := ca.Issue("client")
+	post := func(c tlsconf.Client) error {
+		conf, err := tlsconf.NewClient(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}}
+		defer client.CloseIdleConnections()
+		res, err := client.Post("https://"+r.addr+"/t", "", strings.NewReader("x"))
+		if err == nil {
+			res.Body.Close()
+		}
+		return err
+	}
+	if err := post(tlsconf.Client{CAFile: ca.File, ServerName: "server", CertFile: ccert, KeyFile: ckey}); err != nil || len(r.sink.Records()) != 1 {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := post(tlsconf.Client{CAFile: ca.File, ServerName: "server"}); err == nil {
+			t.Fatal("let in without a certificate")
+		}
+	}
+	if n := strings.Count(r.log.String(), "connection failed"); n > 2 {
+		t.Fatalf("%d lines: %s", n, r.log.String())
+	}
+}
+
+func FuzzBodies(f *testing.F) {
+	for _, s := range []string{`{"a":1}`, "{\"index\":{}}\n{}\n", `{"event":1,"time":2}`, "json=%7B%7D", "\x81\xa1a\x01", `{"resourceLogs":[]}`} {
+		for i := range 7 {
+			f.Add(byte(i), []byte(s))
+		}
+	}
+	r := start(f, func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20; c.MaxDepth = 10 })
+	kinds := []struct{ path, ctype string }{
+		{"/t", "application/json"}, {"/t", "application/x-ndjson"}, {"/t", "application/msgpack"}, {"/t", "application/x-www-form-urlencoded"},
+		{"/i/_bulk", "application/x-ndjson"}, {"/services/collector", "application/json"}, {"/v1/logs", "application/json"}, {"/v1/logs", "application/x-protobuf"},
+	}
+	handler := r.in.handler(r.sink)
+	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+		k := kinds[int(kind)%len(kinds)]
+		sink := inputstest.New()
+		handler = r.in.handler(sink)
+		req, _ := http.NewRequest("POST", k.path, bytes.NewReader(body))
+		req.Header.Set("Content-Type", k.ctype)
+		w := &recorder{header: http.Header{}}
+		handler.ServeHTTP(w, req)
+		if w.code >= 500 {
+			t.Fatalf("answered %d", w.code)
+		}
+		for _, v := range sink.Values() {
+			if !json.Valid([]byte(v)) {
+				t.Fatalf("%q is not JSON", v)
+			}
+		}
+		if w.code != 0 && w.code != 200 && len(sink.Values()) > 0 {
+			t.Fatalf("answered %d after %d records", w.code, len(sink.Values()))
+		}
+	})
+}
+
+type recorder struct {
+	header http.Header
+	code   int
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) Write(p []byte) (int, error) { return len(p), nil }
+func (r *recorder) WriteHeader(code int)        { r.code = code }
