@@ -4,15 +4,17 @@ import (
 	"github.com/penstock/penstock/agent/filter"
 	forwardin "github.com/penstock/penstock/inputs/forward"
 	"github.com/penstock/penstock/inputs/tail"
+	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/penstock/penstock/outputs/kafka"
 )
 
 // Components returns the catalogue: every component of penstock, in one table.
 func Components() Catalogue {
 	return Catalogue{
-		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 		InputType("forward", "Takes the Fluentd forward protocol.", forwardin.Default, forwardin.New),
+		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
+		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),
 		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),

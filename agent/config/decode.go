@@ -143,8 +143,28 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	if len(d.report.problems) > before {
 		d.failed[join(path, t.name)] = true
 	}
-	if t.secret && t.value.Kind() == reflect.String {
-		d.report.seal(t.value.String())
+	if t.secret {
+		d.seal(t.value)
+	}
+}
+
+// seal keeps the strings of a secret attribute out of everything that is printed.
+func (d *decoder) seal(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		d.report.seal(v.String())
+	case reflect.Pointer:
+		if !v.IsNil() {
+			d.seal(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			d.seal(v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			d.seal(v.MapIndex(key))
+		}
 	}
 }
 
