@@ -152,8 +152,7 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 		return f
 	}
 	if s.path != p.Path { // it was rotated while nobody looked
-		f.m.left, f.m.leftWake = time.Now(), 1
-		m.left[f] = struct{}{}
+		m.leave(f)
 	}
 	m.begin(f)
 	return f

@@ -100,7 +100,6 @@ func benchTail(b *testing.B, pack bool) {
 	report(b, begin)
 }
 
-
 // report adds lines per second, and CPU seconds per million lines, which other load on the machine disturbs less.
 func report(b *testing.B, begin time.Duration) {
 	lines := float64(benchLines) * float64(b.N)

@@ -130,7 +130,7 @@ func (e *encoder) cut(f *file, b *block, at, room int) {
 
 func (e *encoder) event(b *block, c *charset, s span, now int64) {
 	text := b.raw[s.from:s.to]
-	if i := len(text) - c.unit; i >= 0 && c.isLineEnd(text, i) {
+	if i := len(text) - c.unit; i >= 0 && i%c.unit == 0 && c.isLineEnd(text, i) {
 		text = c.trimCR(text[:i])
 	}
 	e.line(b, c, s.from, text, now)

@@ -18,14 +18,15 @@ import (
 
 // rig runs a tail over a directory into a sink in memory.
 type rig struct {
-	t     *testing.T
-	dir   string
-	sink  *inputstest.MemSink
-	cfg   Config
-	tail  *Tail
-	stop  func() error // cancels Run and returns what it returns
-	done  chan error
-	block int // read so much at a time
+	t       *testing.T
+	dir     string
+	sink    *inputstest.MemSink
+	cfg     Config
+	tail    *Tail
+	stop    func() error // cancels Run and returns what it returns
+	done    chan error
+	block   int // read so much at a time
+	prepare func(*Tail)
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
@@ -60,6 +61,9 @@ func (r *rig) start() *rig {
 	}
 	if r.block > 0 {
 		tl.block = r.block
+	}
+	if r.prepare != nil {
+		r.prepare(tl)
 	}
 	r.tail = tl
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -197,7 +198,11 @@ func (m *manager) tryStart(f *file) {
 		f.m.pred = map[*file]uint64{}
 		for _, p := range m.streams[f.path0] {
 			if p.m.seq < f.m.seq {
+				m.tryStart(p)
 				f.m.pred[p] = max(1, m.wake(p, cmdRead))
+				if p.m.left.IsZero() && !slices.Contains(p.m.names, p.path0) {
+					m.leave(p) // its last line is complete, with or without line end
+				}
 			}
 		}
 	}

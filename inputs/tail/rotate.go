@@ -111,8 +111,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 		return nil
 	}
 	f := m.resume(sight{path, fi}, h, fi, p, key)
-	f.m.left, f.m.leftWake = time.Now(), 1
-	m.left[f] = struct{}{}
+	m.leave(f)
 	return f
 }
 
@@ -154,8 +153,7 @@ func (m *manager) truncated(f *file) {
 		m.arrive(g, name)
 	}
 	if len(names) == 0 { // it was truncated after it had been rotated
-		g.m.left, g.m.leftWake = time.Now(), 1
-		m.left[g] = struct{}{}
+		m.leave(g)
 	}
 }
 

@@ -84,7 +84,11 @@ func (m *manager) watchDirs() {
 		if m.watched[dir] {
 			continue
 		}
-		err := m.watch.fs.Add(dir)
+		add := m.watch.fs.Add
+		if m.run.tail.addWatch != nil {
+			add = m.run.tail.addWatch
+		}
+		err := add(dir)
 		switch {
 		case err == nil:
 			m.watched[dir] = true
@@ -225,16 +229,18 @@ func (m *manager) arrive(f *file, path string) {
 
 // depart deals with a file that is no longer where it was.
 func (m *manager) depart(f *file) {
-	f.m.left = time.Now()
-	m.left[f] = struct{}{}
 	m.run.tail.counts.rotated.Inc()
 	if len(f.m.names) == 0 {
 		m.relocate(f)
 	}
-	f.m.leftWake = m.wake(f, cmdRead)
-	if f.m.leftWake == 0 {
-		f.m.leftWake = 1
-	}
+	m.leave(f)
+}
+
+// leave begins the time that a rotated file must be quiet for.
+func (m *manager) leave(f *file) {
+	f.m.left = time.Now()
+	m.left[f] = struct{}{}
+	f.m.leftWake = max(1, m.wake(f, cmdRead))
 }
 
 // displaced deals with a closed file that was not where it should be when it was opened again.

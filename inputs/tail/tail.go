@@ -18,13 +18,14 @@ import (
 
 // Tail is the input "tail". Run may be called again after it has returned.
 type Tail struct {
-	cfg    Config
-	env    inputs.Env
-	log    *slog.Logger
-	tagger *tagger
-	counts *counts
-	block  int                 // how much is read at a time
-	run    atomic.Pointer[run] // the current Run, for Status
+	cfg      Config
+	env      inputs.Env
+	log      *slog.Logger
+	tagger   *tagger
+	counts   *counts
+	block    int                    // how much is read at a time
+	addWatch func(dir string) error // instead of inotify, if set
+	run      atomic.Pointer[run]    // the current Run, for Status
 }
 
 // New returns a Tail; it looks at no file yet.
