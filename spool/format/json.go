@@ -1,0 +1,407 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"strconv"
+	"unicode/utf16"
+)
+
+// kind is the type of a JSON value.
+type kind byte
+
+const (
+	null kind = iota
+	boolean
+	number
+	text
+	object
+	array
+)
+
+// node is a value of a document. Children follow their parent; next is the index after the last descendant.
+type node struct {
+	kind    kind
+	escaped bool  // the text holds escapes
+	keyEsc  bool  // the key does
+	next    int32 // index of the next sibling
+	key     []byte
+	val     []byte // as written; strings without their quotes
+}
+
+// document is a parsed JSON text, over whose bytes its nodes lie. It is reused from one to the next. It takes what RFC 8259 allows,
+// in valid UTF-8, and no more.
+type document struct {
+	nodes []node
+	src   []byte
+	at    int
+	spare []byte // unescaped keys and texts
+}
+
+const maxDepth = 200
+
+var errJSON = errors.New("not valid JSON")
+
+func (d *document) fail(what string) error {
+	return fmt.Errorf("%w: %s at byte %d", errJSON, what, d.at)
+}
+
+// parse reads one document. Node 0 is its root.
+func (d *document) parse(src []byte) error {
+	d.nodes, d.src, d.at, d.spare = d.nodes[:0], src, 0, d.spare[:0]
+	if !utf8.Valid(src) {
+		return fmt.Errorf("%w: not valid UTF-8", errJSON)
+	}
+	d.space()
+	if err := d.value(nil, false, 0); err != nil {
+		return err
+	}
+	if d.space(); d.at != len(src) {
+		return d.fail("more after the end")
+	}
+	return nil
+}
+
+func (d *document) space() {
+	for d.at < len(d.src) {
+		switch d.src[d.at] {
+		case ' ', '\t', '\n', '\r':
+			d.at++
+		default:
+			return
+		}
+	}
+}
+
+func (d *document) value(key []byte, keyEsc bool, depth int) error {
+	if d.at >= len(d.src) {
+		return d.fail("unexpected end")
+	}
+	if depth > maxDepth {
+		return d.fail("nested too deeply")
+	}
+	i := len(d.nodes)
+	d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
+	start := d.at
+	var err error
+	k := null
+	var val []byte
+	escaped := false
+	switch c := d.src[d.at]; {
+	case c == '{':
+		k, err = object, d.object(depth)
+		val = d.src[start:d.at]
+	case c == '[':
+		k, err = array, d.array(depth)
+		val = d.src[start:d.at]
+	case c == '"':
+		k = text
+		val, escaped, err = d.string()
+	case c == '-' || c >= '0' && c <= '9':
+		k, err = number, d.number()
+		val = d.src[start:d.at]
+	case c == 't':
+		k, err = boolean, d.literal("true")
+		val = d.src[start:d.at]
+	case c == 'f':
+		k, err = boolean, d.literal("false")
+		val = d.src[start:d.at]
+	case c == 'n':
+		err = d.literal("null")
+		val = d.src[start:d.at]
+	default:
+		return d.fail("unexpected character")
+	}
+	n := &d.nodes[i]
+	n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
+	return err
+}
+
+func (d *document) literal(s string) error {
+	if len(d.src)-d.at < len(s) || string(d.src[d.at:d.at+len(s)]) != s {
+		return d.fail("unexpected character")
+	}
+	d.at += len(s)
+	return nil
+}
+
+func (d *document) object(depth int) error {
+	d.at++
+	if d.space(); d.at < len(d.src) && d.src[d.at] == '}' {
+		d.at++
+		return nil
+	}
+	for {
+		if d.space(); d.at >= len(d.src) || d.src[d.at] != '"' {
+			return d.fail("no name")
+		}
+		key, escaped, err := d.string()
+		if err != nil {
+			return err
+		}
+		if d.space(); d.at >= len(d.src) || d.src[d.at] != ':' {
+			return d.fail("no colon")
+		}
+		d.at++
+		d.space()
+		if err := d.value(key, escaped, depth+1); err != nil {
+			return err
+		}
+		if more, err := d.more('}'); !more || err != nil {
+			return err
+		}
+	}
+}
+
+func (d *document) array(depth int) error {
+	d.at++
+	if d.space(); d.at < len(d.src) && d.src[d.at] == ']' {
+		d.at++
+		return nil
+	}
+	for {
+		d.space()
+		if err := d.value(nil, false, depth+1); err != nil {
+			return err
+		}
+		if more, err := d.more(']'); !more || err != nil {
+			return err
+		}
+	}
+}
+
+func (d *document) more(end byte) (bool, error) {
+	if d.space(); d.at >= len(d.src) {
+		return false, d.fail("unexpected end")
+	}
+	switch d.src[d.at] {
+	case ',':
+		d.at++
+		return true, nil
+	case end:
+		d.at++
+		return false, nil
+	}
+	return false, d.fail("unexpected character")
+}
+
+func (d *document) string() (s []byte, escaped bool, err error) {
+	src := d.src
+	i := d.at + 1
+	for start := i; i < len(src); i++ {
+		switch c := src[i]; {
+		case c == '"':
+			d.at = i + 1
+			return src[start:i:i], escaped, nil
+		case c < 0x20:
+			d.at = i
+			return nil, false, d.fail("control character in a string")
+		case c == '\\':
+			escaped = true
+			if i++; i >= len(src) {
+				break
+			}
+			switch src[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					if i++; i >= len(src) || !isHex(src[i]) {
+						d.at = i
+						return nil, false, d.fail("bad escape")
+					}
+				}
+			default:
+				d.at = i
+				return nil, false, d.fail("bad escape")
+			}
+		}
+	}
+	d.at = len(src)
+	return nil, false, d.fail("unexpected end")
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func (d *document) digits() bool {
+	start := d.at
+	for d.at < len(d.src) && d.src[d.at] >= '0' && d.src[d.at] <= '9' {
+		d.at++
+	}
+	return d.at > start
+}
+
+func (d *document) is(c byte) bool { return d.at < len(d.src) && d.src[d.at] == c }
+
+func (d *document) number() error {
+	if d.is('-') {
+		d.at++
+	}
+	if d.is('0') {
+		d.at++
+	} else if !d.digits() {
+		return d.fail("bad number")
+	}
+	if d.is('.') {
+		d.at++
+		if !d.digits() {
+			return d.fail("bad number")
+		}
+	}
+	if d.is('e') || d.is('E') {
+		d.at++
+		if d.is('+') || d.is('-') {
+			d.at++
+		}
+		if !d.digits() {
+			return d.fail("bad number")
+		}
+	}
+	return nil
+}
+
+// text returns what a string says. The result lives until the next parse.
+func (d *document) text(n *node) []byte { return d.plain(n.val, n.escaped) }
+
+// name returns a member's name.
+func (d *document) name(n *node) []byte { return d.plain(n.key, n.keyEsc) }
+
+func (d *document) plain(s []byte, escaped bool) []byte {
+	if !escaped {
+		return s
+	}
+	start := len(d.spare)
+	d.spare = appendUnescaped(d.spare, s)
+	return d.spare[start:len(d.spare):len(d.spare)]
+}
+
+func appendUnescaped(dst, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			dst = append(dst, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r := rune16(s[i+1:])
+			i += 4
+			if utf16.IsSurrogate(r) && len(s) > i+6 && s[i+1] == '\\' && s[i+2] == 'u' {
+				if joined := utf16.DecodeRune(r, rune16(s[i+3:])); joined != utf8.RuneError {
+					r = joined
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r) // a lone surrogate becomes U+FFFD
+		default:
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+func rune16(s []byte) rune {
+	n, _ := strconv.ParseUint(string(s[:4]), 16, 16) // checked by string
+	return rune(n)
+}
+
+// find returns the index of the member at path below node i, or -1. Of members with one name the last counts.
+func (d *document) find(i int, path []string) int {
+	for _, name := range path {
+		if d.nodes[i].kind != object {
+			return -1
+		}
+		found := -1
+		for j := i + 1; j < int(d.nodes[i].next); j = int(d.nodes[j].next) {
+			if string(d.name(&d.nodes[j])) == name {
+				found = j
+			}
+		}
+		if i = found; i < 0 {
+			return -1
+		}
+	}
+	return i
+}
+
+// appendCompact appends node i as JSON without white space.
+func (d *document) appendCompact(dst []byte, i int) []byte {
+	n := &d.nodes[i]
+	switch n.kind {
+	case text:
+		dst = append(append(append(dst, '"'), n.val...), '"')
+	case object, array:
+		open, end := byte('{'), byte('}')
+		if n.kind == array {
+			open, end = '[', ']'
+		}
+		dst = append(dst, open)
+		for j := i + 1; j < int(n.next); j = int(d.nodes[j].next) {
+			if j > i+1 {
+				dst = append(dst, ',')
+			}
+			if n.kind == object {
+				dst = append(append(append(dst, '"'), d.nodes[j].key...), '"', ':')
+			}
+			dst = d.appendCompact(dst, j)
+		}
+		dst = append(dst, end)
+	default:
+		dst = append(dst, n.val...)
+	}
+	return dst
+}
+
+// appendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD: callers that cannot have that look first.
+func appendString(dst, s []byte) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(append(dst, s[start:i]...), "\ufffd"...)
+				i++
+				start = i
+				continue
+			}
+			i += size
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
