@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/hook"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -39,6 +40,7 @@ type Archiver struct {
 	namer   *namer
 	marks   []int
 	codec   *codec
+	hooks   []hook.Hook
 	header  []byte // of each file
 
 	budget    *budget
@@ -51,7 +53,7 @@ type Archiver struct {
 	paths     atomic.Int64
 	metrics   *metrics
 
-	storeTrouble, commitTrouble, diskTrouble, logTrouble, decodeTrouble *trouble
+	storeTrouble, commitTrouble, diskTrouble, logTrouble, decodeTrouble, completeTrouble *trouble
 
 	begin   sync.Mutex
 	begun   bool
@@ -82,6 +84,15 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	if a.header, err = a.codec.rows.AppendHeader(nil); err != nil {
 		return nil, fmt.Errorf("format: %w", err)
 	}
+	if cfg.Success != nil {
+		for i, hc := range cfg.Success.Hooks {
+			h, err := hook.New(hc)
+			if err != nil {
+				return nil, under(fmt.Sprintf("success.hook[%d]", i), err)
+			}
+			a.hooks = append(a.hooks, h)
+		}
+	}
 	a.hash = cfg.hash(env.Agent, a.codec.rows.Fingerprint())
 	if a.marks, err = parseMarks(cfg.Roll.Minutes); err != nil {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
@@ -93,6 +104,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	a.storeTrouble = say("store", "uploading to the object store", "check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full")
 	a.commitTrouble = say("commit", "committing a position", "check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored")
 	a.diskTrouble = say("disk", "writing a working file", "free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space")
+	a.completeTrouble = say("complete", "telling that a partition is complete", "see the error; it is tried again, and archiving goes on")
 	a.decodeTrouble = say("decode", "decoding a record", "check that the schema registry is reachable; nothing is lost, the log waits")
 	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
 	return a, nil

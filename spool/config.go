@@ -25,6 +25,7 @@ type Config struct {
 	Roll        RollConfig        `hcl:"roll,block" doc:"When a cut is made; whichever comes first."`
 	Spool       BudgetConfig      `hcl:"spool,block" doc:"What the working files of all logs may take together."`
 	Upload      UploadConfig      `hcl:"upload,block" doc:"How objects are uploaded."`
+	Success     *SuccessConfig    `hcl:"success,block" doc:"Marks time partitions that are complete, and tells others."`
 }
 
 // RollConfig says when a cut is made.
@@ -74,6 +75,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Decode != nil {
 		errs = append(errs, under("decode", c.Decode.Validate()))
+	}
+	if c.Success != nil {
+		errs = append(errs, under("success", c.Success.Validate()))
 	}
 	if errors.Join(errs...) == nil {
 		if _, err := c.codec(); err != nil {

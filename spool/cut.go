@@ -30,6 +30,7 @@ type cut struct {
 	records int64
 	bytes   int64     // of keys and values
 	began   time.Time // when the first record was added
+	minTime int64     // earliest event time, milliseconds; 0 for none
 	maxTime int64     // latest event time, milliseconds
 
 	members *store // compressed members, in the order they were made

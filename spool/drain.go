@@ -1,16 +1,13 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 	"github.com/penstock/penstock/spool/protocol"
 )
@@ -44,9 +41,16 @@ type drain struct {
 
 	waiting  *record.Batch // cannot be decoded while the schema registry does not answer
 	lastRead time.Time
-	mark     time.Time // the next minute mark
-	spooled  bool
-	finish   finish
+
+	completer   *completer
+	completions chan int64
+	checked     time.Time
+	checking    bool
+	completed   int64 // as completer has found; not stored yet
+
+	mark    time.Time // the next minute mark
+	spooled bool
+	finish  finish
 }
 
 type delivery struct {
@@ -76,6 +80,15 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	d := &drain{
 		a: a, log: log, id: identify(log, a.env.Agent), part: part, m: m, acct: a.budget.join(), pos: pos,
 		results: make(chan func() protocol.Step, 1), lastRead: time.Now(),
+	}
+	if a.cfg.Success != nil {
+		// A partitioner of its own: it is no use to two goroutines.
+		other, err := partition.New(a.cfg.Config, a.env.Agent, a.codec.fields)
+		if err != nil {
+			return nil, err
+		}
+		d.completer = &completer{a: a, log: log, part: other, id: &d.id}
+		d.completions = make(chan int64, 1)
 	}
 	d.in = partition.Input{Topic: d.id.topic, Partition: d.id.partition}
 	d.cur = a.newCut(d.acct, pos)
@@ -132,8 +145,13 @@ func (d *drain) run(ctx context.Context) error {
 			if err := d.do(work, answer()); err != nil {
 				return err
 			}
+		case done := <-d.completions:
+			d.checking, d.completed = false, max(d.completed, done)
 		case <-tick.C:
 			d.unblock()
+			if err := d.complete(work, time.Now()); err != nil {
+				return err
+			}
 			if b := d.waiting; b != nil {
 				if err := d.take(work, b); err != nil {
 					return err
@@ -160,7 +178,11 @@ func (d *drain) run(ctx context.Context) error {
 // tick is how often the clock is looked at.
 func (d *drain) tick() time.Duration {
 	t := time.Second
-	for _, p := range []time.Duration{d.a.cfg.Roll.Age, d.a.cfg.Roll.Idle} {
+	periods := []time.Duration{d.a.cfg.Roll.Age, d.a.cfg.Roll.Idle}
+	if s := d.a.cfg.Success; s != nil {
+		periods = append(periods, s.Check, s.IdleAfter)
+	}
+	for _, p := range periods {
 		if p > 0 {
 			t = min(t, p/4)
 		}
@@ -289,153 +311,4 @@ func (d *drain) unblock() {
 	if d.cur.settle() && d.cur.spill() == nil {
 		d.a.diskWorks()
 	}
-}
-
-// take adds a batch, or keeps what of it cannot be decoded for the next tick.
-func (d *drain) take(ctx context.Context, b *record.Batch) error {
-	err := d.add(ctx, b)
-	if errors.Is(err, decode.ErrUnavailable) {
-		d.waiting = b
-		d.a.decodeTrouble.failed(err, "log", d.log.Name())
-		return nil
-	}
-	if err == nil && d.waiting != nil {
-		d.waiting = nil
-		d.a.decodeTrouble.worked()
-	}
-	return err
-}
-
-func (d *drain) add(ctx context.Context, b *record.Batch) error {
-	if b.End <= d.pos && b.Len() > 0 {
-		return nil
-	}
-	now := time.Now()
-	d.lastRead = now
-	if d.id.topic == "" {
-		d.in.Topic = b.Tag
-	}
-	d.in.Tag = b.Tag
-	seq, err := b.Records()
-	if err != nil {
-		return fmt.Errorf("batch [%d, %d): %w", b.First, b.End, err)
-	}
-	for r := range seq {
-		if r.Offset < d.pos {
-			continue
-		}
-		if d.redo > 0 && r.Offset >= d.redo {
-			if err := d.endRedo(ctx); err != nil {
-				return err
-			}
-		}
-		d.begin(now)
-		if err := d.addRecord(r); err != nil {
-			return err
-		}
-		d.pos = r.Offset + 1
-	}
-	if d.redo > 0 && b.End >= d.redo {
-		if err := d.endRedo(ctx); err != nil {
-			return err
-		}
-	}
-	if b.End > d.pos {
-		d.begin(now)
-		d.pos = b.End
-	}
-	if d.acct.overMemory() {
-		d.a.metrics.spills.Inc()
-		_ = d.cur.spill() // said and counted where it failed; admission stops the reading
-	}
-	return nil
-}
-
-// begin starts the clocks of a cut at its first record or gap.
-func (d *drain) begin(now time.Time) {
-	if d.cur.began.IsZero() {
-		d.cur.began = now
-		d.mark = nextMark(now, d.a.marks)
-	}
-}
-
-// addRecord puts one record into the file it belongs to.
-func (d *drain) addRecord(r *record.Record) error {
-	d.in.Record = r
-	key, res, err := d.part.Key(d.key[:0], &d.in)
-	d.key = key
-	if err != nil {
-		return err
-	}
-	f := d.last
-	if f == nil || !bytes.Equal(key, d.lastKey) {
-		if f = d.cur.byKey[string(key)]; f == nil {
-			if f, err = d.newFile(&res); err != nil {
-				return err
-			}
-		}
-		d.last, d.lastKey = f, append(d.lastKey[:0], d.key...)
-	}
-	if f.class == partition.DeadLetter {
-		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
-	} else if d.row, err = f.format.AppendRow(d.row[:0], &d.in); err != nil {
-		if errors.Is(err, decode.ErrUnavailable) {
-			return err
-		}
-		if f, err = d.refused(err); err != nil {
-			return err
-		}
-	}
-	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {
-		d.cur.maxTime = max(d.cur.maxTime, res.Time/1e6)
-	}
-	d.cur.bytes += int64(len(r.Key) + len(r.Value))
-	d.spooled = true
-	return d.cur.add(f, r, d.row)
-}
-
-// maxAhead is how far an event time may lie after the record's own time and still move the watermark: one wrong clock must not complete
-// all partitions.
-const maxAhead = time.Hour
-
-// newFile returns the file for d.key, which was not seen before in this cut.
-func (d *drain) newFile(res *partition.Result) (*file, error) {
-	path, err := d.part.Path(d.key)
-	if err != nil {
-		if d.a.cfg.OnMissing == "stop" {
-			return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, err, partition.ErrStop)
-		}
-		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath
-		d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
-		if f := d.cur.byKey[string(d.key)]; f != nil {
-			return f, nil
-		}
-		if path, err = d.part.Path(d.key); err != nil {
-			return nil, err
-		}
-	}
-	f, made := d.cur.file(path, res.Class)
-	if made {
-		d.a.paths.Add(1)
-	}
-	d.cur.byKey[string(d.key)] = f
-	return f, nil
-}
-
-// refused makes a dead letter of a record that the format cannot hold.
-func (d *drain) refused(reason error) (*file, error) {
-	if d.a.cfg.OnMissing == "stop" {
-		return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, reason, partition.ErrStop)
-	}
-	d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
-	f := d.cur.byKey[string(d.key)]
-	if f == nil {
-		var err error
-		if f, err = d.newFile(&partition.Result{Class: partition.DeadLetter}); err != nil {
-			return nil, err
-		}
-	}
-	d.last = nil
-	d.row = appendDeadLetter(d.row[:0], &d.in, reason)
-	return f, nil
 }

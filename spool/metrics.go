@@ -5,15 +5,15 @@ import (
 )
 
 type metrics struct {
-	records, bytes                       prometheus.Counter
-	archived, cuts, hooks                *prometheus.CounterVec
-	objects, objectBytes, kept           prometheus.Counter
-	redos, missing, moved, fenced        prometheus.Counter
-	uploadRetries, commitRetries         prometheus.Counter
-	diskRefused, spills                  prometheus.Counter
-	memory, disk, openFiles, paths, logs prometheus.GaugeFunc
-	uploadSeconds                        prometheus.Histogram
-	stuck                                *prometheus.GaugeVec
+	records, bytes                        prometheus.Counter
+	archived, cuts, hooks                 *prometheus.CounterVec
+	objects, objectBytes, kept, completed prometheus.Counter
+	redos, missing, moved, fenced         prometheus.Counter
+	uploadRetries, commitRetries          prometheus.Counter
+	diskRefused, spills                   prometheus.Counter
+	memory, disk, openFiles, paths, logs  prometheus.GaugeFunc
+	uploadSeconds                         prometheus.Histogram
+	stuck                                 *prometheus.GaugeVec
 }
 
 func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
@@ -31,6 +31,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		hooks:         prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_archive_hook_runs_total", Help: "Completion hooks run, by hook and result."}, []string{"hook", "result"}),
 		objects:       counter("penstock_archive_objects_total", "Objects uploaded."),
 		objectBytes:   counter("penstock_archive_object_bytes_total", "Bytes of uploaded objects, as they are stored."),
+		completed:     counter("penstock_archive_completed_partitions_total", "Partition paths marked as complete."),
 		kept:          counter("penstock_archive_kept_objects_total", "Objects of an incomplete redo that were left as they were, because the whole cut had stored them."),
 		redos:         counter("penstock_archive_redos_total", "Cuts made again because their owner had not finished them."),
 		missing:       counter("penstock_archive_missing_records_total", "Records of a begun cut that the log no longer had when the cut was made again."),
@@ -41,14 +42,14 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		diskRefused:   counter("penstock_archive_disk_refused_total", "Writes that the disk of the working files refused."),
 		spills:        counter("penstock_archive_spills_total", "Times that records in memory were moved to disk because memory ran short."),
 		uploadSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "penstock_archive_upload_seconds", Help: "Time of one upload.", Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60}}),
-		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode or log."}, []string{"reason"}),
+		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode, complete or log."}, []string{"reason"}),
 	}
 	m.memory = gauge("penstock_archive_spool_memory_bytes", "Memory of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(true)) })
 	m.disk = gauge("penstock_archive_spool_disk_bytes", "Disk of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(false)) })
 	m.openFiles = gauge("penstock_archive_open_files", "Working files that are open.", func() float64 { return float64(a.files.openFiles()) })
 	m.paths = gauge("penstock_archive_open_paths", "Partition paths in the cuts that are being filled or uploaded.", func() float64 { return float64(a.paths.Load()) })
 	m.logs = gauge("penstock_archive_logs", "Logs being archived.", func() float64 { return float64(a.budget.count()) })
-	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.redos, m.missing, m.moved, m.fenced,
+	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.completed, m.redos, m.missing, m.moved, m.fenced,
 		m.uploadRetries, m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.memory, m.disk, m.openFiles, m.paths, m.logs)
 	return m
 }

@@ -23,6 +23,9 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	files := c.sorted()
 	progress := d.m.Progress()
 	progress.Watermark = max(progress.Watermark, c.maxTime)
+	if progress.Completed = max(progress.Completed, d.completed); progress.Completed == 0 && d.completer != nil {
+		progress.Completed = d.firstCompleted(c.minTime)
+	}
 	if d.a.budget.used(true) > d.a.cfg.Spool.Memory/2 {
 		// It may take long to upload; the next cut needs the memory.
 		_ = c.spill()

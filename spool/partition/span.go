@@ -38,6 +38,15 @@ func (l *layout) times(t time.Time) string {
 
 // Match returns what the paths of a topic's records of time t look like: all begin with prefix, and re matches them whole.
 func (p *Partitioner) Match(topic string, t time.Time) (prefix string, re *regexp.Regexp) {
+	return p.match(&topic, t)
+}
+
+// MatchAny is Match for any topic.
+func (p *Partitioner) MatchAny(t time.Time) (prefix string, re *regexp.Regexp) {
+	return p.match(nil, t)
+}
+
+func (p *Partitioner) match(topic *string, t time.Time) (prefix string, re *regexp.Regexp) {
 	var expr strings.Builder
 	var fixed []byte
 	open := true // nothing variable was seen yet
@@ -51,8 +60,8 @@ func (p *Partitioner) Match(topic string, t time.Time) (prefix string, re *regex
 		switch x := &p.main.parts[i]; {
 		case x.time != nil:
 			literal(x.time.Append(nil, t.In(x.loc)))
-		case x.topic:
-			literal(appendEscaped(nil, []byte(topic)))
+		case x.topic && topic != nil:
+			literal(appendEscaped(nil, []byte(*topic)))
 		case x.src != nil:
 			expr.WriteString("[^/]+")
 			open = false

@@ -1,0 +1,166 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format/decode"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// take adds a batch, or keeps what of it cannot be decoded for the next tick.
+func (d *drain) take(ctx context.Context, b *record.Batch) error {
+	err := d.add(ctx, b)
+	if errors.Is(err, decode.ErrUnavailable) {
+		d.waiting = b
+		d.a.decodeTrouble.failed(err, "log", d.log.Name())
+		return nil
+	}
+	if err == nil && d.waiting != nil {
+		d.waiting = nil
+		d.a.decodeTrouble.worked()
+	}
+	return err
+}
+
+func (d *drain) add(ctx context.Context, b *record.Batch) error {
+	if b.End <= d.pos && b.Len() > 0 {
+		return nil
+	}
+	now := time.Now()
+	d.lastRead = now
+	if d.id.topic == "" {
+		d.in.Topic = b.Tag
+	}
+	d.in.Tag = b.Tag
+	seq, err := b.Records()
+	if err != nil {
+		return fmt.Errorf("batch [%d, %d): %w", b.First, b.End, err)
+	}
+	for r := range seq {
+		if r.Offset < d.pos {
+			continue
+		}
+		if d.redo > 0 && r.Offset >= d.redo {
+			if err := d.endRedo(ctx); err != nil {
+				return err
+			}
+		}
+		d.begin(now)
+		if err := d.addRecord(r); err != nil {
+			return err
+		}
+		d.pos = r.Offset + 1
+	}
+	if d.redo > 0 && b.End >= d.redo {
+		if err := d.endRedo(ctx); err != nil {
+			return err
+		}
+	}
+	if b.End > d.pos {
+		d.begin(now)
+		d.pos = b.End
+	}
+	if d.acct.overMemory() {
+		d.a.metrics.spills.Inc()
+		_ = d.cur.spill() // said and counted where it failed; admission stops the reading
+	}
+	return nil
+}
+
+// begin starts the clocks of a cut at its first record or gap.
+func (d *drain) begin(now time.Time) {
+	if d.cur.began.IsZero() {
+		d.cur.began = now
+		d.mark = nextMark(now, d.a.marks)
+	}
+}
+
+// addRecord puts one record into the file it belongs to.
+func (d *drain) addRecord(r *record.Record) error {
+	d.in.Record = r
+	key, res, err := d.part.Key(d.key[:0], &d.in)
+	d.key = key
+	if err != nil {
+		return err
+	}
+	f := d.last
+	if f == nil || !bytes.Equal(key, d.lastKey) {
+		if f = d.cur.byKey[string(key)]; f == nil {
+			if f, err = d.newFile(&res); err != nil {
+				return err
+			}
+		}
+		d.last, d.lastKey = f, append(d.lastKey[:0], d.key...)
+	}
+	if f.class == partition.DeadLetter {
+		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
+	} else if d.row, err = f.format.AppendRow(d.row[:0], &d.in); err != nil {
+		if errors.Is(err, decode.ErrUnavailable) {
+			return err
+		}
+		if f, err = d.refused(err); err != nil {
+			return err
+		}
+	}
+	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {
+		ms := res.Time / 1e6
+		d.cur.maxTime = max(d.cur.maxTime, ms)
+		if d.cur.minTime == 0 || ms < d.cur.minTime {
+			d.cur.minTime = ms
+		}
+	}
+	d.cur.bytes += int64(len(r.Key) + len(r.Value))
+	d.spooled = true
+	return d.cur.add(f, r, d.row)
+}
+
+// maxAhead is how far an event time may lie after the record's own time and still move the watermark: one wrong clock must not complete
+// all partitions.
+const maxAhead = time.Hour
+
+// newFile returns the file for d.key, which was not seen before in this cut.
+func (d *drain) newFile(res *partition.Result) (*file, error) {
+	path, err := d.part.Path(d.key)
+	if err != nil {
+		if d.a.cfg.OnMissing == "stop" {
+			return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, err, partition.ErrStop)
+		}
+		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath
+		d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
+		if f := d.cur.byKey[string(d.key)]; f != nil {
+			return f, nil
+		}
+		if path, err = d.part.Path(d.key); err != nil {
+			return nil, err
+		}
+	}
+	f, made := d.cur.file(path, res.Class)
+	if made {
+		d.a.paths.Add(1)
+	}
+	d.cur.byKey[string(d.key)] = f
+	return f, nil
+}
+
+// refused makes a dead letter of a record that the format cannot hold.
+func (d *drain) refused(reason error) (*file, error) {
+	if d.a.cfg.OnMissing == "stop" {
+		return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, reason, partition.ErrStop)
+	}
+	d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
+	f := d.cur.byKey[string(d.key)]
+	if f == nil {
+		var err error
+		if f, err = d.newFile(&partition.Result{Class: partition.DeadLetter}); err != nil {
+			return nil, err
+		}
+	}
+	d.last = nil
+	d.row = appendDeadLetter(d.row[:0], &d.in, reason)
+	return f, nil
+}
