@@ -146,7 +146,7 @@ func (a *Agent) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			a.log.Info("stopping: delivering what can be delivered in time", "timeout", a.cur.cfg.Agent.ShutdownTimeout)
+			a.log.Info("stopping: delivering what can be delivered in time", "timeout", a.cur.cfg.Agent.ShutdownTimeout.String())
 			a.stop(ctx, a.cur.cfg.Agent.ShutdownTimeout)
 			return
 		case r := <-a.reloads:
@@ -231,7 +231,7 @@ func (a *Agent) handleOpened(o opened) {
 	if !a.isReady() {
 		return // a mistake at the start ends the agent
 	}
-	p.log.Error("the buffer cannot be opened; it is tried again until it can", "error", o.err, "in", a.opts.restart.max)
+	p.log.Error("the buffer cannot be opened; it is tried again until it can", "error", o.err, "in", a.opts.restart.max.String())
 	p.opening = true
 	go p.openBuffer(nil, a.opts.restart.max)
 }
@@ -270,7 +270,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 		}
 	}
 	if !waitAll(drain, outs...) && timeout > 0 {
-		a.log.Warn("not everything could be delivered in time: the rest is on disk and is delivered after the next start", "waited", timeout)
+		a.log.Warn("not everything could be delivered in time: the rest is on disk and is delivered after the next start", "waited", timeout.String())
 	}
 
 	last, cancel := context.WithTimeout(ctx, grace)

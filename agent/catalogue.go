@@ -3,6 +3,7 @@ package agent
 import (
 	"github.com/penstock/penstock/agent/filter"
 	forwardin "github.com/penstock/penstock/inputs/forward"
+	httpin "github.com/penstock/penstock/inputs/http"
 	"github.com/penstock/penstock/inputs/tail"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/penstock/penstock/outputs/kafka"
@@ -12,6 +13,7 @@ import (
 func Components() Catalogue {
 	return Catalogue{
 		InputType("forward", "Takes the Fluentd forward protocol.", forwardin.Default, forwardin.New),
+		InputType("http", "Takes records by HTTP: lines, JSON, Elasticsearch bulk, Splunk HEC, OTLP.", httpin.Default, httpin.New),
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),

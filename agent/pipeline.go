@@ -205,8 +205,8 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drain(ctx, o) })
 		return u
 	}
-	sources, several := p.plan.inputs, len(p.plan.outputs) > 1
-	u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drainSources(ctx, u, sources, several) })
+	sources := p.plan.inputs
+	u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drainSources(ctx, u, sources) })
 	return u
 }
 
@@ -229,14 +229,14 @@ func (p *pipeline) drain(ctx context.Context, o *outputPlan) error {
 	return o.output.Drain(ctx, newView(&view{Log: cursor, name: logName(p.name, o.id), chain: o.chain, want: o.want}))
 }
 
-// drainSources lets an output drain all logs of the pipeline's sources, each source in an instance of its own.
-func (p *pipeline) drainSources(ctx context.Context, u *outputUnit, sources []*inputPlan, several bool) error {
+// drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as the loader makes sure.
+func (p *pipeline) drainSources(ctx context.Context, u *outputUnit, sources []*inputPlan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for _, in := range sources {
 		wg.Go(func() {
-			if err := p.drainSource(ctx, u, in, several); err != nil {
+			if err := p.drainSource(ctx, u, in); err != nil {
 				cancel(fmt.Errorf("%s: %w", in.id, err))
 			}
 		})
@@ -248,14 +248,10 @@ func (p *pipeline) drainSources(ctx context.Context, u *outputUnit, sources []*i
 	return context.Cause(ctx)
 }
 
-func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan, several bool) error {
+func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	labels := []string{}
-	if several {
-		labels = []string{"output", u.id}
-	}
-	reg := newRegistry(in.id, labels...)
+	reg := newRegistry(in.id)
 	source, err := in.source(reg)
 	if err != nil {
 		return err

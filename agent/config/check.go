@@ -49,6 +49,10 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	if len(sources) > 0 && len(others) > 0 {
 		l.report.errorf(at("from"), fmt.Sprintf("%s is a log already and is read where it is; %s goes through a buffer. Write two pipelines.", list(sources), list(others)), "pipeline.%s mixes inputs that need a buffer with inputs that have none", p.Name)
 	}
+	if outs := p.Outputs(); p.Source && len(outs) > 1 {
+		hint := "Progress is kept with the source, one position for each. Declare another input, with a group of its own, and another pipeline for " + list(outs[1:]) + "."
+		l.report.errorf(p.Range, hint, "pipeline.%s has %d outputs, but what reads %s can have only one", p.Name, len(outs), list(sources))
+	}
 	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
 		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
 	}

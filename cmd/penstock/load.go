@@ -55,15 +55,16 @@ func isTerminal(w io.Writer) bool {
 
 // summary counts problems, for the last line of a report.
 func summary(report *config.Report) string {
-	count := func(n int, what string) string {
-		if n == 1 {
-			return "1 " + what
-		}
-		return fmt.Sprintf("%d %ss", n, what)
-	}
 	out := count(report.Errors(), "error")
 	if n := report.Warnings(); n > 0 {
 		out += ", " + count(n, "warning")
 	}
 	return out
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -43,7 +43,7 @@ func validateCommand() *cobra.Command {
 				outputs++
 			}
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "valid: %d pipelines, %d inputs, %d outputs\n", len(cfg.Pipelines), inputs, outputs)
+		fmt.Fprintf(cmd.OutOrStdout(), "valid: %s, %s, %s\n", count(len(cfg.Pipelines), "pipeline"), count(inputs, "input"), count(outputs, "output"))
 		return nil
 	}
 	return cmd

@@ -1,0 +1,204 @@
+package admin
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	dto "github.com/prometheus/client_model/go"
+)
+
+type fakeAgent struct {
+	status Status
+	tap    *Tap
+}
+
+func (f *fakeAgent) Gather() ([]*dto.MetricFamily, error) { return nil, nil }
+func (f *fakeAgent) Status() Status                       { return f.status }
+func (f *fakeAgent) Ready() (bool, []string)              { return f.status.Ready, f.status.Reasons }
+func (f *fakeAgent) Tap(pipeline string) *Tap {
+	if pipeline == "p" {
+		return f.tap
+	}
+	return nil
+}
+
+func serve(t *testing.T, a Agent) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(Handler(a, slog.New(slog.DiscardHandler)))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func fetch(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func batch(values ...string) *record.Batch {
+	var b record.Builder
+	b.Reset("app", "file", 0)
+	for _, v := range values {
+		b.Append(1e9, []byte("\xff"), []byte(v), []record.Header{{Key: "h", Value: []byte("v")}})
+	}
+	out := b.Build()
+	out.At(7)
+	return out
+}
+
+func TestReadinessSaysWhy(t *testing.T) {
+	a := &fakeAgent{status: Status{Reasons: []string{"the disk is full", "input.x has failed"}}}
+	srv := serve(t, a)
+	if code, body := fetch(t, srv.URL+"/readyz"); code != 503 || body != "not ready: the disk is full; input.x has failed\n" {
+		t.Errorf("%d %q", code, body)
+	}
+	if code, _ := fetch(t, srv.URL+"/healthz"); code != 200 {
+		t.Errorf("healthz %d", code)
+	}
+	a.status.Ready = true
+	if code, _ := fetch(t, srv.URL+"/readyz"); code != 200 {
+		t.Errorf("readyz %d", code)
+	}
+}
+
+func TestPageEscapesAndShowsWhatIsAmiss(t *testing.T) {
+	lag := int64(42)
+	a := &fakeAgent{status: Status{Agent: "<b>edge</b>", Pipelines: []Pipeline{{
+		Name: "p", State: "running", Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true}, Forlorn: []string{"output.old"},
+		Outputs: []Component{{
+			ID: "output.kafka.x", State: "running", Lag: &lag, Failing: "broker is <down>", FailingSince: time.Now().Add(-time.Hour),
+			Overflow: &Overflow{State: "overflow", Objects: 5, Bytes: 1 << 20}, Said: &Line{Level: "WARN", Text: "said this"},
+		}},
+	}}}}
+	_, body := fetch(t, serve(t, a).URL+"/")
+	for _, want := range []string{"&lt;b&gt;edge", "3 MiB", "93 %", "Inputs wait for room", "output.old", ">42<", "broker is &lt;down&gt;", "<b>overflow</b>, 5 objects (1 MiB)", "said this"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("lacks %q:\n%s", want, body)
+		}
+	}
+}
+
+func TestTapStreamsRecords(t *testing.T) {
+	a := &fakeAgent{tap: &Tap{}}
+	srv := serve(t, a)
+	if code, body := fetch(t, srv.URL+"/tap?pipeline=q"); code != 404 || !strings.Contains(body, `"q"`) {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, _ := fetch(t, srv.URL+"/tap?pipeline=p&n=x"); code != 400 {
+		t.Errorf("n=x: %d", code)
+	}
+	resp, err := http.Get(srv.URL + "/tap?pipeline=p&n=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	// The headers came after the viewer was added.
+	a.tap.Publish(batch("one", "two\xfe"))
+	a.tap.Publish(batch("three", "not shown"))
+	var lines []map[string]any
+	scan := bufio.NewScanner(resp.Body)
+	for scan.Scan() {
+		var m map[string]any
+		if err := json.Unmarshal(scan.Bytes(), &m); err != nil {
+			t.Fatalf("%q: %v", scan.Text(), err)
+		}
+		lines = append(lines, m)
+	}
+	if len(lines) != 3 || lines[0]["value"] != "one" || lines[0]["offset"] != 7.0 || lines[0]["key_base64"] != "/w==" ||
+		lines[1]["value_base64"] != "dHdv/g==" || lines[2]["value"] != "three" {
+		t.Errorf("%v", lines)
+	}
+	if a.tap.viewers.Load() != nil {
+		deadline := time.Now().Add(5 * time.Second)
+		for a.tap.viewers.Load() != nil {
+			if time.Now().After(deadline) {
+				t.Fatal("the viewer is not removed")
+			}
+			<-time.After(time.Millisecond)
+		}
+	}
+}
+
+func TestSlowViewersMissRecordsAndHoldUpNobody(t *testing.T) {
+	tap := &Tap{}
+	slow, leave := tap.Watch()
+	for range 100 {
+		tap.Publish(batch("x", "y"))
+	}
+	if got := slow.Dropped(); got != 2*(100-tapQueue) {
+		t.Errorf("dropped %d", got)
+	}
+	fast, leaveFast := tap.Watch()
+	tap.Publish(batch("z"))
+	if b := <-fast.C; b.Len() != 1 {
+		t.Error("the other viewer misses records")
+	}
+	leave()
+	leaveFast()
+	if tap.viewers.Load() != nil {
+		t.Error("viewers remain")
+	}
+	var none *Tap
+	none.Publish(batch("x"))
+}
+
+func TestCrossSiteRequestsAreRefused(t *testing.T) {
+	srv := serve(t, &fakeAgent{})
+	req, err := http.NewRequest("GET", srv.URL+"/api/status", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.Header.Set("Sec-Fetch-Mode", "cors")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 403 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
+func TestServerCanBeOffAndTellsOfTakenAddresses(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	off, err := Start("", &fakeAgent{}, log)
+	if err != nil || off.Addr() != "off" {
+		t.Errorf("%v %v", off, err)
+	}
+	off.Close()
+	one, err := Start("127.0.0.1:0", &fakeAgent{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(one.Addr(), &fakeAgent{}, log); err == nil {
+		t.Error("an address is taken twice")
+	}
+	// A tap in progress does not hold up the end.
+	resp, err := http.Get("http://" + one.Addr() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	start := time.Now()
+	one.Close()
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+}

@@ -1,0 +1,51 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/agent/config"
+)
+
+func TestEveryFieldIsDocumented(t *testing.T) {
+	if missing := Components().Config().MissingDocs(); missing != nil {
+		t.Errorf("fields without a doc tag that is a sentence:\n%s", strings.Join(missing, "\n"))
+	}
+}
+
+// The decoder panics on tags and types it does not know; the reference walks all of them.
+func TestReferenceOfEveryComponent(t *testing.T) {
+	cat := Components().Config()
+	for _, subject := range cat.Subjects() {
+		var b strings.Builder
+		if err := cat.WriteReference(&b, subject); err != nil {
+			t.Errorf("%s: %v", subject, err)
+		}
+		if len(b.String()) < 60 || strings.Contains(b.String(), "%!") {
+			t.Errorf("%s: %s", subject, b.String())
+		}
+	}
+}
+
+func TestCatalogueIsConsistent(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Components() {
+		name := string(c.Kind) + "." + c.Type
+		if seen[name] {
+			t.Errorf("%s stands twice", name)
+		}
+		seen[name] = true
+		set := 0
+		for _, is := range []bool{c.input != nil, c.source != nil, c.output != nil, c.filter != nil} {
+			if is {
+				set++
+			}
+		}
+		if set != 1 || c.Source != (c.source != nil) || (c.Kind == config.Output) != (c.output != nil) || (c.Kind == config.Filter) != (c.filter != nil) {
+			t.Errorf("%s has the wrong constructor", name)
+		}
+		if a, b := c.Default(), c.Default(); a == b {
+			t.Errorf("%s: defaults are shared", name)
+		}
+	}
+}
