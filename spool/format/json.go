@@ -37,6 +37,7 @@ type document struct {
 	nodes []node
 	src   []byte
 	at    int
+	check bool   // parse without keeping nodes
 	spare []byte // unescaped keys and texts
 }
 
@@ -64,7 +65,17 @@ func (d *document) parse(src []byte) error {
 	return nil
 }
 
+// valid is parse that only tells whether src is a document.
+func (d *document) valid(src []byte) error {
+	d.check = true
+	defer func() { d.check = false }()
+	return d.parse(src)
+}
+
 func (d *document) space() {
+	if d.at < len(d.src) && d.src[d.at] > ' ' {
+		return
+	}
 	for d.at < len(d.src) {
 		switch d.src[d.at] {
 		case ' ', '\t', '\n', '\r':
@@ -83,7 +94,9 @@ func (d *document) value(key []byte, keyEsc bool, depth int) error {
 		return d.fail("nested too deeply")
 	}
 	i := len(d.nodes)
-	d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
+	if !d.check {
+		d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
+	}
 	start := d.at
 	var err error
 	k := null
@@ -114,8 +127,10 @@ func (d *document) value(key []byte, keyEsc bool, depth int) error {
 	default:
 		return d.fail("unexpected character")
 	}
-	n := &d.nodes[i]
-	n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
+	if !d.check {
+		n := &d.nodes[i]
+		n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
+	}
 	return err
 }
 
@@ -187,10 +202,21 @@ func (d *document) more(end byte) (bool, error) {
 	return false, d.fail("unexpected character")
 }
 
+// ordinary are the bytes of a string that need no look.
+var ordinary = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return t
+}()
+
 func (d *document) string() (s []byte, escaped bool, err error) {
 	src := d.src
 	i := d.at + 1
 	for start := i; i < len(src); i++ {
+		if ordinary[src[i]] {
+			continue
+		}
 		switch c := src[i]; {
 		case c == '"':
 			d.at = i + 1
@@ -227,11 +253,13 @@ func isHex(c byte) bool {
 }
 
 func (d *document) digits() bool {
-	start := d.at
-	for d.at < len(d.src) && d.src[d.at] >= '0' && d.src[d.at] <= '9' {
-		d.at++
+	i := d.at
+	for i < len(d.src) && d.src[i]-'0' <= 9 {
+		i++
 	}
-	return d.at > start
+	any := i > d.at
+	d.at = i
+	return any
 }
 
 func (d *document) is(c byte) bool { return d.at < len(d.src) && d.src[d.at] == c }

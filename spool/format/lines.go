@@ -91,11 +91,14 @@ func (f *ndjson) appendValue(dst, value []byte) ([]byte, error) {
 	}
 	d := f.docs.Get().(*document)
 	defer f.docs.Put(d)
-	if err := d.parse(value); err != nil {
-		return dst, err
-	}
 	if breaks {
+		if err := d.parse(value); err != nil {
+			return dst, err
+		}
 		return d.appendCompact(dst, 0), nil
+	}
+	if err := d.valid(value); err != nil {
+		return dst, err
 	}
 	return append(dst, value...), nil
 }

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type staged struct {
 }
 
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
-	keep, err := newCompressor("zstd")
+	keep, err := newCompressor("snappy")
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t.row.reset()
 	if s.fixed != nil {
 		err = t.row.lay(s.fixed, t.json)
-	} else if err = t.row.doc.parse(t.json); err == nil && t.row.doc.nodes[0].kind != object {
+	} else if err = t.row.doc.valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
 		err = fmt.Errorf("%w: not an object", errJSON)
 	}
 	if err != nil {
@@ -95,7 +96,7 @@ func uvarintLen(v uint64) int {
 	return n
 }
 
-// stagedRow is a row as it is read back.
+// stagedRow is a row as it is read back; its slices may be kept, itself not.
 type stagedRow struct {
 	record.Record // Value is JSON
 	topic         string
@@ -114,6 +115,7 @@ func (s *staged) each(members io.Reader, do func(*stagedRow) error) error {
 	defer zr.Close()
 	br := bufio.NewReaderSize(zr, 256<<10)
 	var topic string
+	var r stagedRow
 	var slab []byte // rows are cut from it; whoever keeps one keeps it
 	for {
 		n, err := binary.ReadUvarint(br)
@@ -134,7 +136,7 @@ func (s *staged) each(members io.Reader, do func(*stagedRow) error) error {
 		if _, err := io.ReadFull(br, p); err != nil {
 			return fmt.Errorf("working file: %w", err)
 		}
-		var r stagedRow
+		r = stagedRow{}
 		q := cursor{p: p}
 		r.Offset, r.Time, r.partition = q.varint(), q.varint(), int32(q.varint())
 		if b := q.bytes(q.uvarint()); string(b) != topic {

@@ -121,6 +121,9 @@ func (p plain) Fingerprint() string { return "text " + p.field }
 type msgpack struct{}
 
 func (msgpack) AppendJSON(dst, value []byte) ([]byte, error) {
+	if len(value) == 0 {
+		return dst, errors.New("msgpack: it is empty")
+	}
 	buf := bytes.NewBuffer(dst)
 	rest, err := msgp.UnmarshalAsJSON(buf, value)
 	if err != nil {
