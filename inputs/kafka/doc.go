@@ -1,0 +1,8 @@
+// Package kafka is the input that reads Kafka topics as a member of a consumer group. Each assigned partition is a record.Log
+// of its own, read where it is and never copied into the buffer.
+//
+// It owns membership, reading, and the fencing of commits: a partition is held by a lease, and once the lease is lost nothing is committed
+// and nothing more is read through it. Two franz-go clients share the work: one is the group's member and never fetches a record, the other
+// reads and knows nothing of the group. Neither commits by itself: every offset commit is made by Lease.Commit, with the note that the caller
+// gave it, since a library's own commit would erase an intent.
+package kafka

@@ -1,0 +1,137 @@
+package kafka
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/time/rate"
+)
+
+// Input is an inputs.Source: the partitions of topics, shared with the other members of a consumer group.
+type Input struct {
+	cfg     Config
+	env     inputs.Env
+	opts    []kgo.Opt // to reach the cluster
+	metrics *metrics
+	start   startAt
+	limit   *rate.Limiter // nil: none
+}
+
+// New returns an input. It connects to nothing yet.
+func New(cfg Config, env inputs.Env) (*Input, error) {
+	opts, err := cfg.Options(env.Agent, env.Log, env.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
+	in.opts = append(opts, kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) }))
+	if in.start, err = cfg.start(); err != nil {
+		return nil, err
+	}
+	if cfg.RateLimit > 0 {
+		in.limit = rate.NewLimiter(rate.Limit(cfg.RateLimit), int(min(cfg.RateLimit, 1<<20)))
+	}
+	return in, nil
+}
+
+// Run implements inputs.Source. Every log is a *Lease.
+func (in *Input) Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error {
+	s := &session{
+		in: in, handle: handle, leases: map[partition]*Lease{}, last: map[partition]chan struct{}{}, wake: make(chan struct{}, 1), ready: make(chan struct{}),
+	}
+	return s.run(ctx)
+}
+
+// readerOptions are those of the client that reads.
+func (in *Input) readerOptions() []kgo.Opt {
+	level := kgo.ReadCommitted()
+	if in.cfg.Isolation == "read_uncommitted" {
+		level = kgo.ReadUncommitted()
+	}
+	opts := append(in.opts[:len(in.opts):len(in.opts)],
+		kgo.FetchIsolationLevel(level),
+		kgo.FetchMaxBytes(int32(in.cfg.FetchBytes)),
+		kgo.FetchMaxPartitionBytes(int32(min(in.cfg.FetchBytes, 4<<20))),
+		kgo.FetchMaxWait(in.cfg.FetchWait),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what an offset out of range means is decided here
+		kgo.KeepControlRecords(),                    // they tell where a gap ends
+	)
+	if in.cfg.Rack != "" {
+		opts = append(opts, kgo.Rack(in.cfg.Rack))
+	}
+	return opts
+}
+
+// memberOptions are those of the client that is the group's member.
+func (in *Input) memberOptions(protocol string, guard *guard) []kgo.Opt {
+	opts := append(in.opts[:len(in.opts):len(in.opts)],
+		kgo.ConsumerGroup(in.cfg.Group),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(in.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(in.cfg.HeartbeatInterval),
+		kgo.RebalanceTimeout(in.cfg.RebalanceTimeout),
+		kgo.WithHooks(guard),
+	)
+	if protocol == "consumer" {
+		opts = append(opts, kgo.Balancers(kgo.StickyBalancer()), kgo.ServerSideBalancer())
+	} else {
+		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+	}
+	if in.cfg.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(in.cfg.InstanceID))
+	}
+	if in.cfg.Rack != "" {
+		opts = append(opts, kgo.Rack(in.cfg.Rack))
+	}
+	if len(in.cfg.TopicsRegex) == 0 {
+		return append(opts, kgo.ConsumeTopics(in.cfg.Topics...))
+	}
+	patterns := append([]string(nil), in.cfg.TopicsRegex...)
+	for _, t := range in.cfg.Topics {
+		patterns = append(patterns, "^"+regexp.QuoteMeta(t)+"$")
+	}
+	return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(patterns...), kgo.ConsumeExcludeTopics(in.cfg.ExcludeRegex...))
+}
+
+// protocol finds out which group protocol to speak. It retries until the cluster answers.
+func (in *Input) protocol(ctx context.Context, cl *kgo.Client) (string, error) {
+	if in.cfg.Protocol != "auto" {
+		return in.cfg.Protocol, nil
+	}
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "penstock", "1"
+	for {
+		resp, err := req.RequestWith(ctx, cl)
+		if err == nil {
+			for _, k := range resp.ApiKeys {
+				if k.ApiKey == int16(kmsg.ConsumerGroupHeartbeat) && k.MaxVersion >= 1 {
+					return "consumer", nil
+				}
+			}
+			return "classic", nil
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		in.metrics.trouble(in.env.Log, "the brokers do not answer", err)
+		if err := sleep(ctx, time.Second); err != nil {
+			return "", err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

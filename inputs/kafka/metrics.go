@@ -1,0 +1,42 @@
+package kafka
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	partitions           prometheus.Gauge
+	commits              *prometheus.CounterVec
+	skipped, fetchErrors prometheus.Counter
+	pauses               prometheus.Counter
+
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		partitions:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_kafka_partitions", Help: "Partitions assigned to this member."}),
+		commits:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_kafka_commits_total", Help: "Offset commits, by result."}, []string{"result"}),
+		skipped:     prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_skipped_records_total", Help: "Offsets that retention took before they were read."}),
+		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_fetch_errors_total", Help: "Fetches of a partition that failed."}),
+		pauses:      prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_pauses_total", Help: "Times a partition was paused because its output is behind."}),
+		said:        map[string]time.Time{},
+	}
+	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses)
+	return m
+}
+
+// trouble logs a failure that is tried again, at most once a minute for each kind.
+func (m *metrics) trouble(log *slog.Logger, what string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := time.Now(); now.Sub(m.said[what]) > time.Minute {
+		m.said[what] = now
+		log.Warn(what, "error", err)
+	}
+}

@@ -1,0 +1,208 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// stored is what the group has committed for a partition. at is -1 if nothing.
+type stored struct {
+	at   int64
+	note string
+}
+
+// commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic ids refuse it for a topic that was made anew.
+func (s *session) commitOffset(ctx context.Context, p partition, topicID [16]byte, member string, generation int32, at int64, note string) error {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.Generation = s.in.cfg.Group, member, generation
+	if s.in.cfg.InstanceID != "" {
+		req.InstanceID = kmsg.StringPtr(s.in.cfg.InstanceID)
+	}
+	rt := kmsg.NewOffsetCommitRequestTopic()
+	rt.Topic, rt.TopicID = p.topic, topicID
+	rp := kmsg.NewOffsetCommitRequestTopicPartition()
+	rp.Partition, rp.Offset, rp.Metadata = p.num, at, &note
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(ctx, s.member)
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, rp := range t.Partitions {
+			if rp.Partition == p.num {
+				return kerr.ErrorForCode(rp.ErrorCode)
+			}
+		}
+	}
+	return errors.New("the broker's answer leaves the partition out")
+}
+
+// fetchOffsets returns what the group has committed for partitions of a topic, stable: no transaction is about to change it.
+func (s *session) fetchOffsets(ctx context.Context, topic string, nums []int32) (map[int32]stored, error) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Group, req.RequireStable = s.in.cfg.Group, true
+	rt := kmsg.NewOffsetFetchRequestTopic()
+	rt.Topic, rt.Partitions = topic, nums
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(ctx, s.member)
+	if err != nil {
+		return nil, err
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	out := map[int32]stored{}
+	add := func(num int32, code int16, at int64, note *string) error {
+		if err := kerr.ErrorForCode(code); err != nil {
+			return err
+		}
+		o := stored{at: at}
+		if note != nil {
+			o.note = *note
+		}
+		out[num] = o
+		return nil
+	}
+	for _, g := range resp.Groups {
+		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+			return nil, err
+		}
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				if err := add(p.Partition, p.ErrorCode, p.Offset, p.Metadata); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(resp.Groups) == 0 {
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if err := add(p.Partition, p.ErrorCode, p.Offset, p.Metadata); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, n := range nums {
+		if _, ok := out[n]; !ok {
+			return nil, fmt.Errorf("the broker's answer leaves partition %d out", n)
+		}
+	}
+	return out, nil
+}
+
+func (s *session) partitionsOf(ctx context.Context, topic string) ([]int32, error) {
+	details, err := kadm.NewClient(s.member).ListTopics(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := details.Error(); err != nil {
+		return nil, err
+	}
+	return details[topic].Partitions.Numbers(), nil
+}
+
+// locate finds where the lease begins: the committed position, or what start says. It retries until that is known or the lease is lost.
+func (l *Lease) locate(ctx context.Context) error {
+	for {
+		err := l.tryLocate(ctx)
+		switch {
+		case err == nil, errors.Is(err, record.ErrFenced):
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		l.s.in.metrics.trouble(l.s.in.env.Log, "the committed position of a partition cannot be read; trying again", fmt.Errorf("%s: %w", l.name, err))
+		if err := sleep(ctx, time.Second); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l *Lease) tryLocate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	details, err := kadm.NewClient(l.s.member).ListTopics(ctx, l.part.topic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return err
+	}
+	l.topicID = details[l.part.topic].ID
+	offsets, err := l.s.fetchOffsets(ctx, l.part.topic, []int32{l.part.num})
+	if err != nil {
+		return err
+	}
+	o := offsets[l.part.num]
+	if o.at >= 0 {
+		l.mu.Lock()
+		l.pos, l.note = o.at, o.note
+		l.mu.Unlock()
+		return nil
+	}
+	at, err := l.s.startOffset(ctx, l.part)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.pos, l.note = at, ""
+	l.mu.Unlock()
+	if l.s.in.start.earliest {
+		return nil
+	}
+	// Without a commit the start would move: records that arrive until the first one would be skipped by a restart.
+	return l.Commit(ctx, at, "")
+}
+
+// startOffset resolves the start option for a partition.
+func (s *session) startOffset(ctx context.Context, p partition) (int64, error) {
+	adm := kadm.NewClient(s.member)
+	var list kadm.ListedOffsets
+	var err error
+	switch start := s.in.start; {
+	case start.earliest:
+		list, err = adm.ListStartOffsets(ctx, p.topic)
+	case start.latest:
+		list, err = adm.ListEndOffsets(ctx, p.topic)
+	default:
+		list, err = adm.ListOffsetsAfterMilli(ctx, start.after.UnixMilli(), p.topic)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return offsetIn(list, p)
+}
+
+// bounds returns the first offset that a partition still has, and its end.
+func (s *session) bounds(ctx context.Context, p partition) (start, end int64, err error) {
+	adm := kadm.NewClient(s.member)
+	list, err := adm.ListStartOffsets(ctx, p.topic)
+	if err == nil {
+		start, err = offsetIn(list, p)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if list, err = adm.ListEndOffsets(ctx, p.topic); err == nil {
+		end, err = offsetIn(list, p)
+	}
+	return start, end, err
+}
+
+func offsetIn(list kadm.ListedOffsets, p partition) (int64, error) {
+	o, ok := list.Lookup(p.topic, p.num)
+	if !ok {
+		return 0, fmt.Errorf("the broker's answer leaves %s out", p)
+	}
+	return o.Offset, o.Err
+}

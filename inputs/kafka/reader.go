@@ -1,0 +1,243 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// poke makes the reader look after its leases.
+func (s *session) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// read polls for records and hands them to the leases. It alone adds, removes, pauses and moves partitions of the reading client, and only
+// between two polls: so what a poll returns always belongs to the last position asked for.
+func (s *session) read(ctx context.Context) {
+	mine := map[partition]*Lease{} // what the client reads
+	for ctx.Err() == nil {
+		s.adjust(ctx, mine)
+		pctx, cancel := context.WithCancel(ctx)
+		stop := make(chan struct{})
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			select {
+			case <-s.wake:
+				cancel()
+			case <-stop:
+			}
+		}()
+		fetches := s.reader.PollRecords(pctx, 50_000)
+		close(stop)
+		<-over
+		cancel()
+		if fetches.IsClientClosed() {
+			return
+		}
+		fetches.EachPartition(func(tp kgo.FetchTopicPartition) {
+			p := partition{tp.Topic, tp.Partition}
+			if l := mine[p]; l != nil {
+				l.take(ctx, &tp.FetchPartition)
+			}
+		})
+	}
+}
+
+// adjust brings the client in line with the leases.
+func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
+	s.mu.Lock()
+	wanted := make(map[partition]*Lease, len(s.leases))
+	for p, l := range s.leases {
+		wanted[p] = l
+	}
+	s.mu.Unlock()
+	remove := func(p partition) {
+		s.reader.RemoveConsumePartitions(map[string][]int32{p.topic: {p.num}})
+		s.reader.ResumeFetchPartitions(map[string][]int32{p.topic: {p.num}})
+	}
+	for p, l := range mine {
+		if wanted[p] != l || l.over() {
+			remove(p)
+			delete(mine, p)
+			l.mu.Lock()
+			l.reading, l.paused = false, false
+			l.mu.Unlock()
+		}
+	}
+	for p, l := range wanted {
+		l.mu.Lock()
+		at, seek := l.next, l.seek && l.gone == nil && l.failure == nil
+		paused := l.paused
+		full := l.bytes > l.limit.Load()
+		if l.bytes <= l.limit.Load()/2 {
+			l.paused = false
+		} else if full {
+			l.paused = true
+		}
+		changed, pause := l.paused != paused, l.paused
+		if seek {
+			l.seek, l.reading = false, true
+		}
+		l.mu.Unlock()
+		if seek {
+			if mine[p] != nil {
+				remove(p)
+			}
+			mine[p] = l
+			s.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.num: kgo.NewOffset().At(at)}})
+		}
+		switch one := map[string][]int32{p.topic: {p.num}}; {
+		case changed && pause, seek && pause:
+			s.reader.PauseFetchPartitions(one)
+			s.in.metrics.pauses.Inc()
+		case changed:
+			s.reader.ResumeFetchPartitions(one)
+		}
+	}
+}
+
+// over tells whether nobody reads the lease any more.
+func (l *Lease) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone != nil || l.failure == errStopped
+}
+
+// take queues what was fetched.
+func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
+	if fp.HighWatermark > l.end.Load() {
+		l.end.Store(fp.HighWatermark)
+	}
+	if fp.Err != nil {
+		l.trouble(ctx, fp.Err)
+		return
+	}
+	batches, bytes := l.batches(fp.Records)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
+		return
+	}
+	l.queue = append(l.queue, batches...)
+	l.bytes += bytes
+	l.next = batches[len(batches)-1].End
+	if l.bytes > l.limit.Load() {
+		l.s.poke()
+	}
+	l.change()
+}
+
+// batches turns fetched records into batches of at most the usual size. Control records carry no data, but show where a gap ends.
+func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
+	var recs []record.Record
+	size := 0
+	end := int64(-1)
+	cut := func(left int) {
+		if recs != nil {
+			b := record.FromRecords(l.part.topic, l.name, recs)
+			out = append(out, b)
+			bytes += int64(b.Size())
+		}
+		recs, size = nil, 0
+		if left > 0 {
+			recs = make([]record.Record, 0, min(left, 16<<10))
+		}
+	}
+	for i, r := range in {
+		end = r.Offset + 1
+		if r.Attrs.IsControl() {
+			continue
+		}
+		if recs == nil || size >= record.TargetSize || len(recs) == cap(recs) {
+			if len(recs) == 0 {
+				recs = nil
+			}
+			cut(len(in) - i)
+		}
+		rec := record.Record{Offset: r.Offset, Time: r.Timestamp.UnixNano(), Key: r.Key, Value: r.Value}
+		if len(r.Headers) > 0 {
+			rec.Headers = make([]record.Header, len(r.Headers))
+			for j, h := range r.Headers {
+				rec.Headers[j] = record.Header(h)
+			}
+		}
+		recs = append(recs, rec)
+		size += len(r.Key) + len(r.Value) + 64
+	}
+	if len(recs) == 0 {
+		recs = nil
+	}
+	cut(0)
+	if end < 0 {
+		return nil, 0
+	}
+	if len(out) == 0 {
+		b := record.FromRecords(l.part.topic, l.name, nil)
+		b.First, b.End = in[0].Offset, end
+		return []*record.Batch{b}, 0
+	}
+	out[len(out)-1].End = end
+	return out, bytes
+}
+
+// trouble deals with a partition that could not be fetched.
+func (l *Lease) trouble(ctx context.Context, err error) {
+	log := l.s.in.env.Log.With("partition", l.name)
+	var loss *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &loss):
+		l.relocate(ctx)
+	default:
+		l.s.in.metrics.fetchErrors.Inc()
+		l.s.in.metrics.trouble(log, "a partition cannot be fetched; trying again", err)
+		// franz-go goes on by itself after most errors; after the others it waits to be asked.
+		if !kerr.IsRetriable(err) {
+			l.mu.Lock()
+			l.seek = l.seek || l.gone == nil && l.failure == nil
+			l.mu.Unlock()
+			_ = sleep(ctx, 100*time.Millisecond)
+			l.s.poke()
+		}
+	}
+}
+
+// relocate finds out what an offset out of range means: records taken by retention are skipped, and said to be; a partition
+// that ends before the position is not the one that was read before.
+func (l *Lease) relocate(ctx context.Context) {
+	start, end, err := l.s.bounds(ctx, l.part)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone != nil || l.failure != nil || l.seek {
+		return
+	}
+	log := l.s.in.env.Log.With("partition", l.name)
+	switch at := l.next; {
+	case err != nil:
+		l.seek = true // ask again
+	case at < start:
+		log.Error("records are gone before they were read: retention took them", "from", at, "to", start, "records", start-at,
+			"do", "lengthen the topic's retention, or find out what held this partition up")
+		l.s.in.metrics.skipped.Add(float64(start - at))
+		b := record.FromRecords(l.part.topic, l.name, nil)
+		b.First, b.End = at, start
+		l.queue = append(l.queue, b)
+		l.next, l.seek = start, true
+	case at > end:
+		l.failure = fmt.Errorf("%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+
+			"set the group's offset for the partition to where reading shall go on", l.name, at, end)
+	default:
+		l.seek = true
+	}
+	l.change()
+	l.s.poke()
+}

@@ -1,0 +1,220 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// partition names a partition.
+type partition struct {
+	topic string
+	num   int32
+}
+
+func (p partition) String() string { return fmt.Sprintf("%s/%d", p.topic, p.num) }
+
+// session is one stay in the group: from Run to its return.
+type session struct {
+	in     *Input
+	handle func(ctx context.Context, log record.Log) error
+	ctx    context.Context
+	member *kgo.Client
+	reader *kgo.Client
+	guard  *guard
+	wg     sync.WaitGroup // leases
+
+	mu     sync.Mutex
+	leases map[partition]*Lease
+	last   map[partition]chan struct{} // closed when the last handle of a partition has returned
+
+	wake  chan struct{} // the reader has something to do beside polling
+	ready chan struct{} // closed once member is set
+}
+
+func (s *session) run(ctx context.Context) error {
+	var err error
+	if s.reader, err = kgo.NewClient(s.in.readerOptions()...); err != nil {
+		return fmt.Errorf("kafka client: %w", err)
+	}
+	defer s.reader.Close()
+	protocol, err := s.in.protocol(ctx, s.reader)
+	if err != nil {
+		return nil // ctx has ended
+	}
+	s.guard = newGuard(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
+	s.ctx = ctx
+	own, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer stop()
+	s.member, err = kgo.NewClient(append(s.in.memberOptions(protocol, s.guard),
+		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, parts map[string][]int32) { s.assigned(cl, parts) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.revoked(parts) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.lost(parts) }),
+	)...)
+	if err != nil {
+		return fmt.Errorf("kafka client: %w", err)
+	}
+	close(s.ready)
+	s.in.env.Log.Info("joining the consumer group", "group", s.in.cfg.Group, "protocol", protocol)
+	helpers.Go(func() { s.read(own) })
+	helpers.Go(func() { s.drainMember(own) })
+	helpers.Go(func() { s.watch(own) })
+	<-ctx.Done()
+	// The handles end while the membership still stands, so that they can commit what they have done.
+	s.mu.Lock()
+	for _, l := range s.leases {
+		l.cancel(ctx.Err())
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	s.member.Close()
+	return nil
+}
+
+// assigned begins a lease for each partition.
+func (s *session) assigned(cl *kgo.Client, parts map[string][]int32) {
+	<-s.ready
+	cl.PauseFetchPartitions(parts) // the member never reads
+	for topic, nums := range parts {
+		for _, n := range nums {
+			s.begin(partition{topic, n})
+		}
+	}
+}
+
+func (s *session) begin(p partition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return
+	}
+	l := newLease(s, p)
+	before := s.last[p]
+	s.leases[p], s.last[p] = l, l.done
+	s.in.metrics.partitions.Set(float64(len(s.leases)))
+	s.share()
+	s.wg.Go(func() { l.run(before) })
+}
+
+// share divides the read-ahead among the partitions. s.mu is held.
+func (s *session) share() {
+	each := max(s.in.cfg.BufferBytes/int64(max(len(s.leases), 1)), 256<<10)
+	for _, l := range s.leases {
+		l.limit.Store(each)
+	}
+}
+
+// take removes the leases of partitions.
+func (s *session) take(parts map[string][]int32) []*Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Lease
+	for topic, nums := range parts {
+		for _, n := range nums {
+			p := partition{topic, n}
+			if l := s.leases[p]; l != nil {
+				out = append(out, l)
+				delete(s.leases, p)
+			}
+		}
+	}
+	s.in.metrics.partitions.Set(float64(len(s.leases)))
+	s.share()
+	return out
+}
+
+// revoked lets the handles finish, within the revoke timeout, and then ends the leases. Nobody else is given the partitions before it returns.
+func (s *session) revoked(parts map[string][]int32) {
+	leases := s.take(parts)
+	for _, l := range leases {
+		l.cancel(errRevoked)
+	}
+	timeout := time.NewTimer(s.in.cfg.RevokeTimeout)
+	defer timeout.Stop()
+	for _, l := range leases {
+		select {
+		case <-l.done:
+		case <-timeout.C:
+			timeout.Reset(0)
+			s.in.env.Log.Warn("an output was not done with a partition in time; it is given up all the same", "partition", l.Name(), "timeout", s.in.cfg.RevokeTimeout.String())
+		}
+	}
+	for _, l := range leases {
+		l.lose(errRevoked)
+	}
+	for _, l := range leases {
+		l.awaitCommits()
+	}
+}
+
+// lost ends leases at once: the group has given the partitions away.
+func (s *session) lost(parts map[string][]int32) {
+	for _, l := range s.take(parts) {
+		l.lose(errLost)
+	}
+}
+
+var (
+	errRevoked = fmt.Errorf("the partition is assigned to another member: %w", record.ErrFenced)
+	errLost    = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
+	errSilent  = fmt.Errorf("the group has not been heard of for longer than the session timeout: %w", record.ErrFenced)
+)
+
+// drainMember takes what the member's client reports: it reads no records, but group errors come this way.
+func (s *session) drainMember(ctx context.Context) {
+	for ctx.Err() == nil {
+		fetches := s.member.PollFetches(ctx)
+		if fetches.IsClientClosed() {
+			return
+		}
+		fetches.EachError(func(topic string, p int32, err error) {
+			var group *kgo.ErrGroupSession
+			if errors.As(err, &group) {
+				s.in.metrics.trouble(s.in.env.Log, "the consumer group session failed; joining again", err)
+			}
+		})
+	}
+}
+
+// watch gives all partitions up when the group has been silent for too long, and begins anew once it is heard of again without having
+// dropped this member.
+func (s *session) watch(ctx context.Context) {
+	tick := time.NewTicker(max(s.in.cfg.SessionTimeout/10, 10*time.Millisecond))
+	defer tick.Stop()
+	silent := map[partition]*Lease{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !s.guard.alive(time.Now()) {
+			s.mu.Lock()
+			for p, l := range s.leases {
+				if silent[p] != l {
+					silent[p] = l
+					s.in.env.Log.Warn("the consumer group is out of reach; the partition is given up until it is back", "partition", l.Name())
+					l.lose(errSilent)
+				}
+			}
+			s.mu.Unlock()
+			continue
+		}
+		for p, l := range silent {
+			delete(silent, p)
+			s.mu.Lock()
+			still := s.leases[p] == l
+			s.mu.Unlock()
+			if still {
+				s.begin(p)
+			}
+		}
+	}
+}
