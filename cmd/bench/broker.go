@@ -99,7 +99,7 @@ func (b *broker) waitStored(ctx context.Context, n int64) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the broker has %d of %d records: %w", have, n, ctx.Err())
+			return fmt.Errorf("the broker has %d of %d records: %w", have, n, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}

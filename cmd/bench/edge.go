@@ -36,6 +36,7 @@ pipeline "bench" {
 type edge struct {
 	cmd  *exec.Cmd
 	data string
+	done chan struct{}
 }
 
 func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
@@ -58,14 +59,35 @@ func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
 	e := &edge{cmd: exec.Command(h.binary, "run", config), data: data}
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return e, e.cmd.Start()
+	if err := e.cmd.Start(); err != nil {
+		return nil, err
+	}
+	e.done = make(chan struct{})
+	go func() {
+		defer close(e.done)
+		_ = e.cmd.Wait()
+	}()
+	return e, nil
 }
 
 func (e *edge) stop() {
 	_ = e.cmd.Process.Signal(syscall.SIGTERM)
 	t := time.AfterFunc(20*time.Second, func() { _ = e.cmd.Process.Kill() })
-	_ = e.cmd.Wait()
+	<-e.done
 	t.Stop()
+}
+
+// whileRunning returns a ctx that ends when the agent does.
+func (e *edge) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-e.done:
+			cancel(errors.New("the agent ended by itself; see edge.log in the work directory"))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // toKafka measures from the start of the agent until the broker has every line.
@@ -80,6 +102,8 @@ func (h *harness) toKafka(ctx context.Context, settings string) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
+	ctx, cancel := e.whileRunning(ctx)
+	defer cancel()
 	m := watch(e.cmd.Process.Pid)
 	err = b.waitStored(ctx, h.lines)
 	u := m.end()
@@ -119,6 +143,8 @@ func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 	}
 	defer func() { _ = os.RemoveAll(e.data) }()
 	defer e.stop()
+	ctx, cancel := e.whileRunning(ctx)
+	defer cancel()
 	if err := waitQuiet(ctx, e.data); err != nil {
 		return usage{}, err
 	}
