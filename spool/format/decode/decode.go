@@ -1,14 +1,11 @@
 package decode
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
 	"unicode/utf8"
-
-	"github.com/tinylib/msgp/msgp"
 )
 
 // ErrUnavailable is wrapped by errors that pass: the schema registry does not answer. The record must be tried again, and is no dead letter.
@@ -117,22 +114,3 @@ func (p plain) AppendJSON(dst, value []byte) ([]byte, error) {
 }
 
 func (p plain) Fingerprint() string { return "text " + p.field }
-
-type msgpack struct{}
-
-func (msgpack) AppendJSON(dst, value []byte) ([]byte, error) {
-	if len(value) == 0 {
-		return dst, errors.New("msgpack: it is empty")
-	}
-	buf := bytes.NewBuffer(dst)
-	rest, err := msgp.UnmarshalAsJSON(buf, value)
-	if err != nil {
-		return dst, fmt.Errorf("msgpack: %w", err)
-	}
-	if len(rest) > 0 {
-		return dst, fmt.Errorf("msgpack: %d bytes after the end", len(rest))
-	}
-	return buf.Bytes(), nil
-}
-
-func (msgpack) Fingerprint() string { return "msgpack" }

@@ -141,6 +141,11 @@ func TestMessagePackToJSON(t *testing.T) {
 	if want := `{"i":-5,"f":1.5,"b":"AP8=","u":18446744073709551615,"n":null}`; err != nil || string(got) != want {
 		t.Fatalf("%s, %v; want %s", got, err, want)
 	}
+	times := "\x83\xa1e\xd7\x00\x00\x00\x00\x01\x00\x00\x00\x02\x07\xd6\xff\x00\x00\x00\x03\xa1x\xc7\x01\x05z"
+	if got, err := (msgpack{}).AppendJSON(nil, []byte(times)); err != nil ||
+		string(got) != `{"e":"1970-01-01T00:00:01.000000002Z","7":"1970-01-01T00:00:03Z","x":{"type":5,"data":"eg=="}}` {
+		t.Errorf("%s, %v", got, err)
+	}
 	for i := range value {
 		if _, err := (msgpack{}).AppendJSON(nil, value[:i]); err == nil {
 			t.Errorf("no error for %d of %d bytes", i, len(value))

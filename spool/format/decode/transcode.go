@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,7 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-var errShort = errors.New("avro: unexpected end")
+var errShort = errors.New("unexpected end")
 
 // AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON: records with their fields in order, unions
 // without naming the branch, timestamps and dates in ISO 8601, decimals and floats that are no numbers as strings, bytes in base64. It returns what follows.
@@ -178,13 +177,13 @@ func (t *transcoder) primitive(s *avro.PrimitiveSchema) error {
 		if err != nil {
 			return err
 		}
-		t.float(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
+		t.dst = appendFloat(t.dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
 	case avro.Double:
 		b, err := t.take(8)
 		if err != nil {
 			return err
 		}
-		t.float(math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
+		t.dst = appendFloat(t.dst, math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
 	case avro.Bytes:
 		b, err := t.bytes()
 		if err != nil {
@@ -243,14 +242,6 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 	t.dst = append(when.AppendFormat(append(t.dst, '"'), layout), '"')
 }
 
-func (t *transcoder) float(f float64, bits int) {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		t.dst = appendString(t.dst, strconv.FormatFloat(f, 'g', -1, bits))
-		return
-	}
-	t.dst = strconv.AppendFloat(t.dst, f, 'g', -1, bits)
-}
-
 // binary appends bytes: a decimal as a string of digits, anything else in base64.
 func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
 	if d, ok := logical.(*avro.DecimalLogicalSchema); ok {
@@ -262,7 +253,7 @@ func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
 		t.dst = appendString(t.dst, text)
 		return
 	}
-	t.dst = append(base64.StdEncoding.AppendEncode(append(t.dst, '"'), b), '"')
+	t.dst = appendBase64(t.dst, b)
 }
 
 func appendString(dst []byte, s string) []byte {
