@@ -4,6 +4,7 @@ import (
 	"github.com/penstock/penstock/agent/filter"
 	forwardin "github.com/penstock/penstock/inputs/forward"
 	httpin "github.com/penstock/penstock/inputs/http"
+	kafkain "github.com/penstock/penstock/inputs/kafka"
 	"github.com/penstock/penstock/inputs/tail"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/penstock/penstock/outputs/kafka"
@@ -14,6 +15,7 @@ func Components() Catalogue {
 	return Catalogue{
 		InputType("forward", "Takes the Fluentd forward protocol.", forwardin.Default, forwardin.New),
 		InputType("http", "Takes records by HTTP: lines, JSON, Elasticsearch bulk, Splunk HEC, OTLP.", httpin.Default, httpin.New),
+		SourceType("kafka", "Reads Kafka topics as a member of a consumer group; each partition is a log of its own, and is not buffered.", kafkain.Default, kafkain.New),
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),

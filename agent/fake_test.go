@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,7 @@ type world struct {
 	fail    map[string]error         // by input name: Run fails with this
 	hang    map[string]bool          // by output: Write hangs until its ctx ends
 	logs    map[string]*memLog       // of the fake source
+	more    Catalogue                // beside the fake components
 }
 
 type emission struct {
@@ -213,7 +215,7 @@ func (s *fakeSource) Run(ctx context.Context, handle func(context.Context, recor
 type emptyConfig struct{}
 
 func (w *world) catalogue() Catalogue {
-	return Catalogue{
+	return append(Catalogue{
 		InputType("fake", "Fake.", func() fakeInputConfig { return fakeInputConfig{} },
 			func(c fakeInputConfig, _ inputs.Env) (*fakeInput, error) {
 				if c.Mode == "impossible" {
@@ -233,7 +235,7 @@ func (w *world) catalogue() Catalogue {
 			}),
 		FilterType("grep", "Grep.", filter.DefaultGrep, filter.NewGrep),
 		FilterType("rename_tag", "Rename.", filter.DefaultRenameTag, filter.NewRenameTag),
-	}
+	}, w.more...)
 }
 
 // running is an agent in a test.
@@ -246,6 +248,21 @@ type running struct {
 	addr string
 	stop context.CancelFunc
 	done chan error
+
+	mu     sync.Mutex
+	states []string // told to the service manager
+}
+
+func (r *running) notified() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.states)
+}
+
+func (r *running) notify(state string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states = append(r.states, state)
 }
 
 // syncBuilder collects log lines.
@@ -288,7 +305,7 @@ func startAgent(t *testing.T, w *world, dir, text string) *running {
 	r := &running{t: t, w: w, dir: dir, log: &syncBuilder{}, done: make(chan error, 1)}
 	ready := make(chan string, 1)
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := New(loadTest(t, w, dir, text), Options{Catalogue: w.catalogue(), Log: log, Version: "test", restart: fast, Ready: func(addr string) { ready <- addr }})
+	a, err := New(loadTest(t, w, dir, text), Options{Catalogue: w.catalogue(), Log: log, Version: "test", Notify: r.notify, restart: fast, Ready: func(addr string) { ready <- addr }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"os"
 	"runtime/debug"
 	"time"
@@ -10,12 +11,18 @@ import (
 
 // setMemory sets the soft limit, in bytes; 0 means none. The variables GOMEMLIMIT and GOGC, where set, go before.
 func setMemory(limit int64) {
-	if os.Getenv("GOMEMLIMIT") == "" && limit > 0 {
+	percent := 100
+	if limit > 0 {
+		// With a limit there is no need to collect each time a small heap has doubled.
+		percent = 200
+	} else {
+		limit = math.MaxInt64
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit)
 	}
-	if os.Getenv("GOGC") == "" && limit > 0 {
-		// With a limit there is no need to collect each time a small heap has doubled.
-		debug.SetGCPercent(200)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
 	}
 }
 
