@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
@@ -271,14 +270,18 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	dir := t.TempDir()
 	opt := small(t)
 	opt.FlushBytes = 4 << 10
-	opt.FlushInterval = 50 * time.Millisecond
 	b := open(t, dir, opt)
-	appendWait(t, b, batchOf(0, 1, 3000), record.Position{Key: "n", Value: []byte("1")})
-	for i := 1; i < 10; i++ { // one commit of several groups
+	queued := make(chan struct{})
+	if err := b.Append(t.Context(), "in", batchOf(0, 1, 3000), []record.Position{{Key: "n", Value: []byte("1")}}, func(error) { <-queued }); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the first is written", func() bool { return b.End() == 1 })
+	for i := 1; i < 10; i++ { // one commit of several groups, since the writer is held
 		if err := b.Append(t.Context(), "in", batchOf(i, 1, 3000), []record.Position{{Key: "n", Value: fmt.Append(nil, i+1)}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+	close(queued)
 	eventually(t, "all is written", func() bool { return b.End() == 10 })
 	to := filepath.Join(t.TempDir(), "copy")
 	copyDir(t, dir, to)
