@@ -1,0 +1,71 @@
+package kafka
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"golang.org/x/sys/unix"
+)
+
+// cpu returns the processor time of this process.
+func cpu(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to a broker in the same process that
+// forgets them; its share is in the CPU figure.
+func BenchmarkWriter(b *testing.B) {
+	for path, change := range paths {
+		for _, partitions := range []int32{1, 6} {
+			b.Run(fmt.Sprintf("%s/partitions=%d", path, partitions), func(b *testing.B) {
+				c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "logs"), kfake.BlackholeProduce())
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer c.Close()
+				cfg := testConfig(c)
+				cfg.DeliveryTimeout = time.Minute
+				change(&cfg)
+				w, _ := newWriter(b, cfg)
+				const n = 4500
+				var batches []*record.Batch
+				for i := range 32 {
+					batch := lines(fmt.Sprint("o", i), 0, n, 200)
+					packed, err := batch.AppendEncoded(nil, record.LZ4)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if batch, _, err = record.Decode(packed, 0); err != nil {
+						b.Fatal(err)
+					}
+					batches = append(batches, batch)
+				}
+				mustDeliver(b, w, batches...)
+				total := max(b.N/n, 1)
+				left := make(chan error, total)
+				b.ReportAllocs()
+				b.ResetTimer()
+				begun := cpu(b)
+				for i := range total {
+					w.Start(b.Context(), batches[i%len(batches)], func(err error) { left <- err })
+				}
+				for range total {
+					if err := <-left; err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.StopTimer()
+				lines := float64(total * n)
+				b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
+				b.ReportMetric((cpu(b)-begun).Seconds()/lines*1e6, "cpu-s/Mline")
+			})
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+var errTest = errors.New("no dead letter expected")
+
+type noLetters struct{}
+
+func (noLetters) Bury(context.Context, []outputs.Letter) error { return errTest }
+
+// The whole way from a log to the topic under the drain loop, with outages longer than the delivery timeout: every record once, in order.
+func TestDrainThroughOutages(t *testing.T) {
+	eachPath(t, func(t *testing.T, change func(*Config), path string) {
+		n := newNetwork(7)
+		c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+		cfg := testConfig(c)
+		cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
+		change(&cfg)
+		w, _ := newWriter(t, cfg)
+		env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
+		common := outputs.DefaultCommon()
+		common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+		out, err := outputs.NewAsyncOutput(w, common, env, outputs.Targets{DeadLetter: noLetters{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := outputtest.NewMemLog("buffer")
+		want := map[string]int{}
+		add := func(batches int) {
+			for i := range batches {
+				origin := fmt.Sprintf("o%d", i%6)
+				b := lines(origin, want[origin], 200, 120)
+				log.Append(b)
+				want[origin] += 200
+			}
+		}
+		add(60)
+		drained := make(chan error, 1)
+		go func() { drained <- out.Drain(t.Context(), log.Owner()) }()
+		for range 3 {
+			n.set(true, 0)
+			add(40)
+			tick := time.After(1800 * time.Millisecond)
+			<-tick
+			n.set(false, 0)
+			add(20)
+			<-time.After(300 * time.Millisecond)
+		}
+		log.Seal()
+		select {
+		case err := <-drained:
+			if err != nil && !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+		case <-time.After(60 * time.Second):
+			t.Fatal("stuck")
+		}
+		total := 0
+		for _, n := range want {
+			total += n
+		}
+		recs := consume(t, c, "logs", total)
+		t.Logf("%d records written, %d in the topic", total, len(recs))
+		if pos, _ := log.Committed(); pos != int64(total) {
+			t.Errorf("committed %d, want %d", pos, total)
+		}
+		seen := map[string]bool{}
+		first := recs[:0]
+		for _, r := range recs {
+			if k := string(r.Value[:14]); !seen[k] {
+				seen[k] = true
+				first = append(first, r)
+			}
+		}
+		checkOrder(t, first, want)
+		if path == "direct" && len(recs) != total {
+			t.Errorf("%d records twice: batches given back and given again unchanged must not be", len(recs)-total)
+		}
+	})
+}
