@@ -34,7 +34,6 @@ type Archiver struct {
 	cfg     Config
 	env     Env
 	store   Store
-	hash    string
 	version string
 	dir     string
 	namer   *namer
@@ -93,7 +92,6 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 			a.hooks = append(a.hooks, h)
 		}
 	}
-	a.hash = cfg.hash(env.Agent, a.codec.rows.Fingerprint())
 	if a.marks, err = parseMarks(cfg.Roll.Minutes); err != nil {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}

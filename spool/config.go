@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
@@ -116,8 +117,12 @@ func (c *Config) Validate() error {
 // objects.
 const layoutVersion = 1
 
-// hash covers all settings that decide which object a record is in and what it looks like there.
-func (c *Config) hash(agent, formatFingerprint string) string {
+// hash covers all settings that decide which object a record is in and what it looks like there. Members of one group have the same,
+// whatever they are called, unless names are made of that.
+func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
+	if !c.usesAgent() {
+		agent = ""
+	}
 	part := c.Config
 	tmpl := func(t template.Template) string { return t.String() }
 	late := ""
@@ -125,12 +130,21 @@ func (c *Config) hash(agent, formatFingerprint string) string {
 		late = part.Late.After.String() + " " + tmpl(part.Late.Path)
 	}
 	b, err := json.Marshal([]any{layoutVersion, agent, tmpl(part.Path), part.Timezone, part.Time, late, part.OnMissing, part.DefaultPartition,
-		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint})
+		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint, logFingerprint})
 	if err != nil {
 		panic(err) // strings and numbers
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:6])
+}
+
+// usesAgent tells whether object names depend on which agent makes them.
+func (c *Config) usesAgent() bool {
+	all := append(slices.Clone(c.Path.Parts), append(slices.Clone(c.FileName.Parts), c.DeadLetterPath.Parts...)...)
+	if c.Late != nil {
+		all = append(all, c.Late.Path.Parts...)
+	}
+	return slices.ContainsFunc(all, func(p template.Part) bool { return p.Name == "agent" })
 }
 
 // under puts an attribute path before each of the joined errors.

@@ -67,9 +67,21 @@ const (
 )
 
 func (a *Archiver) newDrain(log record.Log) (*drain, error) {
+	id := identify(log, a.env.Agent)
+	fingerprint := ""
+	if f, ok := log.(record.Fingerprinter); ok {
+		fingerprint = f.Fingerprint()
+	}
+	agent := a.env.Agent
+	if id.topic == "" {
+		fingerprint += "\n" + id.slug
+	} else if a.cfg.usesAgent() {
+		return nil, errors.New("${agent} is in path, file_name, late.path or dead_letter_path: another member of the group would give a half-uploaded cut other names: leave it out")
+	}
+	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	pos, note := log.Committed()
 	_, canReread := log.(record.Refresher)
-	m, err := protocol.New(pos, note, a.hash, canReread)
+	m, err := protocol.New(pos, note, id.config, canReread)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +90,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		return nil, err
 	}
 	d := &drain{
-		a: a, log: log, id: identify(log, a.env.Agent), part: part, m: m, acct: a.budget.join(), pos: pos,
+		a: a, log: log, id: id, part: part, m: m, acct: a.budget.join(), pos: pos,
 		results: make(chan func() protocol.Step, 1), lastRead: time.Now(),
 	}
 	if a.cfg.Success != nil {

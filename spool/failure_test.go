@@ -202,10 +202,10 @@ func TestPartitionLostAndRegained(t *testing.T) {
 	s := newMemStore()
 	topics := []*memTopic{newTopic("app", 0), newTopic("app", 1)}
 	for _, topic := range topics {
-		topic.produce(60_000, hourly(topic.partition, 3))
+		topic.produce(30_000, hourly(topic.partition, 3))
 	}
 	members := []*Archiver{testArchiver(t, s, nil), testArchiver(t, s, func(c *Config) { c.Roll.Records = 270 })}
-	for round := range 12 {
+	for round := range 8 {
 		var wg sync.WaitGroup
 		ctx, lose := context.WithCancelCause(t.Context())
 		var stop atomic.Int32

@@ -377,11 +377,11 @@ func TestStorageCloud525MixedSchemasMakeNoMoreFiles(t *testing.T) {
 func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 	s := newMemStore()
 	a := testArchiver(t, s, func(c *Config) {
-		c.Roll, c.Compression = RollConfig{Size: 2 << 20}, "none"
+		c.Roll, c.Compression = RollConfig{Size: 1 << 20}, "none"
 		c.Spool.Memory = 4 << 20 // much less than 60 chunks
 	})
 	pad := strings.Repeat("x", 1000)
-	const parts, records = 60, 8_000
+	const parts, records = 60, 4_000
 	var wg sync.WaitGroup
 	for p := range int32(parts) {
 		topic := newTopic("app", p)
@@ -396,12 +396,12 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 	wg.Wait()
 	small := 0
 	for _, o := range s.objs {
-		if len(o.data) < 2<<20 {
+		if len(o.data) < 1<<20 {
 			small++
 		}
 	}
 	if n := len(s.keys()); n < 2*parts || n > 5*parts || small > parts {
-		t.Errorf("%d objects, %d of them under the size; want 8 MB in each log at 2 MB, and one tail", n, small)
+		t.Errorf("%d objects, %d of them under the size; want 4 MB in each log at 1 MB, and one tail", n, small)
 	}
 }
 

@@ -15,6 +15,7 @@ type identity struct {
 	topic     string // "" for a log that is no partition: each batch has its own tag
 	partition int32
 	slug      string // one file name part, unique among all logs that share a store
+	config    string // hash of the settings that objects of the log are made by
 }
 
 func identify(log record.Log, agent string) identity {

@@ -118,7 +118,7 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 			MetaFirst:   strconv.FormatInt(f.first, 10),
 			MetaLast:    strconv.FormatInt(f.last, 10),
 			MetaRecords: strconv.FormatInt(f.count, 10),
-			MetaConfig:  a.hash,
+			MetaConfig:  id.config,
 			MetaClass:   classNames[f.class],
 		},
 	}

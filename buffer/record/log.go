@@ -66,3 +66,7 @@ type Partitioned interface {
 type Noter interface {
 	Notes(ctx context.Context) (map[int32]string, error)
 }
+
+// Fingerprinter is implemented by logs whose records are the work of settings, such as filters: while the fingerprint stays the same, the same
+// positions hold the same records.
+type Fingerprinter interface{ Fingerprint() string }
