@@ -254,6 +254,9 @@ func (p *parquetText) group(g parquet.RowGroup, do func(*Entry) error) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err == nil && n == 0 {
+			err = io.ErrNoProgress
+		}
 		if err != nil {
 			return fmt.Errorf("parquet: %w", err)
 		}
