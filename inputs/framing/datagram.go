@@ -1,0 +1,148 @@
+package framing
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// burst bounds the datagrams read before what was gathered is handed on.
+const burst = 4096
+
+// maxHosts bounds the senders whose names are remembered.
+const maxHosts = 4096
+
+// Datagrams reads a packet socket: UDP or unix.
+type Datagrams struct {
+	Max int // bytes of a datagram; what is longer arrives truncated
+	// ReceiveBuffer is asked of the kernel, in bytes; 0 leaves its default.
+	ReceiveBuffer int
+	// Handle takes a datagram, which is valid for the call only.
+	Handle func(host string, msg []byte, truncated bool) error
+	// Dropped is told how many datagrams the kernel has dropped for want of room.
+	Dropped func(n uint32)
+
+	buf, oob []byte
+	hosts    map[netip.Addr]string
+	drops    uint32
+}
+
+// Serve hands on datagrams until ctx ends, and then what had arrived by then; it flushes g whenever there are no more for the moment.
+func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) error {
+	sc, ok := pc.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("%T has no file descriptor", pc)
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	d.buf, d.oob, d.hosts = make([]byte, d.Max), make([]byte, 64), map[netip.Addr]string{}
+	if err := d.configure(rc); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = pc.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for {
+		var rerr error
+		err := rc.Read(func(fd uintptr) bool {
+			n := 0
+			n, rerr = d.drain(int(fd))
+			return n > 0 || rerr != nil
+		})
+		if ctx.Err() != nil { // take what lies in the kernel: nobody will send it again
+			cerr := rc.Control(func(fd uintptr) { _, rerr = d.drain(int(fd)) })
+			return errors.Join(cerr, rerr, g.Close())
+		}
+		if err == nil {
+			err = rerr
+		}
+		if err == nil {
+			err = g.Flush()
+		}
+		if err != nil {
+			return errors.Join(err, g.Close())
+		}
+	}
+}
+
+func (d *Datagrams) configure(rc syscall.RawConn) error {
+	var serr error
+	err := rc.Control(func(fd uintptr) {
+		if d.ReceiveBuffer > 0 {
+			// The privileged form goes beyond net.core.rmem_max; the plain one takes what it gets.
+			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, d.ReceiveBuffer) != nil {
+				serr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, d.ReceiveBuffer)
+			}
+		}
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) // counts drops where the kernel can
+	})
+	return errors.Join(err, serr)
+}
+
+// drain reads until the socket is empty or there was a burst.
+func (d *Datagrams) drain(fd int) (n int, err error) {
+	for n < burst {
+		size, oobn, flags, from, err := unix.Recvmsg(fd, d.buf, d.oob, unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return n, nil
+		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNREFUSED):
+			continue
+		case err != nil:
+			return n, fmt.Errorf("receive: %w", err)
+		}
+		n++
+		d.overflow(d.oob[:oobn])
+		if err := d.Handle(d.host(from), d.buf[:size], flags&unix.MSG_TRUNC != 0); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (d *Datagrams) overflow(oob []byte) {
+	if len(oob) == 0 {
+		return
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
+			if total := binary.NativeEndian.Uint32(m.Data); total != d.drops {
+				d.Dropped(total - d.drops)
+				d.drops = total
+			}
+		}
+	}
+}
+
+func (d *Datagrams) host(from unix.Sockaddr) string {
+	var addr netip.Addr
+	switch a := from.(type) {
+	case *unix.SockaddrInet4:
+		addr = netip.AddrFrom4(a.Addr)
+	case *unix.SockaddrInet6:
+		addr = netip.AddrFrom16(a.Addr).Unmap()
+	default:
+		return "unix"
+	}
+	name, ok := d.hosts[addr]
+	if !ok {
+		if len(d.hosts) >= maxHosts {
+			clear(d.hosts)
+		}
+		name = addr.String()
+		d.hosts[addr] = name
+	}
+	return name
+}

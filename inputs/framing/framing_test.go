@@ -1,0 +1,161 @@
+package framing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/penstock/penstock/inputs/inputstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func split(src io.Reader, mode Mode, max int) (out []string) {
+	s := NewSplitter(src, mode, max)
+	for {
+		f, continued, err := s.Next()
+		if err != nil {
+			return out
+		}
+		mark := ""
+		if continued {
+			mark = "+"
+		}
+		out = append(out, mark+string(f))
+	}
+}
+
+func TestSplitter(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		mode Mode
+		in   string
+		want []string
+	}{
+		{"lines", Newline, "a\r\n\nb\nc", []string{"a", "b", "c"}},
+		{"digits are text", Newline, "5 <a\n", []string{"5 <a"}},
+		{"long line", Newline, "0123456789abcdefghijXY\nz\n", []string{"0123456789", "+abcdefghij", "+XY", "z"}},
+		{"line of exactly the limit", Newline, "0123456789\nz", []string{"0123456789", "z"}},
+		{"octets", Octets, "3 a\nb5 <hell2 zz", []string{"a\nb", "<hell", "zz"}},
+		{"auto", Auto, "4 <1>a<2>b\n5 apples\n4 <3>c\n4 <4>d", []string{"<1>a", "<2>b", "5 apples", "<3>c", "<4>d"}},
+		{"counted frame over the limit", Octets, "22 0123456789abcdefghijXY1 z", []string{"0123456789", "+abcdefghij", "+XY", "z"}},
+		{"4 GiB promised", Octets, "4294967296 0123456789abc", []string{"0123456789", "+abc"}},
+		{"no number", Octets, "99999999999 x\n", []string{"9999999999", "+9 x"}},
+		{"cut short", Octets, "9 abc", []string{"9 abc"}},
+	} {
+		for _, src := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
+			if got := split(src, c.mode, 10); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+		}
+	}
+}
+
+func FuzzSplitter(f *testing.F) {
+	f.Add([]byte("3 a\nb\n<1>x\n99 zz"), byte(2))
+	f.Fuzz(func(t *testing.T, b []byte, mode byte) {
+		m := Mode(mode % 3)
+		one, two := split(bytes.NewReader(b), m, 8), split(iotest.OneByteReader(bytes.NewReader(b)), m, 8)
+		if fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
+			t.Fatalf("at once %q, by the byte %q", one, two)
+		}
+		if m == Newline {
+			text := strings.Join(one, "")
+			kept := strings.NewReplacer("+", "", "\r", "", "\n", "", "\x00", "")
+			if kept.Replace(text) != kept.Replace(string(b)) {
+				t.Fatalf("%q became %q", b, one)
+			}
+		}
+	})
+}
+
+func TestGatherOffersAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sink := inputstest.New()
+	troubles := make(chan error, 100)
+	g := NewGather(ctx, sink, "t", func(err error) { troubles <- err })
+	sink.Fail(errors.New("not now"))
+	closed := make(chan error, 1)
+	for i := range 3 {
+		if err := g.Add(fmt.Sprint("o", i%2), int64(i), fmt.Append(nil, i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { closed <- g.Close() }()
+	<-troubles
+	sink.Fail(nil)
+	if err := <-closed; err != nil || fmt.Sprint(sink.Values()) != "[0 2 1]" {
+		t.Fatal(err, sink.Values())
+	}
+	sink.Hold()
+	g.Add("o", 1, []byte("late"), nil)
+	g.Flush()
+	sink.Crash()
+	<-troubles
+	sink.Reopen()
+	sink.Release()
+	if err := g.Close(); err != nil || len(sink.Values()) != 4 {
+		t.Fatal(err, sink.Values())
+	}
+}
+
+func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
+	for _, network := range []string{"udp", "unixgram"} {
+		addr := "127.0.0.1:0"
+		if network == "unixgram" {
+			addr = filepath.Join(t.TempDir(), "s")
+		}
+		pc, err := net.ListenPacket(network, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+		to, err := net.Dial(network, pc.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		const count = 5 // a unix socket's queue is short
+		for i := range count {
+			fmt.Fprint(to, "m", i)
+		}
+		fmt.Fprint(to, strings.Repeat("x", 100))
+		sink := inputstest.New()
+		late, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		g := NewGather(late, sink, "t", func(err error) { t.Error(err) })
+		cut := 0
+		d := Datagrams{Max: 64, ReceiveBuffer: 1 << 20, Dropped: func(uint32) {}, Handle: func(host string, msg []byte, truncated bool) error {
+			if truncated {
+				cut++
+			}
+			return g.Add(host, 1, msg, nil)
+		}}
+		stopped, stop := context.WithCancel(context.Background())
+		stop()
+		if err := d.Serve(stopped, pc, g); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(sink.Values()); n != count+1 || cut != 1 || sink.Values()[count-1] != "m4" {
+			t.Fatalf("%s: %d records, %d truncated", network, n, cut)
+		}
+		want := "127.0.0.1"
+		if network == "unixgram" {
+			want = "unix"
+		}
+		if o := sink.Records()[0].Origin; o != want {
+			t.Fatalf("origin %q", o)
+		}
+	}
+}
