@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -232,9 +233,15 @@ func findContent(h *handle, size int64, kind compression, candidates []*position
 
 // backlog reads compressed files one after the other: they wait until they are complete and compared with what is known, then to be read.
 type backlog struct {
-	compare []*file
-	read    []*file
-	busy    *file
+	compare   []*file
+	read      []*file
+	busy      *file // being compared or read
+	comparing *file // busy, if it is being compared
+}
+
+// undecided calls f for each file not compared yet.
+func (b *backlog) undecided(f func(*file) bool) bool {
+	return slices.ContainsFunc(b.compare, f) || b.comparing != nil && f(b.comparing)
 }
 
 func (b *backlog) len() int { return len(b.compare) + len(b.read) }
@@ -283,6 +290,7 @@ func (m *manager) sweepGz(now time.Time) {
 		if err != nil || !fi.is(f.id, f.birth) {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 			m.unregister(f)
+			m.startWaiting()
 			m.nextScan = time.Time{}
 			return
 		}
@@ -317,7 +325,7 @@ func (m *manager) beingCompressed(f *file) bool {
 
 // compare has a worker find out whether f is the compressed form of what was read before.
 func (m *manager) compare(f *file) {
-	m.gz.busy = f
+	m.gz.busy, m.gz.comparing = f, f
 	path := f.where()
 	var candidates []*position
 	for _, p := range m.known.byKey {
@@ -348,6 +356,11 @@ func (m *manager) compare(f *file) {
 func (m *manager) compared(res result) {
 	f := res.f
 	m.gz.ended(f)
+	m.gz.comparing = nil
+	defer m.startWaiting()
+	if f.m.ended {
+		return
+	}
 	path, names := f.where(), f.m.names
 	if res.err != nil {
 		m.trouble(path, res.err)
@@ -363,7 +376,7 @@ func (m *manager) compared(res result) {
 		path0 = res.match.origin()
 	}
 	g := m.newFile(path, fi, path0, f.key)
-	g.compression = f.compression
+	g.compression, g.m.seq = f.compression, f.m.seq
 	if p := res.match; p != nil {
 		m.run.tail.counts.recognised.Inc()
 		g.r.prints, g.r.skip = p.prints(), p.Skip
@@ -381,5 +394,28 @@ func (m *manager) compared(res result) {
 	}
 	if !g.m.ended {
 		m.tryStart(g)
+	}
+}
+
+// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f.
+func (m *manager) awaitsCompressed(f *file) bool {
+	if !m.missing[f.path0] || f.compression != none {
+		return false
+	}
+	if m.gz.undecided(func(c *file) bool { return !c.m.ended && related(c.where(), f.path0) }) {
+		return true
+	}
+	delete(m.missing, f.path0)
+	return false
+}
+
+// startWaiting starts the files that waited for a comparison.
+func (m *manager) startWaiting() {
+	for path0 := range m.missing {
+		for _, f := range slices.Clone(m.streams[path0]) {
+			if f.size.Load() > 0 {
+				m.tryStart(f)
+			}
+		}
 	}
 }

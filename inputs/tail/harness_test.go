@@ -189,6 +189,9 @@ func (r *rig) wantsNoMore(during time.Duration, want ...string) {
 	defer cancel()
 	r.sink.Wait(ctx, func(rec []inputstest.Record) bool { return len(rec) > len(want) })
 	if got := r.sink.Values(); !slices.Equal(got, want) {
+		if len(got) > len(want) && slices.Equal(got[:len(want)], want) {
+			r.t.Fatalf("unexpected: %s\n%s", shorten(got[len(want):]), r.state())
+		}
 		r.t.Fatalf("got  %s\nwant %s", shorten(got), shorten(want))
 	}
 }

@@ -29,6 +29,8 @@ type manager struct {
 	starting  bool    // everything is looked at for the first time
 	unstarted []*file // what the first look has found to read
 	near      map[string]neighbours
+	looked    time.Time       // when the last look began
+	missing   map[string]bool // sources of which something unread may have been compressed
 
 	known *knownPositions // of content that is not in byID
 	held  heldFiles
@@ -49,7 +51,7 @@ func newManager(r *run) *manager {
 	return &manager{
 		run: r, cfg: cfg, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
 		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{},
-		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, pipes: map[ident]*pipe{},
+		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, missing: map[string]bool{}, pipes: map[ident]*pipe{},
 		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
 	}
 }
@@ -120,7 +122,11 @@ func (m *manager) wake(f *file, cmd command) uint64 {
 // result deals with how a turn ended.
 func (m *manager) result(res result) {
 	f := res.f
-	if f.m.ended {
+	switch {
+	case res.outcome == compared:
+		m.compared(res)
+		return
+	case f.m.ended:
 		return
 	}
 	now := time.Now()
@@ -132,6 +138,7 @@ func (m *manager) result(res result) {
 		m.trouble(f.where(), res.err)
 		if f.compression != none && errors.Is(res.err, errCompressed) {
 			m.gz.ended(f) // until it changes
+			m.pass(f)
 			return
 		}
 		f.m.failure, f.m.retry = res.err.Error(), now.Add(m.cfg.PollInterval)
@@ -145,9 +152,6 @@ func (m *manager) result(res result) {
 		return
 	case finished:
 		m.end(f)
-		return
-	case compared:
-		m.compared(res)
 		return
 	case closed:
 		return
@@ -164,6 +168,7 @@ func (m *manager) result(res result) {
 
 func (m *manager) setDeadline(f *file, now time.Time) {
 	f.m.deadline = time.Time{}
+	m.supersede(f)
 	switch {
 	case f.m.pending == pendingEvent:
 		f.m.deadline = now.Add(m.cfg.Multiline.Timeout)
@@ -188,16 +193,29 @@ func (m *manager) release(f *file) {
 	}
 }
 
+// pass lets the successors of f, which cannot be read, go ahead of it.
+func (m *manager) pass(f *file) {
+	for _, g := range m.streams[f.path0] {
+		if _, waits := g.m.pred[f]; waits {
+			delete(g.m.pred, f)
+			m.tryStart(g)
+		}
+	}
+}
+
 // tryStart begins to read f, once everything that was written before it has been read.
 func (m *manager) tryStart(f *file) {
 	if f.m.started || f.m.hold != nil || f.m.ended {
+		return
+	}
+	if m.awaitsCompressed(f) {
 		return
 	}
 	if f.m.pred == nil {
 		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by now goes first.
 		f.m.pred = map[*file]uint64{}
 		for _, p := range m.streams[f.path0] {
-			if p.m.seq < f.m.seq {
+			if precedes(p, f) {
 				m.tryStart(p)
 				f.m.pred[p] = max(1, m.wake(p, cmdRead))
 				if p.m.left.IsZero() && !slices.Contains(p.m.names, p.path0) {
@@ -217,11 +235,19 @@ func (m *manager) tryStart(f *file) {
 	m.wake(f, cmdRead)
 }
 
+// precedes tells whether p is to be read before f, of the same source.
+func precedes(p, f *file) bool {
+	if (p.compression != none) != (f.compression != none) {
+		return p.compression != none
+	}
+	return p.m.seq < f.m.seq
+}
+
 // grew notes that f has more to read.
 func (m *manager) grew(f *file) {
 	if f.m.started {
 		m.wake(f, cmdRead)
-	} else if f.size.Load() > 0 {
+	} else if f.size.Load() > 0 || f.delivered.Load() > 0 {
 		m.tryStart(f)
 	}
 }
@@ -321,6 +347,8 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 	switch {
 	case !f.m.started:
 		m.tryStart(f)
+	case quiet && f.m.failure != "":
+		m.pass(f)
 	case !quiet || f.m.answered < f.m.leftWake:
 		m.wake(f, cmdRead)
 	case len(f.m.names) > 0:

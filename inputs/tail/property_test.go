@@ -77,6 +77,7 @@ func (w *world) rotate(a *app) {
 	} else {
 		w.rename(a.name+".log", to)
 		a.half = false // what is half written stays so
+		w.write(a.name+".log", "")
 	}
 	a.gens = append([]string{to}, a.gens...)
 	w.log("rotate %s", a.name)
@@ -251,6 +252,7 @@ func randomWorld(t *testing.T, seed uint64) {
 				w.start()
 			} else if rng.IntN(2) == 0 {
 				w.log("stop")
+				w.sink.Release() // a stop waits for what was appended
 				w.halt()
 			} else {
 				w.crash()

@@ -33,9 +33,9 @@ func (m *manager) relocate(f *file) bool {
 	return true
 }
 
-// neighbours returns what is in a directory by identity. It is kept for a moment, as many files are often rotated at once.
+// neighbours returns what is in a directory by identity, as of this look at it or later: many files are often rotated at once.
 func (m *manager) neighbours(dir string) map[ident]string {
-	if n, ok := m.near[dir]; ok && time.Since(n.at) < 200*time.Millisecond {
+	if n, ok := m.near[dir]; ok && n.at.After(m.looked) {
 		return n.paths
 	}
 	n := neighbours{time.Now(), map[ident]string{}}
@@ -90,6 +90,7 @@ func (m *manager) locateKnown() {
 		m.known.remove(p)
 		m.known.add(&q)
 		gone = append(gone, &q)
+		m.missing[p.origin()] = true
 	}
 	if len(gone) > 0 {
 		m.store(gone...)

@@ -50,6 +50,9 @@ func (m *manager) scan() {
 	m.dirs = found.dirs
 	m.watchDirs()
 	m.look(paths)
+	for _, f := range m.byID {
+		m.supersede(f)
+	}
 	// Where a scan takes long it must not be all that is done.
 	wait := max(m.cfg.RescanInterval, 20*time.Since(begin))
 	m.nextScan = time.Now().Add(wait)
@@ -67,6 +70,25 @@ func (m *manager) poll(now time.Time) {
 	}
 	m.seq++
 	m.look(paths)
+}
+
+// supersede notices that f, which was never seen elsewhere, must have been rotated: the file it was named after came into being when nobody
+// wrote to f any more. So its last line is complete.
+func (m *manager) supersede(f *file) {
+	if f.m.pending != pendingLine || !f.m.left.IsZero() || f.m.ended {
+		return
+	}
+	dir, base := filepath.Split(f.where())
+	for _, of := range originalsOf(base) {
+		x := m.byPath[dir+of]
+		if x == nil || x.birth == 0 {
+			continue
+		}
+		if fi, err := statPath(f.where()); err == nil && fi.is(f.id, f.birth) && fi.size == f.size.Load() && x.birth >= fi.mtime {
+			m.leave(f)
+			return
+		}
+	}
 }
 
 // watchDirs watches the directories; where that is not possible everything is polled.
@@ -113,6 +135,7 @@ func (m *manager) fallBack(err error) {
 
 // look compares what is at the paths with the table.
 func (m *manager) look(paths []string) {
+	m.looked = time.Now()
 	var fresh []sight
 	var departed []*file
 	leave := func(f *file, path string) {
@@ -248,17 +271,20 @@ func (m *manager) displaced(f *file) {
 	if len(f.m.names) > 0 {
 		m.look(slices.Clone(f.m.names))
 		if len(f.m.names) > 0 {
-			return // a moment later it is there after all
+			m.wake(f, cmdRead) // it was renamed meanwhile
+			return
 		}
 		if f.m.left.IsZero() {
 			m.depart(f)
 		}
 		return
 	}
+	m.looked = time.Now()
 	if m.relocate(f) {
 		m.wake(f, cmdRead)
 		return
 	}
+	m.missing[f.path0] = true
 	m.wake(f, cmdFinish)
 }
 

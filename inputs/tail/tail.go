@@ -90,6 +90,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	done    func(error) // passed to the sink; one for all appends
 	opened  atomic.Int64
+	pending sync.WaitGroup // appends whose outcome is not known yet
 
 	mu    sync.Mutex
 	files map[*file]struct{} // for Status; the manager adds and removes
@@ -105,6 +106,7 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 	r := &run{tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel, files: map[*file]struct{}{}}
 	r.packer, _ = sink.(inputs.Packer)
 	r.done = func(err error) {
+		defer r.pending.Done()
 		if err != nil {
 			r.fail(fmt.Errorf("what was read did not become durable: %w", err))
 		}
@@ -127,6 +129,8 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 	cancel(err)
 	wg.Wait()
 	m.close()
+	// Whoever runs the input next begins at what is durable: that has to be all that was appended.
+	r.pending.Wait()
 	if parent.Err() != nil {
 		return nil
 	}
@@ -142,7 +146,9 @@ func (r *run) append(ctx context.Context, b *record.Batch, positions []inputs.Po
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	r.pending.Add(1)
 	if err := r.sink.Append(ctx, b, positions, r.done); err != nil {
+		r.pending.Done()
 		return fmt.Errorf("append: %w", err)
 	}
 	return nil
