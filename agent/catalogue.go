@@ -7,7 +7,10 @@ import (
 	kafkain "github.com/penstock/penstock/inputs/kafka"
 	"github.com/penstock/penstock/inputs/tail"
 	forwardout "github.com/penstock/penstock/outputs/forward"
+	"github.com/penstock/penstock/outputs/gcs"
 	"github.com/penstock/penstock/outputs/kafka"
+	"github.com/penstock/penstock/outputs/local"
+	"github.com/penstock/penstock/outputs/s3"
 )
 
 // Components returns the catalogue: every component of penstock, in one table.
@@ -19,7 +22,10 @@ func Components() Catalogue {
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),
+		OutputType("gcs", "Archives to Google Cloud Storage, each record exactly once; or holds another output's overflow.", gcs.Default, gcs.New),
 		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
+		OutputType("local", "Archives to a directory, each record exactly once; or holds another output's overflow.", local.Default, local.New),
+		OutputType("s3", "Archives to S3, each record exactly once; or holds another output's overflow.", s3.Default, s3.New),
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
 		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),

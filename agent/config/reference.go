@@ -96,7 +96,7 @@ func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
 			continue
 		}
 		elem, repeated := blockStruct(t.typ)
-		inner := reflect.New(elem).Elem()
+		var inner reflect.Value
 		note := ""
 		switch {
 		case t.typ.Kind() == reflect.Interface:

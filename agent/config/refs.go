@@ -30,17 +30,17 @@ func isReferenceText(s string) bool {
 
 func traversalText(t hcl.Traversal) string {
 	var b strings.Builder
-	for i, step := range t {
+	for _, step := range t {
 		switch s := step.(type) {
 		case hcl.TraverseRoot:
 			b.WriteString(s.Name)
 		case hcl.TraverseAttr:
 			b.WriteString("." + s.Name)
 		case hcl.TraverseIndex:
-			if s.Key.Type() == cty.String {
+			if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
 				fmt.Fprintf(&b, "[%q]", s.Key.AsString())
 			} else {
-				fmt.Fprintf(&b, "[%d]", i)
+				b.WriteString("[...]")
 			}
 		}
 	}

@@ -149,6 +149,10 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 	case v.Kind() == reflect.String:
 		s, err := convert.Convert(val, cty.String)
 		if err != nil {
+			if items, ok := single(val); ok && !f.secret {
+				d.report.errorf(at, "Write "+fmt.Sprintf("%q.", items), "%s must be a string, not a list", f.name)
+				return
+			}
 			bad("must be a string")
 			return
 		}
@@ -171,6 +175,18 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 	default:
 		panic(fmt.Sprintf("attribute %q has a type that the decoder does not know: %v", f.name, v.Type()))
 	}
+}
+
+// single returns the one string of a list.
+func single(val cty.Value) (string, bool) {
+	if t := val.Type(); !t.IsListType() && !t.IsTupleType() || !val.IsKnown() || val.LengthInt() != 1 {
+		return "", false
+	}
+	item := val.AsValueSlice()[0]
+	if item.Type() != cty.String || !item.IsKnown() || item.IsNull() {
+		return "", false
+	}
+	return item.AsString(), true
 }
 
 func (d *decoder) integer(val cty.Value, v reflect.Value, f field, bad func(string, ...any)) {

@@ -98,7 +98,7 @@ func reference(expr hclsyntax.Expression, ctx *hcl.EvalContext) (Part, bool) {
 				p.Args = append(p.Args, s.Name)
 			case hcl.TraverseIndex:
 				key, err := convert.Convert(s.Key, cty.String)
-				if err != nil || key.IsNull() {
+				if err != nil || key.IsNull() || !key.IsKnown() {
 					return Part{}, false
 				}
 				p.Args = append(p.Args, key.AsString())
