@@ -315,7 +315,7 @@ func (m *manager) sweepGz(now time.Time) {
 func (m *manager) beingCompressed(f *file) bool {
 	path := f.where()
 	for g := range m.left {
-		if g.compression == none && related(path, g.where()) && filepath.Dir(path) == filepath.Dir(g.where()) {
+		if len(g.m.names) == 0 && g.compression == none && related(path, g.where()) && filepath.Dir(path) == filepath.Dir(g.where()) {
 			return true
 		}
 	}
@@ -399,10 +399,12 @@ func (m *manager) compared(res result) {
 
 // awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f.
 func (m *manager) awaitsCompressed(f *file) bool {
-	if !m.missing[f.path0] || f.compression != none {
+	if !m.missing[f.path0] || f.compression != none || len(f.m.names) == 0 {
 		return false
 	}
-	if m.gz.undecided(func(c *file) bool { return !c.m.ended && related(c.where(), f.path0) }) {
+	if m.gz.undecided(func(c *file) bool {
+		return !c.m.ended && related(c.where(), f.path0) && uncompressedName(c.where()) != f.where()
+	}) {
 		return true
 	}
 	delete(m.missing, f.path0)

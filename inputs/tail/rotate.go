@@ -315,8 +315,14 @@ func (m *manager) sweepHeld(now time.Time) {
 			}
 		}
 		_ = h.Close()
-		if now.Sub(hold.since) >= m.cfg.RotateWait {
+		if now.Sub(hold.since) >= m.cfg.RotateWait && !m.shrunk(hold.of) {
 			m.resolve(f, nil)
 		}
 	}
+}
+
+// shrunk tells whether f is truncated, which will come out when it is read next.
+func (m *manager) shrunk(f *file) bool {
+	fi, err := statPath(f.where())
+	return !f.m.ended && err == nil && fi.is(f.id, f.birth) && fi.size < f.delivered.Load()
 }

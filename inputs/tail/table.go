@@ -224,6 +224,9 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	f.m.mtime = fi.mtime
 	f.size.Store(fi.size)
 	switch {
+	case f.m.hold != nil:
+	case f.compression == none && !f.m.started && fi.size < f.delivered.Load():
+		m.truncated(f) // no worker has to be asked
 	case f.compression == none:
 		m.grew(f)
 	case f.m.started && !f.m.ended:
