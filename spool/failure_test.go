@@ -302,6 +302,38 @@ func TestConfigChangedWithinACut(t *testing.T) {
 	checkOnce(t, s, nil, topic)
 }
 
+// A successor on another host, with another name, makes the same cut; one whose log is filtered otherwise must not.
+func TestSuccessorHasAnotherName(t *testing.T) {
+	s, topic := newMemStore(), newTopic("app", 0)
+	topic.produce(1_100, hourly(0, 3))
+	interrupt(t, s, topic, 1, nil)
+	a := testArchiver(t, s, nil)
+	a.env.Agent = "edge-2"
+	filtered := fingerprintLog{refreshLog{topic.own(10)}, "grep"}
+	if err := a.Drain(t.Context(), filtered); !errors.Is(err, protocol.ErrConfigChanged) {
+		t.Fatal(err)
+	}
+	topic.seal()
+	if err := a.Drain(t.Context(), refreshLog{topic.own(10)}); err != nil {
+		t.Fatal(err)
+	}
+	checkOnce(t, s, nil, topic)
+	if value(a.metrics.redos) != 1 {
+		t.Errorf("%v redos", value(a.metrics.redos))
+	}
+	named := testArchiver(t, s, func(c *Config) { c.Path = mustTemplate("${agent}/${topic}") })
+	if err := named.Drain(t.Context(), topic.own(10)); err == nil || !strings.Contains(err.Error(), "${agent}") {
+		t.Errorf("names made of the agent: %v", err)
+	}
+}
+
+type fingerprintLog struct {
+	refreshLog
+	fingerprint string
+}
+
+func (l fingerprintLog) Fingerprint() string { return l.fingerprint }
+
 // Part of a begun cut is gone by retention: what remains is archived, what was archived stays, the loss is counted.
 func TestRetentionTookPartOfACut(t *testing.T) {
 	for _, start := range []int64{300, 1100} {

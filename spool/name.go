@@ -21,7 +21,7 @@ type identity struct {
 func identify(log record.Log, agent string) identity {
 	if p, ok := log.(record.Partitioned); ok {
 		topic, partition := p.Partition()
-		return identity{topic, partition, slug(topic + "-" + strconv.Itoa(int(partition)))}
+		return identity{topic: topic, partition: partition, slug: PartitionSlug(topic, partition)}
 	}
 	return identity{slug: slug(agent + "-" + log.Name())}
 }
@@ -116,4 +116,9 @@ func (n *namer) key(path string, v *name) string {
 	}
 	dst, _ = n.bound.Append(dst, v) // the appenders never fail
 	return string(dst)
+}
+
+// PartitionSlug is what a partition of a topic is called in object names and metadata.
+func PartitionSlug(topic string, partition int32) string {
+	return slug(topic + "-" + strconv.Itoa(int(partition)))
 }

@@ -13,10 +13,7 @@ import (
 // appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the value as it came, and the reason.
 func appendDeadLetter(dst []byte, in *partition.Input, reason error) []byte {
 	r := in.Record
-	dst = appendMember(dst, "{", "reason", []byte(reason.Error()))
-	if in.Topic != "" {
-		dst = appendMember(dst, ",", "topic", []byte(in.Topic))
-	}
+	dst = appendMember(dst, "{", "topic", []byte(in.Topic))
 	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
 	dst = strconv.AppendInt(append(dst, `,"offset":`...), r.Offset, 10)
 	dst = append(r.When().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano), '"')
@@ -46,6 +43,7 @@ func appendDeadLetter(dst []byte, in *partition.Input, reason error) []byte {
 	default:
 		dst = appendMember(dst, ",", "value", r.Value)
 	}
+	dst = appendMember(dst, ",", "reason", []byte(reason.Error()))
 	return append(dst, '}', '\n')
 }
 

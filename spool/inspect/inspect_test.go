@@ -1,0 +1,222 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs/local"
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/format"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// sliceLog is a partition of prepared records.
+type sliceLog struct {
+	recs []record.Record
+	next int
+	pos  int64
+	note string
+}
+
+func (l *sliceLog) Name() string               { return "app/3" }
+func (l *sliceLog) Partition() (string, int32) { return "app", 3 }
+func (l *sliceLog) SeekTo(pos int64) error     { l.next = int(pos); return nil }
+func (l *sliceLog) Committed() (int64, string) { return l.pos, l.note }
+func (l *sliceLog) Commit(_ context.Context, pos int64, note string) error {
+	l.pos, l.note = pos, note
+	return nil
+}
+
+func (l *sliceLog) Next(context.Context) (*record.Batch, error) {
+	if l.next >= len(l.recs) {
+		return nil, io.EOF
+	}
+	end := min(l.next+100, len(l.recs))
+	b := record.FromRecords("app", "", l.recs[l.next:end])
+	l.next = end
+	return b, nil
+}
+
+// archive stores 1,000 records in three cuts, every tenth of them a dead letter, and returns the store.
+func archive(t *testing.T, change func(*spool.Config)) *local.Store {
+	t.Helper()
+	cfg := local.DefaultStore()
+	cfg.Directory = t.TempDir()
+	store, err := local.NewStore(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	var l sliceLog
+	for i := range 1000 {
+		r := record.Record{
+			Offset: int64(i), Time: time.Date(2026, 1, 2, i%3, 0, 0, 0, time.UTC).UnixNano(), Key: []byte{byte(i), 0xff},
+			Value: fmt.Appendf(nil, `{"id":%d,"ts":%d}`, i, 1767312000+i%3*3600), Headers: []record.Header{{Key: "h", Value: []byte("v")}},
+		}
+		if i%10 == 0 {
+			r.Value = fmt.Appendf(nil, "no json %d", i)
+		}
+		l.recs = append(l.recs, r)
+	}
+	sc := spool.Default()
+	sc.Roll = spool.RollConfig{Records: 400}
+	sc.Time.Field = "ts"
+	f := format.Default()
+	f.Envelope, f.EnvelopeValue = true, "text"
+	sc.Format = &f
+	if change != nil {
+		change(&sc)
+	}
+	a, err := spool.NewArchiver(sc, store, spool.Env{Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Drain(t.Context(), &l); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func verify(t *testing.T, store spool.Store, opts Options) *Report {
+	t.Helper()
+	rep, err := Verify(t.Context(), store, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+func TestVerifySound(t *testing.T) {
+	for _, kind := range []string{"ndjson", "avro", "parquet"} {
+		store := archive(t, func(c *spool.Config) {
+			c.Format.Type, c.Format.Metadata = kind, true
+			c.Compression = "zstd"
+		})
+		rep := verify(t, store, Options{Deep: true})
+		if !rep.OK() || len(rep.Gaps) > 0 || rep.Records != 1000 || rep.Read != 1000 || rep.Located != 1000 || rep.Cuts != 3 || rep.Logs["app-3"].End != 1000 {
+			t.Errorf("%s: %+v %+v", kind, rep, rep.Logs["app-3"])
+		}
+		if rep := verify(t, store, Options{Topic: "app", From: 450, To: 460}); !rep.OK() || rep.Cuts != 1 {
+			t.Errorf("%s: range: %+v", kind, rep)
+		}
+	}
+}
+
+func copyObject(t *testing.T, store spool.Store, from, to string, change func(data []byte, meta map[string]string) []byte) {
+	t.Helper()
+	r, obj, err := store.Get(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := maps.Clone(obj.Metadata)
+	if change != nil {
+		data = change(data, meta)
+	}
+	if err := store.Put(t.Context(), to, bytes.NewReader(data), int64(len(data)), spool.PutOptions{Metadata: meta}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each way to damage an archive is found, and called by its name.
+func TestVerifyFindsDamage(t *testing.T) {
+	const first = "app/dt=2026-01-02/hr=01/app-3_00000000000000000000-00000000000000000400.ndjson.gz"
+	for _, c := range []struct {
+		name, want string
+		deep       bool
+		damage     func(t *testing.T, s spool.Store)
+	}{
+		{"a copy in another partition", "duplicate", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, strings.Replace(first, "hr=01", "hr=09", 1), nil)
+		}},
+		{"a cut that begins in another", "overlap", false, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, strings.Replace(first, "00000-00000000000000000400", "00300-00000000000000000400", 1), func(b []byte, m map[string]string) []byte {
+				m[spool.MetaStart], m[spool.MetaFirst] = "300", "300"
+				return b
+			})
+		}},
+		{"metadata of another cut", "name", false, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaEnd] = "401"; return b })
+		}},
+		{"a wrong count", "count", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaRecords] = "7"; return b })
+		}},
+		{"an object cut short", "unreadable", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, first, func(b []byte, _ map[string]string) []byte { return b[:len(b)/2] })
+		}},
+		{"an object of somebody else", "unknown", false, func(t *testing.T, s spool.Store) {
+			if err := s.Put(t.Context(), "app/other.txt", strings.NewReader("x"), 1, spool.PutOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := archive(t, nil)
+			c.damage(t, store)
+			rep := verify(t, store, Options{Deep: c.deep})
+			if !slices.ContainsFunc(rep.Problems, func(p Problem) bool { return p.Kind == c.want }) {
+				t.Errorf("want %s, got %+v", c.want, rep.Problems)
+			}
+		})
+	}
+	store := archive(t, nil)
+	for o, err := range store.List(t.Context(), "") {
+		if err == nil && strings.Contains(o.Key, "-00000000000000000800") {
+			err = store.Delete(t.Context(), o.Key)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rep := verify(t, store, Options{}); len(rep.Gaps) != 1 || rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
+		t.Errorf("a missing cut: %+v", rep)
+	}
+	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 || rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
+		t.Errorf("a range that is not archived yet: %+v", rep)
+	}
+}
+
+func TestRead(t *testing.T) {
+	store := archive(t, nil)
+	n := 0
+	objects, err := List(t.Context(), store, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		err := Read(t.Context(), store, o.Key, func(e *format.Entry) error {
+			want := fmt.Sprintf(`{"id":%d,`, e.Offset)
+			if e.Offset%10 == 0 {
+				want = fmt.Sprintf("no json %d", e.Offset)
+			}
+			if !e.Located || e.Topic != "app" || e.Partition != 3 || !strings.HasPrefix(string(e.Value), want) || len(e.Headers) != 1 ||
+				!bytes.Equal(e.Key, []byte{byte(e.Offset), 0xff}) {
+				t.Fatalf("%s: %+v", o.Key, e)
+			}
+			n++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 1000 {
+		t.Errorf("read %d records", n)
+	}
+}

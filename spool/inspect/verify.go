@@ -1,0 +1,263 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/format"
+)
+
+// Options say what is verified.
+type Options struct {
+	Prefix   string // of keys
+	Topic    string // "" for all
+	Logs     []string
+	From, To int64 // positions; To 0 means to the end
+	Deep     bool  // read the contents
+	Each     func(done, total int)
+}
+
+// Problem is something that is not as it should be.
+type Problem struct {
+	Kind   string // overlap, count, range, name, order, duplicate, place, unreadable, unknown, short
+	Log    string
+	Key    string
+	Detail string
+}
+
+// Gap is a range of positions between two cuts that no object covers. It is a loss if the log had records there, and none if they were
+// control records, or discarded by a filter.
+type Gap struct {
+	Log        string
+	Start, End int64
+}
+
+// Report is what Verify found.
+type Report struct {
+	Objects  int
+	Cuts     int
+	Records  int64 // as the metadata say, or the contents where they do not
+	Bytes    int64
+	Read     int64 // records that were read
+	Located  int64 // of those, records that say where they come from, so that they were told apart
+	Logs     map[string]*LogReport
+	Problems []Problem
+	Gaps     []Gap
+}
+
+// LogReport is what there is of one log.
+type LogReport struct {
+	Start, End int64
+	Cuts       int
+	Objects    int
+	Records    int64
+}
+
+// OK tells that no problem was found. Gaps are for the caller to judge.
+func (r *Report) OK() bool { return len(r.Problems) == 0 }
+
+type verifier struct {
+	store spool.Store
+	opts  Options
+	rep   *Report
+}
+
+func (v *verifier) problem(kind string, o *Object, format string, args ...any) {
+	v.rep.Problems = append(v.rep.Problems, Problem{kind, o.Log, o.Key, fmt.Sprintf(format, args...)})
+}
+
+// Verify checks the objects of an archive against their names and metadata, each other and, with Deep, their contents. The error
+// tells that it could not be done; what is wrong with the archive is in the report.
+func Verify(ctx context.Context, store spool.Store, opts Options) (*Report, error) {
+	v := &verifier{store, opts, &Report{Logs: map[string]*LogReport{}}}
+	all, err := List(ctx, store, opts.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	logs := map[string][]*Object{}
+	for _, o := range all {
+		if v.wanted(o) {
+			logs[o.Log] = append(logs[o.Log], o)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		if err := v.log(ctx, name, logs[name]); err != nil {
+			return nil, err
+		}
+	}
+	return v.rep, nil
+}
+
+func (v *verifier) wanted(o *Object) bool {
+	if len(v.opts.Logs) > 0 && !slices.Contains(v.opts.Logs, o.Log) {
+		return false
+	}
+	if v.opts.Topic != "" {
+		topic, _, ok := splitLog(o.Log)
+		if !ok || topic != v.opts.Topic {
+			return false
+		}
+	}
+	if o.Start < 0 {
+		return true // to be reported
+	}
+	return o.End > v.opts.From && (v.opts.To == 0 || o.Start < v.opts.To)
+}
+
+func (v *verifier) log(ctx context.Context, name string, objects []*Object) error {
+	slices.SortFunc(objects, func(a, b *Object) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.Key, b.Key))
+	})
+	lr := &LogReport{Start: -1}
+	v.rep.Logs[name] = lr
+	var cut []*Object // of one start and end
+	for i, o := range objects {
+		v.rep.Objects++
+		lr.Objects++
+		v.rep.Bytes += o.Size
+		v.object(o)
+		if o.Start < 0 {
+			continue
+		}
+		cut = append(cut, o)
+		if i+1 < len(objects) && objects[i+1].Start == o.Start && objects[i+1].End == o.End {
+			continue
+		}
+		v.cut(lr, cut)
+		if v.opts.Deep {
+			if err := v.deep(ctx, cut); err != nil {
+				return err
+			}
+		}
+		for _, o := range cut {
+			lr.Records += max(o.Records, 0)
+			v.rep.Records += max(o.Records, 0)
+		}
+		cut = cut[:0]
+	}
+	if v.opts.From > 0 && lr.Start > v.opts.From {
+		v.rep.Gaps = append(v.rep.Gaps, Gap{name, v.opts.From, lr.Start})
+	}
+	if v.opts.To > lr.End {
+		v.rep.Gaps = append(v.rep.Gaps, Gap{name, max(lr.End, v.opts.From), v.opts.To})
+	}
+	return nil
+}
+
+// object checks one object against itself.
+func (v *verifier) object(o *Object) {
+	switch {
+	case !o.known() && o.Start < 0:
+		v.problem("unknown", o, "neither metadata nor name tell which cut it belongs to")
+		return
+	case o.End <= o.Start:
+		v.problem("range", o, "cut [%d, %d) is empty", o.Start, o.End)
+	case o.NameStart >= 0 && (o.NameStart != o.Start || o.NameEnd != o.End):
+		v.problem("name", o, "the name says [%d, %d), the metadata [%d, %d)", o.NameStart, o.NameEnd, o.Start, o.End)
+	}
+	if o.Records < 0 {
+		return // the store keeps no metadata
+	}
+	switch {
+	case o.Records == 0:
+		v.problem("count", o, "no records")
+	case o.First < o.Start || o.Last >= o.End || o.First > o.Last:
+		v.problem("range", o, "records %d to %d are not in [%d, %d)", o.First, o.Last, o.Start, o.End)
+	case o.Records > o.Last-o.First+1:
+		v.problem("count", o, "%d records cannot be between %d and %d", o.Records, o.First, o.Last)
+	}
+}
+
+// cut checks the objects of one cut, and the cut against those before.
+func (v *verifier) cut(lr *LogReport, cut []*Object) {
+	o := cut[0]
+	v.rep.Cuts++
+	lr.Cuts++
+	switch {
+	case lr.Start < 0:
+		lr.Start = o.Start
+	case o.Start < lr.End:
+		v.problem("overlap", o, "cut [%d, %d) begins before %d, where another ends: records between may be there twice", o.Start, o.End, lr.End)
+	case o.Start > lr.End:
+		v.rep.Gaps = append(v.rep.Gaps, Gap{o.Log, lr.End, o.Start})
+	}
+	lr.End = max(lr.End, o.End)
+	total := int64(0)
+	for _, o := range cut {
+		total += max(o.Records, 0)
+	}
+	if total > o.End-o.Start {
+		v.problem("count", o, "%d records in the objects of a cut of %d positions", total, o.End-o.Start)
+	}
+}
+
+// deep reads a cut's objects.
+func (v *verifier) deep(ctx context.Context, cut []*Object) error {
+	seen := newOffsets(cut[0].Start, cut[0].End)
+	for _, o := range cut {
+		records, last := int64(0), int64(-1)
+		topic, partition, partitioned := splitLog(o.Log)
+		err := Read(ctx, v.store, o.Key, func(e *format.Entry) error {
+			records++
+			if !e.Located {
+				return nil
+			}
+			v.rep.Located++
+			switch {
+			case !seen.add(e.Offset):
+				v.problem("duplicate", o, "record %d is there twice in the cut", e.Offset)
+			case e.Offset <= last:
+				v.problem("order", o, "record %d comes after %d", e.Offset, last)
+			case e.Offset < o.Start || e.Offset >= o.End:
+				v.problem("range", o, "record %d is not in [%d, %d)", e.Offset, o.Start, o.End)
+			case partitioned && e.Topic != "" && spool.PartitionSlug(e.Topic, e.Partition) != o.Log:
+				v.problem("place", o, "record %d is of %s/%d, the object of %s/%d", e.Offset, e.Topic, e.Partition, topic, partition)
+			}
+			last = e.Offset
+			return nil
+		})
+		v.rep.Read += records
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case errors.Is(err, spool.ErrNotFound):
+			v.problem("unreadable", o, "it vanished meanwhile")
+		case err != nil:
+			v.problem("unreadable", o, "%v", err)
+		case o.Records < 0:
+			o.Records = records
+		case records != o.Records && format.Kind(o.Key) == "delimited" && records == o.Records+1: // its header
+		case records != o.Records:
+			v.problem("count", o, "it holds %d records, its metadata says %d", records, o.Records)
+		}
+	}
+	return nil
+}
+
+// offsets is a set of positions in a cut, one bit each.
+type offsets struct {
+	start, end int64
+	bits       []uint64
+}
+
+func newOffsets(start, end int64) *offsets {
+	return &offsets{start: start, end: end, bits: make([]uint64, min(end-start, 1<<36)/64+1)}
+}
+
+// add tells whether pos was not there yet. Positions outside of the cut are not kept.
+func (s *offsets) add(pos int64) bool {
+	i := (pos - s.start) / 64
+	if pos < s.start || pos >= s.end || i >= int64(len(s.bits)) {
+		return true
+	}
+	bit := uint64(1) << ((pos - s.start) % 64)
+	fresh := s.bits[i]&bit == 0
+	s.bits[i] |= bit
+	return fresh
+}
