@@ -42,6 +42,9 @@ func (s *Splitter) Inside() bool { return s.r < s.w || s.rest > 0 || s.long }
 func (s *Splitter) Next() (frame []byte, continued bool, err error) {
 	for {
 		if frame, continued, ok := s.cut(); ok {
+			if continued && len(frame) == 0 { // the line ended just where it was cut
+				continue
+			}
 			return frame, continued, nil
 		}
 		if s.err != nil {
@@ -95,7 +98,7 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 			return bytes.TrimSuffix(data[:n], []byte{'\r'}), continued, true
 		}
 	}
-	if len(data) >= s.max {
+	if len(data) > s.max { // one more than the limit: the next byte may be the newline
 		continued, s.long = s.long, true
 		s.r += s.max
 		s.scanned = 0

@@ -1,0 +1,196 @@
+package syslog
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
+	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/inputs/tlsconf"
+)
+
+// handshakeTimeout is for TLS.
+const handshakeTimeout = 10 * time.Second
+
+// Syslog is the input. Make one with New.
+type Syslog struct {
+	cfg     Config
+	env     inputs.Env
+	tls     *tls.Config
+	zone    *time.Location
+	notes   *listen.Notes
+	bound   []listen.Bound
+	bad     prometheus.Counter
+	long    prometheus.Counter
+	dropped prometheus.Counter
+	refused prometheus.Counter
+}
+
+// New returns the input. Files that the tls block names are read now.
+func New(cfg Config, env inputs.Env) (*Syslog, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_syslog_" + name + "_total", Help: help})
+		env.Metrics.MustRegister(c)
+		return c
+	}
+	s := &Syslog{cfg: cfg, env: env, notes: listen.NewNotes(env.Log), bound: make([]listen.Bound, len(cfg.Listen)),
+		bad:     counter("malformed_messages", "Messages kept raw because they are not syslog."),
+		long:    counter("long_messages", "Parts of messages over max_message_size, and datagrams truncated."),
+		dropped: counter("kernel_dropped_datagrams", "Datagrams that the kernel dropped for want of room in receive_buffer."),
+		refused: counter("refused_connections", "Stream connections that were not served."),
+	}
+	var err error
+	s.zone = time.Local
+	if cfg.Timezone != "" {
+		if s.zone, err = time.LoadLocation(cfg.Timezone); err != nil {
+			return nil, fmt.Errorf("timezone: %w", err)
+		}
+	}
+	if cfg.TLS != nil {
+		if s.tls, err = tlsconf.NewServer(*cfg.TLS, env.Log); err != nil {
+			return nil, fmt.Errorf("tls.%w", err)
+		}
+	}
+	return s, nil
+}
+
+// Addr returns the address of the i-th listen entry, once Run listens on it.
+func (s *Syslog) Addr(ctx context.Context, i int) (net.Addr, error) { return s.bound[i].Wait(ctx) }
+
+// Run implements inputs.Input.
+func (s *Syslog) Run(ctx context.Context, sink inputs.Sink) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late, end := framing.Stopping(ctx)
+	defer end()
+	errs := make([]error, len(s.cfg.Listen))
+	var wg sync.WaitGroup
+	for i, l := range s.cfg.Listen {
+		wg.Go(func() {
+			if errs[i] = s.listen(ctx, late, i, sink); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", l, errs[i])
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) error {
+	network, addr, err := splitAddress(s.cfg.Listen[i])
+	if err != nil {
+		return err
+	}
+	if network == "udp" || network == "unixgram" {
+		pc, err := listen.OpenPacket(ctx, network, addr)
+		if err != nil {
+			return err
+		}
+		defer pc.Close()
+		s.bound[i].Set(pc.LocalAddr())
+		s.env.Log.Info("listening", "address", s.cfg.Listen[i])
+		return s.datagrams(ctx, late, pc, sink)
+	}
+	open := addr
+	if network == "unix" {
+		open = "unix://" + addr
+	}
+	ln, err := listen.Open(ctx, open)
+	if err != nil {
+		return err
+	}
+	s.bound[i].Set(ln.Addr())
+	s.env.Log.Info("listening", "address", s.cfg.Listen[i])
+	server := listen.Server{
+		MaxConnections: s.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
+		Refused: func(host, label string, err error) {
+			s.refused.Inc()
+			s.notes.Warn(host, "connection refused", "reason", label, "error", err)
+		},
+		Handle: func(ctx context.Context, nc net.Conn) { s.stream(ctx, late, nc, sink) },
+	}
+	if network == "tls" {
+		server.TLS = s.tls
+	}
+	return server.Serve(ctx, ln)
+}
+
+func (s *Syslog) gather(late context.Context, sink inputs.Sink) *framing.Gather {
+	return framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
+		s.notes.Warn("", "messages are not stored yet; they are kept and offered again", "error", err)
+	})
+}
+
+func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink inputs.Sink) error {
+	g := s.gather(late, sink)
+	w := writer{s: s, g: g}
+	d := framing.Datagrams{
+		Max: max(64<<10, int(s.cfg.MaxMessageSize)), ReceiveBuffer: int(s.cfg.ReceiveBuffer),
+		Handle: func(host string, msg []byte, truncated bool) error {
+			if truncated {
+				s.long.Inc()
+			}
+			return w.add(host, trimEnd(msg), false)
+		},
+		Dropped: func(n uint32) {
+			s.dropped.Add(float64(n))
+			s.notes.Warn("", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams", n)
+		},
+	}
+	return d.Serve(ctx, pc, g)
+}
+
+func trimEnd(b []byte) []byte {
+	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == 0 || b[len(b)-1] == '\r') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink) {
+	host := listen.Host(nc.RemoteAddr())
+	g := s.gather(late, sink)
+	w := writer{s: s, g: g}
+	mode := map[string]framing.Mode{"auto": framing.Auto, "newline": framing.Newline, "octets": framing.Octets}[s.cfg.Framing]
+	st := framing.Stream{Mode: mode, Max: int(s.cfg.MaxMessageSize), Idle: s.cfg.IdleTimeout,
+		Handle: func(frame []byte, continued bool) error { return w.add(host, trimEnd(frame), continued) }}
+	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
+		s.notes.Warn(host, "connection ended", "error", err)
+	}
+}
+
+// writer turns messages into records. One goroutine uses it.
+type writer struct {
+	s   *Syslog
+	g   *framing.Gather
+	buf []byte
+}
+
+func (w *writer) add(host string, b []byte, continued bool) error {
+	now := time.Now().In(w.s.zone)
+	if continued {
+		w.s.long.Inc()
+		w.buf = appendRaw(w.buf[:0], b, "continued", "")
+		return w.g.Add(host, now.UnixNano(), w.buf, nil)
+	}
+	m, err := parse(b, now)
+	if err != nil {
+		w.s.bad.Inc()
+		w.buf = appendRaw(w.buf[:0], b, "malformed", err.Error())
+		return w.g.Add(host, now.UnixNano(), w.buf, nil)
+	}
+	w.buf = m.appendJSON(w.buf[:0])
+	return w.g.Add(host, m.time.UnixNano(), w.buf, nil)
+}
