@@ -254,6 +254,26 @@ func (b *Buffer) rename(s *segment) error {
 	return syncDir(b.dir)
 }
 
+// trimLocked takes the segments that every cursor has passed out of the chain, and forgets batches that everybody has read.
+func (b *Buffer) trimLocked() (removed []*segment) {
+	low := b.state.minCursor(b.end)
+	b.recent.trim(low)
+	for len(b.segs) > 1 && b.segs[0].end <= low {
+		removed = append(removed, b.segs[0])
+		b.unlinkLocked()
+	}
+	return removed
+}
+
+// unlinkLocked takes the oldest segment out of the chain.
+func (b *Buffer) unlinkLocked() {
+	s := b.segs[0]
+	s.removed.Store(true)
+	b.used -= s.disk
+	b.segs[0] = nil
+	b.segs = b.segs[1:]
+}
+
 // remove deletes a segment that is out of the chain, or moves it aside if it is damaged.
 func (b *Buffer) remove(s *segment) {
 	b.bg.Add(1)

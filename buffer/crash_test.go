@@ -141,19 +141,27 @@ func testKill(t *testing.T, dir string, kills int) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// The first kills come early, some before anything was written.
-		wait := time.Duration(rng.Int64N(int64(400*time.Millisecond) * int64(round+1) / int64(kills)))
-		timer := time.AfterFunc(wait, func() { _ = cmd.Process.Kill() })
+		// The first kills come at any time of the start, the others while it is at work.
+		timer := time.AfterFunc(time.Duration(rng.Int64N(int64(200*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+		if round >= 3 {
+			timer.Stop()
+		}
 		lines := bufio.NewScanner(stdout)
+		working := false
 		for lines.Scan() {
 			f := strings.Fields(lines.Text())
 			switch f[0] {
 			case "A":
+				if round >= 3 && !working {
+					working = true
+					timer.Reset(time.Duration(rng.Int64N(int64(300 * time.Millisecond))))
+				}
 				acked[f[1]], _ = strconv.Atoi(f[2])
 			case "C":
 				committed, _ = strconv.ParseInt(f[1], 10, 64)
 			case "E":
 				t.Errorf("child: %s", lines.Text())
+				_ = cmd.Process.Kill()
 			}
 		}
 		_ = cmd.Wait()
@@ -181,8 +189,8 @@ func testKill(t *testing.T, dir string, kills int) {
 		if got[input] < acked[input] {
 			t.Errorf("input %s: %d records, but %d were acknowledged", input, got[input], acked[input])
 		}
-		if p := string(b.Positions(input)["n"]); p != strconv.Itoa(got[input]) {
-			t.Errorf("input %s: position %s, but %d records are stored", input, p, got[input])
+		if p, _ := strconv.Atoi(string(b.Positions(input)["n"])); p != got[input] {
+			t.Errorf("input %s: position %d, but %d records are stored", input, p, got[input])
 		}
 	}
 	if acked["x"] == 0 {

@@ -5,6 +5,7 @@
 //	LOCK                   flocked by the one process that has the buffer open; its process id
 //	00000000000000012345/  a closed segment, named after its first position
 //	head-00000007/         a segment being written, or one whose writer was killed
+//	RESERVE                disk that is given up to begin a segment when the buffer is opened on a full disk
 //	damaged/               segments in which something did not read back; nothing here is ever deleted
 //
 // Each segment is a small Badger database. Nothing is ever deleted from one: when every cursor has passed it, its

@@ -47,6 +47,10 @@ type seal struct {
 
 func segmentDirName(first int64) string { return fmt.Sprintf("%020d", first) }
 
+func headDirName(n int) string { return fmt.Sprintf("head-%08d", n) }
+
+func (b *Buffer) headPath(n int) string { return filepath.Join(b.dir, headDirName(n)) }
+
 func (s *segment) writeSeal(dir string) error {
 	fi, err := os.Stat(filepath.Join(dir, vlogName))
 	if err != nil {

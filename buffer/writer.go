@@ -3,10 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 const (
@@ -349,26 +346,6 @@ func (w *writer) publish(ops []*appendOp, states []*stateOp, groups [][]byte) {
 	}
 }
 
-// trimLocked takes the segments that every cursor has passed out of the chain, and forgets batches that everybody has read.
-func (b *Buffer) trimLocked() (removed []*segment) {
-	low := b.state.minCursor(b.end)
-	b.recent.trim(low)
-	for len(b.segs) > 1 && b.segs[0].end <= low {
-		removed = append(removed, b.segs[0])
-		b.unlinkLocked()
-	}
-	return removed
-}
-
-// unlinkLocked takes the oldest segment out of the chain.
-func (b *Buffer) unlinkLocked() {
-	s := b.segs[0]
-	s.removed.Store(true)
-	b.used -= s.disk
-	b.segs[0] = nil
-	b.segs = b.segs[1:]
-}
-
 // finish ends the writer: the head is closed, and what could not be written is refused.
 func (w *writer) finish(err error) {
 	b := w.b
@@ -412,21 +389,3 @@ func (w *writer) report(kind, msg string, args ...any) {
 	w.reports[kind] = time.Now()
 	w.b.log.Error(msg, append(args, "dir", w.b.dir)...)
 }
-
-// badgerLog passes on what Badger finds wrong.
-type badgerLog struct{ b *Buffer }
-
-var _ badger.Logger = badgerLog{}
-
-func (l badgerLog) Errorf(f string, args ...any) {
-	l.b.log.Error("badger: "+fmt.Sprintf(f, args...), "dir", l.b.dir)
-}
-func (l badgerLog) Warningf(f string, args ...any) {
-	l.b.log.Warn("badger: "+fmt.Sprintf(f, args...), "dir", l.b.dir)
-}
-func (badgerLog) Infof(string, ...any)  {}
-func (badgerLog) Debugf(string, ...any) {}
-
-func headDirName(n int) string { return fmt.Sprintf("head-%08d", n) }
-
-func (b *Buffer) headPath(n int) string { return filepath.Join(b.dir, headDirName(n)) }

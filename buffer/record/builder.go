@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 )
 
 // TargetSize is the uncompressed size, in bytes, at which inputs end a batch. One larger record makes a batch of its own.
@@ -24,7 +25,35 @@ type Builder struct {
 
 // Reset begins a batch, with room for sizeHint bytes of records.
 func (b *Builder) Reset(tag, origin string, sizeHint int) {
-	*b = Builder{tag: tag, origin: origin, body: make([]byte, 0, sizeHint), maxTime: math.MinInt64}
+	*b = Builder{tag: tag, origin: origin, body: newBody(sizeHint), maxTime: math.MinInt64}
+}
+
+// bodies holds what Release gave back: large arenas, that would otherwise keep the collector busy.
+var bodies sync.Pool
+
+const smallestPooled = 64 << 10
+
+func newBody(size int) []byte {
+	if size >= smallestPooled {
+		if p, _ := bodies.Get().(*[]byte); p != nil {
+			if cap(*p) >= size {
+				return (*p)[:0]
+			}
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+// Release gives the batch's memory back for other batches. Only who holds the batch alone, together with everything that was read from it,
+// may call it; the batch is empty afterwards. It is never necessary.
+func (b *Batch) Release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	body := b.body
+	b.body, b.sub, b.packed, b.recs, b.count = nil, nil, nil, nil, 0
+	if cap(body) >= smallestPooled {
+		bodies.Put(&body)
+	}
 }
 
 // Len returns the number of records appended since Reset.

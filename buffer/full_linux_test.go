@@ -276,3 +276,37 @@ func TestDropOldestAtTheFloor(t *testing.T) {
 	got := readTo(t, c, n)
 	wantRun(t, got, int(first), n-int(first))
 }
+
+// A write that fails is made again in a new segment. What the old one may hold of it does not count twice.
+func TestFailedWriteGoesToANewSegment(t *testing.T) {
+	dir := t.TempDir()
+	opt := small(t)
+	opt.Sync = true
+	reg := prometheus.NewRegistry()
+	opt.Metrics = reg
+	b := open(t, dir, opt)
+	c := cursor(t, b, "out")
+	const n = 60
+	for i := range n {
+		if i%20 == 10 {
+			b.mu.Lock()
+			h := b.segs[len(b.segs)-1].live
+			b.mu.Unlock()
+			_ = h.vlog.Close() // so that the next sync fails, after the group was written
+		}
+		appendWait(t, b, batchOf(i, 1, 100), record.Position{Key: "n", Value: fmt.Append(nil, i+1)})
+	}
+	wantRun(t, readTo(t, c, n), 0, n)
+	if v := metricValue(t, reg, "penstock_buffer_write_errors_total"); v != 3 {
+		t.Errorf("%v failed writes", v)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opt.Metrics = nil
+	b = open(t, dir, opt)
+	wantRun(t, readTo(t, cursor(t, b, "out"), n), 0, n)
+	if p := string(b.Positions("in")["n"]); p != fmt.Sprint(n) {
+		t.Errorf("position %s", p)
+	}
+}
