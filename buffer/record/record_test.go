@@ -195,3 +195,29 @@ func BenchmarkBuildAndPack(b *testing.B) {
 		})
 	}
 }
+
+func TestReleaseReusesMemory(t *testing.T) {
+	line := bytes.Repeat([]byte("x"), 1000)
+	var first *byte
+	for i := range 100 {
+		var b Builder
+		b.Reset("tag", "origin", 1<<20)
+		for range 10 {
+			b.Append(0, nil, line, nil)
+		}
+		batch := b.Build()
+		if batch.Len() != 10 {
+			t.Fatalf("%d records", batch.Len())
+		}
+		at := &batch.body[0]
+		batch.Release()
+		if batch.Len() != 0 {
+			t.Fatal("not empty after its release")
+		}
+		if i > 0 && at == first {
+			return // the pool may drop things, but not all the time
+		}
+		first = at
+	}
+	t.Error("no memory was ever used again")
+}

@@ -33,7 +33,9 @@ func (s *countingSink) Append(_ context.Context, b *record.Batch, _ []inputs.Pos
 		return nil
 	}
 	s.bytes.Add(int64(b.Size()))
-	if s.count.Add(int64(b.Len())) == s.want {
+	n := int64(b.Len())
+	b.Release()
+	if s.count.Add(n) == s.want {
 		close(s.reach)
 	}
 	return nil
