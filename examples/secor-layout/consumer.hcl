@@ -17,11 +17,11 @@ output "s3" "lake" {
   region    = "eu-central-1"
   prefix    = "raw"
   path      = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"
-  file_name = "1_${partition}_${first}.gz"
+  file_name = "1_${partition}_${start}.gz"
 
   time {
     field  = "timestamp"
-    format = "ms"
+    format = "epoch_ms"
   }
   format "raw" {}
   compression = "gzip"

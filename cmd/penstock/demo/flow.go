@@ -11,8 +11,8 @@ import (
 
 // Counters of the edge that tell what went through the overflow.
 const (
-	overflowedMetric = "penstock_overflow_records_total"
-	replayedMetric   = "penstock_overflow_replayed_records_total"
+	overflowedMetric = "penstock_overflow_records_written_total"
+	replayedMetric   = "penstock_overflow_records_replayed_total"
 )
 
 // flowMeter adds up counters of an agent over its restarts. Safe for concurrent use.
