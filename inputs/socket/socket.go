@@ -1,0 +1,167 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
+	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/inputs/tlsconf"
+)
+
+// handshakeTimeout is for TLS.
+const handshakeTimeout = 10 * time.Second
+
+var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
+
+// TCP is the input "tcp". Make one with NewTCP.
+type TCP struct {
+	cfg     TCPConfig
+	env     inputs.Env
+	tls     *tls.Config
+	notes   *listen.Notes
+	bound   listen.Bound
+	refused prometheus.Counter
+}
+
+// NewTCP returns the input. Files that the tls block names are read now.
+func NewTCP(cfg TCPConfig, env inputs.Env) (*TCP, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	t := &TCP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
+	t.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_tcp_refused_connections_total", Help: "Connections that were not served."})
+	env.Metrics.MustRegister(t.refused)
+	if cfg.TLS != nil {
+		var err error
+		if t.tls, err = tlsconf.NewServer(*cfg.TLS, env.Log); err != nil {
+			return nil, fmt.Errorf("tls.%w", err)
+		}
+	}
+	return t, nil
+}
+
+// Addr returns the address that Run listens on, once it does.
+func (t *TCP) Addr(ctx context.Context) (net.Addr, error) { return t.bound.Wait(ctx) }
+
+// Run implements inputs.Input.
+func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
+	ln, err := listen.Open(ctx, t.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", t.cfg.Listen, err)
+	}
+	late, end := framing.Stopping(ctx)
+	defer end()
+	t.bound.Set(ln.Addr())
+	server := listen.Server{
+		TLS: t.tls, MaxConnections: t.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
+		Refused: func(host, label string, err error) {
+			t.refused.Inc()
+			t.notes.Warn(host, "connection refused", "reason", label, "error", err)
+		},
+		Handle: func(ctx context.Context, nc net.Conn) {
+			host := listen.Host(nc.RemoteAddr())
+			g := framing.NewGather(late, sink, t.cfg.Tag, trouble(t.notes))
+			st := framing.Stream{Mode: framing.Newline, Max: int(t.cfg.MaxLineSize), Idle: t.cfg.IdleTimeout,
+				Handle: func(line []byte, more bool) error { return g.Add(host, time.Now().UnixNano(), line, headers(more)) }}
+			if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
+				t.notes.Warn(host, "connection ended", "error", err)
+			}
+		},
+	}
+	return server.Serve(ctx, ln)
+}
+
+func headers(more bool) []record.Header {
+	if more {
+		return continued
+	}
+	return nil
+}
+
+func trouble(notes *listen.Notes) func(error) {
+	return func(err error) {
+		notes.Warn("", "records are not stored yet; they are kept and offered again", "error", err)
+	}
+}
+
+// UDP is the input "udp". Make one with NewUDP.
+type UDP struct {
+	cfg       UDPConfig
+	env       inputs.Env
+	notes     *listen.Notes
+	bound     listen.Bound
+	dropped   prometheus.Counter
+	truncated prometheus.Counter
+}
+
+// NewUDP returns the input.
+func NewUDP(cfg UDPConfig, env inputs.Env) (*UDP, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	u := &UDP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
+	u.dropped = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
+		Help: "Datagrams that the kernel dropped for want of room in receive_buffer."})
+	u.truncated = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_udp_truncated_datagrams_total",
+		Help: "Datagrams longer than max_line_size."})
+	env.Metrics.MustRegister(u.dropped, u.truncated)
+	return u, nil
+}
+
+// Addr returns the address that Run listens on, once it does.
+func (u *UDP) Addr(ctx context.Context) (net.Addr, error) { return u.bound.Wait(ctx) }
+
+// Run implements inputs.Input.
+func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
+	network, addr := u.cfg.address()
+	pc, err := listen.OpenPacket(ctx, network, addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", u.cfg.Listen, err)
+	}
+	defer pc.Close()
+	late, end := framing.Stopping(ctx)
+	defer end()
+	u.bound.Set(pc.LocalAddr())
+	g := framing.NewGather(late, sink, u.cfg.Tag, trouble(u.notes))
+	d := framing.Datagrams{
+		Max: int(u.cfg.MaxLineSize), ReceiveBuffer: int(u.cfg.ReceiveBuffer),
+		Handle: func(host string, msg []byte, truncated bool) error {
+			if truncated {
+				u.truncated.Inc()
+			}
+			return u.add(g, host, msg)
+		},
+		Dropped: func(n uint32) {
+			u.dropped.Add(float64(n))
+			u.notes.Warn("", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams", n)
+		},
+	}
+	return d.Serve(ctx, pc, g)
+}
+
+func (u *UDP) add(g *framing.Gather, host string, msg []byte) error {
+	now := time.Now().UnixNano()
+	if !u.cfg.SplitLines {
+		return g.Add(host, now, msg, nil)
+	}
+	for len(msg) > 0 {
+		var line []byte
+		line, msg, _ = bytes.Cut(msg, []byte{'\n'})
+		if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) > 0 {
+			if err := g.Add(host, now, line, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

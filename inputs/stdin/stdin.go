@@ -1,0 +1,145 @@
+package stdin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
+	"github.com/penstock/penstock/inputs/listen"
+)
+
+// Config of the input.
+type Config struct {
+	Tag         string `hcl:"tag,optional" doc:"Tag of the records."`
+	MaxLineSize int64  `hcl:"max_line_size,optional" unit:"bytes" doc:"Longer lines become several records; all but the first have the header \"continued\"."`
+}
+
+// Default returns the presets.
+func Default() Config { return Config{Tag: "stdin", MaxLineSize: 1 << 20} }
+
+// Validate reports every mistake.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Tag == "" {
+		errs = append(errs, errors.New("tag: must not be empty"))
+	}
+	if c.MaxLineSize < 1 || c.MaxLineSize > 256<<20 {
+		errs = append(errs, errors.New("max_line_size: must be from 1 to 256MiB"))
+	}
+	return errors.Join(errs...)
+}
+
+// Stdin is the input. Make one with New.
+type Stdin struct {
+	cfg   Config
+	notes *listen.Notes
+	file  *os.File
+}
+
+// New returns the input.
+func New(cfg Config, env inputs.Env) (*Stdin, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Stdin{cfg: cfg, notes: listen.NewNotes(env.Log), file: os.Stdin}, nil
+}
+
+var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
+
+// Run implements inputs.Input. It returns nil at the end of the standard input, when all of it is durable.
+func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
+	late, end := framing.Stopping(ctx)
+	defer end()
+	g := framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
+		s.notes.Warn("stdin", "lines are not stored yet; they are kept and offered again", "error", err)
+	})
+	src, err := newWaker(ctx, s.file, g)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	split := framing.NewSplitter(src, framing.Newline, int(s.cfg.MaxLineSize))
+	for {
+		line, more, err := split.Next()
+		if err == nil {
+			var headers []record.Header
+			if more {
+				headers = continued
+			}
+			err = g.Add("stdin", time.Now().UnixNano(), line, headers)
+		}
+		if err == nil {
+			continue
+		}
+		if cerr := g.Close(); cerr != nil && ctx.Err() == nil {
+			return cerr
+		}
+		if err == io.EOF || ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("read standard input: %w", err)
+	}
+}
+
+// waker reads a file that may block for ever, until ctx ends. It flushes g before it waits.
+type waker struct {
+	ctx  context.Context
+	f    *os.File
+	g    *framing.Gather
+	pipe [2]int
+	stop func() bool
+}
+
+func newWaker(ctx context.Context, f *os.File, g *framing.Gather) (*waker, error) {
+	w := &waker{ctx: ctx, f: f, g: g}
+	if err := unix.Pipe2(w.pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_, _ = unix.Write(w.pipe[1], []byte{0}) // the pipe is empty: it cannot fail
+		close(told)
+	})
+	w.stop = func() bool {
+		if stop() {
+			return true
+		}
+		<-told // not before the pipe may be closed
+		return false
+	}
+	return w, nil
+}
+
+func (w *waker) close() {
+	w.stop()
+	unix.Close(w.pipe[0])
+	unix.Close(w.pipe[1])
+}
+
+func (w *waker) Read(p []byte) (int, error) {
+	fds := []unix.PollFd{{Fd: int32(w.f.Fd()), Events: unix.POLLIN}, {Fd: int32(w.pipe[0]), Events: unix.POLLIN}}
+	for wait := 0; ; wait = -1 { // first without waiting: there may be more
+		n, err := unix.Poll(fds, wait)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("poll: %w", err)
+		case w.ctx.Err() != nil:
+			return 0, w.ctx.Err()
+		case n > 0 && fds[0].Revents != 0:
+			return w.f.Read(p)
+		}
+		if err := w.g.Flush(); err != nil {
+			return 0, err
+		}
+	}
+}
