@@ -1,0 +1,196 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/framing"
+	"github.com/penstock/penstock/inputs/listen"
+)
+
+// steady is how long a command must have run for its end not to count as one at once.
+const steady = time.Minute
+
+// Exec is the input. Make one with New.
+type Exec struct {
+	cfg   Config
+	notes *listen.Notes
+	name  string
+	runs  *prometheus.CounterVec
+}
+
+// New returns the input.
+func New(cfg Config, env inputs.Env) (*Exec, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Exec{cfg: cfg, notes: listen.NewNotes(env.Log), name: filepath.Base(cfg.Command[0])}
+	e.runs = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_exec_runs_total", Help: "Runs of the command that ended, by outcome."}, []string{"outcome"})
+	env.Metrics.MustRegister(e.runs)
+	return e, nil
+}
+
+// Run implements inputs.Input.
+func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
+	late, end := framing.Stopping(ctx)
+	defer end()
+	g := framing.NewGather(late, sink, e.cfg.Tag, func(err error) {
+		e.notes.Warn(e.name, "lines are not stored yet; they are kept and offered again", "error", err)
+	})
+	wait := e.cfg.RestartWait
+	for ctx.Err() == nil {
+		begun := time.Now()
+		e.once(ctx, g)
+		pause := wait
+		switch {
+		case e.cfg.Interval > 0:
+			pause = e.cfg.Interval - time.Since(begun)%e.cfg.Interval // a run that took longer skips its turns
+		case time.Since(begun) < steady:
+			wait = min(2*wait, time.Minute)
+		default:
+			wait = e.cfg.RestartWait
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
+	if err := g.Close(); err != nil {
+		return fmt.Errorf("store the last lines: %w", err)
+	}
+	return nil
+}
+
+// once runs the command once and takes its lines.
+func (e *Exec) once(ctx context.Context, g *framing.Gather) {
+	run := ctx
+	if e.cfg.Timeout > 0 {
+		var cancel context.CancelFunc
+		run, cancel = context.WithTimeout(ctx, e.cfg.Timeout)
+		defer cancel()
+	}
+	err := e.command(run, g)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err == nil:
+		e.runs.WithLabelValues("success").Inc()
+		return
+	case run.Err() != nil:
+		err = fmt.Errorf("timeout after %v", e.cfg.Timeout)
+	}
+	e.runs.WithLabelValues("failure").Inc()
+	e.notes.Warn(e.name, "the command failed; it is run again", "error", err)
+}
+
+func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
+	cmd := exec.CommandContext(ctx, e.cfg.Command[0], e.cfg.Command[1:]...)
+	cmd.Dir = e.cfg.Dir
+	cmd.Env = os.Environ()
+	for k, v := range e.cfg.Env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var killer *time.Timer
+	cmd.Cancel = func() error {
+		group := -cmd.Process.Pid
+		killer = time.AfterFunc(e.cfg.StopTimeout, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
+		return syscall.Kill(group, syscall.SIGTERM)
+	}
+	var complaint tail
+	cmd.Stderr = &complaint
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd.Stdout = in
+	err = cmd.Start()
+	in.Close()
+	if err != nil {
+		return err
+	}
+	// Grandchildren may hold the pipe open for ever; a stop does not wait for them longer than for the command.
+	stop := context.AfterFunc(ctx, func() {
+		_ = out.SetReadDeadline(time.Now().Add(e.cfg.StopTimeout + time.Second))
+	})
+	defer stop()
+	rerr := e.lines(out, g)
+	if rerr != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
+	cmd.WaitDelay = e.cfg.StopTimeout + time.Second
+	err = cmd.Wait()
+	if killer != nil {
+		killer.Stop()
+	}
+	if err != nil && len(complaint.b) > 0 {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(complaint.b))
+	}
+	return errors.Join(err, rerr)
+}
+
+var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
+
+// lines takes lines until the output ends, handing them on whenever there are no more at hand.
+func (e *Exec) lines(out *os.File, g *framing.Gather) error {
+	split := framing.NewSplitter(flushing{out, g}, framing.Newline, int(e.cfg.MaxLineSize))
+	for {
+		line, more, err := split.Next()
+		if err != nil {
+			if ferr := g.Flush(); ferr != nil {
+				return ferr
+			}
+			if err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil
+			}
+			return err
+		}
+		var headers []record.Header
+		if more {
+			headers = continued
+		}
+		if err := g.Add(e.name, time.Now().UnixNano(), line, headers); err != nil {
+			return err
+		}
+	}
+}
+
+type flushing struct {
+	io.Reader
+	g *framing.Gather
+}
+
+func (f flushing) Read(p []byte) (int, error) {
+	if err := f.g.Flush(); err != nil {
+		return 0, err
+	}
+	return f.Reader.Read(p)
+}
+
+// tail keeps the last of what is written to it.
+type tail struct{ b []byte }
+
+const maxTail = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if over := len(t.b) - maxTail; over > 0 {
+		t.b = t.b[:copy(t.b, t.b[over:])]
+	}
+	return len(p), nil
+}

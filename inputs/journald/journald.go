@@ -1,0 +1,232 @@
+package journald
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+)
+
+// positionKey names the cursor among the input's positions.
+const positionKey = "cursor"
+
+// Config of the input.
+type Config struct {
+	Journalctl   string   `hcl:"journalctl,optional" doc:"The program journalctl."`
+	Directory    string   `hcl:"directory,optional" doc:"Directory of journal files instead of the system's journal."`
+	Units        []string `hcl:"units,optional" doc:"Only the entries of these units."`
+	Identifiers  []string `hcl:"identifiers,optional" doc:"Only the entries with these syslog identifiers."`
+	Priority     string   `hcl:"priority,optional" doc:"Only entries of this priority or a more important one, or a range, as journalctl takes them."`
+	Matches      []string `hcl:"matches,optional" doc:"Matches as journalctl takes them, such as _TRANSPORT=kernel."`
+	From         string   `hcl:"from,optional" oneof:"beginning|end" doc:"Where to begin when no position is stored."`
+	Tag          string   `hcl:"tag,optional" doc:"Tag of the records."`
+	MaxEntrySize int64    `hcl:"max_entry_size,optional" unit:"bytes" doc:"Values are cut, and counted, once an entry has so many bytes; core dumps may have hundreds of megabytes."`
+}
+
+// Default returns the presets.
+func Default() Config {
+	return Config{Journalctl: "journalctl", From: "end", Tag: "journald", MaxEntrySize: 4 << 20}
+}
+
+// Validate reports every mistake.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Journalctl == "" {
+		errs = append(errs, errors.New("journalctl: must not be empty"))
+	}
+	if c.From != "beginning" && c.From != "end" {
+		errs = append(errs, fmt.Errorf("from: must be beginning or end, not %q", c.From))
+	}
+	if c.Tag == "" {
+		errs = append(errs, errors.New("tag: must not be empty"))
+	}
+	if c.MaxEntrySize < 1<<10 || c.MaxEntrySize > 512<<20 {
+		errs = append(errs, errors.New("max_entry_size: must be from 1KiB to 512MiB"))
+	}
+	return errors.Join(errs...)
+}
+
+// Journald is the input. Make one with New.
+type Journald struct {
+	cfg Config
+	env inputs.Env
+	cut prometheus.Counter
+}
+
+// New returns the input.
+func New(cfg Config, env inputs.Env) (*Journald, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	j := &Journald{cfg: cfg, env: env}
+	j.cut = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_journald_cut_bytes_total",
+		Help: "Bytes left out of entries larger than max_entry_size."})
+	env.Metrics.MustRegister(j.cut)
+	return j, nil
+}
+
+func (j *Journald) args(cursor string) []string {
+	args := []string{"--output=export", "--follow", "--quiet"}
+	if j.cfg.Directory != "" {
+		args = append(args, "--directory="+j.cfg.Directory)
+	}
+	for _, u := range j.cfg.Units {
+		args = append(args, "--unit="+u)
+	}
+	for _, i := range j.cfg.Identifiers {
+		args = append(args, "--identifier="+i)
+	}
+	if j.cfg.Priority != "" {
+		args = append(args, "--priority="+j.cfg.Priority)
+	}
+	switch {
+	case cursor != "":
+		args = append(args, "--no-tail", "--after-cursor="+cursor)
+	case j.cfg.From == "beginning":
+		args = append(args, "--no-tail")
+	default:
+		args = append(args, "--lines=0")
+	}
+	return append(args, j.cfg.Matches...)
+}
+
+// Run implements inputs.Input. The end of journalctl is an error: the agent starts the input again, behind the last entry stored.
+func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cursor := string(sink.Positions()[positionKey])
+	cmd := exec.CommandContext(run, j.cfg.Journalctl, j.args(cursor)...)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var complaint bytes.Buffer
+	cmd.Stderr = &limited{b: &complaint}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start journalctl: %w", err)
+	}
+	r := reader{j: j, sink: sink, ctx: ctx, cancel: cancel}
+	rerr := r.read(out)
+	cancel()
+	werr := cmd.Wait()
+	r.flying.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case r.failure() != nil:
+		return fmt.Errorf("store entries: %w", r.failure())
+	case rerr != nil && rerr != io.EOF:
+		return fmt.Errorf("read from journalctl: %w", rerr)
+	}
+	return fmt.Errorf("journalctl ended (%v): %s", werr, bytes.TrimSpace(complaint.Bytes()))
+}
+
+type limited struct{ b *bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.b.Len() < 4<<10 {
+		l.b.Write(p)
+	}
+	return len(p), nil
+}
+
+// reader turns entries into batches.
+type reader struct {
+	j      *Journald
+	sink   inputs.Sink
+	ctx    context.Context
+	cancel context.CancelFunc
+	flying sync.WaitGroup
+
+	b      record.Builder
+	cursor string
+	buf    []byte
+
+	mu  sync.Mutex
+	err error
+}
+
+func (r *reader) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+		r.cancel() // what was not stored is read again, from its cursor
+	}
+}
+
+func (r *reader) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *reader) read(out io.Reader) error {
+	x := exportReader{r: bufio.NewReaderSize(out, 64<<10), max: int(r.j.cfg.MaxEntrySize)}
+	var e entry
+	r.b.Reset(r.j.cfg.Tag, "journal", 0)
+	for {
+		if err := x.next(&e); err != nil {
+			if ferr := r.flush(); ferr != nil {
+				return ferr
+			}
+			return err
+		}
+		if e.cut > 0 {
+			r.j.cut.Add(float64(e.cut))
+			r.j.env.Log.Warn("an entry was cut to max_entry_size", "cursor", e.cursor, "bytes", e.cut)
+		}
+		at := e.time
+		if at == 0 {
+			at = time.Now().UnixNano()
+		}
+		r.buf = e.appendJSON(r.buf[:0])
+		r.b.Append(at, nil, r.buf, nil)
+		r.cursor = e.cursor
+		if r.b.Size() >= record.TargetSize || x.r.Buffered() == 0 {
+			if err := r.flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *reader) flush() error {
+	if err := r.failure(); err != nil {
+		return err
+	}
+	batch := r.b.Build()
+	if batch == nil {
+		return nil
+	}
+	r.b.Reset(r.j.cfg.Tag, "journal", batch.Size())
+	var positions []inputs.Position
+	if r.cursor != "" {
+		positions = []inputs.Position{{Key: positionKey, Value: []byte(r.cursor)}}
+	}
+	r.flying.Add(1)
+	err := r.sink.Append(r.ctx, batch, positions, func(err error) {
+		if err != nil {
+			r.fail(err)
+		}
+		r.flying.Done()
+	})
+	if err != nil {
+		r.flying.Done()
+		r.fail(err)
+	}
+	return err
+}
