@@ -24,12 +24,7 @@ type drain struct {
 }
 
 func newDrain(d *Drainer, log record.Log) *drain {
-	r := &drain{out: d, log: log}
-	r.ledger = &ledger{log: log, retry: d.cfg.Retry, ill: trouble{
-		log: d.env.Log.With("log", log.Name()), what: "committing the position", do: "check the disk of the data directory, or the brokers that hold the consumer group",
-	}}
-	r.ledger.pos, r.ledger.note = log.Committed()
-	return r
+	return &drain{out: d, log: log, ledger: newLedger(log, d.cfg.Retry, d.env)}
 }
 
 func (r *drain) run(ctx context.Context) error {

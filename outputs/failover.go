@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -39,6 +41,9 @@ type failover struct {
 	retries int       // trials in a row that failed
 	hold    time.Time // the replayer is not started before
 
+	listed atomic.Int64 // moving.puts when the replayer last began to list
+
+	// The mover never runs beside a survey, which deletes what has a void cut's name.
 	onLog, onObjects, onRecovery, onSurvey *activity
 
 	status overflowStatus
@@ -71,6 +76,11 @@ func newFailover(r *drain) *failover {
 		f.replay = &replayer{
 			store: store, base: f.base, holder: "agent " + d.env.Agent, keep: f.cfg.AfterReplay == "keep", dir: d.env.Dir, send: f.send,
 			retry: d.cfg.Retry, health: &r.health, log: f.slog, m: f.m, ill: &f.ill, stray: r.stray,
+			listed: func() { f.listed.Store(f.moving.puts.Load()) },
+			skip: func(key string) bool { // what is not committed as moved may yet go out of the log
+				n := f.note()
+				return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
+			},
 			did: func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
 		}
 	}
@@ -94,7 +104,7 @@ func (f *failover) run(ctx context.Context) error {
 				return err
 			}
 		}
-		f.onSurvey = f.start(ctx, "survey", f.survey)
+		f.startSurvey(ctx)
 	}
 	every := min(max(min(f.cfg.After, f.cfg.Recover)/10, 10*time.Millisecond), time.Second)
 	tick := time.NewTicker(every)
@@ -107,6 +117,9 @@ func (f *failover) run(ctx context.Context) error {
 		log, replay := f.want()
 		if err := f.adjust(ctx, log, replay); err != nil {
 			return err
+		}
+		if now, r := f.want(); now != log || r != replay {
+			continue
 		}
 		if f.ended && f.onObjects == nil && (!f.objects() || f.down) {
 			f.leave()
@@ -196,6 +209,9 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 			return err
 		}
 	}
+	if now, r := f.want(); now != log || r != replay {
+		return nil // what was stopped has changed the picture; the next round sees to it
+	}
 	surveying := f.onSurvey != nil // what needs the store waits until it is known what it holds
 	if f.onLog == nil && log != "" && !f.ended && (log != StateOverflow || !surveying) {
 		f.startLog(ctx, log)
@@ -203,9 +219,6 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.hold) {
 		f.onObjects = f.start(ctx, StateReplay, func(ctx, _ context.Context) error {
 			if err := f.r.awaitStrays(ctx); err != nil {
-				return err
-			}
-			if err := f.moving.settle(ctx); err != nil {
 				return err
 			}
 			return f.replay.run(ctx)
@@ -245,10 +258,15 @@ func (f *failover) giveUp(ctx context.Context) error {
 	if err := f.moving.giveUp(ctx); err != nil {
 		return err
 	}
+	f.startSurvey(ctx)
+	return nil
+}
+
+// startSurvey sees to it that what was given up is deleted before anybody else uses the store.
+func (f *failover) startSurvey(ctx context.Context) {
 	if f.onSurvey == nil {
 		f.onSurvey = f.start(ctx, "survey", f.survey)
 	}
-	return nil
 }
 
 func (f *failover) finishIntent(ctx context.Context) error {
@@ -278,8 +296,8 @@ func (f *failover) collect(ctx context.Context) error {
 		var held *leasedError
 		switch {
 		case a.err == nil:
-			if f.onLog != nil && f.onLog.kind == StateOverflow || f.note().Intent != nil {
-				f.hold = time.Now().Add(time.Second) // more will come
+			if f.onLog != nil && f.onLog.kind == StateOverflow || f.note().Intent != nil || f.listed.Load() != f.moving.puts.Load() {
+				f.hold = time.Now().Add(time.Second) // there is more since, or will be
 				break
 			}
 			f.status.reset()
@@ -318,7 +336,7 @@ func (f *failover) awaitRecovery(ctx, _ context.Context) error {
 	if f.send.prober == nil {
 		return sleep(ctx, need)
 	}
-	every := min(max(f.cfg.Recover/5, 10*time.Millisecond), 5*time.Second)
+	every := min(max(f.cfg.Recover/20, 10*time.Millisecond), 2*time.Second)
 	var healthy time.Time
 	for {
 		pctx, cancel := context.WithTimeout(ctx, max(every, 10*time.Second))

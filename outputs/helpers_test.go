@@ -153,7 +153,7 @@ func checkDelivered(t testing.TB, sent []string, got []outputtest.Received, buri
 	t.Helper()
 	seen := map[string]int{}
 	last := map[string]int{}
-	for _, r := range got {
+	for i, r := range got {
 		v := string(r.Record.Value)
 		seen[v]++
 		if seen[v] > 1 {
@@ -166,7 +166,7 @@ func checkDelivered(t testing.TB, sent []string, got []outputtest.Received, buri
 			t.Fatalf("received %q: %v", v, err)
 		}
 		if p, ok := last[origin]; ordered && ok && n < p {
-			t.Fatalf("%s: %d arrived for the first time after %d", origin, n, p)
+			t.Fatalf("%s: %d arrived for the first time after %d (arrival %d of %d)", origin, n, p, i, len(got))
 		}
 		last[origin] = n
 		if r.Origin != origin || string(r.Record.Key) != origin || r.Record.Time != 1_700_000_000_000_000_000+int64(n) || len(r.Record.Headers) != 1 {

@@ -56,12 +56,13 @@ func (l *lease) claim(ctx context.Context) error {
 
 // renew makes the lease last longer. It fails with errLeaseLost, or the store's error, after which the lease may still be held.
 func (l *lease) renew(ctx context.Context) error {
-	n, _, err := l.current(ctx)
+	n, body, err := l.current(ctx)
 	if err != nil {
 		return err
 	}
 	until := l.expires
-	if n != l.n || time.Now().After(until) {
+	// The number may be higher than we know, by an attempt that failed only as far as we know.
+	if body.Holder != l.holder || n < l.n || time.Now().After(until) {
 		return errLeaseLost
 	}
 	if err := l.put(ctx, n+1); err != nil {
@@ -104,20 +105,26 @@ func (l *lease) put(ctx context.Context, n int64) error {
 
 // release gives the lease back and removes what is left of it and its forerunners.
 func (l *lease) release(ctx context.Context) error {
-	if l.n == 0 || time.Now().After(l.expires) {
-		return nil
+	top, body, err := l.current(ctx)
+	if err != nil || body.Holder != l.holder || time.Now().After(l.expires) {
+		return err
 	}
-	var last error
+	// The highest goes last: while it is there, nobody mistakes a lower one for the lease.
+	var mine []string
 	for o, err := range l.store.List(ctx, l.dir) {
 		if err != nil {
 			return err
 		}
-		if n, ok := l.number(o.Key); ok && n <= l.n {
-			last = errors.Join(last, l.store.Delete(ctx, o.Key))
+		if n, ok := l.number(o.Key); ok && n <= top {
+			mine = append(mine, o.Key)
 		}
 	}
-	l.n = 0
-	return last
+	for _, key := range mine {
+		if err := l.store.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *lease) key(n int64) string { return fmt.Sprintf("%s%020d.json", l.dir, n) }

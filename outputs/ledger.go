@@ -18,17 +18,47 @@ type ledger struct {
 	retry Retry
 	ill   trouble
 
-	mu sync.Mutex // held while committing
+	turn   chan struct{} // holds a token while somebody commits
+	unsure *commit       // tried, outcome unknown: nothing else may be committed before it is known to be
 
 	stateMu sync.Mutex
 	pos     int64 // as of the last commit that is known to be durable
 	note    string
 }
 
+func newLedger(log record.Log, retry Retry, env Env) *ledger {
+	l := &ledger{log: log, retry: retry, turn: make(chan struct{}, 1), ill: trouble{
+		log: env.Log.With("log", log.Name()), what: "committing the position", do: "check the disk of the data directory, or the brokers that hold the consumer group",
+	}}
+	l.pos, l.note = log.Committed()
+	return l
+}
+
+func (l *ledger) lock(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *ledger) unlock() { <-l.turn }
+
+type commit struct {
+	pos  int64
+	note string
+}
+
 // advance stores pos with the note that is there.
 func (l *ledger) advance(ctx context.Context, pos int64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
 	was, note := l.state()
 	if pos <= was {
 		return nil
@@ -38,14 +68,27 @@ func (l *ledger) advance(ctx context.Context, pos int64) error {
 
 // change stores the later of pos and the committed position together with what change makes of the note, unless that is as it was.
 func (l *ledger) change(ctx context.Context, pos int64, change func(note string) string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
 	was, old := l.state()
 	note := change(old)
 	if note == old && pos <= was {
 		return nil
 	}
 	return l.store(ctx, max(pos, was), note)
+}
+
+// settle makes a commit of unknown outcome known, by doing it again.
+func (l *ledger) settle(ctx context.Context) error {
+	if l.unsure == nil {
+		return nil
+	}
+	return l.store(ctx, l.unsure.pos, l.unsure.note)
 }
 
 // store tries until pos and note are known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
@@ -58,11 +101,14 @@ func (l *ledger) store(ctx context.Context, pos int64, note string) error {
 			l.stateMu.Lock()
 			l.pos, l.note = pos, note
 			l.stateMu.Unlock()
+			l.unsure = nil
 			l.ill.worked()
 			return nil
 		case errors.Is(err, record.ErrFenced):
 			return err
-		case ctx.Err() != nil:
+		}
+		l.unsure = &commit{pos, note}
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		l.ill.failed(err)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -29,6 +30,9 @@ type mover struct {
 	ill    *trouble
 	stored func(spool.Object) // called once an object is stored and committed
 
+	puts atomic.Int64 // objects that it began to store
+
+	w  *objectWriter
 	at int64 // where the log's next batch begins; -1 if not known
 }
 
@@ -40,9 +44,8 @@ func (v *mover) run(ctx, quit context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(quit, func() { time.AfterFunc(2*grace, cancel) })()
 	v.at = -1
-	if err := v.settle(rctx); err != nil {
-		return v.why(ctx, err)
-	}
+	v.w = newObjectWriter()
+	defer func() { v.w = nil }() // some megabytes
 	for {
 		_, text := v.ledger.state()
 		n, _ := parseNote(text)
@@ -124,7 +127,8 @@ func (v *mover) next(ctx, quit context.Context) error {
 	qctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(quit, cancel)()
-	w := newObjectWriter()
+	w := v.w
+	w.reset()
 	end := pos
 	var deadline time.Time
 	for w.size() < v.cfg.ObjectSize && w.raw < 16*v.cfg.ObjectSize {
@@ -180,7 +184,8 @@ func (v *mover) redo(ctx context.Context, c cut) error {
 	if err := v.seek(c.First); err != nil {
 		return err
 	}
-	w := newObjectWriter()
+	w := v.w
+	w.reset()
 	for at := c.First; at < c.End; {
 		b, err := v.log.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -217,6 +222,7 @@ func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) er
 		if err := v.commit(ctx, first, func(n *note) { n.Intent = &c }); err != nil {
 			return err
 		}
+		v.puts.Add(1)
 		var o spool.Object
 		err := v.persist(ctx, func() error {
 			o, err = v.put(ctx, c, data, w.records)
@@ -239,9 +245,9 @@ func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) er
 
 // keys returns the names that a cut's object can have: the plain one, and the one it gets when that is taken by an object of the same
 // positions and other contents, as a host leaves behind that has lost its disk and begun to count anew.
-func (v *mover) keys(c cut) [2]string {
+func (v *mover) keys(c cut) []string {
 	key := v.base + objectName(c.First, c.End)
-	return [2]string{key, strings.TrimSuffix(key, objectSuffix) + "-" + c.Digest[:8] + objectSuffix}
+	return []string{key, strings.TrimSuffix(key, objectSuffix) + "-" + c.Digest[:8] + objectSuffix}
 }
 
 func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spool.Object, error) {

@@ -37,6 +37,14 @@ func newObjectWriter() *objectWriter {
 	return w
 }
 
+// reset begins another object, in the same memory.
+func (w *objectWriter) reset() {
+	w.buf.Reset()
+	w.enc.Reset(&w.buf)
+	w.sum.Reset()
+	w.raw, w.records = 0, 0
+}
+
 // add appends the records of b. router may be nil. A batch that cannot be read is kept as it is.
 func (w *objectWriter) add(b *record.Batch, router Router) error {
 	l := Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic}
@@ -70,7 +78,7 @@ func (w *objectWriter) write(l *Letter) error {
 // size returns the compressed bytes so far, give or take a block.
 func (w *objectWriter) size() int64 { return int64(w.buf.Len()) }
 
-// finish returns the object and the digest of its lines.
+// finish returns the object, which is valid until reset, and the digest of its lines.
 func (w *objectWriter) finish() (data []byte, digest string, err error) {
 	if err := w.enc.Close(); err != nil {
 		return nil, "", err

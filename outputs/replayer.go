@@ -29,6 +29,8 @@ type replayer struct {
 	m      *overflowMetrics // nil outside the agent
 	ill    *trouble
 	stray  func(chan struct{})                               // takes flights that may still be ending
+	listed func()                                            // called before each listing
+	skip   func(key string) bool                             // tells of objects that do not count yet, or not any more
 	did    func(o spool.Object, records int64, damaged bool) // called after each object
 
 	// How far the object that was cut short had been delivered, so that this process does not repeat it.
@@ -59,9 +61,8 @@ func (p *replayer) run(ctx context.Context) error {
 	}
 	rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer stop()
-	if rerr := l.release(rctx); rerr != nil {
-		p.failed(fmt.Errorf("release the lease: %w", rerr)) // it ends by itself
-	}
+	// If it cannot be released it ends by itself.
+	_ = p.persist(rctx, "release the lease", func() error { return l.release(rctx) })
 	return err
 }
 
@@ -89,6 +90,9 @@ func (p *replayer) objects(ctx context.Context) error {
 	for {
 		n := 0
 		err := p.persist(ctx, "list", func() error {
+			if p.listed != nil {
+				p.listed()
+			}
 			for o, err := range p.store.List(ctx, p.base) {
 				if err != nil {
 					return err
@@ -97,7 +101,7 @@ func (p *replayer) objects(ctx context.Context) error {
 				if past {
 					break
 				}
-				if !ok {
+				if !ok || p.skip != nil && p.skip(o.Key) {
 					continue
 				}
 				n++
