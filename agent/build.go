@@ -62,6 +62,7 @@ type outputPlan struct {
 	output          *output
 	chain           filter.Chain
 	want            func(tag string) bool // nil: every tag
+	contents        string                // fingerprint of chain and want: what the output gets to see of a log
 }
 
 type builder struct {
@@ -123,8 +124,12 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	}
 	for _, id := range spec.Outputs() {
 		if out := b.output(id); out != nil {
-			parts := append([]string{out.fingerprint, routePrint(spec, id)}, prints...)
-			p.outputs = append(p.outputs, &outputPlan{id: id, fingerprint: strings.Join(parts, " "), output: out, chain: chain, want: wants[id]})
+			o := &outputPlan{id: id, output: out, chain: chain, want: wants[id], contents: strings.Join(prints, " ")}
+			if o.want != nil {
+				o.contents += " " + routePrint(spec, id)
+			}
+			o.fingerprint = out.fingerprint + " " + o.contents
+			p.outputs = append(p.outputs, o)
 		}
 	}
 	for _, id := range spec.From {
@@ -303,7 +308,7 @@ func routes(p *config.Pipeline) (wants map[string]func(tag string) bool, routed 
 
 // routePrint is equal for pipelines that send the same tags to an output.
 func routePrint(p *config.Pipeline, id string) string {
-	s := fmt.Sprint(slices.Contains(p.To, id), slices.Contains(p.Otherwise, id))
+	s := fmt.Sprint(slices.Contains(p.Otherwise, id))
 	for _, r := range p.Routes {
 		s += fmt.Sprintf("%q%v", r.Match, slices.Contains(r.To, id))
 	}

@@ -226,7 +226,7 @@ func (p *pipeline) drain(ctx context.Context, o *outputPlan) error {
 		return err
 	}
 	defer cursor.Close()
-	return o.output.Drain(ctx, newView(&view{Log: cursor, name: logName(p.name, o.id), chain: o.chain, want: o.want}))
+	return o.output.Drain(ctx, newView(&view{Log: cursor, name: logName(p.name, o.id), chain: o.chain, want: o.want, print: o.contents}))
 }
 
 // drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as the loader makes sure.
@@ -269,7 +269,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 			p.tap.Publish(b)
 		}
 		v := func() record.Log {
-			return newView(&view{Log: log, name: log.Name(), chain: u.plan.chain, want: u.plan.want, end: p.end, seen: seen})
+			return newView(&view{Log: log, name: log.Name(), chain: u.plan.chain, want: u.plan.want, print: u.plan.contents, end: p.end, seen: seen})
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error { return u.plan.output.Drain(ctx, v()) })
 	})

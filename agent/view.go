@@ -25,6 +25,7 @@ type view struct {
 	want  func(tag string) bool // nil: everything
 	end   context.Context       // when done, the log ends for this reader; nil: never
 	seen  func(*record.Batch)   // called for every batch of the log, if not nil
+	print string                // of the settings of chain and want
 
 	gap      *record.Batch // what has been passed over
 	gapSince time.Time
@@ -72,6 +73,9 @@ func newView(v *view) record.Log {
 
 // Name implements record.Log.
 func (v *view) Name() string { return v.name }
+
+// Fingerprint implements record.Fingerprinter.
+func (v *view) Fingerprint() string { return v.print }
 
 // SeekTo implements record.Log.
 func (v *view) SeekTo(pos int64) error {

@@ -176,7 +176,10 @@ func TestViewHasTheAbilitiesOfItsLog(t *testing.T) {
 	if e, ok := full.(record.Ender); !ok || e.End() != 7 {
 		t.Error("no end")
 	}
-	part := newView(&view{Log: &partitionLog{}})
+	part := newView(&view{Log: &partitionLog{}, print: "p"})
+	if f, ok := part.(record.Fingerprinter); !ok || f.Fingerprint() != "p" {
+		t.Error("no fingerprint")
+	}
 	if p, ok := part.(record.Partitioned); !ok {
 		t.Error("no partition")
 	} else if topic, n := p.Partition(); topic != "t" || n != 3 {
