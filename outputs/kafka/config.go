@@ -24,7 +24,7 @@ type Config struct {
 	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over."`
 	MaxInFlight            int               `hcl:"max_in_flight,optional" doc:"Requests in flight per broker, and per partition up to 5."`
 	BufferBytes            int64             `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes that may be in flight to the brokers, over all logs."`
-	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s sends all with their own unless a broker refuses it."`
+	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s takes the topic's retention, beyond which they would be expired at once."`
 }
 
 // Default returns the defaults.

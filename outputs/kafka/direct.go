@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -16,11 +15,8 @@ const smallBatch = 16 << 10
 // direct sends the batch as it lies, if it can; otherwise it says why not.
 func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent bool) {
 	b := d.b
-	switch {
-	case b.Size() < smallBatch:
+	if b.Size() < smallBatch {
 		return "small", false
-	case w.cfg.MaxRecordAge > 0 && time.Now().UnixNano()-b.MaxTime() > int64(w.cfg.MaxRecordAge)/2:
-		return "age", false
 	}
 	packed, err := b.Packed(w.codec)
 	if err != nil {
@@ -50,8 +46,14 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 		d.settle(0, b.Len(), w.topicError(ctx, err))
 		return "", true
 	}
+	if tooOld(b, w.maxAge(ctx, name, b)) {
+		return "age", false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(packed) > w.limit(name) {
+		return "size", false
+	}
 	part := murmur2(b.Origin) % n
 	if w.spread() {
 		part = w.pickSpread(n, true)

@@ -50,7 +50,7 @@ func TestDrainThroughOutages(t *testing.T) {
 		add(60)
 		drained := make(chan error, 1)
 		go func() { drained <- out.Drain(t.Context(), log.Owner()) }()
-		for range 3 {
+		for range 2 {
 			n.set(true, 0)
 			add(40)
 			tick := time.After(1800 * time.Millisecond)

@@ -17,6 +17,11 @@ func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).settle
 func (e events) Troubled(k producer.Key, err error)  { e.w.trouble.failed(k, err) }
 func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
 
+func (e events) Renumbered(k producer.Key) {
+	e.w.metrics.renumbered.Inc()
+	e.w.env.Log.Info("going on with another producer epoch", "topic", k.Topic, "partition", k.Partition)
+}
+
 // Rejected decides what becomes of a batch that the broker refuses as it is: split, changed, or without the records that are to blame.
 func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result) []*producer.Item {
 	p := it.Owner.(*parcel)
@@ -57,6 +62,9 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 		return nil
 	}
 	e.w.metrics.split.Inc()
+	if packed, err := it.Batch.Packed(e.w.codec); err == nil && res.Code != kerr.InvalidRecord.Code {
+		e.w.learn(k.Topic, len(packed))
+	}
 	return e.rebuild(it, func(i int, r *record.Record) fate {
 		if i == n/2 {
 			return cut

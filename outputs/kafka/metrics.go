@@ -6,6 +6,7 @@ type metrics struct {
 	direct         prometheus.Counter
 	byRecord       *prometheus.CounterVec
 	split, retimed prometheus.Counter
+	renumbered     prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -19,6 +20,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		split:    prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_split_batches_total", Help: "Batches that were split because a broker refused them as they were."}),
 		retimed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_retimed_batches_total", Help: "Batches whose times a broker refused, so that they were sent with the current one."}),
 	}
-	r.MustRegister(byPath, m.split, m.retimed)
+	m.renumbered = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_new_epochs_total", Help: "Times a partition went on with another producer epoch, after batches were given up or the broker had lost track: what was sent and never answered may be there twice."})
+	r.MustRegister(byPath, m.split, m.retimed, m.renumbered)
 	return m
 }

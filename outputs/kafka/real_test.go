@@ -83,3 +83,78 @@ func TestRealBroker(t *testing.T) {
 		}
 	})
 }
+
+// TestRealBrokerBounced delivers for PENSTOCK_KAFKA_SECONDS while somebody kills and restarts the broker: nothing may be lost, stuck, twice
+// or out of order.
+func TestRealBrokerBounced(t *testing.T) {
+	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
+	span, err := time.ParseDuration(os.Getenv("PENSTOCK_KAFKA_SECONDS") + "s")
+	if addr == "" || err != nil {
+		t.Skip("PENSTOCK_KAFKA_BROKERS or PENSTOCK_KAFKA_SECONDS is not set")
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	topic := fmt.Sprintf("bounced-%d", time.Now().UnixNano())
+	adm := kadm.NewClient(cl)
+	if _, err := adm.CreateTopic(t.Context(), 4, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Default()
+	cfg.Brokers = []string{addr}
+	cfg.Topic = template.MustParse(topic)
+	cfg.DeliveryTimeout = 5 * time.Minute
+	w, _ := newWriter(t, cfg)
+	want := map[string]int{}
+	total, pending := 0, 0
+	errs := make(chan error, 1000)
+	for end := time.Now().Add(span); time.Now().Before(end) || pending > 0; {
+		if pending < 50 && time.Now().Before(end) {
+			origin := fmt.Sprintf("o%d", total/1000%7)
+			w.Start(t.Context(), lines(origin, want[origin], 1000, 150), func(err error) { errs <- err })
+			want[origin] += 1000
+			total += 1000
+			pending++
+			continue
+		}
+		select {
+		case err := <-errs:
+			if err != nil {
+				t.Fatal(err)
+			}
+			pending--
+		case <-time.After(2 * time.Minute):
+			t.Fatal("stuck")
+		}
+	}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	next, read, twice := map[string]int{}, 0, 0
+	for read < total && ctx.Err() == nil {
+		reader.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			var origin string
+			var n int
+			fmt.Sscanf(string(r.Value[:11]), "%2s/%08d", &origin, &n)
+			switch {
+			case n == next[origin]:
+				next[origin]++
+				read++
+			case n < next[origin]:
+				twice++
+			default:
+				t.Fatalf("%s: %d where %d was due", origin, n, next[origin])
+			}
+		})
+	}
+	t.Logf("%d records written, %d read, %d twice", total, read, twice)
+	if read != total || twice != 0 {
+		t.Error("lost or duplicated")
+	}
+}

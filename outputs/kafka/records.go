@@ -41,16 +41,11 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 		return
 	}
 	now := time.Now()
-	oldest := int64(-1 << 63)
-	if w.cfg.MaxRecordAge > 0 {
-		oldest = now.Add(-w.cfg.MaxRecordAge).UnixNano()
-	}
 	home := murmur2(d.b.Origin)
 	if w.spread() {
 		w.pickSpread(1, w.cfg.Partitioner == "round_robin")
 	}
 	i := -1
-	var last *destination
 	for r := range recs {
 		i++
 		dest := plan.all
@@ -61,7 +56,6 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 			d.settle(i, i+1, dest.err)
 			continue
 		}
-		last = dest
 		key := r.Key
 		if w.key != nil {
 			w.scratch.key, err = w.key.Append(w.scratch.key[:0], subject{d.b, r})
@@ -77,9 +71,10 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 			part = murmur2(key)
 		}
 		t, headers := r.Time, r.Headers
-		if len(w.headers) > 0 || t < oldest {
+		old := dest.maxAge > 0 && t < now.Add(-dest.maxAge).UnixNano()
+		if len(w.headers) > 0 || old {
 			w.scratch.headers = append(append(w.scratch.headers[:0], headers...), w.headers...)
-			if t < oldest {
+			if old {
 				w.scratch.headers = append(w.scratch.headers, originalTime(t))
 				t = now.UnixNano()
 			}
@@ -87,21 +82,21 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 		}
 		w.append(producer.Key{Topic: dest.topic, Partition: int32(part % dest.partitions)}, d, i, t, key, r.Value, headers, now)
 	}
-	if last != nil && w.cfg.Linger == 0 {
-		w.flushAll(now)
+	if w.cfg.Linger == 0 {
+		w.flushAll()
 	}
 }
 
 // append puts one record onto its partition's pile.
 func (w *Writer) append(k producer.Key, d *delivery, index int, t int64, key, value []byte, headers []record.Header, now time.Time) {
 	p := w.open[k]
-	if p != nil && p.builder.Size()+len(key)+len(value)+recordSlack(headers) > w.pileSize() {
+	if p != nil && p.builder.Size()+len(key)+len(value)+recordSlack(headers) > w.pileSize(k.Topic) {
 		w.flush(k, p)
 		p = nil
 	}
 	if p == nil {
 		p = &pile{parcel: &parcel{}, since: now}
-		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(), d.b.Size()+64))
+		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), d.b.Size()+64))
 		if len(w.open) == 0 {
 			w.timer.Reset(w.cfg.Linger)
 		}
@@ -120,7 +115,7 @@ func recordSlack(headers []record.Header) int {
 }
 
 // pileSize is the uncompressed size at which a batch is sent: what is not compressible must fit too.
-func (w *Writer) pileSize() int { return int(min(w.cfg.BatchMaxBytes-100, record.TargetSize)) }
+func (w *Writer) pileSize(topic string) int { return min(w.limit(topic)-100, record.TargetSize) }
 
 // flush sends a pile. w.mu is held.
 func (w *Writer) flush(k producer.Key, p *pile) {
@@ -132,7 +127,7 @@ func (w *Writer) flush(k producer.Key, p *pile) {
 	w.prod.Send(k, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: p.parcel})
 }
 
-func (w *Writer) flushAll(now time.Time) {
+func (w *Writer) flushAll() {
 	for k, p := range w.open {
 		w.flush(k, p)
 	}
@@ -163,6 +158,7 @@ func (w *Writer) flushLingering() {
 type destination struct {
 	topic      string
 	partitions int
+	maxAge     time.Duration // older records get the current time; 0: none
 	err        error
 }
 
@@ -186,7 +182,7 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 			}
 			dest.err = err
 		}
-		dest.partitions = n
+		dest.partitions, dest.maxAge = n, w.maxAge(ctx, dest.topic, d.b)
 		known[dest.topic] = dest
 		return dest, nil
 	}

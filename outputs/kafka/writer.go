@@ -19,23 +19,24 @@ import (
 //
 // Once a batch has failed, those behind it in the same partition fail too: nothing of a partition overtakes.
 type Writer struct {
-	cfg     Config
-	env     outputs.Env
-	codec   record.Codec
-	cl      *kgo.Client
-	prod    *producer.Producer
-	metrics *metrics
-	trouble *trouble
-	topic   *template.Bound[subject]
-	key     *template.Bound[subject] // nil: records keep theirs
-	headers []record.Header
-	byHash  bool
-	room    *semaphore.Weighted
-	why     string // why the record path is taken for all batches; "" if it is not
+	cfg       Config
+	env       outputs.Env
+	codec     record.Codec
+	cl        *kgo.Client
+	prod      *producer.Producer
+	metrics   *metrics
+	trouble   *trouble
+	retention retention
+	topic     *template.Bound[subject]
+	key       *template.Bound[subject] // nil: records keep theirs
+	headers   []record.Header
+	byHash    bool
+	room      *semaphore.Weighted
+	why       string // why the record path is taken for all batches; "" if it is not
 
 	mu      sync.Mutex // guards what follows, and the order of sends
 	open    map[producer.Key]*pile
-	counts  map[string]int // partitions, for this batch
+	limits  map[string]int // bytes a batch may have, by topic, learnt from refusals
 	sticky  int
 	timer   *time.Timer
 	scratch scratch
@@ -60,7 +61,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	w := &Writer{
 		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log),
 		byHash: cfg.Partitioner == "hash" || cfg.Partitioner == "auto" && !cfg.Key.IsZero(),
-		room:   semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, counts: map[string]int{}, sticky: rand.IntN(1 << 16),
+		room:   semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
 	}
 	if w.topic, err = template.Bind(cfg.Topic, bindPart(env.Agent)); err != nil {
 		return nil, fmt.Errorf("topic: %w", err)
@@ -87,6 +88,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	if w.cl, err = kgo.NewClient(opts...); err != nil {
 		return nil, err
 	}
+	w.retention = retention{cl: w.cl, known: map[string]kept{}}
 	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
 	w.timer.Stop()
 	w.prod = producer.New(w.cl, producer.Options{
@@ -180,6 +182,25 @@ func (w *Writer) pickSpread(n int, next bool) int {
 		}
 	}
 	return w.sticky % n
+}
+
+// limit returns the most bytes a batch for topic may have. w.mu is held.
+func (w *Writer) limit(topic string) int {
+	if n, ok := w.limits[topic]; ok {
+		return n
+	}
+	return int(w.cfg.BatchMaxBytes)
+}
+
+// learn takes note of a size that the brokers refuse for a topic.
+func (w *Writer) learn(topic string, size int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := max(size/2, smallBatch); n < w.limit(topic) {
+		w.limits[topic] = n
+		w.env.Log.Warn("a broker refuses batches as large as these; smaller ones are sent from now on", "topic", topic, "refused", size, "now", n,
+			"do", "set batch_max_bytes to the topic's max.message.bytes, or raise that")
+	}
 }
 
 func (w *Writer) spread() bool {

@@ -338,6 +338,7 @@ func brokerAnswers(c *kfake.Cluster, code func(p *kmsg.ProduceRequestTopicPartit
 func TestOldTimesRefused(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+		setTopicConfig(t, c, "logs", "retention.ms", "-1")
 		cfg := testConfig(c)
 		change(&cfg)
 		w, reg := newWriter(t, cfg)
@@ -417,6 +418,36 @@ func TestMaxRecordAge(t *testing.T) {
 	if counter(t, reg, "penstock_kafka_path_batches_total", map[string]string{"reason": "age"}) != 1 {
 		t.Error("path not counted")
 	}
+}
+
+// A record older than the topic's retention would be expired as soon as it is there.
+func TestOlderThanRetention(t *testing.T) {
+	eachPath(t, func(t *testing.T, change func(*Config), path string) {
+		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+		setTopicConfig(t, c, "logs", "retention.ms", fmt.Sprint(int64(24*time.Hour/time.Millisecond)))
+		cfg := testConfig(c)
+		change(&cfg)
+		w, _ := newWriter(t, cfg)
+		for i, age := range []time.Duration{2 * time.Hour, 48 * time.Hour} {
+			b := record.FromRecords("app", "o", []record.Record{{Offset: int64(i), Time: time.Now().Add(-age).UnixNano(), Value: bytes.Repeat([]byte("x"), smallBatch)}})
+			mustDeliver(t, w, b)
+		}
+		got := consume(t, c, "logs", 2)
+		original := func(r *kgo.Record) string {
+			for _, h := range r.Headers {
+				if h.Key == HeaderOriginalTime {
+					return string(h.Value)
+				}
+			}
+			return ""
+		}
+		if original(got[0]) != "" || time.Since(got[0].Timestamp) < time.Hour {
+			t.Errorf("a record within retention has time %v", got[0].Timestamp)
+		}
+		if at, err := time.Parse(time.RFC3339Nano, original(got[1])); err != nil || time.Since(at) < 47*time.Hour || time.Since(got[1].Timestamp) > time.Minute {
+			t.Errorf("a record beyond retention has time %v, and %q", got[1].Timestamp, original(got[1]))
+		}
+	})
 }
 
 func TestUnknownTopic(t *testing.T) {

@@ -73,4 +73,7 @@ type Events interface {
 	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it works again.
 	Troubled(Key, error)
 	Cleared(Key)
+
+	// Renumbered tells that a partition goes on with another epoch or producer id: what was sent and never answered may be there twice.
+	Renumbered(Key)
 }

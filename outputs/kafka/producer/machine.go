@@ -227,6 +227,9 @@ func (m *Machine) renumber(p *partition) bool {
 	if p.bump && p.epoch == math.MaxInt16 {
 		p.renew = true
 	}
+	if p.renew || p.bump {
+		m.events.Renumbered(p.Key)
+	}
 	switch {
 	case p.renew:
 		p.renew, p.bump, p.proven, p.ghosts = false, false, false, nil

@@ -204,6 +204,7 @@ func (w *model) Rejected(k Key, it *Item, res Result) []*Item {
 
 func (w *model) Troubled(k Key, err error) { w.trouble[k] = true }
 func (w *model) Cleared(k Key)             { w.trouble[k] = false }
+func (w *model) Renumbered(Key)            {}
 
 func newModelItem(recs []int) *Item {
 	return &Item{Count: int32(len(recs)), Size: len(recs), Sum: uint32(recs[0]*100+len(recs)) + 1, Owner: &modelBatch{recs}}
