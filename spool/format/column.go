@@ -57,7 +57,7 @@ const (
 	metaExtra
 )
 
-// table is a schema, and what finds a document's members in it.
+// tableSchema is a schema, and what finds a document's members in it.
 type tableSchema struct {
 	columns []*column
 	slots   int

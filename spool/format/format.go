@@ -35,7 +35,7 @@ type Finisher interface {
 	Finish(dst io.Writer, members io.Reader) error
 }
 
-// Table is the catalogue of formats.
+// table is the catalogue of formats.
 var table = map[string]func(c *Config, comp *compressor, dec decode.Decoder) (Format, error){
 	"raw":       newRaw,
 	"ndjson":    newNDJSON,
