@@ -79,9 +79,21 @@ func (b *Batch) Records() (iter.Seq[*Record], error) {
 	}
 	return func(yield func(*Record) bool) {
 		var r Record
+		var slab []Header // headers handed out are not reused, and are made many at a time
 		p := parser{b: body}
 		for i := range b.count {
+			r.Headers = slab[len(slab):]
 			delta, _ := p.record(&r)
+			if n := len(r.Headers); n > 0 {
+				if len(slab)+n > cap(slab) { // they did not fit and stand elsewhere
+					slab = make([]Header, 0, max(64, 16*n))
+				} else {
+					slab = slab[:len(slab)+n]
+				}
+				r.Headers = r.Headers[:n:n]
+			} else {
+				r.Headers = nil
+			}
 			r.Offset = b.First + int64(i)
 			r.Time = (b.base + delta) * 1e6
 			if b.sub != nil {
