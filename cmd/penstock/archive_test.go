@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
+	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/local"
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/format"
+	"github.com/penstock/penstock/spool/protocol"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const archiveRecords = 2000
+
+// archived archives a topic of two partitions into a directory.
+func archived(t *testing.T) (brokers, dir, config string) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "app", "copy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	brokers = cluster.ListenAddrs()[0]
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic("app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var recs []*kgo.Record
+	for i := range archiveRecords {
+		recs = append(recs, &kgo.Record{
+			Key: fmt.Appendf(nil, "k%d", i), Value: fmt.Appendf(nil, `{"id":%d}`, i), Timestamp: time.UnixMilli(1767312000_000 + int64(i)*3600),
+			Headers: []kgo.RecordHeader{{Key: "n", Value: fmt.Append(nil, i)}},
+		})
+	}
+	if err := cl.ProduceSync(t.Context(), recs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	lc := local.Default()
+	lc.Directory = dir
+	f := format.Default()
+	f.Envelope, f.EnvelopeValue = true, "text"
+	lc.Format, lc.Roll = &f, spool.RollConfig{Records: 300, Idle: 300 * time.Millisecond}
+	log := slog.New(slog.DiscardHandler)
+	out, err := local.New(lc, outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kc := kafkain.Default()
+	kc.Brokers, kc.Group, kc.Topics = []string{brokers}, "lake", []string{"app"}
+	in, err := kafkain.New(kc, inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- in.Run(ctx, func(ctx context.Context, l record.Log) error { return out.Drain(ctx, l) })
+	}()
+	adm := kadm.NewClient(cl)
+	archivedAll := func() bool {
+		rows, err := groupLag(t.Context(), adm, "lake", []string{"app"})
+		if err != nil {
+			return false
+		}
+		left := int64(0)
+		for _, r := range rows {
+			left += r.Lag
+		}
+		return left == 0
+	}
+	if err := until(archivedAll); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config = filepath.Join(t.TempDir(), "c.hcl")
+	text := fmt.Sprintf(`
+agent { data_dir = %q }
+input "kafka" "events" {
+  brokers = [%q]
+  topics  = ["app"]
+  group   = "lake"
+}
+output "kafka" "again" {
+  brokers = [%q]
+  topic   = "copy"
+}
+pipeline "p" {
+  from = [input.kafka.events]
+  to   = [output.kafka.again]
+}`, t.TempDir(), brokers, brokers)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return brokers, dir, config
+}
+
+func runArchive(args ...string) (stdout, stderr string, err error) {
+	var out, errs bytes.Buffer
+	cmd := archiveCommand()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&errs)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err = cmd.ExecuteContext(context.Background())
+	return out.String(), errs.String(), err
+}
+
+func TestArchiveCommand(t *testing.T) {
+	brokers, dir, config := archived(t)
+
+	out, stderr, err := runArchive("lag", "-c", config)
+	if err != nil || !strings.Contains(out, "lake") || strings.Count(out, "2026-01-02T") != 2 {
+		t.Errorf("lag: %v\n%s%s", err, out, stderr)
+	}
+
+	out, _, err = runArchive("verify", "--deep", "--strict", "--directory", dir)
+	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", archiveRecords)) {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+
+	out, _, err = runArchive("cat", "--directory", dir, "app/")
+	if err != nil || strings.Count(out, "\n") != archiveRecords || !strings.Contains(out, "{\"id\":7}\n") {
+		t.Errorf("cat: %v\n%.300s", err, out)
+	}
+	some, err := filepath.Glob(filepath.Join(dir, "app/*/*/*.gz"))
+	if err != nil || len(some) == 0 {
+		t.Fatalf("objects %v %v", some, err)
+	}
+	out, _, err = runArchive("cat", "--envelope", "-n", "1", some[0])
+	if err != nil || !strings.Contains(out, `"topic":"app"`) || !strings.Contains(out, `"key":"k`) || strings.Count(out, "\n") != 1 {
+		t.Errorf("cat of a file: %v\n%s", err, out)
+	}
+
+	out, stderr, err = runArchive("restore", "-c", config, "--directory", dir, "--topic", "copy", "--keep-partitions", "app/")
+	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
+		t.Fatalf("restore: %v\n%s%s", err, out, stderr)
+	}
+	sameTopics(t, brokers)
+
+	// Damage: one object deleted, another cut short.
+	if err := os.Remove(some[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(some[1], 40); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err = runArchive("verify", "--deep", "--directory", dir)
+	if err == nil || !strings.Contains(out, "unreadable: ") {
+		t.Errorf("verify of a damaged archive: %v\n%s", err, out)
+	}
+}
+
+// sameTopics checks that "copy" has what "app" has: keys, values, headers and times.
+func sameTopics(t *testing.T, brokers string) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics("app", "copy"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	seen := map[string]map[string]int{"app": {}, "copy": {}}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for len(seen["app"])+len(seen["copy"]) < 2*archiveRecords && ctx.Err() == nil {
+		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			seen[r.Topic][fmt.Sprintf("%d %s %s %s %d", r.Partition, r.Key, r.Value, r.Headers[0].Value, r.Timestamp.UnixMilli())]++
+		})
+	}
+	for k := range seen["app"] {
+		if seen["copy"][k] != 1 {
+			t.Fatalf("record %s is %d times in the copy", k, seen["copy"][k])
+		}
+	}
+}
+
+func TestArchiveAbandon(t *testing.T) {
+	brokers, dir, config := archived(t)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	// As if the last cut of partition 0 had been begun and not ended.
+	out, _, err := runArchive("verify", "--directory", dir, "--topic", "app", "--partition", "0", "--json")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	objects, err := filepath.Glob(filepath.Join(dir, "app/*/*/app-0_*.gz"))
+	if err != nil || len(objects) == 0 {
+		t.Fatal(err, objects)
+	}
+	last := objects[len(objects)-1]
+	var start, end int64
+	if _, err := fmt.Sscanf(filepath.Base(last), "app-0_%020d-%020d", &start, &end); err != nil {
+		t.Fatal(err)
+	}
+	note := protocol.Note{Intent: &protocol.Intent{Start: start, End: end, Config: "old", Files: 1, Records: 9, Digest: "x"}}.Encode()
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: "app", Partition: 0, At: start, LeaderEpoch: -1, Metadata: note})
+	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir); err != nil || !strings.Contains(out, "nothing was changed") {
+		t.Errorf("dry run: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(last); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir, "--yes"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(last); err == nil {
+		t.Error("the object of the begun cut is still there")
+	}
+	rows, err := groupLag(t.Context(), adm, "lake", nil)
+	if err != nil || rows[0].Intent != nil || rows[0].Committed != start {
+		t.Errorf("%+v %v", rows, err)
+	}
+	if out, _, _ = runArchive("abandon", "-c", config, "--directory", dir, "--yes"); !strings.Contains(out, "no begun cut") {
+		t.Errorf("again: %s", out)
+	}
+}
+
+func TestArchiveCommandMistakes(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"lag"}, "--config"},
+		{[]string{"verify"}, "--config"},
+		{[]string{"cat"}, "requires at least 1 arg"},
+		{[]string{"verify", "--directory", "/tmp", "--partition", "1"}, "--topic"},
+		{[]string{"cat", "/does/not/exist"}, "no such file"},
+	} {
+		if _, _, err := runArchive(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %s", c.args, err, c.want)
+		}
+	}
+}
