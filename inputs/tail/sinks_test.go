@@ -35,8 +35,8 @@ func sparse(t *testing.T, path string, by int64) {
 	}
 }
 
-// peak returns the memory in use by the heap after a collection, and what the process has had at most, whichever says more of the moment.
-func peak() int64 {
+// heapFromSystem returns what the heap has from the system at present, which shrinks slowly if at all.
+func heapFromSystem() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapSys - m.HeapReleased)
