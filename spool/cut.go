@@ -38,6 +38,8 @@ type cut struct {
 	jobs    sync.WaitGroup
 	buffers int64 // bytes of the files' buffers
 
+	deadPieces int64 // bytes of pieces that have become members
+
 	mu      sync.Mutex
 	largest int64     // bytes of the largest file's members
 	err     error     // of a worker
@@ -154,6 +156,7 @@ func (c *cut) flush(f *file) error {
 	j := job{c: c, f: f, m: m, buf: f.buf, pieces: f.pieces, pieceLen: f.pieceLen}
 	f.members = append(f.members, m)
 	c.buffers -= int64(cap(f.buf))
+	c.deadPieces += int64(f.pieceLen)
 	f.buf, f.pieces, f.pieceLen = nil, nil, 0
 	c.jobs.Add(1)
 	c.a.jobs <- j
@@ -249,6 +252,9 @@ func (c *cut) compress(dst []byte, ff format.Format, pieces []extent, pieceLen i
 
 // spill moves the buffers to disk, as they are. When the disk refuses, they stay.
 func (c *cut) spill() error {
+	if err := c.compact(); err != nil {
+		return err
+	}
 	var batch []byte
 	var moved []*file
 	batch = c.a.buffers.get(bufferClasses[len(bufferClasses)-1])
@@ -348,7 +354,7 @@ func (c *cut) digest(files []*file) string {
 }
 
 // release waits for the workers and gives back memory and disk. The cut is of no use afterwards.
-func (c *cut) release() error {
+func (c *cut) release() {
 	c.jobs.Wait()
 	for _, f := range c.byPath {
 		if f.buf != nil {
@@ -361,13 +367,7 @@ func (c *cut) release() error {
 		c.acct.take(-int64(len(m.mem)), 0)
 	}
 	c.held = nil
-	var errs []error
 	for _, s := range []*store{c.members, c.pieces} {
-		if s.end > 0 {
-			errs = append(errs, c.a.files.remove(s.path))
-			c.acct.take(0, -s.end)
-			s.end = 0
-		}
+		_ = c.drop(s, nil)
 	}
-	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -147,6 +148,9 @@ func (d *drain) run(ctx context.Context) error {
 				if !errors.Is(in.err, io.EOF) {
 					return in.err
 				}
+				if d.redo > 0 {
+					return fmt.Errorf("the log ends at %d, before the end %d of a cut that was begun", d.pos, d.redo)
+				}
 				d.finish = draining
 				continue
 			}
@@ -161,6 +165,7 @@ func (d *drain) run(ctx context.Context) error {
 			d.checking, d.completed = false, max(d.completed, done)
 		case <-tick.C:
 			d.unblock()
+			d.overdue(time.Now())
 			if err := d.complete(work, time.Now()); err != nil {
 				return err
 			}
@@ -216,9 +221,7 @@ func (d *drain) release(c *cut) {
 		return
 	}
 	d.a.paths.Add(-int64(len(c.byPath)))
-	if err := c.release(); err != nil {
-		d.a.env.Log.Warn("a working file stays behind until the next start", "error", err)
-	}
+	c.release()
 	d.a.budget.setBlocked(false) // there is space now; the next write tells
 }
 
@@ -299,6 +302,20 @@ func (d *drain) due(now time.Time) string {
 	}
 	return ""
 }
+
+// overdue says, at each tick, that a redo cannot end because the log is shorter than it was: it was made anew, or lost its tail.
+func (d *drain) overdue(now time.Time) {
+	e, ok := d.log.(record.Ender)
+	if !ok || d.redo == 0 || now.Sub(d.lastRead) < redoPatience {
+		return
+	}
+	if end := e.End(); end < d.redo {
+		d.a.logTrouble.failed(fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo))
+	}
+}
+
+// redoPatience is how long a redo may wait for records before that is looked into.
+const redoPatience = 10 * time.Second
 
 // restart gives up a redo's spool for another redo that is further on, and reads again from the beginning of the cut.
 func (d *drain) restart(ctx context.Context) {

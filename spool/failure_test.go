@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -384,6 +385,35 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 	cancel()
 	<-done
 	checkOnce(t, s, nil, topic)
+}
+
+// A topic that was made anew has fewer records than a begun cut: that is said, not waited for in silence, and nothing is uploaded.
+func TestLogShorterThanABegunCut(t *testing.T) {
+	s, topic := newMemStore(), newTopic("app", 0)
+	topic.produce(1_100, hourly(0, 3))
+	interrupt(t, s, topic, 0, nil)
+	topic.mu.Lock()
+	topic.recs, topic.end = topic.recs[:500], 500
+	topic.mu.Unlock()
+	synctest.Test(t, func(t *testing.T) {
+		a := testArchiver(t, s, nil)
+		topic.cond = sync.NewCond(&topic.mu)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Drain(ctx, refreshLog{topic.own(100)}) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if value(a.metrics.stuck.WithLabelValues("log")) != 1 || len(s.keys()) != 0 {
+			t.Errorf("waiting in silence; objects %v", s.keys())
+		}
+		cancel()
+		<-done
+	})
+	topic.seal()
+	err := testArchiver(t, s, nil).Drain(t.Context(), refreshLog{topic.own(100)})
+	if err == nil || !strings.Contains(err.Error(), "before the end") {
+		t.Errorf("a sealed log: %v", err)
+	}
 }
 
 func TestDiskFullDuringRedo(t *testing.T) {

@@ -204,6 +204,37 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 	runtime.KeepAlive(a)
 }
 
+// Records that went to disk under pressure and were compressed later must not take disk for ever.
+func TestPiecesAreCompacted(t *testing.T) {
+	s, topic := newMemStore(), newTopic("app", 0)
+	pad := strings.Repeat("0123456789abcdef", 60)
+	const records, paths = 160_000, 40
+	topic.produce(records, func(o int64) (time.Time, string) {
+		return day, fmt.Sprintf(`{"id":%d,"p":0,"user":"u%d","pad":"%s"}`, o, o%paths, pad)
+	})
+	topic.seal()
+	a := testArchiver(t, s, func(c *Config) {
+		c.Path, c.Compression = mustTemplate(`${field.user}`), "zstd"
+		c.Roll = RollConfig{Age: time.Hour}
+		c.Spool.Memory = 4 << 20
+	})
+	var most atomic.Int64
+	a.writeAt = func(f *os.File, p []byte, off int64) (int, error) {
+		most.Store(max(most.Load(), a.budget.used(false)))
+		return f.WriteAt(p, off)
+	}
+	if err := a.Drain(t.Context(), topic.own(500)); err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() > 110<<20 {
+		t.Errorf("%d bytes of disk for what compresses to little", most.Load())
+	}
+	checkOnce(t, s, nil, topic)
+	if len(s.keys()) != paths {
+		t.Errorf("%d objects", len(s.keys()))
+	}
+}
+
 // secor#305: records in the wrong dt=.
 func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)

@@ -53,14 +53,9 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 
 // close gives back what the object had to itself.
 func (o *object) close() {
-	if !o.own || o.from.end == 0 {
-		return
+	if o.own {
+		_ = o.c.drop(o.from, nil)
 	}
-	if err := o.c.a.files.remove(o.from.path); err != nil {
-		o.c.a.env.Log.Warn("a working file stays behind until the next start", "error", err)
-	}
-	o.c.acct.take(0, -o.from.end)
-	o.from.end = 0
 }
 
 // finishWriter keeps a small file in memory and writes a larger one to disk.

@@ -1,0 +1,63 @@
+package spool
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// compactOver is how many dead bytes of pieces are let lie.
+const compactOver = 32 << 20
+
+// compact rewrites the file of pieces once more than half of it is dead, so that it takes no more than twice what it holds.
+func (c *cut) compact() error {
+	if c.deadPieces < compactOver || c.deadPieces < c.pieces.size()/2 {
+		return nil
+	}
+	c.jobs.Wait() // they read from the old file
+	old := c.pieces
+	fresh := &store{path: filepath.Join(c.a.dir, fmt.Sprintf("%d.pieces", c.a.serial.Add(1)))}
+	moved := map[*file]extent{}
+	buf := c.a.buffers.get(chunkSize)
+	defer func() { c.a.buffers.put(buf) }()
+	for _, f := range c.byPath {
+		if f.pieceLen == 0 {
+			continue
+		}
+		if cap(buf) < f.pieceLen {
+			c.a.buffers.put(buf)
+			buf = c.a.buffers.get(f.pieceLen)
+		}
+		buf = buf[:0]
+		for _, p := range f.pieces {
+			n := len(buf)
+			buf = buf[:n+p.n]
+			if err := c.readAt(old, buf[n:], p.off); err != nil {
+				return c.drop(fresh, err)
+			}
+		}
+		off, err := c.append(fresh, buf)
+		if err != nil {
+			c.a.diskRefused(err)
+			return c.drop(fresh, err)
+		}
+		moved[f] = extent{off: off, n: len(buf)}
+	}
+	for f, e := range moved {
+		f.pieces = append(f.pieces[:0], e)
+	}
+	c.pieces, c.deadPieces = fresh, 0
+	return c.drop(old, nil)
+}
+
+// drop removes a working file and returns err.
+func (c *cut) drop(s *store, err error) error {
+	if s.end == 0 {
+		return err
+	}
+	if e := c.a.files.remove(s.path); e != nil {
+		c.a.env.Log.Warn("a working file stays behind until the next start", "error", e)
+	}
+	c.acct.take(0, -s.end)
+	s.end = 0
+	return err
+}
