@@ -1,0 +1,249 @@
+// Package httpsend is what outputs over HTTP share: requests with authentication, compression and TLS, spread over several URLs,
+// minding Retry-After.
+//
+// It owns connections and never the meaning of an answer; it does not retry beyond one round of its URLs.
+package httpsend
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/penstock/penstock/inputs/tlsconf"
+)
+
+// Options of a Sender.
+type Options struct {
+	URLs        []string
+	Timeout     time.Duration // of one request
+	Compression string        // none, gzip or zstd
+	Headers     map[string]string
+	User        string
+	Password    string
+	Token       string // sent as "Authorization: <Scheme> <Token>"
+	Scheme      string
+	TLS         *tlsconf.Client
+	MaxAnswer   int64 // bytes of an answer that are kept
+}
+
+// Sender sends requests. Safe for concurrent use.
+type Sender struct {
+	o      Options
+	client *http.Client
+	next   atomic.Uint32
+	zs     *zstd.Encoder
+
+	mu   sync.Mutex
+	hold time.Time // nothing is sent before: a server asked for it
+}
+
+// maxHold bounds what a server may ask for with Retry-After.
+const maxHold = time.Minute
+
+// New returns a Sender. Files that TLS names are read now; nothing is connected.
+func New(o Options, log *slog.Logger) (*Sender, error) {
+	s := &Sender{o: o}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       time.Minute, // connections are renewed, so that a changed name is noticed
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    false,
+		ExpectContinueTimeout: time.Second,
+	}
+	if o.TLS != nil {
+		conf := *o.TLS
+		if u, err := url.Parse(o.URLs[0]); err == nil && conf.ServerName == "" && len(o.URLs) == 1 {
+			conf.ServerName = u.Hostname()
+		}
+		var err error
+		if transport.TLSClientConfig, err = tlsconf.NewClient(conf, log); err != nil {
+			return nil, fmt.Errorf("tls.%w", err)
+		}
+	}
+	s.client = &http.Client{Transport: transport, Timeout: o.Timeout}
+	if o.Compression == "zstd" {
+		var err error
+		if s.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// CheckURL reports what is wrong with a URL of the configuration.
+func CheckURL(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("%q must begin with http:// or https://", s)
+	case u.Host == "":
+		return fmt.Errorf("%q names no host", s)
+	case u.User != nil:
+		return fmt.Errorf("%s: put user and password into their own attributes", u.Redacted())
+	}
+	return nil
+}
+
+// Answer is what a server said.
+type Answer struct {
+	Status int
+	Body   []byte // at most Options.MaxAnswer bytes
+}
+
+// OK tells whether the status is one of success.
+func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
+
+// Err describes an answer that is not one of success.
+func (a *Answer) Err() error {
+	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
+	return fmt.Errorf("answered %d %s: %s", a.Status, http.StatusText(a.Status), text)
+}
+
+// Passing tells whether the same request may well succeed later.
+func (a *Answer) Passing() bool {
+	switch a.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return a.Status >= 500
+}
+
+// Do sends one request to the path below one of the URLs; the others are tried when it cannot be reached or is itself in trouble.
+func (s *Sender) Do(ctx context.Context, method, path, contentType string, body []byte) (*Answer, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	packed, encoding, err := s.compress(body)
+	if err != nil {
+		return nil, err
+	}
+	first := int(s.next.Add(1) - 1)
+	var last *Answer
+	var lastErr error
+	for i := range s.o.URLs {
+		base := s.o.URLs[(first+i)%len(s.o.URLs)]
+		a, err := s.once(ctx, method, base+path, contentType, encoding, packed)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil && a.Status != http.StatusBadGateway && a.Status != http.StatusServiceUnavailable && a.Status != http.StatusGatewayTimeout {
+			return a, nil
+		}
+		last, lastErr = a, err
+	}
+	return last, lastErr
+}
+
+func (s *Sender) once(ctx context.Context, method, target, contentType, encoding string, body []byte) (*Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if encoding != "" {
+		req.Header.Set("Content-Encoding", encoding)
+	}
+	req.Header.Set("User-Agent", "penstock")
+	switch {
+	case s.o.Token != "":
+		req.Header.Set("Authorization", s.o.Scheme+" "+s.o.Token)
+	case s.o.User != "":
+		req.SetBasicAuth(s.o.User, s.o.Password)
+	}
+	for k, v := range s.o.Headers {
+		req.Header.Set(k, v)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, s.o.MaxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	_, _ = io.CopyN(io.Discard, res.Body, 1<<20) // so that the connection can be used again
+	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
+		s.obey(res.Header.Get("Retry-After"))
+	}
+	return &Answer{Status: res.StatusCode, Body: text}, nil
+}
+
+func (s *Sender) obey(after string) {
+	var d time.Duration
+	if n, err := strconv.Atoi(after); err == nil {
+		d = time.Duration(n) * time.Second
+	} else if t, err := http.ParseTime(after); err == nil {
+		d = time.Until(t)
+	}
+	d = min(d, maxHold)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until := time.Now().Add(d); d > 0 && until.After(s.hold) {
+		s.hold = until
+	}
+}
+
+func (s *Sender) wait(ctx context.Context) error {
+	s.mu.Lock()
+	d := time.Until(s.hold)
+	s.mu.Unlock()
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Sender) compress(body []byte) (packed []byte, encoding string, err error) {
+	if len(body) == 0 {
+		return body, "", nil
+	}
+	switch s.o.Compression {
+	case "gzip":
+		var buf bytes.Buffer
+		w, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
+		if err != nil {
+			return nil, "", err
+		}
+		if _, err := w.Write(body); err != nil {
+			return nil, "", err
+		}
+		if err := w.Close(); err != nil {
+			return nil, "", err
+		}
+		return buf.Bytes(), "gzip", nil
+	case "zstd":
+		return s.zs.EncodeAll(body, nil), "zstd", nil
+	}
+	return body, "", nil
+}
+
+// Close closes idle connections.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
