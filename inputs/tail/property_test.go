@@ -179,6 +179,9 @@ func (w *world) check(all bool) {
 		}
 	}
 	if w.t.Failed() {
+		for _, rec := range w.sink.Records() {
+			w.t.Logf("%s: %.20s", rec.Origin, rec.Value)
+		}
 		w.t.Logf("%s\n%s", w.state(), strings.Join(w.story, "\n"))
 	}
 }

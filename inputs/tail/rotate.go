@@ -71,6 +71,8 @@ func (m *manager) locateKnown() {
 	for _, p := range m.known.byKey {
 		if p.Gone == 0 {
 			lost = append(lost, p)
+		} else if !p.Trunc && !p.Done {
+			m.missing[p.origin()] = true
 		}
 	}
 	slices.SortFunc(lost, func(a, b *position) int { return int(a.Off - b.Off) })

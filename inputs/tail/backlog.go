@@ -1,0 +1,199 @@
+package tail
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// backlog reads compressed files one after the other: they wait until they are complete and compared with what is known, then to be read.
+type backlog struct {
+	compare   []*file
+	read      []*file
+	busy      *file // being compared or read
+	comparing *file // busy, if it is being compared
+}
+
+// undecided calls f for each file not compared yet.
+func (b *backlog) undecided(f func(*file) bool) bool {
+	return slices.ContainsFunc(b.compare, f) || b.comparing != nil && f(b.comparing)
+}
+
+func (b *backlog) len() int { return len(b.compare) + len(b.read) }
+
+func (b *backlog) add(f *file) { b.read = append(b.read, f) }
+
+func (b *backlog) ended(f *file) {
+	if b.busy == f {
+		b.busy = nil
+	}
+}
+
+// discoverCompressed adds a compressed file that nothing is known of.
+func (m *manager) discoverCompressed(s sight, kind compression) {
+	f := m.newFile(s.path, s.fi, s.path, newKey(s.fi.id, time.Now()))
+	f.compression = kind
+	if m.cfg.Compressed == "ignore" || m.first && m.starting && m.cfg.StartAt == "end" {
+		f.m.ended, f.r.dead = true, true
+		if m.cfg.Compressed != "ignore" {
+			last := f.position(prints{}, false)
+			last.Done = true
+			f.last.Store(last)
+		}
+		m.register(f)
+		return
+	}
+	f.m.hold = &hold{}
+	m.register(f)
+	m.gz.compare = append(m.gz.compare, f)
+}
+
+// settleFor is how long a compressed file must be unchanged to be taken as complete.
+const settleFor = time.Second
+
+// sweepGz takes the backlog a step further.
+func (m *manager) sweepGz(now time.Time) {
+	if m.gz.busy != nil {
+		return
+	}
+	for i, f := range m.gz.compare {
+		if f.m.ended {
+			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
+			return
+		}
+		fi, err := statPath(f.where())
+		if err != nil || !fi.is(f.id, f.birth) {
+			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
+			m.unregister(f)
+			m.startWaiting()
+			m.nextScan = time.Time{}
+			return
+		}
+		if now.Sub(time.Unix(0, fi.mtime)) < min(settleFor, m.cfg.RotateWait) || fi.size == 0 || m.beingCompressed(f) {
+			continue
+		}
+		m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
+		m.compare(f)
+		return
+	}
+	if len(m.gz.read) > 0 {
+		f := m.gz.read[0]
+		m.gz.read = m.gz.read[1:]
+		if !f.m.ended {
+			m.gz.busy = f
+			m.wake(f, cmdRead)
+		}
+	}
+}
+
+// beingCompressed tells whether the file that f may have been made of is still being read.
+func (m *manager) beingCompressed(f *file) bool {
+	path := f.where()
+	for g := range m.left {
+		if len(g.m.names) == 0 && g.compression == none && related(path, g.where()) && filepath.Dir(path) == filepath.Dir(g.where()) {
+			return true
+		}
+	}
+	g := m.byPath[uncompressedName(path)]
+	return g != nil && g.compression == none && g.size.Load() > g.delivered.Load()
+}
+
+// compare has a worker find out whether f is the compressed form of what was read before.
+func (m *manager) compare(f *file) {
+	m.gz.busy, m.gz.comparing = f, f
+	path := f.where()
+	var candidates []*position
+	for _, p := range m.known.byKey {
+		if p.Off > 0 && (related(path, p.Path) || related(path, p.origin())) {
+			candidates = append(candidates, p)
+		}
+	}
+	for _, g := range m.byPath {
+		if last := g.last.Load(); last != nil && g != f && last.Off > 0 && g.compression == none && related(path, g.where()) {
+			candidates = append(candidates, last)
+		}
+	}
+	m.queue.do(func(ctx context.Context) error {
+		h, fi, err := openHandle(path)
+		res := result{f: f, outcome: compared, err: err}
+		if err == nil {
+			if fi.is(f.id, f.birth) && len(candidates) > 0 {
+				res.match, res.size, res.err = findContent(h, fi.size, f.compression, candidates)
+			}
+			_ = h.Close()
+		}
+		m.run.tell(ctx, res)
+		return nil
+	})
+}
+
+// compared begins to read a compressed file where what was read before ends.
+func (m *manager) compared(res result) {
+	f := res.f
+	m.gz.ended(f)
+	m.gz.comparing = nil
+	defer m.startWaiting()
+	if f.m.ended {
+		return
+	}
+	path, names := f.where(), f.m.names
+	if res.err != nil {
+		m.trouble(path, res.err)
+	}
+	m.unregister(f)
+	fi, err := statPath(path)
+	if err != nil || !fi.is(f.id, f.birth) {
+		m.nextScan = time.Time{}
+		return
+	}
+	path0 := path
+	if res.match != nil {
+		path0 = res.match.origin()
+	}
+	g := m.newFile(path, fi, path0, f.key)
+	g.compression, g.m.seq = f.compression, f.m.seq
+	if p := res.match; p != nil {
+		m.run.tail.counts.recognised.Inc()
+		g.r.prints, g.r.skip = p.prints(), p.Skip
+		g.delivered.Store(p.Off)
+		last := g.position(p.prints(), p.Skip)
+		last.Done = res.err == nil && res.size == p.Off
+		g.last.Store(last)
+		g.m.ended, g.r.dead = last.Done, last.Done
+		m.store(last)
+		m.log.Info("compressed file holds what was read before", "path", path, "source", path0, "offset", p.Off, "complete", last.Done)
+	}
+	m.register(g)
+	for _, name := range names {
+		m.arrive(g, name)
+	}
+	if !g.m.ended {
+		m.tryStart(g)
+	}
+}
+
+// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f.
+func (m *manager) awaitsCompressed(f *file) bool {
+	if !m.missing[f.path0] || f.compression != none || len(f.m.names) == 0 {
+		return false
+	}
+	if m.gz.undecided(func(c *file) bool {
+		return !c.m.ended && related(c.where(), f.path0) && uncompressedName(c.where()) != f.where()
+	}) {
+		return true
+	}
+	delete(m.missing, f.path0)
+	return false
+}
+
+// startWaiting starts the files that waited for a comparison.
+func (m *manager) startWaiting() {
+	for path0 := range m.missing {
+		for _, f := range slices.Clone(m.streams[path0]) {
+			if f.size.Load() > 0 {
+				m.tryStart(f)
+			}
+		}
+	}
+}
