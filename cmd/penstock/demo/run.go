@@ -100,8 +100,8 @@ func (r *run) play(ctx context.Context) error {
 		run time.Duration
 	}{
 		{"two apps write and rotate logs; the edge tails them into Kafka", nil, 4 * time.Second},
-		{"the broker is taken away: lines go to the disk buffer", r.broker.Stop, 3 * time.Second},
-		{"the outage lasts: the buffer moves to the overflow directory", nil, 4 * time.Second},
+		{"the broker is taken away: lines go to the disk buffer", r.broker.Stop, 6 * time.Second},
+		{"the outage lasts: the buffer moves to the overflow directory", nil, 5 * time.Second},
 		{"kill -9 of the edge, in the middle of it", func() error { r.meter.sample(); r.edge.kill(); return nil }, time.Second},
 		{"the edge is started again", r.edge.start, 4 * time.Second},
 		{"the broker is back: overflow first, then the buffer, in order", r.broker.Start, 4 * time.Second},
