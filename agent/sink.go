@@ -66,5 +66,8 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 	return nil
 }
 
+// Pack implements inputs.Packer.
+func (s *sink) Pack(b *record.Batch) error { return s.buf.Pack(b) }
+
 // Positions implements inputs.Sink.
 func (s *sink) Positions() map[string][]byte { return s.buf.Positions(s.input) }

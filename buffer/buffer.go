@@ -118,6 +118,12 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	return b, nil
 }
 
+// Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order.
+func (b *Buffer) Pack(batch *record.Batch) error {
+	_, err := batch.Packed(b.opt.Codec)
+	return err
+}
+
 // Append places batch at the end of the log and stores the input's positions with it, in one transaction. batch may be nil
 // (positions only) and is read-only from the call on. Append returns when batch has its place in the order, which is that of the calls, and
 // blocks while the buffer is full or behind.

@@ -31,6 +31,9 @@ func (s *nullSink) Append(_ context.Context, b *record.Batch, _ []inputs.Positio
 	if done != nil {
 		done(nil)
 	}
+	if b != nil {
+		b.Release()
+	}
 	return nil
 }
 
@@ -52,6 +55,8 @@ func (s *bufferSink) Append(ctx context.Context, b *record.Batch, positions []in
 		}
 	})
 }
+
+func (s *bufferSink) Pack(b *record.Batch) error { return s.b.Pack(b) }
 
 func (s *bufferSink) Positions() map[string][]byte { return s.b.Positions("bench") }
 
