@@ -2,11 +2,15 @@ package kafka
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,17 +24,33 @@ func cpu(b *testing.B) time.Duration {
 }
 
 // BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to a broker in the same process that
-// forgets them; its share is in the CPU figure.
+// forgets them, and whose share is in the CPU figure; or to the cluster at PENSTOCK_KAFKA_BROKERS.
 func BenchmarkWriter(b *testing.B) {
 	for path, change := range paths {
 		for _, partitions := range []int32{1, 6} {
 			b.Run(fmt.Sprintf("%s/partitions=%d", path, partitions), func(b *testing.B) {
-				c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "logs"), kfake.BlackholeProduce())
-				if err != nil {
-					b.Fatal(err)
+				cfg := Default()
+				cfg.Topic = template.MustParse("logs")
+				if addr := os.Getenv("PENSTOCK_KAFKA_BROKERS"); addr != "" {
+					cfg.Brokers = []string{addr}
+					name := fmt.Sprintf("bench-%d", time.Now().UnixNano())
+					cfg.Topic = template.MustParse(name)
+					cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer cl.Close()
+					if _, err := kadm.NewClient(cl).CreateTopic(b.Context(), partitions, 1, nil, name); err != nil {
+						b.Fatal(err)
+					}
+				} else {
+					c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "logs"), kfake.BlackholeProduce())
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer c.Close()
+					cfg.Brokers = c.ListenAddrs()
 				}
-				defer c.Close()
-				cfg := testConfig(c)
 				cfg.DeliveryTimeout = time.Minute
 				change(&cfg)
 				w, _ := newWriter(b, cfg)
@@ -48,6 +68,7 @@ func BenchmarkWriter(b *testing.B) {
 					batches = append(batches, batch)
 				}
 				mustDeliver(b, w, batches...)
+				b.Logf("%d bytes a line on the wire", len(must(batches[0].Packed(record.LZ4)))/n)
 				total := max(b.N/n, 1)
 				left := make(chan error, total)
 				b.ReportAllocs()
@@ -68,4 +89,11 @@ func BenchmarkWriter(b *testing.B) {
 			})
 		}
 	}
+}
+
+func must(p []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return p
 }

@@ -155,9 +155,13 @@ func lines(origin string, first, n, size int) *record.Batch {
 	bb.Reset("app.web", origin, n*(size+16))
 	for i := range n {
 		v := fmt.Appendf(nil, "%s/%08d ", origin, first+i)
-		for len(v) < size {
-			v = append(v, byte('a'+len(v)*7%26))
+		for x := uint32(first+i) * 2654435761; len(v) < size; x = x*1664525 + 1013904223 {
+			if len(v)%3 == 0 { // compresses about as well as log lines do
+				v = append(v, "level=info msg="...)
+			}
+			v = append(v, 'a'+byte(x>>27)%26)
 		}
+		v = v[:max(size, len(origin)+10)]
 		bb.Append(time.Now().UnixNano(), nil, v, nil)
 	}
 	b := bb.Build()
