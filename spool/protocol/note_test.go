@@ -1,0 +1,41 @@
+package protocol
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNotes(t *testing.T) {
+	n := Note{Progress{Watermark: 1 << 62, Completed: 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}}
+	text := n.Encode()
+	got, ok, err := ParseNote(text)
+	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || len(text) > 400 {
+		t.Errorf("%s: %+v %v", text, got, err)
+	}
+	for _, foreign := range []string{"", "consumer-1", `{"a":1}`, "[]", `"x"`} {
+		if got, ok, err := ParseNote(foreign); ok || err != nil || got.Intent != nil {
+			t.Errorf("%q: %+v %v %v", foreign, got, ok, err)
+		}
+	}
+	if _, _, err := ParseNote(`{"penstock":9}`); err == nil || !strings.Contains(err.Error(), "upgrade") {
+		t.Errorf("a later version: %v", err)
+	}
+}
+
+func FuzzParseNote(f *testing.F) {
+	f.Add(Note{Progress{Watermark: 5}, &Intent{1, 2, "c", 3, 4, "d"}}.Encode())
+	f.Add("not ours")
+	f.Fuzz(func(t *testing.T, s string) {
+		n, ok, err := ParseNote(s)
+		if err != nil || !ok {
+			return
+		}
+		m, err := New(3, s, "c", true)
+		if err != nil {
+			return
+		}
+		if in, redo := m.Redo(); redo && (in.Start != 3 || in.End <= 3 || in.Config != "c" || n.Intent == nil) {
+			t.Fatalf("redo of %+v", in)
+		}
+	})
+}
