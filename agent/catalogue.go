@@ -2,12 +2,18 @@ package agent
 
 import (
 	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/inputs/exec"
 	forwardin "github.com/penstock/penstock/inputs/forward"
 	httpin "github.com/penstock/penstock/inputs/http"
+	"github.com/penstock/penstock/inputs/journald"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/inputs/stdin"
+	"github.com/penstock/penstock/inputs/syslog"
 	"github.com/penstock/penstock/inputs/tail"
+	"github.com/penstock/penstock/outputs/elasticsearch"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/penstock/penstock/outputs/gcs"
+	httpout "github.com/penstock/penstock/outputs/http"
 	"github.com/penstock/penstock/outputs/kafka"
 	"github.com/penstock/penstock/outputs/local"
 	"github.com/penstock/penstock/outputs/s3"
@@ -16,13 +22,19 @@ import (
 // Components returns the catalogue: every component of penstock, in one table.
 func Components() Catalogue {
 	return Catalogue{
+		InputType("exec", "Runs a command and takes its output, once or again and again.", exec.Default, exec.New),
 		InputType("forward", "Takes the Fluentd forward protocol.", forwardin.Default, forwardin.New),
 		InputType("http", "Takes records by HTTP: lines, JSON, Elasticsearch bulk, Splunk HEC, OTLP.", httpin.Default, httpin.New),
+		InputType("journald", "Follows the systemd journal.", journald.Default, journald.New),
 		SourceType("kafka", "Reads Kafka topics as a member of a consumer group; each partition is a log of its own, and is not buffered.", kafkain.Default, kafkain.New),
+		InputType("stdin", "Reads lines from standard input, to their end.", stdin.Default, stdin.New),
+		InputType("syslog", "Takes syslog messages of RFC 3164 and RFC 5424, over UDP, TCP, TLS and unix sockets.", syslog.Default, syslog.New),
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
+		WriterType("elasticsearch", "Indexes into Elasticsearch or OpenSearch by the bulk API.", elasticsearch.Default, elasticsearch.New),
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),
 		OutputType("gcs", "Archives to Google Cloud Storage, each record exactly once; or holds another output's overflow.", gcs.Default, gcs.New),
+		WriterType("http", "Sends batches by HTTP.", httpout.Default, httpout.New),
 		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
 		OutputType("local", "Archives to a directory, each record exactly once; or holds another output's overflow.", local.Default, local.New),
 		OutputType("s3", "Archives to S3, each record exactly once; or holds another output's overflow.", s3.Default, s3.New),
