@@ -105,6 +105,7 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = e.cfg.StopTimeout + time.Second
 	var killer *time.Timer
 	cmd.Cancel = func() error {
 		group := -cmd.Process.Pid
@@ -133,7 +134,6 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 	if rerr != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 	}
-	cmd.WaitDelay = e.cfg.StopTimeout + time.Second
 	err = cmd.Wait()
 	if killer != nil {
 		killer.Stop()

@@ -48,7 +48,7 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 			if errors.As(err, &no) {
 				label = no.label
 			}
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !errors.Is(err, io.EOF) { // a load balancer that only looks whether the port is open
 				f.refused(host, label, err)
 			}
 			return

@@ -3,12 +3,14 @@ package forward
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,8 @@ import (
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/inputs/listen/certtest"
+	"github.com/penstock/penstock/inputs/tlsconf"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,14 +56,13 @@ type rig struct {
 	addr net.Addr
 	log  logBuffer
 	dead *inputstest.MemSink
-	why  chan string
 	stop func() error
 }
 
 func start(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), dead: inputstest.New(), why: make(chan string, 1000)}
+	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), dead: inputstest.New()}
 	cfg := Default()
 	cfg.Listen = "127.0.0.1:0"
 	if change != nil {
@@ -68,7 +71,6 @@ func start(t *testing.T, change func(*Config)) *rig {
 	env := inputstest.Env("input.forward.test", t.TempDir())
 	env.Log = slog.New(slog.NewTextHandler(&r.log, nil))
 	env.DeadLetter = func(ctx context.Context, b *record.Batch, reason string) error {
-		r.why <- reason
 		return inputs.Append(ctx, r.dead, b, nil)
 	}
 	var err error
@@ -464,5 +466,57 @@ func TestTagsInterleavedStayInOrder(t *testing.T) {
 	}
 	if len(next) != 100 {
 		t.Fatalf("%d tags", len(next))
+	}
+}
+
+func TestThousandsOfConnectionsStayCheap(t *testing.T) {
+	const conns = 2000
+	r := start(t, nil)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	before := heap()
+	half := []byte{0x93, 0xa1, 't', 0xdb, 0xff, 0xff, 0xff, 0xff, 0x92, 1, 0x81, 0xa1, 'k', 0xda, 0x10, 0, 'x', 'x'}
+	for i := range conns {
+		nc := r.dial()
+		if i%2 == 0 {
+			nc.Write(half)
+		}
+	}
+	nc := r.dial()
+	acks := wire.NewAckReader(nc)
+	for i := range 10 {
+		nc.Write(chunk("t", 100, fmt.Sprint(i)))
+		wantAck(t, acks, fmt.Sprint(i))
+	}
+	// Both ends of each connection are in this process.
+	if per := (int64(heap()) - int64(before)) / conns; per > 32<<10 {
+		t.Fatalf("%d bytes per connection", per)
+	}
+}
+
+func TestRefusedClientCertificateIsLoggedOnce(t *testing.T) {
+	ca := certtest.New(t)
+	cert, key := ca.Issue("relay")
+	r := start(t, func(c *Config) {
+		c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
+	})
+	stranger, strangerKey := certtest.New(t).Issue("stranger")
+	pair, err := tls.LoadX509KeyPair(stranger, strangerKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		secure := tls.Client(r.dial(), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}})
+		secure.Write(chunk("t", 1, "c"))
+		if b, err := io.ReadAll(secure); len(b) > 0 || err == nil {
+			t.Fatalf("got %q, %v", b, err)
+		}
+	}
+	if n := strings.Count(r.log.String(), "connection refused"); n != 1 || len(r.sink.Records()) != 0 {
+		t.Fatalf("%d lines, %d records: %s", n, len(r.sink.Records()), r.log.String())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -81,7 +82,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		err := secure.HandshakeContext(hs)
 		cancel()
 		if err != nil {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !errors.Is(err, io.EOF) { // a load balancer only looks whether the port is open
 				s.Refused(Host(conn.RemoteAddr()), BadTLS, fmt.Errorf("TLS handshake: %w", err))
 			}
 			return
