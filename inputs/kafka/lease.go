@@ -75,7 +75,9 @@ func (l *Lease) run(before <-chan struct{}) {
 	err := l.s.handle(l.ctx, l)
 	l.stop()
 	switch {
-	case err == nil, l.ctx.Err() != nil, errors.Is(err, record.ErrFenced):
+	case l.ctx.Err() != nil:
+		log.Info("partition finished", "reason", context.Cause(l.ctx))
+	case err == nil, errors.Is(err, record.ErrFenced):
 		log.Info("partition finished")
 	default:
 		log.Error("the partition is stopped until it is assigned anew", "error", err)
