@@ -12,26 +12,21 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// faultyS3 is an S3 server that can be made to fail: 500s, answers that never come although the work is done, slowness.
-type faultyS3 struct {
-	*httptest.Server
-	Backend *s3mem.Backend
-
+// faults makes a share of the requests to a server fail: 500s, answers that never come although the work is done, slowness.
+type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	rate  float64 // share of requests that fail
 	hangs time.Duration
 }
 
-func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
-	s := &faultyS3{Backend: s3mem.New(), rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond}
-	for _, b := range buckets {
-		if err := s.Backend.CreateBucket(b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	inner := gofakes3.New(s.Backend).Server()
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func newFaults(rng *rand.Rand) *faults {
+	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond}
+}
+
+// in returns inner with the faults before it.
+func (s *faults) in(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch s.draw() {
 		case "refuse":
 			http.Error(w, "injected", http.StatusInternalServerError)
@@ -50,12 +45,10 @@ func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
 		default:
 			inner.ServeHTTP(w, r)
 		}
-	}))
-	t.Cleanup(s.Server.Close)
-	return s
+	})
 }
 
-func (s *faultyS3) draw() string {
+func (s *faults) draw() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rng.Float64() >= s.rate {
@@ -65,10 +58,29 @@ func (s *faultyS3) draw() string {
 }
 
 // fail sets the share of requests that fail.
-func (s *faultyS3) fail(rate float64) {
+func (s *faults) fail(rate float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rate = rate
+}
+
+// faultyS3 is an S3 server that can be made to fail.
+type faultyS3 struct {
+	*httptest.Server
+	*faults
+	Backend *s3mem.Backend
+}
+
+func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
+	s := &faultyS3{Backend: s3mem.New(), faults: newFaults(rng)}
+	for _, b := range buckets {
+		if err := s.Backend.CreateBucket(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Server = httptest.NewServer(s.in(gofakes3.New(s.Backend).Server()))
+	t.Cleanup(s.Server.Close)
+	return s
 }
 
 // keys lists the objects of a bucket.

@@ -1,0 +1,338 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+)
+
+// lake is a store that consumers archive into, and how to look at it without their help.
+type lake struct {
+	kind    string // of the output
+	block   string // attributes that name the store
+	fail    func(rate float64)
+	objects func(t *testing.T) map[string][]byte
+}
+
+func localLake(t *testing.T) *lake {
+	dir := filepath.Join(t.TempDir(), "lake")
+	return &lake{
+		kind: "local", block: fmt.Sprintf("directory = %q", dir), fail: func(float64) {},
+		objects: func(t *testing.T) map[string][]byte { return filesBelow(t, dir) },
+	}
+}
+
+// filesBelow reads all files below a directory, as a query engine finds them: hidden ones left out.
+func filesBelow(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path == dir:
+			return nil
+		case err != nil:
+			return err
+		case strings.HasPrefix(d.Name(), ".") && d.IsDir():
+			return fs.SkipDir
+		case d.IsDir() || strings.HasPrefix(d.Name(), "."):
+			return nil
+		}
+		key, err := filepath.Rel(dir, path)
+		if err == nil {
+			out[filepath.ToSlash(key)], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func s3Block(endpoint, bucket, access, secret string) string {
+	return fmt.Sprintf("bucket = %q\n  endpoint = %q\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = %q\n  secret_access_key = %q",
+		bucket, endpoint, access, secret)
+}
+
+func fakeS3Lake(t *testing.T, rng *rand.Rand) *lake {
+	s3 := newFaultyS3(t, rng, "lake")
+	return &lake{
+		kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret"), fail: s3.fail,
+		objects: func(t *testing.T) map[string][]byte { return s3.contents(t, "lake") },
+	}
+}
+
+// contents reads all objects of a bucket.
+func (s *faultyS3) contents(t *testing.T, bucket string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	for _, key := range s.keys(t, bucket) {
+		o, err := s.Backend.GetObject(bucket, key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(o.Contents)
+		if err = errors.Join(err, o.Contents.Close()); err != nil {
+			t.Fatal(err)
+		}
+		out[key] = data
+	}
+	return out
+}
+
+// faultyProxy stands before a real server.
+func faultyProxy(t *testing.T, rng *rand.Rand, to string) (string, *faults) {
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFaults(rng)
+	srv := httptest.NewServer(f.in(&httputil.ReverseProxy{
+		// The host is signed: it stays as the client wrote it.
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, r.In.Host
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL, f
+}
+
+func realS3Lake(t *testing.T, rng *rand.Rand) *lake {
+	dir := t.TempDir()
+	s3, err := servers.NewS3(dir, "lake")
+	if errors.Is(err, servers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s3.Close)
+	addr, f := faultyProxy(t, rng, s3.URL())
+	return &lake{
+		kind: "s3", block: s3Block(addr, "lake", servers.S3AccessKey, servers.S3SecretKey), fail: f.fail,
+		objects: func(t *testing.T) map[string][]byte { return filesBelow(t, filepath.Join(dir, "data", "lake")) },
+	}
+}
+
+func emulatedGCSLake(t *testing.T, rng *rand.Rand) *lake {
+	gcs, err := servers.NewGCS(t.TempDir(), "lake")
+	if errors.Is(err, servers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gcs.Close)
+	addr, f := faultyProxy(t, rng, gcs.URL())
+	return &lake{
+		kind: "gcs", block: fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr), fail: f.fail,
+		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, gcs.URL(), "lake") },
+	}
+}
+
+// gcsObjects reads all objects of a bucket over the JSON API; base ends with /storage/v1/.
+func gcsObjects(t *testing.T, base, bucket string) map[string][]byte {
+	t.Helper()
+	get := func(u string) []byte {
+		resp, err := http.Get(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("GET %s: %s %v", u, resp.Status, err)
+		}
+		return body
+	}
+	out := map[string][]byte{}
+	for page := ""; ; {
+		var list struct {
+			NextPageToken string
+			Items         []struct{ Name string }
+		}
+		if err := json.Unmarshal(get(base+"b/"+bucket+"/o?pageToken="+url.QueryEscape(page)), &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range list.Items {
+			out[o.Name] = get(base + "b/" + bucket + "/o/" + url.PathEscape(o.Name) + "?alt=media")
+		}
+		if page = list.NextPageToken; page == "" {
+			return out
+		}
+	}
+}
+
+// event is one produced record. Its number is its offset.
+type event struct {
+	TS time.Time `json:"ts"`
+	P  int32     `json:"p"`
+	N  int64     `json:"n"`
+}
+
+// appendEvent appends the nth record of a partition. Its time is of one of several hours, over midnight, and a function of p and n.
+func appendEvent(dst []byte, p int32, n int64) []byte {
+	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(6*3600)) * time.Second)
+	return fmt.Appendf(dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`, at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15)
+}
+
+var lakeKey = regexp.MustCompile(`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})\.ndjson\.gz$`)
+
+// checkLake tells what is wrong with objects that ought to hold each record of a topic once: offsets 0 to produced[p]-1 of each partition, in the
+// hive partition of their time, in order within each object, and none outside of the range that the object's name says.
+func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
+	bad := func(format string, args ...any) {
+		if len(wrong) < 20 {
+			wrong = append(wrong, fmt.Sprintf(format, args...))
+		}
+	}
+	in := make([]map[int64]string, len(produced))
+	for p := range in {
+		in[p] = make(map[int64]string, produced[p])
+	}
+	for key, data := range objects {
+		m := lakeKey.FindStringSubmatch(key)
+		if m == nil {
+			bad("%s: a strange object", key)
+			continue
+		}
+		p, _ := strconv.ParseInt(m[2], 10, 32)
+		start, _ := strconv.ParseInt(m[3], 10, 64)
+		end, _ := strconv.ParseInt(m[4], 10, 64)
+		if p >= int64(len(produced)) {
+			bad("%s: no such partition", key)
+			continue
+		}
+		lines, err := gunzipLines(data)
+		if err != nil || len(lines) == 0 {
+			bad("%s: %d lines, %v", key, len(lines), err)
+		}
+		last := int64(-1)
+		for _, line := range lines {
+			var e event
+			if err := json.Unmarshal(line, &e); err != nil {
+				bad("%s: %q: %v", key, line, err)
+				continue
+			}
+			switch {
+			case int64(e.P) != p || e.N < start || e.N >= end:
+				bad("%s holds %d/%d", key, e.P, e.N)
+				continue
+			case e.TS.UTC().Format("dt=2006-01-02/hr=15") != m[1]:
+				bad("%s holds a record of %v", key, e.TS)
+			case e.N <= last:
+				bad("%s: %d after %d", key, e.N, last)
+			}
+			last = e.N
+			if other := in[p][e.N]; other != "" {
+				bad("%d/%d is in %s and in %s", p, e.N, other, key)
+			}
+			in[p][e.N] = key
+		}
+	}
+	for p, n := range produced {
+		if int64(len(in[p])) == n {
+			continue
+		}
+		for i := range n {
+			if in[p][i] == "" {
+				bad("partition %d: %d of %d records archived; the first missing is %d", p, len(in[p]), n, i)
+				break
+			}
+		}
+	}
+	return wrong
+}
+
+func gunzipLines(data []byte) ([][]byte, error) {
+	zr, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(zr)
+	return bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")), err
+}
+
+// The check is held against lakes that are wrong in known ways.
+func TestCheckLake(t *testing.T) {
+	object := func(ns ...int64) []byte {
+		var b bytes.Buffer
+		zw := gzip.NewWriter(&b)
+		for _, n := range ns {
+			_, _ = zw.Write(append(appendEvent(nil, 0, n), '\n'))
+		}
+		_ = zw.Close()
+		return b.Bytes()
+	}
+	hour := func(n int64) string {
+		var e event
+		if err := json.Unmarshal(appendEvent(nil, 0, n), &e); err != nil {
+			t.Fatal(err)
+		}
+		return e.TS.Format("dt=2006-01-02/hr=15")
+	}
+	at := map[string][]int64{}
+	for n := range int64(50) {
+		at[hour(n)] = append(at[hour(n)], n)
+	}
+	if len(at) < 5 {
+		t.Fatalf("the records fall into %d hours", len(at))
+	}
+	key := func(hour string, end int) string {
+		return fmt.Sprintf("app-logs/%s/app-logs-0_%020d-%020d.ndjson.gz", hour, 0, end)
+	}
+	sound := func() map[string][]byte {
+		out := map[string][]byte{}
+		for h, ns := range at {
+			out[key(h, 50)] = object(ns...)
+		}
+		return out
+	}
+	if wrong := checkLake(sound(), []int64{50}); wrong != nil {
+		t.Fatal(wrong)
+	}
+	h := hour(0)
+	for name, damage := range map[string]func(map[string][]byte){
+		"lost":            func(o map[string][]byte) { o[key(h, 50)] = object(at[h][1:]...) },
+		"object lost":     func(o map[string][]byte) { delete(o, key(h, 50)) },
+		"twice":           func(o map[string][]byte) { o[key(h, 51)] = object(0) },
+		"disordered":      func(o map[string][]byte) { o[key(h, 50)] = object(append(append([]int64{}, at[h][1:]...), 0)...) },
+		"wrong partition": func(o map[string][]byte) { o[strings.Replace(key(h, 50), "hr=", "hr=1", 1)] = o[key(h, 50)] },
+		"wrong hour": func(o map[string][]byte) {
+			for other := range at {
+				if other != h {
+					o[key(other, 50)] = object(append(append([]int64{}, at[other]...), at[h]...)...)
+					break
+				}
+			}
+			delete(o, key(h, 50))
+		},
+		"not in the name's range": func(o map[string][]byte) { o[key(h, 1)] = o[key(h, 50)]; delete(o, key(h, 50)) },
+		"cut off":                 func(o map[string][]byte) { o[key(h, 50)] = o[key(h, 50)][:20] },
+	} {
+		o := sound()
+		damage(o)
+		if checkLake(o, []int64{50}) == nil {
+			t.Errorf("%s: not found", name)
+		}
+	}
+}
