@@ -21,6 +21,11 @@ import (
 // fields are empty. A dead letter has "output", "reason" and "refused" (the time) too; raw_base64 is a batch that could not be read.
 const timeLayout = time.RFC3339Nano
 
+// AppendRecord appends a record of b as one line of the overflow's form.
+func AppendRecord(dst []byte, b *record.Batch, r *record.Record) []byte {
+	return appendLine(dst, &Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r})
+}
+
 // appendLine appends the line for l, with its end.
 func appendLine(dst []byte, l *Letter) []byte {
 	dst = append(dst, '{')

@@ -93,7 +93,7 @@ func (d *DeadLetterDir) ready() error {
 		here, err := os.Stat(d.f.Name())
 		if err == nil {
 			if mine, err := d.f.Stat(); err == nil && os.SameFile(here, mine) {
-				return nil
+				return d.settle(mine.Size())
 			}
 		}
 		if err := d.drop(); err != nil { // a reader has taken it
@@ -103,13 +103,26 @@ func (d *DeadLetterDir) ready() error {
 	return errors.New("the file is taken away again and again")
 }
 
+// settle finds the end of the locked file, where another process may have written.
+func (d *DeadLetterDir) settle(size int64) error {
+	if size == d.size {
+		return nil
+	}
+	size, err := wholeLines(d.f)
+	if err != nil {
+		return err
+	}
+	d.size = size
+	return d.f.Truncate(size)
+}
+
 func (d *DeadLetterDir) drop() error {
 	f := d.f
 	d.f, d.size = nil, 0
 	return f.Close()
 }
 
-// open goes on with the last file, without what a crash left torn at its end, or begins one.
+// open goes on with the last file, or begins one. What a crash left torn at its end is cut off once it is locked.
 func (d *DeadLetterDir) open() error {
 	if err := os.MkdirAll(d.dir, 0o750); err != nil {
 		return err
@@ -132,17 +145,10 @@ func (d *DeadLetterDir) open() error {
 	if err != nil {
 		return err
 	}
-	size, err := wholeLines(f)
-	if err == nil {
-		err = f.Truncate(size)
-	}
-	if err == nil {
-		err = syncDir(d.dir)
-	}
-	if err != nil {
+	if err := syncDir(d.dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	d.f, d.size = f, size
+	d.f, d.size = f, 0
 	return nil
 }
 
@@ -257,4 +263,20 @@ func take(name string) error {
 		to = filepath.Join(filepath.Dir(name), fmt.Sprintf("%s%s-%d%s", takenPrefix, base, i, deadLetterSuffix))
 	}
 	return errors.Join(os.Rename(name, to), syncDir(filepath.Dir(name)))
+}
+
+// lockDir keeps a second replay out of dir.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s is being replayed by another process", dir)
+		}
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { _ = f.Close() }, nil
 }

@@ -121,12 +121,17 @@ func (f *flight) run(ctx context.Context) error {
 				end = r.err
 				continue
 			}
-			if b := from(r.b, f.from); b != nil && b.Len() > 0 {
-				e := &entry{b: b, whole: b, begun: time.Now()}
-				f.push(e)
+			b := from(r.b, f.from)
+			if b == nil {
+				continue
+			}
+			e := &entry{b: b, whole: b, begun: time.Now()}
+			f.push(e)
+			if b.Len() > 0 {
 				dispatch(e)
-			} else if len(f.window) == 0 {
-				f.progress(max(r.b.End, f.from))
+			} else { // nothing but positions, as a filter leaves
+				f.finish(e)
+				f.pop()
 			}
 		case r := <-f.results:
 			f.settle(ctx, r)

@@ -136,7 +136,9 @@ func (f *flight) conclude(e *entry, v verdict) {
 
 func (f *flight) finish(e *entry) {
 	e.state = done
-	f.health.alive()
+	if e.whole.Len() > 0 {
+		f.health.alive()
+	}
 	f.health.add(-1)
 }
 
@@ -150,7 +152,7 @@ func (f *flight) resume(dispatch func(*entry)) {
 	for _, e := range f.window {
 		known := slices.Contains(origins, e.whole.Origin)
 		if e.state == done {
-			if !known {
+			if !known || e.whole.Len() == 0 {
 				continue
 			}
 			f.health.add(1)

@@ -133,7 +133,7 @@ func (v *mover) next(ctx, quit context.Context) error {
 	var deadline time.Time
 	for w.size() < v.cfg.ObjectSize && w.raw < 16*v.cfg.ObjectSize {
 		rctx, done := qctx, context.CancelFunc(func() {})
-		if w.records > 0 {
+		if end > pos {
 			rctx, done = context.WithDeadline(qctx, deadline)
 		}
 		b, err := v.log.Next(rctx)
@@ -145,15 +145,15 @@ func (v *mover) next(ctx, quit context.Context) error {
 				return ctx.Err()
 			}
 			return errQuit // nothing is promised yet
-		case errors.Is(err, context.DeadlineExceeded) && w.records > 0:
-		case errors.Is(err, io.EOF) && w.records > 0:
+		case errors.Is(err, context.DeadlineExceeded) && end > pos:
+		case errors.Is(err, io.EOF) && end > pos:
 		default:
 			return err
 		}
 		if err != nil {
 			break
 		}
-		if w.records == 0 {
+		if end == pos {
 			deadline = time.Now().Add(v.cfg.ObjectAge)
 		}
 		if b2 := from(b, pos); b2 != nil {
@@ -161,7 +161,7 @@ func (v *mover) next(ctx, quit context.Context) error {
 				return err
 			}
 		}
-		end = b.End
+		end = max(end, b.End)
 	}
 	v.at = end
 	return v.place(ctx, pos, end, w)

@@ -9,8 +9,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.ndjson.zst. A log whose name is not the output's, as when an output
-// drains several, has a segment of its own before the last: log=<name>. What is listed directly under
+// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.ndjson.zst. Positions are counted per log and an output may drain several,
+// so a log whose name is not the output's has a segment of its own before the last: log=<pipeline>, or log=<topic/partition>. What is listed directly under
 // the base and begins with a digit has not been replayed; the other names sort behind it.
 const (
 	replayedDir = "replayed/"
@@ -28,7 +28,9 @@ func overflowBase(prefix, agent, output, log string) string {
 		base += "/"
 	}
 	base += escapeSegment(agent) + "/" + escapeSegment(output) + "/"
-	if log != output && log != agent+"/"+output {
+	if log != output {
+		// A pipeline's log is called <pipeline>.<type>.<name>; the output is in the base already.
+		log = strings.TrimSuffix(log, "."+strings.TrimPrefix(output, "output."))
 		base += "log=" + escapeSegment(log) + "/"
 	}
 	return base

@@ -204,5 +204,8 @@ func (s *lineSource) letter() *Letter {
 		return nil
 	}
 	l.Record.Offset = at
+	if l.Output != "" {
+		l.Topic = "" // a dead letter may have been refused for it; the writer chooses anew
+	}
 	return &l
 }

@@ -1,0 +1,2 @@
+// Package lines is how the outputs stdout and file print records: it owns the three line formats and nothing else.
+package lines
