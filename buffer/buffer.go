@@ -73,12 +73,11 @@ type Buffer struct {
 }
 
 type appendOp struct {
-	batch     *record.Batch // nil: positions only
-	changes   []change
-	encoded   int64 // about
-	weight    int64
-	done      func(error)
-	appending time.Time
+	batch   *record.Batch // nil: positions only
+	changes []change
+	encoded int64 // about
+	weight  int64
+	done    func(error)
 }
 
 type stateOp struct {

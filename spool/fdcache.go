@@ -17,7 +17,6 @@ type fdCache struct {
 	cond *sync.Cond
 	open map[string]*cachedFile
 	lru  *list.List // of *cachedFile that nobody uses, the longest unused first
-	used int
 }
 
 type cachedFile struct {

@@ -18,11 +18,10 @@ import (
 
 // countingSink counts records and throws them away.
 type countingSink struct {
-	want   int64
-	count  atomic.Int64
-	bytes  atomic.Int64
-	reach  chan struct{}
-	packer bool
+	want  int64
+	count atomic.Int64
+	bytes atomic.Int64
+	reach chan struct{}
 }
 
 func (s *countingSink) Append(_ context.Context, b *record.Batch, _ []inputs.Position, done func(error)) error {

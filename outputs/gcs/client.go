@@ -2,6 +2,7 @@ package gcs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -34,11 +35,11 @@ func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
 	if !cfg.Anonymous && !strings.HasPrefix(endpoint, "http:") {
 		auth := []option.ClientOption{option.WithScopes(storage.ScopeReadWrite)}
 		if cfg.CredentialsFile != "" {
-			text, err := os.ReadFile(cfg.CredentialsFile)
+			kind, err := credentialsType(cfg.CredentialsFile)
 			if err != nil {
 				return nil, nil, fmt.Errorf("credentials_file: %w", err)
 			}
-			auth = append(auth, option.WithCredentialsJSON(text))
+			auth = append(auth, option.WithAuthCredentialsFile(kind, cfg.CredentialsFile))
 		}
 		tr, err := htransport.NewTransport(ctx, storedBytes{base}, auth...)
 		if err != nil {
@@ -71,4 +72,19 @@ func (t storedBytes) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header.Set("Accept-Encoding", "gzip")
 	}
 	return t.base.RoundTrip(r)
+}
+
+// credentialsType tells what kind of credentials a file holds. The file is the operator's own, so every kind is trusted.
+func credentialsType(path string) (option.CredentialsType, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	var file struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return "", fmt.Errorf("not a Google credentials file: %w", err)
+	}
+	return option.CredentialsType(file.Type), nil
 }

@@ -44,8 +44,8 @@ type Writer struct {
 }
 
 type scratch struct {
-	topic, key []byte
-	headers    []record.Header
+	key     []byte
+	headers []record.Header
 }
 
 // New returns a writer. It connects to nothing yet.

@@ -279,7 +279,7 @@ func checkLength(path []byte) error {
 			seg = 0
 		}
 		if seg > maxSegment {
-			return fmt.Errorf("%w: a segment of more than %d bytes in %.80q...", ErrPath, maxSegment, path)
+			return fmt.Errorf("%w: a segment of more than %d bytes beginning with %.80q", ErrPath, maxSegment, path)
 		}
 	}
 	if len(path) > maxPath {

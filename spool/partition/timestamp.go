@@ -235,7 +235,7 @@ func parseEpoch(p []byte, unit epochUnit) (int64, error) {
 
 // parseEpochFraction keeps all digits of 1700000000.123456789, which a float64 would not.
 func parseEpochFraction(p []byte, unit epochUnit) (int64, error) {
-	if i := bytes.IndexByte(p, '.'); i > 0 && i < 19 && bytes.IndexAny(p, "eE-") < 0 {
+	if i := bytes.IndexByte(p, '.'); i > 0 && i < 19 && !bytes.ContainsAny(p, "eE-") {
 		n, err := strconv.ParseInt(string(p[:i]), 10, 64)
 		if err == nil && (unit == epochUnit(time.Second) || unit == 0 && n < 1e11) {
 			nano, rest, ok := fraction(p[i+1:])

@@ -56,7 +56,6 @@ type request struct {
 	pos     int64
 	note    string
 	refresh bool
-	waiting bool // the task waits for this very answer
 }
 
 // put is an upload on its way to the store.

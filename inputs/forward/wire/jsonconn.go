@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -237,7 +238,7 @@ func parseSeconds(s string) (ns int64, ok bool) {
 	}
 	sec, frac := math.Modf(f)
 	ns = int64(math.Round(frac * 1e9))
-	if dot := bytes.IndexByte([]byte(s), '.'); dot >= 0 && bytes.IndexAny([]byte(s), "eE") < 0 {
+	if dot := bytes.IndexByte([]byte(s), '.'); dot >= 0 && !strings.ContainsAny(s, "eE") {
 		digits := (s[dot+1:] + "000000000")[:9]
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err == nil {

@@ -123,7 +123,7 @@ type form struct {
 }
 
 var forms = [32]form{
-	0xc0 - 0xc0: {kind: kindNil},
+	0:           {kind: kindNil},
 	0xc2 - 0xc0: {kind: kindFalse},
 	0xc3 - 0xc0: {kind: kindTrue},
 	0xc4 - 0xc0: {kind: kindBin, width: 1},

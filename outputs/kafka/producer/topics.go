@@ -151,7 +151,7 @@ func (e *TopicError) Reason() string {
 
 // Partitions returns the number of a topic's partitions, waiting until it is known, for at most the delivery timeout.
 func (p *Producer) Partitions(ctx context.Context, name string) (int, error) {
-	t, changed := p.topics.get(name)
+	t, _ := p.topics.get(name)
 	if len(t.leaders) > 0 {
 		return len(t.leaders), nil
 	}
@@ -161,7 +161,7 @@ func (p *Producer) Partitions(ctx context.Context, name string) (int, error) {
 		p.refresh()
 	}
 	for {
-		t, changed = p.topics.get(name)
+		t, changed := p.topics.get(name)
 		switch {
 		case len(t.leaders) > 0:
 			return len(t.leaders), nil
