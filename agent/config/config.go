@@ -98,7 +98,11 @@ func (a *Agent) Validate() error {
 		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
 	}
 	if a.Admin.Listen != "" {
-		if _, _, err := net.SplitHostPort(a.Admin.Listen); err != nil {
+		_, port, err := net.SplitHostPort(a.Admin.Listen)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen))
 		}
 	}

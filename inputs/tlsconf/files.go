@@ -90,3 +90,15 @@ func newPool(attribute, file string, log *slog.Logger) (*watched[*x509.CertPool]
 		return pool, nil
 	}, file)
 }
+
+// readable reports a file that is named and cannot be opened.
+func readable(attribute, file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", attribute, err)
+	}
+	return f.Close()
+}

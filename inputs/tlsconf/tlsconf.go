@@ -22,9 +22,9 @@ type Client struct {
 // SetDefaults presets the block.
 func (c *Client) SetDefaults() { c.MinVersion = "1.2" }
 
-// Validate reports what cannot work, without reading any file.
+// Validate reports what cannot work, files that cannot be read included.
 func (c *Client) Validate() error {
-	var errs []error
+	errs := []error{readable("ca_file", c.CAFile), readable("cert_file", c.CertFile), readable("key_file", c.KeyFile)}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		errs = append(errs, errors.New("cert_file: cert_file and key_file go together"))
 	}
@@ -96,9 +96,9 @@ type Server struct {
 // SetDefaults presets the block.
 func (s *Server) SetDefaults() { s.MinVersion = "1.2" }
 
-// Validate reports what cannot work, without reading any file.
+// Validate reports what cannot work, files that cannot be read included.
 func (s *Server) Validate() error {
-	var errs []error
+	errs := []error{readable("cert_file", s.CertFile), readable("key_file", s.KeyFile), readable("client_ca_file", s.ClientCAFile)}
 	if s.CertFile == "" {
 		errs = append(errs, errors.New("cert_file: a server needs a certificate"))
 	}

@@ -211,12 +211,19 @@ func TestUntrustedServer(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	x := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(x, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, err := range map[string]error{
-		"cert_file: ":            (&Client{CertFile: "x"}).Validate(),
+		"cert_file: ":            (&Client{CertFile: x}).Validate(),
+		"ca_file: open ":         (&Client{CAFile: "/nowhere"}).Validate(),
+		"key_file: open ":        (&Client{CertFile: x, KeyFile: "/nowhere"}).Validate(),
+		"client_ca_file: open ":  (&Server{CertFile: x, KeyFile: x, ClientCAFile: "/nowhere"}).Validate(),
 		"min_version: ":          (&Client{MinVersion: "1.1"}).Validate(),
-		"insecure_skip_verify: ": (&Client{InsecureSkipVerify: true, CAFile: "x"}).Validate(),
-		"key_file: ":             (&Server{CertFile: "x"}).Validate(),
-		"require_client_cert: ":  (&Server{CertFile: "x", KeyFile: "y", RequireClientCert: true}).Validate(),
+		"insecure_skip_verify: ": (&Client{InsecureSkipVerify: true, CAFile: x}).Validate(),
+		"key_file: ":             (&Server{CertFile: x}).Validate(),
+		"require_client_cert: ":  (&Server{CertFile: x, KeyFile: x, RequireClientCert: true}).Validate(),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
