@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,7 @@ func open(t *testing.T, urls []string, change func(*Config)) *Elasticsearch {
 // cluster keeps documents by index and id. judge may refuse one with a status.
 type cluster struct {
 	*httptest.Server
+	mu    sync.Mutex
 	docs  map[string]string
 	order []string
 	limit int
@@ -50,6 +52,8 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	c := &cluster{docs: map[string]string{}, limit: 1 << 30}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.paths = append(c.paths, r.Method+" "+r.URL.String())
 		if r.Method == http.MethodGet {
 			io.WriteString(w, "{}")
@@ -63,7 +67,9 @@ func newCluster(t *testing.T) *cluster {
 		size := 0
 		type op struct{ index, id, doc string }
 		var ops []op
-		for sc := bufio.NewScanner(src); sc.Scan(); {
+		sc := bufio.NewScanner(src)
+		sc.Buffer(nil, 32<<20)
+		for sc.Scan() {
 			var action map[string]struct {
 				Index string `json:"_index"`
 				ID    string `json:"_id"`
