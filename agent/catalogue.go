@@ -7,16 +7,19 @@ import (
 	httpin "github.com/penstock/penstock/inputs/http"
 	"github.com/penstock/penstock/inputs/journald"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/inputs/socket"
 	"github.com/penstock/penstock/inputs/stdin"
 	"github.com/penstock/penstock/inputs/syslog"
 	"github.com/penstock/penstock/inputs/tail"
 	"github.com/penstock/penstock/outputs/elasticsearch"
+	"github.com/penstock/penstock/outputs/file"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	"github.com/penstock/penstock/outputs/gcs"
 	httpout "github.com/penstock/penstock/outputs/http"
 	"github.com/penstock/penstock/outputs/kafka"
 	"github.com/penstock/penstock/outputs/local"
 	"github.com/penstock/penstock/outputs/s3"
+	"github.com/penstock/penstock/outputs/stdout"
 )
 
 // Components returns the catalogue: every component of penstock, in one table.
@@ -29,15 +32,21 @@ func Components() Catalogue {
 		SourceType("kafka", "Reads Kafka topics as a member of a consumer group; each partition is a log of its own, and is not buffered.", kafkain.Default, kafkain.New),
 		InputType("stdin", "Reads lines from standard input, to their end.", stdin.Default, stdin.New),
 		InputType("syslog", "Takes syslog messages of RFC 3164 and RFC 5424, over UDP, TCP, TLS and unix sockets.", syslog.Default, syslog.New),
+		InputType("tcp", "Takes lines by TCP or TLS.", socket.DefaultTCP, socket.NewTCP),
+		InputType("udp", "Takes lines, or whole datagrams, by UDP.", socket.DefaultUDP, socket.NewUDP),
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
 		WriterType("elasticsearch", "Indexes into Elasticsearch or OpenSearch by the bulk API.", elasticsearch.Default, elasticsearch.New),
+		WriterType("file", "Appends to a local file, rotated by size or age.", file.Default, file.New),
+		WriterType("file", "Appends to a local file and rotates it.", file.Default, file.New),
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),
 		OutputType("gcs", "Archives to Google Cloud Storage, each record exactly once; or holds another output's overflow.", gcs.Default, gcs.New),
 		WriterType("http", "Sends batches by HTTP.", httpout.Default, httpout.New),
 		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
 		OutputType("local", "Archives to a directory, each record exactly once; or holds another output's overflow.", local.Default, local.New),
 		OutputType("s3", "Archives to S3, each record exactly once; or holds another output's overflow.", s3.Default, s3.New),
+		WriterType("stdout", "Prints records on standard output.", stdout.Default, stdout.New),
+		WriterType("stdout", "Writes records to standard output.", stdout.Default, stdout.New),
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
 		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),

@@ -56,6 +56,13 @@ func newView(v *view) record.Log {
 			record.Partitioned
 			record.Noter
 		}{v, refresher, partitioned, noter}
+	case isFiller && isEnder && isRefresher:
+		return struct {
+			*view
+			record.Filler
+			record.Ender
+			record.Refresher
+		}{v, filler, ender, refresher}
 	case isFiller && isEnder:
 		return struct {
 			*view

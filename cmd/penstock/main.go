@@ -73,7 +73,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), demoCommand())
+	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), replayCommand(), demoCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }
