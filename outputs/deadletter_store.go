@@ -20,7 +20,7 @@ type DeadLetterStore struct {
 
 // NewDeadLetterStore returns a dead letter for the component env.Name of the agent env.Agent.
 func NewDeadLetterStore(store spool.Store, env Env) *DeadLetterStore {
-	return &DeadLetterStore{store: store, base: "dead-letter/" + escapeSegment(env.Agent) + "/" + escapeSegment(env.Name) + "/"}
+	return &DeadLetterStore{store: store, base: agentBase("dead-letter", env.Agent) + escapeSegment(env.Name) + "/"}
 }
 
 // Bury implements DeadLetter.

@@ -23,17 +23,17 @@ const (
 
 // overflowBase returns what the names of a log's objects begin with, up to and including the last slash.
 func overflowBase(prefix, agent, output, log string) string {
-	base := strings.Trim(prefix, "/")
-	if base != "" {
-		base += "/"
-	}
-	base += escapeSegment(agent) + "/" + escapeSegment(output) + "/"
+	base := agentBase(prefix, agent) + escapeSegment(output) + "/"
 	if log != output {
 		// A pipeline's log is called <pipeline>.<type>.<name>; the output is in the base already.
 		log = strings.TrimSuffix(log, "."+strings.TrimPrefix(output, "output."))
 		base += "log=" + escapeSegment(log) + "/"
 	}
 	return base
+}
+
+func agentBase(prefix, agent string) string {
+	return spool.JoinPrefix(prefix) + escapeSegment(agent) + "/"
 }
 
 // escapeSegment makes one segment of a key out of any name.

@@ -217,3 +217,15 @@ func (s *fileSource) Next(ctx context.Context) (*record.Batch, error) {
 	}
 	return s.next()
 }
+
+// ReplayPrefix returns what the names of an agent's objects begin with. prefix is that of its failover block, or dead-letter.
+func ReplayPrefix(prefix, agent string) string { return agentBase(prefix, agent) }
+
+// Add adds another replay to the summary.
+func (s *ReplaySummary) Add(o ReplaySummary) {
+	s.Objects += o.Objects
+	s.Bytes += o.Bytes
+	s.Records += o.Records
+	s.Damaged += o.Damaged
+	s.Skipped = append(s.Skipped, o.Skipped...)
+}
