@@ -37,12 +37,14 @@ func Components() Catalogue {
 		InputType("tail", "Follows files, through rotation, and reads their compressed predecessors.", tail.Default, tail.New),
 
 		WriterType("elasticsearch", "Indexes into Elasticsearch or OpenSearch by the bulk API.", elasticsearch.Default, elasticsearch.New),
+		WriterType("file", "Appends to a local file and rotates it.", file.Default, file.New),
 		WriterType("forward", "Sends by the Fluentd forward protocol.", forwardout.Default, forwardout.New),
 		OutputType("gcs", "Archives to Google Cloud Storage, each record exactly once; or holds another output's overflow.", gcs.Default, gcs.New),
 		WriterType("http", "Sends batches by HTTP.", httpout.Default, httpout.New),
 		AsyncWriterType("kafka", "Produces to Kafka.", kafka.Default, kafka.New),
 		OutputType("local", "Archives to a directory, each record exactly once; or holds another output's overflow.", local.Default, local.New),
 		OutputType("s3", "Archives to S3, each record exactly once; or holds another output's overflow.", s3.Default, s3.New),
+		WriterType("stdout", "Writes records to standard output.", stdout.Default, stdout.New),
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
 		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),
