@@ -107,6 +107,7 @@ type consumerOptions struct {
 	storeFaults float64
 	outages     bool
 	maxRun      time.Duration // between two blows
+	atLeast     time.Duration // of blows
 }
 
 // TestConsumerArchivesExactlyOnce runs three members of one group against a topic that is being produced to; they are killed, stopped until the group
@@ -124,6 +125,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			rng, opts := seeded(t), c.opts
 			opts.session, opts.rate, opts.kills, opts.zombies, opts.maxRun = 2*time.Second, 3000, 3, 1, time.Second
+			opts.atLeast = 6 * time.Second
 			if long() {
 				opts.kills, opts.zombies, opts.outages, opts.maxRun = 20, 5, true, 3*time.Second
 			}
@@ -180,8 +182,8 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	}
 	waitAssigned(t, c.members)
 	lake.fail(opts.storeFaults)
-	up := true
-	for c.killed < opts.kills || c.woken < opts.zombies || c.left < 1 {
+	up, began := true, time.Now()
+	for c.killed < opts.kills || c.woken < opts.zombies || c.left < 1 || time.Since(began) < opts.atLeast {
 		pause(ctx, time.Duration(rng.Int64N(int64(opts.maxRun))))
 		if opts.outages && rng.IntN(8) == 0 {
 			toggle(t, broker, &up)
@@ -206,7 +208,7 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 			t.Errorf("member %d ended by itself", i+1)
 		}
 	}
-	waitArchived(t, broker.Addr(), feed.produced(), 90*time.Second)
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 90*time.Second)
 	for i, m := range c.members {
 		if code := m.terminate(20 * time.Second); code != 0 {
 			t.Errorf("member %d: exit code %d after SIGTERM", i+1, code)
@@ -226,7 +228,8 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	redone, fenced := c.said("making a cut again"), c.said("the group has dropped this member", "is assigned to another member", "has not been heard of")
 	t.Logf("%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
 		total, len(objects), c.killed, c.woken, c.left, redone, fenced)
-	if len(objects) < 100 || total < int64(opts.kills)*300 {
+	if len(objects) < 2*6*lakePartitions || // two cuts of six hours
+		total < int64(opts.kills)*300 {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
 	}
 	if long() && redone == 0 {
@@ -402,7 +405,7 @@ func waitAssigned(t *testing.T, members []*agent) {
 }
 
 // waitArchived waits until the group's offsets are at the end of the topic and no cut is begun.
-func waitArchived(t *testing.T, addr string, produced []int64, within time.Duration) {
+func waitArchived(t *testing.T, addr, group string, produced []int64, within time.Duration) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
 	if err != nil {
@@ -412,7 +415,7 @@ func waitArchived(t *testing.T, addr string, produced []int64, within time.Durat
 	adm := kadm.NewClient(cl)
 	var state string
 	eventually(t, within, func() bool {
-		offsets, err := adm.FetchOffsets(t.Context(), lakeGroup)
+		offsets, err := adm.FetchOffsets(t.Context(), group)
 		if err != nil {
 			state = err.Error()
 			return false
@@ -426,4 +429,21 @@ func waitArchived(t *testing.T, addr string, produced []int64, within time.Durat
 		}
 		return state == ""
 	}, func() string { return "not all is archived:\n" + state })
+}
+
+// ends returns the end offsets of the topic's partitions.
+func ends(t *testing.T, addr string) []int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	listed, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]int64, len(listed[topic]))
+	listed.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
+	return out
 }

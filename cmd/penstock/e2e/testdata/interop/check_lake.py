@@ -1,7 +1,7 @@
 """Reads a lake with somebody else's readers and prints, as JSON, what is in it.
 
-Usage: check_lake.py FORMAT DIR [PARTITION_VALUE]
-FORMAT is ndjson, parquet or avro; files lie in hive partitions dt=.../hr=...
+Usage: check_lake.py FORMAT DIR
+FORMAT is ndjson, parquet, pyarrow (parquet read by pyarrow) or avro; files lie in hive partitions dt=.../hr=...
 Prints {"rows": n, "distinct": n, "partitions": {"dt=.../hr=...": n}, "wrong": n, "pruned": n}: "wrong" are
 rows whose ts is not of their partition; "pruned" are the rows that a filter on dt and hr alone finds for the first partition.
 """
@@ -32,6 +32,23 @@ if fmt == "avro":
                 ts = str(rec["ts"]).replace(" ", "T")
                 wrong += key != "dt=%s/hr=%s" % (ts[:10], ts[11:13])
     out.update(rows=rows, distinct=len(seen), wrong=wrong)
+elif fmt == "pyarrow":
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    hive = ds.partitioning(pa.schema([("dt", pa.string()), ("hr", pa.string())]), flavor="hive")
+    # Files may have columns that others have not: those read here are in all.
+    lake = ds.dataset(root, format="parquet", partitioning=hive, exclude_invalid_files=True)
+    seen, wrong = set(), 0
+    for row in lake.to_table(columns=["source", "seq", "ts", "dt", "hr"]).to_pylist():
+        seen.add((row["source"], row["seq"]))
+        key = "dt=%s/hr=%s" % (row["dt"], row["hr"])
+        out["partitions"][key] = out["partitions"].get(key, 0) + 1
+        ts = str(row["ts"]).replace(" ", "T")
+        wrong += key != "dt=%s/hr=%s" % (ts[:10], ts[11:13])
+    dt, hr = (p.split("=")[1] for p in sorted(out["partitions"])[0].split("/"))
+    pruned = lake.count_rows(filter=(ds.field("dt") == dt) & (ds.field("hr") == hr))
+    out.update(rows=lake.count_rows(), distinct=len(seen), wrong=wrong, pruned=pruned)
 else:
     import duckdb
 
@@ -40,7 +57,7 @@ else:
     if fmt == "parquet":
         src = "read_parquet('%s/**/*.parquet', hive_partitioning=true, hive_types=%s, union_by_name=true)" % (root, types)
     else:
-        src = "read_ndjson('%s/**/*.json*', hive_partitioning=true, hive_types=%s)" % (root, types)
+        src = "read_ndjson('%s/**/*.ndjson*', hive_partitioning=true, hive_types=%s)" % (root, types)
     q = lambda sql: db.execute(sql).fetchall()
     out["rows"], out["distinct"] = q("select count(*), count(distinct (source, seq)) from " + src)[0]
     for dt, hr, n in q("select dt, hr, count(*) from %s group by all order by all" % src):
