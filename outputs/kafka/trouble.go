@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // repeatAfter is how often a failure that goes on is logged.
@@ -67,5 +68,8 @@ func advice(err error) string {
 	case errors.Is(err, kerr.NotEnoughReplicas):
 		return "bring the topic's replicas back: fewer are in sync than min.insync.replicas"
 	}
-	return "check the brokers and the network between"
+	if _, ok := errors.AsType[*kgo.ErrFirstReadEOF](err); ok {
+		return "check that tls and sasl are as the brokers expect them on this port"
+	}
+	return "check the brokers' addresses, that tls and sasl are as they expect on this port, and the network between"
 }

@@ -78,7 +78,8 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	} else {
 		env.Log.Info("batches go to Kafka record by record", "because", w.why)
 	}
-	opts = append(opts,
+	reach := cfg.NewReach()
+	opts = append(opts, kgo.WithHooks(reach),
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) }),
 		kgo.ProduceRequestTimeout(cfg.RequestTimeout),
 	)
@@ -97,7 +98,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 			BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second,
 		},
 		Codec: codec, RequestTimeout: cfg.RequestTimeout, MaxAge: cfg.MetadataMaxAge, AutoCreate: cfg.AllowAutoTopicCreation,
-		Requests: cfg.MaxInFlight, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
+		Requests: cfg.MaxInFlight, Unreachable: reach.Err, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
 	}, events{w})
 	return w, nil
 }

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"time"
@@ -27,7 +26,7 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 		kgo.MetadataMaxAge(c.MetadataMaxAge),
 		kgo.MetadataMinAge(min(c.MetadataMaxAge, 250*time.Millisecond)),
 		kgo.DisableClientMetrics(),
-		kgo.WithLogger(logger{log}),
+		kgo.WithLogger(newLogger(log)),
 		kgo.WithHooks(newHooks(log, metrics)),
 	}
 	if c.TLS != nil {
@@ -45,25 +44,6 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 		opts = append(opts, kgo.SASL(m))
 	}
 	return opts, nil
-}
-
-// logger gives franz-go's log to slog, one level lower: what franz-go tells about is detail here, and the components report
-// failures themselves.
-type logger struct{ log *slog.Logger }
-
-func (l logger) Level() kgo.LogLevel {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		return kgo.LogLevelInfo
-	}
-	return kgo.LogLevelError
-}
-
-func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	to := slog.LevelDebug
-	if level == kgo.LogLevelError {
-		to = slog.LevelWarn
-	}
-	l.log.Log(context.Background(), to, msg, append(keyvals, "library", "franz-go")...)
 }
 
 type hooks struct {

@@ -25,6 +25,7 @@ type Options struct {
 	MaxAge         time.Duration // of metadata
 	AutoCreate     bool          // let brokers create missing topics
 	Requests       int           // requests in flight per broker
+	Unreachable    func() error  // why no broker can be connected to, nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
 }

@@ -174,7 +174,10 @@ func (p *Producer) Partitions(ctx context.Context, name string) (int, error) {
 		case <-changed:
 		case <-timeout.C:
 			if t.err == nil {
-				t.err = fmt.Errorf("nothing is known of it within %v", p.cfg.DeliveryTimeout)
+				t.err = fmt.Errorf("no broker has told about it within %v", p.cfg.DeliveryTimeout)
+				if why := p.cfg.Unreachable(); why != nil {
+					t.err = fmt.Errorf("%w; connecting failed: %w", t.err, why)
+				}
 			}
 			return 0, &TopicError{name, t.err}
 		case <-ctx.Done():
