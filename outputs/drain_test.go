@@ -38,11 +38,13 @@ func both(t *testing.T, f func(t *testing.T, async bool)) {
 	t.Run("async", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, true) }) })
 }
 
-var rounds = 20
-
 // TestDrainUnderRandomFaults fails batches and records at random, for good or not, with random latency, failing commits, gaps in the log and
 // restarts, and checks that everything arrives in order per origin, or is in the dead letter.
 func TestDrainUnderRandomFaults(t *testing.T) {
+	rounds := 10
+	if long() {
+		rounds = 200
+	}
 	for range rounds {
 		both(t, func(t *testing.T, async bool) {
 			rng := seeded(t)

@@ -14,9 +14,9 @@ import (
 // TestFailoverModel throws outages, hangs, a filling buffer, a faulty store, failing commits and kills at the output, all at random and all at
 // once, and checks that in the end nothing is lost, nothing is left in the store and order per origin holds.
 func TestFailoverModel(t *testing.T) {
-	n := 40
-	if testing.Short() {
-		n = 8
+	n := 10
+	if long() {
+		n = 200
 	}
 	for range n {
 		synctest.Test(t, func(t *testing.T) {

@@ -200,6 +200,9 @@ func seeded(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
+// long tells whether the long forms of tests are wanted.
+func long() bool { return os.Getenv("PENSTOCK_TEST_LONG") != "" }
+
 func quick() Common {
 	c := DefaultCommon()
 	c.Retry = Retry{Min: 10 * time.Millisecond, Max: 200 * time.Millisecond}

@@ -43,12 +43,12 @@ type ReplaySummary struct {
 	Skipped []string
 }
 
-// ReplayStore replays all overflow objects and stored dead letters whose keys begin with prefix, oldest first within each log. It delivers through
+// ReplayStore replays the overflow objects and stored dead letters whose keys begin with prefix when it is called, oldest first within each log. It delivers through
 // the same writer, with the same order per origin, as the agent that wrote them. It can be stopped and started again at any time; what was
 // cut short is repeated by at most one object per log. Two replays of the same objects, or a replay and the agent itself, exclude each other.
 func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts ReplayOptions) (ReplaySummary, error) {
 	var sum ReplaySummary
-	bases, err := replayBases(ctx, store, prefix, &sum)
+	bases, last, err := replayBases(ctx, store, prefix, &sum)
 	if err != nil || opts.DryRun {
 		return sum, err
 	}
@@ -65,7 +65,9 @@ func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts Rep
 		p := &replayer{
 			store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
 			health: new(health), log: opts.Log,
-			ill: &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
+			// What comes later is left for another time: dead letters that are refused again would come round for ever.
+			skip: func(key string) bool { return key > last[base] },
+			ill:  &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
 			did: func(o spool.Object, records int64, damaged bool) {
 				sum.Objects++
 				sum.Bytes += o.Size
@@ -97,12 +99,12 @@ func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts Rep
 	return sum, nil
 }
 
-// replayBases returns the bases under prefix below which something waits.
-func replayBases(ctx context.Context, store spool.Store, prefix string, sum *ReplaySummary) ([]string, error) {
-	var bases []string
+// replayBases returns the bases under prefix below which something waits, and the last object of each.
+func replayBases(ctx context.Context, store spool.Store, prefix string, sum *ReplaySummary) (bases []string, last map[string]string, err error) {
+	last = map[string]string{}
 	for o, err := range store.List(ctx, prefix) {
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", prefix, err)
+			return nil, nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
 		base := o.Key[:strings.LastIndexByte(o.Key, '/')+1]
 		switch path.Base(path.Clean("/"+base)) + "/" {
@@ -117,8 +119,9 @@ func replayBases(ctx context.Context, store spool.Store, prefix string, sum *Rep
 		if !slices.Contains(bases, base) { // keys below another base may stand between those of one
 			bases = append(bases, base)
 		}
+		last[base] = o.Key
 	}
-	return bases, nil
+	return bases, last, nil
 }
 
 // ReplayFiles replays the files of a dead letter directory; the agent that writes there may be running. What it buries meanwhile is left for

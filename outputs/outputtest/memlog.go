@@ -54,6 +54,16 @@ func (l *MemLog) Append(batches ...*record.Batch) {
 	l.wake()
 }
 
+// AppendGap appends a batch without records that stands for n positions, as a filter leaves.
+func (l *MemLog) AppendGap(b *record.Batch, n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b.First, b.End = l.end, l.end+n
+	l.end = b.End
+	l.batches = append(l.batches, b)
+	l.wake()
+}
+
 func (l *MemLog) wake() {
 	close(l.grown)
 	l.grown = make(chan struct{})
