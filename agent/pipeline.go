@@ -271,7 +271,17 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		v := func() record.Log {
 			return newView(&view{Log: log, name: log.Name(), chain: u.plan.chain, want: u.plan.want, print: u.plan.contents, end: p.end, seen: seen})
 		}
-		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error { return u.plan.output.Drain(ctx, v()) })
+		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {
+			if p.end.Err() != nil {
+				return nil // a log that comes while the agent stops is left as it is
+			}
+			err := u.plan.output.Drain(ctx, v())
+			if err != nil && p.end.Err() != nil && ctx.Err() == nil && !errors.Is(err, record.ErrFenced) {
+				u.log.Info("stopped in the middle of a log; its next owner goes on", "log", log.Name(), "reason", err)
+				return nil
+			}
+			return err
+		})
 	})
 	if ctx.Err() != nil && (p.end.Err() != nil || errors.Is(err, context.Canceled)) {
 		return nil
