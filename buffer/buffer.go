@@ -65,6 +65,7 @@ type Buffer struct {
 	wanted   int64         // encoded size of an append that waits for room
 	blocked  int           // appends that wait for room
 	since    time.Time     // when blocked left 0
+	waited   time.Duration // with blocked above 0, until it was last 0
 	retiring int           // segments whose database is being closed
 	lowSpace bool          // the floor or the end of the disk was hit
 	dropped  int64         // below this position, records were dropped by policy
@@ -202,7 +203,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) error {
 		}
 		b.mu.Lock()
 		if b.blocked--; b.blocked == 0 {
-			b.m.blockedSeconds.Add(time.Since(b.since).Seconds())
+			b.waited += time.Since(b.since)
 		}
 		if err != nil {
 			return err
@@ -307,16 +308,17 @@ func (b *Buffer) End() int64 {
 
 // Stats describes a buffer at one moment.
 type Stats struct {
-	Bytes     int64 // disk in use
-	Segments  int
-	First     int64 // position of the oldest record kept
-	End       int64 // position after the newest
-	OldestAge time.Duration
-	Fill      float64
-	Blocked   bool // an append waits for room
-	LowSpace  bool // the free-space floor was reached
-	Sealed    bool
-	Cursors   []CursorInfo
+	Bytes      int64 // disk in use
+	Segments   int
+	First      int64 // position of the oldest record kept
+	End        int64 // position after the newest
+	OldestAge  time.Duration
+	Fill       float64
+	Blocked    bool          // an append waits for room
+	BlockedFor time.Duration // time with an append that waited for room, since the start
+	LowSpace   bool          // the free-space floor was reached
+	Sealed     bool
+	Cursors    []CursorInfo
 }
 
 // Stats returns the buffer's condition.
@@ -326,9 +328,13 @@ func (b *Buffer) Stats() Stats {
 	if len(b.segs) == 0 {
 		return Stats{} // still being opened
 	}
+	waited := b.waited
+	if b.blocked > 0 {
+		waited += time.Since(b.since)
+	}
 	return Stats{
 		Bytes: b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
-		Fill: b.fillLocked(), Blocked: b.blocked > 0, LowSpace: b.lowSpace, Sealed: b.sealed,
+		Fill: b.fillLocked(), Blocked: b.blocked > 0, BlockedFor: waited, LowSpace: b.lowSpace, Sealed: b.sealed,
 		Cursors: b.cursorsLocked(),
 	}
 }

@@ -253,6 +253,11 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 	unblocked := make(chan error, 1)
 	go func() { unblocked <- b.Append(t.Context(), "in", batchOf(n*100, 100, 1000), nil, nil) }()
 	wantRun(t, readTo(t, c, int64(n*100)), 0, n*100)
+	before := b.Stats().BlockedFor
+	eventually(t, "the waiting append to show while it waits", func() bool {
+		s := b.Stats()
+		return s.Blocked && s.BlockedFor > before+20*time.Millisecond
+	})
 	commit(t, c, int64(n*100))
 	if err := <-unblocked; err != nil {
 		t.Fatal(err)

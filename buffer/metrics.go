@@ -7,7 +7,6 @@ import (
 type metrics struct {
 	appendedRecords, appendedBytes, storedBytes prometheus.Counter
 	commits, syncErrors                         prometheus.Counter
-	blockedSeconds                              prometheus.Counter
 	droppedRecords                              prometheus.Counter
 	damagedSegments, damagedRecords             prometheus.Counter
 	diskReadBytes                               prometheus.Counter
@@ -24,7 +23,6 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 		storedBytes:     counter("stored_bytes_total", "Bytes written to the buffer's segments, after compression."),
 		commits:         counter("commits_total", "Group commits."),
 		syncErrors:      counter("write_errors_total", "Failed writes and syncs; each is tried again in a new segment."),
-		blockedSeconds:  counter("blocked_seconds_total", "Time during which at least one append waited for the buffer to have room."),
 		droppedRecords:  counter("dropped_records_total", "Records dropped undelivered by when_full = drop_oldest."),
 		damagedSegments: counter("damaged_segments_total", "Segments in which something did not read back; they are kept in the directory damaged."),
 		damagedRecords:  counter("damaged_records_total", "Records that did not read back."),
@@ -38,7 +36,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.appendedRecords, m.appendedBytes, m.storedBytes, m.commits, m.syncErrors, m.blockedSeconds, m.droppedRecords,
+		m.appendedRecords, m.appendedBytes, m.storedBytes, m.commits, m.syncErrors, m.droppedRecords,
 		m.damagedSegments, m.damagedRecords, m.diskReadBytes, m.syncSeconds, newStatsCollector(stats),
 	} {
 		if err := reg.Register(c); err != nil {
@@ -52,6 +50,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 type statsCollector struct {
 	stats                                          func() Stats
 	bytes, segments, oldest, fill, lag, first, end *prometheus.Desc
+	blocked                                        *prometheus.Desc
 }
 
 func newStatsCollector(stats func() Stats) *statsCollector {
@@ -67,11 +66,12 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		lag:      desc("cursor_lag_records", "Records that an output has not delivered yet.", "cursor"),
 		first:    desc("first_position", "Position of the oldest record kept."),
 		end:      desc("end_position", "Position after the newest record."),
+		blocked:  desc("blocked_seconds_total", "Time during which at least one append waited for the buffer to have room."),
 	}
 }
 
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end} {
+	for _, d := range []*prometheus.Desc{c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end, c.blocked} {
 		ch <- d
 	}
 }
@@ -87,6 +87,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.fill, s.Fill)
 	gauge(c.first, float64(s.First))
 	gauge(c.end, float64(s.End))
+	ch <- prometheus.MustNewConstMetric(c.blocked, prometheus.CounterValue, s.BlockedFor.Seconds())
 	for _, cur := range s.Cursors {
 		gauge(c.lag, float64(cur.Lag), cur.Name)
 	}
