@@ -174,5 +174,5 @@ func (c *conn) report(err error) {
 		label = "network"
 	}
 	c.in.metrics.closed.WithLabelValues(label).Inc()
-	c.in.notes.Warn(c.host, "connection closed", "reason", label, "error", err)
+	c.in.notes.Warn(c.host, "connection closed: "+label, "error", err)
 }

@@ -89,7 +89,7 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 
 func (f *Forward) refused(host, label string, err error) {
 	f.metrics.refused.WithLabelValues(label).Inc()
-	f.notes.Warn(host, "connection refused", "reason", label, "error", err)
+	f.notes.Warn(host, "connection refused: "+label, "error", err)
 }
 
 // heartbeat echoes one-byte datagrams until ctx ends.

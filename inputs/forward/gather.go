@@ -171,7 +171,7 @@ func (d *deadLetter) add(ev *wire.Event) error {
 		d.b.Reset(d.tag, d.g.c.host, 0)
 		d.reason = ev.Bad
 	}
-	d.g.c.in.metrics.bad.WithLabelValues(string(ev.Bad)).Inc()
+	d.g.c.in.metrics.bad.WithLabelValues(string(ev.Bad)).Add(float64(max(ev.Count, 1)))
 	value, headers := ev.Record, ev.Headers
 	if ev.Raw != nil { // as on the wire, so that nothing is lost; in parts when it is large
 		value = ev.Raw

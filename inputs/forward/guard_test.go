@@ -112,7 +112,7 @@ func TestHandshake(t *testing.T) {
 				t.Fatalf("%d records taken from a refused client", n)
 			}
 			log := r.log.String()
-			if n := strings.Count(log, "reason="+c.refuse); n != 1 {
+			if n := strings.Count(log, "connection refused: "+c.refuse); n != 1 {
 				t.Fatalf("logged %d times: %s", n, log)
 			}
 			for _, secret := range []string{"common", "=pa", "=pb", "guess"} {

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -252,6 +253,8 @@ func failureOf(err error) *failure {
 		return f
 	case errors.As(err, &tooLarge):
 		return fail(http.StatusRequestEntityTooLarge, "the body is larger than max_body_size, %d bytes", tooLarge.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fail(http.StatusRequestTimeout, "the body did not come within read_timeout")
 	}
 	return fail(http.StatusBadRequest, "%v", err)
 }

@@ -49,6 +49,9 @@ func (r *request) release() {
 
 // body reads and inflates the body.
 func (r *request) body(w http.ResponseWriter) ([]byte, error) {
+	if r.ContentLength > r.h.cfg.MaxBodySize {
+		return nil, &http.MaxBytesError{Limit: r.h.cfg.MaxBodySize}
+	}
 	src, done, err := inflate(r.Header.Get("Content-Encoding"), http.MaxBytesReader(w, r.Body, r.h.cfg.MaxBodySize))
 	if err != nil {
 		return nil, err

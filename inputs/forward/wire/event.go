@@ -274,19 +274,44 @@ func (m *Message) skipPart() (*Event, error) {
 		}
 		return nil, err
 	}
+	count := uint64(1)
+	if done && m.bad == NotEvent && m.Mode != ModeMessage {
+		more, events := m.run(b[n:])
+		n += more
+		count += events
+	}
 	ev := m.badEvent(m.bad, b[:n])
+	ev.Count = int(count)
 	m.took(n)
 	if done {
 		m.bad = ""
 		if m.Mode == ModeMessage || m.Mode == ModeForward {
-			m.left--
+			m.left -= count
 		}
 	}
 	return ev, nil
 }
 
+// run returns the length and number of the values at the beginning of b that are no events either: garbage of single bytes would
+// otherwise become a record for each.
+func (m *Message) run(b []byte) (n int, events uint64) {
+	for n < len(b) && (m.Mode != ModeForward || events+1 < m.left) {
+		if _, err := m.parse(b[n:]); err == nil || err == errShort || err == errDepth || errors.Is(err, ErrMalformed) {
+			break
+		}
+		s := skipper{left: 1}
+		size, done, err := s.step(b[n:])
+		if !done || err != nil {
+			break
+		}
+		n += size
+		events++
+	}
+	return n, events
+}
+
 func (m *Message) badEvent(why Reason, raw []byte) *Event {
-	m.ev = Event{Bad: why, Raw: raw, Part: m.part, Time: m.r.clock().UnixNano()}
+	m.ev = Event{Bad: why, Raw: raw, Part: m.part, Count: 1, Time: m.r.clock().UnixNano()}
 	m.part++
 	return &m.ev
 }

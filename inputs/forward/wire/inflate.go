@@ -27,19 +27,31 @@ var (
 	}}
 )
 
+// A chunk that has become suspicious bytes, and suspiciousRatio times larger than it was, is looked at to its end before more of it is handed out.
+const (
+	suspicious      = 8 << 20
+	suspiciousRatio = 20
+)
+
 // inflater reads a compressed chunk: gzip members or zstd frames, one after another.
 type inflater struct {
-	r    io.Reader
-	gz   *gzip.Reader
-	zs   *zstd.Decoder
-	left int64
+	r     io.Reader
+	gz    *gzip.Reader
+	zs    *zstd.Decoder
+	limit int64
+	left  int64
+
+	codec   string
+	payload []byte
+	src     *bytes.Reader // of payload
+	cleared bool          // payload inflates to no more than limit, or nobody needs to know
 }
 
 func newInflater(codec string, p []byte, limit int64) (*inflater, error) {
-	f := &inflater{left: limit}
+	f := &inflater{limit: limit, left: limit, codec: codec, payload: p, src: bytes.NewReader(p), cleared: limit <= suspicious}
 	if codec == "gzip" {
 		f.gz = gunzippers.Get().(*gzip.Reader)
-		if err := f.gz.Reset(bytes.NewReader(p)); err != nil {
+		if err := f.gz.Reset(f.src); err != nil {
 			f.close()
 			return nil, fmt.Errorf("%w: %w", errCorrupt, err)
 		}
@@ -47,7 +59,7 @@ func newInflater(codec string, p []byte, limit int64) (*inflater, error) {
 		return f, nil
 	}
 	f.zs = unzstds.Get().(*zstd.Decoder)
-	if err := f.zs.Reset(bytes.NewReader(p)); err != nil {
+	if err := f.zs.Reset(f.src); err != nil {
 		f.close()
 		return nil, fmt.Errorf("%w: %w", errCorrupt, err)
 	}
@@ -64,10 +76,30 @@ func (f *inflater) Read(p []byte) (int, error) {
 		}
 		return 0, errBomb
 	}
+	if got := f.limit - f.left; !f.cleared && got >= suspicious && got > suspiciousRatio*(int64(len(f.payload))-int64(f.src.Len())) {
+		f.cleared = true
+		if f.bomb() {
+			return 0, errBomb
+		}
+	}
 	n, err := f.r.Read(p[:min(int64(len(p)), f.left)])
 	f.left -= int64(n)
 	return n, wrapCorrupt(err)
 }
+
+// bomb tells whether the payload inflates beyond the limit.
+func (f *inflater) bomb() bool {
+	g, err := newInflater(f.codec, f.payload, f.limit)
+	if err != nil {
+		return false
+	}
+	defer g.close()
+	g.cleared = true
+	_, err = io.Copy(io.Discard, readerOnly{g})
+	return errors.Is(err, errBomb)
+}
+
+type readerOnly struct{ io.Reader }
 
 func wrapCorrupt(err error) error {
 	if err == nil || err == io.EOF {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // jsonMessage is a message of a JSON connection, which is held whole.
@@ -115,9 +117,9 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	if raw[0] != '[' {
 		return nil, nil
 	}
-	var parts []json.RawMessage
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return nil, malformed("JSON: %v", err)
+	parts, err := elementsJSON(raw)
+	if err != nil {
+		return nil, err
 	}
 	if len(parts) < 2 || json.Unmarshal(parts[0], &m.Tag) != nil {
 		return nil, malformed("JSON message without a tag")
@@ -127,8 +129,8 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	switch c := parts[1][0]; {
 	case c == '[' && !isTimeJSON(parts[1]):
 		m.Mode = ModeForward
-		if err := json.Unmarshal(parts[1], &j.events); err != nil {
-			return nil, malformed("JSON: %v", err)
+		if j.events, err = elementsJSON(parts[1]); err != nil {
+			return nil, err
 		}
 	case len(parts) < 3:
 		j.raw = raw
@@ -139,6 +141,24 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 		j.option = parts[rest]
 	}
 	return m, nil
+}
+
+// stdJSONDepth is where encoding/json gives up.
+const stdJSONDepth = 10_000
+
+// elementsJSON splits an array. One that is too deep for encoding/json is split without a look at its depths: what they are in goes to the dead
+// letter, and the message still has its tag and its ack.
+func elementsJSON(raw []byte) (parts []json.RawMessage, err error) {
+	if err = json.Unmarshal(raw, &parts); err == nil {
+		return parts, nil
+	}
+	if jsonDepth(raw) < stdJSONDepth {
+		return nil, malformed("JSON: %v", err)
+	}
+	for _, e := range gjson.ParseBytes(raw).Array() {
+		parts = append(parts, json.RawMessage(e.Raw))
+	}
+	return parts, nil
 }
 
 // isTimeJSON tells [time, metadata] from a list of events.
@@ -165,8 +185,8 @@ func (m *Message) jsonEvent() (*Event, error) {
 	}
 	raw := j.events[0]
 	j.events = j.events[1:]
-	var pair []json.RawMessage
-	if json.Unmarshal(raw, &pair) != nil || len(pair) != 2 {
+	pair, err := elementsJSON(raw)
+	if err != nil || len(pair) != 2 || raw[0] != '[' {
 		m.part = 0
 		return m.badEvent(NotEvent, raw), nil
 	}

@@ -60,6 +60,8 @@ type Event struct {
 	Bad  Reason // not ""; the event is for the dead letter
 	Raw  []byte // what a bad event held, or one part of it; nil when Record is good but over a limit
 	Part int    // of Raw, from 0
+	// Count is the number of bad events that Raw holds, one after another; 1 for a part of one.
+	Count int
 }
 
 // Reader reads messages from one connection. Not safe for concurrent use.
