@@ -7,9 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// S3 is versitygw, an S3 server over a directory. Each folder of its root is a bucket.
+// S3 is versitygw, an S3 server over a directory.
 type S3 struct {
 	dir, addr string
 	p         *process
@@ -31,12 +35,23 @@ func NewS3(dir string, buckets ...string) (*S3, error) {
 	if os.Getenv("PENSTOCK_VERSITYGW") == "" {
 		return nil, fmt.Errorf("versitygw: %w", ErrMissing)
 	}
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	client := s3.New(s3.Options{
+		BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(S3AccessKey, S3SecretKey, ""),
+	})
 	for _, b := range buckets {
-		if err := os.MkdirAll(filepath.Join(dir, "data", b), 0o755); err != nil {
-			return nil, err
+		if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String(b)}); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("create bucket %s: %w", b, err)
 		}
 	}
-	return s, s.Start()
+	return s, nil
 }
 
 // URL returns the server's endpoint.
