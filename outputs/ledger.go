@@ -9,7 +9,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// commitEvery is how often a log's position is committed at most while it is being drained: each commit costs a sync to disk.
+// commitEvery is how often the position in a partition of a topic is committed at most while it is being drained, for its brokers' sake. A
+// buffer paces commits itself: there each is made as soon as the one before is durable, since what was delivered and is not committed is
+// what a crash repeats.
 const commitEvery = 250 * time.Millisecond
 
 // ledger commits to one log. It alone calls Commit, one commit at a time. Safe for concurrent use.
@@ -128,12 +130,19 @@ func (l *ledger) state() (pos int64, note string) {
 // committer commits a growing position in the background, coalescing.
 type committer struct {
 	ledger *ledger
+	every  time.Duration
 	mu     sync.Mutex
 	pos    int64
 	wake   chan struct{}
 }
 
-func newCommitter(l *ledger) *committer { return &committer{ledger: l, wake: make(chan struct{}, 1)} }
+func newCommitter(l *ledger) *committer {
+	c := &committer{ledger: l, wake: make(chan struct{}, 1)}
+	if _, ok := l.log.(record.Partitioned); ok {
+		c.every = commitEvery
+	}
+	return c
+}
 
 // reached notes that everything before pos is delivered. It does not block.
 func (c *committer) reached(pos int64) {
@@ -157,7 +166,7 @@ func (c *committer) run(ctx context.Context) error {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
-		if err := sleep(ctx, commitEvery); err != nil {
+		if err := sleep(ctx, c.every); err != nil {
 			return err
 		}
 	}
