@@ -203,7 +203,7 @@ func testKill(t *testing.T, dir string, kills int) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(dir + "/" + damagedName); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a kill counts as damage: %v", err)
+	if aside, err := os.ReadDir(dir + "/" + damagedName); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a kill counts as damage: %v %v", aside, err)
 	}
 }

@@ -376,3 +376,32 @@ func TestFluentd1638_EverythingLeftByACrashIsRead(t *testing.T) {
 		t.Errorf("segments after recovery: %v, %v", sealed, heads)
 	}
 }
+
+// A kill in the middle of the copy of a head's first group into the mapped file leaves a part of it without its beginning. It was
+// never acknowledged, and is no damage.
+func TestTornFirstGroupIsNoDamage(t *testing.T) {
+	dir, records := filled(t, true)
+	head := filepath.Join(dir, "head-99999999")
+	if err := os.Mkdir(head, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	torn := make([]byte, 1<<20)
+	for i := 4000; i < 8000; i++ {
+		torn[i] = byte(i)
+	}
+	for name, content := range map[string][]byte{vlogName: torn, walName: make([]byte, 1<<20)} {
+		if err := os.WriteFile(filepath.Join(head, name), content, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, _, got := readAll(t, dir)
+	if len(got) != records {
+		t.Errorf("%d records, want %d", len(got), records)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if aside, err := os.ReadDir(filepath.Join(dir, damagedName)); err == nil {
+		t.Errorf("moved aside: %v", aside)
+	}
+}

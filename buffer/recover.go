@@ -106,7 +106,7 @@ func (f *found) load(isHead bool) error {
 	}
 	file, err := os.Open(filepath.Join(f.dir, vlogName))
 	if errors.Is(err, fs.ErrNotExist) {
-		f.unused = isHead && !f.sealed && !f.wasUsed(nil)
+		f.unused = isHead && !f.sealed && !f.wasUsed()
 		f.gone = !f.unused
 		f.err = fmt.Errorf("%w: %s is missing", ErrCorrupt, vlogName)
 		return nil
@@ -128,9 +128,12 @@ func (f *found) load(isHead bool) error {
 		}
 		return nil
 	}
+	sealErr := f.err
 	f.scan(file, fi.Size())
 	if len(f.items) == 0 {
-		f.unused = isHead && f.err == nil && !f.wasUsed(file)
+		// A kill in the middle of the copy into the mapped file leaves a part of the first group, not even its beginning. The log of
+		// the memtable is written after the whole group is there, so it tells this from damage.
+		f.unused = isHead && sealErr == nil && !f.wasUsed()
 		f.gone = !f.unused
 		if f.err == nil {
 			f.err = fmt.Errorf("%w: no group is readable", ErrCorrupt)
@@ -212,15 +215,12 @@ func (f *found) resolve(durable uint64) {
 	}
 }
 
-// wasUsed tells whether something was ever written to a segment without a readable group.
-func (f *found) wasUsed(vlog *os.File) bool {
+// wasUsed tells whether a group was ever completed in a segment without a readable one.
+func (f *found) wasUsed() bool {
 	nonzero := func(file *os.File) bool {
 		var p [256]byte
 		n, _ := file.ReadAt(p[:], vlogHeaderSize)
 		return len(bytes.Trim(p[:n], "\x00")) > 0
-	}
-	if vlog != nil && nonzero(vlog) {
-		return true
 	}
 	if wal, err := os.Open(filepath.Join(f.dir, walName)); err == nil {
 		defer wal.Close()
