@@ -386,7 +386,7 @@ func TestTornFirstGroupIsNoDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	torn := make([]byte, 1<<20)
-	for i := 4000; i < 8000; i++ {
+	for i := 100; i < 8000; i++ {
 		torn[i] = byte(i)
 	}
 	for name, content := range map[string][]byte{vlogName: torn, walName: make([]byte, 1<<20)} {
