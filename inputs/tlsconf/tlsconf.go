@@ -64,6 +64,24 @@ func NewClient(c Client, log *slog.Logger) (*tls.Config, error) {
 	return conf, nil
 }
 
+// ForServer returns a copy of a config of NewClient for connections to host, a name or an address. A config without server_name must not be used
+// for an address otherwise: TLS does not send addresses, so that the verification would not know what to look for.
+func ForServer(conf *tls.Config, host string) *tls.Config {
+	c := conf.Clone()
+	if c.ServerName == "" {
+		c.ServerName = host
+	}
+	if verify := conf.VerifyConnection; verify != nil {
+		c.VerifyConnection = func(state tls.ConnectionState) error {
+			if state.ServerName == "" {
+				state.ServerName = host
+			}
+			return verify(state)
+		}
+	}
+	return c
+}
+
 func verifyServer(state tls.ConnectionState, name string, roots *x509.CertPool) error {
 	if name == "" {
 		name = state.ServerName

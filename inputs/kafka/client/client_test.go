@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/inputs/listen/certtest"
+	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -52,6 +55,32 @@ func TestSASL(t *testing.T) {
 				t.Fatal("a wrong password was accepted")
 			}
 		})
+	}
+}
+
+// Brokers are often known by their addresses, which TLS does not send: they are verified all the same.
+func TestTLSByAddress(t *testing.T) {
+	ca := certtest.New(t)
+	certFile, keyFile := ca.Issue("broker")
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := kfake.MustCluster(kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
+	defer cluster.Close()
+	c := DefaultConfig()
+	c.Brokers = cluster.ListenAddrs()
+	c.TLS = &tlsconf.Client{MinVersion: "1.2", CAFile: ca.File}
+	if _, err := connect(t, c); err != nil {
+		t.Fatal(err)
+	}
+	c.TLS.ServerName = "another"
+	if _, err := connect(t, c); err == nil || !strings.Contains(err.Error(), "another") {
+		t.Errorf("a broker with another name was trusted: %v", err)
+	}
+	c.TLS.ServerName, c.TLS.CAFile = "", certtest.New(t).File
+	if _, err := connect(t, c); err == nil {
+		t.Error("a broker with a certificate of another authority was trusted")
 	}
 }
 

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"time"
@@ -34,7 +36,7 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 		if err != nil {
 			return nil, within("tls", err)
 		}
-		opts = append(opts, kgo.DialTLSConfig(conf))
+		opts = append(opts, kgo.Dialer(dialTLS(&net.Dialer{Timeout: c.DialTimeout}, conf)))
 	}
 	if c.SASL != nil {
 		m, err := c.SASL.mechanism()
@@ -44,6 +46,16 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 		opts = append(opts, kgo.SASL(m))
 	}
 	return opts, nil
+}
+
+func dialTLS(dialer *net.Dialer, conf *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(ctx, network, address)
+	}
 }
 
 type hooks struct {
