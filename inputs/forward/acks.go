@@ -143,15 +143,17 @@ func (a *acks) fail(err error) {
 // finish waits a while until every message is settled and every ack written, so that the connection can be closed, and returns what
 // went wrong.
 func (a *acks) finish() error {
-	timeout := time.After(grace)
-	for range maxUnacked {
-		select {
-		case a.slots <- struct{}{}:
-			continue
-		case <-timeout:
-			a.fail(fmt.Errorf("%w in time", errNotStored))
+	if len(a.slots) > 0 { // else all is settled, and nobody but the caller reserves
+		timeout := time.After(grace)
+		for range maxUnacked {
+			select {
+			case a.slots <- struct{}{}:
+				continue
+			case <-timeout:
+				a.fail(fmt.Errorf("%w in time", errNotStored))
+			}
+			break
 		}
-		break
 	}
 	a.mu.Lock()
 	quiet := a.quiet
