@@ -166,31 +166,49 @@ func TestDrainRepeatsNothingWithoutFaults(t *testing.T) {
 	})
 }
 
+// partition is a log that says which partition it is.
+type partition struct{ *outputtest.LogOwner }
+
+func (partition) Partition() (string, int32) { return "topic", 0 }
+
+// Brokers are asked to commit now and then; a buffer, which coalesces on its own, as soon as something was delivered.
 func TestCommitsAreCoalesced(t *testing.T) {
-	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
-		d := wrap(t, f, dest, async, quick(), Targets{DeadLetter: &memDead{}})
-		ctx, cancel := context.WithCancel(t.Context())
-		errc := make(chan error)
-		go func() { errc <- d.Drain(ctx, log.Owner()) }()
-		g := newGen(seeded(t))
-		for range 1000 {
-			g.fill(log, 1, 3, 3)
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(time.Second)
-		if n := log.Commits(); n < 10 || n > 45 {
-			t.Fatalf("%d commits in 10 s", n)
-		}
-		if pos, _ := log.Committed(); pos != log.End() {
-			t.Fatalf("idle with %d committed of %d", pos, log.End())
-		}
-		cancel()
-		if err := <-errc; !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-		d.Close()
-	})
+	for _, partitioned := range []bool{false, true} {
+		both(t, func(t *testing.T, async bool) {
+			f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
+			d := wrap(t, f, dest, async, quick(), Targets{DeadLetter: &memDead{}})
+			ctx, cancel := context.WithCancel(t.Context())
+			var owner record.Log = log.Owner()
+			if partitioned {
+				owner = partition{owner.(*outputtest.LogOwner)}
+			}
+			errc := make(chan error, 1)
+			go func() { errc <- d.Drain(ctx, owner) }()
+			g := newGen(seeded(t))
+			behind := int64(0)
+			for range 1000 {
+				g.fill(log, 1, 3, 3)
+				time.Sleep(10 * time.Millisecond)
+				pos, _ := log.Committed()
+				behind = max(behind, log.End()-pos)
+			}
+			time.Sleep(time.Second)
+			if n := log.Commits(); partitioned && (n < 10 || n > 45) {
+				t.Errorf("%d commits in 10 s", n)
+			}
+			if !partitioned && behind > 0 {
+				t.Errorf("%d delivered records were not committed", behind)
+			}
+			if pos, _ := log.Committed(); pos != log.End() {
+				t.Errorf("idle with %d committed of %d", pos, log.End())
+			}
+			cancel()
+			if err := <-errc; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			d.Close()
+		})
+	}
 }
 
 // Beyond a hung or failing destination no more than the window is read: fluent-bit#6082, #5166, otel-contrib#44469.
