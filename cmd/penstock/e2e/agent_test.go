@@ -100,6 +100,7 @@ func freeAddr(t *testing.T) string {
 // start starts the binary and returns at once.
 func (a *agent) start() {
 	a.t.Helper()
+	a.keepAddress()
 	log, err := os.OpenFile(a.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		a.t.Fatal(err)
@@ -116,6 +117,24 @@ func (a *agent) start() {
 		defer close(a.done)
 		_ = a.cmd.Wait()
 	}()
+}
+
+// keepAddress moves the admin server to another port if somebody has taken its port while the agent was down.
+func (a *agent) keepAddress() {
+	a.t.Helper()
+	if l, err := net.Listen("tcp", a.admin); err == nil {
+		_ = l.Close()
+		return
+	}
+	text, err := os.ReadFile(a.config)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	old := a.admin
+	a.admin = freeAddr(a.t)
+	if err := os.WriteFile(a.config, []byte(strings.ReplaceAll(string(text), old, a.admin)), 0o644); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // kill ends the process with SIGKILL and waits for it.
@@ -170,18 +189,6 @@ func (a *agent) get(path string) (int, string, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(body), err
-}
-
-// status fetches /api/status into v.
-func (a *agent) status(v any) error {
-	code, body, err := a.get("/api/status")
-	if err != nil {
-		return err
-	}
-	if code != http.StatusOK {
-		return fmt.Errorf("/api/status: %d", code)
-	}
-	return json.Unmarshal([]byte(body), v)
 }
 
 // metric returns the sum of a metric's samples whose line contains all of with.

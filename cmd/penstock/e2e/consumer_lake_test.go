@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
@@ -195,7 +196,7 @@ func appendEvent(dst []byte, p int32, n int64) []byte {
 	return fmt.Appendf(dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`, at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15)
 }
 
-var lakeKey = regexp.MustCompile(`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})\.ndjson\.gz$`)
+var lakeKey = regexp.MustCompile(`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})\.ndjson\.(?:gz|zst)$`)
 
 // checkLake tells what is wrong with objects that ought to hold each record of a topic once: offsets 0 to produced[p]-1 of each partition, in the
 // hive partition of their time, in order within each object, and none outside of the range that the object's name says.
@@ -222,7 +223,7 @@ func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 			bad("%s: no such partition", key)
 			continue
 		}
-		lines, err := gunzipLines(data)
+		lines, err := objectLines(key, data)
 		if err != nil || len(lines) == 0 {
 			bad("%s: %d lines, %v", key, len(lines), err)
 		}
@@ -263,12 +264,22 @@ func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 	return wrong
 }
 
-func gunzipLines(data []byte) ([][]byte, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(data))
+// objectLines returns the lines of an object whose name tells its compression.
+func objectLines(key string, data []byte) ([][]byte, error) {
+	var r io.Reader
+	var err error
+	switch filepath.Ext(key) {
+	case ".gz":
+		r, err = gzip.NewReader(bytes.NewReader(data))
+	case ".zst":
+		r, err = zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1))
+	default:
+		err = fmt.Errorf("%s has an unknown compression", key)
+	}
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(zr)
+	text, err := io.ReadAll(r)
 	return bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")), err
 }
 
