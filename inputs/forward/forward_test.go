@@ -322,7 +322,7 @@ func TestExactFromAnotherPenstock(t *testing.T) {
 	if a := recs[0]; a.Time != -1 || string(a.Key) != "k" || string(a.Value) != "\xff" || len(a.Headers) != 1 || a.Origin != "127.0.0.1/file-7" {
 		t.Fatalf("got %+v", a)
 	}
-	if b := recs[1]; b.Time != 5 || b.Key != nil || b.Value != nil || b.Headers != nil && len(b.Headers) > 0 {
+	if b := recs[1]; b.Time != 5 || b.Key != nil || b.Value != nil || len(b.Headers) > 0 {
 		t.Fatalf("got %+v", b)
 	}
 }

@@ -128,7 +128,7 @@ func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 		return nil
 	case r.failure() != nil:
 		return fmt.Errorf("store entries: %w", r.failure())
-	case rerr != nil && rerr != io.EOF:
+	case rerr != io.EOF:
 		return fmt.Errorf("read from journalctl: %w", rerr)
 	}
 	return fmt.Errorf("journalctl ended (%v): %s", werr, bytes.TrimSpace(complaint.Bytes()))

@@ -182,7 +182,6 @@ func TestWrongKeyAndOwnName(t *testing.T) {
 type fluentd struct {
 	ln    net.Listener
 	t     *testing.T
-	serve func(nc net.Conn, n int)
 	wg    sync.WaitGroup
 	mu    sync.Mutex
 	count int
