@@ -45,6 +45,10 @@ func (h *harness) run(ctx context.Context) error {
 		{"tail to buffer to Kafka", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "") }},
 		{"the same, record by record", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, `headers = { app = "bench" }`) }},
 		{"drain of a backlog to Kafka", "franz-go Produce, no disk", h.backlog, h.drainBacklog},
+		{"forward to buffer to Kafka, 1 client", "", 1, h.relay(1, "kafka")},
+		{"forward to buffer to Kafka, 50 clients", "", 1, h.relay(50, "kafka")},
+		{"forward to buffer to forward, 1 client", "", 1, h.relay(1, "forward")},
+		{"forward to buffer to forward, 50 clients", "", 1, h.relay(50, "forward")},
 	}
 	for _, w := range workloads {
 		if !h.only.MatchString(w.name) {

@@ -66,6 +66,10 @@ func workload(name string, args []string) (bool, error) {
 		return true, tailNull(arg(0), num(1))
 	case "tail-buffer":
 		return true, tailBuffer(arg(0), num(1), arg(2))
+	case "forward-client":
+		return true, forwardClients(arg(0), int(num(1)), num(2))
+	case "forward-sink":
+		return true, forwardSink(num(0))
 	}
 	return false, nil
 }
