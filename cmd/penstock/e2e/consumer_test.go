@@ -127,7 +127,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 			opts.session, opts.rate, opts.kills, opts.zombies, opts.maxRun = 2*time.Second, 3000, 3, 1, time.Second
 			opts.atLeast = 6 * time.Second
 			if long() {
-				opts.kills, opts.zombies, opts.outages, opts.maxRun = 20, 5, true, 3*time.Second
+				opts.kills, opts.zombies, opts.outages, opts.maxRun = 20, 4, true, 2500*time.Millisecond
 			}
 			crashConsumers(t, rng, consumerBroker(t), c.lake(t, rng), opts)
 		})
@@ -147,7 +147,7 @@ func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			rng := seeded(t)
 			crashConsumers(t, rng, realConsumerBroker(t), c.lake(t, rng), consumerOptions{
-				protocol: c.protocol, session: 3 * time.Second, kills: 20, zombies: 3, rate: 2000, storeFaults: 0.05, outages: true, maxRun: 3 * time.Second,
+				protocol: c.protocol, session: 3 * time.Second, kills: 20, zombies: 3, rate: 2000, storeFaults: 0.05, outages: true, maxRun: 2 * time.Second,
 			})
 		})
 	}
