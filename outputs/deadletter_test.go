@@ -362,3 +362,45 @@ func TestAgentAndReplayExcludeEachOther(t *testing.T) {
 		}
 	})
 }
+
+type tooWide struct{ error }
+
+func (tooWide) Reason() string { return "too_wide" }
+
+// What is refused for good is counted by its own reason, and told about: once, then at intervals.
+func TestRefusalsAreToldAbout(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		f, dest, log, dead := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log"), &memDead{}
+		dest.SetJudge(func(r *record.Record) error {
+			if strings.HasSuffix(string(r.Value), "5") {
+				return Permanent(tooWide{errors.New("no room for it")})
+			}
+			return nil
+		})
+		newGen(seeded(t)).fill(log, 20, 5, 3)
+		log.Seal()
+		d := wrap(t, f, dest, async, quick(), Targets{DeadLetter: dead})
+		if err := d.Drain(t.Context(), log.Owner()); err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
+		if len(dead.all()) < 3 {
+			t.Fatalf("%d refused", len(dead.all()))
+		}
+		errs, err := f.reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fam := range errs {
+			for _, m := range fam.Metric {
+				if fam.GetName() == "penstock_output_errors_total" && m.Label[0].GetValue() != "too_wide" {
+					t.Errorf("counted as %s", m.Label[0].GetValue())
+				}
+			}
+		}
+		out := f.logs.String()
+		if n := strings.Count(out, "dead letter"); n != 1 || !strings.Contains(out, "penstock replay --output output.test.a --dead-letter") || !strings.Contains(out, "no room for it") {
+			t.Errorf("logged %d times:\n%s", n, out)
+		}
+	})
+}

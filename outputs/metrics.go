@@ -41,6 +41,10 @@ func newSenderMetrics(r prometheus.Registerer) *senderMetrics {
 type Reasoner interface{ Reason() string }
 
 func reasonOf(err error) string {
+	var partial *PartialError
+	if errors.As(err, &partial) && len(partial.Records) > 0 {
+		return reasonOf(partial.Records[0].Err)
+	}
 	var named Reasoner
 	var op *net.OpError
 	var timeout interface{ Timeout() bool }

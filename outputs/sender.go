@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,9 @@ type sender struct {
 	m      *senderMetrics
 	ill    trouble
 	burial *trouble
+	log    *slog.Logger
+
+	refusals notice
 
 	// A Writer never sees two batches of one origin at once, whoever sends them.
 	seed    maphash.Seed
@@ -38,7 +42,7 @@ type sender struct {
 }
 
 func (s *sender) init(w any, c Common, env Env, dl DeadLetter) {
-	s.name, s.cfg, s.dl = env.Name, c, dl
+	s.name, s.cfg, s.dl, s.log = env.Name, c, dl, env.Log
 	s.router, _ = w.(Router)
 	s.prober, _ = w.(Prober)
 	s.m = newSenderMetrics(env.Metrics)
@@ -122,6 +126,10 @@ func (s *sender) buryAll(ctx context.Context, letters []Letter, h *health) error
 	}
 	s.m.dead.Add(float64(len(letters)))
 	s.dead.Add(int64(len(letters)))
+	if n := s.refusals.due(len(letters), time.Now()); n > 0 {
+		s.log.Warn("the destination refuses records for good; they are in the dead letter", "records", n, "reason", letters[0].Reason,
+			"origin", letters[0].Origin, "do", "mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter")
+	}
 	return nil
 }
 

@@ -62,3 +62,22 @@ func (t *trouble) state() (since time.Time, last string) {
 	defer t.mu.Unlock()
 	return t.since, t.last
 }
+
+// notice paces what is worth a line when it first happens, and then at intervals.
+type notice struct {
+	mu     sync.Mutex
+	said   time.Time
+	unsaid int
+}
+
+// due adds n, and returns how many there were since the last line if another one is due; otherwise 0.
+func (c *notice) due(n int, now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsaid += n
+	if !c.said.IsZero() && now.Sub(c.said) < stillFailingEvery {
+		return 0
+	}
+	n, c.unsaid, c.said = c.unsaid, 0, now
+	return n
+}
