@@ -210,9 +210,7 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	}
 	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 90*time.Second)
 	for i, m := range c.members {
-		if code := m.terminate(20 * time.Second); code != 0 {
-			t.Errorf("member %d: exit code %d after SIGTERM", i+1, code)
-		}
+		leave(t, m)
 		if left, err := os.ReadDir(filepath.Join(dir, fmt.Sprintf("lake-%d", i+1), "spool")); err == nil && len(left) > 0 {
 			t.Errorf("member %d left %d working files", i+1, len(left))
 		}
@@ -263,9 +261,7 @@ func (c *crew) blow() {
 		m.signal(syscall.SIGSTOP)
 		c.away[i] = time.Now()
 	case n < 4 || c.killed >= c.opts.kills:
-		if code := m.terminate(30 * time.Second); code != 0 {
-			c.t.Errorf("member %d: exit code %d after SIGTERM", i+1, code)
-		}
+		leave(c.t, m)
 		c.left++
 	default:
 		m.kill()
@@ -273,6 +269,18 @@ func (c *crew) blow() {
 		if c.rng.IntN(2) == 0 {
 			m.start()
 		}
+	}
+}
+
+// leave ends a member with SIGTERM, once it has come so far that it handles signals.
+func leave(t *testing.T, m *agent) {
+	t.Helper()
+	eventually(t, 20*time.Second, func() bool {
+		code, _, err := m.get("/healthz")
+		return err == nil && code == 200 || !m.running()
+	}, func() string { return "a member does not start" })
+	if code := m.terminate(20 * time.Second); code != 0 {
+		t.Errorf("%s: exit code %d after SIGTERM", filepath.Base(m.config), code)
 	}
 }
 

@@ -1,0 +1,275 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sys/unix"
+)
+
+// These tests are named after public reports about other archivers: what happened there must not happen here. Those that need no processes
+// are in package spool.
+
+// newMember is a consumer of lakeGroup under consumerConfig with further pairs replaced.
+func newMember(t *testing.T, name, broker string, lake *lake, pairs ...string) *agent {
+	t.Helper()
+	config := replaceAll(consumerConfig, pairs...)
+	return newAgent(t, name, replaceAll(config, "BROKER", broker, "DATA", filepath.Join(t.TempDir(), name), "MEMBER", name,
+		"PROTOCOL", "classic", "SESSION", "2s", "KIND", lake.kind, "STORE", lake.block))
+}
+
+// kafka-connect-storage-cloud#253, #800: a hung task woke up and overwrote its successor's object with less.
+func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
+	rng := seeded(t)
+	inner := newFaultyS3(t, rng, "lake")
+	// The first upload hangs in the network until late is closed, and arrives then as it was sent.
+	var once sync.Once
+	hung, late, arrived := make(chan string, 1), make(chan struct{}), make(chan struct{})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first := false
+		if r.Method == http.MethodPut {
+			once.Do(func() { first = true })
+		}
+		if first {
+			var body bytes.Buffer
+			_, _ = body.ReadFrom(r.Body)
+			r.Body = http.NoBody
+			r = r.Clone(t.Context())
+			hung <- r.URL.Path
+			<-late
+			req := httptest.NewRequest(r.Method, r.URL.String(), bytes.NewReader(body.Bytes()))
+			req.Header = r.Header
+			req.ContentLength = int64(body.Len())
+			inner.Config.Handler.ServeHTTP(w, req)
+			close(arrived)
+			return
+		}
+		inner.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	lake := &lake{kind: "s3", block: s3Block(front.URL, "lake", "key", "secret"), objects: func(t *testing.T) map[string][]byte { return inner.contents(t, "lake") }}
+	broker := consumerBroker(t)
+	feed := newFeed(t, broker.Addr())
+	feed.write(t.Context(), 3000)
+	if err := feed.flush(); err != nil {
+		t.Fatal(err)
+	}
+	zombie := newMember(t, "lake-1", broker.Addr(), lake)
+	zombie.start()
+	var path string
+	select {
+	case path = <-hung:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing is uploaded")
+	}
+	zombie.signal(syscall.SIGSTOP)
+	feed.write(t.Context(), 3000)
+	if err := feed.flush(); err != nil {
+		t.Fatal(err)
+	}
+	successor := newMember(t, "lake-2", broker.Addr(), lake)
+	successor.start()
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+	before := lake.objects(t)
+	if wrong := checkLake(before, feed.produced()); wrong != nil {
+		t.Fatalf("before the zombie wakes up:\n%s", strings.Join(wrong, "\n"))
+	}
+	if before[strings.TrimPrefix(path, "/lake/")] == nil {
+		t.Errorf("the successor did not upload %s again: the test shows nothing", path)
+	}
+	close(late)
+	select {
+	case <-arrived:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the late upload does not arrive")
+	}
+	zombie.signal(syscall.SIGCONT)
+	feed.write(t.Context(), 3000)
+	if err := feed.flush(); err != nil {
+		t.Fatal(err)
+	}
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+	after := lake.objects(t)
+	if wrong := checkLake(after, feed.produced()); wrong != nil {
+		t.Errorf("after the zombie woke up:\n%s", strings.Join(wrong, "\n"))
+	}
+	for key, data := range before {
+		if !bytes.Equal(after[key], data) {
+			t.Errorf("%s was %d bytes and is %d", key, len(data), len(after[key]))
+		}
+	}
+}
+
+// kafka-connect-storage-cloud#177, #454: out of memory with a time partitioner; a flush under memory pressure was wished for.
+func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
+	const paths, records = 15_000, 150_000
+	s3 := newFaultyS3(t, seeded(t), "lake")
+	lake := &lake{kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret")}
+	broker := consumerBroker(t)
+	produceValues(t, broker.Addr(), records, func(i int) []byte {
+		return fmt.Appendf(nil, `{"ts":"2026-03-28T10:%02d:00Z","user":"u%d","n":%d,"pad":"%0200d"}`, i%60, i%paths, i, i)
+	})
+	ag := newMember(t, "lake-1", broker.Addr(), lake, `path = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"`, `path = "${field.user}/hr=${strftime("%H")}"`,
+		`size    = "64KiB"`, `size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "3s"`,
+		`compression = "gzip"`, "compression = \"gzip\"\n  spool {\n    memory = \"8MiB\"\n    open_files = 16\n  }")
+	ag.start()
+	if err := unix.Prlimit(ag.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1024, Max: 1024}, nil); err != nil {
+		t.Fatal(err)
+	}
+	peak := int64(0)
+	ticking := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ticking:
+				return
+			case <-tick.C:
+				peak = max(peak, anonymousMemory(t, ag.cmd.Process.Pid))
+			}
+		}
+	})
+	waitArchived(t, broker.Addr(), lakeGroup, ends(t, broker.Addr()), 2*time.Minute)
+	close(ticking)
+	wg.Wait()
+	spills, err := ag.metric("penstock_archive_spills_total")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, users := map[int64]bool{}, map[string]bool{}
+	for key, data := range s3.contents(t, "lake") {
+		lines, err := objectLines(key, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			v := gjson.GetManyBytes(line, "user", "n")
+			if !strings.HasPrefix(key, v[0].String()+"/hr=10/") || seen[v[1].Int()] {
+				t.Fatalf("%s holds %s", key, line)
+			}
+			seen[v[1].Int()], users[v[0].String()] = true, true
+		}
+	}
+	t.Logf("%d paths, %d records, %.0f spills, at most %d MiB of anonymous memory", len(users), len(seen), spills, peak>>20)
+	if len(seen) != records || len(users) != paths {
+		t.Errorf("%d of %d records in %d of %d paths", len(seen), records, len(users), paths)
+	}
+	if peak > 512<<20 || spills == 0 {
+		t.Errorf("%d MiB of anonymous memory, want at most 512; %.0f spills", peak>>20, spills)
+	}
+}
+
+// kafka-connect-storage-cloud#375: on the day of the clock change there was one file per record.
+func TestStorageCloud375_ClockChange(t *testing.T) {
+	const records = 6000
+	lake := localLake(t)
+	broker := consumerBroker(t)
+	began := time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC) // 00:00 in Berlin on the day that has 25 hours
+	produceValues(t, broker.Addr(), records, func(i int) []byte {
+		return fmt.Appendf(nil, `{"ts":"%s","n":%d}`, began.Add(time.Duration(i)*15*time.Second).Format(time.RFC3339), i)
+	})
+	ag := newMember(t, "lake-1", broker.Addr(), lake, `time { field = "ts" }`, "timezone = \"Europe/Berlin\"\n  time { field = \"ts\" }",
+		`size    = "64KiB"`, `size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "1s"`)
+	ag.start()
+	waitArchived(t, broker.Addr(), lakeGroup, ends(t, broker.Addr()), 60*time.Second)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hours, seen := map[string]int{}, map[int64]bool{}
+	objects := lake.objects(t)
+	for key, data := range objects {
+		lines, err := objectLines(key, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			v := gjson.GetManyBytes(line, "ts", "n")
+			if hour := v[0].Time().In(berlin).Format("dt=2006-01-02/hr=15"); !strings.Contains(key, hour) || seen[v[1].Int()] {
+				t.Fatalf("%s holds %s", key, line)
+			}
+			hours[filepath.Dir(key)]++
+			seen[v[1].Int()] = true
+		}
+	}
+	if len(seen) != records || len(hours) != 24 || hours["app-logs/dt=2026-10-25/hr=02"] != 480 {
+		t.Errorf("%d records in %d hours, %d of them in the hour that comes twice", len(seen), len(hours), hours["app-logs/dt=2026-10-25/hr=02"])
+	}
+	if most := 2 * lakePartitions * 24; len(objects) > most {
+		t.Errorf("%d objects, want at most %d", len(objects), most)
+	}
+}
+
+// redpanda connect#4009: 10,433 messages were lost over cooperative rebalances.
+func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
+	rng := seeded(t)
+	lake := fakeS3Lake(t, rng)
+	broker := consumerBroker(t)
+	feed := newFeed(t, broker.Addr())
+	stop := background(t.Context(), func(ctx context.Context) error { return feed.run(ctx, 3000) })
+	var members []*agent
+	for i := range 4 {
+		members = append(members, newMember(t, fmt.Sprintf("lake-%d", i+1), broker.Addr(), lake))
+	}
+	members[0].start()
+	rounds := 8
+	if long() {
+		rounds = 40
+	}
+	for range rounds {
+		m := members[1+rng.IntN(3)]
+		if m.cmd == nil {
+			m.start()
+		} else {
+			leave(t, m)
+		}
+		pause(t.Context(), 200*time.Millisecond+time.Duration(rng.Int64N(int64(800*time.Millisecond))))
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 60*time.Second)
+	if wrong := checkLake(lake.objects(t), feed.produced()); wrong != nil {
+		t.Errorf("the lake is wrong:\n%s", strings.Join(wrong, "\n"))
+	}
+}
+
+// produceValues produces n records in turn to the topic's partitions.
+func produceValues(t *testing.T, addr string, n int, value func(i int) []byte) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var mu sync.Mutex
+	var failed error
+	for i := range n {
+		cl.Produce(t.Context(), &kgo.Record{Topic: topic, Partition: int32(i % lakePartitions), Value: value(i)}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
+		})
+	}
+	if err := cl.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if failed != nil {
+		t.Fatal(failed)
+	}
+}
