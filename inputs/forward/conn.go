@@ -68,6 +68,7 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	c.gather = gatherer{c: c, sink: sink, open: map[string]*gathered{}}
 	c.reader = wire.NewReader(c, f.limits)
 	defer c.reader.Close()
+	defer c.gather.close()
 
 	err := c.run()
 	if ferr := c.gather.flushAll(); ferr != nil && err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -28,6 +29,7 @@ type Forward struct {
 	notes   *listen.Notes
 	limits  wire.Limits
 	bound   listen.Bound
+	open    atomic.Int64 // batches being gathered
 }
 
 // New returns the input. Files that the tls block names are read now.

@@ -13,6 +13,13 @@ import (
 // maxOpen bounds the tags of one connection that batches are gathered for at a time.
 const maxOpen = 64
 
+// Batches are gathered up to record.TargetSize while few are open at a time. With many, over all connections, they are ended earlier, so that all
+// together stay around openBytes, but not below smallBatch.
+const (
+	openBytes  = 16 << 20
+	smallBatch = 16 << 10
+)
+
 // headerMetadata holds an event's v1.5 metadata, as JSON.
 const headerMetadata = "fluent_metadata"
 
@@ -22,7 +29,7 @@ type gatherer struct {
 	sink  inputs.Sink
 	open  map[string]*gathered
 	owing bool // a message that was read to its end waits in an open batch
-	hint  int
+	hint  int  // size of recent batches
 	meta  []record.Header
 }
 
@@ -31,6 +38,7 @@ type gathered struct {
 	b        record.Builder
 	origin   string
 	messages []*pending
+	target   int  // size at which it is flushed
 	gone     bool // flushed: reading on may do that in the middle of a message
 }
 
@@ -68,8 +76,8 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 			}
 			at = nil
 		}
-		if at == nil || at.gone || at.b.Size() >= record.TargetSize {
-			if at, err = g.into(tag, origin, p); err != nil {
+		if at == nil || at.gone || at.b.Size() >= at.target {
+			if at, err = g.into(tag, origin, m.Left(), p); err != nil {
 				return err
 			}
 		}
@@ -82,10 +90,10 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 	}
 }
 
-// into returns the open batch for the tag, with room, and enters the message there.
-func (g *gatherer) into(tag, origin string, p *pending) (*gathered, error) {
+// into returns the open batch for the tag, with room, and enters the message there, of which left bytes are to come if that is known.
+func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered, error) {
 	at := g.open[tag]
-	if at != nil && (at.b.Size() >= record.TargetSize || at.origin != origin) {
+	if at != nil && (at.b.Size() >= at.target || at.origin != origin) {
 		if err := g.flush(tag); err != nil {
 			return nil, err
 		}
@@ -97,8 +105,12 @@ func (g *gatherer) into(tag, origin string, p *pending) (*gathered, error) {
 				return nil, err
 			}
 		}
-		at = &gathered{origin: origin}
-		at.b.Reset(tag, origin, g.hint)
+		at = &gathered{origin: origin, target: int(max(smallBatch, min(record.TargetSize, openBytes/g.c.in.open.Add(1))))}
+		hint := g.hint
+		if left > 0 { // JSON is somewhat longer than msgpack
+			hint = int(min(left+left/4, record.TargetSize)) + 1<<10
+		}
+		at.b.Reset(tag, origin, min(hint, at.target+at.target/64))
 		g.open[tag] = at
 	}
 	at.messages = append(at.messages, p)
@@ -113,8 +125,9 @@ func (g *gatherer) flush(tag string) error {
 		return nil
 	}
 	delete(g.open, tag)
+	g.c.in.open.Add(-1)
 	at.gone = true
-	g.hint = min(at.b.Size(), record.TargetSize) + 4<<10
+	g.hint = max(at.b.Size()+at.b.Size()/64, g.hint/4*3)
 	messages := at.messages
 	done := func(err error) {
 		for _, p := range messages {
@@ -142,6 +155,12 @@ func (g *gatherer) flushAll() error {
 	}
 	g.owing = false
 	return nil
+}
+
+// close forgets what could not be appended.
+func (g *gatherer) close() {
+	g.c.in.open.Add(-int64(len(g.open)))
+	clear(g.open)
 }
 
 // deadLetter gathers a message's bad events. They are stored before the message is acknowledged.

@@ -72,6 +72,14 @@ func (m *Message) Event() (*Event, error) {
 	}
 }
 
+// Left returns the bytes of events that are still to come, by the sender's word; 0 where it is not known. Never allocate as much.
+func (m *Message) Left() uint64 {
+	if m.Mode == ModePacked && m.json == nil {
+		return m.left
+	}
+	return 0
+}
+
 // at returns the bytes at hand that belong to the events, and whether no more will come.
 func (m *Message) at() (b []byte, last bool) {
 	b = m.win.bytes()
