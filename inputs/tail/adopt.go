@@ -89,7 +89,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 			if p.Gone == 0 && p.Dev == fi.id.dev {
 				overwritten = true
 				m.lostContent(p)
-				m.findCopy(p)
+				m.findCopy(m.known.byKey[p.key])
 			}
 		}
 		return false, overwritten

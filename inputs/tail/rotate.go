@@ -160,7 +160,8 @@ func (m *manager) truncated(f *file) {
 	}
 }
 
-// findCopy looks for a copy of the content of p that no glob leads to, made before the file was truncated, and reads what is new in it.
+// findCopy looks for a copy of the content of p, made before the file was truncated, and reads what is new in it: one that no glob leads to, or
+// that came after the globs were last evaluated. It must be found before anything is read of what was written since.
 func (m *manager) findCopy(p *position) {
 	dir, base := filepath.Split(p.Path)
 	entries, err := os.ReadDir(dir)
@@ -169,11 +170,20 @@ func (m *manager) findCopy(p *position) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if !e.Type().IsRegular() || !isRotationOf(e.Name(), base) || m.globs.match(path) || m.globs.excluded(path) {
+		if !e.Type().IsRegular() || !isRotationOf(e.Name(), base) || m.globs.excluded(path) {
 			continue
 		}
 		fi, err := statPath(path)
-		if err != nil || fi.size <= p.Off || m.byID[fi.id] != nil {
+		if err != nil || m.byID[fi.id] != nil {
+			continue
+		}
+		if m.globs.match(path) {
+			if m.continueUnlisted(path, p) {
+				return
+			}
+			continue
+		}
+		if fi.size <= p.Off {
 			continue
 		}
 		if f := m.adoptOrphan(path, p, newKey(fi.id, time.Now())); f != nil {
@@ -181,6 +191,20 @@ func (m *manager) findCopy(p *position) {
 			return
 		}
 	}
+}
+
+// continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
+func (m *manager) continueUnlisted(path string, p *position) bool {
+	h, fi, err := openHandle(path)
+	if err != nil {
+		return false
+	}
+	if m.byID[fi.id] != nil || p.Head.N == 0 || !m.isCopy(sight{path, fi}, h, p) {
+		_ = h.Close()
+		return false
+	}
+	m.continueCopy(sight{path, fi}, h, p)
+	return true
 }
 
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.

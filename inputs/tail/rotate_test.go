@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -85,6 +86,28 @@ func TestCopyTruncateWhileDown(t *testing.T) {
 			t.Errorf("%v truncations counted", n)
 		}
 	})
+}
+
+// The truncation is noticed before the copy that was made for it: what is new in the copy still comes first.
+func TestCopyNoticedAfterTheTruncation(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Watch, c.PollInterval, c.RescanInterval = "poll", 200*time.Millisecond, time.Second
+	})
+	var want []string
+	for n := range 4 {
+		r.write("app.log", fmt.Sprintf("%d delivered\n", n))
+		want = append(want, fmt.Sprintf("%d delivered", n))
+		if n == 0 {
+			r.start()
+		}
+		r.wants(want...)
+		r.write("app.log", fmt.Sprintf("%d not read before the copy was made\n", n))
+		r.copyTruncate("app.log", fmt.Sprintf("app.log.%d", n+1))
+		r.write("app.log", fmt.Sprintf("%d since\n", n))
+		want = append(want, fmt.Sprintf("%d not read before the copy was made", n), fmt.Sprintf("%d since", n))
+		r.wants(want...)
+	}
+	r.wantsNoMore(quiet, want...)
 }
 
 func TestTruncatedToZeroAndRewritten(t *testing.T) {
