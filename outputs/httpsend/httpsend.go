@@ -1,7 +1,3 @@
-// Package httpsend is what outputs over HTTP share: requests with authentication, compression and TLS, spread over several URLs,
-// minding Retry-After.
-//
-// It owns connections and never the meaning of an answer; it does not retry beyond one round of its URLs.
 package httpsend
 
 import (
