@@ -33,27 +33,28 @@ func serveBroker(partitions int32, listen string) error {
 	}
 	defer c.Close()
 	fmt.Println(c.ListenAddrs()[0])
-	var b [1]byte
-	for {
-		if _, err := os.Stdin.Read(b[:]); err != nil {
-			return nil
-		}
-	}
+	return untilInputEnds()
 }
 
-// broker is a discarding broker in a process of its own.
+// broker is a server in a process of its own.
 type broker struct {
 	addr string
 	cmd  *exec.Cmd
 	cl   *kgo.Client
 }
 
+// startBroker starts a broker that discards what it is given.
 func startBroker(partitions int, port string) (*broker, error) {
+	return startServer("broker", fmt.Sprint(partitions), port)
+}
+
+// startServer starts one of this program's own workloads that prints its address and serves until its standard input ends.
+func startServer(args ...string) (*broker, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(exe, "broker", fmt.Sprint(partitions), port)
+	cmd := exec.Command(exe, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -68,7 +69,7 @@ func startBroker(partitions int, port string) (*broker, error) {
 	}
 	var addr string
 	if _, err := fmt.Fscanln(out, &addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("broker did not start: %w", err), cmd.Process.Kill())
+		return nil, errors.Join(fmt.Errorf("%s did not start: %w", args[0], err), cmd.Process.Kill())
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.TrimSpace(addr)))
 	if err != nil {

@@ -32,10 +32,11 @@ pipeline "bench" {
 }
 `
 
-// edge is the real binary under edgeConfig.
+// edge is the real binary, under edgeConfig or archiveConfig.
 type edge struct {
 	cmd  *exec.Cmd
 	data string
+	log  string
 	done chan struct{}
 }
 
@@ -51,23 +52,7 @@ func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
 	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, settings, admin), 0o644); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(h.dir, "edge.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	e := &edge{cmd: exec.Command(h.binary, "run", config), data: data}
-	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := e.cmd.Start(); err != nil {
-		return nil, err
-	}
-	e.done = make(chan struct{})
-	go func() {
-		defer close(e.done)
-		_ = e.cmd.Wait()
-	}()
-	return e, nil
+	return startAgent(h.binary, config, filepath.Join(h.dir, "edge.log"), data)
 }
 
 func (e *edge) stop() {
@@ -83,7 +68,7 @@ func (e *edge) whileRunning(ctx context.Context) (context.Context, context.Cance
 	go func() {
 		select {
 		case <-e.done:
-			cancel(errors.New("the agent ended by itself; see edge.log in the work directory"))
+			cancel(errors.New("the agent ended by itself; see " + e.log))
 		case <-ctx.Done():
 		}
 	}()

@@ -110,7 +110,7 @@ func (h *harness) startAgent(config []byte, data string) (*edge, error) {
 		return nil, err
 	}
 	defer log.Close()
-	e := &edge{cmd: exec.Command(h.binary, "run", path), data: data, done: make(chan struct{})}
+	e := &edge{cmd: exec.Command(h.binary, "run", path), data: data, log: log.Name(), done: make(chan struct{})}
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := e.cmd.Start(); err != nil {

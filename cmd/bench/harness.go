@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -19,23 +20,24 @@ type harness struct {
 	corpus string
 	size   int64
 	rows   []row
+
+	records  int64   // of the backlog that is archived
+	lake     *broker // holds that backlog
+	archived int     // times it was archived
+}
+
+// job is one workload and what it is held against.
+type job struct {
+	name, baseline string
+	scale          int64 // corpora of work; 0 for those that archive the backlog
+	run            func(context.Context) (usage, error)
 }
 
 func (h *harness) run(ctx context.Context) error {
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return err
 	}
-	h.corpus = filepath.Join(h.dir, "corpus.log")
-	var err error
-	if h.size, err = ensureCorpus(h.corpus, h.lines); err != nil {
-		return err
-	}
-	fmt.Printf("%d lines, %d MB, %d cores, %s\n\n", h.lines, h.size/1e6, runtime.NumCPU(), runtime.Version())
-	workloads := []struct {
-		name, baseline string
-		scale          int64 // corpora of work
-		run            func(context.Context) (usage, error)
-	}{
+	workloads := []job{
 		{"hpcloud/tail to nothing", "", 1, h.self("hpcloud")},
 		{"tail to nothing", "hpcloud/tail to nothing", 1, h.self("tail-null")},
 		{"tail to buffer", "hpcloud/tail to nothing", 1, func(ctx context.Context) (usage, error) {
@@ -50,10 +52,23 @@ func (h *harness) run(ctx context.Context) error {
 		{"forward to buffer to forward, 1 client", "", 1, h.relay(1, "forward")},
 		{"forward to buffer to forward, 50 clients", "", 1, h.relay(50, "forward")},
 	}
-	for _, w := range workloads {
-		if !h.only.MatchString(w.name) {
-			continue
+	workloads = append(workloads, h.archiveWorkloads()...)
+	workloads = slices.DeleteFunc(workloads, func(w job) bool { return !h.only.MatchString(w.name) })
+	h.corpus = filepath.Join(h.dir, "corpus.log")
+	if slices.ContainsFunc(workloads, func(w job) bool { return w.scale > 0 }) {
+		var err error
+		if h.size, err = ensureCorpus(h.corpus, h.lines); err != nil {
+			return err
 		}
+		fmt.Printf("%d lines, %d MB, ", h.lines, h.size/1e6)
+	}
+	fmt.Printf("%d cores, %s\n\n", runtime.NumCPU(), runtime.Version())
+	defer func() {
+		if h.lake != nil {
+			h.lake.close()
+		}
+	}()
+	for _, w := range workloads {
 		fmt.Fprintf(os.Stderr, "%s ...\n", w.name)
 		wctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 		u, err := w.run(wctx)
@@ -61,7 +76,11 @@ func (h *harness) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		h.rows = append(h.rows, row{name: w.name, lines: h.lines * w.scale, bytes: h.size * w.scale, u: u, baseline: w.baseline})
+		lines, size := h.lines*w.scale, h.size*w.scale
+		if w.scale == 0 {
+			lines, size = h.records, h.records*recordSize
+		}
+		h.rows = append(h.rows, row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline})
 	}
 	printTable(os.Stdout, h.rows)
 	return nil

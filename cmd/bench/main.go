@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string) error {
 	fs.StringVar(&h.dir, "dir", filepath.Join(os.TempDir(), "penstock-bench"), "work directory; the corpus is kept there")
 	fs.Int64Var(&h.lines, "lines", 5_000_000, "lines of the corpus")
 	fs.Int64Var(&h.backlog, "backlog", 5, "size of the backlog that is drained, in corpora (about a gigabyte each)")
+	fs.Int64Var(&h.records, "records", 5_000_000, "records of the backlog that is archived, 200 bytes each")
 	only := fs.String("only", "", "regular expression: run only these workloads")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -58,6 +59,10 @@ func workload(name string, args []string) (bool, error) {
 	switch name {
 	case "broker":
 		return true, serveBroker(int32(num(0)), arg(1))
+	case "lake-broker":
+		return true, serveLakeBroker(num(0))
+	case "s3":
+		return true, serveS3()
 	case "hpcloud":
 		return true, hpcloudTail(arg(0), num(1))
 	case "franz-go":

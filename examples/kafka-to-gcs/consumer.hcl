@@ -2,7 +2,8 @@
 # Run as many of these as you like with the same group.
 
 agent {
-  data_dir = "/var/lib/penstock"
+  data_dir     = "/var/lib/penstock"
+  memory_limit = "240MiB" # a backlog is read fast into memory
   admin { listen = "127.0.0.1:9600" }
 }
 

@@ -1,7 +1,8 @@
 # Kafka topics into hourly partitions on S3, each record in exactly one object.
 
 agent {
-  data_dir = "/var/lib/penstock"
+  data_dir     = "/var/lib/penstock"
+  memory_limit = "240MiB" # a backlog is read fast into memory
   admin { listen = "127.0.0.1:9600" }
 }
 

@@ -1,7 +1,8 @@
 # Parquet in hive partitions for Trino, with the schema given here.
 
 agent {
-  data_dir = "/var/lib/penstock"
+  data_dir     = "/var/lib/penstock"
+  memory_limit = "240MiB" # a backlog is read fast into memory
   admin { listen = "127.0.0.1:9600" }
 }
 

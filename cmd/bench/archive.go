@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+const archiveConfig = `
+agent {
+  data_dir = %[1]q
+  name     = "bench"
+  memory_limit = "240MiB"
+  admin { listen = %[2]q }
+}
+input "kafka" "backlog" {
+  brokers = [%[3]q]
+  topics  = [%[4]q]
+  group   = %[5]q
+}
+output %[6]q "lake" {
+  %[7]s
+  roll {
+    size = "128MiB"
+    age  = "1h"
+    idle = "300ms"
+  }
+}
+pipeline "lake" {
+  from = [input.kafka.backlog]
+  to   = [output.%[6]s.lake]
+}
+`
+
+const (
+	hourly  = "path = \"${topic}/dt=${strftime(\\\"%Y-%m-%d\\\")}/hr=${strftime(\\\"%H\\\")}\"\n  time { field = \"ts\" }"
+	perUser = `path = "${topic}/user=${field.user}"`
+
+	ndjsonGzip = "format \"ndjson\" {}\n  compression = \"gzip\""
+	ndjsonZstd = "format \"ndjson\" {}\n  compression = \"zstd\""
+	parquet    = `format "parquet" {
+    column "ts" { type = "timestamp_ms" }
+    column "user" {}
+    column "level" {}
+    column "path" {}
+    column "status" { type = "int32" }
+    column "ms" { type = "int32" }
+    column "msg" {}
+    column "trace" {}
+  }
+  compression = "zstd"`
+)
+
+// archiveWorkloads are those of the consumer. They share one broker with the backlog, which the first one starts.
+func (h *harness) archiveWorkloads() []job {
+	const to = "archive: "
+	local := to + "ndjson+zstd to a directory"
+	return []job{
+		{name: local, run: h.archive("local", hourly, ndjsonZstd)},
+		{name: to + "ndjson+gzip to a directory", run: h.archive("local", hourly, ndjsonGzip)},
+		{name: to + "parquet to a directory", run: h.archive("local", hourly, parquet)},
+		{name: to + "ndjson+zstd, one path", run: h.archive("local", `path = "${topic}"`, ndjsonZstd)},
+		{name: to + "ndjson+zstd, 15,000 paths", baseline: to + "ndjson+zstd, one path", run: h.archive("local", perUser, ndjsonZstd)},
+		{name: to + "ndjson+zstd to S3", baseline: local, run: h.archive("s3", hourly, ndjsonZstd)},
+		{name: to + "ndjson+gzip to S3", run: h.archive("s3", hourly, ndjsonGzip)},
+		{name: to + "parquet to S3", run: h.archive("s3", hourly, parquet)},
+	}
+}
+
+// archive measures from the start of the agent until the group's offsets are at the end of the topic and nothing is left to upload.
+func (h *harness) archive(store, path, format string) func(context.Context) (usage, error) {
+	return func(ctx context.Context) (usage, error) {
+		if h.lake == nil {
+			var err error
+			if h.lake, err = startServer("lake-broker", fmt.Sprint(h.records)); err != nil {
+				return usage{}, err
+			}
+		}
+		h.archived++
+		group, lake := fmt.Sprintf("bench-%d", h.archived), filepath.Join(h.dir, "lake")
+		if err := os.RemoveAll(lake); err != nil {
+			return usage{}, err
+		}
+		defer os.RemoveAll(lake)
+		block := fmt.Sprintf("directory = %q", lake)
+		if store == "s3" {
+			s3, err := startServer("s3")
+			if err != nil {
+				return usage{}, err
+			}
+			defer s3.close()
+			block = fmt.Sprintf("bucket = \"lake\"\n  endpoint = \"http://%s\"\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = \"bench\"\n  secret_access_key = \"bench\"", s3.addr)
+		}
+		e, err := h.startConsumer(store, group, strings.Join([]string{block, path, format}, "\n  "))
+		if err != nil {
+			return usage{}, err
+		}
+		ctx, cancel := e.whileRunning(ctx)
+		defer cancel()
+		m := watch(e.cmd.Process.Pid)
+		err = h.lake.waitArchived(ctx, group, h.records)
+		u := m.end()
+		e.stop()
+		return u, errors.Join(err, os.RemoveAll(e.data))
+	}
+}
+
+func (h *harness) startConsumer(store, group, output string) (*edge, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	admin := l.Addr().String()
+	_ = l.Close()
+	data, config := filepath.Join(h.dir, "consumer-data"), filepath.Join(h.dir, "consumer.hcl")
+	text := fmt.Appendf(nil, archiveConfig, data, admin, h.lake.addr, benchTopic, group, store, strings.ReplaceAll(output, `\"`, `"`))
+	if err := errors.Join(os.RemoveAll(data), os.WriteFile(config, text, 0o644)); err != nil {
+		return nil, err
+	}
+	return startAgent(h.binary, config, filepath.Join(h.dir, "consumer.log"), data)
+}
+
+// startAgent starts the real binary.
+func startAgent(binary, config, logPath, data string) (*edge, error) {
+	log, err := os.Create(logPath)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	e := &edge{cmd: exec.Command(binary, "run", config), data: data, log: logPath}
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := e.cmd.Start(); err != nil {
+		return nil, err
+	}
+	e.done = make(chan struct{})
+	go func() {
+		defer close(e.done)
+		_ = e.cmd.Wait()
+	}()
+	return e, nil
+}
+
+// waitArchived returns once the group has committed n records and no cut is begun.
+func (b *broker) waitArchived(ctx context.Context, group string, n int64) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	adm := kadm.NewClient(b.cl)
+	for {
+		var have int64
+		begun := false
+		offsets, err := adm.FetchOffsets(ctx, group)
+		if err == nil {
+			offsets.Each(func(o kadm.OffsetResponse) {
+				have += max(o.At, 0)
+				begun = begun || strings.Contains(o.Metadata, `"intent"`)
+			})
+			if have >= n && !begun {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d records are archived: %w", have, n, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
