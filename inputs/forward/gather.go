@@ -125,7 +125,7 @@ func (g *gatherer) flush(tag string) error {
 		return nil
 	}
 	delete(g.open, tag)
-	g.c.in.open.Add(-1)
+	defer g.c.in.open.Add(-1) // until it is the buffer's, which may take its time
 	at.gone = true
 	g.hint = max(at.b.Size()+at.b.Size()/64, g.hint/4*3)
 	messages := at.messages

@@ -377,6 +377,23 @@ func TestHostileClients(t *testing.T) {
 		wg.Wait()
 	})
 
+	s.endure("chunks that stop short", 300*mb, func(t *testing.T) {
+		event := append(msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1), 0x81, 0xa1, 'k')
+		event = msgp.AppendString(event, strings.Repeat("short of it ", 80))
+		most := append(append(packed("app.short"), 0xc6, 0, 0x10, 0, 0), bytes.Repeat(event, 900<<10/len(event))...)
+		conns := make([]net.Conn, 400)
+		var wg sync.WaitGroup
+		for i := range conns {
+			c := s.dial(t)
+			conns[i] = c
+			wg.Go(func() { inPieces(c, most) })
+		}
+		wg.Wait()
+		for _, c := range conns {
+			closed(t, c, 20*time.Second)
+		}
+	})
+
 	s.endure("HTTP bodies that do not come", 400*mb, func(t *testing.T) {
 		for range 100 {
 			c, err := net.Dial("tcp", s.http)
