@@ -138,6 +138,9 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 
 // batches turns fetched records into batches of at most the usual size. Control records carry no data, but show where a gap ends.
 func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
+	if dense(in) {
+		return l.pack(in)
+	}
 	var recs []record.Record
 	size := 0
 	end := int64(-1)
@@ -187,6 +190,61 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	}
 	out[len(out)-1].End = end
 	return out, bytes
+}
+
+// dense tells whether the records have no gaps between them, as is usual.
+func dense(in []*kgo.Record) bool {
+	for i, r := range in {
+		if r.Attrs.IsControl() || r.Offset != in[0].Offset+int64(i) {
+			return false
+		}
+	}
+	return len(in) > 0
+}
+
+// pack copies dense records into arenas: what waits to be read is then nothing that the garbage collector has to look through, and the records of
+// the client, which are large, go at once.
+func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
+	var b record.Builder
+	var headers []record.Header
+	first, left := in[0].Offset, 0
+	for _, r := range in {
+		left += recordSize(r)
+	}
+	build := func() {
+		if batch := b.Build(); batch != nil {
+			batch.At(first)
+			first = batch.End
+			bytes += int64(batch.Size())
+			out = append(out, batch)
+		}
+	}
+	room := 0
+	for _, r := range in {
+		size := recordSize(r)
+		if b.Len() == 0 || b.Size()+size > room {
+			build()
+			room = min(left, record.TargetSize+size)
+			b.Reset(l.part.topic, l.name, room)
+		}
+		headers = headers[:0]
+		for _, h := range r.Headers {
+			headers = append(headers, record.Header(h))
+		}
+		b.Append(r.Timestamp.UnixNano(), r.Key, r.Value, headers)
+		left -= size
+	}
+	build()
+	return out, bytes
+}
+
+// recordSize is what a record takes in a batch at most.
+func recordSize(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value) + 40
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value) + 20
+	}
+	return n
 }
 
 // trouble deals with a partition that could not be fetched.
