@@ -259,7 +259,7 @@ func (m *manager) discover(s sight) {
 		m.discoverCompressed(s, compression)
 	case m.adoptCopy(s, h, buf[:n]):
 	default:
-		m.fresh(s, h, s.path)
+		m.fresh(s, h, m.sourceOf(s))
 	}
 }
 

@@ -147,7 +147,7 @@ func (m *manager) compared(res result) {
 		m.nextScan = time.Time{}
 		return
 	}
-	path0 := path
+	path0 := m.sourceOf(sight{path, fi})
 	if res.match != nil {
 		path0 = res.match.origin()
 	}

@@ -116,6 +116,15 @@ func (r *rig) rename(from, to string) {
 	}
 }
 
+// dated makes a file look as if it had been written last that long ago, and a while.
+func (r *rig) dated(name string, ago time.Duration) {
+	r.t.Helper()
+	at := time.Now().Add(-time.Minute - ago)
+	if err := os.Chtimes(r.path(name), at, at); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *rig) remove(name string) {
 	r.t.Helper()
 	if err := os.Remove(r.path(name)); err != nil {
@@ -159,6 +168,10 @@ func zst(b []byte) []byte {
 // compress replaces a file by its compressed form, as gzip and zstd --rm do.
 func (r *rig) compress(name, ext string) {
 	r.t.Helper()
+	fi, err := os.Stat(r.path(name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	data := r.read(name)
 	if ext == ".gz" {
 		data = gz(data)
@@ -166,6 +179,9 @@ func (r *rig) compress(name, ext string) {
 		data = zst(data)
 	}
 	if err := os.WriteFile(r.path(name+ext), data, 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Chtimes(r.path(name+ext), fi.ModTime(), fi.ModTime()); err != nil { // as gzip and zstd do
 		r.t.Fatal(err)
 	}
 	r.remove(name)
@@ -211,6 +227,16 @@ func (r *rig) wantsSet(want ...string) {
 }
 
 // eventually waits for cond.
+// wantsOneSource checks that everything has come from the file first seen under name.
+func (r *rig) wantsOneSource(name string) {
+	r.t.Helper()
+	for _, rec := range r.sink.Records() {
+		if !strings.HasSuffix(rec.Origin, ":"+r.path(name)) {
+			r.t.Errorf("%q has come from %s", rec.Value, rec.Origin)
+		}
+	}
+}
+
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

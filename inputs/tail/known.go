@@ -1,8 +1,10 @@
 package tail
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -88,6 +90,49 @@ func originalsOf(name string) []string {
 		}
 	}
 	return out
+}
+
+// sourceOf returns the path whose order the file seen, of which nothing is known, belongs to: app.log for app.log.1 and app.log.2.gz, where
+// app.log is read too. So what was rotated while nobody looked keeps its place, its tag and its origin. It is a source of its own if
+// what was written after it is being read already.
+func (m *manager) sourceOf(s sight) string {
+	dir, base := filepath.Split(s.path)
+	name := uncompressedName(base)
+	for _, of := range append(originalsOf(name), name) {
+		source := dir + of
+		if of == base || !strings.HasPrefix(name, of) || !m.globs.match(source) {
+			continue
+		}
+		live := m.byPath[source]
+		if live != nil && live.m.started && (live.birth == 0 || live.birth >= s.fi.birth) {
+			return s.path
+		}
+		if live != nil || len(m.streams[source]) > 0 || len(m.known.byPath[source]) > 0 {
+			return source
+		}
+		if fi, err := statPath(source); err == nil && fi.regular() {
+			return source
+		}
+	}
+	return s.path
+}
+
+// older orders files by when they were written. Within one tick of the clock the order is that of rotation: app.log.2, app.log.1, app.log.
+func older(a, b sight) int {
+	if c := cmp.Or(cmp.Compare(a.fi.mtime, b.fi.mtime), cmp.Compare(a.fi.birth, b.fi.birth)); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(rotations(b.path), rotations(a.path)), cmp.Compare(a.path, b.path))
+}
+
+// rotations returns how often a file was rotated, as far as its name tells: 2 for app.log.2 and app.log.2.gz, 0 for app.log.
+func rotations(path string) int {
+	name := uncompressedName(path)
+	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
+	if err != nil || n < 0 || n > 99999 { // a date
+		return 0
+	}
+	return n
 }
 
 // isRotationOf tells whether a file named name may be what rotation made of one named of.

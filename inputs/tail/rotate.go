@@ -312,7 +312,7 @@ func (m *manager) resolve(f *file, p *position) {
 	if p != nil && m.isCopy(s, h, p) {
 		m.continueCopy(s, h, p)
 	} else {
-		m.fresh(s, h, path)
+		m.fresh(s, h, m.sourceOf(s))
 	}
 	if g := m.byID[fi.id]; g != nil {
 		g.m.seq = seq

@@ -51,6 +51,49 @@ func TestRotateTwiceQuickly(t *testing.T) {
 	r.wantsNoMore(quiet, r.sink.Values()...)
 }
 
+// What was rotated, and even compressed, while nobody looked is read in its place, as a part of the source that it came from.
+func TestRotatedAgainAndAgainWhileDown(t *testing.T) {
+	for name, c := range map[string]struct {
+		compress []string
+		ext      string
+	}{
+		"plain":                 {},
+		"the oldest compressed": {[]string{"app.log.4"}, ".gz"},
+		"two compressed":        {[]string{"app.log.4", "app.log.3"}, ".zst"},
+		"all compressed":        {[]string{"app.log.4", "app.log.3", "app.log.2", "app.log.1"}, ".gz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.write("app.log", "1 of a line that makes the file's own head\n")
+			r.start()
+			r.wants("1 of a line that makes the file's own head")
+			r.halt()
+			want := []string{"1 of a line that makes the file's own head"}
+			for n := 2; n <= 5; n++ {
+				for range 20 {
+					line := fmt.Sprintf("%d.%d", n, len(want))
+					r.write("app.log", line+"\n")
+					want = append(want, line)
+				}
+				for i := n - 2; i > 0; i-- {
+					r.rename(fmt.Sprintf("app.log.%d", i), fmt.Sprintf("app.log.%d", i+1))
+				}
+				r.dated("app.log", time.Duration(5-n)*time.Minute)
+				r.rename("app.log", "app.log.1")
+			}
+			for _, name := range c.compress {
+				r.compress(name, c.ext)
+			}
+			r.write("app.log", "the newest\n")
+			want = append(want, "the newest")
+			r.start()
+			r.wants(want...)
+			r.wantsNoMore(quiet, want...)
+			r.wantsOneSource("app.log")
+		})
+	}
+}
+
 func TestCopyTruncate(t *testing.T) {
 	eachGlob(t, func(t *testing.T, r *rig) {
 		r.write("app.log", "1\n2\n")

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -186,9 +185,7 @@ func (m *manager) look(paths []string) {
 			m.end(f) // a compressed file that had been read
 		}
 	}
-	slices.SortFunc(fresh, func(a, b sight) int {
-		return cmp.Or(cmp.Compare(a.fi.mtime, b.fi.mtime), cmp.Compare(a.path, b.path))
-	})
+	slices.SortFunc(fresh, older)
 	var unknown, overwritten []sight
 	for _, s := range fresh {
 		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
