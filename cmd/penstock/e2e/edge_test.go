@@ -56,7 +56,7 @@ func realKafka(t *testing.T) stopper {
 }
 
 // readInto enters all records of the topic into the ledger until ctx ends.
-func readInto(ctx context.Context, addr string, ledger *demo.Ledger) error {
+func readInto(ctx context.Context, addr string, ledger *demo.Ledger, also ...func(value []byte)) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
@@ -66,6 +66,9 @@ func readInto(ctx context.Context, addr string, ledger *demo.Ledger) error {
 	for ctx.Err() == nil {
 		for r := range cl.PollFetches(ctx).RecordsAll() {
 			ledger.See(r.Value)
+			for _, see := range also {
+				see(r.Value)
+			}
 		}
 	}
 	return nil
@@ -127,7 +130,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 	if long() {
 		opts.kills, opts.maxRun = 50, 4*time.Second
 	}
-	crashEdge(t, rng, embeddedKafka(t), s3.URL, "key", "secret", s3.fail, opts)
+	crashEdge(t, rng, embeddedKafka(t), s3.URL, "key", "secret", s3.fail, s3.largestOverflow, opts)
 }
 
 // TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and restarted, and a real S3 server.
@@ -144,11 +147,11 @@ func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s3.Close)
-	crashEdge(t, rng, realKafka(t), s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {},
+	crashEdge(t, rng, realKafka(t), s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {}, func() int64 { return 10_000 },
 		crashOptions{kills: 10, rate: 2000, outages: true, maxRun: 6 * time.Second})
 }
 
-func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, secretKey string, storeFail func(float64), opts crashOptions) {
+func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, secretKey string, storeFail func(float64), largest func() int64, opts crashOptions) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()
@@ -175,7 +178,8 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 		t.Cleanup(func() { _ = app.Close() })
 	}
 	ledger := demo.NewLedger()
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	repeated, worst := newRepeats(), slowest(t)
+	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
 
 	storeFail(opts.storeFaults)
 	up := true
@@ -187,6 +191,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 			if up {
 				err = broker.Start()
 			} else {
+				repeated.interrupted()
 				err = broker.Stop()
 			}
 			if err != nil {
@@ -197,6 +202,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 		if !ag.running() {
 			t.Fatalf("the agent ended by itself before kill %d", kill+1)
 		}
+		repeated.interrupted()
 		ag.kill()
 		pause(ctx, time.Duration(rng.Int64N(int64(300*time.Millisecond))))
 	}
@@ -233,6 +239,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	if b.Lost != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
 		t.Errorf("lost %d, out of order %d, strange %d: %v", b.Lost, b.Disordered, ledger.Strange(), b.Notes)
 	}
+	repeated.check(t, 100*time.Millisecond+3*worst(), largest())
 	if total < int64(opts.kills)*100 {
 		t.Errorf("only %d lines were written: the test shows nothing", total)
 	}

@@ -4,7 +4,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,6 +72,26 @@ type faultyS3 struct {
 	*httptest.Server
 	*faults
 	Backend *s3mem.Backend
+	largest atomic.Int64
+}
+
+// largestOverflow returns how many records the largest object of an overflow held.
+func (s *faultyS3) largestOverflow() int64 { return s.largest.Load() }
+
+// objectRange finds the positions in the name of an overflow object.
+var objectRange = regexp.MustCompile(`/(\d{20})-(\d+)\.ndjson\.zst$`)
+
+// watch returns inner, keeping account of what is stored.
+func (s *faultyS3) watch(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m := objectRange.FindStringSubmatch(r.URL.Path); m != nil && r.Method == http.MethodPut {
+			first, _ := strconv.ParseInt(m[1], 10, 64)
+			last, _ := strconv.ParseInt(m[2], 10, 64)
+			for was := s.largest.Load(); last-first+1 > was && !s.largest.CompareAndSwap(was, last-first+1); was = s.largest.Load() {
+			}
+		}
+		inner.ServeHTTP(w, r)
+	})
 }
 
 func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
@@ -78,7 +101,7 @@ func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
 			t.Fatal(err)
 		}
 	}
-	s.Server = httptest.NewServer(s.in(gofakes3.New(s.Backend).Server()))
+	s.Server = httptest.NewServer(s.watch(s.in(gofakes3.New(s.Backend).Server())))
 	t.Cleanup(s.Server.Close)
 	return s
 }
