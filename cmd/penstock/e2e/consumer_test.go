@@ -147,7 +147,7 @@ func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			rng := seeded(t)
 			crashConsumers(t, rng, realConsumerBroker(t), c.lake(t, rng), consumerOptions{
-				protocol: c.protocol, session: 3 * time.Second, kills: 20, zombies: 3, rate: 2000, storeFaults: 0.05, outages: true, maxRun: 2 * time.Second,
+				protocol: c.protocol, session: 3 * time.Second, kills: 20, zombies: 3, rate: 2000, storeFaults: 0.05, outages: true, maxRun: 1500 * time.Millisecond,
 			})
 		})
 	}
