@@ -73,7 +73,7 @@ func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 	defer r.mu.Unlock()
 	before, after := 100*time.Millisecond+2*worst, 50*time.Millisecond+worst
 	late := map[time.Time]int64{}
-	example := map[time.Time]line{}
+	example := map[time.Time]repeat{}
 	for _, d := range r.again {
 		var next time.Time
 		excused := false
@@ -87,15 +87,18 @@ func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 		}
 		if !excused {
 			late[next]++
-			example[next] = d.line
+			example[next] = d
 		}
 	}
 	for at, n := range late {
-		if l := example[at]; n > object || at.IsZero() {
-			t.Errorf("%d lines were sent again although they had long arrived, such as %s %d, first seen %v before the next interruption", n, l.source, l.seq, at.Sub(r.first[l]))
+		switch d := example[at]; {
+		case at.IsZero():
+			t.Errorf("%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d", n, d.source, d.seq)
+		case n > object:
+			t.Errorf("%d lines were sent again although they had long arrived, such as %s %d, %v before the next interruption", n, d.source, d.seq, at.Sub(d.first))
 		}
 	}
-	t.Logf("%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and so many came late: %v", len(r.again), len(r.events), worst, object, late)
+	t.Logf("%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late", len(r.again), len(r.events), worst, object, len(late))
 }
 
 // slowest measures how long the disk and the scheduler make one wait, until stop returns the longest time seen.
