@@ -96,6 +96,51 @@ func TestADeadOutputDelaysNobody(t *testing.T) {
 	}
 }
 
+// Flume at Optimizely (21): one channel per sink, so three copies of everything; one bad event stops the rest. Here three outputs share one
+// copy, and what one of them refuses stops neither the others nor what follows.
+func TestFlumeOptimizely_OneCopyForAllOutputsAndABadRecordStopsNone(t *testing.T) {
+	w := newWorld()
+	dir := t.TempDir()
+	r := startAgent(t, w, dir, `
+input "fake" "a" { name = "a" }
+output "fake" "x" {
+  name = "x"
+  mode = "strict"
+}
+output "fake" "y" { name = "y" }
+output "fake" "z" { name = "z" }
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.fake.x, output.fake.y, output.fake.z]
+}`)
+	for i := range 100 {
+		value := strings.Repeat(fmt.Sprint(i, " "), 50)
+		if i == 40 {
+			value = "poison"
+		}
+		w.send(t, "a", "app", value)
+	}
+	w.await(t, "all outputs have all", func() bool { return len(w.got["x"]) == 99 && len(w.got["y"]) == 100 && len(w.got["z"]) == 100 })
+	m := get(t, r, "/metrics")
+	for _, want := range []string{
+		`penstock_buffer_appended_records_total{component="buffer.p"} 100`,
+		`penstock_input_records_total{component="input.fake.a"} 100`,
+		`penstock_output_dead_letter_records_total{component="output.fake.x"} 1`,
+		`penstock_output_dead_letter_records_total{component="output.fake.y"} 0`,
+	} {
+		if !strings.Contains(m, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	letters, err := filepath.Glob(filepath.Join(dir, "dead-letter", "output.fake.x", "*.ndjson"))
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("dead letters %q: %v", letters, err)
+	}
+	if text, err := os.ReadFile(letters[0]); err != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), `"poison"`) {
+		t.Errorf("the dead letter is %q: %v", text, err)
+	}
+}
+
 func TestStopDeliversWhatIsLeft(t *testing.T) {
 	w := newWorld()
 	w.down["x"], w.down["y"] = true, true

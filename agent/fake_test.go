@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,22 @@ func (o *fakeWriter) Write(ctx context.Context, b *record.Batch) error {
 	records, err := b.Records()
 	if err != nil {
 		return err
+	}
+	if o.cfg.Mode == "strict" {
+		var refused []outputs.RecordError
+		i := 0
+		for r := range records {
+			if bytes.Equal(r.Value, []byte("poison")) {
+				refused = append(refused, outputs.RecordError{Index: i, Err: outputs.Permanent(errors.New("poison"))})
+			} else {
+				o.w.change(func() { o.w.got[o.cfg.Name] = append(o.w.got[o.cfg.Name], b.Tag+"/"+string(r.Value)) })
+			}
+			i++
+		}
+		if refused != nil {
+			return &outputs.PartialError{Records: refused}
+		}
+		return nil
 	}
 	o.w.change(func() {
 		for r := range records {
