@@ -65,9 +65,9 @@ func (r *repeats) see(value []byte) {
 	r.again = append(r.again, repeat{l, at})
 }
 
-// check fails for lines that had arrived too long before an interruption to have been unacknowledged or uncommitted by then, but for one object of
-// the overflow each time: it may have been delivered and not deleted yet. worst is how long a sync to disk took at most.
-// It tells; it does not fail: what excuses a repeat goes by the clock, which a busy machine bends.
+// check tells of lines that had arrived too long before an interruption to have been unacknowledged or uncommitted by then, but for one object
+// of the overflow each time: it may have been delivered and not deleted yet. worst is how long a sync to disk took at most. It does not
+// fail: what excuses a repeat goes by the clock, which a busy machine bends.
 func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 	t.Helper()
 	r.mu.Lock()
