@@ -202,3 +202,21 @@ func TestServerCanBeOffAndTellsOfTakenAddresses(t *testing.T) {
 		t.Errorf("closing took %v", took)
 	}
 }
+
+func TestFiguresAreReadable(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, tc := range map[string]struct {
+		v    float64
+		want string
+	}{
+		"output_last_success_timestamp_seconds":          {1_799_999_880, "2m0s ago"},
+		"kafka_read_bytes_total":                         {2048, "2 KiB"},
+		"kafka_throttled_seconds_total":                  {3, "3s"},
+		"tail_files{state=open}":                         {12, "12"},
+		"kafka_path_batches_total{reason=bytes_seconds}": {5, "5"},
+	} {
+		if got := figure(name, tc.v, now); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		var out []string
 		for _, k := range slices.Sorted(maps.Keys(m)) {
 			if m[k] != 0 {
-				out = append(out, fmt.Sprintf("%s %s", k, count(m[k])))
+				out = append(out, k+" "+figure(k, m[k], time.Now()))
 			}
 		}
 		return out
@@ -83,6 +84,21 @@ func size(v any) string {
 		n /= 1024
 	}
 	return ""
+}
+
+// figure shows the value of a metric by the unit that its name ends in.
+func figure(name string, v float64, now time.Time) string {
+	name, _, _ = strings.Cut(name, "{")
+	name = strings.TrimSuffix(name, "_total")
+	switch {
+	case strings.HasSuffix(name, "_timestamp_seconds"):
+		return duration(now.Sub(time.UnixMilli(int64(v*1e3)))) + " ago"
+	case strings.HasSuffix(name, "_bytes"):
+		return size(v)
+	case strings.HasSuffix(name, "_seconds"):
+		return duration(time.Duration(v * 1e9))
+	}
+	return count(v)
 }
 
 func count(n float64) string {
