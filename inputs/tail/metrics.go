@@ -26,7 +26,7 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		return c
 	}
 	c := &counts{
-		long:       counter("penstock_tail_long_lines_total", "Lines longer than max_line_size, which were split, truncated or skipped."),
+		long:       counter("penstock_tail_long_lines_total", "Lines longer than max_line_size, which were split, truncated or skipped. A split line so long that its end was not read with its beginning counts at each cut."),
 		eventFlush: counter("penstock_tail_multiline_flushes_total", "Multiline events taken as complete because nothing followed."),
 		eventLimit: counter("penstock_tail_multiline_limits_total", "Multiline events cut at max_lines or max_line_size."),
 		truncated:  counter("penstock_tail_truncations_total", "Files found truncated or overwritten, and read anew."),
