@@ -70,3 +70,13 @@ type Noter interface {
 // Fingerprinter is implemented by logs whose records are the work of settings, such as filters: while the fingerprint stays the same, the same
 // positions hold the same records.
 type Fingerprinter interface{ Fingerprint() string }
+
+// Preparer is implemented by logs whose newest records may be in memory alone. Prepare stores, durably and conditionally, what a restart
+// needs to go on at pos; it takes effect with Commit(pos), or with Resolve after a restart.
+type Preparer interface {
+	Prepare(ctx context.Context, pos int64) error
+	// Unresolved returns the positions prepared and neither committed nor overtaken before the last stop; Resolve tells what the
+	// destination has committed. Until it is called nothing is appended to such a log.
+	Unresolved() []int64
+	Resolve(ctx context.Context, pos int64) error
+}
