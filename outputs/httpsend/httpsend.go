@@ -3,6 +3,7 @@ package httpsend
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,13 +38,19 @@ type Options struct {
 
 // Sender sends requests. Safe for concurrent use.
 type Sender struct {
-	o      Options
-	client *http.Client
-	next   atomic.Uint32
-	zs     *zstd.Encoder
+	o       Options
+	servers []server
+	next    atomic.Uint32
+	zs      *zstd.Encoder
 
 	mu   sync.Mutex
 	hold time.Time // nothing is sent before: a server asked for it
+}
+
+// server is one of the URLs, with connections of its own: what its certificate has to show depends on it.
+type server struct {
+	url    string
+	client *http.Client
 }
 
 // maxHold bounds what a server may ask for with Retry-After.
@@ -52,27 +59,20 @@ const maxHold = time.Minute
 // New returns a Sender. Files that TLS names are read now; nothing is connected.
 func New(o Options, log *slog.Logger) (*Sender, error) {
 	s := &Sender{o: o}
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       time.Minute, // connections are renewed, so that a changed name is noticed
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    false,
-		ExpectContinueTimeout: time.Second,
-	}
+	var secure *tls.Config
 	if o.TLS != nil {
-		conf := *o.TLS
-		if u, err := url.Parse(o.URLs[0]); err == nil && conf.ServerName == "" && len(o.URLs) == 1 {
-			conf.ServerName = u.Hostname()
-		}
 		var err error
-		if transport.TLSClientConfig, err = tlsconf.NewClient(conf, log); err != nil {
+		if secure, err = tlsconf.NewClient(*o.TLS, log); err != nil {
 			return nil, fmt.Errorf("tls.%w", err)
 		}
 	}
-	s.client = &http.Client{Transport: transport, Timeout: o.Timeout}
+	for _, base := range o.URLs {
+		u, err := url.Parse(base)
+		if err != nil {
+			return nil, err
+		}
+		s.servers = append(s.servers, server{base, newClient(o.Timeout, secure, u.Hostname())})
+	}
 	if o.Compression == "zstd" {
 		var err error
 		if s.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
@@ -80,6 +80,25 @@ func New(o Options, log *slog.Logger) (*Sender, error) {
 		}
 	}
 	return s, nil
+}
+
+// newClient returns a client for one host; secure may be nil. Redirects are answers like others: a log is not sent to where its configuration does
+// not say.
+func newClient(timeout time.Duration, secure *tls.Config, host string) *http.Client {
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       time.Minute, // connections are renewed, so that a changed name is noticed
+		ForceAttemptHTTP2:     true,
+		ExpectContinueTimeout: time.Second,
+	}
+	if secure != nil {
+		transport.TLSClientConfig = tlsconf.ForServer(secure, host)
+	}
+	return &http.Client{Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // CheckURL reports what is wrong with a URL of the configuration.
@@ -100,8 +119,9 @@ func CheckURL(s string) error {
 
 // Answer is what a server said.
 type Answer struct {
-	Status int
-	Body   []byte // at most Options.MaxAnswer bytes
+	Status   int
+	Body     []byte // at most Options.MaxAnswer bytes
+	Location string // where a redirect points
 }
 
 // OK tells whether the status is one of success.
@@ -109,17 +129,11 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 
 // Err describes an answer that is not one of success.
 func (a *Answer) Err() error {
+	if a.Location != "" {
+		return fmt.Errorf("answered %d %s: redirects are not followed; if it is right, configure %s", a.Status, http.StatusText(a.Status), a.Location)
+	}
 	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
 	return fmt.Errorf("answered %d %s: %s", a.Status, http.StatusText(a.Status), text)
-}
-
-// Passing tells whether the same request may well succeed later.
-func (a *Answer) Passing() bool {
-	switch a.Status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	}
-	return a.Status >= 500
 }
 
 // Do sends one request to the path below one of the URLs; the others are tried when it cannot be reached or is itself in trouble.
@@ -134,9 +148,8 @@ func (s *Sender) Do(ctx context.Context, method, path, contentType string, body 
 	first := int(s.next.Add(1) - 1)
 	var last *Answer
 	var lastErr error
-	for i := range s.o.URLs {
-		base := s.o.URLs[(first+i)%len(s.o.URLs)]
-		a, err := s.once(ctx, method, base+path, contentType, encoding, packed)
+	for i := range s.servers {
+		a, err := s.once(ctx, s.servers[(first+i)%len(s.servers)], method, path, contentType, encoding, packed)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -148,8 +161,8 @@ func (s *Sender) Do(ctx context.Context, method, path, contentType string, body 
 	return last, lastErr
 }
 
-func (s *Sender) once(ctx context.Context, method, target, contentType, encoding string, body []byte) (*Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+func (s *Sender) once(ctx context.Context, to server, method, path, contentType, encoding string, body []byte) (*Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +182,7 @@ func (s *Sender) once(ctx context.Context, method, target, contentType, encoding
 	for k, v := range s.o.Headers {
 		req.Header.Set(k, v)
 	}
-	res, err := s.client.Do(req)
+	res, err := to.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +195,11 @@ func (s *Sender) once(ctx context.Context, method, target, contentType, encoding
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
 		s.obey(res.Header.Get("Retry-After"))
 	}
-	return &Answer{Status: res.StatusCode, Body: text}, nil
+	a := &Answer{Status: res.StatusCode, Body: text}
+	if at, err := res.Location(); err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
+		a.Location = at.Redacted()
+	}
+	return a, nil
 }
 
 func (s *Sender) obey(after string) {
@@ -242,4 +259,8 @@ func (s *Sender) compress(body []byte) (packed []byte, encoding string, err erro
 }
 
 // Close closes idle connections.
-func (s *Sender) Close() { s.client.CloseIdleConnections() }
+func (s *Sender) Close() {
+	for _, to := range s.servers {
+		to.client.CloseIdleConnections()
+	}
+}

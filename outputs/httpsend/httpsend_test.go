@@ -1,0 +1,164 @@
+package httpsend
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/penstock/penstock/inputs/listen/certtest"
+	"github.com/penstock/penstock/inputs/tlsconf"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func sender(t *testing.T, o Options) *Sender {
+	t.Helper()
+	o.Timeout, o.MaxAnswer = 10*time.Second, 1<<10
+	s, err := New(o, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// secureServer serves with a certificate of ca for 127.0.0.1, localhost and name, and counts its requests.
+func secureServer(t *testing.T, ca *certtest.Authority, name string) (server *httptest.Server, requests *atomic.Int64, protocol *atomic.Int64) {
+	t.Helper()
+	cert, key := ca.Issue(name)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, protocol = new(atomic.Int64), new(atomic.Int64)
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		protocol.Store(int64(r.ProtoMajor))
+	}))
+	server.EnableHTTP2 = true
+	l, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Listener.Close()
+	server.Listener = l
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	server.URL = fmt.Sprintf("https://127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port)
+	t.Cleanup(server.Close)
+	return server, requests, protocol
+}
+
+func post(t *testing.T, s *Sender) (*Answer, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	return s.Do(ctx, http.MethodPost, "/x", "text/plain", []byte("body"))
+}
+
+// Each of several servers is verified by its own name or address, whichever the URL has.
+func TestCertificatesOfSeveralServers(t *testing.T) {
+	ca := certtest.New(t)
+	a, na, proto := secureServer(t, ca, "one")
+	b, nb, _ := secureServer(t, ca, "two")
+	byName := strings.Replace(b.URL, "127.0.0.1", "localhost", 1)
+	for name, urls := range map[string][]string{"addresses": {a.URL, b.URL}, "address and name": {a.URL, byName}, "name": {byName}, "address": {a.URL}} {
+		na.Store(0)
+		nb.Store(0)
+		s := sender(t, Options{URLs: urls, TLS: &tlsconf.Client{CAFile: ca.File}})
+		for range 4 {
+			if answer, err := post(t, s); err != nil || !answer.OK() {
+				t.Fatalf("%s: %+v, %v", name, answer, err)
+			}
+		}
+		if len(urls) == 2 && (na.Load() != 2 || nb.Load() != 2) {
+			t.Errorf("%s: %d and %d requests", name, na.Load(), nb.Load())
+		}
+	}
+	if proto.Load() != 2 {
+		t.Errorf("HTTP/%d is spoken", proto.Load())
+	}
+}
+
+func TestCertificatesThatAreRefused(t *testing.T) {
+	ca := certtest.New(t)
+	server, n, _ := secureServer(t, ca, "one")
+	elsewhere := strings.Replace(server.URL, "127.0.0.1", "127.0.0.2", 1) // the same server under an address that it has no certificate for
+	for name, c := range map[string]struct {
+		url  string
+		conf *tlsconf.Client
+	}{
+		"another authority": {server.URL, &tlsconf.Client{CAFile: certtest.New(t).File}},
+		"system roots":      {server.URL, &tlsconf.Client{}},
+		"no tls block":      {server.URL, nil},
+		"another address":   {elsewhere, &tlsconf.Client{CAFile: ca.File}},
+		"server_name":       {server.URL, &tlsconf.Client{CAFile: ca.File, ServerName: "two"}},
+	} {
+		if _, err := post(t, sender(t, Options{URLs: []string{c.url, c.url}, TLS: c.conf})); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n.Load() != 0 {
+		t.Errorf("%d requests came through", n.Load())
+	}
+	if _, err := post(t, sender(t, Options{URLs: []string{server.URL}, TLS: &tlsconf.Client{CAFile: ca.File, ServerName: "one"}})); err != nil || n.Load() != 1 {
+		t.Errorf("server_name of the certificate: %v", err)
+	}
+}
+
+// A redirected POST would become a GET, whose success delivers nothing.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var got atomic.Int64
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	t.Cleanup(target.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		from := httptest.NewServer(http.RedirectHandler(target.URL+"/new", status))
+		t.Cleanup(from.Close)
+		a, err := post(t, sender(t, Options{URLs: []string{from.URL}}))
+		if err != nil || a.OK() || !strings.Contains(a.Err().Error(), target.URL+"/new") {
+			t.Errorf("%d: %+v, %v", status, a, err)
+		}
+	}
+	if got.Load() != 0 {
+		t.Errorf("%d requests went on", got.Load())
+	}
+}
+
+func TestAnotherServerTakesOver(t *testing.T) {
+	var bodies atomic.Int64
+	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	t.Cleanup(bad.Close)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	good := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if b, _ := io.ReadAll(r.Body); string(b) == "body" {
+			bodies.Add(1)
+		}
+	}))
+	t.Cleanup(good.Close)
+	s := sender(t, Options{URLs: []string{bad.URL, gone.URL, good.URL}})
+	for range 6 {
+		if a, err := post(t, s); err != nil || !a.OK() {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+	if bodies.Load() != 6 {
+		t.Errorf("%d bodies arrived", bodies.Load())
+	}
+	all := sender(t, Options{URLs: []string{gone.URL, bad.URL}})
+	if a, err := post(t, all); err == nil && a.OK() {
+		t.Errorf("%+v", a)
+	}
+}
