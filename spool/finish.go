@@ -19,6 +19,7 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 	if !ok {
 		return staged, nil
 	}
+	defer staged.close()
 	select {
 	case a.finishing <- struct{}{}:
 		defer func() { <-a.finishing }()
@@ -56,6 +57,8 @@ func (o *object) close() {
 	if o.own {
 		_ = o.c.drop(o.from, nil)
 	}
+	o.c.a.buffers.put(o.tail)
+	o.tail = nil
 }
 
 // finishWriter keeps a small file in memory and writes a larger one to disk.

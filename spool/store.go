@@ -29,6 +29,24 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
+// Batcher is a Store that makes many objects durable together for far less than one by one.
+type Batcher interface {
+	Store
+	// Batch begins a batch.
+	Batch(ctx context.Context) (Batch, error)
+}
+
+// Batch is objects that are put together. After an error of Put or Commit it is of no use but to be discarded, and begun again: some of
+// its objects may be visible then, each of them whole.
+type Batch interface {
+	// Put is Store.Put, but the object need not be visible or durable before Commit. Safe for concurrent use.
+	Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts PutOptions) error
+	// Commit makes all objects durable, and visible only then. A key that is taken in spite of opts.IfAbsent keeps its object.
+	Commit(ctx context.Context) error
+	// Discard gives everything back. It is called once, in the end, also after Commit.
+	Discard()
+}
+
 // PutOptions say how an object is stored.
 type PutOptions struct {
 	ContentType     string

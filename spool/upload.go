@@ -8,10 +8,14 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/spool/partition"
 )
+
+// batchFrom is how many files a cut has at least where a batch is worth its while.
+const batchFrom = 8
 
 // upload puts every file of a cut into the store, trying for ever. keep leaves names that are taken as they are.
 func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, keep bool) error {
@@ -19,15 +23,127 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 	if err := c.failed(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
+	u := &upload{a: a, id: id, c: c, end: end, keep: keep}
 	files := c.sorted()
+	if store, ok := a.store.(Batcher); ok && len(files) >= batchFrom {
+		return a.persist(ctx, "", func() error { return u.batch(ctx, store, files) })
+	}
+	return u.each(ctx, files, func(ctx context.Context, f *file) error {
+		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
+			return a.persist(ctx, key, func() error { return u.put(ctx, obj, key, opts) })
+		})
+	})
+}
+
+// upload is one cut on its way into the store.
+type upload struct {
+	a    *Archiver
+	id   *identity
+	c    *cut
+	end  int64
+	keep bool
+}
+
+// storeError is an error of the store, which is worth another attempt.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
+// persist tries do until it works, ctx ends, or it fails for another reason than the store.
+func (a *Archiver) persist(ctx context.Context, key string, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if err == nil {
+			a.storeTrouble.worked()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !errors.As(err, new(storeError)) {
+			return err
+		}
+		a.metrics.uploadRetries.Inc()
+		if key == "" {
+			a.storeTrouble.failed(err)
+		} else {
+			a.storeTrouble.failed(err, "key", key)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// batch makes one attempt to put all files together.
+func (u *upload) batch(ctx context.Context, store Batcher, files []*file) error {
+	began := time.Now()
+	b, err := store.Batch(ctx)
+	if err != nil {
+		return storeError{err}
+	}
+	defer b.Discard()
+	var size atomic.Int64
+	err = u.each(ctx, files, func(ctx context.Context, f *file) error {
+		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
+			size.Add(obj.size)
+			err := b.Put(ctx, key, obj, obj.size, opts)
+			if u.kept(err) {
+				return nil
+			}
+			return asStoreError(err)
+		})
+	})
+	if err == nil {
+		err = asStoreError(b.Commit(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	u.a.metrics.objects.Add(float64(len(files)))
+	u.a.metrics.objectBytes.Add(float64(size.Load()))
+	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
+	return nil
+}
+
+func asStoreError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return storeError{err}
+}
+
+// kept tells whether err says that the object of an earlier attempt was left as it is.
+func (u *upload) kept(err error) bool {
+	if !u.keep || !errors.Is(err, ErrExists) {
+		return false
+	}
+	u.a.metrics.kept.Inc()
+	return true
+}
+
+// put makes one attempt to put one object.
+func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptions) error {
+	began := time.Now()
+	if err := u.a.store.Put(ctx, key, obj, obj.size, opts); err != nil && !u.kept(err) {
+		return storeError{err}
+	}
+	u.a.metrics.objects.Inc()
+	u.a.metrics.objectBytes.Add(float64(obj.size))
+	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
+	return nil
+}
+
+// each calls do with each file, several at once, until one fails.
+func (u *upload) each(ctx context.Context, files []*file, do func(context.Context, *file) error) error {
 	next := make(chan *file)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for range min(a.cfg.Upload.Parallel, len(files)) {
+	for range min(u.a.cfg.Upload.Parallel, len(files)) {
 		wg.Go(func() {
 			for f := range next {
-				if err := a.uploadFile(ctx, id, c, f, end, keep); err != nil {
+				if err := do(ctx, f); err != nil {
 					cancel(err)
 				}
 			}
@@ -46,44 +162,23 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 	return context.Cause(ctx)
 }
 
-func (a *Archiver) uploadFile(ctx context.Context, id *identity, c *cut, f *file, end int64, keep bool) error {
+// with calls do with what is uploaded of a file.
+func (u *upload) with(ctx context.Context, f *file, do func(obj *object, key string, opts PutOptions) error) error {
 	// One slot for all logs together: what is assembled here is memory that the budget does not know.
 	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
+	case u.a.slots <- struct{}{}:
+		defer func() { <-u.a.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	obj, err := a.finished(ctx, c, f)
+	obj, err := u.a.finished(ctx, u.c, f)
 	if err != nil {
 		return err
 	}
 	defer obj.close()
-	key, opts := a.describe(id, c, f, end)
-	opts.IfAbsent = keep
-	for attempt := 1; ; attempt++ {
-		began := time.Now()
-		err := a.store.Put(ctx, key, obj, obj.size, opts)
-		if keep && errors.Is(err, ErrExists) {
-			a.metrics.kept.Inc()
-			err = nil
-		}
-		if err == nil {
-			a.storeTrouble.worked()
-			a.metrics.objects.Inc()
-			a.metrics.objectBytes.Add(float64(obj.size))
-			a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		a.metrics.uploadRetries.Inc()
-		a.storeTrouble.failed(err, "key", key)
-		if err := pause(ctx, attempt); err != nil {
-			return context.Cause(ctx)
-		}
-	}
+	key, opts := u.a.describe(u.id, u.c, f, u.end)
+	opts.IfAbsent = u.keep
+	return do(obj, key, opts)
 }
 
 // Metadata keys of objects. Positions are decimal; last is that of the last record, end is past the cut.
@@ -129,6 +224,7 @@ type object struct {
 	c     *cut
 	from  *store // of members that are on disk
 	own   bool   // from is this object's alone
+	tail  []byte // the last member, in a buffer of the pool
 	parts []extent
 	ends  []int64
 	size  int64
@@ -140,10 +236,11 @@ func (c *cut) object(f *file) (*object, error) {
 		o.add(*m)
 	}
 	if f.pieceLen+len(f.buf) > 0 {
-		tail, err := c.compress(nil, f.format, f.pieces, f.pieceLen, f.buf)
+		tail, err := c.compress(c.a.buffers.get((f.pieceLen+len(f.buf))/2), f.format, f.pieces, f.pieceLen, f.buf)
 		if err != nil {
 			return nil, err
 		}
+		o.tail = tail
 		o.add(extent{n: len(tail), mem: tail})
 	}
 	return o, nil

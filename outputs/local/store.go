@@ -137,7 +137,7 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, op
 		if err = place(tmp.name, key); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if err = s.makeDirs(root, path.Dir(key)); err != nil {
+		if err = s.makeDirs(root, path.Dir(key), true); err != nil {
 			return err
 		}
 	}
@@ -147,25 +147,31 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, op
 		}
 		return err
 	}
+	if !opts.IfAbsent {
+		tmp.name = ""
+	}
 	return syncDir(root, path.Dir(key))
 }
 
-// makeDirs makes dir and what is missing above it, each made durable in its parent.
-func (s *Store) makeDirs(root *os.Root, dir string) error {
+// makeDirs makes dir and what is missing above it, with durable each made durable in its parent.
+func (s *Store) makeDirs(root *os.Root, dir string, durable bool) error {
 	if dir == "." {
 		return nil
 	}
 	err := root.Mkdir(dir, s.dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := s.makeDirs(root, path.Dir(dir)); err != nil {
+		if err := s.makeDirs(root, path.Dir(dir), durable); err != nil {
 			return err
 		}
 		err = root.Mkdir(dir, s.dirMode)
 	}
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return syncDir(root, path.Dir(dir))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	return err
+	if !durable {
+		return nil
+	}
+	return syncDir(root, path.Dir(dir))
 }
 
 // Get opens the file.
@@ -250,7 +256,11 @@ func syncDir(root *os.Root, dir string) error {
 		return err
 	}
 	defer d.Close()
-	// Some file systems cannot sync a directory, and need not.
+	return syncFile(d)
+}
+
+// syncFile syncs a directory. Some file systems cannot, and need not.
+func syncFile(d *os.File) error {
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return err
 	}

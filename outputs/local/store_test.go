@@ -51,6 +51,55 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// A file system that cannot be synced as a whole gets each file and directory synced.
+func TestBatchSyncedOneByOne(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "lake"))
+	got, err := s.Batch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := got.(*batch)
+	b.whole = false
+	keys := []string{"a/b/c/1", "a/b/c/2", "a/d/1", "top"}
+	for _, key := range keys {
+		if err := b.Put(t.Context(), key, strings.NewReader(key), int64(len(key)), spool.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Discard()
+	for _, key := range keys {
+		if got, err := os.ReadFile(filepath.Join(s.dir, key)); err != nil || string(got) != key {
+			t.Errorf("%s holds %q, %v", key, got, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(s.dir, workDir)); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// A batch that was begun before its directory was replaced must not be said to be stored.
+func TestBatchOfAReplacedDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	s := open(t, dir)
+	b, err := s.Batch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Discard()
+	if err := b.Put(t.Context(), "k", strings.NewReader("1"), 1, spool.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Commit(t.Context()); err == nil {
+		t.Fatal("committed into a directory that is no more")
+	}
+}
+
 func TestLinksDoNotLeadOut(t *testing.T) {
 	outside := t.TempDir()
 	secret := filepath.Join(outside, "secret")
@@ -71,6 +120,17 @@ func TestLinksDoNotLeadOut(t *testing.T) {
 		if err := put(s, key, "x"); !errors.Is(err, spool.ErrRefused) {
 			t.Errorf("put %s: %v, want ErrRefused", key, err)
 		}
+		b, err := s.Batch(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Put(t.Context(), key, strings.NewReader("x"), 1, spool.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Commit(t.Context()); !errors.Is(err, spool.ErrRefused) {
+			t.Errorf("commit of %s: %v, want ErrRefused", key, err)
+		}
+		b.Discard()
 	}
 	for _, key := range []string{"out/secret", "file"} {
 		if _, _, err := s.Get(t.Context(), key); !errors.Is(err, spool.ErrRefused) {
@@ -137,6 +197,27 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 	if err := syscall.Flock(int(alive.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(work, "dead batch"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(work, "dead batch", "0"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := open(t, t.TempDir())
+	first.dir = dir
+	living, err := first.Batch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer living.Discard()
+	if err := living.Put(t.Context(), "b/k", strings.NewReader("v"), 1, spool.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dead", "alive"} { // the start of the store above took the first
+		if err := os.WriteFile(filepath.Join(work, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := put(open(t, dir), "k", "v"); err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +225,14 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 1 || entries[0].Name() != "alive" {
-		t.Fatalf("left: %v, want the locked one alone", entries)
+	if len(entries) != 2 || !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "alive" }) {
+		t.Fatalf("left: %v, want the locked ones alone", entries)
+	}
+	if err := living.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "b/k")); err != nil || string(got) != "v" {
+		t.Fatalf("%q, %v", got, err)
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 type workFile struct {
 	*os.File
 	root *os.Root
-	name string
+	name string // "" once it has another
 }
 
 func createWork(root *os.Root, mode fs.FileMode) (*workFile, error) {
@@ -46,7 +46,9 @@ func createWork(root *os.Root, mode fs.FileMode) (*workFile, error) {
 // discard closes the file and removes its working name, if it has that still.
 func (w *workFile) discard() {
 	w.Close()
-	_ = w.root.Remove(w.name) // after a rename it is gone; otherwise the next start removes it
+	if w.name != "" {
+		_ = w.root.Remove(w.name) // or the next start removes it
+	}
 }
 
 // cleanWork removes the files of processes that are no more.
@@ -61,13 +63,16 @@ func cleanWork(root *os.Root) error {
 		return err
 	}
 	for _, e := range entries {
-		name := path.Join(workDir, e.Name())
-		f, err := root.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		name, access := path.Join(workDir, e.Name()), os.O_RDWR
+		if e.IsDir() { // a batch
+			access = os.O_RDONLY
+		}
+		f, err := root.OpenFile(name, access|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			continue // renamed meanwhile, or another user's
 		}
 		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			_ = root.Remove(name)
+			_ = root.RemoveAll(name)
 		}
 		f.Close()
 	}

@@ -58,6 +58,9 @@ func runAll(t *testing.T, s Subject) {
 		{"ConnectionCut", testConnectionCut},
 		{"LargeCut", testLargeCut},
 		{"AnswerLost", testAnswerLost},
+		{"Batch", testBatch},
+		{"BatchIfAbsent", testBatchIfAbsent},
+		{"BatchFails", testBatchFails},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

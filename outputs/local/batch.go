@@ -1,0 +1,228 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/penstock/penstock/spool"
+	"golang.org/x/sys/unix"
+)
+
+var _ spool.Batcher = (*Store)(nil)
+
+// batch is files in a working directory of their own, which is locked while the batch lives. They are made durable, then given their names, then
+// the names are made durable. On a file system that can be synced as a whole that is two syncs, however many files there are.
+type batch struct {
+	s     *Store
+	root  *os.Root
+	dir   *os.File
+	fd    int
+	name  string
+	whole bool // the file system is synced as a whole
+
+	mu    sync.Mutex
+	files []batchFile
+}
+
+type batchFile struct {
+	tmp, key string
+	ifAbsent bool
+}
+
+// Batch begins a batch.
+func (s *Store) Batch(context.Context) (spool.Batch, error) {
+	root, err := s.open()
+	if err == nil {
+		var b *batch
+		if b, err = s.newBatch(root); err == nil {
+			return b, nil
+		}
+	}
+	return nil, s.fail("write", workDir, err)
+}
+
+func (s *Store) newBatch(root *os.Root) (*batch, error) {
+	// Another process that starts on the directory may remove ours before it is locked.
+	for range 10 {
+		name := workDir + "/" + rand.Text()
+		if err := errors.Join(root.MkdirAll(workDir, 0o700), root.Mkdir(name, 0o700)); err != nil {
+			return nil, err
+		}
+		dir, err := root.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		b := &batch{s: s, root: root, dir: dir, fd: int(dir.Fd()), name: name, whole: syncsWhole(int(dir.Fd()))}
+		if err := syscall.Flock(b.fd, syscall.LOCK_EX|syscall.LOCK_NB); err == nil && b.stands() {
+			return b, nil
+		}
+		b.Discard()
+	}
+	return nil, fmt.Errorf("lock a working directory in %s: taken away again and again", workDir)
+}
+
+// stands tells whether the working directory still has its name.
+func (b *batch) stands() bool {
+	mine, err := b.dir.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := b.root.Stat(b.name)
+	return err == nil && os.SameFile(mine, named)
+}
+
+// Discard removes what was not given a name.
+func (b *batch) Discard() {
+	_ = b.root.RemoveAll(b.name) // what stays behind is removed by the next start
+	b.dir.Close()
+}
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
+
+// Put writes a working file.
+func (b *batch) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+	if err := errors.Join(check(key), opts.Check()); err != nil {
+		return err
+	}
+	return b.s.fail("write", key, b.put(ctx, key, r, size, opts))
+}
+
+func (b *batch) put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+	if opts.IfAbsent {
+		// The link at the end decides; this spares the copy.
+		if _, err := b.root.Lstat(key); err == nil {
+			return spool.ErrExists
+		}
+	}
+	b.mu.Lock()
+	tmp := strconv.Itoa(len(b.files))
+	b.files = append(b.files, batchFile{tmp, key, opts.IfAbsent})
+	b.mu.Unlock()
+	fd, err := unix.Openat(b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode))
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), tmp)
+	defer f.Close()
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	for off := int64(0); off < size; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p := (*buf)[:min(int64(len(*buf)), size-off)]
+		n, err := r.ReadAt(p, off)
+		if n < len(p) {
+			if err == nil || err == io.EOF {
+				err = fmt.Errorf("%d bytes given, %d promised: %w", off+int64(n), size, io.ErrUnexpectedEOF)
+			}
+			return err
+		}
+		if _, err := f.Write(p); err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	if err := setMetadata(f, opts.Metadata); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	if !b.whole {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	return f.Close()
+}
+
+// Commit gives the files their names.
+func (b *batch) Commit(ctx context.Context) error {
+	return b.s.fail("write", workDir, b.commit(ctx))
+}
+
+func (b *batch) commit(ctx context.Context) error {
+	if b.whole {
+		if err := syncWhole(b.fd); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(b.files, func(x, y batchFile) int { return strings.Compare(x.key, y.key) })
+	for rest := b.files; len(rest) > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		dir := path.Dir(rest[0].key)
+		n := slices.IndexFunc(rest, func(f batchFile) bool { return path.Dir(f.key) != dir })
+		if n < 0 {
+			n = len(rest)
+		}
+		if err := b.place(dir, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if b.whole {
+		if err := syncWhole(b.fd); err != nil {
+			return err
+		}
+	}
+	if !same(b.root, b.s.dir) {
+		return fmt.Errorf("%s was replaced meanwhile", b.s.dir)
+	}
+	return nil
+}
+
+// place gives the files of one directory their names.
+func (b *batch) place(dir string, files []batchFile) error {
+	var err error
+	// A Delete may remove the directory, empty, between its making and the rename.
+	for range 10 {
+		if files, err = b.tryPlace(dir, files); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := b.s.makeDirs(b.root, dir, !b.whole); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// tryPlace returns those that have no name yet.
+func (b *batch) tryPlace(dir string, files []batchFile) ([]batchFile, error) {
+	to, err := b.root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return files, err
+	}
+	defer to.Close()
+	for ; len(files) > 0; files = files[1:] {
+		f := &files[0]
+		if f.ifAbsent {
+			err = unix.Linkat(b.fd, f.tmp, int(to.Fd()), path.Base(f.key), 0)
+			if errors.Is(err, fs.ErrExist) {
+				err = nil
+			}
+		} else {
+			err = unix.Renameat(b.fd, f.tmp, int(to.Fd()), path.Base(f.key))
+		}
+		if err != nil {
+			return files, fmt.Errorf("%s: %w", f.key, err)
+		}
+	}
+	if b.whole {
+		return nil, nil
+	}
+	return nil, syncFile(to)
+}
