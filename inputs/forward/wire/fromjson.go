@@ -49,12 +49,19 @@ type jsonParser struct {
 	dst []byte
 }
 
-func (p *jsonParser) value(depth int) bool {
-	p.at = space(p.src, p.at)
-	if p.at >= len(p.src) {
-		return false
+// next moves to the next byte that is not white space and returns it; 0, which no JSON holds there, at the end.
+func (p *jsonParser) next() byte {
+	if p.at < len(p.src) && p.src[p.at] > ' ' {
+		return p.src[p.at]
 	}
-	switch c := p.src[p.at]; c {
+	if p.at = space(p.src, p.at); p.at < len(p.src) {
+		return p.src[p.at]
+	}
+	return 0
+}
+
+func (p *jsonParser) value(depth int) bool {
+	switch p.next() {
 	case '{':
 		return p.container(depth, '}', true)
 	case '[':
@@ -89,20 +96,14 @@ func (p *jsonParser) container(depth int, end byte, object bool) bool {
 	start := len(p.dst)
 	p.dst = append(p.dst, 0)
 	n := 0
-	p.at = space(p.src, p.at)
-	if p.at < len(p.src) && p.src[p.at] == end {
+	if p.next() == end {
 		p.at++
 		p.setLength(start, n, object)
 		return true
 	}
 	for {
 		if object {
-			p.at = space(p.src, p.at)
-			if p.at >= len(p.src) || p.src[p.at] != '"' || !p.string() {
-				return false
-			}
-			p.at = space(p.src, p.at)
-			if p.at >= len(p.src) || p.src[p.at] != ':' {
+			if p.next() != '"' || !p.string() || p.next() != ':' {
 				return false
 			}
 			p.at++
@@ -111,11 +112,7 @@ func (p *jsonParser) container(depth int, end byte, object bool) bool {
 			return false
 		}
 		n++
-		p.at = space(p.src, p.at)
-		if p.at >= len(p.src) {
-			return false
-		}
-		c := p.src[p.at]
+		c := p.next()
 		p.at++
 		if c == end {
 			p.setLength(start, n, object)
@@ -234,6 +231,9 @@ func hex4(s []byte) (rune, bool) {
 }
 
 func (p *jsonParser) number() bool {
+	if p.short() {
+		return true
+	}
 	start, integer := p.at, true
 	for p.at < len(p.src) {
 		c := p.src[p.at]
@@ -245,21 +245,7 @@ func (p *jsonParser) number() bool {
 		p.at++
 	}
 	raw := p.src[start:p.at]
-	if len(raw) == 0 {
-		return false
-	}
-	if integer && len(raw) < 19 && raw[0] != '0' && raw[0] != '-' {
-		v := uint64(0)
-		for _, c := range raw {
-			if c == '-' {
-				return false
-			}
-			v = v*10 + uint64(c-'0')
-		}
-		p.dst = msgp.AppendUint64(p.dst, v)
-		return true
-	}
-	if !json.Valid(raw) {
+	if len(raw) == 0 || !json.Valid(raw) {
 		return false
 	}
 	text := unsafe.String(unsafe.SliceData(raw), len(raw))
@@ -281,5 +267,44 @@ func (p *jsonParser) number() bool {
 		return true
 	}
 	p.dst = msgp.AppendFloat64(p.dst, f)
+	return true
+}
+
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// short reads a number of up to 15 digits without sign and exponent. Both its digits and their power of ten are exact as doubles, so that their
+// quotient is the double nearest to the number.
+func (p *jsonParser) short() bool {
+	const most = 15
+	i, v, point := p.at, uint64(0), -1
+	for ; i < len(p.src) && i-p.at <= most+1; i++ {
+		c := p.src[i]
+		if c == '.' && point < 0 {
+			point = i
+			continue
+		}
+		if c -= '0'; c > 9 {
+			break
+		}
+		v = v*10 + uint64(c)
+	}
+	digits := i - p.at
+	if point >= 0 {
+		digits--
+	}
+	switch {
+	case digits == 0 || digits > most, point == p.at, point == i-1: // ".5" and "5." are no numbers
+		return false
+	case p.src[p.at] == '0' && i-p.at > 1 && point != p.at+1: // nor is "05"
+		return false
+	case i < len(p.src) && (p.src[i] == 'e' || p.src[i] == 'E' || p.src[i] == '.' || p.src[i] == '+' || p.src[i] == '-' || p.src[i]-'0' <= 9):
+		return false
+	}
+	if point < 0 {
+		p.dst = msgp.AppendUint64(p.dst, v)
+	} else {
+		p.dst = msgp.AppendFloat64(p.dst, float64(v)/tens[i-1-point])
+	}
+	p.at = i
 	return true
 }

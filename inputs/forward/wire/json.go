@@ -135,6 +135,11 @@ func (t *transcoder) object(n uint64) error {
 
 // key writes the next value as an object's key: as it is when it becomes a string, else its JSON text in a string.
 func (t *transcoder) key() error {
+	if t.at < len(t.src) {
+		if c := t.src[t.at]; c >= 0xa0 && c < 0xc0 {
+			return t.value()
+		}
+	}
 	start := len(t.dst)
 	if err := t.value(); err != nil {
 		return err
@@ -156,6 +161,11 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, `"-Infinity"`...)
 	}
+	if bits == 64 && math.Abs(f) < 1e9 {
+		if out, ok := appendShort(dst, f); ok {
+			return out
+		}
+	}
 	start := len(dst)
 	format := byte('f')
 	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
@@ -168,6 +178,30 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 		}
 	}
 	return append(dst, '.', '0') // so that it stays a float for who tells them apart
+}
+
+// appendShort appends a number with at most three decimals. A decimal number of up to 15 digits is the shortest form of the double nearest to it, and
+// the division, which is rounded correctly, tells whether f is that double.
+func appendShort(dst []byte, f float64) (out []byte, ok bool) {
+	const scale = 1000
+	m := int64(math.Round(f * scale))
+	if float64(m)/scale != f || m == 0 {
+		return dst, false
+	}
+	if m < 0 {
+		dst = append(dst, '-')
+		m = -m
+	}
+	dst = strconv.AppendInt(dst, m/scale, 10)
+	rest := m % scale
+	dst = append(dst, '.', byte('0'+rest/100))
+	if rest%100 != 0 {
+		dst = append(dst, byte('0'+rest/10%10))
+		if rest%10 != 0 {
+			dst = append(dst, byte('0'+rest%10))
+		}
+	}
+	return dst, true
 }
 
 func appendExt(dst []byte, typ int8, p []byte) []byte {

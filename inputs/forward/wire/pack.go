@@ -24,9 +24,10 @@ type Packer struct {
 	Metadata bool
 
 	tag, origin string
-	events      []byte
+	buf         []byte // the message's head, then the events
+	head        int    // bytes of it
 	count       int
-	out         []byte
+	out         []byte // a compressed message
 	gz          *gzip.Writer
 	zs          *zstd.Encoder
 }
@@ -34,18 +35,24 @@ type Packer struct {
 // Reset begins a message.
 func (p *Packer) Reset(tag, origin string) {
 	p.tag, p.origin = tag, origin
-	p.events, p.count = p.events[:0], 0
+	p.buf = appendHead(p.buf[:0], tag)
+	p.head, p.count = len(p.buf), 0
+}
+
+// appendHead appends what comes before the chunk, whose length is filled in later.
+func appendHead(dst []byte, tag string) []byte {
+	return append(msgp.AppendString(msgp.AppendArrayHeader(dst, 3), tag), 0xc6, 0, 0, 0, 0)
 }
 
 // Size returns the bytes of the events so far, before compression.
-func (p *Packer) Size() int { return len(p.events) }
+func (p *Packer) Size() int { return len(p.buf) - p.head }
 
 // Len returns the number of events so far.
 func (p *Packer) Len() int { return p.count }
 
 // Append adds one record. Unless Exact, a value that is a JSON object becomes a map and any other {"message": value}; key and headers stay behind.
 func (p *Packer) Append(r *record.Record) {
-	b := msgp.AppendArrayHeader(p.events, 2)
+	b := msgp.AppendArrayHeader(p.buf, 2)
 	if p.Metadata {
 		b = msgp.AppendArrayHeader(b, 2)
 	}
@@ -61,7 +68,7 @@ func (p *Packer) Append(r *record.Record) {
 	} else {
 		b = AppendRecord(b, r.Value)
 	}
-	p.events = b
+	p.buf = b
 	p.count++
 }
 
@@ -103,33 +110,22 @@ func appendNullable(b, v []byte) []byte {
 	return msgp.AppendBytes(b, v)
 }
 
-// Message returns the whole message, valid until the next Reset, with the given chunk id; "" asks for no ack.
+// Message returns the whole message, valid until the next Reset, with the given chunk id; "" asks for no ack. Nothing may be appended to the
+// message afterwards.
 func (p *Packer) Message(chunk string) ([]byte, error) {
-	payload, compressed := p.events, ""
-	b := msgp.AppendArrayHeader(p.out[:0], 3)
-	b = msgp.AppendString(b, p.tag)
-	switch p.Compression {
-	case "", "none":
-	default:
-		start := len(b)
-		b = append(b, 0xc6, 0, 0, 0, 0)
+	b, compressed := p.buf, ""
+	if p.Compression != "" && p.Compression != "none" {
+		compressed = p.Compression
 		var err error
-		if b, err = p.compress(b); err != nil {
+		if b, err = p.compress(append(p.out[:0], p.buf[:p.head]...), p.buf[p.head:]); err != nil {
 			return nil, err
 		}
-		n := len(b) - start - 5
-		if n > math.MaxUint32 {
-			return nil, fmt.Errorf("chunk of %d bytes", n)
-		}
-		binary.BigEndian.PutUint32(b[start+1:], uint32(n))
-		payload, compressed = nil, p.Compression
 	}
-	if payload != nil || compressed == "" {
-		if len(payload) > math.MaxUint32 {
-			return nil, fmt.Errorf("chunk of %d bytes", len(payload))
-		}
-		b = msgp.AppendBytes(b, payload)
+	size := len(b) - p.head
+	if size > math.MaxUint32 {
+		return nil, fmt.Errorf("chunk of %d bytes", size)
 	}
+	binary.BigEndian.PutUint32(b[p.head-4:], uint32(size))
 	n := uint32(1)
 	if chunk != "" {
 		n++
@@ -145,7 +141,11 @@ func (p *Packer) Message(chunk string) ([]byte, error) {
 	if compressed != "" {
 		b = msgp.AppendString(msgp.AppendString(b, "compressed"), compressed)
 	}
-	p.out = b
+	if compressed != "" {
+		p.out = b
+	} else {
+		p.buf = b
+	}
 	return b, nil
 }
 
@@ -157,7 +157,7 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (p *Packer) compress(dst []byte) ([]byte, error) {
+func (p *Packer) compress(dst, events []byte) ([]byte, error) {
 	if p.Compression == "zstd" {
 		if p.zs == nil {
 			var err error
@@ -166,7 +166,7 @@ func (p *Packer) compress(dst []byte) ([]byte, error) {
 				return nil, err
 			}
 		}
-		return p.zs.EncodeAll(p.events, dst), nil
+		return p.zs.EncodeAll(events, dst), nil
 	}
 	w := &sliceWriter{b: dst}
 	if p.gz == nil {
@@ -174,7 +174,7 @@ func (p *Packer) compress(dst []byte) ([]byte, error) {
 	} else {
 		p.gz.Reset(w)
 	}
-	if _, err := p.gz.Write(p.events); err != nil {
+	if _, err := p.gz.Write(events); err != nil {
 		return nil, err
 	}
 	if err := p.gz.Close(); err != nil {

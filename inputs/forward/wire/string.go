@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -9,75 +11,114 @@ const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string.
 func appendString(dst, s []byte) []byte {
-	dst = append(dst, '"')
-	n := plain(s)
-	dst = append(dst, s[:n]...)
-	if n < len(s) {
-		dst = appendEscaped(dst, s[n:])
+	at := len(dst)
+	dst = slices.Grow(dst, len(s)+2)[:at+len(s)+2]
+	dst[at] = '"'
+	n := copyPlain(dst[at+1:], s)
+	if n == len(s) {
+		dst[at+1+n] = '"'
+		return dst
 	}
-	return append(dst, '"')
+	return append(appendEscaped(dst[:at+1+n], s[n:]), '"')
 }
 
 // AppendJSONString appends s as a JSON string, with bytes that are not UTF-8 written as the package comment says.
 func AppendJSONString(dst, s []byte) []byte { return appendString(dst, s) }
 
-// plain returns the length of the part of s that stands in JSON as it is: ASCII without quotes, backslashes and controls.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// notPlain tells which of the eight bytes are not plain: ASCII without quotes, backslashes and controls, which stands in JSON as it is. The lowest bit
+// that is set is the highest of the first such byte.
+func notPlain(x uint64) uint64 {
+	return (x | (x - ones*0x20) | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones)) & highs
+}
+
+func isPlain(c byte) bool { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' }
+
+// plain returns the length of the part of s that is plain.
 func plain(s []byte) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		x := binary.LittleEndian.Uint64(s[i:])
-		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		if (x|(x-ones*0x20)|(quote-ones)|(slash-ones))&highs != 0 {
-			break
+		if m := notPlain(binary.LittleEndian.Uint64(s[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
 		}
 	}
-	for ; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
-			break
-		}
+	for i < len(s) && isPlain(s[i]) {
+		i++
 	}
 	return i
 }
 
-func appendEscaped(dst, s []byte) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune(s[i:])
-			if r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
-			i++
-			start = i
-			continue
+// copyPlain copies the part of s that is plain to dst, which is no shorter than s, and returns its length. What it leaves in dst behind that
+// is undefined.
+func copyPlain(dst, s []byte) int {
+	dst = dst[:len(s)]
+	i := 0
+	for ; i+8 <= len(s) && i+8 <= len(dst); i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		if m := notPlain(x); m != 0 {
+			n := i + bits.TrailingZeros64(m)/8
+			copy(dst[i:n], s[i:n])
+			return n
 		}
-		if c >= 0x20 && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		start = i
+		binary.LittleEndian.PutUint64(dst[i:], x)
 	}
-	return append(dst, s[start:]...)
+	if i == len(s) {
+		return i
+	}
+	if i > 0 { // the last eight bytes, some of them again
+		last := len(s) - 8
+		x := binary.LittleEndian.Uint64(s[last:])
+		if m := notPlain(x); m != 0 {
+			n := last + bits.TrailingZeros64(m)/8
+			copy(dst[i:n], s[i:n])
+			return n
+		}
+		binary.LittleEndian.PutUint64(dst[last:], x)
+		return len(s)
+	}
+	for i < len(s) && isPlain(s[i]) {
+		dst[i] = s[i]
+		i++
+	}
+	return i
+}
+
+// appendEscaped appends s, whose first byte is not plain.
+func appendEscaped(dst, s []byte) []byte {
+	for len(s) > 0 {
+		switch c := s[0]; {
+		case c >= utf8.RuneSelf:
+			n := 0
+			for n < len(s) && s[n] >= utf8.RuneSelf {
+				r, size := utf8.DecodeRune(s[n:])
+				if r == utf8.RuneError && size == 1 {
+					break
+				}
+				n += size
+			}
+			if n > 0 {
+				dst, s = append(dst, s[:n]...), s[n:]
+			} else {
+				dst, s = append(dst, '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15]), s[1:]
+			}
+		case c == '"', c == '\\':
+			dst, s = append(dst, '\\', c), s[1:]
+		case c == '\n':
+			dst, s = append(dst, '\\', 'n'), s[1:]
+		case c == '\r':
+			dst, s = append(dst, '\\', 'r'), s[1:]
+		case c == '\t':
+			dst, s = append(dst, '\\', 't'), s[1:]
+		case c < 0x20:
+			dst, s = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15]), s[1:]
+		default:
+			n := plain(s)
+			dst, s = append(dst, s[:n]...), s[n:]
+		}
+	}
+	return dst
 }
