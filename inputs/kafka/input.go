@@ -60,6 +60,7 @@ func (in *Input) readerOptions() []kgo.Opt {
 		kgo.FetchMaxWait(in.cfg.FetchWait),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what an offset out of range means is decided here
 		kgo.KeepControlRecords(),                    // they tell where a gap ends
+		kgo.WithPools(&fetchPools{}),
 	)
 	if in.cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(in.cfg.Rack))

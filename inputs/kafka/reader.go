@@ -233,6 +233,7 @@ func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 		}
 		b.Append(r.Timestamp.UnixNano(), r.Key, r.Value, headers)
 		left -= size
+		r.Recycle() // it was copied
 	}
 	build()
 	return out, bytes

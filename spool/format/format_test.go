@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
@@ -472,5 +473,23 @@ func TestReadStopsOnError(t *testing.T) {
 	// A file that is cut short is an error, never fewer records.
 	if err := Read(bytes.NewReader(file[:len(file)-3]), int64(len(file)-3), "ndjson", func(*Entry) error { return nil }); err == nil {
 		t.Fatal("no error for half a file")
+	}
+}
+
+// Strings are looked at eight bytes at a time: each byte value at each place must be seen as encoding/json sees it.
+func TestEachByteAtEachPlaceOfAString(t *testing.T) {
+	d := &document{}
+	for at := range 20 {
+		for c := range 256 {
+			text := []byte(`{"k":"` + strings.Repeat("x", 20) + `"}`)
+			text[6+at] = byte(c)
+			want := json.Valid(text) && utf8.Valid(text)
+			if got := d.parse(text) == nil; got != want {
+				t.Fatalf("byte %#x at %d: parsed %v, want %v", c, at, got, want)
+			}
+			if got := d.valid(text) == nil; got != want {
+				t.Fatalf("byte %#x at %d: valid %v, want %v", c, at, got, want)
+			}
+		}
 	}
 }

@@ -18,6 +18,9 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var d document
 		err := d.parse(b)
+		if quick := validJSON(b); quick != (err == nil) {
+			t.Fatalf("validJSON says %v, parse %v", quick, err)
+		}
 		if want := json.Valid(b) && utf8.Valid(b); (err == nil) != want {
 			if want && bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > maxDepth {
 				return

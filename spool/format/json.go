@@ -1,12 +1,13 @@
 package format
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"unicode/utf8"
-
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // kind is the type of a JSON value.
@@ -37,7 +38,6 @@ type document struct {
 	nodes []node
 	src   []byte
 	at    int
-	check bool   // parse without keeping nodes
 	spare []byte // unescaped keys and texts
 }
 
@@ -67,8 +67,9 @@ func (d *document) parse(src []byte) error {
 
 // valid is parse that only tells whether src is a document.
 func (d *document) valid(src []byte) error {
-	d.check = true
-	defer func() { d.check = false }()
+	if validJSON(src) {
+		return nil
+	}
 	return d.parse(src)
 }
 
@@ -94,9 +95,7 @@ func (d *document) value(key []byte, keyEsc bool, depth int) error {
 		return d.fail("nested too deeply")
 	}
 	i := len(d.nodes)
-	if !d.check {
-		d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
-	}
+	d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
 	start := d.at
 	var err error
 	k := null
@@ -127,10 +126,8 @@ func (d *document) value(key []byte, keyEsc bool, depth int) error {
 	default:
 		return d.fail("unexpected character")
 	}
-	if !d.check {
-		n := &d.nodes[i]
-		n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
-	}
+	n := &d.nodes[i]
+	n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
 	return err
 }
 
@@ -202,6 +199,23 @@ func (d *document) more(end byte) (bool, error) {
 	return false, d.fail("unexpected character")
 }
 
+// skipOrdinary returns the index of the first byte from i on that needs a look, or the length of src. It looks at eight at a time.
+func skipOrdinary(src []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(src); i += 8 {
+		w := binary.LittleEndian.Uint64(src[i:])
+		quote, slash := w^('"'*ones), w^('\\'*ones)
+		// A byte's top bit: it is below the space, a quote, or a backslash. Only the lowest one that is set counts, those above may be borrowed.
+		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(src) && ordinary[src[i]] {
+		i++
+	}
+	return i
+}
+
 // ordinary are the bytes of a string that need no look.
 var ordinary = func() (t [256]bool) {
 	for c := range t {
@@ -214,8 +228,9 @@ func (d *document) string() (s []byte, escaped bool, err error) {
 	src := d.src
 	i := d.at + 1
 	for start := i; i < len(src); i++ {
-		if ordinary[src[i]] {
-			continue
+		i = skipOrdinary(src, i)
+		if i == len(src) {
+			break
 		}
 		switch c := src[i]; {
 		case c == '"':
