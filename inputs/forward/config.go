@@ -23,7 +23,7 @@ type Config struct {
 	MaxDepth         int             `hcl:"max_depth,optional" doc:"Deepest nesting of a record; a deeper one goes to the dead letter."`
 	Memory           int64           `hcl:"memory,optional" unit:"bytes" doc:"Memory that all connections together may use for compressed chunks and large events."`
 	IdleTimeout      time.Duration   `hcl:"idle_timeout,optional" doc:"Close a connection on which nothing came for so long; 0s never does. A client that asks for no acks loses what it next writes to a closed connection."`
-	MessageTimeout   time.Duration   `hcl:"message_timeout,optional" doc:"Close a connection that stands still in the middle of a message for so long."`
+	MessageTimeout   time.Duration   `hcl:"message_timeout,optional" doc:"Close a connection on which neither 16 KiB of a message nor its end came for so long."`
 	HandshakeTimeout time.Duration   `hcl:"handshake_timeout,optional" doc:"Time for the TLS handshake and for the one of the protocol."`
 	TLS              *tlsconf.Server `hcl:"tls,block" doc:"Serve TLS."`
 	Security         *Security       `hcl:"security,block" doc:"Ask clients for a shared key and users."`

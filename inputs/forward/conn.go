@@ -15,7 +15,7 @@ import (
 
 var (
 	errStopping = errors.New("the agent is stopping")
-	errStalled  = errors.New("nothing came for message_timeout in the middle of a message")
+	errStalled  = errors.New("a message stands still, or all but, for message_timeout")
 	errIdle     = errors.New("nothing came for idle_timeout")
 )
 
@@ -29,7 +29,13 @@ type conn struct {
 	reader *wire.Reader
 	gather gatherer
 	acks   acks
+
+	since time.Time // within a message: when progress of it came last; zero between messages
+	came  int       // bytes since then
 }
+
+// progress is what must come of a message within message_timeout, unless its end does: a client that drips holds on to memory that others need.
+const progress = 16 << 10
 
 // serve runs a connection from its handshake to its end.
 func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
@@ -127,19 +133,25 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	limit := c.in.cfg.IdleTimeout
-	if inside {
-		limit = c.in.cfg.MessageTimeout
-	}
 	var deadline time.Time
-	if limit > 0 {
-		deadline = time.Now().Add(limit)
+	switch now := time.Now(); {
+	case inside:
+		if c.since.IsZero() || c.came >= progress {
+			c.since, c.came = now, 0
+		}
+		deadline = c.since.Add(c.in.cfg.MessageTimeout)
+	case c.in.cfg.IdleTimeout > 0:
+		c.since = time.Time{}
+		deadline = now.Add(c.in.cfg.IdleTimeout)
+	default:
+		c.since = time.Time{}
 	}
 	_ = c.nc.SetReadDeadline(deadline)
 	if c.ctx.Err() != nil {
 		return 0, errStopping
 	}
 	n, err := c.nc.Read(p)
+	c.came += n
 	switch {
 	case err == nil || err == io.EOF:
 	case c.ctx.Err() != nil:

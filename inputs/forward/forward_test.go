@@ -351,6 +351,47 @@ func TestSlowAndDeadClientsCostTheOthersNothing(t *testing.T) {
 	}
 }
 
+// A message has to come along; a connection that is quiet between messages may stay.
+func TestMessageThatDrips(t *testing.T) {
+	r := start(t, func(c *Config) { c.MessageTimeout = time.Second })
+	drip, slow, quiet := r.dial(), r.dial(), r.dial()
+	quiet.Write(chunk("quiet", 1, "c"))
+	wantAck(t, wire.NewAckReader(quiet), "c")
+	whole := chunk("slow", 12_000, "slow")
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_, _ = io.Copy(io.Discard, drip)
+	}()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	drip.Write(whole[:100])
+	for i := 0; ; i++ { // for longer than message_timeout in any case
+		if step := 24 << 10; len(whole) > 0 && i%10 == 0 {
+			slow.Write(whole[:min(step, len(whole))])
+			whole = whole[min(step, len(whole)):]
+		}
+		drip.Write([]byte{0})
+		<-tick.C
+		select {
+		case <-gone:
+			if len(whole) > 0 {
+				continue
+			}
+			wantAck(t, wire.NewAckReader(slow), "slow")
+			quiet.Write(chunk("quiet", 1, "c"))
+			wantAck(t, wire.NewAckReader(quiet), "c")
+			if n := strings.Count(r.log.String(), "connection closed: stalled"); n != 1 {
+				t.Errorf("%d lines: %s", n, r.log.String())
+			}
+			return
+		case <-r.ctx.Done():
+			t.Fatal("the connection that drips is still open")
+		default:
+		}
+	}
+}
+
 func TestClientThatTakesNoAcks(t *testing.T) {
 	r := start(t, nil)
 	deaf := r.dial()

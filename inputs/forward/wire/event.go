@@ -11,6 +11,9 @@ import (
 // rawPart is the size of the parts in which bad events are handed out.
 const rawPart = record.TargetSize
 
+// smallPart is what there must be of a bad event that arrives in crumbs before a part of it is handed out.
+const smallPart = 4 << 10
+
 // Message is one message being read: all its events, then its Options.
 type Message struct {
 	Tag  string
@@ -256,22 +259,32 @@ func (m *Message) startSkip(why Reason) {
 
 // skipPart hands out the next part of a bad event.
 func (m *Message) skipPart() (*Event, error) {
-	b, last := m.at()
-	b = b[:min(len(b), rawPart)]
-	n, done, err := m.skip.step(b)
-	if err != nil {
-		if m.Mode == ModePacked || m.Mode == ModeCompressed {
-			m.bad, m.rest = "", Garbage
-			return nil, nil
+	var b []byte
+	n, done := 0, false
+	for {
+		var last bool
+		b, last = m.at()
+		b = b[:min(len(b), rawPart)]
+		var more int
+		var err error
+		if more, done, err = m.skip.step(b[n:]); err != nil {
+			if m.Mode == ModePacked || m.Mode == ModeCompressed {
+				m.bad, m.rest = "", Garbage
+				return nil, nil
+			}
+			return nil, err
 		}
-		return nil, err
-	}
-	if n == 0 && !done {
+		if n += more; done || n >= smallPart {
+			break
+		}
 		if last {
 			m.bad, m.rest = "", Garbage
 			return nil, nil
 		}
 		ended, err := m.more()
+		if err == errWindowFull && n > 0 {
+			break
+		}
 		if ended || m.dead != nil {
 			m.bad = ""
 			if ended && len(b) > 0 {
@@ -280,7 +293,9 @@ func (m *Message) skipPart() (*Event, error) {
 				m.left = 0
 			}
 		}
-		return nil, err
+		if ended || m.dead != nil || err != nil {
+			return nil, err
+		}
 	}
 	count := uint64(1)
 	if done && m.bad == NotEvent && m.Mode != ModeMessage {

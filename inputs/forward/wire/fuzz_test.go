@@ -105,30 +105,3 @@ func FuzzHandshake(f *testing.F) {
 		NewAckReader(bytes.NewReader(b)).Next()
 	})
 }
-
-func BenchmarkPacked(b *testing.B) {
-	var payload []byte
-	const n = 5000
-	for i := range n {
-		payload = append(payload, 0x92)
-		payload, _ = AppendEventTime(payload, 1700000000e9+int64(i))
-		payload, _ = msgp.AppendMapStrStr(payload, map[string]string{"log": "2026-01-01T00:00:00Z INFO request served path=/api/v1/things status=200 duration=12ms user=12345 trace=abcdef0123456789", "stream": "stdout", "host": "web-1.example.org", "service": "things"}), error(nil)
-	}
-	msg := packed("t", payload, false, map[string]any{"chunk": "c"})
-	b.SetBytes(int64(len(msg)))
-	r := NewReader(nil, Limits{Message: 64 << 20, Inflated: 64 << 20, Record: 16 << 20, Depth: 64})
-	for b.Loop() {
-		r.win.src, r.win.err = bytes.NewReader(msg), nil
-		m, err := r.Next()
-		if err != nil {
-			b.Fatal(err)
-		}
-		for {
-			if _, err := m.Event(); err != nil {
-				break
-			}
-		}
-		m.Options()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
-}

@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -18,8 +17,8 @@ type jsonMessage struct {
 	events  []json.RawMessage // [time, record]; or time, record for the message mode
 	single  bool
 	option  json.RawMessage
-	tooLong *jsonEnd // set for a message over the limit, which is handed out raw
-	raw     []byte   // a message that is none
+	tooLong *jsonTail // set for a message over the limit, which is handed out raw
+	raw     []byte    // a message that is none
 	buf     bytes.Buffer
 }
 
@@ -98,7 +97,10 @@ func (r *Reader) openJSON() (*Message, error) {
 		}
 		err := r.win.fill(r.lim.Record)
 		if err == errWindowFull {
-			m.json.tooLong = &jsonEnd{}
+			if r.win.bytes()[0] == '[' {
+				m.Tag = tagJSON(r.win.bytes())
+			}
+			m.json.tooLong = &jsonTail{}
 			return m, nil
 		}
 		if err == io.EOF {
@@ -282,20 +284,80 @@ func jsonDepth(raw []byte) int {
 // jsonPart hands out the next part of a message over the limit.
 func (m *Message) jsonPart() (*Event, error) {
 	j := m.json
-	if len(m.win.bytes()) == 0 {
-		if err := m.win.fill(m.r.lim.Record); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
+	n, done := 0, false
+	var b []byte
+	for {
+		b = m.win.bytes()
+		b = b[:min(len(b), rawPart)]
+		var more int
+		more, done = j.tooLong.step(b[n:])
+		if n += more; done || n >= smallPart {
+			break
+		}
+		err := m.win.fill(max(m.r.lim.Record, n+1))
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	b := m.win.bytes()
-	n, done := j.tooLong.step(b[:min(len(b), rawPart)])
 	ev := m.badEvent(TooLarge, b[:n])
 	m.win.advance(n)
 	if done {
+		j.option = j.tooLong.options()
 		j.tooLong = nil
 	}
 	return ev, nil
+}
+
+// tagJSON returns the tag of the message that b begins with, or "".
+func tagJSON(b []byte) (tag string) {
+	dec := json.NewDecoder(bytes.NewReader(b[:min(len(b), maxTag)]))
+	if _, err := dec.Token(); err == nil {
+		_ = dec.Decode(&tag) // what is not a string leaves it empty
+	}
+	return tag
+}
+
+// jsonTail finds the end of a message over the limit and keeps its last element, so that it can be acknowledged.
+type jsonTail struct {
+	end    jsonEnd
+	commas int     // between the message's elements
+	second [2]byte // the first of the second element; 0 for what has not come yet
+	last   []byte  // the element being read, as far as options may be long
+}
+
+// step is that of jsonEnd.
+func (t *jsonTail) step(b []byte) (int, bool) {
+	for i, c := range b {
+		top := t.end.depth == 1 && !t.end.inString
+		if _, done := t.end.step(b[i : i+1]); done {
+			return i + 1, true
+		}
+		if top && c == ',' {
+			t.commas++
+			t.last = t.last[:0]
+			continue
+		}
+		if len(t.last) <= maxOptions {
+			t.last = append(t.last, c)
+		}
+		if t.commas == 1 && t.second[1] == 0 && c > ' ' {
+			t.second[min(1, int(t.second[0]))] = c
+		}
+	}
+	return len(b), false
+}
+
+// options returns the last element if it is in the options' place: behind a list of events, or behind time and record.
+func (t *jsonTail) options() json.RawMessage {
+	place := 3
+	if t.second[0] == '[' && (t.second[1] == '[' || t.second[1] == ']') {
+		place = 2
+	}
+	if t.commas != place || len(t.last) > maxOptions {
+		return nil
+	}
+	return t.last
 }

@@ -234,7 +234,7 @@ func TestBadEventsLeaveTheRest(t *testing.T) {
 			forward = append(forward, 0x81, 0xa5, 'c', 'h', 'u', 'n', 'k', 0xa1, 'c')
 			chunk := map[string]any{"chunk": "c"}
 			for i, b := range [][]byte{forward, packed("t", payload, false, chunk), packed("t", gz(payload), false, chunk)} {
-				for _, src := range []io.Reader{bytes.NewReader(b), iotest.HalfReader(bytes.NewReader(b))} {
+				for _, src := range []io.Reader{bytes.NewReader(b), iotest.HalfReader(bytes.NewReader(b)), iotest.OneByteReader(bytes.NewReader(b))} {
 					out := readAll(src, testLimits)
 					var raw []byte
 					records := 0
@@ -244,6 +244,9 @@ func TestBadEventsLeaveTheRest(t *testing.T) {
 						} else if e.bad == c.why {
 							raw = append(raw, e.raw...)
 						}
+					}
+					if len(out.events) > 3+len(c.bad)/smallPart {
+						t.Fatalf("form %d: %d events", i, len(out.events))
 					}
 					if out.err != io.EOF || records != 2 || !bytes.Equal(raw, c.bad) || string(out.opts[0].Chunk) != "\xa1c" {
 						t.Fatalf("form %d: %v, %d records, %d bytes raw, options %+v", i, out.err, records, len(raw), out.opts)
@@ -368,6 +371,37 @@ null
 	}
 	if out.err != io.EOF || raw != big || out.events[len(out.events)-1].record != "{}" {
 		t.Fatalf("over-large: %v, %d events, %d bytes", out.err, len(out.events), len(raw))
+	}
+}
+
+// A client in ack mode sends for ever what gets no ack, so that a message over the limit needs one, too.
+func TestOverLargeJSONKeepsItsAck(t *testing.T) {
+	long := strings.Repeat(`x\",]`, testLimits.Record)
+	for _, c := range []struct{ in, chunk string }{
+		{`["t", 1, {"a":"` + long + `"}, {"chunk":"c"}]`, `"c"`},
+		{`["t", [1,{}], {"a":"` + long + `"}, {"size":1,"chunk":"c"}]`, `"c"`},
+		{`["t", [[1, {"a":"` + long + `"}]] , {"chunk":"c"} ]`, `"c"`},
+		{`["t", 1, {"chunk":"no option","a":"` + long + `"}]`, ""},
+		{`["t", 1, {"a":"` + long + `","chunk":"no option"}]`, ""},
+		{`["t", [[1, {"a":"` + long + `"}]], {"chunk":"c"}, {"chunk":"too many"}]`, ""},
+		{`["t", 1, {"a":"x"}, {"chunk":"c","more":"` + long + `"}]`, ""},
+		{`[{"chunk":"c","a":"` + long + `"}]`, ""},
+	} {
+		in := c.in + `["t",1,{}]`
+		if out := readAll(iotest.OneByteReader(strings.NewReader(in)), testLimits); len(out.events) > len(in)/smallPart+2 || string(out.opts[0].Chunk) != c.chunk {
+			t.Errorf("%.40s: %d events when it comes in crumbs, chunk %q", c.in, len(out.events), out.opts[0].Chunk)
+		}
+		out := readAll(strings.NewReader(in), testLimits)
+		raw := ""
+		for _, e := range out.events[:len(out.events)-1] {
+			raw += e.raw
+			if tag := c.in[1] == '"'; e.bad != TooLarge || tag && e.tag != "t" {
+				t.Fatalf("%.40s: %v of %q", c.in, e.bad, e.tag)
+			}
+		}
+		if out.err != io.EOF || raw != c.in || string(out.opts[0].Chunk) != c.chunk {
+			t.Errorf("%.40s: %v, chunk %q, %d of %d bytes", c.in, out.err, out.opts[0].Chunk, len(raw), len(c.in))
+		}
 	}
 }
 
