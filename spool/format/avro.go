@@ -179,8 +179,15 @@ const avroBlock = 256 << 10
 
 // Finish implements Finisher.
 func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
-	var c *container
-	var t *tableSchema
+	rd := newStagedReader(members)
+	t, sample, err := f.table(rd)
+	if err != nil {
+		return err
+	}
+	c := newContainer(t.avro(), f.comp)
+	if _, err := dst.Write(c.header); err != nil {
+		return err
+	}
 	var r row
 	var records, block []byte
 	count := 0
@@ -195,17 +202,13 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 		_, err = dst.Write(block)
 		return err
 	}
-	err := f.finish(members, func(table *tableSchema) error {
-		t = table
-		c = newContainer(t.avro(), f.comp)
-		_, err := dst.Write(c.header)
-		return err
-	}, func(s *stagedRow) error {
+	err = rd.each(sample, func(s *stagedRow) error {
 		r.reset()
 		if err := r.lay(t, s.Value); err != nil {
 			return err
 		}
 		records = t.appendAvro(records, &r, s)
+		rd.free()
 		if count++; len(records) < avroBlock {
 			return nil
 		}

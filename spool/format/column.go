@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unsafe"
+
+	"github.com/penstock/penstock/spool/partition"
 )
 
 // ctype is the type of a column.
@@ -61,6 +63,7 @@ const (
 type tableSchema struct {
 	columns []*column
 	slots   int
+	leaves  int // Parquet: how many there are
 	root    *trie
 	extra   bool
 }
@@ -127,6 +130,29 @@ type row struct {
 	vals  []scalar // of each column that is a leaf and has a node
 	extra []byte   // members that have no column, as JSON
 	arena []byte   // bytes made here, kept until reset
+	seen  []member // what stood at each node of the document before: most have the same members in the same order
+}
+
+// member is where a document's member led.
+type member struct {
+	at, next *trie
+	name     string
+}
+
+// child returns what takes the member name of node j, nil if nothing does.
+func (r *row) child(at *trie, j int, name []byte) *trie {
+	for len(r.seen) <= j {
+		r.seen = append(r.seen, member{})
+	}
+	m := &r.seen[j]
+	if m.at == at && m.name == string(name) {
+		return m.next
+	}
+	next := at.children[view(name)]
+	if len(name) <= 64 {
+		*m = member{at: at, next: next, name: string(name)}
+	}
+	return next
 }
 
 // scalar is one converted value: an integer, float bits, or bytes.
@@ -181,7 +207,7 @@ func (r *row) members(t *tableSchema, at *trie, parent int, prefix string) error
 	for j := parent + 1; j < int(d.nodes[parent].next); j = int(d.nodes[j].next) {
 		n := &d.nodes[j]
 		name := d.name(n)
-		next := at.children[unsafe.String(unsafe.SliceData(name), len(name))]
+		next := r.child(at, j, name)
 		if next != nil {
 			if c := next.col; c != nil && r.fits(c, j) {
 				r.slots[c.id] = int32(j)
@@ -284,11 +310,18 @@ func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 			v.n, ok = integer(n)
 			return v, ok
 		}
-		when, err := time.Parse(time.RFC3339Nano, view(n.val))
-		if v.n = when.UnixMilli(); t == tTimestampUS {
-			v.n = when.UnixMicro()
+		seconds, nano, ok := partition.RFC3339(n.val)
+		if !ok {
+			when, err := time.Parse(time.RFC3339Nano, view(n.val))
+			if err != nil {
+				return v, false
+			}
+			seconds, nano = when.Unix(), when.Nanosecond()
 		}
-		return v, err == nil
+		if v.n = seconds*1e3 + int64(nano/1e6); t == tTimestampUS {
+			v.n = seconds*1e6 + int64(nano/1e3)
+		}
+		return v, true
 	case tDate:
 		when, err := time.Parse(time.DateOnly, view(n.val))
 		return scalar{n: floorDay(when.Unix())}, n.kind == text && err == nil

@@ -226,3 +226,34 @@ func TestFinishReadsOnce(t *testing.T) {
 		t.Errorf("no rows: %v", err)
 	}
 }
+
+// A column of values that are all unlike is written plain, one of a few values with a dictionary.
+func TestDictionariesWhereTheyHelp(t *testing.T) {
+	c := config("parquet")
+	c.Columns = []Column{{Name: "level", Type: "string"}, {Name: "trace", Type: "string"}}
+	for _, columns := range [][]Column{nil, c.Columns} {
+		c.Columns = columns
+		f := newFormat(t, c, "none", "json")
+		recs := make([]record.Record, 5000)
+		for i := range recs {
+			recs[i] = record.Record{Offset: int64(i), Value: fmt.Appendf(nil, `{"level":"l%d","trace":"%016x"}`, i%5, i*77)}
+		}
+		file := build(t, f, recs, 500)
+		pf, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		chunks := pf.Metadata().RowGroups[0].Columns
+		if chunks[0].MetaData.DictionaryPageOffset == 0 {
+			t.Error("no dictionary of five levels")
+		}
+		if chunks[1].MetaData.DictionaryPageOffset != 0 {
+			t.Error("a dictionary of 5,000 traces")
+		}
+		for i, e := range read(t, f, file) {
+			if !same(t, e.Value, recs[i].Value) {
+				t.Fatalf("record %d is %s, want %s", i, e.Value, recs[i].Value)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
@@ -15,178 +16,149 @@ type parquetFormat struct {
 }
 
 func newParquet(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
-	// Not lz4: the library writes it and does not read it back.
-	codecs := map[string]compress.Codec{"none": &parquet.Uncompressed, "gzip": &parquet.Gzip, "zstd": &parquet.Zstd, "snappy": &parquet.Snappy}
+	// Not lz4: the library writes it well, and does not read it back (it drops a page that its codec had to make room for).
+	codecs := map[string]compress.Codec{"none": &parquet.Uncompressed, "gzip": &parquet.Gzip, "zstd": &zstd.Codec{Level: zstd.SpeedFastest}, "snappy": &parquet.Snappy}
 	codec := codecs[comp.name]
 	if codec == nil {
 		return nil, errCompression("parquet", comp.name)
 	}
-	s, err := newStaged(c, dec, c.fingerprint("parquet 1", comp.name, dec.Fingerprint()))
+	s, err := newStaged(c, dec, c.fingerprint("parquet 2", comp.name, dec.Fingerprint()))
 	if err != nil {
 		return nil, err
 	}
+	s.cells = s.fixed != nil
 	return &parquetFormat{s, codec}, nil
 }
 
 func (f *parquetFormat) Ext() (string, string) { return ".parquet", "" }
 func (f *parquetFormat) ContentType() string   { return "application/vnd.apache.parquet" }
 
-const batchRows = 256
+const (
+	batchRows  = 1024
+	batchBytes = 1 << 20
+	// maxDictionary bounds the dictionary of a column in a row group. Beyond, values are written as they are.
+	maxDictionary = 1 << 20
+)
 
 // Finish implements Finisher.
 func (f *parquetFormat) Finish(dst io.Writer, members io.Reader) error {
-	var w *parquet.GenericWriter[any]
-	var t *tableSchema
-	var r row
-	rows := make([]parquet.Row, 0, batchRows)
-	values := make([]parquet.Value, 0, batchRows*16)
-	size := int64(0)
-	write := func() error {
-		_, err := w.WriteRows(rows)
-		clear(rows)
-		rows, values = rows[:0], values[:0]
-		r.reset()
-		return err
-	}
-	err := f.finish(members, func(table *tableSchema) error {
-		t = table
-		w = parquet.NewGenericWriter[any](dst, parquet.NewSchema("record", t.parquet()), &parquet.WriterConfig{
-			CreatedBy: "penstock", Compression: f.codec, PageBufferSize: 256 << 10, WriteBufferSize: 64 << 10, DataPageStatistics: true,
-			MaxRowsPerRowGroup: 1 << 40, DataPageVersion: 1,
-		})
-		return nil
-	}, func(s *stagedRow) error {
-		if err := r.lay(t, s.Value); err != nil {
-			return err
-		}
-		start := len(values)
-		values = t.shred(values, &r, s)
-		rows = append(rows, values[start:len(values):len(values)])
-		size += int64(len(s.Value))
-		if len(rows) == batchRows {
-			if err := write(); err != nil {
-				return err
-			}
-		}
-		if size < f.cfg.RowGroup {
-			return nil
-		}
-		size = 0
-		if len(rows) > 0 {
-			if err := write(); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
-	})
+	rd := newStagedReader(members)
+	t, sample, err := f.table(rd)
 	if err != nil {
 		return err
 	}
-	if err := write(); err != nil {
+	w := &parquetWriter{dst: dst, codec: f.codec, t: t, cells: f.cells, rd: rd, schema: t.parquet()}
+	w.columns = make([][]parquet.Value, t.leaves)
+	err = rd.each(sample, func(s *stagedRow) error {
+		if err := w.add(s); err != nil {
+			return err
+		}
+		if w.size < f.cfg.RowGroup {
+			return nil
+		}
+		w.size = 0
+		if err := w.write(); err != nil {
+			return err
+		}
+		return w.out.Flush()
+	})
+	if err == nil {
+		err = w.write()
+	}
+	if err != nil {
 		return err
 	}
-	return w.Close()
+	return w.out.Close()
 }
 
-// ordered is a group whose fields stand in the order of the columns; the library's own sorts them.
-type ordered struct {
-	parquet.Group
-	fields []parquet.Field
+// parquetWriter writes rows by columns, some at a time.
+type parquetWriter struct {
+	dst    io.Writer
+	codec  compress.Codec
+	t      *tableSchema
+	schema func(plain []bool) parquet.Node
+	cells  bool
+	rd     *stagedReader
+	out    *parquet.GenericWriter[any] // made with the first rows, which decide the encodings
+
+	r       row
+	columns [][]parquet.Value // by leaf
+	rows    int
+	bytes   int   // of the rows
+	size    int64 // of the row group
 }
 
-func (o *ordered) Fields() []parquet.Field { return o.fields }
-
-func group(columns []*column, node func(*column) parquet.Node) parquet.Node {
-	g := parquet.Group{}
-	for _, c := range columns {
-		g[c.name] = node(c)
-	}
-	byName := map[string]parquet.Field{}
-	for _, f := range g.Fields() {
-		byName[f.Name()] = f
-	}
-	o := &ordered{Group: g}
-	for _, c := range columns {
-		o.fields = append(o.fields, byName[c.name])
-	}
-	return o
-}
-
-// parquet returns the schema, with the encodings that all readers know, and gives the leaves their numbers and levels.
-func (t *tableSchema) parquet() parquet.Node {
-	leaf := 0
-	var number func(c *column, rep, def byte)
-	number = func(c *column, rep, def byte) {
-		if !c.required {
-			def++
+func (w *parquetWriter) add(s *stagedRow) error {
+	if w.cells {
+		if err := w.t.cells(w.columns, s); err != nil {
+			return err
 		}
-		c.maxRep, c.defs = rep, def
-		switch c.typ {
-		case tGroup:
-			for _, child := range c.children {
-				number(child, rep, def)
+	} else {
+		if err := w.r.lay(w.t, s.Value); err != nil {
+			return err
+		}
+		w.t.shred(w.columns, &w.r, s)
+	}
+	w.size += int64(len(s.Value))
+	w.bytes += len(s.Value)
+	if w.rows++; w.rows < batchRows && w.bytes < batchBytes {
+		return nil
+	}
+	return w.write()
+}
+
+// write hands the rows so far to the library.
+func (w *parquetWriter) write() error {
+	if w.out == nil {
+		w.out = parquet.NewGenericWriter[any](w.dst, parquet.NewSchema("record", w.schema(w.unlike())), &parquet.WriterConfig{
+			CreatedBy: "penstock", Compression: w.codec, PageBufferSize: 256 << 10, WriteBufferSize: 64 << 10, DataPageStatistics: true,
+			MaxRowsPerRowGroup: 1 << 40, DataPageVersion: 1, DictionaryMaxBytes: maxDictionary,
+		})
+	}
+	columns := w.out.ColumnWriters()
+	for i, values := range w.columns {
+		if len(values) > 0 {
+			if _, err := columns[i].WriteRowValues(values); err != nil {
+				return err
 			}
-		case tList:
-			number(c.elem, rep+1, def+1)
-		default:
-			c.leaf = leaf
-			leaf++
 		}
+		clear(values)
+		w.columns[i] = values[:0]
 	}
-	for _, c := range t.columns {
-		number(c, 0, 0)
-	}
-	var node func(c *column) parquet.Node
-	node = func(c *column) parquet.Node {
-		var n parquet.Node
-		switch c.typ {
-		case tGroup:
-			n = group(c.children, node)
-		case tList:
-			n = parquet.List(node(c.elem))
-		case tString:
-			n = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
-		case tInt32:
-			n = parquet.Encoded(parquet.Int(32), &parquet.Plain)
-		case tInt64:
-			n = parquet.Encoded(parquet.Int(64), &parquet.Plain)
-		case tFloat:
-			n = parquet.Leaf(parquet.FloatType)
-		case tDouble:
-			n = parquet.Leaf(parquet.DoubleType)
-		case tBoolean:
-			n = parquet.Leaf(parquet.BooleanType)
-		case tTimestampMS:
-			n = parquet.Encoded(parquet.Timestamp(parquet.Millisecond), &parquet.Plain)
-		case tTimestampUS:
-			n = parquet.Encoded(parquet.Timestamp(parquet.Microsecond), &parquet.Plain)
-		case tDate:
-			n = parquet.Date()
-		case tJSON:
-			n = parquet.Encoded(parquet.JSON(), &parquet.RLEDictionary)
-		default:
-			n = parquet.Encoded(parquet.Leaf(parquet.ByteArrayType), &parquet.Plain)
-		}
-		if c.required {
-			return n
-		}
-		return parquet.Optional(n)
-	}
-	return group(t.columns, node)
+	w.rows, w.bytes = 0, 0
+	w.r.reset()
+	w.rd.free()
+	return nil
 }
 
-// shred appends a row's values, leaf by leaf, with their levels.
+// unlike tells of each leaf whether most of its first values are unlike each other: a dictionary of them would be work for nothing.
+func (w *parquetWriter) unlike() []bool {
+	plain := make([]bool, len(w.columns))
+	for i, values := range w.columns {
+		seen := map[string]struct{}{}
+		n := 0
+		for _, v := range values {
+			if v.Kind() == parquet.ByteArray {
+				seen[view(v.ByteArray())] = struct{}{}
+				n++
+			}
+		}
+		plain[i] = n >= 64 && len(seen) > n/2
+	}
+	return plain
+}
+
+// shred appends a row's values to the columns of their leaves, with their levels.
 // https://parquet.apache.org/docs/file-format/nestedencoding/
-func (t *tableSchema) shred(dst []parquet.Value, r *row, s *stagedRow) []parquet.Value {
+func (t *tableSchema) shred(dst [][]parquet.Value, r *row, s *stagedRow) {
 	for _, c := range t.columns {
 		if c.meta != noMeta {
 			v, ok := c.metaValue(r, s)
-			dst = appendLeaf(dst, c, v, ok, 0, 0)
+			appendLeaf(dst, c, v, ok, 0, 0)
 			continue
 		}
-		dst = shred(dst, c, r, true, 0)
+		shred(dst, c, r, true, 0)
 	}
-	return dst
 }
 
 func (c *column) metaValue(r *row, s *stagedRow) (scalar, bool) {
@@ -211,7 +183,7 @@ func (c *column) metaValue(r *row, s *stagedRow) (scalar, bool) {
 }
 
 // shred appends the values of a column; def is the level its parent is defined to, if it is there at all.
-func shred(dst []parquet.Value, c *column, r *row, present bool, def byte) []parquet.Value {
+func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 	j := r.slots[c.id]
 	present = present && j >= 0
 	switch c.typ {
@@ -220,16 +192,18 @@ func shred(dst []parquet.Value, c *column, r *row, present bool, def byte) []par
 			def = c.defs
 		}
 		for _, child := range c.children {
-			dst = shred(dst, child, r, present, def)
+			shred(dst, child, r, present, def)
 		}
-		return dst
+		return
 	case tList:
 		if !present {
-			return append(dst, parquet.Value{}.Level(0, int(def), c.elem.leaf))
+			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(def), c.elem.leaf))
+			return
 		}
 		n := &r.doc.nodes[j]
 		if int(j)+1 == int(n.next) {
-			return append(dst, parquet.Value{}.Level(0, int(c.defs), c.elem.leaf))
+			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(c.defs), c.elem.leaf))
+			return
 		}
 		rep := byte(0)
 		for k := int(j) + 1; k < int(n.next); k = int(r.doc.nodes[k].next) {
@@ -238,17 +212,18 @@ func shred(dst []parquet.Value, c *column, r *row, present bool, def byte) []par
 			if ok {
 				v, _ = r.convert(c.elem.typ, k) // fits has seen that it can be
 			}
-			dst = appendLeaf(dst, c.elem, v, ok, rep, c.defs+1)
+			appendLeaf(dst, c.elem, v, ok, rep, c.defs+1)
 			rep = c.elem.maxRep
 		}
-		return dst
+		return
 	}
-	return appendLeaf(dst, c, r.vals[c.id], present, 0, def)
+	appendLeaf(dst, c, r.vals[c.id], present, 0, def)
 }
 
-func appendLeaf(dst []parquet.Value, c *column, v scalar, present bool, rep, def byte) []parquet.Value {
+func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, def byte) {
 	if !present {
-		return append(dst, parquet.Value{}.Level(int(rep), int(def), c.leaf))
+		dst[c.leaf] = append(dst[c.leaf], parquet.Value{}.Level(int(rep), int(def), c.leaf))
+		return
 	}
 	var pv parquet.Value
 	switch c.typ {
@@ -265,5 +240,5 @@ func appendLeaf(dst []parquet.Value, c *column, v scalar, present bool, rep, def
 	default:
 		pv = parquet.ByteArrayValue(v.b)
 	}
-	return append(dst, pv.Level(int(rep), int(c.defs), c.leaf))
+	dst[c.leaf] = append(dst[c.leaf], pv.Level(int(rep), int(c.defs), c.leaf))
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
@@ -16,23 +17,23 @@ import (
 
 // staged is what Parquet and Avro with an inferred schema have in common: rows are kept as
 //
-//	length | offset | time | partition | topic | key length + 1, or 0 | key | JSON
+//	length | offset | time | partition | topic | key length + 1, or 0 | key | content
 //
-// (varints), members are those, compressed, and the file is made of them in the end.
+// (varints), members are those, compressed, and the file is made of them in the end. The content is JSON, or cells where a schema of declared columns
+// is laid over it already.
 type staged struct {
 	cfg         Config
 	dec         decode.Decoder
 	keep        *compressor
 	fixed       *tableSchema // of declared columns; nil when the schema is inferred
+	cells       bool         // rows are kept as cells of the fixed schema
 	rows        sync.Pool
 	fingerprint string
 }
 
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
-	keep, err := newCompressor("snappy")
-	if err != nil {
-		return nil, err
-	}
+	// Working files only: speed is all.
+	keep := streaming("s2", "", func() resetter { return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10)) })
 	s := &staged{cfg: *c, dec: dec, keep: keep, fingerprint: fingerprint, rows: sync.Pool{New: func() any { return &stagedScratch{} }}}
 	if len(c.Columns) > 0 {
 		s.fixed = newTable(declared(c.Columns), c)
@@ -43,8 +44,9 @@ func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, erro
 }
 
 type stagedScratch struct {
-	json []byte
-	row  row
+	json    []byte
+	content []byte
+	row     row
 }
 
 func (s *staged) Fingerprint() string                           { return s.fingerprint }
@@ -58,6 +60,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if t.json, err = s.dec.AppendJSON(t.json[:0], in.Record.Value); err != nil {
 		return dst, err
 	}
+	content := t.json
 	// What does not fit is found now, while it can be a dead letter still.
 	t.row.reset()
 	if s.fixed != nil {
@@ -67,6 +70,10 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	}
 	if err != nil {
 		return dst, err
+	}
+	if s.cells {
+		t.content = s.fixed.appendCells(t.content[:0], &t.row)
+		content = t.content
 	}
 	var head [4 * binary.MaxVarintLen64]byte
 	h := binary.AppendVarint(head[:0], in.Record.Offset)
@@ -80,12 +87,12 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if key != nil {
 		keyLen = uint64(len(key)) + 1
 	}
-	n := len(h) + uvarintLen(uint64(len(topic))) + len(topic) + uvarintLen(keyLen) + len(key) + len(t.json)
+	n := len(h) + uvarintLen(uint64(len(topic))) + len(topic) + uvarintLen(keyLen) + len(key) + len(content)
 	dst = binary.AppendUvarint(dst, uint64(n))
 	dst = append(dst, h...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(topic))), topic...)
 	dst = append(binary.AppendUvarint(dst, keyLen), key...)
-	return append(dst, t.json...), nil
+	return append(dst, content...), nil
 }
 
 func uvarintLen(v uint64) int {
@@ -98,59 +105,110 @@ func uvarintLen(v uint64) int {
 
 // stagedRow is a row as it is read back; its slices may be kept, itself not.
 type stagedRow struct {
-	record.Record // Value is JSON
+	record.Record // Value is the content
 	topic         string
 	partition     int32
 }
 
-// each reads the rows of members.
-func (s *staged) each(members io.Reader, do func(*stagedRow) error) error {
-	zr, _, err := Decompress(members)
+// stagedReader reads the rows of members. They lie in a slab, until free is called.
+type stagedReader struct {
+	br    *bufio.Reader
+	topic string
+	slab  []byte
+	used  int
+	row   stagedRow
+}
+
+func newStagedReader(members io.Reader) *stagedReader {
+	return &stagedReader{br: bufio.NewReaderSize(s2.NewReader(members), 64<<10)}
+}
+
+// free tells that the rows so far are no longer needed.
+func (r *stagedReader) free() { r.used = 0 }
+
+// next returns the next row, which is overwritten by the one after it; its slices are not. The error after the last is io.EOF.
+func (r *stagedReader) next() (*stagedRow, error) {
+	n, err := binary.ReadUvarint(r.br)
 	if err == io.EOF {
-		return nil
+		return nil, io.EOF
 	}
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("working file: %w", err)
 	}
-	defer zr.Close()
-	br := bufio.NewReaderSize(zr, 256<<10)
-	var topic string
-	var r stagedRow
-	var slab []byte // rows are cut from it; whoever keeps one keeps it
+	if n > 1<<31 {
+		return nil, fmt.Errorf("working file: row of %d bytes", n)
+	}
+	if len(r.slab)-r.used < int(n) {
+		r.slab, r.used = make([]byte, max(int(n), 256<<10)), 0 // who keeps rows of the old one keeps it
+	}
+	p := r.slab[r.used : r.used+int(n) : r.used+int(n)]
+	r.used += int(n)
+	if _, err := io.ReadFull(r.br, p); err != nil {
+		return nil, fmt.Errorf("working file: %w", err)
+	}
+	row := &r.row
+	*row = stagedRow{}
+	q := cursor{p: p}
+	row.Offset, row.Time, row.partition = q.varint(), q.varint(), int32(q.varint())
+	if b := q.bytes(q.uvarint()); string(b) != r.topic {
+		r.topic = string(b)
+	}
+	row.topic = r.topic
+	if n := q.uvarint(); n > 0 {
+		row.Key = q.bytes(n - 1)
+	}
+	if q.bad {
+		return nil, errors.New("working file: damaged row")
+	}
+	row.Value = q.p
+	return row, nil
+}
+
+// table returns the schema, and the rows that had to be read to find it out.
+func (s *staged) table(r *stagedReader) (*tableSchema, []stagedRow, error) {
+	if s.fixed != nil {
+		return s.fixed, nil, nil
+	}
+	var sample []stagedRow
+	var seen shape
+	var doc document
+	// By bytes as well, whatever the records' size.
+	for size := int64(0); len(sample) < s.cfg.Sample && size < s.cfg.RowGroup; {
+		row, err := r.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := doc.parse(row.Value); err != nil {
+			return nil, nil, err
+		}
+		seen.see(&doc, 0, 0)
+		sample = append(sample, *row)
+		size += int64(len(row.Value))
+	}
+	left := maxColumns
+	return newTable(seen.columns(nil, &s.cfg, &left), &s.cfg), sample, nil
+}
+
+// each calls row with the rows of a sample and then with those that r has still.
+func (r *stagedReader) each(sample []stagedRow, row func(*stagedRow) error) error {
+	for i := range sample {
+		if err := row(&sample[i]); err != nil {
+			return err
+		}
+	}
+	r.slab, r.used = nil, 0 // the last of the sample may be needed still
 	for {
-		n, err := binary.ReadUvarint(br)
+		s, err := r.next()
 		if err == io.EOF {
 			return nil
 		}
+		if err == nil {
+			err = row(s)
+		}
 		if err != nil {
-			return fmt.Errorf("working file: %w", err)
-		}
-		if n > 1<<31 {
-			return fmt.Errorf("working file: row of %d bytes", n)
-		}
-		if uint64(len(slab)) < n {
-			slab = make([]byte, max(n, 1<<20))
-		}
-		p := slab[:n:n]
-		slab = slab[n:]
-		if _, err := io.ReadFull(br, p); err != nil {
-			return fmt.Errorf("working file: %w", err)
-		}
-		r = stagedRow{}
-		q := cursor{p: p}
-		r.Offset, r.Time, r.partition = q.varint(), q.varint(), int32(q.varint())
-		if b := q.bytes(q.uvarint()); string(b) != topic {
-			topic = string(b)
-		}
-		r.topic = topic
-		if n := q.uvarint(); n > 0 {
-			r.Key = q.bytes(n - 1)
-		}
-		if q.bad {
-			return errors.New("working file: damaged row")
-		}
-		r.Value = q.p
-		if err := do(&r); err != nil {
 			return err
 		}
 	}
@@ -189,55 +247,4 @@ func (c *cursor) bytes(n uint64) []byte {
 	b := c.p[:n:n]
 	c.p = c.p[n:]
 	return b
-}
-
-// finish reads the members and calls begin with the schema once it is known, and then row with each row.
-func (s *staged) finish(members io.Reader, begin func(*tableSchema) error, row func(*stagedRow) error) error {
-	if s.fixed != nil {
-		if err := begin(s.fixed); err != nil {
-			return err
-		}
-		return s.each(members, row)
-	}
-	var sample []stagedRow
-	var seen shape
-	var doc document
-	size := int64(0)
-	begun := false
-	settle := func() error {
-		begun = true
-		left := maxColumns
-		if err := begin(newTable(seen.columns(nil, &s.cfg, &left), &s.cfg)); err != nil {
-			return err
-		}
-		for i := range sample {
-			if err := row(&sample[i]); err != nil {
-				return err
-			}
-		}
-		sample = nil
-		return nil
-	}
-	err := s.each(members, func(r *stagedRow) error {
-		if begun {
-			return row(r)
-		}
-		if err := doc.parse(r.Value); err != nil {
-			return err
-		}
-		seen.see(&doc, 0, 0)
-		sample = append(sample, *r)
-		// By bytes as well, whatever the records' size.
-		if size += int64(len(r.Value)); len(sample) < s.cfg.Sample && size < s.cfg.RowGroup {
-			return nil
-		}
-		return settle()
-	})
-	if err != nil {
-		return err
-	}
-	if !begun {
-		return settle()
-	}
-	return nil
 }

@@ -359,3 +359,29 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// What RFC3339 takes it reads as time.Parse does.
+func TestRFC3339(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	taken := 0
+	for range 200_000 {
+		text := []byte([]string{"2026-01-02T03:04:05Z", "1969-12-31T23:59:59.999Z", "2024-02-29T12:00:00.123456789+05:30", "9999-12-31T23:59:59-11:45"}[rng.IntN(4)])
+		for range rng.IntN(3) {
+			text[rng.IntN(len(text))] = "0123456789-:TZ+. t"[rng.IntN(18)]
+		}
+		s, nano, ok := RFC3339(text)
+		if !ok {
+			continue
+		}
+		taken++
+		want, err := time.Parse(time.RFC3339Nano, string(text))
+		if err != nil || s != want.Unix() || nano != want.Nanosecond() {
+			t.Fatalf("%s is %d s %d ns, want %v, %v", text, s, nano, want, err)
+		}
+	}
+	if taken < 50_000 {
+		t.Errorf("%d of 200,000 taken", taken)
+	}
+}

@@ -41,6 +41,11 @@ func (d *civil) nanos(offset int64) (int64, error) {
 	if !d.valid() {
 		return 0, errNotATime
 	}
+	return secondsToNano(d.seconds()-offset, int64(d.nano))
+}
+
+// seconds returns seconds since the Unix epoch for UTC.
+func (d *civil) seconds() int64 {
 	// Days since the epoch, after Howard Hinnant's days_from_civil.
 	y, m := int64(d.year), int64(d.month)
 	if m <= 2 {
@@ -53,7 +58,40 @@ func (d *civil) nanos(offset int64) (int64, error) {
 	yoe := y - era*400
 	doy := (153*((m+9)%12)+2)/5 + int64(d.day) - 1
 	days := era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468
-	return secondsToNano(days*86400+int64(d.hour)*3600+int64(d.minute)*60+int64(d.second)-offset, int64(d.nano))
+	return days*86400 + int64(d.hour)*3600 + int64(d.minute)*60 + int64(d.second)
+}
+
+// RFC3339 reads a time as RFC 3339 writes it, such as 2026-01-02T03:04:05.678+02:00, and returns seconds since the Unix epoch and nanoseconds. What
+// is not quite that, time.Parse may still take.
+func RFC3339(p []byte) (seconds int64, nano int, ok bool) {
+	if len(p) < len("2006-01-02T15:04:05Z") || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' {
+		return 0, 0, false
+	}
+	var d civil
+	var good [6]bool
+	d.year, _, good[0] = digits(p[:4], 4, 4)
+	d.month, _, good[1] = digits(p[5:7], 2, 2)
+	d.day, _, good[2] = digits(p[8:10], 2, 2)
+	d.hour, _, good[3] = digits(p[11:13], 2, 2)
+	d.minute, _, good[4] = digits(p[14:16], 2, 2)
+	d.second, _, good[5] = digits(p[17:19], 2, 2)
+	if good != [6]bool{true, true, true, true, true, true} || d.second > 59 || !d.valid() {
+		return 0, 0, false
+	}
+	rest := p[19:]
+	if rest[0] == '.' {
+		if nano, rest, ok = fraction(rest[1:]); !ok {
+			return 0, 0, false
+		}
+	}
+	switch {
+	case len(rest) == 1 && rest[0] == 'Z':
+		return d.seconds(), nano, true
+	case len(rest) == len("+00:00") && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':':
+		offset, left, ok := zone(rest)
+		return d.seconds() - offset, nano, ok && len(left) == 0
+	}
+	return 0, 0, false
 }
 
 func (d *civil) nanosIn(loc *time.Location) (int64, error) {
