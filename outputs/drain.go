@@ -20,7 +20,8 @@ type drain struct {
 	strayMu sync.Mutex
 	strays  []chan struct{} // flights whose last writes may not have returned yet
 
-	over *failover // nil without one
+	over  *failover // nil without one
+	exact *exactLog // nil unless delivery is exactly once
 }
 
 func newDrain(d *Drainer, log record.Log) *drain {
@@ -29,6 +30,21 @@ func newDrain(d *Drainer, log record.Log) *drain {
 
 func (r *drain) run(ctx context.Context) error {
 	defer r.awaitStrays(context.WithoutCancel(ctx))
+	if r.out.transactor != nil {
+		var err error
+		if r.exact, err = newExactLog(r); err != nil {
+			return err
+		}
+		defer r.exact.session.Close()
+		if err = r.deliver(ctx); errors.Is(err, ErrTaken) {
+			return r.exact.stopped(ctx, err)
+		}
+		return err
+	}
+	return r.deliver(ctx)
+}
+
+func (r *drain) deliver(ctx context.Context) error {
 	if r.out.cfg.Failover != nil {
 		r.over = newFailover(r)
 		return r.over.run(ctx)
@@ -78,6 +94,9 @@ func (r *drain) stray(done chan struct{}) {
 // flyLog delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
 // is closed, ctx's error, or what the log answers.
 func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) error {
+	if r.exact != nil && send == r.out.send {
+		return r.exact.run(ctx, quit)
+	}
 	if err := r.awaitStrays(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
@@ -35,6 +36,9 @@ type Drainer struct {
 	send    *sender
 	over    *overflowMetrics // nil without an overflow store
 
+	transactor Transactor // nil unless delivery is to be exactly once
+	every      time.Duration
+
 	mu     sync.Mutex
 	drains map[*drain]struct{}
 }
@@ -63,6 +67,14 @@ func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error
 	}
 	s.init(w, c, env, t.DeadLetter)
 	d := &Drainer{env: env, cfg: c, targets: t, send: s, drains: map[*drain]struct{}{}}
+	if t, ok := w.(Transactor); ok {
+		if every, wanted := t.Transactions(); wanted {
+			d.transactor, d.every = t, every
+		}
+	}
+	if d.transactor != nil && d.targets.Standby != nil {
+		return nil, fmt.Errorf("failover.to: %s stands by with another destination, which no transaction can include: with delivery = \"exactly_once\" name an object store (s3, gcs, local)", c.Failover.To)
+	}
 	if c.Failover != nil {
 		d.over = newOverflowMetrics(env.Metrics)
 	}

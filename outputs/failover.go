@@ -21,6 +21,9 @@ const (
 	StateStandby  = "standby"  // the log goes to the standby
 )
 
+// settling is what works on the log while the destination is asked how much of it it has; it is no state of its own to others.
+const settling = "settling"
+
 // failover decides who works on a log: the flight to the destination, the mover to the store or the flight to the standby, of which there is at most
 // one; and whether the replayer works on what the mover has stored. run owns the state; the activities report by ending.
 type failover struct {
@@ -64,6 +67,9 @@ func newFailover(r *drain) *failover {
 			log: r.log, ledger: r.ledger, store: store, base: f.base, cfg: f.cfg, retry: d.cfg.Retry,
 			router: f.send.router, m: f.m, ill: &f.ill, stored: f.status.add,
 		}
+		if r.exact != nil {
+			f.moving.begins = r.exact.doubt
+		}
 		f.replay = &replayer{
 			store: store, base: f.base, holder: "agent " + d.env.Agent, keep: f.cfg.AfterReplay == "keep", dir: d.env.Dir, send: f.send,
 			retry: d.cfg.Retry, health: &r.health, log: f.slog, m: f.m, ill: &f.ill, stray: r.stray,
@@ -72,6 +78,8 @@ func newFailover(r *drain) *failover {
 				n := f.note()
 				return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 			},
+			note:       f.note,
+			transactor: d.transactor, every: d.every,
 			did: func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
 		}
 	}
@@ -179,6 +187,9 @@ func (f *failover) want() (log string, replay bool) {
 	if f.ended {
 		log = ""
 	}
+	if x := f.r.exact; x != nil && !f.down && f.moving != nil && (x.doubtful() || log == StateOverflow && !x.clean.Load()) {
+		return settling, false
+	}
 	return log, replay
 }
 
@@ -204,7 +215,7 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 		return nil // what was stopped has changed the picture; the next round sees to it
 	}
 	surveying := f.onSurvey != nil // what needs the store waits until it is known what it holds
-	if f.onLog == nil && log != "" && !f.ended && (log != StateOverflow || !surveying) {
+	if f.onLog == nil && log != "" && (!f.ended || log == settling) && (log != StateOverflow || !surveying) {
 		f.startLog(ctx, log)
 	}
 	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.hold) {
@@ -224,6 +235,8 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 func (f *failover) startLog(ctx context.Context, kind string) {
 	f.onLog = f.start(ctx, kind, func(ctx, quit context.Context) error {
 		switch kind {
+		case settling:
+			return f.r.exact.settleOnly(ctx, quit)
 		case StateOverflow:
 			return f.moving.run(ctx, quit)
 		case StateStandby:
@@ -292,7 +305,7 @@ func (f *failover) collect(ctx context.Context) error {
 				break
 			}
 			f.status.reset()
-			if err := f.moving.annotate(ctx, func(n *note) { n.Objects = false }); err != nil {
+			if err := f.moving.annotate(ctx, func(n *note) { n.Objects, n.Skip = false, nil }); err != nil {
 				return err
 			}
 		case errors.As(a.err, &held), errors.Is(a.err, errLeaseLost):
@@ -385,6 +398,9 @@ func (f *failover) leave() {
 }
 
 func (f *failover) announce(log string, replay bool) {
+	if log == settling {
+		return
+	}
 	state := log
 	if replay && log != StateOverflow {
 		state = StateReplay

@@ -18,6 +18,7 @@ type source interface {
 // delivered. Its state belongs to the goroutine that calls run.
 type flight struct {
 	send   *sender
+	via    AsyncWriter // takes the batches in the sender's place, if not nil
 	src    source
 	from   int64           // records before it are skipped
 	health *health         // may be shared by flights to the same destination

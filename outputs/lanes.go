@@ -15,7 +15,7 @@ import (
 func (f *flight) lanes(ctx context.Context) (dispatch func(*entry), join func()) {
 	size := f.send.cfg.Window.Batches
 	var wg sync.WaitGroup
-	if f.send.async != nil {
+	if f.writer() != nil {
 		f.starter = make(chan *entry, size)
 		wg.Go(func() { f.start(ctx) })
 		return func(e *entry) {
@@ -52,6 +52,14 @@ func (f *flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 		}
 }
 
+// writer returns who delivers asynchronously; nil if nobody does.
+func (f *flight) writer() AsyncWriter {
+	if f.via != nil {
+		return f.via
+	}
+	return f.send.async
+}
+
 // roundKey makes the ctx of each round one of its own.
 type roundKey struct{}
 
@@ -66,7 +74,7 @@ func (f *flight) start(ctx context.Context) {
 			f.results <- result{e: e, err: errNotStarted}
 			continue
 		}
-		f.send.async.Start(round, e.b, func(err error) {
+		f.writer().Start(round, e.b, func(err error) {
 			if sendAgain(err) {
 				f.halted.Store(true)
 			}
@@ -92,7 +100,7 @@ func (f *flight) settle(ctx context.Context, r result) {
 	f.unsettled--
 	e := r.e
 	switch {
-	case f.send.async == nil:
+	case f.writer() == nil:
 		if r.err != nil { // only ever ctx's
 			return
 		}

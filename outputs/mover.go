@@ -28,7 +28,8 @@ type mover struct {
 	router Router
 	m      *overflowMetrics
 	ill    *trouble
-	stored func(spool.Object) // called once an object is stored and committed
+	stored func(spool.Object)          // called once an object is stored and committed
+	begins func(context.Context) error // called before anything is moved; may be nil
 
 	puts atomic.Int64 // objects that it began to store
 
@@ -46,6 +47,11 @@ func (v *mover) run(ctx, quit context.Context) error {
 	v.at = -1
 	v.w = newObjectWriter()
 	defer func() { v.w = nil }() // some megabytes
+	if v.begins != nil {
+		if err := v.begins(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		_, text := v.ledger.state()
 		n, _ := parseNote(text)
@@ -275,7 +281,12 @@ func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spo
 
 // digest returns the digest of the lines of a stored object.
 func (v *mover) digest(ctx context.Context, key string) (string, error) {
-	r, o, err := v.store.Get(ctx, key)
+	return objectDigest(ctx, v.store, key)
+}
+
+// objectDigest returns the digest of the lines of a stored object.
+func objectDigest(ctx context.Context, store spool.Store, key string) (string, error) {
+	r, o, err := store.Get(ctx, key)
 	if err != nil {
 		return "", err
 	}

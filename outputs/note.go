@@ -16,6 +16,38 @@ type note struct {
 	// Void is a cut whose object may have been stored although its records then went to the destination: it is
 	// deleted, not replayed.
 	Void *cut `json:"void,omitempty"`
+
+	// Only with transactions.
+
+	// Log is what the log is known by in committed positions: another buffer, such as one begun anew after a lost disk, has another.
+	Log string `json:"log,omitempty"`
+	// Doubt is where the log was when records began to move to the store while it was not known how far the destination has committed.
+	Doubt *int64 `json:"doubt,omitempty"`
+	// Skip are records that the destination turned out to have: where they are in the overflow, they are not replayed.
+	Skip []span `json:"skip,omitempty"`
+}
+
+// span is the positions from From up to To.
+type span struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// maxSkips bounds note.Skip, for the note's size.
+const maxSkips = 60
+
+func (n note) empty() bool {
+	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && n.Doubt == nil && len(n.Skip) == 0
+}
+
+// skips tells whether the record at pos is not to be replayed.
+func (n note) skips(pos int64) bool {
+	for _, s := range n.Skip {
+		if s.From <= pos && pos < s.To {
+			return true
+		}
+	}
+	return false
 }
 
 // cut is a range of positions that makes one object.
@@ -28,7 +60,7 @@ type cut struct {
 const notePrefix = "overflow:"
 
 func (n note) String() string {
-	if n == (note{}) {
+	if n.empty() {
 		return ""
 	}
 	p, _ := json.Marshal(n)

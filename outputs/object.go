@@ -143,11 +143,12 @@ func (l *lineReader) next() ([]byte, error) {
 // lineSource groups lines into batches. Positions are line numbers from 0.
 type lineSource struct {
 	lines   *lineReader
-	at      int64   // number of the next line
-	pending *Letter // read already, belongs to the next batch
-	err     error   // met after lines that are still to be returned
-	bad     int     // lines that could not be read
-	badErr  error   // the first of them
+	at      int64                // number of the next line
+	pending *Letter              // read already, belongs to the next batch
+	err     error                // met after lines that are still to be returned
+	bad     int                  // lines that could not be read
+	badErr  error                // the first of them
+	skip    func(pos int64) bool // may be nil
 }
 
 // next returns the next batch; io.EOF after the last; any other error means that the rest cannot be read.
@@ -201,6 +202,9 @@ func (s *lineSource) letter() *Letter {
 		if s.bad++; s.badErr == nil {
 			s.badErr = fmt.Errorf("line %d: %w", at+1, perr)
 		}
+		return nil
+	}
+	if s.skip != nil && l.Output == "" && s.skip(l.Record.Offset) {
 		return nil
 	}
 	l.Record.Offset = at

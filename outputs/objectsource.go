@@ -17,7 +17,8 @@ type objectSource struct {
 	key   string
 	retry Retry
 	ill   *trouble
-	onErr func() // counts a failed request
+	onErr func()               // counts a failed request
+	skip  func(pos int64) bool // tells of records, by their position in the log, that are not wanted; may be nil
 
 	body  *countingBody
 	lines *lineReader
@@ -87,7 +88,7 @@ func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 		if s.lines, err = newLineReader(s.body); err != nil {
 			return nil, err
 		}
-		s.src = &lineSource{lines: s.lines}
+		s.src = &lineSource{lines: s.lines, skip: s.skip}
 	}
 	for {
 		b, err := s.src.next()

@@ -64,7 +64,7 @@ func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts Rep
 	for _, base := range bases {
 		p := &replayer{
 			store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
-			health: new(health), log: opts.Log,
+			health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every,
 			// What comes later is left for another time: dead letters that are refused again would come round for ever.
 			skip: func(key string) bool { return key > last[base] },
 			ill:  &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},

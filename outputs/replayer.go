@@ -33,6 +33,11 @@ type replayer struct {
 	skip   func(key string) bool                             // tells of objects that do not count yet, or not any more
 	did    func(o spool.Object, records int64, damaged bool) // called after each object
 
+	note       func() note // of the log, which says what the destination has already; nil outside the agent
+	transactor Transactor  // nil unless delivery is exactly once
+	every      time.Duration
+	exact      *exactReplay // while run runs
+
 	// How far the object that was cut short had been delivered, so that this process does not repeat it.
 	partKey string
 	partAt  int64
@@ -52,7 +57,7 @@ func (p *replayer) run(ctx context.Context) error {
 		defer close(renewed)
 		p.keepLease(ctx, cancel, l)
 	}()
-	err := p.objects(ctx)
+	err := p.deliver(ctx)
 	cause := context.Cause(ctx)
 	cancel(nil)
 	<-renewed
@@ -83,6 +88,23 @@ func (p *replayer) keepLease(ctx context.Context, cancel context.CancelCauseFunc
 			p.failed(fmt.Errorf("renew the lease: %w", err))
 		}
 	}
+}
+
+// deliver replays everything, in transactions if that is wanted.
+func (p *replayer) deliver(ctx context.Context) error {
+	if p.transactor == nil {
+		return p.objects(ctx)
+	}
+	var err error
+	if p.exact, err = newExactReplay(p); err != nil {
+		return err
+	}
+	defer func() { p.exact = nil }()
+	defer p.exact.close()
+	if err = p.objects(ctx); errors.Is(err, ErrTaken) {
+		return errLeaseLost // by somebody who replays under a lease of his own
+	}
+	return err
 }
 
 // objects replays what is listed until a listing is empty.
@@ -119,13 +141,16 @@ func (p *replayer) objects(ctx context.Context) error {
 
 // object replays one object and removes it. It returns ctx's error only.
 func (p *replayer) object(ctx context.Context, o spool.Object) error {
+	if p.exact != nil {
+		return p.exact.object(ctx, o)
+	}
 	p.partMu.Lock()
 	if p.partKey != o.Key {
 		p.partKey, p.partAt = o.Key, 0
 	}
 	start := p.partAt
 	p.partMu.Unlock()
-	src := &objectSource{store: p.store, key: o.Key, retry: p.retry, ill: p.ill, at: start, onErr: p.countError}
+	src := p.source(o.Key, start)
 	defer src.close()
 	f := &flight{send: p.send, src: src, from: start, health: p.health, acked: func(pos int64) {
 		p.partMu.Lock()
@@ -145,7 +170,21 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 	if src.gone {
 		return nil
 	}
-	damage := src.damage()
+	return p.remove(ctx, o, f.delivered, src.damage())
+}
+
+func (p *replayer) source(key string, at int64) *objectSource {
+	s := &objectSource{store: p.store, key: key, retry: p.retry, ill: p.ill, at: at, onErr: p.countError}
+	if p.note != nil {
+		if n := p.note(); len(n.Skip) > 0 {
+			s.skip = n.skips
+		}
+	}
+	return s
+}
+
+// remove takes away an object of which all is delivered.
+func (p *replayer) remove(ctx context.Context, o spool.Object, delivered int64, damage error) (err error) {
 	if damage != nil {
 		p.log.Error("an overflow object is damaged; what could be read was delivered, and the object is moved aside",
 			"object", o.Key, "to", p.aside(o.Key, damagedDir), "error", damage,
@@ -165,7 +204,7 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 		}
 	}
 	if p.did != nil {
-		p.did(o, f.delivered, damage != nil)
+		p.did(o, delivered, damage != nil)
 	}
 	return nil
 }
@@ -225,7 +264,7 @@ func (p *replayer) persist(ctx context.Context, what string, do func() error) er
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &held):
+		case errors.As(err, &held), errors.Is(err, ErrTaken):
 			return err
 		}
 		p.failed(fmt.Errorf("%s: %w", what, err))

@@ -15,6 +15,10 @@ type Config struct {
 	client.Config
 	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to: text with ${tag}, ${agent}, ${key}, ${header.NAME} or ${field.NAME}; characters that no topic may have become \"_\"."`
 	Key                    template.Template `hcl:"key,optional" doc:"Record key, with the same parts as topic; by default each record keeps its own. A record that lacks a part gets no key."`
+	Delivery               string            `hcl:"delivery,optional" oneof:"at_least_once|exactly_once" doc:"Whether a crash may repeat records (at_least_once) or records go out in transactions that hold the position in the buffer too, so that readers with isolation.level=read_committed see each record once (exactly_once)."`
+	CommitInterval         time.Duration     `hcl:"commit_interval,optional" doc:"How often a transaction is committed, with exactly_once: readers see records that much later."`
+	TransactionTimeout     time.Duration     `hcl:"transaction_timeout,optional" doc:"With exactly_once, how long an agent that died can keep readers waiting at its open transaction; at most the brokers' transaction.max.timeout.ms."`
+	PositionTopic          string            `hcl:"position_topic,optional" doc:"With exactly_once, the topic for whose partition 0 positions are stored, by the consumer group named like the transactional id; it must exist. By default topic, if that is one for all records."`
 	Partitioner            string            `hcl:"partitioner,optional" oneof:"auto|origin|hash|sticky|round_robin" doc:"How records find their partition: by the source they came from (origin), by their key with Kafka's hash (hash), or spread by batches (sticky, round_robin); auto is hash if key is set, otherwise origin. Only origin and hash keep an order."`
 	Compression            string            `hcl:"compression,optional" oneof:"none|gzip|snappy|lz4|zstd" doc:"Compression of batches. Batches compressed otherwise before are compressed anew."`
 	BatchMaxBytes          int64             `hcl:"batch_max_bytes,optional" unit:"bytes" doc:"Largest batch to send; not more than the topic's max.message.bytes."`
@@ -27,10 +31,17 @@ type Config struct {
 	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s takes the topic's retention, beyond which they would be expired at once."`
 }
 
+// Values of Config.Delivery.
+const (
+	AtLeastOnce = "at_least_once"
+	ExactlyOnce = "exactly_once"
+)
+
 // Default returns the defaults.
 func Default() Config {
 	return Config{
-		Config: client.DefaultConfig(), Partitioner: "auto", Compression: "lz4", BatchMaxBytes: 1_000_000,
+		Config: client.DefaultConfig(), Delivery: AtLeastOnce, CommitInterval: 200 * time.Millisecond, TransactionTimeout: time.Minute,
+		Partitioner: "auto", Compression: "lz4", BatchMaxBytes: 1_000_000,
 		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
 	}
 }
@@ -49,6 +60,16 @@ func (c *Config) Validate() error {
 	}
 	if _, err := template.Bind(c.Key, bindPart("")); err != nil {
 		bad("key: %w", err)
+	}
+	switch c.Delivery {
+	case AtLeastOnce:
+		if c.PositionTopic != "" {
+			bad("position_topic: has no meaning without delivery = \"exactly_once\"")
+		}
+	case ExactlyOnce:
+		errs = append(errs, c.validateTransactions()...)
+	default:
+		bad("delivery: %q is unknown; use at_least_once or exactly_once", c.Delivery)
 	}
 	switch c.Partitioner {
 	case "auto", "origin", "hash", "sticky", "round_robin":
@@ -77,4 +98,33 @@ func (c *Config) Validate() error {
 		bad("max_record_age: must not be negative")
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateTransactions() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.CommitInterval < 10*time.Millisecond || c.CommitInterval > 10*time.Second {
+		bad("commit_interval: must be from 10ms to 10s")
+	}
+	if c.TransactionTimeout < 10*time.Second || c.TransactionTimeout > 15*time.Minute {
+		bad("transaction_timeout: must be from 10s to 15m")
+	}
+	if c.TransactionTimeout < c.DeliveryTimeout+c.CommitInterval {
+		bad("transaction_timeout: must be more than delivery_timeout (%v): a transaction would be aborted while its records are on their way; raise this one or lower that", c.DeliveryTimeout)
+	}
+	switch _, constant := c.Topic.Constant(); {
+	case c.PositionTopic != "" && !validTopic(c.PositionTopic):
+		bad("position_topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them", c.PositionTopic)
+	case c.PositionTopic == "" && !constant:
+		bad("delivery: exactly_once stores positions with a topic, and topic is not one for all records: set position_topic to a topic that exists, such as one of those it produces to")
+	}
+	return errs
+}
+
+// positionTopic returns the topic that positions are stored for.
+func (c *Config) positionTopic() string {
+	if c.PositionTopic != "" {
+		return c.PositionTopic
+	}
+	name, _ := c.Topic.Constant()
+	return name
 }

@@ -62,6 +62,7 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	if p := w.open[k]; p != nil {
 		w.flush(k, p)
 	}
+	w.started(b)
 	w.prod.Send(k, &producer.Item{
 		Batch: b, Count: int32(b.Len()), Size: len(packed), Sum: producer.BatchSum(packed),
 		Owner: &parcel{refs: []ref{{d, []run{{0, b.Len()}}}}},

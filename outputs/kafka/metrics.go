@@ -7,6 +7,8 @@ type metrics struct {
 	byRecord       *prometheus.CounterVec
 	split, retimed prometheus.Counter
 	renumbered     prometheus.Counter
+
+	committed, aborted prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -21,6 +23,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		retimed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_retimed_batches_total", Help: "Batches whose times a broker refused, so that they were sent with the current one."}),
 	}
 	m.renumbered = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_new_epochs_total", Help: "Times a partition went on with another producer epoch, after batches were given up or the broker had lost track: what was sent and never answered may be there twice."})
-	r.MustRegister(byPath, m.split, m.retimed, m.renumbered)
+	txns := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penstock_kafka_transactions_total",
+		Help: "Transactions that were committed, and that were given up: what they held is sent again, and readers see it once.",
+	}, []string{"result"})
+	m.committed, m.aborted = txns.WithLabelValues("committed"), txns.WithLabelValues("aborted")
+	r.MustRegister(byPath, m.split, m.retimed, m.renumbered, txns)
 	return m
 }

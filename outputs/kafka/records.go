@@ -40,6 +40,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 		d.settle(0, d.b.Len(), producer.ErrClosed)
 		return
 	}
+	w.started(d.b)
 	now := time.Now()
 	home := murmur2(d.b.Origin)
 	if w.spread() {

@@ -26,13 +26,15 @@ type Writer struct {
 	prod      *producer.Producer
 	metrics   *metrics
 	trouble   *trouble
-	retention retention
+	retention *retention
 	topic     *template.Bound[subject]
 	key       *template.Bound[subject] // nil: records keep theirs
 	headers   []record.Header
 	byHash    bool
 	room      *semaphore.Weighted
 	why       string // why the record path is taken for all batches; "" if it is not
+	options   producer.Options
+	session   *Session // whose batches this one writes; nil outside of transactions
 
 	mu      sync.Mutex // guards what follows, and the order of sends
 	open    map[producer.Key]*pile
@@ -86,21 +88,30 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	if cfg.AllowAutoTopicCreation {
 		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
+	if cfg.Delivery == ExactlyOnce {
+		opts = append(opts, kgo.MaxVersions(producer.TxnVersions()))
+	}
 	if w.cl, err = kgo.NewClient(opts...); err != nil {
 		return nil, err
 	}
-	w.retention = retention{cl: w.cl, known: map[string]kept{}}
-	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
-	w.timer.Stop()
-	w.prod = producer.New(w.cl, producer.Options{
+	w.retention = &retention{cl: w.cl, known: map[string]kept{}}
+	w.options = producer.Options{
 		Config: producer.Config{
 			Inflight: min(cfg.MaxInFlight, 5), RequestBytes: int(max(4<<20, cfg.BatchMaxBytes)), DeliveryTimeout: cfg.DeliveryTimeout,
 			BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second,
 		},
 		Codec: codec, RequestTimeout: cfg.RequestTimeout, MaxAge: cfg.MetadataMaxAge, AutoCreate: cfg.AllowAutoTopicCreation,
 		Requests: cfg.MaxInFlight, Unreachable: reach.Err, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
-	}, events{w})
+	}
+	w.run(w.options)
 	return w, nil
+}
+
+// run starts the producer.
+func (w *Writer) run(o producer.Options) {
+	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
+	w.timer.Stop()
+	w.prod = producer.New(w.cl, o, events{w})
 }
 
 // perRecord returns why single records must be looked at, or "".
@@ -159,6 +170,13 @@ func (w *Writer) Topic(b *record.Batch, r *record.Record) string {
 
 // Close gives back what is not delivered and closes the connections.
 func (w *Writer) Close() error {
+	w.stop()
+	w.cl.Close()
+	return nil
+}
+
+// stop gives back what is not delivered.
+func (w *Writer) stop() {
 	w.mu.Lock()
 	w.closed = true
 	w.timer.Stop()
@@ -169,8 +187,6 @@ func (w *Writer) Close() error {
 		p.parcel.settle(producer.ErrClosed)
 	}
 	w.prod.Close()
-	w.cl.Close()
-	return nil
 }
 
 // pickSpread returns the partition for a batch when nothing ties it to one.

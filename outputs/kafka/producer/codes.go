@@ -35,7 +35,8 @@ func classify(r Result) class {
 		return moved
 	case kerr.OutOfOrderSequenceNumber.Code, kerr.UnknownProducerID.Code:
 		return sequence
-	case kerr.InvalidProducerEpoch.Code, kerr.ProducerFenced.Code, kerr.InvalidProducerIDMapping.Code:
+	case kerr.InvalidProducerEpoch.Code, kerr.ProducerFenced.Code, kerr.InvalidProducerIDMapping.Code,
+		kerr.InvalidTxnState.Code, kerr.TransactionAbortable.Code:
 		return identity
 	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code, kerr.InvalidTimestamp.Code, kerr.InvalidRecord.Code, kerr.InvalidTopicException.Code:
 		return refused

@@ -14,6 +14,7 @@ type Config struct {
 	DeliveryTimeout time.Duration // a partition that got nothing through for so long gives back all it holds
 	BackoffMin      time.Duration // wait after a first failure, doubled with each further one
 	BackoffMax      time.Duration
+	Transactional   bool // one identity for all partitions, given by Begin; see Txn
 	Faults          Faults
 }
 
@@ -23,6 +24,10 @@ type Faults struct {
 	NoGate       bool // pipeline before the leader has shown that it knows the sequence
 	ForgetUnsure bool // renumber after a lost answer
 	BumpEarly    bool // take every sequence error for a loss at the broker, even behind a failed batch
+	NoFetch      bool // after a commit of unknown outcome, take it for one that failed
+	NoInit       bool // after a failure, go on under the epoch that is there
+	NoJoin       bool // send to partitions that are not in the transaction yet
+	CommitEarly  bool // end a transaction before all of it is acknowledged
 }
 
 // Machine is the state of an idempotent producer. Times are nanoseconds on any steady clock. It is not safe for concurrent use.
@@ -37,6 +42,13 @@ type Machine struct {
 	order  map[int32][]*partition // by leader
 	turn   map[int32]int
 	stale  bool
+
+	// Only of transactional machines, see transactions.go.
+	id        int64
+	epoch     int16
+	broken    error // why nothing is sent until Begin
+	accepting int64 // the transaction that new items belong to
+	current   int64 // the one whose items may be sent: accepting or the one before it
 }
 
 type partition struct {
@@ -61,6 +73,9 @@ type partition struct {
 	since      int64 // of the last progress while the queue is not empty
 	lastAck    int64
 	err        error
+
+	joined int64 // the transaction it was last added to
+	dead   bool  // of a time before Begin
 }
 
 // ghost is a batch that was given up and may have been appended nevertheless.
@@ -74,13 +89,20 @@ const forgetAfter = int64(time.Hour)
 
 // NewMachine returns a machine without partitions.
 func NewMachine(cfg Config, events Events) *Machine {
-	return &Machine{cfg: cfg, events: events, parts: map[Key]*partition{}, order: map[int32][]*partition{}, turn: map[int32]int{}}
+	m := &Machine{cfg: cfg, events: events, parts: map[Key]*partition{}, order: map[int32][]*partition{}, turn: map[int32]int{}}
+	if cfg.Transactional {
+		m.broken = fmt.Errorf("%w: %w", ErrAborted, errNotBegun)
+	}
+	return m
 }
 
 func (m *Machine) part(k Key) *partition {
 	p := m.parts[k]
 	if p == nil {
 		p = &partition{Key: k, leader: -1, id: -1}
+		if m.cfg.Transactional {
+			p.id, p.epoch = m.id, m.epoch
+		}
 		m.parts[k] = p
 		m.order[-1] = append(m.order[-1], p)
 	}
@@ -89,6 +111,11 @@ func (m *Machine) part(k Key) *partition {
 
 // Add queues an item.
 func (m *Machine) Add(k Key, it *Item, now int64) {
+	if m.broken != nil {
+		m.events.Failed(it, m.broken)
+		return
+	}
+	it.txn = m.accepting
 	p := m.part(k)
 	if len(p.queue) == 0 {
 		p.since = now
@@ -202,7 +229,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 
 // ready tells whether queue[sent] may be sent now, and settles what must come first.
 func (m *Machine) ready(p *partition, now int64) bool {
-	if p.recovering || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) {
+	if p.recovering || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) || m.held(p) {
 		return false
 	}
 	if p.flying > 0 {
@@ -224,6 +251,10 @@ func (m *Machine) ready(p *partition, now int64) bool {
 
 // renumber gives the partition a new epoch or asks for a new id where that is due. It tells whether the partition may send.
 func (m *Machine) renumber(p *partition) bool {
+	if m.cfg.Transactional && (p.bump || p.renew) {
+		m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errUnsure))
+		return false
+	}
 	if p.bump && p.epoch == math.MaxInt16 {
 		p.renew = true
 	}
@@ -249,6 +280,9 @@ func (m *Machine) replace(p *partition) {
 	no := *it.no
 	it.no = nil
 	parts := m.events.Rejected(p.Key, it, no)
+	for _, part := range parts {
+		part.txn = it.txn
+	}
 	if it.unsure || it.fresh {
 		p.bump = true // an earlier attempt may be there under this sequence
 	}
@@ -270,6 +304,9 @@ func addSequence(seq, n int32) int32 { return int32((int64(seq) + int64(n)) & ma
 func (m *Machine) Done(r *Request, results []Result, now int64) {
 	for i := range r.Batches {
 		b := &r.Batches[i]
+		if b.p.dead {
+			continue
+		}
 		b.p.flying--
 		b.Item.flying = false
 		m.result(b.p, b.Item, results[i], now)
@@ -314,6 +351,10 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		p.recovering = true
 		if !first && !m.cfg.Faults.BumpEarly {
 			return // the consequence of a failure before it
+		}
+		if m.cfg.Transactional {
+			m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, res.failure()))
+			return
 		}
 		p.bump = true
 		p.renew = p.renew || classify(res) == identity
@@ -386,6 +427,10 @@ func (m *Machine) Expire(now int64) {
 		err := fmt.Errorf("%s partition %d: %w within %v", p.Topic, p.Partition, ErrTimeout, m.cfg.DeliveryTimeout)
 		if cause != nil {
 			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		if m.cfg.Transactional {
+			m.Break(err)
+			return
 		}
 		m.giveUp(p, err)
 	}

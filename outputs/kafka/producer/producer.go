@@ -28,6 +28,7 @@ type Options struct {
 	Unreachable    func() error  // why no broker can be connected to, nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
+	Txn            *TxnOptions // of a transactional producer; then Config.Transactional is set too
 }
 
 // Producer runs a Machine over a kgo.Client. Its methods are safe for concurrent use.
@@ -49,6 +50,8 @@ type Producer struct {
 
 	// Owned by the loop.
 	m        *Machine
+	t        *Txn // nil if not transactional
+	calls    calls
 	start    time.Time
 	brokers  map[int32]*sender
 	fetching bool
@@ -91,6 +94,10 @@ func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.m = NewMachine(opts.Config, events)
+	if opts.Txn != nil {
+		p.t = NewTxn(p.m, opts.Config, opts.Txn.Events)
+		p.calls = calls{cl: cl, o: opts.Txn, timeout: opts.RequestTimeout + 5*time.Second}
+	}
 	go p.run()
 	return p
 }
@@ -168,6 +175,16 @@ func (p *Producer) take(ev any) {
 	case answered:
 		e.from.free++
 		p.m.Done(e.r, e.results, p.now())
+	case settling:
+		p.t.Settle(p.now())
+	case cutting:
+		p.m.Cut()
+	case committing:
+		p.t.Commit(e.position, e.metadata, p.now())
+	case breaking:
+		p.t.Break(e.err)
+	case called:
+		p.t.Answer(e.c, e.a, p.now())
 	case identified:
 		p.m.Identify(e.key, e.id, e.epoch, e.err, p.now())
 	case found:
@@ -187,6 +204,11 @@ func (p *Producer) take(ev any) {
 func (p *Producer) drive(stale bool) time.Duration {
 	now := p.now()
 	p.m.Expire(now)
+	if p.t != nil {
+		if c := p.t.Next(now); c != nil {
+			p.wg.Go(func() { p.post(called{c, p.calls.do(p.ctx, c)}) })
+		}
+	}
 	for _, k := range p.m.Identities(now) {
 		p.wg.Go(func() { p.identify(k) })
 	}
@@ -207,6 +229,9 @@ func (p *Producer) drive(stale bool) time.Duration {
 		}
 	}
 	wake := p.m.Wake()
+	if p.t != nil {
+		wake = min(wake, p.t.Wake())
+	}
 	if p.m.NeedMetadata() || stale || now-p.fetched > int64(p.cfg.MaxAge) {
 		switch next := p.fetched + int64(minFetch); {
 		case p.fetching, now < next:
@@ -299,7 +324,10 @@ func (s *sender) run() {
 
 // wire packs what is not packed yet and arranges the batches by topic.
 func (s *sender) wire(r *Request) (*wireRequest, error) {
-	w := &wireRequest{maxVersion: 13, timeout: int32(s.p.cfg.RequestTimeout.Milliseconds()), written: make(chan struct{})}
+	w := &wireRequest{maxVersion: s.p.maxProduce(), timeout: int32(s.p.cfg.RequestTimeout.Milliseconds()), written: make(chan struct{})}
+	if s.p.t != nil {
+		w.txn = &s.p.cfg.Txn.ID
+	}
 	at := map[string]int{}
 	bytes := 0
 	for i := range r.Batches {
@@ -315,7 +343,7 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 			at[b.Topic] = j
 			t, _ := s.p.topics.get(b.Topic)
 			if t.id == ([16]byte{}) {
-				w.maxVersion = 12 // the cluster does not tell topic ids
+				w.maxVersion = min(w.maxVersion, 12) // the cluster does not tell topic ids
 			}
 			w.topics = append(w.topics, wireTopic{name: b.Topic, id: t.id})
 		}

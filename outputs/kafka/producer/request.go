@@ -13,6 +13,7 @@ import (
 const (
 	offCRC        = 17
 	offAttributes = 21
+	attrTxn       = 1 << 4 // in the second byte of the attributes
 	offProducerID = 43
 	offEpoch      = 51
 	offSequence   = 53
@@ -26,6 +27,7 @@ type wireRequest struct {
 	version    int16
 	maxVersion int16
 	timeout    int32 // milliseconds
+	txn        *string
 	topics     []wireTopic
 
 	once    sync.Once
@@ -61,9 +63,9 @@ func (r *wireRequest) AppendTo(dst []byte) []byte {
 	defer r.once.Do(func() { close(r.written) })
 	flexible := r.version >= 9
 	if flexible {
-		dst = kbin.AppendCompactNullableString(dst, nil)
+		dst = kbin.AppendCompactNullableString(dst, r.txn)
 	} else {
-		dst = kbin.AppendNullableString(dst, nil)
+		dst = kbin.AppendNullableString(dst, r.txn)
 	}
 	dst = kbin.AppendInt16(dst, -1) // acks: all
 	dst = kbin.AppendInt32(dst, r.timeout)
@@ -91,7 +93,7 @@ func (r *wireRequest) AppendTo(dst []byte) []byte {
 			} else {
 				dst = kbin.AppendInt32(dst, int32(len(b.packed)))
 			}
-			dst = appendBatch(dst, b.packed, b.ID, b.Epoch, b.Sequence)
+			dst = appendBatch(dst, b.packed, b.ID, b.Epoch, b.Sequence, r.txn != nil)
 			if flexible {
 				dst = append(dst, 0)
 			}
@@ -107,10 +109,13 @@ func (r *wireRequest) AppendTo(dst []byte) []byte {
 }
 
 // appendBatch appends a copy of a record batch with another producer in its header, and the checksum that follows from it.
-func appendBatch(dst, packed []byte, id int64, epoch int16, sequence int32) []byte {
+func appendBatch(dst, packed []byte, id int64, epoch int16, sequence int32, txn bool) []byte {
 	at := len(dst)
 	dst = append(dst, packed...)
 	h := dst[at:]
+	if txn {
+		h[offAttributes+1] |= attrTxn
+	}
 	binary.BigEndian.PutUint64(h[offProducerID:], uint64(id))
 	binary.BigEndian.PutUint16(h[offEpoch:], uint16(epoch))
 	binary.BigEndian.PutUint32(h[offSequence:], uint32(sequence))

@@ -1,0 +1,258 @@
+package outputs
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// exactLog drains one log exactly once.
+//
+// What is committed where: each transaction holds the log's position, under the log's identity (note.Log). The log's own cursor follows after. So the
+// destination's position is the later one of the two after a crash, and the log's own is where records went to the overflow meanwhile.
+type exactLog struct {
+	*exactly
+	r    *drain
+	slog *slog.Logger
+
+	mu       sync.Mutex // one settles at a time
+	resolved bool       // a record.Preparer has been told what is committed
+}
+
+// sessionName returns the transactional id, and group, of an output's log. Every log has its own.
+func sessionName(agent, log string) string { return "penstock." + agent + "." + log }
+
+// replayName returns the transactional id of what replays the objects under a base, whoever does.
+func replayName(base string) string { return "penstock.replay." + base }
+
+func newExactLog(r *drain) (*exactLog, error) {
+	if _, ok := r.log.(record.Partitioned); ok {
+		return nil, errors.New(`delivery = "exactly_once" needs a buffer between input and output: a log that is a partition of a topic cannot be its source`)
+	}
+	name := sessionName(r.out.env.Agent, r.log.Name())
+	s, err := r.out.transactor.Session(name)
+	if err != nil {
+		return nil, err
+	}
+	x := &exactLog{r: r, slog: r.out.env.Log.With("log", r.log.Name(), "transactional_id", name)}
+	x.exactly = &exactly{session: s, send: r.out.send, every: r.out.every, health: &r.health, stray: r.stray, strays: r.awaitStrays}
+	return x, nil
+}
+
+// run delivers the log until it ends, quit is closed, or ctx ends, however often transactions break.
+func (x *exactLog) run(ctx context.Context, quit <-chan struct{}) error {
+	back := backoff{Retry: x.send.cfg.Retry}
+	for {
+		at, err := x.settle(ctx, quit)
+		if err == nil {
+			err = x.flyFrom(ctx, at, quit)
+			back.failures = 0
+		}
+		if !errors.Is(err, errAborted) {
+			return err
+		}
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (x *exactLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) error {
+	if err := x.r.log.SeekTo(at); err != nil {
+		return fmt.Errorf("seek %s to %d: %w", x.r.log.Name(), at, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := newCommitter(x.r.ledger)
+	committed := make(chan struct{})
+	cctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(committed)
+		if err := c.run(cctx); cctx.Err() == nil {
+			cancel(err) // the log is lost
+		}
+	}()
+	id := x.note().Log
+	e := exactFlight{
+		src: x.r.log, from: at, quit: quit, done: c.reached,
+		position: func(at int64, _ bool) Position { return Position{At: at, Log: id} },
+	}
+	if p, ok := x.r.log.(record.Preparer); ok {
+		e.prepare = p.Prepare
+	}
+	err := x.fly(ctx, e)
+	stop()
+	<-committed
+	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+		return cause
+	}
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancelLast()
+	if ferr := c.flush(last); ferr != nil && ctx.Err() == nil {
+		return ferr
+	}
+	return err
+}
+
+// settleOnly settles what is in doubt, however long that takes.
+func (x *exactLog) settleOnly(ctx, quit context.Context) error {
+	back := backoff{Retry: x.send.cfg.Retry}
+	for {
+		if _, err := x.settle(ctx, quit.Done()); !errors.Is(err, errAborted) {
+			return err
+		}
+		if err := back.wait(quit); err != nil {
+			return errQuit
+		}
+	}
+}
+
+func (x *exactLog) note() note {
+	_, text := x.r.ledger.state()
+	n, _ := parseNote(text)
+	return n
+}
+
+// doubtful tells whether it has to be settled what the destination has, before anything is replayed.
+func (x *exactLog) doubtful() bool { return x.note().Doubt != nil }
+
+// doubt notes, before records go elsewhere, that the destination may have some of them.
+func (x *exactLog) doubt(ctx context.Context) error {
+	x.release()
+	if x.clean.Load() || x.doubtful() {
+		return nil
+	}
+	at, _ := x.r.ledger.state()
+	return x.change(ctx, 0, func(n *note) { n.Doubt = &at })
+}
+
+func (x *exactLog) change(ctx context.Context, pos int64, change func(*note)) error {
+	return x.r.ledger.change(ctx, pos, func(text string) string {
+		n, _ := parseNote(text)
+		change(&n)
+		return n.String()
+	})
+}
+
+// waiting tells whether the log holds something to deliver.
+func (x *exactLog) waiting() bool {
+	e, ok := x.r.log.(record.Ender)
+	pos, _ := x.r.ledger.state()
+	return !ok || e.End() > pos
+}
+
+// settle returns where the log goes on: what the destination has committed, or where the log's own cursor is if that is further. Both hold that position
+// when it returns. It fails with errAborted when the destination has to be asked again.
+func (x *exactLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if quit != nil {
+		go func() {
+			select {
+			case <-quit:
+				cancel()
+			case <-sctx.Done():
+			}
+		}()
+	}
+	p, found, err := x.exactly.settle(sctx, x.waiting)
+	if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case sctx.Err() != nil:
+			return 0, errQuit
+		case errors.Is(err, ErrTaken):
+			return 0, err
+		}
+		x.send.ill.failed(err)
+		return 0, errAborted
+	}
+	at, err := x.place(ctx, p, found)
+	if err != nil {
+		return 0, err
+	}
+	// It holds the position before anything is sent, so that a refusal to store it shows at once, and whoever else uses the transactional id sees who has it.
+	if err := x.session.Commit(ctx, Position{At: at, Log: x.note().Log}); err != nil {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if errors.Is(err, ErrTaken) {
+			return 0, err
+		}
+		x.send.ill.failed(err)
+		return 0, errAborted
+	}
+	x.settled()
+	return at, nil
+}
+
+// place compares the destination's position with the log's, and makes the log's cursor hold the later one.
+func (x *exactLog) place(ctx context.Context, p Position, found bool) (int64, error) {
+	at, _ := x.r.ledger.state()
+	n := x.note()
+	id, was := n.Log, at
+	ours := found && p.Log != "" && p.Log == id
+	if ours {
+		at = max(at, p.At)
+	}
+	if log, ok := x.r.log.(record.Preparer); ok && !x.resolved {
+		if err := log.Resolve(ctx, at); err != nil {
+			return 0, fmt.Errorf("resolve %s at %d: %w", x.r.log.Name(), at, err)
+		}
+	}
+	x.resolved = true
+	if e, ok := x.r.log.(record.Ender); ok && at > e.End() {
+		x.slog.Error("Kafka has more of this buffer than the buffer itself: the data directory is an older copy. All that it holds is delivered already; what is read from here on may be there too",
+			"buffer_ends", e.End(), "committed_in_kafka", at, "do", "nothing if that copy was restored on purpose; otherwise see why the disk has lost what was written")
+		at, id = e.End(), ""
+	}
+	if found && !ours && p.Log != "" {
+		x.slog.Warn("Kafka holds a position of another buffer under this transactional id, such as one that was lost or deleted; this buffer is delivered from its own position",
+			"position", at, "do", "nothing if this host's data directory was begun anew; if two agents have the same name, rename one")
+	}
+	if id == "" {
+		var raw [8]byte
+		if _, err := rand.Read(raw[:]); err != nil {
+			return 0, err
+		}
+		id = fmt.Sprintf("%x", raw)
+	}
+	if at > was {
+		x.slog.Info("going on from the position in Kafka, which is ahead of the buffer's", "position", at, "buffer", was)
+	}
+	dropped := false
+	err := x.change(ctx, at, func(n *note) {
+		n.Log = id
+		if n.Doubt != nil {
+			if ours && p.At > *n.Doubt {
+				n.Skip = append(n.Skip, span{*n.Doubt, p.At})
+			}
+			n.Doubt = nil
+		}
+		if dropped = len(n.Skip) > maxSkips; dropped {
+			n.Skip = n.Skip[len(n.Skip)-maxSkips:]
+		}
+	})
+	if dropped {
+		x.slog.Warn("too many outages while objects wait: some records may be replayed that the destination has", "do", "see why the overflow is not replayed")
+	}
+	return at, err
+}
+
+// stopped waits for ctx, once the output cannot go on because another has its transactional id: taking that back would stop the other.
+func (x *exactLog) stopped(ctx context.Context, err error) error {
+	x.slog.Error("this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
+		"error", err, "do", "run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own")
+	x.send.ill.failed(err)
+	<-ctx.Done()
+	return ctx.Err()
+}

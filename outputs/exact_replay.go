@@ -1,0 +1,137 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// exactReplay replays the objects under one base exactly once. Its transactional id is the base's, not a log's, so that whoever replays goes on where
+// another stopped. Each transaction holds which object it is of, and the line it has come to; an object is removed after the transaction with its end.
+type exactReplay struct {
+	*exactly
+	p    *replayer
+	at   Position // as of the last settling or commit
+	live bool     // settled, and no transaction is broken
+	left []chan struct{}
+}
+
+func newExactReplay(p *replayer) (*exactReplay, error) {
+	s, err := p.transactor.Session(replayName(p.base))
+	if err != nil {
+		return nil, err
+	}
+	x := &exactReplay{p: p}
+	x.exactly = &exactly{
+		session: s, send: p.send, every: p.every, health: p.health,
+		stray: func(c chan struct{}) { x.left = append(x.left, c) }, strays: x.awaitStrays,
+	}
+	return x, nil
+}
+
+func (x *exactReplay) awaitStrays(ctx context.Context) error {
+	for len(x.left) > 0 {
+		select {
+		case <-x.left[0]:
+			x.left = x.left[1:]
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (x *exactReplay) close() {
+	x.release()
+	_ = x.session.Close() // gives back what is not committed
+	_ = x.awaitStrays(context.Background())
+}
+
+// ready settles what is open or in doubt.
+func (x *exactReplay) ready(ctx context.Context) error {
+	if x.live {
+		return nil
+	}
+	back := backoff{Retry: x.send.cfg.Retry}
+	for {
+		p, found, err := x.settle(ctx, func() bool { return true })
+		if err == nil {
+			if x.at = p; !found {
+				x.at = Position{}
+			}
+			// See exactLog.settle.
+			if err = x.session.Commit(ctx, x.at); err == nil {
+				x.live = true
+				x.settled()
+				return nil
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrTaken):
+			return err
+		}
+		x.send.ill.failed(err)
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// object replays one object and removes it.
+func (x *exactReplay) object(ctx context.Context, o spool.Object) error {
+	digest, err := objectDigest(ctx, x.p.store, o.Key)
+	if errors.Is(err, spool.ErrNotFound) {
+		return nil // replayed by somebody else
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", o.Key, err)
+	}
+	back := backoff{Retry: x.send.cfg.Retry}
+	for {
+		if err := x.ready(ctx); err != nil {
+			return err
+		}
+		start := int64(0)
+		if x.at.Object == o.Key && x.at.Digest == digest {
+			if x.at.Ended {
+				var damage error
+				if x.at.Damaged {
+					damage = errors.New("some of it could not be read")
+				}
+				return x.p.remove(ctx, o, 0, damage)
+			}
+			start = x.at.At
+		}
+		src := x.p.source(o.Key, start)
+		err := x.fly(ctx, exactFlight{
+			src: src, from: start,
+			position: func(at int64, ended bool) Position {
+				return Position{At: at, Object: o.Key, Digest: digest, Ended: ended, Damaged: ended && src.damage() != nil}
+			},
+			done: func(at int64) { x.at = Position{At: at, Object: o.Key, Digest: digest} },
+		})
+		gone, damage := src.gone, src.damage()
+		src.close()
+		if x.p.m != nil {
+			x.p.m.replayedRecords.Add(float64(max(x.at.At-start, 0)))
+		}
+		switch {
+		case errors.Is(err, io.EOF) && gone:
+			return nil
+		case errors.Is(err, io.EOF):
+			return x.p.remove(ctx, o, x.at.At-start, damage)
+		}
+		x.live = false
+		if !errors.Is(err, errAborted) {
+			return err
+		}
+		if err := back.wait(ctx); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package producer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Stored is a position that a group holds.
+type Stored struct {
+	Found    bool
+	Position int64
+	Metadata string
+}
+
+// TxnEvents is told how transactions go. It is called from within the Txn's methods and must not call them.
+type TxnEvents interface {
+	// Ours looks at the stored position before anything is taken from who else uses the transactional id. An error ends the attempt.
+	Ours(Stored) error
+
+	// Settled tells that no transaction is open and none of unknown outcome is left, and what is committed. Items may be added.
+	Settled(Stored)
+
+	// Committed tells that the transaction of the last Commit is complete.
+	Committed()
+
+	// Broken tells that the transaction is given up and all items have failed. If a commit was under way, its outcome is not known until Settled says.
+	Broken(error)
+
+	// Delayed tells of a failed attempt that will be repeated.
+	Delayed(error)
+}
+
+// CallKind is a kind of request to a coordinator.
+type CallKind uint8
+
+const (
+	CallPeek  CallKind = iota // OffsetFetch, whatever is under way
+	CallInit                  // InitProducerID: ends what is open, and fences who opened it
+	CallFetch                 // OffsetFetch, once it is stable
+	CallJoin                  // AddPartitionsToTxn
+	CallGroup                 // AddOffsetsToTxn
+	CallStore                 // TxnOffsetCommit
+	CallEnd                   // EndTxn: commit
+)
+
+func (k CallKind) String() string {
+	return [...]string{"OffsetFetch", "InitProducerID", "OffsetFetch", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"}[k]
+}
+
+// Call is one request, tried once.
+type Call struct {
+	Kind     CallKind
+	ID       int64
+	Epoch    int16
+	Keys     []Key  // CallJoin
+	Position int64  // CallStore
+	Metadata string // CallStore
+
+	round int
+}
+
+// Answer is what became of a Call.
+type Answer struct {
+	Err    error // the answer did not come: it may have been done or not
+	Code   int16 // the broker's error code, of any part of it; 0 is success
+	ID     int64 // CallInit
+	Epoch  int16 // CallInit
+	Stored Stored
+}
+
+// Txn is the state of a transactional producer: it settles what came before, adds the Machine's partitions to the open transaction, and commits it
+// together with a position. Like Machine it has no clock, input or output, and is not safe for concurrent use.
+//
+// Invariants: one call is out at a time. Nothing is sent between Broken and the Init that follows, and nothing that Init has not fenced can appear after the
+// Fetch behind it. A TxnOffsetCommit or EndTxn whose answer is lost is never tried again under its epoch: a late one could fall into the next
+// transaction.
+type Txn struct {
+	cfg    Config
+	m      *Machine
+	events TxnEvents
+
+	phase     txnPhase
+	round     int // counts the settlings
+	calling   bool
+	failures  int
+	notBefore int64
+	since     int64 // when the step that is under way began
+
+	id        int64
+	epoch     int16
+	position  int64
+	metadata  string
+	committed Stored // the last, as far as known; for Faults
+}
+
+type txnPhase uint8
+
+const (
+	txnIdle txnPhase = iota
+	txnPeek
+	txnInit
+	txnFetch
+	txnOpen
+	txnGroup
+	txnStore
+	txnEnd
+)
+
+// NewTxn returns the transactions of a transactional machine. Settle comes first.
+func NewTxn(m *Machine, cfg Config, events TxnEvents) *Txn {
+	return &Txn{cfg: cfg, m: m, events: events, id: -1}
+}
+
+// Settle begins anew, at first and after Broken. What is under way is given up.
+func (t *Txn) Settle(now int64) {
+	if t.phase != txnIdle {
+		t.phase = txnIdle
+		t.m.Break(errNotBegun)
+	}
+	t.round++
+	t.enter(txnPeek, now)
+}
+
+func (t *Txn) enter(p txnPhase, now int64) {
+	t.phase, t.failures, t.notBefore, t.since = p, 0, 0, now
+}
+
+// Commit ends the transaction, in which everything is acknowledged, with a position. Cut has been called; what was added since goes into the next.
+func (t *Txn) Commit(position int64, metadata string, now int64) {
+	switch {
+	case t.phase != txnOpen:
+		return // broken meanwhile
+	case t.m.pending() && !t.cfg.Faults.CommitEarly:
+		t.breakUp(errors.New("a transaction was to be committed of which not all is acknowledged"))
+		return
+	}
+	t.position, t.metadata = position, metadata
+	t.enter(txnGroup, now)
+}
+
+// Break gives the transaction up.
+func (t *Txn) Break(err error) { t.breakUp(err) }
+
+func (t *Txn) breakUp(err error) {
+	if t.phase == txnIdle {
+		return
+	}
+	t.phase = txnIdle
+	t.m.Break(err)
+	t.events.Broken(err)
+}
+
+// Next returns the next call to make, or nil.
+func (t *Txn) Next(now int64) *Call {
+	if t.phase >= txnOpen {
+		switch {
+		case t.m.broken != nil:
+			t.breakUp(t.m.broken)
+		case t.phase > txnOpen && now-t.since > int64(t.cfg.DeliveryTimeout):
+			t.breakUp(fmt.Errorf("%w: the transaction could not be committed within %v", ErrTimeout, t.cfg.DeliveryTimeout))
+		}
+	}
+	if t.calling || now < t.notBefore {
+		return nil
+	}
+	c := &Call{ID: t.id, Epoch: t.epoch, round: t.round}
+	switch t.phase {
+	case txnIdle:
+		return nil
+	case txnPeek:
+		c.Kind = CallPeek
+	case txnInit:
+		c.Kind = CallInit
+	case txnFetch:
+		c.Kind = CallFetch
+	case txnOpen:
+		if c.Keys = t.m.joins(); len(c.Keys) == 0 {
+			return nil
+		}
+		c.Kind = CallJoin
+	case txnGroup:
+		c.Kind = CallGroup
+	case txnStore:
+		c.Kind, c.Position, c.Metadata = CallStore, t.position, t.metadata
+	case txnEnd:
+		c.Kind = CallEnd
+	}
+	t.calling = true
+	return c
+}
+
+// Answer takes the outcome of the call that is out.
+func (t *Txn) Answer(c *Call, a Answer, now int64) {
+	t.calling = false
+	if c.round != t.round || t.phase == txnIdle {
+		return
+	}
+	switch classifyCall(c.Kind, a) {
+	case callAgain:
+		t.delay(fmt.Errorf("%v: %w", c.Kind, a.failure()), now)
+		return
+	case callBreak:
+		t.breakUp(fmt.Errorf("%v: %w", c.Kind, a.failure()))
+		return
+	}
+	t.failures, t.notBefore = 0, 0
+	switch c.Kind {
+	case CallPeek:
+		if err := t.events.Ours(a.Stored); err != nil {
+			t.breakUp(err)
+			return
+		}
+		t.enter(txnInit, now)
+		if t.cfg.Faults.NoInit && t.id >= 0 {
+			t.enter(txnFetch, now)
+		}
+	case CallInit:
+		t.id, t.epoch = a.ID, a.Epoch
+		t.enter(txnFetch, now)
+	case CallFetch:
+		if err := t.events.Ours(a.Stored); err != nil {
+			t.breakUp(err)
+			return
+		}
+		if t.cfg.Faults.NoFetch && t.committed.Found {
+			a.Stored = t.committed
+		}
+		t.enter(txnOpen, now)
+		t.m.Begin(t.id, t.epoch)
+		t.events.Settled(a.Stored)
+	case CallJoin:
+		t.m.join(c.Keys)
+	case CallGroup:
+		t.enter(txnStore, now)
+	case CallStore:
+		t.enter(txnEnd, now)
+	case CallEnd:
+		t.committed = Stored{true, t.position, t.metadata}
+		t.enter(txnOpen, now)
+		t.m.advance(now)
+		t.events.Committed()
+	}
+}
+
+// concurrentWait is the wait while a coordinator still completes the transaction before: some milliseconds, as a rule.
+const concurrentWait = 4 * time.Millisecond
+
+func (t *Txn) delay(err error, now int64) {
+	wait := t.cfg.BackoffMax
+	if t.failures < 20 {
+		wait = min(wait, t.cfg.BackoffMin<<t.failures)
+	}
+	if errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnstableOffsetCommit) {
+		wait = min(concurrentWait<<min(t.failures, 6), t.cfg.BackoffMax)
+		if t.failures < 10 {
+			err = nil // as it must be
+		}
+	}
+	t.failures++
+	t.notBefore = now + int64(wait)
+	if err != nil {
+		t.events.Delayed(err)
+	}
+}
+
+// Wake returns when something will be due without an event; math.MaxInt64 if nothing is.
+func (t *Txn) Wake() int64 {
+	switch {
+	case t.phase == txnIdle:
+		return math.MaxInt64
+	case t.phase > txnOpen && t.calling:
+		return t.since + int64(t.cfg.DeliveryTimeout) + 1
+	case t.calling, t.notBefore == 0:
+		return math.MaxInt64
+	}
+	return t.notBefore
+}
+
+type callClass uint8
+
+const (
+	callDone callClass = iota
+	callAgain
+	callBreak
+)
+
+func classifyCall(k CallKind, a Answer) callClass {
+	settling := k == CallPeek || k == CallInit || k == CallFetch
+	switch {
+	case a.Err != nil && (k == CallStore || k == CallEnd):
+		return callBreak
+	case a.Err != nil:
+		return callAgain
+	case a.Code == 0:
+		return callDone
+	case settling:
+		return callAgain // whatever it is: nothing can go on before
+	}
+	switch a.Code {
+	case kerr.ConcurrentTransactions.Code, kerr.CoordinatorLoadInProgress.Code, kerr.CoordinatorNotAvailable.Code, kerr.NotCoordinator.Code:
+		return callAgain
+	case kerr.UnknownTopicOrPartition.Code, kerr.LeaderNotAvailable.Code, kerr.OperationNotAttempted.Code, kerr.NotLeaderForPartition.Code:
+		return callAgain
+	case kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.NetworkException.Code:
+		if k == CallStore || k == CallEnd {
+			return callBreak // it may have been done
+		}
+		return callAgain
+	}
+	return callBreak
+}
+
+func (a Answer) failure() error { return Result{Err: a.Err, Code: a.Code}.failure() }

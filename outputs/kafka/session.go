@@ -1,0 +1,269 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/kafka/producer"
+	"golang.org/x/sync/semaphore"
+)
+
+// Transactions implements outputs.Transactor.
+func (w *Writer) Transactions() (every time.Duration, wanted bool) {
+	return w.cfg.CommitInterval, w.cfg.Delivery == ExactlyOnce
+}
+
+// Session implements outputs.Transactor. name is the transactional id, and the group that stores the position, for partition 0 of the
+// position topic.
+func (w *Writer) Session(name string) (outputs.Session, error) {
+	var run [8]byte
+	if _, err := rand.Read(run[:]); err != nil {
+		return nil, err
+	}
+	s := &Session{id: name, run: fmt.Sprintf("%x", run), broken: make(chan struct{}), outcome: make(chan outcome, 1)}
+	close(s.broken)
+	s.w = &Writer{
+		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention,
+		topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s,
+		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
+	}
+	o := w.options
+	o.Transactional = true
+	o.Txn = &producer.TxnOptions{ID: name, Group: name, Topic: w.cfg.positionTopic(), Timeout: w.cfg.TransactionTimeout, Events: sessionEvents{s}}
+	s.w.run(o)
+	return s, nil
+}
+
+// Session is one transactional producer. It implements outputs.Session.
+type Session struct {
+	w   *Writer
+	id  string
+	run string // tells this session from others of the same id
+
+	last int64 // end of the last batch started since Cut; under w.mu
+
+	mu      sync.Mutex
+	broken  chan struct{} // closed while no transaction can be open
+	outcome chan outcome  // of the Settle or Commit under way
+	claimed bool          // a transaction of this session has been committed
+}
+
+type outcome struct {
+	stored producer.Stored
+	err    error
+}
+
+// stamp is the metadata of a stored position.
+type stamp struct {
+	Run     string `json:"run"`
+	Log     string `json:"log,omitempty"`
+	Object  string `json:"object,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	Ended   bool   `json:"ended,omitempty"`
+	Damaged bool   `json:"damaged,omitempty"`
+}
+
+// Start implements outputs.Session.
+func (s *Session) Start(ctx context.Context, b *record.Batch, done func(error)) {
+	s.w.Start(ctx, b, func(err error) {
+		if err != nil && !forGood(err) {
+			s.w.prod.Break(err)
+		}
+		done(err)
+	})
+}
+
+// forGood tells whether no record of the batch is to be sent again.
+func forGood(err error) bool {
+	var partial *outputs.PartialError
+	if errors.As(err, &partial) {
+		for _, r := range partial.Records {
+			if !outputs.IsPermanent(r.Err) {
+				return false
+			}
+		}
+		return true
+	}
+	return outputs.IsPermanent(err) || errors.Is(err, record.ErrCorrupt)
+}
+
+// started notes that a batch is about to be sent. w.mu is held.
+func (w *Writer) started(b *record.Batch) {
+	if w.session != nil {
+		w.session.last = b.End
+	}
+}
+
+// Settle implements outputs.Session.
+func (s *Session) Settle(ctx context.Context) (outputs.Position, bool, error) {
+	s.w.mu.Lock()
+	s.w.discard()
+	s.last = 0
+	s.w.mu.Unlock()
+	s.mu.Lock()
+	select {
+	case <-s.broken:
+		s.broken = make(chan struct{})
+	default:
+	}
+	s.mu.Unlock()
+	out := s.await()
+	if !s.w.prod.Settle() {
+		return outputs.Position{}, false, producer.ErrClosed
+	}
+	select {
+	case o := <-out:
+		if o.err != nil {
+			return outputs.Position{}, false, o.err
+		}
+		p, found := position(o.stored)
+		return p, found, nil
+	case <-ctx.Done():
+		s.w.prod.Break(ctx.Err())
+		return outputs.Position{}, false, ctx.Err()
+	}
+}
+
+func position(o producer.Stored) (outputs.Position, bool) {
+	var m stamp
+	if !o.Found || json.Unmarshal([]byte(o.Metadata), &m) != nil {
+		return outputs.Position{}, false
+	}
+	return outputs.Position{At: o.Position, Log: m.Log, Object: m.Object, Digest: m.Digest, Ended: m.Ended, Damaged: m.Damaged}, true
+}
+
+// await returns the channel on which the next outcome will come.
+func (s *Session) await() <-chan outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcome = make(chan outcome, 1)
+	return s.outcome
+}
+
+func (s *Session) tell(o outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.outcome <- o:
+	default:
+	}
+}
+
+// discard gives back what is being put together. w.mu is held.
+func (w *Writer) discard() {
+	for k, p := range w.open {
+		delete(w.open, k)
+		p.parcel.settle(producer.ErrAborted)
+	}
+}
+
+// Broken implements outputs.Session.
+func (s *Session) Broken() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// Cut implements outputs.Session.
+func (s *Session) Cut() int64 {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.w.flushAll()
+	s.w.prod.Cut()
+	end := s.last
+	s.last = 0
+	return end
+}
+
+// Commit implements outputs.Session.
+func (s *Session) Commit(ctx context.Context, p outputs.Position) error {
+	m, err := json.Marshal(stamp{Run: s.run, Log: p.Log, Object: p.Object, Digest: p.Digest, Ended: p.Ended, Damaged: p.Damaged})
+	if err == nil && len(m) > record.MaxNote {
+		err = fmt.Errorf("the position's metadata of %d bytes is over the limit of %d", len(m), record.MaxNote)
+	}
+	if err != nil {
+		s.Break()
+		return err
+	}
+	out, broken := s.await(), s.Broken()
+	if !s.w.prod.Commit(p.At, string(m)) {
+		return producer.ErrClosed
+	}
+	select {
+	case o := <-out:
+		return o.err
+	case <-broken:
+		select {
+		case o := <-out:
+			return o.err
+		default:
+			return producer.ErrAborted
+		}
+	case <-ctx.Done():
+		s.Break()
+		return ctx.Err()
+	}
+}
+
+// Break implements outputs.Session.
+func (s *Session) Break() { s.w.prod.Break(errGivenUp) }
+
+var errGivenUp = errors.New("given up")
+
+// Close gives back what is not committed. The Writer's connections stay.
+func (s *Session) Close() error {
+	s.w.stop()
+	return nil
+}
+
+// sessionEvents takes the answers of the producer's transactions.
+type sessionEvents struct{ s *Session }
+
+func (e sessionEvents) key() producer.Key {
+	return producer.Key{Topic: "transactional id " + e.s.id, Partition: -1}
+}
+
+func (e sessionEvents) Ours(o producer.Stored) error {
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	var m stamp
+	if !e.s.claimed || !o.Found || json.Unmarshal([]byte(o.Metadata), &m) == nil && m.Run == e.s.run {
+		return nil
+	}
+	return fmt.Errorf("transactional id %q: %w", e.s.id, outputs.ErrTaken)
+}
+
+func (e sessionEvents) Settled(o producer.Stored) {
+	e.s.w.trouble.worked(e.key())
+	e.s.tell(outcome{stored: o})
+}
+
+func (e sessionEvents) Committed() {
+	e.s.w.metrics.committed.Inc()
+	e.s.w.trouble.worked(e.key())
+	e.s.mu.Lock()
+	e.s.claimed = true
+	e.s.mu.Unlock()
+	e.s.tell(outcome{})
+}
+
+func (e sessionEvents) Broken(err error) {
+	e.s.w.metrics.aborted.Inc()
+	e.s.mu.Lock()
+	select {
+	case <-e.s.broken:
+	default:
+		close(e.s.broken)
+	}
+	e.s.mu.Unlock()
+	e.s.tell(outcome{err: err})
+}
+
+func (e sessionEvents) Delayed(err error) { e.s.w.trouble.failed(e.key(), err) }
