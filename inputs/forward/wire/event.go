@@ -198,7 +198,9 @@ var errNotEvent = errors.New("not an event")
 // parse reads the event that b begins with into m.ev and returns its length.
 func (m *Message) parse(b []byte) (int, error) {
 	at := 0
-	if m.Mode != ModeMessage {
+	if m.Mode != ModeMessage && len(b) > 0 && b[0] == 0x92 {
+		at = 1
+	} else if m.Mode != ModeMessage {
 		h, err := readHead(b)
 		if err != nil {
 			return 0, err

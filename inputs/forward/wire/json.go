@@ -28,20 +28,19 @@ func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 }
 
 func (t *transcoder) value() error {
-	if t.at < len(t.src) { // the two most frequent forms, without a head
+	if t.at < len(t.src) { // the most frequent forms, without a head
 		switch c := t.src[t.at]; {
 		case c < 0x80:
 			t.at++
 			t.dst = strconv.AppendUint(t.dst, uint64(c), 10)
 			return nil
 		case c >= 0xa0 && c < 0xc0:
-			end := t.at + 1 + int(c&0x1f)
-			if end > len(t.src) {
-				return errShort
-			}
-			t.dst = appendString(t.dst, t.src[t.at+1:end])
-			t.at = end
-			return nil
+			return t.text(t.at+1, int(c&0x1f))
+		case c == 0xd9 && t.at+1 < len(t.src): // str8
+			return t.text(t.at+2, int(t.src[t.at+1]))
+		case c >= 0x80 && c < 0x90:
+			t.at++
+			return t.object(uint64(c & 0x0f))
 		}
 	}
 	h, err := readHead(t.src[t.at:])
@@ -81,6 +80,17 @@ func (t *transcoder) value() error {
 	case kindMap:
 		return t.object(h.n)
 	}
+	return nil
+}
+
+// text appends the string of n bytes that begins at start.
+func (t *transcoder) text(start, n int) error {
+	end := start + n
+	if end > len(t.src) {
+		return errShort
+	}
+	t.dst = appendString(t.dst, t.src[start:end])
+	t.at = end
 	return nil
 }
 

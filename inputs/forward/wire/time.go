@@ -13,6 +13,10 @@ var errNotTime = errors.New("not a time")
 // readTime reads the time slot of an event: seconds as a number, EventTime, or [time, metadata]. now tells that the
 // slot held 0 or nil, for which the reader's clock is to be taken. meta is the metadata map, raw.
 func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
+	if len(b) >= 10 && b[0] == 0xd7 && b[1] == 0 { // EventTime, as most senders write it
+		ns = eventTime(b[2:])
+		return ns, ns == 0, nil, 10, nil
+	}
 	h, err := readHead(b)
 	if err != nil {
 		return 0, false, nil, 0, err
