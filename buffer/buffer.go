@@ -52,7 +52,8 @@ type Buffer struct {
 	mu       sync.Mutex // guards everything below, and the fields of segments
 	segs     []*segment // in order, never empty; the last is the head
 	state    *state     // durable; changed by the writer alone
-	end      int64      // after the last durable record
+	end      int64      // after the last record that readers may have
+	disk     int64      // after the last record on disk: end, but for what is in memory alone
 	assigned int64      // after the last accepted record
 	recent   recent
 	queue    []*appendOp // accepted, in order
@@ -71,19 +72,40 @@ type Buffer struct {
 	dropped  int64         // below this position, records were dropped by policy
 	sealed   bool
 	closed   bool
+
+	// Of spill mode.
+	memory            bool        // what can be read again stays in memory for now
+	memoryAfter       time.Time   // not before
+	catchUp           int64       // and not before cursors are here
+	window            []*appendOp // in the log, not on disk and not in queue; in order
+	winBytes, winDisk int64       // of window: in memory, and what it would take on disk
+	waitWindow        int         // appends that wait for room in it
+	spillAsked        string      // why the writer is to spill
+	lastSpill         LastSpill
+	found             int64                 // after the last record found on disk by Open
+	unresolved        map[string][]prepared // left by the last run, by cursor
+	resolved          chan struct{}         // closed once there are none
 }
 
 type appendOp struct {
+	input   string
 	batch   *record.Batch // nil: positions only
 	changes []change
 	encoded int64 // about
 	weight  int64
 	done    func(error)
+
+	replay bool      // can be read again
+	shown  bool      // in the log already
+	end    int64     // position after it, once shown
+	at     time.Time // when it was shown
 }
 
 type stateOp struct {
-	change change
-	done   chan error // capacity 1
+	changes []change   // none: only waits for those before it
+	done    chan error // capacity 1
+	lazy    bool       // can wait a little
+	barrier bool       // takes effect once all records that readers may have are on disk
 }
 
 // Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process has it open.
@@ -103,6 +125,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
 		handles:  map[string]*Cursor{},
+		resolved: make(chan struct{}),
 	}
 	if b.lock, err = lockDir(dir); err != nil {
 		return nil, err
@@ -131,7 +154,11 @@ func (b *Buffer) Pack(batch *record.Batch) error {
 // done, if not nil, is called exactly once if and only if Append returned nil: with nil once all of it is on disk, or with the reason why it
 // never will be. It is called from another goroutine, in the order of the calls, and must not block. An error means that nothing was stored.
 func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
-	op := &appendOp{done: done, encoded: 256, weight: 4096}
+	return b.add(ctx, input, batch, positions, done, false)
+}
+
+func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error), replay bool) error {
+	op := &appendOp{input: input, done: done, replay: replay, encoded: 256, weight: 4096}
 	for _, p := range positions {
 		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
 		if p.Value == nil {
@@ -153,67 +180,102 @@ func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, 
 			return fmt.Errorf("%w: %d bytes compressed", ErrTooLarge, len(packed))
 		}
 	}
-	op.weight = min(op.weight, maxInFlight)
-	if err := b.inflight.Acquire(ctx, op.weight); err != nil {
+	held := min(op.weight, maxInFlight)
+	if err := b.inflight.Acquire(ctx, held); err != nil {
 		return err
 	}
-	if err := b.place(ctx, op); err != nil {
-		b.inflight.Release(op.weight)
+	kick, err := b.place(ctx, op)
+	if err != nil || op.shown {
+		b.inflight.Release(held)
+	}
+	if err != nil {
 		return err
 	}
-	b.kick()
+	if kick {
+		b.kick()
+	}
+	if op.shown && done != nil {
+		done(nil)
+	}
 	return nil
 }
 
-// place waits for room and puts op into the queue.
-func (b *Buffer) place(ctx context.Context, op *appendOp) error {
+// place waits for room and puts op into the queue, or into the window. kick tells whether the writer has to know.
+func (b *Buffer) place(ctx context.Context, op *appendOp) (kick bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
+		if b.memory && op.batch != nil && b.opt.MaxSize > 0 && b.used+b.queued+b.winDisk+op.encoded > b.opt.limit() {
+			b.spill(SpillFull, time.Now())
+			b.kick()
+		}
+		inMemory := op.replay && b.memory
 		switch {
 		case b.closed:
-			return ErrClosed
+			return false, ErrClosed
 		case b.sealed:
-			return ErrSealed
+			return false, ErrSealed
+		case len(b.unresolved) > 0:
+			inMemory = true // only in that it does not wait for the disk
+		case inMemory:
+			if b.fits(op) {
+				b.show(op, time.Now())
+				return len(b.window) == 1 || b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
+			}
+			b.kick()
 		case op.batch == nil || b.hasRoom(op.encoded):
 			if op.batch != nil {
+				if b.memory {
+					b.spill(SpillInput, time.Now())
+				}
 				op.batch.At(b.assigned)
 				b.assigned = op.batch.End
 			}
 			b.queue = append(b.queue, op)
 			b.queued += op.encoded
-			return nil
+			return true, nil
 		}
+		if err := b.await(ctx, op, inMemory); err != nil {
+			return false, err
+		}
+	}
+}
+
+// await waits until there may be room for op, in memory or on disk. Caller holds mu.
+func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
+	if inMemory {
+		b.waitWindow++
+	} else {
 		if b.blocked == 0 {
 			b.since = time.Now()
 			b.kick()
 		}
 		b.blocked++
 		b.wanted = max(b.wanted, op.encoded)
-		if b.room == nil {
-			b.room = make(chan struct{})
-		}
-		room := b.room
-		b.mu.Unlock()
-		var err error
-		select {
-		case <-room:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		b.mu.Lock()
-		if b.blocked--; b.blocked == 0 {
-			b.waited += time.Since(b.since)
-		}
-		if err != nil {
-			return err
-		}
 	}
+	if b.room == nil {
+		b.room = make(chan struct{})
+	}
+	room := b.room
+	b.mu.Unlock()
+	var err error
+	select {
+	case <-room:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	b.mu.Lock()
+	if inMemory {
+		b.waitWindow--
+	} else if b.blocked--; b.blocked == 0 {
+		b.waited += time.Since(b.since)
+	}
+	return err
 }
 
 // hasRoom tells whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool {
-	return !b.lowSpace && (b.opt.MaxSize == 0 || b.used+b.queued+n <= b.opt.limit())
+	return !b.lowSpace && (b.opt.MaxSize == 0 || b.used+b.queued+b.winDisk+n <= b.opt.limit())
 }
 
 // kick wakes the writer.
@@ -234,20 +296,33 @@ func (b *Buffer) notify() {
 
 // makeRoom wakes the appends that wait. Caller holds mu.
 func (b *Buffer) makeRoom() {
-	if b.room != nil && (b.closed || b.sealed || b.hasRoom(0)) {
-		close(b.room)
-		b.room = nil
-		b.wanted = 0
+	if b.closed || b.sealed || b.hasRoom(0) || b.waitWindow > 0 {
+		b.wakeAppends()
 	}
 }
 
-// Positions returns a copy of all positions of input as of the last durable append.
+// Positions returns a copy of all positions of input as of the last append that is in the log.
 func (b *Buffer) Positions(input string) map[string][]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := make(map[string][]byte, len(b.state.inputs[input]))
 	for k, v := range b.state.inputs[input] {
 		out[k] = append([]byte{}, v...)
+	}
+	for _, list := range [][]*appendOp{b.queue, b.window} {
+		for _, op := range list {
+			if !op.shown || op.input != input {
+				continue
+			}
+			for i := range op.changes {
+				switch c := &op.changes[i]; c.kind {
+				case changePosition:
+					out[c.key] = append([]byte{}, c.value...)
+				case changeForget:
+					delete(out, c.key)
+				}
+			}
+		}
 	}
 	return out
 }
@@ -291,7 +366,7 @@ func (b *Buffer) Fill() float64 {
 func (b *Buffer) fillLocked() float64 {
 	fill := 0.0
 	if b.opt.MaxSize > 0 {
-		fill = float64(b.used+b.queued) / float64(b.opt.limit())
+		fill = float64(b.used+b.queued+b.winDisk) / float64(b.opt.limit())
 	}
 	if b.lowSpace || b.blocked > 0 {
 		fill = max(fill, 1)
@@ -299,7 +374,7 @@ func (b *Buffer) fillLocked() float64 {
 	return fill
 }
 
-// End returns the position after the last durable record.
+// End returns the position after the last record in the log.
 func (b *Buffer) End() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -319,6 +394,13 @@ type Stats struct {
 	LowSpace   bool          // the free-space floor was reached
 	Sealed     bool
 	Cursors    []CursorInfo
+
+	// Of spill mode.
+	Spill       bool // it is on
+	Memory      bool // what can be read again stays in memory for now
+	WindowBytes int64
+	WindowFill  float64
+	LastSpill   LastSpill // zero At: none yet
 }
 
 // Stats returns the buffer's condition.
@@ -336,6 +418,7 @@ func (b *Buffer) Stats() Stats {
 		Bytes: b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
 		Fill: b.fillLocked(), Blocked: b.blocked > 0, BlockedFor: waited, LowSpace: b.lowSpace, Sealed: b.sealed,
 		Cursors: b.cursorsLocked(),
+		Spill:   b.opt.Spill, Memory: b.memory, WindowBytes: b.winBytes, WindowFill: float64(b.winBytes) / float64(b.opt.window), LastSpill: b.lastSpill,
 	}
 }
 

@@ -116,7 +116,7 @@ func (w *writer) roll() error {
 	old, oldHead := w.seg, w.head
 	b.mu.Lock()
 	w.head, w.broken = h, false
-	w.seg = &segment{first: b.end, end: b.end, live: h, closed: make(chan struct{}), dir: h.dir, disk: h.written}
+	w.seg = &segment{first: b.disk, end: b.disk, live: h, closed: make(chan struct{}), dir: h.dir, disk: h.written}
 	b.segs = append(b.segs, w.seg)
 	b.used += h.written
 	if oldHead != nil {
@@ -143,7 +143,7 @@ func (w *writer) birth() ([]byte, error) {
 	b := w.b
 	b.mu.Lock()
 	g := groupBuilder{chg: b.state.full()}
-	pos := b.end
+	pos := b.disk
 	b.mu.Unlock()
 	w.seq++
 	return g.appendTo(nil, groupHeader{
@@ -164,7 +164,7 @@ func (w *writer) idle() {
 	}
 	b.mu.Lock()
 	low := b.lowSpace
-	passed := w.seg.records > 0 && len(b.queue) == 0 && len(b.state.cursors) > 0 && b.state.minCursor(b.end) >= b.end
+	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && len(b.queue) == 0 && len(b.state.cursors) > 0 && b.state.minCursor(b.disk) >= b.disk
 	b.mu.Unlock()
 	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
 		w.openNext()

@@ -29,9 +29,15 @@ type Options struct {
 	FlushInterval time.Duration // shortest time between two commits while there is less than FlushBytes to write
 	Codec         record.Codec  // None, LZ4 or Zstd
 	WhenFull      WhenFull
+	Spill         bool // AppendReplayable keeps batches in memory while cursors keep up
 
 	Log     *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: none
+
+	// For tests.
+	window int64         // instead of windowBytes
+	age    time.Duration // instead of spillAge
+	hook   func(stage string)
 }
 
 // DefaultOptions returns the options that Default's Config stands for.
@@ -54,6 +60,15 @@ func (o *Options) fill() {
 	}
 	if o.FlushInterval <= 0 {
 		o.FlushInterval = def.FlushInterval
+	}
+	if o.window <= 0 {
+		o.window = windowBytes
+	}
+	if o.age <= 0 {
+		o.age = spillAge
+	}
+	if o.hook == nil {
+		o.hook = func(string) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -79,6 +94,7 @@ type Config struct {
 	FlushInterval time.Duration `hcl:"flush_interval,optional" doc:"Shortest time between two commits while less than flush_bytes is waiting; when idle a commit is immediate."`
 	Compression   string        `hcl:"compression,optional" oneof:"none|lz4|zstd" doc:"Compression of batches on disk, and on to Kafka where no filter stands between."`
 	WhenFull      string        `hcl:"when_full,optional" oneof:"block|overflow|drop_oldest" doc:"What to do when the buffer is full: block makes inputs wait, overflow makes them wait while outputs move the oldest data to their failover, drop_oldest discards the oldest segment and counts it."`
+	Spill         bool          `hcl:"spill,optional" doc:"Tailed files are durable themselves: while the outputs keep up, their lines go to the outputs through memory, and the place in the file is stored once every output has acknowledged them. They are written to disk when an output falls behind by 2s, when a file is rotated, truncated or deleted, and at the stop. What other inputs take in goes to disk first, always."`
 }
 
 // Default returns the configuration of a pipeline without a buffer block.
@@ -138,6 +154,6 @@ func (c *Config) Options() Options {
 	codec, _ := record.ParseCodec(c.Compression) // Validate has seen it
 	return Options{
 		MaxSize: c.MaxSize, SegmentSize: c.SegmentSize, MinFree: c.MinFree, Sync: c.Sync,
-		FlushBytes: c.FlushBytes, FlushInterval: c.FlushInterval, Codec: codec, WhenFull: whenFullNames[c.WhenFull],
+		FlushBytes: c.FlushBytes, FlushInterval: c.FlushInterval, Codec: codec, WhenFull: whenFullNames[c.WhenFull], Spill: c.Spill,
 	}
 }

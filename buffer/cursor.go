@@ -69,7 +69,11 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 
 // change makes one change to the state durable.
 func (b *Buffer) change(ctx context.Context, c change) error {
-	op := &stateOp{c, make(chan error, 1)}
+	return b.submit(ctx, &stateOp{changes: []change{c}, done: make(chan error, 1)})
+}
+
+// submit hands op to the writer and waits until it is durable.
+func (b *Buffer) submit(ctx context.Context, op *stateOp) error {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -97,11 +101,23 @@ func (b *Buffer) cursorsLocked() []CursorInfo {
 	out := make([]CursorInfo, 0, len(b.state.cursors))
 	for name, c := range b.state.cursors {
 		_, open := b.handles[name]
-		lag := max(b.end-max(c.pos, b.firstLocked()), 0)
+		lag := b.lagLocked(c.pos)
 		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: lag, Note: c.note, Open: open})
 	}
 	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
 	return out
+}
+
+// lagLocked returns how many records there are from pos on.
+func (b *Buffer) lagLocked(pos int64) (n int64) {
+	for _, s := range b.segs[b.segmentFor(pos):] {
+		n += min(s.records, s.end-max(pos, s.first))
+	}
+	for i := b.recent.search(max(pos, b.disk)); i < len(b.recent.items); i++ {
+		batch := b.recent.items[i].batch
+		n += min(int64(batch.Len()), batch.End-pos)
+	}
+	return n
 }
 
 // Forget drops a cursor that is not open, and with it what it alone has held.
@@ -141,7 +157,8 @@ func (c *Cursor) Committed() (int64, string) {
 	return st.pos, st.note
 }
 
-// Commit stores pos and note durably. After records were dropped by policy, a pos among them stands for the oldest one kept.
+// Commit stores pos and note durably. In spill mode a commit of a position in memory waits for others, a moment, and one that changes the note
+// for all records to be on disk. After records were dropped by policy, a pos among them stands for the oldest one kept.
 func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
 		return fmt.Errorf("note of %d bytes is over the limit of %d", len(note), record.MaxNote)
@@ -161,12 +178,25 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if pos < st.pos || pos > end {
 		return fmt.Errorf("cursor %q: commit of %d outside of %d to %d", c.name, pos, st.pos, end)
 	}
-	return b.change(ctx, change{kind: changeCursor, name: c.name, pos: pos, note: note})
+	op := &stateOp{changes: []change{{kind: changeCursor, name: c.name, pos: pos, note: note}}, done: make(chan error, 1)}
+	if b.opt.Spill {
+		b.mu.Lock()
+		switch {
+		case note != st.note && b.disk < b.end:
+			// What a note says is about to be done with records must find them after a crash.
+			b.askSpill(SpillNote)
+			op.barrier = true
+		case note == st.note:
+			op.lazy = pos > b.disk
+		}
+		b.mu.Unlock()
+	}
+	return b.submit(ctx, op)
 }
 
 // Refresh waits for commits whose outcome is unknown, because their context ended, and returns what is stored.
 func (c *Cursor) Refresh(ctx context.Context) (pos int64, note string, err error) {
-	if err := c.b.change(ctx, change{}); err != nil {
+	if err := c.b.submit(ctx, &stateOp{done: make(chan error, 1)}); err != nil {
 		return 0, "", err
 	}
 	pos, note = c.Committed()
@@ -255,7 +285,14 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 		}
 		return nil, s, nil, nil
 	}
-	if b.sealed && len(b.queue) == 0 {
+	if c.pos < b.end {
+		// Between what is on disk and what is in memory alone; what was there, every cursor has passed.
+		if i := b.recent.search(c.pos); i < len(b.recent.items) {
+			return b.recent.items[i].batch, nil, nil, nil
+		}
+		return gap(c.pos, b.end), nil, nil, nil
+	}
+	if b.sealed && b.assigned == b.end {
 		return nil, nil, nil, io.EOF
 	}
 	if b.changed == nil {

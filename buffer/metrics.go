@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -11,6 +12,16 @@ type metrics struct {
 	damagedSegments, damagedRecords             prometheus.Counter
 	diskReadBytes                               prometheus.Counter
 	syncSeconds                                 prometheus.Histogram
+
+	// Of spill mode.
+	memoryRecords, memoryBytes, spilledBytes prometheus.Counter
+	spills                                   *prometheus.CounterVec
+}
+
+// through counts a batch that every cursor has passed before it had to be written.
+func (m *metrics) through(b *record.Batch) {
+	m.memoryRecords.Add(float64(b.Len()))
+	m.memoryBytes.Add(float64(b.Size()))
 }
 
 func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error) {
@@ -31,6 +42,12 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 			Name: "penstock_buffer_sync_seconds", Help: "Time to make a group durable.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 		}),
+		memoryRecords: counter("memory_records_total", "Records that went from input to output through memory alone; with spill = true."),
+		memoryBytes:   counter("memory_bytes_total", "Bytes of records that went through memory alone, before compression."),
+		spilledBytes:  counter("spilled_bytes_total", "Bytes that were in memory alone and then were written to disk, after compression."),
+		spills: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_buffer_spills_total", Help: "Times that what was in memory alone was written to disk, by what made it necessary.",
+		}, []string{"reason"}),
 	}
 	if reg == nil {
 		return m, nil
@@ -38,6 +55,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 	for _, c := range []prometheus.Collector{
 		m.appendedRecords, m.appendedBytes, m.storedBytes, m.commits, m.syncErrors, m.droppedRecords,
 		m.damagedSegments, m.damagedRecords, m.diskReadBytes, m.syncSeconds, newStatsCollector(stats),
+		m.memoryRecords, m.memoryBytes, m.spilledBytes, m.spills,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
@@ -50,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 type statsCollector struct {
 	stats                                          func() Stats
 	bytes, segments, oldest, fill, lag, first, end *prometheus.Desc
-	blocked                                        *prometheus.Desc
+	blocked, window                                *prometheus.Desc
 }
 
 func newStatsCollector(stats func() Stats) *statsCollector {
@@ -66,12 +84,13 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		lag:      desc("cursor_lag_records", "Records that an output has not delivered yet.", "cursor"),
 		first:    desc("first_position", "Position of the oldest record kept."),
 		end:      desc("end_position", "Position after the newest record."),
+		window:   desc("window_bytes", "Memory taken by what is in memory alone; with spill = true."),
 		blocked:  desc("blocked_seconds_total", "Time during which at least one append waited for the buffer to have room."),
 	}
 }
 
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end, c.blocked} {
+	for _, d := range []*prometheus.Desc{c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end, c.blocked, c.window} {
 		ch <- d
 	}
 }
@@ -85,6 +104,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.segments, float64(s.Segments))
 	gauge(c.oldest, s.OldestAge.Seconds())
 	gauge(c.fill, s.Fill)
+	gauge(c.window, float64(s.WindowBytes))
 	gauge(c.first, float64(s.First))
 	gauge(c.end, float64(s.End))
 	ch <- prometheus.MustNewConstMetric(c.blocked, prometheus.CounterValue, s.BlockedFor.Seconds())

@@ -6,7 +6,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// recent holds the newest durable batches, for readers at the head.
+// recent holds the newest batches, for readers at the head, and all that are in memory alone.
 type recent struct {
 	items []recentItem
 	bytes int64
@@ -18,11 +18,12 @@ type recentItem struct {
 	ms    int64 // when it was appended
 }
 
-func (r *recent) add(b *record.Batch, size, ms int64) {
+// add appends a batch, and forgets old ones while there are more than limit bytes of them and they end at or before disk.
+func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
 	r.items = append(r.items, recentItem{b, size, ms})
 	r.bytes += size
 	n := 0
-	for r.bytes > recentBytes && n < len(r.items)-1 {
+	for r.bytes > limit && n < len(r.items)-1 && r.items[n].batch.End <= disk {
 		r.bytes -= r.items[n].size
 		n++
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -332,13 +333,22 @@ func (b *Buffer) recover() (*writer, error) {
 		b.end = max(b.end, f.end)
 		b.used += f.disk
 	}
+	b.found = b.end
 	for _, c := range st.cursors {
 		b.end = max(b.end, c.pos)
 	}
 	if lostNewest {
 		b.end += lostJump
 	}
-	b.assigned = b.end
+	b.end = max(b.end, st.reserved)
+	b.assigned, b.disk = b.end, b.end
+	if st.reserved = 0; b.opt.Spill {
+		st.reserved = b.end + reserveAhead
+	}
+	b.unresolved = maps.Clone(st.prepared)
+	if len(b.unresolved) == 0 {
+		close(b.resolved)
+	}
 	// Groups that did not read back have had numbers too.
 	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
 	w.durable = w.seq
@@ -363,6 +373,7 @@ func (b *Buffer) recover() (*writer, error) {
 		kept = append(kept, s)
 	}
 	b.segs = kept
+	b.toMemory(time.Now())
 	b.mu.Unlock()
 	for _, s := range empty {
 		b.remove(s)

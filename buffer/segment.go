@@ -117,7 +117,7 @@ func (s *segment) read(pos, end int64) (batches []*record.Batch, next int64, err
 	gaps := s.idx.gaps
 	e, ok := s.idx.find(pos)
 	if !ok {
-		s.idx.extend(s.file, min(pos+1, end))
+		s.idx.extend(s.file, min(pos+1, end), end)
 		e, ok = s.idx.find(pos)
 	}
 	if s.idx.gaps > gaps {

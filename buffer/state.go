@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -12,6 +13,10 @@ type state struct {
 	inputs  map[string]map[string][]byte // input, key: value
 	cursors map[string]cursorState
 	size    int64 // of the encoded state, about
+
+	// Of spill mode: positions below reserved may have been used in memory, and what cursors have prepared, in ascending order.
+	reserved int64
+	prepared map[string][]prepared
 }
 
 type cursorState struct {
@@ -20,7 +25,7 @@ type cursorState struct {
 }
 
 func newState() *state {
-	return &state{inputs: map[string]map[string][]byte{}, cursors: map[string]cursorState{}}
+	return &state{inputs: map[string]map[string][]byte{}, cursors: map[string]cursorState{}, prepared: map[string][]prepared{}}
 }
 
 // change is one change to the state. Changes are absolute: replaying one twice, or over a newer state's older value, is harmless.
@@ -38,6 +43,11 @@ const (
 	changeForget   = 'p' // name, key
 	changeCursor   = 'C' // name, pos, note
 	changeUncursor = 'c' // name
+
+	// Written in spill mode alone; releases before it do not know them.
+	changeReserve   = 'R' // pos
+	changePrepare   = 'V' // name, pos, value
+	changeUnprepare = 'v' // name
 )
 
 func (c *change) append(dst []byte) []byte {
@@ -52,6 +62,11 @@ func (c *change) append(dst []byte) []byte {
 	case changeCursor:
 		dst = binary.AppendUvarint(dst, uint64(c.pos))
 		dst = appendBytes(dst, c.note)
+	case changeReserve:
+		dst = binary.AppendUvarint(dst, uint64(c.pos))
+	case changePrepare:
+		dst = binary.AppendUvarint(dst, uint64(c.pos))
+		dst = appendBytes(dst, c.value)
 	}
 	return dst
 }
@@ -60,17 +75,35 @@ func appendBytes[T ~string | ~[]byte](dst []byte, v T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(v))), v...)
 }
 
-// replay applies encoded changes.
+// replay applies encoded changes, as far as they can be read.
 func (s *state) replay(p []byte) error {
+	changes, err := decodeChanges(p)
+	for i := range changes {
+		s.apply(&changes[i])
+	}
+	return err
+}
+
+// decodeChanges returns those before what cannot be read, if there is an error.
+func decodeChanges(p []byte) (out []change, err error) {
 	bad := false
-	next := func() []byte {
+	uvarint := func() uint64 {
 		n, w := binary.Uvarint(p)
-		if w <= 0 || n > uint64(len(p)-w) {
+		if w <= 0 {
+			bad = true
+			return 0
+		}
+		p = p[w:]
+		return n
+	}
+	next := func() []byte {
+		n := uvarint()
+		if bad || n > uint64(len(p)) {
 			bad = true
 			return nil
 		}
-		v := p[w : w+int(n)]
-		p = p[w+int(n):]
+		v := p[:n]
+		p = p[n:]
 		return v
 	}
 	for len(p) > 0 {
@@ -84,24 +117,23 @@ func (s *state) replay(p []byte) error {
 		case changeForget:
 			c.key = string(next())
 		case changeCursor:
-			pos, w := binary.Uvarint(p)
-			if w <= 0 {
-				bad = true
-				break
-			}
-			c.pos = int64(pos)
-			p = p[w:]
+			c.pos = int64(uvarint())
 			c.note = string(next())
-		case changeUncursor:
+		case changeUncursor, changeUnprepare:
+		case changeReserve:
+			c.pos = int64(uvarint())
+		case changePrepare:
+			c.pos = int64(uvarint())
+			c.value = append([]byte{}, next()...)
 		default:
 			bad = true
 		}
 		if bad {
-			return fmt.Errorf("%w: state changes", ErrCorrupt)
+			return out, fmt.Errorf("%w: state changes", ErrCorrupt)
 		}
-		s.apply(&c)
+		out = append(out, c)
 	}
-	return nil
+	return out, nil
 }
 
 const changeOverhead = 8
@@ -136,11 +168,47 @@ func (s *state) apply(c *change) {
 		}
 		s.size += int64(len(c.note) - len(old.note))
 		s.cursors[c.name] = cursorState{c.pos, c.note}
+		s.unprepare(c.name, c.pos)
 	case changeUncursor:
 		if old, ok := s.cursors[c.name]; ok {
 			s.size -= int64(len(c.name) + len(old.note) + changeOverhead)
 			delete(s.cursors, c.name)
 		}
+		s.unprepare(c.name, math.MaxInt64)
+	case changeReserve:
+		s.reserved = c.pos
+	case changePrepare:
+		list := slices.DeleteFunc(s.prepared[c.name], func(p prepared) bool {
+			if p.pos == c.pos {
+				s.size -= p.size(c.name)
+			}
+			return p.pos == c.pos
+		})
+		p := prepared{c.pos, c.value}
+		s.size += p.size(c.name)
+		s.prepared[c.name] = append(list, p)
+	case changeUnprepare:
+		s.unprepare(c.name, math.MaxInt64)
+	}
+}
+
+func (p *prepared) size(name string) int64 {
+	return int64(len(name) + len(p.changes) + changeOverhead)
+}
+
+// unprepare forgets what cursor name has prepared for positions up to pos.
+func (s *state) unprepare(name string, pos int64) {
+	if len(s.prepared[name]) == 0 {
+		return
+	}
+	list := slices.DeleteFunc(s.prepared[name], func(p prepared) bool {
+		if p.pos <= pos {
+			s.size -= p.size(name)
+		}
+		return p.pos <= pos
+	})
+	if s.prepared[name] = list; len(list) == 0 {
+		delete(s.prepared, name)
 	}
 }
 
@@ -155,6 +223,14 @@ func (s *state) full() []change {
 	for _, name := range slices.Sorted(maps.Keys(s.cursors)) {
 		c := s.cursors[name]
 		out = append(out, change{kind: changeCursor, name: name, pos: c.pos, note: c.note})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.prepared)) {
+		for _, p := range s.prepared[name] {
+			out = append(out, change{kind: changePrepare, name: name, pos: p.pos, value: p.changes})
+		}
+	}
+	if s.reserved > 0 {
+		out = append(out, change{kind: changeReserve, pos: s.reserved})
 	}
 	return out
 }

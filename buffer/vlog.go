@@ -133,8 +133,8 @@ type index struct {
 	done    bool  // nothing follows
 }
 
-// extend reads on until it covers position limit.
-func (x *index) extend(f *os.File, limit int64) {
+// extend reads on until it covers position limit or what comes after it, but not beyond end.
+func (x *index) extend(f *os.File, limit, end int64) {
 	if x.next == 0 {
 		x.next = vlogHeaderSize
 	}
@@ -148,7 +148,7 @@ func (x *index) extend(f *os.File, limit int64) {
 				return
 			}
 		}
-		if e.first >= limit {
+		if e.first >= end {
 			return
 		}
 		x.next = next

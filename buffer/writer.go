@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -48,6 +49,10 @@ func (w *writer) run() {
 			for err == nil && w.pending() {
 				err = w.step()
 			}
+			if err == nil && b.opt.Spill {
+				// All is on disk: no position need be skipped at the next start.
+				err = w.write(work{states: []*stateOp{{changes: []change{{kind: changeReserve, pos: b.end}}, done: make(chan error, 1)}}})
+			}
 			w.finish(err)
 			return
 		}
@@ -60,12 +65,15 @@ func (w *writer) wait() bool {
 	b := w.b
 	for {
 		b.mu.Lock()
-		data, states := len(b.queue) > 0, len(b.commits) > 0
+		now := time.Now()
+		since := now.Sub(w.lastCommit)
+		data, states := len(b.queue) > 0, slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
 		enough := b.queued >= b.opt.FlushBytes
 		low, blocked := b.lowSpace, b.blocked > 0
+		pace := b.pace(now, since)
 		b.mu.Unlock()
 		d := time.Duration(-1) // for ever
-		switch since := time.Since(w.lastCommit); {
+		switch {
 		case w.broken:
 			d = retryWrite - since
 		case data && !low && enough:
@@ -76,6 +84,9 @@ func (w *writer) wait() bool {
 			d = pollSpace - since
 		case w.head.written >= idleRollMin || w.next == nil:
 			d = idleRoll
+		}
+		if pace >= 0 && !w.broken && (d < 0 || pace < d) {
+			d = pace
 		}
 		if blocked && d != 0 {
 			if again := pollSpace - time.Since(w.lastRoom); d < 0 || again < d {
@@ -104,74 +115,133 @@ func (w *writer) wait() bool {
 func (w *writer) pending() bool {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	return len(w.b.queue) > 0 || len(w.b.commits) > 0
+	return len(w.b.queue) > 0 || len(w.b.commits) > 0 || len(w.b.window) > 0
+}
+
+// work is what one commit takes.
+type work struct {
+	ops    []*appendOp // the first of Buffer.queue
+	passed []*appendOp // the first of Buffer.window, of which nothing but positions is written
+	done   int         // the first so many of ops are like that too
+	states []*stateOp
+	size   int64 // of ops, encoded
+}
+
+// gather takes what is waiting, as much as one commit takes. Commits are taken out of b.commits.
+func (w *writer) gather() (k work) {
+	b := w.b
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if reason, _ := b.spillDue(now); reason != "" {
+		b.spill(reason, now)
+	}
+	for _, op := range b.queue {
+		if k.size > 0 && k.size+op.encoded > commitBytes {
+			break
+		}
+		k.ops = append(k.ops, op)
+		k.size += op.encoded
+	}
+	left := len(b.window) > 0 || slices.ContainsFunc(b.queue[len(k.ops):], func(op *appendOp) bool { return op.shown })
+	keep := b.commits[:0:0]
+	for _, s := range b.commits {
+		if s.barrier && left {
+			keep = append(keep, s)
+			continue
+		}
+		k.states = append(k.states, s)
+	}
+	b.commits = keep
+	if !b.opt.Spill {
+		return k
+	}
+	safe := b.safe(k.states)
+	k.done = passed(k.ops, safe)
+	for _, op := range k.ops[:k.done] {
+		k.size -= op.encoded
+	}
+	k.passed = b.window[:passed(b.window, safe):len(b.window)]
+	reserves := func(s *stateOp) bool { return len(s.changes) > 0 && s.changes[0].kind == changeReserve }
+	if b.lowPositions() && !slices.ContainsFunc(k.states, reserves) {
+		k.states = append(k.states, &stateOp{
+			changes: []change{{kind: changeReserve, pos: b.assigned + reserveAhead}}, done: make(chan error, 1),
+		})
+	}
+	return k
 }
 
 // step writes what is waiting, as much as one commit takes.
 func (w *writer) step() error {
-	b := w.b
-	b.mu.Lock()
-	var ops []*appendOp
-	var size int64
-	for _, op := range b.queue {
-		if size > 0 && size+op.encoded > commitBytes {
-			break
-		}
-		ops = append(ops, op)
-		size += op.encoded
-	}
-	states := b.commits
-	b.commits = nil
-	b.mu.Unlock()
-	if len(ops) == 0 && len(states) == 0 {
+	k := w.gather()
+	if len(k.ops) == 0 && len(k.states) == 0 && len(k.passed) == 0 {
 		return nil
 	}
 	w.lastCommit = time.Now()
-	err := w.write(ops, states, size)
+	data := len(k.ops) > k.done
+	err := w.write(k)
 	if errors.Is(err, errNoSpace) {
 		w.outOfSpace(err)
-		if len(ops) > 0 && len(states) > 0 {
-			// Cursors move on, for that is what frees the disk.
-			if serr := w.write(nil, states, 0); serr == nil {
-				states = nil
+		if k.ops, k.size = k.ops[:k.done], 0; data {
+			// Cursors move on, for that is what frees the disk; but those that wait for the data.
+			k.states = w.putBack(k.states, func(s *stateOp) bool { return s.barrier })
+			if len(k.ops)+len(k.passed)+len(k.states) > 0 && w.write(k) == nil {
+				k.states = nil
 			}
 		}
 	} else if err != nil {
 		w.broken = true
-		b.m.syncErrors.Inc()
+		w.b.m.syncErrors.Inc()
 		w.report("write", "buffer write failed; going on in a new segment", "error", err)
 	} else {
-		states = nil
-		if len(ops) > 0 {
+		k.states = nil
+		if data {
 			w.lastAppend = time.Now()
+			w.enoughSpace()
 		}
-		w.enoughSpace()
 	}
-	if len(states) > 0 {
-		b.mu.Lock()
-		b.commits = append(states, b.commits...)
-		b.mu.Unlock()
-	}
+	w.putBack(k.states, func(*stateOp) bool { return true })
 	return err
 }
 
-// write commits ops and states and tells those who wait.
-func (w *writer) write(ops []*appendOp, states []*stateOp, size int64) error {
+// putBack returns those of states for which which is true to those that wait, and returns the others.
+func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others []*stateOp) {
+	if len(states) == 0 {
+		return nil
+	}
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	var back []*stateOp
+	for _, s := range states {
+		if which(s) {
+			back = append(back, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	w.b.commits = append(back, w.b.commits...)
+	return others
+}
+
+// write commits k and tells those who wait.
+func (w *writer) write(k work) error {
 	b := w.b
-	if w.broken || w.head.full(size, b.opt.SegmentSize, 1+int(size/b.opt.FlushBytes)) {
+	data := len(k.ops) > k.done
+	if w.broken || w.head.full(k.size, b.opt.SegmentSize, 1+int(k.size/b.opt.FlushBytes)) {
 		err := w.roll()
-		if err != nil && (w.broken || len(ops) > 0 || !errors.Is(err, errNoSpace)) {
+		if err != nil && (w.broken || data || !errors.Is(err, errNoSpace)) {
 			return err
 		}
 	}
-	groups, err := w.build(ops, states)
+	groups, err := w.build(k)
 	if err != nil {
 		return err
 	}
-	if err := w.ensureSpace(groups, len(ops) > 0); err != nil {
+	if err := w.ensureSpace(groups, data); err != nil {
 		return err
 	}
 	start := time.Now()
+	b.opt.hook("write")
 	if err := w.head.write(groups); err != nil {
 		return err
 	}
@@ -180,27 +250,34 @@ func (w *writer) write(ops []*appendOp, states []*stateOp, size int64) error {
 			return err
 		}
 	}
+	b.opt.hook("written")
 	b.m.syncSeconds.Observe(time.Since(start).Seconds())
 	b.m.commits.Inc()
 	w.durable = w.seq
 	w.extra = nil
-	w.publish(ops, states, groups)
+	w.publish(k, groups)
 	return nil
 }
 
 // build lays the groups out in w.buf.
-func (w *writer) build(ops []*appendOp, states []*stateOp) ([][]byte, error) {
+func (w *writer) build(k work) ([][]byte, error) {
 	b := w.b
 	now := time.Now().UnixMilli()
 	buf := w.buf[:0]
 	var ends []int
-	pos := b.end
+	pos := b.disk
 	g := groupBuilder{}
 	g.chg = append(g.chg, w.extra...)
-	for _, s := range states {
-		if s.change.kind != 0 { // one that only waits for those before it
-			g.chg = append(g.chg, s.change)
-		}
+	var moved changeSet
+	for _, op := range k.ops[:k.done] {
+		moved.add(op.changes)
+	}
+	for _, op := range k.passed {
+		moved.add(op.changes)
+	}
+	g.chg = append(g.chg, moved.list...)
+	for _, s := range k.states {
+		g.chg = append(g.chg, s.changes...)
 	}
 	flush := func() error {
 		w.seq++
@@ -220,7 +297,7 @@ func (w *writer) build(ops []*appendOp, states []*stateOp) ([][]byte, error) {
 		return nil
 	}
 	var size int64
-	for _, op := range ops {
+	for _, op := range k.ops[k.done:] {
 		if size > 0 && size+op.encoded > b.opt.FlushBytes {
 			if err := flush(); err != nil {
 				return nil, err
@@ -284,65 +361,111 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 }
 
 // publish makes what was committed visible and calls those who wait for it.
-func (w *writer) publish(ops []*appendOp, states []*stateOp, groups [][]byte) {
+func (w *writer) publish(k work, groups [][]byte) {
 	b := w.b
 	now := time.Now()
-	var stored, records, bytes int64
+	var stored, records, bytes, spilled int64
 	for _, g := range groups {
 		stored += int64(len(g))
 	}
 	b.mu.Lock()
-	for _, op := range ops {
+	for i, op := range k.ops {
 		for i := range op.changes {
 			b.state.apply(&op.changes[i])
 		}
 		b.queued -= op.encoded
-		if op.batch == nil {
+		switch {
+		case op.batch == nil:
 			continue
+		case i < k.done:
+			b.m.through(op.batch)
+			continue
+		case op.shown:
+			spilled += op.encoded
+		default:
+			b.end = op.batch.End
+			b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.end)
 		}
-		b.end = op.batch.End
+		b.disk = op.batch.End
 		records += int64(op.batch.Len())
 		bytes += int64(op.batch.Size())
-		b.recent.add(op.batch, op.weight, now.UnixMilli())
 	}
-	clear(b.queue[:len(ops)])
-	b.queue = b.queue[len(ops):]
-	for _, s := range states {
-		c := s.change
-		if c.kind == changeCursor {
-			// Two commits of one cursor may be in one group, and a drop may have moved it: never back.
-			c.pos = max(c.pos, b.state.cursors[c.name].pos)
+	clear(b.queue[:len(k.ops)])
+	if b.queue = b.queue[len(k.ops):]; len(b.queue) == 0 {
+		b.queue = nil
+	}
+	b.leaveWindow(k.passed)
+	for _, s := range k.states {
+		for _, c := range s.changes {
+			if c.kind == changeCursor {
+				// Two commits of one cursor may be in one group, and a drop may have moved it: never back.
+				c.pos = max(c.pos, b.state.cursors[c.name].pos)
+			}
+			b.state.apply(&c)
 		}
-		b.state.apply(&c)
 	}
 	if w.seg.appended == 0 && records > 0 {
 		w.seg.appended = now.UnixMilli()
 	}
 	w.seg.records += records
-	w.seg.end = b.end
+	w.seg.end = b.disk
 	b.used += w.head.written - w.seg.disk
 	w.seg.disk = w.head.written
 	removed := b.trimLocked()
 	if records > 0 || removed != nil {
 		b.notify()
 	}
+	b.toMemory(now)
 	b.makeRoom()
 	b.mu.Unlock()
 
 	b.m.appendedRecords.Add(float64(records))
 	b.m.appendedBytes.Add(float64(bytes))
 	b.m.storedBytes.Add(float64(stored))
-	for _, op := range ops {
-		b.inflight.Release(op.weight)
-		if op.done != nil {
-			op.done(nil)
-		}
+	b.m.spilledBytes.Add(float64(spilled))
+	for _, op := range k.ops {
+		b.settled(op, nil)
 	}
-	for _, s := range states {
+	for _, s := range k.states {
 		s.done <- nil
 	}
 	for _, s := range removed {
 		b.remove(s)
+	}
+}
+
+// leaveWindow takes ops, whose positions are stored, out of the window. Should they have been spilled in the meantime, they are
+// passed by in the queue. Caller holds mu.
+func (b *Buffer) leaveWindow(ops []*appendOp) {
+	for _, op := range ops {
+		for i := range op.changes {
+			b.state.apply(&op.changes[i])
+		}
+		op.changes = nil
+		if len(b.window) == 0 || b.window[0] != op {
+			continue
+		}
+		b.window[0] = nil
+		b.window = b.window[1:]
+		b.winDisk -= op.encoded
+		if op.batch != nil {
+			b.winBytes -= op.weight
+			b.m.through(op.batch)
+		}
+	}
+	if len(b.window) == 0 {
+		b.window = nil
+	}
+}
+
+// settled gives back what an append that was not in the log at once has held, and calls its done.
+func (b *Buffer) settled(op *appendOp, err error) {
+	if op.shown {
+		return
+	}
+	b.inflight.Release(min(op.weight, maxInFlight))
+	if op.done != nil {
+		op.done(err)
 	}
 }
 
@@ -355,14 +478,11 @@ func (w *writer) finish(err error) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	b.mu.Lock()
-	ops, states := b.queue, b.commits
-	b.queue, b.commits, b.queued = nil, nil, 0
+	ops, states := append(b.queue, b.window...), b.commits
+	b.queue, b.window, b.commits, b.queued, b.winDisk, b.winBytes = nil, nil, nil, 0, 0, 0
 	b.mu.Unlock()
 	for _, op := range ops {
-		b.inflight.Release(op.weight)
-		if op.done != nil {
-			op.done(err)
-		}
+		b.settled(op, err)
 	}
 	for _, s := range states {
 		s.done <- err

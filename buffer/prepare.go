@@ -1,0 +1,126 @@
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// prepared is what a restart needs to go on at a position that was about to be committed elsewhere, when the records before it are not on disk.
+type prepared struct {
+	pos     int64
+	changes []byte // of inputs' positions, encoded
+}
+
+var _ record.Preparer = (*Cursor)(nil)
+
+// Prepare implements record.Preparer. Records on disk need nothing. With several cursors, what is in memory up to pos is written first.
+func (c *Cursor) Prepare(ctx context.Context, pos int64) error {
+	b := c.b
+	b.mu.Lock()
+	if b.handles[c.name] != c {
+		b.mu.Unlock()
+		return fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
+	}
+	if pos > b.end {
+		b.mu.Unlock()
+		return fmt.Errorf("cursor %q: prepare %d beyond the end, %d", c.name, pos, b.end)
+	}
+	op := &stateOp{done: make(chan error, 1)}
+	switch {
+	case pos <= b.disk:
+		b.mu.Unlock()
+		return nil
+	case len(b.state.cursors) > 1:
+		// The others have not delivered what this one has.
+		b.askSpill(SpillPrepare)
+		op.barrier = true
+	default:
+		var p []byte
+		for _, ch := range b.memoryOnly(pos) {
+			p = ch.append(p)
+		}
+		op.changes = []change{{kind: changePrepare, name: c.name, pos: pos, value: p}}
+	}
+	b.mu.Unlock()
+	return b.submit(ctx, op)
+}
+
+// Unresolved implements record.Preparer.
+func (c *Cursor) Unresolved() []int64 {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	var out []int64
+	for _, p := range c.b.unresolved[c.name] {
+		out = append(out, p.pos)
+	}
+	return out
+}
+
+// Resolve implements record.Preparer.
+func (c *Cursor) Resolve(ctx context.Context, pos int64) error { return c.b.resolve(ctx, c.name, pos) }
+
+// Abandon resolves what a cursor that nobody reads any more has left: as not committed, so that it is read again.
+func (b *Buffer) Abandon(name string) error { return b.resolve(context.Background(), name, -1) }
+
+func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
+	b.mu.Lock()
+	list, ok := b.unresolved[name]
+	st := b.state.cursors[name]
+	if pos > b.end {
+		b.mu.Unlock()
+		return fmt.Errorf("cursor %q: resolved to %d, which is beyond the end, %d", name, pos, b.end)
+	}
+	b.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	op := &stateOp{done: make(chan error, 1), changes: []change{{kind: changeUnprepare, name: name}}}
+	var best *prepared
+	for i := range list {
+		if list[i].pos <= pos && (best == nil || list[i].pos > best.pos) {
+			best = &list[i]
+		}
+	}
+	if best != nil && best.pos > b.found {
+		// Nothing that was read after it is on disk, so these are the newest positions.
+		changes, err := decodeChanges(best.changes)
+		if err != nil {
+			return fmt.Errorf("cursor %q: %w", name, err)
+		}
+		op.changes = append(op.changes, changes...)
+	}
+	if pos > st.pos {
+		op.changes = append(op.changes, change{kind: changeCursor, name: name, pos: pos, note: st.note})
+	}
+	if err := b.submit(ctx, op); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, still := b.unresolved[name]; still {
+		if delete(b.unresolved, name); len(b.unresolved) == 0 {
+			close(b.resolved)
+			b.wakeAppends()
+		}
+	}
+	return nil
+}
+
+// Resolved returns a channel that is closed once no cursor has anything left to resolve: until then positions of inputs may not be the
+// latest, and Append waits.
+func (b *Buffer) Resolved() <-chan struct{} { return b.resolved }
+
+// UnresolvedCursors names the cursors that Resolved waits for.
+func (b *Buffer) UnresolvedCursors() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for name := range b.unresolved {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}

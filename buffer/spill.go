@@ -1,0 +1,285 @@
+package buffer
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// In spill mode batches that their input can read again are in the log before they are on disk: they stand in the window, from which
+// readers are served, and leave it when every cursor has passed them, together with the positions that belong to them, in one write of
+// state; or they are spilled: written to a segment like all others. The window is the end of the log. What is on disk ends at
+// Buffer.disk, and positions between there and the first one in the window are of records that never were.
+const (
+	// windowBytes bounds what is in the window, in memory: batches as they are and compressed.
+	windowBytes = 32 << 20
+	// stateEvery is how often positions are stored otherwise.
+	stateEvery = 200 * time.Millisecond
+	// spillAge is how long a batch may stay in the window.
+	spillAge = 2 * time.Second
+	// settleTime is how long appends go to disk at least after something came that cannot be read again.
+	settleTime = time.Second
+
+	// reserveAhead is how many positions are set aside, durably, before they are used in memory: after a crash what was in memory is
+	// read again and may come in another order, so it gets other positions.
+	reserveAhead = 1 << 22
+)
+
+// Reasons for a spill, as metrics and Stats tell them.
+const (
+	SpillAge     = "age"     // an output has not passed something for long
+	SpillReader  = "reader"  // one output is slower than another
+	SpillInput   = "input"   // something follows that cannot be read again
+	SpillNote    = "note"    // an output commits what it is about to do with records
+	SpillPrepare = "prepare" // an output commits elsewhere, and is not the only one
+	SpillFull    = "full"    // what is on disk takes all that the buffer may
+	SpillClose   = "close"
+)
+
+// LastSpill tells about the last time that records went from memory to disk.
+type LastSpill struct {
+	At     time.Time
+	Reason string
+}
+
+// AppendReplayable is Append for a batch that input can read again from the positions it gave before, until it says otherwise by Spill.
+// Without Options.Spill it is Append. Otherwise done may be called, with nil, before any of it is on disk and before AppendReplayable
+// returns: what it stands for is that batch and positions are in the log, and that Positions, after a crash, never are beyond
+// what cursors have committed or the disk holds.
+func (b *Buffer) AppendReplayable(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
+	return b.add(ctx, input, batch, positions, done, b.opt.Spill)
+}
+
+// Spill has everything that is in memory alone written to disk, because what it was read from is about to vanish. It does not wait.
+// reason is a word for metrics.
+func (b *Buffer) Spill(reason string) {
+	b.mu.Lock()
+	asked := len(b.window) > 0 && b.askSpill(reason)
+	b.mu.Unlock()
+	if asked {
+		b.kick()
+	}
+}
+
+// askSpill has the writer spill. Caller holds mu.
+func (b *Buffer) askSpill(reason string) bool {
+	if b.spillAsked != "" {
+		return false
+	}
+	b.spillAsked = reason
+	return true
+}
+
+// fits tells whether the window can take op. Caller holds mu.
+func (b *Buffer) fits(op *appendOp) bool {
+	if op.batch == nil {
+		return len(b.window) < 1<<16
+	}
+	return (b.winBytes == 0 || b.winBytes+op.weight <= b.opt.window) && b.assigned+int64(op.batch.Len()) <= b.state.reserved
+}
+
+// show places op at the end of the log, in the window. Caller holds mu.
+func (b *Buffer) show(op *appendOp, now time.Time) {
+	op.shown, op.at = true, now
+	if op.batch != nil {
+		op.batch.At(b.assigned)
+		b.assigned = op.batch.End
+		b.end = b.assigned
+		b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)
+		b.winBytes += op.weight
+		b.notify()
+	}
+	op.end = b.assigned
+	b.winDisk += op.encoded
+	b.window = append(b.window, op)
+}
+
+// commitAbove is the share of the window from which positions are stored as soon as cursors move, because that makes room.
+func (b *Buffer) commitAbove() int64 { return b.opt.window / 4 }
+
+// recentMax is how much is kept for readers at the head: in spill mode as much as the window holds, since whether they keep up is seen from that.
+func (b *Buffer) recentMax() int64 {
+	if b.opt.Spill {
+		return b.opt.window
+	}
+	return recentBytes
+}
+
+// spill moves the window to what is about to be written; appends go to disk from here on. Caller holds mu.
+func (b *Buffer) spill(reason string, now time.Time) {
+	b.spillAsked = ""
+	if b.memory {
+		b.memory = false
+		b.wakeAppends()
+	}
+	b.catchUp = b.end
+	if reason == SpillInput {
+		b.memoryAfter = now.Add(settleTime)
+	}
+	if len(b.window) == 0 {
+		return
+	}
+	b.queue = append(b.queue, b.window...)
+	b.queued += b.winDisk
+	b.window, b.winBytes, b.winDisk = nil, 0, 0
+	b.lastSpill = LastSpill{now, reason}
+	b.m.spills.WithLabelValues(reason).Inc()
+}
+
+// spillDue returns why the window is to be spilled now, or "", and when to ask again; 0 stands for never. Caller holds mu.
+func (b *Buffer) spillDue(now time.Time) (reason string, again time.Duration) {
+	switch {
+	case b.spillAsked != "":
+		return b.spillAsked, 0
+	case len(b.window) == 0:
+		return "", 0
+	case b.closed:
+		return SpillClose, 0
+	case b.waitWindow > 0 && b.skewed():
+		return SpillReader, 0
+	}
+	if again = b.opt.age - now.Sub(b.window[0].at); again <= 0 {
+		return SpillAge, 0
+	}
+	return "", again
+}
+
+// skewed tells whether the window is full because of one cursor, while another has passed most of it: that one is not to wait for the
+// first. What is full because all are busy makes the inputs wait, whose sources keep what has not been read. Caller holds mu.
+func (b *Buffer) skewed() bool {
+	first := int64(-1)
+	for _, c := range b.state.cursors {
+		first = max(first, c.pos)
+	}
+	ahead := int64(0)
+	for i := len(b.window) - 1; i >= 0 && b.window[i].end > first; i-- {
+		if b.window[i].batch != nil {
+			ahead += b.window[i].weight
+		}
+	}
+	return len(b.state.cursors) > 1 && ahead < b.opt.window*5/8
+}
+
+// safe returns the position up to which positions of inputs may be stored, once states are: what is before it is on disk or passed by every
+// cursor. Caller holds mu.
+func (b *Buffer) safe(states []*stateOp) int64 {
+	moved := map[string]int64{}
+	for _, s := range states {
+		for i := range s.changes {
+			if c := &s.changes[i]; c.kind == changeCursor {
+				moved[c.name] = max(moved[c.name], c.pos)
+			}
+		}
+	}
+	if len(b.state.cursors) == 0 {
+		return b.disk
+	}
+	low := b.end
+	for name, c := range b.state.cursors {
+		low = min(low, max(c.pos, moved[name]))
+	}
+	return max(low, b.disk)
+}
+
+// passed returns how many of ops, from the first on, need not be written: only their positions do. Caller holds mu.
+func passed(ops []*appendOp, safe int64) int {
+	n := 0
+	for n < len(ops) && ops[n].shown && ops[n].end <= safe {
+		n++
+	}
+	return n
+}
+
+// pace tells in how long the window, or commits that can wait, want a write; -1 stands for never. Caller holds mu.
+func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
+	if !b.opt.Spill {
+		return -1
+	}
+	reason, d := b.spillDue(now)
+	if reason != "" {
+		return 0
+	}
+	if d == 0 {
+		d = -1
+	}
+	soon := max(b.opt.FlushInterval-sinceCommit, 0)
+	if b.lowPositions() {
+		return soon
+	}
+	if len(b.commits) == 0 && (len(b.window) == 0 || b.window[0].end > b.safe(nil)) {
+		return d
+	}
+	every := max(stateEvery-sinceCommit, 0)
+	if b.winBytes > b.commitAbove() || b.waitWindow > 0 {
+		every = soon
+	}
+	if d == -1 || every < d {
+		d = every
+	}
+	return d
+}
+
+// lowPositions tells that more positions are to be set aside. Caller holds mu.
+func (b *Buffer) lowPositions() bool {
+	return b.opt.Spill && b.assigned+reserveAhead/2 > b.state.reserved
+}
+
+// toMemory lets appends stay in memory again once every cursor has passed what was spilled and come near the end. Caller holds mu.
+func (b *Buffer) toMemory(now time.Time) {
+	if !b.opt.Spill || b.memory || b.closed || b.assigned != b.end || len(b.queue) > 0 || b.spillAsked != "" || now.Before(b.memoryAfter) {
+		return
+	}
+	if len(b.state.cursors) == 0 {
+		return
+	}
+	low := b.state.minCursor(b.end)
+	if r := &b.recent; low < b.catchUp || low < b.end && (len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
+		return
+	}
+	b.memory = true
+	b.wakeAppends()
+}
+
+// wakeAppends lets all appends that wait look again. Caller holds mu.
+func (b *Buffer) wakeAppends() {
+	if b.room != nil {
+		close(b.room)
+		b.room = nil
+		b.wanted = 0
+	}
+}
+
+// memoryOnly returns the changes that belong to records up to pos and are not on disk, the last one of each key. Caller holds mu.
+func (b *Buffer) memoryOnly(pos int64) []change {
+	var cs changeSet
+	for _, list := range [][]*appendOp{b.queue, b.window} {
+		for _, op := range list {
+			if op.shown && op.end <= pos {
+				cs.add(op.changes)
+			}
+		}
+	}
+	return cs.list
+}
+
+// changeSet collects changes of positions, of which the last one of a key counts.
+type changeSet struct {
+	list []change
+	at   map[[2]string]int
+}
+
+func (s *changeSet) add(changes []change) {
+	if s.at == nil {
+		s.at = map[[2]string]int{}
+	}
+	for _, c := range changes {
+		k := [2]string{c.name, c.key}
+		if i, ok := s.at[k]; ok {
+			s.list[i] = c
+			continue
+		}
+		s.at[k] = len(s.list)
+		s.list = append(s.list, c)
+	}
+}
