@@ -25,6 +25,7 @@ type Forward struct {
 	servers []*server
 	balance *balance
 	metrics metrics
+	dialer  net.Dialer // looks names up each time
 
 	begin sync.Once // of the monitor
 	ctx   context.Context

@@ -39,8 +39,7 @@ func (s *server) dial(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, network, address)
+	raw, err := s.out.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

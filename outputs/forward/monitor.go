@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 )
@@ -65,8 +64,7 @@ func (f *Forward) beat(s *server, now time.Time) {
 func (s *server) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.out.cfg.ConnectTimeout)
 	defer cancel()
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "udp", strings.TrimPrefix(s.cfg.Address, "tcp://"))
+	nc, err := s.out.dialer.DialContext(ctx, "udp", strings.TrimPrefix(s.cfg.Address, "tcp://"))
 	if err != nil {
 		return err
 	}
