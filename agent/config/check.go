@@ -53,6 +53,17 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 		hint := "Progress is kept with the source, one position for each. Declare another input, with a group of its own, and another pipeline for " + list(outs[1:]) + "."
 		l.report.errorf(p.Range, hint, "pipeline.%s has %d outputs, but what reads %s can have only one", p.Name, len(outs), list(sources))
 	}
+	for _, id := range p.Outputs() {
+		inst := l.cfg.Find(id)
+		if inst == nil || !p.Source {
+			continue
+		}
+		if c, ok := inst.Config.(needsBuffer); ok {
+			if err := c.NeedsBuffer(); err != nil {
+				l.report.errorf(p.Range, "", "pipeline.%s reads %s, which is a log already, and %s: %v", p.Name, list(sources), id, err)
+			}
+		}
+	}
 	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
 		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
 	}
@@ -74,6 +85,12 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(at("otherwise"), "Write to = [...] for all records.", "otherwise has no meaning without a route")
 	}
+}
+
+// needsBuffer is implemented by the configurations of outputs that may not be able to drain a source.
+type needsBuffer interface {
+	// NeedsBuffer returns why it must be a buffer that is drained, and what to write instead; nil if any log will do.
+	NeedsBuffer() error
 }
 
 // warnUnused tells of components that no pipeline reaches.

@@ -23,6 +23,7 @@ type network struct {
 	mu    sync.Mutex
 	down  bool
 	loss  float64 // chance that an answer is lost with its connection
+	next  int     // answers that will be lost
 	rng   *rand.Rand
 	conns map[net.Conn]struct{}
 }
@@ -45,6 +46,13 @@ func (n *network) set(down bool, loss float64) {
 			c.Close()
 		}
 	}
+}
+
+// loseNext loses the next answer.
+func (n *network) loseNext() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next++
 }
 
 // bounce closes all connections once.
@@ -88,6 +96,10 @@ type conn struct {
 func (c *conn) Write(p []byte) (int, error) {
 	c.n.mu.Lock()
 	lose := c.n.loss > 0 && c.n.rng.Float64() < c.n.loss
+	if c.n.next > 0 {
+		c.n.next--
+		lose = true
+	}
 	c.n.mu.Unlock()
 	if lose {
 		c.Conn.Close()

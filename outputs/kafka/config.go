@@ -128,3 +128,11 @@ func (c *Config) positionTopic() string {
 	name, _ := c.Topic.Constant()
 	return name
 }
+
+// NeedsBuffer tells why the output cannot drain a partition of a topic, if it cannot.
+func (c *Config) NeedsBuffer() error {
+	if c.Delivery != ExactlyOnce {
+		return nil
+	}
+	return errors.New("delivery = \"exactly_once\" works between a buffer and Kafka, not from topic to topic: write delivery = \"at_least_once\"")
+}

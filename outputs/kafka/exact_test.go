@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // lockedBuffer is a log that a test can read while it is written.
@@ -236,6 +238,206 @@ func TestExactlyOnceThroughOutages(t *testing.T) {
 	})
 }
 
-var _ = errors.Is
-var _ = strings.Contains
-var _ = record.MaxNote
+
+// A restart goes on where Kafka says, whatever the log's own cursor holds.
+func TestExactlyOnceAfterARestart(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	r.add(20, 100)
+	stop, _ := r.drain(r.output())
+	r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == 2000 })
+	stop()
+	// The log's cursor is lost on the way to the disk: it stays where it was.
+	held := true
+	var mu sync.Mutex
+	r.log.SetCommitFault(func(pos int64, _ string) outputtest.CommitFault {
+		mu.Lock()
+		defer mu.Unlock()
+		if held && pos > 2000 {
+			return outputtest.CommitFails
+		}
+		return outputtest.CommitWorks
+	})
+	r.add(20, 100)
+	stop, _ = r.drain(r.output())
+	r.until("the position in Kafka", func() bool { pos, _ := r.position(); return pos == 4000 })
+	stop()
+	if pos, _ := r.log.Committed(); pos != 2000 {
+		t.Fatalf("the log's own cursor is at %d: the test shows nothing", pos)
+	}
+	mu.Lock()
+	held = false
+	mu.Unlock()
+	r.add(20, 100)
+	r.log.Seal()
+	_, wait := r.drain(r.output())
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.check()
+	if !strings.Contains(r.logs.String(), "ahead of the buffer's") {
+		t.Error("nothing is said about it")
+	}
+}
+
+// Another buffer under the same name, as after a lost disk, is not taken for the one that Kafka knows.
+func TestExactlyOnceWithANewBuffer(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	r.add(20, 100)
+	r.log.Seal()
+	_, wait := r.drain(r.output())
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.log = outputtest.NewMemLog("buffer")
+	r.add(6, 100)
+	r.log.Seal()
+	_, wait = r.drain(r.output())
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.committed(2600)
+	if !strings.Contains(r.logs.String(), "another buffer") {
+		t.Error("nothing is said about it")
+	}
+}
+
+// An older copy of the buffer skips what Kafka has of it, and nothing else.
+func TestExactlyOnceWithAnOlderCopy(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	r.add(20, 100)
+	r.log.Seal()
+	_, wait := r.drain(r.output())
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	_, note := r.log.Committed()
+	r.log = outputtest.NewMemLog("buffer")
+	r.log.Append(lines("o0", 0, 100, 120))
+	if err := r.log.Owner().Commit(t.Context(), 40, note); err != nil {
+		t.Fatal(err)
+	}
+	_, wait = r.drain(r.output())
+	r.until("it to say so", func() bool { return strings.Contains(r.logs.String(), "older copy") })
+	r.log.Append(lines("o1", r.want["o1"], 50, 120))
+	r.want["o1"] += 50
+	r.log.Seal()
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.check()
+}
+
+// A second agent with the same data takes over; the first one stops, says why, and does not take it back.
+func TestExactlyOnceTwin(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
+	first, second := newExactRig(t, c), newExactRig(t, c)
+	first.add(10, 100)
+	stopFirst, _ := first.drain(first.output())
+	first.until("a commit", func() bool { pos, _ := first.log.Committed(); return pos == 1000 })
+	_, note := first.log.Committed()
+	// The copy.
+	second.add(10, 100)
+	if err := second.log.Owner().Commit(t.Context(), 0, note); err != nil {
+		t.Fatal(err)
+	}
+	out := second.output()
+	stopSecond, _ := second.drain(out)
+	second.until("the second's position", func() bool { pos, _ := second.log.Committed(); return pos == 1000 })
+	for i := range 5 {
+		first.add(4, 10)
+		second.add(4, 10)
+		want := int64(1000 + 40*(i+1))
+		second.until("the second to go on", func() bool { pos, _ := second.log.Committed(); return pos == want })
+	}
+	first.until("the first to say that it has stopped", func() bool { return strings.Contains(first.logs.String(), "this output has stopped") })
+	if n := strings.Count(first.logs.String(), "this output has stopped"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if strings.Contains(second.logs.String(), "this output has stopped") {
+		t.Error("the second has stopped too")
+	}
+	if pos, _ := first.log.Committed(); pos != 1000 {
+		t.Errorf("the first went on to %d", pos)
+	}
+	stopFirst()
+	stopSecond()
+	second.check()
+}
+
+// loseSome loses every few requests of a kind before they have an effect, or their answers after it.
+func loseSome(c *kfake.Cluster, n *network, key kmsg.Key, every int, done bool) *atomic.Int64 {
+	var seen, lost atomic.Int64
+	c.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if seen.Add(1)%int64(every) != 0 {
+			return nil, nil, false
+		}
+		lost.Add(1)
+		if done {
+			n.loseNext()
+			return nil, nil, false
+		}
+		return nil, errors.New("lost"), true
+	})
+	return &lost
+}
+
+// Whatever request of a transaction gets no answer, each record is there once.
+func TestExactlyOnceWithLostRequests(t *testing.T) {
+	for _, key := range []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn, kmsg.InitProducerID, kmsg.OffsetFetch, kmsg.Produce} {
+		for _, done := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/done=%v", key.Name(), done), func(t *testing.T) {
+				t.Parallel()
+				n := newNetwork(1)
+				c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+				every := 3
+				if key == kmsg.InitProducerID || key == kmsg.OffsetFetch {
+					every = 2
+				}
+				lost := loseSome(c, n, key, every, done)
+				r := newExactRig(t, c)
+				stop, wait := r.drain(r.output())
+				for i := range 10 {
+					if i == 5 {
+						stop()
+						stop, wait = r.drain(r.output())
+					}
+					r.add(6, 50)
+					r.until("the commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+				}
+				r.log.Seal()
+				if err := wait(); err != nil {
+					t.Fatal(err)
+				}
+				stop()
+				r.check()
+				if lost.Load() == 0 {
+					t.Error("nothing was lost: the test shows nothing")
+				}
+			})
+		}
+	}
+}
+
+// What the brokers refuse for good is in the dead letter, and everything else is there once.
+func TestExactlyOnceRefusals(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
+	r := newExactRig(t, c)
+	r.change = func(cfg *Config) { cfg.Compression = "none" }
+	r.add(10, 100)
+	big := bytes.Repeat([]byte("x"), 50_000)
+	r.log.Append(record.FromRecords("app.web", "o1", []record.Record{{Time: time.Now().UnixNano(), Value: big}}))
+	r.add(10, 100)
+	r.log.Seal()
+	_, wait := r.drain(r.output())
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.check()
+	if n := r.letters.count(); n != 1 || len(r.letters.all[0].Record.Value) != len(big) {
+		t.Errorf("%d dead letters", n)
+	}
+}
