@@ -52,7 +52,7 @@ func (c *Config) Find(id string) *Instance {
 type Agent struct {
 	DataDir         string        `hcl:"data_dir,optional" doc:"Directory of buffers, positions and spools."`
 	Name            string        `hcl:"name,optional" doc:"Name of this agent, unique among all that share a destination; the host name unless set."`
-	MemoryLimit     int64         `hcl:"memory_limit,optional" unit:"bytes" doc:"Soft limit of the process's memory; garbage is collected harder near it. 0 means none."`
+	MemoryLimit     int64         `hcl:"memory_limit,optional" unit:"bytes" doc:"Soft limit of the process's memory; garbage is collected harder near it. Unless it is set, an agent with a pipeline that reads a log as it lies, such as Kafka, gets 240MiB. 0 means none."`
 	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long outputs may go on delivering after SIGTERM; what is left stays on disk."`
 	Log             Log           `hcl:"log,block" doc:"What the agent logs about itself, on standard error."`
 	Admin           Admin         `hcl:"admin,block" doc:"The status page, metrics and health checks."`
@@ -79,6 +79,10 @@ func DefaultAgent() Agent {
 		Admin:           Admin{Listen: "127.0.0.1:9600"},
 	}
 }
+
+// sourceMemory is the preset where a pipeline reads a log that is no buffer: a backlog is read fast into memory, and with less half of the
+// time goes to the garbage collector.
+const sourceMemory = 240 << 20
 
 // Validate checks the agent block.
 func (a *Agent) Validate() error {

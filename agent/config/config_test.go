@@ -447,3 +447,20 @@ func FuzzLoad(f *testing.F) {
 		_ = report.Error()
 	})
 }
+
+func TestMemoryPreset(t *testing.T) {
+	const read = "output \"kafka\" \"x\" {\n  brokers = [\"a:1\"]\n  topic = \"t\"\n}\ninput %s \"in\" {\n%s}\npipeline \"p\" {\n  from = [input.%s.in]\n  to = [output.kafka.x]\n}\n"
+	source := fmt.Sprintf(read, `"kafka"`, "", "kafka")
+	buffered := fmt.Sprintf(read, `"tail"`, "  paths = [\"/var/log/x\"]\n", "tail")
+	for text, want := range map[string]int64{
+		source: 240 << 20, buffered: 128 << 20, "agent { memory_limit = \"128MiB\" }\n" + source: 128 << 20, "agent { memory_limit = 0 }\n" + source: 0,
+	} {
+		cfg, report := loadText(t, text, Options{})
+		if cfg == nil {
+			t.Fatalf("%v", report)
+		}
+		if got := cfg.Agent.MemoryLimit; got != want {
+			t.Errorf("%d with\n%s\nwant %d", got, text, want)
+		}
+	}
+}

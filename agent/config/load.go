@@ -51,6 +51,9 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.checkRefs()
 		l.checkPipelines()
 	}
+	if !l.memorySet && slices.ContainsFunc(l.cfg.Pipelines, func(p *Pipeline) bool { return p.Source }) {
+		l.cfg.Agent.MemoryLimit = sourceMemory
+	}
 	l.cfg.Secrets = slices.Clone(report.sealed)
 	if report.Errors() > 0 {
 		return nil, report
@@ -67,6 +70,8 @@ type loader struct {
 	refs   []Ref
 	broken map[string]bool // components that were declared, but not well enough to exist
 	cfg    *Config
+
+	memorySet bool // agent.memory_limit is written
 }
 
 func (l *loader) files(paths []string) []string {
@@ -197,6 +202,7 @@ func (l *loader) agent() {
 		}
 		a.Name = name
 	}
+	l.memorySet = d.attrs["memory_limit"] != nil
 	d.validate(a)
 }
 

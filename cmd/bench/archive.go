@@ -19,7 +19,6 @@ const archiveConfig = `
 agent {
   data_dir = %[1]q
   name     = "bench"
-  memory_limit = "240MiB"
   admin { listen = %[2]q }
 }
 input "kafka" "backlog" {

@@ -3,7 +3,6 @@
 
 agent {
   data_dir     = "/var/lib/penstock"
-  memory_limit = "240MiB" # a backlog is read fast into memory
   admin { listen = "127.0.0.1:9600" }
 }
 
