@@ -2,7 +2,7 @@
 # Run as many of these as you like with the same group.
 
 agent {
-  data_dir     = "/var/lib/penstock"
+  data_dir = "/var/lib/penstock"
   admin { listen = "127.0.0.1:9600" }
 }
 

@@ -1,7 +1,7 @@
 # Kafka topics into hourly partitions on S3, each record in exactly one object.
 
 agent {
-  data_dir     = "/var/lib/penstock"
+  data_dir = "/var/lib/penstock"
   admin { listen = "127.0.0.1:9600" }
 }
 

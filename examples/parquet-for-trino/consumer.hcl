@@ -1,7 +1,7 @@
 # Parquet in hive partitions for Trino, with the schema given here.
 
 agent {
-  data_dir     = "/var/lib/penstock"
+  data_dir = "/var/lib/penstock"
   admin { listen = "127.0.0.1:9600" }
 }
 

@@ -2,7 +2,7 @@
 # s3://acme-lake/raw/app-logs/dt=2017-08-01/hr=04/1_3_00000000000004093843.gz
 
 agent {
-  data_dir     = "/var/lib/penstock"
+  data_dir = "/var/lib/penstock"
   admin { listen = "127.0.0.1:9600" }
 }
 
