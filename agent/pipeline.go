@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -122,6 +123,7 @@ func (p *pipeline) forlornCursors(buf *buffer.Buffer) []string {
 // like this. Nothing that goes on is touched. It returns what it stopped.
 func (p *pipeline) run() (stopped []<-chan struct{}) {
 	p.routed.Store(p.plan)
+	p.abandonUnresolved()
 	after := map[string]<-chan struct{}{}
 	for id, u := range p.outputs {
 		if !slices.ContainsFunc(p.plan.outputs, func(o *outputPlan) bool { return o.id == id && p.outputPrint(o) == u.fingerprint }) {
@@ -168,12 +170,15 @@ func (p *pipeline) outputPrint(o *outputPlan) string {
 func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 	u := &inputUnit{unit: p.a.newUnit(in.id, in.fingerprint, in.log), plan: in}
 	u.start(p.a.opts.restart, after, func(ctx context.Context) error {
+		if err := p.awaitResolved(ctx, in.id); err != nil {
+			return err
+		}
 		reg := newRegistry(in.id)
 		input, err := in.make(reg)
 		if err != nil {
 			return err
 		}
-		s := newSink(p.buf, in.id, reg, p)
+		s := newSink(p.buf, in.id, input, reg, p)
 		p.a.regs.show(reg)
 		defer p.a.regs.hide(reg)
 		u.show(reg)
@@ -185,6 +190,43 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		return nil
 	})
 	return u
+}
+
+// awaitResolved waits until outputs have found out what their destinations had committed before the last stop: until then it is not known
+// where inputs go on.
+func (p *pipeline) awaitResolved(ctx context.Context, input string) error {
+	select {
+	case <-p.buf.Resolved():
+		return nil
+	default:
+	}
+	p.log.Info("the input starts once outputs know what their destinations had committed before the last stop", "input", input, "outputs", p.buf.UnresolvedCursors())
+	select {
+	case <-p.buf.Resolved():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// abandonUnresolved ends the wait for outputs that will not ask their destinations.
+func (p *pipeline) abandonUnresolved() {
+	if p.buf == nil {
+		return
+	}
+	for _, name := range p.buf.UnresolvedCursors() {
+		asks := func(o *outputPlan) bool {
+			d, ok := o.output.Output.(*outputs.Drainer)
+			return o.id == name && ok && d.ExactlyOnce()
+		}
+		if slices.ContainsFunc(p.plan.outputs, asks) {
+			continue
+		}
+		p.log.Warn("an output that is gone, or no longer has delivery = \"exactly_once\", was committing when the agent stopped: what was in doubt is read again, and may be delivered again", "output", name)
+		if err := p.buf.Abandon(name); err != nil {
+			p.log.Error("inputs cannot start", "error", err)
+		}
+	}
 }
 
 func (u *inputUnit) show(reg *registry) {

@@ -36,11 +36,14 @@ type sink struct {
 	count    *inputCounters
 	unrouted prometheus.Counter
 	warned   atomic.Int64 // Unix seconds of the last warning
+	replay   bool         // what comes with positions can be read again
 }
 
-func newSink(buf *buffer.Buffer, input string, reg prometheus.Registerer, p *pipeline) *sink {
+func newSink(buf *buffer.Buffer, id string, input inputs.Input, reg prometheus.Registerer, p *pipeline) *sink {
+	r, ok := input.(inputs.Replayer)
 	s := &sink{
-		buf: buf, input: input, p: p, count: newInputCounters(reg),
+		replay: ok && r.Replayable(),
+		buf:    buf, input: id, p: p, count: newInputCounters(reg),
 		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_unrouted_records_total", Help: "Records whose tag no route of the pipeline matches: they reach no output."}),
 	}
 	reg.MustRegister(s.unrouted)
@@ -49,7 +52,11 @@ func newSink(buf *buffer.Buffer, input string, reg prometheus.Registerer, p *pip
 
 // Append implements inputs.Sink.
 func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
-	if err := s.buf.Append(ctx, s.input, b, positions, done); err != nil {
+	add := s.buf.Append
+	if s.replay && len(positions) > 0 {
+		add = s.buf.AppendReplayable
+	}
+	if err := add(ctx, s.input, b, positions, done); err != nil {
 		return err
 	}
 	if b == nil {
@@ -68,6 +75,9 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 
 // Pack implements inputs.Packer.
 func (s *sink) Pack(b *record.Batch) error { return s.buf.Pack(b) }
+
+// Spill implements inputs.Spiller.
+func (s *sink) Spill(reason string) { s.buf.Spill(reason) }
 
 // Positions implements inputs.Sink.
 func (s *sink) Positions() map[string][]byte { return s.buf.Positions(s.input) }

@@ -55,6 +55,9 @@ func (a *Agent) readyLocked() (bool, []string) {
 			case s.Blocked:
 				reasons = append(reasons, "pipeline."+name+": the buffer is full")
 			}
+			for _, id := range p.buf.UnresolvedCursors() {
+				reasons = append(reasons, "pipeline."+name+": inputs wait until "+id+" knows what its destination had committed before the last stop")
+			}
 		}
 	}
 	slices.Sort(reasons)
@@ -102,6 +105,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		s.Buffer = &admin.Buffer{
 			Bytes: st.Bytes, Segments: st.Segments, First: st.First, End: st.End, OldestAge: st.OldestAge,
 			Fill: st.Fill, Blocked: st.Blocked, LowSpace: st.LowSpace,
+			Spill: st.Spill, Memory: st.Memory, WindowBytes: st.WindowBytes, WindowFill: st.WindowFill, LastSpill: st.LastSpill.Reason, LastSpillAt: st.LastSpill.At,
 		}
 		for _, c := range st.Cursors {
 			cursors[c.Name] = [2]int64{c.Pos, c.Lag}

@@ -40,6 +40,7 @@ func newView(v *view) record.Log {
 	refresher, isRefresher := v.Log.(record.Refresher)
 	partitioned, isPartitioned := v.Log.(record.Partitioned)
 	noter, isNoter := v.Log.(record.Noter)
+	preparer, isPreparer := v.Log.(record.Preparer)
 	switch {
 	case isEnder && isRefresher && isPartitioned && isNoter:
 		return struct {
@@ -56,6 +57,14 @@ func newView(v *view) record.Log {
 			record.Partitioned
 			record.Noter
 		}{v, refresher, partitioned, noter}
+	case isFiller && isEnder && isRefresher && isPreparer:
+		return struct {
+			*view
+			record.Filler
+			record.Ender
+			record.Refresher
+			record.Preparer
+		}{v, filler, ender, refresher, preparer}
 	case isFiller && isEnder && isRefresher:
 		return struct {
 			*view

@@ -69,10 +69,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	b.mu.Lock()
 	list, ok := b.unresolved[name]
 	st := b.state.cursors[name]
-	if pos > b.end {
-		b.mu.Unlock()
-		return fmt.Errorf("cursor %q: resolved to %d, which is beyond the end, %d", name, pos, b.end)
-	}
+	pos = min(pos, b.end) // of an older copy of the directory, the rest is gone
 	b.mu.Unlock()
 	if !ok {
 		return nil

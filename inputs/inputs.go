@@ -24,14 +24,24 @@ type Sink interface {
 	//
 	// done, if not nil, is called exactly once if and only if Append returned nil: with nil once batch and positions are on disk, or
 	// with the reason why they never will be. It is called from another goroutine, in the order of the calls, and must not block.
+	// What a Replayer appends may be in memory alone when done is called, which may then be before Append returns.
 	//
 	// An error means nothing was stored. After ctx's error the caller may not assume order any more and stops.
 	// Safe for concurrent use.
 	Append(ctx context.Context, b *record.Batch, positions []Position, done func(error)) error
 
-	// Positions returns all positions of this input as of the last durable append.
+	// Positions returns all positions of this input as of the last append whose done was called.
 	Positions() map[string][]byte
 }
+
+// Replayer is implemented by inputs whose sources are durable themselves: whatever they append with a position can be read again from the
+// position before it, until they call Spill. Such batches need not be on disk while the outputs take them at once; after a crash the
+// input finds the positions up to which every output has them, or the disk does.
+type Replayer interface{ Replayable() bool }
+
+// Spiller is implemented by sinks that keep in memory what a Replayer appends. Spill has all of it written to disk, because a source is
+// about to vanish or has changed. It does not wait. reason is a word for metrics, of few.
+type Spiller interface{ Spill(reason string) }
 
 // Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine. An input that encodes several batches of
 // one source at a time calls Pack on each, in any order and concurrently, before it calls Append in the source's order.

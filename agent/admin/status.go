@@ -41,6 +41,14 @@ type Buffer struct {
 	Fill      float64       `json:"fill"`
 	Blocked   bool          `json:"blocked"`
 	LowSpace  bool          `json:"low_space"`
+
+	// With spill = true.
+	Spill       bool      `json:"spill"`
+	Memory      bool      `json:"through_memory"` // what can be read again is not written for now
+	WindowBytes int64     `json:"window_bytes"`   // in memory alone
+	WindowFill  float64   `json:"window_fill"`
+	LastSpill   string    `json:"last_spill,omitempty"` // why what was in memory alone was written
+	LastSpillAt time.Time `json:"last_spill_at,omitzero"`
 }
 
 // Component is one input's or output's condition.

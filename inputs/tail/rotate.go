@@ -120,6 +120,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 
 // truncated begins a new generation of f, whose content has changed under it.
 func (m *manager) truncated(f *file) {
+	m.run.spill(spillTruncated)
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)

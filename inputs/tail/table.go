@@ -261,6 +261,7 @@ func (m *manager) depart(f *file) {
 
 // leave begins the time that a rotated file must be quiet for.
 func (m *manager) leave(f *file) {
+	m.run.spill(spillRotated)
 	f.m.left = time.Now()
 	m.left[f] = struct{}{}
 	f.m.leftWake = max(1, m.wake(f, cmdRead))
