@@ -85,12 +85,34 @@ func (d *drain) addRecord(r *record.Record) error {
 	d.in.Record = r
 	key, res, err := d.part.Key(d.key[:0], &d.in)
 	d.key = key
+	skip := r.Value == nil && d.a.cfg.OnNull == "skip"
 	if err != nil {
+		if skip && errors.Is(err, partition.ErrStop) {
+			d.skip()
+			return nil
+		}
 		return err
 	}
+	// The row comes before the file: a file that would be empty is never made.
+	if res.Class != partition.DeadLetter {
+		if d.row, err = d.a.codec.rows.AppendRow(d.row[:0], &d.in); err != nil {
+			if errors.Is(err, decode.ErrUnavailable) {
+				return err
+			}
+			if d.a.cfg.OnMissing == "stop" && !skip {
+				return fmt.Errorf("record %d: %w, and %w", r.Offset, err, partition.ErrStop)
+			}
+			res.Class, res.Reason = partition.DeadLetter, err
+			d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
+		}
+	}
+	if skip && res.Class == partition.DeadLetter {
+		d.skip()
+		return nil
+	}
 	f := d.last
-	if f == nil || !bytes.Equal(key, d.lastKey) {
-		if f = d.cur.byKey[string(key)]; f == nil {
+	if f == nil || !bytes.Equal(d.key, d.lastKey) {
+		if f = d.cur.byKey[string(d.key)]; f == nil {
 			if f, err = d.newFile(&res); err != nil {
 				return err
 			}
@@ -99,13 +121,6 @@ func (d *drain) addRecord(r *record.Record) error {
 	}
 	if f.class == partition.DeadLetter {
 		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
-	} else if d.row, err = f.format.AppendRow(d.row[:0], &d.in); err != nil {
-		if errors.Is(err, decode.ErrUnavailable) {
-			return err
-		}
-		if f, err = d.refused(err); err != nil {
-			return err
-		}
 	}
 	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {
 		ms := res.Time / 1e6
@@ -117,6 +132,12 @@ func (d *drain) addRecord(r *record.Record) error {
 	d.cur.bytes += int64(len(r.Key) + len(r.Value))
 	d.spooled = true
 	return d.cur.add(f, r, d.row)
+}
+
+// skip leaves a record out.
+func (d *drain) skip() {
+	d.a.metrics.skipped.Inc()
+	d.spooled = true
 }
 
 // maxAhead is how far an event time may lie after the record's own time and still move the watermark: one wrong clock must not complete
@@ -144,23 +165,5 @@ func (d *drain) newFile(res *partition.Result) (*file, error) {
 		d.a.paths.Add(1)
 	}
 	d.cur.byKey[string(d.key)] = f
-	return f, nil
-}
-
-// refused makes a dead letter of a record that the format cannot hold.
-func (d *drain) refused(reason error) (*file, error) {
-	if d.a.cfg.OnMissing == "stop" {
-		return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, reason, partition.ErrStop)
-	}
-	d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
-	f := d.cur.byKey[string(d.key)]
-	if f == nil {
-		var err error
-		if f, err = d.newFile(&partition.Result{Class: partition.DeadLetter}); err != nil {
-			return nil, err
-		}
-	}
-	d.last = nil
-	d.row = appendDeadLetter(d.row[:0], &d.in, reason)
 	return f, nil
 }

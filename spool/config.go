@@ -19,6 +19,7 @@ import (
 type Config struct {
 	partition.Config
 
+	OnNull      string            `hcl:"on_null,optional" oneof:"dead_letter|skip" doc:"What becomes of records with a null value (tombstones) that the path or the format cannot hold: a dead letter like any other such record, or left out and counted. The ndjson envelope holds them."`
 	FileName    template.Template `hcl:"file_name,optional" doc:"Name of the objects: a template over log, topic, partition, agent, start and end (positions of 20 digits), ext, format_ext and compression_ext."`
 	Compression string            `hcl:"compression,optional" oneof:"none|gzip|zstd|snappy|lz4|bzip2" doc:"Compression of the objects, or of the blocks and pages in them for avro and parquet."`
 	Format      *format.Config    `hcl:"format,block" doc:"Format of the objects; ndjson without one."`
@@ -56,6 +57,7 @@ type UploadConfig struct {
 func Default() Config {
 	return Config{
 		Config:      partition.Default(),
+		OnNull:      "dead_letter",
 		FileName:    template.MustParse("${log}_${start}-${end}${ext}"),
 		Compression: "gzip",
 		Roll:        RollConfig{Size: 128 << 20, Age: time.Hour, Idle: 10 * time.Minute},
@@ -70,6 +72,9 @@ func (c *Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if _, err := newNamer(c, "agent"); err != nil {
 		errs = append(errs, err)
+	}
+	if c.OnNull != "dead_letter" && c.OnNull != "skip" {
+		bad("on_null: must be dead_letter or skip, not %q", c.OnNull)
 	}
 	if c.Format != nil {
 		errs = append(errs, under("format", c.Format.Validate()))
@@ -130,7 +135,7 @@ func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
 		late = part.Late.After.String() + " " + tmpl(part.Late.Path)
 	}
 	b, err := json.Marshal([]any{layoutVersion, agent, tmpl(part.Path), part.Timezone, part.Time, late, part.OnMissing, part.DefaultPartition,
-		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint, logFingerprint})
+		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint, logFingerprint, c.OnNull})
 	if err != nil {
 		panic(err) // strings and numbers
 	}
