@@ -29,6 +29,7 @@ const examplesDir = "../../../examples"
 // exampleTests has a test for each folder of examples that holds configurations.
 var exampleTests = map[string]func(*world){
 	"edge":              exampleEdge,
+	"edge-exactly-once": exampleEdgeExactlyOnce,
 	"edge-to-forwarder": exampleEdgeToForwarder,
 	"edge-to-lake":      exampleEdgeToLake,
 	"fluentd-drop-in":   exampleDropIn,

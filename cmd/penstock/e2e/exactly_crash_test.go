@@ -1,0 +1,257 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+)
+
+const exactlyConfig = `
+agent {
+  data_dir = "DIR/data"
+  name     = "edge-1"
+  admin { listen = "ADMIN" }
+}
+
+input "tail" "app" {
+  paths = ["DIR/logs/*.log", "DIR/logs/*.log.*"]
+}
+
+output "kafka" "events" {
+  brokers          = ["BROKER"]
+  topic            = "app-logs"
+  delivery         = "exactly_once"
+  commit_interval  = "50ms"
+  delivery_timeout = "3s"
+  request_timeout  = "2s"
+  FAILOVER
+}
+
+STORE
+
+pipeline "app-logs" {
+  from = [input.tail.app]
+  to   = [output.kafka.events]
+  buffer {
+    segment_size = "4MiB"
+    BUFFER
+  }
+}
+`
+
+const exactlyFailover = `failover {
+    to          = output.s3.overflow
+    after       = "1s"
+    recover     = "500ms"
+    object_size = "64KiB"
+    object_age  = "500ms"
+  }`
+
+const exactlyStore = `output "s3" "overflow" {
+  bucket            = "overflow"
+  endpoint          = "URL"
+  region            = "us-east-1"
+  path_style        = true
+  access_key_id     = "ACCESS"
+  secret_access_key = "SECRET"
+}`
+
+const exactlyLake = `
+agent {
+  data_dir = "DIR/lake-data"
+  name     = "lake-1"
+  admin { listen = "ADMIN" }
+}
+
+input "kafka" "events" {
+  brokers = ["BROKER"]
+  topics  = ["app-logs"]
+  group   = "lake"
+}
+
+output "local" "lake" {
+  directory = "DIR/lake"
+  path      = "${topic}/source=${field.source}"
+  format "ndjson" {}
+  compression = "zstd"
+  roll {
+    records = 5000
+    age     = "1s"
+    idle    = "500ms"
+  }
+}
+
+pipeline "lake" {
+  from = [input.kafka.events]
+  to   = [output.local.lake]
+}
+`
+
+// exactlyOptions say how hard a crash test is.
+type exactlyOptions struct {
+	kills   int
+	rate    int // lines a second and app
+	maxRun  time.Duration
+	faults  float64 // of the store
+	kinds   []demo.Rotation
+	buffer  string // more of the buffer's block
+	patient time.Duration
+}
+
+// TestExactlyOnceSurvivesCrashes kills an agent with delivery = "exactly_once" at random moments, while apps write and rotate, the broker comes and goes and
+// the overflow's store fails: readers of committed records see each line once, and so does the lake behind a consumer.
+func TestExactlyOnceSurvivesCrashes(t *testing.T) {
+	rng := seeded(t)
+	s3 := newFaultyS3(t, rng, "overflow")
+	o := exactlyOptions{kills: 7, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute}
+	if long() {
+		o.kills, o.maxRun = 110, 2500*time.Millisecond
+	}
+	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
+	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
+}
+
+// TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and started again, and a real S3 server.
+func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
+	if !long() {
+		t.Skip("make integration runs it")
+	}
+	rng := seeded(t)
+	s3, err := servers.NewS3(t.TempDir(), "overflow")
+	if errors.Is(err, servers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s3.Close)
+	store := replaceAll(exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey)
+	crashExactly(t, rng, realKafka(t), store, func(float64) {}, exactlyOptions{kills: 15, rate: 1500, maxRun: 6 * time.Second, patient: 3 * time.Minute})
+}
+
+func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, storeFail func(float64), o exactlyOptions) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dir := t.TempDir()
+	logs := filepath.Join(dir, "logs")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	edge := newAgent(t, "edge", replaceAll(exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", exactlyFailover, "STORE", store, "BUFFER", o.buffer))
+	consumer := newAgent(t, "lake", replaceAll(exactlyLake, "DIR", dir, "BROKER", broker.Addr()))
+	consumer.start()
+
+	apps := []*demo.App{
+		{Source: "rename", Path: filepath.Join(logs, "rename.log"), Kinds: []demo.Rotation{demo.Rename}},
+		{Source: "gzip", Path: filepath.Join(logs, "gzip.log"), Kinds: []demo.Rotation{demo.RenameGzip}},
+		{Source: "plain", Path: filepath.Join(logs, "plain.log")},
+	}
+	var writers []func() error
+	for _, app := range apps {
+		app.Rand = rand.New(rand.NewPCG(rng.Uint64(), 2))
+		every := 1500 * time.Millisecond
+		if app.Kinds == nil {
+			every = 0
+		}
+		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, o.rate, every) }))
+		t.Cleanup(func() { _ = app.Close() })
+	}
+	ledger := demo.NewLedger()
+	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+
+	storeFail(o.faults)
+	up, outages := true, 0
+	for kill := range o.kills {
+		edge.start()
+		if rng.IntN(3) == 0 || kill == o.kills/2 && outages == 0 {
+			up = !up
+			var err error
+			if up {
+				err = broker.Start()
+			} else {
+				outages++
+				err = broker.Stop()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		pause(ctx, 200*time.Millisecond+time.Duration(rng.Int64N(int64(o.maxRun))))
+		if !edge.running() || !consumer.running() {
+			t.Fatalf("an agent ended by itself before kill %d", kill+1)
+		}
+		edge.kill()
+		pause(ctx, time.Duration(rng.Int64N(int64(200*time.Millisecond))))
+	}
+	for _, stop := range writers {
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storeFail(0)
+	if !up {
+		if err := broker.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written, total := map[string]int64{}, int64(0)
+	for _, app := range apps {
+		written[app.Source] = app.Written()
+		total += app.Written()
+	}
+	edge.start()
+	eventually(t, o.patient, func() bool { return ledger.Distinct() >= total || !edge.running() }, func() string {
+		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
+	})
+	objects := func() *demo.Ledger {
+		l := demo.NewLedger()
+		for key, data := range filesBelow(t, filepath.Join(dir, "lake")) {
+			lines, err := objectLines(key, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range lines {
+				l.See(line)
+			}
+		}
+		return l
+	}
+	eventually(t, o.patient, func() bool { return objects().Distinct() >= total || !consumer.running() }, func() string {
+		return fmt.Sprintf("%d of %d lines are in the lake", objects().Distinct(), total)
+	})
+	pause(ctx, time.Second) // for what may be sent twice
+	for _, ag := range []*agent{edge, consumer} {
+		if code := ag.terminate(20 * time.Second); code != 0 {
+			t.Errorf("exit code %d after SIGTERM", code)
+		}
+	}
+	pause(ctx, 500*time.Millisecond) // for what may be committed at the end
+	if err := stopReader(); err != nil {
+		t.Fatal(err)
+	}
+	topicBalance, lakeBalance := ledger.Check(written), objects().Check(written)
+	t.Logf("%d lines, %d kills, %d outages: in the topic %d lost, %d repeated, %d out of order; in the lake %d lost, %d repeated", total, o.kills, outages,
+		topicBalance.Lost, topicBalance.Duplicated, topicBalance.Disordered, lakeBalance.Lost, lakeBalance.Duplicated)
+	for where, b := range map[string]demo.Balance{"topic": topicBalance, "lake": lakeBalance} {
+		if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total {
+			t.Errorf("in the %s: %+v", where, b)
+		}
+	}
+	for _, app := range apps {
+		if b := ledger.Check(map[string]int64{app.Source: app.Written()}); b.Disordered != 0 && !slices.Contains(app.Kinds, demo.RenameGzip) {
+			t.Errorf("%s: %d lines out of order: %v", app.Source, b.Disordered, b.Notes)
+		}
+	}
+	if total < int64(o.kills)*100 || outages == 0 {
+		t.Errorf("only %d lines and %d outages: the test shows nothing", total, outages)
+	}
+}
