@@ -1,0 +1,133 @@
+package format
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+)
+
+// avro returns the schema as JSON text.
+func (t *tableSchema) avro() string {
+	var group func(name string, columns []*column) map[string]any
+	var of func(c *column, name string) any
+	of = func(c *column, name string) any {
+		logical := func(base, kind string) any { return map[string]any{"type": base, "logicalType": kind} }
+		var v any
+		switch c.typ {
+		case tGroup:
+			v = group(name, c.children)
+		case tList:
+			v = map[string]any{"type": "array", "items": of(c.elem, name)}
+		case tInt32:
+			v = "int"
+		case tInt64:
+			v = "long"
+		case tFloat:
+			v = "float"
+		case tDouble:
+			v = "double"
+		case tBoolean:
+			v = "boolean"
+		case tTimestampMS:
+			v = logical("long", "timestamp-millis")
+		case tTimestampUS:
+			v = logical("long", "timestamp-micros")
+		case tDate:
+			v = logical("int", "date")
+		case tBinary:
+			v = "bytes"
+		default:
+			v = "string"
+		}
+		if c.required {
+			return v
+		}
+		return []any{"null", v}
+	}
+	group = func(name string, columns []*column) map[string]any {
+		fields := []any{}
+		for _, c := range columns {
+			f := map[string]any{"name": c.name, "type": of(c, name+"_"+c.name)}
+			if !c.required {
+				f["default"] = nil
+			}
+			fields = append(fields, f)
+		}
+		return map[string]any{"type": "record", "name": name, "fields": fields}
+	}
+	text, err := json.Marshal(group("record", t.columns))
+	if err != nil {
+		panic(err) // maps of strings
+	}
+	return string(text)
+}
+
+// appendAvro appends a laid row in Avro's binary encoding.
+func (t *tableSchema) appendAvro(dst []byte, r *row, s *stagedRow) []byte {
+	for _, c := range t.columns {
+		if c.meta != noMeta {
+			v, ok := c.metaValue(r, s)
+			dst = appendAvroScalar(dst, c, v, ok)
+			continue
+		}
+		dst = appendAvroColumn(dst, c, r)
+	}
+	return dst
+}
+
+func appendAvroColumn(dst []byte, c *column, r *row) []byte {
+	j := int(r.slots[c.id])
+	switch c.typ {
+	case tGroup:
+		if j < 0 {
+			return append(dst, 0)
+		}
+		dst = append(dst, 2)
+		for _, child := range c.children {
+			dst = appendAvroColumn(dst, child, r)
+		}
+		return dst
+	case tList:
+		if j < 0 {
+			return append(dst, 0)
+		}
+		dst = append(dst, 2)
+		n := int64(0)
+		for k := j + 1; k < int(r.doc.nodes[j].next); k = int(r.doc.nodes[k].next) {
+			n++
+		}
+		if n > 0 {
+			dst = binary.AppendVarint(dst, n)
+		}
+		for k := j + 1; k < int(r.doc.nodes[j].next); k = int(r.doc.nodes[k].next) {
+			var v scalar
+			ok := r.doc.nodes[k].kind != null
+			if ok {
+				v, _ = r.convert(c.elem.typ, k) // fits has seen that it can be
+			}
+			dst = appendAvroScalar(dst, c.elem, v, ok)
+		}
+		return append(dst, 0)
+	}
+	return appendAvroScalar(dst, c, r.vals[c.id], j >= 0)
+}
+
+func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {
+	if !c.required {
+		if !present {
+			return append(dst, 0)
+		}
+		dst = append(dst, 2)
+	}
+	switch c.typ {
+	case tInt32, tInt64, tTimestampMS, tTimestampUS, tDate:
+		return binary.AppendVarint(dst, v.n)
+	case tFloat:
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.f)))
+	case tDouble:
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
+	case tBoolean:
+		return append(dst, byte(v.n))
+	}
+	return appendBytes(dst, v.b)
+}
