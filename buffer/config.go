@@ -37,6 +37,7 @@ type Options struct {
 	// For tests.
 	window int64         // instead of windowBytes
 	age    time.Duration // instead of spillAge
+	every  time.Duration // instead of stateEvery
 	hook   func(stage string)
 }
 
@@ -66,6 +67,9 @@ func (o *Options) fill() {
 	}
 	if o.age <= 0 {
 		o.age = spillAge
+	}
+	if o.every <= 0 {
+		o.every = stateEvery
 	}
 	if o.hook == nil {
 		o.hook = func(string) {}

@@ -210,7 +210,7 @@ func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 	if len(b.commits) == 0 && (len(b.window) == 0 || b.window[0].end > b.safe(nil)) {
 		return d
 	}
-	every := max(stateEvery-sinceCommit, 0)
+	every := max(b.opt.every-sinceCommit, 0)
 	if b.winBytes > b.commitAbove() || b.waitWindow > 0 {
 		every = soon
 	}
