@@ -14,6 +14,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/spool/inspect"
 )
 
 // lake is a store that consumers archive into, and how to look at it without their help.
@@ -194,6 +196,48 @@ type event struct {
 func appendEvent(dst []byte, p int32, n int64) []byte {
 	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(6*3600)) * time.Second)
 	return fmt.Appendf(dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`, at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15)
+}
+
+// verifyLake holds what "penstock archive verify --deep" says against what was produced: every position covered once, and nothing else found. "archive
+// lag" must say that nothing is left to do.
+func verifyLake(t *testing.T, config string, produced []int64, objects int) {
+	t.Helper()
+	out, err := exec.Command(binary, "archive", "verify", "--config", config, "--deep", "--strict", "--json").Output()
+	var rep inspect.Report
+	if jerr := json.Unmarshal(out, &rep); jerr != nil {
+		t.Fatalf("archive verify: %v, %v: %s", err, jerr, out)
+	}
+	if err != nil || !rep.OK() || len(rep.Gaps) > 0 {
+		t.Errorf("archive verify: %v: problems %+v, gaps %+v", err, rep.Problems, rep.Gaps)
+	}
+	if rep.Objects != objects || rep.Read != rep.Records {
+		t.Errorf("archive verify saw %d objects and read %d of %d records; there are %d objects", rep.Objects, rep.Read, rep.Records, objects)
+	}
+	for p, n := range produced {
+		if l := rep.Logs[inspect.LogName(topic, int32(p))]; l == nil || l.Start != 0 || l.End != n || l.Records != n {
+			t.Errorf("archive verify says of partition %d: %+v; %d records were produced", p, l, n)
+		}
+	}
+	if out, err = exec.Command(binary, "archive", "lag", "--config", config, "--json").Output(); err != nil {
+		t.Fatalf("archive lag: %v", err)
+	}
+	rows := 0
+	for line := range bytes.Lines(out) {
+		var row struct {
+			Partition      int32
+			Committed, Lag int64
+			Intent         *struct{}
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if rows++; row.Lag != 0 || row.Intent != nil || row.Committed != produced[row.Partition] {
+			t.Errorf("archive lag says %s", line)
+		}
+	}
+	if rows != len(produced) {
+		t.Errorf("archive lag tells of %d partitions", rows)
+	}
 }
 
 var lakeKey = regexp.MustCompile(`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})\.ndjson\.(?:gz|zst)$`)

@@ -219,6 +219,7 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	if wrong := checkLake(objects, feed.produced()); wrong != nil {
 		t.Errorf("the lake is wrong:\n%s", strings.Join(wrong, "\n"))
 	}
+	verifyLake(t, c.members[0].config, feed.produced(), len(objects))
 	total := int64(0)
 	for _, n := range feed.produced() {
 		total += n
