@@ -24,22 +24,16 @@ var (
 type pending struct {
 	conn  *conn
 	left  atomic.Int32 // batches with events of it, and one for as long as it is being read
-	bad   atomic.Bool
-	chunk []byte // the ack to send; nil for none. Written before the reader's own done.
+	chunk []byte       // the ack to send; nil for none. Written before the reader's own done.
 }
 
-// done takes the outcome of one of the parts. It does not block.
+// done takes the outcome of one of the parts. It does not block. After a failure nothing is acknowledged on the connection any more.
 func (p *pending) done(err error) {
 	if err != nil {
-		p.bad.Store(true)
 		p.conn.acks.fail(fmt.Errorf("%w: %w", errNotStored, err))
 	}
 	if p.left.Add(-1) == 0 {
-		chunk := p.chunk
-		if p.bad.Load() {
-			chunk = nil
-		}
-		p.conn.acks.settle(chunk)
+		p.conn.acks.settle(p.chunk)
 	}
 }
 

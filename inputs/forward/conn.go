@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -30,6 +31,7 @@ type conn struct {
 	gather gatherer
 	acks   acks
 
+	told  uint64    // values that were ignored, as far as was reported
 	since time.Time // within a message: when progress of it came last; zero between messages
 	came  int       // bytes since then
 }
@@ -83,7 +85,26 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	if aerr := c.acks.finish(); aerr != nil {
 		err = aerr // it closed the connection, and reading failed for that
 	}
+	c.tellIgnored()
 	c.report(err)
+}
+
+// tellIgnored counts and logs what was passed over: somebody may believe it to be taken.
+func (c *conn) tellIgnored() {
+	n := c.reader.Ignored()
+	if n == c.told {
+		return
+	}
+	c.in.metrics.ignored.Add(float64(n - c.told))
+	c.told = n
+	c.in.notes.Warn(c.host, "data that is no message was ignored", "begins_with", fmt.Sprintf("%.16q", c.reader.First()), "do", first(guess(c.reader.First()), "look at what the client sends"))
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
 
 // run reads messages until the connection ends.
@@ -128,6 +149,7 @@ func (c *conn) message(m *wire.Message) error {
 // sends nothing until it has it.
 func (c *conn) Read(p []byte) (int, error) {
 	inside := c.reader.Inside()
+	c.tellIgnored()
 	if !inside || c.gather.owing {
 		if err := c.gather.flushAll(); err != nil {
 			return 0, err
@@ -183,9 +205,16 @@ func (c *conn) report(err error) {
 		label = "not_stored"
 	case errors.Is(err, errAckWrite):
 		label = "ack_not_taken"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		label = "network"
+		err = errors.New("the client went away in the middle of a message")
 	default:
 		label = "network"
 	}
 	c.in.metrics.closed.WithLabelValues(label).Inc()
-	c.in.notes.Warn(c.host, "connection closed: "+label, "error", err)
+	args := []any{"error", err}
+	if do := guess(c.reader.First()); do != "" && label == "malformed" {
+		args = append(args, "do", do)
+	}
+	c.in.notes.Warn(c.host, "connection closed: "+label, args...)
 }

@@ -351,6 +351,38 @@ func TestSlowAndDeadClientsCostTheOthersNothing(t *testing.T) {
 	}
 }
 
+// What is not the protocol is not passed over in silence.
+func TestOtherProtocols(t *testing.T) {
+	for sent, want := range map[string]string{
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":                "speaks HTTP",
+		"<13>Oct 11 22:14:15 host app: text\n":             "speaks syslog",
+		"2026-01-01 a line\n":                              "lines of text",
+		"[info] a line\n":                                  "lines of text",
+		`{"a":1}` + "\n":                                   "JSON lines",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\xc1": "speaks TLS",
+		"\x01\x02\x03":                                     "look at what the client sends",
+	} {
+		r := start(t, nil)
+		nc := r.dial()
+		nc.Write([]byte(sent))
+		r.eventually("a warning", func() bool { return strings.Contains(r.log.String(), want) })
+		nc.Close()
+		r.stop()
+		if n := strings.Count(r.log.String(), "level=WARN"); n < 1 || n > 2 {
+			t.Errorf("%q: %d warnings: %s", sent, n, r.log.String())
+		}
+	}
+	r := start(t, nil)
+	nc := r.dial()
+	nc.Write(append([]byte{0xc0, 0xc0}, chunk("t", 1, "c")...))
+	wantAck(t, wire.NewAckReader(nc), "c")
+	nc.Close()
+	r.stop()
+	if strings.Contains(r.log.String(), "WARN") {
+		t.Errorf("heartbeats and messages: %s", r.log.String())
+	}
+}
+
 // A message has to come along; a connection that is quiet between messages may stay.
 func TestMessageThatDrips(t *testing.T) {
 	r := start(t, func(c *Config) { c.MessageTimeout = time.Second })
@@ -463,8 +495,8 @@ func TestWithoutKeepalive(t *testing.T) {
 	nc.Write(chunk("t", 10, "c"))
 	acks := wire.NewAckReader(nc)
 	wantAck(t, acks, "c")
-	if _, err := acks.Next(); err == nil {
-		t.Fatal("the connection is still open")
+	if _, err := acks.Next(); err != io.EOF {
+		t.Fatalf("the connection is still open: %v", err)
 	}
 }
 

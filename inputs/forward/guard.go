@@ -82,6 +82,9 @@ func (g *guard) admit(ctx context.Context, conn net.Conn) (hostname string, err 
 		return "", err
 	}
 	ping, err := wire.NewHandshake(conn).Ping()
+	if errors.Is(err, wire.ErrMalformed) {
+		return "", fmt.Errorf("the client sends something else than its part of the handshake; does it have a shared key, and is it a client of the forward protocol? %w", err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("handshake: %w", err)
 	}

@@ -9,6 +9,7 @@ type metrics struct {
 	messages    *prometheus.CounterVec
 	acks        prometheus.Counter
 	bad         *prometheus.CounterVec
+	ignored     prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -23,7 +24,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		acks: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_forward_acks_total", Help: "Chunks acknowledged."}),
 		bad: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_forward_bad_events_total",
 			Help: "Events, or parts of large ones, sent to the dead letter, by reason."}, []string{"reason"}),
+		ignored: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_forward_ignored_values_total",
+			Help: "Values passed over because they are neither messages nor heartbeats."}),
 	}
-	reg.MustRegister(m.connections, m.refused, m.closed, m.messages, m.acks, m.bad)
+	reg.MustRegister(m.connections, m.refused, m.closed, m.messages, m.acks, m.bad, m.ignored)
 	return m
 }

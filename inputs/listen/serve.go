@@ -83,6 +83,10 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		cancel()
 		if err != nil {
 			if ctx.Err() == nil && !errors.Is(err, io.EOF) { // a load balancer only looks whether the port is open
+				var plain tls.RecordHeaderError
+				if errors.As(err, &plain) {
+					err = fmt.Errorf("the client does not use TLS: %w", err)
+				}
 				s.Refused(Host(conn.RemoteAddr()), BadTLS, fmt.Errorf("TLS handshake: %w", err))
 			}
 			return

@@ -101,9 +101,8 @@ func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err = fmt.Errorf("server %q (%s): %w", s.cfg.Name, s.cfg.Address, err)
-		errs = append(errs, err)
 		f.ill(s, err)
+		errs = append(errs, fmt.Errorf("server %q (%s): %w", s.cfg.Name, s.cfg.Address, err))
 		if len(errs) < len(f.servers) {
 			f.metrics.resent.Inc()
 		}

@@ -67,6 +67,7 @@ func (r *Reader) nextJSON() (*Message, error) {
 			if err != nil || m != nil {
 				return m, err
 			}
+			r.ignored++
 			r.inside = false
 			continue
 		default:

@@ -72,6 +72,8 @@ type Reader struct {
 	started bool
 	json    bool
 	inside  bool
+	first   []byte // of the connection
+	ignored uint64
 	clock   func() time.Time
 }
 
@@ -85,6 +87,12 @@ func (r *Reader) JSON() bool { return r.json }
 
 // Inside tells whether the reader stands within a message.
 func (r *Reader) Inside() bool { return r.inside }
+
+// First returns the first bytes of the connection, up to 16: what a peer that does not speak the protocol can be told by.
+func (r *Reader) First() []byte { return r.first }
+
+// Ignored returns how many values were passed over that are neither messages nor heartbeats.
+func (r *Reader) Ignored() uint64 { return r.ignored }
 
 // Close gives shared memory back. The Reader is of no use afterwards.
 func (r *Reader) Close() {
@@ -100,7 +108,8 @@ func (r *Reader) Next() (*Message, error) {
 			return nil, err
 		}
 		r.started = true
-		c := r.win.bytes()[0]
+		r.first = append(r.first, r.win.bytes()[:min(len(r.win.bytes()), 16)]...)
+		c := r.first[0]
 		r.json = c == '{' || c == '['
 	}
 	if r.json {
@@ -119,9 +128,14 @@ func (r *Reader) Next() (*Message, error) {
 			r.win.advance(h.size)
 			return r.open(h.n)
 		}
+		if h.kind != kindNil {
+			r.ignored++
+			r.inside = true
+		}
 		if err := r.skipValue(); err != nil {
 			return nil, err
 		}
+		r.inside = false
 	}
 }
 
