@@ -238,7 +238,6 @@ func TestExactlyOnceThroughOutages(t *testing.T) {
 	})
 }
 
-
 // A restart goes on where Kafka says, whatever the log's own cursor holds.
 func TestExactlyOnceAfterARestart(t *testing.T) {
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))

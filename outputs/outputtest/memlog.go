@@ -155,6 +155,9 @@ var _ record.Log = (*LogOwner)(nil)
 // Name implements record.Log.
 func (o *LogOwner) Name() string { return o.log.name }
 
+// End implements record.Ender.
+func (o *LogOwner) End() int64 { return o.log.End() }
+
 // Fill implements record.Filler.
 func (o *LogOwner) Fill() float64 {
 	o.log.mu.Lock()
