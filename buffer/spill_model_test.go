@@ -43,16 +43,16 @@ type spillModel struct {
 }
 
 type modelReader struct {
-	name   string
-	c      *Cursor
-	pos    int64
-	asked  int64          // Commit was called
-	read   []modelRecord  // not asked to be committed
-	at     map[string]int // the number expected next, in this life of the buffer
-	have   map[string]int // all below were read and asked to be committed
-	acked  map[string]int // and Commit returned
-	note   string
-	resume bool // nothing was read since the crash
+	name  string
+	c     *Cursor
+	pos   int64
+	asked int64          // Commit was called
+	read  []modelRecord  // not asked to be committed
+	ends  []int64        // of batches read
+	at    map[string]int // the number expected next, in this life of the buffer
+	have  map[string]int // all below were read and asked to be committed
+	acked map[string]int // and Commit returned
+	note  string
 }
 
 type modelRecord struct {
@@ -72,7 +72,7 @@ func newSpillModel(t *testing.T, cursors int) *spillModel {
 	m.opt.Log = nil
 	m.opt.Spill = true
 	m.opt.Codec = record.None
-	m.opt.window, m.opt.age, m.opt.every = 64<<10, 30*time.Millisecond, time.Millisecond
+	m.opt.window, m.opt.age, m.opt.every = 128<<10, 50*time.Millisecond, time.Millisecond
 	m.opt.hook = m.hook
 	m.crashed = make(chan struct{})
 	m.b = open(t, m.dir, m.opt)
@@ -89,7 +89,7 @@ func (m *spillModel) openCursors() {
 		r.c = cursor(m.t, m.b, r.name)
 		r.pos, r.note = r.c.Committed()
 		r.asked = r.pos
-		r.read, r.at = nil, map[string]int{}
+		r.read, r.ends, r.at = nil, nil, map[string]int{}
 		if err := r.c.SeekTo(r.pos); err != nil {
 			m.t.Fatal(err)
 		}
@@ -172,23 +172,25 @@ func (m *spillModel) step() {
 	switch k := rng.IntN(100); {
 	case k < 40:
 		m.append([]string{"x", "y"}[rng.IntN(2)])
-	case k < 43:
+	case k < 41:
 		m.append("z")
-	case k < 72:
+	case k < 66:
 		m.read(r)
-	case k < 92:
+	case k < 84:
 		m.commit(r, r.note)
-	case k < 94:
+	case k < 85:
 		m.commit(r, fmt.Sprint("note ", rng.IntN(1000)))
-	case k < 96:
+	case k < 86:
 		m.b.Spill("asked")
-	case k < 97:
+	case k < 87:
 		pauseFor(t, time.Duration(rng.IntN(40))*time.Millisecond)
-	default: // this reader catches up, so that appends may stay in memory
-		for r.pos < m.b.End() {
-			m.read(r)
+	default: // all catch up, so that appends may stay in memory
+		for _, r := range m.cursors {
+			for r.pos < m.b.End() {
+				m.read(r)
+			}
+			m.commitTo(r, r.pos, r.note)
 		}
-		m.commit(r, r.note)
 	}
 }
 
@@ -235,6 +237,7 @@ func (m *spillModel) read(r *modelReader) {
 	}
 	batch := next(m.t, r.c)
 	r.pos = batch.End
+	r.ends = append(r.ends, r.pos)
 	recs, err := batch.Records()
 	if err != nil {
 		m.t.Fatal(err)
@@ -273,10 +276,19 @@ func (m *spillModel) read(r *modelReader) {
 }
 
 func (m *spillModel) commit(r *modelReader, note string) {
+	// As outputs do, to the end of a batch; in the middle of one only together with a note.
 	pos := r.asked
-	if r.pos > pos {
+	if note != r.note && r.pos > pos {
 		pos += m.rng.Int64N(r.pos - pos + 1)
+	} else if len(r.ends) > 0 {
+		i := m.rng.IntN(len(r.ends))
+		pos = max(pos, r.ends[i])
+		r.ends = r.ends[i+1:]
 	}
+	m.commitTo(r, pos, note)
+}
+
+func (m *spillModel) commitTo(r *modelReader, pos int64, note string) {
 	n := 0
 	for ; n < len(r.read) && r.read[n].pos < pos; n++ {
 		r.have[r.read[n].input] = max(r.have[r.read[n].input], r.read[n].n+1)
@@ -342,7 +354,6 @@ func (m *spillModel) restart() {
 	if err := m.b.Close(); err != nil {
 		m.t.Fatal(err)
 	}
-	m.spilled[m.b.Stats().LastSpill.Reason]++
 	m.reopen()
 	for input, n := range want {
 		if at, _ := strconv.Atoi(string(m.b.Positions(input)["n"])); at != n {
@@ -355,7 +366,11 @@ func (m *spillModel) run(rounds int) {
 	for range rounds {
 		for range m.rng.IntN(150) {
 			m.step()
-			m.spilled[m.b.Stats().LastSpill.Reason]++
+			if st := m.b.Stats(); st.Memory {
+				m.spilled["in memory"]++
+			} else {
+				m.spilled["after "+st.LastSpill.Reason]++
+			}
 		}
 		if m.rng.IntN(6) == 0 {
 			m.restart()
@@ -373,7 +388,7 @@ func (m *spillModel) run(rounds int) {
 			}
 		}
 	}
-	m.t.Logf("appended %v, read again %d, spills seen %v", m.next, m.repeated, m.spilled)
+	m.t.Logf("appended %v, read again %d, steps %v", m.next, m.repeated, m.spilled)
 }
 
 // For each position that an input finds after a crash, everything before it is committed by every cursor or on disk; nothing that all had
