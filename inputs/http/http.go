@@ -167,9 +167,7 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, p protocol, sink in
 		return
 	}
 	f := failureOf(err)
-	if f.status == http.StatusUnauthorized || f.status == http.StatusForbidden {
-		h.notes.Warn(req.host, "request refused", "path", r.URL.Path, "status", f.status, "error", err)
-	}
+	h.notes.Warn(req.host, fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)), "path", r.URL.Path, "error", err)
 	if f.wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(f.wait/time.Second)))
 	}

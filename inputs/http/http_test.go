@@ -346,7 +346,7 @@ func TestAuth(t *testing.T) {
 		t.Errorf("health: %d", code)
 	}
 	log := r.log.String()
-	if n := strings.Count(log, "request refused"); n != 1 || strings.Contains(log, "tok-en") || strings.Contains(log, "cret") {
+	if n := strings.Count(log, "request refused"); n != 2 || strings.Count(log, "403 Forbidden") != 1 || strings.Contains(log, "tok-en") || strings.Contains(log, "cret") {
 		t.Errorf("%d lines: %s", n, log)
 	}
 }

@@ -122,5 +122,5 @@ func (r *request) form(tag string, at time.Time, form url.Values) error {
 	case form.Has("msgpack"):
 		return r.msgpackBody(tag, at, []byte(form.Get("msgpack")))
 	}
-	return fail(http.StatusBadRequest, "the form needs a field json, ndjson or msgpack")
+	return fail(http.StatusBadRequest, "the form needs a field json, ndjson or msgpack; if the body is no form, say so, as in Content-Type: application/json")
 }
