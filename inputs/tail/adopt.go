@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,8 +31,17 @@ func (m *manager) restore(ctx context.Context) error {
 		m.run.tail.counts.polling.Set(1)
 	}
 	m.starting = true
-	m.scan()
+	// What is renamed while a directory is read may be missed. Nothing is read before all is found, or the order would suffer.
+	for known, tries := -1, 0; m.seq != known && tries < 3; tries++ {
+		known = m.seq
+		m.scan()
+	}
 	m.starting = false
+	for _, c := range m.gz.compare {
+		c.m.beside = m.byPath[uncompressedName(c.where())]
+	}
+	unstarted := m.unstarted
+	m.unstarted = nil
 	if m.first {
 		positions := []inputs.Position{{Key: startedKey, Value: []byte("true")}}
 		for _, f := range m.byID {
@@ -45,12 +55,8 @@ func (m *manager) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, f := range m.unstarted {
-		if f.size.Load() > f.r.off || f.compression != none {
-			m.tryStart(f)
-		}
-	}
-	m.unstarted = nil
+	m.unstarted = unstarted
+	m.beginAll()
 	return nil
 }
 
@@ -68,6 +74,8 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 		// Not now; it is not taken for a new file either.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			m.trouble(s.path, err)
+		} else {
+			m.raced = true
 		}
 		return true, false
 	}
@@ -129,7 +137,8 @@ func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 
 // resume adds the file seen, which holds what p tells, under key.
 func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key string) *file {
-	f := m.newFile(s.path, fi, p.origin(), key)
+	s.fi = fi
+	f := m.newFile(s, p.origin(), key)
 	f.r.prints, f.r.skip = p.prints(), p.Skip
 	f.delivered.Store(p.Off)
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
@@ -158,23 +167,33 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	return f
 }
 
-// newFile makes a file first seen at path0.
-func (m *manager) newFile(path string, fi fileInfo, path0, key string) *file {
+// newFile makes a file of the source path0.
+func (m *manager) newFile(s sight, path0, key string) *file {
 	f := &file{
-		key: key, id: fi.id, birth: fi.birth, path0: path0,
+		key: key, id: s.fi.id, birth: s.fi.birth, path0: path0,
 		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0),
 	}
-	f.setPath(path)
-	f.size.Store(fi.size)
+	f.setPath(s.path)
+	f.size.Store(s.fi.size)
 	m.seq++
-	f.m.seq, f.m.mtime, f.m.grown = m.seq, fi.mtime, time.Now()
+	f.m.seq, f.m.mtime, f.m.grown = m.seq, s.fi.mtime, time.Now()
+	f.m.family, f.m.at = familyOf(s.path), cmp.Or(s.at, s.fi.mtime)
 	return f
 }
 
 // register puts f into the table.
 func (m *manager) register(f *file) {
 	m.byID[f.id] = f
+	if m.families[f.m.family] == nil {
+		m.families[f.m.family] = map[*file]struct{}{}
+	}
+	m.families[f.m.family][f] = struct{}{}
 	if !f.m.ended {
+		for _, g := range m.streams[f.path0] {
+			if g.m.pred != nil && !g.m.started && precedes(f, g) {
+				m.await(g, f)
+			}
+		}
 		m.streams[f.path0] = append(m.streams[f.path0], f)
 	}
 	m.run.mu.Lock()
@@ -195,10 +214,20 @@ func (m *manager) unregister(f *file) {
 		delete(m.byID, f.id)
 	}
 	m.unstream(f)
+	m.unfamily(f)
 	delete(m.left, f)
 	m.run.mu.Lock()
 	delete(m.run.files, f)
 	m.run.mu.Unlock()
+}
+
+// unfamily takes f out of its family.
+func (m *manager) unfamily(f *file) {
+	delete(m.families[f.m.family], f)
+	if len(m.families[f.m.family]) == 0 {
+		delete(m.families, f.m.family)
+	}
+	m.unwait(f)
 }
 
 // pin keeps the file open, so that its content outlives its deletion, as long as not too many are.
@@ -214,12 +243,23 @@ func (m *manager) pin(f *file, h *handle) {
 
 // begin reads f as soon as its turn in its stream has come.
 func (m *manager) begin(f *file) {
+	m.unstarted = append(m.unstarted, f)
+	if m.looking == 0 {
+		m.beginAll()
+	}
+}
+
+// beginAll begins what a look has found.
+func (m *manager) beginAll() {
 	if m.starting {
-		m.unstarted = append(m.unstarted, f)
 		return
 	}
-	if f.size.Load() > f.r.off || f.compression != none {
-		m.tryStart(f)
+	found := m.unstarted
+	m.unstarted = nil
+	for _, f := range found {
+		if !f.m.ended && (f.size.Load() > f.r.off || f.compression != none) {
+			m.tryStart(f)
+		}
 	}
 }
 
@@ -236,12 +276,14 @@ func (m *manager) discover(s sight) {
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.trouble(s.path, err)
+		} else {
+			m.raced = true
 		}
 		return
 	}
 	if !fi.is(s.fi.id, s.fi.birth) {
 		_ = h.Close()
-		m.nextScan = time.Now() // it has been replaced meanwhile
+		m.raced = true
 		return
 	}
 	m.healed(s.path)
@@ -265,7 +307,7 @@ func (m *manager) discover(s sight) {
 
 // fresh adds the file seen as one that has not been read at all.
 func (m *manager) fresh(s sight, h *handle, path0 string) *file {
-	f := m.newFile(s.path, s.fi, path0, newKey(s.fi.id, time.Now()))
+	f := m.newFile(s, path0, newKey(s.fi.id, time.Now()))
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.trouble(s.path, err)

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -11,13 +12,15 @@ import (
 type backlog struct {
 	compare   []*file
 	read      []*file
-	busy      *file // being compared or read
-	comparing *file // busy, if it is being compared
+	busy      *file                         // being compared or read
+	undecided map[string]map[*file]struct{} // not compared yet, by family
 }
 
-// undecided calls f for each file not compared yet.
-func (b *backlog) undecided(f func(*file) bool) bool {
-	return slices.ContainsFunc(b.compare, f) || b.comparing != nil && f(b.comparing)
+func (b *backlog) decided(f *file) {
+	delete(b.undecided[f.m.family], f)
+	if len(b.undecided[f.m.family]) == 0 {
+		delete(b.undecided, f.m.family)
+	}
 }
 
 func (b *backlog) len() int { return len(b.compare) + len(b.read) }
@@ -32,7 +35,7 @@ func (b *backlog) ended(f *file) {
 
 // discoverCompressed adds a compressed file that nothing is known of.
 func (m *manager) discoverCompressed(s sight, kind compression) {
-	f := m.newFile(s.path, s.fi, s.path, newKey(s.fi.id, time.Now()))
+	f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
 	f.compression = kind
 	if m.cfg.Compressed == "ignore" || m.first && m.starting && m.cfg.StartAt == "end" {
 		f.m.ended, f.r.dead = true, true
@@ -45,8 +48,16 @@ func (m *manager) discoverCompressed(s sight, kind compression) {
 		return
 	}
 	f.m.hold = &hold{}
+	plain := uncompressedName(s.path)
+	_, vanished := m.vanished[plain]
+	f.m.beside = m.byPath[plain]
+	f.m.known = !m.starting && (vanished || f.m.beside != nil)
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
+	if m.gz.undecided[f.m.family] == nil {
+		m.gz.undecided[f.m.family] = map[*file]struct{}{}
+	}
+	m.gz.undecided[f.m.family][f] = struct{}{}
 }
 
 // settleFor is how long a compressed file must be unchanged to be taken as complete.
@@ -54,19 +65,21 @@ const settleFor = time.Second
 
 // sweepGz takes the backlog a step further.
 func (m *manager) sweepGz(now time.Time) {
+	m.startWaiting()
 	if m.gz.busy != nil {
 		return
 	}
 	for i, f := range m.gz.compare {
 		if f.m.ended {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
+			m.gz.decided(f)
 			return
 		}
 		fi, err := statPath(f.where())
 		if err != nil || !fi.is(f.id, f.birth) {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
+			m.gz.decided(f)
 			m.unregister(f)
-			m.startWaiting()
 			m.nextScan = time.Time{}
 			return
 		}
@@ -95,13 +108,13 @@ func (m *manager) beingCompressed(f *file) bool {
 			return true
 		}
 	}
-	g := m.byPath[uncompressedName(path)]
-	return g != nil && g.compression == none && g.size.Load() > g.delivered.Load()
+	g := f.m.beside
+	return g != nil && !g.m.ended && g.compression == none && g.size.Load() > g.delivered.Load()
 }
 
 // compare has a worker find out whether f is the compressed form of what was read before.
 func (m *manager) compare(f *file) {
-	m.gz.busy, m.gz.comparing = f, f
+	m.gz.busy = f
 	path := f.where()
 	var candidates []*position
 	for _, p := range m.known.byKey {
@@ -132,7 +145,7 @@ func (m *manager) compare(f *file) {
 func (m *manager) compared(res result) {
 	f := res.f
 	m.gz.ended(f)
-	m.gz.comparing = nil
+	m.gz.decided(f)
 	defer m.startWaiting()
 	if f.m.ended {
 		return
@@ -147,11 +160,17 @@ func (m *manager) compared(res result) {
 		m.nextScan = time.Time{}
 		return
 	}
-	path0 := m.sourceOf(sight{path, fi})
+	s := sight{path: path, fi: fi, at: f.m.at}
+	path0 := m.sourceOf(s)
 	if res.match != nil {
 		path0 = res.match.origin()
 	}
-	g := m.newFile(path, fi, path0, f.key)
+	for _, live := range m.streams[path0] {
+		if !live.m.started && live.where() == path0 {
+			s.at = min(s.at, live.m.at-1)
+		}
+	}
+	g := m.newFile(s, path0, f.key)
 	g.compression, g.m.seq = f.compression, f.m.seq
 	if p := res.match; p != nil {
 		m.run.tail.counts.recognised.Inc()
@@ -173,27 +192,63 @@ func (m *manager) compared(res result) {
 	}
 }
 
-// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f.
+// vanishedFor is how long it is remembered that a known file left a path.
+const vanishedFor = 10 * time.Minute
+
+// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f; f then waits.
 func (m *manager) awaitsCompressed(f *file) bool {
-	if !m.missing[f.path0] || f.compression != none || len(f.m.names) == 0 {
+	if f.compression != none || len(f.m.names) == 0 {
 		return false
 	}
-	if m.gz.undecided(func(c *file) bool {
-		return !c.m.ended && related(c.where(), f.path0) && uncompressedName(c.where()) != f.where()
-	}) {
-		return true
+	undecided := m.gz.undecided[f.m.family]
+	for c := range undecided {
+		if !c.m.ended && (!c.m.known || m.missing[f.path0]) && !m.entangled(c, f) {
+			if m.waiting[f.m.family] == nil {
+				m.waiting[f.m.family] = map[*file]struct{}{}
+			}
+			m.waiting[f.m.family][f] = struct{}{}
+			return true
+		}
 	}
-	delete(m.missing, f.path0)
+	if len(undecided) == 0 {
+		delete(m.missing, f.path0)
+	}
+	m.unwait(f)
 	return false
 }
 
-// startWaiting starts the files that waited for a comparison.
+// entangled tells whether the comparison of c waits for f, or for what waits for f.
+func (m *manager) entangled(c, f *file) bool {
+	if g := c.m.beside; g != nil && !g.m.ended {
+		if _, waits := g.m.pred[f]; waits || g == f {
+			return true
+		}
+	}
+	for g := range m.left {
+		if _, waits := g.m.pred[f]; waits && len(g.m.names) == 0 && related(c.where(), g.where()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *manager) unwait(f *file) {
+	delete(m.waiting[f.m.family], f)
+	if len(m.waiting[f.m.family]) == 0 {
+		delete(m.waiting, f.m.family)
+	}
+}
+
+// startWaiting starts the files that wait for comparisons no more.
 func (m *manager) startWaiting() {
-	for path0 := range m.missing {
-		for _, f := range slices.Clone(m.streams[path0]) {
-			if f.size.Load() > 0 {
-				m.tryStart(f)
-			}
+	for _, files := range m.waiting {
+		var ready []*file
+		for f := range files {
+			ready = append(ready, f)
+		}
+		slices.SortFunc(ready, func(a, b *file) int { return cmp.Compare(a.m.seq, b.m.seq) })
+		for _, f := range ready {
+			m.tryStart(f)
 		}
 	}
 }

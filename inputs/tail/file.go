@@ -43,7 +43,9 @@ type readState struct {
 // mgrState is what the manager knows of a file.
 type mgrState struct {
 	names    []string  // matching paths at which it is
-	seq      int       // order of discovery
+	at       int64     // about when its last line was written, in Unix nanoseconds, as of its discovery; the order within a source
+	seq      int       // order of discovery, for files of the same time
+	family   string    // directory and name without what rotation adds
 	grown    time.Time // when it was last seen to grow
 	mtime    int64
 	left     time.Time        // when it was rotated or deleted; zero while it is where it was
@@ -58,6 +60,8 @@ type mgrState struct {
 	ended    bool      // finished, or its content is gone
 	idle     bool      // asked to close
 	hold     *hold     // undecided whether it is a copy of another
+	known    bool      // a compressed file that appeared beside, or in the place of, a known file: it is that one's content
+	beside   *file     // the uncompressed file of the same name, when a compressed one was found
 }
 
 // source is where the file's content is read from.

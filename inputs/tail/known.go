@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"cmp"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -115,14 +114,6 @@ func (m *manager) sourceOf(s sight) string {
 		}
 	}
 	return s.path
-}
-
-// older orders files by when they were written. Within one tick of the clock the order is that of rotation: app.log.2, app.log.1, app.log.
-func older(a, b sight) int {
-	if c := cmp.Or(cmp.Compare(a.fi.mtime, b.fi.mtime), cmp.Compare(a.fi.birth, b.fi.birth)); c != 0 {
-		return c
-	}
-	return cmp.Or(cmp.Compare(rotations(b.path), rotations(a.path)), cmp.Compare(a.path, b.path))
 }
 
 // rotations returns how often a file was rotated, as far as its name tells: 2 for app.log.2 and app.log.2.gz, 0 for app.log.

@@ -1,9 +1,11 @@
 package tail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,18 +21,23 @@ type manager struct {
 	queue *queue
 
 	byID      map[ident]*file
-	byPath    map[string]*file   // matching paths
-	alias     map[string]string  // what a matching symbolic link leads to, and the link
-	streams   map[string][]*file // files not ended by where they were first seen, in order of discovery
-	left      map[*file]struct{} // rotated or deleted, not ended
-	due       map[*file]struct{} // something is to happen to them at a certain time
+	byPath    map[string]*file              // matching paths
+	alias     map[string]string             // what a matching symbolic link leads to, and the link
+	streams   map[string][]*file            // files not ended by where they were first seen, in order of discovery
+	families  map[string]map[*file]struct{} // files by family
+	left      map[*file]struct{}            // rotated or deleted, not ended
+	due       map[*file]struct{}            // something is to happen to them at a certain time
 	seq       int
 	first     bool    // this is the input's very first start
 	starting  bool    // everything is looked at for the first time
-	unstarted []*file // what the first look has found to read
+	looking   int     // depth of looks
+	raced     bool    // something was renamed under a look
+	unstarted []*file // what looks have found to read
 	near      map[string]neighbours
-	looked    time.Time       // when the last look began
-	missing   map[string]bool // sources of which something unread may have been compressed
+	looked    time.Time                     // when the last look began
+	missing   map[string]bool               // sources of which something unread may have been compressed
+	vanished  map[string]time.Time          // when a known file left a path
+	waiting   map[string]map[*file]struct{} // files that wait for a comparison, by family
 
 	known *knownPositions // of content that is not in byID
 	held  heldFiles
@@ -51,7 +58,7 @@ func newManager(r *run) *manager {
 	return &manager{
 		run: r, cfg: cfg, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
 		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{},
-		left: map[*file]struct{}{}, due: map[*file]struct{}{}, held: heldFiles{}, missing: map[string]bool{}, pipes: map[ident]*pipe{},
+		families: map[string]map[*file]struct{}{}, left: map[*file]struct{}{}, due: map[*file]struct{}{}, gz: backlog{undecided: map[string]map[*file]struct{}{}}, held: heldFiles{}, missing: map[string]bool{}, vanished: map[string]time.Time{}, waiting: map[string]map[*file]struct{}{}, pipes: map[ident]*pipe{},
 		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
 	}
 }
@@ -89,7 +96,7 @@ func (m *manager) manage(ctx context.Context) error {
 }
 
 func (m *manager) interval() time.Duration {
-	if len(m.left)+len(m.due)+len(m.held)+m.gz.len() > 0 {
+	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting)+m.gz.len() > 0 {
 		return busyTick
 	}
 	if m.watch == nil {
@@ -216,11 +223,7 @@ func (m *manager) tryStart(f *file) {
 		f.m.pred = map[*file]uint64{}
 		for _, p := range m.streams[f.path0] {
 			if precedes(p, f) {
-				m.tryStart(p)
-				f.m.pred[p] = max(1, m.wake(p, cmdRead))
-				if p.m.left.IsZero() && !slices.Contains(p.m.names, p.path0) {
-					m.leave(p) // its last line is complete, with or without line end
-				}
+				m.await(f, p)
 			}
 		}
 	}
@@ -235,12 +238,19 @@ func (m *manager) tryStart(f *file) {
 	m.wake(f, cmdRead)
 }
 
-// precedes tells whether p is to be read before f, of the same source.
-func precedes(p, f *file) bool {
-	if (p.compression != none) != (f.compression != none) {
-		return p.compression != none
+// await makes f wait until its predecessor p has been read.
+func (m *manager) await(f, p *file) {
+	m.tryStart(p)
+	f.m.pred[p] = max(1, m.wake(p, cmdRead))
+	if p.m.left.IsZero() && !slices.Contains(p.m.names, p.path0) {
+		m.leave(p) // its last line is complete, with or without line end
 	}
-	return p.m.seq < f.m.seq
+}
+
+// precedes tells whether p is to be read before f, of the same source. It is an order that does not change, so that no two files can wait
+// for one another.
+func precedes(p, f *file) bool {
+	return cmp.Or(cmp.Compare(p.m.at, f.m.at), cmp.Compare(p.m.seq, f.m.seq)) < 0
 }
 
 // grew notes that f has more to read.
@@ -248,7 +258,7 @@ func (m *manager) grew(f *file) {
 	if f.m.started {
 		m.wake(f, cmdRead)
 	} else if f.size.Load() > 0 || f.delivered.Load() > 0 {
-		m.tryStart(f)
+		m.begin(f)
 	}
 }
 
@@ -313,6 +323,7 @@ func (m *manager) end(f *file) {
 		delete(m.byID, f.id)
 	}
 	m.unstream(f)
+	m.unfamily(f)
 	m.run.mu.Lock()
 	delete(m.run.files, f)
 	m.run.mu.Unlock()
@@ -355,6 +366,7 @@ func (m *manager) forget(now time.Time) {
 	for _, p := range m.known.expire(now.Add(-m.cfg.ForgetAfter)) {
 		list = append(list, inputs.Position{Key: p.key})
 	}
+	maps.DeleteFunc(m.vanished, func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor })
 	if len(list) > 0 {
 		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
 	}

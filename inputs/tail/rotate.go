@@ -113,7 +113,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 		_ = h.Close()
 		return nil
 	}
-	f := m.resume(sight{path, fi}, h, fi, p, key)
+	f := m.resume(sight{path: path, fi: fi, at: 1}, h, fi, p, key) // what was begun goes first
 	m.leave(f)
 	return f
 }
@@ -149,8 +149,8 @@ func (m *manager) truncated(f *file) {
 	}
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
-	if !m.adoptCopy(sight{path, fi}, h, head[:n]) {
-		m.fresh(sight{path, fi}, h, f.path0)
+	if s := (sight{path: path, fi: fi, at: time.Now().UnixNano()}); !m.adoptCopy(s, h, head[:n]) {
+		m.fresh(s, h, f.path0)
 	}
 	g := m.byID[fi.id]
 	for _, name := range names {
@@ -200,11 +200,12 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 	if err != nil {
 		return false
 	}
-	if m.byID[fi.id] != nil || p.Head.N == 0 || !m.isCopy(sight{path, fi}, h, p) {
+	s := sight{path: path, fi: fi}
+	if m.byID[fi.id] != nil || p.Head.N == 0 || !m.isCopy(s, h, p) {
 		_ = h.Close()
 		return false
 	}
-	m.continueCopy(sight{path, fi}, h, p)
+	m.continueCopy(s, h, p)
 	return true
 }
 
@@ -223,7 +224,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			continue
 		}
 		_ = h.Close()
-		f := m.newFile(s.path, s.fi, s.path, newKey(s.fi.id, time.Now()))
+		f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
 		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now()}
 		m.register(f)
 		m.held[f] = struct{}{}
@@ -309,7 +310,7 @@ func (m *manager) resolve(f *file, p *position) {
 		m.nextScan = time.Time{}
 		return
 	}
-	s := sight{path, fi}
+	s := sight{path: path, fi: fi, at: f.m.at}
 	if p != nil && m.isCopy(s, h, p) {
 		m.continueCopy(s, h, p)
 	} else {

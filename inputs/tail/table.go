@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 type sight struct {
 	path string
 	fi   fileInfo
+	at   int64 // see mgrState.at
 }
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
@@ -48,13 +50,17 @@ func (m *manager) scan() {
 	}
 	m.dirs = found.dirs
 	m.watchDirs()
+	due := time.Now()
+	m.nextScan = due
 	m.look(paths)
 	for _, f := range m.byID {
 		m.supersede(f)
 	}
 	// Where a scan takes long it must not be all that is done.
 	wait := max(m.cfg.RescanInterval, 20*time.Since(begin))
-	m.nextScan = time.Now().Add(wait)
+	if m.nextScan.Equal(due) {
+		m.nextScan = time.Now().Add(wait)
+	}
 	m.nextPoll = time.Now().Add(min(wait, m.cfg.PollInterval))
 }
 
@@ -132,16 +138,47 @@ func (m *manager) fallBack(err error) {
 	m.watched = map[string]bool{}
 }
 
-// look compares what is at the paths with the table.
+// maxRaces bounds how often a look is followed by another one because files were renamed under it.
+const maxRaces = 3
+
+// look compares what is at the paths with the table, and then begins to read what is new.
 func (m *manager) look(paths []string) {
+	m.looking++
+	m.compareAll(paths)
+	if m.raced {
+		// Something unread went away under this look: nothing is begun before it is known where to.
+		m.raced = false
+		if m.looking <= maxRaces {
+			m.scan()
+		} else {
+			m.nextScan = time.Time{}
+		}
+	}
+	m.looking--
+	if m.looking == 0 {
+		m.beginAll()
+	}
+}
+
+func (m *manager) compareAll(paths []string) {
 	m.looked = time.Now()
 	var fresh []sight
 	var departed []*file
+	var left []string
 	leave := func(f *file, path string) {
 		m.drop(f, path)
-		departed = append(departed, f)
+		departed, left = append(departed, f), append(left, path)
 	}
-	for _, path := range paths {
+	visited := 0
+	for ; ; visited++ {
+		if visited == len(paths) {
+			// Rotation has been here, more than once perhaps: what lies between what was known and what is there now is found before anything is begun.
+			paths = append(paths, m.siblings(left, paths)...)
+			if left = nil; visited == len(paths) {
+				break
+			}
+		}
+		path := paths[visited]
 		cur := m.byPath[path]
 		fi, err := statPath(path)
 		if err != nil {
@@ -176,7 +213,7 @@ func (m *manager) look(paths []string) {
 			m.seen(f, &fi)
 			continue
 		}
-		fresh = append(fresh, sight{path, fi})
+		fresh = append(fresh, sight{path: path, fi: fi})
 	}
 	for _, f := range departed {
 		if f.m.left.IsZero() && !f.m.ended {
@@ -185,7 +222,7 @@ func (m *manager) look(paths []string) {
 			m.end(f) // a compressed file that had been read
 		}
 	}
-	slices.SortFunc(fresh, older)
+	m.sortByAge(fresh)
 	var unknown, overwritten []sight
 	for _, s := range fresh {
 		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
@@ -204,6 +241,9 @@ func (m *manager) look(paths []string) {
 		m.locateKnown()
 	}
 	// A copy that was made before a truncation is read before what was written after it.
+	for i := range overwritten {
+		overwritten[i].at = time.Now().UnixNano()
+	}
 	for _, s := range append(unknown, overwritten...) {
 		if f := m.byID[s.fi.id]; f != nil {
 			m.arrive(f, s.path)
@@ -211,6 +251,34 @@ func (m *manager) look(paths []string) {
 		}
 		m.discover(s)
 	}
+}
+
+// siblings returns the paths, not among seen, of the files to read that are of the family of those that were at left.
+func (m *manager) siblings(left, seen []string) []string {
+	if len(left) == 0 {
+		return nil
+	}
+	dirs, families, known := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, path := range left {
+		dirs[filepath.Dir(path)], families[familyOf(path)] = true, true
+	}
+	for _, path := range seen {
+		known[path] = true
+	}
+	var out []string
+	for dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // a scan will say so
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if e.Type().IsRegular() && !known[path] && families[familyOf(path)] && m.globs.match(path) {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
 }
 
 // seen notes a file's size.
@@ -234,6 +302,7 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 // drop takes a name from a file.
 func (m *manager) drop(f *file, path string) {
 	delete(m.byPath, path)
+	m.vanished[path] = time.Now()
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
 		f.setPath(f.m.names[0])
@@ -245,9 +314,20 @@ func (m *manager) arrive(f *file, path string) {
 	if m.byPath[path] == f {
 		return
 	}
+	old := m.byPath[path]
+	if old != nil {
+		m.drop(old, path)
+	}
 	m.byPath[path] = f
 	f.m.names = append(f.m.names, path)
 	f.setPath(f.m.names[0])
+	switch {
+	case old == nil || len(old.m.names) > 0:
+	case old.m.ended:
+		m.end(old)
+	case old.m.left.IsZero():
+		m.depart(old)
+	}
 }
 
 // depart deals with a file that is no longer where it was.
