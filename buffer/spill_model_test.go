@@ -364,7 +364,7 @@ func (m *spillModel) restart() {
 
 func (m *spillModel) run(rounds int) {
 	for range rounds {
-		for range m.rng.IntN(150) {
+		for range m.rng.IntN(60) {
 			m.step()
 			if st := m.b.Stats(); st.Memory {
 				m.spilled["in memory"]++
@@ -396,7 +396,7 @@ func (m *spillModel) run(rounds int) {
 func TestSpillModel(t *testing.T) {
 	for _, cursors := range []int{1, 2} {
 		t.Run(fmt.Sprint(cursors), func(t *testing.T) {
-			newSpillModel(t, cursors).run(25)
+			newSpillModel(t, cursors).run(60)
 		})
 	}
 }
