@@ -28,6 +28,7 @@ type Faults struct {
 	NoInit       bool // after a failure, go on under the epoch that is there
 	NoJoin       bool // send to partitions that are not in the transaction yet
 	CommitEarly  bool // end a transaction before all of it is acknowledged
+	RetryStore   bool // try a TxnOffsetCommit again whose answer was lost
 }
 
 // Machine is the state of an idempotent producer. Times are nanoseconds on any steady clock. It is not safe for concurrent use.

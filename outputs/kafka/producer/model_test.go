@@ -35,7 +35,7 @@ type modelEntry struct{ first, last int32 }
 // append does what a broker does with a batch of an idempotent producer:
 // https://github.com/apache/kafka/blob/4.0/storage/src/main/java/org/apache/kafka/storage/internals/log/ProducerAppendInfo.java
 func (l *modelLog) append(broker int32, b *RequestBatch) int16 {
-	recs := b.Item.Owner.(*modelBatch).recs
+	recs := b.Item.Owner.(interface{ records() []int }).records()
 	if l.leader != broker {
 		return kerr.NotLeaderForPartition.Code
 	}
@@ -462,3 +462,5 @@ func TestModelFindsFaults(t *testing.T) {
 		})
 	}
 }
+
+func (b *modelBatch) records() []int { return b.recs }

@@ -199,7 +199,11 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	if c.round != t.round || t.phase == txnIdle {
 		return
 	}
-	switch classifyCall(c.Kind, a) {
+	class := classifyCall(c.Kind, a)
+	if t.cfg.Faults.RetryStore && c.Kind == CallStore && a.Err != nil {
+		class = callAgain
+	}
+	switch class {
 	case callAgain:
 		t.delay(fmt.Errorf("%v: %w", c.Kind, a.failure()), now)
 		return
