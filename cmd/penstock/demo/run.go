@@ -88,7 +88,7 @@ func (r *run) play(ctx context.Context) error {
 	var tasks []func() error
 	for i := range 2 {
 		name := fmt.Sprintf("app-%d", i+1)
-		app := &App{Source: name, Path: filepath.Join(r.dir, "logs", name+".log"), Kinds: []Rotation{Rename}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}
+		app := &App{Source: name, Path: filepath.Join(r.dir, "logs", name+".log"), Kinds: []Rotation{Rename, RenameGzip}[:i+1], Rand: rand.New(rand.NewPCG(uint64(i), 1))}
 		r.apps = append(r.apps, app)
 		tasks = append(tasks, spawn(func() error {
 			return errors.Join(app.Run(writing, r.opts.Rate/2, 3*time.Second), app.Close())

@@ -84,7 +84,7 @@ func (a *App) Rotate() (Rotation, error) {
 	a.f = nil
 	if kind == RenameGzip && a.rotated > 1 {
 		if prev := fmt.Sprintf("%s.%d", a.Path, a.rotated-1); fileExists(prev) {
-			err = errors.Join(err, gzipFile(prev))
+			err = errors.Join(err, gzipFile(prev, a.rotated%2 == 0))
 		}
 	}
 	if a.Keep > 0 {
@@ -151,9 +151,14 @@ func copyFile(from, to string) error {
 	return errors.Join(err, dst.Close())
 }
 
-// gzipFile does what gzip(1) does: the compressed file appears beside the plain one, which is then removed.
-func gzipFile(path string) error {
+// gzipFile does what gzip(1) does: the compressed file appears beside the plain one, which is then removed. Libraries that compress logs seldom
+// keep the file's time, as gzip does.
+func gzipFile(path string, keepTime bool) error {
 	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	fi, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
@@ -166,6 +171,11 @@ func gzipFile(path string) error {
 	_, err = zw.Write(data)
 	if err = errors.Join(err, zw.Close(), dst.Close()); err != nil {
 		return err
+	}
+	if keepTime {
+		if err := os.Chtimes(path+".gz", fi.ModTime(), fi.ModTime()); err != nil {
+			return err
+		}
 	}
 	return os.Remove(path)
 }

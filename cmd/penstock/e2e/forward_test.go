@@ -269,7 +269,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	for _, source := range []string{"one", "two", "three"} {
 		app := &demo.App{Source: source, Path: filepath.Join(dir, "logs", source+".log"), Kinds: []demo.Rotation{demo.Rename},
 			Rand: rand.New(rand.NewPCG(rng.Uint64(), 3))}
-		if source == "three" {
+		if source != "one" {
 			app.Kinds = append(app.Kinds, demo.RenameGzip)
 		}
 		apps = append(apps, app)
