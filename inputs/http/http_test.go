@@ -197,15 +197,17 @@ func TestRefusedBodies(t *testing.T) {
 	}
 }
 
+func packed(body []byte, open func(w io.Writer) io.WriteCloser) []byte {
+	var buf bytes.Buffer
+	w := open(&buf)
+	w.Write(body)
+	w.Close()
+	return buf.Bytes()
+}
+
 func TestContentEncodings(t *testing.T) {
 	body := []byte("one\ntwo\n")
-	pack := func(open func(w io.Writer) io.WriteCloser) []byte {
-		var buf bytes.Buffer
-		w := open(&buf)
-		w.Write(body)
-		w.Close()
-		return buf.Bytes()
-	}
+	pack := func(open func(w io.Writer) io.WriteCloser) []byte { return packed(body, open) }
 	gz := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
 	bodies := map[string][]byte{
 		"gzip":     gz,
@@ -559,23 +561,31 @@ func TestTLS(t *testing.T) {
 }
 
 func FuzzBodies(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, "{\"index\":{}}\n{}\n", `{"event":1,"time":2}`, "json=%7B%7D", "\x81\xa1a\x01", `{"resourceLogs":[]}`} {
-		for i := range 7 {
-			f.Add(byte(i), []byte(s))
+	const kindsSeeded = 9
+	for _, s := range []string{`{"a":1}`, "{\"index\":{}}\n{}\n", `{"event":1,"time":2}`, "json=%7B%7D", "\x81\xa1a\x01", `{"resourceLogs":[]}`,
+		"--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n{}\r\n--b--\r\n"} {
+		for i := range kindsSeeded {
+			f.Add(byte(i), byte(0), []byte(s))
 		}
+		f.Add(byte(0), byte(1), packed([]byte(s), func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }))
+		f.Add(byte(1), byte(2), packed([]byte(s), func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }))
+		f.Add(byte(2), byte(3), packed([]byte(s), func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }))
 	}
 	r := start(f, func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20; c.MaxDepth = 10 })
 	kinds := []struct{ path, ctype string }{
 		{"/t", "application/json"}, {"/t", "application/x-ndjson"}, {"/t", "application/msgpack"}, {"/t", "application/x-www-form-urlencoded"},
 		{"/i/_bulk", "application/x-ndjson"}, {"/services/collector", "application/json"}, {"/v1/logs", "application/json"}, {"/v1/logs", "application/x-protobuf"},
+		{"/t", "multipart/form-data; boundary=b"},
 	}
+	encodings := []string{"", "gzip", "deflate", "zstd", "gzip, zstd"}
 	handler := r.in.handler(r.sink)
-	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+	f.Fuzz(func(t *testing.T, kind, encoding byte, body []byte) {
 		k := kinds[int(kind)%len(kinds)]
 		sink := inputstest.New()
 		handler = r.in.handler(sink)
 		req, _ := http.NewRequest("POST", k.path, bytes.NewReader(body))
 		req.Header.Set("Content-Type", k.ctype)
+		req.Header.Set("Content-Encoding", encodings[int(encoding)%len(encodings)])
 		w := &recorder{header: http.Header{}}
 		handler.ServeHTTP(w, req)
 		if w.code >= 500 {
