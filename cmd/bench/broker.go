@@ -78,23 +78,45 @@ func startServer(args ...string) (*broker, error) {
 	return &broker{addr: addr, cmd: cmd, cl: cl}, nil
 }
 
-// stored returns the sum of the topic's end offsets.
-func (b *broker) stored(ctx context.Context) (int64, error) {
-	offsets, err := kadm.NewClient(b.cl).ListEndOffsets(ctx, benchTopic)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
+// sumOffsets returns the sum of the topic's end offsets.
+func sumOffsets(offsets kadm.ListedOffsets) (n int64) {
 	offsets.Each(func(o kadm.ListedOffset) { n += max(o.Offset, 0) })
-	return n, nil
+	return n
 }
 
 // waitStored returns once n records have been stored since the broker started.
 func (b *broker) waitStored(ctx context.Context, n int64) error {
+	return b.wait(ctx, n, func() (int64, error) {
+		offsets, err := kadm.NewClient(b.cl).ListEndOffsets(ctx, benchTopic)
+		return sumOffsets(offsets), err
+	})
+}
+
+// waitCommitted returns once n records can be seen by readers of committed ones, and the position behind them is committed.
+func (b *broker) waitCommitted(ctx context.Context, n int64) error {
+	adm := kadm.NewClient(b.cl)
+	return b.wait(ctx, n, func() (int64, error) {
+		groups, err := adm.ListGroups(ctx)
+		if err != nil {
+			return 0, err
+		}
+		var have int64
+		for _, g := range groups.Groups() {
+			offsets, err := adm.FetchOffsets(ctx, g)
+			if err != nil {
+				return 0, err
+			}
+			offsets.Each(func(o kadm.OffsetResponse) { have = max(have, o.At) })
+		}
+		return have, nil
+	})
+}
+
+func (b *broker) wait(ctx context.Context, n int64, stored func() (int64, error)) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		have, err := b.stored(ctx)
+		have, err := stored()
 		if err == nil && have >= n {
 			return nil
 		}

@@ -32,6 +32,9 @@ pipeline "bench" {
 }
 `
 
+// exactly is the setting of the kafka output for which positions are committed with the records.
+const exactly = `delivery = "exactly_once"`
+
 // edge is the real binary, under edgeConfig or archiveConfig.
 type edge struct {
 	cmd  *exec.Cmd
@@ -90,7 +93,11 @@ func (h *harness) toKafka(ctx context.Context, settings string) (usage, error) {
 	ctx, cancel := e.whileRunning(ctx)
 	defer cancel()
 	m := watch(e.cmd.Process.Pid)
-	err = b.waitStored(ctx, h.lines)
+	if settings == exactly {
+		err = b.waitCommitted(ctx, h.lines)
+	} else {
+		err = b.waitStored(ctx, h.lines)
+	}
 	u := m.end()
 	e.stop()
 	return u, errors.Join(err, os.RemoveAll(e.data))
