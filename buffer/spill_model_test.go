@@ -43,16 +43,17 @@ type spillModel struct {
 }
 
 type modelReader struct {
-	name  string
-	c     *Cursor
-	pos   int64
-	asked int64          // Commit was called
-	read  []modelRecord  // not asked to be committed
-	ends  []int64        // of batches read
-	at    map[string]int // the number expected next, in this life of the buffer
-	have  map[string]int // all below were read and asked to be committed
-	acked map[string]int // and Commit returned
-	note  string
+	name   string
+	c      *Cursor
+	pos    int64
+	asked  int64          // Commit was called
+	stored int64          // and returned
+	read   []modelRecord  // not asked to be committed
+	ends   []int64        // of batches read
+	at     map[string]int // the number expected next, in this life of the buffer
+	have   map[string]int // all below were read and asked to be committed
+	acked  map[string]int // and Commit returned
+	note   string
 }
 
 type modelRecord struct {
@@ -392,7 +393,7 @@ func (m *spillModel) run(rounds int) {
 func TestSpillModel(t *testing.T) {
 	for _, cursors := range []int{1, 2} {
 		t.Run(fmt.Sprint(cursors), func(t *testing.T) {
-			newSpillModel(t, cursors).run(60)
+			newSpillModel(t, cursors).run(40)
 		})
 	}
 }
