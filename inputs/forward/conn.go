@@ -135,6 +135,9 @@ func (c *conn) message(m *wire.Message) error {
 	if err == nil {
 		o, err = m.Options()
 	}
+	if err == nil && o.Signal != 0 {
+		c.in.notes.Warn(c.host, "metrics or traces came, which do not become records: they are in the dead letter", "tag", m.Tag, "fluent_signal", o.Signal, "do", "send only logs here")
+	}
 	if err == nil {
 		ack.chunk = wire.AppendAck(nil, o.Chunk, c.reader.JSON())
 		if o.Chunk == nil {

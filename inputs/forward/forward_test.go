@@ -285,6 +285,21 @@ func TestBadEventsGoToTheDeadLetter(t *testing.T) {
 	}
 }
 
+// fluent-bit sends its metrics as maps of its own, with fluent_signal 1.
+func TestMetricsAreDeadLetteredAndAcked(t *testing.T) {
+	r := start(t, nil)
+	metrics := msgp.AppendMapStrStr(nil, map[string]string{"meta": "cmetrics"})
+	b := msgp.AppendBytes(msgp.AppendString(msgp.AppendArrayHeader(nil, 3), "m"), metrics)
+	b = msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(b, 2), "chunk"), "c")
+	b = msgp.AppendInt(msgp.AppendString(b, "fluent_signal"), 1)
+	nc := r.dial()
+	nc.Write(b)
+	wantAck(t, wire.NewAckReader(nc), "c")
+	if d := r.dead.Values(); len(d) != 1 || d[0] != string(metrics) || len(r.sink.Records()) != 0 || !strings.Contains(r.log.String(), "metrics or traces") {
+		t.Errorf("dead letter %q, log %s", d, r.log.String())
+	}
+}
+
 func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
 	r := start(t, func(c *Config) { c.MaxMessageSize = 64 << 10; c.MaxInflatedSize = 64 << 10 })
 	p := wire.Packer{Compression: "gzip"}

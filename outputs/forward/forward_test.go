@@ -341,6 +341,33 @@ func TestKeptConnectionClosedByTheServer(t *testing.T) {
 	}
 }
 
+// Without acks, what is written to a connection that the server has closed would be lost in silence.
+func TestWithoutAcksClosedConnectionsAreNotUsed(t *testing.T) {
+	got, closed := make(chan []string, 1), make(chan struct{}, 1)
+	srv := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {
+		events, _, _ := take(wire.NewReader(nc, limits))
+		nc.Close()
+		closed <- struct{}{}
+		got <- events
+	})
+	cfg := config(srv.ln.Addr().String())
+	cfg.RequireAck, cfg.Heartbeat = false, "none"
+	f := open(t, cfg)
+	for i := range 5 {
+		if err := f.Write(testCtx(t), batch("t", "o", record.Record{Value: fmt.Append(nil, i)})); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-closed:
+		case <-testCtx(t).Done():
+			t.Fatalf("chunk %d was written to a closed connection", i)
+		}
+		if s := fmt.Sprint(<-got); s != fmt.Sprintf(`[{"message":"%d"}]`, i) {
+			t.Fatalf("chunk %d: %s", i, s)
+		}
+	}
+}
+
 func TestServerDownStandbyAndRecovery(t *testing.T) {
 	addrA, sinkA, stopA := peer(t, nil)
 	addrB, sinkB, _ := peer(t, nil)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
@@ -99,6 +100,20 @@ func TestServerWithoutAWord(t *testing.T) {
 	cfg := config(srv.ln.Addr().String())
 	cfg.SharedKey, cfg.ConnectTimeout = "k", 200*time.Millisecond
 	if err := open(t, cfg).Write(testCtx(t), batch("t", "o", sample...)); err == nil || !strings.Contains(err.Error(), "connect_timeout") {
+		t.Error(err)
+	}
+}
+
+// A server that takes nothing more is given up within send_timeout.
+func TestServerThatStopsReading(t *testing.T) {
+	release := make(chan struct{})
+	srv := newFluentd(t, func(*fluentd, net.Conn, int) { <-release })
+	t.Cleanup(srv.stop)
+	t.Cleanup(func() { close(release) })
+	cfg := config(srv.ln.Addr().String())
+	cfg.SendTimeout = 200 * time.Millisecond
+	big := batch("t", "o", record.Record{Value: make([]byte, 32<<20)})
+	if err := open(t, cfg).Write(testCtx(t), big); err == nil || !strings.Contains(err.Error(), "send: timed out") {
 		t.Error(err)
 	}
 }

@@ -179,6 +179,32 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// Reading makes no garbage per event.
+func TestEventsAllocateNothing(t *testing.T) {
+	const n = 1000
+	message := packed("t", benchEvents(n), false, nil)
+	lim := Limits{Message: 1 << 20, Inflated: 1 << 20, Record: 1 << 20, Depth: 10}
+	allocs := testing.AllocsPerRun(10, func() {
+		if out := count(NewReader(bytes.NewReader(message), lim)); out != n {
+			t.Fatalf("%d events", out)
+		}
+	})
+	if allocs > n/10 {
+		t.Errorf("%v allocations for %d events", allocs, n)
+	}
+}
+
+func count(r *Reader) (n int) {
+	defer r.Close()
+	m, err := r.Next()
+	for err == nil {
+		if _, err = m.Event(); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
 func TestTimes(t *testing.T) {
 	et := func(lead ...byte) []byte { return append(lead, 0, 0, 0, 2, 0, 0, 0, 3) }
 	for _, c := range []struct {
