@@ -121,6 +121,7 @@ func (d *drain) addRecord(r *record.Record) error {
 	}
 	if f.class == partition.DeadLetter {
 		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
+		d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path)
 	}
 	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {
 		ms := res.Time / 1e6

@@ -1,11 +1,13 @@
 package spool
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -110,5 +112,36 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 		if got := value(a.metrics.archived.WithLabelValues(classNames[partition.DeadLetter])); got != 10 {
 			t.Errorf("%s: %v dead letters", kind, got)
 		}
+	}
+}
+
+// A dead letter is read back with what it was, where it was, and why it is one.
+func TestDeadLettersAreReadBack(t *testing.T) {
+	s, topic := newMemStore(), compacted()
+	topic.recs[5].Value, topic.recs[5].Headers = []byte("\xff no JSON"), []record.Header{{Key: "h", Value: []byte("v")}}
+	a := drainAll(t, s, topic, 7, nil)
+	if a.deadLetters.n != 101 || a.deadLetters.said.IsZero() {
+		t.Errorf("%d dead letters told of", a.deadLetters.n)
+	}
+	found := 0
+	for _, key := range s.keys() {
+		if s.objs[key].meta[MetaClass] != "dead_letter" {
+			continue
+		}
+		err := format.ReadLines(bytes.NewReader(s.objs[key].data), format.Kind(key), func(e *format.Entry) error {
+			found++
+			want := topic.recs[e.Offset]
+			if !e.Located || e.Topic != "app" || e.Partition != 0 || !bytes.Equal(e.Value, want.Value) || (e.Value == nil) != (want.Value == nil) ||
+				!bytes.Equal(e.Key, want.Key) || len(e.Headers) != len(want.Headers) || e.Reason == "" {
+				t.Errorf("read %+v, want %+v", e, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found != 101 {
+		t.Errorf("%d dead letters", found)
 	}
 }

@@ -51,6 +51,27 @@ func (t *trouble) worked() {
 	}
 }
 
+// notice says at intervals that something happens which is no failure of the archiver. Safe for concurrent use.
+type notice struct {
+	log  *slog.Logger
+	what string
+	do   string
+
+	mu   sync.Mutex
+	n    int64
+	said time.Time
+}
+
+func (n *notice) add(args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.n++
+	if now := time.Now(); now.Sub(n.said) >= sayAgainEvery {
+		n.said = now
+		n.log.Warn(n.what, append(args, "so_far", n.n, "do", n.do)...)
+	}
+}
+
 // pause sleeps before attempt n+1, with jitter, or until ctx ends.
 func pause(ctx context.Context, n int) error {
 	if n <= 0 {

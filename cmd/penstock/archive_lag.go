@@ -159,7 +159,7 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t\n", r.Group, r.Topic, r.Partition, committed, r.End, r.Lag, mark, intent)
 		total += r.Lag
 	}
-	fmt.Fprintf(w, "\t\t\t\t\t%d\t\t\t\n", total)
+	fmt.Fprintf(w, "total\t\t\t\t\t%d\t\t\t\n", total)
 	return w.Flush()
 }
 

@@ -83,6 +83,15 @@ type catLine struct {
 	KeyB64    *string   `json:"key_base64,omitempty"`
 	Value     *string   `json:"value_text,omitempty"`
 	ValueB64  *string   `json:"value_base64,omitempty"`
+	Reason    string    `json:"reason,omitempty"` // of a dead letter
+
+	Headers []catHeader `json:"headers,omitempty"`
+}
+
+type catHeader struct {
+	Key      string  `json:"key"`
+	Value    *string `json:"value,omitempty"`
+	ValueB64 *string `json:"value_base64,omitempty"`
 }
 
 func archiveCat(t *archiveTarget) *cobra.Command {
@@ -105,12 +114,19 @@ Values of Avro and Parquet are printed as JSON.`,
 					return errEnough
 				}
 				if envelope && e.Located {
-					l := catLine{Topic: e.Topic, Tag: e.Tag, Partition: e.Partition, Offset: e.Offset, Time: e.When()}
+					l := catLine{Topic: e.Topic, Tag: e.Tag, Partition: e.Partition, Offset: e.Offset, Time: e.When(), Reason: e.Reason}
 					if e.Key != nil {
 						l.Key, l.KeyB64 = textOrBase64(e.Key)
 					}
 					if e.Value != nil {
 						l.Value, l.ValueB64 = textOrBase64(e.Value)
+					}
+					for _, h := range e.Headers {
+						kv := catHeader{Key: h.Key}
+						if h.Value != nil {
+							kv.Value, kv.ValueB64 = textOrBase64(h.Value)
+						}
+						l.Headers = append(l.Headers, kv)
 					}
 					return enc.Encode(&l)
 				}
@@ -125,7 +141,7 @@ Values of Avro and Parquet are printed as JSON.`,
 			return errors.Join(err, out.Flush())
 		},
 	}
-	cmd.Flags().BoolVar(&envelope, "envelope", false, "print topic, partition, offset, time and key too, where the format has them")
+	cmd.Flags().BoolVar(&envelope, "envelope", false, "print topic, partition, offset, time, key and headers too, where the format has them, and why a dead letter is one")
 	cmd.Flags().Int64VarP(&limit, "lines", "n", 0, "stop after so many records")
 	return cmd
 }

@@ -22,7 +22,8 @@ type Entry struct {
 	Topic     string
 	Partition int32
 	Tag       string
-	Located   bool // Offset, Time and Topic or Tag are known
+	Located   bool   // Offset, Time and Topic or Tag are known
+	Reason    string // of a dead letter
 }
 
 // Kind tells the format of an object by its name: raw, ndjson, delimited, avro or parquet, "" if the name does not tell.
@@ -135,6 +136,7 @@ type envelope struct {
 	Value     json.RawMessage `json:"value"`
 	ValueText *string         `json:"value_text"`
 	ValueB    *[]byte         `json:"value_base64"`
+	Reason    string          `json:"reason"`
 }
 
 type envelopeKV struct {
@@ -153,7 +155,7 @@ func (e *Entry) open(line []byte) error {
 	if err := json.Unmarshal(line, &v); err != nil || v.Offset == nil || v.Time == nil || v.Topic == nil && v.TopicB == nil && v.Tag == nil && v.TagB == nil {
 		return nil // a value of the user's that looks like one
 	}
-	e.Located = true
+	e.Located, e.Reason = true, v.Reason
 	e.Topic, e.Tag, e.Partition = or(v.Topic, v.TopicB), or(v.Tag, v.TagB), v.Partition
 	e.Offset, e.Time = *v.Offset, v.Time.UnixNano()
 	e.Key, e.Value = bytesOr(v.Key, v.KeyB), v.Value
