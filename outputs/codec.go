@@ -172,6 +172,13 @@ var (
 
 // parseLine reads what appendLine wrote, or what a person edited. p is not kept.
 func parseLine(p []byte) (Letter, error) {
+	if l, ok := parsePlain(p); ok {
+		return l, nil
+	}
+	return parseAnyLine(p)
+}
+
+func parseAnyLine(p []byte) (Letter, error) {
 	if !utf8.Valid(p) {
 		return Letter{}, errNotUTF8 // encoding/json would replace what is not, and say nothing
 	}

@@ -32,6 +32,9 @@ func TestLineRoundTrip(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, l) {
 			t.Errorf("letter %d: got %+v %v, want %+v", i, got, err, l)
 		}
+		if _, ok := parsePlain(p); ok != (l.Output == "" && l.Raw == nil && len(l.Record.Headers) == 0 && !bytes.Contains(p, []byte("_base64")) && !bytes.Contains(p, []byte(`\u`))) {
+			t.Errorf("letter %d is plain: %v", i, ok)
+		}
 	}
 }
 
@@ -42,6 +45,11 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-01-01T00:00:00+02:00","value":null,"key_base64":"","headers":[null,{}]}`))
 	f.Add([]byte(`{"time":"9999-01-01T00:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, p []byte) {
+		if plain, ok := parsePlain(p); ok {
+			if l, err := parseAnyLine(p); err != nil || !reflect.DeepEqual(l, plain) {
+				t.Fatalf("%q is %+v, and in short %+v (%v)", p, l, plain, err)
+			}
+		}
 		l, err := parseLine(p)
 		if err != nil {
 			return
