@@ -192,9 +192,10 @@ type event struct {
 	N  int64     `json:"n"`
 }
 
-// appendEvent appends the nth record of a partition. Its time is of one of several hours, over midnight, and a function of p and n.
+// appendEvent appends the nth record of a partition. Its time is of one of twelve hours, over midnight, and a function of p and n: so many that a cut goes
+// into a directory as a batch.
 func appendEvent(dst []byte, p int32, n int64) []byte {
-	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(6*3600)) * time.Second)
+	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(12*3600)) * time.Second)
 	return fmt.Appendf(dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`, at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15)
 }
 

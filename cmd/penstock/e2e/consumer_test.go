@@ -227,7 +227,7 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	redone, fenced := c.said("making a cut again"), c.said("the group has dropped this member", "is assigned to another member", "has not been heard of")
 	t.Logf("%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
 		total, len(objects), c.killed, c.woken, c.left, redone, fenced)
-	if len(objects) < 2*6*lakePartitions || // two cuts of six hours
+	if len(objects) < 2*12*lakePartitions || // two cuts of twelve hours
 		total < int64(opts.kills)*300 {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
 	}
