@@ -375,9 +375,14 @@ func TestRevokedHandleFinishes(t *testing.T) {
 
 // A member that was away for longer than its session wakes up and tries to commit: nothing of it may be stored.
 func TestZombieCommit(t *testing.T) {
-	c := startCluster(t, kfake.SeedTopics(1, "logs"))
+	eachProtocol(t, zombieCommit)
+}
+
+func zombieCommit(t *testing.T, protocol string) {
+	c := startCluster(t, kfake.SeedTopics(1, "logs"), kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	cfg := testConfig(c)
+	cfg.Protocol = protocol
 	a := join(t, cfg)
 	l := a.log("logs/0")
 	if err := l.Commit(t.Context(), 3, "old intent"); err != nil {
@@ -396,18 +401,38 @@ func TestZombieCommit(t *testing.T) {
 		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
 		return resp, nil, true // all is well, it says, and the group never hears of it
 	})
+	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		beat := req.(*kmsg.ConsumerGroupHeartbeatRequest)
+		if !cut || beat.MemberEpoch < 0 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
+		resp.MemberID, resp.MemberEpoch, resp.HeartbeatIntervalMillis = &beat.MemberID, beat.MemberEpoch, 100
+		return resp, nil, true
+	})
 	adm, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer adm.Close()
 	member, _ := l.s.member.GroupMetadata()
-	leave := kmsg.NewPtrLeaveGroupRequest()
-	leave.Group, leave.MemberID = "lake", member
-	lm := kmsg.NewLeaveGroupRequestMember()
-	lm.MemberID = member
-	leave.Members = append(leave.Members, lm)
-	if _, err := leave.RequestWith(t.Context(), adm); err != nil {
+	var leave kmsg.Request
+	if protocol == "consumer" {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.MemberEpoch = "lake", member, -1
+		leave = req
+	} else {
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group, req.MemberID = "lake", member
+		lm := kmsg.NewLeaveGroupRequestMember()
+		lm.MemberID = member
+		req.Members = append(req.Members, lm)
+		leave = req
+	}
+	if _, err := adm.Request(t.Context(), leave); err != nil {
 		t.Fatal(err)
 	}
 	committed := make(chan error, 1)
