@@ -130,6 +130,9 @@ func (m *Message) event() (*Event, error) {
 	if len(b) > 0 && m.whole(b, last) {
 		n, err := m.parse(b)
 		switch {
+		case err == nil && n > m.r.lim.Record:
+			m.startSkip(TooLarge)
+			return nil, nil
 		case err == nil:
 			m.took(n)
 			m.scanned = 0

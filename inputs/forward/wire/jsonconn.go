@@ -93,11 +93,14 @@ func (r *Reader) openJSON() (*Message, error) {
 	var end jsonEnd
 	for at := 0; ; {
 		n, done := end.step(r.win.bytes()[at:])
-		if at += n; done {
+		if at += n; done && at <= r.lim.Record {
 			return r.splitJSON(m, at)
 		}
-		err := r.win.fill(r.lim.Record)
-		if err == errWindowFull {
+		var err error
+		if !done {
+			err = r.win.fill(r.lim.Record)
+		}
+		if done || err == errWindowFull {
 			if r.win.bytes()[0] == '[' {
 				m.Tag = tagJSON(r.win.bytes())
 			}

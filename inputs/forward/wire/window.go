@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"sync"
 )
 
 const (
@@ -61,24 +62,26 @@ func (w *window) fill(limit int) error {
 	}
 }
 
+// room makes room for a read. What waits for more with nothing in it is made small: most connections wait most of the time.
 func (w *window) room(limit int) error {
 	if w.r == w.w {
 		w.r, w.w = 0, 0
-		switch {
-		case len(w.buf) > quietWindow:
+		switch n := len(w.buf); {
+		case n == 0, n > firstWindow && !w.filled:
+			return w.resize(firstWindow)
+		case n < quietWindow && w.filled, n > quietWindow:
 			return w.resize(quietWindow)
-		case len(w.buf) == 0, w.filled && len(w.buf) < quietWindow:
-			return w.resize(max(firstWindow, 2*len(w.buf)))
 		}
 		return nil
 	}
-	if w.w < len(w.buf) {
+	switch {
+	case w.w < len(w.buf):
 		return nil
-	}
-	if w.w-w.r >= limit {
+	case w.w-w.r >= limit:
 		return errWindowFull
-	}
-	if w.w-w.r <= len(w.buf)/2 {
+	case len(w.buf) < quietWindow:
+		return w.resize(quietWindow)
+	case w.w-w.r <= len(w.buf)/2:
 		w.w = copy(w.buf, w.bytes())
 		w.r = 0
 		return nil
@@ -86,20 +89,31 @@ func (w *window) room(limit int) error {
 	return w.resize(2 * len(w.buf))
 }
 
+// quietBuffers holds buffers of quietWindow bytes that no window uses.
+var quietBuffers = sync.Pool{New: func() any { return new([quietWindow]byte) }}
+
 func (w *window) resize(n int) error {
 	if err := charge(w.budget, len(w.buf), n); err != nil {
 		return err
 	}
-	buf := make([]byte, n)
-	w.w = copy(buf, w.bytes())
-	w.buf, w.r = buf, 0
+	var buf []byte
+	if n == quietWindow {
+		buf = quietBuffers.Get().(*[quietWindow]byte)[:]
+	} else if n > 0 {
+		buf = make([]byte, n)
+	}
+	end := copy(buf, w.bytes())
+	if len(w.buf) == quietWindow {
+		quietBuffers.Put((*[quietWindow]byte)(w.buf))
+	}
+	w.buf, w.r, w.w = buf, 0, end
 	return nil
 }
 
 // release gives the window's memory back for good.
 func (w *window) release() {
-	_ = charge(w.budget, len(w.buf), 0)
-	w.buf, w.r, w.w = nil, 0, 0
+	w.r, w.w = 0, 0
+	_ = w.resize(0) // a budget takes everything back
 }
 
 // charge accounts for a buffer that goes from one size to another.

@@ -179,6 +179,42 @@ func TestModes(t *testing.T) {
 	}
 }
 
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A connection that waits for the next message holds little memory, even if much came before; one that is busy reads in large steps.
+func TestWaitingConnectionsHoldLittle(t *testing.T) {
+	left := bytes.Repeat(packed("t", benchEvents(5000), false, map[string]any{"chunk": "c"}), 2)
+	most, waiting := 0, 0
+	src := readFunc(func(p []byte) (int, error) {
+		if len(left) == 0 {
+			waiting = len(p)
+			return 0, io.EOF
+		}
+		most = max(most, len(p))
+		n := copy(p, left)
+		left = left[n:]
+		return n, nil
+	})
+	r := NewReader(src, Limits{Message: 1 << 30, Inflated: 1 << 30, Record: 1 << 20, Depth: 10})
+	defer r.Close()
+	for range 2 {
+		if n := count(r); n != 5000 {
+			t.Fatalf("%d events", n)
+		}
+		if _, err := r.msg.Options(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Next(); err != io.EOF || waiting > firstWindow || len(r.win.buf) > firstWindow {
+		t.Errorf("%d bytes are held while waiting: %v", waiting, err)
+	}
+	if most < quietWindow/2 {
+		t.Errorf("read in steps of at most %d bytes", most)
+	}
+}
+
 // Reading makes no garbage per event.
 func TestEventsAllocateNothing(t *testing.T) {
 	const n = 1000
@@ -195,7 +231,6 @@ func TestEventsAllocateNothing(t *testing.T) {
 }
 
 func count(r *Reader) (n int) {
-	defer r.Close()
 	m, err := r.Next()
 	for err == nil {
 		if _, err = m.Event(); err == nil {
@@ -412,6 +447,7 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 		{`["t", [[1, {"a":"` + long + `"}]], {"chunk":"c"}, {"chunk":"too many"}]`, ""},
 		{`["t", 1, {"a":"x"}, {"chunk":"c","more":"` + long + `"}]`, ""},
 		{`[{"chunk":"c","a":"` + long + `"}]`, ""},
+		{`["t", 1, {"a":"` + long[:testLimits.Record] + `"}, {"chunk":"c"}]`, `"c"`},
 	} {
 		in := c.in + `["t",1,{}]`
 		if out := readAll(iotest.OneByteReader(strings.NewReader(in)), testLimits); len(out.events) > len(in)/smallPart+2 || string(out.opts[0].Chunk) != c.chunk {
