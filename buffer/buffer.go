@@ -96,6 +96,7 @@ type appendOp struct {
 	done    func(error)
 
 	replay bool      // can be read again
+	held   bool      // inflight and done are to be settled; the writer's once it is in the queue
 	shown  bool      // in the log already
 	end    int64     // position after it, once shown
 	at     time.Time // when it was shown
@@ -184,8 +185,8 @@ func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, pos
 	if err := b.inflight.Acquire(ctx, held); err != nil {
 		return err
 	}
-	kick, err := b.place(ctx, op)
-	if err != nil || op.shown {
+	inLog, kick, err := b.place(ctx, op)
+	if err != nil || inLog {
 		b.inflight.Release(held)
 	}
 	if err != nil {
@@ -194,14 +195,15 @@ func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, pos
 	if kick {
 		b.kick()
 	}
-	if op.shown && done != nil {
+	if inLog && done != nil {
 		done(nil)
 	}
 	return nil
 }
 
-// place waits for room and puts op into the queue, or into the window. kick tells whether the writer has to know.
-func (b *Buffer) place(ctx context.Context, op *appendOp) (kick bool, err error) {
+// place waits for room and puts op into the queue, where it is the writer's, or into the window, and so into the log. kick tells whether the writer
+// has to know.
+func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
@@ -212,15 +214,15 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (kick bool, err error)
 		inMemory := op.replay && b.memory
 		switch {
 		case b.closed:
-			return false, ErrClosed
+			return false, false, ErrClosed
 		case b.sealed:
-			return false, ErrSealed
+			return false, false, ErrSealed
 		case len(b.unresolved) > 0:
 			inMemory = true // only in that it does not wait for the disk
 		case inMemory:
 			if b.fits(op) {
 				b.show(op, time.Now())
-				return len(b.window) == 1 || b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
+				return true, len(b.window) == 1 || b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
 			}
 			b.kick()
 		case op.batch == nil || b.hasRoom(op.encoded):
@@ -231,12 +233,13 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (kick bool, err error)
 				op.batch.At(b.assigned)
 				b.assigned = op.batch.End
 			}
+			op.held = true
 			b.queue = append(b.queue, op)
 			b.queued += op.encoded
-			return true, nil
+			return false, true, nil
 		}
 		if err := b.await(ctx, op, inMemory); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
 }

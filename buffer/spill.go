@@ -225,20 +225,33 @@ func (b *Buffer) lowPositions() bool {
 	return b.opt.Spill && b.assigned+reserveAhead/2 > b.state.reserved
 }
 
-// toMemory lets appends stay in memory again once every cursor has passed what was spilled and come near the end. Caller holds mu.
-func (b *Buffer) toMemory(now time.Time) {
-	if !b.opt.Spill || b.memory || b.closed || b.assigned != b.end || len(b.queue) > 0 || b.spillAsked != "" || now.Before(b.memoryAfter) {
-		return
-	}
-	if len(b.state.cursors) == 0 {
-		return
+// toMemory lets appends stay in memory again once every cursor has passed what was spilled and come near the end. What is about to be
+// written then is in the log at once; it returns the appends for which that was news. Caller holds mu.
+func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
+	if !b.opt.Spill || b.memory || b.closed || b.spillAsked != "" || now.Before(b.memoryAfter) || len(b.state.cursors) == 0 {
+		return nil
 	}
 	low := b.state.minCursor(b.end)
 	if r := &b.recent; low < b.catchUp || low < b.end && (len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
-		return
+		return nil
+	}
+	for _, op := range b.queue {
+		if op.batch != nil && !op.shown && !op.replay {
+			return nil
+		}
+	}
+	for _, op := range b.queue {
+		if op.batch != nil && !op.shown {
+			op.shown, op.end, op.at = true, op.batch.End, now
+			b.end = op.end
+			b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)
+			news = append(news, op)
+		}
 	}
 	b.memory = true
+	b.notify()
 	b.wakeAppends()
+	return news
 }
 
 // wakeAppends lets all appends that wait look again. Caller holds mu.

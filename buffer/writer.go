@@ -161,7 +161,10 @@ func (w *writer) gather() (k work) {
 	for _, op := range k.ops[:k.done] {
 		k.size -= op.encoded
 	}
-	k.passed = b.window[:passed(b.window, safe):len(b.window)]
+	if len(k.ops) == len(b.queue) { // positions keep their order
+		n := passed(b.window, safe)
+		k.passed = b.window[:n:n]
+	}
 	reserves := func(s *stateOp) bool { return len(s.changes) > 0 && s.changes[0].kind == changeReserve }
 	if b.lowPositions() && !slices.ContainsFunc(k.states, reserves) {
 		k.states = append(k.states, &stateOp{
@@ -415,7 +418,7 @@ func (w *writer) publish(k work, groups [][]byte) {
 	if records > 0 || removed != nil {
 		b.notify()
 	}
-	b.toMemory(now)
+	news := b.toMemory(now)
 	b.makeRoom()
 	b.mu.Unlock()
 
@@ -424,6 +427,9 @@ func (w *writer) publish(k work, groups [][]byte) {
 	b.m.storedBytes.Add(float64(stored))
 	b.m.spilledBytes.Add(float64(spilled))
 	for _, op := range k.ops {
+		b.settled(op, nil)
+	}
+	for _, op := range news {
 		b.settled(op, nil)
 	}
 	for _, s := range k.states {
@@ -458,11 +464,12 @@ func (b *Buffer) leaveWindow(ops []*appendOp) {
 	}
 }
 
-// settled gives back what an append that was not in the log at once has held, and calls its done.
+// settled gives back what an append that was not in the log at once has held, and calls its done. The writer alone calls it, once it has the op.
 func (b *Buffer) settled(op *appendOp, err error) {
-	if op.shown {
+	if !op.held {
 		return
 	}
+	op.held = false
 	b.inflight.Release(min(op.weight, maxInFlight))
 	if op.done != nil {
 		op.done(err)
