@@ -120,6 +120,18 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
 }
 
+// TestExactlyOnceSpillSurvivesCrashes is the same with lines that go through memory alone while Kafka keeps up.
+func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
+	rng := seeded(t)
+	s3 := newFaultyS3(t, rng, "overflow")
+	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
+	if long() {
+		o.kills, o.maxRun = 50, 2500*time.Millisecond
+	}
+	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
+	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
+}
+
 // TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and started again, and a real S3 server.
 func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 	if !long() {
