@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -9,8 +10,9 @@ import (
 // fetchPools lend the reading client the memory of decompressed batches and of its records. Both come back once the records have been copied, so
 // that a backlog is read with the same few buffers.
 type fetchPools struct {
-	bytes   sync.Pool // of *[]byte
-	records sync.Pool // of *[]kgo.Record
+	bytes   sync.Pool    // of *[]byte
+	records sync.Pool    // of *[]kgo.Record
+	usual   atomic.Int64 // capacity that batches have needed of late, so that a new buffer need not grow
 }
 
 var (
@@ -29,14 +31,17 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 	if b, _ := p.bytes.Get().(*[]byte); b != nil {
 		return *b
 	}
-	return make([]byte, 0, 4*len(compressed))
+	return make([]byte, 0, max(4*len(compressed), int(p.usual.Load())))
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *fetchPools) PutDecompressBytes(b []byte) {
-	if cap(b) <= keepBytes {
-		p.bytes.Put(&b)
+	if cap(b) > keepBytes {
+		return
 	}
+	n, usual := int64(cap(b)), p.usual.Load()
+	p.usual.Store(max(n, usual-(usual-n)/16))
+	p.bytes.Put(&b)
 }
 
 // GetRecords implements kgo.PoolRecords.
