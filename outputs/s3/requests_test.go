@@ -221,6 +221,28 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 	})
 }
 
+// A key that is said to be taken, and is not there when asked for, is claimed again: the other writer deleted it, or failed.
+func TestClaimOfAKeyThatVanishes(t *testing.T) {
+	proxy := storetest.NewProxy(t, fake(t))
+	var refused atomic.Int32
+	proxy.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPut && refused.Add(1) == 1 {
+			answer(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	cfg := testConfig(proxy.URL)
+	cfg.MaxAttempts = 2
+	s := open(t, cfg)
+	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{IfAbsent: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "k", strings.NewReader("y"), 1, spool.PutOptions{IfAbsent: true}); !errors.Is(err, spool.ErrExists) {
+		t.Fatalf("error %v, want ErrExists", err)
+	}
+}
+
 func answer(w http.ResponseWriter, status int, code string) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `<?xml version="1.0"?><Error><Code>%s</Code><Message>m</Message></Error>`, code)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -58,6 +59,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// errVanished tells that what stood in the way of a conditional write is not there: it was deleted meanwhile, or another write is not visible yet.
+var errVanished = errors.New("the key was taken a moment ago")
 
 // putNonce is the metadata that tells whose conditional write it was that won: a retried request that was applied the first time finds
 // its own object in the way.
@@ -121,7 +125,7 @@ func (s *Store) putObject(ctx context.Context, key string, r io.ReaderAt, size i
 		case headErr != nil:
 			return false, headErr
 		case !exists:
-			return false, err
+			return false, fmt.Errorf("%w: %w", errVanished, err)
 		}
 		return other != nonce, nil
 	case "NotImplemented":
@@ -141,7 +145,16 @@ func (s *Store) putIfAbsent(ctx context.Context, key string, r io.ReaderAt, size
 		_, err := s.putObject(ctx, key, r, size, opts, "")
 		return err
 	}
-	taken, err := s.putObject(ctx, key, r, size, opts, rand.Text())
+	nonce := rand.Text()
+	taken, err := s.putObject(ctx, key, r, size, opts, nonce)
+	for attempt := 1; errors.Is(err, errVanished) && attempt < s.cfg.MaxAttempts; attempt++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond << attempt):
+		}
+		taken, err = s.putObject(ctx, key, r, size, opts, nonce)
+	}
 	if err != nil || taken {
 		return errors.Join(err, existing(taken))
 	}
