@@ -29,6 +29,9 @@ output "kafka" "events" {
 pipeline "bench" {
   from = [input.tail.app]
   to   = [output.kafka.events]
+  buffer {
+    %[6]s
+  }
 }
 `
 
@@ -43,7 +46,7 @@ type edge struct {
 	done chan struct{}
 }
 
-func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
+func (h *harness) startEdge(glob, addr, settings, buffer string) (*edge, error) {
 	data := filepath.Join(h.dir, "edge-data")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,7 +55,7 @@ func (h *harness) startEdge(glob, addr, settings string) (*edge, error) {
 	admin := l.Addr().String()
 	_ = l.Close()
 	config := filepath.Join(h.dir, "edge.hcl")
-	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, settings, admin), 0o644); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, settings, admin, buffer), 0o644); err != nil {
 		return nil, err
 	}
 	return startAgent(h.binary, config, filepath.Join(h.dir, "edge.log"), data)
@@ -78,15 +81,15 @@ func (e *edge) whileRunning(ctx context.Context) (context.Context, context.Cance
 	return ctx, func() { cancel(nil) }
 }
 
-// toKafka measures from the start of the agent until the broker has every line.
-func (h *harness) toKafka(ctx context.Context, settings string) (usage, error) {
+// toKafka measures from the start of the agent until the broker has every line, with more attributes of the output and of the buffer.
+func (h *harness) toKafka(ctx context.Context, settings, buffer string) (usage, error) {
 	b, err := startBroker(6, "")
 	if err != nil {
 		return usage{}, err
 	}
 	defer b.close()
 	_ = os.RemoveAll(filepath.Join(h.dir, "edge-data"))
-	e, err := h.startEdge(h.corpus, b.addr, settings)
+	e, err := h.startEdge(h.corpus, b.addr, settings, buffer)
 	if err != nil {
 		return usage{}, err
 	}
@@ -129,7 +132,7 @@ func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 			return usage{}, err
 		}
 	}
-	e, err := h.startEdge(filepath.Join(logs, "*.log"), addr, "")
+	e, err := h.startEdge(filepath.Join(logs, "*.log"), addr, "", "")
 	if err != nil {
 		return usage{}, err
 	}

@@ -44,9 +44,10 @@ func (h *harness) run(ctx context.Context) error {
 			return runSelf(ctx, "tail-buffer", h.corpus, fmt.Sprint(h.lines), filepath.Join(h.dir, "buffer"))
 		}},
 		{"franz-go Produce, no disk", "", 1, h.plainProduce},
-		{"tail to buffer to Kafka", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "") }},
-		{"the same, exactly once", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, exactly) }},
-		{"the same, record by record", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, `headers = { app = "bench" }`) }},
+		{"tail to buffer to Kafka", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "", "") }},
+		{"the same, exactly once", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, exactly, "") }},
+		{"the same, record by record", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, `headers = { app = "bench" }`, "") }},
+		{"tail to Kafka, spill", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "", "spill = true") }},
 		{"drain of a backlog to Kafka", "franz-go Produce, no disk", h.backlog, h.drainBacklog},
 		{"forward to buffer to Kafka, 1 client", "", 1, h.relay(1, "kafka")},
 		{"forward to buffer to Kafka, 50 clients", "", 1, h.relay(50, "kafka")},
