@@ -96,15 +96,22 @@ func date(members []relative, now int64) {
 }
 
 // numbersGrow tells whether a larger number means a newer file, as it does for dates and for loggers that count up; logrotate counts the rotations
-// that a file has been through. numbered is in ascending order.
+// that a file has been through. numbered is in ascending order. Times decide, and that the older of two files is compressed first.
 func numbersGrow(numbered []*relative) bool {
 	grow := 0
 	for i, r := range numbered {
 		if len(r.number) > 1 || r.number[0] > 99999 {
 			return true
 		}
-		if i > 0 {
-			grow += cmp.Compare(r.at, numbered[i-1].at)
+		for _, s := range numbered[max(0, i-50):i] {
+			switch {
+			case r.compressed == s.compressed:
+				grow += cmp.Compare(r.at, s.at)
+			case s.compressed:
+				grow++
+			default:
+				grow--
+			}
 		}
 	}
 	return grow > 0

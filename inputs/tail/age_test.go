@@ -1,0 +1,74 @@
+package tail
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestSortByAge(t *testing.T) {
+	type seen struct {
+		name  string
+		mtime int64
+	}
+	for _, tc := range []struct {
+		what string
+		in   []seen
+		want []string
+	}{
+		{
+			"logrotate: numbers grow with age, whoever compresses keeps the time",
+			[]seen{{"app.log", 40}, {"app.log.1", 30}, {"app.log.2.gz", 20}, {"app.log.3.gz", 10}},
+			[]string{"app.log.3.gz", "app.log.2.gz", "app.log.1", "app.log"},
+		}, {
+			"compressed later than the next file was written",
+			[]seen{{"app.log", 40}, {"app.log.1", 30}, {"app.log.2.gz", 35}, {"app.log.3.gz", 21}},
+			[]string{"app.log.3.gz", "app.log.2.gz", "app.log.1", "app.log"},
+		}, {
+			"numbers that count up, some compressed",
+			[]seen{{"app.log", 60}, {"app.log.4", 50}, {"app.log.3.gz", 51}, {"app.log.2", 30}, {"app.log.1.gz", 31}},
+			[]string{"app.log.1.gz", "app.log.2", "app.log.3.gz", "app.log.4", "app.log"},
+		}, {
+			"dates",
+			[]seen{{"app.log", 40}, {"app.log-20260102.gz", 39}, {"app.log-20260103", 30}, {"app.log-20260101.gz", 38}},
+			[]string{"app.log-20260101.gz", "app.log-20260102.gz", "app.log-20260103", "app.log"},
+		}, {
+			"dates with numbers",
+			[]seen{{"app-2026-01-02.10.log.gz", 9}, {"app-2026-01-02.9.log.gz", 9}, {"app-2026-01-01.11.log.gz", 9}, {"app.log", 9}},
+			[]string{"app-2026-01-01.11.log.gz", "app-2026-01-02.9.log.gz", "app-2026-01-02.10.log.gz", "app.log"},
+		}, {
+			"within one tick of the clock",
+			[]seen{{"app.log", 7}, {"app.log.1", 7}, {"app.log.2", 7}, {"app.log.3.gz", 7}},
+			[]string{"app.log.3.gz", "app.log.2", "app.log.1", "app.log"},
+		}, {
+			"written to a little after it was renamed",
+			[]seen{{"app.log", 10}, {"app.log.1", 20}},
+			[]string{"app.log.1", "app.log"},
+		}, {
+			"words",
+			[]seen{{"app.log", 10}, {"app.log.old", 5}},
+			[]string{"app.log.old", "app.log"},
+		},
+	} {
+		for range 5 {
+			m := &manager{families: map[string]map[*file]struct{}{}}
+			var list []sight
+			for _, s := range tc.in {
+				list = append(list, sight{path: "/logs/" + s.name, fi: fileInfo{mtime: s.mtime}})
+			}
+			m.sortByAge(list)
+			var got []string
+			for i, s := range list {
+				got = append(got, filepath.Base(s.path))
+				if i > 0 && s.at < list[i-1].at {
+					t.Errorf("%s: times do not ascend", tc.what)
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
+			}
+			slices.Reverse(tc.in)
+			tc.in = append(tc.in[1:], tc.in[0])
+		}
+	}
+}
