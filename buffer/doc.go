@@ -19,5 +19,8 @@
 // Closed and damaged segments are read straight from the value log file (see vlog.go), without opening them as databases: Badger
 // ends the process on some damaged files, needs free disk to open a database, and keeps several MiB of memory for each.
 //
+// In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended it can read it again. Positions of inputs are then stored
+// once every cursor has passed what belongs to them, or the disk has it, and never before.
+//
 // The package never drops what it has acknowledged, except by the drop_oldest policy, and never deletes what it cannot read.
 package buffer
