@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -46,15 +47,10 @@ func ParseCodec(s string) (Codec, error) {
 
 // Encoders and decoders are costly to make and safe to reuse; the pools hold no state between uses.
 var (
-	lz4Writers = sync.Pool{New: func() any {
-		w := lz4.NewWriter(nil)
-		// Blocks of 64 KiB keep the working memory small; Kafka's own producer uses the same.
-		_ = w.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.ConcurrencyOption(1))
-		return w
-	}}
-	lz4Readers  = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
-	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
-	zstdWriters = sync.Pool{New: func() any {
+	lz4Compressors = sync.Pool{New: func() any { return new(lz4.Compressor) }}
+	lz4Readers     = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+	gzipWriters    = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+	zstdWriters    = sync.Pool{New: func() any {
 		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
 		return w
 	}}
@@ -90,13 +86,7 @@ func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
 		block := s2.EncodeSnappy(nil, body)
 		dst = append(dst, block...)
 	case LZ4:
-		w := lz4Writers.Get().(*lz4.Writer)
-		defer lz4Writers.Put(w)
-		buf := bytes.NewBuffer(dst)
-		w.Reset(buf)
-		_, err = w.Write(body)
-		err = errors.Join(err, w.Close())
-		dst = buf.Bytes()
+		dst, err = appendLZ4(dst, body)
 	case Zstd:
 		w := zstdWriters.Get().(*zstd.Encoder)
 		defer zstdWriters.Put(w)
@@ -111,6 +101,40 @@ func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
 		return append(dst[:start], body...), None, nil
 	}
 	return dst, codec, nil
+}
+
+// lz4Header begins a frame of independent blocks of 64 KiB, as Kafka's own producer uses them, without sizes and checksums; the last byte is the
+// header's: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+var lz4Header = []byte{0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82}
+
+const (
+	lz4Block  = 64 << 10
+	lz4Stored = 1 << 31 // in a block's length: it is not compressed
+)
+
+// appendLZ4 appends a frame that holds p: each block is compressed where it is to lie.
+func appendLZ4(dst, p []byte) ([]byte, error) {
+	c := lz4Compressors.Get().(*lz4.Compressor)
+	defer lz4Compressors.Put(c)
+	dst = append(dst, lz4Header...)
+	for len(p) > 0 {
+		block := p[:min(len(p), lz4Block)]
+		p = p[len(block):]
+		dst = slices.Grow(dst, 4+len(block)+4)
+		to := dst[len(dst)+4 : len(dst)+4+len(block)]
+		n, err := c.CompressBlock(block, to)
+		if err != nil {
+			return dst, err
+		}
+		size := uint32(n)
+		if n == 0 {
+			n = copy(to, block)
+			size = uint32(n) | lz4Stored
+		}
+		dst = binary.LittleEndian.AppendUint32(dst, size)
+		dst = dst[:len(dst)+n]
+	}
+	return append(dst, 0, 0, 0, 0), nil
 }
 
 // decompress inflates a record section of at most size bytes.

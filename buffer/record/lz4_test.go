@@ -1,0 +1,44 @@
+package record
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/pierrec/lz4/v4"
+)
+
+// The frame is the one that the library makes of the same blocks.
+func TestLZ4FrameIsTheLibrarys(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	noise := make([]byte, 300_000)
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	text := bytes.Repeat([]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"), 5000)
+	for _, p := range [][]byte{nil, {1}, text[:100], text[:lz4Block], text[:lz4Block+1], text, noise, append(append([]byte{}, text...), noise...)} {
+		var want bytes.Buffer
+		w := lz4.NewWriter(&want)
+		if err := w.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.ConcurrencyOption(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := appendLZ4([]byte("before"), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = got[len("before"):]
+		if len(p) > 0 && !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("%d bytes: a frame of %d bytes, want the library's of %d", len(p), len(got), want.Len())
+		}
+		back, err := inflate(got, LZ4, len(p))
+		if err != nil || !bytes.Equal(back, p) {
+			t.Errorf("%d bytes do not read back: %v", len(p), err)
+		}
+	}
+}
