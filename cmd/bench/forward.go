@@ -95,6 +95,7 @@ func (h *harness) relayRun(ctx context.Context, clients int, to, output, name st
 		err = wait(ctx)
 	}
 	u := m.end()
+	u.moved = h.lines * eventSize
 	h.rows = append(h.rows, row{name: fmt.Sprintf("forward to buffer, acked, %d clients (%s)", clients, to), lines: h.lines, bytes: h.lines * eventSize, u: au})
 	return u, err
 }

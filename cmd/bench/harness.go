@@ -82,6 +82,9 @@ func (h *harness) run(ctx context.Context) error {
 		if w.scale == 0 {
 			lines, size = h.records, h.records*recordSize
 		}
+		if u.moved > 0 {
+			size = u.moved
+		}
 		h.rows = append(h.rows, row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline})
 	}
 	printTable(os.Stdout, h.rows)

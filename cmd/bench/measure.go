@@ -18,6 +18,7 @@ type usage struct {
 	peakAnon   int64 // bytes: anonymous memory
 	peakMapped int64 // bytes: resident file mappings and shared memory
 	wroteDisk  int64 // bytes sent to the block layer
+	moved      int64 // bytes of what was moved, if that is not the corpus
 }
 
 // meter samples a running process until stop is called.

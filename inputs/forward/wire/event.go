@@ -249,11 +249,6 @@ func (m *Message) parse(b []byte) (int, error) {
 	return t.at, err
 }
 
-func isEmptyMap(b []byte) bool {
-	h, err := readHead(b)
-	return err == nil && (h.kind == kindMap && h.n == 0 || h.kind == kindNil)
-}
-
 func (m *Message) startSkip(why Reason) {
 	m.bad, m.part, m.scanned = why, 0, 0
 	m.skip = skipper{left: 1}

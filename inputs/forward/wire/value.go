@@ -193,3 +193,8 @@ func readString(b []byte) (s []byte, size int, err error) {
 	size = h.size + int(h.n)
 	return b[h.size:size:size], size, nil
 }
+
+func isEmptyMap(b []byte) bool {
+	h, err := readHead(b)
+	return err == nil && (h.kind == kindMap && h.n == 0 || h.kind == kindNil)
+}
