@@ -108,7 +108,8 @@ func (x *exactly) fly(outer context.Context, e exactFlight) error {
 	c.reached.Store(e.from)
 	c.committed = e.from
 	f := &flight{send: x.send, via: x, src: e.src, from: e.from, health: x.health, quit: e.quit, acked: c.ack}
-	cctx, stop := context.WithCancel(ctx)
+	// It goes on while a flight that was cancelled waits for what is under way, some of which may wait for a commit.
+	cctx, stop := context.WithCancel(context.WithoutCancel(outer))
 	defer stop()
 	closed := make(chan struct{})
 	go func() {
@@ -129,6 +130,7 @@ func (x *exactly) fly(outer context.Context, e exactFlight) error {
 	last, cancelLast := context.WithCancel(outer)
 	if outer.Err() != nil {
 		// What was delivered until the end is committed if that goes quickly.
+		cancelLast()
 		last, cancelLast = context.WithTimeout(context.WithoutCancel(outer), grace)
 	}
 	defer cancelLast()
@@ -234,7 +236,7 @@ func (c *commits) commit(ctx context.Context, ended bool) error {
 	// A commit under way is waited for a while: its outcome would have to be asked for.
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace/4, cancel) })()
 	if c.e.prepare != nil {
 		if err := c.e.prepare(wctx, at); err != nil {
 			c.x.session.Break()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 
@@ -248,11 +249,21 @@ func (x *exactLog) place(ctx context.Context, p Position, found bool) (int64, er
 	return at, err
 }
 
-// stopped waits for ctx, once the output cannot go on because another has its transactional id: taking that back would stop the other.
+// stopped waits for ctx or the log's end, once the output cannot go on because another has its transactional id: taking that back would stop the other.
 func (x *exactLog) stopped(ctx context.Context, err error) error {
 	x.slog.Error("this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
 		"error", err, "do", "run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own")
-	x.send.ill.failed(err)
+	x.send.ill.ended(err)
+	if e, ok := x.r.log.(record.Ender); ok && x.r.log.SeekTo(e.End()) == nil {
+		for {
+			if _, err := x.r.log.Next(ctx); err != nil {
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				return err
+			}
+		}
+	}
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -43,6 +43,20 @@ func (t *trouble) failed(err error) {
 	}
 }
 
+// ended notes a failure for good, which its finder has logged.
+func (t *trouble) ended(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures++
+	if t.last = err.Error(); t.since.IsZero() {
+		t.since = time.Now()
+	}
+	t.said = time.Now()
+	if t.flag != nil {
+		t.flag(true)
+	}
+}
+
 func (t *trouble) worked() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
@@ -205,6 +206,7 @@ func (r *exactRig) position() (int64, string) {
 
 // Everything arrives once, through outages longer than the delivery timeout and lost answers, and the position moves with it.
 func TestExactlyOnceThroughOutages(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(7)
 		r := newExactRig(t, startCluster(t, n, kfake.SeedTopics(3, "logs")))
@@ -240,6 +242,7 @@ func TestExactlyOnceThroughOutages(t *testing.T) {
 
 // A restart goes on where Kafka says, whatever the log's own cursor holds.
 func TestExactlyOnceAfterARestart(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
 	r := newExactRig(t, c)
 	r.add(20, 100)
@@ -281,6 +284,7 @@ func TestExactlyOnceAfterARestart(t *testing.T) {
 
 // Another buffer under the same name, as after a lost disk, is not taken for the one that Kafka knows.
 func TestExactlyOnceWithANewBuffer(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
 	r := newExactRig(t, c)
 	r.add(20, 100)
@@ -304,6 +308,7 @@ func TestExactlyOnceWithANewBuffer(t *testing.T) {
 
 // An older copy of the buffer skips what Kafka has of it, and nothing else.
 func TestExactlyOnceWithAnOlderCopy(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
 	r := newExactRig(t, c)
 	r.add(20, 100)
@@ -331,6 +336,7 @@ func TestExactlyOnceWithAnOlderCopy(t *testing.T) {
 
 // A second agent with the same data takes over; the first one stops, says why, and does not take it back.
 func TestExactlyOnceTwin(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
 	first, second := newExactRig(t, c), newExactRig(t, c)
 	first.add(10, 100)
@@ -423,6 +429,7 @@ func TestExactlyOnceWithLostRequests(t *testing.T) {
 
 // What the brokers refuse for good is in the dead letter, and everything else is there once.
 func TestExactlyOnceRefusals(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
 	r := newExactRig(t, c)
 	r.change = func(cfg *Config) { cfg.Compression = "none" }
@@ -438,5 +445,77 @@ func TestExactlyOnceRefusals(t *testing.T) {
 	r.check()
 	if n := r.letters.count(); n != 1 || len(r.letters.all[0].Record.Value) != len(big) {
 		t.Errorf("%d dead letters", n)
+	}
+}
+
+// An agent that stops in the middle of a transaction leaves none open: readers need not wait until it times out.
+func TestExactlyOnceStopEndsTransaction(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+	r := newExactRig(t, c)
+	var ends atomic.Int64
+	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if ends.Add(1) == 1 {
+			return nil, nil, false // the first one only claims
+		}
+		return nil, errors.New("lost"), true
+	})
+	stop, _ := r.drain(r.output())
+	r.add(3, 50)
+	r.until("a transaction", func() bool { return ends.Load() > 1 })
+	stop()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	sum := func(o kadm.ListedOffsets, err error) (n int64) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Each(func(l kadm.ListedOffset) { n += l.Offset })
+		return n
+	}
+	all := sum(adm.ListEndOffsets(t.Context(), "logs"))
+	if stable := sum(adm.ListCommittedOffsets(t.Context(), "logs")); all == 0 || stable != all {
+		t.Errorf("readers of committed records come to %d of %d", stable, all)
+	}
+}
+
+func TestExactlyOnceConfig(t *testing.T) {
+	cfg := Default()
+	cfg.Brokers, cfg.Topic, cfg.Delivery = []string{"b:9092"}, template.MustParse("logs"), ExactlyOnce
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.positionTopic() != "logs" {
+		t.Errorf("positions are stored with %q", cfg.positionTopic())
+	}
+	for want, change := range map[string]func(*Config){
+		"delivery: \"twice\"":  func(c *Config) { c.Delivery = "twice" },
+		"delivery: exactly":    func(c *Config) { c.Topic = template.MustParse("logs-${tag}") },
+		"position_topic: \"a ": func(c *Config) { c.PositionTopic = "a b" },
+		"position_topic: has":  func(c *Config) { c.Delivery, c.PositionTopic = AtLeastOnce, "x" },
+		"commit_interval: ":    func(c *Config) { c.CommitInterval = time.Minute },
+		"transaction_timeout: must be from": func(c *Config) {
+			c.TransactionTimeout = time.Hour
+		},
+		"transaction_timeout: must be more": func(c *Config) { c.DeliveryTimeout = 2 * time.Minute },
+	} {
+		bad := cfg
+		change(&bad)
+		if err := bad.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	many := cfg
+	many.Topic, many.PositionTopic = template.MustParse("logs-${tag}"), "logs-positions"
+	if err := many.Validate(); err != nil {
+		t.Error(err)
+	}
+	if (&Config{Delivery: AtLeastOnce}).NeedsBuffer() != nil || cfg.NeedsBuffer() == nil {
+		t.Error("a source as its log")
 	}
 }

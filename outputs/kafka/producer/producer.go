@@ -285,7 +285,16 @@ func (p *Producer) shutdown() {
 		p.take(ev)
 	}
 	p.m.Close(ErrClosed)
+	if p.t != nil && p.t.open {
+		// Readers of committed records would wait for it until it times out. If this fails they do.
+		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+		defer cancel()
+		p.calls.do(ctx, &Call{Kind: CallInit})
+	}
 }
+
+// closeWait is how long a producer that is closed tries to end its transaction.
+const closeWait = 2 * time.Second
 
 // sender puts the requests for one broker onto its connection, in order.
 type sender struct {

@@ -90,6 +90,7 @@ type Txn struct {
 	notBefore int64
 	since     int64 // when the step that is under way began
 
+	open      bool // brokers may know of a transaction that is not complete
 	id        int64
 	epoch     int16
 	position  int64
@@ -181,9 +182,9 @@ func (t *Txn) Next(now int64) *Call {
 		if c.Keys = t.m.joins(); len(c.Keys) == 0 {
 			return nil
 		}
-		c.Kind = CallJoin
+		c.Kind, t.open = CallJoin, true
 	case txnGroup:
-		c.Kind = CallGroup
+		c.Kind, t.open = CallGroup, true
 	case txnStore:
 		c.Kind, c.Position, c.Metadata = CallStore, t.position, t.metadata
 	case txnEnd:
@@ -215,6 +216,7 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	switch c.Kind {
 	case CallPeek:
 		if err := t.events.Ours(a.Stored); err != nil {
+			t.open = false // who has taken over has ended it
 			t.breakUp(err)
 			return
 		}
@@ -223,7 +225,7 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 			t.enter(txnFetch, now)
 		}
 	case CallInit:
-		t.id, t.epoch = a.ID, a.Epoch
+		t.id, t.epoch, t.open = a.ID, a.Epoch, false
 		t.enter(txnFetch, now)
 	case CallFetch:
 		if err := t.events.Ours(a.Stored); err != nil {
@@ -243,7 +245,7 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	case CallStore:
 		t.enter(txnEnd, now)
 	case CallEnd:
-		t.committed = Stored{true, t.position, t.metadata}
+		t.committed, t.open = Stored{true, t.position, t.metadata}, false
 		t.enter(txnOpen, now)
 		t.m.advance(now)
 		t.events.Committed()
