@@ -4,7 +4,11 @@
 // Machine is the protocol: a state machine without clock, input or output, one per client. Producer runs it over
 // franz-go's connections, which keep metadata, TLS, SASL, throttling and version negotiation.
 //
-// Every partition has a producer id of its own, so that trouble in one never touches another, and a bumped epoch fences
+// Txn is the protocol of transactions on top of it: one identity for all partitions, taken anew after every failure, and a position that is committed with the
+// records. What cannot be repeated safely under the same epoch is not repeated: the transaction is given up, and its owner begins again at
+// the position that is committed.
+//
+// Outside of transactions every partition has a producer id of its own, so that trouble in one never touches another, and a bumped epoch fences
 // whatever an earlier attempt may still have on its way. It never decodes records and never decides which partition or topic
 // they belong to.
 package producer
