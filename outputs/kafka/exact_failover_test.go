@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -185,4 +187,113 @@ func TestExactlyOnceFailoverSoak(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A crash between the transaction that held the end of an object and the object's removal repeats nothing, nor does one in the middle of an object.
+func TestExactlyOnceReplayCutShort(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(9)
+	c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	store := r.overflow("oldest_first")
+	stop, wait := r.drain(r.output())
+	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
+	n.set(true, 0)
+	r.add(40, 50)
+	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+	before := objects(store)
+	var tried atomic.Int64
+	keep := func(op, key string) outputtest.StoreFault {
+		if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {
+			tried.Add(1)
+			return outputtest.StoreFails
+		}
+		return outputtest.StoreWorks
+	}
+	for i := range 3 {
+		tried.Store(0)
+		store.SetFault(keep)
+		n.set(false, 0)
+		r.until("an object to be delivered", func() bool { return tried.Load() > 0 })
+		r.log.Owner() // the crash
+		stop()
+		if left := objects(store); left != before-i {
+			t.Fatalf("%d objects are left of %d: the test shows nothing", left, before)
+		}
+		// The next run removes what was delivered, and delivers the next one.
+		store.SetFault(func(op, key string) outputtest.StoreFault {
+			if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {
+				store.SetFault(keep)
+			}
+			return outputtest.StoreWorks
+		})
+		if i < 2 {
+			stop, wait = r.drain(r.output())
+		}
+		r.until("the delivered object's removal", func() bool { return i == 2 || objects(store) == before-i-1 })
+	}
+	store.SetFault(nil)
+	stop, wait = r.drain(r.output())
+	r.add(4, 50)
+	r.until("the overflow's end", func() bool { return objects(store) == 0 })
+	r.log.Seal()
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	r.check()
+}
+
+// The overflow of a host that is gone is replayed by another, which is killed in between: each record is there once.
+func TestExactlyOnceReplayByCommand(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(9)
+	c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	store := r.overflow("oldest_first")
+	stop, _ := r.drain(r.output())
+	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
+	n.set(true, 0)
+	r.add(40, 50)
+	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+	stop()
+	n.set(false, 0)
+	prefix := outputs.ReplayPrefix("overflow", "edge-1")
+	cut := 0
+	for i := range 4 {
+		ctx, cancel := context.WithCancel(t.Context())
+		if i < 3 {
+			left := 8
+			var mu sync.Mutex
+			store.SetFault(func(op, key string) outputtest.StoreFault {
+				mu.Lock()
+				defer mu.Unlock()
+				if left--; left == 0 {
+					cancel()
+				}
+				if left <= 0 && op == "delete" {
+					return outputtest.StoreFails
+				}
+				return outputtest.StoreWorks
+			})
+		} else {
+			store.SetFault(nil)
+		}
+		out := r.output()
+		sum, err := outputs.ReplayStore(ctx, store, prefix, outputs.ReplayOptions{To: out, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Holder: "somebody"})
+		cancel()
+		if err != nil && i == 3 {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+		if err != nil {
+			cut++
+		}
+	}
+	if cut == 0 {
+		t.Error("no replay was cut short: the test shows nothing")
+	}
+	if objects(store) != 0 {
+		t.Errorf("%d objects are left", objects(store))
+	}
+	r.check()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -194,6 +195,9 @@ func (r *exactRig) position() (int64, string) {
 	}
 	defer cl.Close()
 	offsets, err := kadm.NewClient(cl).FetchOffsets(r.Context(), "penstock.edge-1.buffer")
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return -1, ""
+	}
 	if err != nil {
 		r.Fatal(err)
 	}
