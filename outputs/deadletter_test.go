@@ -377,7 +377,7 @@ func TestRefusalsAreToldAbout(t *testing.T) {
 			}
 			return nil
 		})
-		newGen(seeded(t)).fill(log, 20, 5, 3)
+		newGen(seeded(t)).fill(log, 60, 5, 3)
 		log.Seal()
 		d := wrap(t, f, dest, async, quick(), Targets{DeadLetter: dead})
 		if err := d.Drain(t.Context(), log.Owner()); err != nil {
