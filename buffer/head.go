@@ -123,14 +123,25 @@ func (h *head) reserveTo(to int64, groups int) error {
 		return nil
 	}
 	if to > h.reserved {
+		from := h.reserved
 		if err := h.allocate(h.vlog, &h.reserved, to); err != nil {
 			return err
 		}
+		h.populate(from, to)
 	}
 	if need := h.walWritten + int64(groups)*walGroupSize + 4096; need > h.walReserved {
 		return h.allocate(h.wal, &h.walReserved, need+walStep)
 	}
 	return nil
+}
+
+// populate has the page cache hold what was allocated, as single pages: through a map, a write makes all of a large folio dirty, and each
+// sync would write what is in it once more. Nothing is read, since nothing was written there.
+func (h *head) populate(from, to int64) {
+	const step = 128 << 10 // the least that kernels take at a time
+	for off := from; off < to; off += step {
+		readAhead(h.vlog, off, min(step, to-off))
+	}
 }
 
 func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
