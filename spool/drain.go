@@ -282,6 +282,7 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 	case yield && d.cur.size() > 0:
 		d.restart(ctx)
 	}
+	d.lastRead = time.Now() // who does not read cannot tell that the log is idle
 	return nil, nil
 }
 
