@@ -118,62 +118,6 @@ func (w *writer) pending() bool {
 	return len(w.b.queue) > 0 || len(w.b.commits) > 0 || len(w.b.window) > 0
 }
 
-// work is what one commit takes.
-type work struct {
-	ops    []*appendOp // the first of Buffer.queue
-	passed []*appendOp // the first of Buffer.window, of which nothing but positions is written
-	done   int         // the first so many of ops are like that too
-	states []*stateOp
-	size   int64 // of ops, encoded
-}
-
-// gather takes what is waiting, as much as one commit takes. Commits are taken out of b.commits.
-func (w *writer) gather() (k work) {
-	b := w.b
-	now := time.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if reason, _ := b.spillDue(now); reason != "" {
-		b.spill(reason, now)
-	}
-	for _, op := range b.queue {
-		if k.size > 0 && k.size+op.encoded > commitBytes {
-			break
-		}
-		k.ops = append(k.ops, op)
-		k.size += op.encoded
-	}
-	left := len(b.window) > 0 || slices.ContainsFunc(b.queue[len(k.ops):], func(op *appendOp) bool { return op.shown })
-	keep := b.commits[:0:0]
-	for _, s := range b.commits {
-		if s.barrier && left {
-			keep = append(keep, s)
-			continue
-		}
-		k.states = append(k.states, s)
-	}
-	b.commits = keep
-	if !b.opt.Spill {
-		return k
-	}
-	safe := b.safe(k.states)
-	k.done = passed(k.ops, safe)
-	for _, op := range k.ops[:k.done] {
-		k.size -= op.encoded
-	}
-	if len(k.ops) == len(b.queue) { // positions keep their order
-		n := passed(b.window, safe)
-		k.passed = b.window[:n:n]
-	}
-	reserves := func(s *stateOp) bool { return len(s.changes) > 0 && s.changes[0].kind == changeReserve }
-	if b.lowPositions() && !slices.ContainsFunc(k.states, reserves) {
-		k.states = append(k.states, &stateOp{
-			changes: []change{{kind: changeReserve, pos: b.assigned + reserveAhead}}, done: make(chan error, 1),
-		})
-	}
-	return k
-}
-
 // step writes what is waiting, as much as one commit takes.
 func (w *writer) step() error {
 	k := w.gather()
@@ -260,73 +204,6 @@ func (w *writer) write(k work) error {
 	w.extra = nil
 	w.publish(k, groups)
 	return nil
-}
-
-// build lays the groups out in w.buf.
-func (w *writer) build(k work) ([][]byte, error) {
-	b := w.b
-	now := time.Now().UnixMilli()
-	buf := w.buf[:0]
-	var ends []int
-	pos := b.disk
-	g := groupBuilder{}
-	g.chg = append(g.chg, w.extra...)
-	var moved changeSet
-	for _, op := range k.ops[:k.done] {
-		moved.add(op.changes)
-	}
-	for _, op := range k.passed {
-		moved.add(op.changes)
-	}
-	g.chg = append(g.chg, moved.list...)
-	for _, s := range k.states {
-		g.chg = append(g.chg, s.changes...)
-	}
-	flush := func() error {
-		w.seq++
-		h := groupHeader{first: pos, seq: w.seq, durable: w.durable, appended: now}
-		if len(g.ops) > 0 {
-			h.first = g.ops[0].batch.First
-		}
-		var err error
-		if buf, err = g.appendTo(buf, h, b.opt.Codec); err != nil {
-			return err
-		}
-		if n := len(g.ops); n > 0 {
-			pos = g.ops[n-1].batch.End
-		}
-		ends = append(ends, len(buf))
-		g = groupBuilder{}
-		return nil
-	}
-	var size int64
-	for _, op := range k.ops[k.done:] {
-		if size > 0 && size+op.encoded > b.opt.FlushBytes {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-			size = 0
-		}
-		if op.batch != nil {
-			g.ops = append(g.ops, op)
-		}
-		g.chg = append(g.chg, op.changes...)
-		size += op.encoded
-	}
-	if err := flush(); err != nil {
-		return nil, err
-	}
-	w.buf = buf
-	if cap(buf) > 2*commitBytes {
-		w.buf = nil
-	}
-	groups := make([][]byte, len(ends))
-	start := 0
-	for i, end := range ends {
-		groups[i] = buf[start:end:end]
-		start = end
-	}
-	return groups, nil
 }
 
 // ensureSpace allocates what the groups need. Data leaves a reserve to changes of state and respects the floor.

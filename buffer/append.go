@@ -1,0 +1,143 @@
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order.
+func (b *Buffer) Pack(batch *record.Batch) error {
+	_, err := batch.Packed(b.opt.Codec)
+	return err
+}
+
+// Append places batch at the end of the log and stores the input's positions with it, in one transaction. batch may be nil
+// (positions only) and is read-only from the call on. Append returns when batch has its place in the order, which is that of the calls, and
+// blocks while the buffer is full or behind.
+//
+// done, if not nil, is called exactly once if and only if Append returned nil: with nil once all of it is on disk, or with the reason why it
+// never will be. It is called from another goroutine, in the order of the calls, and must not block. An error means that nothing was stored.
+func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
+	return b.add(ctx, input, batch, positions, done, false)
+}
+
+func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error), replay bool) error {
+	op := &appendOp{input: input, done: done, replay: replay, encoded: 256, weight: 4096}
+	for _, p := range positions {
+		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
+		if p.Value == nil {
+			c.kind = changeForget
+		}
+		op.changes = append(op.changes, c)
+		op.encoded += int64(len(input) + len(p.Key) + len(p.Value) + changeOverhead)
+	}
+	if batch != nil && batch.Len() > 0 {
+		// Compressed here, so that several callers compress at once and before they have a place in the order.
+		packed, err := batch.Packed(b.opt.Codec)
+		if err != nil {
+			return err
+		}
+		op.batch = batch
+		op.encoded += int64(len(packed) + len(batch.Tag) + len(batch.Origin))
+		op.weight += int64(batch.Size() + len(packed))
+		if len(packed) > maxBatchBytes || b.opt.MaxSize > 0 && op.encoded > b.opt.limit()/2 {
+			return fmt.Errorf("%w: %d bytes compressed", ErrTooLarge, len(packed))
+		}
+	}
+	held := min(op.weight, maxInFlight)
+	if err := b.inflight.Acquire(ctx, held); err != nil {
+		return err
+	}
+	inLog, kick, err := b.place(ctx, op)
+	if err != nil || inLog {
+		b.inflight.Release(held)
+	}
+	if err != nil {
+		return err
+	}
+	if kick {
+		b.kick()
+	}
+	if inLog && done != nil {
+		done(nil)
+	}
+	return nil
+}
+
+// place waits for room and puts op into the queue, where it is the writer's, or into the window, and so into the log. kick tells whether the writer
+// has to know.
+func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		if b.memory && op.batch != nil && b.opt.MaxSize > 0 && b.used+b.queued+b.winDisk+op.encoded > b.opt.limit() {
+			b.spill(SpillFull, time.Now())
+			b.kick()
+		}
+		inMemory := op.replay && b.memory
+		switch {
+		case b.closed:
+			return false, false, ErrClosed
+		case b.sealed:
+			return false, false, ErrSealed
+		case len(b.unresolved) > 0:
+			inMemory = true // only in that it does not wait for the disk
+		case inMemory:
+			if b.fits(op) {
+				b.show(op, time.Now())
+				return true, len(b.window) == 1 || b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
+			}
+			b.kick()
+		case op.batch == nil || b.hasRoom(op.encoded):
+			if op.batch != nil {
+				if b.memory {
+					b.spill(SpillInput, time.Now())
+				}
+				op.batch.At(b.assigned)
+				b.assigned = op.batch.End
+			}
+			op.held = true
+			b.queue = append(b.queue, op)
+			b.queued += op.encoded
+			return false, true, nil
+		}
+		if err := b.await(ctx, op, inMemory); err != nil {
+			return false, false, err
+		}
+	}
+}
+
+// await waits until there may be room for op, in memory or on disk. Caller holds mu.
+func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
+	if inMemory {
+		b.waitWindow++
+	} else {
+		if b.blocked == 0 {
+			b.since = time.Now()
+			b.kick()
+		}
+		b.blocked++
+		b.wanted = max(b.wanted, op.encoded)
+	}
+	if b.room == nil {
+		b.room = make(chan struct{})
+	}
+	room := b.room
+	b.mu.Unlock()
+	var err error
+	select {
+	case <-room:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	b.mu.Lock()
+	if inMemory {
+		b.waitWindow--
+	} else if b.blocked--; b.blocked == 0 {
+		b.waited += time.Since(b.since)
+	}
+	return err
+}
