@@ -241,7 +241,6 @@ func (e sessionEvents) Ours(o producer.Stored) error {
 }
 
 func (e sessionEvents) Settled(o producer.Stored) {
-	e.s.w.trouble.worked(e.key())
 	e.s.tell(outcome{stored: o})
 }
 
@@ -256,6 +255,11 @@ func (e sessionEvents) Committed() {
 
 func (e sessionEvents) Broken(err error) {
 	e.s.w.metrics.aborted.Inc()
+	switch {
+	case errors.Is(err, errGivenUp), errors.Is(err, outputs.ErrTaken), errors.Is(err, context.Canceled): // told elsewhere, or no trouble
+	default:
+		e.s.w.trouble.failed(e.key(), err)
+	}
 	e.s.mu.Lock()
 	select {
 	case <-e.s.broken:

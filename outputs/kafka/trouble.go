@@ -60,7 +60,11 @@ func (t *trouble) worked(k producer.Key) {
 func advice(err error) string {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return "give this user write access to the topic (ACL operations Write, Describe, and IdempotentWrite on old clusters)"
+		return "give this user write access to the topic (ACL operations Write, Describe, and IdempotentWrite on old clusters; with exactly_once Read on the position topic)"
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed):
+		return "with exactly_once, give this user Write on the transactional id and Read on the group of the same name, and Read on the position topic (a prefix of \"penstock.\" will do for the first two)"
+	case errors.Is(err, kerr.InvalidTransactionTimeout):
+		return "set transaction_timeout to at most the brokers' transaction.max.timeout.ms"
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
 		return "check the sasl block: mechanism, user and password"
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
