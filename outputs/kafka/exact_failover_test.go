@@ -196,7 +196,7 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 	c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
 	r := newExactRig(t, c)
 	store := r.overflow("oldest_first")
-	stop, wait := r.drain(r.output())
+	stop, _ := r.drain(r.output())
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
@@ -228,12 +228,12 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 			return outputtest.StoreWorks
 		})
 		if i < 2 {
-			stop, wait = r.drain(r.output())
+			stop, _ = r.drain(r.output())
 		}
 		r.until("the delivered object's removal", func() bool { return i == 2 || objects(store) == before-i-1 })
 	}
 	store.SetFault(nil)
-	stop, wait = r.drain(r.output())
+	stop, wait := r.drain(r.output())
 	r.add(4, 50)
 	r.until("the overflow's end", func() bool { return objects(store) == 0 })
 	r.log.Seal()

@@ -102,8 +102,7 @@ type exactlyOptions struct {
 	rate    int // lines a second and app
 	maxRun  time.Duration
 	faults  float64 // of the store
-	kinds   []demo.Rotation
-	buffer  string // more of the buffer's block
+	buffer  string  // more of the buffer's block
 	patient time.Duration
 }
 

@@ -204,7 +204,6 @@ type txnWorld struct {
 	call   *Call
 	faults Faults
 	cfg    Config
-	split  bool
 	lives  int
 	breaks int
 }
