@@ -2,9 +2,7 @@ package buffer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -204,7 +202,7 @@ func value(m *dto.Metric) float64 {
 
 func copyDir(t testing.TB, from, to string) {
 	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil && !errors.Is(err, io.EOF) {
+	if err := copySparse(from, to); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -122,8 +122,20 @@ func (m *spillModel) alive() bool {
 	return m.image == ""
 }
 
-// copySparse copies a directory without writing out what is zero.
+// copySparse copies a directory without writing out what is zero, and again while files of it go away meanwhile.
 func copySparse(from, to string) error {
+	for try := 0; ; try++ {
+		err := copyOnce(from, to)
+		if try >= 50 || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.RemoveAll(to); err != nil {
+			return err
+		}
+	}
+}
+
+func copyOnce(from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -58,7 +58,11 @@ func (d *DeadLetterDir) append(p []byte) error {
 	if err := d.ready(); err != nil {
 		return err
 	}
-	defer unix.Flock(int(d.f.Fd()), unix.LOCK_UN)
+	defer func() {
+		if d.f != nil {
+			_ = unix.Flock(int(d.f.Fd()), unix.LOCK_UN)
+		}
+	}()
 	_, err := d.f.WriteAt(p, d.size)
 	if err == nil {
 		err = d.f.Sync()
@@ -76,7 +80,7 @@ func (d *DeadLetterDir) append(p []byte) error {
 
 // ready makes d.f a locked file that is still in its place and has room.
 func (d *DeadLetterDir) ready() error {
-	for range 10 {
+	for range 1000 {
 		if d.f != nil && d.size >= deadLetterRoll {
 			if err := d.drop(); err != nil {
 				return err
