@@ -27,7 +27,7 @@ type Config struct {
 	RevokeTimeout     time.Duration `hcl:"revoke_timeout,optional" doc:"How long outputs may take to finish with a partition that is to be given up; less than rebalance_timeout."`
 	BufferBytes       int64         `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes read ahead, over all partitions; a partition whose share is full is paused."`
 	FetchBytes        int64         `hcl:"fetch_bytes,optional" unit:"bytes" doc:"Most bytes to ask a broker for at a time."`
-	FetchWait         time.Duration `hcl:"fetch_wait,optional" doc:"How long a broker may hold a fetch back when there is nothing new."`
+	FetchWait         time.Duration `hcl:"fetch_wait,optional" doc:"How long a broker may hold a fetch back when there is nothing new. A partition that lags waits as long to be fetched again, after its read-ahead was full, when all others of that broker are at their end."`
 	RateLimit         int64         `hcl:"rate_limit,optional" doc:"Most records a second, over all partitions; 0 is no limit."`
 }
 
@@ -36,7 +36,7 @@ func Default() Config {
 	return Config{
 		Config: client.DefaultConfig(), Start: "earliest", Isolation: "read_committed", Protocol: "auto",
 		SessionTimeout: 45 * time.Second, HeartbeatInterval: 3 * time.Second, RebalanceTimeout: 60 * time.Second, RevokeTimeout: 20 * time.Second,
-		BufferBytes: 32 << 20, FetchBytes: 8 << 20, FetchWait: 500 * time.Millisecond,
+		BufferBytes: 32 << 20, FetchBytes: 8 << 20, FetchWait: 100 * time.Millisecond,
 	}
 }
 

@@ -73,6 +73,7 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
 			l.mu.Unlock()
 		}
 	}
+	share(wanted, s.in.cfg.BufferBytes)
 	for p, l := range wanted {
 		l.mu.Lock()
 		at, seek := l.next, l.seek && l.gone == nil && l.failure == nil
@@ -102,6 +103,22 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
 		case changed:
 			s.reader.ResumeFetchPartitions(one)
 		}
+	}
+}
+
+// share divides the read-ahead among the partitions: half of it equally, and the rest goes to those that lag.
+func share(leases map[partition]*Lease, total int64) {
+	held := map[*Lease]int64{}
+	all := int64(0)
+	for _, l := range leases {
+		l.mu.Lock()
+		held[l] = l.bytes
+		l.mu.Unlock()
+		all += held[l]
+	}
+	each := max(total/2/int64(max(len(leases), 1)), 256<<10)
+	for l, n := range held {
+		l.limit.Store(max(each, total/2-(all-n)))
 	}
 }
 

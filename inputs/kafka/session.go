@@ -99,16 +99,7 @@ func (s *session) begin(p partition) {
 	before := s.last[p]
 	s.leases[p], s.last[p] = l, l.done
 	s.in.metrics.partitions.Set(float64(len(s.leases)))
-	s.share()
 	s.wg.Go(func() { l.run(before) })
-}
-
-// share divides the read-ahead among the partitions. s.mu is held.
-func (s *session) share() {
-	each := max(s.in.cfg.BufferBytes/int64(max(len(s.leases), 1)), 256<<10)
-	for _, l := range s.leases {
-		l.limit.Store(each)
-	}
 }
 
 // take removes the leases of partitions.
@@ -126,7 +117,6 @@ func (s *session) take(parts map[string][]int32) []*Lease {
 		}
 	}
 	s.in.metrics.partitions.Set(float64(len(s.leases)))
-	s.share()
 	return out
 }
 
