@@ -58,7 +58,7 @@ func TestEdgeArchivesExactlyOnce(t *testing.T) {
 			rng := seeded(t)
 			kills, maxRun := 4, 1500*time.Millisecond
 			if long() {
-				kills, maxRun = 20, 3*time.Second
+				kills, maxRun = 12, 2*time.Second
 			}
 			crashArchivingEdge(t, rng, c.lake(t, rng), kills, maxRun)
 		})

@@ -128,7 +128,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	opts := crashOptions{kills: 6, rate: 2000, outages: true, storeFaults: 0.1, maxRun: 2 * time.Second}
 	if long() {
-		opts.kills, opts.maxRun = 50, 4*time.Second
+		opts.kills, opts.maxRun = 50, 2500*time.Millisecond
 	}
 	crashEdge(t, rng, embeddedKafka(t), s3.URL, "key", "secret", s3.fail, s3.largestOverflow, opts)
 }

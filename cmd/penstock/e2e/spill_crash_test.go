@@ -70,7 +70,7 @@ func TestSpillSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := spillOptions{kills: 6, rate: 2000, faults: 0.1, maxRun: 2 * time.Second}
 	if long() {
-		o.kills, o.maxRun = 45, 4*time.Second
+		o.kills, o.maxRun = 25, 2*time.Second
 	}
 	o.store = replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashSpill(t, rng, embeddedKafka(t), s3.fail, o)
@@ -81,7 +81,7 @@ func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 	rng := seeded(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
 	if long() {
-		o.kills, o.maxRun = 40, 4*time.Second
+		o.kills, o.maxRun = 12, 2*time.Second
 	}
 	crashSpill(t, rng, embeddedKafka(t), func(float64) {}, o)
 }
@@ -110,7 +110,7 @@ func TestSpillAndExactlyOnceSurviveCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
 	if long() {
-		o.kills, o.maxRun = 60, 2500*time.Millisecond
+		o.kills, o.maxRun = 15, 1500*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
