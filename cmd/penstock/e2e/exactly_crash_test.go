@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -257,11 +256,7 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 			t.Errorf("in the %s: %+v", where, b)
 		}
 	}
-	for _, app := range apps {
-		if b := ledger.Check(map[string]int64{app.Source: app.Written()}); b.Disordered != 0 && !slices.Contains(app.Kinds, demo.RenameGzip) {
-			t.Errorf("%s: %d lines out of order: %v", app.Source, b.Disordered, b.Notes)
-		}
-	}
+	checkOrder(t, ledger, apps)
 	if total < int64(o.kills)*100 || outages == 0 {
 		t.Errorf("only %d lines and %d outages: the test shows nothing", total, outages)
 	}

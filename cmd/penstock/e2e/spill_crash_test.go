@@ -104,18 +104,6 @@ func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
 	crashSpill(t, rng, realKafka(t), func(float64) {}, spillOptions{kills: 8, rate: 2000, maxRun: 6 * time.Second, store: store})
 }
 
-// TestSpillAndExactlyOnceSurviveCrashes holds what TestExactlyOnceSurvivesCrashes does where the files are the only copy of what is being committed.
-func TestSpillAndExactlyOnceSurviveCrashes(t *testing.T) {
-	rng := seeded(t)
-	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
-	if long() {
-		o.kills, o.maxRun = 15, 1500*time.Millisecond
-	}
-	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
-	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
-}
-
 type spillOptions struct {
 	kills  int
 	rate   int // lines a second and app
