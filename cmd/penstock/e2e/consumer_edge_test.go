@@ -58,7 +58,7 @@ func TestEdgeArchivesExactlyOnce(t *testing.T) {
 			rng := seeded(t)
 			kills, maxRun := 4, 1500*time.Millisecond
 			if long() {
-				kills, maxRun = 12, 2*time.Second
+				kills, maxRun = 8, 1500*time.Millisecond
 			}
 			crashArchivingEdge(t, rng, c.lake(t, rng), kills, maxRun)
 		})

@@ -127,7 +127,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 			opts.session, opts.rate, opts.kills, opts.zombies, opts.maxRun = 2*time.Second, 3000, 3, 1, time.Second
 			opts.atLeast = 6 * time.Second
 			if long() {
-				opts.kills, opts.zombies, opts.outages, opts.maxRun = 20, 4, true, 1500*time.Millisecond
+				opts.kills, opts.zombies, opts.outages, opts.maxRun = 8, 2, true, 1500*time.Millisecond
 			}
 			crashConsumers(t, rng, consumerBroker(t), c.lake(t, rng), opts)
 		})

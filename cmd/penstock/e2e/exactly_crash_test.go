@@ -112,7 +112,7 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{kills: 7, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute}
 	if long() {
-		o.kills, o.maxRun = 100, 1200*time.Millisecond
+		o.kills, o.maxRun = 100, 800*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
@@ -124,7 +124,7 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
 	if long() {
-		o.kills, o.maxRun = 20, 1500*time.Millisecond
+		o.kills, o.maxRun = 12, 1500*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)

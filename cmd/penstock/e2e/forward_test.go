@@ -123,7 +123,7 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	kills, maxRun := 6, 1500*time.Millisecond
 	if long() {
-		kills, maxRun = 20, 2500*time.Millisecond
+		kills, maxRun = 20, 1500*time.Millisecond
 	}
 	broker := embeddedKafka(t)
 	listen := freeAddr(t)
@@ -248,7 +248,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	kills, maxRun := 8, 1200*time.Millisecond
 	if long() {
-		kills, maxRun = 25, 2*time.Second
+		kills, maxRun = 25, 1500*time.Millisecond
 	}
 	broker := embeddedKafka(t)
 	dir := t.TempDir()

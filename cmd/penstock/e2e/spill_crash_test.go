@@ -70,7 +70,7 @@ func TestSpillSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := spillOptions{kills: 6, rate: 2000, faults: 0.1, maxRun: 2 * time.Second}
 	if long() {
-		o.kills, o.maxRun = 25, 2*time.Second
+		o.kills, o.maxRun = 20, 1500*time.Millisecond
 	}
 	o.store = replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashSpill(t, rng, embeddedKafka(t), s3.fail, o)
@@ -81,7 +81,7 @@ func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 	rng := seeded(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
 	if long() {
-		o.kills, o.maxRun = 12, 2*time.Second
+		o.kills, o.maxRun = 10, 1500*time.Millisecond
 	}
 	crashSpill(t, rng, embeddedKafka(t), func(float64) {}, o)
 }
