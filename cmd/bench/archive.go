@@ -31,7 +31,7 @@ output %[6]q "lake" {
   roll {
     size = "128MiB"
     age  = "1h"
-    idle = "1s"
+    idle = "300ms"
   }
 }
 pipeline "lake" {

@@ -78,9 +78,7 @@ func (m *manager) sweepGz(now time.Time) {
 		fi, err := statPath(f.where())
 		if err != nil || !fi.is(f.id, f.birth) {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
-			m.gz.decided(f)
-			m.unregister(f)
-			m.nextScan = time.Time{}
+			m.moved(f)
 			return
 		}
 		if now.Sub(time.Unix(0, fi.mtime)) < min(settleFor, m.cfg.RotateWait) || fi.size == 0 || m.beingCompressed(f) {
@@ -98,6 +96,14 @@ func (m *manager) sweepGz(now time.Time) {
 			m.wake(f, cmdRead)
 		}
 	}
+}
+
+// moved deals with a compressed file, not decided about, that is no longer where it was: it is found again before anything waits for it no more.
+func (m *manager) moved(f *file) {
+	m.gz.decided(f)
+	m.unregister(f)
+	m.look(m.siblings([]string{f.where()}, nil))
+	m.nextScan = time.Time{}
 }
 
 // beingCompressed tells whether the file that f may have been made of is still being read.
@@ -154,12 +160,12 @@ func (m *manager) compared(res result) {
 	if res.err != nil {
 		m.trouble(path, res.err)
 	}
-	m.unregister(f)
 	fi, err := statPath(path)
 	if err != nil || !fi.is(f.id, f.birth) {
-		m.nextScan = time.Time{}
+		m.moved(f)
 		return
 	}
+	m.unregister(f)
 	s := sight{path: path, fi: fi, at: f.m.at}
 	path0 := m.sourceOf(s)
 	if res.match != nil {

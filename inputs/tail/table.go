@@ -365,7 +365,9 @@ func (m *manager) displaced(f *file) {
 		m.wake(f, cmdRead)
 		return
 	}
+	// It may have been compressed. Whoever does that removes the file last: what it has become is there, and found before anything waits for f no more.
 	m.missing[f.path0] = true
+	m.look(m.siblings([]string{f.where(), f.path0}, nil))
 	m.wake(f, cmdFinish)
 }
 
