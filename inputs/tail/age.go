@@ -119,21 +119,3 @@ func numbersGrow(numbered []*relative) bool {
 
 // familyOf returns what the generations of a log have in common: their directory and their name but for what rotation adds.
 func familyOf(path string) string { return filepath.Dir(path) + "/" + rotationStem(path) }
-
-// rotationSuffix returns what rotation has added to name, or "".
-func rotationSuffix(name string) string {
-	ext := filepath.Ext(name)
-	stem := strings.TrimSuffix(name, ext)
-	for i := 1; i < len(name)-1; i++ {
-		if !strings.ContainsRune(".-_", rune(name[i])) {
-			continue
-		}
-		if suffixOfRotation(name[i+1:]) {
-			return name[i+1:]
-		}
-		if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) {
-			return stem[i+1:]
-		}
-	}
-	return ""
-}

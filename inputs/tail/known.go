@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"iter"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -72,23 +73,41 @@ func (k *knownPositions) expire(t time.Time) []*position {
 	return out
 }
 
-// originalsOf returns the names that rotation may have made name of: app.log of app.log.1, app.log-20260131 and app-1.log.
-func originalsOf(name string) []string {
-	var out []string
-	ext := filepath.Ext(name)
-	stem := strings.TrimSuffix(name, ext)
-	for i := 1; i < len(name)-1; i++ {
-		if !strings.ContainsRune(".-_", rune(name[i])) {
-			continue
-		}
-		if suffixOfRotation(name[i+1:]) {
-			out = append(out, name[:i])
-		}
-		if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) {
-			out = append(out, name[:i]+ext)
+// rotationsOf yields each name that rotation may have made name of, with what it has added: app.log of app.log.1, app.log-20260131 and app-1.log. What it
+// has added is longest in the first.
+func rotationsOf(name string) iter.Seq2[string, string] {
+	return func(yield func(original, suffix string) bool) {
+		ext := filepath.Ext(name)
+		stem := strings.TrimSuffix(name, ext)
+		for i := 1; i < len(name)-1; i++ {
+			if !strings.ContainsRune(".-_", rune(name[i])) {
+				continue
+			}
+			if suffixOfRotation(name[i+1:]) && !yield(name[:i], name[i+1:]) {
+				return
+			}
+			if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) && !yield(name[:i]+ext, stem[i+1:]) {
+				return
+			}
 		}
 	}
+}
+
+// originalsOf returns the names that rotation may have made name of.
+func originalsOf(name string) []string {
+	var out []string
+	for original := range rotationsOf(name) {
+		out = append(out, original)
+	}
 	return out
+}
+
+// rotationSuffix returns what rotation has added to name, or "".
+func rotationSuffix(name string) string {
+	for _, suffix := range rotationsOf(name) {
+		return suffix
+	}
+	return ""
 }
 
 // sourceOf returns the path whose order the file seen, of which nothing is known, belongs to: app.log for app.log.1 and app.log.2.gz, where

@@ -161,22 +161,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	}
 	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), s3URL, accessKey, secretKey))
 
-	apps := []*demo.App{
-		{Source: "rename", Path: filepath.Join(logs, "rename.log"), Kinds: []demo.Rotation{demo.Rename}},
-		{Source: "gzip", Path: filepath.Join(logs, "gzip.log"), Kinds: []demo.Rotation{demo.RenameGzip}},
-		{Source: "truncate", Path: filepath.Join(logs, "truncate.log"), Kinds: []demo.Rotation{demo.CopyTruncate}},
-		{Source: "plain", Path: filepath.Join(logs, "plain.log")},
-	}
-	var writers []func() error
-	for _, app := range apps {
-		app.Rand = rand.New(rand.NewPCG(rng.Uint64(), 2))
-		every := 1500 * time.Millisecond
-		if app.Kinds == nil {
-			every = 0
-		}
-		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, opts.rate, every) }))
-		t.Cleanup(func() { _ = app.Close() })
-	}
+	apps, writers := startApps(ctx, t, rng, logs, opts.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
 	ledger := demo.NewLedger()
 	repeated, worst := newRepeats(), slowest(t)
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })

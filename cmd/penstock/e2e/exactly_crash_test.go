@@ -130,12 +130,9 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
 }
 
-// TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and started again, and a real S3 server.
-func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
-	if !long() {
-		t.Skip("make integration runs it")
-	}
-	rng := seeded(t)
+// realStore returns the overflow on a real S3 server.
+func realStore(t *testing.T) string {
+	t.Helper()
 	s3, err := servers.NewS3(t.TempDir(), "overflow")
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
@@ -144,7 +141,16 @@ func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s3.Close)
-	store := replaceAll(exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey)
+	return replaceAll(exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey)
+}
+
+// TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and started again, and a real S3 server.
+func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
+	if !long() {
+		t.Skip("make integration runs it")
+	}
+	rng := seeded(t)
+	store := realStore(t)
 	crashExactly(t, rng, realKafka(t), store, func(float64) {}, exactlyOptions{kills: 15, rate: 1500, maxRun: 6 * time.Second, patient: 3 * time.Minute})
 }
 
@@ -160,21 +166,7 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 	consumer := newAgent(t, "lake", replaceAll(exactlyLake, "DIR", dir, "BROKER", broker.Addr()))
 	consumer.start()
 
-	apps := []*demo.App{
-		{Source: "rename", Path: filepath.Join(logs, "rename.log"), Kinds: []demo.Rotation{demo.Rename}},
-		{Source: "gzip", Path: filepath.Join(logs, "gzip.log"), Kinds: []demo.Rotation{demo.RenameGzip}},
-		{Source: "plain", Path: filepath.Join(logs, "plain.log")},
-	}
-	var writers []func() error
-	for _, app := range apps {
-		app.Rand = rand.New(rand.NewPCG(rng.Uint64(), 2))
-		every := 1500 * time.Millisecond
-		if app.Kinds == nil {
-			every = 0
-		}
-		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, o.rate, every) }))
-		t.Cleanup(func() { _ = app.Close() })
-	}
+	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip)
 	ledger := demo.NewLedger()
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
 

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/cmd/penstock/demo"
-	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
 const spillConfig = `
@@ -92,15 +90,7 @@ func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
 		t.Skip("make integration runs it")
 	}
 	rng := seeded(t)
-	s3, err := servers.NewS3(t.TempDir(), "overflow")
-	if errors.Is(err, servers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s3.Close)
-	store := replaceAll(exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey)
+	store := realStore(t)
 	crashSpill(t, rng, realKafka(t), func(float64) {}, spillOptions{kills: 8, rate: 2000, maxRun: 6 * time.Second, store: store})
 }
 
@@ -132,22 +122,7 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 		outputs, more = outputs+replaceAll(slowOutput, "URL", slow.URL), ", output.http.slow"
 	}
 	ag := newAgent(t, "edge", replaceAll(spillConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", failover, "OUTPUTS", outputs, "MORE", more))
-	apps := []*demo.App{
-		{Source: "rename", Path: filepath.Join(logs, "rename.log"), Kinds: []demo.Rotation{demo.Rename}},
-		{Source: "gzip", Path: filepath.Join(logs, "gzip.log"), Kinds: []demo.Rotation{demo.RenameGzip}},
-		{Source: "truncate", Path: filepath.Join(logs, "truncate.log"), Kinds: []demo.Rotation{demo.CopyTruncate}},
-		{Source: "plain", Path: filepath.Join(logs, "plain.log")},
-	}
-	var writers []func() error
-	for _, app := range apps {
-		app.Rand = rand.New(rand.NewPCG(rng.Uint64(), 2))
-		every := 1500 * time.Millisecond
-		if app.Kinds == nil {
-			every = 0
-		}
-		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, o.rate, every) }))
-		t.Cleanup(func() { _ = app.Close() })
-	}
+	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
 	repeated, worst := newRepeats(), slowest(t)
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
 
