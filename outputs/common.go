@@ -54,6 +54,11 @@ func (f *Failover) SetDefaults() {
 	}
 }
 
+// tick is how often the destination's health is looked at.
+func (f *Failover) tick() time.Duration {
+	return min(max(min(f.After, f.Recover)/10, 10*time.Millisecond), time.Second)
+}
+
 // DefaultCommon returns the defaults.
 func DefaultCommon() Common {
 	return Common{

@@ -105,8 +105,7 @@ func (f *failover) run(ctx context.Context) error {
 		}
 		f.startSurvey(ctx)
 	}
-	every := min(max(min(f.cfg.After, f.cfg.Recover)/10, 10*time.Millisecond), time.Second)
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(f.cfg.tick())
 	defer tick.Stop()
 	for {
 		if err := f.collect(ctx); err != nil {
@@ -196,9 +195,8 @@ func (f *failover) want() (log string, replay bool) {
 // adjust stops what should not be working, and starts what should.
 func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 	if f.onLog != nil && f.onLog.kind != log {
-		was := f.onLog
-		if was.kind == StateDirect && f.down {
-			was.cancel()
+		if f.onLog.kind == StateDirect {
+			f.awaitAnswers(f.onLog)
 		}
 		if err := f.stopLog(ctx); err != nil {
 			return err
@@ -230,6 +228,26 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 		f.onRecovery = f.start(ctx, "recovery", f.awaitRecovery)
 	}
 	return nil
+}
+
+// awaitAnswers asks the flight to finish, and cuts it short once the destination answers nothing: inputs may be waiting for room meanwhile.
+func (f *failover) awaitAnswers(flight *activity) {
+	flight.quit()
+	late := time.NewTimer(4 * grace)
+	defer late.Stop()
+	tick := time.NewTicker(f.cfg.tick())
+	defer tick.Stop()
+	for !f.down && f.r.health.stalled() < grace {
+		select {
+		case <-flight.done:
+			return
+		case <-late.C:
+			return
+		case <-tick.C:
+			f.judge()
+		}
+	}
+	flight.cancel()
 }
 
 func (f *failover) startLog(ctx context.Context, kind string) {

@@ -403,6 +403,30 @@ func TestOverflowByFill(t *testing.T) {
 	})
 }
 
+// A buffer that fills up before the outage is old enough does not wait for a destination that answers nothing.
+func TestOverflowByFillDuringOutage(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		for name, after := range map[string]time.Duration{"down soon": 2 * time.Second, "down late": time.Minute} {
+			r := newRig(t, async)
+			r.c.Failover.After = after
+			r.start()
+			r.feed(time.Second)
+			r.dest.SetDown(true)
+			r.feed(time.Second)
+			r.log.SetFill(0.85)
+			r.feed(min(after, 5*time.Second) + 2*time.Second)
+			if r.state() != StateOverflow {
+				t.Fatalf("%s: state %s", name, r.state())
+			}
+			r.log.SetFill(0.3)
+			r.dest.SetDown(false)
+			r.feed(5 * time.Minute)
+			r.finish()
+			r.check(true)
+		}
+	})
+}
+
 func TestNewestFirst(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
