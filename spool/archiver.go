@@ -69,7 +69,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	}
 	a := &Archiver{
 		cfg: cfg, env: env, store: store, version: version(), dir: filepath.Join(env.Dir, "spool"),
-		budget: newBudget(cfg.Spool.Memory, cfg.Spool.Disk), files: newFDCache(cfg.Spool.OpenFiles), buffers: &bufferPool{},
+		budget: newBudget(cfg.Spool.Memory, cfg.Spool.Disk), files: newFDCache(cfg.Spool.OpenFiles), buffers: &bufferPool{max: int(cfg.Spool.Memory)},
 		slots: make(chan struct{}, cfg.Upload.Parallel), jobs: make(chan job, 2*runtime.GOMAXPROCS(0)),
 		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		writeAt:   (*os.File).WriteAt,

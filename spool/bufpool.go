@@ -7,47 +7,78 @@ import "sync"
 const chunkSize = 512 << 10
 
 // bufferClasses are the capacities of buffers; one that is full moves to the next. The last has room for a chunk and a row that goes over.
-var bufferClasses = [...]int{512, 2 << 10, 8 << 10, 32 << 10, 128 << 10, chunkSize + 16<<10}
+var bufferClasses = [...]int{512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, chunkSize + 16<<10}
 
-// bufferPool hands out buffers by class and keeps some of those given back. Safe for concurrent use.
+// bufferPool hands out buffers by class and keeps those given back, as long as all together are no more than max bytes: with many small files the
+// garbage collector would else have the same memory to find again and again. Safe for concurrent use.
 type bufferPool struct {
-	mu   sync.Mutex
-	free [len(bufferClasses)][][]byte
+	max int
+
+	mu    sync.Mutex
+	total int // bytes lent and kept
+	kept  int
+	free  [len(bufferClasses)][][]byte
 }
 
-// keepFree bounds what is kept of each class, in bytes.
-const keepFree = 8 << 20
+func class(size int) int {
+	for i, c := range bufferClasses {
+		if size <= c {
+			return i
+		}
+	}
+	return -1
+}
 
 func (p *bufferPool) get(n int) []byte {
-	for i, size := range bufferClasses {
-		if n > size {
+	i := class(n)
+	if i < 0 {
+		return make([]byte, 0, n)
+	}
+	p.mu.Lock()
+	if b := p.pop(i); b != nil {
+		p.mu.Unlock()
+		return b
+	}
+	size := bufferClasses[i]
+	// What is kept makes room, the largest first.
+	for j := len(p.free) - 1; j >= 0 && p.kept > 0 && p.total+size > p.max; {
+		if b := p.pop(j); b != nil {
+			p.total -= cap(b)
 			continue
 		}
-		p.mu.Lock()
-		if last := len(p.free[i]) - 1; last >= 0 {
-			b := p.free[i][last]
-			p.free[i] = p.free[i][:last]
-			p.mu.Unlock()
-			return b
-		}
-		p.mu.Unlock()
-		return make([]byte, 0, size)
+		j--
 	}
-	return make([]byte, 0, n)
+	p.total += size
+	p.mu.Unlock()
+	return make([]byte, 0, size)
+}
+
+// pop takes a kept buffer. The caller holds the mutex.
+func (p *bufferPool) pop(i int) []byte {
+	last := len(p.free[i]) - 1
+	if last < 0 {
+		return nil
+	}
+	b := p.free[i][last]
+	p.free[i][last] = nil
+	p.free[i] = p.free[i][:last]
+	p.kept -= cap(b)
+	return b
 }
 
 func (p *bufferPool) put(b []byte) {
-	for i, size := range bufferClasses {
-		if cap(b) != size {
-			continue
-		}
-		p.mu.Lock()
-		if len(p.free[i])*size < keepFree {
-			p.free[i] = append(p.free[i], b[:0])
-		}
-		p.mu.Unlock()
+	i := class(cap(b))
+	if i < 0 || bufferClasses[i] != cap(b) {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.total > p.max {
+		p.total -= cap(b)
+		return
+	}
+	p.kept += cap(b)
+	p.free[i] = append(p.free[i], b[:0])
 }
 
 // grow returns b with room for n more bytes, in a larger buffer if need be.

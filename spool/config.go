@@ -34,7 +34,7 @@ type Config struct {
 type RollConfig struct {
 	Size       int64         `hcl:"size,optional" unit:"bytes" doc:"Size of the largest object of the cut, as it is stored."`
 	Age        time.Duration `hcl:"age,optional" doc:"Time since the first record of the cut was read; new objects do not reset it."`
-	Idle       time.Duration `hcl:"idle,optional" doc:"Time without a new record; flushes the tail of an idle log. 0 turns it off."`
+	Idle       time.Duration `hcl:"idle,optional" doc:"Time without a new record at the end of a log, ten times that where a log has more but gives nothing (a broker that is away, a transaction left open); flushes the tail of an idle log. 0 turns it off."`
 	Records    int64         `hcl:"records,optional" doc:"Number of records in the cut; 0 for no limit."`
 	Minutes    []string      `hcl:"minute_marks,optional" doc:"Minutes of the hour at which a cut is made, such as [\"00\", \"30\"]."`
 	OnShutdown bool          `hcl:"on_shutdown,optional" doc:"Makes a cut when the agent stops, instead of leaving the records to be read again."`

@@ -296,13 +296,16 @@ func (d *drain) due(now time.Time) string {
 		return "records"
 	case roll.Age > 0 && now.Sub(c.began) >= roll.Age:
 		return "age"
-	case roll.Idle > 0 && now.Sub(d.lastRead) >= roll.Idle:
+	case roll.Idle > 0 && now.Sub(d.lastRead) >= roll.Idle && (d.atEnd() || now.Sub(d.lastRead) >= hungAfter*roll.Idle):
 		return "idle"
 	case !d.mark.IsZero() && !now.Before(d.mark):
 		return "minute_mark"
 	}
 	return ""
 }
+
+// hungAfter is how many times roll.idle a log that has more to read may give nothing, before its cut is no longer held back for it.
+const hungAfter = 10
 
 // overdue says, at each tick, that a redo cannot end because the log is shorter than it was: it was made anew, or lost its tail.
 func (d *drain) overdue(now time.Time) {

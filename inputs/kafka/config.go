@@ -36,7 +36,7 @@ func Default() Config {
 	return Config{
 		Config: client.DefaultConfig(), Start: "earliest", Isolation: "read_committed", Protocol: "auto",
 		SessionTimeout: 45 * time.Second, HeartbeatInterval: 3 * time.Second, RebalanceTimeout: 60 * time.Second, RevokeTimeout: 20 * time.Second,
-		BufferBytes: 32 << 20, FetchBytes: 8 << 20, FetchWait: 100 * time.Millisecond,
+		BufferBytes: 32 << 20, FetchBytes: 2 << 20, FetchWait: 100 * time.Millisecond,
 	}
 }
 

@@ -56,7 +56,7 @@ func (in *Input) readerOptions() []kgo.Opt {
 	opts := append(in.opts[:len(in.opts):len(in.opts)],
 		kgo.FetchIsolationLevel(level),
 		kgo.FetchMaxBytes(int32(in.cfg.FetchBytes)),
-		kgo.FetchMaxPartitionBytes(int32(min(in.cfg.FetchBytes, 4<<20))),
+		kgo.FetchMaxPartitionBytes(int32(max(in.cfg.FetchBytes/4, 1<<10))),
 		kgo.FetchMaxWait(in.cfg.FetchWait),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what an offset out of range means is decided here
 		kgo.KeepControlRecords(),                    // they tell where a gap ends

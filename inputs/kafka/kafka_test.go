@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -738,6 +740,66 @@ func TestBackPressure(t *testing.T) {
 	if got := values(t, slow, 400); !slices.Equal(got, big) {
 		t.Fatal("records differ after the pause")
 	}
+}
+
+// A backlog whose outputs read on, slower than it is fetched, is fetched once: partitions are not paused for having enough, as what was fetched of a
+// paused partition is thrown away.
+func TestBacklogIsFetchedOnce(t *testing.T) {
+	const partitions, n = 3, 3000
+	c := startCluster(t, kfake.SeedTopics(partitions, "logs"))
+	var fetched atomic.Int64
+	c.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		fetched.Add(1)
+		return nil, nil, false
+	})
+	var big []string
+	for i := range n {
+		big = append(big, fmt.Sprintf("%d %s", i, strings.Repeat("x", 10_000)))
+	}
+	for p := range int32(partitions) {
+		produce(t, c, "logs", p, big...)
+	}
+	cfg := testConfig(c)
+	cfg.BufferBytes, cfg.FetchBytes = 12<<20, 256<<10
+	m := join(t, cfg)
+	var wg sync.WaitGroup
+	for p := range partitions {
+		l := m.log(fmt.Sprintf("logs/%d", p))
+		wg.Go(func() {
+			for read := 0; read < n; {
+				b, err := l.Next(t.Context())
+				if err != nil {
+					t.Errorf("after %d records: %v", read, err)
+					return
+				}
+				read += b.Len()
+				for begun := time.Now(); time.Since(begun) < time.Millisecond; { // an output that works
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := gathered(t, m.reg, "penstock_kafka_pauses_total"); n > 5 {
+		t.Errorf("partitions were paused %v times over %d fetches", n, fetched.Load())
+	}
+}
+
+// gathered returns the value of a metric without labels.
+func gathered(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
 
 func TestRateLimit(t *testing.T) {

@@ -40,8 +40,9 @@ type Lease struct {
 	read     int64 // position after what Next returned
 	seek     bool  // the reader is to go to next
 	reading  bool  // the reader knows the partition
-	paused   bool
-	inflight int // commits under way
+	full     bool  // enough is read ahead
+	paused   bool  // the reader does not fetch it
+	inflight int   // commits under way
 	pos      int64
 	note     string
 	doubt    time.Time // of the last commit whose outcome is unknown
@@ -157,7 +158,7 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 			l.queue = l.queue[1:]
 			l.bytes -= int64(b.Size())
 			l.read = b.End
-			resume := l.paused && l.bytes <= l.limit.Load()/2
+			resume := l.full && l.bytes <= l.limit.Load()/2
 			l.mu.Unlock()
 			if resume {
 				l.s.poke()

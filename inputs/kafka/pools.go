@@ -2,17 +2,20 @@ package kafka
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // fetchPools lend the reading client the memory of decompressed batches and of its records. Both come back once the records have been copied, so
-// that a backlog is read with the same few buffers.
+// that a backlog is read with the same few buffers. They are kept whatever the garbage collector does: when memory is short it runs often, and
+// would take them away each time.
 type fetchPools struct {
-	bytes   sync.Pool    // of *[]byte
-	records sync.Pool    // of *[]kgo.Record
-	usual   atomic.Int64 // capacity that batches have needed of late, so that a new buffer need not grow
+	mu      sync.Mutex
+	bytes   [][]byte
+	kept    int // bytes of bytes
+	usual   int // capacity that batches have needed of late, so that a new buffer need not grow
+	records [][]kgo.Record
+	entries int // of records
 }
 
 var (
@@ -20,41 +23,62 @@ var (
 	_ kgo.PoolRecords         = (*fetchPools)(nil)
 )
 
-// keepRecords and keepBytes bound what is kept of one batch, so that a few huge ones do not stay for ever.
+// keepBytes and keepRecords bound what is kept; one batch's buffer that is as large is not.
 const (
+	keepBytes   = 16 << 20
 	keepRecords = 1 << 16
-	keepBytes   = 8 << 20
 )
 
 // GetDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
-	if b, _ := p.bytes.Get().(*[]byte); b != nil {
-		return *b
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.bytes) - 1; last >= 0 {
+		b := p.bytes[last]
+		p.bytes[last] = nil
+		p.bytes = p.bytes[:last]
+		p.kept -= cap(b)
+		return b
 	}
-	return make([]byte, 0, max(4*len(compressed), int(p.usual.Load())))
+	return make([]byte, 0, max(4*len(compressed), p.usual))
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *fetchPools) PutDecompressBytes(b []byte) {
-	if cap(b) > keepBytes {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cap(b) > keepBytes/2 {
 		return
 	}
-	n, usual := int64(cap(b)), p.usual.Load()
-	p.usual.Store(max(n, usual-(usual-n)/16))
-	p.bytes.Put(&b)
+	p.usual = max(cap(b), p.usual-(p.usual-cap(b))/16)
+	if p.kept+cap(b) > keepBytes {
+		return
+	}
+	p.kept += cap(b)
+	p.bytes = append(p.bytes, b)
 }
 
 // GetRecords implements kgo.PoolRecords.
 func (p *fetchPools) GetRecords(n int) []kgo.Record {
-	if r, _ := p.records.Get().(*[]kgo.Record); r != nil {
-		return *r
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.records) - 1; last >= 0 {
+		r := p.records[last]
+		p.records[last] = nil
+		p.records = p.records[:last]
+		p.entries -= cap(r)
+		return r
 	}
 	return make([]kgo.Record, n)
 }
 
 // PutRecords implements kgo.PoolRecords.
 func (p *fetchPools) PutRecords(r []kgo.Record) {
-	if cap(r) <= keepRecords {
-		p.records.Put(&r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.entries+cap(r) > keepRecords {
+		return
 	}
+	p.entries += cap(r)
+	p.records = append(p.records, r)
 }

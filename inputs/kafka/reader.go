@@ -23,8 +23,13 @@ func (s *session) poke() {
 // between two polls: so what a poll returns always belongs to the last position asked for.
 func (s *session) read(ctx context.Context) {
 	mine := map[partition]*Lease{} // what the client reads
+	patient := true
 	for ctx.Err() == nil {
-		s.adjust(ctx, mine)
+		if s.adjust(ctx, mine, patient) {
+			patient = s.rest(ctx)
+			continue
+		}
+		patient = true
 		pctx, cancel := context.WithCancel(ctx)
 		stop := make(chan struct{})
 		over := make(chan struct{})
@@ -52,8 +57,23 @@ func (s *session) read(ctx context.Context) {
 	}
 }
 
-// adjust brings the client in line with the leases.
-func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
+// rest waits for a lease to change, and tells whether one did before it took too long.
+func (s *session) rest(ctx context.Context) (changed bool) {
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-s.wake:
+		return true
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return true
+	}
+}
+
+// adjust brings the client in line with the leases, and tells whether the next poll should wait: a partition that has enough is not paused as long as
+// its output reads on, for what was fetched of a paused partition is fetched again.
+func (s *session) adjust(ctx context.Context, mine map[partition]*Lease, patient bool) (rest bool) {
 	s.mu.Lock()
 	wanted := make(map[partition]*Lease, len(s.leases))
 	for p, l := range s.leases {
@@ -69,21 +89,25 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
 			remove(p)
 			delete(mine, p)
 			l.mu.Lock()
-			l.reading, l.paused = false, false
+			l.reading, l.full, l.paused = false, false, false
 			l.mu.Unlock()
 		}
 	}
 	share(wanted, s.in.cfg.BufferBytes)
+	full, hungry := false, false
 	for p, l := range wanted {
 		l.mu.Lock()
 		at, seek := l.next, l.seek && l.gone == nil && l.failure == nil
 		paused := l.paused
-		full := l.bytes > l.limit.Load()
-		if l.bytes <= l.limit.Load()/2 {
-			l.paused = false
-		} else if full {
-			l.paused = true
+		switch limit := l.limit.Load(); {
+		case l.bytes <= limit/2:
+			l.full, l.paused = false, false
+		case l.bytes > limit:
+			l.full = true
+			l.paused = l.paused || !patient || l.bytes > 2*limit
 		}
+		full = full || l.full && !l.paused
+		hungry = hungry || seek || !l.full && l.gone == nil && l.failure == nil && l.next < l.end.Load()
 		changed, pause := l.paused != paused, l.paused
 		if seek {
 			l.seek, l.reading = false, true
@@ -104,6 +128,7 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease) {
 			s.reader.ResumeFetchPartitions(one)
 		}
 	}
+	return full && !hungry
 }
 
 // share divides the read-ahead among the partitions: half of it equally, and the rest goes to those that lag.

@@ -56,7 +56,7 @@ func realKafka(t *testing.T) stopper {
 }
 
 // readInto enters all records of the topic into the ledger until ctx ends.
-func readInto(ctx context.Context, addr string, ledger *demo.Ledger, also ...func(value []byte)) error {
+func readInto(ctx context.Context, addr string, ledger *demo.Ledger, also ...func(*kgo.Record)) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
@@ -67,7 +67,7 @@ func readInto(ctx context.Context, addr string, ledger *demo.Ledger, also ...fun
 		for r := range cl.PollFetches(ctx).RecordsAll() {
 			ledger.See(r.Value)
 			for _, see := range also {
-				see(r.Value)
+				see(r)
 			}
 		}
 	}
@@ -165,6 +165,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	ledger := demo.NewLedger()
 	repeated, worst := newRepeats(), slowest(t)
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
+	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
 
 	storeFail(opts.storeFaults)
 	up := true
@@ -175,7 +176,6 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 			var err error
 			if up {
 				err = broker.Start()
-				repeated.returned()
 			} else {
 				repeated.interrupted()
 				err = broker.Stop()
@@ -202,7 +202,6 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
 		}
-		repeated.returned()
 	}
 	written := map[string]int64{}
 	var total int64
@@ -218,8 +217,10 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	if code := ag.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
-	if err := stopReader(); err != nil {
-		t.Fatal(err)
+	for _, stop := range []func() error{stopReader, stopWatch} {
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b := ledger.Check(written)
 	t.Logf("%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, opts.kills, b.Lost, b.Disordered, b.Duplicated)
@@ -227,6 +228,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)
 	}
 	checkOrder(t, ledger, apps)
+	repeated.failovers(t, ag.logPath)
 	repeated.check(t, worst(), largest())
 	if total < int64(opts.kills)*100 {
 		t.Errorf("only %d lines were written: the test shows nothing", total)

@@ -1,28 +1,30 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tidwall/gjson"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// repeats holds the lines that arrive more than once against what interrupted the way there. Safe for concurrent use.
+// repeats holds the lines that arrive more than once against what interrupted the way there, by the broker's clock: samples of the partitions' ends tell
+// when a record came. Safe for concurrent use.
 type repeats struct {
-	mu     sync.Mutex
-	first  map[line]time.Time
-	again  []repeat
-	events []moment
-}
-
-// moment is a kill of the agent, or the broker going away or coming back.
-type moment struct {
-	at time.Time
-	// Lines that are seen so long after the event may have been acknowledged before it.
-	unread time.Duration
+	mu      sync.Mutex
+	last    map[line]place
+	again   []repeat
+	events  []time.Time // kills of the agent, the broker going away
+	samples map[int32][]sample
 }
 
 type line struct {
@@ -30,60 +32,124 @@ type line struct {
 	seq    int64
 }
 
-// repeat is a line that came again, after it had first been seen.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// repeat is a line that came again, and where it was before.
 type repeat struct {
 	line
-	first time.Time
+	before place
 }
 
-func newRepeats() *repeats { return &repeats{first: map[line]time.Time{}} }
+// sample says that a partition ended at end at some time between asked and told.
+type sample struct {
+	end         int64
+	asked, told time.Time
+}
+
+func newRepeats() *repeats { return &repeats{last: map[line]place{}, samples: map[int32][]sample{}} }
 
 // interrupted is called immediately before the agent is killed or the broker goes.
-func (r *repeats) interrupted() { r.add(0) }
-
-// returned is called when the broker is back: what it acknowledged before is only seen now.
-func (r *repeats) returned() { r.add(3 * time.Second) }
-
-func (r *repeats) add(unread time.Duration) {
+func (r *repeats) interrupted() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = append(r.events, moment{time.Now(), unread})
+	r.events = append(r.events, time.Now())
 }
 
-func (r *repeats) see(value []byte) {
-	now := time.Now()
-	f := gjson.GetManyBytes(value, "source", "seq")
-	l := line{f[0].String(), f[1].Int()}
+func (r *repeats) see(rec *kgo.Record) {
+	f := gjson.GetManyBytes(rec.Value, "source", "seq")
+	l, at := line{f[0].String(), f[1].Int()}, place{rec.Partition, rec.Offset}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, seen := r.first[l]
-	if !seen {
-		r.first[l] = now
-		return
+	if before, seen := r.last[l]; seen {
+		r.again = append(r.again, repeat{l, before})
 	}
-	r.first[l] = now
-	r.again = append(r.again, repeat{l, at})
+	r.last[l] = at
 }
 
-// check tells of lines that came again and had arrived too long before an interruption to have been unacknowledged or uncommitted by then, but for one
-// object of the overflow each time: it may have been delivered and not deleted yet. worst is how long a sync to disk took at most; the
-// allowances are wide, as the reader's clock is not the agent's and a busy machine delays either. It does not fail: that takes the broker's clock.
+// watch samples the ends of the topic's partitions until ctx ends.
+func (r *repeats) watch(ctx context.Context, addr string) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RetryTimeout(time.Second))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for tick := time.NewTicker(25 * time.Millisecond); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		asked := time.Now()
+		ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+		if err != nil {
+			continue // the broker is away; nothing comes to it
+		}
+		told := time.Now()
+		r.mu.Lock()
+		ends.Each(func(o kadm.ListedOffset) {
+			if s := r.samples[o.Partition]; o.Err == nil && (len(s) == 0 || s[len(s)-1].end != o.Offset) {
+				r.samples[o.Partition] = append(s, sample{o.Offset, asked, told})
+			} else if o.Err == nil {
+				s[len(s)-1].asked = asked // it had not grown by then
+			}
+		})
+		r.mu.Unlock()
+	}
+}
+
+// came tells between which times the record at p was appended.
+func (r *repeats) came(p place) (from, to time.Time) {
+	s := r.samples[p.partition]
+	i := sort.Search(len(s), func(i int) bool { return s[i].end > p.offset })
+	if i > 0 {
+		from = s[i-1].asked
+	}
+	if i == len(s) {
+		return from, time.Now()
+	}
+	return from, s[i].told
+}
+
+// failovers enters what the agent's log tells: what is unanswered when the overflow takes over goes there as well.
+func (r *repeats) failovers(t *testing.T, log string) {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for l := range strings.Lines(string(text)) {
+		if strings.Contains(gjson.Get(l, "msg").String(), "go to the overflow") {
+			r.events = append(r.events, gjson.Get(l, "time").Time())
+		}
+	}
+	slices.SortFunc(r.events, time.Time.Compare)
+}
+
+// check fails if lines came again that had come too long before an interruption to have been unacknowledged or uncommitted by then, but for one
+// object of the overflow each time: it may have been delivered and not deleted yet. worst is how long a sync to disk took at most.
 func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before, after := time.Second+3*worst, time.Second+3*worst
+	patience := time.Second + 3*worst
 	late := map[time.Time]int64{}
 	example := map[time.Time]repeat{}
 	for _, d := range r.again {
+		from, to := r.came(d.before)
 		var next time.Time
 		excused := false
 		for _, e := range r.events {
-			switch ahead := e.at.Sub(d.first); {
-			case ahead > 0 && ahead <= before, ahead <= 0 && -ahead <= after+e.unread:
+			switch {
+			case to.After(e.Add(-patience)) && from.Before(e.Add(patience)):
 				excused = true
-			case ahead > 0 && next.IsZero():
-				next = e.at
+			case e.After(to) && next.IsZero():
+				next = e
 			}
 		}
 		if !excused {
@@ -92,14 +158,18 @@ func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 		}
 	}
 	for at, n := range late {
-		switch d := example[at]; {
+		d := example[at]
+		from, to := r.came(d.before)
+		switch when := fmt.Sprintf("between %s and %s", from.Format(time.StampMilli), to.Format(time.StampMilli)); {
 		case at.IsZero():
-			t.Logf("%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d", n, d.source, d.seq)
+			t.Errorf("%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d, %s", n, d.source, d.seq, when)
 		case n > object:
-			t.Logf("%d lines were sent again although they had long arrived, such as %s %d, %v before the next interruption", n, d.source, d.seq, at.Sub(d.first))
+			t.Errorf("%d lines were sent again although they had long arrived, such as %s %d, %s; the next interruption was at %s", n, d.source, d.seq, when,
+				at.Format(time.StampMilli))
 		}
 	}
-	t.Logf("%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late", len(r.again), len(r.events), worst, object, len(late))
+	t.Logf("%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late",
+		len(r.again), len(r.events), worst, object, len(late))
 }
 
 // slowest measures how long the disk and the scheduler make one wait, until stop returns the longest time seen.

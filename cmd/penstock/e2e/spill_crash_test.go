@@ -125,6 +125,7 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
 	repeated, worst := newRepeats(), slowest(t)
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
+	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
 
 	storeFail(o.faults)
 	up := true
@@ -136,7 +137,6 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 				if err := broker.Start(); err != nil {
 					t.Fatal(err)
 				}
-				repeated.returned()
 			} else {
 				repeated.interrupted()
 				if err := broker.Stop(); err != nil {
@@ -169,7 +169,6 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
 		}
-		repeated.returned()
 	}
 	written := map[string]int64{}
 	var total int64
@@ -190,8 +189,10 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 	if code := ag.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
-	if err := stopReader(); err != nil {
-		t.Fatal(err)
+	for _, stop := range []func() error{stopReader, stopWatch} {
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i, l := range []*demo.Ledger{ledger, second} {
 		if i > 0 && !o.slow {
@@ -207,6 +208,7 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 			t.Errorf("%d of %d lines came again: that is more than was in flight", b.Duplicated, b.Written)
 		}
 	}
+	repeated.failovers(t, ag.logPath)
 	repeated.check(t, worst(), 10_000)
 	t.Logf("%.0f lines through memory alone, %.0f spills", memory, spilled)
 	if memory == 0 && (spilled == 0 || !o.slow) {
