@@ -8,9 +8,13 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order.
+// Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order. The caller holds batch
+// alone; what it has read from it is not valid any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
 	_, err := batch.Packed(b.opt.Codec)
+	if err == nil && !b.opt.Spill { // else outputs may get it as it is
+		batch.Shed()
+	}
 	return err
 }
 

@@ -44,7 +44,8 @@ type Replayer interface{ Replayable() bool }
 type Spiller interface{ Spill(reason string) }
 
 // Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine. An input that encodes several batches of
-// one source at a time calls Pack on each, in any order and concurrently, before it calls Append in the source's order.
+// one source at a time calls Pack on each, in any order and concurrently, before it calls Append in the source's order. What was read from
+// the batch before is not valid any more: its memory may be used for others.
 type Packer interface {
 	Pack(b *record.Batch) error
 }

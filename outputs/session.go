@@ -33,8 +33,8 @@ type Session interface {
 	// after the next Settle.
 	Broken() <-chan struct{}
 
-	// Cut makes batches started from now on belong to the next transaction, and returns where the last one of this transaction ends; 0 if
-	// there is none. Once they are delivered, Commit is called.
+	// Cut makes batches started from now on belong to the next transaction, and returns where the last one of this transaction ends. Once they
+	// are delivered, Commit is called. 0 says that there is none: the transaction goes on, and there is nothing to commit.
 	Cut() int64
 
 	// Commit commits the transaction that was cut together with p. After an error the session is broken.

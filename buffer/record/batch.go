@@ -114,7 +114,7 @@ func (b *Batch) open() ([]byte, error) {
 		return b.body, nil
 	}
 	if b.body == nil {
-		body, err := decompress(b.packed[batchHeaderSize:], b.codec, b.bodySize)
+		body, err := decompress(nil, b.packed[batchHeaderSize:], b.codec, b.bodySize)
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func (b *Builder) Reset(tag, origin string, sizeHint int) {
 	*b = Builder{tag: tag, origin: origin, body: newBody(sizeHint), maxTime: math.MinInt64}
 }
 
-// bodies holds what Release gave back: large arenas, that would otherwise keep the collector busy.
+// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the collector busy.
 var bodies sync.Pool
 
 const smallestPooled = 64 << 10
@@ -39,6 +39,7 @@ func newBody(size int) []byte {
 			if cap(*p) >= size {
 				return (*p)[:0]
 			}
+			bodies.Put(p)
 		}
 	}
 	return make([]byte, 0, size)
@@ -51,6 +52,21 @@ func (b *Batch) Release() {
 	defer b.mu.Unlock()
 	body := b.body
 	b.body, b.sub, b.packed, b.recs, b.count = nil, nil, nil, nil, 0
+	if cap(body) >= smallestPooled {
+		bodies.Put(&body)
+	}
+}
+
+// Shed gives back the memory of the records as they were before b was packed, and does nothing to a batch that was not. It is for who has just
+// packed the batch and holds it alone: what was read from it before is not valid any more. Records that are asked for later are decompressed.
+func (b *Batch) Shed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.packed == nil || b.body == nil || b.recs != nil {
+		return
+	}
+	body := b.body
+	b.body, b.valid = nil, false
 	if cap(body) >= smallestPooled {
 		bodies.Put(&body)
 	}

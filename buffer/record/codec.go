@@ -137,9 +137,9 @@ func appendLZ4(dst, p []byte) ([]byte, error) {
 	return append(dst, 0, 0, 0, 0), nil
 }
 
-// decompress inflates a record section of at most size bytes.
-func decompress(p []byte, codec Codec, size int) ([]byte, error) {
-	out, err := inflate(p, codec, size)
+// decompress inflates a record section of size bytes, into scratch if it has room.
+func decompress(scratch, p []byte, codec Codec, size int) ([]byte, error) {
+	out, err := inflate(scratch[:0], p, codec, size)
 	if err == nil && len(out) != size {
 		err = fmt.Errorf("%d bytes, want %d", len(out), size)
 	}
@@ -149,7 +149,7 @@ func decompress(p []byte, codec Codec, size int) ([]byte, error) {
 	return out, nil
 }
 
-func inflate(p []byte, codec Codec, size int) ([]byte, error) {
+func inflate(dst, p []byte, codec Codec, size int) ([]byte, error) {
 	switch codec {
 	case None:
 		return p, nil
@@ -158,7 +158,7 @@ func inflate(p []byte, codec Codec, size int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return readSized(r, size)
+		return readSized(dst, r, size)
 	case Snappy:
 		if bytes.HasPrefix(p, xerialMagic) {
 			return inflateXerial(p, size)
@@ -166,26 +166,74 @@ func inflate(p []byte, codec Codec, size int) ([]byte, error) {
 		if n, err := s2.DecodedLen(p); err != nil || n != size {
 			return nil, fmt.Errorf("snappy length %d: %v", n, err)
 		}
-		return s2.Decode(nil, p)
+		return s2.Decode(dst[:cap(dst)], p)
 	case LZ4:
+		if out, ok := inflateBlocks(dst, p, size); ok {
+			return out, nil
+		}
 		r := lz4Readers.Get().(*lz4.Reader)
 		defer lz4Readers.Put(r)
 		r.Reset(bytes.NewReader(p))
-		return readSized(r, size)
+		return readSized(dst, r, size)
 	case Zstd:
 		r := zstdReaders.Get().(*zstd.Decoder)
 		defer zstdReaders.Put(r)
 		if err := r.Reset(bytes.NewReader(p)); err != nil {
 			return nil, err
 		}
-		return readSized(r, size)
+		return readSized(dst, r, size)
 	}
 	return nil, fmt.Errorf("unknown codec")
 }
 
-func readSized(r io.Reader, size int) ([]byte, error) {
-	// A lying size must not make us allocate it: grow as the data comes.
-	buf := bytes.NewBuffer(make([]byte, 0, min(size, 4<<20)+bytes.MinRead))
+// inflateBlocks inflates one frame as appendLZ4 writes it, and tells whether p is one.
+func inflateBlocks(dst, p []byte, size int) ([]byte, bool) {
+	if !bytes.HasPrefix(p, lz4Header) {
+		return nil, false
+	}
+	p = p[len(lz4Header):]
+	for len(p) >= 4 {
+		n := binary.LittleEndian.Uint32(p)
+		p = p[4:]
+		if n == 0 {
+			return dst, len(p) == 0
+		}
+		stored := n&lz4Stored != 0
+		if n &^= lz4Stored; uint64(n) > uint64(len(p)) {
+			return nil, false
+		}
+		block := p[:n]
+		p = p[n:]
+		room := min(size-len(dst), lz4Block)
+		if room <= 0 || stored && len(block) > room {
+			return nil, false
+		}
+		dst = grow(dst, room, size)
+		at := len(dst)
+		m := 0
+		if stored {
+			m = copy(dst[at:at+room], block)
+		} else {
+			var err error
+			if m, err = lz4.UncompressBlock(block, dst[at:at+room]); err != nil {
+				return nil, false
+			}
+		}
+		dst = dst[:at+m]
+	}
+	return nil, false
+}
+
+// grow returns dst with room for n more bytes, and for all of size unless that is much: a lying size must not make us allocate it.
+func grow(dst []byte, n, size int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return slices.Grow(dst, max(n, min(size, 4<<20)-len(dst)))
+}
+
+func readSized(dst []byte, r io.Reader, size int) ([]byte, error) {
+	buf := bytes.NewBuffer(grow(dst, bytes.MinRead, size+bytes.MinRead))
 	_, err := buf.ReadFrom(io.LimitReader(r, int64(size)+1))
 	return buf.Bytes(), err
 }

@@ -36,9 +36,45 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 		if len(p) > 0 && !bytes.Equal(got, want.Bytes()) {
 			t.Errorf("%d bytes: a frame of %d bytes, want the library's of %d", len(p), len(got), want.Len())
 		}
-		back, err := inflate(got, LZ4, len(p))
+		back, err := inflate(nil, got, LZ4, len(p))
 		if err != nil || !bytes.Equal(back, p) {
 			t.Errorf("%d bytes do not read back: %v", len(p), err)
+		}
+	}
+}
+
+// Frames of our own are read without the library's reader, and as it would; others are left to it.
+func TestInflateBlocks(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 200 {
+		p := make([]byte, rng.IntN(4*lz4Block))
+		for i := range p {
+			if p[i] = byte(rng.IntN(4)); len(p)%2 == 0 {
+				p[i] = byte(rng.Uint32())
+			}
+		}
+		frame, err := appendLZ4(nil, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := inflateBlocks(make([]byte, 0, rng.IntN(2*lz4Block)), frame, len(p))
+		if !bytes.Equal(got, p) || !ok {
+			t.Fatalf("%d bytes: %d bytes, %v", len(p), len(got), ok)
+		}
+		if len(p) == 0 {
+			continue
+		}
+		if _, ok := inflateBlocks(nil, frame, len(p)-1); ok {
+			t.Error("more than was announced is taken")
+		}
+		if _, ok := inflateBlocks(nil, append(frame[:len(frame):len(frame)], 0), len(p)); ok {
+			t.Error("what follows the frame is not seen")
+		}
+		frame[len(lz4Header)+rng.IntN(len(frame)-len(lz4Header))] ^= byte(1 + rng.IntN(255))
+		if got, ok := inflateBlocks(nil, frame, len(p)); ok && len(got) > len(p) {
+			t.Errorf("%d bytes of a damaged frame, at most %d are allowed", len(got), len(p))
 		}
 	}
 }

@@ -45,6 +45,22 @@ func equal(a, b *Record) bool {
 	return true
 }
 
+// checkEach is check by Each.
+func checkEach(t *testing.T, s *Scratch, b *Batch, want []Record) {
+	t.Helper()
+	i := 0
+	err := b.Each(s, func(r *Record) error {
+		if !equal(r, &want[i]) {
+			t.Fatalf("record %d = %+v, want %+v", i, *r, want[i])
+		}
+		i++
+		return nil
+	})
+	if err != nil || i != len(want) {
+		t.Fatalf("%d records, want %d: %v", i, len(want), err)
+	}
+}
+
 func check(t *testing.T, b *Batch, want []Record) {
 	t.Helper()
 	if b.Len() != len(want) {
@@ -70,6 +86,7 @@ func TestBatchRoundTrip(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
+	var scratch Scratch
 	for _, codec := range []Codec{None, Gzip, Snappy, LZ4, Zstd} {
 		want := randomRecords(rng, 1+rng.IntN(2000))
 		var bb Builder
@@ -95,7 +112,65 @@ func TestBatchRoundTrip(t *testing.T) {
 			if string(rest) != "after" || got.Tag != b.Tag || got.Origin != b.Origin || got.End != b.End || got.Size() == 0 {
 				t.Fatalf("%s %v: got %+v", name, codec, got)
 			}
+			checkEach(t, &scratch, got, want) // before the batch is opened, and after
 			check(t, got, want)
+			checkEach(t, &scratch, got, want)
+		}
+		built.Shed()
+		checkEach(t, &scratch, built, want)
+		check(t, built, want)
+		made.Shed()
+		check(t, made, want)
+	}
+}
+
+// What a batch was packed from goes back to be used again; who reads on gets it from the packed form.
+func TestShed(t *testing.T) {
+	line := bytes.Repeat([]byte("x"), 1000)
+	again := false
+	for range 100 {
+		var b Builder
+		b.Reset("tag", "origin", 1<<20)
+		b.Append(0, nil, line, nil)
+		batch := b.Build()
+		at := &batch.body[0]
+		if batch.Shed(); batch.body == nil {
+			t.Fatal("a batch that is not packed has lost its records")
+		}
+		if _, err := batch.Packed(LZ4); err != nil {
+			t.Fatal(err)
+		}
+		size := batch.Size()
+		batch.Shed()
+		if batch.body != nil || batch.Len() != 1 || batch.Size() != size {
+			t.Fatalf("after it was shed: %+v", batch)
+		}
+		b.Reset("tag", "origin", 1<<20)
+		b.Append(0, nil, line, nil)
+		again = again || &b.body[0] == at
+		check(t, batch, []Record{{Value: line}})
+	}
+	if !again {
+		t.Error("no memory was ever used again")
+	}
+}
+
+// A batch that Records does not give is not given by Each either.
+func TestEachFindsDamage(t *testing.T) {
+	b := FromRecords("tag", "origin", randomRecords(rand.New(rand.NewPCG(3, 4)), 50))
+	for _, codec := range []Codec{None, Gzip, Snappy, LZ4, Zstd} {
+		for cut := range 40 {
+			packed, err := Unpacked(b).Packed(codec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad := &Batch{packed: packed[:len(packed)-cut-1], codec: codec, count: b.count, bodySize: b.bodySize}
+			if codec == None {
+				bad.bodySize = len(bad.packed) - batchHeaderSize
+			}
+			if err := bad.Each(new(Scratch), func(*Record) error { return nil }); err == nil {
+				t.Errorf("%v: the last %d bytes are not missed", codec, cut+1)
+			}
 		}
 	}
 }
@@ -161,7 +236,12 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
+		each := 0
+		eachErr := b.Each(new(Scratch), func(*Record) error { each++; return nil })
 		seq, err := b.Records()
+		if (err == nil) != (eachErr == nil) || err == nil && each != b.Len() {
+			t.Fatalf("Records says %v, Each %v after %d records", err, eachErr, each)
+		}
 		if err != nil {
 			return
 		}

@@ -139,6 +139,12 @@ func (g *gatherer) flush(tag string) error {
 		done(nil)
 		return nil
 	}
+	if packer, ok := g.sink.(inputs.Packer); ok {
+		if err := packer.Pack(batch); err != nil {
+			done(err)
+			return fmt.Errorf("%w: %w", errNotStored, err)
+		}
+	}
 	if err := g.sink.Append(g.c.store, batch, nil, done); err != nil {
 		done(err)
 		return fmt.Errorf("%w: %w", errNotStored, err)

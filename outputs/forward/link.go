@@ -24,6 +24,7 @@ type link struct {
 	nc        net.Conn // raw, or TLS over it
 	acks      *wire.AckReader
 	packer    wire.Packer
+	scratch   record.Scratch
 	keepalive bool
 	opened    time.Time
 	used      time.Time
@@ -144,13 +145,13 @@ func (l *link) alive() bool {
 
 // send delivers one batch as one chunk.
 func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk string) error {
-	recs, err := b.Records()
+	l.packer.Reset(b.Tag, b.Origin)
+	err := b.Each(&l.scratch, func(r *record.Record) error {
+		l.packer.Append(r)
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	l.packer.Reset(b.Tag, b.Origin)
-	for r := range recs {
-		l.packer.Append(r)
 	}
 	if !out.cfg.RequireAck {
 		chunk = ""

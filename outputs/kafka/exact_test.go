@@ -244,6 +244,33 @@ func TestExactlyOnceThroughOutages(t *testing.T) {
 	})
 }
 
+// What comes after a pause is sent at once, however the pause fell between two commits.
+func TestExactlyOnceAfterPauses(t *testing.T) {
+	t.Parallel()
+	eachPath(t, func(t *testing.T, change func(*Config), path string) {
+		r := newExactRig(t, startCluster(t, nil, kfake.SeedTopics(3, "logs")))
+		r.change = func(c *Config) {
+			change(c)
+			c.DeliveryTimeout, c.TransactionTimeout = 15*time.Second, time.Minute
+		}
+		_, wait := r.drain(r.output())
+		begun := time.Now()
+		for range 12 {
+			r.add(3, 10)
+			r.until("the commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+			<-time.After(100 * time.Millisecond) // some commit intervals
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Fatalf("took %v: something waited for the delivery timeout\n%s", took, r.logs.String())
+			}
+		}
+		r.log.Seal()
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+		r.check()
+	})
+}
+
 // A restart goes on where Kafka says, whatever the log's own cursor holds.
 func TestExactlyOnceAfterARestart(t *testing.T) {
 	t.Parallel()

@@ -175,6 +175,9 @@ func (s *Session) Broken() <-chan struct{} {
 func (s *Session) Cut() int64 {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
+	if s.last == 0 {
+		return 0 // no commit follows, which would be what the next batches waited for
+	}
 	s.w.flushAll()
 	s.w.prod.Cut()
 	end := s.last
