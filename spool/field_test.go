@@ -316,6 +316,36 @@ func TestStorageCloud144IdleTailIsFlushed(t *testing.T) {
 	})
 }
 
+// A log that has more is not idle while a broker is slow to give it; one that goes on giving nothing is archived up to there in the end.
+func TestLaggingLogIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, topic := newMemStore(), newTopic("app", 0)
+		defer drainInBubble(t, s, topic, func(c *Config) {
+			c.Roll = RollConfig{Size: 1 << 30, Age: 24 * time.Hour, Idle: 10 * time.Minute}
+		})()
+		topic.produce(5, hourly(0, 2))
+		time.Sleep(time.Minute)
+		topic.hang(true)
+		topic.produce(5, hourly(0, 2))
+		time.Sleep(30 * time.Minute)
+		wantPos(t, topic, 0, "half an hour later")
+		topic.hang(false)
+		time.Sleep(11 * time.Minute)
+		wantPos(t, topic, 10, "eleven minutes after the rest was read")
+		topic.produce(5, hourly(0, 2))
+		time.Sleep(time.Minute)
+		topic.hang(true)
+		topic.produce(5, hourly(0, 2))
+		time.Sleep(97 * time.Minute)
+		wantPos(t, topic, 10, "an hour and a half later")
+		time.Sleep(3 * time.Minute)
+		wantPos(t, topic, 15, "a hundred minutes later")
+		topic.hang(false)
+		time.Sleep(11 * time.Minute)
+		checkOnce(t, s, nil, topic)
+	})
+}
+
 func TestMinuteMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the bubble's clock begins at midnight
 		s, topic := newMemStore(), newTopic("app", 0)

@@ -35,6 +35,7 @@ type memTopic struct {
 	start  int64 // retention
 	end    int64
 	sealed bool
+	hung   bool // what there is is not given
 	pos    int64
 	note   string
 	lease  int
@@ -71,6 +72,13 @@ func (t *memTopic) retain(start int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.start = start
+	t.cond.Broadcast()
+}
+
+func (t *memTopic) hang(hung bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hung = hung
 	t.cond.Broadcast()
 }
 
@@ -124,6 +132,10 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 			return nil, ctx.Err()
 		case l.lease != t.lease:
 			return nil, fmt.Errorf("%s: %w", l.Name(), record.ErrFenced)
+		}
+		if t.hung {
+			t.cond.Wait()
+			continue
 		}
 		from := max(l.pos, t.start)
 		i, _ := slices.BinarySearchFunc(t.recs, from, func(r record.Record, pos int64) int { return int(r.Offset - pos) })

@@ -41,6 +41,19 @@ func TestMain(m *testing.M) {
 // long tells whether the long forms of the tests are wanted.
 func long() bool { return os.Getenv("PENSTOCK_INTEGRATION") != "" }
 
+// kills returns how often a crash test kills: n times, or $PENSTOCK_KILLS.
+func kills(t *testing.T, n int) int {
+	s := os.Getenv("PENSTOCK_KILLS")
+	if s == "" {
+		return n
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // seeded returns a source of randomness whose seed is printed, and is $PENSTOCK_SEED if set.
 func seeded(t *testing.T) *rand.Rand {
 	seed := rand.Uint64()

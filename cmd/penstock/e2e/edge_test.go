@@ -152,6 +152,7 @@ func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 }
 
 func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, secretKey string, storeFail func(float64), largest func() int64, opts crashOptions) {
+	opts.kills = kills(t, opts.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()

@@ -151,10 +151,16 @@ func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 	}
 	rng := seeded(t)
 	store := realStore(t)
-	crashExactly(t, rng, realKafka(t), store, func(float64) {}, exactlyOptions{kills: 15, rate: 1500, maxRun: 6 * time.Second, patient: 3 * time.Minute})
+	o := exactlyOptions{kills: 15, rate: 1500, maxRun: 6 * time.Second, patient: 3 * time.Minute}
+	if rng.IntN(2) == 0 {
+		o.buffer = "spill = true"
+	}
+	t.Logf("buffer { %s }", o.buffer)
+	crashExactly(t, rng, realKafka(t), store, func(float64) {}, o)
 }
 
 func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, storeFail func(float64), o exactlyOptions) {
+	o.kills = kills(t, o.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()

@@ -104,6 +104,7 @@ type spillOptions struct {
 }
 
 func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(float64), o spillOptions) {
+	o.kills = kills(t, o.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()
