@@ -2,15 +2,14 @@ package record
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
 	"unsafe"
 )
 
 var (
-	errShort    = errors.New("record batch: unexpected end")
-	errTrailing = errors.New("record batch: bytes after the last record")
+	errShort    = fmt.Errorf("%w: unexpected end", ErrCorrupt)
+	errTrailing = fmt.Errorf("%w: bytes after the last record", ErrCorrupt)
 )
 
 func appendVarint(dst []byte, v int64) []byte { return binary.AppendVarint(dst, v) }
@@ -86,7 +85,7 @@ func (p *parser) record(r *Record) (timeDelta int64, err error) {
 		return 0, err
 	}
 	if count < 0 || count > int64(len(q.b)) {
-		return 0, fmt.Errorf("record batch: %d headers in %d bytes", count, len(q.b))
+		return 0, fmt.Errorf("%w: %d headers in %d bytes", ErrCorrupt, count, len(q.b))
 	}
 	r.Headers = r.Headers[:0]
 	for range count {

@@ -101,6 +101,9 @@ func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, record.ErrCorrupt) {
+			return err // by no fault of the server
+		}
 		f.ill(s, err)
 		errs = append(errs, fmt.Errorf("server %q (%s): %w", s.cfg.Name, s.cfg.Address, err))
 		if len(errs) < len(f.servers) {

@@ -3,7 +3,10 @@ package forward
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"math"
@@ -525,5 +528,38 @@ func TestNothingSecretInErrors(t *testing.T) {
 		if strings.Contains(log.String()+err.Error(), secret) {
 			t.Fatalf("%q shows in %s, %v", secret, log.String(), err)
 		}
+	}
+}
+
+// A batch that does not read is refused for good, and is no fault of the server or the connection.
+func TestCorruptBatch(t *testing.T) {
+	addr, sink, _ := peer(t, nil)
+	f := open(t, config(addr))
+	if err := f.Write(testCtx(t), batch("a", "", record.Record{Value: []byte("1")})); err != nil {
+		t.Fatal(err)
+	}
+	good := batch("a", "", record.Record{Value: []byte("2")})
+	disk, err := good.AppendEncoded(nil, record.None)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, _ := good.Packed(record.None)
+	p := disk[len(disk)-len(packed):]
+	// One record more than there are, under a checksum that is right: https://kafka.apache.org/documentation/#recordbatch
+	binary.BigEndian.PutUint32(p[23:], 1)
+	binary.BigEndian.PutUint32(p[57:], 2)
+	binary.BigEndian.PutUint32(p[17:], crc32.Checksum(p[21:], crc32.MakeTable(crc32.Castagnoli)))
+	bad, _, err := record.Decode(disk, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Write(testCtx(t), bad); !errors.Is(err, record.ErrCorrupt) {
+		t.Errorf("Write: %v, want %v", err, record.ErrCorrupt)
+	}
+	if err := f.Write(testCtx(t), good); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sink.Records()); n != 2 {
+		t.Errorf("%d records arrived", n)
 	}
 }

@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"sync"
 	"time"
 
@@ -108,6 +109,10 @@ func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error
 		return err
 	}
 	err = l.send(ctx, s.out, b, chunk)
+	if errors.Is(err, record.ErrCorrupt) { // found before anything was sent
+		s.give(l)
+		return err
+	}
 	if err != nil && kept && ctx.Err() == nil {
 		l.close()
 		s.out.metrics.resent.Inc()
