@@ -321,6 +321,9 @@ pipeline "p" {
 	if m := get(t, r, "/metrics"); !strings.Contains(m, `penstock_input_records_total{component="input.log.k"} 9`) {
 		t.Error("records of the source are not counted")
 	}
+	if s := get(t, r, "/api/status"); !strings.Contains(s, `"records_total": 9`) {
+		t.Errorf("the status does not show the source: %s", s)
+	}
 	r.stop()
 	r.wait()
 	// The logs ended for the output, which committed; only then was the source told to stop.

@@ -52,6 +52,8 @@ type outputUnit struct {
 	*unit
 	plan *outputPlan
 	reg  *registry // of the unit, not of the output
+
+	sources map[string]*registry // of the inputs whose logs it drains; under mu
 }
 
 func (a *Agent) newPipeline(p *plan) *pipeline {
@@ -235,6 +237,16 @@ func (u *inputUnit) show(reg *registry) {
 	u.reg = reg
 }
 
+// show makes the metrics of a source part of the status.
+func (u *outputUnit) show(source string, reg *registry) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sources == nil {
+		u.sources = map[string]*registry{}
+	}
+	u.sources[source] = reg
+}
+
 func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit {
 	reg := newRegistry(o.id, "pipeline", p.name)
 	u := &outputUnit{unit: p.a.newUnit(o.id, p.outputPrint(o), p.a.log.With("component", o.id, "pipeline", p.name)), plan: o, reg: reg}
@@ -301,6 +313,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 	count := newInputCounters(reg)
 	p.a.regs.show(reg)
 	defer p.a.regs.hide(reg)
+	u.show(in.id, reg)
 
 	logs := newLogSet(p.end, cancel)
 	defer logs.close()

@@ -133,11 +133,25 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		s.Outputs = append(s.Outputs, c)
 	}
 	if p.plan.spec.Source {
-		for _, in := range p.plan.inputs {
-			s.Inputs = append(s.Inputs, admin.Component{ID: in.id, State: "see its outputs", Said: in.said.get()})
+		for _, u := range p.outputs { // the only one
+			s.Inputs = append(s.Inputs, u.sourceStatus(p.plan.inputs)...)
 		}
 	}
 	return s
+}
+
+// sourceStatus describes the inputs whose logs the output drains: they run where it does.
+func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
+	var out []admin.Component
+	for _, in := range inputs {
+		u.mu.Lock()
+		reg := u.sources[in.id]
+		u.mu.Unlock()
+		c := u.component(reg)
+		c.ID, c.Said = in.id, in.said.get()
+		out = append(out, c)
+	}
+	return out
 }
 
 // drainerStatus adds what the shared drain loop knows.
