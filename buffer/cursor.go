@@ -267,7 +267,10 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 	if batch := b.recent.find(c.pos); batch != nil {
 		return batch, nil, nil, nil
 	}
-	if i := b.segmentFor(c.pos); i < len(b.segs) {
+	// What may have been delivered from memory by the last run: nobody passes it before that is known, since the positions of inputs that belong to it
+	// are still needed. Nothing is appended before, either.
+	unresolved := len(b.unresolved) > 0 && c.pos >= b.found
+	if i := b.segmentFor(c.pos); i < len(b.segs) && !unresolved {
 		s := b.segs[i]
 		if s.first > c.pos {
 			return gap(c.pos, s.first), nil, nil, nil // dropped, or lost with a damaged segment
@@ -285,14 +288,14 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 		}
 		return nil, s, nil, nil
 	}
-	if c.pos < b.end {
+	if c.pos < b.end && !unresolved {
 		// Between what is on disk and what is in memory alone; what was there, every cursor has passed.
 		if i := b.recent.search(c.pos); i < len(b.recent.items) {
 			return b.recent.items[i].batch, nil, nil, nil
 		}
 		return gap(c.pos, b.end), nil, nil, nil
 	}
-	if b.sealed && b.assigned == b.end {
+	if b.sealed && b.assigned == b.end && !unresolved {
 		return nil, nil, nil, io.EOF
 	}
 	if b.changed == nil {

@@ -101,6 +101,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 		if delete(b.unresolved, name); len(b.unresolved) == 0 {
 			close(b.resolved)
 			b.wakeAppends()
+			b.notify()
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package buffer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -78,6 +79,50 @@ func TestResolve(t *testing.T) {
 				t.Error("it has to be resolved again")
 			}
 		})
+	}
+}
+
+// A reader does not pass what is unresolved, as one would that moves records elsewhere while the destination is away: its cursor would take the positions
+// with it that were prepared.
+func TestUnresolvedIsNotPassed(t *testing.T) {
+	dir, opt := t.TempDir(), spilling(t)
+	b := open(t, dir, opt)
+	c := cursor(t, b, "out")
+	inMemory(t, b)
+	replayable(t, b, "in", batchOf(0, 5, 5), 5)
+	next(t, c)
+	commit(t, c, 5)
+	replayable(t, b, "in", batchOf(5, 5, 5), 10)
+	prepare(t, c, 10)
+	for i := range 2 {
+		b = killed(t, dir, opt)
+		dir, c = b.dir, cursor(t, b, "out")
+		if err := c.SeekTo(5); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if got, err := c.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Next: %+v, %v", got, err)
+		}
+		note(t, c, 5, fmt.Sprint("nothing to move ", i))
+		if got := c.Unresolved(); !slices.Equal(got, []int64{10}) {
+			t.Fatalf("unresolved %v", got)
+		}
+	}
+	got := make(chan *record.Batch)
+	go func() {
+		b, _ := c.Next(t.Context())
+		got <- b
+	}()
+	if err := c.Resolve(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if p := onDisk(b, "in"); p != "10" {
+		t.Errorf("the input begins at %q, want 10", p)
+	}
+	if b := <-got; b == nil || b.Len() != 0 {
+		t.Errorf("got %+v, want a gap", b)
 	}
 }
 

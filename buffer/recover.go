@@ -332,8 +332,10 @@ func (b *Buffer) recover() (*writer, error) {
 		b.segs = append(b.segs, &f.segment)
 		b.end = max(b.end, f.end)
 		b.used += f.disk
+		if f.records > 0 {
+			b.found = max(b.found, f.end)
+		}
 	}
-	b.found = b.end
 	for _, c := range st.cursors {
 		b.end = max(b.end, c.pos)
 	}

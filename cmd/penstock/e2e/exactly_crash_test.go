@@ -124,7 +124,7 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
 	if long() {
-		o.kills, o.maxRun = 12, 1500*time.Millisecond
+		o.kills, o.maxRun = 25, 2500*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
@@ -173,8 +173,8 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 	consumer.start()
 
 	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip)
-	ledger := demo.NewLedger()
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	ledger, repeated := demo.NewLedger(), newRepeats()
+	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
 
 	storeFail(o.faults)
 	up, outages := true, 0
@@ -254,6 +254,7 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 			t.Errorf("in the %s: %+v", where, b)
 		}
 	}
+	repeated.tell(t)
 	checkOrder(t, ledger, apps)
 	if total < int64(o.kills)*100 || outages == 0 {
 		t.Errorf("only %d lines and %d outages: the test shows nothing", total, outages)

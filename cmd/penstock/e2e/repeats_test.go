@@ -35,12 +35,13 @@ type line struct {
 type place struct {
 	partition int32
 	offset    int64
+	read      time.Time // by the agent
 }
 
-// repeat is a line that came again, and where it was before.
+// repeat is a line that came again, where it was before and where it is now.
 type repeat struct {
 	line
-	before place
+	before, now place
 }
 
 // sample says that a partition ended at end at some time between asked and told.
@@ -60,13 +61,33 @@ func (r *repeats) interrupted() {
 
 func (r *repeats) see(rec *kgo.Record) {
 	f := gjson.GetManyBytes(rec.Value, "source", "seq")
-	l, at := line{f[0].String(), f[1].Int()}, place{rec.Partition, rec.Offset}
+	l, at := line{f[0].String(), f[1].Int()}, place{rec.Partition, rec.Offset, rec.Timestamp}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if before, seen := r.last[l]; seen {
-		r.again = append(r.again, repeat{l, before})
+		r.again = append(r.again, repeat{l, before, at})
 	}
 	r.last[l] = at
+}
+
+// tell logs which lines came again, run by run.
+func (r *repeats) tell(t *testing.T) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := 0; i < len(r.again); {
+		first, last := r.again[i], r.again[i]
+		for i++; i < len(r.again); i++ {
+			next := r.again[i]
+			if next.source != last.source || next.seq != last.seq+1 || next.before.partition != last.before.partition {
+				break
+			}
+			last = next
+		}
+		t.Logf("%s %d to %d came again: at %d/%d, read from %s to %s, and at %d/%d, read from %s to %s", first.source, first.seq, last.seq,
+			first.before.partition, first.before.offset, first.before.read.Format(time.StampMilli), last.before.read.Format(time.StampMilli),
+			first.now.partition, first.now.offset, first.now.read.Format(time.StampMilli), last.now.read.Format(time.StampMilli))
+	}
 }
 
 // watch samples the ends of the topic's partitions until ctx ends.
