@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"path/filepath"
@@ -108,9 +109,8 @@ func (m *manager) moved(f *file) {
 
 // beingCompressed tells whether the file that f may have been made of is still being read.
 func (m *manager) beingCompressed(f *file) bool {
-	path := f.where()
 	for g := range m.left {
-		if len(g.m.names) == 0 && g.compression == none && related(path, g.where()) && filepath.Dir(path) == filepath.Dir(g.where()) {
+		if m.mayHold(f, g) {
 			return true
 		}
 	}
@@ -203,7 +203,7 @@ const vanishedFor = 10 * time.Minute
 
 // awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f; f then waits.
 func (m *manager) awaitsCompressed(f *file) bool {
-	if f.compression != none || len(f.m.names) == 0 {
+	if f.compression != none {
 		return false
 	}
 	undecided := m.gz.undecided[f.m.family]
@@ -223,19 +223,93 @@ func (m *manager) awaitsCompressed(f *file) bool {
 	return false
 }
 
+// mayHold tells whether the compressed file c may hold what g does, whose name is gone: their names are alike, and their beginnings not known to differ.
+func (m *manager) mayHold(c, g *file) bool {
+	if len(g.m.names) > 0 || g.compression != none || g.m.ended {
+		return false
+	}
+	if path, other := c.where(), g.where(); !related(path, other) || filepath.Dir(path) != filepath.Dir(other) {
+		return false
+	}
+	begins := m.beginningOf(c)
+	if last := g.last.Load(); last != nil {
+		n := last.Head.N
+		return n == 0 || len(begins) < n || printOf(begins[:n]) == last.Head
+	}
+	if g.m.started || g.r.h == nil {
+		return true
+	}
+	var buf [headSize]byte // no worker has it
+	n, _ := g.r.h.ReadAt(buf[:], 0)
+	n = min(n, len(begins))
+	return bytes.Equal(begins[:n], buf[:n])
+}
+
+// beginningOf returns what a compressed file begins with, as far as that could be read lately.
+func (m *manager) beginningOf(c *file) []byte {
+	if len(c.m.begins) == headSize || time.Since(c.m.beginsAt) < settleFor {
+		return c.m.begins
+	}
+	c.m.beginsAt = time.Now()
+	h, fi, err := openHandle(c.where())
+	if err != nil {
+		return c.m.begins
+	}
+	defer func() { _ = h.Close() }()
+	if !fi.is(c.id, c.birth) {
+		return c.m.begins
+	}
+	if z, err := newStream(h, fi.size, c.compression); err == nil {
+		defer z.Close()
+		buf := make([]byte, headSize)
+		n, _ := z.ReadAt(buf, 0)
+		c.m.begins = buf[:n]
+	}
+	return c.m.begins
+}
+
 // entangled tells whether the comparison of c waits for f, or for what waits for f.
 func (m *manager) entangled(c, f *file) bool {
-	if g := c.m.beside; g != nil && !g.m.ended {
-		if _, waits := g.m.pred[f]; waits || g == f {
+	seen := map[*file]bool{}
+	var comparison, reading func(*file) bool
+	comparison = func(c *file) bool {
+		if seen[c] {
+			return false
+		}
+		seen[c] = true
+		if g := c.m.beside; g != nil && reading(g) {
 			return true
 		}
+		for g := range m.left {
+			if !seen[g] && m.mayHold(c, g) && reading(g) {
+				return true
+			}
+		}
+		return false
 	}
-	for g := range m.left {
-		if _, waits := g.m.pred[f]; waits && len(g.m.names) == 0 && related(c.where(), g.where()) {
+	reading = func(g *file) bool {
+		if g == f {
 			return true
 		}
+		if seen[g] || g.m.ended || g.m.started {
+			return false
+		}
+		seen[g] = true
+		for _, p := range m.streams[g.path0] {
+			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && precedes(p, g)) && reading(p) {
+				return true
+			}
+		}
+		if _, waits := m.waiting[g.m.family][g]; waits {
+			for other := range m.gz.undecided[g.m.family] {
+				if comparison(other) {
+					return true
+				}
+			}
+		}
+		return false
 	}
-	return false
+	return comparison(c)
 }
 
 func (m *manager) unwait(f *file) {

@@ -62,6 +62,8 @@ type mgrState struct {
 	hold     *hold     // undecided whether it is a copy of another
 	known    bool      // a compressed file that appeared beside, or in the place of, a known file: it is that one's content
 	beside   *file     // the uncompressed file of the same name, when a compressed one was found
+	begins   []byte    // what a compressed file begins with, read at beginsAt
+	beginsAt time.Time
 }
 
 // source is where the file's content is read from.

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -23,6 +24,53 @@ func TestCompressedGenerationGoesFirst(t *testing.T) {
 				r.rename("app.log.1.gz", "app.log.2.gz")
 			}
 			r.wants("one", "two")
+		})
+	}
+}
+
+// A generation that is compressed, and so loses its name, before it could be read does not go ahead of older ones that are compressed already.
+func TestNamelessGenerationWaitsForCompressedOnes(t *testing.T) {
+	for name, waits := range map[string]func(r *rig){
+		"the newest rotated": func(r *rig) { r.compress("app.log.3", ".gz") },
+		"and one rotated since": func(r *rig) {
+			r.compress("app.log.3", ".gz")
+			r.rename("app.log", "app.log.4")
+			r.write("app.log", "five\n")
+		},
+		"both of them compressed": func(r *rig) {
+			r.compress("app.log.3", ".gz")
+			r.rename("app.log", "app.log.4")
+			r.write("app.log", "five\n")
+			r.compress("app.log.4", ".gz")
+		},
+		"nothing known of the log": func(r *rig) { r.compress("app.log.3", ".gz") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.RotateWait = 300 * time.Millisecond })
+			want := []string{"one", "two", "three", "four"}
+			if name != "nothing known of the log" {
+				r.write("app.log", "zero\n")
+				r.start().wants("zero")
+				r.halt()
+				r.rename("app.log", "app.log.0")
+				want = append([]string{"zero"}, want...)
+			}
+			for i, text := range []string{"one", "two", "three"} {
+				r.write("app.log", text+"\n")
+				to := fmt.Sprint("app.log.", i+1)
+				r.rename("app.log", to)
+				if i < 2 {
+					r.compress(to, ".gz")
+				}
+			}
+			r.write("app.log", "four\n")
+			r.start()
+			r.eventuallyKnown("app.log.3")
+			waits(r)
+			if name != "the newest rotated" && name != "nothing known of the log" {
+				want = append(want, "five")
+			}
+			r.wants(want...)
 		})
 	}
 }

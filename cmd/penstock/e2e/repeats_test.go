@@ -23,6 +23,8 @@ type repeats struct {
 	mu      sync.Mutex
 	last    map[line]place
 	again   []repeat
+	late    []repeat // before is the place of the latest line of the source then
+	newest  map[string]line
 	events  []time.Time // kills of the agent, the broker going away
 	samples map[int32][]sample
 }
@@ -50,7 +52,9 @@ type sample struct {
 	asked, told time.Time
 }
 
-func newRepeats() *repeats { return &repeats{last: map[line]place{}, samples: map[int32][]sample{}} }
+func newRepeats() *repeats {
+	return &repeats{last: map[line]place{}, newest: map[string]line{}, samples: map[int32][]sample{}}
+}
 
 // interrupted is called immediately before the agent is killed or the broker goes.
 func (r *repeats) interrupted() {
@@ -64,29 +68,33 @@ func (r *repeats) see(rec *kgo.Record) {
 	l, at := line{f[0].String(), f[1].Int()}, place{rec.Partition, rec.Offset, rec.Timestamp}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if before, seen := r.last[l]; seen {
+	newest, any := r.newest[l.source]
+	switch before, seen := r.last[l]; {
+	case seen:
 		r.again = append(r.again, repeat{l, before, at})
+	case any && l.seq < newest.seq:
+		r.late = append(r.late, repeat{l, r.last[newest], at})
+	default:
+		r.newest[l.source] = l
 	}
 	r.last[l] = at
 }
 
-// tell logs which lines came again, run by run.
+// tell logs which lines came again, or late, run by run.
 func (r *repeats) tell(t *testing.T) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := 0; i < len(r.again); {
-		first, last := r.again[i], r.again[i]
-		for i++; i < len(r.again); i++ {
-			next := r.again[i]
-			if next.source != last.source || next.seq != last.seq+1 || next.before.partition != last.before.partition {
-				break
+	for what, list := range map[string][]repeat{"came again: first": r.again, "came late: the one before": r.late} {
+		for i := 0; i < len(list); {
+			first, last := list[i], list[i]
+			for i++; i < len(list) && list[i].source == last.source && list[i].seq == last.seq+1 && list[i].now.partition == last.now.partition; i++ {
+				last = list[i]
 			}
-			last = next
+			t.Logf("%s %d to %d %s at %d/%d, read at %s, and this at %d/%d, read from %s to %s", first.source, first.seq, last.seq, what,
+				first.before.partition, first.before.offset, first.before.read.Format(time.StampMilli),
+				first.now.partition, first.now.offset, first.now.read.Format(time.StampMilli), last.now.read.Format(time.StampMilli))
 		}
-		t.Logf("%s %d to %d came again: at %d/%d, read from %s to %s, and at %d/%d, read from %s to %s", first.source, first.seq, last.seq,
-			first.before.partition, first.before.offset, first.before.read.Format(time.StampMilli), last.before.read.Format(time.StampMilli),
-			first.now.partition, first.now.offset, first.now.read.Format(time.StampMilli), last.now.read.Format(time.StampMilli))
 	}
 }
 
