@@ -215,7 +215,7 @@ func TestRandomWritersAndRestarts(t *testing.T) {
 func randomWorld(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &world{rng: rng, rig: newRig(t, func(c *Config) {
-		c.RotateWait = 150 * time.Millisecond
+		c.RotateWait = time.Duration(150+rng.IntN(350)) * time.Millisecond // compressed files wait as long to be compared
 		c.CloseInactive = time.Duration(20+rng.IntN(200)) * time.Millisecond
 		if rng.IntN(3) == 0 {
 			c.Watch = "poll"
