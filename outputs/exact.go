@@ -193,7 +193,11 @@ func (c *commits) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		c.cut = c.x.session.Cut()
+		passed := c.reached.Load() // before the Cut: what is started after it is in a transaction that stays open
+		if c.cut = c.x.session.Cut(); c.cut == 0 {
+			c.pass(passed)
+			continue
+		}
 		for c.reached.Load() < c.cut {
 			select {
 			case <-c.wake:
@@ -223,14 +227,18 @@ func (c *commits) finish(ctx context.Context, ended bool) error {
 // left tells whether something was started that is not delivered, or not committed.
 func (c *commits) left() bool { return c.cut > c.reached.Load() }
 
+// pass takes note that only what needs no delivery lies between what is committed and at.
+func (c *commits) pass(at int64) {
+	if at > c.committed {
+		c.committed = at
+		c.e.done(at)
+	}
+}
+
 func (c *commits) commit(ctx context.Context, ended bool) error {
 	at := c.reached.Load()
 	if c.cut <= c.committed && !(ended && c.e.position(at, true).Ended) {
-		// Nothing was sent: only what needs no delivery has been passed.
-		if at > c.committed {
-			c.committed = at
-			c.e.done(at)
-		}
+		c.pass(at)
 		return nil
 	}
 	// A commit under way is waited for a while: its outcome would have to be asked for.

@@ -34,7 +34,8 @@ type Session interface {
 	Broken() <-chan struct{}
 
 	// Cut makes batches started from now on belong to the next transaction, and returns where the last one of this transaction ends. Once they
-	// are delivered, Commit is called. 0 says that there is none: the transaction goes on, and there is nothing to commit.
+	// are delivered, Commit is called. 0 says that there was none: the transaction stays open, batches
+	// started from now on are in it, and nothing is to be committed.
 	Cut() int64
 
 	// Commit commits the transaction that was cut together with p. After an error the session is broken.

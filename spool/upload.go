@@ -224,7 +224,7 @@ type object struct {
 	c     *cut
 	from  *store // of members that are on disk
 	own   bool   // from is this object's alone
-	tail  []byte // the last member, in a buffer of the pool
+	tail  []byte // a buffer of the pool, in which the last member is if it fits
 	parts []extent
 	ends  []int64
 	size  int64
@@ -236,11 +236,12 @@ func (c *cut) object(f *file) (*object, error) {
 		o.add(*m)
 	}
 	if f.pieceLen+len(f.buf) > 0 {
-		tail, err := c.compress(c.a.buffers.get((f.pieceLen+len(f.buf))/2), f.format, f.pieces, f.pieceLen, f.buf)
-		if err != nil {
+		buf := c.a.buffers.get((f.pieceLen + len(f.buf)) / 2)
+		tail, err := c.compress(buf, f.format, f.pieces, f.pieceLen, f.buf)
+		if o.tail = buf; err != nil {
+			o.close()
 			return nil, err
 		}
-		o.tail = tail
 		o.add(extent{n: len(tail), mem: tail})
 	}
 	return o, nil

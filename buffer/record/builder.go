@@ -28,21 +28,31 @@ func (b *Builder) Reset(tag, origin string, sizeHint int) {
 	*b = Builder{tag: tag, origin: origin, body: newBody(sizeHint), maxTime: math.MinInt64}
 }
 
-// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the collector busy.
-var bodies sync.Pool
+// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the collector busy; the largest apart from the others.
+var bodies [2]sync.Pool
 
 const smallestPooled = 64 << 10
 
+func bodyPool(size int) *sync.Pool {
+	if size >= TargetSize/2 {
+		return &bodies[1]
+	}
+	return &bodies[0]
+}
+
 func newBody(size int) []byte {
 	if size >= smallestPooled {
-		if p, _ := bodies.Get().(*[]byte); p != nil {
-			if cap(*p) >= size {
-				return (*p)[:0]
-			}
-			bodies.Put(p)
+		if p, _ := bodyPool(size).Get().(*[]byte); p != nil && cap(*p) >= size {
+			return (*p)[:0]
 		}
 	}
 	return make([]byte, 0, size)
+}
+
+func giveBody(body []byte) {
+	if cap(body) >= smallestPooled {
+		bodyPool(cap(body)).Put(&body)
+	}
 }
 
 // Release gives the batch's memory back for other batches. Only who holds the batch alone, together with everything that was read from it,
@@ -52,9 +62,7 @@ func (b *Batch) Release() {
 	defer b.mu.Unlock()
 	body := b.body
 	b.body, b.sub, b.packed, b.recs, b.count = nil, nil, nil, nil, 0
-	if cap(body) >= smallestPooled {
-		bodies.Put(&body)
-	}
+	giveBody(body)
 }
 
 // Shed gives back the memory of the records as they were before b was packed, and does nothing to a batch that was not. It is for who has just
@@ -62,14 +70,12 @@ func (b *Batch) Release() {
 func (b *Batch) Shed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.packed == nil || b.body == nil || b.recs != nil {
+	if b.packed == nil || b.body == nil || b.recs != nil || b.codec == None { // body may be a part of packed
 		return
 	}
 	body := b.body
 	b.body, b.valid = nil, false
-	if cap(body) >= smallestPooled {
-		bodies.Put(&body)
-	}
+	giveBody(body)
 }
 
 // Len returns the number of records appended since Reset.

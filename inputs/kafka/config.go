@@ -25,7 +25,7 @@ type Config struct {
 	HeartbeatInterval time.Duration `hcl:"heartbeat_interval,optional" doc:"How often a member shows that it lives; the brokers decide with the consumer protocol."`
 	RebalanceTimeout  time.Duration `hcl:"rebalance_timeout,optional" doc:"How long a rebalance waits for members to give partitions up."`
 	RevokeTimeout     time.Duration `hcl:"revoke_timeout,optional" doc:"How long outputs may take to finish with a partition that is to be given up; less than rebalance_timeout."`
-	BufferBytes       int64         `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes read ahead, over all partitions; a partition whose output does not take its share is paused."`
+	BufferBytes       int64         `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes to read ahead, over all partitions, and up to twice as much while some lag more than others; a partition whose output does not take its share is paused."`
 	FetchBytes        int64         `hcl:"fetch_bytes,optional" unit:"bytes" doc:"Most bytes to ask a broker for at a time, a quarter of it from one partition. A broker far away wants more."`
 	FetchWait         time.Duration `hcl:"fetch_wait,optional" doc:"How long a broker may hold a fetch back when there is nothing new. A partition that lags waits as long to be fetched again, after its read-ahead was full, when all others of that broker are at their end."`
 	RateLimit         int64         `hcl:"rate_limit,optional" doc:"Most records a second, over all partitions; 0 is no limit."`

@@ -742,6 +742,49 @@ func TestBackPressure(t *testing.T) {
 	}
 }
 
+// An output that stops in the middle of its share holds up no other partition.
+func TestBackPressureInTheMiddle(t *testing.T) {
+	c := startCluster(t, kfake.SeedTopics(2, "logs"))
+	var big []string
+	for i := range 600 {
+		big = append(big, fmt.Sprintf("%d %s", i, strings.Repeat("x", 20_000)))
+	}
+	for i := 0; i < len(big); i += 20 {
+		produce(t, c, "logs", 0, big[i:i+20]...)
+	}
+	cfg := testConfig(c)
+	cfg.BufferBytes, cfg.FetchBytes = 4<<20, 256<<10
+	m := join(t, cfg)
+	slow, quick := m.log("logs/0"), m.log("logs/1")
+	share := func() (bytes, limit int64, full bool) {
+		slow.mu.Lock()
+		defer slow.mu.Unlock()
+		return slow.bytes, slow.limit.Load(), slow.full
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
+		if _, _, full := share(); full {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("never full")
+		}
+	}
+	for {
+		if bytes, limit, _ := share(); bytes <= limit {
+			t.Logf("%d bytes of %d", bytes, limit)
+			break
+		}
+		if _, err := slow.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce(t, c, "logs", 1, "on")
+	if got := values(t, quick, 1); got[0] != "on" {
+		t.Fatalf("read %v", got)
+	}
+}
+
 // A backlog whose outputs read on, slower than it is fetched, is fetched once: partitions are not paused for having enough, as what was fetched of a
 // paused partition is thrown away.
 func TestBacklogIsFetchedOnce(t *testing.T) {

@@ -99,12 +99,15 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease, patient
 		l.mu.Lock()
 		at, seek := l.next, l.seek && l.gone == nil && l.failure == nil
 		paused := l.paused
-		switch limit := l.limit.Load(); {
+		limit := l.limit.Load()
+		switch {
 		case l.bytes <= limit/2:
 			l.full, l.paused = false, false
 		case l.bytes > limit:
 			l.full = true
-			l.paused = l.paused || !patient || l.bytes > 2*limit
+		}
+		if l.full && (!patient || l.bytes > 2*limit) {
+			l.paused = true
 		}
 		full = full || l.full && !l.paused
 		hungry = hungry || seek || !l.full && l.gone == nil && l.failure == nil && l.next < l.end.Load()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type modelLog struct {
 	leader  int32
 	records []int // source record numbers
 	size    int   // batches larger than this are refused
+	old     bool  // a producer that is not known must begin at sequence 0, as before Kafka 2.5
 	states  map[int64]*modelState
 }
 
@@ -45,6 +47,8 @@ func (l *modelLog) append(broker int32, b *RequestBatch) int16 {
 	first, last := b.Sequence, addSequence(b.Sequence, int32(len(recs))-1)
 	s := l.states[b.ID]
 	switch {
+	case s == nil && l.old && first != 0:
+		return kerr.UnknownProducerID.Code
 	case s == nil:
 		s = &modelState{epoch: b.Epoch}
 		l.states[b.ID] = s
@@ -109,6 +113,7 @@ type model struct {
 	rebatch  bool // a repeated batch has other bounds
 	trouble  map[Key]bool
 	answered int
+	unknown  int // answers that a broker does not know the producer
 	bad      string
 }
 
@@ -121,7 +126,7 @@ func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model 
 	for i := range 1 + rng.IntN(3) {
 		k := Key{"t", int32(i)}
 		w.keys = append(w.keys, k)
-		w.logs[k] = &modelLog{leader: int32(rng.IntN(3)), size: 6, states: map[int64]*modelState{}}
+		w.logs[k] = &modelLog{leader: int32(rng.IntN(3)), size: 6, old: rng.IntN(2) == 0, states: map[int64]*modelState{}}
 		w.sources[k] = &modelSource{key: k, unsure: map[int]bool{}, gone: map[int]bool{}}
 		if rebatch && rng.IntN(2) == 0 {
 			w.sources[k].fixed = 3
@@ -278,6 +283,9 @@ func (w *model) step() {
 		if rng.IntN(8) == 0 {
 			l.leader = int32(rng.IntN(3))
 		}
+		if len(s.out) == 0 && !s.broken && !w.underway(k) {
+			clear(l.states) // expired, or lost with all replicas; what may yet come twice would not be known again
+		}
 		if rng.IntN(60) == 0 {
 			w.now += int64(300 * time.Millisecond) // nobody does anything for a while: an outage
 		}
@@ -297,10 +305,28 @@ func (w *model) step() {
 				continue
 			}
 			w.nextID++
-			w.m.Identify(k, w.nextID, 0, nil, w.now)
+			epoch := int16(0)
+			if rng.IntN(3) == 0 {
+				epoch = math.MaxInt16 - int16(rng.IntN(2)) // after many bumps
+			}
+			w.m.Identify(k, w.nextID, epoch, nil, w.now)
 		}
 		w.m.Expire(w.now)
 	}
+}
+
+// underway tells whether a request for k has not been answered, or may yet arrive.
+func (w *model) underway(k Key) bool {
+	for _, flights := range append(w.conns[:], w.zombies[:]...) {
+		for _, f := range flights {
+			for i := range f.r.Batches {
+				if f.r.Batches[i].Key == k {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func (w *model) apply(f *modelFlight) {
@@ -311,6 +337,9 @@ func (w *model) apply(f *modelFlight) {
 	for i := range f.r.Batches {
 		b := &f.r.Batches[i]
 		code := w.logs[b.Key].append(f.r.Broker, b)
+		if code == kerr.UnknownProducerID.Code {
+			w.unknown++
+		}
 		if code == 0 && w.rng.IntN(50) == 0 {
 			code = kerr.RequestTimedOut.Code // appended, and not replicated in time
 		}
@@ -362,7 +391,7 @@ func (w *model) check() {
 	}
 }
 
-func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, answered, delivered int) {
+func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, answered, delivered, unknown int) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for steps > 0 {
 		w := newModel(t, rng, faults, rng.IntN(3) == 0)
@@ -370,7 +399,7 @@ func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, 
 		for range n {
 			w.step()
 			if w.bad != "" {
-				return w.bad, answered, delivered
+				return w.bad, answered, delivered, unknown
 			}
 		}
 		w.check()
@@ -382,12 +411,13 @@ func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, 
 			delivered += s.base
 		}
 		answered += w.answered
+		unknown += w.unknown
 		if w.bad != "" {
-			return w.bad, answered, delivered
+			return w.bad, answered, delivered, unknown
 		}
 		steps -= n
 	}
-	return "", answered, delivered
+	return "", answered, delivered, unknown
 }
 
 // settle ends all faults and waits until everything is delivered: nothing may be stuck.
@@ -433,12 +463,12 @@ func TestModel(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d", seed)
-	bad, answered, delivered := runModel(t, seed, *modelSteps, Faults{})
+	bad, answered, delivered, unknown := runModel(t, seed, *modelSteps, Faults{})
 	if bad != "" {
 		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
 	}
-	t.Logf("%d steps, %d requests answered, %d records delivered", *modelSteps, answered, delivered)
-	if delivered < *modelSteps/50 {
+	t.Logf("%d steps, %d requests answered, %d records delivered, %d times the producer was not known", *modelSteps, answered, delivered, unknown)
+	if delivered < *modelSteps/50 || unknown < *modelSteps/50_000 {
 		t.Fatalf("the model hardly delivers: %d records in %d steps", delivered, *modelSteps)
 	}
 }
@@ -453,7 +483,7 @@ func TestModelFindsFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 20; seed++ {
-				if bad, _, _ := runModel(t, seed, 50_000, f); bad != "" {
+				if bad, _, _, _ := runModel(t, seed, 50_000, f); bad != "" {
 					t.Logf("seed %d: %s", seed, bad)
 					return
 				}
