@@ -9,6 +9,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +20,8 @@ type harness struct {
 	cluster *kfake.Cluster
 	net     *network
 	change  func(*Config)
+	direct  bool // whatever the size of batches
+	writers *[]*Writer
 }
 
 func (d *harness) New(t testing.TB, env outputs.Env) any {
@@ -29,6 +32,10 @@ func (d *harness) New(t testing.TB, env outputs.Env) any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d.direct {
+		w.small = 0
+	}
+	*d.writers = append(*d.writers, w)
 	return w
 }
 
@@ -75,10 +82,18 @@ func (d *harness) Keeps() outputtest.Keeps {
 }
 
 func TestConformance(t *testing.T) {
-	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
+	eachPath(t, func(t *testing.T, change func(*Config), path string) {
+		var writers []*Writer
 		outputtest.Run(t, func(t *testing.T) outputtest.Harness {
 			n := newNetwork(rand.Uint64())
-			return &harness{startCluster(t, n, kfake.SeedTopics(3, "logs")), n, change}
+			return &harness{startCluster(t, n, kfake.SeedTopics(3, "logs")), n, change, path == "direct", &writers}
 		})
+		direct := 0.0
+		for _, w := range writers {
+			direct += testutil.ToFloat64(w.metrics.direct)
+		}
+		if (direct >= 100) != (path == "direct") {
+			t.Errorf("%v batches were sent as they lie", direct)
+		}
 	})
 }

@@ -12,10 +12,18 @@ import (
 // smallBatch is the size below which it is worth putting batches together record by record.
 const smallBatch = 16 << 10
 
+// reasons why a batch is not sent as it lies though the configuration would allow it.
+var reasons = map[string]string{
+	"small":       "small batches are put together",
+	"size":        "it is larger than the topic, or batch_max_bytes, allows",
+	"compression": "it is compressed otherwise than compression says",
+	"age":         "its times are older than the topic takes",
+}
+
 // direct sends the batch as it lies, if it can; otherwise it says why not.
 func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent bool) {
 	b := d.b
-	if b.Size() < smallBatch {
+	if b.Size() < w.small {
 		return "small", false
 	}
 	packed, err := b.Packed(w.codec)

@@ -31,6 +31,8 @@ type Writer struct {
 	key       *template.Bound[subject] // nil: records keep theirs
 	headers   []record.Header
 	byHash    bool
+	small     int       // smallBatch, but for tests
+	told      *sync.Map // reasons for the record path that were logged
 	room      *semaphore.Weighted
 	why       string // why the record path is taken for all batches; "" if it is not
 	options   producer.Options
@@ -61,7 +63,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{
-		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log),
+		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log), small: smallBatch, told: &sync.Map{},
 		byHash: cfg.Partitioner == "hash" || cfg.Partitioner == "auto" && !cfg.Key.IsZero(),
 		room:   semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
 	}
@@ -150,6 +152,9 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 		if reason, sent = w.direct(ctx, d); sent {
 			w.metrics.direct.Inc()
 			return
+		}
+		if _, told := w.told.LoadOrStore(reason, true); !told {
+			w.env.Log.Info("some batches go record by record", "because", reason, "means", reasons[reason])
 		}
 	}
 	w.metrics.byRecord.WithLabelValues(reason).Inc()
