@@ -54,5 +54,8 @@ func (c *Catalogue) types(kind Kind) []string {
 // validator is implemented by config structs that check what types cannot.
 type validator interface{ Validate() error }
 
+// warner is implemented by config structs that can tell what will not work on this machine as it is now. Texts are as those of Validate.
+type warner interface{ Warnings() error }
+
 // defaulter is implemented by block structs that are used by pointer or repeated.
 type defaulter interface{ SetDefaults() }

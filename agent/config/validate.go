@@ -15,11 +15,20 @@ var pathText = regexp.MustCompile(`^([a-z_][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z_][a-z
 func (d *decoder) validate(cfg any) { d.validateAt(cfg, "") }
 
 func (d *decoder) validateAt(cfg any, prefix string) {
-	v, ok := cfg.(validator)
-	if !ok || slices.Contains(d.syntax, d.where[""].Filename) {
+	if slices.Contains(d.syntax, d.where[""].Filename) {
 		return
 	}
-	for _, text := range flatten(v.Validate()) {
+	if v, ok := cfg.(validator); ok {
+		d.place(v.Validate(), prefix, d.report.errorf)
+	}
+	if w, ok := cfg.(warner); ok {
+		d.place(w.Warnings(), prefix, d.report.warnf)
+	}
+}
+
+// place tells each part of err where its attribute stands.
+func (d *decoder) place(err error, prefix string, tell func(at hcl.Range, hint, format string, args ...any)) {
+	for _, text := range flatten(err) {
 		path := prefix
 		if m := pathText.FindStringSubmatch(text); m != nil {
 			path = join(prefix, m[1])
@@ -31,7 +40,7 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 		if prefix != "" {
 			owner += "." + prefix
 		}
-		d.report.errorf(d.position(path), "", "%s: %s", owner, text)
+		tell(d.position(path), "", "%s: %s", owner, text)
 	}
 }
 

@@ -3,12 +3,15 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/penstock/penstock/buffer/record/template"
+	"golang.org/x/sys/unix"
 )
 
 // Config configures the input "tail".
@@ -54,6 +57,21 @@ func Default() Config {
 		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024,
 		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
 	}
+}
+
+// Warnings tells which paths cannot be read now. What is not there yet is none of them.
+func (c *Config) Warnings() error {
+	var errs []error
+	for _, p := range c.Paths {
+		dir := filepath.Clean(p)
+		for strings.ContainsAny(dir, `*?[{\\`) {
+			dir = filepath.Dir(dir)
+		}
+		if err := unix.Access(dir, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+			errs = append(errs, fmt.Errorf("paths: %s cannot be read now: %w: give the agent's user read permission, and search permission on the directories above", dir, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Validate reports everything that is wrong, each error beginning with the attribute's path.

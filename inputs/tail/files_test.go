@@ -131,6 +131,13 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 	r.wants("1")
 	failures := func() float64 { return testutil.ToFloat64(r.tail.counts.errors.WithLabelValues("link_loop")) }
 	r.eventually("tried again", func() bool { return failures() >= 2 })
+	if err := r.cfg.Warnings(); err != nil {
+		t.Errorf("a glob whose directory can be read: %v", err)
+	}
+	alone := Config{Paths: []string{r.path("loop.log"), r.path("loop.log/*.log"), r.path("not-there/*.log")}}
+	if err := alone.Warnings(); err == nil || strings.Count(err.Error(), "paths: ") != 2 {
+		t.Errorf("warnings: %v", err)
+	}
 	r.remove("loop.log")
 	r.write("loop.log", "2\n")
 	r.wants("1", "2")

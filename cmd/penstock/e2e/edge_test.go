@@ -169,10 +169,11 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
 
 	storeFail(opts.storeFaults)
-	up := true
+	up, outages := true, 0
 	for kill := range opts.kills {
 		ag.start()
-		if opts.outages && rng.IntN(3) == 0 {
+		if opts.outages && (rng.IntN(3) == 0 || kill == opts.kills/2 && outages == 0) {
+			outages++
 			up = !up
 			var err error
 			if up {
