@@ -42,7 +42,6 @@ func peer(t *testing.T, serve func(c net.Conn)) string {
 func TestNotTheBrokerThatWasMeant(t *testing.T) {
 	plain := startCluster(t, nil, kfake.SeedTopics(1, "logs")).ListenAddrs()[0]
 	guarded := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "me", "good")).ListenAddrs()[0]
-	request := make([]byte, 16)
 	for name, tc := range map[string]struct {
 		addr   string
 		change func(*Config)
@@ -51,7 +50,7 @@ func TestNotTheBrokerThatWasMeant(t *testing.T) {
 		"random bytes": {peer(t, func(c net.Conn) {
 			garbage := append([]byte{0xff}, make([]byte, 4095)...)
 			_, _ = rand.Read(garbage[1:])
-			_, _ = io.ReadFull(c, request[:4])
+			_, _ = io.ReadFull(c, make([]byte, 4))
 			_, _ = c.Write(garbage)
 		}), nil, "response size"},
 		"a web server": {peer(t, func(c net.Conn) {
