@@ -242,6 +242,7 @@ func (f *failover) awaitAnswers(flight *activity) {
 		case <-flight.done:
 			return
 		case <-late.C:
+			flight.cancel()
 			return
 		case <-tick.C:
 			f.judge()

@@ -11,11 +11,35 @@ import (
 // would take them away each time.
 type fetchPools struct {
 	mu      sync.Mutex
-	bytes   [][]byte
-	kept    int // bytes of bytes
+	bytes   stock[byte]
+	records stock[kgo.Record]
 	usual   int // capacity that batches have needed of late, so that a new buffer need not grow
-	records [][]kgo.Record
-	entries int // of records
+}
+
+// stock is slices that wait to be used again, with at most so many elements together.
+type stock[T any] struct {
+	slices [][]T
+	kept   int
+}
+
+// take returns a slice of any length, or nil.
+func (s *stock[T]) take() []T {
+	last := len(s.slices) - 1
+	if last < 0 {
+		return nil
+	}
+	b := s.slices[last]
+	s.slices[last] = nil
+	s.slices = s.slices[:last]
+	s.kept -= cap(b)
+	return b
+}
+
+func (s *stock[T]) put(b []T, most int) {
+	if s.kept+cap(b) <= most {
+		s.kept += cap(b)
+		s.slices = append(s.slices, b)
+	}
 }
 
 var (
@@ -23,7 +47,7 @@ var (
 	_ kgo.PoolRecords         = (*fetchPools)(nil)
 )
 
-// keepBytes and keepRecords bound what is kept; one batch's buffer that is as large is not.
+// keepBytes and keepRecords bound what is kept. A buffer of more than half of it is not.
 const (
 	keepBytes   = 16 << 20
 	keepRecords = 1 << 16
@@ -33,11 +57,7 @@ const (
 func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last := len(p.bytes) - 1; last >= 0 {
-		b := p.bytes[last]
-		p.bytes[last] = nil
-		p.bytes = p.bytes[:last]
-		p.kept -= cap(b)
+	if b := p.bytes.take(); b != nil {
 		return b
 	}
 	return make([]byte, 0, max(4*len(compressed), p.usual))
@@ -47,26 +67,17 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 func (p *fetchPools) PutDecompressBytes(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cap(b) > keepBytes/2 {
-		return
+	if cap(b) <= keepBytes/2 {
+		p.usual = max(cap(b), p.usual-(p.usual-cap(b))/16)
+		p.bytes.put(b, keepBytes)
 	}
-	p.usual = max(cap(b), p.usual-(p.usual-cap(b))/16)
-	if p.kept+cap(b) > keepBytes {
-		return
-	}
-	p.kept += cap(b)
-	p.bytes = append(p.bytes, b)
 }
 
 // GetRecords implements kgo.PoolRecords.
 func (p *fetchPools) GetRecords(n int) []kgo.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last := len(p.records) - 1; last >= 0 {
-		r := p.records[last]
-		p.records[last] = nil
-		p.records = p.records[:last]
-		p.entries -= cap(r)
+	if r := p.records.take(); r != nil {
 		return r
 	}
 	return make([]kgo.Record, n)
@@ -76,9 +87,5 @@ func (p *fetchPools) GetRecords(n int) []kgo.Record {
 func (p *fetchPools) PutRecords(r []kgo.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.entries+cap(r) > keepRecords {
-		return
-	}
-	p.entries += cap(r)
-	p.records = append(p.records, r)
+	p.records.put(r, keepRecords)
 }
