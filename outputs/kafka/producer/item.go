@@ -20,6 +20,7 @@ type Item struct {
 	unsure bool    // an attempt may have been appended: its answer never came
 	fresh  bool    // must not reuse the sequence of what was given up before it
 	flying bool    // in a request
+	denied bool    // no attempt of it was appended, says the broker
 	acked  bool    // the broker has it, and one before it is still in a request
 	txn    int64   // the transaction it belongs to
 	no     *Result // the broker's refusal, to be acted upon once all before it is settled

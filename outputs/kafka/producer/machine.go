@@ -40,6 +40,7 @@ type Machine struct {
 	cfg    Config
 	events Events
 	parts  map[Key]*partition
+	all    []*partition           // of parts, in the order of their making
 	order  map[int32][]*partition // by leader
 	turn   map[int32]int
 	stale  bool
@@ -85,8 +86,9 @@ type ghost struct {
 	sum   uint32
 }
 
-// forgetAfter is how long an idle partition may count on its leader remembering the sequence.
-const forgetAfter = int64(time.Hour)
+// forgetAfter is how long an idle partition may count on its leader remembering the sequence: brokers look every ten minutes for
+// producers whose time (producer.id.expiration.ms, a day) is over, and both can be set. To prove it again costs one round trip.
+const forgetAfter = int64(time.Second)
 
 // NewMachine returns a machine without partitions.
 func NewMachine(cfg Config, events Events) *Machine {
@@ -105,6 +107,7 @@ func (m *Machine) part(k Key) *partition {
 			p.id, p.epoch = m.id, m.epoch
 		}
 		m.parts[k] = p
+		m.all = append(m.all, p)
 		m.order[-1] = append(m.order[-1], p)
 	}
 	return p
@@ -171,7 +174,7 @@ func (m *Machine) Leaders() []int32 {
 // Identities returns the partitions that need a producer id now. Each call must be answered by Identify for each of them.
 func (m *Machine) Identities(now int64) []Key {
 	var out []Key
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		if p.id < 0 && !p.asking && len(p.queue) > 0 && now >= p.notBefore {
 			p.asking = true
 			out = append(out, p.Key)
@@ -221,7 +224,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 		}
 		r.Batches = append(r.Batches, RequestBatch{Key: p.Key, Item: it, ID: p.id, Epoch: p.epoch, Sequence: p.sequence(p.sent), p: p})
 		r.Bytes += it.Size
-		it.flying = true
+		it.flying, it.denied = true, false
 		p.sent++
 		p.flying++
 	}
@@ -346,6 +349,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		m.trouble(p, res.failure(), now)
 	case again, moved:
 		p.recovering = true
+		it.denied = !it.unsure
 		m.stale = m.stale || classify(res) == moved
 		m.trouble(p, res.failure(), now)
 	case sequence, identity:
@@ -364,6 +368,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		p.notBefore = now // nothing to wait for
 	case refused:
 		p.recovering = true
+		it.denied = !it.unsure
 		it.no = &res
 	}
 }
@@ -378,10 +383,26 @@ func (m *Machine) settle(p *partition, now int64) {
 				last = i + 1
 			}
 		}
+		forgot := false
+		for i, it := range p.queue[:last] {
+			if it.denied {
+				forgot, last = true, i
+				break
+			}
+		}
 		for _, it := range p.queue[:last] {
 			it.acked, it.no = true, nil // appended: the leader would not have taken what follows
 		}
-		if last > 0 {
+		switch {
+		case forgot && m.cfg.Transactional:
+			m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errForgotten))
+			return
+		case forgot:
+			for _, it := range p.queue[last:p.sent] {
+				it.acked = false // once more, after what is missing
+			}
+			p.bump = true
+		case last > 0:
 			p.bump, p.renew = false, false
 		}
 		p.sent = last
@@ -416,7 +437,7 @@ var ErrTimeout = errors.New("not delivered in time")
 
 // Expire gives back the items of partitions that have made no progress for the delivery timeout and have no request out.
 func (m *Machine) Expire(now int64) {
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		m.stale = m.stale || p.leader < 0 && len(p.queue) > 0
 		if len(p.queue) == 0 || p.flying > 0 || now-p.since < int64(m.cfg.DeliveryTimeout) {
 			continue
@@ -436,6 +457,9 @@ func (m *Machine) Expire(now int64) {
 		m.giveUp(p, err)
 	}
 }
+
+// errForgotten is said when a leader refused a batch and took one behind it: it no longer knew the producer.
+var errForgotten = errors.New("the leader has forgotten the producer and left a gap")
 
 var errNoLeader = errors.New("the partition has no leader that can be reached")
 
@@ -468,7 +492,7 @@ func (m *Machine) giveUp(p *partition, err error) {
 
 // Close gives back everything. The machine is not used any more.
 func (m *Machine) Close(err error) {
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		m.giveUp(p, err)
 	}
 }
@@ -476,7 +500,7 @@ func (m *Machine) Close(err error) {
 // Wake returns when something will be due without an event: the end of a backoff or of a delivery timeout; math.MaxInt64 if nothing is.
 func (m *Machine) Wake() int64 {
 	at := int64(math.MaxInt64)
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		if len(p.queue) == 0 || p.flying > 0 {
 			continue
 		}

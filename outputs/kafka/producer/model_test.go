@@ -22,6 +22,7 @@ type modelLog struct {
 	leader  int32
 	records []int // source record numbers
 	size    int   // batches larger than this are refused
+	idle    int64 // when something was last appended
 	old     bool  // a producer that is not known must begin at sequence 0, as before Kafka 2.5
 	states  map[int64]*modelState
 }
@@ -88,6 +89,7 @@ type modelSource struct {
 	out    []*Item
 	unsure map[int]bool // records that may be duplicated
 	gone   map[int]bool // records moved to the overflow, which may be in the log or not
+	most   int          // first record that was never given to the machine
 	fixed  int          // size of batches when they are rebatched; 0: any
 	broken bool         // a batch failed and nothing was delivered since
 	split  bool         // a batch was split: given up, it comes again whole, which is another batch
@@ -247,6 +249,7 @@ func (w *model) step() {
 			recs[i] = s.next + i
 		}
 		s.next += n
+		s.most = max(s.most, s.next)
 		it := newModelItem(recs)
 		s.out = append(s.out, it)
 		w.m.Add(k, it, w.now)
@@ -283,8 +286,10 @@ func (w *model) step() {
 		if rng.IntN(8) == 0 {
 			l.leader = int32(rng.IntN(3))
 		}
-		if len(s.out) == 0 && !s.broken && !w.underway(k) {
-			clear(l.states) // expired, or lost with all replicas; what may yet come twice would not be known again
+		// Expired. What may yet come twice would not be known again.
+		if len(s.out) == 0 && s.base >= s.most && !w.underway(k) {
+			w.now = max(w.now, l.idle+forgetAfter+1)
+			clear(l.states)
 		}
 		if rng.IntN(60) == 0 {
 			w.now += int64(300 * time.Millisecond) // nobody does anything for a while: an outage
@@ -336,11 +341,15 @@ func (w *model) apply(f *modelFlight) {
 	f.applied = true
 	for i := range f.r.Batches {
 		b := &f.r.Batches[i]
-		code := w.logs[b.Key].append(f.r.Broker, b)
+		l := w.logs[b.Key]
+		code := l.append(f.r.Broker, b)
+		if code == 0 {
+			l.idle = w.now
+		}
 		if code == kerr.UnknownProducerID.Code {
 			w.unknown++
 		}
-		if code == 0 && w.rng.IntN(50) == 0 {
+		if code == 0 && w.rng != nil && w.rng.IntN(50) == 0 {
 			code = kerr.RequestTimedOut.Code // appended, and not replicated in time
 		}
 		f.results = append(f.results, Result{Code: code})
@@ -470,6 +479,42 @@ func TestModel(t *testing.T) {
 	t.Logf("%d steps, %d requests answered, %d records delivered, %d times the producer was not known", *modelSteps, answered, delivered, unknown)
 	if delivered < *modelSteps/50 || unknown < *modelSteps/50_000 {
 		t.Fatalf("the model hardly delivers: %d records in %d steps", delivered, *modelSteps)
+	}
+}
+
+// A leader that refuses a batch and takes one behind it has forgotten the producer: the later batch proves nothing about the earlier one.
+func TestGapAfterAForgottenProducer(t *testing.T) {
+	w := &model{t: t, sources: map[Key]*modelSource{}, logs: map[Key]*modelLog{}, trouble: map[Key]bool{}}
+	k := Key{"t", 0}
+	s, l := &modelSource{key: k, unsure: map[int]bool{1: true, 2: true}}, &modelLog{size: 1, states: map[int64]*modelState{}}
+	w.keys, w.sources[k], w.logs[k] = []Key{k}, s, l
+	w.m = NewMachine(Config{Inflight: 5, RequestBytes: 1, DeliveryTimeout: time.Hour, BackoffMin: 1, BackoffMax: 1}, w)
+	add := func(recs ...int) {
+		it := newModelItem(recs)
+		s.out, s.next = append(s.out, it), s.next+len(recs)
+		w.m.Add(k, it, w.now)
+	}
+	w.m.SetLeader(k, 0)
+	add(0)
+	w.settle()
+	add(1, 2) // too large
+	add(3)
+	s.unsure[3] = true
+	var flights []*modelFlight
+	for r := w.m.Next(0, w.now); r != nil; r = w.m.Next(0, w.now) {
+		flights = append(flights, &modelFlight{r: r})
+	}
+	if len(flights) != 2 {
+		t.Fatalf("%d requests in flight, want 2", len(flights))
+	}
+	clear(l.states)
+	for _, f := range flights {
+		w.apply(f)
+		w.m.Done(f.r, f.results, w.now)
+	}
+	w.settle()
+	if got, want := fmt.Sprint(l.records), "[0 3 1 2 3]"; got != want || w.bad != "" {
+		t.Fatalf("the log has %s, want %s; %s", got, want, w.bad)
 	}
 }
 

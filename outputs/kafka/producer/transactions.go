@@ -15,10 +15,11 @@ var ErrAborted = errors.New("transaction aborted")
 
 // Begin makes a transactional machine go on under an identity that no transaction is open for.
 func (m *Machine) Begin(id int64, epoch int16) {
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		p.dead = true
 	}
 	clear(m.parts)
+	m.all = nil
 	clear(m.order)
 	m.id, m.epoch, m.broken = id, epoch, nil
 	m.accepting++
@@ -31,7 +32,7 @@ func (m *Machine) Break(err error) {
 		return
 	}
 	m.broken = fmt.Errorf("%w: %w", ErrAborted, err)
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		p.dead = true
 		for _, it := range p.queue {
 			m.events.Failed(it, m.broken)
@@ -58,7 +59,7 @@ func (m *Machine) held(p *partition) bool {
 // joins returns the partitions that must be added to the transaction.
 func (m *Machine) joins() []Key {
 	var out []Key
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		if p.sent < len(p.queue) && p.queue[p.sent].txn == m.current && p.joined != m.current {
 			out = append(out, p.Key)
 		}
@@ -74,7 +75,7 @@ func (m *Machine) join(keys []Key) {
 
 // pending tells whether something of the current transaction is not acknowledged.
 func (m *Machine) pending() bool {
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		if len(p.queue) > 0 && p.queue[0].txn <= m.current {
 			return true
 		}
@@ -85,7 +86,7 @@ func (m *Machine) pending() bool {
 // advance lets the items of the next transaction go.
 func (m *Machine) advance(now int64) {
 	m.current = m.accepting
-	for _, p := range m.parts {
+	for _, p := range m.all {
 		p.since = now
 	}
 }
