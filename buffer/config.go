@@ -153,6 +153,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Space returns how much of the file system the buffer may use, and how much it leaves free, in bytes; 0 is no bound.
+func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
+
 // Options converts a valid configuration.
 func (c *Config) Options() Options {
 	codec, _ := record.ParseCodec(c.Compression) // Validate has seen it

@@ -29,7 +29,7 @@ type Window struct {
 
 // DeadLetterConfig says where refused records go. With neither set it is a directory below the agent's data directory.
 type DeadLetterConfig struct {
-	Dir string `hcl:"dir,optional" doc:"A local directory; by default dead-letter/<output> below data_dir."`
+	Dir string `hcl:"dir,optional" path:"dir" doc:"A local directory; by default dead-letter/<output> below data_dir."`
 	To  string `hcl:"to,optional" ref:"output" doc:"Another output that takes the refused records."`
 }
 

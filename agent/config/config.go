@@ -118,7 +118,7 @@ func usableDir(dir string) error {
 	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
 		switch {
-		case errors.Is(err, os.ErrNotExist) && path != filepath.Dir(path):
+		case (errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && path != filepath.Dir(path):
 			continue
 		case err != nil:
 			return err

@@ -142,6 +142,8 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	d.value(attr.Expr, t.value, t.field, join(path, t.name))
 	if len(d.report.problems) > before {
 		d.failed[join(path, t.name)] = true
+	} else {
+		d.paths(t, join(path, t.name))
 	}
 	if t.secret {
 		d.seal(t.value)

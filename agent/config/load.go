@@ -27,7 +27,7 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 	}
 	report := newReport()
 	l := &loader{
-		report: report, cat: cat, opts: opts, broken: map[string]bool{},
+		report: report, cat: cat, opts: opts, broken: map[string]bool{}, wrong: map[string]bool{},
 		scope: &scope{report: report, env: opts.Env, variables: map[string]cty.Value{}, locals: map[string]cty.Value{}, contexts: map[string]*hcl.EvalContext{}},
 		cfg:   &Config{Agent: DefaultAgent()},
 	}
@@ -55,6 +55,11 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.cfg.Agent.MemoryLimit = sourceMemory
 	}
 	l.cfg.Secrets = slices.Clone(report.sealed)
+	report.sound = &Config{Agent: DefaultAgent()}
+	if len(l.scope.syntax) == 0 {
+		l.checkMachine()
+		report.sound = l.sound()
+	}
 	if report.Errors() > 0 {
 		return nil, report
 	}
@@ -69,7 +74,10 @@ type loader struct {
 	blocks []*hclsyntax.Block
 	refs   []Ref
 	broken map[string]bool // components that were declared, but not well enough to exist
+	wrong  map[string]bool // components with mistakes of their own
 	cfg    *Config
+
+	pipelines []*decoder // of cfg.Pipelines
 
 	memorySet bool // agent.memory_limit is written
 }
@@ -222,6 +230,7 @@ func (l *loader) component(b *hclsyntax.Block) {
 		}
 	}
 	inst := &Instance{Component: comp, Name: name, Config: comp.Default(), Range: b.DefRange()}
+	before := l.report.Errors()
 	structs := []reflect.Value{reflect.ValueOf(inst.Config).Elem()}
 	if comp.Common != nil {
 		inst.Common = comp.Common()
@@ -234,6 +243,7 @@ func (l *loader) component(b *hclsyntax.Block) {
 		d.validate(inst.Common)
 	}
 	inst.Refs, inst.positions = d.refs, d
+	l.wrong[id] = l.report.Errors() > before
 	l.refs = append(l.refs, d.refs...)
 	l.cfg.Components = append(l.cfg.Components, inst)
 }
@@ -276,6 +286,7 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 	l.refs = append(l.refs, d.refs...)
 	l.cfg.Pipelines = append(l.cfg.Pipelines, p)
 	p.positions = d
+	l.pipelines = append(l.pipelines, d)
 }
 
 func (l *loader) componentNames() []string {

@@ -27,7 +27,11 @@ type Report struct {
 	secrets  []string    // values that must not be printed
 	sealed   []string    // those of them that are secret wherever they turn up
 	hidden   []hcl.Range // source text that must not be printed
+	sound    *Config
 }
+
+// Sound returns the components without mistakes and the pipelines between them, in which making them may find others.
+func (r *Report) Sound() *Config { return r.sound }
 
 func newReport() *Report { return &Report{sources: map[string][]byte{}} }
 
@@ -158,6 +162,9 @@ func (r *Report) Write(w io.Writer, color bool) {
 // literalSecret finds what looks like a secret in a file that could not be parsed well enough to know.
 var literalSecret = regexp.MustCompile(`(?i)^(.*(?:password|passwd|secret|token|shared_key|access_key|private_key|passphrase|credential)\w*"?\s*[=:]\s*)(.+)$`)
 
+// namesFile finds attributes such as token_file, which hold no secret themselves.
+var namesFile = regexp.MustCompile(`_file"?\s*[=:]\s*$`)
+
 // excerpt returns the source line of a range and carets below the range, secrets masked in both.
 func (r *Report) excerpt(at hcl.Range) (line, carets string, ok bool) {
 	src, known := r.sources[at.Filename]
@@ -182,7 +189,7 @@ func (r *Report) excerpt(at hcl.Range) (line, carets string, ok bool) {
 		}
 	}
 	r.maskInPlace(masked)
-	if m := literalSecret.FindSubmatchIndex(masked); m != nil && !looksEvaluated(masked[m[4]:m[5]]) {
+	if m := literalSecret.FindSubmatchIndex(masked); m != nil && !namesFile.Match(masked[m[2]:m[3]]) && !looksEvaluated(masked[m[4]:m[5]]) {
 		for i := m[4]; i < m[5]; i++ {
 			masked[i] = '*'
 		}

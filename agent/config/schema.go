@@ -21,6 +21,7 @@ type field struct {
 	unit     string
 	oneof    []string
 	secret   bool
+	path     string // what is done with the file or directory it names: "read", "write" or "dir"
 	ref      string // kinds a reference may have, separated by "|"; "" when this is none
 }
 
@@ -48,7 +49,7 @@ func fieldsOf(t reflect.Type) []field {
 		name, kind, _ := strings.Cut(tag, ",")
 		f := field{
 			name: name, index: []int{i}, typ: sf.Type, doc: sf.Tag.Get("doc"), unit: sf.Tag.Get("unit"),
-			secret: sf.Tag.Get("secret") == "true", ref: sf.Tag.Get("ref"),
+			secret: sf.Tag.Get("secret") == "true", ref: sf.Tag.Get("ref"), path: sf.Tag.Get("path"),
 		}
 		if list := sf.Tag.Get("oneof"); list != "" {
 			f.oneof = strings.Split(list, "|")

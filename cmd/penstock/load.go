@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -44,6 +45,17 @@ func addMistakes(report *config.Report, err error) {
 		} else {
 			report.Failure(err)
 		}
+	}
+}
+
+// tryToMake makes what is right in a configuration, to report what only that shows.
+func tryToMake(report *config.Report) {
+	made, err := agent.New(report.Sound(), agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler), Version: version})
+	if err == nil {
+		err = made.Discard()
+	}
+	if err != nil {
+		addMistakes(report, err)
 	}
 }
 

@@ -36,6 +36,7 @@ and a configuration with mistakes is refused.`,
 			return err
 		}
 		if cfg == nil {
+			tryToMake(report)
 			report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 
-	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/spf13/cobra"
 )
@@ -21,14 +19,7 @@ func validateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if cfg != nil {
-			made, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler), Version: version})
-			if err != nil {
-				addMistakes(report, err)
-			} else if err := made.Discard(); err != nil {
-				return err
-			}
-		}
+		tryToMake(report)
 		report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
 		if report.Errors() > 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))

@@ -7,8 +7,8 @@ import (
 
 // Config of the input.
 type Config struct {
-	Command     []string          `hcl:"command" doc:"Program and arguments; no shell takes part unless it is the program."`
-	Dir         string            `hcl:"dir,optional" doc:"Working directory; the agent's unless set."`
+	Command     []string          `hcl:"command" path:"run" doc:"Program and arguments; no shell takes part unless it is the program."`
+	Dir         string            `hcl:"dir,optional" path:"read" doc:"Working directory; the agent's unless set."`
 	Env         map[string]string `hcl:"env,optional" doc:"Variables added to the agent's environment."`
 	Interval    time.Duration     `hcl:"interval,optional" doc:"Run the command so often; 0s keeps it running, started again when it ends."`
 	Timeout     time.Duration     `hcl:"timeout,optional" doc:"With interval: end a run that takes longer; 0s never does."`

@@ -24,7 +24,7 @@ const positionKey = "cursor"
 // Config of the input.
 type Config struct {
 	Journalctl   string   `hcl:"journalctl,optional" doc:"The program journalctl."`
-	Directory    string   `hcl:"directory,optional" doc:"Directory of journal files instead of the system's journal."`
+	Directory    string   `hcl:"directory,optional" path:"read" doc:"Directory of journal files instead of the system's journal."`
 	Units        []string `hcl:"units,optional" doc:"Only the entries of these units."`
 	Identifiers  []string `hcl:"identifiers,optional" doc:"Only the entries with these syslog identifiers."`
 	Priority     string   `hcl:"priority,optional" doc:"Only entries of this priority or a more important one, or a range, as journalctl takes them."`

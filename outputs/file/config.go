@@ -10,7 +10,7 @@ import (
 
 // Config is the configuration of the output "file".
 type Config struct {
-	Path   string `hcl:"path" doc:"The file; its directory is created when needed."`
+	Path   string `hcl:"path" path:"write" doc:"The file; its directory is created when needed."`
 	Format string `hcl:"format,optional" oneof:"raw|ndjson|full" doc:"How a record is written: its value, its value as JSON, or a JSON object with all of it."`
 	Sync   bool   `hcl:"sync,optional" doc:"Whether records are synced to disk before they count as delivered."`
 	Rotate Rotate `hcl:"rotate,block" doc:"When a new file is begun."`

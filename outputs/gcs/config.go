@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // StoreConfig says where the bucket is and how objects are written to it.
@@ -56,8 +57,8 @@ func (c *StoreConfig) Validate() error {
 		}
 	}
 	if c.CredentialsFile != "" {
-		if _, err := os.Stat(c.CredentialsFile); err != nil {
-			bad("credentials_file: %v", err)
+		if err := unix.Access(c.CredentialsFile, unix.R_OK); err != nil {
+			bad("credentials_file: %s: %v", c.CredentialsFile, err)
 		}
 		if c.Anonymous {
 			bad("anonymous: cannot be used together with credentials_file")

@@ -10,7 +10,7 @@ import (
 
 // StoreConfig says where the files lie.
 type StoreConfig struct {
-	Directory string `hcl:"directory" doc:"Directory that holds the objects as files; made when it does not exist."`
+	Directory string `hcl:"directory" path:"dir" doc:"Directory that holds the objects as files; made when it does not exist."`
 	FileMode  string `hcl:"file_mode,optional" doc:"Permissions of files, in octal."`
 	DirMode   string `hcl:"dir_mode,optional" doc:"Permissions of the directories that are made, in octal."`
 }

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"golang.org/x/sys/unix"
 )
 
 // StoreConfig says where the bucket is and how objects are written to it.
@@ -97,8 +98,8 @@ func (c *StoreConfig) Validate() error {
 		}
 	}
 	if c.CAFile != "" {
-		if _, err := os.Stat(c.CAFile); err != nil {
-			bad("ca_file: %v", err)
+		if err := unix.Access(c.CAFile, unix.R_OK); err != nil {
+			bad("ca_file: %s: %v", c.CAFile, err)
 		}
 	}
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {

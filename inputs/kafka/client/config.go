@@ -39,7 +39,7 @@ type SASL struct {
 // OAuth is where bearer tokens come from.
 type OAuth struct {
 	Token        string            `hcl:"token,optional" secret:"true" doc:"A fixed token."`
-	TokenFile    string            `hcl:"token_file,optional" doc:"File that holds the token; read at each authentication, so that it can be renewed."`
+	TokenFile    string            `hcl:"token_file,optional" path:"read" doc:"File that holds the token; read at each authentication, so that it can be renewed."`
 	TokenURL     string            `hcl:"token_url,optional" doc:"Token endpoint for the client credentials grant."`
 	ClientID     string            `hcl:"client_id,optional" doc:"Client id for token_url."`
 	ClientSecret string            `hcl:"client_secret,optional" secret:"true" doc:"Client secret for token_url."`

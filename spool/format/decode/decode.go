@@ -33,7 +33,7 @@ type Registry struct {
 	Username string        `hcl:"username,optional" doc:"User for basic authentication."`
 	Password string        `hcl:"password,optional" secret:"true" doc:"Password for basic authentication."`
 	Token    string        `hcl:"token,optional" secret:"true" doc:"Bearer token."`
-	CAFile   string        `hcl:"ca_file,optional" doc:"PEM file of certificate authorities to trust in place of the system's."`
+	CAFile   string        `hcl:"ca_file,optional" path:"read" doc:"PEM file of certificate authorities to trust in place of the system's."`
 	Timeout  time.Duration `hcl:"timeout,optional" doc:"Limit of one request."`
 }
 

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkPath tells whether a file or directory can be used as the tag `path` of its attribute says: read is a file that is read, write a
+// file that is written, dir a directory that is written and made when it does not exist, run a program.
+func checkPath(use, path string) error {
+	switch use {
+	case "read":
+		if err := unix.Access(path, unix.R_OK); err != nil {
+			return fmt.Errorf("%s cannot be read now: %w", path, err)
+		}
+	case "write":
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return fmt.Errorf("%s is a directory", path)
+		} else if err == nil {
+			if err := unix.Access(path, unix.W_OK); err != nil {
+				return fmt.Errorf("%s cannot be written to now: %w", path, err)
+			}
+			return nil
+		}
+		return usableDir(filepath.Dir(path))
+	case "dir":
+		return usableDir(path)
+	case "run":
+		_, err := exec.LookPath(path)
+		return err
+	}
+	return nil
+}
+
+// paths warns of attributes that name what this machine, as it is now, does not have or does not let the agent use.
+func (d *decoder) paths(t target, path string) {
+	v := t.value
+	if v.Kind() == reflect.Slice && v.Len() > 0 { // a program and its arguments
+		v = v.Index(0)
+	}
+	if t.path == "" || v.Kind() != reflect.String || v.String() == "" {
+		return
+	}
+	if err := checkPath(t.path, v.String()); err != nil {
+		d.report.warnf(d.position(path), "", "%s.%s: %v", d.owner, path, err)
+	}
+}
+
+// spacious is the configuration of a buffer, which lies below data_dir.
+type spacious interface {
+	// Space returns the attributes that are measured by the size of the file system, in bytes, or 0: the most that is used, and what is left free.
+	Space() (use, free int64)
+}
+
+// checkMachine compares sizes with what the machine has.
+func (l *loader) checkMachine() {
+	total, err := fileSystemSize(l.cfg.Agent.DataDir)
+	if err != nil {
+		return // data_dir has been complained of
+	}
+	for i, p := range l.cfg.Pipelines {
+		s, ok := p.Buffer.(spacious)
+		if _, written := l.pipelines[i].where["buffer"]; !ok || !written {
+			continue
+		}
+		d := l.pipelines[i]
+		use, free := s.Space()
+		if free >= total {
+			l.report.errorf(d.position("buffer.min_free"), "Write less, or put data_dir on a larger file system.",
+				"buffer.min_free: the buffer would always be full: the file system of %s has %s", l.cfg.Agent.DataDir, FormatSize(total))
+		}
+		if _, written := d.attrs["buffer.max_size"]; written && use > total {
+			l.report.warnf(d.position("buffer.max_size"), "The buffer will be full when min_free is reached.",
+				"buffer.max_size: the file system of %s has only %s", l.cfg.Agent.DataDir, FormatSize(total))
+		}
+	}
+}
+
+// fileSystemSize returns the size of the file system that a directory lies on, or will.
+func fileSystemSize(dir string) (int64, error) {
+	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
+		var st unix.Statfs_t
+		err := unix.Statfs(path, &st)
+		if err == nil {
+			return int64(st.Blocks) * int64(st.Bsize), nil
+		}
+		if path == filepath.Dir(path) || err != unix.ENOENT {
+			return 0, err
+		}
+	}
+}
