@@ -42,6 +42,7 @@ type failover struct {
 	filling bool      // the buffer has passed cfg.AtFill and not fallen far enough below since
 	ended   bool      // the log is sealed, and nothing of it is left
 	retries int       // trials in a row that failed
+	told    time.Time // when the log last said what waits
 	hold    time.Time // the replayer is not started before
 
 	listed atomic.Int64 // moving.puts when the replayer last began to list
@@ -51,6 +52,9 @@ type failover struct {
 
 	status overflowStatus
 }
+
+// tellEvery is how often the log says what waits in the overflow.
+const tellEvery = time.Minute
 
 func newFailover(r *drain) *failover {
 	d := r.out
@@ -80,7 +84,8 @@ func newFailover(r *drain) *failover {
 			},
 			note:       f.note,
 			transactor: d.transactor, every: d.every,
-			did: func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
+			began: f.status.begins,
+			did:   func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
 		}
 	}
 	return f
@@ -389,7 +394,7 @@ func (f *failover) survey(ctx, _ context.Context) error {
 	}
 	return f.moving.persist(ctx, func() error {
 		n := 0
-		f.status.reset()
+		oldest := f.status.reset()
 		for o, err := range f.moving.store.List(ctx, f.base) {
 			if err != nil {
 				return err
@@ -400,7 +405,7 @@ func (f *failover) survey(ctx, _ context.Context) error {
 			}
 			if ok {
 				n++
-				f.status.add(o)
+				f.status.add(o, oldest)
 			}
 		}
 		if n == 0 {
@@ -428,15 +433,22 @@ func (f *failover) announce(log string, replay bool) {
 		state = StateDirect
 	}
 	was, changed := f.status.enter(state)
+	_, waiting := f.status.waiting()
+	now := time.Now()
 	if !changed {
+		if (state == StateOverflow || state == StateReplay) && now.Sub(f.told) >= tellEvery {
+			f.told = now
+			f.slog.Info("failover: waiting in the overflow", append([]any{"state", state}, waiting...)...)
+		}
 		return
 	}
+	f.told = now
 	switch {
 	case was == "" && state == StateDirect:
 	case state == StateDirect:
 		f.slog.Info("failover: back to normal, records go straight to the destination")
 	case state == StateReplay:
-		f.slog.Info("failover: replaying the overflow", "prefix", f.base, "order", f.cfg.Order)
+		f.slog.Info("failover: replaying the overflow", append([]any{"prefix", f.base, "order", f.cfg.Order}, waiting...)...)
 	case state == StateStandby:
 		f.slog.Warn("failover: the destination has taken nothing for too long, records go to the standby", "after", f.cfg.After.String(), "standby", f.cfg.To)
 	case f.down:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,6 +160,9 @@ func TestFailoverRoundTrip(t *testing.T) {
 		if got := int(r.f.metric(t, "penstock_overflow_objects")); got != len(r.waiting()) {
 			t.Fatalf("metric says %d objects, %d wait", got, len(r.waiting()))
 		}
+		if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
+			t.Fatalf("metric says that the oldest record is of %f", got)
+		}
 		count := r.dest.Count()
 		r.dest.SetDown(false)
 		r.feed(25 * time.Second)
@@ -173,13 +177,16 @@ func TestFailoverRoundTrip(t *testing.T) {
 		if n := r.check(true); n > 0 {
 			t.Fatalf("%d repeats", n)
 		}
-		if r.f.metric(t, "penstock_overflow_objects") != 0 || r.f.metric(t, "penstock_overflow_bytes") != 0 {
+		if r.f.metric(t, "penstock_overflow_objects") != 0 || r.f.metric(t, "penstock_overflow_bytes") != 0 || r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds") != 0 {
 			t.Fatal("metrics say that objects wait")
 		}
 		for _, want := range []string{"records go to the overflow", "replaying the overflow", "back to normal"} {
 			if n := strings.Count(r.f.logs.String(), want); n != 1 {
 				t.Errorf("%q logged %d times:\n%s", want, n, r.f.logs)
 			}
+		}
+		if !regexp.MustCompile(`waiting in the overflow".* state=overflow objects=[1-9]\d* bytes=[1-9]\d* oldest=2023-11-14T22:13:20Z`).MatchString(r.f.logs.String()) {
+			t.Errorf("the log does not say what waits:\n%s", r.f.logs)
 		}
 	})
 }
@@ -539,6 +546,9 @@ func TestObjectsOfAnEarlierLife(t *testing.T) {
 			r.log = outputtest.NewMemLog("output.test.a")
 			r.start()
 			time.Sleep(time.Second)
+			if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
+				t.Fatalf("metric says that the oldest record is of %f", got)
+			}
 			r.log.Append(record.FromRecords("tag.origin-9", "origin-9", []record.Record{{
 				Time: 1_700_000_000_000_000_000, Key: []byte("origin-9"), Value: []byte("origin-9 0"), Headers: []record.Header{{Key: "h"}},
 			}}))

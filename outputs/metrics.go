@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,15 +73,39 @@ type overflowMetrics struct {
 	moved, movedRecords, movedBytes    prometheus.Counter
 	replayed, replayedRecords, damaged prometheus.Counter
 	storeErrors                        prometheus.Counter
+
+	mu    sync.Mutex
+	since map[*overflowStatus]time.Time // the oldest record of each log
+}
+
+// setOldest notes the oldest record that waits of one log; zero if none does.
+func (m *overflowMetrics) setOldest(s *overflowStatus, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if delete(m.since, s); !at.IsZero() {
+		m.since[s] = at
+	}
+	var oldest time.Time
+	for _, t := range m.since {
+		if oldest.IsZero() || t.Before(oldest) {
+			oldest = t
+		}
+	}
+	if oldest.IsZero() {
+		m.oldest.Set(0)
+		return
+	}
+	m.oldest.Set(float64(oldest.UnixMilli()) / 1000)
 }
 
 func newOverflowMetrics(r prometheus.Registerer) *overflowMetrics {
 	m := &overflowMetrics{
+		since:           map[*overflowStatus]time.Time{},
 		logs:            prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_failover_logs", Help: "Logs being drained, by failover state: direct, overflow, replay or standby."}, []string{"state"}),
 		switches:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_failover_switches_total", Help: "Changes of the failover state, by the new state."}, []string{"state"}),
 		objects:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_overflow_objects", Help: "Objects that wait to be replayed."}),
 		bytes:           prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_overflow_bytes", Help: "Compressed bytes that wait to be replayed."}),
-		oldest:          prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_overflow_oldest_timestamp_seconds", Help: "When the oldest waiting object was stored; 0 if none waits."}),
+		oldest:          prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_overflow_oldest_timestamp_seconds", Help: "Time of the oldest record that waits to be replayed; 0 if none waits."}),
 		moved:           prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_overflow_objects_written_total", Help: "Objects written to the overflow."}),
 		movedRecords:    prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_overflow_records_written_total", Help: "Records moved from the log to the overflow."}),
 		movedBytes:      prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_overflow_bytes_written_total", Help: "Compressed bytes written to the overflow."}),

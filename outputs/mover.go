@@ -28,8 +28,8 @@ type mover struct {
 	router Router
 	m      *overflowMetrics
 	ill    *trouble
-	stored func(spool.Object)          // called once an object is stored and committed
-	begins func(context.Context) error // called before anything is moved; may be nil
+	stored func(o spool.Object, oldest time.Time) // called once an object is stored and committed; oldest is its first record's time
+	begins func(context.Context) error            // called before anything is moved; may be nil
 
 	puts atomic.Int64 // objects that it began to store
 
@@ -243,7 +243,7 @@ func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) er
 		v.m.moved.Inc()
 		v.m.movedRecords.Add(float64(w.records))
 		v.m.movedBytes.Add(float64(len(data)))
-		v.stored(o)
+		v.stored(o, w.oldest)
 		return nil
 	}
 	return v.ledger.advance(ctx, end)

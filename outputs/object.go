@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/buffer/record"
@@ -28,6 +29,7 @@ type objectWriter struct {
 	line    []byte
 	raw     int64
 	records int64
+	oldest  time.Time // of the first record
 }
 
 func newObjectWriter() *objectWriter {
@@ -42,7 +44,7 @@ func (w *objectWriter) reset() {
 	w.buf.Reset()
 	w.enc.Reset(&w.buf)
 	w.sum.Reset()
-	w.raw, w.records = 0, 0
+	w.raw, w.records, w.oldest = 0, 0, time.Time{}
 }
 
 // add appends the records of b. router may be nil. A batch that cannot be read is kept as it is.
@@ -68,6 +70,9 @@ func (w *objectWriter) add(b *record.Batch, router Router) error {
 
 func (w *objectWriter) write(l *Letter) error {
 	w.line = appendLine(w.line[:0], l)
+	if w.records == 0 {
+		w.oldest = l.Record.When()
+	}
 	w.records++
 	w.raw += int64(len(w.line))
 	w.sum.Write(w.line)

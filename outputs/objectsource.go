@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
@@ -18,6 +19,7 @@ type objectSource struct {
 	retry Retry
 	ill   *trouble
 	onErr func()               // counts a failed request
+	first func(*record.Batch)  // called with the first batch; may be nil
 	skip  func(pos int64) bool // tells of records, by their position in the log, that are not wanted; may be nil
 
 	body  *countingBody
@@ -96,6 +98,10 @@ func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 			return nil, err
 		}
 		if b = from(b, s.at); b != nil {
+			if s.first != nil {
+				s.first(b)
+				s.first = nil
+			}
 			s.at = b.End
 			return b, nil
 		}
@@ -111,6 +117,17 @@ func (s *objectSource) damage() error {
 		return fmt.Errorf("%d lines cannot be read; %w", s.src.bad, s.src.badErr)
 	}
 	return nil
+}
+
+// timeOf returns the time of a batch's first record; zero if it cannot be read.
+func timeOf(b *record.Batch) time.Time {
+	recs, err := b.Records()
+	if err == nil {
+		for r := range recs {
+			return r.When()
+		}
+	}
+	return time.Time{}
 }
 
 func (s *objectSource) close() {

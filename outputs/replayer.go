@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -31,6 +32,7 @@ type replayer struct {
 	stray  func(chan struct{})                               // takes flights that may still be ending
 	listed func()                                            // called before each listing
 	skip   func(key string) bool                             // tells of objects that do not count yet, or not any more
+	began  func(oldest time.Time)                            // called with the time of each object's first record; may be nil
 	did    func(o spool.Object, records int64, damaged bool) // called after each object
 
 	note       func() note // of the log, which says what the destination has already; nil outside the agent
@@ -175,6 +177,9 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 
 func (p *replayer) source(key string, at int64) *objectSource {
 	s := &objectSource{store: p.store, key: key, retry: p.retry, ill: p.ill, at: at, onErr: p.countError}
+	if p.began != nil {
+		s.first = func(b *record.Batch) { p.began(timeOf(b)) }
+	}
 	if p.note != nil {
 		if n := p.note(); len(n.Skip) > 0 {
 			s.skip = n.skips

@@ -15,7 +15,7 @@ type overflowStatus struct {
 	state   string
 	objects int64
 	bytes   int64
-	oldest  time.Time // when the oldest waiting object was stored, as far as known
+	oldest  time.Time // of the first waiting object's first record; zero while not known
 }
 
 func (s *overflowStatus) enter(state string) (was string, changed bool) {
@@ -43,20 +43,45 @@ func (s *overflowStatus) leave() {
 	s.clear()
 }
 
-func (s *overflowStatus) add(o spool.Object) {
+// add counts an object behind those that are there. oldest is the time of its first record.
+func (s *overflowStatus) add(o spool.Object, oldest time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.objects == 0 {
+		s.since(oldest)
+	}
 	s.objects++
 	s.bytes += o.Size
 	s.m.objects.Inc()
 	s.m.bytes.Add(float64(o.Size))
-	if s.oldest.IsZero() || o.Modified.Before(s.oldest) {
-		s.oldest = o.Modified
-		s.m.oldest.Set(float64(o.Modified.Unix()))
+}
+
+// begins tells the time of the first record that is left, once known.
+func (s *overflowStatus) begins(oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects > 0 {
+		s.since(oldest)
 	}
 }
 
-// remove takes the oldest object away; the next is not older than that.
+func (s *overflowStatus) since(oldest time.Time) {
+	s.oldest = oldest
+	s.m.setOldest(s, oldest)
+}
+
+// waiting returns what waits, for logs.
+func (s *overflowStatus) waiting() (state string, attrs []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	attrs = []any{"objects", s.objects, "bytes", s.bytes}
+	if !s.oldest.IsZero() {
+		attrs = append(attrs, "oldest", s.oldest.UTC().Format(time.RFC3339))
+	}
+	return s.state, attrs
+}
+
+// remove takes the first object away.
 func (s *overflowStatus) remove(o spool.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,24 +89,25 @@ func (s *overflowStatus) remove(o spool.Object) {
 	s.bytes -= o.Size
 	s.m.objects.Dec()
 	s.m.bytes.Sub(float64(o.Size))
-	s.oldest = o.Modified
-	s.m.oldest.Set(float64(o.Modified.Unix()))
 	if s.objects <= 0 {
 		s.clear()
 	}
 }
 
-func (s *overflowStatus) reset() {
+// reset forgets all objects, to count them anew. It returns when the first of them begins, as far as known.
+func (s *overflowStatus) reset() (oldest time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	oldest = s.oldest
 	s.clear()
+	return oldest
 }
 
 func (s *overflowStatus) clear() {
 	s.m.objects.Sub(float64(s.objects))
 	s.m.bytes.Sub(float64(s.bytes))
-	s.m.oldest.Set(0)
-	s.objects, s.bytes, s.oldest = 0, 0, time.Time{}
+	s.objects, s.bytes = 0, 0
+	s.since(time.Time{})
 }
 
 // Status is a Drainer's condition, for people.
@@ -102,7 +128,7 @@ type LogStatus struct {
 	Log       string
 	State     string // one of the State constants
 	Committed int64
-	// Waiting in the overflow; Oldest is when the oldest object was stored.
+	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects     int64
 	ObjectBytes int64
 	Oldest      time.Time

@@ -56,7 +56,7 @@ oldest waiting {{dur .OldestAge}}, records {{.First}} to {{.End}}.
 <td class="n">{{count .Records}}</td><td class="n">{{size .Bytes}}</td><td class="n">{{if .Lag}}{{.Lag}}{{end}}</td>
 <td class="dim">{{if .Failing}}<span class="bad">failing for {{ago .FailingSince}}: {{.Failing}}</span><br>{{end}}
 {{if .DeadLetter}}<span class="bad">the dead letter cannot be written: {{.DeadLetter}}</span><br>{{end}}
-{{with .Overflow}}<b>{{.State}}</b>{{if .Objects}}, {{.Objects}} objects ({{size .Bytes}}) wait, the oldest for {{ago .Oldest}}{{end}}{{if .Error}} <span class="bad">{{.Error}}</span>{{end}}<br>{{end}}
+{{with .Overflow}}<b>{{.State}}</b>{{if .Objects}}, {{.Objects}} objects ({{size .Bytes}}) wait{{if not .Oldest.IsZero}}, the oldest record {{ago .Oldest}} old{{end}}{{end}}{{if .Error}} <span class="bad">{{.Error}}</span>{{end}}<br>{{end}}
 {{range sorted .Conditions}}{{.}}<br>{{end}}{{if .Error}}<span class="bad">last failure: {{.Error}}</span><br>{{end}}
 {{with .Said}}{{.Level}} {{ago .Time}} ago: {{.Text}}{{end}}</td></tr>{{end}}`))
 
