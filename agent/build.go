@@ -154,12 +154,13 @@ func (b *builder) filter(id string) *builtFilter {
 		return nil
 	}
 	reg := newRegistry(id)
-	f, err := comp.filter(inst.Config, filter.Env{Name: id, Metrics: reg})
+	env := filter.Env{Name: id, Metrics: reg}
+	f, err := comp.filter(inst.Config, env)
 	if err != nil {
 		b.fail(inst, err)
 		return nil
 	}
-	b.new.filters[id] = &builtFilter{f, print, reg}
+	b.new.filters[id] = &builtFilter{filter.Metered(f, env), print, reg}
 	return b.new.filters[id]
 }
 
