@@ -192,6 +192,14 @@ func (b *builder) output(id string) *output {
 	reg := newRegistry(id)
 	log, said := componentLog(b.a.log, id)
 	env := outputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Metrics: reg, Dir: b.a.dir("outputs", id)}
+	if archive, ok := inst.Common.(*outputs.ArchiveCommon); ok && archive.DeadLetter != nil {
+		dead, err := b.deadLetter(env, *archive.DeadLetter, refs)
+		if err != nil {
+			b.fail(inst, err)
+			return nil
+		}
+		env.DeadLetter = outputs.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
+	}
 	common, _ := inst.Common.(*outputs.Common)
 	targets, err := b.targets(env, common, refs)
 	if err != nil {
@@ -214,20 +222,9 @@ func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[stri
 	if common == nil {
 		return t, nil
 	}
-	switch to := common.DeadLetter.To; {
-	case to != "":
-		switch to := refs[to].Output.(type) {
-		case outputs.Storer:
-			t.DeadLetter = outputs.NewDeadLetterStore(to.Store(), env)
-		case *outputs.Drainer:
-			t.DeadLetter = outputs.DeadLetterTo(to)
-		default:
-			return t, fmt.Errorf("dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir", common.DeadLetter.To)
-		}
-	case common.DeadLetter.Dir != "":
-		t.DeadLetter = b.a.deadLetters(common.DeadLetter.Dir)
-	default:
-		t.DeadLetter = b.a.deadLetters(b.a.dir("dead-letter", env.Name))
+	var err error
+	if t.DeadLetter, err = b.deadLetter(env, common.DeadLetter, refs); err != nil {
+		return t, err
 	}
 	if common.Failover == nil {
 		return t, nil
@@ -241,6 +238,22 @@ func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[stri
 		return t, fmt.Errorf("failover.to: %s can neither hold overflow nor stand by; name an object store or a streaming output", common.Failover.To)
 	}
 	return t, nil
+}
+
+func (b *builder) deadLetter(env outputs.Env, c outputs.DeadLetterConfig, refs map[string]*output) (outputs.DeadLetter, error) {
+	switch {
+	case c.To != "":
+		switch to := refs[c.To].Output.(type) {
+		case outputs.Storer:
+			return outputs.NewDeadLetterStore(to.Store(), env), nil
+		case *outputs.Drainer:
+			return outputs.DeadLetterTo(to), nil
+		}
+		return nil, fmt.Errorf("dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir", c.To)
+	case c.Dir != "":
+		return b.a.deadLetters(c.Dir), nil
+	}
+	return b.a.deadLetters(b.a.dir("dead-letter", env.Name)), nil
 }
 
 func (b *builder) input(p *plan, id string) {

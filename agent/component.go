@@ -71,6 +71,13 @@ func OutputType[C any, O outputs.Output](typ, doc string, def func() C, build fu
 	return c
 }
 
+// ArchiveType describes an output that archives, and may have its dead letters elsewhere.
+func ArchiveType[C any, O outputs.Output](typ, doc string, def func() C, build func(C, outputs.Env) (O, error)) Component {
+	c := OutputType(typ, doc, def, build)
+	c.Common = func() any { return &outputs.ArchiveCommon{} }
+	return c
+}
+
 func commonConfig() any { c := outputs.DefaultCommon(); return &c }
 
 // WriterType describes an output made of a Writer and the shared drain loop.

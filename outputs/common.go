@@ -33,6 +33,19 @@ type DeadLetterConfig struct {
 	To  string `hcl:"to,optional" ref:"output" doc:"Another output that takes the refused records."`
 }
 
+// ArchiveCommon is the part of an archive's configuration that is not about objects.
+type ArchiveCommon struct {
+	DeadLetter *DeadLetterConfig `hcl:"dead_letter,block" doc:"Where records go that cannot be archived, in a form that penstock replay takes back. Without the block they are objects under dead_letter_path, each exactly once; with it, each at least once."`
+}
+
+// Validate reports what is wrong; each error begins with the attribute's path.
+func (c *ArchiveCommon) Validate() error {
+	if d := c.DeadLetter; d != nil && d.Dir != "" && d.To != "" {
+		return errors.New("dead_letter.to: use either dir or to")
+	}
+	return nil
+}
+
 // Failover says where records go while the destination is down.
 type Failover struct {
 	To          string        `hcl:"to" ref:"output" doc:"An object store output (s3, gcs, local) that holds the overflow until it is replayed, or a streaming output that stands by."`

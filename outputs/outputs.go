@@ -84,4 +84,8 @@ type Env struct {
 	Log     *slog.Logger          // carries the component's name
 	Metrics prometheus.Registerer // carries the component's labels; metric names begin with penstock_
 	Dir     string                // a directory for this component alone; not created yet
+
+	// DeadLetter keeps the records of b, which an archive cannot hold, and returns nil once they are durable; else ctx's error. It is nil
+	// unless a dead letter is configured: an archive keeps them among its objects then. Other outputs have Targets.DeadLetter.
+	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
 }

@@ -110,10 +110,14 @@ func (d *drain) addRecord(r *record.Record) error {
 		d.skip()
 		return nil
 	}
+	if res.Class == partition.DeadLetter && d.a.env.DeadLetter != nil {
+		d.refuse(r, res.Reason)
+		return nil
+	}
 	f := d.last
 	if f == nil || !bytes.Equal(d.key, d.lastKey) {
 		if f = d.cur.byKey[string(d.key)]; f == nil {
-			if f, err = d.newFile(&res); err != nil {
+			if f, err = d.newFile(&res); err != nil || f == nil {
 				return err
 			}
 		}
@@ -145,7 +149,7 @@ func (d *drain) skip() {
 // all partitions.
 const maxAhead = time.Hour
 
-// newFile returns the file for d.key, which was not seen before in this cut.
+// newFile returns the file for d.key, which was not seen before in this cut; nil for a record that became a dead letter.
 func (d *drain) newFile(res *partition.Result) (*file, error) {
 	path, err := d.part.Path(d.key)
 	if err != nil {
@@ -153,6 +157,10 @@ func (d *drain) newFile(res *partition.Result) (*file, error) {
 			return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, err, partition.ErrStop)
 		}
 		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath
+		if d.a.env.DeadLetter != nil {
+			d.refuse(d.in.Record, res.Reason)
+			return nil, nil
+		}
 		d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
 		if f := d.cur.byKey[string(d.key)]; f != nil {
 			return f, nil

@@ -26,6 +26,9 @@ type Env struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Dir     string
+
+	// DeadLetter keeps what cannot be archived, in place of objects under dead_letter_path, and returns nil once it is durable; nil for objects.
+	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
 }
 
 // Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain may run for many logs
@@ -108,6 +111,9 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
 	a.deadLetters = &notice{log: env.Log, what: "records become dead letters",
 		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
+	if env.DeadLetter != nil {
+		a.deadLetters.do = "the reasons are with them; mend the configuration and bring them back with penstock replay"
+	}
 	return a, nil
 }
 

@@ -40,6 +40,8 @@ type drain struct {
 	results  chan func() protocol.Step
 	async    sync.WaitGroup
 
+	letters []letter // to be buried before anything more is read
+
 	waiting  *record.Batch // cannot be decoded while the schema registry does not answer
 	lastRead time.Time
 
@@ -78,6 +80,9 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		fingerprint += "\n" + id.slug
 	} else if a.cfg.usesAgent() {
 		return nil, errors.New("${agent} is in path, file_name, late.path or dead_letter_path: another member of the group would give a half-uploaded cut other names: leave it out")
+	}
+	if a.env.DeadLetter != nil {
+		fingerprint += "\nno dead-letter objects"
 	}
 	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	pos, note := log.Committed()
@@ -157,6 +162,9 @@ func (d *drain) run(ctx context.Context) error {
 			if err := d.take(work, in.b); err != nil {
 				return err
 			}
+			if err := d.bury(ctx); err != nil {
+				return err
+			}
 		case answer := <-d.results:
 			if err := d.do(work, answer()); err != nil {
 				return err
@@ -171,6 +179,9 @@ func (d *drain) run(ctx context.Context) error {
 			}
 			if b := d.waiting; b != nil {
 				if err := d.take(work, b); err != nil {
+					return err
+				}
+				if err := d.bury(ctx); err != nil {
 					return err
 				}
 			}
