@@ -1,15 +1,18 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -89,20 +92,16 @@ output "kafka" "events" {
   brokers = ["%[2]s"]
   topic   = "app-logs"
   failover {
-    to      = output.s3.overflow
+    to      = output.%[3]s.overflow
     after   = "1s"
     recover = "500ms"
     object_size = "64KiB"
+    object_age  = "1s"
   }
 }
 
-output "s3" "overflow" {
-  bucket            = "overflow"
-  endpoint          = "%[3]s"
-  region            = "us-east-1"
-  path_style        = true
-  access_key_id     = "%[4]s"
-  secret_access_key = "%[5]s"
+output "%[3]s" "overflow" {
+  %[4]s
 }
 
 pipeline "app-logs" {
@@ -111,6 +110,35 @@ pipeline "app-logs" {
   buffer { segment_size = "4MiB" }
 }
 `
+
+// overflow is an object store that takes an edge's overflow.
+type overflow struct {
+	kind, block string
+	fail        func(rate float64)
+	largest     func() int64 // records in the largest object
+}
+
+func s3Overflow(url, accessKey, secretKey string, fail func(float64), largest func() int64) *overflow {
+	return &overflow{kind: "s3", block: s3Block(url, "overflow", accessKey, secretKey) + "\n  timeout = \"1s\"", fail: fail, largest: largest}
+}
+
+// gcsOverflow is a bucket of an emulator within this process, which can be made to fail.
+func gcsOverflow(t *testing.T, rng *rand.Rand) *overflow {
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "overflow"})
+	f := newFaults(rng)
+	f.kinds = append(f.kinds, "hang")
+	front := httptest.NewServer(f.in(server.HTTPHandler()))
+	t.Cleanup(front.Close)
+	return &overflow{
+		kind: "gcs", block: fmt.Sprintf("bucket = \"overflow\"\n  endpoint = %q\n  anonymous = true\n  timeout = \"1s\"", front.URL+"/storage/v1/"),
+		fail: f.fail, largest: func() int64 { return 10_000 },
+	}
+}
 
 // crashOptions say how hard a crash test is.
 type crashOptions struct {
@@ -130,7 +158,18 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 	if long() {
 		opts.kills, opts.maxRun = 50, 2500*time.Millisecond
 	}
-	crashEdge(t, rng, embeddedKafka(t), s3.URL, "key", "secret", s3.fail, s3.largestOverflow, opts)
+	s3.kinds = append(s3.kinds, "hang")
+	crashEdge(t, rng, embeddedKafka(t), s3Overflow(s3.URL, "key", "secret", s3.fail, s3.largestOverflow), opts)
+}
+
+// TestEdgeSurvivesCrashesWithGCS is the same with an overflow in Google Cloud Storage.
+func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
+	rng := seeded(t)
+	opts := crashOptions{kills: 3, rate: 2000, outages: true, storeFaults: 0.1, maxRun: 2 * time.Second}
+	if long() {
+		opts.kills = 10
+	}
+	crashEdge(t, rng, embeddedKafka(t), gcsOverflow(t, rng), opts)
 }
 
 // TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and restarted, and a real S3 server.
@@ -147,11 +186,12 @@ func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s3.Close)
-	crashEdge(t, rng, realKafka(t), s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {}, func() int64 { return 10_000 },
+	store := s3Overflow(s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {}, func() int64 { return 10_000 })
+	crashEdge(t, rng, realKafka(t), store,
 		crashOptions{kills: 10, rate: 2000, outages: true, maxRun: 6 * time.Second})
 }
 
-func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, secretKey string, storeFail func(float64), largest func() int64, opts crashOptions) {
+func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, opts crashOptions) {
 	opts.kills = kills(t, opts.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -160,7 +200,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), s3URL, accessKey, secretKey))
+	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), store.kind, store.block))
 
 	apps, writers := startApps(ctx, t, rng, logs, opts.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
 	ledger := demo.NewLedger()
@@ -168,11 +208,12 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
 	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
 
-	storeFail(opts.storeFaults)
+	store.fail(opts.storeFaults)
 	up, outages := true, 0
 	for kill := range opts.kills {
 		ag.start()
-		if opts.outages && (rng.IntN(3) == 0 || kill == opts.kills/2 && outages == 0) {
+		long := opts.outages && kill == opts.kills/2 // an outage that is long enough for the overflow
+		if opts.outages && !long && rng.IntN(3) == 0 || long && up {
 			outages++
 			up = !up
 			var err error
@@ -185,6 +226,9 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 			if err != nil {
 				t.Fatal(err)
 			}
+		}
+		if long {
+			pause(ctx, 4*time.Second)
 		}
 		pause(ctx, time.Duration(rng.Int64N(int64(opts.maxRun))))
 		if !ag.running() {
@@ -199,7 +243,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 			t.Fatal(err)
 		}
 	}
-	storeFail(0)
+	store.fail(0)
 	if !up {
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
@@ -231,7 +275,16 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, s3URL, accessKey, s
 	}
 	checkOrder(t, ledger, apps)
 	repeated.failovers(t, ag.logPath)
-	repeated.check(t, worst(), largest())
+	said, err := os.ReadFile(ag.logPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overflowed, replayed := bytes.Count(said, []byte("records go to the overflow")), bytes.Count(said, []byte("replaying the overflow"))
+	t.Logf("%d outages; records went to the overflow %d times, and were replayed %d times", outages, overflowed, replayed)
+	if opts.outages && (overflowed == 0 || replayed == 0) {
+		t.Error("the overflow was not used: the test shows too little")
+	}
+	repeated.check(t, worst(), store.largest())
 	if total < int64(opts.kills)*100 {
 		t.Errorf("only %d lines were written: the test shows nothing", total)
 	}

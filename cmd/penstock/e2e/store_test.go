@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -15,16 +16,19 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// faults makes a share of the requests to a server fail: 500s, answers that never come although the work is done, slowness.
+// faults makes a share of the requests to a server fail: 500s, also when the work is done; slowness; connections that are cut; and, where
+// "hang" is one of the kinds, answers that never come, although the work may be done.
 type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	rate  float64 // share of requests that fail
 	hangs time.Duration
+	kinds []string
 }
 
 func newFaults(rng *rand.Rand) *faults {
-	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond}
+	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond,
+		kinds: []string{"refuse", "applied", "slow", "cut"}}
 }
 
 // in returns inner with the faults before it.
@@ -43,6 +47,12 @@ func (s *faults) in(inner http.Handler) http.Handler {
 			case <-time.After(s.hangs):
 			}
 			inner.ServeHTTP(w, r)
+		case "hang":
+			if s.coin() {
+				inner.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			_, _ = io.Copy(io.Discard, r.Body) // or it would not be seen that the client has gone
+			<-r.Context().Done()
 		case "cut":
 			panic(http.ErrAbortHandler)
 		default:
@@ -57,7 +67,13 @@ func (s *faults) draw() string {
 	if s.rng.Float64() >= s.rate {
 		return ""
 	}
-	return []string{"refuse", "applied", "slow", "cut"}[s.rng.IntN(4)]
+	return s.kinds[s.rng.IntN(len(s.kinds))]
+}
+
+func (s *faults) coin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.IntN(2) == 0
 }
 
 // fail sets the share of requests that fail.
