@@ -140,38 +140,59 @@ func TestUploadAttemptsAreBounded(t *testing.T) {
 	}
 }
 
-// Credentials of a service account are exchanged for a token, and the token goes along.
-func TestCredentialsFile(t *testing.T) {
-	var mu sync.Mutex
-	var auth []string
-	gcs := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		auth = append(auth, r.Header.Get("Authorization"))
-		mu.Unlock()
-	}))
-	defer gcs.Close()
-	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`)
-	}))
-	defer tokens.Close()
-	file := filepath.Join(t.TempDir(), "creds.json")
-	if err := os.WriteFile(file, fmt.Appendf(nil, `{"type":"service_account","client_email":"a@b","private_key_id":"1","private_key":%q,"token_uri":%q}`,
-		testKey(t), tokens.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg := testConfig(gcs.URL)
-	cfg.CredentialsFile = file
-	s := open(t, cfg)
-	if _, err := s.bucket(); err != nil {
-		t.Fatal(err)
-	}
-	s.base.TLSClientConfig = gcs.Client().Transport.(*http.Transport).TLSClientConfig
-	_ = s.Delete(t.Context(), "k")
-	mu.Lock()
-	defer mu.Unlock()
-	if len(auth) == 0 || auth[0] != "Bearer tok-1" {
-		t.Fatalf("authorization %q, want the token", auth)
+// Credentials of a service account, named or application-default, are exchanged for a token, and the token goes along.
+func TestCredentials(t *testing.T) {
+	for name, use := range map[string]func(t *testing.T, cfg *StoreConfig, file string){
+		"credentials_file":    func(_ *testing.T, cfg *StoreConfig, file string) { cfg.CredentialsFile = file },
+		"application default": func(t *testing.T, _ *StoreConfig, file string) { t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file) },
+		"of gcloud": func(t *testing.T, _ *StoreConfig, file string) {
+			t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
+			t.Setenv("CLOUDSDK_CONFIG", "")
+			home := t.TempDir()
+			t.Setenv("HOME", home)
+			dir := filepath.Join(home, ".config", "gcloud")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(file, filepath.Join(dir, "application_default_credentials.json")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("STORAGE_EMULATOR_HOST", "")
+			var mu sync.Mutex
+			var auth []string
+			gcs := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				auth = append(auth, r.Header.Get("Authorization"))
+				mu.Unlock()
+			}))
+			defer gcs.Close()
+			tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprint(w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`)
+			}))
+			defer tokens.Close()
+			file := filepath.Join(t.TempDir(), "creds.json")
+			if err := os.WriteFile(file, fmt.Appendf(nil, `{"type":"service_account","client_email":"a@b","private_key_id":"1","private_key":%q,"token_uri":%q}`,
+				testKey(t), tokens.URL), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg := testConfig(gcs.URL)
+			use(t, &cfg, file)
+			s := open(t, cfg)
+			if _, err := s.bucket(); err != nil {
+				t.Fatal(err)
+			}
+			s.base.TLSClientConfig = gcs.Client().Transport.(*http.Transport).TLSClientConfig
+			_ = s.Delete(t.Context(), "k")
+			mu.Lock()
+			defer mu.Unlock()
+			if len(auth) == 0 || auth[0] != "Bearer tok-1" {
+				t.Fatalf("authorization %q, want the token", auth)
+			}
+		})
 	}
 }
 
