@@ -16,18 +16,18 @@ import (
 
 // Config configures the input "tail".
 type Config struct {
-	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories."`
+	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories. Named pipes among them are read, too; what was taken from one and is not on disk yet when the agent is killed is lost."`
 	Exclude        []string          `hcl:"exclude,optional" doc:"Globs of files to leave out."`
 	StartAt        string            `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
 	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; may use ${path}, ${path_dots}, ${dir}, ${base}, ${stem}, ${ext} and the named groups of path_pattern. The default is the input's name."`
 	PathPattern    string            `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag."`
 	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
 	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
-	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one."`
+	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
 	MaxLineSize    int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
 	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
 	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
-	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted."`
+	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted, and for a named pipe until it is removed or the input stops."`
 	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
 	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching .gz and .zst files are read, decompressed; what was read before they were compressed is not read again."`
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`

@@ -25,6 +25,11 @@ type framer struct {
 	counts    *counts
 }
 
+func newFramer(r *run) framer {
+	c := &r.tail.cfg
+	return framer{maxLine: int(c.MaxLineSize), long: c.LongLines, multiline: newJoiner(c.Multiline), counts: r.tail.counts}
+}
+
 // verdict of frame.
 type framed struct {
 	pending pending

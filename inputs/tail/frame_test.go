@@ -32,14 +32,17 @@ func encode16(s string, big, bom bool) []byte {
 	return b
 }
 
-func TestFraming(t *testing.T) {
+// framingCase is what comes of a file that holds in.
+type framingCase struct {
+	name string
+	cfg  func(*Config)
+	in   string
+	want []string
+}
+
+func framings() []framingCase {
 	long := strings.Repeat("x", 100)
-	for _, c := range []struct {
-		name string
-		cfg  func(*Config)
-		in   string
-		want []string
-	}{
+	return []framingCase{
 		{"CRLF", nil, "a\r\nb\r\n\r\nc\n", []string{"a", "b", "", "c"}},
 		{"CR inside", nil, "a\rb\r\r\n", []string{"a\rb\r"}},
 		{"empty lines kept", nil, "\n\na\n\n", []string{"", "", "a", ""}},
@@ -56,7 +59,11 @@ func TestFraming(t *testing.T) {
 		{"truncate", func(c *Config) { c.MaxLineSize = 40; c.LongLines = "truncate" }, "a\n" + long + "\nb\n", []string{"a", long[:40], "b"}},
 		{"skip", func(c *Config) { c.MaxLineSize = 40; c.LongLines = "skip" }, "a\n" + long + "\nb\n", []string{"a", "b"}},
 		{"exactly as long as allowed", func(c *Config) { c.MaxLineSize = 100; c.LongLines = "skip" }, long + "\n" + long + "\r\n" + "y" + long + "\n", []string{long, long}},
-	} {
+	}
+}
+
+func TestFraming(t *testing.T) {
+	for _, c := range framings() {
 		t.Run(c.name, func(t *testing.T) {
 			for _, block := range []int{0, 16, 48} {
 				r := newRig(t, c.cfg)
@@ -71,16 +78,11 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-func TestMultiline(t *testing.T) {
+func multilines() []framingCase {
 	start := func(c *Config) {
 		c.Multiline = &Multiline{Start: `^\d`, Timeout: 150 * time.Millisecond, MaxLines: 4}
 	}
-	for _, c := range []struct {
-		name string
-		cfg  func(*Config)
-		in   string
-		want []string
-	}{
+	return []framingCase{
 		{"start", start, "1 a\n  b\r\n  c\n2\n3\n", []string{"1 a\n  b\n  c", "2", "3"}},
 		{"before the first start", start, "x\ny\n1\n", []string{"x\ny", "1"}},
 		{"max lines", start, "1\na\nb\nc\nd\ne\n2\n", []string{"1\na\nb\nc", "d\ne", "2"}},
@@ -90,7 +92,11 @@ func TestMultiline(t *testing.T) {
 		{"utf-16", func(c *Config) { start(c); c.Encoding = "utf-16" }, string(encode16("1 ü\n ä\n2\n", true, true)), []string{"1 ü\n ä", "2"}},
 		{"max size", func(c *Config) { start(c); c.MaxLineSize = 20 }, "1 aaaaaaaa\n bbbbbbbb\n cc\n2\n", []string{"1 aaaaaaaa\n bbbbbbbb", " cc", "2"}},
 		{"long line", func(c *Config) { start(c); c.MaxLineSize = 20 }, "1\n" + strings.Repeat("b", 50) + "\n2\n", []string{"1", strings.Repeat("b", 20), strings.Repeat("b", 20), strings.Repeat("b", 10), "2"}},
-	} {
+	}
+}
+
+func TestMultiline(t *testing.T) {
+	for _, c := range multilines() {
 		t.Run(c.name, func(t *testing.T) {
 			for _, block := range []int{0, 16, 48} {
 				r := newRig(t, c.cfg)

@@ -34,3 +34,6 @@ func statx(dir int, path string, flags int) (fileInfo, error) {
 	}
 	return fi, nil
 }
+
+// inPipe returns how many bytes wait in a pipe.
+func inPipe(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCINQ) }

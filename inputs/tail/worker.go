@@ -50,15 +50,7 @@ type worker struct {
 }
 
 func newWorker(r *run) *worker {
-	c := &r.tail.cfg
-	return &worker{
-		run: r,
-		buf: make([]byte, r.tail.block),
-		framer: framer{
-			maxLine: int(c.MaxLineSize), long: c.LongLines, multiline: newJoiner(c.Multiline), counts: r.tail.counts,
-		},
-		enc: newEncoder(r),
-	}
+	return &worker{run: r, buf: make([]byte, r.tail.block), framer: newFramer(r), enc: newEncoder(r)}
 }
 
 // work takes turns until the queue is closed.
