@@ -32,6 +32,7 @@ type Config struct {
 	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching .gz and .zst files are read, decompressed; what was read before they were compressed is not read again."`
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
 	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
+	LagFiles       int               `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`
 	MaxOpenFiles   int               `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early."`
 	Watch          string            `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
 	PollInterval   time.Duration     `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
@@ -54,7 +55,7 @@ func (m *Multiline) SetDefaults() { *m = Multiline{Timeout: time.Second, MaxLine
 func Default() Config {
 	return Config{
 		StartAt: "beginning", Encoding: "utf-8", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read",
-		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024,
+		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024, LagFiles: 1000,
 		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
 	}
 }
@@ -116,6 +117,9 @@ func (c *Config) Validate() error {
 		if d.v < d.min {
 			bad("%s: must be at least %v", d.name, d.min)
 		}
+	}
+	if c.LagFiles < 0 {
+		bad("lag_files: must not be negative")
 	}
 	if c.MaxOpenFiles < 1 {
 		bad("max_open_files: must be at least 1")

@@ -43,12 +43,9 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 	return c
 }
 
-// maxLagSeries bounds the series of per-file lag: those that lag most are shown.
-const maxLagSeries = 100
-
 var (
 	descWatched = prometheus.NewDesc("penstock_tail_files", "Files known, and of those open.", []string{"state"}, nil)
-	descLag     = prometheus.NewDesc("penstock_tail_lag_bytes", "Bytes not read yet, for the 100 files that lag most.", []string{"path"}, nil)
+	descLag     = prometheus.NewDesc("penstock_tail_lag_bytes", "Bytes not read yet, by file; of more than lag_files files those that lag most.", []string{"path"}, nil)
 	descLagAll  = prometheus.NewDesc("penstock_tail_lag_total_bytes", "Bytes not read yet in all files.", nil, nil)
 )
 
@@ -71,8 +68,8 @@ func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if f.Lag > 0 {
 			lag += float64(f.Lag)
-			lags[f.Path] += f.Lag
 		}
+		lags[f.Path] += max(f.Lag, 0)
 	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -85,7 +82,7 @@ func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
 		paths = append(paths, p)
 	}
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(lags[b], lags[a]), cmp.Compare(a, b)) })
-	for _, p := range paths[:min(len(paths), maxLagSeries)] {
+	for _, p := range paths[:min(len(paths), c.t.cfg.LagFiles)] {
 		gauge(descLag, float64(lags[p]), p)
 	}
 }
