@@ -53,6 +53,19 @@ func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts Rep
 		return sum, err
 	}
 	sum.Objects, sum.Bytes = 0, 0
+	for _, base := range bases {
+		p := opts.replayer(store, base, &sum)
+		// What comes later is left for another time: dead letters that are refused again would come round for ever.
+		p.skip = func(key string) bool { return key > last[base] }
+		if err := opts.run(ctx, p, &sum); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// replayer returns one for the objects under base, which adds what it does to sum.
+func (opts *ReplayOptions) replayer(store spool.Store, base string, sum *ReplaySummary) *replayer {
 	holder := opts.Holder
 	if holder == "" {
 		host, err := os.Hostname()
@@ -61,42 +74,39 @@ func ReplayStore(ctx context.Context, store spool.Store, prefix string, opts Rep
 		}
 		holder = fmt.Sprintf("replay %s %d %08x", host, os.Getpid(), rand.Uint32())
 	}
-	for _, base := range bases {
-		p := &replayer{
-			store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
-			health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every,
-			// What comes later is left for another time: dead letters that are refused again would come round for ever.
-			skip: func(key string) bool { return key > last[base] },
-			ill:  &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
-			did: func(o spool.Object, records int64, damaged bool) {
-				sum.Objects++
-				sum.Bytes += o.Size
-				sum.Records += records
-				if damaged {
-					sum.Damaged++
-				}
-				opts.Log.Info("replayed", "object", o.Key, "records", records)
-			},
-		}
-		for {
-			err := p.run(ctx)
-			var held *leasedError
-			if errors.As(err, &held) || errors.Is(err, errLeaseLost) {
-				if opts.Wait {
-					opts.Log.Info("waiting", "prefix", base, "reason", err)
-					if err := sleep(ctx, leaseTTL/6); err != nil {
-						return sum, err
-					}
-					continue
-				}
-				sum.Skipped = append(sum.Skipped, fmt.Sprintf("%s: %v", base, err))
-			} else if err != nil {
-				return sum, err
+	return &replayer{
+		store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
+		health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every,
+		ill: &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
+		did: func(o spool.Object, records int64, damaged bool) {
+			sum.Objects++
+			sum.Bytes += o.Size
+			sum.Records += records
+			if damaged {
+				sum.Damaged++
 			}
-			break
+			opts.Log.Info("replayed", "object", o.Key, "records", records)
+		},
+	}
+}
+
+// run runs p, or skips what another is replaying unless that is to be waited for.
+func (opts *ReplayOptions) run(ctx context.Context, p *replayer, sum *ReplaySummary) error {
+	for {
+		err := p.run(ctx)
+		var held *leasedError
+		if !errors.As(err, &held) && !errors.Is(err, errLeaseLost) {
+			return err
+		}
+		if !opts.Wait {
+			sum.Skipped = append(sum.Skipped, fmt.Sprintf("%s: %v", p.base, err))
+			return nil
+		}
+		opts.Log.Info("waiting", "prefix", p.base, "reason", err)
+		if err := sleep(ctx, leaseTTL/6); err != nil {
+			return err
 		}
 	}
-	return sum, nil
 }
 
 // replayBases returns the bases under prefix below which something waits, and the last object of each.

@@ -35,6 +35,11 @@ type replayer struct {
 	began  func(oldest time.Time)                            // called with the time of each object's first record; may be nil
 	did    func(o spool.Object, records int64, damaged bool) // called after each object
 
+	// Only for objects that are no overflow.
+	own   string                                          // the directory below base of what the replayer itself puts there
+	waits func(key string) bool                           // tells which objects wait
+	take  func(ctx context.Context, o spool.Object) error // replays one object and removes it
+
 	note       func() note // of the log, which says what the destination has already; nil outside the agent
 	transactor Transactor  // nil unless delivery is exactly once
 	every      time.Duration
@@ -48,7 +53,7 @@ type replayer struct {
 
 // run replays until nothing waits. It returns nil then, ctx's error, a *leasedError, or errLeaseLost.
 func (p *replayer) run(ctx context.Context) error {
-	l := &lease{store: p.store, dir: p.base + leaseDir, holder: p.holder}
+	l := &lease{store: p.store, dir: p.base + p.own + leaseDir, holder: p.holder}
 	if err := p.persist(ctx, "take the lease", func() error { return l.claim(ctx) }); err != nil {
 		return err
 	}
@@ -121,7 +126,7 @@ func (p *replayer) objects(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				ok, past := waitingObject(o.Key, p.base)
+				ok, past := p.waiting(o.Key)
 				if past {
 					break
 				}
@@ -141,8 +146,18 @@ func (p *replayer) objects(ctx context.Context) error {
 	}
 }
 
+func (p *replayer) waiting(key string) (ok, past bool) {
+	if p.waits != nil {
+		return p.waits(key), false
+	}
+	return waitingObject(key, p.base)
+}
+
 // object replays one object and removes it. It returns ctx's error only.
 func (p *replayer) object(ctx context.Context, o spool.Object) error {
+	if p.take != nil {
+		return p.take(ctx, o)
+	}
 	if p.exact != nil {
 		return p.exact.object(ctx, o)
 	}
@@ -214,7 +229,7 @@ func (p *replayer) remove(ctx context.Context, o spool.Object, delivered int64, 
 	return nil
 }
 
-func (p *replayer) aside(key, dir string) string { return p.base + dir + key[len(p.base):] }
+func (p *replayer) aside(key, dir string) string { return p.base + p.own + dir + key[len(p.base):] }
 
 // move copies an object, byte by byte, and deletes the original.
 func (p *replayer) move(ctx context.Context, key, dir string) error {

@@ -124,7 +124,7 @@ func (d *drain) addRecord(r *record.Record) error {
 		d.last, d.lastKey = f, append(d.lastKey[:0], d.key...)
 	}
 	if f.class == partition.DeadLetter {
-		d.row = appendDeadLetter(d.row[:0], &d.in, res.Reason)
+		d.row = appendDeadLetter(d.row[:0], &d.in, d.id.topic != "", res.Reason)
 		d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path)
 	}
 	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {

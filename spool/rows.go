@@ -10,14 +10,19 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the value as it came, and the reason.
-func appendDeadLetter(dst []byte, in *partition.Input, reason error) []byte {
+// appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the value as it came, and the reason. A record of
+// a log that is no partition of a topic has its tag only.
+func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason error) []byte {
 	r := in.Record
-	dst = appendMember(dst, "{", "topic", []byte(in.Topic))
-	dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
+	if partitioned {
+		dst = appendMember(dst, "{", "topic", []byte(in.Topic))
+		dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
+	} else {
+		dst = appendMember(dst, "{", "tag", []byte(in.Tag))
+	}
 	dst = strconv.AppendInt(append(dst, `,"offset":`...), r.Offset, 10)
 	dst = append(r.When().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano), '"')
-	if in.Tag != "" {
+	if partitioned && in.Tag != "" {
 		dst = appendMember(dst, ",", "tag", []byte(in.Tag))
 	}
 	if r.Key != nil {

@@ -65,6 +65,11 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// logsJSON tells whether the log is JSON: people read a terminal, programs all else.
+func logsJSON(format string, terminal bool) bool {
+	return format == "json" || format == "auto" && !terminal
+}
+
 // summary counts problems, for the last line of a report.
 func summary(report *config.Report) string {
 	out := count(report.Errors(), "error")

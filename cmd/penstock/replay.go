@@ -25,12 +25,13 @@ type replayFlags struct {
 	host, prefix         string
 	deadLetter           bool
 	keep, dryRun, waitOK bool
+	prefixGiven          bool
 }
 
 func replayCommand() *cobra.Command {
 	f := &replayFlags{}
 	cmd := &cobra.Command{
-		Use:   "replay --config CONFIG --output OUTPUT (--from STORE --agent HOST | --dead-letter | DIR...)",
+		Use:   "replay --config CONFIG --output OUTPUT (--from STORE --agent HOST | [--from ARCHIVE] --dead-letter | DIR...)",
 		Short: "Replay a lost host's overflow, or dead letters, into an output",
 		Long: `Replay overflow objects or dead letters into an output of a configuration.
 
@@ -42,6 +43,10 @@ replays what the host web-7 has left in the overflow, oldest first. An agent rep
 
 replays what output.kafka.events had refused, once the reason for it is mended. The agent may be running. Directories given as arguments are
 replayed as dead letters too.
+
+  penstock replay -c penstock.hcl --output output.kafka.events --from output.s3.lake --dead-letter
+
+brings what the archive output.s3.lake could not hold, and has under dead_letter_path, back into the topics that it came from.
 
 What has been taken by the output is deleted, or with --keep moved aside. A replay that was stopped goes on when it is started again; what it was
 working on when it was stopped is repeated. Two replays of the same records exclude each other.
@@ -56,8 +61,8 @@ is wrong.`,
 	flags.StringVar(&f.to, "output", "", "the output that takes the records, such as output.kafka.events")
 	flags.StringVar(&f.from, "from", "", "the object store output that holds them, such as output.s3.overflow")
 	flags.StringVar(&f.host, "agent", "", "the agent that left them; its host name unless configured otherwise")
-	flags.StringVar(&f.prefix, "prefix", "overflow", "with --from: first part of the objects' names, as in the failover block; dead-letter for stored dead letters")
-	flags.BoolVar(&f.deadLetter, "dead-letter", false, "replay the dead letters of --output")
+	flags.StringVar(&f.prefix, "prefix", "overflow", "with --from: first part of the objects' names, as in the failover block; dead-letter for stored dead letters; of an archive's dead letters as dead_letter_path has it")
+	flags.BoolVar(&f.deadLetter, "dead-letter", false, "replay the dead letters of --output, or with --from those that an archive has")
 	flags.BoolVar(&f.keep, "keep", false, "move what was replayed aside instead of deleting it")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count what waits")
 	flags.BoolVar(&f.waitOK, "wait", false, "wait for what another replay is working on")
@@ -74,13 +79,13 @@ func (f *replayFlags) validate(args []string) error {
 	add(len(f.paths) > 0, "which configuration? give it with --config")
 	add(f.to != "", "into which output? give it with --output, such as --output output.kafka.events")
 	ways := 0
-	for _, given := range []bool{f.from != "", f.deadLetter, len(args) > 0} {
+	for _, given := range []bool{f.from != "" || f.deadLetter, len(args) > 0} {
 		if given {
 			ways++
 		}
 	}
 	add(ways == 1, "what is to be replayed? give one of --from, --dead-letter, or directories")
-	add(f.from == "" || f.host != "", "whose objects? give the agent's name with --agent")
+	add(f.from == "" || f.deadLetter || f.host != "", "whose objects? give the agent's name with --agent")
 	if err := errors.Join(errs...); err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -88,6 +93,7 @@ func (f *replayFlags) validate(args []string) error {
 }
 
 func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
+	f.prefixGiven = cmd.Flags().Changed("prefix")
 	if err := f.validate(args); err != nil {
 		return err
 	}
@@ -102,7 +108,7 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	var level slog.LevelVar
 	secrets := &agent.Secrets{}
 	secrets.Set(cfg.Secrets)
-	log := agent.NewLogger(cmd.ErrOrStderr(), !isTerminal(cmd.ErrOrStderr()), &level, secrets)
+	log := agent.NewLogger(cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &level, secrets)
 	ids := []string{f.to}
 	if f.from != "" {
 		ids = append(ids, f.from)
@@ -140,6 +146,13 @@ func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agen
 		if !ok {
 			return outputs.ReplaySummary{}, fmt.Errorf("%s is no object store", f.from)
 		}
+		if f.deadLetter {
+			prefix, err := f.archivePrefix(cfg)
+			if err != nil {
+				return outputs.ReplaySummary{}, err
+			}
+			return outputs.ReplayArchive(ctx, store.Store(), prefix, opts)
+		}
 		return outputs.ReplayStore(ctx, store.Store(), outputs.ReplayPrefix(f.prefix, f.host), opts)
 	}
 	if f.deadLetter {
@@ -161,6 +174,22 @@ func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agen
 		}
 	}
 	return sum, nil
+}
+
+// archivePrefix returns where an archive has its dead letters.
+func (f *replayFlags) archivePrefix(cfg *config.Config) (string, error) {
+	if f.prefixGiven {
+		return strings.TrimSuffix(f.prefix, "/") + "/", nil
+	}
+	archive, ok := cfg.Find(f.from).Config.(interface{ DeadLetterPrefix() string })
+	if !ok {
+		return "", fmt.Errorf("%s is no archive", f.from)
+	}
+	prefix := archive.DeadLetterPrefix()
+	if prefix == "" {
+		return "", fmt.Errorf("the dead_letter_path of %s begins with a variable: say which objects are meant with --prefix", f.from)
+	}
+	return prefix, nil
 }
 
 func (f *replayFlags) print(w io.Writer, sum outputs.ReplaySummary) {

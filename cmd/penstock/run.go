@@ -42,8 +42,7 @@ and a configuration with mistakes is refused.`,
 			return &exitError{code: exitConfig}
 		}
 		r := &runner{paths: paths, vars: *vars, secrets: &agent.Secrets{}}
-		json := cfg.Agent.Log.Format == "json" || cfg.Agent.Log.Format == "auto" && !isTerminal(cmd.ErrOrStderr())
-		r.log = agent.NewLogger(cmd.ErrOrStderr(), json, &r.level, r.secrets)
+		r.log = agent.NewLogger(cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &r.level, r.secrets)
 		r.use(cfg)
 		for _, line := range report.Lines(true) {
 			r.log.Warn("configuration", "problem", line)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
@@ -51,6 +52,18 @@ func Default() Config {
 		DeadLetterPath:   template.MustParse("_dead_letter/${topic}"),
 		Delimiter:        "\t",
 	}
+}
+
+// DeadLetterPrefix returns what the paths of all dead-letter objects begin with, up to and including a slash; "" if they have nothing in common.
+func (c *Config) DeadLetterPrefix() string {
+	if len(c.DeadLetterPath.Parts) == 0 {
+		return ""
+	}
+	head := c.DeadLetterPath.Parts[0]
+	if len(c.DeadLetterPath.Parts) == 1 && head.Name == "" {
+		return strings.TrimSuffix(head.Literal, "/") + "/"
+	}
+	return head.Literal[:strings.LastIndexByte(head.Literal, '/')+1]
 }
 
 // Validate reports every mistake at once.

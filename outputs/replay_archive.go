@@ -1,0 +1,148 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/format"
+)
+
+// replayOwn keeps what a replay puts among an archive's dead letters apart from topics.
+const replayOwn = ".penstock/"
+
+// ReplayArchive replays the dead letters that an archive keeps among its objects, below prefix, which ends with a slash. Those of topics go to the
+// topic they came from. It can be stopped and started again; what was cut short is repeated by at most one object. Two replays exclude each other.
+func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts ReplayOptions) (ReplaySummary, error) {
+	var sum ReplaySummary
+	last := ""
+	left := map[string]bool{} // objects that are no dead letters
+	waits := func(key string) bool { return !strings.HasPrefix(key, prefix+replayOwn) && !left[key] }
+	for o, err := range store.List(ctx, prefix) {
+		if err != nil {
+			return sum, fmt.Errorf("list %s: %w", prefix, err)
+		}
+		if waits(o.Key) {
+			sum.Objects++
+			sum.Bytes += o.Size
+			last = o.Key
+		}
+	}
+	if opts.DryRun || last == "" {
+		return sum, nil
+	}
+	sum = ReplaySummary{}
+	p := opts.replayer(store, prefix, &sum)
+	p.own, p.waits, p.transactor = replayOwn, waits, nil
+	p.skip = func(key string) bool { return key > last }
+	p.take = func(ctx context.Context, o spool.Object) error {
+		err := p.letters(ctx, o)
+		if errors.Is(err, errNoLetter) {
+			left[o.Key] = true
+			sum.Skipped = append(sum.Skipped, fmt.Sprintf("%s: %v", o.Key, err))
+			return nil
+		}
+		return err
+	}
+	return sum, opts.run(ctx, p, &sum)
+}
+
+// errNoLetter is said of an object that is not what it was taken for, and is left alone.
+var errNoLetter = errors.New("this is no dead letter of an archive")
+
+// letters replays an object of dead letters and removes it.
+func (p *replayer) letters(ctx context.Context, o spool.Object) error {
+	var done int64
+	var damage error
+	foreign := false
+	err := p.persist(ctx, "read "+o.Key, func() error {
+		r, got, err := p.store.Get(ctx, o.Key)
+		if errors.Is(err, spool.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		body := &countingBody{ReadCloser: r, size: got.Size}
+		defer body.Close()
+		l := letterBatch{send: p.send, health: p.health}
+		lines := int64(0)
+		err = format.ReadLines(body, "ndjson", func(e *format.Entry) error {
+			lines++
+			switch ok := e.Located && e.Reason != ""; {
+			case !ok && lines == 1:
+				return errNoLetter
+			case !ok:
+				return fmt.Errorf("line %d cannot be read", lines)
+			case lines <= done:
+				return nil
+			}
+			return l.add(ctx, e)
+		})
+		if ferr := l.flush(ctx); ferr != nil {
+			return ferr
+		}
+		done += l.delivered
+		if errors.Is(err, errNoLetter) {
+			foreign = true
+			return nil
+		}
+		if err != nil && ctx.Err() == nil && body.err == nil {
+			damage, err = err, nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if foreign {
+		return errNoLetter
+	}
+	return p.remove(ctx, o, done, damage)
+}
+
+// letterBatch delivers entries of one topic together.
+type letterBatch struct {
+	send      *sender
+	health    *health
+	delivered int64
+
+	tag, origin, topic string
+	recs               []record.Record
+	size               int
+}
+
+func (l *letterBatch) add(ctx context.Context, e *format.Entry) error {
+	tag, origin := e.Tag, "penstock replay"
+	if e.Topic != "" {
+		origin = fmt.Sprintf("%s/%d", e.Topic, e.Partition)
+		tag = e.Topic
+	}
+	if len(l.recs) > 0 && (tag != l.tag || origin != l.origin || e.Topic != l.topic || l.size >= record.TargetSize) {
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
+	l.tag, l.origin, l.topic = tag, origin, e.Topic
+	l.recs = append(l.recs, e.Record)
+	l.size += len(e.Key) + len(e.Value) + 64
+	return nil
+}
+
+func (l *letterBatch) flush(ctx context.Context) error {
+	if len(l.recs) == 0 {
+		return nil
+	}
+	b := record.FromRecords(l.tag, l.origin, slices.Clone(l.recs))
+	b.Topic = l.topic
+	if err := l.send.deliver(ctx, b, l.health); err != nil {
+		return err
+	}
+	l.delivered += int64(len(l.recs))
+	l.recs, l.size = l.recs[:0], 0
+	return nil
+}
