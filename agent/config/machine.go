@@ -37,6 +37,13 @@ func checkPath(use, path string) error {
 	return nil
 }
 
+var pathHints = map[string]string{
+	"read":  "Give the agent's user permission to read it, or mend the path.",
+	"write": "Give the agent's user permission to write there, or name another file.",
+	"dir":   "Give the agent's user permission to write there, or name another directory.",
+	"run":   "Install the program, or write where it is.",
+}
+
 // paths warns of attributes that name what this machine, as it is now, does not have or does not let the agent use.
 func (d *decoder) paths(t target, path string) {
 	v := t.value
@@ -47,7 +54,7 @@ func (d *decoder) paths(t target, path string) {
 		return
 	}
 	if err := checkPath(t.path, v.String()); err != nil {
-		d.report.warnf(d.position(path), "", "%s.%s: %v", d.owner, path, err)
+		d.report.warnf(d.position(path), pathHints[t.path], "%s.%s: %v", d.owner, path, err)
 	}
 }
 
