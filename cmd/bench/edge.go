@@ -16,6 +16,7 @@ const edgeConfig = `
 agent {
   data_dir = %[1]q
   name     = "bench"
+  shutdown_timeout = "2s"
   admin { listen = %[5]q }
 }
 input "tail" "app" {
@@ -26,14 +27,27 @@ output "kafka" "events" {
   topic   = "bench"
   %[4]s
 }
+%[7]s
 pipeline "bench" {
   from = [input.tail.app]
-  to   = [output.kafka.events]
+  to   = [output.kafka.events%[8]s]
   buffer {
     %[6]s
   }
 }
 `
+
+// deadOutput is a second output, whose broker nobody is; the buffer keeps everything for it.
+const deadOutput = `output "kafka" "dead" {
+  brokers = [%q]
+  topic   = "bench"
+}`
+
+// variant is what an edge has beyond edgeConfig.
+type variant struct {
+	output, buffer string // attributes
+	dead           bool   // a dead output beside the one measured
+}
 
 // exactly is the setting of the kafka output for which positions are committed with the records.
 const exactly = `delivery = "exactly_once"`
@@ -46,16 +60,22 @@ type edge struct {
 	done chan struct{}
 }
 
-func (h *harness) startEdge(glob, addr, settings, buffer string) (*edge, error) {
+func (h *harness) startEdge(glob, addr string, v variant) (*edge, error) {
 	data := filepath.Join(h.dir, "edge-data")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	admin, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	admin := l.Addr().String()
-	_ = l.Close()
+	second, to := "", ""
+	if v.dead {
+		nobody, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		second, to = fmt.Sprintf(deadOutput, nobody), ", output.kafka.dead"
+	}
 	config := filepath.Join(h.dir, "edge.hcl")
-	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, settings, admin, buffer), 0o644); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, v.output, admin, v.buffer, second, to), 0o644); err != nil {
 		return nil, err
 	}
 	return startAgent(h.binary, config, filepath.Join(h.dir, "edge.log"), data)
@@ -81,22 +101,26 @@ func (e *edge) whileRunning(ctx context.Context) (context.Context, context.Cance
 	return ctx, func() { cancel(nil) }
 }
 
-// toKafka measures from the start of the agent until the broker has every line, with more attributes of the output and of the buffer.
-func (h *harness) toKafka(ctx context.Context, settings, buffer string) (usage, error) {
+// toKafka measures from the start of the agent until the broker has every line.
+func (h *harness) toKafka(v variant) func(context.Context) (usage, error) {
+	return func(ctx context.Context) (usage, error) { return h.toKafkaRun(ctx, v) }
+}
+
+func (h *harness) toKafkaRun(ctx context.Context, v variant) (usage, error) {
 	b, err := startBroker(6, "")
 	if err != nil {
 		return usage{}, err
 	}
 	defer b.close()
 	_ = os.RemoveAll(filepath.Join(h.dir, "edge-data"))
-	e, err := h.startEdge(h.corpus, b.addr, settings, buffer)
+	e, err := h.startEdge(h.corpus, b.addr, v)
 	if err != nil {
 		return usage{}, err
 	}
 	ctx, cancel := e.whileRunning(ctx)
 	defer cancel()
 	m := watch(e.cmd.Process.Pid)
-	if settings == exactly {
+	if v.output == exactly {
 		err = b.waitCommitted(ctx, h.lines)
 	} else {
 		err = b.waitStored(ctx, h.lines)
@@ -132,7 +156,7 @@ func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 			return usage{}, err
 		}
 	}
-	e, err := h.startEdge(filepath.Join(logs, "*.log"), addr, "", "")
+	e, err := h.startEdge(filepath.Join(logs, "*.log"), addr, variant{})
 	if err != nil {
 		return usage{}, err
 	}

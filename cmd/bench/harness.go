@@ -37,18 +37,20 @@ func (h *harness) run(ctx context.Context) error {
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return err
 	}
+	const produce = "franz-go Produce, no disk"
 	workloads := []job{
 		{"hpcloud/tail to nothing", "", 1, h.self("hpcloud")},
 		{"tail to nothing", "hpcloud/tail to nothing", 1, h.self("tail-null")},
 		{"tail to buffer", "hpcloud/tail to nothing", 1, func(ctx context.Context) (usage, error) {
 			return runSelf(ctx, "tail-buffer", h.corpus, fmt.Sprint(h.lines), filepath.Join(h.dir, "buffer"))
 		}},
-		{"franz-go Produce, no disk", "", 1, h.plainProduce},
-		{"tail to buffer to Kafka", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "", "") }},
-		{"the same, exactly once", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, exactly, "") }},
-		{"the same, record by record", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, `headers = { app = "bench" }`, "") }},
-		{"tail to Kafka, spill", "franz-go Produce, no disk", 1, func(ctx context.Context) (usage, error) { return h.toKafka(ctx, "", "spill = true") }},
-		{"drain of a backlog to Kafka", "franz-go Produce, no disk", h.backlog, h.drainBacklog},
+		{produce, "", 1, h.plainProduce},
+		{"tail to buffer to Kafka", produce, 1, h.toKafka(variant{})},
+		{"the same, beside a dead output", "tail to buffer to Kafka", 1, h.toKafka(variant{dead: true})},
+		{"the same, exactly once", produce, 1, h.toKafka(variant{output: exactly})},
+		{"the same, record by record", produce, 1, h.toKafka(variant{output: `headers = { app = "bench" }`})},
+		{"tail to Kafka, spill", produce, 1, h.toKafka(variant{buffer: "spill = true"})},
+		{"drain of a backlog to Kafka", produce, h.backlog, h.drainBacklog},
 		{"forward to buffer to Kafka, 1 client", "", 1, h.relay(1, "kafka")},
 		{"forward to buffer to Kafka, 50 clients", "", 1, h.relay(50, "kafka")},
 		{"forward to buffer to forward, 1 client", "", 1, h.relay(1, "forward")},

@@ -21,7 +21,7 @@ func (m *manager) restore(ctx context.Context) error {
 	m.first = !started
 	m.run.tail.counts.polling.Set(0)
 	if m.cfg.Watch == "auto" {
-		w, err := newWatcher(ctx)
+		w, err := newWatcher(ctx, m.run.tail.newWatch)
 		if err != nil {
 			m.fallBack(err)
 		} else {
@@ -103,6 +103,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 		return false, overwritten
 	}
 	m.known.remove(best)
+	m.healed(s.path)
 	m.resume(s, h, fi, best, best.key)
 	return true, false
 }
@@ -286,7 +287,6 @@ func (m *manager) discover(s sight) {
 		m.raced = true
 		return
 	}
-	m.healed(s.path)
 	var buf [headSize]byte
 	n, err := h.ReadAt(buf[:], 0)
 	if err != nil && err != io.EOF {
@@ -294,6 +294,7 @@ func (m *manager) discover(s sight) {
 		m.trouble(s.path, err)
 		return
 	}
+	m.healed(s.path)
 	s.fi = fi
 	switch compression := compressionOf(s.path, buf[:n]); {
 	case compression != none:

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -121,16 +122,11 @@ func TestFirstStartOnlyOnce(t *testing.T) {
 	r.wants("1")
 }
 
-func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
+func TestWarningsOfPaths(t *testing.T) {
 	r := newRig(t, nil)
-	if err := os.Symlink("loop.log", r.path("loop.log")); err != nil { // even root cannot read it
+	if err := os.Symlink("loop.log", r.path("loop.log")); err != nil {
 		t.Fatal(err)
 	}
-	r.write("ok.log", "1\n")
-	r.start()
-	r.wants("1")
-	failures := func() float64 { return testutil.ToFloat64(r.tail.counts.errors.WithLabelValues("link_loop")) }
-	r.eventually("tried again", func() bool { return failures() >= 2 })
 	if err := r.cfg.Warnings(); err != nil {
 		t.Errorf("a glob whose directory can be read: %v", err)
 	}
@@ -138,9 +134,6 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 	if err := alone.Warnings(); err == nil || strings.Count(err.Error(), "paths: ") != 2 {
 		t.Errorf("warnings: %v", err)
 	}
-	r.remove("loop.log")
-	r.write("loop.log", "2\n")
-	r.wants("1", "2")
 }
 
 func TestVanishingDirectory(t *testing.T) {
@@ -160,18 +153,27 @@ func TestVanishingDirectory(t *testing.T) {
 	}
 }
 
+// Without inotify the files are polled: because it was asked for, because no watch is left, because no instance is. It is said once, and shown.
 func TestPolling(t *testing.T) {
-	for _, how := range []string{"asked for", "watch lost"} {
-		t.Run(how, func(t *testing.T) {
-			r := newRig(t, nil)
-			if how == "asked for" {
-				r.cfg.Watch = "poll"
-			}
+	for _, c := range []struct {
+		how     string
+		polling float64
+		advice  string
+		change  func(*Config)
+		prepare func(*Tail)
+	}{
+		{how: "inotify"},
+		{how: "asked for", polling: 1, change: func(c *Config) { c.Watch = "poll" }},
+		{how: "no watch left", polling: 1, advice: "max_user_watches", prepare: func(tl *Tail) { tl.addWatch = limitedWatch{}.add }},
+		{how: "no instance left", polling: 1, advice: "max_user_instances", prepare: func(tl *Tail) {
+			tl.newWatch = func() (*fsnotify.Watcher, error) { return nil, os.NewSyscallError("inotify_init1", syscall.EMFILE) }
+		}},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			r := newRig(t, c.change)
+			r.cfg.RescanInterval = time.Hour // what is seen, a notification or a poll has shown
 			r.write("a.log", "1\n")
-			lost := &limitedWatch{}
-			if how == "watch lost" {
-				r.prepare = func(tl *Tail) { tl.addWatch = lost.add }
-			}
+			log := r.capture(c.prepare)
 			r.start()
 			r.wants("1")
 			r.write("a.log", "2\n")
@@ -179,8 +181,15 @@ func TestPolling(t *testing.T) {
 			r.rename("a.log", "a.log.1")
 			r.write("a.log", "3\n")
 			r.wants("1", "2", "3")
-			if n := testutil.ToFloat64(r.tail.counts.polling); n != 1 {
+			if n := testutil.ToFloat64(r.tail.counts.polling); n != c.polling {
 				t.Errorf("polling gauge is %v", n)
+			}
+			said := log.lines("inotify is not to be had")
+			switch {
+			case c.advice == "" && len(said) != 0:
+				t.Errorf("said %q", said)
+			case c.advice != "" && (len(said) != 1 || !strings.Contains(said[0], c.advice)):
+				t.Errorf("said %q, want one line that tells of %s", said, c.advice)
 			}
 		})
 	}

@@ -28,6 +28,11 @@ func (m *manager) scan() {
 	for path, err := range found.errs {
 		m.trouble(path, err)
 	}
+	for path := range m.troubles {
+		if found.cache[path] != nil && found.errs[path] == nil {
+			m.healed(path) // a directory
+		}
+	}
 	paths := make([]string, 0, len(found.paths)+8)
 	for path, link := range found.paths {
 		paths = append(paths, path)

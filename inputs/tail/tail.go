@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
 )
@@ -23,7 +24,8 @@ type Tail struct {
 	log      *slog.Logger
 	tagger   *tagger
 	counts   *counts
-	block    int                    // how much is read at a time
+	block    int // how much is read at a time
+	newWatch func() (*fsnotify.Watcher, error)
 	addWatch func(dir string) error // instead of inotify, if set
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
@@ -38,7 +40,7 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize}
+	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize, newWatch: fsnotify.NewWatcher}
 	t.counts = newCounts(env.Metrics, t)
 	return t, nil
 }

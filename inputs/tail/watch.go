@@ -26,9 +26,9 @@ type watcher struct {
 
 const gatherFor = 10 * time.Millisecond
 
-// newWatcher starts a watcher; ctx ends it.
-func newWatcher(ctx context.Context) (*watcher, error) {
-	fs, err := fsnotify.NewWatcher()
+// newWatcher starts a watcher over what open opens; ctx ends it.
+func newWatcher(ctx context.Context, open func() (*fsnotify.Watcher, error)) (*watcher, error) {
+	fs, err := open()
 	if err != nil {
 		return nil, err
 	}

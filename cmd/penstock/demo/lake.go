@@ -73,7 +73,8 @@ func (r *run) archive(ctx context.Context) error {
 	if err := r.consumer.start(); err != nil {
 		return err
 	}
-	total := r.total()
+	total := r.ledger.Distinct()
+	var archiving progress
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		ledger, err := readLake(r.lakeDir())
@@ -81,7 +82,7 @@ func (r *run) archive(ctx context.Context) error {
 			return err
 		}
 		r.lake = ledger
-		if ledger.Distinct() >= total || time.Now().After(deadline) || !r.consumer.running() {
+		if ledger.Distinct() >= total || !archiving.goesOn(ledger.Distinct()) || time.Now().After(deadline) || !r.consumer.running() {
 			break
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {

@@ -139,12 +139,13 @@ func (r *run) play(ctx context.Context) error {
 	r.show.say("the apps have stopped; the last lines arrive")
 	total := r.total()
 	deadline := time.Now().Add(40 * time.Second)
-	for r.ledger.Distinct() < total && time.Now().Before(deadline) && r.edge.running() {
+	var arriving, draining progress
+	for r.ledger.Distinct() < total && arriving.goesOn(r.ledger.Distinct()) && time.Now().Before(deadline) && r.edge.running() {
 		if err := wait(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	for n, _ := overflowing(r.overflowDir()); n > 0 && time.Now().Before(deadline); n, _ = overflowing(r.overflowDir()) {
+	for n, _ := overflowing(r.overflowDir()); n > 0 && draining.goesOn(int64(n)) && time.Now().Before(deadline); n, _ = overflowing(r.overflowDir()) {
 		if err := wait(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
@@ -165,6 +166,23 @@ func (r *run) play(ctx context.Context) error {
 	}
 	r.show.stop()
 	return r.report()
+}
+
+// patience is how long nothing may move before what is missing counts as lost: the demo ends within a minute then, too.
+const patience = 10 * time.Second
+
+// progress watches a number that is to change.
+type progress struct {
+	n     int64
+	since time.Time
+}
+
+// goesOn tells whether n has changed lately.
+func (p *progress) goesOn(n int64) bool {
+	if p.since.IsZero() || n != p.n {
+		p.n, p.since = n, time.Now()
+	}
+	return time.Since(p.since) < patience
 }
 
 func (r *run) overflowDir() string { return filepath.Join(r.dir, "overflow") }

@@ -10,24 +10,14 @@ import (
 
 // The data directory's filesystem fills up while the broker is away, first by the buffer itself, then by somebody else: no SIGBUS, nothing
 // acknowledged is lost, and the agent goes on by itself when there is space again.
-func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a small filesystem needs root")
-	}
-	r := newRig(t, replaceAll(plainEdge, "to   = [output.kafka.events]", `to   = [output.kafka.events]
+func TestFullDisk(t *testing.T) { withSmallDisk(t, "64m", fillDisk) }
+
+func fillDisk(t *testing.T, data string) {
+	r := newRig(t, replaceAll(plainEdge, "DIR/data", data, "to   = [output.kafka.events]", `to   = [output.kafka.events]
   buffer {
     segment_size = "4MiB"
     min_free     = "16MiB"
   }`))
-	data := filepath.Join(r.dir, "data")
-	r.must(os.MkdirAll(data, 0o755))
-	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("mount: %v", err)
-	}
-	t.Cleanup(func() {
-		r.agent.kill()
-		_ = syscall.Unmount(data, syscall.MNT_DETACH)
-	})
 	r.must(r.broker.Stop())
 	r.agent.start()
 	r.write(1_500_000) // about 100 MB even compressed
