@@ -29,7 +29,9 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 		return nil, err
 	}
 	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
-	in.opts = append(opts, kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) }))
+	reach := cfg.NewReach()
+	reach.Tell = func(err error) { in.metrics.trouble(env.Log, "a broker cannot be connected to; trying again", err) }
+	in.opts = append(opts, kgo.WithHooks(reach), kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) }))
 	if in.start, err = cfg.start(); err != nil {
 		return nil, err
 	}

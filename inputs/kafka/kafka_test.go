@@ -63,14 +63,14 @@ type held struct {
 	release chan error // makes the handle return
 }
 
-func join(t testing.TB, cfg Config) *member {
+func join(t testing.TB, cfg Config, log ...slog.Handler) *member {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	m := &member{t: t, reg: prometheus.NewRegistry(), over: make(chan struct{}), changed: make(chan struct{}), held: map[string]*held{}}
 	var err error
-	m.in, err = New(cfg, inputs.Env{Name: "input.kafka.test", Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: m.reg})
+	m.in, err = New(cfg, inputs.Env{Name: "input.kafka.test", Agent: "a", Log: slog.New(append(log, slog.DiscardHandler)[0]), Metrics: m.reg})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/inputs/kafka/client"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -31,12 +32,18 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// trouble logs a failure that is tried again, at most once a minute for each kind.
+const maxCauses = 50 // that trouble tells apart
+
+// trouble logs a failure that is tried again, at most once a minute for each kind and cause.
 func (m *metrics) trouble(log *slog.Logger, what string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now := time.Now(); now.Sub(m.said[what]) > time.Minute {
-		m.said[what] = now
+	key := what + client.Cause(err)
+	if _, known := m.said[key]; !known && len(m.said) >= maxCauses {
+		key = what
+	}
+	if now := time.Now(); now.Sub(m.said[key]) > time.Minute {
+		m.said[key] = now
 		log.Warn(what, "error", err)
 	}
 }

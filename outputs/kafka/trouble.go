@@ -6,27 +6,30 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/inputs/kafka/client"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// repeatAfter is how often a failure that goes on is logged.
-const repeatAfter = time.Minute
+const (
+	repeatAfter = time.Minute // how often a failure that goes on is logged
+	maxCauses   = 8           // that are told apart
+)
 
-// trouble logs when partitions begin to fail, at intervals while they do, and when all work again. Safe for concurrent use.
+// trouble logs when partitions begin to fail, at intervals and for another cause while they do, and when all work again. Safe for concurrent use.
 type trouble struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
 	bad   map[producer.Key]struct{}
 	since time.Time
-	said  time.Time
+	said  map[string]time.Time // by cause
 	count int
 }
 
 func newTrouble(log *slog.Logger) *trouble {
-	return &trouble{log: log, bad: map[producer.Key]struct{}{}}
+	return &trouble{log: log, bad: map[producer.Key]struct{}{}, said: map[string]time.Time{}}
 }
 
 func (t *trouble) failed(k producer.Key, err error) {
@@ -38,12 +41,33 @@ func (t *trouble) failed(k producer.Key, err error) {
 	}
 	t.bad[k] = struct{}{}
 	t.count++
-	if now.Sub(t.said) < repeatAfter && t.count > 1 {
+	if !t.due(err, now) && t.count > 1 {
 		return
 	}
-	t.said = now
 	t.log.Warn("Kafka does not take what is sent; it is tried again", "topic", k.Topic, "partition", k.Partition, "error", err,
 		"failures", t.count, "partitions", len(t.bad), "do", advice(err))
+}
+
+// unreachable takes note of a connection that could not be opened, for which no partition may ever fail: what waits for it can be given up before.
+func (t *trouble) unreachable(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.due(err, time.Now()) {
+		t.log.Warn("a broker cannot be connected to; it is tried again", "error", err, "do", advice(err))
+	}
+}
+
+// due tells whether the cause of an error is to be logged now.
+func (t *trouble) due(err error, now time.Time) bool {
+	why := client.Cause(err)
+	if _, known := t.said[why]; !known && len(t.said) >= maxCauses {
+		why = ""
+	}
+	if now.Sub(t.said[why]) < repeatAfter {
+		return false
+	}
+	t.said[why] = now
+	return true
 }
 
 func (t *trouble) worked(k producer.Key) {
@@ -66,7 +90,7 @@ func advice(err error) string {
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
 		return "set transaction_timeout to at most the brokers' transaction.max.timeout.ms"
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
-		return "check the sasl block: mechanism, user and password"
+		return "check the sasl block: mechanism, and user and password, token or keys"
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return "create the topic, or set allow_auto_topic_creation"
 	case errors.Is(err, kerr.NotEnoughReplicas):

@@ -83,6 +83,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		env.Log.Info("batches go to Kafka record by record", "because", w.why)
 	}
 	reach := cfg.NewReach()
+	reach.Tell = w.trouble.unreachable
 	opts = append(opts, kgo.WithHooks(reach),
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) }),
 		kgo.ProduceRequestTimeout(cfg.RequestTimeout),

@@ -128,17 +128,6 @@ func TestOAuthTokens(t *testing.T) {
 	}
 }
 
-func TestAWSKeys(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "from-env")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
-	if c, err := (&AWS{Region: "eu-west-1"}).credentials()(t.Context()); err != nil || c.AccessKeyID != "from-env" {
-		t.Errorf("chain: %+v, %v", c, err)
-	}
-	if c, err := (&AWS{AccessKeyID: "fixed", SecretAccessKey: "s"}).credentials()(t.Context()); err != nil || c.AccessKeyID != "fixed" {
-		t.Errorf("fixed: %+v, %v", c, err)
-	}
-}
-
 func TestMetrics(t *testing.T) {
 	cluster := kfake.MustCluster(kfake.NumBrokers(1))
 	defer cluster.Close()

@@ -49,7 +49,7 @@ type OAuth struct {
 
 // AWS says which credentials sign AWS_MSK_IAM.
 type AWS struct {
-	Region          string `hcl:"region,optional" doc:"Region for looking up credentials."`
+	Region          string `hcl:"region,optional" doc:"Region of the cluster, where the brokers' names do not tell it, and for looking up credentials."`
 	Profile         string `hcl:"profile,optional" doc:"Profile of the shared AWS configuration."`
 	AccessKeyID     string `hcl:"access_key_id,optional" doc:"Fixed access key instead of the SDK's chain."`
 	SecretAccessKey string `hcl:"secret_access_key,optional" secret:"true" doc:"Secret that belongs to access_key_id."`

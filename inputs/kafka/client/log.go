@@ -74,6 +74,8 @@ func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 // Reach is a kgo.Hook that remembers why no broker could be connected to, which franz-go does not tell while it tries again. Safe for
 // concurrent use.
 type Reach struct {
+	Tell func(error) // called with each failure, if set before the client is made
+
 	tls, sasl bool
 
 	mu  sync.Mutex
@@ -100,7 +102,30 @@ func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, conn net.
 	case err != nil && conn != nil && r.sasl && errors.Is(err, io.EOF):
 		err = fmt.Errorf("%w: the broker hung up, as it does when it does not accept the SASL mechanism, user or password", err)
 	}
+	if err != nil && r.Tell != nil {
+		r.Tell(err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.err = err
+}
+
+// Cause returns what is at the bottom of an error, for telling errors apart: a lost connection, which its addresses make another each time, is one
+// cause.
+func Cause(err error) string {
+	for {
+		var next error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			next = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				next = all[len(all)-1]
+			}
+		}
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
 }

@@ -3,8 +3,12 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/penstock/penstock/inputs/tlsconf"
@@ -39,7 +43,7 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 		opts = append(opts, kgo.Dialer(dialTLS(&net.Dialer{Timeout: c.DialTimeout}, conf)))
 	}
 	if c.SASL != nil {
-		m, err := c.SASL.mechanism()
+		m, err := c.SASL.mechanism(c.DialTimeout)
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +53,46 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 }
 
 func dialTLS(dialer *net.Dialer, conf *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	hint := "does the listener ask for a client certificate (tls.cert_file)?"
+	if conf.GetClientCertificate != nil {
+		hint = "does the listener trust the certificate of tls.cert_file?"
+	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
-		return (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(ctx, network, address)
+		conn, err := (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(ctx, network, address)
+		if err != nil {
+			if refused(err) {
+				err = fmt.Errorf("%w: %s", err, hint)
+			}
+			return nil, err
+		}
+		return &tlsConn{Conn: conn, hint: hint}, nil
 	}
+}
+
+// tlsConn is a connection on which the listener may still refuse the client: with TLS 1.3 it does so after the client's handshake.
+type tlsConn struct {
+	net.Conn
+	hint  string
+	heard bool
+}
+
+func (c *tlsConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.heard = c.heard || n > 0
+	if err != nil && !c.heard && (refused(err) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+		err = fmt.Errorf("%w: %s", err, c.hint)
+	}
+	return n, err
+}
+
+// refused tells whether the other side has said that it does not go on with a handshake.
+func refused(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 type hooks struct {

@@ -7,11 +7,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/twmb/franz-go/pkg/sasl"
-	msk "github.com/twmb/franz-go/pkg/sasl/aws"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -19,7 +20,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-func (s *SASL) mechanism() (sasl.Mechanism, error) {
+// mechanism returns the mechanism; what it needs from others must come within timeout.
+func (s *SASL) mechanism(timeout time.Duration) (sasl.Mechanism, error) {
 	switch s.Mechanism {
 	case "PLAIN":
 		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism(), nil
@@ -29,16 +31,14 @@ func (s *SASL) mechanism() (sasl.Mechanism, error) {
 		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism(), nil
 	case "OAUTHBEARER":
 		token := s.OAuth.source()
-		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+		return bearer{oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
 			t, err := token(ctx)
 			return oauth.Auth{Token: t, Extensions: s.OAuth.Extensions}, err
-		}), nil
+		})}, nil
 	case "AWS_MSK_IAM":
-		credentials := s.AWS.credentials()
-		return msk.ManagedStreamingIAM(func(ctx context.Context) (msk.Auth, error) {
-			c, err := credentials(ctx)
-			return msk.Auth{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
-		}), nil
+		return iam{s.AWS.config(), timeout}, nil
 	}
 	return nil, fmt.Errorf("sasl.mechanism: %q is unknown", s.Mechanism)
 }
@@ -77,36 +77,31 @@ func (o *OAuth) source() func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return o.Token, nil }
 }
 
-// credentials returns what fetches the keys for one authentication. The chain is set up by the first call, so that a start does
-// not depend on the metadata service.
-func (a *AWS) credentials() func(context.Context) (aws.Credentials, error) {
-	if a.AccessKeyID != "" {
-		fixed := aws.Credentials{AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey, SessionToken: a.SessionToken}
-		return func(context.Context) (aws.Credentials, error) { return fixed, nil }
-	}
+// config returns what returns the SDK's configuration, with the keys' provider and the region. The first call sets it up, so that a start does not
+// depend on the metadata service.
+func (a *AWS) config() func(context.Context) (aws.Config, error) {
 	var mu sync.Mutex
-	var chain aws.CredentialsProvider
-	return func(ctx context.Context) (aws.Credentials, error) {
+	var conf *aws.Config
+	return func(ctx context.Context) (aws.Config, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if chain == nil {
-			var opts []func(*awsconfig.LoadOptions) error
-			if a.Region != "" {
-				opts = append(opts, awsconfig.WithRegion(a.Region))
-			}
-			if a.Profile != "" {
-				opts = append(opts, awsconfig.WithSharedConfigProfile(a.Profile))
-			}
-			conf, err := awsconfig.LoadDefaultConfig(ctx, opts...)
-			if err != nil {
-				return aws.Credentials{}, fmt.Errorf("sasl.aws: %w", err)
-			}
-			chain = conf.Credentials
+		if conf != nil {
+			return *conf, nil
 		}
-		c, err := chain.Retrieve(ctx)
-		if err != nil {
-			return c, fmt.Errorf("sasl.aws: %w", err)
+		var opts []func(*awsconfig.LoadOptions) error
+		if a.Region != "" {
+			opts = append(opts, awsconfig.WithRegion(a.Region))
 		}
-		return c, nil
+		if a.Profile != "" {
+			opts = append(opts, awsconfig.WithSharedConfigProfile(a.Profile))
+		}
+		if a.AccessKeyID != "" {
+			opts = append(opts, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, a.SessionToken)))
+		}
+		c, err := awsconfig.LoadDefaultConfig(ctx, opts...)
+		if err == nil {
+			conf = &c
+		}
+		return c, err
 	}
 }

@@ -22,7 +22,7 @@ type modelLog struct {
 	leader  int32
 	records []int // source record numbers
 	size    int   // batches larger than this are refused
-	idle    int64 // when something was last appended
+	idle    int64 // when something was last appended, or said to be
 	old     bool  // a producer that is not known must begin at sequence 0, as before Kafka 2.5
 	states  map[int64]*modelState
 }
@@ -151,6 +151,7 @@ func (w *model) Delivered(it *Item) {
 		}
 		s.out = s.out[1:]
 		l := w.logs[s.key]
+		l.idle = w.now
 		// All of it must be in the log.
 		have := map[int]bool{}
 		for _, r := range l.records[max(0, len(l.records)-400):] {
@@ -477,8 +478,8 @@ func TestModel(t *testing.T) {
 		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
 	}
 	t.Logf("%d steps, %d requests answered, %d records delivered, %d times the producer was not known", *modelSteps, answered, delivered, unknown)
-	if delivered < *modelSteps/50 || unknown < *modelSteps/50_000 {
-		t.Fatalf("the model hardly delivers: %d records in %d steps", delivered, *modelSteps)
+	if delivered < *modelSteps/50 || unknown < *modelSteps/500_000 {
+		t.Fatalf("the model hardly delivers, or forgets: %d records in %d steps, %d times the producer was not known", delivered, *modelSteps, unknown)
 	}
 }
 
