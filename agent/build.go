@@ -53,6 +53,7 @@ type inputPlan struct {
 	id, fingerprint string
 	said            *lastLine
 	log             *slog.Logger
+	bury            func(ctx context.Context, b *record.Batch, reason string) error
 	make            func(reg *registry) (inputs.Input, error)
 	source          func(reg *registry) (inputs.Source, error)
 }
@@ -267,7 +268,7 @@ func (b *builder) input(p *plan, id string) {
 	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id)}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
 	env.DeadLetter = outputs.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
-	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log}
+	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log, bury: env.DeadLetter}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {
 			e := env

@@ -180,7 +180,7 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		if err != nil {
 			return err
 		}
-		s := newSink(p.buf, in.id, input, reg, p)
+		s := newSink(p.buf, in, input, reg, p)
 		p.a.regs.show(reg)
 		defer p.a.regs.hide(reg)
 		u.show(reg)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -35,18 +36,21 @@ type sink struct {
 	p        *pipeline
 	count    *inputCounters
 	unrouted prometheus.Counter
-	warned   atomic.Int64 // Unix seconds of the last warning
+	tooLarge prometheus.Counter
+	warned   atomic.Int64 // Unix seconds of the last warning of unrouted records
 	replay   bool         // what comes with positions can be read again
+	bury     func(ctx context.Context, b *record.Batch, reason string) error
 }
 
-func newSink(buf *buffer.Buffer, id string, input inputs.Input, reg prometheus.Registerer, p *pipeline) *sink {
+func newSink(buf *buffer.Buffer, in *inputPlan, input inputs.Input, reg prometheus.Registerer, p *pipeline) *sink {
 	r, ok := input.(inputs.Replayer)
 	s := &sink{
-		replay: ok && r.Replayable(),
-		buf:    buf, input: id, p: p, count: newInputCounters(reg),
+		replay: ok && r.Replayable(), bury: in.bury,
+		buf: buf, input: in.id, p: p, count: newInputCounters(reg),
+		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_too_large_records_total", Help: "Records that the buffer could never hold; they are in the input's dead letter."}),
 		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_unrouted_records_total", Help: "Records whose tag no route of the pipeline matches: they reach no output."}),
 	}
-	reg.MustRegister(s.unrouted)
+	reg.MustRegister(s.unrouted, s.tooLarge)
 	return s
 }
 
@@ -56,11 +60,18 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 	if s.replay && len(positions) > 0 {
 		add = s.buf.AppendReplayable
 	}
-	if err := add(ctx, s.input, b, positions, done); err != nil {
-		return err
+	err := add(ctx, s.input, b, positions, done)
+	if errors.Is(err, buffer.ErrTooLarge) {
+		if berr := s.bury(ctx, b, err.Error()); berr != nil {
+			return berr
+		}
+		s.p.log.Warn("records are too large for the buffer; they are in the dead letter", "input", s.input, "tag", b.Tag, "origin", b.Origin,
+			"records", b.Len(), "error", err, "do", "raise the buffer's max_size to several times the largest batch, or have the input split what is large")
+		s.tooLarge.Add(float64(b.Len()))
+		return add(ctx, s.input, nil, positions, done)
 	}
-	if b == nil {
-		return nil
+	if err != nil || b == nil {
+		return err
 	}
 	s.count.add(b)
 	s.p.tap.Publish(b)
