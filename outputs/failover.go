@@ -392,9 +392,10 @@ func (f *failover) survey(ctx, _ context.Context) error {
 	if err := f.moving.settle(ctx); err != nil {
 		return err
 	}
+	oldest := f.status.reset()
 	return f.moving.persist(ctx, func() error {
 		n := 0
-		oldest := f.status.reset()
+		f.status.reset()
 		for o, err := range f.moving.store.List(ctx, f.base) {
 			if err != nil {
 				return err
@@ -404,7 +405,9 @@ func (f *failover) survey(ctx, _ context.Context) error {
 				break
 			}
 			if ok {
-				n++
+				if n++; oldest.IsZero() {
+					oldest = o.Modified // until it is read
+				}
 				f.status.add(o, oldest)
 			}
 		}

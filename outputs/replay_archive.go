@@ -15,13 +15,16 @@ import (
 // replayOwn keeps what a replay puts among an archive's dead letters apart from topics.
 const replayOwn = ".penstock/"
 
-// ReplayArchive replays the dead letters that an archive keeps among its objects, below prefix, which ends with a slash. Those of topics go to the
+// ReplayArchive replays the dead letters that an archive keeps among its objects, whose keys begin with prefix. Those of topics go to the
 // topic they came from. It can be stopped and started again; what was cut short is repeated by at most one object. Two replays exclude each other.
 func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts ReplayOptions) (ReplaySummary, error) {
 	var sum ReplaySummary
+	base := prefix[:strings.LastIndexByte(prefix, '/')+1]
 	last := ""
 	left := map[string]bool{} // objects that are no dead letters
-	waits := func(key string) bool { return !strings.HasPrefix(key, prefix+replayOwn) && !left[key] }
+	waits := func(key string) bool {
+		return strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, base+replayOwn) && !left[key]
+	}
 	for o, err := range store.List(ctx, prefix) {
 		if err != nil {
 			return sum, fmt.Errorf("list %s: %w", prefix, err)
@@ -36,7 +39,7 @@ func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts R
 		return sum, nil
 	}
 	sum = ReplaySummary{}
-	p := opts.replayer(store, prefix, &sum)
+	p := opts.replayer(store, base, &sum)
 	p.own, p.waits, p.transactor = replayOwn, waits, nil
 	p.skip = func(key string) bool { return key > last }
 	p.take = func(ctx context.Context, o spool.Object) error {
@@ -48,7 +51,8 @@ func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts R
 		}
 		return err
 	}
-	return sum, opts.run(ctx, p, &sum)
+	err := opts.run(ctx, p, &sum)
+	return sum, err
 }
 
 // errNoLetter is said of an object that is not what it was taken for, and is left alone.
@@ -58,10 +62,11 @@ var errNoLetter = errors.New("this is no dead letter of an archive")
 func (p *replayer) letters(ctx context.Context, o spool.Object) error {
 	var done int64
 	var damage error
-	foreign := false
+	gone, foreign := false, false
 	err := p.persist(ctx, "read "+o.Key, func() error {
 		r, got, err := p.store.Get(ctx, o.Key)
 		if errors.Is(err, spool.ErrNotFound) {
+			gone = true
 			return nil
 		}
 		if err != nil {
@@ -87,7 +92,7 @@ func (p *replayer) letters(ctx context.Context, o spool.Object) error {
 			return ferr
 		}
 		done += l.delivered
-		if errors.Is(err, errNoLetter) {
+		if errors.Is(err, errNoLetter) || lines == 0 && ctx.Err() == nil && body.err == nil {
 			foreign = true
 			return nil
 		}
@@ -99,7 +104,10 @@ func (p *replayer) letters(ctx context.Context, o spool.Object) error {
 	if err != nil {
 		return err
 	}
-	if foreign {
+	switch {
+	case gone:
+		return nil
+	case foreign:
 		return errNoLetter
 	}
 	return p.remove(ctx, o, done, damage)

@@ -52,6 +52,8 @@ func TestReplayArchive(t *testing.T) {
 		store.Set("_dead/app/x_0-3.ndjson", []byte(deadLetterB))
 		store.Set("_dead/app/y_0-3.ndjson", []byte(`{"n":1}`+"\n"))
 		store.Set("_dead/app/z_0-3.ndjson", []byte(deadLetterB+"\x28\xb5\x2f\xfd"))
+		store.Set("_dead/app/empty", nil)
+		store.Set("_dead/app/cut.ndjson.gz", []byte("\x1f\x8b\x08\x00"))
 		store.Set("_deadly/a.ndjson", []byte(deadLetterB))
 		n := 0
 		store.SetFault(func(_, _ string) outputtest.StoreFault {
@@ -70,7 +72,7 @@ func TestReplayArchive(t *testing.T) {
 		}
 		slices.Sort(w.lines)
 		slices.Sort(want)
-		if !slices.Equal(w.lines, want) || sum.Records != 4 || sum.Damaged != 1 || len(sum.Skipped) != 1 || !strings.Contains(sum.Skipped[0], "_dead/app/y_0-3.ndjson: this is no dead letter") {
+		if !slices.Equal(w.lines, want) || sum.Records != 4 || sum.Damaged != 1 || len(sum.Skipped) != 3 || !strings.Contains(strings.Join(sum.Skipped, " "), "_dead/app/y_0-3.ndjson: this is no dead letter") {
 			t.Errorf("written %q, skipped %q", w.lines, sum.Skipped)
 		}
 		var left []string
@@ -79,12 +81,32 @@ func TestReplayArchive(t *testing.T) {
 				left = append(left, key)
 			}
 		}
-		still := []string{"_dead/.penstock/damaged/app/z_0-3.ndjson", "_dead/app/y_0-3.ndjson", "_deadly/a.ndjson"}
+		still := []string{"_dead/.penstock/damaged/app/z_0-3.ndjson", "_dead/app/cut.ndjson.gz", "_dead/app/empty", "_dead/app/y_0-3.ndjson", "_deadly/a.ndjson"}
 		if keep {
 			still = slices.Insert(still, 1, "_dead/.penstock/replayed/a/a-1_0-9.ndjson", "_dead/.penstock/replayed/app/x_0-3.ndjson")
 		}
 		if !slices.Equal(left, still) {
 			t.Errorf("keep %v: %q is left, want %q", keep, left, still)
+		}
+	}
+}
+
+// The path of dead letters can begin in the middle of a name, beside other objects.
+func TestReplayArchiveByTheBeginningOfNames(t *testing.T) {
+	store, w, f := outputtest.NewMemStore(), &topicsWriter{}, newFixture(t, "output.test.a")
+	d, err := NewOutput(w, quick(), f.env, Targets{DeadLetter: &memDead{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Set("lake/dead-a/1", []byte(deadLetterA1))
+	store.Set("lake/a/1", []byte(deadLetterB))
+	sum, err := ReplayArchive(t.Context(), store, "lake/dead-", ReplayOptions{To: d, Log: f.env.Log, Keep: true, Dir: t.TempDir()})
+	if err != nil || sum.Records != 1 || len(sum.Skipped) > 0 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	for _, key := range []string{"lake/a/1", "lake/.penstock/replayed/dead-a/1"} {
+		if store.Bytes(key) == nil {
+			t.Errorf("no %s in %q", key, store.Keys(""))
 		}
 	}
 }

@@ -13,12 +13,9 @@ type letter struct {
 	reason string
 }
 
-// refuse makes a dead letter of a record. Those of a cut that is made again are kept already: a cut begins after they are.
+// refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not all need have been refused the first time.
 func (d *drain) refuse(r *record.Record, reason error) {
 	d.spooled = true
-	if r.Offset < d.redo {
-		return
-	}
 	d.letters = append(d.letters, letter{*r, reason.Error()})
 	d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", reason)
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -119,7 +118,7 @@ func TestDeadLetterThatTakesNothing(t *testing.T) {
 	}
 }
 
-// A cut that is made again has its letters already, and the one after it has not.
+// The letters of a cut that is made again are kept again, and those after it for the first time.
 func TestDeadLettersOfACutMadeAgain(t *testing.T) {
 	s, topic, box := newMemStore(), compacted(), newLetterbox(t)
 	change := func(c *Config) { c.Roll.Records = 30 }
@@ -137,13 +136,8 @@ func TestDeadLettersOfACutMadeAgain(t *testing.T) {
 	}
 	s.put = nil
 	pos, note := topic.committed()
-	m := regexp.MustCompile(`"intent".*"end":(\d+)`).FindStringSubmatch(note)
-	if m == nil {
+	if !strings.Contains(note, `"intent"`) {
 		t.Fatalf("no cut was begun: %d %s", pos, note)
-	}
-	end, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
 	}
 	box.offsets = nil
 	topic.seal()
@@ -154,8 +148,8 @@ func TestDeadLettersOfACutMadeAgain(t *testing.T) {
 	if value(a.metrics.redos) != 1 {
 		t.Fatalf("%v redos", value(a.metrics.redos))
 	}
-	want := slices.DeleteFunc(deadOffsets(300), func(o int64) bool { return o < end })
+	want := slices.DeleteFunc(deadOffsets(300), func(o int64) bool { return o < pos })
 	if !slices.Equal(box.offsets, want) {
-		t.Errorf("after the crash in the cut [%d, %d): letters %v, want %v", pos, end, box.offsets, want)
+		t.Errorf("after the crash in the cut from %d on: letters %v, want %v", pos, box.offsets, want)
 	}
 }

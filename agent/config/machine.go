@@ -67,7 +67,7 @@ type spacious interface {
 // checkMachine compares sizes with what the machine has.
 func (l *loader) checkMachine() {
 	total, err := fileSystemSize(l.cfg.Agent.DataDir)
-	if err != nil {
+	if err != nil || total <= 0 { // some file systems do not tell
 		return // data_dir has been complained of
 	}
 	for i, p := range l.cfg.Pipelines {

@@ -18,11 +18,14 @@ func (l *loader) sound() *Config {
 		}
 	}
 	for _, p := range l.cfg.Pipelines {
-		lost := func(id string) bool { return out.Find(id) == nil }
+		only := func(ids []string, kind Kind) []string {
+			return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+				inst := out.Find(id)
+				return inst == nil || inst.Component.Kind != kind
+			})
+		}
 		q := *p
-		q.From = slices.DeleteFunc(slices.Clone(p.From), lost)
-		q.To = slices.DeleteFunc(p.Outputs(), lost)
-		q.Filter = slices.DeleteFunc(slices.Clone(p.Filter), lost)
+		q.From, q.To, q.Filter = only(p.From, Input), only(p.Outputs(), Output), only(p.Filter, Filter)
 		q.Routes, q.Otherwise = nil, nil
 		out.Pipelines = append(out.Pipelines, &q)
 	}

@@ -52,6 +52,7 @@ func (m *manager) sweepPipes(ctx context.Context) {
 		}
 		select {
 		case <-p.stopped:
+			p.cancel()
 			delete(m.pipes, id)
 		default:
 		}

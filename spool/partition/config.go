@@ -54,7 +54,7 @@ func Default() Config {
 	}
 }
 
-// DeadLetterPrefix returns what the paths of all dead-letter objects begin with, up to and including a slash; "" if they have nothing in common.
+// DeadLetterPrefix returns what the keys of all dead-letter objects begin with; "" if they have nothing in common.
 func (c *Config) DeadLetterPrefix() string {
 	if len(c.DeadLetterPath.Parts) == 0 {
 		return ""
@@ -63,7 +63,7 @@ func (c *Config) DeadLetterPrefix() string {
 	if len(c.DeadLetterPath.Parts) == 1 && head.Name == "" {
 		return strings.TrimSuffix(head.Literal, "/") + "/"
 	}
-	return head.Literal[:strings.LastIndexByte(head.Literal, '/')+1]
+	return head.Literal
 }
 
 // Validate reports every mistake at once.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,13 @@ func (o *OAuth) source() func(context.Context) (string, error) {
 // config returns what returns the SDK's configuration, with the keys' provider and the region. The first call sets it up, so that a start does not
 // depend on the metadata service.
 func (a *AWS) config() func(context.Context) (aws.Config, error) {
+	if a.AccessKeyID != "" {
+		conf := aws.Config{
+			Region:      cmp.Or(a.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+			Credentials: credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, a.SessionToken),
+		}
+		return func(context.Context) (aws.Config, error) { return conf, nil }
+	}
 	var mu sync.Mutex
 	var conf *aws.Config
 	return func(ctx context.Context) (aws.Config, error) {
@@ -94,9 +102,6 @@ func (a *AWS) config() func(context.Context) (aws.Config, error) {
 		}
 		if a.Profile != "" {
 			opts = append(opts, awsconfig.WithSharedConfigProfile(a.Profile))
-		}
-		if a.AccessKeyID != "" {
-			opts = append(opts, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, a.SessionToken)))
 		}
 		c, err := awsconfig.LoadDefaultConfig(ctx, opts...)
 		if err == nil {

@@ -354,6 +354,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		m.trouble(p, res.failure(), now)
 	case sequence, identity:
 		p.recovering = true
+		it.denied = !it.unsure
 		if !first && !m.cfg.Faults.BumpEarly {
 			return // the consequence of a failure before it
 		}
@@ -383,11 +384,14 @@ func (m *Machine) settle(p *partition, now int64) {
 				last = i + 1
 			}
 		}
-		forgot := false
+		forgot, sure := false, 0
 		for i, it := range p.queue[:last] {
 			if it.denied {
-				forgot, last = true, i
+				forgot, last = true, sure // what was taken behind it proves nothing
 				break
+			}
+			if it.acked {
+				sure = i + 1
 			}
 		}
 		for _, it := range p.queue[:last] {
