@@ -1,0 +1,135 @@
+package producer
+
+import "fmt"
+
+// Done takes the outcome of a request: one result per batch, in order.
+func (m *Machine) Done(r *Request, results []Result, now int64) {
+	for i := range r.Batches {
+		b := &r.Batches[i]
+		if b.p.dead {
+			continue
+		}
+		b.p.flying--
+		b.Item.flying = false
+		m.result(b.p, b.Item, results[i], now)
+		m.settle(b.p, now)
+	}
+}
+
+func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
+	first := true
+	for _, q := range p.queue {
+		if q == it {
+			break
+		}
+		if !q.acked {
+			first = false
+		}
+	}
+	switch classify(res) {
+	case done:
+		it.acked = true
+		it.unsure = false
+		p.proven = !p.recovering || p.proven
+		p.failures, p.notBefore = 0, 0
+		p.since, p.lastAck = now, now
+		if p.err != nil {
+			p.err = nil
+			m.events.Cleared(p.Key)
+		}
+	case lost:
+		it.unsure = !m.cfg.Faults.ForgetUnsure
+		if m.cfg.Faults.ForgetUnsure {
+			p.bump = true
+		}
+		p.recovering = true
+		m.stale = true
+		m.trouble(p, res.failure(), now)
+	case again, moved:
+		p.recovering = true
+		it.denied = !it.unsure
+		m.stale = m.stale || classify(res) == moved
+		m.trouble(p, res.failure(), now)
+	case sequence, identity:
+		p.recovering = true
+		it.denied = !it.unsure
+		if !first && !m.cfg.Faults.BumpEarly {
+			return // the consequence of a failure before it
+		}
+		if m.cfg.Transactional {
+			m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, res.failure()))
+			return
+		}
+		p.bump = true
+		p.renew = p.renew || classify(res) == identity
+		it.unsure = false
+		m.trouble(p, res.failure(), now)
+		p.notBefore = now // nothing to wait for
+	case refused:
+		p.recovering = true
+		it.denied = !it.unsure
+		it.no = &res
+	}
+}
+
+// settle takes acknowledged items off the front, and begins again once all requests of a failed round are back.
+func (m *Machine) settle(p *partition, now int64) {
+	if p.recovering && p.flying == 0 {
+		p.recovering, p.proven = false, false
+		last := 0
+		for i, it := range p.queue[:p.sent] {
+			if it.acked {
+				last = i + 1
+			}
+		}
+		forgot, sure := false, 0
+		for i, it := range p.queue[:last] {
+			if it.denied {
+				forgot, last = true, sure // what was taken behind it proves nothing
+				break
+			}
+			if it.acked {
+				sure = i + 1
+			}
+		}
+		for _, it := range p.queue[:last] {
+			it.acked, it.no = true, nil // appended: the leader would not have taken what follows
+		}
+		switch {
+		case forgot && m.cfg.Transactional:
+			m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errForgotten))
+			return
+		case forgot:
+			for _, it := range p.queue[last:p.sent] {
+				it.acked = false // once more, after what is missing
+			}
+			p.bump = true
+		case last > 0:
+			p.bump, p.renew = false, false
+		}
+		p.sent = last
+	}
+	n := 0
+	for n < p.sent && p.queue[n].acked {
+		it := p.queue[n]
+		p.head = addSequence(p.head, it.Count)
+		m.events.Delivered(it)
+		p.queue[n] = nil
+		n++
+	}
+	p.sent -= n
+	if p.queue = p.queue[n:]; len(p.queue) == 0 {
+		p.queue = nil
+	}
+}
+
+func (m *Machine) trouble(p *partition, err error, now int64) {
+	p.err = err
+	wait := m.cfg.BackoffMax
+	if p.failures < 20 {
+		wait = min(wait, m.cfg.BackoffMin<<p.failures)
+	}
+	p.failures++
+	p.notBefore = now + int64(wait)
+	m.events.Troubled(p.Key, err)
+}
