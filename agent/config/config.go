@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"golang.org/x/sys/unix"
 )
 
 // Config is a whole configuration, decoded and checked.
@@ -111,24 +108,6 @@ func (a *Agent) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// usableDir checks that a directory can be used or made, without making it.
-func usableDir(dir string) error {
-	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
-		info, err := os.Stat(path)
-		switch {
-		case (errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && path != filepath.Dir(path):
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir():
-			return fmt.Errorf("%s is not a directory", path)
-		case unix.Access(path, unix.W_OK|unix.X_OK) != nil:
-			return fmt.Errorf("%s may not be written to by this user", path)
-		}
-		return nil
-	}
 }
 
 // Pipeline moves records from inputs to outputs, through one buffer unless its inputs are logs themselves.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -90,14 +91,38 @@ func (l *loader) checkMachine() {
 
 // fileSystemSize returns the size of the file system that a directory lies on, or will.
 func fileSystemSize(dir string) (int64, error) {
-	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
-		var st unix.Statfs_t
-		err := unix.Statfs(path, &st)
-		if err == nil {
-			return int64(st.Blocks) * int64(st.Bsize), nil
-		}
-		if path == filepath.Dir(path) || err != unix.ENOENT {
-			return 0, err
+	path, _, err := existing(dir)
+	if err != nil {
+		return 0, err
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Blocks) * int64(st.Bsize), nil
+}
+
+// usableDir checks that a directory can be used or made, without making it.
+func usableDir(dir string) error {
+	path, info, err := existing(dir)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", path)
+	case unix.Access(path, unix.W_OK|unix.X_OK) != nil:
+		return fmt.Errorf("%s may not be written to by this user", path)
+	}
+	return nil
+}
+
+// existing returns a path itself or the nearest one above it that exists.
+func existing(path string) (string, os.FileInfo, error) {
+	for path = filepath.Clean(path); ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		missing := errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+		if !missing || path == filepath.Dir(path) {
+			return path, info, err
 		}
 	}
 }
