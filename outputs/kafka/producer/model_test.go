@@ -483,24 +483,28 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// A leader that has forgotten an idle producer takes any sequence: it gets one batch, and what is behind it only once that is taken.
+func TestGateAfterIdleness(t *testing.T) {
+	w, s, l := newTinyModel(t)
+	w.give(s, 0)
+	w.settle()
+	w.now += forgetAfter + 1
+	clear(l.states)
+	w.give(s, 1, 2) // too large
+	w.give(s, 3)
+	if w.m.Next(0, w.now) == nil || w.m.Next(0, w.now) != nil {
+		t.Fatal("not one request is in flight")
+	}
+}
+
 // A leader that refuses a batch and takes one behind it has forgotten the producer: the later batch proves nothing about the earlier one.
 func TestGapAfterAForgottenProducer(t *testing.T) {
-	w := &model{t: t, sources: map[Key]*modelSource{}, logs: map[Key]*modelLog{}, trouble: map[Key]bool{}}
-	k := Key{"t", 0}
-	s, l := &modelSource{key: k, unsure: map[int]bool{1: true, 2: true}}, &modelLog{size: 1, states: map[int64]*modelState{}}
-	w.keys, w.sources[k], w.logs[k] = []Key{k}, s, l
-	w.m = NewMachine(Config{Inflight: 5, RequestBytes: 1, DeliveryTimeout: time.Hour, BackoffMin: 1, BackoffMax: 1}, w)
-	add := func(recs ...int) {
-		it := newModelItem(recs)
-		s.out, s.next = append(s.out, it), s.next+len(recs)
-		w.m.Add(k, it, w.now)
-	}
-	w.m.SetLeader(k, 0)
-	add(0)
+	w, s, l := newTinyModel(t)
+	s.unsure = map[int]bool{1: true, 2: true, 3: true}
+	w.give(s, 0)
 	w.settle()
-	add(1, 2) // too large
-	add(3)
-	s.unsure[3] = true
+	w.give(s, 1, 2) // too large
+	w.give(s, 3)
 	var flights []*modelFlight
 	for r := w.m.Next(0, w.now); r != nil; r = w.m.Next(0, w.now) {
 		flights = append(flights, &modelFlight{r: r})
@@ -517,6 +521,23 @@ func TestGapAfterAForgottenProducer(t *testing.T) {
 	if got, want := fmt.Sprint(l.records), "[0 3 1 2 3]"; got != want || w.bad != "" {
 		t.Fatalf("the log has %s, want %s; %s", got, want, w.bad)
 	}
+}
+
+// newTinyModel returns a model without chance: one partition, whose leader takes one record at a time.
+func newTinyModel(t *testing.T) (*model, *modelSource, *modelLog) {
+	k := Key{"t", 0}
+	s, l := &modelSource{key: k, unsure: map[int]bool{}}, &modelLog{size: 1, states: map[int64]*modelState{}}
+	w := &model{t: t, keys: []Key{k}, sources: map[Key]*modelSource{k: s}, logs: map[Key]*modelLog{k: l}, trouble: map[Key]bool{}}
+	w.m = NewMachine(Config{Inflight: 5, RequestBytes: 1, DeliveryTimeout: time.Hour, BackoffMin: 1, BackoffMax: 1}, w)
+	w.m.SetLeader(k, 0)
+	return w, s, l
+}
+
+// give adds records as one batch.
+func (w *model) give(s *modelSource, recs ...int) {
+	it := newModelItem(recs)
+	s.out, s.next = append(s.out, it), s.next+len(recs)
+	w.m.Add(s.key, it, w.now)
 }
 
 // The model must find a protocol that is broken on purpose.
