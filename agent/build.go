@@ -44,6 +44,7 @@ type builtFilter struct {
 type plan struct {
 	spec    *config.Pipeline
 	buffer  string // fingerprint of all that cannot change while the buffer is open
+	codec   record.Codec
 	inputs  []*inputPlan
 	outputs []*outputPlan
 	routed  func(tag string) bool // nil: every tag has an output
@@ -109,7 +110,8 @@ func (b *builder) fail(inst *config.Instance, err error) {
 func (b *builder) pipeline(spec *config.Pipeline) {
 	p := &plan{spec: spec, buffer: fmt.Sprint(spec.Source)}
 	if !spec.Source {
-		p.buffer += config.Fingerprint(spec.Buffer)
+		p.codec = b.codec(spec)
+		p.buffer += config.Fingerprint(spec.Buffer) + p.codec.String()
 	}
 	var chain filter.Chain
 	prints := []string{}
@@ -137,6 +139,28 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 		b.input(p, id)
 	}
 	b.new.plans = append(b.new.plans, p)
+}
+
+// batchCompressor is implemented by the configurations of outputs that pass batches on as they are in the buffer, if compressed like this.
+type batchCompressor interface{ BatchCompression() string }
+
+// codec returns how the pipeline's buffer compresses. Where that is left open it is as the outputs want it, if they agree, so that nothing
+// is compressed twice.
+func (b *builder) codec(spec *config.Pipeline) record.Codec {
+	cfg := spec.Buffer.(*buffer.Config)
+	var wanted []string
+	if cfg.Compression == buffer.Auto {
+		for _, id := range spec.Outputs() {
+			if c, ok := b.cfg.Find(id).Config.(batchCompressor); ok && !slices.Contains(wanted, c.BatchCompression()) {
+				wanted = append(wanted, c.BatchCompression())
+			}
+		}
+	}
+	if len(wanted) == 1 && buffer.Compresses(wanted[0]) {
+		codec, _ := record.ParseCodec(wanted[0]) // it is known
+		return codec
+	}
+	return cfg.Options().Codec
 }
 
 func (b *builder) filter(id string) *builtFilter {
@@ -340,10 +364,10 @@ func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
 	return a.dead[dir]
 }
 
-// bufferOptions returns the options of a pipeline's buffer.
-func bufferOptions(p *config.Pipeline, log *slog.Logger, reg *registry) buffer.Options {
-	opts := p.Buffer.(*buffer.Config).Options()
-	opts.Log, opts.Metrics = log, reg
+// options returns the options of the pipeline's buffer.
+func (p *plan) options(log *slog.Logger, reg *registry) buffer.Options {
+	opts := p.spec.Buffer.(*buffer.Config).Options()
+	opts.Codec, opts.Log, opts.Metrics = p.codec, log, reg
 	return opts
 }
 

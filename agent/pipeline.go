@@ -93,7 +93,7 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 
 func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	reg := newRegistry("buffer." + p.name)
-	buf, err := buffer.Open(p.a.dir("buffer", p.name), bufferOptions(p.plan.spec, p.a.log.With("component", "buffer."+p.name), reg))
+	buf, err := buffer.Open(p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -27,7 +28,7 @@ type Options struct {
 	Sync          bool          // acknowledge only what the disk has
 	FlushBytes    int64         // bytes of encoded batches that make a group
 	FlushInterval time.Duration // shortest time between two commits while there is less than FlushBytes to write
-	Codec         record.Codec  // None, LZ4 or Zstd
+	Codec         record.Codec  // None, Snappy, LZ4 or Zstd
 	WhenFull      WhenFull
 	Spill         bool // AppendReplayable keeps batches in memory while cursors keep up
 
@@ -96,9 +97,17 @@ type Config struct {
 	Sync          bool          `hcl:"sync,optional" doc:"Acknowledge only what has been synced to disk, so that a power failure loses nothing."`
 	FlushBytes    int64         `hcl:"flush_bytes,optional" unit:"bytes" doc:"Compressed bytes that are written as one group."`
 	FlushInterval time.Duration `hcl:"flush_interval,optional" doc:"Shortest time between two commits while less than flush_bytes is waiting; when idle a commit is immediate."`
-	Compression   string        `hcl:"compression,optional" oneof:"none|lz4|zstd" doc:"Compression of batches on disk, and on to Kafka where no filter stands between."`
+	Compression   string        `hcl:"compression,optional" oneof:"auto|none|snappy|lz4|zstd" doc:"Compression of batches on disk, and on to Kafka where no filter stands between; auto is that of the pipeline's Kafka outputs if they agree, otherwise snappy."`
 	WhenFull      string        `hcl:"when_full,optional" oneof:"block|overflow|drop_oldest" doc:"What to do when the buffer is full: block makes inputs wait, overflow makes them wait while outputs move the oldest data to their failover, drop_oldest discards the oldest segment and counts it."`
 	Spill         bool          `hcl:"spill,optional" doc:"Tailed files are durable themselves: while the outputs keep up, their lines go to the outputs through memory, and the place in the file is stored once every output has acknowledged them. They are written to disk when an output falls behind by 2s, when a file is rotated, truncated or deleted, and at the stop. What other inputs take in goes to disk first, always."`
+}
+
+// Auto is the Compression that depends on the outputs.
+const Auto = "auto"
+
+// Compresses tells whether a buffer can compress with the codec of that name: not with gzip, which costs too much.
+func Compresses(name string) bool {
+	return slices.Contains([]string{"none", "snappy", "lz4", "zstd"}, name)
 }
 
 // Default returns the configuration of a pipeline without a buffer block.
@@ -110,7 +119,7 @@ func Default() Config {
 		Sync:          true,
 		FlushBytes:    1 << 20,
 		FlushInterval: 5 * time.Millisecond,
-		Compression:   "lz4",
+		Compression:   Auto,
 		WhenFull:      "block",
 	}
 }
@@ -139,10 +148,8 @@ func (c *Config) Validate() error {
 	if c.FlushInterval < 0 || c.FlushInterval > time.Minute {
 		bad("flush_interval: must be from 0s to 1m, not %v", c.FlushInterval)
 	}
-	switch c.Compression {
-	case "none", "lz4", "zstd":
-	default:
-		bad("compression: must be none, lz4 or zstd, not %q", c.Compression)
+	if c.Compression != Auto && !Compresses(c.Compression) {
+		bad("compression: must be auto, none, snappy, lz4 or zstd, not %q", c.Compression)
 	}
 	if _, ok := whenFullNames[c.WhenFull]; !ok {
 		bad("when_full: must be block, overflow or drop_oldest, not %q", c.WhenFull)
@@ -158,7 +165,10 @@ func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
 
 // Options converts a valid configuration.
 func (c *Config) Options() Options {
-	codec, _ := record.ParseCodec(c.Compression) // Validate has seen it
+	codec := record.Snappy
+	if c.Compression != Auto {
+		codec, _ = record.ParseCodec(c.Compression) // Validate has seen it
+	}
 	return Options{
 		MaxSize: c.MaxSize, SegmentSize: c.SegmentSize, MinFree: c.MinFree, Sync: c.Sync,
 		FlushBytes: c.FlushBytes, FlushInterval: c.FlushInterval, Codec: codec, WhenFull: whenFullNames[c.WhenFull], Spill: c.Spill,

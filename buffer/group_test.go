@@ -128,7 +128,7 @@ func TestConfig(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if o := c.Options(); !o.Sync || o.Codec != record.LZ4 || o.WhenFull != Block || o.SegmentSize != 128<<20 {
+	if o := c.Options(); !o.Sync || o.Codec != record.Snappy || o.WhenFull != Block || o.SegmentSize != 128<<20 {
 		t.Errorf("options %+v", o)
 	}
 	c = Config{MaxSize: 1, SegmentSize: 1, MinFree: -1, FlushBytes: 1, FlushInterval: -1, Compression: "gzip", WhenFull: "drop"}

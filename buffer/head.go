@@ -48,8 +48,10 @@ type head struct {
 	dir       string
 	db        *badger.DB
 	vlog, wal *os.File
+	mapped    mapping // of the value log
 
 	written, reserved       int64 // of the value log
+	synced                  int64
 	walWritten, walReserved int64
 	groups                  int
 	cannotReserve           bool // the file system does not allocate ahead: only the floor protects
@@ -90,6 +92,7 @@ func openHead(dir string, segmentSize, reserve int64, logger badger.Logger) (h *
 	if h.vlog, err = os.OpenFile(filepath.Join(dir, vlogName), os.O_RDWR, 0); err != nil {
 		return nil, err
 	}
+	h.mapped = findMapping(h.vlog)
 	if h.wal, err = os.OpenFile(filepath.Join(dir, walName), os.O_RDWR, 0); err != nil {
 		return nil, err
 	}
@@ -188,7 +191,15 @@ func (h *head) writeGroup(g []byte) error {
 
 // sync makes what was written durable. The value log is all that recovery reads, so it is all that is synced: one
 // wait for the disk where Badger's SyncWrites takes two, and Badger logs a failed sync of the value log but reports success.
-func (h *head) sync() error { return syncData(h.vlog) }
+func (h *head) sync() error {
+	to := h.written
+	h.mapped.drop(h.synced, to)
+	err := syncData(h.vlog)
+	if err == nil {
+		h.synced = to
+	}
+	return err
+}
 
 // full tells whether size more bytes belong into the next segment.
 func (h *head) full(size, segmentSize int64, groups int) bool {

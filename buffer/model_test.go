@@ -16,7 +16,7 @@ func TestModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	opt := small(t)
-	opt.Codec = []record.Codec{record.None, record.LZ4, record.Zstd}[rng.IntN(3)]
+	opt.Codec = []record.Codec{record.None, record.Snappy, record.LZ4, record.Zstd}[rng.IntN(4)]
 	b := open(t, dir, opt)
 
 	type modelCursor struct {

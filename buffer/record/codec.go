@@ -54,18 +54,12 @@ var (
 		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
 		return w
 	}}
+	packScratch = sync.Pool{New: func() any { return new([]byte) }}
 	zstdReaders = sync.Pool{New: func() any {
 		r, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 		return r
 	}}
 )
-
-func compressBound(n int, codec Codec) int {
-	if codec == None {
-		return n
-	}
-	return n/2 + 1024
-}
 
 // compress appends body, compressed, to dst and returns the codec used: None when compression does not help.
 func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
@@ -83,8 +77,12 @@ func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
 		err = errors.Join(err, w.Close())
 		dst = buf.Bytes()
 	case Snappy:
-		block := s2.EncodeSnappy(nil, body)
-		dst = append(dst, block...)
+		room := s2.MaxEncodedLen(len(body))
+		if room < 0 {
+			return dst, None, s2.ErrTooLarge
+		}
+		dst = slices.Grow(dst, room)
+		dst = dst[:start+len(s2.EncodeSnappy(dst[start:start+room], body))]
 	case LZ4:
 		dst, err = appendLZ4(dst, body)
 	case Zstd:

@@ -50,8 +50,7 @@ func (b *Batch) Packed(codec Codec) ([]byte, error) {
 		}
 		b.base, b.body, b.sub, b.bodySize = bb.base, bb.body, bb.sub, len(bb.body)
 	}
-	dst := make([]byte, batchHeaderSize, batchHeaderSize+compressBound(len(b.body), codec))
-	dst, used, err := compress(dst, b.body, codec)
+	dst, used, err := packSection(b.body, codec)
 	if err != nil {
 		return nil, fmt.Errorf("compress batch: %w", err)
 	}
@@ -73,6 +72,22 @@ func (b *Batch) Packed(codec Codec) ([]byte, error) {
 	binary.BigEndian.PutUint32(dst[offCRC:], crc32.Checksum(dst[offAttributes:], castagnoli))
 	b.packed, b.codec = dst, used
 	return dst, nil
+}
+
+// packSection returns body, compressed, behind room for a batch's header. What is kept is as long as that, not as compression might need.
+func packSection(body []byte, codec Codec) ([]byte, Codec, error) {
+	scratch := packScratch.Get().(*[]byte)
+	section, used, err := compress((*scratch)[:0], body, codec)
+	if cap(section) <= 4*TargetSize {
+		*scratch = section
+	}
+	defer packScratch.Put(scratch)
+	if err != nil {
+		return nil, used, err
+	}
+	dst := make([]byte, batchHeaderSize+len(section))
+	copy(dst[batchHeaderSize:], section)
+	return dst, used, nil
 }
 
 // unpack reads the header of a Kafka record batch, checks its checksum, and returns a batch over its bytes.

@@ -258,7 +258,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkBuildAndPack(b *testing.B) {
 	line := []byte(`{"ts":"2026-01-02T03:04:05.678Z","level":"info","msg":"request served","path":"/api/v1/items/12345","status":200,"ms":12,"user":"u-8812","trace":"4bf92f3577b34da6a3ce929d0e0e4736","x":"yyyyyyy"}`)
-	for _, codec := range []Codec{None, LZ4, Zstd} {
+	for _, codec := range []Codec{None, Snappy, LZ4, Zstd} {
 		b.Run(codec.String(), func(b *testing.B) {
 			b.SetBytes(int64(len(line)) * 5000)
 			for range b.N {

@@ -30,10 +30,10 @@ func hpcloudTail(path string, lines int64) error {
 	return fmt.Errorf("read %d of %d lines", n, lines)
 }
 
-// plainProduce is the workload "franz-go": lines read in blocks, one Produce each, lz4, acks=all.
+// plainProduce is the workload "franz-go": lines read in blocks, one Produce each, snappy, acks=all.
 func plainProduce(path, addr string) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(benchTopic),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(50_000))
+		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(50_000))
 	if err != nil {
 		return err
 	}

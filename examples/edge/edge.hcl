@@ -12,9 +12,8 @@ input "tail" "app" {
 }
 
 output "kafka" "events" {
-  brokers     = ["kafka-1:9092", "kafka-2:9092"]
-  topic       = "app-logs"
-  compression = "lz4"
+  brokers = ["kafka-1:9092", "kafka-2:9092"]
+  topic   = "app-logs"
 
   failover {
     to      = output.s3.overflow

@@ -89,9 +89,9 @@ func (s *MemSink) Append(ctx context.Context, b *record.Batch, positions []input
 	return nil
 }
 
-// Pack implements inputs.Packer; it compresses with lz4 as the buffer does.
+// Pack implements inputs.Packer; it compresses as the buffer does.
 func (s *MemSink) Pack(b *record.Batch) error {
-	_, err := b.Packed(record.LZ4)
+	_, err := b.Packed(record.Snappy)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.packed++

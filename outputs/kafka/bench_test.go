@@ -58,7 +58,7 @@ func BenchmarkWriter(b *testing.B) {
 				var batches []*record.Batch
 				for i := range 32 {
 					batch := lines(fmt.Sprint("o", i), 0, n, 200)
-					packed, err := batch.AppendEncoded(nil, record.LZ4)
+					packed, err := batch.AppendEncoded(nil, record.Snappy)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -68,7 +68,7 @@ func BenchmarkWriter(b *testing.B) {
 					batches = append(batches, batch)
 				}
 				mustDeliver(b, w, batches...)
-				b.Logf("%d bytes a line on the wire", len(must(batches[0].Packed(record.LZ4)))/n)
+				b.Logf("%d bytes a line on the wire", len(must(batches[0].Packed(record.Snappy)))/n)
 				total := max(b.N/n, 1)
 				left := make(chan error, total)
 				b.ReportAllocs()

@@ -41,7 +41,7 @@ const (
 func Default() Config {
 	return Config{
 		Config: client.DefaultConfig(), Delivery: AtLeastOnce, CommitInterval: 200 * time.Millisecond, TransactionTimeout: time.Minute,
-		Partitioner: "auto", Compression: "lz4", BatchMaxBytes: 1_000_000,
+		Partitioner: "auto", Compression: "snappy", BatchMaxBytes: 1_000_000,
 		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
 	}
 }
@@ -128,6 +128,9 @@ func (c *Config) positionTopic() string {
 	name, _ := c.Topic.Constant()
 	return name
 }
+
+// BatchCompression returns how batches must be compressed to be passed on as they are.
+func (c *Config) BatchCompression() string { return c.Compression }
 
 // NeedsBuffer tells why the output cannot drain a partition of a topic, if it cannot.
 func (c *Config) NeedsBuffer() error {
