@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -137,7 +136,7 @@ func startAgent(binary, config, logPath, data string) (*edge, error) {
 	defer log.Close()
 	e := &edge{cmd: exec.Command(binary, "run", config), data: data, log: logPath}
 	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	e.cmd.SysProcAttr = childAttr()
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}

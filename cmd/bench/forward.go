@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -113,7 +112,7 @@ func (h *harness) startAgent(config []byte, data string) (*edge, error) {
 	defer log.Close()
 	e := &edge{cmd: exec.Command(h.binary, "run", path), data: data, log: log.Name(), done: make(chan struct{})}
 	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	e.cmd.SysProcAttr = childAttr()
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -163,7 +162,7 @@ func startHelper(args ...string) (*helper, error) {
 		return nil, err
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = childAttr()
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -2,7 +2,6 @@ package framing
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -77,12 +76,9 @@ func (d *Datagrams) configure(rc syscall.RawConn) error {
 	var serr error
 	err := rc.Control(func(fd uintptr) {
 		if d.ReceiveBuffer > 0 {
-			// The privileged form goes beyond net.core.rmem_max; the plain one takes what it gets.
-			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, d.ReceiveBuffer) != nil {
-				serr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, d.ReceiveBuffer)
-			}
+			serr = setReceiveBuffer(int(fd), d.ReceiveBuffer)
 		}
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) // counts drops where the kernel can
+		countDrops(int(fd))
 	})
 	return errors.Join(err, serr)
 }
@@ -100,30 +96,15 @@ func (d *Datagrams) drain(fd int) (n int, err error) {
 			return n, fmt.Errorf("receive: %w", err)
 		}
 		n++
-		d.overflow(d.oob[:oobn])
+		if total, ok := drops(d.oob[:oobn]); ok && total != d.drops {
+			d.Dropped(total - d.drops)
+			d.drops = total
+		}
 		if err := d.Handle(d.host(from), d.buf[:size], flags&unix.MSG_TRUNC != 0); err != nil {
 			return n, err
 		}
 	}
 	return n, nil
-}
-
-func (d *Datagrams) overflow(oob []byte) {
-	if len(oob) == 0 {
-		return
-	}
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return
-	}
-	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
-			if total := binary.NativeEndian.Uint32(m.Data); total != d.drops {
-				d.Dropped(total - d.drops)
-				d.drops = total
-			}
-		}
-	}
 }
 
 func (d *Datagrams) host(from unix.Sockaddr) string {

@@ -94,18 +94,20 @@ type waker struct {
 	ctx  context.Context
 	f    *os.File
 	g    *framing.Gather
-	pipe [2]int
+	wake *os.File // readable once ctx has ended
+	poke *os.File
 	stop func() bool
 }
 
 func newWaker(ctx context.Context, f *os.File, g *framing.Gather) (*waker, error) {
-	w := &waker{ctx: ctx, f: f, g: g}
-	if err := unix.Pipe2(w.pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return nil, fmt.Errorf("pipe: %w", err)
+	wake, poke, err := os.Pipe()
+	if err != nil {
+		return nil, err
 	}
+	w := &waker{ctx: ctx, f: f, g: g, wake: wake, poke: poke}
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_, _ = unix.Write(w.pipe[1], []byte{0}) // the pipe is empty: it cannot fail
+		_, _ = poke.Write([]byte{0}) // the pipe is empty: it cannot fail
 		close(told)
 	})
 	w.stop = func() bool {
@@ -120,12 +122,12 @@ func newWaker(ctx context.Context, f *os.File, g *framing.Gather) (*waker, error
 
 func (w *waker) close() {
 	w.stop()
-	unix.Close(w.pipe[0])
-	unix.Close(w.pipe[1])
+	w.wake.Close()
+	w.poke.Close()
 }
 
 func (w *waker) Read(p []byte) (int, error) {
-	fds := []unix.PollFd{{Fd: int32(w.f.Fd()), Events: unix.POLLIN}, {Fd: int32(w.pipe[0]), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(w.f.Fd()), Events: unix.POLLIN}, {Fd: int32(w.wake.Fd()), Events: unix.POLLIN}}
 	for wait := 0; ; wait = -1 { // first without waiting: there may be more
 		n, err := unix.Poll(fds, wait)
 		switch {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sys/unix"
 )
 
 // These tests are named after public reports about other archivers: what happened there must not happen here. Those that need no processes
@@ -124,9 +123,7 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 		`size    = "64KiB"`, `size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "3s"`,
 		`compression = "gzip"`, "compression = \"gzip\"\n  spool {\n    memory = \"8MiB\"\n    open_files = 16\n  }")
 	ag.start()
-	if err := unix.Prlimit(ag.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1024, Max: 1024}, nil); err != nil {
-		t.Fatal(err)
-	}
+	limitFiles(t, ag.cmd.Process.Pid, 1024)
 	peak := int64(0)
 	ticking := make(chan struct{})
 	var wg sync.WaitGroup

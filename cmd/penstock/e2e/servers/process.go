@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -31,11 +30,11 @@ func startProcess(cmd *exec.Cmd, logPath string) (*process, error) {
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	// The server ends with the test, however that ends.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = childAttr()
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// Pdeathsig is sent when the thread that forked ends: stay on this one.
+		// childAttr's signal is sent when the thread that forked ends: stay on this one.
 		runtime.LockOSThread()
 		defer close(p.done)
 		err := cmd.Start()

@@ -29,7 +29,7 @@ func fillDisk(t *testing.T, data string) {
 		stopped := err == nil && n > 0 && n == before
 		before = n
 		pause(t.Context(), 300*time.Millisecond)
-		return stopped && int64(st.Bavail)*st.Bsize < 32<<20
+		return stopped && int64(st.Bavail)*int64(st.Bsize) < 32<<20
 	}, func() string { return "the disk did not fill" })
 	// Somebody else takes the rest.
 	hog, err := os.Create(filepath.Join(data, "hog"))

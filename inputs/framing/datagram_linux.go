@@ -1,0 +1,35 @@
+package framing
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// setReceiveBuffer asks for more than net.core.rmem_max, which is for the privileged, and then for what there is.
+func setReceiveBuffer(fd, n int) error {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n) == nil {
+		return nil
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n)
+}
+
+// countDrops has the kernel say with each datagram how many it has dropped, where it can.
+func countDrops(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) }
+
+// drops returns the count that came with a datagram.
+func drops(oob []byte) (total uint32, ok bool) {
+	if len(oob) == 0 {
+		return 0, false
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0, false
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
+			return binary.NativeEndian.Uint32(m.Data), true
+		}
+	}
+	return 0, false
+}
