@@ -15,8 +15,8 @@ type metrics struct {
 	skipped, fetchErrors prometheus.Counter
 	pauses               prometheus.Counter
 
-	mu   sync.Mutex
-	said map[string]time.Time
+	mu      sync.Mutex
+	repeats client.Repeats
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -26,24 +26,16 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		skipped:     prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_skipped_records_total", Help: "Offsets that retention took before they were read."}),
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_fetch_errors_total", Help: "Fetches of a partition that failed."}),
 		pauses:      prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_pauses_total", Help: "Times a partition was paused because its output is behind."}),
-		said:        map[string]time.Time{},
 	}
 	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses)
 	return m
 }
 
-const maxCauses = 50 // that trouble tells apart
-
 // trouble logs a failure that is tried again, at most once a minute for each kind and cause.
 func (m *metrics) trouble(log *slog.Logger, what string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := what + client.Cause(err)
-	if _, known := m.said[key]; !known && len(m.said) >= maxCauses {
-		key = what
-	}
-	if now := time.Now(); now.Sub(m.said[key]) > time.Minute {
-		m.said[key] = now
+	if m.repeats.Due(what, err, time.Now()) {
 		log.Warn(what, "error", err)
 	}
 }

@@ -12,24 +12,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const (
-	repeatAfter = time.Minute // how often a failure that goes on is logged
-	maxCauses   = 8           // that are told apart
-)
-
 // trouble logs when partitions begin to fail, at intervals and for another cause while they do, and when all work again. Safe for concurrent use.
 type trouble struct {
 	log *slog.Logger
 
-	mu    sync.Mutex
-	bad   map[producer.Key]struct{}
-	since time.Time
-	said  map[string]time.Time // by cause
-	count int
+	mu      sync.Mutex
+	bad     map[producer.Key]struct{}
+	since   time.Time
+	repeats client.Repeats
+	count   int
 }
 
 func newTrouble(log *slog.Logger) *trouble {
-	return &trouble{log: log, bad: map[producer.Key]struct{}{}, said: map[string]time.Time{}}
+	return &trouble{log: log, bad: map[producer.Key]struct{}{}}
 }
 
 func (t *trouble) failed(k producer.Key, err error) {
@@ -41,7 +36,7 @@ func (t *trouble) failed(k producer.Key, err error) {
 	}
 	t.bad[k] = struct{}{}
 	t.count++
-	if !t.due(err, now) && t.count > 1 {
+	if !t.repeats.Due("", err, now) && t.count > 1 {
 		return
 	}
 	t.log.Warn("Kafka does not take what is sent; it is tried again", "topic", k.Topic, "partition", k.Partition, "error", err,
@@ -52,22 +47,9 @@ func (t *trouble) failed(k producer.Key, err error) {
 func (t *trouble) unreachable(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.due(err, time.Now()) {
+	if t.repeats.Due("", err, time.Now()) {
 		t.log.Warn("a broker cannot be connected to; it is tried again", "error", err, "do", advice(err))
 	}
-}
-
-// due tells whether the cause of an error is to be logged now.
-func (t *trouble) due(err error, now time.Time) bool {
-	why := client.Cause(err)
-	if _, known := t.said[why]; !known && len(t.said) >= maxCauses {
-		why = ""
-	}
-	if now.Sub(t.said[why]) < repeatAfter {
-		return false
-	}
-	t.said[why] = now
-	return true
 }
 
 func (t *trouble) worked(k producer.Key) {

@@ -109,23 +109,3 @@ func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, conn net.
 	defer r.mu.Unlock()
 	r.err = err
 }
-
-// Cause returns what is at the bottom of an error, for telling errors apart: a lost connection, which its addresses make another each time, is one
-// cause.
-func Cause(err error) string {
-	for {
-		var next error
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			next = e.Unwrap()
-		case interface{ Unwrap() []error }:
-			if all := e.Unwrap(); len(all) > 0 {
-				next = all[len(all)-1]
-			}
-		}
-		if next == nil {
-			return err.Error()
-		}
-		err = next
-	}
-}
