@@ -240,13 +240,13 @@ func (m *Message) parse(b []byte) (int, error) {
 			return at + n, err
 		}
 	}
-	t := transcoder{src: b, at: at, dst: m.scratch[:0], depth: m.r.lim.Depth}
-	err = t.value()
+	t := transcoder{src: b, dst: m.scratch[:0], depth: m.r.lim.Depth}
+	end, err := t.value(at)
 	if cap(t.dst) <= quietWindow || err == nil {
 		m.scratch = t.dst
 	}
 	m.ev.Record = t.dst
-	return t.at, err
+	return end, err
 }
 
 func (m *Message) startSkip(why Reason) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -20,8 +21,8 @@ const maxJSONDepth = 256
 // numbers become doubles.
 func AppendRecord(dst, value []byte) []byte {
 	if i := space(value, 0); i < len(value) && value[i] == '{' {
-		p := jsonParser{src: value, at: i, dst: dst}
-		if p.value(maxJSONDepth) && space(value, p.at) == len(value) {
+		p := jsonParser{src: value, dst: dst}
+		if end := p.value(i, maxJSONDepth); end >= 0 && space(value, end) == len(value) {
 			return p.dst
 		}
 	}
@@ -42,84 +43,94 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// jsonParser writes JSON as msgpack in one pass. Its methods return false for anything that is not JSON.
+// jsonParser writes JSON as msgpack in one pass. Its methods take the place in src where something begins, and return where it ends: not JSON if that
+// is negative.
 type jsonParser struct {
 	src []byte
-	at  int
 	dst []byte
 }
 
-// next moves to the next byte that is not white space and returns it; 0, which no JSON holds there, at the end.
-func (p *jsonParser) next() byte {
-	if p.at < len(p.src) && p.src[p.at] > ' ' {
-		return p.src[p.at]
+const notJSON = -1
+
+// next returns the place of the next byte that is not white space, at the end that of src.
+func (p *jsonParser) next(at int) int {
+	if at < len(p.src) && p.src[at] > ' ' {
+		return at
 	}
-	if p.at = space(p.src, p.at); p.at < len(p.src) {
-		return p.src[p.at]
-	}
-	return 0
+	return space(p.src, at)
 }
 
-func (p *jsonParser) value(depth int) bool {
-	switch p.next() {
+// is tells whether c stands at that place.
+func (p *jsonParser) is(at int, c byte) bool { return at < len(p.src) && p.src[at] == c }
+
+func (p *jsonParser) value(at, depth int) int {
+	if at = p.next(at); at >= len(p.src) {
+		return notJSON
+	}
+	switch p.src[at] {
 	case '{':
-		return p.container(depth, '}', true)
+		return p.container(at, depth, '}', true)
 	case '[':
-		return p.container(depth, ']', false)
+		return p.container(at, depth, ']', false)
 	case '"':
-		return p.string()
+		return p.string(at)
 	case 't':
-		return p.literal("true", 0xc3)
+		return p.literal(at, "true", 0xc3)
 	case 'f':
-		return p.literal("false", 0xc2)
+		return p.literal(at, "false", 0xc2)
 	case 'n':
-		return p.literal("null", 0xc0)
+		return p.literal(at, "null", 0xc0)
 	}
-	return p.number()
+	return p.number(at)
 }
 
-func (p *jsonParser) literal(text string, code byte) bool {
-	if len(p.src)-p.at < len(text) || string(p.src[p.at:p.at+len(text)]) != text {
-		return false
+func (p *jsonParser) literal(at int, text string, code byte) int {
+	end := at + len(text)
+	if end > len(p.src) || string(p.src[at:end]) != text {
+		return notJSON
 	}
-	p.at += len(text)
 	p.dst = append(p.dst, code)
-	return true
+	return end
 }
 
 // container reads an object or array. Its length is known only at the end; most need the one byte that is kept free for it.
-func (p *jsonParser) container(depth int, end byte, object bool) bool {
+func (p *jsonParser) container(at, depth int, end byte, object bool) int {
 	if depth == 0 {
-		return false
+		return notJSON
 	}
-	p.at++
 	start := len(p.dst)
 	p.dst = append(p.dst, 0)
 	n := 0
-	if p.next() == end {
-		p.at++
+	if at = p.next(at + 1); p.is(at, end) {
 		p.setLength(start, n, object)
-		return true
+		return at + 1
 	}
 	for {
 		if object {
-			if p.next() != '"' || !p.string() || p.next() != ':' {
-				return false
+			if at = p.next(at); !p.is(at, '"') {
+				return notJSON
 			}
-			p.at++
+			if at = p.string(at); at < 0 {
+				return notJSON
+			}
+			if at = p.next(at); !p.is(at, ':') {
+				return notJSON
+			}
+			at++
 		}
-		if !p.value(depth - 1) {
-			return false
+		if at = p.value(at, depth-1); at < 0 {
+			return notJSON
 		}
 		n++
-		c := p.next()
-		p.at++
-		if c == end {
+		at = p.next(at)
+		switch {
+		case p.is(at, ','):
+			at++
+		case p.is(at, end):
 			p.setLength(start, n, object)
-			return true
-		}
-		if c != ',' {
-			return false
+			return at + 1
+		default:
+			return notJSON
 		}
 	}
 }
@@ -145,13 +156,23 @@ func (p *jsonParser) setLength(start, n int, object bool) {
 	}
 }
 
-func (p *jsonParser) string() bool {
-	s := p.src[p.at+1:]
+func (p *jsonParser) string(at int) int {
+	at++
+	if l := len(p.dst); at+8 <= len(p.src) && l+9 <= cap(p.dst) {
+		x := binary.LittleEndian.Uint64(p.src[at:])
+		if n := bits.TrailingZeros64(notPlain(x)) / 8; n < 8 && p.src[at+n] == '"' { // as names are: what is copied too much is overwritten
+			dst := p.dst[: l+9 : cap(p.dst)]
+			dst[l] = 0xa0 | byte(n)
+			binary.LittleEndian.PutUint64(dst[l+1:], x)
+			p.dst = dst[:l+1+n]
+			return at + n + 1
+		}
+	}
+	s := p.src[at:]
 	n := plain(s)
 	if n < len(s) && s[n] == '"' {
 		p.dst = msgp.AppendStringFromBytes(p.dst, s[:n])
-		p.at += n + 2
-		return true
+		return at + n + 1
 	}
 	end := n
 	escaped := false
@@ -161,20 +182,22 @@ func (p *jsonParser) string() bool {
 			escaped = true
 			end++
 		case c < 0x20:
-			return false
+			return notJSON
 		}
 	}
 	if end >= len(s) || !utf8.Valid(s[:end]) {
-		return false
+		return notJSON
 	}
-	p.at += end + 2
 	if !escaped {
 		p.dst = msgp.AppendStringFromBytes(p.dst, s[:end])
-		return true
+		return at + end + 1
 	}
 	text, ok := unescape(make([]byte, 0, end), s[:end])
+	if !ok {
+		return notJSON
+	}
 	p.dst = msgp.AppendStringFromBytes(p.dst, text)
-	return ok
+	return at + end + 1
 }
 
 func unescape(dst, s []byte) ([]byte, bool) {
@@ -230,54 +253,52 @@ func hex4(s []byte) (rune, bool) {
 	return rune(v), err == nil
 }
 
-func (p *jsonParser) number() bool {
-	if p.short() {
-		return true
+func (p *jsonParser) number(at int) int {
+	if end := p.short(at); end > at {
+		return end
 	}
-	start, integer := p.at, true
-	for p.at < len(p.src) {
-		c := p.src[p.at]
+	end, integer := at, true
+	for end < len(p.src) {
+		c := p.src[end]
 		if c == '.' || c == 'e' || c == 'E' || c == '+' {
 			integer = false
 		} else if (c < '0' || c > '9') && c != '-' {
 			break
 		}
-		p.at++
+		end++
 	}
-	raw := p.src[start:p.at]
+	raw := p.src[at:end]
 	if len(raw) == 0 || !json.Valid(raw) {
-		return false
+		return notJSON
 	}
 	text := unsafe.String(unsafe.SliceData(raw), len(raw))
 	if integer {
 		if v, err := strconv.ParseInt(text, 10, 64); err == nil {
 			p.dst = msgp.AppendInt64(p.dst, v)
-			return true
-		}
-		if v, err := strconv.ParseUint(text, 10, 64); err == nil {
+		} else if v, err := strconv.ParseUint(text, 10, 64); err == nil {
 			p.dst = msgp.AppendUint64(p.dst, v)
-			return true
+		} else {
+			p.dst = msgp.AppendString(p.dst, text)
 		}
-		p.dst = msgp.AppendString(p.dst, text)
-		return true
+		return end
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil { // beyond a double's range
 		p.dst = msgp.AppendString(p.dst, text)
-		return true
+	} else {
+		p.dst = msgp.AppendFloat64(p.dst, f)
 	}
-	p.dst = msgp.AppendFloat64(p.dst, f)
-	return true
+	return end
 }
 
 var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
-// short reads a number of up to 15 digits without sign and exponent. Both its digits and their power of ten are exact as doubles, so that their
-// quotient is the double nearest to the number.
-func (p *jsonParser) short() bool {
+// short reads a number of up to 15 digits without sign and exponent, and returns at for any other. Both its digits and their power of ten are exact as
+// doubles, so that their quotient is the double nearest to the number.
+func (p *jsonParser) short(at int) int {
 	const most = 15
-	i, v, point := p.at, uint64(0), -1
-	for ; i < len(p.src) && i-p.at <= most+1; i++ {
+	i, v, point := at, uint64(0), -1
+	for ; i < len(p.src) && i-at <= most+1; i++ {
 		c := p.src[i]
 		if c == '.' && point < 0 {
 			point = i
@@ -288,23 +309,22 @@ func (p *jsonParser) short() bool {
 		}
 		v = v*10 + uint64(c)
 	}
-	digits := i - p.at
+	digits := i - at
 	if point >= 0 {
 		digits--
 	}
 	switch {
-	case digits == 0 || digits > most, point == p.at, point == i-1: // ".5" and "5." are no numbers
-		return false
-	case p.src[p.at] == '0' && i-p.at > 1 && point != p.at+1: // nor is "05"
-		return false
+	case digits == 0 || digits > most, point == at, point == i-1: // ".5" and "5." are no numbers
+		return at
+	case p.src[at] == '0' && i-at > 1 && point != at+1: // nor is "05"
+		return at
 	case i < len(p.src) && (p.src[i] == 'e' || p.src[i] == 'E' || p.src[i] == '.' || p.src[i] == '+' || p.src[i] == '-' || p.src[i]-'0' <= 9):
-		return false
+		return at
 	}
 	if point < 0 {
 		p.dst = msgp.AppendUint64(p.dst, v)
 	} else {
 		p.dst = msgp.AppendFloat64(p.dst, float64(v)/tens[i-1-point])
 	}
-	p.at = i
-	return true
+	return i
 }

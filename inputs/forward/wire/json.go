@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// transcoder writes msgpack values as JSON. It works on what lies in src from at on; every method moves at past
-// what it has read, and leaves the transcoder unusable when it fails.
+// transcoder writes msgpack values as JSON. Its methods take the place in src where something begins, and return where it ends; one that has
+// failed is not usable any more.
 type transcoder struct {
 	src   []byte
-	at    int
 	dst   []byte
 	depth int // nesting still allowed
 }
@@ -21,33 +20,32 @@ type transcoder struct {
 // value. See the package comment for what becomes of values that JSON lacks.
 func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 	t := transcoder{src: src, dst: dst, depth: depth}
-	if err := t.value(); err != nil {
+	end, err := t.value(0)
+	if err != nil {
 		return dst, src, err
 	}
-	return t.dst, src[t.at:], nil
+	return t.dst, src[end:], nil
 }
 
-func (t *transcoder) value() error {
-	if t.at < len(t.src) { // the most frequent forms, without a head
-		switch c := t.src[t.at]; {
+func (t *transcoder) value(at int) (int, error) {
+	if at < len(t.src) { // the most frequent forms, without a head
+		switch c := t.src[at]; {
 		case c < 0x80:
-			t.at++
 			t.dst = strconv.AppendUint(t.dst, uint64(c), 10)
-			return nil
+			return at + 1, nil
 		case c >= 0xa0 && c < 0xc0:
-			return t.text(t.at+1, int(c&0x1f))
-		case c == 0xd9 && t.at+1 < len(t.src): // str8
-			return t.text(t.at+2, int(t.src[t.at+1]))
+			return t.text(at+1, uint64(c&0x1f))
+		case c == 0xd9 && at+1 < len(t.src): // str8
+			return t.text(at+2, uint64(t.src[at+1]))
 		case c >= 0x80 && c < 0x90:
-			t.at++
-			return t.object(uint64(c & 0x0f))
+			return t.object(at+1, uint64(c&0x0f))
 		}
 	}
-	h, err := readHead(t.src[t.at:])
+	h, err := readHead(t.src[at:])
 	if err != nil {
-		return err
+		return 0, err
 	}
-	t.at += h.size
+	at += h.size
 	switch h.kind {
 	case kindNil:
 		t.dst = append(t.dst, "null"...)
@@ -64,102 +62,102 @@ func (t *transcoder) value() error {
 	case kindFloat64:
 		t.dst = appendFloat(t.dst, math.Float64frombits(h.n), 64)
 	case kindStr, kindBin:
-		s, err := t.take(h.n)
-		if err != nil {
-			return err
-		}
-		t.dst = appendString(t.dst, s)
+		return t.text(at, h.n)
 	case kindExt:
-		p, err := t.take(h.n)
-		if err != nil {
-			return err
+		if h.n > uint64(len(t.src)-at) {
+			return 0, errShort
 		}
-		t.dst = appendExt(t.dst, h.ext, p)
+		end := at + int(h.n)
+		t.dst = appendExt(t.dst, h.ext, t.src[at:end])
+		return end, nil
 	case kindArray:
-		return t.array(h.n)
+		return t.array(at, h.n)
 	case kindMap:
-		return t.object(h.n)
+		return t.object(at, h.n)
 	}
-	return nil
+	return at, nil
 }
 
-// text appends the string of n bytes that begins at start.
-func (t *transcoder) text(start, n int) error {
-	end := start + n
-	if end > len(t.src) {
-		return errShort
+// text appends the string of n bytes that begins at that place.
+func (t *transcoder) text(at int, n uint64) (int, error) {
+	if n > uint64(len(t.src)-at) {
+		return 0, errShort
 	}
-	t.dst = appendString(t.dst, t.src[start:end])
-	t.at = end
-	return nil
+	if l := len(t.dst); n <= 8 && at+8 <= len(t.src) && l+10 <= cap(t.dst) {
+		x := binary.LittleEndian.Uint64(t.src[at:])
+		if notPlain(x)&(1<<(8*n)-1) == 0 { // as names are: what is copied too much is overwritten
+			dst := t.dst[:l+10]
+			dst[l] = '"'
+			binary.LittleEndian.PutUint64(dst[l+1:], x)
+			dst[l+1+int(n)] = '"'
+			t.dst = dst[:l+2+int(n)]
+			return at + int(n), nil
+		}
+	}
+	end := at + int(n)
+	t.dst = appendString(t.dst, t.src[at:end])
+	return end, nil
 }
 
-func (t *transcoder) take(n uint64) ([]byte, error) {
-	if n > uint64(len(t.src)-t.at) {
-		return nil, errShort
-	}
-	p := t.src[t.at : t.at+int(n)]
-	t.at += int(n)
-	return p, nil
-}
-
-func (t *transcoder) array(n uint64) error {
+func (t *transcoder) array(at int, n uint64) (int, error) {
 	if t.depth--; t.depth < 0 {
-		return errDepth
+		return 0, errDepth
 	}
 	t.dst = append(t.dst, '[')
 	for i := range n {
 		if i > 0 {
 			t.dst = append(t.dst, ',')
 		}
-		if err := t.value(); err != nil {
-			return err
+		var err error
+		if at, err = t.value(at); err != nil {
+			return 0, err
 		}
 	}
 	t.dst = append(t.dst, ']')
 	t.depth++
-	return nil
+	return at, nil
 }
 
-func (t *transcoder) object(n uint64) error {
+func (t *transcoder) object(at int, n uint64) (int, error) {
 	if t.depth--; t.depth < 0 {
-		return errDepth
+		return 0, errDepth
 	}
 	t.dst = append(t.dst, '{')
 	for i := range n {
 		if i > 0 {
 			t.dst = append(t.dst, ',')
 		}
-		if err := t.key(); err != nil {
-			return err
+		var err error
+		if at, err = t.key(at); err != nil {
+			return 0, err
 		}
 		t.dst = append(t.dst, ':')
-		if err := t.value(); err != nil {
-			return err
+		if at, err = t.value(at); err != nil {
+			return 0, err
 		}
 	}
 	t.dst = append(t.dst, '}')
 	t.depth++
-	return nil
+	return at, nil
 }
 
 // key writes the next value as an object's key: as it is when it becomes a string, else its JSON text in a string.
-func (t *transcoder) key() error {
-	if t.at < len(t.src) {
-		if c := t.src[t.at]; c >= 0xa0 && c < 0xc0 {
-			return t.value()
+func (t *transcoder) key(at int) (int, error) {
+	if at < len(t.src) {
+		if c := t.src[at]; c >= 0xa0 && c < 0xc0 {
+			return t.text(at+1, uint64(c&0x1f))
 		}
 	}
 	start := len(t.dst)
-	if err := t.value(); err != nil {
-		return err
+	at, err := t.value(at)
+	if err != nil {
+		return 0, err
 	}
-	if t.dst[start] == '"' {
-		return nil
+	if t.dst[start] != '"' {
+		text := string(t.dst[start:])
+		t.dst = appendString(t.dst[:start], []byte(text))
 	}
-	text := string(t.dst[start:])
-	t.dst = appendString(t.dst[:start], []byte(text))
-	return nil
+	return at, nil
 }
 
 func appendFloat(dst []byte, f float64, bits int) []byte {
