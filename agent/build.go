@@ -111,7 +111,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	p := &plan{spec: spec, buffer: fmt.Sprint(spec.Source)}
 	if !spec.Source {
 		p.codec = b.codec(spec)
-		p.buffer += config.Fingerprint(spec.Buffer) + p.codec.String()
+		p.buffer += config.Fingerprint(spec.Buffer)
 	}
 	var chain filter.Chain
 	prints := []string{}
@@ -141,24 +141,29 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	b.new.plans = append(b.new.plans, p)
 }
 
-// batchCompressor is implemented by the configurations of outputs that pass batches on as they are in the buffer, if compressed like this.
-type batchCompressor interface{ BatchCompression() string }
+// batchCompressor is implemented by the configurations of outputs that can pass batches on as they are in the buffer.
+type batchCompressor interface {
+	// BatchCompression returns how they must be compressed for that; "" if it cannot be.
+	BatchCompression() string
+}
 
-// codec returns how the pipeline's buffer compresses. Where that is left open it is as the outputs want it, if they agree, so that nothing
-// is compressed twice.
+// codec returns how the pipeline's buffer compresses. Where that is left open it is as the first of the outputs wants it that can have it so, and
+// nothing need be compressed twice. What costs too much, or leaves the disk too full, is for an explicit wish.
 func (b *builder) codec(spec *config.Pipeline) record.Codec {
 	cfg := spec.Buffer.(*buffer.Config)
-	var wanted []string
-	if cfg.Compression == buffer.Auto {
+	if cfg.Compression == buffer.Auto && len(spec.Filter) == 0 {
 		for _, id := range spec.Outputs() {
-			if c, ok := b.cfg.Find(id).Config.(batchCompressor); ok && !slices.Contains(wanted, c.BatchCompression()) {
-				wanted = append(wanted, c.BatchCompression())
+			if c, ok := b.cfg.Find(id).Config.(batchCompressor); ok {
+				switch c.BatchCompression() {
+				case "snappy":
+					return record.Snappy
+				case "lz4":
+					return record.LZ4
+				case "zstd":
+					return record.Zstd
+				}
 			}
 		}
-	}
-	if len(wanted) == 1 && buffer.Compresses(wanted[0]) {
-		codec, _ := record.ParseCodec(wanted[0]) // it is known
-		return codec
 	}
 	return cfg.Options().Codec
 }

@@ -70,6 +70,9 @@ func (a *Agent) apply(cfg *config.Config) error {
 				starts = append(starts, start{pl, p.gone})
 			default:
 				p.plan = pl
+				if p.buf != nil {
+					p.buf.SetCodec(pl.codec)
+				}
 				stopped = append(stopped, p.run()...)
 				if p.buf != nil {
 					p.forlorn = p.forlornCursors(p.buf)

@@ -11,7 +11,7 @@ import (
 // Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order. The caller holds batch
 // alone; what it has read from it is not valid any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
-	_, err := batch.Packed(b.opt.Codec)
+	_, err := batch.Packed(b.codec())
 	if err == nil && !b.opt.Spill { // else outputs may get it as it is
 		batch.Shed()
 	}
@@ -40,7 +40,7 @@ func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, pos
 	}
 	if batch != nil && batch.Len() > 0 {
 		// Compressed here, so that several callers compress at once and before they have a place in the order.
-		packed, err := batch.Packed(b.opt.Codec)
+		packed, err := batch.Packed(b.codec())
 		if err != nil {
 			return err
 		}

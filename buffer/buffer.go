@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -38,6 +39,7 @@ const (
 type Buffer struct {
 	dir      string
 	opt      Options
+	packs    atomic.Uint32 // the codec
 	log      *slog.Logger
 	m        *metrics
 	lock     *os.File
@@ -47,6 +49,8 @@ type Buffer struct {
 	quit chan struct{}  // closed by Close
 	done chan struct{}  // closed by the writer when it ends
 	bg   sync.WaitGroup // segments being opened, closed and removed
+
+	unmapped sync.Once // told that syncs cost more than they need to
 
 	mu       sync.Mutex // guards everything below, and the fields of segments
 	segs     []*segment // in order, never empty; the last is the head
@@ -127,6 +131,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		handles:  map[string]*Cursor{},
 		resolved: make(chan struct{}),
 	}
+	b.SetCodec(opt.Codec)
 	if b.lock, err = lockDir(dir); err != nil {
 		return nil, err
 	}
@@ -140,6 +145,11 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	go w.run()
 	return b, nil
 }
+
+// SetCodec changes Options.Codec for what is appended from now on.
+func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
+
+func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
 // hasRoom tells whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool {

@@ -72,7 +72,13 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 	if need := reserve + walStep + headFootprint; free < need {
 		return nil, fmt.Errorf("%w: a segment needs %d MiB, %s has %d MiB free", errNoSpace, (need+1<<20-1)>>20, b.dir, free>>20)
 	}
-	return openHead(b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
+	h, err := openHead(b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
+	if err == nil && h.mapped.missing() {
+		b.unmapped.Do(func() {
+			b.log.Info("Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to", "dir", b.dir)
+		})
+	}
+	return h, err
 }
 
 // roll ends the head and goes on in the next segment, which begins with the whole state.
@@ -148,7 +154,7 @@ func (w *writer) birth() ([]byte, error) {
 	w.seq++
 	return g.appendTo(nil, groupHeader{
 		first: pos, seq: w.seq, durable: w.durable, appended: time.Now().UnixMilli(), flags: flagFullState,
-	}, b.opt.Codec)
+	}, b.codec())
 }
 
 // idle looks after the chain between commits: the next segment is opened ahead, and the disk of a head that every cursor has

@@ -97,18 +97,13 @@ type Config struct {
 	Sync          bool          `hcl:"sync,optional" doc:"Acknowledge only what has been synced to disk, so that a power failure loses nothing."`
 	FlushBytes    int64         `hcl:"flush_bytes,optional" unit:"bytes" doc:"Compressed bytes that are written as one group."`
 	FlushInterval time.Duration `hcl:"flush_interval,optional" doc:"Shortest time between two commits while less than flush_bytes is waiting; when idle a commit is immediate."`
-	Compression   string        `hcl:"compression,optional" oneof:"auto|none|snappy|lz4|zstd" doc:"Compression of batches on disk, and on to Kafka where no filter stands between; auto is that of the pipeline's Kafka outputs if they agree, otherwise snappy."`
+	Compression   string        `hcl:"compression,optional" oneof:"auto|none|snappy|lz4|zstd" doc:"Compression of batches on disk, and on to Kafka where no filter stands between; auto is what the first Kafka output needs to pass batches on as they are, snappy, lz4 or zstd, and otherwise snappy."`
 	WhenFull      string        `hcl:"when_full,optional" oneof:"block|overflow|drop_oldest" doc:"What to do when the buffer is full: block makes inputs wait, overflow makes them wait while outputs move the oldest data to their failover, drop_oldest discards the oldest segment and counts it."`
 	Spill         bool          `hcl:"spill,optional" doc:"Tailed files are durable themselves: while the outputs keep up, their lines go to the outputs through memory, and the place in the file is stored once every output has acknowledged them. They are written to disk when an output falls behind by 2s, when a file is rotated, truncated or deleted, and at the stop. What other inputs take in goes to disk first, always."`
 }
 
 // Auto is the Compression that depends on the outputs.
 const Auto = "auto"
-
-// Compresses tells whether a buffer can compress with the codec of that name: not with gzip, which costs too much.
-func Compresses(name string) bool {
-	return slices.Contains([]string{"none", "snappy", "lz4", "zstd"}, name)
-}
 
 // Default returns the configuration of a pipeline without a buffer block.
 func Default() Config {
@@ -148,7 +143,7 @@ func (c *Config) Validate() error {
 	if c.FlushInterval < 0 || c.FlushInterval > time.Minute {
 		bad("flush_interval: must be from 0s to 1m, not %v", c.FlushInterval)
 	}
-	if c.Compression != Auto && !Compresses(c.Compression) {
+	if !slices.Contains([]string{Auto, "none", "snappy", "lz4", "zstd"}, c.Compression) {
 		bad("compression: must be auto, none, snappy, lz4 or zstd, not %q", c.Compression)
 	}
 	if _, ok := whenFullNames[c.WhenFull]; !ok {

@@ -29,7 +29,8 @@ func findMapping(f *os.File) mapping {
 	}
 	defer maps.Close()
 	var found mapping
-	for sc := bufio.NewScanner(maps); sc.Scan(); {
+	sc := bufio.NewScanner(maps)
+	for sc.Scan() {
 		if !strings.HasSuffix(sc.Text(), " "+path) {
 			continue
 		}
@@ -40,8 +41,14 @@ func findMapping(f *os.File) mapping {
 		}
 		found = mapping{link: fmt.Sprintf("/proc/self/map_files/%x-%x", from, to), path: path, addr: uintptr(from), size: int64(to - from)}
 	}
+	if sc.Err() != nil {
+		return mapping{}
+	}
 	return found
 }
+
+// missing tells that syncs cost more than they need to.
+func (m mapping) missing() bool { return m.path == "" }
 
 // drop takes the pages of [from, to) of the file out of the map; they stay in the page cache, changes and all, and the map has them again when they are
 // touched. A sync must take each page that a map has changed from all processors before it writes it, one interrupt to the others for each page; here

@@ -55,7 +55,7 @@ func mappedFile(t *testing.T, size int) (*os.File, []byte) {
 }
 
 func TestMappingDrops(t *testing.T) {
-	const size = 256 << 10
+	const size = 1 << 20
 	f, p := mappedFile(t, size)
 	defer func() { _ = unix.Munmap(p) }()
 	want := bytes.Repeat([]byte("written through the map "), size)[:size]
@@ -64,9 +64,10 @@ func TestMappingDrops(t *testing.T) {
 	if m.addr != uintptr(unsafe.Pointer(&p[0])) || m.size != size {
 		t.Fatalf("found %+v, the map is at %p", m, p)
 	}
-	m.drop(100_000, 110_000)
-	if got := resident(t, m.addr); got != size>>10-12 { // 3 pages: from 98,304 to 110,592
-		t.Errorf("%d KiB are in the map after 12 KiB were dropped", got)
+	page := os.Getpagesize()
+	m.drop(int64(2*page-1), int64(3*page+1)) // of three pages, the first and the last by a byte
+	if got := resident(t, m.addr); got != (size-3*page)>>10 {
+		t.Errorf("%d KiB are in the map of %d after three pages were dropped", got, size>>10)
 	}
 	m.drop(0, 10*size)
 	if got := resident(t, m.addr); got != 0 {
@@ -81,30 +82,82 @@ func TestMappingDrops(t *testing.T) {
 	}
 }
 
-// Where the file was mapped there is other memory now, which must not be emptied.
+// Where the file was mapped there is something else now, which must not be emptied.
 func TestMappingThatMoved(t *testing.T) {
-	const size = 64 << 10
+	const size = 256 << 10
 	f, p := mappedFile(t, size)
 	m := findMapping(f)
 	addr := unsafe.Pointer(&p[0])
+	other, q := mappedFile(t, size)
+	if err := unix.Munmap(q); err != nil {
+		t.Fatal(err)
+	}
 	if err := unix.Munmap(p); err != nil {
 		t.Fatal(err)
 	}
-	q, err := unix.MmapPtr(-1, 0, addr, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED_NOREPLACE)
-	if err != nil {
-		t.Skipf("the address was taken at once: %v", err)
+	if err := f.Truncate(2 * size); err != nil {
+		t.Fatal(err)
 	}
-	defer func() { _ = unix.MunmapPtr(q, size) }()
-	other := unsafe.Slice((*byte)(q), size)
-	copy(other, "somebody else's")
-	m.drop(0, size)
-	if !bytes.HasPrefix(other, []byte("somebody else's")) {
-		t.Error("memory that is not the file's was emptied")
-	}
-	if again := findMapping(f); again != (mapping{}) {
-		t.Errorf("found %+v, the file is not mapped", again)
+	for name, c := range map[string]struct {
+		file  *os.File
+		flags int
+		off   int64
+	}{
+		"no file":        {nil, unix.MAP_PRIVATE | unix.MAP_ANON, 0},
+		"another file":   {other, unix.MAP_PRIVATE, 0},
+		"a private map":  {f, unix.MAP_PRIVATE, 0}, // what is written there is nowhere else
+		"the file's end": {f, unix.MAP_SHARED, size},
+	} {
+		fd := -1
+		if c.file != nil {
+			fd = int(c.file.Fd())
+		}
+		q, err := unix.MmapPtr(fd, c.off, addr, size, unix.PROT_READ|unix.PROT_WRITE, c.flags|unix.MAP_FIXED_NOREPLACE)
+		if err != nil {
+			t.Skipf("the address was taken at once: %v", err)
+		}
+		memory := unsafe.Slice((*byte)(q), size)
+		copy(memory, "somebody else's")
+		if c.file != f { // a head's file is mapped once, by Badger
+			m.drop(0, size)
+		}
+		if !bytes.HasPrefix(memory, []byte("somebody else's")) {
+			t.Errorf("%s: memory that is not the file's was emptied", name)
+		}
+		if again := findMapping(f); again != (mapping{}) {
+			t.Errorf("%s: found %+v", name, again)
+		}
+		if err := unix.MunmapPtr(q, size); err != nil {
+			t.Fatal(err)
+		}
 	}
 	mapping{}.drop(0, size)
+}
+
+// What lies behind the map is left alone, however long the file is said to be.
+func TestMappingEnds(t *testing.T) {
+	const size = 256 << 10
+	f, p := mappedFile(t, size)
+	if err := unix.Munmap(p); err != nil {
+		t.Fatal(err)
+	}
+	all, err := unix.Mmap(-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Munmap(all) }()
+	if _, err := unix.MmapPtr(int(f.Fd()), 0, unsafe.Pointer(&all[0]), size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
+		t.Fatal(err)
+	}
+	copy(all[size:], "behind the map")
+	m := findMapping(f)
+	if m.size != size {
+		t.Fatalf("found %+v", m)
+	}
+	m.drop(0, 2*size)
+	if !bytes.HasPrefix(all[size:], []byte("behind the map")) {
+		t.Error("what lies behind the map was emptied")
+	}
 }
 
 // Of two maps nobody knows which is the one that is written through.
@@ -128,7 +181,7 @@ func TestSyncEmptiesTheMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = h.discard() }()
-	if h.mapped.path == "" {
+	if h.mapped.missing() {
 		t.Fatal("the map of the value log is not found")
 	}
 	for range 3 {
@@ -139,7 +192,7 @@ func TestSyncEmptiesTheMap(t *testing.T) {
 		if err := h.sync(); err != nil {
 			t.Fatal(err)
 		}
-		if after := resident(t, h.mapped.addr); before < 400 || after > 4 { // the header's page
+		if after := resident(t, h.mapped.addr); before < 400 || after > os.Getpagesize()>>10 { // the header's
 			t.Errorf("%d KiB in the map before the sync, %d after", before, after)
 		}
 	}

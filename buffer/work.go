@@ -88,7 +88,7 @@ func (w *writer) build(k work) ([][]byte, error) {
 			h.first = g.ops[0].batch.First
 		}
 		var err error
-		if buf, err = g.appendTo(buf, h, b.opt.Codec); err != nil {
+		if buf, err = g.appendTo(buf, h, b.codec()); err != nil {
 			return err
 		}
 		if n := len(g.ops); n > 0 {

@@ -61,44 +61,27 @@ var (
 	}}
 )
 
-// compress appends body, compressed, to dst and returns the codec used: None when compression does not help.
-func compress(dst, body []byte, codec Codec) ([]byte, Codec, error) {
-	start := len(dst)
-	var err error
+// compress appends body, compressed, to dst.
+func compress(dst, body []byte, codec Codec) ([]byte, error) {
 	switch codec {
-	case None:
-		return append(dst, body...), None, nil
 	case Gzip:
 		w := gzipWriters.Get().(*gzip.Writer)
 		defer gzipWriters.Put(w)
 		buf := bytes.NewBuffer(dst)
 		w.Reset(buf)
-		_, err = w.Write(body)
+		_, err := w.Write(body)
 		err = errors.Join(err, w.Close())
-		dst = buf.Bytes()
+		return buf.Bytes(), err
 	case Snappy:
-		room := s2.MaxEncodedLen(len(body))
-		if room < 0 {
-			return dst, None, s2.ErrTooLarge
-		}
-		dst = slices.Grow(dst, room)
-		dst = dst[:start+len(s2.EncodeSnappy(dst[start:start+room], body))]
+		return appendXerial(dst, body)
 	case LZ4:
-		dst, err = appendLZ4(dst, body)
+		return appendLZ4(dst, body)
 	case Zstd:
 		w := zstdWriters.Get().(*zstd.Encoder)
 		defer zstdWriters.Put(w)
-		dst = w.EncodeAll(body, dst)
-	default:
-		return dst, None, fmt.Errorf("unknown %v", codec)
+		return w.EncodeAll(body, dst), nil
 	}
-	if err != nil {
-		return dst, None, err
-	}
-	if len(dst)-start >= len(body) {
-		return append(dst[:start], body...), None, nil
-	}
-	return dst, codec, nil
+	return dst, fmt.Errorf("unknown %v", codec)
 }
 
 // lz4Header begins a frame of independent blocks of 64 KiB, as Kafka's own producer uses them, without sizes and checksums; the last byte is the
@@ -158,13 +141,10 @@ func inflate(dst, p []byte, codec Codec, size int) ([]byte, error) {
 		}
 		return readSized(dst, r, size)
 	case Snappy:
-		if bytes.HasPrefix(p, xerialMagic) {
-			return inflateXerial(p, size)
+		if !bytes.HasPrefix(p, xerialMagic) {
+			return appendUnsnapped(dst, p, size)
 		}
-		if n, err := s2.DecodedLen(p); err != nil || n != size {
-			return nil, fmt.Errorf("snappy length %d: %v", n, err)
-		}
-		return s2.Decode(dst[:cap(dst)], p)
+		return inflateXerial(dst, p, size)
 	case LZ4:
 		if out, ok := inflateBlocks(dst, p, size); ok {
 			return out, nil
@@ -236,15 +216,32 @@ func readSized(dst []byte, r io.Reader, size int) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// xerialMagic begins the framing that Java clients put around snappy blocks.
+// xerialMagic begins the framing that Java clients put around snappy blocks, each with its length before it. Readers take a single bare block as well,
+// but for a few that only ever met those clients. https://github.com/xerial/snappy-java/blob/master/src/main/java/org/xerial/snappy/SnappyCodec.java
 var xerialMagic = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
-func inflateXerial(p []byte, size int) ([]byte, error) {
-	if len(p) < 16 {
+// xerialHeader is the magic with the framing's version, and the least that a reader must know.
+var xerialHeader = append(xerialMagic[:len(xerialMagic):len(xerialMagic)], 0, 0, 0, 1, 0, 0, 0, 1)
+
+// appendXerial appends a frame that holds p as one block.
+func appendXerial(dst, p []byte) ([]byte, error) {
+	room := s2.MaxEncodedLen(len(p))
+	if room < 0 {
+		return dst, s2.ErrTooLarge
+	}
+	dst = slices.Grow(dst, len(xerialHeader)+4+room)
+	dst = append(append(dst, xerialHeader...), 0, 0, 0, 0)
+	start := len(dst)
+	n := len(s2.EncodeSnappy(dst[start:start+room], p))
+	binary.BigEndian.PutUint32(dst[start-4:], uint32(n))
+	return dst[:start+n], nil
+}
+
+func inflateXerial(dst, p []byte, size int) ([]byte, error) {
+	if len(p) < len(xerialHeader) {
 		return nil, errShort
 	}
-	var out []byte
-	for p = p[16:]; len(p) > 0; {
+	for p = p[len(xerialHeader):]; len(p) > 0; {
 		if len(p) < 4 {
 			return nil, errShort
 		}
@@ -252,15 +249,29 @@ func inflateXerial(p []byte, size int) ([]byte, error) {
 		if p = p[4:]; uint64(n) > uint64(len(p)) {
 			return nil, errShort
 		}
-		if m, err := s2.DecodedLen(p[:n]); err != nil || len(out)+m > size {
-			return nil, fmt.Errorf("snappy block of %d bytes: %v", m, err)
-		}
-		block, err := s2.Decode(nil, p[:n])
-		if err != nil {
+		var err error
+		if dst, err = appendUnsnapped(dst, p[:n], size-len(dst)); err != nil {
 			return nil, err
 		}
-		out = append(out, block...)
 		p = p[n:]
 	}
-	return out, nil
+	return dst, nil
+}
+
+// appendUnsnapped appends what a block holds, at most size bytes.
+func appendUnsnapped(dst, block []byte, size int) ([]byte, error) {
+	n, err := s2.DecodedLen(block)
+	if err == nil && (n > size || n/22 > len(block)) { // three bytes stand for 64 at most: a lying length must not make us allocate it
+		err = fmt.Errorf("a block of %d bytes that holds %d, at most %d are expected", len(block), n, size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dst = slices.Grow(dst, n)
+	at := len(dst)
+	// In place, as there is room for all of it.
+	if _, err := s2.Decode(dst[at:at+n], block); err != nil {
+		return nil, err
+	}
+	return dst[:at+n], nil
 }

@@ -74,16 +74,23 @@ func (b *Batch) Packed(codec Codec) ([]byte, error) {
 	return dst, nil
 }
 
-// packSection returns body, compressed, behind room for a batch's header. What is kept is as long as that, not as compression might need.
+// packSection returns body behind room for a batch's header, and its codec: None when compression does not help. What is returned is as long as it
+// has to be, not as compression might have needed.
 func packSection(body []byte, codec Codec) ([]byte, Codec, error) {
-	scratch := packScratch.Get().(*[]byte)
-	section, used, err := compress((*scratch)[:0], body, codec)
-	if cap(section) <= 4*TargetSize {
-		*scratch = section
-	}
-	defer packScratch.Put(scratch)
-	if err != nil {
-		return nil, used, err
+	section, used := body, None
+	if codec != None {
+		scratch := packScratch.Get().(*[]byte)
+		defer packScratch.Put(scratch)
+		packed, err := compress((*scratch)[:0], body, codec)
+		if err != nil {
+			return nil, None, err
+		}
+		if cap(packed) <= 4*TargetSize {
+			*scratch = packed
+		}
+		if len(packed) < len(body) {
+			section, used = packed, codec
+		}
 	}
 	dst := make([]byte, batchHeaderSize+len(section))
 	copy(dst[batchHeaderSize:], section)

@@ -20,7 +20,7 @@ type Config struct {
 	TransactionTimeout     time.Duration     `hcl:"transaction_timeout,optional" doc:"With exactly_once, how long an agent that died can keep readers waiting at its open transaction; at most the brokers' transaction.max.timeout.ms."`
 	PositionTopic          string            `hcl:"position_topic,optional" doc:"With exactly_once, the topic for whose partition 0 positions are stored, by the consumer group named like the transactional id; it must exist. By default topic, if that is one for all records."`
 	Partitioner            string            `hcl:"partitioner,optional" oneof:"auto|origin|hash|sticky|round_robin" doc:"How records find their partition: by the source they came from (origin), by their key with Kafka's hash (hash), or spread by batches (sticky, round_robin); auto is hash if key is set, otherwise origin. Only origin and hash keep an order."`
-	Compression            string            `hcl:"compression,optional" oneof:"none|gzip|snappy|lz4|zstd" doc:"Compression of batches. Batches compressed otherwise before are compressed anew."`
+	Compression            string            `hcl:"compression,optional" oneof:"none|gzip|snappy|lz4|zstd" doc:"Compression of batches. Batches that a buffer has compressed otherwise are compressed anew; those that it has not compressed go as they are."`
 	BatchMaxBytes          int64             `hcl:"batch_max_bytes,optional" unit:"bytes" doc:"Largest batch to send; not more than the topic's max.message.bytes."`
 	Linger                 time.Duration     `hcl:"linger,optional" doc:"How long small batches wait for company."`
 	Headers                map[string]string `hcl:"headers,optional" doc:"Headers added to every record."`
@@ -129,8 +129,33 @@ func (c *Config) positionTopic() string {
 	return name
 }
 
-// BatchCompression returns how batches must be compressed to be passed on as they are.
-func (c *Config) BatchCompression() string { return c.Compression }
+// BatchCompression returns how batches must be compressed to be passed on as they are; "" if none are.
+func (c *Config) BatchCompression() string {
+	if c.perRecord() != "" {
+		return ""
+	}
+	return c.Compression
+}
+
+// perRecord returns why single records must be looked at, or "".
+func (c *Config) perRecord() string {
+	switch {
+	case perRecord(c.Topic):
+		return "topic"
+	case !c.Key.IsZero():
+		return "key"
+	case c.byHash():
+		return "partitioner"
+	case len(c.Headers) > 0:
+		return "headers"
+	}
+	return ""
+}
+
+// byHash tells whether a record's key decides on its partition.
+func (c *Config) byHash() bool {
+	return c.Partitioner == "hash" || c.Partitioner == "auto" && !c.Key.IsZero()
+}
 
 // NeedsBuffer tells why the output cannot drain a partition of a topic, if it cannot.
 func (c *Config) NeedsBuffer() error {

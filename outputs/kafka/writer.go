@@ -64,8 +64,8 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	}
 	w := &Writer{
 		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log), small: smallBatch, told: &sync.Map{},
-		byHash: cfg.Partitioner == "hash" || cfg.Partitioner == "auto" && !cfg.Key.IsZero(),
-		room:   semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
+		byHash: cfg.byHash(), why: cfg.perRecord(),
+		room: semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
 	}
 	if w.topic, err = template.Bind(cfg.Topic, bindPart(env.Agent)); err != nil {
 		return nil, fmt.Errorf("topic: %w", err)
@@ -76,7 +76,6 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		}
 	}
 	w.headers = staticHeaders(cfg.Headers)
-	w.why = w.perRecord()
 	if w.why == "" {
 		env.Log.Info("batches go to Kafka as they lie (direct path)")
 	} else {
@@ -115,21 +114,6 @@ func (w *Writer) run(o producer.Options) {
 	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
 	w.timer.Stop()
 	w.prod = producer.New(w.cl, o, events{w})
-}
-
-// perRecord returns why single records must be looked at, or "".
-func (w *Writer) perRecord() string {
-	switch {
-	case perRecord(w.cfg.Topic):
-		return "topic"
-	case w.key != nil:
-		return "key"
-	case w.byHash:
-		return "partitioner"
-	case len(w.headers) > 0:
-		return "headers"
-	}
-	return ""
 }
 
 // Start implements outputs.AsyncWriter. It waits for room, and for a topic that nothing is known of yet.

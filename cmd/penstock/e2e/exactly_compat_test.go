@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +100,7 @@ func TestOthersReadOurBatches(t *testing.T) {
 		}
 		topics = append(topics, &compatTopic{name: name, direct: true, exactly: exactly, codec: "zstd", records: million, batches: 1})
 	}
+	topics = append(topics, farRepeats())
 	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.FetchMaxBytes(1<<26), kgo.FetchMaxPartitionBytes(1<<26))
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +143,22 @@ func TestOthersReadOurBatches(t *testing.T) {
 		}
 		compareTopics(t, topics, got, hexLine)
 	})
+}
+
+// farRepeats is a batch as large as inputs make them, with repeats so far apart that a block has to point back more than 64 KiB.
+func farRepeats() *compatTopic {
+	name := "compat-far-repeats"
+	rng := rand.New(rand.NewPCG(1, 1))
+	lines := make([][]byte, 1500)
+	for i := range lines {
+		lines[i] = fmt.Appendf(nil, "%032x%032x%032x%032x", rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64())
+	}
+	records := make([]record.Record, 6*len(lines))
+	base := time.Now().Truncate(time.Millisecond).UnixNano()
+	for i := range records {
+		records[i] = record.Record{Offset: int64(i), Time: base, Value: lines[i%len(lines)]}
+	}
+	return &compatTopic{name: name, direct: true, codec: "snappy", records: records, batches: 1}
 }
 
 // write sends the records as the agent's output does.
