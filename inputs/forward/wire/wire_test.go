@@ -9,10 +9,12 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -505,6 +507,41 @@ func TestAppendJSON(t *testing.T) {
 	}
 	if _, _, err := AppendJSON(nil, bytes.Repeat([]byte{0x91}, 9), 8); !errors.Is(err, errDepth) {
 		t.Errorf("depth: %v", err)
+	}
+}
+
+// Short strings, names mostly, have a way of their own in both directions, where there is room: it takes the same bytes.
+func TestShortStrings(t *testing.T) {
+	for n := range 12 {
+		for at := range n + 2 {
+			for _, c := range []byte{'x', '"', '\\', '\n', 0, 0x1f, 0x20, 0x7f, 0x80, 0xff} {
+				text := []byte("0123456789abcd")[:n]
+				after := []byte("behind it")
+				switch {
+				case at < n:
+					text[at] = c
+				case at > n:
+					after[0] = c // in the eight bytes that are looked at, but not in the string
+				}
+				want := string(appendString(nil, text))
+				packed := msgp.AppendStringFromBytes(nil, text)
+				object := append(append([]byte{0x81}, packed...), packed...)
+				wantObject := "{" + want + ":" + want + "}"
+				for _, room := range []int{0, 8, 100} {
+					out, rest, err := AppendJSON(make([]byte, 0, room), slices.Concat(object, after), 8)
+					if err != nil || string(out) != wantObject || !bytes.Equal(rest, after) {
+						t.Fatalf("%q with %d bytes of room: %q, %v", text, room, out, err)
+					}
+					// And back, unless the escapes stand for bytes that are not UTF-8.
+					if !utf8.Valid(text) {
+						continue
+					}
+					if got := AppendRecord(make([]byte, 0, room), []byte(wantObject)); !bytes.Equal(got, object) {
+						t.Fatalf("%s with %d bytes of room: %x, want %x", wantObject, room, got, object)
+					}
+				}
+			}
+		}
 	}
 }
 
