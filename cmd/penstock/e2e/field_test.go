@@ -111,9 +111,9 @@ func TestFluentd1638_WhatLaySpooledAtACrashIsSent(t *testing.T) {
 	r.agent.start()
 	r.write(5_000)
 	eventually(t, 20*time.Second, func() bool {
-		n, err := r.agent.metric("penstock_input_records_total")
+		n, err := r.agent.metric("penstock_buffer_appended_records_total")
 		return err == nil && n >= 5_000
-	}, func() string { return "the lines were not buffered" })
+	}, func() string { return "the lines are not on disk" })
 	r.agent.kill()
 	r.must(os.RemoveAll(filepath.Join(r.dir, "logs"))) // only the buffer has them now
 	r.must(r.broker.Start())
