@@ -9,7 +9,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/penstock/penstock/spool/partition"
+	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
 // ctype is the type of a column.
@@ -310,7 +310,7 @@ func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 			v.n, ok = integer(n)
 			return v, ok
 		}
-		seconds, nano, ok := partition.RFC3339(n.val)
+		seconds, nano, ok := timefmt.RFC3339(n.val)
 		if !ok {
 			when, err := time.Parse(time.RFC3339Nano, view(n.val))
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
 // Config says where records go.
@@ -29,9 +30,10 @@ type TimeConfig struct {
 	Column   int    `hcl:"column,optional" doc:"Column of a delimited value that holds the event time, the first being 1."`
 	Regex    string `hcl:"regex,optional" doc:"Regular expression over the value whose group \"time\", or first group, is the event time."`
 	Header   string `hcl:"header,optional" doc:"Header that holds the event time."`
-	Format   string `hcl:"format,optional" doc:"How the time is written: auto, iso8601, epoch (unit told by magnitude), epoch_s, epoch_ms, epoch_us, epoch_ns, or a strftime pattern."`
+	Format   string `hcl:"format,optional" doc:"How the time is written: auto, iso8601, rfc1123, epoch (unit told by magnitude), epoch_s, epoch_ms, epoch_us, epoch_ns, or a strftime pattern. A year or a date that the pattern lacks is the one closest to the record's own time."`
 	Timezone string `hcl:"timezone,optional" doc:"Time zone of times that are written without one."`
 	Earliest string `hcl:"earliest,optional" doc:"Times before this one, in RFC 3339, are taken to be unusable."`
+	Default  string `hcl:"default,optional" doc:"Time, in RFC 3339, that a record without a usable one is filed under when on_missing is \"default\", such as \"1970-01-01T00:00:00Z\" for dt=1970-01-01/hr=00; without it default_partition stands for each part of the path that shows time."`
 	Latest   string `hcl:"latest,optional" doc:"Times after this one, in RFC 3339, are taken to be unusable."`
 }
 
@@ -76,7 +78,7 @@ func (c *Config) Validate() error {
 	t := &c.Time
 	if loc, err := time.LoadLocation(t.Timezone); err != nil || t.Timezone == "Local" {
 		bad("time.timezone: must be a name of the time zone database such as \"Europe/Berlin\", not %q", t.Timezone)
-	} else if _, err := newTimeFormat(t.Format, loc); err != nil {
+	} else if _, err := timefmt.New(t.Format, loc); err != nil {
 		bad("time.format: %w", err)
 	}
 	sources := 0
@@ -105,6 +107,14 @@ func (c *Config) Validate() error {
 	last, err2 := time.Parse(time.RFC3339, t.Latest)
 	if err2 != nil {
 		bad("time.latest: must be a time such as \"2200-01-01T00:00:00Z\", not %q", t.Latest)
+	}
+	if t.Default != "" {
+		if _, err := time.Parse(time.RFC3339, t.Default); err != nil {
+			bad("time.default: must be a time such as \"1970-01-01T00:00:00Z\", not %q", t.Default)
+		}
+		if c.OnMissing != "default" {
+			bad("time.default: is used only with on_missing = \"default\"")
+		}
 	}
 	if err == nil && err2 == nil && !first.Before(last) {
 		bad("time.latest: must be after time.earliest")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"unicode/utf8"
 
+	"github.com/penstock/penstock/buffer/record/timefmt"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -93,7 +94,7 @@ func msgpackValue(b []byte) (Value, error) {
 }
 
 func instant(s, nano int64) (Value, error) {
-	t, err := secondsToNano(s, nano)
+	t, err := timefmt.Nanos(s, nano)
 	return Value{Kind: Instant, Int: t}, err
 }
 

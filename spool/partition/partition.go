@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
 // Input is a record and where it comes from.
@@ -55,7 +56,7 @@ type part struct {
 	literal []byte
 	src     source
 	topic   bool // src is the topic
-	time    *Strftime
+	time    *timefmt.Strftime
 	loc     *time.Location
 }
 
@@ -73,6 +74,7 @@ type Partitioner struct {
 	eventTime        func(in *Input) (int64, error)
 	earliest, latest int64
 	lateAfter        int64
+	defaultTime      int64 // noTime if none is configured
 	onMissing        string
 	scratch          []byte
 }
@@ -115,7 +117,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	if err != nil {
 		return fmt.Errorf("time.timezone: %w", err)
 	}
-	format, err := newTimeFormat(cfg.Format, loc)
+	format, err := timefmt.New(cfg.Format, loc)
 	if err != nil {
 		return fmt.Errorf("time.format: %w", err)
 	}
@@ -124,10 +126,20 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	if err != nil || err2 != nil {
 		return fmt.Errorf("time: %w", errors.Join(err, err2))
 	}
-	if p.earliest, err = secondsToNano(first.Unix(), 0); err != nil {
+	p.defaultTime = noTime
+	if cfg.Default != "" {
+		at, err := time.Parse(time.RFC3339, cfg.Default)
+		if err != nil {
+			return fmt.Errorf("time.default: %w", err)
+		}
+		if p.defaultTime, err = timefmt.Nanos(at.Unix(), int64(at.Nanosecond())); err != nil {
+			return fmt.Errorf("time.default: %w", err)
+		}
+	}
+	if p.earliest, err = timefmt.Nanos(first.Unix(), 0); err != nil {
 		return fmt.Errorf("time.earliest: %w", err)
 	}
-	if p.latest, err = secondsToNano(last.Unix(), 0); err != nil {
+	if p.latest, err = timefmt.Nanos(last.Unix(), 0); err != nil {
 		return fmt.Errorf("time.latest: %w", err)
 	}
 	var src source
@@ -140,7 +152,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 				b.note(err)
 				return 0, err
 			}
-			return format.parse(&v)
+			return readTime(format, &v, in.Record.Time)
 		}
 		return nil
 	case cfg.Column != 0:
@@ -162,9 +174,9 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 		text, ok := src(p.scratch[:0], in)
 		p.scratch = text[:0]
 		if !ok {
-			return 0, errNotATime
+			return 0, timefmt.ErrNotATime
 		}
-		return format.text(text)
+		return format.Text(text, in.Record.Time)
 	}
 	return nil
 }
@@ -211,14 +223,16 @@ func (p *Partitioner) DeadLetterKey(dst []byte, in *Input) []byte {
 func (p *Partitioner) appendKey(dst []byte, l *layout, in *Input, res *Result) (_ []byte, missing error) {
 	dst = append(dst, byte(res.Class))
 	if l.bucket > 0 {
+		t := res.Time
+		if !res.Timed {
+			t, missing = p.defaultTime, ErrTime
+		}
 		b := int64(noTime)
-		if res.Timed {
-			b = res.Time / int64(l.bucket)
-			if res.Time < 0 && b*int64(l.bucket) != res.Time {
+		if t != noTime {
+			b = t / int64(l.bucket)
+			if t < 0 && b*int64(l.bucket) != t {
 				b--
 			}
-		} else {
-			missing = ErrTime
 		}
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(b))
 	}

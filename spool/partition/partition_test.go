@@ -3,7 +3,6 @@ package partition
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +93,42 @@ func TestMissing(t *testing.T) {
 		if _, _, err := mustNew(t, set("stop"), nil).Key(nil, in(c.value)); !errors.Is(err, ErrStop) {
 			t.Errorf("stop %s: %v", c.value, err)
 		}
+	}
+}
+
+func TestDefaultTimeOfRecordsWithoutOne(t *testing.T) {
+	p := mustNew(t, func(cfg *Config) {
+		cfg.Path = template.MustParse(`dt=${strftime("%F")}/hr=${strftime("%H")}/u=${field.u}`)
+		cfg.Time.Field, cfg.Time.Default = "ts", "1970-01-01T00:00:00Z"
+		cfg.OnMissing, cfg.DefaultPartition = "default", "NONE"
+	}, nil)
+	for value, want := range map[string]string{
+		`{"u":"x"}`:                    "dt=1970-01-01/hr=00/u=x",
+		`{"u":"x","ts":"soon"}`:        "dt=1970-01-01/hr=00/u=x",
+		`no json`:                      "dt=1970-01-01/hr=00/u=NONE",
+		`{"u":"x","ts":"2026-11-28Z"}`: "dt=2026-11-28/hr=00/u=x",
+	} {
+		if got, res := path(t, p, in(value)); got != want || res.Timed != strings.HasPrefix(got, "dt=2026") {
+			t.Errorf("%s: got %q %+v, want %q", value, got, res, want)
+		}
+	}
+	cfg := Default()
+	cfg.Time.Default = "1970-01-01T00:00:00Z"
+	if err := cfg.Validate(); err == nil {
+		t.Error("a default time was taken where records without a time go to the dead letter")
+	}
+}
+
+// Of a time without its year, as syslog writes it, the record's own time knows the rest.
+func TestYearOfTheRecord(t *testing.T) {
+	p := mustNew(t, func(cfg *Config) {
+		cfg.Path = template.MustParse(`dt=${strftime("%F")}`)
+		cfg.Time.Field, cfg.Time.Format = "ts", "%b %e %T"
+	}, nil)
+	i := in(`{"ts":"Dec 31 23:59:59"}`)
+	i.Record.Time = time.Date(2027, 1, 1, 0, 0, 5, 0, time.UTC).UnixNano()
+	if got, res := path(t, p, i); got != "dt=2026-12-31" || !res.Timed {
+		t.Errorf("%q %+v", got, res)
 	}
 }
 
@@ -189,74 +224,6 @@ func TestDistinctValuesHaveDistinctPaths(t *testing.T) {
 	}
 }
 
-func TestTimestamps(t *testing.T) {
-	berlin, _ := time.LoadLocation("Europe/Berlin")
-	for _, c := range []struct{ format, text, want string }{
-		{"auto", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"},
-		{"auto", "2026-01-02T03:04:05.123456789+05:30", "2026-01-01T21:34:05.123456789Z"},
-		{"auto", "2026-01-02 03:04:05,5 +0100", "2026-01-02T02:04:05.5Z"},
-		{"auto", "2026-07-02T03:04:05", "2026-07-02T01:04:05Z"}, // Berlin
-		{"auto", "2026-01-02", "2026-01-01T23:00:00Z"},
-		{"auto", "20260102T030405Z", "2026-01-02T03:04:05Z"},
-		{"auto", "2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"},
-		{"auto", "1501560000", "2017-08-01T04:00:00Z"},
-		{"auto", "1501560000123", "2017-08-01T04:00:00.123Z"},
-		{"auto", "1501560000123456", "2017-08-01T04:00:00.123456Z"},
-		{"auto", "1501560000123456789", "2017-08-01T04:00:00.123456789Z"},
-		{"auto", "1501560000.123456789", "2017-08-01T04:00:00.123456789Z"},
-		{"auto", "1.501560e9", "2017-08-01T04:00:00Z"},
-		{"epoch_ms", "1501560000", "1970-01-18T09:06:00Z"},
-		{"epoch_s", "1501560000", "2017-08-01T04:00:00Z"},
-		{"iso8601", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"},
-		{"%d/%b/%Y:%H:%M:%S %z", "01/Aug/2017:06:00:00 +0200", "2017-08-01T04:00:00Z"},
-		{"%Y-%m-%d %I:%M %p", "2017-08-01 12:30 AM", "2017-07-31T22:30:00Z"},
-		{"%s.%f", "1501560000.25", "2017-08-01T04:00:00.25Z"},
-		{"%A, %d %B %Y %T %Z", "Tuesday, 01 August 2017 04:00:00 GMT", "2017-08-01T04:00:00Z"},
-		{"%Y%j", "2017213", "2017-07-31T22:00:00Z"},
-		{"auto", "2026-02-29", ""}, {"auto", "2026-13-01", ""}, {"auto", "2026-01-02T25:00:00Z", ""}, {"auto", "", ""},
-		{"auto", "2026-01-02T03:04:05Zjunk", ""}, {"auto", "Infinity", ""}, {"auto", "0x10", ""}, {"auto", "NaN", ""}, {"auto", "-", ""},
-		{"auto", "99999999999999999999999", ""}, {"iso8601", "1501560000", ""}, {"epoch", "2026-01-02", ""}, {"%Y", "17", ""}, {"%H:%M", "99:10", ""},
-	} {
-		f, err := newTimeFormat(c.format, berlin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := f.parse(&Value{Kind: Text, Text: []byte(c.text)})
-		if c.want == "" {
-			if err == nil {
-				t.Errorf("%s %q: got %v, want an error", c.format, c.text, time.Unix(0, got).UTC())
-			}
-			continue
-		}
-		if s := time.Unix(0, got).UTC().Format(time.RFC3339Nano); err != nil || s != c.want {
-			t.Errorf("%s %q: got %s (%v), want %s", c.format, c.text, s, err, c.want)
-		}
-	}
-}
-
-// What our parser and Go's take, they take for the same time.
-func TestISOAgreesWithTime(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	for range 20000 {
-		at := time.Unix(rng.Int64N(8e9)-1e9, rng.Int64N(1e9)).In(time.FixedZone("", (rng.IntN(57)-28)*1800))
-		text := at.Format(time.RFC3339Nano)
-		got, err := parseISO([]byte(text), time.UTC)
-		if err != nil || got != at.UnixNano() {
-			t.Fatalf("%s: %d %v, want %d", text, got, err, at.UnixNano())
-		}
-		s, err := CompileStrftime("%Y-%m-%dT%H:%M:%S.%f%z")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = string(s.Append(nil, at))
-		if got, err = s.Parse([]byte(text), time.UTC); err != nil || got != at.Truncate(time.Microsecond).UnixNano() {
-			t.Fatalf("%s: %d %v, want %d", text, got, err, at.UnixNano())
-		}
-	}
-}
-
 func TestMessagePack(t *testing.T) {
 	b := msgp.AppendMapHeader(nil, 3)
 	b = msgp.AppendInt(msgp.AppendString(b, "n"), 42)
@@ -319,19 +286,6 @@ func BenchmarkKey(b *testing.B) {
 	}
 }
 
-func FuzzTimestamp(f *testing.F) {
-	f.Add("auto", "2026-01-02T03:04:05.5+01:00")
-	f.Add("%d/%b/%Y:%H:%M:%S %z", "01/Aug/2017:06:00:00 +0200")
-	f.Add("epoch", "1.5e9")
-	f.Fuzz(func(t *testing.T, format, text string) {
-		tf, err := newTimeFormat(format, time.UTC)
-		if err != nil {
-			return
-		}
-		_, _ = tf.text([]byte(text))
-	})
-}
-
 func FuzzPath(f *testing.F) {
 	f.Add([]byte("a/b"), []byte(`{"a":{"b":"../.."}}`))
 	p := mustNew(f, func(cfg *Config) {
@@ -358,30 +312,4 @@ func FuzzPath(f *testing.F) {
 			}
 		}
 	})
-}
-
-// What RFC3339 takes it reads as time.Parse does.
-func TestRFC3339(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	taken := 0
-	for range 200_000 {
-		text := []byte([]string{"2026-01-02T03:04:05Z", "1969-12-31T23:59:59.999Z", "2024-02-29T12:00:00.123456789+05:30", "9999-12-31T23:59:59-11:45"}[rng.IntN(4)])
-		for range rng.IntN(3) {
-			text[rng.IntN(len(text))] = "0123456789-:TZ+. t"[rng.IntN(18)]
-		}
-		s, nano, ok := RFC3339(text)
-		if !ok {
-			continue
-		}
-		taken++
-		want, err := time.Parse(time.RFC3339Nano, string(text))
-		if err != nil || s != want.Unix() || nano != want.Nanosecond() {
-			t.Fatalf("%s is %d s %d ns, want %v, %v", text, s, nano, want, err)
-		}
-	}
-	if taken < 50_000 {
-		t.Errorf("%d of 200,000 taken", taken)
-	}
 }

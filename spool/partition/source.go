@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/buffer/record/timefmt"
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
@@ -151,7 +152,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		if err := args(1, 2); err != nil {
 			return part{}, err
 		}
-		s, err := CompileStrftime(p.Args[0])
+		s, err := timefmt.Compile(p.Args[0])
 		if err != nil {
 			return part{}, err
 		}

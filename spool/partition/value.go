@@ -2,6 +2,8 @@ package partition
 
 import (
 	"strconv"
+
+	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
 // Kind is the type of a Value.
@@ -39,6 +41,21 @@ func (v *Value) AppendTo(dst []byte) []byte {
 		return strconv.AppendBool(dst, v.Int != 0)
 	}
 	return dst
+}
+
+// readTime reads the value of a time field; near is the record's own time, for what the field leaves out.
+func readTime(f *timefmt.Format, v *Value, near int64) (int64, error) {
+	switch v.Kind {
+	case Instant:
+		return v.Int, nil
+	case Integer:
+		return f.Integer(v.Int, near)
+	case Float:
+		return f.Float(v.Float)
+	case Number, Text:
+		return f.Text(v.Text, near)
+	}
+	return 0, timefmt.ErrNotATime
 }
 
 // Finder finds fields in the values of records. It is made for a fixed set of paths; Find is called with an index into

@@ -1,0 +1,93 @@
+package timefmt
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+	"unsafe"
+)
+
+// epochUnit is how many nanoseconds one unit of an epoch number is; 0 means told by magnitude.
+type epochUnit int64
+
+// parseEpoch reads a decimal number, with a fraction or not. With unit 0, numbers below 10^11 are seconds, below 10^14
+// milliseconds, below 10^17 microseconds, others nanoseconds: right for times from 1973 to 5138.
+func parseEpoch(p []byte, unit epochUnit) (int64, error) {
+	if len(p) == 0 || len(p) > 40 {
+		return 0, ErrNotATime
+	}
+	q := p
+	if q[0] == '-' {
+		q = q[1:]
+	}
+	if len(q) == 0 || q[0]-'0' > 9 {
+		return 0, ErrNotATime // ParseFloat would take Inf and 0x
+	}
+	n, whole := int64(0), true
+	for _, c := range q {
+		if c-'0' > 9 || n > (math.MaxInt64-9)/10 {
+			whole = false
+			break
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if !whole {
+		return parseEpochFraction(p, unit)
+	}
+	if len(q) != len(p) {
+		n = -n
+	}
+	return epochInt(n, unit)
+}
+
+// parseEpochFraction keeps all digits of 1700000000.123456789, which a float64 would not.
+func parseEpochFraction(p []byte, unit epochUnit) (int64, error) {
+	if i := bytes.IndexByte(p, '.'); i > 0 && i < 19 && !bytes.ContainsAny(p, "eE-") {
+		n, err := strconv.ParseInt(string(p[:i]), 10, 64)
+		if err == nil && (unit == epochUnit(time.Second) || unit == 0 && n < 1e11) {
+			nano, rest, ok := fraction(p[i+1:])
+			if !ok || len(rest) != 0 {
+				return 0, ErrNotATime
+			}
+			return Nanos(n, int64(nano))
+		}
+	}
+	f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(p), len(p)), 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0, ErrNotATime
+	}
+	return epochFloat(f, unit)
+}
+
+func epochFloat(f float64, unit epochUnit) (int64, error) {
+	if unit == 0 {
+		unit = magnitude(math.Abs(f))
+	}
+	if f *= float64(unit); !(math.Abs(f) < 9e18) {
+		return 0, ErrRange
+	}
+	return int64(f), nil
+}
+
+func epochInt(n int64, unit epochUnit) (int64, error) {
+	if unit == 0 {
+		unit = magnitude(math.Abs(float64(n)))
+	}
+	if n > math.MaxInt64/int64(unit) || n < math.MinInt64/int64(unit) {
+		return 0, ErrRange
+	}
+	return n * int64(unit), nil
+}
+
+func magnitude(f float64) epochUnit {
+	switch {
+	case f < 1e11:
+		return epochUnit(time.Second)
+	case f < 1e14:
+		return epochUnit(time.Millisecond)
+	case f < 1e17:
+		return epochUnit(time.Microsecond)
+	}
+	return 1
+}
