@@ -184,7 +184,7 @@ func (b *builder) filter(id string) *builtFilter {
 		return nil
 	}
 	reg := newRegistry(id)
-	env := filter.Env{Name: id, Metrics: reg}
+	env := filter.Env{Name: id, Agent: b.cfg.Agent.Name, Metrics: reg}
 	f, err := comp.filter(inst.Config, env)
 	if err != nil {
 		b.fail(inst, err)

@@ -36,7 +36,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	if d.id.topic == "" {
 		d.in.Topic = b.Tag
 	}
-	d.in.Tag = b.Tag
+	d.in.Tag, d.in.Origin = b.Tag, b.Origin
 	seq, err := b.Records()
 	if err != nil {
 		return fmt.Errorf("batch [%d, %d): %w", b.First, b.End, err)

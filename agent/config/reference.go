@@ -13,7 +13,7 @@ import (
 
 // Subjects lists what WriteReference knows, apart from the list itself.
 func (c *Catalogue) Subjects() []string {
-	out := []string{"agent", "pipeline", "pipeline.buffer"}
+	out := []string{"agent", "pipeline", "pipeline.buffer", templates}
 	for _, comp := range c.Components {
 		out = append(out, string(comp.Kind)+"."+comp.Type)
 	}
@@ -39,6 +39,7 @@ func (c *Catalogue) WriteList(w io.Writer) {
 		{"agent", "Settings of the whole agent."},
 		{"pipeline", "What goes from which inputs through which filters to which outputs."},
 		{"pipeline.buffer", "The disk buffer of a pipeline."},
+		{templates, "Text such as \"app-${tag[1]}\", and what stands in it."},
 	} {
 		fmt.Fprintf(w, "  %-*s  %s\n", width, s[0], s[1])
 	}
@@ -48,6 +49,8 @@ func (c *Catalogue) WriteList(w io.Writer) {
 func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 	parts := strings.Split(subject, ".")
 	switch {
+	case subject == templates || subject == "template":
+		c.writeTemplates(w)
 	case subject == "agent":
 		a := DefaultAgent()
 		fmt.Fprint(w, "agent {\n}\n\nSettings of the whole agent.\n\n")

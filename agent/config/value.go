@@ -98,7 +98,9 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 		if s, err := convert.Convert(val, cty.String); err != nil || s.IsNull() {
 			bad("must be a string")
 		} else if text := s.AsString(); text != "" {
-			v.Set(reflect.ValueOf(template.Template{Parts: []template.Part{{Literal: text, Range: at}}}))
+			v.Set(reflect.ValueOf(template.Template{Parts: []template.Part{{
+				Literal: text, Typed: typ == cty.Number || typ == cty.Bool, Range: at,
+			}}}))
 		}
 	case v.Type() == durationType:
 		if typ != cty.String {

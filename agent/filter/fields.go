@@ -7,14 +7,16 @@ import (
 	"slices"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 )
 
 // AddFieldsConfig is the config of the add_fields filter.
 type AddFieldsConfig struct {
-	Fields    map[string]template.Template `hcl:"fields" doc:"Fields to add to JSON objects, as strings: { host = \"web\", dir = \"$${tag[1]}\" }. Templates know tag, tag[N], origin, key, time, header.NAME and field.NAME."`
+	Fields    map[string]template.Template `hcl:"fields" doc:"Fields to add to JSON objects: { host = \"web\", app = \"${tag[1]}\", version = 2, canary = true, user = field.ctx.user }. Templates (penstock help templates) make text; a number, true or false without quotes and a field alone keep their type. A field whose template needs what a record lacks is left out, and counted."`
 	Overwrite bool                         `hcl:"overwrite,optional" doc:"Whether a field that is there already is replaced."`
 }
 
@@ -23,35 +25,50 @@ func DefaultAddFields() AddFieldsConfig { return AddFieldsConfig{Overwrite: true
 
 // Validate checks the config.
 func (c *AddFieldsConfig) Validate() error {
-	_, err := c.compile()
+	_, err := c.compile("")
 	return err
 }
 
+// addedField is one field to add. Exactly one of value, raw and from is set.
 type addedField struct {
 	path  string
-	value *template.Bound[subject]
+	value *template.Bound[dialect.Subject] // text
+	raw   []byte                           // JSON
+	from  string                           // path of the field to copy
 }
 
-func (c *AddFieldsConfig) compile() ([]addedField, error) {
+func (c *AddFieldsConfig) compile(agent string) ([]addedField, error) {
 	var out []addedField
 	var errs []error
 	if len(c.Fields) == 0 {
 		errs = append(errs, errors.New("fields: names no field"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
-		p, err := path(name)
+		f, err := compileField(name, c.Fields[name], agent)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("fields: %w", err))
-			continue
 		}
-		value, err := template.Bind(c.Fields[name], bind)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("fields: %s: %w", name, err))
-			continue
-		}
-		out = append(out, addedField{p, value})
+		out = append(out, f)
 	}
 	return out, errors.Join(errs...)
+}
+
+func compileField(name string, t template.Template, agent string) (f addedField, err error) {
+	if f.path, err = path(name); err != nil {
+		return f, err
+	}
+	if raw, ok := t.JSON(); ok {
+		f.raw = []byte(raw)
+		return f, nil
+	}
+	var alone bool
+	if f.from, alone = dialect.FieldPath(t); alone {
+		return f, nil
+	}
+	if f.value, err = dialect.Bind(t, agent); err != nil {
+		return f, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
 }
 
 // AddFields adds fields to JSON objects.
@@ -59,15 +76,22 @@ type AddFields struct {
 	editor
 	fields    []addedField
 	overwrite bool
+	leftOut   prometheus.Counter
 }
 
 // NewAddFields returns the filter.
 func NewAddFields(c AddFieldsConfig, env Env) (*AddFields, error) {
-	fields, err := c.compile()
+	fields, err := c.compile(env.Agent)
 	if err != nil {
 		return nil, err
 	}
-	return &AddFields{editor: newEditor(env), fields: fields, overwrite: c.Overwrite}, nil
+	f := &AddFields{editor: newEditor(env), fields: fields, overwrite: c.Overwrite}
+	f.leftOut = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penstock_filter_fields_left_out_total",
+		Help: "Fields that were not added because a record lacks what their template needs.",
+	})
+	env.Metrics.MustRegister(f.leftOut)
+	return f, nil
 }
 
 // Apply implements Filter.
@@ -78,18 +102,32 @@ func (f *AddFields) Apply(b *record.Batch) *record.Batch {
 			return unhandled
 		}
 		value, result := r.Value, kept
-		for _, field := range f.fields {
+		for i := range f.fields {
+			field := &f.fields[i]
 			if !f.overwrite && gjson.GetBytes(value, field.path).Exists() {
 				continue
 			}
+			var longer []byte
 			var err error
-			if text, err = field.value.Append(text[:0], subject{b, r}); err != nil {
-				return unhandled
+			switch {
+			case field.raw != nil:
+				longer, err = sjson.SetRawBytes(value, field.path, field.raw)
+			case field.from != "":
+				// Of the record as it came: fields do not see each other.
+				v := gjson.GetBytes(r.Value, field.from)
+				if err = dialect.ErrMissing; v.Exists() {
+					longer, err = sjson.SetRawBytes(value, field.path, []byte(v.Raw))
+				}
+			default:
+				if text, err = field.value.Append(text[:0], dialect.Subject{Batch: b, Record: r}); err == nil {
+					longer, err = sjson.SetBytes(value, field.path, string(text))
+				}
 			}
-			if value, err = sjson.SetBytes(value, field.path, string(text)); err != nil {
-				return unhandled
+			if err != nil {
+				f.leftOut.Inc()
+				continue
 			}
-			result = changed
+			value, result = longer, changed
 		}
 		r.Value = value
 		return result

@@ -16,6 +16,7 @@ type Filter interface {
 // Env is what the agent lends to a filter.
 type Env struct {
 	Name    string // "filter.grep.errors"
+	Agent   string // its name
 	Metrics prometheus.Registerer
 }
 

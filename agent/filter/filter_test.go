@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,7 +72,7 @@ penstock_filter_records_total{result="discarded"} %d
 penstock_filter_records_total{result="kept"} %d
 penstock_filter_records_total{result="unhandled"} %d
 `, counts.changed, counts.discarded, counts.kept, counts.unhandled)
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(expected)); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(expected), "penstock_filter_records_total"); err != nil {
 		t.Error(err)
 	}
 	again := f.Apply(b)
@@ -102,8 +104,8 @@ func TestAddAndRemoveFields(t *testing.T) {
 	}
 	check(t, add(true, map[string]template.Template{"a": tmpl(`${tag[2]}-${header.file}`), "b.c": tmpl(`${field.n.m}"`)}),
 		[]string{`{"n":{"m":7}}`, `{"a":1}`, "text", ` {"a":1,"n":{"m":"é"}}`},
-		[]string{`100:{"n":{"m":7},"a":"access-f0","b":{"c":"7\""}}`, `101:{"a":1}`, `102:text`, `103:{"a":"access-f3","n":{"m":"é"},"b":{"c":"é\""}}`},
-		result{changed: 2, unhandled: 2})
+		[]string{`100:{"n":{"m":7},"a":"access-f0","b":{"c":"7\""}}`, `101:{"a":"access-f1"}`, `102:text`, `103:{"a":"access-f3","n":{"m":"é"},"b":{"c":"é\""}}`},
+		result{changed: 3, unhandled: 1})
 	check(t, add(false, map[string]template.Template{"a": tmpl("x")}), []string{`{"a":1}`, `{}`}, []string{`100:{"a":1}`, `101:{"a":"x"}`}, result{kept: 1, changed: 1})
 	check(t, add(true, map[string]template.Template{`a\.b`: tmpl("${origin}")}), []string{`{}`}, []string{`100:{"a.b":"/var/log/web.log"}`}, result{changed: 1})
 	remove := func(e Env) (Filter, error) {
@@ -111,6 +113,44 @@ func TestAddAndRemoveFields(t *testing.T) {
 	}
 	check(t, remove, []string{`{"user":{"password":"p","name":"n"},"x":1,"x":2}`, `{"y":1}`, `[1]`},
 		[]string{`100:{"user":{"name":"n"}}`, `101:{"y":1}`, `102:[1]`}, result{kept: 1, changed: 1, unhandled: 1})
+}
+
+// What a record lacks leaves out the field that wants it, and no other.
+func TestAddFieldsLeavesOutWhatIsMissing(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	f, err := NewAddFields(AddFieldsConfig{Overwrite: true, Fields: map[string]template.Template{
+		"a": template.MustParse("${tag[9]}"), "b": template.MustParse("x-${header.none}"), "c": template.MustParse("${tag[0]}"), "d": template.MustParse("${field.none}"),
+	}}, Env{Metrics: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := values(t, f.Apply(batch(`{"n":1}`, "text")))[0]; got != `100:{"n":1,"c":"app"}` {
+		t.Error(got)
+	}
+	if n := testutil.ToFloat64(f.leftOut); n != 3 {
+		t.Errorf("%v fields left out, want 3", n)
+	}
+}
+
+// Numbers stay numbers, down to the last digit.
+func TestAddFieldsKeepsTypes(t *testing.T) {
+	fields := map[string]template.Template{}
+	for name, src := range map[string]string{
+		"a": `2`, "b": `true`, "c": `"2"`, "d": `"${field.n}"`, "e": `field.o`, "f": `"n=${field.n}"`, "g": `field["big"]`, "h": `"${2}"`, "i": `"v${2}"`, "j": `-1.50`,
+	} {
+		expr, diags := hclsyntax.ParseExpression([]byte(src), "", hcl.InitialPos)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		if fields[name], diags = template.Compile(expr, nil); diags.HasErrors() {
+			t.Fatal(diags)
+		}
+	}
+	in := `{"n":1.50,"o":{"x":[null]},"big":9007199254740993}`
+	check(t, func(e Env) (Filter, error) { return NewAddFields(AddFieldsConfig{Fields: fields}, e) }, []string{in},
+		[]string{`100:` + strings.TrimSuffix(in, "}") +
+			`,"a":2,"b":true,"c":"2","d":1.50,"e":{"x":[null]},"f":"n=1.50","g":9007199254740993,"h":2,"i":"v2","j":-1.5}`},
+		result{changed: 1})
 }
 
 func TestParse(t *testing.T) {

@@ -4,16 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 )
 
 // RenameTagConfig is the config of the rename_tag filter.
 type RenameTagConfig struct {
 	Match string            `hcl:"match,optional" doc:"Regular expression (RE2) for the tags to rename; all tags otherwise."`
-	To    template.Template `hcl:"to" doc:"The new tag: a template that knows tag, tag[N] (a part, counted from 0), and group[N] and group.NAME of match."`
+	To    template.Template `hcl:"to" doc:"The new tag: a template (penstock help templates) that knows tag, tag[N] and agent, and group[N] and group.NAME of match."`
 }
 
 // DefaultRenameTag returns the defaults.
@@ -37,7 +37,7 @@ type tagMatch struct {
 }
 
 // NewRenameTag returns the filter.
-func NewRenameTag(c RenameTagConfig, _ Env) (*RenameTag, error) {
+func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
 	f := &RenameTag{}
 	var errs []error
 	var err error
@@ -48,23 +48,17 @@ func NewRenameTag(c RenameTagConfig, _ Env) (*RenameTag, error) {
 		errs = append(errs, errors.New("to: must not be empty"))
 	}
 	f.to, err = template.Bind(c.To, func(p template.Part) (template.Appender[tagMatch], error) {
-		switch {
-		case p.Name == "tag" && len(p.Args) == 0 && !p.Call:
-			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.tag...), nil }, nil
-		case p.Name == "tag" && len(p.Args) == 1:
-			i, err := strconv.Atoi(p.Args[0])
-			return func(dst []byte, m tagMatch) ([]byte, error) { return appendTagPart(dst, m.tag, i) }, err
-		case p.Name == "group" && len(p.Args) == 1 && f.match != nil:
-			i, err := strconv.Atoi(p.Args[0])
-			if err != nil {
-				i = f.match.SubexpIndex(p.Args[0])
-			}
-			if i < 0 || i > f.match.NumSubexp() {
-				return nil, errors.New("match has no such group")
-			}
-			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.groups[i]...), nil }, nil
+		switch p.Name {
+		case "tag", "agent":
+			of, err := dialect.Part(p, env.Agent)
+			return func(dst []byte, m tagMatch) ([]byte, error) {
+				return of(dst, dialect.Subject{Batch: &record.Batch{Tag: m.tag}})
+			}, err
+		case "group":
+			i, err := dialect.Group(p, f.match)
+			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.groups[i]...), nil }, err
 		}
-		return nil, errors.New("is not known here: use tag, tag[N], group[N] or group.NAME")
+		return nil, errors.New("is not known here: use tag, tag[N], agent, group[N] or group.NAME")
 	})
 	if err != nil {
 		errs = append(errs, fmt.Errorf("to: %w", err))

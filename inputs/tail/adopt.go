@@ -172,7 +172,7 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 func (m *manager) newFile(s sight, path0, key string) *file {
 	f := &file{
 		key: key, id: s.fi.id, birth: s.fi.birth, path0: path0,
-		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0),
+		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0), headers: m.run.tail.tagger.headersOf(path0),
 	}
 	f.setPath(s.path)
 	f.size.Store(s.fi.size)

@@ -19,8 +19,9 @@ type Config struct {
 	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories. Named pipes among them are read, too; what was taken from one and is not on disk yet when the agent is killed is lost."`
 	Exclude        []string          `hcl:"exclude,optional" doc:"Globs of files to leave out."`
 	StartAt        string            `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
-	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; may use ${path}, ${path_dots}, ${dir}, ${base}, ${stem}, ${ext} and the named groups of path_pattern. The default is the input's name."`
-	PathPattern    string            `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag."`
+	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; a template (penstock help templates) that knows path, path_dots, dir, base, stem and ext, and group.NAME and group[N] of path_pattern, named ones also without group. The default is the input's name."`
+	PathPattern    string            `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag, and become headers."`
+	PathHeaders    bool              `hcl:"path_headers,optional" doc:"Whether the named groups of path_pattern become headers of that name, with the dots that a part of a tag cannot have."`
 	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
 	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
 	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
@@ -54,7 +55,7 @@ func (m *Multiline) SetDefaults() { *m = Multiline{Timeout: time.Second, MaxLine
 // Default returns the configuration with everything but the paths preset.
 func Default() Config {
 	return Config{
-		StartAt: "beginning", Encoding: "utf-8", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read",
+		StartAt: "beginning", Encoding: "utf-8", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read", PathHeaders: true,
 		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024, LagFiles: 1000,
 		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
 	}

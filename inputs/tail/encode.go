@@ -43,7 +43,7 @@ type encoded struct {
 // encode builds b's batches. The result is valid until the next call; the batches do not refer to b.
 func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	e.out = e.out[:0]
-	e.begin(path)
+	e.begin(f, path)
 	// Milliseconds are what the batch keeps without extra cost.
 	now := time.Now().UnixMilli() * 1e6
 	// Room for lines of 128 bytes and more; shorter ones make the builder grow.
@@ -81,9 +81,9 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	return e.out
 }
 
-// begin sets the headers of what comes from path.
-func (e *encoder) begin(path string) {
-	e.headers = e.headers[:0]
+// begin sets the headers of what comes from f, which is at path now.
+func (e *encoder) begin(f *file, path string) {
+	e.headers = append(e.headers[:0], f.headers...)
 	if e.pathHeader != "" {
 		e.headers = append(e.headers, record.Header{Key: e.pathHeader, Value: []byte(path)})
 	}

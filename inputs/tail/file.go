@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record"
 )
 
 // file is one generation of a file's content: from its creation or truncation to its end.
@@ -11,8 +13,9 @@ type file struct {
 	key         string // of its position
 	id          ident
 	birth       int64
-	path0       string // where it was first seen; the source whose order is kept
-	origin, tag string // of its batches
+	path0       string          // where it was first seen; the source whose order is kept
+	origin, tag string          // of its batches
+	headers     []record.Header // of its records, from path0; never changed
 	compression compression
 
 	sched schedule  // guarded by queue.mu

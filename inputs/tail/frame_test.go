@@ -153,6 +153,36 @@ func TestHeadersAndTag(t *testing.T) {
 	}
 }
 
+// kubernetes: the pod ingress.v2-g744l is one word, though a tag parts it.
+func TestGroupsOfThePathBecomeHeaders(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		r := newRig(t, func(c *Config) {
+			c.PathPattern = `/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+?)(?P<none>Q?)\.log$`
+			c.PathHeaders = on
+		})
+		r.cfg.Tag = mustTemplate(t, "kube.${group.namespace}.${pod}.${group[3]}")
+		r.write("ingress.v2-g744l_web_nginx.log", "a\n")
+		r.start()
+		r.wants("a")
+		r.rename("ingress.v2-g744l_web_nginx.log", "old.1")
+		r.write("ingress.v2-g744l_web_nginx.log", "b\n")
+		r.wants("a", "b")
+		for _, rec := range r.sink.Records() {
+			got := fmt.Sprint(rec.Tag)
+			for _, h := range rec.Headers {
+				got += fmt.Sprintf(" %s=%s", h.Key, h.Value)
+			}
+			want := "kube.web.ingress.v2-g744l.nginx"
+			if on {
+				want += " pod=ingress.v2-g744l namespace=web container=nginx"
+			}
+			if got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	}
+}
+
 func TestHugeLineNeedsLittleMemory(t *testing.T) {
 	for policy, size := range map[string]int64{"split": 128 << 20, "truncate": 1 << 30, "skip": 128 << 20} {
 		r := newRig(t, func(c *Config) { c.LongLines = policy; c.MaxLineSize = 1 << 20 })

@@ -69,7 +69,7 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 	}
 	tag := t.tagger.tag(path)
 	return &pipeReader{
-		run: r, src: src, conn: conn, file: &file{path0: path, origin: t.env.Agent + ":" + path, tag: tag},
+		run: r, src: src, conn: conn, file: &file{path0: path, origin: t.env.Agent + ":" + path, tag: tag, headers: t.tagger.headersOf(path)},
 		framer: newFramer(r), enc: newEncoder(r), out: framing.NewGather(ctx, r.sink, tag, trouble),
 		held: make([]byte, 0, min(t.block, pipeBuffer)),
 	}, nil

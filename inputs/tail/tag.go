@@ -7,13 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 )
 
-// tagger makes a file's tag from its path.
+// tagger makes a file's tag and headers from its path.
 type tagger struct {
 	bound   *template.Bound[*pathMatch]
 	pattern *regexp.Regexp
+	headers bool // named groups of pattern become headers
 }
 
 type pathMatch struct {
@@ -23,7 +26,7 @@ type pathMatch struct {
 
 // newTagger compiles the tag template; without one every tag is fallback.
 func newTagger(c *Config, fallback string) (*tagger, error) {
-	t := &tagger{}
+	t := &tagger{headers: c.PathHeaders}
 	if c.PathPattern != "" {
 		re, err := regexp.Compile(c.PathPattern)
 		if err != nil {
@@ -52,6 +55,15 @@ var pathParts = map[string]func(path string) string{
 }
 
 func (t *tagger) bind(p template.Part) (template.Appender[*pathMatch], error) {
+	if p.Name == "group" && !p.Call && len(p.Args) > 0 {
+		i, err := dialect.Group(p, t.pattern)
+		return func(dst []byte, m *pathMatch) ([]byte, error) {
+			if m.groups == nil {
+				return dst, nil
+			}
+			return append(dst, m.groups[i]...), nil
+		}, err
+	}
 	if p.Call || len(p.Args) > 0 {
 		return nil, fmt.Errorf("only plain names such as ${stem} can be used here")
 	}
@@ -84,4 +96,20 @@ func (t *tagger) tag(path string) string {
 	}
 	dst, _ := t.bound.Append(nil, m) // the appenders above return no error
 	return string(dst)
+}
+
+// headersOf returns the headers of the records of the file first seen at path: a named group keeps
+// the dots that a part of a tag cannot have. A group that matched nothing has no header.
+func (t *tagger) headersOf(path string) []record.Header {
+	if !t.headers || t.pattern == nil {
+		return nil
+	}
+	groups := t.pattern.FindStringSubmatch(path)
+	var out []record.Header
+	for i, name := range t.pattern.SubexpNames() {
+		if name != "" && groups != nil && groups[i] != "" {
+			out = append(out, record.Header{Key: name, Value: []byte(groups[i])})
+		}
+	}
+	return out
 }

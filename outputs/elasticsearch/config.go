@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/outputs/httpsend"
@@ -16,7 +15,7 @@ import (
 // Config of the output.
 type Config struct {
 	URLs           []string          `hcl:"urls" doc:"Addresses of the cluster, as in https://es-1:9200; requests are spread over them."`
-	Index          template.Template `hcl:"index,optional" doc:"Index or data stream: ${tag}, ${date(\"2006.01.02\")} of the record's time in Go's notation, ${header[\"name\"]}. Upper case becomes lower case."`
+	Index          template.Template `hcl:"index,optional" doc:"Index or data stream, a template (penstock help templates) such as logs-${strftime(\"%Y.%m.%d\")}. Upper case becomes lower case; a record that lacks a part goes to the dead letter."`
 	Operation      string            `hcl:"operation,optional" oneof:"create|index" doc:"create, which data streams need, keeps what is there; index overwrites."`
 	IDHeader       string            `hcl:"id_header,optional" doc:"Header that holds the document's id; otherwise it is made from the record."`
 	TimestampField string            `hcl:"timestamp_field,optional" doc:"Field added with the record's time to documents that lack it; none when empty."`
@@ -52,7 +51,7 @@ func (c *Config) Validate() error {
 	if c.Index.IsZero() {
 		bad("index: must not be empty")
 	}
-	if _, err := template.Bind(c.Index, bind); err != nil {
+	if _, err := dialect.Bind(c.Index, ""); err != nil {
 		bad("index: %w", err)
 	}
 	if !slices.Contains([]string{"create", "index"}, c.Operation) {
@@ -73,25 +72,4 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// item is what index templates are rendered for.
-type item struct {
-	tag string
-	rec *record.Record
-}
-
-func bind(p template.Part) (template.Appender[item], error) {
-	switch {
-	case p.Name == "tag" && len(p.Args) == 0:
-		return func(dst []byte, it item) ([]byte, error) { return append(dst, strings.ToLower(it.tag)...), nil }, nil
-	case p.Name == "date" && p.Call && len(p.Args) == 1:
-		return func(dst []byte, it item) ([]byte, error) { return it.rec.When().AppendFormat(dst, p.Args[0]), nil }, nil
-	case p.Name == "header" && len(p.Args) == 1:
-		return func(dst []byte, it item) ([]byte, error) {
-			v, _ := it.rec.Header(p.Args[0])
-			return append(dst, strings.ToLower(string(v))...), nil
-		}, nil
-	}
-	return nil, errors.New(`is not known here; use ${tag}, ${date("2006.01.02")} or ${header["name"]}`)
 }

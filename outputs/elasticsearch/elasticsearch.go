@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/outputs"
@@ -27,7 +29,7 @@ type Elasticsearch struct {
 	cfg    Config
 	env    outputs.Env
 	sender *httpsend.Sender
-	index  *template.Bound[item]
+	index  *template.Bound[dialect.Subject]
 	path   string
 }
 
@@ -41,7 +43,7 @@ func New(cfg Config, env outputs.Env) (*Elasticsearch, error) {
 		e.path += "?pipeline=" + url.QueryEscape(cfg.Pipeline)
 	}
 	var err error
-	if e.index, err = template.Bind(cfg.Index, bind); err != nil {
+	if e.index, err = dialect.Bind(cfg.Index, env.Agent); err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
 	urls := make([]string, len(cfg.URLs))
@@ -69,24 +71,34 @@ func (e *Elasticsearch) Write(ctx context.Context, b *record.Batch) error {
 	}
 	docs := make([]doc, 0, b.Len())
 	var buf []byte
+	var d delivery
+	n := 0
 	for r := range recs {
 		start := len(buf)
-		if buf, err = e.encode(buf, b, r); err != nil {
-			return err
+		index, err := e.index.Append(nil, dialect.Subject{Batch: b, Record: r})
+		if err != nil {
+			d.failed = append(d.failed, outputs.RecordError{Index: n, Err: outputs.Permanent(fmt.Errorf("index: %w", err))})
+		} else {
+			buf = e.encode(buf, bytes.ToLower(index), b, r)
+			docs = append(docs, doc{n, buf[start:len(buf):len(buf)]})
 		}
-		docs = append(docs, doc{len(docs), buf[start:len(buf):len(buf)]})
+		n++
 	}
-	var d delivery
-	e.send(ctx, docs, &d)
-	if d.err != nil && d.stopped == 0 {
+	if len(docs) > 0 {
+		e.send(ctx, docs, &d)
+	}
+	if d.err != nil && len(d.failed) == 0 && d.stopped == 0 {
 		return d.err
 	}
 	if d.err != nil {
-		for _, doc := range docs[d.stopped:] {
-			d.failed = append(d.failed, outputs.RecordError{Index: doc.index, Err: d.err})
+		for _, doc := range docs {
+			if doc.index >= d.stopped {
+				d.failed = append(d.failed, outputs.RecordError{Index: doc.index, Err: d.err})
+			}
 		}
 	}
 	if len(d.failed) > 0 {
+		slices.SortFunc(d.failed, func(a, b outputs.RecordError) int { return a.Index - b.Index })
 		return &outputs.PartialError{Records: d.failed}
 	}
 	return nil
@@ -95,7 +107,7 @@ func (e *Elasticsearch) Write(ctx context.Context, b *record.Batch) error {
 // delivery is what has become of a batch so far.
 type delivery struct {
 	failed  []outputs.RecordError
-	err     error // why nothing more was sent; then all from the document at stopped on is to be tried again
+	err     error // why nothing more was sent; then all records from stopped on are to be tried again
 	stopped int
 }
 
@@ -173,17 +185,13 @@ func verdict(r bulkItemReply, operation string) error {
 }
 
 // encode appends the action and the document of one record.
-func (e *Elasticsearch) encode(dst []byte, b *record.Batch, r *record.Record) ([]byte, error) {
-	index, err := e.index.Append(nil, item{b.Tag, r})
-	if err != nil {
-		return dst, err
-	}
+func (e *Elasticsearch) encode(dst, index []byte, b *record.Batch, r *record.Record) []byte {
 	dst = append(dst, `{"`...)
 	dst = append(dst, e.cfg.Operation...)
 	dst = wire.AppendJSONString(append(dst, `":{"_index":`...), index)
 	dst = wire.AppendJSONString(append(dst, `,"_id":`...), e.id(b, r))
 	dst = append(dst, "}}\n"...)
-	return append(e.document(dst, b, r), '\n'), nil
+	return append(e.document(dst, b, r), '\n')
 }
 
 // id makes the document's id: the header's, or a digest over the record and its place, the same however often it is sent.

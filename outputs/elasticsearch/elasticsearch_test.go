@@ -133,7 +133,7 @@ func batch(values ...string) *record.Batch {
 func TestDocuments(t *testing.T) {
 	c := newCluster(t)
 	e := open(t, []string{c.URL + "/"}, func(cfg *Config) {
-		cfg.Index = template.MustParse(`${tag}-${date("2006.01.02")}-${header["ix"]}`)
+		cfg.Index = template.MustParse(`${tag}-${strftime("%Y.%m.%d")}-${header["ix"]}`)
 		cfg.TagField, cfg.Pipeline = "tag", "p q"
 	})
 	if err := e.Write(context.Background(), batch(`{"a":1}`, `{"@timestamp":"x","tag":1}`, "te\"xt", "{}", "{\n\"b\": [1,\n2]}")); err != nil {
@@ -151,6 +151,23 @@ func TestDocuments(t *testing.T) {
 	}
 	if err := e.Probe(context.Background()); err != nil || fmt.Sprint(c.paths) != "[POST /_bulk?pipeline=p+q GET /]" {
 		t.Fatal(err, c.paths)
+	}
+}
+
+// A record that lacks a part of the index is refused; the others are not.
+func TestIndexThatARecordLacks(t *testing.T) {
+	c := newCluster(t)
+	e := open(t, []string{c.URL}, func(cfg *Config) { cfg.Index = template.MustParse("logs-${field.app}") })
+	err := e.Write(context.Background(), batch(`{"a":1}`, `{"app":"X"}`, `{}`))
+	var partial *outputs.PartialError
+	if !errors.As(err, &partial) || len(partial.Records) != 2 || partial.Records[0].Index != 0 || partial.Records[1].Index != 2 || !outputs.IsPermanent(partial.Records[0].Err) {
+		t.Fatal(err)
+	}
+	if len(c.order) != 1 || !strings.HasPrefix(c.order[0], "logs-x ") {
+		t.Fatal(c.order)
+	}
+	if err := e.Write(context.Background(), batch("text")); !errors.As(err, &partial) || len(partial.Records) != 1 {
+		t.Fatal(err)
 	}
 }
 

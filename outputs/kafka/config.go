@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs/kafka/client"
 )
@@ -13,8 +14,8 @@ import (
 // Config is the configuration of output "kafka".
 type Config struct {
 	client.Config
-	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to: text with ${tag}, ${agent}, ${key}, ${header.NAME} or ${field.NAME}; characters that no topic may have become \"_\"."`
-	Key                    template.Template `hcl:"key,optional" doc:"Record key, with the same parts as topic; by default each record keeps its own. A record that lacks a part gets no key."`
+	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to, a template (penstock help templates) such as app-${tag[1]}; characters that no topic may have become \"_\"."`
+	Key                    template.Template `hcl:"key,optional" doc:"Record key, a template; by default each record keeps its own. A record that lacks a part gets no key."`
 	Delivery               string            `hcl:"delivery,optional" oneof:"at_least_once|exactly_once" doc:"Whether a crash may repeat records (at_least_once) or records go out in transactions that hold the position in the buffer too, so that readers with isolation.level=read_committed see each record once (exactly_once)."`
 	CommitInterval         time.Duration     `hcl:"commit_interval,optional" doc:"How often a transaction is committed, with exactly_once: readers see records that much later."`
 	TransactionTimeout     time.Duration     `hcl:"transaction_timeout,optional" doc:"With exactly_once, how long an agent that died can keep readers waiting at its open transaction; at most the brokers' transaction.max.timeout.ms."`
@@ -55,10 +56,10 @@ func (c *Config) Validate() error {
 	} else if name, ok := c.Topic.Constant(); ok && !validTopic(name) {
 		bad("topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them", name)
 	}
-	if _, err := template.Bind(c.Topic, bindPart("")); err != nil {
+	if _, err := dialect.Bind(c.Topic, ""); err != nil {
 		bad("topic: %w", err)
 	}
-	if _, err := template.Bind(c.Key, bindPart("")); err != nil {
+	if _, err := dialect.Bind(c.Key, ""); err != nil {
 		bad("key: %w", err)
 	}
 	switch c.Delivery {
@@ -140,7 +141,7 @@ func (c *Config) BatchCompression() string {
 // perRecord returns why single records must be looked at, or "".
 func (c *Config) perRecord() string {
 	switch {
-	case perRecord(c.Topic):
+	case !dialect.OfBatch(c.Topic):
 		return "topic"
 	case !c.Key.IsZero():
 		return "key"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,7 +40,7 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	}
 	name := b.Topic
 	if name == "" {
-		raw, err := w.topic.Append(nil, subject{b: b})
+		raw, err := w.topic.Append(nil, dialect.Subject{Batch: b})
 		if err == nil {
 			err = sanitizeTopic(raw)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 )
@@ -59,7 +60,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 		}
 		key := r.Key
 		if w.key != nil {
-			w.scratch.key, err = w.key.Append(w.scratch.key[:0], subject{d.b, r})
+			w.scratch.key, err = w.key.Append(w.scratch.key[:0], dialect.Subject{Batch: d.b, Record: r})
 			if key = w.scratch.key; err != nil {
 				key = nil
 			}
@@ -187,11 +188,11 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 		known[dest.topic] = dest
 		return dest, nil
 	}
-	if d.b.Topic != "" || !perRecord(w.cfg.Topic) {
+	if d.b.Topic != "" || dialect.OfBatch(w.cfg.Topic) {
 		name := []byte(d.b.Topic)
 		var err error
 		if d.b.Topic == "" {
-			if name, err = w.topic.Append(nil, subject{b: d.b}); err == nil {
+			if name, err = w.topic.Append(nil, dialect.Subject{Batch: d.b}); err == nil {
 				err = sanitizeTopic(name)
 			}
 		}
@@ -208,7 +209,7 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 	out := plan{of: make([]*destination, 0, d.b.Len())}
 	var name []byte
 	for r := range recs {
-		name, err = w.topic.Append(name[:0], subject{d.b, r})
+		name, err = w.topic.Append(name[:0], dialect.Subject{Batch: d.b, Record: r})
 		if err == nil {
 			err = sanitizeTopic(name)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -27,8 +28,8 @@ type Writer struct {
 	metrics   *metrics
 	trouble   *trouble
 	retention *retention
-	topic     *template.Bound[subject]
-	key       *template.Bound[subject] // nil: records keep theirs
+	topic     *template.Bound[dialect.Subject]
+	key       *template.Bound[dialect.Subject] // nil: records keep theirs
 	headers   []record.Header
 	byHash    bool
 	small     int       // smallBatch, but for tests
@@ -67,11 +68,11 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		byHash: cfg.byHash(), why: cfg.perRecord(),
 		room: semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
 	}
-	if w.topic, err = template.Bind(cfg.Topic, bindPart(env.Agent)); err != nil {
+	if w.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
 		return nil, fmt.Errorf("topic: %w", err)
 	}
 	if !cfg.Key.IsZero() {
-		if w.key, err = template.Bind(cfg.Key, bindPart(env.Agent)); err != nil {
+		if w.key, err = dialect.Bind(cfg.Key, env.Agent); err != nil {
 			return nil, fmt.Errorf("key: %w", err)
 		}
 	}
@@ -151,7 +152,7 @@ func (w *Writer) Topic(b *record.Batch, r *record.Record) string {
 	if b.Topic != "" {
 		return b.Topic
 	}
-	name, err := w.topic.Append(nil, subject{b, r})
+	name, err := w.topic.Append(nil, dialect.Subject{Batch: b, Record: r})
 	if err != nil || sanitizeTopic(name) != nil {
 		return ""
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
@@ -15,6 +16,7 @@ import (
 type Input struct {
 	Topic     string
 	Tag       string
+	Origin    string
 	Partition int32
 	Record    *record.Record
 }
@@ -145,7 +147,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	var src source
 	switch {
 	case cfg.Field != "":
-		i := b.field(splitPath(cfg.Field))
+		i := b.field(dialect.SplitNames(cfg.Field))
 		p.eventTime = func(in *Input) (int64, error) {
 			v, err := b.finder.Find(in.Record.Value, i)
 			if err != nil {

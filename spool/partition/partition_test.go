@@ -43,7 +43,7 @@ func path(t testing.TB, p *Partitioner, in *Input) (string, Result) {
 var noon = time.Date(2017, 8, 1, 4, 15, 30, 0, time.UTC).UnixNano()
 
 func in(value string) *Input {
-	return &Input{Topic: "app-logs", Tag: "app.web", Partition: 3, Record: &record.Record{
+	return &Input{Topic: "app-logs", Tag: "app.web", Origin: "/log", Partition: 3, Record: &record.Record{
 		Offset: 7, Time: noon, Key: []byte("k/1"), Value: []byte(value),
 		Headers: []record.Header{{Key: "env", Value: []byte("prod")}},
 	}}
@@ -57,6 +57,7 @@ func TestPathParts(t *testing.T) {
 		{`u=${field.user.id}/v=${field("a.b")}`, `{"a":{"b":1.50},"user":{"id":"Ä b=c"}}`, "u=Ä b%3Dc/v=1.50"},
 		{`${field["x.y"]}/${field.ok}`, `{"x.y":12345678901234567890,"ok":true}`, "12345678901234567890/true"},
 		{`s=${regex("status=(\\d+)")}/m=${regex("(?P<m>GET|PUT)", "m")}`, "GET /x status=404", "s=404/m=GET"},
+		{`${tag[0]}/${tag[-1]}${origin}`, "", "app/web%2Flog"},
 		{`${column(2)}`, "a\tbb\tc", "bb"},
 	} {
 		p := mustNew(t, func(cfg *Config) { cfg.Path = template.MustParse(c.tmpl) }, nil)

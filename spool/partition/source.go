@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
-	"github.com/penstock/penstock/buffer/record/timefmt"
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
@@ -76,7 +76,7 @@ func (b *binder) layout(what string, t template.Template, full bool) (*layout, e
 	return l, nil
 }
 
-const partNames = "topic, tag, partition, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N) or strftime(\"...\")"
+const partNames = "topic, partition, tag, tag[N], origin, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N) or strftime(\"...\")"
 
 func (b *binder) part(p template.Part, full bool) (part, error) {
 	args := func(least, most int) error {
@@ -89,7 +89,16 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 	case "topic":
 		return part{topic: true, src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" }}, args(0, 0)
 	case "tag":
+		if len(p.Args) == 1 {
+			n, err := dialect.TagIndex(p)
+			return part{src: func(dst []byte, in *Input) ([]byte, bool) {
+				v := dialect.TagPart(in.Tag, n)
+				return append(dst, v...), v != ""
+			}}, err
+		}
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" }}, args(0, 0)
+	case "origin":
+		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" }}, args(0, 0)
 	case "partition":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			return strconv.AppendInt(dst, int64(in.Partition), 10), true
@@ -98,7 +107,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true }}, args(0, 0)
 	}
 	if !full {
-		return part{}, fmt.Errorf("is not known here: use topic, tag, partition or agent")
+		return part{}, fmt.Errorf("is not known here: use topic, partition, tag, tag[N], origin or agent")
 	}
 	switch p.Name {
 	case "key":
@@ -114,11 +123,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		if len(p.Args) == 0 {
 			return part{}, fmt.Errorf("needs a name, as in ${field.user.id}")
 		}
-		path := p.Args
-		if p.Call {
-			path = splitPath(strings.Join(p.Args, "."))
-		}
-		i := b.field(path)
+		i := b.field(dialect.Nested(p))
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			v, err := b.finder.Find(in.Record.Value, i)
 			if err != nil || v.Kind == Missing || v.Kind == Other {
@@ -149,41 +154,15 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		}
 		return part{src: column(b.cfg.Delimiter, n)}, nil
 	case "strftime":
-		if err := args(1, 2); err != nil {
-			return part{}, err
-		}
-		s, err := timefmt.Compile(p.Args[0])
+		s, loc, err := dialect.Strftime(p, b.loc)
 		if err != nil {
 			return part{}, err
 		}
-		loc := b.loc
-		if len(p.Args) == 2 {
-			if loc, err = time.LoadLocation(p.Args[1]); err != nil {
-				return part{}, err
-			}
-		}
 		return part{time: s, loc: loc}, nil
+	case "time":
+		return part{}, fmt.Errorf("would be an object a record: use strftime(\"%%Y-%%m-%%d\")")
 	}
 	return part{}, fmt.Errorf("is not known: use %s", partNames)
-}
-
-// splitPath splits "a.b" into nested names; "a\.b" is one name.
-func splitPath(s string) []string {
-	var out []string
-	var cur strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s):
-			i++
-			cur.WriteByte(s[i])
-		case s[i] == '.':
-			out = append(out, cur.String())
-			cur.Reset()
-		default:
-			cur.WriteByte(s[i])
-		}
-	}
-	return append(out, cur.String())
 }
 
 func header(name string) source {

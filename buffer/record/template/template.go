@@ -16,6 +16,7 @@ type Part struct {
 	Name    string // "" for a literal
 	Args    []string
 	Call    bool      // written as a function call
+	Typed   bool      // a number, true or false written without quotes
 	Range   hcl.Range // where it stands, for errors; zero for templates made from a plain string
 }
 
@@ -30,6 +31,9 @@ func Compile(expr hcl.Expression, ctx *hcl.EvalContext) (Template, hcl.Diagnosti
 	var diags hcl.Diagnostics
 	if syntax, ok := expr.(hclsyntax.Expression); ok {
 		diags = t.add(syntax, ctx)
+		if _, quoted := expr.(*hclsyntax.TemplateExpr); quoted {
+			t.untype()
+		}
 	} else {
 		v, d := expr.Value(ctx)
 		diags = d
@@ -107,6 +111,21 @@ func reference(expr hclsyntax.Expression, ctx *hcl.EvalContext) (Part, bool) {
 			}
 		}
 		return p, true
+	case *hclsyntax.IndexExpr: // an index that is no literal, such as tag[-1]
+		p, ok := reference(e.Collection, ctx)
+		if !ok || p.Call {
+			return Part{}, false
+		}
+		key, diags := e.Key.Value(ctx)
+		if diags.HasErrors() {
+			return Part{}, false
+		}
+		key, err := convert.Convert(key, cty.String)
+		if err != nil || key.IsNull() || !key.IsKnown() {
+			return Part{}, false
+		}
+		p.Args, p.Range = append(p.Args, key.AsString()), e.SrcRange
+		return p, true
 	case *hclsyntax.FunctionCallExpr:
 		if ctx != nil {
 			if _, known := ctx.Functions[e.Name]; known {
@@ -140,12 +159,29 @@ func (t *Template) literal(v cty.Value, at hcl.Range) hcl.Diagnostics {
 	}
 	if n := len(t.Parts); n > 0 && t.Parts[n-1].Name == "" {
 		t.Parts[n-1].Literal += s.AsString()
+		t.Parts[n-1].Typed = false
 		return nil
 	}
 	if s.AsString() != "" {
-		t.Parts = append(t.Parts, Part{Literal: s.AsString(), Range: at})
+		typed := len(t.Parts) == 0 && (v.Type() == cty.Number || v.Type() == cty.Bool)
+		t.Parts = append(t.Parts, Part{Literal: s.AsString(), Typed: typed, Range: at})
 	}
 	return nil
+}
+
+// untype makes text of what may be a number.
+func (t *Template) untype() {
+	for i := range t.Parts {
+		t.Parts[i].Typed = false
+	}
+}
+
+// JSON returns the template as JSON if it is a number, true or false, written without quotes.
+func (t Template) JSON() (string, bool) {
+	if len(t.Parts) == 1 && t.Parts[0].Typed {
+		return t.Parts[0].Literal, true
+	}
+	return "", false
 }
 
 // Constant returns the template's text if nothing in it needs binding.
@@ -159,7 +195,7 @@ func (t Template) Constant() (string, bool) {
 	return "", false
 }
 
-// IsZero tells whether the template is empty.
+// IsZero reports whether the template is empty.
 func (t Template) IsZero() bool { return len(t.Parts) == 0 }
 
 // String returns the template in the form it was written in, up to spacing.
