@@ -97,7 +97,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
 	}
 	setMemory(a.cur.cfg.Agent.MemoryLimit)
-	srv, err := admin.Start(a.cur.cfg.Agent.Admin.Listen, a, a.log)
+	srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())
 	}

@@ -396,7 +396,7 @@ func TestAdminPages(t *testing.T) {
 		"/readyz":              "ready",
 		"/api/status":          `"id": "output.fake.x"`,
 		"/metrics":             `penstock_input_records_total{component="input.fake.a"} 1`,
-		"/debug/pprof/cmdline": "agent.test",
+		"/debug/pprof/cmdline": "404",
 	} {
 		if got := get(t, r, path); !strings.Contains(got, want) {
 			t.Errorf("%s lacks %q:\n%s", path, want, got)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
@@ -37,7 +38,7 @@ func (a *Agent) RefuseReload(err error) {
 func (a *Agent) apply(cfg *config.Config) error {
 	now := cfg.Agent
 	old := a.cur.cfg.Agent
-	if now.DataDir != old.DataDir || now.Name != old.Name || now.Admin != old.Admin {
+	if now.DataDir != old.DataDir || now.Name != old.Name || !reflect.DeepEqual(now.Admin, old.Admin) {
 		a.log.Warn("data_dir, name and admin of the agent change with its next start only", "data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen)
 	}
 	cfg.Agent.DataDir, cfg.Agent.Name, cfg.Agent.Admin = old.DataDir, old.Name, old.Admin

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func (f *fakeAgent) Tap(pipeline string) *Tap {
 
 func serve(t *testing.T, a Agent) *httptest.Server {
 	t.Helper()
-	srv := httptest.NewServer(Handler(a, slog.New(slog.DiscardHandler)))
+	srv := httptest.NewServer(Handler(Options{Listen: "web-1.example.org:9600", Pprof: true}, a, slog.New(slog.DiscardHandler)))
 	t.Cleanup(srv.Close)
 	return srv
 }
@@ -74,6 +75,52 @@ func TestReadinessSaysWhy(t *testing.T) {
 	a.status.Ready = true
 	if code, _ := fetch(t, srv.URL+"/readyz"); code != 200 {
 		t.Errorf("readyz %d", code)
+	}
+}
+
+// A page on the web whose name was made to lead here must not read what passes.
+func TestRebindingIsRefused(t *testing.T) {
+	hostname, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func(o Options, host string) int {
+		r := httptest.NewRequest("GET", "/tap?pipeline=none", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		Handler(o, &fakeAgent{tap: &Tap{}}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+		return w.Code
+	}
+	o := Options{Listen: "Web-1.example.org:9600", AllowedHosts: []string{"logs.example.org", "*.internal"}}
+	for host, ok := range map[string]bool{
+		"localhost:9600": true, "LOCALHOST.": true, "edge.localhost": true, "127.0.0.1:9600": true, "[::1]:9600": true, "[::1]": true, "10.1.2.3": true,
+		hostname + ":9600": true, "web-1.example.org:9600": true, "logs.example.org": true, "a.b.internal:1": true, "": true,
+		"evil.example": false, "evil.example:9600": false, "localhost.evil.example": false, "xinternal": false, "internal": false,
+		"127.0.0.1.evil.example": false, "127.0.0.1.nip.io:9600": false, "evil-localhost": false,
+	} {
+		want := http.StatusForbidden
+		if ok {
+			want = http.StatusNotFound // there is no such pipeline
+		}
+		if got := status(o, host); got != want {
+			t.Errorf("%q: %d, want %d", host, got, want)
+		}
+	}
+	if got := status(Options{AllowedHosts: []string{"*"}}, "anything.example"); got != http.StatusNotFound {
+		t.Errorf("with * a name was answered %d", got)
+	}
+}
+
+func TestProfilesByChoice(t *testing.T) {
+	for on, want := range map[bool]int{true: 200, false: 404} {
+		srv := httptest.NewServer(Handler(Options{Pprof: on}, &fakeAgent{}, slog.New(slog.DiscardHandler)))
+		if code, _ := fetch(t, srv.URL+"/debug/pprof/cmdline"); code != want {
+			t.Errorf("pprof = %v: %d, want %d", on, code, want)
+		}
+		if _, page := fetch(t, srv.URL+"/"); strings.Contains(page, "pprof") != on {
+			t.Errorf("pprof = %v, and the page says otherwise", on)
+		}
+		srv.Close()
 	}
 }
 
@@ -178,16 +225,16 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 
 func TestServerCanBeOffAndTellsOfTakenAddresses(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	off, err := Start("", &fakeAgent{}, log)
+	off, err := Start(Options{}, &fakeAgent{}, log)
 	if err != nil || off.Addr() != "off" {
 		t.Errorf("%v %v", off, err)
 	}
 	off.Close()
-	one, err := Start("127.0.0.1:0", &fakeAgent{}, log)
+	one, err := Start(Options{Listen: "127.0.0.1:0"}, &fakeAgent{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start(one.Addr(), &fakeAgent{}, log); err == nil {
+	if _, err := Start(Options{Listen: one.Addr()}, &fakeAgent{}, log); err == nil {
 		t.Error("an address is taken twice")
 	}
 	// A tap in progress does not hold up the end.

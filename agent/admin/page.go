@@ -39,7 +39,7 @@ th{font-weight:600;color:#555}.n{text-align:right;font-variant-numeric:tabular-n
 <h1>penstock <b>{{.Agent}}</b> {{if .Ready}}<span class="ok">ready</span>{{else}}<span class="bad">not ready</span>{{end}}</h1>
 <p>Version {{.Version}}, up {{ago .Started}}, {{size .Memory}} of memory.
 {{if not .Reload.Time.IsZero}}Last reload {{ago .Reload.Time}} ago{{if .Reload.Error}} <span class="bad">refused: {{.Reload.Error}}</span>{{end}}.{{end}}
-<a href="/metrics">metrics</a> <a href="/api/status">status as JSON</a> <a href="/readyz">readyz</a> <a href="/debug/pprof/">profiles</a></p>
+<a href="/metrics">metrics</a> <a href="/api/status">status as JSON</a> <a href="/readyz">readyz</a> {{if .Pprof}}<a href="/debug/pprof/">profiles</a>{{end}}</p>
 {{range .Reasons}}<p class="bad">{{.}}</p>{{end}}
 {{range .Pipelines}}
 <h2>{{.Name}} <span class="{{if eq .State "running"}}ok{{else}}bad{{end}}">{{.State}}</span> <a class="dim" href="/tap?pipeline={{.Name}}&amp;n=20">tap</a></h2>
@@ -60,9 +60,15 @@ oldest waiting {{dur .OldestAge}}, records {{.First}} to {{.End}}.
 {{range sorted .Conditions}}{{.}}<br>{{end}}{{if .Error}}<span class="bad">last failure: {{.Error}}</span><br>{{end}}
 {{with .Said}}{{.Level}} {{ago .Time}} ago: {{.Text}}{{end}}</td></tr>{{end}}`))
 
-func writePage(w http.ResponseWriter, s Status, log *slog.Logger) {
+// view is what the page is made of.
+type view struct {
+	Status
+	Pprof bool
+}
+
+func writePage(w http.ResponseWriter, v view, log *slog.Logger) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := page.Execute(w, s); err != nil {
+	if err := page.Execute(w, v); err != nil {
 		log.Debug("writing the status page", "error", err)
 	}
 }

@@ -34,12 +34,19 @@ type Server struct {
 	done chan struct{}
 }
 
-// Start listens on addr and serves until Close. An empty addr turns the server off.
-func Start(addr string, agent Agent, log *slog.Logger) (*Server, error) {
-	if addr == "" {
+// Options says where and what the server serves.
+type Options struct {
+	Listen       string   // host:port; "" turns it off
+	AllowedHosts []string // names by which it may be addressed, beside those that are known to be its own; *.NAME and * stand for several
+	Pprof        bool     // serve profiles
+}
+
+// Start listens and serves until Close.
+func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
+	if o.Listen == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +56,7 @@ func Start(addr string, agent Agent, log *slog.Logger) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		http: &http.Server{
-			Handler: Handler(agent, log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			Handler: Handler(o, agent, log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 			BaseContext: func(net.Listener) context.Context { return ctx },
 			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
@@ -87,9 +94,9 @@ func (s *Server) Close() {
 }
 
 // Handler returns the pages.
-func Handler(agent Agent, log *slog.Logger) http.Handler {
+func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { writePage(w, agent.Status(), log) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { writePage(w, view{agent.Status(), o.Pprof}, log) })
 	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		enc := json.NewEncoder(w)
@@ -112,25 +119,12 @@ func Handler(agent Agent, log *slog.Logger) http.Handler {
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), EnableOpenMetrics: true,
 	}))
 	mux.HandleFunc("GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) })
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return localOnly(mux)
-}
-
-// localOnly refuses requests that a web page elsewhere makes a browser send: by another origin, or by a name that was made to
-// point here.
-func localOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-			http.Error(w, "cross-site request refused", http.StatusForbidden)
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+	if o.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return newHosts(o.Listen, o.AllowedHosts).guard(mux)
 }

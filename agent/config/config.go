@@ -63,7 +63,9 @@ type Log struct {
 
 // Admin is the admin block of the agent.
 type Admin struct {
-	Listen string `hcl:"listen,optional" doc:"Address of the admin server; an empty string turns it off. It has no authentication: keep it on loopback or behind a proxy."`
+	Listen       string   `hcl:"listen,optional" doc:"Address of the admin server; an empty string turns it off. It has no authentication: keep it on loopback or behind a proxy."`
+	AllowedHosts []string `hcl:"allowed_hosts,optional" doc:"Names by which the admin server may be addressed, such as \"web-1.example.org\" or \"*.example.org\", beside localhost, this machine's name, the host of listen and any IP address; \"*\" is any name, and lets a web page that makes its own name lead here read all of it."`
+	Pprof        bool     `hcl:"pprof,optional" doc:"Whether profiles are served at /debug/pprof."`
 }
 
 // DefaultAgent returns the agent block as it is when nothing is written.
@@ -105,6 +107,11 @@ func (a *Agent) Validate() error {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen))
+		}
+	}
+	for _, h := range a.Admin.AllowedHosts {
+		if h == "" || strings.ContainsAny(h, "/:[] ") || strings.Contains(strings.TrimPrefix(h, "*."), "*") && h != "*" {
+			errs = append(errs, fmt.Errorf("admin.allowed_hosts: %q is not a name such as web-1.example.org or *.example.org; leave out scheme and port", h))
 		}
 	}
 	return errors.Join(errs...)
