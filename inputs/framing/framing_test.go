@@ -51,6 +51,10 @@ func TestSplitter(t *testing.T) {
 		{"counted frame over the limit", Octets, "22 0123456789abcdefghijXY1 z", []string{"0123456789", "+abcdefghij", "+XY", "z"}},
 		{"4 GiB promised", Octets, "4294967296 0123456789abc", []string{"0123456789", "+abc"}},
 		{"no number", Octets, "99999999999 x\n", []string{"9999999999", "+9 x"}},
+		{"NUL ends a frame", Auto, "<1>a\x00<2>b\n<3>c\x004 <4>d\x00\x00<5>e", []string{"<1>a", "<2>b", "<3>c", "<4>d", "<5>e"}},
+		{"NUL ends a line", Text, "5 <1>a\x00b\r\nc\x00\n", []string{"5 <1>a", "b", "c"}},
+		{"NUL is text", Newline, "a\x00b\n", []string{"a\x00b"}},
+		{"long, ended by NUL", Text, "0123456789abc\x00z\x00", []string{"0123456789", "+abc", "z"}},
 		{"cut short", Octets, "9 abc", []string{"9 abc"}},
 	} {
 		for _, src := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in)), iotest.DataErrReader(strings.NewReader(c.in))} {
@@ -64,12 +68,12 @@ func TestSplitter(t *testing.T) {
 func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("3 a\nb\n<1>x\n99 zz"), byte(2))
 	f.Fuzz(func(t *testing.T, b []byte, mode byte) {
-		m := Mode(mode % 3)
+		m := Mode(mode % 4)
 		one, two := split(bytes.NewReader(b), m, 8), split(iotest.OneByteReader(bytes.NewReader(b)), m, 8)
 		if fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 			t.Fatalf("at once %q, by the byte %q", one, two)
 		}
-		if m == Newline {
+		if m == Newline || m == Text {
 			text := strings.Join(one, "")
 			kept := strings.NewReplacer("+", "", "\r", "", "\n", "", "\x00", "")
 			if kept.Replace(text) != kept.Replace(string(b)) {
@@ -156,6 +160,20 @@ func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 		}
 		if o := sink.Records()[0].Origin; o != want {
 			t.Fatalf("origin %q", o)
+		}
+	}
+}
+
+// Frames of one byte are found in time linear in what was read, whatever ends them.
+func TestShortFramesAreFoundOneByOne(t *testing.T) {
+	for _, end := range []string{"\x00", "\n"} {
+		in := strings.Repeat("x", 4<<20) + end + strings.Repeat("a"+end, 2<<20)
+		begun := time.Now()
+		if n := len(split(strings.NewReader(in), Text, 8<<20)); n != 1+2<<20 {
+			t.Fatalf("%d frames", n)
+		}
+		if took := time.Since(begun); took > 10*time.Second { // a look at all that follow takes minutes
+			t.Fatalf("took %v", took)
 		}
 	}
 }

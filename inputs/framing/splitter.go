@@ -11,7 +11,8 @@ type Mode uint8
 const (
 	Newline Mode = iota // a frame ends at a newline; "\r\n" counts as one
 	Octets              // a frame is preceded by its length in decimal digits and a space: RFC 6587, 3.4.1
-	Auto                // for each frame one or the other: a length is digits, a space and "<"
+	Auto                // for each frame its length or its end: a length is digits, a space and "<"
+	Text                // a frame ends at a newline or a NUL
 )
 
 const firstBuffer = 4 << 10
@@ -23,7 +24,7 @@ type Splitter struct {
 	max     int
 	buf     []byte
 	r, w    int
-	scanned int   // bytes from r on without a newline
+	scanned int   // bytes from r on without an end
 	rest    int64 // bytes left of a counted frame over the limit
 	long    bool  // within a line over the limit
 	err     error
@@ -37,8 +38,8 @@ func NewSplitter(src io.Reader, mode Mode, max int) *Splitter {
 // Inside tells whether part of a frame has been read.
 func (s *Splitter) Inside() bool { return s.r < s.w || s.rest > 0 || s.long }
 
-// Next returns the next frame, valid until the next call, without its newline. A frame over the limit comes in parts; all but the first are
-// marked continued. What stands at the end without a newline is a frame; then the error is that of the source, io.EOF mostly.
+// Next returns the next frame, valid until the next call, without its end. A frame over the limit comes in parts; all but the first are
+// marked continued. What stands last in the stream without an end is a frame; then the error is that of the source, io.EOF mostly.
 func (s *Splitter) Next() (frame []byte, continued bool, err error) {
 	for {
 		if frame, continued, ok := s.cut(); ok {
@@ -79,7 +80,7 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 			s.r++
 			s.scanned = 0
 		}
-		if s.mode != Newline {
+		if s.mode == Octets || s.mode == Auto {
 			size, head, known := s.counted(data)
 			if !known {
 				return nil, false, false
@@ -89,7 +90,7 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 			}
 		}
 	}
-	if i := bytes.IndexByte(data[min(s.scanned, len(data)):], '\n'); i >= 0 {
+	if i := s.end(data[min(s.scanned, len(data)):]); i >= 0 {
 		n := s.scanned + i
 		if n <= s.max {
 			continued, s.long = s.long, false
@@ -98,7 +99,7 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 			return bytes.TrimSuffix(data[:n], []byte{'\r'}), continued, true
 		}
 	}
-	if len(data) > s.max { // one more than the limit: the next byte may be the newline
+	if len(data) > s.max { // one more than the limit: the next byte may be the end
 		continued, s.long = s.long, true
 		s.r += s.max
 		s.scanned = 0
@@ -106,6 +107,32 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 	}
 	s.scanned = len(data)
 	return nil, false, false
+}
+
+// window is how far end looks for a newline before it looks for a NUL: many short frames are at
+// hand, and each is to be found without a look at all that follow it.
+const window = 512
+
+// end returns where the frame that b begins with ends; -1 if it does not. Python's SysLogHandler and
+// GELF end a message with a NUL instead of a newline.
+func (s *Splitter) end(b []byte) int {
+	if s.mode == Newline {
+		return bytes.IndexByte(b, '\n')
+	}
+	for at := 0; at < len(b); at += window {
+		part := b[at:min(len(b), at+window)]
+		i := bytes.IndexByte(part, '\n')
+		if i >= 0 {
+			part = part[:i]
+		}
+		if z := bytes.IndexByte(part, 0); z >= 0 {
+			i = z
+		}
+		if i >= 0 {
+			return at + i
+		}
+	}
+	return -1
 }
 
 func (s *Splitter) cutCounted(data []byte, size int64, head int) ([]byte, bool, bool) {

@@ -71,7 +71,7 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 		Handle: func(ctx context.Context, nc net.Conn) {
 			host := listen.Host(nc.RemoteAddr())
 			g := framing.NewGather(late, sink, t.cfg.Tag, trouble(t.notes))
-			st := framing.Stream{Mode: framing.Newline, Max: int(t.cfg.MaxLineSize), Idle: t.cfg.IdleTimeout,
+			st := framing.Stream{Mode: framing.Text, Max: int(t.cfg.MaxLineSize), Idle: t.cfg.IdleTimeout,
 				Handle: func(line []byte, more bool) error { return g.Add(host, time.Now().UnixNano(), line, headers(more)) }}
 			if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
 				t.notes.Warn(host, "connection ended", "error", err)
@@ -155,8 +155,11 @@ func (u *UDP) add(g *framing.Gather, host string, msg []byte) error {
 		return g.Add(host, now, msg, nil)
 	}
 	for len(msg) > 0 {
-		var line []byte
-		line, msg, _ = bytes.Cut(msg, []byte{'\n'})
+		line, rest := msg, []byte(nil)
+		if i := bytes.IndexAny(msg, "\n\x00"); i >= 0 {
+			line, rest = msg[:i], msg[i+1:]
+		}
+		msg = rest
 		if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) > 0 {
 			if err := g.Add(host, now, line, nil); err != nil {
 				return err

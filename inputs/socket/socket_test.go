@@ -65,11 +65,11 @@ func TestTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := run(t, in, 4, func(nc net.Conn) {
-		io.WriteString(nc, "one\r\n\n0123456789abc\nlast")
+	got := run(t, in, 5, func(nc net.Conn) {
+		io.WriteString(nc, "one\r\n\n0123456789abc\ngelf\x00last")
 		nc.(*net.TCPConn).CloseWrite()
 	})
-	want := "tcp 127.0.0.1 \"one\" []\ntcp 127.0.0.1 \"0123456789\" []\ntcp 127.0.0.1 \"abc\" [{continued true}]\ntcp 127.0.0.1 \"last\" []\n"
+	want := "tcp 127.0.0.1 \"one\" []\ntcp 127.0.0.1 \"0123456789\" []\ntcp 127.0.0.1 \"abc\" [{continued true}]\ntcp 127.0.0.1 \"gelf\" []\ntcp 127.0.0.1 \"last\" []\n"
 	if s := show(got); s != want {
 		t.Fatalf("got\n%s", s)
 	}
@@ -83,11 +83,11 @@ func TestUDP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, n := "udp 127.0.0.1 \"a\\n\\nb\\n\" []\n", 1
+		want, n := "udp 127.0.0.1 \"a\\n\\nb\\x00\" []\n", 1
 		if split {
 			want, n = "udp 127.0.0.1 \"a\" []\nudp 127.0.0.1 \"b\" []\n", 2
 		}
-		if s := show(run(t, in, n, func(nc net.Conn) { io.WriteString(nc, "a\n\nb\n") })); s != want {
+		if s := show(run(t, in, n, func(nc net.Conn) { io.WriteString(nc, "a\n\nb\x00") })); s != want {
 			t.Fatalf("got\n%s", s)
 		}
 	}

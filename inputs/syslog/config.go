@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Listen         []string        `hcl:"listen,optional" doc:"Where to listen: udp://host:port, tcp://host:port, tls://host:port, unixgram:///path or unix:///path."`
 	Tag            string          `hcl:"tag,optional" doc:"Tag of the records."`
-	Framing        string          `hcl:"framing,optional" oneof:"auto|newline|octets" doc:"How messages are told apart in streams; auto looks at each."`
+	Framing        string          `hcl:"framing,optional" oneof:"auto|newline|octets" doc:"How messages are told apart in streams: by a newline or a NUL behind each, or by a length before it; auto looks at each."`
 	Timezone       string          `hcl:"timezone,optional" doc:"Zone of times that name none, as in Europe/Berlin; the machine's unless set."`
 	MaxMessageSize int64           `hcl:"max_message_size,optional" unit:"bytes" doc:"Longer messages become several records; longer datagrams are truncated by the kernel."`
 	MaxConnections int             `hcl:"max_connections,optional" doc:"Stream connections served at a time, per address."`

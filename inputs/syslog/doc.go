@@ -1,5 +1,5 @@
-// Package syslog is the input for syslog messages, RFC 3164 and RFC 5424, over UDP, TCP (counted and newline framing, RFC 6587), TLS
-// (RFC 5425) and unix sockets.
+// Package syslog is the input for syslog messages, RFC 3164 and RFC 5424, over UDP, TCP (counted framing, RFC 6587, or a newline or
+// NUL behind each message), TLS (RFC 5425) and unix sockets.
 //
 // It owns the sockets and the parser. The protocol has no acks: what was read is stored even when the agent is stopping, and a full
 // buffer stops the reading. Nothing is discarded: a message that is not syslog is kept raw, flagged with "malformed": true.

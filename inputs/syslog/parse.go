@@ -173,14 +173,15 @@ func sdElement(b []byte, each func(name, value []byte)) (end int, ok bool) {
 func (m *message) read3164(b []byte, now time.Time) {
 	rest, ok := m.stamp(b, now)
 	if !ok {
-		m.tag(b)
+		m.tag(b, false)
 		return
 	}
+	host := false
 	// A host is a word that is not a tag; local senders leave it out.
 	if i := bytes.IndexByte(rest, ' '); i > 0 && rest[i-1] != ':' && bytes.IndexByte(rest[:i], '[') < 0 {
-		m.hostname, rest = rest[:i], rest[i+1:]
+		m.hostname, rest, host = rest[:i], rest[i+1:], true
 	}
-	m.tag(rest)
+	m.tag(rest, host)
 }
 
 // stamp reads a time of one of the customary forms and the space after it.
@@ -240,10 +241,15 @@ func nearestYear(t, now time.Time) time.Time {
 	return best
 }
 
-// tag reads "name[pid]: text" or "name: text"; anything else is text.
-func (m *message) tag(b []byte) {
-	i := 0
-	for i < len(b) && i < 64 && b[i] > ' ' && b[i] != ':' && b[i] != '[' {
+// maxTag bounds a tag: RFC 3164 says 32, senders write more.
+const maxTag = 64
+
+// tag reads "name[pid]: text", "name: text" or "name[pid] text"; and where a host stands before it,
+// so that it must be there, "name text" as well. Anything else is text.
+func (m *message) tag(b []byte, mustBe bool) {
+	i, plain := 0, true
+	for i < min(len(b), maxTag) && b[i] > ' ' && bytes.IndexByte([]byte(`:["{=`), b[i]) < 0 {
+		plain = plain && isTagByte(b[i])
 		i++
 	}
 	name, pid, rest := b[:i], []byte(nil), b[i:]
@@ -252,12 +258,23 @@ func (m *message) tag(b []byte) {
 			pid, rest = rest[1:end], rest[end+1:]
 		}
 	}
-	if i == 0 || len(rest) == 0 || rest[0] != ':' {
+	spaced := len(rest) > 1 && rest[0] == ' '
+	switch {
+	case i > 0 && len(rest) > 0 && rest[0] == ':':
+	case i > 0 && spaced && pid != nil:
+	case i > 0 && spaced && plain && mustBe:
+	default:
 		m.text = b
 		return
 	}
 	m.appName, m.procID = name, pid
 	m.text = bytes.TrimPrefix(rest[1:], []byte(" "))
+}
+
+// isTagByte reports whether c is one that names of programs are made of.
+func isTagByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '_' || c == '-' || c == '.' || c == '/'
 }
 
 // appendJSON appends the record's value.

@@ -163,7 +163,7 @@ func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink
 	host := listen.Host(nc.RemoteAddr())
 	g := s.gather(late, sink)
 	w := writer{s: s, g: g}
-	mode := map[string]framing.Mode{"auto": framing.Auto, "newline": framing.Newline, "octets": framing.Octets}[s.cfg.Framing]
+	mode := map[string]framing.Mode{"auto": framing.Auto, "newline": framing.Text, "octets": framing.Octets}[s.cfg.Framing]
 	st := framing.Stream{Mode: mode, Max: int(s.cfg.MaxMessageSize), Idle: s.cfg.IdleTimeout,
 		Handle: func(frame []byte, continued bool) error { return w.add(host, trimEnd(frame), continued) }}
 	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {

@@ -36,6 +36,14 @@ func TestParse(t *testing.T) {
 		{`<13>Jan  5 11:59:59 app[123]: local`, `{"facility":"user","severity":"notice","priority":13,"app_name":"app","proc_id":"123","message":"local"}`, "2026-01-05T11:59:59Z"},
 		{`<13>2026-01-02T03:04:05.6+01:00 web-1 app: iso`, `{"facility":"user","severity":"notice","priority":13,"hostname":"web-1","app_name":"app","message":"iso"}`, "2026-01-02T02:04:05.6Z"},
 		{`<189>*Jan  2 2026 03:04:05.678: %SYS-5-CONFIG: x`, `{"facility":"local7","severity":"notice","priority":189,"app_name":"%SYS-5-CONFIG","message":"x"}`, "2026-01-02T03:04:05.678Z"},
+		{`<38>Jan  5 11:59:59 web-1 sshd[42] no colon`, `{"facility":"auth","severity":"info","priority":38,"hostname":"web-1","app_name":"sshd","proc_id":"42","message":"no colon"}`, "2026-01-05T11:59:59Z"},
+		{`<38>sshd[42] no colon`, `{"facility":"auth","severity":"info","priority":38,"app_name":"sshd","proc_id":"42","message":"no colon"}`, "2026-01-05T12:00:00Z"},
+		{`<34>Jan  5 11:59:59 mymachine su 'su root' failed: x`, `{"facility":"auth","severity":"crit","priority":34,"hostname":"mymachine","app_name":"su","message":"'su root' failed: x"}`, "2026-01-05T11:59:59Z"},
+		{`<13>Jan  5 11:59:59 10.0.0.99 Use the BFG!`, `{"facility":"user","severity":"notice","priority":13,"hostname":"10.0.0.99","app_name":"Use","message":"the BFG!"}`, "2026-01-05T11:59:59Z"},
+		{`<13>Jan  5 11:59:59 web-1 {"a": 1}`, `{"facility":"user","severity":"notice","priority":13,"hostname":"web-1","message":"{\"a\": 1}"}`, "2026-01-05T11:59:59Z"},
+		{`<13>Jan  5 11:59:59 web-1 alone`, `{"facility":"user","severity":"notice","priority":13,"hostname":"web-1","message":"alone"}`, "2026-01-05T11:59:59Z"},
+		{`<13>[42] no name`, `{"facility":"user","severity":"notice","priority":13,"message":"[42] no name"}`, "2026-01-05T12:00:00Z"},
+		{`<13>a[b]c d`, `{"facility":"user","severity":"notice","priority":13,"message":"a[b]c d"}`, "2026-01-05T12:00:00Z"},
 		{`<13>no header at all`, `{"facility":"user","severity":"notice","priority":13,"message":"no header at all"}`, "2026-01-05T12:00:00Z"},
 		{`<13>app: no time`, `{"facility":"user","severity":"notice","priority":13,"app_name":"app","message":"no time"}`, "2026-01-05T12:00:00Z"},
 		{"<13>caf\xe9\x00", `{"facility":"user","severity":"notice","priority":13,"message":"caf\\xe9\u0000"}`, "2026-01-05T12:00:00Z"},
@@ -161,6 +169,44 @@ func TestTransports(t *testing.T) {
 	}
 	if s := fmt.Sprint(count); s != `map["continued":true:2 "malformed":true,"error":"no priority","message":"not syslog":2 last, without newline:2 via 0:1 via 1:1 via 2:1 via 3:1 via 4:1]` {
 		t.Fatal(s)
+	}
+}
+
+// Python's SysLogHandler over SOCK_STREAM ends each message with a NUL, and keeps the connection open.
+func TestPythonSysLogHandlerOverTCP(t *testing.T) {
+	cfg := Default()
+	cfg.Listen = []string{"tcp://127.0.0.1:0"}
+	s, err := New(cfg, inputstest.Env("input.syslog.test", t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	run, stop := context.WithCancel(ctx)
+	sink := inputstest.New()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(run, sink) }()
+	a, err := s.Addr(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := net.Dial("tcp", a.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	for i := range 3 {
+		fmt.Fprintf(nc, "<14>app: message %d\x00", i)
+		if !sink.Wait(ctx, func(rs []inputstest.Record) bool { return len(rs) == i+1 }) {
+			t.Fatalf("message %d is not stored while the connection is open: %q", i, sink.Values())
+		}
+		if v := sink.Values()[i]; !strings.HasSuffix(v, fmt.Sprintf(`"app_name":"app","message":"message %d"}`, i)) {
+			t.Fatal(v)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
 	}
 }
 
