@@ -28,6 +28,8 @@ type Options struct {
 	Version   string
 	// Notify tells a service manager what the agent is doing: the argument of sd_notify. Nil for none.
 	Notify func(state string)
+	// Secrets is kept out of the status. Nil for none.
+	Secrets *Secrets
 	// Ready is called with the address of the admin server once everything runs. Nil for none.
 	Ready func(addr string)
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
 )
 
 // NewLogger returns a logger that writes text or JSON lines to w and keeps secrets out of them.
@@ -21,7 +22,8 @@ func NewLogger(w io.Writer, json bool, level slog.Leveler, secrets *Secrets) *sl
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// Secrets is what must not stand in a log line: long enough values of attributes that are secret. Safe for concurrent use.
+// Secrets is what must not stand in anything that a person reads: long enough values of attributes
+// that are secret. A nil Secrets knows none. Safe for concurrent use.
 type Secrets struct {
 	mu     sync.Mutex
 	values []string
@@ -50,20 +52,26 @@ func (s *Secrets) change(old, values []string) {
 	s.values = now
 }
 
+// Mask returns text without the values, and without what is secret in URLs.
+func (s *Secrets) Mask(text string) string {
+	if s != nil {
+		s.mu.Lock()
+		values := s.values
+		s.mu.Unlock()
+		for _, v := range values {
+			text = strings.ReplaceAll(text, v, "***")
+		}
+	}
+	return config.RedactURLs(text)
+}
+
 type maskingWriter struct {
 	w       io.Writer
 	secrets *Secrets
 }
 
 func (m *maskingWriter) Write(p []byte) (int, error) {
-	m.secrets.mu.Lock()
-	values := m.secrets.values
-	m.secrets.mu.Unlock()
-	text := string(p)
-	for _, v := range values {
-		text = strings.ReplaceAll(text, v, "***")
-	}
-	if _, err := io.WriteString(m.w, text); err != nil {
+	if _, err := io.WriteString(m.w, m.secrets.Mask(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

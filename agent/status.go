@@ -2,9 +2,11 @@ package agent
 
 import (
 	"maps"
+	"reflect"
 	"runtime/metrics"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/outputs"
@@ -24,7 +26,11 @@ func (a *Agent) alive() bool {
 func (a *Agent) Ready() (bool, []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.readyLocked()
+	ready, reasons := a.readyLocked()
+	for i, r := range reasons {
+		reasons[i] = a.opts.Secrets.Mask(r)
+	}
+	return ready, reasons
 }
 
 func (a *Agent) readyLocked() (bool, []string) {
@@ -86,7 +92,40 @@ func (a *Agent) Status() admin.Status {
 	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
 		s.Pipelines = append(s.Pipelines, a.pipelines[name].status(a.stopping))
 	}
+	maskStrings(reflect.ValueOf(&s).Elem(), a.opts.Secrets)
 	return s
+}
+
+// maskStrings masks every text below v, which can be set.
+func maskStrings(v reflect.Value, secrets *Secrets) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(secrets.Mask(v.String()))
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		own := reflect.New(v.Type().Elem()) // what it points to may be shared
+		own.Elem().Set(v.Elem())
+		maskStrings(own.Elem(), secrets)
+		v.Set(own)
+	case reflect.Slice:
+		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(own, v)
+		for i := range own.Len() {
+			maskStrings(own.Index(i), secrets)
+		}
+		if v.Len() > 0 {
+			v.Set(own)
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			maskStrings(v.Field(i), secrets)
+		}
+	}
 }
 
 func (p *pipeline) status(stopping bool) admin.Pipeline {

@@ -145,27 +145,32 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	} else {
 		d.paths(t, join(path, t.name))
 	}
-	if t.secret {
-		d.seal(t.value)
-	}
+	eachString(t.value, func(s string) {
+		if t.secret {
+			d.report.seal(s)
+		}
+		for _, part := range embeddedSecrets(s) {
+			d.report.seal(part)
+		}
+	})
 }
 
-// seal keeps the strings of a secret attribute out of everything that is printed.
-func (d *decoder) seal(v reflect.Value) {
+// eachString calls f with each string of an attribute's value.
+func eachString(v reflect.Value, f func(string)) {
 	switch v.Kind() {
 	case reflect.String:
-		d.report.seal(v.String())
+		f(v.String())
 	case reflect.Pointer:
 		if !v.IsNil() {
-			d.seal(v.Elem())
+			eachString(v.Elem(), f)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			d.seal(v.Index(i))
+			eachString(v.Index(i), f)
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
-			d.seal(v.MapIndex(key))
+			eachString(v.MapIndex(key), f)
 		}
 	}
 }

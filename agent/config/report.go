@@ -232,6 +232,11 @@ func printable(p []byte) string {
 
 // maskInPlace overwrites known secrets with stars of the same length, so that carets still fit.
 func (r *Report) maskInPlace(p []byte) {
+	for _, span := range urlSecrets(string(p)) {
+		for i := span[0]; i < span[1]; i++ {
+			p[i] = '*'
+		}
+	}
 	for _, s := range r.secrets {
 		if len(s) < 4 {
 			continue
@@ -250,7 +255,7 @@ func (r *Report) maskInPlace(p []byte) {
 }
 
 // mask replaces known secrets in a text. Very short ones are replaced where they stand alone.
-func (r *Report) mask(text string) string { return mask(text, r.secrets) }
+func (r *Report) mask(text string) string { return RedactURLs(mask(text, r.secrets)) }
 
 func mask(text string, secrets []string) string {
 	for _, s := range secrets {

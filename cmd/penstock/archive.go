@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
 	"github.com/penstock/penstock/inputs/kafka/client"
@@ -154,7 +155,7 @@ func (t *archiveTarget) sources(cmd *cobra.Command) ([]*kafkain.Config, error) {
 
 // kafkaClient connects as a component does.
 func kafkaClient(cmd *cobra.Command, c *client.Config, opts ...kgo.Opt) (*kgo.Client, error) {
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := agent.NewLogger(cmd.ErrOrStderr(), false, slog.LevelWarn, nil)
 	base, err := c.Options("archive", log, prometheus.NewRegistry())
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/penstock/penstock/agent/config"
 	"github.com/spf13/cobra"
 )
 
@@ -55,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return code
 		}
 	}
-	fmt.Fprintln(stderr, "penstock:", err)
+	fmt.Fprintln(stderr, "penstock:", config.RedactURLs(err.Error()))
 	return code
 }
 

@@ -47,7 +47,7 @@ and a configuration with mistakes is refused.`,
 		for _, line := range report.Lines(true) {
 			r.log.Warn("configuration", "problem", line)
 		}
-		a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: r.log, Version: version, Notify: agent.SystemdNotify})
+		a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: r.log, Version: version, Notify: agent.SystemdNotify, Secrets: r.secrets})
 		if err != nil {
 			addMistakes(report, err)
 			report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))

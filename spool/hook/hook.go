@@ -32,7 +32,7 @@ type Config struct {
 	Timeout time.Duration `hcl:"timeout,optional" doc:"Limit of one run."`
 
 	URL      string            `hcl:"url,optional" doc:"webhook: where the partition is posted to as JSON; trino: address of the coordinator."`
-	Headers  map[string]string `hcl:"headers,optional" doc:"webhook: request headers."`
+	Headers  map[string]string `hcl:"headers,optional" secret:"true" doc:"webhook: request headers."`
 	Command  []string          `hcl:"command,optional" path:"run" doc:"command: program and arguments; the partition is in the environment as PENSTOCK_TOPIC, PENSTOCK_PATH, PENSTOCK_LOCATION, PENSTOCK_START, PENSTOCK_END and PENSTOCK_VALUE_<NAME>."`
 	Catalog  string            `hcl:"catalog,optional" doc:"trino: catalog of the table; glue: id of the data catalog, the account's own when empty."`
 	Database string            `hcl:"database,optional" doc:"trino and glue: schema or database of the table."`
