@@ -55,12 +55,12 @@ input "kafka" "in" {
   }
 }
 output "http" "a" {
-  url     = "http://HERE/in?token=PLANT&x=PLANT"
+  url     = "http://HERE/in?PLANT"
   headers = { "X-Key" = "PLANT" }
   token   = "PLANT"
 }
 output "http" "b" {
-  url      = "http://GONE/in?token=PLANT"
+  url      = "http://GONE/in?token=PLANT&x=PLANT"
   user     = "u"
   password = "PLANT"
 }
