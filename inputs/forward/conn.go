@@ -56,8 +56,12 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 			if errors.As(err, &no) {
 				label = no.label
 			}
-			if ctx.Err() == nil && !errors.Is(err, io.EOF) { // a load balancer that only looks whether the port is open
+			switch {
+			case ctx.Err() != nil:
+			case !errors.Is(err, io.EOF):
 				f.refused(host, label, err)
+			case advice(err) != "": // most are load balancers that only look whether the port is open
+				f.notes.Warn(host, "connection closed", "error", err, "do", advice(err))
 			}
 			return
 		}

@@ -91,7 +91,11 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 
 func (f *Forward) refused(host, label string, err error) {
 	f.metrics.refused.WithLabelValues(label).Inc()
-	f.notes.Warn(host, "connection refused: "+label, "error", err)
+	args := []any{"error", err}
+	if do := advice(err); do != "" {
+		args = append(args, "do", do)
+	}
+	f.notes.Warn(host, "connection refused: "+label, args...)
 }
 
 // heartbeat echoes one-byte datagrams until ctx ends.

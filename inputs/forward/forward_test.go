@@ -31,13 +31,31 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	wrote chan struct{}
+}
+
+// wait waits until text is in the log.
+func (l *logBuffer) wait(t *testing.T, text string) {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for !strings.Contains(l.String(), text) {
+		select {
+		case <-l.wrote:
+		case <-timeout:
+			t.Fatalf("no %q in %s", text, l.String())
+		}
+	}
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	select {
+	case l.wrote <- struct{}{}:
+	default:
+	}
 	return l.b.Write(p)
 }
 
@@ -63,6 +81,7 @@ func start(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), dead: inputstest.New()}
+	r.log.wrote = make(chan struct{}, 1)
 	cfg := Default()
 	cfg.Listen = "127.0.0.1:0"
 	if change != nil {

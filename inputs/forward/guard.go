@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/penstock/penstock/inputs/forward/wire"
@@ -62,14 +64,16 @@ func newGuard(cfg Security, agent string, keepalive bool) *guard {
 }
 
 // refusal is a client that is not let in. The client hears what, and no more.
-type refusal struct{ label, what string }
+type refusal struct{ label, what, do string }
 
 func (r *refusal) Error() string { return r.what }
 
 var (
-	errAnonymous = &refusal{"anonymous", "anonymous source is not allowed"}
-	errKey       = &refusal{"shared_key", "shared_key mismatch"}
-	errUser      = &refusal{"user", "username/password mismatch"}
+	errAnonymous = &refusal{"anonymous", "anonymous source is not allowed",
+		"add a client block for this address, or set allow_anonymous_source"}
+	errKey  = &refusal{"shared_key", "shared_key mismatch", "set the same shared_key on both sides"}
+	errUser = &refusal{"user", "username/password mismatch",
+		"compare the client's user and password with the user blocks, and its client block's users"}
 )
 
 // admit runs the handshake on conn, within its deadline, and returns the client's host name.
@@ -82,11 +86,8 @@ func (g *guard) admit(ctx context.Context, conn net.Conn) (hostname string, err 
 		return "", err
 	}
 	ping, err := wire.NewHandshake(conn).Ping()
-	if errors.Is(err, wire.ErrMalformed) {
-		return "", fmt.Errorf("the client sends something else than its part of the handshake; does it have a shared key, and is it a client of the forward protocol? %w", err)
-	}
 	if err != nil {
-		return "", fmt.Errorf("handshake: %w", err)
+		return "", g.broken(err)
 	}
 	key, err := g.check(ctx, conn.RemoteAddr(), hello, ping)
 	pong := wire.Pong{OK: err == nil, Hostname: g.self}
@@ -100,6 +101,51 @@ func (g *guard) admit(ctx context.Context, conn net.Conn) (hostname string, err 
 		err = werr
 	}
 	return ping.Hostname, err
+}
+
+// handshakeError is a client that does not go through with the handshake: what it does, and what to
+// do about it.
+type handshakeError struct {
+	what, do string
+	err      error
+}
+
+func (e *handshakeError) Error() string { return "handshake: " + e.what + ": " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// broken explains why no PING came.
+func (g *guard) broken(err error) error {
+	var late net.Error
+	switch {
+	case err == io.EOF:
+		e := &handshakeError{what: "the client closed the connection on our HELO", err: err}
+		if g.cfg.UserAuth {
+			e.do = "if it is no health check, give the client a user and password: fluentd ends here without them"
+		}
+		return e
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return &handshakeError{"the client went away in the middle of its PING", "see the client's log", err}
+	case errors.Is(err, wire.ErrMalformed):
+		return &handshakeError{"the client sends something else than a PING",
+			"give the client the shared_key; if it has one, see whether it speaks the forward protocol", err}
+	case errors.As(err, &late) && late.Timeout():
+		return &handshakeError{"the client sends no PING",
+			"give the client the shared_key, and a tls block where this input has one", err}
+	}
+	return fmt.Errorf("handshake: %w", err)
+}
+
+// advice says what to do about a client that was not let in; "" when there is nothing to say.
+func advice(err error) string {
+	var broken *handshakeError
+	var no *refusal
+	switch {
+	case errors.As(err, &broken):
+		return broken.do
+	case errors.As(err, &no):
+		return no.do
+	}
+	return ""
 }
 
 func random() []byte {

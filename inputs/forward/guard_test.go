@@ -3,12 +3,14 @@ package forward
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
@@ -162,6 +164,70 @@ func TestDataWithoutHandshake(t *testing.T) {
 	}
 	if n := strings.Count(r.log.String(), "connection refused"); n != 1 {
 		t.Fatalf("logged %d times: %s", n, r.log.String())
+	}
+}
+
+// What fluent-bit and fluentd send as their part of the handshake, as their sources have it: fluent-bit a
+// salt of 16 bytes in a str and a user whether or not one is asked for, fluentd 32 digits.
+func TestHandshakeOfFluentBitAndFluentd(t *testing.T) {
+	for name, c := range map[string]struct{ salt, extra string }{
+		"fluent-bit": {"\xb0", "\x00\xff salt of flb \n"},
+		"fluentd":    {"\xd9\x20", "00112233445566778899aabbccddeeff"},
+		"old":        {"\xc4\x10", "\x00\xff old fluentd\n\n"},
+	} {
+		for _, user := range []bool{true, false} {
+			r := start(t, func(c *Config) { secured(c); c.Security.UserAuth = user })
+			nc := r.dial()
+			buf := make([]byte, 1023)
+			n, err := nc.Read(buf) // fluent-bit reads once
+			if err != nil || !bytes.HasPrefix(buf[:n], []byte("\x92\xa4HELO")) {
+				t.Fatalf("%q %v", buf[:n], err)
+			}
+			hello, err := wire.NewHandshake(bytes.NewReader(buf[:n])).Hello()
+			if err != nil || len(hello.Nonce) != 16 || (len(hello.Auth) > 0) != user {
+				t.Fatalf("%+v %v", hello, err)
+			}
+			sum := func(parts ...string) string {
+				return fmt.Sprintf("\xd9\x80%x", sha512.Sum512([]byte(strings.Join(parts, ""))))
+			}
+			io.WriteString(nc, "\x96\xa4PING\xa5web-1"+c.salt+c.extra+sum(c.extra, "web-1", string(hello.Nonce), "common")+
+				"\xa3ann"+sum(string(hello.Auth), "ann", "pa"))
+			n, err = nc.Read(buf)
+			want := "\x95\xa4PONG\xc3\xa0\xa7agent-1" + sum(c.extra, "agent-1", string(hello.Nonce), "common")
+			if err != nil || string(buf[:n]) != want {
+				t.Fatalf("%s: %q %v\nwant %q", name, buf[:n], err, want)
+			}
+			nc.Close()
+			r.stop()
+		}
+	}
+}
+
+// A handshake that comes to nothing says what that probably means.
+func TestBrokenHandshakeSaysWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		client func(nc net.Conn)
+		want   string
+	}{
+		"fluentd without a user":  {func(nc net.Conn) { wire.NewHandshake(nc).Hello() }, "give the client a user and password"},
+		"half a PING":             {func(nc net.Conn) { io.WriteString(nc, "\x96\xa4PI") }, "in the middle of its PING"},
+		"a message":               {func(nc net.Conn) { nc.Write(chunk("t", 1, "c")); io.ReadAll(nc) }, "give the client the shared_key"},
+		"nothing":                 {func(nc net.Conn) { io.ReadAll(nc) }, "sends no PING"},
+		"a client without a rule": {func(nc net.Conn) { client{"web-1", "guess", "", ""}.enter(t, nc) }, "the same shared_key on both sides"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, func(c *Config) {
+				secured(c)
+				if name == "nothing" {
+					c.HandshakeTimeout = 50 * time.Millisecond
+				}
+			})
+			nc := r.dial()
+			c.client(nc)
+			nc.Close()
+			r.log.wait(t, c.want)
+			r.stop()
+		})
 	}
 }
 

@@ -30,8 +30,6 @@ type link struct {
 	used      time.Time
 }
 
-var errRefused = errors.New("handshake refused")
-
 // dial connects and, where there is a shared key, shakes hands. The name is looked up each time.
 func (s *server) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.out.cfg.ConnectTimeout)
@@ -86,34 +84,35 @@ func first(a, b string) string {
 	return b
 }
 
+// handshake proves that this client knows the key, and that the server does.
 func (s *server) handshake(l *link, key string) error {
 	cfg := &s.out.cfg
 	hs := wire.NewHandshake(l.nc)
 	hello, err := hs.Hello()
 	if err != nil {
-		return fmt.Errorf("handshake: %w", err)
+		return s.broken(atHello, err)
 	}
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // never fails
 	self := s.out.self
+	salt := []byte(rand.Text()) // as text, for servers that take nothing else
 	ping := wire.Ping{Hostname: self, Salt: salt, KeyDigest: wire.KeyDigest(salt, self, hello.Nonce, key)}
 	if len(hello.Auth) > 0 {
 		ping.User = first(s.cfg.User, cfg.User)
 		ping.UserHash = wire.UserDigest(hello.Auth, ping.User, first(s.cfg.Password, cfg.Password))
 	}
 	if _, err := l.nc.Write(wire.AppendPing(nil, ping)); err != nil {
-		return fmt.Errorf("handshake: %w", err)
+		return s.broken(atPing, err)
 	}
 	pong, err := hs.Pong()
 	switch {
 	case err != nil:
-		return fmt.Errorf("handshake: %w", err)
+		return s.broken(atPing, err)
 	case !pong.OK:
-		return fmt.Errorf("%w: %s", errRefused, pong.Reason)
+		return refused(pong.Reason)
 	case pong.Hostname == self:
-		return fmt.Errorf("%w: the server has this client's own name %q: set self_hostname on one side, unless this sends to itself", errRefused, self)
+		return &handshakeError{err: fmt.Errorf("%w: the server has this client's own name %q", errRefused, self),
+			do: "set self_hostname on one side, unless this sends to itself"}
 	case !wire.SameDigest(pong.KeyDigest, wire.KeyDigest(salt, pong.Hostname, hello.Nonce, key)):
-		return fmt.Errorf("%w: the server does not know the shared key", errRefused)
+		return &handshakeError{err: fmt.Errorf("%w: the server does not know the shared key", errRefused), do: sameKey}
 	}
 	l.keepalive = l.keepalive && hello.Keepalive
 	if cfg.Peer == "auto" {
@@ -175,6 +174,9 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 		return ctx.Err()
 	}
 	got, err := l.acks.Next()
+	if errors.Is(err, wire.ErrHello) {
+		return &handshakeError{err: err, do: "set shared_key to the server's"}
+	}
 	if err != nil {
 		return l.because(ctx, "wait for the ack", err)
 	}

@@ -20,7 +20,7 @@ type Hello struct {
 // Ping is the client's answer to Hello.
 type Ping struct {
 	Hostname  string
-	Salt      []byte
+	Salt      []byte // ASCII without NUL: some servers take it for text
 	KeyDigest string
 	User      string
 	UserHash  string
@@ -55,7 +55,8 @@ func digest(parts ...[]byte) string {
 // SameDigest compares in constant time.
 func SameDigest(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// AppendHello appends the HELO message.
+// AppendHello appends the HELO message. Nonce and salt are bin, as fluentd sends them; fluent-bit takes
+// str as well. Whoever sends one of these messages sends it in one write: fluent-bit reads only once.
 func AppendHello(dst []byte, h Hello) []byte {
 	dst = msgp.AppendArrayHeader(dst, 2)
 	dst = msgp.AppendString(dst, "HELO")
@@ -73,12 +74,12 @@ func AppendHello(dst []byte, h Hello) []byte {
 	return dst
 }
 
-// AppendPing appends the PING message.
+// AppendPing appends the PING message, with every element as str: fluent-bit takes nothing else.
 func AppendPing(dst []byte, p Ping) []byte {
 	dst = msgp.AppendArrayHeader(dst, 6)
 	dst = msgp.AppendString(dst, "PING")
 	dst = msgp.AppendString(dst, p.Hostname)
-	dst = msgp.AppendBytes(dst, p.Salt)
+	dst = msgp.AppendStringFromBytes(dst, p.Salt)
 	dst = msgp.AppendString(dst, p.KeyDigest)
 	dst = msgp.AppendString(dst, p.User)
 	return msgp.AppendString(dst, p.UserHash)

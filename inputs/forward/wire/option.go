@@ -113,6 +113,9 @@ func AppendAck(dst, chunk []byte, asJSON bool) []byte {
 
 const maxAck = 64 << 10
 
+// ErrHello is returned by an AckReader that finds the server's part of a handshake.
+var ErrHello = errors.New("the server asks for a handshake")
+
 // AckReader reads acks. Not safe for concurrent use.
 type AckReader struct{ r Reader }
 
@@ -143,6 +146,11 @@ func readAck(b []byte) (chunk string, size int, err error) {
 		return "", 0, err
 	}
 	h, _ := readHead(b)
+	if h.kind == kindArray && h.n > 0 {
+		if word, _, err := readString(b[h.size:]); err == nil && string(word) == "HELO" {
+			return "", 0, ErrHello
+		}
+	}
 	if h.kind != kindMap {
 		return "", 0, malformed("%v where an ack belongs", h.kind)
 	}
