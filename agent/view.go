@@ -93,6 +93,22 @@ func (v *view) Name() string { return v.name }
 // Fingerprint implements record.Fingerprinter.
 func (v *view) Fingerprint() string { return v.print }
 
+// Life implements record.Mortal.
+func (v *view) Life() string {
+	if m, ok := v.Log.(record.Mortal); ok {
+		return m.Life()
+	}
+	return ""
+}
+
+// Former implements record.Mortal.
+func (v *view) Former() (life, note string) {
+	if m, ok := v.Log.(record.Mortal); ok {
+		return m.Former()
+	}
+	return "", ""
+}
+
 // SeekTo implements record.Log.
 func (v *view) SeekTo(pos int64) error {
 	v.gap, v.eof = nil, false

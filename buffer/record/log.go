@@ -67,6 +67,14 @@ type Noter interface {
 	Notes(ctx context.Context) (map[int32]string, error)
 }
 
+// Mortal is implemented by logs that can be deleted and made again under the same name. Positions of one life mean nothing in another.
+type Mortal interface {
+	// Life tells this life of the log from all others; "" where that cannot be told.
+	Life() string
+	// Former returns what was committed last in an earlier life, where that is still known: it was not overruled by a commit of this life.
+	Former() (life, note string)
+}
+
 // Fingerprinter is implemented by logs whose records are the work of settings, such as filters: while the fingerprint stays the same, the same
 // positions hold the same records.
 type Fingerprinter interface{ Fingerprint() string }

@@ -16,7 +16,7 @@ type Config struct {
 	Topics            []string      `hcl:"topics,optional" doc:"Topics to read."`
 	TopicsRegex       []string      `hcl:"topics_regex,optional" doc:"Regular expressions for the topics to read, beside those listed; new topics that match are read once they appear. A match anywhere in the name counts unless ^ and $ are used."`
 	ExcludeRegex      []string      `hcl:"exclude_regex,optional" doc:"Regular expressions for topics to leave out of what topics_regex matches."`
-	Start             string        `hcl:"start,optional" doc:"Where to start a partition for which the group has no offset: earliest, latest, or a time such as \"2026-01-31T00:00:00Z\"."`
+	Start             string        `hcl:"start,optional" doc:"Where a group that has no offsets yet starts: earliest, latest, or a time such as \"2026-01-31T00:00:00Z\". Partitions and topics that come once the group has begun are read from their beginning."`
 	Isolation         string        `hcl:"isolation,optional" oneof:"read_committed|read_uncommitted" doc:"Whether records of aborted and open transactions are left out."`
 	Protocol          string        `hcl:"protocol,optional" oneof:"auto|classic|consumer" doc:"Group protocol: classic (cooperative sticky), consumer (KIP-848), or auto: consumer where the brokers have it."`
 	InstanceID        string        `hcl:"instance_id,optional" doc:"Static membership: a name for this member that stays the same over restarts, which then cause no rebalance."`

@@ -44,7 +44,8 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 // Run implements inputs.Source. Every log is a *Lease.
 func (in *Input) Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error {
 	s := &session{
-		in: in, handle: handle, leases: map[partition]*Lease{}, last: map[partition]chan struct{}{}, wake: make(chan struct{}, 1), ready: make(chan struct{}),
+		in: in, handle: handle, leases: map[partition]*Lease{}, last: map[partition]chan struct{}{}, wake: make(chan struct{}, 1),
+		suspect: make(chan struct{}, 1), ready: make(chan struct{}),
 	}
 	return s.run(ctx)
 }

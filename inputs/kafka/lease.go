@@ -13,7 +13,7 @@ import (
 )
 
 // Lease is a partition for as long as it is assigned to this member. It is a record.Log whose positions are Kafka's offsets, and also a
-// record.Ender, record.Refresher, record.Noter and record.Partitioned.
+// record.Ender, record.Refresher, record.Noter, record.Mortal and record.Partitioned.
 //
 // Once the lease is lost, Next and Commit return an error that wraps record.ErrFenced, for good.
 type Lease struct {
@@ -28,7 +28,9 @@ type Lease struct {
 	end    atomic.Int64  // the partition's end, as far as known
 
 	commits sync.Mutex // one commit at a time
-	topicID [16]byte   // of the topic that was read first; zero where brokers do not tell
+	reborn  bool       // the topic was made again while this member read it
+
+	formerLife, formerNote string // committed in an earlier life of the topic
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and renewed on each change
@@ -46,6 +48,7 @@ type Lease struct {
 	pos      int64
 	note     string
 	doubt    time.Time // of the last commit whose outcome is unknown
+	topicID  [16]byte  // of the topic that is read; zero until located, and where brokers do not tell
 }
 
 func newLease(s *session, p partition) *Lease {
@@ -239,10 +242,11 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 			return fmt.Errorf("commit %s: position %d is behind the committed %d", l.name, pos, l.pos)
 		}
 		member, generation := l.s.member.GroupMetadata()
+		id := l.topicID
 		l.inflight++
 		l.mu.Unlock()
 
-		err := l.s.commitOffset(ctx, l.part, l.topicID, member, generation, pos, note)
+		err := l.s.commitOffset(ctx, l.part, id, member, generation, pos, note)
 
 		l.mu.Lock()
 		l.inflight--
@@ -262,6 +266,9 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 		case unknown:
 			l.s.in.metrics.commits.WithLabelValues("unknown").Inc()
 			return fmt.Errorf("commit %s at %d: the outcome is unknown: %w", l.name, pos, err)
+		case otherLife(err):
+			// The topic is gone, and perhaps there again: then the lease is about to be lost.
+			l.s.suspectLife()
 		case !transient(err):
 			l.s.in.metrics.commits.WithLabelValues("refused").Inc()
 			return fmt.Errorf("commit %s at %d: %w", l.name, pos, err)
@@ -342,7 +349,13 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("read the offset of %s back: %w", l.name, err)
 	}
-	if o := stored[l.part.num]; o.at >= 0 {
+	o := stored[l.part.num]
+	if id := l.Life(); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
+		l.lose(errReborn)
+		l.s.suspectLife()
+		return 0, "", errReborn
+	}
+	if o.at >= 0 {
 		pos, note = o.at, o.note
 	}
 	l.mu.Lock()
@@ -366,7 +379,11 @@ func (l *Lease) Notes(ctx context.Context) (map[int32]string, error) {
 	}
 	out := make(map[int32]string, len(nums))
 	for _, n := range nums {
-		out[n] = stored[n].note
+		if o := stored[n]; o.topicID == "" || o.topicID == l.Life() {
+			out[n] = o.note
+		} else {
+			out[n] = "" // of an earlier life
+		}
 	}
 	return out, nil
 }

@@ -14,6 +14,7 @@ type metrics struct {
 	commits              *prometheus.CounterVec
 	skipped, fetchErrors prometheus.Counter
 	pauses               prometheus.Counter
+	reborn               prometheus.Counter
 
 	mu      sync.Mutex
 	repeats client.Repeats
@@ -27,7 +28,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_fetch_errors_total", Help: "Fetches of a partition that failed."}),
 		pauses:      prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_pauses_total", Help: "Times a partition was paused because its output is behind."}),
 	}
-	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses)
+	m.reborn = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_topics_made_again_total",
+		Help: "Partitions that were begun anew because their topic was deleted and made again."})
+	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn)
 	return m
 }
 

@@ -14,8 +14,9 @@ import (
 
 // stored is what the group has committed for a partition. at is -1 if nothing.
 type stored struct {
-	at   int64
-	note string
+	at      int64
+	note    string
+	topicID string // of the topic that the offset is of; "" if that was not said
 }
 
 // commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic ids refuse it for a topic that was made anew.
@@ -28,6 +29,7 @@ func (s *session) commitOffset(ctx context.Context, p partition, topicID [16]byt
 	rt := kmsg.NewOffsetCommitRequestTopic()
 	rt.Topic, rt.TopicID = p.topic, topicID
 	rp := kmsg.NewOffsetCommitRequestTopicPartition()
+	note = withTopicID(note, idText(topicID))
 	rp.Partition, rp.Offset, rp.Metadata = p.num, at, &note
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
@@ -66,7 +68,7 @@ func (s *session) fetchOffsets(ctx context.Context, topic string, nums []int32) 
 		}
 		o := stored{at: at}
 		if note != nil {
-			o.note = *note
+			o.topicID, o.note = TopicIDOf(*note)
 		}
 		out[num] = o
 		return nil
@@ -128,8 +130,13 @@ func (l *Lease) locate(ctx context.Context) error {
 	}
 }
 
+const (
+	startRetry = time.Second
+	askTimeout = 30 * time.Second // for the answers to what has to be known before reading
+)
+
 func (l *Lease) tryLocate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	details, err := kadm.NewClient(l.s.member).ListTopics(ctx, l.part.topic)
 	if err == nil {
@@ -138,38 +145,48 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.topicID = details[l.part.topic].ID
+	topic := details[l.part.topic]
+	l.mu.Lock()
+	l.topicID = topic.ID
+	l.mu.Unlock()
 	offsets, err := l.s.fetchOffsets(ctx, l.part.topic, []int32{l.part.num})
 	if err != nil {
 		return err
 	}
 	o := offsets[l.part.num]
+	if id := idText(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
+		l.s.in.env.Log.Warn("the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
+			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID)
+		l.formerLife, l.formerNote, l.reborn = o.topicID, o.note, true
+		o.at = -1
+	}
 	if o.at >= 0 {
 		l.mu.Lock()
 		l.pos, l.note = o.at, o.note
 		l.mu.Unlock()
 		return nil
 	}
-	at, err := l.s.startOffset(ctx, l.part)
+	at, err := l.s.startOffset(ctx, l.part, l.startRule(topic))
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
 	l.pos, l.note = at, ""
 	l.mu.Unlock()
-	if l.s.in.start.earliest {
+	if l.s.in.start.earliest || l.formerNote != "" {
 		return nil
 	}
-	// Without a commit the start would move: records that arrive until the first one would be skipped by a restart.
+	// Without a commit the start would move: records that arrive until the first one would be skipped by a restart. It also tells later
+	// partitions that the group has begun.
 	return l.Commit(ctx, at, "")
 }
 
-// startOffset resolves the start option for a partition.
-func (s *session) startOffset(ctx context.Context, p partition) (int64, error) {
+// startOffset returns where start is in a partition.
+func (s *session) startOffset(ctx context.Context, p partition, start startAt) (int64, error) {
 	adm := kadm.NewClient(s.member)
 	var list kadm.ListedOffsets
 	var err error
-	switch start := s.in.start; {
+	switch {
 	case start.earliest:
 		list, err = adm.ListStartOffsets(ctx, p.topic)
 	case start.latest:

@@ -23,9 +23,10 @@ func (s *session) poke() {
 // between two polls: so what a poll returns always belongs to the last position asked for.
 func (s *session) read(ctx context.Context) {
 	mine := map[partition]*Lease{} // what the client reads
+	ids := map[string][16]byte{}   // the lives of topics that it reads
 	patient := true
 	for ctx.Err() == nil {
-		if s.adjust(ctx, mine, patient) {
+		if s.adjust(mine, ids, patient) {
 			patient = s.rest(ctx)
 			continue
 		}
@@ -73,7 +74,7 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 
 // adjust brings the client in line with the leases, and tells whether the next poll should wait: a partition that has enough is not paused as long as
 // its output reads on, for what was fetched of a paused partition is fetched again.
-func (s *session) adjust(ctx context.Context, mine map[partition]*Lease, patient bool) (rest bool) {
+func (s *session) adjust(mine map[partition]*Lease, ids map[string][16]byte, patient bool) (rest bool) {
 	s.mu.Lock()
 	wanted := make(map[partition]*Lease, len(s.leases))
 	for p, l := range s.leases {
@@ -92,6 +93,9 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease, patient
 			l.reading, l.full, l.paused = false, false, false
 			l.mu.Unlock()
 		}
+	}
+	for p, l := range wanted {
+		s.forgetFormer(p.topic, l.located(), mine, ids)
 	}
 	share(wanted, s.in.cfg.BufferBytes)
 	full, hungry := false, false
@@ -132,6 +136,31 @@ func (s *session) adjust(ctx context.Context, mine map[partition]*Lease, patient
 		}
 	}
 	return full && !hungry
+}
+
+// forgetFormer makes the client forget a topic that was made again: it would ask for the former one for ever.
+func (s *session) forgetFormer(topic string, id [16]byte, mine map[partition]*Lease, ids map[string][16]byte) {
+	if id == [16]byte{} || ids[topic] == id {
+		return
+	}
+	if _, known := ids[topic]; known {
+		s.reader.PurgeTopicsFromConsuming(topic)
+		for p, l := range mine {
+			if p.topic == topic {
+				delete(mine, p)
+				l.again()
+			}
+		}
+	}
+	ids[topic] = id
+}
+
+// again makes the reader ask for the lease's partition once more.
+func (l *Lease) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reading, l.full, l.paused = false, false, false
+	l.seek = l.gone == nil && l.failure == nil
 }
 
 // share divides the read-ahead among the partitions: half of it equally, and the rest goes to those that lag.
@@ -302,6 +331,9 @@ func (l *Lease) trouble(ctx context.Context, err error) {
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &loss):
 		l.relocate(ctx)
 	default:
+		if otherLife(err) {
+			l.s.suspectLife()
+		}
 		l.s.in.metrics.fetchErrors.Inc()
 		l.s.in.metrics.trouble(log, "a partition cannot be fetched; trying again", err)
 		// franz-go goes on by itself after most errors; after the others it waits to be asked.

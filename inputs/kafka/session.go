@@ -27,11 +27,14 @@ type session struct {
 	member *kgo.Client
 	reader *kgo.Client
 	guard  *guard
+	first  firstStart
 	wg     sync.WaitGroup // leases
 
 	mu     sync.Mutex
 	leases map[partition]*Lease
 	last   map[partition]chan struct{} // closed when the last handle of a partition has returned
+
+	suspect chan struct{} // a topic may have been made again
 
 	wake  chan struct{} // the reader has something to do beside polling
 	ready chan struct{} // closed once member is set
@@ -45,6 +48,9 @@ func (s *session) run(ctx context.Context) error {
 	defer s.reader.Close()
 	protocol, err := s.in.protocol(ctx, s.reader)
 	if err != nil {
+		return nil // ctx has ended
+	}
+	if err := s.findFirstStart(ctx); err != nil {
 		return nil // ctx has ended
 	}
 	s.guard = newGuard(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
@@ -66,6 +72,7 @@ func (s *session) run(ctx context.Context) error {
 	helpers.Go(func() { s.read(own) })
 	helpers.Go(func() { s.drainMember(own) })
 	helpers.Go(func() { s.watch(own) })
+	helpers.Go(func() { s.watchLives(own) })
 	<-ctx.Done()
 	// The handles end while the membership still stands, so that they can commit what they have done.
 	s.mu.Lock()
@@ -92,10 +99,16 @@ func (s *session) assigned(cl *kgo.Client, parts map[string][]int32) {
 func (s *session) begin(p partition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.beginLocked(p, false)
+}
+
+// beginLocked begins a lease; reborn tells that the topic was made again since the one before.
+func (s *session) beginLocked(p partition, reborn bool) {
 	if s.ctx.Err() != nil {
 		return
 	}
 	l := newLease(s, p)
+	l.reborn = reborn
 	before := s.last[p]
 	s.leases[p], s.last[p] = l, l.done
 	s.in.metrics.partitions.Set(float64(len(s.leases)))
@@ -152,7 +165,7 @@ func (s *session) lost(parts map[string][]int32) {
 }
 
 var (
-	errRevoked = fmt.Errorf("the partition is assigned to another member: %w", record.ErrFenced)
+	errRevoked = fmt.Errorf("the group has taken the partition from this member: %w", record.ErrFenced)
 	errLost    = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
 	errSilent  = fmt.Errorf("the group has not been heard of for longer than the session timeout: %w", record.ErrFenced)
 )

@@ -1,0 +1,77 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// firstStart is what there was when the group began. Partitions that come later are read from their beginning,
+// whatever the start option says: what was produced until they were noticed would be lost. It is nil where the group
+// had begun before, or where the option says the beginning.
+type firstStart map[string]kadm.TopicDetail
+
+// findFirstStart looks, before the group is joined, whether this is its first start. It retries until that is known.
+func (s *session) findFirstStart(ctx context.Context) error {
+	if s.in.start.earliest {
+		return nil
+	}
+	for {
+		first, err := s.tryFirstStart(ctx)
+		if err == nil {
+			s.first = first
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.in.metrics.trouble(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
+		if err := sleep(ctx, startRetry); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	adm := kadm.NewClient(s.reader)
+	// The topics come first: a group that begins in between has begun.
+	topics, err := adm.ListTopics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := adm.FetchOffsets(ctx, s.in.cfg.Group)
+	if err == nil {
+		err = offsets.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return firstStart(topics), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, parts := range offsets {
+		for _, o := range parts {
+			if o.At >= 0 {
+				return nil, nil
+			}
+		}
+	}
+	return firstStart(topics), nil
+}
+
+// startRule returns where the lease begins, as the group has no offset for it.
+func (l *Lease) startRule(topic kadm.TopicDetail) startAt {
+	was, ok := l.s.first[l.part.topic]
+	if _, existed := was.Partitions[l.part.num]; ok && existed && was.ID == topic.ID && !l.reborn {
+		return l.s.in.start
+	}
+	if !l.s.in.start.earliest {
+		l.s.in.env.Log.Info("the partition came after the group had begun: it is read from its beginning",
+			"partition", l.name, "start", l.s.in.cfg.Start)
+	}
+	return startAt{earliest: true}
+}
