@@ -26,7 +26,7 @@ type Config struct {
 	HeaderTimeout   time.Duration   `hcl:"header_timeout,optional" doc:"Time for a request's headers."`
 	ReadTimeout     time.Duration   `hcl:"read_timeout,optional" doc:"Time for a whole request."`
 	IdleTimeout     time.Duration   `hcl:"idle_timeout,optional" doc:"Close a connection without a request for so long."`
-	CORSOrigins     []string        `hcl:"cors_origins,optional" doc:"Web origins whose scripts may send; \"*\" for all."`
+	CORSOrigins     []string        `hcl:"cors_origins,optional" doc:"Web origins whose pages may send; \"*\" for all. What pages of other origins send is refused."`
 	TLS             *tlsconf.Server `hcl:"tls,block" doc:"Serve TLS."`
 	Auth            *Auth           `hcl:"auth,block" doc:"Ask for a token or a user; any one of them lets in."`
 }

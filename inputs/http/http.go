@@ -142,12 +142,20 @@ type protocol struct {
 func (h *HTTP) handler(sink inputs.Sink) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sw := &statusWriter{ResponseWriter: w}
-		h.cors(sw, r)
-		if r.Method == http.MethodOptions {
+		allowed := h.cors(sw, r)
+		p := h.route(r)
+		switch {
+		case !allowed:
+			h.foreign(sw, r)
+			h.requests.WithLabelValues(p.name, fmt.Sprint(sw.code())).Inc()
+			return
+		case r.Method == http.MethodOptions && p.name == splunkName: // Docker's driver asks so whether it may begin
+			sw.WriteHeader(http.StatusOK)
+			return
+		case r.Method == http.MethodOptions:
 			sw.WriteHeader(http.StatusNoContent)
 			return
 		}
-		p := h.route(r)
 		h.serve(sw, r, p, sink)
 		h.requests.WithLabelValues(p.name, fmt.Sprint(sw.code())).Inc()
 	})
@@ -198,10 +206,17 @@ func (h *HTTP) route(r *http.Request) protocol {
 	return h.plain(path)
 }
 
-func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) {
+// cors answers what a browser asks for one of the allowed origins. It reports whether the request may go
+// on: what another page sends, a browser must not carry here, where only this host may reach.
+func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 	origin := r.Header.Get("Origin")
-	if origin == "" || !slices.Contains(h.cfg.CORSOrigins, origin) && !slices.Contains(h.cfg.CORSOrigins, "*") {
-		return
+	if origin == "" {
+		site := r.Header.Get("Sec-Fetch-Site")
+		read := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+		return read || site == "" || site == "none"
+	}
+	if !slices.Contains(h.cfg.CORSOrigins, origin) && !slices.Contains(h.cfg.CORSOrigins, "*") {
+		return r.Method == http.MethodOptions // the answer without its headers says no
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
 	w.Header().Add("Vary", "Origin")
@@ -210,6 +225,15 @@ func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Splunk-Request-Channel")
 		w.Header().Set("Access-Control-Max-Age", "600")
 	}
+	return true
+}
+
+// foreign refuses a request that a web page of another origin has its reader's browser send.
+func (h *HTTP) foreign(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get("Origin")
+	h.notes.Warn(remoteHost(r), "request refused: a web page sent it", "origin", origin, "path", r.URL.Path,
+		"do", "if the page may send here, add its origin to cors_origins")
+	failPlain(w, fail(http.StatusForbidden, "the origin %q is not among cors_origins", origin))
 }
 
 // statusWriter remembers the status.

@@ -482,6 +482,35 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// A page anywhere in the web can have its reader's browser post a form to the reader's own host.
+func TestWhatForeignPagesSendIsRefused(t *testing.T) {
+	r := start(t, func(c *Config) { c.CORSOrigins = []string{"https://a.example"} })
+	for _, c := range []struct {
+		header, value string
+		want          int
+	}{
+		{"Origin", "https://a.example", 200}, {"Origin", "https://b.example", 403}, {"Origin", "null", 403},
+		{"Origin", r.url, 403}, // as a name looks that was rebound to this host
+		{"Sec-Fetch-Site", "cross-site", 403}, {"Sec-Fetch-Site", "same-site", 403}, {"Sec-Fetch-Site", "none", 200},
+		{"User-Agent", "curl", 200},
+	} {
+		for _, path := range []string{"/t", "/services/collector/raw"} {
+			before := len(r.sink.Records())
+			code, text, _ := r.send("POST", path, "text/plain", []byte("x"), c.header, c.value)
+			if stored := len(r.sink.Records()) - before; code != c.want || (stored == 1) != (c.want == 200) {
+				t.Errorf("%s with %s %q: %d %s, %d stored", path, c.header, c.value, code, text, stored)
+			}
+		}
+	}
+	if log := r.log.String(); !strings.Contains(log, "add its origin to cors_origins") {
+		t.Error(log)
+	}
+	if code, _, _ := start(t, func(c *Config) { c.CORSOrigins = []string{"*"} }).
+		send("POST", "/t", "text/plain", []byte("x"), "Origin", "https://b.example"); code != 200 {
+		t.Error(code)
+	}
+}
+
 func TestSlowLorisAndTooManyConnections(t *testing.T) {
 	r := start(t, func(c *Config) {
 		c.MaxConnections, c.HeaderTimeout, c.ReadTimeout = 20, 100*time.Millisecond, 200*time.Millisecond

@@ -13,10 +13,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
+const splunkName = "splunk"
+
 // splunk takes requests of the HTTP Event Collector; rest is the path behind /services/collector.
 // https://docs.splunk.com/Documentation/Splunk/latest/Data/HTTPEventCollectorRESTAPI
 func (h *HTTP) splunk(rest string) protocol {
-	p := protocol{name: "splunk", fail: failSplunk}
+	p := protocol{name: splunkName, fail: failSplunk}
 	switch strings.TrimSuffix(rest, "/1.0") {
 	case "", "/event":
 		p.take = func(w http.ResponseWriter, r *request) error { return r.hecEvents(w) }
