@@ -29,7 +29,7 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	if avroCodecs[comp.name] == "" {
 		return nil, errCompression("avro", comp.name)
 	}
-	fingerprint := c.fingerprint("avro 1", comp.name, dec.Fingerprint())
+	fingerprint := c.fingerprint("avro 2", comp.name, dec.Fingerprint())
 	if c.Schema != "" {
 		schema, err := avro.ParseWithCache(c.Schema, "", &avro.SchemaCache{})
 		if err != nil {
@@ -40,7 +40,7 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 			return nil, fmt.Errorf("schema: %w", err)
 		}
 		given := *c
-		given.Extra = "" // the schema says what there is
+		given.Extra, given.Metadata = "", false // the schema says what there is
 		s := &staged{cfg: given, dec: dec, fingerprint: fingerprint}
 		s.rows.New = func() any { return &stagedScratch{} }
 		return &avroFormat{container: newContainer(text.String(), comp), staged: s, schema: schema}, nil
@@ -65,7 +65,7 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 	t := f.staged.rows.Get().(*stagedScratch)
 	defer f.staged.rows.Put(t)
 	var err error
-	if t.json, err = f.staged.dec.AppendJSON(t.json[:0], in.Record.Value); err != nil {
+	if t.json, err = f.staged.appendJSON(t.json[:0], in.Record.Value); err != nil {
 		return dst, err
 	}
 	t.row.reset()

@@ -32,6 +32,8 @@ func (t *tableSchema) avro() string {
 			v = logical("long", "timestamp-millis")
 		case tTimestampUS:
 			v = logical("long", "timestamp-micros")
+		case tTimestampNS:
+			v = logical("long", "timestamp-nanos")
 		case tDate:
 			v = logical("int", "date")
 		case tBinary:
@@ -120,7 +122,7 @@ func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {
 		dst = append(dst, 2)
 	}
 	switch c.typ {
-	case tInt32, tInt64, tTimestampMS, tTimestampUS, tDate:
+	case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate:
 		return binary.AppendVarint(dst, v.n)
 	case tFloat:
 		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.f)))

@@ -31,7 +31,7 @@ func (t *tableSchema) appendCells(dst []byte, r *row) []byte {
 		}
 		dst = append(dst, 1)
 		switch c.typ {
-		case tInt32, tInt64, tTimestampMS, tTimestampUS, tDate, tBoolean:
+		case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean:
 			dst = binary.AppendVarint(dst, v.n)
 		case tFloat, tDouble:
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
@@ -58,7 +58,7 @@ func (t *tableSchema) cells(dst [][]parquet.Value, s *stagedRow) error {
 		var v scalar
 		if present[0] != 0 {
 			switch c.typ {
-			case tInt32, tInt64, tTimestampMS, tTimestampUS, tDate, tBoolean:
+			case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean:
 				v.n = q.varint()
 			case tFloat, tDouble:
 				if b := q.bytes(8); !q.bad {

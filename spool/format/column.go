@@ -3,13 +3,10 @@ package format
 import (
 	"encoding/base64"
 	"fmt"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
-
-	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
 // ctype is the type of a column.
@@ -24,6 +21,7 @@ const (
 	tBoolean
 	tTimestampMS
 	tTimestampUS
+	tTimestampNS
 	tDate
 	tJSON
 	tBinary
@@ -112,13 +110,21 @@ func newTable(columns []*column, c *Config) *tableSchema {
 	return t
 }
 
+// columnTypes are the types that can be declared.
+var columnTypes = []string{
+	tString: "string", tInt32: "int32", tInt64: "int64", tFloat: "float", tDouble: "double", tBoolean: "boolean",
+	tTimestampMS: "timestamp_ms", tTimestampUS: "timestamp_us", tTimestampNS: "timestamp_ns", tDate: "date", tJSON: "json", tBinary: "binary",
+}
+
+func columnType(name string) ctype { return ctype(slices.Index(columnTypes, name)) }
+
+func (t ctype) String() string { return columnTypes[t] }
+
 func declared(columns []Column) []*column {
-	types := map[string]ctype{"string": tString, "int32": tInt32, "int64": tInt64, "float": tFloat, "double": tDouble, "boolean": tBoolean,
-		"timestamp_ms": tTimestampMS, "timestamp_us": tTimestampUS, "date": tDate, "json": tJSON, "binary": tBinary}
 	out := make([]*column, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		out[i] = &column{name: c.Name, path: c.path(), typ: types[c.Type], required: c.Required}
+		out[i] = &column{name: c.Name, path: c.path(), typ: columnType(c.Type), required: c.Required}
 	}
 	return out
 }
@@ -178,7 +184,7 @@ func (r *row) lay(t *tableSchema, json []byte) error {
 		return err
 	}
 	if r.doc.nodes[0].kind != object {
-		return fmt.Errorf("%w: not an object", errJSON)
+		return errNoObject
 	}
 	if len(r.slots) < t.slots {
 		r.slots, r.vals = make([]int32, t.slots), make([]scalar, t.slots)
@@ -278,13 +284,14 @@ func (r *row) fits(c *column, j int) bool {
 	return ok
 }
 
-// convert makes a value of type t of node j, which is not null.
+// convert makes a value of type t of node j, which is not null. It does so only where the value says
+// exactly what the node does: a number that would be rounded, or a time cut, does not fit.
 func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 	n := &r.doc.nodes[j]
 	switch t {
 	case tString:
 		if n.kind == text {
-			return scalar{b: r.text(n)}, true
+			return scalar{b: r.text(n)}, !n.escaped || !loneSurrogate(n.val)
 		}
 		return scalar{b: r.compact(j)}, true
 	case tJSON:
@@ -303,25 +310,19 @@ func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 		if n.kind != number {
 			return v, false
 		}
-		f, err := strconv.ParseFloat(view(n.val), 64)
-		return scalar{f: f}, err == nil
-	case tTimestampMS, tTimestampUS:
+		bits := 64
+		if t == tFloat {
+			bits = 32
+		}
+		v.f, ok = float(n.val, bits)
+		return v, ok
+	case tTimestampMS, tTimestampUS, tTimestampNS:
 		if n.kind != text {
 			v.n, ok = integer(n)
 			return v, ok
 		}
-		seconds, nano, ok := timefmt.RFC3339(n.val)
-		if !ok {
-			when, err := time.Parse(time.RFC3339Nano, view(n.val))
-			if err != nil {
-				return v, false
-			}
-			seconds, nano = when.Unix(), when.Nanosecond()
-		}
-		if v.n = seconds*1e3 + int64(nano/1e6); t == tTimestampUS {
-			v.n = seconds*1e6 + int64(nano/1e3)
-		}
-		return v, true
+		v.n, ok = timestamp(n.val, t)
+		return v, ok
 	case tDate:
 		when, err := time.Parse(time.DateOnly, view(n.val))
 		return scalar{n: floorDay(when.Unix())}, n.kind == text && err == nil
@@ -352,21 +353,6 @@ func (r *row) compact(j int) []byte {
 	start := len(r.arena)
 	r.arena = r.doc.appendCompact(r.arena, j)
 	return r.arena[start:len(r.arena):len(r.arena)]
-}
-
-// integer returns a number that is whole, however it is written.
-func integer(n *node) (int64, bool) {
-	if n.kind != number {
-		return 0, false
-	}
-	if i, err := strconv.ParseInt(view(n.val), 10, 64); err == nil {
-		return i, true
-	}
-	f, err := strconv.ParseFloat(view(n.val), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
 }
 
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

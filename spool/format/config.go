@@ -19,7 +19,7 @@ type Config struct {
 
 	Envelope      bool   `hcl:"envelope,optional" doc:"ndjson: each line is an object with topic, partition, offset, time, key, headers and value."`
 	EnvelopeValue string `hcl:"envelope_value,optional" oneof:"json|text" doc:"ndjson: the value stands in the envelope as JSON, or as the text it is (base64 where it is not UTF-8), which restores it byte by byte."`
-	Check         bool   `hcl:"check,optional" doc:"ndjson: values that are no JSON become dead letters, for one of them makes a file unreadable to most readers."`
+	Check         bool   `hcl:"check,optional" doc:"ndjson: values that are no JSON, or have half a surrogate pair in a string, become dead letters, for one of them makes a file unreadable to most readers."`
 
 	Delimiter string `hcl:"delimiter,optional" doc:"delimited: what parts the columns, one character."`
 	Quote     string `hcl:"quote,optional" oneof:"minimal|all|none" doc:"delimited: which columns stand in double quotes; with none, delimiters and line breaks in them become spaces."`
@@ -39,7 +39,7 @@ type Config struct {
 type Column struct {
 	Name     string `hcl:"name,label" doc:"Name of the column."`
 	Field    string `hcl:"field,optional" doc:"Field it is filled from, nested names joined by dots; the one of the column's name when empty."`
-	Type     string `hcl:"type,optional" oneof:"string|int32|int64|float|double|boolean|timestamp_ms|timestamp_us|date|json|binary" doc:"Type; timestamps are filled from RFC 3339 texts or from integers in their own unit, binary from base64."`
+	Type     string `hcl:"type,optional" oneof:"string|int32|int64|float|double|boolean|timestamp_ms|timestamp_us|timestamp_ns|date|json|binary" doc:"Type; timestamps are filled from RFC 3339 texts or from integers in their own unit, binary from base64. A column holds exactly what the record says: a number that would be rounded, or a time that would be cut, does not fit."`
 	Required bool   `hcl:"required,optional" doc:"A record without the field is a dead letter."`
 }
 
@@ -56,8 +56,6 @@ func Default() Config {
 		Sample: 10_000, Nested: "group", Extra: "_extra", RowGroup: 32 << 20,
 	}
 }
-
-var columnTypes = []string{"string", "int32", "int64", "float", "double", "boolean", "timestamp_ms", "timestamp_us", "date", "json", "binary"}
 
 // Validate reports every mistake at once.
 func (c *Config) Validate() error {

@@ -3,8 +3,10 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
@@ -14,8 +16,7 @@ import (
 type delimited struct {
 	lines
 	dec       decode.Decoder
-	columns   []Column
-	paths     [][]string
+	columns   []*column
 	delimiter string
 	special   string // what makes quotes needed
 	quote     string
@@ -25,21 +26,18 @@ type delimited struct {
 }
 
 type scratch struct {
-	doc  document
+	row  row
 	json []byte
 }
 
 func newDelimited(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	f := &delimited{
-		lines: lines{comp, ".csv", "text/csv", c.fingerprint("delimited 1", comp.name, dec.Fingerprint())},
-		dec:   dec, columns: c.Columns, delimiter: c.Delimiter, special: "\"\r\n" + c.Delimiter, quote: c.Quote, null: c.Null, header: c.Header,
+		lines: lines{comp, ".csv", "text/csv", c.fingerprint("delimited 2", comp.name, dec.Fingerprint())},
+		dec:   dec, columns: declared(c.Columns), delimiter: c.Delimiter, special: "\"\r\n" + c.Delimiter, quote: c.Quote, null: c.Null, header: c.Header,
 		scratch: sync.Pool{New: func() any { return new(scratch) }},
 	}
 	if c.Delimiter == "\t" {
 		f.ext, f.kind = ".tsv", "text/tab-separated-values"
-	}
-	for _, col := range c.Columns {
-		f.paths = append(f.paths, col.path())
 	}
 	return f, nil
 }
@@ -76,7 +74,7 @@ func (f *delimited) AppendHeader(dst []byte) ([]byte, error) {
 		if i > 0 {
 			row = append(row, f.delimiter...)
 		}
-		row = f.appendColumn(row, []byte(c.Name))
+		row = f.appendColumn(row, []byte(c.name))
 	}
 	return f.comp.append(dst, append(row, '\n'))
 }
@@ -84,34 +82,81 @@ func (f *delimited) AppendHeader(dst []byte) ([]byte, error) {
 func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	s := f.scratch.Get().(*scratch)
 	defer f.scratch.Put(s)
+	if in.Record.Value == nil {
+		return dst, errTombstone
+	}
 	var err error
 	if s.json, err = f.dec.AppendJSON(s.json[:0], in.Record.Value); err != nil {
 		return dst, err
 	}
-	if err := s.doc.parse(s.json); err != nil {
+	s.row.reset()
+	doc := &s.row.doc
+	if err := doc.parse(s.json); err != nil {
 		return dst, err
 	}
+	if doc.nodes[0].kind != object {
+		return dst, errNoObject
+	}
 	out := dst
-	for i, path := range f.paths {
+	for i, c := range f.columns {
 		if i > 0 {
 			out = append(out, f.delimiter...)
 		}
-		j := s.doc.find(0, path)
-		switch {
-		case j < 0 || s.doc.nodes[j].kind == null:
-			if f.columns[i].Required {
-				return dst, fmt.Errorf("no field %s", strings.Join(path, "."))
+		j := doc.find(0, c.path)
+		if j < 0 || doc.nodes[j].kind == null {
+			if c.required {
+				return dst, fmt.Errorf("no field %s", strings.Join(c.path, "."))
 			}
 			out = append(out, f.null...)
-		case s.doc.nodes[j].kind == text:
-			out = f.appendColumn(out, s.doc.text(&s.doc.nodes[j]))
-		case s.doc.nodes[j].kind == object || s.doc.nodes[j].kind == array:
-			out = f.appendColumn(out, s.doc.appendCompact(nil, j))
-		default:
-			out = f.appendColumn(out, s.doc.nodes[j].val)
+			continue
 		}
+		v, err := s.row.cell(c.typ, j)
+		if err != nil {
+			return dst, fmt.Errorf("%s: %w", strings.Join(c.path, "."), err)
+		}
+		out = f.appendColumn(out, v)
 	}
 	return append(out, '\n'), nil
+}
+
+// cell returns what a column of text shows of node j, which is not null: what was written, if that is
+// a value of the column's type. Whole numbers stand as such, however they were written.
+func (r *row) cell(t ctype, j int) ([]byte, error) {
+	n := &r.doc.nodes[j]
+	written := n.val
+	if n.kind == text || n.kind == object || n.kind == array {
+		v, ok := r.convert(tString, j)
+		if !ok {
+			return nil, errSurrogate
+		}
+		written = v.b
+	}
+	switch t {
+	case tJSON:
+		return r.compact(j), nil
+	case tInt32, tInt64:
+		if v, ok := r.convert(t, j); ok {
+			start := len(r.arena)
+			r.arena = strconv.AppendInt(r.arena, v.n, 10)
+			return r.arena[start:len(r.arena):len(r.arena)], nil
+		}
+	case tFloat, tDouble: // no digit is lost, so none is too many
+		if n.kind == number {
+			return written, nil
+		}
+	case tTimestampMS, tTimestampUS, tTimestampNS:
+		if _, err := time.Parse(time.RFC3339Nano, view(written)); n.kind == text && err == nil {
+			return written, nil
+		}
+		if _, ok := integer(n); ok {
+			return written, nil
+		}
+	default:
+		if _, ok := r.convert(t, j); ok {
+			return written, nil
+		}
+	}
+	return nil, fmt.Errorf("%.100q is no %s", written, t)
 }
 
 func (f *delimited) appendColumn(dst, v []byte) []byte {

@@ -56,4 +56,9 @@ func New(c Config, compression string, dec decode.Decoder) (Format, error) {
 	return table[c.Type](&c, comp, dec)
 }
 
-var errNewline = errors.New("value holds a line break")
+var (
+	errNewline   = errors.New("value holds a line break")
+	errSurrogate = errors.New("half a surrogate pair in a string, which is no text")
+	errTombstone = errors.New("a tombstone: the record has a key and no value, which this format cannot hold")
+	errNoObject  = errors.New("the value is JSON, but no object: there is nothing to fill columns from")
+)

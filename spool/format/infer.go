@@ -2,6 +2,7 @@ package format
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,12 +14,13 @@ const (
 
 // shape is what has been seen of a field.
 type shape struct {
-	name    string
-	kinds   [array + 1]bool
-	decimal bool // a number that is not whole, or too large
-	members []*shape
-	byName  map[string]*shape
-	elem    *shape
+	name      string
+	kinds     [array + 1]bool
+	notInt    bool // a number that is written as a fraction, or no int64
+	notDouble bool // a number that a double would round
+	members   []*shape
+	byName    map[string]*shape
+	elem      *shape
 }
 
 // see takes in node j of a document.
@@ -27,10 +29,11 @@ func (s *shape) see(d *document, j, depth int) {
 	s.kinds[n.kind] = true
 	switch n.kind {
 	case number:
-		if _, whole := integer(n); !whole {
-			s.decimal = true
-		} else if slices.ContainsFunc(n.val, func(c byte) bool { return c == '.' || c == 'e' || c == 'E' }) {
-			s.decimal = true
+		if _, err := strconv.ParseInt(view(n.val), 10, 64); err != nil {
+			s.notInt = true
+		}
+		if _, exact := float(n.val, 64); !exact {
+			s.notDouble = true
 		}
 	case object:
 		for k := j + 1; k < int(n.next) && depth < maxNesting; k = int(d.nodes[k].next) {
@@ -109,8 +112,13 @@ func (s *shape) column(name string, path []string, c *Config, left *int) *column
 	case s.kinds[text] && !s.kinds[number] && !s.kinds[boolean]:
 		col.typ = tString
 	case s.kinds[number] && !s.kinds[text] && !s.kinds[boolean]:
-		if col.typ = tInt64; s.decimal {
+		switch { // the first that holds all of the sample as it is
+		case !s.notInt:
+			col.typ = tInt64
+		case !s.notDouble:
 			col.typ = tDouble
+		default:
+			col.typ = tString
 		}
 	case s.kinds[boolean] && !s.kinds[text] && !s.kinds[number]:
 		col.typ = tBoolean

@@ -59,7 +59,7 @@ type ndjson struct {
 
 func newNDJSON(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	return &ndjson{
-		lines: lines{comp, ".ndjson", "application/x-ndjson", c.fingerprint("ndjson 1", comp.name, dec.Fingerprint())},
+		lines: lines{comp, ".ndjson", "application/x-ndjson", c.fingerprint("ndjson 2", comp.name, dec.Fingerprint())},
 		dec:   dec, json: dec.Fingerprint() == "json", envelope: c.Envelope, text: c.EnvelopeValue == "text", check: c.Check,
 		docs: sync.Pool{New: func() any { return new(document) }},
 	}, nil
@@ -78,6 +78,9 @@ func (f *ndjson) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 
 // appendValue appends a value as JSON on one line.
 func (f *ndjson) appendValue(dst, value []byte) ([]byte, error) {
+	if value == nil {
+		return dst, errTombstone
+	}
 	if !f.json {
 		return f.dec.AppendJSON(dst, value)
 	}
@@ -91,14 +94,17 @@ func (f *ndjson) appendValue(dst, value []byte) ([]byte, error) {
 	}
 	d := f.docs.Get().(*document)
 	defer f.docs.Put(d)
+	if err := d.valid(value); err != nil {
+		return dst, err
+	}
+	if f.check && bytes.Contains(value, []byte(`\u`)) && loneSurrogate(value) {
+		return dst, errSurrogate
+	}
 	if breaks {
 		if err := d.parse(value); err != nil {
 			return dst, err
 		}
 		return d.appendCompact(dst, 0), nil
-	}
-	if err := d.valid(value); err != nil {
-		return dst, err
 	}
 	return append(dst, value...), nil
 }

@@ -22,7 +22,7 @@ func newParquet(c *Config, comp *compressor, dec decode.Decoder) (Format, error)
 	if codec == nil {
 		return nil, errCompression("parquet", comp.name)
 	}
-	s, err := newStaged(c, dec, c.fingerprint("parquet 2", comp.name, dec.Fingerprint()))
+	s, err := newStaged(c, dec, c.fingerprint("parquet 3", comp.name, dec.Fingerprint()))
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, d
 	switch c.typ {
 	case tInt32, tDate:
 		pv = parquet.Int32Value(int32(v.n))
-	case tInt64, tTimestampMS, tTimestampUS:
+	case tInt64, tTimestampMS, tTimestampUS, tTimestampNS:
 		pv = parquet.Int64Value(v.n)
 	case tFloat:
 		pv = parquet.FloatValue(float32(v.f))

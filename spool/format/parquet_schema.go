@@ -86,6 +86,8 @@ func (t *tableSchema) parquetNode(plain []bool) parquet.Node {
 			n = parquet.Encoded(parquet.Timestamp(parquet.Millisecond), &parquet.Plain)
 		case tTimestampUS:
 			n = parquet.Encoded(parquet.Timestamp(parquet.Microsecond), &parquet.Plain)
+		case tTimestampNS:
+			n = parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.Plain)
 		case tDate:
 			n = parquet.Date()
 		case tJSON:

@@ -57,7 +57,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t := s.rows.Get().(*stagedScratch)
 	defer s.rows.Put(t)
 	var err error
-	if t.json, err = s.dec.AppendJSON(t.json[:0], in.Record.Value); err != nil {
+	if t.json, err = s.appendJSON(t.json[:0], in.Record.Value); err != nil {
 		return dst, err
 	}
 	content := t.json
@@ -66,7 +66,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if s.fixed != nil {
 		err = t.row.lay(s.fixed, t.json)
 	} else if err = t.row.doc.valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
-		err = fmt.Errorf("%w: not an object", errJSON)
+		err = errNoObject
 	}
 	if err != nil {
 		return dst, err
@@ -93,6 +93,17 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	dst = append(binary.AppendUvarint(dst, uint64(len(topic))), topic...)
 	dst = append(binary.AppendUvarint(dst, keyLen), key...)
 	return append(dst, content...), nil
+}
+
+// appendJSON appends a value as JSON. A tombstone has its key and place, and no fields.
+func (s *staged) appendJSON(dst, value []byte) ([]byte, error) {
+	if value != nil {
+		return s.dec.AppendJSON(dst, value)
+	}
+	if !s.cfg.Metadata {
+		return dst, errTombstone
+	}
+	return append(dst, "{}"...), nil
 }
 
 func uvarintLen(v uint64) int {
