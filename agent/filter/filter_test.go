@@ -115,6 +115,19 @@ func TestAddAndRemoveFields(t *testing.T) {
 		[]string{`100:{"user":{"name":"n"}}`, `101:{"y":1}`, `102:[1]`}, result{kept: 1, changed: 1, unhandled: 1})
 }
 
+// A member without a name is as good as any other.
+func TestParseJSONWithAnyNames(t *testing.T) {
+	check(t, func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "json", Field: "log"}, e) },
+		[]string{`{"log":"{\"\":1,\"a.b\":2,\"x\":{\"\":3}}","x":0,"y":"z"}`, `{"":5,"log":"{\"\":6}"}`, `{"log":"{}"}`},
+		[]string{`100:{"x":{"":3},"y":"z","":1,"a.b":2}`, `101:{"":6}`, `102:{}`}, result{changed: 3})
+}
+
+func TestParseLogfmtInBackticks(t *testing.T) {
+	check(t, func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "logfmt"}, e) },
+		[]string{"a=`x \"y\" \\n` b=1", "a=`` b=`z`", "a=`open b=1", "a=`x`y"},
+		[]string{"100:{\"a\":\"x \\\"y\\\" \\\\n\",\"b\":\"1\"}", "101:{\"a\":\"\",\"b\":\"z\"}", "102:{\"a\":\"`open\",\"b\":\"1\"}", "103:{\"a\":\"`x`y\"}"}, result{changed: 4})
+}
+
 // What a record lacks leaves out the field that wants it, and no other.
 func TestAddFieldsLeavesOutWhatIsMissing(t *testing.T) {
 	reg := prometheus.NewRegistry()

@@ -147,7 +147,7 @@ func (f *Parse) value(whole []byte) ([]byte, bool) {
 	case f.field == "":
 		out = fields
 	default:
-		out, err = merge(out, fields)
+		out = merge(out, fields)
 	}
 	if err == nil && f.keep != "" {
 		out, err = sjson.SetBytes(out, f.keep, string(text))
@@ -155,31 +155,41 @@ func (f *Parse) value(whole []byte) ([]byte, bool) {
 	return out, err == nil
 }
 
-// merge sets the fields of one object in another.
-func merge(dst, fields []byte) ([]byte, error) {
-	var err error
-	gjson.ParseBytes(fields).ForEach(func(key, v gjson.Result) bool {
-		name, perr := path(escapeDots(key.String()))
-		if perr != nil {
-			name = `\` // an empty name, which sjson cannot address
-			err = perr
-			return false
-		}
-		dst, err = sjson.SetRawBytes(dst, name, []byte(v.Raw))
-		return err == nil
-	})
-	return dst, err
-}
-
-func escapeDots(name string) string {
-	var out []byte
-	for i := range len(name) {
-		if name[i] == '.' || name[i] == '\\' {
-			out = append(out, '\\')
-		}
-		out = append(out, name[i])
+// merge sets the members of one object in another, in the place of those that have the same name. Any
+// name will do, the empty one too.
+func merge(dst, fields []byte) []byte {
+	type member struct {
+		name, key, value string
+		set              bool
 	}
-	return string(out)
+	var add []member
+	gjson.ParseBytes(fields).ForEach(func(key, v gjson.Result) bool {
+		add = append(add, member{name: key.String(), key: key.Raw, value: v.Raw})
+		return true
+	})
+	out := append(make([]byte, 0, len(dst)+len(fields)), '{')
+	put := func(key, value string) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	gjson.ParseBytes(dst).ForEach(func(key, v gjson.Result) bool {
+		value, name := v.Raw, key.String()
+		for i := range add {
+			if add[i].name == name {
+				add[i].set, value = true, add[i].value
+			}
+		}
+		put(key.Raw, value)
+		return true
+	})
+	for _, m := range add {
+		if !m.set {
+			put(m.key, m.value)
+		}
+	}
+	return append(out, '}')
 }
 
 func parseRegex(re *regexp.Regexp, text []byte) []byte {
@@ -196,7 +206,7 @@ func parseRegex(re *regexp.Regexp, text []byte) []byte {
 	return append(out, '}')
 }
 
-// parseLogfmt reads key=value pairs; a value may be quoted, and a key alone is true.
+// parseLogfmt reads key=value pairs; a value may stand in double quotes or backticks, and a key alone is true.
 func parseLogfmt(text []byte) []byte {
 	out := []byte{'{'}
 	found := false
@@ -220,6 +230,11 @@ func parseLogfmt(text []byte) []byte {
 		}
 		i++
 		found = true
+		if end := rawEnd(text, i); end > 0 {
+			out = appendMember(out, string(key), text[i+1:end])
+			i = end + 1
+			continue
+		}
 		if i < len(text) && text[i] == '"' {
 			end := i + 1
 			for end < len(text) && text[end] != '"' {
@@ -245,6 +260,19 @@ func parseLogfmt(text []byte) []byte {
 		return nil
 	}
 	return append(out, '}')
+}
+
+// rawEnd returns where the text in backticks that begins at i ends, or 0 if none does. Nothing is
+// escaped in it, and a space or the end of the text follows.
+func rawEnd(text []byte, i int) int {
+	if i >= len(text) || text[i] != '`' {
+		return 0
+	}
+	n := bytes.IndexByte(text[i+1:], '`')
+	if end := i + 1 + n; n >= 0 && (end+1 == len(text) || text[end+1] <= ' ') {
+		return end
+	}
+	return 0
 }
 
 // unquote undoes the quoting of a logfmt value, as far as it is quoted the way Go and JSON do.
