@@ -15,6 +15,7 @@ import (
 	"github.com/penstock/penstock/spool/protocol"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // lagRow is what is known of one partition.
@@ -70,11 +71,8 @@ func lagOf(cmd *cobra.Command, src *kafka.Config) ([]lagRow, error) {
 }
 
 func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []string) ([]lagRow, error) {
-	committed, err := adm.FetchOffsets(ctx, group)
+	committed, err := stableOffsets(ctx, adm, group)
 	if err != nil {
-		return nil, err
-	}
-	if err := committed.Error(); err != nil {
 		return nil, err
 	}
 	for topic := range committed {
@@ -130,6 +128,33 @@ func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []stri
 		return int(a.Partition - b.Partition)
 	})
 	return rows, errors.Join(errs...)
+}
+
+// stableWait is how long a transaction that holds offsets of a group is waited for.
+const stableWait = 30 * time.Second
+
+// stableOffsets returns what a group has committed once no transaction is about to change it.
+func stableOffsets(ctx context.Context, adm *kadm.Client, group string) (kadm.OffsetResponses, error) {
+	late := time.NewTimer(stableWait)
+	defer late.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		committed, err := adm.FetchOffsets(kadm.RequireStable(ctx), group)
+		if err == nil {
+			err = committed.Error()
+		}
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return committed, err
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			return nil, fmt.Errorf("a transaction that is to change its offsets has been open for %v: try again later, or end it with kafka-transactions.sh: %w", stableWait, err)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const archiveRecords = 2000
@@ -242,6 +244,69 @@ func TestArchiveAbandon(t *testing.T) {
 	}
 	if out, _, _ = runArchive("abandon", "-c", config, "--directory", dir, "--yes"); !strings.Contains(out, "no begun cut") {
 		t.Errorf("again: %s", out)
+	}
+}
+
+// What a transaction is about to change is waited for.
+func TestArchiveLagWaitsForAStablePosition(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	for _, at := range []int64{3, 7} {
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: "app", At: at, LeaderEpoch: -1})
+		if at == 3 {
+			if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		id, epoch, err := cl.ProducerID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := kmsg.NewPtrAddOffsetsToTxnRequest()
+		group.TransactionalID, group.ProducerID, group.ProducerEpoch, group.Group = "x", id, epoch, "lake"
+		if resp, err := group.RequestWith(t.Context(), cl); err != nil || resp.ErrorCode != 0 {
+			t.Fatal(resp, err)
+		}
+		store := kmsg.NewPtrTxnOffsetCommitRequest()
+		store.TransactionalID, store.ProducerID, store.ProducerEpoch, store.Group, store.Generation = "x", id, epoch, "lake", -1
+		rt, rp := kmsg.NewTxnOffsetCommitRequestTopic(), kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		topics, err := adm.ListTopics(t.Context(), "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rt.Topic, rt.TopicID, rp.Offset, rp.LeaderEpoch = "app", topics["app"].ID, at, -1
+		rt.Partitions = append(rt.Partitions, rp)
+		store.Topics = append(store.Topics, rt)
+		if _, err := store.RequestWith(t.Context(), cl); err != nil {
+			t.Fatal(err)
+		}
+		var asked atomic.Int64
+		c.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if asked.Add(1) == 3 {
+				go func() {
+					end := kmsg.NewPtrEndTxnRequest()
+					end.TransactionalID, end.ProducerID, end.ProducerEpoch, end.Commit = "x", id, epoch, true
+					_, _ = end.RequestWith(t.Context(), cl)
+				}()
+			}
+			return nil, nil, false
+		})
+	}
+	rows, err := groupLag(t.Context(), adm, "lake", nil)
+	if err != nil || len(rows) != 1 || rows[0].Committed != 7 {
+		t.Errorf("%+v, %v: want 7", rows, err)
 	}
 }
 

@@ -368,7 +368,17 @@ func TestExactlyOnceWithAnOlderCopy(t *testing.T) {
 // A second agent with the same data takes over; the first one stops, says why, and does not take it back.
 func TestExactlyOnceTwin(t *testing.T) {
 	t.Parallel()
+	exactTwin(t, startCluster(t, nil, kfake.SeedTopics(3, "logs")))
+}
+
+func TestExactlyOnceTwinWhereMarkersComeLate(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
+	newLateMarkers(c)
+	exactTwin(t, c)
+}
+
+func exactTwin(t *testing.T, c *kfake.Cluster) {
 	first, second := newExactRig(t, c), newExactRig(t, c)
 	first.add(10, 100)
 	stopFirst, _ := first.drain(first.output())

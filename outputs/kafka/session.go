@@ -52,6 +52,7 @@ type Session struct {
 	mu      sync.Mutex
 	broken  chan struct{} // closed while no transaction can be open
 	outcome chan outcome  // of the Settle or Commit under way
+	claim   int64         // is over that of every session before this one; 0 before the first Settle
 	claimed bool          // a transaction of this session has been committed
 }
 
@@ -60,9 +61,11 @@ type outcome struct {
 	err    error
 }
 
-// stamp is the metadata of a stored position.
+// stamp is the metadata of a stored position. Who has a transactional id is told by Claim, not by Run: a position that is read
+// without waiting for the transaction before may be that of a run before this one.
 type stamp struct {
 	Run     string `json:"run"`
+	Claim   int64  `json:"claim,omitempty"` // 0 was written by releases that had none
 	Log     string `json:"log,omitempty"`
 	Object  string `json:"object,omitempty"`
 	Digest  string `json:"digest,omitempty"`
@@ -187,7 +190,10 @@ func (s *Session) Cut() int64 {
 
 // Commit implements outputs.Session.
 func (s *Session) Commit(ctx context.Context, p outputs.Position) error {
-	m, err := json.Marshal(stamp{Run: s.run, Log: p.Log, Object: p.Object, Digest: p.Digest, Ended: p.Ended, Damaged: p.Damaged})
+	s.mu.Lock()
+	claim := s.claim
+	s.mu.Unlock()
+	m, err := json.Marshal(stamp{Run: s.run, Claim: claim, Log: p.Log, Object: p.Object, Digest: p.Digest, Ended: p.Ended, Damaged: p.Damaged})
 	if err == nil && len(m) > record.MaxNote {
 		err = fmt.Errorf("the position's metadata of %d bytes is over the limit of %d", len(m), record.MaxNote)
 	}
@@ -237,13 +243,25 @@ func (e sessionEvents) Ours(o producer.Stored) error {
 	e.s.mu.Lock()
 	defer e.s.mu.Unlock()
 	var m stamp
-	if !e.s.claimed || !o.Found || json.Unmarshal([]byte(o.Metadata), &m) == nil && m.Run == e.s.run {
+	switch {
+	case !e.s.claimed || !o.Found || json.Unmarshal([]byte(o.Metadata), &m) != nil:
+		return nil
+	case m.Run == e.s.run || m.Claim < e.s.claim:
 		return nil
 	}
 	return fmt.Errorf("transactional id %q: %w", e.s.id, outputs.ErrTaken)
 }
 
+// Settled takes a position that is stable, and none can come after it but through this session or one that takes over from it.
 func (e sessionEvents) Settled(o producer.Stored) {
+	var m stamp
+	_ = json.Unmarshal([]byte(o.Metadata), &m) // what cannot be read claims nothing
+	e.s.mu.Lock()
+	if !e.s.claimed {
+		// The time keeps claims apart where the position that had the last one is gone.
+		e.s.claim = max(m.Claim+1, time.Now().UnixMilli())
+	}
+	e.s.mu.Unlock()
 	e.s.tell(outcome{stored: o})
 }
 

@@ -18,7 +18,8 @@ type Stored struct {
 
 // TxnEvents is told how transactions go. It is called from within the Txn's methods and must not call them.
 type TxnEvents interface {
-	// Ours looks at the stored position before anything is taken from who else uses the transactional id. An error ends the attempt.
+	// Ours looks at the stored position before anything is taken from who else uses the transactional id, and once more when
+	// nobody else can change it. The first may be of any time before: it need not hold the last commit. An error ends the attempt.
 	Ours(Stored) error
 
 	// Settled tells that no transaction is open and none of unknown outcome is left, and what is committed. Items may be added.
@@ -38,7 +39,7 @@ type TxnEvents interface {
 type CallKind uint8
 
 const (
-	CallPeek  CallKind = iota // OffsetFetch, whatever is under way
+	CallPeek  CallKind = iota // OffsetFetch, whatever is under way: a transaction of ours that nobody but CallInit ends, maybe
 	CallInit                  // InitProducerID: ends what is open, and fences who opened it
 	CallFetch                 // OffsetFetch, once it is stable
 	CallJoin                  // AddPartitionsToTxn
