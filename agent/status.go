@@ -57,7 +57,7 @@ func (a *Agent) readyLocked() (bool, []string) {
 		if p.buf != nil {
 			switch s := p.buf.Stats(); {
 			case s.LowSpace:
-				reasons = append(reasons, "pipeline."+name+": the disk has no room for the buffer")
+				reasons = append(reasons, "pipeline."+name+": the disk has no room for the buffer, or a segment cannot be begun: see the log")
 			case s.Blocked:
 				reasons = append(reasons, "pipeline."+name+": the buffer is full")
 			}

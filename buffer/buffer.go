@@ -71,7 +71,7 @@ type Buffer struct {
 	since    time.Time     // when blocked left 0
 	waited   time.Duration // with blocked above 0, until it was last 0
 	retiring int           // segments whose database is being closed
-	lowSpace bool          // the floor or the end of the disk was hit
+	lowSpace bool          // the floor or the end of the disk was hit, or a segment cannot be begun
 	dropped  int64         // below this position, records were dropped by policy
 	sealed   bool
 	closed   bool
@@ -269,7 +269,7 @@ type Stats struct {
 	Fill       float64
 	Blocked    bool          // an append waits for room
 	BlockedFor time.Duration // time with an append that waited for room, since the start
-	LowSpace   bool          // the free-space floor was reached
+	LowSpace   bool          // the free-space floor was reached, or a segment cannot be begun
 	Sealed     bool
 	Cursors    []CursorInfo
 

@@ -16,18 +16,29 @@ func (w *writer) openNext() {
 	w.lastOpen = time.Now()
 	w.heads++
 	n, reserve := w.heads, w.birthSize()
-	ch := make(chan *head, 1)
+	ch := make(chan opened, 1)
 	w.opening = ch
 	b := w.b
 	b.bg.Add(1)
 	go func() {
 		defer b.bg.Done()
 		h, err := b.create(n, reserve)
-		if err != nil && !errors.Is(err, errNoSpace) {
-			b.log.Error("buffer: cannot create the next segment", "error", err, "dir", b.dir)
-		}
-		ch <- h // nil after an error: rolling tries again and deals with it
+		ch <- opened{h, err}
 	}()
+}
+
+// opened is what came of opening a segment ahead.
+type opened struct {
+	head *head
+	err  error
+}
+
+// took takes the segment that was opened ahead. Where there is none, rolling tries again and deals with it.
+func (w *writer) took(o opened) {
+	w.next, w.opening = o.head, nil
+	if o.err != nil && !errors.Is(o.err, errNoSpace) {
+		w.report("create", "buffer: cannot create the next segment; it is tried again", "error", o.err, "do", adviceFor(o.err))
+	}
 }
 
 // birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for its changes.
@@ -58,30 +69,40 @@ func (b *Buffer) holdReserve() {
 		return
 	}
 	defer f.Close()
-	if ok, err := reserve(f, 0, reserveSize); !ok || err != nil {
+	if ok, err := b.opt.disk.reserve(f, 0, reserveSize); !ok || err != nil {
 		_ = os.Remove(path)
 	}
 }
 
 // create makes a new segment, where there is the space for one.
+// Errors wrap errNoSpace or errNoSegment.
 func (b *Buffer) create(n int, reserve int64) (*head, error) {
-	free, err := freeSpace(b.dir)
+	free, _, err := b.opt.disk.space(b.dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoSegment, err)
 	}
 	if need := reserve + walStep + headFootprint; free < need {
 		return nil, fmt.Errorf("%w: a segment needs %d MiB, %s has %d MiB free", errNoSpace, (need+1<<20-1)>>20, b.dir, free>>20)
 	}
-	h, err := openHead(b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
-	if err == nil && h.mapped.missing() {
+	h, err := openHead(b.opt.disk, b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
+	switch {
+	case errors.Is(err, errNoSpace):
+		return nil, err
+	case isFull(err):
+		return nil, fmt.Errorf("%w: %w", errNoSpace, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errNoSegment, err)
+	}
+	if h.mapped.missing() {
 		b.unmapped.Do(func() {
 			b.log.Info("Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to", "dir", b.dir)
 		})
 	}
-	return h, err
+	return h, nil
 }
 
-// roll ends the head and goes on in the next segment, which begins with the whole state.
+// roll ends the head and goes on in the next segment, which begins with the whole state. Errors that wrap errNoSpace or errNoSegment leave
+// everything as it was.
 func (w *writer) roll() error {
 	b := w.b
 	b.mu.Lock()
@@ -91,8 +112,7 @@ func (w *writer) roll() error {
 		return fmt.Errorf("%w: %d segments wait for some to be closed", errNoSpace, retiring)
 	}
 	if w.opening != nil {
-		w.next = <-w.opening
-		w.opening = nil
+		w.took(<-w.opening)
 	}
 	if w.next == nil {
 		w.heads++
@@ -107,8 +127,10 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
-	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); err != nil {
+	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); errors.Is(err, errNoSpace) {
 		return err
+	} else if err != nil {
+		return fmt.Errorf("%w: %w", errNoSegment, err)
 	}
 	w.next = nil
 	err = h.write([][]byte{group})
@@ -116,7 +138,11 @@ func (w *writer) roll() error {
 		err = h.sync()
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("begin segment: %w", err), h.discard())
+		b.abandon(h)
+		if isFull(err) {
+			return fmt.Errorf("%w: %w", errNoSpace, err)
+		}
+		return fmt.Errorf("%w: %w", errNoSegment, err)
 	}
 	w.durable = w.seq
 	old, oldHead := w.seg, w.head
@@ -163,8 +189,8 @@ func (w *writer) idle() {
 	b := w.b
 	if w.opening != nil {
 		select {
-		case w.next = <-w.opening:
-			w.opening = nil
+		case o := <-w.opening:
+			w.took(o)
 		default:
 		}
 	}
@@ -180,11 +206,31 @@ func (w *writer) idle() {
 		return
 	}
 	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {
-		w.report("roll", "buffer: cannot begin a new segment", "error", err)
+		w.report("roll", "buffer: cannot begin a new segment; it is tried again", "error", err, "do", adviceFor(err))
 	}
 }
 
-// retire closes the database of a segment that is no longer written. It waits for the disk to have some room for that.
+// abandon gives up a segment whose first group could not be written. Nothing in it was acknowledged.
+func (b *Buffer) abandon(h *head) {
+	b.mu.Lock()
+	b.retiring++
+	b.mu.Unlock()
+	s := &segment{dir: h.dir, closed: make(chan struct{})}
+	s.removed.Store(true)
+	b.bg.Add(1)
+	go func() {
+		defer b.bg.Done()
+		b.retire(s, h)
+	}()
+}
+
+// roomToClose tells whether there are room on the disk and descriptors for what closing a database writes.
+func (b *Buffer) roomToClose() bool {
+	free, total, err := diskSpace(b.dir)
+	return (err != nil || free >= min(closeHeadroom, max(total/4, headFootprint))) && needDescriptors(b.dir, openDescriptors) == nil
+}
+
+// retire closes the database of a segment that is no longer written. It waits until there is room for that.
 func (b *Buffer) retire(s *segment, h *head) {
 	defer close(s.closed)
 	for released := false; ; {
@@ -193,7 +239,7 @@ func (b *Buffer) retire(s *segment, h *head) {
 			h.release()
 			released = true
 		}
-		if free, total, err := diskSpace(b.dir); err == nil && free < min(closeHeadroom, max(total/4, headFootprint)) {
+		if !b.roomToClose() {
 			select {
 			case <-b.quit:
 				return // stays as after a kill, which loses nothing
@@ -226,7 +272,7 @@ func (b *Buffer) closeSegment(s *segment, h *head) error {
 	b.mu.Lock()
 	copied := segment{first: s.first, end: s.end, records: s.records, appended: s.appended}
 	b.mu.Unlock()
-	if err := copied.writeSeal(h.dir); err != nil {
+	if err := copied.writeSeal(b.opt.disk, h.dir); err != nil {
 		return err
 	}
 	if err := b.rename(s); err != nil {
@@ -253,11 +299,11 @@ func (b *Buffer) rename(s *segment) error {
 	if _, err := os.Lstat(to); err == nil {
 		return nil // an empty segment of the same position is about to go; the name does not matter
 	}
-	if err := os.Rename(s.dir, to); err != nil {
+	if err := b.opt.disk.rename(s.dir, to); err != nil {
 		return err
 	}
 	s.dir = to
-	return syncDir(b.dir)
+	return b.opt.disk.syncDir(b.dir)
 }
 
 // trimLocked takes the segments that every cursor has passed out of the chain, and forgets batches that everybody has read.
@@ -294,14 +340,24 @@ func (b *Buffer) remove(s *segment) {
 		if live != nil {
 			return // could not be closed; the next start removes it
 		}
-		var err error
-		if s.damaged.Load() {
-			err = moveAside(b.dir, dir)
-		} else {
-			err = removeDir(b.dir, dir)
-		}
-		if err != nil {
-			b.log.Error("buffer: cannot remove segment; delete it by hand", "error", err, "segment", dir)
+		for told := false; ; told = true {
+			var err error
+			if s.damaged.Load() {
+				err = b.moveAside(dir)
+			} else {
+				err = b.removeDir(dir)
+			}
+			if err == nil {
+				return
+			}
+			if !told {
+				b.log.Error("buffer: cannot remove a segment that nobody needs any more; it is tried again", "error", err, "segment", dir, "do", adviceFor(err))
+			}
+			select {
+			case <-b.quit:
+				return // the next start removes it
+			case <-time.After(b.opt.retry):
+			}
 		}
 	}()
 }
@@ -312,24 +368,22 @@ const (
 )
 
 // removeDir deletes a segment's directory so that no half of it is ever taken for a segment.
-func removeDir(root, dir string) error {
-	trash := filepath.Join(root, trashPrefix+filepath.Base(dir))
-	if err := os.Rename(dir, trash); errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
+func (b *Buffer) removeDir(dir string) error {
+	trash := filepath.Join(b.dir, trashPrefix+filepath.Base(dir))
+	if err := b.opt.disk.rename(dir, trash); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.RemoveAll(trash)
+	return b.opt.disk.removeAll(trash)
 }
 
 // moveAside keeps a damaged segment for a person to look at.
-func moveAside(root, dir string) error {
-	aside := filepath.Join(root, damagedName)
+func (b *Buffer) moveAside(dir string) error {
+	aside := filepath.Join(b.dir, damagedName)
 	if err := os.MkdirAll(aside, 0o750); err != nil {
 		return err
 	}
 	to := filepath.Join(aside, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"))
-	return os.Rename(dir, to)
+	return b.opt.disk.rename(dir, to)
 }
 
 // damage notes that positions [from, to) of s did not read back. Caller holds mu.

@@ -39,7 +39,9 @@ type Options struct {
 	window int64         // instead of windowBytes
 	age    time.Duration // instead of spillAge
 	every  time.Duration // instead of stateEvery
+	retry  time.Duration // instead of retryWrite
 	hook   func(stage string)
+	disk   disk
 }
 
 // DefaultOptions returns the options that Default's Config stands for.
@@ -71,6 +73,9 @@ func (o *Options) fill() {
 	}
 	if o.every <= 0 {
 		o.every = stateEvery
+	}
+	if o.retry <= 0 {
+		o.retry = retryWrite
 	}
 	if o.hook == nil {
 		o.hook = func(string) {}

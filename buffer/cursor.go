@@ -277,7 +277,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 		}
 		if c.seg != s {
 			// Opened under the lock, because closing a segment renames its directory.
-			if err := s.acquire(s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := s.acquire(b.opt.disk, s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, nil, nil, fmt.Errorf("open segment: %w", err)
 			} else if err != nil {
 				b.damage(s, err, c.pos, s.end)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -33,12 +32,19 @@ const (
 	// through a memory map that nobody can allocate ahead, so what other processes may take in those milliseconds must still be there after.
 	closeHeadroom = 64 << 20
 
+	// openDescriptors are what opening a segment takes, and some to spare.
+	openDescriptors = 16
+
 	// maxRetiring bounds the databases that wait for that.
 	maxRetiring = 8
 )
 
-// errNoSpace tells that the disk, or what the floor leaves of it, is used up.
-var errNoSpace = errors.New("no space left for the buffer")
+var (
+	// errNoSpace tells that the disk, or what the floor leaves of it, is used up.
+	errNoSpace = errors.New("no space left for the buffer")
+	// errNoSegment tells that a segment cannot be begun, for another reason. The one before it is as good as it was.
+	errNoSegment = errors.New("cannot begin a segment")
+)
 
 // head is the Badger database of a segment that is being written. One goroutine uses it.
 //
@@ -46,6 +52,7 @@ var errNoSpace = errors.New("no space left for the buffer")
 // byte is allocated before it is touched.
 type head struct {
 	dir       string
+	disk      disk
 	db        *badger.DB
 	vlog, wal *os.File
 	mapped    mapping // of the value log
@@ -78,34 +85,41 @@ func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.O
 
 // openHead creates a segment in dir, which does not exist, with room for reserve bytes. The caller has seen to it
 // that headFootprint bytes are free besides.
-func openHead(dir string, segmentSize, reserve int64, logger badger.Logger) (h *head, err error) {
-	db, err := openBadger(badgerOptions(dir, segmentSize, logger))
+func openHead(d disk, dir string, segmentSize, reserve int64, logger badger.Logger) (*head, error) {
+	err := d.try(stepCreate, dir)
+	if err == nil {
+		err = needDescriptors(filepath.Dir(dir), openDescriptors)
+	}
+	var db *badger.DB
+	if err == nil {
+		db, err = openBadger(badgerOptions(dir, segmentSize, logger))
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create segment: %w", err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("create database: %w", err), os.RemoveAll(dir))
 	}
-	h = &head{dir: dir, db: db, written: vlogHeaderSize}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, h.discard())
-		}
-	}()
-	if h.vlog, err = os.OpenFile(filepath.Join(dir, vlogName), os.O_RDWR, 0); err != nil {
-		return nil, err
-	}
-	h.mapped = findMapping(h.vlog)
-	if h.wal, err = os.OpenFile(filepath.Join(dir, walName), os.O_RDWR, 0); err != nil {
-		return nil, err
-	}
-	if err = h.reserveTo(reserve, 1); err != nil {
-		return nil, err
-	}
-	if err = h.vlog.Sync(); err != nil {
-		return nil, err
-	}
-	if err = errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
-		return nil, err
+	h := &head{dir: dir, disk: d, db: db, written: vlogHeaderSize}
+	if err := h.setUp(reserve); err != nil {
+		return nil, errors.Join(err, h.discard())
 	}
 	return h, nil
+}
+
+// setUp opens and allocates the files of a new database.
+func (h *head) setUp(reserve int64) (err error) {
+	if h.vlog, err = h.disk.open(filepath.Join(h.dir, vlogName)); err != nil {
+		return err
+	}
+	h.mapped = findMapping(h.vlog)
+	if h.wal, err = h.disk.open(filepath.Join(h.dir, walName)); err != nil {
+		return err
+	}
+	if err := h.reserveTo(reserve, 1); err != nil {
+		return err
+	}
+	if err := h.disk.syncAll(h.vlog); err != nil {
+		return err
+	}
+	return errors.Join(h.disk.syncDir(h.dir), h.disk.syncDir(filepath.Dir(h.dir)))
 }
 
 // openBadger opens a new database. It touches the first page of each of its files; where the disk fills up in that very moment this
@@ -148,9 +162,9 @@ func (h *head) populate(from, to int64) {
 }
 
 func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
-	ok, err := reserve(f, *reserved, to)
+	ok, err := h.disk.reserve(f, *reserved, to)
 	switch {
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+	case isFull(err):
 		return fmt.Errorf("%w: %w", errNoSpace, err)
 	case err != nil:
 		return err
@@ -174,6 +188,9 @@ func (h *head) write(groups [][]byte) error {
 }
 
 func (h *head) writeGroup(g []byte) error {
+	if err := h.disk.try(stepWrite, h.dir); err != nil {
+		return err
+	}
 	key := g[8:24:24] // first position and number, as in the header
 	txn := h.db.NewTransaction(true)
 	defer txn.Discard()
@@ -194,7 +211,7 @@ func (h *head) writeGroup(g []byte) error {
 func (h *head) sync() error {
 	to := h.written
 	h.mapped.drop(h.synced, to)
-	err := syncData(h.vlog)
+	err := h.disk.sync(h.vlog)
 	if err == nil {
 		h.synced = to
 	}
@@ -208,13 +225,13 @@ func (h *head) full(size, segmentSize int64, groups int) bool {
 
 // close flushes and closes the database; what was reserved and not used goes back to the disk.
 func (h *head) close() error {
-	return errors.Join(h.db.Close(), h.closeFiles())
+	return errors.Join(h.disk.try(stepFlush, h.dir), h.db.Close(), h.closeFiles())
 }
 
 func (h *head) closeFiles() (err error) {
 	for _, f := range []*os.File{h.vlog, h.wal} {
 		if f != nil {
-			err = errors.Join(err, f.Close())
+			err = errors.Join(err, h.disk.close(f))
 		}
 	}
 	return err
@@ -225,5 +242,5 @@ func (h *head) release() { _ = h.vlog.Truncate(vlogHeaderSize) }
 
 // discard closes the segment and deletes it.
 func (h *head) discard() error {
-	return errors.Join(h.close(), os.RemoveAll(h.dir))
+	return errors.Join(h.close(), h.disk.removeAll(h.dir))
 }

@@ -51,7 +51,10 @@ func Inspect(dir string) (*Inspection, error) {
 			in.segs = append(in.segs, f)
 		}
 	}
-	in.state, _, _ = recoverState(slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }))
+	in.state, _, _, err = recoverState(disk{}, slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }))
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	return in, nil
 }
 
@@ -129,7 +132,7 @@ func (in *Inspection) Read(from int64, fn func(*record.Batch) error, damaged fun
 		if f.end <= from {
 			continue
 		}
-		if err := f.acquire(f.dir); err != nil {
+		if err := f.acquire(disk{}, f.dir); err != nil {
 			damaged(f.dir, err)
 			continue
 		}
@@ -173,7 +176,7 @@ func (in *Inspection) Verify(damaged func(segment string, err error)) (good, mis
 		if f.gone {
 			continue
 		}
-		if err := f.acquire(f.dir); err != nil {
+		if err := f.acquire(disk{}, f.dir); err != nil {
 			report(err)
 			continue
 		}
@@ -188,7 +191,8 @@ func (in *Inspection) Verify(damaged func(segment string, err error)) (good, mis
 		}, report)
 		f.release()
 		st := newState()
-		if _, full, err := f.replay(&st); err != nil {
+		if _, full, damage, err := f.replay(disk{}, &st); err != nil || damage != nil {
+			err = errors.Join(damage, err)
 			report(fmt.Errorf("state: %w", err))
 		} else if !full {
 			report(fmt.Errorf("%w: the segment does not begin with the whole state", ErrCorrupt))

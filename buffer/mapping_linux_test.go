@@ -176,7 +176,7 @@ func TestMappingTwice(t *testing.T) {
 
 // Badger's map of the value log is found, and has nothing in it after each sync; otherwise a sync takes several times as long, and nobody would know why.
 func TestSyncEmptiesTheMap(t *testing.T) {
-	h, err := openHead(filepath.Join(t.TempDir(), "head"), 8<<20, 4<<20, nil)
+	h, err := openHead(disk{}, filepath.Join(t.TempDir(), "head"), 8<<20, 4<<20, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

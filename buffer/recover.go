@@ -234,10 +234,13 @@ func (f *found) wasUsed() bool {
 }
 
 // replay brings st up to this segment's end and returns the number of the last group. full tells whether the whole state was found.
-func (f *found) replay(st **state) (seq uint64, full bool, err error) {
-	file, err := os.Open(filepath.Join(f.dir, vlogName))
-	if err != nil {
-		return 0, false, err
+// damage is what did not read back; err is about access.
+func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err error) {
+	file, err := d.openToRead(filepath.Join(f.dir, vlogName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, err, nil
+	} else if err != nil {
+		return 0, false, nil, err
 	}
 	defer file.Close()
 	var errs []error
@@ -262,26 +265,29 @@ func (f *found) replay(st **state) (seq uint64, full bool, err error) {
 			errs = append(errs, err)
 		}
 	}
-	return seq, full, errors.Join(errs...)
+	return seq, full, errors.Join(errs...), nil
 }
 
 // recoverState reads the state from the newest segment; where that is damaged, from the one before and what is readable since.
-func recoverState(segs []*found) (st *state, seq uint64, whole bool) {
+func recoverState(d disk, segs []*found) (st *state, seq uint64, whole bool, err error) {
 	for i := len(segs) - 1; i >= 0; i-- {
 		st, whole = newState(), false
 		for _, f := range segs[i:] {
-			n, full, err := f.replay(&st)
+			n, full, damage, err := f.replay(d, &st)
+			if err != nil {
+				return nil, 0, false, err
+			}
 			seq = max(seq, n)
 			whole = whole || full
-			if err != nil && f.err == nil {
-				f.err = err
+			if damage != nil && f.err == nil {
+				f.err = damage
 			}
 		}
 		if whole {
-			return st, seq, true
+			return st, seq, true, nil
 		}
 	}
-	return newState(), seq, len(segs) == 0
+	return newState(), seq, len(segs) == 0, nil
 }
 
 // recover brings the chain into memory and begins a new head.
@@ -306,10 +312,10 @@ func (b *Buffer) recover() (*writer, error) {
 	for i, f := range all {
 		switch {
 		case f.unused:
-			err = removeDir(b.dir, f.dir)
+			err = b.removeDir(f.dir)
 		case f.gone:
 			b.damage(&f.segment, f.err, f.first, f.end)
-			err = moveAside(b.dir, f.dir)
+			err = b.moveAside(f.dir)
 			lostNewest = lostNewest || i == len(all)-1 || !f.sealed
 		default:
 			segs = append(segs, f)
@@ -319,7 +325,10 @@ func (b *Buffer) recover() (*writer, error) {
 			return nil, err
 		}
 	}
-	st, seq, whole := recoverState(segs)
+	st, seq, whole, err := recoverState(b.opt.disk, segs)
+	if err != nil {
+		return nil, err
+	}
 	if !whole {
 		b.log.Error("buffer: no segment holds the whole state; inputs and outputs begin again where they do without one", "dir", b.dir)
 	}
@@ -359,6 +368,10 @@ func (b *Buffer) recover() (*writer, error) {
 		err = w.roll()
 	}
 	if err != nil {
+		if w.next != nil {
+			err = errors.Join(err, w.next.discard())
+		}
+		b.bg.Wait() // for what was abandoned
 		return nil, err
 	}
 	b.holdReserve()
@@ -393,7 +406,7 @@ func (f *found) settle(b *Buffer) {
 		}
 		err := os.Truncate(path, f.size)
 		if err == nil {
-			err = f.writeSeal(f.dir)
+			err = f.writeSeal(b.opt.disk, f.dir)
 		}
 		if err == nil {
 			err = b.rename(&f.segment)

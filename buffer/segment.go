@@ -51,7 +51,10 @@ func headDirName(n int) string { return fmt.Sprintf("head-%08d", n) }
 
 func (b *Buffer) headPath(n int) string { return filepath.Join(b.dir, headDirName(n)) }
 
-func (s *segment) writeSeal(dir string) error {
+func (s *segment) writeSeal(d disk, dir string) error {
+	if err := d.try(stepSeal, dir); err != nil {
+		return err
+	}
 	fi, err := os.Stat(filepath.Join(dir, vlogName))
 	if err != nil {
 		return err
@@ -85,11 +88,11 @@ func readSeal(dir string) (sl seal, err error) {
 }
 
 // acquire opens the segment's file for a reader; release goes with it. dir is the segment's as of now.
-func (s *segment) acquire(dir string) error {
+func (s *segment) acquire(d disk, dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil {
-		f, err := os.Open(filepath.Join(dir, vlogName))
+		f, err := d.openToRead(filepath.Join(dir, vlogName))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package buffer
 
 import (
+	"errors"
+	"syscall"
 	"time"
 )
 
@@ -10,7 +12,26 @@ func (w *writer) outOfSpace(err error) {
 	b.mu.Lock()
 	b.lowSpace = true
 	b.mu.Unlock()
+	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
+		w.report("create", "buffer: the next segment cannot be begun; inputs wait, outputs go on", "error", err, "do", adviceFor(err))
+		return
+	}
 	w.report("space", "buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free", "error", err)
+}
+
+// adviceFor says what to do about an error of the file system.
+func adviceFor(err error) string {
+	switch {
+	case isFull(err) || errors.Is(err, errNoSpace):
+		return "free some space, raise the user's quota, or lower min_free"
+	case errors.Is(err, syscall.EMFILE):
+		return "raise the limit of open files (LimitNOFILE, ulimit -n)"
+	case errors.Is(err, syscall.ENFILE):
+		return "raise sysctl fs.file-max"
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only: look in the kernel's log why, and mount it writable"
+	}
+	return "look at the disk, its file system and the kernel's log"
 }
 
 // enoughSpace ends it.
@@ -23,7 +44,8 @@ func (w *writer) enoughSpace() {
 	b.mu.Unlock()
 	if was {
 		delete(w.reports, "space")
-		b.log.Info("buffer: the disk has space again", "dir", b.dir)
+		delete(w.reports, "create")
+		b.log.Info("buffer: data is written again", "dir", b.dir)
 	}
 }
 
@@ -34,7 +56,7 @@ func (w *writer) makeRoom() {
 	low, queued := b.lowSpace, len(b.queue) > 0
 	full := b.blocked > 0 && !b.hasRoom(b.wanted)
 	b.mu.Unlock()
-	if low && !queued && w.ensureSpace(nil, true) == nil {
+	if low && !queued && !w.broken && w.ensureSpace(nil, true) == nil {
 		w.enoughSpace()
 		return
 	}
@@ -42,7 +64,7 @@ func (w *writer) makeRoom() {
 		return
 	}
 	w.lastRoom = time.Now()
-	if b.opt.WhenFull != DropOldest {
+	if b.opt.WhenFull != DropOldest || low && w.noSegment {
 		if !low {
 			w.report("full", "buffer is full; inputs wait until outputs have delivered something", "max_size", b.opt.MaxSize)
 		}

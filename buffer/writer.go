@@ -9,7 +9,7 @@ import (
 
 const (
 	pollSpace   = 200 * time.Millisecond // while there is no room
-	retryWrite  = time.Second            // after a failed write
+	retryWrite  = time.Second            // after a failed write, or removal
 	idleRoll    = time.Second            // how long a head that everybody has passed stays
 	idleRollMin = 256 << 10              // the size from which that is worth it
 )
@@ -21,8 +21,8 @@ type writer struct {
 	seg  *segment // of head
 
 	next    *head
-	opening chan *head // result of opening the next segment ahead; nil when none is on the way
-	heads   int        // number of the newest head directory
+	opening chan opened // result of opening the next segment ahead; nil when none is on the way
+	heads   int         // number of the newest head directory
 
 	seq     uint64 // of the last group written
 	durable uint64 // of the last group known to be on disk
@@ -34,6 +34,7 @@ type writer struct {
 	lastRoom   time.Time // when makeRoom could not help
 	lastOpen   time.Time
 	broken     bool // the head failed to write: go on in a new one
+	noSegment  bool // appends wait for a new segment, not for space
 	reports    map[string]time.Time
 }
 
@@ -75,7 +76,7 @@ func (w *writer) wait() bool {
 		d := time.Duration(-1) // for ever
 		switch {
 		case w.broken:
-			d = retryWrite - since
+			d = b.opt.retry - since
 		case data && !low && enough:
 			d = 0
 		case states || data && !low:
@@ -127,7 +128,7 @@ func (w *writer) step() error {
 	w.lastCommit = time.Now()
 	data := len(k.ops) > k.done
 	err := w.write(k)
-	if errors.Is(err, errNoSpace) {
+	if errors.Is(err, errNoSpace) || errors.Is(err, errNoSegment) {
 		w.outOfSpace(err)
 		if k.ops, k.size = k.ops[:k.done], 0; data {
 			// Cursors move on, for that is what frees the disk; but those that wait for the data.
@@ -176,7 +177,7 @@ func (w *writer) write(k work) error {
 	data := len(k.ops) > k.done
 	if w.broken || w.head.full(k.size, b.opt.SegmentSize, 1+int(k.size/b.opt.FlushBytes)) {
 		err := w.roll()
-		if err != nil && (w.broken || data || !errors.Is(err, errNoSpace)) {
+		if err != nil && (w.broken || data) {
 			return err
 		}
 	}
@@ -223,9 +224,9 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	if to <= h.reserved {
 		return h.reserveTo(to, len(groups)+walStep/2/walGroupSize)
 	}
-	free, err := freeSpace(b.dir)
+	free, _, err := b.opt.disk.space(b.dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoSpace, err)
 	}
 	far := max(to, min(h.reserved+b.opt.chunk(), b.opt.SegmentSize+stateReserve))
 	for _, to := range []int64{far, to} {
@@ -376,7 +377,7 @@ func (w *writer) finish(err error) {
 	b.mu.Unlock()
 	b.retire(w.seg, w.head)
 	if w.opening != nil {
-		w.next = <-w.opening
+		w.next = (<-w.opening).head
 	}
 	if w.next != nil {
 		if err := w.next.discard(); err != nil {

@@ -1,0 +1,267 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// faulty makes one step fail, from when it is armed on.
+type faulty struct {
+	mu    sync.Mutex
+	step  step
+	err   error
+	times int // how often it fails; below 0: always
+	after int // how often it succeeds before
+	hits  atomic.Int64
+}
+
+func (f *faulty) disk() disk { return disk{fault: f.fault} }
+
+func (f *faulty) arm(s step, err error, after, times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.step, f.err, f.after, f.times = s, err, after, times
+	f.hits.Store(0)
+}
+
+func (f *faulty) fault(s step, _ string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s != f.step || f.times == 0 {
+		return nil
+	}
+	if f.after > 0 {
+		f.after--
+		return nil
+	}
+	f.times--
+	f.hits.Add(1)
+	return f.err
+}
+
+// openIn returns what this process has open below dir.
+func openIn(t *testing.T, dir string) (open []string) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("needs /proc")
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, dir) {
+			open = append(open, to)
+		}
+	}
+	return open
+}
+
+// The buffer once crashed on a nil pointer when a segment could not be set up after its database was there. Each step of opening, rolling,
+// closing and removing a segment fails here in each way, once and for as long as anybody looks; nothing that was acknowledged is lost,
+// appends go on once it works again, and nothing is left open or lying about.
+func TestEveryStepOfASegmentMayFail(t *testing.T) {
+	errnos, most := []syscall.Errno{syscall.EMFILE, syscall.EDQUOT}, 1
+	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+		errnos, most = append(errnos, syscall.ENOSPC, syscall.EIO, syscall.EROFS), 3
+	}
+	for _, s := range []step{
+		stepSpace, stepCreate, stepOpen, stepReserve, stepSync, stepSyncDir, stepWrite, stepFlush, stepClose, stepSeal, stepRename, stepRemove,
+	} {
+		for _, errno := range errnos {
+			t.Run(fmt.Sprintf("%s %d", s, int(errno)), func(t *testing.T) {
+				t.Parallel()
+				f, reg, dir := &faulty{}, prometheus.NewRegistry(), filepath.Join(t.TempDir(), "b")
+				opt := small(t)
+				opt.disk, opt.Metrics, opt.Sync, opt.retry = f.disk(), reg, true, 20*time.Millisecond
+				b := open(t, dir, opt)
+				c := cursor(t, b, "out")
+				cursor(t, b, "behind").Close()
+				var acked atomic.Int64
+				n := 0
+				add := func(batches int) {
+					for range batches {
+						if err := b.Append(t.Context(), "in", batchOf(n, 50, 1000), []record.Position{{Key: "n", Value: fmt.Append(nil, n)}}, func(err error) {
+							if err != nil {
+								t.Errorf("an append was refused: %v", err)
+							}
+							acked.Add(50)
+						}); err != nil {
+							t.Error(err)
+						}
+						n += 50
+					}
+				}
+				var got []int
+				for _, times := range []int{1, 2, -1} {
+					for after := range most {
+						f.arm(s, errno, after, times)
+						from := n
+						added := make(chan struct{})
+						go func() { defer close(added); add(25) }() // more than a segment
+						if times < 0 {
+							eventually(t, "it fails, or is not needed", func() bool { return f.hits.Load() > 0 || acked.Load() == int64(from+25*50) })
+							f.arm("", nil, 0, 0)
+						}
+						<-added
+						eventually(t, "all is acknowledged", func() bool { return acked.Load() == int64(n) })
+						got = append(got, readTo(t, c, b.End())...)
+						commit(t, c, c.pos)
+					}
+				}
+				wantRun(t, got, 0, n)
+				f.arm(s, errno, 0, 1)
+				if err := b.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if left := openIn(t, dir); left != nil {
+					t.Errorf("left open: %q", left)
+				}
+				// At the next start, too: it is refused, or nothing is lost.
+				opt.Metrics = nil
+				for times := 1; ; times++ {
+					f.arm(s, errno, times/2, 1)
+					again, err := Open(dir, opt)
+					if err != nil {
+						if !errors.Is(err, errno) || times > 50 {
+							t.Fatalf("the next start, for the %d. time: %v", times, err)
+						}
+						if left := openIn(t, dir); left != nil {
+							t.Fatalf("left open by a start that failed: %q", left)
+						}
+						continue
+					}
+					t.Cleanup(func() { _ = again.Close() })
+					f.arm("", nil, 0, 0)
+					out, all := cursor(t, again, "out"), cursor(t, again, "behind")
+					if pos, _ := out.Committed(); pos != int64(n) || again.End() < int64(n) {
+						t.Errorf("the next start finds %d records and delivered %d, want %d", again.End(), pos, n)
+					}
+					wantRun(t, readTo(t, all, int64(n)), 0, n)
+					commit(t, all, all.pos)
+					commit(t, out, all.pos)
+					eventually(t, "passed segments are gone", func() bool {
+						sealed, heads := segmentDirs(t, dir)
+						return len(sealed) == 0 && len(heads) <= 2
+					})
+					if s := again.Stats(); s.LowSpace {
+						t.Errorf("%+v", s)
+					}
+					if err := again.Close(); err != nil {
+						t.Fatal(err)
+					}
+					break
+				}
+				for _, name := range []string{"penstock_buffer_damaged_segments_total", "penstock_buffer_damaged_records_total"} {
+					if v := metricValue(t, reg, name); v != 0 {
+						t.Errorf("%s is %v", name, v)
+					}
+				}
+				if _, err := os.Stat(filepath.Join(dir, damagedName)); err == nil {
+					t.Error("a segment was moved aside")
+				}
+				if left, _ := filepath.Glob(filepath.Join(dir, trashPrefix+"*")); left != nil {
+					t.Errorf("left behind: %q", left)
+				}
+			})
+		}
+	}
+}
+
+// With records only from a segment that cannot be opened for reading there is nothing to lose by waiting.
+func TestASegmentThatCannotBeOpenedIsNotDamaged(t *testing.T) {
+	f, reg, dir := &faulty{}, prometheus.NewRegistry(), t.TempDir()
+	opt := small(t)
+	opt.disk = f.disk()
+	b := open(t, dir, opt)
+	cursor(t, b, "out")
+	for i := range 100 {
+		appendWait(t, b, batchOf(i*50, 50, 1000))
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.arm(stepRead, syscall.EMFILE, 0, 1)
+	if _, err := Open(dir, opt); !errors.Is(err, syscall.EMFILE) {
+		t.Fatalf("opened: %v", err)
+	}
+	opt.Metrics = reg
+	b = open(t, dir, opt)
+	c := cursor(t, b, "out")
+	f.arm(stepRead, syscall.EMFILE, 0, 1)
+	if _, err := c.Next(t.Context()); !errors.Is(err, syscall.EMFILE) {
+		t.Fatalf("read: %v", err)
+	}
+	wantRun(t, readTo(t, c, 5000), 0, 5000)
+	if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 0 {
+		t.Errorf("%v segments are damaged", v)
+	}
+}
+
+// Descriptors run out at each place in the making of a segment: never more than an error, and nothing is left of it.
+func TestOpenHeadWithFewDescriptors(t *testing.T) {
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+			t.Error(err)
+		}
+	})
+	root := t.TempDir()
+	if openIn(t, root) != nil {
+		t.Fatal("something is open there")
+	}
+	highest := func() (n int) {
+		f, err := os.Open(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		return int(f.Fd())
+	}()
+	failed := 0
+	for spare := 0; ; spare++ {
+		dir := filepath.Join(root, fmt.Sprint(spare))
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(highest + spare), Max: was.Max}); err != nil {
+			t.Fatal(err)
+		}
+		h, err := openHead(disk{}, dir, 1<<20, 1<<20, badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}})
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			if err := h.discard(); err != nil {
+				t.Error(err)
+			}
+			break
+		}
+		failed++
+		if !errors.Is(err, syscall.EMFILE) && !strings.Contains(err.Error(), "too many open files") {
+			t.Errorf("with %d spare: %v", spare, err)
+		}
+		if spare > 40 {
+			t.Fatalf("no number of descriptors is enough: %v", err)
+		}
+	}
+	if failed < openDescriptors {
+		t.Errorf("it failed %d times only", failed)
+	}
+	if left := openIn(t, root); left != nil {
+		t.Errorf("left open: %q", slices.Compact(left))
+	}
+	if left, _ := os.ReadDir(root); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
