@@ -84,6 +84,9 @@ func (b *Builder) Len() int { return b.count }
 // Size returns the size so far, in bytes.
 func (b *Builder) Size() int { return len(b.body) }
 
+// Held returns how much memory the builder holds, in bytes.
+func (b *Builder) Held() int { return cap(b.body) + 4*cap(b.sub) }
+
 // Append copies one record in. t is nanoseconds since the Unix epoch.
 func (b *Builder) Append(t int64, key, value []byte, headers []Header) {
 	ms, rest := floorMilli(t)

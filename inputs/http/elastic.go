@@ -1,32 +1,39 @@
 package http
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // elasticVersion is the version that clients are told; those of 8 and 9 talk to it.
 const elasticVersion = "8.17.0"
 
-// elastic takes Elasticsearch's bulk requests, and answers what its clients ask beforehand.
+// elastic takes Elasticsearch's bulk requests and documents, and answers what its clients ask beforehand.
 // https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 func (h *HTTP) elastic(method, path string) (protocol, bool) {
 	p := protocol{name: "elasticsearch", fail: failElastic}
 	read := method == http.MethodGet || method == http.MethodHead
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	index := parts[0]
+	if strings.HasPrefix(index, "_") {
+		index = ""
+	} else {
+		parts = parts[1:]
+	}
+	api := ""
+	if len(parts) > 0 {
+		api = parts[0]
+	}
 	switch {
-	case path == "/_bulk" || strings.HasSuffix(path, "/_bulk") && strings.Count(path, "/") == 2:
-		if read {
-			return p, false
-		}
-		index := strings.Trim(strings.TrimSuffix(path, "_bulk"), "/")
+	case api == "_bulk" && len(parts) == 1 && !read:
 		p.take = func(w http.ResponseWriter, r *request) error { return r.bulk(w, index) }
+	case (api == "_doc" || api == "_create") && index != "" && len(parts) <= 2 && !read && method != http.MethodDelete:
+		id := ""
+		if len(parts) == 2 {
+			id = parts[1]
+		}
+		p.take = func(w http.ResponseWriter, r *request) error { return r.document(w, index, id) }
 	case read && path == "":
 		p.take = answer(map[string]any{
 			"name": h.env.Agent, "cluster_name": "penstock", "cluster_uuid": "cGVuc3RvY2stY2x1c3Rlcg",
@@ -34,13 +41,21 @@ func (h *HTTP) elastic(method, path string) (protocol, bool) {
 				"minimum_wire_compatibility_version": "7.17.0", "minimum_index_compatibility_version": "7.0.0"},
 			"tagline": "You Know, for Search",
 		})
+	case method == http.MethodHead && index != "" && len(parts) == 0: // every index is there
+		p.take = answer(map[string]any{})
+	case read && api == "_cluster" && len(parts) > 1 && parts[1] == "health":
+		p.take = answer(map[string]any{"cluster_name": "penstock", "status": "green", "timed_out": false,
+			"number_of_nodes": 1, "number_of_data_nodes": 1, "active_primary_shards": 1, "active_shards": 1,
+			"relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0, "delayed_unassigned_shards": 0,
+			"number_of_pending_tasks": 0, "number_of_in_flight_fetch": 0, "task_max_waiting_in_queue_millis": 0,
+			"active_shards_percent_as_number": 100.0})
 	case read && path == "/_license":
 		p.take = answer(map[string]any{"license": map[string]any{"status": "active", "uid": "penstock", "type": "basic", "mode": "basic"}})
 	case read && path == "/_xpack":
 		p.take = answer(map[string]any{"license": map[string]any{"status": "active", "uid": "penstock", "type": "basic", "mode": "basic"},
 			"features": map[string]any{"ilm": map[string]any{"available": false, "enabled": false}}})
-	case strings.HasPrefix(path, "/_template") || strings.HasPrefix(path, "/_index_template") || strings.HasPrefix(path, "/_ilm") ||
-		strings.HasPrefix(path, "/_ingest") || strings.HasPrefix(path, "/_data_stream"):
+	case strings.HasPrefix(api, "_template") || strings.HasPrefix(api, "_index_template") || strings.HasPrefix(api, "_ilm") ||
+		strings.HasPrefix(api, "_component_template") || strings.HasPrefix(api, "_ingest") || strings.HasPrefix(api, "_data_stream"):
 		// Shippers set up what they are going to write to; there is nothing to set up here.
 		p.take = answer(map[string]any{"acknowledged": true})
 	default:
@@ -82,104 +97,4 @@ func failElastic(w http.ResponseWriter, f *failure) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="penstock"`)
 	}
 	writeElastic(w, f.status, map[string]any{"status": f.status, "error": elasticError{kind, f.reason}})
-}
-
-type bulkItem struct {
-	Index   string        `json:"_index"`
-	ID      string        `json:"_id"`
-	Version int           `json:"_version,omitempty"`
-	Result  string        `json:"result,omitempty"`
-	Seq     *int          `json:"_seq_no,omitempty"`
-	Term    int           `json:"_primary_term,omitempty"`
-	Status  int           `json:"status"`
-	Error   *elasticError `json:"error,omitempty"`
-}
-
-type bulkAction struct {
-	Index string `json:"_index"`
-	ID    any    `json:"_id"`
-}
-
-// bulk takes one bulk request. An item that cannot be kept fails alone; the others are stored.
-func (r *request) bulk(w http.ResponseWriter, index string) error {
-	begun := time.Now()
-	body, err := r.body(w)
-	if err != nil {
-		return err
-	}
-	items := []map[string]bulkItem{}
-	failed := false
-	for number := 1; len(body) > 0; number++ {
-		var line []byte
-		line, body, _ = bytes.Cut(body, []byte{'\n'})
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		var action map[string]bulkAction
-		if err := json.Unmarshal(line, &action); err != nil || len(action) != 1 {
-			return fail(http.StatusBadRequest, "Malformed action/metadata line [%d], expected one action", number)
-		}
-		for op, meta := range action {
-			if meta.Index == "" {
-				meta.Index = index
-			}
-			item := bulkItem{Index: meta.Index}
-			if meta.ID != nil {
-				item.ID = fmt.Sprint(meta.ID)
-			}
-			var doc []byte
-			if op != "delete" {
-				number++
-				doc, body, _ = bytes.Cut(body, []byte{'\n'})
-			}
-			if why := r.bulkItem(op, &item, doc, begun, len(items)); why != "" {
-				item.Status, item.Error = http.StatusBadRequest, &elasticError{"illegal_argument_exception", why}
-				failed = true
-			}
-			items = append(items, map[string]bulkItem{op: item})
-		}
-	}
-	if len(items) == 0 {
-		return fail(http.StatusBadRequest, "request body is required")
-	}
-	if err := r.store(); err != nil {
-		return err
-	}
-	writeElastic(w, http.StatusOK, map[string]any{"took": time.Since(begun).Milliseconds(), "errors": failed, "items": items})
-	return nil
-}
-
-// bulkItem enters one item, or says why it cannot be taken.
-func (r *request) bulkItem(op string, item *bulkItem, doc []byte, now time.Time, n int) string {
-	switch op {
-	case "index", "create":
-	case "update", "delete":
-		return op + " is not supported: records are only ever added"
-	default:
-		return "unknown action " + strconv.Quote(op)
-	}
-	value, err := compact(bytes.TrimSpace(doc), r.h.cfg.MaxDepth)
-	switch {
-	case err != nil:
-		return "document: " + err.Error()
-	case len(value) == 0 || value[0] != '{':
-		return "document: not a JSON object"
-	}
-	tag := item.Index
-	if tag == "" {
-		tag = r.h.cfg.Tag
-	}
-	at := now
-	if t, err := time.Parse(time.RFC3339Nano, gjson.GetBytes(value, "@timestamp").Str); err == nil {
-		at = t
-	}
-	var key []byte
-	if item.ID != "" {
-		key = []byte(item.ID)
-	} else {
-		item.ID = fmt.Sprintf("%x-%d", now.UnixNano(), n)
-	}
-	r.add(tag, at, key, value, nil)
-	item.Version, item.Result, item.Seq, item.Term, item.Status = 1, "created", new(int), 1, http.StatusCreated
-	return ""
 }

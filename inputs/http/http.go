@@ -259,6 +259,7 @@ type failure struct {
 	status int
 	reason string
 	wait   time.Duration // for Retry-After; 0 for none
+	err    error         // what it comes from, where that says more
 }
 
 func (f *failure) Error() string { return f.reason }
@@ -278,7 +279,7 @@ func failureOf(err error) *failure {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fail(http.StatusRequestTimeout, "the body did not come within read_timeout")
 	}
-	return fail(http.StatusBadRequest, "%v", err)
+	return &failure{status: http.StatusBadRequest, reason: err.Error(), err: err}
 }
 
 func failPlain(w http.ResponseWriter, f *failure) {

@@ -4,7 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -12,8 +13,7 @@ import (
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
@@ -29,28 +29,19 @@ func (h *HTTP) otlp() protocol {
 		if err != nil {
 			return err
 		}
-		var logs logspb.LogsData // on the wire the same as the request
+		var decode func() error
 		asJSON := false
+		now := time.Now()
 		switch media {
 		case "application/x-protobuf":
-			if err := proto.Unmarshal(body, &logs); err != nil {
-				return fmt.Errorf("not an ExportLogsServiceRequest: %w", err)
-			}
+			decode = func() error { return r.otlpProto(body, now) }
 		case "application/json":
 			asJSON = true
-			if deep(body, r.h.cfg.MaxDepth+20) { // the message's own levels
-				return fail(http.StatusBadRequest, "nested deeper than max_depth, %d", r.h.cfg.MaxDepth)
-			}
-			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, &logs); err != nil {
-				return fmt.Errorf("not an ExportLogsServiceRequest: %w", err)
-			}
+			decode = func() error { return r.otlpJSON(body, now) }
 		default:
 			return fail(http.StatusUnsupportedMediaType, "content type %q: use application/x-protobuf or application/json", media)
 		}
-		if err := r.otlpRecords(&logs, asJSON); err != nil {
-			return err
-		}
-		if err := r.store(); err != nil {
+		if err := r.take(decode); err != nil {
 			return err
 		}
 		// An empty ExportLogsServiceResponse: full success.
@@ -65,29 +56,80 @@ func (h *HTTP) otlp() protocol {
 // failOTLP answers in plain text, which the protocol's clients log; they retry on 429 and 503, minding Retry-After.
 func failOTLP(w http.ResponseWriter, f *failure) { failPlain(w, f) }
 
-func (r *request) otlpRecords(logs *logspb.LogsData, asJSON bool) error {
-	now := time.Now()
-	var b []byte
-	for _, rl := range logs.GetResourceLogs() {
-		for _, sl := range rl.GetScopeLogs() {
-			for _, rec := range sl.GetLogRecords() {
-				o := otlpWriter{dst: b[:0], depth: r.h.cfg.MaxDepth, asJSON: asJSON}
-				o.record(rec, sl, rl)
-				if o.deep {
-					return fail(http.StatusBadRequest, "nested deeper than max_depth, %d", r.h.cfg.MaxDepth)
-				}
-				b = o.dst
-				at := now
-				if ns := rec.GetTimeUnixNano(); ns > 0 {
-					at = time.Unix(0, int64(ns))
-				} else if ns := rec.GetObservedTimeUnixNano(); ns > 0 {
-					at = time.Unix(0, int64(ns))
-				}
-				r.add("otlp", at, nil, b, nil)
-			}
-		}
+// errOTLP is wrapped by errors about bodies that are something else.
+var errOTLP = errors.New("not an ExportLogsServiceRequest")
+
+// otlpScope is what the records of one ScopeLogs share, as JSON text; empty where there is none.
+type otlpScope struct {
+	resource, scope           []byte
+	resourceSchema, ownSchema string
+}
+
+// otlpRecord enters one log record. buf is used again for the next.
+func (r *request) otlpRecord(buf *[]byte, rec *logspb.LogRecord, shared *otlpScope, now time.Time, asJSON bool, size int) error {
+	if cap(*buf) < size+len(shared.resource)+256 {
+		*buf = make([]byte, 0, size+len(shared.resource)+256)
 	}
-	return nil
+	o := otlpWriter{dst: (*buf)[:0], depth: r.h.cfg.MaxDepth, asJSON: asJSON}
+	o.record(rec, shared)
+	*buf = o.dst
+	switch {
+	case o.deep:
+		return r.otlpTooDeep()
+	case len(o.dst) > r.textRoom():
+		return r.otlpTooLong()
+	}
+	at := now.UnixNano()
+	if ns := rec.GetTimeUnixNano(); ns > 0 && ns <= math.MaxInt64 {
+		at = int64(ns)
+	} else if ns := rec.GetObservedTimeUnixNano(); ns > 0 && ns <= math.MaxInt64 {
+		at = int64(ns)
+	}
+	rec.Reset() // its memory may go before the record's is taken
+	return r.add("otlp", at, nil, o.dst, nil)
+}
+
+func (r *request) otlpTooDeep() error {
+	return fail(http.StatusBadRequest, "nested deeper than max_depth, %d", r.h.cfg.MaxDepth)
+}
+
+func (r *request) otlpTooLong() error {
+	return fail(http.StatusRequestEntityTooLarge, "a log record or resource that takes several times its size: send it as text")
+}
+
+// attributesOf returns what share says about resource and scope.
+func (r *request) attributesOf(write func(o *otlpWriter)) ([]byte, error) {
+	o := otlpWriter{depth: r.h.cfg.MaxDepth}
+	write(&o)
+	switch {
+	case o.deep:
+		return nil, r.otlpTooDeep()
+	case len(o.dst) > r.room():
+		return nil, r.otlpTooLong()
+	}
+	return o.dst, nil
+}
+
+func (r *request) shareResource(s *otlpScope, res *resourcepb.Resource) (err error) {
+	s.resource, err = r.attributesOf(func(o *otlpWriter) {
+		if len(res.GetAttributes()) > 0 {
+			o.object(res.GetAttributes(), 0)
+		}
+	})
+	return err
+}
+
+func (r *request) shareScope(s *otlpScope, scope *commonpb.InstrumentationScope) (err error) {
+	s.scope, err = r.attributesOf(func(o *otlpWriter) {
+		if scope.GetName() != "" || scope.GetVersion() != "" || len(scope.GetAttributes()) > 0 {
+			o.dst = append(o.dst, '{')
+			o.text("name", scope.GetName())
+			o.text("version", scope.GetVersion())
+			o.attributes("attributes", scope.GetAttributes())
+			o.dst = append(o.dst, '}')
+		}
+	})
+	return err
 }
 
 // otlpWriter writes a log record as JSON: {"body":, "severity_text":, "attributes":{}, "resource":{}, "scope":{}, "trace_id":, ...}; what is not set is left out.
@@ -115,6 +157,13 @@ func (o *otlpWriter) text(name, value string) {
 	}
 }
 
+func (o *otlpWriter) raw(name string, text []byte) {
+	if len(text) > 0 {
+		o.key(name)
+		o.dst = append(o.dst, text...)
+	}
+}
+
 func (o *otlpWriter) number(name string, n uint64) {
 	if n != 0 {
 		o.key(name)
@@ -122,7 +171,7 @@ func (o *otlpWriter) number(name string, n uint64) {
 	}
 }
 
-func (o *otlpWriter) record(rec *logspb.LogRecord, sl *logspb.ScopeLogs, rl *logspb.ResourceLogs) {
+func (o *otlpWriter) record(rec *logspb.LogRecord, shared *otlpScope) {
 	o.dst = append(o.dst, '{')
 	if rec.GetBody() != nil {
 		o.key("body")
@@ -132,23 +181,16 @@ func (o *otlpWriter) record(rec *logspb.LogRecord, sl *logspb.ScopeLogs, rl *log
 	o.number("severity_number", uint64(max(rec.GetSeverityNumber(), 0)))
 	o.text("event_name", rec.GetEventName())
 	o.attributes("attributes", rec.GetAttributes())
-	o.attributes("resource", rl.GetResource().GetAttributes())
-	if scope := sl.GetScope(); scope.GetName() != "" || scope.GetVersion() != "" || len(scope.GetAttributes()) > 0 {
-		o.key("scope")
-		o.dst = append(o.dst, '{')
-		o.text("name", scope.GetName())
-		o.text("version", scope.GetVersion())
-		o.attributes("attributes", scope.GetAttributes())
-		o.dst = append(o.dst, '}')
-	}
+	o.raw("resource", shared.resource)
+	o.raw("scope", shared.scope)
 	o.text("trace_id", o.id(rec.GetTraceId()))
 	o.text("span_id", o.id(rec.GetSpanId()))
 	o.number("flags", uint64(rec.GetFlags()))
 	o.number("time_unix_nano", rec.GetTimeUnixNano())
 	o.number("observed_time_unix_nano", rec.GetObservedTimeUnixNano())
 	o.number("dropped_attributes_count", uint64(rec.GetDroppedAttributesCount()))
-	o.text("resource_schema_url", rl.GetSchemaUrl())
-	o.text("scope_schema_url", sl.GetSchemaUrl())
+	o.text("resource_schema_url", shared.resourceSchema)
+	o.text("scope_schema_url", shared.ownSchema)
 	o.dst = append(o.dst, '}')
 }
 

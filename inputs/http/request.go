@@ -21,23 +21,66 @@ import (
 )
 
 // request is a request being taken: its body and the batches it becomes.
+//
+// A body of N bytes costs at most about 4 N of memory, whatever is in it. It is read whole, for nothing is
+// stored of a body that is wrong somewhere. Its records are made one by one: those that fit into what may
+// be held are kept until all of the body is known to be right, and stored then. If they do not fit they
+// are let go, the rest of the body is looked at only, and then it is read a second time, each part of the
+// records stored before the next is made.
 type request struct {
 	*http.Request
 	h       *HTTP
 	sink    inputs.Sink
 	host    string // the records' origin
-	charged int
+	charged int    // of the shared memory
 
+	size    int   // bytes of the body
+	whole   int   // bytes held for the body
+	held    int   // bytes held for records
+	made    int64 // bytes of records so far
+	count   int   // records so far
+	pass    pass
 	open    map[string]*record.Builder
 	batches []*record.Batch
 }
 
-// charge takes n bytes of the shared memory for as long as the request lasts.
+// pass is what becomes of the records that are made.
+type pass uint8
+
+const (
+	keeping pass = iota // they are kept, to be stored when the whole body is known to be right
+	looking             // they are too many to be kept: they are counted
+	storing             // the body is right: they are stored as they come
+)
+
+const (
+	// leastHeld may be held for records of a body of any size.
+	leastHeld = 1 << 20
+	// perBatch is what a batch holds besides its records.
+	perBatch = 512
+	// mostGrowth bounds the records of a body, in bytes of their contents: each of a million may repeat
+	// what stands once in the body.
+	mostGrowth = 64
+	// chargeStep is how much of the shared memory is taken at a time for records.
+	chargeStep = 256 << 10
+)
+
+// room returns how much may be held for records at a time, and how large a record may be that is written
+// anew.
+func (r *request) room() int { return r.size + leastHeld }
+
+// textRoom returns how large a record may be whose length was found out before it is written.
+func (r *request) textRoom() int { return r.room() + r.size/2 }
+
+// charge has the request hold n bytes of the shared memory.
 func (r *request) charge(n int) error {
-	if err := r.h.memory.Acquire(n); err != nil {
-		return &failure{http.StatusTooManyRequests, err.Error(), 1 * time.Second}
+	if n <= r.charged {
+		return nil
 	}
-	r.charged += n
+	if err := r.h.memory.Acquire(n - r.charged); err != nil {
+		return &failure{status: http.StatusTooManyRequests, reason: err.Error(), wait: 1 * time.Second}
+	}
+	r.charged = n
 	return nil
 }
 
@@ -61,8 +104,12 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 	var b []byte
 	for {
 		if len(b) == cap(b) {
-			size := min(max(16<<10, 2*cap(b)), limit+1)
-			if err := r.charge(2 * (size - cap(b))); err != nil { // once for the body, once for its records
+			size := max(16<<10, 2*cap(b))
+			if cap(b) >= 1<<20 {
+				size = cap(b) + cap(b)/4
+			}
+			size = min(size, limit+1)
+			if err := r.charge(size + cap(b)); err != nil { // both are held while one is copied
 				return nil, err
 			}
 			b = append(make([]byte, 0, size), b...)
@@ -73,6 +120,7 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 			return nil, fail(http.StatusRequestEntityTooLarge, "the body inflates beyond max_inflated_size, %d bytes", limit)
 		}
 		if err == io.EOF {
+			r.size, r.whole = len(b), cap(b)
 			return b, nil
 		}
 		if err != nil {
@@ -123,13 +171,47 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 	return src, done, nil
 }
 
-// add adds a record to the request's batches. Nothing is stored before store.
-func (r *request) add(tag string, at time.Time, key, value []byte, headers []record.Header) {
-	if r.open == nil {
-		r.open = map[string]*record.Builder{}
+// take makes records by calling decode, which calls add for each, and stores them: when take returns nil
+// all are durable. decode is called once or twice, and must make the same records each time; an error
+// of the first call means that nothing was stored.
+func (r *request) take(decode func() error) error {
+	r.pass, r.made, r.count = keeping, 0, 0
+	if err := decode(); err != nil {
+		return err
+	}
+	if r.pass == looking {
+		r.pass, r.made, r.count = storing, 0, 0
+		if err := decode(); err != nil {
+			return err
+		}
+	}
+	return r.store()
+}
+
+// again reports whether decode is called a second time.
+func (r *request) again() bool { return r.pass == storing }
+
+// add adds a record. at is nanoseconds since the epoch.
+func (r *request) add(tag string, at int64, key, value []byte, headers []record.Header) error {
+	r.made += int64(len(key) + len(value))
+	for i := range headers {
+		r.made += int64(len(headers[i].Key) + len(headers[i].Value))
+	}
+	if r.count++; r.count%1024 == 0 && r.Context().Err() != nil {
+		return fail(http.StatusBadRequest, "the client has gone")
+	}
+	if most := min(int64(r.size)*mostGrowth+leastHeld, 4*r.h.cfg.MaxInflatedSize); r.made > most {
+		return fail(http.StatusRequestEntityTooLarge,
+			"the records of this request would take more than %d bytes, for they repeat what stands once in it: send smaller requests", most)
+	}
+	if r.pass == looking {
+		return nil
 	}
 	b := r.open[tag]
 	if b == nil {
+		if r.open == nil {
+			r.open = map[string]*record.Builder{}
+		}
 		b = &record.Builder{}
 		full := tag
 		if p := r.h.cfg.TagPrefix; p != "" {
@@ -137,32 +219,45 @@ func (r *request) add(tag string, at time.Time, key, value []byte, headers []rec
 		}
 		b.Reset(full, r.host, 0)
 		r.open[tag] = b
+		r.held += perBatch + len(full)
 	}
-	b.Append(at.UnixNano(), key, value, headers)
+	before := b.Held()
+	b.Append(at, key, value, headers)
+	r.held += b.Held() - before
 	if b.Size() >= record.TargetSize {
 		r.batches = append(r.batches, b.Build())
 		delete(r.open, tag)
 	}
+	switch {
+	case r.held <= r.room():
+		return r.charge(r.whole + (r.held+chargeStep-1)/chargeStep*chargeStep)
+	case r.pass == keeping:
+		r.pass, r.open, r.batches, r.held = looking, nil, nil, 0
+		return nil
+	}
+	return r.store()
 }
 
 // retryAfter is what clients are told to wait when the buffer is full.
 const retryAfter = 5 * time.Second
 
-// store appends the batches and returns when all are durable.
+// store appends what was kept and returns when all is durable.
 func (r *request) store() error {
 	for _, b := range r.open {
 		r.batches = append(r.batches, b.Build())
 	}
-	r.open = nil
+	batches := r.batches
+	r.open, r.batches, r.held = nil, nil, 0
 	ctx, cancel := context.WithTimeout(r.Context(), r.h.cfg.Wait)
 	defer cancel()
-	outcome := make(chan error, len(r.batches))
+	outcome := make(chan error, len(batches))
 	appended := 0
 	var first error
-	for _, b := range r.batches {
+	for i, b := range batches {
 		if first = r.sink.Append(ctx, b, nil, func(err error) { outcome <- err }); first != nil {
 			break
 		}
+		batches[i] = nil
 		appended++
 	}
 	for range appended {
@@ -174,10 +269,10 @@ func (r *request) store() error {
 	case first == nil:
 		return nil
 	case errors.Is(first, context.DeadlineExceeded):
-		return &failure{http.StatusTooManyRequests, "the buffer is full", retryAfter}
+		return &failure{status: http.StatusTooManyRequests, reason: "the buffer is full", wait: retryAfter}
 	}
 	r.h.notes.Warn("", "records could not be stored", "error", first)
-	return &failure{http.StatusServiceUnavailable, "the records could not be stored", retryAfter}
+	return &failure{status: http.StatusServiceUnavailable, reason: "the records could not be stored", wait: retryAfter}
 }
 
 // lines yields the lines of b without their ends; empty ones are left out.

@@ -2,15 +2,15 @@ package http
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
 const splunkName = "splunk"
@@ -48,14 +48,44 @@ func (h *HTTP) splunk(rest string) protocol {
 }
 
 type hecReply struct {
-	Text  string `json:"text"`
-	Code  int    `json:"code"`
-	AckID *int64 `json:"ackId,omitempty"`
+	Text    string `json:"text"`
+	Code    int    `json:"code"`
+	Invalid *int   `json:"invalid-event-number,omitempty"`
+	AckID   *int64 `json:"ackId,omitempty"`
+}
+
+// hecError is a request that the collector refuses with one of its own codes.
+type hecError struct {
+	hecReply
+	why error
+}
+
+func (e *hecError) Error() string {
+	if e.why != nil {
+		return e.Text + ": " + e.why.Error()
+	}
+	return e.Text
+}
+func (e *hecError) Unwrap() error { return e.why }
+
+// hecRefuse is about the n-th event, from 1 on; 0 for none.
+func hecRefuse(code int, text string, n int, why error) error {
+	e := &hecError{hecReply{Text: text, Code: code}, why}
+	if n > 0 {
+		n--
+		e.Invalid = &n
+	}
+	return e
 }
 
 // failSplunk answers with the collector's own codes: its clients retry on 503, not on 429.
 func failSplunk(w http.ResponseWriter, f *failure) {
 	reply, status := hecReply{Text: f.reason, Code: 6}, f.status
+	var own *hecError
+	if errors.As(f.err, &own) {
+		reply = own.hecReply
+		reply.Text = own.Error()
+	}
 	switch f.status {
 	case http.StatusUnauthorized:
 		reply = hecReply{Text: "Token is required", Code: 2}
@@ -67,10 +97,11 @@ func failSplunk(w http.ResponseWriter, f *failure) {
 	writeJSON(w, status, reply)
 }
 
-// hecDone answers a request whose records are durable. A client that named a channel may ask for the ack later: it is true already.
+// hecDone answers a request whose records are durable. A client that named a channel may ask for the ack
+// later: it is true already.
 func (r *request) hecDone(w http.ResponseWriter) error {
-	if err := r.store(); err != nil {
-		return err
+	if r.count == 0 {
+		return hecRefuse(5, "No data", 0, nil)
 	}
 	reply := hecReply{Text: "Success"}
 	if r.Header.Get("X-Splunk-Request-Channel") != "" || r.URL.Query().Get("channel") != "" {
@@ -96,36 +127,62 @@ func (r *request) hecEvents(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	now, n := time.Now(), 0
-	err = values(body, r.h.cfg.MaxDepth, true, func(_ int, value []byte) error {
-		n++
-		if value[0] != '{' {
-			return fail(http.StatusBadRequest, "Invalid data format")
+	now := time.Now().UnixNano()
+	err = r.take(func() error {
+		last := 0
+		err := values(body, r.h.cfg.MaxDepth, func(n int, value []byte) error {
+			last = n
+			return r.hecEvent(n, now, value)
+		})
+		if errors.Is(err, wire.ErrJSON) {
+			return hecRefuse(6, "Invalid data format", last+1, err)
 		}
-		if !gjson.GetBytes(value, "event").Exists() {
-			return fail(http.StatusBadRequest, "Event field is required")
-		}
-		at := now
-		if t := gjson.GetBytes(value, "time"); t.Exists() {
-			s := t.Raw
-			if t.Type == gjson.String {
-				s = t.Str
-			}
-			var ok bool
-			if at, ok = seconds(s); !ok {
-				return fail(http.StatusBadRequest, "time %s is not a number of seconds", t.Raw)
-			}
-		}
-		r.add(r.hecTag(gjson.GetBytes(value, "index").Str), at, nil, value, nil)
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return fail(http.StatusBadRequest, "No data")
-	}
 	return r.hecDone(w)
+}
+
+// hecEvent takes one event in its envelope.
+func (r *request) hecEvent(n int, now int64, value []byte) error {
+	if value[0] != '{' {
+		return hecRefuse(6, "Invalid data format", n, nil)
+	}
+	var event, at, index []byte
+	err := wire.JSONMembers(value, func(name, v []byte) error {
+		switch {
+		case isName(name, "event"):
+			event = v
+		case isName(name, "time"):
+			at = v
+		case isName(name, "index"):
+			index = v
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case event == nil || string(event) == "null":
+		return hecRefuse(12, "Event field is required", n, nil)
+	case string(event) == `""`:
+		return hecRefuse(13, "Event field cannot be blank", n, nil)
+	}
+	if len(at) > 0 && string(at) != "null" {
+		text, ok := unquote(at)
+		if !ok {
+			text = string(at[:min(len(at), 100)])
+		}
+		t, ok := seconds(text)
+		if !ok {
+			return hecRefuse(6, "Invalid data format", n, fmt.Errorf("time %.100s is not a number of seconds", at))
+		}
+		now = t.UnixNano()
+	}
+	tag, _ := unquote(index)
+	return r.add(r.hecTag(tag), now, nil, value, nil)
 }
 
 func (r *request) hecRaw(w http.ResponseWriter) error {
@@ -139,27 +196,37 @@ func (r *request) hecRaw(w http.ResponseWriter) error {
 			headers = append(headers, record.Header{Key: name, Value: []byte(v)})
 		}
 	}
-	now, n := time.Now(), 0
-	for _, line := range lines(body) {
-		r.add(r.hecTag(""), now, nil, line, headers)
-		n++
-	}
-	if n == 0 {
-		return fail(http.StatusBadRequest, "No data")
+	now, tag := time.Now().UnixNano(), r.hecTag("")
+	err = r.take(func() error {
+		for _, line := range lines(body) {
+			if err := r.add(tag, now, nil, line, headers); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return r.hecDone(w)
 }
+
+// maxAcks bounds the acks asked for in one request, in bytes.
+const maxAcks = 1 << 20
 
 func (r *request) hecAck(w http.ResponseWriter) error {
 	body, err := r.body(w)
 	if err != nil {
 		return err
 	}
+	if len(body) > maxAcks {
+		return fail(http.StatusRequestEntityTooLarge, "more than %d bytes of acks", maxAcks)
+	}
 	var ask struct {
 		Acks []int64 `json:"acks"`
 	}
 	if err := json.Unmarshal(body, &ask); err != nil {
-		return fmt.Errorf("invalid data format: %w", err)
+		return hecRefuse(6, "Invalid data format", 0, err)
 	}
 	out := map[string]bool{}
 	for _, id := range ask.Acks {

@@ -11,6 +11,9 @@ import (
 // rawPart is the size of the parts in which bad events are handed out.
 const rawPart = record.TargetSize
 
+// leastText is how long an event's JSON may be, however short it is on the wire.
+const leastText = 1 << 20
+
 // smallPart is what there must be of a bad event that arrives in crumbs before a part of it is handed out.
 const smallPart = 4 << 10
 
@@ -154,8 +157,13 @@ func (m *Message) event() (*Event, error) {
 				return nil, nil
 			}
 			return nil, err
-		case err == errDepth:
+		case err == ErrDepth:
 			m.startSkip(TooDeep)
+			return nil, nil
+		case err == ErrLong && m.scanned == 0 && !last: // may be in proportion to all of it
+			m.startScan()
+		case err == ErrLong:
+			m.startSkip(TooLarge)
 			return nil, nil
 		default:
 			m.startSkip(NotEvent)
@@ -240,7 +248,12 @@ func (m *Message) parse(b []byte) (int, error) {
 			return at + n, err
 		}
 	}
-	t := transcoder{src: b, dst: m.scratch[:0], depth: m.r.lim.Depth}
+	// An event that becomes much longer as JSON would cost many times what it is: it counts as too large.
+	most := len(b) + len(b)/4 + leastText
+	if len(b) > leastText && cap(m.scratch) < most { // at once, not by growing
+		m.scratch = make([]byte, 0, most+64) // and what one number may be over
+	}
+	t := transcoder{src: b, dst: m.scratch[:0], depth: m.r.lim.Depth, most: most}
 	end, err := t.value(at)
 	if cap(t.dst) <= quietWindow || err == nil {
 		m.scratch = t.dst
@@ -319,7 +332,7 @@ func (m *Message) skipPart() (*Event, error) {
 // otherwise become a record for each.
 func (m *Message) run(b []byte) (n int, events uint64) {
 	for n < len(b) && (m.Mode != ModeForward || events+1 < m.left) {
-		if _, err := m.parse(b[n:]); err == nil || err == errShort || err == errDepth || errors.Is(err, ErrMalformed) {
+		if _, err := m.parse(b[n:]); err == nil || err == errShort || err == ErrDepth || err == ErrLong || errors.Is(err, ErrMalformed) {
 			break
 		}
 		s := skipper{left: 1}

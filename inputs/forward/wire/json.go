@@ -14,6 +14,7 @@ type transcoder struct {
 	src   []byte
 	dst   []byte
 	depth int // nesting still allowed
+	most  int // bytes of dst; 0 for any number
 }
 
 // AppendJSON appends the JSON text of the msgpack value that src begins with, nested at most depth deep, and returns what follows the
@@ -25,6 +26,25 @@ func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 		return dst, src, err
 	}
 	return t.dst, src[end:], nil
+}
+
+// AppendJSONWithin is AppendJSON, giving up with ErrLong where out would be longer than most bytes: a
+// msgpack value of one byte may be text of six.
+func AppendJSONWithin(dst, src []byte, depth, most int) (out, rest []byte, err error) {
+	t := transcoder{src: src, dst: dst, depth: depth, most: most}
+	end, err := t.value(0)
+	if err == nil && len(t.dst) > most {
+		err = ErrLong
+	}
+	if err != nil {
+		return t.dst[:len(dst)], src, err
+	}
+	return t.dst, src[end:], nil
+}
+
+// long reports whether text of n bytes more may be beyond the limit, in the worst of cases.
+func (t *transcoder) long(n uint64) bool {
+	return t.most > 0 && n > uint64(max(t.most-len(t.dst), 0))/6
 }
 
 func (t *transcoder) value(at int) (int, error) {
@@ -67,6 +87,9 @@ func (t *transcoder) value(at int) (int, error) {
 		if h.n > uint64(len(t.src)-at) {
 			return 0, errShort
 		}
+		if t.long(h.n) && int(h.n)*4/3 > t.most-len(t.dst) {
+			return 0, ErrLong
+		}
 		end := at + int(h.n)
 		t.dst = appendExt(t.dst, h.ext, t.src[at:end])
 		return end, nil
@@ -95,18 +118,24 @@ func (t *transcoder) text(at int, n uint64) (int, error) {
 		}
 	}
 	end := at + int(n)
+	if t.long(n) && jsonLength(t.src[at:end]) > t.most-len(t.dst) {
+		return 0, ErrLong
+	}
 	t.dst = appendString(t.dst, t.src[at:end])
 	return end, nil
 }
 
 func (t *transcoder) array(at int, n uint64) (int, error) {
 	if t.depth--; t.depth < 0 {
-		return 0, errDepth
+		return 0, ErrDepth
 	}
 	t.dst = append(t.dst, '[')
 	for i := range n {
 		if i > 0 {
 			t.dst = append(t.dst, ',')
+		}
+		if t.most > 0 && len(t.dst) > t.most {
+			return 0, ErrLong
 		}
 		var err error
 		if at, err = t.value(at); err != nil {
@@ -120,12 +149,15 @@ func (t *transcoder) array(at int, n uint64) (int, error) {
 
 func (t *transcoder) object(at int, n uint64) (int, error) {
 	if t.depth--; t.depth < 0 {
-		return 0, errDepth
+		return 0, ErrDepth
 	}
 	t.dst = append(t.dst, '{')
 	for i := range n {
 		if i > 0 {
 			t.dst = append(t.dst, ',')
+		}
+		if t.most > 0 && len(t.dst) > t.most {
+			return 0, ErrLong
 		}
 		var err error
 		if at, err = t.key(at); err != nil {

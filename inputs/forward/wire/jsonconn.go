@@ -8,14 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // jsonMessage is a message of a JSON connection, which is held whole.
 type jsonMessage struct {
-	events  []json.RawMessage // [time, record]; or time, record for the message mode
-	single  bool
+	events  jsonList  // of [time, record]
+	single  [2][]byte // time and record of the message mode; nil when there are none, or no more
 	option  json.RawMessage
 	tooLong *jsonTail // set for a message over the limit, which is handed out raw
 	raw     []byte    // a message that is none
@@ -123,11 +121,19 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	if raw[0] != '[' {
 		return nil, nil
 	}
-	parts, err := elementsJSON(raw)
-	if err != nil {
-		return nil, err
+	// One that is too deep for encoding/json is split without a look at its depths: what they are in goes
+	// to the dead letter, and the message still has its tag and its ack.
+	if jsonDepth(raw) < stdJSONDepth && !json.Valid(raw) {
+		var v []json.RawMessage
+		return nil, malformed("JSON: %v", json.Unmarshal(raw, &v))
 	}
-	if len(parts) < 2 || json.Unmarshal(parts[0], &m.Tag) != nil {
+	var parts [4][]byte // more say nothing
+	list, n := newJSONList(raw), 0
+	for n < len(parts) && !list.done() {
+		parts[n] = list.next()
+		n++
+	}
+	if n < 2 || json.Unmarshal(parts[0], &m.Tag) != nil {
 		return nil, malformed("JSON message without a tag")
 	}
 	j := m.json
@@ -135,15 +141,13 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	switch c := parts[1][0]; {
 	case c == '[' && !isTimeJSON(parts[1]):
 		m.Mode = ModeForward
-		if j.events, err = elementsJSON(parts[1]); err != nil {
-			return nil, err
-		}
-	case len(parts) < 3:
+		j.events = newJSONList(parts[1])
+	case n < 3:
 		j.raw = raw
 	default:
-		j.single, j.events, rest = true, parts[1:3], 3
+		j.single, rest = [2][]byte{parts[1], parts[2]}, 3
 	}
-	if len(parts) > rest {
+	if n > rest {
 		j.option = parts[rest]
 	}
 	return m, nil
@@ -152,25 +156,69 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 // stdJSONDepth is where encoding/json gives up.
 const stdJSONDepth = 10_000
 
-// elementsJSON splits an array. One that is too deep for encoding/json is split without a look at its depths: what they are in goes to the dead
-// letter, and the message still has its tag and its ack.
-func elementsJSON(raw []byte) (parts []json.RawMessage, err error) {
-	if err = json.Unmarshal(raw, &parts); err == nil {
-		return parts, nil
+// jsonList is what is left of a JSON array, whose elements it finds by their brackets and quotes alone.
+type jsonList struct{ b []byte }
+
+// newJSONList returns the elements of an array.
+func newJSONList(array []byte) jsonList {
+	l := jsonList{array[1:]}
+	l.trim()
+	return l
+}
+
+func (l *jsonList) trim() {
+	for len(l.b) > 0 && (l.b[0] <= ' ' || l.b[0] == ',') {
+		l.b = l.b[1:]
 	}
-	if jsonDepth(raw) < stdJSONDepth {
-		return nil, malformed("JSON: %v", err)
+}
+
+func (l *jsonList) done() bool { return len(l.b) == 0 || l.b[0] == ']' || l.b[0] == '}' }
+
+// next returns the next element of a list that is not done.
+func (l *jsonList) next() []byte {
+	var end jsonEnd
+	n := 0
+	switch l.b[0] {
+	case '[', '{':
+		n, _ = end.step(l.b)
+	case '"':
+		for n = 1; n < len(l.b) && l.b[n] != '"'; n++ {
+			if l.b[n] == '\\' {
+				n++
+			}
+		}
+		n = min(n+1, len(l.b))
+	default:
+		for n < len(l.b) && l.b[n] > ' ' && l.b[n] != ',' && l.b[n] != ']' && l.b[n] != '}' {
+			n++
+		}
 	}
-	for _, e := range gjson.ParseBytes(raw).Array() {
-		parts = append(parts, json.RawMessage(e.Raw))
+	out := l.b[:n:n]
+	l.b = l.b[n:]
+	l.trim()
+	return out
+}
+
+// pairJSON takes an array of two elements apart.
+func pairJSON(raw []byte) (a, b []byte, ok bool) {
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, nil, false
 	}
-	return parts, nil
+	l := newJSONList(raw)
+	if l.done() {
+		return nil, nil, false
+	}
+	if a = l.next(); l.done() {
+		return nil, nil, false
+	}
+	b = l.next()
+	return a, b, l.done()
 }
 
 // isTimeJSON tells [time, metadata] from a list of events.
 func isTimeJSON(raw json.RawMessage) bool {
-	var pair []json.RawMessage
-	return json.Unmarshal(raw, &pair) == nil && len(pair) == 2 && pair[0][0] != '['
+	t, _, ok := pairJSON(raw)
+	return ok && t[0] != '['
 }
 
 func (m *Message) jsonEvent() (*Event, error) {
@@ -182,55 +230,59 @@ func (m *Message) jsonEvent() (*Event, error) {
 		raw := j.raw
 		j.raw = nil
 		return m.badEvent(Garbage, raw), nil
-	case len(j.events) == 0:
+	case j.single[0] != nil:
+		t, rec := j.single[0], j.single[1]
+		j.single = [2][]byte{}
+		return m.jsonRecord(nil, t, rec)
+	case j.events.done():
 		return nil, io.EOF
-	case j.single:
-		t, rec := j.events[0], j.events[1]
-		j.events = nil
-		return m.jsonRecord(append(append(append([]byte{'['}, t...), ','), append(rec, ']')...), t, rec)
 	}
-	raw := j.events[0]
-	j.events = j.events[1:]
-	pair, err := elementsJSON(raw)
-	if err != nil || len(pair) != 2 || raw[0] != '[' {
+	raw := j.events.next()
+	t, rec, ok := pairJSON(raw)
+	if !ok {
 		m.part = 0
 		return m.badEvent(NotEvent, raw), nil
 	}
-	return m.jsonRecord(raw, pair[0], pair[1])
+	return m.jsonRecord(raw, t, rec)
 }
 
-func (m *Message) jsonRecord(raw, t, rec json.RawMessage) (*Event, error) {
+// jsonRecord reads an event; raw is all of it, nil where that is [t, rec].
+func (m *Message) jsonRecord(raw, t, rec []byte) (*Event, error) {
 	m.ev = Event{}
-	err := m.jsonTime(t)
-	if err == nil && rec[0] == '{' {
-		m.json.buf.Reset()
+	bad := NotEvent
+	if err := m.jsonTime(t); err == nil && rec[0] == '{' {
 		if jsonDepth(rec) > m.r.lim.Depth {
-			m.part = 0
-			return m.badEvent(TooDeep, raw), nil
-		}
-		if err = json.Compact(&m.json.buf, rec); err == nil {
-			m.ev.Record = m.json.buf.Bytes()
-			return &m.ev, nil
+			bad = TooDeep
+		} else {
+			m.json.buf.Reset()
+			m.json.buf.Grow(len(rec))
+			if err := json.Compact(&m.json.buf, rec); err == nil {
+				m.ev.Record = m.json.buf.Bytes()
+				return &m.ev, nil
+			}
 		}
 	}
+	if raw == nil {
+		raw = append(append(append(append([]byte{'['}, t...), ','), rec...), ']')
+	}
 	m.part = 0
-	return m.badEvent(NotEvent, raw), nil
+	return m.badEvent(bad, raw), nil
 }
 
-func (m *Message) jsonTime(raw json.RawMessage) error {
+func (m *Message) jsonTime(raw []byte) error {
 	if raw[0] == '[' {
-		var pair []json.RawMessage
-		if err := json.Unmarshal(raw, &pair); err != nil || len(pair) != 2 || pair[0][0] == '[' {
+		t, meta, ok := pairJSON(raw)
+		if !ok || t[0] == '[' {
 			return errNotTime
 		}
-		if pair[1][0] == '{' && string(pair[1]) != "{}" {
+		if meta[0] == '{' && string(meta) != "{}" {
 			var buf bytes.Buffer
-			if err := json.Compact(&buf, pair[1]); err != nil {
+			if err := json.Compact(&buf, meta); err != nil {
 				return err
 			}
 			m.ev.Meta = buf.Bytes()
 		}
-		raw = pair[0]
+		raw = t
 	}
 	text := string(raw)
 	if raw[0] == '"' {
@@ -238,7 +290,7 @@ func (m *Message) jsonTime(raw json.RawMessage) error {
 			return err
 		}
 	}
-	ns, ok := parseSeconds(text)
+	ns, ok := ParseSeconds(text)
 	if !ok {
 		return errNotTime
 	}
@@ -249,8 +301,8 @@ func (m *Message) jsonTime(raw json.RawMessage) error {
 	return nil
 }
 
-// parseSeconds reads a decimal number of seconds, exactly to the nanosecond.
-func parseSeconds(s string) (ns int64, ok bool) {
+// ParseSeconds reads a decimal number of seconds, exactly to the nanosecond.
+func ParseSeconds(s string) (ns int64, ok bool) {
 	if s == "null" {
 		return 0, true
 	}
@@ -258,22 +310,21 @@ func parseSeconds(s string) (ns int64, ok bool) {
 	if err != nil || !(math.Abs(f) < math.MaxInt64/1e9) {
 		return 0, false
 	}
-	whole, err := strconv.ParseInt(s, 10, 64)
-	if err == nil {
-		return whole * int64(time.Second), true
+	whole, frac, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || strings.ContainsAny(frac, "eE") {
+		w, rest := math.Modf(f)
+		return int64(w)*int64(time.Second) + int64(math.Round(rest*1e9)), true
 	}
-	sec, frac := math.Modf(f)
-	ns = int64(math.Round(frac * 1e9))
-	if dot := bytes.IndexByte([]byte(s), '.'); dot >= 0 && !strings.ContainsAny(s, "eE") {
-		digits := (s[dot+1:] + "000000000")[:9]
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err == nil {
-			if ns = n; s[0] == '-' {
-				ns = -n
-			}
+	if frac != "" { // of the text, for a double has no room for it
+		if ns, err = strconv.ParseInt((frac + "000000000")[:9], 10, 64); err != nil {
+			return 0, false
 		}
 	}
-	return int64(sec)*int64(time.Second) + ns, true
+	if s[0] == '-' {
+		ns = -ns
+	}
+	return sec*int64(time.Second) + ns, true
 }
 
 func jsonDepth(raw []byte) int {

@@ -25,6 +25,31 @@ func appendString(dst, s []byte) []byte {
 // AppendJSONString appends s as a JSON string, with bytes that are not UTF-8 written as the package comment says.
 func AppendJSONString(dst, s []byte) []byte { return appendString(dst, s) }
 
+// jsonLength returns how long s is as a JSON string.
+func jsonLength(s []byte) int {
+	n := len(s) + 2
+	for at := 0; at < len(s); {
+		if at += plain(s[at:]); at == len(s) {
+			break
+		}
+		switch c := s[at]; {
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRune(s[at:])
+			if r == utf8.RuneError && size == 1 {
+				n += 4
+			}
+			at += size
+			continue
+		case c == '"', c == '\\', c == '\n', c == '\r', c == '\t':
+			n++
+		default:
+			n += 5
+		}
+		at++
+	}
+	return n
+}
+
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080

@@ -39,6 +39,47 @@ func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
 	return ns, now, nil, size, err
 }
 
+// SplitEvent takes [time, map] or [[time, metadata], map] apart, as fluent-bit writes records wherever
+// it writes msgpack. ok is false when the value that b begins with is something else. now tells that the
+// sender leaves the time open; metadata is nil when there is none. They alias b.
+func SplitEvent(b []byte) (ns int64, now bool, metadata, record, rest []byte, ok bool) {
+	h, err := readHead(b)
+	if err != nil || h.kind != kindArray || h.n != 2 {
+		return 0, false, nil, nil, b, false
+	}
+	at := h.size
+	ns, now, metadata, n, err := readTime(b[at:])
+	if err != nil {
+		return 0, false, nil, nil, b, false
+	}
+	at += n
+	if metadata != nil {
+		if m, _ := readHead(metadata); m.kind != kindMap && m.kind != kindNil {
+			return 0, false, nil, nil, b, false
+		}
+		if isEmptyMap(metadata) {
+			metadata = nil
+		}
+	}
+	if m, err := readHead(b[at:]); err != nil || m.kind != kindMap {
+		return 0, false, nil, nil, b, false
+	}
+	if n, err = skip(b[at:]); err != nil {
+		return 0, false, nil, nil, b, false
+	}
+	return ns, now, metadata, b[at : at+n], b[at+n:], true
+}
+
+// ArrayLength returns how many elements the array has that b begins with, and what follows its head; ok
+// is false when it begins with something else. The number is the sender's word: never allocate as much.
+func ArrayLength(b []byte) (n uint64, rest []byte, ok bool) {
+	h, err := readHead(b)
+	if err != nil || h.kind != kindArray {
+		return 0, b, false
+	}
+	return h.n, b[h.size:], true
+}
+
 func readInstant(b []byte) (ns int64, now bool, size int, err error) {
 	h, err := readHead(b)
 	if err != nil {

@@ -11,7 +11,10 @@ var (
 	errShort = errors.New("message ends too soon")
 	// ErrMalformed is wrapped by errors about bytes that are not the protocol: the connection cannot go on.
 	ErrMalformed = errors.New("malformed message")
-	errDepth     = errors.New("nested too deep")
+	// ErrDepth is returned for what nests deeper than is allowed.
+	ErrDepth = errors.New("nested too deep")
+	// ErrLong is returned for a value whose text is longer than is allowed.
+	ErrLong = errors.New("too long as JSON")
 )
 
 func malformed(format string, args ...any) error {

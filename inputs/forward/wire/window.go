@@ -86,7 +86,15 @@ func (w *window) room(limit int) error {
 		w.r = 0
 		return nil
 	}
-	return w.resize(2 * len(w.buf))
+	return w.resize(grown(len(w.buf)))
+}
+
+// grown returns the next size of a buffer of n bytes that is full. Both are held while one is copied.
+func grown(n int) int {
+	if n >= 1<<20 {
+		return n + n/4
+	}
+	return 2 * n
 }
 
 // quietBuffers holds buffers of quietWindow bytes that no window uses.
@@ -135,7 +143,7 @@ func charge(b Budget, from, to int) error {
 func (w *window) take(p []byte, n int, budget Budget) ([]byte, error) {
 	for len(p) < n {
 		if len(p) == cap(p) {
-			size := min(n, max(2*cap(p), firstWindow))
+			size := min(n, max(grown(cap(p)), firstWindow))
 			if err := charge(budget, cap(p), size); err != nil {
 				return p, err
 			}

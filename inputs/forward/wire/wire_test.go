@@ -505,7 +505,7 @@ func TestAppendJSON(t *testing.T) {
 			t.Errorf("%s is not JSON", out)
 		}
 	}
-	if _, _, err := AppendJSON(nil, bytes.Repeat([]byte{0x91}, 9), 8); !errors.Is(err, errDepth) {
+	if _, _, err := AppendJSON(nil, bytes.Repeat([]byte{0x91}, 9), 8); !errors.Is(err, ErrDepth) {
 		t.Errorf("depth: %v", err)
 	}
 }
