@@ -52,7 +52,7 @@ func BenchmarkObjectRead(b *testing.B) {
 	}
 	b.SetBytes(int64(batch.Size()))
 	for b.Loop() {
-		lines, err := newLineReader(bytes.NewReader(data))
+		lines, err := newLineReader(bytes.NewReader(data), nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -85,7 +85,7 @@ func FuzzObject(f *testing.F) {
 	f.Add(appendLine(appendLine(nil, &letters[0]), &letters[1]))
 	f.Add([]byte("{\"time\":\"2026-01-01T00:00:00Z\"}\n\n{\"to"))
 	f.Fuzz(func(t *testing.T, p []byte) {
-		lines, err := newLineReader(bytes.NewReader(p))
+		lines, err := newLineReader(bytes.NewReader(p), nil)
 		if err != nil {
 			return
 		}

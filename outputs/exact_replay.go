@@ -107,15 +107,19 @@ func (x *exactReplay) object(ctx context.Context, o spool.Object) error {
 			}
 			start = x.at.At
 		}
-		src := x.p.source(o.Key, start)
+		src := x.p.source(o, start)
 		err := x.fly(ctx, exactFlight{
 			src: src, from: start,
 			position: func(at int64, ended bool) Position {
-				return Position{At: at, Object: o.Key, Digest: digest, Ended: ended, Damaged: ended && src.damage() != nil}
+				return Position{At: at, Object: o.Key, Digest: digest, Ended: ended && src.ended, Damaged: ended && src.damage() != nil}
 			},
 			done: func(at int64) { x.at = Position{At: at, Object: o.Key, Digest: digest} },
 		})
 		gone, damage := src.gone, src.damage()
+		unfinished := src.delivered(src.handed)
+		if acked, handed := x.at.At, max(src.at, start); unfinished == nil && acked != handed {
+			unfinished = fmt.Errorf("%s is acknowledged up to line %d of %d", o.Key, acked, handed)
+		}
 		src.close()
 		if x.p.m != nil {
 			x.p.m.replayedRecords.Add(float64(max(x.at.At-start, 0)))
@@ -123,6 +127,9 @@ func (x *exactReplay) object(ctx context.Context, o spool.Object) error {
 		switch {
 		case errors.Is(err, io.EOF) && gone:
 			return nil
+		case errors.Is(err, io.EOF) && unfinished != nil:
+			x.live = false
+			return unfinished
 		case errors.Is(err, io.EOF):
 			return x.p.remove(ctx, o, x.at.At-start, damage)
 		}

@@ -294,12 +294,12 @@ func objectDigest(ctx context.Context, store spool.Store, key string) (string, e
 	if d := o.Metadata[metaDigest]; d != "" {
 		return d, nil
 	}
-	body := &countingBody{ReadCloser: r, size: o.Size}
-	lines, err := newLineReader(body)
+	body := newCountingBody(r, o.Size)
+	sum := sha256.New()
+	lines, err := newLineReader(body, sum)
 	if err == nil {
 		defer lines.close()
-		sum := sha256.New()
-		if _, err = io.Copy(sum, lines.r); err == nil {
+		if _, err = io.Copy(io.Discard, lines.r); err == nil {
 			return hex.EncodeToString(sum.Sum(nil)[:16]), nil
 		}
 	}

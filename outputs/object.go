@@ -100,20 +100,28 @@ type lineReader struct {
 
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
-func newLineReader(r io.Reader) (*lineReader, error) {
+// newLineReader reads from r. sum, if not nil, is fed all lines by the time that the end is reached.
+func newLineReader(r io.Reader, sum hash.Hash) (*lineReader, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(len(zstdMagic))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if !bytes.Equal(head, zstdMagic) {
+		if sum != nil {
+			br = bufio.NewReaderSize(io.TeeReader(br, sum), 64<<10)
+		}
 		return &lineReader{r: br}, nil
 	}
 	dec, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(64<<20))
 	if err != nil {
 		return nil, err
 	}
-	return &lineReader{r: bufio.NewReaderSize(dec, 64<<10), dec: dec}, nil
+	var text io.Reader = dec
+	if sum != nil {
+		text = io.TeeReader(dec, sum)
+	}
+	return &lineReader{r: bufio.NewReaderSize(text, 64<<10), dec: dec}, nil
 }
 
 func (l *lineReader) close() {
@@ -154,6 +162,11 @@ type lineSource struct {
 	bad     int                  // lines that could not be read
 	badErr  error                // the first of them
 	skip    func(pos int64) bool // may be nil
+	torn    bool                 // the last line was cut short
+
+	// Of the records that have a position in a log, as dead letters have not.
+	positioned bool
+	low, high  int64
 }
 
 // next returns the next batch; io.EOF after the last; any other error means that the rest cannot be read.
@@ -196,7 +209,7 @@ func (s *lineSource) letter() *Letter {
 	l, perr := parseLine(p)
 	switch {
 	case err != nil && perr != nil:
-		s.err = io.EOF // torn by a crash: it was never acknowledged to anybody
+		s.torn, s.err = true, io.EOF // by a crash: it was never acknowledged to anybody
 		return nil
 	case len(bytes.TrimSpace(p)) == 0:
 		return nil
@@ -209,12 +222,22 @@ func (s *lineSource) letter() *Letter {
 		}
 		return nil
 	}
-	if s.skip != nil && l.Output == "" && s.skip(l.Record.Offset) {
-		return nil
+	if l.Output == "" {
+		s.place(l.Record.Offset)
+		if s.skip != nil && s.skip(l.Record.Offset) {
+			return nil
+		}
 	}
 	l.Record.Offset = at
 	if l.Output != "" {
 		l.Topic = "" // a dead letter may have been refused for it; the writer chooses anew
 	}
 	return &l
+}
+
+func (s *lineSource) place(pos int64) {
+	if !s.positioned {
+		s.positioned, s.low, s.high = true, pos, pos
+	}
+	s.low, s.high = min(s.low, pos), max(s.high, pos)
 }

@@ -2,8 +2,11 @@ package outputs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"time"
 
@@ -11,45 +14,60 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// objectSource streams one overflow object as batches. A body that ends in an error of the store is asked for again; one that is damaged ends
-// the source early, see damage.
+// objectSource streams one overflow object as batches. A body that ends in an error of the store is asked for again. The end
+// is an end only once what was read is the whole object, as its size, name and metadata tell it, or was found to be damaged;
+// see inventory.
 type objectSource struct {
 	store spool.Store
-	key   string
+	o     spool.Object // as it was listed
 	retry Retry
 	ill   *trouble
 	onErr func()               // counts a failed request
 	first func(*record.Batch)  // called with the first batch; may be nil
 	skip  func(pos int64) bool // tells of records, by their position in the log, that are not wanted; may be nil
 
-	body  *countingBody
-	lines *lineReader
-	src   *lineSource
-	at    int64 // the next line to hand out
-	gone  bool
-	err   error // what is wrong with the object
+	body   *countingBody
+	sum    hash.Hash // of the lines
+	lines  *lineReader
+	src    *lineSource
+	stored inventory
+
+	at       int64 // the next line to hand out
+	handed   int64 // records handed out
+	suspects int   // times that the object was read and found wanting
+	gone     bool
+	ended    bool  // all of the object was handed out, or all that can be read
+	err      error // what is wrong with the object
 }
+
+// suspicions is how often an object is read before what is wrong with it is taken to be in the store, and not on the way.
+const suspicions = 3
 
 // countingBody remembers what the store said, apart from what the decoder makes of it.
 type countingBody struct {
 	io.ReadCloser
-	n, size int64
-	err     error
+	n   int64
+	err error
+}
+
+func newCountingBody(r io.ReadCloser, size int64) *countingBody {
+	return &countingBody{ReadCloser: spool.Body(r, size)}
 }
 
 func (b *countingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && err != io.EOF {
 		b.err = err
-	} else if errors.Is(err, io.EOF) && b.n < b.size {
-		b.err = io.ErrUnexpectedEOF
-		return n, b.err
 	}
 	return n, err
 }
 
-// Next implements source. It returns io.EOF at the end and ctx's error.
+// errOtherObject tells that what the store gives is not what it listed: an answer in another's place, or an object that was
+// replaced. It is listed again.
+var errOtherObject = errors.New("the store lists another object than it gives")
+
+// Next implements source. It returns io.EOF at the end, ctx's error, or errOtherObject.
 func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 	back := backoff{Retry: s.retry}
 	for {
@@ -58,22 +76,30 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 		case err == nil:
 			s.ill.worked()
 			return b, nil
-		case errors.Is(err, io.EOF) && (s.body == nil || s.body.err == nil):
-			return nil, io.EOF
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case errors.Is(err, spool.ErrNotFound):
 			s.gone = true // replayed by somebody else
 			return nil, io.EOF
-		case s.body != nil && s.body.err == nil:
-			s.err = err
-			return nil, io.EOF
+		case errors.Is(err, errOtherObject):
+			return nil, fmt.Errorf("read %s: %w", s.o.Key, err)
+		case s.body == nil || s.body.err != nil:
+			if s.body != nil && s.body.err != nil {
+				err = s.body.err // what the decoder makes of it says less
+			}
+			if s.onErr != nil {
+				s.onErr()
+			}
+			s.ill.failed(fmt.Errorf("read %s: %w", s.o.Key, err))
+		default:
+			// The store gave all that it has, and the reader has come to its end: err is io.EOF, or what it does not understand.
+			s.err = s.wanting(err)
+			if s.suspects++; s.err == nil || s.suspects >= suspicions {
+				s.ended = true
+				return nil, io.EOF
+			}
 		}
 		s.close()
-		if s.onErr != nil {
-			s.onErr()
-		}
-		s.ill.failed(fmt.Errorf("read %s: %w", s.key, err))
 		if err := back.wait(ctx); err != nil {
 			return nil, err
 		}
@@ -82,15 +108,9 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 
 func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 	if s.src == nil {
-		r, o, err := s.store.Get(ctx, s.key)
-		if err != nil {
+		if err := s.open(ctx); err != nil {
 			return nil, err
 		}
-		s.body = &countingBody{ReadCloser: r, size: o.Size}
-		if s.lines, err = newLineReader(s.body); err != nil {
-			return nil, err
-		}
-		s.src = &lineSource{lines: s.lines, skip: s.skip}
 	}
 	for {
 		b, err := s.src.next()
@@ -103,18 +123,57 @@ func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 				s.first = nil
 			}
 			s.at = b.End
+			s.handed += int64(b.Len())
 			return b, nil
 		}
 	}
 }
 
-// damage returns what is wrong with the object, as far as it has been read; nil if nothing is.
-func (s *objectSource) damage() error {
-	if s.err != nil {
-		return s.err
+func (s *objectSource) open(ctx context.Context) error {
+	r, o, err := s.store.Get(ctx, s.o.Key)
+	if err != nil {
+		return err
 	}
-	if s.src != nil && s.src.bad > 0 {
+	s.body = newCountingBody(r, o.Size)
+	if o.Size != s.o.Size {
+		return fmt.Errorf("%w: %d bytes, and %d", errOtherObject, s.o.Size, o.Size)
+	}
+	s.stored = inventoryOf(o)
+	s.sum = sha256.New()
+	if s.lines, err = newLineReader(s.body, s.sum); err != nil {
+		return err
+	}
+	s.src = &lineSource{lines: s.lines, skip: s.skip}
+	return nil
+}
+
+// wanting returns what is wrong with an object that was read to its end, where the reader met err; nil if nothing is.
+func (s *objectSource) wanting(err error) error {
+	switch {
+	case err != io.EOF:
+		return err
+	case s.src == nil:
+		return io.ErrUnexpectedEOF
+	case s.src.bad > 0:
 		return fmt.Errorf("%d lines cannot be read; %w", s.src.bad, s.src.badErr)
+	case s.src.torn:
+		return errors.New("the last line is cut short")
+	case s.body.n != s.o.Size:
+		return fmt.Errorf("%d bytes were read, the store lists %d", s.body.n, s.o.Size)
+	}
+	return s.stored.compare(s.src, hex.EncodeToString(s.sum.Sum(nil)[:16]))
+}
+
+// damage returns what is wrong with the object, once it was read to its end; nil if nothing is.
+func (s *objectSource) damage() error { return s.err }
+
+// delivered tells whether an object may go: it was read to its end, and what was acknowledged is what was handed out.
+func (s *objectSource) delivered(records int64) error {
+	switch {
+	case !s.ended:
+		return fmt.Errorf("%s was not read to its end", s.o.Key)
+	case records != s.handed:
+		return fmt.Errorf("%d of %d records of %s are acknowledged", records, s.handed, s.o.Key)
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func replayFile(ctx context.Context, name string, opts ReplayOptions) (records, 
 	if fi, err := f.Stat(); err == nil {
 		size = fi.Size()
 	}
-	lines, err := newLineReader(f)
+	lines, err := newLineReader(f, nil)
 	if err != nil {
 		return 0, size, nil, err
 	}

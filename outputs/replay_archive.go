@@ -72,10 +72,13 @@ func (p *replayer) letters(ctx context.Context, o spool.Object) error {
 		if err != nil {
 			return err
 		}
-		body := &countingBody{ReadCloser: r, size: got.Size}
+		body := newCountingBody(r, o.Size)
 		defer body.Close()
+		if got.Size != o.Size {
+			return fmt.Errorf("%w: %d bytes, and %d", errOtherObject, o.Size, got.Size)
+		}
 		l := letterBatch{send: p.send, health: p.health}
-		lines := int64(0)
+		lines, stored := int64(0), inventoryOf(got)
 		err = format.ReadLines(body, "ndjson", func(e *format.Entry) error {
 			lines++
 			switch ok := e.Located && e.Reason != ""; {
@@ -96,10 +99,20 @@ func (p *replayer) letters(ctx context.Context, o spool.Object) error {
 			foreign = true
 			return nil
 		}
-		if err != nil && ctx.Err() == nil && body.err == nil {
-			damage, err = err, nil
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		return err
+		if body.err != nil {
+			return body.err
+		}
+		if err == nil && stored.lines >= 0 && stored.lines != lines {
+			err = fmt.Errorf("%d lines were read, %d were stored", lines, stored.lines)
+		}
+		if err == nil && (body.n != o.Size || done != lines) {
+			return fmt.Errorf("%d of %d bytes were read, %d of %d lines acknowledged", body.n, o.Size, done, lines)
+		}
+		damage = err
+		return nil
 	})
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 	}
 	start := p.partAt
 	p.partMu.Unlock()
-	src := p.source(o.Key, start)
+	src := p.source(o, start)
 	defer src.close()
 	f := &flight{send: p.send, src: src, from: start, health: p.health, acked: func(pos int64) {
 		p.partMu.Lock()
@@ -187,11 +187,17 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 	if src.gone {
 		return nil
 	}
+	if err := src.delivered(f.delivered); err != nil {
+		p.partMu.Lock()
+		p.partAt = 0
+		p.partMu.Unlock()
+		return err
+	}
 	return p.remove(ctx, o, f.delivered, src.damage())
 }
 
-func (p *replayer) source(key string, at int64) *objectSource {
-	s := &objectSource{store: p.store, key: key, retry: p.retry, ill: p.ill, at: at, onErr: p.countError}
+func (p *replayer) source(o spool.Object, at int64) *objectSource {
+	s := &objectSource{store: p.store, o: o, retry: p.retry, ill: p.ill, at: at, onErr: p.countError}
 	if p.began != nil {
 		s.first = func(b *record.Batch) { p.began(timeOf(b)) }
 	}
@@ -203,15 +209,15 @@ func (p *replayer) source(key string, at int64) *objectSource {
 	return s
 }
 
-// remove takes away an object of which all is delivered.
+// remove takes away an object of which all is delivered, see objectSource.delivered, or all that can be read.
 func (p *replayer) remove(ctx context.Context, o spool.Object, delivered int64, damage error) (err error) {
 	if damage != nil {
 		p.log.Error("an overflow object is damaged; what could be read was delivered, and the object is moved aside",
 			"object", o.Key, "to", p.aside(o.Key, damagedDir), "error", damage,
-			"do", "repair it (it is zstd over one JSON object per line) and move it back, or delete it")
-		err = p.persist(ctx, "move aside "+o.Key, func() error { return p.move(ctx, o.Key, damagedDir) })
+			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it")
+		err = p.persist(ctx, "move aside "+o.Key, func() error { return p.move(ctx, o, damagedDir) })
 	} else if p.keep {
-		err = p.persist(ctx, "move "+o.Key, func() error { return p.move(ctx, o.Key, replayedDir) })
+		err = p.persist(ctx, "move "+o.Key, func() error { return p.move(ctx, o, replayedDir) })
 	} else {
 		err = p.persist(ctx, "delete "+o.Key, func() error { return p.store.Delete(ctx, o.Key) })
 	}
@@ -232,7 +238,8 @@ func (p *replayer) remove(ctx context.Context, o spool.Object, delivered int64, 
 func (p *replayer) aside(key, dir string) string { return p.base + p.own + dir + key[len(p.base):] }
 
 // move copies an object, byte by byte, and deletes the original.
-func (p *replayer) move(ctx context.Context, key, dir string) error {
+func (p *replayer) move(ctx context.Context, listed spool.Object, dir string) error {
+	key := listed.Key
 	r, o, err := p.store.Get(ctx, key)
 	if errors.Is(err, spool.ErrNotFound) {
 		return nil // an earlier attempt came as far as the delete
@@ -240,18 +247,15 @@ func (p *replayer) move(ctx context.Context, key, dir string) error {
 	if err != nil {
 		return err
 	}
+	r = spool.Body(r, listed.Size)
 	defer r.Close()
 	opts := spool.PutOptions{ContentType: "application/zstd", Metadata: o.Metadata}
-	if o.Size <= 32<<20 {
+	if listed.Size <= 32<<20 {
 		data, err := io.ReadAll(r)
 		if err != nil {
 			return err
 		}
-		err = p.store.Put(ctx, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts)
-		if err != nil {
-			return err
-		}
-		return p.store.Delete(ctx, key)
+		return p.moveTo(ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts)
 	}
 	if err := os.MkdirAll(p.dir, 0o750); err != nil {
 		return err
@@ -266,10 +270,17 @@ func (p *replayer) move(ctx context.Context, key, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.store.Put(ctx, p.aside(key, dir), f, n, opts); err != nil {
+	return p.moveTo(ctx, listed, p.aside(key, dir), f, n, opts)
+}
+
+func (p *replayer) moveTo(ctx context.Context, listed spool.Object, to string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+	if size != listed.Size {
+		return fmt.Errorf("%w: %d bytes, and %d", errOtherObject, listed.Size, size)
+	}
+	if err := p.store.Put(ctx, to, r, size, opts); err != nil {
 		return err
 	}
-	return p.store.Delete(ctx, key)
+	return p.store.Delete(ctx, listed.Key)
 }
 
 // persist tries until do succeeds. It returns ctx's error or a *leasedError.

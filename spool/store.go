@@ -12,7 +12,8 @@ import (
 )
 
 // Store is an object store: S3, GCS or a local directory. Keys are relative to the store's bucket and prefix,
-// separated by slashes, without a leading one. Errors are retryable unless they wrap ErrRefused. Safe for concurrent use.
+// separated by slashes, without a leading one. Errors are retryable unless they wrap ErrRefused; none is or wraps
+// io.EOF, see storehttp.Opaque. Safe for concurrent use.
 type Store interface {
 	// Put stores size bytes of r under key. An object is visible whole or not at all. Putting the same bytes again is harmless.
 	// It does not retry beyond what its client library does for single requests. With opts.IfAbsent it fails with
@@ -20,6 +21,7 @@ type Store interface {
 	Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts PutOptions) error
 
 	// Get opens an object; ErrNotFound if there is none. The bytes are as they were put: nothing is decompressed on the way.
+	// Reading ends in io.EOF after all of them and never before.
 	Get(ctx context.Context, key string) (io.ReadCloser, Object, error)
 
 	// List yields the objects whose key begins with prefix, in ascending byte order of keys. After an error it stops.

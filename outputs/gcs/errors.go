@@ -9,6 +9,7 @@ import (
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/storage"
 	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storehttp"
 	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
 )
@@ -19,6 +20,7 @@ func (s *Store) fail(verb, key string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("%s gs://%s/%s%s", verb, s.cfg.Bucket, s.prefix, key)
+	err = storehttp.Opaque(err)
 	switch {
 	case errors.Is(err, spool.ErrRefused):
 		return fmt.Errorf("%s: %w", where, err)

@@ -181,7 +181,7 @@ func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 			metadata[k] = v
 		}
 	}
-	return r, spool.Object{Key: key, Size: r.Attrs.Size, Modified: r.Attrs.LastModified, Metadata: metadata}, nil
+	return spool.Body(r, r.Attrs.Size), spool.Object{Key: key, Size: r.Attrs.Size, Modified: r.Attrs.LastModified, Metadata: metadata}, nil
 }
 
 // List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a slash, which consoles make to show

@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // Options of a Sender.
@@ -184,12 +185,12 @@ func (s *Sender) once(ctx context.Context, to server, method, path, contentType,
 	}
 	res, err := to.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, storehttp.Opaque(err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, s.o.MaxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, fmt.Errorf("read the answer: %w", storehttp.Opaque(err))
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, 1<<20) // so that the connection can be used again
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {

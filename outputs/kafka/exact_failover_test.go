@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -296,4 +297,58 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 		t.Errorf("%d objects are left", objects(store))
 	}
 	r.check()
+}
+
+// An object that the store does not give whole, at the first GET or at the second, is not taken for delivered: by the agent and by the command.
+func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
+	for name, fault := range map[string]outputtest.StoreFault{
+		"hangs up": outputtest.StoreHangsUp, "short": outputtest.StoreShort, "empty": outputtest.StoreEmpty, "flips": outputtest.StoreFlips,
+	} {
+		for _, command := range []bool{false, true} {
+			for _, meta := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/command=%v/metadata=%v", name, command, meta), func(t *testing.T) {
+					t.Parallel()
+					n := newNetwork(9)
+					c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+					r := newExactRig(t, c)
+					store := r.overflow("oldest_first")
+					if !meta {
+						store.DropMetadata()
+					}
+					stop, wait := r.drain(r.output())
+					r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
+					n.set(true, 0)
+					r.add(40, 50)
+					r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+					var gets atomic.Int64
+					store.SetFault(func(op, key string) outputtest.StoreFault {
+						if op == "get" && strings.HasSuffix(key, ".ndjson.zst") && gets.Add(1)%4 >= 2 && gets.Load() < 40 {
+							return fault
+						}
+						return outputtest.StoreWorks
+					})
+					if command {
+						stop()
+						n.set(false, 0)
+						sum, err := outputs.ReplayStore(t.Context(), store, "", outputs.ReplayOptions{To: r.output(), Log: slog.New(slog.DiscardHandler), Dir: t.TempDir()})
+						if err != nil || sum.Damaged > 0 {
+							t.Fatalf("%+v %v", sum, err)
+						}
+					} else {
+						n.set(false, 0)
+						r.until("the replay", func() bool { return objects(store) == 0 })
+						r.log.Seal()
+						if err := wait(); err != nil {
+							t.Fatal(err)
+						}
+						stop()
+					}
+					if left := store.Keys(""); len(left) > 0 {
+						t.Errorf("left: %q", left)
+					}
+					r.check()
+				})
+			}
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // refusals are what trying again does not mend. ENOSPC, EIO and ESTALE are not here: they pass.
@@ -31,6 +32,7 @@ func (s *Store) fail(verb, key string, err error) error {
 	if err == nil || errors.Is(err, spool.ErrExists) {
 		return err
 	}
+	err = storehttp.Opaque(err)
 	name := filepath.Join(s.dir, filepath.FromSlash(key))
 	if errors.Is(err, fs.ErrNotExist) && verb == "read" || errors.Is(err, syscall.ENOTDIR) && verb == "read" || errors.Is(err, spool.ErrNotFound) {
 		return fmt.Errorf("%s %s: %w", verb, name, spool.ErrNotFound)

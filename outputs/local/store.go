@@ -201,7 +201,7 @@ func (s *Store) get(key string) (io.ReadCloser, spool.Object, error) {
 		f.Close()
 		return nil, spool.Object{}, err
 	}
-	return f, spool.Object{Key: key, Size: fi.Size(), Modified: fi.ModTime(), Metadata: metadata(f)}, nil
+	return spool.Body(f, fi.Size()), spool.Object{Key: key, Size: fi.Size(), Modified: fi.ModTime(), Metadata: metadata(f)}, nil
 }
 
 // Delete removes the file and the directories it leaves empty.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,10 @@ const (
 	StoreFails              // not applied, and an error, as of a 500
 	StoreTimeout            // applied, and an error
 	StoreCut                // Get alone: the body ends in an error half-way
+	StoreHangsUp            // not applied; the connection is closed in place of an answer, as an HTTP client reports that
+	StoreShort              // Get alone: the body ends half-way, as if that were its end
+	StoreEmpty              // Get alone: an empty object is given
+	StoreFlips              // Get alone: a bit is flipped on the way
 )
 
 var errStore = errors.New("store: 500 internal error")
@@ -88,8 +93,11 @@ func (s *MemStore) begin(ctx context.Context, op, key string) (StoreFault, error
 		return StoreWorks, nil
 	}
 	f := fault(op, key)
-	if f == StoreFails {
+	switch f {
+	case StoreFails:
 		return f, fmt.Errorf("%s %s: %w", op, key, errStore)
+	case StoreHangsUp:
+		return f, fmt.Errorf("%s %s: %w", op, key, &url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF})
 	}
 	return f, nil
 }
@@ -140,8 +148,20 @@ func (s *MemStore) Get(ctx context.Context, key string) (io.ReadCloser, spool.Ob
 		return nil, spool.Object{}, fmt.Errorf("get %s: %w", key, spool.ErrNotFound)
 	}
 	var r io.Reader = bytes.NewReader(o.data)
-	if f == StoreCut || f == StoreTimeout {
-		r = io.MultiReader(bytes.NewReader(o.data[:len(o.data)/2]), errReader{})
+	half := o.data[:len(o.data)/2]
+	switch f {
+	case StoreCut, StoreTimeout:
+		r = io.MultiReader(bytes.NewReader(half), errReader{})
+	case StoreShort:
+		r = bytes.NewReader(half)
+	case StoreEmpty:
+		return io.NopCloser(bytes.NewReader(nil)), spool.Object{Key: key, Modified: o.modified}, nil
+	case StoreFlips:
+		if len(o.data) > 0 {
+			p := bytes.Clone(o.data)
+			p[len(p)/2] ^= 0x40
+			r = bytes.NewReader(p)
+		}
 	}
 	return io.NopCloser(r), spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified, Metadata: maps.Clone(o.meta)}, nil
 }
@@ -206,8 +226,18 @@ func (s *MemStore) Bytes(key string) []byte {
 }
 
 // Set stores data under key without any fault.
-func (s *MemStore) Set(key string, data []byte) {
+func (s *MemStore) Set(key string, data []byte) { s.SetWith(key, data, nil) }
+
+// SetWith is Set with metadata.
+func (s *MemStore) SetWith(key string, data []byte, metadata map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objects[key] = memObject{data: data, modified: time.Now()}
+	s.objects[key] = memObject{data: data, modified: time.Now(), meta: metadata}
+}
+
+// Metadata returns what is stored with key, without any fault.
+func (s *MemStore) Metadata(key string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.objects[key].meta)
 }

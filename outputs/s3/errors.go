@@ -8,6 +8,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // fail gives err its place and class. Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -16,6 +17,7 @@ func (s *Store) fail(verb, key string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("%s s3://%s/%s%s", verb, s.cfg.Bucket, s.prefix, key)
+	err = storehttp.Opaque(err)
 	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) {
 		return fmt.Errorf("%s: %w", where, err)
 	}

@@ -54,12 +54,19 @@ func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size in
 	if err != nil {
 		return err
 	}
+	if upload.UploadId == nil {
+		return errNoAnswer
+	}
 	parts, err := s.uploadParts(ctx, upload.UploadId, key, r, size)
 	if err == nil {
-		_, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		var done *s3.CompleteMultipartUploadOutput
+		done, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 			Bucket: &s.cfg.Bucket, Key: create.Key, UploadId: upload.UploadId,
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}, ExpectedBucketOwner: create.ExpectedBucketOwner,
 		})
+		if err == nil && done.ETag == nil {
+			err = errNoAnswer
+		}
 	}
 	if err == nil {
 		return nil

@@ -63,6 +63,10 @@ func (s *Store) Close() error {
 // errVanished tells that what stood in the way of a conditional write is not there: it was deleted meanwhile, or another write is not visible yet.
 var errVanished = errors.New("the key was taken a moment ago")
 
+// errNoAnswer tells that the server said 200 and nothing else, which the client library takes for an answer in which
+// everything is empty.
+var errNoAnswer = errors.New("the answer has no content: it was cut short on the way, or this is no S3 server")
+
 // putNonce is the metadata that tells whose conditional write it was that won: a retried request that was applied the first time finds
 // its own object in the way.
 const putNonce = "penstock-put"
@@ -206,9 +210,32 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 		return nil, spool.Object{}, s.fail("read", key, err)
 	}
 	delete(out.Metadata, putNonce)
-	return out.Body, spool.Object{
-		Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified), Metadata: out.Metadata,
+	size, err := s.size(ctx, key, out)
+	if err != nil {
+		out.Body.Close()
+		return nil, spool.Object{}, s.fail("read", key, err)
+	}
+	return spool.Body(out.Body, size), spool.Object{
+		Key: key, Size: size, Modified: aws.ToTime(out.LastModified), Metadata: out.Metadata,
 	}, nil
+}
+
+// size returns how long an object is, so that a body which ends early is noticed.
+func (s *Store) size(ctx context.Context, key string, got *s3.GetObjectOutput) (int64, error) {
+	if got.ContentLength != nil {
+		return *got.ContentLength, nil
+	}
+	// Something on the way compresses, or speaks HTTP/1.0.
+	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+	})
+	if err != nil {
+		return 0, err
+	}
+	if head.ContentLength == nil {
+		return 0, errors.New("the server does not tell how long the object is")
+	}
+	return *head.ContentLength, nil
 }
 
 // List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a slash, which consoles make to show
@@ -221,6 +248,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 		last := ""
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
+			if err == nil && page.Name == nil && page.IsTruncated == nil && page.KeyCount == nil {
+				err = errNoAnswer
+			}
 			if err != nil {
 				yield(spool.Object{}, s.fail("list", prefix, err))
 				return

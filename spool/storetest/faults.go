@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"testing"
 )
@@ -108,4 +110,40 @@ func Cut(n int64) Fault {
 func LoseAnswer(_ http.ResponseWriter, r *http.Request, next http.Handler) {
 	next.ServeHTTP(httptest.NewRecorder(), r)
 	panic(http.ErrAbortHandler)
+}
+
+// HangUp closes the connection in place of an answer, with the work not done.
+func HangUp(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	panic(http.ErrAbortHandler)
+}
+
+// Half lets the server do its work and closes the connection in the middle of the answer; with silent the client cannot see
+// from the headers how much is missing.
+func Half(silent bool) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		maps.Copy(w.Header(), rec.Header())
+		body := rec.Body.Bytes()
+		if silent {
+			w.Header().Del("Content-Length")
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Transfer-Encoding", "identity")
+		} else {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(body[:len(body)/2])
+		if silent && len(body) > 1 {
+			return
+		}
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// Nothing answers 200, with no headers of note and no body.
+func Nothing(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.WriteHeader(http.StatusOK)
 }

@@ -140,6 +140,56 @@ func testAnswerLost(t *testing.T, r *run) {
 	}
 }
 
+// A connection that is closed before the answer, after the work, or in the middle of the answer, and an answer that says nothing, are
+// errors that no reader can take for the end of what it reads, nor a listing for one that is empty.
+func testHangsUp(t *testing.T, r *run) {
+	r.needProxy(t)
+	data := randomBytes(100_000)
+	for name, fault := range map[string]Fault{
+		"hang up": HangUp, "lose the answer": LoseAnswer, "half": Half(false), "silent half": Half(true), "nothing": Nothing,
+	} {
+		r.proxy.Set(nil)
+		r.put(t, "there", data, spool.PutOptions{})
+		r.put(t, "gone", data, spool.PutOptions{})
+		r.proxy.Set(fault)
+		failed := func(what string, err error) {
+			t.Helper()
+			if err == nil || errors.Is(err, io.EOF) || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrRefused) {
+				t.Errorf("%s, %s: error %v, want one that may pass and is not io.EOF", name, what, err)
+			}
+		}
+		body, _, err := r.store.Get(r.ctx, "there")
+		if err == nil {
+			var got []byte
+			got, err = io.ReadAll(body)
+			body.Close()
+			if err == nil && name == "nothing" && len(got) == 0 {
+				err = errors.New("an empty object: the caller knows its size from the listing")
+			}
+		}
+		failed("get", err)
+		seen, listed := map[string]bool{}, error(nil)
+		for o, err := range r.store.List(r.ctx, "") {
+			if listed = err; err == nil {
+				seen[o.Key] = true
+			}
+		}
+		if !seen["there"] || listed != nil {
+			failed("list", listed)
+		}
+		for what, err := range map[string]error{
+			"put":    r.store.Put(r.ctx, "there", bytes.NewReader(data), int64(len(data)), spool.PutOptions{}),
+			"delete": r.store.Delete(r.ctx, "gone"),
+		} {
+			if err != nil {
+				failed(what, err)
+			}
+		}
+		r.proxy.Set(nil)
+		r.want(t, "there", data)
+	}
+}
+
 type cutWriter struct {
 	http.ResponseWriter
 	left int

@@ -58,6 +58,7 @@ func runAll(t *testing.T, s Subject) {
 		{"ConnectionCut", testConnectionCut},
 		{"LargeCut", testLargeCut},
 		{"AnswerLost", testAnswerLost},
+		{"HangsUp", testHangsUp},
 		{"Batch", testBatch},
 		{"BatchIfAbsent", testBatchIfAbsent},
 		{"BatchFails", testBatchFails},

@@ -1,0 +1,55 @@
+package outputs
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// inventory is what an object says of itself: how many lines it holds and their digest in its metadata, the positions of its
+// records in its name. Stores that keep no metadata leave the name, the size, and zstd's own checksum.
+type inventory struct {
+	lines      int64 // -1 where it does not say
+	digest     string
+	first, end int64 // of the log's positions; end is 0 where the name has none
+}
+
+func inventoryOf(o spool.Object) inventory {
+	v := inventory{lines: -1, digest: o.Metadata[metaDigest]}
+	if n, err := strconv.ParseInt(o.Metadata[metaRecords], 10, 64); err == nil {
+		v.lines = n
+	}
+	v.first, v.end = objectRange(path.Base(o.Key))
+	return v
+}
+
+// objectRange returns the positions in the name of an overflow object; end is 0 if there are none.
+func objectRange(name string) (first, end int64) {
+	a, rest, ok := strings.Cut(strings.TrimSuffix(name, objectSuffix), "-")
+	b, _, _ := strings.Cut(rest, "-") // a digest may follow, see mover.keys
+	first, err1 := strconv.ParseInt(a, 10, 64)
+	last, err2 := strconv.ParseInt(b, 10, 64)
+	if !ok || err1 != nil || err2 != nil || last < first {
+		return 0, 0
+	}
+	return first, last + 1
+}
+
+// compare tells what was read from what was stored.
+func (v *inventory) compare(s *lineSource, digest string) error {
+	switch {
+	case v.lines >= 0 && s.at != v.lines:
+		return fmt.Errorf("%d lines were read, %d were stored", s.at, v.lines)
+	case v.digest != "" && digest != v.digest:
+		return fmt.Errorf("the lines have the digest %s, those that were stored %s", digest, v.digest)
+	case s.at == 0:
+		return errors.New("it holds nothing")
+	case v.end > 0 && s.positioned && (s.low < v.first || s.high >= v.end):
+		return fmt.Errorf("it holds positions %d to %d, its name says %d to %d", s.low, s.high, v.first, v.end-1)
+	}
+	return nil
+}
