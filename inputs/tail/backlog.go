@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -24,9 +26,18 @@ func (b *backlog) decided(f *file) {
 	}
 }
 
-func (b *backlog) len() int { return len(b.compare) + len(b.read) }
+// waits tells whether something is about to happen.
+func (b *backlog) waits() bool {
+	return len(b.read) > 0 || slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.settle.late })
+}
 
-func (b *backlog) add(f *file) { b.read = append(b.read, f) }
+// add has f read, as soon as it is its turn.
+func (b *backlog) add(f *file) {
+	if !f.m.settle.queued {
+		f.m.settle.queued = true
+		b.read = append(b.read, f)
+	}
+}
 
 func (b *backlog) ended(f *file) {
 	if b.busy == f {
@@ -61,8 +72,47 @@ func (m *manager) discoverCompressed(s sight, kind compression) {
 	m.gz.undecided[f.m.family][f] = struct{}{}
 }
 
-// settleFor is how long a compressed file must be unchanged to be taken as complete.
-const settleFor = time.Second
+const (
+	// settleFor is how long a compressed file must be unchanged to be taken as complete.
+	settleFor = time.Second
+	// patience is how long others wait for one that is not: they go ahead of it then.
+	patience = 30 * time.Second
+)
+
+// settling is what the manager has seen of a compressed file being written.
+type settling struct {
+	size, mtime int64
+	steady      time.Time // when it was first seen like that
+	since       time.Time // when it was first found not to be ready
+	late        bool      // the others go ahead of it
+	queued      bool      // in backlog.read
+	tried       time.Time // when it was last read
+}
+
+// settled tells whether nobody writes to the compressed file f any more, of which fi was seen now. What it was seen to do counts: the
+// time that it bears may lie in the future.
+func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
+	s, quiet := &f.m.settle, min(settleFor, m.cfg.RotateWait)
+	if s.steady.IsZero() || s.size != fi.size || s.mtime != fi.mtime {
+		s.size, s.mtime, s.steady = fi.size, fi.mtime, now
+	}
+	return fi.size > 0 && (now.Sub(s.steady) >= quiet || now.Sub(time.Unix(0, fi.mtime)) >= quiet)
+}
+
+// notReady notes that f cannot be compared yet. After a while those that were written later wait for it no more.
+func (m *manager) notReady(f *file, now time.Time, why string) {
+	s := &f.m.settle
+	if s.since.IsZero() {
+		s.since = now
+	}
+	if s.late || now.Sub(s.since) < m.run.tail.patience {
+		return
+	}
+	s.late = true
+	m.run.tail.counts.errors.WithLabelValues("incomplete").Inc()
+	m.log.Warn("a compressed file "+why+"; it is read once that has changed, and what was written after it goes ahead", "path", f.where(),
+		"do", "let compressed files appear under their name when they are complete, or leave this one out with exclude")
+}
 
 // sweepGz takes the backlog a step further.
 func (m *manager) sweepGz(now time.Time) {
@@ -76,27 +126,59 @@ func (m *manager) sweepGz(now time.Time) {
 			m.gz.decided(f)
 			return
 		}
+		if now.Before(f.m.retry) {
+			continue
+		}
 		fi, err := statPath(f.where())
 		if err != nil || !fi.is(f.id, f.birth) {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 			m.moved(f)
 			return
 		}
-		if now.Sub(time.Unix(0, fi.mtime)) < min(settleFor, m.cfg.RotateWait) || fi.size == 0 || m.beingCompressed(f) {
+		switch {
+		case fi.size == 0:
+			m.notReady(f, now, "is empty")
+			continue
+		case !m.settled(f, &fi, now):
+			m.notReady(f, now, "keeps being written")
+			if !f.m.settle.late || !m.ownContent(f) {
+				continue
+			}
+		case m.beingCompressed(f, now):
 			continue
 		}
 		m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 		m.compare(f)
 		return
 	}
-	if len(m.gz.read) > 0 {
-		f := m.gz.read[0]
-		m.gz.read = m.gz.read[1:]
-		if !f.m.ended {
-			m.gz.busy = f
+	for i, f := range m.gz.read {
+		if !f.m.ended && !m.worthReading(f, now) {
+			continue
+		}
+		m.gz.read = append(m.gz.read[:i:i], m.gz.read[i+1:]...)
+		if f.m.settle.queued = false; !f.m.ended {
+			m.gz.busy, f.m.settle.tried = f, now
 			m.wake(f, cmdRead)
 		}
+		return
 	}
+}
+
+// worthReading tells whether there is more to be had of f than when it was last read: each time it is decompressed from its beginning.
+func (m *manager) worthReading(f *file, now time.Time) bool {
+	if f.m.settle.tried.IsZero() || now.Sub(f.m.settle.tried) >= m.run.tail.patience {
+		return true
+	}
+	fi, err := statPath(f.where())
+	return err != nil || m.settled(f, &fi, now)
+}
+
+// ownContent tells whether f, which is not complete, begins like nothing that is known.
+func (m *manager) ownContent(f *file) bool {
+	begins := m.beginningOf(f)
+	return len(begins) == headSize && !slices.ContainsFunc(m.candidates(f), func(p *position) bool {
+		return p.Head.N > 0 && printOf(begins[:p.Head.N]) == p.Head
+	})
 }
 
 // moved deals with a compressed file, not decided about, that is no longer where it was: it is found again before anything waits for it no more.
@@ -108,21 +190,26 @@ func (m *manager) moved(f *file) {
 }
 
 // beingCompressed tells whether the file that f may have been made of is still being read.
-func (m *manager) beingCompressed(f *file) bool {
+func (m *manager) beingCompressed(f *file, now time.Time) bool {
 	for g := range m.left {
-		if m.mayHold(f, g) {
+		if m.mayHold(f, g) && (g.m.failure == "" || now.Sub(g.m.left) < m.run.tail.patience) {
 			return true
 		}
 	}
 	g := f.m.beside
-	return g != nil && !g.m.ended && g.compression == none && g.size.Load() > g.delivered.Load()
+	if g == nil || g.m.ended || g.compression != none || g.size.Load() <= g.delivered.Load() {
+		return false
+	}
+	if g.m.failure == "" {
+		return true
+	}
+	m.notReady(f, now, "stands beside a file of its name that cannot be read")
+	return !f.m.settle.late
 }
 
-// compare has a worker find out whether f is the compressed form of what was read before.
-func (m *manager) compare(f *file) {
-	m.gz.busy = f
+// candidates are the positions of what f may hold.
+func (m *manager) candidates(f *file) (candidates []*position) {
 	path := f.where()
-	var candidates []*position
 	for _, p := range m.known.byKey {
 		if p.Off > 0 && (related(path, p.Path) || related(path, p.origin())) {
 			candidates = append(candidates, p)
@@ -133,6 +220,13 @@ func (m *manager) compare(f *file) {
 			candidates = append(candidates, last)
 		}
 	}
+	return candidates
+}
+
+// compare has a worker find out whether f is the compressed form of what was read before.
+func (m *manager) compare(f *file) {
+	m.gz.busy = f
+	path, candidates := f.where(), m.candidates(f)
 	m.queue.do(func(ctx context.Context) error {
 		h, fi, err := openHandle(path)
 		res := result{f: f, outcome: compared, err: err}
@@ -151,14 +245,24 @@ func (m *manager) compare(f *file) {
 func (m *manager) compared(res result) {
 	f := res.f
 	m.gz.ended(f)
-	m.gz.decided(f)
 	defer m.startWaiting()
+	path, names := f.where(), f.m.names
+	if res.err != nil && !f.m.ended {
+		m.trouble(path, res.err)
+		if !errors.Is(res.err, errCompressed) && !errors.Is(res.err, fs.ErrNotExist) {
+			now := time.Now()
+			f.m.retry = now.Add(max(m.cfg.PollInterval, settleFor))
+			m.notReady(f, now, "cannot be read")
+			m.gz.compare = append(m.gz.compare, f)
+			return
+		}
+	}
+	m.gz.decided(f)
 	if f.m.ended {
 		return
 	}
-	path, names := f.where(), f.m.names
-	if res.err != nil {
-		m.trouble(path, res.err)
+	if res.err == nil {
+		m.healed(path)
 	}
 	fi, err := statPath(path)
 	if err != nil || !fi.is(f.id, f.birth) {
@@ -208,7 +312,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 	}
 	undecided := m.gz.undecided[f.m.family]
 	for c := range undecided {
-		if !c.m.ended && (!c.m.known || m.missing[f.path0]) && !m.entangled(c, f) {
+		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.path0]) && !m.entangled(c, f) {
 			if m.waiting[f.m.family] == nil {
 				m.waiting[f.m.family] = map[*file]struct{}{}
 			}

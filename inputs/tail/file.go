@@ -67,6 +67,7 @@ type mgrState struct {
 	beside   *file     // the uncompressed file of the same name, when a compressed one was found
 	begins   []byte    // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
+	settle   settling
 }
 
 // source is where the file's content is read from.

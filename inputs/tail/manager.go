@@ -96,7 +96,7 @@ func (m *manager) manage(ctx context.Context) error {
 }
 
 func (m *manager) interval() time.Duration {
-	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting)+m.gz.len() > 0 {
+	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting) > 0 || m.gz.waits() {
 		return busyTick
 	}
 	if m.watch == nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/penstock/penstock/buffer/record"
@@ -27,6 +28,7 @@ type Tail struct {
 	block    int // how much is read at a time
 	newWatch func() (*fsnotify.Watcher, error)
 	addWatch func(dir string) error // instead of inotify, if set
+	patience time.Duration          // how long a file waits for a compressed one to be complete
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
 
@@ -40,7 +42,7 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize, newWatch: fsnotify.NewWatcher}
+	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: fsnotify.NewWatcher}
 	t.counts = newCounts(env.Metrics, t)
 	return t, nil
 }
