@@ -203,6 +203,11 @@ func (h *HTTP) route(r *http.Request) protocol {
 			return p
 		}
 	}
+	if why := elsewhere(path); why != "" {
+		return protocol{name: "unknown", fail: failPlain, take: func(http.ResponseWriter, *request) error {
+			return fail(http.StatusNotFound, "there is no %s here: %s", path, why)
+		}}
+	}
 	return h.plain(path)
 }
 

@@ -28,6 +28,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/inputs/listen/certtest"
 	"github.com/penstock/penstock/inputs/tlsconf"
@@ -484,6 +485,171 @@ func TestCORS(t *testing.T) {
 	}
 	if _, _, h := on.send("POST", "/t", "", nil, "Origin", "https://b.example"); h.Get("Access-Control-Allow-Origin") != "" {
 		t.Fatal(h)
+	}
+}
+
+func TestEndpointsAndTypesOfOthersAreRefused(t *testing.T) {
+	r := start(t, nil)
+	off := start(t, func(c *Config) { c.Elasticsearch, c.Splunk, c.OTLP = false, false, false })
+	for _, c := range []struct {
+		r           *rig
+		path, ctype string
+		want        int
+	}{
+		{r, "/v1/metrics", "application/x-protobuf", 404}, {r, "/v1/traces", "application/json", 404}, {r, "/loki/api/v1/push", "application/json", 404},
+		{r, "/idx/_search", "application/json", 404}, {r, "/_search", "", 404}, {r, "/api/v2/logs", "application/json", 404},
+		{r, "/services/collector/other", "", 404}, {r, "/v1/traces/", "application/json", 404}, {r, "/idx/_bulk/x", "", 404},
+		{off, "/v1/logs", "application/json", 404}, {off, "/_bulk", "", 404}, {off, "/services/collector", "", 404}, {off, "/i/_doc", "", 404},
+		{r, "/t", "application/x-protobuf", 415}, {r, "/t", "application/octet-stream", 415}, {r, "/t", "image/png", 415}, {r, "/t", "nonsense", 415},
+		{r, "/t", "application/logplex-1", 415},
+		{r, "/t", "text/plain; charset", 200}, {r, "/t", "text/csv", 200}, {r, "/t", "", 200}, {r, "/v1/app", "", 200}, {r, "/api/app", "", 200},
+	} {
+		before := len(c.r.sink.Records())
+		code, text, _ := c.r.send("POST", c.path, c.ctype, []byte("x\n"))
+		if stored := len(c.r.sink.Records()) - before; code != c.want || (stored == 1) != (code == 200) {
+			t.Errorf("%s as %q: %d %s, %d stored", c.path, c.ctype, code, text, stored)
+		}
+	}
+}
+
+// What fluent-bit's http output writes with format msgpack: [[time, metadata], record] after one another.
+func TestFluentBitMsgpack(t *testing.T) {
+	r := start(t, nil)
+	at, _ := wire.AppendEventTime(nil, 1700000000_123456789)
+	body := "\x92\x92" + string(at) + "\x80\x81\xa1a\x01" + "\x92" + string(at) + "\x81\xa1a\x02" + "\x92\x92" + string(at) + "\x81\xa1m\x01\x81\xa1a\x03" +
+		"\x92\x81\xa1a\x04\x81\xa1a\x05" + "\x92\x06\x07" + "\x91\x92" + string(at) + "\x81\xa1a\x08"
+	if code, text, _ := r.send("POST", "/t?time=5", "application/msgpack", []byte(body)); code != 200 {
+		t.Fatal(code, text)
+	}
+	var got []string
+	for _, rec := range r.sink.Records() {
+		got = append(got, fmt.Sprintf("%d %s %s", rec.Time, rec.Value, rec.Headers))
+	}
+	const when = "1700000000123456789"
+	want := []string{when + ` {"a":1} []`, when + ` {"a":2} []`, when + ` {"a":3} [{fluent_metadata {"m":1}}]`,
+		`5000000000 {"a":4} []`, `5000000000 {"a":5} []`, `5000000000 6 []`, `5000000000 7 []`, when + ` {"a":8} []`}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
+	r := start(t, nil)
+	for _, c := range []struct{ method, path, id string }{
+		{"POST", "/logs/_doc", ""}, {"PUT", "/logs/_doc/7", "7"}, {"POST", "/logs/_create/8", "8"},
+	} {
+		code, text, h := r.send(c.method, c.path, "application/json", []byte("{\"m\": 1,\n\"@timestamp\":\"2026-01-02T03:04:05Z\"}"))
+		var reply struct {
+			Index  string `json:"_index"`
+			ID     string `json:"_id"`
+			Result string
+		}
+		if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 201 || reply.Index != "logs" || reply.ID == "" || reply.Result != "created" ||
+			h.Get("X-Elastic-Product") == "" || c.id != "" && reply.ID != c.id {
+			t.Fatal(c, code, text)
+		}
+		rec := r.sink.Records()[len(r.sink.Records())-1]
+		if rec.Tag != "logs" || string(rec.Key) != c.id || string(rec.Value) != `{"m":1,"@timestamp":"2026-01-02T03:04:05Z"}` || rec.When().Year() != 2026 {
+			t.Fatalf("%+v", rec)
+		}
+	}
+	for _, body := range []string{"", "[1]", "x", "{} {}"} {
+		if code, text, _ := r.send("POST", "/logs/_doc", "application/json", []byte(body)); code != 400 {
+			t.Fatal(body, code, text)
+		}
+	}
+	if code, text, h := r.send("HEAD", "/logs", "", nil); code != 200 || text != "" || h.Get("X-Elastic-Product") == "" {
+		t.Fatal(code, text, h)
+	}
+	code, text, _ := r.send("GET", "/_cluster/health", "", nil)
+	if code != 200 || !strings.Contains(text, `"status":"green"`) || !strings.Contains(text, `"timed_out":false`) {
+		t.Fatal(code, text)
+	}
+	if n := len(r.sink.Records()); n != 3 {
+		t.Fatalf("%d records", n)
+	}
+}
+
+// fluent-bit's out_es takes answers of at most 512,000 bytes, looks at no item as long as there is no
+// error, and sends everything again when the answer does not fit.
+func TestBulkAnswersFitFluentBit(t *testing.T) {
+	r := start(t, nil)
+	const items = 50_000
+	body := bytes.Repeat([]byte("{\"create\":{}}\n{\"a\":1}\n"), items)
+	code, text, _ := r.send("POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit")
+	if code != 200 || len(text) > 100 || !strings.Contains(text, `"errors":false,"items":[`) {
+		t.Fatalf("%d %.200s, %d bytes", code, text, len(text))
+	}
+	body = append(body, "{\"create\":{}}\n[1]\n"...)
+	code, text, _ = r.send("POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit")
+	if code != 200 || len(text) > 1000 || !strings.Contains(text, `"errors":true`) || !strings.Contains(text, `"status":201`) || !strings.Contains(text, `"status":400`) {
+		t.Fatalf("%d %.200s, %d bytes", code, text, len(text))
+	}
+	// Others want to know of each.
+	code, text, _ = r.send("POST", "/logs/_bulk", "application/x-ndjson", body)
+	var reply struct {
+		Items []map[string]struct{ Status int }
+	}
+	if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 200 || len(reply.Items) != items+1 || len(text) > 50*items {
+		t.Fatal(err, code, len(reply.Items), len(text))
+	}
+	if reply.Items[0]["create"].Status != 201 || reply.Items[items]["create"].Status != 400 {
+		t.Fatal(reply.Items[0], reply.Items[items])
+	}
+}
+
+func TestBulkFilterPath(t *testing.T) {
+	r := start(t, nil)
+	good := "{\"index\":{\"_index\":\"i\",\"_id\":7}}\n{}\n"
+	bad := "{\"index\":{\"_index\":\"j\"}}\n1\n"
+	const why = `"type":"illegal_argument_exception","reason":"document: not a JSON object"`
+	for _, c := range []struct{ filter, body, want string }{
+		{"errors", good, `{"errors":false}`},
+		{"errors,items.*.error", good, `{"errors":false}`},
+		{"errors,items.*.error,items.*.status", good + bad, `{"errors":true,"items":[{"index":{"status":201}},{"index":{"status":400,"error":{` + why + `}}}]}`},
+		{"errors,items.*.error", good + bad, `{"errors":true,"items":[{"index":{"error":{` + why + `}}}]}`},
+		{"items.index._i*", good, `{"items":[{"index":{"_index":"i","_id":"7"}}]}`},
+		{"**.status", good, `{"items":[{"index":{"status":201}}]}`},
+		{"-took,-items", good, `{"errors":false}`},
+		{"-took", good, `{"errors":false,"items":[{"index":{"_index":"i","_id":"7","status":201}}]}`},
+		{"items,-items.*._*", good, `{"items":[{"index":{"status":201}}]}`},
+		{"nothing", good, `{}`},
+	} {
+		code, text, _ := r.send("POST", "/_bulk?filter_path="+url.QueryEscape(c.filter), "", []byte(c.body))
+		if code != 200 || strings.TrimSpace(text) != c.want {
+			t.Errorf("%s: %d %s\nwant %s", c.filter, code, text, c.want)
+		}
+	}
+}
+
+func TestSplunkRefusesWhatSaysNothing(t *testing.T) {
+	r := start(t, nil)
+	for _, c := range []struct {
+		body, want string
+	}{
+		{`{"event":"a"}{"event":""}`, `{"text":"Event field cannot be blank","code":13,"invalid-event-number":1}`},
+		{`{"event":null}`, `{"text":"Event field is required","code":12,"invalid-event-number":0}`},
+		{`{"event":"a"}{"fields":{}}`, `{"text":"Event field is required","code":12,"invalid-event-number":1}`},
+		{`{"event":"a"} 7`, `{"text":"Invalid data format","code":6,"invalid-event-number":1}`},
+		{` `, `{"text":"No data","code":5}`},
+	} {
+		if code, text, _ := r.send("POST", "/services/collector", "", []byte(c.body)); code != 400 || strings.TrimSpace(text) != c.want {
+			t.Errorf("%s: %d %s", c.body, code, text)
+		}
+	}
+	if n := len(r.sink.Records()); n != 0 {
+		t.Fatalf("%d records", n)
+	}
+	for _, path := range []string{"/services/collector", "/services/collector/event"} {
+		if code, _, _ := r.send("OPTIONS", path, "", nil); code != 200 { // Docker's driver
+			t.Errorf("OPTIONS %s: %d", path, code)
+		}
+	}
+	for at, want := range map[string]int64{"1700000000.123456789": 1700000000_123456789, `"1700000000.999999999"`: 1700000000_999999999, "1700000000": 1700000000e9} {
+		r.send("POST", "/services/collector", "", []byte(`{"time":`+at+`,"event":1}`))
+		if got := r.sink.Records()[len(r.sink.Records())-1].Time; got != want {
+			t.Errorf("%s became %d", at, got)
+		}
 	}
 }
 
