@@ -93,6 +93,14 @@ func (v *view) Name() string { return v.name }
 // Fingerprint implements record.Fingerprinter.
 func (v *view) Fingerprint() string { return v.print }
 
+// Start implements record.Starter.
+func (v *view) Start(ctx context.Context) (int64, error) {
+	if s, ok := v.Log.(record.Starter); ok {
+		return s.Start(ctx)
+	}
+	return 0, errors.ErrUnsupported
+}
+
 // Life implements record.Mortal.
 func (v *view) Life() string {
 	if m, ok := v.Log.(record.Mortal); ok {
@@ -189,6 +197,7 @@ func (v *view) skip(b *record.Batch) {
 		v.gap.First, v.gapSince, v.gapBytes = b.First, time.Now(), 0
 	}
 	v.gap.End = b.End
+	v.gap.Lost += b.Lost
 	v.gapBytes += b.Size()
 }
 

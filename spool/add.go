@@ -33,6 +33,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	}
 	now := time.Now()
 	d.lastRead = now
+	d.cur.lost += b.Lost
 	if d.id.topic == "" {
 		d.in.Topic = b.Tag
 	}

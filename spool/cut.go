@@ -16,22 +16,28 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/partition"
+	"github.com/penstock/penstock/spool/protocol"
 )
 
 // cut is the spool of one range of a log: a file per partition path. One goroutine adds to it; members are
 // compressed and written by the archiver's workers meanwhile.
 type cut struct {
-	a       *Archiver
-	acct    *account
-	start   int64
-	end     int64            // once sealed
-	byKey   map[string]*file // by partition key; several may lead to one file
-	byPath  map[string]*file
-	records int64
-	bytes   int64     // of keys and values
-	began   time.Time // when the first record was added
-	minTime int64     // earliest event time, milliseconds; 0 for none
-	maxTime int64     // latest event time, milliseconds
+	a         *Archiver
+	acct      *account
+	start     int64
+	end       int64            // once sealed
+	byKey     map[string]*file // by partition key; several may lead to one file
+	byPath    map[string]*file
+	records   int64
+	whole     *protocol.Intent // that the cut makes good; nil for one that is made for the first time
+	lost      int64            // records that retention took before they were read, or before a redo read them again
+	missing   int64            // records that a redo lacks
+	explained bool             // it was said what took them
+	compacted int64            // records that compaction took before a redo read them again
+	bytes     int64            // of keys and values
+	began     time.Time        // when the first record was added
+	minTime   int64            // earliest event time, milliseconds; 0 for none
+	maxTime   int64            // latest event time, milliseconds
 
 	members *store // compressed members, in the order they were made
 	pieces  *store // uncompressed beginnings of members, written when memory ran short

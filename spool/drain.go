@@ -87,10 +87,14 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	id.config = a.cfg.hash(agent, a.codec.rows.Fingerprint(), fingerprint)
 	pos, note := log.Committed()
 	_, canReread := log.(record.Refresher)
-	m, err := protocol.New(pos, note, id.config, canReread)
+	if err := former(log); err != nil {
+		return nil, err
+	}
+	m, err := protocol.New(pos, note, id.config, newLife(id), canReread)
 	if err != nil {
 		return nil, err
 	}
+	id.life = m.Life()
 	part, err := partition.New(a.cfg.Config, a.env.Agent, a.codec.fields)
 	if err != nil {
 		return nil, err
@@ -121,6 +125,24 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		a.env.Log.Info("making a cut again that its owner did not finish", "log", log.Name(), "start", in.Start, "end", in.End, "records", in.Records)
 	}
 	return d, nil
+}
+
+// former refuses a log whose former life left a cut half stored: nobody can finish it, and only a person can tell
+// what becomes of it.
+func former(log record.Log) error {
+	m, ok := log.(record.Mortal)
+	if !ok {
+		return nil
+	}
+	life, raw := m.Former()
+	note, _, err := protocol.ParseNote(raw)
+	if err != nil || note.Intent == nil {
+		return err
+	}
+	in := note.Intent
+	return fmt.Errorf("the topic was deleted and made again while a cut of its former life (topic id %s) was begun: [%d, %d) with %d records in %d "+
+		"objects, of which some may be stored and others cannot be made any more: see what there is with \"penstock archive verify\", then "+
+		"give the cut up with \"penstock archive abandon\", with --keep to leave its objects where they are", life, in.Start, in.End, in.Records, in.Files)
 }
 
 func (d *drain) run(ctx context.Context) error {

@@ -75,6 +75,14 @@ func (t *memTopic) retain(start int64) {
 	t.cond.Broadcast()
 }
 
+// compact takes the first n records, not the offsets.
+func (t *memTopic) compact(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.recs = t.recs[n:]
+	t.cond.Broadcast()
+}
+
 func (t *memTopic) hang(hung bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,7 +145,13 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 			t.cond.Wait()
 			continue
 		}
-		from := max(l.pos, t.start)
+		if t.start > l.pos {
+			b := record.FromRecords("tag."+t.name, "", nil)
+			b.First, b.End, b.Lost = l.pos, t.start, t.start-l.pos
+			l.pos = t.start
+			return b, nil
+		}
+		from := l.pos
 		i, _ := slices.BinarySearchFunc(t.recs, from, func(r record.Record, pos int64) int { return int(r.Offset - pos) })
 		if j := min(i+l.batch, len(t.recs)); i < j {
 			b := record.FromRecords("tag."+t.name, "", slices.Clone(t.recs[i:j]))

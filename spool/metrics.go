@@ -5,15 +5,15 @@ import (
 )
 
 type metrics struct {
-	records, bytes                         prometheus.Counter
-	archived, cuts, hooks                  *prometheus.CounterVec
-	objects, objectBytes, kept, completed  prometheus.Counter
-	redos, missing, moved, fenced, skipped prometheus.Counter
-	uploadRetries, commitRetries           prometheus.Counter
-	diskRefused, spills                    prometheus.Counter
-	memory, disk, openFiles, paths, logs   prometheus.GaugeFunc
-	uploadSeconds                          prometheus.Histogram
-	stuck                                  *prometheus.GaugeVec
+	records, bytes                                    prometheus.Counter
+	archived, cuts, hooks                             *prometheus.CounterVec
+	objects, objectBytes, kept, completed             prometheus.Counter
+	redos, missing, compacted, moved, fenced, skipped prometheus.Counter
+	uploadRetries, commitRetries                      prometheus.Counter
+	diskRefused, spills                               prometheus.Counter
+	memory, disk, openFiles, paths, logs              prometheus.GaugeFunc
+	uploadSeconds                                     prometheus.Histogram
+	stuck                                             *prometheus.GaugeVec
 }
 
 func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
@@ -34,6 +34,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		completed:     counter("penstock_archive_completed_partitions_total", "Partition paths marked as complete."),
 		kept:          counter("penstock_archive_kept_objects_total", "Objects of an incomplete redo that were left as they were, because the whole cut had stored them."),
 		redos:         counter("penstock_archive_redos_total", "Cuts made again because their owner had not finished them."),
+		compacted:     counter("penstock_archive_compacted_records_total", "Records of a begun cut that compaction had taken when the cut was made again."),
 		missing:       counter("penstock_archive_missing_records_total", "Records of a begun cut that the log no longer had when the cut was made again."),
 		moved:         counter("penstock_archive_moved_positions_total", "Intents that were void because the committed position had been changed by hand."),
 		skipped:       counter("penstock_archive_skipped_nulls_total", "Records with a null value that were left out, as on_null says."),
@@ -50,7 +51,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 	m.openFiles = gauge("penstock_archive_open_files", "Working files that are open.", func() float64 { return float64(a.files.openFiles()) })
 	m.paths = gauge("penstock_archive_open_paths", "Partition paths in the cuts that are being filled or uploaded.", func() float64 { return float64(a.paths.Load()) })
 	m.logs = gauge("penstock_archive_logs", "Logs being archived.", func() float64 { return float64(a.budget.count()) })
-	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.completed, m.redos, m.missing, m.moved, m.fenced, m.skipped,
+	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped,
 		m.uploadRetries, m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.memory, m.disk, m.openFiles, m.paths, m.logs)
 	return m
 }

@@ -3,6 +3,8 @@ package spool
 import (
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,15 +17,35 @@ type identity struct {
 	topic     string // "" for a log that is no partition: each batch has its own tag
 	partition int32
 	slug      string // one file name part, unique among all logs that share a store
+	life      string // of the log, in file names before their extension; "" where an earlier release began to archive it
+	topicID   string // "" where brokers do not tell
 	config    string // hash of the settings that objects of the log are made by
 }
 
 func identify(log record.Log, agent string) identity {
 	if p, ok := log.(record.Partitioned); ok {
 		topic, partition := p.Partition()
-		return identity{topic: topic, partition: partition, slug: PartitionSlug(topic, partition)}
+		id := identity{topic: topic, partition: partition, slug: PartitionSlug(topic, partition)}
+		if m, ok := log.(record.Mortal); ok {
+			id.topicID = m.Life()
+		}
+		return id
 	}
 	return identity{slug: slug(agent + "-" + log.Name())}
+}
+
+// newLife is what the life of a log is called that is archived for the first time, or for the first time since its positions began anew. Whoever finds
+// the same topic there, in another member of the group, comes to the same; a buffer's is chosen by lot.
+func newLife(id identity) string {
+	switch {
+	case id.topicID != "":
+		h := fnv.New32a()
+		h.Write([]byte(id.topicID))
+		return fmt.Sprintf("%08x", h.Sum32())
+	case id.topic == "":
+		return fmt.Sprintf("%08x", rand.Uint32())
+	}
+	return ""
 }
 
 // slug makes s fit for a file name. What had to be changed is told apart by a hash.
@@ -52,7 +74,10 @@ type name struct {
 }
 
 // namer makes object keys. Safe for concurrent use.
-type namer struct{ bound *template.Bound[*name] }
+type namer struct {
+	bound *template.Bound[*name]
+	tail  *template.Bound[*name] // the extensions, before which the log's life stands
+}
 
 func newNamer(c *Config, agent string) (*namer, error) {
 	start, unique := false, strings.Contains(c.FileName.String(), "${log}")
@@ -75,7 +100,8 @@ func newNamer(c *Config, agent string) (*namer, error) {
 	text := func(get func(*name) string) template.Appender[*name] {
 		return func(dst []byte, n *name) ([]byte, error) { return append(dst, get(n)...), nil }
 	}
-	bound, err := template.Bind(c.FileName, func(p template.Part) (template.Appender[*name], error) {
+	head, rest := beforeExtension(c.FileName)
+	bind := func(p template.Part) (template.Appender[*name], error) {
 		switch p.Name {
 		case "log":
 			return text(func(n *name) string { return n.id.slug }), nil
@@ -97,7 +123,8 @@ func newNamer(c *Config, agent string) (*namer, error) {
 			return text(func(n *name) string { return n.compExt }), nil
 		}
 		return nil, fmt.Errorf("is not known: use log, topic, partition, agent, start, end, ext, format_ext or compression_ext")
-	})
+	}
+	bound, err := template.Bind(head, bind)
 	if err != nil {
 		return nil, fmt.Errorf("file_name: %w", err)
 	}
@@ -106,7 +133,37 @@ func newNamer(c *Config, agent string) (*namer, error) {
 			return nil, fmt.Errorf("file_name: must not hold a slash: folders belong into path")
 		}
 	}
-	return &namer{bound}, nil
+	tail, err := template.Bind(rest, bind)
+	if err != nil {
+		return nil, fmt.Errorf("file_name: %w", err)
+	}
+	return &namer{bound, tail}, nil
+}
+
+// beforeExtension parts a file name where its extensions begin. The life of a log stands there, so that who knows only what comes before, as Secor's
+// readers do, still knows it.
+func beforeExtension(t template.Template) (head, rest template.Template) {
+	at, dot := len(t.Parts), -1
+	for i := len(t.Parts) - 1; i >= 0; i-- {
+		switch p := t.Parts[i]; p.Name {
+		case "ext", "format_ext", "compression_ext":
+			at, dot = i, -1
+			continue
+		case "":
+			if j := strings.IndexByte(p.Literal, '.'); j >= 0 {
+				at, dot = i, j
+			}
+			continue
+		}
+		break
+	}
+	head.Parts = slices.Clone(t.Parts[:at])
+	rest.Parts = slices.Clone(t.Parts[at:])
+	if dot > 0 {
+		head.Parts = append(head.Parts, template.Part{Literal: t.Parts[at].Literal[:dot]})
+		rest.Parts[0].Literal = t.Parts[at].Literal[dot:]
+	}
+	return head, rest
 }
 
 func (n *namer) key(path string, v *name) string {
@@ -115,6 +172,10 @@ func (n *namer) key(path string, v *name) string {
 		dst = dst[:0]
 	}
 	dst, _ = n.bound.Append(dst, v) // the appenders never fail
+	if v.id.life != "" {
+		dst = append(append(dst, '.'), v.id.life...)
+	}
+	dst, _ = n.tail.Append(dst, v)
 	return string(dst)
 }
 

@@ -1,6 +1,10 @@
 package spool
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -66,6 +70,62 @@ func TestIncompleteRedoWhileTheStoreFails(t *testing.T) {
 	for key, data := range before {
 		if string(s.objs[key].data) != data {
 			t.Errorf("%s was overwritten with less", key)
+		}
+	}
+}
+
+// startLog knows its beginning.
+type startLog struct{ refreshLog }
+
+func (l startLog) Start(context.Context) (int64, error) {
+	l.t.mu.Lock()
+	defer l.t.mu.Unlock()
+	return l.t.start, nil
+}
+
+// Compaction takes records of a begun cut, as it should: that is no error, and is told from what retention takes.
+func TestRedoOfWhatWasCompacted(t *testing.T) {
+	for _, compacted := range []bool{true, false} {
+		s, topic := newMemStore(), newTopic("app", 0)
+		topic.produce(3_000, hourly(0, 6))
+		interrupt(t, s, topic, 0, nil)
+		if compacted {
+			topic.compact(500)
+		} else {
+			topic.retain(500)
+		}
+		a := testArchiver(t, s, nil)
+		var log bytes.Buffer
+		a.env.Log = slog.New(slog.NewTextHandler(&log, nil))
+		topic.seal()
+		if err := a.Drain(t.Context(), startLog{refreshLog{topic.own(100)}}); err != nil {
+			t.Fatal(err)
+		}
+		if bad := strings.Contains(log.String(), "level=ERROR"); bad == compacted {
+			t.Errorf("compacted: %v: %s", compacted, log.String())
+		}
+		lost, gone := value(a.metrics.missing), value(a.metrics.compacted)
+		if want := map[bool][2]float64{true: {0, 500}, false: {500, 0}}[compacted]; lost != want[0] || gone != want[1] {
+			t.Errorf("compacted: %v: %v missing, %v compacted", compacted, lost, gone)
+		}
+		key := s.keys()[0]
+		for name, want := range map[string]bool{MetaCutCompact: compacted, MetaCutLost: !compacted} {
+			if got := s.objs[key].meta[name]; (got == "500") != want {
+				t.Errorf("compacted: %v: %s=%s", compacted, name, got)
+			}
+		}
+	}
+}
+
+// What retention took before it was read is told by the cut's objects.
+func TestRecordsLostWithinACutAreTold(t *testing.T) {
+	s, topic := newMemStore(), newTopic("app", 0)
+	topic.produce(900, hourly(0, 6))
+	topic.retain(500)
+	drainAll(t, s, topic, 100, nil)
+	for _, key := range s.keys() {
+		if m := s.objs[key].meta; m[MetaCutLost] != "500" || m[MetaCutRecords] != "400" || m[MetaCutObjects] != "6" {
+			t.Errorf("%s: %v", key, m)
 		}
 	}
 }

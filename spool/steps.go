@@ -30,15 +30,14 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 		// It may take long to upload; the next cut needs the memory.
 		_ = c.spill()
 	}
+	if in, redo := d.m.Redo(); redo {
+		c.whole = &in
+	}
 	missing := d.m.Missing
 	step := d.m.MakeCut(protocol.Cut{
 		Start: c.start, End: c.end, Files: len(files), Records: c.records, Digest: c.digest(files), After: progress,
 	})
-	if lost := d.m.Missing - missing; lost > 0 {
-		d.a.metrics.missing.Add(float64(lost))
-		d.a.env.Log.Error("records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
-			"log", d.log.Name(), "start", c.start, "end", c.end, "missing", lost, "do", "make the log's retention longer than the archive's longest outage")
-	}
+	c.missing = d.m.Missing - missing
 	d.a.metrics.cuts.WithLabelValues(reason).Inc()
 	d.a.env.Log.Debug("cut", "log", d.log.Name(), "reason", reason, "start", c.start, "end", c.end, "records", c.records, "objects", len(files))
 	d.sealed = c
@@ -46,11 +45,36 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	return d.do(ctx, step)
 }
 
+// explain finds out what took the records that a cut made again lacks, and says so: compaction takes records of a log that still has its beginning, and
+// that is as it should be.
+func (d *drain) explain(ctx context.Context, c *cut) {
+	if c == nil || c.missing == 0 || c.explained {
+		return
+	}
+	c.explained = true
+	if s, ok := d.log.(record.Starter); ok {
+		if start, err := s.Start(ctx); err == nil && start <= c.start {
+			c.compacted = c.missing
+			d.a.metrics.compacted.Add(float64(c.missing))
+			d.a.env.Log.Info("compaction took records of a begun cut: what remains is archived, objects already stored are kept",
+				"log", d.log.Name(), "start", c.start, "end", c.end, "records", c.missing)
+			return
+		}
+	}
+	c.lost = max(c.lost, c.missing)
+	d.a.metrics.missing.Add(float64(c.missing))
+	d.a.env.Log.Error("records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
+		"log", d.log.Name(), "start", c.start, "end", c.end, "missing", c.missing,
+		"do", "make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts")
+}
+
 // do carries out what the protocol says next.
 func (d *drain) do(ctx context.Context, s protocol.Step) error {
 	switch s.Kind {
 	case protocol.Commit:
+		c := d.sealed
 		d.spawn(ctx, s.Again, func() func() protocol.Step {
+			d.explain(ctx, c)
 			err := d.log.Commit(ctx, s.Pos, s.Note)
 			d.outcome(ctx, err)
 			return func() protocol.Step { return d.m.Committed(err) }
@@ -64,6 +88,7 @@ func (d *drain) do(ctx context.Context, s protocol.Step) error {
 	case protocol.Upload:
 		c := d.sealed
 		d.spawn(ctx, 0, func() func() protocol.Step {
+			d.explain(ctx, c)
 			err := d.a.upload(ctx, &d.id, c, c.end, s.Keep)
 			return func() protocol.Step {
 				if err != nil {

@@ -192,6 +192,14 @@ const (
 	MetaRecords = "penstock-records"
 	MetaConfig  = "penstock-config"
 	MetaClass   = "penstock-class"
+	// Of the whole cut, of which an object is one: how many objects and records it has, those of them that were gone from the log before they
+	// could be stored, and those that compaction had taken.
+	MetaCutObjects = "penstock-cut-objects"
+	MetaCutRecords = "penstock-cut-records"
+	MetaCutLost    = "penstock-cut-lost"
+	MetaCutCompact = "penstock-cut-compacted"
+	MetaLife       = "penstock-life"     // of the log, as in the name
+	MetaTopicID    = "penstock-topic-id" // of the topic's life that the records are of
 )
 
 var classNames = [...]string{partition.Main: "main", partition.Late: "late", partition.DeadLetter: "dead_letter"}
@@ -203,7 +211,7 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 		ext, contentType = ".ndjson", "application/x-ndjson"
 	}
 	n := &name{id: id, topic: id.topic, start: c.start, end: end, formatExt: ext, compExt: compExt}
-	return a.namer.key(f.path, n), PutOptions{
+	opts := PutOptions{
 		ContentType: contentType,
 		Metadata: map[string]string{
 			MetaVersion: a.version,
@@ -217,6 +225,25 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 			MetaClass:   classNames[f.class],
 		},
 	}
+	objects, records := len(c.byPath), c.records
+	if c.whole != nil {
+		objects, records = c.whole.Files, c.whole.Records
+	}
+	opts.Metadata[MetaCutObjects] = strconv.Itoa(objects)
+	opts.Metadata[MetaCutRecords] = strconv.FormatInt(records, 10)
+	if c.lost > 0 {
+		opts.Metadata[MetaCutLost] = strconv.FormatInt(c.lost, 10)
+	}
+	if c.compacted > 0 {
+		opts.Metadata[MetaCutCompact] = strconv.FormatInt(c.compacted, 10)
+	}
+	if id.life != "" {
+		opts.Metadata[MetaLife] = id.life
+	}
+	if id.topicID != "" {
+		opts.Metadata[MetaTopicID] = id.topicID
+	}
+	return a.namer.key(f.path, n), opts
 }
 
 // object is a file as it is uploaded: its members, on disk or in memory, one after the other.

@@ -15,6 +15,7 @@ type Batch struct {
 	Topic  string // a destination chosen earlier, which writers use instead of choosing one; empty but for replayed batches
 	First  int64  // position of the first record
 	End    int64  // position after the last record; more than First+Len where the log has gaps
+	Lost   int64  // of a batch without records: positions that were never read and are gone, by retention
 
 	count    int
 	bodySize int   // length of the record section, uncompressed; an estimate for batches made of records

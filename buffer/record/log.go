@@ -49,6 +49,12 @@ type Filler interface{ Fill() float64 }
 // Ender is implemented by logs that know their end: the position after the last record appended.
 type Ender interface{ End() int64 }
 
+// Starter is implemented by logs that know their beginning: Start asks for the first position that was not taken by retention. What is
+// missing behind it was taken by compaction, or was never a record.
+type Starter interface {
+	Start(ctx context.Context) (int64, error)
+}
+
 // Refresher is implemented by logs whose Commit can fail with its outcome unknown: Refresh reads back what is stored, or
 // what Committed returned at first while nothing is. When it returns, no earlier Commit of this owner is still on its way to take effect unless a Commit made later would overrule it.
 // Errors are retryable but for ErrFenced.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +29,23 @@ type lagRow struct {
 	Lag       int64            `json:"lag"`
 	Watermark *time.Time       `json:"watermark,omitempty"`
 	Intent    *protocol.Intent `json:"intent,omitempty"`
+	Life      string           `json:"life,omitempty"`            // as in the names of the objects; "" where they have none, or there are none yet
+	TopicID   string           `json:"topic_id,omitempty"`        // of the topic that there is
+	Former    string           `json:"former_topic_id,omitempty"` // that the committed offset is of, if that is another
 
-	note protocol.Note
+	note  protocol.Note
+	start int64 // of the partition
+}
+
+// former reports whether what is committed is of an earlier life of the topic.
+func (r *lagRow) former() bool { return r.Former != "" }
+
+// logName is what the partition is called in the names of its objects.
+func (r *lagRow) logName() string {
+	if r.Life == "" {
+		return inspect.LogName(r.Topic, r.Partition)
+	}
+	return inspect.LogName(r.Topic, r.Partition) + "." + r.Life
 }
 
 func archiveLag(t *archiveTarget) *cobra.Command {
@@ -91,6 +107,10 @@ func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []stri
 	if err != nil {
 		return nil, err
 	}
+	details, err := adm.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
 	var rows []lagRow
 	var errs []error
 	ends.Each(func(o kadm.ListedOffset) {
@@ -103,15 +123,24 @@ func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []stri
 		if s, ok := starts.Lookup(o.Topic, o.Partition); ok && s.Err == nil {
 			from = s.Offset
 		}
+		row.start = from
 		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.At >= 0 {
+			id, note := kafka.TopicIDOf(c.Metadata)
+			if details[o.Topic].ID != (kadm.TopicID{}) {
+				row.TopicID = kafka.TopicID(details[o.Topic].ID)
+			}
+			if id != "" && row.TopicID != "" && id != row.TopicID {
+				row.Former = id // it says nothing about this topic
+			} else {
+				from = max(from, c.At)
+			}
 			row.Committed = c.At
-			from = max(from, c.At)
-			if row.note, _, err = protocol.ParseNote(c.Metadata); err != nil {
+			if row.note, _, err = protocol.ParseNote(note); err != nil {
 				errs = append(errs, fmt.Errorf("%s/%d: %w", o.Topic, o.Partition, err))
 			}
 		}
 		row.Lag = max(0, o.Offset-from)
-		row.Intent = row.note.Intent
+		row.Intent, row.Life = row.note.Intent, row.note.Life
 		if ms := row.note.Watermark; ms > 0 {
 			at := time.UnixMilli(ms).UTC()
 			row.Watermark = &at
@@ -168,7 +197,7 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tWATERMARK\tINTENT\t")
+	fmt.Fprintln(w, "GROUP\tTOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tWATERMARK\tINTENT\tLIFE\t")
 	total := int64(0)
 	for _, r := range rows {
 		committed, mark, intent := "-", "-", "-"
@@ -181,17 +210,30 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 		if in := r.Intent; in != nil {
 			intent = fmt.Sprintf("[%d, %d) %d records", in.Start, in.End, in.Records)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t\n", r.Group, r.Topic, r.Partition, committed, r.End, r.Lag, mark, intent)
+		life := cmp.Or(r.Life, "-")
+		if r.former() {
+			life = "former"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t\n", r.Group, r.Topic, r.Partition, committed, r.End, r.Lag, mark, intent, life)
 		total += r.Lag
 	}
-	fmt.Fprintf(w, "total\t\t\t\t\t%d\t\t\t\n", total)
-	return w.Flush()
+	fmt.Fprintf(w, "total\t\t\t\t\t%d\t\t\t\t\n", total)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.former() {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s/%d: the committed offset is of an earlier life of the topic (id %s): it is not used, and the topic that there is now is read from its beginning\n",
+				r.Topic, r.Partition, r.Former)
+		}
+	}
+	return nil
 }
 
 func archiveAbandon(t *archiveTarget) *cobra.Command {
 	var topic string
 	var partition int32
-	var yes bool
+	var yes, keep bool
 	cmd := &cobra.Command{
 		Use:   "abandon",
 		Short: "Give up a begun cut: delete its objects and its intent, so that its records are archived anew",
@@ -199,7 +241,10 @@ func archiveAbandon(t *archiveTarget) *cobra.Command {
 
 A cut that was begun under one configuration cannot be finished under another: the records would be stored twice. Where the old
 configuration cannot be run again, this deletes the objects of the begun cut and then the intent from the group's offsets. The next start
-archives its records anew. All members of the group must be stopped. Without --yes it only tells what it would do.`,
+archives its records anew.
+
+Nor can a cut be finished whose topic was deleted and made again meanwhile. Its records are gone with the topic, and what was stored of it is
+all that there is: --keep leaves the objects. The topic that there is now is then archived from its beginning. All members of the group must be stopped. Without --yes it only tells what it would do.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, done, err := t.store(cmd)
@@ -213,7 +258,7 @@ archives its records anew. All members of the group must be stopped. Without --y
 			}
 			found := 0
 			for _, src := range sources {
-				n, err := abandon(cmd, store, src, topic, partition, yes)
+				n, err := abandon(cmd, store, src, topic, partition, yes, keep)
 				if err != nil {
 					return fmt.Errorf("group %s: %w", src.Group, err)
 				}
@@ -230,10 +275,25 @@ archives its records anew. All members of the group must be stopped. Without --y
 	cmd.Flags().StringVar(&topic, "topic", "", "only this topic")
 	cmd.Flags().Int32Var(&partition, "partition", -1, "only this partition")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave the objects: only for a cut whose topic was made again, for else its records come twice")
 	return cmd
 }
 
-func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic string, partition int32, yes bool) (int, error) {
+// groupMembers returns how many members a group has, of whichever protocol.
+func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, error) {
+	classic, err := adm.DescribeGroups(ctx, group)
+	if err != nil {
+		return 0, err
+	}
+	n := len(classic[group].Members)
+	// Brokers without the consumer protocol have no such group, nor the request.
+	if consumer, err := adm.DescribeConsumerGroups(ctx, group); err == nil && consumer[group].Err == nil {
+		n = max(n, len(consumer[group].Members))
+	}
+	return n, nil
+}
+
+func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic string, partition int32, yes, keep bool) (int, error) {
 	ctx := cmd.Context()
 	cl, err := kafkaClient(cmd, &src.Config)
 	if err != nil {
@@ -252,12 +312,10 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 		return 0, nil
 	}
 	if yes {
-		groups, err := adm.DescribeGroups(ctx, src.Group)
-		if err != nil {
+		if n, err := groupMembers(ctx, adm, src.Group); err != nil {
 			return 0, err
-		}
-		if g := groups[src.Group]; len(g.Members) > 0 {
-			return 0, fmt.Errorf("it has %d members: stop all of them first", len(g.Members))
+		} else if n > 0 {
+			return 0, fmt.Errorf("it has %d members: stop all of them first", n)
 		}
 	}
 	objects, err := inspect.List(ctx, store, "")
@@ -266,8 +324,12 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 	}
 	for _, r := range rows {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s/%d: cut [%d, %d) of %d records\n", r.Topic, r.Partition, r.Intent.Start, r.Intent.End, r.Intent.Records)
+		if keep && !r.former() {
+			return 0, fmt.Errorf("%s/%d: --keep is for a cut whose topic was deleted and made again; the records of this one will be archived anew, and would be there twice",
+				r.Topic, r.Partition)
+		}
 		for _, o := range objects {
-			if o.Log != inspect.LogName(r.Topic, r.Partition) || o.Start != r.Intent.Start || o.End != r.Intent.End {
+			if keep || o.Log != r.logName() || o.Start != r.Intent.Start || o.End != r.Intent.End {
 				continue
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "  delete %s\n", o.Key)
@@ -281,7 +343,11 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 			continue
 		}
 		offsets := kadm.Offsets{}
-		offsets.Add(kadm.Offset{Topic: r.Topic, Partition: r.Partition, At: r.Committed, LeaderEpoch: -1, Metadata: protocol.Note{Progress: r.note.Progress}.Encode()})
+		at, note := r.Committed, protocol.Note{Progress: r.note.Progress, Life: r.Life}.Encode()
+		if r.former() {
+			at, note = r.start, "" // of the topic that there is now
+		}
+		offsets.Add(kadm.Offset{Topic: r.Topic, Partition: r.Partition, At: at, LeaderEpoch: -1, Metadata: kafka.WithTopicID(note, r.TopicID)})
 		if err := adm.CommitAllOffsets(ctx, src.Group, offsets); err != nil {
 			return 0, err
 		}

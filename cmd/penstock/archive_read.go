@@ -21,7 +21,7 @@ import (
 )
 
 // eachEntry calls do with each record of the objects whose keys are, or begin with, one of names; without a store they are files.
-func eachEntry(cmd *cobra.Command, t *archiveTarget, names []string, do func(*format.Entry) error) error {
+func eachEntry(cmd *cobra.Command, t *archiveTarget, names []string, life string, do func(*format.Entry) error) error {
 	if t.directory == "" && len(t.paths) == 0 {
 		for _, name := range names {
 			if err := readFile(cmd, name, do); err != nil {
@@ -34,17 +34,17 @@ func eachEntry(cmd *cobra.Command, t *archiveTarget, names []string, do func(*fo
 	if err != nil {
 		return err
 	}
-	return errors.Join(eachObject(cmd, store, names, do), done())
+	return errors.Join(eachObject(cmd, store, names, life, do), done())
 }
 
-func eachObject(cmd *cobra.Command, store spool.Store, names []string, do func(*format.Entry) error) error {
+func eachObject(cmd *cobra.Command, store spool.Store, names []string, life string, do func(*format.Entry) error) error {
 	for _, name := range names {
 		found := false
 		for obj, err := range store.List(cmd.Context(), name) {
 			if err != nil {
 				return err
 			}
-			if base := filepath.Base(obj.Key); base[0] == '_' || base[0] == '.' {
+			if base := filepath.Base(obj.Key); base[0] == '_' || base[0] == '.' || life != "" && inspect.LifeOf(obj.Key) != life {
 				continue
 			}
 			found = true
@@ -97,6 +97,7 @@ type catHeader struct {
 func archiveCat(t *archiveTarget) *cobra.Command {
 	var envelope bool
 	var limit int64
+	var life string
 	cmd := &cobra.Command{
 		Use:   "cat KEY...",
 		Short: "Print the records of objects of any of our formats, one line each",
@@ -109,7 +110,7 @@ Values of Avro and Parquet are printed as JSON.`,
 			enc := json.NewEncoder(out)
 			enc.SetEscapeHTML(false)
 			n := int64(0)
-			err := eachEntry(cmd, t, args, func(e *format.Entry) error {
+			err := eachEntry(cmd, t, args, life, func(e *format.Entry) error {
 				if n++; limit > 0 && n > limit {
 					return errEnough
 				}
@@ -141,13 +142,14 @@ Values of Avro and Parquet are printed as JSON.`,
 			return errors.Join(err, out.Flush())
 		},
 	}
+	lifeFlag(cmd, &life)
 	cmd.Flags().BoolVar(&envelope, "envelope", false, "print topic, partition, offset, time, key and headers too, where the format has them, and why a dead letter is one")
 	cmd.Flags().Int64VarP(&limit, "lines", "n", 0, "stop after so many records")
 	return cmd
 }
 
 func archiveRestore(t *archiveTarget) *cobra.Command {
-	var to, topic string
+	var to, topic, life string
 	var keep bool
 	var from, until int64
 	cmd := &cobra.Command{
@@ -180,7 +182,7 @@ that was interrupted is begun again from its start: records may then be there tw
 			defer cl.Close()
 			ctx, cancel := context.WithCancelCause(cmd.Context())
 			defer cancel(nil)
-			err = eachEntry(cmd, t, args, func(e *format.Entry) error {
+			err = eachEntry(cmd, t, args, life, func(e *format.Entry) error {
 				if e.Located && (e.Offset < from || until > 0 && e.Offset >= until) {
 					return nil
 				}
@@ -209,6 +211,7 @@ that was interrupted is begun again from its start: records may then be there tw
 		},
 	}
 	f := cmd.Flags()
+	lifeFlag(cmd, &life)
 	f.StringVar(&to, "to", "", "the output \"kafka\" to restore into, such as output.kafka.events; may be left out where there is only one")
 	f.StringVar(&topic, "topic", "", "topic, in place of the records' own")
 	f.BoolVar(&keep, "keep-partitions", false, "produce each record to the partition it came from, instead of by its key")

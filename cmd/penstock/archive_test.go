@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -29,8 +30,9 @@ import (
 
 const archiveRecords = 2000
 
-// archived archives a topic of two partitions into a directory.
-func archived(t *testing.T) (brokers, dir, config string) {
+// archived archives a topic of two partitions into a directory; again, if not nil, is called when that is done and the consumer still runs, and what it
+// leaves in the topic is archived too.
+func archived(t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record)) (brokers, dir, config string) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "app", "copy"))
 	if err != nil {
@@ -38,7 +40,7 @@ func archived(t *testing.T) (brokers, dir, config string) {
 	}
 	t.Cleanup(cluster.Close)
 	brokers = cluster.ListenAddrs()[0]
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic("app"))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic("app"), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +67,7 @@ func archived(t *testing.T) (brokers, dir, config string) {
 		t.Fatal(err)
 	}
 	kc := kafkain.Default()
+	kc.MetadataMaxAge = time.Second
 	kc.Brokers, kc.Group, kc.Topics = []string{brokers}, "lake", []string{"app"}
 	in, err := kafkain.New(kc, inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
 	if err != nil {
@@ -89,6 +92,12 @@ func archived(t *testing.T) (brokers, dir, config string) {
 	}
 	if err := until(archivedAll); err != nil {
 		t.Fatal(err)
+	}
+	if again != nil {
+		again(adm, cl, recs)
+		if err := until(archivedAll); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -119,6 +128,91 @@ pipeline "p" {
 	return brokers, dir, config
 }
 
+// A topic is deleted and made again under a consumer that runs, which archives its second life beside the first: both are found, and told apart.
+func TestArchiveOfATopicMadeAgain(t *testing.T) {
+	var second string
+	_, dir, config := archived(t, func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record) {
+		if _, err := adm.DeleteTopic(t.Context(), "app"); err != nil {
+			t.Fatal(err)
+		}
+		made, err := adm.CreateTopic(t.Context(), 2, 1, nil, "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second = kafkain.TopicID(made.ID)
+		// The same records at the same offsets: the names differ in nothing else.
+		cl.PurgeTopicsFromClient("app")
+		for _, r := range recs {
+			r.Value = append([]byte(`{"again":1,`), r.Value[1:]...)
+		}
+		if err := cl.ProduceSync(t.Context(), recs...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	out, stderr, err := runArchive("verify", "--deep", "--strict", "-c", config, "--directory", dir)
+	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", 2*archiveRecords)) || strings.Count(out, second) != 2 {
+		t.Errorf("verify: %v\n%s%s", err, out, stderr)
+	}
+	out, stderr, err = runArchive("lag", "-c", config, "--json")
+	var row lagRow
+	if err != nil || json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &row) != nil || row.TopicID != second || row.Lag != 0 || row.Life == "" || row.Former != "" {
+		t.Fatalf("lag: %v\n%s%s", err, out, stderr)
+	}
+	out, _, err = runArchive("cat", "--directory", dir, "--life", row.Life, "app/")
+	if err != nil || strings.Count(out, `{"again":1,`) != archiveRecords || strings.Count(out, "\n") != archiveRecords {
+		t.Errorf("cat of the second life: %v\n%.300s", err, out)
+	}
+	out, _, err = runArchive("verify", "--directory", dir, "--topic", "app", "--partition", "1", "--life", row.Life)
+	if err != nil || !strings.Contains(out, "app-1."+row.Life) || strings.Contains(out, "app-0") {
+		t.Errorf("verify of one partition's second life: %v\n%s", err, out)
+	}
+	out, stderr, err = runArchive("restore", "-c", config, "--directory", dir, "--topic", "copy", "--life", row.Life, "app/")
+	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
+		t.Errorf("restore: %v\n%s%s", err, out, stderr)
+	}
+}
+
+// A cut that was begun in an earlier life of its topic is told by lag and verify, and given up by abandon.
+func TestArchiveAbandonOfAFormerLife(t *testing.T) {
+	brokers, dir, config := archived(t, nil)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	former := kafkain.TopicID([16]byte{1})
+	note := kafkain.WithTopicID(protocol.Note{Life: "0a1b2c3d", Intent: &protocol.Intent{Start: 5, End: 9, Config: "c", Files: 1, Records: 4, Digest: "x"}}.Encode(), former)
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: "app", Partition: 0, At: 5, LeaderEpoch: -1, Metadata: note})
+	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := runArchive("lag", "-c", config)
+	if err != nil || !strings.Contains(out, "app/0: the committed offset is of an earlier life of the topic (id "+former) {
+		t.Errorf("lag: %v\n%s", err, out)
+	}
+	out, _, err = runArchive("verify", "-c", config, "--directory", dir)
+	if err == nil || !strings.Contains(out, "open: app-0.0a1b2c3d: the cut [5, 9)") || !strings.Contains(out, "cannot be finished") {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	objects := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, "app/*/*/*.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	before := objects()
+	if out, _, err := runArchive("abandon", "-c", config, "--directory", dir, "--yes", "--keep"); err != nil || objects() != before {
+		t.Errorf("abandon: %v\n%s", err, out)
+	}
+	rows, err := groupLag(t.Context(), adm, "lake", nil)
+	if err != nil || rows[0].Intent != nil || rows[0].Committed != 0 || rows[0].former() || rows[0].Lag == 0 {
+		t.Errorf("%+v %v", rows[0], err)
+	}
+}
+
 func runArchive(args ...string) (stdout, stderr string, err error) {
 	var out, errs bytes.Buffer
 	cmd := archiveCommand()
@@ -131,7 +225,7 @@ func runArchive(args ...string) (stdout, stderr string, err error) {
 }
 
 func TestArchiveCommand(t *testing.T) {
-	brokers, dir, config := archived(t)
+	brokers, dir, config := archived(t, nil)
 
 	out, stderr, err := runArchive("lag", "-c", config)
 	if err != nil || !strings.Contains(out, "lake") || strings.Count(out, "2026-01-02T") != 2 {
@@ -199,7 +293,7 @@ func sameTopics(t *testing.T, brokers string) {
 }
 
 func TestArchiveAbandon(t *testing.T) {
-	brokers, dir, config := archived(t)
+	brokers, dir, config := archived(t, nil)
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers))
 	if err != nil {
 		t.Fatal(err)
@@ -217,14 +311,19 @@ func TestArchiveAbandon(t *testing.T) {
 	}
 	last := objects[len(objects)-1]
 	var start, end int64
-	if _, err := fmt.Sscanf(filepath.Base(last), "app-0_%020d-%020d", &start, &end); err != nil {
+	var life string
+	if _, err := fmt.Sscanf(strings.ReplaceAll(filepath.Base(last), ".", " "), "app-0_%020d-%020d %s", &start, &end, &life); err != nil {
 		t.Fatal(err)
 	}
-	note := protocol.Note{Intent: &protocol.Intent{Start: start, End: end, Config: "old", Files: 1, Records: 9, Digest: "x"}}.Encode()
+	note := protocol.Note{Life: life, Intent: &protocol.Intent{Start: start, End: end, Config: "old", Files: 1, Records: 9, Digest: "x"}}.Encode()
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: "app", Partition: 0, At: start, LeaderEpoch: -1, Metadata: note})
 	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
 		t.Fatal(err)
+	}
+	// It is told, though all of its objects are sound; and what is not there is.
+	if out, _, err = runArchive("verify", "--deep", "-c", config, "--directory", dir); err == nil || !strings.Contains(out, fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)) {
+		t.Errorf("verify: %v\n%s", err, out)
 	}
 	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir); err != nil || !strings.Contains(out, "nothing was changed") {
 		t.Errorf("dry run: %v\n%s", err, out)

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	humanize "github.com/dustin/go-humanize"
+	"github.com/penstock/penstock/inputs/kafka"
 	"github.com/penstock/penstock/spool/inspect"
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 func archiveVerify(t *archiveTarget) *cobra.Command {
@@ -24,7 +29,11 @@ func archiveVerify(t *archiveTarget) *cobra.Command {
 
 A gap is a range of positions that no object covers. It is no mistake where the log held only control records, or where filters
 discarded all there was; --strict makes it one. A time partition alone has gaps when its neighbours hold the records between, so
-gaps are told only when PREFIX ends above the time partitions. The exit code is 1 if anything is wrong.`,
+gaps are told only when PREFIX ends above the time partitions. A topic that was deleted and made again is a log of its own, whose name
+ends in the life that its objects have in theirs.
+
+With --config the offsets of the groups are looked at too: a cut that is begun and not finished is no mistake while a consumer runs, which
+is about to finish it, and it is one when none does. The exit code is 1 if anything is wrong.`,
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -33,16 +42,20 @@ gaps are told only when PREFIX ends above the time partitions. The exit code is 
 			if len(partitions) > 0 && opts.Topic == "" {
 				return configError("--partition needs --topic")
 			}
-			for _, p := range partitions {
-				opts.Logs = append(opts.Logs, inspect.LogName(opts.Topic, p))
-			}
+			opts.Partitions = partitions
 			store, done, err := t.store(cmd)
 			if err != nil {
 				return err
 			}
+			running, left := t.openCuts(cmd, &opts) // before the objects: one that ends meanwhile is told as open
+			opts.Open = append(slices.Clone(running), left...)
 			rep, err := inspect.Verify(cmd.Context(), store, opts)
 			if err = errors.Join(err, done()); err != nil {
 				return err
+			}
+			rep.Open = running
+			for _, o := range left {
+				rep.Problems = append(rep.Problems, inspect.Problem{Kind: "open", Log: o.Log, Detail: o.Detail})
 			}
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
@@ -58,6 +71,7 @@ gaps are told only when PREFIX ends above the time partitions. The exit code is 
 		},
 	}
 	f := cmd.Flags()
+	lifeFlag(cmd, &opts.Life)
 	f.StringVar(&opts.Topic, "topic", "", "only this topic")
 	f.Int32SliceVar(&partitions, "partition", nil, "only these partitions of it")
 	f.Int64Var(&opts.From, "from", 0, "from this offset")
@@ -68,12 +82,76 @@ gaps are told only when PREFIX ends above the time partitions. The exit code is 
 	return cmd
 }
 
+// lifeFlag adds --life.
+func lifeFlag(cmd *cobra.Command, life *string) {
+	cmd.Flags().StringVar(life, "life", "", "only objects of one life of a topic that was deleted and made again: the eight digits in their names, or none for names without")
+}
+
+// openCuts returns the cuts that are begun and not finished, as the offsets of the configured groups say: those that a running consumer is about to
+// finish, and those that nobody is. Where the brokers cannot be asked it says so: the objects can be verified without.
+func (t *archiveTarget) openCuts(cmd *cobra.Command, opts *inspect.Options) (running, left []inspect.Open) {
+	if len(t.paths) == 0 || opts.Prefix != "" || opts.From > 0 || opts.To > 0 {
+		return nil, nil
+	}
+	sources, err := t.sources(cmd)
+	if err != nil {
+		return nil, nil // an edge archives without a group
+	}
+	for _, src := range sources {
+		rows, members, err := openRows(cmd, src)
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "whether the group %s has begun cuts that are not finished could not be found out: %v\n", src.Group, err)
+			continue
+		}
+		for _, r := range rows {
+			if opts.Topic != "" && r.Topic != opts.Topic || len(opts.Partitions) > 0 && !slices.Contains(opts.Partitions, r.Partition) {
+				continue
+			}
+			o := inspect.Open{Log: r.logName(), Start: r.Intent.Start, End: r.Intent.End}
+			o.Detail = fmt.Sprintf("the cut [%d, %d) of %d records in %d objects was begun by the group %s", o.Start, o.End, r.Intent.Records, r.Intent.Files, r.Group)
+			switch {
+			case r.former():
+				o.Detail += " in an earlier life of the topic, and cannot be finished: see \"penstock archive abandon\""
+				left = append(left, o)
+			case members == 0:
+				o.Detail += " and is not finished, and no consumer runs: start one"
+				left = append(left, o)
+			default:
+				o.Detail += " and is being finished"
+				running = append(running, o)
+			}
+		}
+	}
+	return running, left
+}
+
+// openRows returns the partitions of a group that have a begun cut, and how many members it has.
+func openRows(cmd *cobra.Command, src *kafka.Config) (rows []lagRow, members int, err error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
+	defer cancel()
+	cl, err := kafkaClient(cmd, &src.Config)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	if rows, err = groupLag(ctx, adm, src.Group, src.Topics); err != nil {
+		return nil, 0, err
+	}
+	rows = slices.DeleteFunc(rows, func(r lagRow) bool { return r.Intent == nil })
+	if len(rows) == 0 {
+		return nil, 0, nil
+	}
+	members, err = groupMembers(ctx, adm, src.Group)
+	return rows, members, err
+}
+
 func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "LOG\tFROM\tTO\tCUTS\tOBJECTS\tRECORDS\t")
+	fmt.Fprintln(w, "LOG\tFROM\tTO\tCUTS\tOBJECTS\tRECORDS\tTOPIC ID\t")
 	for _, name := range slices.Sorted(maps.Keys(rep.Logs)) {
 		l := rep.Logs[name]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t\n", name, l.Start, l.End, l.Cuts, l.Objects, l.Records)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", name, l.Start, l.End, l.Cuts, l.Objects, l.Records, l.TopicID)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -82,8 +160,11 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 	for _, g := range rep.Gaps {
 		fmt.Fprintf(out, "gap: %s: no object covers [%d, %d)\n", g.Log, g.Start, g.End)
 	}
+	for _, o := range rep.Open {
+		fmt.Fprintf(out, "under way: %s: %s\n", o.Log, o.Detail)
+	}
 	for _, p := range rep.Problems {
-		fmt.Fprintf(out, "%s: %s: %s\n", p.Kind, p.Key, p.Detail)
+		fmt.Fprintf(out, "%s: %s: %s\n", p.Kind, cmp.Or(p.Key, p.Log), p.Detail)
 	}
 	fmt.Fprintf(out, "%d objects, %s, %d records: %d problems, %d gaps\n", rep.Objects, humanize.IBytes(uint64(rep.Bytes)), rep.Records, len(rep.Problems), len(rep.Gaps))
 	if deep && rep.Located < rep.Read {

@@ -1,5 +1,5 @@
 # The object names of Secor, so that what reads its output goes on unchanged:
-# s3://acme-lake/raw/app-logs/dt=2017-08-01/hr=04/1_3_00000000000004093843.gz
+# s3://acme-lake/raw/app-logs/dt=2017-08-01/hr=04/1_3_00000000000004093843.8f2c01d4.gz
 
 agent {
   data_dir = "/var/lib/penstock"

@@ -13,7 +13,7 @@ import (
 )
 
 // Lease is a partition for as long as it is assigned to this member. It is a record.Log whose positions are Kafka's offsets, and also a
-// record.Ender, record.Refresher, record.Noter, record.Mortal and record.Partitioned.
+// record.Ender, record.Refresher, record.Noter, record.Mortal, record.Starter and record.Partitioned.
 //
 // Once the lease is lost, Next and Commit return an error that wraps record.ErrFenced, for good.
 type Lease struct {
@@ -139,6 +139,14 @@ func (l *Lease) Partition() (string, int32) { return l.part.topic, l.part.num }
 
 // End implements record.Ender.
 func (l *Lease) End() int64 { return l.end.Load() }
+
+// Start implements record.Starter.
+func (l *Lease) Start(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	start, _, err := l.s.bounds(ctx, l.part)
+	return start, err
+}
 
 // Committed implements record.Log.
 func (l *Lease) Committed() (int64, string) {

@@ -21,15 +21,16 @@ const idMember = `{"topic_id":"`
 // idLen is the length of a topic's id as Kafka's tools print it.
 const idLen = 22
 
-func idText(id [16]byte) string {
+// TopicID returns a topic's id as Kafka's tools print it; "" where the brokers do not tell.
+func TopicID(id [16]byte) string {
 	if id == [16]byte{} {
 		return "" // the brokers do not tell
 	}
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// withTopicID returns note as it is committed.
-func withTopicID(note, id string) string {
+// WithTopicID returns note as it is committed.
+func WithTopicID(note, id string) string {
 	at := strings.IndexByte(note, '{')
 	switch {
 	case id == "":
@@ -66,7 +67,7 @@ func TopicIDOf(metadata string) (id, note string) {
 }
 
 // Life implements record.Mortal.
-func (l *Lease) Life() string { return idText(l.topicID) }
+func (l *Lease) Life() string { return TopicID(l.topicID) }
 
 // Former implements record.Mortal.
 func (l *Lease) Former() (life, note string) { return l.formerLife, l.formerNote }
@@ -140,7 +141,7 @@ func (s *session) checkLives(ctx context.Context) error {
 		pos, read := l.pos, l.read
 		l.mu.Unlock()
 		s.in.env.Log.Warn("the topic was deleted and made again: its partition is read anew, from the beginning",
-			"partition", l.name, "topic_id", idText(d.ID), "former_topic_id", idText(id), "former_position", pos,
+			"partition", l.name, "topic_id", TopicID(d.ID), "former_topic_id", TopicID(id), "former_position", pos,
 			"read_and_not_committed", max(0, read-pos),
 			"do", "nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it")
 		s.in.metrics.reborn.Inc()

@@ -97,13 +97,13 @@ func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			former := idText(details["logs"].ID)
+			former := TopicID(details["logs"].ID)
 			makeAgain(t, adm, "logs", 3)
 			for p := range int32(3) {
 				produce(t, c, "logs", p, numbers(0, 10)...)
 			}
-			commitAs(t, adm, "logs", 0, 5, withTopicID(`{"penstock":1}`, former))
-			commitAs(t, adm, "logs", 1, 500, withTopicID("", former))
+			commitAs(t, adm, "logs", 0, 5, WithTopicID(`{"penstock":1}`, former))
+			commitAs(t, adm, "logs", 1, 500, WithTopicID("", former))
 			commitAs(t, adm, "logs", 2, 5, `{"penstock":1}`) // of a release that did not say
 			cfg := testConfig(c)
 			cfg.Start = start
@@ -126,7 +126,7 @@ func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
 }
 
 func TestTopicIDStandsInAnyNote(t *testing.T) {
-	id := idText([16]byte{1, 2, 3})
+	id := TopicID([16]byte{1, 2, 3})
 	for note, want := range map[string]string{
 		"":                      `{"topic_id":"` + id + `"}`,
 		`{"penstock":1,"wm":5}`: `{"topic_id":"` + id + `","penstock":1,"wm":5}`,
@@ -134,7 +134,7 @@ func TestTopicIDStandsInAnyNote(t *testing.T) {
 		`overflow:{}`:           `overflow:{"topic_id":"` + id + `"}`,
 		`free text`:             `free text`,
 	} {
-		got := withTopicID(note, id)
+		got := WithTopicID(note, id)
 		if got != want {
 			t.Errorf("%q becomes %q", note, got)
 		}
@@ -142,7 +142,7 @@ func TestTopicIDStandsInAnyNote(t *testing.T) {
 			t.Errorf("%q comes back as %q %q", note, back, plain)
 		}
 	}
-	if got := withTopicID(`{"penstock":1}`, ""); got != `{"penstock":1}` {
+	if got := WithTopicID(`{"penstock":1}`, ""); got != `{"penstock":1}` {
 		t.Errorf("without an id: %q", got)
 	}
 }

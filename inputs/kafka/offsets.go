@@ -29,7 +29,7 @@ func (s *session) commitOffset(ctx context.Context, p partition, topicID [16]byt
 	rt := kmsg.NewOffsetCommitRequestTopic()
 	rt.Topic, rt.TopicID = p.topic, topicID
 	rp := kmsg.NewOffsetCommitRequestTopicPartition()
-	note = withTopicID(note, idText(topicID))
+	note = WithTopicID(note, TopicID(topicID))
 	rp.Partition, rp.Offset, rp.Metadata = p.num, at, &note
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
@@ -154,7 +154,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 		return err
 	}
 	o := offsets[l.part.num]
-	if id := idText(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
+	if id := TopicID(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
 		l.s.in.env.Log.Warn("the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
 			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID)
 		l.formerLife, l.formerNote, l.reborn = o.topicID, o.note, true

@@ -365,7 +365,7 @@ func (l *Lease) relocate(ctx context.Context) {
 			"do", "lengthen the topic's retention, or find out what held this partition up")
 		l.s.in.metrics.skipped.Add(float64(start - at))
 		b := record.FromRecords(l.part.topic, l.name, nil)
-		b.First, b.End = at, start
+		b.First, b.End, b.Lost = at, start, start-at
 		l.queue = append(l.queue, b)
 		l.next, l.seek = start, true
 	case at > end:

@@ -160,6 +160,19 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"an object cut short", "unreadable", true, func(t *testing.T, s spool.Store) {
 			copyObject(t, s, first, first, func(b []byte, _ map[string]string) []byte { return b[:len(b)/2] })
 		}},
+		{"a cut half uploaded", "incomplete", false, func(t *testing.T, s spool.Store) {
+			if err := s.Delete(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"records of a cut gone by retention", "lost", true, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaCutLost] = "7"; return b })
+		}},
+		{"two topics of one name in one log", "life", false, func(t *testing.T, s spool.Store) {
+			copyObject(t, s, first, first, func(b []byte, m map[string]string) []byte { m[spool.MetaTopicID] = "a"; return b })
+			copyObject(t, s, strings.Replace(first, "hr=01", "hr=02", 1), strings.Replace(first, "hr=01", "hr=02", 1),
+				func(b []byte, m map[string]string) []byte { m[spool.MetaTopicID] = "b"; return b })
+		}},
 		{"an object of somebody else", "unknown", false, func(t *testing.T, s spool.Store) {
 			if err := s.Put(t.Context(), "app/other.txt", strings.NewReader("x"), 1, spool.PutOptions{}); err != nil {
 				t.Fatal(err)
@@ -189,6 +202,26 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 || rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)
+	}
+}
+
+func TestLifeOf(t *testing.T) {
+	for key, want := range map[string]string{
+		"a/app-0_00000000000000000000-00000000000000000100.ndjson.gz":          NoLife,
+		"a/app-0_00000000000000000000-00000000000000000100.0a1b2c3d.ndjson.gz": "0a1b2c3d",
+		"a/1_0_00000000000000000023.gz":                                        NoLife,
+		"a/1_0_00000000000000000023.0a1b2c3d.gz":                               "0a1b2c3d",
+	} {
+		if got := LifeOf(key); got != want {
+			t.Errorf("%s: %s", key, got)
+		}
+	}
+	for name, want := range map[string][3]string{
+		"app-3": {"app", "3", ""}, "app-3.0a1b2c3d": {"app", "3", "0a1b2c3d"}, "a-1.0a1b2c3d-4": {"a-1.0a1b2c3d", "4", ""},
+	} {
+		if topic, p, life, ok := SplitLog(name); !ok || [3]string{topic, fmt.Sprint(p), life} != want {
+			t.Errorf("%s: %s %d %q %v", name, topic, p, life, ok)
+		}
 	}
 }
 

@@ -17,15 +17,22 @@ import (
 type Object struct {
 	Key        string
 	Size       int64
-	Log        string // as in names: topic-partition, or agent and log
+	Log        string // as in names: topic-partition, or agent and log, and its life behind a dot if it has one
 	Start, End int64  // of its cut; -1 when unknown
 	First      int64  // offset of the first record; -1 when unknown
 	Last       int64
 	Records    int64 // -1 when unknown
 	Class      string
-	Version    string
-	NameStart  int64 // as the default file name says; -1 when it has another form
-	NameEnd    int64
+	TopicID    string // of the life of the topic that it is of; "" when unknown
+
+	CutObjects int   // of the whole cut; -1 when unknown
+	CutRecords int64 // of the whole cut; -1 when unknown
+	CutLost    int64 // records that were gone from the log before they could be stored
+	CutCompact int64 // records that compaction had taken when the cut was made again
+
+	Version   string
+	NameStart int64 // as the default file name says; -1 when it has another form
+	NameEnd   int64
 }
 
 // Describe tells whether the object has the metadata of an archived object.
@@ -72,6 +79,7 @@ func List(ctx context.Context, store spool.Store, prefix string) ([]*Object, err
 
 func (o *Object) describe(ctx context.Context, store spool.Store) error {
 	o.Start, o.End, o.First, o.Last, o.Records, o.NameStart, o.NameEnd = -1, -1, -1, -1, -1, -1, -1
+	o.CutObjects, o.CutRecords = -1, -1
 	r, full, err := store.Get(ctx, o.Key)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Key, err)
@@ -93,22 +101,59 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 	number(spool.MetaFirst, &o.First)
 	number(spool.MetaLast, &o.Last)
 	number(spool.MetaRecords, &o.Records)
+	number(spool.MetaCutRecords, &o.CutRecords)
+	number(spool.MetaCutLost, &o.CutLost)
+	number(spool.MetaCutCompact, &o.CutCompact)
+	if n, err := strconv.Atoi(full.Metadata[spool.MetaCutObjects]); err == nil {
+		o.CutObjects = n
+	}
+	o.TopicID = full.Metadata[spool.MetaTopicID]
 	if l := full.Metadata[spool.MetaLog]; l != "" {
 		o.Log = l
+	}
+	life := full.Metadata[spool.MetaLife]
+	if life == "" && full.Metadata == nil {
+		life = strings.TrimPrefix(LifeOf(o.Key), NoLife)
+	}
+	if life != "" {
+		o.Log += "." + life
 	}
 	o.Class, o.Version = full.Metadata[spool.MetaClass], full.Metadata[spool.MetaVersion]
 	return nil
 }
 
-// LogName returns what a partition is called in object names.
+// LogName returns what a partition is called in object names, in a life that has no name.
 func LogName(topic string, partition int32) string { return spool.PartitionSlug(topic, partition) }
 
-// splitLog returns the topic and the partition of a log's name; ok is false for one that has no number at its end.
-func splitLog(name string) (topic string, partition int64, ok bool) {
-	i := strings.LastIndexByte(name, '-')
-	if i < 0 {
-		return name, 0, false
+// NoLife stands, where a life is asked for, for objects whose names have none: an earlier release began to archive their log.
+const NoLife = "none"
+
+var logName = regexp.MustCompile(`^(.+)-(\d+)(?:\.([0-9a-f]{8}))?$`)
+
+// SplitLog returns the topic, the partition and the life that a log's name in objects is made of; ok is false for one that is no partition's.
+func SplitLog(name string) (topic string, partition int32, life string, ok bool) {
+	m := logName.FindStringSubmatch(name)
+	if m == nil {
+		return name, 0, "", false
 	}
-	n, err := strconv.ParseInt(name[i+1:], 10, 32)
-	return name[:i], n, err == nil
+	n, err := strconv.ParseInt(m[2], 10, 32)
+	return m[1], int32(n), m[3], err == nil
 }
+
+var keyLife = regexp.MustCompile(`\.([0-9a-f]{8})(?:\.[0-9a-z]+)*$`)
+
+// LifeOf returns the life of a log that an object's key names, NoLife if none.
+func LifeOf(key string) string {
+	if m := keyLife.FindStringSubmatch(path.Base(key)); m != nil {
+		return m[1]
+	}
+	return NoLife
+}
+
+// isPartition reports whether a log's name is that of a partition, in any of its lives.
+func isPartition(log, topic string, partition int32) bool {
+	rest, ok := strings.CutPrefix(log, spool.PartitionSlug(topic, partition))
+	return ok && (rest == "" || logLife.MatchString(rest))
+}
+
+var logLife = regexp.MustCompile(`^\.[0-9a-f]{8}$`)

@@ -14,17 +14,26 @@ import (
 
 // Options say what is verified.
 type Options struct {
-	Prefix   string // of keys
-	Topic    string // "" for all
-	Logs     []string
-	From, To int64 // positions; To 0 means to the end
-	Deep     bool  // read the contents
-	Each     func(done, total int)
+	Prefix     string  // of keys
+	Topic      string  // "" for all
+	Partitions []int32 // of Topic; none for all
+	Life       string  // only objects of this life of the topic, NoLife for those without; "" for all
+	Open       []Open  // cuts that are known to be begun and not finished
+	From, To   int64   // positions; To 0 means to the end
+	Deep       bool    // read the contents
+	Each       func(done, total int)
+}
+
+// Open is a cut that is begun and not finished, as the note of its log says.
+type Open struct {
+	Log        string
+	Start, End int64
+	Detail     string
 }
 
 // Problem is something that is not as it should be.
 type Problem struct {
-	Kind   string // overlap, count, range, name, order, duplicate, place, unreadable, unknown, short
+	Kind   string // overlap, count, range, name, order, duplicate, place, unreadable, unknown, lost, incomplete, life
 	Log    string
 	Key    string
 	Detail string
@@ -48,14 +57,26 @@ type Report struct {
 	Logs     map[string]*LogReport
 	Problems []Problem
 	Gaps     []Gap
+	Open     []Open `json:",omitempty"` // that a running consumer is about to finish
 }
 
 // LogReport is what there is of one log.
 type LogReport struct {
 	Start, End int64
+	TopicID    string `json:",omitempty"` // of the life of the topic that it is
 	Cuts       int
 	Objects    int
 	Records    int64
+}
+
+// Lives returns what there is of a partition, a log for each life of its topic, in the order of their names.
+func (r *Report) Lives(topic string, partition int32) (out []*LogReport) {
+	for _, name := range slices.Sorted(maps.Keys(r.Logs)) {
+		if isPartition(name, topic, partition) {
+			out = append(out, r.Logs[name])
+		}
+	}
+	return out
 }
 
 // OK tells that no problem was found. Gaps are for the caller to judge.
@@ -94,19 +115,24 @@ func Verify(ctx context.Context, store spool.Store, opts Options) (*Report, erro
 }
 
 func (v *verifier) wanted(o *Object) bool {
-	if len(v.opts.Logs) > 0 && !slices.Contains(v.opts.Logs, o.Log) {
+	if v.opts.Life != "" && LifeOf(o.Key) != v.opts.Life {
 		return false
 	}
-	if v.opts.Topic != "" {
-		topic, _, ok := splitLog(o.Log)
-		if !ok || topic != v.opts.Topic {
-			return false
-		}
+	if v.opts.Topic != "" && !v.ofTopic(o) {
+		return false
 	}
 	if o.Start < 0 {
 		return true // to be reported
 	}
 	return o.End > v.opts.From && (v.opts.To == 0 || o.Start < v.opts.To)
+}
+
+func (v *verifier) ofTopic(o *Object) bool {
+	if len(v.opts.Partitions) > 0 {
+		return slices.ContainsFunc(v.opts.Partitions, func(p int32) bool { return isPartition(o.Log, v.opts.Topic, p) })
+	}
+	_, partition, _, ok := SplitLog(o.Log)
+	return ok && isPartition(o.Log, v.opts.Topic, partition)
 }
 
 func (v *verifier) log(ctx context.Context, name string, objects []*Object) error {
@@ -121,6 +147,13 @@ func (v *verifier) log(ctx context.Context, name string, objects []*Object) erro
 		lr.Objects++
 		v.rep.Bytes += o.Size
 		v.object(o)
+		switch {
+		case o.TopicID == "":
+		case lr.TopicID == "":
+			lr.TopicID = o.TopicID
+		case lr.TopicID != o.TopicID:
+			v.problem("life", o, "it is of the topic with the id %s, others of its log are of %s", o.TopicID, lr.TopicID)
+		}
 		if o.Start < 0 {
 			continue
 		}
@@ -191,8 +224,36 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 	for _, o := range cut {
 		total += max(o.Records, 0)
 	}
+	v.whole(cut, total)
 	if total > o.End-o.Start {
 		v.problem("count", o, "%d records in the objects of a cut of %d positions", total, o.End-o.Start)
+	}
+}
+
+// whole checks that all there was of a cut is there. Objects below a prefix may be only some of it.
+func (v *verifier) whole(cut []*Object, total int64) {
+	objects, records, lost, compacted := -1, int64(-1), int64(0), int64(0)
+	for _, o := range cut {
+		objects, records = max(objects, o.CutObjects), max(records, o.CutRecords)
+		lost, compacted = max(lost, o.CutLost), max(compacted, o.CutCompact)
+	}
+	if records < 0 || v.opts.Prefix != "" {
+		return
+	}
+	o := cut[0]
+	missing := records - total
+	switch gone := lost + compacted; {
+	case missing > gone:
+		if slices.ContainsFunc(v.opts.Open, func(c Open) bool { return c.Log == o.Log && c.Start == o.Start && c.End == o.End }) {
+			return // that is told of the whole cut
+		}
+		v.problem("incomplete", o, "%d of %d objects of the cut [%d, %d) are there, and %d of its %d records are in none of them: its upload "+
+			"has not ended, or objects were deleted since", len(cut), objects, o.Start, o.End, missing-gone, records)
+	case gone == 0 && len(cut) != objects:
+		v.problem("count", o, "the cut [%d, %d) has %d objects and was made of %d", o.Start, o.End, len(cut), objects)
+	}
+	if lost > 0 {
+		v.problem("lost", o, "up to %d records of the cut [%d, %d) were gone from the log, by retention, before they could be stored", lost, o.Start, o.End)
 	}
 }
 
@@ -201,7 +262,7 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 	seen := newOffsets(cut[0].Start, cut[0].End)
 	for _, o := range cut {
 		records, last := int64(0), int64(-1)
-		topic, partition, partitioned := splitLog(o.Log)
+		topic, partition, _, partitioned := SplitLog(o.Log)
 		err := Read(ctx, v.store, o.Key, func(e *format.Entry) error {
 			records++
 			if !e.Located {
@@ -215,7 +276,7 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 				v.problem("order", o, "record %d comes after %d", e.Offset, last)
 			case e.Offset < o.Start || e.Offset >= o.End:
 				v.problem("range", o, "record %d is not in [%d, %d)", e.Offset, o.Start, o.End)
-			case partitioned && e.Topic != "" && spool.PartitionSlug(e.Topic, e.Partition) != o.Log:
+			case partitioned && e.Topic != "" && !isPartition(o.Log, e.Topic, e.Partition):
 				v.problem("place", o, "record %d is of %s/%d, the object of %s/%d", e.Offset, e.Topic, e.Partition, topic, partition)
 			}
 			last = e.Offset

@@ -7,6 +7,9 @@
 //  2. upload every file of the cut, under names that are a function of the log, the partition path, C and E;
 //  3. commit (E, no intent).
 //
+// A log that is deleted and made again has the same name, and its positions repeat. So names are also a function of its life, which the note
+// holds from the first intent on.
+//
 // Whoever finds an intent makes exactly that cut again from the log and goes on with step 2. Commits are fenced by the log. A commit of
 // unknown outcome is read back, and sent again until it is known to hold: nothing is uploaded before.
 //

@@ -86,11 +86,15 @@ type Machine struct {
 }
 
 // New returns the machine for a log that was just acquired: pos and raw are its committed position and note, config the hash of
-// the settings in force. canReread tells whether Refresh is possible; where not, a commit of unknown outcome is sent again.
-func New(pos int64, raw, config string, canReread bool) (*Machine, error) {
-	note, _, err := ParseNote(raw)
+// the settings in force, life what the log's life is called if the note does not say. canReread tells whether Refresh is possible; where not, a
+// commit of unknown outcome is sent again.
+func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) {
+	note, ok, err := ParseNote(raw)
 	if err != nil {
 		return nil, err
+	}
+	if !ok {
+		note.Life = life
 	}
 	m := &Machine{config: config, pos: pos, note: note, raw: raw, canReread: canReread}
 	in := note.Intent
@@ -114,6 +118,9 @@ func (m *Machine) Position() int64 { return m.pos }
 
 // Progress returns the progress as of the committed position.
 func (m *Machine) Progress() Progress { return m.note.Progress }
+
+// Life returns what tells the names of the log's objects from those of its other lives.
+func (m *Machine) Life() string { return m.note.Life }
 
 // Redo returns the intent that has to be made good before anything else, if there is one.
 func (m *Machine) Redo() (Intent, bool) {
@@ -140,7 +147,7 @@ func (m *Machine) MakeCut(c Cut) Step {
 		return m.conclude()
 	}
 	m.phase = intending
-	return m.commit(m.pos, Note{m.note.Progress, &Intent{c.Start, c.End, m.config, c.Files, c.Records, c.Digest}})
+	return m.commit(m.pos, Note{Progress: m.note.Progress, Intent: &Intent{c.Start, c.End, m.config, c.Files, c.Records, c.Digest}})
 }
 
 func (m *Machine) makeGood(in Intent) Step {
@@ -185,6 +192,7 @@ func (m *Machine) conclude() Step {
 }
 
 func (m *Machine) commit(pos int64, n Note) Step {
+	n.Life = m.note.Life
 	m.wantPos, m.wantNote, m.wantRaw, m.attempts = pos, n, n.Encode(), 0
 	return m.again()
 }

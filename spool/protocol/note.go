@@ -7,8 +7,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// noteVersion is the format of notes that this program writes; it reads this one and older ones.
-const noteVersion = 1
+// noteVersion is the latest format of notes; this program reads it and older ones. It writes livesVersion where that is needed, and
+// else 1, so that earlier releases in the same group go on.
+const noteVersion = livesVersion
+
+// livesVersion is the first that knows lives. Who does not would make the intent of a log with one good under other names.
+const livesVersion = 2
 
 // Progress is how far a log has come in event time. Both are milliseconds since the Unix epoch, 0 when unknown, and only grow.
 type Progress struct {
@@ -30,17 +34,26 @@ type Intent struct {
 type Note struct {
 	Progress
 	Intent *Intent
+
+	// Life is in the names of the log's objects, so that they are told from those of an earlier life of a log of the same name. It is
+	// chosen when the log is archived for the first time, and then stays. It is empty for a log that an earlier release began.
+	Life string
 }
 
 type wireNote struct {
 	Version int `json:"penstock"`
 	Progress
+	Life   string  `json:"life,omitempty"`
 	Intent *Intent `json:"intent,omitempty"`
 }
 
-// Encode returns the note as compact JSON: {"penstock":1,"wm":...,"done":...,"intent":{...}}.
+// Encode returns the note as compact JSON: {"penstock":1,"wm":...,"done":...,"life":"...","intent":{...}}.
 func (n Note) Encode() string {
-	b, err := json.Marshal(wireNote{noteVersion, n.Progress, n.Intent})
+	w := wireNote{1, n.Progress, n.Life, n.Intent}
+	if n.Life != "" && n.Intent != nil {
+		w.Version = livesVersion
+	}
+	b, err := json.Marshal(w)
 	if err != nil || len(b) > record.MaxNote {
 		panic(fmt.Sprintf("archive note of %d bytes: %v", len(b), err)) // numbers and two hashes: some 250 bytes
 	}
@@ -57,5 +70,5 @@ func ParseNote(s string) (n Note, ok bool, err error) {
 	if w.Version > noteVersion {
 		return Note{}, false, fmt.Errorf("the committed note has version %d, this program knows %d: upgrade penstock on this host", w.Version, noteVersion)
 	}
-	return Note{w.Progress, w.Intent}, true, nil
+	return Note{w.Progress, w.Intent, w.Life}, true, nil
 }

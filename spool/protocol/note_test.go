@@ -6,11 +6,19 @@ import (
 )
 
 func TestNotes(t *testing.T) {
-	n := Note{Progress{Watermark: 1 << 62, Completed: 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}}
+	n := Note{Progress{Watermark: 1 << 62, Completed: 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}, "0a1b2c3d"}
 	text := n.Encode()
 	got, ok, err := ParseNote(text)
-	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || len(text) > 400 {
+	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || got.Life != n.Life || len(text) > 400 {
 		t.Errorf("%s: %+v %v", text, got, err)
+	}
+	if !strings.HasPrefix(text, `{"penstock":2,`) {
+		t.Errorf("%s: a release that knows no lives would make it good under other names", text)
+	}
+	for _, n := range []Note{{Progress: Progress{Watermark: 1}, Life: "0a1b2c3d"}, {Intent: n.Intent}} {
+		if text := n.Encode(); !strings.HasPrefix(text, `{"penstock":1,`) {
+			t.Errorf("%s: an earlier release could go on", text)
+		}
 	}
 	for _, foreign := range []string{"", "consumer-1", `{"a":1}`, "[]", `"x"`} {
 		if got, ok, err := ParseNote(foreign); ok || err != nil || got.Intent != nil {
@@ -23,14 +31,14 @@ func TestNotes(t *testing.T) {
 }
 
 func FuzzParseNote(f *testing.F) {
-	f.Add(Note{Progress{Watermark: 5}, &Intent{1, 2, "c", 3, 4, "d"}}.Encode())
+	f.Add(Note{Progress: Progress{Watermark: 5}, Intent: &Intent{1, 2, "c", 3, 4, "d"}, Life: "0a1b2c3d"}.Encode())
 	f.Add("not ours")
 	f.Fuzz(func(t *testing.T, s string) {
 		n, ok, err := ParseNote(s)
 		if err != nil || !ok {
 			return
 		}
-		m, err := New(3, s, "c", true)
+		m, err := New(3, s, "c", "", true)
 		if err != nil {
 			return
 		}

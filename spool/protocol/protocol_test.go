@@ -38,7 +38,7 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d steps in %v: %v", total, time.Since(began).Round(time.Millisecond), stats)
 	for _, k := range []string{"crashes", "zombies", "redos", "redos with records gone", "answers lost", "requests lost", "timeouts",
-		"puts lost", "late puts", "overwritten", "kept", "fenced", "retention"} {
+		"puts lost", "late puts", "overwritten", "kept", "fenced", "retention", "lives"} {
 		if stats[k] < 20 {
 			t.Errorf("%s: only %d times: the simulation does not reach it", k, stats[k])
 		}

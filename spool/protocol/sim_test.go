@@ -30,12 +30,13 @@ const (
 	forgetIntent               // a successor makes a cut of its own, as where an ordinary commit erased the note
 	trustTimeouts              // a commit that timed out counts as applied
 	overwriteWithLess          // a redo that lacks records overwrites what is there
+	namesWithoutLife           // a log that is made again takes the names of the one before
 	mutations
 )
 
 func (m mutation) String() string {
 	return [...]string{"sound", "commit before upload", "no intent", "no fencing", "wall-clock names", "intent forgotten",
-		"timeouts trusted", "overwritten with less"}[m]
+		"timeouts trusted", "overwritten with less", "names without life"}[m]
 }
 
 type simPartition struct {
@@ -48,6 +49,8 @@ type simPartition struct {
 	gone   int     // index of the first record that retention has left
 	end    int64
 	config string
+	life   int
+	former bool // the earliest life is called nothing, as by an earlier release
 }
 
 // request is a commit on its way to the broker.
@@ -66,10 +69,12 @@ type put struct {
 	part    int
 	keep    bool
 	file    int
+	of      *simPartition // the life of the log
 }
 
 type simTask struct {
 	part    int
+	of      *simPartition // the life of the log that it reads
 	lease   int
 	dead    bool
 	m       *Machine
@@ -103,7 +108,7 @@ type simWorld struct {
 func newWorld(seed uint64, mut mutation) *simWorld {
 	w := &simWorld{rng: rand.New(rand.NewPCG(seed, 1)), mutation: mut, objects: map[string]*put{}, stats: map[string]int{}}
 	for i := range w.parts {
-		w.parts[i] = &simPartition{config: "a"}
+		w.parts[i] = &simPartition{config: "a", former: w.rng.IntN(2) == 0}
 	}
 	return w
 }
@@ -179,6 +184,8 @@ func (w *simWorld) event() {
 		w.timeout()
 	case n < 985:
 		w.crash()
+	case n < 986:
+		w.makeAgain(r.IntN(simPartitions))
 	case n < 994:
 		w.acquire(r.IntN(simPartitions))
 	case n < 999:
@@ -218,6 +225,14 @@ func (w *simWorld) retain() {
 	}
 }
 
+// makeAgain ends a partition's life: its records are gone, its positions begin anew, and the broker has dropped what was committed. Who reads
+// it still has the former life in hand.
+func (w *simWorld) makeAgain(p int) {
+	old := w.parts[p]
+	w.parts[p] = &simPartition{config: old.config, life: old.life + 1, lease: old.lease + 1}
+	w.stats["lives"]++
+}
+
 // acquire gives a partition to a new owner. The old one, if it lives, does not know: it is a zombie from now on.
 func (w *simWorld) acquire(p int) {
 	sp := w.parts[p]
@@ -232,12 +247,16 @@ func (w *simWorld) acquire(p int) {
 	if w.mutation == forgetIntent {
 		note = ""
 	}
-	m, err := New(sp.pos, note, sp.config, w.rng.IntN(4) > 0)
+	life := fmt.Sprintf("life%d", sp.life)
+	if sp.former {
+		life = ""
+	}
+	m, err := New(sp.pos, note, sp.config, life, w.rng.IntN(4) > 0)
 	if err != nil {
 		w.failf("partition %d: %v", p, err)
 		return
 	}
-	t := &simTask{part: p, lease: sp.lease, m: m, readPos: sp.pos}
+	t := &simTask{part: p, of: sp, lease: sp.lease, m: m, readPos: sp.pos}
 	t.seek(sp)
 	if _, ok := m.Redo(); ok {
 		w.stats["redos"]++
@@ -272,7 +291,7 @@ func (w *simWorld) work() {
 		return
 	}
 	t := w.tasks[w.rng.IntN(len(w.tasks))]
-	sp := w.parts[t.part]
+	sp := t.of
 	if len(w.tasks) > simMembers*simPartitions {
 		w.kill(t)
 		return
@@ -378,11 +397,14 @@ func (w *simWorld) send(t *simTask) {
 		if len(f) == 0 || t.done[path] || w.rng.IntN(2) == 0 {
 			continue
 		}
-		key := fmt.Sprintf("%d/%d/%d-%d", t.part, path, t.cut.Start, t.cut.End)
+		key := fmt.Sprintf("%d/%d/%s_%d-%d", t.part, path, t.m.Life(), t.cut.Start, t.cut.End)
+		if w.mutation == namesWithoutLife {
+			key = fmt.Sprintf("%d/%d/%d-%d", t.part, path, t.cut.Start, t.cut.End)
+		}
 		if w.mutation == wallClockNames {
 			key = fmt.Sprintf("%d/%d/%d", t.part, path, w.step/50)
 		}
-		w.puts = append(w.puts, &put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path})
+		w.puts = append(w.puts, &put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path, t.of})
 		return
 	}
 }
@@ -399,7 +421,9 @@ func (w *simWorld) deliverRequest(loseAnswer bool) {
 	w.requests = slices.Delete(w.requests, i, i+1)
 	sp := w.parts[t.part]
 	var err error
-	if req.task.lease != sp.lease && w.mutation != withoutFencing {
+	if t.of != sp {
+		err = record.ErrFenced // the topic's id is another
+	} else if req.task.lease != sp.lease && w.mutation != withoutFencing {
 		err = record.ErrFenced
 	} else if !req.refresh {
 		w.apply(sp, t.part, req)
@@ -498,7 +522,7 @@ func (w *simWorld) deliverPut(loseAnswer bool) {
 
 // store makes an object visible. A record that has been visible must stay so, and be in one object only.
 func (w *simWorld) store(u *put) {
-	sp := w.parts[u.part]
+	sp := u.of
 	old := w.objects[u.key]
 	if old != nil && u.keep {
 		w.stats["kept"]++
@@ -507,7 +531,7 @@ func (w *simWorld) store(u *put) {
 	if old != nil {
 		w.stats["overwritten"]++
 		for _, i := range old.records {
-			w.parts[old.part].seen[i]--
+			old.of.seen[i]--
 		}
 	}
 	w.objects[u.key] = u
@@ -520,8 +544,8 @@ func (w *simWorld) store(u *put) {
 		return
 	}
 	for _, i := range old.records {
-		if w.parts[old.part].seen[i] == 0 {
-			w.failf("partition %d: record %d was archived and is no more, since %s was overwritten", old.part, w.parts[old.part].ids[i], u.key)
+		if old.of.seen[i] == 0 {
+			w.failf("partition %d: record %d was archived and is no more, since %s was overwritten", old.part, old.of.ids[i], u.key)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 	}
 }
 
-var edgeKey = regexp.MustCompile(`^logs/dt=(\d{4}-\d\d-\d\d)/hr=(\d\d)/source=(\w+)/[^/]+_(\d{20})-(\d{20})\.ndjson\.zst$`)
+var edgeKey = regexp.MustCompile(`^logs/dt=(\d{4}-\d\d-\d\d)/hr=(\d\d)/source=(\w+)/[^/]+_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.zst$`)
 
 // ledgerOf enters all lines of a lake, each object's checked for their partition and their order.
 func ledgerOf(t *testing.T, objects map[string][]byte) *demo.Ledger {

@@ -124,7 +124,7 @@ func exampleSecor(w *world) {
 	waitArchived(w.T, b.Addr(), "penstock-secor", ends(w.T, b.Addr()), 60*time.Second)
 	var got []string
 	for key, data := range s3.contents(w.T, "acme-lake") {
-		m := regexp.MustCompile(`^raw/app-logs/dt=2017-08-01/hr=(\d\d)/1_[0-5]_\d{20}\.gz$`).FindStringSubmatch(key)
+		m := regexp.MustCompile(`^raw/app-logs/dt=2017-08-01/hr=(\d\d)/1_[0-5]_\d{20}(?:\.[0-9a-f]{8})?\.gz$`).FindStringSubmatch(key)
 		if m == nil {
 			w.Fatalf("a strange object: %s", key)
 		}
