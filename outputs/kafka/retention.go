@@ -15,57 +15,97 @@ import (
 // retention knows how long topics keep records, so that a record which would be expired at once can be given the current time. Safe for
 // concurrent use.
 type retention struct {
-	cl *kgo.Client
+	cl  *kgo.Client
+	ctx context.Context // ends with the writer
+	end context.CancelFunc
+	wg  sync.WaitGroup
 
 	mu    sync.Mutex
-	known map[string]kept
+	known map[string]*kept
+}
+
+func newRetention(cl *kgo.Client) *retention {
+	r := &retention{cl: cl, known: map[string]*kept{}}
+	r.ctx, r.end = context.WithCancel(context.Background())
+	return r
 }
 
 type kept struct {
+	asked chan struct{} // closed once the first answer has come, or its time is over
 	age   time.Duration // 0: for ever, or not known
 	until time.Time     // ask again
 }
 
-// oldEnough is the age below which nobody asks for a topic's retention.
-const oldEnough = time.Hour
+// Records younger than worthWaiting do not wait for the first answer about their topic.
+const worthWaiting = time.Minute
+
+// A batch whose times are this near to the topic's retention is looked at record by record.
+const margin = time.Hour
 
 // maxAge returns the age beyond which records of b get the current time on their way to topic; 0 if none do.
 func (w *Writer) maxAge(ctx context.Context, topic string, b *record.Batch) time.Duration {
 	if w.cfg.MaxRecordAge > 0 {
 		return w.cfg.MaxRecordAge
 	}
-	if time.Since(time.Unix(0, b.MaxTime())) < oldEnough {
-		return 0
-	}
-	return w.retention.of(ctx, topic)
+	return w.retention.of(ctx, topic, time.Since(time.Unix(0, b.MaxTime())) >= worthWaiting)
 }
 
 // tooOld tells whether some records of b may be older than age. Within a batch times hardly differ.
 func tooOld(b *record.Batch, age time.Duration) bool {
-	return age > 0 && time.Since(time.Unix(0, b.MaxTime())) > age-min(age/2, oldEnough)
+	return age > 0 && time.Since(time.Unix(0, b.MaxTime())) > age-min(age/2, margin)
 }
 
-func (r *retention) of(ctx context.Context, topic string) time.Duration {
+// of returns what is known, and asks in the background once that is stale. If nothing is known yet, it waits for the answer if wait says so.
+func (r *retention) of(ctx context.Context, topic string, wait bool) time.Duration {
 	now := time.Now()
 	r.mu.Lock()
-	k, ok := r.known[topic]
-	r.mu.Unlock()
-	if ok && now.Before(k.until) {
-		return k.age
-	}
-	age, err := r.ask(ctx, topic)
-	k = kept{age, now.Add(10 * time.Minute)}
-	if err != nil {
-		k.until = now.Add(time.Minute) // perhaps this user may not see it; then times are kept as they are
-	}
-	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known[topic] = k
+	k := r.known[topic]
+	if k == nil {
+		k = &kept{asked: make(chan struct{})}
+		r.known[topic] = k
+	}
+	if !now.Before(k.until) && r.ctx.Err() == nil {
+		k.until = now.Add(time.Minute) // perhaps this user may not see it; then times are kept as they are
+		r.wg.Go(func() { r.renew(topic, k) })
+	}
+	if wait {
+		r.mu.Unlock()
+		select {
+		case <-k.asked:
+		case <-ctx.Done():
+		case <-r.ctx.Done():
+		}
+		r.mu.Lock()
+	}
 	return k.age
 }
 
-func (r *retention) ask(ctx context.Context, topic string) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// close ends what is being asked.
+func (r *retention) close() {
+	r.end()
+	r.mu.Lock() // nobody begins to ask between the end and the wait
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// renew asks once.
+func (r *retention) renew(topic string, k *kept) {
+	age, err := r.ask(topic)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		k.age, k.until = age, time.Now().Add(10*time.Minute)
+	}
+	select {
+	case <-k.asked:
+	default:
+		close(k.asked)
+	}
+}
+
+func (r *retention) ask(topic string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Second)
 	defer cancel()
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	res := kmsg.NewDescribeConfigsRequestResource()

@@ -97,7 +97,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	if w.cl, err = kgo.NewClient(opts...); err != nil {
 		return nil, err
 	}
-	w.retention = &retention{cl: w.cl, known: map[string]kept{}}
+	w.retention = newRetention(w.cl)
 	w.options = producer.Options{
 		Config: producer.Config{
 			Inflight: min(cfg.MaxInFlight, 5), RequestBytes: int(max(4<<20, cfg.BatchMaxBytes)), DeliveryTimeout: cfg.DeliveryTimeout,
@@ -162,6 +162,7 @@ func (w *Writer) Topic(b *record.Batch, r *record.Record) string {
 // Close gives back what is not delivered and closes the connections.
 func (w *Writer) Close() error {
 	w.stop()
+	w.retention.close()
 	w.cl.Close()
 	return nil
 }

@@ -450,6 +450,29 @@ func TestOlderThanRetention(t *testing.T) {
 	})
 }
 
+// A topic that keeps records for minutes would expire those of an outage of an hour at once, too.
+func TestOlderThanAShortRetention(t *testing.T) {
+	eachPath(t, func(t *testing.T, change func(*Config), path string) {
+		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+		setTopicConfig(t, c, "logs", "retention.ms", fmt.Sprint((10 * time.Minute).Milliseconds()))
+		cfg := testConfig(c)
+		change(&cfg)
+		w, _ := newWriter(t, cfg)
+		for i, age := range []time.Duration{0, 4 * time.Minute, 30 * time.Minute} {
+			at := time.Now().Add(-age).UnixNano()
+			value := bytes.Repeat([]byte("x"), smallBatch)
+			mustDeliver(t, w, record.FromRecords("app", "o", []record.Record{{Offset: int64(i), Time: at, Value: value}}))
+		}
+		got := consume(t, c, "logs", 3)
+		if time.Since(got[1].Timestamp) < 3*time.Minute {
+			t.Errorf("a record within retention has time %v", got[1].Timestamp)
+		}
+		if time.Since(got[2].Timestamp) > time.Minute {
+			t.Errorf("a record beyond retention has time %v", got[2].Timestamp)
+		}
+	})
+}
+
 func TestUnknownTopic(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.AllowAutoTopicCreation())
