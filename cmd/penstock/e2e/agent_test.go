@@ -74,6 +74,7 @@ type agent struct {
 	logPath string
 	admin   string // host:port
 	env     []string
+	program string // the binary, but for one test
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -83,7 +84,7 @@ type agent struct {
 func newAgent(t *testing.T, name, config string) *agent {
 	t.Helper()
 	dir := t.TempDir()
-	a := &agent{t: t, config: filepath.Join(dir, name+".hcl"), logPath: filepath.Join(dir, name+".log"), admin: freeAddr(t)}
+	a := &agent{t: t, program: binary, config: filepath.Join(dir, name+".hcl"), logPath: filepath.Join(dir, name+".log"), admin: freeAddr(t)}
 	if err := os.WriteFile(a.config, []byte(strings.ReplaceAll(config, "ADMIN", a.admin)), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func (a *agent) start() {
 		a.t.Fatal(err)
 	}
 	defer log.Close()
-	a.cmd = exec.Command(binary, "run", a.config)
+	a.cmd = exec.Command(a.program, "run", a.config)
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	a.cmd.Env = append(os.Environ(), a.env...)
 	if err := a.cmd.Start(); err != nil {
