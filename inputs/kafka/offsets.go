@@ -138,22 +138,17 @@ const (
 func (l *Lease) tryLocate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	details, err := kadm.NewClient(l.s.member).ListTopics(ctx, l.part.topic)
+	found, err := l.s.place.get(ctx, l.part)
 	if err == nil {
-		err = details.Error()
+		err = found.err
 	}
 	if err != nil {
 		return err
 	}
-	topic := details[l.part.topic]
+	topic, o := found.topic, found.group
 	l.mu.Lock()
 	l.topicID = topic.ID
 	l.mu.Unlock()
-	offsets, err := l.s.fetchOffsets(ctx, l.part.topic, []int32{l.part.num})
-	if err != nil {
-		return err
-	}
-	o := offsets[l.part.num]
 	if id := TopicID(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
 		l.s.in.env.Log.Warn("the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
 			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID)
@@ -179,41 +174,6 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	// Without a commit the start would move: records that arrive until the first one would be skipped by a restart. It also tells later
 	// partitions that the group has begun.
 	return l.Commit(ctx, at, "")
-}
-
-// startOffset returns where start is in a partition.
-func (s *session) startOffset(ctx context.Context, p partition, start startAt) (int64, error) {
-	adm := kadm.NewClient(s.member)
-	var list kadm.ListedOffsets
-	var err error
-	switch {
-	case start.earliest:
-		list, err = adm.ListStartOffsets(ctx, p.topic)
-	case start.latest:
-		list, err = adm.ListEndOffsets(ctx, p.topic)
-	default:
-		list, err = adm.ListOffsetsAfterMilli(ctx, start.after.UnixMilli(), p.topic)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return offsetIn(list, p)
-}
-
-// bounds returns the first offset that a partition still has, and its end.
-func (s *session) bounds(ctx context.Context, p partition) (start, end int64, err error) {
-	adm := kadm.NewClient(s.member)
-	list, err := adm.ListStartOffsets(ctx, p.topic)
-	if err == nil {
-		start, err = offsetIn(list, p)
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	if list, err = adm.ListEndOffsets(ctx, p.topic); err == nil {
-		end, err = offsetIn(list, p)
-	}
-	return start, end, err
 }
 
 func offsetIn(list kadm.ListedOffsets, p partition) (int64, error) {

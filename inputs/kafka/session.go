@@ -34,6 +34,9 @@ type session struct {
 	leases map[partition]*Lease
 	last   map[partition]chan struct{} // closed when the last handle of a partition has returned
 
+	place *together[partition, place]
+	start *together[startQuestion, startAnswer]
+
 	suspect chan struct{} // a topic may have been made again
 
 	wake  chan struct{} // the reader has something to do beside polling
@@ -67,12 +70,15 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
+	s.place, s.start = newTogether(s.places), newTogether(s.starts)
 	close(s.ready)
 	s.in.env.Log.Info("joining the consumer group", "group", s.in.cfg.Group, "protocol", protocol)
 	helpers.Go(func() { s.read(own) })
 	helpers.Go(func() { s.drainMember(own) })
 	helpers.Go(func() { s.watch(own) })
 	helpers.Go(func() { s.watchLives(own) })
+	helpers.Go(func() { s.place.run(own) })
+	helpers.Go(func() { s.start.run(own) })
 	<-ctx.Done()
 	// The handles end while the membership still stands, so that they can commit what they have done.
 	s.mu.Lock()
