@@ -56,8 +56,8 @@ func (a *Agent) readyLocked() (bool, []string) {
 		}
 		if p.buf != nil {
 			switch s := p.buf.Stats(); {
-			case s.LowSpace:
-				reasons = append(reasons, "pipeline."+name+": the disk has no room for the buffer, or a segment cannot be begun: see the log")
+			case s.WriteError != "":
+				reasons = append(reasons, "pipeline."+name+": the buffer cannot be written: "+s.WriteError)
 			case s.Blocked:
 				reasons = append(reasons, "pipeline."+name+": the buffer is full")
 			}
@@ -143,7 +143,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		st := p.buf.Stats()
 		s.Buffer = &admin.Buffer{
 			Bytes: st.Bytes, Segments: st.Segments, First: st.First, End: st.End, OldestAge: st.OldestAge,
-			Fill: st.Fill, Blocked: st.Blocked, LowSpace: st.LowSpace,
+			Fill: st.Fill, Blocked: st.Blocked, LowSpace: st.LowSpace, WriteError: st.WriteError,
 			Spill: st.Spill, Memory: st.Memory, WindowBytes: st.WindowBytes, WindowFill: st.WindowFill, LastSpill: st.LastSpill.Reason, LastSpillAt: st.LastSpill.At,
 		}
 		for _, c := range st.Cursors {

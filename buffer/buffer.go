@@ -52,29 +52,31 @@ type Buffer struct {
 
 	unmapped sync.Once // told that syncs cost more than they need to
 
-	mu       sync.Mutex // guards everything below, and the fields of segments
-	segs     []*segment // in order, never empty; the last is the head
-	state    *state     // durable; changed by the writer alone
-	end      int64      // after the last record that readers may have
-	disk     int64      // after the last record on disk: end, but for what is in memory alone
-	assigned int64      // after the last accepted record
-	recent   recent
-	queue    []*appendOp // accepted, in order
-	queued   int64       // encoded bytes of queue
-	commits  []*stateOp
-	used     int64 // disk of all segments but the head, and what is written to the head
-	handles  map[string]*Cursor
-	changed  chan struct{} // closed when end, segs or the life of the buffer changed; nil while nobody waits
-	room     chan struct{} // closed when there may be room; nil while nobody waits
-	wanted   int64         // encoded size of an append that waits for room
-	blocked  int           // appends that wait for room
-	since    time.Time     // when blocked left 0
-	waited   time.Duration // with blocked above 0, until it was last 0
-	retiring int           // segments whose database is being closed
-	lowSpace bool          // the floor or the end of the disk was hit, or a segment cannot be begun
-	dropped  int64         // below this position, records were dropped by policy
-	sealed   bool
-	closed   bool
+	mu         sync.Mutex // guards everything below, and the fields of segments
+	segs       []*segment // in order, never empty; the last is the head
+	state      *state     // durable; changed by the writer alone
+	end        int64      // after the last record that readers may have
+	disk       int64      // after the last record on disk: end, but for what is in memory alone
+	assigned   int64      // after the last accepted record
+	recent     recent
+	queue      []*appendOp // accepted, in order
+	queued     int64       // encoded bytes of queue
+	commits    []*stateOp
+	used       int64 // disk of all segments but the head, and what is written to the head
+	handles    map[string]*Cursor
+	changed    chan struct{} // closed when end, segs or the life of the buffer changed; nil while nobody waits
+	room       chan struct{} // closed when there may be room; nil while nobody waits
+	wanted     int64         // encoded size of an append that waits for room
+	blocked    int           // appends that wait for room
+	since      time.Time     // when blocked left 0
+	waited     time.Duration // with blocked above 0, until it was last 0
+	retiring   int           // segments whose database is being closed
+	badgerSaid atomic.Int64  // when an error of Badger was logged last, in Unix nanoseconds
+	lowSpace   bool          // the floor or the end of the disk was hit, or a segment cannot be begun
+	writeErr   error         // why the last commit of data failed; nil after one that did not
+	dropped    int64         // below this position, records were dropped by policy
+	sealed     bool
+	closed     bool
 
 	// Of spill mode.
 	memory            bool        // what can be read again stays in memory for now
@@ -270,6 +272,7 @@ type Stats struct {
 	Blocked    bool          // an append waits for room
 	BlockedFor time.Duration // time with an append that waited for room, since the start
 	LowSpace   bool          // the free-space floor was reached, or a segment cannot be begun
+	WriteError string        // why nothing can be written; "" while it can
 	Sealed     bool
 	Cursors    []CursorInfo
 
@@ -292,8 +295,13 @@ func (b *Buffer) Stats() Stats {
 	if b.blocked > 0 {
 		waited += time.Since(b.since)
 	}
+	why := ""
+	if b.writeErr != nil {
+		why = b.writeErr.Error()
+	}
 	return Stats{
-		Bytes: b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
+		WriteError: why,
+		Bytes:      b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
 		Fill: b.fillLocked(), Blocked: b.blocked > 0, BlockedFor: waited, LowSpace: b.lowSpace, Sealed: b.sealed,
 		Cursors: b.cursorsLocked(),
 		Spill:   b.opt.Spill, Memory: b.memory, WindowBytes: b.winBytes, WindowFill: float64(b.winBytes) / float64(b.opt.window), LastSpill: b.lastSpill,

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -225,7 +226,28 @@ func (h *head) full(size, segmentSize int64, groups int) bool {
 
 // close flushes and closes the database; what was reserved and not used goes back to the disk.
 func (h *head) close() error {
-	return errors.Join(h.disk.try(stepFlush, h.dir), h.db.Close(), h.closeFiles())
+	return errors.Join(h.disk.try(stepFlush, h.dir), h.closeDatabase(), h.closeFiles())
+}
+
+// closePatience is how long a database may take to be closed. It takes milliseconds.
+const closePatience = 10 * time.Second
+
+var errStuck = errors.New("the database could not be closed: its disk takes nothing")
+
+// closeDatabase closes the database. Where the disk takes nothing, because it is broken or read-only,
+// Badger tries for ever to flush what it has in memory. Nothing depends on that: the value log is all that
+// recovery reads. So after a while the database is left to itself, which it may be until the process ends.
+func (h *head) closeDatabase() error {
+	closed := make(chan error, 1)
+	go func() { closed <- h.db.Close() }()
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-timer.C:
+		return errStuck
+	}
 }
 
 func (h *head) closeFiles() (err error) {
@@ -242,5 +264,9 @@ func (h *head) release() { _ = h.vlog.Truncate(vlogHeaderSize) }
 
 // discard closes the segment and deletes it.
 func (h *head) discard() error {
-	return errors.Join(h.close(), h.disk.removeAll(h.dir))
+	err := h.close()
+	if errors.Is(err, errStuck) {
+		return err // its directory is the next start's to remove
+	}
+	return errors.Join(err, h.disk.removeAll(h.dir))
 }

@@ -10,7 +10,7 @@ import (
 func (w *writer) outOfSpace(err error) {
 	b := w.b
 	b.mu.Lock()
-	b.lowSpace = true
+	b.lowSpace, b.writeErr = true, err
 	b.mu.Unlock()
 	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
 		w.report("create", "buffer: the next segment cannot be begun; inputs wait, outputs go on", "error", err, "do", adviceFor(err))
@@ -39,7 +39,7 @@ func (w *writer) enoughSpace() {
 	b := w.b
 	b.mu.Lock()
 	was := b.lowSpace
-	b.lowSpace = false
+	b.lowSpace, b.writeErr = false, nil
 	b.makeRoom()
 	b.mu.Unlock()
 	if was {

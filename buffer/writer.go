@@ -139,8 +139,11 @@ func (w *writer) step() error {
 		}
 	} else if err != nil {
 		w.broken = true
+		w.b.mu.Lock()
+		w.b.writeErr = err
+		w.b.mu.Unlock()
 		w.b.m.syncErrors.Inc()
-		w.report("write", "buffer write failed; going on in a new segment", "error", err)
+		w.report("write", "buffer write failed; going on in a new segment", "error", err, "do", adviceFor(err))
 	} else {
 		k.states = nil
 		if data {

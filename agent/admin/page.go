@@ -47,7 +47,7 @@ th{font-weight:600;color:#555}.n{text-align:right;font-variant-numeric:tabular-n
 {{with .Buffer}}<p>Buffer: {{size .Bytes}} in {{.Segments}} segments, <span class="{{if ge .Fill 0.8}}bad{{end}}">{{percent .Fill}} full</span>,
 oldest waiting {{dur .OldestAge}}, records {{.First}} to {{.End}}.
 {{if .Spill}}{{if .Memory}}Lines of files go through memory{{else}}Lines of files go to disk until the outputs have caught up{{end}}, {{size .WindowBytes}} ({{percent .WindowFill}}) of the window in use{{if .LastSpill}}; last spill {{ago .LastSpillAt}} ago: {{.LastSpill}}{{end}}.{{end}}
-{{if .Blocked}}<span class="bad">Inputs wait for room.</span>{{end}} {{if .LowSpace}}<span class="bad">The disk is short of space.</span>{{end}}</p>{{end}}
+{{if .Blocked}}<span class="bad">Inputs wait for room.</span>{{end}} {{if .WriteError}}<span class="bad">It cannot be written: {{.WriteError}}.</span>{{end}}</p>{{end}}
 {{range .Forlorn}}<p class="bad">The buffer keeps data for {{.}}, which is not configured any more.</p>{{end}}
 <table><tr><th>component</th><th>state</th><th class="n">records</th><th class="n">bytes</th><th class="n">lag</th><th>conditions</th></tr>
 {{range .Inputs}}{{template "component" .}}{{end}}{{range .Outputs}}{{template "component" .}}{{end}}</table>

@@ -41,6 +41,8 @@ type Buffer struct {
 	Fill      float64       `json:"fill"`
 	Blocked   bool          `json:"blocked"`
 	LowSpace  bool          `json:"low_space"`
+	// WriteError is why nothing can be written; "" while it can.
+	WriteError string `json:"write_error,omitempty"`
 
 	// With spill = true.
 	Spill       bool      `json:"spill"`
