@@ -54,6 +54,13 @@ func (a *Agent) readyLocked() (bool, []string) {
 				reasons = append(reasons, u.id+" has failed: "+err)
 			}
 		}
+		for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
+			if o, ok := p.outputs[id].plan.output.Output.(interface{ Stuck() []string }); ok {
+				for _, text := range o.Stuck() {
+					reasons = append(reasons, "pipeline."+name+": "+id+" cannot go on: "+text)
+				}
+			}
+		}
 		if p.buf != nil {
 			switch s := p.buf.Stats(); {
 			case s.WriteError != "":

@@ -46,8 +46,11 @@ func (r *drain) run(ctx context.Context) error {
 
 func (r *drain) deliver(ctx context.Context) error {
 	if r.out.cfg.Failover != nil {
-		r.over = newFailover(r)
-		return r.over.run(ctx)
+		f := newFailover(r)
+		r.out.mu.Lock() // it is read by Status
+		r.over = f
+		r.out.mu.Unlock()
+		return f.run(ctx)
 	}
 	err := r.flyLog(ctx, r.out.send, nil)
 	if errors.Is(err, io.EOF) {

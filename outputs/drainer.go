@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Targets are the resolved references of a Common.
@@ -77,6 +78,9 @@ func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error
 	}
 	if c.Failover != nil {
 		d.over = newOverflowMetrics(env.Metrics)
+		env.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "penstock_overflow_stuck_logs", Help: "Logs whose overflow waits for a person: the object store refuses what trying again does not mend.",
+		}, func() float64 { return float64(len(d.Stuck())) }))
 	}
 	return d, nil
 }

@@ -261,7 +261,7 @@ func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spo
 	opts.IfAbsent = true
 	for _, key := range v.keys(c) {
 		o := spool.Object{Key: key, Size: int64(len(data)), Modified: time.Now()}
-		err := v.store.Put(ctx, key, bytes.NewReader(data), int64(len(data)), opts)
+		err := spool.Place(ctx, v.store, key, bytes.NewReader(data), int64(len(data)), opts)
 		if err == nil {
 			return o, nil
 		}
@@ -276,7 +276,7 @@ func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spo
 			return o, nil // an earlier attempt of ours did it
 		}
 	}
-	return spool.Object{}, fmt.Errorf("put %s: other objects have this name and the next", v.keys(c)[0])
+	return spool.Object{}, fmt.Errorf("put %s: %w: other objects have this name and that with %s; look at them, and move them away or replay them", v.keys(c)[0], spool.ErrRefused, c.Digest[:8])
 }
 
 // digest returns the digest of the lines of a stored object.

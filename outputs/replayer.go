@@ -277,7 +277,7 @@ func (p *replayer) moveTo(ctx context.Context, listed spool.Object, to string, r
 	if size != listed.Size {
 		return fmt.Errorf("%w: %d bytes, and %d", errOtherObject, listed.Size, size)
 	}
-	if err := p.store.Put(ctx, to, r, size, opts); err != nil {
+	if err := spool.Place(ctx, p.store, to, r, size, opts); err != nil {
 		return err
 	}
 	return p.store.Delete(ctx, listed.Key)

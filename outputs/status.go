@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -162,4 +163,20 @@ func (d *Drainer) Status() Status {
 		s.Logs = append(s.Logs, l)
 	}
 	return s
+}
+
+// Stuck returns what only a person can mend: a log whose overflow cannot go on by itself.
+func (d *Drainer) Stuck() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for r := range d.drains {
+		if f := r.over; f != nil {
+			if text := f.ill.refusal(); text != "" {
+				out = append(out, "the overflow of "+r.log.Name()+": "+text)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }

@@ -1,9 +1,12 @@
 package outputs
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/penstock/penstock/spool"
 )
 
 const stillFailingEvery = 5 * time.Minute
@@ -20,6 +23,7 @@ type trouble struct {
 	said     time.Time
 	failures int
 	last     string
+	refused  bool // last is what trying again does not mend
 }
 
 func (t *trouble) failed(err error) {
@@ -27,14 +31,19 @@ func (t *trouble) failed(err error) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.failures++
-	t.last = err.Error()
+	t.last, t.refused = err.Error(), errors.Is(err, spool.ErrRefused)
+	do := t.do
+	var remedy interface{ Do() string }
+	if errors.As(err, &remedy) {
+		do = remedy.Do()
+	}
 	switch {
 	case t.since.IsZero():
 		t.since, t.said = now, now
-		t.log.Warn(t.what+" is failing; it is tried again until it works, and nothing is lost meanwhile", "error", err, "do", t.do)
+		t.log.Warn(t.what+" is failing; it is tried again until it works, and nothing is lost meanwhile", "error", err, "do", do)
 	case now.Sub(t.said) >= stillFailingEvery:
 		t.said = now
-		t.log.Warn(t.what+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", t.do)
+		t.log.Warn(t.what+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", do)
 	default:
 		return
 	}
@@ -64,10 +73,20 @@ func (t *trouble) worked() {
 		return
 	}
 	t.log.Info(t.what+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(), "attempts", t.failures)
-	t.since, t.failures = time.Time{}, 0
+	t.since, t.failures, t.refused = time.Time{}, 0, false
 	if t.flag != nil {
 		t.flag(false)
 	}
+}
+
+// refusal returns the latest error if trying again does not mend it; "" otherwise.
+func (t *trouble) refusal() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.refused {
+		return ""
+	}
+	return t.last
 }
 
 // state returns since when it fails (zero if it does not) and the latest error.

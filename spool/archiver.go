@@ -57,6 +57,7 @@ type Archiver struct {
 
 	storeTrouble, commitTrouble, diskTrouble, logTrouble, decodeTrouble, completeTrouble *trouble
 	deadLetters                                                                          *notice
+	occupied                                                                             *occupied
 
 	begin   sync.Mutex
 	begun   bool
@@ -109,6 +110,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	a.completeTrouble = say("complete", "telling that a partition is complete", "see the error; it is tried again, and archiving goes on")
 	a.decodeTrouble = say("decode", "decoding a record", "check that the schema registry is reachable; nothing is lost, the log waits")
 	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
+	a.occupied = &occupied{log: env.Log, count: a.metrics.occupied, keys: map[string]occupant{}}
 	a.deadLetters = &notice{log: env.Log, what: "records become dead letters",
 		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
 	if env.DeadLetter != nil {

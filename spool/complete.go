@@ -119,7 +119,7 @@ func (c *completer) publish(ctx context.Context, start, end time.Time) error {
 	if end.After(c.published) {
 		for _, p := range paths {
 			key := path.Join(p, cfg.Name)
-			if err := c.a.store.Put(ctx, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"}); err != nil {
+			if err := Place(ctx, c.a.store, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"}); err != nil {
 				return fmt.Errorf("mark %s: %w", p, err)
 			}
 			c.a.metrics.completed.Inc()

@@ -26,7 +26,9 @@ func drainAll(t *testing.T, s *memStore, topic *memTopic, batch int, change func
 	t.Helper()
 	a := testArchiver(t, s, change)
 	topic.seal()
-	if err := a.Drain(t.Context(), refreshLog{topic.own(batch)}); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := a.Drain(ctx, refreshLog{topic.own(batch)}); err != nil {
 		t.Fatal(err)
 	}
 	if pos, note := topic.committed(); pos != topic.end || strings.Contains(note, "intent") {

@@ -14,6 +14,7 @@ type metrics struct {
 	memory, disk, openFiles, paths, logs              prometheus.GaugeFunc
 	uploadSeconds                                     prometheus.Histogram
 	stuck                                             *prometheus.GaugeVec
+	occupied                                          prometheus.Gauge
 }
 
 func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
@@ -44,6 +45,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		diskRefused:   counter("penstock_archive_disk_refused_total", "Writes that the disk of the working files refused."),
 		spills:        counter("penstock_archive_spills_total", "Times that records in memory were moved to disk because memory ran short."),
 		uploadSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "penstock_archive_upload_seconds", Help: "Time of one upload.", Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60}}),
+		occupied:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_archive_occupied_keys", Help: "Objects that cannot be stored because another is there that the store refuses to overwrite."}),
 		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode, complete or log."}, []string{"reason"}),
 	}
 	m.memory = gauge("penstock_archive_spool_memory_bytes", "Memory of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(true)) })
@@ -52,7 +54,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 	m.paths = gauge("penstock_archive_open_paths", "Partition paths in the cuts that are being filled or uploaded.", func() float64 { return float64(a.paths.Load()) })
 	m.logs = gauge("penstock_archive_logs", "Logs being archived.", func() float64 { return float64(a.budget.count()) })
 	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped,
-		m.uploadRetries, m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.memory, m.disk, m.openFiles, m.paths, m.logs)
+		m.uploadRetries, m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.occupied, m.memory, m.disk, m.openFiles, m.paths, m.logs)
 	return m
 }
 

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -25,12 +26,16 @@ type trouble struct {
 	failures int
 	since    time.Time
 	said     time.Time
+	refused  string // the latest error, if it is one that trying again does not mend
 }
 
 func (t *trouble) failed(err error, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
+	if t.refused = ""; errors.Is(err, ErrRefused) {
+		t.refused = err.Error()
+	}
 	if t.failures++; t.failures == 1 {
 		t.since = now
 		t.flag(1)
@@ -46,9 +51,15 @@ func (t *trouble) worked() {
 	defer t.mu.Unlock()
 	if t.failures > 0 {
 		t.log.Info(t.what+" works again", "failures", t.failures, "after", time.Since(t.since).Round(time.Millisecond))
-		t.failures = 0
+		t.failures, t.refused = 0, ""
 		t.flag(0)
 	}
+}
+
+func (t *trouble) refusal() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.refused
 }
 
 // notice says at intervals that something happens which is no failure of the archiver. Safe for concurrent use.

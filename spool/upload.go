@@ -24,9 +24,19 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 		return fmt.Errorf("spool: %w", err)
 	}
 	u := &upload{a: a, id: id, c: c, end: end, keep: keep}
+	defer u.forget()
 	files := c.sorted()
 	if store, ok := a.store.(Batcher); ok && len(files) >= batchFrom {
-		return a.persist(ctx, "", func() error { return u.batch(ctx, store, files) })
+		return a.persist(ctx, "", func() error {
+			err := u.batch(ctx, store, files)
+			if !errors.Is(err, ErrRefused) || ctx.Err() != nil {
+				return err
+			}
+			// Some may be there already, and the store does not overwrite.
+			return u.each(ctx, files, func(ctx context.Context, f *file) error {
+				return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error { return u.put(ctx, obj, key, opts) })
+			})
+		})
 	}
 	return u.each(ctx, files, func(ctx context.Context, f *file) error {
 		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
@@ -42,6 +52,9 @@ type upload struct {
 	c    *cut
 	end  int64
 	keep bool
+
+	mu  sync.Mutex
+	met []string // keys that held another object
 }
 
 // storeError is an error of the store, which is worth another attempt.
@@ -64,7 +77,9 @@ func (a *Archiver) persist(ctx context.Context, key string, do func() error) err
 			return err
 		}
 		a.metrics.uploadRetries.Inc()
-		if key == "" {
+		if a.occupied.note(err) {
+			a.storeTrouble.worked() // it answers
+		} else if key == "" {
 			a.storeTrouble.failed(err)
 		} else {
 			a.storeTrouble.failed(err, "key", key)
@@ -125,13 +140,26 @@ func (u *upload) kept(err error) bool {
 // put makes one attempt to put one object.
 func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptions) error {
 	began := time.Now()
-	if err := u.a.store.Put(ctx, key, obj, obj.size, opts); err != nil && !u.kept(err) {
+	if err := Place(ctx, u.a.store, key, obj, obj.size, opts); err != nil && !u.kept(err) {
+		if errors.As(err, new(*OccupiedError)) {
+			u.mu.Lock()
+			u.met = append(u.met, key)
+			u.mu.Unlock()
+		}
 		return storeError{err}
 	}
+	u.a.occupied.forget(key)
 	u.a.metrics.objects.Inc()
 	u.a.metrics.objectBytes.Add(float64(obj.size))
 	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
 	return nil
+}
+
+// forget drops what was noted about keys of this cut, which is stored or given up.
+func (u *upload) forget() {
+	for _, key := range u.met {
+		u.a.occupied.forget(key)
+	}
 }
 
 // each calls do with each file, several at once, until one fails.

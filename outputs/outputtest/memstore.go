@@ -41,6 +41,7 @@ const (
 	StoreTimeout            // applied, and an error
 	StoreCut                // Get alone: the body ends in an error half-way
 	StoreHangsUp            // not applied; the connection is closed in place of an answer, as an HTTP client reports that
+	StoreRefuses            // not applied, and refused for good, as by a retention policy
 	StoreShort              // Get alone: the body ends half-way, as if that were its end
 	StoreEmpty              // Get alone: an empty object is given
 	StoreFlips              // Get alone: a bit is flipped on the way
@@ -96,6 +97,8 @@ func (s *MemStore) begin(ctx context.Context, op, key string) (StoreFault, error
 	switch f {
 	case StoreFails:
 		return f, fmt.Errorf("%s %s: %w", op, key, errStore)
+	case StoreRefuses:
+		return f, fmt.Errorf("%s %s: %w: 403 retentionPolicyNotMet", op, key, spool.ErrRefused)
 	case StoreHangsUp:
 		return f, fmt.Errorf("%s %s: %w", op, key, &url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF})
 	}

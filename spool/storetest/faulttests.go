@@ -190,6 +190,54 @@ func testHangsUp(t *testing.T, r *run) {
 	}
 }
 
+// The server refuses to overwrite, as under a retention policy: Place takes what is there for what is to be there if it is the same, in one
+// piece and in several, and says what is there if it is not.
+func testRefusesToOverwrite(t *testing.T, r *run) {
+	r.needProxy(t)
+	meta := spool.PutOptions{Metadata: map[string]string{"penstock-start": "7"}}
+	for _, size := range []int64{100, 2*r.Large + 1} {
+		data := randomBytes(size)
+		place := func(data []byte, opts spool.PutOptions) error {
+			return spool.Place(r.ctx, r.store, "object", bytes.NewReader(data), int64(len(data)), opts)
+		}
+		r.proxy.Set(nil)
+		r.put(t, "object", data, meta)
+		r.proxy.Set(Uploads(Status(http.StatusForbidden)))
+		if err := place(data, meta); err != nil {
+			t.Errorf("the same: %v", err)
+		}
+		changed := bytes.Clone(data)
+		changed[size-1]++
+		var occupied *spool.OccupiedError
+		if err := place(changed, meta); !errors.As(err, &occupied) || occupied.There.Size != size {
+			t.Errorf("another: %v", err)
+		}
+		other := spool.PutOptions{Metadata: map[string]string{"penstock-start": "8"}}
+		if err := place(data, other); !errors.As(err, &occupied) {
+			t.Errorf("other metadata: %v", err)
+		}
+		if size < r.Large {
+			absent := meta
+			absent.IfAbsent = true
+			if err := place(data, absent); err != nil {
+				t.Errorf("the same, if absent: %v", err)
+			}
+			if err := place(changed, absent); !errors.Is(err, spool.ErrExists) {
+				t.Errorf("another, if absent: %v, want ErrExists", err)
+			}
+		}
+		r.proxy.Set(nil)
+		r.want(t, "object", data)
+		if err := r.store.Delete(r.ctx, "object"); err != nil {
+			t.Fatal(err)
+		}
+		r.proxy.Set(Uploads(Status(http.StatusForbidden)))
+		if err := place(data, meta); !errors.Is(err, spool.ErrRefused) || errors.As(err, new(*spool.OccupiedError)) {
+			t.Errorf("nothing there: %v, want ErrRefused", err)
+		}
+	}
+}
+
 type cutWriter struct {
 	http.ResponseWriter
 	left int

@@ -59,6 +59,7 @@ func runAll(t *testing.T, s Subject) {
 		{"LargeCut", testLargeCut},
 		{"AnswerLost", testAnswerLost},
 		{"HangsUp", testHangsUp},
+		{"RefusesToOverwrite", testRefusesToOverwrite},
 		{"Batch", testBatch},
 		{"BatchIfAbsent", testBatchIfAbsent},
 		{"BatchFails", testBatchFails},
