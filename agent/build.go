@@ -294,7 +294,7 @@ func (b *builder) input(p *plan, id string) {
 		return
 	}
 	log, said := componentLog(b.a.log, id)
-	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id)}
+	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id), Descriptors: b.a.files}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
 	env.DeadLetter = outputs.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
 	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log, bury: env.DeadLetter}

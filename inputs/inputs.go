@@ -80,4 +80,6 @@ type Env struct {
 	Dir     string                // a directory for this component alone; not created yet
 	// DeadLetter takes what can be neither kept nor passed on, with the reason; it returns once that is durable.
 	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	// Descriptors is shared by all inputs of the process that hold many files; an input that is given none makes its own.
+	Descriptors *Descriptors
 }

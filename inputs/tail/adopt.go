@@ -66,7 +66,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 	if len(candidates) == 0 || !s.fi.regular() {
 		return false, false
 	}
-	h, fi, err := openHandle(s.path)
+	h, fi, err := m.open(s.path)
 	if err != nil || !fi.is(s.fi.id, s.fi.birth) {
 		if err == nil {
 			_ = h.Close()
@@ -233,13 +233,11 @@ func (m *manager) unfamily(f *file) {
 
 // pin keeps the file open, so that its content outlives its deletion, as long as not too many are.
 func (m *manager) pin(f *file, h *handle) {
-	if int(m.run.opened.Load()) >= m.cfg.MaxOpenFiles {
+	if int(m.run.opened.Load()) >= m.cfg.MaxOpenFiles || m.run.tail.files.Excess() >= 0 {
 		_ = h.Close()
 		return
 	}
-	f.r.h = h
-	f.isOpen.Store(true)
-	m.run.opened.Add(1)
+	m.run.holdOpen(f, h)
 }
 
 // begin reads f as soon as its turn in its stream has come.
@@ -273,7 +271,7 @@ func (m *manager) discover(s sight) {
 	case !s.fi.regular():
 		return
 	}
-	h, fi, err := openHandle(s.path)
+	h, fi, err := m.open(s.path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.trouble(s.path, err)

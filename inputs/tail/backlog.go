@@ -355,7 +355,7 @@ func (m *manager) beginningOf(c *file) []byte {
 		return c.m.begins
 	}
 	c.m.beginsAt = time.Now()
-	h, fi, err := openHandle(c.where())
+	h, fi, err := m.open(c.where())
 	if err != nil {
 		return c.m.begins
 	}

@@ -34,7 +34,7 @@ type Config struct {
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
 	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
 	LagFiles       int               `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`
-	MaxOpenFiles   int               `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early."`
+	MaxOpenFiles   int               `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early. All inputs together keep to half of the process's limit of open files, and to less when outputs and connections need more than the other half."`
 	Watch          string            `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
 	PollInterval   time.Duration     `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
 	RescanInterval time.Duration     `hcl:"rescan_interval,optional" doc:"How often the globs are evaluated anew and all files looked at, inotify or not."`

@@ -44,13 +44,15 @@ type manager struct {
 	gz    backlog
 	pipes map[ident]*pipe
 
-	watch      *watcher // nil while polling
-	watched    map[string]bool
-	dirs       map[string]bool
-	troubles   map[string]string // what is wrong with a path, said once
-	nextScan   time.Time
-	nextPoll   time.Time
-	nextForget time.Time
+	watch       *watcher // nil while polling
+	watched     map[string]bool
+	dirs        map[string]bool
+	troubles    map[string]string // what is wrong with a path, said once
+	saidTooMany time.Time
+	noWait      time.Time // until then nothing waits for a descriptor
+	nextScan    time.Time
+	nextPoll    time.Time
+	nextForget  time.Time
 }
 
 func newManager(r *run) *manager {
@@ -143,6 +145,10 @@ func (m *manager) result(res result) {
 	switch res.outcome {
 	case failed:
 		m.trouble(f.where(), res.err)
+		if tooMany(res.err) {
+			m.run.tail.files.Short()
+			m.closeIdle(now)
+		}
 		if f.compression != none && errors.Is(res.err, errCompressed) {
 			m.gz.ended(f) // until it changes
 			m.pass(f)
@@ -376,6 +382,13 @@ func (m *manager) forget(now time.Time) {
 func (m *manager) trouble(path string, err error) {
 	reason := reasonOf(err)
 	m.run.tail.counts.errors.WithLabelValues(reason).Inc()
+	if reason == reasonTooMany {
+		if now := time.Now(); now.Sub(m.saidTooMany) >= time.Minute {
+			m.saidTooMany = now
+			m.log.Warn("too many open files; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
+		}
+		return
+	}
 	if m.troubles[path] == reason {
 		return
 	}

@@ -1,8 +1,9 @@
 package tail
 
 import (
+	"errors"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -18,30 +19,35 @@ type hold struct {
 type heldFiles map[*file]struct{}
 
 // relocate looks for a file that has lost its name among its old neighbours, and tells whether it is there. An open file need not be found.
-func (m *manager) relocate(f *file) bool {
+func (m *manager) relocate(f *file) (bool, error) {
 	if f.isOpen.Load() {
-		return true
+		return true, nil
 	}
-	path, ok := m.neighbours(filepath.Dir(f.where()))[f.id]
+	near, err := m.neighbours(filepath.Dir(f.where()))
+	if err != nil {
+		return false, err
+	}
+	path, ok := near[f.id]
 	if !ok {
-		return false
+		return false, nil
 	}
 	if fi, err := statPath(path); err != nil || !fi.is(f.id, f.birth) {
-		return false
+		return false, nil
 	}
 	f.setPath(path)
-	return true
+	return true, nil
 }
 
-// neighbours returns what is in a directory by identity, as of this look at it or later: many files are often rotated at once.
-func (m *manager) neighbours(dir string) map[ident]string {
+// neighbours returns what is in a directory by identity, as of this look at it or later: many files are often rotated at once. A directory
+// that is gone is empty.
+func (m *manager) neighbours(dir string) (map[ident]string, error) {
 	if n, ok := m.near[dir]; ok && n.at.After(m.looked) {
-		return n.paths
+		return n.paths, nil
 	}
 	n := neighbours{time.Now(), map[ident]string{}}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return n.paths
+	entries, err := m.readDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
+		return nil, err
 	}
 	for _, e := range entries {
 		if !e.Type().IsRegular() {
@@ -57,7 +63,7 @@ func (m *manager) neighbours(dir string) map[ident]string {
 	}
 	n.at = time.Now()
 	m.near[dir] = n
-	return n.paths
+	return n.paths, nil
 }
 
 type neighbours struct {
@@ -78,7 +84,12 @@ func (m *manager) locateKnown() {
 	slices.SortFunc(lost, func(a, b *position) int { return int(a.Off - b.Off) })
 	var gone []*position
 	for _, p := range lost {
-		path, ok := m.neighbours(filepath.Dir(p.Path))[p.id()]
+		near, err := m.neighbours(filepath.Dir(p.Path))
+		if err != nil {
+			m.trouble(filepath.Dir(p.Path), err)
+			continue // the next start looks again
+		}
+		path, ok := near[p.id()]
 		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more
 		if fi, err := statPath(path); ok && (err != nil || !fi.is(p.id(), p.Birth)) {
 			ok = false
@@ -101,7 +112,7 @@ func (m *manager) locateKnown() {
 
 // adoptOrphan adds a file that no glob leads to, if it holds what p tells, to be read to its end.
 func (m *manager) adoptOrphan(path string, p *position, key string) *file {
-	h, fi, err := openHandle(path)
+	h, fi, err := m.open(path)
 	if err != nil {
 		return nil
 	}
@@ -139,7 +150,7 @@ func (m *manager) truncated(f *file) {
 		m.look(names)
 		return
 	}
-	h, fi, err := openHandle(path)
+	h, fi, err := m.open(path)
 	if err != nil || fi.id != f.id {
 		if err == nil {
 			_ = h.Close()
@@ -165,7 +176,7 @@ func (m *manager) truncated(f *file) {
 // that came after the globs were last evaluated. It must be found before anything is read of what was written since.
 func (m *manager) findCopy(p *position) {
 	dir, base := filepath.Split(p.Path)
-	entries, err := os.ReadDir(dir)
+	entries, err := m.readDir(dir)
 	if err != nil {
 		return
 	}
@@ -196,7 +207,7 @@ func (m *manager) findCopy(p *position) {
 
 // continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
 func (m *manager) continueUnlisted(path string, p *position) bool {
-	h, fi, err := openHandle(path)
+	h, fi, err := m.open(path)
 	if err != nil {
 		return false
 	}
@@ -272,7 +283,7 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 			return true
 		}
 	}
-	y, fi, err := openHandle(x.where())
+	y, fi, err := m.open(x.where())
 	if err != nil {
 		return false
 	}
@@ -302,7 +313,7 @@ func (m *manager) resolve(f *file, p *position) {
 	delete(m.held, f)
 	seq, path, left := f.m.seq, f.where(), f.m.left
 	m.unregister(f)
-	h, fi, err := openHandle(path)
+	h, fi, err := m.open(path)
 	if err != nil || !fi.is(f.id, f.birth) {
 		if err == nil {
 			_ = h.Close()
@@ -329,7 +340,7 @@ func (m *manager) resolve(f *file, p *position) {
 func (m *manager) sweepHeld(now time.Time) {
 	for f := range m.held {
 		hold := f.m.hold
-		h, fi, err := openHandle(f.where())
+		h, fi, err := m.open(f.where())
 		if err != nil {
 			m.resolve(f, nil)
 			continue

@@ -1,6 +1,8 @@
 package tail
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -76,14 +78,34 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 
 // closeIdle closes files that were quiet for long, or that are too many.
 func (m *manager) closeIdle(now time.Time) {
-	after := m.cfg.CloseInactive
-	if int(m.run.opened.Load()) > m.cfg.MaxOpenFiles {
-		after = min(after, idleTick)
-	}
+	// With an eighth to spare, those that are active need not be opened for each read.
+	files := m.run.tail.files
+	excess := max(int(m.run.opened.Load())-m.cfg.MaxOpenFiles, files.Excess()+files.Most()/8)
+	var idle []*file
 	for _, f := range m.byID {
-		if f.isOpen.Load() && !f.m.idle && f.m.left.IsZero() && f.m.pending == pendingNone && now.Sub(f.m.grown) >= after {
+		switch quiet := now.Sub(f.m.grown); {
+		case !f.isOpen.Load() || f.m.idle || !f.m.left.IsZero() || f.compression != none:
+		case !f.m.started: // no worker has it
+			if excess > 0 && f.size.Load() == f.delivered.Load() {
+				m.run.closeFile(f)
+				excess--
+			}
+		case f.m.pending == pendingNone && quiet >= m.cfg.CloseInactive:
 			f.m.idle = true
 			m.wake(f, cmdClose)
+			excess--
+		case excess > 0 && quiet >= idleTick:
+			idle = append(idle, f)
 		}
+	}
+	if excess <= 0 {
+		return
+	}
+	slices.SortFunc(idle, func(a, b *file) int {
+		return cmp.Or(cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown))
+	})
+	for _, f := range idle[:min(excess, len(idle))] {
+		f.m.idle = true
+		m.wake(f, cmdClose)
 	}
 }

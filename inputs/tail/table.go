@@ -3,7 +3,6 @@ package tail
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -272,7 +271,7 @@ func (m *manager) siblings(left, seen []string) []string {
 	}
 	var out []string
 	for dir := range dirs {
-		entries, err := os.ReadDir(dir)
+		entries, err := m.readDir(dir)
 		if err != nil {
 			continue // a scan will say so
 		}
@@ -339,7 +338,7 @@ func (m *manager) arrive(f *file, path string) {
 func (m *manager) depart(f *file) {
 	m.run.tail.counts.rotated.Inc()
 	if len(f.m.names) == 0 {
-		m.relocate(f)
+		_, _ = m.relocate(f) // or it is looked for when it is opened
 	}
 	m.leave(f)
 }
@@ -366,7 +365,13 @@ func (m *manager) displaced(f *file) {
 		return
 	}
 	m.looked = time.Now()
-	if m.relocate(f) {
+	switch found, err := m.relocate(f); {
+	case err != nil: // it is not given up because nobody can look for it
+		m.trouble(f.where(), err)
+		f.m.failure, f.m.retry = err.Error(), m.looked.Add(m.cfg.PollInterval)
+		m.due[f] = struct{}{}
+		return
+	case found:
 		m.wake(f, cmdRead)
 		return
 	}
@@ -383,8 +388,8 @@ func reasonOf(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "too_many_open_files"
+	case tooMany(err):
+		return reasonTooMany
 	case errors.Is(err, syscall.EIO):
 		return "io"
 	case errors.Is(err, syscall.ESTALE):
@@ -401,8 +406,8 @@ func adviceFor(reason string) string {
 	switch reason {
 	case "permission":
 		return "give the agent's user read permission, and search permission on the directories above"
-	case "too_many_open_files":
-		return "raise the limit of open files, or lower close_inactive or max_open_files"
+	case reasonTooMany:
+		return "raise the limit of open files (LimitNOFILE, ulimit -n), or lower close_inactive or max_open_files"
 	case "corrupt":
 		return "what could be decompressed was read; replace the file if there is a better copy"
 	}

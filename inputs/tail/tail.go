@@ -22,6 +22,7 @@ import (
 type Tail struct {
 	cfg      Config
 	env      inputs.Env
+	files    *inputs.Descriptors
 	log      *slog.Logger
 	tagger   *tagger
 	counts   *counts
@@ -42,7 +43,10 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: fsnotify.NewWatcher}
+	t := &Tail{cfg: cfg, files: env.Descriptors, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: fsnotify.NewWatcher}
+	if t.files == nil {
+		t.files = inputs.NewDescriptors()
+	}
 	t.counts = newCounts(env.Metrics, t)
 	return t, nil
 }
@@ -94,6 +98,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	done    func(error) // passed to the sink; one for all appends
 	opened  atomic.Int64
+	crowded sync.Once      // told that there are more files than may be open
 	pending sync.WaitGroup // appends whose outcome is not known yet
 
 	mu    sync.Mutex
@@ -177,5 +182,14 @@ func (r *run) closeFile(f *file) {
 		f.r.h = nil
 		f.isOpen.Store(false)
 		r.opened.Add(-1)
+		r.tail.files.Give()
 	}
+}
+
+// holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It tells whether it may stay open.
+func (r *run) holdOpen(f *file, h *handle) bool {
+	f.r.h = h
+	f.isOpen.Store(true)
+	r.opened.Add(1)
+	return r.tail.files.Take()
 }

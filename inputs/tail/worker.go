@@ -86,7 +86,9 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 	}
 	res := result{f: f, wakes: t.wakes}
 	if t.cmd == cmdClose {
-		w.close(f)
+		if w.findable(f) {
+			w.close(f)
+		}
 		res.outcome = closed
 		return w.report(ctx, res)
 	}
@@ -124,6 +126,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 			w.close(f)
 			r.dead, res.outcome = true, finished
 		}
+		w.giveWay(f)
 		return w.report(ctx, res)
 	}
 	if err := w.advanceFrom(f, r.source(), &b); err != nil {
@@ -136,6 +139,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		w.close(f)
 		r.dead, res.outcome = true, finished
 	}
+	w.giveWay(f)
 	prev, mine := r.last, make(chan struct{})
 	r.last = mine
 	c, path := r.charset, f.path0
@@ -183,7 +187,7 @@ func (w *worker) ready(f *file) (outcome, error) {
 			_ = h.Close()
 			return lost, nil
 		}
-		w.adopt(f, h)
+		w.run.holdOpen(f, h)
 	}
 	if f.compression != none {
 		return atEnd, w.run.openStream(f)
@@ -206,10 +210,26 @@ func (w *worker) ready(f *file) (outcome, error) {
 	return atEnd, nil
 }
 
-func (w *worker) adopt(f *file, h *handle) {
-	f.r.h = h
-	f.isOpen.Store(true)
-	w.run.opened.Add(1)
+// giveWay closes the file, whose turn is over, if more are open than may be. It is opened again for its next turn.
+func (w *worker) giveWay(f *file) {
+	if f.r.h == nil || f.compression != none || w.run.tail.files.Excess() <= 0 || !w.findable(f) {
+		return
+	}
+	w.close(f)
+	w.run.crowded.Do(func() {
+		files := w.run.tail.files
+		w.run.tail.log.Warn("more files than may be open at a time: they are closed between reads", "open", files.Most(), "limit", files.Limit(),
+			"do", "raise the limit of open files (LimitNOFILE, ulimit -n)")
+	})
+}
+
+// findable tells whether the open file can be opened again by where it is, which is all that is known of it once it is closed.
+func (w *worker) findable(f *file) bool {
+	if f.r.h == nil {
+		return true
+	}
+	fi, err := statPath(f.where())
+	return err == nil && fi.is(f.id, f.birth)
 }
 
 func (w *worker) close(f *file) { w.run.closeFile(f) }

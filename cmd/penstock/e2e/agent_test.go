@@ -75,6 +75,7 @@ type agent struct {
 	admin   string // host:port
 	env     []string
 	program string // the binary, but for one test
+	files   int    // limit of open files; 0: the test's own
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -120,6 +121,10 @@ func (a *agent) start() {
 	}
 	defer log.Close()
 	a.cmd = exec.Command(a.program, "run", a.config)
+	if a.files > 0 {
+		limit := fmt.Sprintf(`ulimit -n %d && ulimit -Sn %d && exec "$0" "$@"`, a.files, a.files/2) // it is the hard limit that counts
+		a.cmd = exec.Command("sh", "-c", limit, a.program, "run", a.config)
+	}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	a.cmd.Env = append(os.Environ(), a.env...)
 	if err := a.cmd.Start(); err != nil {
