@@ -52,6 +52,10 @@ func (r *drain) deliver(ctx context.Context) error {
 		r.out.mu.Unlock()
 		return f.run(ctx)
 	}
+	_, text := r.ledger.state()
+	if n, err := parseNote(text); err == nil && n.stored() {
+		tellStranded(r.out.env.Log.With("log", r.log.Name()), n, "the output has no failover block")
+	}
 	err := r.flyLog(ctx, r.out.send, nil)
 	if errors.Is(err, io.EOF) {
 		return nil

@@ -30,7 +30,8 @@ type failover struct {
 	r    *drain
 	cfg  *Failover
 	send *sender
-	base string
+	own  string // the base that the names of today make
+	base string // the one in use: that of the note as long as something is there, see note.Base
 	slog *slog.Logger
 	m    *overflowMetrics
 	ill  trouble
@@ -60,15 +61,19 @@ func newFailover(r *drain) *failover {
 	d := r.out
 	f := &failover{
 		r: r, cfg: d.cfg.Failover, send: d.send, m: d.over,
-		slog: d.env.Log.With("log", r.log.Name()), base: overflowBase(d.cfg.Failover.Prefix, d.env.Agent, d.env.Name, r.log.Name()),
+		slog: d.env.Log.With("log", r.log.Name()), own: overflowBase(d.cfg.Failover.Prefix, d.env.Agent, d.env.Name, r.log.Name()),
+	}
+	f.base = f.own
+	if n := f.note(); n.stored() && n.Base != "" && d.targets.Overflow != nil && n.To == f.cfg.To {
+		f.base = n.Base
 	}
 	f.status.m = d.over
 	f.ill = trouble{
-		log: f.slog, what: "the overflow's object store", do: "check that it is reachable, and that this agent may list, read, write and delete under " + f.base,
+		log: f.slog, what: "the overflow's object store", do: f.advice(),
 	}
 	if store := d.targets.Overflow; store != nil {
 		f.moving = &mover{
-			log: r.log, ledger: r.ledger, store: store, base: f.base, cfg: f.cfg, retry: d.cfg.Retry,
+			log: r.log, ledger: r.ledger, store: store, base: f.base, to: f.cfg.To, cfg: f.cfg, retry: d.cfg.Retry,
 			router: f.send.router, m: f.m, ill: &f.ill, stored: f.status.add,
 		}
 		if r.exact != nil {
@@ -100,6 +105,7 @@ func (f *failover) run(ctx context.Context) error {
 	if _, err := parseNote(f.r.ledger.note); err != nil {
 		f.slog.Warn("an unknown note is overwritten", "error", err, "do", "make sure that nothing else commits under this name")
 	}
+	f.tellBase()
 	f.r.health.reset()
 	if f.moving != nil {
 		if f.note().Intent != nil {
@@ -116,6 +122,7 @@ func (f *failover) run(ctx context.Context) error {
 		if err := f.collect(ctx); err != nil {
 			return err
 		}
+		f.rebase(ctx)
 		f.judge()
 		log, replay := f.want()
 		if err := f.adjust(ctx, log, replay); err != nil {
@@ -412,6 +419,10 @@ func (f *failover) survey(ctx, _ context.Context) error {
 			}
 		}
 		if n == 0 {
+			if m := f.note(); m.Objects && m.Base == "" {
+				f.slog.Warn("the log's note says that objects wait in the overflow, and there are none", "prefix", f.base,
+					"do", "nothing if they were replayed by hand; if agent, output or prefix was renamed during an outage, "+replayHint+" --agent with the name of then")
+			}
 			return nil
 		}
 		return f.moving.annotate(ctx, func(m *note) { m.Objects = true })

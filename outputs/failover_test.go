@@ -28,7 +28,8 @@ type rig struct {
 	dead  *memDead
 	g     *gen
 	async bool
-	blind bool // the destination cannot be probed
+	blind bool   // the destination cannot be probed
+	agent string // the agent's name, if not that of the fixture
 
 	cancel context.CancelFunc
 	errc   chan error
@@ -50,6 +51,9 @@ func newRig(t testing.TB, async bool) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	r.f = newFixture(r.t, "output.test.a")
+	if r.agent != "" {
+		r.f.env.Agent = r.agent
+	}
 	targets := Targets{DeadLetter: r.dead, Overflow: r.store}
 	var err error
 	switch {

@@ -23,6 +23,7 @@ type mover struct {
 	ledger *ledger
 	store  spool.Store
 	base   string
+	to     string // whose store it is
 	cfg    *Failover
 	retry  Retry
 	router Router
@@ -120,6 +121,7 @@ func (v *mover) commit(ctx context.Context, pos int64, change func(*note)) error
 	return v.ledger.change(ctx, pos, func(text string) string {
 		n, _ := parseNote(text)
 		change(&n)
+		n.Base, n.To = v.base, v.to
 		return n.String()
 	})
 }

@@ -16,6 +16,10 @@ type note struct {
 	// Void is a cut whose object may have been stored although its records then went to the destination: it is
 	// deleted, not replayed.
 	Void *cut `json:"void,omitempty"`
+	// Base and To are where all of these are: what the names begin with, and in which output's store. An agent, output or prefix that is
+	// renamed goes on there until nothing waits any more.
+	Base string `json:"base,omitempty"`
+	To   string `json:"to,omitempty"`
 
 	// Only with transactions.
 
@@ -40,6 +44,9 @@ func (n note) empty() bool {
 	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && n.Doubt == nil && len(n.Skip) == 0
 }
 
+// stored tells whether something of the log is in the store, or may be.
+func (n note) stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
+
 // skips tells whether the record at pos is not to be replayed.
 func (n note) skips(pos int64) bool {
 	for _, s := range n.Skip {
@@ -60,6 +67,9 @@ type cut struct {
 const notePrefix = "overflow:"
 
 func (n note) String() string {
+	if !n.stored() {
+		n.Base, n.To = "", ""
+	}
 	if n.empty() {
 		return ""
 	}

@@ -79,6 +79,13 @@ func (t *trouble) worked() {
 	}
 }
 
+// advise changes what a person can do about it.
+func (t *trouble) advise(do string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.do = do
+}
+
 // refusal returns the latest error if trying again does not mend it; "" otherwise.
 func (t *trouble) refusal() string {
 	t.mu.Lock()
