@@ -108,7 +108,8 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 	return true, false
 }
 
-// lostContent notes that the file of a position was truncated.
+// lostContent notes that the file of a position was truncated. The caller looks for a copy, and then
+// calls storeUnstored.
 func (m *manager) lostContent(p *position) {
 	m.run.tail.counts.truncated.Inc()
 	m.log.Info("file was truncated or overwritten; it is read from its beginning", "path", p.Path, "read_before", p.Off)
@@ -116,7 +117,7 @@ func (m *manager) lostContent(p *position) {
 	gone := *p
 	gone.Trunc, gone.Gone = true, time.Now().Unix()
 	m.known.add(&gone)
-	m.store(&gone)
+	m.unstored = append(m.unstored, &gone)
 }
 
 // holds tells whether the file holds the content of p up to its offset.
@@ -145,7 +146,7 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
 		m.log.Info("continuing a file under another path", "path", s.path, "source", f.path0, "offset", p.Off)
 	}
-	f.setPath(s.path)
+	m.place(f, s.path)
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
 	f.compression = compressionOf(s.path, head[:n])
@@ -161,11 +162,39 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	if p.Done {
 		return f
 	}
+	if key != p.key {
+		m.storeBefore(f, f.last.Load())
+	}
 	if s.path != p.Path { // it was rotated while nobody looked
 		m.leave(f)
 	}
 	m.begin(f)
 	return f
+}
+
+// storeBefore stores positions, and lets nothing of f be delivered before: what replaces a position and
+// what it is replaced by are known together or not at all, or a crash in between would lose what lies
+// between them. f must not have been started. What lostContent has noted goes with it.
+func (m *manager) storeBefore(f *file, positions ...*position) {
+	stored := make(chan struct{})
+	f.r.last = stored
+	all := append(m.unstored, positions...)
+	m.unstored = nil
+	m.queue.do(func(ctx context.Context) error {
+		err := m.run.append(ctx, nil, encodePositions(all))
+		if err == nil {
+			close(stored)
+		}
+		return err
+	})
+}
+
+// storeUnstored stores what lostContent has noted, where nothing has taken its place.
+func (m *manager) storeUnstored() {
+	if len(m.unstored) > 0 {
+		m.store(m.unstored...)
+		m.unstored = nil
+	}
 }
 
 // newFile makes a file of the source path0.
@@ -174,7 +203,7 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 		key: key, id: s.fi.id, birth: s.fi.birth, path0: path0,
 		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0), headers: m.run.tail.tagger.headersOf(path0),
 	}
-	f.setPath(s.path)
+	m.place(f, s.path)
 	f.size.Store(s.fi.size)
 	m.seq++
 	f.m.seq, f.m.mtime, f.m.grown = m.seq, s.fi.mtime, time.Now()

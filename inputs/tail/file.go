@@ -23,6 +23,9 @@ type file struct {
 	m     mgrState  // belongs to the manager
 
 	path      atomic.Pointer[string]   // where it is now, or was last
+	real      atomic.Pointer[string]   // the same without symbolic links
+	links     atomic.Int64             // names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
+	changed   atomic.Int64             // when that became so or later, in Unix nanoseconds
 	size      atomic.Int64             // as last seen
 	last      atomic.Pointer[position] // as last appended; nil before
 	delivered atomic.Int64             // offset after the last appended line
@@ -80,10 +83,22 @@ func (r *readState) source() io.ReaderAt {
 
 func (f *file) where() string { return *f.path.Load() }
 
-func (f *file) setPath(p string) {
+// setPath notes where the file is, and what that is without symbolic links.
+func (f *file) setPath(p, real string) {
 	if old := f.path.Load(); old == nil || *old != p {
 		f.path.Store(&p)
 	}
+	if old := f.real.Load(); old == nil || *old != real {
+		f.real.Store(&real)
+	}
+}
+
+// realPath returns where the file is, or was last, without symbolic links.
+func (f *file) realPath() string {
+	if p := f.real.Load(); p != nil {
+		return *p
+	}
+	return f.where()
 }
 
 // position returns the file's position at p.
@@ -94,6 +109,9 @@ func (f *file) position(p prints, skip bool) *position {
 	}
 	if f.path0 != pos.Path {
 		pos.Origin = f.path0
+	}
+	if real := f.realPath(); real != pos.Path {
+		pos.Real = real
 	}
 	return pos
 }

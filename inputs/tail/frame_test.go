@@ -280,7 +280,7 @@ func frameAll(t *Tail, data []byte, size int) ([]string, error) {
 	r := &run{tail: t, queue: newQueue()}
 	w := newWorker(r)
 	f := &file{path0: "/a", r: readState{h: nil}}
-	f.setPath("/a")
+	f.setPath("/a", "/a")
 	src := bytes.NewReader(data)
 	var out []string
 	for range 4*len(data) + 10 {

@@ -34,7 +34,10 @@ type manager struct {
 	raced     bool    // something was renamed under a look
 	unstarted []*file // what looks have found to read
 	near      map[string]neighbours
-	looked    time.Time                     // when the last look began
+	looked    time.Time         // when the last look began
+	realDirs  map[string]string // directories without symbolic links, as of realAt
+	realAt    time.Time
+	unstored  []*position                   // of content that is gone, to be stored with what has taken its place
 	missing   map[string]bool               // sources of which something unread may have been compressed
 	vanished  map[string]time.Time          // when a known file left a path
 	waiting   map[string]map[*file]struct{} // files that wait for a comparison, by family
@@ -359,10 +362,7 @@ func (m *manager) unstream(f *file) {
 
 // store appends positions of content that no worker deals with any more.
 func (m *manager) store(positions ...*position) {
-	list := make([]inputs.Position, len(positions))
-	for i, p := range positions {
-		list[i] = p.stored()
-	}
+	list := encodePositions(positions)
 	m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
 }
 

@@ -14,6 +14,7 @@ const startedKey = "started"
 // position is what is stored for a file, as JSON. The file's key names one generation of its content: a truncated file goes on under a new one.
 type position struct {
 	Path   string `json:"path"`             // where it was last seen
+	Real   string `json:"real,omitempty"`   // the same without symbolic links, if that is elsewhere
 	Origin string `json:"origin,omitempty"` // where it was first seen, if elsewhere
 	Dev    uint64 `json:"dev"`
 	Ino    uint64 `json:"ino"`
@@ -35,6 +36,14 @@ func (p *position) origin() string {
 	return p.Path
 }
 
+// real returns where the file was last seen, without symbolic links.
+func (p *position) real() string {
+	if p.Real != "" {
+		return p.Real
+	}
+	return p.Path
+}
+
 func (p *position) id() ident      { return ident{p.Dev, p.Ino} }
 func (p *position) prints() prints { return prints{p.Off, p.Head, p.Tail} }
 
@@ -45,6 +54,14 @@ func (p *position) stored() inputs.Position {
 		panic(err) // no field of it can fail
 	}
 	return inputs.Position{Key: p.key, Value: v}
+}
+
+func encodePositions(all []*position) []inputs.Position {
+	out := make([]inputs.Position, len(all))
+	for i, p := range all {
+		out[i] = p.stored()
+	}
+	return out
 }
 
 // newKey returns a key for a file that is first seen now.

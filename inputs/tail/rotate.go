@@ -23,19 +23,11 @@ func (m *manager) relocate(f *file) (bool, error) {
 	if f.isOpen.Load() {
 		return true, nil
 	}
-	near, err := m.neighbours(filepath.Dir(f.where()))
-	if err != nil {
-		return false, err
+	path, ok, err := m.nearby(f.id, f.birth, f.where(), f.realPath())
+	if ok {
+		m.place(f, path)
 	}
-	path, ok := near[f.id]
-	if !ok {
-		return false, nil
-	}
-	if fi, err := statPath(path); err != nil || !fi.is(f.id, f.birth) {
-		return false, nil
-	}
-	f.setPath(path)
-	return true, nil
+	return ok, err
 }
 
 // neighbours returns what is in a directory by identity, as of this look at it or later: many files are often rotated at once. A directory
@@ -84,16 +76,13 @@ func (m *manager) locateKnown() {
 	slices.SortFunc(lost, func(a, b *position) int { return int(a.Off - b.Off) })
 	var gone []*position
 	for _, p := range lost {
-		near, err := m.neighbours(filepath.Dir(p.Path))
+		// Positions of earlier releases do not tell the real path: the present one is as good a guess as any.
+		path, ok, err := m.nearby(p.id(), p.Birth, p.Path, p.real(), m.realPath(p.Path))
 		if err != nil {
 			m.trouble(filepath.Dir(p.Path), err)
 			continue // the next start looks again
 		}
-		path, ok := near[p.id()]
 		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more
-		if fi, err := statPath(path); ok && (err != nil || !fi.is(p.id(), p.Birth)) {
-			ok = false
-		}
 		if ok && m.adoptOrphan(path, p, p.key) != nil {
 			m.known.remove(p)
 			continue
@@ -144,6 +133,7 @@ func (m *manager) truncated(f *file) {
 			m.findCopy(p)
 		}
 	}
+	defer m.storeUnstored()
 	path := f.where()
 	fi, err := statPath(path)
 	if err != nil || fi.id != f.id {
@@ -175,10 +165,17 @@ func (m *manager) truncated(f *file) {
 // findCopy looks for a copy of the content of p, made before the file was truncated, and reads what is new in it: one that no glob leads to, or
 // that came after the globs were last evaluated. It must be found before anything is read of what was written since.
 func (m *manager) findCopy(p *position) {
-	dir, base := filepath.Split(p.Path)
+	if !m.findCopyOf(p, p.Path) && p.real() != p.Path {
+		m.findCopyOf(p, p.real())
+	}
+}
+
+// findCopyOf looks beside where the file of p is or was, and reports whether there is one.
+func (m *manager) findCopyOf(p *position, beside string) bool {
+	dir, base := filepath.Split(beside)
 	entries, err := m.readDir(dir)
 	if err != nil {
-		return
+		return false
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -191,7 +188,7 @@ func (m *manager) findCopy(p *position) {
 		}
 		if m.globs.match(path) {
 			if m.continueUnlisted(path, p) {
-				return
+				return true
 			}
 			continue
 		}
@@ -200,9 +197,10 @@ func (m *manager) findCopy(p *position) {
 		}
 		if f := m.adoptOrphan(path, p, newKey(fi.id, time.Now())); f != nil {
 			m.run.tail.counts.recognised.Inc()
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
@@ -270,8 +268,7 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 		q.Tail = tailOf(tail[:n])
 	}
 	q.Trunc, q.Gone = false, 0
-	f := m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
-	m.store(f.last.Load())
+	m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
 }
 
 // looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was before a truncation that is not noticed yet.

@@ -255,6 +255,7 @@ func (m *manager) compareAll(paths []string) {
 		}
 		m.discover(s)
 	}
+	m.storeUnstored()
 }
 
 // siblings returns the paths, not among seen, of the files to read that are of the family of those that were at left.
@@ -309,7 +310,7 @@ func (m *manager) drop(f *file, path string) {
 	m.vanished[path] = time.Now()
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
-		f.setPath(f.m.names[0])
+		m.place(f, f.m.names[0])
 	}
 }
 
@@ -324,7 +325,7 @@ func (m *manager) arrive(f *file, path string) {
 	}
 	m.byPath[path] = f
 	f.m.names = append(f.m.names, path)
-	f.setPath(f.m.names[0])
+	m.place(f, f.m.names[0])
 	switch {
 	case old == nil || len(old.m.names) > 0:
 	case old.m.ended:
