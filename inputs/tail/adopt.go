@@ -285,7 +285,7 @@ func (m *manager) beginAll() {
 	found := m.unstarted
 	m.unstarted = nil
 	for _, f := range found {
-		if !f.m.ended && (f.size.Load() > f.r.off || f.compression != none) {
+		if !f.m.ended && (f.size.Load() > f.r.off || f.m.touched || f.compression != none) {
 			m.tryStart(f)
 		}
 	}
@@ -328,6 +328,7 @@ func (m *manager) discover(s sight) {
 		_ = h.Close()
 		m.discoverCompressed(s, compression)
 	case m.adoptCopy(s, h, buf[:n]):
+	case m.continueKnown(s, h):
 	default:
 		m.fresh(s, h, m.sourceOf(s))
 	}
@@ -336,6 +337,9 @@ func (m *manager) discover(s sight) {
 // fresh adds the file seen as one that has not been read at all.
 func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	f := m.newFile(s, path0, newKey(s.fi.id, time.Now()))
+	if x := m.replaced[s.path]; x != nil && len(x.m.names) == 0 && x.compression == none {
+		f.m.replaces = x
+	}
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.trouble(s.path, err)

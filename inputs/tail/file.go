@@ -25,7 +25,7 @@ type file struct {
 	path      atomic.Pointer[string]   // where it is now, or was last
 	real      atomic.Pointer[string]   // the same without symbolic links
 	links     atomic.Int64             // names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
-	changed   atomic.Int64             // when that became so or later, in Unix nanoseconds
+	changed   atomic.Int64             // when its content or names last changed, as seen then, in Unix nanoseconds
 	size      atomic.Int64             // as last seen
 	last      atomic.Pointer[position] // as last appended; nil before
 	delivered atomic.Int64             // offset after the last appended line
@@ -54,6 +54,7 @@ type mgrState struct {
 	family   string    // directory and name without what rotation adds
 	grown    time.Time // when it was last seen to grow
 	mtime    int64
+	touched  bool             // written to since it was found: it may hold something else in the same length
 	left     time.Time        // when it was rotated or deleted; zero while it is where it was
 	leftWake uint64           // the wake at that time
 	started  bool             // it is being read; before, it waits for its predecessors
@@ -65,6 +66,8 @@ type mgrState struct {
 	retry    time.Time // when to try again after a failure
 	ended    bool      // finished, or its content is gone
 	idle     bool      // asked to close
+	replaces *file     // what was at its path when it came, perhaps with the same content so far
+	copied   bool      // a file that goes on with its content has taken its place: its last line need not be completed
 	hold     *hold     // undecided whether it is a copy of another
 	known    bool      // a compressed file that appeared beside, or in the place of, a known file: it is that one's content
 	beside   *file     // the uncompressed file of the same name, when a compressed one was found

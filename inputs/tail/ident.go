@@ -17,6 +17,7 @@ type fileInfo struct {
 	birth int64
 	size  int64
 	mtime int64
+	ctime int64 // when it was last written to, renamed, linked or unlinked
 	mode  uint32
 	links uint32
 }

@@ -38,6 +38,7 @@ type manager struct {
 	realDirs  map[string]string // directories without symbolic links, as of realAt
 	realAt    time.Time
 	unstored  []*position                   // of content that is gone, to be stored with what has taken its place
+	replaced  map[string]*file              // what has left a path in this look
 	missing   map[string]bool               // sources of which something unread may have been compressed
 	vanished  map[string]time.Time          // when a known file left a path
 	waiting   map[string]map[*file]struct{} // files that wait for a comparison, by family
@@ -170,6 +171,9 @@ func (m *manager) result(res result) {
 		m.end(f)
 		return
 	case closed:
+		if f.m.copied {
+			m.end(f)
+		}
 		return
 	}
 	if f.m.failure != "" {
@@ -198,10 +202,10 @@ func (m *manager) setDeadline(f *file, now time.Time) {
 
 // release starts the successors that waited for f to be read to its end.
 func (m *manager) release(f *file) {
-	if f.m.pending != pendingNone && !f.m.ended {
-		return
-	}
 	for _, g := range m.streams[f.path0] {
+		if f.m.pending != pendingNone && !f.m.ended && !m.goesOn(g, f) {
+			continue
+		}
 		if need, waits := g.m.pred[f]; waits && (f.m.ended || f.m.answered >= need) {
 			delete(g.m.pred, f)
 			m.tryStart(g)
@@ -239,6 +243,7 @@ func (m *manager) tryStart(f *file) {
 	if len(f.m.pred) > 0 {
 		return
 	}
+	m.continueReplaced(f)
 	f.m.started = true
 	if f.compression != none {
 		m.gz.add(f)

@@ -26,6 +26,7 @@ func statx(dir int, path string, flags int) (fileInfo, error) {
 		id:    ident{dev: unix.Mkdev(st.Dev_major, st.Dev_minor), ino: st.Ino},
 		size:  int64(st.Size),
 		mtime: st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec),
+		ctime: st.Ctime.Sec*1e9 + int64(st.Ctime.Nsec),
 		mode:  uint32(st.Mode),
 		links: st.Nlink,
 	}

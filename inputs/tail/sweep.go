@@ -62,6 +62,8 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 		m.tryStart(f)
 	case quiet && f.m.failure != "":
 		m.pass(f)
+	case quiet && f.m.copied && f.m.answered >= f.m.leftWake:
+		m.wake(f, cmdClose)
 	case !quiet || f.m.answered < f.m.leftWake:
 		m.wake(f, cmdRead)
 	case len(f.m.names) > 0:

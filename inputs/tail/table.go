@@ -169,7 +169,10 @@ func (m *manager) compareAll(paths []string) {
 	var fresh []sight
 	var departed []*file
 	var left []string
+	defer func() { m.replaced = nil }()
+	m.replaced = map[string]*file{}
 	leave := func(f *file, path string) {
+		m.replaced[path] = f
 		m.drop(f, path)
 		departed, left = append(departed, f), append(left, path)
 	}
@@ -291,7 +294,7 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	if fi.size == f.size.Load() && fi.mtime == f.m.mtime && f.m.failure == "" {
 		return
 	}
-	f.m.mtime = fi.mtime
+	f.m.mtime, f.m.touched = fi.mtime, true
 	f.size.Store(fi.size)
 	switch {
 	case f.m.hold != nil:

@@ -197,6 +197,8 @@ func (w *worker) ready(f *file) (outcome, error) {
 		return failed, err
 	}
 	f.size.Store(fi.size)
+	f.links.Store(int64(fi.links) + 1)
+	f.changed.Store(fi.ctime)
 	if fi.size < r.off {
 		return truncated, nil
 	}

@@ -1,0 +1,95 @@
+package tail
+
+// A file that others have put in the place of one, and that begins as that one did, is read on where
+// that one was left: what editors, rsync and configuration management write anew, and then rename, and
+// what was restored from a copy. The evidence is that the content up to the offset is the same, and
+// that the old file is no longer there: a new log may well begin as the one before it did.
+
+// goesOn reports whether g, which stands where f was, goes on with the content of f.
+func (m *manager) goesOn(g, f *file) bool {
+	if g.m.replaces != f || g.m.started || g.compression != none {
+		return false
+	}
+	last := f.last.Load()
+	if last == nil || last.Off == 0 {
+		return false
+	}
+	// The names that the old file had are known from who has it open, or from its old neighbours.
+	if n := f.links.Load(); n > 1 || n == 0 && m.stillThere(f) {
+		return false
+	}
+	if gone := f.changed.Load(); f.links.Load() == 1 && gone != 0 && g.birth > gone {
+		return false // it was made when the old one was gone: nobody could copy that
+	}
+	h, fi, err := m.open(g.where())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = h.Close() }()
+	if !fi.is(g.id, g.birth) || fi.size < last.Off {
+		return false
+	}
+	var scratch [headSize]byte
+	prints := last.prints()
+	same, err := prints.matches(h, scratch[:])
+	return err == nil && same
+}
+
+// stillThere reports whether f is to be found among its old neighbours.
+func (m *manager) stillThere(f *file) bool {
+	_, there, err := m.nearby(f.id, f.birth, f.where(), f.realPath())
+	return there || err != nil
+}
+
+// continueReplaced sets where to begin in f, which is about to be started, if it goes on with what was
+// at its path before. All of that has been read and appended.
+func (m *manager) continueReplaced(f *file) {
+	x := f.m.replaces
+	if x == nil {
+		return
+	}
+	if m.goesOn(f, x) {
+		m.continueAt(f, x.last.Load())
+		x.m.copied = true
+	}
+	f.m.replaces = nil
+}
+
+// continueAt lets f, which has not been started, begin behind the content of p.
+func (m *manager) continueAt(f *file, p *position) {
+	m.run.tail.counts.recognised.Inc()
+	m.log.Info("a file was replaced by one that goes on with its content; it is read on where that was left", "path", f.where(), "offset", p.Off)
+	f.r.prints, f.r.skip = p.prints(), p.Skip
+	f.delivered.Store(p.Off)
+	f.last.Store(f.position(p.prints(), p.Skip))
+	m.storeBefore(f, f.last.Load())
+}
+
+// continueKnown deals with a new file that goes on with content that was at its path and is gone.
+func (m *manager) continueKnown(s sight, h *handle) bool {
+	if m.replaced[s.path] != nil {
+		return false // that is decided once it has been read to its end
+	}
+	var best *position
+	for _, p := range m.known.byPath[s.path] {
+		if p.Gone == 0 || p.Trunc || p.Done || p.Off == 0 || s.fi.size < p.Off || best != nil && best.Off >= p.Off {
+			continue
+		}
+		// Nobody saw how it came here. A short beginning may be what every log of its kind begins with, but for a file that is
+		// younger than its own last change: its times were restored with it.
+		if p.Off <= headSize && s.fi.mtime >= s.fi.birth {
+			continue
+		}
+		if same, err := m.holds(h, &s.fi, p); err == nil && same {
+			best = p
+		}
+	}
+	if best == nil {
+		return false
+	}
+	m.run.tail.counts.recognised.Inc()
+	m.known.remove(best)
+	f := m.resume(s, h, s.fi, best, best.key)
+	m.log.Info("a file was replaced by one that goes on with its content; it is read on where that was left", "path", f.where(), "offset", best.Off)
+	return true
+}

@@ -1,0 +1,111 @@
+package tail
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// replace puts a file with the old content and more in the place of the old one, at once.
+func (r *rig) replace(name, more string) {
+	r.t.Helper()
+	old := string(r.read(name))
+	r.write(name+".tmp", old+more)
+	r.rename(name+".tmp", name)
+}
+
+// logstash-input-file#63: a file replaced by a copy that continues it (rsync, editors, configuration management) is not
+// read whole again.
+func TestLogstashInputFile63_ReplacedByACopyThatGoesOn(t *testing.T) {
+	for _, size := range []int{1, 3000} {
+		for _, down := range []bool{false, true} {
+			if down && size < headSize {
+				continue // while nobody looked, so little proves nothing
+			}
+			first := strings.Repeat("x", size)
+			r := newRig(t, nil)
+			r.cfg.Paths = []string{r.path("*.log")}
+			r.write("a.log", first+"\n")
+			r.start()
+			r.wants(first)
+			if down {
+				r.halt()
+			}
+			r.replace("a.log", "2\nhalf")
+			if down {
+				r.start()
+			}
+			r.wants(first, "2")
+			r.replace("a.log", " a line\n4\n") // as rsync does, with what was half a line
+			r.wants(first, "2", "half a line", "4")
+			r.replace("a.log", "5\n")
+			r.wants(first, "2", "half a line", "4", "5")
+			r.wantsNoMore(quiet, first, "2", "half a line", "4", "5")
+			r.halt()
+			r.start()
+			r.wantsNoMore(quiet, first, "2", "half a line", "4", "5")
+		}
+	}
+}
+
+// A directory that was restored with cp -a holds the same files under other inodes.
+func TestRestoredCopyWhileDown(t *testing.T) {
+	r := newRig(t, nil)
+	r.write("a.log", "1\n2\n")
+	r.start()
+	r.wants("1", "2")
+	r.halt()
+	r.write("a.log", "3\n")
+	content := r.read("a.log")
+	r.remove("a.log")
+	r.write("other", "takes the inode")
+	r.write("a.log", string(content))
+	r.dated("a.log", 0)
+	r.start()
+	r.wants("1", "2", "3")
+	r.wantsNoMore(quiet, "1", "2", "3")
+}
+
+// A new log that begins as the one before it did is another one: while that is still there, and when it was made
+// after that was gone.
+func TestANewLogMayBeginAsTheOldOneDid(t *testing.T) {
+	t.Run("renamed", func(t *testing.T) {
+		r := newRig(t, nil)
+		r.cfg.Paths = []string{r.path("*.log")}
+		r.write("a.log", "started\n")
+		r.start()
+		r.wants("started")
+		r.rename("a.log", "a.log.1")
+		r.write("a.log", "started\n2\n")
+		r.wants("started", "started", "2")
+	})
+	t.Run("deleted", func(t *testing.T) {
+		r := newRig(t, nil)
+		r.write("a.log", "started\n")
+		r.start()
+		r.wants("started")
+		r.remove("a.log")
+		r.eventually("it is seen to be gone", func() bool {
+			s := r.tail.Status()
+			_, err := os.Stat(r.path("a.log"))
+			return err != nil && len(s) == 1
+		})
+		r.wantsNoMore(20*time.Millisecond, "started") // longer than a tick of the file system's clock
+		r.write("a.log", "started\n2\n")
+		r.wants("started", "started", "2")
+	})
+	t.Run("linked and removed", func(t *testing.T) {
+		r := newRig(t, nil)
+		r.cfg.Paths = []string{r.path("*.log")}
+		r.write("a.log", "started\n")
+		r.start()
+		r.wants("started")
+		if err := os.Link(r.path("a.log"), r.path("a.log.1")); err != nil {
+			t.Fatal(err)
+		}
+		r.remove("a.log")
+		r.write("a.log", "started\n2\n")
+		r.wants("started", "started", "2")
+	})
+}
