@@ -127,7 +127,9 @@ func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 	if err != nil && err != io.EOF {
 		return false, err
 	}
-	if c := compressionOf(p.Path, head[:n]); c != none {
+	if c := compressionOf(p.Path, head[:n]); c == foreign {
+		return false, nil
+	} else if c != none {
 		return headMatches(h, fi.size, c, p)
 	}
 	if fi.size < p.Off {
@@ -324,6 +326,9 @@ func (m *manager) discover(s sight) {
 	m.healed(s.path)
 	s.fi = fi
 	switch compression := compressionOf(s.path, buf[:n]); {
+	case compression == foreign:
+		_ = h.Close()
+		m.skipForeign(s, buf[:n])
 	case compression != none:
 		_ = h.Close()
 		m.discoverCompressed(s, compression)
@@ -340,6 +345,7 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	if x := m.replaced[s.path]; x != nil && len(x.m.names) == 0 && x.compression == none {
 		f.m.replaces = x
 	}
+	f.m.blank = s.fi.size == 0
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.trouble(s.path, err)
@@ -353,6 +359,28 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	m.pin(f, h)
 	m.begin(f)
 	return f
+}
+
+// unmask finds out what a file is that was empty when it was discovered. It tells whether it is a compressed one.
+func (m *manager) unmask(f *file) bool {
+	h, fi, err := m.open(f.where())
+	if err != nil {
+		return false // reading it will say so
+	}
+	defer func() { _ = h.Close() }()
+	var head [headSize]byte
+	n, _ := h.ReadAt(head[:], 0)
+	if n == 0 || !fi.is(f.id, f.birth) {
+		return false
+	}
+	f.m.blank = false
+	if compressionOf(f.where(), head[:n]) == none {
+		return false
+	}
+	m.run.closeFile(f)
+	m.unregister(f)
+	m.discover(sight{path: f.where(), fi: fi, at: f.m.at})
+	return true
 }
 
 // endOf returns the position at the beginning of the last line, if that is not complete yet, or at the end.

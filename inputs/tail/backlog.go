@@ -45,6 +45,19 @@ func (b *backlog) ended(f *file) {
 	}
 }
 
+// skipForeign adds a file that is neither text nor can be decompressed, and says so.
+func (m *manager) skipForeign(s sight, head []byte) {
+	f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
+	f.compression, f.m.ended, f.r.dead = foreign, true, true
+	m.register(f)
+	if m.cfg.Compressed == "ignore" {
+		return
+	}
+	name, do := strangerOf(s.path, head)
+	m.run.tail.counts.skipped.WithLabelValues(name).Inc()
+	m.log.Warn("file is skipped: it is neither text nor compressed in a way that can be read", "path", s.path, "format", name, "do", do)
+}
+
 // discoverCompressed adds a compressed file that nothing is known of.
 func (m *manager) discoverCompressed(s sight, kind compression) {
 	f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))

@@ -2,43 +2,13 @@ package tail
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-)
-
-// compression of a file.
-type compression uint8
-
-const (
-	none compression = iota
-	gzipped
-	zstandard
 )
 
 // errCompressed is wrapped by errors in compressed data.
 var errCompressed = errors.New("damaged or incomplete compressed file")
-
-var (
-	gzipMagic = []byte{0x1F, 0x8B}
-	zstdMagic = []byte{0x28, 0xB5, 0x2F, 0xFD}
-)
-
-// compressionOf goes by a file's first bytes, and by its name only while there are none.
-func compressionOf(path string, head []byte) compression {
-	switch {
-	case bytes.HasPrefix(head, gzipMagic) || len(head) < 2 && strings.HasSuffix(path, ".gz"):
-		return gzipped
-	case bytes.HasPrefix(head, zstdMagic) || len(head) < 4 && strings.HasSuffix(path, ".zst"):
-		return zstandard
-	}
-	return none
-}
 
 // stream is the decompressed content of a file. It goes forward, and keeps what trim has not given up.
 type stream struct {
@@ -59,22 +29,14 @@ func newStream(src io.ReaderAt, size int64, kind compression) (*stream, error) {
 
 func (s *stream) rewind() error {
 	s.close()
+	s.close = func() {}
 	s.at, s.kept, s.head = 0, s.kept[:0], s.head[:0]
 	raw := bufio.NewReaderSize(io.NewSectionReader(s.src, 0, s.size), 64<<10)
-	if s.kind == gzipped {
-		s.close = func() {}
-		zr, err := gzip.NewReader(raw)
-		if err != nil {
-			return s.wrap(err)
-		}
-		s.dec = zr
-		return nil
-	}
-	zr, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+	dec, done, err := formatOf(s.kind).open(raw)
 	if err != nil {
 		return s.wrap(err)
 	}
-	s.dec, s.close = zr, zr.Close
+	s.dec, s.close = dec, done
 	return nil
 }
 
@@ -143,6 +105,9 @@ func (s *stream) more(n int) error {
 		}
 	case err == nil:
 		return nil
+	}
+	if complete := formatOf(s.kind).complete; err == io.EOF && complete != nil && !complete(s.src, s.size) {
+		err = io.ErrUnexpectedEOF
 	}
 	if err == io.EOF {
 		return io.EOF

@@ -30,7 +30,7 @@ type Config struct {
 	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
 	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted, and for a named pipe until it is removed or the input stops."`
 	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
-	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching .gz and .zst files are read, decompressed; what was read before they were compressed is not read again."`
+	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching files compressed as gzip, zstd, xz, bzip2 or lz4 are read, decompressed; what was read before they were compressed is not read again."`
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
 	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
 	LagFiles       int               `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`

@@ -74,6 +74,7 @@ type mgrState struct {
 	begins   []byte    // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
 	settle   settling
+	blank    bool // there was nothing in it that tells what it is
 }
 
 // source is where the file's content is read from.

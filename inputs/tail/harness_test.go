@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dsnet/compress/bzip2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 )
 
 // rig runs a tail over a directory into a sink in memory.
@@ -160,9 +164,36 @@ func gz(b []byte) []byte {
 	return buf.Bytes()
 }
 
-func zst(b []byte) []byte {
-	w, _ := zstd.NewWriter(nil)
-	return w.EncodeAll(b, nil)
+var extensions = []string{".gz", ".zst", ".bz2", ".xz", ".lz4"}
+
+// compressed returns b as the compressor of that extension makes it.
+func compressed(t testing.TB, ext string, b []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	var w io.WriteCloser
+	var err error
+	switch ext {
+	case ".gz":
+		w = gzip.NewWriter(&buf)
+	case ".zst":
+		w, err = zstd.NewWriter(&buf)
+	case ".bz2":
+		w, err = bzip2.NewWriter(&buf, nil)
+	case ".xz":
+		w, err = xz.NewWriter(&buf)
+	case ".lz4":
+		w = lz4.NewWriter(&buf)
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }
 
 // compress replaces a file by its compressed form, as gzip and zstd --rm do.
@@ -172,12 +203,7 @@ func (r *rig) compress(name, ext string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	data := r.read(name)
-	if ext == ".gz" {
-		data = gz(data)
-	} else {
-		data = zst(data)
-	}
+	data := compressed(r.t, ext, r.read(name))
 	if err := os.WriteFile(r.path(name+ext), data, 0o644); err != nil {
 		r.t.Fatal(err)
 	}

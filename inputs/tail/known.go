@@ -169,8 +169,8 @@ func suffixOfRotation(s string) bool {
 
 // uncompressedName returns the name without .gz or the like.
 func uncompressedName(name string) string {
-	for _, ext := range []string{".gz", ".zst"} {
-		if s, ok := strings.CutSuffix(name, ext); ok {
+	for i := range formats {
+		if s, ok := strings.CutSuffix(name, formats[i].ext); ok {
 			return s
 		}
 	}

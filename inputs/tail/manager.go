@@ -271,6 +271,8 @@ func precedes(p, f *file) bool {
 func (m *manager) grew(f *file) {
 	if f.m.started {
 		m.wake(f, cmdRead)
+	} else if f.m.blank && m.unmask(f) {
+		return
 	} else if f.size.Load() > 0 || f.delivered.Load() > 0 {
 		m.begin(f)
 	}

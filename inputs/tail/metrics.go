@@ -16,6 +16,7 @@ type counts struct {
 	rotated    prometheus.Counter
 	recognised prometheus.Counter
 	errors     *prometheus.CounterVec
+	skipped    *prometheus.CounterVec
 	polling    prometheus.Gauge
 }
 
@@ -35,11 +36,14 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "penstock_tail_errors_total", Help: "Failures to find, open or read files, by reason; all are retried.",
 		}, []string{"reason"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_tail_skipped_files_total", Help: "Files found to be neither text nor compressed in a way that can be read, by format.",
+		}, []string{"format"}),
 		polling: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "penstock_tail_polling", Help: "1 while files are polled because inotify is not to be had.",
 		}),
 	}
-	reg.MustRegister(c.errors, c.polling, fileCollector{t})
+	reg.MustRegister(c.errors, c.skipped, c.polling, fileCollector{t})
 	return c
 }
 

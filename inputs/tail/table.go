@@ -295,8 +295,11 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 		return
 	}
 	f.m.mtime, f.m.touched = fi.mtime, true
-	f.size.Store(fi.size)
+	was := f.size.Swap(fi.size)
 	switch {
+	case f.compression == foreign && (fi.size < was || was == 0):
+		m.unregister(f) // it may be another thing now
+		m.nextScan = time.Time{}
 	case f.m.hold != nil:
 	case f.compression == none && !f.m.started && fi.size < f.delivered.Load():
 		m.truncated(f) // no worker has to be asked
