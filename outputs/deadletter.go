@@ -120,7 +120,7 @@ func (d deadLetterTo) Bury(ctx context.Context, letters []Letter) error {
 			}
 			recs[i] = r
 		}
-		if err := d.send.deliver(ctx, record.FromRecords(letters[0].Tag, letters[0].Origin, recs), nil); err != nil {
+		if _, err := d.send.deliver(ctx, record.FromRecords(letters[0].Tag, letters[0].Origin, recs), nil); err != nil {
 			return err
 		}
 		letters = letters[n:]

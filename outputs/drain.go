@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -16,6 +17,13 @@ type drain struct {
 	log    record.Log
 	ledger *ledger
 	health health // of the primary destination, as this log sees it
+
+	ahead ahead // what the primary destination, or the standby, has of the log behind its position
+
+	// Overflow objects that were made of this log while something of it was ahead, or could come to be: positions in others, of an earlier
+	// life of the log perhaps, say nothing about this one.
+	ownMu sync.Mutex
+	own   map[string]bool
 
 	strayMu sync.Mutex
 	strays  []chan struct{} // flights whose last writes may not have returned yet
@@ -29,7 +37,7 @@ func newDrain(d *Drainer, log record.Log) *drain {
 }
 
 func (r *drain) run(ctx context.Context) error {
-	defer r.awaitStrays(context.WithoutCancel(ctx))
+	defer r.leaveStrays(ctx)
 	if r.out.transactor != nil {
 		var err error
 		if r.exact, err = newExactLog(r); err != nil {
@@ -63,6 +71,17 @@ func (r *drain) deliver(ctx context.Context) error {
 	return err
 }
 
+// leaveStrays waits for the writes of flights that are over. What an AsyncWriter does not answer in time it answers when it is closed.
+func (r *drain) leaveStrays(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if r.out.send.async != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, grace)
+		defer cancel()
+	}
+	_ = r.awaitStrays(ctx)
+}
+
 // awaitStrays waits for the writes that earlier flights left behind, so that nothing can overtake them.
 func (r *drain) awaitStrays(ctx context.Context) error {
 	r.strayMu.Lock()
@@ -87,6 +106,54 @@ func (r *drain) awaitStrays(ctx context.Context) error {
 	return nil
 }
 
+// awaitOthers waits for what earlier flights left behind before a flight through send begins. A standby does not wait for ever: what the
+// primary destination does not answer for goes there as well.
+func (r *drain) awaitOthers(ctx context.Context, send *sender) error {
+	if send == r.out.send {
+		return r.awaitStrays(ctx)
+	}
+	wctx, cancel := context.WithTimeout(ctx, 4*grace)
+	defer cancel()
+	_ = r.awaitStrays(wctx)
+	return ctx.Err()
+}
+
+// moved takes note of an overflow object that was made of the log.
+func (r *drain) moved(key string) {
+	r.strayMu.Lock()
+	strays := len(r.strays) > 0
+	r.strayMu.Unlock()
+	if !strays && r.ahead.empty() {
+		return
+	}
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own == nil {
+		r.own = map[string]bool{}
+	}
+	r.own[key] = true
+}
+
+// aheadIn returns what may be known to be delivered of an object; nil if nothing is.
+func (r *drain) aheadIn(key string) *ahead {
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own[key] {
+		return &r.ahead
+	}
+	return nil
+}
+
+// replayed forgets an object, and what was known of it.
+func (r *drain) replayed(key string) {
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own[key] {
+		delete(r.own, key)
+		r.ahead.forget(objectRange(path.Base(key)))
+	}
+}
+
 func (r *drain) stray(done chan struct{}) {
 	select {
 	case <-done:
@@ -104,7 +171,7 @@ func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) 
 	if r.exact != nil && send == r.out.send {
 		return r.exact.run(ctx, quit)
 	}
-	if err := r.awaitStrays(ctx); err != nil {
+	if err := r.awaitOthers(ctx, send); err != nil {
 		return err
 	}
 	pos, _ := r.ledger.state()
@@ -127,7 +194,11 @@ func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) 
 	if send != r.out.send {
 		h = new(health)
 	}
-	f := &flight{send: send, src: r.log, from: pos, health: h, acked: c.reached, quit: quit}
+	acked := func(at int64) {
+		r.ahead.forget(pos, at)
+		c.reached(at)
+	}
+	f := &flight{send: send, src: r.log, from: pos, ahead: &r.ahead, health: h, acked: acked, quit: quit}
 	err := f.run(ctx)
 	r.stray(f.stray)
 	stop()

@@ -74,7 +74,11 @@ func newFailover(r *drain) *failover {
 	if store := d.targets.Overflow; store != nil {
 		f.moving = &mover{
 			log: r.log, ledger: r.ledger, store: store, base: f.base, to: f.cfg.To, cfg: f.cfg, retry: d.cfg.Retry,
-			router: f.send.router, m: f.m, ill: &f.ill, stored: f.status.add,
+			router: f.send.router, m: f.m, ill: &f.ill,
+			stored: func(o spool.Object, oldest time.Time) {
+				r.moved(o.Key)
+				f.status.add(o, oldest)
+			},
 		}
 		if r.exact != nil {
 			f.moving.begins = r.exact.doubt
@@ -90,7 +94,11 @@ func newFailover(r *drain) *failover {
 			note:       f.note,
 			transactor: d.transactor, every: d.every,
 			began: f.status.begins,
-			did:   func(o spool.Object, _ int64, _ bool) { f.status.remove(o) },
+			known: r.aheadIn,
+			did: func(o spool.Object, _ int64, _ bool) {
+				r.replayed(o.Key)
+				f.status.remove(o)
+			},
 		}
 	}
 	return f

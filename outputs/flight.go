@@ -21,6 +21,7 @@ type flight struct {
 	via    AsyncWriter // takes the batches in the sender's place, if not nil
 	src    source
 	from   int64           // records before it are skipped
+	ahead  *ahead          // what the destination has already, and takes note of what it has when the flight is given up; may be nil
 	health *health         // may be shared by flights to the same destination
 	acked  func(int64)     // called as the position before which all is delivered grows
 	quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return errQuit
@@ -59,8 +60,9 @@ type entry struct {
 }
 
 type result struct {
-	e   *entry
-	err error
+	e    *entry
+	err  error
+	rest *record.Batch // of a Writer that failed with err: what was not delivered
 	// buried tells that err is the outcome of a burial, and v the verdict that asked for it.
 	buried bool
 	v      verdict
@@ -126,12 +128,13 @@ func (f *flight) run(ctx context.Context) error {
 			if b == nil {
 				continue
 			}
-			e := &entry{b: b, whole: b, begun: time.Now()}
+			e := &entry{b: f.ahead.without(b), whole: b, begun: time.Now()}
 			f.push(e)
-			if b.Len() > 0 {
+			if e.b != nil && b.Len() > 0 {
 				dispatch(e)
-			} else { // nothing but positions, as a filter leaves
-				f.finish(e)
+			} else { // nothing but positions, as a filter leaves, or the destination has it
+				e.state = done
+				f.health.add(-1)
 				f.pop()
 			}
 		case r := <-f.results:
@@ -207,7 +210,8 @@ func (f *flight) progress(pos int64) {
 	}
 }
 
-// abandon gives up what is in flight: late answers are waited for a while, in which they still count, and then elsewhere.
+// abandon gives up what is in flight: late answers are waited for a while, in which they still count, and then elsewhere. What is delivered
+// behind something that is not goes to ahead, however late that is known.
 func (f *flight) abandon(join func()) {
 	timeout := time.NewTimer(grace)
 	defer timeout.Stop()
@@ -216,8 +220,7 @@ wait:
 		select {
 		case r := <-f.results:
 			f.unsettled--
-			if r.err == nil && r.v.rest == nil {
-				r.e.state = done
+			if f.late(r); r.e.state == done {
 				f.health.add(-1)
 			}
 			f.pop()
@@ -226,8 +229,11 @@ wait:
 		}
 	}
 	for _, e := range f.window {
-		if e.state != done {
+		if e.state == done {
+			f.ahead.add(e.whole.First, e.whole.End)
+		} else {
 			f.health.add(-1)
+			f.ahead.addBut(e.whole, e.b)
 		}
 		f.send.fly(-1, -int64(e.whole.Size()))
 	}
@@ -235,11 +241,37 @@ wait:
 	left := f.unsettled
 	go func() {
 		for range left {
-			<-f.results
+			r := <-f.results
+			f.late(r)
+			if r.e.state == done {
+				f.ahead.add(r.e.whole.First, r.e.whole.End)
+			} else {
+				f.ahead.addBut(r.e.whole, r.e.b)
+			}
 		}
 		join()
 		close(f.stray)
 	}()
+}
+
+// late takes the result of a flight that is given up: only what is delivered matters.
+func (f *flight) late(r result) {
+	e := r.e
+	switch {
+	case r.err == nil && r.v.rest == nil:
+		e.state = done
+	case r.err == nil: // buried, and some of it is left
+		e.b = r.v.rest
+	case r.buried, r.err == errNotStarted:
+	case f.writer() == nil:
+		e.b = r.rest
+	default:
+		if rest := undelivered(e.b, r.err); rest != nil {
+			e.b = rest
+		} else {
+			e.state = done
+		}
+	}
 }
 
 func (s *sender) fly(batches int, bytes int64) {

@@ -33,10 +33,11 @@ func (f *flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 		wg.Go(func() {
 			var given error // once a batch is given up, what follows must not overtake it
 			for e := range lanes[i] {
+				rest := e.b
 				if given == nil {
-					given = f.send.deliver(ctx, e.b, f.health)
+					rest, given = f.send.deliver(ctx, e.b, f.health)
 				}
-				f.results <- result{e: e, err: given}
+				f.results <- result{e: e, err: given, rest: rest}
 			}
 		})
 	}
@@ -60,15 +61,12 @@ func (f *flight) writer() AsyncWriter {
 	return f.send.async
 }
 
-// roundKey makes the ctx of each round one of its own.
-type roundKey struct{}
-
 // start hands entries to the async writer, in order, from the one goroutine that may.
 func (f *flight) start(ctx context.Context) {
-	round := context.WithValue(ctx, roundKey{}, 0)
+	round := withRound(ctx)
 	for e := range f.starter {
 		if e.begins {
-			round = context.WithValue(ctx, roundKey{}, 0)
+			round = withRound(ctx)
 		}
 		if f.halted.Load() || ctx.Err() != nil {
 			f.results <- result{e: e, err: errNotStarted}
@@ -150,24 +148,16 @@ func (f *flight) finish(e *entry) {
 	f.health.add(-1)
 }
 
-// resume begins again with the first batch that failed. Later batches of the same origin that were delivered go out again
-// behind it, since their order would be wrong otherwise.
+// resume begins again with the first batch that failed. What was delivered is not sent again: a writer lets nothing overtake what it fails.
 func (f *flight) resume(dispatch func(*entry)) {
 	f.broken = false
 	f.halted.Store(false)
-	var origins []string
 	begins := true
 	for _, e := range f.window {
-		known := slices.Contains(origins, e.whole.Origin)
 		if e.state == done {
-			if !known || e.whole.Len() == 0 {
-				continue
-			}
-			f.health.add(1)
+			continue
 		}
-		if known {
-			e.b = e.whole
-		} else if origins = append(origins, e.whole.Origin); e.state == failed {
+		if e.state == failed {
 			f.send.m.retries.Inc()
 		}
 		e.begins, begins = begins, false

@@ -34,12 +34,19 @@ type AsyncWriter interface {
 	// Start begins to deliver b and returns; it blocks only while too much is in flight. Starts come in log order from one goroutine per log.
 	// done is called exactly once, from any goroutine and in any order, and must not block.
 	//
-	// After a retryable error for a batch, the drain loop starts nothing more, waits for all that is in flight, and begins again with that
-	// batch: everything from it on is delivered again, in order, except later batches of other origins that were delivered.
-	// A Start may cross with the failure of an earlier batch. It then carries the same ctx as that one, whereas the new beginning has a new ctx: a
-	// writer fails what comes with the ctx of a failed batch and could overtake it.
+	// After a retryable error for a batch, or for some records of it, the drain loop starts nothing more, waits for all that is in flight, and
+	// begins again with that batch: everything from it on that was not delivered is started again, in order, and nothing that was.
+	// So nothing may overtake a record that failed where their order matters: once a record has failed, those behind it in its
+	// partition fail too. A Start may cross with the failure of an earlier batch. It then carries the same Round as that one (see
+	// RoundOf), whereas the new beginning has a new one: a writer fails what comes in the round of something that failed and could overtake it.
 	Start(ctx context.Context, b *record.Batch, done func(error))
 	Close() error
+}
+
+// Reporter is implemented by writers that keep a batch although the destination does not take it. Report is called once, before the first
+// Start; tell is called, from any goroutine, whenever that is so for long.
+type Reporter interface {
+	Report(tell func(error))
 }
 
 // Prober is implemented by writers that can tell whether the destination would take data now, without giving it any.
@@ -69,6 +76,18 @@ type RecordError struct {
 
 // PartialError tells that all records of a batch were delivered but those listed, in ascending order of Index.
 type PartialError struct{ Records []RecordError }
+
+// sound tells whether the list can be one of records of a batch of n.
+func (e *PartialError) sound(n int) bool {
+	last := -1
+	for _, r := range e.Records {
+		if r.Index <= last || r.Index >= n || r.Err == nil {
+			return false
+		}
+		last = r.Index
+	}
+	return true
+}
 
 func (e *PartialError) Error() string {
 	if len(e.Records) == 0 {

@@ -160,7 +160,7 @@ func (l *letterBatch) flush(ctx context.Context) error {
 	}
 	b := record.FromRecords(l.tag, l.origin, slices.Clone(l.recs))
 	b.Topic = l.topic
-	if err := l.send.deliver(ctx, b, l.health); err != nil {
+	if _, err := l.send.deliver(ctx, b, l.health); err != nil {
 		return err
 	}
 	l.delivered += int64(len(l.recs))

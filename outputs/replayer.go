@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,9 +46,12 @@ type replayer struct {
 	every      time.Duration
 	exact      *exactReplay // while run runs
 
-	// How far the object that was cut short had been delivered, so that this process does not repeat it.
+	known func(key string) *ahead // what is known to be delivered of an object, by positions in the log; may be nil
+
+	// How far the object that was cut short had been delivered, by its lines, so that this process does not repeat it.
 	partKey string
 	partAt  int64
+	part    *ahead
 	partMu  sync.Mutex
 }
 
@@ -163,13 +167,13 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 	}
 	p.partMu.Lock()
 	if p.partKey != o.Key {
-		p.partKey, p.partAt = o.Key, 0
+		p.partKey, p.partAt, p.part = o.Key, 0, &ahead{}
 	}
-	start := p.partAt
+	start, part := p.partAt, p.part
 	p.partMu.Unlock()
 	src := p.source(o, start)
 	defer src.close()
-	f := &flight{send: p.send, src: src, from: start, health: p.health, acked: func(pos int64) {
+	f := &flight{send: p.send, src: src, from: start, ahead: part, health: p.health, acked: func(pos int64) {
 		p.partMu.Lock()
 		p.partAt = pos
 		p.partMu.Unlock()
@@ -189,7 +193,7 @@ func (p *replayer) object(ctx context.Context, o spool.Object) error {
 	}
 	if err := src.delivered(f.delivered); err != nil {
 		p.partMu.Lock()
-		p.partAt = 0
+		p.partKey = "" // what was read was not what it holds
 		p.partMu.Unlock()
 		return err
 	}
@@ -201,9 +205,20 @@ func (p *replayer) source(o spool.Object, at int64) *objectSource {
 	if p.began != nil {
 		s.first = func(b *record.Batch) { p.began(timeOf(b)) }
 	}
+	var skips []func(int64) bool
 	if p.note != nil {
 		if n := p.note(); len(n.Skip) > 0 {
-			s.skip = n.skips
+			skips = append(skips, n.skips)
+		}
+	}
+	if p.known != nil {
+		if a := p.known(o.Key); !a.empty() {
+			skips = append(skips, a.has)
+		}
+	}
+	if skips != nil {
+		s.skip = func(pos int64) bool {
+			return slices.ContainsFunc(skips, func(skip func(int64) bool) bool { return skip(pos) })
 		}
 	}
 	return s

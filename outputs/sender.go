@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +55,12 @@ func (s *sender) init(w any, c Common, env Env, dl DeadLetter) {
 			}
 		},
 	}
+	if r, ok := w.(Reporter); ok {
+		r.Report(func(err error) {
+			s.m.errors.WithLabelValues(reasonOf(err)).Inc()
+			s.ill.failed(err)
+		})
+	}
 	s.burial = newBurialTrouble(env)
 	s.seed = maphash.MakeSeed()
 	s.stripes = make([]chan struct{}, 4*c.Window.Lanes)
@@ -71,7 +76,17 @@ func (s *sender) attempt(ctx context.Context, b *record.Batch) error {
 	if s.async != nil {
 		errc := make(chan error, 1)
 		s.async.Start(ctx, b, func(err error) { errc <- err })
-		return <-errc // a writer always calls done
+		select {
+		case err := <-errc: // a writer always calls done
+			return err
+		case <-ctx.Done():
+		}
+		select {
+		case err := <-errc:
+			return err
+		case <-time.After(grace): // it may yet be delivered
+			return ctx.Err()
+		}
 	}
 	stripe := s.stripes[s.hash(b.Origin)%uint64(len(s.stripes))]
 	select {
@@ -83,34 +98,34 @@ func (s *sender) attempt(ctx context.Context, b *record.Batch) error {
 	return s.sync.Write(ctx, b)
 }
 
-// deliver sends b until every record has been taken or buried. It fails only with ctx's error. h may be nil.
-func (s *sender) deliver(ctx context.Context, b *record.Batch, h *health) error {
+// deliver sends b until every record has been taken or buried. It fails only with ctx's error, and returns what was not taken then. h may be nil.
+func (s *sender) deliver(ctx context.Context, b *record.Batch, h *health) (rest *record.Batch, err error) {
 	back := backoff{Retry: s.cfg.Retry}
 	begin := time.Now()
 	for {
-		err := s.attempt(ctx, b)
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err()
+		sent := s.attempt(ctx, b)
+		if sent != nil && ctx.Err() != nil {
+			return undelivered(b, sent), ctx.Err()
 		}
-		v := s.judge(b, err)
+		v := s.judge(b, sent)
 		if v.alive && h != nil {
 			h.alive()
 		}
 		if len(v.letters) > 0 {
 			if err := s.buryAll(ctx, v.letters, h); err != nil {
-				return err
+				return undelivered(b, sent), err
 			}
 		}
 		if v.rest == nil {
 			s.m.latency.Observe(time.Since(begin).Seconds())
-			return nil
+			return nil, nil
 		}
 		if v.rest.Len() < b.Len() {
 			back.failures = 0
 		}
 		b = v.rest
 		if err := back.wait(ctx); err != nil {
-			return err
+			return b, err
 		}
 		s.m.retries.Inc()
 	}
@@ -157,14 +172,13 @@ func (s *sender) judge(b *record.Batch, err error) verdict {
 		s.ill.failed(err)
 		return verdict{rest: b}
 	}
+	if !partial.sound(b.Len()) {
+		s.ill.failed(err) // a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
+		return verdict{rest: b}
+	}
 	var again, refused []RecordError
-	last := -1
 	for _, r := range partial.Records {
-		if r.Index <= last || r.Index >= b.Len() || r.Err == nil {
-			s.ill.failed(err) // a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
-			return verdict{rest: b}
-		}
-		if last = r.Index; IsPermanent(r.Err) {
+		if IsPermanent(r.Err) {
 			refused = append(refused, r)
 		} else {
 			again = append(again, r)
@@ -193,24 +207,27 @@ func (s *sender) succeeded() {
 
 // pick returns a batch of the listed records of b, which keep their positions.
 func pick(b *record.Batch, list []RecordError) *record.Batch {
-	recs, err := b.Records()
-	if err != nil {
-		return b // cannot be: some of its records were delivered
-	}
-	var out []record.Record
-	i := 0
-	for r := range recs {
-		if i == list[0].Index {
-			out = append(out, *r)
-			if list = list[1:]; len(list) == 0 {
-				break
-			}
-		}
+	i := -1
+	return keep(b, func(*record.Record) bool {
 		i++
+		if len(list) == 0 || list[0].Index != i {
+			return false
+		}
+		list = list[1:]
+		return true
+	})
+}
+
+// undelivered returns what of b an attempt that ended with err did not deliver; nil if it delivered all.
+func undelivered(b *record.Batch, err error) *record.Batch {
+	if err == nil {
+		return nil
 	}
-	p := record.FromRecords(b.Tag, b.Origin, out)
-	p.Topic = b.Topic
-	return p
+	var partial *PartialError
+	if !errors.As(err, &partial) || !partial.sound(b.Len()) {
+		return b
+	}
+	return pick(b, partial.Records)
 }
 
 // from returns b without the records before pos: b itself if there are none or it cannot be read, nil if nothing is left.
@@ -221,22 +238,11 @@ func from(b *record.Batch, pos int64) *record.Batch {
 	if b.End <= pos {
 		return nil
 	}
-	recs, err := b.Records()
-	if err != nil {
-		return b
-	}
-	var out []record.Record
-	for r := range recs {
-		if r.Offset >= pos {
-			out = append(out, *r)
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
 	end := b.End
-	p := record.FromRecords(b.Tag, b.Origin, slices.Clip(out))
-	p.Topic, p.End = b.Topic, end
+	p := keep(b, func(r *record.Record) bool { return r.Offset >= pos })
+	if p != nil {
+		p.End = end
+	}
 	return p
 }
 
@@ -245,20 +251,5 @@ func upTo(b *record.Batch, end int64) *record.Batch {
 	if b == nil || b.End <= end {
 		return b
 	}
-	recs, err := b.Records()
-	if err != nil {
-		return b
-	}
-	var out []record.Record
-	for r := range recs {
-		if r.Offset < end {
-			out = append(out, *r)
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	p := record.FromRecords(b.Tag, b.Origin, out)
-	p.Topic = b.Topic
-	return p
+	return keep(b, func(r *record.Record) bool { return r.Offset < end })
 }

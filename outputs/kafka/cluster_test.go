@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -203,6 +204,52 @@ func deliver(t testing.TB, w *Writer, batches ...*record.Batch) []error {
 		t.Fatal("some batches never came back")
 	}
 	return errs
+}
+
+// sitOut starts batches during an outage that is longer than the delivery timeout, waits until it is told why they are kept or gets them back, mends, and
+// sees all delivered, those that came back at another try. It returns the first thing that was told.
+func sitOut(t testing.TB, w *Writer, mend func(), batches ...*record.Batch) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	told := make(chan error, 1000)
+	w.Report(func(err error) { told <- err })
+	type outcome struct {
+		i   int
+		err error
+	}
+	outcomes := make(chan outcome, len(batches))
+	for i, b := range batches {
+		w.Start(ctx, b, func(err error) {
+			if err != nil {
+				told <- err
+			}
+			outcomes <- outcome{i, err}
+		})
+	}
+	var first error
+	select {
+	case first = <-told:
+	case <-ctx.Done():
+		t.Fatal("nothing is told of batches that are kept")
+	}
+	mend()
+	again := make([]*record.Batch, len(batches))
+	for range batches {
+		select {
+		case o := <-outcomes:
+			switch {
+			case outputs.IsPermanent(o.err):
+				t.Fatalf("given up for good: %v", o.err)
+			case o.err != nil:
+				again[o.i] = batches[o.i]
+			}
+		case <-ctx.Done():
+			t.Fatal("some batches never came back")
+		}
+	}
+	mustDeliver(t, w, slices.DeleteFunc(again, func(b *record.Batch) bool { return b == nil })...)
+	return first
 }
 
 func mustDeliver(t testing.TB, w *Writer, batches ...*record.Batch) {

@@ -26,7 +26,7 @@ type Config struct {
 	Linger                 time.Duration     `hcl:"linger,optional" doc:"How long small batches wait for company."`
 	Headers                map[string]string `hcl:"headers,optional" doc:"Headers added to every record."`
 	AllowAutoTopicCreation bool              `hcl:"allow_auto_topic_creation,optional" doc:"Ask the brokers to create topics that do not exist."`
-	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over."`
+	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over. What was sent and not answered is kept until its fate is known, so that it is not repeated."`
 	MaxInFlight            int               `hcl:"max_in_flight,optional" doc:"Requests in flight per broker, and per partition up to 5."`
 	BufferBytes            int64             `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes that may be in flight to the brokers, over all logs."`
 	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s takes the topic's retention, beyond which they would be expired at once."`

@@ -1,21 +1,33 @@
 package kafka
 
 import (
+	"context"
 	"slices"
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/kafka/producer"
 )
 
 // delivery is one batch on its way, in however many parts.
 type delivery struct {
-	b    *record.Batch
-	done func(error) // called once, when all parts are accounted for
+	ctx   context.Context
+	round *outputs.Round
+	b     *record.Batch
+	done  func(error) // called once, when all parts are accounted for
 
 	mu     sync.Mutex
 	left   int // records not accounted for
 	failed []outputs.RecordError
+}
+
+// refuse gives all of b back before any of it was sent. Nothing of its round may overtake it.
+func (d *delivery) refuse(err error) {
+	if !outputs.IsPermanent(err) {
+		d.round.FailAll()
+	}
+	d.settle(0, d.b.Len(), err)
 }
 
 // settle accounts for the records of b from index from up to to.
@@ -51,6 +63,7 @@ func (d *delivery) outcome() error {
 
 // parcel is what a producer.Item carries: which records of which deliveries, in order.
 type parcel struct {
+	key     producer.Key
 	refs    []ref
 	retimed bool // the broker has refused its times before
 }
@@ -74,6 +87,14 @@ func (p *parcel) add(d *delivery, index int) {
 		return
 	}
 	r.runs = append(r.runs, run{index, index + 1})
+}
+
+// fail gives all records back. What comes behind them in their rounds must not overtake them.
+func (p *parcel) fail(err error) {
+	for _, r := range p.refs {
+		r.d.round.Fail(p.key)
+	}
+	p.settle(err)
 }
 
 // settle accounts for all records.

@@ -52,7 +52,7 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	}
 	n, err := w.prod.Partitions(ctx, name)
 	if err != nil {
-		d.settle(0, b.Len(), w.topicError(ctx, err))
+		d.refuse(w.topicError(ctx, err))
 		return "", true
 	}
 	if tooOld(b, w.maxAge(ctx, name, b)) {
@@ -73,8 +73,8 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	}
 	w.started(b)
 	w.prod.Send(k, &producer.Item{
-		Batch: b, Count: int32(b.Len()), Size: len(packed), Sum: producer.BatchSum(packed),
-		Owner: &parcel{refs: []ref{{d, []run{{0, b.Len()}}}}},
+		Batch: b, Count: int32(b.Len()), Size: len(packed),
+		Owner: &parcel{key: k, refs: []ref{{d, []run{{0, b.Len()}}}}},
 	})
 	return "", true
 }

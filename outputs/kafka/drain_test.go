@@ -86,8 +86,66 @@ func TestDrainThroughOutages(t *testing.T) {
 			}
 		}
 		checkOrder(t, first, want)
-		if path == "direct" && len(recs) != total {
-			t.Errorf("%d records twice: batches given back and given again unchanged must not be", len(recs)-total)
+		if len(recs) != total {
+			t.Errorf("%d records twice: what was sent and not answered must be recognised", len(recs)-total)
 		}
 	})
+}
+
+// Small batches are put together, each time otherwise. What went out and was not answered must be recognised all the same, after an outage that is
+// longer than the delivery timeout.
+func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
+	n := newNetwork(7)
+	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
+	cfg := testConfig(c)
+	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
+	w, _ := newWriter(t, cfg)
+	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
+	common := outputs.DefaultCommon()
+	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+	out, err := outputs.NewAsyncOutput(w, common, env, outputs.Targets{DeadLetter: noLetters{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := outputtest.NewMemLog("buffer")
+	total := 0
+	add := func(batches int) {
+		for range batches {
+			log.Append(lines("o", total, 7, 100))
+			total += 7
+		}
+	}
+	add(50)
+	drained := make(chan error, 1)
+	go func() { drained <- out.Drain(t.Context(), log.Owner()) }()
+	for end := time.Now().Add(20 * time.Second); ; <-time.After(time.Millisecond) {
+		if pos, _ := log.Committed(); pos == int64(total) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("stuck")
+		}
+	}
+	n.set(false, 1) // what is sent arrives, and no answer comes
+	for range 20 {
+		add(1)
+		<-time.After(15 * time.Millisecond)
+	}
+	<-time.After(1500 * time.Millisecond)
+	n.set(false, 0)
+	add(50)
+	log.Seal()
+	select {
+	case err := <-drained:
+		if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("stuck")
+	}
+	recs := consume(t, c, "logs", total)
+	if len(recs) != total {
+		t.Errorf("%d records were repeated", len(recs)-total)
+	}
+	checkOrder(t, recs, map[string]int{"o": total})
 }

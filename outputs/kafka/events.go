@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -13,9 +14,27 @@ import (
 type events struct{ w *Writer }
 
 func (e events) Delivered(it *producer.Item)         { it.Owner.(*parcel).settle(nil) }
-func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).settle(err) }
+func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).fail(err) }
 func (e events) Troubled(k producer.Key, err error)  { e.w.trouble.failed(k, err) }
 func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
+
+// Behind implements producer.Events.
+func (e events) Behind(it *producer.Item) bool {
+	p := it.Owner.(*parcel)
+	return slices.ContainsFunc(p.refs, func(r ref) bool { return r.d.round.Failed(p.key) })
+}
+
+// Unwanted implements producer.Events.
+func (e events) Unwanted(it *producer.Item) bool {
+	return !slices.ContainsFunc(it.Owner.(*parcel).refs, func(r ref) bool { return r.d.ctx.Err() == nil })
+}
+
+// Overdue implements producer.Events.
+func (e events) Overdue(k producer.Key, err error) {
+	if e.w.report != nil {
+		e.w.report(err)
+	}
+}
 
 func (e events) Renumbered(k producer.Key) {
 	e.w.metrics.renumbered.Inc()
@@ -99,12 +118,12 @@ func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) 
 	p.each(func(d *delivery, index int) { owners = append(owners, owner{d, index}) })
 	var out []*producer.Item
 	var bb record.Builder
-	next := &parcel{retimed: p.retimed}
+	next := &parcel{key: p.key, retimed: p.retimed}
 	end := func() {
 		if b := bb.Build(); b != nil {
 			out = append(out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next})
 		}
-		next = &parcel{retimed: p.retimed}
+		next = &parcel{key: p.key, retimed: p.retimed}
 		bb.Reset(it.Batch.Tag, it.Batch.Origin, it.Batch.Size()/2)
 	}
 	end()

@@ -32,7 +32,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	}
 	plan, err := w.route(ctx, d)
 	if err != nil {
-		d.settle(0, d.b.Len(), err)
+		d.refuse(err)
 		return
 	}
 	w.mu.Lock()
@@ -97,7 +97,7 @@ func (w *Writer) append(k producer.Key, d *delivery, index int, t int64, key, va
 		p = nil
 	}
 	if p == nil {
-		p = &pile{parcel: &parcel{}, since: now}
+		p = &pile{parcel: &parcel{key: k}, since: now}
 		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), d.b.Size()+64))
 		if len(w.open) == 0 {
 			w.timer.Reset(w.cfg.Linger)

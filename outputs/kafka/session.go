@@ -31,7 +31,7 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 	close(s.broken)
 	s.w = &Writer{
 		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention,
-		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s,
+		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s, report: w.report,
 		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
 	}
 	o := w.options

@@ -18,7 +18,8 @@ import (
 
 // Writer produces batches to Kafka. It implements outputs.AsyncWriter, outputs.Prober and outputs.Router.
 //
-// Once a batch has failed, those behind it in the same partition fail too: nothing of a partition overtakes.
+// Once a batch has failed, those behind it in the same partition and round fail too: nothing of a partition overtakes. What may have
+// been appended does not fail until it is known not to be, however long its partition takes nothing.
 type Writer struct {
 	cfg       Config
 	env       outputs.Env
@@ -37,6 +38,7 @@ type Writer struct {
 	room      *semaphore.Weighted
 	why       string // why the record path is taken for all batches; "" if it is not
 	options   producer.Options
+	report    func(error)
 	session   *Session // whose batches this one writes; nil outside of transactions
 
 	mu      sync.Mutex // guards what follows, and the order of sends
@@ -124,7 +126,7 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 		done(err)
 		return
 	}
-	d := &delivery{b: b, left: b.Len(), done: func(err error) {
+	d := &delivery{ctx: ctx, round: outputs.RoundOf(ctx), b: b, left: b.Len(), done: func(err error) {
 		w.room.Release(size)
 		done(err)
 	}}
@@ -146,6 +148,9 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	w.metrics.byRecord.WithLabelValues(reason).Inc()
 	w.records(ctx, d)
 }
+
+// Report implements outputs.Reporter.
+func (w *Writer) Report(tell func(error)) { w.report = tell }
 
 // Topic implements outputs.Router. It returns "" where the record does not say.
 func (w *Writer) Topic(b *record.Batch, r *record.Record) string {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,8 +142,8 @@ func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.
 	})
 }
 
-// An outage longer than the delivery timeout: the batches come back with a retryable error, and go out in order when they are given again.
-func TestOutageGivesBatchesBack(t *testing.T) {
+// An outage longer than the delivery timeout: the batches are kept, which is told, or come back with a retryable error; all go out in order, once.
+func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(1)
 		c := startCluster(t, n, kfake.SeedTopics(2, "logs"))
@@ -165,13 +166,9 @@ func TestOutageGivesBatchesBack(t *testing.T) {
 		for i := range 10 {
 			batches = append(batches, lines("o", 200+i*200, 200, 100))
 		}
-		for i, err := range deliver(t, w, batches...) {
-			if err == nil || outputs.IsPermanent(err) || !errors.Is(err, producer.ErrTimeout) {
-				t.Fatalf("batch %d: %v", i, err)
-			}
+		if err := sitOut(t, w, func() { n.set(false, 0) }, batches...); !errors.Is(err, producer.ErrTimeout) {
+			t.Fatal(err)
 		}
-		n.set(false, 0)
-		mustDeliver(t, w, batches...)
 		checkOrder(t, consume(t, c, "logs", 11*200), map[string]int{"o": 11 * 200})
 		if counter(t, reg, "penstock_kafka_connects_total", map[string]string{"result": "ok"}) == 0 {
 			t.Error("no connection was counted")
@@ -179,7 +176,32 @@ func TestOutageGivesBatchesBack(t *testing.T) {
 	})
 }
 
-// The answer to a batch is lost and the broker stays away until the batch is given back: given again, it must not appear twice.
+// What the broker refuses for now comes back.
+func TestRefusalGivesBatchesBack(t *testing.T) {
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+	cfg := testConfig(c)
+	cfg.DeliveryTimeout = time.Second
+	w, _ := newWriter(t, cfg)
+	var refuses atomic.Bool
+	refuses.Store(true)
+	brokerAnswers(c, func(*kmsg.ProduceRequestTopicPartition, *kmsg.ProduceResponseTopicPartition) int16 {
+		if refuses.Load() {
+			return kerr.NotEnoughReplicas.Code
+		}
+		return 0
+	})
+	batches := []*record.Batch{lines("o", 0, 200, 100), lines("o", 200, 200, 100)}
+	for i, err := range deliver(t, w, batches...) {
+		if outputs.IsPermanent(err) || !errors.Is(err, producer.ErrTimeout) || !errors.Is(err, kerr.NotEnoughReplicas) {
+			t.Fatalf("batch %d: %v", i, err)
+		}
+	}
+	refuses.Store(false)
+	mustDeliver(t, w, batches...)
+	checkOrder(t, consume(t, c, "logs", 400), map[string]int{"o": 400})
+}
+
+// The answer to a batch is lost and the broker stays away for longer than the delivery timeout: it must not appear twice.
 func TestLostAnswerThenOutage(t *testing.T) {
 	n := newNetwork(1)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
@@ -190,13 +212,9 @@ func TestLostAnswerThenOutage(t *testing.T) {
 	mustDeliver(t, w, lines("o", 0, 200, 100))
 	n.set(false, 1)
 	batches := []*record.Batch{lines("o", 200, 200, 100), lines("o", 400, 200, 100)}
-	for i, err := range deliver(t, w, batches...) {
-		if !errors.Is(err, producer.ErrTimeout) {
-			t.Fatalf("batch %d: %v", i, err)
-		}
+	if err := sitOut(t, w, func() { n.set(false, 0) }, batches...); !errors.Is(err, producer.ErrTimeout) {
+		t.Fatal(err)
 	}
-	n.set(false, 0)
-	mustDeliver(t, w, batches...)
 	recs := consume(t, c, "logs", 600)
 	if len(recs) != 600 {
 		t.Fatalf("%d records, want 600", len(recs))

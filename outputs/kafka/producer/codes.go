@@ -21,7 +21,10 @@ const (
 )
 
 func classify(r Result) class {
-	if r.Err != nil {
+	switch {
+	case r.Err != nil && r.Unsent:
+		return moved // or the broker is down, which metadata will tell
+	case r.Err != nil:
 		return lost
 	}
 	switch r.Code {

@@ -9,8 +9,14 @@ import (
 // ErrTimeout is wrapped by the error of items that were given back because their partition got nothing through.
 var ErrTimeout = errors.New("not delivered in time")
 
-// Expire gives back the items of partitions that have made no progress for the delivery timeout and have no request out.
+var errBehind = fmt.Errorf("%w: what is before it in the partition was given back", ErrTimeout)
+
+// Expire looks at the partitions that have made no progress for the delivery timeout and have no request out. Their items are given back, all
+// at once, unless some partition holds an item that may have been appended. That one can not be given back, since whoever sends it again would
+// perhaps repeat it, whereas the machine can try it under its sequence until its fate is known. Its owner has to wait until then, and
+// so the rest is kept, too, but for what nobody waits for.
 func (m *Machine) Expire(now int64) {
+	doubt, known := false, false
 	for _, p := range m.all {
 		m.stale = m.stale || p.leader < 0 && len(p.queue) > 0
 		if len(p.queue) == 0 || p.flying > 0 || now-p.since < int64(m.cfg.DeliveryTimeout) {
@@ -28,8 +34,50 @@ func (m *Machine) Expire(now int64) {
 			m.Break(err)
 			return
 		}
-		m.giveUp(p, err)
+		if !known {
+			doubt, known = m.doubtful(), true
+		}
+		if !doubt || m.cfg.Faults.GiveBack {
+			m.giveUp(p, err)
+			continue
+		}
+		p.since = now
+		m.withdraw(p, err)
+		if len(p.queue) > 0 {
+			m.events.Overdue(p.Key, err)
+		}
 	}
+}
+
+// doubtful tells whether something may have been appended that is not known to be.
+func (m *Machine) doubtful() bool {
+	for _, p := range m.all {
+		for _, it := range p.queue {
+			if it.unsure {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// withdraw gives back what nobody waits for and was not appended: the sequence of what is behind it is not used yet.
+func (m *Machine) withdraw(p *partition, err error) {
+	first := 0
+	for i, it := range p.queue {
+		if it.unsure {
+			first = i + 1
+		}
+	}
+	kept := p.queue[:first:first]
+	for _, it := range p.queue[first:] {
+		if m.events.Unwanted(it) {
+			m.events.Failed(it, err)
+		} else {
+			kept = append(kept, it)
+		}
+	}
+	p.queue = kept
 }
 
 // errForgotten is said when a leader refused a batch and took one behind it: it no longer knew the producer.
@@ -38,26 +86,6 @@ var errForgotten = errors.New("the leader has forgotten the producer and left a 
 var errNoLeader = errors.New("the partition has no leader that can be reached")
 
 func (m *Machine) giveUp(p *partition, err error) {
-	var ghosts []ghost
-	fresh := false
-	for i, it := range p.queue {
-		if fresh = it.fresh; fresh {
-			break // what comes from here on was never sent, and must not have the sequence of what was given up before it
-		}
-		if it.unsure {
-			for _, g := range p.queue[len(ghosts) : i+1] {
-				ghosts = append(ghosts, ghost{g.Count, g.Sum})
-			}
-		}
-	}
-	switch {
-	case p.bump || p.renew:
-		p.ghosts = nil // another epoch comes before anything else
-	case fresh:
-		p.ghosts = append(ghosts, ghost{count: -1})
-	default:
-		p.ghosts = append(ghosts, p.ghosts...)
-	}
 	for _, it := range p.queue {
 		m.events.Failed(it, err)
 	}

@@ -12,13 +12,11 @@ type Key struct {
 // Events.
 type Item struct {
 	Batch *record.Batch
-	Count int32  // records
-	Size  int    // bytes on the wire, give or take
-	Sum   uint32 // tells the batch from others when it is sent again after a failure; 0: unknown
-	Owner any    // for whoever sends
+	Count int32 // records
+	Size  int   // bytes on the wire, give or take
+	Owner any   // for whoever sends
 
 	unsure bool    // an attempt may have been appended: its answer never came
-	fresh  bool    // must not reuse the sequence of what was given up before it
 	flying bool    // in a request
 	denied bool    // no attempt of it was appended, says the broker
 	acked  bool    // the broker has it, and one before it is still in a request
@@ -29,6 +27,7 @@ type Item struct {
 // Result is what became of one batch of a request.
 type Result struct {
 	Err      error         // the request's: the answer did not come, or not in full
+	Unsent   bool          // with Err: the request never left, so there can be no doubt
 	Code     int16         // the broker's error code; 0 is success
 	Message  string        // the broker's explanation, if any
 	Records  []RecordError // records that the broker named as the reason, by index
@@ -64,9 +63,19 @@ type Events interface {
 	// Delivered tells that the broker has the item.
 	Delivered(*Item)
 
-	// Failed gives an item back undelivered: nobody knows whether an earlier attempt of it will still appear, or it was never sent.
-	// Items of a partition fail together, in order, when nothing got through for Config.DeliveryTimeout.
+	// Failed gives an item back that is not in the partition, and will not appear there. Items of a partition fail together, in order, when
+	// nothing got through for Config.DeliveryTimeout. Close gives back what may be there, too.
 	Failed(*Item, error)
+
+	// Behind tells whether an item comes behind one that was given back and must not overtake it. It is given back, too, then.
+	Behind(*Item) bool
+
+	// Unwanted tells whether nobody waits for an item any more.
+	Unwanted(*Item) bool
+
+	// Overdue tells that nothing of a partition got through for Config.DeliveryTimeout, and that it is kept: some partition holds what
+	// may have been appended, and until that is known nothing can be given back that would not perhaps come twice.
+	Overdue(Key, error)
 
 	// Rejected asks what to send instead of an item that the broker refuses as it is: the item in parts, or changed, or nothing. The
 	// refused item is not reported again.

@@ -19,7 +19,7 @@ type Config struct {
 
 // Faults break the protocol on purpose, to show that the model test finds it.
 type Faults struct {
-	KeepSequence bool // after a batch was given up, its sequence is used for another one
+	GiveBack     bool // give back what may have been appended
 	NoGate       bool // pipeline before the leader has shown that it knows the sequence
 	ForgetUnsure bool // renumber after a lost answer
 	BumpEarly    bool // take every sequence error for a loss at the broker, even behind a failed batch
@@ -68,7 +68,6 @@ type partition struct {
 
 	proven     bool // the leader has acknowledged a batch of this epoch
 	recovering bool // send nothing until all requests are back
-	ghosts     []ghost
 	failures   int
 	notBefore  int64
 	since      int64 // of the last progress while the queue is not empty
@@ -77,12 +76,6 @@ type partition struct {
 
 	joined int64 // the transaction it was last added to
 	dead   bool  // of a time before Begin
-}
-
-// ghost is a batch that was given up and may have been appended nevertheless.
-type ghost struct {
-	count int32
-	sum   uint32
 }
 
 // forgetAfter is how long an idle partition may count on its leader remembering the sequence: brokers look every ten minutes for
@@ -118,23 +111,16 @@ func (m *Machine) Add(k Key, it *Item, now int64) {
 		m.events.Failed(it, m.broken)
 		return
 	}
+	if m.events.Behind(it) {
+		m.events.Failed(it, errBehind)
+		return
+	}
 	it.txn = m.accepting
 	p := m.part(k)
 	if len(p.queue) == 0 {
 		p.since = now
 		if now-p.lastAck > forgetAfter {
 			p.proven = false
-		}
-	}
-	if len(p.ghosts) > 0 {
-		g := p.ghosts[0]
-		switch {
-		case g.sum == it.Sum && g.count == it.Count && it.Sum != 0:
-			it.unsure = true // the same batch under the same sequence: no duplicate whatever became of the first one
-			p.ghosts = p.ghosts[1:]
-		default:
-			it.fresh = !m.cfg.Faults.KeepSequence
-			p.ghosts = nil
 		}
 	}
 	p.queue = append(p.queue, it)
@@ -237,17 +223,13 @@ func (m *Machine) ready(p *partition, now int64) bool {
 	}
 	if p.flying > 0 {
 		it := p.queue[p.sent]
-		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && !it.fresh && it.no == nil && !p.bump && !p.renew
+		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && it.no == nil && !p.bump && !p.renew
 	}
 	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].no != nil {
 		m.replace(p)
 	}
 	if len(p.queue) == 0 {
 		return false
-	}
-	if p.queue[0].fresh {
-		p.queue[0].fresh = false
-		p.bump = true
 	}
 	return m.renumber(p)
 }
@@ -266,11 +248,11 @@ func (m *Machine) renumber(p *partition) bool {
 	}
 	switch {
 	case p.renew:
-		p.renew, p.bump, p.proven, p.ghosts = false, false, false, nil
+		p.renew, p.bump, p.proven = false, false, false
 		p.id = -1 // Identities asks for another
 		return false
 	case p.bump:
-		p.bump, p.proven, p.ghosts = false, false, nil
+		p.bump, p.proven = false, false
 		p.epoch++
 		p.head = 0
 	}
@@ -286,7 +268,7 @@ func (m *Machine) replace(p *partition) {
 	for _, part := range parts {
 		part.txn = it.txn
 	}
-	if it.unsure || it.fresh {
+	if it.unsure {
 		p.bump = true // an earlier attempt may be there under this sequence
 	}
 	p.queue = append(append(make([]*Item, 0, len(parts)+len(p.queue)-1), parts...), p.queue[1:]...)

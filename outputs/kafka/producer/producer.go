@@ -368,8 +368,9 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 
 func (s *sender) answer(r *Request, w *wireRequest, resp kmsg.Response, err error) {
 	results := make([]Result, len(r.Batches))
+	unsent := err != nil && (w == nil || !w.sent())
 	for i := range results {
-		results[i].Err = err
+		results[i].Err, results[i].Unsent = err, unsent
 		if err == nil {
 			results[i].Err = errNoAnswer
 		}

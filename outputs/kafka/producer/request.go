@@ -58,6 +58,16 @@ func (r *wireRequest) ResponseKind() kmsg.Response {
 	return resp
 }
 
+// sent tells whether the request may have left.
+func (r *wireRequest) sent() bool {
+	select {
+	case <-r.written:
+		return true
+	default:
+		return false
+	}
+}
+
 // AppendTo implements kmsg.Request. It may be called again for the same request.
 func (r *wireRequest) AppendTo(dst []byte) []byte {
 	defer r.once.Do(func() { close(r.written) })
@@ -122,6 +132,3 @@ func appendBatch(dst, packed []byte, id int64, epoch int16, sequence int32, txn 
 	binary.BigEndian.PutUint32(h[offCRC:], crc32.Checksum(h[offAttributes:], castagnoli))
 	return dst
 }
-
-// BatchSum returns what tells a packed record batch from others: its checksum.
-func BatchSum(packed []byte) uint32 { return binary.BigEndian.Uint32(packed[offCRC:]) }

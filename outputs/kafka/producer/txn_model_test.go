@@ -271,6 +271,9 @@ func (c *txnClient) Broken(error)        { c.live = false; c.w.breaks++ }
 func (c *txnClient) Delayed(error)       {}
 func (c *txnClient) Troubled(Key, error) {}
 func (c *txnClient) Cleared(Key)         {}
+func (c *txnClient) Behind(*Item) bool   { return false }
+func (c *txnClient) Unwanted(*Item) bool { return false }
+func (c *txnClient) Overdue(Key, error)  { c.w.c.fail("a transaction holds what is overdue") }
 func (c *txnClient) Renumbered(Key)      { c.w.c.fail("a transactional producer renumbered by itself") }
 
 func (c *txnClient) Delivered(it *Item) {
@@ -311,7 +314,7 @@ type txnBatch struct {
 func (b *txnBatch) records() []int { return b.recs }
 
 func newTxnItem(recs []int) *Item {
-	return &Item{Count: int32(len(recs)), Size: len(recs), Sum: uint32(recs[0]*100+len(recs)) + 1, Owner: &txnBatch{recs: recs}}
+	return &Item{Count: int32(len(recs)), Size: len(recs), Owner: &txnBatch{recs: recs}}
 }
 
 // partition is where a record goes: several in a row to the same.
