@@ -208,7 +208,7 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
 	m.seq++
-	f.m.seq, f.m.mtime, f.m.grown = m.seq, s.fi.mtime, time.Now()
+	f.m.seq, f.m.mtime, f.m.grown = cmp.Or(s.seq, m.seq), s.fi.mtime, time.Now()
 	f.m.family, f.m.at = familyOf(s.path), cmp.Or(s.at, s.fi.mtime)
 	return f
 }

@@ -37,6 +37,8 @@ type manager struct {
 	looked    time.Time         // when the last look began
 	realDirs  map[string]string // directories without symbolic links, as of realAt
 	realAt    time.Time
+	deciding  bool                          // a step is under way
+	ready     []*file                       // to be started when it is done
 	unstored  []*position                   // of content that is gone, to be stored with what has taken its place
 	replaced  map[string]*file              // what has left a path in this look
 	missing   map[string]bool               // sources of which something unread may have been compressed
@@ -91,13 +93,26 @@ func (m *manager) manage(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case res := <-m.run.results:
-			m.result(res)
+			m.step(func() { m.result(res) })
 		case c := <-changed:
-			m.changed(c)
+			m.step(func() { m.changed(c) })
 		case now := <-tick.C:
-			m.sweep(now)
+			m.step(func() { m.sweep(now) })
 			tick.Reset(m.interval())
 		}
+	}
+}
+
+// step does one thing, and begins to read only then: what it finds is ordered as a whole. A file that waits for
+// another is not begun because that one is about to be another generation, or a copy.
+func (m *manager) step(do func()) {
+	m.deciding = true
+	do()
+	m.deciding = false
+	ready := m.ready
+	m.ready = nil
+	for _, f := range ready {
+		m.tryStart(f)
 	}
 }
 
@@ -226,6 +241,10 @@ func (m *manager) pass(f *file) {
 // tryStart begins to read f, once everything that was written before it has been read.
 func (m *manager) tryStart(f *file) {
 	if f.m.started || f.m.hold != nil || f.m.ended {
+		return
+	}
+	if m.deciding {
+		m.ready = append(m.ready, f)
 		return
 	}
 	if m.awaitsCompressed(f) {

@@ -233,7 +233,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			continue
 		}
 		_ = h.Close()
-		f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
+		f := m.newFile(s, x.path0, newKey(s.fi.id, time.Now())) // what comes after it waits with it
 		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now()}
 		m.register(f)
 		m.held[f] = struct{}{}
@@ -318,14 +318,13 @@ func (m *manager) resolve(f *file, p *position) {
 		m.nextScan = time.Time{}
 		return
 	}
-	s := sight{path: path, fi: fi, at: f.m.at}
+	s := sight{path: path, fi: fi, at: f.m.at, seq: seq}
 	if p != nil && m.isCopy(s, h, p) {
 		m.continueCopy(s, h, p)
 	} else {
 		m.fresh(s, h, m.sourceOf(s))
 	}
 	if g := m.byID[fi.id]; g != nil {
-		g.m.seq = seq
 		if g.m.left = left; !left.IsZero() {
 			g.m.leftWake = 1
 			m.left[g] = struct{}{}

@@ -16,6 +16,7 @@ type sight struct {
 	path string
 	fi   fileInfo
 	at   int64 // see mgrState.at
+	seq  int   // the same of mgrState.seq, where the file was known before; 0 otherwise
 }
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
