@@ -138,6 +138,8 @@ func (s *Store) put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 	}
 	attrs, err := b.Object(s.prefix + key).Attrs(ctx)
 	switch {
+	case errors.Is(err, storage.ErrObjectNotExist):
+		return errors.New("the key was taken a moment ago, and is free again")
 	case err != nil:
 		return fmt.Errorf("find out who has the key: %w", err)
 	case attrs.Metadata[putNonce] == nonce:

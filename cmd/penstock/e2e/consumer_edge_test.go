@@ -53,7 +53,7 @@ func TestEdgeArchivesExactlyOnce(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		lake func(t *testing.T, rng *rand.Rand) *lake
-	}{{"directory", func(t *testing.T, _ *rand.Rand) *lake { return localLake(t) }}, {"s3", fakeS3Lake}} {
+	}{{"directory", func(t *testing.T, _ *rand.Rand) *lake { return localLake(t) }}, {"s3", fakeS3Lake}, {"gcs", fakeGCSLake}} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := seeded(t)
 			kills, maxRun := 4, 1500*time.Millisecond
@@ -81,7 +81,7 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 		t.Cleanup(func() { _ = app.Close() })
 		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, 1500, 1500*time.Millisecond) }))
 	}
-	lake.fail(0.1)
+	lake.fail(0.3)
 	for range kills {
 		ag.start()
 		pause(ctx, maxRun/3+time.Duration(rng.Int64N(int64(maxRun))))

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/spool/inspect"
@@ -149,6 +150,27 @@ func emulatedGCSLake(t *testing.T, rng *rand.Rand) *lake {
 	return &lake{
 		kind: "gcs", block: fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr), fail: f.fail,
 		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, gcs.URL(), "lake") },
+	}
+}
+
+// fakeGCSLake is a bucket of an emulator within this process, which can be made to fail.
+func fakeGCSLake(t *testing.T, rng *rand.Rand) *lake {
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "lake"})
+	f := newFaults(rng)
+	front, direct := httptest.NewServer(f.in(server.HTTPHandler())), httptest.NewServer(server.HTTPHandler())
+	t.Cleanup(func() {
+		front.Close()
+		direct.Close()
+		f.tell(t)
+	})
+	return &lake{
+		kind: "gcs", block: fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/"), fail: f.fail,
+		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, direct.URL+"/storage/v1/", "lake") },
 	}
 }
 

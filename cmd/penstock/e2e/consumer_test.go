@@ -120,7 +120,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 		opts consumerOptions
 	}{
 		{"directory", func(t *testing.T, _ *rand.Rand) *lake { return localLake(t) }, consumerOptions{protocol: "auto"}},
-		{"s3", fakeS3Lake, consumerOptions{protocol: "classic", storeFaults: 0.1}},
+		{"s3", fakeS3Lake, consumerOptions{protocol: "classic", storeFaults: 0.2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng, opts := seeded(t), c.opts

@@ -116,6 +116,7 @@ type overflow struct {
 	kind, block string
 	fail        func(rate float64)
 	largest     func() int64 // records in the largest object
+	faults      *faults      // nil with a real server
 }
 
 func s3Overflow(url, accessKey, secretKey string, fail func(float64), largest func() int64) *overflow {
@@ -133,9 +134,12 @@ func gcsOverflow(t *testing.T, rng *rand.Rand) *overflow {
 	f := newFaults(rng)
 	f.kinds = append(f.kinds, "hang")
 	front := httptest.NewServer(f.in(server.HTTPHandler()))
-	t.Cleanup(front.Close)
+	t.Cleanup(func() {
+		front.Close()
+		f.tell(t)
+	})
 	return &overflow{
-		kind: "gcs", block: fmt.Sprintf("bucket = \"overflow\"\n  endpoint = %q\n  anonymous = true\n  timeout = \"1s\"", front.URL+"/storage/v1/"),
+		faults: f, kind: "gcs", block: fmt.Sprintf("bucket = \"overflow\"\n  endpoint = %q\n  anonymous = true\n  timeout = \"1s\"", front.URL+"/storage/v1/"),
 		fail: f.fail, largest: func() int64 { return 10_000 },
 	}
 }
@@ -154,7 +158,7 @@ type crashOptions struct {
 func TestEdgeSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	opts := crashOptions{kills: 6, rate: 2000, outages: true, storeFaults: 0.1, maxRun: 2 * time.Second}
+	opts := crashOptions{kills: 6, rate: 2000, outages: true, storeFaults: 0.25, maxRun: 2 * time.Second}
 	if long() {
 		opts.kills, opts.maxRun = 50, 2500*time.Millisecond
 	}
@@ -165,7 +169,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 // TestEdgeSurvivesCrashesWithGCS is the same with an overflow in Google Cloud Storage.
 func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 	rng := seeded(t)
-	opts := crashOptions{kills: 3, rate: 2000, outages: true, storeFaults: 0.1, maxRun: 2 * time.Second}
+	opts := crashOptions{kills: 3, rate: 2000, outages: true, storeFaults: 0.25, maxRun: 2 * time.Second}
 	if long() {
 		opts.kills = 10
 	}

@@ -110,7 +110,7 @@ type exactlyOptions struct {
 func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 7, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute}
+	o := exactlyOptions{kills: 7, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute}
 	if long() {
 		o.kills, o.maxRun = 100, 800*time.Millisecond
 	}
@@ -122,7 +122,7 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.1, patient: time.Minute, buffer: "spill = true"}
+	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute, buffer: "spill = true"}
 	if long() {
 		o.kills, o.maxRun = 25, 2500*time.Millisecond
 	}

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,33 +17,55 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/penstock/penstock/spool/storetest"
 )
 
-// faults makes a share of the requests to a server fail: 500s, also when the work is done; slowness; connections that are cut; and, where
-// "hang" is one of the kinds, answers that never come, although the work may be done.
+// faults stands before a server and makes a share of the requests fail, whatever they are: connections that are closed before,
+// in and after the answer, answers that come late, errors with the work done or not, and, where "hang" is one of the kinds, answers that never
+// come, although the work may be done.
 type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	rate  float64 // share of requests that fail
 	hangs time.Duration
 	kinds []string
+	spell *spell
+	met   map[string]int // by verb and kind
+}
+
+// spell is a time during which all requests of a verb fail alike.
+type spell struct{ verb, kind string }
+
+// storeFaults are the kinds of faults that have no state of their own.
+var storeFaults = map[string]storetest.Fault{
+	"hang up": storetest.HangUp, "lose the answer": storetest.LoseAnswer, "half": storetest.Half(false), "silent half": storetest.Half(true),
+	"403": storetest.Status(http.StatusForbidden), "412": storetest.Status(http.StatusPreconditionFailed),
+	"500": storetest.Status(http.StatusInternalServerError), "503": storetest.Status(http.StatusServiceUnavailable),
+	"done, 403": applied(http.StatusForbidden), "done, 412": applied(http.StatusPreconditionFailed), "done, 500": applied(http.StatusInternalServerError),
+}
+
+// applied answers with an error status although the work is done.
+func applied(code int) storetest.Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		w.WriteHeader(code)
+	}
 }
 
 func newFaults(rng *rand.Rand) *faults {
-	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond,
-		kinds: []string{"refuse", "applied", "slow", "cut"}}
+	kinds := append(slices.Sorted(maps.Keys(storeFaults)), "slow", "cut")
+	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond, kinds: kinds, met: map[string]int{}}
 }
 
 // in returns inner with the faults before it.
 func (s *faults) in(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch s.draw() {
-		case "refuse":
-			http.Error(w, "injected", http.StatusInternalServerError)
-		case "applied":
-			rec := httptest.NewRecorder()
-			inner.ServeHTTP(rec, r)
-			http.Error(w, "injected after the work was done", http.StatusInternalServerError)
+		kind := s.draw(verbOf(r))
+		if f := storeFaults[kind]; f != nil {
+			f(w, r, inner)
+			return
+		}
+		switch kind {
 		case "slow":
 			select {
 			case <-r.Context().Done():
@@ -61,13 +86,62 @@ func (s *faults) in(inner http.Handler) http.Handler {
 	})
 }
 
-func (s *faults) draw() string {
+// verbOf tells what a request to S3 or GCS is about: GET, HEAD, LIST, PUT or DELETE. PUT is whatever carries data.
+func verbOf(r *http.Request) string {
+	switch {
+	case r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || strings.HasSuffix(r.URL.Path, "/o")):
+		return "LIST"
+	case r.Method == http.MethodPost, r.Method == http.MethodPatch:
+		return "PUT"
+	}
+	return r.Method
+}
+
+func (s *faults) draw(verb string) (kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.rng.Float64() >= s.rate {
+	switch {
+	case s.spell != nil && s.spell.verb == verb:
+		kind = s.spell.kind
+	case s.rng.Float64() < s.rate:
+		kind = s.kinds[s.rng.IntN(len(s.kinds))]
+	default:
 		return ""
 	}
-	return s.kinds[s.rng.IntN(len(s.kinds))]
+	s.met[verb+" "+kind]++
+	return kind
+}
+
+// cast makes all requests of a verb meet one kind of fault, until lift.
+func (s *faults) cast(verb, kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spell = &spell{verb, kind}
+}
+
+func (s *faults) lift() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spell = nil
+}
+
+// count returns how often requests of a verb met a kind of fault.
+func (s *faults) count(verb, kind string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.met[verb+" "+kind]
+}
+
+// tell logs what was met.
+func (s *faults) tell(t *testing.T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	verbs := map[string]int{}
+	for what, n := range s.met {
+		verb, _, _ := strings.Cut(what, " ")
+		verbs[verb] += n
+	}
+	t.Logf("faults of the store: %v, of %d kinds", verbs, len(s.met))
 }
 
 func (s *faults) coin() bool {
@@ -118,7 +192,10 @@ func newFaultyS3(t *testing.T, rng *rand.Rand, buckets ...string) *faultyS3 {
 		}
 	}
 	s.Server = httptest.NewServer(s.watch(s.in(gofakes3.New(s.Backend).Server())))
-	t.Cleanup(s.Server.Close)
+	t.Cleanup(func() {
+		s.Server.Close()
+		s.tell(t)
+	})
 	return s
 }
 
