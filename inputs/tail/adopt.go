@@ -346,6 +346,7 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 		f.m.replaces = x
 	}
 	f.m.blank = s.fi.size == 0
+	f.r.truncated = s.truncated || m.known.truncated(s.fi.id)
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.trouble(s.path, err)
@@ -379,7 +380,7 @@ func (m *manager) unmask(f *file) bool {
 	}
 	m.run.closeFile(f)
 	m.unregister(f)
-	m.discover(sight{path: f.where(), fi: fi, at: f.m.at})
+	m.discover(sight{path: f.where(), fi: fi, at: f.m.at, seq: f.m.seq})
 	return true
 }
 

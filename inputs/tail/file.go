@@ -37,13 +37,16 @@ type readState struct {
 	h       *handle
 	z       *stream // over h, for compressed files
 	charset *charset
-	prints                // off is where to read on
-	skip    bool          // off lies in a long line whose rest is skipped
-	seen    int64         // the end of what was read last
-	probed  int64         // there is no line end between off and here
-	finish  bool          // nothing will be added: what is left at the end is complete
-	dead    bool          // truncated, finished or unusable: nothing is read any more
-	last    chan struct{} // closed when what was read before has been appended
+	prints        // off is where to read on
+	skip    bool  // off lies in a long line whose rest is skipped
+	seen    int64 // the end of what was read last
+	probed  int64 // there is no line end between off and here
+	finish  bool  // nothing will be added: what is left at the end is complete
+	// truncated: what was here before is gone, and its writer may go on behind it
+	truncated bool
+	sparse    bool          // it may have holes
+	dead      bool          // truncated, finished or unusable: nothing is read any more
+	last      chan struct{} // closed when what was read before has been appended
 }
 
 // mgrState is what the manager knows of a file.

@@ -20,6 +20,7 @@ type fileInfo struct {
 	ctime int64 // when it was last written to, renamed, linked or unlinked
 	mode  uint32
 	links uint32
+	holes bool // it may have some
 }
 
 func (fi *fileInfo) regular() bool { return fi.mode&unix.S_IFMT == unix.S_IFREG }

@@ -59,6 +59,11 @@ func (k *knownPositions) at(fi *fileInfo, path string) []*position {
 	return out
 }
 
+// truncated tells whether the file was found truncated before.
+func (k *knownPositions) truncated(id ident) bool {
+	return slices.ContainsFunc(k.byIno[id.ino], func(p *position) bool { return p.Trunc && p.Dev == id.dev })
+}
+
 // expire removes and returns what has been gone since before t.
 func (k *knownPositions) expire(t time.Time) []*position {
 	var out []*position

@@ -150,7 +150,7 @@ func (m *manager) truncated(f *file) {
 	}
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
-	if s := (sight{path: path, fi: fi, at: time.Now().UnixNano()}); !m.adoptCopy(s, h, head[:n]) {
+	if s := (sight{path: path, fi: fi, at: time.Now().UnixNano(), truncated: true}); !m.adoptCopy(s, h, head[:n]) {
 		m.fresh(s, h, f.path0)
 	}
 	g := m.byID[fi.id]
@@ -248,7 +248,7 @@ func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 	prints := p.prints()
 	var scratch [headSize]byte
 	if s.fi.size < p.Off {
-		if !p.Trunc || int64(p.Head.N) != min(headSize, p.Off) || s.fi.size < int64(p.Head.N) {
+		if !p.Trunc || p.Head.isNUL() || int64(p.Head.N) != min(headSize, p.Off) || s.fi.size < int64(p.Head.N) {
 			return false
 		}
 		prints.tail = print{}

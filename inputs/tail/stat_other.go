@@ -34,5 +34,10 @@ func fromStat(st *unix.Stat_t) fileInfo {
 	}
 }
 
+// seekData is not to be had: only what truncation has left at the beginning is passed.
+func seekData(_ int, off int64) (int64, bool) { return off, false }
+
+func seekHole(_ int, off int64) int64 { return off }
+
 // inPipe returns how many bytes wait in a pipe. It is not known here: no more than there are.
 func inPipe(int) (int, error) { return math.MaxInt, nil }

@@ -17,6 +17,8 @@ type sight struct {
 	fi   fileInfo
 	at   int64 // see mgrState.at
 	seq  int   // the same of mgrState.seq, where the file was known before; 0 otherwise
+
+	truncated bool // what was in it is gone
 }
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }

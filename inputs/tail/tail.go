@@ -29,6 +29,7 @@ type Tail struct {
 	block    int // how much is read at a time
 	newWatch func() (*fsnotify.Watcher, error)
 	addWatch func(dir string) error // instead of inotify, if set
+	blind    bool                   // as if no file system told of holes
 	patience time.Duration          // how long a file waits for a compressed one to be complete
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
@@ -103,6 +104,7 @@ type run struct {
 
 	mu    sync.Mutex
 	files map[*file]struct{} // for Status; the manager adds and removes
+	holed map[string]bool    // sources of which it was told that they have holes
 }
 
 var errStopped = errors.New("stopped")
@@ -112,7 +114,7 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
-	r := &run{tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel, files: map[*file]struct{}{}}
+	r := &run{tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel, files: map[*file]struct{}{}, holed: map[string]bool{}}
 	r.packer, _ = sink.(inputs.Packer)
 	r.done = func(err error) {
 		defer r.pending.Done()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
@@ -41,16 +42,18 @@ type result struct {
 
 // worker takes turns. Reading needs the turn; encoding and appending go on after it has been released, in the order of the turns.
 type worker struct {
-	run    *run
-	framer framer
-	enc    encoder
-	buf    []byte
-	spans  []span
-	head   [headSize]byte
+	run     *run
+	framer  framer
+	enc     encoder
+	buf     []byte
+	spans   []span
+	head    [headSize]byte
+	scratch []byte // to look for the end of a hole
+	wide    bool   // characters of two bytes: NULs are everywhere
 }
 
 func newWorker(r *run) *worker {
-	return &worker{run: r, buf: make([]byte, r.tail.block), framer: newFramer(r), enc: newEncoder(r)}
+	return &worker{run: r, buf: make([]byte, r.tail.block), wide: strings.HasPrefix(r.tail.cfg.Encoding, "utf-16"), framer: newFramer(r), enc: newEncoder(r)}
 }
 
 // work takes turns until the queue is closed.
@@ -199,6 +202,7 @@ func (w *worker) ready(f *file) (outcome, error) {
 	f.size.Store(fi.size)
 	f.links.Store(int64(fi.links) + 1)
 	f.changed.Store(fi.ctime)
+	r.sparse = fi.holes
 	if fi.size < r.off {
 		return truncated, nil
 	}
@@ -256,6 +260,32 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 		}
 	}
 	n, err := src.ReadAt(w.buf[:w.run.tail.block], r.off)
+	if n > 0 && w.buf[0] == 0 && !r.skip && r.h != nil && r.z == nil {
+		hole, herr := w.passHole(f)
+		switch {
+		case herr != nil:
+			return false, herr
+		case hole == openHole:
+			if r.finish {
+				w.holed(f, f.size.Load()-r.off)
+			}
+			return true, nil
+		}
+		b.base = r.off
+		n, err = src.ReadAt(w.buf[:w.run.tail.block], r.off)
+	}
+	open := false
+	if r.sparse && !w.wide && r.h != nil && r.z == nil {
+		m, ends, herr := w.beforeHole(r, w.buf[:n])
+		switch open = ends; {
+		case herr != nil:
+			return false, herr
+		case open:
+			n, err = m, io.EOF
+		case m < n:
+			n, err = m, nil // the next turn begins with the hole
+		}
+	}
 	for {
 		if err != nil && err != io.EOF {
 			if n == 0 {
@@ -285,7 +315,7 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 		m, err = src.ReadAt(w.buf[n:], r.off+int64(n))
 		n += m
 	}
-	if fr.pending == pendingLine && w.framer.multiline == nil && b.end == 0 {
+	if fr.pending == pendingLine && w.framer.multiline == nil && b.end == 0 && !open {
 		r.probed = b.base + int64(len(b.raw))
 		if r.charset.unit == 2 {
 			r.probed &^= 1
