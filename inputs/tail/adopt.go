@@ -402,7 +402,7 @@ func endOf(h *handle, size int64, c *Config) (prints, error) {
 		return prints{}, err
 	}
 	end := n // a line that fills the buffer is not worth more
-	if cs := charsetOf(c.Encoding, head[:hn]); cs != nil {
+	if cs := c.charset(head[:hn]); cs != nil {
 		if i := cs.lastNewline(buf); i >= 0 {
 			end = i + cs.unit
 		} else if base == 0 {

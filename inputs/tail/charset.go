@@ -16,14 +16,28 @@ type charset struct {
 	big    bool // utf-16: big endian
 	latin1 bool
 	bom    []byte
+	nl     byte // ends a line
 }
 
 var (
-	csUTF8    = &charset{unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
-	csLatin1  = &charset{unit: 1, latin1: true}
-	csUTF16LE = &charset{unit: 2, bom: []byte{0xFF, 0xFE}}
-	csUTF16BE = &charset{unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
+	csUTF8    = &charset{nl: '\n', unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
+	csLatin1  = &charset{nl: '\n', unit: 1, latin1: true}
+	csUTF16LE = &charset{nl: '\n', unit: 2, bom: []byte{0xFF, 0xFE}}
+	csUTF16BE = &charset{nl: '\n', unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
 )
+
+// charset returns what a file that begins with head is read as, or nil if head is too short to tell.
+func (c *Config) charset(head []byte) *charset { return c.ended(charsetOf(c.Encoding, head)) }
+
+// ended returns cs with the line ends that are configured.
+func (c *Config) ended(cs *charset) *charset {
+	if cs == nil || c.LineEnd != "cr" {
+		return cs
+	}
+	with := *cs
+	with.nl = '\r'
+	return &with
+}
 
 // charsetOf returns the charset named encoding for a file that begins with head, or nil if head is too short to tell.
 func charsetOf(encoding string, head []byte) *charset {
@@ -52,10 +66,10 @@ func (c *charset) decodes() bool { return c.unit == 2 || c.latin1 }
 // newline returns the index of the first line end's first byte, or -1. p begins at a code unit.
 func (c *charset) newline(p []byte) int {
 	if c.unit == 1 {
-		return bytes.IndexByte(p, '\n')
+		return bytes.IndexByte(p, c.nl)
 	}
 	for from := 0; ; {
-		i := bytes.IndexByte(p[from:], '\n')
+		i := bytes.IndexByte(p[from:], c.nl)
 		if i < 0 {
 			return -1
 		}
@@ -70,10 +84,10 @@ func (c *charset) newline(p []byte) int {
 // lastNewline returns the index of the last line end's first byte, or -1.
 func (c *charset) lastNewline(p []byte) int {
 	if c.unit == 1 {
-		return bytes.LastIndexByte(p, '\n')
+		return bytes.LastIndexByte(p, c.nl)
 	}
 	for end := len(p); ; {
-		i := bytes.LastIndexByte(p[:end], '\n')
+		i := bytes.LastIndexByte(p[:end], c.nl)
 		if i < 0 {
 			return -1
 		}
@@ -89,15 +103,15 @@ func (c *charset) isNewline(p []byte, at int) bool {
 		return false
 	}
 	if c.big {
-		return p[at] == 0 && p[at+1] == '\n'
+		return p[at] == 0 && p[at+1] == c.nl
 	}
-	return p[at] == '\n' && p[at+1] == 0
+	return p[at] == c.nl && p[at+1] == 0
 }
 
 // isLineEnd tells whether there is a line end at at.
 func (c *charset) isLineEnd(p []byte, at int) bool {
 	if c.unit == 1 {
-		return p[at] == '\n'
+		return p[at] == c.nl
 	}
 	return c.isNewline(p, at)
 }

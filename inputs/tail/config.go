@@ -25,6 +25,7 @@ type Config struct {
 	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
 	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
 	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
+	LineEnd        string            `hcl:"line_end,optional" oneof:"lf|cr" doc:"What ends a line: lf is a newline, with or without a carriage return before it; cr is a carriage return alone."`
 	MaxLineSize    int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
 	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
 	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
@@ -55,7 +56,7 @@ func (m *Multiline) SetDefaults() { *m = Multiline{Timeout: time.Second, MaxLine
 // Default returns the configuration with everything but the paths preset.
 func Default() Config {
 	return Config{
-		StartAt: "beginning", Encoding: "utf-8", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read", PathHeaders: true,
+		StartAt: "beginning", Encoding: "utf-8", LineEnd: "lf", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read", PathHeaders: true,
 		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024, LagFiles: 1000,
 		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
 	}
@@ -99,6 +100,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf("start_at", c.StartAt, "beginning", "end")
 	oneOf("encoding", c.Encoding, "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1")
+	oneOf("line_end", c.LineEnd, "lf", "cr")
 	oneOf("long_lines", c.LongLines, "split", "truncate", "skip")
 	oneOf("empty_lines", c.EmptyLines, "keep", "skip")
 	oneOf("compressed", c.Compressed, "read", "ignore")

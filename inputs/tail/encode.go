@@ -57,7 +57,7 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 			e.cut(f, b, s.to, room)
 		}
 	case c.unit == 1 && !c.latin1 && len(e.headers) == 0:
-		e.plain(f, b, now, room)
+		e.plain(f, c, b, now, room)
 	default:
 		for at := b.from; at < b.to; {
 			end, next := b.to, b.to
@@ -93,11 +93,11 @@ func (e *encoder) begin(f *file, path string) {
 }
 
 // plain is encode's loop for the common case: bytes as they are, no headers.
-func (e *encoder) plain(f *file, b *block, now int64, room int) {
+func (e *encoder) plain(f *file, c *charset, b *block, now int64, room int) {
 	rest := b.raw[b.from:b.to]
 	for len(rest) > 0 {
 		line := rest
-		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		if i := bytes.IndexByte(rest, c.nl); i >= 0 {
 			line, rest = rest[:i], rest[i+1:]
 			if i > 0 && line[i-1] == '\r' {
 				line = line[:i-1]

@@ -44,6 +44,7 @@ type readState struct {
 	finish  bool  // nothing will be added: what is left at the end is complete
 	// truncated: what was here before is gone, and its writer may go on behind it
 	truncated bool
+	toldCR    bool          // that there are carriage returns and no line ends
 	sparse    bool          // it may have holes
 	dead      bool          // truncated, finished or unusable: nothing is read any more
 	last      chan struct{} // closed when what was read before has been appended

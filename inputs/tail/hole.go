@@ -87,10 +87,11 @@ func (w *worker) holeAfterPage(r *readState, off int64) (int64, bool) {
 
 // beforeHole returns how much of b, read from a sparse file, comes before the next hole that follows a line, or that ends the file. open: it ends the file.
 func (w *worker) beforeHole(r *readState, b []byte) (n int, open bool, err error) {
-	if i := bytes.Index(b, []byte("\n\x00")); i >= 0 {
+	nl := w.run.tail.cfg.ended(csUTF8).nl
+	if i := bytes.Index(b, []byte{nl, 0}); i >= 0 {
 		return i + 1, false, nil
 	}
-	last := bytes.LastIndexByte(b, '\n') + 1
+	last := bytes.LastIndexByte(b, nl) + 1
 	i := bytes.IndexByte(b[last:], 0)
 	if i < 0 {
 		return len(b), false, nil

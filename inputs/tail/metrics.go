@@ -11,6 +11,7 @@ import (
 type counts struct {
 	long       prometheus.Counter
 	holes      prometheus.Counter
+	crOnly     prometheus.Counter
 	eventFlush prometheus.Counter
 	eventLimit prometheus.Counter
 	truncated  prometheus.Counter
@@ -29,6 +30,7 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 	}
 	c := &counts{
 		long:       counter("penstock_tail_long_lines_total", "Lines longer than max_line_size, which were split, truncated or skipped. A split line so long that its end was not read with its beginning counts at each cut."),
+		crOnly:     counter("penstock_tail_cr_only_files_total", "Files found with carriage returns and no line end."),
 		holes:      counter("penstock_tail_hole_bytes_total", "Bytes of holes that were skipped: NULs where a file was truncated under a program that does not append."),
 		eventFlush: counter("penstock_tail_multiline_flushes_total", "Multiline events taken as complete because nothing followed."),
 		eventLimit: counter("penstock_tail_multiline_limits_total", "Multiline events cut at max_lines or max_line_size."),

@@ -202,11 +202,11 @@ func (p *pipeReader) finish() error {
 func (p *pipeReader) deal(events, partial bool) error {
 	r := &p.file.r
 	if r.charset == nil {
-		if r.charset = charsetOf(p.run.tail.cfg.Encoding, p.held); r.charset == nil {
+		if r.charset = p.run.tail.cfg.charset(p.held); r.charset == nil {
 			if p.pending = pendingLine; !partial {
 				return nil
 			}
-			r.charset = csUTF16LE
+			r.charset = p.run.tail.cfg.ended(csUTF16LE)
 		}
 	}
 	full := p.full()

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -249,7 +250,8 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 		if err != nil && err != io.EOF {
 			return false, err
 		}
-		if n < len(w.buf) && r.charset.newline(w.buf[:n]) < 0 && r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
+		crosses := r.probed-r.off < crBound && r.probed+int64(n)-r.off >= crBound
+		if n < len(w.buf) && !crosses && r.charset.newline(w.buf[:n]) < 0 && r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
 			if r.charset.unit == 2 {
 				n &^= 1
 			}
@@ -315,6 +317,7 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 		m, err = src.ReadAt(w.buf[n:], r.off+int64(n))
 		n += m
 	}
+	w.watchCR(f, b.raw)
 	if fr.pending == pendingLine && w.framer.multiline == nil && b.end == 0 && !open {
 		r.probed = b.base + int64(len(b.raw))
 		if r.charset.unit == 2 {
@@ -328,6 +331,21 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 	return eof, err
 }
 
+// crBound is how much of a file without a line end is looked at for carriage returns.
+const crBound = 4 << 10
+
+// watchCR says once of each source that carriage returns seem to end its lines, which are not delivered as such.
+func (w *worker) watchCR(f *file, b []byte) {
+	c := f.r.charset
+	if f.r.toldCR || len(b) < crBound || c.nl != '\n' || bytes.Count(b[:crBound], []byte{'\r'}) < 2 || c.newline(b) >= 0 {
+		return
+	}
+	f.r.toldCR = true
+	w.run.tail.counts.crOnly.Inc()
+	w.run.tail.log.Warn("a file has carriage returns and no line end so far: nothing of it is delivered before one comes, or it is cut at max_line_size", "path", f.where(),
+		"do", `set line_end = "cr" in an input of its own if carriage returns end its lines`)
+}
+
 // charset returns the file's character set, or nil if there is too little of the file to tell.
 func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
 	head := b.raw
@@ -338,7 +356,7 @@ func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
 		}
 		head = w.head[:n]
 	}
-	return charsetOf(w.run.tail.cfg.Encoding, head), nil
+	return w.run.tail.cfg.charset(head), nil
 }
 
 // advanceFrom moves the file's read offset behind b, which was read from src.
