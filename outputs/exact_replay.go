@@ -84,7 +84,7 @@ func (x *exactReplay) ready(ctx context.Context) error {
 
 // object replays one object and removes it.
 func (x *exactReplay) object(ctx context.Context, o spool.Object) error {
-	digest, err := objectDigest(ctx, x.p.store, o.Key)
+	digest, err := objectDigest(ctx, x.p.store, o)
 	if errors.Is(err, spool.ErrNotFound) {
 		return nil // replayed by somebody else
 	}

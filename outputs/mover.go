@@ -283,16 +283,29 @@ func (v *mover) put(ctx context.Context, c cut, data []byte, records int64) (spo
 
 // digest returns the digest of the lines of a stored object.
 func (v *mover) digest(ctx context.Context, key string) (string, error) {
-	return objectDigest(ctx, v.store, key)
+	for o, err := range v.store.List(ctx, key) {
+		if err != nil {
+			return "", err
+		}
+		if o.Key == key {
+			return objectDigest(ctx, v.store, o)
+		}
+		break // it would be the first
+	}
+	return "", fmt.Errorf("%s: %w", key, spool.ErrNotFound)
 }
 
 // objectDigest returns the digest of the lines of a stored object.
-func objectDigest(ctx context.Context, store spool.Store, key string) (string, error) {
+func objectDigest(ctx context.Context, store spool.Store, listed spool.Object) (string, error) {
+	key := listed.Key
 	r, o, err := store.Get(ctx, key)
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
+	if o.Size != listed.Size {
+		return "", fmt.Errorf("read %s: %w: %d bytes, and %d", key, errOtherObject, listed.Size, o.Size)
+	}
 	if d := o.Metadata[metaDigest]; d != "" {
 		return d, nil
 	}

@@ -97,3 +97,34 @@ func TestOverflowCannotKeepWhatItReplayed(t *testing.T) {
 		}
 	})
 }
+
+// The answer to a put is lost, and to the question what is there the store gives nothing at first: the object is ours all the same, and is not stored
+// a second time under another name.
+func TestMovedObjectIsNotMistakenForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, false)
+		var puts, gets sync.Map
+		r.store.SetFault(func(op, key string) outputtest.StoreFault {
+			if !strings.HasSuffix(key, ".ndjson.zst") {
+				return outputtest.StoreWorks
+			}
+			first := func(m *sync.Map) bool { _, again := m.LoadOrStore(key, true); return !again }
+			switch {
+			case op == "put" && first(&puts):
+				return outputtest.StoreTimeout
+			case op == "get" && first(&gets):
+				return outputtest.StoreEmpty
+			}
+			return outputtest.StoreWorks
+		})
+		r.start()
+		r.dest.SetDown(true)
+		r.feed(2 * time.Minute)
+		r.dest.SetDown(false)
+		r.feed(2 * time.Minute)
+		r.finish()
+		if n := r.check(true); n != 0 {
+			t.Fatalf("%d repeats", n)
+		}
+	})
+}

@@ -352,3 +352,56 @@ func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
 		}
 	}
 }
+
+// An object is delivered and not removed yet when the agent ends. Its successor asks what it is and is given nothing, or only half of it, at first: that is
+// not taken for another object, which would have to be delivered anew.
+func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
+	for name, fault := range map[string]outputtest.StoreFault{
+		"empty": outputtest.StoreEmpty, "short": outputtest.StoreShort, "hangs up": outputtest.StoreHangsUp,
+	} {
+		for _, meta := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/metadata=%v", name, meta), func(t *testing.T) {
+				t.Parallel()
+				n := newNetwork(9)
+				c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+				r := newExactRig(t, c)
+				store := r.overflow("oldest_first")
+				if !meta {
+					store.DropMetadata()
+				}
+				stop, _ := r.drain(r.output())
+				r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
+				n.set(true, 0)
+				r.add(40, 50)
+				r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+				var tried atomic.Int64
+				store.SetFault(func(op, key string) outputtest.StoreFault {
+					if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {
+						tried.Add(1)
+						return outputtest.StoreFails
+					}
+					return outputtest.StoreWorks
+				})
+				n.set(false, 0)
+				r.until("an object to be delivered", func() bool { return tried.Load() > 0 })
+				r.log.Owner() // the crash
+				stop()
+				var gets atomic.Int64
+				store.SetFault(func(op, key string) outputtest.StoreFault {
+					if op == "get" && strings.HasSuffix(key, ".ndjson.zst") && gets.Add(1) == 1 {
+						return fault
+					}
+					return outputtest.StoreWorks
+				})
+				stop, wait := r.drain(r.output())
+				r.until("the overflow's end", func() bool { return objects(store) == 0 })
+				r.log.Seal()
+				if err := wait(); err != nil {
+					t.Fatal(err)
+				}
+				stop()
+				r.check()
+			})
+		}
+	}
+}

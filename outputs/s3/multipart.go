@@ -109,6 +109,9 @@ func (s *Store) uploadParts(ctx context.Context, id *string, key string, r io.Re
 			if err != nil {
 				return err
 			}
+			if out.ETag == nil {
+				return errNoAnswer
+			}
 			parts[i] = types.CompletedPart{ETag: out.ETag, PartNumber: in.PartNumber}
 			if out.ChecksumCRC32C != nil { // the server knows it, so it wants it again
 				parts[i].ChecksumCRC32C = sum.crc32c

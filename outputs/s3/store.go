@@ -117,7 +117,10 @@ func (s *Store) putObject(ctx context.Context, key string, r io.ReaderAt, size i
 			in.Metadata[k] = v
 		}
 	}
-	_, err = s.client.PutObject(ctx, in, s.unsigned)
+	out, err := s.client.PutObject(ctx, in, s.unsigned)
+	if err == nil && out.ETag == nil {
+		err = errNoAnswer
+	}
 	if nonce == "" || err == nil {
 		return false, err
 	}
@@ -194,6 +197,9 @@ func (s *Store) nonce(ctx context.Context, key string) (nonce string, exists boo
 			return "", false, nil
 		}
 		return "", false, err
+	}
+	if out.ETag == nil {
+		return "", false, errNoAnswer
 	}
 	return out.Metadata[putNonce], true, nil
 }

@@ -181,9 +181,14 @@ func testHangsUp(t *testing.T, r *run) {
 			"put":    r.store.Put(r.ctx, "there", bytes.NewReader(data), int64(len(data)), spool.PutOptions{}),
 			"delete": r.store.Delete(r.ctx, "gone"),
 		} {
-			if err != nil {
+			if err != nil || name == "nothing" && what == "put" {
 				failed(what, err)
 			}
+		}
+		if name == "nothing" {
+			large := randomBytes(2*r.Large + 1)
+			failed("put if absent", r.store.Put(r.ctx, "new", bytes.NewReader(data), int64(len(data)), spool.PutOptions{IfAbsent: true}))
+			failed("put in pieces", r.store.Put(r.ctx, "there", bytes.NewReader(large), int64(len(large)), spool.PutOptions{}))
 		}
 		r.proxy.Set(nil)
 		r.want(t, "there", data)

@@ -41,6 +41,7 @@ var storeFaults = map[string]storetest.Fault{
 	"hang up": storetest.HangUp, "lose the answer": storetest.LoseAnswer, "half": storetest.Half(false), "silent half": storetest.Half(true),
 	"403": storetest.Status(http.StatusForbidden), "412": storetest.Status(http.StatusPreconditionFailed),
 	"500": storetest.Status(http.StatusInternalServerError), "503": storetest.Status(http.StatusServiceUnavailable),
+	"nothing":   storetest.Nothing,
 	"done, 403": applied(http.StatusForbidden), "done, 412": applied(http.StatusPreconditionFailed), "done, 500": applied(http.StatusInternalServerError),
 }
 
@@ -107,6 +108,9 @@ func (s *faults) draw(verb string) (kind string) {
 		kind = s.kinds[s.rng.IntN(len(s.kinds))]
 	default:
 		return ""
+	}
+	if kind == "nothing" && verb == "DELETE" {
+		kind = "503" // that an object is gone is all that such an answer says: no client could know better
 	}
 	s.met[verb+" "+kind]++
 	return kind
