@@ -213,11 +213,11 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 	if g == nil || g.m.ended || g.compression != none || g.size.Load() <= g.delivered.Load() {
 		return false
 	}
-	if g.m.failure == "" {
-		return true
+	if g.m.failure == "" && g.m.pending == pendingNone && now.Sub(g.m.grown) >= settleFor {
+		return true // nobody takes anything: all wait
 	}
-	m.notReady(f, now, "stands beside a file of its name that cannot be read")
-	return !f.m.settle.late
+	m.notReady(f, now, "stands beside an uncompressed file of its name that is not read to its end")
+	return g.m.failure == "" || !f.m.settle.late
 }
 
 // candidates are the positions of what f may hold.

@@ -6,5 +6,7 @@
 //
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A few workers read, encode and append; a file
 // is read by one worker at a time, encoded by several, and appended in order. Quiet files hold neither goroutine nor, after a while,
-// descriptor. It never waits for a batch to be durable, and never writes to what it reads.
+// descriptor, and where there are more files than the process may open they are closed between reads, but not one that could not be found
+// again. Nothing that is read waits without a bound for what cannot be: a compressed file that is never complete, a copy that is never made.
+// Holes and what is neither text nor compressed in a known way are skipped, said and counted. It never waits for a batch to be durable, and never writes to what it reads.
 package tail

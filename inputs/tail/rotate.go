@@ -14,6 +14,7 @@ type hold struct {
 	of    *file
 	size  int64
 	since time.Time // when it last changed
+	begun time.Time
 }
 
 type heldFiles map[*file]struct{}
@@ -234,7 +235,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 		}
 		_ = h.Close()
 		f := m.newFile(s, x.path0, newKey(s.fi.id, time.Now())) // what comes after it waits with it
-		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now()}
+		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now(), begun: time.Now()}
 		m.register(f)
 		m.held[f] = struct{}{}
 		return true
@@ -345,15 +346,50 @@ func (m *manager) sweepHeld(now time.Time) {
 			hold.size, hold.since = fi.size, now
 			var head [headSize]byte
 			n, _ := h.ReadAt(head[:], 0)
-			if !hold.of.m.ended && !m.looksLike(h, head[:n], hold.of) {
+			if !hold.of.m.ended && (!m.looksLike(h, head[:n], hold.of) || m.departs(h, fi.size, hold.of)) {
 				hold.since = time.Time{}
 			}
 		}
 		_ = h.Close()
-		if now.Sub(hold.since) >= m.cfg.RotateWait && !m.shrunk(hold.of) {
+		waited := now.Sub(hold.since) >= m.cfg.RotateWait || now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
+		if waited && !m.shrunk(hold.of) {
 			m.resolve(f, nil)
 		}
 	}
+}
+
+// longestCopy, times the patience with compressed files, is how long a file may grow that looks like a copy being made.
+const longestCopy = 20
+
+// departs tells whether what was last written to the file, of that size, is not what stands at its place in x: it is no copy of it then.
+func (m *manager) departs(h *handle, size int64, x *file) bool {
+	y, fi, err := m.open(x.where())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = y.Close() }()
+	if !fi.is(x.id, x.birth) {
+		return false
+	}
+	if last := x.last.Load(); last != nil {
+		var scratch [headSize]byte
+		prints := last.prints()
+		if same, err := prints.matches(y, scratch[:]); err != nil || !same {
+			return false // it was truncated: what it holds now tells nothing
+		}
+	}
+	if fi.size < size {
+		return true
+	}
+	var a, b [tailSize]byte
+	n := min(size, tailSize)
+	if _, err := h.ReadAt(a[:n], size-n); err != nil && err != io.EOF {
+		return false
+	}
+	if _, err := y.ReadAt(b[:n], size-n); err != nil && err != io.EOF {
+		return false
+	}
+	return a != b
 }
 
 // shrunk tells whether f is truncated, which will come out when it is read next.

@@ -153,3 +153,63 @@ func TestACompressedFileThatCannotBeOpenedIsNotReadAgain(t *testing.T) {
 	r.eventually("it is recognised", func() bool { return recognised() == 1 })
 	r.wantsNoMore(quiet, "1", "2", "3")
 }
+
+// A file that begins like another one may be a copy being made of it, but not when something else is written to it: both are read as they grow.
+func TestAFileThatBeginsLikeAnotherIsReadAsItGrows(t *testing.T) {
+	for _, same := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the same goes to both: %v", same), func(t *testing.T) {
+			r := newRig(t, nil)
+			r.capture(func(tl *Tail) { tl.patience = 50 * time.Millisecond })
+			header := strings.Repeat("#", 2*headSize) + "\n"
+			r.write("app.log", header)
+			r.start()
+			r.eventually("the header", func() bool { return len(r.sink.Values()) == 1 })
+			r.write("app.log-1", header) // as a program does that numbers its logs
+			ours := func() (n int) {
+				for _, rec := range r.sink.Records() {
+					if strings.HasPrefix(string(rec.Value), "line") && strings.HasSuffix(rec.Origin, "app.log-1") {
+						n++
+					}
+				}
+				return n
+			}
+			i := 0
+			r.eventually("it is read while it grows", func() bool {
+				r.write("app.log", fmt.Sprintf("line %08d\n", i))
+				if i++; !same {
+					r.write("app.log-1", fmt.Sprintf("line of its own %08d\n", i))
+				} else {
+					r.write("app.log-1", fmt.Sprintf("line %08d\n", i-1))
+				}
+				got := 0
+				for _, v := range r.sink.Values() {
+					if strings.HasPrefix(v, "line") {
+						got++
+					}
+				}
+				return ours() > 0 || got > i+10
+			})
+		})
+	}
+}
+
+// A compressed file beside one whose last line is not complete waits for it, and nothing else does.
+func TestAnUnfinishedLineHoldsNothingUp(t *testing.T) {
+	r := newRig(t, nil)
+	r.prepare = impatient
+	r.write("app.log", "1\nunfinis")
+	if err := os.WriteFile(r.path("app.log.gz"), gz([]byte("0\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.write("app.log.1", "before\n")
+	r.dated("app.log.1", time.Hour)
+	r.start()
+	r.eventually("the others", func() bool {
+		v := strings.Join(r.sink.Values(), "|")
+		return strings.Contains(v, "before") && strings.Contains(v, "1")
+	})
+	r.write("app.log.7", "another\n") // as somebody puts it there
+	r.eventually("the next", func() bool { return strings.Contains(strings.Join(r.sink.Values(), "|"), "another") })
+	r.write("app.log", "hed\n")
+	r.wantsSet("0", "1", "before", "another", "unfinished")
+}
