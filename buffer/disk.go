@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is one thing that the life of a segment asks of the file system. Each may fail, and in a test each is made to.
+// step is one thing that the life of a segment asks of the file system. Each may fail, and in a
+// test each is made to.
 type step string
 
 const (
@@ -27,7 +28,8 @@ const (
 	stepRead    step = "open for reading"
 )
 
-// disk does what segments ask of the file system, unless fault says otherwise. It is nil outside of tests.
+// disk does what segments ask of the file system, unless fault says otherwise. It is nil outside of
+// tests.
 type disk struct {
 	fault func(s step, path string) error
 }
@@ -109,8 +111,8 @@ func (d disk) removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// needDescriptors fails unless n descriptors are to be had now. Where Badger finds too few of them while it opens a database, what it has
-// opened by then is never closed.
+// needDescriptors fails unless n descriptors are to be had now. Where Badger finds too few of them
+// while it opens a database, what it has opened by then is never closed.
 func needDescriptors(dir string, n int) (err error) {
 	fds := make([]int, 0, n)
 	for len(fds) < n && err == nil {

@@ -67,9 +67,10 @@ func openIn(t *testing.T, dir string) (open []string) {
 	return open
 }
 
-// The buffer once crashed on a nil pointer when a segment could not be set up after its database was there. Each step of opening, rolling,
-// closing and removing a segment fails here in each way, once and for as long as anybody looks; nothing that was acknowledged is lost,
-// appends go on once it works again, and nothing is left open or lying about.
+// The buffer once crashed on a nil pointer when a segment could not be set up after its database
+// was there. Each step of opening, rolling, closing and removing a segment fails here in each way,
+// once and for as long as anybody looks; nothing that was acknowledged is lost, appends go on once
+// it works again, and nothing is left open or lying about.
 func TestEveryStepOfASegmentMayFail(t *testing.T) {
 	errnos, most := []syscall.Errno{syscall.EMFILE, syscall.EDQUOT}, 1
 	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
@@ -178,7 +179,8 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 	}
 }
 
-// With records only from a segment that cannot be opened for reading there is nothing to lose by waiting.
+// With records only from a segment that cannot be opened for reading there is nothing to lose by
+// waiting.
 func TestASegmentThatCannotBeOpenedIsNotDamaged(t *testing.T) {
 	f, reg, dir := &faulty{}, prometheus.NewRegistry(), t.TempDir()
 	opt := small(t)
@@ -208,7 +210,8 @@ func TestASegmentThatCannotBeOpenedIsNotDamaged(t *testing.T) {
 	}
 }
 
-// Descriptors run out at each place in the making of a segment: never more than an error, and nothing is left of it.
+// Descriptors run out at each place in the making of a segment: never more than an error, and
+// nothing is left of it.
 func TestOpenHeadWithFewDescriptors(t *testing.T) {
 	var was syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptors shares out the process's open files to inputs that could hold any number of them. Outputs, the buffer and connections go first:
-// what is held for inputs gives way before they run out. All methods are safe for concurrent use.
+// Descriptors shares out the process's open files to inputs that could hold any number of them.
+// Outputs, the buffer and connections go first: what is held for inputs gives way before they run
+// out. All methods are safe for concurrent use.
 type Descriptors struct {
 	limit func() int          // of the process
 	used  func(limit int) int // by the process
@@ -29,7 +30,8 @@ const (
 	countable = 1 << 14 // beyond so many descriptors the half that inputs leave is enough for everything else
 )
 
-// NewDescriptors raises the process's limit of open files as far as it may and shares out what there is.
+// NewDescriptors raises the process's limit of open files as far as it may and shares out what
+// there is.
 func NewDescriptors() *Descriptors {
 	raiseLimit()
 	return DescriptorsOf(limitOfFiles, openFiles)
@@ -126,7 +128,8 @@ func (d *Descriptors) mostLocked() int {
 	return d.most
 }
 
-// look finds out what inputs may hold: half of the limit, and less when the rest of the process needs more than the other half.
+// look finds out what inputs may hold: half of the limit, and less when the rest of the process
+// needs more than the other half.
 func (d *Descriptors) look() {
 	d.looked = d.now()
 	limit := d.limit()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Inputs hold half of what the process may open, and less when others need more than the other half; a shortage is remembered for a while.
+// Inputs hold half of what the process may open, and less when others need more than the other
+// half; a shortage is remembered for a while.
 func TestDescriptorsAreShared(t *testing.T) {
 	limit, others := 1000, 100
 	now := time.Now()

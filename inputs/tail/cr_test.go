@@ -8,7 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// A file whose lines end with carriage returns delivers nothing, as long as that is not configured: it is said, once, whatever pieces it comes in.
+// A file whose lines end with carriage returns delivers nothing, as long as that is not configured:
+// it is said, once, whatever pieces it comes in.
 func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 	for _, piece := range []int{10, 100, 10_000} {
 		r := newRig(t, nil)

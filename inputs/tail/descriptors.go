@@ -13,7 +13,8 @@ const reasonTooMany = "too_many_open_files"
 // tooMany tells whether err says that there are no more descriptors.
 func tooMany(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
 
-// open opens path to look at it. What is decided by what is found there must not depend on how many descriptors were left.
+// open opens path to look at it. What is decided by what is found there must not depend on how many
+// descriptors were left.
 func (m *manager) open(path string) (h *handle, fi fileInfo, err error) {
 	m.descriptor(func() error {
 		h, fi, err = openHandle(path)
@@ -30,7 +31,8 @@ func (m *manager) readDir(dir string) (entries []fs.DirEntry, err error) {
 	return entries, err
 }
 
-// descriptor does what needs a descriptor, and again for a moment while workers close files, if there is none.
+// descriptor does what needs a descriptor, and again for a moment while workers close files, if
+// there is none.
 func (m *manager) descriptor(do func() error) {
 	const tries, pause = 50, 10 * time.Millisecond
 	if !tooMany(do()) {

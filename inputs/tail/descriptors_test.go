@@ -12,7 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// With few descriptors files are closed between reads, but not one that could not be found again; nothing is lost.
+// With few descriptors files are closed between reads, but not one that could not be found again;
+// nothing is lost.
 func TestFewDescriptors(t *testing.T) {
 	const files = 60
 	var limit atomic.Int64

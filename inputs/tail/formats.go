@@ -115,7 +115,8 @@ func compressionOf(path string, head []byte) compression {
 	return none
 }
 
-// strangerOf tells what a file is that cannot be read, and what to do about it; "" if that is not known of it.
+// strangerOf tells what a file is that cannot be read, and what to do about it; "" if that is not
+// known of it.
 func strangerOf(path string, head []byte) (name, do string) {
 	for _, s := range strangers {
 		if len(head) < s.at+len(s.magic) {

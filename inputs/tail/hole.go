@@ -5,9 +5,11 @@ import (
 	"io"
 )
 
-// A program that does not append goes on where it was when its file is truncated, as copytruncate does it: what lies before is a hole, that reads as NULs.
-// They stand for nothing. A hole that the file system knows of is passed wherever a line begins, and plain NULs at the beginning of what
-// a truncation has left. What is not followed by anything yet is not passed: it may be disk allocated ahead, and be written to.
+// A program that does not append goes on where it was when its file is truncated, as copytruncate
+// does it: what lies before is a hole, that reads as NULs. They stand for nothing. A hole that the
+// file system knows of is passed wherever a line begins, and plain NULs at the beginning of what a
+// truncation has left. What is not followed by anything yet is not passed: it may be disk allocated
+// ahead, and be written to.
 
 // hole is what was found at a file's offset.
 type hole uint8
@@ -71,7 +73,8 @@ func (w *worker) data(r *readState, off int64) (int64, bool) {
 // largestPage is that of a file system's cache, or its block.
 const largestPage = 64 << 10
 
-// holeAfterPage returns where there is data again, if what is left of the page at off is NULs, and a hole follows.
+// holeAfterPage returns where there is data again, if what is left of the page at off is NULs, and
+// a hole follows.
 func (w *worker) holeAfterPage(r *readState, off int64) (int64, bool) {
 	to := seekHole(r.h.fd, off)
 	if w.run.tail.blind || to <= off || to > off+largestPage {
@@ -85,7 +88,8 @@ func (w *worker) holeAfterPage(r *readState, off int64) (int64, bool) {
 	return at, true
 }
 
-// beforeHole returns how much of b, read from a sparse file, comes before the next hole that follows a line, or that ends the file. open: it ends the file.
+// beforeHole returns how much of b, read from a sparse file, comes before the next hole that
+// follows a line, or that ends the file. open: it ends the file.
 func (w *worker) beforeHole(r *readState, b []byte) (n int, open bool, err error) {
 	nl := w.run.tail.cfg.ended(csUTF8).nl
 	if i := bytes.Index(b, []byte{nl, 0}); i >= 0 {
@@ -120,7 +124,8 @@ func firstNonNUL(b []byte) int {
 
 var nuls [4096]byte
 
-// isNUL tells whether p is the fingerprint of nothing but NULs, which tells files apart no more than none.
+// isNUL tells whether p is the fingerprint of nothing but NULs, which tells files apart no more
+// than none.
 func (p print) isNUL() bool { return p.N > 0 && p == printOf(nuls[:p.N]) }
 
 // holed counts a hole, and tells once of each source that it has some.

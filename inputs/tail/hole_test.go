@@ -48,8 +48,9 @@ func (k *keeper) truncate(to int64) {
 	}
 }
 
-// logrotate's copytruncate under a program that does not append (logrotate(8), "copytruncate"; filebeat and fluent-bit send the NULs): what it goes on
-// to write comes after as many NULs as it had written before. They once became records, one for each MiB, and were glued to the first line.
+// logrotate's copytruncate under a program that does not append (logrotate(8), "copytruncate";
+// filebeat and fluent-bit send the NULs): what it goes on to write comes after as many NULs as it
+// had written before. They once became records, one for each MiB, and were glued to the first line.
 func TestHoleOfACopytruncate(t *testing.T) {
 	for _, blind := range []bool{false, true} { // where the file system does not tell of holes
 		for _, size := range []int64{6, 5000, 10<<20 + 77, 300<<20 + 1} {
@@ -183,7 +184,8 @@ func TestDiskAllocatedAheadIsNoHole(t *testing.T) {
 	}
 }
 
-// A hole in the middle, as a file system leaves it that has lost power, is passed as well; NULs that somebody wrote are kept.
+// A hole in the middle, as a file system leaves it that has lost power, is passed as well; NULs
+// that somebody wrote are kept.
 func TestHoleInTheMiddle(t *testing.T) {
 	r := newRig(t, nil)
 	k := newKeeper(r, "a.log")

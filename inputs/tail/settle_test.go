@@ -14,7 +14,8 @@ import (
 // impatient makes the tail wait less long for compressed files that are not complete.
 func impatient(tl *Tail) { tl.patience = 300 * time.Millisecond }
 
-// A compressed file once had to be older than a second by its own time, and its whole family waited for that, the live file as well.
+// A compressed file once had to be older than a second by its own time, and its whole family waited
+// for that, the live file as well.
 func TestATimeInTheFutureHoldsNothingUp(t *testing.T) {
 	r := newRig(t, nil)
 	then := time.Now().Add(24 * time.Hour)
@@ -154,7 +155,8 @@ func TestACompressedFileThatCannotBeOpenedIsNotReadAgain(t *testing.T) {
 	r.wantsNoMore(quiet, "1", "2", "3")
 }
 
-// A file that begins like another one may be a copy being made of it, but not when something else is written to it: both are read as they grow.
+// A file that begins like another one may be a copy being made of it, but not when something else
+// is written to it: both are read as they grow.
 func TestAFileThatBeginsLikeAnotherIsReadAsItGrows(t *testing.T) {
 	for _, same := range []bool{false, true} {
 		t.Run(fmt.Sprintf("the same goes to both: %v", same), func(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// More files than the process may open, as 1,500 under ulimit -n 1024: each is read, through rotation and an outage, and neither outputs nor the
-// buffer ever find too few descriptors. The agent raises its soft limit, and the tail keeps to its share of the hard one.
+// More files than the process may open, as 1,500 under ulimit -n 1024: each is read, through
+// rotation and an outage, and neither outputs nor the buffer ever find too few descriptors. The
+// agent raises its soft limit, and the tail keeps to its share of the hard one.
 func TestMoreFilesThanDescriptors(t *testing.T) {
 	limit, files := 256, 375
 	if long() {
