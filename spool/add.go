@@ -88,11 +88,25 @@ func (d *drain) addRecord(r *record.Record) error {
 	d.key = key
 	skip := r.Value == nil && d.a.cfg.OnNull == "skip"
 	if err != nil {
+		if ms, ok := r.Beyond(); ok && d.a.cfg.OnMissing == "stop" {
+			err = fmt.Errorf("%w: its timestamp is %s", err, ms)
+		}
 		if skip && errors.Is(err, partition.ErrStop) {
 			d.skip()
 			return nil
 		}
 		return err
+	}
+	if ms, ok := r.Beyond(); ok && (res.Class == partition.DeadLetter || d.a.codec.showsTime) {
+		// Shown, it would be a time that the record does not have.
+		reason := fmt.Errorf("its timestamp, %s milliseconds, is beyond what can be held", ms)
+		if res.Class != partition.DeadLetter && d.a.cfg.OnMissing == "stop" && !skip {
+			return fmt.Errorf("record %d: %w, and %w", r.Offset, reason, partition.ErrStop)
+		}
+		if res.Class != partition.DeadLetter {
+			d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
+		}
+		res.Class, res.Reason = partition.DeadLetter, reason
 	}
 	// The row comes before the file: a file that would be empty is never made.
 	if res.Class != partition.DeadLetter {

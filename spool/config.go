@@ -172,6 +172,8 @@ type codec struct {
 	fields partition.Fields
 	rows   format.Format
 	dead   format.Format
+
+	showsTime bool // a row holds the record's own time
 }
 
 func (c *Config) codec() (*codec, error) {
@@ -186,7 +188,7 @@ func (c *Config) codec() (*codec, error) {
 	if err != nil {
 		return nil, under("decode", err)
 	}
-	out := &codec{}
+	out := &codec{showsTime: fc.Envelope || fc.Metadata}
 	switch dc.Type {
 	case "json":
 		out.fields = partition.JSONFields

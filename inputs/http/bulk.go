@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
@@ -165,7 +166,9 @@ func (r *request) addDocument(index string, id, value []byte, now time.Time) err
 		if len(v) < 100 && isName(name, "@timestamp") {
 			text, _ := unquote(v)
 			if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-				at = t
+				if _, ok := record.Nanos(t); ok {
+					at = t
+				}
 			}
 		}
 		return nil

@@ -240,12 +240,16 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 			}
 			cut(len(in) - i)
 		}
-		rec := record.Record{Offset: r.Offset, Time: r.Timestamp.UnixNano(), Key: r.Key, Value: r.Value}
+		at, beyond, held := timestamp(r)
+		rec := record.Record{Offset: r.Offset, Time: at, Key: r.Key, Value: r.Value}
 		if len(r.Headers) > 0 {
 			rec.Headers = make([]record.Header, len(r.Headers))
 			for j, h := range r.Headers {
 				rec.Headers[j] = record.Header(h)
 			}
+		}
+		if !held {
+			rec.Headers = append(rec.Headers, beyond)
 		}
 		recs = append(recs, rec)
 		size += len(r.Key) + len(r.Value) + 64
@@ -305,7 +309,11 @@ func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 		for _, h := range r.Headers {
 			headers = append(headers, record.Header(h))
 		}
-		b.Append(r.Timestamp.UnixNano(), r.Key, r.Value, headers)
+		at, beyond, held := timestamp(r)
+		if !held {
+			headers = append(headers, beyond)
+		}
+		b.Append(at, r.Key, r.Value, headers)
 		left -= size
 		r.Recycle() // it was copied
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
@@ -192,5 +193,9 @@ func (w *writer) add(host string, b []byte, continued bool) error {
 		return w.g.Add(host, now.UnixNano(), w.buf, nil)
 	}
 	w.buf = m.appendJSON(w.buf[:0])
-	return w.g.Add(host, m.time.UnixNano(), w.buf, nil)
+	at, ok := record.Nanos(m.time)
+	if !ok {
+		at = now.UnixNano() // what the message says of its time is in the record
+	}
+	return w.g.Add(host, at, w.buf, nil)
 }

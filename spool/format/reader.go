@@ -157,7 +157,8 @@ func (e *Entry) open(line []byte) error {
 	}
 	e.Located, e.Reason = true, v.Reason
 	e.Topic, e.Tag, e.Partition = or(v.Topic, v.TopicB), or(v.Tag, v.TagB), v.Partition
-	e.Offset, e.Time = *v.Offset, v.Time.UnixNano()
+	e.Offset = *v.Offset
+	e.Time, _ = record.Nanos(*v.Time)
 	e.Key, e.Value = bytesOr(v.Key, v.KeyB), v.Value
 	if v.Value == nil {
 		e.Value = bytesOr(v.ValueText, v.ValueB)
@@ -209,7 +210,8 @@ func (e *Entry) locate(text []byte) {
 		return
 	}
 	e.Located = true
-	e.Topic, e.Partition, e.Offset, e.Time = v.Topic, v.Partition, *v.Offset, v.Time.UnixNano()
+	e.Topic, e.Partition, e.Offset = v.Topic, v.Partition, *v.Offset
+	e.Time, _ = record.Nanos(*v.Time)
 	if v.Key != nil {
 		if key, err := base64.StdEncoding.DecodeString(*v.Key); err == nil {
 			e.Key = key

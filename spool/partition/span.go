@@ -14,7 +14,7 @@ func (p *Partitioner) Span(t time.Time) (start, end time.Time, ok bool) {
 		return t, t, false
 	}
 	shown := p.main.times(t)
-	start = time.Unix(0, t.UnixNano()/int64(step)*int64(step)).UTC()
+	start = t.UTC().Truncate(step)
 	end = start.Add(step)
 	// Spans longer than two years would be a mistake of this loop.
 	for limit := start.AddDate(-2, 0, 0); start.After(limit) && p.main.times(start.Add(-step)) == shown; {
