@@ -210,6 +210,11 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 	m.seq++
 	f.m.seq, f.m.mtime, f.m.grown = cmp.Or(s.seq, m.seq), s.fi.mtime, time.Now()
 	f.m.family, f.m.at = familyOf(s.path), cmp.Or(s.at, s.fi.mtime)
+	// A log is made when the one before it ends, and the copy of one when its content does; a compressed file is made
+	// later, but keeps the time of what it holds.
+	if f.m.made = cmp.Or(s.fi.birth, s.fi.mtime); uncompressedName(s.path) != s.path {
+		f.m.made = s.fi.mtime
+	}
 	return f
 }
 

@@ -54,7 +54,8 @@ type readState struct {
 type mgrState struct {
 	names    []string  // matching paths at which it is
 	at       int64     // about when its last line was written, in Unix nanoseconds, as of its discovery; the order within a source
-	seq      int       // order of discovery, for files of the same time
+	made     int64     // when the generation came into being: tells those of the same time apart
+	seq      int       // order of discovery, for files of which that does not
 	family   string    // directory and name without what rotation adds
 	grown    time.Time // when it was last seen to grow
 	mtime    int64

@@ -283,7 +283,7 @@ func (m *manager) await(f, p *file) {
 // precedes tells whether p is to be read before f, of the same source. It is an order that does not change, so that no two files can wait
 // for one another.
 func precedes(p, f *file) bool {
-	return cmp.Or(cmp.Compare(p.m.at, f.m.at), cmp.Compare(p.m.seq, f.m.seq)) < 0
+	return cmp.Or(cmp.Compare(p.m.at, f.m.at), cmp.Compare(p.m.made, f.m.made), cmp.Compare(p.m.seq, f.m.seq)) < 0
 }
 
 // grew notes that f has more to read.

@@ -17,6 +17,7 @@ type world struct {
 	rng     *rand.Rand
 	apps    []*app
 	crashed int
+	blocked bool // nothing is taken from the tail
 	story   []string
 }
 
@@ -26,6 +27,7 @@ type app struct {
 	half   bool     // the live file ends within a line
 	gens   []string // rotated files, newest first, by name
 	copies bool     // rotated by copytruncate
+	links  bool     // rotated by ln and rm
 }
 
 func (w *world) log(format string, args ...any) {
@@ -72,9 +74,17 @@ func (w *world) rotate(a *app) {
 	}
 	w.shift(a)
 	to := a.name + ".log.1"
-	if a.copies {
+	switch {
+	case a.copies:
 		w.copyTruncate(a.name+".log", to)
-	} else {
+	case a.links:
+		if err := os.Link(w.path(a.name+".log"), w.path(to)); err != nil {
+			w.t.Fatal(err)
+		}
+		w.remove(a.name + ".log")
+		a.half = false
+		w.write(a.name+".log", "")
+	default:
 		w.rename(a.name+".log", to)
 		a.half = false // what is half written stays so
 		w.write(a.name+".log", "")
@@ -106,6 +116,8 @@ func (w *world) deleteOldest(a *app) {
 // settled waits until every complete line is durable.
 func (w *world) settled() {
 	w.t.Helper()
+	w.blocked = false
+	w.sink.Unblock()
 	w.sink.Release()
 	want := 0
 	for _, a := range w.apps {
@@ -189,6 +201,7 @@ func (w *world) check(all bool) {
 func (w *world) crash() {
 	w.sink.Sync(w.rng.IntN(4))
 	w.log("crash, %d lost", w.sink.Pending())
+	w.blocked = false
 	w.sink.Crash()
 	err := w.stop()
 	w.stop = nil
@@ -199,10 +212,17 @@ func (w *world) crash() {
 }
 
 func TestRandomWritersAndRestarts(t *testing.T) {
-	for i := range 4 {
+	histories := 4
+	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {
+		var err error
+		if histories, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range histories {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			seed := uint64(time.Now().UnixNano())
+			seed := uint64(time.Now().UnixNano()) + uint64(i)
 			if s := os.Getenv("TAIL_SEED"); s != "" {
 				seed, _ = strconv.ParseUint(s, 10, 64)
 			}
@@ -222,7 +242,7 @@ func randomWorld(t *testing.T, seed uint64) {
 		}
 	})}
 	w.block = 64 + rng.IntN(1000)
-	w.apps = []*app{{name: "ren"}, {name: "cop", copies: true}, {name: "two"}}
+	w.apps = []*app{{name: "ren"}, {name: "cop", copies: true}, {name: "two"}, {name: "lnk", links: true}}
 	down := true
 	for step := range 60 {
 		a := w.apps[rng.IntN(len(w.apps))]
@@ -255,16 +275,29 @@ func randomWorld(t *testing.T, seed uint64) {
 				w.start()
 			} else if rng.IntN(2) == 0 {
 				w.log("stop")
-				w.sink.Release() // a stop waits for what was appended
+				w.blocked = false
+				w.sink.Unblock() // a stop waits for what was appended
+				w.sink.Release()
 				w.halt()
 			} else {
 				w.crash()
 			}
 			down = !down
 		case op == 17:
-			w.sink.Hold()
-			w.log("hold")
+			if w.rng.IntN(2) == 0 {
+				if !down {
+					w.settled() // so that nothing is on its way
+				}
+				w.sink.Block()
+				w.blocked = true
+				w.log("block")
+			} else {
+				w.sink.Hold()
+				w.log("hold")
+			}
 		case op == 18:
+			w.sink.Unblock()
+			w.blocked = false
 			w.sink.Release()
 			w.log("release")
 		default:

@@ -172,8 +172,10 @@ func (m *manager) compareAll(paths []string) {
 	var fresh []sight
 	var departed []*file
 	var left []string
-	defer func() { m.replaced = nil }()
-	m.replaced = map[string]*file{}
+	if m.replaced == nil { // or this look is part of another one
+		m.replaced = map[string]*file{}
+		defer func() { m.replaced = nil }()
+	}
 	leave := func(f *file, path string) {
 		m.replaced[path] = f
 		m.drop(f, path)
