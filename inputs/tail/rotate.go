@@ -352,8 +352,14 @@ func (m *manager) sweepHeld(now time.Time) {
 		}
 		_ = h.Close()
 		waited := now.Sub(hold.since) >= m.cfg.RotateWait || now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
-		if waited && !m.shrunk(hold.of) {
+		switch x := hold.of; {
+		case !waited:
+		case !m.shrunk(x):
 			m.resolve(f, nil)
+		case x.m.started:
+			m.wake(x, cmdRead)
+		default:
+			m.truncated(x) // no worker has to be asked; this decides about f, too
 		}
 	}
 }
@@ -392,8 +398,27 @@ func (m *manager) departs(h *handle, size int64, x *file) bool {
 	return a != b
 }
 
-// shrunk tells whether f is truncated, which will come out when it is read next.
+// shrunk tells whether f is truncated, which will come out when it is read next: it is shorter than what was read of it, or has been filled anew
+// since.
 func (m *manager) shrunk(f *file) bool {
-	fi, err := statPath(f.where())
-	return !f.m.ended && err == nil && fi.is(f.id, f.birth) && fi.size < f.delivered.Load()
+	if f.m.ended {
+		return false
+	}
+	h, fi, err := m.open(f.where())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = h.Close() }()
+	switch last := f.last.Load(); {
+	case !fi.is(f.id, f.birth):
+		return false
+	case fi.size < f.delivered.Load():
+		return true
+	case last != nil:
+		var scratch [headSize]byte
+		prints := last.prints()
+		same, err := prints.matches(h, scratch[:])
+		return err == nil && !same
+	}
+	return false
 }
