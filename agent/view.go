@@ -101,6 +101,14 @@ func (v *view) Start(ctx context.Context) (int64, error) {
 	return 0, errors.ErrUnsupported
 }
 
+// FindEnd implements record.EndFinder.
+func (v *view) FindEnd(ctx context.Context) (int64, error) {
+	if f, ok := v.Log.(record.EndFinder); ok {
+		return f.FindEnd(ctx)
+	}
+	return 0, errors.ErrUnsupported
+}
+
 // Life implements record.Mortal.
 func (v *view) Life() string {
 	if m, ok := v.Log.(record.Mortal); ok {

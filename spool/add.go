@@ -17,12 +17,12 @@ func (d *drain) take(ctx context.Context, b *record.Batch) error {
 	err := d.add(ctx, b)
 	if errors.Is(err, decode.ErrUnavailable) {
 		d.waiting = b
-		d.a.decodeTrouble.failed(err, "log", d.log.Name())
+		d.a.decodeTrouble.failed(d.log.Name(), err, "log", d.log.Name())
 		return nil
 	}
 	if err == nil && d.waiting != nil {
 		d.waiting = nil
-		d.a.decodeTrouble.worked()
+		d.a.decodeTrouble.worked(d.log.Name())
 	}
 	return err
 }
@@ -55,6 +55,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 		if err := d.addRecord(r); err != nil {
 			return err
 		}
+		d.follow(r, now)
 		d.pos = r.Offset + 1
 	}
 	if d.redo > 0 && b.End >= d.redo {
@@ -81,11 +82,25 @@ func (d *drain) begin(now time.Time) {
 	}
 }
 
+// follow takes a record that was added into account for how far the log has come.
+func (d *drain) follow(r *record.Record, now time.Time) {
+	own := int64(0)
+	if _, beyond := r.Beyond(); !beyond {
+		own = r.Time / 1e6
+	}
+	if d.timed {
+		d.clock.Timed(d.eventTime/1e6, own, now.UnixMilli())
+	} else {
+		d.clock.Untimed(own, now.UnixMilli())
+	}
+}
+
 // addRecord puts one record into the file it belongs to.
 func (d *drain) addRecord(r *record.Record) error {
 	d.in.Record = r
 	key, res, err := d.part.Key(d.key[:0], &d.in)
 	d.key = key
+	d.timed, d.eventTime = res.Timed, res.Time
 	skip := r.Value == nil && d.a.cfg.OnNull == "skip"
 	if err != nil {
 		if ms, ok := r.Beyond(); ok && d.a.cfg.OnMissing == "stop" {
@@ -142,13 +157,6 @@ func (d *drain) addRecord(r *record.Record) error {
 		d.row = appendDeadLetter(d.row[:0], &d.in, d.id.topic != "", res.Reason)
 		d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path)
 	}
-	if res.Timed && (r.Time <= 0 || res.Time <= r.Time+int64(maxAhead)) {
-		ms := res.Time / 1e6
-		d.cur.maxTime = max(d.cur.maxTime, ms)
-		if d.cur.minTime == 0 || ms < d.cur.minTime {
-			d.cur.minTime = ms
-		}
-	}
 	d.cur.bytes += int64(len(r.Key) + len(r.Value))
 	d.spooled = true
 	return d.cur.add(f, r, d.row)
@@ -159,10 +167,6 @@ func (d *drain) skip() {
 	d.a.metrics.skipped.Inc()
 	d.spooled = true
 }
-
-// maxAhead is how far an event time may lie after the record's own time and still move the watermark: one wrong clock must not complete
-// all partitions.
-const maxAhead = time.Hour
 
 // newFile returns the file for d.key, which was not seen before in this cut; nil for a record that became a dead letter.
 func (d *drain) newFile(res *partition.Result) (*file, error) {

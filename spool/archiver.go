@@ -138,12 +138,12 @@ func (a *Archiver) start(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		a.diskTrouble.failed(err)
+		a.diskTrouble.failed("", err)
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	a.diskTrouble.worked()
+	a.diskTrouble.worked("")
 	for range runtime.GOMAXPROCS(0) {
 		a.workers.Go(func() {
 			var scratch []byte
@@ -171,12 +171,12 @@ func (a *Archiver) Close() error {
 
 func (a *Archiver) diskRefused(err error) {
 	a.metrics.diskRefused.Inc()
-	a.diskTrouble.failed(err)
+	a.diskTrouble.failed("", err)
 	a.budget.setBlocked(true)
 }
 
 func (a *Archiver) diskWorks() {
-	a.diskTrouble.worked()
+	a.diskTrouble.worked("")
 	a.budget.setBlocked(false)
 }
 

@@ -20,7 +20,7 @@ import (
 type SuccessConfig struct {
 	Name      string        `hcl:"name,optional" doc:"Name of the empty object that marks a complete partition."`
 	Grace     time.Duration `hcl:"grace,optional" doc:"How far all watermarks have to be past the end of a time partition."`
-	IdleAfter time.Duration `hcl:"idle_after,optional" doc:"A log that is read to its end and has had no record for so long counts as having reached the present less this time. 0 makes completeness wait for a record."`
+	IdleAfter time.Duration `hcl:"idle_after,optional" doc:"A log that has had no record with an event time for so long counts as having reached the present less this time if it is read to its end, or else the time of the record itself less this time. 0 makes completeness wait for records; the watermark is what two records in a row have reached."`
 	Check     time.Duration `hcl:"check,optional" doc:"How often it is looked whether a time partition is complete."`
 	Location  string        `hcl:"location,optional" doc:"URL of the store's prefix, such as \"s3://bucket/prefix\", for hooks."`
 	Hooks     []hook.Config `hcl:"hook,block" doc:"Run for each complete partition, after the marker was written; repeated until they succeed."`
@@ -55,94 +55,199 @@ func (c *SuccessConfig) Validate() error {
 
 // completer publishes the time partitions that are complete. The owner of a topic's first partition does it for the topic; how far it
 // has come stands in its note, so the next owner goes on from there. What it does is done again after a crash, to the same effect.
+//
+// Markers do not wait for hooks: a partition whose hooks fail is tried again, ever more seldom, while later ones are marked and told.
 type completer struct {
-	a         *Archiver
-	log       record.Log
-	part      *partition.Partitioner
-	id        *identity
-	published time.Time // markers are written up to here; hooks may still fail
+	a      *Archiver
+	log    record.Log
+	part   *partition.Partitioner
+	id     *identity
+	chores []chore
+	queued int64 // the hooks of partitions that end by then are among chores, or have succeeded; 0 before the first look
 }
 
-// check publishes what has become complete since done, and returns how far it is done now (milliseconds, as in protocol.Progress).
-func (c *completer) check(ctx context.Context, own protocol.Progress) (int64, error) {
-	done := own.Completed
-	limit, ok, err := c.watermark(ctx, own)
-	if err != nil || !ok || done == 0 {
-		return done, err
+// chore is the hooks that are still to be run for one path of a complete partition.
+type chore struct {
+	start, end time.Time
+	path       string
+	hook       int // the next
+	failures   int
+	next       time.Time
+}
+
+const (
+	spansAtOnce    = 500 // time partitions in one round: enough to catch up with
+	failuresAtOnce = 3   // of one hook in one round: then it is likely to be down
+	maxChoreDelay  = time.Hour
+)
+
+// check publishes what has become complete, and returns how far it is done now.
+func (c *completer) check(ctx context.Context, own protocol.Progress, now time.Time) (protocol.Progress, error) {
+	from, limit, ok, err := c.frontier(ctx, own, now)
+	if err != nil || !ok {
+		return own, err
 	}
 	limit -= c.a.cfg.Success.Grace.Milliseconds()
-	// Enough to catch up with, and a bound for one round.
-	for range 500 {
-		start, end, timed := c.part.Span(time.UnixMilli(done))
+	if c.queued == 0 {
+		if c.queued = own.Told; c.queued == 0 {
+			c.queued = from
+		}
+	}
+	done := from
+	err = c.spans(c.queued, done, func(start, end time.Time) error { // found by this owner
+		paths, err := c.paths(ctx, start)
+		c.enqueue(paths, start, end, err)
+		return err
+	})
+	if err == nil && c.queued >= done {
+		err = c.spans(done, limit, func(start, end time.Time) error {
+			paths, err := c.publish(ctx, start)
+			if c.enqueue(paths, start, end, err); err == nil {
+				done = end.UnixMilli()
+			}
+			return err
+		})
+	}
+	err = errors.Join(err, c.runHooks(ctx, now))
+	if done > from || own.Completed > 0 {
+		own.Completed = done
+	}
+	own.Told = 0
+	if told := c.told(); told < done {
+		own.Told = told
+	}
+	return own, err
+}
+
+// spans calls do for each time partition that begins at from or later and ends by limit.
+func (c *completer) spans(from, limit int64, do func(start, end time.Time) error) error {
+	for range spansAtOnce {
+		start, end, timed := c.part.Span(time.UnixMilli(from))
 		if !timed || end.UnixMilli() > limit {
-			break
+			return nil
 		}
-		if err := c.publish(ctx, start, end); err != nil {
-			return done, err
+		if err := do(start, end); err != nil {
+			return err
 		}
-		done = end.UnixMilli()
+		from = end.UnixMilli()
 	}
-	return done, nil
+	return nil
 }
 
-// watermark returns the least watermark of all partitions; ok is false while one is unknown or this is not the first of them.
-func (c *completer) watermark(ctx context.Context, own protocol.Progress) (ms int64, ok bool, err error) {
-	noter, siblings := c.log.(record.Noter)
-	if !siblings {
-		return own.Watermark, own.Watermark > 0, nil
-	}
-	notes, err := noter.Notes(ctx)
-	if err != nil {
-		return 0, false, fmt.Errorf("read the notes of all partitions: %w", err)
-	}
-	ms = own.Watermark
-	for p, raw := range notes {
-		n, _, err := protocol.ParseNote(raw)
+// frontier finds from where, and to where, partitions are complete.
+func (c *completer) frontier(ctx context.Context, own protocol.Progress, now time.Time) (from, limit int64, ok bool, err error) {
+	notes := map[int32]protocol.Progress{}
+	if noter, siblings := c.log.(record.Noter); siblings {
+		raw, err := noter.Notes(ctx)
 		if err != nil {
-			return 0, false, err
+			return 0, 0, false, fmt.Errorf("read the notes of all partitions: %w", err)
 		}
-		if p < c.id.partition || n.Watermark == 0 {
-			return 0, false, nil
+		for p, text := range raw {
+			n, _, err := protocol.ParseNote(text)
+			if err != nil {
+				return 0, 0, false, err
+			}
+			notes[p] = n.Progress
 		}
-		ms = min(ms, n.Watermark)
 	}
-	return ms, ms > 0, nil
+	from, limit, ok = protocol.Frontier(c.id.partition, own, notes, now.UnixMilli())
+	return from, limit, ok, nil
 }
 
-// publish marks the paths of one time partition and runs the hooks for each.
-func (c *completer) publish(ctx context.Context, start, end time.Time) error {
+// publish marks the paths of one time partition.
+func (c *completer) publish(ctx context.Context, start time.Time) ([]string, error) {
 	paths, err := c.paths(ctx, start)
 	if err != nil {
-		return err
-	}
-	cfg := c.a.cfg.Success
-	if end.After(c.published) {
-		for _, p := range paths {
-			key := path.Join(p, cfg.Name)
-			if err := Place(ctx, c.a.store, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"}); err != nil {
-				return fmt.Errorf("mark %s: %w", p, err)
-			}
-			c.a.metrics.completed.Inc()
-		}
-		c.published = end
+		return nil, err
 	}
 	for _, p := range paths {
-		names, values := partition.Values(p)
-		done := hook.Partition{Topic: c.id.topic, Path: p, Names: names, Values: values, Start: start, End: end, Agent: c.a.env.Agent}
-		if cfg.Location != "" {
-			done.Location = strings.TrimSuffix(cfg.Location, "/") + "/" + p + "/"
+		key := path.Join(p, c.a.cfg.Success.Name)
+		if err := c.a.store.Put(ctx, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"}); err != nil {
+			return nil, fmt.Errorf("mark %s: %w", p, err)
 		}
-		for i, h := range c.a.hooks {
-			err := h.Run(ctx, &done)
-			result := "ok"
-			if err != nil {
-				result = "failed"
-			}
-			c.a.metrics.hooks.WithLabelValues(cfg.Hooks[i].Type, result).Inc()
-			if err != nil {
-				return fmt.Errorf("hook %s for %s: %w", cfg.Hooks[i].Type, p, err)
+		c.a.metrics.completed.Inc()
+	}
+	return paths, nil
+}
+
+// enqueue makes chores of a partition's paths, if err is nil.
+func (c *completer) enqueue(paths []string, start, end time.Time, err error) {
+	if err != nil {
+		return
+	}
+	c.queued = end.UnixMilli()
+	if len(c.a.hooks) == 0 {
+		return
+	}
+	for _, p := range paths {
+		c.chores = append(c.chores, chore{start: start, end: end, path: p})
+	}
+}
+
+// told returns up to where all hooks have succeeded.
+func (c *completer) told() int64 {
+	told := c.queued
+	for i := range c.chores {
+		told = min(told, c.chores[i].start.UnixMilli())
+	}
+	return told
+}
+
+// failing reports whether a hook has failed and did not succeed since.
+func (c *completer) failing() bool {
+	return slices.ContainsFunc(c.chores, func(todo chore) bool { return todo.failures > 0 })
+}
+
+// runHooks runs the hooks that are due, and returns the errors.
+func (c *completer) runHooks(ctx context.Context, now time.Time) error {
+	var errs []error
+	failures := make([]int, len(c.a.hooks))
+	left := c.chores[:0]
+	for _, todo := range c.chores {
+		if ctx.Err() == nil && !now.Before(todo.next) {
+			if err := c.runChore(ctx, &todo, failures, now); err != nil {
+				errs = append(errs, err)
 			}
 		}
+		if todo.hook < len(c.a.hooks) {
+			left = append(left, todo)
+		}
+	}
+	c.chores = left
+	if len(errs) > 1 {
+		errs = append(errs[:1], fmt.Errorf("and %d more of %d partitions whose hooks are still to succeed", len(errs)-1, len(left)))
+	}
+	return errors.Join(errs...)
+}
+
+// runChore runs the hooks of one path, in their order, until one fails.
+func (c *completer) runChore(ctx context.Context, todo *chore, failures []int, now time.Time) error {
+	cfg := c.a.cfg.Success
+	names, values := partition.Values(todo.path)
+	done := hook.Partition{
+		Topic: c.id.topic, Path: todo.path, Names: names, Values: values, Start: todo.start, End: todo.end, Agent: c.a.env.Agent,
+	}
+	if cfg.Location != "" {
+		done.Location = strings.TrimSuffix(cfg.Location, "/") + "/" + todo.path + "/"
+	}
+	for ; todo.hook < len(c.a.hooks); todo.hook++ {
+		i := todo.hook
+		if failures[i] >= failuresAtOnce {
+			return nil
+		}
+		err := c.a.hooks[i].Run(ctx, &done)
+		result := "ok"
+		if err != nil {
+			result = "failed"
+		}
+		c.a.metrics.hooks.WithLabelValues(cfg.Hooks[i].Type, result).Inc()
+		if err != nil {
+			failures[i]++
+			todo.failures++
+			todo.next = now.Add(min(cfg.Check<<min(todo.failures-1, 20), maxChoreDelay))
+			return fmt.Errorf("hook %s for %s: %w", cfg.Hooks[i].Type, todo.path, err)
+		}
+		todo.failures = 0
 	}
 	return nil
 }
@@ -168,6 +273,12 @@ func (c *completer) paths(ctx context.Context, t time.Time) ([]string, error) {
 	return found, nil
 }
 
+// completion is what a check has found.
+type completion struct {
+	progress protocol.Progress
+	atEnd    int64 // the log was idle and read to its end at this moment; 0 if not
+}
+
 // complete runs a check in the background when it is time for one, and stores progress that no cut will carry.
 func (d *drain) complete(ctx context.Context, now time.Time) error {
 	cfg := d.a.cfg.Success
@@ -175,32 +286,54 @@ func (d *drain) complete(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	d.checked = now
+	quiet := d.m.Ready() && d.cur.records == 0
 	if !d.checking {
 		d.checking = true
-		own := d.m.Progress()
-		own.Completed = max(own.Completed, d.completed)
+		own, pos := d.progress(), d.pos
+		idle := quiet && d.clock.IsIdle(now.UnixMilli()) && pos == d.m.Position() && d.atEnd()
 		d.async.Go(func() {
-			done, err := d.completer.check(ctx, own)
-			if err == nil {
-				d.a.completeTrouble.worked()
-			} else if ctx.Err() == nil {
-				d.a.completeTrouble.failed(err, "log", d.log.Name())
+			var out completion
+			if idle && d.endsAt(ctx, pos) {
+				out.atEnd = now.UnixMilli()
 			}
-			d.completions <- done
+			var err error
+			out.progress, err = d.completer.check(ctx, own, now)
+			switch {
+			case err == nil && !d.completer.failing():
+				d.a.completeTrouble.worked(d.log.Name())
+			case err != nil && ctx.Err() == nil:
+				d.a.completeTrouble.failed(d.log.Name(), err, "log", d.log.Name())
+			}
+			d.completions <- out
 		})
 	}
-	if !d.m.Ready() || d.cur.records > 0 {
+	if !quiet {
 		return nil
 	}
-	p := d.m.Progress()
-	p.Completed = max(p.Completed, d.completed)
-	if cfg.IdleAfter > 0 && now.Sub(d.lastRead) >= cfg.IdleAfter && d.pos == d.m.Position() && d.atEnd() {
-		p.Watermark = max(p.Watermark, now.Add(-cfg.IdleAfter).UnixMilli())
-	}
+	p := d.progress()
+	p.Watermark = max(p.Watermark, d.clock.Mark())
 	if p == d.m.Progress() {
 		return nil
 	}
 	return d.do(ctx, d.m.NoteProgress(p))
+}
+
+// completed takes over what a check has found.
+func (d *drain) completed(c completion) {
+	d.checking = false
+	d.found = &c.progress
+	if c.atEnd > 0 {
+		d.clock.AtEnd(c.atEnd)
+	}
+}
+
+// progress is that of the committed position, with what the last check has found.
+func (d *drain) progress() protocol.Progress {
+	p := d.m.Progress()
+	if d.found != nil {
+		p.Completed, p.Told = d.found.Completed, d.found.Told
+	}
+	return p
 }
 
 // atEnd tells whether everything appended to the log was read, as far as the log knows its end.
@@ -209,13 +342,41 @@ func (d *drain) atEnd() bool {
 	return !ok || e.End() <= d.pos
 }
 
-// firstCompleted is where completeness begins to be looked at for a log that is archived for the first time: a day before its
-// first event, for other partitions may have older ones.
-func (d *drain) firstCompleted(minTime int64) int64 {
-	if minTime == 0 {
+// endsAt asks a log that can be asked whether it really ends at pos: one whose broker is away gives nothing either.
+func (d *drain) endsAt(ctx context.Context, pos int64) bool {
+	f, ok := d.log.(record.EndFinder)
+	if !ok {
+		return true
+	}
+	end, err := f.FindEnd(ctx)
+	return errors.Is(err, errors.ErrUnsupported) || err == nil && end <= pos
+}
+
+// sound mends what earlier releases may have noted, who believed times in the future.
+func (d *drain) sound(now time.Time) {
+	back := int64(0)
+	if start, _, ok := d.part.Span(now); ok {
+		back = start.UnixMilli()
+	}
+	was := d.m.Progress()
+	p := was.Sound(now.UnixMilli(), back)
+	if p == was {
+		return
+	}
+	d.m.Correct(p)
+	d.a.env.Log.Warn("the note of a log tells of event times in the future: completeness goes on from the present",
+		"log", d.log.Name(), "watermark", time.UnixMilli(was.Watermark).UTC(), "completed", time.UnixMilli(was.Completed).UTC(),
+		"do", "partitions up to that time may have been marked before they were complete: remove the markers of those that are to come")
+}
+
+// first is where completeness begins to be looked at for a log that is archived for the first time: a day before its first event, for other
+// partitions may have older ones.
+func (d *drain) first() int64 {
+	at := d.clock.First()
+	if at == 0 {
 		return 0
 	}
-	start, _, ok := d.part.Span(time.UnixMilli(minTime).AddDate(0, 0, -1))
+	start, _, ok := d.part.Span(time.UnixMilli(at).AddDate(0, 0, -1))
 	if !ok {
 		return 0
 	}

@@ -1,10 +1,13 @@
 package spool
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/spool/hook"
+	"github.com/penstock/penstock/spool/protocol"
 )
 
 // siblings is a topic's partitions, so that each can read the others' notes.
@@ -111,12 +115,12 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	if m := markers(s); len(m) != 0 {
 		t.Fatalf("marked %v while partition 1 is at 00:30", m)
 	}
-	topics[1].produce(1, at(1, day.Add(time.Hour+30*time.Second))) // past the hour, not past the grace
+	topics[1].produce(2, at(1, day.Add(time.Hour+30*time.Second))) // past the hour, not past the grace
 	waitFor(t, "the commits", all)
 	if m := markers(s); len(m) != 0 {
 		t.Fatalf("marked %v within the grace", m)
 	}
-	topics[1].produce(1, at(1, day.Add(time.Hour+2*time.Minute)))
+	topics[1].produce(2, at(1, day.Add(time.Hour+2*time.Minute)))
 	waitFor(t, "the marker", func() bool { return len(markers(s)) > 0 })
 	if m := markers(s); !slices.Equal(m, []string{"app/dt=2026-03-01/hr=00"}) {
 		t.Fatalf("marked %v", m)
@@ -134,7 +138,7 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	run(ctx)
 	waitFor(t, "the completion to be stored", func() bool {
 		_, note := topics[0].committed()
-		return strings.Contains(note, fmt.Sprintf(`"done":%d`, day.Add(time.Hour).UnixMilli()))
+		return strings.Contains(note, fmt.Sprintf(`"done":%d`, day.Add(time.Hour).UnixMilli())) && !strings.Contains(note, `"told"`)
 	})
 	mu.Lock()
 	if len(calls) == 0 || !strings.Contains(calls[0], `"location":"s3://lake/x/app/dt=2026-03-01/hr=00/"`) || !strings.Contains(calls[0], `"values":["2026-03-01","00"]`) {
@@ -169,9 +173,9 @@ func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
 // One record from a wrong clock must not complete what is to come.
 func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
-	topic.produce(1, func(o int64) (time.Time, string) { return day, `{"id":0,"ts":"2026-03-01T00:10:00Z"}` })
-	topic.produce(1, func(o int64) (time.Time, string) { return day, `{"id":1,"ts":"2033-01-01T00:00:00Z"}` })
-	a := testArchiver(t, s, func(c *Config) { c.Time.Field = "ts" })
+	topic.produce(2, func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01T00:10:00Z"}`, o) })
+	topic.produce(1, func(o int64) (time.Time, string) { return day, `{"id":2,"ts":"2033-01-01T00:00:00Z"}` })
+	a := testArchiver(t, s, func(c *Config) { success(nil)(c); c.Time.Field = "ts" })
 	topic.seal()
 	if err := a.Drain(t.Context(), topic.own(10)); err != nil {
 		t.Fatal(err)
@@ -180,4 +184,174 @@ func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
 		t.Errorf("note %s", note)
 	}
 	checkOnce(t, s, nil, topic)
+}
+
+// completing drains topics, each with a member of its own, until the test ends.
+func completing(t *testing.T, s *memStore, topics siblings, change func(*Config)) []*Archiver {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	t.Cleanup(func() { stop(); wg.Wait() })
+	var members []*Archiver
+	for _, topic := range topics {
+		a := testArchiver(t, s, change)
+		members = append(members, a)
+		log := siblingLog{refreshLog{topic.own(10)}, topics}
+		wg.Go(func() {
+			if err := a.Drain(ctx, log); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() { stop(); wg.Wait() })
+	return members
+}
+
+// timed makes records of one time.
+func timed(when time.Time, p int32) func(int64) (time.Time, string) {
+	return func(o int64) (time.Time, string) { return when, testLine(o, p) }
+}
+
+// A topic whose first partition never gets a record is marked all the same.
+func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
+	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
+	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
+	topics[1].produce(5, timed(old, 1))
+	completing(t, s, topics, success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond }))
+	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
+	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
+}
+
+// A partition that has only records without a time holds nothing up, though they keep coming.
+func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
+	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
+	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
+	topics[0].produce(5, func(o int64) (time.Time, string) { return old, fmt.Sprintf(`{"id":%d,"ts":%d}`, o, old.Unix()) })
+	change := success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond })
+	completing(t, s, topics, func(c *Config) { change(c); c.Time.Field = "ts" })
+	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
+	waitFor(t, "the marker", func() bool {
+		topics[1].produce(1, func(o int64) (time.Time, string) { return time.Now(), `{"no":"time"}` })
+		return slices.Contains(markers(s), want)
+	})
+}
+
+// One record with a Kafka time in the future marks nothing too early, and nothing is kept from being marked by it.
+func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
+	s, topics := newMemStore(), siblings{newTopic("app", 0)}
+	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
+	topics[0].produce(3, timed(old, 0))
+	topics[0].produce(1, timed(time.Now().Add(50*24*time.Hour), 0))
+	topics[0].produce(3, timed(old.Add(90*time.Minute), 0))
+	completing(t, s, topics, success(nil))
+	hour := func(n int) string {
+		return old.Add(time.Duration(n) * time.Hour).UTC().Format("app/dt=2006-01-02/hr=15")
+	}
+	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), hour(0)) })
+	if m := markers(s); !slices.Equal(m, []string{hour(0)}) {
+		t.Errorf("marked %v", m)
+	}
+	_, note := topics[0].committed()
+	if n, _, err := protocol.ParseNote(note); err != nil || n.Watermark > old.Add(90*time.Minute).UnixMilli() || n.Completed > time.Now().UnixMilli() {
+		t.Errorf("note %s", note)
+	}
+	topics[0].produce(2, timed(old.Add(130*time.Minute), 0))
+	waitFor(t, "the next marker", func() bool { return slices.Contains(markers(s), hour(1)) })
+}
+
+// A note of an earlier release, which believed a time in the future, heals.
+func TestNoteFromTheFutureHeals(t *testing.T) {
+	s, topics := newMemStore(), siblings{newTopic("app", 0)}
+	ahead := time.Now().Add(50 * 24 * time.Hour).UnixMilli()
+	topics[0].note = protocol.Note{Progress: protocol.Progress{Watermark: ahead, Completed: ahead}}.Encode()
+	topics[0].produce(2, timed(time.Now(), 0))
+	completing(t, s, topics, success(nil))
+	waitFor(t, "a sound note", func() bool {
+		_, note := topics[0].committed()
+		n, _, err := protocol.ParseNote(note)
+		now := time.Now().UnixMilli()
+		return err == nil && n.Watermark > 0 && n.Watermark <= now && n.Completed <= now && n.Completed > now-2*time.Hour.Milliseconds()
+	})
+	if m := markers(s); len(m) != 0 {
+		t.Errorf("marked %v", m)
+	}
+}
+
+// A hook that fails for one partition keeps later ones neither from being marked nor from being told; it is warned of once, and tried again.
+func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
+	s, topics := newMemStore(), siblings{newTopic("app", 0)}
+	old := time.Now().Add(-6 * time.Hour).Truncate(time.Hour)
+	hour := func(n int) string {
+		return old.Add(time.Duration(n) * time.Hour).UTC().Format("app/dt=2006-01-02/hr=15")
+	}
+	var mu sync.Mutex
+	calls := map[string]int{}
+	mended := false
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var p hook.Partition
+		_ = json.NewDecoder(r.Body).Decode(&p)
+		mu.Lock()
+		defer mu.Unlock()
+		if calls[p.Path]++; p.Path == hour(0) && !mended {
+			w.WriteHeader(http.StatusConflict)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	for n := range 4 {
+		topics[0].produce(2, timed(old.Add(time.Duration(n)*time.Hour), 0))
+	}
+	topics[0].produce(2, timed(old.Add(3*time.Hour+30*time.Minute), 0))
+	a := completing(t, s, topics, success(func(c *SuccessConfig) {
+		h := hook.Config{}
+		h.SetDefaults()
+		h.Type, h.URL = "webhook", srv.URL
+		c.Hooks = []hook.Config{h}
+	}))[0]
+	count := func(n int) int { mu.Lock(); defer mu.Unlock(); return calls[hour(n)] }
+	waitFor(t, "the markers", func() bool { return slices.Equal(markers(s), []string{hour(0), hour(1), hour(2)}) })
+	waitFor(t, "the hooks", func() bool { return count(0) > 2 && count(1) == 1 && count(2) == 1 })
+	note := func() protocol.Note {
+		_, text := topics[0].committed()
+		n, _, _ := protocol.ParseNote(text)
+		return n
+	}
+	waitFor(t, "the note", func() bool {
+		return note().Completed == old.Add(3*time.Hour).UnixMilli() && note().Told == old.UnixMilli()
+	})
+	trouble := func() (failures, failing int) {
+		a.completeTrouble.mu.Lock()
+		defer a.completeTrouble.mu.Unlock()
+		return a.completeTrouble.failures, len(a.completeTrouble.failing)
+	}
+	waitFor(t, "another failure, of the same trouble", func() bool { n, _ := trouble(); return n > 2 })
+	if _, failing := trouble(); failing != 1 {
+		t.Errorf("%d logs are in trouble", failing)
+	}
+	mu.Lock()
+	mended = true
+	mu.Unlock()
+	waitFor(t, "the last hook", func() bool { return note().Told == 0 })
+	waitFor(t, "the end of the trouble", func() bool { _, failing := trouble(); return failing == 0 })
+	if count(1) != 1 || count(2) != 1 {
+		t.Errorf("hooks ran %d and %d times", count(1), count(2))
+	}
+}
+
+// What fails for one log is told once, though the same works for others all the time.
+func TestTroubleIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	tr := &trouble{log: slog.New(slog.NewTextHandler(&log, nil)), what: "x", flag: func(float64) {}}
+	for range 5 {
+		tr.failed("a", errTimeout)
+		tr.failed("b", errTimeout)
+		tr.worked("b")
+		tr.worked("c")
+	}
+	if got := strings.Count(log.String(), "\n"); got != 1 {
+		t.Errorf("%d lines: %s", got, log.String())
+	}
+	tr.worked("a")
+	if got := strings.Count(log.String(), "works again"); got != 1 {
+		t.Errorf("%s", log.String())
+	}
 }

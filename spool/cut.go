@@ -36,8 +36,6 @@ type cut struct {
 	compacted int64            // records that compaction took before a redo read them again
 	bytes     int64            // of keys and values
 	began     time.Time        // when the first record was added
-	minTime   int64            // earliest event time, milliseconds; 0 for none
-	maxTime   int64            // latest event time, milliseconds
 
 	members *store // compressed members, in the order they were made
 	pieces  *store // uncompressed beginnings of members, written when memory ran short

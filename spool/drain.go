@@ -46,10 +46,13 @@ type drain struct {
 	lastRead time.Time
 
 	completer   *completer
-	completions chan int64
+	completions chan completion
 	checked     time.Time
 	checking    bool
-	completed   int64 // as completer has found; not stored yet
+	found       *protocol.Progress // by the last check; not stored yet
+	clock       protocol.Clock
+	timed       bool  // the record that was added last has an event time
+	eventTime   int64 // nanoseconds; valid if timed
 
 	mark    time.Time // the next minute mark
 	spooled bool
@@ -110,8 +113,14 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 			return nil, err
 		}
 		d.completer = &completer{a: a, log: log, part: other, id: &d.id}
-		d.completions = make(chan int64, 1)
+		d.completions = make(chan completion, 1)
 	}
+	idle := int64(0)
+	if a.cfg.Success != nil {
+		idle = a.cfg.Success.IdleAfter.Milliseconds()
+	}
+	d.sound(time.Now())
+	d.clock = protocol.NewClock(m.Progress().Watermark, idle, time.Now().UnixMilli())
 	d.in = partition.Input{Topic: d.id.topic, Partition: d.id.partition}
 	d.cur = a.newCut(d.acct, pos)
 	if m.Moved {
@@ -191,8 +200,8 @@ func (d *drain) run(ctx context.Context) error {
 			if err := d.do(work, answer()); err != nil {
 				return err
 			}
-		case done := <-d.completions:
-			d.checking, d.completed = false, max(d.completed, done)
+		case c := <-d.completions:
+			d.completed(c)
 		case <-tick.C:
 			d.unblock()
 			d.overdue(time.Now())
@@ -243,6 +252,9 @@ func (d *drain) tick() time.Duration {
 // close ends the reader and gives everything back.
 func (d *drain) close() {
 	d.stop()
+	for _, t := range []*trouble{d.a.commitTrouble, d.a.logTrouble, d.a.decodeTrouble, d.a.completeTrouble} {
+		t.forget(d.log.Name())
+	}
 	for _, c := range []*cut{d.cur, d.sealed} {
 		d.release(c)
 	}
@@ -347,7 +359,7 @@ func (d *drain) overdue(now time.Time) {
 		return
 	}
 	if end := e.End(); end < d.redo {
-		d.a.logTrouble.failed(fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo))
+		d.a.logTrouble.failed(d.log.Name(), fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo))
 	}
 }
 

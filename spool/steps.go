@@ -12,7 +12,7 @@ import (
 func (d *drain) endRedo(ctx context.Context) error {
 	d.pos = d.redo
 	d.redo = 0
-	d.a.logTrouble.worked()
+	d.a.logTrouble.worked(d.log.Name())
 	return d.seal(ctx, "redo")
 }
 
@@ -21,10 +21,10 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	c := d.cur
 	c.end = d.pos
 	files := c.sorted()
-	progress := d.m.Progress()
-	progress.Watermark = max(progress.Watermark, c.maxTime)
-	if progress.Completed = max(progress.Completed, d.completed); progress.Completed == 0 && d.completer != nil {
-		progress.Completed = d.firstCompleted(c.minTime)
+	progress := d.progress()
+	progress.Watermark = max(progress.Watermark, d.clock.Mark())
+	if progress.First == 0 && d.completer != nil {
+		progress.First = d.first()
 	}
 	if d.a.budget.used(true) > d.a.cfg.Spool.Memory/2 {
 		// It may take long to upload; the next cut needs the memory.
@@ -118,10 +118,10 @@ func (d *drain) spawn(ctx context.Context, again int, work func() func() protoco
 func (d *drain) outcome(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		d.a.commitTrouble.worked()
+		d.a.commitTrouble.worked(d.log.Name())
 	case ctx.Err() == nil:
 		d.a.metrics.commitRetries.Inc()
-		d.a.commitTrouble.failed(err, "log", d.log.Name())
+		d.a.commitTrouble.failed(d.log.Name(), err, "log", d.log.Name())
 	}
 }
 

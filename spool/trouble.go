@@ -15,7 +15,8 @@ const (
 	maxBackoff    = 30 * time.Second
 )
 
-// trouble says once that something fails, again at intervals, and when it works again. Safe for concurrent use.
+// trouble says once that something fails, again at intervals, and when it works again. What it is that fails has a key, a log
+// or an object: that others work says nothing about it. Safe for concurrent use.
 type trouble struct {
 	log  *slog.Logger
 	what string
@@ -23,43 +24,73 @@ type trouble struct {
 	flag func(float64)
 
 	mu       sync.Mutex
+	failing  map[string]string // the latest error, if it is one that trying again does not mend
 	failures int
 	since    time.Time
 	said     time.Time
-	refused  string // the latest error, if it is one that trying again does not mend
+	told     bool // that it fails, and not yet that it works
 }
 
-func (t *trouble) failed(err error, args ...any) {
+func (t *trouble) failed(key string, err error, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if t.refused = ""; errors.Is(err, ErrRefused) {
-		t.refused = err.Error()
-	}
-	if t.failures++; t.failures == 1 {
-		t.since = now
+	if len(t.failing) == 0 {
+		t.failing, t.failures, t.since = map[string]string{}, 0, now
 		t.flag(1)
-	} else if now.Sub(t.said) < sayAgainEvery {
+	}
+	t.failing[key] = ""
+	if errors.Is(err, ErrRefused) {
+		t.failing[key] = err.Error()
+	}
+	if t.failures++; !t.said.IsZero() && now.Sub(t.said) < sayAgainEvery {
 		return
 	}
-	t.said = now
+	t.said, t.told = now, true
 	t.log.Warn(t.what+" fails, trying again until it works", append([]any{"error", err, "failures", t.failures, "since", t.since, "do", t.do}, args...)...)
 }
 
-func (t *trouble) worked() {
+// worked tells that what key names works.
+func (t *trouble) worked(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.failures > 0 {
-		t.log.Info(t.what+" works again", "failures", t.failures, "after", time.Since(t.since).Round(time.Millisecond))
-		t.failures, t.refused = 0, ""
-		t.flag(0)
+	if !t.remove(key) || !t.told {
+		return
 	}
+	t.told = false
+	t.log.Info(t.what+" works again", "failures", t.failures, "after", time.Since(t.since).Round(time.Millisecond))
 }
 
+// forget tells that what key names is not tried any more.
+func (t *trouble) forget(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(key)
+}
+
+// refusal returns an error that trying again does not mend, "" if there is none.
 func (t *trouble) refusal() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.refused
+	text := ""
+	for _, err := range t.failing {
+		if text == "" || err != "" && err < text {
+			text = err
+		}
+	}
+	return text
+}
+
+// remove reports whether key was the last that failed.
+func (t *trouble) remove(key string) bool {
+	if _, ok := t.failing[key]; !ok {
+		return false
+	}
+	if delete(t.failing, key); len(t.failing) > 0 {
+		return false
+	}
+	t.flag(0)
+	return true
 }
 
 // notice says at intervals that something happens which is no failure of the archiver. Safe for concurrent use.

@@ -27,7 +27,7 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 	defer u.forget()
 	files := c.sorted()
 	if store, ok := a.store.(Batcher); ok && len(files) >= batchFrom {
-		return a.persist(ctx, "", func() error {
+		return a.persist(ctx, id.slug, "", func() error {
 			err := u.batch(ctx, store, files)
 			if !errors.Is(err, ErrRefused) || ctx.Err() != nil {
 				return err
@@ -40,7 +40,7 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 	}
 	return u.each(ctx, files, func(ctx context.Context, f *file) error {
 		return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error {
-			return a.persist(ctx, key, func() error { return u.put(ctx, obj, key, opts) })
+			return a.persist(ctx, key, key, func() error { return u.put(ctx, obj, key, opts) })
 		})
 	})
 }
@@ -62,12 +62,13 @@ type storeError struct{ error }
 
 func (e storeError) Unwrap() error { return e.error }
 
-// persist tries do until it works, ctx ends, or it fails for another reason than the store.
-func (a *Archiver) persist(ctx context.Context, key string, do func() error) error {
+// persist tries do until it works, ctx ends, or it fails for another reason than the store. what tells it from all else that is tried.
+func (a *Archiver) persist(ctx context.Context, what, key string, do func() error) error {
+	defer a.storeTrouble.forget(what)
 	for attempt := 1; ; attempt++ {
 		err := do()
 		if err == nil {
-			a.storeTrouble.worked()
+			a.storeTrouble.worked(what)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -78,11 +79,11 @@ func (a *Archiver) persist(ctx context.Context, key string, do func() error) err
 		}
 		a.metrics.uploadRetries.Inc()
 		if a.occupied.note(err) {
-			a.storeTrouble.worked() // it answers
+			a.storeTrouble.worked(what) // it answers
 		} else if key == "" {
-			a.storeTrouble.failed(err)
+			a.storeTrouble.failed(what, err)
 		} else {
-			a.storeTrouble.failed(err, "key", key)
+			a.storeTrouble.failed(what, err, "key", key)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return context.Cause(ctx)

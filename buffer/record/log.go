@@ -49,6 +49,11 @@ type Filler interface{ Fill() float64 }
 // Ender is implemented by logs that know their end: the position after the last record appended.
 type Ender interface{ End() int64 }
 
+// EndFinder is implemented by logs whose End is what they have last heard: FindEnd asks for it.
+type EndFinder interface {
+	FindEnd(ctx context.Context) (int64, error)
+}
+
 // Starter is implemented by logs that know their beginning: Start asks for the first position that was not taken by retention. What is
 // missing behind it was taken by compaction, or was never a record.
 type Starter interface {

@@ -1,4 +1,4 @@
-# The object names of Secor, so that what reads its output goes on unchanged:
+# The object names of Secor, with eight digits before the extension that tell a topic's lives apart:
 # s3://acme-lake/raw/app-logs/dt=2017-08-01/hr=04/1_3_00000000000004093843.8f2c01d4.gz
 
 agent {

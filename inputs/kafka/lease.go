@@ -148,6 +148,14 @@ func (l *Lease) Start(ctx context.Context) (int64, error) {
 	return start, err
 }
 
+// FindEnd implements record.EndFinder.
+func (l *Lease) FindEnd(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	_, end, err := l.s.bounds(ctx, l.part)
+	return end, err
+}
+
 // Committed implements record.Log.
 func (l *Lease) Committed() (int64, string) {
 	l.mu.Lock()

@@ -13,6 +13,8 @@
 // Whoever finds an intent makes exactly that cut again from the log and goes on with step 2. Commits are fenced by the log. A commit of
 // unknown outcome is read back, and sent again until it is known to hold: nothing is uploaded before.
 //
+// Clock and Frontier tell which time partitions are complete, from event times of which no single one is believed.
+//
 // If records of [C, E) are gone (retention) when an intent is made good, what remains is uploaded under names that are not
 // taken yet: an object that is there came from the whole cut and is never overwritten with less. The loss is reported.
 package protocol

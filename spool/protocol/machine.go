@@ -122,6 +122,9 @@ func (m *Machine) Progress() Progress { return m.note.Progress }
 // Life returns what tells the names of the log's objects from those of its other lives.
 func (m *Machine) Life() string { return m.note.Life }
 
+// Correct replaces the progress that was found, before any step.
+func (m *Machine) Correct(p Progress) { m.note.Progress = p }
+
 // Redo returns the intent that has to be made good before anything else, if there is one.
 func (m *Machine) Redo() (Intent, bool) {
 	if m.phase != redo {

@@ -14,10 +14,12 @@ const noteVersion = livesVersion
 // livesVersion is the first that knows lives. Who does not would make the intent of a log with one good under other names.
 const livesVersion = 2
 
-// Progress is how far a log has come in event time. Both are milliseconds since the Unix epoch, 0 when unknown, and only grow.
+// Progress is how far a log has come in event time. All are milliseconds since the Unix epoch, 0 when unknown.
 type Progress struct {
-	Watermark int64 `json:"wm,omitempty"`   // no record at or after the committed position is expected to be older
-	Completed int64 `json:"done,omitempty"` // time partitions that end by then have been published as complete
+	Watermark int64 `json:"wm,omitempty"`    // no record at or after the committed position is expected to be older
+	Completed int64 `json:"done,omitempty"`  // time partitions that end by then have been marked as complete
+	First     int64 `json:"first,omitempty"` // well before the first event of the log: where completeness begins
+	Told      int64 `json:"told,omitempty"`  // hooks have succeeded for time partitions that end by then; 0 for all that are marked
 }
 
 // Intent names the one cut that may be uploaded next.

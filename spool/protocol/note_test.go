@@ -6,10 +6,10 @@ import (
 )
 
 func TestNotes(t *testing.T) {
-	n := Note{Progress{Watermark: 1 << 62, Completed: 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}, "0a1b2c3d"}
+	n := Note{Progress{1 << 62, 1 << 62, 1 << 62, 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}, "0a1b2c3d"}
 	text := n.Encode()
 	got, ok, err := ParseNote(text)
-	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || got.Life != n.Life || len(text) > 400 {
+	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || got.Life != n.Life || len(text) > 500 {
 		t.Errorf("%s: %+v %v", text, got, err)
 	}
 	if !strings.HasPrefix(text, `{"penstock":2,`) {
