@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -77,5 +78,78 @@ func TestRealBroker(t *testing.T) {
 		}
 		a.leave()
 		b.await("all partitions", count(4))
+	})
+}
+
+// TestRealTopicMadeAgain deletes a topic and makes it again under a member that reads it.
+func TestRealTopicMadeAgain(t *testing.T) {
+	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
+	if addr == "" {
+		t.Skip("PENSTOCK_KAFKA_BROKERS is not set")
+	}
+	eachProtocol(t, func(t *testing.T, protocol string) {
+		for name, partitions := range map[string]int32{"as many partitions": 2, "fewer": 1, "more": 3} {
+			t.Run(name, func(t *testing.T) {
+				cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer cl.Close()
+				adm := kadm.NewClient(cl)
+				topic := fmt.Sprintf("again-%s-%d", protocol, time.Now().UnixNano())
+				if _, err := adm.CreateTopic(t.Context(), 2, 1, nil, topic); err != nil {
+					t.Fatal(err)
+				}
+				produce := func(p int32, values []string) {
+					t.Helper()
+					for _, v := range values {
+						if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).FirstErr(); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				cfg := Default()
+				cfg.Brokers, cfg.Group, cfg.Topics, cfg.Protocol = []string{addr}, "g-"+topic, []string{topic}, protocol
+				cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.RevokeTimeout = 6*time.Second, 300*time.Millisecond, time.Second
+				cfg.MetadataMaxAge = time.Second
+				produce(0, numbers(0, 10))
+				m := join(t, cfg)
+				first := m.log(topic + "/0")
+				values(t, first, 10)
+				if err := first.Commit(t.Context(), 7, `{"penstock":1}`); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := adm.DeleteTopic(t.Context(), topic); err != nil {
+					t.Fatal(err)
+				}
+				for {
+					_, err := adm.CreateTopic(t.Context(), partitions, 1, nil, topic)
+					if err == nil {
+						break
+					}
+					if !errors.Is(err, kerr.TopicAlreadyExists) {
+						t.Fatal(err)
+					}
+				}
+				cl.PurgeTopicsFromClient(topic)
+				for p := range partitions {
+					produce(p, numbers(100, 120))
+				}
+				for p := range partitions {
+					name := fmt.Sprintf("%s/%d", topic, p)
+					m.await("the second life of "+name, func(all map[string]*held) bool { return all[name] != nil && all[name].Life() != first.Life() })
+					second := m.log(name)
+					if got := values(t, second, 20); !slices.Equal(got, numbers(100, 120)) {
+						t.Errorf("%s: read %v", name, got)
+					}
+					if err := second.Commit(t.Context(), 5, "x"); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := first.Commit(t.Context(), 9, ""); !errors.Is(err, record.ErrFenced) {
+					t.Errorf("a commit of the first life: %v", err)
+				}
+			})
+		}
 	})
 }
