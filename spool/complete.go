@@ -53,10 +53,12 @@ func (c *SuccessConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// completer publishes the time partitions that are complete. The owner of a topic's first partition does it for the topic; how far it
-// has come stands in its note, so the next owner goes on from there. What it does is done again after a crash, to the same effect.
+// completer publishes the time partitions that are complete. The owner of a topic's first partition
+// does it for the topic; how far it has come stands in its note, so the next owner goes on from
+// there. What it does is done again after a crash, to the same effect.
 //
-// Markers do not wait for hooks: a partition whose hooks fail is tried again, ever more seldom, while later ones are marked and told.
+// Markers do not wait for hooks: a partition whose hooks fail is tried again, ever more seldom,
+// while later ones are marked and told.
 type completer struct {
 	a      *Archiver
 	log    record.Log
@@ -279,7 +281,8 @@ type completion struct {
 	atEnd    int64 // the log was idle and read to its end at this moment; 0 if not
 }
 
-// complete runs a check in the background when it is time for one, and stores progress that no cut will carry.
+// complete runs a check in the background when it is time for one, and stores progress that no cut
+// will carry.
 func (d *drain) complete(ctx context.Context, now time.Time) error {
 	cfg := d.a.cfg.Success
 	if cfg == nil || d.redo > 0 || d.finish == draining || now.Sub(d.checked) < cfg.Check {
@@ -342,7 +345,8 @@ func (d *drain) atEnd() bool {
 	return !ok || e.End() <= d.pos
 }
 
-// endsAt asks a log that can be asked whether it really ends at pos: one whose broker is away gives nothing either.
+// endsAt asks a log that can be asked whether it really ends at pos: one whose broker is away gives
+// nothing either.
 func (d *drain) endsAt(ctx context.Context, pos int64) bool {
 	f, ok := d.log.(record.EndFinder)
 	if !ok {
@@ -369,8 +373,8 @@ func (d *drain) sound(now time.Time) {
 		"do", "partitions up to that time may have been marked before they were complete: remove the markers of those that are to come")
 }
 
-// first is where completeness begins to be looked at for a log that is archived for the first time: a day before its first event, for other
-// partitions may have older ones.
+// first is where completeness begins to be looked at for a log that is archived for the first time:
+// a day before its first event, for other partitions may have older ones.
 func (d *drain) first() int64 {
 	at := d.clock.First()
 	if at == 0 {

@@ -15,8 +15,9 @@ const (
 	maxBackoff    = 30 * time.Second
 )
 
-// trouble says once that something fails, again at intervals, and when it works again. What it is that fails has a key, a log
-// or an object: that others work says nothing about it. Safe for concurrent use.
+// trouble says once that something fails, again at intervals, and when it works again. What it is
+// that fails has a key, a log or an object: that others work says nothing about it. Safe for
+// concurrent use.
 type trouble struct {
 	log  *slog.Logger
 	what string
@@ -93,7 +94,8 @@ func (t *trouble) remove(key string) bool {
 	return true
 }
 
-// notice says at intervals that something happens which is no failure of the archiver. Safe for concurrent use.
+// notice says at intervals that something happens which is no failure of the archiver. Safe for
+// concurrent use.
 type notice struct {
 	log  *slog.Logger
 	what string

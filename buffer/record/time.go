@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// HeaderTimestamp holds the time of a record that nanoseconds cannot hold, from 2262 on, as Kafka has it: milliseconds since the Unix epoch. The
-// record's Time is the nearest one that there is.
+// HeaderTimestamp holds the time of a record that nanoseconds cannot hold, from 2262 on, as Kafka
+// has it: milliseconds since the Unix epoch. The record's Time is the nearest one that there is.
 const HeaderTimestamp = "penstock-timestamp"
 
-// Nanos returns t in nanoseconds since the Unix epoch, or the nearest that there is: then ok is false.
+// Nanos returns t in nanoseconds since the Unix epoch, or the nearest that there is: then ok is
+// false.
 func Nanos(t time.Time) (ns int64, ok bool) {
 	switch s := t.Unix(); {
 	case s > math.MaxInt64/int64(time.Second)-1:
@@ -20,7 +21,8 @@ func Nanos(t time.Time) (ns int64, ok bool) {
 	return t.UnixNano(), true
 }
 
-// Beyond returns the time of a record that nanoseconds cannot hold, in milliseconds, as the header says; ok is false for all others.
+// Beyond returns the time of a record that nanoseconds cannot hold, in milliseconds, as the header
+// says; ok is false for all others.
 func (r *Record) Beyond() (ms string, ok bool) {
 	if r.Time != math.MaxInt64 && r.Time != math.MinInt64 {
 		return "", false

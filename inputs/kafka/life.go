@@ -13,9 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// A topic that is deleted and made again has the same name and another id, and its offsets begin anew: they mean
-// nothing in the other life. So each commit says which life it is of: the id is a member of the JSON object that the
-// note is, or holds, or else of one made for it. Who knows nothing of it reads the note as before.
+// A topic that is deleted and made again has the same name and another id, and its offsets begin
+// anew: they mean nothing in the other life. So each commit says which life it is of: the id is a
+// member of the JSON object that the note is, or holds, or else of one made for it. Who knows
+// nothing of it reads the note as before.
 const idMember = `{"topic_id":"`
 
 // idLen is the length of a topic's id as Kafka's tools print it.
@@ -45,8 +46,8 @@ func WithTopicID(note, id string) string {
 	return note[:at] + idMember + id + `",` + note[at+1:]
 }
 
-// TopicIDOf parts what was committed with an offset into the id of the topic that the offset is of, "" if it does not
-// say, and the note.
+// TopicIDOf parts what was committed with an offset into the id of the topic that the offset is of,
+// "" if it does not say, and the note.
 func TopicIDOf(metadata string) (id, note string) {
 	at := strings.IndexByte(metadata, '{')
 	if at < 0 || !strings.HasPrefix(metadata[at:], idMember) {
@@ -74,7 +75,8 @@ func (l *Lease) Former() (life, note string) { return l.formerLife, l.formerNote
 
 var errReborn = fmt.Errorf("the topic was deleted and made again: %w", record.ErrFenced)
 
-// otherLife reports whether err is what brokers say of a topic's id, or name, that there is no longer.
+// otherLife reports whether err is what brokers say of a topic's id, or name, that there is no
+// longer.
 func otherLife(err error) bool {
 	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
 }
@@ -87,8 +89,9 @@ func (s *session) suspectLife() {
 	}
 }
 
-// watchLives ends the leases of topics that were deleted and made again, and begins new ones. Of the group's members
-// nobody else need notice: with as many partitions as before the assignment stays as it is.
+// watchLives ends the leases of topics that were deleted and made again, and begins new ones. Of
+// the group's members nobody else need notice: with as many partitions as before the assignment
+// stays as it is.
 func (s *session) watchLives(ctx context.Context) {
 	tick := time.NewTicker(s.in.cfg.MetadataMaxAge)
 	defer tick.Stop()

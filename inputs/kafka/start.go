@@ -8,12 +8,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// firstStart is what there was when the group began. Partitions that come later are read from their beginning,
-// whatever the start option says: what was produced until they were noticed would be lost. It is nil where the group
-// had begun before, or where the option says the beginning.
+// firstStart is what there was when the group began. Partitions that come later are read from their
+// beginning, whatever the start option says: what was produced until they were noticed would be
+// lost. It is nil where the group had begun before, or where the option says the beginning.
 type firstStart map[string]kadm.TopicDetail
 
-// findFirstStart looks, before the group is joined, whether this is its first start. It retries until that is known.
+// findFirstStart looks, before the group is joined, whether this is its first start. It retries
+// until that is known.
 func (s *session) findFirstStart(ctx context.Context) error {
 	if s.in.start.earliest {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// timestamp returns a record's time in nanoseconds, or the nearest that there is: then ok is false, and beyond is the header that keeps what Kafka has.
+// timestamp returns a record's time in nanoseconds, or the nearest that there is: then ok is false,
+// and beyond is the header that keeps what Kafka has.
 func timestamp(r *kgo.Record) (ns int64, beyond record.Header, ok bool) {
 	ns = r.Timestamp.UnixNano()
 	ms, ok := millis(ns)
@@ -32,9 +33,10 @@ const (
 	nowadays = int64(1893456000_000) // 2030: what nanoseconds taken for milliseconds are near to, in milliseconds
 )
 
-// millis undoes what the client library does to a timestamp: it multiplies it by 1e6 and lets that overflow. ok tells that
-// it did not. What overflowed is nearly never a whole number of milliseconds, and it is known but for multiples of
-// period: those choose between a number of microseconds and one of nanoseconds, which are the mistakes that make such timestamps.
+// millis undoes what the client library does to a timestamp: it multiplies it by 1e6 and lets that
+// overflow. ok tells that it did not. What overflowed is nearly never a whole number of
+// milliseconds, and it is known but for multiples of period: those choose between a number of
+// microseconds and one of nanoseconds, which are the mistakes that make such timestamps.
 func millis(ns int64) (ms int64, ok bool) {
 	if ns%1e6 == 0 {
 		return ns / 1e6, true

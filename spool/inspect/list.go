@@ -125,12 +125,14 @@ func (o *Object) describe(ctx context.Context, store spool.Store) error {
 // LogName returns what a partition is called in object names, in a life that has no name.
 func LogName(topic string, partition int32) string { return spool.PartitionSlug(topic, partition) }
 
-// NoLife stands, where a life is asked for, for objects whose names have none: an earlier release began to archive their log.
+// NoLife stands, where a life is asked for, for objects whose names have none: an earlier release
+// began to archive their log.
 const NoLife = "none"
 
 var logName = regexp.MustCompile(`^(.+)-(\d+)(?:\.([0-9a-f]{8}))?$`)
 
-// SplitLog returns the topic, the partition and the life that a log's name in objects is made of; ok is false for one that is no partition's.
+// SplitLog returns the topic, the partition and the life that a log's name in objects is made of;
+// ok is false for one that is no partition's.
 func SplitLog(name string) (topic string, partition int32, life string, ok bool) {
 	m := logName.FindStringSubmatch(name)
 	if m == nil {
