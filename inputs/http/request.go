@@ -188,9 +188,6 @@ func (r *request) take(decode func() error) error {
 	return r.store()
 }
 
-// again reports whether decode is called a second time.
-func (r *request) again() bool { return r.pass == storing }
-
 // add adds a record. at is nanoseconds since the epoch.
 func (r *request) add(tag string, at int64, key, value []byte, headers []record.Header) error {
 	r.made += int64(len(key) + len(value))

@@ -83,8 +83,8 @@ func (r *retention) of(ctx context.Context, topic string, wait bool) time.Durati
 
 // close ends what is being asked.
 func (r *retention) close() {
-	r.end()
-	r.mu.Lock() // nobody begins to ask between the end and the wait
+	r.mu.Lock()
+	r.end() // nobody begins to ask between this and the wait
 	r.mu.Unlock()
 	r.wg.Wait()
 }
