@@ -133,7 +133,12 @@ func free(t *testing.T, dir string) int64 {
 
 // A consumer whose working files fill their disk makes its cuts earlier, or waits for room, and each
 // record is in one object all the same.
-func TestSpoolOnAFullDisk(t *testing.T) { withSmallDisk(t, "8m", spoolOnSmallDisk) }
+func TestSpoolOnAFullDisk(t *testing.T) {
+	if !long() {
+		t.Skip("make integration runs it")
+	}
+	withSmallDisk(t, "8m", spoolOnSmallDisk)
+}
 
 func spoolOnSmallDisk(t *testing.T, small string) {
 	broker, lake := consumerBroker(t), localLake(t)
@@ -181,6 +186,9 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 // The file system of the data directory turns read-only under the agent, as ext4 does after an error:
 // it says so, does not end, and after a repair and a restart every line arrives.
 func TestReadOnlyRemount(t *testing.T) {
+	if !long() {
+		t.Skip("make integration runs it")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("a loop device needs root")
 	}
