@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/outputs/kafka"
 )
 
 // The real Kafka input, drained by the shared loop of an output, through a filter: what is discarded is committed as well, and what was
@@ -85,5 +87,45 @@ pipeline "p" {
 	w.await(t, "2 more records", w.has("x", 22))
 	if got := w.delivered("x"); len(got) != 22 {
 		t.Errorf("%d records, some of them twice: %q", len(got), got)
+	}
+}
+
+// A topic that does not exist is named by readiness and metrics, and holds up no other.
+func TestReadinessNamesAMissingTopic(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	w := newWorld()
+	w.more = Catalogue{AsyncWriterType("kafka", "Kafka.", kafka.Default, kafka.New)}
+	r := startAgent(t, w, t.TempDir(), fmt.Sprintf(`
+input "fake" "in" { name = "in" }
+output "kafka" "a" {
+  brokers             = [%q]
+  topic               = "${tag}"
+  missing_topic_after = "100ms"
+}
+pipeline "p" {
+  from = [input.fake.in]
+  to   = [output.kafka.a]
+}`, cluster.ListenAddrs()[0]))
+	w.send(t, "in", "gone", "1", "2")
+	w.send(t, "in", "app", "3")
+	want := `output.kafka.a holds up records: topic "gone": UNKNOWN_TOPIC_OR_PARTITION`
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		ready, reasons := r.Ready()
+		dead := strings.Contains(get(t, r, "/metrics"), `penstock_output_dead_letter_records_total{component="output.kafka.a"} 2`)
+		if dead && !ready && strings.Contains(strings.Join(reasons, " "), want) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the topic is not named, or its records are not in the dead letter: %v %q", dead, reasons)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if m := get(t, r, "/metrics"); !strings.Contains(m, `topic="gone"`) || !strings.Contains(m, "penstock_kafka_topic_unavailable") {
+		t.Error("no metric names the topic")
 	}
 }

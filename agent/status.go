@@ -61,6 +61,13 @@ func (a *Agent) readyLocked() (bool, []string) {
 				}
 			}
 		}
+		for id, u := range p.outputs {
+			if h, ok := u.plan.output.Output.(outputs.Holder); ok {
+				for _, what := range h.Held() {
+					reasons = append(reasons, id+" holds up records: "+what)
+				}
+			}
+		}
 		if p.buf != nil {
 			switch s := p.buf.Stats(); {
 			case s.WriteError != "":

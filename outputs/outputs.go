@@ -49,6 +49,12 @@ type Reporter interface {
 	Report(tell func(error))
 }
 
+// Holder is implemented by writers that can hold up a part of what they are given while the rest goes on.
+type Holder interface {
+	// Held names what is held up, and why; nil if nothing is.
+	Held() []string
+}
+
 // Prober is implemented by writers that can tell whether the destination would take data now, without giving it any.
 type Prober interface {
 	Probe(ctx context.Context) error

@@ -119,8 +119,9 @@ type Status struct {
 	LastSuccess    time.Time // zero if never
 	FlyingBatches  int64     // read from a log and not yet delivered
 	FlyingBytes    int64
-	DeadLettered   int64  // records refused for good since the start
-	DeadLetterBusy string // why the dead letter cannot be written, if it cannot
+	DeadLettered   int64    // records refused for good since the start
+	Held           []string // what is held up while the rest goes on, and why
+	DeadLetterBusy string   // why the dead letter cannot be written, if it cannot
 	Logs           []LogStatus
 }
 
@@ -136,6 +137,14 @@ type LogStatus struct {
 	StoreError  string // why the overflow's store cannot be used, if it cannot
 }
 
+// Held implements Holder.
+func (d *Drainer) Held() []string {
+	if h, ok := d.send.closer.(Holder); ok {
+		return h.Held()
+	}
+	return nil
+}
+
 // Status returns the present condition.
 func (d *Drainer) Status() Status {
 	s := Status{FlyingBatches: d.send.flying.Load(), FlyingBytes: d.send.bytes.Load(), DeadLettered: d.send.dead.Load()}
@@ -144,6 +153,7 @@ func (d *Drainer) Status() Status {
 	if ns := d.send.lastSuccess.Load(); ns != 0 {
 		s.LastSuccess = time.Unix(0, ns)
 	}
+	s.Held = d.Held()
 	if busy, err := d.send.burial.state(); !busy.IsZero() {
 		s.DeadLetterBusy = err
 	}

@@ -343,3 +343,13 @@ func counter(t testing.TB, reg *prometheus.Registry, name string, labels map[str
 	}
 	return sum
 }
+
+func adminClient(t testing.TB, c *kfake.Cluster) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}

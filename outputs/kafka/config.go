@@ -27,6 +27,8 @@ type Config struct {
 	Headers                map[string]string `hcl:"headers,optional" doc:"Headers added to every record."`
 	AllowAutoTopicCreation bool              `hcl:"allow_auto_topic_creation,optional" doc:"Ask the brokers to create topics that do not exist."`
 	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over. What was sent and not answered is kept until its fate is known, so that it is not repeated."`
+	MissingTopic           string            `hcl:"missing_topic,optional" oneof:"auto|wait|dead_letter" doc:"What becomes of records whose topic does not exist or may not be written to: they go to the dead letter after missing_topic_after, from where penstock replay takes them back, or they wait, and once a window is full of them all behind them does. auto is wait where topic is one for all records, otherwise dead_letter."`
+	MissingTopicAfter      time.Duration     `hcl:"missing_topic_after,optional" doc:"How long a topic must have been missing before its records go to the dead letter; less than failover.after, or they may go to the overflow first."`
 	MaxInFlight            int               `hcl:"max_in_flight,optional" doc:"Requests in flight per broker, and per partition up to 5."`
 	BufferBytes            int64             `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes that may be in flight to the brokers, over all logs."`
 	MaxRecordAge           time.Duration     `hcl:"max_record_age,optional" doc:"Records older than this are sent with the current time, and their own in the header penstock-original-time; 0s takes the topic's retention, beyond which they would be expired at once."`
@@ -43,7 +45,8 @@ func Default() Config {
 	return Config{
 		Config: client.DefaultConfig(), Delivery: AtLeastOnce, CommitInterval: 200 * time.Millisecond, TransactionTimeout: time.Minute,
 		Partitioner: "auto", Compression: "snappy", BatchMaxBytes: 1_000_000,
-		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
+		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second,
+		MissingTopic: "auto", MissingTopicAfter: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
 	}
 }
 
@@ -89,6 +92,14 @@ func (c *Config) Validate() error {
 	if c.DeliveryTimeout < time.Second {
 		bad("delivery_timeout: must be at least 1s")
 	}
+	switch c.MissingTopic {
+	case "auto", "wait", "dead_letter":
+	default:
+		bad("missing_topic: %q is unknown; use auto, wait or dead_letter", c.MissingTopic)
+	}
+	if c.MissingTopicAfter <= 0 {
+		bad("missing_topic_after: must be more than 0s; to let records wait write missing_topic = \"wait\"")
+	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > 100 {
 		bad("max_in_flight: must be from 1 to 100")
 	}
@@ -128,6 +139,15 @@ func (c *Config) positionTopic() string {
 	}
 	name, _ := c.Topic.Constant()
 	return name
+}
+
+// missingAfter returns how long records wait for a topic; 0 if they do for ever.
+func (c *Config) missingAfter() time.Duration {
+	_, constant := c.Topic.Constant()
+	if c.MissingTopic == "wait" || c.MissingTopic == "auto" && constant {
+		return 0
+	}
+	return c.MissingTopicAfter
 }
 
 // BatchCompression returns how batches must be compressed to be passed on as they are; "" if none are.

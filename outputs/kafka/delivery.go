@@ -16,6 +16,7 @@ type delivery struct {
 	round *outputs.Round
 	b     *record.Batch
 	done  func(error) // called once, when all parts are accounted for
+	free  func()      // gives back the room that b takes; done does, too
 
 	mu     sync.Mutex
 	left   int // records not accounted for

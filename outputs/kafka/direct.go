@@ -2,12 +2,10 @@ package kafka
 
 import (
 	"context"
-	"errors"
 
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // smallBatch is the size below which it is worth putting batches together record by record.
@@ -21,14 +19,16 @@ var reasons = map[string]string{
 	"age":         "its times are older than the topic takes",
 }
 
-// direct sends the batch as it lies, if it can; otherwise it says why not.
-func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent bool) {
+// direct sends the batch as it lies, or deals with it otherwise, if it can; if not it says why. dest is known of what has waited for it,
+// which is then taken off the queue; otherwise it is nil.
+func (w *Writer) direct(ctx context.Context, d *delivery, dest *destination) (reason string, sent bool) {
 	b := d.b
 	if b.Size() < w.small {
 		return "small", false
 	}
 	packed, err := b.Packed(w.codec)
 	if err != nil {
+		w.arrived(dest)
 		d.settle(0, b.Len(), outputs.Permanent(err))
 		return "", true
 	}
@@ -38,30 +38,51 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	case packedCodec(packed) != 0 && packedCodec(packed) != byte(w.codec):
 		return "compression", false
 	}
-	name := b.Topic
-	if name == "" {
-		raw, err := w.topic.Append(nil, dialect.Subject{Batch: b})
-		if err == nil {
-			err = sanitizeTopic(raw)
+	if dest == nil {
+		name := []byte(b.Topic)
+		if b.Topic == "" {
+			if name, err = w.topic.Append(nil, dialect.Subject{Batch: b}); err == nil {
+				err = sanitizeTopic(name)
+			}
 		}
 		if err != nil {
 			d.settle(0, b.Len(), outputs.Permanent(err))
 			return "", true
 		}
-		name = string(raw)
+		dest = w.find(ctx, string(name), b)
 	}
-	n, err := w.prod.Partitions(ctx, name)
-	if err != nil {
-		d.refuse(w.topicError(ctx, err))
+	if dest.err != nil {
+		w.absent.refused(dest.topic, b.Len())
+		d.settle(0, b.Len(), dest.err)
 		return "", true
 	}
-	if tooOld(b, w.maxAge(ctx, name, b)) {
+	if !dest.wait && tooOld(b, dest.maxAge) {
 		return "age", false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		if dest.first {
+			w.parking.dropLocked(dest.topic)
+		}
+		d.settle(0, b.Len(), producer.ErrClosed)
+		return "", true
+	}
+	name, n := dest.topic, dest.partitions
 	if len(packed) > w.limit(name) {
 		return "size", false
+	}
+	if dest.wait || !dest.first && w.parking.queues[name] != nil {
+		w.started(b)
+		w.parking.add(name, &parked{d: d, whole: true, runs: []run{{0, b.Len()}}})
+		return "", true
+	}
+	if dest.first {
+		w.parking.dropLocked(name)
+		if dest.cuts != w.cuts() {
+			d.settle(0, b.Len(), errThere)
+			return "", true
+		}
 	}
 	part := murmur2(b.Origin) % n
 	if w.spread() {
@@ -71,7 +92,10 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 	if p := w.open[k]; p != nil {
 		w.flush(k, p)
 	}
-	w.started(b)
+	if !dest.first {
+		w.started(b)
+	}
+	w.metrics.direct.Inc()
 	w.prod.Send(k, &producer.Item{
 		Batch: b, Count: int32(b.Len()), Size: len(packed),
 		Owner: &parcel{key: k, refs: []ref{{d, []run{{0, b.Len()}}}}},
@@ -81,14 +105,9 @@ func (w *Writer) direct(ctx context.Context, d *delivery) (reason string, sent b
 
 func packedCodec(packed []byte) byte { return packed[22] & 7 }
 
-// topicError marks the error of a topic that cannot be: its records must not hold up the others.
-func (w *Writer) topicError(ctx context.Context, err error) error {
-	var te *producer.TopicError
-	switch {
-	case errors.As(err, &te) && errors.Is(err, kerr.InvalidTopicException):
-		return outputs.Permanent(err)
-	case te != nil && ctx.Err() == nil:
-		w.trouble.failed(producer.Key{Topic: te.Topic, Partition: -1}, err)
+// arrived takes what has waited for dest off its queue.
+func (w *Writer) arrived(dest *destination) {
+	if dest != nil {
+		w.parking.drop(dest.topic)
 	}
-	return err
 }

@@ -13,7 +13,13 @@ import (
 // events takes the producer's answers.
 type events struct{ w *Writer }
 
-func (e events) Delivered(it *producer.Item)         { it.Owner.(*parcel).settle(nil) }
+func (e events) Delivered(it *producer.Item) {
+	p := it.Owner.(*parcel)
+	e.w.delivered.Store(time.Now().UnixNano())
+	e.w.absent.there(p.key.Topic, true)
+	p.settle(nil)
+}
+
 func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).fail(err) }
 func (e events) Troubled(k producer.Key, err error)  { e.w.trouble.failed(k, err) }
 func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
@@ -31,9 +37,28 @@ func (e events) Unwanted(it *producer.Item) bool {
 
 // Overdue implements producer.Events.
 func (e events) Overdue(k producer.Key, err error) {
-	if e.w.report != nil {
-		e.w.report(err)
+	e.w.overdue(err)
+}
+
+// Denied implements producer.Events.
+func (e events) Denied(topic string, err error, missing bool) bool {
+	if !isAbsence(err) {
+		return false
 	}
+	te := &producer.TopicError{Topic: topic, Err: err}
+	over := e.w.absent.note(topic, te, missing, time.Now())
+	if missing {
+		e.w.trouble.failed(producer.Key{Topic: topic, Partition: -1}, te)
+		e.w.parking.kick()
+	}
+	return over
+}
+
+// Present implements producer.Events.
+func (e events) Present(topic string) {
+	e.w.absent.there(topic, false)
+	e.w.trouble.worked(producer.Key{Topic: topic, Partition: -1})
+	e.w.parking.kick()
 }
 
 func (e events) Renumbered(k producer.Key) {
@@ -51,6 +76,10 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 	}
 	n := int(it.Count)
 	switch res.Code {
+	case kerr.UnknownTopicOrPartition.Code, kerr.TopicAuthorizationFailed.Code:
+		e.w.absent.refused(k.Topic, n)
+		p.settle(refusal)
+		return nil
 	case kerr.InvalidTopicException.Code:
 		p.settle(refusal)
 		return nil

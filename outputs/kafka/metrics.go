@@ -9,6 +9,7 @@ type metrics struct {
 	renumbered     prometheus.Counter
 
 	committed, aborted prometheus.Counter
+	absent             *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -28,6 +29,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Help: "Transactions that were committed, and that were given up: what they held is sent again, and readers see it once.",
 	}, []string{"result"})
 	m.committed, m.aborted = txns.WithLabelValues("committed"), txns.WithLabelValues("aborted")
-	r.MustRegister(byPath, m.split, m.retimed, m.renumbered, txns)
+	m.absent = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "penstock_kafka_topic_unavailable",
+		Help: "1 for a topic that records are for and that does not exist or may not be written to.",
+	}, []string{"topic"})
+	r.MustRegister(byPath, m.split, m.retimed, m.renumbered, txns, m.absent)
 	return m
 }

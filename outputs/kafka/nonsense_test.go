@@ -79,7 +79,10 @@ func TestNotTheBrokerThatWasMeant(t *testing.T) {
 			}
 			w, _ := newWriter(t, cfg)
 			begun := time.Now()
-			err := deliver(t, w, lines("o", 0, 3, 10))[0]
+			told := make(chan error, 100)
+			w.Report(func(err error) { told <- err })
+			w.Start(t.Context(), lines("o", 0, 3, 10), func(err error) { told <- err })
+			err := <-told
 			if err == nil {
 				t.Fatal("delivered")
 			}

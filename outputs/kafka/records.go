@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // HeaderOriginalTime holds a record's own time (RFC 3339, nanoseconds) where it could not be kept.
@@ -42,24 +45,45 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 		return
 	}
 	w.started(d.b)
-	now := time.Now()
-	home := murmur2(d.b.Origin)
 	if w.spread() {
 		w.pickSpread(1, w.cfg.Partitioner == "round_robin")
 	}
+	w.place(d, recs, func(i int) *destination {
+		if plan.all != nil {
+			return plan.all
+		}
+		return plan.of[i]
+	})
+	for topic, p := range w.scratch.parked {
+		delete(w.scratch.parked, topic)
+		w.parking.add(topic, p)
+	}
+}
+
+// place sends the records of d for which there is a destination. Those whose topic is waited for are left in w.scratch.parked. w.mu is held.
+func (w *Writer) place(d *delivery, recs iter.Seq[*record.Record], destinationOf func(i int) *destination) {
+	now := time.Now()
+	home := murmur2(d.b.Origin)
 	i := -1
 	for r := range recs {
 		i++
-		dest := plan.all
-		if dest == nil {
-			dest = plan.of[i]
-		}
-		if dest.err != nil {
+		dest := destinationOf(i)
+		switch {
+		case dest == nil:
+			continue
+		case dest.err != nil:
+			if dest.topic != "" {
+				w.absent.refused(dest.topic, 1)
+			}
 			d.settle(i, i+1, dest.err)
+			continue
+		case dest.wait || !dest.first && w.parking.queues[dest.topic] != nil:
+			w.park(d, i, dest.topic)
 			continue
 		}
 		key := r.Key
 		if w.key != nil {
+			var err error
 			w.scratch.key, err = w.key.Append(w.scratch.key[:0], dialect.Subject{Batch: d.b, Record: r})
 			if key = w.scratch.key; err != nil {
 				key = nil
@@ -87,6 +111,20 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	if w.cfg.Linger == 0 {
 		w.flushAll()
 	}
+}
+
+// park sets one record aside.
+func (w *Writer) park(d *delivery, index int, topic string) {
+	p := w.scratch.parked[topic]
+	if p == nil {
+		p = &parked{d: d}
+		w.scratch.parked[topic] = p
+	}
+	if n := len(p.runs); n > 0 && p.runs[n-1].to == index {
+		p.runs[n-1].to++
+		return
+	}
+	p.runs = append(p.runs, run{index, index + 1})
 }
 
 // append puts one record onto its partition's pile.
@@ -161,6 +199,9 @@ type destination struct {
 	topic      string
 	partitions int
 	maxAge     time.Duration // older records get the current time; 0: none
+	wait       bool          // nothing is known of the topic, or it is not there yet
+	first      bool          // for what has waited longest
+	cuts       int64         // with first: of the session when it came to wait
 	err        error
 }
 
@@ -170,23 +211,36 @@ type plan struct {
 	of  []*destination
 }
 
+// find looks a topic up.
+func (w *Writer) find(ctx context.Context, name string, b *record.Batch) *destination {
+	dest := &destination{topic: name}
+	n, err := w.prod.Topic(name)
+	gone, ask := w.absent.gone(name)
+	if ask {
+		w.prod.Refresh()
+	}
+	switch {
+	case errors.Is(err, kerr.InvalidTopicException):
+		dest.err = outputs.Permanent(err)
+	case gone != nil:
+		dest.err = outputs.Permanent(gone)
+	case n == 0:
+		dest.wait = true
+	default:
+		dest.partitions, dest.maxAge = n, w.maxAge(ctx, name, b)
+	}
+	return dest
+}
+
 func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 	known := map[string]*destination{}
-	find := func(name []byte) (*destination, error) {
-		if dest := known[string(name)]; dest != nil {
-			return dest, nil
+	find := func(name []byte) *destination {
+		dest := known[string(name)]
+		if dest == nil {
+			dest = w.find(ctx, string(name), d.b)
+			known[dest.topic] = dest
 		}
-		dest := &destination{topic: string(name)}
-		n, err := w.prod.Partitions(ctx, dest.topic)
-		if err != nil {
-			if err = w.topicError(ctx, err); !outputs.IsPermanent(err) {
-				return nil, err
-			}
-			dest.err = err
-		}
-		dest.partitions, dest.maxAge = n, w.maxAge(ctx, dest.topic, d.b)
-		known[dest.topic] = dest
-		return dest, nil
+		return dest
 	}
 	if d.b.Topic != "" || dialect.OfBatch(w.cfg.Topic) {
 		name := []byte(d.b.Topic)
@@ -199,8 +253,7 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 		if err != nil {
 			return plan{all: &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))}}, nil
 		}
-		dest, err := find(name)
-		return plan{all: dest}, err
+		return plan{all: find(name)}, nil
 	}
 	recs, err := d.b.Records()
 	if err != nil {
@@ -217,11 +270,7 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 			out.of = append(out.of, &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))})
 			continue
 		}
-		dest, err := find(name)
-		if err != nil {
-			return plan{}, err
-		}
-		out.of = append(out.of, dest)
+		out.of = append(out.of, find(name))
 	}
 	return out, nil
 }

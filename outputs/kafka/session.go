@@ -30,7 +30,7 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 	s := &Session{id: name, run: fmt.Sprintf("%x", run), broken: make(chan struct{}), outcome: make(chan outcome, 1)}
 	close(s.broken)
 	s.w = &Writer{
-		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention,
+		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention, absent: w.absent,
 		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s, report: w.report,
 		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
 	}
@@ -48,6 +48,7 @@ type Session struct {
 	run string // tells this session from others of the same id
 
 	last int64 // end of the last batch started since Cut; under w.mu
+	cuts int64 // how often Cut made a new transaction; under w.mu
 
 	mu      sync.Mutex
 	broken  chan struct{} // closed while no transaction can be open
@@ -102,6 +103,14 @@ func (w *Writer) started(b *record.Batch) {
 	if w.session != nil {
 		w.session.last = b.End
 	}
+}
+
+// cuts returns how many transactions of the session have been cut. w.mu is held.
+func (w *Writer) cuts() int64 {
+	if w.session == nil {
+		return 0
+	}
+	return w.session.cuts
 }
 
 // Settle implements outputs.Session.
@@ -185,6 +194,7 @@ func (s *Session) Cut() int64 {
 	s.w.prod.Cut()
 	end := s.last
 	s.last = 0
+	s.cuts++
 	return end
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -29,6 +30,9 @@ type Writer struct {
 	metrics   *metrics
 	trouble   *trouble
 	retention *retention
+	absent    *absent
+	parking   *parking
+	delivered atomic.Int64 // when something last was, in nanoseconds since the Unix epoch
 	topic     *template.Bound[dialect.Subject]
 	key       *template.Bound[dialect.Subject] // nil: records keep theirs
 	headers   []record.Header
@@ -53,6 +57,7 @@ type Writer struct {
 type scratch struct {
 	key     []byte
 	headers []record.Header
+	parked  map[string]*parked // of the delivery at hand, by topic
 }
 
 // New returns a writer. It connects to nothing yet.
@@ -100,6 +105,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		return nil, err
 	}
 	w.retention = newRetention(w.cl)
+	w.absent = &absent{after: cfg.missingAfter(), log: env.Log, output: env.Name, metrics: w.metrics, topics: map[string]*absence{}}
 	w.options = producer.Options{
 		Config: producer.Config{
 			Inflight: min(cfg.MaxInFlight, 5), RequestBytes: int(max(4<<20, cfg.BatchMaxBytes)), DeliveryTimeout: cfg.DeliveryTimeout,
@@ -116,18 +122,21 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 func (w *Writer) run(o producer.Options) {
 	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
 	w.timer.Stop()
+	w.scratch.parked = map[string]*parked{}
+	w.parking = newParking(w)
 	w.prod = producer.New(w.cl, o, events{w})
 }
 
-// Start implements outputs.AsyncWriter. It waits for room, and for a topic that nothing is known of yet.
+// Start implements outputs.AsyncWriter. It waits for room.
 func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	size := min(int64(b.Size())+1, w.cfg.BufferBytes)
 	if err := w.room.Acquire(ctx, size); err != nil {
 		done(err)
 		return
 	}
-	d := &delivery{ctx: ctx, round: outputs.RoundOf(ctx), b: b, left: b.Len(), done: func(err error) {
-		w.room.Release(size)
+	free := sync.OnceFunc(func() { w.room.Release(size) })
+	d := &delivery{ctx: ctx, round: outputs.RoundOf(ctx), b: b, left: b.Len(), free: free, done: func(err error) {
+		free()
 		done(err)
 	}}
 	if b.Len() == 0 {
@@ -137,8 +146,7 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	reason := w.why
 	if reason == "" {
 		var sent bool
-		if reason, sent = w.direct(ctx, d); sent {
-			w.metrics.direct.Inc()
+		if reason, sent = w.direct(ctx, d, nil); sent {
 			return
 		}
 		if _, told := w.told.LoadOrStore(reason, true); !told {
@@ -180,6 +188,7 @@ func (w *Writer) stop() {
 	piles := w.open
 	w.open = map[producer.Key]*pile{}
 	w.mu.Unlock()
+	w.parking.close()
 	for _, p := range piles {
 		p.parcel.settle(producer.ErrClosed)
 	}

@@ -498,13 +498,14 @@ func TestUnknownTopic(t *testing.T) {
 		cfg.DeliveryTimeout = time.Second
 		change(&cfg)
 		w, _ := newWriter(t, cfg)
-		errs := deliver(t, w, lines("o", 0, 200, 100))
-		if !errors.Is(errs[0], kerr.UnknownTopicOrPartition) || outputs.IsPermanent(errs[0]) || !strings.Contains(errs[0].Error(), "allow_auto_topic_creation") {
-			t.Fatalf("got %v", errs[0])
+		err := sitOut(t, w, func() {
+			cfg.AllowAutoTopicCreation = true
+			w, _ := newWriter(t, cfg)
+			mustDeliver(t, w, lines("o", 0, 100, 100))
+		}, lines("o", 100, 100, 100))
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "allow_auto_topic_creation") {
+			t.Fatal(err)
 		}
-		cfg.AllowAutoTopicCreation = true
-		w, _ = newWriter(t, cfg)
-		mustDeliver(t, w, lines("o", 0, 200, 100))
 		checkOrder(t, consume(t, c, "logs", 200), map[string]int{"o": 200})
 	})
 }
@@ -514,9 +515,11 @@ func TestAuthenticationFailure(t *testing.T) {
 	cfg := testConfig(c)
 	cfg.DeliveryTimeout = time.Second
 	w, _ := newWriter(t, cfg)
-	errs := deliver(t, w, lines("o", 0, 200, 100))
-	if errs[0] == nil || outputs.IsPermanent(errs[0]) {
-		t.Fatalf("got %v", errs[0])
+	told := make(chan error, 100)
+	w.Report(func(err error) { told <- err })
+	w.Start(t.Context(), lines("o", 0, 200, 100), func(err error) { told <- err })
+	if err := <-told; err == nil || outputs.IsPermanent(err) || !strings.Contains(err.Error(), "SASL") {
+		t.Fatalf("got %v", err)
 	}
 }
 

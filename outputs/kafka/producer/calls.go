@@ -236,6 +236,9 @@ func read(resp kmsg.Response) Answer {
 		for i := range r.Topics {
 			for _, p := range r.Topics[i].Partitions {
 				// The others were only not tried because of the one at fault.
+				if p.ErrorCode == kerr.TopicAuthorizationFailed.Code || p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+					a.Barred = append(a.Barred, KeyCode{Key{r.Topics[i].Topic, p.Partition}, p.ErrorCode})
+				}
 				if p.ErrorCode != 0 && (a.Code == 0 || a.Code == kerr.OperationNotAttempted.Code) {
 					a.Code = p.ErrorCode
 				}

@@ -8,6 +8,9 @@
 // records. What cannot be repeated safely under the same epoch is not repeated: the transaction is given up, and its owner begins again at
 // the position that is committed.
 //
+// Outside of transactions an item whose fate is unknown is never given back: it is tried under its sequence until it is known. Only a topic that is
+// refused for good (Events.Denied) ends that.
+//
 // Outside of transactions every partition has a producer id of its own, so that trouble in one never touches another, and a bumped epoch fences
 // whatever an earlier attempt may still have on its way. It never decodes records and never decides which partition or topic
 // they belong to.

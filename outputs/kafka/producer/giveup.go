@@ -92,6 +92,25 @@ func (m *Machine) giveUp(p *partition, err error) {
 	p.queue, p.sent, p.recovering, p.notBefore = nil, 0, false, 0
 }
 
+// Reject refuses what is held for a topic that does not exist or may not be written to, but for partitions with a request out.
+func (m *Machine) Reject(topic string, res Result) {
+	for _, p := range m.all {
+		if p.Topic == topic && p.flying == 0 {
+			m.reject(p, res)
+		}
+	}
+}
+
+// reject refuses all that a partition holds: a part of it could not be left, as what was in doubt with the rest would then come under another sequence.
+func (m *Machine) reject(p *partition, res Result) {
+	queue := p.queue
+	p.queue, p.sent, p.notBefore, p.denial = nil, 0, 0, nil
+	for _, it := range queue {
+		p.bump = p.bump || it.unsure // should the topic come back
+		m.events.Rejected(p.Key, it, res)
+	}
+}
+
 // Close gives back everything. The machine is not used any more.
 func (m *Machine) Close(err error) {
 	for _, p := range m.all {

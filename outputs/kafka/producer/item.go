@@ -81,6 +81,11 @@ type Events interface {
 	// refused item is not reported again.
 	Rejected(Key, *Item, Result) []*Item
 
+	// Denied tells what the cluster has against a topic, missing if the metadata says it. If it returns true that is a refusal for good, and items
+	// are Rejected for it; otherwise they are tried again. Present tells that the cluster has the topic.
+	Denied(topic string, err error, missing bool) bool
+	Present(topic string)
+
 	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it works again.
 	Troubled(Key, error)
 	Cleared(Key)

@@ -66,8 +66,9 @@ type partition struct {
 	bump   bool // take the next epoch before sending anything
 	renew  bool // take another producer id before sending anything
 
-	proven     bool // the leader has acknowledged a batch of this epoch
-	recovering bool // send nothing until all requests are back
+	proven     bool    // the leader has acknowledged a batch of this epoch
+	recovering bool    // send nothing until all requests are back
+	denial     *Result // refuses all that is held, once all requests are back
 	failures   int
 	notBefore  int64
 	since      int64 // of the last progress while the queue is not empty

@@ -96,6 +96,7 @@ type modelSource struct {
 	base   int // first record not reported delivered
 	out    []*Item
 	unsure map[int]bool // records that may be duplicated
+	maybe  map[int]bool // records that were refused while in doubt
 	gone   map[int]bool // records moved to the overflow, which are not in the log
 	most   int          // first record that was never given to the machine
 	fixed  int          // size of batches when they are rebatched; 0: any
@@ -124,21 +125,22 @@ type model struct {
 	nextID  int64
 	rebatch bool // a repeated batch has other bounds
 	trouble map[Key]bool
+	denied  map[string]int64
 	sum     modelSum
 	bad     string
 }
 
 func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model {
-	w := &model{t: t, rng: rng, logs: map[Key]*modelLog{}, sources: map[Key]*modelSource{}, trouble: map[Key]bool{}, rebatch: rebatch}
+	w := &model{t: t, rng: rng, logs: map[Key]*modelLog{}, sources: map[Key]*modelSource{}, trouble: map[Key]bool{}, denied: map[string]int64{}, rebatch: rebatch}
 	w.m = NewMachine(Config{
 		Inflight: 1 + rng.IntN(5), RequestBytes: 1 + rng.IntN(30), DeliveryTimeout: 200 * time.Millisecond,
 		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, Faults: faults,
 	}, w)
 	for i := range 1 + rng.IntN(3) {
-		k := Key{"t", int32(i)}
+		k := Key{fmt.Sprint("t", i), int32(i)}
 		w.keys = append(w.keys, k)
 		w.logs[k] = &modelLog{leader: int32(rng.IntN(3)), size: 6, old: rng.IntN(2) == 0, states: map[int64]*modelState{}}
-		w.sources[k] = &modelSource{key: k, unsure: map[int]bool{}, gone: map[int]bool{}}
+		w.sources[k] = &modelSource{key: k, unsure: map[int]bool{}, gone: map[int]bool{}, maybe: map[int]bool{}}
 		if rebatch && rng.IntN(2) == 0 {
 			w.sources[k].fixed = 3
 		}
@@ -218,6 +220,16 @@ func (w *model) Behind(it *Item) bool {
 	return false
 }
 
+// Denied gives a topic up after a while.
+func (w *model) Denied(topic string, err error, missing bool) bool {
+	if w.denied[topic] == 0 {
+		w.denied[topic] = w.now
+	}
+	return w.now-w.denied[topic] > int64(50*time.Millisecond)
+}
+
+func (w *model) Present(string) {}
+
 func (w *model) Unwanted(it *Item) bool {
 	for _, s := range w.sources {
 		if s.left && slices.Contains(s.out, it) {
@@ -241,6 +253,25 @@ func (w *model) Overdue(k Key, err error) {
 
 func (w *model) Rejected(k Key, it *Item, res Result) []*Item {
 	b := it.Owner.(*modelBatch)
+	if res.Code == kerr.TopicAuthorizationFailed.Code {
+		s := w.sources[k]
+		if len(s.out) == 0 || s.out[0] != it {
+			w.fail("%v: %v were refused before what is before them", k, b.recs)
+			return nil
+		}
+		w.sum.refused++
+		for _, r := range b.recs {
+			if s.gone[r] = !it.unsure; it.unsure {
+				s.maybe[r] = true
+			}
+		}
+		s.out, s.base, s.broken = s.out[1:], b.recs[len(b.recs)-1]+1, false
+		if len(s.out) == 0 && s.left {
+			s.left = false
+			s.next, s.broken = s.base, true
+		}
+		return nil
+	}
 	if res.Code != kerr.MessageTooLarge.Code || len(b.recs) < 2 {
 		w.fail("rejected %v with %d", b.recs, res.Code)
 		return nil
@@ -347,8 +378,13 @@ func (w *model) step() {
 		if rng.IntN(8) == 0 {
 			l.leader = int32(rng.IntN(3))
 		}
+		if rng.IntN(4) == 0 {
+			delete(w.denied, k.Topic)
+		}
 		if l.dead = 0; rng.IntN(3) == 0 {
-			l.dead = []int16{kerr.NotEnoughReplicas.Code, kerr.RequestTimedOut.Code, kerr.NotEnoughReplicasAfterAppend.Code}[rng.IntN(3)]
+			l.dead = []int16{
+				kerr.NotEnoughReplicas.Code, kerr.RequestTimedOut.Code, kerr.NotEnoughReplicasAfterAppend.Code, kerr.TopicAuthorizationFailed.Code,
+			}[rng.IntN(4)]
 			l.appends = l.dead == kerr.NotEnoughReplicasAfterAppend.Code || l.dead == kerr.RequestTimedOut.Code && rng.IntN(2) == 0
 		}
 		// Expired. What may yet come twice would not be known again.
@@ -443,13 +479,19 @@ func (w *model) breakConn(b int32) {
 func (w *model) check() {
 	for k, l := range w.logs {
 		s := w.sources[k]
-		next := 0
+		next, late := 0, map[int]bool{}
 		for i, r := range l.records {
 			if s.gone[r] {
 				w.fail("%v: record %d went elsewhere and is in the log", k, r)
 				return
 			}
-			for r > next && s.gone[next] {
+			if s.maybe[r] && !late[r] { // once, at any time
+				if late[r] = true; r == next {
+					next++
+				}
+				continue
+			}
+			for r > next && (s.gone[next] || s.maybe[next]) {
 				next++
 			}
 			switch {
@@ -463,7 +505,7 @@ func (w *model) check() {
 				return
 			}
 		}
-		for s.gone[next] {
+		for s.gone[next] || s.maybe[next] {
 			next++
 		}
 		if next < s.base {
@@ -473,7 +515,7 @@ func (w *model) check() {
 }
 
 // modelSum is what model runs came across.
-type modelSum struct{ answered, delivered, unknown, overdue, given, crossed int }
+type modelSum struct{ answered, delivered, unknown, overdue, given, crossed, refused int }
 
 func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, sum modelSum) {
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -496,7 +538,7 @@ func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, 
 		}
 		sum = modelSum{
 			sum.answered + w.sum.answered, sum.delivered + w.sum.delivered, sum.unknown + w.sum.unknown,
-			sum.overdue + w.sum.overdue, sum.given + w.sum.given, sum.crossed + w.sum.crossed,
+			sum.overdue + w.sum.overdue, sum.given + w.sum.given, sum.crossed + w.sum.crossed, sum.refused + w.sum.refused,
 		}
 		if w.bad != "" {
 			return w.bad, sum
@@ -558,7 +600,7 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("%d steps: %+v", *modelSteps, sum)
 	n := *modelSteps
-	if sum.delivered < n/50 || sum.unknown < n/500_000 || sum.overdue < n/2_000 || sum.given < n/2_000 || sum.crossed < n/20_000 {
+	if sum.delivered < n/50 || sum.unknown < n/500_000 || sum.overdue < n/2_000 || sum.given < n/2_000 || sum.crossed < n/20_000 || sum.refused < n/5_000 {
 		t.Fatalf("the model hardly delivers, forgets, keeps or gives back: %+v in %d steps", sum, n)
 	}
 }

@@ -1,6 +1,10 @@
 package producer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
 
 // Done takes the outcome of a request: one result per batch, in order.
 func (m *Machine) Done(r *Request, results []Result, now int64) {
@@ -46,6 +50,9 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		m.stale = true
 		m.trouble(p, res.failure(), now)
 	case again, moved:
+		if res.Code == kerr.TopicAuthorizationFailed.Code && m.events.Denied(p.Topic, res.failure(), false) {
+			p.denial = &res
+		}
 		p.recovering = true
 		it.denied = !it.unsure
 		m.stale = m.stale || classify(res) == moved
@@ -120,6 +127,9 @@ func (m *Machine) settle(p *partition, now int64) {
 	p.sent -= n
 	if p.queue = p.queue[n:]; len(p.queue) == 0 {
 		p.queue = nil
+	}
+	if p.denial != nil && p.flying == 0 {
+		m.reject(p, *p.denial)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -88,7 +89,7 @@ const minFetch = 250 * time.Millisecond
 func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	p := &Producer{
 		cl: cl, cfg: opts, events: events,
-		topics: topics{autoCreate: opts.AutoCreate, changed: make(chan struct{}), known: map[string]*topic{}},
+		topics: topics{autoCreate: opts.AutoCreate, known: map[string]*topic{}},
 		done:   make(chan struct{}), wake: make(chan struct{}, 1), start: time.Now(),
 		brokers: map[int32]*sender{}, fetched: math.MinInt64 / 2,
 	}
@@ -126,7 +127,8 @@ func (p *Producer) post(ev any) bool {
 	return true
 }
 
-func (p *Producer) refresh() {
+// Refresh has the topics looked up anew.
+func (p *Producer) Refresh() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stale = true
@@ -169,7 +171,7 @@ func (p *Producer) take(ev any) {
 	switch e := ev.(type) {
 	case added:
 		p.m.Add(e.key, e.it, p.now())
-		if t, _ := p.topics.get(e.key.Topic); int(e.key.Partition) < len(t.leaders) {
+		if t := p.topics.get(e.key.Topic); int(e.key.Partition) < len(t.leaders) {
 			p.m.SetLeader(e.key, t.leaders[e.key.Partition])
 		}
 	case answered:
@@ -191,12 +193,24 @@ func (p *Producer) take(ev any) {
 		p.fetching = false
 		p.topics.store(e.topics, e.err)
 		for name, t := range e.topics {
+			p.looked(name, t.err)
 			for i, leader := range t.leaders {
 				if k := (Key{name, int32(i)}); p.m.parts[k] != nil {
 					p.m.SetLeader(k, leader)
 				}
 			}
 		}
+	}
+}
+
+// looked passes on what the metadata says of a topic.
+func (p *Producer) looked(name string, err error) {
+	var k *kerr.Error
+	switch {
+	case err == nil:
+		p.events.Present(name)
+	case errors.As(err, &k) && p.events.Denied(name, err, true):
+		p.m.Reject(name, Result{Code: k.Code})
 	}
 }
 
@@ -350,7 +364,7 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 		if !ok {
 			j = len(w.topics)
 			at[b.Topic] = j
-			t, _ := s.p.topics.get(b.Topic)
+			t := s.p.topics.get(b.Topic)
 			if t.id == ([16]byte{}) {
 				w.maxVersion = min(w.maxVersion, 12) // the cluster does not tell topic ids
 			}

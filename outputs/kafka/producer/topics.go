@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,9 +16,8 @@ import (
 type topics struct {
 	autoCreate bool
 
-	mu      sync.Mutex
-	changed chan struct{}
-	known   map[string]*topic
+	mu    sync.Mutex
+	known map[string]*topic
 }
 
 type topic struct {
@@ -50,13 +48,13 @@ func (t *topics) want(name string) bool {
 	return true
 }
 
-func (t *topics) get(name string) (topic, <-chan struct{}) {
+func (t *topics) get(name string) topic {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if k := t.known[name]; k != nil {
-		return *k, t.changed
+		return *k
 	}
-	return topic{}, t.changed
+	return topic{}
 }
 
 // fetch looks the wanted topics up.
@@ -120,8 +118,6 @@ func (t *topics) store(found map[string]topic, err error) {
 			}
 		}
 	}
-	close(t.changed)
-	t.changed = make(chan struct{})
 }
 
 // TopicError tells why a topic cannot be produced to.
@@ -149,41 +145,35 @@ func (e *TopicError) Reason() string {
 	return "metadata"
 }
 
-// Partitions returns the number of a topic's partitions, waiting until it is known, for at most the delivery timeout.
-func (p *Producer) Partitions(ctx context.Context, name string) (int, error) {
-	t, _ := p.topics.get(name)
+// Topic returns the number of a topic's partitions; 0 if it is not known yet, or what the cluster has against it. It does not block: Events.Present
+// and Denied tell when that has changed.
+func (p *Producer) Topic(name string) (int, error) {
+	t := p.topics.get(name)
 	if len(t.leaders) > 0 {
 		return len(t.leaders), nil
 	}
-	timeout := time.NewTimer(p.cfg.DeliveryTimeout)
-	defer timeout.Stop()
 	if p.topics.want(name) {
-		p.refresh()
+		p.Refresh()
 	}
-	for {
-		t, changed := p.topics.get(name)
-		switch {
-		case len(t.leaders) > 0:
-			return len(t.leaders), nil
-		case errors.Is(t.err, kerr.InvalidTopicException):
-			return 0, &TopicError{name, t.err}
-		case t.err != nil:
-			p.refresh()
+	if t.err != nil {
+		return 0, &TopicError{name, t.err}
+	}
+	return 0, nil
+}
+
+// TopicError returns why nothing is known of a topic, for people.
+func (p *Producer) TopicError(name string) error {
+	t := p.topics.get(name)
+	var said *kerr.Error
+	if !errors.As(t.err, &said) {
+		untold := errors.New("no broker has told about it")
+		if t.err != nil {
+			untold = fmt.Errorf("%w: %w", untold, t.err)
 		}
-		select {
-		case <-changed:
-		case <-timeout.C:
-			if t.err == nil {
-				t.err = fmt.Errorf("no broker has told about it within %v", p.cfg.DeliveryTimeout)
-				if why := p.cfg.Unreachable(); why != nil {
-					t.err = fmt.Errorf("%w; connecting failed: %w", t.err, why)
-				}
-			}
-			return 0, &TopicError{name, t.err}
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-p.ctx.Done():
-			return 0, ErrClosed
+		t.err = untold
+		if why := p.cfg.Unreachable(); why != nil {
+			t.err = fmt.Errorf("%w; connecting failed: %w", untold, why)
 		}
 	}
+	return fmt.Errorf("%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err})
 }

@@ -3,6 +3,8 @@ package producer
 import (
 	"errors"
 	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 var (
@@ -57,14 +59,24 @@ func (m *Machine) held(p *partition) bool {
 }
 
 // joins returns the partitions that must be added to the transaction.
-func (m *Machine) joins() []Key {
+func (m *Machine) joins(now int64) []Key {
 	var out []Key
 	for _, p := range m.all {
-		if p.sent < len(p.queue) && p.queue[p.sent].txn == m.current && p.joined != m.current {
+		if now >= p.notBefore && p.sent < len(p.queue) && p.queue[p.sent].txn == m.current && p.joined != m.current {
 			out = append(out, p.Key)
 		}
 	}
 	return out
+}
+
+// bar takes note that a partition cannot be added to the transaction: the others go on without it.
+func (m *Machine) bar(k KeyCode, now int64) {
+	p, res := m.part(k.Key), Result{Code: k.Code}
+	if m.events.Denied(p.Topic, res.failure(), k.Code == kerr.UnknownTopicOrPartition.Code) {
+		m.reject(p, res)
+		return
+	}
+	m.trouble(p, res.failure(), now)
 }
 
 func (m *Machine) join(keys []Key) {

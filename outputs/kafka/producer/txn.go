@@ -71,6 +71,13 @@ type Answer struct {
 	ID     int64 // CallInit
 	Epoch  int16 // CallInit
 	Stored Stored
+	Barred []KeyCode // CallJoin: partitions whose topic does not exist or may not be written to; none was added for them
+}
+
+// KeyCode is what a broker has against a partition.
+type KeyCode struct {
+	Key
+	Code int16
 }
 
 // Txn is the state of a transactional producer: it settles what came before, adds the Machine's partitions to the open transaction, and commits it
@@ -180,7 +187,7 @@ func (t *Txn) Next(now int64) *Call {
 	case txnFetch:
 		c.Kind = CallFetch
 	case txnOpen:
-		if c.Keys = t.m.joins(); len(c.Keys) == 0 {
+		if c.Keys = t.m.joins(now); len(c.Keys) == 0 {
 			return nil
 		}
 		c.Kind, t.open = CallJoin, true
@@ -199,6 +206,12 @@ func (t *Txn) Next(now int64) *Call {
 func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	t.calling = false
 	if c.round != t.round || t.phase == txnIdle {
+		return
+	}
+	if c.Kind == CallJoin && a.Err == nil && len(a.Barred) > 0 {
+		for _, k := range a.Barred {
+			t.m.bar(k, now)
+		}
 		return
 	}
 	class := classifyCall(c.Kind, a)

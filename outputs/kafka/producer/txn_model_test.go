@@ -271,6 +271,12 @@ func (c *txnClient) Broken(error)        { c.live = false; c.w.breaks++ }
 func (c *txnClient) Delayed(error)       {}
 func (c *txnClient) Troubled(Key, error) {}
 func (c *txnClient) Cleared(Key)         {}
+func (c *txnClient) Present(string)      {}
+func (c *txnClient) Denied(topic string, err error, missing bool) bool {
+	c.w.c.fail("%s was denied: %v", topic, err)
+	return false
+}
+
 func (c *txnClient) Behind(*Item) bool   { return false }
 func (c *txnClient) Unwanted(*Item) bool { return false }
 func (c *txnClient) Overdue(Key, error)  { c.w.c.fail("a transaction holds what is overdue") }
