@@ -27,6 +27,11 @@ type txnCluster struct {
 	pendAt  int16 // epoch of pending
 	fence   int16 // epoch below which the group takes nothing
 
+	barred  map[Key]bool // may not be written to, for a while
+	letters map[int]bool // records that were refused for that
+	refused int          // so many, and so often
+	dead    int          // of letters, those that no transaction held when the position passed them
+
 	verify bool // leaders ask the coordinator whether the partition is in the transaction, as brokers do since 3.6
 	bad    string
 }
@@ -40,9 +45,11 @@ type txnLog struct {
 }
 
 func newTxnCluster(rng *rand.Rand) *txnCluster {
-	c := &txnCluster{logs: map[Key]*txnLog{}, parts: map[Key]bool{}, epoch: -1, verify: rng.IntN(2) == 0}
+	c := &txnCluster{
+		logs: map[Key]*txnLog{}, parts: map[Key]bool{}, barred: map[Key]bool{}, letters: map[int]bool{}, epoch: -1, verify: rng.IntN(2) == 0,
+	}
 	for i := range 1 + rng.IntN(3) {
-		k := Key{"t", int32(i)}
+		k := Key{fmt.Sprint("t", i), int32(i)}
 		c.keys = append(c.keys, k)
 		c.logs[k] = &txnLog{modelLog: modelLog{leader: int32(rng.IntN(3)), size: 6, states: map[int64]*modelState{}}, last: -1}
 	}
@@ -106,14 +113,16 @@ func (c *txnCluster) end(commit bool, epoch int16) {
 	}
 	// What readers see and the position always agree.
 	slices.Sort(seen)
-	if int64(len(seen)) != to-from {
-		c.fail("a transaction from %d to %d held %d records: %v", from, to, len(seen), seen)
-	}
-	for i, r := range seen {
-		if int64(r) != from+int64(i) {
-			c.fail("a transaction from %d to %d held record %d at %d", from, to, r, i)
+	next := from
+	for _, r := range append(seen, int(to)) {
+		for ; next < int64(r) && c.letters[int(next)]; next++ {
+			c.dead++
+		}
+		if int64(r) != next {
+			c.fail("a transaction from %d to %d held %v, and not %d", from, to, seen, next)
 			break
 		}
+		next++
 	}
 	c.ongoing, c.group, c.commit = false, false, commit
 	clear(c.parts)
@@ -159,6 +168,15 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 		if !c.ongoing && rng.IntN(3) == 0 {
 			return Answer{Code: kerr.ConcurrentTransactions.Code} // the one before is not complete yet
 		}
+		var barred []KeyCode
+		for _, key := range k.Keys {
+			if c.barred[key] {
+				barred = append(barred, KeyCode{key, kerr.TopicAuthorizationFailed.Code})
+			}
+		}
+		if barred != nil {
+			return Answer{Code: kerr.TopicAuthorizationFailed.Code, Barred: barred}
+		}
 		c.ongoing = true
 		for _, key := range k.Keys {
 			c.parts[key] = true
@@ -202,6 +220,7 @@ type txnWorld struct {
 	conns  [3][]*txnFlight
 	late   []func() // requests of connections that are gone, still on their way
 	call   *Call
+	denied map[string]int64
 	faults Faults
 	cfg    Config
 	lives  int
@@ -216,7 +235,7 @@ type txnFlight struct {
 }
 
 func newTxnWorld(rng *rand.Rand, faults Faults) *txnWorld {
-	w := &txnWorld{rng: rng, c: newTxnCluster(rng), faults: faults}
+	w := &txnWorld{rng: rng, c: newTxnCluster(rng), denied: map[string]int64{}, faults: faults}
 	w.cfg = Config{
 		Inflight: 1 + rng.IntN(5), RequestBytes: 1 + rng.IntN(30), DeliveryTimeout: 200 * time.Millisecond,
 		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, Transactional: true, Faults: faults,
@@ -272,9 +291,13 @@ func (c *txnClient) Delayed(error)       {}
 func (c *txnClient) Troubled(Key, error) {}
 func (c *txnClient) Cleared(Key)         {}
 func (c *txnClient) Present(string)      {}
+
+// Denied gives a topic up after a while.
 func (c *txnClient) Denied(topic string, err error, missing bool) bool {
-	c.w.c.fail("%s was denied: %v", topic, err)
-	return false
+	if c.w.denied[topic] == 0 {
+		c.w.denied[topic] = c.w.now
+	}
+	return c.w.now-c.w.denied[topic] > int64(30*time.Millisecond)
 }
 
 func (c *txnClient) Behind(*Item) bool   { return false }
@@ -300,6 +323,14 @@ func (c *txnClient) Failed(it *Item, err error) {
 
 func (c *txnClient) Rejected(k Key, it *Item, res Result) []*Item {
 	b := it.Owner.(*txnBatch)
+	if res.Code == kerr.TopicAuthorizationFailed.Code {
+		for _, r := range b.recs {
+			c.w.c.letters[r] = true
+		}
+		c.w.c.refused += len(b.recs)
+		c.Delivered(it)
+		return nil
+	}
 	if res.Code != kerr.MessageTooLarge.Code || len(b.recs) < 2 {
 		c.w.c.fail("rejected %v with %d", b.recs, res.Code)
 		return nil
@@ -357,6 +388,11 @@ func (w *txnWorld) step() {
 	case 15:
 		if rng.IntN(10) == 0 {
 			w.c.logs[w.c.keys[rng.IntN(len(w.c.keys))]].leader = int32(rng.IntN(3))
+		}
+		if rng.IntN(20) == 0 {
+			k := w.c.keys[rng.IntN(len(w.c.keys))]
+			w.c.barred[k] = rng.IntN(8) == 0
+			delete(w.denied, k.Topic)
 		}
 		if rng.IntN(200) == 0 {
 			w.now += int64(300 * time.Millisecond)
@@ -515,6 +551,7 @@ func (w *txnWorld) breakConn(b int32) {
 // settle ends all faults and waits until everything is committed: nothing may be stuck.
 func (w *txnWorld) settle() {
 	w.late = nil
+	clear(w.c.barred)
 	goal := w.client.next + 20
 	for range 20_000 {
 		c := w.client
@@ -555,7 +592,7 @@ func (w *txnWorld) settle() {
 	w.c.fail("stuck: not everything was committed after all faults had ended")
 }
 
-type txnModelSum struct{ committed, lives, breaks int64 }
+type txnModelSum struct{ committed, lives, breaks, refused int64 }
 
 func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnModelSum) {
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -569,14 +606,15 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 			w.settle()
 		}
 		sum.committed += w.c.stored.Position
+		sum.refused += int64(w.c.refused)
 		sum.lives += int64(w.lives)
 		sum.breaks += int64(w.breaks)
 		seen := int64(0)
 		for _, l := range w.c.logs {
 			seen += int64(l.seen)
 		}
-		if w.c.bad == "" && seen != w.c.stored.Position {
-			w.c.fail("%d records seen, %d committed", seen, w.c.stored.Position)
+		if w.c.bad == "" && seen+int64(w.c.dead) != w.c.stored.Position {
+			w.c.fail("%d records seen, %d in the dead letter, %d committed", seen, w.c.dead, w.c.stored.Position)
 		}
 		if w.c.bad != "" {
 			return w.c.bad, sum
@@ -598,8 +636,8 @@ func TestTxnModel(t *testing.T) {
 	if bad != "" {
 		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
 	}
-	t.Logf("%d steps, %d records committed by %d processes, %d transactions given up", *modelSteps, sum.committed, sum.lives, sum.breaks)
-	if sum.committed < int64(*modelSteps)/100 || sum.breaks < int64(*modelSteps)/5000 {
+	t.Logf("%d steps: %+v", *modelSteps, sum)
+	if sum.committed < int64(*modelSteps)/100 || sum.breaks < int64(*modelSteps)/5000 || sum.refused < int64(*modelSteps)/5000 {
 		t.Fatalf("the model hardly does anything: %+v", sum)
 	}
 }
