@@ -157,8 +157,9 @@ func (c *Cursor) Committed() (int64, string) {
 	return st.pos, st.note
 }
 
-// Commit stores pos and note durably. In spill mode a commit of a position in memory waits for others, a moment, and one that changes the note
-// for all records to be on disk. After records were dropped by policy, a pos among them stands for the oldest one kept.
+// Commit stores pos and note durably. In spill mode a commit of a position in memory waits for others, a moment, unless one was
+// prepared, and one that changes the note for all records to be on disk. After records were dropped by policy, a pos among them
+// stands for the oldest one kept.
 func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
 		return fmt.Errorf("note of %d bytes is over the limit of %d", len(note), record.MaxNote)
@@ -187,7 +188,8 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 			b.askSpill(SpillNote)
 			op.barrier = true
 		case note == st.note:
-			op.lazy = pos > b.disk
+			// What was prepared is committed elsewhere by now: should that be forgotten there, it is known here alone.
+			op.lazy = pos > b.disk && len(b.state.prepared[c.name]) == 0
 		}
 		b.mu.Unlock()
 	}

@@ -210,3 +210,36 @@ func TestPreparedIsOvertakenOrAbandoned(t *testing.T) {
 		t.Errorf("the input begins at %q, want 10", p)
 	}
 }
+
+// A commit of what was prepared does not wait for others: what the destination has is known here at once, should it forget.
+func TestCommitOfWhatWasPreparedIsStoredAtOnce(t *testing.T) {
+	dir, opt := t.TempDir(), spilling(t)
+	opt.every = time.Hour
+	b := open(t, dir, opt)
+	c := cursor(t, b, "out")
+	inMemory(t, b)
+	// One that waits for others does so for a second at least; a disk may be slow once.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	at, took := 0, time.Hour
+	for at < 50 && took > 800*time.Millisecond {
+		replayable(t, b, "in", batchOf(at, 10, 10), at+10)
+		at += 10
+		prepare(t, c, int64(at))
+		replayable(t, b, "in", batchOf(at, 10, 10), at+10)
+		at += 10
+		begun := time.Now()
+		if err := c.Commit(ctx, int64(at-10), ""); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(begun)
+	}
+	if took > 800*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	b = killed(t, dir, opt)
+	c = cursor(t, b, "out")
+	if pos, _ := c.Committed(); pos != int64(at-10) || c.Unresolved() != nil {
+		t.Errorf("the cursor is at %d, with %v unresolved", pos, c.Unresolved())
+	}
+}

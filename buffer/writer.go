@@ -76,13 +76,13 @@ func (w *writer) wait() bool {
 		d := time.Duration(-1) // for ever
 		switch {
 		case w.broken:
-			d = b.opt.retry - since
+			d = max(b.opt.retry-since, 0)
 		case data && !low && enough:
 			d = 0
 		case states || data && !low:
-			d = b.opt.FlushInterval - since
+			d = max(b.opt.FlushInterval-since, 0) // what is overdue is not to wait for what pace says
 		case low:
-			d = pollSpace - since
+			d = max(pollSpace-since, 0)
 		case w.head.written >= idleRollMin || w.next == nil:
 			d = idleRoll
 		}

@@ -39,6 +39,7 @@ type Drainer struct {
 
 	transactor Transactor // nil unless delivery is to be exactly once
 	every      time.Duration
+	lost       prometheus.Counter // positions; nil without transactor
 
 	mu     sync.Mutex
 	drains map[*drain]struct{}
@@ -70,7 +71,7 @@ func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error
 	d := &Drainer{env: env, cfg: c, targets: t, send: s, drains: map[*drain]struct{}{}}
 	if t, ok := w.(Transactor); ok {
 		if every, wanted := t.Transactions(); wanted {
-			d.transactor, d.every = t, every
+			d.transactor, d.every, d.lost = t, every, newLostPositions(env.Metrics)
 		}
 	}
 	if d.transactor != nil && d.targets.Standby != nil {

@@ -36,6 +36,10 @@ type exactFlight struct {
 	done     func(at int64)                            // after one
 }
 
+// keepEvery is how often a position is committed that does not move: brokers forget it, and the transactional id, some days
+// after the last time.
+const keepEvery = time.Hour
+
 // errAborted is what a flight ends with whose transactions broke: what is not committed is delivered again, after settling.
 var errAborted = errors.New("a transaction was given up; what it held is sent again")
 
@@ -174,12 +178,16 @@ func (c *commits) ack(pos int64) {
 // run commits until ctx ends, or a transaction breaks.
 func (c *commits) run(ctx context.Context) error {
 	broken := c.x.session.Broken()
-	timer := time.NewTimer(0)
+	timer, keep := time.NewTimer(0), time.NewTimer(keepEvery)
 	defer timer.Stop()
+	defer keep.Stop()
 	<-timer.C
 	for {
+		idle := false
 		select {
 		case <-c.wake:
+		case <-keep.C:
+			idle = true
 		case <-broken:
 			return errAborted
 		case <-ctx.Done():
@@ -194,9 +202,11 @@ func (c *commits) run(ctx context.Context) error {
 			return nil
 		}
 		passed := c.reached.Load() // before the Cut: what is started after it is in a transaction that stays open
-		if c.cut = c.x.session.Cut(); c.cut == 0 {
+		if c.cut = c.x.session.Cut(idle); c.cut == 0 {
 			c.pass(passed)
-			continue
+			if !idle {
+				continue
+			}
 		}
 		for c.reached.Load() < c.cut {
 			select {
@@ -207,21 +217,22 @@ func (c *commits) run(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err := c.commit(ctx, false); err != nil {
+		if err := c.commit(ctx, false, idle); err != nil {
 			return err
 		}
+		keep.Reset(keepEvery)
 	}
 }
 
 // finish commits what is left once nothing is being delivered any more.
 func (c *commits) finish(ctx context.Context, ended bool) error {
 	if c.cut <= c.committed {
-		c.cut = c.x.session.Cut()
+		c.cut = c.x.session.Cut(false)
 	}
 	if c.left() {
 		return nil
 	}
-	return c.commit(ctx, ended)
+	return c.commit(ctx, ended, false)
 }
 
 // left tells whether something was started that is not delivered, or not committed.
@@ -235,9 +246,10 @@ func (c *commits) pass(at int64) {
 	}
 }
 
-func (c *commits) commit(ctx context.Context, ended bool) error {
+// commit commits the transaction that was cut. always is for one that may hold nothing but the position.
+func (c *commits) commit(ctx context.Context, ended, always bool) error {
 	at := c.reached.Load()
-	if c.cut <= c.committed && !(ended && c.e.position(at, true).Ended) {
+	if c.cut <= c.committed && !always && !(ended && c.e.position(at, true).Ended) {
 		c.pass(at)
 		return nil
 	}

@@ -3,6 +3,7 @@ package outputs
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -10,14 +11,14 @@ import (
 
 // cutSession is a Session of which only Cut and Commit are used.
 type cutSession struct {
-	cut       func() int64
+	cut       func(empty bool) int64
 	committed chan Position
 }
 
 func (s *cutSession) Start(context.Context, *record.Batch, func(error)) {}
 func (s *cutSession) Settle(context.Context) (Position, bool, error)    { return Position{}, false, nil }
 func (s *cutSession) Broken() <-chan struct{}                           { return nil }
-func (s *cutSession) Cut() int64                                        { return s.cut() }
+func (s *cutSession) Cut(empty bool) int64                              { return s.cut(empty) }
 func (s *cutSession) Commit(_ context.Context, p Position) error        { s.committed <- p; return nil }
 func (s *cutSession) Break()                                            {}
 func (s *cutSession) Close() error                                      { return nil }
@@ -31,7 +32,7 @@ func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 		e: exactFlight{done: func(at int64) { done <- at }, position: func(at int64, _ bool) Position { return Position{At: at} }},
 	}
 	cuts := 0
-	s.cut = func() int64 {
+	s.cut = func(bool) int64 {
 		if cuts++; cuts == 1 {
 			c.ack(20) // a batch is started and delivered before whoever cuts goes on
 			return 0
@@ -55,4 +56,54 @@ func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// A position that does not move is committed now and then all the same: brokers forget it after some days.
+func TestIdlePositionIsKeptAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &cutSession{committed: make(chan Position, 1000)}
+		started := int64(0) // where the batches in the open transaction end
+		s.cut = func(empty bool) int64 {
+			end := started
+			started = 0
+			if end == 0 && !empty {
+				t.Error("a transaction was cut though nothing was in it")
+			}
+			return end
+		}
+		var done []int64
+		c := &commits{
+			x: &exactly{session: s, every: 200 * time.Millisecond, health: &health{}}, wake: make(chan struct{}, 1),
+			e: exactFlight{done: func(at int64) { done = append(done, at) }, position: func(at int64, _ bool) Position { return Position{At: at} }},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.run(ctx) }()
+		started = 7
+		c.ack(7)
+		time.Sleep(time.Second)
+		if n := len(s.committed); n != 1 {
+			t.Fatalf("%d commits of one batch", n)
+		}
+		time.Sleep(7 * 24 * time.Hour)
+		n := len(s.committed)
+		if n < 7*24 || n > 7*24+1 {
+			t.Errorf("%d commits within a week", n-1)
+		}
+		for range n {
+			if p := <-s.committed; p.At != 7 {
+				t.Fatalf("committed %d, want 7", p.At)
+			}
+		}
+		started = 9
+		c.ack(9)
+		time.Sleep(time.Second)
+		if p := <-s.committed; p.At != 9 || done[len(done)-1] != 9 {
+			t.Errorf("committed %d and told %v, want 9", p.At, done)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }

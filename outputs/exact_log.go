@@ -192,8 +192,29 @@ func (x *exactLog) settle(ctx context.Context, quit <-chan struct{}) (int64, err
 		x.send.ill.failed(err)
 		return 0, errAborted
 	}
+	if !x.note().Held {
+		if err := x.change(ctx, 0, func(n *note) { n.Held = true }); err != nil {
+			return 0, err
+		}
+	}
 	x.settled()
 	return at, nil
+}
+
+// missed tells what it means that the destination has lost the position that it held: the log's own is gone on from, and of
+// what was being committed when the agent was killed nobody knows whether it was.
+func (x *exactLog) missed(at int64) {
+	x.r.out.lost.Inc()
+	doubt := at
+	if log, ok := x.r.log.(record.Preparer); ok {
+		for _, pos := range log.Unresolved() {
+			doubt = max(doubt, pos)
+		}
+	}
+	x.slog.Warn("Kafka no longer has the position that was committed for this output: its consumer group was deleted or reset, or has expired while nothing was committed; going on from the one on this disk",
+		"group", sessionName(x.r.out.env.Agent, x.r.log.Name()), "position", at, "records_prepared_after_it", doubt-at,
+		"do", "nothing if the agent had been stopped in good order; if it was killed, the last transaction before that may be in Kafka twice. "+
+			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group")
 }
 
 // place compares the destination's position with the log's, and makes the log's cursor hold the later one.
@@ -204,6 +225,9 @@ func (x *exactLog) place(ctx context.Context, p Position, found bool) (int64, er
 	ours := found && p.Log != "" && p.Log == id
 	if ours {
 		at = max(at, p.At)
+	}
+	if !found && n.Held {
+		x.missed(at)
 	}
 	if log, ok := x.r.log.(record.Preparer); ok && !x.resolved {
 		if err := log.Resolve(ctx, at); err != nil {

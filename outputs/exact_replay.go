@@ -48,6 +48,36 @@ func (x *exactReplay) close() {
 	x.release()
 	_ = x.session.Close() // gives back what is not committed
 	_ = x.awaitStrays(context.Background())
+	if x.at.Object != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		x.remember(ctx)
+	}
+}
+
+// remember keeps how far the replay has come where it is found should the destination forget it.
+func (x *exactReplay) remember(ctx context.Context) {
+	if x.p.remember != nil {
+		x.p.remember(ctx, replayed{Object: x.at.Object, Digest: x.at.Digest, At: x.at.At})
+	}
+}
+
+// missed goes on from what is known here, if the destination has forgotten what it held.
+func (x *exactReplay) missed() {
+	known := x.at.Object != ""
+	if !known && x.p.note != nil {
+		if r := x.p.note().Replay; r != nil {
+			x.at, known = Position{At: r.At, Object: r.Object, Digest: r.Digest}, true
+		}
+	}
+	if !known {
+		return // nothing has been replayed yet, or nobody knows
+	}
+	x.p.lost.Inc()
+	x.p.log.Warn("Kafka no longer has the position of the replay: its consumer group was deleted or reset, or has expired while nothing was committed; going on from what is known here",
+		"group", replayName(x.p.base), "object", x.at.Object, "line", x.at.At,
+		"do", "nothing if the agent had been stopped in good order; if it was killed, the part of one object that it had replayed is sent again. "+
+			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group")
 }
 
 // ready settles what is open or in doubt.
@@ -59,12 +89,15 @@ func (x *exactReplay) ready(ctx context.Context) error {
 	for {
 		p, found, err := x.settle(ctx, func() bool { return true })
 		if err == nil {
-			if x.at = p; !found {
-				x.at = Position{}
+			if found {
+				x.at = p
+			} else {
+				x.missed()
 			}
 			// See exactLog.settle.
 			if err = x.session.Commit(ctx, x.at); err == nil {
 				x.live = true
+				x.remember(ctx)
 				x.settled()
 				return nil
 			}

@@ -91,8 +91,12 @@ func newFailover(r *drain) *failover {
 				n := f.note()
 				return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 			},
-			note:       f.note,
-			transactor: d.transactor, every: d.every,
+			note: f.note,
+			remember: func(ctx context.Context, p replayed) {
+				// It fails once the log is lost, and then there is nobody to remember it for.
+				_ = f.moving.annotate(ctx, func(n *note) { n.Replay = &p })
+			},
+			transactor: d.transactor, every: d.every, lost: d.lost,
 			began: f.status.begins,
 			known: r.aheadIn,
 			did: func(o spool.Object, _ int64, _ bool) {
@@ -344,7 +348,7 @@ func (f *failover) collect(ctx context.Context) error {
 				break
 			}
 			f.status.reset()
-			if err := f.moving.annotate(ctx, func(n *note) { n.Objects, n.Skip = false, nil }); err != nil {
+			if err := f.moving.annotate(ctx, func(n *note) { n.Objects, n.Skip, n.Replay = false, nil, nil }); err != nil {
 				return err
 			}
 		case errors.As(a.err, &held), errors.Is(a.err, errLeaseLost):

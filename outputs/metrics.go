@@ -65,6 +65,15 @@ func reasonOf(err error) string {
 	return "other"
 }
 
+func newLostPositions(r prometheus.Registerer) prometheus.Counter {
+	lost := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penstock_output_positions_lost_total",
+		Help: "Positions committed with exactly_once that the destination no longer had.",
+	})
+	r.MustRegister(lost)
+	return lost
+}
+
 // overflowMetrics are counted over all logs of an output.
 type overflowMetrics struct {
 	logs                               *prometheus.GaugeVec

@@ -25,10 +25,21 @@ type note struct {
 
 	// Log is what the log is known by in committed positions: another buffer, such as one begun anew after a lost disk, has another.
 	Log string `json:"log,omitempty"`
+	// Held tells that the destination has held a position of this log: it is missed where it is gone.
+	Held bool `json:"held,omitempty"`
+	// Replay is how far the replay had come when it last began or stopped; nil while none is under way.
+	Replay *replayed `json:"replay,omitempty"`
 	// Doubt is where the log was when records began to move to the store while it was not known how far the destination has committed.
 	Doubt *int64 `json:"doubt,omitempty"`
 	// Skip are records that the destination turned out to have: where they are in the overflow, they are not replayed.
 	Skip []span `json:"skip,omitempty"`
+}
+
+// replayed is how far an object has been replayed in committed transactions.
+type replayed struct {
+	Object string `json:"object,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	At     int64  `json:"at,omitempty"`
 }
 
 // span is the positions from From up to To.
@@ -41,7 +52,7 @@ type span struct {
 const maxSkips = 60
 
 func (n note) empty() bool {
-	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && n.Doubt == nil && len(n.Skip) == 0
+	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && !n.Held && n.Replay == nil && n.Doubt == nil && len(n.Skip) == 0
 }
 
 // stored tells whether something of the log is in the store, or may be.

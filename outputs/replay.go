@@ -76,7 +76,7 @@ func (opts *ReplayOptions) replayer(store spool.Store, base string, sum *ReplayS
 	}
 	return &replayer{
 		store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
-		health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every,
+		health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every, lost: opts.To.lost,
 		ill: &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
 		did: func(o spool.Object, records int64, damaged bool) {
 			sum.Objects++

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // replayer delivers the objects under one base, oldest first, and removes each once all of it is delivered. Only run and what it calls
@@ -41,8 +42,10 @@ type replayer struct {
 	waits func(key string) bool                           // tells which objects wait
 	take  func(ctx context.Context, o spool.Object) error // replays one object and removes it
 
-	note       func() note // of the log, which says what the destination has already; nil outside the agent
-	transactor Transactor  // nil unless delivery is exactly once
+	note       func() note                     // of the log, which says what the destination has already; nil outside the agent
+	remember   func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
+	lost       prometheus.Counter              // positions that the destination no longer had; nil without transactor
+	transactor Transactor                      // nil unless delivery is exactly once
 	every      time.Duration
 	exact      *exactReplay // while run runs
 

@@ -33,10 +33,10 @@ type Session interface {
 	// after the next Settle.
 	Broken() <-chan struct{}
 
-	// Cut makes batches started from now on belong to the next transaction, and returns where the last one of this transaction ends. Once they
-	// are delivered, Commit is called. 0 says that there was none: the transaction stays open, batches
-	// started from now on are in it, and nothing is to be committed.
-	Cut() int64
+	// Cut makes batches started from now on belong to the next transaction, and returns where the last one of this transaction
+	// ends. Once they are delivered, Commit is called. 0 says that there was none. Unless empty ones are wanted, the
+	// transaction stays open then, batches started from now on are in it, and nothing is to be committed.
+	Cut(empty bool) int64
 
 	// Commit commits the transaction that was cut together with p. After an error the session is broken.
 	Commit(ctx context.Context, p Position) error

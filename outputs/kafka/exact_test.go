@@ -71,6 +71,7 @@ type exactRig struct {
 	log     *outputtest.MemLog
 	want    map[string]int
 	logs    lockedBuffer
+	reg     *prometheus.Registry // of the output made last
 	letters letters
 	change  func(*Config)
 	common  func(*outputs.Common)
@@ -113,7 +114,8 @@ func (r *exactRig) output() *outputs.Drainer {
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
 	r.common(&common)
-	env.Metrics = prometheus.NewRegistry()
+	r.reg = prometheus.NewRegistry()
+	env.Metrics = r.reg
 	t := r.targets
 	t.DeadLetter = &r.letters
 	out, err := outputs.NewAsyncOutput(w, common, env, t)

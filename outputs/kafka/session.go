@@ -184,10 +184,10 @@ func (s *Session) Broken() <-chan struct{} {
 }
 
 // Cut implements outputs.Session.
-func (s *Session) Cut() int64 {
+func (s *Session) Cut(empty bool) int64 {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	if s.last == 0 {
+	if s.last == 0 && !empty {
 		return 0 // no commit follows, which would be what the next batches waited for
 	}
 	s.w.flushAll()
