@@ -115,15 +115,26 @@ func TestSessionCommitsAnEmptyTransaction(t *testing.T) {
 	if _, _, err := session.Settle(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 5 {
-		if end := session.Cut(true); end != 0 {
-			t.Fatalf("Cut: %d", end)
-		}
+	start := func(i int) chan error {
 		done := make(chan error, 1)
 		b := lines("o0", i*10, 10, 100)
 		b.At(int64(i * 10))
 		session.Start(ctx, b, func(err error) { done <- err })
 		r.want["o0"] += 10
+		return done
+	}
+	// The topic is known from here on.
+	if err := <-start(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Commit(ctx, outputs.Position{At: session.Cut(false), Log: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < 5; i++ {
+		if end := session.Cut(true); end != 0 {
+			t.Fatalf("Cut: %d", end)
+		}
+		done := start(i)
 		select {
 		case err := <-done:
 			t.Fatalf("a batch went out with the transaction before it: %v", err)
