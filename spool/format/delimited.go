@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -47,21 +48,7 @@ func (c *Column) path() []string {
 	if c.Field == "" {
 		return []string{c.Name}
 	}
-	var out []string
-	var name strings.Builder
-	for i := 0; i < len(c.Field); i++ {
-		switch {
-		case c.Field[i] == '\\' && i+1 < len(c.Field):
-			i++
-			name.WriteByte(c.Field[i])
-		case c.Field[i] == '.':
-			out = append(out, name.String())
-			name.Reset()
-		default:
-			name.WriteByte(c.Field[i])
-		}
-	}
-	return append(out, name.String())
+	return dialect.SplitNames(c.Field)
 }
 
 // AppendHeader appends the row of names, as a member of its own.
