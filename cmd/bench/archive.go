@@ -58,30 +58,31 @@ const (
   compression = "zstd"`
 )
 
-// archiveWorkloads are those of the consumer. They share one broker with the backlog, which the first one starts.
+// archiveWorkloads are those of the consumer. Those of one order of times share one broker with the backlog, which the first of them
+// starts.
 func (h *harness) archiveWorkloads() []job {
 	const to = "archive: "
 	local := to + "ndjson+zstd to a directory"
 	return []job{
-		{name: local, run: h.archive("local", hourly, ndjsonZstd)},
-		{name: to + "ndjson+gzip to a directory", run: h.archive("local", hourly, ndjsonGzip)},
-		{name: to + "parquet to a directory", run: h.archive("local", hourly, parquet)},
-		{name: to + "ndjson+zstd, one path", run: h.archive("local", `path = "${topic}"`, ndjsonZstd)},
-		{name: to + "ndjson+zstd, 15,000 paths", baseline: to + "ndjson+zstd, one path", run: h.archive("local", perUser, ndjsonZstd)},
-		{name: to + "ndjson+zstd to S3", baseline: local, run: h.archive("s3", hourly, ndjsonZstd)},
-		{name: to + "ndjson+gzip to S3", run: h.archive("s3", hourly, ndjsonGzip)},
-		{name: to + "parquet to S3", run: h.archive("s3", hourly, parquet)},
+		{name: local, run: h.archive(ordered, "local", hourly, ndjsonZstd)},
+		{name: to + "ndjson+gzip to a directory", run: h.archive(ordered, "local", hourly, ndjsonGzip)},
+		{name: to + "parquet to a directory", run: h.archive(ordered, "local", hourly, parquet)},
+		{name: to + "ndjson+zstd, one path", run: h.archive(ordered, "local", `path = "${topic}"`, ndjsonZstd)},
+		{name: to + "ndjson+zstd, 15,000 paths", baseline: to + "ndjson+zstd, one path", run: h.archive(ordered, "local", perUser, ndjsonZstd)},
+		{name: to + "ndjson+zstd to S3", baseline: local, run: h.archive(ordered, "s3", hourly, ndjsonZstd)},
+		{name: to + "ndjson+gzip to S3", run: h.archive(ordered, "s3", hourly, ndjsonGzip)},
+		{name: to + "parquet to S3", run: h.archive(ordered, "s3", hourly, parquet)},
+		{name: to + "ndjson+zstd, shuffled times", baseline: local, run: h.archive(shuffled, "local", hourly, ndjsonZstd)},
+		{name: to + "ndjson+gzip to S3, shuffled times", baseline: local, run: h.archive(shuffled, "s3", hourly, ndjsonGzip)},
+		{name: to + "parquet, shuffled times", baseline: local, run: h.archive(shuffled, "local", hourly, parquet)},
 	}
 }
 
 // archive measures from the start of the agent until the group's offsets are at the end of the topic and nothing is left to upload.
-func (h *harness) archive(store, path, format string) func(context.Context) (usage, error) {
+func (h *harness) archive(o order, store, path, format string) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
-		if h.lake == nil {
-			var err error
-			if h.lake, err = startServer("lake-broker", fmt.Sprint(h.records)); err != nil {
-				return usage{}, err
-			}
+		if err := h.startLake(o); err != nil {
+			return usage{}, err
 		}
 		h.archived++
 		group, lake := fmt.Sprintf("bench-%d", h.archived), filepath.Join(h.dir, "lake")
@@ -109,6 +110,24 @@ func (h *harness) archive(store, path, format string) func(context.Context) (usa
 		u := m.end()
 		e.stop()
 		return u, errors.Join(err, os.RemoveAll(e.data))
+	}
+}
+
+// startLake starts the broker that holds the backlog, in place of one with another.
+func (h *harness) startLake(o order) (err error) {
+	if h.lake != nil && h.lakeOrder == o {
+		return nil
+	}
+	h.stopLake()
+	h.lakeOrder = o
+	h.lake, err = startServer("lake-broker", fmt.Sprint(h.records), string(o))
+	return err
+}
+
+func (h *harness) stopLake() {
+	if h.lake != nil {
+		h.lake.close()
+		h.lake = nil
 	}
 }
 

@@ -24,21 +24,59 @@ const (
 )
 
 // serveLakeBroker is the workload "lake-broker": it holds a backlog of n records, until its standard input ends.
-func serveLakeBroker(n int64) error {
+func serveLakeBroker(n int64, o order) error {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(lakePartitions, benchTopic))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := fillBacklog(c.ListenAddrs()[0], n); err != nil {
+	if err := fillBacklog(c.ListenAddrs()[0], n, o); err != nil {
 		return err
 	}
 	fmt.Println(c.ListenAddrs()[0])
 	return untilInputEnds()
 }
 
-// fillBacklog produces n records in the order of their times, a user's always to the same partition.
-func fillBacklog(addr string, n int64) error {
+// order is how the times of a backlog's records follow one another.
+type order string
+
+const (
+	ordered  order = "ordered"  // each is later than the one before
+	shuffled order = "shuffled" // within maxJitter, and one of a hundred is late by lateBy
+)
+
+const (
+	maxJitter = 10 * time.Minute
+	lateEvery = 100
+	lateBy    = time.Hour
+)
+
+// eventTime returns the time of record i of n, which span lakeHours.
+func (o order) eventTime(i, n int64) time.Time {
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	// In milliseconds: nanoseconds would overflow from 106,752 records on.
+	at := start.Add(time.Duration(i*(lakeHours*time.Hour).Milliseconds()/n) * time.Millisecond)
+	if o != shuffled {
+		return at
+	}
+	r := mix(uint64(i))
+	at = at.Add(-time.Duration(r%uint64(maxJitter.Milliseconds())) * time.Millisecond)
+	if r>>32%lateEvery == 0 {
+		at = at.Add(-lateBy)
+	}
+	return at
+}
+
+// mix spreads x over all bits.
+func mix(x uint64) uint64 {
+	x = (x + 1) * 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// fillBacklog produces n records with times in the given order, a user's always to the same partition.
+func fillBacklog(addr string, n int64, o order) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(benchTopic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(50*time.Millisecond), kgo.MaxBufferedRecords(200_000))
 	if err != nil {
@@ -52,10 +90,9 @@ func fillBacklog(addr string, n int64) error {
 			once.Do(func() { failed = err })
 		}
 	}
-	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	for i := range n {
 		user := int32(uint64(i) * 0x9e3779b97f4a7c15 >> 33 % lakeUsers)
-		at := start.Add(time.Duration(i) * lakeHours * time.Hour / time.Duration(n))
+		at := o.eventTime(i, n)
 		cl.Produce(context.Background(), &kgo.Record{Partition: user % lakePartitions, Value: appendBacklog(nil, i, user, at), Timestamp: at}, promise)
 	}
 	if err := cl.Flush(context.Background()); err != nil {

@@ -21,9 +21,10 @@ type harness struct {
 	size   int64
 	rows   []row
 
-	records  int64   // of the backlog that is archived
-	lake     *broker // holds that backlog
-	archived int     // times it was archived
+	records   int64   // of the backlog that is archived
+	lake      *broker // holds that backlog
+	lakeOrder order   // of its times
+	archived  int     // times it was archived
 }
 
 // job is one workload and what it is held against.
@@ -67,11 +68,7 @@ func (h *harness) run(ctx context.Context) error {
 		fmt.Printf("%d lines, %d MB, ", h.lines, h.size/1e6)
 	}
 	fmt.Printf("%d cores, %s\n\n", runtime.NumCPU(), runtime.Version())
-	defer func() {
-		if h.lake != nil {
-			h.lake.close()
-		}
-	}()
+	defer h.stopLake()
 	for _, w := range workloads {
 		fmt.Fprintf(os.Stderr, "%s ...\n", w.name)
 		wctx, cancel := context.WithTimeout(ctx, 4*time.Minute)

@@ -60,7 +60,7 @@ func workload(name string, args []string) (bool, error) {
 	case "broker":
 		return true, serveBroker(int32(num(0)), arg(1))
 	case "lake-broker":
-		return true, serveLakeBroker(num(0))
+		return true, serveLakeBroker(num(0), order(arg(1)))
 	case "s3":
 		return true, serveS3()
 	case "hpcloud":
