@@ -51,6 +51,17 @@ func (p *process) kill() {
 	<-p.done
 }
 
+func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // waitListening returns once addr takes connections.
 func (p *process) waitListening(ctx context.Context, addr string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
