@@ -27,7 +27,7 @@ func (a *ahead) add(from, to int64) {
 	for ; j < len(a.spans) && a.spans[j].From <= to; j++ {
 		from, to = min(from, a.spans[j].From), max(to, a.spans[j].To)
 	}
-	a.spans = slices.Replace(a.spans, i, j, span{from, to})
+	a.spans = slices.Replace(a.spans, i, j, span{From: from, To: to})
 }
 
 // addBut takes note of the records of b, but for those that are in rest too, which holds some of them in their order.
@@ -59,10 +59,10 @@ func (a *ahead) forget(from, to int64) {
 	var kept []span
 	for _, s := range a.spans {
 		if s.From < min(s.To, from) {
-			kept = append(kept, span{s.From, min(s.To, from)})
+			kept = append(kept, span{From: s.From, To: min(s.To, from)})
 		}
 		if max(s.From, to) < s.To {
-			kept = append(kept, span{max(s.From, to), s.To})
+			kept = append(kept, span{From: max(s.From, to), To: s.To})
 		}
 	}
 	a.spans = kept

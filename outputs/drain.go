@@ -150,7 +150,8 @@ func (r *drain) replayed(key string) {
 	defer r.ownMu.Unlock()
 	if r.own[key] {
 		delete(r.own, key)
-		r.ahead.forget(objectRange(path.Base(key)))
+		first, end, _ := parseObjectName(path.Base(key))
+		r.ahead.forget(first, end)
 	}
 }
 

@@ -2,7 +2,6 @@ package outputs
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -130,7 +129,12 @@ func (x *exactLog) doubt(ctx context.Context) error {
 		return nil
 	}
 	at, _ := x.r.ledger.state()
-	return x.change(ctx, 0, func(n *note) { n.Doubt = &at })
+	return x.change(ctx, 0, func(n *note) {
+		if n.Log == "" {
+			n.Log = newLogID() // the destination holds nothing of it
+		}
+		n.Doubt, n.DoubtLog = &at, n.Log
+	})
 }
 
 func (x *exactLog) change(ctx context.Context, pos int64, change func(*note)) error {
@@ -245,29 +249,21 @@ func (x *exactLog) place(ctx context.Context, p Position, found bool) (int64, er
 			"position", at, "do", "nothing if this host's data directory was begun anew; if two agents have the same name, rename one")
 	}
 	if id == "" {
-		var raw [8]byte
-		if _, err := rand.Read(raw[:]); err != nil {
-			return 0, err
-		}
-		id = fmt.Sprintf("%x", raw)
+		id = newLogID()
 	}
 	if at > was {
 		x.slog.Info("going on from the position in Kafka, which is ahead of the buffer's", "position", at, "buffer", was)
 	}
-	dropped := false
+	has := int64(0)
+	if ours {
+		has = p.At
+	}
+	forgot := false
 	err := x.change(ctx, at, func(n *note) {
+		forgot = n.settle(has)
 		n.Log = id
-		if n.Doubt != nil {
-			if ours && p.At > *n.Doubt {
-				n.Skip = append(n.Skip, span{*n.Doubt, p.At})
-			}
-			n.Doubt = nil
-		}
-		if dropped = len(n.Skip) > maxSkips; dropped {
-			n.Skip = n.Skip[len(n.Skip)-maxSkips:]
-		}
 	})
-	if dropped {
+	if forgot {
 		x.slog.Warn("too many outages while objects wait: some records may be replayed that the destination has", "do", "see why the overflow is not replayed")
 	}
 	return at, err

@@ -531,44 +531,51 @@ func TestDamagedObjectIsMovedAside(t *testing.T) {
 // A host that lost its disk begins to count anew: objects of its earlier life are neither overwritten nor forgotten.
 func TestObjectsOfAnEarlierLife(t *testing.T) {
 	for _, meta := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, false)
-			if !meta {
-				r.store.DropMetadata()
-			}
-			r.c.Failover.ObjectAge = time.Second
-			r.dest.SetDown(true)
-			r.start()
-			r.log.Append(record.FromRecords("tag.origin-8", "origin-8", []record.Record{{
-				Time: 1_700_000_000_000_000_000, Key: []byte("origin-8"), Value: []byte("origin-8 0"), Headers: []record.Header{{Key: "h"}},
-			}}))
-			time.Sleep(time.Minute)
-			r.stop()
-			if len(r.waiting()) != 1 {
-				t.Fatal(r.waiting())
-			}
-			r.log = outputtest.NewMemLog("output.test.a")
-			r.start()
-			time.Sleep(time.Second)
-			if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
-				t.Fatalf("metric says that the oldest record is of %f", got)
-			}
-			r.log.Append(record.FromRecords("tag.origin-9", "origin-9", []record.Record{{
-				Time: 1_700_000_000_000_000_000, Key: []byte("origin-9"), Value: []byte("origin-9 0"), Headers: []record.Header{{Key: "h"}},
-			}}))
-			time.Sleep(2 * time.Minute)
-			if len(r.waiting()) != 2 {
-				t.Fatal(r.waiting())
-			}
-			r.dest.SetDown(false)
-			time.Sleep(2 * time.Minute)
-			r.finish()
-			r.g.sent = []string{"origin-8 0", "origin-9 0"}
-			if n := r.check(true); n != 0 {
-				t.Fatalf("%d repeats", n)
-			}
-		})
+		for _, second := range []string{"origin-9", "origin-8"} { // the second life may hold what the first did, to the byte
+			objectsOfAnEarlierLife(t, meta, second)
+		}
 	}
+}
+
+func objectsOfAnEarlierLife(t *testing.T, meta bool, second string) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, false)
+		if !meta {
+			r.store.DropMetadata()
+		}
+		r.c.Failover.ObjectAge = time.Second
+		r.dest.SetDown(true)
+		r.start()
+		r.log.Append(record.FromRecords("tag.origin-8", "origin-8", []record.Record{{
+			Time: 1_700_000_000_000_000_000, Key: []byte("origin-8"), Value: []byte("origin-8 0"), Headers: []record.Header{{Key: "h"}},
+		}}))
+		time.Sleep(time.Minute)
+		r.stop()
+		if len(r.waiting()) != 1 {
+			t.Fatal(r.waiting())
+		}
+		r.log = outputtest.NewMemLog("output.test.a")
+		r.start()
+		time.Sleep(time.Second)
+		if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
+			t.Fatalf("metric says that the oldest record is of %f", got)
+		}
+		r.log.Append(record.FromRecords("tag."+second, second, []record.Record{{
+			Time: 1_700_000_000_000_000_000, Key: []byte(second), Value: []byte(second + " 0"), Headers: []record.Header{{Key: "h"}},
+		}}))
+		time.Sleep(2 * time.Minute)
+		if len(r.waiting()) != 2 {
+			t.Fatal(r.waiting())
+		}
+		r.dest.SetDown(false)
+		time.Sleep(2 * time.Minute)
+		r.finish()
+		r.g.sent = []string{"origin-8 0", second + " 0"}
+		r.check(true)
+		if got := r.dest.Count(); got != 2 {
+			t.Fatalf("%d records were delivered, want 2", got)
+		}
+	})
 }
 
 // What the overflow holds can be read with zstdcat and jq: one JSON object per line.
@@ -584,7 +591,7 @@ func TestObjectIsReadable(t *testing.T) {
 		r.log.Append(b.Build())
 		time.Sleep(2 * time.Minute)
 		keys := r.waiting()
-		if len(keys) != 1 || keys[0] != base+"00000000000000000000-1.ndjson.zst" {
+		if len(keys) != 1 || !regexp.MustCompile(`^`+base+`0{20}-1\.[0-9a-f]{8}\.ndjson\.zst$`).MatchString(keys[0]) {
 			t.Fatal(keys)
 		}
 		dec, err := zstd.NewReader(bytes.NewReader(r.store.Bytes(keys[0])))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"strconv"
-	"strings"
 
 	"github.com/penstock/penstock/spool"
 )
@@ -23,20 +22,8 @@ func inventoryOf(o spool.Object) inventory {
 	if n, err := strconv.ParseInt(o.Metadata[metaRecords], 10, 64); err == nil {
 		v.lines = n
 	}
-	v.first, v.end = objectRange(path.Base(o.Key))
+	v.first, v.end, _ = parseObjectName(path.Base(o.Key))
 	return v
-}
-
-// objectRange returns the positions in the name of an overflow object; end is 0 if there are none.
-func objectRange(name string) (first, end int64) {
-	a, rest, ok := strings.Cut(strings.TrimSuffix(name, objectSuffix), "-")
-	b, _, _ := strings.Cut(rest, "-") // a digest may follow, see mover.keys
-	first, err1 := strconv.ParseInt(a, 10, 64)
-	last, err2 := strconv.ParseInt(b, 10, 64)
-	if !ok || err1 != nil || err2 != nil || last < first {
-		return 0, 0
-	}
-	return first, last + 1
 }
 
 // compare tells what was read from what was stored.

@@ -122,6 +122,9 @@ func (v *mover) commit(ctx context.Context, pos int64, change func(*note)) error
 		n, _ := parseNote(text)
 		change(&n)
 		n.Base, n.To = v.base, v.to
+		if v.begins == nil && !n.Held && !n.stored() {
+			n.Log = "" // nothing is known by it
+		}
 		return n.String()
 	})
 }
@@ -225,14 +228,24 @@ func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) er
 	if err != nil {
 		return err
 	}
-	c := cut{First: first, End: end, Digest: digest}
 	if w.records > 0 {
-		if err := v.commit(ctx, first, func(n *note) { n.Intent = &c }); err != nil {
+		var c cut
+		err := v.commit(ctx, first, func(n *note) {
+			if n.Log == "" {
+				n.Log = newLogID()
+			}
+			c = cut{First: first, End: end, Digest: digest, Log: mark(n.Log)}
+			if n.Intent != nil {
+				c.Log = n.Intent.Log // its object may be there
+			}
+			n.Intent = &c
+		})
+		if err != nil {
 			return err
 		}
 		v.puts.Add(1)
 		var o spool.Object
-		err := v.persist(ctx, func() error {
+		err = v.persist(ctx, func() error {
 			o, err = v.put(ctx, c, data, w.records)
 			return err
 		})
@@ -251,10 +264,10 @@ func (v *mover) place(ctx context.Context, first, end int64, w *objectWriter) er
 	return v.ledger.advance(ctx, end)
 }
 
-// keys returns the names that a cut's object can have: the plain one, and the one it gets when that is taken by an object of the same
-// positions and other contents, as a host leaves behind that has lost its disk and begun to count anew.
+// keys returns the names that a cut's object can have: the plain one, and the one it gets when that is taken by an object of
+// the same positions and other contents, as a copy of the data directory can leave it behind.
 func (v *mover) keys(c cut) []string {
-	key := v.base + objectName(c.First, c.End)
+	key := v.base + objectName(c.First, c.End, c.Log)
 	return []string{key, strings.TrimSuffix(key, objectSuffix) + "-" + c.Digest[:8] + objectSuffix}
 }
 

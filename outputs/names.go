@@ -9,9 +9,11 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.ndjson.zst. Positions are counted per log and an output may drain several,
-// so a log whose name is not the output's has a segment of its own before the last: log=<pipeline>, or log=<topic/partition>. What is listed directly under
-// the base and begins with a digit has not been replayed; the other names sort behind it.
+// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.<log>.ndjson.zst. Positions are counted per log and
+// an output may drain several, so a log whose name is not the output's has a segment of its own before the last: log=<pipeline>,
+// or log=<topic/partition>. What tells a log from another of its name is the mark before the extension, which earlier releases
+// did not write. What is listed directly under the base and begins with a digit has not been replayed; the other names sort
+// behind it.
 const (
 	replayedDir = "replayed/"
 	damagedDir  = "damaged/"
@@ -54,8 +56,26 @@ func validPrefix(prefix string) error {
 	return nil
 }
 
-func objectName(first, end int64) string {
-	return fmt.Sprintf("%020d-%d%s", first, end-1, objectSuffix)
+// objectName returns the last segment of an object's name. mark is that of its log, see mark.
+func objectName(first, end int64, mark string) string {
+	if mark != "" {
+		mark = "." + mark
+	}
+	return fmt.Sprintf("%020d-%d%s%s", first, end-1, mark, objectSuffix)
+}
+
+// parseObjectName is objectName's inverse; end is 0 if the name tells no positions. After the mark there may be a digest, see
+// mover.keys.
+func parseObjectName(name string) (first, end int64, mark string) {
+	a, rest, ok := strings.Cut(strings.TrimSuffix(name, objectSuffix), "-")
+	rest, _, _ = strings.Cut(rest, "-")
+	b, mark, _ := strings.Cut(rest, ".")
+	first, err1 := strconv.ParseInt(a, 10, 64)
+	last, err2 := strconv.ParseInt(b, 10, 64)
+	if !ok || err1 != nil || err2 != nil || last < first {
+		return 0, 0, ""
+	}
+	return first, last + 1, mark
 }
 
 // waiting tells whether key names an object under base that waits to be replayed. past is true if no key after it in order can.

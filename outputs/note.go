@@ -3,6 +3,8 @@ package outputs
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -21,16 +23,21 @@ type note struct {
 	Base string `json:"base,omitempty"`
 	To   string `json:"to,omitempty"`
 
+	// Log is what the log is known by, other than its name: in committed positions, and in the names of its objects, since
+	// positions of another one mean nothing here. A buffer begun anew after a lost disk has another. It is there before
+	// the first of either, and stays as long as there is one.
+	Log string `json:"log,omitempty"`
+
 	// Only with transactions.
 
-	// Log is what the log is known by in committed positions: another buffer, such as one begun anew after a lost disk, has another.
-	Log string `json:"log,omitempty"`
 	// Held tells that the destination has held a position of this log: it is missed where it is gone.
 	Held bool `json:"held,omitempty"`
 	// Replay is how far the replay had come when it last began or stopped; nil while none is under way.
 	Replay *replayed `json:"replay,omitempty"`
 	// Doubt is where the log was when records began to move to the store while it was not known how far the destination has committed.
 	Doubt *int64 `json:"doubt,omitempty"`
+	// DoubtLog is Log as of then; "" where an earlier release was in doubt, whose objects do not name their log.
+	DoubtLog string `json:"doubt_log,omitempty"`
 	// Skip are records that the destination turned out to have: where they are in the overflow, they are not replayed.
 	Skip []span `json:"skip,omitempty"`
 }
@@ -42,14 +49,22 @@ type replayed struct {
 	At     int64  `json:"at,omitempty"`
 }
 
-// span is the positions from From up to To.
+// span is the positions from From up to To of the log that is known by the mark Log, see mark; "" for objects that do not
+// name theirs.
 type span struct {
-	From int64 `json:"from"`
-	To   int64 `json:"to"`
+	From int64  `json:"from"`
+	To   int64  `json:"to"`
+	Log  string `json:"log,omitempty"`
 }
 
-// maxSkips bounds note.Skip, for the note's size.
-const maxSkips = 60
+// maxSkipBytes bounds note.Skip as it is written, so that with all else the note is no longer than record.MaxNote.
+const maxSkipBytes = 1500
+
+// newLogID chooses what a log is known by.
+func newLogID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
+
+// mark is how a log is told in the names of its objects.
+func mark(logID string) string { return logID[:min(len(logID), 8)] }
 
 func (n note) empty() bool {
 	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && !n.Held && n.Replay == nil && n.Doubt == nil && len(n.Skip) == 0
@@ -58,14 +73,41 @@ func (n note) empty() bool {
 // stored tells whether something of the log is in the store, or may be.
 func (n note) stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
 
-// skips tells whether the record at pos is not to be replayed.
-func (n note) skips(pos int64) bool {
+// settle ends a doubt: has is how far the destination had come in this log, 0 where it holds nothing of it. It tells whether
+// the oldest of what is not to be replayed had to be forgotten.
+func (n *note) settle(has int64) (forgot bool) {
+	if n.Doubt == nil {
+		return false
+	}
+	if from := *n.Doubt; has > from {
+		if n.DoubtLog == "" {
+			n.Skip = append(n.Skip, span{From: from, To: has})
+		}
+		n.Skip = append(n.Skip, span{From: from, To: has, Log: mark(n.Log)})
+	}
+	n.Doubt, n.DoubtLog = nil, ""
+	for {
+		if p, _ := json.Marshal(n.Skip); len(p) <= maxSkipBytes {
+			return forgot
+		}
+		n.Skip, forgot = n.Skip[1:], true
+	}
+}
+
+// skips tells which records of an object of the log with this mark, by their positions, are not to be replayed; nil for none.
+func (n note) skips(mark string) func(pos int64) bool {
+	var of []span
 	for _, s := range n.Skip {
-		if s.From <= pos && pos < s.To {
-			return true
+		if s.Log == mark {
+			of = append(of, s)
 		}
 	}
-	return false
+	if of == nil {
+		return nil
+	}
+	return func(pos int64) bool {
+		return slices.ContainsFunc(of, func(s span) bool { return s.From <= pos && pos < s.To })
+	}
 }
 
 // cut is a range of positions that makes one object.
@@ -73,6 +115,7 @@ type cut struct {
 	First  int64  `json:"first"`
 	End    int64  `json:"end"`
 	Digest string `json:"digest"`
+	Log    string `json:"log,omitempty"` // the mark of the log; "" where an earlier release began it
 }
 
 const notePrefix = "overflow:"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -210,8 +211,9 @@ func (p *replayer) source(o spool.Object, at int64) *objectSource {
 	}
 	var skips []func(int64) bool
 	if p.note != nil {
-		if n := p.note(); len(n.Skip) > 0 {
-			skips = append(skips, n.skips)
+		_, _, mark := parseObjectName(path.Base(o.Key))
+		if skip := p.note().skips(mark); skip != nil {
+			skips = append(skips, skip)
 		}
 	}
 	if p.known != nil {

@@ -405,3 +405,61 @@ func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 		}
 	}
 }
+
+// A host loses its disk while its overflow waits, and counts positions anew. What Kafka turns out to have of the new log is not
+// taken for what the old log's objects hold at the same positions.
+func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(4)
+	c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+	r := newExactRig(t, c)
+	store := r.overflow("newest_first")
+	n.set(true, 0)
+	stop, _ := r.drain(r.output())
+	r.add(30, 50)
+	r.until("the first life to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) && objects(store) > 0 })
+	stop()
+	old := r.total()
+
+	r.log = outputtest.NewMemLog("buffer")
+	store.SetFault(func(op, key string) outputtest.StoreFault { // nothing of it is replayed yet
+		if op == "get" && strings.HasSuffix(key, ".ndjson.zst") {
+			return outputtest.StoreFails
+		}
+		return outputtest.StoreWorks
+	})
+	n.set(false, 0)
+	stop, wait := r.drain(r.output())
+	r.add(10, 50)
+	r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) })
+	var armed atomic.Bool
+	armed.Store(true)
+	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if armed.CompareAndSwap(true, false) {
+			n.loseNext()
+			go n.set(true, 0)
+		}
+		return nil, nil, false
+	})
+	r.add(10, 50)
+	r.until("the commit in doubt", func() bool { return !armed.Load() })
+	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) })
+	n.set(false, 0)
+	r.until("the doubt's end", func() bool { _, note := r.log.Committed(); return strings.Contains(note, `"skip"`) })
+	store.SetFault(nil)
+	r.until("the replay", func() bool { return objects(store) == 0 })
+	r.log.Seal()
+	if err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	seen := map[string]int{}
+	for _, rec := range r.committed(r.total()) {
+		k, _, _ := strings.Cut(string(rec.Value), " ")
+		seen[k]++
+	}
+	if len(seen) != r.total() {
+		t.Errorf("%d records are there, want %d", len(seen), r.total())
+	}
+}

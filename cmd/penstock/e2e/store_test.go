@@ -173,7 +173,7 @@ type faultyS3 struct {
 func (s *faultyS3) largestOverflow() int64 { return s.largest.Load() }
 
 // objectRange finds the positions in the name of an overflow object.
-var objectRange = regexp.MustCompile(`/(\d{20})-(\d+)\.ndjson\.zst$`)
+var objectRange = regexp.MustCompile(`/(\d{20})-(\d+)(?:\.[0-9a-f]{8})?\.ndjson\.zst$`)
 
 // watch returns inner, keeping account of what is stored.
 func (s *faultyS3) watch(inner http.Handler) http.Handler {
