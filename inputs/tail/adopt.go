@@ -144,6 +144,7 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	s.fi = fi
 	f := m.newFile(s, p.origin(), key)
 	f.r.prints, f.r.skip = p.prints(), p.Skip
+	f.r.truncated = p.Off == 0 && m.known.truncated(fi.id)
 	f.delivered.Store(p.Off)
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
 		m.log.Info("continuing a file under another path", "path", s.path, "source", f.path0, "offset", p.Off)
@@ -165,7 +166,7 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 		return f
 	}
 	if key != p.key {
-		m.storeBefore(f, f.last.Load())
+		m.storeBefore(f)
 	}
 	if s.path != p.Path { // it was rotated while nobody looked
 		m.leave(f)
@@ -174,13 +175,13 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	return f
 }
 
-// storeBefore stores positions, and lets nothing of f be delivered before: what replaces a position and
+// storeBefore stores the position of f, and lets nothing of f be delivered before: what replaces a position and
 // what it is replaced by are known together or not at all, or a crash in between would lose what lies
 // between them. f must not have been started. What lostContent has noted goes with it.
-func (m *manager) storeBefore(f *file, positions ...*position) {
+func (m *manager) storeBefore(f *file) {
 	stored := make(chan struct{})
 	f.r.last = stored
-	all := append(m.unstored, positions...)
+	all := append(m.unstored, f.last.Load())
 	m.unstored = nil
 	m.queue.do(func(ctx context.Context) error {
 		err := m.run.append(ctx, nil, encodePositions(all))

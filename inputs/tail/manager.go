@@ -155,6 +155,9 @@ func (m *manager) result(res result) {
 		m.compared(res)
 		return
 	case f.m.ended:
+		if res.outcome == truncated {
+			m.run.closeFile(f)
+		}
 		return
 	}
 	now := time.Now()

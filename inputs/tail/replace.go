@@ -62,7 +62,7 @@ func (m *manager) continueAt(f *file, p *position) {
 	f.r.prints, f.r.skip = p.prints(), p.Skip
 	f.delivered.Store(p.Off)
 	f.last.Store(f.position(p.prints(), p.Skip))
-	m.storeBefore(f, f.last.Load())
+	m.storeBefore(f)
 }
 
 // continueKnown deals with a new file that goes on with content that was at its path and is gone.

@@ -88,6 +88,9 @@ func (m *manager) locateKnown() {
 			m.known.remove(p)
 			continue
 		}
+		if ok && m.adoptRewritten(path, p) {
+			continue
+		}
 		q := *p
 		q.Gone = time.Now().Unix()
 		m.known.remove(p)
@@ -119,64 +122,143 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 	return f
 }
 
-// truncated begins a new generation of f, whose content has changed under it.
+// truncated begins a new generation of f, whose content has changed under it: where it is, wherever that is by now.
 func (m *manager) truncated(f *file) {
 	m.run.spill(spillTruncated)
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)
-	last := f.last.Load()
-	if last != nil {
+	var copied *file
+	if last := f.last.Load(); last != nil {
 		m.known.add(last)
 		m.lostContent(last)
 		if p := m.known.byKey[last.key]; p != nil {
 			m.resolveHeld(f, p)
-			m.findCopy(p)
+			copied = m.findCopy(p)
 		}
 	}
 	defer m.storeUnstored()
-	path := f.where()
-	fi, err := statPath(path)
-	if err != nil || fi.id != f.id {
+	h, fi, path := m.reopen(f)
+	if h == nil {
 		m.look(names)
 		return
 	}
-	h, fi, err := m.open(path)
-	if err != nil || fi.id != f.id {
-		if err == nil {
-			_ = h.Close()
+	s := sight{path: path, fi: fi, at: time.Now().UnixNano(), truncated: true}
+	moved := !slices.Contains(names, path)
+	if moved { // it was rotated after it had been truncated: what has taken its place comes behind it
+		for _, x := range m.streams[f.path0] {
+			if !x.m.started && x.where() == f.path0 {
+				s.at = min(s.at, x.m.at-1)
+			}
 		}
-		m.look(names)
-		return
+		s.at = after(copied, s.at)
 	}
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
-	if s := (sight{path: path, fi: fi, at: time.Now().UnixNano(), truncated: true}); !m.adoptCopy(s, h, head[:n]) {
-		m.fresh(s, h, f.path0)
+	if m.adoptCopy(s, h, head[:n]) {
+		moved = moved && len(m.byID[fi.id].m.names) == 0
+	} else {
+		m.storeBefore(m.freshAt(s, h, f.path0))
 	}
 	g := m.byID[fi.id]
-	for _, name := range names {
-		m.arrive(g, name)
+	if !moved {
+		for _, name := range names {
+			m.arrive(g, name)
+		}
+		return
 	}
-	if len(names) == 0 { // it was truncated after it had been rotated
-		m.leave(g)
+	m.leave(g)
+	m.look(names)
+}
+
+// after returns a time for what was written after f, which may be nil: at, or a little later.
+func after(f *file, at int64) int64 {
+	if f == nil {
+		return at
 	}
+	return max(at, f.m.at+1)
+}
+
+// reopen opens the file of f, which nobody reads any more, and tells where it is: at its path, among its old neighbours,
+// or, as long as it was open, nobody knows where. h is nil if it is not to be found.
+func (m *manager) reopen(f *file) (h *handle, fi fileInfo, path string) {
+	if h = m.run.takeOpen(f); h != nil {
+		var err error
+		if fi, err = h.stat(); err != nil {
+			_ = h.Close()
+			h = nil
+		}
+	}
+	path = f.where()
+	if at, err := statPath(path); err != nil || !at.is(f.id, f.birth) {
+		m.looked = time.Now()
+		if at, ok, _ := m.nearby(f.id, f.birth, path, f.realPath()); ok {
+			path = at
+		}
+	}
+	if h != nil {
+		return h, fi, path
+	}
+	h, fi, err := m.open(path)
+	if err != nil {
+		return nil, fi, path
+	}
+	if !fi.is(f.id, f.birth) {
+		_ = h.Close()
+		return nil, fi, path
+	}
+	return h, fi, path
+}
+
+// adoptRewritten adds a file that no glob leads to and that holds another thing than what p tells, although it is the same
+// file: it was truncated, and then rotated, while nobody looked. It reports whether it is that.
+func (m *manager) adoptRewritten(path string, p *position) bool {
+	if p.Birth == 0 && !isRotationOf(filepath.Base(path), filepath.Base(p.real())) {
+		return false // or another one, that has got its inode
+	}
+	h, fi, err := m.open(path)
+	if err != nil {
+		return false
+	}
+	var head [headSize]byte
+	n, err := h.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF || !fi.is(p.id(), p.Birth) || !fi.regular() || m.byID[fi.id] != nil || m.globs.excluded(path) ||
+		compressionOf(p.Path, head[:n]) != none {
+		_ = h.Close()
+		return false
+	}
+	m.lostContent(p)
+	copied := m.findCopy(m.known.byKey[p.key])
+	f := m.freshAt(sight{path: path, fi: fi, at: after(copied, fi.mtime), truncated: true}, h, p.origin())
+	m.storeBefore(f)
+	m.leave(f)
+	return true
+}
+
+// freshAt is fresh, and lets the file be known by a position although nothing of it has been delivered: should it be rotated
+// before anything is, then it is found again.
+func (m *manager) freshAt(s sight, h *handle, path0 string) *file {
+	f := m.fresh(s, h, path0)
+	f.last.Store(f.position(f.r.prints, false))
+	return f
 }
 
 // findCopy looks for a copy of the content of p, made before the file was truncated, and reads what is new in it: one that no glob leads to, or
 // that came after the globs were last evaluated. It must be found before anything is read of what was written since.
-func (m *manager) findCopy(p *position) {
-	if !m.findCopyOf(p, p.Path) && p.real() != p.Path {
-		m.findCopyOf(p, p.real())
+func (m *manager) findCopy(p *position) *file {
+	f := m.findCopyOf(p, p.Path)
+	if f == nil && p.real() != p.Path {
+		f = m.findCopyOf(p, p.real())
 	}
+	return f
 }
 
-// findCopyOf looks beside where the file of p is or was, and reports whether there is one.
-func (m *manager) findCopyOf(p *position, beside string) bool {
+// findCopyOf looks beside where the file of p is or was. It returns nil if there is none.
+func (m *manager) findCopyOf(p *position, beside string) *file {
 	dir, base := filepath.Split(beside)
 	entries, err := m.readDir(dir)
 	if err != nil {
-		return false
+		return nil
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -188,8 +270,8 @@ func (m *manager) findCopyOf(p *position, beside string) bool {
 			continue
 		}
 		if m.globs.match(path) {
-			if m.continueUnlisted(path, p) {
-				return true
+			if f := m.continueUnlisted(path, p); f != nil {
+				return f
 			}
 			continue
 		}
@@ -198,25 +280,24 @@ func (m *manager) findCopyOf(p *position, beside string) bool {
 		}
 		if f := m.adoptOrphan(path, p, newKey(fi.id, time.Now())); f != nil {
 			m.run.tail.counts.recognised.Inc()
-			return true
+			return f
 		}
 	}
-	return false
+	return nil
 }
 
 // continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
-func (m *manager) continueUnlisted(path string, p *position) bool {
+func (m *manager) continueUnlisted(path string, p *position) *file {
 	h, fi, err := m.open(path)
 	if err != nil {
-		return false
+		return nil
 	}
 	s := sight{path: path, fi: fi}
-	if m.byID[fi.id] != nil || p.Head.N == 0 || !m.isCopy(s, h, p) {
+	if m.byID[fi.id] != nil || !m.isCopy(s, h, p) {
 		_ = h.Close()
-		return false
+		return nil
 	}
-	m.continueCopy(s, h, p)
-	return true
+	return m.continueCopy(s, h, p)
 }
 
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.
@@ -224,7 +305,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
 	for _, of := range originalsOf(base) {
 		for _, p := range m.known.byPath[dir+of] {
-			if p.Head.N > 0 && m.isCopy(s, h, p) {
+			if m.isCopy(s, h, p) {
 				m.continueCopy(s, h, p)
 				return true
 			}
@@ -248,6 +329,9 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 	prints := p.prints()
 	var scratch [headSize]byte
+	if p.Head.N == 0 {
+		return false // nothing was delivered, and nothing is known of it
+	}
 	if s.fi.size < p.Off {
 		if !p.Trunc || p.Head.isNUL() || int64(p.Head.N) != min(headSize, p.Off) || s.fi.size < int64(p.Head.N) {
 			return false
@@ -259,7 +343,7 @@ func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 }
 
 // continueCopy reads what is in a copy of the content of p beyond p.
-func (m *manager) continueCopy(s sight, h *handle, p *position) {
+func (m *manager) continueCopy(s sight, h *handle, p *position) *file {
 	m.run.tail.counts.recognised.Inc()
 	q := *p
 	if s.fi.size < q.Off {
@@ -269,13 +353,13 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 		q.Tail = tailOf(tail[:n])
 	}
 	q.Trunc, q.Gone = false, 0
-	m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
+	return m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
 }
 
 // looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was before a truncation that is not noticed yet.
 func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	var scratch [headSize]byte
-	if last := x.last.Load(); last != nil {
+	if last := x.last.Load(); last != nil && last.Head.N > 0 {
 		prints := last.prints()
 		if same, err := prints.matches(h, scratch[:]); err == nil && same {
 			return true

@@ -179,13 +179,21 @@ func (r *run) closeFile(f *file) {
 		f.r.z.Close()
 		f.r.z = nil
 	}
-	if f.r.h != nil {
-		_ = f.r.h.Close()
+	if h := r.takeOpen(f); h != nil {
+		_ = h.Close()
+	}
+}
+
+// takeOpen takes the open file of f, which nobody reads any more; nil if it is closed.
+func (r *run) takeOpen(f *file) *handle {
+	h := f.r.h
+	if h != nil {
 		f.r.h = nil
 		f.isOpen.Store(false)
 		r.opened.Add(-1)
 		r.tail.files.Give()
 	}
+	return h
 }
 
 // holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It tells whether it may stay open.

@@ -97,7 +97,9 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		return w.report(ctx, res)
 	}
 	if out, err := w.ready(f); err != nil || out != atEnd {
-		w.close(f)
+		if out != truncated { // the manager goes on with what is open: it may be elsewhere by now
+			w.close(f)
+		}
 		if out == lost && r.finish {
 			out = finished
 		}
