@@ -148,18 +148,21 @@ func (h *harness) startConsumer(store, group, output string) (*edge, error) {
 
 // startAgent starts the real binary.
 func startAgent(binary, config, logPath, data string) (*edge, error) {
+	return startCommand(exec.Command(binary, "run", config), logPath, data)
+}
+
+func startCommand(cmd *exec.Cmd, logPath, data string) (*edge, error) {
 	log, err := os.Create(logPath)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	e := &edge{cmd: exec.Command(binary, "run", config), data: data, log: logPath}
+	e := &edge{cmd: cmd, data: data, log: logPath, done: make(chan struct{})}
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = childAttr()
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}
-	e.done = make(chan struct{})
 	go func() {
 		defer close(e.done)
 		_ = e.cmd.Wait()

@@ -105,22 +105,7 @@ func (h *harness) startAgent(config []byte, data string) (*edge, error) {
 	if err := os.WriteFile(path, config, 0o644); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(h.dir, "edge.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	e := &edge{cmd: exec.Command(h.binary, "run", path), data: data, log: log.Name(), done: make(chan struct{})}
-	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = childAttr()
-	if err := e.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(e.done)
-		_ = e.cmd.Wait()
-	}()
-	return e, nil
+	return startAgent(h.binary, path, filepath.Join(h.dir, "edge.log"), data)
 }
 
 func freePort() (string, error) {

@@ -25,6 +25,8 @@ type harness struct {
 	lake      *broker // holds that backlog
 	lakeOrder order   // of its times
 	archived  int     // times it was archived
+
+	steady steady
 }
 
 // job is one workload and what it is held against.
@@ -86,8 +88,10 @@ func (h *harness) run(ctx context.Context) error {
 		}
 		h.rows = append(h.rows, row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline})
 	}
-	printTable(os.Stdout, h.rows)
-	return nil
+	if len(h.rows) > 0 {
+		printTable(os.Stdout, h.rows)
+	}
+	return h.runSteady(ctx)
 }
 
 // self runs a workload that takes the corpus and its number of lines.

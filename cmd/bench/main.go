@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
+	"time"
 )
 
 func main() {
@@ -28,18 +31,35 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	h := harness{}
+	s := &h.steady
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&h.binary, "penstock", "bin/penstock", "the penstock binary to measure")
 	fs.StringVar(&h.dir, "dir", filepath.Join(os.TempDir(), "penstock-bench"), "work directory; the corpus is kept there")
 	fs.Int64Var(&h.lines, "lines", 5_000_000, "lines of the corpus")
 	fs.Int64Var(&h.backlog, "backlog", 5, "size of the backlog that is drained, in corpora (about a gigabyte each)")
 	fs.Int64Var(&h.records, "records", 5_000_000, "records of the backlog that is archived, 200 bytes each")
+	rates := fs.String("rates", "100,1000,10000,50000", "steady load: lines per second, of each row")
+	fs.IntVar(&s.files, "files", 20, "steady load: files")
+	fs.DurationVar(&s.window, "window", 10*time.Second, "steady load: how long each agent is measured at each rate")
+	fs.IntVar(&s.rounds, "rounds", 1, "steady load: runs of which the median is printed")
+	fs.Func("agent", "steady load: another agent, as name=command line for sh; may be repeated. It finds in its environment LOGS (a glob), BROKER, TOPIC, DIR "+
+		"(to write to), and CONFIG and CONFIG_SPILL, which are for another penstock", func(v string) error {
+		name, command, ok := strings.Cut(v, "=")
+		if !ok {
+			return errors.New("want name=command line")
+		}
+		s.agents = append(s.agents, steadyAgent{name: name, command: command})
+		return nil
+	})
 	only := fs.String("only", "", "regular expression: run only these workloads")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	var err error
 	if h.only, err = regexp.Compile(*only); err != nil {
+		return err
+	}
+	if s.rates, err = parseRates(*rates); err != nil {
 		return err
 	}
 	return h.run(ctx)
@@ -63,6 +83,12 @@ func workload(name string, args []string) (bool, error) {
 		return true, serveLakeBroker(num(0), order(arg(1)))
 	case "s3":
 		return true, serveS3()
+	case "steady-broker":
+		return true, serveSteadyBroker(int32(num(0)))
+	case "steady-writer":
+		return true, writeSteadily(arg(0), int(num(1)), max(num(2), 1))
+	case "steady-reader":
+		return true, readSteadily(arg(0))
 	case "hpcloud":
 		return true, hpcloudTail(arg(0), num(1))
 	case "franz-go":

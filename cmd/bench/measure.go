@@ -18,6 +18,7 @@ type usage struct {
 	peakAnon   int64 // bytes: anonymous memory
 	peakMapped int64 // bytes: resident file mappings and shared memory
 	wroteDisk  int64 // bytes sent to the block layer
+	writes     int64 // system calls that write
 	moved      int64 // bytes of what was moved, if that is not the corpus
 }
 
@@ -71,6 +72,7 @@ func sample(pid int, u *usage) {
 	}
 	if io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid)); err == nil {
 		u.wroteDisk = max(u.wroteDisk, statusKB(io, "write_bytes:"))
+		u.writes = max(u.writes, statusKB(io, "syscw:"))
 	}
 }
 
