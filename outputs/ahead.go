@@ -12,8 +12,11 @@ import (
 // ones that follow, so that what was acknowledged is not sent again. It lasts as long as the process. Safe for concurrent use; nil holds nothing.
 type ahead struct {
 	mu    sync.Mutex
-	spans []span // ascending, none touching another
+	spans []interval // ascending, none touching another
 }
+
+// interval is the positions from from up to to.
+type interval struct{ from, to int64 }
 
 // add takes note of the positions from from up to to.
 func (a *ahead) add(from, to int64) {
@@ -22,12 +25,12 @@ func (a *ahead) add(from, to int64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := sort.Search(len(a.spans), func(i int) bool { return a.spans[i].To >= from })
+	i := sort.Search(len(a.spans), func(i int) bool { return a.spans[i].to >= from })
 	j := i
-	for ; j < len(a.spans) && a.spans[j].From <= to; j++ {
-		from, to = min(from, a.spans[j].From), max(to, a.spans[j].To)
+	for ; j < len(a.spans) && a.spans[j].from <= to; j++ {
+		from, to = min(from, a.spans[j].from), max(to, a.spans[j].to)
 	}
-	a.spans = slices.Replace(a.spans, i, j, span{From: from, To: to})
+	a.spans = slices.Replace(a.spans, i, j, interval{from, to})
 }
 
 // addBut takes note of the records of b, but for those that are in rest too, which holds some of them in their order.
@@ -56,13 +59,13 @@ func (a *ahead) forget(from, to int64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var kept []span
+	var kept []interval
 	for _, s := range a.spans {
-		if s.From < min(s.To, from) {
-			kept = append(kept, span{From: s.From, To: min(s.To, from)})
+		if s.from < min(s.to, from) {
+			kept = append(kept, interval{s.from, min(s.to, from)})
 		}
-		if max(s.From, to) < s.To {
-			kept = append(kept, span{From: max(s.From, to), To: s.To})
+		if max(s.from, to) < s.to {
+			kept = append(kept, interval{max(s.from, to), s.to})
 		}
 	}
 	a.spans = kept
@@ -83,8 +86,8 @@ func (a *ahead) has(pos int64) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := sort.Search(len(a.spans), func(i int) bool { return a.spans[i].To > pos })
-	return i < len(a.spans) && a.spans[i].From <= pos
+	i := sort.Search(len(a.spans), func(i int) bool { return a.spans[i].to > pos })
+	return i < len(a.spans) && a.spans[i].from <= pos
 }
 
 // without returns b without the records that the destination has: b itself if it has none of them or b cannot be read, nil if it has all.

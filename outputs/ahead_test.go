@@ -44,7 +44,7 @@ func TestAheadIsASet(t *testing.T) {
 				t.Fatalf("left are %s, want %s: %v", got, left, a.spans)
 			}
 			for i := 1; i < len(a.spans); i++ {
-				if a.spans[i-1].To >= a.spans[i].From {
+				if a.spans[i-1].to >= a.spans[i].from {
 					t.Fatalf("spans touch: %v", a.spans)
 				}
 			}

@@ -3,7 +3,10 @@ package outputs
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/penstock/penstock/spool"
 )
 
 // Common is the part of an output's configuration that every streaming output has, beside its own Config.
@@ -67,9 +70,11 @@ func (f *Failover) SetDefaults() {
 	}
 }
 
-// tick is how often the destination's health is looked at.
-func (f *Failover) tick() time.Duration {
-	return min(max(min(f.After, f.Recover)/10, 10*time.Millisecond), time.Second)
+func validPrefix(prefix string) error {
+	if p := strings.Trim(prefix, "/"); p != "" {
+		return spool.CheckKey(p)
+	}
+	return nil
 }
 
 // DefaultCommon returns the defaults.

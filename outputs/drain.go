@@ -54,7 +54,11 @@ func (r *drain) run(ctx context.Context) error {
 
 func (r *drain) deliver(ctx context.Context) error {
 	if r.out.cfg.Failover != nil {
-		f := newFailover(r)
+		c := control{log: r.log, ledger: r.ledger, health: &r.health, cfg: r.out.cfg.Failover, to: &r.out.shared, drain: r}
+		if r.exact != nil {
+			c.exact = r.exact
+		}
+		f := newFailover(c)
 		r.out.mu.Lock() // it is read by Status
 		r.over = f
 		r.out.mu.Unlock()
@@ -64,7 +68,7 @@ func (r *drain) deliver(ctx context.Context) error {
 	if n, err := parseNote(text); err == nil && n.stored() {
 		tellStranded(r.out.env.Log.With("log", r.log.Name()), n, "the output has no failover block")
 	}
-	err := r.flyLog(ctx, r.out.send, nil)
+	err := r.Fly(ctx, r.out.send, nil)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -79,11 +83,11 @@ func (r *drain) leaveStrays(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, grace)
 		defer cancel()
 	}
-	_ = r.awaitStrays(ctx)
+	_ = r.AwaitStrays(ctx)
 }
 
-// awaitStrays waits for the writes that earlier flights left behind, so that nothing can overtake them.
-func (r *drain) awaitStrays(ctx context.Context) error {
+// AwaitStrays waits for the writes that earlier flights left behind, so that nothing can overtake them.
+func (r *drain) AwaitStrays(ctx context.Context) error {
 	r.strayMu.Lock()
 	strays := r.strays
 	r.strays = nil
@@ -98,7 +102,7 @@ func (r *drain) awaitStrays(ctx context.Context) error {
 		case <-s:
 		case <-ctx.Done():
 			for _, s := range strays[i:] {
-				r.stray(s)
+				r.Stray(s)
 			}
 			return ctx.Err()
 		}
@@ -110,16 +114,16 @@ func (r *drain) awaitStrays(ctx context.Context) error {
 // primary destination does not answer for goes there as well.
 func (r *drain) awaitOthers(ctx context.Context, send *sender) error {
 	if send == r.out.send {
-		return r.awaitStrays(ctx)
+		return r.AwaitStrays(ctx)
 	}
 	wctx, cancel := context.WithTimeout(ctx, 4*grace)
 	defer cancel()
-	_ = r.awaitStrays(wctx)
+	_ = r.AwaitStrays(wctx)
 	return ctx.Err()
 }
 
-// moved takes note of an overflow object that was made of the log.
-func (r *drain) moved(key string) {
+// Moved takes note of an overflow object that was made of the log.
+func (r *drain) Moved(key string) {
 	r.strayMu.Lock()
 	strays := len(r.strays) > 0
 	r.strayMu.Unlock()
@@ -134,8 +138,8 @@ func (r *drain) moved(key string) {
 	r.own[key] = true
 }
 
-// aheadIn returns what may be known to be delivered of an object; nil if nothing is.
-func (r *drain) aheadIn(key string) *ahead {
+// AheadIn returns what may be known to be delivered of an object; nil if nothing is.
+func (r *drain) AheadIn(key string) *ahead {
 	r.ownMu.Lock()
 	defer r.ownMu.Unlock()
 	if r.own[key] {
@@ -144,8 +148,8 @@ func (r *drain) aheadIn(key string) *ahead {
 	return nil
 }
 
-// replayed forgets an object, and what was known of it.
-func (r *drain) replayed(key string) {
+// Replayed forgets an object, and what was known of it.
+func (r *drain) Replayed(key string) {
 	r.ownMu.Lock()
 	defer r.ownMu.Unlock()
 	if r.own[key] {
@@ -155,7 +159,7 @@ func (r *drain) replayed(key string) {
 	}
 }
 
-func (r *drain) stray(done chan struct{}) {
+func (r *drain) Stray(done chan struct{}) {
 	select {
 	case <-done:
 		return
@@ -166,9 +170,9 @@ func (r *drain) stray(done chan struct{}) {
 	r.strays = append(r.strays, done)
 }
 
-// flyLog delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
+// Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
 // is closed, ctx's error, or what the log answers.
-func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) error {
+func (r *drain) Fly(ctx context.Context, send *sender, quit <-chan struct{}) error {
 	if r.exact != nil && send == r.out.send {
 		return r.exact.run(ctx, quit)
 	}
@@ -201,7 +205,7 @@ func (r *drain) flyLog(ctx context.Context, send *sender, quit <-chan struct{}) 
 	}
 	f := &flight{send: send, src: r.log, from: pos, ahead: &r.ahead, health: h, acked: acked, quit: quit}
 	err := f.run(ctx)
-	r.stray(f.stray)
+	r.Stray(f.stray)
 	stop()
 	<-committed
 	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
@@ -20,26 +19,10 @@ type Targets struct {
 	Standby  *Drainer    // failover.to is a streaming output
 }
 
-// Storer is implemented by outputs that keep objects: their store can hold overflow and dead letters.
-type Storer interface{ Store() spool.Store }
-
-// Router is implemented by writers that choose a destination per record, such as a topic. The overflow keeps it with each record, and
-// a batch that is replayed has it in Batch.Topic, which the writer then uses instead of rendering it anew.
-type Router interface {
-	Topic(b *record.Batch, r *record.Record) string
-}
-
 // Drainer is an Output made of a writer: the shared drain loop with its window, retry, dead letter and failover.
 type Drainer struct {
-	env     Env
-	cfg     Common
-	targets Targets
-	send    *sender
-	over    *overflowMetrics // nil without an overflow store
-
-	transactor Transactor // nil unless delivery is to be exactly once
-	every      time.Duration
-	lost       prometheus.Counter // positions; nil without transactor
+	shared
+	cfg Common
 
 	mu     sync.Mutex
 	drains map[*drain]struct{}
@@ -68,13 +51,19 @@ func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error
 		return nil, fmt.Errorf("failover.to: %s cannot stand by for itself", c.Failover.To)
 	}
 	s.init(w, c, env, t.DeadLetter)
-	d := &Drainer{env: env, cfg: c, targets: t, send: s, drains: map[*drain]struct{}{}}
+	d := &Drainer{
+		shared: shared{destination: destination{send: s, retry: c.Retry}, env: env, store: t.Overflow},
+		cfg:    c, drains: map[*drain]struct{}{},
+	}
+	if t.Standby != nil {
+		d.standby = t.Standby.send
+	}
 	if t, ok := w.(Transactor); ok {
 		if every, wanted := t.Transactions(); wanted {
 			d.transactor, d.every, d.lost = t, every, newLostPositions(env.Metrics)
 		}
 	}
-	if d.transactor != nil && d.targets.Standby != nil {
+	if d.transactor != nil && d.standby != nil {
 		return nil, fmt.Errorf("failover.to: %s stands by with another destination, which no transaction can include: with delivery = \"exactly_once\" name an object store (s3, gcs, local)", c.Failover.To)
 	}
 	if c.Failover != nil {
@@ -100,5 +89,20 @@ func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 	return r.run(ctx)
 }
 
+// Deliver sends b until every record has been taken or buried. It fails only with ctx's error. Safe for concurrent use.
+func (d *Drainer) Deliver(ctx context.Context, b *record.Batch) error {
+	_, err := d.send.deliver(ctx, b, nil)
+	return err
+}
+
 // Close implements Output. It closes the writer, not the targets.
 func (d *Drainer) Close() error { return d.send.closer.Close() }
+
+func newLostPositions(r prometheus.Registerer) prometheus.Counter {
+	lost := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penstock_output_positions_lost_total",
+		Help: "Positions committed with exactly_once that the destination no longer had.",
+	})
+	r.MustRegister(lost)
+	return lost
+}

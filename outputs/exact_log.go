@@ -40,7 +40,7 @@ func newExactLog(r *drain) (*exactLog, error) {
 		return nil, err
 	}
 	x := &exactLog{r: r, slog: r.out.env.Log.With("log", r.log.Name(), "transactional_id", name)}
-	x.exactly = &exactly{session: s, send: r.out.send, every: r.out.every, health: &r.health, stray: r.stray, strays: r.awaitStrays}
+	x.exactly = &exactly{session: s, send: r.out.send, every: r.out.every, health: &r.health, stray: r.Stray, strays: r.AwaitStrays}
 	return x, nil
 }
 
@@ -100,8 +100,8 @@ func (x *exactLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) 
 	return err
 }
 
-// settleOnly settles what is in doubt, however long that takes.
-func (x *exactLog) settleOnly(ctx, quit context.Context) error {
+// SettleOnly settles what is in doubt, however long that takes.
+func (x *exactLog) SettleOnly(ctx, quit context.Context) error {
 	back := backoff{Retry: x.send.cfg.Retry}
 	for {
 		if _, err := x.settle(ctx, quit.Done()); !errors.Is(err, errAborted) {
@@ -119,13 +119,13 @@ func (x *exactLog) note() note {
 	return n
 }
 
-// doubtful tells whether it has to be settled what the destination has, before anything is replayed.
-func (x *exactLog) doubtful() bool { return x.note().Doubt != nil }
+// Doubtful tells whether it has to be settled what the destination has, before anything is replayed.
+func (x *exactLog) Doubtful() bool { return x.note().Doubt != nil }
 
-// doubt notes, before records go elsewhere, that the destination may have some of them.
-func (x *exactLog) doubt(ctx context.Context) error {
+// Doubt notes, before records go elsewhere, that the destination may have some of them.
+func (x *exactLog) Doubt(ctx context.Context) error {
 	x.release()
-	if x.clean.Load() || x.doubtful() {
+	if x.clean.Load() || x.Doubtful() {
 		return nil
 	}
 	at, _ := x.r.ledger.state()
@@ -144,6 +144,9 @@ func (x *exactLog) change(ctx context.Context, pos int64, change func(*note)) er
 		return n.String()
 	})
 }
+
+// Clean reports whether nothing was started that is not known to be committed.
+func (x *exactLog) Clean() bool { return x.clean.Load() }
 
 // waiting tells whether the log holds something to deliver.
 func (x *exactLog) waiting() bool {

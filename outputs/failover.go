@@ -27,9 +27,7 @@ const settling = "settling"
 // failover decides who works on a log: the flight to the destination, the mover to the store or the flight to the standby, of which there is at most
 // one; and whether the replayer works on what the mover has stored. run owns the state; the activities report by ending.
 type failover struct {
-	r    *drain
-	cfg  *Failover
-	send *sender
+	control
 	own  string // the base that the names of today make
 	base string // the one in use: that of the note as long as something is there, see note.Base
 	slog *slog.Logger
@@ -57,53 +55,53 @@ type failover struct {
 // tellEvery is how often the log says what waits in the overflow.
 const tellEvery = time.Minute
 
-func newFailover(r *drain) *failover {
-	d := r.out
+func newFailover(c control) *failover {
+	d := c.to
 	f := &failover{
-		r: r, cfg: d.cfg.Failover, send: d.send, m: d.over,
-		slog: d.env.Log.With("log", r.log.Name()), own: overflowBase(d.cfg.Failover.Prefix, d.env.Agent, d.env.Name, r.log.Name()),
+		control: c, m: d.over,
+		slog: d.env.Log.With("log", c.log.Name()), own: overflowBase(c.cfg.Prefix, d.env.Agent, d.env.Name, c.log.Name()),
 	}
 	f.base = f.own
-	if n := f.note(); n.stored() && n.Base != "" && d.targets.Overflow != nil && n.To == f.cfg.To {
+	if n := f.note(); n.stored() && n.Base != "" && d.store != nil && n.To == f.cfg.To {
 		f.base = n.Base
 	}
 	f.status.m = d.over
 	f.ill = trouble{
 		log: f.slog, what: "the overflow's object store", do: f.advice(),
 	}
-	if store := d.targets.Overflow; store != nil {
-		f.moving = &mover{
-			log: r.log, ledger: r.ledger, store: store, base: f.base, to: f.cfg.To, cfg: f.cfg, retry: d.cfg.Retry,
-			router: f.send.router, m: f.m, ill: &f.ill,
-			stored: func(o spool.Object, oldest time.Time) {
-				r.moved(o.Key)
-				f.status.add(o, oldest)
-			},
-		}
-		if r.exact != nil {
-			f.moving.begins = r.exact.doubt
-		}
-		f.replay = &replayer{
-			store: store, base: f.base, holder: "agent " + d.env.Agent, keep: f.cfg.AfterReplay == "keep", dir: d.env.Dir, send: f.send,
-			retry: d.cfg.Retry, health: &r.health, log: f.slog, m: f.m, ill: &f.ill, stray: r.stray,
-			listed: func() { f.listed.Store(f.moving.puts.Load()) },
-			skip: func(key string) bool { // what is not committed as moved may yet go out of the log
-				n := f.note()
-				return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
-			},
-			note: f.note,
-			remember: func(ctx context.Context, p replayed) {
-				// It fails once the log is lost, and then there is nobody to remember it for.
-				_ = f.moving.annotate(ctx, func(n *note) { n.Replay = &p })
-			},
-			transactor: d.transactor, every: d.every, lost: d.lost,
-			began: f.status.begins,
-			known: r.aheadIn,
-			did: func(o spool.Object, _ int64, _ bool) {
-				r.replayed(o.Key)
-				f.status.remove(o)
-			},
-		}
+	if d.store == nil {
+		return f
+	}
+	f.moving = &mover{
+		log: c.log, ledger: c.ledger, store: d.store, base: f.base, to: f.cfg.To, cfg: f.cfg, retry: d.retry,
+		router: d.send.router, m: f.m, ill: &f.ill,
+		stored: func(o spool.Object, oldest time.Time) {
+			c.drain.Moved(o.Key)
+			f.status.add(o, oldest)
+		},
+	}
+	if c.exact != nil {
+		f.moving.begins = c.exact.Doubt
+	}
+	f.replay = &replayer{
+		destination: d.destination, store: d.store, base: f.base, holder: "agent " + d.env.Agent, keep: f.cfg.AfterReplay == "keep",
+		dir: d.env.Dir, health: c.health, log: f.slog, m: f.m, ill: &f.ill, stray: c.drain.Stray,
+		listed: func() { f.listed.Store(f.moving.puts.Load()) },
+		skip: func(key string) bool { // what is not committed as moved may yet go out of the log
+			n := f.note()
+			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
+		},
+		note: f.note,
+		remember: func(ctx context.Context, p replayed) {
+			// It fails once the log is lost, and then there is nobody to remember it for.
+			_ = f.moving.annotate(ctx, func(n *note) { n.Replay = &p })
+		},
+		began: f.status.begins,
+		known: c.drain.AheadIn,
+		did: func(o spool.Object, _ int64, _ bool) {
+			c.drain.Replayed(o.Key)
+			f.status.remove(o)
+		},
 	}
 	return f
 }
@@ -114,11 +112,11 @@ func (f *failover) run(ctx context.Context) error {
 	defer f.status.leave()
 	defer f.stopAll()
 	defer cancel()
-	if _, err := parseNote(f.r.ledger.note); err != nil {
+	if _, err := parseNote(f.noteText()); err != nil {
 		f.slog.Warn("an unknown note is overwritten", "error", err, "do", "make sure that nothing else commits under this name")
 	}
 	f.tellBase()
-	f.r.health.reset()
+	f.health.reset()
 	if f.moving != nil {
 		if f.note().Intent != nil {
 			// Began before a crash. It is finished now if that goes quickly, so that the log begins behind it.
@@ -128,7 +126,7 @@ func (f *failover) run(ctx context.Context) error {
 		}
 		f.startSurvey(ctx)
 	}
-	tick := time.NewTicker(f.cfg.tick())
+	tick := time.NewTicker(tickOf(f.cfg))
 	defer tick.Stop()
 	for {
 		if err := f.collect(ctx); err != nil {
@@ -162,9 +160,13 @@ func (f *failover) run(ctx context.Context) error {
 }
 
 func (f *failover) note() note {
-	_, text := f.r.ledger.state()
-	n, _ := parseNote(text)
+	n, _ := parseNote(f.noteText())
 	return n
+}
+
+func (f *failover) noteText() string {
+	_, text := f.ledger.state()
+	return text
 }
 
 // objects tells whether objects wait, or may.
@@ -172,13 +174,13 @@ func (f *failover) objects() bool { return f.moving != nil && f.note().Objects }
 
 // judge looks at the destination and the buffer.
 func (f *failover) judge() {
-	if !f.down && f.r.health.stalled() >= f.cfg.After {
-		if f.r.health.taken() {
+	if !f.down && f.health.stalled() >= f.cfg.After {
+		if f.health.taken() {
 			f.retries = 0
 		}
 		f.down = true
 	}
-	if fill, ok := f.r.log.(record.Filler); ok && f.cfg.AtFill > 0 && f.moving != nil {
+	if fill, ok := f.log.(record.Filler); ok && f.cfg.AtFill > 0 && f.moving != nil {
 		switch now := fill.Fill(); {
 		case now >= f.cfg.AtFill:
 			f.filling = true
@@ -210,7 +212,7 @@ func (f *failover) want() (log string, replay bool) {
 	if f.ended {
 		log = ""
 	}
-	if x := f.r.exact; x != nil && !f.down && f.moving != nil && (x.doubtful() || log == StateOverflow && !x.clean.Load()) {
+	if x := f.exact; x != nil && !f.down && f.moving != nil && (x.Doubtful() || log == StateOverflow && !x.Clean()) {
 		return settling, false
 	}
 	return log, replay
@@ -242,7 +244,7 @@ func (f *failover) adjust(ctx context.Context, log string, replay bool) error {
 	}
 	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.hold) {
 		f.onObjects = f.start(ctx, StateReplay, func(ctx, _ context.Context) error {
-			if err := f.r.awaitStrays(ctx); err != nil {
+			if err := f.drain.AwaitStrays(ctx); err != nil {
 				return err
 			}
 			return f.replay.run(ctx)
@@ -259,9 +261,9 @@ func (f *failover) awaitAnswers(flight *activity) {
 	flight.quit()
 	late := time.NewTimer(4 * grace)
 	defer late.Stop()
-	tick := time.NewTicker(f.cfg.tick())
+	tick := time.NewTicker(tickOf(f.cfg))
 	defer tick.Stop()
-	for !f.down && f.r.health.stalled() < grace {
+	for !f.down && f.health.stalled() < grace {
 		select {
 		case <-flight.done:
 			return
@@ -279,13 +281,13 @@ func (f *failover) startLog(ctx context.Context, kind string) {
 	f.onLog = f.start(ctx, kind, func(ctx, quit context.Context) error {
 		switch kind {
 		case settling:
-			return f.r.exact.settleOnly(ctx, quit)
+			return f.exact.SettleOnly(ctx, quit)
 		case StateOverflow:
 			return f.moving.run(ctx, quit)
 		case StateStandby:
-			return f.r.flyLog(ctx, f.r.out.targets.Standby.send, quit.Done())
+			return f.drain.Fly(ctx, f.to.standby, quit.Done())
 		}
-		return f.r.flyLog(ctx, f.send, quit.Done())
+		return f.drain.Fly(ctx, f.to.send, quit.Done())
 	})
 }
 
@@ -364,7 +366,7 @@ func (f *failover) collect(ctx context.Context) error {
 		if a.err == nil {
 			f.down = false
 			f.retries = min(f.retries+1, 3)
-			f.r.health.reset()
+			f.health.reset()
 		}
 	}
 	if a := f.onSurvey; a.over() {
@@ -380,14 +382,14 @@ func (f *failover) collect(ctx context.Context) error {
 // time has passed and the next records are the trial. After trials that failed the time is longer.
 func (f *failover) awaitRecovery(ctx, _ context.Context) error {
 	need := f.cfg.Recover << f.retries
-	if f.send.prober == nil {
+	if f.to.send.prober == nil {
 		return sleep(ctx, need)
 	}
 	every := min(max(f.cfg.Recover/20, 10*time.Millisecond), 2*time.Second)
 	var healthy time.Time
 	for {
 		pctx, cancel := context.WithTimeout(ctx, max(every, 10*time.Second))
-		err := f.send.prober.Probe(pctx)
+		err := f.to.send.prober.Probe(pctx)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -482,4 +484,9 @@ func (f *failover) announce(log string, replay bool) {
 	default:
 		f.slog.Warn("failover: the buffer is filling up, its oldest records go to the overflow", "at_fill", f.cfg.AtFill, "prefix", f.base)
 	}
+}
+
+// tickOf is how often the destination's health is looked at.
+func tickOf(f *Failover) time.Duration {
+	return min(max(min(f.After, f.Recover)/10, 10*time.Millisecond), time.Second)
 }

@@ -49,13 +49,6 @@ func escapeSegment(s string) string {
 	return s
 }
 
-func validPrefix(prefix string) error {
-	if p := strings.Trim(prefix, "/"); p != "" {
-		return spool.CheckKey(p)
-	}
-	return nil
-}
-
 // objectName returns the last segment of an object's name. mark is that of its log, see mark.
 func objectName(first, end int64, mark string) string {
 	if mark != "" {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -58,6 +59,15 @@ type Holder interface {
 // Prober is implemented by writers that can tell whether the destination would take data now, without giving it any.
 type Prober interface {
 	Probe(ctx context.Context) error
+}
+
+// Storer is implemented by outputs that keep objects: their store can hold overflow and dead letters.
+type Storer interface{ Store() spool.Store }
+
+// Router is implemented by writers that choose a destination per record, such as a topic. The overflow keeps it with each record, and
+// a batch that is replayed has it in Batch.Topic, which the writer then uses instead of rendering it anew.
+type Router interface {
+	Topic(b *record.Batch, r *record.Record) string
 }
 
 // Permanent marks err as a refusal for good: the batch goes to the dead letter and delivery goes on.

@@ -75,8 +75,8 @@ func (opts *ReplayOptions) replayer(store spool.Store, base string, sum *ReplayS
 		holder = fmt.Sprintf("replay %s %d %08x", host, os.Getpid(), rand.Uint32())
 	}
 	return &replayer{
-		store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir, send: opts.To.send, retry: opts.To.cfg.Retry,
-		health: new(health), log: opts.Log, transactor: opts.To.transactor, every: opts.To.every, lost: opts.To.lost,
+		destination: opts.To.shared.destination, store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir,
+		health: new(health), log: opts.Log,
 		ill: &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
 		did: func(o spool.Object, records int64, damaged bool) {
 			sum.Objects++
@@ -210,7 +210,7 @@ func replayFile(ctx context.Context, name string, opts ReplayOptions) (records, 
 	}
 	defer lines.close()
 	src := &fileSource{lineSource{lines: lines}}
-	fl := &flight{send: opts.To.send, src: src, health: new(health)}
+	fl := &flight{send: opts.To.shared.send, src: src, health: new(health)}
 	if err = fl.run(ctx); errors.Is(err, io.EOF) {
 		err = nil
 	}

@@ -43,7 +43,7 @@ func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts R
 	p.own, p.waits, p.transactor = replayOwn, waits, nil
 	p.skip = func(key string) bool { return key > last }
 	p.take = func(ctx context.Context, o spool.Object) error {
-		err := p.letters(ctx, o)
+		err := replayLetters(ctx, p, o)
 		if errors.Is(err, errNoLetter) {
 			left[o.Key] = true
 			sum.Skipped = append(sum.Skipped, fmt.Sprintf("%s: %v", o.Key, err))
@@ -58,8 +58,8 @@ func ReplayArchive(ctx context.Context, store spool.Store, prefix string, opts R
 // errNoLetter is said of an object that is not what it was taken for, and is left alone.
 var errNoLetter = errors.New("this is no dead letter of an archive")
 
-// letters replays an object of dead letters and removes it.
-func (p *replayer) letters(ctx context.Context, o spool.Object) error {
+// replayLetters replays an object of dead letters and removes it.
+func replayLetters(ctx context.Context, p *replayer, o spool.Object) error {
 	var done int64
 	var damage error
 	gone, foreign := false, false

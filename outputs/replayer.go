@@ -15,19 +15,17 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // replayer delivers the objects under one base, oldest first, and removes each once all of it is delivered. Only run and what it calls
 // use its state.
 type replayer struct {
+	destination
 	store  spool.Store
 	base   string
 	holder string
 	keep   bool // move to replayed/ instead of deleting
 	dir    string
-	send   *sender
-	retry  Retry
 	health *health
 	log    *slog.Logger
 	m      *overflowMetrics // nil outside the agent
@@ -43,12 +41,9 @@ type replayer struct {
 	waits func(key string) bool                           // tells which objects wait
 	take  func(ctx context.Context, o spool.Object) error // replays one object and removes it
 
-	note       func() note                     // of the log, which says what the destination has already; nil outside the agent
-	remember   func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
-	lost       prometheus.Counter              // positions that the destination no longer had; nil without transactor
-	transactor Transactor                      // nil unless delivery is exactly once
-	every      time.Duration
-	exact      *exactReplay // while run runs
+	note     func() note                     // of the log, which says what the destination has already; nil outside the agent
+	remember func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
+	exact    *exactReplay                    // while run runs
 
 	known func(key string) *ahead // what is known to be delivered of an object, by positions in the log; may be nil
 
