@@ -95,6 +95,7 @@ func (l *loader) files(paths []string) []string {
 			continue
 		}
 		found, err := filepath.Glob(filepath.Join(p, "*.hcl"))
+		found = slices.DeleteFunc(found, IsTestFile)
 		if err != nil || len(found) == 0 {
 			l.report.errorf(hcl.Range{}, "Name a file, or a directory with at least one file *.hcl.", "no *.hcl files in %s", p)
 		}
@@ -102,6 +103,9 @@ func (l *loader) files(paths []string) []string {
 	}
 	return out
 }
+
+// IsTestFile tells files of test cases, which lie beside a configuration and are no part of it.
+func IsTestFile(path string) bool { return strings.HasSuffix(path, ".test.hcl") }
 
 func (l *loader) parse(file string) {
 	src, err := os.ReadFile(file)

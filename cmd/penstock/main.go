@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run runs the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	root := rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(oneDash(args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.Execute()
@@ -58,6 +59,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "penstock:", config.RedactURLs(err.Error()))
 	return code
+}
+
+// oneDash lets the flags of fmt be written as those of other formatters are: -check for --check.
+func oneDash(args []string) []string {
+	if len(args) == 0 || args[0] != "fmt" {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		if a == "-check" || a == "-diff" {
+			args[i] = "-" + a
+		}
+	}
+	return args
 }
 
 func rootCommand() *cobra.Command {
@@ -75,6 +90,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), replayCommand(), demoCommand())
+	root.AddCommand(fmtCommand(), graphCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/penstock/penstock/agent/graph"
+	"github.com/spf13/cobra"
+)
+
+func graphCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "graph CONFIG...",
+		Short: "Draw a configuration: what goes where",
+		Long: `Draw a configuration: what goes from which inputs through which filters to which outputs, and where it
+goes in case of need. As text, as Mermaid for a page of Markdown, or as DOT:
+
+    penstock graph --format dot /etc/penstock | dot -Tsvg > penstock.svg`,
+		Args: usage(cobra.MinimumNArgs(1)),
+	}
+	vars := varFlags(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid or dot")
+	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
+		cfg, report, err := loadConfig(paths, *vars)
+		if err != nil {
+			return err
+		}
+		if report.Errors() > 0 {
+			report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
+			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
+			return &exitError{code: exitConfig}
+		}
+		g := graph.New(cfg)
+		switch format {
+		case "text":
+			g.WriteText(cmd.OutOrStdout())
+		case "mermaid":
+			g.WriteMermaid(cmd.OutOrStdout())
+		case "dot":
+			g.WriteDOT(cmd.OutOrStdout())
+		default:
+			return &exitError{exitConfig, fmt.Errorf("--format %q: write text, mermaid or dot", format)}
+		}
+		return nil
+	}
+	return cmd
+}
