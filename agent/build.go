@@ -32,6 +32,7 @@ type output struct {
 	outputs.Output
 	reg  *registry
 	said *lastLine
+	bury func(ctx context.Context, b *record.Batch, reason string) error // its dead letter, for what filters refuse
 }
 
 type builtFilter struct {
@@ -65,6 +66,11 @@ type outputPlan struct {
 	chain           filter.Chain
 	want            func(tag string) bool // nil: every tag
 	contents        string                // fingerprint of chain and want: what the output gets to see of a log
+}
+
+// view returns a log as the output is to see it.
+func (o *outputPlan) view(log record.Log, name string) *view {
+	return &view{Log: log, name: name, chain: o.chain.Fresh(), want: o.want, print: o.contents, bury: o.output.bury}
 }
 
 type builder struct {
@@ -190,7 +196,7 @@ func (b *builder) filter(id string) *builtFilter {
 		b.fail(inst, err)
 		return nil
 	}
-	b.new.filters[id] = &builtFilter{filter.Metered(f, env), print, reg}
+	b.new.filters[id] = &builtFilter{f, print, reg}
 	return b.new.filters[id]
 }
 
@@ -230,11 +236,19 @@ func (b *builder) output(id string) *output {
 		}
 		env.DeadLetter = outputs.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
+	bury := env.DeadLetter
 	common, _ := inst.Common.(*outputs.Common)
 	targets, err := b.targets(env, common, refs)
 	if err != nil {
 		b.fail(inst, err)
 		return nil
+	}
+	if bury == nil {
+		dead := targets.DeadLetter
+		if dead == nil {
+			dead = b.a.deadLetters(b.a.dir("dead-letter", id))
+		}
+		bury = outputs.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
 	out, err := comp.output(inst.Config, common, env, targets)
 	if err != nil {
@@ -242,7 +256,7 @@ func (b *builder) output(id string) *output {
 		return nil
 	}
 	b.created = append(b.created, out)
-	b.new.outputs[id] = &output{id: id, fingerprint: print, Output: out, reg: reg, said: said}
+	b.new.outputs[id] = &output{id: id, fingerprint: print, Output: out, reg: reg, said: said, bury: bury}
 	return b.new.outputs[id]
 }
 

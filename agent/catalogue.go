@@ -48,7 +48,7 @@ func Components() Catalogue {
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
 		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),
-		FilterType("parse", "Turns text into JSON fields: regular expressions, JSON in a string, logfmt.", filter.DefaultParse, filter.NewParse),
+		FilterType("parse", "Turns text into JSON fields: JSON, logfmt, CSV, access and error logs, syslog, container runtimes, grok, regular expressions and more.", filter.DefaultParse, filter.NewParse),
 		FilterType("redact", "Overwrites what must not be passed on.", filter.DefaultRedact, filter.NewRedact),
 		FilterType("remove_fields", "Removes fields from JSON values.", filter.DefaultRemoveFields, filter.NewRemoveFields),
 		FilterType("rename_tag", "Gives records another tag, which decides routes and topics.", filter.DefaultRenameTag, filter.NewRenameTag),

@@ -280,7 +280,7 @@ func (p *pipeline) drain(ctx context.Context, o *outputPlan) error {
 		return err
 	}
 	defer cursor.Close()
-	return o.output.Drain(ctx, newView(&view{Log: cursor, name: logName(p.name, o.id), chain: o.chain, want: o.want, print: o.contents}))
+	return o.output.Drain(ctx, newView(o.view(cursor, logName(p.name, o.id))))
 }
 
 // drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as the loader makes sure.
@@ -324,7 +324,9 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 			p.tap.Publish(b)
 		}
 		v := func() record.Log {
-			return newView(&view{Log: log, name: log.Name(), chain: u.plan.chain, want: u.plan.want, print: u.plan.contents, end: p.end, seen: seen})
+			v := u.plan.view(log, log.Name())
+			v.end, v.seen = p.end, seen
+			return newView(v)
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {
 			if p.end.Err() != nil {

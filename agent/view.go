@@ -22,10 +22,12 @@ type view struct {
 	record.Log
 	name  string
 	chain filter.Chain
-	want  func(tag string) bool // nil: everything
-	end   context.Context       // when done, the log ends for this reader; nil: never
-	seen  func(*record.Batch)   // called for every batch of the log, if not nil
-	print string                // of the settings of chain and want
+	want  func(tag string) bool                                           // nil: everything
+	end   context.Context                                                 // when done, the log ends for this reader; nil: never
+	seen  func(*record.Batch)                                             // called for every batch of the log, if not nil
+	print string                                                          // of the settings of chain and want
+	bury  func(ctx context.Context, b *record.Batch, reason string) error // takes what filters refuse
+	held  *record.Batch                                                   // has been read, but what filters refuse of it is not buried yet
 
 	gap      *record.Batch // what has been passed over
 	gapSince time.Time
@@ -127,7 +129,7 @@ func (v *view) Former() (life, note string) {
 
 // SeekTo implements record.Log.
 func (v *view) SeekTo(pos int64) error {
-	v.gap, v.eof = nil, false
+	v.gap, v.held, v.eof = nil, nil, false
 	return v.Log.SeekTo(pos)
 }
 
@@ -146,7 +148,7 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 		case err != nil:
 			return nil, err
 		}
-		if v.seen != nil {
+		if v.seen != nil && b != v.held {
 			v.seen(b)
 		}
 		if b.Len() == 0 {
@@ -154,7 +156,11 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 			return v.takeGap(), nil
 		}
 		if v.want == nil || v.want(v.chain.Tag(b.Tag)) {
-			if out := v.chain.Apply(b); out.Len() > 0 {
+			out, err := v.filter(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			if out.Len() > 0 {
 				v.gap = nil // committing out commits what was passed over before it
 				return out, nil
 			}
@@ -165,10 +171,37 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 	}
 }
 
+// filter runs the chain. It returns once what the filters refuse is durable; after an error, the batch comes
+// again.
+func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, error) {
+	out := v.chain.Apply(b)
+	byReason := map[string][]record.Record{}
+	var reasons []string
+	for _, r := range out.Refused {
+		if byReason[r.Reason] == nil {
+			reasons = append(reasons, r.Reason)
+		}
+		byReason[r.Reason] = append(byReason[r.Reason], r.Record)
+	}
+	for _, reason := range reasons {
+		letters := record.FromRecords(b.Tag, b.Origin, byReason[reason])
+		letters.Topic = b.Topic
+		if err := v.bury(ctx, letters, reason); err != nil {
+			v.held = b
+			return nil, err
+		}
+	}
+	v.held = nil
+	return out.Batch, nil
+}
+
 var errGapWaited = errors.New("what was passed over has waited long enough")
 
 // next reads the log, but no longer than a gap may wait, and not beyond the end.
 func (v *view) next(ctx context.Context) (*record.Batch, error) {
+	if v.held != nil {
+		return v.held, nil
+	}
 	if v.eof {
 		return nil, io.EOF
 	}

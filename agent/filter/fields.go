@@ -6,12 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/tidwall/gjson"
-	"github.com/tidwall/sjson"
 )
 
 // AddFieldsConfig is the config of the add_fields filter.
@@ -31,10 +28,10 @@ func (c *AddFieldsConfig) Validate() error {
 
 // addedField is one field to add. Exactly one of value, raw and from is set.
 type addedField struct {
-	path  string
+	path  *Path
 	value *template.Bound[dialect.Subject] // text
 	raw   []byte                           // JSON
-	from  string                           // path of the field to copy
+	from  *Path                            // the field to copy
 }
 
 func (c *AddFieldsConfig) compile(agent string) ([]addedField, error) {
@@ -54,15 +51,15 @@ func (c *AddFieldsConfig) compile(agent string) ([]addedField, error) {
 }
 
 func compileField(name string, t template.Template, agent string) (f addedField, err error) {
-	if f.path, err = path(name); err != nil {
+	if f.path, err = NewPath(name); err != nil {
 		return f, err
 	}
 	if raw, ok := t.JSON(); ok {
 		f.raw = []byte(raw)
 		return f, nil
 	}
-	var alone bool
-	if f.from, alone = dialect.FieldPath(t); alone {
+	if len(t.Parts) == 1 && t.Parts[0].Name == "field" {
+		f.from = PathOf(dialect.Nested(t.Parts[0]))
 		return f, nil
 	}
 	if f.value, err = dialect.Bind(t, agent); err != nil {
@@ -73,7 +70,7 @@ func compileField(name string, t template.Template, agent string) (f addedField,
 
 // AddFields adds fields to JSON objects.
 type AddFields struct {
-	editor
+	base
 	fields    []addedField
 	overwrite bool
 	leftOut   prometheus.Counter
@@ -85,53 +82,53 @@ func NewAddFields(c AddFieldsConfig, env Env) (*AddFields, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &AddFields{editor: newEditor(env), fields: fields, overwrite: c.Overwrite}
-	f.leftOut = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "penstock_filter_fields_left_out_total",
-		Help: "Fields that were not added because a record lacks what their template needs.",
-	})
-	env.Metrics.MustRegister(f.leftOut)
+	f := &AddFields{base: newBase(env), fields: fields, overwrite: c.Overwrite}
+	f.leftOut = env.counter("penstock_filter_fields_left_out_total", "Fields that were not added because a record lacks what their template needs.")
 	return f, nil
 }
 
-// Apply implements Filter.
-func (f *AddFields) Apply(b *record.Batch) *record.Batch {
-	var text []byte
-	return f.edit(b, func(r *record.Record) verdict {
-		if !isObject(r.Value) {
-			return unhandled
+// Edit implements Filter.
+func (f *AddFields) Edit(v *View) Verdict {
+	if !v.IsObject() {
+		return Unhandled
+	}
+	// What is added is taken from the record as it came: fields do not see each other.
+	raws := append(v.raws[:0], make([][]byte, len(f.fields))...)
+	v.raws = raws
+	for i := range f.fields {
+		field := &f.fields[i]
+		if !f.overwrite && v.Get(field.path).Exists() {
+			continue
 		}
-		value, result := r.Value, kept
-		for i := range f.fields {
-			field := &f.fields[i]
-			if !f.overwrite && gjson.GetBytes(value, field.path).Exists() {
-				continue
+		switch {
+		case field.raw != nil:
+			raws[i] = field.raw
+		case field.from != nil:
+			if r := v.Get(field.from); r.Exists() {
+				raws[i] = bytesOf(r.Raw)
 			}
-			var longer []byte
-			var err error
-			switch {
-			case field.raw != nil:
-				longer, err = sjson.SetRawBytes(value, field.path, field.raw)
-			case field.from != "":
-				// Of the record as it came: fields do not see each other.
-				v := gjson.GetBytes(r.Value, field.from)
-				if err = dialect.ErrMissing; v.Exists() {
-					longer, err = sjson.SetRawBytes(value, field.path, []byte(v.Raw))
-				}
-			default:
-				if text, err = field.value.Append(text[:0], dialect.Subject{Batch: b, Record: r}); err == nil {
-					longer, err = sjson.SetBytes(value, field.path, string(text))
-				}
+		default:
+			text, err := field.value.Append(v.scratch[:0], v.Subject())
+			if err == nil {
+				raws[i] = v.String(text)
 			}
-			if err != nil {
-				f.leftOut.Inc()
-				continue
-			}
-			value, result = longer, changed
+			v.scratch = text
 		}
-		r.Value = value
-		return result
-	})
+		if raws[i] == nil {
+			f.leftOut.Inc()
+		}
+	}
+	result := Kept
+	for i, raw := range raws {
+		switch {
+		case raw == nil:
+		case v.Set(f.fields[i].path, raw):
+			result = Changed
+		default:
+			f.leftOut.Inc()
+		}
+	}
+	return result
 }
 
 // RemoveFieldsConfig is the config of the remove_fields filter.
@@ -148,30 +145,17 @@ func (c *RemoveFieldsConfig) Validate() error {
 	return err
 }
 
-func (c *RemoveFieldsConfig) compile() ([]string, error) {
+func (c *RemoveFieldsConfig) compile() ([]*Path, error) {
 	if len(c.Fields) == 0 {
 		return nil, errors.New("fields: names no field")
 	}
-	return paths(c.Fields)
-}
-
-func paths(names []string) ([]string, error) {
-	var out []string
-	var errs []error
-	for i, name := range names {
-		p, err := path(name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("fields[%d]: %w", i, err))
-		}
-		out = append(out, p)
-	}
-	return out, errors.Join(errs...)
+	return newPaths("fields", c.Fields)
 }
 
 // RemoveFields removes fields from JSON objects.
 type RemoveFields struct {
-	editor
-	fields []string
+	base
+	fields []*Path
 }
 
 // NewRemoveFields returns the filter.
@@ -180,27 +164,19 @@ func NewRemoveFields(c RemoveFieldsConfig, env Env) (*RemoveFields, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &RemoveFields{editor: newEditor(env), fields: fields}, nil
+	return &RemoveFields{base: newBase(env), fields: fields}, nil
 }
 
-// Apply implements Filter.
-func (f *RemoveFields) Apply(b *record.Batch) *record.Batch {
-	return f.edit(b, func(r *record.Record) verdict {
-		if !isObject(r.Value) {
-			return unhandled
+// Edit implements Filter.
+func (f *RemoveFields) Edit(v *View) Verdict {
+	if !v.IsObject() {
+		return Unhandled
+	}
+	result := Kept
+	for _, field := range f.fields {
+		if v.Remove(field) {
+			result = Changed
 		}
-		value, result := r.Value, kept
-		for _, field := range f.fields {
-			// Names may repeat in JSON; each removal takes the first.
-			for gjson.GetBytes(value, field).Exists() {
-				shorter, err := sjson.DeleteBytes(value, field)
-				if err != nil || len(shorter) >= len(value) {
-					return unhandled
-				}
-				value, result = shorter, changed
-			}
-		}
-		r.Value = value
-		return result
-	})
+	}
+	return result
 }

@@ -5,12 +5,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Filter changes batches. Safe for concurrent use.
+// Filter changes records, one at a time. Safe for concurrent use.
 type Filter interface {
-	// Apply returns b itself if nothing changes, and otherwise a new batch over the same positions, perhaps without records.
-	Apply(b *record.Batch) *record.Batch
 	// Tag returns the tag that a batch tagged tag leaves with.
 	Tag(tag string) string
+	// Glance says what becomes of all records of a batch where that needs no look at them: Kept or
+	// Discarded. Otherwise it returns Look, and Edit is called for each. Only tag, origin and topic
+	// of b count.
+	Glance(b *record.Batch) Verdict
+	// Edit does the filter's work on one record. It says Changed only after an edit of v.
+	Edit(v *View) Verdict
+
+	meters() *meters
+}
+
+// Stateful is implemented by filters that remember records from one to the next. What such a filter
+// decides must be the same when a record is delivered again while the agent runs.
+type Stateful interface {
+	Filter
+	// Fresh returns the filter with a memory of its own, for one log of one output. It is not safe
+	// for concurrent use.
+	Fresh() Filter
 }
 
 // Env is what the agent lends to a filter.
@@ -20,100 +35,50 @@ type Env struct {
 	Metrics prometheus.Registerer
 }
 
-// Chain is filters one after the other.
-type Chain []Filter
-
-// Apply implements Filter.
-func (c Chain) Apply(b *record.Batch) *record.Batch {
-	for _, f := range c {
-		if b.Len() == 0 {
-			return b
-		}
-		b = f.Apply(b)
-	}
-	return b
-}
-
-// Tag implements Filter.
-func (c Chain) Tag(tag string) string {
-	for _, f := range c {
-		tag = f.Tag(tag)
-	}
-	return tag
-}
-
-// verdict is what becomes of one record.
-type verdict int
+// Verdict is what becomes of one record.
+type Verdict int
 
 const (
-	kept      verdict = iota
-	changed           // the record that was passed has been modified
-	discarded         // as configured
-	unhandled         // passed on as it is
+	Kept      Verdict = iota
+	Changed           // the record that was passed has been modified
+	Discarded         // as configured
+	Unhandled         // passed on as it is, for it is not what the filter works on
+	Refused           // to the dead letter
+	Split             // other records stand in its place
+	Look              // of Glance alone: each record has to be looked at
+
+	verdicts = int(Look)
 )
 
-// editor applies a function to each record of a batch and counts the verdicts.
-type editor struct{ counts [4]prometheus.Counter }
+var verdictNames = [verdicts]string{"kept", "changed", "discarded", "unhandled", "refused", "split"}
 
-func newEditor(env Env) editor {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "penstock_filter_records_total",
-		Help: "Records seen by a filter, by what became of them; each output of a pipeline runs the filters for itself.",
-	}, []string{"result"})
-	env.Metrics.MustRegister(vec)
-	var e editor
-	for v, name := range [...]string{kept: "kept", changed: "changed", discarded: "discarded", unhandled: "unhandled"} {
-		e.counts[v] = vec.WithLabelValues(name)
+// base is what filters have in common: the tag stays, every record is looked at, and all is counted.
+type base struct{ m meters }
+
+func newBase(env Env) base { return base{newMeters(env)} }
+
+// Tag implements Filter.
+func (b *base) Tag(tag string) string { return tag }
+
+// Glance implements Filter.
+func (b *base) Glance(*record.Batch) Verdict { return Look }
+
+func (b *base) meters() *meters { return &b.m }
+
+// counter returns a further counter of a filter.
+func (env Env) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	if env.Metrics != nil {
+		env.Metrics.MustRegister(c)
 	}
-	return e
+	return c
 }
 
-// Tag leaves the tag alone.
-func (e *editor) Tag(tag string) string { return tag }
-
-// edit calls fn for each record and returns b itself if all were kept as they are. fn may replace the record's slices but must not
-// write into them.
-func (e *editor) edit(b *record.Batch, fn func(r *record.Record) verdict) *record.Batch {
-	records, err := b.Records()
-	if err != nil {
-		// The output reports the batch as corrupt, and keeps it.
-		e.counts[unhandled].Add(float64(b.Len()))
-		return b
+// counters returns a further counter of a filter with one label.
+func (env Env) counters(name, help, label string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	if env.Metrics != nil {
+		env.Metrics.MustRegister(c)
 	}
-	var out []record.Record
-	var n [4]int
-	i := 0
-	for r := range records {
-		v := fn(r)
-		n[v]++
-		if out == nil && (v == changed || v == discarded) {
-			out = make([]record.Record, 0, b.Len())
-			for before := range records {
-				if len(out) == i {
-					break
-				}
-				out = append(out, *before)
-			}
-		}
-		if out != nil && v != discarded {
-			out = append(out, *r)
-		}
-		i++
-	}
-	for v, count := range n {
-		if count > 0 {
-			e.counts[v].Add(float64(count))
-		}
-	}
-	if out == nil {
-		return b
-	}
-	return replace(b, b.Tag, out)
-}
-
-// replace returns a batch over b's positions with other records.
-func replace(b *record.Batch, tag string, recs []record.Record) *record.Batch {
-	out := record.FromRecords(tag, b.Origin, recs)
-	out.First, out.End, out.Topic = b.First, b.End, b.Topic
-	return out
+	return c
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-
-	"github.com/penstock/penstock/buffer/record"
 )
 
 // GrepConfig is the config of the grep filter.
@@ -51,7 +49,7 @@ func compileAll(name string, list []string) ([]*regexp.Regexp, error) {
 
 // Grep lets records pass by what they say.
 type Grep struct {
-	editor
+	base
 	source           source
 	include, exclude []*regexp.Regexp
 }
@@ -61,25 +59,23 @@ func NewGrep(c GrepConfig, env Env) (*Grep, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Grep{editor: newEditor(env)}
+	f := &Grep{base: newBase(env)}
 	f.source, _ = newSource(c.Field, c.Header)
 	f.include, _ = compileAll("include", c.Include)
 	f.exclude, _ = compileAll("exclude", c.Exclude)
 	return f, nil
 }
 
-// Apply implements Filter.
-func (f *Grep) Apply(b *record.Batch) *record.Batch {
-	return f.edit(b, func(r *record.Record) verdict {
-		text, ok := f.source.text(r)
-		switch {
-		case !ok:
-			return unhandled
-		case len(f.include) > 0 && !matchAny(f.include, text), matchAny(f.exclude, text):
-			return discarded
-		}
-		return kept
-	})
+// Edit implements Filter.
+func (f *Grep) Edit(v *View) Verdict {
+	text, ok := f.source.text(v)
+	switch {
+	case !ok:
+		return Unhandled
+	case len(f.include) > 0 && !matchAny(f.include, text), matchAny(f.exclude, text):
+		return Discarded
+	}
+	return Kept
 }
 
 func matchAny(list []*regexp.Regexp, text []byte) bool {

@@ -6,9 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/penstock/penstock/buffer/record"
 	"github.com/tidwall/gjson"
-	"github.com/tidwall/sjson"
 )
 
 // RedactConfig is the config of the redact filter.
@@ -43,7 +41,7 @@ func (c *RedactConfig) Validate() error {
 			errs = append(errs, fmt.Errorf("presets[%d]: unknown preset %q", i, p))
 		}
 	}
-	_, err = paths(c.Fields)
+	_, err = newPaths("fields", c.Fields)
 	errs = append(errs, err)
 	if len(c.Fields) == 0 && strings.ContainsAny(c.Replace, "\"\\\n\r\t") {
 		errs = append(errs, errors.New("replace: has characters that would break JSON values; name fields, or leave them out"))
@@ -53,10 +51,10 @@ func (c *RedactConfig) Validate() error {
 
 // Redact overwrites what must not be passed on.
 type Redact struct {
-	editor
+	base
 	patterns []*regexp.Regexp
 	replace  []byte
-	fields   []string
+	fields   []*Path
 }
 
 // NewRedact returns the filter.
@@ -64,57 +62,54 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Redact{editor: newEditor(env), replace: []byte(c.Replace)}
+	f := &Redact{base: newBase(env), replace: []byte(c.Replace)}
 	f.patterns, _ = compileAll("patterns", c.Patterns)
 	for _, p := range c.Presets {
 		f.patterns = append(f.patterns, regexp.MustCompile(presets[p]))
 	}
-	f.fields, _ = paths(c.Fields)
+	f.fields, _ = newPaths("fields", c.Fields)
 	return f, nil
 }
 
-// Apply implements Filter.
-func (f *Redact) Apply(b *record.Batch) *record.Batch {
-	return f.edit(b, func(r *record.Record) verdict {
-		if len(f.fields) == 0 {
-			value, found := f.overwrite(r.Value)
-			if !found {
-				return kept
-			}
-			r.Value = value
-			return changed
+// Edit implements Filter.
+func (f *Redact) Edit(v *View) Verdict {
+	if len(f.fields) == 0 {
+		value, found := f.overwrite(v.Value())
+		if !found {
+			return Kept
 		}
-		if !isObject(r.Value) {
-			return unhandled
+		v.SetValue(value)
+		return Changed
+	}
+	if !beginsObject(v.Value()) {
+		return Unhandled
+	}
+	result := Kept
+	for _, field := range f.fields {
+		r := v.Get(field)
+		if !r.Exists() {
+			continue
 		}
-		value, result := r.Value, kept
-		for _, field := range f.fields {
-			v := gjson.GetBytes(value, field)
-			if !v.Exists() {
+		var raw []byte
+		if r.IsObject() || r.IsArray() {
+			inner, found := f.overwrite(bytesOf(r.Raw))
+			if !found || !gjson.ValidBytes(inner) {
 				continue
 			}
-			if v.IsObject() || v.IsArray() {
-				raw, found := f.overwrite([]byte(v.Raw))
-				if !found || !gjson.ValidBytes(raw) {
-					continue
-				}
-				value, _ = sjson.SetRawBytes(value, field, raw)
-				result = changed
-				continue
-			}
-			text, found := f.overwrite([]byte(v.String()))
+			raw = inner
+		} else {
+			text, found := f.overwrite([]byte(r.String()))
 			if !found {
 				continue
 			}
-			out, err := sjson.SetBytes(value, field, string(text))
-			if err != nil {
-				return unhandled
-			}
-			value, result = out, changed
+			raw = v.String(text)
 		}
-		r.Value = value
-		return result
-	})
+		if !v.Set(field, raw) {
+			return Unhandled
+		}
+		result = Changed
+	}
+	return result
 }
 
 func (f *Redact) overwrite(text []byte) ([]byte, bool) {

@@ -27,6 +27,7 @@ func (c *RenameTagConfig) Validate() error {
 
 // RenameTag gives batches another tag.
 type RenameTag struct {
+	base
 	match *regexp.Regexp
 	to    *template.Bound[tagMatch]
 }
@@ -38,7 +39,7 @@ type tagMatch struct {
 
 // NewRenameTag returns the filter.
 func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
-	f := &RenameTag{}
+	f := &RenameTag{base: newBase(env)}
 	var errs []error
 	var err error
 	if f.match, err = regexp.Compile(c.Match); err != nil {
@@ -82,11 +83,8 @@ func (f *RenameTag) Tag(tag string) string {
 	return string(out)
 }
 
-// Apply implements Filter.
-func (f *RenameTag) Apply(b *record.Batch) *record.Batch {
-	tag := f.Tag(b.Tag)
-	if tag == b.Tag {
-		return b
-	}
-	return b.Retag(tag)
-}
+// Glance implements Filter.
+func (f *RenameTag) Glance(*record.Batch) Verdict { return Kept }
+
+// Edit implements Filter. It is not called.
+func (f *RenameTag) Edit(*View) Verdict { return Kept }

@@ -38,7 +38,7 @@ func (c *SampleConfig) Validate() error {
 
 // Sample lets a share of the records pass, chosen by what they are and not by chance: the same record has the same fate each time.
 type Sample struct {
-	editor
+	base
 	source source
 	limit  uint64
 	always *regexp.Regexp
@@ -50,7 +50,7 @@ func NewSample(c SampleConfig, env Env) (*Sample, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Sample{editor: newEditor(env), all: c.Keep == 1, limit: uint64(c.Keep * math.MaxUint32)}
+	f := &Sample{base: newBase(env), all: c.Keep == 1, limit: uint64(c.Keep * math.MaxUint32)}
 	f.source, _ = newSource(c.Field, c.Header)
 	if c.Always != "" {
 		f.always = regexp.MustCompile(c.Always)
@@ -58,29 +58,31 @@ func NewSample(c SampleConfig, env Env) (*Sample, error) {
 	return f, nil
 }
 
-// Apply implements Filter.
-func (f *Sample) Apply(b *record.Batch) *record.Batch {
+// Glance implements Filter.
+func (f *Sample) Glance(*record.Batch) Verdict {
 	if f.all {
-		return b
+		return Kept
 	}
-	origin := xxhash.Sum64String(b.Origin)
-	return f.edit(b, func(r *record.Record) verdict {
-		if f.always != nil && f.always.Match(r.Value) {
-			return kept
-		}
-		var hash uint64
-		if f.source == (source{}) {
-			hash = mix(origin + uint64(r.Offset))
-		} else if text, ok := f.source.text(r); ok {
-			hash = xxhash.Sum64(text)
-		} else {
-			return unhandled
-		}
-		if hash>>32 < f.limit {
-			return kept
-		}
-		return discarded
-	})
+	return Look
+}
+
+// Edit implements Filter.
+func (f *Sample) Edit(v *View) Verdict {
+	if f.always != nil && f.always.Match(v.Value()) {
+		return Kept
+	}
+	var hash uint64
+	if f.source.whole() {
+		hash = mix(xxhash.Sum64String(v.batch.Origin) + uint64(v.rec.Offset))
+	} else if text, ok := f.source.text(v); ok {
+		hash = xxhash.Sum64(text)
+	} else {
+		return Unhandled
+	}
+	if hash>>32 < f.limit {
+		return Kept
+	}
+	return Discarded
 }
 
 // mix is the finalizer of splitmix64 (Steele, Lea, Flood 2014).

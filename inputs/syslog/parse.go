@@ -13,6 +13,7 @@ import (
 type message struct {
 	priority                             int // -1 when there is none
 	time                                 time.Time
+	stamped                              bool // time is the message's own
 	hostname, appName, procID, msgID, sd []byte
 	text                                 []byte
 }
@@ -80,7 +81,7 @@ func (m *message) read5424(b []byte) error {
 		if err != nil {
 			return errHeader
 		}
-		m.time = t
+		m.time, m.stamped = t, true
 	}
 	if len(b) == 0 {
 		return errHeader
@@ -176,6 +177,11 @@ func (m *message) read3164(b []byte, now time.Time) {
 		m.tag(b, false)
 		return
 	}
+	m.readHost(rest)
+}
+
+// readHost reads what follows the time in the old format.
+func (m *message) readHost(rest []byte) {
 	host := false
 	// A host is a word that is not a tag; local senders leave it out.
 	if i := bytes.IndexByte(rest, ' '); i > 0 && rest[i-1] != ':' && bytes.IndexByte(rest[:i], '[') < 0 {
@@ -196,7 +202,7 @@ func (m *message) stamp(b []byte, now time.Time) (rest []byte, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		m.time = t
+		m.time, m.stamped = t, true
 		return b[i+1:], true
 	}
 	for _, f := range stamps {
@@ -214,7 +220,7 @@ func (m *message) stamp(b []byte, now time.Time) (rest []byte, ok bool) {
 		if !f.year {
 			t = nearestYear(t, now)
 		}
-		m.time = t
+		m.time, m.stamped = t, true
 		return bytes.TrimPrefix(bytes.TrimPrefix(b[n:], []byte(":")), []byte(" ")), true
 	}
 	return nil, false
@@ -285,6 +291,11 @@ func (m *message) appendJSON(dst []byte) []byte {
 	dst = append(dst, severities[m.priority&7]...)
 	dst = append(dst, `","priority":`...)
 	dst = strconv.AppendInt(dst, int64(m.priority), 10)
+	return m.appendRest(dst)
+}
+
+// appendRest appends what is not of the priority, and the end of the object.
+func (m *message) appendRest(dst []byte) []byte {
 	for _, f := range []struct {
 		name  string
 		value []byte
