@@ -310,13 +310,14 @@ func (b *Buffer) Stats() Stats {
 
 func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
 
-// oldestLocked returns the age of the oldest record that some cursor has not passed; to the segment when it is not in memory.
+// oldestLocked returns the age of the oldest record that some cursor has not passed; that of its segment while nobody has read it
+// since the start.
 func (b *Buffer) oldestLocked() time.Duration {
 	pos := max(b.state.minCursor(math.MaxInt64), b.firstLocked())
 	if pos >= b.end {
 		return 0
 	}
-	ms := b.recent.appended(pos)
+	ms := b.recent.ages.at(pos)
 	if ms == 0 {
 		if i := b.segmentFor(pos); i < len(b.segs) {
 			ms = b.segs[i].appended

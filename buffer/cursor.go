@@ -326,10 +326,15 @@ func (c *Cursor) readGroup(seg *segment) {
 	b.mu.Lock()
 	end := seg.end
 	b.mu.Unlock()
-	batches, next, err := seg.read(c.pos, end)
+	batches, h, next, err := seg.read(c.pos, end)
 	if err != nil && seg.removed.Load() {
 		c.leaveSegment() // dropped while it was read
 		return
+	}
+	if h.appended > 0 {
+		b.mu.Lock()
+		b.recent.ages.note(h.first, h.appended)
+		b.mu.Unlock()
 	}
 	size := 0
 	at := c.pos

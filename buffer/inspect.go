@@ -147,7 +147,7 @@ func (in *Inspection) Read(from int64, fn func(*record.Batch) error, damaged fun
 
 func (s *segment) each(pos int64, fn func(*record.Batch) error, damaged func(error)) error {
 	for pos < s.end {
-		batches, next, err := s.read(pos, s.end)
+		batches, _, next, err := s.read(pos, s.end)
 		if err != nil {
 			damaged(err)
 		}

@@ -10,17 +10,18 @@ import (
 type recent struct {
 	items []recentItem
 	bytes int64
+	ages  ages // of what is on disk, too
 }
 
 type recentItem struct {
 	batch *record.Batch
 	size  int64
-	ms    int64 // when it was appended
 }
 
 // add appends a batch, and forgets old ones while there are more than limit bytes of them and they end at or before disk.
 func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
-	r.items = append(r.items, recentItem{b, size, ms})
+	r.items = append(r.items, recentItem{b, size})
+	r.ages.note(b.First, ms)
 	r.bytes += size
 	n := 0
 	for r.bytes > limit && n < len(r.items)-1 && r.items[n].batch.End <= disk {
@@ -32,6 +33,7 @@ func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
 
 // trim forgets what ends at or before pos.
 func (r *recent) trim(pos int64) {
+	r.ages.trim(pos)
 	n := 0
 	for n < len(r.items) && r.items[n].batch.End <= pos {
 		r.bytes -= r.items[n].size
@@ -56,11 +58,4 @@ func (r *recent) find(pos int64) *record.Batch {
 		return nil
 	}
 	return r.items[i].batch
-}
-
-func (r *recent) appended(pos int64) int64 {
-	if i := r.search(pos); i < len(r.items) && r.items[i].batch.First <= pos {
-		return r.items[i].ms
-	}
-	return 0
 }

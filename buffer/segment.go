@@ -113,9 +113,9 @@ func (s *segment) release() {
 }
 
 // read returns the batches of the first group that ends after pos, of those before position end. Without an error, no batches mean that
-// there is no such group. An error wraps ErrCorrupt and comes with what is good of the group; next is where to read on. The caller has
+// there is no such group; h is its header. An error wraps ErrCorrupt and comes with what is good of the group; next is where to read on. The caller has
 // acquired the segment.
-func (s *segment) read(pos, end int64) (batches []*record.Batch, next int64, err error) {
+func (s *segment) read(pos, end int64) (batches []*record.Batch, h groupHeader, next int64, err error) {
 	s.mu.Lock()
 	gaps := s.idx.gaps
 	e, ok := s.idx.find(pos)
@@ -132,16 +132,16 @@ func (s *segment) read(pos, end int64) (batches []*record.Batch, next int64, err
 		if err == nil && pos < end {
 			err = fmt.Errorf("%w: the value log ends before position %d", ErrCorrupt, end)
 		}
-		return nil, end, err
+		return nil, h, end, err
 	}
 	p, rerr := e.readAt(f)
 	if rerr != nil {
-		return nil, e.end(), errors.Join(err, rerr)
+		return nil, h, e.end(), errors.Join(err, rerr)
 	}
 	readAhead(f, e.off+e.size(), min(e.size(), 1<<20))
 	h, batches, _, derr := decodeGroup(p)
 	if derr == nil && h != e.groupHeader {
-		return nil, e.end(), fmt.Errorf("%w: group header changed", ErrCorrupt)
+		return nil, e.groupHeader, e.end(), fmt.Errorf("%w: group header changed", ErrCorrupt)
 	}
-	return batches, e.end(), errors.Join(err, derr)
+	return batches, e.groupHeader, e.end(), errors.Join(err, derr)
 }

@@ -81,6 +81,9 @@ var (
 // grace is how long a cancelled flight waits for answers that would spare sending the same records twice.
 const grace = 5 * time.Second
 
+// brief is how long writes have to return that end with their context.
+const brief = 100 * time.Millisecond
+
 // run returns io.EOF once the source has ended and all of it was delivered, errQuit once what was in flight when quit was closed has
 // been delivered, ctx's error, or the source's. It returns after the source is not used any more; writes may still be
 // ending, see stray.
@@ -213,7 +216,7 @@ func (f *flight) progress(pos int64) {
 // abandon gives up what is in flight: late answers are waited for a while, in which they still count, and then elsewhere. What is delivered
 // behind something that is not goes to ahead, however late that is known.
 func (f *flight) abandon(join func()) {
-	timeout := time.NewTimer(grace)
+	timeout := time.NewTimer(f.patience())
 	defer timeout.Stop()
 wait:
 	for f.unsettled > 0 {
@@ -252,6 +255,15 @@ wait:
 		join()
 		close(f.stray)
 	}()
+}
+
+// patience is how long a cancelled flight waits for answers. A destination that was waited for as long as failover says is
+// not waited for again: what it answers later counts all the same.
+func (f *flight) patience() time.Duration {
+	if o := f.send.cfg.Failover; o != nil && f.health.stalled() >= o.After {
+		return brief
+	}
+	return grace
 }
 
 // late takes the result of a flight that is given up: only what is delivered matters.

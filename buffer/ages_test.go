@@ -1,0 +1,99 @@
+package buffer
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// Under load the age of the oldest waiting record was that of its segment: the agent's uptime.
+func TestOldestAgeIsThatOfTheRecordUnderLoad(t *testing.T) {
+	opt := small(t)
+	opt.SegmentSize = 64 << 20
+	dir := t.TempDir()
+	b := open(t, dir, opt)
+	c := cursor(t, b, "out")
+	appendWait(t, b, batchOf(0, 1, 20))
+	b.mu.Lock() // the segment was begun an hour ago
+	b.segs[0].appended -= time.Hour.Milliseconds()
+	b.recent.ages.marks[0].ms -= time.Hour.Milliseconds()
+	b.mu.Unlock()
+	n := 1
+	for range 40 { // more than is kept in memory
+		appendWait(t, b, batchOf(n, 100, 10_000))
+		n += 100
+	}
+	b.mu.Lock()
+	inMemory := b.recent.find(1) != nil
+	b.mu.Unlock()
+	if inMemory {
+		t.Fatal("what waits is in memory, which is not what this is about")
+	}
+	wantRun(t, readTo(t, c, 1), 0, 1)
+	commit(t, c, 1)
+	if age := b.Stats().OldestAge; age > time.Minute {
+		t.Errorf("%v, and the record has waited for moments, the segment an hour", age)
+	}
+	commit(t, c, int64(n))
+	if age := b.Stats().OldestAge; age != 0 {
+		t.Errorf("%v, and nothing waits", age)
+	}
+}
+
+// After a restart it is known as soon as somebody has read there.
+func TestOldestAgeAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir, small(t))
+	c := cursor(t, b, "out")
+	appendWait(t, b, batchOf(0, 1, 20))
+	appendWait(t, b, batchOf(1, 1, 20))
+	commit(t, c, 1)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, dir, small(t))
+	b.mu.Lock() // the segment was begun an hour ago
+	b.segs[0].appended -= time.Hour.Milliseconds()
+	b.mu.Unlock()
+	c = cursor(t, b, "out")
+	if err := c.SeekTo(1); err != nil {
+		t.Fatal(err)
+	}
+	wantRun(t, numbers(t, next(t, c)), 1, 1)
+	if age := b.Stats().OldestAge; age > time.Minute || age == 0 {
+		t.Errorf("%v, and the record has waited for moments", age)
+	}
+}
+
+// Whatever is noted, an age is right to the step, and the memory is bounded.
+func TestAgesStayExactEnough(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var a ages
+	times := map[int64]int64{}
+	pos, ms, low := int64(0), int64(1_000_000), int64(0)
+	for i := range 50_000 {
+		pos += 1 + rng.Int64N(100)
+		ms += rng.Int64N(100)
+		times[pos] = ms
+		a.note(pos, ms)
+		if i == 25_000 {
+			low = pos
+			a.trim(low)
+		}
+	}
+	if len(a.marks) > maxMarks {
+		t.Fatalf("%d marks", len(a.marks))
+	}
+	for p, want := range times {
+		if got := a.at(p); p >= low && (got > want || want-got > 3*a.step) {
+			t.Fatalf("at %d: %d, want %d, with a step of %d", p, got, want, a.step)
+		}
+	}
+	step := a.step
+	a.trim(pos)
+	if ms-a.at(pos) > 3*step || len(a.marks) > 1 {
+		t.Errorf("%d marks left", len(a.marks))
+	}
+}
