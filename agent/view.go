@@ -93,7 +93,12 @@ func newView(v *view) record.Log {
 func (v *view) Name() string { return v.name }
 
 // Fingerprint implements record.Fingerprinter.
-func (v *view) Fingerprint() string { return v.print }
+func (v *view) Fingerprint() string {
+	if f, ok := v.Log.(record.Fingerprinter); ok && f.Fingerprint() != "" {
+		return v.print + "\n" + f.Fingerprint()
+	}
+	return v.print
+}
 
 // Start implements record.Starter.
 func (v *view) Start(ctx context.Context) (int64, error) {

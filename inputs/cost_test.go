@@ -7,17 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/forward"
 	httpin "github.com/penstock/penstock/inputs/http"
@@ -37,33 +33,6 @@ func (drain) Append(_ context.Context, _ *record.Batch, _ []inputs.Position, don
 	return nil
 }
 func (drain) Positions() map[string][]byte { return nil }
-
-// peak runs f and returns how much memory was in use at most, above what was before.
-func peak(f func()) int {
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	now := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }
-	before := now()
-	stop, most := make(chan struct{}), make(chan uint64)
-	go func() {
-		tick := time.NewTicker(500 * time.Microsecond)
-		defer tick.Stop()
-		high := now()
-		for {
-			select {
-			case <-tick.C:
-				high = max(high, now())
-			case <-stop:
-				most <- max(high, now())
-				return
-			}
-		}
-	}()
-	f()
-	close(stop)
-	return int(<-most) - int(before)
-}
 
 // fill repeats unit between head and tail until there are about n bytes.
 func fill(head, unit, tail string) func(n int) io.Reader {
@@ -312,40 +281,14 @@ func serve(t *testing.T, in interface {
 }
 
 func TestMessagesCostInProportion(t *testing.T) {
-	const (
-		times = 8
-		slack = 4 << 20 // what a connection and a batch take at least
-	)
-	large := 2 << 20
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
-		large = 16 << 20
-	}
+	const slack = 4 << 20 // what a connection and a batch take at least
 	for _, d := range decoders() {
 		t.Run(d.name, func(t *testing.T) {
 			send, stop := d.run(t)
 			defer stop()
-			took := func(n int) time.Duration {
-				begun := time.Now()
-				send(d.body(n))
-				return time.Since(begun)
-			}
-			took(1 << 10) // whatever is set up only once
-			const tries = 3
-			for try := 1; ; try++ {
-				short := took(large / times)
-				var long time.Duration
-				most := peak(func() { long = took(large) })
-				t.Logf("%s for %d bytes, %s and %.1f MiB of memory for %d", short, large/times, long, float64(most)/(1<<20), large)
-				slow := long > 3*times*short+100*time.Millisecond // what is quadratic takes 64 times as long
-				if most <= 4*large+slack && !slow {
-					return
-				}
-				if try < tries { // the machine may have been busy with something else
-					continue
-				}
-				t.Fatalf("%d bytes cost %d of memory, %.1f times as much, and %s; an eighth of them %s",
-					large, most, float64(most)/float64(large), long, short)
-			}
+			costtest.Measure(t, slack, func(n int) func() {
+				return func() { send(d.body(n)) }
+			})
 		})
 	}
 }

@@ -28,8 +28,11 @@ type Config struct {
 	BufferBytes       int64         `hcl:"buffer_bytes,optional" unit:"bytes" doc:"Uncompressed bytes to read ahead, over all partitions, and up to twice as much while some lag more than others; a partition whose output does not take its share is paused."`
 	FetchBytes        int64         `hcl:"fetch_bytes,optional" unit:"bytes" doc:"Most bytes to ask a broker for at a time, a quarter of it from one partition. A broker far away wants more."`
 	FetchWait         time.Duration `hcl:"fetch_wait,optional" doc:"How long a broker may hold a fetch back when there is nothing new. A partition that lags waits as long to be fetched again, after its read-ahead was full, when all others of that broker are at their end."`
+	MaxInflatedBatch  int64         `hcl:"max_inflated_batch,optional" unit:"bytes" doc:"Most memory that one compressed batch may take once it is inflated, its records included. A batch that takes more goes to the dead letter as it lies in Kafka, and what follows is read on. What all inflated batches take together until they are read ahead is at most buffer_bytes and one batch more."`
 	RateLimit         int64         `hcl:"rate_limit,optional" doc:"Most records a second, over all partitions; 0 is no limit."`
 }
+
+const defaultMaxInflated = 128 << 20
 
 // Default returns the defaults.
 func Default() Config {
@@ -37,6 +40,7 @@ func Default() Config {
 		Config: client.DefaultConfig(), Start: "earliest", Isolation: "read_committed", Protocol: "auto",
 		SessionTimeout: 45 * time.Second, HeartbeatInterval: 3 * time.Second, RebalanceTimeout: 60 * time.Second, RevokeTimeout: 20 * time.Second,
 		BufferBytes: 32 << 20, FetchBytes: 2 << 20, FetchWait: 100 * time.Millisecond,
+		MaxInflatedBatch: defaultMaxInflated,
 	}
 }
 
@@ -88,6 +92,9 @@ func (c *Config) Validate() error {
 	}
 	if c.FetchBytes < 1<<10 || c.FetchBytes > 1<<30 {
 		bad("fetch_bytes: must be from 1KiB to 1GiB")
+	}
+	if c.MaxInflatedBatch < 1<<20 || c.MaxInflatedBatch > 1<<30 {
+		bad("max_inflated_batch: must be from 1MiB to 1GiB")
 	}
 	if c.FetchWait < 0 {
 		bad("fetch_wait: must not be negative")

@@ -56,6 +56,7 @@ func (in *Input) readerOptions() []kgo.Opt {
 	if in.cfg.Isolation == "read_uncommitted" {
 		level = kgo.ReadUncommitted()
 	}
+	inflater := newInflater(in.cfg.MaxInflatedBatch, in.cfg.BufferBytes, &fetchPools{})
 	opts := append(in.opts[:len(in.opts):len(in.opts)],
 		kgo.FetchIsolationLevel(level),
 		kgo.FetchMaxBytes(int32(in.cfg.FetchBytes)),
@@ -63,7 +64,7 @@ func (in *Input) readerOptions() []kgo.Opt {
 		kgo.FetchMaxWait(in.cfg.FetchWait),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what an offset out of range means is decided here
 		kgo.KeepControlRecords(),                    // they tell where a gap ends
-		kgo.WithPools(&fetchPools{}),
+		kgo.WithPools(inflater), kgo.WithDecompressor(inflater),
 	)
 	if in.cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(in.cfg.Rack))

@@ -65,12 +65,20 @@ type held struct {
 
 func join(t testing.TB, cfg Config, log ...slog.Handler) *member {
 	t.Helper()
+	return joinWith(t, cfg, func(_ context.Context, _ *record.Batch, reason string) error {
+		t.Error("dead letter: " + reason)
+		return nil
+	}, log...)
+}
+
+func joinWith(t testing.TB, cfg Config, dead func(context.Context, *record.Batch, string) error, log ...slog.Handler) *member {
+	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	m := &member{t: t, reg: prometheus.NewRegistry(), over: make(chan struct{}), changed: make(chan struct{}), held: map[string]*held{}}
 	var err error
-	m.in, err = New(cfg, inputs.Env{Name: "input.kafka.test", Agent: "a", Log: slog.New(append(log, slog.DiscardHandler)[0]), Metrics: m.reg})
+	m.in, err = New(cfg, inputs.Env{Name: "input.kafka.test", Agent: "a", Log: slog.New(append(log, slog.DiscardHandler)[0]), Metrics: m.reg, DeadLetter: dead})
 	if err != nil {
 		t.Fatal(err)
 	}

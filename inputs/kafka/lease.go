@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Lease is a partition for as long as it is assigned to this member. It is a record.Log whose positions are Kafka's offsets, and also a
@@ -36,7 +37,7 @@ type Lease struct {
 	changed  chan struct{} // closed and renewed on each change
 	gone     error         // why the lease is lost
 	failure  error         // why Next cannot go on
-	queue    []*record.Batch
+	queue    []queued
 	bytes    int64
 	next     int64 // position after what was queued
 	read     int64 // position after what Next returned
@@ -49,6 +50,13 @@ type Lease struct {
 	note     string
 	doubt    time.Time // of the last commit whose outcome is unknown
 	topicID  [16]byte  // of the topic that is read; zero until located, and where brokers do not tell
+}
+
+// queued is a batch that waits for Next; refused is set if it stands for one in Kafka that goes to the
+// dead letter.
+type queued struct {
+	*record.Batch
+	refused *kgo.ErrDecompressTooLarge
 }
 
 func newLease(s *session, p partition) *Lease {
@@ -137,6 +145,14 @@ func (l *Lease) Name() string { return l.name }
 // Partition implements record.Partitioned.
 func (l *Lease) Partition() (string, int32) { return l.part.topic, l.part.num }
 
+// Fingerprint implements record.Fingerprinter: another limit may refuse other batches.
+func (l *Lease) Fingerprint() string {
+	if n := l.s.in.cfg.MaxInflatedBatch; n != defaultMaxInflated {
+		return fmt.Sprintf("max_inflated_batch %d", n)
+	}
+	return ""
+}
+
 // End implements record.Ender.
 func (l *Lease) End() int64 { return l.end.Load() }
 
@@ -172,8 +188,19 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 			defer l.mu.Unlock()
 			return nil, l.gone
 		case len(l.queue) > 0:
-			b := l.queue[0]
-			l.queue[0] = nil
+			b := l.queue[0].Batch
+			if refused := l.queue[0].refused; refused != nil {
+				l.mu.Unlock()
+				if err := l.bury(ctx, b, refused); err != nil {
+					return nil, err
+				}
+				l.mu.Lock()
+				if len(l.queue) == 0 || l.queue[0].Batch != b {
+					l.mu.Unlock()
+					continue
+				}
+			}
+			l.queue[0] = queued{}
 			l.queue = l.queue[1:]
 			l.bytes -= int64(b.Size())
 			l.read = b.End

@@ -15,6 +15,7 @@ type metrics struct {
 	skipped, fetchErrors prometheus.Counter
 	pauses               prometheus.Counter
 	reborn               prometheus.Counter
+	large, crowded       prometheus.Counter
 
 	mu      sync.Mutex
 	repeats client.Repeats
@@ -30,7 +31,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m.reborn = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_topics_made_again_total",
 		Help: "Partitions that were begun anew because their topic was deleted and made again."})
-	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn)
+	m.large = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_large_batches_total",
+		Help: "Batches that went to the dead letter, because they inflate to more than max_inflated_batch."})
+	m.crowded = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_inflate_waits_total",
+		Help: "Times a partition was fetched again because other batches had to be read ahead first."})
+	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn, m.large, m.crowded)
 	return m
 }
 

@@ -60,7 +60,7 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 	if b := p.bytes.take(); b != nil {
 		return b
 	}
-	return make([]byte, 0, max(4*len(compressed), p.usual))
+	return make([]byte, 0, max(4*len(compressed), min(p.usual, 16*len(compressed)))) // many small batches follow a large one
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -53,6 +54,8 @@ func (s *session) read(ctx context.Context) {
 			p := partition{tp.Topic, tp.Partition}
 			if l := mine[p]; l != nil {
 				l.take(ctx, &tp.FetchPartition)
+			} else {
+				recycle(tp.Records)
 			}
 		})
 	}
@@ -192,6 +195,7 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.end.Store(fp.HighWatermark)
 	}
 	if fp.Err != nil {
+		recycle(fp.Records)
 		l.trouble(ctx, fp.Err)
 		return
 	}
@@ -201,7 +205,9 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	if l.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
 		return
 	}
-	l.queue = append(l.queue, batches...)
+	for _, b := range batches {
+		l.queue = append(l.queue, queued{Batch: b})
+	}
 	l.bytes += bytes
 	l.next = batches[len(batches)-1].End
 	if l.bytes > l.limit.Load() {
@@ -210,14 +216,38 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	l.change()
 }
 
+// recycle gives back the memory of records.
+func recycle(records []*kgo.Record) {
+	for _, r := range records {
+		r.Recycle()
+	}
+}
+
 // batches turns fetched records into batches of at most the usual size. Control records carry no data, but show where a gap ends.
 func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	if dense(in) {
 		return l.pack(in)
 	}
 	var recs []record.Record
+	var arena []byte
 	size := 0
-	end := int64(-1)
+	first, end := int64(0), int64(-1)
+	if len(in) > 0 {
+		first = in[0].Offset
+	}
+	keep := func(b []byte) []byte {
+		switch {
+		case b == nil:
+			return nil
+		case len(b) == 0:
+			return []byte{}
+		}
+		if cap(arena)-len(arena) < len(b) {
+			arena = make([]byte, 0, max(len(b), 64<<10))
+		}
+		arena = append(arena, b...)
+		return arena[len(arena)-len(b) : len(arena) : len(arena)]
+	}
 	cut := func(left int) {
 		if recs != nil {
 			b := record.FromRecords(l.part.topic, l.name, recs)
@@ -232,6 +262,7 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	for i, r := range in {
 		end = r.Offset + 1
 		if r.Attrs.IsControl() {
+			r.Recycle()
 			continue
 		}
 		if recs == nil || size >= record.TargetSize || len(recs) == cap(recs) {
@@ -241,11 +272,11 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 			cut(len(in) - i)
 		}
 		at, beyond, held := timestamp(r)
-		rec := record.Record{Offset: r.Offset, Time: at, Key: r.Key, Value: r.Value}
+		rec := record.Record{Offset: r.Offset, Time: at, Key: keep(r.Key), Value: keep(r.Value)}
 		if len(r.Headers) > 0 {
 			rec.Headers = make([]record.Header, len(r.Headers))
 			for j, h := range r.Headers {
-				rec.Headers[j] = record.Header(h)
+				rec.Headers[j] = record.Header{Key: strings.Clone(h.Key), Value: keep(h.Value)}
 			}
 		}
 		if !held {
@@ -253,6 +284,7 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 		}
 		recs = append(recs, rec)
 		size += len(r.Key) + len(r.Value) + 64
+		r.Recycle() // it was copied
 	}
 	if len(recs) == 0 {
 		recs = nil
@@ -263,7 +295,7 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	}
 	if len(out) == 0 {
 		b := record.FromRecords(l.part.topic, l.name, nil)
-		b.First, b.End = in[0].Offset, end
+		b.First, b.End = first, end
 		return []*record.Batch{b}, 0
 	}
 	out[len(out)-1].End = end
@@ -334,10 +366,17 @@ func recordSize(r *kgo.Record) int {
 func (l *Lease) trouble(ctx context.Context, err error) {
 	log := l.s.in.env.Log.With("partition", l.name)
 	var loss *kgo.ErrDataLoss
+	var large *kgo.ErrDecompressTooLarge
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &loss):
 		l.relocate(ctx)
+	case errors.Is(err, errCrowded):
+		l.s.in.metrics.crowded.Inc()
+		l.again()
+		l.s.poke()
+	case errors.As(err, &large):
+		l.pass(large)
 	default:
 		if otherLife(err) {
 			l.s.suspectLife()
@@ -374,7 +413,7 @@ func (l *Lease) relocate(ctx context.Context) {
 		l.s.in.metrics.skipped.Add(float64(start - at))
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End, b.Lost = at, start, start-at
-		l.queue = append(l.queue, b)
+		l.queue = append(l.queue, queued{Batch: b})
 		l.next, l.seek = start, true
 	case at > end:
 		l.failure = fmt.Errorf("%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+

@@ -1,0 +1,84 @@
+// Package costtest measures what a message costs: N bytes of it at most four times N of memory, and
+// time in proportion to N, whatever is in it.
+//
+// It owns the measure and the bounds; the packages that decode own the messages. It never knows what is
+// decoded.
+package costtest
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+// Peak runs f and returns how much memory was in use at most, above what was before.
+func Peak(f func()) int {
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	now := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }
+	before := now()
+	stop, most := make(chan struct{}), make(chan uint64)
+	go func() {
+		tick := time.NewTicker(500 * time.Microsecond)
+		defer tick.Stop()
+		high := now()
+		for {
+			select {
+			case <-tick.C:
+				high = max(high, now())
+			case <-stop:
+				most <- max(high, now())
+				return
+			}
+		}
+	}()
+	f()
+	close(stop)
+	return int(<-most) - int(before)
+}
+
+// Large is how many bytes the message that is measured has; more with PENSTOCK_INTEGRATION.
+func Large() int {
+	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+		return 16 << 20
+	}
+	return 2 << 20
+}
+
+// Measure fails t unless taking a message of Large bytes costs at most four times as much memory and
+// slack beside, and takes a time in proportion to what a shorter one takes. make returns what takes a
+// message of about n bytes, which is made ready before it is measured.
+func Measure(t *testing.T, slack int, make func(n int) (take func())) {
+	t.Helper()
+	const (
+		times = 8
+		tries = 3
+	)
+	large := Large()
+	run := func(take func()) time.Duration {
+		begun := time.Now()
+		take()
+		return time.Since(begun)
+	}
+	run(make(1 << 10)) // whatever is set up only once
+	for try := 1; ; try++ {
+		short := run(make(large / times))
+		take := make(large)
+		var long time.Duration
+		most := Peak(func() { long = run(take) })
+		t.Logf("%s for %d bytes, %s and %.1f MiB of memory for %d", short, large/times, long, float64(most)/(1<<20), large)
+		slow := long > 3*times*short+100*time.Millisecond // what is quadratic takes 64 times as long
+		if most <= 4*large+slack && !slow {
+			return
+		}
+		if try < tries { // the machine may have been busy with something else
+			continue
+		}
+		t.Fatalf("%d bytes cost %d of memory, %.1f times as much, and %s; an eighth of them %s",
+			large, most, float64(most)/float64(large), long, short)
+	}
+}
