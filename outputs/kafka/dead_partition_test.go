@@ -28,13 +28,14 @@ type deadPartition struct {
 	c    *kfake.Cluster
 	dead atomic.Bool
 	log  *outputtest.MemLog
+	w    *Writer
 	out  *outputs.Drainer
 	sent int
 }
 
 const deadly = 5
 
-func newDeadPartition(t *testing.T, code int16, overflow spool.Store) *deadPartition {
+func newDeadPartition(t *testing.T, code int16, overflow spool.Store, change ...func(*Config)) *deadPartition {
 	d := &deadPartition{t: t, c: startCluster(t, nil, kfake.NumBrokers(2), kfake.SeedTopics(6, "logs")), log: outputtest.NewMemLog("buffer")}
 	for i := range int32(6) {
 		node := int32(0)
@@ -54,7 +55,11 @@ func newDeadPartition(t *testing.T, code int16, overflow spool.Store) *deadParti
 	cfg := testConfig(d.c)
 	cfg.Partitioner = "hash"
 	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 500*time.Millisecond
+	for _, f := range change {
+		f(&cfg)
+	}
 	w, _ := newWriter(t, cfg)
+	d.w = w
 	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}

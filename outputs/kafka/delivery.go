@@ -65,6 +65,7 @@ func (d *delivery) outcome() error {
 // parcel is what a producer.Item carries: which records of which deliveries, in order.
 type parcel struct {
 	key     producer.Key
+	mapping *mapping // by which key was found
 	refs    []ref
 	retimed bool // the broker has refused its times before
 }
@@ -94,17 +95,21 @@ func (p *parcel) add(d *delivery, index int) {
 func (p *parcel) fail(err error) {
 	for _, r := range p.refs {
 		r.d.round.Fail(p.key)
+		r.d.round.Fail(p.mapping)
 	}
 	p.settle(err)
 }
 
 // settle accounts for all records.
 func (p *parcel) settle(err error) {
+	n := 0
 	for _, r := range p.refs {
 		for _, u := range r.runs {
 			r.d.settle(u.from, u.to, err)
+			n += u.to - u.from
 		}
 	}
+	p.mapping.arrived(n)
 }
 
 // each calls f for each record in order.

@@ -68,11 +68,11 @@ func (w *Writer) direct(ctx context.Context, d *delivery, dest *destination) (re
 		d.settle(0, b.Len(), producer.ErrClosed)
 		return "", true
 	}
-	name, n := dest.topic, dest.partitions
+	name := dest.topic
 	if len(packed) > w.limit(name) {
 		return "size", false
 	}
-	if dest.wait || !dest.first && w.parking.queues[name] != nil {
+	if dest.wait || !dest.first && w.parking.queues[name] != nil || !w.mapped(dest) {
 		w.started(b)
 		w.parking.add(name, &parked{d: d, whole: true, runs: []run{{0, b.Len()}}})
 		return "", true
@@ -84,6 +84,7 @@ func (w *Writer) direct(ctx context.Context, d *delivery, dest *destination) (re
 			return "", true
 		}
 	}
+	n := dest.mapping.partitions
 	part := murmur2(b.Origin) % n
 	if w.spread() {
 		part = w.pickSpread(n, true)
@@ -96,9 +97,10 @@ func (w *Writer) direct(ctx context.Context, d *delivery, dest *destination) (re
 		w.started(b)
 	}
 	w.metrics.direct.Inc()
+	dest.mapping.flying.Add(int64(b.Len()))
 	w.prod.Send(k, &producer.Item{
 		Batch: b, Count: int32(b.Len()), Size: len(packed),
-		Owner: &parcel{key: k, refs: []ref{{d, []run{{0, b.Len()}}}}},
+		Owner: &parcel{key: k, mapping: dest.mapping, refs: []ref{{d, []run{{0, b.Len()}}}}},
 	})
 	return "", true
 }

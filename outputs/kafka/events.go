@@ -27,7 +27,7 @@ func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
 // Behind implements producer.Events.
 func (e events) Behind(it *producer.Item) bool {
 	p := it.Owner.(*parcel)
-	return slices.ContainsFunc(p.refs, func(r ref) bool { return r.d.round.Failed(p.key) })
+	return slices.ContainsFunc(p.refs, func(r ref) bool { return p.overtakes(r.d.round) })
 }
 
 // Unwanted implements producer.Events.
@@ -147,12 +147,12 @@ func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) 
 	p.each(func(d *delivery, index int) { owners = append(owners, owner{d, index}) })
 	var out []*producer.Item
 	var bb record.Builder
-	next := &parcel{key: p.key, retimed: p.retimed}
+	next := &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
 	end := func() {
 		if b := bb.Build(); b != nil {
 			out = append(out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next})
 		}
-		next = &parcel{key: p.key, retimed: p.retimed}
+		next = &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
 		bb.Reset(it.Batch.Tag, it.Batch.Origin, it.Batch.Size()/2)
 	}
 	end()
@@ -170,6 +170,7 @@ func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) 
 			t = now
 		case refuse:
 			owners[i].d.settle(owners[i].index, owners[i].index+1, refusal)
+			p.mapping.arrived(1)
 			continue
 		}
 		bb.Append(t, r.Key, r.Value, headers)

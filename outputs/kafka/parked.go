@@ -10,8 +10,8 @@ import (
 	"github.com/penstock/penstock/outputs/kafka/producer"
 )
 
-// parking holds what waits for topics of which nothing is known yet, or that do not exist, so that nothing else waits for them. Records of one topic
-// wait in a queue, which later ones join until it is empty.
+// parking holds what waits for topics of which nothing is known yet, that do not exist, or that have another number of partitions now (see
+// mapping), so that nothing else waits for them. Records of one topic wait in a queue, which later ones join until it is empty.
 type parking struct {
 	w      *Writer
 	queues map[string][]*parked // guarded by w.mu
@@ -147,6 +147,8 @@ func (k *parking) work(topic string) bool {
 			p.settle(dest.err)
 		case dest.wait:
 			k.tell(p, topic)
+			return true
+		case k.w.outgrown(topic):
 			return true
 		default:
 			dest.first, dest.cuts = true, p.cuts

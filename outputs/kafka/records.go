@@ -77,7 +77,7 @@ func (w *Writer) place(d *delivery, recs iter.Seq[*record.Record], destinationOf
 			}
 			d.settle(i, i+1, dest.err)
 			continue
-		case dest.wait || !dest.first && w.parking.queues[dest.topic] != nil:
+		case dest.wait || !dest.first && w.parking.queues[dest.topic] != nil || !w.mapped(dest):
 			w.park(d, i, dest.topic)
 			continue
 		}
@@ -106,7 +106,8 @@ func (w *Writer) place(d *delivery, recs iter.Seq[*record.Record], destinationOf
 			}
 			headers = w.scratch.headers
 		}
-		w.append(producer.Key{Topic: dest.topic, Partition: int32(part % dest.partitions)}, d, i, t, key, r.Value, headers, now)
+		k := producer.Key{Topic: dest.topic, Partition: int32(part % dest.mapping.partitions)}
+		w.append(k, dest.mapping, d, i, t, key, r.Value, headers, now)
 	}
 	if w.cfg.Linger == 0 {
 		w.flushAll()
@@ -128,14 +129,16 @@ func (w *Writer) park(d *delivery, index int, topic string) {
 }
 
 // append puts one record onto its partition's pile.
-func (w *Writer) append(k producer.Key, d *delivery, index int, t int64, key, value []byte, headers []record.Header, now time.Time) {
+func (w *Writer) append(
+	k producer.Key, m *mapping, d *delivery, index int, t int64, key, value []byte, headers []record.Header, now time.Time,
+) {
 	p := w.open[k]
 	if p != nil && p.builder.Size()+len(key)+len(value)+recordSlack(headers) > w.pileSize(k.Topic) {
 		w.flush(k, p)
 		p = nil
 	}
 	if p == nil {
-		p = &pile{parcel: &parcel{key: k}, since: now}
+		p = &pile{parcel: &parcel{key: k, mapping: m}, since: now}
 		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), d.b.Size()+64))
 		if len(w.open) == 0 {
 			w.timer.Reset(w.cfg.Linger)
@@ -144,6 +147,7 @@ func (w *Writer) append(k producer.Key, d *delivery, index int, t int64, key, va
 	}
 	p.builder.Append(t, key, value, headers)
 	p.parcel.add(d, index)
+	m.flying.Add(1)
 }
 
 func recordSlack(headers []record.Header) int {
@@ -198,6 +202,7 @@ func (w *Writer) flushLingering() {
 type destination struct {
 	topic      string
 	partitions int
+	mapping    *mapping      // once it is decided
 	maxAge     time.Duration // older records get the current time; 0: none
 	wait       bool          // nothing is known of the topic, or it is not there yet
 	first      bool          // for what has waited longest

@@ -33,6 +33,7 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention, absent: w.absent,
 		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s, report: w.report,
 		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
+		mappings: map[string]*mapping{},
 	}
 	o := w.options
 	o.Transactional = true

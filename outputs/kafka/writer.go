@@ -45,13 +45,14 @@ type Writer struct {
 	report    func(error)
 	session   *Session // whose batches this one writes; nil outside of transactions
 
-	mu      sync.Mutex // guards what follows, and the order of sends
-	open    map[producer.Key]*pile
-	limits  map[string]int // bytes a batch may have, by topic, learnt from refusals
-	sticky  int
-	timer   *time.Timer
-	scratch scratch
-	closed  bool
+	mu       sync.Mutex // guards what follows, and the order of sends
+	open     map[producer.Key]*pile
+	limits   map[string]int      // bytes a batch may have, by topic, learnt from refusals
+	mappings map[string]*mapping // by topic
+	sticky   int
+	timer    *time.Timer
+	scratch  scratch
+	closed   bool
 }
 
 type scratch struct {
@@ -74,6 +75,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log), small: smallBatch, told: &sync.Map{},
 		byHash: cfg.byHash(), why: cfg.perRecord(),
 		room: semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
+		mappings: map[string]*mapping{},
 	}
 	if w.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
 		return nil, fmt.Errorf("topic: %w", err)

@@ -92,6 +92,31 @@ func (m *Machine) giveUp(p *partition, err error) {
 	p.queue, p.sent, p.recovering, p.notBefore = nil, 0, false, 0
 }
 
+var errVanished = errors.New("the topic was deleted and made again, and has no such partition any more")
+
+// Vanish tells that a partition is none of its topic's any more, which was deleted and made again with fewer. What is held is not in the
+// topic, whatever became of it before, and will not appear there: it is given back.
+func (m *Machine) Vanish(k Key) {
+	p := m.part(k)
+	p.vanished = true
+	m.vanish(p)
+}
+
+func (m *Machine) vanish(p *partition) {
+	if p.flying > 0 || len(p.queue) == 0 {
+		return
+	}
+	err := fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errVanished)
+	if m.cfg.Transactional {
+		m.Break(err)
+		return
+	}
+	for _, it := range p.queue {
+		p.bump = p.bump || it.unsure // should the partition come back
+	}
+	m.giveUp(p, err)
+}
+
 // Reject refuses what is held for a topic that does not exist or may not be written to, but for partitions with a request out.
 func (m *Machine) Reject(topic string, res Result) {
 	for _, p := range m.all {

@@ -75,6 +75,8 @@ type partition struct {
 	lastAck    int64
 	err        error
 
+	vanished bool // the topic was made again without it
+
 	joined int64 // the transaction it was last added to
 	dead   bool  // of a time before Begin
 }
@@ -118,6 +120,11 @@ func (m *Machine) Add(k Key, it *Item, now int64) {
 	}
 	it.txn = m.accepting
 	p := m.part(k)
+	if p.vanished {
+		p.queue = append(p.queue, it)
+		m.vanish(p)
+		return
+	}
 	if len(p.queue) == 0 {
 		p.since = now
 		if now-p.lastAck > forgetAfter {
@@ -130,6 +137,7 @@ func (m *Machine) Add(k Key, it *Item, now int64) {
 // SetLeader tells which broker leads a partition; -1 if none does.
 func (m *Machine) SetLeader(k Key, broker int32) {
 	p := m.part(k)
+	p.vanished = false
 	if p.leader == broker {
 		return
 	}
@@ -219,7 +227,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 
 // ready tells whether queue[sent] may be sent now, and settles what must come first.
 func (m *Machine) ready(p *partition, now int64) bool {
-	if p.recovering || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) || m.held(p) {
+	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) || m.held(p) {
 		return false
 	}
 	if p.flying > 0 {

@@ -131,6 +131,9 @@ func (m *Machine) settle(p *partition, now int64) {
 	if p.denial != nil && p.flying == 0 {
 		m.reject(p, *p.denial)
 	}
+	if p.vanished {
+		m.vanish(p)
+	}
 }
 
 func (m *Machine) trouble(p *partition, err error, now int64) {

@@ -171,9 +171,7 @@ func (p *Producer) take(ev any) {
 	switch e := ev.(type) {
 	case added:
 		p.m.Add(e.key, e.it, p.now())
-		if t := p.topics.get(e.key.Topic); int(e.key.Partition) < len(t.leaders) {
-			p.m.SetLeader(e.key, t.leaders[e.key.Partition])
-		}
+		p.lead(e.key, p.topics.get(e.key.Topic).leaders)
 	case answered:
 		e.from.free++
 		p.m.Done(e.r, e.results, p.now())
@@ -194,12 +192,22 @@ func (p *Producer) take(ev any) {
 		p.topics.store(e.topics, e.err)
 		for name, t := range e.topics {
 			p.looked(name, t.err)
-			for i, leader := range t.leaders {
-				if k := (Key{name, int32(i)}); p.m.parts[k] != nil {
-					p.m.SetLeader(k, leader)
+			for _, part := range p.m.all {
+				if part.Topic == name && t.err == nil {
+					p.lead(part.Key, t.leaders)
 				}
 			}
 		}
+	}
+}
+
+// lead tells the machine what the metadata says of a partition.
+func (p *Producer) lead(k Key, leaders []int32) {
+	switch {
+	case int(k.Partition) < len(leaders):
+		p.m.SetLeader(k, leaders[k.Partition])
+	case len(leaders) > 0:
+		p.m.Vanish(k)
 	}
 }
 

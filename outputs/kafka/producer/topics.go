@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,8 +23,9 @@ type topics struct {
 
 type topic struct {
 	id      [16]byte
-	leaders []int32 // by partition; -1: none
-	err     error   // why nothing is known
+	past    [][16]byte // ids that the name had before, the latest ones: the topic was deleted and made again
+	leaders []int32    // by partition; -1: none
+	err     error      // why nothing is known
 }
 
 // names returns the topics somebody asked for.
@@ -95,7 +97,7 @@ func (t *topics) fetch(ctx context.Context, cl *kgo.Client) (map[string]topic, e
 }
 
 // store takes up what fetch returned, or its error for the topics that nothing is known of yet. Partitions once known are kept when a topic is
-// momentarily not there.
+// momentarily not there. What comes from a broker that is behind the times is taken out of found.
 func (t *topics) store(found map[string]topic, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -106,7 +108,12 @@ func (t *topics) store(found map[string]topic, err error) {
 			if k.leaders == nil {
 				k.err = err
 			}
+		case ok && k.outdates(f):
+			delete(found, name)
 		case ok && f.err == nil && len(f.leaders) > 0:
+			if f.past = k.past; f.id != k.id && k.leaders != nil {
+				f.past = append(f.past[max(0, len(f.past)-maxPast+1):], k.id)
+			}
 			*k = f
 		case ok:
 			k.err = f.err
@@ -118,6 +125,17 @@ func (t *topics) store(found map[string]topic, err error) {
 			}
 		}
 	}
+}
+
+// maxPast bounds the ids that are remembered of a topic.
+const maxPast = 16
+
+// outdates reports whether f is older than what is known: it is of an earlier life of the topic, or has fewer partitions in this one.
+func (t *topic) outdates(f topic) bool {
+	if f.err != nil || f.id == ([16]byte{}) {
+		return false
+	}
+	return slices.Contains(t.past, f.id) || f.id == t.id && len(f.leaders) < len(t.leaders)
 }
 
 // TopicError tells why a topic cannot be produced to.

@@ -1,0 +1,37 @@
+package producer
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// A broker that was away tells what it knew then. That a topic was made again, or got partitions, is not forgotten for it.
+func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
+	first, second := topic{id: [16]byte{1}, leaders: []int32{1, 2}}, topic{id: [16]byte{2}, leaders: []int32{3}}
+	more, without := topic{id: [16]byte{2}, leaders: []int32{3, 1, 2}}, topic{leaders: []int32{1}}
+	topics := topics{known: map[string]*topic{}}
+	topics.want("logs")
+	for i, step := range []struct {
+		told     topic
+		believed bool
+		leaders  int
+	}{
+		{first, true, 2},
+		{second, true, 1},
+		{first, false, 1},
+		{topic{err: kerr.UnknownTopicOrPartition}, true, 1},
+		{first, false, 1},
+		{more, true, 3},
+		{second, false, 3},
+		{first, false, 3},
+		{more, true, 3},
+		{without, true, 1}, // an old cluster tells no ids: it may have been made again
+	} {
+		found := map[string]topic{"logs": step.told}
+		topics.store(found, nil)
+		if _, believed := found["logs"]; believed != step.believed || len(topics.get("logs").leaders) != step.leaders {
+			t.Errorf("step %d: believed %v, %d partitions", i, believed, len(topics.get("logs").leaders))
+		}
+	}
+}
