@@ -1,10 +1,8 @@
 package outputs
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -12,60 +10,6 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-func benchBatch(n int) *record.Batch {
-	var b record.Builder
-	b.Reset("app", "/var/log/app.log", 0)
-	for i := range n {
-		b.Append(1_767_323_045_000_000_000+int64(i), nil, fmt.Appendf(nil,
-			`{"ts":"2026-01-02T03:04:05Z","level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u%d","agent":"Mozilla/5.0 (X11; Linux x86_64)","id":"%016x"}`,
-			i, i%97, i%1000, i*7919), nil)
-	}
-	return b.Build()
-}
-
-func BenchmarkObjectWrite(b *testing.B) {
-	batch := benchBatch(5000)
-	w := newObjectWriter()
-	b.SetBytes(int64(batch.Size()))
-	for b.Loop() {
-		w.reset()
-		if err := w.add(batch, nil); err != nil {
-			b.Fatal(err)
-		}
-		if _, _, err := w.finish(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)*5000/b.Elapsed().Seconds(), "records/s")
-}
-
-func BenchmarkObjectRead(b *testing.B) {
-	batch := benchBatch(5000)
-	w := newObjectWriter()
-	if err := w.add(batch, nil); err != nil {
-		b.Fatal(err)
-	}
-	data, _, err := w.finish()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(batch.Size()))
-	for b.Loop() {
-		lines, err := newLineReader(bytes.NewReader(data), nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		s := &lineSource{lines: lines}
-		for {
-			if _, err := s.next(); err != nil {
-				break
-			}
-		}
-		lines.close()
-	}
-	b.ReportMetric(float64(b.N)*5000/b.Elapsed().Seconds(), "records/s")
-}
 
 // loopLog yields one batch n times.
 type loopLog struct {
@@ -111,7 +55,11 @@ func BenchmarkDrainLoop(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			batch := benchBatch(10)
+			recs := make([]record.Record, 10)
+			for i := range recs {
+				recs[i] = record.Record{Offset: int64(i), Time: 1_767_323_045_000_000_000, Value: make([]byte, 200)}
+			}
+			batch := record.FromRecords("app", "/var/log/app.log", recs)
 			b.ReportAllocs()
 			b.ResetTimer()
 			if err := d.Drain(b.Context(), &loopLog{b: batch, n: b.N}); err != nil {

@@ -7,10 +7,10 @@ import (
 )
 
 // DeadLetterFunc adapts d to what inputs are lent: it tries until the letters are durable or ctx ends.
-func DeadLetterFunc(d DeadLetter, env Env, retry Retry) func(ctx context.Context, b *record.Batch, reason string) error {
+func DeadLetterFunc(d DeadLetter, env Env, wait Retry) func(ctx context.Context, b *record.Batch, reason string) error {
 	t := newBurialTrouble(env)
 	return func(ctx context.Context, b *record.Batch, reason string) error {
-		return bury(ctx, d, Letters(b, env.Name, reason, nil), retry, t)
+		return bury(ctx, d, Letters(b, env.Name, reason, nil), wait, t)
 	}
 }
 
@@ -18,8 +18,8 @@ func newBurialTrouble(env Env) *trouble {
 	return &trouble{log: env.Log, what: "the dead letter", do: "make room for it or repair it: what it cannot keep holds up what follows"}
 }
 
-func bury(ctx context.Context, d DeadLetter, letters []Letter, retry Retry, t *trouble) error {
-	back := backoff{Retry: retry}
+func bury(ctx context.Context, d DeadLetter, letters []Letter, wait Retry, t *trouble) error {
+	back := backoff{Retry: wait}
 	for {
 		err := d.Bury(ctx, letters)
 		if err == nil {

@@ -33,12 +33,12 @@ type drain struct {
 }
 
 func newDrain(d *Drainer, log record.Log) *drain {
-	return &drain{out: d, log: log, ledger: newLedger(log, d.cfg.Retry, d.env)}
+	return &drain{out: d, log: log, ledger: newLedger(log, d.cfg.Retry, d.to.env)}
 }
 
 func (r *drain) run(ctx context.Context) error {
 	defer r.leaveStrays(ctx)
-	if r.out.transactor != nil {
+	if r.out.to.transactor != nil {
 		var err error
 		if r.exact, err = newExactLog(r); err != nil {
 			return err
@@ -54,7 +54,7 @@ func (r *drain) run(ctx context.Context) error {
 
 func (r *drain) deliver(ctx context.Context) error {
 	if r.out.cfg.Failover != nil {
-		c := control{log: r.log, ledger: r.ledger, health: &r.health, cfg: r.out.cfg.Failover, to: &r.out.shared, drain: r}
+		c := control{log: r.log, ledger: r.ledger, health: &r.health, cfg: r.out.cfg.Failover, to: &r.out.to, drain: r}
 		if r.exact != nil {
 			c.exact = r.exact
 		}
@@ -66,9 +66,9 @@ func (r *drain) deliver(ctx context.Context) error {
 	}
 	_, text := r.ledger.state()
 	if n, err := parseNote(text); err == nil && n.stored() {
-		tellStranded(r.out.env.Log.With("log", r.log.Name()), n, "the output has no failover block")
+		tellStranded(r.out.to.env.Log.With("log", r.log.Name()), n, "the output has no failover block")
 	}
-	err := r.Fly(ctx, r.out.send, nil)
+	err := r.Fly(ctx, r.out.to.send, nil)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (r *drain) deliver(ctx context.Context) error {
 // leaveStrays waits for the writes of flights that are over. What an AsyncWriter does not answer in time it answers when it is closed.
 func (r *drain) leaveStrays(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	if r.out.send.async != nil {
+	if r.out.to.send.async != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, grace)
 		defer cancel()
@@ -113,7 +113,7 @@ func (r *drain) AwaitStrays(ctx context.Context) error {
 // awaitOthers waits for what earlier flights left behind before a flight through send begins. A standby does not wait for ever: what the
 // primary destination does not answer for goes there as well.
 func (r *drain) awaitOthers(ctx context.Context, send *sender) error {
-	if send == r.out.send {
+	if send == r.out.to.send {
 		return r.AwaitStrays(ctx)
 	}
 	wctx, cancel := context.WithTimeout(ctx, 4*grace)
@@ -173,7 +173,7 @@ func (r *drain) Stray(done chan struct{}) {
 // Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
 // is closed, ctx's error, or what the log answers.
 func (r *drain) Fly(ctx context.Context, send *sender, quit <-chan struct{}) error {
-	if r.exact != nil && send == r.out.send {
+	if r.exact != nil && send == r.out.to.send {
 		return r.exact.run(ctx, quit)
 	}
 	if err := r.awaitOthers(ctx, send); err != nil {
@@ -196,7 +196,7 @@ func (r *drain) Fly(ctx context.Context, send *sender, quit <-chan struct{}) err
 		}
 	}()
 	h := &r.health
-	if send != r.out.send {
+	if send != r.out.to.send {
 		h = new(health)
 	}
 	acked := func(at int64) {

@@ -21,7 +21,7 @@ type Targets struct {
 
 // Drainer is an Output made of a writer: the shared drain loop with its window, retry, dead letter and failover.
 type Drainer struct {
-	shared
+	to  shared
 	cfg Common
 
 	mu     sync.Mutex
@@ -47,27 +47,27 @@ func newDrainer(s *sender, w any, c Common, env Env, t Targets) (*Drainer, error
 		return nil, errors.New("dead_letter: no target")
 	case c.Failover != nil && (t.Overflow == nil) == (t.Standby == nil):
 		return nil, fmt.Errorf("failover.to: %s is neither an object store nor a streaming output", c.Failover.To)
-	case t.Standby != nil && t.Standby.env.Name == env.Name:
+	case t.Standby != nil && t.Standby.to.env.Name == env.Name:
 		return nil, fmt.Errorf("failover.to: %s cannot stand by for itself", c.Failover.To)
 	}
 	s.init(w, c, env, t.DeadLetter)
 	d := &Drainer{
-		shared: shared{destination: destination{send: s, retry: c.Retry}, env: env, store: t.Overflow},
+		to:  shared{destination: destination{send: s, retry: c.Retry}, env: env, store: t.Overflow},
 		cfg:    c, drains: map[*drain]struct{}{},
 	}
 	if t.Standby != nil {
-		d.standby = t.Standby.send
+		d.to.standby = t.Standby.to.send
 	}
 	if t, ok := w.(Transactor); ok {
 		if every, wanted := t.Transactions(); wanted {
-			d.transactor, d.every, d.lost = t, every, newLostPositions(env.Metrics)
+			d.to.transactor, d.to.every, d.to.lost = t, every, newLostPositions(env.Metrics)
 		}
 	}
-	if d.transactor != nil && d.standby != nil {
+	if d.to.transactor != nil && d.to.standby != nil {
 		return nil, fmt.Errorf("failover.to: %s stands by with another destination, which no transaction can include: with delivery = \"exactly_once\" name an object store (s3, gcs, local)", c.Failover.To)
 	}
 	if c.Failover != nil {
-		d.over = newOverflowMetrics(env.Metrics)
+		d.to.over = newOverflowMetrics(env.Metrics)
 		env.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "penstock_overflow_stuck_logs", Help: "Logs whose overflow waits for a person: the object store refuses what trying again does not mend.",
 		}, func() float64 { return float64(len(d.Stuck())) }))
@@ -91,12 +91,15 @@ func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 
 // Deliver sends b until every record has been taken or buried. It fails only with ctx's error. Safe for concurrent use.
 func (d *Drainer) Deliver(ctx context.Context, b *record.Batch) error {
-	_, err := d.send.deliver(ctx, b, nil)
+	_, err := d.to.send.deliver(ctx, b, nil)
 	return err
 }
 
+// Destination returns where a replay sends what it reads.
+func (d *Drainer) Destination() destination { return d.to.destination }
+
 // Close implements Output. It closes the writer, not the targets.
-func (d *Drainer) Close() error { return d.send.closer.Close() }
+func (d *Drainer) Close() error { return d.to.send.closer.Close() }
 
 func newLostPositions(r prometheus.Registerer) prometheus.Counter {
 	lost := prometheus.NewCounter(prometheus.CounterOpts{

@@ -27,20 +27,17 @@ type exactLog struct {
 // sessionName returns the transactional id, and group, of an output's log. Every log has its own.
 func sessionName(agent, log string) string { return "penstock." + agent + "." + log }
 
-// replayName returns the transactional id of what replays the objects under a base, whoever does.
-func replayName(base string) string { return "penstock.replay." + base }
-
 func newExactLog(r *drain) (*exactLog, error) {
 	if _, ok := r.log.(record.Partitioned); ok {
 		return nil, errors.New(`delivery = "exactly_once" needs a buffer between input and output: a log that is a partition of a topic cannot be its source`)
 	}
-	name := sessionName(r.out.env.Agent, r.log.Name())
-	s, err := r.out.transactor.Session(name)
+	name := sessionName(r.out.to.env.Agent, r.log.Name())
+	s, err := r.out.to.transactor.Session(name)
 	if err != nil {
 		return nil, err
 	}
-	x := &exactLog{r: r, slog: r.out.env.Log.With("log", r.log.Name(), "transactional_id", name)}
-	x.exactly = &exactly{session: s, send: r.out.send, every: r.out.every, health: &r.health, stray: r.Stray, strays: r.AwaitStrays}
+	x := &exactLog{r: r, slog: r.out.to.env.Log.With("log", r.log.Name(), "transactional_id", name)}
+	x.exactly = &exactly{session: s, send: r.out.to.send, every: r.out.to.every, health: &r.health, stray: r.Stray, strays: r.AwaitStrays}
 	return x, nil
 }
 
@@ -211,7 +208,7 @@ func (x *exactLog) settle(ctx context.Context, quit <-chan struct{}) (int64, err
 // missed tells what it means that the destination has lost the position that it held: the log's own is gone on from, and of
 // what was being committed when the agent was killed nobody knows whether it was.
 func (x *exactLog) missed(at int64) {
-	x.r.out.lost.Inc()
+	x.r.out.to.lost.Inc()
 	doubt := at
 	if log, ok := x.r.log.(record.Preparer); ok {
 		for _, pos := range log.Unresolved() {
@@ -219,7 +216,7 @@ func (x *exactLog) missed(at int64) {
 		}
 	}
 	x.slog.Warn("Kafka no longer has the position that was committed for this output: its consumer group was deleted or reset, or has expired while nothing was committed; going on from the one on this disk",
-		"group", sessionName(x.r.out.env.Agent, x.r.log.Name()), "position", at, "records_prepared_after_it", doubt-at,
+		"group", sessionName(x.r.out.to.env.Agent, x.r.log.Name()), "position", at, "records_prepared_after_it", doubt-at,
 		"do", "nothing if the agent had been stopped in good order; if it was killed, the last transaction before that may be in Kafka twice. "+
 			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group")
 }

@@ -19,6 +19,9 @@ type exactReplay struct {
 	left []chan struct{}
 }
 
+// replayName returns the transactional id of what replays the objects under a base, whoever does.
+func replayName(base string) string { return "penstock.replay." + base }
+
 func newExactReplay(p *replayer) (*exactReplay, error) {
 	s, err := p.transactor.Session(replayName(p.base))
 	if err != nil {

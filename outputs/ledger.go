@@ -28,8 +28,8 @@ type ledger struct {
 	note    string
 }
 
-func newLedger(log record.Log, retry Retry, env Env) *ledger {
-	l := &ledger{log: log, retry: retry, turn: make(chan struct{}, 1), ill: trouble{
+func newLedger(log record.Log, wait Retry, env Env) *ledger {
+	l := &ledger{log: log, retry: wait, turn: make(chan struct{}, 1), ill: trouble{
 		log: env.Log.With("log", log.Name()), what: "committing the position", do: "check the disk of the data directory, or the brokers that hold the consumer group",
 	}}
 	l.pos, l.note = log.Committed()

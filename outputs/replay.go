@@ -75,7 +75,7 @@ func (opts *ReplayOptions) replayer(store spool.Store, base string, sum *ReplayS
 		holder = fmt.Sprintf("replay %s %d %08x", host, os.Getpid(), rand.Uint32())
 	}
 	return &replayer{
-		destination: opts.To.shared.destination, store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir,
+		destination: opts.To.Destination(), store: store, base: base, holder: holder, keep: opts.Keep, dir: opts.Dir,
 		health: new(health), log: opts.Log,
 		ill: &trouble{log: opts.Log, what: "the object store", do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
 		did: func(o spool.Object, records int64, damaged bool) {
@@ -210,7 +210,7 @@ func replayFile(ctx context.Context, name string, opts ReplayOptions) (records, 
 	}
 	defer lines.close()
 	src := &fileSource{lineSource{lines: lines}}
-	fl := &flight{send: opts.To.shared.send, src: src, health: new(health)}
+	fl := &flight{send: opts.To.Destination().send, src: src, health: new(health)}
 	if err = fl.run(ctx); errors.Is(err, io.EOF) {
 		err = nil
 	}

@@ -33,7 +33,7 @@ type LogStatus struct {
 
 // Held implements Holder.
 func (d *Drainer) Held() []string {
-	if h, ok := d.send.closer.(Holder); ok {
+	if h, ok := d.to.send.closer.(Holder); ok {
 		return h.Held()
 	}
 	return nil
@@ -41,14 +41,14 @@ func (d *Drainer) Held() []string {
 
 // Status returns the present condition.
 func (d *Drainer) Status() Status {
-	s := Status{FlyingBatches: d.send.flying.Load(), FlyingBytes: d.send.bytes.Load(), DeadLettered: d.send.dead.Load()}
-	s.FailingSince, s.LastError = d.send.ill.state()
+	s := Status{FlyingBatches: d.to.send.flying.Load(), FlyingBytes: d.to.send.bytes.Load(), DeadLettered: d.to.send.dead.Load()}
+	s.FailingSince, s.LastError = d.to.send.ill.state()
 	s.Failing = !s.FailingSince.IsZero()
-	if ns := d.send.lastSuccess.Load(); ns != 0 {
+	if ns := d.to.send.lastSuccess.Load(); ns != 0 {
 		s.LastSuccess = time.Unix(0, ns)
 	}
 	s.Held = d.Held()
-	if busy, err := d.send.burial.state(); !busy.IsZero() {
+	if busy, err := d.to.send.burial.state(); !busy.IsZero() {
 		s.DeadLetterBusy = err
 	}
 	d.mu.Lock()
