@@ -14,7 +14,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/inputs"
-	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -45,7 +45,7 @@ type Agent struct {
 	started time.Time
 	regs    *registries
 	own     *ownMetrics
-	dead    map[string]*outputs.DeadLetterDir
+	dead    map[string]*deadletter.Dir
 	files   *inputs.Descriptors
 
 	reloads  chan reload
@@ -72,7 +72,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 	}
 	a := &Agent{
 		opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(),
-		dead: map[string]*outputs.DeadLetterDir{}, files: inputs.NewDescriptors(), reloads: make(chan reload), opened: make(chan opened), finished: make(chan struct{}, 1),
+		dead: map[string]*deadletter.Dir{}, files: inputs.NewDescriptors(), reloads: make(chan reload), opened: make(chan opened), finished: make(chan struct{}, 1),
 		stopped: make(chan struct{}), pipelines: map[string]*pipeline{},
 	}
 	a.own = newOwnMetrics(a)

@@ -15,6 +15,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deadletter"
+	"github.com/penstock/penstock/outputs/deliver"
+	"github.com/penstock/penstock/outputs/drain"
 )
 
 // built is everything made from one configuration that has not been started.
@@ -234,7 +237,7 @@ func (b *builder) output(id string) *output {
 			b.fail(inst, err)
 			return nil
 		}
-		env.DeadLetter = outputs.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
+		env.DeadLetter = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
 	bury := env.DeadLetter
 	common, _ := inst.Common.(*outputs.Common)
@@ -248,7 +251,7 @@ func (b *builder) output(id string) *output {
 		if dead == nil {
 			dead = b.a.deadLetters(b.a.dir("dead-letter", id))
 		}
-		bury = outputs.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
+		bury = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
 	out, err := comp.output(inst.Config, common, env, targets)
 	if err != nil {
@@ -261,8 +264,8 @@ func (b *builder) output(id string) *output {
 }
 
 // targets resolves the references of an output's common part.
-func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[string]*output) (outputs.Targets, error) {
-	var t outputs.Targets
+func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[string]*output) (drain.Targets, error) {
+	var t drain.Targets
 	if common == nil {
 		return t, nil
 	}
@@ -276,7 +279,7 @@ func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[stri
 	switch to := refs[common.Failover.To].Output.(type) {
 	case outputs.Storer:
 		t.Overflow = to.Store()
-	case *outputs.Drainer:
+	case *drain.Drainer:
 		t.Standby = to
 	default:
 		return t, fmt.Errorf("failover.to: %s can neither hold overflow nor stand by; name an object store or a streaming output", common.Failover.To)
@@ -289,9 +292,9 @@ func (b *builder) deadLetter(env outputs.Env, c outputs.DeadLetterConfig, refs m
 	case c.To != "":
 		switch to := refs[c.To].Output.(type) {
 		case outputs.Storer:
-			return outputs.NewDeadLetterStore(to.Store(), env), nil
-		case *outputs.Drainer:
-			return outputs.DeadLetterTo(to), nil
+			return deadletter.NewStore(to.Store(), env), nil
+		case *drain.Drainer:
+			return deadletter.To(to), nil
 		}
 		return nil, fmt.Errorf("dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir", c.To)
 	case c.Dir != "":
@@ -310,7 +313,7 @@ func (b *builder) input(p *plan, id string) {
 	log, said := componentLog(b.a.log, id)
 	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id), Descriptors: b.a.files}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
-	env.DeadLetter = outputs.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
+	env.DeadLetter = deliver.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
 	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log, bury: env.DeadLetter}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {
@@ -378,7 +381,7 @@ func (a *Agent) dir(kind, id string) string { return filepath.Join(a.dataDir, ki
 // deadLetters returns the dead letter in a directory, of which there is one however many use it.
 func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
 	if a.dead[dir] == nil {
-		a.dead[dir] = outputs.NewDeadLetterDir(dir)
+		a.dead[dir] = deadletter.NewDir(dir)
 	}
 	return a.dead[dir]
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 )
 
 // Component is a row of the catalogue: what a type of component is called, configured with and made by. One of the constructors
@@ -16,7 +17,7 @@ type Component struct {
 	config.Component
 	input  func(cfg any, env inputs.Env) (inputs.Input, error)
 	source func(cfg any, env inputs.Env) (inputs.Source, error)
-	output func(cfg any, common *outputs.Common, env outputs.Env, t outputs.Targets) (outputs.Output, error)
+	output func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error)
 	filter func(cfg any, env filter.Env) (filter.Filter, error)
 }
 
@@ -65,7 +66,7 @@ func SourceType[C any, S inputs.Source](typ, doc string, def func() C, build fun
 // OutputType describes an output that drains logs by itself.
 func OutputType[C any, O outputs.Output](typ, doc string, def func() C, build func(C, outputs.Env) (O, error)) Component {
 	c := row(config.Output, typ, doc, def)
-	c.output = func(cfg any, _ *outputs.Common, env outputs.Env, _ outputs.Targets) (outputs.Output, error) {
+	c.output = func(cfg any, _ *outputs.Common, env outputs.Env, _ drain.Targets) (outputs.Output, error) {
 		return build(*cfg.(*C), env)
 	}
 	return c
@@ -84,12 +85,12 @@ func commonConfig() any { c := outputs.DefaultCommon(); return &c }
 func WriterType[C any, W outputs.Writer](typ, doc string, def func() C, build func(C, outputs.Env) (W, error)) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
-	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t outputs.Targets) (outputs.Output, error) {
+	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
 		w, err := build(*cfg.(*C), env)
 		if err != nil {
 			return nil, err
 		}
-		return outputs.NewOutput(w, *common, env, t)
+		return drain.NewOutput(w, *common, env, t)
 	}
 	return c
 }
@@ -98,12 +99,12 @@ func WriterType[C any, W outputs.Writer](typ, doc string, def func() C, build fu
 func AsyncWriterType[C any, W outputs.AsyncWriter](typ, doc string, def func() C, build func(C, outputs.Env) (W, error)) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
-	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t outputs.Targets) (outputs.Output, error) {
+	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
 		w, err := build(*cfg.(*C), env)
 		if err != nil {
 			return nil, err
 		}
-		return outputs.NewAsyncOutput(w, *common, env, t)
+		return drain.NewAsyncOutput(w, *common, env, t)
 	}
 	return c
 }

@@ -9,18 +9,19 @@ import (
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deadletter"
 )
 
 // Outputs are some outputs of a configuration, made without the rest of it, for commands that work beside the agent.
 type Outputs struct {
 	byID map[string]*output
 	made []outputs.Output
-	dead map[string]*outputs.DeadLetterDir
+	dead map[string]*deadletter.Dir
 }
 
 // OpenOutputs makes the outputs called ids, and those that they refer to. The error joins one Mistake for each that cannot be made.
 func OpenOutputs(cfg *config.Config, opts Options, ids ...string) (*Outputs, error) {
-	a := &Agent{opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(), dead: map[string]*outputs.DeadLetterDir{}}
+	a := &Agent{opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(), dead: map[string]*deadletter.Dir{}}
 	b := &builder{a: a, cfg: cfg, new: &built{cfg: cfg, outputs: map[string]*output{}}}
 	for _, id := range ids {
 		if inst := cfg.Find(id); inst == nil || inst.Component.Kind != config.Output {

@@ -13,7 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -218,7 +218,7 @@ func (p *pipeline) abandonUnresolved() {
 	}
 	for _, name := range p.buf.UnresolvedCursors() {
 		asks := func(o *outputPlan) bool {
-			d, ok := o.output.Output.(*outputs.Drainer)
+			d, ok := o.output.Output.(*drain.Drainer)
 			return o.id == name && ok && d.ExactlyOnce()
 		}
 		if slices.ContainsFunc(p.plan.outputs, asks) {

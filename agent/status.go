@@ -10,6 +10,8 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/overflow"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -177,7 +179,7 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		u := p.outputs[id]
 		c := u.component(u.plan.output.reg)
 		c.Said = u.plan.output.said.get()
-		if d, ok := u.plan.output.Output.(*outputs.Drainer); ok {
+		if d, ok := u.plan.output.Output.(*drain.Drainer); ok {
 			drainerStatus(&c, d.Status(), logName(p.name, id))
 		}
 		if at, ok := cursors[id]; ok {
@@ -208,13 +210,13 @@ func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
 }
 
 // drainerStatus adds what the shared drain loop knows.
-func drainerStatus(c *admin.Component, s outputs.Status, log string) {
+func drainerStatus(c *admin.Component, s drain.Status, log string) {
 	if s.Failing {
 		c.Failing, c.FailingSince = s.LastError, s.FailingSince
 	}
 	c.DeadLetter = s.DeadLetterBusy
 	for _, l := range s.Logs {
-		if l.Log == log && (l.State != outputs.StateDirect || l.Objects > 0) {
+		if l.Log == log && (l.State != overflow.StateDirect || l.Objects > 0) {
 			c.Overflow = &admin.Overflow{State: l.State, Objects: l.Objects, Bytes: l.ObjectBytes, Oldest: l.Oldest, Error: l.StoreError}
 		}
 	}

@@ -1,11 +1,16 @@
-// Package outputs holds the contract of an output and what wraps any output: the drain loop with its window,
-// retry, dead letter and failover. Each output lives in a package of its own below this one.
+// Package outputs holds the contract of an output: what a destination implements (Writer, AsyncWriter, Transactor and their
+// like), what the agent lends it (Env), the part of its configuration that every output has (Common), and the dead letter.
 //
-// Outputs own delivery to one kind of destination. They never decide what is durable in the buffer, and never drop: what a
-// destination refuses for good goes to the dead letter.
+// It runs nothing. What wraps a writer is in the rooms below, each of which imports only those above it:
 //
-// Where a Transactor is the writer and transactions are wanted, exactly once works like this. A flight goes out through a Session, whose transactions hold how far
-// it has come; the log's cursor follows. When a transaction breaks, the flight ends, the Session is settled (nothing open, nothing of unknown outcome) and the next flight
-// begins where the destination says. While it cannot be asked, records may go to the overflow all the same: the note remembers from where on that is in doubt, and once
-// settled which of them are not to be replayed.
+//	retry       backoff, and the log of a failure that lasts
+//	recordline  records as lines of JSON, and the objects made of them
+//	deliver     batches to one writer: flight, lanes, retry, transactions
+//	deadletter  where refused records are kept
+//	overflow    failover: log to store, and back
+//	drain       one log into one destination: all of these together
+//	replay      what a lost host, or a dead letter, has left behind
+//
+// Each output lives in a package of its own beside them. Outputs never decide what is durable in the buffer, and never drop:
+// what a destination refuses for good goes to the dead letter.
 package outputs

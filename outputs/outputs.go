@@ -93,8 +93,8 @@ type RecordError struct {
 // PartialError tells that all records of a batch were delivered but those listed, in ascending order of Index.
 type PartialError struct{ Records []RecordError }
 
-// sound tells whether the list can be one of records of a batch of n.
-func (e *PartialError) sound(n int) bool {
+// Sound tells whether the list can be one of records of a batch of n.
+func (e *PartialError) Sound(n int) bool {
 	last := -1
 	for _, r := range e.Records {
 		if r.Index <= last || r.Index >= n || r.Err == nil {

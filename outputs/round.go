@@ -16,8 +16,8 @@ type Round struct {
 
 type roundKey struct{}
 
-// withRound begins a round. Its ctx is one of its own.
-func withRound(ctx context.Context) context.Context {
+// WithRound begins a round. Its ctx is one of its own.
+func WithRound(ctx context.Context) context.Context {
 	return context.WithValue(ctx, roundKey{}, new(Round))
 }
 

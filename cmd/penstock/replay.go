@@ -15,6 +15,8 @@ import (
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/replay"
 	"github.com/spf13/cobra"
 )
 
@@ -135,39 +137,39 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger, dirs []string) (outputs.ReplaySummary, error) {
-	to, ok := outs.Get(f.to).(*outputs.Drainer)
+func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger, dirs []string) (replay.Summary, error) {
+	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
-		return outputs.ReplaySummary{}, fmt.Errorf("%s cannot take a replay: name a streaming output", f.to)
+		return replay.Summary{}, fmt.Errorf("%s cannot take a replay: name a streaming output", f.to)
 	}
-	opts := outputs.ReplayOptions{To: to, Log: log, Keep: f.keep, DryRun: f.dryRun, Wait: f.waitOK, Dir: filepath.Join(cfg.Agent.DataDir, "replay")}
+	opts := replay.Options{To: to, Log: log, Keep: f.keep, DryRun: f.dryRun, Wait: f.waitOK, Dir: filepath.Join(cfg.Agent.DataDir, "replay")}
 	if f.from != "" {
 		store, ok := outs.Get(f.from).(outputs.Storer)
 		if !ok {
-			return outputs.ReplaySummary{}, fmt.Errorf("%s is no object store", f.from)
+			return replay.Summary{}, fmt.Errorf("%s is no object store", f.from)
 		}
 		if f.deadLetter {
 			prefix, err := f.archivePrefix(cfg)
 			if err != nil {
-				return outputs.ReplaySummary{}, err
+				return replay.Summary{}, err
 			}
-			return outputs.ReplayArchive(ctx, store.Store(), prefix, opts)
+			return replay.FromArchive(ctx, store.Store(), prefix, opts)
 		}
-		return outputs.ReplayStore(ctx, store.Store(), outputs.ReplayPrefix(f.prefix, f.host), opts)
+		return replay.FromStore(ctx, store.Store(), replay.Prefix(f.prefix, f.host), opts)
 	}
 	if f.deadLetter {
 		dir := agent.DeadLetterDir(cfg, f.to)
 		if dir == "" {
-			return outputs.ReplaySummary{}, fmt.Errorf("the dead letters of %s are not in a directory: name the store that has them with --from, and --prefix dead-letter", f.to)
+			return replay.Summary{}, fmt.Errorf("the dead letters of %s are not in a directory: name the store that has them with --from, and --prefix dead-letter", f.to)
 		}
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			return outputs.ReplaySummary{}, nil // nothing was ever refused
+			return replay.Summary{}, nil // nothing was ever refused
 		}
 		dirs = []string{dir}
 	}
-	var sum outputs.ReplaySummary
+	var sum replay.Summary
 	for _, dir := range dirs {
-		s, err := outputs.ReplayFiles(ctx, dir, opts)
+		s, err := replay.FromFiles(ctx, dir, opts)
 		sum.Add(s)
 		if err != nil {
 			return sum, err
@@ -192,7 +194,7 @@ func (f *replayFlags) archivePrefix(cfg *config.Config) (string, error) {
 	return prefix, nil
 }
 
-func (f *replayFlags) print(w io.Writer, sum outputs.ReplaySummary) {
+func (f *replayFlags) print(w io.Writer, sum replay.Summary) {
 	if f.dryRun {
 		fmt.Fprintf(w, "%d objects or files wait, %d bytes\n", sum.Objects, sum.Bytes)
 		return

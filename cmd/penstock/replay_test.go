@@ -10,6 +10,8 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deadletter"
+	"github.com/penstock/penstock/outputs/recordline"
 )
 
 // replayConfig has an output that works, and a store.
@@ -51,7 +53,7 @@ func TestReplayCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for r := range recs {
-		object = outputs.AppendRecord(object, b, r)
+		object = recordline.AppendRecord(object, b, r)
 	}
 	base := filepath.Join(dir, "store", "overflow", "lost-1", "output.file.sink", "log=p")
 	if err := os.MkdirAll(base, 0o750); err != nil {
@@ -60,7 +62,7 @@ func TestReplayCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(base, "00000000000000000000-1.ndjson.zst"), object, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dead := outputs.NewDeadLetterDir(filepath.Join(dir, "data", "dead-letter", "output.file.sink"))
+	dead := deadletter.NewDir(filepath.Join(dir, "data", "dead-letter", "output.file.sink"))
 	if err := dead.Bury(t.Context(), outputs.Letters(record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}), "output.file.sink", "no", nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/penstock/penstock/spool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,7 @@ type deadPartition struct {
 	dead atomic.Bool
 	log  *outputtest.MemLog
 	w    *Writer
-	out  *outputs.Drainer
+	out  *drain.Drainer
 	sent int
 }
 
@@ -63,14 +64,14 @@ func newDeadPartition(t *testing.T, code int16, overflow spool.Store, change ...
 	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
-	targets := outputs.Targets{DeadLetter: noLetters{}, Overflow: overflow}
+	targets := drain.Targets{DeadLetter: noLetters{}, Overflow: overflow}
 	if overflow != nil {
 		common.Failover = new(outputs.Failover)
 		common.Failover.SetDefaults()
 		common.Failover.After, common.Failover.Recover, common.Failover.ObjectAge = 1500*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
 	}
 	var err error
-	if d.out, err = outputs.NewAsyncOutput(w, common, env, targets); err != nil {
+	if d.out, err = drain.NewAsyncOutput(w, common, env, targets); err != nil {
 		t.Fatal(err)
 	}
 	return d

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -33,7 +34,7 @@ func TestDrainThroughOutages(t *testing.T) {
 		env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
 		common := outputs.DefaultCommon()
 		common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
-		out, err := outputs.NewAsyncOutput(w, common, env, outputs.Targets{DeadLetter: noLetters{}})
+		out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +104,7 @@ func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
 	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
-	out, err := outputs.NewAsyncOutput(w, common, env, outputs.Targets{DeadLetter: noLetters{}})
+	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/penstock/penstock/outputs/replay"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -259,7 +260,7 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
 	stop()
 	n.set(false, 0)
-	prefix := outputs.ReplayPrefix("overflow", "edge-1")
+	prefix := replay.Prefix("overflow", "edge-1")
 	cut := 0
 	for i := range 4 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -281,7 +282,7 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 			store.SetFault(nil)
 		}
 		out := r.output()
-		sum, err := outputs.ReplayStore(ctx, store, prefix, outputs.ReplayOptions{To: out, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Holder: "somebody"})
+		sum, err := replay.FromStore(ctx, store, prefix, replay.Options{To: out, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Holder: "somebody"})
 		cancel()
 		if err != nil && i == 3 {
 			t.Fatalf("%+v, %v", sum, err)
@@ -330,7 +331,7 @@ func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
 					if command {
 						stop()
 						n.set(false, 0)
-						sum, err := outputs.ReplayStore(t.Context(), store, "", outputs.ReplayOptions{To: r.output(), Log: slog.New(slog.DiscardHandler), Dir: t.TempDir()})
+						sum, err := replay.FromStore(t.Context(), store, "", replay.Options{To: r.output(), Log: slog.New(slog.DiscardHandler), Dir: t.TempDir()})
 						if err != nil || sum.Damaged > 0 {
 							t.Fatalf("%+v %v", sum, err)
 						}

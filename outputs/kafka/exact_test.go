@@ -16,6 +16,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -75,7 +76,7 @@ type exactRig struct {
 	letters letters
 	change  func(*Config)
 	common  func(*outputs.Common)
-	targets outputs.Targets
+	targets drain.Targets
 }
 
 func newExactRig(t testing.TB, c *kfake.Cluster) *exactRig {
@@ -97,7 +98,7 @@ func (r *exactRig) total() (n int) {
 	return n
 }
 
-func (r *exactRig) output() *outputs.Drainer {
+func (r *exactRig) output() *drain.Drainer {
 	r.Helper()
 	cfg := testConfig(r.c)
 	cfg.Delivery, cfg.CommitInterval = ExactlyOnce, 30*time.Millisecond
@@ -118,7 +119,7 @@ func (r *exactRig) output() *outputs.Drainer {
 	env.Metrics = r.reg
 	t := r.targets
 	t.DeadLetter = &r.letters
-	out, err := outputs.NewAsyncOutput(w, common, env, t)
+	out, err := drain.NewAsyncOutput(w, common, env, t)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func (r *exactRig) output() *outputs.Drainer {
 }
 
 // drain starts to drain and returns how to stop it, and how to wait for its end.
-func (r *exactRig) drain(out *outputs.Drainer) (stop func(), wait func() error) {
+func (r *exactRig) drain(out *drain.Drainer) (stop func(), wait func() error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	ended := make(chan error, 1)
 	owner := r.log.Owner()

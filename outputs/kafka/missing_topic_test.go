@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,7 +20,7 @@ import (
 // twoTopics is an output with topic = "${tag}", and a log in which records for topic logs and for topic other alternate.
 type twoTopics struct {
 	*exactRig
-	out    *outputs.Drainer
+	out    *drain.Drainer
 	others int
 }
 

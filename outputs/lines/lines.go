@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/recordline"
 )
 
 // Format is how a record becomes a line.
@@ -36,7 +36,7 @@ func (f Format) Append(dst []byte, b *record.Batch) ([]byte, error) {
 	for r := range recs {
 		switch f {
 		case Full:
-			dst = outputs.AppendRecord(dst, b, r)
+			dst = recordline.AppendRecord(dst, b, r)
 		case NDJSON:
 			if dst, err = appendJSON(dst, r.Value); err != nil {
 				return dst, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -93,7 +94,7 @@ func (d *dead) all() []string {
 	return slices.Clone(d.vals)
 }
 
-func (b *bench) open(t *testing.T) *outputs.Drainer {
+func (b *bench) open(t *testing.T) *drain.Drainer {
 	t.Helper()
 	env := outputs.Env{
 		Name: "output.test.conformance", Agent: "host", Dir: t.TempDir(), Metrics: prometheus.NewRegistry(),
@@ -101,13 +102,13 @@ func (b *bench) open(t *testing.T) *outputs.Drainer {
 	}
 	c := outputs.DefaultCommon()
 	c.Retry = outputs.Retry{Min: 5 * time.Millisecond, Max: 100 * time.Millisecond}
-	var d *outputs.Drainer
+	var d *drain.Drainer
 	var err error
 	switch w := b.h.New(t, env).(type) {
 	case outputs.AsyncWriter:
-		d, err = outputs.NewAsyncOutput(w, c, env, outputs.Targets{DeadLetter: &b.dead})
+		d, err = drain.NewAsyncOutput(w, c, env, drain.Targets{DeadLetter: &b.dead})
 	case outputs.Writer:
-		d, err = outputs.NewOutput(w, c, env, outputs.Targets{DeadLetter: &b.dead})
+		d, err = drain.NewOutput(w, c, env, drain.Targets{DeadLetter: &b.dead})
 	default:
 		t.Fatalf("%T is no writer", w)
 	}
@@ -117,7 +118,7 @@ func (b *bench) open(t *testing.T) *outputs.Drainer {
 	return d
 }
 
-func (b *bench) close(t *testing.T, d *outputs.Drainer) {
+func (b *bench) close(t *testing.T, d *drain.Drainer) {
 	t.Helper()
 	errc := make(chan error, 1)
 	go func() { errc <- d.Close() }()
@@ -150,7 +151,7 @@ func (b *bench) fill(batches, origins int) {
 }
 
 // drain starts d and returns how to wait for it.
-func (b *bench) drain(t *testing.T, ctx context.Context, d *outputs.Drainer) (wait func() error) {
+func (b *bench) drain(t *testing.T, ctx context.Context, d *drain.Drainer) (wait func() error) {
 	errc := make(chan error, 1)
 	owner := b.log.Owner()
 	go func() { errc <- d.Drain(ctx, owner) }()

@@ -23,6 +23,8 @@ import (
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deadletter"
+	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/kafka"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
@@ -185,7 +187,7 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 	env.Metrics = prometheus.NewRegistry()
 	common := outputs.DefaultCommon()
 	common.Window.Bytes = 256 << 20
-	out, err := outputs.NewAsyncOutput(w, common, env, outputs.Targets{DeadLetter: outputs.NewDeadLetterDir(t.TempDir())})
+	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: deadletter.NewDir(t.TempDir())})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,53 @@
+package deliver
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// What is ahead is a set of positions.
+func TestAheadIsASet(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 3))
+	for range 200 {
+		var a Ahead
+		want := map[int64]bool{}
+		for range 60 {
+			from := rng.Int64N(50)
+			to := from + rng.Int64N(12)
+			add := rng.IntN(3) > 0
+			if add {
+				a.add(from, to)
+			} else {
+				a.Forget(from, to)
+			}
+			for pos := from; pos < to; pos++ {
+				want[pos] = add
+			}
+			recs := make([]record.Record, 64)
+			left := ""
+			for i := range recs {
+				recs[i] = record.Record{Offset: int64(i), Value: []byte("v")}
+				if !want[int64(i)] {
+					left += fmt.Sprint(i, " ")
+				}
+			}
+			got := ""
+			for _, pos := range positions(a.without(record.FromRecords("t", "o", recs))) {
+				got += fmt.Sprint(pos, " ")
+			}
+			if got != left {
+				t.Fatalf("left are %s, want %s: %v", got, left, a.spans)
+			}
+			for i := 1; i < len(a.spans); i++ {
+				if a.spans[i-1].to >= a.spans[i].from {
+					t.Fatalf("spans touch: %v", a.spans)
+				}
+			}
+		}
+	}
+}

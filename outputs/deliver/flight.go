@@ -1,0 +1,294 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/retry"
+)
+
+// source is what a flight reads: a log, or an overflow object.
+type source interface {
+	Next(ctx context.Context) (*record.Batch, error)
+}
+
+// Flight delivers the batches of one source through a sender with a window in flight, and reports how far everything has been
+// delivered. Its state belongs to the goroutine that calls run.
+type Flight struct {
+	Send   *Sender
+	via    outputs.AsyncWriter // takes the batches in the sender's place, if not nil
+	Source source
+	From   int64           // records before it are skipped
+	Ahead  *Ahead          // what the destination has already, and takes note of what it has when the flight is given up; may be nil
+	Health *Health         // may be shared by flights to the same destination
+	OnAck  func(int64)     // called as the position before which all is delivered grows
+	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return errQuit
+
+	window    []*entry
+	bytes     int64
+	results   chan result
+	unsettled int // entries handed to a lane, the starter or a burial, whose result has not come yet
+	Delivered int64
+	Ended     chan struct{} // closed once nothing that this flight began is running any more
+
+	// Only for async writers.
+	starter chan *entry
+	halted  atomic.Bool // the starter passes entries back unstarted
+	broken  bool        // a batch failed; once all is settled, begin again with it
+	back    retry.Backoff
+	again   <-chan time.Time
+}
+
+type entryState uint8
+
+const (
+	waiting entryState = iota
+	flying
+	failed
+	done
+)
+
+type entry struct {
+	b     *record.Batch // what remains to be delivered
+	whole *record.Batch
+	state entryState
+	begun time.Time
+
+	begins bool // the first of a new round, see AsyncWriter.Start
+}
+
+type result struct {
+	e    *entry
+	err  error
+	rest *record.Batch // of a Writer that failed with err: what was not delivered
+	// buried tells that err is the outcome of a burial, and v the verdict that asked for it.
+	buried bool
+	v      verdict
+}
+
+type read struct {
+	b   *record.Batch
+	err error
+}
+
+var (
+	ErrQuit       = errors.New("asked to stop")
+	errNotStarted = errors.New("not started")
+)
+
+// Grace is how long a cancelled flight waits for answers that would spare sending the same records twice.
+const Grace = 5 * time.Second
+
+// brief is how long writes have to return that end with their context.
+const brief = 100 * time.Millisecond
+
+// Run returns io.EOF once the source has ended and all of it was delivered, errQuit once what was in flight when quit was closed has
+// been delivered, ctx's error, or the source's. It returns after the source is not used any more; writes may still be
+// ending, see stray.
+func (f *Flight) Run(ctx context.Context) error {
+	outer := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := f.Send.Config.Window
+	f.results = make(chan result, limit.Batches+1)
+	f.Ended = make(chan struct{})
+	f.back.Retry = f.Send.Config.Retry
+	dispatch, join := f.lanes(ctx)
+
+	rctx, stopReading := context.WithCancel(ctx)
+	incoming, readerDone := make(chan read), make(chan struct{})
+	go func() {
+		defer close(readerDone)
+		for {
+			b, err := f.Source.Next(rctx)
+			select {
+			case incoming <- read{b, err}:
+			case <-rctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+
+	var end error // why nothing more is read
+	quit := f.Quit
+	for end == nil || len(f.window) > 0 {
+		var in chan read
+		if end == nil && len(f.window) < limit.Batches && f.bytes < limit.Bytes && !f.broken {
+			in = incoming
+		}
+		select {
+		case r := <-in:
+			if r.err != nil {
+				end = r.err
+				continue
+			}
+			b := From(r.b, f.From)
+			if b == nil {
+				continue
+			}
+			e := &entry{b: f.Ahead.without(b), whole: b, begun: time.Now()}
+			f.push(e)
+			if e.b != nil && b.Len() > 0 {
+				dispatch(e)
+			} else { // nothing but positions, as a filter leaves, or the destination has it
+				e.state = done
+				f.Health.Add(-1)
+				f.pop()
+			}
+		case r := <-f.results:
+			f.handleResult(ctx, r)
+			f.pop()
+			if f.broken && f.unsettled == 0 && f.again == nil {
+				f.again = time.After(f.back.Next())
+			}
+		case <-f.again:
+			f.again = nil
+			f.resume(dispatch)
+		case <-quit:
+			quit = nil
+			stopReading()
+			if end == nil {
+				end = ErrQuit
+			}
+		case <-ctx.Done():
+			end = outer.Err()
+			stopReading()
+			<-readerDone
+			cancel()
+			f.abandon(join)
+			return end
+		}
+	}
+	stopReading()
+	<-readerDone
+	join()
+	close(f.Ended)
+	return end
+}
+
+func (f *Flight) push(e *entry) {
+	size := int64(e.whole.Size())
+	f.window = append(f.window, e)
+	f.bytes += size
+	f.Health.Add(1)
+	f.Send.fly(1, size)
+}
+
+// pop removes delivered entries from the front of the window.
+func (f *Flight) pop() {
+	n := 0
+	var end, records, bytes int64
+	for _, e := range f.window {
+		if e.state != done {
+			break
+		}
+		n++
+		end = e.whole.End
+		records += int64(e.whole.Len())
+		bytes += int64(e.whole.Size())
+	}
+	if n == 0 {
+		return
+	}
+	clear(f.window[:n])
+	if f.window = f.window[n:]; len(f.window) == 0 {
+		f.window = nil
+	}
+	f.bytes -= bytes
+	f.Send.fly(-n, -bytes)
+	f.Delivered += records
+	f.Send.m.records.Add(float64(records))
+	f.Send.m.bytes.Add(float64(bytes))
+	f.progress(end)
+}
+
+func (f *Flight) progress(pos int64) {
+	if f.OnAck != nil {
+		f.OnAck(pos)
+	}
+}
+
+// abandon gives up what is in flight: late answers are waited for a while, in which they still count, and then elsewhere. What is delivered
+// behind something that is not goes to ahead, however late that is known.
+func (f *Flight) abandon(join func()) {
+	timeout := time.NewTimer(f.patience())
+	defer timeout.Stop()
+wait:
+	for f.unsettled > 0 {
+		select {
+		case r := <-f.results:
+			f.unsettled--
+			if f.late(r); r.e.state == done {
+				f.Health.Add(-1)
+			}
+			f.pop()
+		case <-timeout.C:
+			break wait
+		}
+	}
+	for _, e := range f.window {
+		if e.state == done {
+			f.Ahead.add(e.whole.First, e.whole.End)
+		} else {
+			f.Health.Add(-1)
+			f.Ahead.addBut(e.whole, e.b)
+		}
+		f.Send.fly(-1, -int64(e.whole.Size()))
+	}
+	f.window = nil
+	left := f.unsettled
+	go func() {
+		for range left {
+			r := <-f.results
+			f.late(r)
+			if r.e.state == done {
+				f.Ahead.add(r.e.whole.First, r.e.whole.End)
+			} else {
+				f.Ahead.addBut(r.e.whole, r.e.b)
+			}
+		}
+		join()
+		close(f.Ended)
+	}()
+}
+
+// patience is how long a cancelled flight waits for answers. A destination that was waited for as long as failover says is
+// not waited for again: what it answers later counts all the same.
+func (f *Flight) patience() time.Duration {
+	if o := f.Send.Config.Failover; o != nil && f.Health.Stalled() >= o.After {
+		return brief
+	}
+	return Grace
+}
+
+// late takes the result of a flight that is given up: only what is delivered matters.
+func (f *Flight) late(r result) {
+	e := r.e
+	switch {
+	case r.err == nil && r.v.rest == nil:
+		e.state = done
+	case r.err == nil: // buried, and some of it is left
+		e.b = r.v.rest
+	case r.buried, r.err == errNotStarted:
+	case f.writer() == nil:
+		e.b = r.rest
+	default:
+		if rest := undelivered(e.b, r.err); rest != nil {
+			e.b = rest
+		} else {
+			e.state = done
+		}
+	}
+}
+
+func (s *Sender) fly(batches int, bytes int64) {
+	s.m.flyingBatches.Set(float64(s.Flying.Add(int64(batches))))
+	s.m.flyingBytes.Set(float64(s.Bytes.Add(bytes)))
+}

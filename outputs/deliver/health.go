@@ -1,0 +1,61 @@
+package deliver
+
+import (
+	"sync"
+	"time"
+)
+
+// Health tells for how long a destination has taken nothing although something was waiting for it. It sees a destination that hangs
+// as well as one that answers with errors. Safe for concurrent use.
+type Health struct {
+	mu          sync.Mutex
+	outstanding int
+	blocked     int // outstanding, but waiting for the dead letter and not for the destination
+	since       time.Time
+	ever        bool // something was taken since reset
+}
+
+func (h *Health) Reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.since, h.ever = time.Now(), false
+}
+
+func (h *Health) Add(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outstanding == h.blocked {
+		h.since = time.Now()
+	}
+	h.outstanding += n
+}
+
+// alive records that the destination took something, or refused it for good: an answer all the same.
+func (h *Health) alive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.since, h.ever = time.Now(), true
+}
+
+func (h *Health) block(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.blocked += n
+	h.since = time.Now()
+}
+
+// Taken tells whether the destination took anything since reset.
+func (h *Health) Taken() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ever
+}
+
+func (h *Health) Stalled() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outstanding == h.blocked {
+		return 0
+	}
+	return time.Since(h.since)
+}

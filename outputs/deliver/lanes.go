@@ -1,0 +1,167 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+)
+
+// lanes starts what carries entries to the writer: a goroutine per lane for a Writer, one that calls Start for an AsyncWriter.
+// dispatch never blocks: no channel holds less than the window. join ends them and waits.
+func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func()) {
+	size := f.Send.Config.Window.Batches
+	var wg sync.WaitGroup
+	if f.writer() != nil {
+		f.starter = make(chan *entry, size)
+		wg.Go(func() { f.start(ctx) })
+		return func(e *entry) {
+				e.state = flying
+				f.unsettled++
+				f.starter <- e
+			}, func() {
+				close(f.starter)
+				wg.Wait()
+			}
+	}
+	lanes := make([]chan *entry, f.Send.Config.Window.Lanes)
+	for i := range lanes {
+		lanes[i] = make(chan *entry, size)
+		wg.Go(func() {
+			var given error // once a batch is given up, what follows must not overtake it
+			for e := range lanes[i] {
+				rest := e.b
+				if given == nil {
+					rest, given = f.Send.Deliver(ctx, e.b, f.Health)
+				}
+				f.results <- result{e: e, err: given, rest: rest}
+			}
+		})
+	}
+	return func(e *entry) {
+			e.state = flying
+			f.unsettled++
+			lanes[f.Send.hash(e.whole.Origin)%uint64(len(lanes))] <- e
+		}, func() {
+			for _, lane := range lanes {
+				close(lane)
+			}
+			wg.Wait()
+		}
+}
+
+// writer returns who delivers asynchronously; nil if nobody does.
+func (f *Flight) writer() outputs.AsyncWriter {
+	if f.via != nil {
+		return f.via
+	}
+	return f.Send.Async
+}
+
+// start hands entries to the async writer, in order, from the one goroutine that may.
+func (f *Flight) start(ctx context.Context) {
+	round := outputs.WithRound(ctx)
+	for e := range f.starter {
+		if e.begins {
+			round = outputs.WithRound(ctx)
+		}
+		if f.halted.Load() || ctx.Err() != nil {
+			f.results <- result{e: e, err: errNotStarted}
+			continue
+		}
+		f.writer().Start(round, e.b, func(err error) {
+			if sendAgain(err) {
+				f.halted.Store(true)
+			}
+			f.results <- result{e: e, err: err}
+		})
+	}
+}
+
+// sendAgain tells whether err leaves something to be sent again.
+func sendAgain(err error) bool {
+	var partial *outputs.PartialError
+	switch {
+	case err == nil, outputs.IsPermanent(err), errors.Is(err, record.ErrCorrupt):
+		return false
+	case errors.As(err, &partial):
+		return slices.ContainsFunc(partial.Records, func(r outputs.RecordError) bool { return !outputs.IsPermanent(r.Err) })
+	}
+	return true
+}
+
+// handleResult takes one result into account.
+func (f *Flight) handleResult(ctx context.Context, r result) {
+	f.unsettled--
+	e := r.e
+	switch {
+	case f.writer() == nil:
+		if r.err != nil { // only ever ctx's
+			return
+		}
+		f.finish(e)
+	case r.buried:
+		if r.err == nil {
+			f.conclude(e, r.v)
+		}
+	case r.err == errNotStarted:
+		e.state = waiting
+		f.broken = true
+	case r.err != nil && ctx.Err() != nil:
+	default:
+		v := f.Send.classify(e.b, r.err)
+		if v.alive {
+			f.Health.alive()
+			f.back.Failures = 0
+		}
+		if len(v.letters) == 0 {
+			f.conclude(e, v)
+			return
+		}
+		f.unsettled++
+		go func() {
+			err := f.Send.buryAll(ctx, v.letters, f.Health)
+			f.results <- result{e: e, err: err, buried: true, v: v}
+		}()
+	}
+}
+
+func (f *Flight) conclude(e *entry, v verdict) {
+	if v.rest == nil {
+		f.Send.m.latency.Observe(time.Since(e.begun).Seconds())
+		f.finish(e)
+		return
+	}
+	e.b, e.state = v.rest, failed
+	f.broken = true
+	f.halted.Store(true)
+}
+
+func (f *Flight) finish(e *entry) {
+	e.state = done
+	if e.whole.Len() > 0 {
+		f.Health.alive()
+	}
+	f.Health.Add(-1)
+}
+
+// resume begins again with the first batch that failed. What was delivered is not sent again: a writer lets nothing overtake what it fails.
+func (f *Flight) resume(dispatch func(*entry)) {
+	f.broken = false
+	f.halted.Store(false)
+	begins := true
+	for _, e := range f.window {
+		if e.state == done {
+			continue
+		}
+		if e.state == failed {
+			f.Send.m.retries.Inc()
+		}
+		e.begins, begins = begins, false
+		dispatch(e)
+	}
+}

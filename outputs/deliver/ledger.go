@@ -1,0 +1,182 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/retry"
+)
+
+// commitEvery is how often the position in a partition of a topic is committed at most while it is being drained, for its brokers' sake. A
+// buffer paces commits itself: there each is made as soon as the one before is durable, since what was delivered and is not committed is
+// what a crash repeats.
+const commitEvery = 250 * time.Millisecond
+
+// Ledger commits to one log. It alone calls Commit, one commit at a time. Safe for concurrent use.
+type Ledger struct {
+	log     record.Log
+	retry   outputs.Retry
+	failing retry.FailureLog
+
+	turn   chan struct{} // holds a token while somebody commits
+	unsure *commit       // tried, outcome unknown: nothing else may be committed before it is known to be
+
+	stateMu sync.Mutex
+	pos     int64 // as of the last commit that is known to be durable
+	note    string
+}
+
+func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
+	l := &Ledger{log: log, retry: wait, turn: make(chan struct{}, 1), failing: retry.FailureLog{
+		Log: env.Log.With("log", log.Name()), What: "committing the position", Do: "check the disk of the data directory, or the brokers that hold the consumer group",
+	}}
+	l.pos, l.note = log.Committed()
+	return l
+}
+
+func (l *Ledger) lock(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Ledger) unlock() { <-l.turn }
+
+type commit struct {
+	pos  int64
+	note string
+}
+
+// Advance stores pos with the note that is there.
+func (l *Ledger) Advance(ctx context.Context, pos int64) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if err := l.resolvePending(ctx); err != nil {
+		return err
+	}
+	was, note := l.State()
+	if pos <= was {
+		return nil
+	}
+	return l.store(ctx, pos, note)
+}
+
+// Change stores the later of pos and the committed position together with what change makes of the note, unless that is as it was.
+func (l *Ledger) Change(ctx context.Context, pos int64, change func(note string) string) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if err := l.resolvePending(ctx); err != nil {
+		return err
+	}
+	was, old := l.State()
+	note := change(old)
+	if note == old && pos <= was {
+		return nil
+	}
+	return l.store(ctx, max(pos, was), note)
+}
+
+// resolvePending makes a commit of unknown outcome known, by doing it again.
+func (l *Ledger) resolvePending(ctx context.Context) error {
+	if l.unsure == nil {
+		return nil
+	}
+	return l.store(ctx, l.unsure.pos, l.unsure.note)
+}
+
+// store tries until pos and note are known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
+func (l *Ledger) store(ctx context.Context, pos int64, note string) error {
+	back := retry.Backoff{Retry: l.retry}
+	for {
+		err := l.log.Commit(ctx, pos, note)
+		switch {
+		case err == nil:
+			l.stateMu.Lock()
+			l.pos, l.note = pos, note
+			l.stateMu.Unlock()
+			l.unsure = nil
+			l.failing.Worked()
+			return nil
+		case errors.Is(err, record.ErrFenced):
+			return err
+		}
+		l.unsure = &commit{pos, note}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.failing.Failed(err)
+		if err := back.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// State returns what is known to be committed. It does not wait for a commit that is under way.
+func (l *Ledger) State() (pos int64, note string) {
+	l.stateMu.Lock()
+	defer l.stateMu.Unlock()
+	return l.pos, l.note
+}
+
+// committer commits a growing position in the background, coalescing.
+type committer struct {
+	ledger *Ledger
+	every  time.Duration
+	mu     sync.Mutex
+	pos    int64
+	wake   chan struct{}
+}
+
+func NewCommitter(l *Ledger) *committer {
+	c := &committer{ledger: l, wake: make(chan struct{}, 1)}
+	if _, ok := l.log.(record.Partitioned); ok {
+		c.every = commitEvery
+	}
+	return c
+}
+
+// Reached notes that everything before pos is delivered. It does not block.
+func (c *committer) Reached(pos int64) {
+	c.mu.Lock()
+	c.pos = max(c.pos, pos)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run commits until ctx ends or the log is lost; flush commits the rest.
+func (c *committer) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.wake:
+		}
+		if err := c.Flush(ctx); err != nil {
+			return err
+		}
+		if err := retry.Sleep(ctx, c.every); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *committer) Flush(ctx context.Context) error {
+	c.mu.Lock()
+	pos := c.pos
+	c.mu.Unlock()
+	return c.ledger.Advance(ctx, pos)
+}

@@ -1,0 +1,65 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type senderMetrics struct {
+	records, bytes, retries, dead prometheus.Counter
+	errors                        *prometheus.CounterVec
+	flyingBatches, flyingBytes    prometheus.Gauge
+	lastSuccess, failing          prometheus.Gauge
+	latency                       prometheus.Histogram
+}
+
+func newSenderMetrics(r prometheus.Registerer) *senderMetrics {
+	m := &senderMetrics{
+		records:       prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_records_total", Help: "Records that the destination has taken."}),
+		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_bytes_total", Help: "Uncompressed bytes that the destination has taken."}),
+		retries:       prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_retries_total", Help: "Batches sent again after a failure."}),
+		dead:          prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_dead_letter_records_total", Help: "Records refused for good and kept in the dead letter."}),
+		errors:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_output_errors_total", Help: "Failed deliveries, by reason."}, []string{"reason"}),
+		flyingBatches: prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_batches", Help: "Batches read from the log and not yet delivered."}),
+		flyingBytes:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_bytes", Help: "Uncompressed bytes read from the log and not yet delivered."}),
+		lastSuccess:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_last_success_timestamp_seconds", Help: "When the destination last took a batch; 0 if never."}),
+		failing:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_failing", Help: "1 while the destination refuses what it is sent."}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "penstock_output_delivery_seconds", Help: "Time from a batch's first attempt to its acknowledgement.",
+			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600},
+		}),
+	}
+	r.MustRegister(m.records, m.bytes, m.retries, m.dead, m.errors, m.flyingBatches, m.flyingBytes, m.lastSuccess, m.failing, m.latency)
+	return m
+}
+
+// Reasoner is implemented by errors that know a short, fixed name for what went wrong, used as a metric label.
+type Reasoner interface{ Reason() string }
+
+func reasonOf(err error) string {
+	var partial *outputs.PartialError
+	if errors.As(err, &partial) && len(partial.Records) > 0 {
+		return reasonOf(partial.Records[0].Err)
+	}
+	var named Reasoner
+	var op *net.OpError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &named):
+		return named.Reason()
+	case errors.Is(err, record.ErrCorrupt):
+		return "corrupt"
+	case outputs.IsPermanent(err):
+		return "refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case errors.As(err, &op):
+		return "connection"
+	}
+	return "other"
+}

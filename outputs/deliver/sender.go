@@ -1,0 +1,257 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/retry"
+)
+
+// Sender delivers batches to one writer. It is shared by everything that sends there: the logs being drained, replays, outputs that
+// this one stands by for, and outputs whose dead letter it is.
+type Sender struct {
+	Sync   outputs.Writer // exactly one of sync and async is set
+	Async  outputs.AsyncWriter
+	Closer io.Closer
+
+	name              string
+	Config            outputs.Common
+	dl                outputs.DeadLetter
+	Router            outputs.Router // nil if the writer is none
+	Prober            outputs.Prober // nil if the writer is none
+	m                 *senderMetrics
+	Failing           retry.FailureLog
+	DeadLetterFailing *retry.FailureLog
+	log               *slog.Logger
+
+	refusals retry.Throttle
+
+	// A Writer never sees two batches of one origin at once, whoever sends them.
+	seed    maphash.Seed
+	stripes []chan struct{}
+
+	LastSuccess   atomic.Int64 // nanoseconds since the Unix epoch
+	Flying, Bytes atomic.Int64
+	Dead          atomic.Int64
+}
+
+func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadLetter) {
+	s.name, s.Config, s.dl, s.log = env.Name, c, dl, env.Log
+	s.Router, _ = w.(outputs.Router)
+	s.Prober, _ = w.(outputs.Prober)
+	s.m = newSenderMetrics(env.Metrics)
+	s.Failing = retry.FailureLog{
+		Log: env.Log, What: "the destination", Do: "check that it is reachable, that it accepts this agent's credentials, and that it has room",
+		Flag: func(failing bool) {
+			if failing {
+				s.m.failing.Set(1)
+			} else {
+				s.m.failing.Set(0)
+			}
+		},
+	}
+	if r, ok := w.(outputs.Reporter); ok {
+		r.Report(func(err error) {
+			s.m.errors.WithLabelValues(reasonOf(err)).Inc()
+			s.Failing.Failed(err)
+		})
+	}
+	s.DeadLetterFailing = NewDeadLetterLog(env)
+	s.seed = maphash.MakeSeed()
+	s.stripes = make([]chan struct{}, 4*c.Window.Lanes)
+	for i := range s.stripes {
+		s.stripes[i] = make(chan struct{}, 1)
+	}
+}
+
+func (s *Sender) hash(origin string) uint64 { return maphash.String(s.seed, origin) }
+
+// attempt sends b once and waits for the answer.
+func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
+	if s.Async != nil {
+		errc := make(chan error, 1)
+		s.Async.Start(ctx, b, func(err error) { errc <- err })
+		select {
+		case err := <-errc: // a writer always calls done
+			return err
+		case <-ctx.Done():
+		}
+		select {
+		case err := <-errc:
+			return err
+		case <-time.After(Grace): // it may yet be delivered
+			return ctx.Err()
+		}
+	}
+	stripe := s.stripes[s.hash(b.Origin)%uint64(len(s.stripes))]
+	select {
+	case stripe <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-stripe }()
+	return s.Sync.Write(ctx, b)
+}
+
+// Deliver sends b until every record has been taken or buried. It fails only with ctx's error, and returns what was not taken then. h may be nil.
+func (s *Sender) Deliver(ctx context.Context, b *record.Batch, h *Health) (rest *record.Batch, err error) {
+	back := retry.Backoff{Retry: s.Config.Retry}
+	begin := time.Now()
+	for {
+		sent := s.attempt(ctx, b)
+		if sent != nil && ctx.Err() != nil {
+			return undelivered(b, sent), ctx.Err()
+		}
+		v := s.classify(b, sent)
+		if v.alive && h != nil {
+			h.alive()
+		}
+		if len(v.letters) > 0 {
+			if err := s.buryAll(ctx, v.letters, h); err != nil {
+				return undelivered(b, sent), err
+			}
+		}
+		if v.rest == nil {
+			s.m.latency.Observe(time.Since(begin).Seconds())
+			return nil, nil
+		}
+		if v.rest.Len() < b.Len() {
+			back.Failures = 0
+		}
+		b = v.rest
+		if err := back.Wait(ctx); err != nil {
+			return b, err
+		}
+		s.m.retries.Inc()
+	}
+}
+
+func (s *Sender) buryAll(ctx context.Context, letters []outputs.Letter, h *Health) error {
+	if h != nil {
+		h.block(1)
+		defer h.block(-1)
+	}
+	if err := bury(ctx, s.dl, letters, s.Config.Retry, s.DeadLetterFailing); err != nil {
+		return err
+	}
+	s.m.dead.Add(float64(len(letters)))
+	s.Dead.Add(int64(len(letters)))
+	if n := s.refusals.Due(len(letters), time.Now()); n > 0 {
+		s.log.Warn("the destination refuses records for good; they are in the dead letter", "records", n, "reason", letters[0].Reason,
+			"origin", letters[0].Origin, "do", "mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter")
+	}
+	return nil
+}
+
+// verdict is what becomes of a batch after an attempt.
+type verdict struct {
+	rest    *record.Batch    // to send again; nil if nothing is
+	letters []outputs.Letter // to bury
+	taken   int              // records delivered
+	alive   bool             // the destination answered for at least one record
+}
+
+// classify splits b by the outcome of an attempt, and counts and logs it.
+func (s *Sender) classify(b *record.Batch, err error) verdict {
+	if err == nil {
+		s.succeeded()
+		return verdict{taken: b.Len(), alive: true}
+	}
+	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
+	if errors.Is(err, record.ErrCorrupt) || outputs.IsPermanent(err) {
+		s.Failing.Worked()
+		return verdict{letters: outputs.Letters(b, s.name, err.Error(), nil), alive: true}
+	}
+	var partial *outputs.PartialError
+	if !errors.As(err, &partial) {
+		s.Failing.Failed(err)
+		return verdict{rest: b}
+	}
+	if !partial.Sound(b.Len()) {
+		s.Failing.Failed(err) // a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
+		return verdict{rest: b}
+	}
+	var again, refused []outputs.RecordError
+	for _, r := range partial.Records {
+		if outputs.IsPermanent(r.Err) {
+			refused = append(refused, r)
+		} else {
+			again = append(again, r)
+		}
+	}
+	v := verdict{taken: b.Len() - len(partial.Records)}
+	v.alive = v.taken > 0 || len(refused) > 0
+	if len(refused) > 0 {
+		v.letters = outputs.Letters(b, s.name, "", refused)
+	}
+	if len(again) > 0 {
+		s.Failing.Failed(err)
+		v.rest = pick(b, again)
+	} else {
+		s.succeeded()
+	}
+	return v
+}
+
+func (s *Sender) succeeded() {
+	now := time.Now()
+	s.LastSuccess.Store(now.UnixNano())
+	s.m.lastSuccess.Set(float64(now.UnixMilli()) / 1e3)
+	s.Failing.Worked()
+}
+
+// pick returns a batch of the listed records of b, which keep their positions.
+func pick(b *record.Batch, list []outputs.RecordError) *record.Batch {
+	i := -1
+	return keep(b, func(*record.Record) bool {
+		i++
+		if len(list) == 0 || list[0].Index != i {
+			return false
+		}
+		list = list[1:]
+		return true
+	})
+}
+
+// undelivered returns what of b an attempt that ended with err did not deliver; nil if it delivered all.
+func undelivered(b *record.Batch, err error) *record.Batch {
+	if err == nil {
+		return nil
+	}
+	var partial *outputs.PartialError
+	if !errors.As(err, &partial) || !partial.Sound(b.Len()) {
+		return b
+	}
+	return pick(b, partial.Records)
+}
+
+// From returns b without the records before pos: b itself if there are none or it cannot be read, nil if nothing is left.
+func From(b *record.Batch, pos int64) *record.Batch {
+	if b.First >= pos {
+		return b
+	}
+	if b.End <= pos {
+		return nil
+	}
+	end := b.End
+	p := keep(b, func(r *record.Record) bool { return r.Offset >= pos })
+	if p != nil {
+		p.End = end
+	}
+	return p
+}
+
+// UpTo returns b without the records from end on. b may be nil.
+func UpTo(b *record.Batch, end int64) *record.Batch {
+	if b == nil || b.End <= end {
+		return b
+	}
+	return keep(b, func(r *record.Record) bool { return r.Offset < end })
+}

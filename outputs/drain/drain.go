@@ -1,0 +1,225 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"sync"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deliver"
+	"github.com/penstock/penstock/outputs/overflow"
+	"github.com/penstock/penstock/outputs/recordline"
+)
+
+// drain is one log being drained by one Drainer.
+type drain struct {
+	out    *Drainer
+	log    record.Log
+	ledger *deliver.Ledger
+	health deliver.Health // of the primary destination, as this log sees it
+
+	ahead deliver.Ahead // what the primary destination, or the standby, has of the log behind its position
+
+	// Overflow objects that were made of this log while something of it was ahead, or could come to be: positions in others, of an earlier
+	// life of the log perhaps, say nothing about this one.
+	ownMu sync.Mutex
+	own   map[string]bool
+
+	stragglersMu sync.Mutex
+	stragglers   []chan struct{} // flights whose last writes may not have returned yet
+
+	over *overflow.Controller // nil without one
+	txn  *txnLog              // nil unless delivery is exactly once
+}
+
+func newDrain(d *Drainer, log record.Log) *drain {
+	return &drain{out: d, log: log, ledger: deliver.NewLedger(log, d.cfg.Retry, d.to.Env)}
+}
+
+func (r *drain) run(ctx context.Context) error {
+	defer r.leaveStragglers(ctx)
+	if r.out.to.Transactor != nil {
+		var err error
+		if r.txn, err = newTxnLog(r); err != nil {
+			return err
+		}
+		defer r.txn.Session.Close()
+		if err = r.deliver(ctx); errors.Is(err, outputs.ErrTaken) {
+			return r.txn.stopped(ctx, err)
+		}
+		return err
+	}
+	return r.deliver(ctx)
+}
+
+func (r *drain) deliver(ctx context.Context) error {
+	if r.out.cfg.Failover != nil {
+		c := overflow.Control{Log: r.log, Ledger: r.ledger, Health: &r.health, Config: r.out.cfg.Failover, To: &r.out.to, Drain: r}
+		if r.txn != nil {
+			c.Txn = r.txn
+		}
+		f := overflow.New(c)
+		r.out.mu.Lock() // it is read by Status
+		r.over = f
+		r.out.mu.Unlock()
+		return f.Run(ctx)
+	}
+	_, text := r.ledger.State()
+	if n, err := overflow.ParseNote(text); err == nil && n.Stored() {
+		overflow.LogStranded(r.out.to.Env.Log.With("log", r.log.Name()), n, "the output has no failover block")
+	}
+	err := r.Fly(ctx, r.out.to.Send, nil)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// leaveStragglers waits for the writes of flights that are over. What an AsyncWriter does not answer in time it answers when it is closed.
+func (r *drain) leaveStragglers(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if r.out.to.Send.Async != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, deliver.Grace)
+		defer cancel()
+	}
+	_ = r.AwaitStragglers(ctx)
+}
+
+// AwaitStragglers waits for the writes that earlier flights left behind, so that nothing can overtake them.
+func (r *drain) AwaitStragglers(ctx context.Context) error {
+	r.stragglersMu.Lock()
+	strays := r.stragglers
+	r.stragglers = nil
+	r.stragglersMu.Unlock()
+	if len(strays) > 0 {
+		// A write that does not return is a destination that hangs.
+		r.health.Add(1)
+		defer r.health.Add(-1)
+	}
+	for i, s := range strays {
+		select {
+		case <-s:
+		case <-ctx.Done():
+			for _, s := range strays[i:] {
+				r.AddStraggler(s)
+			}
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// awaitOthers waits for what earlier flights left behind before a flight through send begins. A standby does not wait for ever: what the
+// primary destination does not answer for goes there as well.
+func (r *drain) awaitOthers(ctx context.Context, send *deliver.Sender) error {
+	if send == r.out.to.Send {
+		return r.AwaitStragglers(ctx)
+	}
+	wctx, cancel := context.WithTimeout(ctx, 4*deliver.Grace)
+	defer cancel()
+	_ = r.AwaitStragglers(wctx)
+	return ctx.Err()
+}
+
+// Moved takes note of an overflow object that was made of the log.
+func (r *drain) Moved(key string) {
+	r.stragglersMu.Lock()
+	strays := len(r.stragglers) > 0
+	r.stragglersMu.Unlock()
+	if !strays && r.ahead.Empty() {
+		return
+	}
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own == nil {
+		r.own = map[string]bool{}
+	}
+	r.own[key] = true
+}
+
+// AheadIn returns what may be known to be delivered of an object; nil if nothing is.
+func (r *drain) AheadIn(key string) *deliver.Ahead {
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own[key] {
+		return &r.ahead
+	}
+	return nil
+}
+
+// Replayed forgets an object, and what was known of it.
+func (r *drain) Replayed(key string) {
+	r.ownMu.Lock()
+	defer r.ownMu.Unlock()
+	if r.own[key] {
+		delete(r.own, key)
+		first, end, _ := recordline.ParseObjectName(path.Base(key))
+		r.ahead.Forget(first, end)
+	}
+}
+
+func (r *drain) AddStraggler(done chan struct{}) {
+	select {
+	case <-done:
+		return
+	default:
+	}
+	r.stragglersMu.Lock()
+	defer r.stragglersMu.Unlock()
+	r.stragglers = append(r.stragglers, done)
+}
+
+// Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
+// is closed, ctx's error, or what the log answers.
+func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error {
+	if r.txn != nil && send == r.out.to.Send {
+		return r.txn.run(ctx, quit)
+	}
+	if err := r.awaitOthers(ctx, send); err != nil {
+		return err
+	}
+	pos, _ := r.ledger.State()
+	if err := r.log.SeekTo(pos); err != nil {
+		return fmt.Errorf("seek %s to %d: %w", r.log.Name(), pos, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := deliver.NewCommitter(r.ledger)
+	committed := make(chan struct{})
+	cctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(committed)
+		if err := c.Run(cctx); cctx.Err() == nil {
+			cancel(err) // the log is lost
+		}
+	}()
+	h := &r.health
+	if send != r.out.to.Send {
+		h = new(deliver.Health)
+	}
+	acked := func(at int64) {
+		r.ahead.Forget(pos, at)
+		c.Reached(at)
+	}
+	f := &deliver.Flight{Send: send, Source: r.log, From: pos, Ahead: &r.ahead, Health: h, OnAck: acked, Quit: quit}
+	err := f.Run(ctx)
+	r.AddStraggler(f.Ended)
+	stop()
+	<-committed
+	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+		return cause
+	}
+	// What was delivered until the very end would be delivered again after a restart if it were not committed now.
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
+	defer cancelLast()
+	if ferr := c.Flush(last); ferr != nil && ctx.Err() == nil {
+		return ferr
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+package drain_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/overflow"
+)
+
+// An agent that is renamed during an outage, twice, and whose prefix changes, replays what it moved under its earlier name, in order, with
+// what it moves meanwhile; then it uses the new name.
+func TestRenamedDuringAnOutage(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.start()
+		r.dest.SetDown(true)
+		r.feed(2 * time.Minute)
+		r.stop()
+		before := len(r.waiting())
+		if before < 5 {
+			t.Fatalf("%d objects wait", before)
+		}
+		r.agent = "web-2"
+		r.start()
+		r.feed(2 * time.Minute)
+		if now := len(r.waiting()); now <= before || len(r.store.Keys("overflow/web-2/")) > 0 {
+			t.Fatalf("%d objects were under the old name, now %d; under the new: %q", before, now, r.store.Keys("overflow/web-2/"))
+		}
+		if !strings.Contains(r.f.logs.String(), "was renamed while records wait") || !strings.Contains(r.f.logs.String(), base) {
+			t.Errorf("no word of it:\n%s", r.f.logs)
+		}
+		r.stop()
+		r.agent, r.c.Failover.Prefix = "web-3", "spill"
+		r.start()
+		r.dest.SetDown(false)
+		r.feed(3 * time.Minute)
+		if r.state() != overflow.StateDirect || len(r.store.Keys("")) > 0 {
+			t.Fatalf("state %s, left: %q\n%s", r.state(), r.store.Keys(""), r.f.logs)
+		}
+		r.dest.SetDown(true)
+		r.feed(2 * time.Minute)
+		if keys := r.store.Keys("spill/web-3/output.test.a/"); len(keys) < 5 || len(r.store.Keys("")) != len(keys) {
+			t.Fatalf("what is moved afterwards is in %q", r.store.Keys(""))
+		}
+		r.dest.SetDown(false)
+		r.feed(3 * time.Minute)
+		r.finish()
+		if n := r.check(true); n != 0 {
+			t.Fatalf("%d repeats", n)
+		}
+	})
+}
+
+// An output whose failover block is gone, or names another store, says where its overflow is and how to bring it back.
+func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
+	for name, change := range map[string]func(*rig){
+		"no failover":   func(r *rig) { r.c.Failover = nil },
+		"another store": func(r *rig) { r.c.Failover.To = "output.gcs.other" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, false)
+				lostHost(t, r)
+				change(r)
+				f := newFixture(t, "output.test.a")
+				targets := drain.Targets{DeadLetter: r.dead}
+				if r.c.Failover != nil {
+					targets.Overflow = newRig(t, false).store
+				}
+				d, err := drain.NewOutput(r.dest.Writer(), r.c, f.env, targets)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.log.Seal()
+				if err := d.Drain(t.Context(), r.log.Owner()); err != nil {
+					t.Fatal(err)
+				}
+				d.Close()
+				for _, want := range []string{"level=ERROR", "store=output.s3.overflow", "prefix=" + base, "penstock replay --from"} {
+					if !strings.Contains(f.logs.String(), want) {
+						t.Errorf("no word of %q:\n%s", want, f.logs)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package drain
+
+import (
+	"slices"
+	"time"
+
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/overflow"
+)
+
+// Status is a Drainer's condition, for people.
+type Status struct {
+	Failing        bool      // the destination refuses what it is sent
+	FailingSince   time.Time // zero if it does not
+	LastError      string    // the latest, also when it works again
+	LastSuccess    time.Time // zero if never
+	FlyingBatches  int64     // read from a log and not yet delivered
+	FlyingBytes    int64
+	DeadLettered   int64    // records refused for good since the start
+	Held           []string // what is held up while the rest goes on, and why
+	DeadLetterBusy string   // why the dead letter cannot be written, if it cannot
+	Logs           []LogStatus
+}
+
+// LogStatus is the condition of one log being drained.
+type LogStatus struct {
+	Log       string
+	State     string // one of the State constants
+	Committed int64
+	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
+	Objects     int64
+	ObjectBytes int64
+	Oldest      time.Time
+	StoreError  string // why the overflow's store cannot be used, if it cannot
+}
+
+// Held implements Holder.
+func (d *Drainer) Held() []string {
+	if h, ok := d.to.Send.Closer.(outputs.Holder); ok {
+		return h.Held()
+	}
+	return nil
+}
+
+// Status returns the present condition.
+func (d *Drainer) Status() Status {
+	s := Status{FlyingBatches: d.to.Send.Flying.Load(), FlyingBytes: d.to.Send.Bytes.Load(), DeadLettered: d.to.Send.Dead.Load()}
+	s.FailingSince, s.LastError = d.to.Send.Failing.State()
+	s.Failing = !s.FailingSince.IsZero()
+	if ns := d.to.Send.LastSuccess.Load(); ns != 0 {
+		s.LastSuccess = time.Unix(0, ns)
+	}
+	s.Held = d.Held()
+	if busy, err := d.to.Send.DeadLetterFailing.State(); !busy.IsZero() {
+		s.DeadLetterBusy = err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for r := range d.drains {
+		l := LogStatus{Log: r.log.Name(), State: overflow.StateDirect}
+		l.Committed, _ = r.ledger.State()
+		if f := r.over; f != nil {
+			o := f.State()
+			l.State, l.Objects, l.ObjectBytes, l.Oldest, l.StoreError = o.Name, o.Objects, o.Bytes, o.Oldest, o.StoreError
+		}
+		s.Logs = append(s.Logs, l)
+	}
+	return s
+}
+
+// Stuck returns what only a person can mend: a log whose overflow cannot go on by itself.
+func (d *Drainer) Stuck() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for r := range d.drains {
+		if f := r.over; f != nil {
+			if text := f.Stuck(); text != "" {
+				out = append(out, "the overflow of "+r.log.Name()+": "+text)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,83 @@
+package overflow
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs/recordline"
+)
+
+// What is not to be replayed of one log says nothing about another's objects, whose positions may be the same.
+func TestSkipsAreOfTheirLog(t *testing.T) {
+	const mine, other = "0123456789abcdef", "fedcba9876543210"
+	at := func(pos int64) *int64 { return &pos }
+	n := Note{Log: mine, Doubt: at(100), DoubtLog: mine}
+	n.Settle(300)
+	if n.Doubt != nil || n.DoubtLog != "" {
+		t.Errorf("still in doubt: %+v", n)
+	}
+	skips := func(key string, pos int64) bool {
+		_, _, mark := recordline.ParseObjectName(key)
+		skip := n.skips(mark)
+		return skip != nil && skip(pos)
+	}
+	named, digest := recordline.ObjectName(0, 400, mark(mine)), recordline.ObjectName(0, 400, mark(mine))
+	digest = strings.TrimSuffix(digest, recordline.ObjectSuffix) + "-0a1b2c3d" + recordline.ObjectSuffix
+	for _, key := range []string{named, digest} {
+		for pos, want := range map[int64]bool{99: false, 100: true, 299: true, 300: false} {
+			if got := skips(key, pos); got != want {
+				t.Errorf("%s: position %d is skipped: %v", key, pos, got)
+			}
+		}
+	}
+	for _, key := range []string{recordline.ObjectName(0, 400, mark(other)), recordline.ObjectName(0, 400, "")} {
+		if skips(key, 200) {
+			t.Errorf("%s: a position of another log is skipped", key)
+		}
+	}
+	// An earlier release was in doubt, and has moved some of it without naming the log.
+	n.Doubt, n.DoubtLog = at(300), ""
+	n.Settle(320)
+	for _, key := range []string{named, recordline.ObjectName(0, 400, "")} {
+		if !skips(key, 310) || skips(key, 320) {
+			t.Errorf("%s: the doubt of an earlier release is not settled", key)
+		}
+	}
+	if n.Doubt = at(400); n.Settle(0) || skips(named, 400) {
+		t.Error("a destination that holds nothing of the log has nothing to skip")
+	}
+}
+
+func TestNoteHasRoomForAllThatItHolds(t *testing.T) {
+	long := strings.Repeat("x", 900)
+	digest := strings.Repeat("d", 32)
+	n := Note{
+		Objects: true, Base: long, To: "output.s3.overflow", Log: NewLogID(), Held: true,
+		Replay: &replayed{Object: long + recordline.ObjectName(math.MaxInt64-1, math.MaxInt64, "01234567"), Digest: digest, At: math.MaxInt64},
+		Intent: &objectRange{First: math.MaxInt64, End: math.MaxInt64, Digest: digest, Log: "01234567"},
+	}
+	n.Void = n.Intent
+	forgot := false
+	for i := range int64(200) {
+		from := math.MaxInt64 - 10*(200-i)
+		n.Doubt, n.DoubtLog = &from, n.Log
+		forgot = n.Settle(from+5) || forgot
+		n.Doubt, n.DoubtLog = &from, n.Log
+		if got := len(n.String()); got > record.MaxNote {
+			t.Fatalf("after %d outages the note has %d bytes", i+1, got)
+		}
+		n.Doubt, n.DoubtLog = nil, ""
+	}
+	if !forgot || len(n.Skip) < 15 {
+		t.Errorf("%d spans are kept, forgot %v", len(n.Skip), forgot)
+	}
+	if last := n.Skip[len(n.Skip)-1]; last.To != math.MaxInt64-5 {
+		t.Errorf("the newest is not kept: %+v", last)
+	}
+	back, err := ParseNote(n.String())
+	if err != nil || back.String() != n.String() {
+		t.Errorf("%v: %s", err, back.String())
+	}
+}

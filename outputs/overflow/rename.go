@@ -1,0 +1,42 @@
+package overflow
+
+import (
+	"context"
+	"log/slog"
+)
+
+const replayHint = "bring them back with penstock replay --from and the store's output,"
+
+// logBase says where the overflow is if that is not where today's names have it.
+func (f *Controller) logBase() {
+	n := f.note()
+	switch {
+	case !n.Stored() || n.Base == "":
+	case f.moving == nil, n.To != f.Config.To:
+		LogStranded(f.slog, n, "failover.to is "+f.Config.To+" now")
+	case f.base != f.own:
+		f.slog.Warn("the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",
+			"prefix", f.base, "then", f.own, "do", "nothing; the new names are used once nothing waits")
+	}
+}
+
+// LogStranded says that records wait where this output does not look.
+func LogStranded(log *slog.Logger, n Note, why string) {
+	log.Error("records of this log wait in an overflow that this output does not use any more: they are not replayed", "store", n.To, "prefix", n.Base, "reason", why,
+		"do", "restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them")
+}
+
+// rebase goes over to today's names once nothing is under those of then, and nobody is at work there.
+func (f *Controller) rebase(ctx context.Context) {
+	if f.base == f.own || f.moving == nil || f.note().Stored() || f.onReconcile != nil || f.onObjects != nil || f.onLog != nil && f.onLog.kind == StateOverflow {
+		return
+	}
+	f.slog.Info("nothing waits under the names of before any more", "prefix", f.base, "now", f.own)
+	f.base, f.moving.base, f.replay.Base = f.own, f.own, f.own
+	f.failing.Advise(f.advice())
+	f.startReconciling(ctx) // an earlier life may have left something there
+}
+
+func (f *Controller) advice() string {
+	return "check that it is reachable, and that this agent may list, read, write and delete under " + f.base
+}

@@ -1,0 +1,336 @@
+package overflow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deliver"
+	"github.com/penstock/penstock/outputs/recordline"
+	"github.com/penstock/penstock/outputs/retry"
+	"github.com/penstock/penstock/spool"
+)
+
+// Replayer delivers the objects under one base, oldest first, and removes each once all of it is delivered. Only run and what it calls
+// use its state.
+type Replayer struct {
+	Destination
+	Store         spool.Store
+	Base          string
+	Holder        string
+	Keep          bool // move to replayed/ instead of deleting
+	Dir           string
+	Health        *deliver.Health
+	Log           *slog.Logger
+	m             *overflowMetrics // nil outside the agent
+	Failing       *retry.FailureLog
+	onStraggler   func(chan struct{})                               // takes flights that may still be ending
+	listed        func()                                            // called before each listing
+	Skip          func(key string) bool                             // tells of objects that do not count yet, or not any more
+	onObjectStart func(oldest time.Time)                            // called with the time of each object's first record; may be nil
+	OnDone        func(o spool.Object, records int64, damaged bool) // called after each object
+
+	// Only for objects that are no overflow.
+	OwnDir       string                                          // the directory below base of what the replayer itself puts there
+	IsWaiting    func(key string) bool                           // tells which objects wait
+	ReplayObject func(ctx context.Context, o spool.Object) error // replays one object and removes it
+
+	note     func() Note                     // of the log, which says what the destination has already; nil outside the agent
+	remember func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
+	txn      *txnReplay                      // while run runs
+
+	known func(key string) *deliver.Ahead // what is known to be delivered of an object, by positions in the log; may be nil
+
+	// How far the object that was cut short had been delivered, by its lines, so that this process does not repeat it.
+	partKey string
+	partAt  int64
+	part    *deliver.Ahead
+	partMu  sync.Mutex
+}
+
+// Run replays until nothing waits. It returns nil then, ctx's error, a *leasedError, or errLeaseLost.
+func (p *Replayer) Run(ctx context.Context) error {
+	l := &lease{store: p.Store, dir: p.Base + p.OwnDir + recordline.LeaseDir, holder: p.Holder}
+	if err := p.Persist(ctx, "take the lease", func() error { return l.claim(ctx) }); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		p.keepLease(ctx, cancel, l)
+	}()
+	err := p.deliver(ctx)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	<-renewed
+	if errors.Is(cause, ErrLeaseLost) {
+		return cause
+	}
+	rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
+	defer stop()
+	// If it cannot be released it ends by itself.
+	_ = p.Persist(rctx, "release the lease", func() error { return l.release(rctx) })
+	return err
+}
+
+func (p *Replayer) keepLease(ctx context.Context, cancel context.CancelCauseFunc, l *lease) {
+	for {
+		if retry.Sleep(ctx, LeaseTTL/4) != nil {
+			return
+		}
+		err := l.renew(ctx)
+		var held *LeasedError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrLeaseLost), errors.As(err, &held), time.Now().After(l.expires):
+			cancel(ErrLeaseLost)
+			return
+		case err != nil:
+			p.failed(fmt.Errorf("renew the lease: %w", err))
+		}
+	}
+}
+
+// deliver replays everything, in transactions if that is wanted.
+func (p *Replayer) deliver(ctx context.Context) error {
+	if p.Transactor == nil {
+		return p.objects(ctx)
+	}
+	var err error
+	if p.txn, err = newTxnReplay(p); err != nil {
+		return err
+	}
+	defer func() { p.txn = nil }()
+	defer p.txn.close()
+	if err = p.objects(ctx); errors.Is(err, outputs.ErrTaken) {
+		return ErrLeaseLost // by somebody who replays under a lease of his own
+	}
+	return err
+}
+
+// objects replays what is listed until a listing is empty.
+func (p *Replayer) objects(ctx context.Context) error {
+	for {
+		n := 0
+		err := p.Persist(ctx, "list", func() error {
+			if p.listed != nil {
+				p.listed()
+			}
+			for o, err := range p.Store.List(ctx, p.Base) {
+				if err != nil {
+					return err
+				}
+				ok, past := p.waiting(o.Key)
+				if past {
+					break
+				}
+				if !ok || p.Skip != nil && p.Skip(o.Key) {
+					continue
+				}
+				n++
+				if err := p.object(ctx, o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (p *Replayer) waiting(key string) (ok, past bool) {
+	if p.IsWaiting != nil {
+		return p.IsWaiting(key), false
+	}
+	return recordline.WaitingObject(key, p.Base)
+}
+
+// object replays one object and removes it. It returns ctx's error only.
+func (p *Replayer) object(ctx context.Context, o spool.Object) error {
+	if p.ReplayObject != nil {
+		return p.ReplayObject(ctx, o)
+	}
+	if p.txn != nil {
+		return p.txn.object(ctx, o)
+	}
+	p.partMu.Lock()
+	if p.partKey != o.Key {
+		p.partKey, p.partAt, p.part = o.Key, 0, &deliver.Ahead{}
+	}
+	start, part := p.partAt, p.part
+	p.partMu.Unlock()
+	src := p.source(o, start)
+	defer src.close()
+	f := &deliver.Flight{Send: p.Send, Source: src, From: start, Ahead: part, Health: p.Health, OnAck: func(pos int64) {
+		p.partMu.Lock()
+		p.partAt = pos
+		p.partMu.Unlock()
+	}}
+	err := f.Run(ctx)
+	if p.onStraggler != nil {
+		p.onStraggler(f.Ended)
+	}
+	if p.m != nil {
+		p.m.replayedRecords.Add(float64(f.Delivered))
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	if src.gone {
+		return nil
+	}
+	if err := src.delivered(f.Delivered); err != nil {
+		p.partMu.Lock()
+		p.partKey = "" // what was read was not what it holds
+		p.partMu.Unlock()
+		return err
+	}
+	return p.Remove(ctx, o, f.Delivered, src.damage())
+}
+
+func (p *Replayer) source(o spool.Object, at int64) *objectSource {
+	s := &objectSource{store: p.Store, o: o, retry: p.Retry, failing: p.Failing, at: at, onErr: p.countError}
+	if p.onObjectStart != nil {
+		s.first = func(b *record.Batch) { p.onObjectStart(timeOf(b)) }
+	}
+	var skips []func(int64) bool
+	if p.note != nil {
+		_, _, mark := recordline.ParseObjectName(path.Base(o.Key))
+		if skip := p.note().skips(mark); skip != nil {
+			skips = append(skips, skip)
+		}
+	}
+	if p.known != nil {
+		if a := p.known(o.Key); !a.Empty() {
+			skips = append(skips, a.Has)
+		}
+	}
+	if skips != nil {
+		s.skip = func(pos int64) bool {
+			return slices.ContainsFunc(skips, func(skip func(int64) bool) bool { return skip(pos) })
+		}
+	}
+	return s
+}
+
+// Remove takes away an object of which all is delivered, see objectSource.delivered, or all that can be read.
+func (p *Replayer) Remove(ctx context.Context, o spool.Object, delivered int64, damage error) (err error) {
+	if damage != nil {
+		p.Log.Error("an overflow object is damaged; what could be read was delivered, and the object is moved aside",
+			"object", o.Key, "to", p.aside(o.Key, recordline.DamagedDir), "error", damage,
+			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it")
+		err = p.Persist(ctx, "move aside "+o.Key, func() error { return p.move(ctx, o, recordline.DamagedDir) })
+	} else if p.Keep {
+		err = p.Persist(ctx, "move "+o.Key, func() error { return p.move(ctx, o, recordline.ReplayedDir) })
+	} else {
+		err = p.Persist(ctx, "delete "+o.Key, func() error { return p.Store.Delete(ctx, o.Key) })
+	}
+	if err != nil {
+		return err
+	}
+	if p.m != nil {
+		if p.m.replayed.Inc(); damage != nil {
+			p.m.damaged.Inc()
+		}
+	}
+	if p.OnDone != nil {
+		p.OnDone(o, delivered, damage != nil)
+	}
+	return nil
+}
+
+func (p *Replayer) aside(key, dir string) string { return p.Base + p.OwnDir + dir + key[len(p.Base):] }
+
+// move copies an object, byte by byte, and deletes the original.
+func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) error {
+	key := listed.Key
+	r, o, err := p.Store.Get(ctx, key)
+	if errors.Is(err, spool.ErrNotFound) {
+		return nil // an earlier attempt came as far as the delete
+	}
+	if err != nil {
+		return err
+	}
+	r = spool.Body(r, listed.Size)
+	defer r.Close()
+	opts := spool.PutOptions{ContentType: "application/zstd", Metadata: o.Metadata}
+	if listed.Size <= 32<<20 {
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		return p.moveTo(ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts)
+	}
+	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.Dir, "object-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	n, err := io.Copy(f, r)
+	if err != nil {
+		return err
+	}
+	return p.moveTo(ctx, listed, p.aside(key, dir), f, n, opts)
+}
+
+func (p *Replayer) moveTo(ctx context.Context, listed spool.Object, to string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+	if size != listed.Size {
+		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, listed.Size, size)
+	}
+	if err := spool.Place(ctx, p.Store, to, r, size, opts); err != nil {
+		return err
+	}
+	return p.Store.Delete(ctx, listed.Key)
+}
+
+// Persist tries until do succeeds. It returns ctx's error or a *leasedError.
+func (p *Replayer) Persist(ctx context.Context, what string, do func() error) error {
+	back := retry.Backoff{Retry: p.Retry}
+	for {
+		err := do()
+		var held *LeasedError
+		switch {
+		case err == nil:
+			p.Failing.Worked()
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &held), errors.Is(err, outputs.ErrTaken):
+			return err
+		}
+		p.failed(fmt.Errorf("%s: %w", what, err))
+		if err := back.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Replayer) failed(err error) {
+	p.countError()
+	p.Failing.Failed(err)
+}
+
+func (p *Replayer) countError() {
+	if p.m != nil {
+		p.m.storeErrors.Inc()
+	}
+}

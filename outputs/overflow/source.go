@@ -1,0 +1,204 @@
+package overflow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/deliver"
+	"github.com/penstock/penstock/outputs/recordline"
+	"github.com/penstock/penstock/outputs/retry"
+	"github.com/penstock/penstock/spool"
+)
+
+// objectSource streams one overflow object as batches. A body that ends in an error of the store is asked for again. The end
+// is an end only once what was read is the whole object, as its size, name and metadata tell it, or was found to be damaged;
+// see inventory.
+type objectSource struct {
+	store   spool.Store
+	o       spool.Object // as it was listed
+	retry   outputs.Retry
+	failing *retry.FailureLog
+	onErr   func()               // counts a failed request
+	first   func(*record.Batch)  // called with the first batch; may be nil
+	skip    func(pos int64) bool // tells of records, by their position in the log, that are not wanted; may be nil
+
+	body   *countingBody
+	sum    hash.Hash // of the lines
+	lines  *recordline.LineReader
+	src    *recordline.LineSource
+	stored inventory
+
+	at       int64 // the next line to hand out
+	handed   int64 // records handed out
+	suspects int   // times that the object was read and found wanting
+	gone     bool
+	ended    bool  // all of the object was handed out, or all that can be read
+	err      error // what is wrong with the object
+}
+
+// suspicions is how often an object is read before what is wrong with it is taken to be in the store, and not on the way.
+const suspicions = 3
+
+// countingBody remembers what the store said, apart from what the decoder makes of it.
+type countingBody struct {
+	io.ReadCloser
+	N   int64
+	Err error
+}
+
+func NewCountingBody(r io.ReadCloser, size int64) *countingBody {
+	return &countingBody{ReadCloser: spool.Body(r, size)}
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.N += int64(n)
+	if err != nil && err != io.EOF {
+		b.Err = err
+	}
+	return n, err
+}
+
+// ErrOtherObject tells that what the store gives is not what it listed: an answer in another's place, or an object that was
+// replaced. It is listed again.
+var ErrOtherObject = errors.New("the store lists another object than it gives")
+
+// Next implements source. It returns io.EOF at the end, ctx's error, or errOtherObject.
+func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
+	back := retry.Backoff{Retry: s.retry}
+	for {
+		b, err := s.next(ctx)
+		switch {
+		case err == nil:
+			s.failing.Worked()
+			return b, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, spool.ErrNotFound):
+			s.gone = true // replayed by somebody else
+			return nil, io.EOF
+		case errors.Is(err, ErrOtherObject):
+			return nil, fmt.Errorf("read %s: %w", s.o.Key, err)
+		case s.body == nil || s.body.Err != nil:
+			if s.body != nil && s.body.Err != nil {
+				err = s.body.Err // what the decoder makes of it says less
+			}
+			if s.onErr != nil {
+				s.onErr()
+			}
+			s.failing.Failed(fmt.Errorf("read %s: %w", s.o.Key, err))
+		default:
+			// The store gave all that it has, and the reader has come to its end: err is io.EOF, or what it does not understand.
+			s.err = s.wanting(err)
+			if s.suspects++; s.err == nil || s.suspects >= suspicions {
+				s.ended = true
+				return nil, io.EOF
+			}
+		}
+		s.close()
+		if err := back.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
+	if s.src == nil {
+		if err := s.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		b, err := s.src.ReadBatch()
+		if err != nil {
+			return nil, err
+		}
+		if b = deliver.From(b, s.at); b != nil {
+			if s.first != nil {
+				s.first(b)
+				s.first = nil
+			}
+			s.at = b.End
+			s.handed += int64(b.Len())
+			return b, nil
+		}
+	}
+}
+
+func (s *objectSource) open(ctx context.Context) error {
+	r, o, err := s.store.Get(ctx, s.o.Key)
+	if err != nil {
+		return err
+	}
+	s.body = NewCountingBody(r, o.Size)
+	if o.Size != s.o.Size {
+		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, s.o.Size, o.Size)
+	}
+	s.stored = InventoryOf(o)
+	s.sum = sha256.New()
+	if s.lines, err = recordline.NewLineReader(s.body, s.sum); err != nil {
+		return err
+	}
+	s.src = &recordline.LineSource{Lines: s.lines, Skip: s.skip}
+	return nil
+}
+
+// wanting returns what is wrong with an object that was read to its end, where the reader met err; nil if nothing is.
+func (s *objectSource) wanting(err error) error {
+	switch {
+	case err != io.EOF:
+		return err
+	case s.src == nil:
+		return io.ErrUnexpectedEOF
+	case s.src.Bad > 0:
+		return fmt.Errorf("%d lines cannot be read; %w", s.src.Bad, s.src.BadErr)
+	case s.src.Torn:
+		return errors.New("the last line is cut short")
+	case s.body.N != s.o.Size:
+		return fmt.Errorf("%d bytes were read, the store lists %d", s.body.N, s.o.Size)
+	}
+	return s.stored.compare(s.src, hex.EncodeToString(s.sum.Sum(nil)[:16]))
+}
+
+// damage returns what is wrong with the object, once it was read to its end; nil if nothing is.
+func (s *objectSource) damage() error { return s.err }
+
+// delivered tells whether an object may go: it was read to its end, and what was acknowledged is what was handed out.
+func (s *objectSource) delivered(records int64) error {
+	switch {
+	case !s.ended:
+		return fmt.Errorf("%s was not read to its end", s.o.Key)
+	case records != s.handed:
+		return fmt.Errorf("%d of %d records of %s are acknowledged", records, s.handed, s.o.Key)
+	}
+	return nil
+}
+
+// timeOf returns the time of a batch's first record; zero if it cannot be read.
+func timeOf(b *record.Batch) time.Time {
+	recs, err := b.Records()
+	if err == nil {
+		for r := range recs {
+			return r.When()
+		}
+	}
+	return time.Time{}
+}
+
+func (s *objectSource) close() {
+	if s.lines != nil {
+		s.lines.Close()
+	}
+	if s.body != nil {
+		_ = s.body.Close() // read only
+	}
+	s.body, s.lines, s.src = nil, nil, nil
+}

@@ -1,0 +1,139 @@
+package overflow
+
+import (
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/spool"
+)
+
+// overflowStatus is what is known of one log's overflow. Safe for concurrent use.
+type overflowStatus struct {
+	m *overflowMetrics
+
+	mu      sync.Mutex
+	state   string
+	objects int64
+	bytes   int64
+	oldest  time.Time // of the first waiting object's first record; zero while not known
+}
+
+func (s *overflowStatus) enter(state string) (was string, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was = s.state; was == state {
+		return was, false
+	}
+	if was != "" {
+		s.m.logs.WithLabelValues(was).Dec()
+		s.m.switches.WithLabelValues(state).Inc()
+	}
+	s.m.logs.WithLabelValues(state).Inc()
+	s.state = state
+	return was, true
+}
+
+func (s *overflowStatus) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != "" {
+		s.m.logs.WithLabelValues(s.state).Dec()
+	}
+	s.state = ""
+	s.clear()
+}
+
+// add counts an object behind those that are there. oldest is the time of its first record.
+func (s *overflowStatus) add(o spool.Object, oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == 0 {
+		s.since(oldest)
+	}
+	s.objects++
+	s.bytes += o.Size
+	s.m.objects.Inc()
+	s.m.bytes.Add(float64(o.Size))
+}
+
+// begins tells the time of the first record that is left, once known.
+func (s *overflowStatus) begins(oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects > 0 {
+		s.since(oldest)
+	}
+}
+
+func (s *overflowStatus) since(oldest time.Time) {
+	s.oldest = oldest
+	s.m.setOldest(s, oldest)
+}
+
+// waiting returns what waits, for logs.
+func (s *overflowStatus) waiting() (state string, attrs []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	attrs = []any{"objects", s.objects, "bytes", s.bytes}
+	if !s.oldest.IsZero() {
+		attrs = append(attrs, "oldest", s.oldest.UTC().Format(time.RFC3339))
+	}
+	return s.state, attrs
+}
+
+// remove takes the first object away.
+func (s *overflowStatus) remove(o spool.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects--
+	s.bytes -= o.Size
+	s.m.objects.Dec()
+	s.m.bytes.Sub(float64(o.Size))
+	if s.objects <= 0 {
+		s.clear()
+	}
+}
+
+// reset forgets all objects, to count them anew. It returns when the first of them begins, as far as known.
+func (s *overflowStatus) reset() (oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	oldest = s.oldest
+	s.clear()
+	return oldest
+}
+
+func (s *overflowStatus) clear() {
+	s.m.objects.Sub(float64(s.objects))
+	s.m.bytes.Sub(float64(s.bytes))
+	s.objects, s.bytes = 0, 0
+	s.since(time.Time{})
+}
+
+// State is the condition of one log's failover and overflow.
+type State struct {
+	Name string // one of the State constants
+	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
+	Objects    int64
+	Bytes      int64
+	Oldest     time.Time
+	StoreError string // why the overflow's store cannot be used, if it cannot
+}
+
+func (s *overflowStatus) now() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{Name: s.state, Objects: s.objects, Bytes: s.bytes, Oldest: s.oldest}
+}
+
+// State returns the present condition. Safe for concurrent use.
+func (f *Controller) State() State {
+	s := f.status.now()
+	if bad, err := f.failing.State(); !bad.IsZero() {
+		s.StoreError = err
+	}
+	return s
+}
+
+// Stuck returns why the overflow cannot go on without a person; "" if it can. Safe for concurrent use.
+func (f *Controller) Stuck() string { return f.failing.Refusal() }

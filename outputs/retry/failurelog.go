@@ -1,0 +1,123 @@
+package retry
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/spool"
+)
+
+const stillFailingEvery = 5 * time.Minute
+
+// FailureLog logs when something begins to fail, at intervals while it goes on, and when it works again: never once per attempt.
+type FailureLog struct {
+	Log  *slog.Logger
+	What string // "the output"
+	Do   string // What a person can do about it
+	Flag func(failing bool)
+
+	mu         sync.Mutex
+	since      time.Time // zero while all is well
+	lastLogged time.Time
+	failures   int
+	last       string
+	refused    bool // last is what trying again does not mend
+}
+
+func (t *FailureLog) Failed(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	t.failures++
+	t.last, t.refused = err.Error(), errors.Is(err, spool.ErrRefused)
+	do := t.Do
+	var remedy interface{ Do() string }
+	if errors.As(err, &remedy) {
+		do = remedy.Do()
+	}
+	switch {
+	case t.since.IsZero():
+		t.since, t.lastLogged = now, now
+		t.Log.Warn(t.What+" is failing; it is tried again until it works, and nothing is lost meanwhile", "error", err, "do", do)
+	case now.Sub(t.lastLogged) >= stillFailingEvery:
+		t.lastLogged = now
+		t.Log.Warn(t.What+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", do)
+	default:
+		return
+	}
+	if t.Flag != nil {
+		t.Flag(true)
+	}
+}
+
+// Ended notes a failure for good, which its finder has logged.
+func (t *FailureLog) Ended(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures++
+	if t.last = err.Error(); t.since.IsZero() {
+		t.since = time.Now()
+	}
+	t.lastLogged = time.Now()
+	if t.Flag != nil {
+		t.Flag(true)
+	}
+}
+
+func (t *FailureLog) Worked() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		return
+	}
+	t.Log.Info(t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(), "attempts", t.failures)
+	t.since, t.failures, t.refused = time.Time{}, 0, false
+	if t.Flag != nil {
+		t.Flag(false)
+	}
+}
+
+// Advise changes what a person can do about it.
+func (t *FailureLog) Advise(do string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Do = do
+}
+
+// Refusal returns the latest error if trying again does not mend it; "" otherwise.
+func (t *FailureLog) Refusal() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.refused {
+		return ""
+	}
+	return t.last
+}
+
+// State returns since when it fails (zero if it does not) and the latest error.
+func (t *FailureLog) State() (since time.Time, last string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.since, t.last
+}
+
+// Throttle paces what is worth a line when it first happens, and then at intervals.
+type Throttle struct {
+	mu         sync.Mutex
+	lastLogged time.Time
+	unlogged   int
+}
+
+// Due adds n, and returns how many there were since the last line if another one is due; otherwise 0.
+func (c *Throttle) Due(n int, now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unlogged += n
+	if !c.lastLogged.IsZero() && now.Sub(c.lastLogged) < stillFailingEvery {
+		return 0
+	}
+	n, c.unlogged, c.lastLogged = c.unlogged, 0, now
+	return n
+}
