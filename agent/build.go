@@ -182,7 +182,7 @@ func (b *builder) filter(id string) *builtFilter {
 		return f
 	}
 	inst := b.cfg.Find(id)
-	print := config.Fingerprint(inst.Config)
+	print := config.Fingerprint(inst.Config, inst.Common)
 	if b.old != nil && b.old.filters[id] != nil && b.old.filters[id].fingerprint == print {
 		b.new.filters[id] = b.old.filters[id]
 		return b.new.filters[id]
@@ -195,6 +195,9 @@ func (b *builder) filter(id string) *builtFilter {
 	reg := newRegistry(id)
 	env := filter.Env{Name: id, Agent: b.cfg.Agent.Name, Metrics: reg}
 	f, err := comp.filter(inst.Config, env)
+	if common, ok := inst.Common.(*filter.Common); ok && err == nil {
+		f, err = filter.With(f, *common, env)
+	}
 	if err != nil {
 		b.fail(inst, err)
 		return nil

@@ -47,11 +47,14 @@ func Components() Catalogue {
 		WriterType("stdout", "Writes records to standard output.", stdout.Default, stdout.New),
 
 		FilterType("add_fields", "Adds fields to JSON values.", filter.DefaultAddFields, filter.NewAddFields),
+		FilterType("drop", "Discards the records for which its condition holds.", filter.DefaultDrop, filter.NewDrop),
 		FilterType("grep", "Lets records pass, or discards them, by regular expressions.", filter.DefaultGrep, filter.NewGrep),
 		FilterType("parse", "Turns text into JSON fields: JSON, logfmt, CSV, access and error logs, syslog, container runtimes, grok, regular expressions and more.", filter.DefaultParse, filter.NewParse),
 		FilterType("redact", "Overwrites what must not be passed on.", filter.DefaultRedact, filter.NewRedact),
 		FilterType("remove_fields", "Removes fields from JSON values.", filter.DefaultRemoveFields, filter.NewRemoveFields),
 		FilterType("rename_tag", "Gives records another tag, which decides routes and topics.", filter.DefaultRenameTag, filter.NewRenameTag),
 		FilterType("sample", "Lets a share of the records pass, always the same ones.", filter.DefaultSample, filter.NewSample),
+		FilterType("set", "Sets fields, headers and the key to what expressions give, with their types.", filter.DefaultSet, filter.NewSet),
+		FilterType("where", "Lets records pass for which a condition holds.", filter.DefaultWhere, filter.NewWhere),
 	}
 }

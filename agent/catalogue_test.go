@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestCatalogueIsConsistent(t *testing.T) {
 		if set != 1 || c.Source != (c.source != nil) || (c.Kind == config.Output) != (c.output != nil) || (c.Kind == config.Filter) != (c.filter != nil) {
 			t.Errorf("%s has the wrong constructor", name)
 		}
-		if a, b := c.Default(), c.Default(); a == b {
+		if a, b := c.Default(), c.Default(); a == b && reflect.TypeOf(a).Elem().Size() > 0 {
 			t.Errorf("%s: defaults are shared", name)
 		}
 	}

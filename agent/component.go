@@ -112,6 +112,7 @@ func AsyncWriterType[C any, W outputs.AsyncWriter](typ, doc string, def func() C
 // FilterType describes a filter.
 func FilterType[C any, F filter.Filter](typ, doc string, def func() C, build func(C, filter.Env) (F, error)) Component {
 	c := row(config.Filter, typ, doc, def)
+	c.Common = func() any { return &filter.Common{} }
 	c.filter = func(cfg any, env filter.Env) (filter.Filter, error) { return build(*cfg.(*C), env) }
 	return c
 }

@@ -13,7 +13,7 @@ import (
 
 // Subjects lists what WriteReference knows, apart from the list itself.
 func (c *Catalogue) Subjects() []string {
-	out := []string{"agent", "pipeline", "pipeline.buffer", templates}
+	out := []string{"agent", "pipeline", "pipeline.buffer", templates, expressions}
 	for _, comp := range c.Components {
 		out = append(out, string(comp.Kind)+"."+comp.Type)
 	}
@@ -40,6 +40,7 @@ func (c *Catalogue) WriteList(w io.Writer) {
 		{"pipeline", "What goes from which inputs through which filters to which outputs."},
 		{"pipeline.buffer", "The disk buffer of a pipeline."},
 		{templates, "Text such as \"app-${tag[1]}\", and what stands in it."},
+		{expressions, "Conditions and values such as \"field.status >= 500\"."},
 	} {
 		fmt.Fprintf(w, "  %-*s  %s\n", width, s[0], s[1])
 	}
@@ -51,6 +52,8 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 	switch {
 	case subject == templates || subject == "template":
 		c.writeTemplates(w)
+	case subject == expressions || subject == "expression":
+		c.writeExpressions(w)
 	case subject == "agent":
 		a := DefaultAgent()
 		fmt.Fprint(w, "agent {\n}\n\nSettings of the whole agent.\n\n")
@@ -170,6 +173,9 @@ func plural(name string) string {
 }
 
 func elementName(f field, t reflect.Type) string {
+	if named, ok := reflect.Zero(t).Interface().(interface{ ConfigType() string }); ok {
+		return named.ConfigType()
+	}
 	switch {
 	case f.ref != "":
 		var names []string

@@ -78,6 +78,9 @@ func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
 	}
 }
 
+// scalarUnmarshaler is implemented by types that take numbers, true and false without quotes, too.
+type scalarUnmarshaler interface{ UnmarshalScalar(text []byte) error }
+
 // fromCty stores a value, or reports why it does not fit. Null leaves the default; unknown has been reported before.
 func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range) {
 	if val.IsNull() || !val.IsKnown() {
@@ -93,6 +96,16 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 		return
 	}
 	typ := val.Type()
+	if u, ok := v.Addr().Interface().(scalarUnmarshaler); ok && (typ == cty.Number || typ == cty.Bool) {
+		text, err := convert.Convert(val, cty.String)
+		if err == nil {
+			err = u.UnmarshalScalar([]byte(text.AsString()))
+		}
+		if err != nil {
+			bad("%v", err)
+		}
+		return
+	}
 	switch {
 	case v.Type() == templateType:
 		if s, err := convert.Convert(val, cty.String); err != nil || s.IsNull() {

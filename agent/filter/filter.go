@@ -9,8 +9,8 @@ import (
 type Filter interface {
 	// Tag returns the tag that a batch tagged tag leaves with.
 	Tag(tag string) string
-	// Glance says what becomes of all records of a batch where that needs no look at them: Kept or
-	// Discarded. Otherwise it returns Look, and Edit is called for each. Only tag, origin and topic
+	// Glance says what becomes of all records of a batch where that needs no look at them: Kept,
+	// Discarded, or Skipped. Otherwise it returns Look, and Edit is called for each. Only tag, origin and topic
 	// of b count.
 	Glance(b *record.Batch) Verdict
 	// Edit does the filter's work on one record. It says Changed only after an edit of v.
@@ -45,12 +45,13 @@ const (
 	Unhandled         // passed on as it is, for it is not what the filter works on
 	Refused           // to the dead letter
 	Split             // other records stand in its place
+	Skipped           // its condition does not hold
 	Look              // of Glance alone: each record has to be looked at
 
 	verdicts = int(Look)
 )
 
-var verdictNames = [verdicts]string{"kept", "changed", "discarded", "unhandled", "refused", "split"}
+var verdictNames = [verdicts]string{"kept", "changed", "discarded", "unhandled", "refused", "split", "skipped"}
 
 // base is what filters have in common: the tag stays, every record is looked at, and all is counted.
 type base struct{ m meters }

@@ -51,7 +51,7 @@ func apply[F any](f F, b *record.Batch) *record.Batch {
 	panic("no filter")
 }
 
-type result struct{ kept, changed, discarded, unhandled, refused, split int }
+type result struct{ kept, changed, discarded, unhandled, refused, split, skipped int }
 
 // check runs a filter over values, and checks what comes out, that positions stay, that twice gives the same, and the counts.
 func check(t *testing.T, build func(Env) (Filter, error), in, want []string, counts result) {
@@ -82,9 +82,10 @@ penstock_filter_records_total{result="changed"} %d
 penstock_filter_records_total{result="discarded"} %d
 penstock_filter_records_total{result="kept"} %d
 penstock_filter_records_total{result="refused"} %d
+penstock_filter_records_total{result="skipped"} %d
 penstock_filter_records_total{result="split"} %d
 penstock_filter_records_total{result="unhandled"} %d
-`, counts.changed, counts.discarded, counts.kept, counts.refused, counts.split, counts.unhandled)
+`, counts.changed, counts.discarded, counts.kept, counts.refused, counts.skipped, counts.split, counts.unhandled)
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(expected), "penstock_filter_records_total"); err != nil {
 		t.Error(err)
 	}
@@ -109,7 +110,6 @@ func TestGrep(t *testing.T) {
 }
 
 func TestAddAndRemoveFields(t *testing.T) {
-	tmpl := func(s string) template.Template { return template.MustParse(s) }
 	add := func(over bool, fields map[string]template.Template) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) {
 			return NewAddFields(AddFieldsConfig{Fields: fields, Overwrite: over}, e)
@@ -337,4 +337,23 @@ func FuzzEditJSON(f *testing.F) {
 			}
 		}
 	})
+}
+
+func tmpl(s string) template.Template { return template.MustParse(s) }
+
+// headersOf returns key and headers of a batch's first record.
+func headersOf(t *testing.T, b *record.Batch) string {
+	t.Helper()
+	seq, err := b.Records()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range seq {
+		var out []string
+		for _, h := range r.Headers {
+			out = append(out, h.Key+"="+string(h.Value))
+		}
+		return fmt.Sprintf("%s %v", r.Key, out)
+	}
+	return "no record"
 }

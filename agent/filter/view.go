@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"github.com/expr-lang/expr/vm"
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
@@ -22,6 +23,8 @@ type View struct {
 	members []member
 	raws    [][]byte
 	scratch []byte
+	env     environment // of expressions
+	machine vm.VM
 
 	parts  []record.Record // of a Split
 	reason string          // of a Refused
@@ -44,7 +47,7 @@ func (v *View) forget() {
 	clear(v.members[:cap(v.members)])
 	clear(v.obj.members[:cap(v.obj.members)])
 	clear(v.fields.List[:cap(v.fields.List)])
-	*v = View{obj: object{members: v.obj.members[:0]}, members: v.members[:0], raws: v.raws, scratch: v.scratch, fields: v.fields}
+	*v = View{obj: object{members: v.obj.members[:0]}, members: v.members[:0], raws: v.raws, scratch: v.scratch, fields: v.fields, machine: v.machine}
 }
 
 // Record returns the record as it is now. It must not be written to, and is valid until the next edit.
