@@ -153,6 +153,13 @@ func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 	}
 }
 
+func sum(counts []int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
 // crew is the members of a group and what the test does to them.
 type crew struct {
 	t       *testing.T
@@ -197,6 +204,11 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	if !up {
 		toggle(t, broker, &up)
 	}
+	// A machine that is slow writes on until there is something to be wrong.
+	enough := 2 * 12 * lakePartitions // two cuts of twelve hours
+	eventually(t, 2*time.Minute, func() bool {
+		return len(lake.objects(t)) >= enough && sum(feed.produced()) >= int64(opts.kills)*300
+	}, func() string { return "the members archive next to nothing" })
 	if err := stopFeed(); err != nil {
 		t.Fatal(err)
 	}
@@ -220,15 +232,11 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 		t.Errorf("the lake is wrong:\n%s", strings.Join(wrong, "\n"))
 	}
 	verifyLake(t, c.members[0].config, feed.produced(), len(objects))
-	total := int64(0)
-	for _, n := range feed.produced() {
-		total += n
-	}
+	total := sum(feed.produced())
 	redone, fenced := c.said("making a cut again"), c.said("the group has dropped this member", "is assigned to another member", "has not been heard of")
 	t.Logf("%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
 		total, len(objects), c.killed, c.woken, c.left, redone, fenced)
-	if len(objects) < 2*12*lakePartitions || // two cuts of twelve hours
-		total < int64(opts.kills)*300 {
+	if len(objects) < enough {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
 	}
 	if long() && redone == 0 {
