@@ -163,6 +163,9 @@ func (c *Config) Validate() error {
 // Space returns how much of the file system the buffer may use, and how much it leaves free, in bytes; 0 is no bound.
 func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
 
+// Overflows tells whether a full buffer relies on the failover of the outputs.
+func (c *Config) Overflows() bool { return c.WhenFull == "overflow" }
+
 // Options converts a valid configuration.
 func (c *Config) Options() Options {
 	codec := record.Snappy

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -15,11 +16,35 @@ func (l *loader) checkPipelines() {
 		p.positions = nil
 	}
 	if len(l.cfg.Pipelines) == 0 && l.report.Errors() == 0 {
-		l.report.errorf(hcl.Range{}, `Add one: pipeline "NAME" { from = [input.TYPE.NAME] to = [output.TYPE.NAME] }`, "there is no pipeline, so there is nothing to do")
+		l.report.errorf(hcl.Range{}, l.newPipeline(), "there is no pipeline, so there is nothing to do")
 	}
 	if l.report.Errors() == 0 {
 		l.warnUnused()
 	}
+	l.checkPorts()
+}
+
+// newPipeline writes a pipeline of all there is, to be pasted.
+func (l *loader) newPipeline() string {
+	ids := func(kind Kind) string {
+		var out []string
+		held := map[string]bool{} // what another output refers to gets its records from there
+		for _, c := range l.cfg.Components {
+			for _, r := range c.Refs {
+				held[r.Target] = true
+			}
+		}
+		for _, c := range l.cfg.Components {
+			if c.Component.Kind == kind && !held[c.ID()] {
+				out = append(out, c.ID())
+			}
+		}
+		if out == nil {
+			out = []string{string(kind) + ".TYPE.NAME"}
+		}
+		return strings.Join(out, ", ")
+	}
+	return fmt.Sprintf("Add one:\npipeline \"main\" {\n  from = [%s]\n  to   = [%s]\n}", ids(Input), ids(Output))
 }
 
 func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
@@ -67,6 +92,7 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
 		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
 	}
+	l.checkOverflow(p)
 	for path, ids := range map[string][]string{"to": p.To, "filter": p.Filter, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {
@@ -84,6 +110,39 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(at("otherwise"), "Write to = [...] for all records.", "otherwise has no meaning without a route")
+	}
+}
+
+// overflows is the configuration of a buffer.
+type overflows interface {
+	// Overflows tells whether a full buffer relies on the failover of the outputs.
+	Overflows() bool
+}
+
+// checkOverflow finds outputs that would keep a full buffer full.
+func (l *loader) checkOverflow(p *Pipeline) {
+	c, ok := p.Buffer.(overflows)
+	if !ok || p.Source || !c.Overflows() {
+		return
+	}
+	var without []string
+	for _, id := range p.Outputs() {
+		inst := l.cfg.Find(id)
+		if inst == nil || inst.positions == nil || inst.positions.hasFailed("failover") {
+			return
+		}
+		if !slices.ContainsFunc(inst.Refs, func(r Ref) bool { return r.Path == "failover.to" }) {
+			without = append(without, id)
+		}
+	}
+	at := p.positions.position("buffer.when_full")
+	hint := "Add failover { to = output.TYPE.NAME } to " + list(without) + `, or write when_full = "block".`
+	switch {
+	case len(without) == 0:
+	case len(without) == len(p.Outputs()):
+		l.report.errorf(at, hint, "buffer.when_full: nothing can overflow: no output of pipeline.%s has a failover", p.Name)
+	default:
+		l.report.warnf(at, hint, "buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait", list(without))
 	}
 }
 

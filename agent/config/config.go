@@ -88,7 +88,7 @@ func (a *Agent) Validate() error {
 	var errs []error
 	if a.DataDir == "" {
 		errs = append(errs, errors.New("data_dir: must not be empty"))
-	} else if err := usableDir(a.DataDir); err != nil {
+	} else if err := usableDataDir(a.DataDir); err != nil {
 		errs = append(errs, fmt.Errorf("data_dir: %w", err))
 	}
 	if a.Name == "" || len(a.Name) > 200 || strings.ContainsAny(a.Name, "/\x00\n") || a.Name == "." || a.Name == ".." {

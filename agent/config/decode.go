@@ -68,7 +68,7 @@ func (d *decoder) body(b *hclsyntax.Body, header hcl.Range, title, path string, 
 	for _, block := range b.Blocks {
 		i := slices.IndexFunc(targets, func(t target) bool { return t.name == block.Type && !t.label })
 		if i < 0 {
-			d.unknown(block.TypeRange, block.Type, title, targets, true)
+			d.unknown(block.TypeRange, block.Type, title, path, targets, true)
 			continue
 		}
 		t := targets[i]
@@ -118,7 +118,14 @@ func join(path, name string) string {
 func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, path string) {
 	i := slices.IndexFunc(targets, func(t target) bool { return t.name == attr.Name && !t.label })
 	if i < 0 {
-		if near := nearest(attr.Name, names(targets, false)); near != "" {
+		near := nearest(attr.Name, names(targets, false))
+		if g, ok := findGuess(d.owner, path, attr.Name, ""); ok {
+			near = g.attribute()
+			if strings.Contains(g.Write, "env(") {
+				d.report.hidden = append(d.report.hidden, attr.Expr.Range())
+			}
+		}
+		if near != "" {
 			for _, t := range targets {
 				if t.name == near && t.secret {
 					d.report.hidden = append(d.report.hidden, attr.Expr.Range())
@@ -126,13 +133,13 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 			}
 			d.failed[join(path, near)] = true
 		}
-		d.unknown(attr.NameRange, attr.Name, title, targets, false)
+		d.unknown(attr.NameRange, attr.Name, title, path, targets, false)
 		return
 	}
 	t := targets[i]
 	d.attrs[join(path, t.name)] = attr
 	if t.block {
-		d.report.errorf(attr.NameRange, fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name), "%q is a block, not an attribute", t.name)
+		d.report.errorf(attr.NameRange, d.asBlock(t, attr.Expr, path), "%q is a block, not an attribute", t.name)
 		return
 	}
 	if t.secret && !namesItsSource(attr.Expr) {
@@ -153,6 +160,41 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 			d.report.seal(part)
 		}
 	})
+}
+
+// asBlock says how to write a block that was written as an attribute.
+func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) string {
+	elem, _ := blockStruct(t.typ)
+	if elem.Kind() != reflect.Struct {
+		return fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name)
+	}
+	for _, f := range fieldsOf(elem) {
+		if !f.label {
+			continue
+		}
+		if f.oneof == nil {
+			return fmt.Sprintf("Write %s %q { ... }, without the equals sign.", t.name, strings.ToUpper(f.name))
+		}
+		lit, ok := expr.(*hclsyntax.TemplateExpr)
+		if !ok || !lit.IsStringLiteral() {
+			return fmt.Sprintf("Write %s %q {}, without the equals sign; or, for %q, %s.", t.name, f.oneof[0], f.oneof[0], listOr(quoted(f.oneof[1:])))
+		}
+		v, _ := lit.Value(nil)
+		text := v.AsString()
+		if !slices.Contains(f.oneof, text) {
+			if g := guessValue(d.owner, join(path, t.name), text); g != "" {
+				return fmt.Sprintf("%s\nIt is a block, with %s for its label.", g, listOr(quoted(f.oneof)))
+			}
+			hint := choices(text, f.oneof)
+			near := nearest(text, f.oneof)
+			if near == "" {
+				near = f.oneof[0]
+			}
+			return fmt.Sprintf("%s\nIt is a block: write %s %q {}, without the equals sign.", hint, t.name, near)
+		}
+		return fmt.Sprintf("Write %s %q {}, without the equals sign.", t.name, text)
+	}
+	return fmt.Sprintf("Write %s { ... }, without the equals sign.", t.name)
 }
 
 // eachString calls f with each string of an attribute's value.
@@ -197,13 +239,15 @@ func names(targets []target, blocks bool) []string {
 }
 
 // unknown reports a name that a body does not have, with the best guess of what was meant.
-func (d *decoder) unknown(at hcl.Range, name, title string, targets []target, block bool) {
+func (d *decoder) unknown(at hcl.Range, name, title, path string, targets []target, block bool) {
 	what := "attribute"
 	if block {
 		what = "block"
 	}
 	hint := ""
-	if near := nearest(name, append(names(targets, block), names(targets, !block)...)); near != "" {
+	if g := guess(d.owner, path, name); g != "" {
+		hint = g
+	} else if near := nearest(name, append(names(targets, block), names(targets, !block)...)); near != "" {
 		hint = fmt.Sprintf("Did you mean %q?", near)
 		if slices.Contains(names(targets, !block), near) {
 			if block {

@@ -115,7 +115,7 @@ func (l *loader) parse(file string) {
 	}
 	l.report.sources[file] = src
 	parsed, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
-	l.report.add(diags)
+	l.report.addSyntax(src, diags)
 	if diags.HasErrors() {
 		l.scope.syntax = append(l.scope.syntax, file)
 	}

@@ -116,6 +116,27 @@ func usableDir(dir string) error {
 	return nil
 }
 
+// usableDataDir checks a directory that holds what earlier runs, perhaps by another user, have left, and that it can hold files.
+func usableDataDir(dir string) error {
+	if err := usableDir(dir); err != nil {
+		return err
+	}
+	if path, _, err := existing(dir); err == nil && !holdsFiles(path) {
+		return fmt.Errorf("%s is no place for files: name a directory on a disk", path)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it is made at the start
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() && e.Name() != "lost+found" && unix.Access(path, unix.W_OK|unix.X_OK) != nil {
+			return fmt.Errorf("%s may not be written to by this user: an agent of another user has made it; run as that user, or give it to this one (chown -R)", path)
+		}
+	}
+	return nil
+}
+
 // existing returns a path itself or the nearest one above it that exists.
 func existing(path string) (string, os.FileInfo, error) {
 	for path = filepath.Clean(path); ; path = filepath.Dir(path) {

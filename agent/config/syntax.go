@@ -1,6 +1,12 @@
 package config
 
 import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -10,6 +16,95 @@ func SyntaxReport(name string, src []byte) *Report {
 	report := newReport()
 	report.sources[name] = src
 	_, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	report.add(diags)
+	report.addSyntax(src, diags)
 	return report
+}
+
+// Summaries of the HCL library for what begins and does not end.
+const (
+	openInterpolation = "Unclosed template interpolation sequence"
+	openControl       = "Unterminated template control sequence"
+	openString        = "Unterminated template string"
+	brokenString      = "Invalid multi-line string"
+)
+
+// dotted finds a path of names before an equals sign, which HCL does not have.
+var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*([^\n]*)`)
+
+// addSyntax takes over what the parser found. All that stands behind a string without an end has been misread, so only
+// the string itself is told.
+func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
+	diags = slices.Clone(diags)
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return place(a) - place(b) })
+	for _, d := range diags {
+		switch d.Summary {
+		case openInterpolation, openControl, openString, brokenString:
+			r.unclosed(src, d)
+			return
+		case "Argument or block definition required":
+			if d.Subject != nil && r.dottedName(src, d.Subject) {
+				continue
+			}
+		}
+		r.add(hcl.Diagnostics{d})
+		if d.Severity == hcl.DiagError && d.Summary == "Unclosed configuration block" {
+			return
+		}
+	}
+}
+
+func place(d *hcl.Diagnostic) int {
+	if d.Subject == nil {
+		return 0
+	}
+	return d.Subject.Start.Byte
+}
+
+// unclosed reports a string, or a ${ in it, that does not end in its line.
+func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
+	if d.Subject == nil {
+		r.add(hcl.Diagnostics{d})
+		return
+	}
+	at := *d.Subject
+	begin := bytes.LastIndexByte(src[:min(at.Start.Byte, len(src))], '\n') + 1
+	line, _, _ := bytes.Cut(src[begin:], []byte("\n"))
+	if d.Summary == openInterpolation || d.Summary == openControl || openBrace(line) {
+		if i := bytes.LastIndex(line, []byte("${")); i >= 0 && d.Summary == brokenString {
+			at.Start.Byte = begin + i
+			at.Start.Column = 1 + len([]rune(string(line[:i])))
+			at.End = at.Start
+			at.End.Byte += 2
+		}
+		r.errorf(at, `Write a } where it ends, as in "app-${tag}". A ${ that stands for itself is written $${.`, "${ without its }")
+		return
+	}
+	r.errorf(at, "Add the quote where the string ends. A line break in a string is written \\n; a text of many lines is\nwritten <<EOT, and EOT on a line of its own behind it.", "this line has a string that does not end")
+}
+
+// openBrace tells whether the last ${ of a line has no } behind it.
+func openBrace(line []byte) bool {
+	i := bytes.LastIndex(line, []byte("${"))
+	return i >= 0 && (i == 0 || line[i-1] != '$') && !bytes.ContainsRune(line[i:], '}')
+}
+
+// dottedName reports a.b = c, for which HCL has blocks.
+func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
+	m := dotted.FindSubmatch(src[min(at.Start.Byte, len(src)):])
+	if m == nil {
+		return false
+	}
+	parts := strings.Split(string(m[1]), ".")
+	last := len(parts) - 1
+	hint := guessDotted(parts)
+	if hint == "" {
+		hint = parts[last] + " = ..."
+	}
+	for i := last - 1; i >= 0; i-- {
+		hint = parts[i] + " { " + hint + " }"
+	}
+	where := *at
+	where.End.Byte, where.End.Column = at.Start.Byte+len(m[1]), at.Start.Column+len(m[1])
+	r.errorf(where, fmt.Sprintf("Write a block: %s", hint), "%s: a name has no dots", m[1])
+	return true
 }

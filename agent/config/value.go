@@ -66,7 +66,7 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 			return
 		}
 	}
-	d.fromCty(d.eval(expr), v, f, expr.Range())
+	d.fromCty(d.eval(expr), v, f, path, expr.Range())
 }
 
 // template compiles a template. Names of the scope are evaluated now; all others are the component's to bind.
@@ -82,7 +82,7 @@ func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
 type scalarUnmarshaler interface{ UnmarshalScalar(text []byte) error }
 
 // fromCty stores a value, or reports why it does not fit. Null leaves the default; unknown has been reported before.
-func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range) {
+func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, at hcl.Range) {
 	if val.IsNull() || !val.IsKnown() {
 		return
 	}
@@ -131,6 +131,9 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 			hint := "For example: " + f.name + " = " + example(f)
 			if typ == cty.String && !f.secret {
 				hint = fmt.Sprintf("Write [%q].", val.AsString())
+				if g := guessValue(d.owner, path, val.AsString()); g != "" {
+					hint = g
+				}
 			}
 			d.report.errorf(at, hint, "%s must be a list", f.name)
 			return
@@ -138,7 +141,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 		out := reflect.MakeSlice(v.Type(), 0, val.LengthInt())
 		for _, item := range val.AsValueSlice() {
 			elem := reflect.New(v.Type().Elem()).Elem()
-			d.fromCty(item, elem, f, at)
+			d.fromCty(item, elem, f, path, at)
 			out = reflect.Append(out, elem)
 		}
 		v.Set(out)
@@ -150,7 +153,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 		out := reflect.MakeMap(v.Type())
 		for key, item := range val.AsValueMap() {
 			elem := reflect.New(v.Type().Elem()).Elem()
-			d.fromCty(item, elem, f, at)
+			d.fromCty(item, elem, f, path, at)
 			out.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), elem)
 		}
 		v.Set(out)
@@ -173,7 +176,11 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, at hcl.Range)
 		}
 		text := s.AsString()
 		if f.oneof != nil && !slices.Contains(f.oneof, text) {
-			d.report.errorf(at, choices(text, f.oneof), "%s cannot be %s", f.name, show(val, f))
+			hint := choices(text, f.oneof)
+			if g := guessValue(d.owner, path, text); g != "" {
+				hint = g
+			}
+			d.report.errorf(at, hint, "%s cannot be %s", f.name, show(val, f))
 			return
 		}
 		v.SetString(text)

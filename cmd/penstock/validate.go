@@ -14,6 +14,8 @@ func validateCommand() *cobra.Command {
 		Args:  usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
+	var deny bool
+	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "exit with 2 if there are warnings, too")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		cfg, report, err := loadConfig(paths, *vars)
 		if err != nil {
@@ -21,7 +23,7 @@ func validateCommand() *cobra.Command {
 		}
 		tryToMake(report)
 		report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
-		if report.Errors() > 0 {
+		if report.Errors() > 0 || deny && report.Warnings() > 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}
 		}

@@ -74,6 +74,16 @@ func Default() Config {
 	}
 }
 
+// Listens returns where it listens.
+func (c *Config) Listens() []string {
+	network, addr, err := listen.ParseAddress(c.Listen)
+	out := []string{network + "://" + addr}
+	if err == nil && network == "tcp" && c.UDPHeartbeat {
+		out = append(out, "udp://"+addr)
+	}
+	return out
+}
+
 // Validate reports every mistake.
 func (c *Config) Validate() error {
 	var errs []error

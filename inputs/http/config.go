@@ -52,6 +52,12 @@ func Default() Config {
 	}
 }
 
+// Listens returns where it listens.
+func (c *Config) Listens() []string {
+	network, addr, _ := listen.ParseAddress(c.Listen) // Validate tells of a mistake
+	return []string{network + "://" + addr}
+}
+
 // Validate reports every mistake.
 func (c *Config) Validate() error {
 	var errs []error

@@ -26,6 +26,12 @@ func DefaultTCP() TCPConfig {
 	return TCPConfig{Tag: "tcp", MaxLineSize: 1 << 20, MaxConnections: 10_000, IdleTimeout: 24 * time.Hour}
 }
 
+// Listens returns where it listens.
+func (c *TCPConfig) Listens() []string {
+	network, addr, _ := listen.ParseAddress(c.Listen) // Validate tells of a mistake
+	return []string{network + "://" + addr}
+}
+
 // Validate reports every mistake.
 func (c *TCPConfig) Validate() error {
 	var errs []error
@@ -69,6 +75,12 @@ type UDPConfig struct {
 // DefaultUDP returns the presets.
 func DefaultUDP() UDPConfig {
 	return UDPConfig{Tag: "udp", SplitLines: true, MaxLineSize: 64 << 10, ReceiveBuffer: 8 << 20}
+}
+
+// Listens returns where it listens.
+func (c *UDPConfig) Listens() []string {
+	network, addr := c.address()
+	return []string{network + "://" + addr}
 }
 
 // Validate reports every mistake.

@@ -76,6 +76,15 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Listens returns where it listens.
+func (c *Config) Listens() []string {
+	var out []string
+	for _, l := range c.Listen {
+		out = append(out, strings.Replace(l, "tls://", "tcp://", 1))
+	}
+	return out
+}
+
 func splitAddress(s string) (network, addr string, err error) {
 	network, addr, ok := strings.Cut(s, "://")
 	if !ok {

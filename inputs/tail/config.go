@@ -62,16 +62,23 @@ func Default() Config {
 	}
 }
 
-// Warnings tells which paths cannot be read now. What is not there yet is none of them.
+// Warnings tells which paths cannot be read now, and which match nothing.
 func (c *Config) Warnings() error {
 	var errs []error
-	for _, p := range c.Paths {
+	for i, p := range c.Paths {
 		dir := filepath.Clean(p)
 		for strings.ContainsAny(dir, `*?[{\\`) {
 			dir = filepath.Dir(dir)
 		}
 		if err := unix.Access(dir, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
 			errs = append(errs, fmt.Errorf("paths: %s cannot be read now: %w: give the agent's user read permission, and search permission on the directories above", dir, err))
+			continue
+		}
+		if !filepath.IsAbs(p) || !doublestar.ValidatePathPattern(p) {
+			continue // a mistake, which Validate tells
+		}
+		if f := newGlobs(&Config{Paths: []string{p}, Exclude: c.Exclude}).walk(); len(f.paths)+len(f.errs) == 0 {
+			errs = append(errs, fmt.Errorf("paths[%d]: no file matches %s now; files that come later are read from their beginning", i, p))
 		}
 	}
 	return errors.Join(errs...)

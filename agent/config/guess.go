@@ -1,0 +1,111 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Guess is what people write who know another tool, and what to write instead.
+type Guess struct {
+	At    string // components, such as "output.kafka" or "output.*", "agent" or "pipeline"
+	Block string // path of the block it stands in; "" is the component itself
+	Names string // the names of attributes or blocks
+	Value string // set: the values of the attribute Names that are meant; * is any that is no URL
+	Write string // what to write there; "" is nothing
+	Why   string // a sentence
+	Apart bool   // Write stands outside of the component
+}
+
+var upper = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// plainName writes batchSize, batch-size and BATCH_SIZE alike.
+func plainName(name string) string {
+	name = upper.ReplaceAllString(name, "${1}_${2}")
+	return strings.Map(func(c rune) rune {
+		if c == '-' || c == '.' {
+			return '_'
+		}
+		return unicode.ToLower(c)
+	}, name)
+}
+
+var listIndex = regexp.MustCompile(`\[\d+\]`)
+
+// findGuess returns the guess for a name, or for the value of an attribute if that is not "".
+func findGuess(owner, path, name, value string) (Guess, bool) {
+	kind, rest, _ := strings.Cut(owner, ".")
+	typ, _, _ := strings.Cut(rest, ".")
+	path = listIndex.ReplaceAllString(path, "")
+	for _, g := range Guesses {
+		if g.Block != path || (g.Value == "") != (value == "") {
+			continue
+		}
+		at := slices.ContainsFunc(strings.Fields(g.At), func(at string) bool {
+			return at == kind || at == kind+".*" || at == kind+"."+typ
+		})
+		if !at || !slices.Contains(strings.Fields(g.Names), plainName(name)) {
+			continue
+		}
+		anything := g.Value == "*" && !strings.Contains(value, "://")
+		if value == "" || anything || slices.Contains(strings.Fields(g.Value), strings.ToLower(value)) {
+			return g, true
+		}
+	}
+	return Guess{}, false
+}
+
+// guess returns the hint for an unknown name, or "".
+func guess(owner, path, name string) string {
+	g, _ := findGuess(owner, path, name, "")
+	return g.hint()
+}
+
+// guessValue returns the hint for a value that the attribute at a path cannot have, or "".
+func guessValue(owner, path, value string) string {
+	block, name := "", path
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		block, name = path[:i], path[i+1:]
+	}
+	g, _ := findGuess(owner, block, name, value)
+	return g.hint()
+}
+
+// guessDotted returns what to write for a path such as auth.token where the component is not known yet, or "".
+func guessDotted(parts []string) string {
+	block, name := strings.Join(parts[:len(parts)-1], "."), parts[len(parts)-1]
+	for _, g := range Guesses {
+		if g.Block == block && g.Write != "" && g.Value == "" && slices.Contains(strings.Fields(g.Names), plainName(name)) {
+			return g.Write
+		}
+	}
+	return ""
+}
+
+func (g Guess) hint() string {
+	switch {
+	case g.Write == "":
+		return g.Why
+	case strings.Contains(g.Write, "\n"):
+		return strings.TrimSpace("Write:\n"+g.Write) + sentence("\n", g.Why)
+	}
+	return "Did you mean " + g.Write + "?" + sentence(" ", g.Why)
+}
+
+func sentence(before, s string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s
+}
+
+var firstName = regexp.MustCompile(`^[a-z_]+`)
+
+// attribute returns the name of the attribute or block that stands for what was guessed, or "".
+func (g Guess) attribute() string {
+	if g.Apart {
+		return ""
+	}
+	return firstName.FindString(g.Write)
+}

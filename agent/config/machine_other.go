@@ -1,0 +1,5 @@
+//go:build !linux
+
+package config
+
+func holdsFiles(string) bool { return true }
