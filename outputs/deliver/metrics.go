@@ -14,11 +14,11 @@ type senderMetrics struct {
 	records, bytes, retries, dead prometheus.Counter
 	errors                        *prometheus.CounterVec
 	flyingBatches, flyingBytes    prometheus.Gauge
-	lastSuccess, failing          prometheus.Gauge
+	lastSuccess                   prometheus.Gauge
 	latency                       prometheus.Histogram
 }
 
-func newSenderMetrics(r prometheus.Registerer) *senderMetrics {
+func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetrics {
 	m := &senderMetrics{
 		records:       prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_records_total", Help: "Records that the destination has taken."}),
 		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_bytes_total", Help: "Uncompressed bytes that the destination has taken."}),
@@ -28,13 +28,18 @@ func newSenderMetrics(r prometheus.Registerer) *senderMetrics {
 		flyingBatches: prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_batches", Help: "Batches read from the log and not yet delivered."}),
 		flyingBytes:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_bytes", Help: "Uncompressed bytes read from the log and not yet delivered."}),
 		lastSuccess:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_last_success_timestamp_seconds", Help: "When the destination last took a batch; 0 if never."}),
-		failing:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_failing", Help: "1 while the destination refuses what it is sent."}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "penstock_output_delivery_seconds", Help: "Time from a batch's first attempt to its acknowledgement.",
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600},
 		}),
 	}
-	r.MustRegister(m.records, m.bytes, m.retries, m.dead, m.errors, m.flyingBatches, m.flyingBytes, m.lastSuccess, m.failing, m.latency)
+	r.MustRegister(m.records, m.bytes, m.retries, m.dead, m.errors, m.flyingBatches, m.flyingBytes, m.lastSuccess, m.latency,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "penstock_output_failing", Help: "1 while something sent to the destination fails and is tried again."}, func() float64 {
+			if failing() {
+				return 1
+			}
+			return 0
+		}))
 	return m
 }
 

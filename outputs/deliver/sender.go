@@ -46,16 +46,9 @@ func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadL
 	s.name, s.Config, s.dl, s.log = env.Name, c, dl, env.Log
 	s.Router, _ = w.(outputs.Router)
 	s.Prober, _ = w.(outputs.Prober)
-	s.m = newSenderMetrics(env.Metrics)
+	s.m = newSenderMetrics(env.Metrics, func() bool { return !s.Trouble().Since.IsZero() })
 	s.Failing = retry.FailureLog{
 		Log: env.Log, What: "the destination", Do: "check that it is reachable, that it accepts this agent's credentials, and that it has room",
-		Flag: func(failing bool) {
-			if failing {
-				s.m.failing.Set(1)
-			} else {
-				s.m.failing.Set(0)
-			}
-		},
 	}
 	if r, ok := w.(outputs.Reporter); ok {
 		r.Report(func(err error) {

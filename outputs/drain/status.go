@@ -13,6 +13,7 @@ type Status struct {
 	Failing        bool      // the destination refuses what it is sent
 	FailingSince   time.Time // zero if it does not
 	LastError      string    // the latest, also when it works again
+	Do             string    // what a person can do about it
 	LastSuccess    time.Time // zero if never
 	FlyingBatches  int64     // read from a log and not yet delivered
 	FlyingBytes    int64
@@ -27,11 +28,13 @@ type LogStatus struct {
 	Log       string
 	State     string // one of the State constants
 	Committed int64
+	Stalled   time.Duration // for so long the destination has taken nothing although something is being sent
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
-	Objects     int64
-	ObjectBytes int64
-	Oldest      time.Time
-	StoreError  string // why the overflow's store cannot be used, if it cannot
+	Objects       int64
+	ObjectBytes   int64
+	ObjectRecords int64 // at most
+	Oldest        time.Time
+	StoreError    string // why the overflow's store cannot be used, if it cannot
 }
 
 // Held implements Holder.
@@ -45,7 +48,8 @@ func (d *Drainer) Held() []string {
 // Status returns the present condition.
 func (d *Drainer) Status() Status {
 	s := Status{FlyingBatches: d.to.Send.Flying.Load(), FlyingBytes: d.to.Send.Bytes.Load(), DeadLettered: d.to.Send.Dead.Load()}
-	s.FailingSince, s.LastError = d.to.Send.Failing.State()
+	t := d.to.Send.Trouble()
+	s.FailingSince, s.LastError, s.Do = t.Since, t.Error, t.Do
 	s.Failing = !s.FailingSince.IsZero()
 	if ns := d.to.Send.LastSuccess.Load(); ns != 0 {
 		s.LastSuccess = time.Unix(0, ns)
@@ -59,9 +63,11 @@ func (d *Drainer) Status() Status {
 	for r := range d.drains {
 		l := LogStatus{Log: r.log.Name(), State: overflow.StateDirect}
 		l.Committed, _ = r.ledger.State()
+		l.Stalled = r.health.Stalled()
 		if f := r.over; f != nil {
 			o := f.State()
 			l.State, l.Objects, l.ObjectBytes, l.Oldest, l.StoreError = o.Name, o.Objects, o.Bytes, o.Oldest, o.StoreError
+			l.ObjectRecords = o.Records
 		}
 		s.Logs = append(s.Logs, l)
 	}

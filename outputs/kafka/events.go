@@ -20,9 +20,14 @@ func (e events) Delivered(it *producer.Item) {
 	p.settle(nil)
 }
 
-func (e events) Failed(it *producer.Item, err error) { it.Owner.(*parcel).fail(err) }
-func (e events) Troubled(k producer.Key, err error)  { e.w.trouble.failed(k, err) }
-func (e events) Cleared(k producer.Key)              { e.w.trouble.worked(k) }
+func (e events) Failed(it *producer.Item, err error) {
+	p := it.Owner.(*parcel)
+	e.w.trouble.givenBack(p.key)
+	p.fail(err)
+}
+
+func (e events) Troubled(k producer.Key, err error) { e.w.trouble.failed(k, err) }
+func (e events) Cleared(k producer.Key)             { e.w.trouble.worked(k) }
 
 // Behind implements producer.Events.
 func (e events) Behind(it *producer.Item) bool {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/inputs/kafka/client"
+	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,6 +22,10 @@ type trouble struct {
 	since   time.Time
 	repeats client.Repeats
 	count   int
+	last    error
+
+	aloof   time.Time // since when no connection could be opened; zero if one was, or something was delivered
+	aloofBy error
 }
 
 func newTrouble(log *slog.Logger) *trouble {
@@ -36,6 +41,7 @@ func (t *trouble) failed(k producer.Key, err error) {
 	}
 	t.bad[k] = struct{}{}
 	t.count++
+	t.last = err
 	if !t.repeats.Due("", err, now) && t.count > 1 {
 		return
 	}
@@ -47,9 +53,37 @@ func (t *trouble) failed(k producer.Key, err error) {
 func (t *trouble) unreachable(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.repeats.Due("", err, time.Now()) {
+	now := time.Now()
+	if t.aloof.IsZero() {
+		t.aloof = now
+	}
+	t.aloofBy = err
+	if t.repeats.Due("", err, now) {
 		t.log.Warn("a broker cannot be connected to; it is tried again", "error", err, "do", advice(err))
 	}
+}
+
+// givenBack takes note that what failed for a partition is tried no more: whoever has it now knows of the failure.
+func (t *trouble) givenBack(k producer.Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.bad, k)
+}
+
+// state tells what is failing. delivered is when something was last delivered, reach why no broker can be connected to.
+func (t *trouble) state(delivered time.Time, reach error) outputs.Trouble {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if reach == nil || delivered.After(t.aloof) {
+		t.aloof = time.Time{}
+	}
+	switch {
+	case len(t.bad) > 0:
+		return outputs.Trouble{Since: t.since, Error: t.last.Error(), Do: advice(t.last)}
+	case !t.aloof.IsZero():
+		return outputs.Trouble{Since: t.aloof, Error: t.aloofBy.Error(), Do: advice(t.aloofBy)}
+	}
+	return outputs.Trouble{}
 }
 
 func (t *trouble) worked(k producer.Key) {

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/inputs/kafka/client"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,6 +44,7 @@ type Writer struct {
 	why       string // why the record path is taken for all batches; "" if it is not
 	options   producer.Options
 	report    func(error)
+	reach     *client.Reach
 	session   *Session // whose batches this one writes; nil outside of transactions
 
 	mu       sync.Mutex // guards what follows, and the order of sends
@@ -91,9 +93,9 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	} else {
 		env.Log.Info("batches go to Kafka record by record", "because", w.why)
 	}
-	reach := cfg.NewReach()
-	reach.Tell = w.trouble.unreachable
-	opts = append(opts, kgo.WithHooks(reach),
+	w.reach = cfg.NewReach()
+	w.reach.Tell = w.trouble.unreachable
+	opts = append(opts, kgo.WithHooks(w.reach),
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) }),
 		kgo.ProduceRequestTimeout(cfg.RequestTimeout),
 	)
@@ -114,7 +116,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 			BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second,
 		},
 		Codec: codec, RequestTimeout: cfg.RequestTimeout, MaxAge: cfg.MetadataMaxAge, AutoCreate: cfg.AllowAutoTopicCreation,
-		Requests: cfg.MaxInFlight, Unreachable: reach.Err, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
+		Requests: cfg.MaxInFlight, Unreachable: w.reach.Err, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
 	}
 	w.run(w.options)
 	return w, nil
@@ -157,6 +159,11 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	}
 	w.metrics.byRecord.WithLabelValues(reason).Inc()
 	w.records(ctx, d)
+}
+
+// Trouble implements outputs.Troubled.
+func (w *Writer) Trouble() outputs.Trouble {
+	return w.trouble.state(time.Unix(0, w.delivered.Load()), w.reach.Err())
 }
 
 // Report implements outputs.Reporter.

@@ -1,9 +1,11 @@
 package overflow
 
 import (
+	"path"
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/outputs/recordline"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -15,6 +17,7 @@ type overflowStatus struct {
 	state   string
 	objects int64
 	bytes   int64
+	records int64     // positions, by the objects' names
 	oldest  time.Time // of the first waiting object's first record; zero while not known
 }
 
@@ -52,6 +55,7 @@ func (s *overflowStatus) add(o spool.Object, oldest time.Time) {
 	}
 	s.objects++
 	s.bytes += o.Size
+	s.records += recordsIn(o.Key)
 	s.m.objects.Inc()
 	s.m.bytes.Add(float64(o.Size))
 }
@@ -68,6 +72,12 @@ func (s *overflowStatus) begins(oldest time.Time) {
 func (s *overflowStatus) since(oldest time.Time) {
 	s.oldest = oldest
 	s.m.setOldest(s, oldest)
+}
+
+// recordsIn returns how many positions an object holds, as its name says.
+func recordsIn(key string) int64 {
+	first, end, _ := recordline.ParseObjectName(path.Base(key))
+	return end - first
 }
 
 // waiting returns what waits, for logs.
@@ -87,6 +97,7 @@ func (s *overflowStatus) remove(o spool.Object) {
 	defer s.mu.Unlock()
 	s.objects--
 	s.bytes -= o.Size
+	s.records -= recordsIn(o.Key)
 	s.m.objects.Dec()
 	s.m.bytes.Sub(float64(o.Size))
 	if s.objects <= 0 {
@@ -106,7 +117,7 @@ func (s *overflowStatus) reset() (oldest time.Time) {
 func (s *overflowStatus) clear() {
 	s.m.objects.Sub(float64(s.objects))
 	s.m.bytes.Sub(float64(s.bytes))
-	s.objects, s.bytes = 0, 0
+	s.objects, s.bytes, s.records = 0, 0, 0
 	s.since(time.Time{})
 }
 
@@ -116,6 +127,7 @@ type State struct {
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects    int64
 	Bytes      int64
+	Records    int64 // at most, by the objects' names
 	Oldest     time.Time
 	StoreError string // why the overflow's store cannot be used, if it cannot
 }
@@ -123,7 +135,7 @@ type State struct {
 func (s *overflowStatus) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Name: s.state, Objects: s.objects, Bytes: s.bytes, Oldest: s.oldest}
+	return State{Name: s.state, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
 }
 
 // State returns the present condition. Safe for concurrent use.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -16,14 +17,14 @@ type FailureLog struct {
 	Log  *slog.Logger
 	What string // "the output"
 	Do   string // What a person can do about it
-	Flag func(failing bool)
 
 	mu         sync.Mutex
 	since      time.Time // zero while all is well
 	lastLogged time.Time
 	failures   int
 	last       string
-	refused    bool // last is what trying again does not mend
+	lastDo     string // what a person can do about last
+	refused    bool   // last is what trying again does not mend
 }
 
 func (t *FailureLog) Failed(err error) {
@@ -37,6 +38,7 @@ func (t *FailureLog) Failed(err error) {
 	if errors.As(err, &remedy) {
 		do = remedy.Do()
 	}
+	t.lastDo = do
 	switch {
 	case t.since.IsZero():
 		t.since, t.lastLogged = now, now
@@ -44,11 +46,6 @@ func (t *FailureLog) Failed(err error) {
 	case now.Sub(t.lastLogged) >= stillFailingEvery:
 		t.lastLogged = now
 		t.Log.Warn(t.What+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", do)
-	default:
-		return
-	}
-	if t.Flag != nil {
-		t.Flag(true)
 	}
 }
 
@@ -61,9 +58,6 @@ func (t *FailureLog) Ended(err error) {
 		t.since = time.Now()
 	}
 	t.lastLogged = time.Now()
-	if t.Flag != nil {
-		t.Flag(true)
-	}
 }
 
 func (t *FailureLog) Worked() {
@@ -74,9 +68,6 @@ func (t *FailureLog) Worked() {
 	}
 	t.Log.Info(t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(), "attempts", t.failures)
 	t.since, t.failures, t.refused = time.Time{}, 0, false
-	if t.Flag != nil {
-		t.Flag(false)
-	}
 }
 
 // Advise changes what a person can do about it.
@@ -101,6 +92,13 @@ func (t *FailureLog) State() (since time.Time, last string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.since, t.last
+}
+
+// Trouble returns what fails at present.
+func (t *FailureLog) Trouble() outputs.Trouble {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return outputs.Trouble{Since: t.since, Error: t.last, Do: t.lastDo}
 }
 
 // Throttle paces what is worth a line when it first happens, and then at intervals.

@@ -1,0 +1,103 @@
+package kafka
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// An outage is told with the first try that fails, and not once a batch is given back, which the
+// delivery timeout puts off for minutes; and it is over with the first batch that is taken.
+func TestOutageIsToldAtOnce(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"at least once": func(*Config) {},
+		"exactly once":  func(c *Config) { c.Delivery, c.DeliveryTimeout = ExactlyOnce, 30*time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNetwork(7)
+			c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
+			cfg := testConfig(c)
+			cfg.DeliveryTimeout, cfg.RequestTimeout = time.Hour, 10*time.Second
+			change(&cfg)
+			w, _ := newWriter(t, cfg)
+			reg := prometheus.NewRegistry()
+			env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: reg, Dir: t.TempDir()}
+			out, err := drain.NewAsyncOutput(w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := outputtest.NewMemLog("buffer")
+			drained := make(chan error, 1)
+			go func() { drained <- out.Drain(t.Context(), log.Owner()) }()
+			await := func(what string, within time.Duration, ok func(drain.Status) bool) drain.Status {
+				t.Helper()
+				deadline := time.Now().Add(within)
+				for {
+					s := out.Status()
+					if ok(s) {
+						return s
+					}
+					if time.Now().After(deadline) {
+						t.Fatalf("%s: not within %v: %+v", what, within, s)
+					}
+					<-time.After(10 * time.Millisecond)
+				}
+			}
+			at := 0
+			add := func() {
+				log.Append(lines("o", at, 10, 100))
+				at += 10
+			}
+			add()
+			await("delivered", 20*time.Second, func(s drain.Status) bool { return s.Logs != nil && s.Logs[0].Committed == 10 && !s.Failing })
+			n.set(true, 0)
+			add()
+			s := await("told", 5*time.Second, func(s drain.Status) bool { return s.Failing })
+			if s.LastError == "" || s.Do == "" || time.Since(s.FailingSince) > 6*time.Second {
+				t.Errorf("%+v", s)
+			}
+			if n, err := testutil.GatherAndCount(reg, "penstock_output_failing"); n != 1 || err != nil {
+				t.Errorf("%d metrics, %v", n, err)
+			}
+			n.set(false, 0)
+			await("over", 20*time.Second, func(s drain.Status) bool { return s.Logs[0].Committed == 20 && !s.Failing })
+			log.Seal()
+			if err := <-drained; err != nil && err != io.EOF {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A broker that was never there is told, too.
+func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
+	n := newNetwork(7)
+	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
+	cfg := testConfig(c)
+	cfg.DeliveryTimeout = time.Hour
+	n.set(true, 0)
+	w, _ := newWriter(t, cfg)
+	env, _ := testEnv()
+	out, err := drain.NewAsyncOutput(w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := outputtest.NewMemLog("buffer")
+	go func() { _ = out.Drain(t.Context(), log.Owner()) }()
+	log.Append(lines("o", 0, 10, 100))
+	deadline := time.Now().Add(5 * time.Second)
+	for !out.Status().Failing {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", out.Status())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
