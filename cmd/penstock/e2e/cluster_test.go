@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// TestClusterHoldsThePromises runs edges in all modes before Apache Kafka with three brokers that are killed, frozen and rolled, while topics get
+// partitions, other replicas, and second lives, rights are taken away, quotas bite, and the edges are killed. A reader of
+// committed records, another client's, finds each line, once and in order, but for what README says of duplicates.
+//
+// It goes on for $PENSTOCK_CLUSTER_TIME; what it does is given by the seed, though not to the millisecond.
+func TestClusterHoldsThePromises(t *testing.T) {
+	needs(t, "PENSTOCK_PYTHON", "Python with confluent-kafka")
+	rng := seeded(t)
+	lasting := 100 * time.Second
+	if s := os.Getenv("PENSTOCK_CLUSTER_TIME"); s != "" {
+		var err error
+		if lasting, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newClusterWorld(t)
+	modes := []struct{ name, output, pipeline string }{
+		{"default", "", ""},
+		{"keyed", `key = "${field.user}"`, ""},
+		{"exact", "delivery = \"exactly_once\"\n  position_topic = \"positions\"", ""},
+		{"spill", "", "buffer { spill = true }"},
+	}
+	for _, m := range modes {
+		config := replaceAll(clusterConfig, "MODE", m.output, "BUFFER", m.pipeline, "BROKERS", strings.Join(w.c.SecuredAddrs(), `", "`),
+			"USER", servers.ClusterUser, "PASSWORD", servers.ClusterPassword)
+		e := newClusterEdge(t, rng, "edge-"+m.name, config, w.c.Addrs())
+		e.exact = m.name == "exact"
+		w.edges = append(w.edges, e)
+	}
+	w.prepare(rng)
+	worst := slowest(t)
+
+	ctx, cancel := context.WithTimeout(t.Context(), lasting)
+	defer cancel()
+	lanes := []func(context.Context, *rand.Rand) error{w.brokers, w.admin}
+	for _, e := range w.edges {
+		lanes = append(lanes, e.killing)
+	}
+	ended := make(chan error, len(lanes))
+	for i, lane := range lanes {
+		rng := rand.New(rand.NewPCG(rng.Uint64(), uint64(i)))
+		go func() { ended <- lane(ctx, rng) }()
+	}
+	var err error
+	for range lanes {
+		one := <-ended
+		if one != nil {
+			cancel()
+		}
+		err = errors.Join(err, one)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.finish()
+	margin := 2*time.Second + 3*worst()
+	for _, e := range w.edges {
+		w.check(e, margin)
+	}
+}
+
+// prepare makes the topics, gives the edges' user its rights and lets everything run.
+func (w *clusterWorld) prepare(rng *rand.Rand) {
+	w.t.Helper()
+	user := "User:" + servers.ClusterUser
+	allow := kadm.NewACLs().Allow(user).AllowHosts("*").Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternPrefixed)
+	for _, acl := range []*kadm.ACLBuilder{
+		kadm.NewACLs().Allow(user).AllowHosts("*").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral).Topics("positions"),
+		allow.Topics("edge-").Groups("penstock.").TransactionalIDs("penstock."),
+	} {
+		if _, err := w.adm.CreateACLs(w.t.Context(), acl); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := w.adm.CreateTopic(w.t.Context(), 1, 3, nil, "positions"); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range w.edges {
+		partitions := 1 + rng.IntN(4)
+		w.t.Logf("%s has %d partitions", e.name, partitions)
+		if err := errors.Join(w.create(e, partitions), e.follow()); err != nil {
+			w.t.Fatal(err)
+		}
+		e.agent.start()
+		e.write()
+	}
+}
+
+// finish lets everything arrive in a cluster that is whole, and ends the edges and the readers.
+func (w *clusterWorld) finish() {
+	w.t.Helper()
+	pause(w.t.Context(), time.Second)
+	var err error
+	for _, e := range w.edges {
+		err = errors.Join(err, e.rest())
+	}
+	for _, e := range w.edges {
+		err = errors.Join(err, e.settled(w.t.Context(), 90*time.Second))
+	}
+	for _, e := range w.edges {
+		if code := e.agent.terminate(30 * time.Second); code != 0 {
+			w.t.Errorf("%s: exit code %d after SIGTERM", e.name, code)
+		}
+	}
+	for _, e := range w.edges {
+		err = errors.Join(err, e.reader.end(time.Minute))
+	}
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// check counts what an edge's topic holds against what its apps wrote.
+func (w *clusterWorld) check(e *clusterEdge, margin time.Duration) {
+	w.t.Helper()
+	var x excuse
+	if !e.exact {
+		x = excuse{kills: e.kills, margin: margin}
+		for _, f := range w.faults {
+			if f.edge == nil || f.edge == e {
+				x.faults = append(x.faults, f.span)
+			}
+		}
+	}
+	calm := 0 // kills that no fault makes an excuse of more for
+	for _, k := range e.kills {
+		alone := true
+		for _, f := range w.faults {
+			alone = alone && !((f.edge == nil || f.edge == e) && f.from.Before(k.to.Add(margin)) && k.from.Add(-margin).Before(f.to))
+		}
+		if alone {
+			calm++
+		}
+	}
+	bySource, total := e.written()
+	b, v := e.ledger.Check(bySource), judge(e.arrivals, x)
+	w.t.Logf("%s: %d lines, %d kills (%d without a fault), %d lives: %d lost, %d repeated, %d out of order; %d repeated as the README says",
+		e.name, total, len(e.kills), calm, e.life, b.Lost, v.repeated, v.disordered, v.excused)
+	if b.Lost != 0 || e.ledger.Strange() != 0 {
+		w.t.Errorf("%s: %d lost, %d strange: %v", e.name, b.Lost, e.ledger.Strange(), b.Notes)
+	}
+	if v.repeated != 0 || v.disordered != 0 {
+		w.t.Errorf("%s: %d repeated, %d out of order:\n%s", e.name, v.repeated, v.disordered, strings.Join(v.notes, "\n"))
+	}
+	if len(e.kills) == 0 || total < 1000 {
+		w.t.Errorf("%s: %d lines and %d kills show nothing", e.name, total, len(e.kills))
+	}
+}
