@@ -55,6 +55,7 @@ type clusterEdge struct {
 	t      *testing.T
 	name   string // and the topic's
 	exact  bool
+	key    string // the field that is the records' key, if there is one
 	agent  *agent
 	apps   []*demo.App
 	addrs  string
@@ -176,6 +177,9 @@ func (e *clusterEdge) follow() error {
 		r := gjson.ParseBytes(line).Array()
 		value := r[3].String()
 		a := arrival{life: life, partition: int(r[0].Int()), offset: r[1].Int(), at: time.UnixMilli(r[2].Int())}
+		if e.key != "" {
+			a.key = gjson.Get(value, e.key).String()
+		}
 		a.line.source, a.line.seq = gjson.Get(value, "source").String(), gjson.Get(value, "seq").Int()
 		e.ledger.See([]byte(value))
 		e.seen.Lock()

@@ -14,6 +14,7 @@ type arrival struct {
 	partition int
 	offset    int64
 	at        time.Time // when the broker appended it
+	key       string    // "" where the source decides on the partition
 	line
 }
 
@@ -76,8 +77,9 @@ func (v *verdict) note(format string, args ...any) {
 
 // judge looks for lines that came more than once, and for lines that came late.
 //
-// Order is that of a source within a partition. Over the whole topic there is none: a key spreads a source over partitions, and where a source or a
-// key belongs depends on how many partitions there are, which changes. What comes again does not count.
+// Order is that of a source, or of its lines with one key, within a partition. Over the whole topic there is none: where a source or a key belongs depends on
+// how many partitions there are, which changes. After a kill that may be another number, by which what a dead partition had not taken goes to one that has
+// taken later lines with other keys. What comes again does not count.
 func judge(arrivals []arrival, e excuse) (v verdict) {
 	byTime := slices.Clone(arrivals)
 	slices.SortStableFunc(byTime, func(a, b arrival) int {
@@ -102,14 +104,14 @@ func judge(arrivals []arrival, e excuse) (v verdict) {
 	}
 	for _, list := range firsts {
 		slices.SortFunc(list, func(a, b arrival) int { return cmp.Compare(a.offset, b.offset) })
-		highest := map[string]arrival{}
+		highest := map[[2]string]arrival{}
 		for _, a := range list {
-			if h, any := highest[a.source]; any && a.seq < h.seq {
+			if h, any := highest[[2]string{a.source, a.key}]; any && a.seq < h.seq {
 				v.disordered++
 				v.note("%s %d came late: %d at %s, and it at %s", a.source, a.seq, h.seq, h, a)
 				continue
 			}
-			highest[a.source] = a
+			highest[[2]string{a.source, a.key}] = a
 		}
 	}
 	return v
@@ -135,6 +137,7 @@ func TestTheJudgeFindsWhatCameAgainOrLate(t *testing.T) {
 	}{
 		"in order":                             {[]arrival{come(1, 0, 0, 0), come(1, 0, 1, 1)}, excuse{}, verdict{}},
 		"late":                                 {[]arrival{come(1, 0, 0, 1), come(1, 0, 1, 0)}, excuse{}, verdict{disordered: 1}},
+		"with another key":                     {[]arrival{come(1, 0, 0, 1), {at: at(2), offset: 1, key: "k", line: line{"a", 0}}}, excuse{}, verdict{}},
 		"in another partition":                 {[]arrival{come(1, 0, 0, 1), come(2, 1, 0, 0)}, excuse{}, verdict{}},
 		"again":                                {[]arrival{come(1, 0, 0, 0), come(2, 0, 1, 0)}, excuse{}, verdict{repeated: 1}},
 		"again in another life":                {[]arrival{come(1, 0, 0, 0), {life: 1, at: at(2), line: line{"a", 0}}}, excuse{}, verdict{repeated: 1}},

@@ -21,7 +21,7 @@ import (
 func TestClusterHoldsThePromises(t *testing.T) {
 	needs(t, "PENSTOCK_PYTHON", "Python with confluent-kafka")
 	rng := seeded(t)
-	lasting := 100 * time.Second
+	lasting := 150 * time.Second
 	if s := os.Getenv("PENSTOCK_CLUSTER_TIME"); s != "" {
 		var err error
 		if lasting, err = time.ParseDuration(s); err != nil {
@@ -31,7 +31,7 @@ func TestClusterHoldsThePromises(t *testing.T) {
 	w := newClusterWorld(t)
 	modes := []struct{ name, output, pipeline string }{
 		{"default", "", ""},
-		{"keyed", `key = "${field.user}"`, ""},
+		{"keyed", `key = "${field.ms}"`, ""}, // of 97
 		{"exact", "delivery = \"exactly_once\"\n  position_topic = \"positions\"", ""},
 		{"spill", "", "buffer { spill = true }"},
 	}
@@ -39,7 +39,9 @@ func TestClusterHoldsThePromises(t *testing.T) {
 		config := replaceAll(clusterConfig, "MODE", m.output, "BUFFER", m.pipeline, "BROKERS", strings.Join(w.c.SecuredAddrs(), `", "`),
 			"USER", servers.ClusterUser, "PASSWORD", servers.ClusterPassword)
 		e := newClusterEdge(t, rng, "edge-"+m.name, config, w.c.Addrs())
-		e.exact = m.name == "exact"
+		if e.exact = m.name == "exact"; m.name == "keyed" {
+			e.key = "ms"
+		}
 		w.edges = append(w.edges, e)
 	}
 	w.prepare(rng)
