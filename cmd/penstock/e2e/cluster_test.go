@@ -71,6 +71,7 @@ func TestClusterHoldsThePromises(t *testing.T) {
 	}
 	w.finish()
 	margin := 2*time.Second + 3*worst()
+	t.Logf("what was appended up to %v before a kill may not have been known to be", margin.Round(time.Millisecond))
 	for _, e := range w.edges {
 		w.check(e, margin)
 	}
