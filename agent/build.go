@@ -128,6 +128,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 		if f := b.filter(id); f != nil {
 			chain = append(chain, f.Filter)
 			prints = append(prints, f.fingerprint)
+			b.checkArchives(spec, id, f)
 		}
 	}
 	wants, routed := routes(spec)
@@ -148,6 +149,20 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 		b.input(p, id)
 	}
 	b.new.plans = append(b.new.plans, p)
+}
+
+// checkArchives refuses a filter before an output that makes the same objects again after a crash.
+func (b *builder) checkArchives(spec *config.Pipeline, id string, f *builtFilter) {
+	why := filter.WhyNoArchive(f.Filter)
+	if why == "" {
+		return
+	}
+	for _, out := range spec.Outputs() {
+		if _, archive := b.cfg.Find(out).Common.(*outputs.ArchiveCommon); archive {
+			b.fail(b.cfg.Find(id), fmt.Errorf("%s, which %s cannot archive exactly once; put the filter before a topic, or before another output", why, out))
+			return
+		}
+	}
 }
 
 // batchCompressor is implemented by the configurations of outputs that can pass batches on as they are in the buffer.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,5 +76,33 @@ filter "set" "s" {
 	same := again.Find("filter.set.s")
 	if config.Fingerprint(set.Config, set.Common) != config.Fingerprint(same.Config, same.Common) {
 		t.Error("two configs that mean the same have two fingerprints")
+	}
+}
+
+// An archive makes the same objects again after a crash; what its filters cannot repeat is refused.
+func TestFiltersThatAnArchiveCannotFollow(t *testing.T) {
+	cfg, text := loadReal(t, `
+filter "explode" "lines" {
+  separator = "\n"
+  if        = "len(value) > 10"
+}
+input "stdin" "other" {}
+output "local" "lake" {
+  directory = "/tmp/none"
+  path = "dt=${strftime("%Y")}"
+  format "ndjson" {}
+}
+pipeline "lake" {
+  from   = [input.stdin.other]
+  filter = [filter.explode.lines]
+  to     = [output.local.lake]
+}`)
+	if cfg == nil {
+		t.Fatal(text)
+	}
+	cfg.Agent.DataDir = t.TempDir()
+	_, err := New(cfg, Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "filter.explode.lines: makes several records of one position, which output.local.lake cannot archive") {
+		t.Error(err)
 	}
 }

@@ -28,6 +28,24 @@ type Stateful interface {
 	Fresh() Filter
 }
 
+// unrepeatable is implemented by filters that an archive cannot follow: it makes the same objects again after
+// a crash, from the records of the same positions alone.
+type unrepeatable interface {
+	// whyUnrepeatable ends a sentence: "makes several records of one".
+	whyUnrepeatable() string
+}
+
+// WhyNoArchive tells why a filter cannot stand before an archive; "" if it can.
+func WhyNoArchive(f Filter) string {
+	if c, ok := f.(*conditional); ok {
+		f = c.Filter
+	}
+	if u, ok := f.(unrepeatable); ok {
+		return u.whyUnrepeatable()
+	}
+	return ""
+}
+
 // Env is what the agent lends to a filter.
 type Env struct {
 	Name    string // "filter.grep.errors"

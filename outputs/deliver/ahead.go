@@ -44,9 +44,11 @@ func (a *Ahead) addBut(b, rest *record.Batch) {
 	}
 	left := positions(rest)
 	for _, pos := range positions(b) {
-		if len(left) > 0 && left[0] == pos {
+		for len(left) > 0 && left[0] < pos {
 			left = left[1:]
-			continue
+		}
+		if len(left) > 0 && left[0] == pos {
+			continue // of records that share a position, one is left: none is known to be there
 		}
 		a.add(pos, pos+1)
 	}

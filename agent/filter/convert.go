@@ -1,0 +1,82 @@
+package filter
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ConvertConfig is the config of the convert filter.
+type ConvertConfig struct {
+	Types map[string]string `hcl:"types" oneof:"int|float|bool|string|auto" doc:"Types that fields of JSON objects are to have: { status = \"int\", \"user.id\" = \"string\" }. What does not have the form of its type stays as it is, and is counted. A number keeps its digits. Costs taking the object apart once."`
+}
+
+// DefaultConvert returns the defaults.
+func DefaultConvert() ConvertConfig { return ConvertConfig{} }
+
+// Validate checks the config.
+func (c *ConvertConfig) Validate() error {
+	if len(c.Types) == 0 {
+		return errors.New("types: names no field")
+	}
+	_, err := newTypes("types", c.Types)
+	return err
+}
+
+// Convert gives fields types.
+type Convert struct {
+	base
+	types   []typedPath
+	untyped prometheus.Counter
+}
+
+// NewConvert returns the filter.
+func NewConvert(c ConvertConfig, env Env) (*Convert, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	f := &Convert{base: newBase(env)}
+	f.types, _ = newTypes("types", c.Types)
+	f.untyped = env.counter("penstock_filter_types_failed_total", "Fields that did not have the form of the type that they were to have, and stayed as they were.")
+	return f, nil
+}
+
+// Edit implements Filter.
+func (f *Convert) Edit(v *View) Verdict {
+	if !beginsObject(v.rec.Value) && v.obj.state != edited {
+		return Unhandled
+	}
+	result := Kept
+	for i := range f.types {
+		t := &f.types[i]
+		r := v.Get(t.path)
+		if !r.Exists() || r.IsObject() || r.IsArray() || r.Raw == "null" {
+			continue
+		}
+		raw := bytesOf(r.Raw)
+		text := textOf(raw)
+		var out []byte
+		if t.as == asString {
+			if raw[0] == '"' {
+				continue
+			}
+			out = v.String(text)
+		} else {
+			typed, ok := appendTyped(v.arena.open(len(text)+32), text, t.as)
+			if !ok {
+				if t.as != asAuto {
+					f.untyped.Inc()
+				}
+				continue
+			}
+			if out = v.arena.shut(typed); string(out) == r.Raw {
+				continue
+			}
+		}
+		if !v.Set(t.path, out) {
+			return Unhandled
+		}
+		result = Changed
+	}
+	return result
+}
