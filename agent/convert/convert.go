@@ -1,0 +1,90 @@
+package convert
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/secor"
+)
+
+// Tool is another tool whose configurations can be read.
+type Tool struct {
+	Name string
+	Doc  string
+
+	convert func(files []string) (*draft.Draft, error)
+}
+
+// Tools returns all of them.
+func Tools() []Tool {
+	return []Tool{
+		{"secor", "Secor's properties", secor.Convert},
+	}
+}
+
+// Result is a configuration of penstock, and what became of the one it was made of.
+type Result struct {
+	HCL   []byte
+	Notes []draft.Note
+}
+
+// Convert reads the files of a tool. An error means that they could not be read; all else is in the result.
+func Convert(tool string, files []string) (*Result, error) {
+	var names []string
+	for _, t := range Tools() {
+		if t.Name == tool {
+			d, err := t.convert(files)
+			if err != nil {
+				return nil, err
+			}
+			return &Result{d.Bytes(), d.Notes()}, nil
+		}
+		names = append(names, t.Name)
+	}
+	return nil, fmt.Errorf("%q is none of %s", tool, strings.Join(names, ", "))
+}
+
+// Complete tells whether all that decides where data goes was carried over.
+func (r *Result) Complete() bool {
+	return !slices.ContainsFunc(r.Notes, func(n draft.Note) bool { return n.Decides })
+}
+
+// WriteSummary prints what was changed and left out, and counts it all.
+func (r *Result) WriteSummary(w io.Writer) {
+	counts := map[draft.Fate]int{}
+	for _, n := range r.Notes {
+		counts[n.Fate]++
+		if n.Fate == draft.Carried {
+			continue
+		}
+		word := "changed"
+		switch {
+		case n.Decides:
+			word = "LEFT OUT"
+		case n.Fate == draft.Left:
+			word = "left out"
+		}
+		place := n.Place.String()
+		if place != "" {
+			place += ": "
+		}
+		fmt.Fprintf(w, "%s%s: %s: %s\n", place, word, oneLine(n.What), n.Why)
+	}
+	fmt.Fprintf(w, "carried %d, changed %d, left out %d\n", counts[draft.Carried], counts[draft.Changed], counts[draft.Left])
+	if !r.Complete() {
+		fmt.Fprintln(w, "What is LEFT OUT in capitals decides where data goes: write it before you run this.")
+	}
+}
+
+// oneLine makes the old text fit for a line, without the passwords of URLs.
+func oneLine(s string) string {
+	s = config.RedactURLs(strings.Join(strings.Fields(s), " "))
+	if len(s) > 120 {
+		s = strings.ToValidUTF8(s[:120], "") + "..."
+	}
+	return s
+}

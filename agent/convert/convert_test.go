@@ -1,0 +1,106 @@
+package convert_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/convert"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// Each directory testdata/TOOL/CASE holds the files of a tool, beside the configuration made of them (penstock.hcl) and the account
+// (summary.txt). The file that is named main.*, or is alone, is the one to convert; the first comment in it says what the case shows.
+func TestGolden(t *testing.T) {
+	for _, tool := range convert.Tools() {
+		cases, err := filepath.Glob(filepath.Join("testdata", tool.Name, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(cases) < 10 {
+			t.Errorf("%s has %d cases", tool.Name, len(cases))
+		}
+		for _, dir := range cases {
+			t.Run(tool.Name+"/"+filepath.Base(dir), func(t *testing.T) { golden(t, tool.Name, dir) })
+		}
+	}
+}
+
+func golden(t *testing.T, tool, dir string) {
+	mains, err := filepath.Glob(filepath.Join(dir, "main.*"))
+	if err != nil || len(mains) != 1 {
+		t.Fatal("no main file", err)
+	}
+	result, err := convert.Convert(tool, mains)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var summary bytes.Buffer
+	result.WriteSummary(&summary)
+	hcl := filepath.Join(dir, "penstock.hcl")
+	compare(t, hcl, result.HCL)
+	compare(t, filepath.Join(dir, "summary.txt"), summary.Bytes())
+	if bytes.Contains(summary.Bytes(), []byte("hunter2")) {
+		t.Error("a password is in the summary")
+	}
+	validates(t, hcl)
+	for i, line := range strings.Split(string(result.HCL), "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") && len(line) > 100 && strings.Count(strings.TrimSpace(line), " ") > 1 {
+			t.Errorf("line %d has %d columns", i+1, len(line))
+		}
+	}
+}
+
+var envCall = regexp.MustCompile(`env\("([^"]+)"\)`)
+
+// validates checks what validate checks: the text, and that every component can be made, but for what depends on this machine.
+func validates(t *testing.T, file string) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for _, m := range envCall.FindAllStringSubmatch(string(src), -1) {
+		values[m[1]] = strings.ToLower(m[1])
+	}
+	dir := t.TempDir()
+	text := regexp.MustCompile(`(?m)^(  data_dir\s*= ).*$`).ReplaceAllString(string(src), `${1}"`+dir+`"`)
+	copied := filepath.Join(dir, "penstock.hcl")
+	if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, report := config.Load([]string{copied}, agent.Components().Config(), config.Options{Env: func(name string) (string, bool) {
+		v, ok := values[name]
+		return v, ok
+	}})
+	for _, line := range report.Lines(false) {
+		if !strings.Contains(line, "no such file or directory") { // certificates and keys are not on this machine
+			t.Errorf("it does not validate: %s\n%s", line, text)
+		}
+	}
+}
+
+func compare(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert"
+	"github.com/spf13/cobra"
+)
+
+func convertCommand() *cobra.Command {
+	var output string
+	var tools []string
+	long := `Turn the configuration of another tool into one of penstock. It is written to standard output, with a
+comment at everything that was not carried over and why; references to the environment stay what they
+are. What was changed and left out is told on standard error.
+
+FROM is one of
+
+`
+	for _, t := range convert.Tools() {
+		tools = append(tools, t.Name)
+		long += fmt.Sprintf("    %-12s%s\n", t.Name, t.Doc)
+	}
+	cmd := &cobra.Command{
+		Use:   "convert FROM FILE...",
+		Short: "Turn the configuration of another tool into one of penstock",
+		Long: long + `
+Exit codes: 0 all that decides where data goes was carried over; 1 some of it was left out, or a file
+cannot be read; 2 the command line is wrong.`,
+		Args:      usage(cobra.MinimumNArgs(2)),
+		ValidArgs: tools,
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write instead of standard output; it must not exist")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		known := false
+		for _, t := range tools {
+			known = known || t == args[0]
+		}
+		if !known {
+			return &exitError{exitConfig, fmt.Errorf("%q: write one of %s", args[0], strings.Join(tools, ", "))}
+		}
+		result, err := convert.Convert(args[0], args[1:])
+		if err != nil {
+			return err
+		}
+		if output == "" {
+			_, err = cmd.OutOrStdout().Write(result.HCL)
+		} else {
+			err = writeNew(output, result.HCL)
+		}
+		if err != nil {
+			return err
+		}
+		result.WriteSummary(cmd.ErrOrStderr())
+		if !result.Complete() {
+			return &exitError{code: exitFailure}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// writeNew writes a file that does not exist yet; it may hold passwords.
+func writeNew(path string, content []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
