@@ -6,14 +6,19 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
+PACKAGES ?= ./...
 
-.PHONY: build test race integration bench demo lint fuzz clean
+.PHONY: build test slowest race integration bench demo lint fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/penstock
 
 test:
 	$(GO) test -timeout 15m ./...
+
+# The ten slowest tests of `make test`; fewer packages with PACKAGES="./buffer ./spool/...".
+slowest:
+	GO=$(GO) bash .ci/slowest $(PACKAGES)
 
 race:
 	$(GO) test $(RACE) -short -timeout 15m ./...

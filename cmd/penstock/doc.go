@@ -1,5 +1,287 @@
 // Command penstock is the agent and its tools.
 //
-// It owns the command line: arguments, signals, exit codes and where messages go. What the commands do is the business of other
-// packages.
+// It owns the command line: arguments, signals, exit codes and where messages go. What the commands
+// do is the business of other packages.
+//
+// What follows is the map of the whole repository, for those who carry on. A test,
+// TestMapNamesWhatIsThere in cmd/penstock, checks that the files, tests, variables and targets it
+// names are there.
+//
+// # The way of a record: the edge
+//
+// From a line in a file to a topic, and back to the position of the file:
+//
+//  1. inputs/tail/discover.go, inputs/tail/watch.go: the globs find the file, inotify says it
+//     grows.
+//  2. inputs/tail/manager.go, inputs/tail/table.go: which file this is (inputs/tail/ident.go), and
+//     where to go on in it after a restart (inputs/tail/adopt.go).
+//  3. inputs/tail/queue.go, inputs/tail/worker.go: one worker has the file's turn and reads a
+//     block.
+//  4. inputs/tail/frame.go: the block is cut into lines; too long ones are dealt with here.
+//  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag and origin.
+//  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
+//     Append.
+//  7. agent/sink.go: the pipeline's buffer as the input sees it. Counted; what is too large for the
+//     buffer goes to the dead letter.
+//  8. buffer/append.go, in spill mode buffer/spill.go: the batch gets its place in the order. Here
+//     appends wait while the buffer is full: that is the back-pressure.
+//  9. buffer/work.go, buffer/writer.go: group commit. What waits becomes groups (buffer/group.go).
+//  10. buffer/head.go: the groups are written to the newest segment's Badger database, and synced.
+//  11. buffer/writer.go, publish: ACKNOWLEDGED. Readers may have the batch, and its done is called:
+//     it is the input's ack. The chain of segments is kept by buffer/chain.go.
+//  12. buffer/cursor.go: the output's cursor reads it, from memory (buffer/recent.go) while it
+//     keeps up, from the segment's file (buffer/segment.go, buffer/vlog.go) while it does not.
+//  13. agent/view.go: the log as this output sees it, routes and filters applied
+//     (agent/filter/chain.go). Filters run here, on the way out, and not before the buffer.
+//  14. outputs/drain/drainer.go, outputs/drain/drain.go: the drain of this log into this output.
+//  15. outputs/deliver/flight.go: the in-flight window.
+//  16. outputs/deliver/lanes.go: one lane for each group of origins, or the starter of an
+//     AsyncWriter; outputs/deliver/sender.go says what an error means: retry, dead letter or both.
+//  17. outputs/kafka/writer.go: topic and partition; the batch goes out as it lies
+//     (outputs/kafka/direct.go) or record by record (outputs/kafka/records.go).
+//  18. outputs/kafka/producer/producer.go, outputs/kafka/producer/machine.go: producer id, epoch
+//     and sequence; then the answer (outputs/kafka/producer/outcome.go).
+//  19. outputs/kafka/events.go, outputs/kafka/delivery.go: DELIVERED, once all its records are.
+//  20. outputs/deliver/lanes.go, outputs/deliver/flight.go: the entry is done, and popped once all
+//     before it are.
+//  21. outputs/deliver/ledger.go: COMMITTED. The position goes to the cursor (buffer/cursor.go),
+//     which stores it through buffer/writer.go. Segments that every cursor has passed are removed.
+//
+// The tail's position is stored with the records (step 10). In spill mode records may never be
+// written: then it is stored with the cursors once all have passed them (buffer/spill.go,
+// buffer/work.go). agent/pipeline.go starts and stops all of this; agent/build.go makes it from a
+// configuration.
+//
+// With delivery = "exactly_once" steps 14 to 21 are outputs/drain/txn.go, outputs/deliver/txn.go,
+// outputs/kafka/session.go and outputs/kafka/producer/txn.go; buffer/prepare.go keeps what is known
+// on disk of transactions whose outcome is not.
+//
+// # The overflow, and back
+//
+//  1. outputs/deliver/health.go: nothing was taken for failover.after, or the buffer is filling up.
+//  2. outputs/overflow/controller.go: desiredState says who works on the log; adjust sees to it.
+//     The flight ends; what the destination has of the log beyond the position is remembered
+//     (outputs/deliver/ahead.go).
+//  3. outputs/overflow/mover.go: the oldest batches become one object
+//     (outputs/recordline/object.go, named by outputs/recordline/names.go).
+//  4. outputs/overflow/note.go: the intent, committed in the log's note, at the old position.
+//  5. spool/place.go, spool/store.go: the object is put, unless it is there.
+//  6. outputs/deliver/ledger.go: the position after it is committed, without the intent.
+//  7. outputs/overflow/controller.go: the destination answers (outputs/kafka/probe.go) for
+//     failover.recover, so replay begins.
+//  8. outputs/overflow/lease.go: the lease on the objects is taken.
+//  9. outputs/overflow/replayer.go, outputs/overflow/source.go: objects are listed, oldest first,
+//     and read; what the destination has already is skipped (outputs/overflow/inventory.go
+//     compares).
+//  10. outputs/deliver/flight.go: they go the way of all batches.
+//  11. outputs/overflow/replayer.go: an object of which all is acknowledged is deleted. Once
+//     nothing is listed any more, the log itself goes on.
+//
+// outputs/replay/replay.go does steps 8 to 11 by hand, for a host that is gone.
+//
+// # The forwarder
+//
+//  1. inputs/forward/forward.go, inputs/forward/conn.go: a connection, after its handshake
+//     (inputs/forward/guard.go).
+//  2. inputs/forward/wire/message.go: messages and events are read as they arrive.
+//  3. inputs/forward/gather.go: events of a tag become batches, and are appended.
+//  4. agent/sink.go and on through the buffer, as above (steps 7 to 11).
+//  5. inputs/forward/acks.go: the ack is sent once all events of the chunk are durable.
+//  6. outputs/forward/forward.go, outputs/forward/balance.go: the batch, as one chunk, goes to the
+//     server whose turn it is (outputs/forward/server.go, outputs/forward/link.go), which acks it.
+//
+// # The consumer
+//
+//  1. inputs/kafka/input.go, inputs/kafka/session.go: a member of the group is given partitions.
+//  2. inputs/kafka/lease.go: each is a log, a Lease, for as long as it is ours.
+//  3. inputs/kafka/reader.go: fetched records become batches (inputs/kafka/inflate.go bounds them).
+//  4. agent/pipeline.go, agent/view.go: the log goes to its one output, through filters,
+//     unbuffered.
+//  5. spool/archiver.go, spool/drain.go: one drain for each log.
+//  6. spool/add.go, spool/partition/partition.go: a record's path; spool/format/format.go: its row.
+//  7. spool/cut.go: rows are spooled, one file for each path (spool/budget.go bounds them).
+//  8. spool/drain.go, due: a roll policy says that it is time; spool/steps.go seals the cut.
+//  9. spool/protocol/machine.go: the intent is committed (inputs/kafka/offsets.go).
+//  10. spool/upload.go, spool/finish.go: each file becomes an object named by spool/name.go and is
+//     put (outputs/s3/store.go, outputs/gcs/store.go, outputs/local/store.go).
+//  11. spool/protocol/machine.go: the end of the cut is committed. The records are ARCHIVED.
+//  12. spool/complete.go, spool/hook/hook.go: what is complete is marked and told.
+//
+// An archive of a buffer, on an edge without Kafka, enters at step 5 with a cursor of the buffer.
+//
+// # Adding something
+//
+// Every component is a row of the one table in agent/catalogue.go (kinds of rows:
+// agent/component.go): a name, a sentence, Default and New. Its Config is a struct beside its code
+// whose tags (hcl, doc, oneof, unit) make both the decoder and "penstock help"; presets are set by
+// Default, mistakes are reported by Validate. agent TestCatalogueIsConsistent,
+// TestEveryFieldIsDocumented and agent TestReferenceOfEveryComponent then hold for it. Give it a
+// doc.go, an example if it is for users (examples, each run by cmd/penstock/e2e TestExamples), and
+// a line in CHANGELOG.md.
+//
+//   - An input: copy inputs/stdin/stdin.go (no position) or inputs/journald/journald.go (a
+//     position). The contract is Input and Sink in inputs/inputs.go; framing and sockets are in
+//     inputs/framing and inputs/listen. Row: InputType. There is no suite for all inputs: test it
+//     against inputs/inputstest/memsink.go, whose Hold, Sync and Crash show what it acknowledges
+//     and when, as in inputs/journald TestCursorIsThePosition; what costs too much fails in
+//     inputs TestMessagesCostInProportion. A source that is a log already, as Kafka is, implements
+//     Source and the optional interfaces of buffer/record/log.go instead. Row: SourceType; copy
+//     inputs/kafka/input.go. Redis would be a package redis in inputs: an Input for lists or
+//     pub/sub; streams with consumer groups have positions of their own, and could be a Source.
+//   - An output: copy outputs/stdout/stdout.go; with requests, outputs/http/http.go. The contract
+//     is Writer in outputs/outputs.go (AsyncWriter if it keeps order with several batches in
+//     flight). Row: WriterType. It must pass the suite in outputs/outputtest/conformance.go, called
+//     as in outputs/stdout TestConformance. Retry, dead letter, failover and metrics come with the
+//     row.
+//   - A filter: copy agent/filter/drop.go, or agent/filter/rename.go if it changes something. The
+//     contract is Filter in agent/filter/filter.go. Row: FilterType. Its tests go through a chain,
+//     as agent/filter TestWhereAndDrop does. It must give the same result for the same record each
+//     time.
+//   - A format of the filter parse: copy agent/filter/formats/cri.go; register it in
+//     agent/filter/parse.go; add its lines to agent/filter TestParseFormats and
+//     agent/filter TestParseFormatsRefuse.
+//   - A format of archives: copy the raw format in spool/format/lines.go; register it in the table
+//     of spool/format/format.go and in spool/format/config.go. It must pass
+//     spool/format TestRoundTrip, TestSameRecordsSameBytes and TestGoldenBytes, which are in
+//     spool/format too.
+//   - A store: copy outputs/gcs/store.go and outputs/gcs/output.go. The contract is Store in
+//     spool/store.go, HTTP comes from spool/storehttp. Row: ArchiveType, which makes it an archive,
+//     an overflow and a place for dead letters. It must pass spool/storetest/storetest.go, called
+//     as in outputs/gcs TestStore.
+//
+// # What is not obvious
+//
+// What must stay true, where, and the test that fails when it does not.
+//
+//   - A batch is acknowledged after the sync of the group that holds it, and by nothing else
+//     (buffer/writer.go): buffer TestFailedWriteGoesToANewSegment.
+//   - The position of an input is in the very group of the records that it stands for, never in one
+//     before it (buffer/work.go): buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL.
+//   - In spill mode a position is stored once every cursor has passed its records, or the disk has
+//     them (buffer/spill.go, safe): buffer TestPositionsOnlyFollowTheSlowestCursor,
+//     buffer TestSpillModel.
+//   - A forward ack waits for all events of its chunk, and after one failure nothing more is
+//     acknowledged on that connection (inputs/forward/acks.go):
+//     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck.
+//   - A buffer's directory has one owner: who opens it holds its lock (buffer/sys.go):
+//     buffer TestTwoOpenersAreRefused.
+//   - Batches of one origin share a lane, and so never overtake each other
+//     (outputs/deliver/lanes.go): outputs/drain TestDrainUnderRandomFaults,
+//     outputs/drain TestFailoverRoundTrip.
+//   - The committed position never passes a record that is not delivered, whatever behind it is
+//     (outputs/deliver/flight.go, pop): outputs/drain TestDrainUnderRandomFaults.
+//   - The ledger alone commits, and a commit of unknown outcome is made again before any other, or
+//     a note would be lost (outputs/deliver/ledger.go):
+//     outputs/deliver TestCommitOfUnknownOutcomeComesFirst.
+//   - Intent, put, commit, in this order: an object whose name stands in no intent is never put
+//     (outputs/overflow/mover.go, place): outputs/drain TestKilledAtEveryStep.
+//   - An object of the overflow is deleted by the replayer alone, of an agent or of "penstock
+//     replay", once all its records are acknowledged (outputs/overflow/replayer.go, Remove):
+//     outputs/drain TestOutageDuringReplay, and once what was read is what was stored
+//     (outputs/overflow/source.go): outputs/drain TestObjectIsDeletedOnlyOnceItIsDelivered,
+//     outputs/drain TestReplayDeletesOnlyWhatItDelivered.
+//   - The one exception: the object of an intent that was given up, whose records stay in the log.
+//     It is deleted before anything else touches the store (outputs/overflow/mover.go,
+//     deleteVoided): outputs/drain TestGivenUpCutIsNotReplayed.
+//   - Idempotence: a sequence that may have been used is not used for other records, and a batch of
+//     unknown fate is not given back (outputs/kafka/producer/machine.go):
+//     outputs/kafka/producer TestModel; that the model finds such faults is what
+//     outputs/kafka/producer TestModelFindsFaults shows.
+//   - An archive uploads nothing of a cut before its intent is known to be committed
+//     (spool/protocol/machine.go): spool/protocol TestSimulation; that it finds protocols broken on
+//     purpose is what spool/protocol TestSimulationFindsBrokenProtocols shows.
+//
+// # Tests, debugging, profiles
+//
+// One package, one test, with its log:
+//
+//	go test ./outputs/drain -run 'TestFailoverModel$' -v
+//	go test ./cmd/penstock -run 'TestScripts/reload' -v    # a script of cmd/penstock/testdata
+//	go test -race ./buffer -run 'TestModel$'
+//	make slowest PACKAGES=./buffer                         # which tests take the time
+//
+// Random tests print their seed, and take it back:
+//
+//	PENSTOCK_SEED=7 go test ./cmd/penstock/e2e -run 'TestEdgeSurvivesCrashes$' -v
+//	PENSTOCK_SEED=7 go test ./buffer -run 'TestSpillModel$' -v
+//	PENSTOCK_SEED=7 go test ./outputs/kafka -run 'TestExactlyOnceFailoverSoak' -v
+//	PENSTOCK_TEST_SEED=7 go test ./outputs/drain -run 'TestFailoverModel$' -v
+//	PENSTOCK_SIM_SEED=7 go test ./spool/protocol -run 'TestSimulation$' -v
+//	TAIL_SEED=7 go test ./inputs/tail -run 'TestRandomWritersAndRestarts' -v
+//	go test ./outputs/kafka/producer -run 'TestModel$' -v -model.seed=7
+//
+// What depends on the scheduling of processes is repeated only roughly by its seed. In
+// cmd/penstock/e2e PENSTOCK_KILLS=100 kills more often, PENSTOCK_INTEGRATION=1 runs the long forms,
+// PENSTOCK_KEEP=/tmp/it keeps configuration and log of an agent whose test failed; the data
+// directory is the test's own. The agent's log of other tests: PENSTOCK_TEST_LOG=1 for
+// outputs/drain, TAIL_LOG=1 for inputs/tail. Real servers are started by cmd/penstock/e2e/servers,
+// which skips what is not installed; .ci/integration installs them and says which variables name
+// them. With PENSTOCK_KAFKA_BROKERS a running broker serves outputs/kafka TestRealBroker and
+// inputs/kafka TestRealBroker.
+//
+// The demo, in a directory that is kept with all that its agent had in it:
+//
+//	bin/penstock demo --dir /tmp/demo --rate 20000
+//
+// A running agent shows itself at agent.admin.listen (agent/admin/server.go): /api/status, /metrics
+// and /tap. agent { log { level = "debug" } } says more, and SIGHUP brings it in. A stopped one's
+// buffer is read by "penstock buffer ls", "peek" and "verify" (cmd/penstock/buffer.go), an archive
+// by "penstock archive verify" and "lag".
+//
+// Profiles of an agent with admin { pprof = true }, of a test, and of a benchmark:
+//
+//	go tool pprof http://127.0.0.1:9600/debug/pprof/profile?seconds=10
+//	go test ./buffer -run 'TestModel$' -cpuprofile /tmp/cpu && go tool pprof /tmp/cpu
+//	go test ./outputs/drain -run '^$' -bench . -benchmem
+//	make bench                                             # everything, beside building blocks
+//	bin/bench -only 'tail to buffer' -lines 1000000        # some of it (cmd/bench/main.go)
+//
+// # Glossary
+//
+//   - ack: the answer that makes a sender forget. Durable comes before the ack, everywhere.
+//   - backoff: the growing pause between two attempts (outputs/retry/backoff.go); it never ends.
+//   - batch: records that travel together, of one tag and one origin; read-only once appended.
+//   - checkpoint: a position that is stored. An input's stands in the buffer, a consumer's in
+//     Kafka.
+//   - cursor: an output's place in a buffer: a committed position and a note (buffer/cursor.go).
+//   - cut: the range of positions [C, E) that goes into one set of objects of an archive.
+//   - dead letter: what a destination refuses for good, with reason and origin; and where it is
+//     kept.
+//   - drain: one log being delivered by one output; also the stop in which outputs deliver what is
+//     left.
+//   - epoch: a number that grows when a producer begins anew, so that brokers refuse what is older.
+//   - fencing: whoever has lost a log, a lease or an epoch gets an error for a commit, never a
+//     success.
+//   - flight: one run of an in-flight window over a log or an object, until it ends or is given up.
+//   - generation: the content of a file between two truncations or rotations; of a group, its
+//     membership.
+//   - group commit: several appends written and synced together (buffer/work.go).
+//   - health: for how long a destination has taken nothing though it was given something.
+//   - in-flight window: the batches that were read and are not acknowledged; bounded by number and
+//     bytes.
+//   - intent: the note that names an object or a cut before it is stored, so that it can be made
+//     again.
+//   - lane: a queue within a flight. Batches of one origin take the same one, so that they keep
+//     order.
+//   - lease: the right to replay objects, for a minute, renewed; or a partition while it is a
+//     member's.
+//   - life: of a log, from when it was made until it is deleted; positions of another life mean
+//     nothing.
+//   - log: batches in order, with one committed position and note: a buffer's cursor or a
+//     partition.
+//   - note: the short text committed with a position. It holds intents, doubts and what was
+//     replayed.
+//   - offset: a position in a file (bytes) or in a Kafka partition (records).
+//   - origin: what a record's order is kept within: a file with its rotations, a connection, a
+//     sender.
+//   - overflow: the part of a log that was moved to an object store while the destination was down.
+//   - position: a place in a log, counted in records from its beginning.
+//   - retention: how long a broker keeps records; what is older is gone, and reported.
+//   - rotation: a log file is renamed, copied and truncated, or compressed, and a new one begun.
+//   - route: which outputs of a pipeline get the records of a tag.
+//   - segment: a part of the buffer's chain: a small Badger database in a directory of its own.
+//   - spill: from memory to disk, in the buffer's spill mode; records in memory can be read again.
+//   - spool: the local working files of a cut, until its objects are stored.
+//   - tag: where a record came from, as a name with dots; decides routes and topics.
+//   - watermark: the event time up to which an archive's partitions are complete.
 package main
