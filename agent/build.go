@@ -131,13 +131,16 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 			b.checkArchives(spec, id, f)
 		}
 	}
-	wants, routed := routes(spec)
-	if routed != nil {
+	r := newRoutes(spec)
+	if routed := r.routed(); routed != nil {
 		p.routed = func(tag string) bool { return routed(chain.Tag(tag)) }
 	}
 	for _, id := range spec.Outputs() {
 		if out := b.output(id); out != nil {
-			o := &outputPlan{id: id, output: out, chain: chain, want: wants[id], contents: strings.Join(prints, " ")}
+			o := &outputPlan{id: id, output: out, chain: chain, want: r.want(id), contents: strings.Join(prints, " ")}
+			if router := b.router(r, id); router != nil {
+				o.chain = append(slices.Clip(chain), router)
+			}
 			if o.want != nil {
 				o.contents += " " + routePrint(spec, id)
 			}
@@ -355,41 +358,11 @@ func (b *builder) input(p *plan, id string) {
 	p.inputs = append(p.inputs, in)
 }
 
-// routes returns which tags each output of a pipeline wants, nil for all, and whether a tag has any output at all.
-func routes(p *config.Pipeline) (wants map[string]func(tag string) bool, routed func(tag string) bool) {
-	compiled := make([]*config.Tags, len(p.Routes))
-	for i, r := range p.Routes {
-		compiled[i], _ = config.CompileTags(r.Match) // the loader has seen to errors
-	}
-	any := func(tag string) bool {
-		return slices.ContainsFunc(compiled, func(t *config.Tags) bool { return t.Match(tag) })
-	}
-	wants = map[string]func(string) bool{}
-	for _, id := range p.Outputs() {
-		if slices.Contains(p.To, id) {
-			continue
-		}
-		rest := slices.Contains(p.Otherwise, id)
-		wants[id] = func(tag string) bool {
-			for i, r := range p.Routes {
-				if slices.Contains(r.To, id) && compiled[i].Match(tag) {
-					return true
-				}
-			}
-			return rest && !any(tag)
-		}
-	}
-	if len(p.To) == 0 && len(p.Otherwise) == 0 {
-		routed = any
-	}
-	return wants, routed
-}
-
 // routePrint is equal for pipelines that send the same tags to an output.
 func routePrint(p *config.Pipeline, id string) string {
 	s := fmt.Sprint(slices.Contains(p.Otherwise, id))
 	for _, r := range p.Routes {
-		s += fmt.Sprintf("%q%v", r.Match, slices.Contains(r.To, id))
+		s += fmt.Sprintf("%q%q%v", r.Match, r.If, slices.Contains(r.To, id))
 	}
 	return s
 }

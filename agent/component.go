@@ -26,7 +26,10 @@ type Catalogue []Component
 
 // Config returns the catalogue as the config decoder wants it.
 func (c Catalogue) Config() *config.Catalogue {
-	out := &config.Catalogue{Buffer: func() any { d := buffer.Default(); return &d }}
+	out := &config.Catalogue{
+		Buffer:    func() any { d := buffer.Default(); return &d },
+		Condition: filter.CheckCondition,
+	}
 	for i := range c {
 		out.Components = append(out.Components, c[i].Component)
 	}

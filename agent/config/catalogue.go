@@ -29,6 +29,8 @@ type Component struct {
 type Catalogue struct {
 	Components []Component
 	Buffer     func() any // of a pipeline's buffer block
+	// Condition checks the expression of a route; nil for no check.
+	Condition func(text string) error
 }
 
 func (c *Catalogue) find(kind Kind, typ string) *Component {

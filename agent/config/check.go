@@ -93,7 +93,7 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
 	}
 	l.checkOverflow(p)
-	for path, ids := range map[string][]string{"to": p.To, "filter": p.Filter, "otherwise": p.Otherwise} {
+	for path, ids := range map[string][]string{"to": p.To, "filter": p.named, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {
 				l.report.errorf(at(fmt.Sprintf("%s[%d]", path, i)), "Remove one.", "%s is listed twice", id)
@@ -102,11 +102,11 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	}
 	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 && len(p.positions.failed) == 0 {
 		for _, r := range p.Routes {
-			if slices.Contains(r.Match, "**") {
+			if slices.Contains(r.Match, "**") && r.If == "" {
 				return
 			}
 		}
-		l.report.warnf(p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.", "pipeline.%s discards records whose tag no route matches", p.Name)
+		l.report.warnf(p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.", "pipeline.%s discards records that no route takes", p.Name)
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(at("otherwise"), "Write to = [...] for all records.", "otherwise has no meaning without a route")

@@ -122,20 +122,22 @@ type Pipeline struct {
 	Name      string   `hcl:"name,label" doc:"Name of the pipeline, and of its buffer's directory."`
 	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input belongs to one pipeline."`
 	To        []string `hcl:"to,optional" ref:"output" doc:"The outputs that get every record. Each goes at its own pace."`
-	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order."`
+	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order. A filter may also be written within the pipeline, without a name: filter \"parse\" { format = \"json\" }; then the order in which all of them are written counts."`
 	Otherwise []string `hcl:"otherwise,optional" ref:"output" doc:"The outputs that get the records which no route takes."`
-	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags to further outputs; every route that matches applies."`
+	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags, or for which a condition holds, to further outputs; every route that matches applies."`
 	Buffer    any      `hcl:"buffer,block" doc:"The disk buffer between inputs and outputs."`
 
 	Range  hcl.Range
 	Source bool // its inputs are logs themselves: there is no buffer
 
+	named     []string // of Filter, those of the attribute
 	positions *decoder // while loading
 }
 
-// Route sends records to outputs by their tag.
+// Route sends records to outputs by their tag, or by what they are.
 type Route struct {
-	Match []string `hcl:"match" doc:"Tag patterns: * stands for one part of a tag, ** for any number of parts, {a,b} for either."`
+	If    string   `hcl:"if,optional" doc:"Expression (penstock help expressions): only records for which it holds, after the filters, are the route's. A record that it cannot be evaluated for is not."`
+	Match []string `hcl:"match,optional" doc:"Tag patterns: * stands for one part of a tag, ** for any number of parts, {a,b} for either."`
 	To    []string `hcl:"to" ref:"output" doc:"The outputs that get the matching records."`
 }
 

@@ -218,8 +218,11 @@ func (l *loader) agent() {
 	d.validate(a)
 }
 
-func (l *loader) component(b *hclsyntax.Block) {
-	kind, typ, name := Kind(b.Type), b.Labels[0], b.Labels[1]
+func (l *loader) component(b *hclsyntax.Block) { l.instance(b, b.Labels[0], b.Labels[1]) }
+
+// instance decodes the component that a block declares.
+func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
+	kind := Kind(b.Type)
 	id := b.Type + "." + typ + "." + name
 	comp := l.cat.find(kind, typ)
 	if comp == nil {
@@ -275,7 +278,10 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 	}
 	p := &Pipeline{Name: b.Labels[0], Range: b.DefRange(), Buffer: l.cat.Buffer()}
 	d := newDecoder(l.scope, "pipeline."+p.Name, b.DefRange())
-	d.body(b.Body, b.DefRange(), "pipeline."+p.Name, "", reflect.ValueOf(p).Elem())
+	body, inline := l.inlineFilters(b)
+	d.body(body, b.DefRange(), "pipeline."+p.Name, "", reflect.ValueOf(p).Elem())
+	p.named = p.Filter
+	p.Filter = d.inOrder(p, inline)
 	d.validateAt(p.Buffer, "buffer")
 	for i, r := range p.Routes {
 		for j, pattern := range r.Match {
@@ -283,14 +289,26 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 				d.report.errorf(d.position(fmt.Sprintf("route[%d].match[%d]", i, j)), `Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`, "%v", err)
 			}
 		}
-		if len(r.Match) == 0 && d.attrs[fmt.Sprintf("route[%d].match", i)] != nil {
-			d.report.errorf(d.position(fmt.Sprintf("route[%d].match", i)), `Write "**" for all tags.`, "match lists no pattern")
-		}
+		l.checkRoute(d, r, fmt.Sprintf("route[%d]", i))
 	}
 	l.refs = append(l.refs, d.refs...)
 	l.cfg.Pipelines = append(l.cfg.Pipelines, p)
 	p.positions = d
 	l.pipelines = append(l.pipelines, d)
+}
+
+func (l *loader) checkRoute(d *decoder, r Route, path string) {
+	if len(r.Match) == 0 && d.attrs[path+".match"] != nil {
+		d.report.errorf(d.position(path+".match"), `Write "**" for all tags.`, "match lists no pattern")
+	}
+	if len(r.Match) == 0 && r.If == "" && d.attrs[path+".match"] == nil && !d.failed[path+".if"] {
+		d.report.errorf(d.where[path], `Write match = ["app.**"] for tags, if = "field.level == 'error'" for records, or both.`, "the route says neither match nor if")
+	}
+	if r.If != "" && l.cat.Condition != nil {
+		if err := l.cat.Condition(r.If); err != nil {
+			d.report.errorf(d.position(path+".if"), `For example: if = "field.level == 'error'"`, "if %v", err)
+		}
+	}
 }
 
 func (l *loader) componentNames() []string {

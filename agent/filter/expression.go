@@ -74,6 +74,15 @@ func NewExpression(text string) (Expression, error) {
 	return Expression{text: text, program: program, names: p}, nil
 }
 
+// CheckCondition reports what is wrong with a condition.
+func CheckCondition(text string) error {
+	e, err := NewExpression(text)
+	if err != nil {
+		return err
+	}
+	return e.Bool()
+}
+
 // explain says on one line what is wrong with an expression, and where.
 func explain(err error) error {
 	var e *file.Error

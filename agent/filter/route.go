@@ -1,0 +1,97 @@
+package filter
+
+import (
+	"slices"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Route is a rule by which records are taken.
+type Route struct {
+	Match func(tag string) bool // nil: every tag
+	If    Expression            // zero: every record of such a tag
+}
+
+func (r *Route) matches(tag string) bool { return r.Match == nil || r.Match(tag) }
+
+// Router is the last filter before an output: it lets pass what the output's routes take.
+type Router struct {
+	base
+	own   []Route // any of them
+	rest  bool    // and what none of all takes
+	all   []Route
+	first bool // it counts what nobody takes
+	agent string
+
+	errors, unrouted prometheus.Counter
+}
+
+// NewRouter returns the filter for an output that takes what one of own says and, with rest, what none of all
+// does. With count it counts the records that no route takes; one router of a pipeline is to do so.
+func NewRouter(own, all []Route, rest, count bool, env Env) *Router {
+	return &Router{
+		base: newBase(env), own: own, all: all, rest: rest, first: count, agent: env.Agent,
+		errors:   env.counter("penstock_filter_expression_errors_total", "Records that an expression could not be evaluated for."),
+		unrouted: env.counter("penstock_route_unrouted_records_total", "Records that no route takes: they reach no output."),
+	}
+}
+
+// Glance implements Filter.
+func (f *Router) Glance(b *record.Batch) Verdict {
+	sure := func(list []Route) bool {
+		return slices.ContainsFunc(list, func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) })
+	}
+	possible := func(list []Route) bool {
+		return slices.ContainsFunc(list, func(r Route) bool { return r.matches(b.Tag) })
+	}
+	switch {
+	case sure(f.own):
+		return Kept
+	case f.first && !sure(f.all):
+		return Look
+	case !f.rest && !possible(f.own), f.rest && sure(f.all) && !possible(f.own):
+		return Discarded
+	case f.rest && !possible(f.all):
+		return Kept
+	}
+	return Look
+}
+
+// Edit implements Filter.
+func (f *Router) Edit(v *View) Verdict {
+	if f.takes(f.own, v) {
+		return Kept
+	}
+	if !f.rest && !f.first {
+		return Discarded
+	}
+	if f.takes(f.all, v) {
+		return Discarded
+	}
+	if f.rest {
+		return Kept
+	}
+	f.unrouted.Inc()
+	return Discarded
+}
+
+func (f *Router) takes(list []Route, v *View) bool {
+	for i := range list {
+		r := &list[i]
+		if !r.matches(v.batch.Tag) {
+			continue
+		}
+		if r.If.IsZero() {
+			return true
+		}
+		yes, err := r.If.test(v, f.agent)
+		if err != nil {
+			f.errors.Inc()
+		}
+		if yes {
+			return true
+		}
+	}
+	return false
+}
