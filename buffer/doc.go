@@ -1,26 +1,43 @@
-// Package buffer is the durable disk buffer of a pipeline: one append-only log with several independent cursors.
+// Package buffer is the durable disk buffer of a pipeline: one append-only log with several
+// independent cursors.
 //
 // It owns the segment chain and is the only importer of Badger. A buffer directory holds
 //
 //	LOCK                   flocked by the one process that has the buffer open; its process id
 //	00000000000000012345/  a closed segment, named after its first position
 //	head-00000007/         a segment being written, or one whose writer was killed
-//	RESERVE                disk that is given up to begin a segment when the buffer is opened on a full disk
-//	damaged/               segments in which something did not read back; nothing here is ever deleted
+//	RESERVE                disk that is given up to begin a segment when the buffer is opened on a
+//	                       full disk
+//	damaged/               segments in which something did not read back; nothing here is ever
+//	                       deleted
 //
-// Each segment is a small Badger database. Nothing is ever deleted from one: when every cursor has passed it, its
-// directory is removed, so that the disk comes back at once.
+// Each segment is a small Badger database. Nothing is ever deleted from one: when every cursor has
+// passed it, its directory is removed, so that the disk comes back at once.
 //
-// One Badger value is one group: the batches that were committed together, with the changes to the state (positions of inputs,
-// cursors of outputs) that belong to them, under checksums of our own. A segment begins with the whole state, so the newest
-// segment is all that recovery needs. What is true is what the value log says: a group is there whole or not at all, and it
-// does not take Badger's memtable, tables or manifest to find it.
+// One Badger value is one group: the batches that were committed together, with the changes to the
+// state (positions of inputs, cursors of outputs) that belong to them, under checksums of our own. A
+// segment begins with the whole state, so the newest segment is all that recovery needs. What is true
+// is what the value log says: a group is there whole or not at all, and it does not take Badger's
+// memtable, tables or manifest to find it.
 //
-// Closed and damaged segments are read straight from the value log file (see vlog.go), without opening them as databases: Badger
-// ends the process on some damaged files, needs free disk to open a database, and keeps several MiB of memory for each.
+// Closed and damaged segments are read straight from the value log file (see vlog.go), without
+// opening them as databases: Badger ends the process on some damaged files, needs free disk to open a
+// database, and keeps several MiB of memory for each.
 //
-// In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended it can read it again. Positions of inputs are then stored
-// once every cursor has passed what belongs to them, or the disk has it, and never before.
+// In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended it
+// can read it again. Positions of inputs are then stored once every cursor has passed what belongs to
+// them, or the disk has it, and never before.
 //
-// The package never drops what it has acknowledged, except by the drop_oldest policy, and never deletes what it cannot read.
+// The package never drops what it has acknowledged, except by the drop_oldest policy, and never
+// deletes what it cannot read.
+//
+// Where things are:
+//
+//   - the way in: append.go (a place in the order, back-pressure), spill.go (memory instead of disk)
+//   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), work.go (what one
+//     commit takes), group.go (its bytes), head.go (Badger, and the sync), state.go
+//   - the chain: chain.go (rolling, removing, moving aside), segment.go, vlog.go, recover.go
+//   - the way out: cursor.go (reading and committing), recent.go (batches in memory), ages.go
+//   - the end of the disk: space.go, disk.go, sys.go; memory maps: mapping_linux.go
+//   - exactly once: prepare.go; for people: inspect.go, metrics.go
 package buffer

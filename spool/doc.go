@@ -1,5 +1,20 @@
-// Package spool is the archiver: it persists a log into partitioned objects, each record exactly once. It
-// owns the cut, the intent, the spool files and the order of upload and commit, and the contract of an object store.
+// Package spool is the archiver: it persists a log into partitioned objects, each record exactly
+// once. It owns the cut, the intent, the spool files and the order of upload and commit, and the
+// contract of an object store.
 //
-// It never reads back from the store to decide what was done, and never lets the wall clock decide where a record goes.
+// It never reads back from the store to decide what was done, and never lets the wall clock decide
+// where a record goes.
+//
+// Where things are:
+//
+//   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go
+//   - the archiver, one for each output: archiver.go, config.go, budget.go, fdcache.go, bufpool.go
+//   - one log: drain.go (its goroutine, and when a cut is due), add.go (a batch is taken), letters.go
+//     and rows.go (records that cannot be archived), steps.go (what the protocol says is done)
+//   - one cut: cut.go (files, members, spilling), compact.go, finish.go (a file as it is uploaded)
+//   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)
+//   - completeness: complete.go
+//
+// Which commit, upload or read-back comes next is decided in package protocol; where a record
+// belongs, in partition; what a file looks like, in format.
 package spool

@@ -13,6 +13,7 @@ import (
 
 // repository is what the map may name.
 type repository struct {
+	folders   []string
 	tests     map[string][]string // folders by the test functions in them
 	variables map[string]bool     // of the environment, where a test or a script reads them
 	targets   string              // the Makefile
@@ -37,7 +38,9 @@ func readRepository(t *testing.T, root string) *repository {
 			if name := d.Name(); path != root && strings.HasPrefix(name, ".") && name != ".ci" {
 				return fs.SkipDir
 			}
-			return nil
+			dir, err := filepath.Rel(root, path)
+			r.folders = append(r.folders, filepath.ToSlash(dir))
+			return err
 		case filepath.Ext(path) != ".go" && filepath.Base(filepath.Dir(path)) != ".ci":
 			return nil
 		case path == filepath.Join(root, "cmd/penstock/doc.go"):
@@ -122,6 +125,37 @@ func TestMapNamesWhatIsThere(t *testing.T) {
 		if names < 10 {
 			t.Errorf("%s: %d paths found, which is too few for the test to mean anything", file, names)
 		}
+	}
+}
+
+// Every folder's doc.go names files and tests that are there, too: files of its own folder by their
+// names alone.
+func TestDocsNameWhatIsThere(t *testing.T) {
+	root := filepath.Join("..", "..")
+	r := readRepository(t, root)
+	docs, names := 0, 0
+	for _, dir := range r.folders {
+		text, err := os.ReadFile(filepath.Join(root, dir, "doc.go"))
+		if err != nil || dir == "cmd/penstock" {
+			continue
+		}
+		docs++
+		for _, name := range mapFile.FindAllString(string(text), -1) {
+			names++
+			_, here := os.Stat(filepath.Join(root, dir, name))
+			_, there := os.Stat(filepath.Join(root, name))
+			if here != nil && there != nil {
+				t.Errorf("%s/doc.go: %s is neither in this folder nor in the repository", dir, name)
+			}
+		}
+		for _, name := range mapTest.FindAllString(string(text), -1) {
+			if r.tests[name] == nil {
+				t.Errorf("%s/doc.go: there is no %s", dir, name)
+			}
+		}
+	}
+	if docs < 30 || names < 50 {
+		t.Errorf("%d doc.go with %d names of files, too few for the test to mean anything", docs, names)
 	}
 }
 

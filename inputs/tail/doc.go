@@ -1,12 +1,30 @@
 // Package tail reads lines from files that others write, rotate, truncate, compress and delete.
 //
-// It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the first and the latest delivered bytes),
-// reading each of their lines once and in order, and framing: line ends, character sets, long lines, multiline events. Its position for a
-// file is the exact byte offset after the last delivered line, appended in the same transaction as that line.
+// It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the
+// first and the latest delivered bytes), reading each of their lines once and in order, and framing:
+// line ends, character sets, long lines, multiline events. Its position for a file is the exact byte
+// offset after the last delivered line, appended in the same transaction as that line.
 //
-// One goroutine, the manager, owns the table of files and everything that is decided about them. A few workers read, encode and append; a file
-// is read by one worker at a time, encoded by several, and appended in order. Quiet files hold neither goroutine nor, after a while,
-// descriptor, and where there are more files than the process may open they are closed between reads, but not one that could not be found
-// again. Nothing that is read waits without a bound for what cannot be: a compressed file that is never complete, a copy that is never made.
-// Holes and what is neither text nor compressed in a known way are skipped, said and counted. It never waits for a batch to be durable, and never writes to what it reads.
+// One goroutine, the manager, owns the table of files and everything that is decided about them. A
+// few workers read, encode and append; a file is read by one worker at a time, encoded by several,
+// and appended in order. Quiet files hold neither goroutine nor, after a while, descriptor, and where
+// there are more files than the process may open they are closed between reads, but not one that
+// could not be found again. Nothing that is read waits without a bound for what cannot be: a
+// compressed file that is never complete, a copy that is never made. Holes and what is neither text
+// nor compressed in a known way are skipped, said and counted. It never waits for a batch to be
+// durable, and never writes to what it reads.
+//
+// Where things are:
+//
+//   - which files there are: discover.go (globs), watch.go (inotify), table.go (looks), links.go
+//     (symbolic links), age.go (the order of what is seen at once)
+//   - which file is which: ident.go, file.go, known.go and adopt.go (after a restart), rotate.go,
+//     replace.go (another file in the place of one)
+//   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go
+//     (turns), worker.go (a turn: read, encode, append)
+//   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go
+//     (batches; tooLong, for long lines whose end was in sight), multiline.go, charset.go, tag.go
+//   - compressed files: formats.go, compressed.go, backlog.go
+//   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), descriptors.go
+//   - what is stored: position.go; what can be read again (spill mode): spill.go
 package tail

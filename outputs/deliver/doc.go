@@ -1,7 +1,10 @@
-// Package deliver owns the way of batches to one writer: the window in flight, lanes that keep the order per origin, retry, what
-// is delivered ahead of a failure, how far everything is acknowledged, and the commits that follow.
+// Package deliver owns the way of batches to one writer: the window in flight (flight.go), lanes that
+// keep the order per origin (lanes.go), retry and what an error means (sender.go), what is delivered
+// ahead of a failure (ahead.go), how far everything is acknowledged, and the commits that follow
+// (ledger.go).
 //
-// It never chooses where records go, nor what becomes of a destination that is down: it tells Health, and tries for ever.
+// It never chooses where records go, nor what becomes of a destination that is down: it tells Health
+// (health.go), and tries for ever.
 //
 // An entry of a flight's window:
 //
@@ -10,7 +13,8 @@
 //	              v  |
 //	            failed                    what was not taken is sent again, in the order of the source
 //
-// With transactions (TxnDelivery) the same flight goes out through a Session, and what it acknowledges counts once committed:
+// With transactions (TxnDelivery, txn.go) the same flight goes out through a Session, and what it
+// acknowledges counts once committed:
 //
 //	settled -> open -> cut -> committed -> open ...
 //	   ^         |       |
