@@ -365,7 +365,7 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 		}
 		return 0
 	})
-	reg.all.MustRegister(m.restarts, m.reloads, info, ready, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.all.MustRegister(m.restarts, m.reloads, info, ready, stateCollector{a.States}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, result := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}

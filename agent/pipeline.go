@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -25,6 +27,7 @@ type pipeline struct {
 	log  *slog.Logger
 	reg  *registry
 	tap  *admin.Tap
+	in   state.Meter // records
 
 	buf     *buffer.Buffer // nil while it is being opened, and for sources
 	opening bool           // openBuffer is at work, and will report
@@ -45,13 +48,15 @@ type pipeline struct {
 type inputUnit struct {
 	*unit
 	plan *inputPlan
-	reg  *registry // of the current instance; under unit.mu
+	reg  *registry    // of the current instance; under unit.mu
+	own  inputs.Input // the current instance, nil if there is none; under unit.mu
 }
 
 type outputUnit struct {
 	*unit
 	plan *outputPlan
-	reg  *registry // of the unit, not of the output
+	reg  *registry   // of the unit, not of the output
+	out  state.Meter // records that it has got rid of
 
 	sources map[string]*registry // of the inputs whose logs it drains; under mu
 }
@@ -183,7 +188,7 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		s := newSink(p.buf, in, input, reg, p)
 		p.a.regs.show(reg)
 		defer p.a.regs.hide(reg)
-		u.show(reg)
+		u.show(reg, input)
 		if err := input.Run(ctx, s); err != nil || ctx.Err() != nil {
 			return err
 		}
@@ -231,10 +236,10 @@ func (p *pipeline) abandonUnresolved() {
 	}
 }
 
-func (u *inputUnit) show(reg *registry) {
+func (u *inputUnit) show(reg *registry, input inputs.Input) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.reg = reg
+	u.reg, u.own = reg, input
 }
 
 // show makes the metrics of a source part of the status.
@@ -256,7 +261,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		}, func() float64 { return p.lag(o.id) })
 		reg.MustRegister(lag)
 		p.a.regs.show(reg)
-		u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drain(ctx, o) })
+		u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drain(ctx, u) })
 		return u
 	}
 	sources := p.plan.inputs
@@ -274,13 +279,16 @@ func (p *pipeline) lag(output string) float64 {
 }
 
 // drain lets an output drain the buffer until it is sealed and empty.
-func (p *pipeline) drain(ctx context.Context, o *outputPlan) error {
+func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
+	o := u.plan
 	cursor, err := p.buf.Cursor(o.id)
 	if err != nil {
 		return err
 	}
 	defer cursor.Close()
-	return o.output.Drain(ctx, newView(o.view(cursor, logName(p.name, o.id))))
+	v := o.view(cursor, logName(p.name, o.id))
+	v.moved = func(n int64) { u.out.Add(float64(n), time.Now()) }
+	return o.output.Drain(ctx, newView(v))
 }
 
 // drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as the loader makes sure.

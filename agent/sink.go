@@ -74,6 +74,7 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 		return err
 	}
 	s.count.add(b)
+	s.p.in.Add(float64(b.Len()), time.Now())
 	s.p.tap.Publish(b)
 	if routed := s.p.routed.Load().routed; routed != nil && !routed(b.Tag) {
 		s.unrouted.Add(float64(b.Len()))

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
-	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
 	dto "github.com/prometheus/client_model/go"
@@ -43,47 +43,25 @@ func (a *Agent) readyLocked() (bool, []string) {
 		return false, []string{"the agent is starting"}
 	}
 	var reasons []string
-	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
-		p := a.pipelines[name]
-		switch {
-		case p.openErr != nil:
-			reasons = append(reasons, "pipeline."+name+": "+p.openErr.Error())
-		case !p.open:
-			reasons = append(reasons, "pipeline."+name+" is being opened")
-		}
-		for _, u := range p.units() {
-			if state, _, err := u.status(); state == Waiting {
-				reasons = append(reasons, u.id+" has failed: "+err)
-			}
-		}
-		for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
-			if o, ok := p.outputs[id].plan.output.Output.(interface{ Stuck() []string }); ok {
-				for _, text := range o.Stuck() {
-					reasons = append(reasons, "pipeline."+name+": "+id+" cannot go on: "+text)
-				}
-			}
-		}
-		for id, u := range p.outputs {
-			if h, ok := u.plan.output.Output.(outputs.Holder); ok {
-				for _, what := range h.Held() {
-					reasons = append(reasons, id+" holds up records: "+what)
-				}
-			}
-		}
-		if p.buf != nil {
-			switch s := p.buf.Stats(); {
-			case s.WriteError != "":
-				reasons = append(reasons, "pipeline."+name+": the buffer cannot be written: "+s.WriteError)
-			case s.Blocked:
-				reasons = append(reasons, "pipeline."+name+": the buffer is full")
-			}
-			for _, id := range p.buf.UnresolvedCursors() {
-				reasons = append(reasons, "pipeline."+name+": inputs wait until "+id+" knows what its destination had committed before the last stop")
+	unready := a.cur.cfg.Agent.Admin.NotReady
+	for _, p := range a.statesLocked() {
+		for _, pr := range p.Problems {
+			if slices.Contains(unready, pr.Kind) {
+				reasons = append(reasons, pr.Component+" "+pr.Text)
 			}
 		}
 	}
 	slices.Sort(reasons)
 	return len(reasons) == 0, reasons
+}
+
+// States implements admin.Agent.
+func (a *Agent) States() []state.PipelineState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := a.statesLocked()
+	maskStrings(reflect.ValueOf(&out).Elem(), a.opts.Secrets)
+	return out
 }
 
 // Tap implements admin.Agent.
@@ -105,8 +83,13 @@ func (a *Agent) Status() admin.Status {
 	defer a.mu.Unlock()
 	s := admin.Status{Agent: a.cur.cfg.Agent.Name, Version: a.opts.Version, Started: a.started, Reload: a.reloaded, Memory: memoryInUse()}
 	s.Ready, s.Reasons = a.readyLocked()
-	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
-		s.Pipelines = append(s.Pipelines, a.pipelines[name].status(a.stopping))
+	states := a.statesLocked()
+	s.Sentence = state.Sentence(states)
+	for i, name := range slices.Sorted(maps.Keys(a.pipelines)) {
+		p := a.pipelines[name].status(a.stopping)
+		p.Now = states[i]
+		s.Pipelines = append(s.Pipelines, p)
+		s.Level = max(s.Level, p.Now.Level)
 	}
 	maskStrings(reflect.ValueOf(&s).Elem(), a.opts.Secrets)
 	return s

@@ -26,6 +26,7 @@ type view struct {
 	end   context.Context                                                 // when done, the log ends for this reader; nil: never
 	seen  func(*record.Batch)                                             // called for every batch of the log, if not nil
 	print string                                                          // of the settings of chain and want
+	moved func(n int64)                                                   // called with the positions that each commit moves on, if not nil
 	bury  func(ctx context.Context, b *record.Batch, reason string) error // takes what filters refuse
 	held  *record.Batch                                                   // has been read, but what filters refuse of it is not buried yet
 
@@ -130,6 +131,16 @@ func (v *view) Former() (life, note string) {
 		return m.Former()
 	}
 	return "", ""
+}
+
+// Commit implements record.Log.
+func (v *view) Commit(ctx context.Context, pos int64, note string) error {
+	was, _ := v.Log.Committed()
+	err := v.Log.Commit(ctx, pos, note)
+	if err == nil && v.moved != nil && pos > was {
+		v.moved(pos - was)
+	}
+	return err
 }
 
 // SeekTo implements record.Log.

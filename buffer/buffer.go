@@ -261,6 +261,20 @@ func (b *Buffer) End() int64 {
 	return b.end
 }
 
+// Room returns how many bytes may be added before the buffer is full or the disk's floor is reached.
+func (b *Buffer) Room() int64 {
+	room := int64(math.MaxInt64)
+	if free, err := freeSpace(b.dir); err == nil {
+		room = free - b.opt.MinFree
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.opt.MaxSize > 0 {
+		room = min(room, b.opt.limit()-b.used-b.queued-b.winDisk)
+	}
+	return max(room, 0)
+}
+
 // Stats describes a buffer at one moment.
 type Stats struct {
 	Bytes      int64 // disk in use
@@ -275,6 +289,10 @@ type Stats struct {
 	WriteError string        // why nothing can be written; "" while it can
 	Sealed     bool
 	Cursors    []CursorInfo
+	Waiting    int64   // records that some cursor has not passed
+	Dropped    int64   // records dropped undelivered since the start
+	Damaged    int64   // records that did not read back since the start
+	PerRecord  float64 // bytes of a record on disk, of those stored since the start; 0 if there are none
 
 	// Of spill mode.
 	Spill       bool // it is on
@@ -304,7 +322,10 @@ func (b *Buffer) Stats() Stats {
 		Bytes:      b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
 		Fill: b.fillLocked(), Blocked: b.blocked > 0, BlockedFor: waited, LowSpace: b.lowSpace, Sealed: b.sealed,
 		Cursors: b.cursorsLocked(),
-		Spill:   b.opt.Spill, Memory: b.memory, WindowBytes: b.winBytes, WindowFill: float64(b.winBytes) / float64(b.opt.window), LastSpill: b.lastSpill,
+		Waiting: b.lagLocked(b.state.minCursor(b.end)),
+		Dropped: counted(b.m.droppedRecords), Damaged: counted(b.m.damagedRecords),
+		PerRecord: float64(counted(b.m.storedBytes)) / float64(max(counted(b.m.appendedRecords), 1)),
+		Spill:     b.opt.Spill, Memory: b.memory, WindowBytes: b.winBytes, WindowFill: float64(b.winBytes) / float64(b.opt.window), LastSpill: b.lastSpill,
 	}
 }
 
@@ -312,8 +333,10 @@ func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
 
 // oldestLocked returns the age of the oldest record that some cursor has not passed; that of its segment while nobody has read it
 // since the start.
-func (b *Buffer) oldestLocked() time.Duration {
-	pos := max(b.state.minCursor(math.MaxInt64), b.firstLocked())
+func (b *Buffer) oldestLocked() time.Duration { return b.ageLocked(b.state.minCursor(math.MaxInt64)) }
+
+func (b *Buffer) ageLocked(pos int64) time.Duration {
+	pos = max(pos, b.firstLocked())
 	if pos >= b.end {
 		return 0
 	}

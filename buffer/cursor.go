@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 )
@@ -37,6 +38,8 @@ type CursorInfo struct {
 	Lag  int64 // records from there to the end
 	Note string
 	Open bool
+
+	Oldest time.Duration // age of the record at Pos; see Stats.OldestAge
 }
 
 // Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable before Cursor returns: from then on it
@@ -102,7 +105,7 @@ func (b *Buffer) cursorsLocked() []CursorInfo {
 	for name, c := range b.state.cursors {
 		_, open := b.handles[name]
 		lag := b.lagLocked(c.pos)
-		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: lag, Note: c.note, Open: open})
+		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: lag, Note: c.note, Open: open, Oldest: b.ageLocked(c.pos)})
 	}
 	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
 	return out

@@ -3,6 +3,7 @@ package buffer
 import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 type metrics struct {
@@ -62,6 +63,15 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 		}
 	}
 	return m, nil
+}
+
+// counted returns what a counter has counted.
+func counted(c prometheus.Counter) int64 {
+	var m dto.Metric
+	if c.Write(&m) != nil {
+		return 0
+	}
+	return int64(m.GetCounter().GetValue())
 }
 
 // statsCollector reads the gauges of one moment.

@@ -30,6 +30,7 @@ type trouble struct {
 	since    time.Time
 	said     time.Time
 	told     bool // that it fails, and not yet that it works
+	last     string
 }
 
 func (t *trouble) failed(key string, err error, args ...any) {
@@ -40,7 +41,7 @@ func (t *trouble) failed(key string, err error, args ...any) {
 		t.failing, t.failures, t.since = map[string]string{}, 0, now
 		t.flag(1)
 	}
-	t.failing[key] = ""
+	t.failing[key], t.last = "", err.Error()
 	if errors.Is(err, ErrRefused) {
 		t.failing[key] = err.Error()
 	}
@@ -130,4 +131,17 @@ func pause(ctx context.Context, n int) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// Failing tells since when something fails that is tried again, what, and what a person can do about
+// it; since is zero if nothing does.
+func (a *Archiver) Failing() (since time.Time, what, do string) {
+	for _, t := range []*trouble{a.storeTrouble, a.diskTrouble, a.commitTrouble, a.logTrouble, a.decodeTrouble, a.completeTrouble} {
+		t.mu.Lock()
+		if len(t.failing) > 0 && (since.IsZero() || t.since.Before(since)) {
+			since, what, do = t.since, t.what+" fails: "+t.last, t.do
+		}
+		t.mu.Unlock()
+	}
+	return since, what, do
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -24,6 +25,13 @@ type fakeAgent struct {
 func (f *fakeAgent) Gather() ([]*dto.MetricFamily, error) { return nil, nil }
 func (f *fakeAgent) Status() Status                       { return f.status }
 func (f *fakeAgent) Ready() (bool, []string)              { return f.status.Ready, f.status.Reasons }
+func (f *fakeAgent) States() []state.PipelineState {
+	var out []state.PipelineState
+	for _, p := range f.status.Pipelines {
+		out = append(out, p.Now)
+	}
+	return out
+}
 func (f *fakeAgent) Tap(pipeline string) *Tap {
 	if pipeline == "p" {
 		return f.tap

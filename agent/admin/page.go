@@ -40,6 +40,7 @@ th{font-weight:600;color:#555}.n{text-align:right;font-variant-numeric:tabular-n
 <p>Version {{.Version}}, up {{ago .Started}}, {{size .Memory}} of memory.
 {{if not .Reload.Time.IsZero}}Last reload {{ago .Reload.Time}} ago{{if .Reload.Error}} <span class="bad">refused: {{.Reload.Error}}</span>{{end}}.{{end}}
 <a href="/metrics">metrics</a> <a href="/api/status">status as JSON</a> <a href="/readyz">readyz</a> {{if .Pprof}}<a href="/debug/pprof/">profiles</a>{{end}}</p>
+<p><b>{{.Sentence}}</b></p>
 {{range .Reasons}}<p class="bad">{{.}}</p>{{end}}
 {{range .Pipelines}}
 <h2>{{.Name}} <span class="{{if eq .State "running"}}ok{{else}}bad{{end}}">{{.State}}</span> <a class="dim" href="/tap?pipeline={{.Name}}&amp;n=20">tap</a></h2>

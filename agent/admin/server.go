@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/agent/state"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -22,6 +23,8 @@ type Agent interface {
 	Status() Status
 	// Ready tells whether the agent takes and moves data as configured, or why it does not.
 	Ready() (bool, []string)
+	// States returns how its pipelines are.
+	States() []state.PipelineState
 	// Tap returns the tap of a pipeline, or nil if there is none of that name.
 	Tap(pipeline string) *Tap
 }
@@ -39,6 +42,7 @@ type Options struct {
 	Listen       string   // host:port; "" turns it off
 	AllowedHosts []string // names by which it may be addressed, beside those that are known to be its own; *.NAME and * stand for several
 	Pprof        bool     // serve profiles
+	NotReady     []string // the kinds of problems with which the agent is not ready
 }
 
 // Start listens and serves until Close.
@@ -108,11 +112,22 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ready, reasons := agent.Ready()
+		var text strings.Builder
 		if ready {
-			fmt.Fprintln(w, "ready")
+			fmt.Fprintln(&text, "ready")
+		} else {
+			fmt.Fprintln(&text, "not ready: "+strings.Join(reasons, "; "))
+		}
+		for _, p := range agent.States() {
+			for _, pr := range p.Problems {
+				fmt.Fprintf(&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text)
+			}
+		}
+		if !ready {
+			http.Error(w, strings.TrimSuffix(text.String(), "\n"), http.StatusServiceUnavailable)
 			return
 		}
-		http.Error(w, "not ready: "+strings.Join(reasons, "; "), http.StatusServiceUnavailable)
+		fmt.Fprint(w, text.String())
 	})
 	// One component's faulty metric must not take the others' away.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(agent, promhttp.HandlerOpts{

@@ -1,17 +1,23 @@
 package admin
 
-import "time"
+import (
+	"time"
+
+	"github.com/penstock/penstock/agent/state"
+)
 
 // Status is all that the status page shows, at one moment.
 type Status struct {
-	Agent     string     `json:"agent"`
-	Version   string     `json:"version"`
-	Started   time.Time  `json:"started"`
-	Ready     bool       `json:"ready"`
-	Reasons   []string   `json:"reasons,omitempty"` // why it is not ready, or what is amiss
-	Memory    int64      `json:"memory_bytes"`      // in use by the Go runtime
-	Reload    Reload     `json:"reload"`
-	Pipelines []Pipeline `json:"pipelines"`
+	Agent     string      `json:"agent"`
+	Version   string      `json:"version"`
+	Started   time.Time   `json:"started"`
+	Ready     bool        `json:"ready"`
+	Reasons   []string    `json:"reasons,omitempty"` // why it is not ready
+	Sentence  string      `json:"sentence"`          // how it is
+	Level     state.Level `json:"level"`
+	Memory    int64       `json:"memory_bytes"` // in use by the Go runtime
+	Reload    Reload      `json:"reload"`
+	Pipelines []Pipeline  `json:"pipelines"`
 }
 
 // Reload is the outcome of the last reload.
@@ -22,13 +28,14 @@ type Reload struct {
 
 // Pipeline is one pipeline's condition.
 type Pipeline struct {
-	Name    string      `json:"name"`
-	State   string      `json:"state"` // opening, running, stopping
-	Error   string      `json:"error,omitempty"`
-	Buffer  *Buffer     `json:"buffer,omitempty"`
-	Inputs  []Component `json:"inputs"`
-	Outputs []Component `json:"outputs"`
-	Forlorn []string    `json:"forlorn_cursors,omitempty"` // cursors that no output reads, which hold up the buffer
+	Name    string              `json:"name"`
+	State   string              `json:"state"` // opening, running, stopping
+	Error   string              `json:"error,omitempty"`
+	Now     state.PipelineState `json:"now"`
+	Buffer  *Buffer             `json:"buffer,omitempty"`
+	Inputs  []Component         `json:"inputs"`
+	Outputs []Component         `json:"outputs"`
+	Forlorn []string            `json:"forlorn_cursors,omitempty"` // cursors that no output reads, which hold up the buffer
 }
 
 // Buffer is the condition of a pipeline's buffer.

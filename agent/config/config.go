@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/penstock/penstock/agent/state"
 )
 
 // Config is a whole configuration, decoded and checked.
@@ -66,6 +68,7 @@ type Admin struct {
 	Listen       string   `hcl:"listen,optional" doc:"Address of the admin server; an empty string turns it off. It has no authentication: keep it on loopback or behind a proxy."`
 	AllowedHosts []string `hcl:"allowed_hosts,optional" doc:"Names by which the admin server may be addressed, such as \"web-1.example.org\" or \"*.example.org\", beside localhost, this machine's name, the host of listen and any IP address; \"*\" is any name, and lets a web page that makes its own name lead here read all of it."`
 	Pprof        bool     `hcl:"pprof,optional" doc:"Whether profiles are served at /debug/pprof."`
+	NotReady     []string `hcl:"not_ready,optional" doc:"The kinds of problems with which /readyz answers 503; with others it answers 200 and names them. failed, opening, refused, held (some records wait for a person), waiting_for_buffer; further ones are retrying, slow, overflowing, standing_by, replaying, unreadable, nothing_matches, filling, dropped, damaged and orphan. While it starts and stops an agent is never ready."`
 }
 
 // DefaultAgent returns the agent block as it is when nothing is written.
@@ -75,7 +78,7 @@ func DefaultAgent() Agent {
 		MemoryLimit:     128 << 20,
 		ShutdownTimeout: 30 * time.Second,
 		Log:             Log{Level: "info", Format: "auto"},
-		Admin:           Admin{Listen: "127.0.0.1:9600"},
+		Admin:           Admin{Listen: "127.0.0.1:9600", NotReady: slices.Clone(state.NotReady)},
 	}
 }
 
@@ -107,6 +110,11 @@ func (a *Agent) Validate() error {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen))
+		}
+	}
+	for _, kind := range a.Admin.NotReady {
+		if !slices.Contains(state.ProblemKinds, kind) {
+			errs = append(errs, fmt.Errorf("admin.not_ready: there is no %q; write some of %s", kind, strings.Join(state.ProblemKinds, ", ")))
 		}
 	}
 	for _, h := range a.Admin.AllowedHosts {

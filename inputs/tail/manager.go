@@ -422,6 +422,7 @@ func (m *manager) trouble(path string, err error) {
 		return
 	}
 	m.troubles[path] = reason
+	m.run.cannotRead(path, err, adviceFor(reason))
 	m.log.Warn("cannot read; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
 }
 
@@ -429,6 +430,7 @@ func (m *manager) trouble(path string, err error) {
 func (m *manager) healed(path string) {
 	if _, was := m.troubles[path]; was {
 		delete(m.troubles, path)
+		m.run.canRead(path)
 		m.log.Info("can be read again", "path", path)
 	}
 }

@@ -33,6 +33,7 @@ func (m *manager) openPipe(s sight) {
 
 // sweepPipes starts to follow new pipes and ends following those that are gone.
 func (m *manager) sweepPipes(ctx context.Context) {
+	defer func() { m.run.pipes.Store(int64(len(m.pipes))) }()
 	for id, p := range m.pipes {
 		if !p.started {
 			p.started = true

@@ -69,6 +69,7 @@ func (m *manager) scan() {
 		m.nextScan = time.Now().Add(wait)
 	}
 	m.nextPoll = time.Now().Add(min(wait, m.cfg.PollInterval))
+	m.run.looks()
 }
 
 // poll looks at the files known, those that were active lately more often.
@@ -393,7 +394,12 @@ func (m *manager) displaced(f *file) {
 	m.wake(f, cmdFinish)
 }
 
-func (m *manager) healedQuietly(path string) { delete(m.troubles, path) }
+func (m *manager) healedQuietly(path string) {
+	if _, was := m.troubles[path]; was {
+		delete(m.troubles, path)
+		m.run.canRead(path)
+	}
+}
 
 // reasonOf names an error for a metric.
 func reasonOf(err error) string {

@@ -105,6 +105,10 @@ type run struct {
 	mu    sync.Mutex
 	files map[*file]struct{} // for Status; the manager adds and removes
 	holed map[string]bool    // sources of which it was told that they have holes
+
+	unread map[string]inputs.Unread // by path; guarded by mu
+	pipes  atomic.Int64             // named pipes that are followed
+	looked bool                     // what matches is known; guarded by mu
 }
 
 var errStopped = errors.New("stopped")

@@ -87,11 +87,17 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 			if said := log.lines("cannot read"); len(said) != 1 || !strings.Contains(said[0], "path="+r.path(c.at)+" ") {
 				t.Errorf("after %v failures said %q", failures(), said)
 			}
+			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 1 || f.Unread[0].Path != r.path(c.at) || f.Unread[0].Do == "" {
+				t.Errorf("the status says %+v", f)
+			}
 			if err := c.mend(r); err != nil {
 				t.Fatal(err)
 			}
 			r.wants(append(want, "2")...)
 			r.eventually("said that it can be read", func() bool { return len(log.lines("can be read again")) > 0 })
+			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 0 || f.Files < 2 {
+				t.Errorf("in the end the status says %+v", f)
+			}
 			r.halt()
 			if said := log.lines("can be read again", "path="+r.path(c.at)); len(said) != 1 {
 				t.Errorf("said %q", said)

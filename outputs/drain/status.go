@@ -32,7 +32,9 @@ type LogStatus struct {
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects       int64
 	ObjectBytes   int64
-	ObjectRecords int64 // at most
+	ObjectRecords int64     // at most
+	Since         time.Time // the state is so
+	Replayed      int64     // records of objects that are gone since
 	Oldest        time.Time
 	StoreError    string // why the overflow's store cannot be used, if it cannot
 }
@@ -67,7 +69,7 @@ func (d *Drainer) Status() Status {
 		if f := r.over; f != nil {
 			o := f.State()
 			l.State, l.Objects, l.ObjectBytes, l.Oldest, l.StoreError = o.Name, o.Objects, o.Bytes, o.Oldest, o.StoreError
-			l.ObjectRecords = o.Records
+			l.ObjectRecords, l.Since, l.Replayed = o.Records, o.Since, o.Gone
 		}
 		s.Logs = append(s.Logs, l)
 	}
@@ -88,4 +90,12 @@ func (d *Drainer) Stuck() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// FailoverTo returns the name of what failover goes to; "" without one.
+func (d *Drainer) FailoverTo() string {
+	if f := d.cfg.Failover; f != nil {
+		return f.To
+	}
+	return ""
 }

@@ -15,6 +15,8 @@ type overflowStatus struct {
 
 	mu      sync.Mutex
 	state   string
+	since   time.Time // it is so
+	gone    int64     // positions of objects that went while it is so
 	objects int64
 	bytes   int64
 	records int64     // positions, by the objects' names
@@ -32,7 +34,7 @@ func (s *overflowStatus) enter(state string) (was string, changed bool) {
 		s.m.switches.WithLabelValues(state).Inc()
 	}
 	s.m.logs.WithLabelValues(state).Inc()
-	s.state = state
+	s.state, s.since, s.gone = state, time.Now(), 0
 	return was, true
 }
 
@@ -51,7 +53,7 @@ func (s *overflowStatus) add(o spool.Object, oldest time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.objects == 0 {
-		s.since(oldest)
+		s.begin(oldest)
 	}
 	s.objects++
 	s.bytes += o.Size
@@ -65,11 +67,11 @@ func (s *overflowStatus) begins(oldest time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.objects > 0 {
-		s.since(oldest)
+		s.begin(oldest)
 	}
 }
 
-func (s *overflowStatus) since(oldest time.Time) {
+func (s *overflowStatus) begin(oldest time.Time) {
 	s.oldest = oldest
 	s.m.setOldest(s, oldest)
 }
@@ -98,6 +100,7 @@ func (s *overflowStatus) remove(o spool.Object) {
 	s.objects--
 	s.bytes -= o.Size
 	s.records -= recordsIn(o.Key)
+	s.gone += recordsIn(o.Key)
 	s.m.objects.Dec()
 	s.m.bytes.Sub(float64(o.Size))
 	if s.objects <= 0 {
@@ -118,12 +121,14 @@ func (s *overflowStatus) clear() {
 	s.m.objects.Sub(float64(s.objects))
 	s.m.bytes.Sub(float64(s.bytes))
 	s.objects, s.bytes, s.records = 0, 0, 0
-	s.since(time.Time{})
+	s.begin(time.Time{})
 }
 
 // State is the condition of one log's failover and overflow.
 type State struct {
-	Name string // one of the State constants
+	Name  string    // one of the State constants
+	Since time.Time // it is so
+	Gone  int64     // records of objects that were replayed since
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects    int64
 	Bytes      int64
@@ -135,7 +140,7 @@ type State struct {
 func (s *overflowStatus) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Name: s.state, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
+	return State{Name: s.state, Since: s.since, Gone: s.gone, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
 }
 
 // State returns the present condition. Safe for concurrent use.

@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/spool"
+)
+
+// growingAfter is how long records must have waited before a buffer counts as growing: less is what
+// the way through it takes.
+const growingAfter = 10 * time.Second
+
+// facts returns what is known of a pipeline. Agent.mu is held.
+func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
+	f := state.Pipeline{Name: p.name, Opening: !p.open, Stopping: stopping, Orphans: p.forlorn}
+	if p.openErr != nil {
+		f.Error = p.openErr.Error()
+	}
+	cursors := map[string]bufferCursor{}
+	var unresolved []string
+	if p.buf != nil {
+		st := p.buf.Stats()
+		f.Buffer = &state.Buffer{
+			Used: st.Bytes, Room: p.buf.Room(), Waiting: st.Waiting, Oldest: st.OldestAge, Fill: st.Fill, Blocked: st.Blocked,
+			LowSpace: st.LowSpace, WriteError: st.WriteError, Dropped: st.Dropped, Damaged: st.Damaged,
+		}
+		for _, c := range st.Cursors {
+			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
+		}
+		unresolved = p.buf.UnresolvedCursors()
+		in := p.in.Rate(now)
+		if st.OldestAge >= growingAfter {
+			least := in
+			for _, u := range p.outputs {
+				least = min(least, u.out.Rate(now))
+			}
+			f.Buffer.Grows = (in - least) * st.PerRecord
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
+		in := p.inputs[id].facts()
+		if f.Buffer != nil {
+			in.Blocked, in.WriteError, in.Unresolved = f.Buffer.Blocked, f.Buffer.WriteError, unresolved
+		}
+		f.Inputs = append(f.Inputs, in)
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
+		u := p.outputs[id]
+		o := u.facts(logName(p.name, id), now)
+		o.In = p.in.Rate(now)
+		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
+		f.Outputs = append(f.Outputs, o)
+	}
+	if p.plan.spec.Source {
+		for _, u := range p.outputs { // the only one
+			for _, in := range p.plan.inputs {
+				one := u.unitFacts()
+				f.Inputs = append(f.Inputs, state.Input{ID: in.id, Unit: one.Unit, UnitError: one.UnitError, UnitSince: one.UnitSince})
+			}
+		}
+	}
+	return f
+}
+
+type bufferCursor struct {
+	lag    int64
+	oldest time.Duration
+}
+
+func (u *inputUnit) facts() state.Input {
+	f := state.Input{ID: u.id}
+	s, since, err := u.status()
+	f.Unit, f.UnitError, f.UnitSince = string(s), err, since
+	u.mu.Lock()
+	own := u.own
+	u.mu.Unlock()
+	if follower, ok := own.(inputs.Follower); ok {
+		var now inputs.Following
+		now, f.OfFiles = follower.Following()
+		f.Files, f.Lag = now.Files, now.Lag
+		for _, x := range now.Unread {
+			f.Unread = append(f.Unread, state.UnreadFile(x))
+		}
+	}
+	return f
+}
+
+func (u *outputUnit) unitFacts() state.Output {
+	s, since, err := u.status()
+	return state.Output{ID: u.id, Unit: string(s), UnitError: err, UnitSince: since, Mode: "direct"}
+}
+
+// facts returns what is known of the output as far as log is concerned.
+func (u *outputUnit) facts(log string, now time.Time) state.Output {
+	f := u.unitFacts()
+	f.Out = u.out.Rate(now)
+	out := u.plan.output.Output
+	if o, ok := out.(interface{ Stuck() []string }); ok {
+		f.Refusals = o.Stuck()
+	}
+	if h, ok := out.(outputs.Holder); ok {
+		f.Held = h.Held()
+	}
+	switch o := out.(type) {
+	case *drain.Drainer:
+		s := o.Status()
+		f.FailingSince, f.Error, f.Do, f.DeadLetter = s.FailingSince, s.LastError, s.Do, s.DeadLetterBusy
+		f.To = o.FailoverTo()
+		for _, l := range s.Logs {
+			if l.Log != log {
+				continue
+			}
+			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
+			f.Objects, f.ObjectRecords, f.ModeSince = l.Objects, l.ObjectRecords, l.Since
+			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
+				f.Back = float64(l.Replayed) / since.Seconds()
+			}
+		}
+	case *spool.Archiver:
+		f.FailingSince, f.Error, f.Do = o.Failing()
+	}
+	return f
+}
+
+// states returns how all pipelines are. Agent.mu is held.
+func (a *Agent) statesLocked() []state.PipelineState {
+	now := time.Now()
+	out := []state.PipelineState{}
+	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
+		out = append(out, a.pipelines[name].facts(a.stopping, now).State(now))
+	}
+	return out
+}

@@ -1,0 +1,97 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kinds of inputs, beside Failed, Finished and Stopped.
+const (
+	Following     = "following"
+	WaitingBuffer = "waiting_for_buffer"
+	Unreadable    = "unreadable"
+	NoMatch       = "nothing_matches"
+)
+
+// InputKinds lists the kinds of inputs.
+var InputKinds = []string{Following, WaitingBuffer, Unreadable, NoMatch, Failed, Finished, Stopped}
+
+// Words returns a kind as a person reads it.
+func Words(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
+
+// Input is what is known of an input.
+type Input struct {
+	ID        string
+	Unit      string // as of an output
+	UnitError string
+	UnitSince time.Time
+
+	Blocked    bool   // the buffer has no room
+	WriteError string // why the buffer cannot be written
+	Unresolved []string
+	OfFiles    bool // what follows is known
+	Files      int
+	Unread     []UnreadFile
+	Lag        int64 // bytes of files not read yet
+}
+
+// UnreadFile is a file or directory that cannot be read.
+type UnreadFile struct {
+	Path  string    `json:"path"`
+	Why   string    `json:"why"`
+	Do    string    `json:"do,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+}
+
+// InputState is what an input is doing.
+type InputState struct {
+	ID     string       `json:"id"`
+	Kind   string       `json:"kind"`
+	Level  Level        `json:"level"`
+	Since  time.Time    `json:"since,omitzero"`
+	Text   string       `json:"text"`
+	Do     string       `json:"do,omitempty"`
+	Files  int          `json:"files,omitempty"`
+	Lag    int64        `json:"lag_bytes,omitempty"`
+	Unread []UnreadFile `json:"unreadable,omitempty"`
+}
+
+// State tells what the input is doing.
+func (i Input) State() InputState {
+	s := InputState{ID: i.ID, Files: i.Files, Lag: i.Lag, Unread: i.Unread}
+	switch {
+	case i.Unit == "waiting":
+		s.Kind, s.Level, s.Since = Failed, Critical, i.UnitSince
+		s.Text, s.Do = "has failed: "+i.UnitError, "mend what it says; it is started again until it works"
+	case i.Unit == "finished":
+		s.Kind, s.Since, s.Text = Finished, i.UnitSince, "has come to its end"
+	case i.Unit == "stopped":
+		s.Kind, s.Since, s.Text = Stopped, i.UnitSince, "is stopped"
+	case i.WriteError != "":
+		s.Kind, s.Level, s.Text = WaitingBuffer, Critical, "waits: the buffer cannot be written: "+i.WriteError
+		s.Do = "free space on the disk, or repair it"
+	case i.Blocked:
+		s.Kind, s.Level, s.Text = WaitingBuffer, Critical, "waits: the buffer is full"
+		s.Do = "get the outputs going again, add a failover, or raise the buffer's max_size"
+	case len(i.Unresolved) > 0:
+		s.Kind, s.Level = WaitingBuffer, Critical
+		s.Text = "waits until " + strings.Join(i.Unresolved, " and ") + " knows what the destination had committed before the last stop"
+		s.Do = "get that destination going again"
+	case len(i.Unread) > 0:
+		u := i.Unread[0]
+		s.Kind, s.Level, s.Since, s.Do = Unreadable, Warning, u.Since, u.Do
+		s.Text = "cannot read " + u.Path + ": " + u.Why
+		if n := len(i.Unread) - 1; n > 0 {
+			s.Text += fmt.Sprintf(", and %d more", n)
+		}
+	case i.OfFiles && i.Files == 0:
+		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
+		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"
+	case i.OfFiles:
+		s.Kind, s.Text = Following, fmt.Sprintf("follows %s", plural(int64(i.Files), "file", "files"))
+	default:
+		s.Kind, s.Text = Following, "takes what comes"
+	}
+	return s
+}

@@ -1,0 +1,320 @@
+package state
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is a simulated agent whose true condition is known at each second: what comes in, what goes
+// out, and what the outside does. It keeps facts as an agent gathers them.
+type world struct {
+	now     time.Time
+	pl      Pipeline
+	in, out Meter
+
+	perSecond  int64 // records that come in
+	takes      int64 // records that the destination can take in a second
+	answers    bool  // it says why it takes nothing
+	room       int64 // records that the disk has room for
+	storeAway  bool
+	failover   time.Duration // after which it begins; 0: there is none
+	moves      int64         // records a second that the overflow takes
+	lastTaken  time.Time
+	down       bool // failover has begun
+	backSince  time.Time
+	onDisk     []time.Time // when each of the records that wait came
+	inOverflow int64
+	lost       int64
+}
+
+func newWorld() *world {
+	w := &world{now: time.Unix(1_800_000_000, 0), perSecond: 100, takes: 500, answers: true, room: 1_000_000, moves: 2_000}
+	w.lastTaken = w.now
+	w.pl = Pipeline{
+		Name: "app", Buffer: &Buffer{},
+		Inputs:  []Input{{ID: "input.tail.app", Unit: "running", OfFiles: true, Files: 3}},
+		Outputs: []Output{{ID: "output.kafka.events", Unit: "running", Mode: "direct", To: "output.s3.overflow"}},
+	}
+	return w
+}
+
+// step is one second.
+func (w *world) step() PipelineState {
+	w.now = w.now.Add(time.Second)
+	o, b := &w.pl.Outputs[0], w.pl.Buffer
+	b.Blocked = int64(len(w.onDisk))+w.perSecond > w.room
+	if !b.Blocked {
+		for range w.perSecond {
+			w.onDisk = append(w.onDisk, w.now)
+		}
+		w.in.Add(float64(w.perSecond), w.now)
+	}
+	take := func(n int64) int64 {
+		n = min(n, int64(len(w.onDisk)))
+		w.onDisk = w.onDisk[n:]
+		w.out.Add(float64(n), w.now)
+		return n
+	}
+	if w.takes > 0 {
+		w.lastTaken, o.FailingSince = w.now, time.Time{}
+	} else if w.answers && o.FailingSince.IsZero() {
+		o.FailingSince, o.Error, o.Do = w.now, "connection refused", "start the broker"
+	}
+	o.Stalled = w.now.Sub(w.lastTaken)
+	if w.failover > 0 && o.Stalled >= w.failover {
+		w.down, w.backSince = true, time.Time{}
+	} else if w.down && w.takes > 0 {
+		w.down, w.backSince = false, w.now
+	}
+	o.StoreError = ""
+	switch {
+	case w.down:
+		o.Mode = "overflow"
+		if w.storeAway {
+			o.StoreError = "no such host"
+		} else {
+			w.inOverflow += take(w.moves)
+		}
+	case w.inOverflow > 0:
+		o.Mode = "replay"
+		w.inOverflow -= min(w.takes, w.inOverflow)
+		o.Back = float64(w.takes)
+	default:
+		o.Mode = "direct"
+		take(w.takes)
+	}
+	o.In, o.Out, o.ObjectRecords = w.in.Rate(w.now), w.out.Rate(w.now), w.inOverflow
+	b.Waiting, b.Oldest, b.Fill = int64(len(w.onDisk)), 0, float64(len(w.onDisk))/float64(w.room)
+	if len(w.onDisk) > 0 {
+		b.Oldest = w.now.Sub(w.onDisk[0])
+	}
+	b.Room, b.Grows = (w.room-int64(len(w.onDisk)))*100, (o.In-o.Out)*100
+	o.Waiting, o.Oldest = b.Waiting, b.Oldest
+	w.pl.Inputs[0].Blocked = b.Blocked
+	return w.pl.State(w.now)
+}
+
+// run lets seconds pass, and fails unless each state satisfies ok.
+func (w *world) run(t *testing.T, seconds int, what string, ok func(PipelineState) bool) (last PipelineState) {
+	t.Helper()
+	for i := range seconds {
+		if last = w.step(); !ok(last) {
+			t.Fatalf("%s, second %d: %+v", what, i, last)
+		}
+	}
+	return last
+}
+
+func says(s PipelineState, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s.Sentence, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func kind(s PipelineState) string { return s.Outputs[0].Kind }
+
+func TestLifeWithAnOutageAndAnOverflow(t *testing.T) {
+	w := newWorld()
+	w.failover = 30 * time.Second
+	w.run(t, 120, "all is well", func(s PipelineState) bool {
+		return kind(s) == Delivering && s.Safe && s.Flows && s.Level == OK && says(s, "All safe. Everything is delivered.")
+	})
+	w.takes = 0
+	w.run(t, 29, "down", func(s PipelineState) bool {
+		return kind(s) == Retrying && s.Safe && s.Flows && s.Level == Warning && s.Problems[0].Do == "start the broker" &&
+			says(s, "All safe.", "output.kafka.events does not answer", "connection refused", "on disk")
+	})
+	s := w.run(t, 91, "overflowing", func(s PipelineState) bool {
+		return kind(s) == Overflowing && s.Safe && s.Flows && s.Stored > 0 && says(s, "All safe.", "records go to output.s3.overflow", "in the overflow")
+	})
+	if !says(s, "does not answer for 119 s") || s.Stored < 9_000 {
+		t.Errorf("%s", s.Sentence)
+	}
+	w.storeAway = true
+	w.run(t, 60, "the store is away, too", func(s PipelineState) bool {
+		return kind(s) == Overflowing && s.Safe && s.Level == Warning && says(s, "whose store cannot be used: no such host", "on disk")
+	})
+	w.storeAway = false
+	w.takes = 500
+	s = w.run(t, 5, "replaying", func(s PipelineState) bool {
+		return kind(s) == Replaying && s.Safe && s.Outputs[0].ToGo > 0 && says(s, "brings the overflow back", "to go", "in the overflow")
+	})
+	for w.inOverflow > 0 {
+		s = w.step()
+	}
+	for range 600 {
+		if s = w.step(); s.Level == OK {
+			break
+		}
+	}
+	if kind(s) != Delivering || s.Level != OK {
+		t.Errorf("afterwards: %+v", s)
+	}
+}
+
+func TestLifeWithADestinationThatHangs(t *testing.T) {
+	w := newWorld()
+	w.run(t, 10, "all is well", func(s PipelineState) bool { return s.Level == OK })
+	w.takes, w.answers = 0, false
+	w.run(t, 2, "not yet", func(s PipelineState) bool { return kind(s) == Delivering })
+	w.run(t, 60, "within five seconds", func(s PipelineState) bool {
+		return kind(s) == Slow && s.Level == Warning && s.Safe && says(s, "has taken nothing for")
+	})
+}
+
+func TestLifeWithASlowDestination(t *testing.T) {
+	w := newWorld()
+	w.takes = 50
+	w.run(t, 59, "behind by less", func(s PipelineState) bool { return kind(s) == Delivering && s.Safe })
+	w.run(t, 5, "falling behind", func(s PipelineState) bool { return true })
+	s := w.run(t, 120, "slow", func(s PipelineState) bool {
+		return kind(s) == Slow && s.Level == Warning && s.Safe && says(s, "takes no more than comes in")
+	})
+	if s.Full == 0 {
+		t.Errorf("no time until it is full: %+v", s)
+	}
+	w.takes = 1000
+	s = w.run(t, 3, "catching up", func(s PipelineState) bool { return s.Safe })
+	for range 20 {
+		s = w.step()
+		if kind(s) == Slow && !says(s, "catches up") && s.Outputs[0].Level == Notice {
+			t.Errorf("%s", s.Sentence)
+		}
+	}
+	if kind(s) != Delivering {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The time until the buffer is full is right to a tenth while the rate is steady, long before it is.
+func TestLifeWithADiskThatFills(t *testing.T) {
+	w := newWorld()
+	w.room = 100_000
+	w.takes = 0
+	w.run(t, 90, "filling", func(s PipelineState) bool { return s.Safe && s.Flows })
+	for {
+		left := time.Duration((w.room - int64(len(w.onDisk))) / w.perSecond * int64(time.Second))
+		s := w.step()
+		if left < 5*time.Second {
+			break
+		}
+		if d := (s.Full - left).Abs(); d > left/10+2*time.Second {
+			t.Fatalf("full in %v, said %v", left, s.Full)
+		}
+		if left < 14*time.Minute && s.Level != Critical {
+			t.Fatalf("%v left, and the level is %v", left, s.Level)
+		}
+		if !says(s, "room for") {
+			t.Fatal(s.Sentence)
+		}
+	}
+	w.run(t, 10, "the last seconds", func(PipelineState) bool { return true })
+	w.run(t, 30, "full", func(s PipelineState) bool {
+		return !s.Flows && s.Safe && s.Level == Critical && s.Inputs[0].Kind == WaitingBuffer && says(s, "Nothing is lost, but inputs wait", "the buffer is full")
+	})
+	w.takes = 5000
+	s := w.run(t, 60, "again", func(s PipelineState) bool { return s.Safe })
+	if s.Level != OK || !s.Flows {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
+	w := newWorld()
+	w.pl.Inputs[0].Unread = []UnreadFile{{Path: "/var/log/a", Why: "permission denied", Do: "chmod"}, {Path: "/var/log/b"}}
+	s := w.step()
+	if p := s.Problems[0]; p.Kind != Unreadable || p.Text != "cannot read /var/log/a: permission denied, and 1 more" || p.Do != "chmod" || s.Level != Warning {
+		t.Errorf("%+v", s)
+	}
+	w.pl.Inputs[0].Unread, w.pl.Inputs[0].Files = nil, 0
+	if s := w.step(); s.Inputs[0].Kind != NoMatch {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestWhatNeedsAPersonSaysWhatToChange(t *testing.T) {
+	w := newWorld()
+	o := &w.pl.Outputs[0]
+	o.Refusals = []string{"AccessDenied"}
+	if s := w.step(); kind(s) != Refused || s.Level != Critical || !strings.Contains(s.Problems[0].Text, "AccessDenied") || s.Problems[0].Do == "" {
+		t.Errorf("%+v", s)
+	}
+	o.Refusals, o.Held = nil, []string{`topic "x"`}
+	if s := w.step(); kind(s) != Delivering || s.Problems[0].Kind != Held {
+		t.Errorf("%+v", s)
+	}
+	o.Held, o.Unit, o.UnitError = nil, "waiting", "no such thing"
+	if s := w.step(); kind(s) != Failed || s.Level != Critical {
+		t.Errorf("%+v", s)
+	}
+	w.pl.Buffer.Dropped = 7
+	if s := w.step(); s.Safe {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Every kind of problem can be named in not_ready, and every kind is one of those listed.
+func TestKindsAreListed(t *testing.T) {
+	for _, k := range NotReady {
+		found := false
+		for _, p := range ProblemKinds {
+			found = found || p == k
+		}
+		if !found {
+			t.Errorf("%s is not listed", k)
+		}
+	}
+}
+
+func TestSentenceOfSeveralPipelines(t *testing.T) {
+	a, b := newWorld(), newWorld()
+	b.pl.Name = "audit"
+	b.takes = 0
+	var sa, sb PipelineState
+	for range 10 {
+		sa, sb = a.step(), b.step()
+	}
+	if got := Sentence([]PipelineState{sa, sb}); !strings.HasPrefix(got, "audit: All safe. output.kafka.events does not answer") {
+		t.Errorf("%q", got)
+	}
+	if got := Sentence([]PipelineState{sa, sa}); got != "All safe. All 2 pipelines have delivered everything." {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestDurationsAndNumbersInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "less than a second", 90 * time.Second: "90 s", 3 * time.Minute: "3 min", 200 * time.Minute: "3 h 20 min", 72 * time.Hour: "3 days",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%v: %q", d, got)
+		}
+	}
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 31640: "31,640", -1234567: "-1,234,567"} {
+		if got := group(n); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
+func TestMeterNeedsNoClock(t *testing.T) {
+	var m Meter
+	at := time.Unix(1_800_000_000, 0)
+	if m.Rate(at) != 0 {
+		t.Error("a rate of nothing")
+	}
+	for i := range 600 {
+		at = at.Add(100 * time.Millisecond)
+		m.Add(7, at)
+		if r := m.Rate(at); i > 20 && (r < 60 || r > 85) {
+			t.Fatalf("after %d: %v", i, r)
+		}
+	}
+	if r := m.Rate(at.Add(2 * time.Minute)); r > 1 {
+		t.Errorf("%v two minutes after the last", r)
+	}
+}

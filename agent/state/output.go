@@ -1,0 +1,184 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kinds of outputs.
+const (
+	Delivering  = "delivering"
+	Slow        = "slow"        // the destination takes nothing and does not say why, or less than comes in
+	Retrying    = "retrying"    // what was sent failed, and is tried again
+	Overflowing = "overflowing" // records go to the overflow's object store
+	Replaying   = "replaying"   // the overflow comes back
+	StandingBy  = "standing_by" // records go to the standby
+	Refused     = "refused"     // a person has to change something
+	Failed      = "failed"      // the component fails as a whole and is started again
+	Finished    = "finished"
+	Stopped     = "stopped"
+)
+
+// OutputKinds lists the kinds of outputs.
+var OutputKinds = []string{Delivering, Slow, Retrying, Overflowing, Replaying, StandingBy, Refused, Failed, Finished, Stopped}
+
+const (
+	// slowAfter is for how long a destination may take nothing.
+	slowAfter = 3 * time.Second
+	// behindAfter is for how long a record may wait for a destination that takes others.
+	behindAfter = 30 * time.Second
+)
+
+// Output is what is known of an output, as far as one pipeline is concerned.
+type Output struct {
+	ID        string
+	Unit      string    // running, waiting (to be started again), finished or stopped
+	UnitError string    // of the last failure as a whole
+	UnitSince time.Time // when the unit came to be so
+
+	Mode         string // direct, overflow, replay or standby
+	Waiting      int64  // records that it has not delivered, but for those in the overflow
+	Oldest       time.Duration
+	ModeSince    time.Time
+	Stalled      time.Duration // for so long nothing was taken although something is being sent
+	FailingSince time.Time     // zero if nothing fails
+	Error, Do    string        // of what fails
+	In, Out      float64       // records per second: into what it reads, and that it has got rid of
+	Back         float64       // records per second from the overflow
+
+	Objects, ObjectRecords int64 // in the overflow
+	StoreError             string
+	To                     string // overflow store or standby
+
+	Refusals   []string // what only a person can mend
+	Held       []string // what is held up while the rest goes on
+	DeadLetter string   // why the dead letter cannot be written
+}
+
+// OutputState is what an output is doing.
+type OutputState struct {
+	ID      string        `json:"id"`
+	Kind    string        `json:"kind"`
+	Level   Level         `json:"level"`
+	Since   time.Time     `json:"since,omitzero"`
+	Text    string        `json:"text"`         // a sentence without the subject
+	Do      string        `json:"do,omitempty"` // what a person can do
+	Waiting int64         `json:"waiting_records"`
+	Stored  int64         `json:"overflow_records,omitempty"`
+	ToGo    time.Duration `json:"to_go_ns,omitempty"` // until all is delivered, at the present rate; 0 if not known
+}
+
+// State tells what the output is doing.
+func (o Output) State(now time.Time) OutputState {
+	s := OutputState{ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords}
+	failing := !o.FailingSince.IsZero()
+	why := ""
+	if failing && o.Error != "" {
+		why = ": " + o.Error
+	}
+	switch {
+	case o.Unit == "waiting":
+		s.Kind, s.Level, s.Since = Failed, Critical, o.UnitSince
+		s.Text, s.Do = "has failed: "+o.UnitError, "mend what it says; it is started again until it works"
+	case o.Unit == "finished":
+		s.Kind, s.Since, s.Text = Finished, o.UnitSince, "has delivered everything"
+	case o.Unit == "stopped":
+		s.Kind, s.Since, s.Text = Stopped, o.UnitSince, "is stopped"
+	case len(o.Refusals) > 0:
+		s.Kind, s.Level = Refused, Critical
+		s.Text, s.Do = "cannot go on: "+strings.Join(o.Refusals, "; "), "change what is refused; it goes on by itself then"
+	case o.DeadLetter != "":
+		s.Kind, s.Level = Retrying, Critical
+		s.Text = "waits, because the dead letter cannot take what the destination refuses: " + o.DeadLetter
+		s.Do = "make room for the dead letter or repair it"
+	case o.Mode == "overflow":
+		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.FailingSince, o.Do
+		if failing || o.Stalled > 0 {
+			s.Text = "does not answer" + sinceText(o.FailingSince, now) + why + "; records go to " + name(o.To, "the overflow")
+		} else {
+			s.Text = "takes less than comes in; the oldest records go to " + name(o.To, "the overflow")
+		}
+	case o.Mode == "standby":
+		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.FailingSince, o.Do
+		s.Text = "does not answer" + sinceText(o.FailingSince, now) + why + "; records go to " + name(o.To, "the standby")
+	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 && now.Sub(o.FailingSince) >= slowAfter:
+		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
+		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why
+	case failing:
+		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
+		s.Text = "does not answer" + sinceText(o.FailingSince, now) + why
+	case o.Mode == "replay":
+		s.Kind, s.Level, s.Since = Replaying, Notice, o.ModeSince
+		s.Text = "brings the overflow back"
+		if s.ToGo = toGo(o.ObjectRecords, o.Back); s.ToGo > 0 {
+			s.Text += ", about " + Duration(s.ToGo) + " to go"
+		}
+	case o.Stalled >= slowAfter:
+		s.Kind, s.Level, s.Since = Slow, Warning, now.Add(-o.Stalled)
+		s.Text = "has taken nothing for " + Duration(o.Stalled) + " and does not say why"
+		s.Do = "look whether the destination hangs, or is short of disk or processor"
+	case o.Waiting > 0 && o.Oldest >= behindAfter:
+		s.Kind, s.Level = Slow, Notice
+		if s.ToGo = toGo(o.Waiting, o.Out-o.In); s.ToGo > 0 {
+			s.Text = "is behind by " + Duration(o.Oldest) + " and catches up, about " + Duration(s.ToGo) + " to go"
+		} else {
+			s.Level, s.Text = Warning, "is behind by "+Duration(o.Oldest)+": it takes no more than comes in"
+			s.Do = "give the destination more room, or send less"
+		}
+	default:
+		s.Kind, s.Text = Delivering, "delivers"
+	}
+	if o.StoreError != "" && (s.Kind == Overflowing || s.Kind == Replaying) {
+		s.Level = Warning
+		s.Text += ", whose store cannot be used: " + o.StoreError
+		s.Do = "check the store's network, credentials and room"
+	}
+	return s
+}
+
+func name(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// toGo tells how long n records take at a rate; 0 if that is not known.
+func toGo(n int64, perSecond float64) time.Duration {
+	if n <= 0 || perSecond <= 0 {
+		return 0
+	}
+	return clamp(float64(n) / perSecond)
+}
+
+// clamp returns seconds as a duration of at most ten years.
+func clamp(seconds float64) time.Duration {
+	const most = 10 * 365 * 24 * 3600
+	return time.Duration(min(max(seconds, 0), most) * float64(time.Second))
+}
+
+func sinceText(t, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " for " + Duration(now.Sub(t))
+}
+
+// Duration writes a duration as people say it: the two largest units.
+func Duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "less than a second"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		if m := int(d.Minutes()) % 60; m > 0 {
+			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
+		}
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

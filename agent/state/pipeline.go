@@ -1,0 +1,267 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kinds of pipelines.
+const (
+	Running  = "running"
+	Opening  = "opening"
+	Stopping = "stopping"
+)
+
+// Kinds of problems beside those of components.
+const (
+	Held    = "held"    // an output holds up some records while the rest goes on
+	Filling = "filling" // a buffer is full soon
+	Dropped = "dropped"
+	Damaged = "damaged"
+	Orphan  = "orphan" // a cursor that no output reads holds up the buffer
+)
+
+// ProblemKinds lists what a problem can be of.
+var ProblemKinds = []string{
+	Failed, Opening, Refused, Held, WaitingBuffer, Retrying, Slow, Overflowing, StandingBy, Replaying, Unreadable, NoMatch, Filling, Dropped, Damaged, Orphan,
+}
+
+// NotReady lists the kinds of problems with which an agent is not ready unless that is set: it does
+// not take what it is given, or will not deliver some of it without a person. While a destination is
+// merely down an agent is ready: it goes on taking what it is given.
+var NotReady = []string{Failed, Opening, Refused, Held, WaitingBuffer}
+
+const (
+	// soonFull and nearlyFull are the times to a full buffer from which it is worth a look, and a person.
+	soonFull   = 2 * time.Hour
+	nearlyFull = 15 * time.Minute
+	// farOff is from when on nobody needs to be told.
+	farOff = 48 * time.Hour
+)
+
+// Buffer is what is known of a pipeline's buffer.
+type Buffer struct {
+	Used, Room int64 // bytes in use, and that may be added
+	Waiting    int64 // records that some output has not delivered, on disk or in memory
+	Oldest     time.Duration
+	Fill       float64
+	Blocked    bool
+	LowSpace   bool
+	WriteError string
+	Grows      float64 // bytes per second, at present; less than 0 if it empties
+	Dropped    int64   // records, by when_full = "drop_oldest", since the start
+	Damaged    int64   // records that did not read back, since the start
+}
+
+// Pipeline is what is known of a pipeline.
+type Pipeline struct {
+	Name     string
+	Opening  bool
+	Stopping bool
+	Error    string  // why it cannot be opened
+	Buffer   *Buffer // nil if its inputs are logs themselves
+	Inputs   []Input
+	Outputs  []Output
+	Orphans  []string // cursors that no output reads
+}
+
+// PipelineState is how a pipeline is.
+type PipelineState struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	// Safe says that everything that was acknowledged is delivered, on disk or in the overflow.
+	Safe bool `json:"safe"`
+	// Flows says that inputs can go on.
+	Flows    bool          `json:"flows"`
+	Level    Level         `json:"level"`
+	Sentence string        `json:"sentence"`
+	OnDisk   int64         `json:"on_disk_records"`
+	Stored   int64         `json:"overflow_records"`
+	Oldest   time.Duration `json:"oldest_ns"` // how long the oldest record on disk has waited
+	Fill     float64       `json:"fill"`
+	Full     time.Duration `json:"full_in_ns,omitempty"` // 0: not known, or the buffer does not grow
+	Inputs   []InputState  `json:"inputs"`
+	Outputs  []OutputState `json:"outputs"`
+	Problems []Problem     `json:"problems"`
+}
+
+// State tells how the pipeline is.
+func (p Pipeline) State(now time.Time) PipelineState {
+	s := PipelineState{Name: p.Name, Kind: Running, Safe: true, Flows: true}
+	id := "pipeline." + p.Name
+	add := func(component, kind string, l Level, since time.Time, text, do string) {
+		s.Problems = append(s.Problems, Problem{component, kind, l, since, text, do})
+	}
+	switch {
+	case p.Error != "":
+		s.Kind, s.Flows = Failed, false
+		add(id, Failed, Critical, time.Time{}, "cannot be opened: "+p.Error, "mend what it says; it is tried again")
+	case p.Stopping:
+		s.Kind = Stopping
+	case p.Opening:
+		s.Kind, s.Flows = Opening, false
+		add(id, Opening, Notice, time.Time{}, "is being opened", "")
+	}
+	for _, in := range p.Inputs {
+		st := in.State()
+		s.Inputs = append(s.Inputs, st)
+		if st.Kind == WaitingBuffer {
+			s.Flows = false
+		}
+		if st.Level > OK {
+			add(st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do)
+		}
+	}
+	for _, out := range p.Outputs {
+		st := out.State(now)
+		s.Outputs = append(s.Outputs, st)
+		s.Stored += st.Stored
+		if st.Level > OK {
+			add(st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do)
+		}
+		if len(out.Held) > 0 {
+			add(st.ID, Held, Warning, time.Time{}, "holds up records: "+strings.Join(out.Held, "; "), "mend what it says; the rest goes on meanwhile")
+		}
+	}
+	if b := p.Buffer; b != nil {
+		s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
+		if b.Grows > 0 && b.Room > 0 {
+			s.Full = clamp(float64(b.Room) / b.Grows)
+		}
+		switch {
+		case b.Blocked || b.WriteError != "":
+		case s.Full > 0 && s.Full < nearlyFull:
+			add(id, Filling, Critical, time.Time{}, "its buffer is full in "+Duration(s.Full), "get the outputs going again, add a failover, or raise the buffer's max_size")
+		case s.Full > 0 && s.Full < soonFull:
+			add(id, Filling, Warning, time.Time{}, "its buffer is full in "+Duration(s.Full), "get the outputs going again, add a failover, or raise the buffer's max_size")
+		}
+		if b.Dropped > 0 {
+			s.Safe = false
+			add(id, Dropped, Warning, time.Time{}, count(b.Dropped, "record was", "records were")+" dropped undelivered since the start, as when_full = \"drop_oldest\" says", "give the buffer more room, or add a failover")
+		}
+		if b.Damaged > 0 {
+			s.Safe = false
+			add(id, Damaged, Warning, time.Time{}, count(b.Damaged, "record", "records")+" did not read back from the disk; the segments are kept in the buffer's directory damaged", "check the disk")
+		}
+	}
+	for _, o := range p.Orphans {
+		add(id, Orphan, Warning, time.Time{}, "its buffer keeps data for "+o+", which is not configured any more", "configure it again, or stop the agent and run penstock buffer forget")
+	}
+	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return int(b.Level - a.Level) })
+	for _, pr := range s.Problems {
+		s.Level = max(s.Level, pr.Level)
+	}
+	s.Sentence = s.sentence(p)
+	return s
+}
+
+// sentence says in one how the pipeline is.
+func (s *PipelineState) sentence(p Pipeline) string {
+	var parts []string
+	switch {
+	case s.Kind == Failed:
+		return "Does not run: " + p.Error + "."
+	case s.Kind == Opening:
+		return "Being opened."
+	case !s.Safe:
+		parts = append(parts, "Not all is safe: see below.")
+	case !s.Flows:
+		parts = append(parts, "Nothing is lost, but inputs wait.")
+	default:
+		parts = append(parts, "All safe.")
+	}
+	var says []string
+	for _, pr := range s.Problems {
+		if strings.HasPrefix(pr.Component, "output.") || pr.Kind == WaitingBuffer || pr.Kind == Failed {
+			says = append(says, pr.Component+" "+pr.Text)
+			break
+		}
+	}
+	if s.OnDisk > 0 || s.Stored > 0 {
+		switch {
+		case s.Stored > 0 && s.OnDisk > 0:
+			says = append(says, waits(s.Stored, "in the overflow")+", "+group(s.OnDisk)+" on disk")
+		case s.Stored > 0:
+			says = append(says, waits(s.Stored, "in the overflow"))
+		case len(says) > 0 || s.Oldest >= behindAfter:
+			says = append(says, waits(s.OnDisk, "on disk"))
+		default:
+			says = append(says, count(s.OnDisk, "record is", "records are")+" on the way")
+		}
+		if s.Full > 0 && s.Full < farOff {
+			says = append(says, "room for "+Duration(s.Full))
+		}
+	} else if len(says) == 0 && s.Kind == Running && p.Buffer != nil {
+		says = append(says, "everything is delivered")
+	}
+	if len(says) > 0 {
+		text := strings.Join(says, "; ")
+		if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, ".") { // the name of a component stays as it is
+			text = strings.ToUpper(text[:1]) + text[1:]
+		}
+		parts = append(parts, text+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// Sentence says in one how all pipelines are: that of the only one, or of the worst.
+func Sentence(all []PipelineState) string {
+	switch len(all) {
+	case 0:
+		return "No pipeline is configured."
+	case 1:
+		return all[0].Sentence
+	}
+	worst, amiss := 0, 0
+	for i := range all {
+		if all[i].Level > OK {
+			amiss++
+		}
+		if all[i].Level > all[worst].Level || all[i].Level == all[worst].Level && all[worst].Safe && !all[i].Safe {
+			worst = i
+		}
+	}
+	if amiss == 0 {
+		var on int64
+		for i := range all {
+			on += all[i].OnDisk
+		}
+		if on == 0 {
+			return fmt.Sprintf("All safe. All %d pipelines have delivered everything.", len(all))
+		}
+		return fmt.Sprintf("All safe. All %d pipelines deliver; %s on the way.", len(all), count(on, "record is", "records are"))
+	}
+	text := all[worst].Name + ": " + all[worst].Sentence
+	if amiss > 1 {
+		text += fmt.Sprintf(" %s amiss, too.", count(int64(amiss-1), "other pipeline has something", "other pipelines have something"))
+	}
+	return text
+}
+
+func waits(n int64, where string) string {
+	if n == 1 {
+		return "1 record waits " + where
+	}
+	return group(n) + " records wait " + where
+}
+
+func plural(n int64, one, many string) string { return count(n, one, many) }
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return group(n) + " " + many
+}
+
+// group writes a number with separators between thousands.
+func group(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,23 @@
+package inputs
+
+import "time"
+
+// Follower is implemented by inputs that follow files.
+type Follower interface {
+	// Following tells what is followed; ok is false while the input has not looked yet. Safe for
+	// concurrent use.
+	Following() (f Following, ok bool)
+}
+
+// Following is what an input of files has to do with.
+type Following struct {
+	Files  int
+	Lag    int64 // bytes not taken yet
+	Unread []Unread
+}
+
+// Unread is a file or directory that cannot be read; it is tried again.
+type Unread struct {
+	Path, Why, Do string
+	Since         time.Time
+}

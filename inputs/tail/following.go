@@ -1,0 +1,59 @@
+package tail
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+)
+
+// maxUnread is how many unreadable files are told by name.
+const maxUnread = 100
+
+// Following implements inputs.Follower.
+func (t *Tail) Following() (inputs.Following, bool) {
+	r := t.run.Load()
+	if r == nil {
+		return inputs.Following{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := inputs.Following{Files: len(r.files) + int(r.pipes.Load())}
+	for file := range r.files {
+		if file.compression == none {
+			f.Lag += max(0, file.size.Load()-file.delivered.Load())
+		}
+	}
+	for _, u := range r.unread {
+		f.Unread = append(f.Unread, u)
+	}
+	slices.SortFunc(f.Unread, func(a, b inputs.Unread) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Path, b.Path))
+	})
+	f.Unread = f.Unread[:min(len(f.Unread), maxUnread)]
+	return f, r.looked
+}
+
+// looks says that the globs have been evaluated and what they found was looked at.
+func (r *run) looks() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looked = true
+}
+
+// cannotRead notes a path that cannot be read, canRead that it can.
+func (r *run) cannotRead(path string, err error, do string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unread == nil {
+		r.unread = map[string]inputs.Unread{}
+	}
+	r.unread[path] = inputs.Unread{Path: path, Why: err.Error(), Do: do, Since: time.Now()}
+}
+
+func (r *run) canRead(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.unread, path)
+}
