@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hamba/avro/v2"
 	"github.com/penstock/penstock/spool/format/decode"
@@ -29,7 +30,7 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	if avroCodecs[comp.name] == "" {
 		return nil, errCompression("avro", comp.name)
 	}
-	fingerprint := c.fingerprint("avro 2", comp.name, dec.Fingerprint())
+	fingerprint := c.fingerprint("avro 3", comp.name, dec.Fingerprint())
 	if c.Schema != "" {
 		schema, err := avro.ParseWithCache(c.Schema, "", &avro.SchemaCache{})
 		if err != nil {
@@ -63,7 +64,10 @@ func (f *avroFormat) AppendHeader(dst []byte) ([]byte, error) { return append(ds
 
 func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t := f.staged.rows.Get().(*stagedScratch)
-	defer f.staged.rows.Put(t)
+	defer func() {
+		t.release()
+		f.staged.rows.Put(t)
+	}()
 	var err error
 	if t.json, err = f.staged.appendJSON(t.json[:0], in.Record.Value); err != nil {
 		return dst, err
@@ -76,10 +80,11 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 		}
 		out = f.table.appendAvro(nil, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition})
 	} else {
-		if err := t.row.doc.parse(t.json); err != nil {
+		n, err := root(t.json)
+		if err != nil {
 			return dst, err
 		}
-		if out, err = t.row.appendAvro(nil, f.schema, 0); err != nil {
+		if out, err = t.row.appendAvro(nil, f.schema, n); err != nil {
 			return dst, err
 		}
 	}
@@ -133,7 +138,9 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 		if block, err = c.appendBlock(block[:0], records, count); err != nil {
 			return err
 		}
-		records, count = records[:0], 0
+		if records, count = records[:0], 0; cap(records) > 4*avroBlock {
+			records = nil
+		}
 		_, err = dst.Write(block)
 		return err
 	}
@@ -141,6 +148,9 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 		r.reset()
 		if err := r.lay(t, s.Value); err != nil {
 			return err
+		}
+		if len(s.Value) > avroBlock {
+			records = slices.Grow(records, len(s.Value)+1024)
 		}
 		records = t.appendAvro(records, &r, s)
 		rd.free()

@@ -78,10 +78,10 @@ func (t *tableSchema) appendAvro(dst []byte, r *row, s *stagedRow) []byte {
 }
 
 func appendAvroColumn(dst []byte, c *column, r *row) []byte {
-	j := int(r.slots[c.id])
+	present := r.has(c)
 	switch c.typ {
 	case tGroup:
-		if j < 0 {
+		if !present {
 			return append(dst, 0)
 		}
 		dst = append(dst, 2)
@@ -90,28 +90,34 @@ func appendAvroColumn(dst []byte, c *column, r *row) []byte {
 		}
 		return dst
 	case tList:
-		if j < 0 {
+		if !present {
 			return append(dst, 0)
 		}
 		dst = append(dst, 2)
+		list := r.slots[c.id].val
 		n := int64(0)
-		for k := j + 1; k < int(r.doc.nodes[j].next); k = int(r.doc.nodes[k].next) {
-			n++
+		for w := (walk{src: list}); ; n++ {
+			if _, ok := w.next(); !ok {
+				break
+			}
 		}
 		if n > 0 {
 			dst = binary.AppendVarint(dst, n)
 		}
-		for k := j + 1; k < int(r.doc.nodes[j].next); k = int(r.doc.nodes[k].next) {
-			var v scalar
-			ok := r.doc.nodes[k].kind != null
-			if ok {
-				v, _ = r.convert(c.elem.typ, k) // fits has seen that it can be
+		for w := (walk{src: list}); ; {
+			e, ok := w.next()
+			if !ok {
+				break
 			}
-			dst = appendAvroScalar(dst, c.elem, v, ok)
+			var v scalar
+			if e.kind != null {
+				v, _ = r.convert(c.elem.typ, &e) // fits has seen that it can be
+			}
+			dst = appendAvroScalar(dst, c.elem, v, e.kind != null)
 		}
 		return append(dst, 0)
 	}
-	return appendAvroScalar(dst, c, r.vals[c.id], j >= 0)
+	return appendAvroScalar(dst, c, r.vals[c.id], present)
 }
 
 func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {

@@ -6,43 +6,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/hamba/avro/v2"
 )
 
-// appendAvro appends node j as a value of a given schema. Members that the schema does not have are left out, as Avro's schema resolution does; fields
+// appendAvro appends n as a value of a given schema. Members that the schema does not have are left out, as Avro's schema resolution does; fields
 // that are missing take their default.
-func (r *row) appendAvro(dst []byte, schema avro.Schema, j int) ([]byte, error) {
-	n := &r.doc.nodes[j]
+func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error) {
 	switch s := schema.(type) {
 	case *avro.RefSchema:
-		return r.appendAvro(dst, s.Schema(), j)
+		return r.appendAvro(dst, s.Schema(), n)
 	case *avro.RecordSchema:
 		if n.kind != object {
 			return dst, fmt.Errorf("avro: %s is no object", s.Name())
 		}
-		var err error
-		for _, f := range s.Fields() {
-			k := r.doc.find(j, []string{f.Name()})
-			for _, alias := range f.Aliases() {
-				if k < 0 {
-					k = r.doc.find(j, []string{alias})
-				}
-			}
-			if k >= 0 {
-				dst, err = r.appendAvro(dst, f.Type(), k)
-			} else {
-				dst, err = appendMissing(dst, f)
-			}
-			if err != nil {
-				return dst, fmt.Errorf("%s: %w", f.Name(), err)
-			}
-		}
-		return dst, nil
+		return r.appendAvroRecord(dst, s, n)
 	case *avro.UnionSchema:
 		for i, branch := range s.Types() {
-			if out, err := r.appendAvro(binary.AppendVarint(dst, int64(i)), branch, j); err == nil {
+			if out, err := r.appendAvro(binary.AppendVarint(dst, int64(i)), branch, n); err == nil {
 				return out, nil
 			}
 		}
@@ -51,17 +34,18 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, j int) ([]byte, error) 
 		if n.kind != array {
 			return dst, errors.New("avro: no array")
 		}
-		return r.appendAvroItems(dst, j, func(dst []byte, k int) ([]byte, error) { return r.appendAvro(dst, s.Items(), k) })
+		return appendAvroItems(dst, n, func(dst []byte, _ *walk, e node) ([]byte, error) { return r.appendAvro(dst, s.Items(), e) })
 	case *avro.MapSchema:
 		if n.kind != object {
 			return dst, errors.New("avro: no object for a map")
 		}
-		return r.appendAvroItems(dst, j, func(dst []byte, k int) ([]byte, error) {
-			return r.appendAvro(appendBytes(dst, r.doc.name(&r.doc.nodes[k])), s.Values(), k)
+		return appendAvroItems(dst, n, func(dst []byte, w *walk, e node) ([]byte, error) {
+			r.spare = r.spare[:0]
+			return r.appendAvro(appendBytes(dst, unquoted(&r.spare, w.key, w.esc)), s.Values(), e)
 		})
 	case *avro.EnumSchema:
 		if n.kind == text {
-			name := string(r.doc.text(n))
+			name := string(r.text(&n))
 			for i, symbol := range s.Symbols() {
 				if symbol == name {
 					return binary.AppendVarint(dst, int64(i)), nil
@@ -81,31 +65,94 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, j int) ([]byte, error) 
 		}
 		return dst, nil
 	case *avro.PrimitiveSchema:
-		return r.appendPrimitive(dst, s, j)
+		return r.appendPrimitive(dst, s, n)
 	}
 	return dst, fmt.Errorf("avro: cannot write %T", schema)
 }
 
-func (r *row) appendAvroItems(dst []byte, j int, item func([]byte, int) ([]byte, error)) ([]byte, error) {
-	n := &r.doc.nodes[j]
+// plan finds a record's fields by the names of members.
+type plan struct {
+	targets map[string][]target
+}
+
+// target is a field, and how much a name counts for it: its own before its aliases, in their order.
+type target struct{ field, rank int }
+
+func (r *row) plan(s *avro.RecordSchema) *plan {
+	if p := r.plans[s]; p != nil {
+		return p
+	}
+	p := &plan{targets: map[string][]target{}}
+	for i, f := range s.Fields() {
+		for rank, name := range append([]string{f.Name()}, f.Aliases()...) {
+			p.targets[name] = append(p.targets[name], target{i, rank})
+		}
+	}
+	if r.plans == nil {
+		r.plans = map[*avro.RecordSchema]*plan{}
+	}
+	r.plans[s] = p
+	return p
+}
+
+// appendAvroRecord appends the members of an object in the order of the schema's fields. Of members with
+// one name the last counts.
+func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte, error) {
+	p, fields := r.plan(s), s.Fields()
+	base := len(r.found)
+	defer func() { r.found, r.ranks = r.found[:base], r.ranks[:base] }()
+	for range fields {
+		r.found, r.ranks = append(r.found, node{kind: absent}), append(r.ranks, math.MaxInt)
+	}
+	for w := (walk{src: n.val}); ; {
+		m, ok := w.next()
+		if !ok {
+			break
+		}
+		r.spare = r.spare[:0]
+		for _, t := range p.targets[view(unquoted(&r.spare, w.key, w.esc))] {
+			if t.rank <= r.ranks[base+t.field] {
+				r.found[base+t.field], r.ranks[base+t.field] = m, t.rank
+			}
+		}
+	}
+	var err error
+	for i, f := range fields {
+		if m := r.found[base+i]; m.kind != absent {
+			dst, err = r.appendAvro(dst, f.Type(), m)
+		} else {
+			dst, err = appendMissing(dst, f)
+		}
+		if err != nil {
+			return dst, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	return dst, nil
+}
+
+func appendAvroItems(dst []byte, n node, item func([]byte, *walk, node) ([]byte, error)) ([]byte, error) {
 	count := int64(0)
-	for k := j + 1; k < int(n.next); k = int(r.doc.nodes[k].next) {
-		count++
+	for w := (walk{src: n.val}); ; count++ {
+		if _, ok := w.next(); !ok {
+			break
+		}
 	}
 	if count > 0 {
 		dst = binary.AppendVarint(dst, count)
 	}
-	var err error
-	for k := j + 1; k < int(n.next); k = int(r.doc.nodes[k].next) {
-		if dst, err = item(dst, k); err != nil {
+	for w := (walk{src: n.val}); ; {
+		e, ok := w.next()
+		if !ok {
+			return append(dst, 0), nil
+		}
+		var err error
+		if dst, err = item(dst, &w, e); err != nil {
 			return dst, err
 		}
 	}
-	return append(dst, 0), nil
 }
 
-func (r *row) appendPrimitive(dst []byte, s *avro.PrimitiveSchema, j int) ([]byte, error) {
-	n := &r.doc.nodes[j]
+func (r *row) appendPrimitive(dst []byte, s *avro.PrimitiveSchema, n node) ([]byte, error) {
 	c := &column{required: true}
 	logical := avro.LogicalType("")
 	if s.Logical() != nil {
@@ -140,7 +187,7 @@ func (r *row) appendPrimitive(dst []byte, s *avro.PrimitiveSchema, j int) ([]byt
 	if n.kind == null {
 		return dst, errors.New("avro: null")
 	}
-	v, ok := r.convert(c.typ, j)
+	v, ok := r.convert(c.typ, &n)
 	if !ok {
 		return dst, fmt.Errorf("avro: %s is no %s", strconv.QuoteToASCII(string(n.val)), s.Type())
 	}
@@ -158,10 +205,11 @@ func appendMissing(dst []byte, f *avro.Field) ([]byte, error) {
 		if f.Default() == nil {
 			text = []byte("null")
 		}
-		if err := r.doc.parse(text); err != nil {
+		n, err := root(text)
+		if err != nil {
 			return dst, err
 		}
-		return r.appendAvro(dst, f.Type(), 0)
+		return r.appendAvro(dst, f.Type(), n)
 	}
 	if u, ok := f.Type().(*avro.UnionSchema); ok {
 		for i, branch := range u.Types() {

@@ -18,7 +18,7 @@ func (t *tableSchema) appendCells(dst []byte, r *row) []byte {
 		present := false
 		switch c.meta {
 		case noMeta:
-			v, present = r.vals[c.id], r.slots[c.id] >= 0
+			v, present = r.vals[c.id], r.has(c)
 		case metaExtra:
 			v.b = r.extras()
 			present = v.b != nil

@@ -2,11 +2,15 @@ package format
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 	"unsafe"
+
+	"github.com/hamba/avro/v2"
 )
 
 // ctype is the type of a column.
@@ -61,13 +65,16 @@ const (
 type tableSchema struct {
 	columns []*column
 	slots   int
-	leaves  int // Parquet: how many there are
+	leaves  int   // Parquet: how many there are
+	lists   []int // Parquet: leaves that are elements
 	root    *trie
 	extra   bool
 }
 
 type trie struct {
 	col      *column // that the member fills
+	all      []int   // slots of all columns that it fills, by declaration
+	below    []int   // and of those that are filled from what is in it
 	children map[string]*trie
 }
 
@@ -101,7 +108,12 @@ func newTable(columns []*column, c *Config) *tableSchema {
 			col.id = t.slots
 			t.slots++
 			if col.meta == noMeta {
-				t.root.at(col.path).col = col
+				for i := range col.path {
+					up := t.root.at(col.path[:i])
+					up.below = append(up.below, col.id)
+				}
+				at := t.root.at(col.path)
+				at.col, at.all = col, append(at.all, col.id)
 			}
 			number(col.children)
 		}
@@ -131,12 +143,19 @@ func declared(columns []Column) []*column {
 
 // row is one document laid out by a table. It is reused.
 type row struct {
-	doc   document
-	slots []int32  // node of each column, -1 for none
-	vals  []scalar // of each column that is a leaf and has a node
-	extra []byte   // members that have no column, as JSON
-	arena []byte   // bytes made here, kept until reset
-	seen  []member // what stood at each node of the document before: most have the same members in the same order
+	src    []byte
+	slots  []node   // value of each column, absent for none
+	vals   []scalar // of each column that is a leaf and has a value
+	extra  []byte   // members that have no column, as JSON
+	most   int      // how long it may become
+	arena  []byte   // bytes made here, kept until reset
+	spare  []byte   // unescaped names
+	prefix []byte   // names of the objects around a member, each with a dot
+	plans  map[*avro.RecordSchema]*plan
+	found  []node
+	ranks  []int
+	seen   []member // what stood at each member before: most documents have the same in the same order
+	count  int      // members so far
 }
 
 // member is where a document's member led.
@@ -145,9 +164,19 @@ type member struct {
 	name     string
 }
 
-// child returns what takes the member name of node j, nil if nothing does.
-func (r *row) child(at *trie, j int, name []byte) *trie {
-	for len(r.seen) <= j {
+const (
+	maxSeen   = 4096    // members whose place is remembered
+	arenaSize = 4 << 10 // at least, at a time
+	largeRow  = 64 << 10
+)
+
+// child returns what takes the member name of a document, nil if nothing does.
+func (r *row) child(at *trie, name []byte) *trie {
+	j := r.count
+	if r.count++; j >= len(r.seen) {
+		if j >= maxSeen {
+			return at.children[view(name)]
+		}
 		r.seen = append(r.seen, member{})
 	}
 	m := &r.seen[j]
@@ -168,85 +197,219 @@ type scalar struct {
 	b []byte
 }
 
-func (r *row) reset() { r.arena = r.arena[:0] }
+// reset lets go of what was made for the rows so far.
+func (r *row) reset() {
+	if r.arena = r.arena[:0]; cap(r.arena) > largeRow {
+		r.arena = nil
+	}
+	if cap(r.extra) > largeRow {
+		r.extra = nil
+	}
+}
+
+// room makes room for n bytes in the arena. What is in use stays where it is.
+func (r *row) room(n int) {
+	if cap(r.arena)-len(r.arena) < n {
+		r.arena = make([]byte, 0, max(n, arenaSize, min(2*cap(r.arena), largeRow)))
+	}
+}
 
 // keep copies b to where it stays until reset.
 func (r *row) keep(b []byte) []byte {
+	r.room(len(b))
 	start := len(r.arena)
 	r.arena = append(r.arena, b...)
 	return r.arena[start:len(r.arena):len(r.arena)]
 }
 
-// lay parses json and gives its members to columns. What has none, or does not fit, goes to extra; without an extra column it is an error, as is
+// errWhole tells that the names before the extra members would make a row longer than its record.
+var errWhole = errors.New("the record as a whole is extra")
+
+// lay gives the members of json to columns. What has none, or does not fit, goes to extra; without an extra column it is an error, as is
 // a required column without a value.
 func (r *row) lay(t *tableSchema, json []byte) error {
-	if err := r.doc.parse(json); err != nil {
-		return err
+	if !utf8.Valid(json) {
+		return explain(json)
 	}
-	if r.doc.nodes[0].kind != object {
+	r.begin(t, json)
+	i := skipSpace(json, 0)
+	if i == len(json) || json[i] != '{' {
+		if err := valid(json); err != nil {
+			return err
+		}
 		return errNoObject
 	}
-	if len(r.slots) < t.slots {
-		r.slots, r.vals = make([]int32, t.slots), make([]scalar, t.slots)
+	next, err := r.members(t, t.root, i, 0)
+	if err == errWhole {
+		if next = skipValue(json, i, 0); next >= 0 {
+			r.begin(t, json)
+			r.extra = appendCompact(slices.Grow(r.extra[:0], next-i), node{kind: object, val: json[i:next]})
+			r.extra, err = r.extra[:len(r.extra)-1], nil
+		}
 	}
-	for i := range t.slots {
-		r.slots[i] = -1
-	}
-	r.extra = r.extra[:0]
-	if err := r.members(t, t.root, 0, ""); err != nil {
+	if err != nil {
+		if wrong := valid(json); wrong != nil {
+			return wrong
+		}
 		return err
+	}
+	if next < 0 || skipSpace(json, next) != len(json) {
+		return explain(json)
 	}
 	return r.complete(t.columns)
 }
 
+func (r *row) begin(t *tableSchema, json []byte) {
+	if len(r.slots) < t.slots {
+		r.slots, r.vals = make([]node, t.slots), make([]scalar, t.slots)
+	}
+	for i := range t.slots {
+		r.slots[i] = node{kind: absent}
+	}
+	r.src, r.extra, r.spare, r.prefix, r.count = json, r.extra[:0], r.spare[:0], r.prefix[:0], 0
+	r.most = len(json) + largeRow
+}
+
+// has reports whether column c has a value.
+func (r *row) has(c *column) bool { return r.slots[c.id].kind != absent }
+
 func (r *row) complete(cols []*column) error {
 	for _, c := range cols {
-		if c.required && c.meta == noMeta && r.slots[c.id] < 0 {
+		if c.required && c.meta == noMeta && !r.has(c) {
 			return fmt.Errorf("no field %s", strings.Join(c.path, "."))
 		}
 	}
 	return nil
 }
 
-func (r *row) members(t *tableSchema, at *trie, parent int, prefix string) error {
-	d := &r.doc
-	for j := parent + 1; j < int(d.nodes[parent].next); j = int(d.nodes[j].next) {
-		n := &d.nodes[j]
-		name := d.name(n)
-		next := r.child(at, j, name)
-		if next != nil {
-			if c := next.col; c != nil && r.fits(c, j) {
-				r.slots[c.id] = int32(j)
-				if c.typ != tGroup {
-					continue
-				}
-			}
-			if n.kind == object && len(next.children) > 0 {
-				if err := r.members(t, next, j, prefix+string(name)+"."); err != nil {
-					return err
-				}
-				continue
-			}
+// members lays the members of the object at i, and returns the index after it, or -1 where it is broken.
+func (r *row) members(t *tableSchema, at *trie, i, depth int) (int, error) {
+	src := r.src
+	if i = skipSpace(src, i+1); i < len(src) && src[i] == '}' {
+		return i + 1, nil
+	}
+	for {
+		if i >= len(src) || src[i] != '"' {
+			return -1, nil
 		}
-		if n.kind == null {
+		end, esc := scanString(src, i)
+		if end < 0 {
+			return -1, nil
+		}
+		mark := len(r.spare)
+		name := unquoted(&r.spare, src[i+1:end-1], esc)
+		if i = skipSpace(src, end); i >= len(src) || src[i] != ':' {
+			return -1, nil
+		}
+		i = skipSpace(src, i+1)
+		var err error
+		if i, err = r.member(t, r.child(at, name), i, depth+1, name); i < 0 || err != nil {
+			return -1, err
+		}
+		r.spare = r.spare[:mark]
+		if i = skipSpace(src, i); i >= len(src) {
+			return -1, nil
+		}
+		switch src[i] {
+		case '}':
+			return i + 1, nil
+		case ',':
+			i = skipSpace(src, i+1)
+		default:
+			return -1, nil
+		}
+	}
+}
+
+// member lays the value at i, which next takes if it is not nil.
+func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int, error) {
+	if next != nil && len(next.children) > 0 && i < len(r.src) && r.src[i] == '{' {
+		c := next.col
+		inside := c == nil || c.typ == tGroup
+		if !inside {
+			n, _ := scan(r.src, i, depth)
+			inside = n.val != nil && !r.fits(c, &n)
+		}
+		if inside {
+			if c != nil && c.typ == tGroup {
+				r.slots[c.id] = node{kind: object}
+			}
+			if depth > maxDepth {
+				return -1, nil
+			}
+			mark := len(r.prefix)
+			r.prefix = append(append(r.prefix, name...), '.')
+			end, err := r.members(t, next, i, depth)
+			r.prefix = r.prefix[:mark]
+			return end, err
+		}
+	}
+	n, end := scan(r.src, i, depth)
+	if end < 0 {
+		return -1, nil
+	}
+	if next != nil {
+		if c := next.col; c != nil && r.fits(c, &n) {
+			r.slots[c.id] = n
+			return end, nil
+		}
+	}
+	if n.kind == null {
+		return end, nil
+	}
+	if !t.extra {
+		return end, fmt.Errorf("no column takes the field %s%s", r.prefix, name)
+	}
+	sep := byte(',')
+	if len(r.extra) == 0 {
+		sep = '{'
+	}
+	if len(n.val) > largeRow {
+		r.extra = slices.Grow(r.extra, len(n.val)+len(name)+8)
+	}
+	r.extra = append(r.extra, sep)
+	if len(r.prefix) == 0 {
+		r.extra = appendString(r.extra, name)
+	} else {
+		mark := len(r.prefix)
+		r.prefix = append(r.prefix, name...)
+		r.extra = appendString(r.extra, r.prefix)
+		r.prefix = r.prefix[:mark]
+	}
+	r.extra = appendCompact(append(r.extra, ':'), n)
+	if len(r.extra) > r.most {
+		return end, errWhole
+	}
+	return end, nil
+}
+
+// fill gives columns the values at their paths, whatever they are. Of members with one name the last counts.
+func (r *row) fill(t *tableSchema, n node) {
+	r.begin(t, n.val)
+	r.fillFrom(t.root, n)
+}
+
+func (r *row) fillFrom(at *trie, n node) {
+	for w := (walk{src: n.val}); ; {
+		m, ok := w.next()
+		if !ok {
+			return
+		}
+		r.spare = r.spare[:0]
+		next := r.child(at, unquoted(&r.spare, w.key, w.esc))
+		if next == nil {
 			continue
 		}
-		if !t.extra {
-			return fmt.Errorf("no column takes the field %s%s", prefix, name)
+		for _, id := range next.all {
+			r.slots[id] = m
 		}
-		sep := byte(',')
-		if len(r.extra) == 0 {
-			sep = '{'
+		for _, id := range next.below {
+			r.slots[id] = node{kind: absent}
 		}
-		r.extra = append(r.extra, sep)
-		if prefix == "" {
-			r.extra = appendString(r.extra, name)
-		} else {
-			r.extra = appendString(r.extra, append([]byte(prefix), name...))
+		if m.kind == object && len(next.children) > 0 {
+			r.fillFrom(next, m)
 		}
-		r.extra = d.appendCompact(append(r.extra, ':'), j)
 	}
-	return nil
 }
 
 // extras returns the extra members as an object, or nil.
@@ -254,12 +417,20 @@ func (r *row) extras() []byte {
 	if len(r.extra) == 0 {
 		return nil
 	}
-	return r.keep(append(r.extra, '}'))
+	if r.extra = append(r.extra, '}'); len(r.extra) > largeRow {
+		out := r.extra
+		r.extra = nil
+		return out
+	}
+	return r.keep(r.extra)
 }
 
-// fits tells whether node j can be a value of c, and converts it if c is a leaf.
-func (r *row) fits(c *column, j int) bool {
-	n := &r.doc.nodes[j]
+// maxElements bounds a list that is a column: a row's list is in one page, and eight bytes for each of
+// its elements at a time.
+const maxElements = 16 << 10
+
+// fits tells whether n can be a value of c, and converts it if c is a leaf.
+func (r *row) fits(c *column, n *node) bool {
 	switch c.typ {
 	case tGroup:
 		return n.kind == object
@@ -267,35 +438,45 @@ func (r *row) fits(c *column, j int) bool {
 		if n.kind != array {
 			return false
 		}
-		for k := j + 1; k < int(n.next); k = int(r.doc.nodes[k].next) {
-			if r.doc.nodes[k].kind != null {
-				if _, ok := r.convert(c.elem.typ, k); !ok {
-					return false
-				}
+		count := 0
+		for w := (walk{src: n.val}); ; count++ {
+			e, ok := w.next()
+			if !ok {
+				return true
+			}
+			if count == maxElements || e.kind != null && !r.fitsElement(c.elem.typ, &e) {
+				return false
 			}
 		}
-		return true
 	}
 	if n.kind == null {
 		return false
 	}
-	v, ok := r.convert(c.typ, j)
+	v, ok := r.convert(c.typ, n)
 	r.vals[c.id] = v
 	return ok
 }
 
-// convert makes a value of type t of node j, which is not null. It does so only where the value says
-// exactly what the node does: a number that would be rounded, or a time cut, does not fit.
-func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
-	n := &r.doc.nodes[j]
+// fitsElement tells whether n can be a value of type t.
+func (r *row) fitsElement(t ctype, n *node) bool {
+	if t == tString {
+		return n.kind != text || !n.escaped || !loneSurrogate(n.val)
+	}
+	_, ok := r.convert(t, n)
+	return ok
+}
+
+// convert makes a value of type t of n, which is not null. It does so only where the value says
+// exactly what n does: a number that would be rounded, or a time cut, does not fit.
+func (r *row) convert(t ctype, n *node) (v scalar, ok bool) {
 	switch t {
 	case tString:
 		if n.kind == text {
 			return scalar{b: r.text(n)}, !n.escaped || !loneSurrogate(n.val)
 		}
-		return scalar{b: r.compact(j)}, true
+		return scalar{b: r.compact(n)}, true
 	case tJSON:
-		return scalar{b: r.compact(j)}, true
+		return scalar{b: r.compact(n)}, true
 	case tBoolean:
 		if n.kind == boolean && n.val[0] == 't' {
 			v.n = 1
@@ -330,7 +511,7 @@ func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 		if n.kind != text {
 			return v, false
 		}
-		b, err := base64.StdEncoding.DecodeString(view(r.doc.text(n)))
+		b, err := base64.StdEncoding.DecodeString(view(r.text(n)))
 		return scalar{b: b}, err == nil
 	}
 	return v, false
@@ -338,20 +519,27 @@ func (r *row) convert(t ctype, j int) (v scalar, ok bool) {
 
 func floorDay(s int64) int64 { return (s - ((s%86400)+86400)%86400) / 86400 }
 
+// text returns what a string says, until reset.
 func (r *row) text(n *node) []byte {
 	if !n.escaped {
 		return n.val
 	}
-	return r.keep(r.doc.text(n))
+	r.room(len(n.val))
+	return unquoted(&r.arena, n.val, true)
 }
 
-func (r *row) compact(j int) []byte {
-	n := &r.doc.nodes[j]
-	if n.kind != text && n.kind != object && n.kind != array {
+// compact returns n as JSON without white space, until reset.
+func (r *row) compact(n *node) []byte {
+	switch {
+	case n.kind == text:
+		r.room(len(n.val) + 2)
+	case (n.kind == object || n.kind == array) && nextSpace(n.val, 0) < len(n.val):
+		r.room(len(n.val))
+	default:
 		return n.val
 	}
 	start := len(r.arena)
-	r.arena = r.doc.appendCompact(r.arena, j)
+	r.arena = appendCompact(r.arena, *n)
 	return r.arena[start:len(r.arena):len(r.arena)]
 }
 

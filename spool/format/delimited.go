@@ -18,6 +18,7 @@ type delimited struct {
 	lines
 	dec       decode.Decoder
 	columns   []*column
+	table     *tableSchema
 	delimiter string
 	special   string // what makes quotes needed
 	quote     string
@@ -37,6 +38,7 @@ func newDelimited(c *Config, comp *compressor, dec decode.Decoder) (Format, erro
 		dec:   dec, columns: declared(c.Columns), delimiter: c.Delimiter, special: "\"\r\n" + c.Delimiter, quote: c.Quote, null: c.Null, header: c.Header,
 		scratch: sync.Pool{New: func() any { return new(scratch) }},
 	}
+	f.table = newTable(f.columns, &Config{})
 	if c.Delimiter == "\t" {
 		f.ext, f.kind = ".tsv", "text/tab-separated-values"
 	}
@@ -77,27 +79,28 @@ func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 		return dst, err
 	}
 	s.row.reset()
-	doc := &s.row.doc
-	if err := doc.parse(s.json); err != nil {
+	doc, err := root(s.json)
+	if err != nil {
 		return dst, err
 	}
-	if doc.nodes[0].kind != object {
+	if doc.kind != object {
 		return dst, errNoObject
 	}
+	s.row.fill(f.table, doc)
 	out := dst
 	for i, c := range f.columns {
 		if i > 0 {
 			out = append(out, f.delimiter...)
 		}
-		j := doc.find(0, c.path)
-		if j < 0 || doc.nodes[j].kind == null {
+		n := &s.row.slots[c.id]
+		if n.kind == absent || n.kind == null {
 			if c.required {
 				return dst, fmt.Errorf("no field %s", strings.Join(c.path, "."))
 			}
 			out = append(out, f.null...)
 			continue
 		}
-		v, err := s.row.cell(c.typ, j)
+		v, err := s.row.cell(c.typ, n)
 		if err != nil {
 			return dst, fmt.Errorf("%s: %w", strings.Join(c.path, "."), err)
 		}
@@ -106,13 +109,12 @@ func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
-// cell returns what a column of text shows of node j, which is not null: what was written, if that is
+// cell returns what a column of text shows of n, which is not null: what was written, if that is
 // a value of the column's type. Whole numbers stand as such, however they were written.
-func (r *row) cell(t ctype, j int) ([]byte, error) {
-	n := &r.doc.nodes[j]
+func (r *row) cell(t ctype, n *node) ([]byte, error) {
 	written := n.val
 	if n.kind == text || n.kind == object || n.kind == array {
-		v, ok := r.convert(tString, j)
+		v, ok := r.convert(tString, n)
 		if !ok {
 			return nil, errSurrogate
 		}
@@ -120,9 +122,10 @@ func (r *row) cell(t ctype, j int) ([]byte, error) {
 	}
 	switch t {
 	case tJSON:
-		return r.compact(j), nil
+		return r.compact(n), nil
 	case tInt32, tInt64:
-		if v, ok := r.convert(t, j); ok {
+		if v, ok := r.convert(t, n); ok {
+			r.room(24)
 			start := len(r.arena)
 			r.arena = strconv.AppendInt(r.arena, v.n, 10)
 			return r.arena[start:len(r.arena):len(r.arena)], nil
@@ -139,7 +142,7 @@ func (r *row) cell(t ctype, j int) ([]byte, error) {
 			return written, nil
 		}
 	default:
-		if _, ok := r.convert(t, j); ok {
+		if _, ok := r.convert(t, n); ok {
 			return written, nil
 		}
 	}

@@ -478,16 +478,18 @@ func TestReadStopsOnError(t *testing.T) {
 
 // Strings are looked at eight bytes at a time: each byte value at each place must be seen as encoding/json sees it.
 func TestEachByteAtEachPlaceOfAString(t *testing.T) {
-	d := &document{}
 	for at := range 20 {
 		for c := range 256 {
 			text := []byte(`{"k":"` + strings.Repeat("x", 20) + `"}`)
 			text[6+at] = byte(c)
 			want := json.Valid(text) && utf8.Valid(text)
-			if got := d.parse(text) == nil; got != want {
+			if _, err := root(text); (err == nil) != want {
+				t.Fatalf("byte %#x at %d: %v, want %v", c, at, err, want)
+			}
+			if got := mistake(text) == nil; got != want {
 				t.Fatalf("byte %#x at %d: parsed %v, want %v", c, at, got, want)
 			}
-			if got := d.valid(text) == nil; got != want {
+			if got := valid(text) == nil; got != want {
 				t.Fatalf("byte %#x at %d: valid %v, want %v", c, at, got, want)
 			}
 		}

@@ -16,8 +16,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var d document
-		err := d.parse(b)
+		n, err := root(b)
 		if quick := validJSON(b); quick != (err == nil) {
 			t.Fatalf("validJSON says %v, parse %v", quick, err)
 		}
@@ -27,8 +26,10 @@ func FuzzJSON(f *testing.F) {
 			}
 			t.Fatalf("parse: %v, encoding/json says %v", err, want)
 		}
-		var v document
-		if (v.valid(b) == nil) != (err == nil) {
+		if (mistake(b) == nil) != (err == nil) {
+			t.Fatalf("root says %v, mistake %v", err, mistake(b))
+		}
+		if (valid(b) == nil) != (err == nil) {
 			t.Fatalf("valid and parse disagree: %v", err)
 		}
 		if err != nil {
@@ -38,15 +39,15 @@ func FuzzJSON(f *testing.F) {
 		if err := json.Compact(&want, b); err != nil {
 			t.Fatal(err)
 		}
-		if got := d.appendCompact(nil, 0); !bytes.Equal(got, want.Bytes()) {
+		if got := appendCompact(nil, n); !bytes.Equal(got, want.Bytes()) {
 			t.Fatalf("compact %s, want %s", got, want.Bytes())
 		}
-		if n := &d.nodes[0]; n.kind == text {
+		if n.kind == text {
 			var s string
 			if err := json.Unmarshal(b, &s); err != nil {
 				t.Fatal(err)
 			}
-			if got := string(d.text(n)); got != s {
+			if got := string((&row{}).text(&n)); got != s {
 				t.Fatalf("text %q, want %q", got, s)
 			}
 			var back string

@@ -10,7 +10,21 @@ import (
 const (
 	maxColumns = 1000
 	maxNesting = 8
+	maxName    = 256            // bytes of a field's name
+	maxFields  = 4 * maxColumns // looked at, of those that are seen first
+	// A table has no more columns than minColumns and than its rows have bytes, times columnsPerByte:
+	// a cell costs what a byte does, whether there is a value in it or not.
+	minColumns     = 100
+	columnsPerByte = 4
 )
+
+// sampler sees the records of a sample.
+type sampler struct {
+	root   shape
+	fields int // seen, at any depth
+	nested bool
+	bytes  int64
+}
 
 // shape is what has been seen of a field.
 type shape struct {
@@ -18,14 +32,14 @@ type shape struct {
 	kinds     [array + 1]bool
 	notInt    bool // a number that is written as a fraction, or no int64
 	notDouble bool // a number that a double would round
+	long      bool // a list of more elements than a column of lists takes
 	members   []*shape
 	byName    map[string]*shape
 	elem      *shape
 }
 
-// see takes in node j of a document.
-func (s *shape) see(d *document, j, depth int) {
-	n := &d.nodes[j]
+// see takes in n, which is what s stands for in a record.
+func (a *sampler) see(s *shape, n node, depth int) {
 	s.kinds[n.kind] = true
 	switch n.kind {
 	case number:
@@ -36,29 +50,60 @@ func (s *shape) see(d *document, j, depth int) {
 			s.notDouble = true
 		}
 	case object:
-		for k := j + 1; k < int(n.next) && depth < maxNesting; k = int(d.nodes[k].next) {
-			name := d.name(&d.nodes[k])
-			m := s.byName[view(name)]
-			if m == nil {
-				if len(s.members) >= maxColumns {
-					continue
-				}
-				if s.byName == nil {
-					s.byName = map[string]*shape{}
-				}
-				m = &shape{name: string(name)}
-				s.byName[m.name] = m
-				s.members = append(s.members, m)
-			}
-			m.see(d, k, depth+1)
+		if depth < maxNesting && (a.nested || depth == 0) {
+			a.seeMembers(s, n, depth)
 		}
 	case array:
 		if s.elem == nil {
 			s.elem = &shape{}
 		}
-		for k := j + 1; k < int(n.next); k = int(d.nodes[k].next) {
-			s.elem.see(d, k, depth+1)
+		a.seeElements(s, n)
+	}
+}
+
+func (a *sampler) seeMembers(s *shape, n node, depth int) {
+	var spare []byte
+	for w := (walk{src: n.val}); ; {
+		v, ok := w.next()
+		if !ok {
+			return
 		}
+		spare = spare[:0]
+		name := unquoted(&spare, w.key, w.esc)
+		m := s.byName[view(name)]
+		if m == nil {
+			if a.fields >= maxFields || len(name) > maxName {
+				continue
+			}
+			if s.byName == nil {
+				s.byName = map[string]*shape{}
+			}
+			a.fields++
+			m = &shape{name: string(name)}
+			s.byName[m.name] = m
+			s.members = append(s.members, m)
+		}
+		a.see(m, v, depth+1)
+	}
+}
+
+// seeElements takes in the elements of a list: no more than their kinds, for lists of anything but
+// scalars are JSON.
+func (a *sampler) seeElements(s *shape, n node) {
+	count := 0
+	for w := (walk{src: n.val}); ; count++ {
+		e, ok := w.next()
+		if !ok {
+			return
+		}
+		if s.long = s.long || count == maxElements; s.long {
+			return
+		}
+		if e.kind == object || e.kind == array {
+			s.elem.kinds[e.kind] = true
+			continue
+		}
+		a.see(s.elem, e, 0)
 	}
 }
 
@@ -102,7 +147,7 @@ func (s *shape) column(name string, path []string, c *Config, left *int) *column
 		}
 	case s.kinds[array] && !scalars && !s.kinds[object]:
 		col.typ = tJSON
-		if e := s.elem; !e.kinds[object] && !e.kinds[array] && e.scalarKinds() == 1 {
+		if e := s.elem; !s.long && !e.kinds[object] && !e.kinds[array] && e.scalarKinds() == 1 {
 			if elem := e.column("element", nil, c, left); elem != nil {
 				col.typ, col.elem = tList, elem
 			}

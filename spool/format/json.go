@@ -18,43 +18,163 @@ const (
 	text
 	object
 	array
+	absent
 )
 
-// node is a value of a document. Children follow their parent; next is the index after the last descendant.
+// node is a value in a JSON text. What is in an object or array is read from val when it is needed: a
+// text of a few bytes for each of its values takes no more memory than itself.
 type node struct {
 	kind    kind
-	escaped bool  // the text holds escapes
-	keyEsc  bool  // the key does
-	next    int32 // index of the next sibling
-	key     []byte
+	escaped bool   // the text holds escapes
 	val     []byte // as written; strings without their quotes
-}
-
-// document is a parsed JSON text, over whose bytes its nodes lie. It is reused from one to the next. It takes what RFC 8259 allows,
-// in valid UTF-8, and no more.
-type document struct {
-	nodes []node
-	src   []byte
-	at    int
-	spare []byte // unescaped keys and texts
 }
 
 const maxDepth = 200
 
 var errJSON = errors.New("not valid JSON")
 
-func (d *document) fail(what string) error {
-	return fmt.Errorf("%w: %s at byte %d", errJSON, what, d.at)
+// scan returns the value at src[i] and the index after it, or -1 if there is no value that RFC 8259
+// allows. What is in it is checked, but for UTF-8.
+func scan(src []byte, i, depth int) (n node, next int) {
+	if i >= len(src) {
+		return n, -1
+	}
+	switch c := src[i]; c {
+	case '"':
+		if next, n.escaped = scanString(src, i); next < 0 {
+			return n, -1
+		}
+		n.kind, n.val = text, src[i+1:next-1:next-1]
+		return n, next
+	case '{':
+		n.kind = object
+	case '[':
+		n.kind = array
+	case 't', 'f':
+		n.kind = boolean
+	case 'n':
+		n.kind = null
+	default:
+		n.kind = number
+	}
+	if next = skipValue(src, i, depth); next < 0 {
+		return n, -1
+	}
+	n.val = src[i:next:next]
+	return n, next
 }
 
-// parse reads one document. Node 0 is its root.
-func (d *document) parse(src []byte) error {
-	d.nodes, d.src, d.at, d.spare = d.nodes[:0], src, 0, d.spare[:0]
+// root returns the value that src is. It takes what RFC 8259 allows, in valid UTF-8, and no more.
+func root(src []byte) (node, error) {
+	if !utf8.Valid(src) {
+		return node{}, fmt.Errorf("%w: not valid UTF-8", errJSON)
+	}
+	n, next := scan(src, skipSpace(src, 0), 0)
+	if next < 0 || skipSpace(src, next) != len(src) {
+		return node{}, explain(src)
+	}
+	return n, nil
+}
+
+// valid returns what is wrong with src, if it is not one JSON text.
+func valid(src []byte) error {
+	if validJSON(src) {
+		return nil
+	}
+	return explain(src)
+}
+
+// walk goes through the members of an object, or the elements of an array, that was scanned. It begins
+// with a node's val.
+type walk struct {
+	src []byte
+	at  int
+	key []byte // of the member, as written
+	esc bool   // it holds escapes
+}
+
+// next returns the next value; ok is false after the last.
+func (w *walk) next() (n node, ok bool) {
+	src := w.src
+	i := skipSpace(src, w.at+1) // after the bracket or the comma
+	if i >= len(src)-1 {
+		return n, false
+	}
+	if src[0] == '{' {
+		end, esc := scanString(src, i)
+		if end < 0 {
+			return n, false
+		}
+		w.key, w.esc = src[i+1:end-1:end-1], esc
+		i = skipSpace(src, skipSpace(src, end)+1)
+	}
+	n, end := scan(src, i, 0)
+	if end < 0 {
+		return n, false
+	}
+	w.at = skipSpace(src, end)
+	return n, true
+}
+
+// unquoted returns what a string says. Where it is written otherwise it is appended to spare, and lives as
+// long as that.
+func unquoted(spare *[]byte, s []byte, escaped bool) []byte {
+	if !escaped {
+		return s
+	}
+	start := len(*spare)
+	*spare = appendUnescaped(*spare, s)
+	return (*spare)[start:len(*spare):len(*spare)]
+}
+
+// appendCompact appends a value as JSON without white space.
+func appendCompact(dst []byte, n node) []byte {
+	switch n.kind {
+	case text:
+		return append(append(append(dst, '"'), n.val...), '"')
+	case object, array:
+		src := n.val
+		for start := 0; start < len(src); {
+			i := nextSpace(src, start)
+			dst = append(dst, src[start:i]...)
+			start = skipSpace(src, i)
+		}
+		return dst
+	}
+	return append(dst, n.val...)
+}
+
+// nextSpace returns the index of the first white space from i on that is in no string, or the length
+// of src, which is JSON from i on.
+func nextSpace(src []byte, i int) int {
+	for i < len(src) && src[i] > ' ' {
+		if src[i] != '"' {
+			i++
+			continue
+		}
+		if i = skipString(src, i); i < 0 {
+			return len(src)
+		}
+	}
+	return i
+}
+
+// explain says what is wrong with src, which is not JSON.
+func explain(src []byte) error {
+	if err := mistake(src); err != nil {
+		return err
+	}
+	return errJSON
+}
+
+// mistake returns the first mistake in src, nil if there is none.
+func mistake(src []byte) error {
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%w: not valid UTF-8", errJSON)
 	}
+	d := document{src: src}
 	d.space()
-	if err := d.value(nil, false, 0); err != nil {
+	if err := d.value(0); err != nil {
 		return err
 	}
 	if d.space(); d.at != len(src) {
@@ -63,70 +183,42 @@ func (d *document) parse(src []byte) error {
 	return nil
 }
 
-// valid is parse that only tells whether src is a document.
-func (d *document) valid(src []byte) error {
-	if validJSON(src) {
-		return nil
-	}
-	return d.parse(src)
+// document is a JSON text that is looked through for a mistake.
+type document struct {
+	src []byte
+	at  int
 }
 
-func (d *document) space() {
-	if d.at < len(d.src) && d.src[d.at] > ' ' {
-		return
-	}
-	for d.at < len(d.src) {
-		switch d.src[d.at] {
-		case ' ', '\t', '\n', '\r':
-			d.at++
-		default:
-			return
-		}
-	}
+func (d *document) fail(what string) error {
+	return fmt.Errorf("%w: %s at byte %d", errJSON, what, d.at)
 }
 
-func (d *document) value(key []byte, keyEsc bool, depth int) error {
+func (d *document) space() { d.at = skipSpace(d.src, d.at) }
+
+func (d *document) value(depth int) error {
 	if d.at >= len(d.src) {
 		return d.fail("unexpected end")
 	}
 	if depth > maxDepth {
 		return d.fail("nested too deeply")
 	}
-	i := len(d.nodes)
-	d.nodes = append(d.nodes, node{key: key, keyEsc: keyEsc})
-	start := d.at
-	var err error
-	k := null
-	var val []byte
-	escaped := false
 	switch c := d.src[d.at]; {
 	case c == '{':
-		k, err = object, d.object(depth)
-		val = d.src[start:d.at]
+		return d.object(depth)
 	case c == '[':
-		k, err = array, d.array(depth)
-		val = d.src[start:d.at]
+		return d.array(depth)
 	case c == '"':
-		k = text
-		val, escaped, err = d.string()
+		return d.string()
 	case c == '-' || c >= '0' && c <= '9':
-		k, err = number, d.number()
-		val = d.src[start:d.at]
+		return d.number()
 	case c == 't':
-		k, err = boolean, d.literal("true")
-		val = d.src[start:d.at]
+		return d.literal("true")
 	case c == 'f':
-		k, err = boolean, d.literal("false")
-		val = d.src[start:d.at]
+		return d.literal("false")
 	case c == 'n':
-		err = d.literal("null")
-		val = d.src[start:d.at]
-	default:
-		return d.fail("unexpected character")
+		return d.literal("null")
 	}
-	n := &d.nodes[i]
-	n.kind, n.val, n.escaped, n.next = k, val, escaped, int32(len(d.nodes))
-	return err
+	return d.fail("unexpected character")
 }
 
 func (d *document) literal(s string) error {
@@ -147,8 +239,7 @@ func (d *document) object(depth int) error {
 		if d.space(); d.at >= len(d.src) || d.src[d.at] != '"' {
 			return d.fail("no name")
 		}
-		key, escaped, err := d.string()
-		if err != nil {
+		if err := d.string(); err != nil {
 			return err
 		}
 		if d.space(); d.at >= len(d.src) || d.src[d.at] != ':' {
@@ -156,7 +247,7 @@ func (d *document) object(depth int) error {
 		}
 		d.at++
 		d.space()
-		if err := d.value(key, escaped, depth+1); err != nil {
+		if err := d.value(depth + 1); err != nil {
 			return err
 		}
 		if more, err := d.more('}'); !more || err != nil {
@@ -173,7 +264,7 @@ func (d *document) array(depth int) error {
 	}
 	for {
 		d.space()
-		if err := d.value(nil, false, depth+1); err != nil {
+		if err := d.value(depth + 1); err != nil {
 			return err
 		}
 		if more, err := d.more(']'); !more || err != nil {
@@ -222,10 +313,10 @@ var ordinary = func() (t [256]bool) {
 	return t
 }()
 
-func (d *document) string() (s []byte, escaped bool, err error) {
+func (d *document) string() error {
 	src := d.src
 	i := d.at + 1
-	for start := i; i < len(src); i++ {
+	for ; i < len(src); i++ {
 		i = skipOrdinary(src, i)
 		if i == len(src) {
 			break
@@ -233,12 +324,11 @@ func (d *document) string() (s []byte, escaped bool, err error) {
 		switch c := src[i]; {
 		case c == '"':
 			d.at = i + 1
-			return src[start:i:i], escaped, nil
+			return nil
 		case c < 0x20:
 			d.at = i
-			return nil, false, d.fail("control character in a string")
+			return d.fail("control character in a string")
 		case c == '\\':
-			escaped = true
 			if i++; i >= len(src) {
 				break
 			}
@@ -248,17 +338,17 @@ func (d *document) string() (s []byte, escaped bool, err error) {
 				for range 4 {
 					if i++; i >= len(src) || !isHex(src[i]) {
 						d.at = i
-						return nil, false, d.fail("bad escape")
+						return d.fail("bad escape")
 					}
 				}
 			default:
 				d.at = i
-				return nil, false, d.fail("bad escape")
+				return d.fail("bad escape")
 			}
 		}
 	}
 	d.at = len(src)
-	return nil, false, d.fail("unexpected end")
+	return d.fail("unexpected end")
 }
 
 func isHex(c byte) bool {
@@ -302,66 +392,4 @@ func (d *document) number() error {
 		}
 	}
 	return nil
-}
-
-// text returns what a string says. The result lives until the next parse.
-func (d *document) text(n *node) []byte { return d.plain(n.val, n.escaped) }
-
-// name returns a member's name.
-func (d *document) name(n *node) []byte { return d.plain(n.key, n.keyEsc) }
-
-func (d *document) plain(s []byte, escaped bool) []byte {
-	if !escaped {
-		return s
-	}
-	start := len(d.spare)
-	d.spare = appendUnescaped(d.spare, s)
-	return d.spare[start:len(d.spare):len(d.spare)]
-}
-
-// find returns the index of the member at path below node i, or -1. Of members with one name the last counts.
-func (d *document) find(i int, path []string) int {
-	for _, name := range path {
-		if d.nodes[i].kind != object {
-			return -1
-		}
-		found := -1
-		for j := i + 1; j < int(d.nodes[i].next); j = int(d.nodes[j].next) {
-			if string(d.name(&d.nodes[j])) == name {
-				found = j
-			}
-		}
-		if i = found; i < 0 {
-			return -1
-		}
-	}
-	return i
-}
-
-// appendCompact appends node i as JSON without white space.
-func (d *document) appendCompact(dst []byte, i int) []byte {
-	n := &d.nodes[i]
-	switch n.kind {
-	case text:
-		dst = append(append(append(dst, '"'), n.val...), '"')
-	case object, array:
-		open, end := byte('{'), byte('}')
-		if n.kind == array {
-			open, end = '[', ']'
-		}
-		dst = append(dst, open)
-		for j := i + 1; j < int(n.next); j = int(d.nodes[j].next) {
-			if j > i+1 {
-				dst = append(dst, ',')
-			}
-			if n.kind == object {
-				dst = append(append(append(dst, '"'), d.nodes[j].key...), '"', ':')
-			}
-			dst = d.appendCompact(dst, j)
-		}
-		dst = append(dst, end)
-	default:
-		dst = append(dst, n.val...)
-	}
-	return dst
 }

@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"fmt"
-	"sync"
 
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
@@ -54,14 +53,12 @@ type ndjson struct {
 	envelope bool
 	text     bool // the envelope holds the value as it came
 	check    bool
-	docs     sync.Pool
 }
 
 func newNDJSON(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	return &ndjson{
 		lines: lines{comp, ".ndjson", "application/x-ndjson", c.fingerprint("ndjson 2", comp.name, dec.Fingerprint())},
 		dec:   dec, json: dec.Fingerprint() == "json", envelope: c.Envelope, text: c.EnvelopeValue == "text", check: c.Check,
-		docs: sync.Pool{New: func() any { return new(document) }},
 	}, nil
 }
 
@@ -92,19 +89,18 @@ func (f *ndjson) appendValue(dst, value []byte) ([]byte, error) {
 		}
 		return append(dst, value...), nil
 	}
-	d := f.docs.Get().(*document)
-	defer f.docs.Put(d)
-	if err := d.valid(value); err != nil {
+	if err := valid(value); err != nil {
 		return dst, err
 	}
 	if f.check && bytes.Contains(value, []byte(`\u`)) && loneSurrogate(value) {
 		return dst, errSurrogate
 	}
 	if breaks {
-		if err := d.parse(value); err != nil {
+		n, err := root(value)
+		if err != nil {
 			return dst, err
 		}
-		return d.appendCompact(dst, 0), nil
+		return appendCompact(dst, n), nil
 	}
 	return append(dst, value...), nil
 }

@@ -22,7 +22,7 @@ func newParquet(c *Config, comp *compressor, dec decode.Decoder) (Format, error)
 	if codec == nil {
 		return nil, errCompression("parquet", comp.name)
 	}
-	s, err := newStaged(c, dec, c.fingerprint("parquet 3", comp.name, dec.Fingerprint()))
+	s, err := newStaged(c, dec, c.fingerprint("parquet 4", comp.name, dec.Fingerprint()))
 	if err != nil {
 		return nil, err
 	}
@@ -34,11 +34,19 @@ func (f *parquetFormat) Ext() (string, string) { return ".parquet", "" }
 func (f *parquetFormat) ContentType() string   { return "application/vnd.apache.parquet" }
 
 const (
-	batchRows  = 1024
-	batchBytes = 1 << 20
+	batchRows   = 1024
+	batchBytes  = 1 << 20
+	batchValues = 64 << 10
 	// maxDictionary bounds the dictionary of a column in a row group. Beyond, values are written as they are.
 	maxDictionary = 1 << 20
+	maxPage       = 256 << 10
+	// What the pages and dictionaries of all columns have together, if these are many.
+	allDictionaries = 16 << 20
+	allPages        = 4 << 20
 )
+
+// share is a column's part of what is there for all.
+func share(all, most, least, columns int) int { return min(most, max(least, all/max(columns, 1))) }
 
 // Finish implements Finisher.
 func (f *parquetFormat) Finish(dst io.Writer, members io.Reader) error {
@@ -53,14 +61,16 @@ func (f *parquetFormat) Finish(dst io.Writer, members io.Reader) error {
 		if err := w.add(s); err != nil {
 			return err
 		}
-		if w.size < f.cfg.RowGroup {
+		if w.size < f.cfg.RowGroup && w.held() < f.cfg.RowGroup {
 			return nil
 		}
 		w.size = 0
 		if err := w.write(); err != nil {
 			return err
 		}
-		return w.out.Flush()
+		err := w.out.Flush()
+		w.flushed = w.out.Size()
+		return err
 	})
 	if err == nil {
 		err = w.write()
@@ -86,6 +96,24 @@ type parquetWriter struct {
 	rows    int
 	bytes   int   // of the rows
 	size    int64 // of the row group
+	flushed int64 // of the file, up to the row group
+}
+
+// held is how much of the row group the library holds in memory.
+func (w *parquetWriter) held() int64 {
+	if w.rows > 0 || w.out == nil { // it has got nothing since the last time
+		return 0
+	}
+	return w.out.Size() - w.flushed
+}
+
+// values is how many values the rows have in all columns.
+func (w *parquetWriter) values() int {
+	n := w.rows * w.t.leaves
+	for _, leaf := range w.t.lists {
+		n += len(w.columns[leaf])
+	}
+	return n
 }
 
 func (w *parquetWriter) add(s *stagedRow) error {
@@ -101,7 +129,7 @@ func (w *parquetWriter) add(s *stagedRow) error {
 	}
 	w.size += int64(len(s.Value))
 	w.bytes += len(s.Value)
-	if w.rows++; w.rows < batchRows && w.bytes < batchBytes {
+	if w.rows++; w.rows < batchRows && w.bytes < batchBytes && w.values() < batchValues {
 		return nil
 	}
 	return w.write()
@@ -110,10 +138,18 @@ func (w *parquetWriter) add(s *stagedRow) error {
 // write hands the rows so far to the library.
 func (w *parquetWriter) write() error {
 	if w.out == nil {
-		w.out = parquet.NewGenericWriter[any](w.dst, parquet.NewSchema("record", w.schema(w.unlike())), &parquet.WriterConfig{
-			CreatedBy: "penstock", Compression: w.codec, PageBufferSize: 256 << 10, WriteBufferSize: 64 << 10, DataPageStatistics: true,
-			MaxRowsPerRowGroup: 1 << 40, DataPageVersion: 1, DictionaryMaxBytes: maxDictionary,
-		})
+		n := w.t.leaves
+		cfg := &parquet.WriterConfig{
+			CreatedBy: "penstock", Compression: w.codec, WriteBufferSize: 64 << 10, DataPageStatistics: true,
+			MaxRowsPerRowGroup: 1 << 40, DataPageVersion: 1,
+			PageBufferSize: share(allPages, maxPage, 4<<10, n), DictionaryMaxBytes: int64(share(allDictionaries, maxDictionary, 4<<10, n)),
+		}
+		if size := share(allPages/2, 32<<10, 1<<10, n); size < 32<<10 {
+			cfg.ColumnPageBuffers = parquet.NewChunkBufferPool(size)
+		}
+		// The bounds of a text stand whole in the head of each of its pages, and nobody reads them there.
+		cfg.SkipPageStatistics, cfg.SkipPageBounds = w.t.unbounded()
+		w.out = parquet.NewGenericWriter[any](w.dst, parquet.NewSchema("record", w.schema(w.unlike())), cfg)
 	}
 	columns := w.out.ColumnWriters()
 	for i, values := range w.columns {
@@ -131,7 +167,8 @@ func (w *parquetWriter) write() error {
 	return nil
 }
 
-// unlike tells of each leaf whether most of its first values are unlike each other: a dictionary of them would be work for nothing.
+// unlike tells of each leaf whether most of its first values are unlike each other, or one of them is
+// large: a dictionary of them would be work for nothing.
 func (w *parquetWriter) unlike() []bool {
 	plain := make([]bool, len(w.columns))
 	for i, values := range w.columns {
@@ -139,11 +176,13 @@ func (w *parquetWriter) unlike() []bool {
 		n := 0
 		for _, v := range values {
 			if v.Kind() == parquet.ByteArray {
-				seen[view(v.ByteArray())] = struct{}{}
+				b := v.ByteArray()
+				seen[view(b)] = struct{}{}
+				plain[i] = plain[i] || len(b) > largeRow
 				n++
 			}
 		}
-		plain[i] = n >= 64 && len(seen) > n/2
+		plain[i] = plain[i] || n >= 64 && len(seen) > n/2
 	}
 	return plain
 }
@@ -184,8 +223,7 @@ func (c *column) metaValue(r *row, s *stagedRow) (scalar, bool) {
 
 // shred appends the values of a column; def is the level its parent is defined to, if it is there at all.
 func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
-	j := r.slots[c.id]
-	present = present && j >= 0
+	present = present && r.has(c)
 	switch c.typ {
 	case tGroup:
 		if present {
@@ -200,20 +238,22 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(def), c.elem.leaf))
 			return
 		}
-		n := &r.doc.nodes[j]
-		if int(j)+1 == int(n.next) {
-			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(c.defs), c.elem.leaf))
-			return
-		}
 		rep := byte(0)
-		for k := int(j) + 1; k < int(n.next); k = int(r.doc.nodes[k].next) {
+		for w := (walk{src: r.slots[c.id].val}); ; {
+			e, more := w.next()
+			if !more {
+				break
+			}
 			var v scalar
-			ok := r.doc.nodes[k].kind != null
+			ok := e.kind != null
 			if ok {
-				v, _ = r.convert(c.elem.typ, k) // fits has seen that it can be
+				v, _ = r.convert(c.elem.typ, &e) // fits has seen that it can be
 			}
 			appendLeaf(dst, c.elem, v, ok, rep, c.defs+1)
 			rep = c.elem.maxRep
+		}
+		if rep == 0 {
+			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(c.defs), c.elem.leaf))
 		}
 		return
 	}

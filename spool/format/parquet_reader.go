@@ -219,9 +219,8 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 		b := v.ByteArray()
 		switch logical.(type) {
 		case *format.JsonType:
-			var d document
-			if d.parse(b) == nil {
-				a.dst = d.appendCompact(a.dst, 0)
+			if n, err := root(b); err == nil {
+				a.dst = appendCompact(a.dst, n)
 				return nil
 			}
 		case *format.StringType, *format.EnumType:

@@ -1,6 +1,10 @@
 package format
 
-import "github.com/parquet-go/parquet-go"
+import (
+	"slices"
+
+	"github.com/parquet-go/parquet-go"
+)
 
 // ordered is a group whose fields stand in the order of the columns; the library's own sorts them.
 type ordered struct {
@@ -30,6 +34,7 @@ func group(columns []*column, node func(*column) parquet.Node) parquet.Node {
 // the leaves which are to have no dictionary.
 func (t *tableSchema) parquet() func(plain []bool) parquet.Node {
 	leaf := 0
+	var lists []int
 	var number func(c *column, rep, def byte)
 	number = func(c *column, rep, def byte) {
 		if !c.required {
@@ -43,6 +48,7 @@ func (t *tableSchema) parquet() func(plain []bool) parquet.Node {
 			}
 		case tList:
 			number(c.elem, rep+1, def+1)
+			lists = append(lists, c.elem.leaf)
 		default:
 			c.leaf = leaf
 			leaf++
@@ -51,7 +57,9 @@ func (t *tableSchema) parquet() func(plain []bool) parquet.Node {
 	for _, c := range t.columns {
 		number(c, 0, 0)
 	}
-	t.leaves = leaf
+	if t.leaves = leaf; len(lists) > 0 {
+		t.lists = lists
+	}
 	return t.parquetNode
 }
 
@@ -101,4 +109,29 @@ func (t *tableSchema) parquetNode(plain []bool) parquet.Node {
 		return parquet.Optional(n)
 	}
 	return group(t.columns, node)
+}
+
+// unbounded returns the paths of the columns that have no bounds in the heads of their pages, and of
+// those that have none at all: nobody asks for the least of JSON or bytes.
+func (t *tableSchema) unbounded() (heads, all [][]string) {
+	var look func(c *column, path []string)
+	look = func(c *column, path []string) {
+		path = append(slices.Clip(path), c.name)
+		switch c.typ {
+		case tGroup:
+			for _, child := range c.children {
+				look(child, path)
+			}
+		case tList:
+			look(c.elem, append(path, "list"))
+		case tString:
+			heads = append(heads, path)
+		case tJSON, tBinary:
+			heads, all = append(heads, path), append(all, path)
+		}
+	}
+	for _, c := range t.columns {
+		look(c, nil)
+	}
+	return heads, all
 }

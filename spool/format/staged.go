@@ -49,13 +49,29 @@ type stagedScratch struct {
 	row     row
 }
 
+// release lets go of what a large record has needed.
+func (t *stagedScratch) release() {
+	t.row.reset()
+	if cap(t.json) > largeRow {
+		t.json = nil
+		clear(t.row.slots)
+		clear(t.row.vals)
+	}
+	if cap(t.content) > largeRow {
+		t.content = nil
+	}
+}
+
 func (s *staged) Fingerprint() string                           { return s.fingerprint }
 func (s *staged) AppendHeader(dst []byte) ([]byte, error)       { return dst, nil }
 func (s *staged) AppendMember(dst, rows []byte) ([]byte, error) { return s.keep.append(dst, rows) }
 
 func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t := s.rows.Get().(*stagedScratch)
-	defer s.rows.Put(t)
+	defer func() {
+		t.release()
+		s.rows.Put(t)
+	}()
 	var err error
 	if t.json, err = s.appendJSON(t.json[:0], in.Record.Value); err != nil {
 		return dst, err
@@ -65,7 +81,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t.row.reset()
 	if s.fixed != nil {
 		err = t.row.lay(s.fixed, t.json)
-	} else if err = t.row.doc.valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
+	} else if err = valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
 		err = errNoObject
 	}
 	if err != nil {
@@ -181,8 +197,7 @@ func (s *staged) table(r *stagedReader) (*tableSchema, []stagedRow, error) {
 		return s.fixed, nil, nil
 	}
 	var sample []stagedRow
-	var seen shape
-	var doc document
+	seen := sampler{nested: s.cfg.Nested == "group"}
 	// By bytes as well, whatever the records' size.
 	for size := int64(0); len(sample) < s.cfg.Sample && size < s.cfg.RowGroup; {
 		row, err := r.next()
@@ -192,15 +207,20 @@ func (s *staged) table(r *stagedReader) (*tableSchema, []stagedRow, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := doc.parse(row.Value); err != nil {
+		n, err := root(row.Value)
+		if err != nil {
 			return nil, nil, err
 		}
-		seen.see(&doc, 0, 0)
+		seen.see(&seen.root, n, 0)
+		seen.bytes += int64(len(row.Value))
 		sample = append(sample, *row)
 		size += int64(len(row.Value))
 	}
 	left := maxColumns
-	return newTable(seen.columns(nil, &s.cfg, &left), &s.cfg), sample, nil
+	if n := int64(len(sample)); n > 0 {
+		left = max(minColumns, min(left, int(columnsPerByte*seen.bytes/n)))
+	}
+	return newTable(seen.root.columns(nil, &s.cfg, &left), &s.cfg), sample, nil
 }
 
 // each calls row with the rows of a sample and then with those that r has still.
@@ -209,6 +229,7 @@ func (r *stagedReader) each(sample []stagedRow, row func(*stagedRow) error) erro
 		if err := row(&sample[i]); err != nil {
 			return err
 		}
+		sample[i] = stagedRow{}
 	}
 	r.slab, r.used = nil, 0 // the last of the sample may be needed still
 	for {

@@ -2,8 +2,8 @@ package format
 
 import "unicode/utf8"
 
-// validJSON tells whether src is one JSON text as document.parse takes it. It is the quick way for what is nearly always fine: who
-// wants to know what is wrong parses.
+// validJSON tells whether src is one JSON text as root takes it. It is the quick way for what is nearly always fine: explain
+// says what is wrong.
 func validJSON(src []byte) bool {
 	if !utf8.Valid(src) {
 		return false
@@ -79,26 +79,33 @@ func skipNested(src []byte, i, depth int) int {
 }
 
 func skipString(src []byte, i int) int {
+	next, _ := scanString(src, i)
+	return next
+}
+
+// scanString returns the index after the string at i, or -1, and whether it holds escapes.
+func scanString(src []byte, i int) (next int, escaped bool) {
 	for i++; ; i++ {
 		if i = skipOrdinary(src, i); i >= len(src) || src[i] < ' ' {
-			return -1
+			return -1, escaped
 		}
 		if src[i] == '"' {
-			return i + 1
+			return i + 1, escaped
 		}
+		escaped = true
 		if i++; i >= len(src) { // a backslash
-			return -1
+			return -1, escaped
 		}
 		switch src[i] {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		case 'u':
 			for range 4 {
 				if i++; i >= len(src) || !isHex(src[i]) {
-					return -1
+					return -1, escaped
 				}
 			}
 		default:
-			return -1
+			return -1, escaped
 		}
 	}
 }
