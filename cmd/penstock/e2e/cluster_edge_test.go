@@ -61,6 +61,8 @@ type clusterEdge struct {
 	addrs  string
 	ledger *demo.Ledger
 
+	spared sync.Mutex // held by who does not want the agent to be killed; taken before mu
+
 	mu    sync.Mutex // held by who starts or kills the agent, or wants it to stay
 	kills []span
 
@@ -145,7 +147,7 @@ func (e *clusterEdge) settled(ctx context.Context, within time.Duration) error {
 // killing kills the agent at random moments and starts it again, until ctx ends.
 func (e *clusterEdge) killing(ctx context.Context, rng *rand.Rand) error {
 	for {
-		up := between(rng, 5*time.Second, 35*time.Second)
+		up := between(rng, 3*time.Second, 20*time.Second)
 		if rng.IntN(4) == 0 {
 			up = between(rng, 0, 2*time.Second)
 		}
@@ -153,9 +155,11 @@ func (e *clusterEdge) killing(ctx context.Context, rng *rand.Rand) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		e.spared.Lock()
 		e.mu.Lock()
 		if !e.agent.running() {
 			e.mu.Unlock()
+			e.spared.Unlock()
 			return fmt.Errorf("%s ended by itself", e.name)
 		}
 		k := span{what: "kill", from: time.Now()}
@@ -165,6 +169,7 @@ func (e *clusterEdge) killing(ctx context.Context, rng *rand.Rand) error {
 		pause(ctx, between(rng, 0, 2*time.Second))
 		e.agent.start()
 		e.mu.Unlock()
+		e.spared.Unlock()
 	}
 }
 

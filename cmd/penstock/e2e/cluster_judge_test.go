@@ -31,14 +31,16 @@ type excuse struct {
 	margin time.Duration // how long an acknowledgement may take to be on disk
 }
 
+// spareBefore is how long before a fault an agent is killed at the latest for the fault to have nothing to do with what was on its way then.
+const spareBefore = 2 * time.Second
+
 // holds tells whether a record that was appended at first, and again later, had been sent and not been acknowledged when the agent was
 // killed. A fault at that time may have kept it unanswered since its beginning, or let it be appended only at its end.
 func (e excuse) holds(first, again time.Time) bool {
 	for _, k := range e.kills {
-		from, to := k.from.Add(-e.margin), k.to.Add(e.margin)
-		lo, hi := from, to
+		lo, hi := k.from.Add(-e.margin), k.to.Add(e.margin)
 		for _, f := range e.faults {
-			if f.from.Before(to) && from.Before(f.to) {
+			if f.meets(k, e.margin) {
 				lo, hi = earlier(lo, f.from.Add(-e.margin)), later(hi, f.to.Add(e.margin))
 			}
 		}
@@ -47,6 +49,11 @@ func (e excuse) holds(first, again time.Time) bool {
 		}
 	}
 	return false
+}
+
+// meets tells whether a kill may have come while something was unanswered because of the fault.
+func (f span) meets(kill span, margin time.Duration) bool {
+	return f.from.Before(kill.to.Add(spareBefore)) && kill.from.Add(-margin).Before(f.to)
 }
 
 func earlier(a, b time.Time) time.Time {
