@@ -48,8 +48,16 @@ type Part struct {
 // Lit is a piece of plain text.
 func Lit(s string) Part { return Part{text: s} }
 
-// EnvPart is the value of an environment variable within a string.
-func EnvPart(name string) Part { return Part{expr: string(Env(name))} }
+// EnvPart is the value of an environment variable within a string, with what it is where it is not set, if that is given.
+func EnvPart(name string, otherwise ...string) Part {
+	if len(otherwise) > 0 && otherwise[0] != "" {
+		return Part{expr: fmt.Sprintf("env(%q, %q)", name, otherwise[0])}
+	}
+	return Part{expr: string(Env(name))}
+}
+
+// Call is an expression that the configuration evaluates, such as hostname().
+func Call(expr string) Part { return Part{expr: expr} }
 
 // Tmpl is what a template names, such as tag[1].
 func Tmpl(expr string) Part { return Part{expr: expr, template: true} }

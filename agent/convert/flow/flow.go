@@ -1,0 +1,155 @@
+package flow
+
+import (
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+)
+
+// Flow is one pipeline that is being put together.
+type Flow struct {
+	D    *draft.Draft
+	Name string
+
+	from    []*draft.Block
+	filters []*draft.Block
+	taken   []Match
+	routes  []route
+	Buffer  *draft.Block // settings of the pipeline's buffer
+	notes   *draft.Block
+	drops   bool
+}
+
+type route struct {
+	match   Match
+	outputs []*draft.Block
+	at      draft.Place
+	what    string
+}
+
+// New returns an empty pipeline.
+func New(d *draft.Draft, name string) *Flow {
+	return &Flow{D: d, Name: name, Buffer: &draft.Block{}, notes: &draft.Block{}}
+}
+
+// From adds an input.
+func (f *Flow) From(b *draft.Block) { f.from = append(f.from, b) }
+
+// HasInputs tells whether anything comes in.
+func (f *Flow) HasInputs() bool { return len(f.from) > 0 }
+
+// Notes is where comments about the pipeline itself go.
+func (f *Flow) Notes() *draft.Block { return f.notes }
+
+// Filter adds a filter for the events with certain tags that no output has taken, and that meet a further condition unless that is "".
+func (f *Flow) Filter(typ, name string, m Match, further string) *draft.Block {
+	b := f.D.Add("filter", typ, f.D.Name("filter", typ, name))
+	if cond := f.condition(m, further); cond != "" {
+		b.Set("if", draft.Text(cond))
+	}
+	f.filters = append(f.filters, b)
+	return b
+}
+
+// condition is m and further and not taken.
+func (f *Flow) condition(m Match, further string) string {
+	var parts []string
+	if c := m.Condition(); c != "" {
+		parts = append(parts, c)
+	}
+	for _, t := range f.taken {
+		if !t.overlap(m) {
+			continue
+		}
+		if c := t.Condition(); c != "" {
+			parts = append(parts, "not ("+c+")")
+		} else {
+			parts = append(parts, "false")
+		}
+	}
+	if further != "" {
+		parts = append(parts, further)
+	}
+	return strings.Join(parts, " and ")
+}
+
+// Take sends the events with certain tags to outputs, all of them, and no further.
+func (f *Flow) Take(m Match, outputs []*draft.Block, at draft.Place, what string) {
+	if len(outputs) > 0 {
+		f.routes = append(f.routes, route{m, outputs, at, what})
+	}
+	f.taken = append(f.taken, m)
+}
+
+// Drop discards the events with certain tags that no output has taken.
+func (f *Flow) Drop(m Match, name string) *draft.Block {
+	b := f.Filter("drop", name, m, "")
+	if b.Get("if") == "" {
+		b.Set("if", draft.Text("true"))
+	}
+	f.taken = append(f.taken, m)
+	f.drops = true
+	return b
+}
+
+// Finish writes the pipeline.
+func (f *Flow) Finish() {
+	if len(f.routes) == 0 {
+		out := f.D.Add("output", "stdout", f.D.Name("output", "stdout", "nothing"))
+		if f.drops {
+			out.Comment("All is discarded before it comes here; a pipeline needs an output.")
+		} else {
+			f.D.Lost(out, draft.Place{}, "the output of pipeline "+f.Name, "none was found that could be carried over")
+		}
+		f.routes = append(f.routes, route{match: All(), outputs: []*draft.Block{out}})
+	}
+	p := f.D.Add("pipeline", f.D.Name("pipeline", "", f.Name))
+	p.Set("from", refs(f.from))
+	if len(f.filters) > 0 {
+		p.Set("filter", refs(f.filters))
+	}
+	for _, c := range f.notes.Comments() {
+		p.Comment(c)
+	}
+	if !f.Buffer.Empty() {
+		b := p.Add("buffer")
+		b.Move(f.Buffer)
+	}
+	if len(f.routes) == 1 && f.routes[0].match.IsAll() {
+		p.Set("to", refs(f.routes[0].outputs))
+		return
+	}
+	for i, r := range f.routes {
+		last := i == len(f.routes)-1
+		if r.match.IsAll() && last {
+			p.Set("otherwise", refs(r.outputs))
+			continue
+		}
+		in := p.Add("route")
+		patterns := r.match.Patterns
+		if r.match.Regexp != "" {
+			patterns = []string{"**"}
+			f.D.Lost(in, r.at, r.what, "a route takes patterns of tags, not regular expressions: write match")
+		}
+		for _, before := range f.routes[:i] {
+			if before.match.overlap(r.match) {
+				f.D.Lost(in, r.at, r.what, "all routes that match apply, not the first alone: leave out of match what "+strings.Join(before.match.Patterns, " ")+" takes already")
+				break
+			}
+		}
+		in.Set("match", draft.Texts(patterns...))
+		in.Set("to", refs(r.outputs))
+	}
+}
+
+func refs(blocks []*draft.Block) draft.Value {
+	var out []draft.Value
+	seen := map[*draft.Block]bool{}
+	for _, b := range blocks {
+		if !seen[b] {
+			seen[b] = true
+			out = append(out, b.Ref())
+		}
+	}
+	return draft.List(out...)
+}

@@ -1,0 +1,196 @@
+package flow
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Match is a set of tags.
+type Match struct {
+	Patterns []string // as a route takes them; any of them
+	Regexp   string   // instead, where patterns cannot say it
+}
+
+// All is every tag.
+func All() Match { return Match{Patterns: []string{"**"}} }
+
+// IsAll tells whether it is every tag.
+func (m Match) IsAll() bool {
+	for _, p := range m.Patterns {
+		if p == "**" {
+			return true
+		}
+	}
+	return false
+}
+
+// Condition returns the set as an expression, "" for every tag.
+func (m Match) Condition() string {
+	if m.IsAll() {
+		return ""
+	}
+	if m.Regexp != "" {
+		return "tag matches " + Quote(m.Regexp)
+	}
+	var exact, any []string
+	for _, p := range m.Patterns {
+		if strings.ContainsAny(p, "*{") {
+			any = append(any, regexpOf(p))
+		} else {
+			exact = append(exact, Quote(p))
+		}
+	}
+	var parts []string
+	switch {
+	case len(exact) == 1:
+		parts = append(parts, "tag == "+exact[0])
+	case len(exact) > 1:
+		parts = append(parts, "tag in ["+strings.Join(exact, ", ")+"]")
+	}
+	if len(any) > 0 {
+		parts = append(parts, "tag matches "+Quote("^(?:"+strings.Join(any, "|")+")$"))
+	}
+	if len(parts) == 2 {
+		return "(" + parts[0] + " or " + parts[1] + ")"
+	}
+	return parts[0]
+}
+
+// Quote writes a string of an expression.
+func Quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(s) + "'"
+}
+
+// regexpOf turns a pattern into a regular expression without anchors.
+func regexpOf(p string) string {
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(p); {
+		rest := p[i:]
+		switch {
+		case strings.HasPrefix(rest, ".**"):
+			b.WriteString(`(?:[.].*)?`)
+			i += 3
+		case strings.HasPrefix(rest, "**."):
+			b.WriteString(`(?:.*[.])?`)
+			i += 3
+		case strings.HasPrefix(rest, "**"):
+			b.WriteString(`.*`)
+			i += 2
+		case rest[0] == '*':
+			b.WriteString(`[^.]*`)
+			i++
+		case rest[0] == '{':
+			depth++
+			b.WriteString("(?:")
+			i++
+		case rest[0] == '}' && depth > 0:
+			depth--
+			b.WriteString(")")
+			i++
+		case rest[0] == ',' && depth > 0:
+			b.WriteString("|")
+			i++
+		case rest[0] == '.':
+			b.WriteString("[.]")
+			i++
+		default:
+			b.WriteString(regexp.QuoteMeta(rest[:1]))
+			i++
+		}
+	}
+	return b.String()
+}
+
+// overlap tells whether two sets may have a tag in common: false only where they plainly have none.
+func (m Match) overlap(o Match) bool {
+	if m.Regexp != "" || o.Regexp != "" {
+		return true
+	}
+	for _, a := range m.Patterns {
+		for _, b := range o.Patterns {
+			if patternsOverlap(a, b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func patternsOverlap(a, b string) bool {
+	plainA, plainB := !strings.ContainsAny(a, "*{"), !strings.ContainsAny(b, "*{")
+	matches := func(p, tag string) bool {
+		ok, err := regexp.MatchString("^(?:"+regexpOf(p)+")$", tag)
+		return ok || err != nil
+	}
+	switch {
+	case plainA && plainB:
+		return a == b
+	case plainA:
+		return matches(b, a)
+	case plainB:
+		return matches(a, b)
+	}
+	pa, pb := strings.Split(a, "."), strings.Split(b, ".")
+	for i := 0; i < len(pa) && i < len(pb); i++ {
+		if strings.ContainsAny(pa[i]+pb[i], "*{") {
+			if pa[i] == "**" || pb[i] == "**" {
+				return true
+			}
+			continue
+		}
+		if pa[i] != pb[i] {
+			return false
+		}
+	}
+	return len(pa) == len(pb) || strings.Contains(a, "**") || strings.Contains(b, "**")
+}
+
+// And returns the tags that are in both, and false where patterns cannot say it.
+func (m Match) And(o Match) (Match, bool) {
+	switch {
+	case m.IsAll():
+		return o, true
+	case o.IsAll():
+		return m, true
+	}
+	if m.Regexp == "" && o.Regexp == "" && strings.Join(m.Patterns, " ") == strings.Join(o.Patterns, " ") {
+		return m, true
+	}
+	return o, false
+}
+
+var namedGroup = regexp.MustCompile(`\(\?<([A-Za-z_]\w*)>`)
+
+// RE2 turns a regular expression of Ruby into one of RE2, in which ^ and $ stand for the ends of the text unless lines is set.
+func RE2(ruby string, lines bool) (string, error) {
+	flags := ""
+	if len(ruby) > 1 && ruby[0] == '/' {
+		if end := strings.LastIndexByte(ruby, '/'); end > 0 {
+			for _, f := range ruby[end+1:] {
+				switch f {
+				case 'm':
+					flags += "s"
+				case 'i':
+					flags += "i"
+				case 'x':
+					return "", fmt.Errorf("it has the flag x, which RE2 has not")
+				}
+			}
+			ruby = ruby[1:end]
+		}
+	}
+	out := namedGroup.ReplaceAllString(ruby, "(?P<$1>")
+	out = strings.NewReplacer(`\h`, `[0-9a-fA-F]`, `\Z`, `\z`, `\/`, `/`, `\-`, `-`).Replace(out)
+	if lines {
+		flags += "m"
+	}
+	if flags != "" {
+		out = "(?" + flags + ")" + out
+	}
+	if _, err := regexp.Compile(out); err != nil {
+		return "", fmt.Errorf("RE2 has it not: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,256 @@
+package fluentd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+)
+
+// element is a <name arg> ... </name> with its parameters.
+type element struct {
+	name, arg string
+	at        draft.Place
+	params    []*param
+	elements  []*element
+	comments  []string
+}
+
+type param struct {
+	key, value string
+	raw        bool // it stood in single quotes: nothing in it is evaluated
+	at         draft.Place
+	used       bool
+}
+
+var (
+	opening = regexp.MustCompile(`^<([a-zA-Z0-9_]+)\s*(.*?)\s*>(?:\s*#.*)?$`)
+	closing = regexp.MustCompile(`^</([a-zA-Z0-9_]+)>(?:\s*#.*)?$`)
+)
+
+// read reads files and what they include as one element.
+func read(files []string) (*element, error) {
+	root := &element{name: "ROOT"}
+	for _, f := range files {
+		if err := readInto(root, f, nil); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
+}
+
+func readInto(root *element, path string, above []string) error {
+	if slices.Contains(above, path) {
+		return fmt.Errorf("%s includes itself", path)
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	above = append(above, path)
+	stack := []*element{root}
+	var comments []string
+	lines := strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
+	for i := 0; i < len(lines); i++ {
+		at := draft.Place{File: path, Line: i + 1}
+		line := strings.TrimSpace(lines[i])
+		top := stack[len(stack)-1]
+		switch {
+		case line == "":
+			comments = nil
+			continue
+		case line[0] == '#':
+			comments = append(comments, strings.TrimSpace(strings.TrimLeft(line, "#")))
+			continue
+		case closing.MatchString(line):
+			name := closing.FindStringSubmatch(line)[1]
+			if len(stack) == 1 || top.name != name {
+				return fmt.Errorf("%s: </%s> closes nothing", at, name)
+			}
+			stack = stack[:len(stack)-1]
+		case opening.MatchString(line):
+			m := opening.FindStringSubmatch(line)
+			e := &element{name: m[1], arg: m[2], at: at, comments: comments}
+			top.elements = append(top.elements, e)
+			stack = append(stack, e)
+		case strings.HasPrefix(line, "@include") || strings.HasPrefix(line, "include "):
+			_, target, _ := strings.Cut(line, " ")
+			if err := include(top, strings.TrimSpace(target), path, above); err != nil {
+				return fmt.Errorf("%s: %w", at, err)
+			}
+		default:
+			key, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+			value = strings.TrimSpace(value)
+			for unfinished(value) && i+1 < len(lines) {
+				i++
+				value += "\n" + strings.TrimSpace(lines[i])
+			}
+			p := &param{key: key, at: at}
+			p.value, p.raw = unquote(value)
+			top.params = append(top.params, p)
+		}
+		comments = nil
+	}
+	if len(stack) > 1 {
+		return fmt.Errorf("%s: <%s> is not closed", stack[len(stack)-1].at, stack[len(stack)-1].name)
+	}
+	return nil
+}
+
+func include(into *element, target, from string, above []string) error {
+	target, _ = unquote(target)
+	if strings.Contains(target, "://") {
+		return fmt.Errorf("@include %s: fetch it and name the file", target)
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(from), target)
+	}
+	found, err := filepath.Glob(target)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 && !strings.ContainsAny(target, "*?[") {
+		return fmt.Errorf("@include %s: no such file", target)
+	}
+	for _, f := range found {
+		if err := readInto(into, f, above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unfinished tells a list, hash or quoted string that goes on in the next line.
+func unfinished(v string) bool {
+	if v == "" {
+		return false
+	}
+	switch v[0] {
+	case '[', '{':
+		depth, quoted := 0, false
+		for i := 0; i < len(v); i++ {
+			switch c := v[i]; {
+			case c == '\\':
+				i++
+			case c == '"':
+				quoted = !quoted
+			case !quoted && (c == '[' || c == '{'):
+				depth++
+			case !quoted && (c == ']' || c == '}'):
+				depth--
+			}
+		}
+		return depth > 0
+	case '"':
+		return strings.Count(strings.ReplaceAll(v, `\"`, ""), `"`) == 1
+	}
+	return false
+}
+
+// unquote takes quotes and comments off a value.
+func unquote(v string) (string, bool) {
+	if len(v) > 1 && v[0] == '"' {
+		if end := closingQuote(v); end > 0 {
+			return strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\n`, "\n", `\t`, "\t").Replace(v[1:end]), false
+		}
+	}
+	if len(v) > 1 && v[0] == '\'' {
+		if end := strings.LastIndexByte(v, '\''); end > 0 {
+			return v[1:end], true
+		}
+	}
+	if i := strings.Index(v, " #"); i >= 0 && !strings.HasPrefix(v[i+1:], "#{") && v[0] != '/' {
+		v = strings.TrimSpace(v[:i])
+	}
+	return v, false
+}
+
+func closingQuote(v string) int {
+	for i := 1; i < len(v); i++ {
+		switch v[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// get returns a parameter, of the last that was written, and counts it as seen.
+func (e *element) get(keys ...string) *param {
+	for _, key := range keys {
+		for _, p := range slices.Backward(e.params) {
+			if p.key == key {
+				p.used = true
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// value returns the text of a parameter, or "".
+func (e *element) value(keys ...string) string {
+	if p := e.get(keys...); p != nil {
+		return p.value
+	}
+	return ""
+}
+
+// typ returns the plugin.
+func (e *element) typ() string { return e.value("@type", "type") }
+
+// sub returns the element of a name inside, or nil.
+func (e *element) sub(name string) *element {
+	for _, s := range e.elements {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+func (e *element) title() string { return "<" + strings.TrimSpace(e.name+" "+e.arg) + ">" }
+
+var (
+	ruby     = regexp.MustCompile(`#\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
+	envRuby  = regexp.MustCompile(`^\s*ENV\[\s*["']([^"']+)["']\s*\]\s*(?:\|\|\s*(?:["']([^"']*)["']|use_default|use_nil))?\s*$`)
+	envFetch = regexp.MustCompile(`^\s*ENV\.fetch\(\s*["']([^"']+)["']\s*(?:,\s*["']([^"']*)["'])?\s*\)\s*$`)
+	hostRuby = regexp.MustCompile(`^\s*(?:Socket\.gethostname|hostname)\s*$`)
+)
+
+// parts takes a value apart into text and what can be said of its Ruby; ok is false if there is other Ruby in it,
+// for which CHANGE-ME stands.
+func parts(value string, raw bool) (out []draft.Part, ok bool) {
+	ok = true
+	for !raw && value != "" {
+		m := ruby.FindStringSubmatchIndex(value)
+		if m == nil {
+			break
+		}
+		if m[0] > 0 {
+			out = append(out, draft.Lit(value[:m[0]]))
+		}
+		code := value[m[2]:m[3]]
+		if e := envRuby.FindStringSubmatch(code); e != nil {
+			out = append(out, draft.EnvPart(e[1], e[2]))
+		} else if e := envFetch.FindStringSubmatch(code); e != nil {
+			out = append(out, draft.EnvPart(e[1], e[2]))
+		} else if hostRuby.MatchString(code) {
+			out = append(out, draft.Call("hostname()"))
+		} else {
+			out = append(out, draft.Lit("CHANGE-ME"))
+			ok = false
+		}
+		value = value[m[1]:]
+	}
+	if value != "" || out == nil {
+		out = append(out, draft.Lit(value))
+	}
+	return out, ok
+}

@@ -1,0 +1,409 @@
+package fluentd
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/flow"
+)
+
+// source adds an input and the filters that parse what it reads.
+func (c *converter) source(f *flow.Flow, e *element, only bool) {
+	typ := e.typ()
+	switch typ {
+	case "tail":
+		c.tail(f, e, only)
+	case "forward", "secure_forward":
+		c.forwardSource(f, e)
+	case "http":
+		b := c.input(f, "http", "http", e)
+		b.Set("listen", c.listen(e, "0.0.0.0", "9880", ""))
+		c.size(b, "max_body_size", e, "body_size_limit")
+		c.transport(b, e)
+		if v := e.get("cors_allow_origins"); v != nil {
+			b.Set("cors_origins", draft.Texts(list(v.value)...))
+			c.carry(v)
+		}
+		c.d.Changed(b, e.at, e.title(), "bodies are read by their content type, as fluentd reads them; the tag is the path")
+		c.done(b, e)
+	case "syslog":
+		b := c.input(f, "syslog", "syslog", e)
+		proto := e.value("protocol_type")
+		if t := e.sub("transport"); t != nil {
+			proto = strings.Fields(t.arg + " udp")[0]
+		}
+		if proto == "" {
+			proto = "udp"
+		}
+		c.transport(b, e)
+		b.Set("listen", draft.List(c.listen(e, "0.0.0.0", "5140", proto+"://")))
+		c.set(b, "tag", e, "tag")
+		c.d.Changed(b, e.at, e.title(), "the tag is not followed by facility and priority; they are headers of the record")
+		c.done(b, e)
+	case "tcp", "udp":
+		b := c.input(f, typ, typ, e)
+		b.Set("listen", c.listen(e, "0.0.0.0", map[string]string{"tcp": "5170", "udp": "5160"}[typ], ""))
+		if typ == "tcp" {
+			c.transport(b, e)
+		}
+		tag := c.tag(b, e, typ)
+		c.parse(f, e, typ, tag, only)
+		c.done(b, e)
+	case "unix":
+		b := c.input(f, "forward", "unix", e)
+		b.Set("listen", draft.Text("unix://"+e.value("path")))
+		c.done(b, e)
+	case "exec":
+		b := c.input(f, "exec", "exec", e)
+		cmd, ok := parts(e.value("command"), false)
+		if !ok {
+			c.d.Lost(b, e.at, e.title(), "Ruby is not evaluated; write command")
+		}
+		b.Set("command", draft.List(draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(cmd...)))
+		c.duration(b, "interval", e, "run_interval")
+		tag := c.tag(b, e, "exec")
+		c.parse(f, e, "exec", tag, only)
+		c.done(b, e)
+	case "systemd":
+		b := c.input(f, "journald", "journal", e)
+		c.tag(b, e, "journald")
+		c.set(b, "directory", e, "path")
+		if truth(e.value("read_from_head")) && e.get("read_from_head") != nil {
+			b.Set("from", draft.Text("beginning"))
+		}
+		if p := e.get("matches"); p != nil {
+			c.d.Lost(b, p.at, shown(p), "write matches, as journalctl takes them")
+		}
+		for _, s := range e.elements {
+			s.used()
+		}
+		c.done(b, e)
+	case "monitor_agent", "prometheus", "prometheus_monitor", "prometheus_output_monitor", "prometheus_tail_monitor", "debug_agent", "gc_stat", "object_space":
+		what := e.title() + " " + typ
+		if p := e.get("port"); p != nil && typ == "monitor_agent" {
+			if _, ok := parts(p.value, p.raw); ok && regexp.MustCompile(`^\d+$`).MatchString(p.value) {
+				c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+p.value))
+			}
+		}
+		c.d.Changed(c.agent, e.at, what, "the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen")
+	case "dummy", "sample":
+		c.d.Left(c.agent, e.at, e.title()+" "+typ, "there is no input that makes records up; use exec")
+	default:
+		c.d.Lost(c.agent, e.at, e.title()+" "+typ, "there is no such input; see penstock help for those there are")
+	}
+}
+
+// used marks all parameters as seen.
+func (e *element) used() {
+	for _, p := range e.params {
+		p.used = true
+	}
+	for _, s := range e.elements {
+		s.used()
+	}
+}
+
+// input adds an input of a type.
+func (c *converter) input(f *flow.Flow, typ, want string, e *element) *draft.Block {
+	if id := e.value("@id", "id"); id != "" {
+		want = id
+	}
+	b := c.d.Add("input", typ, c.d.Name("input", typ, want))
+	for _, text := range e.comments {
+		b.Above(text)
+	}
+	f.From(b)
+	return b
+}
+
+func (c *converter) done(b *draft.Block, e *element) {
+	e.get("@label")
+	c.d.Carried(e.at, e.title()+" "+e.typ())
+	c.unused(b, e)
+}
+
+// listen returns an address.
+func (c *converter) listen(e *element, host, port, before string) draft.Value {
+	if v := e.value("bind"); v != "" {
+		host = v
+	}
+	out := []draft.Part{draft.Lit(before + host + ":")}
+	if strings.Contains(host, ":") {
+		out = []draft.Part{draft.Lit(before + "[" + host + "]:")}
+	}
+	p, ok := parts(port, false)
+	if v := e.get("port"); v != nil {
+		p, ok = parts(v.value, v.raw)
+	}
+	if !ok {
+		p = []draft.Part{draft.Lit(port)}
+		c.d.Lost(c.agent, e.at, e.title()+" port", "Ruby is not evaluated; write listen")
+	}
+	return draft.Join(append(out, p...)...)
+}
+
+// tag sets the tag of an input, and returns which tags its records have.
+func (c *converter) tag(b *draft.Block, e *element, preset string) flow.Match {
+	p := e.get("tag")
+	if p == nil {
+		return flow.Match{Patterns: []string{preset}}
+	}
+	v, ok := parts(p.value, p.raw)
+	if !ok {
+		c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write tag")
+	} else {
+		c.carry(p)
+	}
+	b.Set("tag", draft.Join(v...))
+	text, literal := draft.Literal(v)
+	if !literal {
+		return flow.All()
+	}
+	return flow.Match{Patterns: []string{text}}
+}
+
+func list(v string) []string {
+	v = strings.Trim(strings.TrimSpace(v), "[]")
+	var out []string
+	for s := range strings.SplitSeq(v, ",") {
+		if s = strings.Trim(strings.TrimSpace(s), `"'`); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (c *converter) tail(f *flow.Flow, e *element, only bool) {
+	name := "tail"
+	paths := list(e.value("path"))
+	if len(paths) > 0 {
+		base := path.Base(paths[0])
+		name = strings.TrimSuffix(base, path.Ext(base))
+		if strings.ContainsAny(name, "*?%") {
+			name = path.Base(path.Dir(paths[0]))
+		}
+	}
+	b := c.input(f, "tail", name, e)
+	globs := func(attr string, all []string, p *param) {
+		var out []draft.Value
+		for _, g := range all {
+			v, ok := parts(g, false)
+			if !ok {
+				c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write "+attr)
+			}
+			if strings.Contains(g, "%") && attr == "paths" {
+				g = conversion.ReplaceAllString(g, "*")
+				v = []draft.Part{draft.Lit(g)}
+				c.d.Changed(b, p.at, shown(p), "dates in a path are matched by *")
+			}
+			out = append(out, draft.Join(v...))
+		}
+		b.Set(attr, draft.List(out...))
+		c.carry(p)
+	}
+	if p := e.get("path"); p != nil && len(paths) > 0 {
+		globs("paths", paths, p)
+	} else {
+		b.Set("paths", draft.Texts("/var/log/CHANGE-ME.log"))
+		c.d.Lost(b, e.at, e.title(), "it has no path")
+	}
+	if p := e.get("exclude_path"); p != nil {
+		if l := list(p.value); len(l) > 0 {
+			globs("exclude", l, p)
+		}
+	}
+	tags := flow.All()
+	if p := e.get("tag"); p != nil {
+		v, ok := parts(p.value, p.raw)
+		text, literal := draft.Literal(v)
+		switch {
+		case !ok:
+			c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write tag")
+			b.Set("tag", draft.Join(v...))
+		case literal && strings.Contains(text, "*"):
+			before, after, _ := strings.Cut(text, "*")
+			b.Set("tag", draft.Join(draft.Lit(before), draft.Tmpl("path_dots"), draft.Lit(after)))
+			tags = flow.Match{Patterns: []string{strings.TrimSuffix(before, ".") + ".**"}}
+			if before == "" {
+				tags = flow.All()
+			}
+			c.carry(p)
+		default:
+			b.Set("tag", draft.Join(v...))
+			if literal {
+				tags = flow.Match{Patterns: []string{text}}
+			}
+			c.carry(p)
+		}
+	}
+	if p := e.get("read_from_head"); p == nil || !truth(p.value) {
+		b.Set("start_at", draft.Text("end"))
+		if p != nil {
+			c.carry(p)
+		}
+	} else {
+		c.carry(p)
+	}
+	if p := e.get("path_key"); p != nil {
+		b.Set("path_header", draft.Text("path"))
+		c.carry(p)
+	}
+	c.duration(b, "rescan_interval", e, "refresh_interval")
+	c.duration(b, "rotate_wait", e, "rotate_wait")
+	c.size(b, "max_line_size", e, "max_line_size")
+	if e.get("from_encoding") != nil {
+		e.get("encoding")
+	}
+	if p := e.get("from_encoding", "encoding"); p != nil {
+		switch enc := strings.ToLower(p.value); enc {
+		case "utf-8", "ascii-8bit":
+			c.carry(p)
+		case "utf-16", "utf-16le", "utf-16be":
+			b.Set("encoding", draft.Text(enc))
+			c.carry(p)
+		case "iso-8859-1":
+			b.Set("encoding", draft.Text("latin-1"))
+			c.carry(p)
+		default:
+			c.d.Left(b, p.at, shown(p), "files are read as UTF-8, UTF-16 or Latin-1")
+		}
+	}
+	spec := e.sub("parse")
+	if spec == nil {
+		spec = e
+	}
+	if strings.HasPrefix(spec.value("@type", "format"), "multiline") {
+		c.multiline(f, b, e, spec, tags, only)
+	} else {
+		c.parse(f, e, name, tags, only)
+	}
+	if p := e.get("path_key"); p != nil { // a field of the object that the line has become
+		f.Filter("add_fields", p.value, c.own(tags, only), "").Set("fields", draft.Map(key(p.value), `header.path`))
+	}
+	c.done(b, e)
+}
+
+// own is the tags of an input, or all where nothing else comes into the pipeline.
+func (c *converter) own(m flow.Match, only bool) flow.Match {
+	if only {
+		return flow.All()
+	}
+	return m
+}
+
+// key is a name of a map.
+func key(name string) draft.Value {
+	if plain.MatchString(name) {
+		return draft.Value(name)
+	}
+	return draft.Text(name)
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (c *converter) multiline(f *flow.Flow, b *draft.Block, e, spec *element, tags flow.Match, only bool) {
+	m := b.In("multiline")
+	first := spec.get("format_firstline", "multiline_start_regexp")
+	if first != nil {
+		re, err := flow.RE2(first.value, false)
+		if err != nil {
+			c.d.Lost(m, first.at, shown(first), err.Error()+"; write start")
+			re = "^[^ \t]"
+		} else {
+			c.carry(first)
+		}
+		m.Set("start", draft.Text(re))
+	} else {
+		m.Set("start", draft.Text("^[^ \t]"))
+		c.d.Lost(m, e.at, e.title()+" multiline", "it has no format_firstline: a line that does not begin with a space begins an event")
+	}
+	c.duration(m, "timeout", e, "multiline_flush_interval")
+	var whole strings.Builder
+	for i := 1; i <= 20; i++ {
+		p := spec.get(fmt.Sprint("format", i))
+		if p == nil {
+			break
+		}
+		whole.WriteString(strings.TrimSuffix(strings.TrimPrefix(p.value, "/"), "/"))
+		c.carry(p)
+	}
+	if whole.Len() == 0 {
+		c.parseNone(f, "multiline", c.own(tags, only), spec)
+		return
+	}
+	re, err := flow.RE2("/"+whole.String()+"/m", false)
+	if err != nil {
+		c.d.Lost(m, spec.at, "format1 and further", err.Error())
+		return
+	}
+	p := f.Filter("parse", b.Label(), c.own(tags, only), "")
+	p.Set("format", draft.Text("regex"))
+	p.Set("pattern", draft.Text(re))
+	c.parseRest(f, p, spec, b.Label(), c.own(tags, only), "time", "")
+}
+
+func (c *converter) forwardSource(f *flow.Flow, e *element) {
+	b := c.input(f, "forward", "forward", e)
+	b.Set("listen", c.listen(e, "0.0.0.0", "24224", ""))
+	c.set(b, "tag_prefix", e, "add_tag_prefix")
+	if p := e.get("tag"); p != nil {
+		c.d.Lost(b, p.at, shown(p), "tags are the clients' own; rename them with filter \"rename_tag\"")
+	}
+	c.size(b, "max_message_size", e, "chunk_size_limit")
+	c.transport(b, e)
+	sec := e.sub("security")
+	if sec == nil && (e.get("shared_key") != nil) {
+		sec = e
+	}
+	if sec != nil {
+		s := b.In("security")
+		c.set(s, "self_hostname", sec, "self_hostname")
+		c.set(s, "shared_key", sec, "shared_key")
+		c.bool(s, "allow_anonymous_source", true, sec, "allow_anonymous_source")
+		c.bool(s, "user_auth", false, sec, "user_auth")
+		for _, u := range sec.elements {
+			switch u.name {
+			case "user":
+				user := s.Add("user", u.value("username"))
+				c.set(user, "password", u, "password")
+			case "client":
+				client := s.Add("client")
+				c.set(client, "host", u, "host")
+				c.set(client, "network", u, "network")
+				c.set(client, "shared_key", u, "shared_key")
+				if p := u.get("users"); p != nil {
+					client.Set("users", draft.Texts(list(p.value)...))
+					c.carry(p)
+				}
+			}
+		}
+		if sec != e {
+			c.unused(s, sec)
+		}
+	}
+	c.done(b, e)
+}
+
+// transport carries over <transport tls>.
+func (c *converter) transport(b *draft.Block, e *element) {
+	t := e.sub("transport")
+	if t == nil || !strings.Contains(t.arg, "tls") {
+		return
+	}
+	tls := b.In("tls")
+	c.set(tls, "cert_file", t, "cert_path")
+	c.set(tls, "key_file", t, "private_key_path")
+	for _, attr := range []string{"cert_file", "key_file"} {
+		if tls.Get(attr) == "" {
+			tls.Set(attr, draft.Text("/etc/penstock/CHANGE-ME.pem"))
+			c.d.Lost(tls, t.at, t.title(), "it names no certificate of its own; write "+attr)
+		}
+	}
+	if c.set(tls, "client_ca_file", t, "ca_path") {
+		c.bool(tls, "require_client_cert", false, t, "client_cert_auth")
+	}
+	c.unused(tls, t)
+}

@@ -1,0 +1,50 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: the first match takes an event: overlapping patterns; what cannot be had
+# (rewrite_tag_filter, an unknown output, Ruby).
+input "forward" "forward" {
+  listen = "0.0.0.0:24224"
+}
+
+output "stdout" "stdout" {
+  format = "full"
+}
+
+filter "add_fields" "record_transformer" {
+  if = "tag matches '^(?:app(?:[.].*)?)$' and not (tag matches '^(?:app[.]error(?:[.].*)?)$')"
+  fields = {
+    seen = "yes"
+  }
+}
+
+output "kafka" "kafka" {
+  brokers = ["kafka:9092"]
+  # LEFT OUT: default_topic #{`hostname`.strip}: Ruby is not evaluated; write topic
+  topic = "CHANGE-ME"
+}
+
+# <match **> null
+filter "drop" "null" {
+  if = "not (tag matches '^(?:app[.]error(?:[.].*)?)$') and not (tag matches '^(?:app(?:[.].*)?)$') and not (tag == 'web') and not (tag matches '^(?:mongo(?:[.].*)?)$')"
+}
+
+pipeline "main" {
+  from   = [input.forward.forward]
+  filter = [filter.add_fields.record_transformer, filter.drop.null]
+  # LEFT OUT: <match web> rewrite_tag_filter status /^5/ web.error: a tag made of a record's
+  # contents: write filter "rename_tag" where tags suffice, or a template in topic, index or path
+  # such as ${field.level}
+  # LEFT OUT: <match mongo.**> mongo: there is no such output; see penstock help for those there are
+  route {
+    match = ["app.error.**"]
+    to    = [output.stdout.stdout]
+  }
+  route {
+    # LEFT OUT: <match app.**> kafka2: all routes that match apply, not the first alone: leave out
+    # of match what app.error.** takes already
+    match = ["app.**"]
+    to    = [output.kafka.kafka]
+  }
+}
