@@ -120,7 +120,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	p := &plan{spec: spec, buffer: fmt.Sprint(spec.Source)}
 	if !spec.Source {
 		p.codec = b.codec(spec)
-		p.buffer += config.Fingerprint(spec.Buffer)
+		p.buffer += config.Fingerprint(spec.Buffer) + spec.LatencyBudget.String()
 	}
 	var chain filter.Chain
 	prints := []string{}
@@ -332,7 +332,7 @@ func (b *builder) input(p *plan, id string) {
 		return
 	}
 	log, said := componentLog(b.a.log, id)
-	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id), Descriptors: b.a.files}
+	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id), Descriptors: b.a.files, Latency: p.spec.LatencyBudget}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
 	env.DeadLetter = deliver.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
 	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log, bury: env.DeadLetter}
@@ -380,7 +380,7 @@ func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
 // options returns the options of the pipeline's buffer.
 func (p *plan) options(log *slog.Logger, reg *registry) buffer.Options {
 	opts := p.spec.Buffer.(*buffer.Config).Options()
-	opts.Codec, opts.Log, opts.Metrics = p.codec, log, reg
+	opts.Codec, opts.Log, opts.Metrics, opts.Latency = p.codec, log, reg, p.spec.LatencyBudget
 	return opts
 }
 

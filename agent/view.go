@@ -109,6 +109,12 @@ func (v *view) Start(ctx context.Context) (int64, error) {
 	return 0, errors.ErrUnsupported
 }
 
+// Advance implements record.Advancer.
+func (v *view) Advance(pos int64) bool {
+	a, ok := v.Log.(record.Advancer)
+	return ok && a.Advance(pos)
+}
+
 // FindEnd implements record.EndFinder.
 func (v *view) FindEnd(ctx context.Context) (int64, error) {
 	if f, ok := v.Log.(record.EndFinder); ok {

@@ -29,7 +29,7 @@ func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, 
 }
 
 func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error), replay bool) error {
-	op := &appendOp{input: input, done: done, replay: replay, encoded: 256, weight: 4096}
+	op := &appendOp{input: input, done: done, replay: replay && b.opt.Spill, awaits: !replay && done != nil, encoded: 256, weight: 4096}
 	for _, p := range positions {
 		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
 		if p.Value == nil {
@@ -104,14 +104,26 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 				b.assigned = op.batch.End
 			}
 			op.held = true
-			b.queue = append(b.queue, op)
-			b.queued += op.encoded
-			return false, true, nil
+			return false, b.enqueue(op), nil
 		}
 		if err := b.await(ctx, op, inMemory); err != nil {
 			return false, false, err
 		}
 	}
+}
+
+// enqueue puts op into the queue, and tells whether the writer has to know. Caller holds mu.
+func (b *Buffer) enqueue(op *appendOp) bool {
+	first, enough := len(b.queue) == 0, b.queued >= b.opt.FlushBytes
+	if first {
+		b.queuedAt = time.Now()
+	}
+	b.queue = append(b.queue, op)
+	b.queued += op.encoded
+	if op.awaits {
+		b.awaited++
+	}
+	return first || op.awaits || !enough && b.queued >= b.opt.FlushBytes || b.opt.Latency == 0 || b.opt.Spill
 }
 
 // await waits until there may be room for op, in memory or on disk. Caller holds mu.

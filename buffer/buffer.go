@@ -61,6 +61,8 @@ type Buffer struct {
 	recent     recent
 	queue      []*appendOp // accepted, in order
 	queued     int64       // encoded bytes of queue
+	awaited    int         // ops of queue whose outcome somebody waits for
+	queuedAt   time.Time   // when the first op of queue was placed there
 	commits    []*stateOp
 	used       int64 // disk of all segments but the head, and what is written to the head
 	handles    map[string]*Cursor
@@ -101,6 +103,7 @@ type appendOp struct {
 	done    func(error)
 
 	replay bool      // can be read again
+	awaits bool      // somebody waits for its outcome
 	held   bool      // inflight and done are to be settled; the writer's once it is in the queue
 	shown  bool      // in the log already
 	end    int64     // position after it, once shown
@@ -112,6 +115,7 @@ type stateOp struct {
 	done    chan error // capacity 1
 	lazy    bool       // can wait a little
 	barrier bool       // takes effect once all records that readers may have are on disk
+	advance bool       // made by the writer, of what Advance was told
 }
 
 // Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process has it open.

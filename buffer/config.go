@@ -30,7 +30,8 @@ type Options struct {
 	FlushInterval time.Duration // shortest time between two commits while there is less than FlushBytes to write
 	Codec         record.Codec  // None, Snappy, LZ4 or Zstd
 	WhenFull      WhenFull
-	Spill         bool // AppendReplayable keeps batches in memory while cursors keep up
+	Spill         bool          // AppendReplayable keeps batches in memory while cursors keep up
+	Latency       time.Duration // how long what nobody waits for may wait for company; 0: not at all
 
 	Log     *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: none
@@ -38,6 +39,7 @@ type Options struct {
 	// For tests.
 	window int64         // instead of windowBytes
 	age    time.Duration // instead of spillAge
+	within time.Duration // instead of advanceWithin
 	every  time.Duration // instead of stateEvery
 	retry  time.Duration // instead of retryWrite
 	hook   func(stage string)
@@ -70,6 +72,9 @@ func (o *Options) fill() {
 	}
 	if o.age <= 0 {
 		o.age = spillAge
+	}
+	if o.within <= 0 {
+		o.within = advanceWithin
 	}
 	if o.every <= 0 {
 		o.every = stateEvery

@@ -22,6 +22,10 @@ type Cursor struct {
 	pos     int64
 	pending []*record.Batch // of the group read last from disk
 	seg     *segment        // acquired
+
+	// guarded by Buffer.mu
+	advanced   int64     // what Advance was told
+	advancedAt time.Time // when it was told that first, of what is not stored yet
 }
 
 var (
@@ -162,7 +166,7 @@ func (c *Cursor) Committed() (int64, string) {
 
 // Commit stores pos and note durably. In spill mode a commit of a position in memory waits for others, a moment, unless one was
 // prepared, and one that changes the note for all records to be on disk. After records were dropped by policy, a pos among them
-// stands for the oldest one kept.
+// stands for the oldest one kept, and one behind what Advance has had stored for that.
 func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
 		return fmt.Errorf("note of %d bytes is over the limit of %d", len(note), record.MaxNote)
@@ -171,12 +175,12 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	b.mu.Lock()
 	open := b.handles[c.name] == c
 	st := b.state.cursors[c.name]
-	end, dropped := b.end, b.dropped
+	end, dropped, advanced := b.end, b.dropped, c.advanced
 	b.mu.Unlock()
 	if !open {
 		return fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
 	}
-	if pos < st.pos && st.pos <= dropped {
+	if pos < st.pos && st.pos <= max(dropped, advanced) {
 		pos = st.pos
 	}
 	if pos < st.pos || pos > end {

@@ -20,6 +20,9 @@
 // is what the value log says: a group is there whole or not at all, and it does not take Badger's
 // memtable, tables or manifest to find it.
 //
+// What nobody waits for is written together, and a position that a cursor has come to goes with what
+// is written next (advance.go). A small commit fills its last page (align.go).
+//
 // Closed and damaged segments are read straight from the value log file (see vlog.go), without
 // opening them as databases: Badger ends the process on some damaged files, needs free disk to open a
 // database, and keeps several MiB of memory for each.

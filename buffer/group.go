@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"math"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/penstock/penstock/buffer/record"
 )
 
@@ -20,7 +21,11 @@ import (
 const (
 	groupHeaderSize = 68
 
-	flagFullState = 1 // the changes are the whole state
+	flagFullState     = 1 // the changes are the whole state
+	flagPackedChanges = 2 // the changes begin with a length and as many bytes of others, in a snappy block
+
+	// packChangesFrom is the size from which that is worth it. Positions of files look much alike.
+	packChangesFrom = 512
 )
 
 var groupMagic = []byte{0xf5, 'p', 'n', 's', 't', 'k', 'g', 1}
@@ -119,7 +124,40 @@ func parseMeta(h *groupHeader, meta []byte) (parts []part, changes []byte, err e
 	if records != uint64(h.records) || length != uint64(h.bodyLen) {
 		return nil, nil, fmt.Errorf("%w: group meta does not add up", ErrCorrupt)
 	}
+	if h.flags&flagPackedChanges != 0 {
+		if meta, err = unpackChanges(meta); err != nil {
+			return nil, nil, err
+		}
+	}
 	return parts, meta, nil
+}
+
+// packChanges returns the changes in p as a group with flagPackedChanges has them, or nil if that is not worth it.
+func packChanges(p []byte) []byte {
+	if len(p) < packChangesFrom {
+		return nil
+	}
+	packed := s2.EncodeSnappy(nil, p)
+	if len(packed) > len(p)*3/4 {
+		return nil
+	}
+	return append(binary.AppendUvarint(make([]byte, 0, len(packed)+binary.MaxVarintLen32), uint64(len(packed))), packed...)
+}
+
+func unpackChanges(p []byte) ([]byte, error) {
+	size, n := binary.Uvarint(p)
+	if n <= 0 || size > uint64(len(p)-n) {
+		return nil, fmt.Errorf("%w: packed changes", ErrCorrupt)
+	}
+	packed, rest := p[n:n+int(size)], p[n+int(size):]
+	if plain, err := s2.DecodedLen(packed); err != nil || plain > maxBatchBytes {
+		return nil, fmt.Errorf("%w: packed changes of %d bytes: %v", ErrCorrupt, plain, err)
+	}
+	changes, err := s2.Decode(nil, packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: packed changes: %w", ErrCorrupt, err)
+	}
+	return append(changes, rest...), nil
 }
 
 // decodeGroup returns the batches of a group value, placed at their positions; they keep p. Batches that do not read back are
@@ -158,6 +196,7 @@ func decodeGroup(p []byte) (h groupHeader, batches []*record.Batch, changes []by
 type groupBuilder struct {
 	ops []*appendOp
 	chg []change
+	pad func(size int64) int64 // how many bytes to add to a group of that size; nil: none
 }
 
 // appendTo appends the group to dst. Batches were packed before, so this only copies.
@@ -172,6 +211,10 @@ func (g *groupBuilder) appendTo(dst []byte, h groupHeader, codec record.Codec) (
 	for i := range g.chg {
 		chg = g.chg[i].append(chg)
 	}
+	if packed := packChanges(chg); packed != nil {
+		chg = packed
+		h.flags |= flagPackedChanges
+	}
 	tableMax := 0
 	for _, op := range g.ops {
 		if op.batch != nil {
@@ -181,6 +224,9 @@ func (g *groupBuilder) appendTo(dst []byte, h groupHeader, codec record.Codec) (
 		}
 	}
 	gap := tableMax + len(chg)
+	if g.pad != nil {
+		gap += mostPadding()
+	}
 	dst = append(dst, make([]byte, gap)...)
 	bodyStart := len(dst)
 	for _, op := range g.ops {
@@ -197,6 +243,11 @@ func (g *groupBuilder) appendTo(dst []byte, h groupHeader, codec record.Codec) (
 	}
 	h.bodyLen = uint32(len(dst) - bodyStart)
 	meta = append(meta, chg...)
+	if g.pad != nil {
+		if n := g.pad(groupHeaderSize + int64(len(meta)) + int64(h.bodyLen)); n > 0 {
+			meta = appendPadding(meta, n)
+		}
+	}
 	h.metaLen = uint32(len(meta))
 	h.metaCRC = crc32.Checksum(meta, castagnoli)
 	if n := gap - len(meta); n > 0 {

@@ -2,6 +2,8 @@ package buffer
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -136,6 +138,42 @@ func TestConfig(t *testing.T) {
 	for _, attribute := range []string{"max_size:", "segment_size:", "min_free:", "flush_bytes:", "flush_interval:", "compression:", "when_full:"} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+attribute) {
 			t.Errorf("no error for %s: %v", attribute, err)
+		}
+	}
+}
+
+// Changes that look alike take little room, and read back with what fills the page behind them.
+func TestChangesArePacked(t *testing.T) {
+	g := groupBuilder{pad: func(int64) int64 { return 100 }}
+	plain := 0
+	for i := range 50 {
+		c := change{kind: changePosition, name: "input.tail.app", key: fmt.Sprint("file", i), value: fmt.Appendf(nil, `{"path":"/var/log/app/app-%d.log","off":%d}`, i, i*1000)}
+		g.chg = append(g.chg, c)
+		plain += len(c.append(nil))
+	}
+	p, err := g.appendTo(nil, groupHeader{first: 1, seq: 1}, record.Snappy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p) > groupHeaderSize+100+plain/2 {
+		t.Errorf("%d bytes for changes of %d", len(p), plain)
+	}
+	_, _, changes, err := decodeGroup(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := newState()
+	if err := st.replay(changes); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		if got := string(st.inputs["input.tail.app"][fmt.Sprint("file", i)]); got != string(g.chg[i].value) {
+			t.Errorf("change %d is %q", i, got)
+		}
+	}
+	for _, bad := range [][]byte{nil, {0x80}, {5, 1}, {2, 0xff, 0xff}, {6, 0xff, 0xff, 0xff, 0xff, 0x0f, 0}} {
+		if _, err := unpackChanges(bad); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%x: %v", bad, err)
 		}
 	}
 }

@@ -44,11 +44,11 @@ type LastSpill struct {
 }
 
 // AppendReplayable is Append for a batch that input can read again from the positions it gave before, until it says otherwise by Spill.
-// Without Options.Spill it is Append. Otherwise done may be called, with nil, before any of it is on disk and before AppendReplayable
+// Without Options.Spill it is Append, but for that nobody waits for the outcome. Otherwise done may be called, with nil, before any of it is on disk and before AppendReplayable
 // returns: what it stands for is that batch and positions are in the log, and that Positions, after a crash, never are beyond
 // what cursors have committed or the disk holds.
 func (b *Buffer) AppendReplayable(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
-	return b.add(ctx, input, batch, positions, done, b.opt.Spill)
+	return b.add(ctx, input, batch, positions, done, true)
 }
 
 // Spill has everything that is in memory alone written to disk, because what it was read from is about to vanish. It does not wait.

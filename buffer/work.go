@@ -40,6 +40,7 @@ func (w *writer) gather() (k work) {
 		k.states = append(k.states, s)
 	}
 	b.commits = keep
+	k.states = b.withAdvances(k.states)
 	if !b.opt.Spill {
 		return k
 	}
@@ -81,6 +82,7 @@ func (w *writer) build(k work) ([][]byte, error) {
 	for _, s := range k.states {
 		g.chg = append(g.chg, s.changes...)
 	}
+	off := w.head.written // where the next entry begins
 	flush := func() error {
 		w.seq++
 		h := groupHeader{first: pos, seq: w.seq, durable: w.durable, appended: now}
@@ -94,6 +96,11 @@ func (w *writer) build(k work) ([][]byte, error) {
 		if n := len(g.ops); n > 0 {
 			pos = g.ops[n-1].batch.End
 		}
+		at := 0
+		if len(ends) > 0 {
+			at = ends[len(ends)-1]
+		}
+		off += vlogEntrySize(int64(len(buf) - at))
 		ends = append(ends, len(buf))
 		g = groupBuilder{}
 		return nil
@@ -111,6 +118,9 @@ func (w *writer) build(k work) ([][]byte, error) {
 		}
 		g.chg = append(g.chg, op.changes...)
 		size += op.encoded
+	}
+	if b.opt.Sync {
+		g.pad = func(size int64) int64 { return padding(off, size) }
 	}
 	if err := flush(); err != nil {
 		return nil, err

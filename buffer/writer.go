@@ -69,6 +69,9 @@ func (w *writer) wait() bool {
 		now := time.Now()
 		since := now.Sub(w.lastCommit)
 		data, states := len(b.queue) > 0, slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
+		advance, hurried := b.advanceDue(now)
+		states = states || hurried
+		company := b.company(now)
 		enough := b.queued >= b.opt.FlushBytes
 		low, blocked := b.lowSpace, b.blocked > 0
 		pace := b.pace(now, since)
@@ -79,15 +82,19 @@ func (w *writer) wait() bool {
 			d = max(b.opt.retry-since, 0)
 		case data && !low && enough:
 			d = 0
-		case states || data && !low:
+		case states:
 			d = max(b.opt.FlushInterval-since, 0) // what is overdue is not to wait for what pace says
+		case data && !low:
+			d = max(b.opt.FlushInterval-since, company, 0)
 		case low:
 			d = max(pollSpace-since, 0)
 		case w.head.written >= idleRollMin || w.next == nil:
 			d = idleRoll
 		}
-		if pace >= 0 && !w.broken && (d < 0 || pace < d) {
-			d = pace
+		for _, other := range []time.Duration{pace, advance} {
+			if other >= 0 && !w.broken && (d < 0 || other < d) {
+				d = other
+			}
 		}
 		if blocked && d != 0 {
 			if again := pollSpace - time.Since(w.lastRoom); d < 0 || again < d {
@@ -111,6 +118,15 @@ func (w *writer) wait() bool {
 			return false
 		}
 	}
+}
+
+// company returns how much longer what is in the queue waits for more, since nobody waits for it. What is read at one time is appended within moments.
+// Caller holds mu.
+func (b *Buffer) company(now time.Time) time.Duration {
+	if b.awaited > 0 || b.opt.Spill {
+		return 0
+	}
+	return min(b.opt.FlushInterval, b.opt.Latency) - now.Sub(b.queuedAt)
 }
 
 func (w *writer) pending() bool {
@@ -164,6 +180,9 @@ func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others [
 	defer w.b.mu.Unlock()
 	var back []*stateOp
 	for _, s := range states {
+		if which(s) && s.advance {
+			continue // it is made anew
+		}
 		if which(s) {
 			back = append(back, s)
 		} else {
@@ -258,6 +277,9 @@ func (w *writer) publish(k work, groups [][]byte) {
 			b.state.apply(&op.changes[i])
 		}
 		b.queued -= op.encoded
+		if op.awaits {
+			b.awaited--
+		}
 		switch {
 		case op.batch == nil:
 			continue
@@ -367,7 +389,7 @@ func (w *writer) finish(err error) {
 	}
 	b.mu.Lock()
 	ops, states := append(b.queue, b.window...), b.commits
-	b.queue, b.window, b.commits, b.queued, b.winDisk, b.winBytes = nil, nil, nil, 0, 0, 0
+	b.queue, b.window, b.commits, b.queued, b.awaited, b.winDisk, b.winBytes = nil, nil, nil, 0, 0, 0, 0
 	b.mu.Unlock()
 	for _, op := range ops {
 		b.settled(op, err)

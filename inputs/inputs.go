@@ -3,6 +3,7 @@ package inputs
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,13 +72,14 @@ type Source interface {
 	Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error
 }
 
-// Env is what the agent lends to an input. All fields are set.
+// Env is what the agent lends to an input. All fields but Latency are set.
 type Env struct {
 	Name    string                // "input.tail.app"
 	Agent   string                // this agent's name, unique in its fleet: the host name unless configured
 	Log     *slog.Logger          // carries the component's name
 	Metrics prometheus.Registerer // carries the component's labels; metric names begin with penstock_
 	Dir     string                // a directory for this component alone; not created yet
+	Latency time.Duration         // how long what has arrived may wait for more, so that it travels together; 0: not at all
 	// DeadLetter takes what can be neither kept nor passed on, with the reason; it returns once that is durable.
 	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
 	// Descriptors is shared by all inputs of the process that hold many files; an input that is given none makes its own.

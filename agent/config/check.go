@@ -93,6 +93,9 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
 	}
 	l.checkOverflow(p)
+	if d := p.positions; p.Source && d.attrs["latency_budget"] != nil && len(others) == 0 {
+		l.report.errorf(d.position("latency_budget"), "Remove the attribute.", "latency_budget has no meaning in pipeline.%s: %s is a log already and is read in batches", p.Name, list(sources))
+	}
 	for path, ids := range map[string][]string{"to": p.To, "filter": p.named, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {

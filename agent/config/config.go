@@ -135,11 +135,24 @@ type Pipeline struct {
 	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags, or for which a condition holds, to further outputs; every route that matches applies."`
 	Buffer    any      `hcl:"buffer,block" doc:"The disk buffer between inputs and outputs."`
 
+	LatencyBudget time.Duration `hcl:"latency_budget,optional" doc:"How long lines that an app has written may wait for more before they are read, so that what comes in a trickle travels together: one look at many files, one synced write, one request for each partition. It ends as soon as a full batch is there, and does not delay acknowledgements to clients. 0s: no wait."`
+
 	Range  hcl.Range
 	Source bool // its inputs are logs themselves: there is no buffer
 
 	named     []string // of Filter, those of the attribute
 	positions *decoder // while loading
+}
+
+// DefaultLatencyBudget keeps what a trickle of lines costs low, and the way of a line from app to consumer below a tenth of a second.
+const DefaultLatencyBudget = 50 * time.Millisecond
+
+// Validate reports every mistake, each beginning with the attribute's name.
+func (p *Pipeline) Validate() error {
+	if p.LatencyBudget < 0 || p.LatencyBudget > 10*time.Second {
+		return fmt.Errorf("latency_budget: must be from 0s to 10s, not %v", p.LatencyBudget)
+	}
+	return nil
 }
 
 // Route sends records to outputs by their tag, or by what they are.

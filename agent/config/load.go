@@ -276,12 +276,13 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 			return
 		}
 	}
-	p := &Pipeline{Name: b.Labels[0], Range: b.DefRange(), Buffer: l.cat.Buffer()}
+	p := &Pipeline{Name: b.Labels[0], Range: b.DefRange(), Buffer: l.cat.Buffer(), LatencyBudget: DefaultLatencyBudget}
 	d := newDecoder(l.scope, "pipeline."+p.Name, b.DefRange())
 	body, inline := l.inlineFilters(b)
 	d.body(body, b.DefRange(), "pipeline."+p.Name, "", reflect.ValueOf(p).Elem())
 	p.named = p.Filter
 	p.Filter = d.inOrder(p, inline)
+	d.validateAt(p, "")
 	d.validateAt(p.Buffer, "buffer")
 	for i, r := range p.Routes {
 		for j, pattern := range r.Match {

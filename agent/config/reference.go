@@ -60,7 +60,7 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 		writeFields(w, "", reflect.ValueOf(a))
 	case subject == "pipeline":
 		fmt.Fprint(w, "pipeline \"NAME\" {\n}\n\nWhat goes from which inputs through which filters to which outputs.\n\n")
-		writeFields(w, "", reflect.ValueOf(Pipeline{}))
+		writeFields(w, "", reflect.ValueOf(Pipeline{LatencyBudget: DefaultLatencyBudget}))
 	case subject == "pipeline.buffer" || subject == "buffer":
 		fmt.Fprint(w, "buffer {\n}\n\nThe disk buffer of a pipeline.\n\n")
 		writeFields(w, "", reflect.ValueOf(c.Buffer()).Elem())

@@ -67,6 +67,11 @@ type Refresher interface {
 	Refresh(ctx context.Context) (pos int64, note string, err error)
 }
 
+// Advancer is implemented by logs that can store a position in passing. Advance tells that everything before pos is delivered. It does
+// not wait: the log stores pos, with the note that is there, with whatever it writes next, or within a second. It reports whether it
+// does; if not, Commit is called for. A Commit made later with a position before one that was stored like this stands for that one.
+type Advancer interface{ Advance(pos int64) bool }
+
 // Partitioned is implemented by logs that are a partition of a topic.
 type Partitioned interface {
 	Partition() (topic string, partition int32)

@@ -21,7 +21,7 @@ func (m *manager) restore(ctx context.Context) error {
 	m.first = !started
 	m.run.tail.counts.polling.Set(0)
 	if m.cfg.Watch == "auto" {
-		w, err := newWatcher(ctx, m.run.tail.newWatch)
+		w, err := newWatcher(ctx, m.run.tail.newWatch, m.run.tail.env.Latency, &m.run.read)
 		if err != nil {
 			m.fallBack(err)
 		} else {

@@ -11,8 +11,9 @@
 // there are more files than the process may open they are closed between reads, but not one that
 // could not be found again. Nothing that is read waits without a bound for what cannot be: a
 // compressed file that is never complete, a copy that is never made. Holes and what is neither text
-// nor compressed in a known way are skipped, said and counted. It never waits for a batch to be
-// durable, and never writes to what it reads.
+// nor compressed in a known way are skipped, said and counted. Writes to files are gathered for
+// as long as the latency budget allows, and read together. It never waits for a batch to be durable,
+// and never writes to what it reads.
 //
 // Where things are:
 //

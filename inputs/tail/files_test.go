@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -166,7 +165,7 @@ func TestPolling(t *testing.T) {
 		{how: "asked for", polling: 1, change: func(c *Config) { c.Watch = "poll" }},
 		{how: "no watch left", polling: 1, advice: "max_user_watches", prepare: func(tl *Tail) { tl.addWatch = limitedWatch{}.add }},
 		{how: "no instance left", polling: 1, advice: "max_user_instances", prepare: func(tl *Tail) {
-			tl.newWatch = func() (*fsnotify.Watcher, error) { return nil, os.NewSyscallError("inotify_init1", syscall.EMFILE) }
+			tl.newWatch = func() (notifier, error) { return nil, os.NewSyscallError("inotify_init1", syscall.EMFILE) }
 		}},
 	} {
 		t.Run(c.how, func(t *testing.T) {

@@ -325,7 +325,7 @@ func (m *manager) changed(c changes) {
 			look = append(look, p)
 		case m.watched[p]: // a directory is gone
 			delete(m.watched, p)
-			_ = m.watch.fs.Remove(p)
+			m.watch.remove(p)
 			m.nextScan = time.Time{}
 		default:
 			if fi, err := statPath(p); err == nil && fi.dir() {

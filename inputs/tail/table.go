@@ -111,7 +111,7 @@ func (m *manager) watchDirs() {
 	}
 	for dir := range m.watched {
 		if !m.dirs[dir] {
-			_ = m.watch.fs.Remove(dir)
+			m.watch.remove(dir)
 			delete(m.watched, dir)
 		}
 	}
@@ -119,7 +119,7 @@ func (m *manager) watchDirs() {
 		if m.watched[dir] {
 			continue
 		}
-		add := m.watch.fs.Add
+		add := m.watch.add
 		if m.run.tail.addWatch != nil {
 			add = m.run.tail.addWatch
 		}

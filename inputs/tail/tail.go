@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
 )
@@ -27,7 +26,7 @@ type Tail struct {
 	tagger   *tagger
 	counts   *counts
 	block    int // how much is read at a time
-	newWatch func() (*fsnotify.Watcher, error)
+	newWatch func() (notifier, error)
 	addWatch func(dir string) error // instead of inotify, if set
 	blind    bool                   // as if no file system told of holes
 	patience time.Duration          // how long a file waits for a compressed one to be complete
@@ -44,7 +43,7 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, files: env.Descriptors, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: fsnotify.NewWatcher}
+	t := &Tail{cfg: cfg, files: env.Descriptors, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: newNotifier}
 	if t.files == nil {
 		t.files = inputs.NewDescriptors()
 	}
@@ -99,6 +98,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	done    func(error) // passed to the sink; one for all appends
 	opened  atomic.Int64
+	read    atomic.Int64   // bytes of complete lines
 	crowded sync.Once      // told that there are more files than may be open
 	pending sync.WaitGroup // appends whose outcome is not known yet
 

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // changes is what was notified during a short while.
@@ -17,58 +16,78 @@ type changes struct {
 	missed  bool                // there were more than the kernel could keep: look at everything
 }
 
-// watcher gathers notifications. It lets them pile up in the kernel, which merges those of one busy file, rather than taking each.
+// notifier tells of what happens in directories.
+type notifier interface {
+	add(dir string) error
+	remove(dir string)
+	// wait returns once there is something to take, and whether that is more than that files were written to. With a time
+	// it returns then, or once there is more than that. It returns an error once it is stopped.
+	wait(until time.Time) (more bool, err error)
+	// take adds what there is to c.
+	take(c *changes)
+	// stop ends wait; close gives everything back once nobody waits or takes.
+	stop()
+	close()
+}
+
+// watcher gathers notifications. That files were written to piles up in the kernel for as long as the latency budget allows, so that many of them are one
+// wake-up; everything else ends that.
 type watcher struct {
-	fs      *fsnotify.Watcher
+	notifier
+	budget  time.Duration
+	read    *atomic.Int64 // bytes of complete lines, of all files
 	out     chan changes
 	stopped chan struct{}
 }
 
+// gatherFor is how long notifications are gathered at least.
 const gatherFor = 10 * time.Millisecond
 
 // newWatcher starts a watcher over what open opens; ctx ends it.
-func newWatcher(ctx context.Context, open func() (*fsnotify.Watcher, error)) (*watcher, error) {
-	fs, err := open()
+func newWatcher(ctx context.Context, open func() (notifier, error), budget time.Duration, read *atomic.Int64) (*watcher, error) {
+	n, err := open()
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{fs: fs, out: make(chan changes), stopped: make(chan struct{})}
+	w := &watcher{notifier: n, budget: budget, read: read, out: make(chan changes), stopped: make(chan struct{})}
 	go w.gather(ctx)
 	return w, nil
 }
 
 func (w *watcher) close() {
-	_ = w.fs.Close()
+	w.notifier.stop()
 	<-w.stopped
+	w.notifier.close()
 }
 
 func (w *watcher) gather(ctx context.Context) {
 	defer close(w.stopped)
-	timer := time.NewTimer(0)
-	<-timer.C
+	last, had := time.Now(), w.read.Load()
 	for {
+		more, err := w.wait(time.Time{})
+		if err != nil {
+			return
+		}
+		now, have := time.Now(), w.read.Load()
+		company := pace{budget: w.budget, read: have - had, during: now.Sub(last)}.wait()
+		last, had = now, have
+		if !more && company > gatherFor {
+			if more, err = w.wait(now.Add(company)); err != nil {
+				return
+			}
+		}
+		if more || company <= gatherFor {
+			select { // what belongs together, such as a rename and what takes its place
+			case <-ctx.Done():
+				return
+			case <-time.After(gatherFor):
+			}
+		}
 		c := changes{written: map[string]struct{}{}, touched: map[string]struct{}{}}
-		select {
-		case <-ctx.Done():
-			return
-		case ev, ok := <-w.fs.Events:
-			if !ok {
-				return
-			}
-			c.add(ev)
-		case err, ok := <-w.fs.Errors:
-			if !ok {
-				return
-			}
-			c.missed = c.missed || err != nil
+		w.take(&c)
+		if len(c.written)+len(c.touched) == 0 && !c.missed {
+			continue
 		}
-		timer.Reset(gatherFor)
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		w.drain(&c, timer)
 		select {
 		case <-ctx.Done():
 			return
@@ -77,33 +96,20 @@ func (w *watcher) gather(ctx context.Context) {
 	}
 }
 
-// drain takes what is there, up to a bound.
-func (w *watcher) drain(c *changes, timer *time.Timer) {
-	for range 8192 {
-		timer.Reset(time.Millisecond)
-		select {
-		case ev, ok := <-w.fs.Events:
-			if !ok {
-				return
-			}
-			c.add(ev)
-		case _, ok := <-w.fs.Errors:
-			if !ok {
-				return
-			}
-			c.missed = true
-		case <-timer.C:
-			return
-		}
-	}
+// pace is what says how long written files wait for company.
+type pace struct {
+	budget time.Duration
+	read   int64         // bytes, since the last wake-up
+	during time.Duration // of it
 }
 
-func (c *changes) add(ev fsnotify.Event) {
-	if ev.Op&^(fsnotify.Write|fsnotify.Chmod) != 0 {
-		c.touched[ev.Name] = struct{}{}
-		return
+// wait returns the time in which a full batch comes together, as things went of late, if that is less than the budget allows.
+func (p pace) wait() time.Duration {
+	d := gatherFor + p.budget
+	if p.read > 0 {
+		d = min(d, time.Duration(float64(p.during)*blockSize/float64(p.read)))
 	}
-	c.written[ev.Name] = struct{}{}
+	return max(d, gatherFor)
 }
 
 // watchAdvice says what to do about a watch that could not be had.

@@ -146,6 +146,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		r.dead, res.outcome = true, finished
 	}
 	w.giveWay(f)
+	w.run.read.Add(int64(b.end))
 	prev, mine := r.last, make(chan struct{})
 	r.last = mine
 	c, path := r.charset, f.path0

@@ -28,6 +28,7 @@ type Ledger struct {
 	stateMu sync.Mutex
 	pos     int64 // as of the last commit that is known to be durable
 	note    string
+	passing bool // the log stores positions in passing, too
 }
 
 func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
@@ -122,10 +123,27 @@ func (l *Ledger) store(ctx context.Context, pos int64, note string) error {
 	}
 }
 
+// pass has the log store pos in passing, if it can. It does not wait.
+func (l *Ledger) pass(pos int64) bool {
+	a, ok := l.log.(record.Advancer)
+	if !ok || !a.Advance(pos) {
+		return false
+	}
+	l.stateMu.Lock()
+	defer l.stateMu.Unlock()
+	l.passing = true
+	return true
+}
+
 // State returns what is known to be committed. It does not wait for a commit that is under way.
 func (l *Ledger) State() (pos int64, note string) {
 	l.stateMu.Lock()
 	defer l.stateMu.Unlock()
+	if l.passing {
+		if pos, note := l.log.Committed(); note == l.note {
+			l.pos = max(l.pos, pos)
+		}
+	}
 	return l.pos, l.note
 }
 
@@ -151,6 +169,9 @@ func (c *committer) Reached(pos int64) {
 	c.mu.Lock()
 	c.pos = max(c.pos, pos)
 	c.mu.Unlock()
+	if c.ledger.pass(pos) {
+		return
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:

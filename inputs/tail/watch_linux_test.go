@@ -1,0 +1,180 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// watching starts a watcher of a new directory.
+func watching(t *testing.T, budget time.Duration) (w *watcher, dir string, read *atomic.Int64) {
+	t.Helper()
+	dir, read = t.TempDir(), new(atomic.Int64)
+	w, err := newWatcher(t.Context(), newNotifier, budget, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.close)
+	if err := w.add(dir); err != nil {
+		t.Fatal(err)
+	}
+	return w, dir, read
+}
+
+func (w *watcher) next(t *testing.T) changes {
+	t.Helper()
+	select {
+	case c := <-w.out:
+		return c
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing is told")
+		panic("unreachable")
+	}
+}
+
+func openFiles(t *testing.T, dir string, n int) (files []*os.File) {
+	t.Helper()
+	for i := range n {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%d.log", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		files = append(files, f)
+	}
+	return files
+}
+
+func write(t *testing.T, f *os.File, text string) {
+	t.Helper()
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// drained takes what creating files has told, until they are written to.
+func (w *watcher) drained(t *testing.T, n int) {
+	t.Helper()
+	seen := map[string]bool{}
+	for len(seen) < n {
+		for p := range w.next(t).touched {
+			seen[p] = true
+		}
+	}
+}
+
+// Writes to many files, at different times within the budget, are one wake-up.
+func TestWritesWithinTheBudgetAreOneWakeUp(t *testing.T) {
+	const budget = 300 * time.Millisecond
+	w, dir, _ := watching(t, budget)
+	files := openFiles(t, dir, 20)
+	w.drained(t, len(files))
+	begun := time.Now()
+	for range 10 {
+		for _, f := range files {
+			write(t, f, "line\n")
+		}
+	}
+	c := w.next(t)
+	if took := time.Since(begun); took < budget {
+		t.Errorf("told after %v", took)
+	}
+	if len(c.written) != len(files) || len(c.touched) != 0 || c.missed {
+		t.Errorf("%d files written, %d touched, missed: %v", len(c.written), len(c.touched), c.missed)
+	}
+	select {
+	case c := <-w.out:
+		t.Errorf("told again: %v", c)
+	case <-time.After(2 * gatherFor):
+	}
+	write(t, files[3], "more\n")
+	if c := w.next(t); len(c.written) != 1 {
+		t.Errorf("then %d files", len(c.written))
+	}
+}
+
+// A file that appears, goes or gets another name is not waited for.
+func TestTheBudgetEndsWithARename(t *testing.T) {
+	w, dir, _ := watching(t, time.Hour)
+	f := openFiles(t, dir, 1)[0]
+	w.drained(t, 1)
+	for i, do := range []func() error{
+		func() error { return os.Rename(f.Name(), f.Name()+".1") },
+		func() error { return os.WriteFile(f.Name(), nil, 0o644) },
+		func() error { return os.Remove(f.Name()) },
+		func() error { return os.RemoveAll(dir) },
+	} {
+		write(t, f, "line\n")
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		if c := w.next(t); len(c.touched) == 0 {
+			t.Errorf("step %d: nothing touched: %v", i, c)
+		}
+	}
+}
+
+// Where as much comes as fills a batch within less, the wait is that much shorter, down to what it was without a budget.
+func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
+	for _, c := range []struct {
+		read int64
+		want time.Duration
+	}{
+		{0, 60 * time.Millisecond}, {1000, 60 * time.Millisecond}, {blockSize, 60 * time.Millisecond},
+		{25 * blockSize, 40 * time.Millisecond}, {200 * blockSize, gatherFor},
+	} {
+		if got := (pace{budget: 50 * time.Millisecond, read: c.read, during: time.Second}).wait(); got != c.want {
+			t.Errorf("after %d bytes in a second: %v, want %v", c.read, got, c.want)
+		}
+	}
+	w, dir, read := watching(t, time.Hour)
+	f := openFiles(t, dir, 1)[0]
+	w.drained(t, 1)
+	read.Add(1 << 40)
+	write(t, f, "line\n")
+	w.next(t)
+}
+
+// Directories can be watched under two names, and no more.
+func TestWatchesComeAndGo(t *testing.T) {
+	w, dir, _ := watching(t, 0)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.add(link); err != nil {
+		t.Fatal(err)
+	}
+	f := openFiles(t, dir, 1)[0]
+	if c := w.next(t); len(c.touched) != 1 {
+		t.Errorf("touched %v", c.touched)
+	} else if _, ok := c.touched[filepath.Join(link, "0.log")]; !ok {
+		t.Errorf("touched %v", c.touched)
+	}
+	w.remove(dir) // known by the other name
+	write(t, f, "line\n")
+	if c := w.next(t); len(c.written) != 1 {
+		t.Errorf("written %v", c.written)
+	}
+	w.remove(link)
+	write(t, f, "line\n")
+	select {
+	case c := <-w.out:
+		t.Errorf("told of what is not watched: %v", c)
+	case <-time.After(5 * gatherFor):
+	}
+	if err := w.add(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("watching nothing: %v", err)
+	}
+	if err := w.add(dir); err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, "line\n")
+	if c := w.next(t); len(c.written) != 1 {
+		t.Errorf("written %v", c.written)
+	}
+}
