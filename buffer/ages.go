@@ -3,7 +3,7 @@ package buffer
 import "sort"
 
 const (
-	ageStep  = 100  // milliseconds between two marks while there are few
+	ageStep  = 10   // milliseconds between two marks while there are few
 	maxMarks = 1024 // then every second one goes, and the step doubles
 )
 

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Under load the age of the oldest waiting record was that of its segment: the agent's uptime.
@@ -75,7 +77,7 @@ func TestAgesStayExactEnough(t *testing.T) {
 	pos, ms, low := int64(0), int64(1_000_000), int64(0)
 	for i := range 50_000 {
 		pos += 1 + rng.Int64N(100)
-		ms += rng.Int64N(100)
+		ms += rng.Int64N(10)
 		times[pos] = ms
 		a.note(pos, ms)
 		if i == 25_000 {
@@ -96,4 +98,33 @@ func TestAgesStayExactEnough(t *testing.T) {
 	if ms-a.at(pos) > 3*step || len(a.marks) > 1 {
 		t.Errorf("%d marks left", len(a.marks))
 	}
+}
+
+// How long records take through the buffer is measured for each output.
+func TestTimeThroughTheBufferIsMeasured(t *testing.T) {
+	opt := small(t)
+	reg := prometheus.NewRegistry()
+	opt.Metrics = reg
+	b := open(t, t.TempDir(), opt)
+	c := cursor(t, b, "out")
+	appendWait(t, b, batchOf(0, 10, 20))
+	b.mu.Lock() // a minute ago
+	b.recent.ages.marks[0].ms -= time.Minute.Milliseconds()
+	b.mu.Unlock()
+	commit(t, c, 5)
+	commit(t, c, 5)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "penstock_buffer_passed_seconds" {
+			h := f.Metric[0].GetHistogram()
+			if h.GetSampleCount() != 1 || h.GetSampleSum() < 60 || h.GetSampleSum() > 90 {
+				t.Errorf("%v", h)
+			}
+			return
+		}
+	}
+	t.Error("not measured")
 }

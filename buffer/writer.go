@@ -305,7 +305,9 @@ func (w *writer) publish(k work, groups [][]byte) {
 		for _, c := range s.changes {
 			if c.kind == changeCursor {
 				// Two commits of one cursor may be in one group, and a drop may have moved it: never back.
-				c.pos = max(c.pos, b.state.cursors[c.name].pos)
+				was := b.state.cursors[c.name].pos
+				c.pos = max(c.pos, was)
+				b.observePassed(c.name, was, c.pos, now)
 			}
 			b.state.apply(&c)
 		}

@@ -133,6 +133,7 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(agent, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), EnableOpenMetrics: true,
 	}))
+	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, r *http.Request) { serveMetricsJSON(w, agent, log) })
 	mux.HandleFunc("GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) })
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

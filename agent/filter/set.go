@@ -84,7 +84,7 @@ func NewSet(c SetConfig, env Env) (*Set, error) {
 		return nil, err
 	}
 	f := &Set{base: newBase(env), assignments: assignments, key: c.Key, overwrite: c.Overwrite, agent: env.Agent}
-	f.leftOut = env.counter("penstock_filter_fields_left_out_total", "Fields that were not set because their expression gives nothing for the record.")
+	f.leftOut = env.counter("penstock_filter_fields_left_out_total", "Fields that were left out because a record lacks what they are made of.")
 	return f, nil
 }
 

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/metrics"
 	"github.com/spf13/cobra"
 )
 
@@ -15,7 +17,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Short: "Explain a command, or every attribute of a component such as output.kafka",
 		Args:  usage(cobra.ArbitraryArgs),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return agent.Components().Config().Subjects(), cobra.ShellCompDirectiveNoFileComp
+			return append(agent.Components().Config().Subjects(), "metrics"), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			catalogue := agent.Components().Config()
@@ -26,7 +28,11 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 				}
 				fmt.Fprintln(out)
 				catalogue.WriteList(out)
-				fmt.Fprintln(out, "\nUse \"penstock help output.kafka\" for every attribute of a component.")
+				fmt.Fprintln(out, "\nUse \"penstock help output.kafka\" for every attribute of a component,\nand \"penstock help metrics\" for every metric.")
+				return nil
+			}
+			if len(args) == 1 && args[0] == "metrics" {
+				writeMetrics(out)
 				return nil
 			}
 			if found, rest, err := root.Find(args); err == nil && len(rest) == 0 && found != root {
@@ -38,5 +44,12 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			}
 			return nil
 		},
+	}
+}
+
+func writeMetrics(out io.Writer) {
+	fmt.Fprintln(out, "Metrics at /metrics, and as JSON by component at /metrics.json. Those of a component carry its name as a label.")
+	for _, m := range metrics.Table {
+		fmt.Fprintf(out, "\n%s (%s)\n    %s\n", m.Name, m.Kind, m.Help)
 	}
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -20,6 +21,7 @@ type Input struct {
 	metrics *metrics
 	start   startAt
 	limit   *rate.Limiter // nil: none
+	now     atomic.Pointer[session]
 }
 
 // New returns an input. It connects to nothing yet.
@@ -29,6 +31,7 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 		return nil, err
 	}
 	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
+	env.Metrics.MustRegister(lagCollector{in})
 	reach := cfg.NewReach()
 	reach.Tell = func(err error) { in.metrics.trouble(env.Log, "a broker cannot be connected to; trying again", err) }
 	in.opts = append(opts, kgo.WithHooks(reach), kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) }))
@@ -47,6 +50,8 @@ func (in *Input) Run(ctx context.Context, handle func(ctx context.Context, log r
 		in: in, handle: handle, leases: map[partition]*Lease{}, last: map[partition]chan struct{}{}, wake: make(chan struct{}, 1),
 		suspect: make(chan struct{}, 1), ready: make(chan struct{}),
 	}
+	in.now.Store(s)
+	defer in.now.CompareAndSwap(s, nil)
 	return s.run(ctx)
 }
 

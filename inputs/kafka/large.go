@@ -27,7 +27,7 @@ func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	}
 	b := record.FromRecords(l.part.topic, l.name, nil)
 	b.First, b.End = max(large.Offset, l.next), large.NextOffset
-	l.queue = append(l.queue, queued{b, large})
+	l.queue = append(l.queue, queued{Batch: b, refused: large})
 	l.next, l.seek = b.End, true
 	l.change()
 	l.s.poke()

@@ -41,6 +41,7 @@ type Lease struct {
 	bytes    int64
 	next     int64 // position after what was queued
 	read     int64 // position after what Next returned
+	readTime int64 // of the last record of the fetch that it came with, milliseconds; 0 if nothing was returned
 	seek     bool  // the reader is to go to next
 	reading  bool  // the reader knows the partition
 	full     bool  // enough is read ahead
@@ -57,6 +58,7 @@ type Lease struct {
 type queued struct {
 	*record.Batch
 	refused *kgo.ErrDecompressTooLarge
+	time    int64 // of the last record that was fetched with it, milliseconds
 }
 
 func newLease(s *session, p partition) *Lease {
@@ -200,6 +202,7 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 					continue
 				}
 			}
+			l.readTime = max(l.readTime, l.queue[0].time)
 			l.queue[0] = queued{}
 			l.queue = l.queue[1:]
 			l.bytes -= int64(b.Size())

@@ -199,6 +199,10 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.trouble(ctx, fp.Err)
 		return
 	}
+	last := int64(0)
+	if n := len(fp.Records); n > 0 {
+		last = fp.Records[n-1].Timestamp.UnixMilli()
+	}
 	batches, bytes := l.batches(fp.Records)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,7 +210,7 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		return
 	}
 	for _, b := range batches {
-		l.queue = append(l.queue, queued{Batch: b})
+		l.queue = append(l.queue, queued{Batch: b, time: last})
 	}
 	l.bytes += bytes
 	l.next = batches[len(batches)-1].End

@@ -41,15 +41,15 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 		return nil, err
 	}
 	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_syslog_" + name + "_total", Help: help})
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 		env.Metrics.MustRegister(c)
 		return c
 	}
 	s := &Syslog{cfg: cfg, env: env, notes: listen.NewNotes(env.Log), bound: make([]listen.Bound, len(cfg.Listen)),
-		bad:     counter("malformed_messages", "Messages kept raw because they are not syslog."),
-		long:    counter("long_messages", "Parts of messages over max_message_size, and datagrams truncated."),
-		dropped: counter("kernel_dropped_datagrams", "Datagrams that the kernel dropped for want of room in receive_buffer."),
-		refused: counter("refused_connections", "Stream connections that were not served."),
+		bad:     counter("penstock_syslog_malformed_messages_total", "Messages kept raw because they are not syslog."),
+		long:    counter("penstock_syslog_long_messages_total", "Parts of messages over max_message_size, and datagrams truncated."),
+		dropped: counter("penstock_syslog_kernel_dropped_datagrams_total", "Datagrams that the kernel dropped for want of room in receive_buffer."),
+		refused: counter("penstock_syslog_refused_connections_total", "Stream connections that were not served."),
 	}
 	var err error
 	s.zone = time.Local

@@ -1,0 +1,101 @@
+package kafka
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// maxLags is for how many partitions the lag is shown one by one: those that lag most.
+const maxLags = 500
+
+var (
+	descLag = prometheus.NewDesc("penstock_kafka_lag_records",
+		"Records of a partition that are not read yet; of more than 500 partitions those that lag most.", []string{"topic", "partition"}, nil)
+	descLagSeconds = prometheus.NewDesc("penstock_kafka_lag_seconds",
+		"Age of what was last read of a partition, by the time of its records, while there is more; 0 when all is read.", []string{"topic", "partition"}, nil)
+	descUncommitted = prometheus.NewDesc("penstock_kafka_uncommitted_records",
+		"Records of a partition behind the committed position: not read, or not archived yet.", []string{"topic", "partition"}, nil)
+	descLagSum     = prometheus.NewDesc("penstock_kafka_lag_records_sum", "Records that are not read yet, over all partitions.", nil, nil)
+	descLagLongest = prometheus.NewDesc("penstock_kafka_lag_seconds_max", "The largest lag in seconds of all partitions.", nil, nil)
+)
+
+// Lag is how far a partition is behind its end.
+type Lag struct {
+	Topic       string
+	Partition   int32
+	Records     int64 // not read
+	Uncommitted int64
+	Age         time.Duration // of what was last read; 0 when all is
+}
+
+func (l *Lease) lag(now time.Time) Lag {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := Lag{Topic: l.part.topic, Partition: l.part.num}
+	end := max(l.end.Load(), l.next) // the end is known with the first fetch
+	if !l.reading {
+		return out
+	}
+	out.Records, out.Uncommitted = max(end-l.read, 0), max(end-l.pos, 0)
+	if out.Records > 0 && l.readTime > 0 {
+		out.Age = max(now.Sub(time.UnixMilli(l.readTime)), 0)
+	}
+	return out
+}
+
+// Lags returns how far the assigned partitions are behind, those first that are most. Safe for
+// concurrent use.
+func (in *Input) Lags() []Lag {
+	s := in.now.Load()
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	leases := make([]*Lease, 0, len(s.leases))
+	for _, l := range s.leases {
+		leases = append(leases, l)
+	}
+	s.mu.Unlock()
+	now := time.Now()
+	out := make([]Lag, 0, len(leases))
+	for _, l := range leases {
+		out = append(out, l.lag(now))
+	}
+	slices.SortFunc(out, func(a, b Lag) int {
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return out
+}
+
+// lagCollector reads the lags when they are asked for.
+type lagCollector struct{ in *Input }
+
+func (lagCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descLag, descLagSeconds, descUncommitted, descLagSum, descLagLongest} {
+		ch <- d
+	}
+}
+
+func (c lagCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	var sum int64
+	var longest time.Duration
+	for i, l := range c.in.Lags() {
+		sum += l.Records
+		longest = max(longest, l.Age)
+		if i < maxLags {
+			n := strconv.Itoa(int(l.Partition))
+			gauge(descLag, float64(l.Records), l.Topic, n)
+			gauge(descLagSeconds, l.Age.Seconds(), l.Topic, n)
+			gauge(descUncommitted, float64(l.Uncommitted), l.Topic, n)
+		}
+	}
+	gauge(descLagSum, float64(sum))
+	gauge(descLagLongest, longest.Seconds())
+}

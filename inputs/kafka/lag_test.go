@@ -1,0 +1,51 @@
+package kafka
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// What is fetched and not taken lags, in records and by the time of the records; what is taken and not
+// committed is told apart from it.
+func TestLagInRecordsAndSeconds(t *testing.T) {
+	c := startCluster(t, kfake.SeedTopics(2, "logs"))
+	old := time.Now().Add(-time.Hour)
+	produceAt(t, c, "logs", 0, old, "1", "2")
+	m := join(t, testConfig(c))
+	h := m.log("logs/0")
+	if _, err := h.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually := func(what string, ok func(Lag) bool) {
+		t.Helper()
+		deadline := time.Now().Add(20 * time.Second)
+		for {
+			lags := m.in.Lags()
+			if len(lags) == 2 && ok(lags[0]) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %+v", what, lags)
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	}
+	produceAt(t, c, "logs", 0, old.Add(time.Minute), "3", "4", "5")
+	eventually("three are not read", func(l Lag) bool {
+		return l.Topic == "logs" && l.Partition == 0 && l.Records == 3 && l.Uncommitted == 5 && l.Age > 59*time.Minute && l.Age < 61*time.Minute
+	})
+	if n, err := testutil.GatherAndCount(m.reg, "penstock_kafka_lag_records"); n != 2 || err != nil {
+		t.Errorf("%d metrics, %v", n, err)
+	}
+	if _, err := h.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually("all are read", func(l Lag) bool { return l.Records == 0 && l.Age == 0 })
+	if err := h.Commit(t.Context(), 5, ""); err != nil {
+		t.Fatal(err)
+	}
+	eventually("all is committed", func(l Lag) bool { return l.Uncommitted == 0 })
+}
