@@ -115,6 +115,9 @@ func decoders() (list []decoder) {
 	add("http msgpack text", post("/t", pack), framed(func(n, _ int) string { return "\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", ""))
 	add("http msgpack events", post("/t", pack), fill("", "\x92\x92\x01\x80\x80", ""))
 	add("http msgpack lying", post("/t", pack), fill("\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""))
+	// A map as a key stands as text, with the quotes in it written twice as long at each depth.
+	keys := strings.Repeat("\x81", 90) + "\xa1k" + strings.Repeat("\xa1v", 90)
+	add("http msgpack keys", post("/t", pack), fill("", keys, ""))
 	add("http form names", post("/t", formType), fill("", "a&", "json=1"))
 	add("http form value", post("/t", formType), fill("json=[", "1,", "1]"))
 	add("http multipart", post("/t", "multipart/form-data; boundary=b"),
@@ -148,6 +151,7 @@ func decoders() (list []decoder) {
 	add("forward text", startForward, framed(func(n, _ int) string { return "\x94\xa1t\x01\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", "\x81\xa5chunk\xa1c"))
 	add("forward nils", startForward, framed(func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) }, "\xc0", "\x81\xa5chunk\xa1c"))
 	add("forward nested", startForward, framed(func(_, _ int) string { return "\x94\xa1t\x01\x81\xa1a" }, "\x91", "\xc0\x81\xa5chunk\xa1c"))
+	add("forward keys", startForward, framed(func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) }, "\x92\x01"+keys, "\x81\xa5chunk\xa1c"))
 	add("forward lying", startForward, fill("\x93\xa1t\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""))
 	add("forward compressed", startForward, func(n int) io.Reader {
 		chunk := zipped(fill("", event, "")(n))

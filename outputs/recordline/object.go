@@ -20,6 +20,8 @@ const (
 	ObjectSuffix = ".ndjson.zst"
 	// maxLine bounds what a damaged object can make a reader hold.
 	maxLine = 256 << 20
+	// maxWindow is what a reader takes for a few bytes: the zstd command needs no more, unless it is told to.
+	maxWindow = 8 << 20
 )
 
 // ObjectWriter makes one overflow object in memory. The same batches make the same bytes.
@@ -114,7 +116,7 @@ func NewLineReader(r io.Reader, sum hash.Hash) (*LineReader, error) {
 		}
 		return &LineReader{R: br}, nil
 	}
-	dec, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(64<<20))
+	dec, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, err
 	}

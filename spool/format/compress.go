@@ -139,7 +139,7 @@ func Decompress(r io.Reader) (io.ReadCloser, string, error) {
 		zr, err := gzip.NewReader(br)
 		return zr, name, err
 	case "zstd":
-		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			return nil, name, err
 		}

@@ -17,7 +17,11 @@ import (
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
-const maxBlock = 1 << 30
+const (
+	maxBlock = 256 << 20 // as a line, see MaxLine
+	// maxEmpty bounds the records of a block that take no bytes: a count of 2^60 takes nine.
+	maxEmpty = 1 << 20
+)
 
 // readContainer calls do with each record of an Avro object container file, as JSON.
 func readContainer(r io.Reader, do func(json []byte) error) error {
@@ -61,9 +65,16 @@ func readContainer(r io.Reader, do func(json []byte) error) error {
 		if err != nil {
 			return fmt.Errorf("avro: block: %w", err)
 		}
+		empty := 0
 		for range count {
+			before := len(records)
 			if out, records, err = decode.AppendAvro(out[:0], records, schema); err != nil {
 				return err
+			}
+			if len(records) == before {
+				if empty++; empty > maxEmpty {
+					return fmt.Errorf("avro: block of %d records, more than %d of them without any bytes", count, maxEmpty)
+				}
 			}
 			if err := do(out); err != nil {
 				return err

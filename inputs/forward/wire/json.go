@@ -181,16 +181,26 @@ func (t *transcoder) key(at int) (int, error) {
 		}
 	}
 	start := len(t.dst)
-	at, err := t.value(at)
+	end, err := t.value(at)
 	if err != nil {
 		return 0, err
 	}
 	if t.dst[start] != '"' {
 		text := string(t.dst[start:])
 		t.dst = appendString(t.dst[:start], []byte(text))
+		// A map as a key within a key, and so on: its quotes take twice the room at each depth.
+		if len(t.dst)-start > keyGrowth*(end-at)+keyLength {
+			return 0, ErrDepth
+		}
 	}
-	return at, nil
+	return end, nil
 }
+
+// The text of a key that is no string is at most keyGrowth times as long as the key, and keyLength more.
+const (
+	keyGrowth = 8
+	keyLength = 64
+)
 
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	switch {

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -23,6 +25,7 @@ type avroDecoder struct {
 
 	mu      sync.RWMutex
 	schemas map[uint32]*entry
+	missing int // among them, at most
 }
 
 // entry is what is known of an id: ids are never given to another schema.
@@ -35,6 +38,34 @@ type entry struct {
 // missTime is how long the registry is not asked again for an id it does not know, or while it does not answer.
 const missTime = 5 * time.Second
 
+// maxAnswer bounds an answer of the registry: the library reads it whole.
+const maxAnswer = 4 << 20
+
+// short is a transport whose answers end with an error when they are too long.
+type short struct{ http.RoundTripper }
+
+func (s short) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := s.RoundTripper.RoundTrip(req)
+	if err == nil {
+		res.Body = &shortBody{res.Body, maxAnswer}
+	}
+	return res, err
+}
+
+type shortBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *shortBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxAnswer)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 func newAvro(r *Registry) (*avroDecoder, error) {
 	opts := []sr.ClientOpt{sr.URLs(r.URLs...), sr.UserAgent("penstock")}
 	if r.Username != "" {
@@ -43,6 +74,7 @@ func newAvro(r *Registry) (*avroDecoder, error) {
 	if r.Token != "" {
 		opts = append(opts, sr.BearerToken(r.Token))
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if r.CAFile != "" {
 		pem, err := os.ReadFile(r.CAFile)
 		if err != nil {
@@ -52,8 +84,9 @@ func newAvro(r *Registry) (*avroDecoder, error) {
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("registry.ca_file: no certificate in %s", r.CAFile)
 		}
-		opts = append(opts, sr.DialTLSConfig(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}))
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
+	opts = append(opts, sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: short{transport}}))
 	client, err := sr.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -117,9 +150,26 @@ func (d *avroDecoder) fetch(id uint32) *entry {
 	}
 	if e.err != nil {
 		e.until = time.Now().Add(missTime)
+		d.forget()
 	}
 	d.schemas[id] = e
 	return e
+}
+
+// maxMissing bounds how many ids are remembered that are no schemas: a value says any id.
+const maxMissing = 1000
+
+// forget makes room for an id that is no schema.
+func (d *avroDecoder) forget() {
+	if d.missing++; d.missing <= maxMissing {
+		return
+	}
+	for id, e := range d.schemas {
+		if e.err != nil {
+			delete(d.schemas, id)
+		}
+	}
+	d.missing = 1
 }
 
 // withReferences reads the schemas that s names before s itself.

@@ -20,7 +20,7 @@ func (msgpack) Fingerprint() string { return "msgpack" }
 // AppendJSON implements Decoder. Binary becomes base64, timestamps (MessagePack's own and Fluentd's event time) ISO 8601, keys that are no strings the text
 // of their JSON, floats that are no numbers strings, and other extensions {"type": n, "data": base64}.
 func (msgpack) AppendJSON(dst, value []byte) ([]byte, error) {
-	out, rest, err := appendMessagePack(dst, value, 0)
+	out, rest, err := appendMessagePack(dst, value, 0, len(dst)+maxText(len(value)))
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the end", len(rest))
 	}
@@ -34,9 +34,13 @@ const maxDepth = 150 // with what is around it below the limit of the formats' o
 
 var errText = errors.New("string is not valid UTF-8")
 
-func appendMessagePack(dst, b []byte, depth int) (out, rest []byte, err error) {
+// appendMessagePack appends the value that b begins with; dst becomes no longer than most.
+func appendMessagePack(dst, b []byte, depth, most int) (out, rest []byte, err error) {
 	if depth > maxDepth {
 		return dst, b, errors.New("nested too deeply")
+	}
+	if len(dst) > most {
+		return dst, b, errLong
 	}
 	switch msgp.NextType(b) {
 	case msgp.MapType:
@@ -49,10 +53,10 @@ func appendMessagePack(dst, b []byte, depth int) (out, rest []byte, err error) {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if dst, b, err = appendKey(dst, b, depth); err != nil {
+			if dst, b, err = appendKey(dst, b, depth, most); err != nil {
 				return dst, b, err
 			}
-			if dst, b, err = appendMessagePack(append(dst, ':'), b, depth+1); err != nil {
+			if dst, b, err = appendMessagePack(append(dst, ':'), b, depth+1, most); err != nil {
 				return dst, b, err
 			}
 		}
@@ -67,7 +71,7 @@ func appendMessagePack(dst, b []byte, depth int) (out, rest []byte, err error) {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if dst, b, err = appendMessagePack(dst, b, depth+1); err != nil {
+			if dst, b, err = appendMessagePack(dst, b, depth+1, most); err != nil {
 				return dst, b, err
 			}
 		}
@@ -111,18 +115,24 @@ func appendMessagePack(dst, b []byte, depth int) (out, rest []byte, err error) {
 	return appendExtension(dst, b)
 }
 
-func appendKey(dst, b []byte, depth int) (out, rest []byte, err error) {
+func appendKey(dst, b []byte, depth, most int) (out, rest []byte, err error) {
 	if t := msgp.NextType(b); t == msgp.StrType {
-		return appendMessagePack(dst, b, depth)
+		return appendMessagePack(dst, b, depth, most)
 	}
-	key, b, err := appendMessagePack(nil, b, depth+1)
+	key, rest, err := appendMessagePack(nil, b, depth+1, most-len(dst))
 	if err != nil {
 		return dst, b, err
 	}
 	if len(key) > 1 && key[0] == '"' {
-		return append(dst, key...), b, nil
+		return append(dst, key...), rest, nil
 	}
-	return appendString(dst, string(key)), b, nil
+	start := len(dst)
+	dst = appendString(dst, string(key))
+	// A map as a key within a key, and so on: its quotes take twice the room at each depth.
+	if len(dst)-start > 8*(len(b)-len(rest))+64 {
+		return dst, b, errors.New("nested too deeply in keys")
+	}
+	return dst, rest, nil
 }
 
 // appendExtension reads the header by hand: the type's number decides what the data are.

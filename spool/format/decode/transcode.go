@@ -19,7 +19,7 @@ var errShort = errors.New("unexpected end")
 // AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON: records with their fields in order, unions
 // without naming the branch, timestamps and dates in ISO 8601, decimals and floats that are no numbers as strings, bytes in base64. It returns what follows.
 func AppendAvro(dst, p []byte, schema avro.Schema) (out, rest []byte, err error) {
-	t := transcoder{dst: dst, p: p, budget: 16*len(p) + 1<<16}
+	t := transcoder{dst: dst, p: p, budget: 16*len(p) + 1<<16, most: len(dst) + maxText(len(p))}
 	if err := t.value(schema, 0); err != nil {
 		return dst, p, err
 	}
@@ -29,7 +29,15 @@ func AppendAvro(dst, p []byte, schema avro.Schema) (out, rest []byte, err error)
 type transcoder struct {
 	dst, p []byte
 	budget int // of values: some take no bytes, and a lying count must not keep us busy
+	most   int // length of dst
 }
+
+// maxText is how long the JSON of a value of n bytes may be. A schema makes much of little: names of
+// fields, and values that take no bytes.
+func maxText(n int) int { return max(4*n, 16<<20) }
+
+// errLong tells that a value is too long as JSON.
+var errLong = errors.New("its JSON is more than 16 MiB, and more than four times as long as the value")
 
 func (t *transcoder) long() (int64, error) {
 	v, n := binary.Varint(t.p)
@@ -60,6 +68,9 @@ func (t *transcoder) bytes() ([]byte, error) {
 func (t *transcoder) value(schema avro.Schema, depth int) error {
 	if t.budget--; depth > 200 || t.budget < 0 {
 		return errors.New("avro: too many values or nested too deeply")
+	}
+	if len(t.dst) > t.most {
+		return fmt.Errorf("avro: %w", errLong)
 	}
 	switch s := schema.(type) {
 	case *avro.RefSchema:

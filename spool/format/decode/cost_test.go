@@ -1,0 +1,135 @@
+package decode
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hamba/avro/v2"
+
+	"github.com/penstock/penstock/buffer/record/costtest"
+)
+
+// A value costs memory and time by its size, and no more than that of a text of 16 MiB beside.
+func TestValuesCostInProportion(t *testing.T) {
+	const slack = 48 << 20 // the text, what it grew from, and what a key or string of it is made from
+	schema := func(text string) avro.Schema {
+		s, err := avro.ParseWithCache(text, "", &avro.SchemaCache{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	names := `{"type":"record","name":"r","fields":[{"name":"` + strings.Repeat("n", 2000) + `","type":"null"}]}`
+	block := func(n int) []byte { return binary.AppendVarint(nil, int64(n)) }
+	for _, c := range []struct {
+		name   string
+		schema avro.Schema // nil: msgpack
+		value  func(n int) []byte
+	}{
+		{"msgpack nils", nil, func(n int) []byte {
+			return append(binary.BigEndian.AppendUint32([]byte{0xdd}, uint32(n)), bytes.Repeat([]byte{0xc0}, n)...)
+		}},
+		{"msgpack numbers", nil, func(n int) []byte {
+			return append(binary.BigEndian.AppendUint32([]byte{0xdd}, uint32(n)), bytes.Repeat([]byte{0xe1}, n)...)
+		}},
+		{"msgpack text", nil, func(n int) []byte {
+			return append(binary.BigEndian.AppendUint32([]byte{0xdb}, uint32(n)), bytes.Repeat([]byte{1}, n)...)
+		}},
+		{"msgpack lying", nil, func(n int) []byte { return bytes.Repeat([]byte{0xdd, 0xff, 0xff, 0xff, 0xff}, n/5) }},
+		// A key that is a map stands as text, with the quotes in it written twice as long at each depth.
+		{"msgpack keys", nil, func(n int) []byte {
+			return append(append(bytes.Repeat([]byte{0x81}, 100), 0xa1, 'k'), bytes.Repeat([]byte{0xa1, 'v'}, 100)...)
+		}},
+		{"avro nulls", schema(`{"type":"array","items":"null"}`), func(n int) []byte {
+			return append(append(block(15*n), make([]byte, n)...), 0)
+		}},
+		{"avro names", schema(`{"type":"array","items":` + names + `}`), func(n int) []byte { return append(append(block(15*n), make([]byte, n)...), 0) }},
+		{"avro numbers", schema(`{"type":"array","items":"int"}`), func(n int) []byte {
+			return append(append(block(n), bytes.Repeat([]byte{1}, n)...), 0)
+		}},
+		{"avro text", schema(`"string"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
+		{"avro bytes", schema(`"bytes"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
+		{"avro lying", schema(`{"type":"array","items":"int"}`), func(n int) []byte { return append(block(1<<60), bytes.Repeat([]byte{1}, n)...) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			costtest.Measure(t, slack, func(n int) func() {
+				value := c.value(n)
+				return func() {
+					var out []byte
+					var err error
+					if c.schema == nil {
+						out, err = msgpack{}.AppendJSON(nil, value)
+					} else {
+						out, _, err = AppendAvro(nil, value, c.schema)
+					}
+					if len(out) > 2*maxText(len(value)) {
+						t.Errorf("%d bytes of JSON for %d", len(out), len(value))
+					}
+					if n > 1<<20 {
+						t.Logf("%d bytes of JSON, %v", len(out), err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A registry that answers without end is one that does not answer.
+func TestRegistryThatDoesNotEnd(t *testing.T) {
+	sent := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"schema":"`)
+		for sent = 0; sent < 256<<20; sent += 1 << 20 {
+			if _, err := w.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
+				return
+			}
+		}
+	}))
+	defer srv.Close()
+	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := costtest.Peak(func() {
+		if _, err = d.AppendJSON(nil, []byte{0, 0, 0, 0, 7, 0}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "an answer of more than") {
+			t.Error(err)
+		}
+	})
+	if used > 32<<20 {
+		t.Errorf("%d bytes of memory", used)
+	}
+}
+
+// Values that name schemas which do not exist are not remembered for ever.
+func TestMissingSchemasAreForgotten(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Err() == context.Canceled {
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
+	}))
+	defer srv.Close()
+	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.schemas[1<<31] = &entry{} // one that is known stays
+	for id := range uint32(maxMissing + 100) {
+		if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, id)); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if n := len(d.schemas); n > maxMissing+1 || d.schemas[1<<31] == nil {
+		t.Errorf("%d schemas are remembered", n)
+	}
+}
