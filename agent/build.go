@@ -73,7 +73,7 @@ type outputPlan struct {
 
 // view returns a log as the output is to see it.
 func (o *outputPlan) view(log record.Log, name string) *view {
-	return &view{Log: log, name: name, chain: o.chain.Fresh(), want: o.want, print: o.contents, bury: o.output.bury}
+	return &view{Log: log, name: name, chain: o.chain.Fresh(name), want: o.want, print: o.contents, bury: o.output.bury}
 }
 
 type builder struct {
@@ -211,7 +211,8 @@ func (b *builder) filter(id string) *builtFilter {
 		return nil
 	}
 	reg := newRegistry(id)
-	env := filter.Env{Name: id, Agent: b.cfg.Agent.Name, Metrics: reg}
+	log, _ := componentLog(b.a.log, id)
+	env := filter.Env{Name: id, Agent: b.cfg.Agent.Name, Metrics: reg, Log: log, Dir: b.a.dir("filters", id)}
 	f, err := comp.filter(inst.Config, env)
 	if common, ok := inst.Common.(*filter.Common); ok && err == nil {
 		f, err = filter.With(f, *common, env)

@@ -34,11 +34,11 @@ func (c Chain) Tag(tag string) string {
 }
 
 // Fresh returns the chain with a memory of its own for each filter that has one.
-func (c Chain) Fresh() Chain {
+func (c Chain) Fresh(log string) Chain {
 	out := make(Chain, len(c))
 	for i, f := range c {
 		if s, ok := f.(Stateful); ok {
-			f = s.Fresh()
+			f = s.Fresh(log)
 		}
 		out[i] = f
 	}
@@ -203,7 +203,7 @@ func (r *run) do(i, depth int, v *View) (same bool) {
 			for j := range parts {
 				inner := r.view(depth + 1)
 				inner.reset(&parts[j], &r.arena)
-				inner.changed = true
+				inner.changed, inner.part = true, j > 0 || v.part
 				t.bytesOut += inner.size()
 				r.do(i+1, depth+1, inner)
 			}

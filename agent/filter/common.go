@@ -105,10 +105,10 @@ func (c *conditional) Edit(v *View) Verdict {
 }
 
 // Fresh implements Stateful.
-func (c *conditional) Fresh() Filter {
+func (c *conditional) Fresh(log string) Filter {
 	s, ok := c.Filter.(Stateful)
 	if !ok {
 		return c
 	}
-	return &conditional{s.Fresh(), c.only}
+	return &conditional{s.Fresh(log), c.only}
 }

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"log/slog"
+
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -23,9 +25,9 @@ type Filter interface {
 // decides must be the same when a record is delivered again while the agent runs.
 type Stateful interface {
 	Filter
-	// Fresh returns the filter with a memory of its own, for one log of one output. It is not safe
-	// for concurrent use.
-	Fresh() Filter
+	// Fresh returns the filter with a memory of its own, for one log of one output, which log names. It
+	// is not safe for concurrent use.
+	Fresh(log string) Filter
 }
 
 // unrepeatable is implemented by filters that an archive cannot follow: it makes the same objects again after
@@ -51,6 +53,15 @@ type Env struct {
 	Name    string // "filter.grep.errors"
 	Agent   string // its name
 	Metrics prometheus.Registerer
+	Log     *slog.Logger // nil for none
+	Dir     string       // for what a filter has to remember over a restart; "" for nowhere
+}
+
+// warn logs what has to be told, with a "do" that says what to do.
+func (env Env) warn(text string, args ...any) {
+	if env.Log != nil {
+		env.Log.Warn(text, args...)
+	}
 }
 
 // Verdict is what becomes of one record.

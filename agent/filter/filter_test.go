@@ -261,6 +261,24 @@ func TestRedact(t *testing.T) {
 		[]string{`100:{"a":"x\"n\"\"","b":"2","list":["3"]}`, `101:{"b":1}`, `102:1`}, result{changed: 1, kept: 1, unhandled: 1})
 }
 
+func TestRedactKnowsWhatItFinds(t *testing.T) {
+	build := func(c RedactConfig) func(Env) (Filter, error) {
+		return func(e Env) (Filter, error) { return NewRedact(c, e) }
+	}
+	all := []string{"email", "ipv6", "ipv4", "credit_card", "iban", "bearer_token", "jwt", "aws_access_key", "private_key"}
+	check(t, build(RedactConfig{Presets: all, Replace: "#"}), []string{
+		"card 4111111111111111 order 4111111111111112 id 1234567890123", "iban GB82 WEST 1234 5698 7654 32 and GB82 WEST 1234 5698 7654 33",
+		"from 2001:db8::1 and ::ffff:10.0.0.1 at 10:20:30", "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_",
+		"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x",
+	}, []string{
+		"100:card # order 4111111111111112 id 1234567890123", "101:iban # and GB82 WEST 1234 5698 7654 33",
+		"102:from # and # at 10:20:30", "103:jwt #", "104:# x",
+	}, result{changed: 5})
+	check(t, build(RedactConfig{Presets: []string{"email"}, Method: "hash", Key: "k"}), []string{`{"m":"a@b.org"}`, "a@b.org c@b.org"},
+		[]string{`100:{"m":"` + hmacOf("k", "a@b.org")[:16] + `"}`, "101:" + hmacOf("k", "a@b.org")[:16] + " " + hmacOf("k", "c@b.org")[:16]}, result{changed: 2})
+	check(t, build(RedactConfig{Presets: []string{"credit_card"}, Method: "last4"}), []string{"4111 1111 1111 1111"}, []string{"100:****1111"}, result{changed: 1})
+}
+
 func TestChainRoutesByItsOwnTag(t *testing.T) {
 	rename, err := NewRenameTag(RenameTagConfig{To: template.MustParse("new.${tag}")}, Env{})
 	if err != nil {

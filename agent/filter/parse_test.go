@@ -144,7 +144,7 @@ func TestParseCSV(t *testing.T) {
 // IIS writes #Fields again when its configuration changes; lines that are delivered again are read by the
 // names that held for them.
 func TestParseW3CWithFieldsThatChange(t *testing.T) {
-	f := newParse(t, func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" }).Fresh()
+	f := newParse(t, func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" }).Fresh("x")
 	in := []string{
 		"GET /before-any 200",
 		"#Software: Microsoft Internet Information Services 10.0", "#Version: 1.0", "#Date: 2026-11-28 00:00:01",
@@ -170,6 +170,32 @@ func TestParseW3CWithFieldsThatChange(t *testing.T) {
 		if at := out[1].When().Format(time.RFC3339); at != "2026-11-28T00:00:02Z" {
 			t.Error(at)
 		}
+	}
+}
+
+// After a restart, lines are read by the names that stand before them in the log, which are not read again.
+func TestParseKnowsColumnsAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	open := func() Chain {
+		f, err := NewParse(ParseConfig{Format: "w3c", OnFailure: "mark"}, Env{Dir: dir, Metrics: prometheus.NewRegistry()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Chain{f}.Fresh("p.kafka.x")
+	}
+	c := open()
+	c.Apply(at(0, "0 #Fields: a b", "0 1 2", "0 #Fields: b a", "0 3 4"))
+	for range 2 {
+		if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"a":"1","b":"2"} 4:{"b":"5","a":"6"}` {
+			t.Error(got)
+		}
+		c = open()
+	}
+	// The buffer has been replaced, and its positions begin anew.
+	c.Apply(at(0, "0 #Fields: z y"))
+	c = open()
+	if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"z":"1","y":"2"} 4:{"z":"5","y":"6"}` {
+		t.Error(got)
 	}
 }
 
@@ -327,7 +353,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, p := range filters {
-			for _, r := range lines(t, p.Fresh(), near, string(text)) {
+			for _, r := range lines(t, p.Fresh("x"), near, string(text)) {
 				if !json.Valid(r.Value) {
 					t.Errorf("%s: %q gives %q", p.cfg.Format, text, r.Value)
 				}

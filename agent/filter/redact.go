@@ -1,10 +1,15 @@
 package filter
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"net/netip"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -12,21 +17,74 @@ import (
 // RedactConfig is the config of the redact filter.
 type RedactConfig struct {
 	Patterns []string `hcl:"patterns,optional" doc:"Regular expressions (RE2) for what must go."`
-	Presets  []string `hcl:"presets,optional" oneof:"email|ipv4|credit_card|bearer_token|aws_access_key" doc:"Ready-made expressions."`
+	Presets  []string `hcl:"presets,optional" oneof:"email|ipv4|ipv6|credit_card|iban|bearer_token|jwt|aws_access_key|private_key" doc:"Ready-made expressions. credit_card takes numbers of 13 to 19 digits whose check digit is right, iban those whose check digits are."`
+	Method   string   `hcl:"method,optional" oneof:"replace|hash|last4" doc:"What is put in place: the text of replace; a hash by HMAC-SHA-256 with key, 16 hexadecimal digits that are the same for the same text, so that records can still be told apart; or stars and the last four characters."`
+	Key      string   `hcl:"key,optional" secret:"true" doc:"Key of hash: without it nobody can find out a text by trying."`
 	Replace  string   `hcl:"replace,optional" doc:"What is put in place; $1 or $${name} stand for groups. In a JSON value it must need no escaping, unless fields are named."`
 	Fields   []string `hcl:"fields,optional" doc:"Look only at these fields of a JSON value; at the whole value otherwise."`
 }
 
-var presets = map[string]string{
-	"email":          `[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`,
-	"ipv4":           `\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b`,
-	"credit_card":    `\b(?:\d[ -]?){12,18}\d\b`,
-	"bearer_token":   `(?i)\bbearer [A-Za-z0-9._~+/=-]+`,
-	"aws_access_key": `\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`,
+// preset is a ready-made expression, and what else must hold for what it finds.
+type preset struct {
+	pattern string
+	sure    func(found []byte) bool
+}
+
+var presets = map[string]preset{
+	"email":          {pattern: `[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`},
+	"ipv4":           {pattern: `\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b`},
+	"ipv6":           {pattern: `(?i)[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*`, sure: isIPv6},
+	"credit_card":    {pattern: `\b(?:\d[ -]?){12,18}\d\b`, sure: isCard},
+	"iban":           {pattern: `\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b`, sure: isIBAN},
+	"bearer_token":   {pattern: `(?i)\bbearer [A-Za-z0-9._~+/=-]+`},
+	"jwt":            {pattern: `\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`},
+	"aws_access_key": {pattern: `\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`},
+	"private_key":    {pattern: `-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`},
+}
+
+// isCard checks the check digit of ISO/IEC 7812 (Luhn).
+func isCard(found []byte) bool {
+	sum, n := 0, 0
+	for i := len(found) - 1; i >= 0; i-- {
+		if found[i] < '0' || found[i] > '9' {
+			continue
+		}
+		d := int(found[i] - '0')
+		if n%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		n++
+	}
+	return sum%10 == 0
+}
+
+// isIBAN checks the check digits of ISO 13616.
+func isIBAN(found []byte) bool {
+	text := bytes.ReplaceAll(found, []byte(" "), nil)
+	if len(text) < 15 || len(text) > 34 {
+		return false
+	}
+	rest := 0
+	for _, c := range append(text[4:len(text):len(text)], text[:4]...) {
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
+		} else {
+			rest = (rest*10 + int(c-'0')) % 97
+		}
+	}
+	return rest == 1
+}
+
+func isIPv6(found []byte) bool {
+	addr, err := netip.ParseAddr(string(bytes.TrimRight(found, ".")))
+	return err == nil && addr.Is6()
 }
 
 // DefaultRedact returns the defaults.
-func DefaultRedact() RedactConfig { return RedactConfig{Replace: "***"} }
+func DefaultRedact() RedactConfig { return RedactConfig{Replace: "***", Method: "replace"} }
 
 // Validate checks the config.
 func (c *RedactConfig) Validate() error {
@@ -43,6 +101,9 @@ func (c *RedactConfig) Validate() error {
 	}
 	_, err = newPaths("fields", c.Fields)
 	errs = append(errs, err)
+	if (c.Method == "hash") != (c.Key != "") {
+		errs = append(errs, errors.New("key: is for the method hash, and needed there"))
+	}
 	if len(c.Fields) == 0 && strings.ContainsAny(c.Replace, "\"\\\n\r\t") {
 		errs = append(errs, errors.New("replace: has characters that would break JSON values; name fields, or leave them out"))
 	}
@@ -52,9 +113,16 @@ func (c *RedactConfig) Validate() error {
 // Redact overwrites what must not be passed on.
 type Redact struct {
 	base
-	patterns []*regexp.Regexp
+	patterns []redaction
 	replace  []byte
+	hash     func() hash.Hash // for hash
+	last4    bool
 	fields   []*Path
+}
+
+type redaction struct {
+	*regexp.Regexp
+	sure func(found []byte) bool
 }
 
 // NewRedact returns the filter.
@@ -62,10 +130,16 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Redact{base: newBase(env), replace: []byte(c.Replace)}
-	f.patterns, _ = compileAll("patterns", c.Patterns)
+	f := &Redact{base: newBase(env), replace: []byte(c.Replace), last4: c.Method == "last4"}
+	if c.Method == "hash" {
+		f.hash = newHash("hmac_sha256", c.Key)
+	}
+	own, _ := compileAll("patterns", c.Patterns)
+	for _, re := range own {
+		f.patterns = append(f.patterns, redaction{Regexp: re})
+	}
 	for _, p := range c.Presets {
-		f.patterns = append(f.patterns, regexp.MustCompile(presets[p]))
+		f.patterns = append(f.patterns, redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure})
 	}
 	f.fields, _ = newPaths("fields", c.Fields)
 	return f, nil
@@ -115,9 +189,43 @@ func (f *Redact) Edit(v *View) Verdict {
 func (f *Redact) overwrite(text []byte) ([]byte, bool) {
 	found := false
 	for _, re := range f.patterns {
-		if re.Match(text) {
-			text, found = re.ReplaceAll(text, f.replace), true
-		}
+		out, some := f.one(re, text)
+		text, found = out, found || some
 	}
 	return text, found
+}
+
+// one overwrites what one expression finds.
+func (f *Redact) one(re redaction, text []byte) (out []byte, found bool) {
+	last := 0
+	for _, m := range re.FindAllSubmatchIndex(text, -1) {
+		if m[0] == m[1] || re.sure != nil && !re.sure(text[m[0]:m[1]]) {
+			continue
+		}
+		found = true
+		out = append(out, text[last:m[0]]...)
+		switch match := text[m[0]:m[1]]; {
+		case f.hash != nil:
+			h := f.hash()
+			h.Write(match)
+			out = hex.AppendEncode(out, h.Sum(nil)[:8])
+		case f.last4:
+			out = append(out, "****"...)
+			tail := match
+			for i := 0; i < 4 && len(tail) > 0; i++ {
+				_, n := utf8.DecodeLastRune(tail)
+				tail = tail[:len(tail)-n]
+			}
+			if len(tail) >= 4 && bytes.IndexAny(match[len(tail):], "\"\\\n\r\t") < 0 {
+				out = append(out, match[len(tail):]...)
+			}
+		default:
+			out = re.Expand(out, f.replace, text, m)
+		}
+		last = m[1]
+	}
+	if !found {
+		return text, false
+	}
+	return append(out, text[last:]...), true
 }

@@ -1,7 +1,12 @@
 package filter
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/penstock/penstock/agent/filter/formats"
@@ -17,6 +22,8 @@ type table struct {
 	fixed  []string // for where none has been told
 
 	known map[string][]told // by origin, ascending
+	env   Env
+	file  string // where known is kept over a restart; "" for nowhere
 }
 
 // told is what a line said of the columns.
@@ -68,7 +75,7 @@ func (t *table) names(origin string, at int64) (names []string, text string) {
 func (t *table) tell(origin string, at int64, text []byte, names []string) {
 	list := t.known[origin]
 	i, found := slices.BinarySearchFunc(list, at, func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) })
-	if found {
+	if found && list[i].text == string(text) {
 		return
 	}
 	if list == nil && len(t.known) >= maxOrigins {
@@ -77,11 +84,13 @@ func (t *table) tell(origin string, at int64, text []byte, names []string) {
 			break
 		}
 	}
-	list = slices.Insert(list, i, told{at, string(text), names})
+	// What is told of later positions is of another log, which had them before.
+	list = append(list[:i:i], told{at, string(text), names})
 	if len(list) > maxTold {
 		list = list[1:]
 	}
 	t.known[origin] = list
+	t.save()
 }
 
 // parse reads a line; it reports whether it was one that tells names, of which nothing remains.
@@ -115,9 +124,95 @@ func (t *table) parse(v *View, text []byte) (names bool, err error) {
 	return false, t.csv.Row(known, text, &v.fields)
 }
 
-// fresh returns the table with nothing told.
-func (t *table) fresh() *table {
+// fresh returns the table for a log, with what had been told of it before a restart.
+func (t *table) fresh(env Env, log string) *table {
 	f := *t
-	f.known = map[string][]told{}
+	f.known, f.env = map[string][]told{}, env
+	if env.Dir != "" {
+		f.file = filepath.Join(env.Dir, url.PathEscape(log)+".json")
+		f.load()
+	}
 	return &f
+}
+
+// toldLine is how told is stored.
+type toldLine struct {
+	At   int64  `json:"at"`
+	Text string `json:"text"`
+}
+
+// save stores what has been told, so that it is there when lines behind it are read after a restart. It is
+// told rarely: with a new file, or when its columns change.
+func (t *table) save() {
+	if t.file == "" {
+		return
+	}
+	out := map[string][]toldLine{}
+	for origin, list := range t.known {
+		for _, one := range list {
+			out[origin] = append(out[origin], toldLine{one.at, one.text})
+		}
+	}
+	text, err := json.Marshal(out)
+	if err == nil {
+		err = writeFile(t.file, text)
+	}
+	if err != nil {
+		t.env.warn("the names of columns cannot be stored", "error", err,
+			"do", "make room for them or repair the directory: after a restart, lines are not parsed until a line tells the names again")
+	}
+}
+
+func (t *table) load() {
+	text, err := os.ReadFile(t.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	in := map[string][]toldLine{}
+	if err == nil {
+		err = json.Unmarshal(text, &in)
+	}
+	if err != nil {
+		t.env.warn("the stored names of columns cannot be read", "error", err, "do", "nothing, if a line tells the names again; otherwise look at the file")
+	}
+	for origin, list := range in {
+		for _, one := range list {
+			names := t.namesOf([]byte(one.Text))
+			if names != nil {
+				t.known[origin] = append(t.known[origin], told{one.At, one.Text, names})
+			}
+		}
+	}
+}
+
+func (t *table) namesOf(text []byte) []string {
+	if t.w3c {
+		names, _ := formats.W3CNames(text)
+		return names
+	}
+	names, err := t.csv.Names(text)
+	if err != nil {
+		return nil
+	}
+	return names
+}
+
+// writeFile replaces a file as a whole, and returns once it is on disk.
+func writeFile(name string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }

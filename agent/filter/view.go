@@ -18,6 +18,7 @@ type View struct {
 	obj     object
 	arena   *arena
 	changed bool
+	part    bool // it shares its position with one that came before
 
 	fields  formats.Fields // scratch of filters
 	members []member
@@ -31,7 +32,7 @@ type View struct {
 }
 
 func (v *View) reset(r *record.Record, a *arena) {
-	v.rec, v.arena, v.changed = *r, a, false
+	v.rec, v.arena, v.changed, v.part = *r, a, false, false
 	v.parts, v.reason = nil, ""
 	v.obj.reset()
 }

@@ -1,0 +1,261 @@
+package filter
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/agent/filter/formats"
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tidwall/gjson"
+)
+
+// LookupConfig is the config of the lookup filter.
+type LookupConfig struct {
+	Table  string        `hcl:"table" path:"read" doc:"A file with the table: *.csv whose first line names the columns, or *.json: an object of rows by their key, or a list of objects. It is held in memory."`
+	Column string        `hcl:"column,optional" doc:"The column that is looked into; the first one of a CSV file unless it is named."`
+	Key    Expression    `hcl:"key" doc:"Expression for what is looked up: \"field.user.id\", \"origin\" (penstock help expressions)."`
+	Into   string        `hcl:"into,optional" doc:"Field for the row that is found, as an object; its columns are set at the top of the JSON value otherwise."`
+	Take   []string      `hcl:"take,optional" doc:"The columns that are taken; all but the one that is looked into otherwise."`
+	Reload time.Duration `hcl:"reload,optional" doc:"How often it is looked whether the file has changed; a table with mistakes is reported, and the one before it stays. \"0s\" means never. A table that changes makes other records of what is delivered again."`
+}
+
+// DefaultLookup returns the defaults.
+func DefaultLookup() LookupConfig { return LookupConfig{Reload: 10 * time.Second} }
+
+// Validate checks the config.
+func (c *LookupConfig) Validate() error {
+	var errs []error
+	if c.Key.IsZero() {
+		errs = append(errs, errors.New("key: must not be empty"))
+	}
+	if c.Into != "" {
+		if _, err := NewPath(c.Into); err != nil {
+			errs = append(errs, errors.New("into: "+err.Error()))
+		}
+	}
+	switch filepath.Ext(c.Table) {
+	case ".csv":
+	case ".json":
+	default:
+		errs = append(errs, errors.New("table: must be a file *.csv or *.json"))
+	}
+	if c.Reload < 0 {
+		errs = append(errs, errors.New("reload: must not be negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// rows are the members of each row, by key.
+type rows map[string][]member
+
+// Lookup adds what a table says.
+type Lookup struct {
+	base
+	cfg   LookupConfig
+	env   Env
+	into  *Path
+	table atomic.Pointer[rows]
+
+	mu      sync.Mutex // held by who looks whether the file has changed
+	looked  atomic.Int64
+	changed time.Time
+	size    int64
+
+	missed, reloads, failed prometheus.Counter
+}
+
+// NewLookup returns the filter.
+func NewLookup(c LookupConfig, env Env) (*Lookup, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	f := &Lookup{base: newBase(env), cfg: c, env: env}
+	if c.Into != "" {
+		f.into, _ = NewPath(c.Into)
+	}
+	f.missed = env.counter("penstock_filter_lookup_misses_total", "Records whose key is not in the table, and which passed as they were.")
+	f.reloads = env.counter("penstock_filter_lookup_reloads_total", "Tables that were read again because they had changed.")
+	f.failed = env.counter("penstock_filter_lookup_failures_total", "Tables that could not be read again; the one before it stayed.")
+	if _, err := f.load(); err != nil {
+		return nil, fmt.Errorf("table: %w", err)
+	}
+	f.looked.Store(time.Now().UnixNano())
+	return f, nil
+}
+
+// Glance implements Filter. It sees to the table, once for a batch.
+func (f *Lookup) Glance(*record.Batch) Verdict {
+	if every := int64(f.cfg.Reload); every > 0 && time.Now().UnixNano()-f.looked.Load() >= every && f.mu.TryLock() {
+		f.looked.Store(time.Now().UnixNano())
+		changed, err := f.load()
+		switch {
+		case err != nil:
+			f.failed.Inc()
+			f.env.warn("a table cannot be read again; the one before it stays", "table", f.cfg.Table, "error", err, "do", "mend the file: it is read again when it changes")
+		case changed:
+			f.reloads.Inc()
+		}
+		f.mu.Unlock()
+	}
+	return Look
+}
+
+// load reads the table if it has changed.
+func (f *Lookup) load() (changed bool, err error) {
+	info, err := os.Stat(f.cfg.Table)
+	if err != nil {
+		return false, err
+	}
+	if info.ModTime().Equal(f.changed) && info.Size() == f.size {
+		return false, nil
+	}
+	f.changed, f.size = info.ModTime(), info.Size()
+	text, err := os.ReadFile(f.cfg.Table)
+	if err != nil {
+		return false, err
+	}
+	var table rows
+	if filepath.Ext(f.cfg.Table) == ".csv" {
+		table, err = f.readCSV(text)
+	} else {
+		table, err = f.readJSON(text)
+	}
+	if err != nil {
+		return false, err
+	}
+	f.table.Store(&table)
+	return true, nil
+}
+
+// row returns the members of a row that are taken.
+func (f *Lookup) row(key string, all []member) []member {
+	var out []member
+	for _, m := range all {
+		if name := m.name(); slices.Contains(f.cfg.Take, name) || len(f.cfg.Take) == 0 && name != key {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (f *Lookup) readCSV(text []byte) (rows, error) {
+	form := formats.CSV{Delimiter: ',', Quotes: true}
+	table := rows{}
+	var names []string
+	column := -1
+	for n := 1; len(text) > 0; n++ {
+		line, rest, err := csvLine(text)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if text = rest; len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if names == nil {
+			if names, err = form.Names(line); err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			column = 0
+			if f.cfg.Column != "" {
+				column = slices.Index(names, f.cfg.Column)
+			}
+			if column < 0 {
+				return nil, fmt.Errorf("there is no column %q", f.cfg.Column)
+			}
+			continue
+		}
+		var fields formats.Fields
+		if err := form.Row(names, line, &fields); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		var all []member
+		for _, one := range fields.List {
+			all = append(all, member{key: appendText(nil, bytesOf(one.Name)), value: appendText(nil, one.Value)})
+		}
+		table[string(fields.List[column].Value)] = f.row(names[column], all)
+	}
+	if names == nil {
+		return nil, errors.New("is empty")
+	}
+	return table, nil
+}
+
+// csvLine takes a line off text; a newline in quotes ends none.
+func csvLine(text []byte) (line, rest []byte, err error) {
+	quotes := false
+	for i, c := range text {
+		switch {
+		case c == '"':
+			quotes = !quotes
+		case c == '\n' && !quotes:
+			return text[:i], text[i+1:], nil
+		}
+	}
+	if quotes {
+		return nil, nil, errors.New("a quote is not closed")
+	}
+	return text, nil, nil
+}
+
+func (f *Lookup) readJSON(text []byte) (rows, error) {
+	if !gjson.ValidBytes(text) {
+		return nil, errors.New("is not well-formed JSON")
+	}
+	table := rows{}
+	var err error
+	list := gjson.ParseBytes(text)
+	list.ForEach(func(k, v gjson.Result) bool {
+		if !v.IsObject() {
+			err = errors.New("has a row that is no object")
+			return false
+		}
+		var o object
+		o.split(bytesOf(v.Raw))
+		key := k.String()
+		if list.IsArray() {
+			i := o.find(f.cfg.Column)
+			if i < 0 {
+				err = fmt.Errorf("has a row without %q, which column names", f.cfg.Column)
+				return false
+			}
+			key = string(textOf(o.members[i].value))
+		}
+		table[key] = f.row(f.cfg.Column, o.members)
+		return true
+	})
+	if !list.IsObject() && !list.IsArray() {
+		err = errors.New("is neither an object nor a list")
+	}
+	return table, err
+}
+
+// Edit implements Filter.
+func (f *Lookup) Edit(v *View) Verdict {
+	key := keyOf(v, f.cfg.Key, f.env.Agent)
+	row, ok := (*f.table.Load())[key]
+	if !ok {
+		f.missed.Inc()
+		return Kept
+	}
+	if !v.IsObject() {
+		return Unhandled
+	}
+	if f.into != nil {
+		inner := object{members: row}
+		if !v.Set(f.into, inner.append(v.arena.take(inner.size()))) {
+			return Unhandled
+		}
+		return Changed
+	}
+	v.obj.merge(row)
+	v.obj.state, v.changed = edited, true
+	return Changed
+}
