@@ -162,16 +162,24 @@ func (e *clusterEdge) killing(ctx context.Context, rng *rand.Rand) error {
 			e.spared.Unlock()
 			return fmt.Errorf("%s ended by itself", e.name)
 		}
-		k := span{what: "kill", from: time.Now()}
-		e.agent.kill()
-		k.to = time.Now()
-		e.kills = append(e.kills, k)
+		e.kill()
 		pause(ctx, between(rng, 0, 2*time.Second))
 		e.agent.start()
 		e.mu.Unlock()
 		e.spared.Unlock()
 	}
 }
+
+// kill kills the agent. e.mu is held.
+func (e *clusterEdge) kill() {
+	k := span{what: "kill", from: time.Now()}
+	e.agent.kill()
+	k.to = time.Now()
+	e.kills = append(e.kills, k)
+}
+
+// id returns the transactional id, and the group that holds the position, of an edge that sends exactly once.
+func (e *clusterEdge) id() string { return "penstock." + e.name + ".app-logs.kafka.events" }
 
 // follow begins to read the topic, which is in another life.
 func (e *clusterEdge) follow() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -240,7 +241,7 @@ func (w *clusterWorld) killController(ctx context.Context, rng *rand.Rand) (*fau
 
 // admin does what administrators do until ctx ends; then all of it is undone, but for the partitions.
 func (w *clusterWorld) admin(ctx context.Context, rng *rand.Rand) error {
-	next := dealt(rng, w.addPartitions, w.reassign, w.recreate, w.deny, w.throttle)
+	next := dealt(rng, w.addPartitions, w.reassign, w.recreate, w.deny, w.throttle, w.forget)
 	edge := dealt(rng, w.edges...)
 	for {
 		pause(ctx, between(rng, time.Second, 6*time.Second))
@@ -402,16 +403,15 @@ func (w *clusterWorld) deny(ctx context.Context, rng *rand.Rand, e *clusterEdge)
 		kinds = append(kinds, "the transactional id", "the group")
 	}
 	what := rng.IntN(len(kinds))
-	id := "penstock." + e.name + ".app-logs.kafka.events"
 	switch what {
 	case 0:
 		acl = acl.Topics(e.name).Operations(kadm.OpWrite)
 	case 1:
 		acl = acl.Topics(e.name).Operations(kadm.OpAll)
 	case 2:
-		acl = acl.TransactionalIDs(id).Operations(kadm.OpAll)
+		acl = acl.TransactionalIDs(e.id()).Operations(kadm.OpAll)
 	case 3:
-		acl = acl.Groups(id).Operations(kadm.OpAll)
+		acl = acl.Groups(e.id()).Operations(kadm.OpAll)
 	}
 	f := w.begin(e, "denied is %s for %v", kinds[what], d.Round(time.Second))
 	defer w.end(f)
@@ -427,6 +427,38 @@ func (w *clusterWorld) deny(ctx context.Context, rng *rand.Rand, e *clusterEdge)
 		_, err := w.adm.DeleteACLs(ctx, acl)
 		return err
 	})
+}
+
+// forget deletes the group with the position of the edge that sends exactly once, as happens to a host that is off for long, and kills the edge: what it
+// has delivered must not come again.
+func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge) error {
+	e := w.edges[slices.IndexFunc(w.edges, func(e *clusterEdge) bool { return e.exact })]
+	what := w.tell(e, "the group is deleted, and the agent killed")
+	e.spared.Lock()
+	defer e.spared.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.rest(); err != nil {
+		return err
+	}
+	defer e.write()
+	if err := e.settled(w.t.Context(), 2*time.Minute); err != nil {
+		return err
+	}
+	pause(w.t.Context(), between(rng, 0, 2*time.Second))
+	err := w.insist(what, func(ctx context.Context) error {
+		_, err := w.adm.DeleteGroup(ctx, e.id())
+		if errors.Is(err, kerr.GroupIDNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.kill()
+	e.agent.start()
+	return nil
 }
 
 // throttle bounds what the edges' user may send.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -29,11 +30,17 @@ func TestClusterHoldsThePromises(t *testing.T) {
 		}
 	}
 	w := newClusterWorld(t)
+	exactBuffer := ""
+	if rng.IntN(2) == 0 {
+		exactBuffer = "buffer { spill = true }"
+	}
+	t.Logf("edge-exact: %s", cmp.Or(exactBuffer, "no spill"))
+	hasty := "\n  request_timeout = \"3s\"\n  delivery_timeout = \"5s\""
 	modes := []struct{ name, output, pipeline string }{
 		{"default", "", ""},
-		{"keyed", "key = \"${field.ms}\" # of 97\n  request_timeout = \"3s\"", ""},
-		{"exact", "delivery = \"exactly_once\"\n  position_topic = \"positions\"", ""},
-		{"spill", `request_timeout = "3s"`, "buffer { spill = true }"},
+		{"keyed", "key = \"${field.ms}\" # of 97" + hasty, ""},
+		{"exact", "delivery = \"exactly_once\"\n  position_topic = \"positions\"", exactBuffer},
+		{"spill", hasty, "buffer { spill = true }"},
 	}
 	for _, m := range modes {
 		config := replaceAll(clusterConfig, "MODE", m.output, "BUFFER", m.pipeline, "BROKERS", strings.Join(w.c.SecuredAddrs(), `", "`),
