@@ -1,6 +1,7 @@
 package recordline
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -152,10 +153,23 @@ type line struct {
 	Time      *time.Time `json:"time"`
 	Key       *string    `json:"key"`
 	KeyB      *[]byte    `json:"key_base64"`
-	Headers   []header   `json:"headers"`
+	Headers   headers    `json:"headers"`
 	Value     *string    `json:"value"`
 	ValueB    *[]byte    `json:"value_base64"`
 	RawBase64 []byte     `json:"raw_base64"`
+}
+
+// headers are read with a bound: an empty one takes three bytes of a line, and a hundred of memory.
+type headers []header
+
+const maxHeaders = 10_000
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *headers) UnmarshalJSON(p []byte) error {
+	if n := bytes.Count(p, []byte{'{'}); n > maxHeaders+len(p)/40 {
+		return fmt.Errorf("%d headers in %d bytes", n, len(p))
+	}
+	return json.Unmarshal(p, (*[]header)(h))
 }
 
 type header struct {
@@ -205,6 +219,9 @@ func parseAnyLine(p []byte) (outputs.Letter, error) {
 		return outputs.Letter{}, fmt.Errorf("time %v is out of range", in.Time)
 	default:
 		l.Record.Time = in.Time.UnixNano()
+	}
+	if len(in.Headers) > 0 {
+		l.Record.Headers = make([]record.Header, 0, len(in.Headers))
 	}
 	for _, h := range in.Headers {
 		l.Record.Headers = append(l.Record.Headers, record.Header{Key: text(h.Key, h.KeyB), Value: opaque(h.Value, h.ValueB)})

@@ -191,6 +191,9 @@ func (s *LineSource) ReadBatch() (*record.Batch, error) {
 		tag, origin, topic = l.Tag, l.Origin, l.Topic
 		recs = append(recs, l.Record)
 		size += len(l.Record.Key) + len(l.Record.Value) + 64
+		for _, h := range l.Record.Headers {
+			size += len(h.Key) + len(h.Value) + 64
+		}
 	}
 	if recs == nil {
 		return nil, s.err
@@ -209,12 +212,13 @@ func (s *LineSource) letter() *outputs.Letter {
 	}
 	at := s.At
 	s.At++
+	if err == nil && len(bytes.TrimSpace(p)) == 0 {
+		return nil
+	}
 	l, perr := parseLine(p)
 	switch {
 	case err != nil && perr != nil:
 		s.Torn, s.err = true, io.EOF // by a crash: it was never acknowledged to anybody
-		return nil
-	case len(bytes.TrimSpace(p)) == 0:
 		return nil
 	case perr == nil && l.Raw != nil:
 		perr = errors.New("a batch that could not be read when it was stored")
