@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,12 +40,39 @@ STORE
 
 pipeline "app-logs" {
   from = [input.tail.app]
-  to   = [output.kafka.events]
+  ROUTE
   buffer {
     segment_size = "4MiB"
     BUFFER
   }
 }
+`
+
+const exactlyRoute = `to = [output.kafka.events]`
+
+// exactlyFilters makes two records of each line, numbered 2n and 2n+1, and would drop any that came twice.
+const exactlyFilters = `
+  filter "parse" {
+    format     = "json"
+    types      = { status = "int" }
+    on_failure = "dead_letter"
+  }
+  filter "set" {
+    fields = { parts = "[{'seq': field.seq * 2}, {'seq': field.seq * 2 + 1}]" }
+  }
+  filter "explode" {
+    field = "parts"
+    flat  = true
+  }
+  filter "dedupe" {
+    key    = "field.source + ' ' + string(field.seq)"
+    within = "1h"
+  }
+  route {
+    if = "field.seq % 2 == 0"
+    to = [output.kafka.events]
+  }
+  otherwise = [output.kafka.events]
 `
 
 const exactlyFailover = `failover {
@@ -102,6 +130,8 @@ type exactlyOptions struct {
 	maxRun  time.Duration
 	faults  float64 // of the store
 	buffer  string  // more of the buffer's block
+	route   string  // of the pipeline, and its filters; exactlyRoute unless set
+	parts   int64   // records that the filters make of a line; 1 unless set
 	patient time.Duration
 }
 
@@ -125,6 +155,19 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute, buffer: "spill = true"}
 	if long() {
 		o.kills, o.maxRun = 25, 2500*time.Millisecond
+	}
+	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
+	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
+}
+
+// TestExactlyOnceWithFiltersSurvivesCrashes is the same with filters that parse, make several records of a line, forget
+// repeats, and choose by a condition.
+func TestExactlyOnceWithFiltersSurvivesCrashes(t *testing.T) {
+	rng := seeded(t)
+	s3 := newFaultyS3(t, rng, "overflow")
+	o := exactlyOptions{kills: 3, rate: 800, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute, route: exactlyFilters, parts: 2}
+	if long() {
+		o.kills = 25
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
@@ -168,7 +211,7 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	edge := newAgent(t, "edge", replaceAll(exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", exactlyFailover, "STORE", store, "BUFFER", o.buffer))
+	edge := newAgent(t, "edge", replaceAll(exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", exactlyFailover, "STORE", store, "ROUTE", cmp.Or(o.route, exactlyRoute), "BUFFER", o.buffer))
 	consumer := newAgent(t, "lake", replaceAll(exactlyLake, "DIR", dir, "BROKER", broker.Addr()))
 	consumer.start()
 
@@ -213,8 +256,8 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 	}
 	written, total := map[string]int64{}, int64(0)
 	for _, app := range apps {
-		written[app.Source] = app.Written()
-		total += app.Written()
+		written[app.Source] = app.Written() * max(1, o.parts)
+		total += written[app.Source]
 	}
 	edge.start()
 	eventually(t, o.patient, func() bool { return ledger.Distinct() >= total || !edge.running() }, func() string {

@@ -30,6 +30,7 @@ const examplesDir = "../../../examples"
 var exampleTests = map[string]func(*world){
 	"edge":              exampleEdge,
 	"edge-exactly-once": exampleEdgeExactlyOnce,
+	"edge-parse":        exampleEdgeParse,
 	"edge-to-forwarder": exampleEdgeToForwarder,
 	"edge-to-lake":      exampleEdgeToLake,
 	"fluentd-drop-in":   exampleDropIn,
@@ -140,7 +141,7 @@ func (w *world) start(file, name string, pairs ...string) *agent {
 		w.Fatalf("%s/%s: %s stands in the configuration still", w.folder, file, left)
 	}
 	ag := newAgent(w.T, name, config)
-	ag.env = []string{"RELAY_SHARED_KEY=between relays", "TRON_SHARED_KEY=for tron", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret"}
+	ag.env = []string{"RELAY_SHARED_KEY=between relays", "TRON_SHARED_KEY=for tron", "VISITORS_KEY=of visitors", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret"}
 	ag.start()
 	eventually(w.T, 20*time.Second, func() bool {
 		log, _ := os.ReadFile(ag.logPath)
@@ -253,6 +254,58 @@ func exampleEdge(w *world) {
 	}
 	w.arrived(ledger) // what was sent and not answered when failover began may come twice
 	eventually(w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 }, func() string { return "the overflow is not emptied" })
+}
+
+func exampleEdgeParse(w *world) {
+	b := w.broker()
+	if err := os.MkdirAll(w.logs(), 0o755); err != nil {
+		w.Fatal(err)
+	}
+	line := func(path string, status int) string {
+		return fmt.Sprintf(`203.0.113.7 - bob [28/Nov/2026:10:00:00 +0100] "GET %s HTTP/1.1" %d 17 "-" "curl/8"`+"\n", path, status)
+	}
+	text := line("/a", 200) + line("/healthz", 200) + line("/b", 503) + "no line of nginx\n" + line("/c", 404)
+	if err := os.WriteFile(filepath.Join(w.logs(), "access.log"), []byte(text), 0o644); err != nil {
+		w.Fatal(err)
+	}
+	ag := w.start("edge.hcl", "edge", "kafka-1:9092", b.Addr())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
+	defer cancel()
+	var got []string
+	for len(got) < 4 && ctx.Err() == nil {
+		for r := range cl.PollFetches(ctx).RecordsAll() {
+			got = append(got, fmt.Sprintf("%s %s", r.Timestamp.UTC().Format(time.RFC3339), r.Value))
+			for _, h := range r.Headers {
+				if h.Key == "parse_error" {
+					got[len(got)-1] = fmt.Sprintf("%s: %s", h.Value, r.Value)
+				}
+			}
+		}
+	}
+	request := func(path string, status int, class string) string {
+		return fmt.Sprintf(`2026-11-28T09:00:00Z {"remote_addr":"d4365e4973f0ae77","user":"bob","time":"28/Nov/2026:10:00:00 +0100","method":"GET","path":%q,"protocol":"HTTP/1.1","status":%d,"bytes":17,"user_agent":"curl/8","class":%q}`, path, status, class)
+	}
+	want := []string{request("/a", 200, "2xx"), request("/b", 503, "5xx"), "not_combined: no line of nginx", request("/c", 404, "4xx")}
+	for i := range want {
+		if i >= len(got) || got[i] != want[i] {
+			w.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			break
+		}
+	}
+	failed := filepath.Join(w.dir, "edge", "failed.log")
+	eventually(w.T, 20*time.Second, func() bool {
+		out, _ := os.ReadFile(failed)
+		return strings.Count(string(out), "\n") == 1 && strings.Contains(string(out), `"path":"/b"`)
+	}, func() string { return "failed.log is not what it should be" })
+	n, err := ag.metric("http_requests_total", `class="5xx"`, `log="access.kafka.events"`)
+	if err != nil || n != 1 {
+		w.Errorf("%v requests failed, by the metric: %v", n, err)
+	}
 }
 
 func exampleEdgeToForwarder(w *world) {
