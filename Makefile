@@ -8,7 +8,7 @@ RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
-.PHONY: build test slowest race integration bench demo lint fuzz clean
+.PHONY: build test slowest race integration bench size demo lint fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/penstock
@@ -29,6 +29,10 @@ integration:
 bench: build
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./cmd/bench
 	bin/bench -penstock $(BIN)
+
+# What is in the binary, by section, module and package; kept in bin/size.txt.
+size: build
+	GO=$(GO) bash .ci/size $(BIN) | tee bin/size.txt
 
 demo: build
 	$(BIN) demo

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 func testPartition() *Partition {
@@ -131,10 +133,13 @@ func TestGlue(t *testing.T) {
 	var created map[string]any
 	exists := false
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := r.Header.Get("Authorization"); !strings.HasPrefix(a, "AWS4-HMAC-SHA256 Credential=a/") || !strings.Contains(a, "/eu-central-1/glue/aws4_request") {
+			t.Errorf("signed %q", a)
+		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		switch r.Header.Get("X-Amz-Target") {
 		case "AWSGlue.GetTable":
-			fmt.Fprint(w, `{"Table":{"Name":"app","PartitionKeys":[{"Name":"hr"},{"Name":"dt"}],"StorageDescriptor":{"InputFormat":"x","Location":"s3://lake/app/"}}}`)
+			fmt.Fprint(w, `{"Table":{"Name":"app","PartitionKeys":[{"Name":"hr"},{"Name":"dt"}],"StorageDescriptor":{"InputFormat":"x","Location":"s3://lake/app/","NumberOfBuckets":-1}}}`)
 		case "AWSGlue.CreatePartition":
 			if exists {
 				w.WriteHeader(http.StatusBadRequest)
@@ -157,8 +162,47 @@ func TestGlue(t *testing.T) {
 	}
 	in, _ := created["PartitionInput"].(map[string]any)
 	sd, _ := in["StorageDescriptor"].(map[string]any)
-	if fmt.Sprint(in["Values"]) != "[0'3 2026-01-02]" || sd["Location"] != testPartition().Location || sd["InputFormat"] != "x" {
+	if fmt.Sprint(in["Values"]) != "[0'3 2026-01-02]" || sd["Location"] != testPartition().Location || sd["InputFormat"] != "x" || sd["NumberOfBuckets"] != -1. {
 		t.Errorf("created %v", created)
+	}
+}
+
+// What Glue refuses is told with its code and message, in each of the ways in which it comes.
+func TestGlueRefuses(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "a")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "b")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for _, c := range []struct{ header, body, want string }{
+		{"", `{"__type":"com.amazonaws.glue#EntityNotFoundException","Message":"no such table"}`, "GetTable: 400 Bad Request EntityNotFoundException: no such table"},
+		{"AccessDeniedException:http://internal/", `{"message":"not yours"}`, "GetTable: 400 Bad Request AccessDeniedException: not yours"},
+		{"", `<html>`, "GetTable: 400 Bad Request"},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if c.header != "" {
+				w.Header().Set("X-Amzn-ErrorType", c.header)
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, c.body)
+		}))
+		h := mustHook(t, func(cfg *Config) {
+			cfg.Type, cfg.Database, cfg.Table, cfg.Region, cfg.Endpoint = "glue", "logs", "app", "eu-central-1", srv.URL
+		})
+		if err := h.Run(t.Context(), testPartition()); err == nil || err.Error() != "glue: "+c.want {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+		srv.Close()
+	}
+}
+
+func TestGlueEndpoints(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_GLUE", "")
+	for region, want := range map[string]string{
+		"eu-central-1": "https://glue.eu-central-1.amazonaws.com", "cn-north-1": "https://glue.cn-north-1.amazonaws.com.cn",
+		"us-gov-west-1": "https://glue.us-gov-west-1.amazonaws.com", "us-iso-east-1": "https://glue.us-iso-east-1.c2s.ic.gov",
+	} {
+		if got := (&glueHook{}).endpoint(&aws.Config{Region: region}); got != want {
+			t.Errorf("%s: %s", region, got)
+		}
 	}
 }
 
