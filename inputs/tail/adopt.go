@@ -1,12 +1,11 @@
 package tail
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
-	"time"
+	"path/filepath"
 
 	"github.com/penstock/penstock/inputs"
 )
@@ -56,7 +55,7 @@ func (m *manager) restore(ctx context.Context) error {
 		}
 	}
 	m.unstarted = unstarted
-	m.beginAll()
+	m.step(m.beginAll)
 	return nil
 }
 
@@ -115,7 +114,7 @@ func (m *manager) lostContent(p *position) {
 	m.log.Info("file was truncated or overwritten; it is read from its beginning", "path", p.Path, "read_before", p.Off)
 	m.known.remove(p)
 	gone := *p
-	gone.Trunc, gone.Gone = true, time.Now().Unix()
+	gone.Trunc, gone.Gone = true, m.sys.now().Unix()
 	m.known.add(&gone)
 	m.unstored = append(m.unstored, &gone)
 }
@@ -209,13 +208,11 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
 	m.seq++
-	f.m.seq, f.m.mtime, f.m.grown = cmp.Or(s.seq, m.seq), s.fi.mtime, time.Now()
-	f.m.family, f.m.at = familyOf(s.path), cmp.Or(s.at, s.fi.mtime)
-	// A log is made when the one before it ends, and the copy of one when its content does; a compressed file is made
-	// later, but keeps the time of what it holds.
-	if f.m.made = cmp.Or(s.fi.birth, s.fi.mtime); uncompressedName(s.path) != s.path {
-		f.m.made = s.fi.mtime
+	f.m.seq, f.m.at, f.m.mtime, f.m.grown = m.seq, s.at, s.fi.mtime, m.sys.now()
+	if was := s.was; was != nil {
+		f.m.seq, f.m.at, f.m.lived = was.m.seq, was.m.at, was.m.lived
 	}
+	f.m.family, f.m.nameless = familyOf(s.path), s.nameless
 	return f
 }
 
@@ -228,16 +225,17 @@ func (m *manager) register(f *file) {
 	m.families[f.m.family][f] = struct{}{}
 	if !f.m.ended {
 		for _, g := range m.streams[f.path0] {
-			if g.m.pred != nil && !g.m.started && precedes(f, g) {
-				m.await(g, f)
+			if g.m.pred != nil && !g.m.started {
+				m.tryStart(g) // what it waits for may be another now
 			}
 		}
+		m.unsorted[f.path0] = true
 		m.streams[f.path0] = append(m.streams[f.path0], f)
 	}
 	m.run.mu.Lock()
 	m.run.files[f] = struct{}{}
 	m.run.mu.Unlock()
-	if path := f.where(); m.globs.match(path) {
+	if path := f.where(); !f.m.nameless && m.globs.match(path) {
 		m.arrive(f, path)
 	}
 }
@@ -264,6 +262,7 @@ func (m *manager) unfamily(f *file) {
 	delete(m.families[f.m.family], f)
 	if len(m.families[f.m.family]) == 0 {
 		delete(m.families, f.m.family)
+		delete(m.grows, f.m.family)
 	}
 	m.unwait(f)
 }
@@ -347,9 +346,9 @@ func (m *manager) discover(s sight) {
 
 // fresh adds the file seen as one that has not been read at all.
 func (m *manager) fresh(s sight, h *handle, path0 string) *file {
-	f := m.newFile(s, path0, newKey(s.fi.id, time.Now()))
-	if x := m.replaced[s.path]; x != nil && len(x.m.names) == 0 && x.compression == none {
-		f.m.replaces = x
+	f := m.newFile(s, path0, newKey(s.fi.id, m.sys.now()))
+	if f.m.replaces = m.replacedBy(s.path); s.was != nil && f.m.replaces == nil {
+		f.m.replaces = s.was.m.replaces
 	}
 	f.m.blank = s.fi.size == 0
 	f.r.truncated = s.truncated || m.known.truncated(s.fi.id)
@@ -362,13 +361,27 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 			f.last.Store(f.position(p, false))
 		}
 	}
+	if s.fi.size > 0 && f.r.off == 0 {
+		var head [headSize]byte
+		n, _ := h.ReadAt(head[:], 0)
+		f.begins(head[:n])
+	}
 	m.register(f)
 	m.pin(f, h)
 	m.begin(f)
 	return f
 }
 
-// unmask finds out what a file is that was empty when it was discovered. It tells whether it is a compressed one.
+// begins notes what f, which nobody reads yet, begins with: should that be another thing when it is read,
+// it was truncated meanwhile.
+func (f *file) begins(head []byte) {
+	if len(head) > 0 && head[0] != 0 {
+		f.m.head = headOf(head)
+		f.r.head = f.m.head
+	}
+}
+
+// unmask finds out what a file is that was empty when it was discovered. It tells whether it is another than it was taken for.
 func (m *manager) unmask(f *file) bool {
 	h, fi, err := m.open(f.where())
 	if err != nil {
@@ -381,12 +394,17 @@ func (m *manager) unmask(f *file) bool {
 		return false
 	}
 	f.m.blank = false
-	if compressionOf(f.where(), head[:n]) == none {
+	if dir, base := filepath.Split(f.where()); compressionOf(f.where(), head[:n]) == none && (f.last.Load() != nil || len(m.originals(dir, base)) == 0) {
+		f.begins(head[:n])
+		// This is the first of it: older generations may have come meanwhile.
+		m.look(m.siblings([]string{f.where()}, f.m.names))
 		return false
 	}
+	left := f.m.left
 	m.run.closeFile(f)
 	m.unregister(f)
-	m.discover(sight{path: f.where(), fi: fi, at: f.m.at, seq: f.m.seq})
+	m.discover(sight{path: f.where(), fi: fi, was: f})
+	m.leftAt(fi.id, left)
 	return true
 }
 

@@ -2,10 +2,10 @@ package tail
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -47,7 +47,7 @@ func (b *backlog) ended(f *file) {
 
 // skipForeign adds a file that is neither text nor can be decompressed, and says so.
 func (m *manager) skipForeign(s sight, head []byte) {
-	f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
+	f := m.newFile(s, s.path, newKey(s.fi.id, m.sys.now()))
 	f.compression, f.m.ended, f.r.dead = foreign, true, true
 	m.register(f)
 	if m.cfg.Compressed == "ignore" {
@@ -60,7 +60,7 @@ func (m *manager) skipForeign(s sight, head []byte) {
 
 // discoverCompressed adds a compressed file that nothing is known of.
 func (m *manager) discoverCompressed(s sight, kind compression) {
-	f := m.newFile(s, s.path, newKey(s.fi.id, time.Now()))
+	f := m.newFile(s, s.path, newKey(s.fi.id, m.sys.now()))
 	f.compression = kind
 	if m.cfg.Compressed == "ignore" || m.first && m.starting && m.cfg.StartAt == "end" {
 		f.m.ended, f.r.dead = true, true
@@ -142,7 +142,7 @@ func (m *manager) sweepGz(now time.Time) {
 		if now.Before(f.m.retry) {
 			continue
 		}
-		fi, err := statPath(f.where())
+		fi, err := m.sys.stat(f.where())
 		if err != nil || !fi.is(f.id, f.birth) {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 			m.moved(f)
@@ -182,7 +182,7 @@ func (m *manager) worthReading(f *file, now time.Time) bool {
 	if f.m.settle.tried.IsZero() || now.Sub(f.m.settle.tried) >= m.run.tail.patience {
 		return true
 	}
-	fi, err := statPath(f.where())
+	fi, err := m.sys.stat(f.where())
 	return err != nil || m.settled(f, &fi, now)
 }
 
@@ -194,17 +194,22 @@ func (m *manager) ownContent(f *file) bool {
 	})
 }
 
-// moved deals with a compressed file, not decided about, that is no longer where it was: it is found again before anything waits for it no more.
+// moved deals with a compressed file, not decided about, that is no longer where it was: it is found again before anything
+// waits for it no more.
 func (m *manager) moved(f *file) {
+	m.look(append(m.siblings([]string{f.where()}, f.m.names), f.m.names...))
+	if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) && !f.m.ended {
+		m.gz.compare = append(m.gz.compare, f)
+		return
+	}
 	m.gz.decided(f)
 	m.unregister(f)
-	m.look(m.siblings([]string{f.where()}, nil))
 	m.nextScan = time.Time{}
 }
 
 // beingCompressed tells whether the file that f may have been made of is still being read.
 func (m *manager) beingCompressed(f *file, now time.Time) bool {
-	for g := range m.left {
+	for _, g := range inSeq(m.left) {
 		if m.mayHold(f, g) && (g.m.failure == "" || now.Sub(g.m.left) < m.run.tail.patience) {
 			return true
 		}
@@ -233,6 +238,7 @@ func (m *manager) candidates(f *file) (candidates []*position) {
 			candidates = append(candidates, last)
 		}
 	}
+	slices.SortFunc(candidates, byKey)
 	return candidates
 }
 
@@ -241,10 +247,13 @@ func (m *manager) compare(f *file) {
 	m.gz.busy = f
 	path, candidates := f.where(), m.candidates(f)
 	m.queue.do(func(ctx context.Context) error {
-		h, fi, err := openHandle(path)
+		h, fi, err := m.sys.open(path)
 		res := result{f: f, outcome: compared, err: err}
 		if err == nil {
-			if fi.is(f.id, f.birth) && len(candidates) > 0 {
+			switch {
+			case !fi.is(f.id, f.birth):
+				res.err = fs.ErrNotExist
+			case len(candidates) > 0:
 				res.match, res.size, res.err = findContent(h, fi.size, f.compression, candidates)
 			}
 			_ = h.Close()
@@ -260,41 +269,41 @@ func (m *manager) compared(res result) {
 	m.gz.ended(f)
 	defer m.startWaiting()
 	path, names := f.where(), f.m.names
+	if errors.Is(res.err, fs.ErrNotExist) && !f.m.ended { // it was renamed before it could be compared
+		m.moved(f)
+		return
+	}
 	if res.err != nil && !f.m.ended {
 		m.trouble(path, res.err)
-		if !errors.Is(res.err, errCompressed) && !errors.Is(res.err, fs.ErrNotExist) {
-			now := time.Now()
+		if !errors.Is(res.err, errCompressed) {
+			now := m.sys.now()
 			f.m.retry = now.Add(max(m.cfg.PollInterval, settleFor))
 			m.notReady(f, now, "cannot be read")
 			m.gz.compare = append(m.gz.compare, f)
 			return
 		}
 	}
-	m.gz.decided(f)
 	if f.m.ended {
+		m.gz.decided(f)
 		return
 	}
 	if res.err == nil {
 		m.healed(path)
 	}
-	fi, err := statPath(path)
+	fi, err := m.sys.stat(path)
 	if err != nil || !fi.is(f.id, f.birth) {
 		m.moved(f)
 		return
 	}
+	m.gz.decided(f)
 	m.unregister(f)
-	s := sight{path: path, fi: fi, at: f.m.at}
+	s := sight{path: path, fi: fi, was: f}
 	path0 := m.sourceOf(s)
 	if res.match != nil {
 		path0 = res.match.origin()
 	}
-	for _, live := range m.streams[path0] {
-		if !live.m.started && live.where() == path0 {
-			s.at = min(s.at, live.m.at-1)
-		}
-	}
 	g := m.newFile(s, path0, f.key)
-	g.compression, g.m.seq = f.compression, f.m.seq
+	g.compression = f.compression
 	if p := res.match; p != nil {
 		m.run.tail.counts.recognised.Inc()
 		g.r.prints, g.r.skip = p.prints(), p.Skip
@@ -320,11 +329,11 @@ const vanishedFor = 10 * time.Minute
 
 // awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f; f then waits.
 func (m *manager) awaitsCompressed(f *file) bool {
-	if f.compression != none {
-		return false
-	}
 	undecided := m.gz.undecided[f.m.family]
-	for c := range undecided {
+	for _, c := range inSeq(undecided) {
+		if f.compression != none && !m.older(c, f) {
+			continue // they are read one after the other
+		}
 		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.path0]) && !m.entangled(c, f) {
 			if m.waiting[f.m.family] == nil {
 				m.waiting[f.m.family] = map[*file]struct{}{}
@@ -364,10 +373,10 @@ func (m *manager) mayHold(c, g *file) bool {
 
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
 func (m *manager) beginningOf(c *file) []byte {
-	if len(c.m.begins) == headSize || time.Since(c.m.beginsAt) < settleFor {
+	if len(c.m.begins) == headSize || m.sys.since(c.m.beginsAt) < settleFor {
 		return c.m.begins
 	}
-	c.m.beginsAt = time.Now()
+	c.m.beginsAt = m.sys.now()
 	h, fi, err := m.open(c.where())
 	if err != nil {
 		return c.m.begins
@@ -397,7 +406,7 @@ func (m *manager) entangled(c, f *file) bool {
 		if g := c.m.beside; g != nil && reading(g) {
 			return true
 		}
-		for g := range m.left {
+		for _, g := range inSeq(m.left) {
 			if !seen[g] && m.mayHold(c, g) && reading(g) {
 				return true
 			}
@@ -413,12 +422,12 @@ func (m *manager) entangled(c, f *file) bool {
 		}
 		seen[g] = true
 		for _, p := range m.streams[g.path0] {
-			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && precedes(p, g)) && reading(p) {
+			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.precedes(p, g)) && reading(p) {
 				return true
 			}
 		}
 		if _, waits := m.waiting[g.m.family][g]; waits {
-			for other := range m.gz.undecided[g.m.family] {
+			for _, other := range inSeq(m.gz.undecided[g.m.family]) {
 				if comparison(other) {
 					return true
 				}
@@ -438,13 +447,8 @@ func (m *manager) unwait(f *file) {
 
 // startWaiting starts the files that wait for comparisons no more.
 func (m *manager) startWaiting() {
-	for _, files := range m.waiting {
-		var ready []*file
-		for f := range files {
-			ready = append(ready, f)
-		}
-		slices.SortFunc(ready, func(a, b *file) int { return cmp.Compare(a.m.seq, b.m.seq) })
-		for _, f := range ready {
+	for _, family := range slices.Sorted(maps.Keys(m.waiting)) {
+		for _, f := range inSeq(m.waiting[family]) {
 			m.tryStart(f)
 		}
 	}

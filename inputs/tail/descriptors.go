@@ -17,7 +17,7 @@ func tooMany(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.I
 // descriptors were left.
 func (m *manager) open(path string) (h *handle, fi fileInfo, err error) {
 	m.descriptor(func() error {
-		h, fi, err = openHandle(path)
+		h, fi, err = m.sys.open(path)
 		return err
 	})
 	return h, fi, err
@@ -39,15 +39,15 @@ func (m *manager) descriptor(do func() error) {
 		return
 	}
 	m.run.tail.files.Short()
-	if time.Now().Before(m.noWait) {
+	if m.sys.now().Before(m.noWait) {
 		return
 	}
-	m.closeIdle(time.Now())
+	m.closeIdle(m.sys.now())
 	for range tries {
 		time.Sleep(pause)
 		if !tooMany(do()) {
 			return
 		}
 	}
-	m.noWait = time.Now().Add(tries * 10 * pause)
+	m.noWait = m.sys.now().Add(tries * 10 * pause)
 }

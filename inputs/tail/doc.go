@@ -5,6 +5,14 @@
 // line ends, character sets, long lines, multiline events. Its position for a file is the exact byte
 // offset after the last delivered line, appended in the same transaction as that line.
 //
+// The generations of a log, what rotation has made of it by renaming, copying, linking and
+// compressing, are read in the order in which they were written; order.go decides it. Not everything
+// can be known from the files. Where a file system does not tell when a file was made, an inode that
+// is used again at once is taken for the file that had it before. A copy and a log that begin alike,
+// and of which nothing has been read, are not told apart. What is written to a file after it was
+// rotated, and after what followed it was begun, comes late, and so does a generation that turns up
+// when a newer one has been begun: it becomes a source of its own.
+//
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A
 // few workers read, encode and append; a file is read by one worker at a time, encoded by several,
 // and appended in order. Quiet files hold neither goroutine nor, after a while, descriptor, and where
@@ -18,7 +26,7 @@
 // Where things are:
 //
 //   - which files there are: discover.go (globs), watch.go (inotify), table.go (looks), links.go
-//     (symbolic links), age.go (the order of what is seen at once)
+//     (symbolic links), order.go (the order in which a source is read)
 //   - which file is which: ident.go, file.go, known.go and adopt.go (after a restart), rotate.go,
 //     replace.go (another file in the place of one)
 //   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go

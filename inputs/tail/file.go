@@ -1,7 +1,10 @@
 package tail
 
 import (
+	"cmp"
 	"io"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -53,9 +56,10 @@ type readState struct {
 // mgrState is what the manager knows of a file.
 type mgrState struct {
 	names    []string  // matching paths at which it is
-	at       int64     // about when its last line was written, in Unix nanoseconds, as of its discovery; the order within a source
-	made     int64     // when the generation came into being: tells those of the same time apart
-	seq      int       // order of discovery, for files of which that does not
+	seq      int       // order of discovery
+	rank     int       // the place in the order of its source, once that was decided
+	at       place     // among what was found with it
+	lived    int       // when it was first seen where its source is, and thus the order of those that were; 0: never
 	family   string    // directory and name without what rotation adds
 	grown    time.Time // when it was last seen to grow
 	mtime    int64
@@ -79,7 +83,24 @@ type mgrState struct {
 	begins   []byte    // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
 	settle   settling
-	blank    bool // there was nothing in it that tells what it is
+	head     print // what it began with before it was read
+	nameless bool  // it was open, and not at its path any more, when it was discovered
+	blank    bool  // there was nothing in it that tells what it is
+}
+
+// toBeCompressed tells whether somebody has made f, which is empty, to be a compressed file.
+func (f *file) toBeCompressed() bool {
+	return f.m.blank && f.compression == none && uncompressedName(f.where()) != f.where()
+}
+
+// place is that of a file in the order in which the files that a look has found were written.
+type place struct{ look, index int }
+
+// inSeq returns the files of a set in the order of their discovery: what is decided does not depend on chance.
+func inSeq(set map[*file]struct{}) []*file {
+	return slices.SortedFunc(maps.Keys(set), func(a, b *file) int {
+		return cmp.Or(cmp.Compare(a.m.seq, b.m.seq), cmp.Compare(a.key, b.key))
+	})
 }
 
 // source is where the file's content is read from.

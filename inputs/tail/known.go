@@ -14,10 +14,12 @@ type knownPositions struct {
 	byKey  map[string]*position
 	byIno  map[uint64][]*position
 	byPath map[string][]*position // by where they were last seen
+	// bySource are those of what was seen elsewhere than where it was first, by that.
+	bySource map[string][]*position
 }
 
 func newKnown(all []*position) *knownPositions {
-	k := &knownPositions{byKey: map[string]*position{}, byIno: map[uint64][]*position{}, byPath: map[string][]*position{}}
+	k := &knownPositions{byKey: map[string]*position{}, byIno: map[uint64][]*position{}, byPath: map[string][]*position{}, bySource: map[string][]*position{}}
 	for _, p := range all {
 		k.add(p)
 	}
@@ -28,12 +30,18 @@ func (k *knownPositions) add(p *position) {
 	k.byKey[p.key] = p
 	k.byIno[p.Ino] = append(k.byIno[p.Ino], p)
 	k.byPath[p.Path] = append(k.byPath[p.Path], p)
+	if p.origin() != p.Path {
+		k.bySource[p.origin()] = append(k.bySource[p.origin()], p)
+	}
 }
 
 func (k *knownPositions) remove(p *position) {
 	delete(k.byKey, p.key)
 	without(k.byIno, p.Ino, p)
 	without(k.byPath, p.Path, p)
+	if p.origin() != p.Path {
+		without(k.bySource, p.origin(), p)
+	}
 }
 
 func without[K comparable](index map[K][]*position, key K, p *position) {
@@ -72,6 +80,7 @@ func (k *knownPositions) expire(t time.Time) []*position {
 			out = append(out, p)
 		}
 	}
+	slices.SortFunc(out, byKey)
 	for _, p := range out {
 		k.remove(p)
 	}
@@ -130,10 +139,15 @@ func (m *manager) sourceOf(s sight) string {
 		if live != nil && live.m.started && (live.birth == 0 || live.birth >= s.fi.birth) {
 			return s.path
 		}
+		if slices.ContainsFunc(m.streams[source], func(g *file) bool {
+			return g.birth > s.fi.birth && s.fi.birth != 0 && g.compression == none && g.delivered.Load() > 0
+		}) {
+			return s.path
+		}
 		if live != nil || len(m.streams[source]) > 0 || len(m.known.byPath[source]) > 0 {
 			return source
 		}
-		if fi, err := statPath(source); err == nil && fi.regular() {
+		if fi, err := m.sys.stat(source); err == nil && fi.regular() {
 			return source
 		}
 	}

@@ -69,7 +69,7 @@ func (m *manager) nearby(id ident, birth int64, paths ...string) (path string, o
 		if path, ok = near[id]; !ok {
 			continue
 		}
-		if fi, e := statPath(path); e == nil && fi.is(id, birth) {
+		if fi, e := m.sys.stat(path); e == nil && fi.is(id, birth) {
 			return path, true, nil
 		}
 	}

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 type manager struct {
 	run   *run
 	cfg   *Config
+	sys   *system
 	log   *slog.Logger
 	globs *globs
 	queue *queue
@@ -24,13 +24,18 @@ type manager struct {
 	byPath    map[string]*file              // matching paths
 	alias     map[string]string             // what a matching symbolic link leads to, and the link
 	streams   map[string][]*file            // files not ended by where they were first seen, in order of discovery
+	unsorted  map[string]bool               // sources with files that arrange has not seen yet
 	families  map[string]map[*file]struct{} // files by family
+	grows     map[string]int                // see numbersGrow
 	left      map[*file]struct{}            // rotated or deleted, not ended
 	due       map[*file]struct{}            // something is to happen to them at a certain time
 	seq       int
 	first     bool    // this is the input's very first start
 	starting  bool    // everything is looked at for the first time
 	looking   int     // depth of looks
+	looks     int     // how often it was looked
+	scanning  bool    // the look that begins is at everything
+	refreshed bool    // directories were read again in this step
 	raced     bool    // something was renamed under a look
 	unstarted []*file // what looks have found to read
 	near      map[string]neighbours
@@ -64,8 +69,8 @@ type manager struct {
 func newManager(r *run) *manager {
 	cfg := &r.tail.cfg
 	return &manager{
-		run: r, cfg: cfg, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
-		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{},
+		run: r, cfg: cfg, sys: &r.tail.sys, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
+		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{}, unsorted: map[string]bool{},
 		families: map[string]map[*file]struct{}{}, left: map[*file]struct{}{}, due: map[*file]struct{}{}, gz: backlog{undecided: map[string]map[*file]struct{}{}}, held: heldFiles{}, missing: map[string]bool{}, vanished: map[string]time.Time{}, waiting: map[string]map[*file]struct{}{}, pipes: map[ident]*pipe{},
 		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
 	}
@@ -106,13 +111,44 @@ func (m *manager) manage(ctx context.Context) error {
 // step does one thing, and begins to read only then: what it finds is ordered as a whole. A file that waits for
 // another is not begun because that one is about to be another generation, or a copy.
 func (m *manager) step(do func()) {
-	m.deciding = true
+	m.deciding, m.refreshed = true, false
 	do()
 	m.deciding = false
+	for len(m.ready) > 0 {
+		m.startReady()
+	}
+}
+
+// startReady begins with what a step has found to be ready, in the order of each source.
+func (m *manager) startReady() {
 	ready := m.ready
 	m.ready = nil
+	wanted := map[*file]bool{}
+	var sources []string
 	for _, f := range ready {
-		m.tryStart(f)
+		if f.m.ended || f.m.started {
+			continue
+		}
+		wanted[f] = true
+		if !slices.Contains(sources, f.path0) {
+			sources = append(sources, f.path0)
+		}
+	}
+	for _, source := range sources {
+		if m.unsorted[source] {
+			delete(m.unsorted, source)
+			m.arrange(source)
+			for _, f := range m.streams[source] {
+				wanted[f] = wanted[f] || f.m.pred != nil
+				f.m.pred = nil
+			}
+		}
+		list := slices.Clone(m.streams[source])
+		for _, f := range list {
+			if wanted[f] {
+				m.tryStart(f)
+			}
+		}
 	}
 }
 
@@ -160,7 +196,7 @@ func (m *manager) result(res result) {
 		}
 		return
 	}
-	now := time.Now()
+	now := m.sys.now()
 	if res.grown {
 		f.m.grown = now
 	}
@@ -243,7 +279,7 @@ func (m *manager) pass(f *file) {
 
 // tryStart begins to read f, once everything that was written before it has been read.
 func (m *manager) tryStart(f *file) {
-	if f.m.started || f.m.hold != nil || f.m.ended {
+	if f.m.started || f.m.hold != nil || f.m.ended || f.toBeCompressed() {
 		return
 	}
 	if m.deciding {
@@ -257,9 +293,13 @@ func (m *manager) tryStart(f *file) {
 		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by now goes first.
 		f.m.pred = map[*file]uint64{}
 		for _, p := range m.streams[f.path0] {
-			if precedes(p, f) {
-				m.await(f, p)
+			if p == f {
+				break
 			}
+			if p.m.started && m.isLive(p) && !m.isLive(f) || p.toBeCompressed() {
+				continue // f was written before, and comes too late; or there is nothing to read
+			}
+			m.await(f, p)
 		}
 	}
 	if len(f.m.pred) > 0 {
@@ -283,14 +323,20 @@ func (m *manager) await(f, p *file) {
 	}
 }
 
-// precedes tells whether p is to be read before f, of the same source. It is an order that does not change, so that no two files can wait
-// for one another.
-func precedes(p, f *file) bool {
-	return cmp.Or(cmp.Compare(p.m.at, f.m.at), cmp.Compare(p.m.made, f.m.made), cmp.Compare(p.m.seq, f.m.seq)) < 0
+// isLive tells whether f is where its source is.
+func (m *manager) isLive(f *file) bool { return slices.Contains(f.m.names, f.path0) }
+
+// precedes tells whether p is to be read before f, of the same source.
+func (m *manager) precedes(p, f *file) bool {
+	list := m.streams[f.path0]
+	return slices.Index(list, p) < slices.Index(list, f)
 }
 
 // grew notes that f has more to read.
 func (m *manager) grew(f *file) {
+	if f.m.started && f.m.blank && m.queue.rests(f) && f.r.off == 0 {
+		f.m.started, f.m.pred = false, nil // it was empty, and goes behind what came meanwhile
+	}
 	if f.m.started {
 		m.wake(f, cmdRead)
 	} else if f.m.blank && m.unmask(f) {
@@ -306,7 +352,7 @@ func (m *manager) changed(c changes) {
 		m.nextScan = time.Time{}
 	}
 	var look []string
-	for p := range c.written {
+	for _, p := range slices.Sorted(maps.Keys(c.written)) {
 		if to, ok := m.alias[p]; ok {
 			p = to
 		}
@@ -316,7 +362,7 @@ func (m *manager) changed(c changes) {
 			look = append(look, p)
 		}
 	}
-	for p := range c.touched {
+	for _, p := range slices.Sorted(maps.Keys(c.touched)) {
 		if to, ok := m.alias[p]; ok {
 			p = to
 		}
@@ -328,7 +374,7 @@ func (m *manager) changed(c changes) {
 			m.watch.remove(p)
 			m.nextScan = time.Time{}
 		default:
-			if fi, err := statPath(p); err == nil && fi.dir() {
+			if fi, err := m.sys.stat(p); err == nil && fi.dir() {
 				m.nextScan = time.Time{}
 			}
 		}
@@ -367,7 +413,7 @@ func (m *manager) end(f *file) {
 	m.run.mu.Unlock()
 	if last := f.last.Load(); last != nil {
 		gone := *last
-		gone.Path, gone.Gone = f.where(), time.Now().Unix()
+		gone.Path, gone.Gone = f.where(), m.sys.now().Unix()
 		m.known.add(&gone)
 		m.store(&gone)
 	}
@@ -384,6 +430,7 @@ func (m *manager) unstream(f *file) {
 	}
 	if len(list) == 0 {
 		delete(m.streams, f.path0)
+		delete(m.unsorted, f.path0)
 	} else {
 		m.streams[f.path0] = list
 	}
@@ -412,7 +459,7 @@ func (m *manager) trouble(path string, err error) {
 	reason := reasonOf(err)
 	m.run.tail.counts.errors.WithLabelValues(reason).Inc()
 	if reason == reasonTooMany {
-		if now := time.Now(); now.Sub(m.saidTooMany) >= time.Minute {
+		if now := m.sys.now(); now.Sub(m.saidTooMany) >= time.Minute {
 			m.saidTooMany = now
 			m.log.Warn("too many open files; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
 		}

@@ -1,8 +1,11 @@
 package tail
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -87,5 +90,12 @@ func decodePositions(stored map[string][]byte) (all []*position, started bool, b
 		}
 		all = append(all, p)
 	}
+	slices.SortFunc(all, byKey)
 	return all, started, bad
+}
+
+// byKey orders positions by when their content was first seen.
+func byKey(a, b *position) int {
+	since := func(p *position) string { return p.key[strings.LastIndexByte(p.key, '-')+1:] }
+	return cmp.Or(cmp.Compare(len(since(a)), len(since(b))), cmp.Compare(since(a), since(b)), cmp.Compare(a.key, b.key))
 }

@@ -213,7 +213,7 @@ func (w *world) crash() {
 
 func TestRandomWritersAndRestarts(t *testing.T) {
 	histories := 4
-	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {
+	if s := os.Getenv("PENSTOCK_WORLDS"); s != "" {
 		var err error
 		if histories, err = strconv.Atoi(s); err != nil {
 			t.Fatal(err)

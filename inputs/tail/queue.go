@@ -113,6 +113,13 @@ func (q *queue) release(f *file, again command) {
 	}
 }
 
+// rests tells whether f has no turn and waits for none: what a turn changes may be looked at then.
+func (q *queue) rests(f *file) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !f.sched.queued && !f.sched.running
+}
+
 func (q *queue) do(j job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

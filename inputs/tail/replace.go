@@ -1,9 +1,22 @@
 package tail
 
+import "path/filepath"
+
 // A file that others have put in the place of one, and that begins as that one did, is read on where
 // that one was left: what editors, rsync and configuration management write anew, and then rename, and
 // what was restored from a copy. The evidence is that the content up to the offset is the same, and
 // that the old file is no longer there: a new log may well begin as the one before it did.
+
+// replacedBy returns what has left the path of a new file in this look, or the path that it was rotated from since.
+func (m *manager) replacedBy(path string) *file {
+	dir, base := filepath.Split(path)
+	for _, of := range append([]string{base}, originalsOf(base)...) {
+		if x := m.replaced[dir+of]; x != nil && len(x.m.names) == 0 && x.compression == none {
+			return x
+		}
+	}
+	return nil
+}
 
 // goesOn reports whether g, which stands where f was, goes on with the content of f.
 func (m *manager) goesOn(g, f *file) bool {
@@ -14,11 +27,15 @@ func (m *manager) goesOn(g, f *file) bool {
 	if last == nil || last.Off == 0 {
 		return false
 	}
-	// The names that the old file had are known from who has it open, or from its old neighbours.
-	if n := f.links.Load(); n > 1 || n == 0 && m.stillThere(f) {
+	// The names that the old file has are known from who has it open, or from its old neighbours.
+	n := f.links.Load()
+	if !f.isOpen.Load() && n > 1 {
+		n = 0 // that was long ago
+	}
+	if n > 1 || n == 0 && m.stillThere(f) {
 		return false
 	}
-	if gone := f.changed.Load(); f.links.Load() == 1 && gone != 0 && g.birth > gone {
+	if gone := f.changed.Load(); n == 1 && gone != 0 && g.birth > gone {
 		return false // it was made when the old one was gone: nobody could copy that
 	}
 	h, fi, err := m.open(g.where())

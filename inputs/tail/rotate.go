@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -15,6 +16,7 @@ type hold struct {
 	size  int64
 	since time.Time // when it last changed
 	begun time.Time
+	need  uint64 // the wake of the other one that must have been answered: it may have read what it has lost
 }
 
 type heldFiles map[*file]struct{}
@@ -37,7 +39,7 @@ func (m *manager) neighbours(dir string) (map[ident]string, error) {
 	if n, ok := m.near[dir]; ok && n.at.After(m.looked) {
 		return n.paths, nil
 	}
-	n := neighbours{time.Now(), map[ident]string{}}
+	n := neighbours{m.sys.now(), map[ident]string{}}
 	entries, err := m.readDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
 		return nil, err
@@ -47,14 +49,14 @@ func (m *manager) neighbours(dir string) (map[ident]string, error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		if fi, err := statPath(path); err == nil {
+		if fi, err := m.sys.stat(path); err == nil {
 			n.paths[fi.id] = path
 		}
 	}
 	if m.near == nil || len(m.near) > 64 {
 		m.near = map[string]neighbours{}
 	}
-	n.at = time.Now()
+	n.at = m.sys.now()
 	m.near[dir] = n
 	return n.paths, nil
 }
@@ -74,7 +76,7 @@ func (m *manager) locateKnown() {
 			m.missing[p.origin()] = true
 		}
 	}
-	slices.SortFunc(lost, func(a, b *position) int { return int(a.Off - b.Off) })
+	slices.SortFunc(lost, func(a, b *position) int { return cmp.Or(cmp.Compare(a.Off, b.Off), byKey(a, b)) })
 	var gone []*position
 	for _, p := range lost {
 		// Positions of earlier releases do not tell the real path: the present one is as good a guess as any.
@@ -92,7 +94,7 @@ func (m *manager) locateKnown() {
 			continue
 		}
 		q := *p
-		q.Gone = time.Now().Unix()
+		q.Gone = m.sys.now().Unix()
 		m.known.remove(p)
 		m.known.add(&q)
 		gone = append(gone, &q)
@@ -117,7 +119,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 		_ = h.Close()
 		return nil
 	}
-	f := m.resume(sight{path: path, fi: fi, at: 1}, h, fi, p, key) // what was begun goes first
+	f := m.resume(sight{path: path, fi: fi}, h, fi, p, key)
 	m.leave(f)
 	return f
 }
@@ -128,30 +130,35 @@ func (m *manager) truncated(f *file) {
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)
-	var copied *file
 	if last := f.last.Load(); last != nil {
 		m.known.add(last)
 		m.lostContent(last)
 		if p := m.known.byKey[last.key]; p != nil {
 			m.resolveHeld(f, p)
-			copied = m.findCopy(p)
+			m.findCopy(p)
 		}
+	} else {
+		m.resolveHeld(f, nil)
 	}
 	defer m.storeUnstored()
+	// Copies that were made before are found before anything is read of what was written since.
+	if siblings := m.siblings(names, names); len(siblings) > 0 {
+		m.look(siblings)
+	}
 	h, fi, path := m.reopen(f)
-	if h == nil {
+	if h == nil || m.byID[f.id] != nil {
+		if h != nil {
+			_ = h.Close()
+		}
 		m.look(names)
 		return
 	}
-	s := sight{path: path, fi: fi, at: time.Now().UnixNano(), truncated: true}
-	moved := !slices.Contains(names, path)
-	if moved { // it was rotated after it had been truncated: what has taken its place comes behind it
-		for _, x := range m.streams[f.path0] {
-			if !x.m.started && x.where() == f.path0 {
-				s.at = min(s.at, x.m.at-1)
-			}
-		}
-		s.at = after(copied, s.at)
+	s := sight{path: path, fi: fi, truncated: true}
+	at, err := m.sys.stat(path)
+	s.nameless = err != nil || !at.is(f.id, f.birth)
+	moved := s.nameless || !slices.Contains(names, path)
+	if moved { // it was rotated after it had been truncated
+		s.was = f
 	}
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
@@ -171,43 +178,45 @@ func (m *manager) truncated(f *file) {
 	m.look(names)
 }
 
-// after returns a time for what was written after f, which may be nil: at, or a little later.
-func after(f *file, at int64) int64 {
-	if f == nil {
-		return at
-	}
-	return max(at, f.m.at+1)
-}
-
 // reopen opens the file of f, which nobody reads any more, and tells where it is: at its path, among its old neighbours,
 // or, as long as it was open, nobody knows where. h is nil if it is not to be found.
 func (m *manager) reopen(f *file) (h *handle, fi fileInfo, path string) {
 	if h = m.run.takeOpen(f); h != nil {
 		var err error
-		if fi, err = h.stat(); err != nil {
-			_ = h.Close()
-			h = nil
+		if fi, err = m.sys.statOpen(h); err == nil {
+			return h, fi, m.find(f)
 		}
-	}
-	path = f.where()
-	if at, err := statPath(path); err != nil || !at.is(f.id, f.birth) {
-		m.looked = time.Now()
-		if at, ok, _ := m.nearby(f.id, f.birth, path, f.realPath()); ok {
-			path = at
-		}
-	}
-	if h != nil {
-		return h, fi, path
-	}
-	h, fi, err := m.open(path)
-	if err != nil {
-		return nil, fi, path
-	}
-	if !fi.is(f.id, f.birth) {
 		_ = h.Close()
-		return nil, fi, path
+	}
+	return m.openFile(f)
+}
+
+// openFile opens the file of f once more. Its name may have passed on since the last look: a path alone tells nothing.
+func (m *manager) openFile(f *file) (h *handle, fi fileInfo, path string) {
+	path = m.find(f)
+	h, fi, err := m.open(path)
+	if err == nil && !fi.is(f.id, f.birth) {
+		_ = h.Close()
+		h = nil
 	}
 	return h, fi, path
+}
+
+// find returns where f is: at its path or among its old neighbours; its path if it is nowhere there.
+func (m *manager) find(f *file) string {
+	path := f.where()
+	if at, err := m.sys.stat(path); err == nil && at.is(f.id, f.birth) {
+		return path
+	}
+	for {
+		if at, ok, _ := m.nearby(f.id, f.birth, path, f.realPath()); ok {
+			return at
+		}
+		if m.refreshed { // many files are often rotated at once
+			return path
+		}
+		m.refreshed, m.looked = true, m.sys.now()
+	}
 }
 
 // adoptRewritten adds a file that no glob leads to and that holds another thing than what p tells, although it is the same
@@ -228,8 +237,8 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 		return false
 	}
 	m.lostContent(p)
-	copied := m.findCopy(m.known.byKey[p.key])
-	f := m.freshAt(sight{path: path, fi: fi, at: after(copied, fi.mtime), truncated: true}, h, p.origin())
+	m.findCopy(m.known.byKey[p.key])
+	f := m.freshAt(sight{path: path, fi: fi, truncated: true}, h, p.origin())
 	m.storeBefore(f)
 	m.leave(f)
 	return true
@@ -245,83 +254,108 @@ func (m *manager) freshAt(s sight, h *handle, path0 string) *file {
 
 // findCopy looks for a copy of the content of p, made before the file was truncated, and reads what is new in it: one that no glob leads to, or
 // that came after the globs were last evaluated. It must be found before anything is read of what was written since.
-func (m *manager) findCopy(p *position) *file {
-	f := m.findCopyOf(p, p.Path)
-	if f == nil && p.real() != p.Path {
-		f = m.findCopyOf(p, p.real())
+func (m *manager) findCopy(p *position) {
+	if p.Head.N == 0 {
+		return // every file looks like one of nothing
 	}
-	return f
+	if !m.findCopyOf(p, p.Path) && p.real() != p.Path {
+		m.findCopyOf(p, p.real())
+	}
 }
 
-// findCopyOf looks beside where the file of p is or was. It returns nil if there is none.
-func (m *manager) findCopyOf(p *position, beside string) *file {
+// findCopyOf looks beside where the file of p is or was, and reports whether there is one.
+func (m *manager) findCopyOf(p *position, beside string) bool {
 	dir, base := filepath.Split(beside)
 	entries, err := m.readDir(dir)
 	if err != nil {
-		return nil
+		return false
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if !e.Type().IsRegular() || !isRotationOf(e.Name(), base) || m.globs.excluded(path) {
 			continue
 		}
-		fi, err := statPath(path)
+		fi, err := m.sys.stat(path)
 		if err != nil || m.byID[fi.id] != nil {
 			continue
 		}
 		if m.globs.match(path) {
-			if f := m.continueUnlisted(path, p); f != nil {
-				return f
+			if m.continueUnlisted(path, p) {
+				return true
 			}
 			continue
 		}
 		if fi.size <= p.Off {
 			continue
 		}
-		if f := m.adoptOrphan(path, p, newKey(fi.id, time.Now())); f != nil {
+		if f := m.adoptOrphan(path, p, newKey(fi.id, m.sys.now())); f != nil {
 			m.run.tail.counts.recognised.Inc()
-			return f
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
-func (m *manager) continueUnlisted(path string, p *position) *file {
+func (m *manager) continueUnlisted(path string, p *position) bool {
 	h, fi, err := m.open(path)
 	if err != nil {
-		return nil
+		return false
 	}
 	s := sight{path: path, fi: fi}
 	if m.byID[fi.id] != nil || !m.isCopy(s, h, p) {
 		_ = h.Close()
-		return nil
+		return false
 	}
-	return m.continueCopy(s, h, p)
+	m.continueCopy(s, h, p)
+	return true
 }
 
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.
 func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
+	var most *position // files that went on with the content of others are told by the most that was read of it
 	for _, of := range originalsOf(base) {
-		for _, p := range m.known.byPath[dir+of] {
-			if m.isCopy(s, h, p) {
-				m.continueCopy(s, h, p)
-				return true
+		for _, p := range slices.Concat(m.known.byPath[dir+of], m.known.bySource[dir+of]) {
+			if (most == nil || p.Off > most.Off) && m.isCopy(s, h, p) {
+				most = p
 			}
 		}
-		x := m.byPath[dir+of]
-		if x == nil || x.compression != none || x.m.hold != nil || !m.looksLike(h, head, x) {
+	}
+	if most != nil {
+		m.continueCopy(s, h, most)
+		return true
+	}
+	for _, x := range m.originals(dir, base) {
+		if !m.looksLike(h, head, x) {
 			continue
 		}
 		_ = h.Close()
-		f := m.newFile(s, x.path0, newKey(s.fi.id, time.Now())) // what comes after it waits with it
-		f.m.hold = &hold{of: x, size: s.fi.size, since: time.Now(), begun: time.Now()}
+		f := m.newFile(s, x.path0, newKey(s.fi.id, m.sys.now())) // what comes after it waits with it
+		f.m.hold = &hold{of: x, size: s.fi.size, since: m.sys.now(), begun: m.sys.now(), need: m.wake(x, cmdRead)}
+		f.m.replaces = m.replacedBy(s.path)
 		m.register(f)
 		m.held[f] = struct{}{}
 		return true
 	}
 	return false
+}
+
+// originals returns the files that one of that name may be a copy of: those at the names that it may have been made from, and
+// those that were there and are rotated themselves by now.
+func (m *manager) originals(dir, base string) []*file {
+	var out []*file
+	sources := map[string]bool{}
+	for _, of := range originalsOf(base) {
+		sources[dir+of] = true
+	}
+	for _, f := range inSeq(m.families[familyOf(dir+base)]) {
+		if f.compression == none && f.m.hold == nil && !f.m.ended && (sources[f.path0] || sources[f.where()]) {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *file) int { return cmp.Compare(b.m.lived, a.m.lived) })
+	return out
 }
 
 // isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little before the truncation it may lack the
@@ -343,7 +377,7 @@ func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 }
 
 // continueCopy reads what is in a copy of the content of p beyond p.
-func (m *manager) continueCopy(s sight, h *handle, p *position) *file {
+func (m *manager) continueCopy(s sight, h *handle, p *position) {
 	m.run.tail.counts.recognised.Inc()
 	q := *p
 	if s.fi.size < q.Off {
@@ -353,7 +387,7 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) *file {
 		q.Tail = tailOf(tail[:n])
 	}
 	q.Trunc, q.Gone = false, 0
-	return m.resume(s, h, s.fi, &q, newKey(s.fi.id, time.Now()))
+	m.resume(s, h, s.fi, &q, newKey(s.fi.id, m.sys.now()))
 }
 
 // looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was before a truncation that is not noticed yet.
@@ -365,12 +399,18 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 			return true
 		}
 	}
-	y, fi, err := m.open(x.where())
-	if err != nil {
+	if n := x.m.head.N; n > 0 && n <= len(head) && printOf(head[:n]) == x.m.head {
+		return true // and perhaps what it begins with is being read just now
+	}
+	if last := x.last.Load(); last != nil && !m.isLive(x) && last.Head.N <= len(head) && printOf(head[:last.Head.N]) != last.Head {
+		return false
+	}
+	y, fi, _ := m.openFile(x)
+	if y == nil {
 		return false
 	}
 	defer func() { _ = y.Close() }()
-	if !fi.is(x.id, x.birth) || fi.size == 0 {
+	if fi.size == 0 {
 		return false
 	}
 	n, err := y.ReadAt(scratch[:], 0)
@@ -383,8 +423,8 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 
 // resolveHeld decides about files held as copies of f, whose content is now that of p and gone.
 func (m *manager) resolveHeld(f *file, p *position) {
-	for held := range m.held {
-		if held.m.hold.of == f {
+	for _, held := range inSeq(m.held) {
+		if _, undecided := m.held[held]; undecided && held.m.hold.of == f {
 			m.resolve(held, p)
 		}
 	}
@@ -393,23 +433,26 @@ func (m *manager) resolveHeld(f *file, p *position) {
 // resolve ends a hold: the file is a copy of the content of p, if that is given and so, or one of its own.
 func (m *manager) resolve(f *file, p *position) {
 	delete(m.held, f)
-	seq, path, left := f.m.seq, f.where(), f.m.left
+	left := f.m.left
 	m.unregister(f)
-	h, fi, err := m.open(path)
-	if err != nil || !fi.is(f.id, f.birth) {
-		if err == nil {
-			_ = h.Close()
-		}
+	h, fi, path := m.reopen(f)
+	if h == nil { // or it was compressed, and is found as that
+		m.vanished[f.where()], m.missing[f.path0] = m.sys.now(), true
 		m.nextScan = time.Time{}
 		return
 	}
-	s := sight{path: path, fi: fi, at: f.m.at, seq: seq}
+	s := sight{path: path, fi: fi, was: f}
 	if p != nil && m.isCopy(s, h, p) {
 		m.continueCopy(s, h, p)
 	} else {
 		m.fresh(s, h, m.sourceOf(s))
 	}
-	if g := m.byID[fi.id]; g != nil {
+	m.leftAt(fi.id, left)
+}
+
+// leftAt notes when the file of that identity, which is known as another one now, was rotated.
+func (m *manager) leftAt(id ident, left time.Time) {
+	if g := m.byID[id]; g != nil {
 		if g.m.left = left; !left.IsZero() {
 			g.m.leftWake = 1
 			m.left[g] = struct{}{}
@@ -419,10 +462,13 @@ func (m *manager) resolve(f *file, p *position) {
 
 // sweepHeld ends holds of files that are no copies, or of which nothing comes.
 func (m *manager) sweepHeld(now time.Time) {
-	for f := range m.held {
+	for _, f := range inSeq(m.held) {
+		if _, undecided := m.held[f]; !undecided {
+			continue
+		}
 		hold := f.m.hold
-		h, fi, err := m.open(f.where())
-		if err != nil {
+		h, fi, _ := m.openFile(f)
+		if h == nil {
 			m.resolve(f, nil)
 			continue
 		}
@@ -435,8 +481,10 @@ func (m *manager) sweepHeld(now time.Time) {
 			}
 		}
 		_ = h.Close()
-		waited := now.Sub(hold.since) >= m.cfg.RotateWait || now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
-		switch x := hold.of; {
+		x := hold.of
+		read := x.m.ended || !x.m.started || x.m.answered >= hold.need || x.m.failure != ""
+		waited := read && now.Sub(hold.since) >= m.cfg.RotateWait || now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
+		switch {
 		case !waited:
 		case !m.shrunk(x):
 			m.resolve(f, nil)
@@ -453,14 +501,11 @@ const longestCopy = 20
 
 // departs tells whether what was last written to the file, of that size, is not what stands at its place in x: it is no copy of it then.
 func (m *manager) departs(h *handle, size int64, x *file) bool {
-	y, fi, err := m.open(x.where())
-	if err != nil {
+	y, fi, _ := m.openFile(x)
+	if y == nil {
 		return false
 	}
 	defer func() { _ = y.Close() }()
-	if !fi.is(x.id, x.birth) {
-		return false
-	}
 	if last := x.last.Load(); last != nil {
 		var scratch [headSize]byte
 		prints := last.prints()
@@ -488,14 +533,12 @@ func (m *manager) shrunk(f *file) bool {
 	if f.m.ended {
 		return false
 	}
-	h, fi, err := m.open(f.where())
-	if err != nil {
+	h, fi, _ := m.openFile(f)
+	if h == nil {
 		return false
 	}
 	defer func() { _ = h.Close() }()
 	switch last := f.last.Load(); {
-	case !fi.is(f.id, f.birth):
-		return false
 	case fi.size < f.delivered.Load():
 		return true
 	case last != nil:

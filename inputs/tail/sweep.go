@@ -14,10 +14,13 @@ func (m *manager) sweep(now time.Time) {
 	case m.watch == nil && !now.Before(m.nextPoll):
 		m.poll(now)
 	}
-	for f := range m.due {
+	for _, f := range inSeq(m.due) {
 		m.sweepDue(f, now)
 	}
-	for f := range m.left {
+	for _, f := range inSeq(m.left) {
+		if _, left := m.left[f]; !left {
+			continue
+		}
 		m.sweepLeft(f, now)
 	}
 	m.sweepHeld(now)
@@ -83,7 +86,7 @@ func (m *manager) closeIdle(now time.Time) {
 	// With an eighth to spare, those that are active need not be opened for each read.
 	files := m.run.tail.files
 	excess := max(int(m.run.opened.Load())-m.cfg.MaxOpenFiles, files.Excess()+files.Most()/8)
-	var idle []*file
+	var idle, quietest []*file
 	for _, f := range m.byID {
 		switch quiet := now.Sub(f.m.grown); {
 		case !f.isOpen.Load() || f.m.idle || !f.m.left.IsZero() || f.compression != none:
@@ -94,17 +97,21 @@ func (m *manager) closeIdle(now time.Time) {
 			}
 		case f.m.pending == pendingNone && quiet >= m.cfg.CloseInactive:
 			f.m.idle = true
-			m.wake(f, cmdClose)
+			quietest = append(quietest, f)
 			excess--
 		case excess > 0 && quiet >= idleTick:
 			idle = append(idle, f)
 		}
 	}
+	slices.SortFunc(quietest, func(a, b *file) int { return cmp.Compare(a.m.seq, b.m.seq) })
+	for _, f := range quietest {
+		m.wake(f, cmdClose)
+	}
 	if excess <= 0 {
 		return
 	}
 	slices.SortFunc(idle, func(a, b *file) int {
-		return cmp.Or(cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown))
+		return cmp.Or(cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown), cmp.Compare(a.m.seq, b.m.seq))
 	})
 	for _, f := range idle[:min(excess, len(idle))] {
 		f.m.idle = true

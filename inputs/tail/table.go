@@ -2,7 +2,9 @@ package tail
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -13,19 +15,19 @@ import (
 
 // sight is what was seen at a path.
 type sight struct {
-	path string
-	fi   fileInfo
-	at   int64 // see mgrState.at
-	seq  int   // the same of mgrState.seq, where the file was known before; 0 otherwise
-
-	truncated bool // what was in it is gone
+	path      string
+	fi        fileInfo
+	at        place // 0 if it was not with others
+	was       *file // what it was known as until now; nil if it is new
+	truncated bool  // what was in it is gone
+	nameless  bool  // it is open, and not at path any more
 }
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
 
 // scan evaluates the globs and looks at everything.
 func (m *manager) scan() {
-	begin := time.Now()
+	begin := m.sys.now()
 	found := m.globs.walk()
 	for path, err := range found.errs {
 		m.trouble(path, err)
@@ -57,18 +59,20 @@ func (m *manager) scan() {
 	}
 	m.dirs = found.dirs
 	m.watchDirs()
-	due := time.Now()
+	due := m.sys.now()
 	m.nextScan = due
+	m.scanning = true
+	slices.Sort(paths)
 	m.look(paths)
 	for _, f := range m.byID {
 		m.supersede(f)
 	}
 	// Where a scan takes long it must not be all that is done.
-	wait := max(m.cfg.RescanInterval, 20*time.Since(begin))
+	wait := max(m.cfg.RescanInterval, 20*m.sys.since(begin))
 	if m.nextScan.Equal(due) {
-		m.nextScan = time.Now().Add(wait)
+		m.nextScan = m.sys.now().Add(wait)
 	}
-	m.nextPoll = time.Now().Add(min(wait, m.cfg.PollInterval))
+	m.nextPoll = m.sys.now().Add(min(wait, m.cfg.PollInterval))
 	m.run.looks()
 }
 
@@ -82,6 +86,7 @@ func (m *manager) poll(now time.Time) {
 		}
 	}
 	m.seq++
+	slices.Sort(paths)
 	m.look(paths)
 }
 
@@ -97,7 +102,7 @@ func (m *manager) supersede(f *file) {
 		if x == nil || x.birth == 0 {
 			continue
 		}
-		if fi, err := statPath(f.where()); err == nil && fi.is(f.id, f.birth) && fi.size == f.size.Load() && x.birth >= fi.mtime {
+		if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) && fi.size == f.size.Load() && x.birth >= fi.mtime {
 			m.leave(f)
 			return
 		}
@@ -169,7 +174,8 @@ func (m *manager) look(paths []string) {
 }
 
 func (m *manager) compareAll(paths []string) {
-	m.looked = time.Now()
+	m.looked = m.sys.now()
+	m.looks++
 	var fresh []sight
 	var departed []*file
 	var left []string
@@ -183,6 +189,8 @@ func (m *manager) compareAll(paths []string) {
 		departed, left = append(departed, f), append(left, path)
 	}
 	visited := 0
+	whole := m.scanning
+	m.scanning = false
 	for ; ; visited++ {
 		if visited == len(paths) {
 			// Rotation has been here, more than once perhaps: what lies between what was known and what is there now is found before anything is begun.
@@ -193,7 +201,7 @@ func (m *manager) compareAll(paths []string) {
 		}
 		path := paths[visited]
 		cur := m.byPath[path]
-		fi, err := statPath(path)
+		fi, err := m.sys.stat(path)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
 				m.healedQuietly(path)
@@ -213,12 +221,17 @@ func (m *manager) compareAll(paths []string) {
 			leave(cur, path)
 		}
 		f := m.byID[fi.id]
-		if f != nil && !fi.is(f.id, f.birth) { // another file with the inode of one that is gone
+		if f != nil && !m.same(f, path, &fi) { // another file with the inode of one that is gone
 			for _, name := range slices.Clone(f.m.names) {
 				m.drop(f, name)
 			}
-			departed = append(departed, f)
 			delete(m.byID, fi.id)
+			if f.compression != none && !f.isOpen.Load() {
+				f.m.names = nil
+				m.end(f) // there is nothing left to read
+			} else {
+				departed = append(departed, f)
+			}
 			f = nil
 		}
 		if f != nil {
@@ -227,6 +240,9 @@ func (m *manager) compareAll(paths []string) {
 			continue
 		}
 		fresh = append(fresh, sight{path: path, fi: fi})
+		if fi.size > 0 && fi.regular() && !whole {
+			left = append(left, path) // older generations may have come with it
+		}
 	}
 	for _, f := range departed {
 		if f.m.left.IsZero() && !f.m.ended {
@@ -236,6 +252,9 @@ func (m *manager) compareAll(paths []string) {
 		}
 	}
 	m.sortByAge(fresh)
+	for i := range fresh {
+		fresh[i].at = place{m.looks, i}
+	}
 	var unknown, overwritten []sight
 	for _, s := range fresh {
 		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
@@ -254,15 +273,18 @@ func (m *manager) compareAll(paths []string) {
 		m.locateKnown()
 	}
 	// A copy that was made before a truncation is read before what was written after it.
-	for i := range overwritten {
-		overwritten[i].at = time.Now().UnixNano()
-	}
+	compressed := len(m.gz.compare)
 	for _, s := range append(unknown, overwritten...) {
 		if f := m.byID[s.fi.id]; f != nil {
 			m.arrive(f, s.path)
 			continue
 		}
 		m.discover(s)
+	}
+	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] { // what they were made of may have been found after them
+		if plain := m.byPath[uncompressedName(c.where())]; plain != nil && c.m.beside == nil && !m.starting {
+			c.m.beside, c.m.known = plain, true
+		}
 	}
 	m.storeUnstored()
 }
@@ -280,7 +302,7 @@ func (m *manager) siblings(left, seen []string) []string {
 		known[path] = true
 	}
 	var out []string
-	for dir := range dirs {
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
 		entries, err := m.readDir(dir)
 		if err != nil {
 			continue // a scan will say so
@@ -316,10 +338,32 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	}
 }
 
+// same tells whether what was seen at path, which is a new name, is f. Where the file system does not know when a file was made
+// it may be another one, that has got its inode: a compressed file does not become text.
+func (m *manager) same(f *file, path string, fi *fileInfo) bool {
+	if !fi.is(f.id, f.birth) {
+		return false
+	}
+	if fi.birth != 0 || f.compression == none {
+		return true
+	}
+	h, now, err := m.open(path)
+	if err != nil {
+		return true // not now
+	}
+	defer func() { _ = h.Close() }()
+	var head [headSize]byte
+	n, err := h.ReadAt(head[:], 0)
+	return err != nil && err != io.EOF || !now.is(f.id, f.birth) || compressionOf(path, head[:n]) == f.compression
+}
+
 // drop takes a name from a file.
 func (m *manager) drop(f *file, path string) {
 	delete(m.byPath, path)
-	m.vanished[path] = time.Now()
+	m.vanished[path] = m.sys.now()
+	if !f.m.started && !f.m.ended {
+		m.missing[f.path0] = true // should it be compressed, then unread
+	}
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
 		m.place(f, f.m.names[0])
@@ -337,6 +381,10 @@ func (m *manager) arrive(f *file, path string) {
 	}
 	m.byPath[path] = f
 	f.m.names = append(f.m.names, path)
+	if path == f.path0 && f.compression == none {
+		m.seq++
+		f.m.lived = m.seq
+	}
 	m.place(f, f.m.names[0])
 	switch {
 	case old == nil || len(old.m.names) > 0:
@@ -359,7 +407,7 @@ func (m *manager) depart(f *file) {
 // leave begins the time that a rotated file must be quiet for.
 func (m *manager) leave(f *file) {
 	m.run.spill(spillRotated)
-	f.m.left = time.Now()
+	f.m.left = m.sys.now()
 	m.left[f] = struct{}{}
 	f.m.leftWake = max(1, m.wake(f, cmdRead))
 }
@@ -377,7 +425,7 @@ func (m *manager) displaced(f *file) {
 		}
 		return
 	}
-	m.looked = time.Now()
+	m.looked = m.sys.now()
 	switch found, err := m.relocate(f); {
 	case err != nil: // it is not given up because nobody can look for it
 		m.trouble(f.where(), err)

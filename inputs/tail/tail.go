@@ -25,6 +25,7 @@ type Tail struct {
 	log      *slog.Logger
 	tagger   *tagger
 	counts   *counts
+	sys      system
 	block    int // how much is read at a time
 	newWatch func() (notifier, error)
 	addWatch func(dir string) error // instead of inotify, if set
@@ -118,14 +119,7 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
-	r := &run{tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel, files: map[*file]struct{}{}, holed: map[string]bool{}}
-	r.packer, _ = sink.(inputs.Packer)
-	r.done = func(err error) {
-		defer r.pending.Done()
-		if err != nil {
-			r.fail(fmt.Errorf("what was read did not become durable: %w", err))
-		}
-	}
+	r := t.newRun(sink, cancel)
 	t.run.Store(r)
 	defer t.run.CompareAndSwap(r, nil)
 
@@ -150,6 +144,22 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 		return nil
 	}
 	return context.Cause(ctx)
+}
+
+// newRun returns what one Run needs; cancel ends it.
+func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
+	r := &run{
+		tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel,
+		files: map[*file]struct{}{}, holed: map[string]bool{},
+	}
+	r.packer, _ = sink.(inputs.Packer)
+	r.done = func(err error) {
+		defer r.pending.Done()
+		if err != nil {
+			r.fail(fmt.Errorf("what was read did not become durable: %w", err))
+		}
+	}
+	return r
 }
 
 // fail ends the Run with err.

@@ -184,7 +184,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 func (w *worker) ready(f *file) (outcome, error) {
 	r := &f.r
 	if r.h == nil {
-		h, fi, err := openHandle(f.where())
+		h, fi, err := w.run.tail.sys.open(f.where())
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			return lost, nil
@@ -199,7 +199,7 @@ func (w *worker) ready(f *file) (outcome, error) {
 	if f.compression != none {
 		return atEnd, w.run.openStream(f)
 	}
-	fi, err := r.h.stat()
+	fi, err := w.run.tail.sys.statOpen(r.h)
 	if err != nil {
 		return failed, err
 	}
@@ -238,7 +238,7 @@ func (w *worker) findable(f *file) bool {
 	if f.r.h == nil {
 		return true
 	}
-	fi, err := statPath(f.where())
+	fi, err := w.run.tail.sys.stat(f.where())
 	return err == nil && fi.is(f.id, f.birth)
 }
 
@@ -366,8 +366,7 @@ func (w *worker) charset(src io.ReaderAt, b *block) (*charset, error) {
 func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 	r := &f.r
 	end := b.base + int64(b.end)
-	if r.head.N < headSize && end > int64(r.head.N) {
-		n := int(min(headSize, end))
+	if n := int(min(headSize, end)); r.head.N != n {
 		head := b.raw
 		if b.base > 0 {
 			if m, err := src.ReadAt(w.head[:n], 0); m < n {

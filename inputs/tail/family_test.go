@@ -1,0 +1,351 @@
+package tail
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestFamilyHistories runs random histories of a log and all that it is rotated into, on real files and
+// by a clock of their own, against the reference in family: each line once and in order. By default
+// they are the same few hundred each time; PENSTOCK_HISTORIES sets how many others, and PENSTOCK_SEED
+// runs one of them again, or as many from that seed on.
+//
+// The world is that of a log of one writer, with its rotated files beside it, numbered or dated; the
+// agent may be told of changes or poll, late and in any order; files may have no time of birth, and
+// times as coarse as 10 ms. Left out are inodes that are used again where there is no time of birth,
+// writers that go on for more than some 30 ms in a file that was rotated, logs that are replaced by
+// one that goes on with their content, and files that are named like rotated ones and are none.
+func TestFamilyHistories(t *testing.T) {
+	seed, most := uint64(1), int64(300)
+	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed, most = uint64(time.Now().UnixNano()), n
+	}
+	if s := os.Getenv("PENSTOCK_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+		if os.Getenv("PENSTOCK_HISTORIES") == "" {
+			most = 1
+		}
+	}
+	tolerated := int64(3)
+	if s := os.Getenv("PENSTOCK_TOLERATE"); s != "" {
+		tolerated, _ = strconv.ParseInt(s, 10, 64)
+	}
+	t.Logf("PENSTOCK_SEED=%d and on", seed)
+	var done, lines, splits atomic.Int64
+	var failed atomic.Int64
+	var wg sync.WaitGroup
+	for range min(int64(runtime.GOMAXPROCS(0)), most) {
+		dir := t.TempDir()
+		wg.Go(func() {
+			for {
+				i := done.Add(1) - 1
+				if i >= most || failed.Load() >= tolerated {
+					done.Add(-1)
+					return
+				}
+				w := history(seed+uint64(i), filepath.Join(dir, strconv.FormatInt(i, 10)))
+				lines.Add(int64(len(w.durable)))
+				splits.Add(int64(len(w.last) - 1))
+				if len(w.wrong) > 0 {
+					failed.Add(1)
+					t.Errorf("PENSTOCK_SEED=%d: %.100s (%s) %d steps", seed+uint64(i), w.wrong[0], w.label, len(w.story))
+					if most == 1 {
+						t.Logf("%s\n%s", strings.Join(w.story, "\n"), w.state())
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d histories with %d lines; %d times a generation had to become a source of its own", done.Load(), lines.Load(), splits.Load())
+}
+
+// history runs the history of that seed in dir, which it removes.
+func history(seed uint64, dir string) *family {
+	w := newFamily(rand.New(rand.NewPCG(seed, 2)), dir)
+	defer func() { _ = os.RemoveAll(dir) }()
+	p := w.play()
+	w.pause = p.meanwhile
+	p.catching(p.run)
+	return w
+}
+
+// newFamily returns a world in dir.
+func newFamily(rng *rand.Rand, dir string) *family {
+	return &family{
+		rng: rng, clock: &handClock{at: 1_900_000_000e9}, tick: []int64{1, 1, 4e6, 10e6}[rng.IntN(4)],
+		birth: rng.IntN(6) > 0, root: dir, dir: dir, live: "app.log", wide: rng.IntN(3) > 0,
+		dated: rng.IntN(2) == 0, zips: rng.IntN(2) == 0, keeps: rng.IntN(4) > 0,
+		watched: rng.IntN(3) > 0, keep: 3 + rng.IntN(4), names: map[string]*generation{},
+		stamps: map[ident]*stamp{}, fd: -1, gone: map[int]bool{}, durable: map[int]string{},
+		last: map[string]int{},
+	}
+}
+
+// play gives the world an agent.
+func (w *family) play() *play {
+	w.layout()
+	cfg := Default()
+	cfg.Paths, cfg.Watch = []string{w.glob}, "poll"
+	cfg.RotateWait = time.Duration(50+w.rng.IntN(450)) * time.Millisecond
+	cfg.PollInterval = time.Duration(20+w.rng.IntN(1000)) * time.Millisecond
+	cfg.RescanInterval = time.Duration(100+w.rng.IntN(2000)) * time.Millisecond
+	cfg.CloseInactive = time.Duration(20+w.rng.IntN(4000)) * time.Millisecond
+	sink := &handSink{record: w.arrived, positions: map[string][]byte{}}
+	a, err := newAgent(cfg, w.root, system{clock: w.clock.now, times: w.times}, sink, 64+w.rng.IntN(2000))
+	must(err)
+	w.agent = a
+	return &play{w, a, false}
+}
+
+// files tells what the agent knows.
+func (p *play) files() string {
+	var b strings.Builder
+	for f := range p.a.m.run.files {
+		fmt.Fprintf(&b, "%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n", f.where(), f.id.ino,
+			f.m.started, f.m.ended, f.m.names, !f.m.left.IsZero(), f.delivered.Load(), f.size.Load(), len(f.m.pred), f.m.hold)
+	}
+	return b.String()
+}
+
+// layout makes the directories and links of the history.
+func (w *family) layout() {
+	must(os.MkdirAll(w.dir, 0o755))
+	w.glob = filepath.Join(w.root, "app.log")
+	if w.wide {
+		w.glob += "*"
+		return
+	}
+	switch w.rng.IntN(4) {
+	case 0: // containers/x.log -> pods/0.log
+		w.dir, w.live = filepath.Join(w.root, "pods"), "0.log"
+		must(os.Mkdir(w.dir, 0o755))
+		must(os.Symlink("pods/0.log", w.glob))
+	case 1: // and one more
+		w.dir, w.live = filepath.Join(w.root, "docker"), "0-json.log"
+		must(os.Mkdir(w.dir, 0o755))
+		must(os.Symlink("docker/0-json.log", filepath.Join(w.root, "0.log")))
+		must(os.Symlink("0.log", w.glob))
+	}
+}
+
+// play lets the agent and the writers act.
+type play struct {
+	*family
+	a    *agent
+	busy bool // in the middle of something
+}
+
+// catching does what it is told, and ends the agent and the writers.
+func (p *play) catching(do func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.fault("panic: %v", r)
+			if os.Getenv("TAIL_LOG") != "" {
+				panic(r)
+			}
+		}
+		if p.a.m != nil {
+			p.a.halt()
+		}
+		p.family.close()
+	}()
+	do()
+}
+
+func (p *play) run() {
+	kind := p.rng.IntN(4)
+	rotations := [][]func(){{p.byRename}, {p.byCopy}, {p.byLink}, {p.byRename, p.byCopy, p.byLink}}[kind]
+	halves := p.rng.IntN(3) == 0
+	p.label = fmt.Sprintf("%s wide=%v dated=%v zips=%v halves=%v tick=%v birth=%v", []string{"rename", "copy", "link", "all"}[kind], p.wide, p.dated, p.zips, halves, p.tick, p.birth)
+	for range 3 + p.rng.IntN(1<<(1+p.rng.IntN(6))) {
+		if len(p.wrong) > 0 {
+			return
+		}
+		switch op := p.rng.IntN(24); {
+		case op < 7:
+			p.write(halves)
+		case op < 11:
+			rotations[p.rng.IntN(len(rotations))]()
+		case op < 13 && p.zips:
+			p.compress()
+		case op < 15:
+			p.toggle()
+		case op == 15:
+			p.a.sink.stalled = !p.a.sink.stalled
+			p.log("stalled %v", p.a.sink.stalled)
+		case op == 16:
+			if p.a.sink.held = !p.a.sink.held; !p.a.sink.held {
+				p.a.sink.sync(1 << 30)
+			}
+			p.log("held %v", p.a.sink.held)
+		case op == 17:
+			p.a.sink.sync(p.rng.IntN(5))
+		case op == 18:
+			p.settle()
+		default:
+			p.meanwhile()
+			p.wait()
+		}
+	}
+	p.finish()
+}
+
+func (p *play) toggle() {
+	if p.a.m == nil {
+		p.log("start")
+		must(p.a.start())
+		return
+	}
+	if p.rng.IntN(2) == 0 {
+		p.a.sink.sync(1 << 30)
+		p.log("stop")
+	} else {
+		p.a.sink.sync(p.rng.IntN(4))
+		p.log("kill")
+	}
+	p.a.halt()
+	p.killed()
+}
+
+// wait lets time pass.
+func (p *play) wait() {
+	d := []time.Duration{0, time.Microsecond, 2 * time.Millisecond, 30 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second}[p.rng.IntN(6)]
+	if d > 10*time.Millisecond {
+		p.reopen()
+	}
+	p.clock.at += int64(d)
+}
+
+// reopen has the writer follow a rotation: nobody waits for it for long.
+func (p *play) reopen() {
+	if p.fd >= 0 && p.writer != p.names[p.live] {
+		p.family.close()
+	}
+}
+
+// meanwhile lets the agent do a little, or nothing.
+func (p *play) meanwhile() {
+	if p.a.m == nil || p.busy {
+		return
+	}
+	p.busy = true
+	defer func() { p.busy = false }()
+	if p.rng.IntN(3) == 0 {
+		p.clock.at += int64(p.rng.IntN(int(5 * time.Millisecond)))
+	}
+	for range p.rng.IntN(4) {
+		p.act()
+	}
+}
+
+func (p *play) act() {
+	switch p.rng.IntN(5) {
+	case 0:
+		p.log("- sweep")
+		p.a.sweep()
+	case 1:
+		n := len(p.events)
+		if n > 0 && p.rng.IntN(3) == 0 {
+			n = p.rng.IntN(n) // the others are on their way
+		}
+		p.tell(n)
+	case 2, 3:
+		n := 1 + p.rng.IntN(6)
+		p.log("- work %d", n)
+		for range n {
+			if !p.a.work() {
+				break
+			}
+		}
+	default:
+		p.log("- results")
+		p.a.results()
+	}
+}
+
+// tell notifies the agent of the first n events.
+func (p *play) tell(n int) {
+	if n == 0 {
+		return
+	}
+	p.log("- notice %d", n)
+	c := changes{written: map[string]struct{}{}, touched: map[string]struct{}{}}
+	for _, e := range p.events[:n] {
+		if e.written {
+			c.written[p.path(e.name)] = struct{}{}
+		} else {
+			c.touched[p.path(e.name)] = struct{}{}
+		}
+	}
+	p.events = p.events[n:]
+	p.a.notify(c)
+}
+
+// settle lets the agent come to rest, if nothing holds it up.
+func (p *play) settle() {
+	if p.a.m == nil || p.a.sink.stalled {
+		return
+	}
+	p.log("settle")
+	p.complete()
+	p.reopen()
+	busy := 0
+	for quiet := 0; quiet < 12; quiet++ {
+		for p.a.work() || p.a.results() {
+			quiet = 0
+			if busy++; busy > 10_000 {
+				p.fault("it does not come to rest\n%s", p.files())
+				return
+			}
+		}
+		if p.a.err != nil {
+			panic(p.a.err)
+		}
+		p.tell(len(p.events))
+		p.a.sweep()
+		p.clock.at += int64(300 * time.Millisecond)
+	}
+	p.noticed()
+}
+
+// finish lets everything arrive, and nothing more after a restart.
+func (p *play) finish() {
+	p.log("finish")
+	p.a.sink.stalled, p.a.sink.held = false, false
+	p.a.sink.sync(1 << 30)
+	if p.a.m == nil {
+		must(p.a.start())
+	}
+	p.settle()
+	p.clock.at += int64(40 * time.Second)
+	p.settle()
+	if lost := p.missing(); len(lost) > 0 {
+		p.fault("%d lines are missing: %v\n%s", len(lost), lost, p.files())
+		return
+	}
+	p.log("restart")
+	p.a.halt()
+	p.killed()
+	p.clock.at += int64(time.Second)
+	must(p.a.start())
+	p.settle()
+	p.write(false)
+	p.settle()
+	if lost := p.missing(); len(lost) > 0 {
+		p.fault("%d lines are missing after a restart: %v", len(lost), fmt.Sprint(lost))
+	}
+}

@@ -1,0 +1,296 @@
+package tail
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The order of a source is that in which its lines were written, and is decided here and nowhere else:
+// of the generations that are to be read, again whenever there are new ones. In this order of weight:
+//
+//  1. What was begun goes first: that is done.
+//  2. What stands under the source's own name goes last.
+//  3. What has been decided stays, for names pass on and files are removed.
+//  4. Of two that were seen under the source's own name, the one that was seen there later is newer.
+//  5. The numbers or dates that rotation has put into the names, as they are now.
+//  6. What was found in one look has the order that it had then.
+//  7. The times of the last write, and of birth. They come last: those of copies and of compressed files
+//     are not those of what is in them, a file system's clock may be coarse, and it is not the agent's.
+
+// age is what tells how old a generation is, among those of its family.
+type age struct {
+	mtime, at  int64 // when it was last written to, and about when its last line was
+	birth      int64
+	number     []int // of its name: {2} for app.log.2, {2026, 1, 31} for app.log-2026-01-31; nil for words such as old
+	live       bool  // rotation has not renamed it
+	compressed bool
+	witness    bool // it only helps to tell what numbers mean
+	lived      int  // see mgrState
+	rank       int
+	place      place
+	seq        int // order of discovery
+	path       string
+	sight      *sight // of one of these two, unless it is a witness
+	file       *file
+}
+
+func ageOf(path string, fi *fileInfo) age {
+	base := filepath.Base(path)
+	name := uncompressedName(base)
+	suffix := rotationSuffix(name)
+	a := age{mtime: fi.mtime, at: fi.mtime, birth: fi.birth, path: path, live: suffix == "" && name == base, compressed: name != base}
+	for _, digits := range strings.FieldsFunc(suffix, func(c rune) bool { return c < '0' || c > '9' }) {
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			break
+		}
+		a.number = append(a.number, n)
+	}
+	return a
+}
+
+// sortByAge orders what was seen in one look.
+func (m *manager) sortByAge(list []sight) {
+	families := map[string][]age{}
+	for i := range list {
+		family := familyOf(list[i].path)
+		a := ageOf(list[i].path, &list[i].fi)
+		a.sight = &list[i]
+		families[family] = append(families[family], a)
+	}
+	at := map[*sight]int{}
+	for family, members := range families {
+		members = append(members, m.witnesses(family, nil)...)
+		m.sortAges(family, members)
+		for i := range members {
+			if members[i].sight != nil {
+				at[members[i].sight] = i
+			}
+		}
+	}
+	ranks := make([]int, len(list))
+	for i := range list {
+		ranks[i] = at[&list[i]]
+	}
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(list[a].path, list[b].path))
+	})
+	sorted := make([]sight, len(list))
+	for i, j := range order {
+		sorted[i] = list[j]
+	}
+	copy(list, sorted)
+}
+
+// witnesses returns the ages of the files of a family that have a name, but for those in not.
+func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
+	for _, f := range inSeq(m.families[family]) {
+		if not[f] || len(f.m.names) == 0 {
+			continue
+		}
+		// Names are known as of the last look at them, and may have passed on since.
+		if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) {
+			a := ageOf(f.where(), &fi)
+			a.witness = true
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// arrange puts the generations of a source that are not being read yet into the order in which they
+// are to be read.
+func (m *manager) arrange(source string) {
+	list := m.streams[source]
+	var begun, rest []*file
+	for _, f := range list {
+		if f.m.started || f.delivered.Load() > 0 {
+			begun = append(begun, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	slices.SortStableFunc(begun, func(a, b *file) int {
+		switch {
+		case a.m.started && b.m.started:
+			return 0
+		case a.m.started:
+			return -1
+		case b.m.started:
+			return 1
+		}
+		return 0
+	})
+	started := 0
+	for started < len(begun) && begun[started].m.started {
+		started++
+	}
+	m.sortFiles(source, begun[started:])
+	m.sortFiles(source, rest)
+	m.streams[source] = append(begun, rest...)
+	for i, f := range m.streams[source] {
+		f.m.rank = i + 1
+	}
+}
+
+func (m *manager) sortFiles(source string, files []*file) {
+	if len(files) < 2 {
+		return
+	}
+	live, liveErr := m.sys.stat(source)
+	mine := map[*file]bool{}
+	families := map[string]bool{}
+	var members []age
+	for _, f := range files {
+		mine[f] = true
+		families[f.m.family] = true
+		members = append(members, m.ageOfFile(f, source, liveErr == nil && live.is(f.id, f.birth) && f.compression == none))
+	}
+	for _, family := range slices.Sorted(maps.Keys(families)) {
+		members = append(members, m.witnesses(family, mine)...)
+	}
+	m.sortAges(files[0].m.family, members)
+	i := 0
+	for _, a := range members {
+		if a.file != nil {
+			files[i] = a.file
+			i++
+		}
+	}
+}
+
+// older tells whether c, which is not compared yet, was written before f.
+func (m *manager) older(c, f *file) bool {
+	pair := []*file{f, c}
+	m.sortFiles(f.path0, pair)
+	return pair[0] == c
+}
+
+// ageOfFile is ageOf a file that nobody reads yet.
+func (m *manager) ageOfFile(f *file, source string, live bool) age {
+	path := m.find(f) // its name may have passed on since the last look, and those of others with it
+	fi, err := m.sys.stat(path)
+	there := err == nil && fi.is(f.id, f.birth)
+	if !there && f.r.h != nil {
+		fi, err = m.sys.statOpen(f.r.h)
+	}
+	if err != nil || !fi.is(f.id, f.birth) {
+		fi = fileInfo{mtime: f.m.mtime, birth: f.birth}
+	}
+	a := ageOf(path, &fi)
+	if !there {
+		a.number = nil
+	}
+	a.live = live
+	if a.file, a.place, a.seq = f, f.m.at, f.m.seq; f.path0 == source {
+		a.lived, a.rank = f.m.lived, f.m.rank
+	}
+	return a
+}
+
+// sortAges sorts members of a family, the oldest first.
+func (m *manager) sortAges(family string, members []age) {
+	var numbered, found, lived, ranked []*age
+	for i := range members {
+		a := &members[i]
+		switch {
+		case a.live:
+			a.at = math.MaxInt64
+		case a.number != nil:
+			numbered = append(numbered, a)
+		}
+		if a.lived > 0 && !a.live {
+			lived = append(lived, a)
+		}
+		if a.rank > 0 && !a.live {
+			ranked = append(ranked, a)
+		}
+		if a.place.look > 0 && !a.live {
+			found = append(found, a)
+		}
+	}
+	slices.SortFunc(found, func(a, b *age) int {
+		return cmp.Or(cmp.Compare(b.place.look, a.place.look), cmp.Compare(b.place.index, a.place.index))
+	})
+	for len(found) > 0 {
+		n := 1
+		for n < len(found) && found[n].place.look == found[0].place.look {
+			n++
+		}
+		inTurn(found[:n])
+		found = found[n:]
+	}
+	slices.SortStableFunc(numbered, func(a, b *age) int { return slices.Compare(a.number, b.number) })
+	if m.numbersGrow(family, numbered) {
+		slices.Reverse(numbered)
+	}
+	inTurn(numbered)
+	slices.SortFunc(lived, func(a, b *age) int { return cmp.Compare(b.lived, a.lived) })
+	inTurn(lived)
+	slices.SortFunc(ranked, func(a, b *age) int { return cmp.Compare(b.rank, a.rank) })
+	inTurn(ranked)
+	slices.SortFunc(members, func(a, b age) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq), cmp.Compare(a.path, b.path))
+	})
+}
+
+// inTurn sees to it that the times of list, the newest first, descend.
+func inTurn(list []*age) {
+	limit := int64(math.MaxInt64)
+	for _, a := range list {
+		if a.witness {
+			continue
+		}
+		if a.at >= limit {
+			a.at = limit - 1
+		}
+		limit = a.at
+	}
+}
+
+// numbersGrow tells whether a larger number means a newer file, as it does for dates and for loggers that count up; logrotate
+// counts the rotations that a file has been through. numbered is in ascending order. Times decide; but where one of two files is
+// compressed, and does not bear the time of what is in it, then that the older one is compressed first.
+//
+// The most that was ever to be seen of a family decides: files are removed, and lose their names.
+func (m *manager) numbersGrow(family string, numbered []*age) bool {
+	grow := 0
+	for i, r := range numbered {
+		if len(r.number) > 1 || r.number[0] > 99999 {
+			return true
+		}
+		for _, s := range numbered[max(0, i-50):i] {
+			switch {
+			case r.timed() && s.timed() || r.compressed && s.compressed:
+				grow += cmp.Compare(r.mtime, s.mtime)
+			case s.compressed:
+				grow++
+			default:
+				grow--
+			}
+		}
+	}
+	if was := m.grows[family]; max(grow, -grow) <= max(was, -was) {
+		return was > 0
+	}
+	if m.grows == nil {
+		m.grows = map[string]int{}
+	}
+	m.grows[family] = grow
+	return grow > 0
+}
+
+// timed tells whether the time of the last write is that of what is in the file.
+func (a *age) timed() bool { return !a.compressed || a.mtime < a.birth }
+
+// familyOf returns what the generations of a log have in common: their directory and their name but for what rotation adds.
+func familyOf(path string) string { return filepath.Dir(path) + "/" + rotationStem(path) }
