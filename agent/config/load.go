@@ -18,6 +18,8 @@ import (
 type Options struct {
 	Vars map[string]string           // --var name=value
 	Env  func(string) (string, bool) // os.LookupEnv unless set
+	// DataDir is used instead of the one that is written, where nothing is to be run: it need not be this machine's.
+	DataDir string
 }
 
 // Load reads files, and directories of *.hcl files, as one configuration. The Config is nil if the report holds errors.
@@ -206,6 +208,9 @@ func (l *loader) agent() {
 			d.where[""] = b.DefRange()
 			d.body(b.Body, b.DefRange(), "agent", "", reflect.ValueOf(a).Elem())
 		}
+	}
+	if l.opts.DataDir != "" {
+		a.DataDir = l.opts.DataDir
 	}
 	if a.Name == "" {
 		name, err := hostname()

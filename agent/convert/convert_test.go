@@ -3,6 +3,7 @@ package convert_test
 import (
 	"bytes"
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/cases"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/convert"
 )
@@ -51,6 +53,7 @@ func golden(t *testing.T, tool, dir string) {
 		t.Error("a password is in the summary")
 	}
 	validates(t, hcl)
+	behaves(t, hcl)
 	for i, line := range strings.Split(string(result.HCL), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "#") && len(line) > 100 && strings.Count(strings.TrimSpace(line), " ") > 1 {
 			t.Errorf("line %d has %d columns", i+1, len(line))
@@ -84,6 +87,43 @@ func validates(t *testing.T, file string) {
 	for _, line := range report.Lines(false) {
 		if !strings.Contains(line, "no such file or directory") { // certificates and keys are not on this machine
 			t.Errorf("it does not validate: %s\n%s", line, text)
+		}
+	}
+}
+
+// behaves runs the cases beside a configuration, if there are any: what the tool made of certain lines, penstock makes of them.
+func behaves(t *testing.T, hcl string) {
+	t.Helper()
+	file, err := cases.Read(strings.TrimSuffix(hcl, ".hcl") + ".test.hcl")
+	if err != nil {
+		if _, serr := os.Stat(strings.TrimSuffix(hcl, ".hcl") + ".test.hcl"); serr == nil {
+			t.Error(err)
+		}
+		return
+	}
+	cfg, report := config.Load([]string{hcl}, agent.Components().Config(), config.Options{DataDir: t.TempDir(), Env: func(name string) (string, bool) {
+		v, ok := file.Env[name]
+		return v, ok
+	}})
+	if report.Errors() > 0 {
+		t.Fatal(report)
+	}
+	a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := a.Discard(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for i := range file.Cases {
+		wrong, err := file.Cases[i].Run(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wrong {
+			t.Errorf("%s: %s", file.Cases[i].Name, w)
 		}
 	}
 }

@@ -90,7 +90,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), replayCommand(), demoCommand())
-	root.AddCommand(fmtCommand(), graphCommand(), convertCommand())
+	root.AddCommand(fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }

@@ -2,6 +2,8 @@ package tail
 
 import "regexp"
 
+var anything = regexp.MustCompile("")
+
 // joiner makes events of lines.
 type joiner struct {
 	re       *regexp.Regexp

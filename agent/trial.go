@@ -1,0 +1,257 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// Sample is something for an input to take in.
+type Sample struct {
+	Input string // its id; may be empty where there is one alone
+	Path  string // of the file, or the sender; the topic, of a log that is Kafka's
+	Tag   string // instead of the one that the input gives
+	Key   string
+	Time  time.Time // when it is taken in
+	Data  []byte    // lines
+}
+
+// Trial is what would become of one record.
+type Trial struct {
+	Pipeline string
+	In       Trialed
+	Steps    []Step
+	Out      []Trialed
+	Refused  string // why filters refuse it, or ""
+}
+
+// Step is what one filter makes of what the filters before it have left.
+type Step struct {
+	Filter  string
+	Out     []Trialed
+	Refused string
+}
+
+// Trialed is a record on its way.
+type Trialed struct {
+	Tag     string
+	Record  record.Record
+	Deliver []Delivery // where it goes, of those that leave the filters
+}
+
+// Delivery is one output that gets a record.
+type Delivery struct {
+	Output string
+	Aim    [][2]string // topic, key, index or path, with its value
+	Dead   string      // why it goes to the output's dead letter instead, or ""
+}
+
+// sampler is implemented by the configurations of inputs that do more with lines than pass them on.
+type sampler interface {
+	// Sample returns the records that the input called name makes of data, which stood at path, or came from there.
+	Sample(name, path string, data []byte, at time.Time) (*record.Batch, error)
+}
+
+// aimer is implemented by the configurations of outputs that choose by the record.
+type aimer interface {
+	// Aim returns a function that tells where a record goes, as pairs of a name and a value, or why it is refused.
+	Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
+}
+
+// Try tells what would become of a sample, without starting anything or reaching anybody: through what the input makes of
+// lines, the filters, the routes and the templates of the outputs. The agent must not have been run.
+func (a *Agent) Try(s Sample) ([]Trial, error) {
+	p, in, err := a.findInput(s.Input)
+	if err != nil {
+		return nil, err
+	}
+	b, err := sampleBatch(in, s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in.ID(), err)
+	}
+	recs, err := b.Records()
+	if err != nil {
+		return nil, err
+	}
+	t := &trier{a: a, plan: p, aims: map[string]func(*record.Batch, *record.Record) ([][2]string, error){}}
+	if err := t.prepare(); err != nil {
+		return nil, err
+	}
+	var out []Trial
+	for r := range recs {
+		out = append(out, t.record(b, r.Clone()))
+	}
+	return out, nil
+}
+
+func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {
+	var all []string
+	for _, p := range a.cur.plans {
+		for _, in := range p.spec.From {
+			all = append(all, in)
+			if in == id || strings.TrimPrefix(in, "input.") == id {
+				return p, a.cur.cfg.Find(in), nil
+			}
+		}
+	}
+	slices.Sort(all)
+	switch {
+	case id != "":
+		return nil, nil, fmt.Errorf("no pipeline reads %s; there are %s", id, strings.Join(all, ", "))
+	case len(all) != 1:
+		return nil, nil, fmt.Errorf("say which input it is for: %s", strings.Join(all, ", "))
+	}
+	return a.findInput(all[0])
+}
+
+func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
+	path := s.Path
+	if path == "" {
+		path = in.Name
+	}
+	var b *record.Batch
+	if c, ok := in.Config.(sampler); ok {
+		var err error
+		if b, err = c.Sample(in.Name, path, s.Data, s.Time); err != nil {
+			return nil, err
+		}
+	} else {
+		tag := in.Name
+		if f := reflect.ValueOf(in.Config).Elem().FieldByName("Tag"); f.IsValid() && f.Kind() == reflect.String {
+			tag = f.String()
+		}
+		if in.Component.Source {
+			tag = path
+		}
+		var recs []record.Record
+		for line := range bytes.Lines(s.Data) {
+			recs = append(recs, record.Record{Time: s.Time.UnixNano(), Value: bytes.TrimRight(line, "\r\n")})
+		}
+		b = record.FromRecords(tag, path, recs)
+	}
+	if s.Tag == "" && s.Key == "" {
+		return b, nil
+	}
+	tag := b.Tag
+	if s.Tag != "" {
+		tag = s.Tag
+	}
+	all, err := b.Records()
+	if err != nil {
+		return nil, err
+	}
+	var recs []record.Record
+	for r := range all {
+		if r := r.Clone(); s.Key != "" {
+			r.Key = []byte(s.Key)
+			recs = append(recs, r)
+		} else {
+			recs = append(recs, r)
+		}
+	}
+	return record.FromRecords(tag, b.Origin, recs), nil
+}
+
+// trier takes records through a pipeline one by one.
+type trier struct {
+	a     *Agent
+	plan  *plan
+	chain filter.Chain
+	steps []filter.Chain
+	aims  map[string]func(*record.Batch, *record.Record) ([][2]string, error)
+}
+
+func (t *trier) prepare() error {
+	var all filter.Chain
+	for _, id := range t.plan.spec.Filter {
+		all = append(all, t.a.cur.filters[id].Filter)
+	}
+	t.chain = all.Fresh()
+	for _, f := range all {
+		t.steps = append(t.steps, filter.Chain{f}.Fresh())
+	}
+	for _, o := range t.plan.outputs {
+		c, ok := t.a.cur.cfg.Find(o.id).Config.(aimer)
+		if !ok {
+			continue
+		}
+		aim, err := c.Aim(t.a.cur.cfg.Agent.Name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.id, err)
+		}
+		t.aims[o.id] = aim
+	}
+	return nil
+}
+
+func (t *trier) record(b *record.Batch, r record.Record) Trial {
+	one := single(b.Tag, b.Origin, r)
+	out := Trial{Pipeline: t.plan.spec.Name, In: Trialed{Tag: b.Tag, Record: r}}
+	now := []*record.Batch{one}
+	for i, id := range t.plan.spec.Filter {
+		step := Step{Filter: id}
+		var next []*record.Batch
+		for _, b := range now {
+			result := t.steps[i].Apply(b)
+			for _, refusal := range result.Refused {
+				step.Refused = refusal.Reason
+			}
+			for _, r := range recordsOf(result.Batch) {
+				step.Out = append(step.Out, Trialed{Tag: result.Batch.Tag, Record: r})
+				next = append(next, single(result.Batch.Tag, b.Origin, r))
+			}
+		}
+		out.Steps = append(out.Steps, step)
+		if now = next; len(now) == 0 {
+			break
+		}
+	}
+	result := t.chain.Apply(single(b.Tag, b.Origin, r))
+	for _, refusal := range result.Refused {
+		out.Refused = refusal.Reason
+	}
+	for _, r := range recordsOf(result.Batch) {
+		left := Trialed{Tag: result.Batch.Tag, Record: r}
+		for _, o := range t.plan.outputs {
+			if o.want == nil || o.want(result.Batch.Tag) {
+				left.Deliver = append(left.Deliver, t.deliver(o.id, result.Batch, &r))
+			}
+		}
+		out.Out = append(out.Out, left)
+	}
+	return out
+}
+
+func (t *trier) deliver(id string, b *record.Batch, r *record.Record) Delivery {
+	d := Delivery{Output: id}
+	if aim, ok := t.aims[id]; ok {
+		var err error
+		if d.Aim, err = aim(b, r); err != nil {
+			d.Dead = err.Error()
+		}
+	}
+	return d
+}
+
+func single(tag, origin string, r record.Record) *record.Batch {
+	return record.FromRecords(tag, origin, []record.Record{r})
+}
+
+func recordsOf(b *record.Batch) []record.Record {
+	recs, err := b.Records()
+	if err != nil {
+		return nil // it was made here, and is whole
+	}
+	var out []record.Record
+	for r := range recs {
+		out = append(out, r.Clone())
+	}
+	return out
+}

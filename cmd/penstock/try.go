@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/penstock/penstock/agent"
+	"github.com/spf13/cobra"
+)
+
+func tryCommand() *cobra.Command {
+	var s agent.Sample
+	var at string
+	cmd := &cobra.Command{
+		Use:   "try CONFIG... < SAMPLE",
+		Short: "Show what would become of lines, after each filter, without starting anything",
+		Long: `Show what would become of the lines on standard input: each record after each filter, and the outputs
+that get it, with topic, key, index or path of the object. Lines go through the input, the filters, the
+routes and the templates as they would in the agent; nothing is started and nobody is reached.
+
+    head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock
+
+Exit codes: 0 success; 1 standard input cannot be read; 2 the configuration or the command line is wrong.`,
+		Args: usage(cobra.MinimumNArgs(1)),
+	}
+	vars := varFlags(cmd)
+	cmd.Flags().StringVar(&s.Input, "input", "", "the input the lines are for, such as input.tail.app; needed where there are several")
+	cmd.Flags().StringVar(&s.Path, "path", "", "file that the lines stand in, or host they come from; of input kafka, the topic")
+	cmd.Flags().StringVar(&s.Tag, "tag", "", "tag, instead of the one that the input gives")
+	cmd.Flags().StringVar(&s.Key, "key", "", "key of the records")
+	cmd.Flags().StringVar(&at, "time", "", "when the lines are read, such as 2026-01-31T12:00:00Z; now by default")
+	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
+		s.Time = time.Now()
+		var err error
+		if at != "" {
+			if s.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+				return &exitError{exitConfig, fmt.Errorf("--time %q: write it as in 2026-01-31T12:00:00Z", at)}
+			}
+		}
+		a, err := offline(cmd, configs, *vars, nil)
+		if err != nil {
+			return err
+		}
+		defer a.Discard() //nolint:errcheck // nothing was opened
+		if s.Data, err = io.ReadAll(cmd.InOrStdin()); err != nil {
+			return err
+		}
+		trials, err := a.Try(s)
+		if err != nil {
+			return &exitError{exitConfig, err}
+		}
+		p := trialPrinter{w: cmd.OutOrStdout()}
+		if isTerminal(cmd.OutOrStdout()) {
+			p.dim, p.red, p.green, p.off = "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
+		}
+		for i, t := range trials {
+			p.print(i+1, t)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// trialPrinter prints trials, one step a line.
+type trialPrinter struct {
+	w                    io.Writer
+	dim, red, green, off string
+}
+
+func (p *trialPrinter) print(n int, t agent.Trial) {
+	if n > 1 {
+		fmt.Fprintln(p.w)
+	}
+	width := len("record 000")
+	for _, s := range t.Steps {
+		width = max(width, len(s.Filter))
+	}
+	for _, o := range t.Out {
+		for _, d := range o.Deliver {
+			width = max(width, len(d.Output)+3)
+		}
+	}
+	line := func(what, color, text string) {
+		if text != "" {
+			what = fmt.Sprintf("%-*s  %s%s%s", width, what, color, strings.TrimRight(text, " "), p.off)
+		}
+		fmt.Fprintln(p.w, what)
+	}
+	line(fmt.Sprint("record ", n), "", show(t.In))
+	before := []agent.Trialed{t.In}
+	for _, s := range t.Steps {
+		switch {
+		case s.Refused != "":
+			line(s.Filter, p.red, "dead letter: "+s.Refused)
+		case len(s.Out) == 0:
+			line(s.Filter, p.red, "discarded")
+		}
+		for i, o := range s.Out {
+			if i < len(before) && len(s.Out) == len(before) && show(o) == show(before[i]) {
+				line(s.Filter, p.dim, "unchanged")
+			} else {
+				line(s.Filter, p.green, show(o))
+			}
+		}
+		before = s.Out
+	}
+	for _, o := range t.Out {
+		if len(o.Deliver) == 0 {
+			line("->", p.red, "no output: no route takes the tag "+o.Tag)
+		}
+		for _, d := range o.Deliver {
+			text := ""
+			for _, a := range d.Aim {
+				text += fmt.Sprintf("%s %s  ", a[0], a[1])
+			}
+			color := ""
+			if d.Dead != "" {
+				color, text = p.red, "dead letter: "+d.Dead
+			}
+			line("-> "+d.Output, color, text)
+		}
+	}
+}
+
+// show writes a record in one line: time, tag, key, headers and value.
+func show(r agent.Trialed) string {
+	out := r.Record.When().Format("2006-01-02T15:04:05.999Z") + "  " + r.Tag
+	if r.Record.Key != nil {
+		out += fmt.Sprintf("  key %q", r.Record.Key)
+	}
+	for _, h := range r.Record.Headers {
+		out += fmt.Sprintf("  %s=%q", h.Key, h.Value)
+	}
+	return out + "  " + visible(string(r.Record.Value))
+}
+
+// visible writes what would move a terminal's cursor, or do worse, as Go does.
+func visible(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.IsControl(c) || c == unicode.ReplacementChar {
+			quoted := strconv.QuoteRune(c)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,49 @@
+package tail
+
+import (
+	"time"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Sample returns the records that the input called name would make of a file's contents if they stood at
+// path: tags, headers, character sets and events of several lines as ever, lines of any length. All have
+// the time at, as a line that is read now has the present one.
+func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.Batch, error) {
+	tags, err := newTagger(c, name)
+	if err != nil {
+		return nil, err
+	}
+	cs := charsetOf(c.Encoding, data)
+	headers := tags.headersOf(path)
+	if c.PathHeader != "" {
+		headers = append(headers, record.Header{Key: c.PathHeader, Value: []byte(path)})
+	}
+	b := block{raw: data, to: len(data)}
+	if len(cs.bom) > 0 && len(data) >= len(cs.bom) && string(data[:len(cs.bom)]) == string(cs.bom) {
+		b.from = len(cs.bom)
+	}
+	lines := &joiner{begins: true, maxLines: 1, re: anything}
+	if c.Multiline != nil {
+		lines = newJoiner(c.Multiline)
+	}
+	none := prometheus.NewCounter(prometheus.CounterOpts{Name: "none"})
+	lines.frame(&b, cs, data, 1<<30, false, true, true, &counts{eventFlush: none, eventLimit: none})
+	var recs []record.Record
+	for _, s := range b.spans {
+		text := data[s.from:s.to]
+		if n := len(text) - cs.unit; n >= 0 && cs.newline(text[n:]) == 0 {
+			text = text[:n]
+		}
+		text = cs.trimCR(text)
+		if cs.decodes() {
+			text = cs.decode(nil, text)
+		}
+		if len(text) == 0 && c.EmptyLines == "skip" {
+			continue
+		}
+		recs = append(recs, record.Record{Time: at.UnixNano(), Value: text, Headers: headers})
+	}
+	return record.FromRecords(tags.tag(path), path, recs), nil
+}

@@ -1,0 +1,42 @@
+package kafka
+
+import (
+	"fmt"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dialect"
+)
+
+// Aim returns a function that tells where a record goes, as pairs of a name and a value: its topic and
+// key. The function's error is why the record would be refused.
+func (c *Config) Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
+	topic, err := dialect.Bind(c.Topic, agent)
+	if err != nil {
+		return nil, fmt.Errorf("topic: %w", err)
+	}
+	key, err := dialect.Bind(c.Key, agent)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return func(b *record.Batch, r *record.Record) ([][2]string, error) {
+		s := dialect.Subject{Batch: b, Record: r}
+		name, err := topic.Append(nil, s)
+		if err == nil {
+			err = sanitizeTopic(name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("topic: %w", err)
+		}
+		out := [][2]string{{"topic", string(name)}}
+		k := r.Key
+		if !c.Key.IsZero() {
+			if k, err = key.Append(nil, s); err != nil {
+				k = nil // as documented: no key
+			}
+		}
+		if k != nil {
+			out = append(out, [2]string{"key", string(k)})
+		}
+		return out, nil
+	}, nil
+}

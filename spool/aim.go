@@ -1,0 +1,37 @@
+package spool
+
+import (
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// Aim returns a function that tells where a record goes, as pairs of a name and a value: the path of its
+// object below the prefix. The function's error is why the record would be a dead letter.
+func (c *Config) Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
+	codec, err := c.codec()
+	if err != nil {
+		return nil, err
+	}
+	part, err := partition.New(c.Config, agent, codec.fields)
+	if err != nil {
+		return nil, err
+	}
+	return func(b *record.Batch, r *record.Record) ([][2]string, error) {
+		topic := b.Topic
+		if topic == "" {
+			topic = b.Tag
+		}
+		key, result, err := part.Key(nil, &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r})
+		if err != nil {
+			return nil, err
+		}
+		if result.Class == partition.DeadLetter {
+			return nil, result.Reason
+		}
+		path, err := part.Path(key)
+		if err != nil {
+			return nil, err
+		}
+		return [][2]string{{"path", path}}, nil
+	}, nil
+}
