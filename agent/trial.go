@@ -173,9 +173,9 @@ func (t *trier) prepare() error {
 	for _, id := range t.plan.spec.Filter {
 		all = append(all, t.a.cur.filters[id].Filter)
 	}
-	t.chain = all.Fresh()
+	t.chain = all.Fresh("trial")
 	for _, f := range all {
-		t.steps = append(t.steps, filter.Chain{f}.Fresh())
+		t.steps = append(t.steps, filter.Chain{f}.Fresh("trial"))
 	}
 	for _, o := range t.plan.outputs {
 		c, ok := t.a.cur.cfg.Find(o.id).Config.(aimer)
@@ -220,7 +220,12 @@ func (t *trier) record(b *record.Batch, r record.Record) Trial {
 	for _, r := range recordsOf(result.Batch) {
 		left := Trialed{Tag: result.Batch.Tag, Record: r}
 		for _, o := range t.plan.outputs {
-			if o.want == nil || o.want(result.Batch.Tag) {
+			if o.want != nil && !o.want(result.Batch.Tag) {
+				continue
+			}
+			// Behind the filters of all stands what chooses for this output.
+			own := o.chain[len(t.chain):].Apply(single(result.Batch.Tag, b.Origin, r))
+			if own.Batch.Len() > 0 {
 				left.Deliver = append(left.Deliver, t.deliver(o.id, result.Batch, &r))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // viewOf returns a view of one record.
@@ -137,4 +138,33 @@ func FuzzExpression(f *testing.F) {
 			t.Fatalf("%s of %s: %v, then %v", text, value, a, b)
 		}
 	})
+}
+
+// Both count what could not be evaluated; it was a panic for such a configuration.
+func TestWhereTakesIfAsWell(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	env := Env{Name: "filter.where.w", Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"component": "filter.where.w"}, reg)}
+	var c WhereConfig
+	var common Common
+	for to, text := range map[*Expression]string{&c.Condition: "field.n > 1", &common.If: "field.kind == 'a'"} {
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := NewWhere(c, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := With(w, common, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]int{
+		`{"kind":"a","n":2}`: 1, `{"kind":"a","n":1}`: 0, `{"kind":"b","n":1}`: 1,
+	} {
+		b := record.FromRecords("t", "o", []record.Record{{Value: []byte(value)}})
+		if got := (Chain{f}).Apply(b).Batch.Len(); got != want {
+			t.Errorf("%s: %d records pass, not %d", value, got, want)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"errors"
+
 	"log/slog"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -98,8 +100,15 @@ func (b *base) meters() *meters { return &b.m }
 // counter returns a further counter of a filter.
 func (env Env) counter(name, help string) prometheus.Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-	if env.Metrics != nil {
-		env.Metrics.MustRegister(c)
+	if env.Metrics == nil {
+		return c
+	}
+	// A filter with a condition of its own and an if counts the failures of both in one.
+	if err := env.Metrics.Register(c); err != nil {
+		if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+			return known.ExistingCollector.(prometheus.Counter)
+		}
+		panic(err)
 	}
 	return c
 }

@@ -96,7 +96,11 @@ func (g *Graph) addPipeline(p *config.Pipeline) {
 	}
 	for _, r := range p.Routes {
 		for _, o := range r.To {
-			out.outputs = append(out.outputs, delivery{o, strings.Join(r.Match, ", ")})
+			which := strings.Join(r.Match, ", ")
+			if r.If != "" {
+				which = strings.TrimPrefix(which+" if "+r.If, " ")
+			}
+			out.outputs = append(out.outputs, delivery{o, which})
 		}
 	}
 	for _, o := range p.Otherwise {

@@ -126,20 +126,34 @@ func (f *Flow) Finish() {
 			continue
 		}
 		in := p.Add("route")
-		patterns := r.match.Patterns
+		// All routes that match apply, so that what an earlier one takes has to be said where they overlap.
+		cond := ""
 		if r.match.Regexp != "" {
-			patterns = []string{"**"}
-			f.D.Lost(in, r.at, r.what, "a route takes patterns of tags, not regular expressions: write match")
+			cond = r.match.Condition()
 		}
 		for _, before := range f.routes[:i] {
-			if before.match.overlap(r.match) {
-				f.D.Lost(in, r.at, r.what, "all routes that match apply, not the first alone: leave out of match what "+strings.Join(before.match.Patterns, " ")+" takes already")
-				break
+			if !before.match.overlap(r.match) {
+				continue
 			}
+			if cond == "" {
+				cond = orTrue(r.match.Condition())
+			}
+			cond += " and not (" + orTrue(before.match.Condition()) + ")"
 		}
-		in.Set("match", draft.Texts(patterns...))
+		if cond != "" {
+			in.Set("if", draft.Text(cond))
+		} else {
+			in.Set("match", draft.Texts(r.match.Patterns...))
+		}
 		in.Set("to", refs(r.outputs))
 	}
+}
+
+func orTrue(cond string) string {
+	if cond == "" {
+		return "true"
+	}
+	return cond
 }
 
 func refs(blocks []*draft.Block) draft.Value {

@@ -302,11 +302,14 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 		return
 	}
 	reserve, removeKey := e.get("reserve_data"), e.get("remove_key_name_field")
-	if p := e.get("hash_value_field"); p != nil {
-		b.Set("into", draft.Text(p.value))
-		c.carry(p)
+	into := e.get("hash_value_field")
+	if into != nil {
+		b.Set("into", draft.Text(into.value))
+		c.carry(into)
 	}
 	switch {
+	case into != nil && (reserve == nil || !truth(reserve.value)):
+		f.Filter("keep_fields", name, m, further).Set("fields", draft.Texts(into.value))
 	case reserve == nil || !truth(reserve.value):
 		c.d.Changed(b, e.at, describe(e)+" without reserve_data", "the other fields stay; remove them with keep_fields")
 	case removeKey == nil || !truth(removeKey.value):

@@ -42,9 +42,7 @@ pipeline "main" {
     to    = [output.stdout.stdout]
   }
   route {
-    # LEFT OUT: <match app.**> kafka2: all routes that match apply, not the first alone: leave out
-    # of match what app.error.** takes already
-    match = ["app.**"]
-    to    = [output.kafka.kafka]
+    if = "tag matches '^(?:app(?:[.].*)?)$' and not (tag matches '^(?:app[.]error(?:[.].*)?)$')"
+    to = [output.kafka.kafka]
   }
 }

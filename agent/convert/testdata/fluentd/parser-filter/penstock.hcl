@@ -26,8 +26,7 @@ filter "parse" "parser_2" {
   format = "json"
   field  = "log"
   into   = "parsed"
-  # Changed: <filter kube.**> parser without reserve_data: the other fields stay; remove them with
-  # keep_fields
+  keep   = "log"
 }
 
 filter "time" "parser" {
