@@ -154,42 +154,89 @@
 // What must stay true, where, and the test that fails when it does not.
 //
 //   - A batch is acknowledged after the sync of the group that holds it, and by nothing else
-//     (buffer/writer.go): buffer TestFailedWriteGoesToANewSegment.
+//     (buffer/writer.go): buffer TestFailedWriteGoesToANewSegment. So are what is made of it: a
+//     forward ack waits for all events of its chunk, and after one failure nothing more is
+//     acknowledged on that connection (inputs/forward/acks.go):
+//     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck; and an answer of
+//     HTTP: inputs/http TestAnsweredOnlyWhenDurable.
 //   - The position of an input is in the very group of the records that it stands for, never in one
-//     before it (buffer/work.go): buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL.
+//     before it (buffer/work.go): buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The
+//     input hands both over in one Append (inputs/tail/worker.go, deliver):
+//     inputs/tail TestLogrotate286_CrashAfterACopyWasFound.
+//   - Blocks of a file are encoded at the same time, but appended in the order of their turns
+//     (inputs/tail/worker.go, turn): inputs/tail TestRandomWritersAndRestarts.
 //   - In spill mode a position is stored once every cursor has passed its records, or the disk has
 //     them (buffer/spill.go, safe): buffer TestPositionsOnlyFollowTheSlowestCursor,
 //     buffer TestSpillModel.
-//   - A forward ack waits for all events of its chunk, and after one failure nothing more is
-//     acknowledged on that connection (inputs/forward/acks.go):
-//     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck.
-//   - A buffer's directory has one owner: who opens it holds its lock (buffer/sys.go):
+//   - A buffer's directory has one owner, which holds its lock (buffer/sys.go):
 //     buffer TestTwoOpenersAreRefused.
+//   - A segment goes as a whole, once every cursor has passed it, those included that nobody has
+//     opened (buffer/chain.go, trimLocked): buffer TestUnopenedCursorHolds.
+//   - The newest segment begins with the whole state, so that older ones can go (buffer/chain.go,
+//     birth): buffer TestManyPositions, buffer TestModel.
+//   - A damaged segment is moved aside, never removed (buffer/chain.go, remove):
+//     buffer TestDamagedValueLog.
+//   - A filter's refusal is in the dead letter before its position is passed: the batch comes again
+//     until it is (agent/view.go): agent TestViewKeepsABatchUntilWhatIsRefusedIsBuried. So it is
+//     with what a destination refuses (outputs/deliver/sender.go):
+//     outputs/drain TestDeadLetterThatFailsHoldsTheLog.
 //   - Batches of one origin share a lane, and so never overtake each other
 //     (outputs/deliver/lanes.go): outputs/drain TestDrainUnderRandomFaults,
 //     outputs/drain TestFailoverRoundTrip.
+//   - An AsyncWriter itself sees to it that no record overtakes one of its order that failed or
+//     waits: what comes in the round of a failure fails too (outputs/round.go), and what waits for
+//     a topic is waited for (outputs/kafka/records.go):
+//     outputs/kafka TestAddedPartitionsLetNothingOvertake.
 //   - The committed position never passes a record that is not delivered, whatever behind it is
 //     (outputs/deliver/flight.go, pop): outputs/drain TestDrainUnderRandomFaults.
-//   - The ledger alone commits, and a commit of unknown outcome is made again before any other, or
-//     a note would be lost (outputs/deliver/ledger.go):
+//   - Neither a flight nor a replay begins before the writes of those before it have returned
+//     (outputs/drain/drain.go, AwaitStragglers):
+//     outputs/drain TestFlightsWaitForWritesThatWereGivenUp.
+//   - The ledger alone commits to a log, and a commit of unknown outcome is made again before any
+//     other, or a note would be lost (outputs/deliver/ledger.go):
 //     outputs/deliver TestCommitOfUnknownOutcomeComesFirst.
-//   - Intent, put, commit, in this order: an object whose name stands in no intent is never put
+//   - Intent, put, commit, in this order: no object is put that no intent names
 //     (outputs/overflow/mover.go, place): outputs/drain TestKilledAtEveryStep.
 //   - An object of the overflow is deleted by the replayer alone, of an agent or of "penstock
 //     replay", once all its records are acknowledged (outputs/overflow/replayer.go, Remove):
-//     outputs/drain TestOutageDuringReplay, and once what was read is what was stored
+//     outputs/drain TestOutageDuringReplay; and once what was read is what was stored
 //     (outputs/overflow/source.go): outputs/drain TestObjectIsDeletedOnlyOnceItIsDelivered,
 //     outputs/drain TestReplayDeletesOnlyWhatItDelivered.
-//   - The one exception: the object of an intent that was given up, whose records stay in the log.
-//     It is deleted before anything else touches the store (outputs/overflow/mover.go,
+//   - The one exception is the object of an intent that was given up, whose records stay in the
+//     log. It is deleted before anything else touches the store (outputs/overflow/mover.go,
 //     deleteVoided): outputs/drain TestGivenUpCutIsNotReplayed.
-//   - Idempotence: a sequence that may have been used is not used for other records, and a batch of
-//     unknown fate is not given back (outputs/kafka/producer/machine.go):
-//     outputs/kafka/producer TestModel; that the model finds such faults is what
-//     outputs/kafka/producer TestModelFindsFaults shows.
+//   - A replay needs the lease, so that of two one waits (outputs/overflow/lease.go):
+//     outputs/drain TestReplayOfALostHostIsExclusive,
+//     outputs/drain TestAgentAndReplayExcludeEachOther.
+//   - The order of replay: objects are replayed oldest first (outputs/overflow/replayer.go), and
+//     the log itself goes on only once none is left, but for order = "newest_first"
+//     (outputs/overflow/controller.go, desiredState): outputs/drain TestFailoverRoundTrip,
+//     outputs/drain TestOutageDuringReplay.
+//   - Positions mean something within one log alone: an object, and what is not to be replayed of
+//     it, carry the mark of theirs (outputs/overflow/note.go):
+//     outputs/overflow TestSkipsAreOfTheirLog.
+//   - A sequence that may have been used is not used for other records, and a batch of unknown fate
+//     is not given back (outputs/kafka/producer/machine.go): outputs/kafka/producer TestModel. That
+//     the model finds such faults shows outputs/kafka/producer TestModelFindsFaults.
+//   - With exactly_once the position in Kafka wins over the one on disk (outputs/drain/txn.go,
+//     place): outputs/kafka TestExactlyOnceAfterARestart,
+//     outputs/kafka TestExactlyOnceWithAnOlderCopy.
+//   - A partition's commit names the member and generation that it was ours in, and none is made
+//     once it is lost (inputs/kafka/lease.go): inputs/kafka TestZombieCommit,
+//     inputs/kafka TestRebalance.
 //   - An archive uploads nothing of a cut before its intent is known to be committed
-//     (spool/protocol/machine.go): spool/protocol TestSimulation; that it finds protocols broken on
-//     purpose is what spool/protocol TestSimulationFindsBrokenProtocols shows.
+//     (spool/protocol/machine.go): spool TestUnconfirmedIntentUploadsNothing,
+//     spool/protocol TestSimulation. A commit that was fenced never counts:
+//     spool/protocol TestSimulation. That the simulation finds protocols broken on purpose shows
+//     spool/protocol TestSimulationFindsBrokenProtocols.
+//   - A cut that was begun is made again under the configuration that it was begun with, or not at
+//     all (spool/protocol/machine.go, New): spool TestConfigChangedWithinACut.
+//   - A cut made again that lacks records never overwrites an object that is there
+//     (spool/upload.go): spool TestIncompleteRedoWhileTheStoreFails,
+//     spool TestRetentionTookPartOfACut.
+//   - A record's path follows from the record, never from a clock (spool/partition/partition.go):
+//     spool/partition TestLateIsAFunctionOfTheRecordAlone; and a file's bytes from its rows
+//     (spool/format/format.go): spool/format TestSameRecordsSameBytes.
 //
 // # Tests, debugging, profiles
 //
