@@ -17,7 +17,9 @@
 //     where to go on in it after a restart (inputs/tail/adopt.go).
 //  3. inputs/tail/queue.go, inputs/tail/worker.go: one worker has the file's turn and reads a
 //     block.
-//  4. inputs/tail/frame.go: the block is cut into lines; too long ones are dealt with here.
+//  4. inputs/tail/frame.go: the block is cut into lines; those over max_line_size are split,
+//     truncated or skipped, as long_lines says, here (cutLong) or in inputs/tail/encode.go
+//     (tooLong).
 //  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag and origin.
 //  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
 //     Append.
@@ -278,7 +280,7 @@
 // Profiles of an agent with admin { pprof = true }, of a test, and of a benchmark:
 //
 //	go tool pprof http://127.0.0.1:9600/debug/pprof/profile?seconds=10
-//	go test ./buffer -run 'TestModel$' -cpuprofile /tmp/cpu && go tool pprof /tmp/cpu
+//	go test ./buffer -run 'TestModel$' -cpuprofile /tmp/cpu -o /tmp/b.test && go tool pprof /tmp/cpu
 //	go test ./outputs/drain -run '^$' -bench . -benchmem
 //	make bench                                             # everything, beside building blocks
 //	bin/bench -only 'tail to buffer' -lines 1000000        # some of it (cmd/bench/main.go)

@@ -26,7 +26,7 @@ type Flight struct {
 	Ahead  *Ahead          // what the destination has already, and takes note of what it has when the flight is given up; may be nil
 	Health *Health         // may be shared by flights to the same destination
 	OnAck  func(int64)     // called as the position before which all is delivered grows
-	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return errQuit
+	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
 	window    []*entry
 	bytes     int64
@@ -86,9 +86,9 @@ const Grace = 5 * time.Second
 // brief is how long writes have to return that end with their context.
 const brief = 100 * time.Millisecond
 
-// Run returns io.EOF once the source has ended and all of it was delivered, errQuit once what was in flight when quit was closed has
+// Run returns io.EOF once the source has ended and all of it was delivered, ErrQuit once what was in flight when quit was closed has
 // been delivered, ctx's error, or the source's. It returns after the source is not used any more; writes may still be
-// ending, see stray.
+// ending, see Ended.
 func (f *Flight) Run(ctx context.Context) error {
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)

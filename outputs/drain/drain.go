@@ -174,7 +174,7 @@ func (r *drain) AddStraggler(done chan struct{}) {
 	r.stragglers = append(r.stragglers, done)
 }
 
-// Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, errQuit once quit
+// Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, ErrQuit once quit
 // is closed, ctx's error, or what the log answers.
 func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error {
 	if r.txn != nil && send == r.out.to.Send {

@@ -44,10 +44,10 @@ type Control struct {
 // Flyer is the drain of a log, which delivers it when it is told to and knows what is under way.
 type Flyer interface {
 	// Fly delivers the log from its committed position on through send, and commits as it goes. It returns io.EOF at the log's
-	// end, errQuit once quit is closed, ctx's error, or what the log answers.
+	// end, ErrQuit once quit is closed, ctx's error, or what the log answers.
 	Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error
 
-	// AddStraggler takes the done channel of a flight whose last writes may not have returned; AwaitStrays waits for all of them.
+	// AddStraggler takes the done channel of a flight whose last writes may not have returned; AwaitStragglers waits for all of them.
 	AddStraggler(done chan struct{})
 	AwaitStragglers(ctx context.Context) error
 

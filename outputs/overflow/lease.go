@@ -18,7 +18,7 @@ const LeaseTTL = time.Minute
 
 // lease lets one process at a time replay the objects under a base. Each claim and each renewal puts a new object, numbered one higher, that must not
 // be there yet: of two that try, the store lets one through. The highest number is the lease; it ends at the time it names. Clocks that
-// differ by more than half of leaseTTL can let two replay at once, which repeats records and loses none.
+// differ by more than half of LeaseTTL can let two replay at once, which repeats records and loses none.
 type lease struct {
 	store  spool.Store
 	dir    string // ends with a slash
@@ -42,7 +42,7 @@ func (e *LeasedError) Error() string {
 
 var ErrLeaseLost = errors.New("the lease on the overflow was lost")
 
-// claim takes the lease, or fails with a *leasedError or the store's error.
+// claim takes the lease, or fails with a *LeasedError or the store's error.
 func (l *lease) claim(ctx context.Context) error {
 	n, body, err := l.current(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *lease) claim(ctx context.Context) error {
 	return l.put(ctx, n+1)
 }
 
-// renew makes the lease last longer. It fails with errLeaseLost, or the store's error, after which the lease may still be held.
+// renew makes the lease last longer. It fails with ErrLeaseLost, or the store's error, after which the lease may still be held.
 func (l *lease) renew(ctx context.Context) error {
 	n, body, err := l.current(ctx)
 	if err != nil {

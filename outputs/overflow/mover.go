@@ -43,7 +43,7 @@ type mover struct {
 }
 
 // run moves batches until quit ends, which is when a cut that is not stored within grace is given up: its records stay in the log. It
-// returns errQuit then, io.EOF once all of a sealed log is moved, ctx's error, or the log's.
+// returns ErrQuit then, io.EOF once all of a sealed log is moved, ctx's error, or the log's.
 func (v *mover) run(ctx, quit context.Context) error {
 	// Requests outlive quit by a grace, in which they may still succeed.
 	rctx, cancel := context.WithCancel(ctx)

@@ -58,7 +58,7 @@ type Replayer struct {
 	partMu  sync.Mutex
 }
 
-// Run replays until nothing waits. It returns nil then, ctx's error, a *leasedError, or errLeaseLost.
+// Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or ErrLeaseLost.
 func (p *Replayer) Run(ctx context.Context) error {
 	l := &lease{store: p.Store, dir: p.Base + p.OwnDir + recordline.LeaseDir, holder: p.Holder}
 	if err := p.Persist(ctx, "take the lease", func() error { return l.claim(ctx) }); err != nil {
@@ -302,7 +302,7 @@ func (p *Replayer) moveTo(ctx context.Context, listed spool.Object, to string, r
 	return p.Store.Delete(ctx, listed.Key)
 }
 
-// Persist tries until do succeeds. It returns ctx's error or a *leasedError.
+// Persist tries until do succeeds. It returns ctx's error or a *LeasedError.
 func (p *Replayer) Persist(ctx context.Context, what string, do func() error) error {
 	back := retry.Backoff{Retry: p.Retry}
 	for {

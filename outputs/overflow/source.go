@@ -71,7 +71,7 @@ func (b *countingBody) Read(p []byte) (int, error) {
 // replaced. It is listed again.
 var ErrOtherObject = errors.New("the store lists another object than it gives")
 
-// Next implements source. It returns io.EOF at the end, ctx's error, or errOtherObject.
+// Next implements source. It returns io.EOF at the end, ctx's error, or ErrOtherObject.
 func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 	back := retry.Backoff{Retry: s.retry}
 	for {
