@@ -45,6 +45,9 @@ func TestCatalogueIsConsistent(t *testing.T) {
 		if set != 1 || c.Source != (c.source != nil) || (c.Kind == config.Output) != (c.output != nil) || (c.Kind == config.Filter) != (c.filter != nil) {
 			t.Errorf("%s has the wrong constructor", name)
 		}
+		if c.Kind == config.Filter && c.Cost == "" {
+			t.Errorf("%s does not say what it costs", name)
+		}
 		if a, b := c.Default(), c.Default(); a == b && reflect.TypeOf(a).Elem().Size() > 0 {
 			t.Errorf("%s: defaults are shared", name)
 		}

@@ -67,6 +67,9 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 	case len(parts) == 2 && c.find(Kind(parts[0]), parts[1]) != nil:
 		comp := c.find(Kind(parts[0]), parts[1])
 		fmt.Fprintf(w, "%s %q \"NAME\" {\n}\n\n%s\n\n", comp.Kind, comp.Type, comp.Doc)
+		if comp.Cost != "" {
+			fmt.Fprintf(w, "Costs about %s, of one core, for a record of some 170 bytes.\n\n", comp.Cost)
+		}
 		structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
 		if comp.Common != nil {
 			structs = append(structs, reflect.ValueOf(comp.Common()).Elem())

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -256,4 +257,34 @@ func hmacOf(key, text string) string {
 	h := newHash("hmac_sha256", key)()
 	h.Write([]byte(text))
 	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+func BenchmarkOthers(b *testing.B) {
+	env := Env{}
+	bench := func(name, line string, f Filter, err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchFilter(b, name, f, line)
+	}
+	add, err := NewAddFields(AddFieldsConfig{Overwrite: true, Fields: map[string]template.Template{"app": tmpl("${tag[0]}"), "host": tmpl("web")}}, env)
+	bench("add_fields", benchLines["json"], add, err)
+	grep, err := NewGrep(GrepConfig{Field: "level", Exclude: []string{"^debug$"}}, env)
+	bench("grep_field", benchLines["json"], grep, err)
+	red, err := NewRedact(RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"}, env)
+	bench("redact_two_presets", benchLines["json"], red, err)
+	sam, err := NewSample(SampleConfig{Keep: 0.5, Field: "user.id"}, env)
+	bench("sample_by_field", benchLines["json"], sam, err)
+	split, err := NewSplit(SplitConfig{Field: "path", Separator: "/", Trim: true}, env)
+	bench("split", benchLines["json"], split, err)
+	exp, err := NewExplode(ExplodeConfig{Field: "l", MaxParts: 100}, env)
+	bench("explode_in_four", `{"host":"web-1","app":"x","l":[{"n":1},{"n":2},{"n":3},{"n":4}]}`, exp, err)
+	cnt, err := NewCount(CountConfig{Name: "n", Labels: map[string]Expression{"level": must(b, "field.level")}, MaxSeries: 9}, env)
+	bench("count", benchLines["json"], cnt.Fresh("x"), err)
+	csv, err := NewParse(ParseConfig{Format: "csv", Delimiter: ",", Columns: []string{"a", "b", "c", "d"}, OnFailure: "pass"}, env)
+	bench("parse_csv", `17,"some text, quoted",2026-11-28,0.125`, csv, err)
+	grok, err := NewParse(ParseConfig{Format: "grok", Pattern: `^%{IP:client} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}$`, OnFailure: "pass"}, env)
+	bench("parse_grok", `203.0.113.7 GET /api/v1/things 200`, grok, err)
+	route := NewRouter([]Route{{If: must(b, "field.level == 'error'")}}, []Route{{If: must(b, "field.level == 'error'")}}, false, false, env)
+	bench("route_if", benchLines["json"], route, nil)
 }

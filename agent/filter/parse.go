@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record/timefmt"
+	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 )
@@ -282,6 +283,9 @@ func (f *Parse) Edit(v *View) Verdict {
 		} else {
 			err = a.parser.Parse(text, v.rec.Time, &v.fields)
 		}
+		if err == nil && v.fields.TooMany {
+			return f.fail(v, "too_many_fields")
+		}
 		if err == nil {
 			return f.store(v, a, text)
 		}
@@ -323,6 +327,9 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 		return Kept
 	}
 	v.members = v.members[:0]
+	if found == nil && f.field == nil && f.into == nil && f.keep == nil && f.write(v) {
+		return Changed
+	}
 	if found != nil {
 		if f.plain {
 			v.SetValue(bytes.Clone(found))
@@ -356,6 +363,71 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 		f.untyped.Inc()
 	}
 	return Changed
+}
+
+// write makes the value of the fields that were found, and takes note of the members where they lie in it. It
+// does nothing if names repeat.
+func (f *Parse) write(v *View) bool {
+	list := v.fields.List
+	room := 2
+	for i := range list {
+		for j := range i {
+			if list[i].Name == list[j].Name {
+				return false
+			}
+		}
+		if i == 64 {
+			return false // looking for repeats would take too long
+		}
+		room += len(list[i].Name) + len(list[i].Value) + 6
+	}
+	out := append(v.arena.open(room), '{')
+	ends := v.ends[:0]
+	for i := range list {
+		fd := &list[i]
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = wire.AppendJSONString(out, bytesOf(fd.Name))
+		ends = append(ends, len(out))
+		out = f.appendEncoded(append(out, ':'), fd)
+		ends = append(ends, len(out))
+	}
+	v.ends = ends
+	out = v.arena.shut(append(out, '}'))
+	v.SetValue(out)
+	start := 1
+	for i := 0; i < len(ends); i += 2 {
+		v.obj.members = append(v.obj.members, member{key: out[start:ends[i]:ends[i]], value: out[ends[i]+1 : ends[i+1] : ends[i+1]]})
+		start = ends[i+1] + 1
+	}
+	v.obj.state = taken
+	return true
+}
+
+// appendEncoded appends a field's value as JSON, with its type.
+func (f *Parse) appendEncoded(dst []byte, fd *formats.Field) []byte {
+	as := f.typeOf(fd.Name)
+	if fd.Kind == formats.JSON && (as == asItIs || as == asAuto) {
+		return append(dst, fd.Value...)
+	}
+	text := fd.Value
+	if fd.Kind == formats.JSON {
+		text = textOf(fd.Value)
+	}
+	if as != asItIs && as != asString {
+		out, ok := appendTyped(dst, text, as)
+		if ok {
+			return out
+		}
+		if as != asAuto {
+			f.untyped.Inc()
+		}
+		if fd.Kind == formats.JSON {
+			return append(dst, fd.Value...)
+		}
+	}
+	return wire.AppendJSONString(dst, text)
 }
 
 func (f *Parse) setTime(v *View, a *attempt) {

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"encoding/json"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -286,6 +287,57 @@ func TestParseKeepsEveryNumber(t *testing.T) {
 			if got, want := string(out[0].Value), `{"n":`+n+`,"m":`+m+`}`; got != want {
 				t.Fatalf("seed %d: got %s, want %s", seed, got, want)
 			}
+		}
+	}
+}
+
+// A hostile text costs memory in proportion to its length, or is refused; time is linear in it, too.
+func TestParseOfHostileTexts(t *testing.T) {
+	const n = 1 << 20
+	for format, unit := range map[string]string{
+		"logfmt": "a= ", "key_value": "a= ", "query": "a&b=", "json": `"a":1,`, "csv": ",", "w3c": "- ", "nginx": `\"`, "nginx_error": `, a: "x"`, "apache_error": "[x] ",
+		"syslog": `[a x="1"]`, "postgres": `""`, "docker": `"log":"x\n",`, "klog": "] ", "cri": "P:F ",
+	} {
+		text := strings.Repeat(unit, n/len(unit))
+		switch format {
+		case "json", "docker":
+			text = "{" + strings.TrimSuffix(text, ",") + "}"
+		case "query":
+			text = "?" + text
+		case "nginx":
+			text = `1 - - [t] "` + text + `" 200 1 "-" "-"`
+		case "nginx_error":
+			text = "2026/11/28 10:00:01 [error] 31#31: m, client: 1" + text
+		case "apache_error":
+			text = "[Fri Sep 09 10:42:29 2011] [error] " + text
+		case "syslog":
+			text = "<13>1 - - - - - " + text + " m"
+		case "klog":
+			text = "I1025 00:15:15.525108       1 a.go:116" + text
+		case "cri":
+			text = "2026-11-28T01:02:03Z stdout P " + text
+		}
+		f := newParse(t, func(p *ParseConfig) {
+			p.Format, p.AutoTypes = format, format != "json" && format != "docker"
+			if format == "csv" || format == "w3c" {
+				p.Columns = []string{"a", "b"}
+			}
+		})
+		var b record.Builder
+		b.Reset("app", "o", 0)
+		b.Append(0, nil, []byte(text), nil)
+		in := b.Build()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := processor()
+		Chain{f}.Apply(in)
+		took := processor() - start
+		runtime.ReadMemStats(&after)
+		if grown := int(after.TotalAlloc - before.TotalAlloc); grown > 16*n {
+			t.Errorf("%s: %d MiB were allocated for a text of 1 MiB", format, grown>>20)
+		}
+		if took > 2*time.Second {
+			t.Errorf("%s: took %v", format, took)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type View struct {
 	members []member
 	raws    [][]byte
 	scratch []byte
+	ends    []int
 	env     environment // of expressions
 	machine vm.VM
 
@@ -48,7 +49,7 @@ func (v *View) forget() {
 	clear(v.members[:cap(v.members)])
 	clear(v.obj.members[:cap(v.obj.members)])
 	clear(v.fields.List[:cap(v.fields.List)])
-	*v = View{obj: object{members: v.obj.members[:0]}, members: v.members[:0], raws: v.raws, scratch: v.scratch, fields: v.fields, machine: v.machine}
+	*v = View{obj: object{members: v.obj.members[:0]}, members: v.members[:0], raws: v.raws, scratch: v.scratch, ends: v.ends, fields: v.fields, machine: v.machine}
 }
 
 // Record returns the record as it is now. It must not be written to, and is valid until the next edit.

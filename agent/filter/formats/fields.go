@@ -25,16 +25,27 @@ type Fields struct {
 	// Nanos is the time in nanoseconds since the Unix epoch where the format had to work it out.
 	Nanos    int64
 	HasNanos bool
+	// TooMany says that the text has more fields than MaxFields, and that the rest has been left out.
+	TooMany bool
 
 	room []byte
 }
 
+// MaxFields bounds how many fields a text may have: what is held of one takes many times its length.
+const MaxFields = 10000
+
 // Reset empties f.
 func (f *Fields) Reset() { *f = Fields{List: f.List[:0], room: f.room[:0]} }
 
-func (f *Fields) add(name string, value []byte) {
-	f.List = append(f.List, Field{Name: name, Value: value})
+func (f *Fields) put(field Field) {
+	if len(f.List) >= MaxFields {
+		f.TooMany = true
+		return
+	}
+	f.List = append(f.List, field)
 }
+
+func (f *Fields) add(name string, value []byte) { f.put(Field{Name: name, Value: value}) }
 
 // some adds a value unless it stands for none.
 func (f *Fields) some(name string, value []byte) {
@@ -44,7 +55,7 @@ func (f *Fields) some(name string, value []byte) {
 }
 
 func (f *Fields) json(name string, value []byte) {
-	f.List = append(f.List, Field{Name: name, Value: value, Kind: JSON})
+	f.put(Field{Name: name, Value: value, Kind: JSON})
 }
 
 // begin returns where scratch text begins; what is appended to f.room until taken belongs to it.
