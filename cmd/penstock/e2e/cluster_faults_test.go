@@ -105,7 +105,7 @@ func (w *clusterWorld) whole(broken ...*fault) error {
 
 // insist tries something until it works. The cluster is in trouble most of the time.
 func (w *clusterWorld) insist(what string, do func(context.Context) error) error {
-	for deadline := time.Now().Add(2 * time.Minute); ; {
+	for deadline := time.Now().Add(3 * time.Minute); ; {
 		ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
 		err := do(ctx)
 		cancel()
@@ -342,12 +342,12 @@ func (w *clusterWorld) assign(rng *rand.Rand, e *clusterEdge, replicas int) erro
 	})
 }
 
-// create makes the edge's topic.
-func (w *clusterWorld) create(e *clusterEdge, partitions int) error {
+// create makes a topic.
+func (w *clusterWorld) create(topic string, partitions int) error {
 	lost := false
-	return w.insist("create "+e.name, func(ctx context.Context) error {
+	return w.insist("create "+topic, func(ctx context.Context) error {
 		stamped := "LogAppendTime"
-		_, err := w.adm.CreateTopic(ctx, int32(partitions), 3, map[string]*string{"message.timestamp.type": &stamped}, e.name)
+		_, err := w.adm.CreateTopic(ctx, int32(partitions), 3, map[string]*string{"message.timestamp.type": &stamped}, topic)
 		if lost && errors.Is(err, kerr.TopicAlreadyExists) {
 			return nil
 		}
@@ -366,7 +366,7 @@ func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterE
 		return err
 	}
 	defer e.write()
-	if err := errors.Join(e.settled(w.t.Context(), 2*time.Minute), e.reader.end(2*time.Minute)); err != nil {
+	if err := errors.Join(e.settled(w.t.Context(), 3*time.Minute), e.reader.end(2*time.Minute)); err != nil {
 		return err
 	}
 	deleted := false
@@ -391,7 +391,7 @@ func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterE
 	pause(ctx, between(rng, 0, 5*time.Second))
 	partitions := 1 + rng.IntN(6)
 	w.tell(e, "it has %d partitions now", partitions)
-	return errors.Join(w.create(e, partitions), e.follow())
+	return errors.Join(w.create(e.name, partitions), e.follow())
 }
 
 // deny takes a right from the edges' user for a while.
@@ -442,7 +442,7 @@ func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge)
 		return err
 	}
 	defer e.write()
-	if err := e.settled(w.t.Context(), 2*time.Minute); err != nil {
+	if err := e.settled(w.t.Context(), 3*time.Minute); err != nil {
 		return err
 	}
 	pause(w.t.Context(), between(rng, 0, 2*time.Second))

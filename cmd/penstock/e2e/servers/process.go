@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -79,6 +80,20 @@ func (p *process) waitListening(ctx context.Context, addr string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// lastingPort returns a loopback port that nobody listens on now, and that the system gives to nobody of itself: it is free as well when a server comes
+// back to it.
+func lastingPort() (int, error) {
+	var err error
+	for range 100 {
+		var l net.Listener
+		port := 20000 + rand.IntN(12000) // ports for connections begin at 32768, or above
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, err
 }
 
 // freePort returns a loopback port that nobody listens on now.
