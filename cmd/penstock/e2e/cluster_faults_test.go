@@ -72,10 +72,13 @@ func (w *clusterWorld) begin(edge *clusterEdge, format string, args ...any) *fau
 }
 
 // end notes that the fault is over.
-func (w *clusterWorld) end(f *fault) {
+func (w *clusterWorld) end(f *fault) { w.endLater(f, 0) }
+
+// endLater notes that the fault will be over after a while.
+func (w *clusterWorld) endLater(f *fault, after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f.to = time.Now()
+	f.to = time.Now().Add(after)
 }
 
 // whole waits until each partition has a leader and all its replicas, which ends the faults that broke the cluster.
@@ -461,11 +464,12 @@ func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge)
 	return nil
 }
 
-// throttle bounds what the edges' user may send.
+// throttle bounds what the edges' user may send. Brokers tell clients how long they must send nothing for what they have sent, which the end of the quota
+// does not end: a backlog's time for ten seconds or so.
 func (w *clusterWorld) throttle(ctx context.Context, rng *rand.Rand, _ *clusterEdge) error {
-	user, d, rate := servers.ClusterUser, between(rng, 4*time.Second, 12*time.Second), float64(5000+rng.IntN(20000))
+	user, d, rate := servers.ClusterUser, between(rng, 4*time.Second, 12*time.Second), float64(20000+rng.IntN(30000))
 	f := w.begin(nil, "producing is throttled to %.0f bytes a second and broker for %v", rate, d.Round(time.Second))
-	defer w.end(f)
+	defer w.endLater(f, 10*time.Second)
 	quota := func(remove bool) error {
 		return w.insist(f.what, func(ctx context.Context) error {
 			resp, err := w.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{

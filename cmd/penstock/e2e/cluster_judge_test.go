@@ -35,15 +35,25 @@ type excuse struct {
 const spareBefore = 2 * time.Second
 
 // holds tells whether a record that was appended at first, and again later, had been sent and not been acknowledged when the agent was
-// killed. A fault at that time may have kept it unanswered since its beginning, or let it be appended only at its end.
+// killed. A fault at that time may have kept it unanswered since its beginning, or let it be appended only at its end, and so may those
+// before and after it without a gap.
 func (e excuse) holds(first, again time.Time) bool {
 	for _, k := range e.kills {
-		lo, hi := k.from.Add(-e.margin), k.to.Add(e.margin)
+		m := span{from: k.from, to: k.to}
 		for _, f := range e.faults {
 			if f.meets(k, e.margin) {
-				lo, hi = earlier(lo, f.from.Add(-e.margin)), later(hi, f.to.Add(e.margin))
+				m.take(f)
 			}
 		}
+		for grown := true; grown; {
+			grown = false
+			for _, f := range e.faults {
+				if f.from.Before(m.to) && m.from.Before(f.to) {
+					grown = m.take(f) || grown
+				}
+			}
+		}
+		lo, hi := m.from.Add(-e.margin), m.to.Add(e.margin)
 		if !first.Before(lo) && !first.After(hi) && again.After(k.from.Add(-time.Second)) {
 			return true
 		}
@@ -56,18 +66,15 @@ func (f span) meets(kill span, margin time.Duration) bool {
 	return f.from.Before(kill.to.Add(spareBefore)) && kill.from.Add(-margin).Before(f.to)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
+// take makes the span hold another one, and reports whether it did not.
+func (f *span) take(other span) (grown bool) {
+	if other.from.Before(f.from) {
+		f.from, grown = other.from, true
 	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
+	if other.to.After(f.to) {
+		f.to, grown = other.to, true
 	}
-	return a
+	return grown
 }
 
 // verdict is what is wrong with what arrived, and how much came again that may.
@@ -137,23 +144,26 @@ func TestTheJudgeFindsWhatCameAgainOrLate(t *testing.T) {
 	}
 	kill := []span{{"kill", at(10), at(10.1)}}
 	fault := []span{{"frozen", at(5), at(20)}}
+	chain := []span{{"frozen", at(1), at(4)}, {"killed", at(-5), at(0.5)}, {"throttled", at(3), at(9.5)}}
 	for name, c := range map[string]struct {
 		arrivals []arrival
 		excuse   excuse
 		want     verdict
 	}{
-		"in order":                             {[]arrival{come(1, 0, 0, 0), come(1, 0, 1, 1)}, excuse{}, verdict{}},
-		"late":                                 {[]arrival{come(1, 0, 0, 1), come(1, 0, 1, 0)}, excuse{}, verdict{disordered: 1}},
-		"with another key":                     {[]arrival{come(1, 0, 0, 1), {at: at(2), offset: 1, key: "k", line: line{"a", 0}}}, excuse{}, verdict{}},
-		"in another partition":                 {[]arrival{come(1, 0, 0, 1), come(2, 1, 0, 0)}, excuse{}, verdict{}},
-		"again":                                {[]arrival{come(1, 0, 0, 0), come(2, 0, 1, 0)}, excuse{}, verdict{repeated: 1}},
-		"again in another life":                {[]arrival{come(1, 0, 0, 0), {life: 1, at: at(2), line: line{"a", 0}}}, excuse{}, verdict{repeated: 1}},
-		"again after a kill":                   {[]arrival{come(9, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, margin: time.Second}, verdict{excused: 1}},
-		"again before a kill":                  {[]arrival{come(8.5, 0, 0, 0), come(8.8, 0, 1, 0)}, excuse{kills: kill, margin: 2 * time.Second}, verdict{repeated: 1}},
-		"again, long acknowledged":             {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, margin: time.Second}, verdict{repeated: 1}},
-		"again, unanswered because of a fault": {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, faults: fault, margin: time.Second}, verdict{excused: 1}},
-		"again after a fault without a kill":   {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{faults: fault, margin: time.Second}, verdict{repeated: 1}},
-		"again out of order":                   {[]arrival{come(1, 0, 0, 0), come(1, 0, 1, 1), come(2, 0, 2, 0), come(2, 0, 3, 1), come(2, 0, 4, 2)}, excuse{}, verdict{repeated: 2}},
+		"in order":                                {[]arrival{come(1, 0, 0, 0), come(1, 0, 1, 1)}, excuse{}, verdict{}},
+		"late":                                    {[]arrival{come(1, 0, 0, 1), come(1, 0, 1, 0)}, excuse{}, verdict{disordered: 1}},
+		"with another key":                        {[]arrival{come(1, 0, 0, 1), {at: at(2), offset: 1, key: "k", line: line{"a", 0}}}, excuse{}, verdict{}},
+		"in another partition":                    {[]arrival{come(1, 0, 0, 1), come(2, 1, 0, 0)}, excuse{}, verdict{}},
+		"again":                                   {[]arrival{come(1, 0, 0, 0), come(2, 0, 1, 0)}, excuse{}, verdict{repeated: 1}},
+		"again in another life":                   {[]arrival{come(1, 0, 0, 0), {life: 1, at: at(2), line: line{"a", 0}}}, excuse{}, verdict{repeated: 1}},
+		"again after a kill":                      {[]arrival{come(9, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, margin: time.Second}, verdict{excused: 1}},
+		"again before a kill":                     {[]arrival{come(8.5, 0, 0, 0), come(8.8, 0, 1, 0)}, excuse{kills: kill, margin: 2 * time.Second}, verdict{repeated: 1}},
+		"again, long acknowledged":                {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, margin: time.Second}, verdict{repeated: 1}},
+		"again, unanswered because of a fault":    {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, faults: fault, margin: time.Second}, verdict{excused: 1}},
+		"again, unanswered because of two faults": {[]arrival{come(1.5, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, faults: chain, margin: time.Second}, verdict{excused: 1}},
+		"again, from before two faults":           {[]arrival{come(-1, 0, 0, 0), come(12, 0, 1, 0)}, excuse{kills: kill, faults: chain, margin: time.Second}, verdict{repeated: 1}},
+		"again after a fault without a kill":      {[]arrival{come(6, 0, 0, 0), come(12, 0, 1, 0)}, excuse{faults: fault, margin: time.Second}, verdict{repeated: 1}},
+		"again out of order":                      {[]arrival{come(1, 0, 0, 0), come(1, 0, 1, 1), come(2, 0, 2, 0), come(2, 0, 3, 1), come(2, 0, 4, 2)}, excuse{}, verdict{repeated: 2}},
 	} {
 		got := judge(c.arrivals, c.excuse)
 		got.notes = nil
