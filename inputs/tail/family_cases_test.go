@@ -43,15 +43,17 @@ func TestHeldCopyWhileNamesPassOn(t *testing.T) {
 		p.write(false)
 		p.toggle()
 		p.settle()
-		p.a.sink.stalled = true
 		for range 3 {
 			p.write(false)
 			p.byCopy()
-			p.step(1)
-			p.byRename() // of what is empty now: the names pass on, and nobody looks
+			p.tell(len(p.events)) // the copy is held
+			p.write(false)
+			p.byCopy() // it is renamed, and nobody looks
+			for p.a.work() || p.a.results() {
+			}
+			p.write(false)
+			p.settle()
 		}
-		p.write(false)
-		p.step(1)
 	})
 }
 
@@ -97,6 +99,10 @@ func TestCompressedFileRenamedBeforeItIsCompared(t *testing.T) {
 			t.Fatal("it was never compared")
 		}
 		p.byRename()
+		for p.a.work() { // it is no longer where it was
+		}
+		p.tell(len(p.events)) // and is found again before that is known
+		p.a.results()
 		p.write(false)
 	})
 }
