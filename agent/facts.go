@@ -117,7 +117,7 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 				continue
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
-			f.Objects, f.ObjectRecords, f.ModeSince = l.Objects, l.ObjectRecords, l.Since
+			f.Objects, f.ObjectRecords, f.ModeSince, f.Down = l.Objects, l.ObjectRecords, l.Since, l.Down
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
 				f.Back = float64(l.Replayed) / since.Seconds()
 			}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,13 +19,18 @@ import (
 )
 
 type fakeAgent struct {
+	mu     sync.Mutex
 	status Status
 	tap    *Tap
 }
 
 func (f *fakeAgent) Gather() ([]*dto.MetricFamily, error) { return nil, nil }
-func (f *fakeAgent) Status() Status                       { return f.status }
-func (f *fakeAgent) Ready() (bool, []string)              { return f.status.Ready, f.status.Reasons }
+func (f *fakeAgent) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+func (f *fakeAgent) Ready() (bool, []string) { return f.status.Ready, f.status.Reasons }
 func (f *fakeAgent) States() []state.PipelineState {
 	var out []state.PipelineState
 	for _, p := range f.status.Pipelines {
@@ -132,19 +138,101 @@ func TestProfilesByChoice(t *testing.T) {
 	}
 }
 
-func TestPageEscapesAndShowsWhatIsAmiss(t *testing.T) {
+// amiss is an agent with something to look at.
+func amiss() *fakeAgent {
 	lag := int64(42)
-	a := &fakeAgent{status: Status{Agent: "<b>edge</b>", Pipelines: []Pipeline{{
-		Name: "p", State: "running", Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true}, Forlorn: []string{"output.old"},
+	return &fakeAgent{status: Status{Agent: "<b>edge</b>", Sentence: "All safe. Kafka is <down>.", Level: state.Critical, Pipelines: []Pipeline{{
+		Name: "p", State: "running", Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true},
+		Now: state.PipelineState{
+			Name: "p", OnDisk: 10_200, Stored: 31_640, Oldest: 2 * time.Minute, Full: 200 * time.Minute,
+			Outputs: []state.OutputState{{ID: "output.kafka.x", Kind: state.StandingBy, Level: state.Warning, Text: "does not <answer>", Waiting: lag}},
+			Problems: []state.Problem{
+				{Component: "output.kafka.x", Kind: state.StandingBy, Level: state.Warning, Text: "does not <answer>", Do: "start the broker"},
+				{Component: "input.tail.y", Kind: state.WaitingBuffer, Level: state.Critical, Text: "waits"},
+			},
+		},
 		Outputs: []Component{{
-			ID: "output.kafka.x", State: "running", Lag: &lag, Failing: "broker is <down>", FailingSince: time.Now().Add(-time.Hour),
-			Overflow: &Overflow{State: "overflow", Objects: 5, Bytes: 1 << 20}, Said: &Line{Level: "WARN", Text: "said this"},
+			ID: "output.kafka.x", State: "running", Lag: &lag, Said: &Line{Level: "WARN", Text: "said this"},
+			Overflow: &Overflow{State: "overflow", Objects: 5, Bytes: 1 << 20}, Conditions: map[string]float64{"output_retries_total": 1234},
 		}},
 	}}}}
-	_, body := fetch(t, serve(t, a).URL+"/")
-	for _, want := range []string{"&lt;b&gt;edge", "3 MiB", "93 %", "Inputs wait for room", "output.old", ">42<", "broker is &lt;down&gt;", "<b>overflow</b>, 5 objects (1 MiB)", "said this"} {
+}
+
+func TestPageSaysFirstWhatIsAmissInWords(t *testing.T) {
+	_, body := fetch(t, serve(t, amiss()).URL+"/")
+	for _, want := range []string{
+		"&lt;b&gt;edge", "All safe. Kafka is &lt;down&gt;.", "3 MiB", "93% full", "10,200 records wait, the oldest for 2 min", "Room for 3 h 20 min",
+		"31,640 records in the overflow", "standing by", "does not &lt;answer&gt;", "start the broker", "waiting for buffer", "5 objects (1 MiB)", "said this",
+		"Batches sent again after a failure", "1,234",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("lacks %q:\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "penstock_") || strings.Contains(body, "retries_total") {
+		t.Errorf("a metric is called by its name:\n%s", body)
+	}
+	if strings.Index(body, "input.tail.y") > strings.Index(body, "start the broker") {
+		t.Error("what is worse does not come first")
+	}
+}
+
+// The page's changing part comes again when it has changed, and ends with its viewer.
+func TestPageIsSentAgainWhenItChanges(t *testing.T) {
+	a := amiss()
+	srv := serve(t, a)
+	resp, err := http.Get(srv.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Errorf("content type %q", kind)
+	}
+	scan := bufio.NewScanner(resp.Body)
+	scan.Buffer(nil, 1<<20)
+	next := func() (html string) {
+		t.Helper()
+		for scan.Scan() {
+			if data, ok := strings.CutPrefix(scan.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(data), &html); err != nil {
+					t.Fatal(err)
+				}
+				return html
+			}
+		}
+		t.Fatal(scan.Err())
+		return ""
+	}
+	if html := next(); !strings.HasPrefix(html, "<header") || !strings.Contains(html, "31,640") {
+		t.Errorf("%s", html)
+	}
+	a.mu.Lock()
+	a.status.Sentence = "All is new."
+	a.mu.Unlock()
+	if html := next(); !strings.Contains(html, "All is new.") {
+		t.Errorf("%s", html)
+	}
+}
+
+// The page asks nobody else for anything, and runs nothing but its own script.
+func TestPageIsOfOnePiece(t *testing.T) {
+	srv := serve(t, amiss())
+	for path, kind := range map[string]string{"/": "text/html", "/page.js": "text/javascript", "/style.css": "text/css"} {
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), kind) {
+			t.Errorf("%s: %d %v %v", path, resp.StatusCode, resp.Header, err)
+		}
+		if strings.Contains(string(body), "://") {
+			t.Errorf("%s leads elsewhere", path)
+		}
+		if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self';") {
+			t.Errorf("%s", csp)
 		}
 	}
 }
@@ -264,9 +352,9 @@ func TestFiguresAreReadable(t *testing.T) {
 		v    float64
 		want string
 	}{
-		"output_last_success_timestamp_seconds":          {1_799_999_880, "2m0s ago"},
+		"output_last_success_timestamp_seconds":          {1_799_999_880, "2 min ago"},
 		"kafka_read_bytes_total":                         {2048, "2 KiB"},
-		"kafka_throttled_seconds_total":                  {3, "3s"},
+		"kafka_throttled_seconds_total":                  {3, "3 s"},
 		"tail_files{state=open}":                         {12, "12"},
 		"kafka_path_batches_total{reason=bytes_seconds}": {5, "5"},
 	} {

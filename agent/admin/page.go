@@ -1,6 +1,10 @@
 package admin
 
 import (
+	"bytes"
+	"cmp"
+	"embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -9,57 +13,60 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/agent/metrics"
+	"github.com/penstock/penstock/agent/state"
 )
 
+//go:embed web
+var web embed.FS
+
 // page is compiled once, and never changed.
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"size":    size,
 	"count":   count,
-	"ago":     func(t time.Time) string { return duration(time.Since(t)) },
-	"dur":     duration,
-	"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", f*100) },
-	"sorted": func(m map[string]float64) []string {
-		var out []string
-		for _, k := range slices.Sorted(maps.Keys(m)) {
-			if m[k] != 0 {
-				out = append(out, k+" "+figure(k, m[k], time.Now()))
-			}
+	"many":    func(n int64, one, more string) string { return state.Count(n, one, more) },
+	"number":  func(n int64) string { return state.Number(n) },
+	"rate":    func(r float64) string { return state.Number(int64(r)) },
+	"ago":     func(t time.Time) string { return state.Duration(time.Since(t)) },
+	"dur":     state.Duration,
+	"percent": func(f float64) string { return fmt.Sprintf("%.0f%%", min(max(f, 0), 1)*100) },
+	"words":   state.Words,
+	"mark":    mark,
+	"title":   title,
+	"spoken":  spoken,
+	"figures": figures,
+	"problems": func(v view) []state.Problem {
+		var out []state.Problem
+		for _, p := range v.Pipelines {
+			out = append(out, p.Now.Problems...)
 		}
+		state.SortProblems(out)
 		return out
 	},
-}).Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5"><title>penstock {{.Agent}}</title><style>
-body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em;color:#222;background:#fff}
-h1{font-size:1.4em}h2{font-size:1.15em;margin:1.6em 0 .3em}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .8em .3em 0;border-bottom:1px solid #ddd;vertical-align:top}
-th{font-weight:600;color:#555}.n{text-align:right;font-variant-numeric:tabular-nums}
-.ok{color:#176b2c}.bad{color:#b00020}.dim{color:#666;font-size:.88em}
-@media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}td,th{border-color:#333}.ok{color:#6c6}.bad{color:#f77}.dim,th{color:#999}a{color:#8bf}}
-</style></head><body>
-<h1>penstock <b>{{.Agent}}</b> {{if .Ready}}<span class="ok">ready</span>{{else}}<span class="bad">not ready</span>{{end}}</h1>
-<p>Version {{.Version}}, up {{ago .Started}}, {{size .Memory}} of memory.
-{{if not .Reload.Time.IsZero}}Last reload {{ago .Reload.Time}} ago{{if .Reload.Error}} <span class="bad">refused: {{.Reload.Error}}</span>{{end}}.{{end}}
-<a href="/metrics">metrics</a> <a href="/api/status">status as JSON</a> <a href="/readyz">readyz</a> {{if .Pprof}}<a href="/debug/pprof/">profiles</a>{{end}}</p>
-<p><b>{{.Sentence}}</b></p>
-{{range .Reasons}}<p class="bad">{{.}}</p>{{end}}
-{{range .Pipelines}}
-<h2>{{.Name}} <span class="{{if eq .State "running"}}ok{{else}}bad{{end}}">{{.State}}</span> <a class="dim" href="/tap?pipeline={{.Name}}&amp;n=20">tap</a></h2>
-{{if .Error}}<p class="bad">{{.Error}}</p>{{end}}
-{{with .Buffer}}<p>Buffer: {{size .Bytes}} in {{.Segments}} segments, <span class="{{if ge .Fill 0.8}}bad{{end}}">{{percent .Fill}} full</span>,
-oldest waiting {{dur .OldestAge}}, records {{.First}} to {{.End}}.
-{{if .Spill}}{{if .Memory}}Lines of files go through memory{{else}}Lines of files go to disk until the outputs have caught up{{end}}, {{size .WindowBytes}} ({{percent .WindowFill}}) of the window in use{{if .LastSpill}}; last spill {{ago .LastSpillAt}} ago: {{.LastSpill}}{{end}}.{{end}}
-{{if .Blocked}}<span class="bad">Inputs wait for room.</span>{{end}} {{if .WriteError}}<span class="bad">It cannot be written: {{.WriteError}}.</span>{{end}}</p>{{end}}
-{{range .Forlorn}}<p class="bad">The buffer keeps data for {{.}}, which is not configured any more.</p>{{end}}
-<table><tr><th>component</th><th>state</th><th class="n">records</th><th class="n">bytes</th><th class="n">lag</th><th>conditions</th></tr>
-{{range .Inputs}}{{template "component" .}}{{end}}{{range .Outputs}}{{template "component" .}}{{end}}</table>
-{{end}}</body></html>
-{{define "component"}}<tr><td>{{.ID}}</td><td><span class="{{if eq .State "waiting"}}bad{{else}}ok{{end}}">{{.State}}</span></td>
-<td class="n">{{count .Records}}</td><td class="n">{{size .Bytes}}</td><td class="n">{{if .Lag}}{{.Lag}}{{end}}</td>
-<td class="dim">{{if .Failing}}<span class="bad">failing for {{ago .FailingSince}}: {{.Failing}}</span><br>{{end}}
-{{if .DeadLetter}}<span class="bad">the dead letter cannot be written: {{.DeadLetter}}</span><br>{{end}}
-{{with .Overflow}}<b>{{.State}}</b>{{if .Objects}}, {{.Objects}} objects ({{size .Bytes}}) wait{{if not .Oldest.IsZero}}, the oldest record {{ago .Oldest}} old{{end}}{{end}}{{if .Error}} <span class="bad">{{.Error}}</span>{{end}}<br>{{end}}
-{{range sorted .Conditions}}{{.}}<br>{{end}}{{if .Error}}<span class="bad">last failure: {{.Error}}</span><br>{{end}}
-{{with .Said}}{{.Level}} {{ago .Time}} ago: {{.Text}}{{end}}</td></tr>{{end}}`))
+	"pair": func(p Pipeline, c Component) any {
+		return struct {
+			P Pipeline
+			C Component
+		}{p, c}
+	},
+	"inputState": func(p Pipeline, id string) state.InputState {
+		for _, s := range p.Now.Inputs {
+			if s.ID == id {
+				return s
+			}
+		}
+		return state.InputState{ID: id, Kind: p.State}
+	},
+	"outputState": func(p Pipeline, id string) state.OutputState {
+		for _, s := range p.Now.Outputs {
+			if s.ID == id {
+				return s
+			}
+		}
+		return state.OutputState{ID: id, Kind: p.State}
+	},
+}).ParseFS(web, "web/page.html"))
 
 // view is what the page is made of.
 type view struct {
@@ -67,10 +74,121 @@ type view struct {
 	Pprof bool
 }
 
+// mark is a sign for a level, for those who do not see its colour.
+func mark(l state.Level) string {
+	return [...]string{"✓", "→", "!", "✖"}[min(max(l, state.OK), state.Critical)]
+}
+
+// title is that of the window: what can be read in a row of tabs.
+func title(v view) string {
+	text := "penstock " + v.Agent
+	if v.Level > state.OK {
+		text = mark(v.Level) + " " + v.Level.String() + ": " + text
+	}
+	return text
+}
+
+// spoken is what a screen reader says when it changes: no numbers, which always do.
+func spoken(v view) string {
+	var parts []string
+	for _, p := range v.Pipelines {
+		for _, pr := range p.Now.Problems {
+			if pr.Level > state.Notice {
+				parts = append(parts, pr.Level.String()+": "+pr.Component+" "+state.Words(pr.Kind))
+			}
+		}
+	}
+	if parts == nil {
+		return "All is well."
+	}
+	return strings.Join(parts, ". ") + "."
+}
+
+// row is a figure of a component in words.
+type row struct{ What, Value string }
+
+// figures shows metrics by what they mean.
+func figures(conditions map[string]float64) []row {
+	var out []row
+	now := time.Now()
+	for _, k := range slices.Sorted(maps.Keys(conditions)) {
+		if conditions[k] == 0 {
+			continue
+		}
+		name, labels, _ := strings.Cut(k, "{")
+		what := state.Words(name)
+		if m, ok := metrics.Find("penstock_" + name); ok {
+			what = strings.TrimSuffix(m.Help, ".")
+		}
+		if labels = strings.TrimSuffix(labels, "}"); labels != "" {
+			what += " (" + labels + ")"
+		}
+		out = append(out, row{what, figure(k, conditions[k], now)})
+	}
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.What, b.What) })
+	return out
+}
+
 func writePage(w http.ResponseWriter, v view, log *slog.Logger) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := page.Execute(w, v); err != nil {
 		log.Debug("writing the status page", "error", err)
+	}
+}
+
+// eventsEvery is how often the page of a viewer is looked at, eventsWrite how long one may take for it.
+const (
+	eventsEvery = time.Second
+	eventsWrite = 10 * time.Second
+)
+
+// serveEvents sends the changing part of the page whenever it has changed, until the viewer leaves.
+func serveEvents(w http.ResponseWriter, r *http.Request, show func() view) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	rc := http.NewResponseController(w)
+	tick := time.NewTicker(eventsEvery)
+	defer tick.Stop()
+	var last string
+	for {
+		var b bytes.Buffer
+		if page.ExecuteTemplate(&b, "now", show()) != nil {
+			return
+		}
+		if rc.SetWriteDeadline(time.Now().Add(eventsWrite)) != nil {
+			return
+		}
+		if b.String() != last {
+			last = b.String()
+			data, err := json.Marshal(last)
+			if err != nil {
+				return
+			}
+			if _, err := fmt.Fprintf(w, "event: now\ndata: %s\n\n", data); err != nil {
+				return
+			}
+		} else if _, err := fmt.Fprint(w, ": still so\n\n"); err != nil {
+			return
+		}
+		if rc.Flush() != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// serveAsset serves a file of the page.
+func serveAsset(name, kind string) http.HandlerFunc {
+	data, err := web.ReadFile("web/" + name)
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(data) // a viewer that is gone
 	}
 }
 
@@ -100,28 +218,18 @@ func figure(name string, v float64, now time.Time) string {
 	name = strings.TrimSuffix(name, "_total")
 	switch {
 	case strings.HasSuffix(name, "_timestamp_seconds"):
-		return duration(now.Sub(time.UnixMilli(int64(v*1e3)))) + " ago"
+		return state.Duration(now.Sub(time.UnixMilli(int64(v*1e3)))) + " ago"
 	case strings.HasSuffix(name, "_bytes"):
 		return size(v)
 	case strings.HasSuffix(name, "_seconds"):
-		return duration(time.Duration(v * 1e9))
+		return state.Duration(time.Duration(v * 1e9))
 	}
 	return count(v)
 }
 
 func count(n float64) string {
 	if n == float64(int64(n)) {
-		return fmt.Sprintf("%d", int64(n))
+		return state.Number(int64(n))
 	}
 	return fmt.Sprintf("%.3g", n)
-}
-
-func duration(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return d.Round(time.Second).String()
-	case d < 48*time.Hour:
-		return d.Round(time.Minute).String()
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

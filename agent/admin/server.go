@@ -101,6 +101,11 @@ func (s *Server) Close() {
 func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { writePage(w, view{agent.Status(), o.Pprof}, log) })
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
+		serveEvents(w, r, func() view { return view{agent.Status(), o.Pprof} })
+	})
+	mux.HandleFunc("GET /page.js", serveAsset("page.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /style.css", serveAsset("style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		enc := json.NewEncoder(w)

@@ -89,7 +89,7 @@ func (i Input) State() InputState {
 		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"
 	case i.OfFiles:
-		s.Kind, s.Text = Following, fmt.Sprintf("follows %s", plural(int64(i.Files), "file", "files"))
+		s.Kind, s.Text = Following, fmt.Sprintf("follows %s", Count(int64(i.Files), "file", "files"))
 	default:
 		s.Kind, s.Text = Following, "takes what comes"
 	}

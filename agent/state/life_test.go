@@ -63,6 +63,9 @@ func (w *world) step() PipelineState {
 	}
 	o.Stalled = w.now.Sub(w.lastTaken)
 	if w.failover > 0 && o.Stalled >= w.failover {
+		if !w.down {
+			o.ModeSince = w.now
+		}
 		w.down, w.backSince = true, time.Time{}
 	} else if w.down && w.takes > 0 {
 		w.down, w.backSince = false, w.now
@@ -70,7 +73,7 @@ func (w *world) step() PipelineState {
 	o.StoreError = ""
 	switch {
 	case w.down:
-		o.Mode = "overflow"
+		o.Mode, o.Down = "overflow", true
 		if w.storeAway {
 			o.StoreError = "no such host"
 		} else {
@@ -295,7 +298,7 @@ func TestDurationsAndNumbersInWords(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 31640: "31,640", -1234567: "-1,234,567"} {
-		if got := group(n); got != want {
+		if got := Number(n); got != want {
 			t.Errorf("%d: %q", n, got)
 		}
 	}

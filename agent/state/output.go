@@ -41,6 +41,7 @@ type Output struct {
 	Waiting      int64  // records that it has not delivered, but for those in the overflow
 	Oldest       time.Duration
 	ModeSince    time.Time
+	Down         bool          // failover has begun because the destination takes nothing
 	Stalled      time.Duration // for so long nothing was taken although something is being sent
 	FailingSince time.Time     // zero if nothing fails
 	Error, Do    string        // of what fails
@@ -66,12 +67,13 @@ type OutputState struct {
 	Do      string        `json:"do,omitempty"` // what a person can do
 	Waiting int64         `json:"waiting_records"`
 	Stored  int64         `json:"overflow_records,omitempty"`
+	Rate    float64       `json:"records_per_second"`
 	ToGo    time.Duration `json:"to_go_ns,omitempty"` // until all is delivered, at the present rate; 0 if not known
 }
 
 // State tells what the output is doing.
 func (o Output) State(now time.Time) OutputState {
-	s := OutputState{ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords}
+	s := OutputState{ID: o.ID, Waiting: o.Waiting, Stored: o.ObjectRecords, Rate: o.Out}
 	failing := !o.FailingSince.IsZero()
 	why := ""
 	if failing && o.Error != "" {
@@ -93,15 +95,15 @@ func (o Output) State(now time.Time) OutputState {
 		s.Text = "waits, because the dead letter cannot take what the destination refuses: " + o.DeadLetter
 		s.Do = "make room for the dead letter or repair it"
 	case o.Mode == "overflow":
-		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.FailingSince, o.Do
-		if failing || o.Stalled > 0 {
-			s.Text = "does not answer" + sinceText(o.FailingSince, now) + why + "; records go to " + name(o.To, "the overflow")
+		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
+		if o.Down || failing {
+			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the overflow")
 		} else {
 			s.Text = "takes less than comes in; the oldest records go to " + name(o.To, "the overflow")
 		}
 	case o.Mode == "standby":
-		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.FailingSince, o.Do
-		s.Text = "does not answer" + sinceText(o.FailingSince, now) + why + "; records go to " + name(o.To, "the standby")
+		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
+		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the standby")
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 && now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
 		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why
@@ -135,6 +137,14 @@ func (o Output) State(now time.Time) OutputState {
 		s.Do = "check the store's network, credentials and room"
 	}
 	return s
+}
+
+// downSince is when the destination was last known to take something, or failover began.
+func (o Output) downSince() time.Time {
+	if o.FailingSince.IsZero() || o.ModeSince.Before(o.FailingSince) {
+		return o.ModeSince
+	}
+	return o.FailingSince
 }
 
 func name(s, otherwise string) string {

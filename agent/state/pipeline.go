@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -140,22 +141,33 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		}
 		if b.Dropped > 0 {
 			s.Safe = false
-			add(id, Dropped, Warning, time.Time{}, count(b.Dropped, "record was", "records were")+" dropped undelivered since the start, as when_full = \"drop_oldest\" says", "give the buffer more room, or add a failover")
+			add(id, Dropped, Warning, time.Time{}, Count(b.Dropped, "record was", "records were")+" dropped undelivered since the start, as when_full = \"drop_oldest\" says", "give the buffer more room, or add a failover")
 		}
 		if b.Damaged > 0 {
 			s.Safe = false
-			add(id, Damaged, Warning, time.Time{}, count(b.Damaged, "record", "records")+" did not read back from the disk; the segments are kept in the buffer's directory damaged", "check the disk")
+			add(id, Damaged, Warning, time.Time{}, Count(b.Damaged, "record", "records")+" did not read back from the disk; the segments are kept in the buffer's directory damaged", "check the disk")
 		}
 	}
 	for _, o := range p.Orphans {
 		add(id, Orphan, Warning, time.Time{}, "its buffer keeps data for "+o+", which is not configured any more", "configure it again, or stop the agent and run penstock buffer forget")
 	}
-	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return int(b.Level - a.Level) })
+	SortProblems(s.Problems)
 	for _, pr := range s.Problems {
 		s.Level = max(s.Level, pr.Level)
 	}
 	s.Sentence = s.sentence(p)
 	return s
+}
+
+// SortProblems puts first what is worst, and of equals what concerns outputs.
+func SortProblems(all []Problem) {
+	rank := func(p Problem) int {
+		if strings.HasPrefix(p.Component, "output.") {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) })
 }
 
 // sentence says in one how the pipeline is.
@@ -183,13 +195,13 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	if s.OnDisk > 0 || s.Stored > 0 {
 		switch {
 		case s.Stored > 0 && s.OnDisk > 0:
-			says = append(says, waits(s.Stored, "in the overflow")+", "+group(s.OnDisk)+" on disk")
+			says = append(says, waits(s.Stored, "in the overflow")+", "+Number(s.OnDisk)+" on disk")
 		case s.Stored > 0:
 			says = append(says, waits(s.Stored, "in the overflow"))
 		case len(says) > 0 || s.Oldest >= behindAfter:
 			says = append(says, waits(s.OnDisk, "on disk"))
 		default:
-			says = append(says, count(s.OnDisk, "record is", "records are")+" on the way")
+			says = append(says, Count(s.OnDisk, "record is", "records are")+" on the way")
 		}
 		if s.Full > 0 && s.Full < farOff {
 			says = append(says, "room for "+Duration(s.Full))
@@ -232,11 +244,11 @@ func Sentence(all []PipelineState) string {
 		if on == 0 {
 			return fmt.Sprintf("All safe. All %d pipelines have delivered everything.", len(all))
 		}
-		return fmt.Sprintf("All safe. All %d pipelines deliver; %s on the way.", len(all), count(on, "record is", "records are"))
+		return fmt.Sprintf("All safe. All %d pipelines deliver; %s on the way.", len(all), Count(on, "record is", "records are"))
 	}
 	text := all[worst].Name + ": " + all[worst].Sentence
 	if amiss > 1 {
-		text += fmt.Sprintf(" %s amiss, too.", count(int64(amiss-1), "other pipeline has something", "other pipelines have something"))
+		text += fmt.Sprintf(" %s amiss, too.", Count(int64(amiss-1), "other pipeline has something", "other pipelines have something"))
 	}
 	return text
 }
@@ -245,20 +257,19 @@ func waits(n int64, where string) string {
 	if n == 1 {
 		return "1 record waits " + where
 	}
-	return group(n) + " records wait " + where
+	return Number(n) + " records wait " + where
 }
 
-func plural(n int64, one, many string) string { return count(n, one, many) }
-
-func count(n int64, one, many string) string {
+// Count writes how many there are of something.
+func Count(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return group(n) + " " + many
+	return Number(n) + " " + many
 }
 
-// group writes a number with separators between thousands.
-func group(n int64) string {
+// Number writes a number with separators between thousands.
+func Number(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]

@@ -34,6 +34,7 @@ type LogStatus struct {
 	ObjectBytes   int64
 	ObjectRecords int64     // at most
 	Since         time.Time // the state is so
+	Down          bool      // it is so because the destination takes nothing
 	Replayed      int64     // records of objects that are gone since
 	Oldest        time.Time
 	StoreError    string // why the overflow's store cannot be used, if it cannot
@@ -69,7 +70,7 @@ func (d *Drainer) Status() Status {
 		if f := r.over; f != nil {
 			o := f.State()
 			l.State, l.Objects, l.ObjectBytes, l.Oldest, l.StoreError = o.Name, o.Objects, o.Bytes, o.Oldest, o.StoreError
-			l.ObjectRecords, l.Since, l.Replayed = o.Records, o.Since, o.Gone
+			l.ObjectRecords, l.Since, l.Replayed, l.Down = o.Records, o.Since, o.Gone, o.Down
 		}
 		s.Logs = append(s.Logs, l)
 	}

@@ -30,7 +30,8 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 	s := &Session{id: name, run: fmt.Sprintf("%x", run), broken: make(chan struct{}), outcome: make(chan outcome, 1)}
 	close(s.broken)
 	s.w = &Writer{
-		cfg: w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention, absent: w.absent,
+		delivered: w.delivered,
+		cfg:       w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention, absent: w.absent,
 		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s, report: w.report,
 		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
 		mappings: map[string]*mapping{},

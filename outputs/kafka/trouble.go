@@ -17,28 +17,31 @@ import (
 type trouble struct {
 	log *slog.Logger
 
-	mu      sync.Mutex
-	bad     map[producer.Key]struct{}
-	since   time.Time
-	repeats client.Repeats
-	count   int
-	last    error
+	mu        sync.Mutex
+	bad       map[producer.Key]struct{}
+	since     time.Time
+	repeats   client.Repeats
+	count     int
+	last      error
+	failedAt  time.Time
+	delivered func() time.Time // when something last was
 
 	aloof   time.Time // since when no connection could be opened; zero if one was, or something was delivered
 	aloofBy error
 }
 
-func newTrouble(log *slog.Logger) *trouble {
-	return &trouble{log: log, bad: map[producer.Key]struct{}{}}
+func newTrouble(log *slog.Logger, delivered func() time.Time) *trouble {
+	return &trouble{log: log, delivered: delivered, bad: map[producer.Key]struct{}{}}
 }
 
 func (t *trouble) failed(k producer.Key, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if len(t.bad) == 0 {
-		t.since = now
+	if len(t.bad) == 0 && (t.failedAt.IsZero() || t.delivered().After(t.failedAt)) {
+		t.since = now // and not when what was given back in the meantime is tried again
 	}
+	t.failedAt = now
 	t.bad[k] = struct{}{}
 	t.count++
 	t.last = err
@@ -70,10 +73,11 @@ func (t *trouble) givenBack(k producer.Key) {
 	delete(t.bad, k)
 }
 
-// state tells what is failing. delivered is when something was last delivered, reach why no broker can be connected to.
-func (t *trouble) state(delivered time.Time, reach error) outputs.Trouble {
+// state tells what is failing. reach is why no broker can be connected to.
+func (t *trouble) state(reach error) outputs.Trouble {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delivered := t.delivered()
 	if reach == nil || delivered.After(t.aloof) {
 		t.aloof = time.Time{}
 	}
@@ -81,7 +85,11 @@ func (t *trouble) state(delivered time.Time, reach error) outputs.Trouble {
 	case len(t.bad) > 0:
 		return outputs.Trouble{Since: t.since, Error: t.last.Error(), Do: advice(t.last)}
 	case !t.aloof.IsZero():
-		return outputs.Trouble{Since: t.aloof, Error: t.aloofBy.Error(), Do: advice(t.aloofBy)}
+		since := t.aloof
+		if !t.since.IsZero() && t.since.Before(since) && !delivered.After(t.failedAt) {
+			since = t.since
+		}
+		return outputs.Trouble{Since: since, Error: t.aloofBy.Error(), Do: advice(t.aloofBy)}
 	}
 	return outputs.Trouble{}
 }

@@ -77,6 +77,58 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// An outage begins with its first failure, however often its batches are given back and tried anew.
+func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
+	n := newNetwork(7)
+	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
+	cfg := testConfig(c)
+	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 200*time.Millisecond
+	w, _ := newWriter(t, cfg)
+	env, _ := testEnv()
+	env.Dir = t.TempDir()
+	common := outputs.DefaultCommon()
+	common.Retry = outputs.Retry{Min: time.Millisecond, Max: 10 * time.Millisecond}
+	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := outputtest.NewMemLog("buffer")
+	go func() { _ = out.Drain(t.Context(), log.Owner()) }()
+	await := func(what string, ok func(outputs.Trouble) bool) outputs.Trouble {
+		t.Helper()
+		deadline := time.Now().Add(20 * time.Second)
+		for {
+			tr := w.Trouble()
+			if ok(tr) {
+				return tr
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %+v", what, tr)
+			}
+			<-time.After(time.Millisecond)
+		}
+	}
+	log.Append(lines("o", 0, 10, 100))
+	await("delivered", func(tr outputs.Trouble) bool { return w.delivered.Load() > 0 && tr.Since.IsZero() })
+	n.set(true, 0)
+	log.Append(lines("o", 10, 10, 100))
+	first := await("told", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() })
+	until := time.Now().Add(2500 * time.Millisecond) // several rounds of giving back
+	await("given back", func(tr outputs.Trouble) bool {
+		if !tr.Since.IsZero() && !tr.Since.Equal(first.Since) {
+			t.Fatalf("it began at %v, and now at %v", first.Since, tr.Since)
+		}
+		return time.Now().After(until)
+	})
+	n.set(false, 0)
+	await("over", func(tr outputs.Trouble) bool { return tr.Since.IsZero() })
+	n.set(true, 0)
+	log.Append(lines("o", 20, 10, 100))
+	if second := await("another", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() }); !second.Since.After(first.Since) {
+		t.Errorf("the second outage began with the first")
+	}
+}
+
 // A broker that was never there is told, too.
 func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 	n := newNetwork(7)

@@ -33,7 +33,7 @@ type Writer struct {
 	retention *retention
 	absent    *absent
 	parking   *parking
-	delivered atomic.Int64 // when something last was, in nanoseconds since the Unix epoch
+	delivered *atomic.Int64 // when something last was, in nanoseconds since the Unix epoch; shared with sessions
 	topic     *template.Bound[dialect.Subject]
 	key       *template.Bound[dialect.Subject] // nil: records keep theirs
 	headers   []record.Header
@@ -74,11 +74,13 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{
-		cfg: cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), trouble: newTrouble(env.Log), small: smallBatch, told: &sync.Map{},
+		delivered: new(atomic.Int64),
+		cfg:       cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), small: smallBatch, told: &sync.Map{},
 		byHash: cfg.byHash(), why: cfg.perRecord(),
 		room: semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
 		mappings: map[string]*mapping{},
 	}
+	w.trouble = newTrouble(env.Log, func() time.Time { return time.Unix(0, w.delivered.Load()) })
 	if w.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
 		return nil, fmt.Errorf("topic: %w", err)
 	}
@@ -163,7 +165,7 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 
 // Trouble implements outputs.Troubled.
 func (w *Writer) Trouble() outputs.Trouble {
-	return w.trouble.state(time.Unix(0, w.delivered.Load()), w.reach.Err())
+	return w.trouble.state(w.reach.Err())
 }
 
 // Report implements outputs.Reporter.

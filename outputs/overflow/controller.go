@@ -464,7 +464,7 @@ func (f *Controller) announce(log string, replay bool) {
 	if state == "" {
 		state = StateDirect
 	}
-	was, changed := f.status.enter(state)
+	was, changed := f.status.enter(state, f.down)
 	_, waiting := f.status.waiting()
 	now := time.Now()
 	if !changed {

@@ -15,6 +15,7 @@ type overflowStatus struct {
 
 	mu      sync.Mutex
 	state   string
+	down    bool      // the destination takes nothing
 	since   time.Time // it is so
 	gone    int64     // positions of objects that went while it is so
 	objects int64
@@ -23,9 +24,10 @@ type overflowStatus struct {
 	oldest  time.Time // of the first waiting object's first record; zero while not known
 }
 
-func (s *overflowStatus) enter(state string) (was string, changed bool) {
+func (s *overflowStatus) enter(state string, down bool) (was string, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.down = down
 	if was = s.state; was == state {
 		return was, false
 	}
@@ -128,6 +130,7 @@ func (s *overflowStatus) clear() {
 type State struct {
 	Name  string    // one of the State constants
 	Since time.Time // it is so
+	Down  bool      // because the destination takes nothing
 	Gone  int64     // records of objects that were replayed since
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects    int64
@@ -140,7 +143,7 @@ type State struct {
 func (s *overflowStatus) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Name: s.state, Since: s.since, Gone: s.gone, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
+	return State{Name: s.state, Down: s.down, Since: s.since, Gone: s.gone, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
 }
 
 // State returns the present condition. Safe for concurrent use.
