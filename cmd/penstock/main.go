@@ -82,7 +82,7 @@ func rootCommand() *cobra.Command {
 		Long: `penstock moves logs from servers to Kafka and object storage, and loses none.
 
 Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wrong;
-3 ended at once by a second signal.`,
+3 ended at once by a second signal. Those of status and check tell how the agent is.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
@@ -90,7 +90,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), replayCommand(), demoCommand())
-	root.AddCommand(fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand())
+	root.AddCommand(fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand(), statusCommand(), checkCommand())
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/state"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of status and check, as those of Nagios plugins.
+const (
+	exitWarning  = 1
+	exitCritical = 2
+	exitUnknown  = 3
+)
+
+const statusExits = `Exit codes: 0 all is well, or mends itself; 1 have a look; 2 a person is needed; 3 the agent
+does not answer.`
+
+func statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell how a running agent is: whether all is safe, what is amiss, and what to do",
+		Long:  "Tells how a running agent is: whether all is safe, what is amiss, and what to do.\n\n" + statusExits,
+		Args:  usage(cobra.NoArgs),
+	}
+	addr := adminFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := askStatus(cmd.Context(), *addr)
+		if err != nil {
+			return &exitError{exitUnknown, err}
+		}
+		writeStatus(cmd.OutOrStdout(), s)
+		return exitOf(s.Level)
+	}
+	return cmd
+}
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a running agent as a Nagios plugin does",
+		Long: `Checks a running agent as a Nagios plugin does: one line with the state and performance data.
+It warns and alarms as penstock status does, and beyond the thresholds that are given.
+
+` + statusExits,
+		Args: usage(cobra.NoArgs),
+	}
+	addr := adminFlag(cmd)
+	var t thresholds
+	f := cmd.Flags()
+	f.StringSliceVar(&t.pipelines, "pipeline", nil, "look at these pipelines only")
+	f.DurationVar(&t.warnAge, "warning-age", 0, "warn when the oldest record has waited for so long")
+	f.DurationVar(&t.critAge, "critical-age", 0, "alarm when the oldest record has waited for so long")
+	f.Int64Var(&t.warnWaiting, "warning-waiting", 0, "warn when so many records wait, on disk and in the overflow")
+	f.Int64Var(&t.critWaiting, "critical-waiting", 0, "alarm when so many records wait, on disk and in the overflow")
+	f.Float64Var(&t.warnFill, "warning-fill", 0, "warn when such a share of the buffer is in use, from 0 to 1")
+	f.Float64Var(&t.critFill, "critical-fill", 0, "alarm when such a share of the buffer is in use, from 0 to 1")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := askStatus(cmd.Context(), *addr)
+		if err == nil {
+			err = t.narrow(&s)
+		}
+		if err != nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "PENSTOCK UNKNOWN - %s\n", oneLine(err.Error()))
+			return &exitError{code: exitUnknown}
+		}
+		level := t.level(&s)
+		word := [...]string{"OK", "OK", "WARNING", "CRITICAL"}[level]
+		fmt.Fprintf(cmd.OutOrStdout(), "PENSTOCK %s - %s | %s\n", word, oneLine(s.Sentence), strings.Join(t.figures(&s), " "))
+		return exitOf(level)
+	}
+	return cmd
+}
+
+func adminFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("admin", "127.0.0.1:9600", "address of the agent's admin server (agent.admin.listen)")
+}
+
+// askStatus asks a running agent how it is.
+func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/status", nil)
+	if err != nil {
+		return s, fmt.Errorf("--admin %q is not host:port: %w", addr, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return s, fmt.Errorf("no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen", addr, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return s, fmt.Errorf("the agent at %s answers %s: %s", addr, resp.Status, strings.TrimSpace(string(text)))
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
+		return s, fmt.Errorf("what answers at %s is no agent of this release: %w", addr, err)
+	}
+	return s, nil
+}
+
+func exitOf(l state.Level) error {
+	switch l {
+	case state.Warning:
+		return &exitError{code: exitWarning}
+	case state.Critical:
+		return &exitError{code: exitCritical}
+	}
+	return nil
+}
+
+func writeStatus(out io.Writer, s admin.Status) {
+	fmt.Fprintf(out, "%s: %s\n", s.Agent, s.Sentence)
+	var problems []state.Problem
+	for _, p := range s.Pipelines {
+		problems = append(problems, p.Now.Problems...)
+	}
+	state.SortProblems(problems)
+	for _, p := range problems {
+		since := ""
+		if !p.Since.IsZero() {
+			since = " for " + state.Duration(time.Since(p.Since))
+		}
+		fmt.Fprintf(out, "\n%s: %s%s\n  %s %s\n", strings.ToUpper(p.Level.String()), state.Words(p.Kind), since, p.Component, p.Text)
+		if p.Do != "" {
+			fmt.Fprintf(out, "  to do: %s\n", p.Do)
+		}
+	}
+	for _, p := range s.Pipelines {
+		fmt.Fprintf(out, "\n%s\n", p.Name)
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, in := range p.Now.Inputs {
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", in.ID, state.Words(in.Kind), in.Text)
+		}
+		if p.Buffer != nil {
+			text := "nothing waits"
+			if p.Now.OnDisk > 0 {
+				text = state.Count(p.Now.OnDisk, "record waits", "records wait") + ", the oldest for " + state.Duration(p.Now.Oldest)
+			}
+			if p.Now.Full > 0 {
+				text += ", room for " + state.Duration(p.Now.Full)
+			}
+			fmt.Fprintf(w, "  buffer\t%.0f%% full\t%s\n", p.Now.Fill*100, text)
+		}
+		for _, o := range p.Now.Outputs {
+			text := o.Text
+			if o.Stored > 0 {
+				text += "; " + state.Count(o.Stored, "record", "records") + " in the overflow"
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", o.ID, state.Words(o.Kind), text)
+		}
+		_ = w.Flush() // what cannot be written is nobody's to read
+	}
+}
+
+// thresholds are those of check; 0 is none.
+type thresholds struct {
+	pipelines                []string
+	warnAge, critAge         time.Duration
+	warnWaiting, critWaiting int64
+	warnFill, critFill       float64
+}
+
+// narrow leaves in s the pipelines asked for.
+func (t *thresholds) narrow(s *admin.Status) error {
+	if len(s.Pipelines) == 0 {
+		return errors.New("the agent has no pipelines yet")
+	}
+	if t.pipelines == nil {
+		return nil
+	}
+	var kept []admin.Pipeline
+	var states []state.PipelineState
+	s.Level = state.OK
+	for _, name := range t.pipelines {
+		i := slices.IndexFunc(s.Pipelines, func(p admin.Pipeline) bool { return p.Name == name })
+		if i < 0 {
+			return fmt.Errorf("the agent has no pipeline %q", name)
+		}
+		kept, states = append(kept, s.Pipelines[i]), append(states, s.Pipelines[i].Now)
+		s.Level = max(s.Level, s.Pipelines[i].Now.Level)
+	}
+	s.Pipelines, s.Sentence = kept, state.Sentence(states)
+	return nil
+}
+
+func (t *thresholds) level(s *admin.Status) state.Level {
+	l := s.Level
+	raise := func(warn, crit bool) {
+		if crit {
+			l = max(l, state.Critical)
+		} else if warn {
+			l = max(l, state.Warning)
+		}
+	}
+	for _, p := range s.Pipelines {
+		waiting := p.Now.OnDisk + p.Now.Stored
+		raise(t.warnAge > 0 && p.Now.Oldest >= t.warnAge, t.critAge > 0 && p.Now.Oldest >= t.critAge)
+		raise(t.warnWaiting > 0 && waiting >= t.warnWaiting, t.critWaiting > 0 && waiting >= t.critWaiting)
+		raise(t.warnFill > 0 && p.Now.Fill >= t.warnFill, t.critFill > 0 && p.Now.Fill >= t.critFill)
+	}
+	return l
+}
+
+// figures returns the performance data.
+func (t *thresholds) figures(s *admin.Status) []string {
+	limit := func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%g", v)
+	}
+	var out []string
+	for _, p := range s.Pipelines {
+		one := func(what string, v float64, unit string, warn, crit float64) {
+			label := strings.NewReplacer("'", "", "=", "").Replace(p.Name + " " + what)
+			out = append(out, fmt.Sprintf("'%s'=%g%s;%s;%s;0", label, v, unit, limit(warn), limit(crit)))
+		}
+		one("waiting", float64(p.Now.OnDisk+p.Now.Stored), "", float64(t.warnWaiting), float64(t.critWaiting))
+		one("overflow", float64(p.Now.Stored), "", 0, 0)
+		one("age", p.Now.Oldest.Round(time.Millisecond).Seconds(), "s", t.warnAge.Seconds(), t.critAge.Seconds())
+		one("fill", float64(int(p.Now.Fill*1000))/10, "%", t.warnFill*100, t.critFill*100)
+	}
+	return out
+}
+
+// oneLine returns text as a plugin may print it.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", " ", "|", "/").Replace(text)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/state"
+)
+
+// asked runs a command against an agent in the given state.
+func asked(t *testing.T, s admin.Status, args ...string) (code int, out string) {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := json.NewEncoder(w).Encode(s); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	var stdout, stderr strings.Builder
+	code = run(append(args, "--admin", strings.TrimPrefix(srv.URL, "http://")), &stdout, &stderr)
+	if stderr.Len() > 0 {
+		t.Errorf("on standard error: %s", stderr.String())
+	}
+	return code, stdout.String()
+}
+
+func status(waiting, stored int64, level state.Level, problems ...state.Problem) admin.Status {
+	now := state.PipelineState{
+		Name: "app", OnDisk: waiting, Stored: stored, Oldest: 2 * time.Minute, Fill: 0.125, Full: 200 * time.Minute, Level: level, Problems: problems,
+		Sentence: "All safe. It is so.",
+		Inputs:   []state.InputState{{ID: "input.tail.app", Kind: state.Following, Text: "follows 3 files"}},
+		Outputs:  []state.OutputState{{ID: "output.kafka.events", Kind: state.StandingBy, Text: "does not answer", Stored: stored}},
+	}
+	return admin.Status{Agent: "web-1", Sentence: "All safe. It is | so.", Level: level, Pipelines: []admin.Pipeline{{Name: "app", Now: now, Buffer: &admin.Buffer{}}}}
+}
+
+func TestStatusIsAPageOfText(t *testing.T) {
+	code, out := asked(t, status(10_200, 31_640, state.Warning, state.Problem{
+		Component: "output.kafka.events", Kind: state.StandingBy, Level: state.Warning, Text: "does not answer", Do: "start the broker",
+	}), "status")
+	const want = `web-1: All safe. It is | so.
+
+WARNING: standing by
+  output.kafka.events does not answer
+  to do: start the broker
+
+app
+  input.tail.app       following    follows 3 files
+  buffer               12% full     10,200 records wait, the oldest for 2 min, room for 3 h 20 min
+  output.kafka.events  standing by  does not answer; 31,640 records in the overflow
+`
+	if code != exitWarning || out != want {
+		t.Errorf("%d\n%s", code, out)
+	}
+}
+
+func TestStatusAndCheckExitByState(t *testing.T) {
+	for level, want := range map[state.Level]int{state.OK: 0, state.Notice: 0, state.Warning: 1, state.Critical: 2} {
+		for _, command := range []string{"status", "check"} {
+			if code, out := asked(t, status(0, 0, level), command); code != want {
+				t.Errorf("%s with %v: %d %s", command, level, code, out)
+			}
+		}
+	}
+	for _, command := range []string{"status", "check"} {
+		var out, errs strings.Builder
+		if code := run([]string{command, "--admin", "127.0.0.1:1"}, &out, &errs); code != exitUnknown {
+			t.Errorf("%s without an agent: %d %s", command, code, errs.String())
+		}
+	}
+}
+
+func TestCheckIsANagiosPlugin(t *testing.T) {
+	s := status(10, 5, state.OK)
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 0, "PENSTOCK OK - All safe. It is / so. | 'app waiting'=15;;;0 'app overflow'=5;;;0 'app age'=120s;;;0 'app fill'=12.5%;;;0\n"},
+		{[]string{"--warning-waiting", "15"}, 1, "PENSTOCK WARNING - All safe. It is / so. | 'app waiting'=15;15;;0 "},
+		{[]string{"--warning-age", "1m", "--critical-age", "2m"}, 2, "'app age'=120s;60;120;0"},
+		{[]string{"--critical-fill", "0.2"}, 0, "'app fill'=12.5%;;20;0"},
+		{[]string{"--pipeline", "app"}, 0, "PENSTOCK OK - All safe. It is so."},
+		{[]string{"--pipeline", "none"}, 3, `PENSTOCK UNKNOWN - the agent has no pipeline "none"`},
+	} {
+		if code, out := asked(t, s, append([]string{"check"}, tc.args...)...); code != tc.code || !strings.Contains(out, tc.want) || strings.Count(out, "\n") != 1 || strings.Count(out, "|") > 1 {
+			t.Errorf("%q: %d %s", tc.args, code, out)
+		}
+	}
+}
