@@ -251,6 +251,7 @@ func (w *world) catalogue() Catalogue {
 				return &fakeWriter{w, c}, nil
 			}),
 		FilterType("grep", "Grep.", filter.DefaultGrep, filter.NewGrep),
+		FilterType("parse", "Parse.", filter.DefaultParse, filter.NewParse),
 		FilterType("rename_tag", "Rename.", filter.DefaultRenameTag, filter.NewRenameTag),
 	}, w.more...)
 }

@@ -76,7 +76,7 @@ pipeline "p" {
 		}
 		return n
 	}
-	w.await(t, "the count", func() bool { return count() == 2 })
+	eventually(t, "the count", func() bool { return count() == 2 })
 }
 
 // Filters work in the order in which they are written, wherever they stand.
