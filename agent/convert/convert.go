@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/fluentbit"
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/secor"
 )
@@ -23,6 +24,7 @@ type Tool struct {
 // Tools returns all of them.
 func Tools() []Tool {
 	return []Tool{
+		{"fluent-bit", "fluent-bit's configuration, classic or YAML, with its parsers", fluentbit.Convert},
 		{"fluentd", "fluentd's configuration, of v0.12 or v1, with what it includes", fluentd.Convert},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 	}

@@ -23,8 +23,7 @@ type Flow struct {
 type route struct {
 	match   Match
 	outputs []*draft.Block
-	at      draft.Place
-	what    string
+	shared  bool // it takes nothing from others
 }
 
 // New returns an empty pipeline.
@@ -73,10 +72,15 @@ func (f *Flow) condition(m Match, further string) string {
 	return strings.Join(parts, " and ")
 }
 
+// Send sends the events with certain tags to an output, whoever else gets them.
+func (f *Flow) Send(m Match, output *draft.Block) {
+	f.routes = append(f.routes, route{match: m, outputs: []*draft.Block{output}, shared: true})
+}
+
 // Take sends the events with certain tags to outputs, all of them, and no further.
-func (f *Flow) Take(m Match, outputs []*draft.Block, at draft.Place, what string) {
+func (f *Flow) Take(m Match, outputs []*draft.Block) {
 	if len(outputs) > 0 {
-		f.routes = append(f.routes, route{m, outputs, at, what})
+		f.routes = append(f.routes, route{match: m, outputs: outputs})
 	}
 	f.taken = append(f.taken, m)
 }
@@ -119,9 +123,21 @@ func (f *Flow) Finish() {
 		p.Set("to", refs(f.routes[0].outputs))
 		return
 	}
+	var all []*draft.Block
+	for _, r := range f.routes {
+		if r.shared && r.match.IsAll() {
+			all = append(all, r.outputs...)
+		}
+	}
+	if all != nil {
+		p.Set("to", refs(all))
+	}
 	for i, r := range f.routes {
 		last := i == len(f.routes)-1
-		if r.match.IsAll() && last {
+		if r.shared && r.match.IsAll() {
+			continue
+		}
+		if r.match.IsAll() && last && !r.shared {
 			p.Set("otherwise", refs(r.outputs))
 			continue
 		}
@@ -132,7 +148,7 @@ func (f *Flow) Finish() {
 			cond = r.match.Condition()
 		}
 		for _, before := range f.routes[:i] {
-			if !before.match.overlap(r.match) {
+			if r.shared || !before.match.overlap(r.match) {
 				continue
 			}
 			if cond == "" {

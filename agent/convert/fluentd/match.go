@@ -19,7 +19,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		c.d.Carried(e.at, title)
 	case "relabel":
 		c.relabel(f, e, m, depth, true)
-		f.Take(m, nil, e.at, title)
+		f.Take(m, nil)
 	case "copy":
 		var outs []*draft.Block
 		drops := 0
@@ -41,7 +41,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		if len(outs) == 0 && drops > 0 {
 			f.Drop(m, "null")
 		} else {
-			f.Take(m, outs, e.at, title)
+			f.Take(m, outs)
 		}
 		c.d.Carried(e.at, title)
 	case "rewrite_tag_filter":
@@ -51,7 +51,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		}
 		c.d.Lost(f.Notes(), e.at, title+" "+strings.Join(rules, "; "),
 			"a tag made of a record's contents: write filter \"rename_tag\" where tags suffice, or a template in topic, index or path such as ${field.level}")
-		f.Take(m, nil, e.at, title)
+		f.Take(m, nil)
 	case "roundrobin":
 		var outs []*draft.Block
 		for _, s := range e.elements {
@@ -64,14 +64,14 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		if len(outs) > 1 {
 			outs = outs[:1]
 		}
-		f.Take(m, outs, e.at, title)
+		f.Take(m, outs)
 		c.d.Lost(f.Notes(), e.at, title, "outputs do not take turns: the first gets all; output \"forward\" and \"elasticsearch\" spread over several servers")
 	default:
 		var outs []*draft.Block
 		if b := c.output(f, e, m); b != nil {
 			outs = append(outs, b)
 		}
-		f.Take(m, outs, e.at, title)
+		f.Take(m, outs)
 	}
 	if !exact {
 		c.d.Lost(f.Notes(), e.at, title, "it gets the events of a label that come with certain tags only: write match in its route")

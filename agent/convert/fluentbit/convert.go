@@ -1,0 +1,655 @@
+package fluentbit
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/flow"
+)
+
+// Convert reads fluent-bit's files and writes an agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	f, err := read(paths)
+	if err != nil {
+		return nil, err
+	}
+	c := &converter{files: f, d: draft.New(), parsers: map[string]*section{}, multiline: map[string]*section{}}
+	c.agent = c.d.Add("agent")
+	c.agent.Set("data_dir", draft.Text("/var/lib/penstock"))
+	c.flow = flow.New(c.d, "main")
+	inputs := 0
+	for _, s := range f.sections {
+		switch s.kind {
+		case "parser":
+			c.parsers[s.value("name")] = s
+		case "multiline_parser":
+			c.multiline[s.value("name")] = s
+		case "input":
+			inputs++
+		}
+	}
+	c.only = inputs == 1
+	for _, kind := range []string{"service", "input", "filter", "output"} {
+		for _, s := range f.sections {
+			if s.kind != kind {
+				continue
+			}
+			switch kind {
+			case "service":
+				c.service(s)
+			case "input":
+				c.input(s)
+			case "filter":
+				c.filter(s)
+			case "output":
+				c.output(s)
+			}
+		}
+	}
+	if !c.flow.HasInputs() {
+		c.d.Lost(c.agent, draft.Place{}, "[INPUT]", "there is none that could be carried over")
+		c.flow.From(c.d.Add("input", "stdin", "in"))
+	}
+	c.flow.Finish()
+	return c.d, nil
+}
+
+type converter struct {
+	*files
+	d                  *draft.Draft
+	agent              *draft.Block
+	flow               *flow.Flow
+	parsers, multiline map[string]*section
+	only               bool // there is one input
+}
+
+var secret = regexp.MustCompile(`(?i)passw|secret|token|shared_key|key_id|http_user|sasl\.|credential`)
+
+func shown(p *prop) string {
+	if secret.MatchString(p.key) {
+		return p.key + " ..."
+	}
+	return strings.TrimSpace(p.key + " " + p.value)
+}
+
+func (c *converter) carry(p *prop) { c.d.Carried(p.at, shown(p)) }
+
+func (c *converter) set(b *draft.Block, attr string, s *section, keys ...string) bool {
+	p := s.get(keys...)
+	if p == nil {
+		return false
+	}
+	b.Set(attr, draft.Join(c.parts(p.value)...))
+	c.carry(p)
+	return true
+}
+
+func on(v string) bool {
+	switch strings.ToLower(v) {
+	case "on", "true", "yes", "1":
+		return true
+	}
+	return false
+}
+
+func (c *converter) size(b *draft.Block, attr string, s *section, keys ...string) {
+	p := s.get(keys...)
+	if p == nil {
+		return
+	}
+	v := strings.TrimSuffix(strings.ToLower(p.value), "b")
+	unit := int64(1)
+	for suffix, n := range map[string]int64{"k": 1 << 10, "m": 1 << 20, "g": 1 << 30} {
+		if rest, ok := strings.CutSuffix(v, suffix); ok {
+			v, unit = rest, n
+			break
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+	if err != nil || n <= 0 {
+		c.d.Left(b, p.at, shown(p), "it is no size that is known now")
+		return
+	}
+	b.Set(attr, draft.Size(n*unit))
+	c.carry(p)
+}
+
+func (c *converter) duration(b *draft.Block, attr string, s *section, unit time.Duration, keys ...string) {
+	p := s.get(keys...)
+	if p == nil {
+		return
+	}
+	v := strings.ToLower(p.value)
+	for suffix, u := range map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour} {
+		if rest, ok := strings.CutSuffix(v, suffix); ok && (suffix == "ms" || !strings.HasSuffix(v, "ms")) {
+			v, unit = rest, u
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil {
+		c.d.Left(b, p.at, shown(p), "it is no time that is known now")
+		return
+	}
+	b.Set(attr, draft.Duration(time.Duration(n*float64(unit))))
+	c.carry(p)
+}
+
+// harmless are properties that have no meaning any more, and why.
+var harmless = map[string]string{
+	"db": "positions are kept below data_dir", "db.sync": "positions are kept below data_dir", "db.locking": "positions are kept below data_dir", "db.journal_mode": "positions are kept below data_dir",
+	"mem_buf_limit": "the buffer is on disk: see buffer.max_size", "storage.type": "the buffer is on disk, always", "storage.path": "the buffer lies below data_dir",
+	"storage.sync": "see buffer.sync", "storage.checksum": "all is checked", "storage.backlog.mem_limit": "see buffer", "storage.total_limit_size": "see buffer.max_size",
+	"storage.max_chunks_up": "see buffer", "storage.metrics": "see /metrics", "flush": "outputs read the buffer all the time", "daemon": "let systemd start it", "grace": "see agent.shutdown_timeout",
+	"retry_limit": "attempts never end, and nothing is given up", "workers": "see window.lanes", "net.keepalive": "connections are kept", "alias": "components have names of their own",
+	"buffer_chunk_size": "see max_line_size", "hc_errors_count": "see /healthz", "health_check": "see /healthz", "threaded": "inputs run beside each other",
+	"rdkafka.request.required.acks": "a record counts as delivered when all in-sync replicas have it, always", "rdkafka.enable.idempotence": "it always is",
+	"queue_full_retries": "attempts never end", "suppress_type_name": "Elasticsearch has no types any more", "trace_error": "see the log", "replace_dots": "see filter \"rename_fields\"",
+	"inotify_watcher": "see watch", "static_batch_size": "the tail is held back by the buffer", "upload_timeout": "see roll.age", "use_put_object": "see part_size", "store_dir": "the spool lies below data_dir",
+}
+
+func (c *converter) rest(b *draft.Block, s *section) {
+	for _, p := range s.props {
+		if p.used {
+			continue
+		}
+		p.used = true
+		why, ok := harmless[p.key]
+		if !ok {
+			why = "penstock has nothing of this name here"
+		}
+		c.d.Left(b, p.at, shown(p), why)
+	}
+}
+
+func (c *converter) service(s *section) {
+	if p := s.get("log_level"); p != nil {
+		level := map[string]string{"trace": "debug", "warning": "warn", "off": "error"}[p.value]
+		if level == "" {
+			level = p.value
+		}
+		switch level {
+		case "debug", "info", "warn", "error":
+			c.agent.In("log").Set("level", draft.Text(level))
+			c.carry(p)
+		}
+	}
+	if p := s.get("http_server"); p != nil && on(p.value) {
+		port := s.value("http_port")
+		if _, err := strconv.Atoi(port); err != nil {
+			port = "2020"
+		}
+		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+port))
+		c.d.Changed(c.agent.In("admin"), p.at, shown(p), "the status page and /metrics, on loopback unless written otherwise")
+		s.get("http_listen")
+	}
+	c.duration(c.agent, "shutdown_timeout", s, time.Second, "grace")
+	c.rest(c.agent, s)
+}
+
+// match reads Match or Match_Regex.
+func (c *converter) match(s *section) flow.Match {
+	if p := s.get("match_regex"); p != nil {
+		re, err := flow.RE2(p.value, false)
+		if err != nil {
+			c.d.Lost(c.flow.Notes(), p.at, s.title()+" "+shown(p), err.Error())
+			return flow.All()
+		}
+		return flow.Match{Regexp: re}
+	}
+	v := s.value("match")
+	switch {
+	case v == "" || v == "*":
+		return flow.All()
+	case !strings.Contains(v, "*"):
+		return flow.Match{Patterns: []string{v}}
+	case strings.Count(v, "*") == 1 && strings.HasSuffix(v, ".*") && len(v) > 2:
+		return flow.Match{Patterns: []string{v + "*"}}
+	}
+	return flow.Match{Regexp: "^" + strings.ReplaceAll(regexp.QuoteMeta(v), `\*`, ".*") + "$"}
+}
+
+func plainKey(name string) draft.Value {
+	if plain.MatchString(name) {
+		return draft.Value(name)
+	}
+	return draft.Text(name)
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// field turns $log['a']['b'] and names into the name of a field.
+func field(v string) string {
+	v = strings.TrimPrefix(v, "$")
+	return strings.TrimSuffix(strings.NewReplacer("['", ".", "']", "", `["`, ".", `"]`, "").Replace(v), ".")
+}
+
+func (c *converter) input(s *section) {
+	name := s.value("name")
+	add := func(typ, want string) *draft.Block {
+		if a := s.value("alias"); a != "" {
+			want = a
+		}
+		b := c.d.Add("input", typ, c.d.Name("input", typ, want))
+		c.flow.From(b)
+		c.d.Carried(s.at, s.title())
+		return b
+	}
+	listen := func(before, port string) draft.Value {
+		host, p := s.value("listen"), s.value("port")
+		if host == "" {
+			host = "0.0.0.0"
+		}
+		if p == "" {
+			p = port
+		}
+		return draft.Join(append(append([]draft.Part{draft.Lit(before)}, c.parts(host)...), append([]draft.Part{draft.Lit(":")}, c.parts(p)...)...)...)
+	}
+	var b *draft.Block
+	switch name {
+	case "tail":
+		b = c.tail(s, add)
+	case "forward":
+		b = add("forward", "forward")
+		if p := s.get("unix_path"); p != nil {
+			b.Set("listen", draft.Join(append([]draft.Part{draft.Lit("unix://")}, c.parts(p.value)...)...))
+		} else {
+			b.Set("listen", listen("", "24224"))
+		}
+		if s.get("shared_key") != nil {
+			c.set(b.In("security"), "shared_key", s, "shared_key")
+		}
+		c.set(b, "tag_prefix", s, "tag_prefix")
+		c.tls(b, s)
+	case "http":
+		b = add("http", "http")
+		b.Set("listen", listen("", "9880"))
+		c.set(b, "tag", s, "tag")
+		c.size(b, "max_body_size", s, "buffer_max_size")
+		c.tls(b, s)
+	case "syslog":
+		b = add("syslog", "syslog")
+		mode := s.value("mode")
+		if mode == "" {
+			mode = "unix_udp"
+		}
+		if path := s.value("path"); strings.HasPrefix(mode, "unix") {
+			if path == "" {
+				path = "/tmp/fluent-bit.sock"
+			}
+			b.Set("listen", draft.List(draft.Text(map[string]string{"unix_udp": "unixgram://", "unix_tcp": "unix://"}[mode]+path)))
+		} else {
+			b.Set("listen", draft.List(listen(mode+"://", "5140")))
+		}
+		c.set(b, "tag", s, "tag")
+		s.get("parser")
+	case "tcp", "udp":
+		b = add(name, name)
+		b.Set("listen", listen("", "5170"))
+		c.set(b, "tag", s, "tag")
+		if s.value("format") == "none" {
+			c.logField(s, c.tags(s, name))
+		}
+	case "exec":
+		b = add("exec", "exec")
+		b.Set("command", draft.List(draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(c.parts(s.value("command"))...)))
+		c.duration(b, "interval", s, time.Second, "interval_sec")
+		if b.Get("interval") == "" {
+			b.Set("interval", draft.Text("1s"))
+		}
+		c.set(b, "tag", s, "tag")
+		c.parsed(s, c.tags(s, "exec"), "exec")
+	case "systemd":
+		b = add("journald", "journal")
+		if t := s.get("tag"); t != nil && strings.Contains(t.value, "*") {
+			b.Set("tag", draft.Text(strings.Trim(strings.ReplaceAll(t.value, "*", ""), ".")))
+			c.d.Lost(b, t.at, s.title()+" "+shown(t), "the unit is no part of the tag; it is a field, by which a route can choose with if")
+		} else {
+			c.set(b, "tag", s, "tag")
+		}
+		c.set(b, "directory", s, "path")
+		var units, matches []string
+		for _, p := range s.all("systemd_filter") {
+			if unit, ok := strings.CutPrefix(p.value, "_SYSTEMD_UNIT="); ok {
+				units = append(units, unit)
+			} else {
+				matches = append(matches, p.value)
+			}
+			c.carry(p)
+		}
+		if units != nil {
+			b.Set("units", draft.Texts(units...))
+		}
+		if matches != nil {
+			b.Set("matches", draft.Texts(matches...))
+		}
+		if p := s.get("read_from_tail"); p == nil || !on(p.value) {
+			b.Set("from", draft.Text("beginning"))
+		}
+	case "stdin":
+		b = add("stdin", "in")
+		c.set(b, "tag", s, "tag")
+	case "dummy", "cpu", "mem", "disk", "netif", "proc", "health", "random", "thermal", "fluentbit_metrics", "node_exporter_metrics", "prometheus_scrape":
+		c.d.Left(c.agent, s.at, s.title(), "penstock takes logs, not measures; see exec")
+		return
+	default:
+		c.d.Lost(c.agent, s.at, s.title(), "there is no such input; see penstock help for those there are")
+		return
+	}
+	for _, p := range s.props {
+		if strings.HasPrefix(p.key, "processors") {
+			p.used = true
+			c.d.Lost(b, p.at, s.title()+" processors", "write filters for its tag")
+		}
+	}
+	c.rest(b, s)
+}
+
+func (c *converter) tags(s *section, preset string) flow.Match {
+	if c.only {
+		return flow.All()
+	}
+	tag := s.value("tag")
+	if tag == "" {
+		tag = preset
+	}
+	if strings.Contains(tag, "${") {
+		return flow.All()
+	}
+	if before, _, wild := strings.Cut(tag, "*"); wild {
+		return flow.Match{Regexp: "^" + regexp.QuoteMeta(before)}
+	}
+	return flow.Match{Patterns: []string{tag}}
+}
+
+func (c *converter) tls(b *draft.Block, s *section) {
+	if p := s.get("tls"); p == nil || !on(p.value) {
+		return
+	}
+	t := b.In("tls")
+	c.set(t, "cert_file", s, "tls.crt_file")
+	c.set(t, "key_file", s, "tls.key_file")
+	for _, attr := range []string{"cert_file", "key_file"} {
+		if t.Get(attr) == "" {
+			t.Set(attr, draft.Text("/etc/penstock/CHANGE-ME.pem"))
+			c.d.Lost(t, s.at, s.title()+" tls", "it names no certificate; write "+attr)
+		}
+	}
+	c.set(t, "client_ca_file", s, "tls.ca_file")
+	s.get("tls.verify")
+}
+
+// logField makes {"log": line} of lines, as fluent-bit does.
+func (c *converter) logField(s *section, m flow.Match) {
+	key := s.value("key")
+	if !plain.MatchString(key) {
+		key = "log"
+	}
+	b := c.flow.Filter("parse", c.inputName(s), m, "")
+	b.Set("format", draft.Text("regex"))
+	b.Set("pattern", draft.Text("^(?P<"+key+">(?s:.*))$"))
+}
+
+func (c *converter) inputName(s *section) string {
+	if a := s.value("alias"); a != "" {
+		return a
+	}
+	if t := strings.Trim(strings.ReplaceAll(s.value("tag"), "*", ""), "."); t != "" && !strings.Contains(t, "$") {
+		return t
+	}
+	return s.value("name")
+}
+
+// parsed adds what an input's parser does, or makes an object of the line.
+func (c *converter) parsed(s *section, m flow.Match, name string) {
+	p := s.get("parser")
+	if p == nil {
+		c.logField(s, m)
+		return
+	}
+	c.parser(c.flow, p, c.parsers[p.value], m, c.inputName(s), "")
+}
+
+func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *draft.Block {
+	b := add("tail", c.inputName(s))
+	var paths []draft.Value
+	for g := range strings.SplitSeq(s.value("path"), ",") {
+		if g = strings.TrimSpace(g); g != "" {
+			paths = append(paths, draft.Join(c.parts(g)...))
+		}
+	}
+	if paths == nil {
+		paths = []draft.Value{draft.Text("/var/log/CHANGE-ME.log")}
+		c.d.Lost(b, s.at, s.title(), "it has no path")
+	}
+	b.Set("paths", draft.List(paths...))
+	if p := s.get("exclude_path"); p != nil {
+		var globs []draft.Value
+		for g := range strings.SplitSeq(p.value, ",") {
+			if g = strings.TrimSpace(g); !strings.HasPrefix(g, "/") && !strings.HasPrefix(g, "$") {
+				g = "/**/" + g
+			}
+			globs = append(globs, draft.Join(c.parts(g)...))
+		}
+		b.Set("exclude", draft.List(globs...))
+		c.carry(p)
+	}
+	tag := s.value("tag")
+	switch {
+	case strings.ContainsAny(tag, "<"):
+		b.Set("tag", draft.Text("tail"))
+		c.d.Lost(b, s.at, s.title()+" tag "+tag, "write path_pattern for tag_regex, and ${group.NAME} in tag")
+		s.get("tag_regex")
+	case strings.Contains(tag, "*"):
+		before, after, _ := strings.Cut(tag, "*")
+		b.Set("tag", draft.Join(append(append(c.parts(before), draft.Tmpl("path_dots")), c.parts(after)...)...))
+	case tag != "":
+		b.Set("tag", draft.Join(c.parts(tag)...))
+	default:
+		b.Set("tag", draft.Text("tail.0"))
+	}
+	if p := s.get("read_from_head"); p == nil || !on(p.value) {
+		b.Set("start_at", draft.Text("end"))
+	} else {
+		c.carry(p)
+	}
+	c.duration(b, "rescan_interval", s, time.Second, "refresh_interval")
+	c.duration(b, "rotate_wait", s, time.Second, "rotate_wait")
+	c.size(b, "max_line_size", s, "buffer_max_size")
+	if p := s.get("skip_long_lines"); p != nil && on(p.value) {
+		b.Set("long_lines", draft.Text("skip"))
+		c.carry(p)
+	}
+	if p := s.get("skip_empty_lines"); p != nil && on(p.value) {
+		b.Set("empty_lines", draft.Text("skip"))
+		c.carry(p)
+	}
+	if p := s.get("offset_key"); p != nil {
+		b.Set("offset_header", draft.Text(p.value))
+		c.d.Changed(b, p.at, shown(p), "it is a header, not a field")
+	}
+	m := c.tags(s, "tail.0")
+	c.tailMultiline(b, s, m)
+	if p := s.get("path_key"); p != nil {
+		b.Set("path_header", draft.Text("path"))
+		c.flow.Filter("add_fields", p.value, m, "").Set("fields", draft.Map(plainKey(p.value), "header.path"))
+		c.carry(p)
+	}
+	return b
+}
+
+// tailMultiline carries over multiline.parser, and the old multiline mode, and what parses the events.
+func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
+	if p := s.get("multiline"); p != nil && on(p.value) {
+		first := s.get("parser_firstline")
+		re := "^[^ \t]"
+		if first != nil && c.parsers[first.value] != nil {
+			if out, err := flow.RE2(c.parsers[first.value].value("regex"), false); err == nil {
+				re = out
+				c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), "")
+			} else {
+				c.d.Lost(b, first.at, shown(first), err.Error())
+			}
+		}
+		b.In("multiline").Set("start", draft.Text(re))
+		c.duration(b.In("multiline"), "timeout", s, time.Second, "multiline_flush")
+		return
+	}
+	p := s.get("multiline.parser")
+	if p == nil {
+		c.parsed(s, m, "tail")
+		return
+	}
+	for name := range strings.SplitSeq(p.value, ",") {
+		name = strings.TrimSpace(name)
+		own := c.multiline[name]
+		switch {
+		case name == "docker" || name == "cri":
+			f := c.flow.Filter("parse", c.inputName(s), m, "")
+			both := strings.Contains(p.value, "docker") && strings.Contains(p.value, "cri")
+			if both {
+				f.Set("formats", draft.Texts("docker", "cri"))
+			} else {
+				f.Set("format", draft.Text(name))
+			}
+			f.Set("time", draft.Bool(true))
+			c.d.Changed(f, p.at, shown(p), "parts of a line that the container's runtime has split are not put together; a line is at most 16 KiB there")
+			return
+		case own != nil:
+			ml := b.In("multiline")
+			re := "^[^ \t]"
+			for _, r := range own.all("rule") {
+				fields := quotedFields(r.value)
+				if len(fields) > 1 && fields[0] == "start_state" {
+					if out, err := flow.RE2(fields[1], false); err == nil {
+						re = out
+					} else {
+						c.d.Lost(ml, r.at, shown(r), err.Error())
+					}
+				}
+			}
+			ml.Set("start", draft.Text(re))
+			c.duration(ml, "timeout", own, time.Millisecond, "flush_timeout")
+			c.d.Changed(ml, own.at, "multiline_parser "+name, "an event goes on until a line begins another one; the rules of further states are not needed for that")
+			c.logField(s, m)
+			return
+		case name == "java" || name == "python" || name == "go" || name == "ruby":
+			b.In("multiline").Set("continue", draft.Text(`^(?:\s|Caused by:|\.\.\. \d+ more|goroutine \d+|$)`))
+			c.d.Changed(b.In("multiline"), p.at, shown(p), "lines that look like the rest of a stack trace belong to the line before")
+			c.logField(s, m)
+			return
+		}
+	}
+	c.d.Lost(b, p.at, shown(p), "there is no such parser; write multiline")
+	c.parsed(s, m, "tail")
+}
+
+var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+
+func quotedFields(v string) []string {
+	var out []string
+	for _, m := range quotedText.FindAllStringSubmatch(v, -1) {
+		out = append(out, strings.ReplaceAll(m[1], `\\`, `\`))
+	}
+	return out
+}
+
+// parser adds the filters of a [PARSER], on a field unless that is "".
+func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, name, from string) *draft.Block {
+	presets := map[string]string{
+		"json": "json", "docker": "docker", "cri": "cri", "logfmt": "logfmt", "nginx": "nginx", "apache2": "apache_combined",
+		"apache": "apache_combined", "apache_error": "apache_error", "syslog-rfc5424": "syslog", "syslog-rfc3164": "syslog", "syslog-rfc3164-local": "syslog",
+	}
+	var b *draft.Block
+	add := func(format string) {
+		b = f.Filter("parse", name, m, "")
+		b.Set("format", draft.Text(format))
+		if from != "" {
+			b.Set("field", draft.Text(from))
+		}
+	}
+	if s == nil {
+		format, ok := presets[at.value]
+		if !ok {
+			c.d.Lost(f.Notes(), at.at, shown(at), "there is no such parser in these files; name the file that has it, too")
+			return nil
+		}
+		add(format)
+		if format == "json" {
+			c.carry(at)
+		} else {
+			b.Set("time", draft.Bool(true))
+			c.d.Changed(b, at.at, shown(at), "fields are called as penstock calls them: see penstock help filter.parse")
+		}
+		return b
+	}
+	switch format := s.value("format"); format {
+	case "json", "logfmt":
+		add(format)
+	case "ltsv":
+		add("key_value")
+		b.Set("pair_separator", draft.Text("\t"))
+		b.Set("value_separator", draft.Text(":"))
+	case "regex":
+		add("regex")
+		re, err := flow.RE2(s.value("regex"), false)
+		if err != nil {
+			re = "^(?P<log>.*)$"
+			c.d.Lost(b, s.at, s.title()+" regex", err.Error()+"; write pattern")
+		}
+		b.Set("pattern", draft.Text(re))
+	default:
+		c.d.Lost(f.Notes(), s.at, s.title()+" format "+format, "there is no such format; see penstock help filter.parse")
+		return nil
+	}
+	c.carry(at)
+	if p := s.get("types"); p != nil {
+		var pairs []draft.Value
+		for _, t := range strings.Fields(p.value) {
+			k, typ, _ := strings.Cut(t, ":")
+			if known := map[string]string{"integer": "int", "float": "float", "bool": "bool", "string": "string"}[typ]; known != "" {
+				pairs = append(pairs, plainKey(k), draft.Text(known))
+			}
+		}
+		b.Set("types", draft.Map(pairs...))
+		c.carry(p)
+	}
+	if key := s.get("time_key"); key != nil {
+		t := f.Filter("time", name, m, "")
+		t.Set("field", draft.Text(key.value))
+		if p := s.get("time_format"); p != nil {
+			t.Set("formats", draft.Texts(strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value)))
+			c.carry(p)
+		}
+		if p := s.get("time_keep"); p == nil || !on(p.value) {
+			t.Set("remove", draft.Bool(true))
+		}
+		c.carry(key)
+	}
+	for _, p := range s.all("decode_field_as") {
+		d := f.Filter("parse", name, m, "")
+		words := append(strings.Fields(p.value), "", "")
+		d.Set("format", draft.Text("json"))
+		d.Set("field", draft.Text(words[1]))
+		d.Set("into", draft.Text(words[1]))
+		c.carry(p)
+	}
+	return b
+}
+
+func (c *converter) tlsClient(b *draft.Block, s *section) {
+	if p := s.get("tls"); p == nil || !on(p.value) {
+		return
+	}
+	t := b.In("tls")
+	c.set(t, "ca_file", s, "tls.ca_file")
+	c.set(t, "cert_file", s, "tls.crt_file")
+	c.set(t, "key_file", s, "tls.key_file")
+	if p := s.get("tls.verify"); p != nil && !on(p.value) {
+		t.Set("insecure_skip_verify", draft.Bool(true))
+		c.carry(p)
+	}
+}

@@ -1,0 +1,462 @@
+package fluentbit
+
+import (
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/flow"
+)
+
+func (c *converter) filter(s *section) {
+	m := c.match(s)
+	name := s.value("name")
+	title := s.title()
+	f := c.flow
+	label := name
+	if a := s.value("alias"); a != "" {
+		label = a
+	}
+	switch name {
+	case "grep":
+		for _, attr := range []struct{ key, set string }{{"regex", "include"}, {"exclude", "exclude"}} {
+			for _, p := range s.all(attr.key) {
+				key, pattern, _ := strings.Cut(p.value, " ")
+				re, err := flow.RE2(strings.TrimSpace(pattern), false)
+				if err != nil {
+					c.d.Lost(f.Notes(), p.at, title+" "+shown(p), err.Error())
+					continue
+				}
+				b := f.Filter("grep", label, m, "")
+				b.Set("field", draft.Text(field(key)))
+				b.Set(attr.set, draft.Texts(re))
+				c.carry(p)
+			}
+		}
+		if p := s.get("logical_op"); p != nil && !strings.EqualFold(p.value, "legacy") && !strings.EqualFold(p.value, "and") {
+			c.d.Lost(f.Notes(), p.at, title+" "+shown(p), "several filters stand for and; for or write filter \"where\"")
+		}
+	case "modify", "record_modifier":
+		c.modify(s, m, label)
+	case "parser":
+		from := field(s.value("key_name"))
+		for _, p := range s.all("parser") {
+			b := c.parser(f, p, c.parsers[p.value], m, label, from)
+			if b == nil {
+				continue
+			}
+			if keep := s.get("preserve_key"); keep != nil && on(keep.value) {
+				b.Set("keep", draft.Text(from))
+			}
+			if reserve := s.get("reserve_data"); reserve == nil || !on(reserve.value) {
+				c.d.Changed(b, s.at, title+" without reserve_data", "the other fields stay; remove them with keep_fields")
+			}
+		}
+		s.get("preserve_key")
+		s.get("reserve_data")
+	case "nest":
+		c.nest(s, m, label)
+	case "kubernetes", "aws", "geoip2", "nightfall", "checklist":
+		c.d.Left(f.Notes(), s.at, title, "nothing is asked of others; path_pattern of input \"tail\" takes pod, namespace and container out of the path")
+		return
+	case "stdout":
+		c.d.Left(f.Notes(), s.at, title, "see /tap of the admin server, or penstock try")
+		return
+	case "multiline":
+		c.d.Left(f.Notes(), s.at, title, "lines are joined by the input: write multiline in input \"tail\"")
+		return
+	default:
+		c.d.Lost(f.Notes(), s.at, title, "there is no such filter; see penstock help for those there are")
+		return
+	}
+	c.d.Carried(s.at, title)
+	c.rest(f.Notes(), s)
+}
+
+// modify does add, set, remove, rename, copy and record, each in its order.
+func (c *converter) modify(s *section, m flow.Match, label string) {
+	f := c.flow
+	for _, p := range s.props {
+		key, value, _ := strings.Cut(p.value, " ")
+		value = strings.Trim(strings.TrimSpace(value), `"`)
+		switch p.key {
+		case "add", "set", "record":
+			b := f.Filter("add_fields", label, m, "")
+			b.Set("fields", draft.Map(plainKey(key), draft.Join(c.parts(value)...)))
+			if p.key == "add" {
+				b.Set("overwrite", draft.Bool(false))
+			}
+		case "remove", "remove_key":
+			f.Filter("remove_fields", label, m, "").Set("fields", draft.Texts(field(key)))
+		case "rename", "hard_rename":
+			b := f.Filter("rename_fields", label, m, "")
+			b.Set("fields", draft.Map(plainKey(key), draft.Text(value)))
+			if p.key == "rename" {
+				b.Set("overwrite", draft.Bool(false))
+			}
+		case "copy", "hard_copy":
+			b := f.Filter("set", label, m, "")
+			b.Set("fields", draft.Map(plainKey(value), draft.Text("field["+flow.Quote(key)+"]")))
+			if p.key == "copy" {
+				b.Set("overwrite", draft.Bool(false))
+			}
+		case "allowlist_key", "whitelist_key":
+			if p.used {
+				continue
+			}
+			var keep []string
+			for _, k := range []string{"allowlist_key", "whitelist_key"} {
+				for _, a := range s.all(k) {
+					keep = append(keep, field(a.value))
+				}
+			}
+			f.Filter("keep_fields", label, m, "").Set("fields", draft.Texts(keep...))
+		case "remove_wildcard", "remove_regex", "condition":
+			p.used = true
+			c.d.Left(f.Notes(), p.at, s.title()+" "+shown(p), "write filters with if, or the names of fields")
+			continue
+		default:
+			continue
+		}
+		p.used = true
+		c.carry(p)
+	}
+}
+
+func (c *converter) nest(s *section, m flow.Match, label string) {
+	f := c.flow
+	if strings.EqualFold(s.value("operation"), "lift") {
+		b := f.Filter("flatten", label, m, "")
+		b.Set("field", draft.Text(s.value("nested_under")))
+		b.Set("separator", draft.Text("_"))
+		if p := s.get("add_prefix"); p == nil || p.value != s.value("nested_under")+"_" {
+			c.d.Changed(b, s.at, s.title()+" lift", "the fields are called "+s.value("nested_under")+"_NAME; rename them with rename_fields")
+		}
+		return
+	}
+	b := f.Filter("nest", label, m, "")
+	var fields []string
+	for _, p := range s.all("wildcard") {
+		if prefix, ok := strings.CutSuffix(p.value, "*"); ok && prefix != "" {
+			b.Set("prefix", draft.Text(prefix))
+			if r := s.get("remove_prefix"); r == nil || r.value != prefix {
+				c.d.Changed(b, p.at, shown(p), "the fields lose the prefix")
+			}
+		} else {
+			fields = append(fields, p.value)
+		}
+	}
+	if fields != nil {
+		b.Set("fields", draft.Texts(fields...))
+	}
+	b.Set("into", draft.Text(s.value("nest_under")))
+}
+
+func (c *converter) output(s *section) {
+	m := c.match(s)
+	name := s.value("name")
+	title := s.title()
+	var b *draft.Block
+	add := func(typ, want string) {
+		if a := s.value("alias"); a != "" {
+			want = a
+		}
+		b = c.d.Add("output", typ, c.d.Name("output", typ, want))
+	}
+	hostPort := func(port string) []draft.Part {
+		host, p := s.value("host"), s.value("port")
+		if host == "" {
+			host = "127.0.0.1"
+		}
+		if p == "" {
+			p = port
+		}
+		return append(append(c.parts(host), draft.Lit(":")), c.parts(p)...)
+	}
+	scheme := func() string {
+		if on(s.value("tls")) {
+			return "https://"
+		}
+		return "http://"
+	}
+	switch name {
+	case "kafka":
+		add("kafka", "kafka")
+		c.kafka(b, s)
+	case "forward":
+		add("forward", "forward")
+		b.Set("peer", draft.Text("fluentd"))
+		b.Add("server", "main").Set("address", draft.Join(hostPort("24224")...))
+		c.set(b, "shared_key", s, "shared_key")
+		c.set(b, "self_hostname", s, "self_hostname")
+		c.set(b, "user", s, "username")
+		c.set(b, "password", s, "password")
+		if p := s.get("require_ack_response"); p == nil || !on(p.value) {
+			c.d.Changed(b, s.at, title+" without require_ack_response", "chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that")
+		}
+		if p := s.get("compress"); p != nil && p.value == "gzip" {
+			b.Set("compression", draft.Text("gzip"))
+			c.carry(p)
+		}
+		if p := s.get("upstream"); p != nil {
+			c.d.Lost(b, p.at, title+" "+shown(p), "write a server block for each node")
+		}
+		c.tlsClient(b, s)
+	case "s3":
+		add("s3", "s3")
+		c.s3(b, s)
+	case "es", "elasticsearch", "opensearch":
+		add("elasticsearch", "elasticsearch")
+		b.Set("urls", draft.List(draft.Join(append([]draft.Part{draft.Lit(scheme())}, hostPort("9200")...)...)))
+		if p := s.get("logstash_format"); p != nil && on(p.value) {
+			prefix, format := s.value("logstash_prefix"), s.value("logstash_dateformat")
+			if prefix == "" {
+				prefix = "logstash"
+			}
+			if format == "" {
+				format = "%Y.%m.%d"
+			}
+			b.Set("index", draft.Join(append(c.parts(prefix), draft.Lit("-"), draft.Tmpl("strftime("+string(draft.Text(format))+")"))...))
+			c.carry(p)
+		} else {
+			b.Set("operation", draft.Text("index"))
+			if !c.set(b, "index", s, "index") {
+				b.Set("index", draft.Text("fluent-bit"))
+			}
+		}
+		c.set(b, "user", s, "http_user")
+		c.set(b, "password", s, "http_passwd")
+		c.set(b, "pipeline", s, "pipeline")
+		if p := s.get("include_tag_key"); p != nil && on(p.value) {
+			tag := s.value("tag_key")
+			if tag == "" {
+				tag = "_flb-key"
+			}
+			b.Set("tag_field", draft.Text(tag))
+			c.carry(p)
+		}
+		s.get("type")
+		c.tlsClient(b, s)
+	case "http":
+		add("http", "http")
+		uri := s.value("uri")
+		if uri == "" {
+			uri = "/"
+		}
+		b.Set("url", draft.Join(append(append([]draft.Part{draft.Lit(scheme())}, hostPort("80")...), c.parts(uri)...)...))
+		switch p := s.get("format"); {
+		case p == nil || p.value == "msgpack":
+			c.d.Changed(b, s.at, title+" format msgpack", "bodies are JSON")
+		case p.value == "json":
+			b.Set("format", draft.Text("json"))
+			c.carry(p)
+		default:
+			c.carry(p)
+		}
+		if p := s.get("compress"); p == nil || p.value != "gzip" {
+			b.Set("compression", draft.Text("none"))
+		}
+		var headers []draft.Value
+		for _, p := range s.all("header") {
+			k, v, _ := strings.Cut(p.value, " ")
+			headers = append(headers, plainKey(k), draft.Join(c.parts(strings.TrimSpace(v))...))
+			c.carry(p)
+		}
+		if headers != nil {
+			b.Set("headers", draft.Map(headers...))
+		}
+		c.set(b, "user", s, "http_user")
+		c.set(b, "password", s, "http_passwd")
+		c.tlsClient(b, s)
+	case "stdout":
+		add("stdout", "stdout")
+		b.Set("format", draft.Text("full"))
+		s.get("format")
+	case "file":
+		add("file", "file")
+		dir, file := s.value("path"), s.value("file")
+		if dir == "" {
+			dir = "/var/log/penstock"
+		}
+		if file == "" {
+			file = "out.log"
+			c.d.Lost(b, s.at, title, "a file for each tag: output \"local\" writes a directory by tag")
+		}
+		b.Set("path", draft.Join(append(append(c.parts(strings.TrimRight(dir, "/")), draft.Lit("/")), c.parts(file)...)...))
+		b.Set("format", draft.Text("ndjson"))
+		c.d.Changed(b, s.at, title+" format", "lines are the JSON of the record, without tag and time before it")
+		s.get("format")
+		s.get("mkdir")
+	case "null":
+		c.d.Carried(s.at, title)
+		return
+	default:
+		c.d.Lost(c.flow.Notes(), s.at, title, "there is no such output; see penstock help for those there are")
+		return
+	}
+	c.d.Carried(s.at, title)
+	for _, p := range s.props {
+		if strings.HasPrefix(p.key, "processors") {
+			p.used = true
+			c.d.Lost(b, p.at, title+" processors", "write filters")
+		}
+	}
+	c.rest(b, s)
+	c.flow.Send(m, b)
+}
+
+func (c *converter) kafka(b *draft.Block, s *section) {
+	var brokers []draft.Value
+	for h := range strings.SplitSeq(s.value("brokers"), ",") {
+		if h = strings.TrimSpace(h); h != "" {
+			brokers = append(brokers, draft.Join(c.parts(h)...))
+		}
+	}
+	if brokers == nil {
+		brokers = []draft.Value{draft.Text("localhost:9092")}
+		c.d.Lost(b, s.at, s.title(), "it names no brokers")
+	}
+	b.Set("brokers", draft.List(brokers...))
+	topics := s.get("topics")
+	switch key := s.get("topic_key"); {
+	case key != nil:
+		b.Set("topic", draft.Join(draft.Tmpl("field["+string(draft.Text(key.value))+"]")))
+		c.d.Changed(b, key.at, shown(key), "records without the field go to the dead letter, not to the first of topics")
+		s.get("dynamic_topic")
+	case topics != nil:
+		first, _, more := strings.Cut(topics.value, ",")
+		b.Set("topic", draft.Join(c.parts(strings.TrimSpace(first))...))
+		if more {
+			c.d.Changed(b, topics.at, shown(topics), "only the first of them was written to without a topic_key")
+		} else {
+			c.carry(topics)
+		}
+	default:
+		b.Set("topic", draft.Text("fluent-bit"))
+	}
+	if !c.set(b, "key", s, "message_key") {
+		if p := s.get("message_key_field"); p != nil {
+			b.Set("key", draft.Join(draft.Tmpl("field["+string(draft.Text(p.value))+"]")))
+			c.carry(p)
+		}
+	}
+	switch p := s.get("format"); {
+	case p == nil || p.value == "json":
+		if t := s.get("timestamp_key"); t != nil || p == nil || p.value == "json" {
+			key := "@timestamp"
+			if t != nil {
+				key = t.value
+			}
+			c.d.Changed(b, s.at, s.title()+" timestamp_key "+key, "the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}")
+		}
+		s.get("timestamp_format")
+	case p.value == "raw":
+		c.d.Changed(b, p.at, shown(p), "values are the records' JSON: take the field out with filter \"parse\", or leave the parse filter out so that lines stay lines")
+		s.get("raw_log_key")
+	default:
+		c.d.Changed(b, p.at, shown(p), "values are JSON")
+	}
+	mechanism, user, pass := s.get("rdkafka.sasl.mechanism", "rdkafka.sasl.mechanisms"), s.get("rdkafka.sasl.username"), s.get("rdkafka.sasl.password")
+	if mechanism != nil && user != nil && pass != nil {
+		sasl := b.In("sasl")
+		sasl.Set("mechanism", draft.Text(strings.ToUpper(mechanism.value)))
+		sasl.Set("username", draft.Join(c.parts(user.value)...))
+		sasl.Set("password", draft.Join(c.parts(pass.value)...))
+		c.carry(mechanism)
+	} else if mechanism != nil {
+		c.d.Lost(b, mechanism.at, shown(mechanism), "write a sasl block")
+	}
+	if p := s.get("rdkafka.security.protocol"); p != nil {
+		if strings.HasSuffix(strings.ToLower(p.value), "ssl") {
+			t := b.In("tls")
+			c.set(t, "ca_file", s, "rdkafka.ssl.ca.location")
+			c.set(t, "cert_file", s, "rdkafka.ssl.certificate.location")
+			c.set(t, "key_file", s, "rdkafka.ssl.key.location")
+		}
+		c.carry(p)
+	}
+	c.set(b, "compression", s, "rdkafka.compression.codec", "rdkafka.compression.type")
+	c.set(b, "client_id", s, "client_id")
+	c.size(b, "batch_max_bytes", s, "rdkafka.message.max.bytes")
+}
+
+func (c *converter) s3(b *draft.Block, s *section) {
+	if !c.set(b, "bucket", s, "bucket") {
+		b.Set("bucket", draft.Text("CHANGE-ME"))
+		c.d.Lost(b, s.at, s.title(), "it names no bucket")
+	}
+	c.set(b, "region", s, "region")
+	c.set(b, "endpoint", s, "endpoint")
+	c.set(b, "storage_class", s, "storage_class")
+	if s.get("role_arn") != nil {
+		c.set(b.In("assume_role"), "arn", s, "role_arn")
+	}
+	p := s.get("s3_key_format")
+	format := "/fluent-bit-logs/$TAG/%Y/%m/%d/%H/%M/%S"
+	at := s.at
+	if p != nil {
+		format, at = p.value, p.at
+	}
+	b.Set("path", c.keyFormat(format))
+	c.d.Changed(b, at, "s3_key_format "+format, "the last part of it gives way to a name made of the positions of what is in the object, so that none is written twice")
+	c.duration(b.In("roll"), "age", s, time.Minute, "upload_timeout")
+	c.size(b.In("roll"), "size", s, "total_file_size")
+	if b.Find("roll").Empty() {
+		b.Find("roll").Set("age", draft.Text("10m"))
+	}
+	compression := "none"
+	if z := s.get("compression"); z != nil {
+		if z.value == "gzip" || z.value == "zstd" || z.value == "snappy" {
+			compression = z.value
+			c.carry(z)
+		} else {
+			c.d.Changed(b, z.at, shown(z), "write format \"parquet\" {} for columns; objects are not compressed now")
+		}
+	}
+	b.Set("compression", draft.Text(compression))
+	b.Add("format", "ndjson")
+	s.get("s3_key_format_tag_delimiters")
+}
+
+// keyFormat turns $TAG, $TAG[1] and %Y into a template, without the object's name.
+func (c *converter) keyFormat(format string) draft.Value {
+	format = strings.TrimSuffix(format, "$UUID.gz")
+	dirs := strings.Split(strings.Trim(format, "/"), "/")
+	if len(dirs) > 1 {
+		dirs = dirs[:len(dirs)-1]
+	}
+	for i, d := range dirs { // an hour of a path is as fine as is good for it
+		if d == "%M" || d == "%S" {
+			dirs = dirs[:i]
+			break
+		}
+	}
+	var out []draft.Part
+	for i, d := range dirs {
+		if i > 0 {
+			out = append(out, draft.Lit("/"))
+		}
+		for d != "" {
+			switch {
+			case strings.HasPrefix(d, "$TAG["):
+				n, rest, _ := strings.Cut(d[len("$TAG["):], "]")
+				out = append(out, draft.Tmpl("tag["+n+"]"))
+				d = rest
+			case strings.HasPrefix(d, "$TAG"):
+				out = append(out, draft.Tmpl("tag"))
+				d = d[len("$TAG"):]
+			case d[0] == '%' && len(d) > 1:
+				out = append(out, draft.Tmpl(`strftime("`+d[:2]+`")`))
+				d = d[2:]
+			default:
+				end := strings.IndexAny(d[1:], "$%")
+				if end < 0 {
+					end = len(d) - 1
+				}
+				out = append(out, draft.Lit(d[:end+1]))
+				d = d[end+1:]
+			}
+		}
+	}
+	return draft.Join(out...)
+}

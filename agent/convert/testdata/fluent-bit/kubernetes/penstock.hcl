@@ -1,0 +1,51 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tail" "kube" {
+  paths           = ["/var/log/containers/*.log"]
+  tag             = "kube.${path_dots}"
+  start_at        = "end"
+  rescan_interval = "5s"
+  path_header     = "path"
+}
+
+filter "parse" "kube" {
+  formats = ["docker", "cri"]
+  time    = true
+  # Changed: multiline.parser docker, cri: parts of a line that the container's runtime has split
+  # are not put together; a line is at most 16 KiB there
+}
+
+filter "add_fields" "file" {
+  fields = {
+    file = header.path
+  }
+}
+
+filter "grep" "grep" {
+  if      = "tag matches '^(?:kube(?:[.].*)?)$'"
+  field   = "kubernetes.labels.app"
+  include = ["web"]
+}
+
+output "forward" "forward" {
+  peer = "fluentd"
+  server "main" {
+    address = "relay:24224"
+  }
+  shared_key  = env("SHARED_KEY")
+  compression = "gzip"
+  tls {
+    ca_file = "/etc/ca.pem"
+  }
+}
+
+pipeline "main" {
+  from   = [input.tail.kube]
+  filter = [filter.parse.kube, filter.add_fields.file, filter.grep.grep]
+  route {
+    match = ["kube.**"]
+    to    = [output.forward.forward]
+  }
+}

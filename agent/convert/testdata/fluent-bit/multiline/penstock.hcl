@@ -1,0 +1,64 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tail" "a" {
+  paths    = ["/var/log/a.log"]
+  tag      = "a"
+  start_at = "end"
+  multiline {
+    start   = "^\\d{4}-\\d{2}-\\d{2}"
+    timeout = "2s"
+    # Changed: multiline_parser app: an event goes on until a line begins another one; the rules of
+    # further states are not needed for that
+  }
+}
+
+filter "parse" "a" {
+  if      = "tag == 'a'"
+  format  = "regex"
+  pattern = "^(?P<log>(?s:.*))$"
+}
+
+input "tail" "b" {
+  paths    = ["/var/log/b.log"]
+  tag      = "b"
+  start_at = "end"
+  multiline {
+    start   = "(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)"
+    timeout = "5s"
+  }
+}
+
+filter "parse" "b" {
+  if      = "tag == 'b'"
+  format  = "regex"
+  pattern = "(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)"
+}
+
+input "tail" "c" {
+  paths    = ["/var/log/c.log"]
+  tag      = "c"
+  start_at = "end"
+  multiline {
+    continue = "^(?:\\s|Caused by:|\\.\\.\\. \\d+ more|goroutine \\d+|$)"
+    # Changed: multiline.parser java: lines that look like the rest of a stack trace belong to the
+    # line before
+  }
+}
+
+filter "parse" "c" {
+  if      = "tag == 'c'"
+  format  = "regex"
+  pattern = "^(?P<log>(?s:.*))$"
+}
+
+output "stdout" "stdout" {
+  format = "full"
+}
+
+pipeline "main" {
+  from   = [input.tail.a, input.tail.b, input.tail.c]
+  filter = [filter.parse.a, filter.parse.b, filter.parse.c]
+  to     = [output.stdout.stdout]
+}
