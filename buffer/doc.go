@@ -15,32 +15,35 @@
 // passed it, its directory is removed, so that the disk comes back at once.
 //
 // One Badger value is one group: the batches that were committed together, with the changes to the
-// state (positions of inputs, cursors of outputs) that belong to them, under checksums of our own. A
-// segment begins with the whole state, so the newest segment is all that recovery needs. What is true
-// is what the value log says: a group is there whole or not at all, and it does not take Badger's
-// memtable, tables or manifest to find it.
+// state (positions of inputs, cursors of outputs) that belong to them, under checksums of our own.
+// A segment begins with the whole state, so the newest segment is all that recovery needs. What is
+// true is what the value log says: a group is there whole or not at all, and it does not take
+// Badger's memtable, tables or manifest to find it.
 //
-// What nobody waits for is written together, and a position that a cursor has come to goes with what
-// is written next (advance.go). A small commit fills its last page (align.go).
+// What nobody waits for is written together, and a position that a cursor has come to goes with
+// what is written next (advance.go). A small commit fills its last page (align.go).
 //
 // Closed and damaged segments are read straight from the value log file (see vlog.go), without
-// opening them as databases: Badger ends the process on some damaged files, needs free disk to open a
-// database, and keeps several MiB of memory for each.
+// opening them as databases: Badger ends the process on some damaged files, needs free disk to open
+// a database, and keeps several MiB of memory for each.
 //
-// In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended it
-// can read it again. Positions of inputs are then stored once every cursor has passed what belongs to
-// them, or the disk has it, and never before.
+// In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended
+// it can read it again. Positions of inputs are then stored once every cursor has passed what
+// belongs to them, or the disk has it, and never before.
 //
 // The package never drops what it has acknowledged, except by the drop_oldest policy, and never
 // deletes what it cannot read.
 //
 // Where things are:
 //
-//   - the way in: append.go (a place in the order, back-pressure), spill.go (memory instead of disk)
-//   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), work.go (what one
-//     commit takes), group.go (its bytes), head.go (Badger, and the sync), state.go
+//   - the way in: append.go (a place in the order, back-pressure), spill.go (memory instead of
+//     disk)
+//   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), work.go (what
+//     one commit takes), group.go (its bytes), align.go (whole pages), head.go (Badger, and the
+//     sync), state.go
 //   - the chain: chain.go (rolling, removing, moving aside), segment.go, vlog.go, recover.go
-//   - the way out: cursor.go (reading and committing), recent.go (batches in memory), ages.go
+//   - the way out: cursor.go (reading and committing), advance.go (positions that can wait for the
+//     next write), recent.go (batches in memory), ages.go
 //   - the end of the disk: space.go, disk.go, sys.go; memory maps: mapping_linux.go
 //   - exactly once: prepare.go; for people: inspect.go, metrics.go
 package buffer

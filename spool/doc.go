@@ -9,8 +9,9 @@
 //
 //   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go
 //   - the archiver, one for each output: archiver.go, config.go, budget.go, fdcache.go, bufpool.go
-//   - one log: drain.go (its goroutine, and when a cut is due), add.go (a batch is taken), letters.go
-//     and rows.go (records that cannot be archived), steps.go (what the protocol says is done)
+//   - one log: drain.go (its goroutine, and when a cut is due), add.go (a batch is taken),
+//     letters.go and rows.go (records that cannot be archived), steps.go (what the protocol says is
+//     done)
 //   - one cut: cut.go (files, members, spilling), compact.go, finish.go (a file as it is uploaded)
 //   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)
 //   - completeness: complete.go

@@ -33,8 +33,8 @@
 //     it is the input's ack. The chain of segments is kept by buffer/chain.go.
 //  12. buffer/cursor.go: the output's cursor reads it, from memory (buffer/recent.go) while it
 //     keeps up, from the segment's file (buffer/segment.go, buffer/vlog.go) while it does not.
-//  13. agent/view.go: the log as this output sees it, routes and filters applied
-//     (agent/filter/chain.go). Filters run here, on the way out, and not before the buffer.
+//  13. agent/view.go: the log as this output sees it, routes (agent/routes.go) and filters
+//     (agent/filter/chain.go) applied. Filters run here, on the way out, and not before the buffer.
 //  14. outputs/drain/drainer.go, outputs/drain/drain.go: the drain of this log into this output.
 //  15. outputs/deliver/flight.go: the in-flight window.
 //  16. outputs/deliver/lanes.go: one lane for each group of origins, or the starter of an
@@ -150,6 +150,24 @@
 //     spool/store.go, HTTP comes from spool/storehttp. Row: ArchiveType, which makes it an archive,
 //     an overflow and a place for dead letters. It must pass spool/storetest/storetest.go, called
 //     as in outputs/gcs TestStore.
+//   - A metric: where what it counts happens; then the table of agent/metrics is made anew, by the
+//     -update of agent/metrics TestTableIsWhatTheSourcesMake. A state that operators see:
+//     agent/state.
+//   - Another tool to convert from: a package in agent/convert, as agent/convert/secor, and a line
+//     in agent/convert/convert.go.
+//
+// # What else there is
+//
+//   - agent/config: HCL to typed structs, mistakes with their places, the reference, "penstock
+//     fmt".
+//   - agent/state: what each input, output and pipeline is doing, told by page, JSON and metrics
+//     alike; agent/admin shows it. agent/facts.go gathers what it is told from.
+//   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
+//   - agent/graph, agent/convert: a configuration drawn; one of another tool turned into ours.
+//   - inputs/listen, inputs/framing, inputs/tlsconf, outputs/httpsend: what network components
+//     share.
+//   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
+//   - spool/inspect: an archive from the outside ("penstock archive").
 //
 // # What is not obvious
 //

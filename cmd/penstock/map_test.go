@@ -19,8 +19,10 @@ type repository struct {
 	targets   string              // the Makefile
 }
 
+const mapFolders = `(?:agent|buffer|cmd|examples|inputs|outputs|spool|\.ci)`
+
 var (
-	mapPath     = regexp.MustCompile(`(?:^|[^\w-])((?:agent|buffer|cmd|examples|inputs|outputs|spool|\.ci)(?:/[\w./-]*\w)?)\b`)
+	mapPath     = regexp.MustCompile(`(?:^|[^\w-])(` + mapFolders + `(?:/[\w./-]*\w)?)\b`)
 	mapFile     = regexp.MustCompile(`[\w./-]+\.go\b`)
 	mapTest     = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`)
 	mapVariable = regexp.MustCompile(`\b(?:PENSTOCK|TAIL)_[A-Z_]+\b`)
@@ -73,7 +75,8 @@ func readRepository(t *testing.T, root string) *repository {
 	return r
 }
 
-// wrong returns what a line of the map names that is not there. A test stands on a line with its folder.
+// wrong returns what a line of the map names that is not there. A test stands on a line with its
+// folder.
 func (r *repository) wrong(root, line string) (wrong []string) {
 	var folders []string
 	for _, m := range mapPath.FindAllStringSubmatch(line, -1) {
@@ -89,8 +92,9 @@ func (r *repository) wrong(root, line string) (wrong []string) {
 		}
 	}
 	for _, name := range mapTest.FindAllString(line, -1) {
-		if !slices.ContainsFunc(r.tests[name], func(dir string) bool { return slices.Contains(folders, dir) }) {
-			wrong = append(wrong, name+" is in none of the folders on its line, but in: "+strings.Join(r.tests[name], ", "))
+		named := func(dir string) bool { return slices.Contains(folders, dir) }
+		if dirs := r.tests[name]; !slices.ContainsFunc(dirs, named) {
+			wrong = append(wrong, name+" is in no folder on its line, but in: "+strings.Join(dirs, ", "))
 		}
 	}
 	for _, name := range mapVariable.FindAllString(line, -1) {
@@ -106,7 +110,8 @@ func (r *repository) wrong(root, line string) (wrong []string) {
 	return wrong
 }
 
-// The map names files, tests, variables and targets that are there, so that whoever moves one moves the map.
+// The map names files, tests, variables and targets that are there, so that whoever moves one moves
+// the map.
 func TestMapNamesWhatIsThere(t *testing.T) {
 	root := filepath.Join("..", "..")
 	r := readRepository(t, root)
@@ -175,8 +180,10 @@ func TestMapFindsWhatIsGone(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"outputs/deliver/fright.go", "flight.go", "no/such/flight.go", "outputs/drain TestNothingOfTheKind", "buffer TestDrainUnderRandomFaults",
-		"(buffer/nothing)", "PENSTOCK_" + "NOTHING=1", "//	make coffee", "buffer, spool/protocol: TestSuccessWaitsForAllPartitions",
+		"outputs/deliver/fright.go", "flight.go", "no/such/flight.go", "(buffer/nothing)",
+		"outputs/drain TestNothingOfTheKind", "buffer TestDrainUnderRandomFaults",
+		"buffer, spool/protocol: TestSuccessWaitsForAllPartitions",
+		"PENSTOCK_" + "NOTHING=1", "//	make coffee",
 	} {
 		if len(r.wrong(root, line)) != 1 {
 			t.Errorf("%s: %v", line, r.wrong(root, line))

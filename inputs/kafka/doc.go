@@ -4,13 +4,14 @@
 // It owns membership, reading, and the fencing of commits: a partition is held by a lease, and once
 // the lease is lost nothing is committed and nothing more is read through it. Two franz-go clients
 // share the work: one is the group's member and never fetches a record, the other reads and knows
-// nothing of the group. Neither commits by itself: every offset commit is made by Lease.Commit, with
-// the note that the caller gave it, since a library's own commit would erase an intent.
+// nothing of the group. Neither commits by itself: every offset commit is made by Lease.Commit,
+// with the note that the caller gave it, since a library's own commit would erase an intent.
 //
 // Where things are:
 //
 //   - membership: input.go, session.go, guard.go (has the group been heard of?)
 //   - a partition that is ours: lease.go; its topic made again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), large.go, pools.go
-//   - offsets: offsets.go, places.go and start.go (where to begin), together.go (many at once)
+//   - offsets: offsets.go, places.go and start.go (where to begin), together.go (many at once),
+//     lag.go
 package kafka

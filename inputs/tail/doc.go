@@ -1,26 +1,26 @@
 // Package tail reads lines from files that others write, rotate, truncate, compress and delete.
 //
 // It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the
-// first and the latest delivered bytes), reading each of their lines once and in order, and framing:
-// line ends, character sets, long lines, multiline events. Its position for a file is the exact byte
-// offset after the last delivered line, appended in the same transaction as that line.
+// first and the latest delivered bytes), reading each of their lines once and in order, and
+// framing: line ends, character sets, long lines, multiline events. Its position for a file is the
+// exact byte offset after the last delivered line, appended in the same transaction as that line.
 //
 // The generations of a log, what rotation has made of it by renaming, copying, linking and
-// compressing, are read in the order in which they were written; order.go decides it. Not everything
-// can be known from the files. Where a file system does not tell when a file was made, an inode that
-// is used again at once is taken for the file that had it before. A copy and a log that begin alike,
-// and of which nothing has been read, are not told apart. What is written to a file after it was
-// rotated, and after what followed it was begun, comes late, and so does a generation that turns up
-// when a newer one has been begun: it becomes a source of its own.
+// compressing, are read in the order in which they were written; order.go decides it. Not
+// everything can be known from the files. Where a file system does not tell when a file was made,
+// an inode that is used again at once is taken for the file that had it before. A copy and a log
+// that begin alike, and of which nothing has been read, are not told apart. What is written to a
+// file after it was rotated, and after what followed it was begun, comes late, and so does a
+// generation that turns up when a newer one has been begun: it becomes a source of its own.
 //
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A
 // few workers read, encode and append; a file is read by one worker at a time, encoded by several,
-// and appended in order. Quiet files hold neither goroutine nor, after a while, descriptor, and where
-// there are more files than the process may open they are closed between reads, but not one that
-// could not be found again. Nothing that is read waits without a bound for what cannot be: a
+// and appended in order. Quiet files hold neither goroutine nor, after a while, descriptor, and
+// where there are more files than the process may open they are closed between reads, but not one
+// that could not be found again. Nothing that is read waits without a bound for what cannot be: a
 // compressed file that is never complete, a copy that is never made. Holes and what is neither text
-// nor compressed in a known way are skipped, said and counted. Writes to files are gathered for
-// as long as the latency budget allows, and read together. It never waits for a batch to be durable,
+// nor compressed in a known way are skipped, said and counted. Writes to files are gathered for as
+// long as the latency budget allows, and read together. It never waits for a batch to be durable,
 // and never writes to what it reads.
 //
 // Where things are:

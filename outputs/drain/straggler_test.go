@@ -14,8 +14,8 @@ import (
 	"github.com/penstock/penstock/outputs/overflow"
 )
 
-// deafWriter is a Writer whose writes do not end with their ctx while stuck is set: they wait for it to be
-// closed, and are carried out then.
+// deafWriter is a Writer whose writes do not end with their ctx while stuck is set: they wait for
+// it to be closed, and are carried out then.
 type deafWriter struct {
 	outputs.Writer
 	outputs.Prober
@@ -41,11 +41,13 @@ func (w *deafWriter) setStuck(stuck chan struct{}) {
 	w.stuck = stuck
 }
 
-// A flight that was given up may have left writes behind that are still under way. Neither a replay nor
-// the next flight of the log begins before they have returned and it is known what they delivered: it
-// would send that again, and overtake it.
+// A flight that was given up may have left writes behind that are still under way. Neither a replay
+// nor the next flight of the log begins before they have returned and it is known what they
+// delivered: it would send that again, and overtake it.
 func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
-	for store, next := range map[string]string{"works": overflow.StateReplay, "fails": overflow.StateDirect} {
+	for store, next := range map[string]string{
+		"works": overflow.StateReplay, "fails": overflow.StateDirect,
+	} {
 		t.Run("the store "+store, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, false)

@@ -7,16 +7,18 @@
 // A topic that is not there holds up its own records alone: they are parked until it is, or refused
 // after a while, and the dead letter keeps them.
 //
-// It owns the way from a batch to a partition: topic, key, partitioner, and whether a batch goes out
-// as it lies (the direct path) or record by record (the record path). Sequences, retries and brokers
-// belong to the package producer below it; retry after a failure that lasts, dead letter and failover
-// belong to the drain loop above it. It never drops and never reorders within a partition.
+// It owns the way from a batch to a partition: topic, key, partitioner, and whether a batch goes
+// out as it lies (the direct path) or record by record (the record path). Sequences, retries and
+// brokers belong to the package producer below it; retry after a failure that lasts, dead letter
+// and failover belong to the drain loop above it. It never drops and never reorders within a
+// partition.
 //
 // Where things are:
 //
-//   - a batch: writer.go (Start), direct.go and records.go (the two paths), delivery.go (when all of
-//     it is delivered), events.go (the producer's answers)
-//   - topics and partitions: route.go, mapping.go (their number has changed), absent.go and parked.go
-//     (topics that are not there), retention.go (records that would expire at once)
-//   - exactly once: session.go; is it up again?: probe.go; what fails, told once: trouble.go
+//   - a batch: writer.go (Start), direct.go and records.go (the two paths), delivery.go (when all
+//     of it is delivered), events.go (the producer's answers)
+//   - topics and partitions: route.go, mapping.go (their number has changed), absent.go and
+//     parked.go (topics that are not there), retention.go (records that would expire at once)
+//   - exactly once: session.go; is it up again?: probe.go; what fails, told once: trouble.go; where
+//     a record would go, without sending it: aim.go
 package kafka
