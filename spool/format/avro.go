@@ -74,17 +74,20 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 	}
 	t.row.reset()
 	var out []byte
+	if len(t.json) > largeRow {
+		out = make([]byte, 0, len(t.json)+1024)
+	}
 	if f.table != nil {
 		if err := t.row.lay(f.table, t.json); err != nil {
 			return dst, err
 		}
-		out = f.table.appendAvro(nil, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition})
+		out = f.table.appendAvro(out, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition})
 	} else {
 		n, err := root(t.json)
 		if err != nil {
 			return dst, err
 		}
-		if out, err = t.row.appendAvro(nil, f.schema, n); err != nil {
+		if out, err = t.row.appendAvro(out, f.schema, n); err != nil {
 			return dst, err
 		}
 	}

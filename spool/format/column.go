@@ -364,8 +364,8 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 	if len(r.extra) == 0 {
 		sep = '{'
 	}
-	if len(n.val) > largeRow {
-		r.extra = slices.Grow(r.extra, len(n.val)+len(name)+8)
+	if need := len(n.val) + len(name) + 8; len(r.extra)+need > largeRow && cap(r.extra)-len(r.extra) < need {
+		r.extra = slices.Grow(r.extra, max(need, r.most-len(r.extra))) // it becomes no longer: growing takes twice as much
 	}
 	r.extra = append(r.extra, sep)
 	if len(r.prefix) == 0 {

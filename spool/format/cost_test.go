@@ -155,7 +155,13 @@ func TestRowsCostInProportion(t *testing.T) {
 					cfg.Schema = `{"type":"record","name":"r","fields":[{"name":"a","type":["null",
 						{"type":"array","items":["null","long","string"]},"string"],"default":null}]}`
 				}
-				costtest.Measure(t, f.slack, func(n int) func() {
+				slack := f.slack
+				if f.kind == "parquet" && len(c.values(1<<16)) == 1 {
+					// What is one cell, the library has in a column, a page, that compressed, and a
+					// chunk, all at the same time.
+					slack += 4 * costtest.Large()
+				}
+				costtest.Measure(t, slack, func(n int) func() {
 					values := c.values(n)
 					ff := newFormat(t, cfg, f.comp, "json")
 					return func() { pass(t, ff, values) }

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,7 +71,13 @@ func (f *delimited) AppendHeader(dst []byte) ([]byte, error) {
 
 func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	s := f.scratch.Get().(*scratch)
-	defer f.scratch.Put(s)
+	defer func() {
+		if s.row.reset(); cap(s.json) > largeRow {
+			s.json = nil
+			clear(s.row.slots)
+		}
+		f.scratch.Put(s)
+	}()
 	if in.Record.Value == nil {
 		return dst, errTombstone
 	}
@@ -162,6 +169,9 @@ func (f *delimited) appendColumn(dst, v []byte) []byte {
 		return dst
 	case f.quote == "minimal" && !needed:
 		return append(dst, v...)
+	}
+	if len(v) > largeRow {
+		dst = slices.Grow(dst, len(v)+bytes.Count(v, []byte{'"'})+2)
 	}
 	dst = append(dst, '"')
 	for _, c := range v {
