@@ -108,6 +108,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer srv.Close()
 	watchdog := startWatchdog(a.opts.Notify, a.alive)
 	defer watchdog()
+	defer keepSmall()()
 
 	a.show(a.cur)
 	for _, p := range a.cur.plans {

@@ -30,7 +30,7 @@ type steady struct {
 type steadyAgent struct{ name, buffer, command string }
 
 // settleSteady is how long an agent has before it is measured, once it has delivered something.
-const settleSteady = 3 * time.Second
+const settleSteady = 8 * time.Second
 
 // cell is what was measured of one agent at one rate.
 type cell struct {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package agent
+
+// dropProgramPages is for Linux alone.
+func dropProgramPages() {}
