@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -151,5 +152,35 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 			t.Fatalf("%+v", out.Status())
 		}
 		<-time.After(10 * time.Millisecond)
+	}
+}
+
+// What is given back and tried again is the same outage; what fails once something was delivered is
+// another.
+func TestGivingBackBeginsNoOutage(t *testing.T) {
+	var delivered time.Time
+	tr := newTrouble(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
+	k := producer.Key{Topic: "logs"}
+	tr.failed(k, io.ErrUnexpectedEOF)
+	first := tr.state(nil).Since
+	for range 3 {
+		tr.givenBack(k)
+		tr.unreachable(io.EOF)
+		if s := tr.state(io.EOF); !s.Since.Equal(first) {
+			t.Fatalf("given back: since %v, not %v", s.Since, first)
+		}
+		tr.failed(k, io.ErrUnexpectedEOF)
+		if s := tr.state(io.EOF); !s.Since.Equal(first) {
+			t.Fatalf("tried again: since %v, not %v", s.Since, first)
+		}
+	}
+	delivered = time.Now()
+	tr.worked(k)
+	if s := tr.state(nil); !s.Since.IsZero() {
+		t.Fatalf("%+v", s)
+	}
+	tr.failed(k, io.ErrUnexpectedEOF)
+	if s := tr.state(nil); !s.Since.After(first) {
+		t.Fatalf("another outage: since %v", s.Since)
 	}
 }
