@@ -376,15 +376,12 @@ func (m *manager) beginningOf(c *file) []byte {
 	if len(c.m.begins) == headSize || m.sys.since(c.m.beginsAt) < settleFor {
 		return c.m.begins
 	}
-	c.m.beginsAt = m.sys.now()
-	h, fi, err := m.open(c.where())
-	if err != nil {
+	h, fi, _ := m.openFile(c)
+	if h == nil {
 		return c.m.begins
 	}
 	defer func() { _ = h.Close() }()
-	if !fi.is(c.id, c.birth) {
-		return c.m.begins
-	}
+	c.m.beginsAt = m.sys.now()
 	if z, err := newStream(h, fi.size, c.compression); err == nil {
 		defer z.Close()
 		buf := make([]byte, headSize)
