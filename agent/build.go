@@ -129,6 +129,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 			chain = append(chain, f.Filter)
 			prints = append(prints, f.fingerprint)
 			b.checkArchives(spec, id, f)
+			b.checkMetric(id, f)
 		}
 	}
 	r := newRoutes(spec)
@@ -152,6 +153,20 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 		b.input(p, id)
 	}
 	b.new.plans = append(b.new.plans, p)
+}
+
+// checkMetric refuses a metric that disagrees with another filter's of the same name.
+func (b *builder) checkMetric(id string, f *builtFilter) {
+	name, shape := filter.MetricOf(f.Filter)
+	if name == "" {
+		return
+	}
+	for other, o := range b.new.filters {
+		if n, s := filter.MetricOf(o.Filter); n == name && s != shape {
+			b.fail(b.cfg.Find(id), fmt.Errorf("name: %s is %s, but in %s it is %s; give it another name", name, shape, other, s))
+			return
+		}
+	}
 }
 
 // checkArchives refuses a filter before an output that makes the same objects again after a crash.

@@ -106,3 +106,30 @@ pipeline "lake" {
 		t.Error(err)
 	}
 }
+
+func TestMetricsOfOneNameAgree(t *testing.T) {
+	cfg, text := loadReal(t, `
+input "stdin" "other" {}
+output "stdout" "other" {}
+pipeline "q" {
+  from = [input.stdin.other]
+  filter "count" { name = "n_total" }
+  filter "count" {
+    name = "n_total"
+    if   = "key == ''"
+  }
+  filter "count" {
+    name = "n_total"
+    help = "Another."
+  }
+  to = [output.stdout.other]
+}`)
+	if cfg == nil {
+		t.Fatal(text)
+	}
+	cfg.Agent.DataDir = t.TempDir()
+	_, err := New(cfg, Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "filter.count.q.3: name: n_total is a counter with the help") || strings.Contains(err.Error(), "q.2: ") {
+		t.Error(err)
+	}
+}

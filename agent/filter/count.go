@@ -100,6 +100,23 @@ func (f *Count) Fresh(log string) Filter {
 	return &g
 }
 
+// MetricOf returns the metric that a filter makes, and its shape, in which all that have its name must agree;
+// empty for other filters.
+func MetricOf(f Filter) (name, shape string) {
+	if c, ok := f.(*conditional); ok {
+		f = c.Filter
+	}
+	c, ok := f.(*Count)
+	if !ok {
+		return "", ""
+	}
+	kind := "counter"
+	if c.histogram != nil {
+		kind = "histogram"
+	}
+	return c.cfg.Name, fmt.Sprintf("a %s with the help %q", kind, c.cfg.Help)
+}
+
 // Edit implements Filter.
 func (f *Count) Edit(v *View) Verdict {
 	if f.again(v) {
