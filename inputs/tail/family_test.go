@@ -25,7 +25,7 @@ import (
 // writers that go on for more than some 30 ms in a file that was rotated, logs that are replaced by
 // one that goes on with their content, and files that are named like rotated ones and are none.
 //
-// Of others than those of the default about one in ten thousand still ends with lines out of order, or
+// Of others than those of the default about two in ten thousand still end with lines out of order, or
 // again: where copies are made, or compressed, several times within milliseconds.
 func TestFamilyHistories(t *testing.T) {
 	seed, most := uint64(1), int64(300)
