@@ -50,7 +50,7 @@ func produceBatch(t testing.TB, c *kfake.Cluster, codec kgo.CompressionCodec, re
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(codec), kgo.ProducerBatchMaxBytes(256<<20), kgo.BrokerMaxWriteBytes(512<<20),
-		kgo.ProducerLinger(time.Minute), kgo.MaxBufferedRecords(1<<20))
+		kgo.ManualFlushing(), kgo.MaxBufferedRecords(1<<20)) // all in one batch
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func (a *agent) keepAddress() {
 
 // kill ends the process with SIGKILL and waits for it.
 func (a *agent) kill() {
-	if a.cmd == nil {
+	if a.cmd == nil || a.cmd.Process == nil { // it could not be started
 		return
 	}
 	_ = a.cmd.Process.Kill()
