@@ -27,7 +27,8 @@ type Options struct {
 	Catalogue Catalogue
 	Log       *slog.Logger
 	Version   string
-	// Notify tells a service manager what the agent is doing: the argument of sd_notify. Nil for none.
+	// Notify tells a service manager what the agent is doing: the argument of sd_notify. Nil for
+	// none.
 	Notify func(state string)
 	// Secrets is kept out of the status. Nil for none.
 	Secrets *Secrets
@@ -37,7 +38,8 @@ type Options struct {
 	restart restart
 }
 
-// Agent runs the pipelines of a configuration. Run is called once; all other methods are safe for concurrent use.
+// Agent runs the pipelines of a configuration. Run is called once; all other methods are safe for
+// concurrent use.
 type Agent struct {
 	opts    Options
 	log     *slog.Logger
@@ -62,7 +64,8 @@ type Agent struct {
 	reloaded  admin.Reload
 }
 
-// New makes everything that cfg names and starts nothing. The error joins one Mistake for each component that cannot be made.
+// New makes everything that cfg names and starts nothing. The error joins one Mistake for each
+// component that cannot be made.
 func New(cfg *config.Config, opts Options) (*Agent, error) {
 	if opts.Notify == nil {
 		opts.Notify = func(string) {}
@@ -71,9 +74,18 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		opts.restart = defaultRestart
 	}
 	a := &Agent{
-		opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(),
-		dead: map[string]*deadletter.Dir{}, files: inputs.NewDescriptors(), reloads: make(chan reload), opened: make(chan opened), finished: make(chan struct{}, 1),
-		stopped: make(chan struct{}), pipelines: map[string]*pipeline{},
+		opts:      opts,
+		log:       opts.Log,
+		dataDir:   cfg.Agent.DataDir,
+		started:   time.Now(),
+		regs:      newRegistries(),
+		dead:      map[string]*deadletter.Dir{},
+		files:     inputs.NewDescriptors(),
+		reloads:   make(chan reload),
+		opened:    make(chan opened),
+		finished:  make(chan struct{}, 1),
+		stopped:   make(chan struct{}),
+		pipelines: map[string]*pipeline{},
 	}
 	a.own = newOwnMetrics(a)
 	var err error
@@ -92,9 +104,10 @@ func (a *Agent) Discard() error {
 	return errors.Join(errs...)
 }
 
-// Run runs the agent until ctx ends, or until all its inputs have come to their end and everything has been delivered. Then inputs
-// stop, and outputs deliver what they can within the shutdown timeout; what is left stays in the buffers and is no error. An error
-// means that the agent could not start.
+// Run runs the agent until ctx ends, or until all its inputs have come to their end and everything
+// has been delivered. Then inputs stop, and outputs deliver what they can within the shutdown
+// timeout; what is left stays in the buffers and is no error. An error means that the agent could
+// not start.
 func (a *Agent) Run(ctx context.Context) error {
 	defer close(a.stopped)
 	if err := os.MkdirAll(a.dataDir, 0o750); err != nil {
@@ -121,7 +134,15 @@ func (a *Agent) Run(ctx context.Context) error {
 	if ctx.Err() == nil {
 		a.set(func() { a.ready = true })
 		a.opts.Notify("READY=1")
-		a.log.Info("running", "version", a.opts.Version, "pipelines", len(a.pipelines), "admin", srv.Addr())
+		a.log.Info(
+			"running",
+			"version",
+			a.opts.Version,
+			"pipelines",
+			len(a.pipelines),
+			"admin",
+			srv.Addr(),
+		)
 		if a.opts.Ready != nil {
 			a.opts.Ready(srv.Addr())
 		}
@@ -151,7 +172,11 @@ func (a *Agent) loop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			a.log.Info("stopping: delivering what can be delivered in time", "timeout", a.cur.cfg.Agent.ShutdownTimeout.String())
+			a.log.Info(
+				"stopping: delivering what can be delivered in time",
+				"timeout",
+				a.cur.cfg.Agent.ShutdownTimeout.String(),
+			)
 			a.stop(ctx, a.cur.cfg.Agent.ShutdownTimeout)
 			return
 		case r := <-a.reloads:
@@ -236,7 +261,13 @@ func (a *Agent) handleOpened(o opened) {
 	if !a.isReady() {
 		return // a mistake at the start ends the agent
 	}
-	p.log.Error("the buffer cannot be opened; it is tried again until it can", "error", o.err, "in", a.opts.restart.max.String())
+	p.log.Error(
+		"the buffer cannot be opened; it is tried again until it can",
+		"error",
+		o.err,
+		"in",
+		a.opts.restart.max.String(),
+	)
 	p.opening = true
 	go p.openBuffer(nil, a.opts.restart.max)
 }
@@ -247,7 +278,8 @@ func (a *Agent) isReady() bool {
 	return a.ready
 }
 
-// stop stops inputs, seals the buffers, gives outputs until timeout to deliver, and closes everything.
+// stop stops inputs, seals the buffers, gives outputs until timeout to deliver, and closes
+// everything.
 func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	a.set(func() { a.stopping, a.ready = true, false })
 	a.opts.Notify("STOPPING=1")
@@ -275,7 +307,11 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 		}
 	}
 	if !waitAll(drain, outs...) && timeout > 0 {
-		a.log.Warn("not everything could be delivered in time: the rest is on disk and is delivered after the next start", "waited", timeout.String())
+		a.log.Warn(
+			"not everything could be delivered in time: the rest is on disk and is delivered after the next start",
+			"waited",
+			timeout.String(),
+		)
 	}
 
 	last, cancel := context.WithTimeout(ctx, grace)
@@ -287,7 +323,9 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	}
 	go a.takeOpened(last)
 	if !waitAll(last, outs...) {
-		a.log.Error("outputs did not stop; what they were doing is abandoned, and repeated after the next start")
+		a.log.Error(
+			"outputs did not stop; what they were doing is abandoned, and repeated after the next start",
+		)
 	} else {
 		closed := a.closeOutputs(slices.Collect(maps.Values(a.cur.outputs)), nil)
 		gone = append(gone, closed)
@@ -315,14 +353,18 @@ func (a *Agent) takeOpened(ctx context.Context) {
 	}
 }
 
-// closeOutputs closes outputs after others have ended, each before those it refers to, and tells when that is done.
+// closeOutputs closes outputs after others have ended, each before those it refers to, and tells
+// when that is done.
 func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		waitAll(context.Background(), after...)
 		// Fingerprints hold those of what an output refers to, so that they are longer.
-		slices.SortFunc(old, func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) })
+		slices.SortFunc(
+			old,
+			func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) },
+		)
 		for _, o := range old {
 			if err := o.Close(); err != nil {
 				a.log.Warn("closing an output failed", "component", o.id, "error", err)
@@ -334,7 +376,12 @@ func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan stru
 }
 
 func (a *Agent) newUnit(id, fingerprint string, log *slog.Logger) *unit {
-	return &unit{id: id, fingerprint: fingerprint, log: log, restarts: a.own.restarts.WithLabelValues(id)}
+	return &unit{
+		id:          id,
+		fingerprint: fingerprint,
+		log:         log,
+		restarts:    a.own.restarts.WithLabelValues(id),
+	}
 }
 
 // ownMetrics are those of the agent itself.
@@ -346,7 +393,8 @@ type ownMetrics struct {
 func newOwnMetrics(a *Agent) *ownMetrics {
 	m := &ownMetrics{
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "penstock_component_restarts_total", Help: "Times a component failed as a whole and was started again.",
+			Name: "penstock_component_restarts_total",
+			Help: "Times a component failed as a whole and was started again.",
 		}, []string{"component"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "penstock_agent_reloads_total", Help: "Reloads of the configuration, by outcome.",
@@ -366,7 +414,15 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 		}
 		return 0
 	})
-	reg.all.MustRegister(m.restarts, m.reloads, info, ready, stateCollector{a.States}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.all.MustRegister(
+		m.restarts,
+		m.reloads,
+		info,
+		ready,
+		stateCollector{a.States},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	for _, result := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}

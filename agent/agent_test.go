@@ -56,7 +56,11 @@ func TestFanOutOverOneBuffer(t *testing.T) {
 	r := startAgent(t, w, t.TempDir(), simple)
 	w.send(t, "a", "app", "1", "2")
 	w.send(t, "a", "app", "3")
-	w.await(t, "both outputs have all", func() bool { return len(w.got["x"]) == 3 && len(w.got["y"]) == 3 })
+	w.await(
+		t,
+		"both outputs have all",
+		func() bool { return len(w.got["x"]) == 3 && len(w.got["y"]) == 3 },
+	)
 	r.stop()
 	r.wait()
 	equal(t, "x", w.delivered("x"), "app/1", "app/2", "app/3")
@@ -82,7 +86,8 @@ func TestADeadOutputDelaysNobody(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	// What the dead output has not got is there after the next start, and the other gets nothing twice.
+	// What the dead output has not got is there after the next start, and the other gets nothing
+	// twice.
 	w.change(func() { w.hang["y"] = false })
 	startAgent(t, w, dir, simple)
 	w.await(t, "the dead output has caught up", w.has("y", 200))
@@ -96,8 +101,9 @@ func TestADeadOutputDelaysNobody(t *testing.T) {
 	}
 }
 
-// Flume at Optimizely (21): one channel per sink, so three copies of everything; one bad event stops the rest. Here three outputs share one
-// copy, and what one of them refuses stops neither the others nor what follows.
+// Flume at Optimizely (21): one channel per sink, so three copies of everything; one bad event
+// stops the rest. Here three outputs share one copy, and what one of them refuses stops neither the
+// others nor what follows.
 func TestFlumeOptimizely_OneCopyForAllOutputsAndABadRecordStopsNone(t *testing.T) {
 	w := newWorld()
 	dir := t.TempDir()
@@ -120,7 +126,11 @@ pipeline "p" {
 		}
 		w.send(t, "a", "app", value)
 	}
-	w.await(t, "all outputs have all", func() bool { return len(w.got["x"]) == 99 && len(w.got["y"]) == 100 && len(w.got["z"]) == 100 })
+	w.await(
+		t,
+		"all outputs have all",
+		func() bool { return len(w.got["x"]) == 99 && len(w.got["y"]) == 100 && len(w.got["z"]) == 100 },
+	)
 	m := get(t, r, "/metrics")
 	for _, want := range []string{
 		`penstock_buffer_appended_records_total{component="buffer.p"} 100`,
@@ -136,7 +146,10 @@ pipeline "p" {
 	if err != nil || len(letters) != 1 {
 		t.Fatalf("dead letters %q: %v", letters, err)
 	}
-	if text, err := os.ReadFile(letters[0]); err != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), `"poison"`) {
+	if text, err := os.ReadFile(
+		letters[0],
+	); err != nil || strings.Count(string(text), "\n") != 1 ||
+		!strings.Contains(string(text), `"poison"`) {
 		t.Errorf("the dead letter is %q: %v", text, err)
 	}
 }
@@ -188,7 +201,11 @@ pipeline "p" {
 	w.send(t, "a", "db", "3")
 	w.send(t, "a", "other", "4", "noise")
 	w.send(t, "a", "other", "noise")
-	w.await(t, "all", func() bool { return len(w.got["all"]) == 4 && len(w.got["web"]) == 3 && len(w.got["rest"]) == 1 })
+	w.await(
+		t,
+		"all",
+		func() bool { return len(w.got["all"]) == 4 && len(w.got["web"]) == 3 && len(w.got["rest"]) == 1 },
+	)
 	equal(t, "all", w.delivered("all"), "web/1", "web.x/2", "db/3", "other/4")
 	equal(t, "web", w.delivered("web"), "web/1", "web.x/2", "db/3")
 	equal(t, "rest", w.delivered("rest"), "other/4")
@@ -224,7 +241,14 @@ pipeline "p" {
 	w.send(t, "a", "app", "1")
 	w.send(t, "a", "nowhere", "2", "3")
 	w.await(t, "the routed record", w.has("x", 1))
-	if m := get(t, r, "/metrics"); !strings.Contains(m, `penstock_input_unrouted_records_total{component="input.fake.a"} 2`) {
+	if m := get(
+		t,
+		r,
+		"/metrics",
+	); !strings.Contains(
+		m,
+		`penstock_input_unrouted_records_total{component="input.fake.a"} 2`,
+	) {
 		t.Errorf("not counted:\n%s", m)
 	}
 	if strings.Count(r.log.String(), "no route matches their tag") != 1 {
@@ -247,7 +271,8 @@ func TestFailedInputIsStartedAgain(t *testing.T) {
 	})
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		if ok, reasons := r.Ready(); !ok && strings.Contains(strings.Join(reasons, ";"), "input.fake.a has failed: no such thing") {
+		if ok, reasons := r.Ready(); !ok &&
+			strings.Contains(strings.Join(reasons, ";"), "input.fake.a has failed: no such thing") {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -304,7 +329,10 @@ func TestForlornCursorsAreReported(t *testing.T) {
 func TestSourcesAreDrainedWithoutABuffer(t *testing.T) {
 	w := newWorld()
 	for i := range 3 {
-		log := newMemLog(testBatch(0, "t", fmt.Sprint(i), "noise"), testBatch(2, "t", fmt.Sprint(i+10)))
+		log := newMemLog(
+			testBatch(0, "t", fmt.Sprint(i), "noise"),
+			testBatch(2, "t", fmt.Sprint(i+10)),
+		)
 		w.logs[fmt.Sprint(i)] = log
 	}
 	dir := t.TempDir()
@@ -318,7 +346,14 @@ pipeline "p" {
   to     = [output.fake.x]
 }`)
 	w.await(t, "all records", w.has("x", 6))
-	if m := get(t, r, "/metrics"); !strings.Contains(m, `penstock_input_records_total{component="input.log.k"} 9`) {
+	if m := get(
+		t,
+		r,
+		"/metrics",
+	); !strings.Contains(
+		m,
+		`penstock_input_records_total{component="input.log.k"} 9`,
+	) {
 		t.Error("records of the source are not counted")
 	}
 	if s := get(t, r, "/api/status"); !strings.Contains(s, `"records_total": 9`) {
@@ -328,9 +363,22 @@ pipeline "p" {
 	r.wait()
 	// The logs ended for the output, which committed; only then was the source told to stop.
 	w.mu.Lock()
-	events := slices.DeleteFunc(slices.Clone(w.events), func(e string) bool { return strings.HasPrefix(e, "make") })
+	events := slices.DeleteFunc(
+		slices.Clone(w.events),
+		func(e string) bool { return strings.HasPrefix(e, "make") },
+	)
 	w.mu.Unlock()
-	equal(t, "events", events, "source runs", "handle: done", "handle: done", "handle: done", "source ends", "close x ")
+	equal(
+		t,
+		"events",
+		events,
+		"source runs",
+		"handle: done",
+		"handle: done",
+		"handle: done",
+		"source ends",
+		"close x ",
+	)
 	for name, log := range w.logs {
 		if log.pos != 3 {
 			t.Errorf("log %s is committed to %d", name, log.pos)
@@ -402,7 +450,14 @@ func TestAdminPages(t *testing.T) {
 			t.Errorf("%s lacks %q:\n%s", path, want, got)
 		}
 	}
-	if got := get(t, r, "/metrics"); !strings.Contains(got, `penstock_output_records_total{component="output.fake.x"} 1`) {
+	if got := get(
+		t,
+		r,
+		"/metrics",
+	); !strings.Contains(
+		got,
+		`penstock_output_records_total{component="output.fake.x"} 1`,
+	) {
 		t.Errorf("no records of the output:\n%s", got)
 	}
 }

@@ -35,7 +35,8 @@ type output struct {
 	outputs.Output
 	reg  *registry
 	said *lastLine
-	bury func(ctx context.Context, b *record.Batch, reason string) error // its dead letter, for what filters refuse
+	// its dead letter, for what filters refuse
+	bury func(ctx context.Context, b *record.Batch, reason string) error
 }
 
 type builtFilter struct {
@@ -68,12 +69,20 @@ type outputPlan struct {
 	output          *output
 	chain           filter.Chain
 	want            func(tag string) bool // nil: every tag
-	contents        string                // fingerprint of chain and want: what the output gets to see of a log
+	// fingerprint of chain and want: what the output gets to see of a log
+	contents string
 }
 
 // view returns a log as the output is to see it.
 func (o *outputPlan) view(log record.Log, name string) *view {
-	return &view{Log: log, name: name, chain: o.chain.Fresh(name), want: o.want, print: o.contents, bury: o.output.bury}
+	return &view{
+		Log:   log,
+		name:  name,
+		chain: o.chain.Fresh(name),
+		want:  o.want,
+		print: o.contents,
+		bury:  o.output.bury,
+	}
 }
 
 type builder struct {
@@ -94,10 +103,15 @@ type Mistake struct {
 func (m *Mistake) Error() string { return m.Component.ID() + ": " + m.Err.Error() }
 func (m *Mistake) Unwrap() error { return m.Err }
 
-// build makes all components of cfg that old does not have already. It starts nothing; on error nothing is left behind, and the
-// error joins one Mistake for each component that cannot be made.
+// build makes all components of cfg that old does not have already. It starts nothing; on error
+// nothing is left behind, and the error joins one Mistake for each component that cannot be made.
 func (a *Agent) build(cfg *config.Config, old *built) (*built, error) {
-	b := &builder{a: a, cfg: cfg, old: old, new: &built{cfg: cfg, outputs: map[string]*output{}, filters: map[string]*builtFilter{}}}
+	b := &builder{
+		a:   a,
+		cfg: cfg,
+		old: old,
+		new: &built{cfg: cfg, outputs: map[string]*output{}, filters: map[string]*builtFilter{}},
+	}
 	for _, p := range cfg.Pipelines {
 		b.pipeline(p)
 	}
@@ -138,7 +152,13 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	}
 	for _, id := range spec.Outputs() {
 		if out := b.output(id); out != nil {
-			o := &outputPlan{id: id, output: out, chain: chain, want: r.want(id), contents: strings.Join(prints, " ")}
+			o := &outputPlan{
+				id:       id,
+				output:   out,
+				chain:    chain,
+				want:     r.want(id),
+				contents: strings.Join(prints, " "),
+			}
 			if router := b.router(r, id); router != nil {
 				o.chain = append(slices.Clip(chain), router)
 			}
@@ -163,7 +183,16 @@ func (b *builder) checkMetric(id string, f *builtFilter) {
 	}
 	for other, o := range b.new.filters {
 		if n, s := filter.MetricOf(o.Filter); n == name && s != shape {
-			b.fail(b.cfg.Find(id), fmt.Errorf("name: %s is %s, but in %s it is %s; give it another name", name, shape, other, s))
+			b.fail(
+				b.cfg.Find(id),
+				fmt.Errorf(
+					"name: %s is %s, but in %s it is %s; give it another name",
+					name,
+					shape,
+					other,
+					s,
+				),
+			)
 			return
 		}
 	}
@@ -177,20 +206,29 @@ func (b *builder) checkArchives(spec *config.Pipeline, id string, f *builtFilter
 	}
 	for _, out := range spec.Outputs() {
 		if _, archive := b.cfg.Find(out).Common.(*outputs.ArchiveCommon); archive {
-			b.fail(b.cfg.Find(id), fmt.Errorf("%s, which %s cannot archive exactly once; put the filter before a topic, or before another output", why, out))
+			b.fail(
+				b.cfg.Find(id),
+				fmt.Errorf(
+					"%s, which %s cannot archive exactly once; put the filter before a topic, or before another output",
+					why,
+					out,
+				),
+			)
 			return
 		}
 	}
 }
 
-// batchCompressor is implemented by the configurations of outputs that can pass batches on as they are in the buffer.
+// batchCompressor is implemented by the configurations of outputs that can pass batches on as they
+// are in the buffer.
 type batchCompressor interface {
 	// BatchCompression returns how they must be compressed for that; "" if it cannot be.
 	BatchCompression() string
 }
 
-// codec returns how the pipeline's buffer compresses. Where that is left open it is as the first of the outputs wants it that can have it so, and
-// nothing need be compressed twice. What costs too much, or leaves the disk too full, is for an explicit wish.
+// codec returns how the pipeline's buffer compresses. Where that is left open it is as the first of
+// the outputs wants it that can have it so, and nothing need be compressed twice. What costs too
+// much, or leaves the disk too full, is for an explicit wish.
 func (b *builder) codec(spec *config.Pipeline) record.Codec {
 	cfg := spec.Buffer.(*buffer.Config)
 	if cfg.Compression == buffer.Auto && len(spec.Filter) == 0 {
@@ -227,7 +265,13 @@ func (b *builder) filter(id string) *builtFilter {
 	}
 	reg := newRegistry(id)
 	log, _ := componentLog(b.a.log, id)
-	env := filter.Env{Name: id, Agent: b.cfg.Agent.Name, Metrics: reg, Log: log, Dir: b.a.dir("filters", id)}
+	env := filter.Env{
+		Name:    id,
+		Agent:   b.cfg.Agent.Name,
+		Metrics: reg,
+		Log:     log,
+		Dir:     b.a.dir("filters", id),
+	}
 	f, err := comp.filter(inst.Config, env)
 	if common, ok := inst.Common.(*filter.Common); ok && err == nil {
 		f, err = filter.With(f, *common, env)
@@ -240,7 +284,8 @@ func (b *builder) filter(id string) *builtFilter {
 	return b.new.filters[id]
 }
 
-// output returns the output called id and, before it, those it refers to. It is nil if one of them cannot be made.
+// output returns the output called id and, before it, those it refers to. It is nil if one of them
+// cannot be made.
 func (b *builder) output(id string) *output {
 	if o, ok := b.new.outputs[id]; ok {
 		return o
@@ -267,7 +312,13 @@ func (b *builder) output(id string) *output {
 	}
 	reg := newRegistry(id)
 	log, said := componentLog(b.a.log, id)
-	env := outputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Metrics: reg, Dir: b.a.dir("outputs", id)}
+	env := outputs.Env{
+		Name:    id,
+		Agent:   b.cfg.Agent.Name,
+		Log:     log,
+		Metrics: reg,
+		Dir:     b.a.dir("outputs", id),
+	}
 	if archive, ok := inst.Common.(*outputs.ArchiveCommon); ok && archive.DeadLetter != nil {
 		dead, err := b.deadLetter(env, *archive.DeadLetter, refs)
 		if err != nil {
@@ -296,12 +347,23 @@ func (b *builder) output(id string) *output {
 		return nil
 	}
 	b.created = append(b.created, out)
-	b.new.outputs[id] = &output{id: id, fingerprint: print, Output: out, reg: reg, said: said, bury: bury}
+	b.new.outputs[id] = &output{
+		id:          id,
+		fingerprint: print,
+		Output:      out,
+		reg:         reg,
+		said:        said,
+		bury:        bury,
+	}
 	return b.new.outputs[id]
 }
 
 // targets resolves the references of an output's common part.
-func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[string]*output) (drain.Targets, error) {
+func (b *builder) targets(
+	env outputs.Env,
+	common *outputs.Common,
+	refs map[string]*output,
+) (drain.Targets, error) {
 	var t drain.Targets
 	if common == nil {
 		return t, nil
@@ -319,12 +381,19 @@ func (b *builder) targets(env outputs.Env, common *outputs.Common, refs map[stri
 	case *drain.Drainer:
 		t.Standby = to
 	default:
-		return t, fmt.Errorf("failover.to: %s can neither hold overflow nor stand by; name an object store or a streaming output", common.Failover.To)
+		return t, fmt.Errorf(
+			"failover.to: %s can neither hold overflow nor stand by; name an object store or a streaming output",
+			common.Failover.To,
+		)
 	}
 	return t, nil
 }
 
-func (b *builder) deadLetter(env outputs.Env, c outputs.DeadLetterConfig, refs map[string]*output) (outputs.DeadLetter, error) {
+func (b *builder) deadLetter(
+	env outputs.Env,
+	c outputs.DeadLetterConfig,
+	refs map[string]*output,
+) (outputs.DeadLetter, error) {
 	switch {
 	case c.To != "":
 		switch to := refs[c.To].Output.(type) {
@@ -333,7 +402,10 @@ func (b *builder) deadLetter(env outputs.Env, c outputs.DeadLetterConfig, refs m
 		case *drain.Drainer:
 			return deadletter.To(to), nil
 		}
-		return nil, fmt.Errorf("dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir", c.To)
+		return nil, fmt.Errorf(
+			"dead_letter.to: %s can take no refused records; name an object store, a streaming output, or a dir",
+			c.To,
+		)
 	case c.Dir != "":
 		return b.a.deadLetters(c.Dir), nil
 	}
@@ -348,10 +420,27 @@ func (b *builder) input(p *plan, id string) {
 		return
 	}
 	log, said := componentLog(b.a.log, id)
-	env := inputs.Env{Name: id, Agent: b.cfg.Agent.Name, Log: log, Dir: b.a.dir("inputs", id), Descriptors: b.a.files, Latency: p.spec.LatencyBudget}
+	env := inputs.Env{
+		Name:        id,
+		Agent:       b.cfg.Agent.Name,
+		Log:         log,
+		Dir:         b.a.dir("inputs", id),
+		Descriptors: b.a.files,
+		Latency:     p.spec.LatencyBudget,
+	}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
-	env.DeadLetter = deliver.DeadLetterFunc(dead, outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir}, outputs.DefaultCommon().Retry)
-	in := &inputPlan{id: id, fingerprint: config.Fingerprint(inst.Config), said: said, log: log, bury: env.DeadLetter}
+	env.DeadLetter = deliver.DeadLetterFunc(
+		dead,
+		outputs.Env{Name: id, Agent: env.Agent, Log: log, Metrics: newRegistry(id), Dir: env.Dir},
+		outputs.DefaultCommon().Retry,
+	)
+	in := &inputPlan{
+		id:          id,
+		fingerprint: config.Fingerprint(inst.Config),
+		said:        said,
+		log:         log,
+		bury:        env.DeadLetter,
+	}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {
 			e := env

@@ -42,7 +42,9 @@ func TestCatalogueIsConsistent(t *testing.T) {
 				set++
 			}
 		}
-		if set != 1 || c.Source != (c.source != nil) || (c.Kind == config.Output) != (c.output != nil) || (c.Kind == config.Filter) != (c.filter != nil) {
+		if set != 1 || c.Source != (c.source != nil) ||
+			(c.Kind == config.Output) != (c.output != nil) ||
+			(c.Kind == config.Filter) != (c.filter != nil) {
 			t.Errorf("%s has the wrong constructor", name)
 		}
 		if c.Kind == config.Filter && c.Cost == "" {

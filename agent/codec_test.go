@@ -31,8 +31,10 @@ func TestBufferCompressesAsItsOutputs(t *testing.T) {
 		{"", "", `compression = "none"`, "", record.None},
 		{`compression = "zstd"`, `compression = "zstd"`, "", "", record.Zstd},
 		{`compression = "zstd"`, `compression = "lz4"`, `compression = "auto"`, "", record.Zstd},
-		{`compression = "gzip"`, `compression = "lz4"`, "", "", record.LZ4},     // gzip is too dear for a buffer
-		{`compression = "none"`, `compression = "none"`, "", "", record.Snappy}, // and the disk too small
+		// gzip is too dear for a buffer
+		{`compression = "gzip"`, `compression = "lz4"`, "", "", record.LZ4},
+		// and the disk too small
+		{`compression = "none"`, `compression = "none"`, "", "", record.Snappy},
 		{`compression = "zstd"`, `compression = "zstd"`, `compression = "lz4"`, "", record.LZ4},
 		// Where single records are looked at, nothing is passed on as it lies.
 		{"compression = \"zstd\"\n key = \"x\"", `compression = "lz4"`, "", "", record.LZ4},
@@ -59,7 +61,10 @@ pipeline "p" {
   to   = [output.fake.x, output.kafka.a, output.kafka.b]
   buffer { %s }
 }`, c.a, c.b, c.filter, c.buffer)
-		a, err := New(loadTest(t, w, t.TempDir(), text), Options{Catalogue: w.catalogue(), Log: slog.New(slog.DiscardHandler)})
+		a, err := New(
+			loadTest(t, w, t.TempDir(), text),
+			Options{Catalogue: w.catalogue(), Log: slog.New(slog.DiscardHandler)},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +72,15 @@ pipeline "p" {
 			t.Error(err)
 		}
 		if got := a.cur.plans[0].options(slog.New(slog.DiscardHandler), nil).Codec; got != c.want {
-			t.Errorf("outputs %q and %q, buffer %q, %q: %v, want %v", c.a, c.b, c.buffer, c.filter, got, c.want)
+			t.Errorf(
+				"outputs %q and %q, buffer %q, %q: %v, want %v",
+				c.a,
+				c.b,
+				c.buffer,
+				c.filter,
+				got,
+				c.want,
+			)
 		}
 	}
 }
@@ -101,7 +114,8 @@ pipeline "p" {
 }`, cluster.ListenAddrs()[0], codec)
 	}
 	r := startAgent(t, w, t.TempDir(), text("lz4"))
-	values := slices.Repeat([]string{strings.Repeat("a line of some length ", 20)}, 100) // beyond what is put together record by record
+	// beyond what is put together record by record
+	values := slices.Repeat([]string{strings.Repeat("a line of some length ", 20)}, 100)
 	for i, codec := range []string{"lz4", "zstd"} {
 		if i > 0 {
 			if err := r.reload(text(codec)); err != nil {
@@ -120,7 +134,9 @@ pipeline "p" {
 			end = o.Offset
 		}
 		metrics := get(t, r, "/metrics")
-		if !regexp.MustCompile(`penstock_kafka_path_batches_total{.*path="direct".*} 1\n`).MatchString(metrics) || strings.Contains(metrics, `reason="compression"`) {
+		if !regexp.MustCompile(`penstock_kafka_path_batches_total{.*path="direct".*} 1\n`).
+			MatchString(metrics) ||
+			strings.Contains(metrics, `reason="compression"`) {
 			t.Errorf("%s: the batch was not passed on as it lies\n%s", codec, metrics)
 		}
 	}

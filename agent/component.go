@@ -11,8 +11,8 @@ import (
 	"github.com/penstock/penstock/outputs/drain"
 )
 
-// Component is a row of the catalogue: what a type of component is called, configured with and made by. One of the constructors
-// is set, according to the kind.
+// Component is a row of the catalogue: what a type of component is called, configured with and made
+// by. One of the constructors is set, according to the kind.
 type Component struct {
 	config.Component
 	input  func(cfg any, env inputs.Env) (inputs.Input, error)
@@ -52,14 +52,22 @@ func row[C any](kind config.Kind, typ, doc string, def func() C) Component {
 }
 
 // InputType describes an input that goes through a buffer.
-func InputType[C any, I inputs.Input](typ, doc string, def func() C, build func(C, inputs.Env) (I, error)) Component {
+func InputType[C any, I inputs.Input](
+	typ, doc string,
+	def func() C,
+	build func(C, inputs.Env) (I, error),
+) Component {
 	c := row(config.Input, typ, doc, def)
 	c.input = func(cfg any, env inputs.Env) (inputs.Input, error) { return build(*cfg.(*C), env) }
 	return c
 }
 
 // SourceType describes an input that is a log already.
-func SourceType[C any, S inputs.Source](typ, doc string, def func() C, build func(C, inputs.Env) (S, error)) Component {
+func SourceType[C any, S inputs.Source](
+	typ, doc string,
+	def func() C,
+	build func(C, inputs.Env) (S, error),
+) Component {
 	c := row(config.Input, typ, doc, def)
 	c.Source = true
 	c.source = func(cfg any, env inputs.Env) (inputs.Source, error) { return build(*cfg.(*C), env) }
@@ -67,7 +75,11 @@ func SourceType[C any, S inputs.Source](typ, doc string, def func() C, build fun
 }
 
 // OutputType describes an output that drains logs by itself.
-func OutputType[C any, O outputs.Output](typ, doc string, def func() C, build func(C, outputs.Env) (O, error)) Component {
+func OutputType[C any, O outputs.Output](
+	typ, doc string,
+	def func() C,
+	build func(C, outputs.Env) (O, error),
+) Component {
 	c := row(config.Output, typ, doc, def)
 	c.output = func(cfg any, _ *outputs.Common, env outputs.Env, _ drain.Targets) (outputs.Output, error) {
 		return build(*cfg.(*C), env)
@@ -76,7 +88,11 @@ func OutputType[C any, O outputs.Output](typ, doc string, def func() C, build fu
 }
 
 // ArchiveType describes an output that archives, and may have its dead letters elsewhere.
-func ArchiveType[C any, O outputs.Output](typ, doc string, def func() C, build func(C, outputs.Env) (O, error)) Component {
+func ArchiveType[C any, O outputs.Output](
+	typ, doc string,
+	def func() C,
+	build func(C, outputs.Env) (O, error),
+) Component {
 	c := OutputType(typ, doc, def, build)
 	c.Common = func() any { return &outputs.ArchiveCommon{} }
 	return c
@@ -85,7 +101,11 @@ func ArchiveType[C any, O outputs.Output](typ, doc string, def func() C, build f
 func commonConfig() any { c := outputs.DefaultCommon(); return &c }
 
 // WriterType describes an output made of a Writer and the shared drain loop.
-func WriterType[C any, W outputs.Writer](typ, doc string, def func() C, build func(C, outputs.Env) (W, error)) Component {
+func WriterType[C any, W outputs.Writer](
+	typ, doc string,
+	def func() C,
+	build func(C, outputs.Env) (W, error),
+) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
 	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
@@ -99,7 +119,11 @@ func WriterType[C any, W outputs.Writer](typ, doc string, def func() C, build fu
 }
 
 // AsyncWriterType describes an output made of an AsyncWriter and the shared drain loop.
-func AsyncWriterType[C any, W outputs.AsyncWriter](typ, doc string, def func() C, build func(C, outputs.Env) (W, error)) Component {
+func AsyncWriterType[C any, W outputs.AsyncWriter](
+	typ, doc string,
+	def func() C,
+	build func(C, outputs.Env) (W, error),
+) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
 	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
@@ -113,7 +137,11 @@ func AsyncWriterType[C any, W outputs.AsyncWriter](typ, doc string, def func() C
 }
 
 // FilterType describes a filter.
-func FilterType[C any, F filter.Filter](typ, doc string, def func() C, build func(C, filter.Env) (F, error)) Component {
+func FilterType[C any, F filter.Filter](
+	typ, doc string,
+	def func() C,
+	build func(C, filter.Env) (F, error),
+) Component {
 	c := row(config.Filter, typ, doc, def)
 	c.Common = func() any { return &filter.Common{} }
 	c.filter = func(cfg any, env filter.Env) (filter.Filter, error) { return build(*cfg.(*C), env) }

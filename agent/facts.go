@@ -27,8 +27,16 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	if p.buf != nil {
 		st := p.buf.Stats()
 		f.Buffer = &state.Buffer{
-			Used: st.Bytes, Room: p.buf.Room(), Waiting: st.Waiting, Oldest: st.OldestAge, Fill: st.Fill, Blocked: st.Blocked,
-			LowSpace: st.LowSpace, WriteError: st.WriteError, Dropped: st.Dropped, Damaged: st.Damaged,
+			Used:       st.Bytes,
+			Room:       p.buf.Room(),
+			Waiting:    st.Waiting,
+			Oldest:     st.OldestAge,
+			Fill:       st.Fill,
+			Blocked:    st.Blocked,
+			LowSpace:   st.LowSpace,
+			WriteError: st.WriteError,
+			Dropped:    st.Dropped,
+			Damaged:    st.Damaged,
 		}
 		for _, c := range st.Cursors {
 			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
@@ -61,7 +69,15 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 		for _, u := range p.outputs { // the only one
 			for _, in := range p.plan.inputs {
 				one := u.unitFacts()
-				f.Inputs = append(f.Inputs, state.Input{ID: in.id, Unit: one.Unit, UnitError: one.UnitError, UnitSince: one.UnitSince})
+				f.Inputs = append(
+					f.Inputs,
+					state.Input{
+						ID:        in.id,
+						Unit:      one.Unit,
+						UnitError: one.UnitError,
+						UnitSince: one.UnitSince,
+					},
+				)
 			}
 		}
 	}

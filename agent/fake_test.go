@@ -43,8 +43,15 @@ type emission struct {
 
 func newWorld() *world {
 	return &world{
-		changed: make(chan struct{}), got: map[string][]string{}, down: map[string]bool{}, emit: map[string]chan emission{},
-		fail: map[string]error{}, hang: map[string]bool{}, logs: map[string]*memLog{},
+		changed: make(
+			chan struct{},
+		),
+		got:  map[string][]string{},
+		down: map[string]bool{},
+		emit: map[string]chan emission{},
+		fail: map[string]error{},
+		hang: map[string]bool{},
+		logs: map[string]*memLog{},
 	}
 }
 
@@ -184,9 +191,14 @@ func (o *fakeWriter) Write(ctx context.Context, b *record.Batch) error {
 		i := 0
 		for r := range records {
 			if bytes.Equal(r.Value, []byte("poison")) {
-				refused = append(refused, outputs.RecordError{Index: i, Err: outputs.Permanent(errors.New("poison"))})
+				refused = append(
+					refused,
+					outputs.RecordError{Index: i, Err: outputs.Permanent(errors.New("poison"))},
+				)
 			} else {
-				o.w.change(func() { o.w.got[o.cfg.Name] = append(o.w.got[o.cfg.Name], b.Tag+"/"+string(r.Value)) })
+				o.w.change(
+					func() { o.w.got[o.cfg.Name] = append(o.w.got[o.cfg.Name], b.Tag+"/"+string(r.Value)) },
+				)
 			}
 			i++
 		}
@@ -211,7 +223,10 @@ func (o *fakeWriter) Close() error {
 // fakeSource hands out the logs of the world.
 type fakeSource struct{ w *world }
 
-func (s *fakeSource) Run(ctx context.Context, handle func(context.Context, record.Log) error) error {
+func (s *fakeSource) Run(
+	ctx context.Context,
+	handle func(context.Context, record.Log) error,
+) error {
 	s.w.event("source runs")
 	defer s.w.event("source ends")
 	var wg sync.WaitGroup
@@ -301,12 +316,20 @@ func (s *syncBuilder) String() string {
 	return s.b.String()
 }
 
-var fast = restart{min: 5 * time.Millisecond, max: 20 * time.Millisecond, steady: time.Minute, again: time.Minute}
+var fast = restart{
+	min:    5 * time.Millisecond,
+	max:    20 * time.Millisecond,
+	steady: time.Minute,
+	again:  time.Minute,
+}
 
 func loadTest(t *testing.T, w *world, dir, text string) *config.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.hcl")
-	text = fmt.Sprintf("agent {\n data_dir = %q\n name = \"test\"\n shutdown_timeout = \"3s\"\n admin { listen = \"127.0.0.1:0\" }\n}\n", dir) + text
+	text = fmt.Sprintf(
+		"agent {\n data_dir = %q\n name = \"test\"\n shutdown_timeout = \"3s\"\n admin { listen = \"127.0.0.1:0\" }\n}\n",
+		dir,
+	) + text
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +346,17 @@ func startAgent(t *testing.T, w *world, dir, text string) *running {
 	r := &running{t: t, w: w, dir: dir, log: &syncBuilder{}, done: make(chan error, 1)}
 	ready := make(chan string, 1)
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := New(loadTest(t, w, dir, text), Options{Catalogue: w.catalogue(), Log: log, Version: "test", Notify: r.notify, restart: fast, Ready: func(addr string) { ready <- addr }})
+	a, err := New(
+		loadTest(t, w, dir, text),
+		Options{
+			Catalogue: w.catalogue(),
+			Log:       log,
+			Version:   "test",
+			Notify:    r.notify,
+			restart:   fast,
+			Ready:     func(addr string) { ready <- addr },
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ filter "set" "s" {
 	}
 	set := cfg.Find("filter.set.s")
 	c := set.Config.(*filter.SetConfig)
-	if c.Fields["a"].String() != "2" || c.Fields["b"].String() != "true" || set.Common.(*filter.Common).If.IsZero() {
+	if c.Fields["a"].String() != "2" || c.Fields["b"].String() != "true" ||
+		set.Common.(*filter.Common).If.IsZero() {
 		t.Errorf("%+v", c)
 	}
 	again, _ := loadReal(t, `
@@ -102,7 +103,11 @@ pipeline "lake" {
 	}
 	cfg.Agent.DataDir = t.TempDir()
 	_, err := New(cfg, Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)})
-	if err == nil || !strings.Contains(err.Error(), "filter.explode.lines: makes several records of one position, which output.local.lake cannot archive") {
+	if err == nil ||
+		!strings.Contains(
+			err.Error(),
+			"filter.explode.lines: makes several records of one position, which output.local.lake cannot archive",
+		) {
 		t.Error(err)
 	}
 }
@@ -129,7 +134,12 @@ pipeline "q" {
 	}
 	cfg.Agent.DataDir = t.TempDir()
 	_, err := New(cfg, Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)})
-	if err == nil || !strings.Contains(err.Error(), "filter.count.q.3: name: n_total is a counter with the help") || strings.Contains(err.Error(), "q.2: ") {
+	if err == nil ||
+		!strings.Contains(
+			err.Error(),
+			"filter.count.q.3: name: n_total is a counter with the help",
+		) ||
+		strings.Contains(err.Error(), "q.2: ") {
 		t.Error(err)
 	}
 }

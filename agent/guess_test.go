@@ -11,10 +11,12 @@ import (
 	"github.com/penstock/penstock/agent/config"
 )
 
-var notSo = regexp.MustCompile(`error: (unknown|there is no (?:input|output|filter)|.* is a block|.* is an attribute|.* cannot be|.* must be|.*has no dots|wrong number|invalid|.*without its)`)
+var notSo = regexp.MustCompile(
+	`error: (unknown|there is no (?:input|output|filter)|.* is a block|.* is an attribute|.* cannot be|.* must be|.*has no dots|wrong number|invalid|.*without its)`,
+)
 
-// What a guess says to write is understood, so that following a hint leads to no second mistake; and each name in the table is one
-// that penstock does not have itself, and leads to its hint.
+// What a guess says to write is understood, so that following a hint leads to no second mistake;
+// and each name in the table is one that penstock does not have itself, and leads to its hint.
 func TestGuessesAreRight(t *testing.T) {
 	dir := t.TempDir()
 	report := func(t *testing.T, body string) string {
@@ -23,7 +25,11 @@ func TestGuessesAreRight(t *testing.T) {
 		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, r := config.Load([]string{file}, Components().Config(), config.Options{Env: func(string) (string, bool) { return "x", true }})
+		_, r := config.Load(
+			[]string{file},
+			Components().Config(),
+			config.Options{Env: func(string) (string, bool) { return "x", true }},
+		)
 		return r.Error()
 	}
 	for i, g := range config.Guesses {

@@ -15,15 +15,18 @@ import (
 	"github.com/penstock/penstock/outputs/kafka"
 )
 
-// The real Kafka input, drained by the shared loop of an output, through a filter: what is discarded is committed as well, and what was
-// delivered before a stop is not delivered again.
+// The real Kafka input, drained by the shared loop of an output, through a filter: what is
+// discarded is committed as well, and what was delivered before a stop is not delivered again.
 func TestKafkaSourceCommitsWhatFiltersDiscard(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "in"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(cluster.ListenAddrs()...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +38,8 @@ func TestKafkaSourceCommitsWhatFiltersDiscard(t *testing.T) {
 			if i%3 == 0 {
 				value = "noise"
 			}
-			if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: int32(i % 2), Value: []byte(value)}).FirstErr(); err != nil {
+			if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: int32(i % 2), Value: []byte(value)}).
+				FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -116,16 +120,28 @@ pipeline "p" {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		ready, reasons := r.Ready()
-		dead := strings.Contains(get(t, r, "/metrics"), `penstock_output_dead_letter_records_total{component="output.kafka.a"} 2`)
+		dead := strings.Contains(
+			get(t, r, "/metrics"),
+			`penstock_output_dead_letter_records_total{component="output.kafka.a"} 2`,
+		)
 		if dead && !ready && strings.Contains(strings.Join(reasons, " "), want) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the topic is not named, or its records are not in the dead letter: %v %q", dead, reasons)
+			t.Fatalf(
+				"the topic is not named, or its records are not in the dead letter: %v %q",
+				dead,
+				reasons,
+			)
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	if m := get(t, r, "/metrics"); !strings.Contains(m, `topic="gone"`) || !strings.Contains(m, "penstock_kafka_topic_unavailable") {
+	if m := get(
+		t,
+		r,
+		"/metrics",
+	); !strings.Contains(m, `topic="gone"`) ||
+		!strings.Contains(m, "penstock_kafka_topic_unavailable") {
 		t.Error("no metric names the topic")
 	}
 }

@@ -29,7 +29,8 @@ type Secrets struct {
 	values []string
 }
 
-// Set replaces the values. Those of less than eight characters are left to the components, since they occur in other words.
+// Set replaces the values. Those of less than eight characters are left to the components, since
+// they occur in other words.
 func (s *Secrets) Set(values []string) { s.change(nil, values) }
 
 // Add adds values to those there are.
@@ -94,7 +95,8 @@ type captureHandler struct {
 	last *lastLine
 }
 
-// componentLog returns a logger that carries the component's name, and where its last warning can be read.
+// componentLog returns a logger that carries the component's name, and where its last warning can
+// be read.
 func componentLog(base *slog.Logger, id string) (*slog.Logger, *lastLine) {
 	last := &lastLine{}
 	return slog.New(captureHandler{base.Handler(), last}).With("component", id), last

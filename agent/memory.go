@@ -19,8 +19,8 @@ const (
 	worthFreeing = 6 << 20
 )
 
-// keepSmall gives memory back that the start, or a burst, has needed and nothing does any more. It returns a function that
-// ends it.
+// keepSmall gives memory back that the start, or a burst, has needed and nothing does any more. It
+// returns a function that ends it.
 func keepSmall() (stop func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
@@ -38,7 +38,8 @@ func keepSmall() (stop func()) {
 			now := cpuTime()
 			used := now - before
 			before = now
-			if first || used < time.Duration(calm*float64(tidyEvery)) && unusedMemory() >= worthFreeing {
+			if first ||
+				used < time.Duration(calm*float64(tidyEvery)) && unusedMemory() >= worthFreeing {
 				debug.FreeOSMemory()
 				dropProgramPages()
 			}
@@ -51,7 +52,8 @@ func keepSmall() (stop func()) {
 	}
 }
 
-// unusedMemory returns the bytes that the runtime holds and does not use, or holds for what is garbage by now.
+// unusedMemory returns the bytes that the runtime holds and does not use, or holds for what is
+// garbage by now.
 func unusedMemory() int64 {
 	s := []metrics.Sample{
 		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},

@@ -12,16 +12,25 @@ import (
 	"github.com/penstock/penstock/outputs/deadletter"
 )
 
-// Outputs are some outputs of a configuration, made without the rest of it, for commands that work beside the agent.
+// Outputs are some outputs of a configuration, made without the rest of it, for commands that work
+// beside the agent.
 type Outputs struct {
 	byID map[string]*output
 	made []outputs.Output
 	dead map[string]*deadletter.Dir
 }
 
-// OpenOutputs makes the outputs called ids, and those that they refer to. The error joins one Mistake for each that cannot be made.
+// OpenOutputs makes the outputs called ids, and those that they refer to. The error joins one
+// Mistake for each that cannot be made.
 func OpenOutputs(cfg *config.Config, opts Options, ids ...string) (*Outputs, error) {
-	a := &Agent{opts: opts, log: opts.Log, dataDir: cfg.Agent.DataDir, started: time.Now(), regs: newRegistries(), dead: map[string]*deadletter.Dir{}}
+	a := &Agent{
+		opts:    opts,
+		log:     opts.Log,
+		dataDir: cfg.Agent.DataDir,
+		started: time.Now(),
+		regs:    newRegistries(),
+		dead:    map[string]*deadletter.Dir{},
+	}
 	b := &builder{a: a, cfg: cfg, new: &built{cfg: cfg, outputs: map[string]*output{}}}
 	for _, id := range ids {
 		if inst := cfg.Find(id); inst == nil || inst.Component.Kind != config.Output {
@@ -40,7 +49,8 @@ func OpenOutputs(cfg *config.Config, opts Options, ids ...string) (*Outputs, err
 // Get returns an output that OpenOutputs was asked for.
 func (o *Outputs) Get(id string) outputs.Output { return o.byID[id].Output }
 
-// DeadLetterDir returns the directory in which the component called id keeps refused records; "" if that is not a directory.
+// DeadLetterDir returns the directory in which the component called id keeps refused records; "" if
+// that is not a directory.
 func DeadLetterDir(cfg *config.Config, id string) string {
 	dir := filepath.Join(cfg.Agent.DataDir, "dead-letter", id)
 	inst := cfg.Find(id)

@@ -19,7 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// pipeline is a plan that has been started. The goroutine of Agent.Run owns it; others read it under Agent.mu.
+// pipeline is a plan that has been started. The goroutine of Agent.Run owns it; others read it
+// under Agent.mu.
 type pipeline struct {
 	a    *Agent
 	plan *plan
@@ -38,7 +39,8 @@ type pipeline struct {
 	outputs map[string]*outputUnit
 	forlorn []string
 
-	// end is done when the logs of sources are to end for their outputs: they finish what they have begun.
+	// end is done when the logs of sources are to end for their outputs: they finish what they have
+	// begun.
 	end     context.Context
 	endLogs context.CancelFunc
 	gone    chan struct{}        // closed when nothing of the pipeline is left
@@ -65,8 +67,17 @@ func (a *Agent) newPipeline(p *plan) *pipeline {
 	end, endLogs := context.WithCancel(context.Background())
 	id := "pipeline." + p.spec.Name
 	return &pipeline{
-		a: a, plan: p, name: p.spec.Name, log: a.log.With("component", id), reg: newRegistry(id), tap: &admin.Tap{},
-		inputs: map[string]*inputUnit{}, outputs: map[string]*outputUnit{}, end: end, endLogs: endLogs, gone: make(chan struct{}),
+		a:       a,
+		plan:    p,
+		name:    p.spec.Name,
+		log:     a.log.With("component", id),
+		reg:     newRegistry(id),
+		tap:     &admin.Tap{},
+		inputs:  map[string]*inputUnit{},
+		outputs: map[string]*outputUnit{},
+		end:     end,
+		endLogs: endLogs,
+		gone:    make(chan struct{}),
 	}
 }
 
@@ -78,8 +89,8 @@ type opened struct {
 	err     error
 }
 
-// openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that every output has its cursor before any
-// input can append, and reports the outcome.
+// openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that
+// every output has its cursor before any input can append, and reports the outcome.
 func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 	if after != nil {
 		<-after
@@ -98,7 +109,10 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 
 func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	reg := newRegistry("buffer." + p.name)
-	buf, err := buffer.Open(p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg))
+	buf, err := buffer.Open(
+		p.a.dir("buffer", p.name),
+		p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
+	)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,27 +127,42 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	return buf, p.forlornCursors(buf), nil
 }
 
-// forlornCursors returns the cursors that no output reads any more. They hold what they have not passed.
+// forlornCursors returns the cursors that no output reads any more. They hold what they have not
+// passed.
 func (p *pipeline) forlornCursors(buf *buffer.Buffer) []string {
 	var out []string
 	for _, c := range buf.Cursors() {
-		if !slices.ContainsFunc(p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name }) {
+		if !slices.ContainsFunc(
+			p.plan.outputs,
+			func(o *outputPlan) bool { return o.id == c.Name },
+		) {
 			out = append(out, c.Name)
-			p.log.Warn("the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
-				"output", c.Name, "records", c.Lag, "buffer", p.a.dir("buffer", p.name))
+			p.log.Warn(
+				"the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
+				"output",
+				c.Name,
+				"records",
+				c.Lag,
+				"buffer",
+				p.a.dir("buffer", p.name),
+			)
 		}
 	}
 	return out
 }
 
-// run starts everything that the plan has and the pipeline has not, and stops what it has and the plan has not, or not any more
-// like this. Nothing that goes on is touched. It returns what it stopped.
+// run starts everything that the plan has and the pipeline has not, and stops what it has and the
+// plan has not, or not any more like this. Nothing that goes on is touched. It returns what it
+// stopped.
 func (p *pipeline) run() (stopped []<-chan struct{}) {
 	p.routed.Store(p.plan)
 	p.abandonUnresolved()
 	after := map[string]<-chan struct{}{}
 	for id, u := range p.outputs {
-		if !slices.ContainsFunc(p.plan.outputs, func(o *outputPlan) bool { return o.id == id && p.outputPrint(o) == u.fingerprint }) {
+		if !slices.ContainsFunc(
+			p.plan.outputs,
+			func(o *outputPlan) bool { return o.id == id && p.outputPrint(o) == u.fingerprint },
+		) {
 			u.stop()
 			after[id] = u.done
 			stopped = append(stopped, u.done)
@@ -142,7 +171,10 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 		}
 	}
 	for id, u := range p.inputs {
-		if !slices.ContainsFunc(p.plan.inputs, func(in *inputPlan) bool { return in.id == id && in.fingerprint == u.fingerprint }) {
+		if !slices.ContainsFunc(
+			p.plan.inputs,
+			func(in *inputPlan) bool { return in.id == id && in.fingerprint == u.fingerprint },
+		) {
 			u.stop()
 			after[id] = u.done
 			stopped = append(stopped, u.done)
@@ -163,7 +195,8 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 	return stopped
 }
 
-// outputPrint is the fingerprint of an output's unit: for sources, what it reads from belongs to it.
+// outputPrint is the fingerprint of an output's unit: for sources, what it reads from belongs to
+// it.
 func (p *pipeline) outputPrint(o *outputPlan) string {
 	print := o.fingerprint
 	for _, in := range p.plan.inputs {
@@ -199,15 +232,21 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 	return u
 }
 
-// awaitResolved waits until outputs have found out what their destinations had committed before the last stop: until then it is not known
-// where inputs go on.
+// awaitResolved waits until outputs have found out what their destinations had committed before the
+// last stop: until then it is not known where inputs go on.
 func (p *pipeline) awaitResolved(ctx context.Context, input string) error {
 	select {
 	case <-p.buf.Resolved():
 		return nil
 	default:
 	}
-	p.log.Info("the input starts once outputs know what their destinations had committed before the last stop", "input", input, "outputs", p.buf.UnresolvedCursors())
+	p.log.Info(
+		"the input starts once outputs know what their destinations had committed before the last stop",
+		"input",
+		input,
+		"outputs",
+		p.buf.UnresolvedCursors(),
+	)
 	select {
 	case <-p.buf.Resolved():
 		return nil
@@ -229,7 +268,11 @@ func (p *pipeline) abandonUnresolved() {
 		if slices.ContainsFunc(p.plan.outputs, asks) {
 			continue
 		}
-		p.log.Warn("an output that is gone, or no longer has delivery = \"exactly_once\", was committing when the agent stopped: what was in doubt is read again, and may be delivered again", "output", name)
+		p.log.Warn(
+			"an output that is gone, or no longer has delivery = \"exactly_once\", was committing when the agent stopped: what was in doubt is read again, and may be delivered again",
+			"output",
+			name,
+		)
 		if err := p.buf.Abandon(name); err != nil {
 			p.log.Error("inputs cannot start", "error", err)
 		}
@@ -254,10 +297,19 @@ func (u *outputUnit) show(source string, reg *registry) {
 
 func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit {
 	reg := newRegistry(o.id, "pipeline", p.name)
-	u := &outputUnit{unit: p.a.newUnit(o.id, p.outputPrint(o), p.a.log.With("component", o.id, "pipeline", p.name)), plan: o, reg: reg}
+	u := &outputUnit{
+		unit: p.a.newUnit(
+			o.id,
+			p.outputPrint(o),
+			p.a.log.With("component", o.id, "pipeline", p.name),
+		),
+		plan: o,
+		reg:  reg,
+	}
 	if p.buf != nil {
 		lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "penstock_output_lag_records", Help: "Records in the buffer that the output has not delivered.",
+			Name: "penstock_output_lag_records",
+			Help: "Records in the buffer that the output has not delivered.",
 		}, func() float64 { return p.lag(o.id) })
 		reg.MustRegister(lag)
 		p.a.regs.show(reg)
@@ -265,7 +317,11 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		return u
 	}
 	sources := p.plan.inputs
-	u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drainSources(ctx, u, sources) })
+	u.start(
+		p.a.opts.restart,
+		after,
+		func(ctx context.Context) error { return p.drainSources(ctx, u, sources) },
+	)
 	return u
 }
 
@@ -291,7 +347,8 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	return o.output.Drain(ctx, newView(v))
 }
 
-// drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as the loader makes sure.
+// drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as
+// the loader makes sure.
 func (p *pipeline) drainSources(ctx context.Context, u *outputUnit, sources []*inputPlan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -341,8 +398,15 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 				return nil // a log that comes while the agent stops is left as it is
 			}
 			err := u.plan.output.Drain(ctx, v())
-			if err != nil && p.end.Err() != nil && ctx.Err() == nil && !errors.Is(err, record.ErrFenced) {
-				u.log.Info("stopped in the middle of a log; its next owner goes on", "log", log.Name(), "reason", err)
+			if err != nil && p.end.Err() != nil && ctx.Err() == nil &&
+				!errors.Is(err, record.ErrFenced) {
+				u.log.Info(
+					"stopped in the middle of a log; its next owner goes on",
+					"log",
+					log.Name(),
+					"reason",
+					err,
+				)
 				return nil
 			}
 			return err
@@ -357,8 +421,14 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 	return err
 }
 
-// persist drains one log of a source until that ends, the log is lost, or ctx ends. A failure concerns this log alone.
-func (u *outputUnit) persist(ctx context.Context, r restart, name string, drain func(context.Context) error) error {
+// persist drains one log of a source until that ends, the log is lost, or ctx ends. A failure
+// concerns this log alone.
+func (u *outputUnit) persist(
+	ctx context.Context,
+	r restart,
+	name string,
+	drain func(context.Context) error,
+) error {
 	one := &unit{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
 	var last error
 	one.loop(ctx, r, func(ctx context.Context) error {

@@ -26,7 +26,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// What a filter refuses is in the dead letter of the output, with its origin and the reason, and the rest goes on.
+// What a filter refuses is in the dead letter of the output, with its origin and the reason, and
+// the rest goes on.
 func TestWhatFiltersRefuseIsInTheDeadLetter(t *testing.T) {
 	w := newWorld()
 	dir := t.TempDir()
@@ -46,7 +47,11 @@ pipeline "p" {
 	w.send(t, "a", "u", "text two")
 	w.await(t, "x", func() bool { return len(w.got["x"]) == 2 })
 	equal(t, "x", w.delivered("x"), `t/{"n":1}`, `t/{"n":2}`)
-	eventually(t, "all to be committed", func() bool { return *r.Status().Pipelines[0].Outputs[0].Lag == 0 })
+	eventually(
+		t,
+		"all to be committed",
+		func() bool { return *r.Status().Pipelines[0].Outputs[0].Lag == 0 },
+	)
 	files, err := filepath.Glob(filepath.Join(dir, "dead-letter", "output.fake.x", "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dead letter: %v", err)
@@ -66,17 +71,26 @@ pipeline "p" {
 	}
 }
 
-// A batch whose refused records cannot be buried now comes again: it is neither passed nor half delivered.
+// A batch whose refused records cannot be buried now comes again: it is neither passed nor half
+// delivered.
 func TestABatchWaitsForItsBurial(t *testing.T) {
-	f, err := filter.NewParse(filter.ParseConfig{Format: "json", OnFailure: "dead_letter"}, filter.Env{Name: "f", Metrics: prometheus.NewRegistry()})
+	f, err := filter.NewParse(
+		filter.ParseConfig{Format: "json", OnFailure: "dead_letter"},
+		filter.Env{Name: "f", Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fails, buried, seen := 2, 0, 0
 	full := errors.New("no room")
 	v := newView(&view{
-		Log: newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)), name: "n", chain: filter.Chain{f},
-		seen: func(*record.Batch) { seen++ },
+		Log: newMemLog(
+			testBatch(0, "t", `{"a":1}`, "bad"),
+			testBatch(2, "t", `{"b":1}`),
+		),
+		name:  "n",
+		chain: filter.Chain{f},
+		seen:  func(*record.Batch) { seen++ },
 		bury: func(_ context.Context, b *record.Batch, _ string) error {
 			if fails--; fails >= 0 {
 				return full

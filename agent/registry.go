@@ -28,7 +28,8 @@ func newRegistry(component string, labels ...string) *registry {
 	return &registry{name: name, all: reg, Registerer: prometheus.WrapRegistererWith(all, reg)}
 }
 
-// registries is the registries of all components, so that a component's metrics come and go with it. Safe for concurrent use.
+// registries is the registries of all components, so that a component's metrics come and go with
+// it. Safe for concurrent use.
 type registries struct {
 	mu     sync.Mutex
 	byName map[string]*registry

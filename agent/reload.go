@@ -14,8 +14,9 @@ type reload struct {
 	result chan error // capacity 1
 }
 
-// Reload makes the running agent follow cfg. What is unchanged goes on untouched. If something cannot be made, everything goes on as
-// before, and the error says what. Reload does not wait for what is replaced to stop, so that an outage cannot hold it up.
+// Reload makes the running agent follow cfg. What is unchanged goes on untouched. If something
+// cannot be made, everything goes on as before, and the error says what. Reload does not wait for
+// what is replaced to stop, so that an outage cannot hold it up.
 func (a *Agent) Reload(ctx context.Context, cfg *config.Config) error {
 	r := reload{cfg, make(chan error, 1)}
 	select {
@@ -38,8 +39,17 @@ func (a *Agent) RefuseReload(err error) {
 func (a *Agent) apply(cfg *config.Config) error {
 	now := cfg.Agent
 	old := a.cur.cfg.Agent
-	if now.DataDir != old.DataDir || now.Name != old.Name || !reflect.DeepEqual(now.Admin, old.Admin) {
-		a.log.Warn("data_dir, name and admin of the agent change with its next start only", "data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen)
+	if now.DataDir != old.DataDir || now.Name != old.Name ||
+		!reflect.DeepEqual(now.Admin, old.Admin) {
+		a.log.Warn(
+			"data_dir, name and admin of the agent change with its next start only",
+			"data_dir",
+			old.DataDir,
+			"name",
+			old.Name,
+			"admin",
+			old.Admin.Listen,
+		)
 	}
 	cfg.Agent.DataDir, cfg.Agent.Name, cfg.Agent.Admin = old.DataDir, old.Name, old.Admin
 	next, err := a.build(cfg, a.cur)
@@ -85,7 +95,11 @@ func (a *Agent) apply(cfg *config.Config) error {
 				p.retire()
 				stopped = append(stopped, p.gone)
 				delete(a.pipelines, name)
-				p.log.Warn("the pipeline is not configured any more; what its buffer holds stays there", "buffer", a.dir("buffer", name))
+				p.log.Warn(
+					"the pipeline is not configured any more; what its buffer holds stays there",
+					"buffer",
+					a.dir("buffer", name),
+				)
 			}
 		}
 	})

@@ -52,7 +52,10 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 			t.Errorf("%q happened %d times, want %d", event, got, want)
 		}
 	}
-	if !strings.Contains(get(t, r, "/metrics"), `penstock_agent_reloads_total{result="applied"} 1`) {
+	if !strings.Contains(
+		get(t, r, "/metrics"),
+		`penstock_agent_reloads_total{result="applied"} 1`,
+	) {
 		t.Error("not counted")
 	}
 }
@@ -71,7 +74,11 @@ func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
 			t.Errorf("%q happened %d times, want %d", event, got, want)
 		}
 	}
-	if s := r.Status(); s.Reload.Error == "" || !strings.Contains(get(t, r, "/metrics"), `penstock_agent_reloads_total{result="refused"} 1`) {
+	if s := r.Status(); s.Reload.Error == "" ||
+		!strings.Contains(
+			get(t, r, "/metrics"),
+			`penstock_agent_reloads_total{result="refused"} 1`,
+		) {
 		t.Errorf("the refusal does not show: %+v", s.Reload)
 	}
 }
@@ -95,12 +102,26 @@ pipeline "q" {
 	}
 	w.await(t, "its input ends", func() bool { return slices.Contains(w.events, "end c ") })
 	// Back again, and with another buffer: the directory is the old one.
-	if err := r.reload(strings.Replace(more, "to   = [output.fake.x]\n", "to   = [output.fake.x]\n  buffer { max_size = \"64MiB\" }\n", 1)); err != nil {
+	if err := r.reload(
+		strings.Replace(
+			more,
+			"to   = [output.fake.x]\n",
+			"to   = [output.fake.x]\n  buffer { max_size = \"64MiB\" }\n",
+			1,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	w.send(t, "c", "app", "2")
 	w.await(t, "the pipeline delivers again", w.has("x", 2))
-	if err := r.reload(strings.Replace(more, "to   = [output.fake.x]\n", "to   = [output.fake.x]\n  buffer { max_size = \"128MiB\" }\n", 1)); err != nil {
+	if err := r.reload(
+		strings.Replace(
+			more,
+			"to   = [output.fake.x]\n",
+			"to   = [output.fake.x]\n  buffer { max_size = \"128MiB\" }\n",
+			1,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	w.send(t, "c", "app", "3")
@@ -150,14 +171,25 @@ func TestReloadDuringAnOutage(t *testing.T) {
 	}
 	w.change(func() { w.down["x"], w.hang["y"] = false, false })
 	startAgent(t, w, dir, variant("1", "1"))
-	w.await(t, "everything is delivered afterwards", func() bool { return len(w.got["x"]) == 21 && len(w.got["y"]) == 21 })
+	w.await(
+		t,
+		"everything is delivered afterwards",
+		func() bool { return len(w.got["x"]) == 21 && len(w.got["y"]) == 21 },
+	)
 }
 
 func TestStopDuringManyReloads(t *testing.T) {
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), simple)
 	for i := range 5 {
-		if err := r.reload(strings.Replace(simple, "to   = [", fmt.Sprintf("buffer { max_size = %d }\n  to = [", (64+i)<<20), 1)); err != nil {
+		if err := r.reload(
+			strings.Replace(
+				simple,
+				"to   = [",
+				fmt.Sprintf("buffer { max_size = %d }\n  to = [", (64+i)<<20),
+				1,
+			),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

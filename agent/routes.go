@@ -7,7 +7,8 @@ import (
 	"github.com/penstock/penstock/agent/filter"
 )
 
-// routes is who gets what in a pipeline: by tag for whole batches, and by conditions for each record.
+// routes is who gets what in a pipeline: by tag for whole batches, and by conditions for each
+// record.
 type routes struct {
 	spec *config.Pipeline
 	all  []filter.Route // as spec.Routes
@@ -31,8 +32,8 @@ func newRoutes(spec *config.Pipeline) *routes {
 	return r
 }
 
-// of returns the routes to an output, and whether it takes the rest, too. Both mean nothing for one that gets
-// every record.
+// of returns the routes to an output, and whether it takes the rest, too. Both mean nothing for one
+// that gets every record.
 func (r *routes) of(id string) (own []filter.Route, rest bool) {
 	for i, route := range r.spec.Routes {
 		if slices.Contains(route.To, id) {
@@ -70,7 +71,8 @@ func (r *routes) routed() func(tag string) bool {
 
 // counts reports whether the router of an output counts the records that no route takes. One does.
 func (r *routes) counts(id string) bool {
-	return r.conditional() && len(r.spec.To) == 0 && len(r.spec.Otherwise) == 0 && r.spec.Outputs()[0] == id
+	return r.conditional() && len(r.spec.To) == 0 && len(r.spec.Otherwise) == 0 &&
+		r.spec.Outputs()[0] == id
 }
 
 // conditional reports whether any route has a condition.
@@ -91,7 +93,13 @@ func (b *builder) router(r *routes, id string) filter.Filter {
 	}
 	own, rest := r.of(id)
 	reg := newRegistry(name)
-	f := filter.NewRouter(own, r.all, rest, r.counts(id), filter.Env{Name: name, Agent: b.cfg.Agent.Name, Metrics: reg})
+	f := filter.NewRouter(
+		own,
+		r.all,
+		rest,
+		r.counts(id),
+		filter.Env{Name: name, Agent: b.cfg.Agent.Name, Metrics: reg},
+	)
 	b.new.filters[name] = &builtFilter{f, print, reg}
 	return f
 }

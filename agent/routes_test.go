@@ -33,9 +33,19 @@ pipeline "p" {
 	w.send(t, "a", "db", "4 error", "5 slow", "6")
 	w.send(t, "a", "web.all", "7", "8 error slow")
 	w.await(t, "all", func() bool {
-		return len(w.got["all"]) == 8 && len(w.got["errors"]) == 5 && len(w.got["web"]) == 3 && len(w.got["rest"]) == 3
+		return len(w.got["all"]) == 8 && len(w.got["errors"]) == 5 && len(w.got["web"]) == 3 &&
+			len(w.got["rest"]) == 3
 	})
-	equal(t, "errors", w.delivered("errors"), "web.x/2 slow", "web.x/3 error", "db/4 error", "web.all/7", "web.all/8 error slow")
+	equal(
+		t,
+		"errors",
+		w.delivered("errors"),
+		"web.x/2 slow",
+		"web.x/3 error",
+		"db/4 error",
+		"web.all/7",
+		"web.all/8 error slow",
+	)
 	equal(t, "web", w.delivered("web"), "web.x/2 slow", "web.all/7", "web.all/8 error slow")
 	equal(t, "rest", w.delivered("rest"), "web.x/1", "db/5 slow", "db/6")
 }
@@ -100,7 +110,10 @@ pipeline "p" {
 	w.send(t, "a", "t", "1", "noise")
 	w.await(t, "x", func() bool { return len(w.got["x"]) == 1 })
 	equal(t, "x", w.delivered("x"), "t.a.b.c/1")
-	if got := strings.Join(r.cur.plans[0].spec.Filter, " "); got != "filter.rename_tag.p.1 filter.rename_tag.b filter.grep.p.2 filter.rename_tag.p.3" {
+	if got := strings.Join(
+		r.cur.plans[0].spec.Filter,
+		" ",
+	); got != "filter.rename_tag.p.1 filter.rename_tag.b filter.grep.p.2 filter.rename_tag.p.3" {
 		t.Error(got)
 	}
 }

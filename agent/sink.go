@@ -17,8 +17,18 @@ type inputCounters struct{ records, bytes prometheus.Counter }
 
 func newInputCounters(reg prometheus.Registerer) *inputCounters {
 	c := &inputCounters{
-		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_records_total", Help: "Records an input has read and the pipeline has accepted."}),
-		bytes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_bytes_total", Help: "Bytes of those records, before compression."}),
+		records: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_input_records_total",
+				Help: "Records an input has read and the pipeline has accepted.",
+			},
+		),
+		bytes: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_input_bytes_total",
+				Help: "Bytes of those records, before compression.",
+			},
+		),
 	}
 	reg.MustRegister(c.records, c.bytes)
 	return c
@@ -42,20 +52,45 @@ type sink struct {
 	bury     func(ctx context.Context, b *record.Batch, reason string) error
 }
 
-func newSink(buf *buffer.Buffer, in *inputPlan, input inputs.Input, reg prometheus.Registerer, p *pipeline) *sink {
+func newSink(
+	buf *buffer.Buffer,
+	in *inputPlan,
+	input inputs.Input,
+	reg prometheus.Registerer,
+	p *pipeline,
+) *sink {
 	r, ok := input.(inputs.Replayer)
 	s := &sink{
-		replay: ok && r.Replayable(), bury: in.bury,
-		buf: buf, input: in.id, p: p, count: newInputCounters(reg),
-		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_too_large_records_total", Help: "Records that the buffer could never hold; they are in the input's dead letter."}),
-		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_input_unrouted_records_total", Help: "Records whose tag no route of the pipeline matches: they reach no output."}),
+		replay: ok && r.Replayable(),
+		bury:   in.bury,
+		buf:    buf,
+		input:  in.id,
+		p:      p,
+		count:  newInputCounters(reg),
+		tooLarge: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_input_too_large_records_total",
+				Help: "Records that the buffer could never hold; they are in the input's dead letter.",
+			},
+		),
+		unrouted: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_input_unrouted_records_total",
+				Help: "Records whose tag no route of the pipeline matches: they reach no output.",
+			},
+		),
 	}
 	reg.MustRegister(s.unrouted, s.tooLarge)
 	return s
 }
 
 // Append implements inputs.Sink.
-func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
+func (s *sink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	positions []inputs.Position,
+	done func(error),
+) error {
 	add := s.buf.Append
 	if s.replay && len(positions) > 0 {
 		add = s.buf.AppendReplayable
@@ -65,8 +100,21 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 		if berr := s.bury(ctx, b, err.Error()); berr != nil {
 			return berr
 		}
-		s.p.log.Warn("records are too large for the buffer; they are in the dead letter", "input", s.input, "tag", b.Tag, "origin", b.Origin,
-			"records", b.Len(), "error", err, "do", "raise the buffer's max_size to several times the largest batch, or have the input split what is large")
+		s.p.log.Warn(
+			"records are too large for the buffer; they are in the dead letter",
+			"input",
+			s.input,
+			"tag",
+			b.Tag,
+			"origin",
+			b.Origin,
+			"records",
+			b.Len(),
+			"error",
+			err,
+			"do",
+			"raise the buffer's max_size to several times the largest batch, or have the input split what is large",
+		)
 		s.tooLarge.Add(float64(b.Len()))
 		return add(ctx, s.input, nil, positions, done)
 	}
@@ -78,8 +126,16 @@ func (s *sink) Append(ctx context.Context, b *record.Batch, positions []inputs.P
 	s.p.tap.Publish(b)
 	if routed := s.p.routed.Load().routed; routed != nil && !routed(b.Tag) {
 		s.unrouted.Add(float64(b.Len()))
-		if last, now := s.warned.Load(), time.Now().Unix(); now-last >= 300 && s.warned.CompareAndSwap(last, now) {
-			s.p.log.Warn("records reach no output: no route matches their tag; add otherwise = [...] to the pipeline", "input", s.input, "tag", b.Tag)
+		if last, now := s.warned.Load(), time.Now().
+			Unix(); now-last >= 300 &&
+			s.warned.CompareAndSwap(last, now) {
+			s.p.log.Warn(
+				"records reach no output: no route matches their tag; add otherwise = [...] to the pipeline",
+				"input",
+				s.input,
+				"tag",
+				b.Tag,
+			)
 		}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// redoOutput is an output that has begun something which the log's end makes impossible, as an archiver in the middle of a cut that has to be made
-// again.
+// redoOutput is an output that has begun something which the log's end makes impossible, as an
+// archiver in the middle of a cut that has to be made again.
 type redoOutput struct{ w *world }
 
 func (o *redoOutput) Drain(ctx context.Context, log record.Log) error {
@@ -31,8 +31,8 @@ func (o *redoOutput) Drain(ctx context.Context, log record.Log) error {
 
 func (o *redoOutput) Close() error { return nil }
 
-// A stop makes the logs of a source end. An output that cannot be done with one then leaves it to the log's next owner: it is not tried again and
-// again until the shutdown timeout.
+// A stop makes the logs of a source end. An output that cannot be done with one then leaves it to
+// the log's next owner: it is not tried again and again until the shutdown timeout.
 func TestStopInTheMiddleOfALog(t *testing.T) {
 	w := newWorld()
 	w.logs["a"], w.logs["b"] = newMemLog(testBatch(0, "t", "1")), newMemLog(testBatch(0, "t", "2"))

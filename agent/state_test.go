@@ -64,7 +64,8 @@ pipeline "p" {
 	until("told", 5*time.Second, func(s admin.Status) bool {
 		now := s.Pipelines[0].Now
 		return s.Level == state.Warning && now.Safe && now.Outputs[0].Kind == state.Retrying && strings.Contains(s.Sentence, "All safe. output.kafka.a does not answer") &&
-			strings.Contains(s.Sentence, "1 record waits on disk") && len(now.Problems) > 0 && now.Problems[0].Do != ""
+			strings.Contains(s.Sentence, "1 record waits on disk") && len(now.Problems) > 0 &&
+			now.Problems[0].Do != ""
 	})
 	ready := get(t, r, "/readyz")
 	if !strings.HasPrefix(ready, "ready\nwarning: retrying: output.kafka.a does not answer") {

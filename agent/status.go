@@ -81,7 +81,13 @@ func (a *Agent) Gather() ([]*dto.MetricFamily, error) { return a.regs.Gather() }
 func (a *Agent) Status() admin.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := admin.Status{Agent: a.cur.cfg.Agent.Name, Version: a.opts.Version, Started: a.started, Reload: a.reloaded, Memory: memoryInUse()}
+	s := admin.Status{
+		Agent:   a.cur.cfg.Agent.Name,
+		Version: a.opts.Version,
+		Started: a.started,
+		Reload:  a.reloaded,
+		Memory:  memoryInUse(),
+	}
 	s.Ready, s.Reasons = a.readyLocked()
 	states := a.statesLocked()
 	s.Sentence = state.Sentence(states)
@@ -141,9 +147,21 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 	if p.buf != nil {
 		st := p.buf.Stats()
 		s.Buffer = &admin.Buffer{
-			Bytes: st.Bytes, Segments: st.Segments, First: st.First, End: st.End, OldestAge: st.OldestAge,
-			Fill: st.Fill, Blocked: st.Blocked, LowSpace: st.LowSpace, WriteError: st.WriteError,
-			Spill: st.Spill, Memory: st.Memory, WindowBytes: st.WindowBytes, WindowFill: st.WindowFill, LastSpill: st.LastSpill.Reason, LastSpillAt: st.LastSpill.At,
+			Bytes:       st.Bytes,
+			Segments:    st.Segments,
+			First:       st.First,
+			End:         st.End,
+			OldestAge:   st.OldestAge,
+			Fill:        st.Fill,
+			Blocked:     st.Blocked,
+			LowSpace:    st.LowSpace,
+			WriteError:  st.WriteError,
+			Spill:       st.Spill,
+			Memory:      st.Memory,
+			WindowBytes: st.WindowBytes,
+			WindowFill:  st.WindowFill,
+			LastSpill:   st.LastSpill.Reason,
+			LastSpillAt: st.LastSpill.At,
 		}
 		for _, c := range st.Cursors {
 			cursors[c.Name] = [2]int64{c.Pos, c.Lag}
@@ -200,7 +218,13 @@ func drainerStatus(c *admin.Component, s drain.Status, log string) {
 	c.DeadLetter = s.DeadLetterBusy
 	for _, l := range s.Logs {
 		if l.Log == log && (l.State != overflow.StateDirect || l.Objects > 0) {
-			c.Overflow = &admin.Overflow{State: l.State, Objects: l.Objects, Bytes: l.ObjectBytes, Oldest: l.Oldest, Error: l.StoreError}
+			c.Overflow = &admin.Overflow{
+				State:   l.State,
+				Objects: l.Objects,
+				Bytes:   l.ObjectBytes,
+				Oldest:  l.Oldest,
+				Error:   l.StoreError,
+			}
 		}
 	}
 }
@@ -257,7 +281,10 @@ func labels(m *dto.Metric) string {
 
 // memoryInUse returns the memory that the Go runtime has from the system and has not given back.
 func memoryInUse() int64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
 	metrics.Read(samples)
 	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 }

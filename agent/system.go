@@ -9,7 +9,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// setMemory sets the soft limit, in bytes; 0 means none. The variables GOMEMLIMIT and GOGC, where set, go before.
+// setMemory sets the soft limit, in bytes; 0 means none. The variables GOMEMLIMIT and GOGC, where
+// set, go before.
 func setMemory(limit int64) {
 	percent := 100
 	if limit > 0 {

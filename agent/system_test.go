@@ -69,7 +69,9 @@ func TestLogsKeepSecrets(t *testing.T) {
 	secrets.Add([]string{"another-secret"})
 	log := NewLogger(&out, true, slog.LevelInfo, secrets)
 	log.Info("dial user:hunter2hunter2@host", "abc", "another-secret")
-	if got := out.String(); strings.Contains(got, "hunter2hunter2") || strings.Contains(got, "another-secret") || !strings.Contains(got, "abc") {
+	if got := out.String(); strings.Contains(got, "hunter2hunter2") ||
+		strings.Contains(got, "another-secret") ||
+		!strings.Contains(got, "abc") {
 		t.Error(got)
 	}
 	secrets.Set(nil)

@@ -55,18 +55,21 @@ type Delivery struct {
 
 // sampler is implemented by the configurations of inputs that do more with lines than pass them on.
 type sampler interface {
-	// Sample returns the records that the input called name makes of data, which stood at path, or came from there.
+	// Sample returns the records that the input called name makes of data, which stood at path, or
+	// came from there.
 	Sample(name, path string, data []byte, at time.Time) (*record.Batch, error)
 }
 
 // aimer is implemented by the configurations of outputs that choose by the record.
 type aimer interface {
-	// Aim returns a function that tells where a record goes, as pairs of a name and a value, or why it is refused.
+	// Aim returns a function that tells where a record goes, as pairs of a name and a value, or why
+	// it is refused.
 	Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
 }
 
-// Try tells what would become of a sample, without starting anything or reaching anybody: through what the input makes of
-// lines, the filters, the routes and the templates of the outputs. The agent must not have been run.
+// Try tells what would become of a sample, without starting anything or reaching anybody: through
+// what the input makes of lines, the filters, the routes and the templates of the outputs. The
+// agent must not have been run.
 func (a *Agent) Try(s Sample) ([]Trial, error) {
 	p, in, err := a.findInput(s.Input)
 	if err != nil {
@@ -80,7 +83,11 @@ func (a *Agent) Try(s Sample) ([]Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trier{a: a, plan: p, aims: map[string]func(*record.Batch, *record.Record) ([][2]string, error){}}
+	t := &trier{
+		a:    a,
+		plan: p,
+		aims: map[string]func(*record.Batch, *record.Record) ([][2]string, error){},
+	}
 	if err := t.prepare(); err != nil {
 		return nil, err
 	}
@@ -104,7 +111,11 @@ func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {
 	slices.Sort(all)
 	switch {
 	case id != "":
-		return nil, nil, fmt.Errorf("no pipeline reads %s; there are %s", id, strings.Join(all, ", "))
+		return nil, nil, fmt.Errorf(
+			"no pipeline reads %s; there are %s",
+			id,
+			strings.Join(all, ", "),
+		)
 	case len(all) != 1:
 		return nil, nil, fmt.Errorf("say which input it is for: %s", strings.Join(all, ", "))
 	}
@@ -124,7 +135,10 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 		}
 	} else {
 		tag := in.Name
-		if f := reflect.ValueOf(in.Config).Elem().FieldByName("Tag"); f.IsValid() && f.Kind() == reflect.String {
+		if f := reflect.ValueOf(in.Config).
+			Elem().
+			FieldByName("Tag"); f.IsValid() &&
+			f.Kind() == reflect.String {
 			tag = f.String()
 		}
 		if in.Component.Source {
@@ -132,7 +146,10 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 		}
 		var recs []record.Record
 		for line := range bytes.Lines(s.Data) {
-			recs = append(recs, record.Record{Time: s.Time.UnixNano(), Value: bytes.TrimRight(line, "\r\n")})
+			recs = append(
+				recs,
+				record.Record{Time: s.Time.UnixNano(), Value: bytes.TrimRight(line, "\r\n")},
+			)
 		}
 		b = record.FromRecords(tag, path, recs)
 	}

@@ -18,7 +18,12 @@ type restart struct {
 	again    time.Duration // the same error is logged once in so long
 }
 
-var defaultRestart = restart{min: time.Second, max: time.Minute, steady: time.Minute, again: 5 * time.Minute}
+var defaultRestart = restart{
+	min:    time.Second,
+	max:    time.Minute,
+	steady: time.Minute,
+	again:  5 * time.Minute,
+}
 
 // State is what a component is doing.
 type State string
@@ -46,7 +51,8 @@ type unit struct {
 	since time.Time
 }
 
-// start runs f, again and again while it fails, until stop is called or f returns nil. It begins once after is closed, if that is not nil.
+// start runs f, again and again while it fails, until stop is called or f returns nil. It begins
+// once after is closed, if that is not nil.
 func (u *unit) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.stop, u.done = cancel, make(chan struct{})
@@ -58,7 +64,8 @@ func (u *unit) start(r restart, after <-chan struct{}, f func(ctx context.Contex
 			select {
 			case <-after:
 			case <-ctx.Done():
-				// The predecessor still has to be waited for: who waits for this unit waits for both.
+				// The predecessor still has to be waited for: who waits for this unit waits for
+				// both.
 				<-after
 			}
 		}
@@ -92,7 +99,13 @@ func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) 
 		u.set(Waiting, err)
 		u.restarts.Inc()
 		if err.Error() != last || time.Since(logged) >= r.again {
-			u.log.Error("component failed; it is started again until it works", "error", err, "in", pause.Round(time.Millisecond).String())
+			u.log.Error(
+				"component failed; it is started again until it works",
+				"error",
+				err,
+				"in",
+				pause.Round(time.Millisecond).String(),
+			)
 			logged, last = time.Now(), err.Error()
 		}
 		select {

@@ -11,24 +11,32 @@ import (
 )
 
 const (
-	// skipTime and skipBytes bound what a view passes over before it tells its reader, who can then commit.
+	// skipTime and skipBytes bound what a view passes over before it tells its reader, who can then
+	// commit.
 	skipTime  = time.Second
 	skipBytes = 64 << 20
 )
 
-// view is a log as one output sees it: with its own name, filtered, and with the routes of other outputs left out. Positions are those
-// of the log. What is left out is told as batches without records, so that the reader can commit beyond it.
+// view is a log as one output sees it: with its own name, filtered, and with the routes of other
+// outputs left out. Positions are those of the log. What is left out is told as batches without
+// records, so that the reader can commit beyond it.
 type view struct {
 	record.Log
 	name  string
 	chain filter.Chain
-	want  func(tag string) bool                                           // nil: everything
-	end   context.Context                                                 // when done, the log ends for this reader; nil: never
-	seen  func(*record.Batch)                                             // called for every batch of the log, if not nil
-	print string                                                          // of the settings of chain and want
-	moved func(n int64)                                                   // called with the positions that each commit moves on, if not nil
-	bury  func(ctx context.Context, b *record.Batch, reason string) error // takes what filters refuse
-	held  *record.Batch                                                   // has been read, but what filters refuse of it is not buried yet
+	want  func(tag string) bool // nil: everything
+	// when done, the log ends for this reader; nil: never
+	end context.Context
+	// called for every batch of the log, if not nil
+	seen func(*record.Batch)
+	// of the settings of chain and want
+	print string
+	// called with the positions that each commit moves on, if not nil
+	moved func(n int64)
+	// takes what filters refuse
+	bury func(ctx context.Context, b *record.Batch, reason string) error
+	// has been read, but what filters refuse of it is not buried yet
+	held *record.Batch
 
 	gap      *record.Batch // what has been passed over
 	gapSince time.Time
@@ -193,8 +201,8 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 	}
 }
 
-// filter runs the chain. It returns once what the filters refuse is durable; after an error, the batch comes
-// again.
+// filter runs the chain. It returns once what the filters refuse is durable; after an error, the
+// batch comes again.
 func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, error) {
 	out := v.chain.Apply(b)
 	byReason := map[string][]record.Record{}

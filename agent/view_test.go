@@ -82,7 +82,10 @@ func describe(t *testing.T, b *record.Batch) string {
 
 func grep(t *testing.T, exclude string) filter.Chain {
 	t.Helper()
-	f, err := filter.NewGrep(filter.GrepConfig{Exclude: []string{exclude}}, filter.Env{Metrics: prometheus.NewRegistry()})
+	f, err := filter.NewGrep(
+		filter.GrepConfig{Exclude: []string{exclude}},
+		filter.Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +101,14 @@ func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 		testBatch(7, "b", "keep"),
 	)
 	close(log.batches)
-	v := newView(&view{Log: log, name: "n", chain: grep(t, "drop"), want: func(tag string) bool { return tag == "a" }})
+	v := newView(
+		&view{
+			Log:   log,
+			name:  "n",
+			chain: grep(t, "drop"),
+			want:  func(tag string) bool { return tag == "a" },
+		},
+	)
 	var got []string
 	for {
 		b, err := v.Next(t.Context())

@@ -7,8 +7,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// A position that a cursor has merely come to is not worth a write of its own: it is stored with whatever is written next. Where nothing is, or
-// a crash would repeat too much, it is written by itself.
+// A position that a cursor has merely come to is not worth a write of its own: it is stored with
+// whatever is written next. Where nothing is, or a crash would repeat too much, it is written by
+// itself.
 const (
 	// advanceWithin is how long a position waits for something to be written.
 	advanceWithin = time.Second
@@ -44,14 +45,15 @@ func (c *Cursor) Advance(pos int64) bool {
 // advancing tells whether there is a position to be stored. Caller holds mu.
 func (c *Cursor) advancing() bool { return c.advanced > c.b.state.cursors[c.name].pos }
 
-// hurried tells that the position of c is to be stored now: it frees the disk that something waits for, or is far ahead of the one that is stored. Caller
-// holds mu.
+// hurried tells that the position of c is to be stored now: it frees the disk that something waits
+// for, or is far ahead of the one that is stored. Caller holds mu.
 func (b *Buffer) hurried(c *Cursor) bool {
-	return c.advancing() && (b.blocked > 0 || b.lowSpace || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
+	return c.advancing() &&
+		(b.blocked > 0 || b.lowSpace || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
 }
 
-// advanceDue returns in how long the position of some cursor is to be written by itself, and whether that is for hurry; -1 stands for never.
-// Caller holds mu.
+// advanceDue returns in how long the position of some cursor is to be written by itself, and
+// whether that is for hurry; -1 stands for never. Caller holds mu.
 func (b *Buffer) advanceDue(now time.Time) (in time.Duration, hurried bool) {
 	in = -1
 	for _, c := range b.handles {
@@ -68,7 +70,8 @@ func (b *Buffer) advanceDue(now time.Time) (in time.Duration, hurried bool) {
 	return in, false
 }
 
-// withAdvances adds the positions that cursors have come to, but of those that states are about. Caller holds mu.
+// withAdvances adds the positions that cursors have come to, but of those that states are about.
+// Caller holds mu.
 func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 	for _, s := range states {
 		for i := range s.changes {
@@ -78,17 +81,24 @@ func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 		}
 	}
 	for name, c := range b.handles {
-		if !c.advancing() || slices.ContainsFunc(states, func(s *stateOp) bool { return s.about(name) }) {
+		if !c.advancing() ||
+			slices.ContainsFunc(states, func(s *stateOp) bool { return s.about(name) }) {
 			continue
 		}
-		states = append(states, &stateOp{advance: true, done: make(chan error, 1), changes: []change{{
-			kind: changeCursor, name: name, pos: c.advanced, note: b.state.cursors[name].note,
-		}}})
+		states = append(
+			states,
+			&stateOp{advance: true, done: make(chan error, 1), changes: []change{{
+				kind: changeCursor, name: name, pos: c.advanced, note: b.state.cursors[name].note,
+			}}},
+		)
 	}
 	return states
 }
 
 // about tells whether s changes the cursor called name.
 func (s *stateOp) about(name string) bool {
-	return slices.ContainsFunc(s.changes, func(c change) bool { return c.name == name && (c.kind == changeCursor || c.kind == changeUncursor) })
+	return slices.ContainsFunc(
+		s.changes,
+		func(c change) bool { return c.name == name && (c.kind == changeCursor || c.kind == changeUncursor) },
+	)
 }

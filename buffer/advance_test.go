@@ -108,7 +108,8 @@ func TestAdvanceIsStoredAtOnceWhereItMatters(t *testing.T) {
 	}
 }
 
-// A commit that was asked for stands beside positions stored in passing: neither goes back, and the note is the one of the commit.
+// A commit that was asked for stands beside positions stored in passing: neither goes back, and the
+// note is the one of the commit.
 func TestAdvanceBesideCommits(t *testing.T) {
 	dir := t.TempDir()
 	opt := patient(t)
@@ -171,7 +172,8 @@ func TestAdvanceIsRefusedWhereCommitIsCalledFor(t *testing.T) {
 	}
 }
 
-// What nobody waits for travels together; what somebody waits for, and all before it, is written at once.
+// What nobody waits for travels together; what somebody waits for, and all before it, is written at
+// once.
 func TestAppendsThatNobodyWaitsForAreOneCommit(t *testing.T) {
 	opt := patient(t)
 	opt.FlushInterval = 10 * time.Second
@@ -198,7 +200,8 @@ func TestAppendsThatNobodyWaitsForAreOneCommit(t *testing.T) {
 	}
 }
 
-// With sync on each small commit ends with a page, so that no page is written twice, and all of it reads back.
+// With sync on each small commit ends with a page, so that no page is written twice, and all of it
+// reads back.
 func TestSmallCommitsFillTheirPages(t *testing.T) {
 	dir := t.TempDir()
 	opt := patient(t)

@@ -8,8 +8,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Pack encodes and compresses batch as Append would, so that several goroutines can do it before one of them appends in order. The caller holds batch
-// alone; what it has read from it is not valid any more.
+// Pack encodes and compresses batch as Append would, so that several goroutines can do it before
+// one of them appends in order. The caller holds batch alone; what it has read from it is not valid
+// any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
 	_, err := batch.Packed(b.codec())
 	if err == nil && !b.opt.Spill { // else outputs may get it as it is
@@ -18,18 +19,40 @@ func (b *Buffer) Pack(batch *record.Batch) error {
 	return err
 }
 
-// Append places batch at the end of the log and stores the input's positions with it, in one transaction. batch may be nil
-// (positions only) and is read-only from the call on. Append returns when batch has its place in the order, which is that of the calls, and
-// blocks while the buffer is full or behind.
+// Append places batch at the end of the log and stores the input's positions with it, in one
+// transaction. batch may be nil (positions only) and is read-only from the call on. Append returns
+// when batch has its place in the order, which is that of the calls, and blocks while the buffer is
+// full or behind.
 //
-// done, if not nil, is called exactly once if and only if Append returned nil: with nil once all of it is on disk, or with the reason why it
-// never will be. It is called from another goroutine, in the order of the calls, and must not block. An error means that nothing was stored.
-func (b *Buffer) Append(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
+// done, if not nil, is called exactly once if and only if Append returned nil: with nil once all of
+// it is on disk, or with the reason why it never will be. It is called from another goroutine, in
+// the order of the calls, and must not block. An error means that nothing was stored.
+func (b *Buffer) Append(
+	ctx context.Context,
+	input string,
+	batch *record.Batch,
+	positions []record.Position,
+	done func(error),
+) error {
 	return b.add(ctx, input, batch, positions, done, false)
 }
 
-func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error), replay bool) error {
-	op := &appendOp{input: input, done: done, replay: replay && b.opt.Spill, awaits: !replay && done != nil, encoded: 256, weight: 4096}
+func (b *Buffer) add(
+	ctx context.Context,
+	input string,
+	batch *record.Batch,
+	positions []record.Position,
+	done func(error),
+	replay bool,
+) error {
+	op := &appendOp{
+		input:   input,
+		done:    done,
+		replay:  replay && b.opt.Spill,
+		awaits:  !replay && done != nil,
+		encoded: 256,
+		weight:  4096,
+	}
 	for _, p := range positions {
 		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
 		if p.Value == nil {
@@ -39,7 +62,8 @@ func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, pos
 		op.encoded += int64(len(input) + len(p.Key) + len(p.Value) + changeOverhead)
 	}
 	if batch != nil && batch.Len() > 0 {
-		// Compressed here, so that several callers compress at once and before they have a place in the order.
+		// Compressed here, so that several callers compress at once and before they have a place in
+		// the order.
 		packed, err := batch.Packed(b.codec())
 		if err != nil {
 			return err
@@ -71,13 +95,14 @@ func (b *Buffer) add(ctx context.Context, input string, batch *record.Batch, pos
 	return nil
 }
 
-// place waits for room and puts op into the queue, where it is the writer's, or into the window, and so into the log. kick tells whether the writer
-// has to know.
+// place waits for room and puts op into the queue, where it is the writer's, or into the window,
+// and so into the log. kick tells whether the writer has to know.
 func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
-		if b.memory && op.batch != nil && b.opt.MaxSize > 0 && b.used+b.queued+b.winDisk+op.encoded > b.opt.limit() {
+		if b.memory && op.batch != nil && b.opt.MaxSize > 0 &&
+			b.used+b.queued+b.winDisk+op.encoded > b.opt.limit() {
 			b.spill(SpillFull, time.Now())
 			b.kick()
 		}
@@ -92,7 +117,8 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 		case inMemory:
 			if b.fits(op) {
 				b.show(op, time.Now())
-				return true, len(b.window) == 1 || b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
+				return true, len(b.window) == 1 ||
+					b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
 			}
 			b.kick()
 		case op.batch == nil || b.hasRoom(op.encoded):
@@ -123,7 +149,8 @@ func (b *Buffer) enqueue(op *appendOp) bool {
 	if op.awaits {
 		b.awaited++
 	}
-	return first || op.awaits || !enough && b.queued >= b.opt.FlushBytes || b.opt.Latency == 0 || b.opt.Spill
+	return first || op.awaits || !enough && b.queued >= b.opt.FlushBytes || b.opt.Latency == 0 ||
+		b.opt.Spill
 }
 
 // await waits until there may be room for op, in memory or on disk. Caller holds mu.

@@ -14,7 +14,8 @@ type badgerLog struct{ b *Buffer }
 var _ badger.Logger = badgerLog{}
 
 func (l badgerLog) Errorf(f string, args ...any) {
-	if last := l.b.badgerSaid.Load(); time.Since(time.Unix(0, last)).Abs() < time.Minute || !l.b.badgerSaid.CompareAndSwap(last, time.Now().UnixNano()) {
+	if last := l.b.badgerSaid.Load(); time.Since(time.Unix(0, last)).Abs() < time.Minute ||
+		!l.b.badgerSaid.CompareAndSwap(last, time.Now().UnixNano()) {
 		return
 	}
 	l.b.log.Error("badger: "+fmt.Sprintf(f, args...), "dir", l.b.dir)

@@ -24,8 +24,18 @@ func logBatches(n int) (out []*record.Batch) {
 		var bb record.Builder
 		bb.Reset("app.web", "/var/log/app/web.log", record.TargetSize+4096)
 		for bb.Size() < record.TargetSize {
-			v := fmt.Appendf(nil, `{"ts":"2026-01-02T03:04:%02d.%03dZ","level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x%016x","n":%d}`,
-				line/1000%60, line%1000, rng.IntN(100000), rng.IntN(500), rng.IntN(10000), rng.Uint64(), rng.Uint64(), line)
+			v := fmt.Appendf(
+				nil,
+				`{"ts":"2026-01-02T03:04:%02d.%03dZ","level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x%016x","n":%d}`,
+				line/1000%60,
+				line%1000,
+				rng.IntN(100000),
+				rng.IntN(500),
+				rng.IntN(10000),
+				rng.Uint64(),
+				rng.Uint64(),
+				line,
+			)
 			for len(v) < 199 {
 				v = append(v, ' ')
 			}
@@ -57,14 +67,18 @@ func anonymous() (n int64) {
 	return n << 10
 }
 
-// One appender that does not wait, as a tail that catches up, sync on; with so many outputs at the head.
+// One appender that does not wait, as a tail that catches up, sync on; with so many outputs at the
+// head.
 func BenchmarkAppend(b *testing.B) {
 	for _, codec := range []record.Codec{record.Snappy, record.LZ4, record.Zstd, record.None} {
 		for _, outputs := range []int{0, 1, 3} {
 			if codec != record.Snappy && outputs > 0 {
 				continue
 			}
-			b.Run(fmt.Sprintf("%v/outputs=%d", codec, outputs), func(b *testing.B) { benchAppend(b, codec, outputs) })
+			b.Run(
+				fmt.Sprintf("%v/outputs=%d", codec, outputs),
+				func(b *testing.B) { benchAppend(b, codec, outputs) },
+			)
 		}
 	}
 }
@@ -102,7 +116,13 @@ func benchAppend(b *testing.B, codec record.Codec, outputs int) {
 	for i := range b.N {
 		batch := copyOf(src[i%len(src)])
 		pending.Add(1)
-		if err := buf.Append(context.Background(), "in", batch, []record.Position{{Key: "f", Value: []byte("123")}}, func(error) { pending.Done() }); err != nil {
+		if err := buf.Append(
+			context.Background(),
+			"in",
+			batch,
+			[]record.Position{{Key: "f", Value: []byte("123")}},
+			func(error) { pending.Done() },
+		); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -127,7 +147,13 @@ func BenchmarkDrain(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := range b.N {
-		if err := buf.Append(context.Background(), "in", copyOf(src[i%len(src)]), nil, nil); err != nil {
+		if err := buf.Append(
+			context.Background(),
+			"in",
+			copyOf(src[i%len(src)]),
+			nil,
+			nil,
+		); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -167,7 +193,13 @@ func BenchmarkLatency(b *testing.B) {
 	defer buf.Close()
 	done := make(chan error, 1)
 	for b.Loop() {
-		if err := buf.Append(context.Background(), "in", batchOf(0, 1, 100), nil, func(err error) { done <- err }); err != nil {
+		if err := buf.Append(
+			context.Background(),
+			"in",
+			batchOf(0, 1, 100),
+			nil,
+			func(err error) { done <- err },
+		); err != nil {
 			b.Fatal(err)
 		}
 		if err := <-done; err != nil {

@@ -52,21 +52,22 @@ type Buffer struct {
 
 	unmapped sync.Once // told that syncs cost more than they need to
 
-	mu         sync.Mutex // guards everything below, and the fields of segments
-	segs       []*segment // in order, never empty; the last is the head
-	state      *state     // durable; changed by the writer alone
-	end        int64      // after the last record that readers may have
-	disk       int64      // after the last record on disk: end, but for what is in memory alone
-	assigned   int64      // after the last accepted record
-	recent     recent
-	queue      []*appendOp // accepted, in order
-	queued     int64       // encoded bytes of queue
-	awaited    int         // ops of queue whose outcome somebody waits for
-	queuedAt   time.Time   // when the first op of queue was placed there
-	commits    []*stateOp
-	used       int64 // disk of all segments but the head, and what is written to the head
-	handles    map[string]*Cursor
-	changed    chan struct{} // closed when end, segs or the life of the buffer changed; nil while nobody waits
+	mu       sync.Mutex // guards everything below, and the fields of segments
+	segs     []*segment // in order, never empty; the last is the head
+	state    *state     // durable; changed by the writer alone
+	end      int64      // after the last record that readers may have
+	disk     int64      // after the last record on disk: end, but for what is in memory alone
+	assigned int64      // after the last accepted record
+	recent   recent
+	queue    []*appendOp // accepted, in order
+	queued   int64       // encoded bytes of queue
+	awaited  int         // ops of queue whose outcome somebody waits for
+	queuedAt time.Time   // when the first op of queue was placed there
+	commits  []*stateOp
+	used     int64 // disk of all segments but the head, and what is written to the head
+	handles  map[string]*Cursor
+	// closed when end, segs or the life of the buffer changed; nil while nobody waits
+	changed    chan struct{}
 	room       chan struct{} // closed when there may be room; nil while nobody waits
 	wanted     int64         // encoded size of an append that waits for room
 	blocked    int           // appends that wait for room
@@ -74,11 +75,12 @@ type Buffer struct {
 	waited     time.Duration // with blocked above 0, until it was last 0
 	retiring   int           // segments whose database is being closed
 	badgerSaid atomic.Int64  // when an error of Badger was logged last, in Unix nanoseconds
-	lowSpace   bool          // the floor or the end of the disk was hit, or a segment cannot be begun
-	writeErr   error         // why the last commit of data failed; nil after one that did not
-	dropped    int64         // below this position, records were dropped by policy
-	sealed     bool
-	closed     bool
+	// the floor or the end of the disk was hit, or a segment cannot be begun
+	lowSpace bool
+	writeErr error // why the last commit of data failed; nil after one that did not
+	dropped  int64 // below this position, records were dropped by policy
+	sealed   bool
+	closed   bool
 
 	// Of spill mode.
 	memory            bool        // what can be read again stays in memory for now
@@ -118,7 +120,8 @@ type stateOp struct {
 	advance bool       // made by the writer, of what Advance was told
 }
 
-// Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process has it open.
+// Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process
+// has it open.
 func Open(dir string, opt Options) (*Buffer, error) {
 	opt.fill()
 	dir, err := filepath.Abs(dir)
@@ -211,8 +214,8 @@ func (b *Buffer) Positions(input string) map[string][]byte {
 	return out
 }
 
-// Seal ends the log: Append fails with ErrSealed from now on, and cursors return io.EOF once they have read what was accepted. It is
-// not remembered over a restart.
+// Seal ends the log: Append fails with ErrSealed from now on, and cursors return io.EOF once they
+// have read what was accepted. It is not remembered over a restart.
 func (b *Buffer) Seal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -221,8 +224,8 @@ func (b *Buffer) Seal() {
 	b.makeRoom()
 }
 
-// Close writes what was accepted and closes the buffer. Appends and reads that wait fail with ErrClosed. What cannot be written because
-// the disk is full is refused through its done function.
+// Close writes what was accepted and closes the buffer. Appends and reads that wait fail with
+// ErrClosed. What cannot be written because the disk is full is refused through its done function.
 func (b *Buffer) Close() error {
 	b.mu.Lock()
 	if b.closed {
@@ -265,7 +268,8 @@ func (b *Buffer) End() int64 {
 	return b.end
 }
 
-// Room returns how many bytes may be added before the buffer is full or the disk's floor is reached.
+// Room returns how many bytes may be added before the buffer is full or the disk's floor is
+// reached.
 func (b *Buffer) Room() int64 {
 	room := int64(math.MaxInt64)
 	if free, err := freeSpace(b.dir); err == nil {
@@ -293,10 +297,11 @@ type Stats struct {
 	WriteError string        // why nothing can be written; "" while it can
 	Sealed     bool
 	Cursors    []CursorInfo
-	Waiting    int64   // records that some cursor has not passed
-	Dropped    int64   // records dropped undelivered since the start
-	Damaged    int64   // records that did not read back since the start
-	PerRecord  float64 // bytes of a record on disk, of those stored since the start; 0 if there are none
+	Waiting    int64 // records that some cursor has not passed
+	Dropped    int64 // records dropped undelivered since the start
+	Damaged    int64 // records that did not read back since the start
+	// bytes of a record on disk, of those stored since the start; 0 if there are none
+	PerRecord float64
 
 	// Of spill mode.
 	Spill       bool // it is on
@@ -323,20 +328,37 @@ func (b *Buffer) Stats() Stats {
 	}
 	return Stats{
 		WriteError: why,
-		Bytes:      b.used, Segments: len(b.segs), First: b.firstLocked(), End: b.end, OldestAge: b.oldestLocked(),
-		Fill: b.fillLocked(), Blocked: b.blocked > 0, BlockedFor: waited, LowSpace: b.lowSpace, Sealed: b.sealed,
-		Cursors: b.cursorsLocked(),
-		Waiting: b.lagLocked(b.state.minCursor(b.end)),
-		Dropped: counted(b.m.droppedRecords), Damaged: counted(b.m.damagedRecords),
-		PerRecord: float64(counted(b.m.storedBytes)) / float64(max(counted(b.m.appendedRecords), 1)),
-		Spill:     b.opt.Spill, Memory: b.memory, WindowBytes: b.winBytes, WindowFill: float64(b.winBytes) / float64(b.opt.window), LastSpill: b.lastSpill,
+		Bytes:      b.used,
+		Segments:   len(b.segs),
+		First:      b.firstLocked(),
+		End:        b.end,
+		OldestAge:  b.oldestLocked(),
+		Fill:       b.fillLocked(),
+		Blocked:    b.blocked > 0,
+		BlockedFor: waited,
+		LowSpace:   b.lowSpace,
+		Sealed:     b.sealed,
+		Cursors:    b.cursorsLocked(),
+		Waiting:    b.lagLocked(b.state.minCursor(b.end)),
+		Dropped:    counted(b.m.droppedRecords),
+		Damaged:    counted(b.m.damagedRecords),
+		PerRecord: float64(
+			counted(b.m.storedBytes),
+		) / float64(
+			max(counted(b.m.appendedRecords), 1),
+		),
+		Spill:       b.opt.Spill,
+		Memory:      b.memory,
+		WindowBytes: b.winBytes,
+		WindowFill:  float64(b.winBytes) / float64(b.opt.window),
+		LastSpill:   b.lastSpill,
 	}
 }
 
 func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
 
-// oldestLocked returns the age of the oldest record that some cursor has not passed; that of its segment while nobody has read it
-// since the start.
+// oldestLocked returns the age of the oldest record that some cursor has not passed; that of its
+// segment while nobody has read it since the start.
 func (b *Buffer) oldestLocked() time.Duration { return b.ageLocked(b.state.minCursor(math.MaxInt64)) }
 
 func (b *Buffer) ageLocked(pos int64) time.Duration {

@@ -18,7 +18,13 @@ func TestAppendReadCommitReopen(t *testing.T) {
 	b := open(t, dir, small(t))
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, 10, 20), record.Position{Key: "f", Value: []byte("10")})
-	appendWait(t, b, batchOf(10, 5, 20), record.Position{Key: "f", Value: []byte("15")}, record.Position{Key: "g", Value: []byte{}})
+	appendWait(
+		t,
+		b,
+		batchOf(10, 5, 20),
+		record.Position{Key: "f", Value: []byte("15")},
+		record.Position{Key: "g", Value: []byte{}},
+	)
 	got := next(t, c)
 	if got.First != 0 || got.End != 10 || got.Tag != "app.test" || got.Origin != "/var/log/test" {
 		t.Fatalf("batch %+v", got)
@@ -140,7 +146,13 @@ func TestCloseWakesReadersAndWritesWhatWasAccepted(t *testing.T) {
 	}
 	var outcomes []error
 	for i := range 50 {
-		if err := b.Append(t.Context(), "in", batchOf(i, 1, 1000), nil, func(err error) { outcomes = append(outcomes, err) }); err != nil {
+		if err := b.Append(
+			t.Context(),
+			"in",
+			batchOf(i, 1, 1000),
+			nil,
+			func(err error) { outcomes = append(outcomes, err) },
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -221,7 +233,8 @@ func TestUnopenedCursorHolds(t *testing.T) {
 	if s := b.Stats(); s.First != 0 || s.Segments < 3 {
 		t.Fatalf("stats %+v", s)
 	}
-	if got := b.Cursors(); len(got) != 2 || got[0].Name != "absent" || got[0].Lag != 3000 || got[0].Open {
+	if got := b.Cursors(); len(got) != 2 || got[0].Name != "absent" || got[0].Lag != 3000 ||
+		got[0].Open {
 		t.Fatalf("cursors %+v", got)
 	}
 	if err := b.Forget("absent"); err != nil {
@@ -269,7 +282,16 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRun(t, numbers(t, next(t, c)), n*100, 100)
-	if err := b.Append(t.Context(), "in", batchOf(0, 6000, 1000), nil, nil); !errors.Is(err, ErrTooLarge) {
+	if err := b.Append(
+		t.Context(),
+		"in",
+		batchOf(0, 6000, 1000),
+		nil,
+		nil,
+	); !errors.Is(
+		err,
+		ErrTooLarge,
+	) {
 		t.Fatalf("a batch that can never fit: %v", err)
 	}
 }

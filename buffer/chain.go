@@ -33,23 +33,32 @@ type opened struct {
 	err  error
 }
 
-// took takes the segment that was opened ahead. Where there is none, rolling tries again and deals with it.
+// took takes the segment that was opened ahead. Where there is none, rolling tries again and deals
+// with it.
 func (w *writer) took(o opened) {
 	w.next, w.opening = o.head, nil
 	if o.err != nil && !errors.Is(o.err, errNoSpace) {
-		w.report("create", "buffer: cannot create the next segment; it is tried again", "error", o.err, "do", adviceFor(o.err))
+		w.report(
+			"create",
+			"buffer: cannot create the next segment; it is tried again",
+			"error",
+			o.err,
+			"do",
+			adviceFor(o.err),
+		)
 	}
 }
 
-// birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for its changes.
+// birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for
+// its changes.
 func (w *writer) birthSize() int64 {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
 	return 2*w.b.state.size + 2*stateReserve
 }
 
-// reserveName is a file that only holds disk: given up to begin a segment when the buffer is opened on a full disk, so that outputs can
-// deliver what fills it.
+// reserveName is a file that only holds disk: given up to begin a segment when the buffer is opened
+// on a full disk, so that outputs can deliver what fills it.
 const (
 	reserveName = "RESERVE"
 	reserveSize = 8 << 20
@@ -82,7 +91,13 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 		return nil, fmt.Errorf("%w: %w", errNoSegment, err)
 	}
 	if need := reserve + walStep + headFootprint; free < need {
-		return nil, fmt.Errorf("%w: a segment needs %d MiB, %s has %d MiB free", errNoSpace, (need+1<<20-1)>>20, b.dir, free>>20)
+		return nil, fmt.Errorf(
+			"%w: a segment needs %d MiB, %s has %d MiB free",
+			errNoSpace,
+			(need+1<<20-1)>>20,
+			b.dir,
+			free>>20,
+		)
 	}
 	h, err := openHead(b.opt.disk, b.headPath(n), b.opt.SegmentSize, reserve, badgerLog{b})
 	switch {
@@ -95,14 +110,18 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 	}
 	if h.mapped.missing() {
 		b.unmapped.Do(func() {
-			b.log.Info("Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to", "dir", b.dir)
+			b.log.Info(
+				"Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to",
+				"dir",
+				b.dir,
+			)
 		})
 	}
 	return h, nil
 }
 
-// roll ends the head and goes on in the next segment, which begins with the whole state. Errors that wrap errNoSpace or errNoSegment leave
-// everything as it was.
+// roll ends the head and goes on in the next segment, which begins with the whole state. Errors
+// that wrap errNoSpace or errNoSegment leave everything as it was.
 func (w *writer) roll() error {
 	b := w.b
 	b.mu.Lock()
@@ -127,7 +146,13 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
-	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); errors.Is(err, errNoSpace) {
+	if err := h.reserveTo(
+		h.written+vlogEntrySize(int64(len(group)))+stateReserve,
+		1,
+	); errors.Is(
+		err,
+		errNoSpace,
+	) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", errNoSegment, err)
@@ -148,7 +173,14 @@ func (w *writer) roll() error {
 	old, oldHead := w.seg, w.head
 	b.mu.Lock()
 	w.head, w.broken = h, false
-	w.seg = &segment{first: b.disk, end: b.disk, live: h, closed: make(chan struct{}), dir: h.dir, disk: h.written}
+	w.seg = &segment{
+		first:  b.disk,
+		end:    b.disk,
+		live:   h,
+		closed: make(chan struct{}),
+		dir:    h.dir,
+		disk:   h.written,
+	}
 	b.segs = append(b.segs, w.seg)
 	b.used += h.written
 	if oldHead != nil {
@@ -179,12 +211,16 @@ func (w *writer) birth() ([]byte, error) {
 	b.mu.Unlock()
 	w.seq++
 	return g.appendTo(nil, groupHeader{
-		first: pos, seq: w.seq, durable: w.durable, appended: time.Now().UnixMilli(), flags: flagFullState,
+		first:    pos,
+		seq:      w.seq,
+		durable:  w.durable,
+		appended: time.Now().UnixMilli(),
+		flags:    flagFullState,
 	}, b.codec())
 }
 
-// idle looks after the chain between commits: the next segment is opened ahead, and the disk of a head that every cursor has
-// passed and nobody writes to is given back.
+// idle looks after the chain between commits: the next segment is opened ahead, and the disk of a
+// head that every cursor has passed and nobody writes to is given back.
 func (w *writer) idle() {
 	b := w.b
 	if w.opening != nil {
@@ -196,7 +232,9 @@ func (w *writer) idle() {
 	}
 	b.mu.Lock()
 	low := b.lowSpace
-	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && len(b.queue) == 0 && len(b.state.cursors) > 0 && b.state.minCursor(b.disk) >= b.disk
+	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && len(b.queue) == 0 &&
+		len(b.state.cursors) > 0 &&
+		b.state.minCursor(b.disk) >= b.disk
 	b.mu.Unlock()
 	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
 		w.openNext()
@@ -206,11 +244,19 @@ func (w *writer) idle() {
 		return
 	}
 	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {
-		w.report("roll", "buffer: cannot begin a new segment; it is tried again", "error", err, "do", adviceFor(err))
+		w.report(
+			"roll",
+			"buffer: cannot begin a new segment; it is tried again",
+			"error",
+			err,
+			"do",
+			adviceFor(err),
+		)
 	}
 }
 
-// abandon gives up a segment whose first group could not be written. Nothing in it was acknowledged.
+// abandon gives up a segment whose first group could not be written. Nothing in it was
+// acknowledged.
 func (b *Buffer) abandon(h *head) {
 	b.mu.Lock()
 	b.retiring++
@@ -224,13 +270,16 @@ func (b *Buffer) abandon(h *head) {
 	}()
 }
 
-// roomToClose tells whether there are room on the disk and descriptors for what closing a database writes.
+// roomToClose tells whether there are room on the disk and descriptors for what closing a database
+// writes.
 func (b *Buffer) roomToClose() bool {
 	free, total, err := diskSpace(b.dir)
-	return (err != nil || free >= min(closeHeadroom, max(total/4, headFootprint))) && needDescriptors(b.dir, openDescriptors) == nil
+	return (err != nil || free >= min(closeHeadroom, max(total/4, headFootprint))) &&
+		needDescriptors(b.dir, openDescriptors) == nil
 }
 
-// retire closes the database of a segment that is no longer written. It waits until there is room for that.
+// retire closes the database of a segment that is no longer written. It waits until there is room
+// for that.
 func (b *Buffer) retire(s *segment, h *head) {
 	defer close(s.closed)
 	for released := false; ; {
@@ -254,7 +303,13 @@ func (b *Buffer) retire(s *segment, h *head) {
 			err = b.closeSegment(s, h)
 		}
 		if err != nil {
-			b.log.Warn("buffer: segment did not close cleanly; it will be read as after a crash", "error", err, "segment", h.dir)
+			b.log.Warn(
+				"buffer: segment did not close cleanly; it will be read as after a crash",
+				"error",
+				err,
+				"segment",
+				h.dir,
+			)
 		}
 		b.mu.Lock()
 		s.live = nil
@@ -306,7 +361,8 @@ func (b *Buffer) rename(s *segment) error {
 	return b.opt.disk.syncDir(b.dir)
 }
 
-// trimLocked takes the segments that every cursor has passed out of the chain, and forgets batches that everybody has read.
+// trimLocked takes the segments that every cursor has passed out of the chain, and forgets batches
+// that everybody has read.
 func (b *Buffer) trimLocked() (removed []*segment) {
 	low := b.state.minCursor(b.end)
 	b.recent.trim(low)
@@ -351,7 +407,15 @@ func (b *Buffer) remove(s *segment) {
 				return
 			}
 			if !told {
-				b.log.Error("buffer: cannot remove a segment that nobody needs any more; it is tried again", "error", err, "segment", dir, "do", adviceFor(err))
+				b.log.Error(
+					"buffer: cannot remove a segment that nobody needs any more; it is tried again",
+					"error",
+					err,
+					"segment",
+					dir,
+					"do",
+					adviceFor(err),
+				)
 			}
 			select {
 			case <-b.quit:
@@ -382,7 +446,10 @@ func (b *Buffer) moveAside(dir string) error {
 	if err := os.MkdirAll(aside, 0o750); err != nil {
 		return err
 	}
-	to := filepath.Join(aside, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"))
+	to := filepath.Join(
+		aside,
+		filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
+	)
 	return b.opt.disk.rename(dir, to)
 }
 
@@ -397,8 +464,17 @@ func (b *Buffer) damage(s *segment, err error, from, to int64) {
 	}
 	if !s.damaged.Swap(true) {
 		b.m.damagedSegments.Inc()
-		b.log.Error("buffer segment is damaged: what is readable of it is delivered, then it is moved to the directory damaged",
-			"segment", s.dir, "error", err, "first_lost", from, "lost", to-from)
+		b.log.Error(
+			"buffer segment is damaged: what is readable of it is delivered, then it is moved to the directory damaged",
+			"segment",
+			s.dir,
+			"error",
+			err,
+			"first_lost",
+			from,
+			"lost",
+			to-from,
+		)
 	}
 }
 

@@ -15,23 +15,27 @@ import (
 type WhenFull int
 
 const (
-	Block      WhenFull = iota // appends wait: the back-pressure reaches the inputs
-	Overflow                   // appends wait, and outputs with a failover see by Fill that they should move data away
-	DropOldest                 // whole segments are dropped from the old end, counted
+	Block WhenFull = iota // appends wait: the back-pressure reaches the inputs
+	// appends wait, and outputs with a failover see by Fill that they should move data away
+	Overflow
+	DropOldest // whole segments are dropped from the old end, counted
 )
 
-// Options say how a buffer behaves. The zero value of a field means its default; Sync has none, so see DefaultOptions.
+// Options say how a buffer behaves. The zero value of a field means its default; Sync has none, so
+// see DefaultOptions.
 type Options struct {
-	MaxSize       int64         // disk to use at most, bytes; 0: no limit but MinFree
-	SegmentSize   int64         // bytes; at most an eighth of MaxSize
-	MinFree       int64         // free space to leave on the file system, bytes
-	Sync          bool          // acknowledge only what the disk has
-	FlushBytes    int64         // bytes of encoded batches that make a group
-	FlushInterval time.Duration // shortest time between two commits while there is less than FlushBytes to write
-	Codec         record.Codec  // None, Snappy, LZ4 or Zstd
+	MaxSize     int64 // disk to use at most, bytes; 0: no limit but MinFree
+	SegmentSize int64 // bytes; at most an eighth of MaxSize
+	MinFree     int64 // free space to leave on the file system, bytes
+	Sync        bool  // acknowledge only what the disk has
+	FlushBytes  int64 // bytes of encoded batches that make a group
+	// shortest time between two commits while there is less than FlushBytes to write
+	FlushInterval time.Duration
+	Codec         record.Codec // None, Snappy, LZ4 or Zstd
 	WhenFull      WhenFull
-	Spill         bool          // AppendReplayable keeps batches in memory while cursors keep up
-	Latency       time.Duration // how long what nobody waits for may wait for company; 0: not at all
+	Spill         bool // AppendReplayable keeps batches in memory while cursors keep up
+	// how long what nobody waits for may wait for company; 0: not at all
+	Latency time.Duration
 
 	Log     *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: none
@@ -93,8 +97,8 @@ func (o *Options) fill() {
 // chunk is how far ahead of the writing disk is allocated.
 func (o *Options) chunk() int64 { return min(max(o.SegmentSize/8, 256<<10), 16<<20) }
 
-// limit is MaxSize less what a buffer takes beyond its segments' data: what is allocated ahead, and Badger's own files of
-// the head and of the next segment.
+// limit is MaxSize less what a buffer takes beyond its segments' data: what is allocated ahead, and
+// Badger's own files of the head and of the next segment.
 func (o *Options) limit() int64 {
 	return max(o.MaxSize-o.chunk()-2*headFootprint, o.MaxSize/2)
 }
@@ -132,7 +136,11 @@ func Default() Config {
 // SetDefaults presets the fields.
 func (c *Config) SetDefaults() { *c = Default() }
 
-var whenFullNames = map[string]WhenFull{"block": Block, "overflow": Overflow, "drop_oldest": DropOldest}
+var whenFullNames = map[string]WhenFull{
+	"block":       Block,
+	"overflow":    Overflow,
+	"drop_oldest": DropOldest,
+}
 
 // Validate reports every mistake, each beginning with the attribute's name.
 func (c *Config) Validate() error {
@@ -165,7 +173,8 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Space returns how much of the file system the buffer may use, and how much it leaves free, in bytes; 0 is no bound.
+// Space returns how much of the file system the buffer may use, and how much it leaves free, in
+// bytes; 0 is no bound.
 func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
 
 // Overflows tells whether a full buffer relies on the failover of the outputs.
@@ -178,7 +187,14 @@ func (c *Config) Options() Options {
 		codec, _ = record.ParseCodec(c.Compression) // Validate has seen it
 	}
 	return Options{
-		MaxSize: c.MaxSize, SegmentSize: c.SegmentSize, MinFree: c.MinFree, Sync: c.Sync,
-		FlushBytes: c.FlushBytes, FlushInterval: c.FlushInterval, Codec: codec, WhenFull: whenFullNames[c.WhenFull], Spill: c.Spill,
+		MaxSize:       c.MaxSize,
+		SegmentSize:   c.SegmentSize,
+		MinFree:       c.MinFree,
+		Sync:          c.Sync,
+		FlushBytes:    c.FlushBytes,
+		FlushInterval: c.FlushInterval,
+		Codec:         codec,
+		WhenFull:      whenFullNames[c.WhenFull],
+		Spill:         c.Spill,
 	}
 }

@@ -46,8 +46,8 @@ func crashOptions() Options {
 	return opt
 }
 
-// crashChild appends for two inputs from where their positions say, drains with one cursor, and reports on stdout what was acknowledged,
-// until it is killed.
+// crashChild appends for two inputs from where their positions say, drains with one cursor, and
+// reports on stdout what was acknowledged, until it is killed.
 func crashChild(dir string) error {
 	b, err := Open(dir, crashOptions())
 	if err != nil {
@@ -56,7 +56,8 @@ func crashChild(dir string) error {
 	out := make(chan string, 1000)
 	go func() {
 		for line := range out {
-			fmt.Println(line) // unbuffered: what the parent has read was acknowledged before the kill
+			// unbuffered: what the parent has read was acknowledged before the kill
+			fmt.Println(line)
 		}
 	}()
 	c, err := b.Cursor("out")
@@ -94,11 +95,17 @@ func crashChild(dir string) error {
 				}
 				n += k
 				upTo := n
-				err := b.Append(context.Background(), input, bb.Build(), []record.Position{{Key: "n", Value: []byte(strconv.Itoa(n))}}, func(err error) {
-					if err == nil {
-						out <- fmt.Sprintf("A %s %d", input, upTo)
-					}
-				})
+				err := b.Append(
+					context.Background(),
+					input,
+					bb.Build(),
+					[]record.Position{{Key: "n", Value: []byte(strconv.Itoa(n))}},
+					func(err error) {
+						if err == nil {
+							out <- fmt.Sprintf("A %s %d", input, upTo)
+						}
+					},
+				)
 				if err != nil {
 					fails <- err
 					return
@@ -109,11 +116,17 @@ func crashChild(dir string) error {
 	return <-fails
 }
 
-// What was acknowledged before a SIGKILL is read back exactly once and in order, and positions and cursors are those of the same moment.
+// What was acknowledged before a SIGKILL is read back exactly once and in order, and positions and
+// cursors are those of the same moment.
 func TestKill(t *testing.T) { testKill(t, t.TempDir(), 12) }
 
-// fluent-bit#10952: killed with SIGKILL, chunks already acknowledged fail their format check and are discarded.
-func TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL(t *testing.T) { testKill(t, t.TempDir(), 6) }
+// fluent-bit#10952: killed with SIGKILL, chunks already acknowledged fail their format check and
+// are discarded.
+func TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL(
+	t *testing.T,
+) {
+	testKill(t, t.TempDir(), 6)
+}
 
 func testKill(t *testing.T, dir string, kills int) {
 	seed := rand.Uint64()
@@ -142,7 +155,10 @@ func testKill(t *testing.T, dir string, kills int) {
 			t.Fatal(err)
 		}
 		// The first kills come at any time of the start, the others while it is at work.
-		timer := time.AfterFunc(time.Duration(rng.Int64N(int64(200*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(
+			time.Duration(rng.Int64N(int64(200*time.Millisecond))),
+			func() { _ = cmd.Process.Kill() },
+		)
 		if round >= 3 {
 			timer.Stop()
 		}
@@ -187,7 +203,12 @@ func testKill(t *testing.T, dir string, kills int) {
 	}
 	for _, input := range []string{"x", "y"} {
 		if got[input] < acked[input] {
-			t.Errorf("input %s: %d records, but %d were acknowledged", input, got[input], acked[input])
+			t.Errorf(
+				"input %s: %d records, but %d were acknowledged",
+				input,
+				got[input],
+				acked[input],
+			)
 		}
 		if p, _ := strconv.Atoi(string(b.Positions(input)["n"])); p != got[input] {
 			t.Errorf("input %s: position %d, but %d records are stored", input, p, got[input])
@@ -199,7 +220,13 @@ func testKill(t *testing.T, dir string, kills int) {
 	if pos, _ := cursor(t, b, "out").Committed(); pos < committed {
 		t.Errorf("cursor at %d, but %d was committed", pos, committed)
 	}
-	t.Logf("acknowledged %v, stored %v, committed %d, %+v", acked, got, committed, b.Stats().Segments)
+	t.Logf(
+		"acknowledged %v, stored %v, committed %d, %+v",
+		acked,
+		got,
+		committed,
+		b.Stats().Segments,
+	)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Cursor is one reader's place in a buffer: a record.Log, Filler, Ender and Refresher. Next and SeekTo belong to one goroutine.
+// Cursor is one reader's place in a buffer: a record.Log, Filler, Ender and Refresher. Next and
+// SeekTo belong to one goroutine.
 type Cursor struct {
 	b    *Buffer
 	name string
@@ -46,8 +47,9 @@ type CursorInfo struct {
 	Oldest time.Duration // age of the record at Pos; see Stats.OldestAge
 }
 
-// Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable before Cursor returns: from then on it
-// holds what it has not passed, opened or not, until Forget. A cursor can be open once at a time.
+// Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable
+// before Cursor returns: from then on it holds what it has not passed, opened or not, until Forget.
+// A cursor can be open once at a time.
 func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	if name == "" {
 		return nil, errors.New("a cursor needs a name")
@@ -66,7 +68,10 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	b.mu.Unlock()
 	c.pos = st.pos
 	if !ok {
-		if err := b.change(context.Background(), change{kind: changeCursor, name: name, pos: st.pos}); err != nil {
+		if err := b.change(
+			context.Background(),
+			change{kind: changeCursor, name: name, pos: st.pos},
+		); err != nil {
 			c.Close()
 			return nil, err
 		}
@@ -109,7 +114,17 @@ func (b *Buffer) cursorsLocked() []CursorInfo {
 	for name, c := range b.state.cursors {
 		_, open := b.handles[name]
 		lag := b.lagLocked(c.pos)
-		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: lag, Note: c.note, Open: open, Oldest: b.ageLocked(c.pos)})
+		out = append(
+			out,
+			CursorInfo{
+				Name:   name,
+				Pos:    c.pos,
+				Lag:    lag,
+				Note:   c.note,
+				Open:   open,
+				Oldest: b.ageLocked(c.pos),
+			},
+		)
 	}
 	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
 	return out
@@ -164,9 +179,10 @@ func (c *Cursor) Committed() (int64, string) {
 	return st.pos, st.note
 }
 
-// Commit stores pos and note durably. In spill mode a commit of a position in memory waits for others, a moment, unless one was
-// prepared, and one that changes the note for all records to be on disk. After records were dropped by policy, a pos among them
-// stands for the oldest one kept, and one behind what Advance has had stored for that.
+// Commit stores pos and note durably. In spill mode a commit of a position in memory waits for
+// others, a moment, unless one was prepared, and one that changes the note for all records to be on
+// disk. After records were dropped by policy, a pos among them stands for the oldest one kept, and
+// one behind what Advance has had stored for that.
 func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
 		return fmt.Errorf("note of %d bytes is over the limit of %d", len(note), record.MaxNote)
@@ -186,7 +202,10 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	if pos < st.pos || pos > end {
 		return fmt.Errorf("cursor %q: commit of %d outside of %d to %d", c.name, pos, st.pos, end)
 	}
-	op := &stateOp{changes: []change{{kind: changeCursor, name: c.name, pos: pos, note: note}}, done: make(chan error, 1)}
+	op := &stateOp{
+		changes: []change{{kind: changeCursor, name: c.name, pos: pos, note: note}},
+		done:    make(chan error, 1),
+	}
 	if b.opt.Spill {
 		b.mu.Lock()
 		switch {
@@ -195,7 +214,8 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 			b.askSpill(SpillNote)
 			op.barrier = true
 		case note == st.note:
-			// What was prepared is committed elsewhere by now: should that be forgotten there, it is known here alone.
+			// What was prepared is committed elsewhere by now: should that be forgotten there, it
+			// is known here alone.
 			op.lazy = pos > b.disk && len(b.state.prepared[c.name]) == 0
 		}
 		b.mu.Unlock()
@@ -203,7 +223,8 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	return b.submit(ctx, op)
 }
 
-// Refresh waits for commits whose outcome is unknown, because their context ended, and returns what is stored.
+// Refresh waits for commits whose outcome is unknown, because their context ended, and returns what
+// is stored.
 func (c *Cursor) Refresh(ctx context.Context) (pos int64, note string, err error) {
 	if err := c.b.submit(ctx, &stateOp{done: make(chan error, 1)}); err != nil {
 		return 0, "", err
@@ -276,8 +297,9 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 	if batch := b.recent.find(c.pos); batch != nil {
 		return batch, nil, nil, nil
 	}
-	// What may have been delivered from memory by the last run: nobody passes it before that is known, since the positions of inputs that belong to it
-	// are still needed. Nothing is appended before, either.
+	// What may have been delivered from memory by the last run: nobody passes it before that is
+	// known, since the positions of inputs that belong to it are still needed. Nothing is appended
+	// before, either.
 	unresolved := len(b.unresolved) > 0 && c.pos >= b.found
 	if i := b.segmentFor(c.pos); i < len(b.segs) && !unresolved {
 		s := b.segs[i]
@@ -298,7 +320,8 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 		return nil, s, nil, nil
 	}
 	if c.pos < b.end && !unresolved {
-		// Between what is on disk and what is in memory alone; what was there, every cursor has passed.
+		// Between what is on disk and what is in memory alone; what was there, every cursor has
+		// passed.
 		if i := b.recent.search(c.pos); i < len(b.recent.items) {
 			return b.recent.items[i].batch, nil, nil, nil
 		}

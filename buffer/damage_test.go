@@ -12,8 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// filled makes a buffer of some segments and returns its directory: closed in order, or as a kill leaves it. Records are numbered by
-// position, the input's position "n" is the number of records, and the cursor "out" stands at 100.
+// filled makes a buffer of some segments and returns its directory: closed in order, or as a kill
+// leaves it. Records are numbered by position, the input's position "n" is the number of records,
+// and the cursor "out" stands at 100.
 func filled(t *testing.T, killed bool) (dir string, records int) {
 	t.Helper()
 	dir = t.TempDir()
@@ -26,7 +27,13 @@ func filled(t *testing.T, killed bool) (dir string, records int) {
 			appendWait(t, b, batchOf(i*per, per, 1000), p) // so that there are more groups
 			continue
 		}
-		if err := b.Append(t.Context(), "in", batchOf(i*per, per, 1000), []record.Position{p}, nil); err != nil {
+		if err := b.Append(
+			t.Context(),
+			"in",
+			batchOf(i*per, per, 1000),
+			[]record.Position{p},
+			nil,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,7 +46,11 @@ func filled(t *testing.T, killed bool) (dir string, records int) {
 		}
 		return dir, batches * per
 	}
-	eventually(t, "old segments are closed", func() bool { _, heads := segmentDirs(t, dir); return len(heads) <= 2 })
+	eventually(
+		t,
+		"old segments are closed",
+		func() bool { _, heads := segmentDirs(t, dir); return len(heads) <= 2 },
+	)
 	to := filepath.Join(t.TempDir(), "copy")
 	copyDir(t, dir, to)
 	return to, batches * per
@@ -97,7 +108,8 @@ func truncateTo(share float64) func([]byte) []byte {
 	return func(p []byte) []byte { return p[:int(share*float64(len(p)))] }
 }
 
-// Damage in a closed segment's value log costs what cannot be read, and nothing else; the segment is kept aside.
+// Damage in a closed segment's value log costs what cannot be read, and nothing else; the segment
+// is kept aside.
 func TestDamagedValueLog(t *testing.T) {
 	for name, damage := range map[string]func(path string){
 		"flipped": func(path string) {
@@ -126,7 +138,8 @@ func TestDamagedValueLog(t *testing.T) {
 			seg := middleOf(t, dir)
 			damage(filepath.Join(seg, vlogName))
 			b, reg, got := readAll(t, dir)
-			if len(got) >= n || len(got) < n*2/3 || !slices.IsSorted(got) || got[0] != 0 || got[len(got)-1] != n-1 {
+			if len(got) >= n || len(got) < n*2/3 || !slices.IsSorted(got) || got[0] != 0 ||
+				got[len(got)-1] != n-1 {
 				t.Fatalf("%d of %d records, from %d to %d", len(got), n, got[0], got[len(got)-1])
 			}
 			if len(slices.Compact(slices.Clone(got))) != len(got) {
@@ -141,7 +154,15 @@ func TestDamagedValueLog(t *testing.T) {
 			if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 1 {
 				t.Errorf("damaged segments %v", v)
 			}
-			if v := metricValue(t, reg, "penstock_buffer_damaged_records_total"); int(v) != n-len(got) {
+			if v := metricValue(
+				t,
+				reg,
+				"penstock_buffer_damaged_records_total",
+			); int(
+				v,
+			) != n-len(
+				got,
+			) {
 				t.Errorf("damaged records %v, want %d", v, n-len(got))
 			}
 			if p := string(b.Positions("in")["n"]); p != fmt.Sprint(n) {
@@ -242,7 +263,8 @@ func headOf(t *testing.T, dir string) (path string, entries []entry) {
 	return "", nil
 }
 
-// The last group before a crash may be incomplete. It was not acknowledged: data and position of it go, together, and that is no damage.
+// The last group before a crash may be incomplete. It was not acknowledged: data and position of it
+// go, together, and that is no damage.
 func TestTornEndIsCutOff(t *testing.T) {
 	dir, _ := filled(t, true)
 	path, entries := headOf(t, dir)
@@ -265,19 +287,32 @@ func TestTornEndIsCutOff(t *testing.T) {
 	}
 }
 
-// What follows an unacknowledged group that did not survive must not survive either, or its positions would skip what is lost.
+// What follows an unacknowledged group that did not survive must not survive either, or its
+// positions would skip what is lost.
 func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	dir := t.TempDir()
 	opt := small(t)
 	opt.FlushBytes = 4 << 10
 	b := open(t, dir, opt)
 	queued := make(chan struct{})
-	if err := b.Append(t.Context(), "in", batchOf(0, 1, 3000), []record.Position{{Key: "n", Value: []byte("1")}}, func(error) { <-queued }); err != nil {
+	if err := b.Append(
+		t.Context(),
+		"in",
+		batchOf(0, 1, 3000),
+		[]record.Position{{Key: "n", Value: []byte("1")}},
+		func(error) { <-queued },
+	); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the first is written", func() bool { return b.End() == 1 })
 	for i := 1; i < 10; i++ { // one commit of several groups, since the writer is held
-		if err := b.Append(t.Context(), "in", batchOf(i, 1, 3000), []record.Position{{Key: "n", Value: fmt.Append(nil, i+1)}}, nil); err != nil {
+		if err := b.Append(
+			t.Context(),
+			"in",
+			batchOf(i, 1, 3000),
+			[]record.Position{{Key: "n", Value: fmt.Append(nil, i+1)}},
+			nil,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -313,7 +348,8 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	}
 }
 
-// vector#17644, #16525: a hard reset leaves a buffer on which it crash-loops until somebody deletes it.
+// vector#17644, #16525: a hard reset leaves a buffer on which it crash-loops until somebody deletes
+// it.
 func TestVector17644_DamagedHeadDoesNotKeepItFromStarting(t *testing.T) {
 	for name, damage := range map[string]func(p []byte, entries []entry) []byte{
 		"first group": func(p []byte, es []entry) []byte { p[es[0].off+20] ^= 1; return p },
@@ -377,8 +413,8 @@ func TestFluentd1638_EverythingLeftByACrashIsRead(t *testing.T) {
 	}
 }
 
-// A kill in the middle of the copy of a head's first group into the mapped file leaves a part of it without its beginning. It was
-// never acknowledged, and is no damage.
+// A kill in the middle of the copy of a head's first group into the mapped file leaves a part of it
+// without its beginning. It was never acknowledged, and is no damage.
 func TestTornFirstGroupIsNoDamage(t *testing.T) {
 	dir, records := filled(t, true)
 	head := filepath.Join(dir, "head-99999999")

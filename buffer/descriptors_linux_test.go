@@ -39,10 +39,19 @@ func TestOpenHeadWithFewDescriptors(t *testing.T) {
 	failed := 0
 	for spare := 0; ; spare++ {
 		dir := filepath.Join(root, fmt.Sprint(spare))
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(highest + spare), Max: was.Max}); err != nil {
+		if err := syscall.Setrlimit(
+			syscall.RLIMIT_NOFILE,
+			&syscall.Rlimit{Cur: uint64(highest + spare), Max: was.Max},
+		); err != nil {
 			t.Fatal(err)
 		}
-		h, err := openHead(disk{}, dir, 1<<20, 1<<20, badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}})
+		h, err := openHead(
+			disk{},
+			dir,
+			1<<20,
+			1<<20,
+			badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}},
+		)
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +62,8 @@ func TestOpenHeadWithFewDescriptors(t *testing.T) {
 			break
 		}
 		failed++
-		if !errors.Is(err, syscall.EMFILE) && !strings.Contains(err.Error(), "too many open files") {
+		if !errors.Is(err, syscall.EMFILE) &&
+			!strings.Contains(err.Error(), "too many open files") {
 			t.Errorf("with %d spare: %v", spare, err)
 		}
 		if spare > 40 {

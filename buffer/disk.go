@@ -133,4 +133,8 @@ func needDescriptors(dir string, n int) (err error) {
 }
 
 // isFull tells whether err says that there is no room on the disk, or none for this user.
-func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+func isFull(
+	err error,
+) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

@@ -58,7 +58,10 @@ func openIn(t *testing.T, dir string) (open []string) {
 		t.Skip("needs /proc")
 	}
 	for _, fd := range fds {
-		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, dir) {
+		if to, err := os.Readlink(
+			"/proc/self/fd/" + fd.Name(),
+		); err == nil &&
+			strings.HasPrefix(to, dir) {
 			open = append(open, to)
 		}
 	}
@@ -90,12 +93,18 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 				n := 0
 				add := func(batches int) {
 					for range batches {
-						if err := b.Append(t.Context(), "in", batchOf(n, 50, 1000), []record.Position{{Key: "n", Value: fmt.Append(nil, n)}}, func(err error) {
-							if err != nil {
-								t.Errorf("an append was refused: %v", err)
-							}
-							acked.Add(50)
-						}); err != nil {
+						if err := b.Append(
+							t.Context(),
+							"in",
+							batchOf(n, 50, 1000),
+							[]record.Position{{Key: "n", Value: fmt.Append(nil, n)}},
+							func(err error) {
+								if err != nil {
+									t.Errorf("an append was refused: %v", err)
+								}
+								acked.Add(50)
+							},
+						); err != nil {
 							t.Error(err)
 						}
 						n += 50
@@ -109,11 +118,19 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 						added := make(chan struct{})
 						go func() { defer close(added); add(25) }() // more than a segment
 						if times < 0 {
-							eventually(t, "it fails, or is not needed", func() bool { return f.hits.Load() > 0 || acked.Load() == int64(from+25*50) })
+							eventually(
+								t,
+								"it fails, or is not needed",
+								func() bool { return f.hits.Load() > 0 || acked.Load() == int64(from+25*50) },
+							)
 							f.arm("", nil, 0, 0)
 						}
 						<-added
-						eventually(t, "all is acknowledged", func() bool { return acked.Load() == int64(n) })
+						eventually(
+							t,
+							"all is acknowledged",
+							func() bool { return acked.Load() == int64(n) },
+						)
 						got = append(got, readTo(t, c, b.End())...)
 						commit(t, c, c.pos)
 					}
@@ -144,7 +161,12 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 					f.arm("", nil, 0, 0)
 					out, all := cursor(t, again, "out"), cursor(t, again, "behind")
 					if pos, _ := out.Committed(); pos != int64(n) || again.End() < int64(n) {
-						t.Errorf("the next start finds %d records and delivered %d, want %d", again.End(), pos, n)
+						t.Errorf(
+							"the next start finds %d records and delivered %d, want %d",
+							again.End(),
+							pos,
+							n,
+						)
 					}
 					wantRun(t, readTo(t, all, int64(n)), 0, n)
 					commit(t, all, all.pos)

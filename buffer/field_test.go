@@ -17,8 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// One output that is stuck costs the others nothing: neither time nor, with their data in memory, disk reads.
-// fluent-bit#11370, vector#22064: one dead output stalls the others.
+// One output that is stuck costs the others nothing: neither time nor, with their data in memory,
+// disk reads. fluent-bit#11370, vector#22064: one dead output stalls the others.
 func TestFluentBit11370_AStuckCursorDoesNotSlowTheOthers(t *testing.T) {
 	b := open(t, t.TempDir(), small(t))
 	stuck, c := cursor(t, b, "stuck"), cursor(t, b, "out")
@@ -35,7 +35,8 @@ func TestFluentBit11370_AStuckCursorDoesNotSlowTheOthers(t *testing.T) {
 	wantRun(t, readTo(t, stuck, 4000), 0, 4000)
 }
 
-// drainBacklog is run in a process of its own: it opens a buffer with a backlog and drains it, and reports on stdout.
+// drainBacklog is run in a process of its own: it opens a buffer with a backlog and drains it, and
+// reports on stdout.
 func drainBacklog(dir string) error {
 	start := time.Now()
 	b, err := Open(dir, DefaultOptions())
@@ -82,7 +83,14 @@ func drainBacklog(dir string) error {
 		return err
 	}
 	left := b.Stats().Segments
-	fmt.Println("drained", opened.Milliseconds(), records, peak, left, time.Since(start).Milliseconds())
+	fmt.Println(
+		"drained",
+		opened.Milliseconds(),
+		records,
+		peak,
+		left,
+		time.Since(start).Milliseconds(),
+	)
 	return b.Close()
 }
 
@@ -101,7 +109,8 @@ func makeBacklog(t testing.TB, dir string, n int) (records int64) {
 	cursor(t, b, "out").Close()
 	src := logBatches(4)
 	for i := range n {
-		// Packed once: a batch that stands elsewhere in the log is another batch with the same bytes.
+		// Packed once: a batch that stands elsewhere in the log is another batch with the same
+		// bytes.
 		packed, err := src[i%4].AppendEncoded(nil, record.LZ4)
 		if err != nil {
 			t.Fatal(err)
@@ -132,14 +141,23 @@ func drainInChild(t testing.TB, dir string) (d drained) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if _, err := fmt.Sscanf(string(out), "drained %d %d %d %d %d", &d.openMs, &d.records, &d.peak, &d.segments, &d.ms); err != nil {
+	if _, err := fmt.Sscanf(
+		string(out),
+		"drained %d %d %d %d %d",
+		&d.openMs,
+		&d.records,
+		&d.peak,
+		&d.segments,
+		&d.ms,
+	); err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
 	return d
 }
 
-// fluent-bit#6082, #5166: memory grows in spite of disk buffering; a large backlog blocks the restart.
-// otel-contrib#44469, #41204: Kafka recovers and the queue's drain runs out of memory or collapses.
+// fluent-bit#6082, #5166: memory grows in spite of disk buffering; a large backlog blocks the
+// restart. otel-contrib#44469, #41204: Kafka recovers and the queue's drain runs out of memory or
+// collapses.
 func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *testing.T) {
 	n := 768
 	if testing.Short() || raceEnabled {
@@ -151,7 +169,13 @@ func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *tes
 	dir := t.TempDir()
 	records := makeBacklog(t, dir, n)
 	d := drainInChild(t, dir)
-	t.Logf("%d MiB: opened in %d ms, drained in %d ms, peak of anonymous memory %d MiB", n, d.openMs, d.ms, d.peak>>20)
+	t.Logf(
+		"%d MiB: opened in %d ms, drained in %d ms, peak of anonymous memory %d MiB",
+		n,
+		d.openMs,
+		d.ms,
+		d.peak>>20,
+	)
 	if d.records != records {
 		t.Errorf("%d records, want %d", d.records, records)
 	}
@@ -166,9 +190,11 @@ func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *tes
 	}
 }
 
-// vector#23783: adding a disk buffer cuts throughput to a quarter. Here it adds little work, and none that an input or an output at the head waits for:
-// a batch is compressed once, by its caller, and those very bytes are what an output gets and what lies on disk; appends go on while the disk
-// stands still, and what has gathered meanwhile is one write. What it costs in time is measured by cmd/bench, against the tail alone.
+// vector#23783: adding a disk buffer cuts throughput to a quarter. Here it adds little work, and
+// none that an input or an output at the head waits for: a batch is compressed once, by its caller,
+// and those very bytes are what an output gets and what lies on disk; appends go on while the disk
+// stands still, and what has gathered meanwhile is one write. What it costs in time is measured by
+// cmd/bench, against the tail alone.
 func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	dir, opt := t.TempDir(), DefaultOptions()
@@ -263,7 +289,8 @@ func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {
 	}
 }
 
-// A cursor far behind is read from disk while the head moves on; neither disturbs the other's order.
+// A cursor far behind is read from disk while the head moves on; neither disturbs the other's
+// order.
 func TestReadingBehindAndAtTheHeadAtOnce(t *testing.T) {
 	opt := small(t)
 	opt.Sync = true
@@ -296,7 +323,8 @@ func TestReadingBehindAndAtTheHeadAtOnce(t *testing.T) {
 	wantRun(t, <-done, 0, n*per)
 }
 
-// Ten thousand positions do not make a commit slow or large: only what changed is written, and the whole state once per segment.
+// Ten thousand positions do not make a commit slow or large: only what changed is written, and the
+// whole state once per segment.
 func TestManyPositions(t *testing.T) {
 	dir := t.TempDir()
 	opt := small(t)
@@ -305,12 +333,23 @@ func TestManyPositions(t *testing.T) {
 	cursor(t, b, "out").Close()
 	var all []record.Position
 	for i := range 20_000 {
-		all = append(all, record.Position{Key: fmt.Sprintf("2049:%d:/var/log/pods/some-namespace/container-%d.log", i, i), Value: make([]byte, 60)})
+		all = append(
+			all,
+			record.Position{
+				Key:   fmt.Sprintf("2049:%d:/var/log/pods/some-namespace/container-%d.log", i, i),
+				Value: make([]byte, 60),
+			},
+		)
 	}
 	appendWait(t, b, nil, all...)
 	before := b.Stats().Bytes
 	for i := range 100 {
-		appendWait(t, b, batchOf(i, 1, 10), record.Position{Key: all[i].Key, Value: fmt.Append(nil, i)})
+		appendWait(
+			t,
+			b,
+			batchOf(i, 1, 10),
+			record.Position{Key: all[i].Key, Value: fmt.Append(nil, i)},
+		)
 	}
 	if grown := b.Stats().Bytes - before; grown > 100*1024 {
 		t.Errorf("100 commits of one position wrote %d bytes", grown)

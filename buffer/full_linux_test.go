@@ -61,17 +61,24 @@ func fullOptions(t *testing.T) Options {
 	return opt
 }
 
-// Appends until the buffer has blocked for a while; returns how many records were accepted and counts what is acknowledged.
+// Appends until the buffer has blocked for a while; returns how many records were accepted and
+// counts what is acknowledged.
 func appendUntilBlocked(t *testing.T, b *Buffer, from int, acked *atomic.Int64) int {
 	t.Helper()
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		upTo := int64(from + 50)
-		err := b.Append(ctx, "in", batchOf(from, 50, 1000), []record.Position{{Key: "n", Value: fmt.Append(nil, upTo)}}, func(err error) {
-			if err == nil {
-				acked.Store(upTo)
-			}
-		})
+		err := b.Append(
+			ctx,
+			"in",
+			batchOf(from, 50, 1000),
+			[]record.Position{{Key: "n", Value: fmt.Append(nil, upTo)}},
+			func(err error) {
+				if err == nil {
+					acked.Store(upTo)
+				}
+			},
+		)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
 			return from
@@ -83,7 +90,8 @@ func appendUntilBlocked(t *testing.T, b *Buffer, from int, acked *atomic.Int64) 
 	}
 }
 
-// A disk that fills while the buffer is written blocks appends, loses nothing, lets cursors move, and appends go on once there is space.
+// A disk that fills while the buffer is written blocks appends, loses nothing, lets cursors move,
+// and appends go on once there is space.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "64m")
 	b := open(t, filepath.Join(dir, "buffer"), fullOptions(t))
@@ -111,15 +119,24 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the buffer takes data again", func() bool { return !b.Stats().LowSpace && acked.Load() == int64(n) })
+	eventually(
+		t,
+		"the buffer takes data again",
+		func() bool { return !b.Stats().LowSpace && acked.Load() == int64(n) },
+	)
 	appendWait(t, b, batchOf(n, 50, 1000))
 	got = append(got, readTo(t, c, int64(n+50))...)
 	wantRun(t, got, 0, n+50)
 	commit(t, c, c.pos)
-	eventually(t, "the disk is back", func() bool { free, _ := freeSpace(dir); return free > 50<<20 })
+	eventually(
+		t,
+		"the disk is back",
+		func() bool { free, _ := freeSpace(dir); return free > 50<<20 },
+	)
 }
 
-// Somebody else takes and gives back all of the disk, over and over, while the buffer is written and read.
+// Somebody else takes and gives back all of the disk, over and over, while the buffer is written
+// and read.
 func TestFullDiskComesAndGoes(t *testing.T) {
 	dir := smallDisk(t, "64m")
 	opt := fullOptions(t)
@@ -188,7 +205,11 @@ func TestFullDiskAtStartAndStop(t *testing.T) {
 	path := filepath.Join(dir, "buffer")
 	b := open(t, path, fullOptions(t))
 	cursor(t, b, "out").Close()
-	eventually(t, "the reserve is there", func() bool { _, err := os.Stat(filepath.Join(path, reserveName)); return err == nil })
+	eventually(
+		t,
+		"the reserve is there",
+		func() bool { _, err := os.Stat(filepath.Join(path, reserveName)); return err == nil },
+	)
 	var acked atomic.Int64
 	appendUntilBlocked(t, b, 0, &acked)
 	filler := fillDisk(t, dir, 0)
@@ -225,7 +246,15 @@ func TestDropOldest(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir, opt)
 	c, at := cursor(t, b, "out"), cursor(t, b, "behind")
-	wantRun(t, numbers(t, func() *record.Batch { appendWait(t, b, batchOf(0, 50, 1000)); return next(t, c) }()), 0, 50)
+	wantRun(
+		t,
+		numbers(
+			t,
+			func() *record.Batch { appendWait(t, b, batchOf(0, 50, 1000)); return next(t, c) }(),
+		),
+		0,
+		50,
+	)
 	const n = 40_000
 	for i := 50; i < n; i += 50 {
 		if err := b.Append(t.Context(), "in", batchOf(i, 50, 1000), nil, nil); err != nil {
@@ -277,7 +306,8 @@ func TestDropOldestAtTheFloor(t *testing.T) {
 	wantRun(t, got, int(first), n-int(first))
 }
 
-// A write that fails is made again in a new segment. What the old one may hold of it does not count twice.
+// A write that fails is made again in a new segment. What the old one may hold of it does not count
+// twice.
 func TestFailedWriteGoesToANewSegment(t *testing.T) {
 	dir := t.TempDir()
 	opt := small(t)

@@ -16,13 +16,14 @@ import (
 //
 //	header | meta: (records, length) of each batch, then the state changes | body: the batches' envelopes
 //
-// Every part has a checksum (each envelope its own), and the header can be found by its magic when what is before it is damaged.
-// Integers in the header are big-endian, elsewhere varints.
+// Every part has a checksum (each envelope its own), and the header can be found by its magic when
+// what is before it is damaged. Integers in the header are big-endian, elsewhere varints.
 const (
 	groupHeaderSize = 68
 
-	flagFullState     = 1 // the changes are the whole state
-	flagPackedChanges = 2 // the changes begin with a length and as many bytes of others, in a snappy block
+	flagFullState = 1 // the changes are the whole state
+	// the changes begin with a length and as many bytes of others, in a snappy block
+	flagPackedChanges = 2
 
 	// packChangesFrom is the size from which that is worth it. Positions of files look much alike.
 	packChangesFrom = 512
@@ -104,7 +105,12 @@ func parseMeta(h *groupHeader, meta []byte) (parts []part, changes []byte, err e
 		return nil, nil, fmt.Errorf("%w: group meta checksum", ErrCorrupt)
 	}
 	if uint64(h.batches) > uint64(len(meta)) {
-		return nil, nil, fmt.Errorf("%w: %d batches in %d bytes of meta", ErrCorrupt, h.batches, len(meta))
+		return nil, nil, fmt.Errorf(
+			"%w: %d batches in %d bytes of meta",
+			ErrCorrupt,
+			h.batches,
+			len(meta),
+		)
 	}
 	parts = make([]part, h.batches)
 	var records, length uint64
@@ -132,7 +138,8 @@ func parseMeta(h *groupHeader, meta []byte) (parts []part, changes []byte, err e
 	return parts, meta, nil
 }
 
-// packChanges returns the changes in p as a group with flagPackedChanges has them, or nil if that is not worth it.
+// packChanges returns the changes in p as a group with flagPackedChanges has them, or nil if that
+// is not worth it.
 func packChanges(p []byte) []byte {
 	if len(p) < packChangesFrom {
 		return nil
@@ -141,7 +148,12 @@ func packChanges(p []byte) []byte {
 	if len(packed) > len(p)*3/4 {
 		return nil
 	}
-	return append(binary.AppendUvarint(make([]byte, 0, len(packed)+binary.MaxVarintLen32), uint64(len(packed))), packed...)
+	return append(
+		binary.AppendUvarint(
+			make([]byte, 0, len(packed)+binary.MaxVarintLen32),
+			uint64(len(packed)),
+		),
+		packed...)
 }
 
 func unpackChanges(p []byte) ([]byte, error) {
@@ -160,14 +172,19 @@ func unpackChanges(p []byte) ([]byte, error) {
 	return append(changes, rest...), nil
 }
 
-// decodeGroup returns the batches of a group value, placed at their positions; they keep p. Batches that do not read back are
-// left out; err joins why, and the others are good.
+// decodeGroup returns the batches of a group value, placed at their positions; they keep p. Batches
+// that do not read back are left out; err joins why, and the others are good.
 func decodeGroup(p []byte) (h groupHeader, batches []*record.Batch, changes []byte, err error) {
 	if h, err = parseGroupHeader(p); err != nil {
 		return h, nil, nil, err
 	}
 	if h.size() > int64(len(p)) {
-		return h, nil, nil, fmt.Errorf("%w: group of %d bytes ends after %d", ErrCorrupt, h.size(), len(p))
+		return h, nil, nil, fmt.Errorf(
+			"%w: group of %d bytes ends after %d",
+			ErrCorrupt,
+			h.size(),
+			len(p),
+		)
 	}
 	parts, changes, err := parseMeta(&h, p[groupHeaderSize:groupHeaderSize+int(h.metaLen)])
 	if err != nil {
@@ -182,7 +199,16 @@ func decodeGroup(p []byte) (h groupHeader, batches []*record.Batch, changes []by
 		case err != nil:
 			errs = append(errs, fmt.Errorf("batch %d: %w", i, err))
 		case b.Len() != part.records || len(rest) != 0:
-			errs = append(errs, fmt.Errorf("%w: batch %d has %d records, want %d", ErrCorrupt, i, b.Len(), part.records))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"%w: batch %d has %d records, want %d",
+					ErrCorrupt,
+					i,
+					b.Len(),
+					part.records,
+				),
+			)
 		default:
 			batches = append(batches, b)
 		}
@@ -203,8 +229,8 @@ type groupBuilder struct {
 func (g *groupBuilder) appendTo(dst []byte, h groupHeader, codec record.Codec) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, make([]byte, groupHeaderSize)...)
-	// The table comes first and needs the envelopes' lengths; these are known only once written, so the body is
-	// built behind a gap as wide as the meta can be.
+	// The table comes first and needs the envelopes' lengths; these are known only once written, so
+	// the body is built behind a gap as wide as the meta can be.
 	var meta []byte
 	body := start + groupHeaderSize
 	var chg []byte

@@ -21,7 +21,11 @@ func encodedGroup(t testing.TB) []byte {
 			{kind: changeUncursor, name: "old"},
 		},
 	}
-	p, err := g.appendTo([]byte("before"), groupHeader{first: 100, seq: 7, durable: 6, appended: 1}, record.LZ4)
+	p, err := g.appendTo(
+		[]byte("before"),
+		groupHeader{first: 100, seq: 7, durable: 6, appended: 1},
+		record.LZ4,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +38,8 @@ func TestGroupRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.first != 100 || h.end() != 105 || h.seq != 7 || h.durable != 6 || h.size() != int64(len(p)) {
+	if h.first != 100 || h.end() != 105 || h.seq != 7 || h.durable != 6 ||
+		h.size() != int64(len(p)) {
 		t.Errorf("header %+v of %d bytes", h, len(p))
 	}
 	if len(batches) != 2 || batches[1].First != 103 || batches[1].End != 105 {
@@ -47,7 +52,8 @@ func TestGroupRoundTrip(t *testing.T) {
 	if err := st.replay(changes); err != nil {
 		t.Fatal(err)
 	}
-	if len(st.inputs["in"]) != 1 || string(st.inputs["in"]["f"]) != "5" || len(st.cursors) != 1 || st.cursors["out"] != (cursorState{4, "n"}) {
+	if len(st.inputs["in"]) != 1 || string(st.inputs["in"]["f"]) != "5" || len(st.cursors) != 1 ||
+		st.cursors["out"] != (cursorState{4, "n"}) {
 		t.Errorf("state %+v", st)
 	}
 }
@@ -67,7 +73,8 @@ func TestDecodeGroupFindsFlippedBits(t *testing.T) {
 	}
 }
 
-// covered tells whether the batches still hold what they should: some bytes of a record batch are outside of its checksum and unused.
+// covered tells whether the batches still hold what they should: some bytes of a record batch are
+// outside of its checksum and unused.
 func covered(t *testing.T, batches []*record.Batch) bool {
 	got := append(numbers(t, batches[0]), numbers(t, batches[1])...)
 	return len(got) == 5 && got[0] == 0 && got[4] == 4
@@ -108,7 +115,8 @@ func FuzzReplayState(f *testing.F) {
 		if err := other.replay(again); err != nil {
 			t.Fatal(err)
 		}
-		if len(other.inputs) != len(st.inputs) || len(other.cursors) != len(st.cursors) || other.size != st.size {
+		if len(other.inputs) != len(st.inputs) || len(other.cursors) != len(st.cursors) ||
+			other.size != st.size {
 			t.Fatalf("%+v, then %+v", st, other)
 		}
 	})
@@ -130,10 +138,19 @@ func TestConfig(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if o := c.Options(); !o.Sync || o.Codec != record.Snappy || o.WhenFull != Block || o.SegmentSize != 128<<20 {
+	if o := c.Options(); !o.Sync || o.Codec != record.Snappy || o.WhenFull != Block ||
+		o.SegmentSize != 128<<20 {
 		t.Errorf("options %+v", o)
 	}
-	c = Config{MaxSize: 1, SegmentSize: 1, MinFree: -1, FlushBytes: 1, FlushInterval: -1, Compression: "gzip", WhenFull: "drop"}
+	c = Config{
+		MaxSize:       1,
+		SegmentSize:   1,
+		MinFree:       -1,
+		FlushBytes:    1,
+		FlushInterval: -1,
+		Compression:   "gzip",
+		WhenFull:      "drop",
+	}
 	err := c.Validate()
 	for _, attribute := range []string{"max_size:", "segment_size:", "min_free:", "flush_bytes:", "flush_interval:", "compression:", "when_full:"} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+attribute) {
@@ -147,7 +164,12 @@ func TestChangesArePacked(t *testing.T) {
 	g := groupBuilder{pad: func(int64) int64 { return 100 }}
 	plain := 0
 	for i := range 50 {
-		c := change{kind: changePosition, name: "input.tail.app", key: fmt.Sprint("file", i), value: fmt.Appendf(nil, `{"path":"/var/log/app/app-%d.log","off":%d}`, i, i*1000)}
+		c := change{
+			kind:  changePosition,
+			name:  "input.tail.app",
+			key:   fmt.Sprint("file", i),
+			value: fmt.Appendf(nil, `{"path":"/var/log/app/app-%d.log","off":%d}`, i, i*1000),
+		}
 		g.chg = append(g.chg, c)
 		plain += len(c.append(nil))
 	}
@@ -167,7 +189,11 @@ func TestChangesArePacked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 50 {
-		if got := string(st.inputs["input.tail.app"][fmt.Sprint("file", i)]); got != string(g.chg[i].value) {
+		if got := string(
+			st.inputs["input.tail.app"][fmt.Sprint("file", i)],
+		); got != string(
+			g.chg[i].value,
+		) {
 			t.Errorf("change %d is %q", i, got)
 		}
 	}

@@ -16,21 +16,24 @@ const (
 	memTableSize = 4 << 20
 	walName      = "00001.mem"
 
-	// maxGroups keeps a segment's memtable from filling up, which would make Badger write tables, through memory
-	// maps, at a time of its own choosing. One group takes about 100 bytes of write-ahead log and as much of the table.
+	// maxGroups keeps a segment's memtable from filling up, which would make Badger write tables,
+	// through memory maps, at a time of its own choosing. One group takes about 100 bytes of
+	// write-ahead log and as much of the table.
 	maxGroups    = 20_000
 	walGroupSize = 128
 
 	walStep = 1 << 20
 
-	// stateReserve is disk that only changes of state may use: cursors must move while the disk is full.
+	// stateReserve is disk that only changes of state may use: cursors must move while the disk is
+	// full.
 	stateReserve = 256 << 10
 
 	// headFootprint is the disk that Badger's own files of a segment may take.
 	headFootprint = 3 << 20
 
-	// closeHeadroom is the free disk at which a segment's database is closed, or a quarter of a small file system: closing writes a table
-	// through a memory map that nobody can allocate ahead, so what other processes may take in those milliseconds must still be there after.
+	// closeHeadroom is the free disk at which a segment's database is closed, or a quarter of a
+	// small file system: closing writes a table through a memory map that nobody can allocate
+	// ahead, so what other processes may take in those milliseconds must still be there after.
 	closeHeadroom = 64 << 20
 
 	// openDescriptors are what opening a segment takes, and some to spare.
@@ -43,14 +46,15 @@ const (
 var (
 	// errNoSpace tells that the disk, or what the floor leaves of it, is used up.
 	errNoSpace = errors.New("no space left for the buffer")
-	// errNoSegment tells that a segment cannot be begun, for another reason. The one before it is as good as it was.
+	// errNoSegment tells that a segment cannot be begun, for another reason. The one before it is
+	// as good as it was.
 	errNoSegment = errors.New("cannot begin a segment")
 )
 
 // head is the Badger database of a segment that is being written. One goroutine uses it.
 //
-// Badger writes through memory maps of sparse files, and where the disk is full such a write is not an error but a SIGBUS. So every
-// byte is allocated before it is touched.
+// Badger writes through memory maps of sparse files, and where the disk is full such a write is not
+// an error but a SIGBUS. So every byte is allocated before it is touched.
 type head struct {
 	dir       string
 	disk      disk
@@ -78,14 +82,16 @@ func badgerOptions(dir string, segmentSize int64, logger badger.Logger) badger.O
 	opt.Compression = options.None
 	opt.DetectConflicts = false
 	opt.MetricsEnabled = false
-	// Every group is longer than this and goes to the value log; Badger's own transaction marks are shorter and must not.
+	// Every group is longer than this and goes to the value log; Badger's own transaction marks are
+	// shorter and must not.
 	opt.ValueThreshold = 48
-	opt.ValueLogFileSize = segmentSize + 16<<20 // never reached: Badger must not begin a second file
+	// never reached: Badger must not begin a second file
+	opt.ValueLogFileSize = segmentSize + 16<<20
 	return opt
 }
 
-// openHead creates a segment in dir, which does not exist, with room for reserve bytes. The caller has seen to it
-// that headFootprint bytes are free besides.
+// openHead creates a segment in dir, which does not exist, with room for reserve bytes. The caller
+// has seen to it that headFootprint bytes are free besides.
 func openHead(d disk, dir string, segmentSize, reserve int64, logger badger.Logger) (*head, error) {
 	err := d.try(stepCreate, dir)
 	if err == nil {
@@ -123,8 +129,8 @@ func (h *head) setUp(reserve int64) (err error) {
 	return errors.Join(h.disk.syncDir(h.dir), h.disk.syncDir(filepath.Dir(h.dir)))
 }
 
-// openBadger opens a new database. It touches the first page of each of its files; where the disk fills up in that very moment this
-// is an error rather than the end of the process.
+// openBadger opens a new database. It touches the first page of each of its files; where the disk
+// fills up in that very moment this is an error rather than the end of the process.
 func openBadger(opt badger.Options) (db *badger.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -135,7 +141,8 @@ func openBadger(opt badger.Options) (db *badger.DB, err error) {
 	return badger.Open(opt)
 }
 
-// reserveTo allocates the value log as far as offset to, and the write-ahead log for that many groups more.
+// reserveTo allocates the value log as far as offset to, and the write-ahead log for that many
+// groups more.
 func (h *head) reserveTo(to int64, groups int) error {
 	if h.cannotReserve {
 		return nil
@@ -153,8 +160,9 @@ func (h *head) reserveTo(to int64, groups int) error {
 	return nil
 }
 
-// populate has the page cache hold what was allocated, as single pages: through a map, a write makes all of a large folio dirty, and each
-// sync would write what is in it once more. Nothing is read, since nothing was written there.
+// populate has the page cache hold what was allocated, as single pages: through a map, a write
+// makes all of a large folio dirty, and each sync would write what is in it once more. Nothing is
+// read, since nothing was written there.
 func (h *head) populate(from, to int64) {
 	const step = 128 << 10 // the least that kernels take at a time
 	for off := from; off < to; off += step {
@@ -177,8 +185,9 @@ func (h *head) allocate(f *os.File, reserved *int64, to int64) error {
 	return nil
 }
 
-// write stores the groups, whose space is reserved. Each is a transaction of its own, since Badger writes those of one transaction in any
-// order; a group is whole in itself, and later ones do not count when one before did not survive.
+// write stores the groups, whose space is reserved. Each is a transaction of its own, since Badger
+// writes those of one transaction in any order; a group is whole in itself, and later ones do not
+// count when one before did not survive.
 func (h *head) write(groups [][]byte) error {
 	for _, g := range groups {
 		if err := h.writeGroup(g); err != nil {
@@ -207,8 +216,9 @@ func (h *head) writeGroup(g []byte) error {
 	return nil
 }
 
-// sync makes what was written durable. The value log is all that recovery reads, so it is all that is synced: one
-// wait for the disk where Badger's SyncWrites takes two, and Badger logs a failed sync of the value log but reports success.
+// sync makes what was written durable. The value log is all that recovery reads, so it is all that
+// is synced: one wait for the disk where Badger's SyncWrites takes two, and Badger logs a failed
+// sync of the value log but reports success.
 func (h *head) sync() error {
 	to := h.written
 	h.mapped.drop(h.synced, to)
@@ -234,9 +244,10 @@ const closePatience = 10 * time.Second
 
 var errStuck = errors.New("the database could not be closed: its disk takes nothing")
 
-// closeDatabase closes the database. Where the disk takes nothing, because it is broken or read-only,
-// Badger tries for ever to flush what it has in memory. Nothing depends on that: the value log is all that
-// recovery reads. So after a while the database is left to itself, which it may be until the process ends.
+// closeDatabase closes the database. Where the disk takes nothing, because it is broken or
+// read-only, Badger tries for ever to flush what it has in memory. Nothing depends on that: the
+// value log is all that recovery reads. So after a while the database is left to itself, which it
+// may be until the process ends.
 func (h *head) closeDatabase() error {
 	closed := make(chan error, 1)
 	go func() { closed <- h.db.Close() }()

@@ -54,7 +54,8 @@ func cursor(t testing.TB, b *Buffer, name string) *Cursor {
 	return c
 }
 
-// batchOf makes a batch of n records whose values are "<from>", "<from+1>"..., each followed by incompressible padding.
+// batchOf makes a batch of n records whose values are "<from>", "<from+1>"..., each followed by
+// incompressible padding.
 func batchOf(from, n, pad int) *record.Batch {
 	var bb record.Builder
 	bb.Reset("app.test", "/var/log/test", n*(pad+16))
@@ -78,7 +79,13 @@ func number(r *record.Record) (n int) {
 func appendWait(t testing.TB, b *Buffer, batch *record.Batch, positions ...record.Position) {
 	t.Helper()
 	errc := make(chan error, 1)
-	if err := b.Append(t.Context(), "in", batch, positions, func(err error) { errc <- err }); err != nil {
+	if err := b.Append(
+		t.Context(),
+		"in",
+		batch,
+		positions,
+		func(err error) { errc <- err },
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-errc; err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Inspection looks at the buffer of an agent that is not running, without changing it. It holds the directory's lock.
+// Inspection looks at the buffer of an agent that is not running, without changing it. It holds the
+// directory's lock.
 type Inspection struct {
 	dir   string
 	lock  *os.File
@@ -51,7 +52,10 @@ func Inspect(dir string) (*Inspection, error) {
 			in.segs = append(in.segs, f)
 		}
 	}
-	in.state, _, _, err = recoverState(disk{}, slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }))
+	in.state, _, _, err = recoverState(
+		disk{},
+		slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }),
+	)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -71,7 +75,11 @@ func notABuffer(dir string) error {
 		}
 	}
 	if len(below) > 0 {
-		return fmt.Errorf("%s is not a buffer; there are some below it: %s", dir, strings.Join(below, ", "))
+		return fmt.Errorf(
+			"%s is not a buffer; there are some below it: %s",
+			dir,
+			strings.Join(below, ", "),
+		)
 	}
 	return fmt.Errorf("%s is not a buffer directory", dir)
 }
@@ -104,7 +112,10 @@ func (in *Inspection) Cursors() []CursorInfo {
 	first, end := in.Range()
 	var out []CursorInfo
 	for name, c := range in.state.cursors {
-		out = append(out, CursorInfo{Name: name, Pos: c.pos, Lag: max(end-max(c.pos, first), 0), Note: c.note})
+		out = append(
+			out,
+			CursorInfo{Name: name, Pos: c.pos, Lag: max(end-max(c.pos, first), 0), Note: c.note},
+		)
 	}
 	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
 	return out
@@ -125,9 +136,13 @@ func (in *Inspection) Aside() []string {
 	return paths
 }
 
-// Read calls fn for each batch from position from on, until fn returns an error, which Read returns. What does not read back is reported
-// to damaged and passed over.
-func (in *Inspection) Read(from int64, fn func(*record.Batch) error, damaged func(segment string, err error)) error {
+// Read calls fn for each batch from position from on, until fn returns an error, which Read
+// returns. What does not read back is reported to damaged and passed over.
+func (in *Inspection) Read(
+	from int64,
+	fn func(*record.Batch) error,
+	damaged func(segment string, err error),
+) error {
 	for _, f := range in.segs {
 		if f.end <= from {
 			continue
@@ -164,8 +179,8 @@ func (s *segment) each(pos int64, fn func(*record.Batch) error, damaged func(err
 	return nil
 }
 
-// Verify reads every byte, decompresses every batch, and calls damaged for each thing that is wrong. It returns how many records are good and how
-// many are missing.
+// Verify reads every byte, decompresses every batch, and calls damaged for each thing that is
+// wrong. It returns how many records are good and how many are missing.
 func (in *Inspection) Verify(damaged func(segment string, err error)) (good, missing int64) {
 	for _, f := range in.segs {
 		report := func(err error) { damaged(f.dir, err) }

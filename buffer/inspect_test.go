@@ -21,7 +21,8 @@ func TestInspect(t *testing.T) {
 		if first, end := in.Range(); first != 0 || end != int64(n) {
 			t.Errorf("range %d to %d", first, end)
 		}
-		if c := in.Cursors(); len(c) != 1 || c[0].Name != "out" || c[0].Pos != 100 || c[0].Lag != int64(n)-100 {
+		if c := in.Cursors(); len(c) != 1 || c[0].Name != "out" || c[0].Pos != 100 ||
+			c[0].Lag != int64(n)-100 {
 			t.Errorf("cursors %+v", c)
 		}
 		if i := in.Inputs(); len(i) != 1 || i["in"] != 1 {
@@ -29,7 +30,11 @@ func TestInspect(t *testing.T) {
 		}
 		var got []int
 		unexpected := func(segment string, err error) { t.Errorf("%s: %v", segment, err) }
-		if err := in.Read(2000, func(b *record.Batch) error { got = append(got, numbers(t, b)...); return nil }, unexpected); err != nil {
+		if err := in.Read(
+			2000,
+			func(b *record.Batch) error { got = append(got, numbers(t, b)...); return nil },
+			unexpected,
+		); err != nil {
 			t.Fatal(err)
 		}
 		if got[0] > 2000 || got[0] < 1900 {
@@ -89,7 +94,10 @@ func TestVerifyFindsDamage(t *testing.T) {
 func TestInspectWantsABuffer(t *testing.T) {
 	dir := t.TempDir()
 	open(t, filepath.Join(dir, "pipeline"), small(t))
-	if _, err := Inspect(dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "pipeline")) {
+	if _, err := Inspect(
+		dir,
+	); err == nil ||
+		!strings.Contains(err.Error(), filepath.Join(dir, "pipeline")) {
 		t.Errorf("the directory above: %v", err)
 	}
 	if _, err := Inspect(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {

@@ -112,7 +112,14 @@ func TestMappingThatMoved(t *testing.T) {
 		if c.file != nil {
 			fd = int(c.file.Fd())
 		}
-		q, err := unix.MmapPtr(fd, c.off, addr, size, unix.PROT_READ|unix.PROT_WRITE, c.flags|unix.MAP_FIXED_NOREPLACE)
+		q, err := unix.MmapPtr(
+			fd,
+			c.off,
+			addr,
+			size,
+			unix.PROT_READ|unix.PROT_WRITE,
+			c.flags|unix.MAP_FIXED_NOREPLACE,
+		)
 		if err != nil {
 			t.Skipf("the address was taken at once: %v", err)
 		}
@@ -141,12 +148,25 @@ func TestMappingEnds(t *testing.T) {
 	if err := unix.Munmap(p); err != nil {
 		t.Fatal(err)
 	}
-	all, err := unix.Mmap(-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	all, err := unix.Mmap(
+		-1,
+		0,
+		2*size,
+		unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Munmap(all) }()
-	if _, err := unix.MmapPtr(int(f.Fd()), 0, unsafe.Pointer(&all[0]), size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
+	if _, err := unix.MmapPtr(
+		int(f.Fd()),
+		0,
+		unsafe.Pointer(&all[0]),
+		size,
+		unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED|unix.MAP_FIXED,
+	); err != nil {
 		t.Fatal(err)
 	}
 	copy(all[size:], "behind the map")
@@ -174,7 +194,8 @@ func TestMappingTwice(t *testing.T) {
 	}
 }
 
-// Badger's map of the value log is found, and has nothing in it after each sync; otherwise a sync takes several times as long, and nobody would know why.
+// Badger's map of the value log is found, and has nothing in it after each sync; otherwise a sync
+// takes several times as long, and nobody would know why.
 func TestSyncEmptiesTheMap(t *testing.T) {
 	h, err := openHead(disk{}, filepath.Join(t.TempDir(), "head"), 8<<20, 4<<20, nil)
 	if err != nil {
@@ -192,7 +213,8 @@ func TestSyncEmptiesTheMap(t *testing.T) {
 		if err := h.sync(); err != nil {
 			t.Fatal(err)
 		}
-		if after := resident(t, h.mapped.addr); before < 400 || after > os.Getpagesize()>>10 { // the header's
+		// the header's
+		if after := resident(t, h.mapped.addr); before < 400 || after > os.Getpagesize()>>10 {
 			t.Errorf("%d KiB in the map before the sync, %d after", before, after)
 		}
 	}

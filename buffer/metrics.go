@@ -33,29 +33,80 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &metrics{
-		appendedRecords: counter("penstock_buffer_appended_records_total", "Records stored in the buffer."),
-		appendedBytes:   counter("penstock_buffer_appended_bytes_total", "Bytes of records stored in the buffer, before compression."),
-		storedBytes:     counter("penstock_buffer_stored_bytes_total", "Bytes written to the buffer's segments, after compression."),
-		commits:         counter("penstock_buffer_commits_total", "Group commits."),
-		syncErrors:      counter("penstock_buffer_write_errors_total", "Failed writes and syncs; each is tried again in a new segment."),
-		droppedRecords:  counter("penstock_buffer_dropped_records_total", "Records dropped undelivered by when_full = drop_oldest."),
-		damagedSegments: counter("penstock_buffer_damaged_segments_total", "Segments in which something did not read back; they are kept in the directory damaged."),
-		damagedRecords:  counter("penstock_buffer_damaged_records_total", "Records that did not read back."),
-		diskReadBytes:   counter("penstock_buffer_disk_read_bytes_total", "Bytes read from segments by outputs that were behind."),
+		appendedRecords: counter(
+			"penstock_buffer_appended_records_total",
+			"Records stored in the buffer.",
+		),
+		appendedBytes: counter(
+			"penstock_buffer_appended_bytes_total",
+			"Bytes of records stored in the buffer, before compression.",
+		),
+		storedBytes: counter(
+			"penstock_buffer_stored_bytes_total",
+			"Bytes written to the buffer's segments, after compression.",
+		),
+		commits: counter("penstock_buffer_commits_total", "Group commits."),
+		syncErrors: counter(
+			"penstock_buffer_write_errors_total",
+			"Failed writes and syncs; each is tried again in a new segment.",
+		),
+		droppedRecords: counter(
+			"penstock_buffer_dropped_records_total",
+			"Records dropped undelivered by when_full = drop_oldest.",
+		),
+		damagedSegments: counter(
+			"penstock_buffer_damaged_segments_total",
+			"Segments in which something did not read back; they are kept in the directory damaged.",
+		),
+		damagedRecords: counter(
+			"penstock_buffer_damaged_records_total",
+			"Records that did not read back.",
+		),
+		diskReadBytes: counter(
+			"penstock_buffer_disk_read_bytes_total",
+			"Bytes read from segments by outputs that were behind.",
+		),
 		syncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "penstock_buffer_sync_seconds", Help: "Time to make a group durable.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 		}),
 		passedSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "penstock_buffer_passed_seconds",
-			Help:    "Time from a record's arrival in the buffer until its output has delivered it, or moved it to the overflow, and that is on disk; of the last record of each commit.",
-			Buckets: []float64{0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 6 * 3600, 24 * 3600},
+			Name: "penstock_buffer_passed_seconds",
+			Help: "Time from a record's arrival in the buffer until its output has delivered it, or moved it to the overflow, and that is on disk; of the last record of each commit.",
+			Buckets: []float64{
+				0.02,
+				0.05,
+				0.1,
+				0.25,
+				0.5,
+				1,
+				2.5,
+				5,
+				10,
+				30,
+				60,
+				300,
+				1800,
+				3600,
+				6 * 3600,
+				24 * 3600,
+			},
 		}, []string{"cursor"}),
-		memoryRecords: counter("penstock_buffer_memory_records_total", "Records that went from input to output through memory alone; with spill = true."),
-		memoryBytes:   counter("penstock_buffer_memory_bytes_total", "Bytes of records that went through memory alone, before compression."),
-		spilledBytes:  counter("penstock_buffer_spilled_bytes_total", "Bytes that were in memory alone and then were written to disk, after compression."),
+		memoryRecords: counter(
+			"penstock_buffer_memory_records_total",
+			"Records that went from input to output through memory alone; with spill = true.",
+		),
+		memoryBytes: counter(
+			"penstock_buffer_memory_bytes_total",
+			"Bytes of records that went through memory alone, before compression.",
+		),
+		spilledBytes: counter(
+			"penstock_buffer_spilled_bytes_total",
+			"Bytes that were in memory alone and then were written to disk, after compression.",
+		),
 		spills: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "penstock_buffer_spills_total", Help: "Times that what was in memory alone was written to disk, by what made it necessary.",
+			Name: "penstock_buffer_spills_total",
+			Help: "Times that what was in memory alone was written to disk, by what made it necessary.",
 		}, []string{"reason"}),
 	}
 	if reg == nil {
@@ -82,13 +133,15 @@ func counted(c prometheus.Counter) int64 {
 	return int64(m.GetCounter().GetValue())
 }
 
-// observePassed takes note of how long the last record that a commit passes was here. Caller holds mu.
+// observePassed takes note of how long the last record that a commit passes was here. Caller holds
+// mu.
 func (b *Buffer) observePassed(cursor string, was, pos int64, now time.Time) {
 	if pos <= was {
 		return
 	}
 	if ms := b.recent.ages.at(pos - 1); ms > 0 {
-		b.m.passedSeconds.WithLabelValues(cursor).Observe(max(now.Sub(time.UnixMilli(ms)), 0).Seconds())
+		b.m.passedSeconds.WithLabelValues(cursor).
+			Observe(max(now.Sub(time.UnixMilli(ms)), 0).Seconds())
 	}
 }
 
@@ -107,18 +160,33 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		stats:    stats,
 		bytes:    desc("penstock_buffer_bytes", "Disk used by the buffer."),
 		segments: desc("penstock_buffer_segments", "Segments on disk."),
-		oldest:   desc("penstock_buffer_oldest_record_age_seconds", "Age in the buffer of the oldest record that some output has not delivered."),
-		fill:     desc("penstock_buffer_fill_ratio", "Share of the buffer in use; 1 is full."),
-		lag:      desc("penstock_buffer_cursor_lag_records", "Records that an output has not delivered yet.", "cursor"),
-		first:    desc("penstock_buffer_first_position", "Position of the oldest record kept."),
-		end:      desc("penstock_buffer_end_position", "Position after the newest record."),
-		window:   desc("penstock_buffer_window_bytes", "Memory taken by what is in memory alone; with spill = true."),
-		blocked:  desc("penstock_buffer_blocked_seconds_total", "Time during which at least one append waited for the buffer to have room."),
+		oldest: desc(
+			"penstock_buffer_oldest_record_age_seconds",
+			"Age in the buffer of the oldest record that some output has not delivered.",
+		),
+		fill: desc("penstock_buffer_fill_ratio", "Share of the buffer in use; 1 is full."),
+		lag: desc(
+			"penstock_buffer_cursor_lag_records",
+			"Records that an output has not delivered yet.",
+			"cursor",
+		),
+		first: desc("penstock_buffer_first_position", "Position of the oldest record kept."),
+		end:   desc("penstock_buffer_end_position", "Position after the newest record."),
+		window: desc(
+			"penstock_buffer_window_bytes",
+			"Memory taken by what is in memory alone; with spill = true.",
+		),
+		blocked: desc(
+			"penstock_buffer_blocked_seconds_total",
+			"Time during which at least one append waited for the buffer to have room.",
+		),
 	}
 }
 
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end, c.blocked, c.window} {
+	for _, d := range []*prometheus.Desc{
+		c.bytes, c.segments, c.oldest, c.fill, c.lag, c.first, c.end, c.blocked, c.window,
+	} {
 		ch <- d
 	}
 }

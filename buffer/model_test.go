@@ -59,7 +59,12 @@ func TestModel(t *testing.T) {
 			name := fmt.Sprint("c", step)
 			c := cursor(t, b, name)
 			if c.pos > low() {
-				t.Fatalf("step %d: new cursor at %d, but records from %d on are held", step, c.pos, low())
+				t.Fatalf(
+					"step %d: new cursor at %d, but records from %d on are held",
+					step,
+					c.pos,
+					low(),
+				)
 			}
 			cursors[name] = &modelCursor{c: c, read: c.pos, pos: c.pos}
 		case k < 52 && len(cursors) > 2: // forget one
@@ -117,7 +122,15 @@ func TestModel(t *testing.T) {
 			for name, m := range cursors {
 				m.c = cursor(t, b, name)
 				if pos, note := m.c.Committed(); pos != m.pos || note != m.note {
-					t.Fatalf("step %d: cursor %s is at %d %q, want %d %q", step, name, pos, note, m.pos, m.note)
+					t.Fatalf(
+						"step %d: cursor %s is at %d %q, want %d %q",
+						step,
+						name,
+						pos,
+						note,
+						m.pos,
+						m.note,
+					)
 				}
 				m.read = m.pos
 			}

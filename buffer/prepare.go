@@ -8,7 +8,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// prepared is what a restart needs to go on at a position that was about to be committed elsewhere, when the records before it are not on disk.
+// prepared is what a restart needs to go on at a position that was about to be committed elsewhere,
+// when the records before it are not on disk.
 type prepared struct {
 	pos     int64
 	changes []byte // of inputs' positions, encoded
@@ -16,7 +17,8 @@ type prepared struct {
 
 var _ record.Preparer = (*Cursor)(nil)
 
-// Prepare implements record.Preparer. Records on disk need nothing. With several cursors, what is in memory up to pos is written first.
+// Prepare implements record.Preparer. Records on disk need nothing. With several cursors, what is
+// in memory up to pos is written first.
 func (c *Cursor) Prepare(ctx context.Context, pos int64) error {
 	b := c.b
 	b.mu.Lock()
@@ -60,9 +62,15 @@ func (c *Cursor) Unresolved() []int64 {
 }
 
 // Resolve implements record.Preparer.
-func (c *Cursor) Resolve(ctx context.Context, pos int64) error { return c.b.resolve(ctx, c.name, pos) }
+func (c *Cursor) Resolve(
+	ctx context.Context,
+	pos int64,
+) error {
+	return c.b.resolve(ctx, c.name, pos)
+}
 
-// Abandon resolves what a cursor that nobody reads any more has left: as not committed, so that it is read again.
+// Abandon resolves what a cursor that nobody reads any more has left: as not committed, so that it
+// is read again.
 func (b *Buffer) Abandon(name string) error { return b.resolve(context.Background(), name, -1) }
 
 func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
@@ -74,7 +82,10 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	if !ok {
 		return nil
 	}
-	op := &stateOp{done: make(chan error, 1), changes: []change{{kind: changeUnprepare, name: name}}}
+	op := &stateOp{
+		done:    make(chan error, 1),
+		changes: []change{{kind: changeUnprepare, name: name}},
+	}
 	var best *prepared
 	for i := range list {
 		if list[i].pos <= pos && (best == nil || list[i].pos > best.pos) {
@@ -90,7 +101,10 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 		op.changes = append(op.changes, changes...)
 	}
 	if pos > st.pos {
-		op.changes = append(op.changes, change{kind: changeCursor, name: name, pos: pos, note: st.note})
+		op.changes = append(
+			op.changes,
+			change{kind: changeCursor, name: name, pos: pos, note: st.note},
+		)
 	}
 	if err := b.submit(ctx, op); err != nil {
 		return err
@@ -107,8 +121,8 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	return nil
 }
 
-// Resolved returns a channel that is closed once no cursor has anything left to resolve: until then positions of inputs may not be the
-// latest, and Append waits.
+// Resolved returns a channel that is closed once no cursor has anything left to resolve: until then
+// positions of inputs may not be the latest, and Append waits.
 func (b *Buffer) Resolved() <-chan struct{} { return b.resolved }
 
 // UnresolvedCursors names the cursors that Resolved waits for.

@@ -29,7 +29,8 @@ func prepare(t *testing.T, c *Cursor, pos int64) {
 	}
 }
 
-// What was being committed elsewhere when the agent was killed is decided by who knows: until then nothing is appended.
+// What was being committed elsewhere when the agent was killed is decided by who knows: until then
+// nothing is appended.
 func TestResolve(t *testing.T) {
 	for name, x := range map[string]struct {
 		at   int64 // what the destination says
@@ -55,12 +56,22 @@ func TestResolve(t *testing.T) {
 			}
 			b = killed(t, dir, opt)
 			c = cursor(t, b, "out")
-			if got := c.Unresolved(); !slices.Equal(got, []int64{10, 20}) || !slices.Equal(b.UnresolvedCursors(), []string{"out"}) {
+			if got := c.Unresolved(); !slices.Equal(got, []int64{10, 20}) ||
+				!slices.Equal(b.UnresolvedCursors(), []string{"out"}) {
 				t.Fatalf("unresolved %v", got)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if err := b.Append(ctx, "in", batchOf(0, 1, 1), nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+			if err := b.Append(
+				ctx,
+				"in",
+				batchOf(0, 1, 1),
+				nil,
+				nil,
+			); !errors.Is(
+				err,
+				context.DeadlineExceeded,
+			) {
 				t.Fatalf("an append before the matter is resolved: %v", err)
 			}
 			if err := c.Resolve(t.Context(), x.at); err != nil {
@@ -82,8 +93,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// A reader does not pass what is unresolved, as one would that moves records elsewhere while the destination is away: its cursor would take the positions
-// with it that were prepared.
+// A reader does not pass what is unresolved, as one would that moves records elsewhere while the
+// destination is away: its cursor would take the positions with it that were prepared.
 func TestUnresolvedIsNotPassed(t *testing.T) {
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
@@ -139,7 +150,8 @@ func skipGaps(t *testing.T, c *Cursor) *record.Batch {
 	}
 }
 
-// Once records behind a prepared position are on disk, so are their positions, and these are not taken back.
+// Once records behind a prepared position are on disk, so are their positions, and these are not
+// taken back.
 func TestResolveAfterASpill(t *testing.T) {
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
@@ -187,7 +199,8 @@ func TestPrepareWithSeveralCursors(t *testing.T) {
 	wantRun(t, readTo(t, cursor(t, b, "other"), 30), 0, 30)
 }
 
-// What a commit has overtaken needs no answer, and neither does a cursor that nobody reads any more.
+// What a commit has overtaken needs no answer, and neither does a cursor that nobody reads any
+// more.
 func TestPreparedIsOvertakenOrAbandoned(t *testing.T) {
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
@@ -211,7 +224,8 @@ func TestPreparedIsOvertakenOrAbandoned(t *testing.T) {
 	}
 }
 
-// A commit of what was prepared does not wait for others: what the destination has is known here at once, should it forget.
+// A commit of what was prepared does not wait for others: what the destination has is known here at
+// once, should it forget.
 func TestCommitOfWhatWasPreparedIsStoredAtOnce(t *testing.T) {
 	dir, opt := t.TempDir(), spilling(t)
 	opt.every = time.Hour

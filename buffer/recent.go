@@ -18,7 +18,8 @@ type recentItem struct {
 	size  int64
 }
 
-// add appends a batch, and forgets old ones while there are more than limit bytes of them and they end at or before disk.
+// add appends a batch, and forgets old ones while there are more than limit bytes of them and they
+// end at or before disk.
 func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
 	r.items = append(r.items, recentItem{b, size})
 	r.ages.note(b.First, ms)
@@ -51,7 +52,8 @@ func (r *recent) search(pos int64) int {
 	return sort.Search(len(r.items), func(i int) bool { return r.items[i].batch.End > pos })
 }
 
-// find returns the batch that holds pos, or nil. Positions between two batches in memory belong to the second.
+// find returns the batch that holds pos, or nil. Positions between two batches in memory belong to
+// the second.
 func (r *recent) find(pos int64) *record.Batch {
 	i := r.search(pos)
 	if i == len(r.items) || i == 0 && r.items[0].batch.First > pos {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// lostJump is how far positions jump when the newest data is gone, so that no position is used twice.
+// lostJump is how far positions jump when the newest data is gone, so that no position is used
+// twice.
 const lostJump = 1 << 20
 
 // found is a segment directory as it was found.
@@ -84,7 +85,8 @@ func inspectDir(dir string) (segs []*found, heads int, err error) {
 		}
 		return 1
 	})
-	// What a segment holds beyond the birth of the next one was never acknowledged: its writer had failed.
+	// What a segment holds beyond the birth of the next one was never acknowledged: its writer had
+	// failed.
 	for i, f := range segs {
 		for _, g := range segs[i+1:] {
 			if !g.gone && !g.unused && g.birth < f.end {
@@ -95,12 +97,14 @@ func inspectDir(dir string) (segs []*found, heads int, err error) {
 	return segs, heads, nil
 }
 
-// load finds out what a segment holds: by its seal, or else by reading all of it. Errors are about access, not about damage.
+// load finds out what a segment holds: by its seal, or else by reading all of it. Errors are about
+// access, not about damage.
 func (f *found) load(isHead bool) error {
 	sl, err := readSeal(f.dir)
 	switch {
 	case err == nil:
-		f.first, f.end, f.records, f.appended, f.size, f.sealed = sl.First, sl.End, sl.Records, sl.Appended, sl.Size, true
+		f.first, f.end, f.records = sl.First, sl.End, sl.Records
+		f.appended, f.size, f.sealed = sl.Appended, sl.Size, true
 		f.birth = sl.First
 	case !errors.Is(err, fs.ErrNotExist):
 		f.err = err
@@ -121,7 +125,13 @@ func (f *found) load(isHead bool) error {
 	}
 	if f.sealed {
 		if fi.Size() < f.size {
-			f.err = fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, vlogName, fi.Size(), f.size)
+			f.err = fmt.Errorf(
+				"%w: %s has %d bytes, want %d",
+				ErrCorrupt,
+				vlogName,
+				fi.Size(),
+				f.size,
+			)
 			f.gone = fi.Size() <= vlogHeaderSize
 		}
 		if e, _, err := readEntryAt(file, vlogHeaderSize); err == nil {
@@ -132,8 +142,9 @@ func (f *found) load(isHead bool) error {
 	sealErr := f.err
 	f.scan(file, fi.Size())
 	if len(f.items) == 0 {
-		// A kill in the middle of the copy into the mapped file leaves a part of the first group, not even its beginning. The log of
-		// the memtable is written after the whole group is there, so it tells this from damage.
+		// A kill in the middle of the copy into the mapped file leaves a part of the first group,
+		// not even its beginning. The log of the memtable is written after the whole group is
+		// there, so it tells this from damage.
 		f.unused = isHead && sealErr == nil && !f.wasUsed()
 		f.gone = !f.unused
 		if f.err == nil {
@@ -143,7 +154,8 @@ func (f *found) load(isHead bool) error {
 	return nil
 }
 
-// scan reads and checks every group. A crash leaves the file longer than what was written, never shorter.
+// scan reads and checks every group. A crash leaves the file longer than what was written, never
+// shorter.
 func (f *found) scan(file *os.File, size int64) {
 	off := int64(vlogHeaderSize)
 	readable := false
@@ -154,7 +166,10 @@ func (f *found) scan(file *os.File, size int64) {
 			if ferr != nil && errors.Is(err, errVlogEnd) {
 				break
 			}
-			f.items = append(f.items, item{next: off, err: err, short: ferr != nil && size-off < 4096})
+			f.items = append(
+				f.items,
+				item{next: off, err: err, short: ferr != nil && size-off < 4096},
+			)
 			if ferr != nil {
 				break
 			}
@@ -176,8 +191,8 @@ func (f *found) scan(file *os.File, size int64) {
 	}
 }
 
-// resolve decides which end of an unsealed segment was never acknowledged and is cut off, and what is damage. A group that does not
-// read back was acknowledged if a later one says so.
+// resolve decides which end of an unsealed segment was never acknowledged and is cut off, and what
+// is damage. A group that does not read back was acknowledged if a later one says so.
 func (f *found) resolve(durable uint64) {
 	if f.items == nil {
 		return
@@ -233,8 +248,8 @@ func (f *found) wasUsed() bool {
 	return len(tables) > 0
 }
 
-// replay brings st up to this segment's end and returns the number of the last group. full tells whether the whole state was found.
-// damage is what did not read back; err is about access.
+// replay brings st up to this segment's end and returns the number of the last group. full tells
+// whether the whole state was found. damage is what did not read back; err is about access.
 func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err error) {
 	file, err := d.openToRead(filepath.Join(f.dir, vlogName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -268,7 +283,8 @@ func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err e
 	return seq, full, errors.Join(errs...), nil
 }
 
-// recoverState reads the state from the newest segment; where that is damaged, from the one before and what is readable since.
+// recoverState reads the state from the newest segment; where that is damaged, from the one before
+// and what is readable since.
 func recoverState(d disk, segs []*found) (st *state, seq uint64, whole bool, err error) {
 	for i := len(segs) - 1; i >= 0; i-- {
 		st, whole = newState(), false
@@ -330,7 +346,11 @@ func (b *Buffer) recover() (*writer, error) {
 		return nil, err
 	}
 	if !whole {
-		b.log.Error("buffer: no segment holds the whole state; inputs and outputs begin again where they do without one", "dir", b.dir)
+		b.log.Error(
+			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
+			"dir",
+			b.dir,
+		)
 	}
 	b.state = st
 	for i, f := range segs {
@@ -396,13 +416,17 @@ func (b *Buffer) recover() (*writer, error) {
 	return w, nil
 }
 
-// settle seals a segment that its writer has left behind, and gives back what was allocated ahead. A full disk or a damaged segment
-// leaves it as it is.
+// settle seals a segment that its writer has left behind, and gives back what was allocated ahead.
+// A full disk or a damaged segment leaves it as it is.
 func (f *found) settle(b *Buffer) {
 	if !f.sealed && f.err == nil {
 		path := filepath.Join(f.dir, vlogName)
 		if f.torn {
-			b.log.Warn("buffer: the last write before the crash was incomplete; it had not been acknowledged and is cut off", "segment", f.dir)
+			b.log.Warn(
+				"buffer: the last write before the crash was incomplete; it had not been acknowledged and is cut off",
+				"segment",
+				f.dir,
+			)
 		}
 		err := os.Truncate(path, f.size)
 		if err == nil {
@@ -412,7 +436,13 @@ func (f *found) settle(b *Buffer) {
 			err = b.rename(&f.segment)
 		}
 		if err != nil {
-			b.log.Warn("buffer: cannot seal a segment found after a crash; it is read all the same", "error", err, "segment", f.dir)
+			b.log.Warn(
+				"buffer: cannot seal a segment found after a crash; it is read all the same",
+				"error",
+				err,
+				"segment",
+				f.dir,
+			)
 		}
 	}
 	f.disk = diskUsage(f.dir)

@@ -18,11 +18,12 @@ type segment struct {
 	first, end int64
 	records    int64 // less than end-first where positions jump
 	disk       int64
-	appended   int64         // wall clock of the first group with records, milliseconds; 0 without one
-	live       *head         // open for writing, or being closed; nil once closed
-	closed     chan struct{} // closed when live is done with; nil for a segment found at the start
-	dir        string
-	lostTo     int64 // positions below were reported as damaged
+	// wall clock of the first group with records, milliseconds; 0 without one
+	appended int64
+	live     *head         // open for writing, or being closed; nil once closed
+	closed   chan struct{} // closed when live is done with; nil for a segment found at the start
+	dir      string
+	lostTo   int64 // positions below were reported as damaged
 
 	removed atomic.Bool // no longer in the chain
 	damaged atomic.Bool // to be moved aside rather than removed
@@ -33,7 +34,8 @@ type segment struct {
 	idx  index
 }
 
-// sealName is the file that a closed segment carries so that nobody has to read it to know its range.
+// sealName is the file that a closed segment carries so that nobody has to read it to know its
+// range.
 const sealName = "SEAL"
 
 type seal struct {
@@ -87,7 +89,8 @@ func readSeal(dir string) (sl seal, err error) {
 	return sl, nil
 }
 
-// acquire opens the segment's file for a reader; release goes with it. dir is the segment's as of now.
+// acquire opens the segment's file for a reader; release goes with it. dir is the segment's as of
+// now.
 func (s *segment) acquire(d disk, dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,10 +115,13 @@ func (s *segment) release() {
 	}
 }
 
-// read returns the batches of the first group that ends after pos, of those before position end. Without an error, no batches mean that
-// there is no such group; h is its header. An error wraps ErrCorrupt and comes with what is good of the group; next is where to read on. The caller has
+// read returns the batches of the first group that ends after pos, of those before position end.
+// Without an error, no batches mean that there is no such group; h is its header. An error wraps
+// ErrCorrupt and comes with what is good of the group; next is where to read on. The caller has
 // acquired the segment.
-func (s *segment) read(pos, end int64) (batches []*record.Batch, h groupHeader, next int64, err error) {
+func (s *segment) read(
+	pos, end int64,
+) (batches []*record.Batch, h groupHeader, next int64, err error) {
 	s.mu.Lock()
 	gaps := s.idx.gaps
 	e, ok := s.idx.find(pos)

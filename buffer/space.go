@@ -13,10 +13,22 @@ func (w *writer) outOfSpace(err error) {
 	b.lowSpace, b.writeErr = true, err
 	b.mu.Unlock()
 	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
-		w.report("create", "buffer: the next segment cannot be begun; inputs wait, outputs go on", "error", err, "do", adviceFor(err))
+		w.report(
+			"create",
+			"buffer: the next segment cannot be begun; inputs wait, outputs go on",
+			"error",
+			err,
+			"do",
+			adviceFor(err),
+		)
 		return
 	}
-	w.report("space", "buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free", "error", err)
+	w.report(
+		"space",
+		"buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free",
+		"error",
+		err,
+	)
 }
 
 // adviceFor says what to do about an error of the file system.
@@ -66,7 +78,12 @@ func (w *writer) makeRoom() {
 	w.lastRoom = time.Now()
 	if b.opt.WhenFull != DropOldest || low && w.noSegment {
 		if !low {
-			w.report("full", "buffer is full; inputs wait until outputs have delivered something", "max_size", b.opt.MaxSize)
+			w.report(
+				"full",
+				"buffer is full; inputs wait until outputs have delivered something",
+				"max_size",
+				b.opt.MaxSize,
+			)
 		}
 		return
 	}
@@ -116,7 +133,13 @@ func (w *writer) dropOldest(one bool) bool {
 		return false
 	}
 	b.m.droppedRecords.Add(float64(records))
-	w.report("drop", "buffer is full: the oldest records are dropped, as when_full = drop_oldest says; see penstock_buffer_dropped_records_total",
-		"records", records, "segments", len(gone))
+	w.report(
+		"drop",
+		"buffer is full: the oldest records are dropped, as when_full = drop_oldest says; see penstock_buffer_dropped_records_total",
+		"records",
+		records,
+		"segments",
+		len(gone),
+	)
 	return true
 }

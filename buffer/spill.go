@@ -7,10 +7,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// In spill mode batches that their input can read again are in the log before they are on disk: they stand in the window, from which
-// readers are served, and leave it when every cursor has passed them, together with the positions that belong to them, in one write of
-// state; or they are spilled: written to a segment like all others. The window is the end of the log. What is on disk ends at
-// Buffer.disk, and positions between there and the first one in the window are of records that never were.
+// In spill mode batches that their input can read again are in the log before they are on disk:
+// they stand in the window, from which readers are served, and leave it when every cursor has
+// passed them, together with the positions that belong to them, in one write of state; or they are
+// spilled: written to a segment like all others. The window is the end of the log. What is on disk
+// ends at Buffer.disk, and positions between there and the first one in the window are of records
+// that never were.
 const (
 	// windowBytes bounds what is in the window, in memory: batches as they are and compressed.
 	windowBytes = 32 << 20
@@ -18,11 +20,13 @@ const (
 	stateEvery = 100 * time.Millisecond
 	// spillAge is how long a batch may stay in the window.
 	spillAge = 2 * time.Second
-	// settleTime is how long appends go to disk at least after something came that cannot be read again.
+	// settleTime is how long appends go to disk at least after something came that cannot be read
+	// again.
 	settleTime = time.Second
 
-	// reserveAhead is how many positions are set aside, durably, before they are used in memory: after a crash what was in memory is
-	// read again and may come in another order, so it gets other positions.
+	// reserveAhead is how many positions are set aside, durably, before they are used in memory:
+	// after a crash what was in memory is read again and may come in another order, so it gets
+	// other positions.
 	reserveAhead = 1 << 22
 )
 
@@ -43,16 +47,24 @@ type LastSpill struct {
 	Reason string
 }
 
-// AppendReplayable is Append for a batch that input can read again from the positions it gave before, until it says otherwise by Spill.
-// Without Options.Spill it is Append, but for that nobody waits for the outcome. Otherwise done may be called, with nil, before any of it is on disk and before AppendReplayable
-// returns: what it stands for is that batch and positions are in the log, and that Positions, after a crash, never are beyond
-// what cursors have committed or the disk holds.
-func (b *Buffer) AppendReplayable(ctx context.Context, input string, batch *record.Batch, positions []record.Position, done func(error)) error {
+// AppendReplayable is Append for a batch that input can read again from the positions it gave
+// before, until it says otherwise by Spill. Without Options.Spill it is Append, but for that nobody
+// waits for the outcome. Otherwise done may be called, with nil, before any of it is on disk and
+// before AppendReplayable returns: what it stands for is that batch and positions are in the log,
+// and that Positions, after a crash, never are beyond what cursors have committed or the disk
+// holds.
+func (b *Buffer) AppendReplayable(
+	ctx context.Context,
+	input string,
+	batch *record.Batch,
+	positions []record.Position,
+	done func(error),
+) error {
 	return b.add(ctx, input, batch, positions, done, true)
 }
 
-// Spill has everything that is in memory alone written to disk, because what it was read from is about to vanish. It does not wait.
-// reason is a word for metrics.
+// Spill has everything that is in memory alone written to disk, because what it was read from is
+// about to vanish. It does not wait. reason is a word for metrics.
 func (b *Buffer) Spill(reason string) {
 	b.mu.Lock()
 	asked := len(b.window) > 0 && b.askSpill(reason)
@@ -76,7 +88,8 @@ func (b *Buffer) fits(op *appendOp) bool {
 	if op.batch == nil {
 		return len(b.window) < 1<<16
 	}
-	return (b.winBytes == 0 || b.winBytes+op.weight <= b.opt.window) && b.assigned+int64(op.batch.Len()) <= b.state.reserved
+	return (b.winBytes == 0 || b.winBytes+op.weight <= b.opt.window) &&
+		b.assigned+int64(op.batch.Len()) <= b.state.reserved
 }
 
 // show places op at the end of the log, in the window. Caller holds mu.
@@ -95,10 +108,12 @@ func (b *Buffer) show(op *appendOp, now time.Time) {
 	b.window = append(b.window, op)
 }
 
-// commitAbove is the share of the window from which positions are stored as soon as cursors move, because that makes room.
+// commitAbove is the share of the window from which positions are stored as soon as cursors move,
+// because that makes room.
 func (b *Buffer) commitAbove() int64 { return b.opt.window / 4 }
 
-// recentMax is how much is kept for readers at the head: in spill mode as much as the window holds, since whether they keep up is seen from that.
+// recentMax is how much is kept for readers at the head: in spill mode as much as the window holds,
+// since whether they keep up is seen from that.
 func (b *Buffer) recentMax() int64 {
 	if b.opt.Spill {
 		return b.opt.window
@@ -106,7 +121,8 @@ func (b *Buffer) recentMax() int64 {
 	return recentBytes
 }
 
-// spill moves the window to what is about to be written; appends go to disk from here on. Caller holds mu.
+// spill moves the window to what is about to be written; appends go to disk from here on. Caller
+// holds mu.
 func (b *Buffer) spill(reason string, now time.Time) {
 	b.spillAsked = ""
 	if b.memory {
@@ -127,7 +143,8 @@ func (b *Buffer) spill(reason string, now time.Time) {
 	b.m.spills.WithLabelValues(reason).Inc()
 }
 
-// spillDue returns why the window is to be spilled now, or "", and when to ask again; 0 stands for never. Caller holds mu.
+// spillDue returns why the window is to be spilled now, or "", and when to ask again; 0 stands for
+// never. Caller holds mu.
 func (b *Buffer) spillDue(now time.Time) (reason string, again time.Duration) {
 	switch {
 	case b.spillAsked != "":
@@ -145,8 +162,9 @@ func (b *Buffer) spillDue(now time.Time) (reason string, again time.Duration) {
 	return "", again
 }
 
-// skewed tells whether the window is full because of one cursor, while another has passed most of it: that one is not to wait for the
-// first. What is full because all are busy makes the inputs wait, whose sources keep what has not been read. Caller holds mu.
+// skewed tells whether the window is full because of one cursor, while another has passed most of
+// it: that one is not to wait for the first. What is full because all are busy makes the inputs
+// wait, whose sources keep what has not been read. Caller holds mu.
 func (b *Buffer) skewed() bool {
 	first := int64(-1)
 	for _, c := range b.state.cursors {
@@ -161,8 +179,8 @@ func (b *Buffer) skewed() bool {
 	return len(b.state.cursors) > 1 && ahead < b.opt.window*5/8
 }
 
-// safe returns the position up to which positions of inputs may be stored, once states are: what is before it is on disk or passed by every
-// cursor. Caller holds mu.
+// safe returns the position up to which positions of inputs may be stored, once states are: what is
+// before it is on disk or passed by every cursor. Caller holds mu.
 func (b *Buffer) safe(states []*stateOp) int64 {
 	moved := map[string]int64{}
 	for _, s := range states {
@@ -182,7 +200,8 @@ func (b *Buffer) safe(states []*stateOp) int64 {
 	return max(low, b.disk)
 }
 
-// passed returns how many of ops, from the first on, need not be written: only their positions do. Caller holds mu.
+// passed returns how many of ops, from the first on, need not be written: only their positions do.
+// Caller holds mu.
 func passed(ops []*appendOp, safe int64) int {
 	n := 0
 	for n < len(ops) && ops[n].shown && ops[n].end <= safe {
@@ -191,7 +210,8 @@ func passed(ops []*appendOp, safe int64) int {
 	return n
 }
 
-// pace tells in how long the window, or commits that can wait, want a write; -1 stands for never. Caller holds mu.
+// pace tells in how long the window, or commits that can wait, want a write; -1 stands for never.
+// Caller holds mu.
 func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 	if !b.opt.Spill {
 		return -1
@@ -225,14 +245,18 @@ func (b *Buffer) lowPositions() bool {
 	return b.opt.Spill && b.assigned+reserveAhead/2 > b.state.reserved
 }
 
-// toMemory lets appends stay in memory again once every cursor has passed what was spilled and come near the end. What is about to be
-// written then is in the log at once; it returns the appends for which that was news. Caller holds mu.
+// toMemory lets appends stay in memory again once every cursor has passed what was spilled and come
+// near the end. What is about to be written then is in the log at once; it returns the appends for
+// which that was news. Caller holds mu.
 func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
-	if !b.opt.Spill || b.memory || b.closed || b.spillAsked != "" || now.Before(b.memoryAfter) || len(b.state.cursors) == 0 {
+	if !b.opt.Spill || b.memory || b.closed || b.spillAsked != "" || now.Before(b.memoryAfter) ||
+		len(b.state.cursors) == 0 {
 		return nil
 	}
 	low := b.state.minCursor(b.end)
-	if r := &b.recent; low < b.catchUp || low < b.end && (len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
+	if r := &b.recent; low < b.catchUp ||
+		low < b.end &&
+			(len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
 		return nil
 	}
 	for _, op := range b.queue {
@@ -263,7 +287,8 @@ func (b *Buffer) wakeAppends() {
 	}
 }
 
-// memoryOnly returns the changes that belong to records up to pos and are not on disk, the last one of each key. Caller holds mu.
+// memoryOnly returns the changes that belong to records up to pos and are not on disk, the last one
+// of each key. Caller holds mu.
 func (b *Buffer) memoryOnly(pos int64) []change {
 	var cs changeSet
 	for _, list := range [][]*appendOp{b.queue, b.window} {

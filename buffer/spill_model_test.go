@@ -18,10 +18,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// spillModel runs random operations against a buffer in spill mode, crashes it at random moments, and knows what must be true then.
+// spillModel runs random operations against a buffer in spill mode, crashes it at random moments,
+// and knows what must be true then.
 //
-// Inputs x and y count up and can begin again anywhere, as a tailed file can; z cannot, but sends again what was not acknowledged. A crash is
-// a copy of the directory made in the writer, immediately before or after it writes.
+// Inputs x and y count up and can begin again anywhere, as a tailed file can; z cannot, but sends
+// again what was not acknowledged. A crash is a copy of the directory made in the writer,
+// immediately before or after it writes.
 type spillModel struct {
 	t   *testing.T
 	rng *rand.Rand
@@ -68,7 +70,14 @@ func newSpillModel(t *testing.T, cursors int) *spillModel {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("PENSTOCK_SEED=%d", seed)
-	m := &spillModel{t: t, rng: rand.New(rand.NewPCG(seed, 0)), dir: t.TempDir(), content: map[int64]string{}, next: map[string]int{}, spilled: map[string]int{}}
+	m := &spillModel{
+		t:       t,
+		rng:     rand.New(rand.NewPCG(seed, 0)),
+		dir:     t.TempDir(),
+		content: map[int64]string{},
+		next:    map[string]int{},
+		spilled: map[string]int{},
+	}
 	m.opt = small(t)
 	m.opt.Log = nil
 	m.opt.Spill = true
@@ -122,7 +131,8 @@ func (m *spillModel) alive() bool {
 	return m.image == ""
 }
 
-// copySparse copies a directory without writing out what is zero, and again while files of it go away meanwhile.
+// copySparse copies a directory without writing out what is zero, and again while files of it go
+// away meanwhile.
 func copySparse(from, to string) error {
 	for try := 0; ; try++ {
 		err := copyOnce(from, to)
@@ -221,7 +231,12 @@ func (m *spillModel) append(input string) {
 	var bb record.Builder
 	bb.Reset(input, input, 0)
 	for i := range n {
-		bb.Append(1e18, nil, fmt.Appendf(nil, "%s %d %*d", input, m.next[input]+i, m.rng.IntN(1500), 0), nil)
+		bb.Append(
+			1e18,
+			nil,
+			fmt.Appendf(nil, "%s %d %*d", input, m.next[input]+i, m.rng.IntN(1500), 0),
+			nil,
+		)
 	}
 	m.next[input] += n
 	upTo := m.next[input]
@@ -274,7 +289,13 @@ func (m *spillModel) read(r *modelReader) {
 		if at, ok := r.at[input]; ok && n != at {
 			m.t.Fatalf("%s reads %s %d, want %d", r.name, input, n, at)
 		} else if !ok && n > r.have[input] {
-			m.t.Fatalf("%s has %s up to %d and goes on at %d: the rest is lost", r.name, input, r.have[input], n)
+			m.t.Fatalf(
+				"%s has %s up to %d and goes on at %d: the rest is lost",
+				r.name,
+				input,
+				r.have[input],
+				n,
+			)
 		} else if !ok {
 			m.repeated += r.have[input] - n
 		}
@@ -317,7 +338,8 @@ func (m *spillModel) commitTo(r *modelReader, pos int64, note string) {
 	}
 }
 
-// crash lets the buffer be killed at the next stage of its writer, goes on until it is, and opens what is left.
+// crash lets the buffer be killed at the next stage of its writer, goes on until it is, and opens
+// what is left.
 func (m *spillModel) crash() {
 	m.mu.Lock()
 	m.crashAt = []string{"write", "written"}[m.rng.IntN(2)]
@@ -340,7 +362,12 @@ func (m *spillModel) crash() {
 			low = min(low, r.acked[input])
 		}
 		if at < low {
-			m.t.Fatalf("input %s begins again at %d, although every cursor had committed up to %d", input, at, low)
+			m.t.Fatalf(
+				"input %s begins again at %d, although every cursor had committed up to %d",
+				input,
+				at,
+				low,
+			)
 		}
 		if input == "z" && at < m.zacked {
 			m.t.Fatalf("input z was acknowledged up to %d, and is stored up to %d", m.zacked, at)
@@ -393,15 +420,23 @@ func (m *spillModel) run(rounds int) {
 		}
 		for input, n := range m.next {
 			if at, ok := r.at[input]; ok && at != n || !ok && r.have[input] < n {
-				m.t.Fatalf("%s ends with %s %d (has %d), want %d", r.name, input, at, r.have[input], n)
+				m.t.Fatalf(
+					"%s ends with %s %d (has %d), want %d",
+					r.name,
+					input,
+					at,
+					r.have[input],
+					n,
+				)
 			}
 		}
 	}
 	m.t.Logf("appended %v, read again %d, steps %v", m.next, m.repeated, m.spilled)
 }
 
-// For each position that an input finds after a crash, everything before it is committed by every cursor or on disk; nothing that all had
-// committed is read again; the order of each input holds; a position never stands for two records.
+// For each position that an input finds after a crash, everything before it is committed by every
+// cursor or on disk; nothing that all had committed is read again; the order of each input holds; a
+// position never stands for two records.
 func TestSpillModel(t *testing.T) {
 	for _, cursors := range []int{1, 2} {
 		t.Run(fmt.Sprint(cursors), func(t *testing.T) {

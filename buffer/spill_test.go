@@ -70,7 +70,11 @@ func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
 			t.Fatalf("position %q is stored with the commit of %d", p, n)
 		}
 	}
-	eventually(t, "all went through memory", func() bool { return metricValue(t, reg, "penstock_buffer_memory_records_total") == 1000 })
+	eventually(
+		t,
+		"all went through memory",
+		func() bool { return metricValue(t, reg, "penstock_buffer_memory_records_total") == 1000 },
+	)
 	if v := metricValue(t, reg, "penstock_buffer_appended_records_total"); v != 0 {
 		t.Errorf("%v records were written", v)
 	}
@@ -157,7 +161,8 @@ func note(t testing.TB, c *Cursor, pos int64, text string) {
 	}
 }
 
-// An input whose source keeps what it has not read waits while a single output is busy; nothing is written for that.
+// An input whose source keeps what it has not read waits while a single output is busy; nothing is
+// written for that.
 func TestAFullWindowIsBackPressure(t *testing.T) {
 	opt := spilling(t)
 	opt.window = 1 << 20
@@ -173,7 +178,11 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 			replayable(t, b, "in", batchOf(n, 50, 1000), n+50)
 		}
 	}()
-	eventually(t, "the input waits", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waitWindow == 1 })
+	eventually(
+		t,
+		"the input waits",
+		func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waitWindow == 1 },
+	)
 	for at := 0; at < 5000; {
 		got := numbers(t, next(t, c))
 		wantRun(t, got, at, len(got))
@@ -186,7 +195,8 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 	}
 }
 
-// After a spill, appends go to disk until the cursors have caught up, and then stay in memory again.
+// After a spill, appends go to disk until the cursors have caught up, and then stay in memory
+// again.
 func TestAppendsStayInMemoryAgain(t *testing.T) {
 	opt := spilling(t)
 	opt.window = 256 << 10
@@ -222,7 +232,11 @@ func TestANewCursorPassesWhatWasNeverWritten(t *testing.T) {
 		replayable(t, b, "in", batchOf(n, 10, 1000), n+10)
 		if spill {
 			b.Spill("asked")
-			eventually(t, "it is on disk", func() bool { return onDisk(b, "in") == fmt.Sprint(n+10) })
+			eventually(
+				t,
+				"it is on disk",
+				func() bool { return onDisk(b, "in") == fmt.Sprint(n+10) },
+			)
 		}
 		readTo(t, c, int64(n+10))
 		commit(t, c, int64(n+10))

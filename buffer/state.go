@@ -8,13 +8,15 @@ import (
 	"slices"
 )
 
-// state is what a segment begins with: where inputs go on after a restart and how far each output has come.
+// state is what a segment begins with: where inputs go on after a restart and how far each output
+// has come.
 type state struct {
 	inputs  map[string]map[string][]byte // input, key: value
 	cursors map[string]cursorState
 	size    int64 // of the encoded state, about
 
-	// Of spill mode: positions below reserved may have been used in memory, and what cursors have prepared, in ascending order.
+	// Of spill mode: positions below reserved may have been used in memory, and what cursors have
+	// prepared, in ascending order.
 	reserved int64
 	prepared map[string][]prepared
 }
@@ -25,10 +27,15 @@ type cursorState struct {
 }
 
 func newState() *state {
-	return &state{inputs: map[string]map[string][]byte{}, cursors: map[string]cursorState{}, prepared: map[string][]prepared{}}
+	return &state{
+		inputs:   map[string]map[string][]byte{},
+		cursors:  map[string]cursorState{},
+		prepared: map[string][]prepared{},
+	}
 }
 
-// change is one change to the state. Changes are absolute: replaying one twice, or over a newer state's older value, is harmless.
+// change is one change to the state. Changes are absolute: replaying one twice, or over a newer
+// state's older value, is harmless.
 type change struct {
 	kind  byte
 	name  string // of the input or cursor

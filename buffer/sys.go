@@ -83,10 +83,15 @@ func lockDir(dir string) (*os.File, error) {
 		}
 		var pid [32]byte
 		n, _ := f.ReadAt(pid[:], 0)
-		return nil, fmt.Errorf("%w: %s is open in process %s; stop that one first, or give this one a data_dir of its own",
-			ErrLocked, dir, strings.TrimSpace(string(pid[:n])))
+		return nil, fmt.Errorf(
+			"%w: %s is open in process %s; stop that one first, or give this one a data_dir of its own",
+			ErrLocked,
+			dir,
+			strings.TrimSpace(string(pid[:n])),
+		)
 	}
-	// The process id is for people; the lock is what counts. A full disk must not keep the buffer from opening.
+	// The process id is for people; the lock is what counts. A full disk must not keep the buffer
+	// from opening.
 	_ = f.Truncate(0)
 	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return f, nil

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncData makes the bytes of f durable, those written through a memory map of the same file included.
+// syncData makes the bytes of f durable, those written through a memory map of the same file
+// included.
 func syncData(f *os.File) error {
 	for {
 		err := unix.Fdatasync(int(f.Fd()))
@@ -31,7 +32,8 @@ func reserve(f *os.File, from, to int64) (ok bool, err error) {
 	}
 }
 
-// skipHole returns the offset of the next data of f at or after off, or off where this is not known.
+// skipHole returns the offset of the next data of f at or after off, or off where this is not
+// known.
 func skipHole(f *os.File, off int64) int64 {
 	if n, err := unix.Seek(int(f.Fd()), off, unix.SEEK_DATA); err == nil {
 		return n

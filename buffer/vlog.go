@@ -10,11 +10,13 @@ import (
 	"sort"
 )
 
-// Badger's value log file (format 8): a header of 20 bytes, then entries, then zeros where the file was made longer ahead of its use.
+// Badger's value log file (format 8): a header of 20 bytes, then entries, then zeros where the file
+// was made longer ahead of its use.
 //
 //	meta 1 | user meta 1 | uvarint key length | uvarint value length | uvarint expiry | key | value | CRC32C 4
 //
-// https://github.com/dgraph-io/badger/blob/v4.9.6/memtable.go (logFile) and structs.go (header). Our key is the first position and the
+// https://github.com/dgraph-io/badger/blob/v4.9.6/memtable.go (logFile) and structs.go (header).
+// Our key is the first position and the
 // group's number, 8 bytes each, to which Badger adds 8 of its own.
 const (
 	vlogName       = "000001.vlog"
@@ -71,7 +73,12 @@ func readEntryAt(f io.ReaderAt, off int64) (e entry, next int64, err error) {
 		return e, 0, err
 	}
 	if uint64(e.size()) != lens[1] {
-		return e, 0, fmt.Errorf("%w: value of %d bytes holds a group of %d", ErrCorrupt, lens[1], e.size())
+		return e, 0, fmt.Errorf(
+			"%w: value of %d bytes holds a group of %d",
+			ErrCorrupt,
+			lens[1],
+			e.size(),
+		)
 	}
 	return e, e.off + e.size() + vlogCRCSize, nil
 }

@@ -30,7 +30,8 @@ func (w *writer) gather() (k work) {
 		k.ops = append(k.ops, op)
 		k.size += op.encoded
 	}
-	left := len(b.window) > 0 || slices.ContainsFunc(b.queue[len(k.ops):], func(op *appendOp) bool { return op.shown })
+	left := len(b.window) > 0 ||
+		slices.ContainsFunc(b.queue[len(k.ops):], func(op *appendOp) bool { return op.shown })
 	keep := b.commits[:0:0]
 	for _, s := range b.commits {
 		if s.barrier && left {
@@ -56,7 +57,10 @@ func (w *writer) gather() (k work) {
 	reserves := func(s *stateOp) bool { return len(s.changes) > 0 && s.changes[0].kind == changeReserve }
 	if b.lowPositions() && !slices.ContainsFunc(k.states, reserves) {
 		k.states = append(k.states, &stateOp{
-			changes: []change{{kind: changeReserve, pos: b.assigned + reserveAhead}}, done: make(chan error, 1),
+			changes: []change{
+				{kind: changeReserve, pos: b.assigned + reserveAhead},
+			},
+			done: make(chan error, 1),
 		})
 	}
 	return k

@@ -46,13 +46,23 @@ func (w *writer) run() {
 		w.makeRoom()
 		err := w.step()
 		if closing {
-			// Once more, for what came with the last step; what cannot be written now never will be.
+			// Once more, for what came with the last step; what cannot be written now never will
+			// be.
 			for err == nil && w.pending() {
 				err = w.step()
 			}
 			if err == nil && b.opt.Spill {
 				// All is on disk: no position need be skipped at the next start.
-				err = w.write(work{states: []*stateOp{{changes: []change{{kind: changeReserve, pos: b.end}}, done: make(chan error, 1)}}})
+				err = w.write(
+					work{
+						states: []*stateOp{
+							{
+								changes: []change{{kind: changeReserve, pos: b.end}},
+								done:    make(chan error, 1),
+							},
+						},
+					},
+				)
 			}
 			w.finish(err)
 			return
@@ -68,7 +78,12 @@ func (w *writer) wait() bool {
 		b.mu.Lock()
 		now := time.Now()
 		since := now.Sub(w.lastCommit)
-		data, states := len(b.queue) > 0, slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
+		data, states := len(
+			b.queue,
+		) > 0, slices.ContainsFunc(
+			b.commits,
+			func(s *stateOp) bool { return !s.lazy },
+		)
 		advance, hurried := b.advanceDue(now)
 		states = states || hurried
 		company := b.company(now)
@@ -83,7 +98,8 @@ func (w *writer) wait() bool {
 		case data && !low && enough:
 			d = 0
 		case states:
-			d = max(b.opt.FlushInterval-since, 0) // what is overdue is not to wait for what pace says
+			// what is overdue is not to wait for what pace says
+			d = max(b.opt.FlushInterval-since, 0)
 		case data && !low:
 			d = max(b.opt.FlushInterval-since, company, 0)
 		case low:
@@ -120,8 +136,8 @@ func (w *writer) wait() bool {
 	}
 }
 
-// company returns how much longer what is in the queue waits for more, since nobody waits for it. What is read at one time is appended within moments.
-// Caller holds mu.
+// company returns how much longer what is in the queue waits for more, since nobody waits for it.
+// What is read at one time is appended within moments. Caller holds mu.
 func (b *Buffer) company(now time.Time) time.Duration {
 	if b.awaited > 0 || b.opt.Spill {
 		return 0
@@ -159,7 +175,14 @@ func (w *writer) step() error {
 		w.b.writeErr = err
 		w.b.mu.Unlock()
 		w.b.m.syncErrors.Inc()
-		w.report("write", "buffer write failed; going on in a new segment", "error", err, "do", adviceFor(err))
+		w.report(
+			"write",
+			"buffer write failed; going on in a new segment",
+			"error",
+			err,
+			"do",
+			adviceFor(err),
+		)
 	} else {
 		k.states = nil
 		if data {
@@ -171,7 +194,8 @@ func (w *writer) step() error {
 	return err
 }
 
-// putBack returns those of states for which which is true to those that wait, and returns the others.
+// putBack returns those of states for which which is true to those that wait, and returns the
+// others.
 func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others []*stateOp) {
 	if len(states) == 0 {
 		return nil
@@ -229,7 +253,8 @@ func (w *writer) write(k work) error {
 	return nil
 }
 
-// ensureSpace allocates what the groups need. Data leaves a reserve to changes of state and respects the floor.
+// ensureSpace allocates what the groups need. Data leaves a reserve to changes of state and
+// respects the floor.
 func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	b, h := w.b, w.head
 	to := h.written
@@ -253,7 +278,12 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	far := max(to, min(h.reserved+b.opt.chunk(), b.opt.SegmentSize+stateReserve))
 	for _, to := range []int64{far, to} {
 		if free-(to-h.reserved)-walStep < max(b.opt.MinFree, headFootprint) {
-			err = fmt.Errorf("%w: %d MiB free, floor %d MiB", errNoSpace, free>>20, b.opt.MinFree>>20)
+			err = fmt.Errorf(
+				"%w: %d MiB free, floor %d MiB",
+				errNoSpace,
+				free>>20,
+				b.opt.MinFree>>20,
+			)
 			continue
 		}
 		if err = h.reserveTo(to, len(groups)+walStep/2/walGroupSize); !errors.Is(err, errNoSpace) {
@@ -263,8 +293,8 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	return err
 }
 
-// publish makes what was committed visible and calls those who wait for it. This is where a batch is
-// acknowledged: its done is called (settled), upon which inputs send acks and answers.
+// publish makes what was committed visible and calls those who wait for it. This is where a batch
+// is acknowledged: its done is called (settled), upon which inputs send acks and answers.
 func (w *writer) publish(k work, groups [][]byte) {
 	b := w.b
 	now := time.Now()
@@ -305,7 +335,8 @@ func (w *writer) publish(k work, groups [][]byte) {
 	for _, s := range k.states {
 		for _, c := range s.changes {
 			if c.kind == changeCursor {
-				// Two commits of one cursor may be in one group, and a drop may have moved it: never back.
+				// Two commits of one cursor may be in one group, and a drop may have moved it:
+				// never back.
 				was := b.state.cursors[c.name].pos
 				c.pos = max(c.pos, was)
 				b.observePassed(c.name, was, c.pos, now)
@@ -346,8 +377,8 @@ func (w *writer) publish(k work, groups [][]byte) {
 	}
 }
 
-// leaveWindow takes ops, whose positions are stored, out of the window. Should they have been spilled in the meantime, they are
-// passed by in the queue. Caller holds mu.
+// leaveWindow takes ops, whose positions are stored, out of the window. Should they have been
+// spilled in the meantime, they are passed by in the queue. Caller holds mu.
 func (b *Buffer) leaveWindow(ops []*appendOp) {
 	for _, op := range ops {
 		for i := range op.changes {
@@ -370,7 +401,8 @@ func (b *Buffer) leaveWindow(ops []*appendOp) {
 	}
 }
 
-// settled gives back what an append that was not in the log at once has held, and calls its done. The writer alone calls it, once it has the op.
+// settled gives back what an append that was not in the log at once has held, and calls its done.
+// The writer alone calls it, once it has the op.
 func (b *Buffer) settled(op *appendOp, err error) {
 	if !op.held {
 		return

@@ -22,13 +22,18 @@ import (
 	"github.com/penstock/penstock/inputs/syslog"
 )
 
-// A message of N bytes, inflated, costs at most four times N of memory, whatever is in it, and time in
-// proportion to N. Sixteen KB of gzip are 16 MB of empty records, nested lists, or lying counts.
+// A message of N bytes, inflated, costs at most four times N of memory, whatever is in it, and time
+// in proportion to N. Sixteen KB of gzip are 16 MB of empty records, nested lists, or lying counts.
 
 // drain is a sink that keeps nothing.
 type drain struct{}
 
-func (drain) Append(_ context.Context, _ *record.Batch, _ []inputs.Position, done func(error)) error {
+func (drain) Append(
+	_ context.Context,
+	_ *record.Batch,
+	_ []inputs.Position,
+	done func(error),
+) error {
 	done(nil)
 	return nil
 }
@@ -38,7 +43,11 @@ func (drain) Positions() map[string][]byte { return nil }
 func fill(head, unit, tail string) func(n int) io.Reader {
 	return func(n int) io.Reader {
 		times := max(1, (n-len(head)-len(tail))/len(unit))
-		return io.MultiReader(strings.NewReader(head), &repeated{unit: unit, left: times}, strings.NewReader(tail))
+		return io.MultiReader(
+			strings.NewReader(head),
+			&repeated{unit: unit, left: times},
+			strings.NewReader(tail),
+		)
 	}
 }
 
@@ -67,7 +76,11 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 func framed(head func(size, count int) string, unit, tail string) func(n int) io.Reader {
 	return func(n int) io.Reader {
 		count := max(1, n/len(unit))
-		return io.MultiReader(strings.NewReader(head(count*len(unit), count)), &repeated{unit: unit, left: count}, strings.NewReader(tail))
+		return io.MultiReader(
+			strings.NewReader(head(count*len(unit), count)),
+			&repeated{unit: unit, left: count},
+			strings.NewReader(tail),
+		)
 	}
 }
 
@@ -110,18 +123,41 @@ func decoders() (list []decoder) {
 	add("http json names", post("/t", jsonType), fill("[{", `"":0,`, `"":0}]`))
 	add("http ndjson", post("/t", nd), fill("", "1\n", ""))
 	add("http msgpack", post("/t", pack), fill("", "\xc0", ""))
-	add("http msgpack array", post("/t", pack), framed(func(_, n int) string { return "\xdd" + be32(n) }, "\xc0", ""))
-	add("http msgpack arrays", post("/t", pack), framed(func(_, n int) string { return "\x91\xdd" + be32(n) }, "\xc0", ""))
-	add("http msgpack text", post("/t", pack), framed(func(n, _ int) string { return "\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", ""))
+	add(
+		"http msgpack array",
+		post("/t", pack),
+		framed(func(_, n int) string { return "\xdd" + be32(n) }, "\xc0", ""),
+	)
+	add(
+		"http msgpack arrays",
+		post("/t", pack),
+		framed(func(_, n int) string { return "\x91\xdd" + be32(n) }, "\xc0", ""),
+	)
+	add(
+		"http msgpack text",
+		post("/t", pack),
+		framed(func(n, _ int) string { return "\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", ""),
+	)
 	add("http msgpack events", post("/t", pack), fill("", "\x92\x92\x01\x80\x80", ""))
-	add("http msgpack lying", post("/t", pack), fill("\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""))
+	add(
+		"http msgpack lying",
+		post("/t", pack),
+		fill("\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""),
+	)
 	// A map as a key stands as text, with the quotes in it written twice as long at each depth.
 	keys := strings.Repeat("\x81", 90) + "\xa1k" + strings.Repeat("\xa1v", 90)
 	add("http msgpack keys", post("/t", pack), fill("", keys, ""))
 	add("http form names", post("/t", formType), fill("", "a&", "json=1"))
 	add("http form value", post("/t", formType), fill("json=[", "1,", "1]"))
-	add("http multipart", post("/t", "multipart/form-data; boundary=b"),
-		fill("--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n[", "1,", "1]\r\n--b--\r\n"))
+	add(
+		"http multipart",
+		post("/t", "multipart/form-data; boundary=b"),
+		fill(
+			"--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n[",
+			"1,",
+			"1]\r\n--b--\r\n",
+		),
+	)
 	add("bulk", post("/_bulk", nd), fill("", "{\"index\":{}}\n{}\n", ""))
 	add("bulk refused", post("/_bulk", nd), fill("", "{\"delete\":{}}\n", ""))
 	add("bulk broken", post("/_bulk", nd), fill("", "{\"index\":{}}\n{x\n", ""))
@@ -132,27 +168,95 @@ func decoders() (list []decoder) {
 	add("hec raw", post("/services/collector/raw", ""), fill("", "a\n", ""))
 	add("hec acks", post("/services/collector/ack", ""), fill(`{"acks":[`, "1,", "1]}"))
 	add("otlp records", post("/v1/logs", proto), otlp("", "\x12\x00"))
-	add("otlp resource", post("/v1/logs", proto), otlp("\x0a\x82\x08\x0a\xff\x07"+strings.Repeat("k", 1023), strings.Repeat("\x12\x00", 512)))
+	add(
+		"otlp resource",
+		post("/v1/logs", proto),
+		otlp("\x0a\x82\x08\x0a\xff\x07"+strings.Repeat("k", 1023), strings.Repeat("\x12\x00", 512)),
+	)
 	add("otlp attributes", post("/v1/logs", proto), framed(func(n, _ int) string {
 		rec := "\x12" + varint(n)
 		scope := "\x12" + varint(len(rec)+n)
 		return "\x0a" + varint(len(scope)+len(rec)+n) + scope + rec
 	}, "\x32\x00", ""))
 	add("otlp resources", post("/v1/logs", proto), fill("", "\x0a\x00", ""))
-	add("otlp json records", post("/v1/logs", jsonType), fill(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, "{},", "{}]}]}]}"))
+	add(
+		"otlp json records",
+		post("/v1/logs", jsonType),
+		fill(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, "{},", "{}]}]}]}"),
+	)
 	add("otlp json attributes", post("/v1/logs", jsonType),
 		fill(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[`, "{},", "{}]}]}]}]}"))
 	add("otlp json resources", post("/v1/logs", jsonType), fill(`{"resourceLogs":[`, "{},", "{}]}"))
 
 	event := "\x92\x01\x80"
-	add("forward events", startForward, framed(func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) }, event, "\x81\xa5chunk\xa1c"))
-	add("forward packed", startForward, framed(func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) }, event, "\x81\xa5chunk\xa1c"))
-	add("forward message", startForward, framed(func(_, n int) string { return "\x94\xa1t\x01\x81\xa1a\xdd" + be32(n) }, "\xc0", "\x81\xa5chunk\xa1c"))
-	add("forward text", startForward, framed(func(n, _ int) string { return "\x94\xa1t\x01\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", "\x81\xa5chunk\xa1c"))
-	add("forward nils", startForward, framed(func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) }, "\xc0", "\x81\xa5chunk\xa1c"))
-	add("forward nested", startForward, framed(func(_, _ int) string { return "\x94\xa1t\x01\x81\xa1a" }, "\x91", "\xc0\x81\xa5chunk\xa1c"))
-	add("forward keys", startForward, framed(func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) }, "\x92\x01"+keys, "\x81\xa5chunk\xa1c"))
-	add("forward lying", startForward, fill("\x93\xa1t\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""))
+	add(
+		"forward events",
+		startForward,
+		framed(
+			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) },
+			event,
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward packed",
+		startForward,
+		framed(
+			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) },
+			event,
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward message",
+		startForward,
+		framed(
+			func(_, n int) string { return "\x94\xa1t\x01\x81\xa1a\xdd" + be32(n) },
+			"\xc0",
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward text",
+		startForward,
+		framed(
+			func(n, _ int) string { return "\x94\xa1t\x01\x81\xa1a\xdb" + be32(n) },
+			"\x01\x02\x03\x04",
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward nils",
+		startForward,
+		framed(
+			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) },
+			"\xc0",
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward nested",
+		startForward,
+		framed(
+			func(_, _ int) string { return "\x94\xa1t\x01\x81\xa1a" },
+			"\x91",
+			"\xc0\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward keys",
+		startForward,
+		framed(
+			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) },
+			"\x92\x01"+keys,
+			"\x81\xa5chunk\xa1c",
+		),
+	)
+	add(
+		"forward lying",
+		startForward,
+		fill("\x93\xa1t\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""),
+	)
 	add("forward compressed", startForward, func(n int) io.Reader {
 		chunk := zipped(fill("", event, "")(n))
 		return io.MultiReader(strings.NewReader("\x93\xa1t\xc6"+be32(chunk.Len())), chunk,
@@ -262,7 +366,8 @@ func stream(t *testing.T, addr string, body io.Reader) {
 	_, err = io.Copy(nc, struct{ io.Reader }{body})
 	_ = nc.(*net.TCPConn).CloseWrite()
 	answer, rerr := io.ReadAll(nc)
-	t.Logf("answered %.50q (%v, %v)", answer, err, rerr) // a message that is refused ends the connection early
+	// a message that is refused ends the connection early
+	t.Logf("answered %.50q (%v, %v)", answer, err, rerr)
 }
 
 func serve(t *testing.T, in interface {

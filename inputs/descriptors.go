@@ -27,7 +27,8 @@ const (
 	fewest    = 8 // files that inputs may hold, whatever happens
 	lookEvery = time.Second
 	tightFor  = 10 * time.Second
-	countable = 1 << 14 // beyond so many descriptors the half that inputs leave is enough for everything else
+	// beyond so many descriptors the half that inputs leave is enough for everything else
+	countable = 1 << 14
 )
 
 // NewDescriptors raises the process's limit of open files as far as it may and shares out what

@@ -11,48 +11,54 @@ import (
 
 // Input reads from the outside and appends batches to a Sink.
 type Input interface {
-	// Run blocks until ctx ends or the input is exhausted, and returns only after all its goroutines have. It returns nil when ctx ended.
-	// What happens to one file, connection or message is handled, counted and logged inside; an error returned means that the input as a
+	// Run blocks until ctx ends or the input is exhausted, and returns only after all its
+	// goroutines have. It returns nil when ctx ended. What happens to one file, connection or
+	// message is handled, counted and logged inside; an error returned means that the input as a
 	// whole cannot go on, and the agent restarts it with backoff.
 	Run(ctx context.Context, sink Sink) error
 }
 
 // Sink is where an input's batches become durable: the pipeline's buffer.
 type Sink interface {
-	// Append places b at the end of the log and stores the positions with it, in one transaction. b may be nil (positions only); b
-	// is read-only from the call on. Append returns when b has its place in the order, which is the order of the calls; it blocks
-	// while the buffer is full or behind: that is the back-pressure, there is no other queue.
+	// Append places b at the end of the log and stores the positions with it, in one transaction. b
+	// may be nil (positions only); b is read-only from the call on. Append returns when b has its
+	// place in the order, which is the order of the calls; it blocks while the buffer is full or
+	// behind: that is the back-pressure, there is no other queue.
 	//
-	// done, if not nil, is called exactly once if and only if Append returned nil: with nil once batch and positions are on disk, or
-	// with the reason why they never will be. It is called from another goroutine, in the order of the calls, and must not block.
-	// What a Replayer appends may be in memory alone when done is called, which may then be before Append returns.
+	// done, if not nil, is called exactly once if and only if Append returned nil: with nil once
+	// batch and positions are on disk, or with the reason why they never will be. It is called from
+	// another goroutine, in the order of the calls, and must not block. What a Replayer appends may
+	// be in memory alone when done is called, which may then be before Append returns.
 	//
-	// An error means nothing was stored. After ctx's error the caller may not assume order any more and stops.
-	// Safe for concurrent use.
+	// An error means nothing was stored. After ctx's error the caller may not assume order any more
+	// and stops. Safe for concurrent use.
 	Append(ctx context.Context, b *record.Batch, positions []Position, done func(error)) error
 
 	// Positions returns all positions of this input as of the last append whose done was called.
 	Positions() map[string][]byte
 }
 
-// Replayer is implemented by inputs whose sources are durable themselves: whatever they append with a position can be read again from the
-// position before it, until they call Spill. Such batches need not be on disk while the outputs take them at once; after a crash the
-// input finds the positions up to which every output has them, or the disk does.
+// Replayer is implemented by inputs whose sources are durable themselves: whatever they append with
+// a position can be read again from the position before it, until they call Spill. Such batches
+// need not be on disk while the outputs take them at once; after a crash the input finds the
+// positions up to which every output has them, or the disk does.
 type Replayer interface{ Replayable() bool }
 
-// Spiller is implemented by sinks that keep in memory what a Replayer appends. Spill has all of it written to disk, because a source is
-// about to vanish or has changed. It does not wait. reason is a word for metrics, of few.
+// Spiller is implemented by sinks that keep in memory what a Replayer appends. Spill has all of it
+// written to disk, because a source is about to vanish or has changed. It does not wait. reason is
+// a word for metrics, of few.
 type Spiller interface{ Spill(reason string) }
 
-// Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine. An input that encodes several batches of
-// one source at a time calls Pack on each, in any order and concurrently, before it calls Append in the source's order. What was read from
-// the batch before is not valid any more: its memory may be used for others.
+// Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine.
+// An input that encodes several batches of one source at a time calls Pack on each, in any order
+// and concurrently, before it calls Append in the source's order. What was read from the batch
+// before is not valid any more: its memory may be used for others.
 type Packer interface {
 	Pack(b *record.Batch) error
 }
 
-// Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
-// forgets the key.
+// Position is what an input needs to go on after a restart, by a key of its own choosing (a file,
+// say). A nil Value forgets the key.
 type Position = record.Position
 
 // Append appends b and waits until it is durable.
@@ -65,23 +71,30 @@ func Append(ctx context.Context, sink Sink, b *record.Batch, positions []Positio
 	return <-errc
 }
 
-// Source is an input that is a log already, or many: a Kafka topic's partitions. It is never copied into the buffer.
+// Source is an input that is a log already, or many: a Kafka topic's partitions. It is never copied
+// into the buffer.
 type Source interface {
-	// Run joins the source and calls handle in a goroutine of its own for each log it is given, with a ctx that ends when the log is lost or Run's
-	// ctx ends. It waits for all handles before it returns. A handle that returns early has its log paused until it is lost.
+	// Run joins the source and calls handle in a goroutine of its own for each log it is given,
+	// with a ctx that ends when the log is lost or Run's ctx ends. It waits for all handles before
+	// it returns. A handle that returns early has its log paused until it is lost.
 	Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error
 }
 
 // Env is what the agent lends to an input. All fields but Latency are set.
 type Env struct {
-	Name    string                // "input.tail.app"
-	Agent   string                // this agent's name, unique in its fleet: the host name unless configured
-	Log     *slog.Logger          // carries the component's name
-	Metrics prometheus.Registerer // carries the component's labels; metric names begin with penstock_
-	Dir     string                // a directory for this component alone; not created yet
-	Latency time.Duration         // how long what has arrived may wait for more, so that it travels together; 0: not at all
-	// DeadLetter takes what can be neither kept nor passed on, with the reason; it returns once that is durable.
+	Name string // "input.tail.app"
+	// this agent's name, unique in its fleet: the host name unless configured
+	Agent string
+	Log   *slog.Logger // carries the component's name
+	// carries the component's labels; metric names begin with penstock_
+	Metrics prometheus.Registerer
+	Dir     string // a directory for this component alone; not created yet
+	// how long what has arrived may wait for more, so that it travels together; 0: not at all
+	Latency time.Duration
+	// DeadLetter takes what can be neither kept nor passed on, with the reason; it returns once
+	// that is durable.
 	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
-	// Descriptors is shared by all inputs of the process that hold many files; an input that is given none makes its own.
+	// Descriptors is shared by all inputs of the process that hold many files; an input that is
+	// given none makes its own.
 	Descriptors *Descriptors
 }

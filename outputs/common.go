@@ -9,7 +9,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Common is the part of an output's configuration that every streaming output has, beside its own Config.
+// Common is the part of an output's configuration that every streaming output has, beside its own
+// Config.
 type Common struct {
 	Retry      Retry            `hcl:"retry,block" doc:"How long to wait between attempts; attempts never end."`
 	Window     Window           `hcl:"window,block" doc:"How much may be in flight."`
@@ -30,7 +31,8 @@ type Window struct {
 	Lanes   int   `hcl:"lanes,optional" doc:"Writes at the same time; records of one origin always share a lane. Outputs that pipeline on their own do not use it."`
 }
 
-// DeadLetterConfig says where refused records go. With neither set it is a directory below the agent's data directory.
+// DeadLetterConfig says where refused records go. With neither set it is a directory below the
+// agent's data directory.
 type DeadLetterConfig struct {
 	Dir string `hcl:"dir,optional" path:"dir" doc:"A local directory; by default dead-letter/<output> below data_dir."`
 	To  string `hcl:"to,optional" ref:"output" doc:"Another output that takes the refused records."`
@@ -65,8 +67,14 @@ type Failover struct {
 // SetDefaults presets the optional attributes.
 func (f *Failover) SetDefaults() {
 	*f = Failover{
-		After: 30 * time.Second, AtFill: 0.8, Recover: 30 * time.Second, Order: "oldest_first", AfterReplay: "delete",
-		Prefix: "overflow", ObjectSize: 16 << 20, ObjectAge: 30 * time.Second,
+		After:       30 * time.Second,
+		AtFill:      0.8,
+		Recover:     30 * time.Second,
+		Order:       "oldest_first",
+		AfterReplay: "delete",
+		Prefix:      "overflow",
+		ObjectSize:  16 << 20,
+		ObjectAge:   30 * time.Second,
 	}
 }
 
@@ -124,7 +132,9 @@ func (c *Common) Validate() error {
 			bad("failover.after_replay: must be delete or keep")
 		}
 		if f.ObjectSize < 1 || f.ObjectSize > 256<<20 {
-			bad("failover.object_size: must be from 1 to 256MiB: an object is held in memory while it is made")
+			bad(
+				"failover.object_size: must be from 1 to 256MiB: an object is held in memory while it is made",
+			)
 		}
 		if f.ObjectAge <= 0 {
 			bad("failover.object_age: must be more than 0s")

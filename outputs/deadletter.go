@@ -9,8 +9,8 @@ import (
 
 // DeadLetter keeps what a destination refuses for good. Safe for concurrent use.
 type DeadLetter interface {
-	// Bury returns nil once all of letters is durable. Errors are retryable: the caller tries again for ever, since the records are not
-	// safe anywhere else.
+	// Bury returns nil once all of letters is durable. Errors are retryable: the caller tries again
+	// for ever, since the records are not safe anywhere else.
 	Bury(ctx context.Context, letters []Letter) error
 }
 
@@ -27,9 +27,17 @@ type Letter struct {
 	Raw []byte
 }
 
-// Letters returns the records of b that are listed in refused, or all of them with the same reason if refused is nil.
+// Letters returns the records of b that are listed in refused, or all of them with the same reason
+// if refused is nil.
 func Letters(b *record.Batch, output, reason string, refused []RecordError) []Letter {
-	letter := Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Output: output, Reason: reason, Time: time.Now().UTC()}
+	letter := Letter{
+		Tag:    b.Tag,
+		Origin: b.Origin,
+		Topic:  b.Topic,
+		Output: output,
+		Reason: reason,
+		Time:   time.Now().UTC(),
+	}
 	recs, err := b.Records()
 	if err != nil {
 		letter.Raw, _ = b.Packed(record.None)

@@ -1,7 +1,9 @@
-// Package outputs holds the contract of an output: what a destination implements (Writer, AsyncWriter, Transactor and their
-// like), what the agent lends it (Env), the part of its configuration that every output has (Common), and the dead letter.
+// Package outputs holds the contract of an output: what a destination implements (Writer,
+// AsyncWriter, Transactor and their like), what the agent lends it (Env), the part of its
+// configuration that every output has (Common), and the dead letter.
 //
-// It runs nothing. What wraps a writer is in the rooms below, each of which imports only those above it:
+// It runs nothing. What wraps a writer is in the rooms below, each of which imports only those
+// above it:
 //
 //	retry       backoff, and the log of a failure that lasts
 //	recordline  records as lines of JSON, and the objects made of them
@@ -11,6 +13,6 @@
 //	drain       one log into one destination: all of these together
 //	replay      what a lost host, or a dead letter, has left behind
 //
-// Each output lives in a package of its own beside them. Outputs never decide what is durable in the buffer, and never drop:
-// what a destination refuses for good goes to the dead letter.
+// Each output lives in a package of its own beside them. Outputs never decide what is durable in
+// the buffer, and never drop: what a destination refuses for good goes to the dead letter.
 package outputs

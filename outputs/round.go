@@ -5,9 +5,11 @@ import (
 	"sync"
 )
 
-// Round is what the Starts between two new beginnings of a flight have in common. A writer that fails a batch for now notes what of its order
-// has failed, so that a later batch of the round, whose Start may have crossed with that failure, does not overtake it: that one fails too,
-// and both come again, in order, in another round. Safe for concurrent use; nil, of Starts that belong to none, holds nothing.
+// Round is what the Starts between two new beginnings of a flight have in common. A writer that
+// fails a batch for now notes what of its order has failed, so that a later batch of the round,
+// whose Start may have crossed with that failure, does not overtake it: that one fails too, and
+// both come again, in order, in another round. Safe for concurrent use; nil, of Starts that belong
+// to none, holds nothing.
 type Round struct {
 	mu     sync.Mutex
 	failed map[any]struct{}
@@ -27,7 +29,8 @@ func RoundOf(ctx context.Context) *Round {
 	return r
 }
 
-// Fail notes that what keeps an order of its own, such as a partition, has failed. key is comparable.
+// Fail notes that what keeps an order of its own, such as a partition, has failed. key is
+// comparable.
 func (r *Round) Fail(key any) {
 	if r == nil {
 		return

@@ -155,7 +155,16 @@ func (d *drain) addRecord(r *record.Record) error {
 	}
 	if f.class == partition.DeadLetter {
 		d.row = appendDeadLetter(d.row[:0], &d.in, d.id.topic != "", res.Reason)
-		d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path)
+		d.a.deadLetters.add(
+			"log",
+			d.log.Name(),
+			"position",
+			r.Offset,
+			"reason",
+			res.Reason,
+			"path",
+			f.path,
+		)
 	}
 	d.cur.bytes += int64(len(r.Key) + len(r.Value))
 	d.spooled = true
@@ -168,12 +177,18 @@ func (d *drain) skip() {
 	d.spooled = true
 }
 
-// newFile returns the file for d.key, which was not seen before in this cut; nil for a record that became a dead letter.
+// newFile returns the file for d.key, which was not seen before in this cut; nil for a record that
+// became a dead letter.
 func (d *drain) newFile(res *partition.Result) (*file, error) {
 	path, err := d.part.Path(d.key)
 	if err != nil {
 		if d.a.cfg.OnMissing == "stop" {
-			return nil, fmt.Errorf("record %d: %w, and %w", d.in.Record.Offset, err, partition.ErrStop)
+			return nil, fmt.Errorf(
+				"record %d: %w, and %w",
+				d.in.Record.Offset,
+				err,
+				partition.ErrStop,
+			)
 		}
 		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath
 		if d.a.env.DeadLetter != nil {

@@ -5,9 +5,11 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// Aim returns a function that tells where a record goes, as pairs of a name and a value: the path of its
-// object below the prefix. The function's error is why the record would be a dead letter.
-func (c *Config) Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
+// Aim returns a function that tells where a record goes, as pairs of a name and a value: the path
+// of its object below the prefix. The function's error is why the record would be a dead letter.
+func (c *Config) Aim(
+	agent string,
+) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	codec, err := c.codec()
 	if err != nil {
 		return nil, err
@@ -21,7 +23,10 @@ func (c *Config) Aim(agent string) (func(*record.Batch, *record.Record) ([][2]st
 		if topic == "" {
 			topic = b.Tag
 		}
-		key, result, err := part.Key(nil, &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r})
+		key, result, err := part.Key(
+			nil,
+			&partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r},
+		)
 		if err != nil {
 			return nil, err
 		}

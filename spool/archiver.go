@@ -27,12 +27,13 @@ type Env struct {
 	Metrics prometheus.Registerer
 	Dir     string
 
-	// DeadLetter keeps what cannot be archived, in place of objects under dead_letter_path, and returns nil once it is durable; nil for objects.
+	// DeadLetter keeps what cannot be archived, in place of objects under dead_letter_path, and
+	// returns nil once it is durable; nil for objects.
 	DeadLetter func(ctx context.Context, b *record.Batch, reason string) error
 }
 
-// Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain may run for many logs
-// at once: they share memory, disk, workers and uploads.
+// Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain
+// may run for many logs at once: they share memory, disk, workers and uploads.
 type Archiver struct {
 	cfg     Config
 	env     Env
@@ -72,9 +73,22 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, env: env, store: store, version: version(), dir: filepath.Join(env.Dir, "spool"),
-		budget: newBudget(cfg.Spool.Memory, cfg.Spool.Disk), files: newFDCache(cfg.Spool.OpenFiles), buffers: &bufferPool{max: int(cfg.Spool.Memory)},
-		slots: make(chan struct{}, cfg.Upload.Parallel), jobs: make(chan job, 2*runtime.GOMAXPROCS(0)),
+		cfg:     cfg,
+		env:     env,
+		store:   store,
+		version: version(),
+		dir:     filepath.Join(env.Dir, "spool"),
+		budget: newBudget(
+			cfg.Spool.Memory,
+			cfg.Spool.Disk,
+		),
+		files:   newFDCache(cfg.Spool.OpenFiles),
+		buffers: &bufferPool{max: int(cfg.Spool.Memory)},
+		slots: make(
+			chan struct{},
+			cfg.Upload.Parallel,
+		),
+		jobs:      make(chan job, 2*runtime.GOMAXPROCS(0)),
 		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		writeAt:   (*os.File).WriteAt,
 	}
@@ -102,14 +116,43 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	}
 	a.metrics = newMetrics(a, env.Metrics)
 	say := func(reason, what, do string) *trouble {
-		return &trouble{log: env.Log, what: what, do: do, flag: a.metrics.stuck.WithLabelValues(reason).Set}
+		return &trouble{
+			log:  env.Log,
+			what: what,
+			do:   do,
+			flag: a.metrics.stuck.WithLabelValues(reason).Set,
+		}
 	}
-	a.storeTrouble = say("store", "uploading to the object store", "check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full")
-	a.commitTrouble = say("commit", "committing a position", "check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored")
-	a.diskTrouble = say("disk", "writing a working file", "free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space")
-	a.completeTrouble = say("complete", "telling that a partition is complete", "see the error; it is tried again, and archiving goes on")
-	a.decodeTrouble = say("decode", "decoding a record", "check that the schema registry is reachable; nothing is lost, the log waits")
-	a.logTrouble = say("log", "making a begun cut again", "the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand")
+	a.storeTrouble = say(
+		"store",
+		"uploading to the object store",
+		"check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full",
+	)
+	a.commitTrouble = say(
+		"commit",
+		"committing a position",
+		"check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored",
+	)
+	a.diskTrouble = say(
+		"disk",
+		"writing a working file",
+		"free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space",
+	)
+	a.completeTrouble = say(
+		"complete",
+		"telling that a partition is complete",
+		"see the error; it is tried again, and archiving goes on",
+	)
+	a.decodeTrouble = say(
+		"decode",
+		"decoding a record",
+		"check that the schema registry is reachable; nothing is lost, the log waits",
+	)
+	a.logTrouble = say(
+		"log",
+		"making a begun cut again",
+		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
+	)
 	a.occupied = &occupied{log: env.Log, count: a.metrics.occupied, keys: map[string]occupant{}}
 	a.deadLetters = &notice{log: env.Log, what: "records become dead letters",
 		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
@@ -180,9 +223,10 @@ func (a *Archiver) diskWorks() {
 	a.budget.setBlocked(false)
 }
 
-// Drain archives log until it ends (nil), ctx ends (its error), or something has to be decided by a person: a record without
-// a place where on_missing is "stop", a cut begun under another configuration. It returns an error wrapping record.ErrFenced when the log was
-// lost, and only after all its goroutines have ended.
+// Drain archives log until it ends (nil), ctx ends (its error), or something has to be decided by a
+// person: a record without a place where on_missing is "stop", a cut begun under another
+// configuration. It returns an error wrapping record.ErrFenced when the log was lost, and only
+// after all its goroutines have ended.
 func (a *Archiver) Drain(ctx context.Context, log record.Log) error {
 	if err := a.start(ctx); err != nil {
 		return err

@@ -31,7 +31,13 @@ func (s *batchStore) Batch(context.Context) (Batch, error) {
 	return &memBatch{s: s}, nil
 }
 
-func (b *memBatch) Put(_ context.Context, key string, r io.ReaderAt, size int64, opts PutOptions) error {
+func (b *memBatch) Put(
+	_ context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts PutOptions,
+) error {
 	data := make([]byte, size)
 	if _, err := r.ReadAt(data, 0); err != nil && err != io.EOF {
 		return err
@@ -61,7 +67,8 @@ func (b *memBatch) Discard() {
 	b.s.ended++
 }
 
-// A batch that fails when half of it is visible is begun again, under the same names; and a crash there is mended by a successor.
+// A batch that fails when half of it is visible is begun again, under the same names; and a crash
+// there is mended by a successor.
 func TestBatchFailsHalfway(t *testing.T) {
 	topic := newTopic("app", 0)
 	topic.produce(5_000, hourly(0, 24))

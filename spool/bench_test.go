@@ -58,9 +58,18 @@ func benchValues(n, hours, firstUser, users int) []record.Record {
 	recs := make([]record.Record, n)
 	for i := range recs {
 		at := day.Add(time.Duration(i) * time.Duration(hours) * time.Hour / time.Duration(n))
-		recs[i] = record.Record{Time: at.UnixNano(), Value: fmt.Appendf(nil,
+		recs[i] = record.Record{Time: at.UnixNano(), Value: fmt.Appendf(
+			nil,
 			`{"ts":"%s","level":"info","user":"u%06d","msg":"request served","path":"/api/v1/items/%05d","status":200,"ms":%d,"trace":"%016x%016x"}`,
-			at.Format("2006-01-02T15:04:05.000Z"), firstUser+i%users, i*7%100000, i%977, uint64(i)*0x9e3779b97f4a7c15, uint64(i)*0xff51afd7ed558ccd)}
+			at.Format(
+				"2006-01-02T15:04:05.000Z",
+			),
+			firstUser+i%users,
+			i*7%100000,
+			i%977,
+			uint64(i)*0x9e3779b97f4a7c15,
+			uint64(i)*0xff51afd7ed558ccd,
+		)}
 	}
 	return recs
 }
@@ -91,7 +100,10 @@ func BenchmarkArchive(b *testing.B) {
 			var wg sync.WaitGroup
 			for p := range int32(parts) {
 				wg.Go(func() {
-					if err := a.Drain(b.Context(), &benchLog{part: p, recs: recs[p], until: int64(max(1, b.N/parts))}); err != nil {
+					if err := a.Drain(
+						b.Context(),
+						&benchLog{part: p, recs: recs[p], until: int64(max(1, b.N/parts))},
+					); err != nil {
 						b.Error(err)
 					}
 				})

@@ -11,8 +11,9 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// A Kafka timestamp that nanoseconds cannot hold is in microseconds, by mistake, or in year 9999 on purpose: it is never
-// shown as another time, and a record that needs it becomes a dead letter that has the number.
+// A Kafka timestamp that nanoseconds cannot hold is in microseconds, by mistake, or in year 9999 on
+// purpose: it is never shown as another time, and a record that needs it becomes a dead letter that
+// has the number.
 func TestTimeThatCannotBeHeld(t *testing.T) {
 	const ms = "1767225600000000"
 	rec := record.Record{
@@ -38,7 +39,11 @@ func TestTimeThatCannotBeHeld(t *testing.T) {
 		drainAll(t, s, topic, 10, c.change)
 		key := s.keys()[0]
 		line := s.lines(t, key)[0]
-		if dead := strings.HasPrefix(key, "_dead_letter/"); dead != c.dead || dead && strings.Count(line, ms) != 2 {
+		if dead := strings.HasPrefix(
+			key,
+			"_dead_letter/",
+		); dead != c.dead ||
+			dead && strings.Count(line, ms) != 2 {
 			t.Errorf("%s: %s: %s", name, key, line)
 		}
 		if !c.dead && !strings.Contains(key, "dt=2026-03-01/hr=00/") {
@@ -49,7 +54,10 @@ func TestTimeThatCannotBeHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if start, end, ok := part.Span(time.Date(9999, 12, 31, 23, 59, 0, 0, time.UTC)); !ok || start.Year() != 9999 || end.Sub(start) != time.Hour {
+	if start, end, ok := part.Span(
+		time.Date(9999, 12, 31, 23, 59, 0, 0, time.UTC),
+	); !ok || start.Year() != 9999 ||
+		end.Sub(start) != time.Hour {
 		t.Errorf("the hour of 9999 is %v to %v", start, end)
 	}
 }

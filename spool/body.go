@@ -6,7 +6,8 @@ import (
 	"github.com/penstock/penstock/spool/storehttp"
 )
 
-// Body returns r as Store.Get promises it: io.EOF comes after size bytes and not before, whatever r ends in.
+// Body returns r as Store.Get promises it: io.EOF comes after size bytes and not before, whatever r
+// ends in.
 func Body(r io.ReadCloser, size int64) io.ReadCloser { return &body{ReadCloser: r, left: size} }
 
 type body struct {

@@ -4,7 +4,8 @@ import (
 	"sync"
 )
 
-// budget is what all logs of one archiver share: memory, disk, and the turn of those that have to make a cut again.
+// budget is what all logs of one archiver share: memory, disk, and the turn of those that have to
+// make a cut again.
 type budget struct {
 	maxMemory, maxDisk int64
 
@@ -20,8 +21,9 @@ type budget struct {
 type account struct {
 	b      *budget
 	memory int64
-	disk   int64         // of the cut that is being filled and of the one that is being archived
-	open   int64         // of the cut that is being filled, memory and disk: what a roll would set free
+	disk   int64 // of the cut that is being filled and of the one that is being archived
+	// of the cut that is being filled, memory and disk: what a roll would set free
+	open   int64
 	busy   bool          // an upload is under way: a roll has to wait
 	signal chan struct{} // capacity 1: space was freed, or this log is asked to roll
 }
@@ -101,8 +103,9 @@ func (a *account) overMemory() bool {
 	return b.memory > b.maxMemory && a.memory*int64(len(b.logs)) >= b.memory
 }
 
-// admit tells whether the log may read on, and whether it should make a cut now to set space free. redo is true for a log that has to
-// make a cut again, which cannot end early: one of these at a time goes beyond the budget, but not beyond a full disk.
+// admit tells whether the log may read on, and whether it should make a cut now to set space free.
+// redo is true for a log that has to make a cut again, which cannot end early: one of these at a
+// time goes beyond the budget, but not beyond a full disk.
 //
 // yield asks a redo to give up what it holds: the disk is full, and another redo is to get it.
 func (a *account) admit(redo bool) (read, roll, yield bool) {

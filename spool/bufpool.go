@@ -2,15 +2,29 @@ package spool
 
 import "sync"
 
-// chunkSize is how many bytes of rows make one compressed member. A file's members are cut by its rows alone, never by memory pressure
-// or time, so that a cut made again has the same bytes.
+// chunkSize is how many bytes of rows make one compressed member. A file's members are cut by its
+// rows alone, never by memory pressure or time, so that a cut made again has the same bytes.
 const chunkSize = 512 << 10
 
-// bufferClasses are the capacities of buffers; one that is full moves to the next. The last has room for a chunk and a row that goes over.
-var bufferClasses = [...]int{512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, chunkSize + 16<<10}
+// bufferClasses are the capacities of buffers; one that is full moves to the next. The last has
+// room for a chunk and a row that goes over.
+var bufferClasses = [...]int{
+	512,
+	1 << 10,
+	2 << 10,
+	4 << 10,
+	8 << 10,
+	16 << 10,
+	32 << 10,
+	64 << 10,
+	128 << 10,
+	256 << 10,
+	chunkSize + 16<<10,
+}
 
-// bufferPool hands out buffers by class and keeps those given back, as long as all together are no more than max bytes: with many small files the
-// garbage collector would else have the same memory to find again and again. Safe for concurrent use.
+// bufferPool hands out buffers by class and keeps those given back, as long as all together are no
+// more than max bytes: with many small files the garbage collector would else have the same memory
+// to find again and again. Safe for concurrent use.
 type bufferPool struct {
 	max int
 

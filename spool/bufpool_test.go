@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The pool never keeps what would make all of its buffers, lent and kept, more than max; what is lent is lent whatever that says.
+// The pool never keeps what would make all of its buffers, lent and kept, more than max; what is
+// lent is lent whatever that says.
 func TestBufferPoolBound(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -8,7 +8,8 @@ import (
 // compactOver is how many dead bytes of pieces are let lie.
 const compactOver = 32 << 20
 
-// compact rewrites the file of pieces once more than half of it is dead, so that it takes no more than twice what it holds.
+// compact rewrites the file of pieces once more than half of it is dead, so that it takes no more
+// than twice what it holds.
 func (c *cut) compact() error {
 	if c.deadPieces < compactOver || c.deadPieces < c.pieces.size()/2 {
 		return nil

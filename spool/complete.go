@@ -28,14 +28,25 @@ type SuccessConfig struct {
 
 // SetDefaults sets the presets.
 func (c *SuccessConfig) SetDefaults() {
-	*c = SuccessConfig{Name: "_SUCCESS", Grace: 15 * time.Minute, IdleAfter: 15 * time.Minute, Check: time.Minute}
+	*c = SuccessConfig{
+		Name:      "_SUCCESS",
+		Grace:     15 * time.Minute,
+		IdleAfter: 15 * time.Minute,
+		Check:     time.Minute,
+	}
 }
 
 // Validate reports every mistake at once.
 func (c *SuccessConfig) Validate() error {
 	var errs []error
 	if c.Name == "" || strings.ContainsRune(c.Name, '/') || c.Name[0] != '_' && c.Name[0] != '.' {
-		errs = append(errs, fmt.Errorf("name: must begin with _ or . and hold no slash, so that readers take it for no data, not %q", c.Name))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"name: must begin with _ or . and hold no slash, so that readers take it for no data, not %q",
+				c.Name,
+			),
+		)
 	}
 	if c.Grace < 0 || c.IdleAfter < 0 {
 		errs = append(errs, errors.New("grace, idle_after: must not be negative"))
@@ -65,7 +76,9 @@ type completer struct {
 	part   *partition.Partitioner
 	id     *identity
 	chores []chore
-	queued int64 // the hooks of partitions that end by then are among chores, or have succeeded; 0 before the first look
+	// the hooks of partitions that end by then are among chores, or have succeeded; 0 before the
+	// first look
+	queued int64
 }
 
 // chore is the hooks that are still to be run for one path of a complete partition.
@@ -84,7 +97,11 @@ const (
 )
 
 // check publishes what has become complete, and returns how far it is done now.
-func (c *completer) check(ctx context.Context, own protocol.Progress, now time.Time) (protocol.Progress, error) {
+func (c *completer) check(
+	ctx context.Context,
+	own protocol.Progress,
+	now time.Time,
+) (protocol.Progress, error) {
 	from, limit, ok, err := c.frontier(ctx, own, now)
 	if err != nil || !ok {
 		return own, err
@@ -137,7 +154,11 @@ func (c *completer) spans(from, limit int64, do func(start, end time.Time) error
 }
 
 // frontier finds from where, and to where, partitions are complete.
-func (c *completer) frontier(ctx context.Context, own protocol.Progress, now time.Time) (from, limit int64, ok bool, err error) {
+func (c *completer) frontier(
+	ctx context.Context,
+	own protocol.Progress,
+	now time.Time,
+) (from, limit int64, ok bool, err error) {
 	notes := map[int32]protocol.Progress{}
 	if noter, siblings := c.log.(record.Noter); siblings {
 		raw, err := noter.Notes(ctx)
@@ -164,7 +185,13 @@ func (c *completer) publish(ctx context.Context, start time.Time) ([]string, err
 	}
 	for _, p := range paths {
 		key := path.Join(p, c.a.cfg.Success.Name)
-		if err := c.a.store.Put(ctx, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"}); err != nil {
+		if err := c.a.store.Put(
+			ctx,
+			key,
+			bytes.NewReader(nil),
+			0,
+			PutOptions{ContentType: "application/octet-stream"},
+		); err != nil {
 			return nil, fmt.Errorf("mark %s: %w", p, err)
 		}
 		c.a.metrics.completed.Inc()
@@ -217,17 +244,35 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 	}
 	c.chores = left
 	if len(errs) > 1 {
-		errs = append(errs[:1], fmt.Errorf("and %d more of %d partitions whose hooks are still to succeed", len(errs)-1, len(left)))
+		errs = append(
+			errs[:1],
+			fmt.Errorf(
+				"and %d more of %d partitions whose hooks are still to succeed",
+				len(errs)-1,
+				len(left),
+			),
+		)
 	}
 	return errors.Join(errs...)
 }
 
 // runChore runs the hooks of one path, in their order, until one fails.
-func (c *completer) runChore(ctx context.Context, todo *chore, failures []int, now time.Time) error {
+func (c *completer) runChore(
+	ctx context.Context,
+	todo *chore,
+	failures []int,
+	now time.Time,
+) error {
 	cfg := c.a.cfg.Success
 	names, values := partition.Values(todo.path)
 	done := hook.Partition{
-		Topic: c.id.topic, Path: todo.path, Names: names, Values: values, Start: todo.start, End: todo.end, Agent: c.a.env.Agent,
+		Topic:  c.id.topic,
+		Path:   todo.path,
+		Names:  names,
+		Values: values,
+		Start:  todo.start,
+		End:    todo.end,
+		Agent:  c.a.env.Agent,
 	}
 	if cfg.Location != "" {
 		done.Location = strings.TrimSuffix(cfg.Location, "/") + "/" + todo.path + "/"
@@ -267,7 +312,9 @@ func (c *completer) paths(ctx context.Context, t time.Time) ([]string, error) {
 		}
 		dir, base := path.Split(obj.Key)
 		dir = strings.TrimSuffix(dir, "/")
-		if base[0] == '_' || base[0] == '.' || len(found) > 0 && found[len(found)-1] == dir || !re.MatchString(dir) || slices.Contains(found, dir) {
+		if base[0] == '_' || base[0] == '.' || len(found) > 0 && found[len(found)-1] == dir ||
+			!re.MatchString(dir) ||
+			slices.Contains(found, dir) {
 			continue
 		}
 		found = append(found, dir)
@@ -368,9 +415,17 @@ func (d *drain) sound(now time.Time) {
 		return
 	}
 	d.m.Correct(p)
-	d.a.env.Log.Warn("the note of a log tells of event times in the future: completeness goes on from the present",
-		"log", d.log.Name(), "watermark", time.UnixMilli(was.Watermark).UTC(), "completed", time.UnixMilli(was.Completed).UTC(),
-		"do", "partitions up to that time may have been marked before they were complete: remove the markers of those that are to come")
+	d.a.env.Log.Warn(
+		"the note of a log tells of event times in the future: completeness goes on from the present",
+		"log",
+		d.log.Name(),
+		"watermark",
+		time.UnixMilli(was.Watermark).UTC(),
+		"completed",
+		time.UnixMilli(was.Completed).UTC(),
+		"do",
+		"partitions up to that time may have been marked before they were complete: remove the markers of those that are to come",
+	)
 }
 
 // first is where completeness begins to be looked at for a log that is archived for the first time:

@@ -115,7 +115,8 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	if m := markers(s); len(m) != 0 {
 		t.Fatalf("marked %v while partition 1 is at 00:30", m)
 	}
-	topics[1].produce(2, at(1, day.Add(time.Hour+30*time.Second))) // past the hour, not past the grace
+	// past the hour, not past the grace
+	topics[1].produce(2, at(1, day.Add(time.Hour+30*time.Second)))
 	waitFor(t, "the commits", all)
 	if m := markers(s); len(m) != 0 {
 		t.Fatalf("marked %v within the grace", m)
@@ -125,8 +126,13 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	if m := markers(s); !slices.Equal(m, []string{"app/dt=2026-03-01/hr=00"}) {
 		t.Fatalf("marked %v", m)
 	}
-	waitFor(t, "the hook's second call", func() bool { mu.Lock(); defer mu.Unlock(); return len(calls) > 1 })
-	// Another member takes over: what was not told yet is told by it, what was is not told again for ever.
+	waitFor(
+		t,
+		"the hook's second call",
+		func() bool { mu.Lock(); defer mu.Unlock(); return len(calls) > 1 },
+	)
+	// Another member takes over: what was not told yet is told by it, what was is not told again
+	// for ever.
 	stop()
 	wg.Wait()
 	mu.Lock()
@@ -138,10 +144,13 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 	run(ctx)
 	waitFor(t, "the completion to be stored", func() bool {
 		_, note := topics[0].committed()
-		return strings.Contains(note, fmt.Sprintf(`"done":%d`, day.Add(time.Hour).UnixMilli())) && !strings.Contains(note, `"told"`)
+		return strings.Contains(note, fmt.Sprintf(`"done":%d`, day.Add(time.Hour).UnixMilli())) &&
+			!strings.Contains(note, `"told"`)
 	})
 	mu.Lock()
-	if len(calls) == 0 || !strings.Contains(calls[0], `"location":"s3://lake/x/app/dt=2026-03-01/hr=00/"`) || !strings.Contains(calls[0], `"values":["2026-03-01","00"]`) {
+	if len(calls) == 0 ||
+		!strings.Contains(calls[0], `"location":"s3://lake/x/app/dt=2026-03-01/hr=00/"`) ||
+		!strings.Contains(calls[0], `"values":["2026-03-01","00"]`) {
 		t.Errorf("hook calls: %v", calls)
 	}
 	mu.Unlock()
@@ -173,14 +182,23 @@ func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
 // One record from a wrong clock must not complete what is to come.
 func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
-	topic.produce(2, func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01T00:10:00Z"}`, o) })
-	topic.produce(1, func(o int64) (time.Time, string) { return day, `{"id":2,"ts":"2033-01-01T00:00:00Z"}` })
+	topic.produce(
+		2,
+		func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01T00:10:00Z"}`, o) },
+	)
+	topic.produce(
+		1,
+		func(o int64) (time.Time, string) { return day, `{"id":2,"ts":"2033-01-01T00:00:00Z"}` },
+	)
 	a := testArchiver(t, s, func(c *Config) { success(nil)(c); c.Time.Field = "ts" })
 	topic.seal()
 	if err := a.Drain(t.Context(), topic.own(10)); err != nil {
 		t.Fatal(err)
 	}
-	if _, note := topic.committed(); !strings.Contains(note, fmt.Sprintf(`"wm":%d`, day.Add(10*time.Minute).UnixMilli())) {
+	if _, note := topic.committed(); !strings.Contains(
+		note,
+		fmt.Sprintf(`"wm":%d`, day.Add(10*time.Minute).UnixMilli()),
+	) {
 		t.Errorf("note %s", note)
 	}
 	checkOnce(t, s, nil, topic)
@@ -217,7 +235,12 @@ func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
 	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
 	topics[1].produce(5, timed(old, 1))
-	completing(t, s, topics, success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond }))
+	completing(
+		t,
+		s,
+		topics,
+		success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond }),
+	)
 	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
 	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
 }
@@ -226,17 +249,24 @@ func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
 func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
 	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
-	topics[0].produce(5, func(o int64) (time.Time, string) { return old, fmt.Sprintf(`{"id":%d,"ts":%d}`, o, old.Unix()) })
+	topics[0].produce(
+		5,
+		func(o int64) (time.Time, string) { return old, fmt.Sprintf(`{"id":%d,"ts":%d}`, o, old.Unix()) },
+	)
 	change := success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond })
 	completing(t, s, topics, func(c *Config) { change(c); c.Time.Field = "ts" })
 	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
 	waitFor(t, "the marker", func() bool {
-		topics[1].produce(1, func(o int64) (time.Time, string) { return time.Now(), `{"no":"time"}` })
+		topics[1].produce(
+			1,
+			func(o int64) (time.Time, string) { return time.Now(), `{"no":"time"}` },
+		)
 		return slices.Contains(markers(s), want)
 	})
 }
 
-// One record with a Kafka time in the future marks nothing too early, and nothing is kept from being marked by it.
+// One record with a Kafka time in the future marks nothing too early, and nothing is kept from
+// being marked by it.
 func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
@@ -252,7 +282,10 @@ func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
 		t.Errorf("marked %v", m)
 	}
 	_, note := topics[0].committed()
-	if n, _, err := protocol.ParseNote(note); err != nil || n.Watermark > old.Add(90*time.Minute).UnixMilli() || n.Completed > time.Now().UnixMilli() {
+	if n, _, err := protocol.ParseNote(
+		note,
+	); err != nil || n.Watermark > old.Add(90*time.Minute).UnixMilli() ||
+		n.Completed > time.Now().UnixMilli() {
 		t.Errorf("note %s", note)
 	}
 	topics[0].produce(2, timed(old.Add(130*time.Minute), 0))
@@ -263,21 +296,25 @@ func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
 func TestNoteFromTheFutureHeals(t *testing.T) {
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	ahead := time.Now().Add(50 * 24 * time.Hour).UnixMilli()
-	topics[0].note = protocol.Note{Progress: protocol.Progress{Watermark: ahead, Completed: ahead}}.Encode()
+	topics[0].note = protocol.Note{
+		Progress: protocol.Progress{Watermark: ahead, Completed: ahead},
+	}.Encode()
 	topics[0].produce(2, timed(time.Now(), 0))
 	completing(t, s, topics, success(nil))
 	waitFor(t, "a sound note", func() bool {
 		_, note := topics[0].committed()
 		n, _, err := protocol.ParseNote(note)
 		now := time.Now().UnixMilli()
-		return err == nil && n.Watermark > 0 && n.Watermark <= now && n.Completed <= now && n.Completed > now-2*time.Hour.Milliseconds()
+		return err == nil && n.Watermark > 0 && n.Watermark <= now && n.Completed <= now &&
+			n.Completed > now-2*time.Hour.Milliseconds()
 	})
 	if m := markers(s); len(m) != 0 {
 		t.Errorf("marked %v", m)
 	}
 }
 
-// A hook that fails for one partition keeps later ones neither from being marked nor from being told; it is warned of once, and tried again.
+// A hook that fails for one partition keeps later ones neither from being marked nor from being
+// told; it is warned of once, and tried again.
 func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	old := time.Now().Add(-6 * time.Hour).Truncate(time.Hour)
@@ -308,7 +345,11 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 		c.Hooks = []hook.Config{h}
 	}))[0]
 	count := func(n int) int { mu.Lock(); defer mu.Unlock(); return calls[hour(n)] }
-	waitFor(t, "the markers", func() bool { return slices.Equal(markers(s), []string{hour(0), hour(1), hour(2)}) })
+	waitFor(
+		t,
+		"the markers",
+		func() bool { return slices.Equal(markers(s), []string{hour(0), hour(1), hour(2)}) },
+	)
 	waitFor(t, "the hooks", func() bool { return count(0) > 2 && count(1) == 1 && count(2) == 1 })
 	note := func() protocol.Note {
 		_, text := topics[0].committed()
@@ -316,14 +357,19 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 		return n
 	}
 	waitFor(t, "the note", func() bool {
-		return note().Completed == old.Add(3*time.Hour).UnixMilli() && note().Told == old.UnixMilli()
+		return note().Completed == old.Add(3*time.Hour).UnixMilli() &&
+			note().Told == old.UnixMilli()
 	})
 	trouble := func() (failures, failing int) {
 		a.completeTrouble.mu.Lock()
 		defer a.completeTrouble.mu.Unlock()
 		return a.completeTrouble.failures, len(a.completeTrouble.failing)
 	}
-	waitFor(t, "another failure, of the same trouble", func() bool { n, _ := trouble(); return n > 2 })
+	waitFor(
+		t,
+		"another failure, of the same trouble",
+		func() bool { n, _ := trouble(); return n > 2 },
+	)
 	if _, failing := trouble(); failing != 1 {
 		t.Errorf("%d logs are in trouble", failing)
 	}
@@ -331,7 +377,11 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	mended = true
 	mu.Unlock()
 	waitFor(t, "the last hook", func() bool { return note().Told == 0 })
-	waitFor(t, "the end of the trouble", func() bool { _, failing := trouble(); return failing == 0 })
+	waitFor(
+		t,
+		"the end of the trouble",
+		func() bool { _, failing := trouble(); return failing == 0 },
+	)
 	if count(1) != 1 || count(2) != 1 {
 		t.Errorf("hooks ran %d and %d times", count(1), count(2))
 	}

@@ -95,7 +95,9 @@ func (c *Config) Validate() error {
 		bad("roll: limits must not be negative")
 	}
 	if r.Size == 0 && r.Age == 0 && r.Idle == 0 && r.Records == 0 && len(r.Minutes) == 0 {
-		bad("roll: at least one of size, age, idle, records and minute_marks must be set, or nothing is ever archived")
+		bad(
+			"roll: at least one of size, age, idle, records and minute_marks must be set, or nothing is ever archived",
+		)
 	}
 	if _, err := parseMarks(r.Minutes); err != nil {
 		bad("roll.minute_marks: %w", err)
@@ -118,12 +120,12 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// layoutVersion is part of the configuration's hash: it changes when another program version would put the same records into other
-// objects.
+// layoutVersion is part of the configuration's hash: it changes when another program version would
+// put the same records into other objects.
 const layoutVersion = 1
 
-// hash covers all settings that decide which object a record is in and what it looks like there. Members of one group have the same,
-// whatever they are called, unless names are made of that.
+// hash covers all settings that decide which object a record is in and what it looks like there.
+// Members of one group have the same, whatever they are called, unless names are made of that.
 func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
 	if !c.usesAgent() {
 		agent = ""
@@ -134,8 +136,26 @@ func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
 	if part.Late != nil {
 		late = part.Late.After.String() + " " + tmpl(part.Late.Path)
 	}
-	b, err := json.Marshal([]any{layoutVersion, agent, tmpl(part.Path), part.Timezone, part.Time, late, part.OnMissing, part.DefaultPartition,
-		tmpl(part.DeadLetterPath), part.Delimiter, tmpl(c.FileName), formatFingerprint, logFingerprint, c.OnNull})
+	b, err := json.Marshal(
+		[]any{
+			layoutVersion,
+			agent,
+			tmpl(part.Path),
+			part.Timezone,
+			part.Time,
+			late,
+			part.OnMissing,
+			part.DefaultPartition,
+			tmpl(
+				part.DeadLetterPath,
+			),
+			part.Delimiter,
+			tmpl(c.FileName),
+			formatFingerprint,
+			logFingerprint,
+			c.OnNull,
+		},
+	)
 	if err != nil {
 		panic(err) // strings and numbers
 	}
@@ -145,7 +165,9 @@ func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
 
 // usesAgent tells whether object names depend on which agent makes them.
 func (c *Config) usesAgent() bool {
-	all := append(slices.Clone(c.Path.Parts), append(slices.Clone(c.FileName.Parts), c.DeadLetterPath.Parts...)...)
+	all := append(
+		slices.Clone(c.Path.Parts),
+		append(slices.Clone(c.FileName.Parts), c.DeadLetterPath.Parts...)...)
 	if c.Late != nil {
 		all = append(all, c.Late.Path.Parts...)
 	}
@@ -167,7 +189,8 @@ func under(path string, err error) error {
 	return fmt.Errorf("%s.%w", path, err)
 }
 
-// codec is what the configuration makes of values: where fields are found, and the formats of rows and of dead letters.
+// codec is what the configuration makes of values: where fields are found, and the formats of rows
+// and of dead letters.
 type codec struct {
 	fields partition.Fields
 	rows   format.Format

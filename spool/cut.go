@@ -19,23 +19,25 @@ import (
 	"github.com/penstock/penstock/spool/protocol"
 )
 
-// cut is the spool of one range of a log: a file per partition path. One goroutine adds to it; members are
-// compressed and written by the archiver's workers meanwhile.
+// cut is the spool of one range of a log: a file per partition path. One goroutine adds to it;
+// members are compressed and written by the archiver's workers meanwhile.
 type cut struct {
-	a         *Archiver
-	acct      *account
-	start     int64
-	end       int64            // once sealed
-	byKey     map[string]*file // by partition key; several may lead to one file
-	byPath    map[string]*file
-	records   int64
-	whole     *protocol.Intent // that the cut makes good; nil for one that is made for the first time
-	lost      int64            // records that retention took before they were read, or before a redo read them again
-	missing   int64            // records that a redo lacks
-	explained bool             // it was said what took them
-	compacted int64            // records that compaction took before a redo read them again
-	bytes     int64            // of keys and values
-	began     time.Time        // when the first record was added
+	a       *Archiver
+	acct    *account
+	start   int64
+	end     int64            // once sealed
+	byKey   map[string]*file // by partition key; several may lead to one file
+	byPath  map[string]*file
+	records int64
+	// that the cut makes good; nil for one that is made for the first time
+	whole *protocol.Intent
+	// records that retention took before they were read, or before a redo read them again
+	lost      int64
+	missing   int64     // records that a redo lacks
+	explained bool      // it was said what took them
+	compacted int64     // records that compaction took before a redo read them again
+	bytes     int64     // of keys and values
+	began     time.Time // when the first record was added
 
 	members *store // compressed members, in the order they were made
 	pieces  *store // uncompressed beginnings of members, written when memory ran short
@@ -50,7 +52,8 @@ type cut struct {
 	held    []*extent // members that the disk did not take, held in memory
 }
 
-// file is what one partition path holds of a cut, by and by: members, pieces of the next member, and a buffer.
+// file is what one partition path holds of a cut, by and by: members, pieces of the next member,
+// and a buffer.
 type file struct {
 	path     string
 	class    partition.Class
@@ -197,7 +200,8 @@ func (j *job) run(scratch []byte) []byte {
 	return out
 }
 
-// place writes a member, or keeps it in memory while the disk is full: what is spooled can then still be uploaded.
+// place writes a member, or keeps it in memory while the disk is full: what is spooled can then
+// still be uploaded.
 func (c *cut) place(m *extent, p []byte) {
 	off, err := c.append(c.members, p)
 	if err == nil {
@@ -237,7 +241,13 @@ func (c *cut) failed() error {
 }
 
 // compress makes one member of pieces and buf.
-func (c *cut) compress(dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte) ([]byte, error) {
+func (c *cut) compress(
+	dst []byte,
+	ff format.Format,
+	pieces []extent,
+	pieceLen int,
+	buf []byte,
+) ([]byte, error) {
 	rows := buf
 	if len(pieces) > 0 {
 		rows = c.a.buffers.get(pieceLen + len(buf))

@@ -13,8 +13,8 @@ import (
 	"github.com/penstock/penstock/spool/protocol"
 )
 
-// drain archives one log. Everything here belongs to the goroutine of run; reading, committing and uploading happen in others, which
-// answer through channels.
+// drain archives one log. Everything here belongs to the goroutine of run; reading, committing and
+// uploading happen in others, which answer through channels.
 type drain struct {
 	a    *Archiver
 	log  record.Log
@@ -82,7 +82,9 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	if id.topic == "" {
 		fingerprint += "\n" + id.slug
 	} else if a.cfg.usesAgent() {
-		return nil, errors.New("${agent} is in path, file_name, late.path or dead_letter_path: another member of the group would give a half-uploaded cut other names: leave it out")
+		return nil, errors.New(
+			"${agent} is in path, file_name, late.path or dead_letter_path: another member of the group would give a half-uploaded cut other names: leave it out",
+		)
 	}
 	if a.env.DeadLetter != nil {
 		fingerprint += "\nno dead-letter objects"
@@ -125,19 +127,36 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	d.cur = a.newCut(d.acct, pos)
 	if m.Moved {
 		a.metrics.moved.Inc()
-		a.env.Log.Warn("the committed position was changed by hand while a cut was begun: objects of that cut may exist beside those to come",
-			"log", log.Name(), "position", pos, "do", "compare them with \"penstock archive verify\"")
+		a.env.Log.Warn(
+			"the committed position was changed by hand while a cut was begun: objects of that cut may exist beside those to come",
+			"log",
+			log.Name(),
+			"position",
+			pos,
+			"do",
+			"compare them with \"penstock archive verify\"",
+		)
 	}
 	if in, ok := m.Redo(); ok {
 		d.redo = in.End
 		a.metrics.redos.Inc()
-		a.env.Log.Info("making a cut again that its owner did not finish", "log", log.Name(), "start", in.Start, "end", in.End, "records", in.Records)
+		a.env.Log.Info(
+			"making a cut again that its owner did not finish",
+			"log",
+			log.Name(),
+			"start",
+			in.Start,
+			"end",
+			in.End,
+			"records",
+			in.Records,
+		)
 	}
 	return d, nil
 }
 
-// former refuses a log whose former life left a cut half stored: nobody can finish it, and only a person can tell
-// what becomes of it.
+// former refuses a log whose former life left a cut half stored: nobody can finish it, and only a
+// person can tell what becomes of it.
 func former(log record.Log) error {
 	m, ok := log.(record.Mortal)
 	if !ok {
@@ -149,9 +168,16 @@ func former(log record.Log) error {
 		return err
 	}
 	in := note.Intent
-	return fmt.Errorf("the topic was deleted and made again while a cut of its former life (topic id %s) was begun: [%d, %d) with %d records in %d "+
-		"objects, of which some may be stored and others cannot be made any more: see what there is with \"penstock archive verify\", then "+
-		"give the cut up with \"penstock archive abandon\", with --keep to leave its objects where they are", life, in.Start, in.End, in.Records, in.Files)
+	return fmt.Errorf(
+		"the topic was deleted and made again while a cut of its former life (topic id %s) was begun: [%d, %d) with %d records in %d "+
+			"objects, of which some may be stored and others cannot be made any more: see what there is with \"penstock archive verify\", then "+
+			"give the cut up with \"penstock archive abandon\", with --keep to leave its objects where they are",
+		life,
+		in.Start,
+		in.End,
+		in.Records,
+		in.Files,
+	)
 }
 
 func (d *drain) run(ctx context.Context) error {
@@ -185,7 +211,11 @@ func (d *drain) run(ctx context.Context) error {
 					return in.err
 				}
 				if d.redo > 0 {
-					return fmt.Errorf("the log ends at %d, before the end %d of a cut that was begun", d.pos, d.redo)
+					return fmt.Errorf(
+						"the log ends at %d, before the end %d of a cut that was begun",
+						d.pos,
+						d.redo,
+					)
 				}
 				d.finish = draining
 				continue
@@ -299,7 +329,8 @@ func (d *drain) stop() {
 	d.reader.Wait()
 }
 
-// admission applies the roll policies and the budget, and returns the channel to read from, or nil while nothing may be read.
+// admission applies the roll policies and the budget, and returns the channel to read from, or nil
+// while nothing may be read.
 func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 	if d.finish == draining || d.waiting != nil {
 		return nil, nil
@@ -314,7 +345,8 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 				return nil, err
 			}
 		case reason == "size" || reason == "records":
-			return nil, nil // the cut before is not archived yet: no object grows beyond its limit meanwhile
+			// the cut before is not archived yet: no object grows beyond its limit meanwhile
+			return nil, nil
 		}
 	}
 	d.acct.setOpen(d.cur.size(), redo || !d.m.Ready())
@@ -349,24 +381,30 @@ func (d *drain) due(now time.Time) string {
 	return ""
 }
 
-// hungAfter is how many times roll.idle a log that has more to read may give nothing, before its cut is no longer held back for it.
+// hungAfter is how many times roll.idle a log that has more to read may give nothing, before its
+// cut is no longer held back for it.
 const hungAfter = 10
 
-// overdue says, at each tick, that a redo cannot end because the log is shorter than it was: it was made anew, or lost its tail.
+// overdue says, at each tick, that a redo cannot end because the log is shorter than it was: it was
+// made anew, or lost its tail.
 func (d *drain) overdue(now time.Time) {
 	e, ok := d.log.(record.Ender)
 	if !ok || d.redo == 0 || now.Sub(d.lastRead) < redoPatience {
 		return
 	}
 	if end := e.End(); end < d.redo {
-		d.a.logTrouble.failed(d.log.Name(), fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo))
+		d.a.logTrouble.failed(
+			d.log.Name(),
+			fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo),
+		)
 	}
 }
 
 // redoPatience is how long a redo may wait for records before that is looked into.
 const redoPatience = 10 * time.Second
 
-// restart gives up a redo's spool for another redo that is further on, and reads again from the beginning of the cut.
+// restart gives up a redo's spool for another redo that is further on, and reads again from the
+// beginning of the cut.
 func (d *drain) restart(ctx context.Context) {
 	d.stop()
 	d.release(d.cur)

@@ -22,7 +22,13 @@ var errCrash = errors.New("crash")
 var errTimeout = errors.New("request timed out")
 
 // drainAll archives what the topic holds with an archiver of its own, and checks the result.
-func drainAll(t *testing.T, s *memStore, topic *memTopic, batch int, change func(*Config)) *Archiver {
+func drainAll(
+	t *testing.T,
+	s *memStore,
+	topic *memTopic,
+	batch int,
+	change func(*Config),
+) *Archiver {
 	t.Helper()
 	a := testArchiver(t, s, change)
 	topic.seal()
@@ -52,13 +58,15 @@ func TestArchive(t *testing.T) {
 		if !ok {
 			t.Fatalf("no %s in %v", key, s.keys())
 		}
-		if o.meta[MetaRecords] != "201" || o.meta[MetaFirst] != "0" || o.meta[MetaLast] != "1000" || o.meta[MetaEnd] != "1001" {
+		if o.meta[MetaRecords] != "201" || o.meta[MetaFirst] != "0" || o.meta[MetaLast] != "1000" ||
+			o.meta[MetaEnd] != "1001" {
 			t.Errorf("metadata %v", o.meta)
 		}
 	}
 }
 
-// A crash before and after each step: the successor reads other batches, would roll elsewhere, and still makes the same cut.
+// A crash before and after each step: the successor reads other batches, would roll elsewhere, and
+// still makes the same cut.
 func TestCrashAtEachStep(t *testing.T) {
 	for _, at := range []string{"before intent", "after intent", "before first upload", "in the middle of the uploads", "after the uploads", "after the end"} {
 		t.Run(at, func(t *testing.T) {
@@ -83,7 +91,8 @@ func TestCrashAtEachStep(t *testing.T) {
 			}
 			s.put = func(_ string, do func() error) error {
 				n := puts.Add(1)
-				if ctx.Err() != nil || at == "before first upload" && n > 4 || at == "in the middle of the uploads" && n > 6 {
+				if ctx.Err() != nil || at == "before first upload" && n > 4 ||
+					at == "in the middle of the uploads" && n > 6 {
 					return dead()
 				}
 				return do()
@@ -163,7 +172,8 @@ func TestUnconfirmedIntentUploadsNothing(t *testing.T) {
 	}
 }
 
-// kafka-connect-storage-cloud#253, #800: a hung task wakes up and uploads over its successor's objects; its commit comes late too.
+// kafka-connect-storage-cloud#253, #800: a hung task wakes up and uploads over its successor's
+// objects; its commit comes late too.
 func TestZombieUploadsAndCommitsLate(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_500, hourly(0, 4))
@@ -207,7 +217,10 @@ func TestPartitionLostAndRegained(t *testing.T) {
 	for _, topic := range topics {
 		topic.produce(30_000, hourly(topic.partition, 3))
 	}
-	members := []*Archiver{testArchiver(t, s, nil), testArchiver(t, s, func(c *Config) { c.Roll.Records = 270 })}
+	members := []*Archiver{
+		testArchiver(t, s, nil),
+		testArchiver(t, s, func(c *Config) { c.Roll.Records = 270 }),
+	}
 	for round := range 8 {
 		var wg sync.WaitGroup
 		ctx, lose := context.WithCancelCause(t.Context())
@@ -251,7 +264,13 @@ func TestCrashDuringRedo(t *testing.T) {
 			return do()
 		}
 		a := testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(900 + 100*crash) })
-		if err := a.Drain(ctx, refreshLog{topic.own(10 + crash)}); !errors.Is(err, context.Canceled) {
+		if err := a.Drain(
+			ctx,
+			refreshLog{topic.own(10 + crash)},
+		); !errors.Is(
+			err,
+			context.Canceled,
+		) {
 			t.Fatal(err)
 		}
 		if want := min(crash, 1); int(value(a.metrics.redos)) != want {
@@ -297,15 +316,23 @@ func TestConfigChangedWithinACut(t *testing.T) {
 	interrupt(t, s, topic, 1, nil)
 	changed := testArchiver(t, s, func(c *Config) { c.Compression = "zstd" })
 	err := changed.Drain(t.Context(), refreshLog{topic.own(100)})
-	if !errors.Is(err, protocol.ErrConfigChanged) || !strings.Contains(err.Error(), "run the old configuration") {
+	if !errors.Is(err, protocol.ErrConfigChanged) ||
+		!strings.Contains(err.Error(), "run the old configuration") {
 		t.Fatalf("got %v", err)
 	}
 	// Roll policies and budgets do not decide where a record goes.
-	drainAll(t, s, topic, 10, func(c *Config) { c.Roll.Size, c.Spool.Memory, c.Upload.Parallel = 1<<20, 8<<20, 2 })
+	drainAll(
+		t,
+		s,
+		topic,
+		10,
+		func(c *Config) { c.Roll.Size, c.Spool.Memory, c.Upload.Parallel = 1<<20, 8<<20, 2 },
+	)
 	checkOnce(t, s, nil, topic)
 }
 
-// A successor on another host, with another name, makes the same cut; one whose log is filtered otherwise must not.
+// A successor on another host, with another name, makes the same cut; one whose log is filtered
+// otherwise must not.
 func TestSuccessorHasAnotherName(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_100, hourly(0, 3))
@@ -325,7 +352,11 @@ func TestSuccessorHasAnotherName(t *testing.T) {
 		t.Errorf("%v redos", value(a.metrics.redos))
 	}
 	named := testArchiver(t, s, func(c *Config) { c.Path = mustTemplate("${agent}/${topic}") })
-	if err := named.Drain(t.Context(), topic.own(10)); err == nil || !strings.Contains(err.Error(), "${agent}") {
+	if err := named.Drain(
+		t.Context(),
+		topic.own(10),
+	); err == nil ||
+		!strings.Contains(err.Error(), "${agent}") {
 		t.Errorf("names made of the agent: %v", err)
 	}
 }
@@ -337,7 +368,8 @@ type fingerprintLog struct {
 
 func (l fingerprintLog) Fingerprint() string { return l.fingerprint }
 
-// Part of a begun cut is gone by retention: what remains is archived, what was archived stays, the loss is counted.
+// Part of a begun cut is gone by retention: what remains is archived, what was archived stays, the
+// loss is counted.
 func TestRetentionTookPartOfACut(t *testing.T) {
 	for _, start := range []int64{300, 1100} {
 		for _, uploaded := range []int{0, 1, 2} {
@@ -374,7 +406,13 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 		topic.gap(int64(i % 3))
 	}
 	topic.gap(40)
-	interrupt(t, s, topic, 1, func(c *Config) { c.Roll.Records = 0; c.Roll.Idle = 50 * time.Millisecond })
+	interrupt(
+		t,
+		s,
+		topic,
+		1,
+		func(c *Config) { c.Roll.Records = 0; c.Roll.Idle = 50 * time.Millisecond },
+	)
 	if _, note := topic.committed(); !strings.Contains(note, fmt.Sprintf(`"end":%d`, topic.end)) {
 		t.Fatalf("the cut does not end behind the gap: %s, end %d", note, topic.end)
 	}
@@ -383,13 +421,18 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- a.Drain(ctx, refreshLog{topic.own(7)}) }()
-	waitFor(t, "the end of the redo", func() bool { pos, _ := topic.committed(); return pos == topic.end })
+	waitFor(
+		t,
+		"the end of the redo",
+		func() bool { pos, _ := topic.committed(); return pos == topic.end },
+	)
 	cancel()
 	<-done
 	checkOnce(t, s, nil, topic)
 }
 
-// A topic that was made anew has fewer records than a begun cut: that is said, not waited for in silence, and nothing is uploaded.
+// A topic that was made anew has fewer records than a begun cut: that is said, not waited for in
+// silence, and nothing is uploaded.
 func TestLogShorterThanABegunCut(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_100, hourly(0, 3))
@@ -422,7 +465,13 @@ func TestDiskFullDuringRedo(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	big := func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
-		return at, strings.TrimSuffix(v, "}") + `,"more":"` + strings.Repeat(fmt.Sprint(offset), 3000) + `"}`
+		return at, strings.TrimSuffix(
+			v,
+			"}",
+		) + `,"more":"` + strings.Repeat(
+			fmt.Sprint(offset),
+			3000,
+		) + `"}`
 	}
 	topic.produce(1_100, big)
 	interrupt(t, s, topic, 1, func(c *Config) { c.Compression = "none" })
@@ -461,10 +510,20 @@ func TestDiskFullMakesACut(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(6_000, func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
-		return at, strings.TrimSuffix(v, "}") + `,"more":"` + strings.Repeat(fmt.Sprint(offset), 1000) + `"}`
+		return at, strings.TrimSuffix(
+			v,
+			"}",
+		) + `,"more":"` + strings.Repeat(
+			fmt.Sprint(offset),
+			1000,
+		) + `"}`
 	})
 	topic.seal()
-	a := testArchiver(t, s, func(c *Config) { c.Compression = "none"; c.Roll.Records = 1e6; c.Spool.Memory = 4 << 20 })
+	a := testArchiver(
+		t,
+		s,
+		func(c *Config) { c.Compression = "none"; c.Roll.Records = 1e6; c.Spool.Memory = 4 << 20 },
+	)
 	a.writeAt = func(f *os.File, p []byte, off int64) (int, error) {
 		if a.budget.used(false) > 6<<20 {
 			return 0, syscall.ENOSPC
@@ -517,16 +576,21 @@ func TestOffsetsResetByHand(t *testing.T) {
 			return errTimeout
 		}
 		err := testArchiver(t, s, nil).Drain(t.Context(), refreshLog{log})
-		if !errors.Is(err, protocol.ErrMoved) || !errors.Is(err, record.ErrFenced) || len(s.keys()) != 0 {
+		if !errors.Is(err, protocol.ErrMoved) || !errors.Is(err, record.ErrFenced) ||
+			len(s.keys()) != 0 {
 			t.Fatalf("%v, objects %v", err, s.keys())
 		}
 	})
 }
 
-// A record without a place stops its log when it is told to, and says which it is; nothing else is committed past it.
+// A record without a place stops its log when it is told to, and says which it is; nothing else is
+// committed past it.
 func TestOnMissingStop(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
-	topic.produce(10, func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01"}`, o) })
+	topic.produce(
+		10,
+		func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01"}`, o) },
+	)
 	topic.produce(1, func(o int64) (time.Time, string) { return day, `{"id":10}` })
 	a := testArchiver(t, s, func(c *Config) { c.Time.Field, c.OnMissing = "ts", "stop" })
 	err := a.Drain(t.Context(), topic.own(3))

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// fdCache keeps at most max working files open; the one longest unused is closed and opened again when it is needed. Safe
-// for concurrent use.
+// fdCache keeps at most max working files open; the one longest unused is closed and opened again
+// when it is needed. Safe for concurrent use.
 type fdCache struct {
 	max int
 

@@ -21,8 +21,9 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// What users of other archivers ran into. Completeness of the list: secor#600 is also TestCrashAtEachStep, and
-// kafka-connect-storage-cloud#253 and #800 are TestZombieUploadsAndCommitsLate, #375 is TestDaylightSavingKeepsOnePathPerHour too.
+// What users of other archivers ran into. Completeness of the list: secor#600 is also
+// TestCrashAtEachStep, and kafka-connect-storage-cloud#253 and #800 are
+// TestZombieUploadsAndCommitsLate, #375 is TestDaylightSavingKeepsOnePathPerHour too.
 
 // secor#600: duplicates across files after a crash, because the second cut ends elsewhere.
 func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
@@ -49,7 +50,10 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 	}
 	var members []*Archiver
 	for i := range 3 {
-		members = append(members, testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(50 + 40*i) }))
+		members = append(
+			members,
+			testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(50 + 40*i) }),
+		)
 	}
 	var wg sync.WaitGroup
 	lose := make([]context.CancelCauseFunc, len(topics))
@@ -61,7 +65,11 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 		lose[p] = cancel
 		log, m := refreshLog{topics[p].own(1 + rng.IntN(30))}, members[rng.IntN(len(members))]
 		wg.Go(func() {
-			if err := m.Drain(ctx, log); !errors.Is(err, record.ErrFenced) && !errors.Is(err, context.Canceled) {
+			if err := m.Drain(
+				ctx,
+				log,
+			); !errors.Is(err, record.ErrFenced) &&
+				!errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 		})
@@ -156,7 +164,14 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("0123456789abcdef", 20)
 	topic.produce(records, func(o int64) (time.Time, string) {
-		return day.Add(time.Duration(o) * time.Millisecond), fmt.Sprintf(`{"id":%d,"p":0,"user":"u%d","pad":"%s"}`, o, o%paths, pad)
+		return day.Add(
+				time.Duration(o) * time.Millisecond,
+			), fmt.Sprintf(
+				`{"id":%d,"p":0,"user":"u%d","pad":"%s"}`,
+				o,
+				o%paths,
+				pad,
+			)
 	})
 	topic.seal()
 	a := testArchiver(t, s, func(c *Config) {
@@ -189,14 +204,24 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 		t.Errorf("%d objects, want %d", len(s.keys()), paths)
 	}
 	if most.Load() > 16<<20 || open.Load() > 4 {
-		t.Errorf("%d bytes of buffers with a budget of %d; %d open files with 4", most.Load(), 8<<20, open.Load())
+		t.Errorf(
+			"%d bytes of buffers with a budget of %d; %d open files with 4",
+			most.Load(),
+			8<<20,
+			open.Load(),
+		)
 	}
 	if value(a.metrics.spills) == 0 {
 		t.Error("memory never ran short: the test shows nothing")
 	}
 	n := 0
 	for i := range 100 {
-		n += len(s.lines(t, fmt.Sprintf("app/user=u%d/hr=00/app-0_%020d-%020d.ndjson.gz", i*149, 0, records)))
+		n += len(
+			s.lines(
+				t,
+				fmt.Sprintf("app/user=u%d/hr=00/app-0_%020d-%020d.ndjson.gz", i*149, 0, records),
+			),
+		)
 	}
 	if n != 100*records/paths {
 		t.Errorf("%d records in 100 objects", n)
@@ -245,7 +270,8 @@ func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	topic.produce(5_000, func(o int64) (time.Time, string) {
 		at := day.Add(time.Duration(rng.Int64N(int64(80 * time.Hour))))
-		return day, fmt.Sprintf(`{"id":%d,"p":0,"ts":%d}`, o, at.UnixMilli()) // far from the time of the record
+		// far from the time of the record
+		return day, fmt.Sprintf(`{"id":%d,"p":0,"ts":%d}`, o, at.UnixMilli())
 	})
 	drainAll(t, s, topic, 100, func(c *Config) { c.Time.Field, c.Timezone = "ts", "Europe/Berlin" })
 	checkOnce(t, s, nil, topic)
@@ -255,7 +281,12 @@ func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &v); err != nil {
 				t.Fatal(err)
 			}
-			if want := time.UnixMilli(v.TS).In(loc).Format("app/dt=2006-01-02/hr=15/"); !strings.HasPrefix(key, want) {
+			if want := time.UnixMilli(v.TS).
+				In(loc).
+				Format("app/dt=2006-01-02/hr=15/"); !strings.HasPrefix(
+				key,
+				want,
+			) {
 				t.Fatalf("%s is in %s", line, key)
 			}
 		}
@@ -316,7 +347,8 @@ func TestStorageCloud144IdleTailIsFlushed(t *testing.T) {
 	})
 }
 
-// A log that has more is not idle while a broker is slow to give it; one that goes on giving nothing is archived up to there in the end.
+// A log that has more is not idle while a broker is slow to give it; one that goes on giving
+// nothing is archived up to there in the end.
 func TestLaggingLogIsNotIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -349,7 +381,12 @@ func TestLaggingLogIsNotIdle(t *testing.T) {
 func TestMinuteMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the bubble's clock begins at midnight
 		s, topic := newMemStore(), newTopic("app", 0)
-		defer drainInBubble(t, s, topic, func(c *Config) { c.Roll = RollConfig{Minutes: []string{"hh:00", "30"}} })()
+		defer drainInBubble(
+			t,
+			s,
+			topic,
+			func(c *Config) { c.Roll = RollConfig{Minutes: []string{"hh:00", "30"}} },
+		)()
 		time.Sleep(10 * time.Minute)
 		topic.produce(5, hourly(0, 2))
 		time.Sleep(19*time.Minute + 50*time.Second)
@@ -365,7 +402,11 @@ func TestMinuteMarks(t *testing.T) {
 func TestRollOnShutdown(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(500, hourly(0, 2))
-	a := testArchiver(t, s, func(c *Config) { c.Roll = RollConfig{Age: time.Hour, OnShutdown: true} })
+	a := testArchiver(
+		t,
+		s,
+		func(c *Config) { c.Roll = RollConfig{Age: time.Hour, OnShutdown: true} },
+	)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- a.Drain(ctx, refreshLog{topic.own(100)}) }()
@@ -395,7 +436,10 @@ func TestStorageCloud529LateRecordsMakeNoTinyFiles(t *testing.T) {
 		drainAll(t, s, topic, 100, func(c *Config) {
 			c.Time.Field, c.Roll = "ts", RollConfig{Records: 5_000}
 			if late {
-				c.Late = &partition.LateConfig{After: 2 * time.Hour, Path: mustTemplate("${topic}/late")}
+				c.Late = &partition.LateConfig{
+					After: 2 * time.Hour,
+					Path:  mustTemplate("${topic}/late"),
+				}
 			}
 		})
 		checkOnce(t, s, nil, topic)
@@ -446,7 +490,10 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 	var wg sync.WaitGroup
 	for p := range int32(parts) {
 		topic := newTopic("app", p)
-		topic.produce(records, func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"pad":"%s"}`, o, pad) })
+		topic.produce(
+			records,
+			func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"pad":"%s"}`, o, pad) },
+		)
 		topic.seal()
 		wg.Go(func() {
 			if err := a.Drain(t.Context(), topic.own(100)); err != nil {
@@ -462,7 +509,11 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 		}
 	}
 	if n := len(s.keys()); n < 2*parts || n > 5*parts || small > parts {
-		t.Errorf("%d objects, %d of them under the size; want 4 MB in each log at 1 MB, and one tail", n, small)
+		t.Errorf(
+			"%d objects, %d of them under the size; want 4 MB in each log at 1 MB, and one tail",
+			n,
+			small,
+		)
 	}
 }
 
@@ -470,7 +521,10 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 func TestAiven335BacklogIsReadAsFastAsItIsStored(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("x", 1000)
-	topic.produce(60_000, func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"p":0,"pad":"%s"}`, o, pad) })
+	topic.produce(
+		60_000,
+		func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"p":0,"pad":"%s"}`, o, pad) },
+	)
 	a := testArchiver(t, s, func(c *Config) {
 		c.Roll, c.Compression = RollConfig{Age: time.Hour}, "none"
 		c.Spool.Memory, c.Spool.Disk = 4<<20, 16<<20
@@ -485,7 +539,11 @@ func TestAiven335BacklogIsReadAsFastAsItIsStored(t *testing.T) {
 	topic.seal()
 	done := make(chan error)
 	go func() { done <- a.Drain(t.Context(), topic.own(100)) }()
-	waitFor(t, "the spool to be full", func() bool { return blocked.Load() && a.budget.used(false) >= 16<<20 })
+	waitFor(
+		t,
+		"the spool to be full",
+		func() bool { return blocked.Load() && a.budget.used(false) >= 16<<20 },
+	)
 	for range 50 { // it stays so
 		runtime.Gosched()
 		if m, d := a.budget.used(true), a.budget.used(false); m > 10<<20 || d > 24<<20 {

@@ -9,7 +9,8 @@ import (
 	"github.com/penstock/penstock/spool/format"
 )
 
-// finished returns a file as it is uploaded. One whose format is written in one go is made now, trying for ever while the disk is full.
+// finished returns a file as it is uploaded. One whose format is written in one go is made now,
+// trying for ever while the disk is full.
 func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, error) {
 	staged, err := c.object(f)
 	if err != nil {
@@ -27,7 +28,10 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 		return nil, context.Cause(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		w := &finishWriter{c: c, to: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.file", a.serial.Add(1)))}}
+		w := &finishWriter{
+			c:  c,
+			to: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.file", a.serial.Add(1)))},
+		}
 		err := ff.Finish(w, io.NewSectionReader(staged, 0, staged.size))
 		if err == nil {
 			err = w.flush()

@@ -13,14 +13,16 @@ type letter struct {
 	reason string
 }
 
-// refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not all need have been refused the first time.
+// refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not
+// all need have been refused the first time.
 func (d *drain) refuse(r *record.Record, reason error) {
 	d.spooled = true
 	d.letters = append(d.letters, letter{*r, reason.Error()})
 	d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", reason)
 }
 
-// bury hands the dead letters over. Nothing is committed that lies behind one which is not kept; after a crash some are kept twice.
+// bury hands the dead letters over. Nothing is committed that lies behind one which is not kept;
+// after a crash some are kept twice.
 func (d *drain) bury(ctx context.Context) error {
 	for len(d.letters) > 0 {
 		reason, n := d.letters[0].reason, 1

@@ -20,7 +20,11 @@ type letterbox struct {
 	tried   chan struct{}
 }
 
-func newLetterbox(t *testing.T) *letterbox { return &letterbox{t: t, tried: make(chan struct{}, 1)} }
+func newLetterbox(
+	t *testing.T,
+) *letterbox {
+	return &letterbox{t: t, tried: make(chan struct{}, 1)}
+}
 
 func (l *letterbox) bury(ctx context.Context, b *record.Batch, reason string) error {
 	if l.full != nil && l.full() {
@@ -48,7 +52,15 @@ func (l *letterbox) bury(ctx context.Context, b *record.Batch, reason string) er
 }
 
 // drainWith archives topic with a letterbox until ctx ends or all of it is archived.
-func drainWith(ctx context.Context, t *testing.T, s *memStore, topic *memTopic, batch int, box *letterbox, change func(*Config)) (*Archiver, error) {
+func drainWith(
+	ctx context.Context,
+	t *testing.T,
+	s *memStore,
+	topic *memTopic,
+	batch int,
+	box *letterbox,
+	change func(*Config),
+) (*Archiver, error) {
 	t.Helper()
 	a := testArchiver(t, s, change)
 	a.env.DeadLetter = box.bury
@@ -88,7 +100,9 @@ func TestDeadLettersElsewhere(t *testing.T) {
 			if !slices.Equal(box.offsets, deadOffsets(300)) || s.deadObjects() != 0 {
 				t.Errorf("letters %v, %d objects of dead letters", box.offsets, s.deadObjects())
 			}
-			if topic.pos != 300 || value(a.metrics.archived.WithLabelValues("dead_letter")) != 100 || value(a.metrics.archived.WithLabelValues("main")) != 200 {
+			if topic.pos != 300 ||
+				value(a.metrics.archived.WithLabelValues("dead_letter")) != 100 ||
+				value(a.metrics.archived.WithLabelValues("main")) != 200 {
 				t.Errorf("committed %d", topic.pos)
 			}
 		})
@@ -102,7 +116,18 @@ func TestDeadLetterThatTakesNothing(t *testing.T) {
 	box.full = func() bool { return len(box.offsets) >= 40 }
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { <-box.tried; stop() }()
-	if _, err := drainWith(ctx, t, s, topic, 7, box, func(c *Config) { c.Roll.Records, c.Roll.OnShutdown = 20, true }); !errors.Is(err, context.Canceled) {
+	if _, err := drainWith(
+		ctx,
+		t,
+		s,
+		topic,
+		7,
+		box,
+		func(c *Config) { c.Roll.Records, c.Roll.OnShutdown = 20, true },
+	); !errors.Is(
+		err,
+		context.Canceled,
+	) {
 		t.Fatal(err)
 	}
 	if topic.pos > 40*3 {
@@ -113,7 +138,10 @@ func TestDeadLetterThatTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(box.offsets)
-	if got := slices.Compact(box.offsets); !slices.Equal(got, deadOffsets(300)) || topic.pos != 300 {
+	if got := slices.Compact(
+		box.offsets,
+	); !slices.Equal(got, deadOffsets(300)) ||
+		topic.pos != 300 {
 		t.Errorf("letters %v, committed %d", got, topic.pos)
 	}
 }
@@ -150,6 +178,11 @@ func TestDeadLettersOfACutMadeAgain(t *testing.T) {
 	}
 	want := slices.DeleteFunc(deadOffsets(300), func(o int64) bool { return o < pos })
 	if !slices.Equal(box.offsets, want) {
-		t.Errorf("after the crash in the cut from %d on: letters %v, want %v", pos, box.offsets, want)
+		t.Errorf(
+			"after the crash in the cut from %d on: letters %v, want %v",
+			pos,
+			box.offsets,
+			want,
+		)
 	}
 }

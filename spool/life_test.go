@@ -41,8 +41,8 @@ func archiveLog(t *testing.T, s Store, topic *memTopic, log record.Log, change f
 	}
 }
 
-// A topic that was deleted and made again has the names and the offsets of the one before: its objects must not take
-// the place of the former's.
+// A topic that was deleted and made again has the names and the offsets of the one before: its
+// objects must not take the place of the former's.
 func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
 	for name, file := range map[string]string{"default": "", "as Secor names files": "1_${partition}_${start}.gz", "no extension": "${topic}-${partition}-${start}"} {
 		t.Run(name, func(t *testing.T) {
@@ -53,26 +53,38 @@ func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
 			}
 			s := newMemStore()
 			var lives []map[string]memObject
-			for _, id := range []string{"", "first", "second"} { // "": begun by a release that knew no lives
+			// "": begun by a release that knew no lives
+			for _, id := range []string{"", "first", "second"} {
 				topic := newTopic("app", 0)
 				topic.produce(3_000, hourly(0, 6))
 				if id == "" {
 					topic.note = protocol.Note{}.Encode()
 				}
 				before := maps.Clone(s.objs)
-				archiveLog(t, s, topic, mortalLog{refreshLog: refreshLog{topic.own(100)}, id: id}, change)
+				archiveLog(
+					t,
+					s,
+					topic,
+					mortalLog{refreshLog: refreshLog{topic.own(100)}, id: id},
+					change,
+				)
 				for key, o := range before {
-					if string(s.objs[key].data) != string(o.data) || s.objs[key].meta[MetaTopicID] != o.meta[MetaTopicID] {
+					if string(s.objs[key].data) != string(o.data) ||
+						s.objs[key].meta[MetaTopicID] != o.meta[MetaTopicID] {
 						t.Errorf("%s was overwritten", key)
 					}
 				}
 				own := maps.Clone(s.objs)
-				maps.DeleteFunc(own, func(key string, _ memObject) bool { _, ok := before[key]; return ok })
+				maps.DeleteFunc(
+					own,
+					func(key string, _ memObject) bool { _, ok := before[key]; return ok },
+				)
 				if lives = append(lives, own); len(own) != len(lives[0]) {
 					t.Errorf("life %q has %d objects, the first %d", id, len(own), len(lives[0]))
 				}
 				for key, o := range own {
-					if o.meta[MetaTopicID] != id || o.meta[MetaLog] != "app-0" || (o.meta[MetaLife] != "") != (id != "") {
+					if o.meta[MetaTopicID] != id || o.meta[MetaLog] != "app-0" ||
+						(o.meta[MetaLife] != "") != (id != "") {
 						t.Errorf("%s: metadata %v", key, o.meta)
 					}
 				}
@@ -109,22 +121,35 @@ func TestRedoKeepsItsLife(t *testing.T) {
 		if _, note := topic.committed(); !strings.Contains(note, `"intent"`) {
 			t.Fatalf("note %s", note)
 		}
-		archiveLog(t, s, topic, mortalLog{refreshLog: refreshLog{topic.own(31)}, id: "known by now"}, nil)
+		archiveLog(
+			t,
+			s,
+			topic,
+			mortalLog{refreshLog: refreshLog{topic.own(31)}, id: "known by now"},
+			nil,
+		)
 		checkOnce(t, s, nil, topic)
 		for _, key := range s.keys() {
-			if got := s.objs[key].meta[MetaLife]; got != life || strings.Contains(key, ".0a1b2c3d.") != (life != "") {
+			if got := s.objs[key].meta[MetaLife]; got != life ||
+				strings.Contains(key, ".0a1b2c3d.") != (life != "") {
 				t.Errorf("%s is of life %q", key, got)
 			}
 		}
 	}
 }
 
-// An intent of a former life is refused with what to do: its records are gone, and nobody can finish it.
+// An intent of a former life is refused with what to do: its records are gone, and nobody can
+// finish it.
 func TestIntentOfAFormerLifeIsRefused(t *testing.T) {
 	topic := newTopic("app", 0)
 	topic.produce(10, hourly(0, 1))
 	intent := &protocol.Intent{Start: 3, End: 9, Config: "c", Files: 2, Records: 6, Digest: "d"}
-	log := mortalLog{refreshLog: refreshLog{topic.own(10)}, id: "second", formerID: "first", former: protocol.Note{Intent: intent}.Encode()}
+	log := mortalLog{
+		refreshLog: refreshLog{topic.own(10)},
+		id:         "second",
+		formerID:   "first",
+		former:     protocol.Note{Intent: intent}.Encode(),
+	}
 	s := newMemStore()
 	err := testArchiver(t, s, nil).Drain(t.Context(), log)
 	for _, want := range []string{"first", "[3, 9)", "penstock archive abandon"} {

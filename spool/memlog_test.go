@@ -109,7 +109,14 @@ func (t *memTopic) own(batch int) *memLog {
 	defer t.mu.Unlock()
 	t.lease++
 	t.cond.Broadcast()
-	return &memLog{t: t, lease: t.lease, batch: batch, pos: t.pos, startPos: t.pos, startNote: t.note}
+	return &memLog{
+		t:         t,
+		lease:     t.lease,
+		batch:     batch,
+		pos:       t.pos,
+		startPos:  t.pos,
+		startNote: t.note,
+	}
 }
 
 // memLog is a record.Log over a memTopic.
@@ -127,7 +134,8 @@ func (l *memLog) Name() string               { return fmt.Sprintf("%s/%d", l.t.n
 func (l *memLog) Partition() (string, int32) { return l.t.name, l.t.partition }
 func (l *memLog) SeekTo(pos int64) error     { l.pos = pos; return nil }
 func (l *memLog) Committed() (int64, string) { return l.startPos, l.startNote }
-func (l *memLog) End() int64                 { l.t.mu.Lock(); defer l.t.mu.Unlock(); return l.t.end }
+
+func (l *memLog) End() int64 { l.t.mu.Lock(); defer l.t.mu.Unlock(); return l.t.end }
 
 func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 	t := l.t
@@ -152,7 +160,11 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 			return b, nil
 		}
 		from := l.pos
-		i, _ := slices.BinarySearchFunc(t.recs, from, func(r record.Record, pos int64) int { return int(r.Offset - pos) })
+		i, _ := slices.BinarySearchFunc(
+			t.recs,
+			from,
+			func(r record.Record, pos int64) int { return int(r.Offset - pos) },
+		)
 		if j := min(i+l.batch, len(t.recs)); i < j {
 			b := record.FromRecords("tag."+t.name, "", slices.Clone(t.recs[i:j]))
 			l.pos = b.End
@@ -220,7 +232,13 @@ type memObject struct {
 
 func newMemStore() *memStore { return &memStore{objs: map[string]memObject{}} }
 
-func (s *memStore) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts PutOptions) error {
+func (s *memStore) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts PutOptions,
+) error {
 	if err := errors.Join(CheckKey(key), opts.Check()); err != nil {
 		return err
 	}
@@ -253,7 +271,13 @@ func (s *memStore) Get(_ context.Context, key string) (io.ReadCloser, Object, er
 	if !ok {
 		return nil, Object{}, ErrNotFound
 	}
-	return io.NopCloser(bytes.NewReader(o.data)), Object{Key: key, Size: int64(len(o.data)), Metadata: o.meta}, nil
+	return io.NopCloser(
+			bytes.NewReader(o.data),
+		), Object{
+			Key:      key,
+			Size:     int64(len(o.data)),
+			Metadata: o.meta,
+		}, nil
 }
 
 func (s *memStore) List(_ context.Context, prefix string) iter.Seq2[Object, error] {
@@ -319,12 +343,22 @@ func (s *memStore) lines(t testing.TB, key string) []string {
 
 // testLine is a record's value: its offset is how records are told apart.
 func testLine(offset int64, partition int32) string {
-	return fmt.Sprintf(`{"id":%d,"p":%d,"pad":"%s"}`, offset, partition, strings.Repeat("x", int(offset%50)))
+	return fmt.Sprintf(
+		`{"id":%d,"p":%d,"pad":"%s"}`,
+		offset,
+		partition,
+		strings.Repeat("x", int(offset%50)),
+	)
 }
 
-// checkOnce checks that each record of topics that exists below its committed position is in exactly one object, in order within it,
-// and none besides.
-func checkOnce(t testing.TB, s *memStore, except func(topic *memTopic, offset int64) bool, topics ...*memTopic) {
+// checkOnce checks that each record of topics that exists below its committed position is in
+// exactly one object, in order within it, and none besides.
+func checkOnce(
+	t testing.TB,
+	s *memStore,
+	except func(topic *memTopic, offset int64) bool,
+	topics ...*memTopic,
+) {
 	t.Helper()
 	seen := map[string]string{}
 	for _, key := range s.keys() {
@@ -382,7 +416,17 @@ func testArchiver(t testing.TB, s Store, change func(*Config)) *Archiver {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: level}))
-	a, err := NewArchiver(cfg, s, Env{Name: "output.test.lake", Agent: "edge-1", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	a, err := NewArchiver(
+		cfg,
+		s,
+		Env{
+			Name:    "output.test.lake",
+			Agent:   "edge-1",
+			Log:     log,
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -427,7 +471,12 @@ var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // hourly makes records spread over hours.
 func hourly(partition int32, hours int64) func(int64) (time.Time, string) {
 	return func(offset int64) (time.Time, string) {
-		return day.Add(time.Duration(offset%hours)*time.Hour + time.Duration(offset)*time.Millisecond), testLine(offset, partition)
+		return day.Add(
+				time.Duration(offset%hours)*time.Hour + time.Duration(offset)*time.Millisecond,
+			), testLine(
+				offset,
+				partition,
+			)
 	}
 }
 

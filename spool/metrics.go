@@ -25,36 +25,163 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	m := &metrics{
-		records:       counter("penstock_output_records_total", "Records that the destination has taken."),
-		bytes:         counter("penstock_output_bytes_total", "Uncompressed bytes that the destination has taken."),
-		archived:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_archive_records_total", Help: "Records archived and committed, by class: main, late or dead_letter."}, []string{"class"}),
-		cuts:          prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_archive_cuts_total", Help: "Cuts made, by reason."}, []string{"reason"}),
-		hooks:         prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_archive_hook_runs_total", Help: "Completion hooks run, by hook and result."}, []string{"hook", "result"}),
-		objects:       counter("penstock_archive_objects_total", "Objects uploaded."),
-		objectBytes:   counter("penstock_archive_object_bytes_total", "Bytes of uploaded objects, as they are stored."),
-		completed:     counter("penstock_archive_completed_partitions_total", "Partition paths marked as complete."),
-		kept:          counter("penstock_archive_kept_objects_total", "Objects of an incomplete redo that were left as they were, because the whole cut had stored them."),
-		redos:         counter("penstock_archive_redos_total", "Cuts made again because their owner had not finished them."),
-		compacted:     counter("penstock_archive_compacted_records_total", "Records of a begun cut that compaction had taken when the cut was made again."),
-		missing:       counter("penstock_archive_missing_records_total", "Records of a begun cut that the log no longer had when the cut was made again."),
-		moved:         counter("penstock_archive_moved_positions_total", "Intents that were void because the committed position had been changed by hand."),
-		skipped:       counter("penstock_archive_skipped_nulls_total", "Records with a null value that were left out, as on_null says."),
-		fenced:        counter("penstock_archive_fenced_total", "Logs that were lost to another owner while something was spooled."),
-		uploadRetries: counter("penstock_archive_upload_retries_total", "Uploads tried again after a failure."),
-		commitRetries: counter("penstock_archive_commit_retries_total", "Commits whose outcome was unknown."),
-		diskRefused:   counter("penstock_archive_disk_refused_total", "Writes that the disk of the working files refused."),
-		spills:        counter("penstock_archive_spills_total", "Times that records in memory were moved to disk because memory ran short."),
-		uploadSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "penstock_archive_upload_seconds", Help: "Time of one upload.", Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60}}),
-		occupied:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_archive_occupied_keys", Help: "Objects that cannot be stored because another is there that the store refuses to overwrite."}),
-		stuck:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_archive_waiting", Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode, complete or log."}, []string{"reason"}),
+		records: counter(
+			"penstock_output_records_total",
+			"Records that the destination has taken.",
+		),
+		bytes: counter(
+			"penstock_output_bytes_total",
+			"Uncompressed bytes that the destination has taken.",
+		),
+		archived: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "penstock_archive_records_total",
+				Help: "Records archived and committed, by class: main, late or dead_letter.",
+			},
+			[]string{"class"},
+		),
+		cuts: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "penstock_archive_cuts_total",
+				Help: "Cuts made, by reason.",
+			},
+			[]string{"reason"},
+		),
+		hooks: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "penstock_archive_hook_runs_total",
+				Help: "Completion hooks run, by hook and result.",
+			},
+			[]string{"hook", "result"},
+		),
+		objects: counter("penstock_archive_objects_total", "Objects uploaded."),
+		objectBytes: counter(
+			"penstock_archive_object_bytes_total",
+			"Bytes of uploaded objects, as they are stored.",
+		),
+		completed: counter(
+			"penstock_archive_completed_partitions_total",
+			"Partition paths marked as complete.",
+		),
+		kept: counter(
+			"penstock_archive_kept_objects_total",
+			"Objects of an incomplete redo that were left as they were, because the whole cut had stored them.",
+		),
+		redos: counter(
+			"penstock_archive_redos_total",
+			"Cuts made again because their owner had not finished them.",
+		),
+		compacted: counter(
+			"penstock_archive_compacted_records_total",
+			"Records of a begun cut that compaction had taken when the cut was made again.",
+		),
+		missing: counter(
+			"penstock_archive_missing_records_total",
+			"Records of a begun cut that the log no longer had when the cut was made again.",
+		),
+		moved: counter(
+			"penstock_archive_moved_positions_total",
+			"Intents that were void because the committed position had been changed by hand.",
+		),
+		skipped: counter(
+			"penstock_archive_skipped_nulls_total",
+			"Records with a null value that were left out, as on_null says.",
+		),
+		fenced: counter(
+			"penstock_archive_fenced_total",
+			"Logs that were lost to another owner while something was spooled.",
+		),
+		uploadRetries: counter(
+			"penstock_archive_upload_retries_total",
+			"Uploads tried again after a failure.",
+		),
+		commitRetries: counter(
+			"penstock_archive_commit_retries_total",
+			"Commits whose outcome was unknown.",
+		),
+		diskRefused: counter(
+			"penstock_archive_disk_refused_total",
+			"Writes that the disk of the working files refused.",
+		),
+		spills: counter(
+			"penstock_archive_spills_total",
+			"Times that records in memory were moved to disk because memory ran short.",
+		),
+		uploadSeconds: prometheus.NewHistogram(
+			prometheus.HistogramOpts{
+				Name:    "penstock_archive_upload_seconds",
+				Help:    "Time of one upload.",
+				Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60},
+			},
+		),
+		occupied: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "penstock_archive_occupied_keys",
+				Help: "Objects that cannot be stored because another is there that the store refuses to overwrite.",
+			},
+		),
+		stuck: prometheus.NewGaugeVec(
+			prometheus.GaugeOpts{
+				Name: "penstock_archive_waiting",
+				Help: "1 while the archiver cannot go on for this reason: store, commit, disk, decode, complete or log.",
+			},
+			[]string{"reason"},
+		),
 	}
-	m.memory = gauge("penstock_archive_spool_memory_bytes", "Memory of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(true)) })
-	m.disk = gauge("penstock_archive_spool_disk_bytes", "Disk of records that are not uploaded yet.", func() float64 { return float64(a.budget.used(false)) })
-	m.openFiles = gauge("penstock_archive_open_files", "Working files that are open.", func() float64 { return float64(a.files.openFiles()) })
-	m.paths = gauge("penstock_archive_open_paths", "Partition paths in the cuts that are being filled or uploaded.", func() float64 { return float64(a.paths.Load()) })
-	m.logs = gauge("penstock_archive_logs", "Logs being archived.", func() float64 { return float64(a.budget.count()) })
-	r.MustRegister(m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept, m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped,
-		m.uploadRetries, m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.occupied, m.memory, m.disk, m.openFiles, m.paths, m.logs)
+	m.memory = gauge(
+		"penstock_archive_spool_memory_bytes",
+		"Memory of records that are not uploaded yet.",
+		func() float64 { return float64(a.budget.used(true)) },
+	)
+	m.disk = gauge(
+		"penstock_archive_spool_disk_bytes",
+		"Disk of records that are not uploaded yet.",
+		func() float64 { return float64(a.budget.used(false)) },
+	)
+	m.openFiles = gauge(
+		"penstock_archive_open_files",
+		"Working files that are open.",
+		func() float64 { return float64(a.files.openFiles()) },
+	)
+	m.paths = gauge(
+		"penstock_archive_open_paths",
+		"Partition paths in the cuts that are being filled or uploaded.",
+		func() float64 { return float64(a.paths.Load()) },
+	)
+	m.logs = gauge(
+		"penstock_archive_logs",
+		"Logs being archived.",
+		func() float64 { return float64(a.budget.count()) },
+	)
+	r.MustRegister(
+		m.records,
+		m.bytes,
+		m.archived,
+		m.cuts,
+		m.hooks,
+		m.objects,
+		m.objectBytes,
+		m.kept,
+		m.completed,
+		m.redos,
+		m.missing,
+		m.compacted,
+		m.moved,
+		m.fenced,
+		m.skipped,
+		m.uploadRetries,
+		m.commitRetries,
+		m.diskRefused,
+		m.spills,
+		m.uploadSeconds,
+		m.stuck,
+		m.occupied,
+		m.memory,
+		m.disk,
+		m.openFiles,
+		m.paths,
+		m.logs,
+	)
 	return m
 }
 

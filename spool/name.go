@@ -17,9 +17,11 @@ type identity struct {
 	topic     string // "" for a log that is no partition: each batch has its own tag
 	partition int32
 	slug      string // one file name part, unique among all logs that share a store
-	life      string // of the log, in file names before their extension; "" where an earlier release began to archive it
-	topicID   string // "" where brokers do not tell
-	config    string // hash of the settings that objects of the log are made by
+	// of the log, in file names before their extension; "" where an earlier release began to
+	// archive it
+	life    string
+	topicID string // "" where brokers do not tell
+	config  string // hash of the settings that objects of the log are made by
 }
 
 func identify(log record.Log, agent string) identity {
@@ -34,8 +36,9 @@ func identify(log record.Log, agent string) identity {
 	return identity{slug: slug(agent + "-" + log.Name())}
 }
 
-// newLife is what the life of a log is called that is archived for the first time, or for the first time since its positions began anew. Whoever finds
-// the same topic there, in another member of the group, comes to the same; a buffer's is chosen by lot.
+// newLife is what the life of a log is called that is archived for the first time, or for the first
+// time since its positions began anew. Whoever finds the same topic there, in another member of the
+// group, comes to the same; a buffer's is chosen by lot.
 func newLife(id identity) string {
 	switch {
 	case id.topicID != "":
@@ -52,7 +55,8 @@ func newLife(id identity) string {
 func slug(s string) string {
 	out := []byte(s)
 	for i, c := range out {
-		if c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+		if c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') &&
+			(c < 'A' || c > 'Z') {
 			out[i] = '-'
 		}
 	}
@@ -92,7 +96,9 @@ func newNamer(c *Config, agent string) (*namer, error) {
 		partition = partition || p.Name == "partition"
 	}
 	if !start || !unique && !(topic && partition) {
-		return nil, fmt.Errorf("file_name: must have ${start}, and ${log} or ${partition} (with ${topic} here or in path): else two cuts could take the same name")
+		return nil, fmt.Errorf(
+			"file_name: must have ${start}, and ${log} or ${partition} (with ${topic} here or in path): else two cuts could take the same name",
+		)
 	}
 	pad := func(get func(*name) int64) template.Appender[*name] {
 		return func(dst []byte, n *name) ([]byte, error) { return fmt.Appendf(dst, "%020d", get(n)), nil }
@@ -122,7 +128,9 @@ func newNamer(c *Config, agent string) (*namer, error) {
 		case "compression_ext":
 			return text(func(n *name) string { return n.compExt }), nil
 		}
-		return nil, fmt.Errorf("is not known: use log, topic, partition, agent, start, end, ext, format_ext or compression_ext")
+		return nil, fmt.Errorf(
+			"is not known: use log, topic, partition, agent, start, end, ext, format_ext or compression_ext",
+		)
 	}
 	bound, err := template.Bind(head, bind)
 	if err != nil {
@@ -140,8 +148,8 @@ func newNamer(c *Config, agent string) (*namer, error) {
 	return &namer{bound, tail}, nil
 }
 
-// beforeExtension parts a file name where its extensions begin. The life of a log stands there, so that who knows only what comes before, as Secor's
-// readers do, still knows it.
+// beforeExtension parts a file name where its extensions begin. The life of a log stands there, so
+// that who knows only what comes before, as Secor's readers do, still knows it.
 func beforeExtension(t template.Template) (head, rest template.Template) {
 	at, dot := len(t.Parts), -1
 	for i := len(t.Parts) - 1; i >= 0; i-- {

@@ -70,8 +70,19 @@ func TestTombstones(t *testing.T) {
 			s, topic := newMemStore(), compacted()
 			a := drainAll(t, s, topic, 7, c.change)
 			main, dead := count(s, t)
-			if skipped := int(value(a.metrics.skipped)); main != c.main || dead != c.dead || skipped != c.skipped {
-				t.Errorf("%d archived, %d dead letters, %d skipped; want %d, %d, %d", main, dead, skipped, c.main, c.dead, c.skipped)
+			if skipped := int(
+				value(a.metrics.skipped),
+			); main != c.main || dead != c.dead ||
+				skipped != c.skipped {
+				t.Errorf(
+					"%d archived, %d dead letters, %d skipped; want %d, %d, %d",
+					main,
+					dead,
+					skipped,
+					c.main,
+					c.dead,
+					c.skipped,
+				)
 			}
 		})
 	}
@@ -89,7 +100,8 @@ func TestOnlyTombstones(t *testing.T) {
 	}
 }
 
-// A path whose only record is refused by the format has no object: readers of the path would trip over an empty file.
+// A path whose only record is refused by the format has no object: readers of the path would trip
+// over an empty file.
 func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 	for _, kind := range []string{"ndjson", "parquet", "avro"} {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -100,7 +112,13 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 			}
 			return at, fmt.Sprintf(`{"id":%d,"p":0}`, o)
 		})
-		a := drainAll(t, s, topic, 3, func(c *Config) { c.Format, c.Compression = formatOf(kind, nil), "none" })
+		a := drainAll(
+			t,
+			s,
+			topic,
+			3,
+			func(c *Config) { c.Format, c.Compression = formatOf(kind, nil), "none" },
+		)
 		if n := len(s.keys()); n != 11 {
 			t.Errorf("%s: %d objects, want ten hours and one dead letter: %v", kind, n, s.keys())
 		}
@@ -109,7 +127,9 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 				t.Errorf("%s: %s holds nothing", kind, key)
 			}
 		}
-		if got := value(a.metrics.archived.WithLabelValues(classNames[partition.DeadLetter])); got != 10 {
+		if got := value(
+			a.metrics.archived.WithLabelValues(classNames[partition.DeadLetter]),
+		); got != 10 {
 			t.Errorf("%s: %v dead letters", kind, got)
 		}
 	}
@@ -118,7 +138,11 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 // A dead letter is read back with what it was, where it was, and why it is one.
 func TestDeadLettersAreReadBack(t *testing.T) {
 	s, topic := newMemStore(), compacted()
-	topic.recs[5].Value, topic.recs[5].Headers = []byte("\xff no JSON"), []record.Header{{Key: "h", Value: []byte("v")}}
+	topic.recs[5].Value, topic.recs[5].Headers = []byte(
+		"\xff no JSON",
+	), []record.Header{
+		{Key: "h", Value: []byte("v")},
+	}
 	a := drainAll(t, s, topic, 7, nil)
 	if a.deadLetters.n != 101 || a.deadLetters.said.IsZero() {
 		t.Errorf("%d dead letters told of", a.deadLetters.n)
@@ -128,15 +152,20 @@ func TestDeadLettersAreReadBack(t *testing.T) {
 		if s.objs[key].meta[MetaClass] != "dead_letter" {
 			continue
 		}
-		err := format.ReadLines(bytes.NewReader(s.objs[key].data), format.Kind(key), func(e *format.Entry) error {
-			found++
-			want := topic.recs[e.Offset]
-			if !e.Located || e.Topic != "app" || e.Partition != 0 || !bytes.Equal(e.Value, want.Value) || (e.Value == nil) != (want.Value == nil) ||
-				!bytes.Equal(e.Key, want.Key) || len(e.Headers) != len(want.Headers) || e.Reason == "" {
-				t.Errorf("read %+v, want %+v", e, want)
-			}
-			return nil
-		})
+		err := format.ReadLines(
+			bytes.NewReader(s.objs[key].data),
+			format.Kind(key),
+			func(e *format.Entry) error {
+				found++
+				want := topic.recs[e.Offset]
+				if !e.Located || e.Topic != "app" || e.Partition != 0 || !bytes.Equal(e.Value, want.Value) || (e.Value == nil) != (want.Value == nil) ||
+					!bytes.Equal(e.Key, want.Key) || len(e.Headers) != len(want.Headers) ||
+					e.Reason == "" {
+					t.Errorf("read %+v, want %+v", e, want)
+				}
+				return nil
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// occupied keeps account of the keys that hold another object than is to be put there: each stops its log until a person has looked
-// at it, while others go on. Safe for concurrent use.
+// occupied keeps account of the keys that hold another object than is to be put there: each stops
+// its log until a person has looked at it, while others go on. Safe for concurrent use.
 type occupied struct {
 	log   *slog.Logger
 	count prometheus.Gauge
@@ -38,7 +38,15 @@ func (o *occupied) note(err error) bool {
 	said := o.keys[e.Key].said
 	if now.Sub(said) >= sayAgainEvery {
 		said = now
-		o.log.Error("an object cannot be stored because another is there; its log waits", "key", e.Key, "error", err, "do", e.Do())
+		o.log.Error(
+			"an object cannot be stored because another is there; its log waits",
+			"key",
+			e.Key,
+			"error",
+			err,
+			"do",
+			e.Do(),
+		)
 	}
 	o.keys[e.Key] = occupant{said, e.Error()}
 	o.count.Set(float64(len(o.keys)))

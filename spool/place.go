@@ -9,10 +9,18 @@ import (
 	"time"
 )
 
-// Place is Store.Put for stores that may refuse to overwrite: a bucket with a retention policy, a lock, or credentials that may
-// create and not replace. If what is under the key is what would be put, an earlier attempt did it, whose answer was lost or whose
-// process ended. If it is another, the error is an *OccupiedError, or ErrExists with opts.IfAbsent.
-func Place(ctx context.Context, store Store, key string, r io.ReaderAt, size int64, opts PutOptions) error {
+// Place is Store.Put for stores that may refuse to overwrite: a bucket with a retention policy, a
+// lock, or credentials that may create and not replace. If what is under the key is what would be
+// put, an earlier attempt did it, whose answer was lost or whose process ended. If it is another,
+// the error is an *OccupiedError, or ErrExists with opts.IfAbsent.
+func Place(
+	ctx context.Context,
+	store Store,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts PutOptions,
+) error {
 	err := store.Put(ctx, key, r, size, opts)
 	if !errors.Is(err, ErrRefused) || ctx.Err() != nil {
 		return err
@@ -22,7 +30,8 @@ func Place(ctx context.Context, store Store, key string, r io.ReaderAt, size int
 	case errors.Is(cerr, ErrNotFound):
 		return err // nothing is in the way: it is the write that is refused
 	case cerr != nil:
-		return fmt.Errorf("%w (whether the object is there already cannot be told: %v)", err, cerr) // not %w: the class is that of the put
+		// not %w: the class is that of the put
+		return fmt.Errorf("%w (whether the object is there already cannot be told: %v)", err, cerr)
 	case diff == "":
 		return nil
 	case opts.IfAbsent:
@@ -40,8 +49,15 @@ type OccupiedError struct {
 }
 
 func (e *OccupiedError) Error() string {
-	return fmt.Sprintf("%s holds another object, which the store refuses to overwrite: %d bytes of %s, metadata %v; %s: %v",
-		e.Key, e.There.Size, e.There.Modified.UTC().Format(time.RFC3339), e.There.Metadata, e.Diff, e.err)
+	return fmt.Sprintf(
+		"%s holds another object, which the store refuses to overwrite: %d bytes of %s, metadata %v; %s: %v",
+		e.Key,
+		e.There.Size,
+		e.There.Modified.UTC().Format(time.RFC3339),
+		e.There.Metadata,
+		e.Diff,
+		e.err,
+	)
 }
 
 func (e *OccupiedError) Unwrap() error { return e.err }
@@ -52,9 +68,16 @@ func (e *OccupiedError) Do() string {
 		"what is to be put is kept and tried again, and nothing is lost"
 }
 
-// compare tells how the object under key differs from what would be put there; diff is empty if it does not. The release that
-// wrote it makes no difference.
-func compare(ctx context.Context, store Store, key string, r io.ReaderAt, size int64, opts PutOptions) (there Object, diff string, err error) {
+// compare tells how the object under key differs from what would be put there; diff is empty if it
+// does not. The release that wrote it makes no difference.
+func compare(
+	ctx context.Context,
+	store Store,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts PutOptions,
+) (there Object, diff string, err error) {
 	body, there, err := store.Get(ctx, key)
 	if err != nil {
 		return there, "", err
@@ -80,7 +103,11 @@ func compare(ctx context.Context, store Store, key string, r io.ReaderAt, size i
 			return there, "", fmt.Errorf("read what is to be put: %w", err)
 		}
 		if !bytes.Equal(mine[:n], theirs[:n]) {
-			return there, fmt.Sprintf("the contents differ from byte %d to %d on", at, at+int64(n)), nil
+			return there, fmt.Sprintf(
+				"the contents differ from byte %d to %d on",
+				at,
+				at+int64(n),
+			), nil
 		}
 		at += int64(n)
 	}

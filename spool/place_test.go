@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// refuseOverwrites makes s refuse to put over what is there, as a bucket under a retention policy does. lose decides whether the answer
-// to a put that was applied is lost.
+// refuseOverwrites makes s refuse to put over what is there, as a bucket under a retention policy
+// does. lose decides whether the answer to a put that was applied is lost.
 func refuseOverwrites(s *memStore, lose func(key string) bool) {
 	s.put = func(key string, do func() error) error {
 		s.mu.Lock()
@@ -37,7 +37,8 @@ func firstTime() func(key string) bool {
 	}
 }
 
-// The answer to every first put is lost, and the store does not overwrite: what is there is what is to be there, and that is that.
+// The answer to every first put is lost, and the store does not overwrite: what is there is what is
+// to be there, and that is that.
 func TestStoreThatRefusesToOverwrite_LostAnswers(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(2_000, hourly(0, 4))
@@ -49,7 +50,8 @@ func TestStoreThatRefusesToOverwrite_LostAnswers(t *testing.T) {
 	}
 }
 
-// The process ends after the uploads and before the end is committed: the cut that is made again finds all its objects there.
+// The process ends after the uploads and before the end is committed: the cut that is made again
+// finds all its objects there.
 func TestStoreThatRefusesToOverwrite_Redo(t *testing.T) {
 	for _, half := range []bool{false, true} {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -90,14 +92,17 @@ func TestStoreThatRefusesToOverwrite_Redo(t *testing.T) {
 	}
 }
 
-// Another object is in the way: its log waits, with a word of what is there, readiness and a metric, the others go on, and so
-// does the log once the object is gone.
+// Another object is in the way: its log waits, with a word of what is there, readiness and a
+// metric, the others go on, and so does the log once the object is gone.
 func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 	for _, batches := range []bool{false, true} {
 		mem, topic, other := newMemStore(), newTopic("app", 0), newTopic("app", 1)
 		var s Store = mem
 		if batches {
-			s = &batchStore{memStore: mem, commit: func(int) (int, error) { return 0, fmt.Errorf("%w: 403", ErrRefused) }}
+			s = &batchStore{
+				memStore: mem,
+				commit:   func(int) (int, error) { return 0, fmt.Errorf("%w: 403", ErrRefused) },
+			}
 		}
 		topic.produce(1_500, hourly(0, 12))
 		other.produce(1_500, hourly(1, 12))
@@ -108,9 +113,17 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 2)
 		go func() { ended <- a.Drain(ctx, topic.own(100)) }()
-		waitFor(t, "the object in the way to be met", func() bool { return value(a.metrics.occupied) == 1 })
+		waitFor(
+			t,
+			"the object in the way to be met",
+			func() bool { return value(a.metrics.occupied) == 1 },
+		)
 		go func() { ended <- a.Drain(ctx, other.own(100)) }()
-		waitFor(t, "the other log to go on", func() bool { pos, _ := other.committed(); return pos >= 1_000 })
+		waitFor(
+			t,
+			"the other log to go on",
+			func() bool { pos, _ := other.committed(); return pos >= 1_000 },
+		)
 		stuck := strings.Join(a.Stuck(), "\n")
 		for _, want := range []string{key, "14 bytes", "owner:somebody", "refuses to overwrite"} {
 			if !strings.Contains(stuck, want) {
@@ -123,7 +136,11 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 		if err := mem.Delete(ctx, key); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the log to go on", func() bool { pos, _ := topic.committed(); return pos >= 1_000 })
+		waitFor(
+			t,
+			"the log to go on",
+			func() bool { pos, _ := topic.committed(); return pos >= 1_000 },
+		)
 		if len(a.Stuck()) != 0 || value(a.metrics.occupied) != 0 {
 			t.Errorf("stuck still: %q", a.Stuck())
 		}
@@ -161,7 +178,14 @@ func TestPlace(t *testing.T) {
 		{memObject{data[1:], meta}, "200000 bytes are to be put"},
 	} {
 		s.objs["key"] = c.there
-		err := Place(t.Context(), s, "key", bytes.NewReader(data), int64(len(data)), PutOptions{Metadata: meta})
+		err := Place(
+			t.Context(),
+			s,
+			"key",
+			bytes.NewReader(data),
+			int64(len(data)),
+			PutOptions{Metadata: meta},
+		)
 		var occupied *OccupiedError
 		switch {
 		case c.want == "" && err == nil:
@@ -169,7 +193,15 @@ func TestPlace(t *testing.T) {
 		default:
 			t.Errorf("%v: %v, want %q", c.there.meta, err, c.want)
 		}
-		if err = Place(t.Context(), s, "key", bytes.NewReader(data), int64(len(data)), PutOptions{Metadata: meta, IfAbsent: true}); (c.want == "") != (err == nil) || err != nil && !errors.Is(err, ErrExists) {
+		if err = Place(
+			t.Context(),
+			s,
+			"key",
+			bytes.NewReader(data),
+			int64(len(data)),
+			PutOptions{Metadata: meta, IfAbsent: true},
+		); (c.want == "") != (err == nil) ||
+			err != nil && !errors.Is(err, ErrExists) {
 			t.Errorf("%v, if absent: %v", c.there.meta, err)
 		}
 	}

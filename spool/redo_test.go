@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// faulty makes the first attempt at each key fail, and the second one succeed without the caller learning of it.
+// faulty makes the first attempt at each key fail, and the second one succeed without the caller
+// learning of it.
 func faulty() func(key string, do func() error) error {
 	var mu sync.Mutex
 	attempts := map[string]int{}
@@ -29,7 +30,8 @@ func faulty() func(key string, do func() error) error {
 	}
 }
 
-// The store fails again and again while a cut is made again: each object still comes to be as its first owner would have made it.
+// The store fails again and again while a cut is made again: each object still comes to be as its
+// first owner would have made it.
 func TestRedoWhileTheStoreFails(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, hourly(0, 6))
@@ -40,7 +42,12 @@ func TestRedoWhileTheStoreFails(t *testing.T) {
 	}
 	s.put = faulty()
 	a := drainAll(t, s, topic, 31, nil)
-	if redos, retries := value(a.metrics.redos), value(a.metrics.uploadRetries); redos != 1 || retries < 12 {
+	if redos, retries := value(
+		a.metrics.redos,
+	), value(
+		a.metrics.uploadRetries,
+	); redos != 1 ||
+		retries < 12 {
 		t.Errorf("%v redos, %v uploads tried again", redos, retries)
 	}
 	checkOnce(t, s, nil, topic)
@@ -51,7 +58,8 @@ func TestRedoWhileTheStoreFails(t *testing.T) {
 	}
 }
 
-// The same when retention has taken part of the cut: what was stored whole stays, and an upload whose answer was lost counts.
+// The same when retention has taken part of the cut: what was stored whole stays, and an upload
+// whose answer was lost counts.
 func TestIncompleteRedoWhileTheStoreFails(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, hourly(0, 6))
@@ -83,7 +91,8 @@ func (l startLog) Start(context.Context) (int64, error) {
 	return l.t.start, nil
 }
 
-// Compaction takes records of a begun cut, as it should: that is no error, and is told from what retention takes.
+// Compaction takes records of a begun cut, as it should: that is no error, and is told from what
+// retention takes.
 func TestRedoOfWhatWasCompacted(t *testing.T) {
 	for _, compacted := range []bool{true, false} {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -105,7 +114,8 @@ func TestRedoOfWhatWasCompacted(t *testing.T) {
 			t.Errorf("compacted: %v: %s", compacted, log.String())
 		}
 		lost, gone := value(a.metrics.missing), value(a.metrics.compacted)
-		if want := map[bool][2]float64{true: {0, 500}, false: {500, 0}}[compacted]; lost != want[0] || gone != want[1] {
+		if want := map[bool][2]float64{true: {0, 500}, false: {500, 0}}[compacted]; lost != want[0] ||
+			gone != want[1] {
 			t.Errorf("compacted: %v: %v missing, %v compacted", compacted, lost, gone)
 		}
 		key := s.keys()[0]
@@ -124,7 +134,8 @@ func TestRecordsLostWithinACutAreTold(t *testing.T) {
 	topic.retain(500)
 	drainAll(t, s, topic, 100, nil)
 	for _, key := range s.keys() {
-		if m := s.objs[key].meta; m[MetaCutLost] != "500" || m[MetaCutRecords] != "400" || m[MetaCutObjects] != "6" {
+		if m := s.objs[key].meta; m[MetaCutLost] != "500" || m[MetaCutRecords] != "400" ||
+			m[MetaCutObjects] != "6" {
 			t.Errorf("%s: %v", key, m)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the value as it came, and the reason. A record of
-// a log that is no partition of a topic has its tag only.
+// appendDeadLetter appends one line of a dead-letter object: the envelope of format "ndjson", the
+// value as it came, and the reason. A record of a log that is no partition of a topic has its tag
+// only.
 func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason error) []byte {
 	r := in.Record
 	if partitioned {

@@ -35,18 +35,37 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	}
 	missing := d.m.Missing
 	step := d.m.MakeCut(protocol.Cut{
-		Start: c.start, End: c.end, Files: len(files), Records: c.records, Digest: c.digest(files), After: progress,
+		Start:   c.start,
+		End:     c.end,
+		Files:   len(files),
+		Records: c.records,
+		Digest:  c.digest(files),
+		After:   progress,
 	})
 	c.missing = d.m.Missing - missing
 	d.a.metrics.cuts.WithLabelValues(reason).Inc()
-	d.a.env.Log.Debug("cut", "log", d.log.Name(), "reason", reason, "start", c.start, "end", c.end, "records", c.records, "objects", len(files))
+	d.a.env.Log.Debug(
+		"cut",
+		"log",
+		d.log.Name(),
+		"reason",
+		reason,
+		"start",
+		c.start,
+		"end",
+		c.end,
+		"records",
+		c.records,
+		"objects",
+		len(files),
+	)
 	d.sealed = c
 	d.renew()
 	return d.do(ctx, step)
 }
 
-// explain finds out what took the records that a cut made again lacks, and says so: compaction takes records of a log that still has its beginning, and
-// that is as it should be.
+// explain finds out what took the records that a cut made again lacks, and says so: compaction
+// takes records of a log that still has its beginning, and that is as it should be.
 func (d *drain) explain(ctx context.Context, c *cut) {
 	if c == nil || c.missing == 0 || c.explained {
 		return
@@ -56,16 +75,35 @@ func (d *drain) explain(ctx context.Context, c *cut) {
 		if start, err := s.Start(ctx); err == nil && start <= c.start {
 			c.compacted = c.missing
 			d.a.metrics.compacted.Add(float64(c.missing))
-			d.a.env.Log.Info("compaction took records of a begun cut: what remains is archived, objects already stored are kept",
-				"log", d.log.Name(), "start", c.start, "end", c.end, "records", c.missing)
+			d.a.env.Log.Info(
+				"compaction took records of a begun cut: what remains is archived, objects already stored are kept",
+				"log",
+				d.log.Name(),
+				"start",
+				c.start,
+				"end",
+				c.end,
+				"records",
+				c.missing,
+			)
 			return
 		}
 	}
 	c.lost = max(c.lost, c.missing)
 	d.a.metrics.missing.Add(float64(c.missing))
-	d.a.env.Log.Error("records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
-		"log", d.log.Name(), "start", c.start, "end", c.end, "missing", c.missing,
-		"do", "make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts")
+	d.a.env.Log.Error(
+		"records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
+		"log",
+		d.log.Name(),
+		"start",
+		c.start,
+		"end",
+		c.end,
+		"missing",
+		c.missing,
+		"do",
+		"make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts",
+	)
 }
 
 // do carries out what the protocol says next.
@@ -136,8 +174,21 @@ func (d *drain) released() {
 		m.archived.WithLabelValues(classNames[f.class]).Add(float64(f.count))
 	}
 	if !c.began.IsZero() {
-		d.a.env.Log.Debug("cut archived", "log", d.log.Name(), "start", c.start, "end", c.end, "records", c.records,
-			"objects", len(c.byPath), "took", time.Since(c.began).Round(time.Millisecond))
+		d.a.env.Log.Debug(
+			"cut archived",
+			"log",
+			d.log.Name(),
+			"start",
+			c.start,
+			"end",
+			c.end,
+			"records",
+			c.records,
+			"objects",
+			len(c.byPath),
+			"took",
+			time.Since(c.began).Round(time.Millisecond),
+		)
 	}
 	d.release(c)
 }

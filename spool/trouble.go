@@ -49,7 +49,11 @@ func (t *trouble) failed(key string, err error, args ...any) {
 		return
 	}
 	t.said, t.told = now, true
-	t.log.Warn(t.what+" fails, trying again until it works", append([]any{"error", err, "failures", t.failures, "since", t.since, "do", t.do}, args...)...)
+	t.log.Warn(
+		t.what+" fails, trying again until it works",
+		append(
+			[]any{"error", err, "failures", t.failures, "since", t.since, "do", t.do},
+			args...)...)
 }
 
 // worked tells that what key names works.
@@ -60,7 +64,13 @@ func (t *trouble) worked(key string) {
 		return
 	}
 	t.told = false
-	t.log.Info(t.what+" works again", "failures", t.failures, "after", time.Since(t.since).Round(time.Millisecond))
+	t.log.Info(
+		t.what+" works again",
+		"failures",
+		t.failures,
+		"after",
+		time.Since(t.since).Round(time.Millisecond),
+	)
 }
 
 // forget tells that what key names is not tried any more.
@@ -133,10 +143,12 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// Failing tells since when something fails that is tried again, what, and what a person can do about
-// it; since is zero if nothing does.
+// Failing tells since when something fails that is tried again, what, and what a person can do
+// about it; since is zero if nothing does.
 func (a *Archiver) Failing() (since time.Time, what, do string) {
-	for _, t := range []*trouble{a.storeTrouble, a.diskTrouble, a.commitTrouble, a.logTrouble, a.decodeTrouble, a.completeTrouble} {
+	for _, t := range []*trouble{
+		a.storeTrouble, a.diskTrouble, a.commitTrouble, a.logTrouble, a.decodeTrouble, a.completeTrouble,
+	} {
 		t.mu.Lock()
 		if len(t.failing) > 0 && (since.IsZero() || t.since.Before(since)) {
 			since, what, do = t.since, t.what+" fails: "+t.last, t.do

@@ -17,7 +17,8 @@ import (
 // batchFrom is how many files a cut has at least where a batch is worth its while.
 const batchFrom = 8
 
-// upload puts every file of a cut into the store, trying for ever. keep leaves names that are taken as they are.
+// upload puts every file of a cut into the store, trying for ever. keep leaves names that are taken
+// as they are.
 func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, keep bool) error {
 	c.jobs.Wait()
 	if err := c.failed(); err != nil {
@@ -34,7 +35,11 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 			}
 			// Some may be there already, and the store does not overwrite.
 			return u.each(ctx, files, func(ctx context.Context, f *file) error {
-				return u.with(ctx, f, func(obj *object, key string, opts PutOptions) error { return u.put(ctx, obj, key, opts) })
+				return u.with(
+					ctx,
+					f,
+					func(obj *object, key string, opts PutOptions) error { return u.put(ctx, obj, key, opts) },
+				)
 			})
 		})
 	}
@@ -62,7 +67,8 @@ type storeError struct{ error }
 
 func (e storeError) Unwrap() error { return e.error }
 
-// persist tries do until it works, ctx ends, or it fails for another reason than the store. what tells it from all else that is tried.
+// persist tries do until it works, ctx ends, or it fails for another reason than the store. what
+// tells it from all else that is tried.
 func (a *Archiver) persist(ctx context.Context, what, key string, do func() error) error {
 	defer a.storeTrouble.forget(what)
 	for attempt := 1; ; attempt++ {
@@ -164,7 +170,11 @@ func (u *upload) forget() {
 }
 
 // each calls do with each file, several at once, until one fails.
-func (u *upload) each(ctx context.Context, files []*file, do func(context.Context, *file) error) error {
+func (u *upload) each(
+	ctx context.Context,
+	files []*file,
+	do func(context.Context, *file) error,
+) error {
 	next := make(chan *file)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -192,8 +202,13 @@ func (u *upload) each(ctx context.Context, files []*file, do func(context.Contex
 }
 
 // with calls do with what is uploaded of a file.
-func (u *upload) with(ctx context.Context, f *file, do func(obj *object, key string, opts PutOptions) error) error {
-	// One slot for all logs together: what is assembled here is memory that the budget does not know.
+func (u *upload) with(
+	ctx context.Context,
+	f *file,
+	do func(obj *object, key string, opts PutOptions) error,
+) error {
+	// One slot for all logs together: what is assembled here is memory that the budget does not
+	// know.
 	select {
 	case u.a.slots <- struct{}{}:
 		defer func() { <-u.a.slots }()
@@ -210,7 +225,8 @@ func (u *upload) with(ctx context.Context, f *file, do func(obj *object, key str
 	return do(obj, key, opts)
 }
 
-// Metadata keys of objects. Positions are decimal; last is that of the last record, end is past the cut.
+// Metadata keys of objects. Positions are decimal; last is that of the last record, end is past the
+// cut.
 const (
 	MetaVersion = "penstock-version"
 	MetaLog     = "penstock-log"
@@ -221,8 +237,9 @@ const (
 	MetaRecords = "penstock-records"
 	MetaConfig  = "penstock-config"
 	MetaClass   = "penstock-class"
-	// Of the whole cut, of which an object is one: how many objects and records it has, those of them that were gone from the log before they
-	// could be stored, and those that compaction had taken.
+	// Of the whole cut, of which an object is one: how many objects and records it has, those of
+	// them that were gone from the log before they could be stored, and those that compaction had
+	// taken.
 	MetaCutObjects = "penstock-cut-objects"
 	MetaCutRecords = "penstock-cut-records"
 	MetaCutLost    = "penstock-cut-lost"
@@ -231,7 +248,11 @@ const (
 	MetaTopicID    = "penstock-topic-id" // of the topic's life that the records are of
 )
 
-var classNames = [...]string{partition.Main: "main", partition.Late: "late", partition.DeadLetter: "dead_letter"}
+var classNames = [...]string{
+	partition.Main:       "main",
+	partition.Late:       "late",
+	partition.DeadLetter: "dead_letter",
+}
 
 func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, PutOptions) {
 	ext, compExt := f.format.Ext()

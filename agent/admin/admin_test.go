@@ -47,7 +47,13 @@ func (f *fakeAgent) Tap(pipeline string) *Tap {
 
 func serve(t *testing.T, a Agent) *httptest.Server {
 	t.Helper()
-	srv := httptest.NewServer(Handler(Options{Listen: "web-1.example.org:9600", Pprof: true}, a, slog.New(slog.DiscardHandler)))
+	srv := httptest.NewServer(
+		Handler(
+			Options{Listen: "web-1.example.org:9600", Pprof: true},
+			a,
+			slog.New(slog.DiscardHandler),
+		),
+	)
 	t.Cleanup(srv.Close)
 	return srv
 }
@@ -80,7 +86,11 @@ func batch(values ...string) *record.Batch {
 func TestReadinessSaysWhy(t *testing.T) {
 	a := &fakeAgent{status: Status{Reasons: []string{"the disk is full", "input.x has failed"}}}
 	srv := serve(t, a)
-	if code, body := fetch(t, srv.URL+"/readyz"); code != 503 || body != "not ready: the disk is full; input.x has failed\n" {
+	if code, body := fetch(
+		t,
+		srv.URL+"/readyz",
+	); code != 503 ||
+		body != "not ready: the disk is full; input.x has failed\n" {
 		t.Errorf("%d %q", code, body)
 	}
 	if code, _ := fetch(t, srv.URL+"/healthz"); code != 200 {
@@ -105,7 +115,10 @@ func TestRebindingIsRefused(t *testing.T) {
 		Handler(o, &fakeAgent{tap: &Tap{}}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 		return w.Code
 	}
-	o := Options{Listen: "Web-1.example.org:9600", AllowedHosts: []string{"logs.example.org", "*.internal"}}
+	o := Options{
+		Listen:       "Web-1.example.org:9600",
+		AllowedHosts: []string{"logs.example.org", "*.internal"},
+	}
 	for host, ok := range map[string]bool{
 		"localhost:9600": true, "LOCALHOST.": true, "edge.localhost": true, "127.0.0.1:9600": true, "[::1]:9600": true, "[::1]": true, "10.1.2.3": true,
 		hostname + ":9600": true, "web-1.example.org:9600": true, "logs.example.org": true, "a.b.internal:1": true, "": true,
@@ -120,14 +133,19 @@ func TestRebindingIsRefused(t *testing.T) {
 			t.Errorf("%q: %d, want %d", host, got, want)
 		}
 	}
-	if got := status(Options{AllowedHosts: []string{"*"}}, "anything.example"); got != http.StatusNotFound {
+	if got := status(
+		Options{AllowedHosts: []string{"*"}},
+		"anything.example",
+	); got != http.StatusNotFound {
 		t.Errorf("with * a name was answered %d", got)
 	}
 }
 
 func TestProfilesByChoice(t *testing.T) {
 	for on, want := range map[bool]int{true: 200, false: 404} {
-		srv := httptest.NewServer(Handler(Options{Pprof: on}, &fakeAgent{}, slog.New(slog.DiscardHandler)))
+		srv := httptest.NewServer(
+			Handler(Options{Pprof: on}, &fakeAgent{}, slog.New(slog.DiscardHandler)),
+		)
 		if code, _ := fetch(t, srv.URL+"/debug/pprof/cmdline"); code != want {
 			t.Errorf("pprof = %v: %d, want %d", on, code, want)
 		}
@@ -141,21 +159,65 @@ func TestProfilesByChoice(t *testing.T) {
 // amiss is an agent with something to look at.
 func amiss() *fakeAgent {
 	lag := int64(42)
-	return &fakeAgent{status: Status{Agent: "<b>edge</b>", Sentence: "All safe. Kafka is <down>.", Level: state.Critical, Pipelines: []Pipeline{{
-		Name: "p", State: "running", Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true},
-		Now: state.PipelineState{
-			Name: "p", OnDisk: 10_200, Stored: 31_640, Oldest: 2 * time.Minute, Full: 200 * time.Minute,
-			Outputs: []state.OutputState{{ID: "output.kafka.x", Kind: state.StandingBy, Level: state.Warning, Text: "does not <answer>", Waiting: lag}},
-			Problems: []state.Problem{
-				{Component: "output.kafka.x", Kind: state.StandingBy, Level: state.Warning, Text: "does not <answer>", Do: "start the broker"},
-				{Component: "input.tail.y", Kind: state.WaitingBuffer, Level: state.Critical, Text: "waits"},
+	return &fakeAgent{
+		status: Status{
+			Agent:    "<b>edge</b>",
+			Sentence: "All safe. Kafka is <down>.",
+			Level:    state.Critical,
+			Pipelines: []Pipeline{
+				{
+					Name:   "p",
+					State:  "running",
+					Buffer: &Buffer{Bytes: 3 << 20, Fill: 0.93, Blocked: true},
+					Now: state.PipelineState{
+						Name:   "p",
+						OnDisk: 10_200,
+						Stored: 31_640,
+						Oldest: 2 * time.Minute,
+						Full:   200 * time.Minute,
+						Outputs: []state.OutputState{
+							{
+								ID:      "output.kafka.x",
+								Kind:    state.StandingBy,
+								Level:   state.Warning,
+								Text:    "does not <answer>",
+								Waiting: lag,
+							},
+						},
+						Problems: []state.Problem{
+							{
+								Component: "output.kafka.x",
+								Kind:      state.StandingBy,
+								Level:     state.Warning,
+								Text:      "does not <answer>",
+								Do:        "start the broker",
+							},
+							{
+								Component: "input.tail.y",
+								Kind:      state.WaitingBuffer,
+								Level:     state.Critical,
+								Text:      "waits",
+							},
+						},
+					},
+					Outputs: []Component{
+						{
+							ID:    "output.kafka.x",
+							State: "running",
+							Lag:   &lag,
+							Said:  &Line{Level: "WARN", Text: "said this"},
+							Overflow: &Overflow{
+								State:   "overflow",
+								Objects: 5,
+								Bytes:   1 << 20,
+							},
+							Conditions: map[string]float64{"output_retries_total": 1234},
+						},
+					},
+				},
 			},
 		},
-		Outputs: []Component{{
-			ID: "output.kafka.x", State: "running", Lag: &lag, Said: &Line{Level: "WARN", Text: "said this"},
-			Overflow: &Overflow{State: "overflow", Objects: 5, Bytes: 1 << 20}, Conditions: map[string]float64{"output_retries_total": 1234},
-		}},
-	}}}}
+	}
 }
 
 func TestPageSaysFirstWhatIsAmissInWords(t *testing.T) {
@@ -225,13 +287,19 @@ func TestPageIsOfOnePiece(t *testing.T) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), kind) {
+		if err != nil || resp.StatusCode != 200 ||
+			!strings.HasPrefix(resp.Header.Get("Content-Type"), kind) {
 			t.Errorf("%s: %d %v %v", path, resp.StatusCode, resp.Header, err)
 		}
 		if strings.Contains(string(body), "://") {
 			t.Errorf("%s leads elsewhere", path)
 		}
-		if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self';") {
+		if csp := resp.Header.Get(
+			"Content-Security-Policy",
+		); !strings.Contains(
+			csp,
+			"script-src 'self';",
+		) {
 			t.Errorf("%s", csp)
 		}
 	}
@@ -240,7 +308,11 @@ func TestPageIsOfOnePiece(t *testing.T) {
 func TestTapStreamsRecords(t *testing.T) {
 	a := &fakeAgent{tap: &Tap{}}
 	srv := serve(t, a)
-	if code, body := fetch(t, srv.URL+"/tap?pipeline=q"); code != 404 || !strings.Contains(body, `"q"`) {
+	if code, body := fetch(
+		t,
+		srv.URL+"/tap?pipeline=q",
+	); code != 404 ||
+		!strings.Contains(body, `"q"`) {
 		t.Errorf("%d %s", code, body)
 	}
 	if code, _ := fetch(t, srv.URL+"/tap?pipeline=p&n=x"); code != 400 {
@@ -263,8 +335,10 @@ func TestTapStreamsRecords(t *testing.T) {
 		}
 		lines = append(lines, m)
 	}
-	if len(lines) != 3 || lines[0]["value"] != "one" || lines[0]["offset"] != 7.0 || lines[0]["key_base64"] != "/w==" ||
-		lines[1]["value_base64"] != "dHdv/g==" || lines[2]["value"] != "three" {
+	if len(lines) != 3 || lines[0]["value"] != "one" || lines[0]["offset"] != 7.0 ||
+		lines[0]["key_base64"] != "/w==" ||
+		lines[1]["value_base64"] != "dHdv/g==" ||
+		lines[2]["value"] != "three" {
 		t.Errorf("%v", lines)
 	}
 	if a.tap.viewers.Load() != nil {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// hosts says by which names the server may be addressed. A page on the web can make its own name lead
-// here (DNS rebinding), and then reads what it likes as if it were its own; it cannot choose a name
-// that is not its own, nor an address.
+// hosts says by which names the server may be addressed. A page on the web can make its own name
+// lead here (DNS rebinding), and then reads what it likes as if it were its own; it cannot choose a
+// name that is not its own, nor an address.
 type hosts struct {
 	names    map[string]bool
 	suffixes []string // with their leading dot
@@ -42,8 +42,8 @@ func newHosts(listen string, configured []string) *hosts {
 
 func normalHost(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
-// allows reports whether a request with that Host header may be answered. Those without one come from
-// no browser, and an address belongs to nobody else.
+// allows reports whether a request with that Host header may be answered. Those without one come
+// from no browser, and an address belongs to nobody else.
 func (h *hosts) allows(header string) bool {
 	if header == "" || h.any {
 		return true
@@ -72,15 +72,23 @@ func (h *hosts) allows(header string) bool {
 func (h *hosts) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.allows(r.Host) {
-			http.Error(w, fmt.Sprintf("host %q is not allowed: add it to agent.admin.allowed_hosts", r.Host), http.StatusForbidden)
+			http.Error(
+				w,
+				fmt.Sprintf("host %q is not allowed: add it to agent.admin.allowed_hosts", r.Host),
+				http.StatusForbidden,
+			)
 			return
 		}
-		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		if site := r.Header.Get(
+			"Sec-Fetch-Site",
+		); site == "cross-site" &&
+			r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 			http.Error(w, "cross-site request refused", http.StatusForbidden)
 			return
 		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'")
+		w.Header().
+			Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'")
 		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})

@@ -11,8 +11,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// metricsJSON returns metrics by component, each under its name with the labels that are left; those
-// of no component are the agent's. A histogram gives its count and sum.
+// metricsJSON returns metrics by component, each under its name with the labels that are left;
+// those of no component are the agent's. A histogram gives its count and sum.
 func metricsJSON(families []*dto.MetricFamily) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	for _, f := range families {

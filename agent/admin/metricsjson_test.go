@@ -9,9 +9,18 @@ import (
 
 func TestMetricsAsJSONByComponent(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "a_total", Help: "A."}, []string{"component", "reason"})
+	c := prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: "a_total", Help: "A."},
+		[]string{"component", "reason"},
+	)
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "b", Help: "B."})
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "c_seconds", Help: "C.", ConstLabels: prometheus.Labels{"component": "output.x"}})
+	h := prometheus.NewHistogram(
+		prometheus.HistogramOpts{
+			Name:        "c_seconds",
+			Help:        "C.",
+			ConstLabels: prometheus.Labels{"component": "output.x"},
+		},
+	)
 	reg.MustRegister(c, g, h)
 	c.WithLabelValues("output.x", "timeout").Add(3)
 	g.Set(2.5)

@@ -136,7 +136,8 @@ func writePage(w http.ResponseWriter, v view, log *slog.Logger) {
 	}
 }
 
-// eventsEvery is how often the page of a viewer is looked at, eventsWrite how long one may take for it.
+// eventsEvery is how often the page of a viewer is looked at, eventsWrite how long one may take for
+// it.
 const (
 	eventsEvery = time.Second
 	eventsWrite = 10 * time.Second

@@ -39,8 +39,10 @@ type Server struct {
 
 // Options says where and what the server serves.
 type Options struct {
-	Listen       string   // host:port; "" turns it off
-	AllowedHosts []string // names by which it may be addressed, beside those that are known to be its own; *.NAME and * stand for several
+	Listen string // host:port; "" turns it off
+	// names by which it may be addressed, beside those that are known to be its own; *.NAME and *
+	// stand for several
+	AllowedHosts []string
 	Pprof        bool     // serve profiles
 	NotReady     []string // the kinds of problems with which the agent is not ready
 }
@@ -55,14 +57,24 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		log.Warn("the admin server is open to other hosts and has no authentication: restrict admin.listen to 127.0.0.1 unless a firewall guards it", "listen", l.Addr().String())
+		log.Warn(
+			"the admin server is open to other hosts and has no authentication: restrict admin.listen to 127.0.0.1 unless a firewall guards it",
+			"listen",
+			l.Addr().String(),
+		)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		http: &http.Server{
-			Handler: Handler(o, agent, log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-			BaseContext: func(net.Listener) context.Context { return ctx },
-			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			Handler: Handler(
+				o,
+				agent,
+				log,
+			),
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 		addr: l.Addr().String(), end: cancel, done: make(chan struct{}),
 	}
@@ -100,7 +112,10 @@ func (s *Server) Close() {
 // Handler returns the pages.
 func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { writePage(w, view{agent.Status(), o.Pprof}, log) })
+	mux.HandleFunc(
+		"GET /{$}",
+		func(w http.ResponseWriter, r *http.Request) { writePage(w, view{agent.Status(), o.Pprof}, log) },
+	)
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
 		serveEvents(w, r, func() view { return view{agent.Status(), o.Pprof} })
 	})
@@ -114,7 +129,10 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 			log.Debug("writing the status", "error", err)
 		}
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc(
+		"GET /healthz",
+		func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") },
+	)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ready, reasons := agent.Ready()
 		var text strings.Builder
@@ -125,7 +143,14 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		}
 		for _, p := range agent.States() {
 			for _, pr := range p.Problems {
-				fmt.Fprintf(&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text)
+				fmt.Fprintf(
+					&text,
+					"%s: %s: %s %s\n",
+					pr.Level,
+					state.Words(pr.Kind),
+					pr.Component,
+					pr.Text,
+				)
 			}
 		}
 		if !ready {
@@ -136,10 +161,18 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	})
 	// One component's faulty metric must not take the others' away.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(agent, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), EnableOpenMetrics: true,
+		ErrorHandling:     promhttp.ContinueOnError,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		EnableOpenMetrics: true,
 	}))
-	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, r *http.Request) { serveMetricsJSON(w, agent, log) })
-	mux.HandleFunc("GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) })
+	mux.HandleFunc(
+		"GET /metrics.json",
+		func(w http.ResponseWriter, r *http.Request) { serveMetricsJSON(w, agent, log) },
+	)
+	mux.HandleFunc(
+		"GET /tap",
+		func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) },
+	)
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

@@ -35,7 +35,8 @@ type Pipeline struct {
 	Buffer  *Buffer             `json:"buffer,omitempty"`
 	Inputs  []Component         `json:"inputs"`
 	Outputs []Component         `json:"outputs"`
-	Forlorn []string            `json:"forlorn_cursors,omitempty"` // cursors that no output reads, which hold up the buffer
+	// cursors that no output reads, which hold up the buffer
+	Forlorn []string `json:"forlorn_cursors,omitempty"`
 }
 
 // Buffer is the condition of a pipeline's buffer.
@@ -62,16 +63,17 @@ type Buffer struct {
 
 // Component is one input's or output's condition.
 type Component struct {
-	ID         string             `json:"id"`
-	State      string             `json:"state"`
-	Since      time.Time          `json:"since"`
-	Error      string             `json:"last_error,omitempty"` // of the last failure as a whole
-	Said       *Line              `json:"last_warning,omitempty"`
-	Position   *int64             `json:"position,omitempty"` // of an output, in the buffer
-	Lag        *int64             `json:"lag_records,omitempty"`
-	Records    float64            `json:"records_total"`
-	Bytes      float64            `json:"bytes_total"`
-	Conditions map[string]float64 `json:"conditions,omitempty"` // gauges and counters of the component
+	ID       string    `json:"id"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"`
+	Error    string    `json:"last_error,omitempty"` // of the last failure as a whole
+	Said     *Line     `json:"last_warning,omitempty"`
+	Position *int64    `json:"position,omitempty"` // of an output, in the buffer
+	Lag      *int64    `json:"lag_records,omitempty"`
+	Records  float64   `json:"records_total"`
+	Bytes    float64   `json:"bytes_total"`
+	// gauges and counters of the component
+	Conditions map[string]float64 `json:"conditions,omitempty"`
 
 	// Of an output with the shared drain loop.
 	Failing      string    `json:"failing,omitempty"` // why the destination takes nothing

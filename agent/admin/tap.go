@@ -8,11 +8,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// tapQueue is how many batches may wait for a viewer; what comes while they do is dropped for this viewer.
+// tapQueue is how many batches may wait for a viewer; what comes while they do is dropped for this
+// viewer.
 const tapQueue = 16
 
-// Tap lets viewers watch the batches of a pipeline. Publishing never blocks, and costs nothing while nobody watches. A nil Tap takes
-// everything and shows it to nobody.
+// Tap lets viewers watch the batches of a pipeline. Publishing never blocks, and costs nothing
+// while nobody watches. A nil Tap takes everything and shows it to nobody.
 type Tap struct {
 	mu      sync.Mutex
 	viewers atomic.Pointer[[]*Viewer]
@@ -52,7 +53,9 @@ func (t *Tap) Watch() (v *Viewer, leave func()) {
 	v = &Viewer{C: c, c: c}
 	t.update(func(all []*Viewer) []*Viewer { return append(all, v) })
 	return v, func() {
-		t.update(func(all []*Viewer) []*Viewer { return slices.DeleteFunc(all, func(o *Viewer) bool { return o == v }) })
+		t.update(
+			func(all []*Viewer) []*Viewer { return slices.DeleteFunc(all, func(o *Viewer) bool { return o == v }) },
+		)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// tapRecord is one record of the live tap, a line of NDJSON. What is not UTF-8 stands in the field that ends in _base64.
+// tapRecord is one record of the live tap, a line of NDJSON. What is not UTF-8 stands in the field
+// that ends in _base64.
 type tapRecord struct {
 	Time        time.Time   `json:"time"`
 	Tag         string      `json:"tag"`
@@ -38,7 +39,11 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 	name := r.URL.Query().Get("pipeline")
 	tap := agent.Tap(name)
 	if tap == nil {
-		http.Error(w, fmt.Sprintf("there is no pipeline %q: write /tap?pipeline=NAME&n=100", name), http.StatusNotFound)
+		http.Error(
+			w,
+			fmt.Sprintf("there is no pipeline %q: write /tap?pipeline=NAME&n=100", name),
+			http.StatusNotFound,
+		)
 		return
 	}
 	left := -1

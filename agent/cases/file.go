@@ -59,7 +59,8 @@ type Expect struct {
 	to []string
 }
 
-// Find returns the test files of configurations: those of a directory, or FILE.test.hcl of FILE.hcl, or else those beside it.
+// Find returns the test files of configurations: those of a directory, or FILE.test.hcl of
+// FILE.hcl, or else those beside it.
 func Find(configs []string) ([]string, error) {
 	var out []string
 	for _, c := range configs {
@@ -111,7 +112,13 @@ func Read(path string) (*File, error) {
 
 func (c *Case) check(dir string) error {
 	bad := func(at hcl.Range, format string, args ...any) error {
-		return fmt.Errorf("%s:%d: case %q: %s", at.Filename, at.Start.Line, c.Name, fmt.Sprintf(format, args...))
+		return fmt.Errorf(
+			"%s:%d: case %q: %s",
+			at.Filename,
+			at.Start.Line,
+			c.Name,
+			fmt.Sprintf(format, args...),
+		)
 	}
 	refs, err := references(c.Input)
 	if err != nil || len(refs) > 1 {

@@ -19,8 +19,8 @@ type outcome struct {
 	refused string
 }
 
-// Run runs a case. It returns what is not as expected, one text of perhaps several lines for each; an error means that it could not
-// be run.
+// Run runs a case. It returns what is not as expected, one text of perhaps several lines for each;
+// an error means that it could not be run.
 func (c *Case) Run(a *agent.Agent) ([]string, error) {
 	data := []byte(strings.Join(c.Lines, "\n") + "\n")
 	if c.File != "" {
@@ -29,7 +29,9 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 			return nil, err
 		}
 	}
-	trials, err := a.Try(agent.Sample{Input: c.input, Path: c.Path, Tag: c.Tag, Key: c.Key, Time: c.at, Data: data})
+	trials, err := a.Try(
+		agent.Sample{Input: c.input, Path: c.Path, Tag: c.Tag, Key: c.Key, Time: c.at, Data: data},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,14 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 		case i >= len(c.Expect):
 			wrong = append(wrong, fmt.Sprintf("record %d was not expected: %s", i+1, got[i].text()))
 		case i >= len(got):
-			wrong = append(wrong, fmt.Sprintf("record %d is expected (line %d) and did not come", i+1, c.Expect[i].Range.Start.Line))
+			wrong = append(
+				wrong,
+				fmt.Sprintf(
+					"record %d is expected (line %d) and did not come",
+					i+1,
+					c.Expect[i].Range.Start.Line,
+				),
+			)
 		default:
 			for _, w := range c.Expect[i].compare(got[i]) {
 				wrong = append(wrong, fmt.Sprintf("record %d: %s", i+1, w))
@@ -60,7 +69,10 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 		}
 	}
 	if discarded != c.Discarded {
-		wrong = append(wrong, fmt.Sprintf("%d records were discarded, not %d", discarded, c.Discarded))
+		wrong = append(
+			wrong,
+			fmt.Sprintf("%d records were discarded, not %d", discarded, c.Discarded),
+		)
 	}
 	return wrong, nil
 }
@@ -99,7 +111,10 @@ func (e *Expect) compare(o outcome) []string {
 	case e.DeadLetter != nil && dead == "":
 		wrong = append(wrong, "it does not go to the dead letter")
 	case e.DeadLetter != nil && !strings.Contains(dead, *e.DeadLetter):
-		wrong = append(wrong, fmt.Sprintf("it goes to the dead letter for %q, not for %q", dead, *e.DeadLetter))
+		wrong = append(
+			wrong,
+			fmt.Sprintf("it goes to the dead letter for %q, not for %q", dead, *e.DeadLetter),
+		)
 	}
 	if e.Tag != nil {
 		differ("tag", *e.Tag, o.Tag)
@@ -107,7 +122,10 @@ func (e *Expect) compare(o outcome) []string {
 	if e.Time != nil {
 		want, err := time.Parse(time.RFC3339Nano, *e.Time)
 		if got := o.Record.When(); err != nil || !got.Equal(want) {
-			wrong = append(wrong, fmt.Sprintf("time is %q, not %q", got.Format(time.RFC3339Nano), *e.Time))
+			wrong = append(
+				wrong,
+				fmt.Sprintf("time is %q, not %q", got.Format(time.RFC3339Nano), *e.Time),
+			)
 		}
 	}
 	for name, want := range e.Headers {
@@ -133,7 +151,11 @@ func (e *Expect) compare(o outcome) []string {
 		want *string
 	}{{"topic", e.Topic}, {"key", e.Key}, {"index", e.Index}, {"path", e.Object}} {
 		if a.want != nil {
-			differ(map[string]string{"path": "object"}[a.name]+strings.TrimPrefix(a.name, "path"), *a.want, e.aim(o, a.name))
+			differ(
+				map[string]string{"path": "object"}[a.name]+strings.TrimPrefix(a.name, "path"),
+				*a.want,
+				e.aim(o, a.name),
+			)
 		}
 	}
 	return append(wrong, e.compareValue(o)...)
@@ -180,7 +202,11 @@ func (e *Expect) compareValue(o outcome) []string {
 	if reflect.DeepEqual(want, got) {
 		return nil
 	}
-	return []string{"the value is another:\n" + string(diff.Diff("expected", pretty(want), "came", pretty(got)))}
+	return []string{
+		"the value is another:\n" + string(
+			diff.Diff("expected", pretty(want), "came", pretty(got)),
+		),
+	}
 }
 
 // parsed returns JSON as what it is, and all else as text.

@@ -26,7 +26,8 @@ type Component struct {
 	Source bool
 }
 
-// Catalogue is all that a configuration may name. Buffer and Settings return pointers to fresh defaults.
+// Catalogue is all that a configuration may name. Buffer and Settings return pointers to fresh
+// defaults.
 type Catalogue struct {
 	Components []Component
 	Buffer     func() any // of a pipeline's buffer block
@@ -57,7 +58,8 @@ func (c *Catalogue) types(kind Kind) []string {
 // validator is implemented by config structs that check what types cannot.
 type validator interface{ Validate() error }
 
-// warner is implemented by config structs that can tell what will not work on this machine as it is now. Texts are as those of Validate.
+// warner is implemented by config structs that can tell what will not work on this machine as it is
+// now. Texts are as those of Validate.
 type warner interface{ Warnings() error }
 
 // defaulter is implemented by block structs that are used by pointer or repeated.

@@ -16,7 +16,11 @@ func (l *loader) checkPipelines() {
 		p.positions = nil
 	}
 	if len(l.cfg.Pipelines) == 0 && l.report.Errors() == 0 {
-		l.report.errorf(hcl.Range{}, l.newPipeline(), "there is no pipeline, so there is nothing to do")
+		l.report.errorf(
+			hcl.Range{},
+			l.newPipeline(),
+			"there is no pipeline, so there is nothing to do",
+		)
 	}
 	if l.report.Errors() == 0 {
 		l.warnUnused()
@@ -44,16 +48,31 @@ func (l *loader) newPipeline() string {
 		}
 		return strings.Join(out, ", ")
 	}
-	return fmt.Sprintf("Add one:\npipeline \"main\" {\n  from = [%s]\n  to   = [%s]\n}", ids(Input), ids(Output))
+	return fmt.Sprintf(
+		"Add one:\npipeline \"main\" {\n  from = [%s]\n  to   = [%s]\n}",
+		ids(Input),
+		ids(Output),
+	)
 }
 
 func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	at := func(path string) hcl.Range { return p.positions.position(path) }
 	if len(p.From) == 0 && p.positions.attrs["from"] != nil {
-		l.report.errorf(at("from"), "Write from = [input.TYPE.NAME].", "pipeline.%s reads no input", p.Name)
+		l.report.errorf(
+			at("from"),
+			"Write from = [input.TYPE.NAME].",
+			"pipeline.%s reads no input",
+			p.Name,
+		)
 	}
-	if len(p.Outputs()) == 0 && !p.positions.failed["to"] && !p.positions.failed["otherwise"] && len(p.Routes) == 0 {
-		l.report.errorf(p.Range, "Write to = [output.TYPE.NAME], or a route.", "pipeline.%s has no output", p.Name)
+	if len(p.Outputs()) == 0 && !p.positions.failed["to"] && !p.positions.failed["otherwise"] &&
+		len(p.Routes) == 0 {
+		l.report.errorf(
+			p.Range,
+			"Write to = [output.TYPE.NAME], or a route.",
+			"pipeline.%s has no output",
+			p.Name,
+		)
 	}
 	var sources, others []string
 	for i, id := range p.From {
@@ -72,11 +91,29 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	}
 	p.Source = len(sources) > 0
 	if len(sources) > 0 && len(others) > 0 {
-		l.report.errorf(at("from"), fmt.Sprintf("%s is a log already and is read where it is; %s goes through a buffer. Write two pipelines.", list(sources), list(others)), "pipeline.%s mixes inputs that need a buffer with inputs that have none", p.Name)
+		l.report.errorf(
+			at("from"),
+			fmt.Sprintf(
+				"%s is a log already and is read where it is; %s goes through a buffer. Write two pipelines.",
+				list(sources),
+				list(others),
+			),
+			"pipeline.%s mixes inputs that need a buffer with inputs that have none",
+			p.Name,
+		)
 	}
 	if outs := p.Outputs(); p.Source && len(outs) > 1 {
-		hint := "Progress is kept with the source, one position for each. Declare another input, with a group of its own, and another pipeline for " + list(outs[1:]) + "."
-		l.report.errorf(p.Range, hint, "pipeline.%s has %d outputs, but what reads %s can have only one", p.Name, len(outs), list(sources))
+		hint := "Progress is kept with the source, one position for each. Declare another input, with a group of its own, and another pipeline for " + list(
+			outs[1:],
+		) + "."
+		l.report.errorf(
+			p.Range,
+			hint,
+			"pipeline.%s has %d outputs, but what reads %s can have only one",
+			p.Name,
+			len(outs),
+			list(sources),
+		)
 	}
 	for _, id := range p.Outputs() {
 		inst := l.cfg.Find(id)
@@ -85,34 +122,69 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 		}
 		if c, ok := inst.Config.(needsBuffer); ok {
 			if err := c.NeedsBuffer(); err != nil {
-				l.report.errorf(p.Range, "", "pipeline.%s reads %s, which is a log already, and %s: %v", p.Name, list(sources), id, err)
+				l.report.errorf(
+					p.Range,
+					"",
+					"pipeline.%s reads %s, which is a log already, and %s: %v",
+					p.Name,
+					list(sources),
+					id,
+					err,
+				)
 			}
 		}
 	}
 	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
-		l.report.errorf(block, "Remove the block.", "pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name, list(sources))
+		l.report.errorf(
+			block,
+			"Remove the block.",
+			"pipeline.%s has no buffer: %s is a log already and is read where it is",
+			p.Name,
+			list(sources),
+		)
 	}
 	l.checkOverflow(p)
 	if d := p.positions; p.Source && d.attrs["latency_budget"] != nil && len(others) == 0 {
-		l.report.errorf(d.position("latency_budget"), "Remove the attribute.", "latency_budget has no meaning in pipeline.%s: %s is a log already and is read in batches", p.Name, list(sources))
+		l.report.errorf(
+			d.position("latency_budget"),
+			"Remove the attribute.",
+			"latency_budget has no meaning in pipeline.%s: %s is a log already and is read in batches",
+			p.Name,
+			list(sources),
+		)
 	}
 	for path, ids := range map[string][]string{"to": p.To, "filter": p.named, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {
-				l.report.errorf(at(fmt.Sprintf("%s[%d]", path, i)), "Remove one.", "%s is listed twice", id)
+				l.report.errorf(
+					at(fmt.Sprintf("%s[%d]", path, i)),
+					"Remove one.",
+					"%s is listed twice",
+					id,
+				)
 			}
 		}
 	}
-	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 && len(p.positions.failed) == 0 {
+	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 &&
+		len(p.positions.failed) == 0 {
 		for _, r := range p.Routes {
 			if slices.Contains(r.Match, "**") && r.If == "" {
 				return
 			}
 		}
-		l.report.warnf(p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.", "pipeline.%s discards records that no route takes", p.Name)
+		l.report.warnf(
+			p.Range,
+			"Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.",
+			"pipeline.%s discards records that no route takes",
+			p.Name,
+		)
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
-		l.report.errorf(at("otherwise"), "Write to = [...] for all records.", "otherwise has no meaning without a route")
+		l.report.errorf(
+			at("otherwise"),
+			"Write to = [...] for all records.",
+			"otherwise has no meaning without a route",
+		)
 	}
 }
 
@@ -139,19 +211,33 @@ func (l *loader) checkOverflow(p *Pipeline) {
 		}
 	}
 	at := p.positions.position("buffer.when_full")
-	hint := "Add failover { to = output.TYPE.NAME } to " + list(without) + `, or write when_full = "block".`
+	hint := "Add failover { to = output.TYPE.NAME } to " + list(
+		without,
+	) + `, or write when_full = "block".`
 	switch {
 	case len(without) == 0:
 	case len(without) == len(p.Outputs()):
-		l.report.errorf(at, hint, "buffer.when_full: nothing can overflow: no output of pipeline.%s has a failover", p.Name)
+		l.report.errorf(
+			at,
+			hint,
+			"buffer.when_full: nothing can overflow: no output of pipeline.%s has a failover",
+			p.Name,
+		)
 	default:
-		l.report.warnf(at, hint, "buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait", list(without))
+		l.report.warnf(
+			at,
+			hint,
+			"buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait",
+			list(without),
+		)
 	}
 }
 
-// needsBuffer is implemented by the configurations of outputs that may not be able to drain a source.
+// needsBuffer is implemented by the configurations of outputs that may not be able to drain a
+// source.
 type needsBuffer interface {
-	// NeedsBuffer returns why it must be a buffer that is drained, and what to write instead; nil if any log will do.
+	// NeedsBuffer returns why it must be a buffer that is drained, and what to write instead; nil
+	// if any log will do.
 	NeedsBuffer() error
 }
 
@@ -179,7 +265,12 @@ func (l *loader) warnUnused() {
 	}
 	for _, inst := range l.cfg.Components {
 		if !used[inst.ID()] {
-			l.report.warnf(inst.Range, "Name it in a pipeline, or remove it.", "%s is not used", inst.ID())
+			l.report.warnf(
+				inst.Range,
+				"Name it in a pipeline, or remove it.",
+				"%s is not used",
+				inst.ID(),
+			)
 		}
 	}
 }

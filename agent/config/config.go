@@ -82,8 +82,8 @@ func DefaultAgent() Agent {
 	}
 }
 
-// sourceMemory is the preset where a pipeline reads a log that is no buffer: a backlog is read fast into memory, and with less half of the
-// time goes to the garbage collector.
+// sourceMemory is the preset where a pipeline reads a log that is no buffer: a backlog is read fast
+// into memory, and with less half of the time goes to the garbage collector.
 const sourceMemory = 240 << 20
 
 // Validate checks the agent block.
@@ -94,11 +94,24 @@ func (a *Agent) Validate() error {
 	} else if err := usableDataDir(a.DataDir); err != nil {
 		errs = append(errs, fmt.Errorf("data_dir: %w", err))
 	}
-	if a.Name == "" || len(a.Name) > 200 || strings.ContainsAny(a.Name, "/\x00\n") || a.Name == "." || a.Name == ".." {
-		errs = append(errs, errors.New("name: must be 1 to 200 characters without slashes, since it stands in object names"))
+	if a.Name == "" || len(a.Name) > 200 || strings.ContainsAny(a.Name, "/\x00\n") ||
+		a.Name == "." ||
+		a.Name == ".." {
+		errs = append(
+			errs,
+			errors.New(
+				"name: must be 1 to 200 characters without slashes, since it stands in object names",
+			),
+		)
 	}
 	if a.MemoryLimit != 0 && a.MemoryLimit < 32<<20 {
-		errs = append(errs, fmt.Errorf("memory_limit: %s is too little to work with; give at least 32MiB, or 0 for no limit", FormatSize(a.MemoryLimit)))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"memory_limit: %s is too little to work with; give at least 32MiB, or 0 for no limit",
+				FormatSize(a.MemoryLimit),
+			),
+		)
 	}
 	if a.ShutdownTimeout < 0 {
 		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
@@ -109,23 +122,44 @@ func (a *Agent) Validate() error {
 			_, err = net.LookupPort("tcp", port)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"admin.listen: %q is not host:port, such as 127.0.0.1:9600",
+					a.Admin.Listen,
+				),
+			)
 		}
 	}
 	for _, kind := range a.Admin.NotReady {
 		if !slices.Contains(state.ProblemKinds, kind) {
-			errs = append(errs, fmt.Errorf("admin.not_ready: there is no %q; write some of %s", kind, strings.Join(state.ProblemKinds, ", ")))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"admin.not_ready: there is no %q; write some of %s",
+					kind,
+					strings.Join(state.ProblemKinds, ", "),
+				),
+			)
 		}
 	}
 	for _, h := range a.Admin.AllowedHosts {
-		if h == "" || strings.ContainsAny(h, "/:[] ") || strings.Contains(strings.TrimPrefix(h, "*."), "*") && h != "*" {
-			errs = append(errs, fmt.Errorf("admin.allowed_hosts: %q is not a name such as web-1.example.org or *.example.org; leave out scheme and port", h))
+		if h == "" || strings.ContainsAny(h, "/:[] ") ||
+			strings.Contains(strings.TrimPrefix(h, "*."), "*") && h != "*" {
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"admin.allowed_hosts: %q is not a name such as web-1.example.org or *.example.org; leave out scheme and port",
+					h,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Pipeline moves records from inputs to outputs, through one buffer unless its inputs are logs themselves.
+// Pipeline moves records from inputs to outputs, through one buffer unless its inputs are logs
+// themselves.
 type Pipeline struct {
 	Name      string   `hcl:"name,label" doc:"Name of the pipeline, and of its buffer's directory."`
 	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input belongs to one pipeline."`
@@ -144,7 +178,8 @@ type Pipeline struct {
 	positions *decoder // while loading
 }
 
-// DefaultLatencyBudget keeps what a trickle of lines costs low, and the way of a line from app to consumer below a tenth of a second.
+// DefaultLatencyBudget keeps what a trickle of lines costs low, and the way of a line from app to
+// consumer below a tenth of a second.
 const DefaultLatencyBudget = 50 * time.Millisecond
 
 // Validate reports every mistake, each beginning with the attribute's name.

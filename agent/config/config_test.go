@@ -112,15 +112,31 @@ func testCatalogue() *Catalogue {
 	common := func() any { return &commonConfig{} }
 	return &Catalogue{
 		Components: []Component{
-			{Kind: Input, Type: "tail", Doc: "Files.", Default: func() any { return &tailConfig{Max: 1 << 20, Interval: time.Second} }},
-			{Kind: Input, Type: "kafka", Doc: "Topics.", Default: func() any { return &emptyConfig{} }, Source: true},
+			{
+				Kind:    Input,
+				Type:    "tail",
+				Doc:     "Files.",
+				Default: func() any { return &tailConfig{Max: 1 << 20, Interval: time.Second} },
+			},
+			{
+				Kind:    Input,
+				Type:    "kafka",
+				Doc:     "Topics.",
+				Default: func() any { return &emptyConfig{} },
+				Source:  true,
+			},
 			{Kind: Output, Type: "kafka", Doc: "Kafka.", Common: common, Default: func() any {
 				c := &kafkaConfig{Topic: template.MustParse("${tag}"), Headers: map[string]string{}}
 				c.Roll.Size, c.Roll.Age = 128<<20, time.Hour
 				return c
 			}},
 			{Kind: Output, Type: "s3", Doc: "S3.", Default: func() any { return &emptyConfig{} }},
-			{Kind: Filter, Type: "grep", Doc: "Grep.", Default: func() any { return &emptyConfig{} }},
+			{
+				Kind:    Filter,
+				Type:    "grep",
+				Doc:     "Grep.",
+				Default: func() any { return &emptyConfig{} },
+			},
 		},
 		Buffer: func() any { return &bufferConfig{MaxSize: 1 << 30, Policy: "block"} },
 	}
@@ -199,31 +215,44 @@ func TestLoad(t *testing.T) {
 		t.Fatalf("%v", report)
 	}
 	a := cfg.Agent
-	if a.Name != "edge-a" || a.MemoryLimit != 256<<20 || a.ShutdownTimeout != 90*time.Second || a.Log.Level != "debug" || a.Log.Format != "auto" || a.Admin.Listen != "127.0.0.1:9600" {
+	if a.Name != "edge-a" || a.MemoryLimit != 256<<20 || a.ShutdownTimeout != 90*time.Second ||
+		a.Log.Level != "debug" ||
+		a.Log.Format != "auto" ||
+		a.Admin.Listen != "127.0.0.1:9600" {
 		t.Errorf("agent %+v", a)
 	}
 	tail := cfg.Find("input.tail.app").Config.(*tailConfig)
-	if !slices.Equal(tail.Paths, []string{"/var/log/*.log", "/srv/12.log"}) || tail.Interval != 60*time.Hour || tail.Start != "end" || tail.Max != 1<<20 {
+	if !slices.Equal(tail.Paths, []string{"/var/log/*.log", "/srv/12.log"}) ||
+		tail.Interval != 60*time.Hour ||
+		tail.Start != "end" ||
+		tail.Max != 1<<20 {
 		t.Errorf("tail %+v", tail)
 	}
 	inst := cfg.Find("output.kafka.events")
 	k := inst.Config.(*kafkaConfig)
 	if !slices.Equal(k.Brokers, []string{"a:1", "y:8"}) || k.Ratio != 0.25 || k.Count != 7 || k.Limit == nil || *k.Limit != 3 ||
-		k.Headers["c"] != "5" || k.Roll.Size != 1536 || k.Roll.Age != time.Hour || k.TLS == nil || k.TLS.Min != "1.2" || k.SASL != nil {
+		k.Headers["c"] != "5" || k.Roll.Size != 1536 || k.Roll.Age != time.Hour ||
+		k.TLS == nil ||
+		k.TLS.Min != "1.2" ||
+		k.SASL != nil {
 		t.Errorf("kafka %+v", k)
 	}
 	if got := k.Topic.String(); got != `logs-${tag}-12-${header["x"]}` {
 		t.Errorf("topic %s", got)
 	}
-	if len(k.Servers) != 2 || k.Servers[0] != (server{"one", 60}) || k.Servers[1] != (server{"two", 1}) {
+	if len(k.Servers) != 2 || k.Servers[0] != (server{"one", 60}) ||
+		k.Servers[1] != (server{"two", 1}) {
 		t.Errorf("servers %+v", k.Servers)
 	}
-	if to := inst.Common.(*commonConfig).Failover.To; to != "output.s3.overflow" || len(inst.Refs) != 1 {
+	if to := inst.Common.(*commonConfig).Failover.To; to != "output.s3.overflow" ||
+		len(inst.Refs) != 1 {
 		t.Errorf("failover to %q, refs %v", to, inst.Refs)
 	}
 	p := cfg.Pipelines[0]
-	if p.Buffer.(*bufferConfig).MaxSize != 2<<20 || p.Buffer.(*bufferConfig).Policy != "block" || p.Source ||
-		!slices.Equal(p.Outputs(), []string{"output.kafka.events", "output.s3.overflow"}) || !slices.Equal(p.Filter, []string{"filter.grep.noise"}) {
+	if p.Buffer.(*bufferConfig).MaxSize != 2<<20 || p.Buffer.(*bufferConfig).Policy != "block" ||
+		p.Source ||
+		!slices.Equal(p.Outputs(), []string{"output.kafka.events", "output.s3.overflow"}) ||
+		!slices.Equal(p.Filter, []string{"filter.grep.noise"}) {
 		t.Errorf("pipeline %+v", p)
 	}
 }
@@ -256,7 +285,10 @@ func TestMistakes(t *testing.T) {
 			if strings.Contains(got, "hunter2") {
 				t.Errorf("a secret is printed:\n%s", got)
 			}
-			if strings.Contains(strings.Join(append(report.Lines(true), report.Lines(false)...), "\n"), "hunter2") {
+			if strings.Contains(
+				strings.Join(append(report.Lines(true), report.Lines(false)...), "\n"),
+				"hunter2",
+			) {
 				t.Error("a secret is printed in a log line")
 			}
 			if got != want && !*update {
@@ -281,21 +313,39 @@ func TestDirectoryIsOneConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg, report := Load([]string{dir}, testCatalogue(), Options{Vars: map[string]string{"brokers": `["v:1"]`}, Env: func(string) (string, bool) { return "", false }})
+	cfg, report := Load(
+		[]string{dir},
+		testCatalogue(),
+		Options{
+			Vars: map[string]string{"brokers": `["v:1"]`},
+			Env:  func(string) (string, bool) { return "", false },
+		},
+	)
 	if cfg == nil {
 		t.Fatal(report)
 	}
-	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(got, []string{"v:1", "z:9"}) {
+	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(
+		got,
+		[]string{"v:1", "z:9"},
+	) {
 		t.Errorf("brokers %v", got)
 	}
-	if _, report := Load([]string{filepath.Join(dir, "missing")}, testCatalogue(), Options{}); report.Errors() == 0 {
+	if _, report := Load(
+		[]string{filepath.Join(dir, "missing")},
+		testCatalogue(),
+		Options{},
+	); report.Errors() == 0 {
 		t.Error("a missing file is no error")
 	}
 }
 
 func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "brokers"), []byte("hidden-broker:1\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(dir, "brokers"),
+		[]byte("hidden-broker:1\n"),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	text := strings.ReplaceAll(good, "DATA", filepath.Join(dir, "data"))
@@ -307,7 +357,10 @@ func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 	if cfg == nil {
 		t.Fatal(report)
 	}
-	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(got, []string{"hidden-broker:1"}) {
+	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(
+		got,
+		[]string{"hidden-broker:1"},
+	) {
 		t.Errorf("brokers %q", got)
 	}
 	text = strings.ReplaceAll(text, `[file("brokers")]`, `[file("brokers")]
@@ -315,7 +368,12 @@ func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, report := Load([]string{dir}, testCatalogue(), Options{}); report.Errors() == 0 || strings.Contains(report.Error(), "hidden-broker") {
+	if _, report := Load(
+		[]string{dir},
+		testCatalogue(),
+		Options{},
+	); report.Errors() == 0 ||
+		strings.Contains(report.Error(), "hidden-broker") {
 		t.Errorf("the file's content is printed, or no mistake found: %v", report)
 	}
 }
@@ -422,7 +480,8 @@ func TestReference(t *testing.T) {
 			t.Errorf("lacks %q in\n%s", want, b.String())
 		}
 	}
-	if err := testCatalogue().WriteReference(&b, "output.kafak"); err == nil || !strings.Contains(err.Error(), `"output.kafka"`) {
+	if err := testCatalogue().WriteReference(&b, "output.kafak"); err == nil ||
+		!strings.Contains(err.Error(), `"output.kafka"`) {
 		t.Errorf("%v", err)
 	}
 	if missing := testCatalogue().MissingDocs(); missing != nil {

@@ -32,8 +32,11 @@ type decoder struct {
 
 func newDecoder(s *scope, owner string, header hcl.Range) *decoder {
 	return &decoder{
-		scope: s, owner: owner,
-		attrs: map[string]*hclsyntax.Attribute{}, where: map[string]hcl.Range{"": header}, lists: map[string][]hcl.Range{},
+		scope:  s,
+		owner:  owner,
+		attrs:  map[string]*hclsyntax.Attribute{},
+		where:  map[string]hcl.Range{"": header},
+		lists:  map[string][]hcl.Range{},
 		failed: map[string]bool{},
 	}
 }
@@ -43,7 +46,8 @@ type target struct {
 	value reflect.Value // the field itself, settable
 }
 
-// targetsOf lists the fields of all structs that share a body. Of two fields with one name the first struct's counts.
+// targetsOf lists the fields of all structs that share a body. Of two fields with one name the
+// first struct's counts.
 func targetsOf(structs ...reflect.Value) []target {
 	var out []target
 	for _, v := range structs {
@@ -58,7 +62,12 @@ func targetsOf(structs ...reflect.Value) []target {
 }
 
 // body decodes b into the structs. header is where the block begins, title how errors call it.
-func (d *decoder) body(b *hclsyntax.Body, header hcl.Range, title, path string, structs ...reflect.Value) {
+func (d *decoder) body(
+	b *hclsyntax.Body,
+	header hcl.Range,
+	title, path string,
+	structs ...reflect.Value,
+) {
 	targets := targetsOf(structs...)
 	for _, attr := range sortedAttributes(b) {
 		d.attribute(attr, targets, title, path)
@@ -66,20 +75,38 @@ func (d *decoder) body(b *hclsyntax.Body, header hcl.Range, title, path string, 
 	seen := map[string]hcl.Range{}
 	counts := map[string]int{}
 	for _, block := range b.Blocks {
-		i := slices.IndexFunc(targets, func(t target) bool { return t.name == block.Type && !t.label })
+		i := slices.IndexFunc(
+			targets,
+			func(t target) bool { return t.name == block.Type && !t.label },
+		)
 		if i < 0 {
 			d.unknown(block.TypeRange, block.Type, title, path, targets, true)
 			continue
 		}
 		t := targets[i]
 		if !t.block {
-			d.report.errorf(block.TypeRange, fmt.Sprintf("Write %s = %s", t.name, example(t.field)), "%q is an attribute, not a block", t.name)
+			d.report.errorf(
+				block.TypeRange,
+				fmt.Sprintf("Write %s = %s", t.name, example(t.field)),
+				"%q is an attribute, not a block",
+				t.name,
+			)
 			continue
 		}
 		_, repeated := blockStruct(t.typ)
 		if first, dup := seen[t.name]; dup && !repeated {
 			d.failed[join(path, t.name)] = true
-			d.report.errorf(block.DefRange(), fmt.Sprintf("The first stands at %s:%d; write one.", first.Filename, first.Start.Line), "a second %q block in %s", t.name, title)
+			d.report.errorf(
+				block.DefRange(),
+				fmt.Sprintf(
+					"The first stands at %s:%d; write one.",
+					first.Filename,
+					first.Start.Line,
+				),
+				"a second %q block in %s",
+				t.name,
+				title,
+			)
 			continue
 		}
 		seen[t.name] = block.DefRange()
@@ -94,9 +121,16 @@ func (d *decoder) body(b *hclsyntax.Body, header hcl.Range, title, path string, 
 		if t.optional || t.label {
 			continue
 		}
-		if _, ok := d.attrs[join(path, t.name)]; !ok && !d.failed[join(path, t.name)] && !slices.Contains(d.syntax, header.Filename) {
+		if _, ok := d.attrs[join(path, t.name)]; !ok && !d.failed[join(path, t.name)] &&
+			!slices.Contains(d.syntax, header.Filename) {
 			d.failed[join(path, t.name)] = true
-			d.report.errorf(header, fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)), "%s lacks the attribute %q", title, t.name)
+			d.report.errorf(
+				header,
+				fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)),
+				"%s lacks the attribute %q",
+				title,
+				t.name,
+			)
 		}
 	}
 }
@@ -139,7 +173,12 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	t := targets[i]
 	d.attrs[join(path, t.name)] = attr
 	if t.block {
-		d.report.errorf(attr.NameRange, d.asBlock(t, attr.Expr, path), "%q is a block, not an attribute", t.name)
+		d.report.errorf(
+			attr.NameRange,
+			d.asBlock(t, attr.Expr, path),
+			"%q is a block, not an attribute",
+			t.name,
+		)
 		return
 	}
 	if t.secret && !namesItsSource(attr.Expr) {
@@ -173,24 +212,43 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 			continue
 		}
 		if f.oneof == nil {
-			return fmt.Sprintf("Write %s %q { ... }, without the equals sign.", t.name, strings.ToUpper(f.name))
+			return fmt.Sprintf(
+				"Write %s %q { ... }, without the equals sign.",
+				t.name,
+				strings.ToUpper(f.name),
+			)
 		}
 		lit, ok := expr.(*hclsyntax.TemplateExpr)
 		if !ok || !lit.IsStringLiteral() {
-			return fmt.Sprintf("Write %s %q {}, without the equals sign; or, for %q, %s.", t.name, f.oneof[0], f.oneof[0], listOr(quoted(f.oneof[1:])))
+			return fmt.Sprintf(
+				"Write %s %q {}, without the equals sign; or, for %q, %s.",
+				t.name,
+				f.oneof[0],
+				f.oneof[0],
+				listOr(quoted(f.oneof[1:])),
+			)
 		}
 		v, _ := lit.Value(nil)
 		text := v.AsString()
 		if !slices.Contains(f.oneof, text) {
 			if g := guessValue(d.owner, join(path, t.name), text); g != "" {
-				return fmt.Sprintf("%s\nIt is a block, with %s for its label.", g, listOr(quoted(f.oneof)))
+				return fmt.Sprintf(
+					"%s\nIt is a block, with %s for its label.",
+					g,
+					listOr(quoted(f.oneof)),
+				)
 			}
 			hint := choices(text, f.oneof)
 			near := nearest(text, f.oneof)
 			if near == "" {
 				near = f.oneof[0]
 			}
-			return fmt.Sprintf("%s\nIt is a block: write %s %q {}, without the equals sign.", hint, t.name, near)
+			return fmt.Sprintf(
+				"%s\nIt is a block: write %s %q {}, without the equals sign.",
+				hint,
+				t.name,
+				near,
+			)
 		}
 		return fmt.Sprintf("Write %s %q {}, without the equals sign.", t.name, text)
 	}
@@ -329,7 +387,13 @@ func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
 	}
 	for i, f := range labels {
 		if f.oneof != nil && !slices.Contains(f.oneof, b.Labels[i]) {
-			d.report.errorf(b.LabelRanges[i], choices(b.Labels[i], f.oneof), "unknown %s %q", f.name, b.Labels[i])
+			d.report.errorf(
+				b.LabelRanges[i],
+				choices(b.Labels[i], f.oneof),
+				"unknown %s %q",
+				f.name,
+				b.Labels[i],
+			)
 		}
 		v.FieldByIndex(f.index).SetString(b.Labels[i])
 	}

@@ -15,14 +15,16 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// scope holds what expressions may name: var.*, local.* and the functions, file() relative to each config file.
+// scope holds what expressions may name: var.*, local.* and the functions, file() relative to each
+// config file.
 type scope struct {
 	report    *Report
 	env       func(string) (string, bool)
 	variables map[string]cty.Value
 	locals    map[string]cty.Value
 	contexts  map[string]*hcl.EvalContext // by directory of the config file
-	syntax    []string                    // files with syntax errors: what they lack may just not have been understood
+	// files with syntax errors: what they lack may just not have been understood
+	syntax []string
 }
 
 // context returns the evaluation context for an expression in the file.
@@ -32,7 +34,10 @@ func (s *scope) context(filename string) *hcl.EvalContext {
 		return ctx
 	}
 	ctx := &hcl.EvalContext{
-		Variables: map[string]cty.Value{"var": cty.ObjectVal(s.variables), "local": cty.ObjectVal(s.locals)},
+		Variables: map[string]cty.Value{
+			"var":   cty.ObjectVal(s.variables),
+			"local": cty.ObjectVal(s.locals),
+		},
 		Functions: s.functions(dir),
 	}
 	s.contexts[dir] = ctx
@@ -53,7 +58,8 @@ func (s *scope) eval(expr hcl.Expression) cty.Value {
 	return v
 }
 
-// checkNames reports names that an expression may not use, with what to write instead, and whether there were any.
+// checkNames reports names that an expression may not use, with what to write instead, and whether
+// there were any.
 func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 	for _, t := range expr.Variables() {
 		root := t.RootName()
@@ -68,19 +74,45 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 		case "var":
 			if _, ok := s.variables[name]; !ok && name != "" {
 				bad = true
-				s.report.errorf(at, strings.TrimSpace(didYouMean(name, keys(s.variables))+"\nDeclare it: variable \""+name+"\" { default = ... }"), "there is no variable %q", name)
+				s.report.errorf(
+					at,
+					strings.TrimSpace(
+						didYouMean(
+							name,
+							keys(s.variables),
+						)+"\nDeclare it: variable \""+name+"\" { default = ... }",
+					),
+					"there is no variable %q",
+					name,
+				)
 			}
 		case "local":
 			if _, ok := s.locals[name]; !ok && name != "" {
 				bad = true
-				s.report.errorf(at, strings.TrimSpace(didYouMean(name, keys(s.locals))+"\nDeclare it: locals { "+name+" = ... }"), "there is no local value %q", name)
+				s.report.errorf(
+					at,
+					strings.TrimSpace(
+						didYouMean(name, keys(s.locals))+"\nDeclare it: locals { "+name+" = ... }",
+					),
+					"there is no local value %q",
+					name,
+				)
 			}
 		case string(Input), string(Output), string(Filter):
 			bad = true
-			s.report.errorf(at, "Write a value: a string in quotes, a number, or true or false.", "a reference to a component cannot stand here")
+			s.report.errorf(
+				at,
+				"Write a value: a string in quotes, a number, or true or false.",
+				"a reference to a component cannot stand here",
+			)
 		default:
 			bad = true
-			hint := fmt.Sprintf("Write text in quotes: %q. Values of your own are var.%s or local.%s.", root, root, root)
+			hint := fmt.Sprintf(
+				"Write text in quotes: %q. Values of your own are var.%s or local.%s.",
+				root,
+				root,
+				root,
+			)
 			s.report.errorf(at, hint, "unknown name %q", root)
 		}
 	}
@@ -112,8 +144,13 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 				sensitive = v.True()
 			}
 		default:
-			s.report.errorf(attr.NameRange, didYouMean(attr.Name, []string{"default", "type", "description", "sensitive"}),
-				"unknown attribute %q in variable %q", attr.Name, name)
+			s.report.errorf(
+				attr.NameRange,
+				didYouMean(attr.Name, []string{"default", "type", "description", "sensitive"}),
+				"unknown attribute %q in variable %q",
+				attr.Name,
+				name,
+			)
 		}
 	}
 	for _, inner := range b.Body.Blocks {
@@ -153,13 +190,28 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 		if typ != cty.DynamicPseudoType && fallback.IsKnown() {
 			v, err := convert.Convert(fallback, typ)
 			if err != nil {
-				s.report.errorf(def.Range(), "", "the default of variable %q does not fit its type: %v", name, err)
+				s.report.errorf(
+					def.Range(),
+					"",
+					"the default of variable %q does not fit its type: %v",
+					name,
+					err,
+				)
 			} else {
 				value = v
 			}
 		}
 	default:
-		s.report.errorf(b.DefRange(), fmt.Sprintf("Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", name, name), "variable %q has no value", name)
+		s.report.errorf(
+			b.DefRange(),
+			fmt.Sprintf(
+				"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.",
+				name,
+				name,
+			),
+			"variable %q has no value",
+			name,
+		)
 	}
 	if sensitive && value.IsKnown() && !value.IsNull() {
 		if text, err := convert.Convert(value, cty.String); err == nil {
@@ -200,7 +252,14 @@ func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
 	byName := map[string]*hclsyntax.Attribute{}
 	for _, a := range attrs {
 		if other, ok := byName[a.Name]; ok {
-			s.report.errorf(a.NameRange, "", "local value %q is defined already, at %s:%d", a.Name, other.NameRange.Filename, other.NameRange.Start.Line)
+			s.report.errorf(
+				a.NameRange,
+				"",
+				"local value %q is defined already, at %s:%d",
+				a.Name,
+				other.NameRange.Filename,
+				other.NameRange.Start.Line,
+			)
 			continue
 		}
 		byName[a.Name] = a
@@ -216,7 +275,11 @@ func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
 		}
 		chain = append(chain, "local."+name)
 		if state[name] == visiting {
-			s.report.errorf(a.NameRange, "Break the circle: "+strings.Join(chain, " -> ")+".", "local values refer to each other in a circle")
+			s.report.errorf(
+				a.NameRange,
+				"Break the circle: "+strings.Join(chain, " -> ")+".",
+				"local values refer to each other in a circle",
+			)
 			state[name] = done
 			return
 		}
@@ -242,7 +305,10 @@ func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
 
 func sortedAttributes(b *hclsyntax.Body) []*hclsyntax.Attribute {
 	out := slices.Collect(maps.Values(b.Attributes))
-	slices.SortFunc(out, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	slices.SortFunc(
+		out,
+		func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte },
+	)
 	return out
 }
 

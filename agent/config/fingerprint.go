@@ -55,7 +55,10 @@ func digest(h hash.Hash, v reflect.Value) {
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		slices.SortFunc(
+			keys,
+			func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) },
+		)
 		fmt.Fprintf(h, "map%d:", len(keys))
 		for _, k := range keys {
 			fmt.Fprintf(h, "%q=", k.String())

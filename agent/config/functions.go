@@ -23,7 +23,10 @@ func (s *scope) functions(dir string) map[string]function.Function {
 			Type:     function.StaticReturnType(cty.String),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 				if len(args) > 2 {
-					return cty.NilVal, function.NewArgErrorf(2, `env takes a name and a default: env("NAME", "value")`)
+					return cty.NilVal, function.NewArgErrorf(
+						2,
+						`env takes a name and a default: env("NAME", "value")`,
+					)
 				}
 				name := args[0].AsString()
 				v, ok := s.env(name)
@@ -34,7 +37,12 @@ func (s *scope) functions(dir string) map[string]function.Function {
 				case len(args) == 2:
 					return args[1], nil
 				}
-				return cty.NilVal, function.NewArgErrorf(0, `the environment variable %s is not set; set it, or give a default: env(%q, "value")`, name, name)
+				return cty.NilVal, function.NewArgErrorf(
+					0,
+					`the environment variable %s is not set; set it, or give a default: env(%q, "value")`,
+					name,
+					name,
+				)
 			},
 		}),
 		"file": function.New(&function.Spec{

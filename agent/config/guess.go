@@ -49,7 +49,8 @@ func findGuess(owner, path, name, value string) (Guess, bool) {
 			continue
 		}
 		anything := g.Value == "*" && !strings.Contains(value, "://")
-		if value == "" || anything || slices.Contains(strings.Fields(g.Value), strings.ToLower(value)) {
+		if value == "" || anything ||
+			slices.Contains(strings.Fields(g.Value), strings.ToLower(value)) {
 			return g, true
 		}
 	}
@@ -72,11 +73,13 @@ func guessValue(owner, path, value string) string {
 	return g.hint()
 }
 
-// guessDotted returns what to write for a path such as auth.token where the component is not known yet, or "".
+// guessDotted returns what to write for a path such as auth.token where the component is not known
+// yet, or "".
 func guessDotted(parts []string) string {
 	block, name := strings.Join(parts[:len(parts)-1], "."), parts[len(parts)-1]
 	for _, g := range Guesses {
-		if g.Block == block && g.Write != "" && g.Value == "" && slices.Contains(strings.Fields(g.Names), plainName(name)) {
+		if g.Block == block && g.Write != "" && g.Value == "" &&
+			slices.Contains(strings.Fields(g.Names), plainName(name)) {
 			return g.Write
 		}
 	}

@@ -14,8 +14,9 @@ type inlineFilter struct {
 	at hcl.Range
 }
 
-// inlineFilters declares the filters that stand within a pipeline, and returns its body without them. They are
-// called after the pipeline and their place: filter.parse.app.1, which no name of a filter can be.
+// inlineFilters declares the filters that stand within a pipeline, and returns its body without
+// them. They are called after the pipeline and their place: filter.parse.app.1, which no name of a
+// filter can be.
 func (l *loader) inlineFilters(b *hclsyntax.Block) (*hclsyntax.Body, []inlineFilter) {
 	body := *b.Body
 	body.Blocks = nil
@@ -26,7 +27,11 @@ func (l *loader) inlineFilters(b *hclsyntax.Block) (*hclsyntax.Body, []inlineFil
 			continue
 		}
 		if len(inner.Labels) != 1 {
-			l.report.errorf(inner.DefRange(), `Write filter "TYPE" { ... }`, "a filter within a pipeline takes its type alone")
+			l.report.errorf(
+				inner.DefRange(),
+				`Write filter "TYPE" { ... }`,
+				"a filter within a pipeline takes its type alone",
+			)
 			continue
 		}
 		name := fmt.Sprintf("%s.%d", b.Labels[0], len(out)+1)
@@ -40,8 +45,8 @@ func (l *loader) inlineFilters(b *hclsyntax.Block) (*hclsyntax.Body, []inlineFil
 	return &body, out
 }
 
-// inOrder returns all filters of a pipeline in the order in which they are written: those of the attribute
-// stand where it does.
+// inOrder returns all filters of a pipeline in the order in which they are written: those of the
+// attribute stand where it does.
 func (d *decoder) inOrder(p *Pipeline, inline []inlineFilter) []string {
 	var out []string
 	named, written := hcl.Pos{}, false

@@ -18,20 +18,32 @@ import (
 type Options struct {
 	Vars map[string]string           // --var name=value
 	Env  func(string) (string, bool) // os.LookupEnv unless set
-	// DataDir is used instead of the one that is written, where nothing is to be run: it need not be this machine's.
+	// DataDir is used instead of the one that is written, where nothing is to be run: it need not
+	// be this machine's.
 	DataDir string
 }
 
-// Load reads files, and directories of *.hcl files, as one configuration. The Config is nil if the report holds errors.
+// Load reads files, and directories of *.hcl files, as one configuration. The Config is nil if the
+// report holds errors.
 func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 	if opts.Env == nil {
 		opts.Env = os.LookupEnv
 	}
 	report := newReport()
 	l := &loader{
-		report: report, cat: cat, opts: opts, broken: map[string]bool{}, wrong: map[string]bool{},
-		scope: &scope{report: report, env: opts.Env, variables: map[string]cty.Value{}, locals: map[string]cty.Value{}, contexts: map[string]*hcl.EvalContext{}},
-		cfg:   &Config{Agent: DefaultAgent()},
+		report: report,
+		cat:    cat,
+		opts:   opts,
+		broken: map[string]bool{},
+		wrong:  map[string]bool{},
+		scope: &scope{
+			report:    report,
+			env:       opts.Env,
+			variables: map[string]cty.Value{},
+			locals:    map[string]cty.Value{},
+			contexts:  map[string]*hcl.EvalContext{},
+		},
+		cfg: &Config{Agent: DefaultAgent()},
 	}
 	for _, file := range l.files(paths) {
 		l.parse(file)
@@ -53,7 +65,8 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.checkRefs()
 		l.checkPipelines()
 	}
-	if !l.memorySet && slices.ContainsFunc(l.cfg.Pipelines, func(p *Pipeline) bool { return p.Source }) {
+	if !l.memorySet &&
+		slices.ContainsFunc(l.cfg.Pipelines, func(p *Pipeline) bool { return p.Source }) {
 		l.cfg.Agent.MemoryLimit = sourceMemory
 	}
 	l.cfg.Secrets = slices.Clone(report.sealed)
@@ -99,7 +112,12 @@ func (l *loader) files(paths []string) []string {
 		found, err := filepath.Glob(filepath.Join(p, "*.hcl"))
 		found = slices.DeleteFunc(found, IsTestFile)
 		if err != nil || len(found) == 0 {
-			l.report.errorf(hcl.Range{}, "Name a file, or a directory with at least one file *.hcl.", "no *.hcl files in %s", p)
+			l.report.errorf(
+				hcl.Range{},
+				"Name a file, or a directory with at least one file *.hcl.",
+				"no *.hcl files in %s",
+				p,
+			)
 		}
 		out = append(out, found...)
 	}
@@ -129,9 +147,22 @@ func (l *loader) parse(file string) {
 		return
 	}
 	for _, attr := range sortedAttributes(body) {
-		l.report.errorf(attr.NameRange, didYouMean(attr.Name, topLevel), "the attribute %q stands outside of any block", attr.Name)
+		l.report.errorf(
+			attr.NameRange,
+			didYouMean(attr.Name, topLevel),
+			"the attribute %q stands outside of any block",
+			attr.Name,
+		)
 	}
-	labels := map[string]int{"agent": 0, "variable": 1, "locals": 0, "input": 2, "output": 2, "filter": 2, "pipeline": 1}
+	labels := map[string]int{
+		"agent":    0,
+		"variable": 1,
+		"locals":   0,
+		"input":    2,
+		"output":   2,
+		"filter":   2,
+		"pipeline": 1,
+	}
 	for _, b := range body.Blocks {
 		want, known := labels[b.Type]
 		switch {
@@ -139,14 +170,26 @@ func (l *loader) parse(file string) {
 			l.report.errorf(b.TypeRange, didYouMean(b.Type, topLevel), "unknown block %q", b.Type)
 			continue
 		case len(b.Labels) != want:
-			l.report.errorf(b.DefRange(), "Write "+headers[b.Type]+" { ... }", "%s takes %d labels, not %d", b.Type, want, len(b.Labels))
+			l.report.errorf(
+				b.DefRange(),
+				"Write "+headers[b.Type]+" { ... }",
+				"%s takes %d labels, not %d",
+				b.Type,
+				want,
+				len(b.Labels),
+			)
 			continue
 		}
 		bad := false
 		for i, label := range b.Labels {
 			if !hclsyntax.ValidIdentifier(label) {
 				bad = true
-				l.report.errorf(b.LabelRanges[i], "Use letters, digits, _ and -, and begin with a letter.", "%q cannot be a name", label)
+				l.report.errorf(
+					b.LabelRanges[i],
+					"Use letters, digits, _ and -, and begin with a letter.",
+					"%q cannot be a name",
+					label,
+				)
 			}
 		}
 		if !bad {
@@ -158,8 +201,13 @@ func (l *loader) parse(file string) {
 var topLevel = []string{"agent", "filter", "input", "locals", "output", "pipeline", "variable"}
 
 var headers = map[string]string{
-	"agent": "agent", "locals": "locals", "variable": `variable "NAME"`, "pipeline": `pipeline "NAME"`,
-	"input": `input "TYPE" "NAME"`, "output": `output "TYPE" "NAME"`, "filter": `filter "TYPE" "NAME"`,
+	"agent":    "agent",
+	"locals":   "locals",
+	"variable": `variable "NAME"`,
+	"pipeline": `pipeline "NAME"`,
+	"input":    `input "TYPE" "NAME"`,
+	"output":   `output "TYPE" "NAME"`,
+	"filter":   `filter "TYPE" "NAME"`,
 }
 
 // names evaluates variables and locals.
@@ -184,7 +232,12 @@ func (l *loader) names() {
 	l.scope.addLocals(locals)
 	for _, name := range slices.Sorted(maps.Keys(l.opts.Vars)) {
 		if _, ok := l.scope.variables[name]; !ok && len(l.scope.syntax) == 0 {
-			l.report.errorf(hcl.Range{}, didYouMean(name, keys(l.scope.variables)), "--var %s: there is no variable of this name", name)
+			l.report.errorf(
+				hcl.Range{},
+				didYouMean(name, keys(l.scope.variables)),
+				"--var %s: there is no variable of this name",
+				name,
+			)
 		}
 	}
 }
@@ -195,7 +248,14 @@ func (l *loader) duplicate(first map[string]hcl.Range, name string, b *hclsyntax
 		first[name] = b.DefRange()
 		return false
 	}
-	l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "%s is declared already, at %s:%d", name, at.Filename, at.Start.Line)
+	l.report.errorf(
+		b.DefRange(),
+		"Give it another name, or remove one.",
+		"%s is declared already, at %s:%d",
+		name,
+		at.Filename,
+		at.Start.Line,
+	)
 	return true
 }
 
@@ -232,12 +292,25 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	comp := l.cat.find(kind, typ)
 	if comp == nil {
 		l.broken[id] = true
-		l.report.errorf(b.LabelRanges[0], unknownType(l.cat, kind, typ), "there is no %s of type %q", kind, typ)
+		l.report.errorf(
+			b.LabelRanges[0],
+			unknownType(l.cat, kind, typ),
+			"there is no %s of type %q",
+			kind,
+			typ,
+		)
 		return
 	}
 	for _, other := range l.cfg.Components {
 		if other.ID() == id {
-			l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "%s is declared already, at %s:%d", id, other.Range.Filename, other.Range.Start.Line)
+			l.report.errorf(
+				b.DefRange(),
+				"Give it another name, or remove one.",
+				"%s is declared already, at %s:%d",
+				id,
+				other.Range.Filename,
+				other.Range.Start.Line,
+			)
 			return
 		}
 	}
@@ -277,11 +350,23 @@ func unknownType(cat *Catalogue, kind Kind, typ string) string {
 func (l *loader) pipeline(b *hclsyntax.Block) {
 	for _, other := range l.cfg.Pipelines {
 		if strings.EqualFold(other.Name, b.Labels[0]) {
-			l.report.errorf(b.DefRange(), "Give it another name, or remove one.", "pipeline.%s is declared already, at %s:%d", other.Name, other.Range.Filename, other.Range.Start.Line)
+			l.report.errorf(
+				b.DefRange(),
+				"Give it another name, or remove one.",
+				"pipeline.%s is declared already, at %s:%d",
+				other.Name,
+				other.Range.Filename,
+				other.Range.Start.Line,
+			)
 			return
 		}
 	}
-	p := &Pipeline{Name: b.Labels[0], Range: b.DefRange(), Buffer: l.cat.Buffer(), LatencyBudget: DefaultLatencyBudget}
+	p := &Pipeline{
+		Name:          b.Labels[0],
+		Range:         b.DefRange(),
+		Buffer:        l.cat.Buffer(),
+		LatencyBudget: DefaultLatencyBudget,
+	}
 	d := newDecoder(l.scope, "pipeline."+p.Name, b.DefRange())
 	body, inline := l.inlineFilters(b)
 	d.body(body, b.DefRange(), "pipeline."+p.Name, "", reflect.ValueOf(p).Elem())
@@ -292,7 +377,12 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 	for i, r := range p.Routes {
 		for j, pattern := range r.Match {
 			if _, err := CompileTags([]string{pattern}); err != nil {
-				d.report.errorf(d.position(fmt.Sprintf("route[%d].match[%d]", i, j)), `Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`, "%v", err)
+				d.report.errorf(
+					d.position(fmt.Sprintf("route[%d].match[%d]", i, j)),
+					`Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`,
+					"%v",
+					err,
+				)
 			}
 		}
 		l.checkRoute(d, r, fmt.Sprintf("route[%d]", i))
@@ -305,14 +395,27 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 
 func (l *loader) checkRoute(d *decoder, r Route, path string) {
 	if len(r.Match) == 0 && d.attrs[path+".match"] != nil {
-		d.report.errorf(d.position(path+".match"), `Write "**" for all tags.`, "match lists no pattern")
+		d.report.errorf(
+			d.position(path+".match"),
+			`Write "**" for all tags.`,
+			"match lists no pattern",
+		)
 	}
 	if len(r.Match) == 0 && r.If == "" && d.attrs[path+".match"] == nil && !d.failed[path+".if"] {
-		d.report.errorf(d.where[path], `Write match = ["app.**"] for tags, if = "field.level == 'error'" for records, or both.`, "the route says neither match nor if")
+		d.report.errorf(
+			d.where[path],
+			`Write match = ["app.**"] for tags, if = "field.level == 'error'" for records, or both.`,
+			"the route says neither match nor if",
+		)
 	}
 	if r.If != "" && l.cat.Condition != nil {
 		if err := l.cat.Condition(r.If); err != nil {
-			d.report.errorf(d.position(path+".if"), `For example: if = "field.level == 'error'"`, "if %v", err)
+			d.report.errorf(
+				d.position(path+".if"),
+				`For example: if = "field.level == 'error'"`,
+				"if %v",
+				err,
+			)
 		}
 	}
 }

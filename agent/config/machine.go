@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkPath tells whether a file or directory can be used as the tag `path` of its attribute says: read is a file that is read, write a
-// file that is written, dir a directory that is written and made when it does not exist, run a program.
+// checkPath tells whether a file or directory can be used as the tag `path` of its attribute says:
+// read is a file that is read, write a file that is written, dir a directory that is written and
+// made when it does not exist, run a program.
 func checkPath(use, path string) error {
 	switch use {
 	case "read":
@@ -45,7 +46,8 @@ var pathHints = map[string]string{
 	"run":   "Install the program, or write where it is.",
 }
 
-// paths warns of attributes that name what this machine, as it is now, does not have or does not let the agent use.
+// paths warns of attributes that name what this machine, as it is now, does not have or does not
+// let the agent use.
 func (d *decoder) paths(t target, path string) {
 	v := t.value
 	if v.Kind() == reflect.Slice && v.Len() > 0 { // a program and its arguments
@@ -61,7 +63,8 @@ func (d *decoder) paths(t target, path string) {
 
 // spacious is the configuration of a buffer, which lies below data_dir.
 type spacious interface {
-	// Space returns the attributes that are measured by the size of the file system, in bytes, or 0: the most that is used, and what is left free.
+	// Space returns the attributes that are measured by the size of the file system, in bytes, or
+	// 0: the most that is used, and what is left free.
 	Space() (use, free int64)
 }
 
@@ -79,12 +82,22 @@ func (l *loader) checkMachine() {
 		d := l.pipelines[i]
 		use, free := s.Space()
 		if free >= total {
-			l.report.errorf(d.position("buffer.min_free"), "Write less, or put data_dir on a larger file system.",
-				"buffer.min_free: the buffer would always be full: the file system of %s has %s", l.cfg.Agent.DataDir, FormatSize(total))
+			l.report.errorf(
+				d.position("buffer.min_free"),
+				"Write less, or put data_dir on a larger file system.",
+				"buffer.min_free: the buffer would always be full: the file system of %s has %s",
+				l.cfg.Agent.DataDir,
+				FormatSize(total),
+			)
 		}
 		if _, written := d.attrs["buffer.max_size"]; written && use > total {
-			l.report.warnf(d.position("buffer.max_size"), "The buffer will be full when min_free is reached.",
-				"buffer.max_size: the file system of %s has only %s", l.cfg.Agent.DataDir, FormatSize(total))
+			l.report.warnf(
+				d.position("buffer.max_size"),
+				"The buffer will be full when min_free is reached.",
+				"buffer.max_size: the file system of %s has only %s",
+				l.cfg.Agent.DataDir,
+				FormatSize(total),
+			)
 		}
 	}
 }
@@ -116,7 +129,8 @@ func usableDir(dir string) error {
 	return nil
 }
 
-// usableDataDir checks a directory that holds what earlier runs, perhaps by another user, have left, and that it can hold files.
+// usableDataDir checks a directory that holds what earlier runs, perhaps by another user, have
+// left, and that it can hold files.
 func usableDataDir(dir string) error {
 	if err := usableDir(dir); err != nil {
 		return err
@@ -131,7 +145,10 @@ func usableDataDir(dir string) error {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if e.IsDir() && e.Name() != "lost+found" && unix.Access(path, unix.W_OK|unix.X_OK) != nil {
-			return fmt.Errorf("%s may not be written to by this user: an agent of another user has made it; run as that user, or give it to this one (chown -R)", path)
+			return fmt.Errorf(
+				"%s may not be written to by this user: an agent of another user has made it; run as that user, or give it to this one (chown -R)",
+				path,
+			)
 		}
 	}
 	return nil

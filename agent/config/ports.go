@@ -7,7 +7,8 @@ import (
 
 // listens is the configuration of an input that listens.
 type listens interface {
-	// Listens returns the addresses, as "tcp://host:port", "udp://host:port", "unix:///path" or "unixgram:///path".
+	// Listens returns the addresses, as "tcp://host:port", "udp://host:port", "unix:///path" or
+	// "unixgram:///path".
 	Listens() []string
 }
 
@@ -34,8 +35,15 @@ func (l *loader) checkPorts() {
 				if !sameSocket(address, other.address) {
 					continue
 				}
-				l.report.errorf(inst.positions.position("listen"), "Write another port; a port can be listened on once.",
-					"%s: listen: %s is taken by %s, which listens on %s", inst.ID(), address, other.owner, other.address)
+				l.report.errorf(
+					inst.positions.position("listen"),
+					"Write another port; a port can be listened on once.",
+					"%s: listen: %s is taken by %s, which listens on %s",
+					inst.ID(),
+					address,
+					other.owner,
+					other.address,
+				)
 				break
 			}
 			all = append(all, taken{inst.ID(), address})
@@ -66,7 +74,8 @@ func sameSocket(a, b string) bool {
 	return overlap(hostA, hostB)
 }
 
-// overlap tells whether two hosts to listen on share an address. Names are compared as names: looking them up is for the start.
+// overlap tells whether two hosts to listen on share an address. Names are compared as names:
+// looking them up is for the start.
 func overlap(a, b string) bool {
 	if a == "localhost" {
 		a = "127.0.0.1"

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// RedactURLs masks what may be secret in the URLs of a text: user and password, and the values of the
-// query and the fragment. What a URL names, and the names of its parameters, stay.
+// RedactURLs masks what may be secret in the URLs of a text: user and password, and the values of
+// the query and the fragment. What a URL names, and the names of its parameters, stay.
 func RedactURLs(text string) string {
 	spans := urlSecrets(text)
 	if spans == nil {
@@ -72,9 +72,12 @@ func parameterSecrets(text string, at, end int) (spans [][2]int) {
 }
 
 // secretName tells parameters whose values are secret wherever they stand.
-var secretName = regexp.MustCompile(`(?i)(^|[_.-])(api_?key|key|token|secret|password|passwd|pwd|auth|sig|signature|credential)s?$`)
+var secretName = regexp.MustCompile(
+	`(?i)(^|[_.-])(api_?key|key|token|secret|password|passwd|pwd|auth|sig|signature|credential)s?$`,
+)
 
-// embeddedSecrets returns what is secret in a value that is a URL, for whoever quotes it without the URL.
+// embeddedSecrets returns what is secret in a value that is a URL, for whoever quotes it without
+// the URL.
 func embeddedSecrets(value string) (out []string) {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" {

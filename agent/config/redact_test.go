@@ -39,11 +39,17 @@ func TestRedactURLsOfAnything(t *testing.T) {
 		return "SECRET" + string(b) + "SECRET"
 	}
 	for range 20_000 {
-		u := url.URL{Scheme: "https", Host: "host.example:8443", Path: "/p/q", User: url.UserPassword(secret(), secret())}
+		u := url.URL{
+			Scheme: "https",
+			Host:   "host.example:8443",
+			Path:   "/p/q",
+			User:   url.UserPassword(secret(), secret()),
+		}
 		u.RawQuery = url.Values{"token": {secret()}, "b": {secret()}}.Encode()
 		text := `Get "` + u.String() + `": connection refused`
 		got := RedactURLs(text)
-		if strings.Contains(got, "SECRET") || !strings.Contains(got, "@host.example:8443/p/q?") || !strings.HasSuffix(got, `": connection refused`) {
+		if strings.Contains(got, "SECRET") || !strings.Contains(got, "@host.example:8443/p/q?") ||
+			!strings.HasSuffix(got, `": connection refused`) {
 			t.Fatalf("%s\nbecame %s", text, got)
 		}
 	}

@@ -46,7 +46,8 @@ func (c *Catalogue) WriteList(w io.Writer) {
 	}
 }
 
-// WriteReference prints every attribute of a subject, such as "output.kafka", with type, default and meaning.
+// WriteReference prints every attribute of a subject, such as "output.kafka", with type, default
+// and meaning.
 func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 	parts := strings.Split(subject, ".")
 	switch {
@@ -59,7 +60,10 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 		fmt.Fprint(w, "agent {\n}\n\nSettings of the whole agent.\n\n")
 		writeFields(w, "", reflect.ValueOf(a))
 	case subject == "pipeline":
-		fmt.Fprint(w, "pipeline \"NAME\" {\n}\n\nWhat goes from which inputs through which filters to which outputs.\n\n")
+		fmt.Fprint(
+			w,
+			"pipeline \"NAME\" {\n}\n\nWhat goes from which inputs through which filters to which outputs.\n\n",
+		)
 		writeFields(w, "", reflect.ValueOf(Pipeline{LatencyBudget: DefaultLatencyBudget}))
 	case subject == "pipeline.buffer" || subject == "buffer":
 		fmt.Fprint(w, "buffer {\n}\n\nThe disk buffer of a pipeline.\n\n")
@@ -68,7 +72,11 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 		comp := c.find(Kind(parts[0]), parts[1])
 		fmt.Fprintf(w, "%s %q \"NAME\" {\n}\n\n%s\n\n", comp.Kind, comp.Type, comp.Doc)
 		if comp.Cost != "" {
-			fmt.Fprintf(w, "Costs about %s, of one core, for a record of some 170 bytes.\n\n", comp.Cost)
+			fmt.Fprintf(
+				w,
+				"Costs about %s, of one core, for a record of some 170 bytes.\n\n",
+				comp.Cost,
+			)
 		}
 		structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
 		if comp.Common != nil {
@@ -109,7 +117,15 @@ func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
 		note := ""
 		switch {
 		case t.typ.Kind() == reflect.Interface:
-			fmt.Fprintf(w, "%s%s { }\n%s    %s See penstock help pipeline.%s.\n", indent, t.name, indent, t.doc, t.name)
+			fmt.Fprintf(
+				w,
+				"%s%s { }\n%s    %s See penstock help pipeline.%s.\n",
+				indent,
+				t.name,
+				indent,
+				t.doc,
+				t.name,
+			)
 			continue
 		case t.typ.Kind() == reflect.Struct:
 			inner = t.value
@@ -125,7 +141,13 @@ func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
 			if f.label {
 				labels += fmt.Sprintf(" %q", strings.ToUpper(f.name))
 				if f.oneof != nil {
-					labels = strings.TrimSuffix(labels, fmt.Sprintf(" %q", strings.ToUpper(f.name))) + " " + strings.Join(quoted(f.oneof), "|")
+					labels = strings.TrimSuffix(
+						labels,
+						fmt.Sprintf(" %q", strings.ToUpper(f.name)),
+					) + " " + strings.Join(
+						quoted(f.oneof),
+						"|",
+					)
 				}
 			}
 		}
@@ -257,7 +279,8 @@ func formatDefault(t target) string {
 	return fmt.Sprint(v)
 }
 
-// MissingDocs names every field of the catalogue that has no doc tag, or one that is not a sentence.
+// MissingDocs names every field of the catalogue that has no doc tag, or one that is not a
+// sentence.
 func (c *Catalogue) MissingDocs() []string {
 	var out []string
 	seen := map[reflect.Type]bool{}

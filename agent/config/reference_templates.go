@@ -12,7 +12,8 @@ import (
 // templates is the subject that WriteReference explains templates under.
 const templates = "templates"
 
-// writeTemplates explains the one dialect of templates, and lists the attributes that are templates.
+// writeTemplates explains the one dialect of templates, and lists the attributes that are
+// templates.
 func (c *Catalogue) writeTemplates(w io.Writer) {
 	fmt.Fprint(w, `topic = "logs-${tag[1]}"
 
@@ -25,7 +26,10 @@ attribute says what becomes of the record then.
 	for _, n := range dialect.Names() {
 		fmt.Fprintf(w, "${%s}\n    %s\n", n.Form, n.Meaning)
 	}
-	fmt.Fprint(w, "\nAttributes that are templates; some know other names instead, or further ones, as their documentation says:\n\n")
+	fmt.Fprint(
+		w,
+		"\nAttributes that are templates; some know other names instead, or further ones, as their documentation says:\n\n",
+	)
 	seen := map[string]bool{}
 	for _, comp := range c.Components {
 		subject := string(comp.Kind) + "." + comp.Type
@@ -48,7 +52,10 @@ func walkTemplates(t reflect.Type, prefix string, found func(path string)) {
 		if elem == templateType {
 			found(prefix + f.name)
 		}
-		if block, _ := blockStruct(f.typ); f.block && block.Kind() == reflect.Struct && strings.Count(prefix, ".") < 4 {
+		if block, _ := blockStruct(
+			f.typ,
+		); f.block && block.Kind() == reflect.Struct &&
+			strings.Count(prefix, ".") < 4 {
 			walkTemplates(block, prefix+f.name+".", found)
 		}
 	}

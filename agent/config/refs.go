@@ -25,7 +25,8 @@ func article(kind string) string {
 func isReferenceText(s string) bool {
 	parts := strings.Split(s, ".")
 	return len(parts) == 3 && slices.Contains([]string{string(Input), string(Output), string(Filter)}, parts[0]) &&
-		hclsyntax.ValidIdentifier(parts[1]) && hclsyntax.ValidIdentifier(parts[2])
+		hclsyntax.ValidIdentifier(parts[1]) &&
+		hclsyntax.ValidIdentifier(parts[2])
 }
 
 func traversalText(t hcl.Traversal) string {
@@ -47,7 +48,8 @@ func traversalText(t hcl.Traversal) string {
 	return b.String()
 }
 
-// checkRefs reports references to what is not there, and circles of components that refer to each other.
+// checkRefs reports references to what is not there, and circles of components that refer to each
+// other.
 func (l *loader) checkRefs() {
 	known := l.componentNames()
 	edges := map[string][]Ref{}
@@ -78,7 +80,11 @@ func (l *loader) checkRefs() {
 			switch state[r.Target] {
 			case visiting:
 				circle := append(slices.Clone(chain[slices.Index(chain, r.Target):]), r.Target)
-				l.report.errorf(r.Range, "Break the circle: "+strings.Join(circle, " -> ")+".", "components refer to each other in a circle")
+				l.report.errorf(
+					r.Range,
+					"Break the circle: "+strings.Join(circle, " -> ")+".",
+					"components refer to each other in a circle",
+				)
 			case 0:
 				visit(r.Target, chain)
 			}

@@ -12,7 +12,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// Problem is one mistake or warning, with where it stands. Its texts may hold secrets: only Report prints it.
+// Problem is one mistake or warning, with where it stands. Its texts may hold secrets: only Report
+// prints it.
 type Problem struct {
 	Warning bool
 	Summary string    // what is wrong, in one line
@@ -20,7 +21,8 @@ type Problem struct {
 	Range   hcl.Range // zero when it concerns no place in a file
 }
 
-// Report collects all problems of a configuration. It is an error when it holds one that is not a warning.
+// Report collects all problems of a configuration. It is an error when it holds one that is not a
+// warning.
 type Report struct {
 	problems []Problem
 	sources  map[string][]byte
@@ -30,23 +32,34 @@ type Report struct {
 	sound    *Config
 }
 
-// Sound returns the components without mistakes and the pipelines between them, in which making them may find others.
+// Sound returns the components without mistakes and the pipelines between them, in which making
+// them may find others.
 func (r *Report) Sound() *Config { return r.sound }
 
 func newReport() *Report { return &Report{sources: map[string][]byte{}} }
 
 func (r *Report) errorf(at hcl.Range, hint, format string, args ...any) {
-	r.problems = append(r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+	r.problems = append(
+		r.problems,
+		Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
+	)
 }
 
 func (r *Report) warnf(at hcl.Range, hint, format string, args ...any) {
-	r.problems = append(r.problems, Problem{Warning: true, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+	r.problems = append(
+		r.problems,
+		Problem{Warning: true, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
+	)
 }
 
 // add takes over diagnostics of the HCL library.
 func (r *Report) add(diags hcl.Diagnostics) {
 	for _, d := range diags {
-		p := Problem{Warning: d.Severity == hcl.DiagWarning, Summary: lowerFirst(strings.TrimSuffix(d.Summary, ".")), Hint: d.Detail}
+		p := Problem{
+			Warning: d.Severity == hcl.DiagWarning,
+			Summary: lowerFirst(strings.TrimSuffix(d.Summary, ".")),
+			Hint:    d.Detail,
+		}
 		if m := badArgument.FindStringSubmatch(d.Detail); m != nil {
 			p.Summary, p.Hint = m[1], ""
 		}
@@ -115,7 +128,13 @@ func (r *Report) Lines(warnings bool) []string {
 				line += ": " + strings.ReplaceAll(r.mask(p.Hint), "\n", " ")
 			}
 			if p.Range.Filename != "" {
-				line = fmt.Sprintf("%s:%d:%d: %s", p.Range.Filename, p.Range.Start.Line, p.Range.Start.Column, line)
+				line = fmt.Sprintf(
+					"%s:%d:%d: %s",
+					p.Range.Filename,
+					p.Range.Start.Line,
+					p.Range.Start.Column,
+					line,
+				)
 			}
 			out = append(out, line)
 		}
@@ -126,7 +145,10 @@ func (r *Report) Lines(warnings bool) []string {
 func (r *Report) sorted() []Problem {
 	out := slices.Clone(r.problems)
 	slices.SortStableFunc(out, func(a, b Problem) int {
-		return cmp.Or(strings.Compare(a.Range.Filename, b.Range.Filename), cmp.Compare(a.Range.Start.Byte, b.Range.Start.Byte))
+		return cmp.Or(
+			strings.Compare(a.Range.Filename, b.Range.Filename),
+			cmp.Compare(a.Range.Start.Byte, b.Range.Start.Byte),
+		)
 	})
 	return slices.CompactFunc(out, func(a, b Problem) bool {
 		return a.Summary == b.Summary && a.Range == b.Range && a.Hint == b.Hint
@@ -145,11 +167,27 @@ func (r *Report) Write(w io.Writer, color bool) {
 			severity, shade = "warning", yellow
 		}
 		if p.Range.Filename != "" {
-			fmt.Fprintf(w, "%s%s:%d:%d:%s ", bold, p.Range.Filename, p.Range.Start.Line, p.Range.Start.Column, off)
+			fmt.Fprintf(
+				w,
+				"%s%s:%d:%d:%s ",
+				bold,
+				p.Range.Filename,
+				p.Range.Start.Line,
+				p.Range.Start.Column,
+				off,
+			)
 		}
 		fmt.Fprintf(w, "%s%s:%s %s\n", shade, severity, off, r.mask(p.Summary))
 		if line, carets, ok := r.excerpt(p.Range); ok {
-			fmt.Fprintf(w, "%6d | %s\n       | %s%s%s\n", p.Range.Start.Line, line, shade, carets, off)
+			fmt.Fprintf(
+				w,
+				"%6d | %s\n       | %s%s%s\n",
+				p.Range.Start.Line,
+				line,
+				shade,
+				carets,
+				off,
+			)
 		}
 		if p.Hint != "" {
 			for line := range strings.SplitSeq(strings.TrimRight(r.mask(p.Hint), "\n"), "\n") {
@@ -159,8 +197,11 @@ func (r *Report) Write(w io.Writer, color bool) {
 	}
 }
 
-// literalSecret finds what looks like a secret in a file that could not be parsed well enough to know.
-var literalSecret = regexp.MustCompile(`(?i)^(.*(?:password|passwd|secret|token|shared_key|access_key|private_key|passphrase|credential)\w*"?\s*[=:]\s*)(.+)$`)
+// literalSecret finds what looks like a secret in a file that could not be parsed well enough to
+// know.
+var literalSecret = regexp.MustCompile(
+	`(?i)^(.*(?:password|passwd|secret|token|shared_key|access_key|private_key|passphrase|credential)\w*"?\s*[=:]\s*)(.+)$`,
+)
 
 // namesFile finds attributes such as token_file, which hold no secret themselves.
 var namesFile = regexp.MustCompile(`_file"?\s*[=:]\s*$`)
@@ -189,7 +230,10 @@ func (r *Report) excerpt(at hcl.Range) (line, carets string, ok bool) {
 		}
 	}
 	r.maskInPlace(masked)
-	if m := literalSecret.FindSubmatchIndex(masked); m != nil && !namesFile.Match(masked[m[2]:m[3]]) && !looksEvaluated(masked[m[4]:m[5]]) {
+	if m := literalSecret.FindSubmatchIndex(
+		masked,
+	); m != nil && !namesFile.Match(masked[m[2]:m[3]]) &&
+		!looksEvaluated(masked[m[4]:m[5]]) {
 		for i := m[4]; i < m[5]; i++ {
 			masked[i] = '*'
 		}
@@ -211,7 +255,8 @@ func (r *Report) excerpt(at hcl.Range) (line, carets string, ok bool) {
 	return printable(masked), pad.String() + strings.Repeat("^", width), true
 }
 
-// looksEvaluated tells an expression that names where a secret comes from, which helps and gives nothing away.
+// looksEvaluated tells an expression that names where a secret comes from, which helps and gives
+// nothing away.
 func looksEvaluated(expr []byte) bool {
 	for _, prefix := range []string{"env(", "file(", "var.", "local."} {
 		if bytes.HasPrefix(expr, []byte(prefix)) {

@@ -30,8 +30,8 @@ var (
 	templateType = reflect.TypeFor[template.Template]()
 )
 
-// fieldsOf lists the fields of a struct type, those of embedded structs in place. It panics on tags that make no sense: a
-// mistake of the program, found by the test that walks the catalogue.
+// fieldsOf lists the fields of a struct type, those of embedded structs in place. It panics on tags
+// that make no sense: a mistake of the program, found by the test that walks the catalogue.
 func fieldsOf(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
@@ -48,8 +48,16 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		name, kind, _ := strings.Cut(tag, ",")
 		f := field{
-			name: name, index: []int{i}, typ: sf.Type, doc: sf.Tag.Get("doc"), unit: sf.Tag.Get("unit"),
-			secret: sf.Tag.Get("secret") == "true", ref: sf.Tag.Get("ref"), path: sf.Tag.Get("path"),
+			name:  name,
+			index: []int{i},
+			typ:   sf.Type,
+			doc:   sf.Tag.Get("doc"),
+			unit:  sf.Tag.Get("unit"),
+			secret: sf.Tag.Get(
+				"secret",
+			) == "true",
+			ref:  sf.Tag.Get("ref"),
+			path: sf.Tag.Get("path"),
 		}
 		if list := sf.Tag.Get("oneof"); list != "" {
 			f.oneof = strings.Split(list, "|")

@@ -10,7 +10,11 @@ func (l *loader) sound() *Config {
 	for again := true; again; {
 		again = false
 		for _, inst := range left {
-			ready := !l.wrong[inst.ID()] && !slices.ContainsFunc(inst.Refs, func(r Ref) bool { return out.Find(r.Target) == nil })
+			ready := !l.wrong[inst.ID()] &&
+				!slices.ContainsFunc(
+					inst.Refs,
+					func(r Ref) bool { return out.Find(r.Target) == nil },
+				)
 			if ready && out.Find(inst.ID()) == nil {
 				out.Components = append(out.Components, inst)
 				again = true
@@ -25,7 +29,16 @@ func (l *loader) sound() *Config {
 			})
 		}
 		q := *p
-		q.From, q.To, q.Filter = only(p.From, Input), only(p.Outputs(), Output), only(p.Filter, Filter)
+		q.From, q.To, q.Filter = only(
+			p.From,
+			Input,
+		), only(
+			p.Outputs(),
+			Output,
+		), only(
+			p.Filter,
+			Filter,
+		)
 		q.Routes, q.Otherwise = nil, nil
 		out.Pipelines = append(out.Pipelines, &q)
 	}

@@ -19,7 +19,8 @@ func nearest(name string, candidates []string) string {
 	}
 	if best == "" && len(name) >= 3 {
 		for _, c := range candidates {
-			if strings.HasPrefix(c, name) || strings.HasSuffix(c, "_"+name) || strings.HasPrefix(name, c+"_") {
+			if strings.HasPrefix(c, name) || strings.HasSuffix(c, "_"+name) ||
+				strings.HasPrefix(name, c+"_") {
 				return c
 			}
 		}
@@ -27,7 +28,8 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// didYouMean is a sentence for the end of an error: the nearest candidate, or all when they are few.
+// didYouMean is a sentence for the end of an error: the nearest candidate, or all when they are
+// few.
 func didYouMean(name string, candidates []string) string {
 	if s := nearest(name, candidates); s != "" {
 		return `Did you mean "` + s + `"?`

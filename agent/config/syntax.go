@@ -31,8 +31,8 @@ const (
 // dotted finds a path of names before an equals sign, which HCL does not have.
 var dotted = regexp.MustCompile(`^([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+)\s*=\s*([^\n]*)`)
 
-// addSyntax takes over what the parser found. All that stands behind a string without an end has been misread, so only
-// the string itself is told.
+// addSyntax takes over what the parser found. All that stands behind a string without an end has
+// been misread, so only the string itself is told.
 func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
 	diags = slices.Clone(diags)
 	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int { return place(a) - place(b) })
@@ -76,10 +76,18 @@ func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
 			at.End = at.Start
 			at.End.Byte += 2
 		}
-		r.errorf(at, `Write a } where it ends, as in "app-${tag}". A ${ that stands for itself is written $${.`, "${ without its }")
+		r.errorf(
+			at,
+			`Write a } where it ends, as in "app-${tag}". A ${ that stands for itself is written $${.`,
+			"${ without its }",
+		)
 		return
 	}
-	r.errorf(at, "Add the quote where the string ends. A line break in a string is written \\n; a text of many lines is\nwritten <<EOT, and EOT on a line of its own behind it.", "this line has a string that does not end")
+	r.errorf(
+		at,
+		"Add the quote where the string ends. A line break in a string is written \\n; a text of many lines is\nwritten <<EOT, and EOT on a line of its own behind it.",
+		"this line has a string that does not end",
+	)
 }
 
 // openBrace tells whether the last ${ of a line has no } behind it.

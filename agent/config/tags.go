@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Tags matches tags against patterns in Fluentd's syntax: * is one part, ** any number of parts, {a,b} either.
+// Tags matches tags against patterns in Fluentd's syntax: * is one part, ** any number of parts,
+// {a,b} either.
 type Tags struct{ re *regexp.Regexp }
 
 // CompileTags compiles patterns, of which one has to match.

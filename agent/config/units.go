@@ -20,7 +20,8 @@ var sizeUnits = []struct {
 	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40}, {"B", 1},
 }
 
-// ParseSize reads a number of bytes: "128MiB", "1.5 GB", "512k", "1024". KiB and a bare K count in 1024, KB in 1000.
+// ParseSize reads a number of bytes: "128MiB", "1.5 GB", "512k", "1024". KiB and a bare K count in
+// 1024, KB in 1000.
 func ParseSize(s string) (int64, error) {
 	number := strings.TrimSpace(s)
 	factor := 1.0

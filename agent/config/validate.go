@@ -9,7 +9,9 @@ import (
 )
 
 // pathText finds the attribute path that an error of a Validate method begins with.
-var pathText = regexp.MustCompile(`^([a-z_][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z_][a-z0-9_]*(?:\[\d+\])?)*):? `)
+var pathText = regexp.MustCompile(
+	`^([a-z_][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z_][a-z0-9_]*(?:\[\d+\])?)*):? `,
+)
 
 // validate runs a config struct's own checks and puts its errors where their attributes stand.
 func (d *decoder) validate(cfg any) { d.validateAt(cfg, "") }
@@ -27,7 +29,11 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 }
 
 // place tells each part of err where its attribute stands.
-func (d *decoder) place(err error, prefix string, tell func(at hcl.Range, hint, format string, args ...any)) {
+func (d *decoder) place(
+	err error,
+	prefix string,
+	tell func(at hcl.Range, hint, format string, args ...any),
+) {
 	for _, text := range flatten(err) {
 		path := prefix
 		if m := pathText.FindStringSubmatch(text); m != nil {
@@ -44,7 +50,8 @@ func (d *decoder) place(err error, prefix string, tell func(at hcl.Range, hint, 
 	}
 }
 
-// Mistake adds what was found wrong with a component when it was made; texts that begin with an attribute's path stand there.
+// Mistake adds what was found wrong with a component when it was made; texts that begin with an
+// attribute's path stand there.
 func (r *Report) Mistake(inst *Instance, err error) {
 	for _, text := range flatten(err) {
 		at := inst.Range
@@ -58,7 +65,8 @@ func (r *Report) Mistake(inst *Instance, err error) {
 // Failure adds a mistake that stands at no place in a file.
 func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
 
-// hasFailed tells whether the attribute, or a block around it, or something within the block, has been reported already.
+// hasFailed tells whether the attribute, or a block around it, or something within the block, has
+// been reported already.
 func (d *decoder) hasFailed(path string) bool {
 	for failed := range d.failed {
 		if path != "" && strings.HasPrefix(failed, path+".") {
@@ -78,7 +86,8 @@ func (d *decoder) hasFailed(path string) bool {
 	return false
 }
 
-// flatten takes joined errors apart. Text that was put before a joined error goes before each of its parts.
+// flatten takes joined errors apart. Text that was put before a joined error goes before each of
+// its parts.
 func flatten(err error) []string {
 	if err == nil {
 		return nil
@@ -94,7 +103,11 @@ func flatten(err error) []string {
 	}
 	if one, ok := err.(interface{ Unwrap() error }); ok && one.Unwrap() != nil {
 		inner := one.Unwrap()
-		if prefix, found := strings.CutSuffix(err.Error(), inner.Error()); found && strings.Contains(inner.Error(), "\n") {
+		if prefix, found := strings.CutSuffix(
+			err.Error(),
+			inner.Error(),
+		); found &&
+			strings.Contains(inner.Error(), "\n") {
 			var out []string
 			for _, text := range flatten(inner) {
 				out = append(out, prefix+text)

@@ -16,7 +16,8 @@ import (
 	"github.com/zclconf/go-cty/cty/gocty"
 )
 
-// value decodes an expression into v. Lists and maps written out are taken apart first, so that each element has its own position.
+// value decodes an expression into v. Lists and maps written out are taken apart first, so that
+// each element has its own position.
 func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path string) {
 	switch {
 	case v.Type() == templateType:
@@ -44,7 +45,11 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 		}
 		if f.ref != "" {
 			if t, diags := hcl.AbsTraversalForExpr(expr); !diags.HasErrors() {
-				d.report.errorf(expr.Range(), fmt.Sprintf("Write [%s].", traversalText(t)), "must be a list of references")
+				d.report.errorf(
+					expr.Range(),
+					fmt.Sprintf("Write [%s].", traversalText(t)),
+					"must be a list of references",
+				)
 				return
 			}
 			d.report.errorf(expr.Range(), "Write "+example(f)+".", "must be a list of references")
@@ -69,7 +74,8 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 	d.fromCty(d.eval(expr), v, f, path, expr.Range())
 }
 
-// template compiles a template. Names of the scope are evaluated now; all others are the component's to bind.
+// template compiles a template. Names of the scope are evaluated now; all others are the
+// component's to bind.
 func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
 	t, diags := template.Compile(expr, d.context(expr.Range().Filename))
 	d.report.add(diags)
@@ -81,13 +87,20 @@ func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
 // scalarUnmarshaler is implemented by types that take numbers, true and false without quotes, too.
 type scalarUnmarshaler interface{ UnmarshalScalar(text []byte) error }
 
-// fromCty stores a value, or reports why it does not fit. Null leaves the default; unknown has been reported before.
+// fromCty stores a value, or reports why it does not fit. Null leaves the default; unknown has been
+// reported before.
 func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, at hcl.Range) {
 	if val.IsNull() || !val.IsKnown() {
 		return
 	}
 	bad := func(format string, args ...any) {
-		d.report.errorf(at, "For example: "+f.name+" = "+example(f), "%s %s", f.name, fmt.Sprintf(format, args...))
+		d.report.errorf(
+			at,
+			"For example: "+f.name+" = "+example(f),
+			"%s %s",
+			f.name,
+			fmt.Sprintf(format, args...),
+		)
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok && val.Type() == cty.String {
 		if err := u.UnmarshalText([]byte(val.AsString())); err != nil {
@@ -96,7 +109,8 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 		return
 	}
 	typ := val.Type()
-	if u, ok := v.Addr().Interface().(scalarUnmarshaler); ok && (typ == cty.Number || typ == cty.Bool) {
+	if u, ok := v.Addr().Interface().(scalarUnmarshaler); ok &&
+		(typ == cty.Number || typ == cty.Bool) {
 		text, err := convert.Convert(val, cty.String)
 		if err == nil {
 			err = u.UnmarshalScalar([]byte(text.AsString()))
@@ -168,7 +182,12 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 		s, err := convert.Convert(val, cty.String)
 		if err != nil {
 			if items, ok := single(val); ok && !f.secret {
-				d.report.errorf(at, "Write "+fmt.Sprintf("%q.", items), "%s must be a string, not a list", f.name)
+				d.report.errorf(
+					at,
+					"Write "+fmt.Sprintf("%q.", items),
+					"%s must be a string, not a list",
+					f.name,
+				)
 				return
 			}
 			bad("must be a string")
@@ -195,13 +214,20 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 		x, _ := n.AsBigFloat().Float64()
 		v.SetFloat(x)
 	default:
-		panic(fmt.Sprintf("attribute %q has a type that the decoder does not know: %v", f.name, v.Type()))
+		panic(
+			fmt.Sprintf(
+				"attribute %q has a type that the decoder does not know: %v",
+				f.name,
+				v.Type(),
+			),
+		)
 	}
 }
 
 // single returns the one string of a list.
 func single(val cty.Value) (string, bool) {
-	if t := val.Type(); !t.IsListType() && !t.IsTupleType() || !val.IsKnown() || val.LengthInt() != 1 {
+	if t := val.Type(); !t.IsListType() && !t.IsTupleType() || !val.IsKnown() ||
+		val.LengthInt() != 1 {
 		return "", false
 	}
 	item := val.AsValueSlice()[0]
@@ -326,10 +352,22 @@ func (d *decoder) reference(expr hcl.Expression, v reflect.Value, f field, path 
 	v.SetString(text)
 	d.refs = append(d.refs, Ref{From: d.owner, Path: path, Target: text, Range: expr.Range()})
 	if !isReferenceText(text) {
-		d.report.errorf(expr.Range(), fmt.Sprintf("Write %s.TYPE.NAME.", kind), "%s is not a reference to a component", text)
+		d.report.errorf(
+			expr.Range(),
+			fmt.Sprintf("Write %s.TYPE.NAME.", kind),
+			"%s is not a reference to a component",
+			text,
+		)
 		d.refs = d.refs[:len(d.refs)-1]
 	} else if got := traversal.RootName(); !slices.Contains(kinds(f.ref), got) {
-		d.report.errorf(expr.Range(), fmt.Sprintf("%s takes %s: %s.TYPE.NAME.", f.name, article(kind), kind), "%s is %s, not %s", text, article(got), article(kind))
+		d.report.errorf(
+			expr.Range(),
+			fmt.Sprintf("%s takes %s: %s.TYPE.NAME.", f.name, article(kind), kind),
+			"%s is %s, not %s",
+			text,
+			article(got),
+			article(kind),
+		)
 		d.refs = d.refs[:len(d.refs)-1]
 	}
 }

@@ -24,8 +24,16 @@ type Tool struct {
 // Tools returns all of them.
 func Tools() []Tool {
 	return []Tool{
-		{"fluent-bit", "fluent-bit's configuration, classic or YAML, with its parsers", fluentbit.Convert},
-		{"fluentd", "fluentd's configuration, of v0.12 or v1, with what it includes", fluentd.Convert},
+		{
+			"fluent-bit",
+			"fluent-bit's configuration, classic or YAML, with its parsers",
+			fluentbit.Convert,
+		},
+		{
+			"fluentd",
+			"fluentd's configuration, of v0.12 or v1, with what it includes",
+			fluentd.Convert,
+		},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 	}
 }
@@ -36,7 +44,8 @@ type Result struct {
 	Notes []draft.Note
 }
 
-// Convert reads the files of a tool. An error means that they could not be read; all else is in the result.
+// Convert reads the files of a tool. An error means that they could not be read; all else is in the
+// result.
 func Convert(tool string, files []string) (*Result, error) {
 	var names []string
 	for _, t := range Tools() {
@@ -78,9 +87,18 @@ func (r *Result) WriteSummary(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s%s: %s: %s\n", place, word, oneLine(n.What), n.Why)
 	}
-	fmt.Fprintf(w, "carried %d, changed %d, left out %d\n", counts[draft.Carried], counts[draft.Changed], counts[draft.Left])
+	fmt.Fprintf(
+		w,
+		"carried %d, changed %d, left out %d\n",
+		counts[draft.Carried],
+		counts[draft.Changed],
+		counts[draft.Left],
+	)
 	if !r.Complete() {
-		fmt.Fprintln(w, "What is LEFT OUT in capitals decides where data goes: write it before you run this.")
+		fmt.Fprintln(
+			w,
+			"What is LEFT OUT in capitals decides where data goes: write it before you run this.",
+		)
 	}
 }
 

@@ -18,8 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// Each directory testdata/TOOL/CASE holds the files of a tool, beside the configuration made of them (penstock.hcl) and the account
-// (summary.txt). The file that is named main.*, or is alone, is the one to convert; the first comment in it says what the case shows.
+// Each directory testdata/TOOL/CASE holds the files of a tool, beside the configuration made of
+// them (penstock.hcl) and the account (summary.txt). The file that is named main.*, or is alone, is
+// the one to convert; the first comment in it says what the case shows.
 func TestGolden(t *testing.T) {
 	for _, tool := range convert.Tools() {
 		cases, err := filepath.Glob(filepath.Join("testdata", tool.Name, "*"))
@@ -30,7 +31,10 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s has %d cases", tool.Name, len(cases))
 		}
 		for _, dir := range cases {
-			t.Run(tool.Name+"/"+filepath.Base(dir), func(t *testing.T) { golden(t, tool.Name, dir) })
+			t.Run(
+				tool.Name+"/"+filepath.Base(dir),
+				func(t *testing.T) { golden(t, tool.Name, dir) },
+			)
 		}
 	}
 }
@@ -55,7 +59,8 @@ func golden(t *testing.T, tool, dir string) {
 	validates(t, hcl)
 	behaves(t, hcl)
 	for i, line := range strings.Split(string(result.HCL), "\n") {
-		if strings.HasPrefix(strings.TrimSpace(line), "#") && len(line) > 100 && strings.Count(strings.TrimSpace(line), " ") > 1 {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") && len(line) > 100 &&
+			strings.Count(strings.TrimSpace(line), " ") > 1 {
 			t.Errorf("line %d has %d columns", i+1, len(line))
 		}
 	}
@@ -63,7 +68,8 @@ func golden(t *testing.T, tool, dir string) {
 
 var envCall = regexp.MustCompile(`env\("([^"]+)"\)`)
 
-// validates checks what validate checks: the text, and that every component can be made, but for what depends on this machine.
+// validates checks what validate checks: the text, and that every component can be made, but for
+// what depends on this machine.
 func validates(t *testing.T, file string) {
 	t.Helper()
 	src, err := os.ReadFile(file)
@@ -75,23 +81,30 @@ func validates(t *testing.T, file string) {
 		values[m[1]] = strings.ToLower(m[1])
 	}
 	dir := t.TempDir()
-	text := regexp.MustCompile(`(?m)^(  data_dir\s*= ).*$`).ReplaceAllString(string(src), `${1}"`+dir+`"`)
+	text := regexp.MustCompile(`(?m)^(  data_dir\s*= ).*$`).
+		ReplaceAllString(string(src), `${1}"`+dir+`"`)
 	copied := filepath.Join(dir, "penstock.hcl")
 	if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, report := config.Load([]string{copied}, agent.Components().Config(), config.Options{Env: func(name string) (string, bool) {
-		v, ok := values[name]
-		return v, ok
-	}})
+	_, report := config.Load(
+		[]string{copied},
+		agent.Components().Config(),
+		config.Options{Env: func(name string) (string, bool) {
+			v, ok := values[name]
+			return v, ok
+		}},
+	)
 	for _, line := range report.Lines(false) {
-		if !strings.Contains(line, "no such file or directory") { // certificates and keys are not on this machine
+		// certificates and keys are not on this machine
+		if !strings.Contains(line, "no such file or directory") {
 			t.Errorf("it does not validate: %s\n%s", line, text)
 		}
 	}
 }
 
-// behaves runs the cases beside a configuration, if there are any: what the tool made of certain lines, penstock makes of them.
+// behaves runs the cases beside a configuration, if there are any: what the tool made of certain
+// lines, penstock makes of them.
 func behaves(t *testing.T, hcl string) {
 	t.Helper()
 	file, err := cases.Read(strings.TrimSuffix(hcl, ".hcl") + ".test.hcl")
@@ -101,14 +114,21 @@ func behaves(t *testing.T, hcl string) {
 		}
 		return
 	}
-	cfg, report := config.Load([]string{hcl}, agent.Components().Config(), config.Options{DataDir: t.TempDir(), Env: func(name string) (string, bool) {
-		v, ok := file.Env[name]
-		return v, ok
-	}})
+	cfg, report := config.Load(
+		[]string{hcl},
+		agent.Components().Config(),
+		config.Options{DataDir: t.TempDir(), Env: func(name string) (string, bool) {
+			v, ok := file.Env[name]
+			return v, ok
+		}},
+	)
 	if report.Errors() > 0 {
 		t.Fatal(report)
 	}
-	a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)})
+	a, err := agent.New(
+		cfg,
+		agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

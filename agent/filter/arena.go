@@ -1,6 +1,7 @@
 package filter
 
-// arena hands out memory for the values of one batch, which live as long as one of them is referenced.
+// arena hands out memory for the values of one batch, which live as long as one of them is
+// referenced.
 type arena struct {
 	free []byte
 	size int // of the next piece
@@ -24,8 +25,8 @@ func (a *arena) take(n int) []byte {
 	return out
 }
 
-// open returns an empty slice with all the room there is, at least n bytes. What has been appended to it
-// has to be handed back to shut, before anything else is taken.
+// open returns an empty slice with all the room there is, at least n bytes. What has been appended
+// to it has to be handed back to shut, before anything else is taken.
 func (a *arena) open(n int) []byte {
 	if n > cap(a.free) {
 		a.free = make([]byte, 0, max(n, a.size, arenaMin))

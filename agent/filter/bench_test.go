@@ -8,7 +8,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// benchFilter reports records per second of processor time, so that it means the same on a busy machine.
+// benchFilter reports records per second of processor time, so that it means the same on a busy
+// machine.
 func benchFilter(b *testing.B, name string, f Filter, values ...string) {
 	b.Run(name, func(b *testing.B) {
 		var builder record.Builder

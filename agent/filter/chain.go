@@ -6,14 +6,14 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Chain is filters one after the other. All of them work on a record before the next one is read, so
-// that a value is taken apart once and put together once, however many edit it.
+// Chain is filters one after the other. All of them work on a record before the next one is read,
+// so that a value is taken apart once and put together once, however many edit it.
 type Chain []Filter
 
 // Result is what a chain makes of a batch.
 type Result struct {
-	// Batch is the batch itself if nothing changes, and otherwise a new one over the same positions,
-	// perhaps without records.
+	// Batch is the batch itself if nothing changes, and otherwise a new one over the same
+	// positions, perhaps without records.
 	Batch *record.Batch
 	// Refused are records for the dead letter, as they came to the chain.
 	Refused []Refusal
@@ -177,8 +177,8 @@ func (r *run) view(depth int) *View {
 	return r.views[depth]
 }
 
-// do takes the record of v from stage i to the end. It appends what comes out of it, unless that is the
-// record itself as it was, and reports whether it is.
+// do takes the record of v from stage i to the end. It appends what comes out of it, unless that is
+// the record itself as it was, and reports whether it is.
 func (r *run) do(i, depth int, v *View) (same bool) {
 	for ; i < len(r.stages); i++ {
 		s := &r.stages[i]

@@ -32,7 +32,14 @@ type condition struct {
 }
 
 func newCondition(e Expression, env Env) condition {
-	return condition{e, env.Agent, env.counter("penstock_filter_expression_errors_total", "Records that an expression could not be evaluated for.")}
+	return condition{
+		e,
+		env.Agent,
+		env.counter(
+			"penstock_filter_expression_errors_total",
+			"Records that an expression could not be evaluated for.",
+		),
+	}
 }
 
 // holds reports whether the condition holds; ok is false where it could not be evaluated.

@@ -37,7 +37,10 @@ func NewConvert(c ConvertConfig, env Env) (*Convert, error) {
 	}
 	f := &Convert{base: newBase(env)}
 	f.types, _ = newTypes("types", c.Types)
-	f.untyped = env.counter("penstock_filter_types_failed_total", "Fields that did not have the form of the type that they were to have, and stayed as they were.")
+	f.untyped = env.counter(
+		"penstock_filter_types_failed_total",
+		"Fields that did not have the form of the type that they were to have, and stayed as they were.",
+	)
 	return f, nil
 }
 

@@ -31,10 +31,15 @@ var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*$`)
 func (c *CountConfig) Validate() error {
 	var errs []error
 	if !metricName.MatchString(c.Name) || strings.HasPrefix(c.Name, "penstock_") {
-		errs = append(errs, errors.New("name: must be letters, digits and _, and not begin with penstock_"))
+		errs = append(
+			errs,
+			errors.New("name: must be letters, digits and _, and not begin with penstock_"),
+		)
 	}
 	for name := range c.Labels {
-		if !metricName.MatchString(name) || strings.HasPrefix(name, "__") || name == "component" || name == "log" || name == "le" {
+		if !metricName.MatchString(name) || strings.HasPrefix(name, "__") || name == "component" ||
+			name == "log" ||
+			name == "le" {
 			errs = append(errs, fmt.Errorf("labels: %q cannot be a label", name))
 		}
 		if c.Labels[name].IsZero() {
@@ -44,7 +49,11 @@ func (c *CountConfig) Validate() error {
 	if len(c.Buckets) > 0 && c.Value.IsZero() {
 		errs = append(errs, errors.New("value: say what is observed"))
 	}
-	if !slices.IsSorted(c.Buckets) || slices.ContainsFunc(c.Buckets, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }) {
+	if !slices.IsSorted(c.Buckets) ||
+		slices.ContainsFunc(
+			c.Buckets,
+			func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) },
+		) {
 		errs = append(errs, errors.New("buckets: must ascend"))
 	}
 	if c.MaxSeries < 1 {
@@ -53,8 +62,8 @@ func (c *CountConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Count makes metrics of records, which pass unchanged. A record that is delivered again while the agent runs is
-// not counted again.
+// Count makes metrics of records, which pass unchanged. A record that is delivered again while the
+// agent runs is not counted again.
 type Count struct {
 	base
 	cfg    CountConfig
@@ -74,14 +83,27 @@ func NewCount(c CountConfig, env Env) (*Count, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Count{base: newBase(env), cfg: c, agent: env.Agent, names: slices.Sorted(maps.Keys(c.Labels)), series: map[string]bool{}, progress: newProgress()}
+	f := &Count{
+		base:     newBase(env),
+		cfg:      c,
+		agent:    env.Agent,
+		names:    slices.Sorted(maps.Keys(c.Labels)),
+		series:   map[string]bool{},
+		progress: newProgress(),
+	}
 	labels := append([]string{"log"}, f.names...)
 	var metric prometheus.Collector
 	if len(c.Buckets) > 0 {
-		f.histogram = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: c.Name, Help: c.Help, Buckets: c.Buckets}, labels)
+		f.histogram = prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Name: c.Name, Help: c.Help, Buckets: c.Buckets},
+			labels,
+		)
 		metric = f.histogram
 	} else {
-		f.counter = prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, labels)
+		f.counter = prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: c.Name, Help: c.Help},
+			labels,
+		)
 		metric = f.counter
 	}
 	if env.Metrics != nil {
@@ -89,7 +111,10 @@ func NewCount(c CountConfig, env Env) (*Count, error) {
 			return nil, fmt.Errorf("name: %w", err)
 		}
 	}
-	f.failed = env.counter("penstock_filter_not_counted_total", "Records that were not counted, as the expression for their value gives no number, or a negative one.")
+	f.failed = env.counter(
+		"penstock_filter_not_counted_total",
+		"Records that were not counted, as the expression for their value gives no number, or a negative one.",
+	)
 	return f, nil
 }
 
@@ -100,8 +125,8 @@ func (f *Count) Fresh(log string) Filter {
 	return &g
 }
 
-// MetricOf returns the metric that a filter makes, and its shape, in which all that have its name must agree;
-// empty for other filters.
+// MetricOf returns the metric that a filter makes, and its shape, in which all that have its name
+// must agree; empty for other filters.
 func MetricOf(f Filter) (name, shape string) {
 	if c, ok := f.(*conditional); ok {
 		f = c.Filter
@@ -135,7 +160,10 @@ func (f *Count) Edit(v *View) Verdict {
 	labels := make([]string, 1, 1+len(f.names))
 	labels[0] = f.log
 	for _, name := range f.names {
-		labels = append(labels, strings.ToValidUTF8(keyOf(v, f.cfg.Labels[name], f.agent), "\uFFFD"))
+		labels = append(
+			labels,
+			strings.ToValidUTF8(keyOf(v, f.cfg.Labels[name], f.agent), "\uFFFD"),
+		)
 	}
 	if key := strings.Join(labels[1:], "\x00"); !f.series[key] {
 		if len(f.series) < f.cfg.MaxSeries {

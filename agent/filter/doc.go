@@ -1,16 +1,17 @@
 // Package filter holds the filters: functions on records that run between a log and an output.
 //
-// A Chain takes each record through all its filters before the next one. What a filter gets is a View: it
-// looks fields up in the JSON text as it lies, and an edit takes the text apart once, however many filters
-// edit it. A record that no filter changes is never encoded anew, and a batch of which no record is changed
-// leaves as it came.
+// A Chain takes each record through all its filters before the next one. What a filter gets is a
+// View: it looks fields up in the JSON text as it lies, and an edit takes the text apart once,
+// however many filters edit it. A record that no filter changes is never encoded anew, and a batch
+// of which no record is changed leaves as it came.
 //
-// Filters keep the positions of a batch and the offsets of the records they let through, and give the same
-// result each time they see the same batch, so that records are delivered again unchanged after a failure;
-// one that remembers what came before (Stateful) does so by position, and has its memory per log and output.
-// A record that a filter cannot handle (no JSON, no such field) passes unchanged and is counted, unless the
-// filter was told what to do with it; only what a filter was told to discard is discarded, and counted too;
-// what it refuses is in the dead letter before the record's position is passed.
+// Filters keep the positions of a batch and the offsets of the records they let through, and give
+// the same result each time they see the same batch, so that records are delivered again unchanged
+// after a failure; one that remembers what came before (Stateful) does so by position, and has its
+// memory per log and output. A record that a filter cannot handle (no JSON, no such field) passes
+// unchanged and is counted, unless the filter was told what to do with it; only what a filter was
+// told to discard is discarded, and counted too; what it refuses is in the dead letter before the
+// record's position is passed.
 //
 // The text formats that parse knows are in formats/, which knows nothing of records and JSON texts.
 package filter

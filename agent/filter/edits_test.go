@@ -20,48 +20,178 @@ func with[C any, F Filter](c C, build func(C, Env) (F, error)) func(Env) (Filter
 }
 
 func TestKeepFields(t *testing.T) {
-	check(t, with(KeepFieldsConfig{Fields: []string{"a", "o.x", "o.y"}}, NewKeepFields),
+	check(
+		t,
+		with(KeepFieldsConfig{Fields: []string{"a", "o.x", "o.y"}}, NewKeepFields),
 		[]string{`{"b":1,"a":1.0,"o":{"x":[1],"z":2,"y":null}}`, `{"a":5}`, `text`, `{"c":1}`},
-		[]string{`100:{"a":1.0,"o":{"x":[1],"y":null}}`, `101:{"a":5}`, `102:text`, `103:{}`}, result{changed: 3, unhandled: 1})
-	check(t, with(KeepFieldsConfig{Fields: []string{"a", "b"}}, NewKeepFields), []string{`{"a":1,"b":2}`}, []string{`100:{"a":1,"b":2}`}, result{kept: 1})
+		[]string{
+			`100:{"a":1.0,"o":{"x":[1],"y":null}}`,
+			`101:{"a":5}`,
+			`102:text`,
+			`103:{}`,
+		},
+		result{changed: 3, unhandled: 1},
+	)
+	check(
+		t,
+		with(KeepFieldsConfig{Fields: []string{"a", "b"}}, NewKeepFields),
+		[]string{`{"a":1,"b":2}`},
+		[]string{`100:{"a":1,"b":2}`},
+		result{kept: 1},
+	)
 }
 
 func TestRenameFieldsKeepsTypes(t *testing.T) {
-	check(t, with(RenameFieldsConfig{Fields: map[string]string{"a": "z", "o.n": "n", "s": "q.s"}, Overwrite: true}, NewRenameFields),
-		[]string{`{"a":9007199254740993,"b":1,"o":{"n":1.50},"s":"t"}`, `{"b":2}`, `{"a":1,"z":2}`, `x`},
-		[]string{`100:{"z":9007199254740993,"b":1,"o":{},"n":1.50,"q":{"s":"t"}}`, `101:{"b":2}`, `102:{"z":1}`, `103:x`}, result{changed: 2, kept: 1, unhandled: 1})
-	check(t, with(RenameFieldsConfig{Fields: map[string]string{"a": "z"}}, NewRenameFields), []string{`{"a":1,"z":2}`}, []string{`100:{"a":1,"z":2}`}, result{kept: 1})
+	check(
+		t,
+		with(
+			RenameFieldsConfig{
+				Fields:    map[string]string{"a": "z", "o.n": "n", "s": "q.s"},
+				Overwrite: true,
+			},
+			NewRenameFields,
+		),
+		[]string{
+			`{"a":9007199254740993,"b":1,"o":{"n":1.50},"s":"t"}`,
+			`{"b":2}`,
+			`{"a":1,"z":2}`,
+			`x`,
+		},
+		[]string{
+			`100:{"z":9007199254740993,"b":1,"o":{},"n":1.50,"q":{"s":"t"}}`,
+			`101:{"b":2}`,
+			`102:{"z":1}`,
+			`103:x`,
+		},
+		result{changed: 2, kept: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(RenameFieldsConfig{Fields: map[string]string{"a": "z"}}, NewRenameFields),
+		[]string{`{"a":1,"z":2}`},
+		[]string{`100:{"a":1,"z":2}`},
+		result{kept: 1},
+	)
 }
 
 func TestConvert(t *testing.T) {
-	check(t, with(ConvertConfig{Types: map[string]string{"a": "int", "b": "float", "c": "bool", "d": "string", "e": "auto", "o.x": "int"}}, NewConvert),
-		[]string{`{"a":"200","b":"1.50","c":"yes","d":1.0,"e":"12","o":{"x":"7"}}`, `{"a":1,"b":2.5,"c":true,"d":"s","e":"x"}`, `{"a":"x","b":null,"c":{}}`, `t`},
-		[]string{`100:{"a":200,"b":1.50,"c":true,"d":"1.0","e":12,"o":{"x":7}}`, `101:{"a":1,"b":2.5,"c":true,"d":"s","e":"x"}`, `102:{"a":"x","b":null,"c":{}}`, `103:t`},
-		result{changed: 1, kept: 2, unhandled: 1})
+	check(
+		t,
+		with(
+			ConvertConfig{
+				Types: map[string]string{
+					"a":   "int",
+					"b":   "float",
+					"c":   "bool",
+					"d":   "string",
+					"e":   "auto",
+					"o.x": "int",
+				},
+			},
+			NewConvert,
+		),
+		[]string{
+			`{"a":"200","b":"1.50","c":"yes","d":1.0,"e":"12","o":{"x":"7"}}`,
+			`{"a":1,"b":2.5,"c":true,"d":"s","e":"x"}`,
+			`{"a":"x","b":null,"c":{}}`,
+			`t`,
+		},
+		[]string{
+			`100:{"a":200,"b":1.50,"c":true,"d":"1.0","e":12,"o":{"x":7}}`,
+			`101:{"a":1,"b":2.5,"c":true,"d":"s","e":"x"}`,
+			`102:{"a":"x","b":null,"c":{}}`,
+			`103:t`,
+		},
+		result{changed: 1, kept: 2, unhandled: 1},
+	)
 }
 
 func TestReplaceAndTruncate(t *testing.T) {
-	check(t, with(ReplaceConfig{Field: "path", Pattern: `/\d+`, With: "/:id"}, NewReplace), []string{`{"path":"/a/12/b/3"}`, `{"path":1}`, `{"path":"/x"}`},
-		[]string{`100:{"path":"/a/:id/b/:id"}`, `101:{"path":1}`, `102:{"path":"/x"}`}, result{changed: 1, kept: 1, unhandled: 1})
-	check(t, with(ReplaceConfig{Pattern: `\s+$`}, NewReplace), []string{"a  ", "b"}, []string{"100:a", "101:b"}, result{changed: 1, kept: 1})
-	check(t, with(TruncateConfig{Fields: []string{"m", "n"}, Size: 4, Suffix: "…"}, NewTruncate), []string{`{"m":"abécd","n":"abcd"}`, `{"m":12345}`},
-		[]string{`100:{"m":"abé…","n":"abcd"}`, `101:{"m":12345}`}, result{changed: 1, kept: 1})
-	check(t, with(TruncateConfig{Size: 3}, NewTruncate), []string{"aé€", "abc"}, []string{"100:aé", "101:abc"}, result{changed: 1, kept: 1})
+	check(
+		t,
+		with(ReplaceConfig{Field: "path", Pattern: `/\d+`, With: "/:id"}, NewReplace),
+		[]string{`{"path":"/a/12/b/3"}`, `{"path":1}`, `{"path":"/x"}`},
+		[]string{
+			`100:{"path":"/a/:id/b/:id"}`,
+			`101:{"path":1}`,
+			`102:{"path":"/x"}`,
+		},
+		result{changed: 1, kept: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(ReplaceConfig{Pattern: `\s+$`}, NewReplace),
+		[]string{"a  ", "b"},
+		[]string{"100:a", "101:b"},
+		result{changed: 1, kept: 1},
+	)
+	check(
+		t,
+		with(TruncateConfig{Fields: []string{"m", "n"}, Size: 4, Suffix: "…"}, NewTruncate),
+		[]string{`{"m":"abécd","n":"abcd"}`, `{"m":12345}`},
+		[]string{`100:{"m":"abé…","n":"abcd"}`, `101:{"m":12345}`},
+		result{changed: 1, kept: 1},
+	)
+	check(
+		t,
+		with(TruncateConfig{Size: 3}, NewTruncate),
+		[]string{"aé€", "abc"},
+		[]string{"100:aé", "101:abc"},
+		result{changed: 1, kept: 1},
+	)
 }
 
 func TestFlattenAndNest(t *testing.T) {
-	check(t, with(FlattenConfig{Separator: "."}, NewFlatten), []string{`{"a":{"b":1,"c":{"d":[1,{"e":2}]},"x":{}},"f":2}`, `{"a":1}`, `t`},
-		[]string{`100:{"a.b":1,"a.c.d":[1,{"e":2}],"a.x":{},"f":2}`, `101:{"a":1}`, `102:t`}, result{changed: 1, kept: 1, unhandled: 1})
-	check(t, with(FlattenConfig{Separator: "_", Lists: true, Field: "a.c"}, NewFlatten), []string{`{"a":{"c":{"d":[1,{"e":2}]},"g":3}}`},
-		[]string{`100:{"a":{"g":3},"a_c_d_0":1,"a_c_d_1_e":2}`}, result{changed: 1})
-	check(t, with(NestConfig{Fields: []string{"x"}, Prefix: "http.", Into: "http"}, NewNest), []string{`{"http.path":"/","x":1.0,"y":2}`, `{"http":{"a":1},"http.b":2}`, `{"y":1}`, `t`},
-		[]string{`100:{"y":2,"http":{"path":"/","x":1.0}}`, `101:{"http":{"a":1,"b":2}}`, `102:{"y":1}`, `103:t`}, result{changed: 2, kept: 1, unhandled: 1})
+	check(
+		t,
+		with(FlattenConfig{Separator: "."}, NewFlatten),
+		[]string{`{"a":{"b":1,"c":{"d":[1,{"e":2}]},"x":{}},"f":2}`, `{"a":1}`, `t`},
+		[]string{
+			`100:{"a.b":1,"a.c.d":[1,{"e":2}],"a.x":{},"f":2}`,
+			`101:{"a":1}`,
+			`102:t`,
+		},
+		result{changed: 1, kept: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(FlattenConfig{Separator: "_", Lists: true, Field: "a.c"}, NewFlatten),
+		[]string{`{"a":{"c":{"d":[1,{"e":2}]},"g":3}}`},
+		[]string{`100:{"a":{"g":3},"a_c_d_0":1,"a_c_d_1_e":2}`},
+		result{changed: 1},
+	)
+	check(
+		t,
+		with(NestConfig{Fields: []string{"x"}, Prefix: "http.", Into: "http"}, NewNest),
+		[]string{`{"http.path":"/","x":1.0,"y":2}`, `{"http":{"a":1},"http.b":2}`, `{"y":1}`, `t`},
+		[]string{
+			`100:{"y":2,"http":{"path":"/","x":1.0}}`,
+			`101:{"http":{"a":1,"b":2}}`,
+			`102:{"y":1}`,
+			`103:t`,
+		},
+		result{changed: 2, kept: 1, unhandled: 1},
+	)
 }
 
 func TestHashAndUUID(t *testing.T) {
-	check(t, with(HashConfig{Fields: []string{"u"}, Into: "u", Algorithm: "hmac_sha256", Key: "k"}, NewHash), []string{`{"u":"bob"}`, `{"v":1}`},
-		[]string{`100:{"u":"` + hmacOf("k", "bob") + `"}`, `101:{"v":1}`}, result{changed: 1, kept: 1})
-	f, err := NewUUID(UUIDConfig{Header: "id"}, Env{Agent: "edge", Metrics: prometheus.NewRegistry()})
+	check(
+		t,
+		with(
+			HashConfig{Fields: []string{"u"}, Into: "u", Algorithm: "hmac_sha256", Key: "k"},
+			NewHash,
+		),
+		[]string{`{"u":"bob"}`, `{"v":1}`},
+		[]string{
+			`100:{"u":"` + hmacOf("k", "bob") + `"}`,
+			`101:{"v":1}`,
+		},
+		result{changed: 1, kept: 1},
+	)
+	f, err := NewUUID(
+		UUIDConfig{Header: "id"},
+		Env{Agent: "edge", Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,23 +209,66 @@ func TestHashAndUUID(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	check(t, with(SplitConfig{Field: "tags", Separator: ",", Trim: true}, NewSplit), []string{`{"tags":"a, b,,\"c"}`, `{"tags":[1]}`}, []string{`100:{"tags":["a","b","\"c"]}`, `101:{"tags":[1]}`}, result{changed: 1, unhandled: 1})
+	check(
+		t,
+		with(SplitConfig{Field: "tags", Separator: ",", Trim: true}, NewSplit),
+		[]string{`{"tags":"a, b,,\"c"}`, `{"tags":[1]}`},
+		[]string{`100:{"tags":["a","b","\"c"]}`, `101:{"tags":[1]}`},
+		result{changed: 1, unhandled: 1},
+	)
 }
 
 func TestExplode(t *testing.T) {
 	max := 100
-	check(t, with(ExplodeConfig{Field: "l", MaxParts: max}, NewExplode), []string{`{"h":"x","l":[1.0,{"a":2}]}`, `{"l":[]}`, `t`},
-		[]string{`100:{"h":"x","l":1.0}`, `100:{"h":"x","l":{"a":2}}`, `101:{"l":[]}`, `102:t`}, result{split: 1, kept: 1, unhandled: 1})
-	check(t, with(ExplodeConfig{Field: "l", Flat: true, MaxParts: max}, NewExplode), []string{`{"h":"x","a":1,"l":[{"a":2},{"b":3}]}`},
-		[]string{`100:{"h":"x","a":2}`, `100:{"h":"x","a":1,"b":3}`}, result{split: 1})
-	check(t, with(ExplodeConfig{MaxParts: max}, NewExplode), []string{` [1, {"a":2},"t"]`, `[1`}, []string{`100:1`, `100:{"a":2}`, `100:t`, `101:[1`}, result{split: 1, unhandled: 1})
-	check(t, with(ExplodeConfig{Separator: "\n", MaxParts: 2}, NewExplode), []string{"a\n\nb\n", "a\nb\nc"}, []string{"100:a", "100:b", "101:a\nb\nc"}, result{split: 1, unhandled: 1})
-	check(t, with(ExplodeConfig{Field: "l", Alone: true, MaxParts: max}, NewExplode), []string{`{"h":"x","l":["a\"",2]}`}, []string{`100:a"`, `100:2`}, result{split: 1})
+	check(
+		t,
+		with(ExplodeConfig{Field: "l", MaxParts: max}, NewExplode),
+		[]string{`{"h":"x","l":[1.0,{"a":2}]}`, `{"l":[]}`, `t`},
+		[]string{
+			`100:{"h":"x","l":1.0}`,
+			`100:{"h":"x","l":{"a":2}}`,
+			`101:{"l":[]}`,
+			`102:t`,
+		},
+		result{split: 1, kept: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(ExplodeConfig{Field: "l", Flat: true, MaxParts: max}, NewExplode),
+		[]string{`{"h":"x","a":1,"l":[{"a":2},{"b":3}]}`},
+		[]string{`100:{"h":"x","a":2}`, `100:{"h":"x","a":1,"b":3}`},
+		result{split: 1},
+	)
+	check(
+		t,
+		with(ExplodeConfig{MaxParts: max}, NewExplode),
+		[]string{` [1, {"a":2},"t"]`, `[1`},
+		[]string{`100:1`, `100:{"a":2}`, `100:t`, `101:[1`},
+		result{split: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(ExplodeConfig{Separator: "\n", MaxParts: 2}, NewExplode),
+		[]string{"a\n\nb\n", "a\nb\nc"},
+		[]string{"100:a", "100:b", "101:a\nb\nc"},
+		result{split: 1, unhandled: 1},
+	)
+	check(
+		t,
+		with(ExplodeConfig{Field: "l", Alone: true, MaxParts: max}, NewExplode),
+		[]string{`{"h":"x","l":["a\"",2]}`},
+		[]string{`100:a"`, `100:2`},
+		result{split: 1},
+	)
 }
 
-// What comes out of an explode goes through the filters that follow, and stays in order by its time, too.
+// What comes out of an explode goes through the filters that follow, and stays in order by its
+// time, too.
 func TestExplodeInAChain(t *testing.T) {
-	e, err := NewExplode(ExplodeConfig{Field: "l", Alone: true, MaxParts: 9}, Env{Metrics: prometheus.NewRegistry()})
+	e, err := NewExplode(
+		ExplodeConfig{Field: "l", Alone: true, MaxParts: 9},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +276,16 @@ func TestExplodeInAChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Chain{e, w}.Apply(batch(`{"n":0}`, `{"l":[{"n":1},{"n":2},{"n":3}]}`, `{"n":2}`, `{"n":9}`)).Batch
-	if got := strings.Join(values(t, out), " "); got != `100:{"n":0} 101:{"n":1} 101:{"n":3} 103:{"n":9}` {
+	out := Chain{
+		e,
+		w,
+	}.Apply(
+		batch(`{"n":0}`, `{"l":[{"n":1},{"n":2},{"n":3}]}`, `{"n":2}`, `{"n":9}`),
+	).Batch
+	if got := strings.Join(
+		values(t, out),
+		" ",
+	); got != `100:{"n":0} 101:{"n":1} 101:{"n":3} 103:{"n":9}` {
 		t.Error(got)
 	}
 	if out.First != 100 || out.End != 104 {
@@ -171,16 +352,30 @@ func TestValuesStayWhatTheyAre(t *testing.T) {
 		return fmt.Sprintf(`{"x":[%d,{"y":%d.0}]}`, rng.IntN(9), rng.IntN(9))
 	}
 	env := func() Env { return Env{Metrics: prometheus.NewRegistry()} }
-	set, _ := NewSet(SetConfig{Fields: map[string]Expression{"c": must(t, "field.b")}, Overwrite: true}, env())
-	rename, _ := NewRenameFields(RenameFieldsConfig{Fields: map[string]string{"b": "o.b"}, Overwrite: true}, env())
+	set, _ := NewSet(
+		SetConfig{Fields: map[string]Expression{"c": must(t, "field.b")}, Overwrite: true},
+		env(),
+	)
+	rename, _ := NewRenameFields(
+		RenameFieldsConfig{Fields: map[string]string{"b": "o.b"}, Overwrite: true},
+		env(),
+	)
 	nest, _ := NewNest(NestConfig{Fields: []string{"c"}, Into: "p.q"}, env())
 	keep, _ := NewKeepFields(KeepFieldsConfig{Fields: []string{"a", "o.b", "p"}}, env())
 	for range 500 {
 		a, b := random(), random()
-		out := Chain{set, rename, nest, keep}.Apply(batch(`{"a":` + a + `,"b":` + b + `,"z":0}`)).Batch
+		out := Chain{
+			set,
+			rename,
+			nest,
+			keep,
+		}.Apply(
+			batch(`{"a":` + a + `,"b":` + b + `,"z":0}`),
+		).Batch
 		want := `100:{"a":` + a + `,"o":{"b":` + b + `},"p":{"q":{"c":` + b + `}}}`
 		if got := values(t, out)[0]; got != want {
-			if strings.HasPrefix(got, `100:{"a":`+a+`,"p":`) { // the order of objects made on the way may differ
+			// the order of objects made on the way may differ
+			if strings.HasPrefix(got, `100:{"a":`+a+`,"p":`) {
 				continue
 			}
 			t.Fatalf("seed %d: got  %s\nwant %s", seed, got, want)
@@ -188,7 +383,8 @@ func TestValuesStayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// Whatever the value, an edit of JSON gives JSON, and a record is neither lost nor made unless a filter is told to.
+// Whatever the value, an edit of JSON gives JSON, and a record is neither lost nor made unless a
+// filter is told to.
 func FuzzEdits(f *testing.F) {
 	for _, s := range []string{`{"a":{"b":1},"l":[1,{"x":2}]}`, `{"a":"x\"\u00e9","a":2,"":{}}`, `[1,{"a":[]}]`, ` {"a" : { "b" : [ ] } , "l" : [ "x" ] } `, "text\nlines", `{"l":[[1],[2]]}`} {
 		f.Add([]byte(s))
@@ -202,15 +398,36 @@ func FuzzEdits(f *testing.F) {
 		filters = append(filters, x)
 	}
 	add(NewKeepFields(KeepFieldsConfig{Fields: []string{"a.b", "l"}}, env()))
-	add(NewRenameFields(RenameFieldsConfig{Fields: map[string]string{"a": "z.y", "l": "a", "a.b": "l"}, Overwrite: true}, env()))
-	add(NewConvert(ConvertConfig{Types: map[string]string{"a": "auto", "a.b": "string", "l": "int"}}, env()))
+	add(
+		NewRenameFields(
+			RenameFieldsConfig{
+				Fields:    map[string]string{"a": "z.y", "l": "a", "a.b": "l"},
+				Overwrite: true,
+			},
+			env(),
+		),
+	)
+	add(
+		NewConvert(
+			ConvertConfig{Types: map[string]string{"a": "auto", "a.b": "string", "l": "int"}},
+			env(),
+		),
+	)
 	add(NewFlatten(FlattenConfig{Separator: ".", Lists: true}, env()))
 	add(NewNest(NestConfig{Prefix: "a", Fields: []string{"l", ""}, Into: "n.m"}, env()))
 	add(NewSplit(SplitConfig{Field: "a", Separator: "x"}, env()))
 	add(NewHash(HashConfig{Fields: []string{"a", "l"}, Into: "a.b"}, env()))
 	add(NewTruncate(TruncateConfig{Fields: []string{"a", "a.b"}, Size: 1, Suffix: "\xff"}, env()))
 	add(NewReplace(ReplaceConfig{Field: "a", Pattern: ".", With: `"`}, env()))
-	add(NewSet(SetConfig{Fields: map[string]Expression{"a.b": must(f, "field.l"), "q": must(f, "1")}, Overwrite: true}, env()))
+	add(
+		NewSet(
+			SetConfig{
+				Fields:    map[string]Expression{"a.b": must(f, "field.l"), "q": must(f, "1")},
+				Overwrite: true,
+			},
+			env(),
+		),
+	)
 	f.Fuzz(func(t *testing.T, value []byte) {
 		for _, x := range filters {
 			out := lines(t, x, near, string(value))
@@ -231,15 +448,29 @@ func BenchmarkEdits(b *testing.B) {
 	}
 	f1, err := NewKeepFields(KeepFieldsConfig{Fields: []string{"level", "user.id"}}, env)
 	bench("keep_fields", f1, err)
-	f2, err := NewRenameFields(RenameFieldsConfig{Fields: map[string]string{"msg": "message"}, Overwrite: true}, env)
+	f2, err := NewRenameFields(
+		RenameFieldsConfig{Fields: map[string]string{"msg": "message"}, Overwrite: true},
+		env,
+	)
 	bench("rename_fields", f2, err)
-	f3, err := NewConvert(ConvertConfig{Types: map[string]string{"status": "int", "took": "float"}}, env)
+	f3, err := NewConvert(
+		ConvertConfig{Types: map[string]string{"status": "int", "took": "float"}},
+		env,
+	)
 	bench("convert", f3, err)
 	f4, err := NewFlatten(FlattenConfig{Separator: "."}, env)
 	bench("flatten", f4, err)
 	f5, err := NewNest(NestConfig{Fields: []string{"path", "status"}, Into: "http"}, env)
 	bench("nest", f5, err)
-	f6, err := NewHash(HashConfig{Fields: []string{"user.name"}, Into: "user.name", Algorithm: "hmac_sha256", Key: "k"}, env)
+	f6, err := NewHash(
+		HashConfig{
+			Fields:    []string{"user.name"},
+			Into:      "user.name",
+			Algorithm: "hmac_sha256",
+			Key:       "k",
+		},
+		env,
+	)
 	bench("hash_hmac", f6, err)
 	f7, err := NewUUID(UUIDConfig{Field: "id"}, env)
 	bench("uuid", f7, err)
@@ -267,24 +498,66 @@ func BenchmarkOthers(b *testing.B) {
 		}
 		benchFilter(b, name, f, line)
 	}
-	add, err := NewAddFields(AddFieldsConfig{Overwrite: true, Fields: map[string]template.Template{"app": tmpl("${tag[0]}"), "host": tmpl("web")}}, env)
+	add, err := NewAddFields(
+		AddFieldsConfig{
+			Overwrite: true,
+			Fields:    map[string]template.Template{"app": tmpl("${tag[0]}"), "host": tmpl("web")},
+		},
+		env,
+	)
 	bench("add_fields", benchLines["json"], add, err)
 	grep, err := NewGrep(GrepConfig{Field: "level", Exclude: []string{"^debug$"}}, env)
 	bench("grep_field", benchLines["json"], grep, err)
-	red, err := NewRedact(RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"}, env)
+	red, err := NewRedact(
+		RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"},
+		env,
+	)
 	bench("redact_two_presets", benchLines["json"], red, err)
 	sam, err := NewSample(SampleConfig{Keep: 0.5, Field: "user.id"}, env)
 	bench("sample_by_field", benchLines["json"], sam, err)
 	split, err := NewSplit(SplitConfig{Field: "path", Separator: "/", Trim: true}, env)
 	bench("split", benchLines["json"], split, err)
 	exp, err := NewExplode(ExplodeConfig{Field: "l", MaxParts: 100}, env)
-	bench("explode_in_four", `{"host":"web-1","app":"x","l":[{"n":1},{"n":2},{"n":3},{"n":4}]}`, exp, err)
-	cnt, err := NewCount(CountConfig{Name: "n", Labels: map[string]Expression{"level": must(b, "field.level")}, MaxSeries: 9}, env)
+	bench(
+		"explode_in_four",
+		`{"host":"web-1","app":"x","l":[{"n":1},{"n":2},{"n":3},{"n":4}]}`,
+		exp,
+		err,
+	)
+	cnt, err := NewCount(
+		CountConfig{
+			Name:      "n",
+			Labels:    map[string]Expression{"level": must(b, "field.level")},
+			MaxSeries: 9,
+		},
+		env,
+	)
 	bench("count", benchLines["json"], cnt.Fresh("x"), err)
-	csv, err := NewParse(ParseConfig{Format: "csv", Delimiter: ",", Columns: []string{"a", "b", "c", "d"}, OnFailure: "pass"}, env)
+	csv, err := NewParse(
+		ParseConfig{
+			Format:    "csv",
+			Delimiter: ",",
+			Columns:   []string{"a", "b", "c", "d"},
+			OnFailure: "pass",
+		},
+		env,
+	)
 	bench("parse_csv", `17,"some text, quoted",2026-11-28,0.125`, csv, err)
-	grok, err := NewParse(ParseConfig{Format: "grok", Pattern: `^%{IP:client} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}$`, OnFailure: "pass"}, env)
+	grok, err := NewParse(
+		ParseConfig{
+			Format:    "grok",
+			Pattern:   `^%{IP:client} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}$`,
+			OnFailure: "pass",
+		},
+		env,
+	)
 	bench("parse_grok", `203.0.113.7 GET /api/v1/things 200`, grok, err)
-	route := NewRouter([]Route{{If: must(b, "field.level == 'error'")}}, []Route{{If: must(b, "field.level == 'error'")}}, false, false, env)
+	route := NewRouter(
+		[]Route{{If: must(b, "field.level == 'error'")}},
+		[]Route{{If: must(b, "field.level == 'error'")}},
+		false,
+		false,
+		env,
+	)
 	bench("route_if", benchLines["json"], route, nil)
 }

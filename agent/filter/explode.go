@@ -32,7 +32,12 @@ func (c *ExplodeConfig) Validate() error {
 		}
 	}
 	if c.Field != "" && c.Separator != "" {
-		errs = append(errs, errors.New("separator: is for the whole value; the filter split makes a list of a text field"))
+		errs = append(
+			errs,
+			errors.New(
+				"separator: is for the whole value; the filter split makes a list of a text field",
+			),
+		)
 	}
 	if c.MaxParts < 1 {
 		errs = append(errs, fmt.Errorf("max_parts: must be at least 1"))
@@ -40,8 +45,9 @@ func (c *ExplodeConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Explode makes many records of one. All have its position: it is passed once all of them are delivered, and
-// they come again together. Their times are a nanosecond apart, so that they stay in order.
+// Explode makes many records of one. All have its position: it is passed once all of them are
+// delivered, and they come again together. Their times are a nanosecond apart, so that they stay in
+// order.
 type Explode struct {
 	base
 	cfg   ExplodeConfig
@@ -58,7 +64,10 @@ func NewExplode(c ExplodeConfig, env Env) (*Explode, error) {
 	if c.Field != "" {
 		f.field, _ = NewPath(c.Field)
 	}
-	f.large = env.counter("penstock_filter_explode_too_many_total", "Records that would have made more records than max_parts, or more than 64 MiB, and passed as they were.")
+	f.large = env.counter(
+		"penstock_filter_explode_too_many_total",
+		"Records that would have made more records than max_parts, or more than 64 MiB, and passed as they were.",
+	)
 	return f, nil
 }
 

@@ -9,12 +9,13 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// Expression is an expression over a record, compiled when the config is read. The zero Expression is none.
+// Expression is an expression over a record, compiled when the config is read. The zero Expression
+// is none.
 //
-// It is bounded: it has no loops but those over lists, of up to maxExpressionList elements of a field, not one
-// within another, that build no text and do not search the record anew; and it cannot look at anything but
-// the record. So it takes time and memory in proportion to the record's length, and gives the same result
-// for the same record, always.
+// It is bounded: it has no loops but those over lists, of up to maxExpressionList elements of a
+// field, not one within another, that build no text and do not search the record anew; and it
+// cannot look at anything but the record. So it takes time and memory in proportion to the record's
+// length, and gives the same result for the same record, always.
 type Expression struct {
 	text    string
 	program *vm.Program
@@ -89,11 +90,15 @@ func explain(err error) error {
 	if !errors.As(err, &e) {
 		return fmt.Errorf("is no expression that can be used: %w", err)
 	}
-	return fmt.Errorf("is no expression that can be used: %s, at character %d of it (penstock help expressions)", e.Message, e.Column+1)
+	return fmt.Errorf(
+		"is no expression that can be used: %s, at character %d of it (penstock help expressions)",
+		e.Message,
+		e.Column+1,
+	)
 }
 
-// OfBatch reports whether the expression is the same for all records of a batch: it looks at tag, origin
-// and agent alone.
+// OfBatch reports whether the expression is the same for all records of a batch: it looks at tag,
+// origin and agent alone.
 func (e Expression) OfBatch() bool { return !e.names.record }
 
 // field returns the path of an expression that is one field and nothing else.

@@ -82,8 +82,16 @@ var functions = []expr.Option{
 		}
 		return "", nil
 	}, new(func(any) string)),
-	expr.Function(less, func(p ...any) (any, error) { return order(p[0], p[1], false), nil }, new(func(any, any) bool)),
-	expr.Function(lessEqual, func(p ...any) (any, error) { return order(p[0], p[1], true), nil }, new(func(any, any) bool)),
+	expr.Function(
+		less,
+		func(p ...any) (any, error) { return order(p[0], p[1], false), nil },
+		new(func(any, any) bool),
+	),
+	expr.Function(
+		lessEqual,
+		func(p ...any) (any, error) { return order(p[0], p[1], true), nil },
+		new(func(any, any) bool),
+	),
 }
 
 var errLong = fmt.Errorf("a list or an object has more than %d elements", maxExpressionList)
@@ -98,8 +106,8 @@ func limited(r gjson.Result) (any, error) {
 	return out, nil
 }
 
-// goValue returns what an expression works with: whole numbers as int where they fit. Of lists and objects it
-// takes up to room elements in all.
+// goValue returns what an expression works with: whole numbers as int where they fit. Of lists and
+// objects it takes up to room elements in all.
 func goValue(r gjson.Result, room *int) any {
 	switch r.Type {
 	case gjson.String:
@@ -142,7 +150,8 @@ func goNumber(raw string) any {
 	return x
 }
 
-// order reports whether a is before b, or equal to it if that will do too. What cannot be compared is not.
+// order reports whether a is before b, or equal to it if that will do too. What cannot be compared
+// is not.
 func order(a, b any, equal bool) bool {
 	switch x := a.(type) {
 	case string:

@@ -64,11 +64,17 @@ func (p nested) Visit(node *ast.Node) {
 		p.fail("all, any, filter, map and the like cannot stand within one another")
 	case *ast.CallNode:
 		if p.names[n] != nil {
-			p.fail("a field cannot be looked up again and again: write let x = field.NAME; before, and x here")
+			p.fail(
+				"a field cannot be looked up again and again: write let x = field.NAME; before, and x here",
+			)
 		}
 	case *ast.IdentifierNode:
 		if n.Value == "value" || n.Value == "field" {
-			p.fail("%s cannot be used again and again: write let x = %s; before, and x here", n.Value, n.Value)
+			p.fail(
+				"%s cannot be used again and again: write let x = %s; before, and x here",
+				n.Value,
+				n.Value,
+			)
 		}
 	case *ast.BinaryNode:
 		if n.Operator == "+" || n.Operator == ".." {
@@ -152,7 +158,10 @@ func wholeNumber(n ast.Node) (int, bool) {
 }
 
 func call(function string, args ...ast.Node) *ast.CallNode {
-	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: function}, Arguments: append([]ast.Node{&ast.IdentifierNode{Value: "$env"}}, args...)}
+	return &ast.CallNode{
+		Callee:    &ast.IdentifierNode{Value: function},
+		Arguments: append([]ast.Node{&ast.IdentifierNode{Value: "$env"}}, args...),
+	}
 }
 
 // alone returns the path of a node that is one field.
@@ -200,7 +209,13 @@ func (p *tolerant) Visit(node *ast.Node) {
 		if len(n.Operator) == 2 {
 			name = lessEqual
 		}
-		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: []ast.Node{left, right}})
+		ast.Patch(
+			node,
+			&ast.CallNode{
+				Callee:    &ast.IdentifierNode{Value: name},
+				Arguments: []ast.Node{left, right},
+			},
+		)
 	case "contains", "startsWith", "endsWith", "matches":
 		n.Left = asText(n.Left)
 		if n.Operator != "matches" {

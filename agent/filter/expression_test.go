@@ -14,8 +14,15 @@ import (
 func viewOf(value string) *View {
 	v := &View{batch: &record.Batch{Tag: "app.web.access", Origin: "/var/log/web.log"}}
 	v.reset(&record.Record{
-		Value: []byte(value), Key: []byte("k"), Time: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC).UnixNano(),
-		Headers: []record.Header{{Key: "file", Value: []byte("f0")}, {Key: "x-y", Value: []byte("z")}},
+		Value: []byte(
+			value,
+		),
+		Key:  []byte("k"),
+		Time: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC).UnixNano(),
+		Headers: []record.Header{
+			{Key: "file", Value: []byte("f0")},
+			{Key: "x-y", Value: []byte("z")},
+		},
 	}, &arena{})
 	return v
 }
@@ -82,7 +89,8 @@ func TestExpressionsThatAreNone(t *testing.T) {
 		`field[""]`:                           "empty",
 	} {
 		_, err := NewExpression(text)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.40s: %v, want ...%s...", text, err, want)
 		}
 	}
@@ -143,7 +151,13 @@ func FuzzExpression(f *testing.F) {
 // Both count what could not be evaluated; it was a panic for such a configuration.
 func TestWhereTakesIfAsWell(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	env := Env{Name: "filter.where.w", Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"component": "filter.where.w"}, reg)}
+	env := Env{
+		Name: "filter.where.w",
+		Metrics: prometheus.WrapRegistererWith(
+			prometheus.Labels{"component": "filter.where.w"},
+			reg,
+		),
+	}
 	var c WhereConfig
 	var common Common
 	for to, text := range map[*Expression]string{&c.Condition: "field.n > 1", &common.If: "field.kind == 'a'"} {

@@ -83,7 +83,10 @@ func NewAddFields(c AddFieldsConfig, env Env) (*AddFields, error) {
 		return nil, err
 	}
 	f := &AddFields{base: newBase(env), fields: fields, overwrite: c.Overwrite}
-	f.leftOut = env.counter("penstock_filter_fields_left_out_total", "Fields that were left out because a record lacks what they are made of.")
+	f.leftOut = env.counter(
+		"penstock_filter_fields_left_out_total",
+		"Fields that were left out because a record lacks what they are made of.",
+	)
 	return f, nil
 }
 

@@ -14,8 +14,8 @@ type Filter interface {
 	// Tag returns the tag that a batch tagged tag leaves with.
 	Tag(tag string) string
 	// Glance says what becomes of all records of a batch where that needs no look at them: Kept,
-	// Discarded, or Skipped. Otherwise it returns Look, and Edit is called for each. Only tag, origin and topic
-	// of b count.
+	// Discarded, or Skipped. Otherwise it returns Look, and Edit is called for each. Only tag,
+	// origin and topic of b count.
 	Glance(b *record.Batch) Verdict
 	// Edit does the filter's work on one record. It says Changed only after an edit of v.
 	Edit(v *View) Verdict
@@ -27,13 +27,13 @@ type Filter interface {
 // decides must be the same when a record is delivered again while the agent runs.
 type Stateful interface {
 	Filter
-	// Fresh returns the filter with a memory of its own, for one log of one output, which log names. It
-	// is not safe for concurrent use.
+	// Fresh returns the filter with a memory of its own, for one log of one output, which log
+	// names. It is not safe for concurrent use.
 	Fresh(log string) Filter
 }
 
-// unrepeatable is implemented by filters that an archive cannot follow: it makes the same objects again after
-// a crash, from the records of the same positions alone.
+// unrepeatable is implemented by filters that an archive cannot follow: it makes the same objects
+// again after a crash, from the records of the same positions alone.
 type unrepeatable interface {
 	// whyUnrepeatable ends a sentence: "makes several records of one".
 	whyUnrepeatable() string
@@ -82,9 +82,18 @@ const (
 	verdicts = int(Look)
 )
 
-var verdictNames = [verdicts]string{"kept", "changed", "discarded", "unhandled", "refused", "split", "skipped"}
+var verdictNames = [verdicts]string{
+	"kept",
+	"changed",
+	"discarded",
+	"unhandled",
+	"refused",
+	"split",
+	"skipped",
+}
 
-// base is what filters have in common: the tag stays, every record is looked at, and all is counted.
+// base is what filters have in common: the tag stays, every record is looked at, and all is
+// counted.
 type base struct{ m meters }
 
 func newBase(env Env) base { return base{newMeters(env)} }

@@ -19,7 +19,12 @@ func batch(values ...string) *record.Batch {
 	var b record.Builder
 	b.Reset("app.web.access", "/var/log/web.log", 0)
 	for i, v := range values {
-		b.Append(int64(i)*1e9, []byte("k"), []byte(v), []record.Header{{Key: "file", Value: []byte("f" + fmt.Sprint(i))}})
+		b.Append(
+			int64(i)*1e9,
+			[]byte("k"),
+			[]byte(v),
+			[]record.Header{{Key: "file", Value: []byte("f" + fmt.Sprint(i))}},
+		)
 	}
 	out := b.Build()
 	out.At(100)
@@ -53,7 +58,8 @@ func apply[F any](f F, b *record.Batch) *record.Batch {
 
 type result struct{ kept, changed, discarded, unhandled, refused, split, skipped int }
 
-// check runs a filter over values, and checks what comes out, that positions stay, that twice gives the same, and the counts.
+// check runs a filter over values, and checks what comes out, that positions stay, that twice gives
+// the same, and the counts.
 func check(t *testing.T, build func(Env) (Filter, error), in, want []string, counts result) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -76,7 +82,8 @@ func check(t *testing.T, build func(Env) (Filter, error), in, want []string, cou
 	if after := strings.Join(values(t, b), "\n"); after != before {
 		t.Errorf("the batch that went in was changed:\n%s", after)
 	}
-	expected := fmt.Sprintf(`# HELP penstock_filter_records_total Records seen by a filter, by what became of them; each output of a pipeline runs the filters for itself.
+	expected := fmt.Sprintf(
+		`# HELP penstock_filter_records_total Records seen by a filter, by what became of them; each output of a pipeline runs the filters for itself.
 # TYPE penstock_filter_records_total counter
 penstock_filter_records_total{result="changed"} %d
 penstock_filter_records_total{result="discarded"} %d
@@ -85,8 +92,20 @@ penstock_filter_records_total{result="refused"} %d
 penstock_filter_records_total{result="skipped"} %d
 penstock_filter_records_total{result="split"} %d
 penstock_filter_records_total{result="unhandled"} %d
-`, counts.changed, counts.discarded, counts.kept, counts.refused, counts.skipped, counts.split, counts.unhandled)
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(expected), "penstock_filter_records_total"); err != nil {
+`,
+		counts.changed,
+		counts.discarded,
+		counts.kept,
+		counts.refused,
+		counts.skipped,
+		counts.split,
+		counts.unhandled,
+	)
+	if err := testutil.GatherAndCompare(
+		reg,
+		strings.NewReader(expected),
+		"penstock_filter_records_total",
+	); err != nil {
 		t.Error(err)
 	}
 	again := apply(f, b)
@@ -99,14 +118,51 @@ func TestGrep(t *testing.T) {
 	build := func(c GrepConfig) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) { return NewGrep(c, e) }
 	}
-	check(t, build(GrepConfig{Include: []string{"^a", "z"}, Exclude: []string{"bad"}}),
-		[]string{"a1", "b", "xz", "a bad", "a2"}, []string{"100:a1", "102:xz", "104:a2"}, result{kept: 3, discarded: 2})
-	check(t, build(GrepConfig{Field: "level.name", Exclude: []string{"^debug$"}}),
+	check(
+		t,
+		build(GrepConfig{Include: []string{"^a", "z"}, Exclude: []string{"bad"}}),
+		[]string{
+			"a1",
+			"b",
+			"xz",
+			"a bad",
+			"a2",
+		},
+		[]string{"100:a1", "102:xz", "104:a2"},
+		result{kept: 3, discarded: 2},
+	)
+	check(
+		t,
+		build(GrepConfig{Field: "level.name", Exclude: []string{"^debug$"}}),
 		[]string{`{"level":{"name":"debug"}}`, `{"level":{"name":"info"}}`, `debug`, `{"level":1}`},
-		[]string{`101:{"level":{"name":"info"}}`, `102:debug`, `103:{"level":1}`}, result{kept: 1, discarded: 1, unhandled: 2})
-	check(t, build(GrepConfig{Header: "file", Include: []string{"f1"}}), []string{"a", "b"}, []string{"101:b"}, result{kept: 1, discarded: 1})
-	check(t, build(GrepConfig{Exclude: []string{"."}}), []string{"a", "b"}, nil, result{discarded: 2})
-	check(t, build(GrepConfig{Exclude: []string{"nothing"}}), []string{"a", "b"}, []string{"100:a", "101:b"}, result{kept: 2})
+		[]string{
+			`101:{"level":{"name":"info"}}`,
+			`102:debug`,
+			`103:{"level":1}`,
+		},
+		result{kept: 1, discarded: 1, unhandled: 2},
+	)
+	check(
+		t,
+		build(GrepConfig{Header: "file", Include: []string{"f1"}}),
+		[]string{"a", "b"},
+		[]string{"101:b"},
+		result{kept: 1, discarded: 1},
+	)
+	check(
+		t,
+		build(GrepConfig{Exclude: []string{"."}}),
+		[]string{"a", "b"},
+		nil,
+		result{discarded: 2},
+	)
+	check(
+		t,
+		build(GrepConfig{Exclude: []string{"nothing"}}),
+		[]string{"a", "b"},
+		[]string{"100:a", "101:b"},
+		result{kept: 2},
+	)
 }
 
 func TestAddAndRemoveFields(t *testing.T) {
@@ -115,37 +171,98 @@ func TestAddAndRemoveFields(t *testing.T) {
 			return NewAddFields(AddFieldsConfig{Fields: fields, Overwrite: over}, e)
 		}
 	}
-	check(t, add(true, map[string]template.Template{"a": tmpl(`${tag[2]}-${header.file}`), "b.c": tmpl(`${field.n.m}"`)}),
+	check(
+		t,
+		add(
+			true,
+			map[string]template.Template{
+				"a":   tmpl(`${tag[2]}-${header.file}`),
+				"b.c": tmpl(`${field.n.m}"`),
+			},
+		),
 		[]string{`{"n":{"m":7}}`, `{"a":1}`, "text", ` {"a":1,"n":{"m":"é"}}`},
-		[]string{`100:{"n":{"m":7},"a":"access-f0","b":{"c":"7\""}}`, `101:{"a":"access-f1"}`, `102:text`, `103:{"a":"access-f3","n":{"m":"é"},"b":{"c":"é\""}}`},
-		result{changed: 3, unhandled: 1})
-	check(t, add(false, map[string]template.Template{"a": tmpl("x")}), []string{`{"a":1}`, `{}`}, []string{`100:{"a":1}`, `101:{"a":"x"}`}, result{kept: 1, changed: 1})
-	check(t, add(true, map[string]template.Template{`a\.b`: tmpl("${origin}")}), []string{`{}`}, []string{`100:{"a.b":"/var/log/web.log"}`}, result{changed: 1})
+		[]string{
+			`100:{"n":{"m":7},"a":"access-f0","b":{"c":"7\""}}`,
+			`101:{"a":"access-f1"}`,
+			`102:text`,
+			`103:{"a":"access-f3","n":{"m":"é"},"b":{"c":"é\""}}`,
+		},
+		result{changed: 3, unhandled: 1},
+	)
+	check(
+		t,
+		add(false, map[string]template.Template{"a": tmpl("x")}),
+		[]string{`{"a":1}`, `{}`},
+		[]string{`100:{"a":1}`, `101:{"a":"x"}`},
+		result{kept: 1, changed: 1},
+	)
+	check(
+		t,
+		add(true, map[string]template.Template{`a\.b`: tmpl("${origin}")}),
+		[]string{`{}`},
+		[]string{`100:{"a.b":"/var/log/web.log"}`},
+		result{changed: 1},
+	)
 	remove := func(e Env) (Filter, error) {
 		return NewRemoveFields(RemoveFieldsConfig{Fields: []string{"user.password", "x"}}, e)
 	}
-	check(t, remove, []string{`{"user":{"password":"p","name":"n"},"x":1,"x":2}`, `{"y":1}`, `[1]`},
-		[]string{`100:{"user":{"name":"n"}}`, `101:{"y":1}`, `102:[1]`}, result{kept: 1, changed: 1, unhandled: 1})
+	check(
+		t,
+		remove,
+		[]string{`{"user":{"password":"p","name":"n"},"x":1,"x":2}`, `{"y":1}`, `[1]`},
+		[]string{
+			`100:{"user":{"name":"n"}}`,
+			`101:{"y":1}`,
+			`102:[1]`,
+		},
+		result{kept: 1, changed: 1, unhandled: 1},
+	)
 }
 
 // A member without a name is as good as any other.
 func TestParseJSONWithAnyNames(t *testing.T) {
-	check(t, func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "json", Field: "log"}, e) },
-		[]string{`{"log":"{\"\":1,\"a.b\":2,\"x\":{\"\":3}}","x":0,"y":"z"}`, `{"":5,"log":"{\"\":6}"}`, `{"log":"{}"}`},
-		[]string{`100:{"x":{"":3},"y":"z","":1,"a.b":2}`, `101:{"":6}`, `102:{}`}, result{changed: 3})
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "json", Field: "log"}, e) },
+		[]string{
+			`{"log":"{\"\":1,\"a.b\":2,\"x\":{\"\":3}}","x":0,"y":"z"}`,
+			`{"":5,"log":"{\"\":6}"}`,
+			`{"log":"{}"}`,
+		},
+		[]string{
+			`100:{"x":{"":3},"y":"z","":1,"a.b":2}`,
+			`101:{"":6}`,
+			`102:{}`,
+		},
+		result{changed: 3},
+	)
 }
 
 func TestParseLogfmtInBackticks(t *testing.T) {
-	check(t, func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "logfmt"}, e) },
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewParse(ParseConfig{Format: "logfmt"}, e) },
 		[]string{"a=`x \"y\" \\n` b=1", "a=`` b=`z`", "a=`open b=1", "a=`x`y"},
-		[]string{"100:{\"a\":\"x \\\"y\\\" \\\\n\",\"b\":\"1\"}", "101:{\"a\":\"\",\"b\":\"z\"}", "102:{\"a\":\"`open\",\"b\":\"1\"}", "103:{\"a\":\"`x`y\"}"}, result{changed: 4})
+		[]string{
+			"100:{\"a\":\"x \\\"y\\\" \\\\n\",\"b\":\"1\"}",
+			"101:{\"a\":\"\",\"b\":\"z\"}",
+			"102:{\"a\":\"`open\",\"b\":\"1\"}",
+			"103:{\"a\":\"`x`y\"}",
+		},
+		result{changed: 4},
+	)
 }
 
 // What a record lacks leaves out the field that wants it, and no other.
 func TestAddFieldsLeavesOutWhatIsMissing(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	f, err := NewAddFields(AddFieldsConfig{Overwrite: true, Fields: map[string]template.Template{
-		"a": template.MustParse("${tag[9]}"), "b": template.MustParse("x-${header.none}"), "c": template.MustParse("${tag[0]}"), "d": template.MustParse("${field.none}"),
+		"a": template.MustParse(
+			"${tag[9]}",
+		),
+		"b": template.MustParse("x-${header.none}"),
+		"c": template.MustParse("${tag[0]}"),
+		"d": template.MustParse("${field.none}"),
 	}}, Env{Metrics: reg})
 	if err != nil {
 		t.Fatal(err)
@@ -173,36 +290,76 @@ func TestAddFieldsKeepsTypes(t *testing.T) {
 		}
 	}
 	in := `{"n":1.50,"o":{"x":[null]},"big":9007199254740993}`
-	check(t, func(e Env) (Filter, error) { return NewAddFields(AddFieldsConfig{Fields: fields}, e) }, []string{in},
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewAddFields(AddFieldsConfig{Fields: fields}, e) },
+		[]string{in},
 		[]string{`100:` + strings.TrimSuffix(in, "}") +
 			`,"a":2,"b":true,"c":"2","d":1.50,"e":{"x":[null]},"f":"n=1.50","g":9007199254740993,"h":2,"i":"v2","j":-1.5}`},
-		result{changed: 1})
+		result{changed: 1},
+	)
 }
 
 func TestParse(t *testing.T) {
 	build := func(c ParseConfig) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) { return NewParse(c, e) }
 	}
-	check(t, build(ParseConfig{Format: "regex", Pattern: `^(?P<m>\w+) (?P<s>\d+)(?: (?P<o>.*))?$`, Keep: "raw"}),
+	check(
+		t,
+		build(
+			ParseConfig{
+				Format:  "regex",
+				Pattern: `^(?P<m>\w+) (?P<s>\d+)(?: (?P<o>.*))?$`,
+				Keep:    "raw",
+			},
+		),
 		[]string{"GET 200", `PUT 500 "x"`, "what"},
-		[]string{`100:{"m":"GET","s":"200","raw":"GET 200"}`, `101:{"m":"PUT","s":"500","o":"\"x\"","raw":"PUT 500 \"x\""}`, "102:what"},
-		result{changed: 2, unhandled: 1})
-	check(t, build(ParseConfig{Format: "json", Field: "log"}),
+		[]string{
+			`100:{"m":"GET","s":"200","raw":"GET 200"}`,
+			`101:{"m":"PUT","s":"500","o":"\"x\"","raw":"PUT 500 \"x\""}`,
+			"102:what",
+		},
+		result{changed: 2, unhandled: 1},
+	)
+	check(
+		t,
+		build(ParseConfig{Format: "json", Field: "log"}),
 		[]string{`{"log":"{\"a\":1,\"b.c\":[2]}","t":0}`, `{"log":"plain"}`, `{"log":5}`},
-		[]string{`100:{"t":0,"a":1,"b.c":[2]}`, `101:{"log":"plain"}`, `102:{"log":5}`}, result{changed: 1, unhandled: 2})
-	check(t, build(ParseConfig{Format: "logfmt", Into: "kv"}),
+		[]string{
+			`100:{"t":0,"a":1,"b.c":[2]}`,
+			`101:{"log":"plain"}`,
+			`102:{"log":5}`,
+		},
+		result{changed: 1, unhandled: 2},
+	)
+	check(
+		t,
+		build(ParseConfig{Format: "logfmt", Into: "kv"}),
 		[]string{`level=info msg="a \"b\"" ok n=`, `no pairs here`, `a="open`},
-		[]string{`100:{"kv":{"level":"info","msg":"a \"b\"","ok":true,"n":""}}`, `101:no pairs here`, `102:a="open`}, result{changed: 1, unhandled: 2})
+		[]string{
+			`100:{"kv":{"level":"info","msg":"a \"b\"","ok":true,"n":""}}`,
+			`101:no pairs here`,
+			`102:a="open`,
+		},
+		result{changed: 1, unhandled: 2},
+	)
 }
 
 func TestRenameTag(t *testing.T) {
-	f, err := NewRenameTag(RenameTagConfig{Match: `^app\.(?P<which>\w+)`, To: template.MustParse(`logs.${group.which}.${tag[2]}`)}, Env{})
+	f, err := NewRenameTag(
+		RenameTagConfig{
+			Match: `^app\.(?P<which>\w+)`,
+			To:    template.MustParse(`logs.${group.which}.${tag[2]}`),
+		},
+		Env{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := batch("a", "b")
 	out := apply(f, b)
-	if out.Tag != "logs.web.access" || b.Tag != "app.web.access" || out.First != 100 || out.End != 102 {
+	if out.Tag != "logs.web.access" || b.Tag != "app.web.access" || out.First != 100 ||
+		out.End != 102 {
 		t.Errorf("%q, was %q, [%d, %d)", out.Tag, b.Tag, out.First, out.End)
 	}
 	if got := strings.Join(values(t, out), " "); got != "100:a 101:b" {
@@ -223,7 +380,10 @@ func TestSampleIsASteadyShare(t *testing.T) {
 	}
 	in[0] = `ERROR`
 	for _, field := range []string{"", "trace"} {
-		f, err := NewSample(SampleConfig{Keep: 0.25, Field: field, Always: "ERROR"}, Env{Metrics: prometheus.NewRegistry()})
+		f, err := NewSample(
+			SampleConfig{Keep: 0.25, Field: field, Always: "ERROR"},
+			Env{Metrics: prometheus.NewRegistry()},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,30 +413,79 @@ func TestRedact(t *testing.T) {
 	build := func(c RedactConfig) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) { return NewRedact(c, e) }
 	}
-	check(t, build(RedactConfig{Presets: []string{"email", "credit_card"}, Patterns: []string{`(token=)\w+`}, Replace: "$1#"}),
+	check(
+		t,
+		build(
+			RedactConfig{
+				Presets:  []string{"email", "credit_card"},
+				Patterns: []string{`(token=)\w+`},
+				Replace:  "$1#",
+			},
+		),
 		[]string{"from a.b@c.org card 4111 1111 1111 1111 token=abc", "clean"},
-		[]string{"100:from # card # token=#", "101:clean"}, result{changed: 1, kept: 1})
-	check(t, build(RedactConfig{Patterns: []string{`\d+`}, Fields: []string{"a", "list"}, Replace: `"n"`}),
+		[]string{"100:from # card # token=#", "101:clean"},
+		result{changed: 1, kept: 1},
+	)
+	check(
+		t,
+		build(
+			RedactConfig{Patterns: []string{`\d+`}, Fields: []string{"a", "list"}, Replace: `"n"`},
+		),
 		[]string{`{"a":"x1\"","b":"2","list":["3"]}`, `{"b":1}`, `1`},
-		[]string{`100:{"a":"x\"n\"\"","b":"2","list":["3"]}`, `101:{"b":1}`, `102:1`}, result{changed: 1, kept: 1, unhandled: 1})
+		[]string{
+			`100:{"a":"x\"n\"\"","b":"2","list":["3"]}`,
+			`101:{"b":1}`,
+			`102:1`,
+		},
+		result{changed: 1, kept: 1, unhandled: 1},
+	)
 }
 
 func TestRedactKnowsWhatItFinds(t *testing.T) {
 	build := func(c RedactConfig) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) { return NewRedact(c, e) }
 	}
-	all := []string{"email", "ipv6", "ipv4", "credit_card", "iban", "bearer_token", "jwt", "aws_access_key", "private_key"}
+	all := []string{
+		"email",
+		"ipv6",
+		"ipv4",
+		"credit_card",
+		"iban",
+		"bearer_token",
+		"jwt",
+		"aws_access_key",
+		"private_key",
+	}
 	check(t, build(RedactConfig{Presets: all, Replace: "#"}), []string{
-		"card 4111111111111111 order 4111111111111112 id 1234567890123", "iban GB82 WEST 1234 5698 7654 32 and GB82 WEST 1234 5698 7654 33",
-		"from 2001:db8::1 and ::ffff:10.0.0.1 at 10:20:30", "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_",
+		"card 4111111111111111 order 4111111111111112 id 1234567890123",
+		"iban GB82 WEST 1234 5698 7654 32 and GB82 WEST 1234 5698 7654 33",
+		"from 2001:db8::1 and ::ffff:10.0.0.1 at 10:20:30",
+		"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_",
 		"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x",
 	}, []string{
-		"100:card # order 4111111111111112 id 1234567890123", "101:iban # and GB82 WEST 1234 5698 7654 33",
-		"102:from # and # at 10:20:30", "103:jwt #", "104:# x",
+		"100:card # order 4111111111111112 id 1234567890123",
+		"101:iban # and GB82 WEST 1234 5698 7654 33",
+		"102:from # and # at 10:20:30",
+		"103:jwt #",
+		"104:# x",
 	}, result{changed: 5})
-	check(t, build(RedactConfig{Presets: []string{"email"}, Method: "hash", Key: "k"}), []string{`{"m":"a@b.org"}`, "a@b.org c@b.org"},
-		[]string{`100:{"m":"` + hmacOf("k", "a@b.org")[:16] + `"}`, "101:" + hmacOf("k", "a@b.org")[:16] + " " + hmacOf("k", "c@b.org")[:16]}, result{changed: 2})
-	check(t, build(RedactConfig{Presets: []string{"credit_card"}, Method: "last4"}), []string{"4111 1111 1111 1111"}, []string{"100:****1111"}, result{changed: 1})
+	check(
+		t,
+		build(RedactConfig{Presets: []string{"email"}, Method: "hash", Key: "k"}),
+		[]string{`{"m":"a@b.org"}`, "a@b.org c@b.org"},
+		[]string{
+			`100:{"m":"` + hmacOf("k", "a@b.org")[:16] + `"}`,
+			"101:" + hmacOf("k", "a@b.org")[:16] + " " + hmacOf("k", "c@b.org")[:16],
+		},
+		result{changed: 2},
+	)
+	check(
+		t,
+		build(RedactConfig{Presets: []string{"credit_card"}, Method: "last4"}),
+		[]string{"4111 1111 1111 1111"},
+		[]string{"100:****1111"},
+		result{changed: 1},
+	)
 }
 
 func TestChainRoutesByItsOwnTag(t *testing.T) {
@@ -327,7 +536,12 @@ func FuzzEditJSON(f *testing.F) {
 	f.Add(`{"a":{"b":"c"}}`, "a.b", "x")
 	f.Add(`{"":1}`, "*", "\xff\x00")
 	f.Fuzz(func(t *testing.T, value, field, text string) {
-		add := AddFieldsConfig{Overwrite: true, Fields: map[string]template.Template{field: {Parts: []template.Part{{Literal: text}}}}}
+		add := AddFieldsConfig{
+			Overwrite: true,
+			Fields: map[string]template.Template{
+				field: {Parts: []template.Part{{Literal: text}}},
+			},
+		}
 		if add.Validate() != nil {
 			return
 		}

@@ -24,7 +24,10 @@ func (c *GrepConfig) Validate() error {
 		errs = append(errs, err)
 	}
 	if len(c.Include)+len(c.Exclude) == 0 {
-		errs = append(errs, errors.New("include: give include or exclude, or the filter does nothing"))
+		errs = append(
+			errs,
+			errors.New("include: give include or exclude, or the filter does nothing"),
+		)
 	}
 	for name, list := range map[string][]string{"include": c.Include, "exclude": c.Exclude} {
 		_, err := compileAll(name, list)

@@ -117,8 +117,8 @@ func (c *UUIDConfig) Validate() error {
 	return err
 }
 
-// UUID gives each record a UUID, the same whenever it is delivered: one of version 5, made of the agent's name
-// and of the record's origin, position, time and value.
+// UUID gives each record a UUID, the same whenever it is delivered: one of version 5, made of the
+// agent's name and of the record's origin, position, time and value.
 type UUID struct {
 	base
 	to    source

@@ -81,9 +81,18 @@ func NewLookup(c LookupConfig, env Env) (*Lookup, error) {
 	if c.Into != "" {
 		f.into, _ = NewPath(c.Into)
 	}
-	f.missed = env.counter("penstock_filter_lookup_misses_total", "Records whose key is not in the table, and which passed as they were.")
-	f.reloads = env.counter("penstock_filter_lookup_reloads_total", "Tables that were read again because they had changed.")
-	f.failed = env.counter("penstock_filter_lookup_failures_total", "Tables that could not be read again; the one before it stayed.")
+	f.missed = env.counter(
+		"penstock_filter_lookup_misses_total",
+		"Records whose key is not in the table, and which passed as they were.",
+	)
+	f.reloads = env.counter(
+		"penstock_filter_lookup_reloads_total",
+		"Tables that were read again because they had changed.",
+	)
+	f.failed = env.counter(
+		"penstock_filter_lookup_failures_total",
+		"Tables that could not be read again; the one before it stayed.",
+	)
 	if _, err := f.load(); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
 	}
@@ -93,13 +102,24 @@ func NewLookup(c LookupConfig, env Env) (*Lookup, error) {
 
 // Glance implements Filter. It sees to the table, once for a batch.
 func (f *Lookup) Glance(*record.Batch) Verdict {
-	if every := int64(f.cfg.Reload); every > 0 && time.Now().UnixNano()-f.looked.Load() >= every && f.mu.TryLock() {
+	if every := int64(
+		f.cfg.Reload,
+	); every > 0 && time.Now().UnixNano()-f.looked.Load() >= every &&
+		f.mu.TryLock() {
 		f.looked.Store(time.Now().UnixNano())
 		changed, err := f.load()
 		switch {
 		case err != nil:
 			f.failed.Inc()
-			f.env.warn("a table cannot be read again; the one before it stays", "table", f.cfg.Table, "error", err, "do", "mend the file: it is read again when it changes")
+			f.env.warn(
+				"a table cannot be read again; the one before it stays",
+				"table",
+				f.cfg.Table,
+				"error",
+				err,
+				"do",
+				"mend the file: it is read again when it changes",
+			)
 		case changed:
 			f.reloads.Inc()
 		}
@@ -139,7 +159,8 @@ func (f *Lookup) load() (changed bool, err error) {
 func (f *Lookup) row(key string, all []member) []member {
 	var out []member
 	for _, m := range all {
-		if name := m.name(); slices.Contains(f.cfg.Take, name) || len(f.cfg.Take) == 0 && name != key {
+		if name := m.name(); slices.Contains(f.cfg.Take, name) ||
+			len(f.cfg.Take) == 0 && name != key {
 			out = append(out, m)
 		}
 	}
@@ -178,7 +199,10 @@ func (f *Lookup) readCSV(text []byte) (rows, error) {
 		}
 		var all []member
 		for _, one := range fields.List {
-			all = append(all, member{key: appendText(nil, bytesOf(one.Name)), value: appendText(nil, one.Value)})
+			all = append(
+				all,
+				member{key: appendText(nil, bytesOf(one.Name)), value: appendText(nil, one.Value)},
+			)
 		}
 		table[string(fields.List[column].Value)] = f.row(names[column], all)
 	}

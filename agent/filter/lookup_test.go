@@ -28,7 +28,12 @@ func TestLookup(t *testing.T) {
 		return f
 	}
 	table := write("t.csv", "id,name,\"team\"\n7,\"b\"\"ob\",x\n8,eve,\"two\nlines\"\n")
-	c := LookupConfig{Table: table, Key: must(t, "field.user"), Into: "who", Reload: time.Nanosecond}
+	c := LookupConfig{
+		Table:  table,
+		Key:    must(t, "field.user"),
+		Into:   "who",
+		Reload: time.Nanosecond,
+	}
 	f := open(c)
 	get := func() string {
 		return strings.Join(values(t, apply(f, batch(`{"user":7}`, `{"user":"9"}`, "text"))), " ")
@@ -43,20 +48,41 @@ func TestLookup(t *testing.T) {
 	if got := get(); got != `100:{"user":7} 101:{"user":"9","who":{"name":"new one"}} 102:text` {
 		t.Error(got)
 	}
-	write("t.csv", "id,name\n9,\"broken, and longer\n") // a table with mistakes does not replace one that has none
-	if got := get(); got != `100:{"user":7} 101:{"user":"9","who":{"name":"new one"}} 102:text` || testutil.ToFloat64(f.failed) != 1 {
+	// a table with mistakes does not replace one that has none
+	write("t.csv", "id,name\n9,\"broken, and longer\n")
+	if got := get(); got != `100:{"user":7} 101:{"user":"9","who":{"name":"new one"}} 102:text` ||
+		testutil.ToFloat64(f.failed) != 1 {
 		t.Error(got)
 	}
-	f = open(LookupConfig{Table: write("o.json", `{"a":{"n":1.0,"m":2}}`), Key: must(t, "field.k"), Take: []string{"n"}})
+	f = open(
+		LookupConfig{
+			Table: write("o.json", `{"a":{"n":1.0,"m":2}}`),
+			Key:   must(t, "field.k"),
+			Take:  []string{"n"},
+		},
+	)
 	if got := values(t, apply(f, batch(`{"k":"a","n":0}`)))[0]; got != `100:{"k":"a","n":1.0}` {
 		t.Error(got)
 	}
-	f = open(LookupConfig{Table: write("l.json", `[{"id":1,"n":true},{"id":"x","n":null}]`), Column: "id", Key: must(t, "field.k")})
-	if got := strings.Join(values(t, apply(f, batch(`{"k":1}`, `{"k":"x"}`))), " "); got != `100:{"k":1,"n":true} 101:{"k":"x","n":null}` {
+	f = open(
+		LookupConfig{
+			Table:  write("l.json", `[{"id":1,"n":true},{"id":"x","n":null}]`),
+			Column: "id",
+			Key:    must(t, "field.k"),
+		},
+	)
+	if got := strings.Join(
+		values(t, apply(f, batch(`{"k":1}`, `{"k":"x"}`))),
+		" ",
+	); got != `100:{"k":1,"n":true} 101:{"k":"x","n":null}` {
 		t.Error(got)
 	}
 	for name, text := range map[string]string{"a.csv": "", "b.csv": "a,b\n1\n", "c.json": "[1]", "d.json": "{", "e.json": "5", "f.csv": "a,a\n"} {
-		if _, err := NewLookup(LookupConfig{Table: write(name, text), Key: must(t, "key"), Column: "a"}, Env{}); err == nil || !strings.HasPrefix(err.Error(), "table: ") {
+		if _, err := NewLookup(
+			LookupConfig{Table: write(name, text), Key: must(t, "key"), Column: "a"},
+			Env{},
+		); err == nil ||
+			!strings.HasPrefix(err.Error(), "table: ") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -1,7 +1,7 @@
 package filter
 
-// memory remembers something by key, and forgets what has not been asked for for the longest time once there
-// are too many keys.
+// memory remembers something by key, and forgets what has not been asked for for the longest time
+// once there are too many keys.
 type memory[K comparable, V any] struct {
 	limit      int
 	young, old map[K]*V
@@ -34,7 +34,8 @@ type progress struct {
 
 func newProgress() progress { return progress{high: -1, at: -1} }
 
-// again reports whether the record has been seen before. Records that share a position are seen together.
+// again reports whether the record has been seen before. Records that share a position are seen
+// together.
 func (p *progress) again(v *View) bool {
 	if at := v.rec.Offset; at != p.at || !v.part {
 		p.at, p.repeated, p.high = at, at <= p.high, max(p.high, at)

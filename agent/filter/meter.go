@@ -14,12 +14,28 @@ type meters struct {
 const eachOutput = "; each output of a pipeline runs the filters for itself."
 
 func newMeters(env Env) meters {
-	vec := env.counters("penstock_filter_records_total", "Records seen by a filter, by what became of them"+eachOutput, "result")
+	vec := env.counters(
+		"penstock_filter_records_total",
+		"Records seen by a filter, by what became of them"+eachOutput,
+		"result",
+	)
 	m := meters{
-		recordsIn:  env.counter("penstock_filter_records_in_total", "Records that came to a filter"+eachOutput),
-		recordsOut: env.counter("penstock_filter_records_out_total", "Records that a filter let through"+eachOutput),
-		bytesIn:    env.counter("penstock_filter_bytes_in_total", "Bytes of the records that came to a filter, before compression"+eachOutput),
-		bytesOut:   env.counter("penstock_filter_bytes_out_total", "Bytes of the records that a filter let through, before compression"+eachOutput),
+		recordsIn: env.counter(
+			"penstock_filter_records_in_total",
+			"Records that came to a filter"+eachOutput,
+		),
+		recordsOut: env.counter(
+			"penstock_filter_records_out_total",
+			"Records that a filter let through"+eachOutput,
+		),
+		bytesIn: env.counter(
+			"penstock_filter_bytes_in_total",
+			"Bytes of the records that came to a filter, before compression"+eachOutput,
+		),
+		bytesOut: env.counter(
+			"penstock_filter_bytes_out_total",
+			"Bytes of the records that a filter let through, before compression"+eachOutput,
+		),
 	}
 	for v, name := range verdictNames {
 		m.records[v] = vec.WithLabelValues(name)

@@ -26,7 +26,10 @@ func TestMeteredCountsWhatGoesInAndComesOut(t *testing.T) {
 		"bytes in":    {m.bytesIn, in.Size()},
 		"bytes out":   {m.bytesOut, out.Size()},
 	} {
-		if got := int(testutil.ToFloat64(c.counter)); got < c.want-15 || got > c.want+15 || got == 0 {
+		if got := int(
+			testutil.ToFloat64(c.counter),
+		); got < c.want-15 || got > c.want+15 ||
+			got == 0 {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}

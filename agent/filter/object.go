@@ -125,7 +125,8 @@ func (m *member) named(name string) bool {
 	if string(inner) == name {
 		return bytes.IndexByte(inner, '\\') < 0
 	}
-	return len(inner) > len(name) && bytes.IndexByte(inner, '\\') >= 0 && gjson.Parse(alias(m.key)).Str == name
+	return len(inner) > len(name) && bytes.IndexByte(inner, '\\') >= 0 &&
+		gjson.Parse(alias(m.key)).Str == name
 }
 
 // name returns the member's name, without a copy where it lies as such.
@@ -150,7 +151,9 @@ func (o *object) find(name string) int {
 // drop removes the members of that name from i on, and reports whether there were any.
 func (o *object) drop(name string, i int) bool {
 	n := len(o.members)
-	o.members = append(o.members[:i], slices.DeleteFunc(o.members[i:], func(m member) bool { return m.named(name) })...)
+	o.members = append(
+		o.members[:i],
+		slices.DeleteFunc(o.members[i:], func(m member) bool { return m.named(name) })...)
 	return len(o.members) < n
 }
 
@@ -190,8 +193,8 @@ func (o *object) remove(names []string) bool {
 	return ok
 }
 
-// setInside returns value, which is well-formed, with a field set. The names of an array's elements are
-// their numbers.
+// setInside returns value, which is well-formed, with a field set. The names of an array's elements
+// are their numbers.
 func setInside(value []byte, names []string, raw []byte) ([]byte, bool) {
 	switch value[0] {
 	case '{':

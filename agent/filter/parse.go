@@ -79,8 +79,15 @@ func NewParse(c ParseConfig, env Env) (*Parse, error) {
 		return nil, err
 	}
 	f.base, f.env = newBase(env), env
-	f.failures = env.counters("penstock_filter_parse_failures_total", "Texts that could not be parsed, by reason"+eachOutput, "reason")
-	f.untyped = env.counter("penstock_filter_types_failed_total", "Fields that did not have the form of the type that they were to have, and stayed as they were.")
+	f.failures = env.counters(
+		"penstock_filter_parse_failures_total",
+		"Texts that could not be parsed, by reason"+eachOutput,
+		"reason",
+	)
+	f.untyped = env.counter(
+		"penstock_filter_types_failed_total",
+		"Fields that did not have the form of the type that they were to have, and stayed as they were.",
+	)
 	return f, nil
 }
 
@@ -142,7 +149,11 @@ func (c *ParseConfig) compile() (*Parse, error) {
 }
 
 // attempts returns what is to be tried for one format, and notes which attributes it has a use for.
-func (c *ParseConfig) attempts(name string, loc *time.Location, uses map[string]bool) ([]attempt, error) {
+func (c *ParseConfig) attempts(
+	name string,
+	loc *time.Location,
+	uses map[string]bool,
+) ([]attempt, error) {
 	one := func(p formats.Func, patterns ...string) ([]attempt, error) {
 		a := attempt{parser: p}
 		for _, pattern := range patterns {
@@ -289,7 +300,10 @@ func (f *Parse) Edit(v *View) Verdict {
 		if err == nil {
 			return f.store(v, a, text)
 		}
-		if e := (*formats.Error)(nil); errors.As(err, &e) && (reason == "" || len(f.attempts) == 1) {
+		if e := (*formats.Error)(
+			nil,
+		); errors.As(err, &e) &&
+			(reason == "" || len(f.attempts) == 1) {
 			reason = e.Reason
 		}
 	}
@@ -365,8 +379,8 @@ func (f *Parse) store(v *View, a *attempt, text []byte) Verdict {
 	return Changed
 }
 
-// write makes the value of the fields that were found, and takes note of the members where they lie in it. It
-// does nothing if names repeat.
+// write makes the value of the fields that were found, and takes note of the members where they lie
+// in it. It does nothing if names repeat.
 func (f *Parse) write(v *View) bool {
 	list := v.fields.List
 	room := 2
@@ -398,7 +412,10 @@ func (f *Parse) write(v *View) bool {
 	v.SetValue(out)
 	start := 1
 	for i := 0; i < len(ends); i += 2 {
-		v.obj.members = append(v.obj.members, member{key: out[start:ends[i]:ends[i]], value: out[ends[i]+1 : ends[i+1] : ends[i+1]]})
+		v.obj.members = append(
+			v.obj.members,
+			member{key: out[start:ends[i]:ends[i]], value: out[ends[i]+1 : ends[i+1] : ends[i+1]]},
+		)
 		start = ends[i+1] + 1
 	}
 	v.obj.state = taken
@@ -533,7 +550,11 @@ func (f *Parse) takeObject(v *View, value []byte) {
 	if f.cfg.AutoTypes {
 		for i := range o.members {
 			m := &o.members[i]
-			if m.value[0] == '"' && !slices.ContainsFunc(f.types, func(t typedPath) bool { return m.named(t.path.names[0]) }) {
+			if m.value[0] == '"' &&
+				!slices.ContainsFunc(
+					f.types,
+					func(t typedPath) bool { return m.named(t.path.names[0]) },
+				) {
 				m.value = f.retype(v, m.value, asAuto, false)
 			}
 		}

@@ -91,7 +91,13 @@ func TestParseFormats(t *testing.T) {
 			t.Errorf("%s: %s\ngot  %s\nwant %s", c.format, c.in, out[0].Value, c.want)
 		}
 		if c.at != "" && out[0].When().Format(time.RFC3339Nano) != c.at {
-			t.Errorf("%s: %s: at %s, want %s", c.format, c.in, out[0].When().Format(time.RFC3339Nano), c.at)
+			t.Errorf(
+				"%s: %s: at %s, want %s",
+				c.format,
+				c.in,
+				out[0].When().Format(time.RFC3339Nano),
+				c.at,
+			)
 		}
 	}
 }
@@ -109,7 +115,10 @@ func TestParseFormatsRefuse(t *testing.T) {
 		f := newParse(t, func(p *ParseConfig) { p.Format, p.OnFailure = format, "mark" })
 		for _, in := range texts {
 			out := lines(t, f, near, in)
-			if reason, ok := out[0].Header(MarkHeader); !ok || len(reason) == 0 || string(out[0].Value) != in {
+			if reason, ok := out[0].Header(
+				MarkHeader,
+			); !ok || len(reason) == 0 ||
+				string(out[0].Value) != in {
 				t.Errorf("%s: %q became %s, header %q", format, in, out[0].Value, reason)
 			}
 		}
@@ -117,8 +126,14 @@ func TestParseFormatsRefuse(t *testing.T) {
 }
 
 func TestParseCSV(t *testing.T) {
-	columns := newParse(t, func(p *ParseConfig) { p.Format, p.Columns = "csv", []string{"a", "b", "c"} })
-	header := newParse(t, func(p *ParseConfig) { p.Format, p.Header, p.OnFailure = "csv", true, "mark" })
+	columns := newParse(
+		t,
+		func(p *ParseConfig) { p.Format, p.Columns = "csv", []string{"a", "b", "c"} },
+	)
+	header := newParse(
+		t,
+		func(p *ParseConfig) { p.Format, p.Header, p.OnFailure = "csv", true, "mark" },
+	)
 	tsv := newParse(t, func(p *ParseConfig) { p.Format, p.Columns = "tsv", []string{"a", "b"} })
 	for _, c := range []struct {
 		f    *Parse
@@ -142,13 +157,18 @@ func TestParseCSV(t *testing.T) {
 	}
 }
 
-// IIS writes #Fields again when its configuration changes; lines that are delivered again are read by the
-// names that held for them.
+// IIS writes #Fields again when its configuration changes; lines that are delivered again are read
+// by the names that held for them.
 func TestParseW3CWithFieldsThatChange(t *testing.T) {
-	f := newParse(t, func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" }).Fresh("x")
+	f := newParse(
+		t,
+		func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" },
+	).Fresh("x")
 	in := []string{
 		"GET /before-any 200",
-		"#Software: Microsoft Internet Information Services 10.0", "#Version: 1.0", "#Date: 2026-11-28 00:00:01",
+		"#Software: Microsoft Internet Information Services 10.0",
+		"#Version: 1.0",
+		"#Date: 2026-11-28 00:00:01",
 		"#Fields: date time c-ip cs-method cs-uri-stem sc-status",
 		"2026-11-28 00:00:02 10.0.0.1 GET /a 200",
 		"#Fields: date time cs-method cs-uri-stem cs(User-Agent) sc-status time-taken",
@@ -174,11 +194,15 @@ func TestParseW3CWithFieldsThatChange(t *testing.T) {
 	}
 }
 
-// After a restart, lines are read by the names that stand before them in the log, which are not read again.
+// After a restart, lines are read by the names that stand before them in the log, which are not
+// read again.
 func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	open := func() Chain {
-		f, err := NewParse(ParseConfig{Format: "w3c", OnFailure: "mark"}, Env{Dir: dir, Metrics: prometheus.NewRegistry()})
+		f, err := NewParse(
+			ParseConfig{Format: "w3c", OnFailure: "mark"},
+			Env{Dir: dir, Metrics: prometheus.NewRegistry()},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +211,15 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 	c := open()
 	c.Apply(at(0, "0 #Fields: a b", "0 1 2", "0 #Fields: b a", "0 3 4"))
 	for range 2 {
-		if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"a":"1","b":"2"} 4:{"b":"5","a":"6"}` {
+		if got := passedOf(
+			t,
+			c,
+			at(1, "0 1 2"),
+		) + " " + passedOf(
+			t,
+			c,
+			at(4, "0 5 6"),
+		); got != `1:{"a":"1","b":"2"} 4:{"b":"5","a":"6"}` {
 			t.Error(got)
 		}
 		c = open()
@@ -195,15 +227,32 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 	// The buffer has been replaced, and its positions begin anew.
 	c.Apply(at(0, "0 #Fields: z y"))
 	c = open()
-	if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"z":"1","y":"2"} 4:{"z":"5","y":"6"}` {
+	if got := passedOf(
+		t,
+		c,
+		at(1, "0 1 2"),
+	) + " " + passedOf(
+		t,
+		c,
+		at(4, "0 5 6"),
+	); got != `1:{"z":"1","y":"2"} 4:{"z":"5","y":"6"}` {
 		t.Error(got)
 	}
 }
 
 // A line of 31 December that is read on 1 January is of the year before.
 func TestParseSyslogAtTheTurnOfTheYear(t *testing.T) {
-	f := newParse(t, func(p *ParseConfig) { p.Format, p.Time, p.Zone = "syslog", true, "Europe/Berlin" })
-	out := lines(t, f, time.Date(2027, 1, 1, 0, 0, 3, 0, time.UTC), "<13>Dec 31 23:59:59 h app: last", "<13>Jan  1 01:00:02 h app: first")
+	f := newParse(
+		t,
+		func(p *ParseConfig) { p.Format, p.Time, p.Zone = "syslog", true, "Europe/Berlin" },
+	)
+	out := lines(
+		t,
+		f,
+		time.Date(2027, 1, 1, 0, 0, 3, 0, time.UTC),
+		"<13>Dec 31 23:59:59 h app: last",
+		"<13>Jan  1 01:00:02 h app: first",
+	)
 	for i, want := range []string{"2026-12-31T22:59:59Z", "2027-01-01T00:00:02Z"} {
 		if got := out[i].When().Format(time.RFC3339); got != want {
 			t.Errorf("%s: %s, want %s", out[i].Value, got, want)
@@ -217,19 +266,33 @@ func TestParseGrok(t *testing.T) {
 		p.Definitions = map[string]string{"ORDER": "ord-%{INT:n:int}"}
 	})
 	out := lines(t, f, near, "10.0.0.1 GET ord-17 1.50 x y")
-	if got, want := string(out[0].Value), `{"client":"10.0.0.1","method":"GET","order.id":"ord-17","n":17,"ms":1.50,"rest":"x y"}`; got != want {
+	if got, want := string(
+		out[0].Value,
+	), `{"client":"10.0.0.1","method":"GET","order.id":"ord-17","n":17,"ms":1.50,"rest":"x y"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	f = newParse(t, func(p *ParseConfig) { p.Format, p.Pattern = "grok", `%{COMBINEDAPACHELOG}` })
-	out = lines(t, f, near, `127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 "http://x/" "curl"`)
-	if !bytes.HasPrefix(out[0].Value, []byte(`{"source.address":"127.0.0.1"`)) || !bytes.Contains(out[0].Value, []byte(`"http.response.status_code":200`)) {
+	out = lines(
+		t,
+		f,
+		near,
+		`127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 "http://x/" "curl"`,
+	)
+	if !bytes.HasPrefix(out[0].Value, []byte(`{"source.address":"127.0.0.1"`)) ||
+		!bytes.Contains(out[0].Value, []byte(`"http.response.status_code":200`)) {
 		t.Errorf("%s", out[0].Value)
 	}
 	for pattern, want := range map[string]string{
 		"%{NOPE:x}": "there is no pattern %{NOPE}", "%{IP}": "takes no field", "%{IP:x:date}": "the types are", "%{A:x}": "contains itself", "(%{IP:x}": "regular expression",
 	} {
-		c := ParseConfig{Format: "grok", Pattern: pattern, Definitions: map[string]string{"A": "%{A}"}, OnFailure: "pass"}
-		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), "pattern: ") || !strings.Contains(err.Error(), want) {
+		c := ParseConfig{
+			Format:      "grok",
+			Pattern:     pattern,
+			Definitions: map[string]string{"A": "%{A}"},
+			OnFailure:   "pass",
+		}
+		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), "pattern: ") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}
@@ -237,13 +300,23 @@ func TestParseGrok(t *testing.T) {
 
 func TestParseFallsThrough(t *testing.T) {
 	f := newParse(t, func(p *ParseConfig) {
-		p.Formats, p.Patterns = []string{"json", "regex", "logfmt"}, []string{`^(?P<n>\d+)$`, `^<(?P<w>\w+)>$`}
+		p.Formats, p.Patterns = []string{
+			"json",
+			"regex",
+			"logfmt",
+		}, []string{
+			`^(?P<n>\d+)$`,
+			`^<(?P<w>\w+)>$`,
+		}
 	})
 	var got []string
 	for _, r := range lines(t, f, near, `{"a":1}`, "12", "<x>", "k=v", "nothing of all") {
 		got = append(got, string(r.Value))
 	}
-	if s := strings.Join(got, " | "); s != `{"a":1} | {"n":"12"} | {"w":"x"} | {"k":"v"} | nothing of all` {
+	if s := strings.Join(
+		got,
+		" | ",
+	); s != `{"a":1} | {"n":"12"} | {"w":"x"} | {"k":"v"} | nothing of all` {
 		t.Error(s)
 	}
 }
@@ -251,25 +324,44 @@ func TestParseFallsThrough(t *testing.T) {
 func TestParseKeepsIntoAndTypes(t *testing.T) {
 	f := newParse(t, func(p *ParseConfig) {
 		p.Format, p.Field, p.Into, p.Keep = "logfmt", "msg", "kv", "raw"
-		p.Types = map[string]string{"a": "int", "b": "bool", "c": "float", "d": "string", "e": "int"}
+		p.Types = map[string]string{
+			"a": "int",
+			"b": "bool",
+			"c": "float",
+			"d": "string",
+			"e": "int",
+		}
 	})
 	out := lines(t, f, near, `{"x":1,"msg":"a=007 b=yes c=1.50 d=5 e=abc"}`)
-	if got, want := string(out[0].Value), `{"x":1,"kv":{"a":7,"b":true,"c":1.50,"d":"5","e":"abc"},"raw":"a=007 b=yes c=1.50 d=5 e=abc"}`; got != want {
+	if got, want := string(
+		out[0].Value,
+	), `{"x":1,"kv":{"a":7,"b":true,"c":1.50,"d":"5","e":"abc"},"raw":"a=007 b=yes c=1.50 d=5 e=abc"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if n := testutil.ToFloat64(f.untyped); n != 1 {
 		t.Errorf("%v fields are counted as of another type, want 1", n)
 	}
 	f = newParse(t, func(p *ParseConfig) {
-		p.Format, p.Types = "json", map[string]string{"status": "int", "n.m": "string", "gone": "int"}
+		p.Format, p.Types = "json", map[string]string{
+			"status": "int",
+			"n.m":    "string",
+			"gone":   "int",
+		}
 	})
 	out = lines(t, f, near, `{"status":"200","n":{"m":1.0},"s":"200"}`)
 	if got, want := string(out[0].Value), `{"status":200,"n":{"m":"1.0"},"s":"200"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	f = newParse(t, func(p *ParseConfig) { p.Format, p.AutoTypes = "logfmt", true })
-	out = lines(t, f, near, `a=1 b=-2.50 c=007 d=1e5 e=true f=18446744073709551615 g=18446744073709551616 h=-9223372036854775808 i=0.1234567890123456 j=-0 k=1. l=NaN`)
-	if got, want := string(out[0].Value), `{"a":1,"b":-2.50,"c":"007","d":"1e5","e":true,"f":18446744073709551615,"g":"18446744073709551616","h":-9223372036854775808,"i":"0.1234567890123456","j":"-0","k":"1.","l":"NaN"}`; got != want {
+	out = lines(
+		t,
+		f,
+		near,
+		`a=1 b=-2.50 c=007 d=1e5 e=true f=18446744073709551615 g=18446744073709551616 h=-9223372036854775808 i=0.1234567890123456 j=-0 k=1. l=NaN`,
+	)
+	if got, want := string(
+		out[0].Value,
+	), `{"a":1,"b":-2.50,"c":"007","d":"1e5","e":true,"f":18446744073709551615,"g":"18446744073709551616","h":-9223372036854775808,"i":"0.1234567890123456","j":"-0","k":"1.","l":"NaN"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -278,7 +370,10 @@ func TestParseKeepsIntoAndTypes(t *testing.T) {
 func TestParseKeepsEveryNumber(t *testing.T) {
 	rng, seed := seeded(t)
 	auto := newParse(t, func(p *ParseConfig) { p.Format, p.AutoTypes = "logfmt", true })
-	typed := newParse(t, func(p *ParseConfig) { p.Format, p.Types = "logfmt", map[string]string{"n": "int", "m": "int"} })
+	typed := newParse(
+		t,
+		func(p *ParseConfig) { p.Format, p.Types = "logfmt", map[string]string{"n": "int", "m": "int"} },
+	)
 	for range 2000 {
 		n := strconv.FormatInt(int64(rng.Uint64()>>rng.IntN(64))*int64(1-2*rng.IntN(2)), 10)
 		m := strconv.FormatUint(rng.Uint64()>>rng.IntN(64), 10)
@@ -291,7 +386,8 @@ func TestParseKeepsEveryNumber(t *testing.T) {
 	}
 }
 
-// A hostile text costs memory in proportion to its length, or is refused; time is linear in it, too.
+// A hostile text costs memory in proportion to its length, or is refused; time is linear in it,
+// too.
 func TestParseOfHostileTexts(t *testing.T) {
 	const n = 1 << 20
 	for format, unit := range map[string]string{
@@ -344,7 +440,10 @@ func TestParseOfHostileTexts(t *testing.T) {
 
 func TestParseRefusesToTheDeadLetter(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	f, err := NewParse(ParseConfig{Format: "json", Types: map[string]string{"a": "int"}, OnFailure: "dead_letter"}, Env{Name: "filter.parse.p", Metrics: reg})
+	f, err := NewParse(
+		ParseConfig{Format: "json", Types: map[string]string{"a": "int"}, OnFailure: "dead_letter"},
+		Env{Name: "filter.parse.p", Metrics: reg},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +452,9 @@ func TestParseRefusesToTheDeadLetter(t *testing.T) {
 	if got := strings.Join(values(t, out.Batch), " "); got != `100:{"a":1} 102:{"a":2}` {
 		t.Error(got)
 	}
-	if len(out.Refused) != 1 || string(out.Refused[0].Record.Value) != "text" || out.Refused[0].Record.Offset != 101 || out.Refused[0].Reason != "filter.parse.p: not parsed: not_json" {
+	if len(out.Refused) != 1 || string(out.Refused[0].Record.Value) != "text" ||
+		out.Refused[0].Record.Offset != 101 ||
+		out.Refused[0].Reason != "filter.parse.p: not parsed: not_json" {
 		t.Errorf("%+v", out.Refused)
 	}
 	if n := testutil.ToFloat64(f.failures.WithLabelValues("not_json")); n != 1 {

@@ -11,7 +11,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Path is the compiled name of a field, such as "user.name". A dot that belongs to a name is written \.
+// Path is the compiled name of a field, such as "user.name". A dot that belongs to a name is
+// written \.
 type Path struct {
 	names []string
 	key   []byte // the first name as JSON

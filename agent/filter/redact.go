@@ -31,15 +31,22 @@ type preset struct {
 }
 
 var presets = map[string]preset{
-	"email":          {pattern: `[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`},
-	"ipv4":           {pattern: `\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b`},
-	"ipv6":           {pattern: `(?i)[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*`, sure: isIPv6},
-	"credit_card":    {pattern: `\b(?:\d[ -]?){12,18}\d\b`, sure: isCard},
-	"iban":           {pattern: `\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b`, sure: isIBAN},
+	"email": {pattern: `[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`},
+	"ipv4": {
+		pattern: `\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b`,
+	},
+	"ipv6":        {pattern: `(?i)[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*`, sure: isIPv6},
+	"credit_card": {pattern: `\b(?:\d[ -]?){12,18}\d\b`, sure: isCard},
+	"iban": {
+		pattern: `\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b`,
+		sure:    isIBAN,
+	},
 	"bearer_token":   {pattern: `(?i)\bbearer [A-Za-z0-9._~+/=-]+`},
 	"jwt":            {pattern: `\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`},
 	"aws_access_key": {pattern: `\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`},
-	"private_key":    {pattern: `-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`},
+	"private_key": {
+		pattern: `-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`,
+	},
 }
 
 // isCard checks the check digit of ISO/IEC 7812 (Luhn).
@@ -90,7 +97,10 @@ func DefaultRedact() RedactConfig { return RedactConfig{Replace: "***", Method: 
 func (c *RedactConfig) Validate() error {
 	var errs []error
 	if len(c.Patterns)+len(c.Presets) == 0 {
-		errs = append(errs, errors.New("patterns: give patterns or presets, or the filter does nothing"))
+		errs = append(
+			errs,
+			errors.New("patterns: give patterns or presets, or the filter does nothing"),
+		)
 	}
 	_, err := compileAll("patterns", c.Patterns)
 	errs = append(errs, err)
@@ -105,7 +115,12 @@ func (c *RedactConfig) Validate() error {
 		errs = append(errs, errors.New("key: is for the method hash, and needed there"))
 	}
 	if len(c.Fields) == 0 && strings.ContainsAny(c.Replace, "\"\\\n\r\t") {
-		errs = append(errs, errors.New("replace: has characters that would break JSON values; name fields, or leave them out"))
+		errs = append(
+			errs,
+			errors.New(
+				"replace: has characters that would break JSON values; name fields, or leave them out",
+			),
+		)
 	}
 	return errors.Join(errs...)
 }
@@ -139,7 +154,10 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 		f.patterns = append(f.patterns, redaction{Regexp: re})
 	}
 	for _, p := range c.Presets {
-		f.patterns = append(f.patterns, redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure})
+		f.patterns = append(
+			f.patterns,
+			redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure},
+		)
 	}
 	f.fields, _ = newPaths("fields", c.Fields)
 	return f, nil

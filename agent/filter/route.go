@@ -27,20 +27,35 @@ type Router struct {
 	errors, unrouted prometheus.Counter
 }
 
-// NewRouter returns the filter for an output that takes what one of own says and, with rest, what none of all
-// does. With count it counts the records that no route takes; one router of a pipeline is to do so.
+// NewRouter returns the filter for an output that takes what one of own says and, with rest, what
+// none of all does. With count it counts the records that no route takes; one router of a pipeline
+// is to do so.
 func NewRouter(own, all []Route, rest, count bool, env Env) *Router {
 	return &Router{
-		base: newBase(env), own: own, all: all, rest: rest, first: count, agent: env.Agent,
-		errors:   env.counter("penstock_filter_expression_errors_total", "Records that an expression could not be evaluated for."),
-		unrouted: env.counter("penstock_route_unrouted_records_total", "Records that no route takes: they reach no output."),
+		base:  newBase(env),
+		own:   own,
+		all:   all,
+		rest:  rest,
+		first: count,
+		agent: env.Agent,
+		errors: env.counter(
+			"penstock_filter_expression_errors_total",
+			"Records that an expression could not be evaluated for.",
+		),
+		unrouted: env.counter(
+			"penstock_route_unrouted_records_total",
+			"Records that no route takes: they reach no output.",
+		),
 	}
 }
 
 // Glance implements Filter.
 func (f *Router) Glance(b *record.Batch) Verdict {
 	sure := func(list []Route) bool {
-		return slices.ContainsFunc(list, func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) })
+		return slices.ContainsFunc(
+			list,
+			func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) },
+		)
 	}
 	possible := func(list []Route) bool {
 		return slices.ContainsFunc(list, func(r Route) bool { return r.matches(b.Tag) })

@@ -36,7 +36,8 @@ func (c *SampleConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Sample lets a share of the records pass, chosen by what they are and not by chance: the same record has the same fate each time.
+// Sample lets a share of the records pass, chosen by what they are and not by chance: the same
+// record has the same fate each time.
 type Sample struct {
 	base
 	source source

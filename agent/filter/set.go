@@ -43,7 +43,10 @@ func (c *SetConfig) compile() ([]assignment, error) {
 	var out []assignment
 	var errs []error
 	if len(c.Fields)+len(c.Headers) == 0 && c.Key.IsZero() {
-		errs = append(errs, errors.New("fields: give fields, headers or key, or the filter does nothing"))
+		errs = append(
+			errs,
+			errors.New("fields: give fields, headers or key, or the filter does nothing"),
+		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
 		p, err := NewPath(name)
@@ -83,8 +86,17 @@ func NewSet(c SetConfig, env Env) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Set{base: newBase(env), assignments: assignments, key: c.Key, overwrite: c.Overwrite, agent: env.Agent}
-	f.leftOut = env.counter("penstock_filter_fields_left_out_total", "Fields that were left out because a record lacks what they are made of.")
+	f := &Set{
+		base:        newBase(env),
+		assignments: assignments,
+		key:         c.Key,
+		overwrite:   c.Overwrite,
+		agent:       env.Agent,
+	}
+	f.leftOut = env.counter(
+		"penstock_filter_fields_left_out_total",
+		"Fields that were left out because a record lacks what they are made of.",
+	)
 	return f, nil
 }
 

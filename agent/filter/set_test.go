@@ -29,13 +29,22 @@ func TestSetKeepsTypes(t *testing.T) {
 	in := `{"n":2,"s":"7","big":18446744073709551615,"frac":1.50,"o":{"list":[1.0]}}`
 	want := `100:{"n":3,"s":"7","big":18446744073709551615,"frac":1.50,"o":{"list":[1.0],"j":"web"},` +
 		`"a":2,"b":true,"c":"x\"y","d":18446744073709551615,"e":4,"f":[1.0],"i":true,"l":[1,"a"],"m":7,"p":1.50}`
-	check(t, func(e Env) (Filter, error) { return NewSet(SetConfig{Fields: fields, Overwrite: true}, e) }, []string{in, "text"},
-		[]string{want, "101:text"}, result{changed: 1, unhandled: 1})
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewSet(SetConfig{Fields: fields, Overwrite: true}, e) },
+		[]string{in, "text"},
+		[]string{want, "101:text"},
+		result{changed: 1, unhandled: 1},
+	)
 }
 
 func TestSetHeadersAndKey(t *testing.T) {
 	f, err := NewSet(SetConfig{
-		Headers: map[string]Expression{"file": must(t, "field.f"), "new": must(t, "field.n + 1")}, Key: must(t, "field.user"),
+		Headers: map[string]Expression{
+			"file": must(t, "field.f"),
+			"new":  must(t, "field.n + 1"),
+		},
+		Key: must(t, "field.user"),
 	}, Env{Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
@@ -52,11 +61,35 @@ func TestSetHeadersAndKey(t *testing.T) {
 
 func TestWhereAndDrop(t *testing.T) {
 	where := func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "field.status >= 500")}, e) }
-	check(t, where, []string{`{"status":503}`, `{"status":200}`, `text`, `{"status":"503"}`}, []string{`100:{"status":503}`}, result{kept: 1, discarded: 3})
-	check(t, func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'app.web.access'")}, e) }, []string{"a", "b"}, []string{"100:a", "101:b"}, result{kept: 2})
-	check(t, func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'other'")}, e) }, []string{"a", "b"}, nil, result{discarded: 2})
+	check(
+		t,
+		where,
+		[]string{`{"status":503}`, `{"status":200}`, `text`, `{"status":"503"}`},
+		[]string{`100:{"status":503}`},
+		result{kept: 1, discarded: 3},
+	)
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'app.web.access'")}, e) },
+		[]string{"a", "b"},
+		[]string{"100:a", "101:b"},
+		result{kept: 2},
+	)
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'other'")}, e) },
+		[]string{"a", "b"},
+		nil,
+		result{discarded: 2},
+	)
 	// What cannot be evaluated is not discarded.
-	check(t, func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "int(field.a) > 5")}, e) }, []string{`{"a":"x"}`, `{"a":"9"}`}, []string{`100:{"a":"x"}`, `101:{"a":"9"}`}, result{kept: 1, unhandled: 1})
+	check(
+		t,
+		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "int(field.a) > 5")}, e) },
+		[]string{`{"a":"x"}`, `{"a":"9"}`},
+		[]string{`100:{"a":"x"}`, `101:{"a":"9"}`},
+		result{kept: 1, unhandled: 1},
+	)
 	drop := func(condition string) func(Env) (Filter, error) {
 		return func(e Env) (Filter, error) {
 			f, err := NewDrop(DropConfig{}, e)
@@ -66,7 +99,13 @@ func TestWhereAndDrop(t *testing.T) {
 			return With(f, Common{must(t, condition)}, e)
 		}
 	}
-	check(t, drop("field.level == 'debug'"), []string{`{"level":"debug"}`, `{"level":"info"}`, "x"}, []string{`101:{"level":"info"}`, "102:x"}, result{discarded: 1, skipped: 2})
+	check(
+		t,
+		drop("field.level == 'debug'"),
+		[]string{`{"level":"debug"}`, `{"level":"info"}`, "x"},
+		[]string{`101:{"level":"info"}`, "102:x"},
+		result{discarded: 1, skipped: 2},
+	)
 	check(t, drop("tag startsWith 'app'"), []string{"a"}, nil, result{discarded: 1})
 	check(t, drop("tag startsWith 'web'"), []string{"a"}, []string{"100:a"}, result{skipped: 1})
 }
@@ -84,7 +123,10 @@ func TestRenameTagWithACondition(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := Chain{f}
-	if got := c.Apply(batch("a")).Batch.Tag; got != "new.app.web.access" || c.Tag("app.x") != "new.app.x" || c.Tag("web.x") != "web.x" {
+	if got := c.Apply(
+		batch("a"),
+	).Batch.Tag; got != "new.app.web.access" || c.Tag("app.x") != "new.app.x" ||
+		c.Tag("web.x") != "web.x" {
 		t.Error(got, c.Tag("app.x"), c.Tag("web.x"))
 	}
 }
@@ -93,7 +135,10 @@ func TestRenameTagWithACondition(t *testing.T) {
 func TestChainSeesItsOwnEdits(t *testing.T) {
 	env := Env{Metrics: prometheus.NewRegistry()}
 	p := newParse(t, func(c *ParseConfig) { c.Format, c.AutoTypes = "logfmt", true })
-	s, err := NewSet(SetConfig{Fields: map[string]Expression{"ms": must(t, "field.s * 1000")}, Overwrite: true}, Env{Metrics: prometheus.NewRegistry()})
+	s, err := NewSet(
+		SetConfig{Fields: map[string]Expression{"ms": must(t, "field.s * 1000")}, Overwrite: true},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +147,10 @@ func TestChainSeesItsOwnEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := Chain{p, s, w}.Apply(batch("s=1", "s=2", "text", "s=3")).Batch
-	if got := strings.Join(values(t, out), " "); got != `101:{"s":2,"ms":2000} 103:{"s":3,"ms":3000}` {
+	if got := strings.Join(
+		values(t, out),
+		" ",
+	); got != `101:{"s":2,"ms":2000} 103:{"s":3,"ms":3000}` {
 		t.Error(got)
 	}
 	if n := testutil.ToFloat64(w.m.records[Discarded]); n != 2 {
@@ -130,7 +178,16 @@ func BenchmarkExpressions(b *testing.B) {
 		b.Fatal(err)
 	}
 	benchFilter(b, "untouched_by_tag", f, benchLines["json"])
-	set, err := NewSet(SetConfig{Fields: map[string]Expression{"status": must(b, "int(field.status)"), "took": must(b, "float(field.took)")}, Overwrite: true}, Env{})
+	set, err := NewSet(
+		SetConfig{
+			Fields: map[string]Expression{
+				"status": must(b, "int(field.status)"),
+				"took":   must(b, "float(field.took)"),
+			},
+			Overwrite: true,
+		},
+		Env{},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

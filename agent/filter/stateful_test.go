@@ -32,14 +32,18 @@ func passedOf(t *testing.T, c Chain, b *record.Batch) string {
 }
 
 func TestThrottle(t *testing.T) {
-	f, err := NewThrottle(ThrottleConfig{Key: must(t, "value[0:1]"), Limit: 2, Per: time.Second, MaxKeys: 100}, Env{Metrics: prometheus.NewRegistry()})
+	f, err := NewThrottle(
+		ThrottleConfig{Key: must(t, "value[0:1]"), Limit: 2, Per: time.Second, MaxKeys: 100},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Chain{f}.Fresh("x")
 	a := at(0, "0 a1", "1 a2", "2 b1", "3 a3", "4 b2", "999 b3", "1000 a4", "1001 b4")
 	want := "0:a1 1:a2 2:b1 4:b2 6:a4 7:b4"
-	for i := range 3 { // the same when it is delivered again, but for what is late by then: that passes
+	// the same when it is delivered again, but for what is late by then: that passes
+	for i := range 3 {
 		got := passedOf(t, c, a)
 		if i == 0 && got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -53,13 +57,20 @@ func TestThrottle(t *testing.T) {
 	if got := passedOf(t, c, at(8, "1100 a5", "1200 a6", "2000 a7")); got != "8:a5 10:a7" {
 		t.Error(got)
 	}
-	if got := passedOf(t, Chain{f}.Fresh("y"), at(8, "1100 a5", "1200 a6", "1300 a7")); got != "8:a5 9:a6" {
+	if got := passedOf(
+		t,
+		Chain{f}.Fresh("y"),
+		at(8, "1100 a5", "1200 a6", "1300 a7"),
+	); got != "8:a5 9:a6" {
 		t.Errorf("another output has a memory of its own: %s", got)
 	}
 }
 
 func TestDedupe(t *testing.T) {
-	f, err := NewDedupe(DedupeConfig{Within: time.Second, MaxKeys: 100}, Env{Metrics: prometheus.NewRegistry()})
+	f, err := NewDedupe(
+		DedupeConfig{Within: time.Second, MaxKeys: 100},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,27 +86,41 @@ func TestDedupe(t *testing.T) {
 	if got := passedOf(t, c, at(0, "0 a")); got != "0:a" {
 		t.Error(got)
 	}
-	e, err := NewExplode(ExplodeConfig{Field: "l", Alone: true, MaxParts: 10}, Env{Metrics: prometheus.NewRegistry()})
+	e, err := NewExplode(
+		ExplodeConfig{Field: "l", Alone: true, MaxParts: 10},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c = Chain{e, f}.Fresh("x")
 	for range 2 {
-		if got := passedOf(t, c, at(9, `0 {"l":["x","y","x"]}`, `1 {"l":["y","z"]}`)); !strings.Contains(got, "9:x 9:y") || !strings.Contains(got, "10:z") || strings.HasPrefix(got, "9:x 9:y 9:x 10:y") {
+		if got := passedOf(
+			t,
+			c,
+			at(9, `0 {"l":["x","y","x"]}`, `1 {"l":["y","z"]}`),
+		); !strings.Contains(got, "9:x 9:y") || !strings.Contains(got, "10:z") ||
+			strings.HasPrefix(got, "9:x 9:y 9:x 10:y") {
 			t.Error(got)
 		}
 	}
 }
 
-// However keys come and go and batches are delivered again, no record that passed once is discarded when it
-// comes again, and memory stays within its bound.
+// However keys come and go and batches are delivered again, no record that passed once is discarded
+// when it comes again, and memory stays within its bound.
 func TestMemoriesNeverLose(t *testing.T) {
 	rng, seed := seeded(t)
-	throttle, err := NewThrottle(ThrottleConfig{Key: must(t, "value"), Limit: 2, Per: time.Second, MaxKeys: 20}, Env{Metrics: prometheus.NewRegistry()})
+	throttle, err := NewThrottle(
+		ThrottleConfig{Key: must(t, "value"), Limit: 2, Per: time.Second, MaxKeys: 20},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dedupe, err := NewDedupe(DedupeConfig{Within: time.Second, MaxKeys: 20}, Env{Metrics: prometheus.NewRegistry()})
+	dedupe, err := NewDedupe(
+		DedupeConfig{Within: time.Second, MaxKeys: 20},
+		Env{Metrics: prometheus.NewRegistry()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +141,12 @@ func TestMemoriesNeverLose(t *testing.T) {
 				_, value, _ := strings.Cut(r, " ")
 				key := fmt.Sprintf("%d:%s", from+i, value)
 				if once[key] && !got[key] {
-					t.Fatalf("seed %d: %T: %s passed, and does not when it comes again", seed, f, key)
+					t.Fatalf(
+						"seed %d: %T: %s passed, and does not when it comes again",
+						seed,
+						f,
+						key,
+					)
 				}
 				once[key] = once[key] || got[key]
 			}
@@ -139,17 +169,41 @@ func TestMemoriesNeverLose(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	f, err := NewCount(CountConfig{Name: "requests_total", Help: "h", Labels: map[string]Expression{"status": must(t, "field.status")}, MaxSeries: 2}, Env{Metrics: reg})
+	f, err := NewCount(
+		CountConfig{
+			Name:      "requests_total",
+			Help:      "h",
+			Labels:    map[string]Expression{"status": must(t, "field.status")},
+			MaxSeries: 2,
+		},
+		Env{Metrics: reg},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	reg2 := prometheus.NewRegistry()
-	h, err := NewCount(CountConfig{Name: "seconds", Help: "h", Value: must(t, "field.s"), Buckets: []float64{0.1, 1}, MaxSeries: 2}, Env{Metrics: reg2})
+	h, err := NewCount(
+		CountConfig{
+			Name:      "seconds",
+			Help:      "h",
+			Value:     must(t, "field.s"),
+			Buckets:   []float64{0.1, 1},
+			MaxSeries: 2,
+		},
+		Env{Metrics: reg2},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Chain{f, h}.Fresh("p.kafka.x")
-	b := at(0, `0 {"status":200,"s":0.05}`, `0 {"status":503,"s":2}`, `0 {"status":200,"s":"x"}`, `0 {"status":404}`, `0 text`)
+	b := at(
+		0,
+		`0 {"status":200,"s":0.05}`,
+		`0 {"status":503,"s":2}`,
+		`0 {"status":200,"s":"x"}`,
+		`0 {"status":404}`,
+		`0 text`,
+	)
 	for range 3 { // what comes again is not counted again
 		if out := c.Apply(b).Batch; out != b {
 			t.Error("the batch is another")
@@ -161,7 +215,11 @@ requests_total{log="p.kafka.x",status="200"} 2
 requests_total{log="p.kafka.x",status="503"} 1
 requests_total{log="p.kafka.x",status="other"} 2
 `
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "requests_total"); err != nil {
+	if err := testutil.GatherAndCompare(
+		reg,
+		strings.NewReader(want),
+		"requests_total",
+	); err != nil {
 		t.Error(err)
 	}
 	want = `# HELP seconds h
@@ -181,12 +239,18 @@ seconds_count{log="p.kafka.x"} 2
 }
 
 func BenchmarkStateful(b *testing.B) {
-	t, err := NewThrottle(ThrottleConfig{Key: must(b, "field.level"), Limit: 100, Per: time.Second, MaxKeys: 1000}, Env{})
+	t, err := NewThrottle(
+		ThrottleConfig{Key: must(b, "field.level"), Limit: 100, Per: time.Second, MaxKeys: 1000},
+		Env{},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
 	benchFilter(b, "throttle", t.Fresh("x"), benchLines["json"])
-	d, err := NewDedupe(DedupeConfig{Key: must(b, "field.msg"), Within: time.Second, MaxKeys: 1000}, Env{})
+	d, err := NewDedupe(
+		DedupeConfig{Key: must(b, "field.msg"), Within: time.Second, MaxKeys: 1000},
+		Env{},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/penstock/penstock/agent/filter/formats"
 )
 
-// table parses lines whose columns have names: those of the config, or those that a line of the same
-// origin has told before. What such a line said is remembered by its position, so that a line that is
-// delivered again is read as the first time.
+// table parses lines whose columns have names: those of the config, or those that a line of the
+// same origin has told before. What such a line said is remembered by its position, so that a line
+// that is delivered again is read as the first time.
 type table struct {
 	csv    formats.CSV
 	w3c    bool
@@ -33,14 +33,20 @@ type told struct {
 	names []string
 }
 
-// maxTold bounds how many changes of columns are remembered per origin, maxOrigins for how many origins.
+// maxTold bounds how many changes of columns are remembered per origin, maxOrigins for how many
+// origins.
 const (
 	maxTold    = 16
 	maxOrigins = 10000
 )
 
 func (c *ParseConfig) table(format string) ([]attempt, error) {
-	t := &table{w3c: format == "w3c", header: c.Header, fixed: c.Columns, known: map[string][]told{}}
+	t := &table{
+		w3c:    format == "w3c",
+		header: c.Header,
+		fixed:  c.Columns,
+		known:  map[string][]told{},
+	}
 	switch format {
 	case "csv":
 		if len(c.Delimiter) != 1 || c.Delimiter == `"` {
@@ -74,7 +80,11 @@ func (t *table) names(origin string, at int64) (names []string, text string) {
 // tell notes what a line said.
 func (t *table) tell(origin string, at int64, text []byte, names []string) {
 	list := t.known[origin]
-	i, found := slices.BinarySearchFunc(list, at, func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) })
+	i, found := slices.BinarySearchFunc(
+		list,
+		at,
+		func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) },
+	)
 	if found && list[i].text == string(text) {
 		return
 	}
@@ -141,8 +151,8 @@ type toldLine struct {
 	Text string `json:"text"`
 }
 
-// save stores what has been told, so that it is there when lines behind it are read after a restart. It is
-// told rarely: with a new file, or when its columns change.
+// save stores what has been told, so that it is there when lines behind it are read after a
+// restart. It is told rarely: with a new file, or when its columns change.
 func (t *table) save() {
 	if t.file == "" {
 		return
@@ -158,8 +168,13 @@ func (t *table) save() {
 		err = writeFile(t.file, text)
 	}
 	if err != nil {
-		t.env.warn("the names of columns cannot be stored", "error", err,
-			"do", "make room for them or repair the directory: after a restart, lines are not parsed until a line tells the names again")
+		t.env.warn(
+			"the names of columns cannot be stored",
+			"error",
+			err,
+			"do",
+			"make room for them or repair the directory: after a restart, lines are not parsed until a line tells the names again",
+		)
 	}
 }
 
@@ -173,7 +188,13 @@ func (t *table) load() {
 		err = json.Unmarshal(text, &in)
 	}
 	if err != nil {
-		t.env.warn("the stored names of columns cannot be read", "error", err, "do", "nothing, if a line tells the names again; otherwise look at the file")
+		t.env.warn(
+			"the stored names of columns cannot be read",
+			"error",
+			err,
+			"do",
+			"nothing, if a line tells the names again; otherwise look at the file",
+		)
 	}
 	for origin, list := range in {
 		for _, one := range list {

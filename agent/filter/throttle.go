@@ -40,7 +40,8 @@ type Throttle struct {
 	progress
 }
 
-// passed is what has passed of one key. The first ones pass, so that the last of them tells which they were.
+// passed is what has passed of one key. The first ones pass, so that the last of them tells which
+// they were.
 type passed struct {
 	interval int64
 	count    int

@@ -69,7 +69,10 @@ func NewTime(c TimeConfig, env Env) (*Time, error) {
 		return nil, err
 	}
 	f.base = newBase(env)
-	f.bad = env.counter("penstock_filter_bad_times_total", "Records whose time could not be read, and which kept the one they had.")
+	f.bad = env.counter(
+		"penstock_filter_bad_times_total",
+		"Records whose time could not be read, and which kept the one they had.",
+	)
 	return f, nil
 }
 
@@ -94,7 +97,8 @@ func (f *Time) set(v *View, t int64) Verdict {
 		v.SetTime(t)
 		result = Changed
 	}
-	if f.remove && (f.source.field != nil && v.Remove(f.source.field) || f.source.header != "" && v.RemoveHeader(f.source.header)) {
+	if f.remove &&
+		(f.source.field != nil && v.Remove(f.source.field) || f.source.header != "" && v.RemoveHeader(f.source.header)) {
 		result = Changed
 	}
 	return result

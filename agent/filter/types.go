@@ -58,8 +58,8 @@ func newTypes(attr string, types map[string]string) ([]typedPath, error) {
 	return out, nil
 }
 
-// appendTyped appends text as a JSON value of the type, and reports whether it could; nothing is appended
-// otherwise. A number keeps its digits.
+// appendTyped appends text as a JSON value of the type, and reports whether it could; nothing is
+// appended otherwise. A number keeps its digits.
 func appendTyped(dst, text []byte, as typing) ([]byte, bool) {
 	switch as {
 	case asInt:
@@ -136,7 +136,8 @@ func appendBool(dst, text []byte) ([]byte, bool) {
 
 // isNumber reports whether text is a number as JSON writes them, and finite.
 func isNumber(text []byte) bool {
-	if len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') || !gjson.ValidBytes(text) {
+	if len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') ||
+		!gjson.ValidBytes(text) {
 		return false
 	}
 	if bytes.IndexByte(text, 'e') < 0 && bytes.IndexByte(text, 'E') < 0 && len(text) < 300 {
@@ -154,12 +155,14 @@ func isPlainNumber(text []byte) bool {
 	if len(digits) > 0 && digits[0] == '-' {
 		digits = digits[1:]
 	}
-	if len(digits) == 0 || len(digits) > 20 || digits[0] < '0' || digits[0] > '9' || digits[0] == '0' && len(digits) > 1 && digits[1] != '.' {
+	if len(digits) == 0 || len(digits) > 20 || digits[0] < '0' || digits[0] > '9' ||
+		digits[0] == '0' && len(digits) > 1 && digits[1] != '.' {
 		return false
 	}
 	point := bytes.IndexByte(digits, '.')
 	if point < 0 {
-		return fits64(digits, len(digits) < len(text)) && !(len(digits) < len(text) && digits[0] == '0')
+		return fits64(digits, len(digits) < len(text)) &&
+			!(len(digits) < len(text) && digits[0] == '0')
 	}
 	for i, c := range digits {
 		if i != point && (c < '0' || c > '9') {

@@ -9,9 +9,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// View is a record on its way through the filters of a chain. A value that is a JSON object is taken
-// apart when a filter edits it, and put together when something wants the whole text; what is read only
-// is looked up in the text as it lies. Nothing is written into what came in.
+// View is a record on its way through the filters of a chain. A value that is a JSON object is
+// taken apart when a filter edits it, and put together when something wants the whole text; what is
+// read only is looked up in the text as it lies. Nothing is written into what came in.
 type View struct {
 	batch   *record.Batch // tag and origin of the record, at this place of the chain
 	rec     record.Record
@@ -40,7 +40,8 @@ func (v *View) reset(r *record.Record, a *arena) {
 
 // forget drops what the view refers to.
 func (v *View) forget() {
-	if cap(v.obj.members) > 1024 || cap(v.members) > 1024 || cap(v.fields.List) > 1024 || cap(v.scratch) > arenaMax {
+	if cap(v.obj.members) > 1024 || cap(v.members) > 1024 || cap(v.fields.List) > 1024 ||
+		cap(v.scratch) > arenaMax {
 		*v = View{}
 		return
 	}
@@ -49,10 +50,19 @@ func (v *View) forget() {
 	clear(v.members[:cap(v.members)])
 	clear(v.obj.members[:cap(v.obj.members)])
 	clear(v.fields.List[:cap(v.fields.List)])
-	*v = View{obj: object{members: v.obj.members[:0]}, members: v.members[:0], raws: v.raws, scratch: v.scratch, ends: v.ends, fields: v.fields, machine: v.machine}
+	*v = View{
+		obj:     object{members: v.obj.members[:0]},
+		members: v.members[:0],
+		raws:    v.raws,
+		scratch: v.scratch,
+		ends:    v.ends,
+		fields:  v.fields,
+		machine: v.machine,
+	}
 }
 
-// Record returns the record as it is now. It must not be written to, and is valid until the next edit.
+// Record returns the record as it is now. It must not be written to, and is valid until the next
+// edit.
 func (v *View) Record() *record.Record {
 	v.Value()
 	return &v.rec
@@ -132,8 +142,8 @@ func (v *View) IsObject() bool {
 	return v.obj.state != noObject
 }
 
-// Get looks up a field. It reads no further than the field, so that a value that is no well-formed object
-// may have it too.
+// Get looks up a field. It reads no further than the field, so that a value that is no well-formed
+// object may have it too.
 func (v *View) Get(p *Path) gjson.Result {
 	switch v.obj.state {
 	case noObject:
@@ -154,8 +164,8 @@ func (v *View) Get(p *Path) gjson.Result {
 	return gjson.Get(alias(v.obj.members[i].value), p.rest)
 }
 
-// Set sets a field of an object to a JSON value, which the record keeps. It reports whether that could be
-// done: what lies on the way to the field may be no object.
+// Set sets a field of an object to a JSON value, which the record keeps. It reports whether that
+// could be done: what lies on the way to the field may be no object.
 func (v *View) Set(p *Path, raw []byte) bool {
 	if !v.IsObject() || !v.obj.set(p.names, p.key, raw) {
 		return false
@@ -179,8 +189,8 @@ func (v *View) String(text []byte) []byte {
 	return v.arena.shut(wire.AppendJSONString(out, text))
 }
 
-// Text returns the text of a field, without a copy where it lies as such; ok is false if there is no such
-// field, or if it is null.
+// Text returns the text of a field, without a copy where it lies as such; ok is false if there is
+// no such field, or if it is null.
 func (v *View) Text(p *Path) (text []byte, ok bool) {
 	r := v.Get(p)
 	switch r.Type {

@@ -8,12 +8,32 @@ import (
 
 // WriteDOT prints the graph for Graphviz.
 func (g *Graph) WriteDOT(w io.Writer) {
-	fmt.Fprint(w, "digraph penstock {\n  rankdir = LR\n  node [fontname = \"sans-serif\"]\n  edge [fontname = \"sans-serif\"]\n")
-	shapes := map[shape]string{inputShape: "cds", bufferShape: "cylinder", filterShape: "box", outputShape: "ellipse"}
+	fmt.Fprint(
+		w,
+		"digraph penstock {\n  rankdir = LR\n  node [fontname = \"sans-serif\"]\n  edge [fontname = \"sans-serif\"]\n",
+	)
+	shapes := map[shape]string{
+		inputShape:  "cds",
+		bufferShape: "cylinder",
+		filterShape: "box",
+		outputShape: "ellipse",
+	}
 	g.grouped(func(indent string, n node) {
-		fmt.Fprintf(w, "%s%s [label = %s, shape = %s]\n", indent, dotText(n.id), dotText(n.label), shapes[n.shape])
+		fmt.Fprintf(
+			w,
+			"%s%s [label = %s, shape = %s]\n",
+			indent,
+			dotText(n.id),
+			dotText(n.label),
+			shapes[n.shape],
+		)
 	}, func(p pipe) {
-		fmt.Fprintf(w, "  subgraph %s {\n    label = %s\n", dotText("cluster_"+p.name), dotText("pipeline "+p.name))
+		fmt.Fprintf(
+			w,
+			"  subgraph %s {\n    label = %s\n",
+			dotText("cluster_"+p.name),
+			dotText("pipeline "+p.name),
+		)
 	}, func() { fmt.Fprint(w, "  }\n") })
 	for _, e := range g.edges {
 		var attrs []string
@@ -44,11 +64,25 @@ func (g *Graph) WriteMermaid(w io.Writer) {
 		names[n.id] = fmt.Sprint("n", i)
 	}
 	around := map[shape][2]string{
-		inputShape: {"[/", "/]"}, bufferShape: {"[(", ")]"}, filterShape: {"[", "]"}, outputShape: {"([", "])"},
+		inputShape: {
+			"[/",
+			"/]",
+		},
+		bufferShape: {"[(", ")]"},
+		filterShape: {"[", "]"},
+		outputShape: {"([", "])"},
 	}
 	pipes := 0
 	g.grouped(func(indent string, n node) {
-		fmt.Fprintf(w, "%s%s%s%s%s\n", indent, names[n.id], around[n.shape][0], mermaidText(n.label), around[n.shape][1])
+		fmt.Fprintf(
+			w,
+			"%s%s%s%s%s\n",
+			indent,
+			names[n.id],
+			around[n.shape][0],
+			mermaidText(n.label),
+			around[n.shape][1],
+		)
 	}, func(p pipe) {
 		fmt.Fprintf(w, "  subgraph p%d[%s]\n", pipes, mermaidText("pipeline "+p.name))
 		pipes++

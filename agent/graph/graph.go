@@ -65,7 +65,10 @@ func New(cfg *config.Config) *Graph {
 	}
 	for _, c := range cfg.Components {
 		for _, r := range c.Refs {
-			g.edges = append(g.edges, edge{from: c.ID(), to: r.Target, label: reason(r.Path), aside: true})
+			g.edges = append(
+				g.edges,
+				edge{from: c.ID(), to: r.Target, label: reason(r.Path), aside: true},
+			)
 		}
 	}
 	return g
@@ -82,7 +85,10 @@ func (g *Graph) addPipeline(p *config.Pipeline) {
 	var chain []string
 	if !p.Source {
 		out.buffer = id + ".buffer"
-		g.nodes = append(g.nodes, node{id: out.buffer, label: "buffer", shape: bufferShape, pipe: p.Name})
+		g.nodes = append(
+			g.nodes,
+			node{id: out.buffer, label: "buffer", shape: bufferShape, pipe: p.Name},
+		)
 		chain = append(chain, out.buffer)
 	}
 	for _, f := range p.Filter {

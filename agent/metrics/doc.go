@@ -19,7 +19,8 @@ func Find(name string) (m Metric, ok bool) {
 		if m.Name == name {
 			return m, true
 		}
-		if m.Kind == "histogram" && (name == m.Name+"_bucket" || name == m.Name+"_sum" || name == m.Name+"_count") {
+		if m.Kind == "histogram" &&
+			(name == m.Name+"_bucket" || name == m.Name+"_sum" || name == m.Name+"_count") {
 			return m, true
 		}
 	}

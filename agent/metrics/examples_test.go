@@ -18,7 +18,8 @@ var (
 	rate      = regexp.MustCompile(`(?:rate|increase)\((penstock_[a-z0-9_]+)`)
 )
 
-// Alerts, dashboard and manifests name metrics and states that there are, and take rates of counters.
+// Alerts, dashboard and manifests name metrics and states that there are, and take rates of
+// counters.
 func TestExamplesNameMetricsThatThereAre(t *testing.T) {
 	var paths []string
 	for _, pattern := range []string{"monitoring/*", "kubernetes/*"} {

@@ -35,7 +35,10 @@ func sources(t *testing.T) map[string]Metric {
 			return err
 		}
 		if e.IsDir() {
-			if name := e.Name(); strings.HasPrefix(name, ".") && path != "../.." || name == "testdata" || name == "cmd" || name == "metrics" {
+			if name := e.Name(); strings.HasPrefix(name, ".") && path != "../.." ||
+				name == "testdata" ||
+				name == "cmd" ||
+				name == "metrics" {
 				return filepath.SkipDir
 			}
 			return nil
@@ -76,7 +79,12 @@ func sources(t *testing.T) map[string]Metric {
 			kind := ""
 			switch n := n.(type) {
 			case *ast.BasicLit:
-				if name, ok := literal(n, nil, ""); ok && metricName.MatchString(name) && !strings.HasSuffix(filepath.Dir(path), "forward/wire") {
+				if name, ok := literal(
+					n,
+					nil,
+					"",
+				); ok && metricName.MatchString(name) &&
+					!strings.HasSuffix(filepath.Dir(path), "forward/wire") {
 					named[name] = true
 				}
 			case *ast.CallExpr:
@@ -147,7 +155,9 @@ func TestTableIsWhatTheSourcesMake(t *testing.T) {
 	made := sources(t)
 	if *update {
 		var b bytes.Buffer
-		b.WriteString("package metrics\n\n// Table lists all metrics by name.\nvar Table = []Metric{\n")
+		b.WriteString(
+			"package metrics\n\n// Table lists all metrics by name.\nvar Table = []Metric{\n",
+		)
 		for _, name := range slices.Sorted(maps.Keys(made)) {
 			m := made[name]
 			fmt.Fprintf(&b, "\t{%q, %q,\n\t\t%q},\n", m.Name, m.Kind, m.Help)

@@ -1,7 +1,7 @@
 // Package state turns facts about a running agent into what an operator wants to know: for each
-// output and input what it is doing, and for each pipeline whether its data is safe, where it waits,
-// for how long, and how long there is room for more. The page, the JSON, readiness, metrics and the
-// terminal show what it says, so that they never differ.
+// output and input what it is doing, and for each pipeline whether its data is safe, where it
+// waits, for how long, and how long there is room for more. The page, the JSON, readiness, metrics
+// and the terminal show what it says, so that they never differ.
 //
 // It is pure functions, but for Meter: no clock, no input, no output. It owns the words; facts are
 // gathered elsewhere, and it decides nothing that the agent does.

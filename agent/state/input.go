@@ -76,7 +76,10 @@ func (i Input) State() InputState {
 		s.Do = "get the outputs going again, add a failover, or raise the buffer's max_size"
 	case len(i.Unresolved) > 0:
 		s.Kind, s.Level = WaitingBuffer, Critical
-		s.Text = "waits until " + strings.Join(i.Unresolved, " and ") + " knows what the destination had committed before the last stop"
+		s.Text = "waits until " + strings.Join(
+			i.Unresolved,
+			" and ",
+		) + " knows what the destination had committed before the last stop"
 		s.Do = "get that destination going again"
 	case len(i.Unread) > 0:
 		u := i.Unread[0]
@@ -89,7 +92,10 @@ func (i Input) State() InputState {
 		s.Kind, s.Level, s.Text = NoMatch, Warning, "finds no file"
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"
 	case i.OfFiles:
-		s.Kind, s.Text = Following, fmt.Sprintf("follows %s", Count(int64(i.Files), "file", "files"))
+		s.Kind, s.Text = Following, fmt.Sprintf(
+			"follows %s",
+			Count(int64(i.Files), "file", "files"),
+		)
 	default:
 		s.Kind, s.Text = Following, "takes what comes"
 	}

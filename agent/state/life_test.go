@@ -29,12 +29,22 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{now: time.Unix(1_800_000_000, 0), perSecond: 100, takes: 500, answers: true, room: 1_000_000, moves: 2_000}
+	w := &world{
+		now:       time.Unix(1_800_000_000, 0),
+		perSecond: 100,
+		takes:     500,
+		answers:   true,
+		room:      1_000_000,
+		moves:     2_000,
+	}
 	w.lastTaken = w.now
 	w.pl = Pipeline{
-		Name: "app", Buffer: &Buffer{},
-		Inputs:  []Input{{ID: "input.tail.app", Unit: "running", OfFiles: true, Files: 3}},
-		Outputs: []Output{{ID: "output.kafka.events", Unit: "running", Mode: "direct", To: "output.s3.overflow"}},
+		Name:   "app",
+		Buffer: &Buffer{},
+		Inputs: []Input{{ID: "input.tail.app", Unit: "running", OfFiles: true, Files: 3}},
+		Outputs: []Output{
+			{ID: "output.kafka.events", Unit: "running", Mode: "direct", To: "output.s3.overflow"},
+		},
 	}
 	return w
 }
@@ -99,7 +109,12 @@ func (w *world) step() PipelineState {
 }
 
 // run lets seconds pass, and fails unless each state satisfies ok.
-func (w *world) run(t *testing.T, seconds int, what string, ok func(PipelineState) bool) (last PipelineState) {
+func (w *world) run(
+	t *testing.T,
+	seconds int,
+	what string,
+	ok func(PipelineState) bool,
+) (last PipelineState) {
 	t.Helper()
 	for i := range seconds {
 		if last = w.step(); !ok(last) {
@@ -124,27 +139,38 @@ func TestLifeWithAnOutageAndAnOverflow(t *testing.T) {
 	w := newWorld()
 	w.failover = 30 * time.Second
 	w.run(t, 120, "all is well", func(s PipelineState) bool {
-		return kind(s) == Delivering && s.Safe && s.Flows && s.Level == OK && says(s, "All safe. Everything is delivered.")
+		return kind(s) == Delivering && s.Safe && s.Flows && s.Level == OK &&
+			says(s, "All safe. Everything is delivered.")
 	})
 	w.takes = 0
 	w.run(t, 29, "down", func(s PipelineState) bool {
-		return kind(s) == Retrying && s.Safe && s.Flows && s.Level == Warning && s.Problems[0].Do == "start the broker" &&
-			says(s, "All safe.", "output.kafka.events does not answer", "connection refused", "on disk")
+		return kind(s) == Retrying && s.Safe && s.Flows && s.Level == Warning &&
+			s.Problems[0].Do == "start the broker" &&
+			says(
+				s,
+				"All safe.",
+				"output.kafka.events does not answer",
+				"connection refused",
+				"on disk",
+			)
 	})
 	s := w.run(t, 91, "overflowing", func(s PipelineState) bool {
-		return kind(s) == Overflowing && s.Safe && s.Flows && s.Stored > 0 && says(s, "All safe.", "records go to output.s3.overflow", "in the overflow")
+		return kind(s) == Overflowing && s.Safe && s.Flows && s.Stored > 0 &&
+			says(s, "All safe.", "records go to output.s3.overflow", "in the overflow")
 	})
 	if !says(s, "does not answer for 119 s") || s.Stored < 9_000 {
 		t.Errorf("%s", s.Sentence)
 	}
 	w.storeAway = true
 	w.run(t, 60, "the store is away, too", func(s PipelineState) bool {
-		return kind(s) == Overflowing && s.Safe && s.Level == Warning && says(s, "whose store cannot be used: no such host", "on disk")
+		return kind(s) == Overflowing && s.Safe && s.Level == Warning &&
+			says(s, "whose store cannot be used: no such host", "on disk")
 	})
 	w.storeAway = false
 	w.takes = 500
 	s = w.run(t, 5, "replaying", func(s PipelineState) bool {
-		return kind(s) == Replaying && s.Safe && s.Outputs[0].ToGo > 0 && says(s, "brings the overflow back", "to go", "in the overflow")
+		return kind(s) == Replaying && s.Safe && s.Outputs[0].ToGo > 0 &&
+			says(s, "brings the overflow back", "to go", "in the overflow")
 	})
 	for w.inOverflow > 0 {
 		s = w.step()
@@ -172,10 +198,16 @@ func TestLifeWithADestinationThatHangs(t *testing.T) {
 func TestLifeWithASlowDestination(t *testing.T) {
 	w := newWorld()
 	w.takes = 50
-	w.run(t, 59, "behind by less", func(s PipelineState) bool { return kind(s) == Delivering && s.Safe })
+	w.run(
+		t,
+		59,
+		"behind by less",
+		func(s PipelineState) bool { return kind(s) == Delivering && s.Safe },
+	)
 	w.run(t, 5, "falling behind", func(s PipelineState) bool { return true })
 	s := w.run(t, 120, "slow", func(s PipelineState) bool {
-		return kind(s) == Slow && s.Level == Warning && s.Safe && says(s, "takes no more than comes in")
+		return kind(s) == Slow && s.Level == Warning && s.Safe &&
+			says(s, "takes no more than comes in")
 	})
 	if s.Full == 0 {
 		t.Errorf("no time until it is full: %+v", s)
@@ -193,7 +225,8 @@ func TestLifeWithASlowDestination(t *testing.T) {
 	}
 }
 
-// The time until the buffer is full is right to a tenth while the rate is steady, long before it is.
+// The time until the buffer is full is right to a tenth while the rate is steady, long before it
+// is.
 func TestLifeWithADiskThatFills(t *testing.T) {
 	w := newWorld()
 	w.room = 100_000
@@ -217,7 +250,8 @@ func TestLifeWithADiskThatFills(t *testing.T) {
 	}
 	w.run(t, 10, "the last seconds", func(PipelineState) bool { return true })
 	w.run(t, 30, "full", func(s PipelineState) bool {
-		return !s.Flows && s.Safe && s.Level == Critical && s.Inputs[0].Kind == WaitingBuffer && says(s, "Nothing is lost, but inputs wait", "the buffer is full")
+		return !s.Flows && s.Safe && s.Level == Critical && s.Inputs[0].Kind == WaitingBuffer &&
+			says(s, "Nothing is lost, but inputs wait", "the buffer is full")
 	})
 	w.takes = 5000
 	s := w.run(t, 60, "again", func(s PipelineState) bool { return s.Safe })
@@ -228,9 +262,15 @@ func TestLifeWithADiskThatFills(t *testing.T) {
 
 func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
 	w := newWorld()
-	w.pl.Inputs[0].Unread = []UnreadFile{{Path: "/var/log/a", Why: "permission denied", Do: "chmod"}, {Path: "/var/log/b"}}
+	w.pl.Inputs[0].Unread = []UnreadFile{
+		{Path: "/var/log/a", Why: "permission denied", Do: "chmod"},
+		{Path: "/var/log/b"},
+	}
 	s := w.step()
-	if p := s.Problems[0]; p.Kind != Unreadable || p.Text != "cannot read /var/log/a: permission denied, and 1 more" || p.Do != "chmod" || s.Level != Warning {
+	if p := s.Problems[0]; p.Kind != Unreadable ||
+		p.Text != "cannot read /var/log/a: permission denied, and 1 more" ||
+		p.Do != "chmod" ||
+		s.Level != Warning {
 		t.Errorf("%+v", s)
 	}
 	w.pl.Inputs[0].Unread, w.pl.Inputs[0].Files = nil, 0
@@ -243,7 +283,9 @@ func TestWhatNeedsAPersonSaysWhatToChange(t *testing.T) {
 	w := newWorld()
 	o := &w.pl.Outputs[0]
 	o.Refusals = []string{"AccessDenied"}
-	if s := w.step(); kind(s) != Refused || s.Level != Critical || !strings.Contains(s.Problems[0].Text, "AccessDenied") || s.Problems[0].Do == "" {
+	if s := w.step(); kind(s) != Refused || s.Level != Critical ||
+		!strings.Contains(s.Problems[0].Text, "AccessDenied") ||
+		s.Problems[0].Do == "" {
 		t.Errorf("%+v", s)
 	}
 	o.Refusals, o.Held = nil, []string{`topic "x"`}
@@ -281,10 +323,17 @@ func TestSentenceOfSeveralPipelines(t *testing.T) {
 	for range 10 {
 		sa, sb = a.step(), b.step()
 	}
-	if got := Sentence([]PipelineState{sa, sb}); !strings.HasPrefix(got, "audit: All safe. output.kafka.events does not answer") {
+	if got := Sentence(
+		[]PipelineState{sa, sb},
+	); !strings.HasPrefix(
+		got,
+		"audit: All safe. output.kafka.events does not answer",
+	) {
 		t.Errorf("%q", got)
 	}
-	if got := Sentence([]PipelineState{sa, sa}); got != "All safe. All 2 pipelines have delivered everything." {
+	if got := Sentence(
+		[]PipelineState{sa, sa},
+	); got != "All safe. All 2 pipelines have delivered everything." {
 		t.Errorf("%q", got)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Meter is the rate of something over the last half minute or so. It needs no clock of its own: what
-// happens moves it. The zero Meter is ready, and it is safe for concurrent use.
+// Meter is the rate of something over the last half minute or so. It needs no clock of its own:
+// what happens moves it. The zero Meter is ready, and it is safe for concurrent use.
 type Meter struct {
 	mu    sync.Mutex
 	begun time.Time

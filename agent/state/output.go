@@ -8,8 +8,9 @@ import (
 
 // Kinds of outputs.
 const (
-	Delivering  = "delivering"
-	Slow        = "slow"        // the destination takes nothing and does not say why, or less than comes in
+	Delivering = "delivering"
+	// the destination takes nothing and does not say why, or less than comes in
+	Slow        = "slow"
 	Retrying    = "retrying"    // what was sent failed, and is tried again
 	Overflowing = "overflowing" // records go to the overflow's object store
 	Replaying   = "replaying"   // the overflow comes back
@@ -21,7 +22,18 @@ const (
 )
 
 // OutputKinds lists the kinds of outputs.
-var OutputKinds = []string{Delivering, Slow, Retrying, Overflowing, Replaying, StandingBy, Refused, Failed, Finished, Stopped}
+var OutputKinds = []string{
+	Delivering,
+	Slow,
+	Retrying,
+	Overflowing,
+	Replaying,
+	StandingBy,
+	Refused,
+	Failed,
+	Finished,
+	Stopped,
+}
 
 const (
 	// slowAfter is for how long a destination may take nothing.
@@ -59,16 +71,17 @@ type Output struct {
 
 // OutputState is what an output is doing.
 type OutputState struct {
-	ID      string        `json:"id"`
-	Kind    string        `json:"kind"`
-	Level   Level         `json:"level"`
-	Since   time.Time     `json:"since,omitzero"`
-	Text    string        `json:"text"`         // a sentence without the subject
-	Do      string        `json:"do,omitempty"` // what a person can do
-	Waiting int64         `json:"waiting_records"`
-	Stored  int64         `json:"overflow_records,omitempty"`
-	Rate    float64       `json:"records_per_second"`
-	ToGo    time.Duration `json:"to_go_ns,omitempty"` // until all is delivered, at the present rate; 0 if not known
+	ID      string    `json:"id"`
+	Kind    string    `json:"kind"`
+	Level   Level     `json:"level"`
+	Since   time.Time `json:"since,omitzero"`
+	Text    string    `json:"text"`         // a sentence without the subject
+	Do      string    `json:"do,omitempty"` // what a person can do
+	Waiting int64     `json:"waiting_records"`
+	Stored  int64     `json:"overflow_records,omitempty"`
+	Rate    float64   `json:"records_per_second"`
+	// until all is delivered, at the present rate; 0 if not known
+	ToGo time.Duration `json:"to_go_ns,omitempty"`
 }
 
 // State tells what the output is doing.
@@ -89,7 +102,10 @@ func (o Output) State(now time.Time) OutputState {
 		s.Kind, s.Since, s.Text = Stopped, o.UnitSince, "is stopped"
 	case len(o.Refusals) > 0:
 		s.Kind, s.Level = Refused, Critical
-		s.Text, s.Do = "cannot go on: "+strings.Join(o.Refusals, "; "), "change what is refused; it goes on by itself then"
+		s.Text, s.Do = "cannot go on: "+strings.Join(
+			o.Refusals,
+			"; ",
+		), "change what is refused; it goes on by itself then"
 	case o.DeadLetter != "":
 		s.Kind, s.Level = Retrying, Critical
 		s.Text = "waits, because the dead letter cannot take what the destination refuses: " + o.DeadLetter
@@ -97,13 +113,28 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "overflow":
 		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
 		if o.Down || failing {
-			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the overflow")
+			s.Text = "does not answer" + sinceText(
+				s.Since,
+				now,
+			) + why + "; records go to " + name(
+				o.To,
+				"the overflow",
+			)
 		} else {
-			s.Text = "takes less than comes in; the oldest records go to " + name(o.To, "the overflow")
+			s.Text = "takes less than comes in; the oldest records go to " + name(
+				o.To,
+				"the overflow",
+			)
 		}
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
-		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the standby")
+		s.Text = "does not answer" + sinceText(
+			s.Since,
+			now,
+		) + why + "; records go to " + name(
+			o.To,
+			"the standby",
+		)
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 && now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
 		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why
@@ -123,9 +154,15 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Waiting > 0 && o.Oldest >= behindAfter:
 		s.Kind, s.Level = Slow, Notice
 		if s.ToGo = toGo(o.Waiting, o.Out-o.In); s.ToGo > 0 {
-			s.Text = "is behind by " + Duration(o.Oldest) + " and catches up, about " + Duration(s.ToGo) + " to go"
+			s.Text = "is behind by " + Duration(
+				o.Oldest,
+			) + " and catches up, about " + Duration(
+				s.ToGo,
+			) + " to go"
 		} else {
-			s.Level, s.Text = Warning, "is behind by "+Duration(o.Oldest)+": it takes no more than comes in"
+			s.Level, s.Text = Warning, "is behind by "+Duration(
+				o.Oldest,
+			)+": it takes no more than comes in"
 			s.Do = "give the destination more room, or send less"
 		}
 	default:

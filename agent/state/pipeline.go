@@ -27,16 +27,32 @@ const (
 
 // ProblemKinds lists what a problem can be of.
 var ProblemKinds = []string{
-	Failed, Opening, Refused, Held, WaitingBuffer, Retrying, Slow, Overflowing, StandingBy, Replaying, Unreadable, NoMatch, Filling, Dropped, Damaged, Orphan,
+	Failed,
+	Opening,
+	Refused,
+	Held,
+	WaitingBuffer,
+	Retrying,
+	Slow,
+	Overflowing,
+	StandingBy,
+	Replaying,
+	Unreadable,
+	NoMatch,
+	Filling,
+	Dropped,
+	Damaged,
+	Orphan,
 }
 
 // NotReady lists the kinds of problems with which an agent is not ready unless that is set: it does
-// not take what it is given, or will not deliver some of it without a person. While a destination is
-// merely down an agent is ready: it goes on taking what it is given.
+// not take what it is given, or will not deliver some of it without a person. While a destination
+// is merely down an agent is ready: it goes on taking what it is given.
 var NotReady = []string{Failed, Opening, Refused, Held, WaitingBuffer}
 
 const (
-	// soonFull and nearlyFull are the times to a full buffer from which it is worth a look, and a person.
+	// soonFull and nearlyFull are the times to a full buffer from which it is worth a look, and a
+	// person.
 	soonFull   = 2 * time.Hour
 	nearlyFull = 15 * time.Minute
 	// farOff is from when on nobody needs to be told.
@@ -83,7 +99,8 @@ type PipelineState struct {
 	Stored   int64         `json:"overflow_records"`
 	Oldest   time.Duration `json:"oldest_ns"` // how long the oldest record on disk has waited
 	Fill     float64       `json:"fill"`
-	Full     time.Duration `json:"full_in_ns,omitempty"` // 0: not known, or the buffer does not grow
+	// 0: not known, or the buffer does not grow
+	Full     time.Duration `json:"full_in_ns,omitempty"`
 	Inputs   []InputState  `json:"inputs"`
 	Outputs  []OutputState `json:"outputs"`
 	Problems []Problem     `json:"problems"`
@@ -99,7 +116,14 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	switch {
 	case p.Error != "":
 		s.Kind, s.Flows = Failed, false
-		add(id, Failed, Critical, time.Time{}, "cannot be opened: "+p.Error, "mend what it says; it is tried again")
+		add(
+			id,
+			Failed,
+			Critical,
+			time.Time{},
+			"cannot be opened: "+p.Error,
+			"mend what it says; it is tried again",
+		)
 	case p.Stopping:
 		s.Kind = Stopping
 	case p.Opening:
@@ -124,7 +148,14 @@ func (p Pipeline) State(now time.Time) PipelineState {
 			add(st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do)
 		}
 		if len(out.Held) > 0 {
-			add(st.ID, Held, Warning, time.Time{}, "holds up records: "+strings.Join(out.Held, "; "), "mend what it says; the rest goes on meanwhile")
+			add(
+				st.ID,
+				Held,
+				Warning,
+				time.Time{},
+				"holds up records: "+strings.Join(out.Held, "; "),
+				"mend what it says; the rest goes on meanwhile",
+			)
 		}
 	}
 	if b := p.Buffer; b != nil {
@@ -135,21 +166,64 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		switch {
 		case b.Blocked || b.WriteError != "":
 		case s.Full > 0 && s.Full < nearlyFull:
-			add(id, Filling, Critical, time.Time{}, "its buffer is full in "+Duration(s.Full), "get the outputs going again, add a failover, or raise the buffer's max_size")
+			add(
+				id,
+				Filling,
+				Critical,
+				time.Time{},
+				"its buffer is full in "+Duration(s.Full),
+				"get the outputs going again, add a failover, or raise the buffer's max_size",
+			)
 		case s.Full > 0 && s.Full < soonFull:
-			add(id, Filling, Warning, time.Time{}, "its buffer is full in "+Duration(s.Full), "get the outputs going again, add a failover, or raise the buffer's max_size")
+			add(
+				id,
+				Filling,
+				Warning,
+				time.Time{},
+				"its buffer is full in "+Duration(s.Full),
+				"get the outputs going again, add a failover, or raise the buffer's max_size",
+			)
 		}
 		if b.Dropped > 0 {
 			s.Safe = false
-			add(id, Dropped, Warning, time.Time{}, Count(b.Dropped, "record was", "records were")+" dropped undelivered since the start, as when_full = \"drop_oldest\" says", "give the buffer more room, or add a failover")
+			add(
+				id,
+				Dropped,
+				Warning,
+				time.Time{},
+				Count(
+					b.Dropped,
+					"record was",
+					"records were",
+				)+" dropped undelivered since the start, as when_full = \"drop_oldest\" says",
+				"give the buffer more room, or add a failover",
+			)
 		}
 		if b.Damaged > 0 {
 			s.Safe = false
-			add(id, Damaged, Warning, time.Time{}, Count(b.Damaged, "record", "records")+" did not read back from the disk; the segments are kept in the buffer's directory damaged", "check the disk")
+			add(
+				id,
+				Damaged,
+				Warning,
+				time.Time{},
+				Count(
+					b.Damaged,
+					"record",
+					"records",
+				)+" did not read back from the disk; the segments are kept in the buffer's directory damaged",
+				"check the disk",
+			)
 		}
 	}
 	for _, o := range p.Orphans {
-		add(id, Orphan, Warning, time.Time{}, "its buffer keeps data for "+o+", which is not configured any more", "configure it again, or stop the agent and run penstock buffer forget")
+		add(
+			id,
+			Orphan,
+			Warning,
+			time.Time{},
+			"its buffer keeps data for "+o+", which is not configured any more",
+			"configure it again, or stop the agent and run penstock buffer forget",
+		)
 	}
 	SortProblems(s.Problems)
 	for _, pr := range s.Problems {
@@ -167,7 +241,10 @@ func SortProblems(all []Problem) {
 		}
 		return 1
 	}
-	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) })
+	slices.SortStableFunc(
+		all,
+		func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) },
+	)
 }
 
 // sentence says in one how the pipeline is.
@@ -187,7 +264,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	}
 	var says []string
 	for _, pr := range s.Problems {
-		if strings.HasPrefix(pr.Component, "output.") || pr.Kind == WaitingBuffer || pr.Kind == Failed {
+		if strings.HasPrefix(pr.Component, "output.") || pr.Kind == WaitingBuffer ||
+			pr.Kind == Failed {
 			says = append(says, pr.Component+" "+pr.Text)
 			break
 		}
@@ -211,7 +289,8 @@ func (s *PipelineState) sentence(p Pipeline) string {
 	}
 	if len(says) > 0 {
 		text := strings.Join(says, "; ")
-		if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, ".") { // the name of a component stays as it is
+		// the name of a component stays as it is
+		if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, ".") {
 			text = strings.ToUpper(text[:1]) + text[1:]
 		}
 		parts = append(parts, text+".")
@@ -232,7 +311,8 @@ func Sentence(all []PipelineState) string {
 		if all[i].Level > OK {
 			amiss++
 		}
-		if all[i].Level > all[worst].Level || all[i].Level == all[worst].Level && all[worst].Safe && !all[i].Safe {
+		if all[i].Level > all[worst].Level ||
+			all[i].Level == all[worst].Level && all[worst].Safe && !all[i].Safe {
 			worst = i
 		}
 	}
@@ -244,11 +324,18 @@ func Sentence(all []PipelineState) string {
 		if on == 0 {
 			return fmt.Sprintf("All safe. All %d pipelines have delivered everything.", len(all))
 		}
-		return fmt.Sprintf("All safe. All %d pipelines deliver; %s on the way.", len(all), Count(on, "record is", "records are"))
+		return fmt.Sprintf(
+			"All safe. All %d pipelines deliver; %s on the way.",
+			len(all),
+			Count(on, "record is", "records are"),
+		)
 	}
 	text := all[worst].Name + ": " + all[worst].Sentence
 	if amiss > 1 {
-		text += fmt.Sprintf(" %s amiss, too.", Count(int64(amiss-1), "other pipeline has something", "other pipelines have something"))
+		text += fmt.Sprintf(
+			" %s amiss, too.",
+			Count(int64(amiss-1), "other pipeline has something", "other pipelines have something"),
+		)
 	}
 	return text
 }

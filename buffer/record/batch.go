@@ -5,20 +5,25 @@ import (
 	"sync"
 )
 
-// Batch is a run of records that travel together. It is read-only once emitted, and safe for concurrent
-// use from then on. Slices handed out alias the batch's memory and live as long as they are referenced.
+// Batch is a run of records that travel together. It is read-only once emitted, and safe for
+// concurrent use from then on. Slices handed out alias the batch's memory and live as long as they
+// are referenced.
 //
 // First and End are set by whoever places the batch in a log, before anybody else sees it.
 type Batch struct {
 	Tag    string // where the records came from, a name with dots; decides routing and topic
 	Origin string // the source within the tag whose order is kept, such as a file or a connection
-	Topic  string // a destination chosen earlier, which writers use instead of choosing one; empty but for replayed batches
-	First  int64  // position of the first record
-	End    int64  // position after the last record; more than First+Len where the log has gaps
-	Lost   int64  // of a batch without records: positions that were never read and are gone, by retention
+	// a destination chosen earlier, which writers use instead of choosing one; empty but for
+	// replayed batches
+	Topic string
+	First int64 // position of the first record
+	End   int64 // position after the last record; more than First+Len where the log has gaps
+	// of a batch without records: positions that were never read and are gone, by retention
+	Lost int64
 
-	count    int
-	bodySize int   // length of the record section, uncompressed; an estimate for batches made of records
+	count int
+	// length of the record section, uncompressed; an estimate for batches made of records
+	bodySize int
 	maxTime  int64 // nanoseconds
 
 	recs []Record // set for batches made of records; otherwise body or packed is
@@ -52,17 +57,20 @@ func FromRecords(tag, origin string, recs []Record) *Batch {
 // Len returns the number of records.
 func (b *Batch) Len() int { return b.count }
 
-// Size returns the uncompressed size in bytes, headers and framing included, give or take a few per record.
+// Size returns the uncompressed size in bytes, headers and framing included, give or take a few per
+// record.
 func (b *Batch) Size() int { return b.bodySize }
 
-// MaxTime returns the latest record time, in nanoseconds since the Unix epoch (to the millisecond for a batch read from disk).
+// MaxTime returns the latest record time, in nanoseconds since the Unix epoch (to the millisecond
+// for a batch read from disk).
 func (b *Batch) MaxTime() int64 { return b.maxTime }
 
 // At places the batch in a log: its first record has position first and there are no gaps.
 func (b *Batch) At(first int64) { b.First, b.End = first, first+int64(b.count) }
 
-// Records returns the records in order. The yielded Record is reused from one step to the next; its slices
-// are not. The error tells of a batch that does not decompress or parse; it is found before the first record is yielded.
+// Records returns the records in order. The yielded Record is reused from one step to the next; its
+// slices are not. The error tells of a batch that does not decompress or parse; it is found before
+// the first record is yielded.
 func (b *Batch) Records() (iter.Seq[*Record], error) {
 	if b.recs != nil || b.count == 0 {
 		return func(yield func(*Record) bool) {
@@ -135,8 +143,8 @@ func (b *Batch) open() ([]byte, error) {
 	return b.body, nil
 }
 
-// Unpacked returns a batch with the same records that has not been packed: its compressed form is made anew. b must hold its records
-// uncompressed, as a batch that was built does.
+// Unpacked returns a batch with the same records that has not been packed: its compressed form is
+// made anew. b must hold its records uncompressed, as a batch that was built does.
 func Unpacked(b *Batch) *Batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -7,13 +7,14 @@ import (
 	"sync"
 )
 
-// TargetSize is the uncompressed size, in bytes, at which inputs end a batch. One larger record makes a batch of its own.
+// TargetSize is the uncompressed size, in bytes, at which inputs end a batch. One larger record
+// makes a batch of its own.
 const TargetSize = 1 << 20
 
 const recordOverhead = 12
 
-// Builder assembles a batch in the form it keeps to the topic: the record section of a Kafka record batch.
-// The zero Builder is ready; Reset before each batch. Not safe for concurrent use.
+// Builder assembles a batch in the form it keeps to the topic: the record section of a Kafka record
+// batch. The zero Builder is ready; Reset before each batch. Not safe for concurrent use.
 type Builder struct {
 	tag, origin string
 	body        []byte
@@ -28,7 +29,8 @@ func (b *Builder) Reset(tag, origin string, sizeHint int) {
 	*b = Builder{tag: tag, origin: origin, body: newBody(sizeHint), maxTime: math.MinInt64}
 }
 
-// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the collector busy; the largest apart from the others.
+// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the
+// collector busy; the largest apart from the others.
 var bodies [2]sync.Pool
 
 const smallestPooled = 64 << 10
@@ -55,8 +57,9 @@ func giveBody(body []byte) {
 	}
 }
 
-// Release gives the batch's memory back for other batches. Only who holds the batch alone, together with everything that was read from it,
-// may call it; the batch is empty afterwards. It is never necessary.
+// Release gives the batch's memory back for other batches. Only who holds the batch alone, together
+// with everything that was read from it, may call it; the batch is empty afterwards. It is never
+// necessary.
 func (b *Batch) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,12 +68,14 @@ func (b *Batch) Release() {
 	giveBody(body)
 }
 
-// Shed gives back the memory of the records as they were before b was packed, and does nothing to a batch that was not. It is for who has just
-// packed the batch and holds it alone: what was read from it before is not valid any more. Records that are asked for later are decompressed.
+// Shed gives back the memory of the records as they were before b was packed, and does nothing to a
+// batch that was not. It is for who has just packed the batch and holds it alone: what was read
+// from it before is not valid any more. Records that are asked for later are decompressed.
 func (b *Batch) Shed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.packed == nil || b.body == nil || b.recs != nil || b.codec == None { // body may be a part of packed
+	// body may be a part of packed
+	if b.packed == nil || b.body == nil || b.recs != nil || b.codec == None {
 		return
 	}
 	body := b.body
@@ -108,7 +113,8 @@ func (b *Builder) Append(t int64, key, value []byte, headers []Header) {
 	b.count++
 }
 
-// Build returns the batch, or nil if nothing was appended. The builder needs a Reset before it is used again.
+// Build returns the batch, or nil if nothing was appended. The builder needs a Reset before it is
+// used again.
 func (b *Builder) Build() *Batch {
 	if b.count == 0 {
 		return nil
@@ -136,7 +142,15 @@ func appendPlain(dst []byte, timeDelta int64, offsetDelta int, value []byte) []b
 	dst = slices.Grow(dst, len(value)+most)
 	at := len(dst)
 	p := dst[at : at+len(value)+most]
-	n := 3 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) + varintLen(int64(len(value))) + len(value)
+	n := 3 + varintLen(
+		timeDelta,
+	) + varintLen(
+		int64(offsetDelta),
+	) + varintLen(
+		int64(len(value)),
+	) + len(
+		value,
+	)
 	i := putVarint(p, int64(n))
 	p[i] = 0
 	i++
@@ -165,11 +179,23 @@ func putVarint(p []byte, v int64) int {
 	return binary.PutVarint(p, v)
 }
 
-func appendRecord(dst []byte, timeDelta int64, offsetDelta int, key, value []byte, headers []Header) []byte {
+func appendRecord(
+	dst []byte,
+	timeDelta int64,
+	offsetDelta int,
+	key, value []byte,
+	headers []Header,
+) []byte {
 	n := 1 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) +
 		bytesLen(key) + bytesLen(value) + varintLen(int64(len(headers)))
 	for i := range headers {
-		n += varintLen(int64(len(headers[i].Key))) + len(headers[i].Key) + bytesLen(headers[i].Value)
+		n += varintLen(
+			int64(len(headers[i].Key)),
+		) + len(
+			headers[i].Key,
+		) + bytesLen(
+			headers[i].Value,
+		)
 	}
 	dst = slices.Grow(dst, n+varintLen(int64(n)))
 	dst = appendVarint(dst, int64(n))

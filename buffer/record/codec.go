@@ -51,7 +51,13 @@ var (
 	lz4Readers     = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
 	gzipWriters    = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 	zstdWriters    = sync.Pool{New: func() any {
-		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
+		w, _ := zstd.NewWriter(
+			nil,
+			zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderLevel(zstd.SpeedFastest),
+			zstd.WithWindowSize(1<<20),
+			zstd.WithEncoderCRC(false),
+		)
 		return w
 	}}
 	packScratch = sync.Pool{New: func() any { return new([]byte) }}
@@ -84,8 +90,9 @@ func compress(dst, body []byte, codec Codec) ([]byte, error) {
 	return dst, fmt.Errorf("unknown %v", codec)
 }
 
-// lz4Header begins a frame of independent blocks of 64 KiB, as Kafka's own producer uses them, without sizes and checksums; the last byte is the
-// header's: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+// lz4Header begins a frame of independent blocks of 64 KiB, as Kafka's own producer uses them,
+// without sizes and checksums; the last byte is the header's:
+// https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
 var lz4Header = []byte{0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82}
 
 const (
@@ -202,7 +209,8 @@ func inflateBlocks(dst, p []byte, size int) ([]byte, bool) {
 	return nil, false
 }
 
-// grow returns dst with room for n more bytes, and for all of size unless that is much: a lying size must not make us allocate it.
+// grow returns dst with room for n more bytes, and for all of size unless that is much: a lying
+// size must not make us allocate it.
 func grow(dst []byte, n, size int) []byte {
 	if cap(dst)-len(dst) >= n {
 		return dst
@@ -216,8 +224,10 @@ func readSized(dst []byte, r io.Reader, size int) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// xerialMagic begins the framing that Java clients put around snappy blocks, each with its length before it. Readers take a single bare block as well,
-// but for a few that only ever met those clients. https://github.com/xerial/snappy-java/blob/master/src/main/java/org/xerial/snappy/SnappyCodec.java
+// xerialMagic begins the framing that Java clients put around snappy blocks, each with its length
+// before it. Readers take a single bare block as well, but for a few that only ever met those
+// clients.
+// https://github.com/xerial/snappy-java/blob/master/src/main/java/org/xerial/snappy/SnappyCodec.java
 var xerialMagic = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
 // xerialHeader is the magic with the framing's version, and the least that a reader must know.
@@ -261,8 +271,14 @@ func inflateXerial(dst, p []byte, size int) ([]byte, error) {
 // appendUnsnapped appends what a block holds, at most size bytes.
 func appendUnsnapped(dst, block []byte, size int) ([]byte, error) {
 	n, err := s2.DecodedLen(block)
-	if err == nil && (n > size || n/22 > len(block)) { // three bytes stand for 64 at most: a lying length must not make us allocate it
-		err = fmt.Errorf("a block of %d bytes that holds %d, at most %d are expected", len(block), n, size)
+	// three bytes stand for 64 at most: a lying length must not make us allocate it
+	if err == nil && (n > size || n/22 > len(block)) {
+		err = fmt.Errorf(
+			"a block of %d bytes that holds %d, at most %d are expected",
+			len(block),
+			n,
+			size,
+		)
 	}
 	if err != nil {
 		return nil, err

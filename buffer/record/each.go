@@ -1,14 +1,16 @@
 package record
 
-// Scratch is memory that Each uses again and again. The zero Scratch is ready. Not safe for concurrent use.
+// Scratch is memory that Each uses again and again. The zero Scratch is ready. Not safe for
+// concurrent use.
 type Scratch struct {
 	body    []byte
 	headers []Header
 }
 
-// Each calls do with the records in order, as Records yields them, but keeps nothing of them: what a record refers to is valid until the next Each with
-// the same scratch, and the record itself until do returns. The error is do's, or tells of a batch that does not decompress or parse, which may
-// be found after some records. Safe for concurrent use with a scratch for each caller.
+// Each calls do with the records in order, as Records yields them, but keeps nothing of them: what
+// a record refers to is valid until the next Each with the same scratch, and the record itself
+// until do returns. The error is do's, or tells of a batch that does not decompress or parse, which
+// may be found after some records. Safe for concurrent use with a scratch for each caller.
 func (b *Batch) Each(s *Scratch, do func(*Record) error) error {
 	if b.recs != nil || b.count == 0 {
 		for i := range b.recs {

@@ -12,14 +12,16 @@ import (
 //	magic 'P' | version 1 | flags | tag | origin | size of the record section uncompressed |
 //	[count, sub-millisecond times] | length of the Kafka batch | CRC32C of all before | Kafka record batch
 //
-// Lengths are unsigned varints. Flag 1: the times follow, one unsigned varint of nanoseconds per record.
+// Lengths are unsigned varints. Flag 1: the times follow, one unsigned varint of nanoseconds per
+// record.
 const (
 	envelopeMagic   = 'P'
 	envelopeVersion = 1
 	flagSubMilli    = 1
 )
 
-// AppendEncoded appends the batch's form on disk to dst, compressing with codec if that was not done before.
+// AppendEncoded appends the batch's form on disk to dst, compressing with codec if that was not
+// done before.
 func (b *Batch) AppendEncoded(dst []byte, codec Codec) ([]byte, error) {
 	packed, err := b.Packed(codec)
 	if err != nil {
@@ -45,15 +47,20 @@ func (b *Batch) AppendEncoded(dst []byte, codec Codec) ([]byte, error) {
 	return append(dst, packed...), nil
 }
 
-// Decode reads one batch from p, whose memory the batch keeps, and returns what follows it. Both checksums are
-// verified; every error wraps ErrCorrupt. The batch is placed at position first.
+// Decode reads one batch from p, whose memory the batch keeps, and returns what follows it. Both
+// checksums are verified; every error wraps ErrCorrupt. The batch is placed at position first.
 func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 	d := envelopeReader{p: p}
 	if len(p) < 3 || p[0] != envelopeMagic {
 		return nil, nil, fmt.Errorf("%w: no envelope", ErrCorrupt)
 	}
 	if p[1] != envelopeVersion {
-		return nil, nil, fmt.Errorf("%w: envelope version %d, this program knows %d", ErrCorrupt, p[1], envelopeVersion)
+		return nil, nil, fmt.Errorf(
+			"%w: envelope version %d, this program knows %d",
+			ErrCorrupt,
+			p[1],
+			envelopeVersion,
+		)
 	}
 	flags := p[2]
 	if flags&^flagSubMilli != 0 {
@@ -77,7 +84,12 @@ func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 	if d.bad || len(p)-d.at < 4 || n > uint64(len(p)-d.at-4) || bodySize > math.MaxInt32 {
 		return nil, nil, fmt.Errorf("%w: envelope ends too soon", ErrCorrupt)
 	}
-	if want, got := binary.BigEndian.Uint32(p[d.at:]), crc32.Checksum(p[:d.at], castagnoli); want != got {
+	if want, got := binary.BigEndian.Uint32(
+		p[d.at:],
+	), crc32.Checksum(
+		p[:d.at],
+		castagnoli,
+	); want != got {
 		return nil, nil, fmt.Errorf("%w: envelope checksum %08x, want %08x", ErrCorrupt, got, want)
 	}
 	body := p[d.at+4:]

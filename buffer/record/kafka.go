@@ -32,9 +32,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // ErrCorrupt is wrapped by every decoding error.
 var ErrCorrupt = errors.New("corrupt batch")
 
-// Packed returns the batch as one Kafka record batch with base offset 0 and no producer, compressed with
-// codec. The bytes are made once and shared: callers that write a header of their own copy first. A batch packed with another codec
-// earlier, or read from disk, is returned as it is.
+// Packed returns the batch as one Kafka record batch with base offset 0 and no producer, compressed
+// with codec. The bytes are made once and shared: callers that write a header of their own copy
+// first. A batch packed with another codec earlier, or read from disk, is returned as it is.
 func (b *Batch) Packed(codec Codec) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,8 +74,8 @@ func (b *Batch) Packed(codec Codec) ([]byte, error) {
 	return dst, nil
 }
 
-// packSection returns body behind room for a batch's header, and its codec: None when compression does not help. What is returned is as long as it
-// has to be, not as compression might have needed.
+// packSection returns body behind room for a batch's header, and its codec: None when compression
+// does not help. What is returned is as long as it has to be, not as compression might have needed.
 func packSection(body []byte, codec Codec) ([]byte, Codec, error) {
 	section, used := body, None
 	if codec != None {
@@ -97,8 +97,8 @@ func packSection(body []byte, codec Codec) ([]byte, Codec, error) {
 	return dst, used, nil
 }
 
-// unpack reads the header of a Kafka record batch, checks its checksum, and returns a batch over its bytes.
-// The records are decompressed when somebody asks for them.
+// unpack reads the header of a Kafka record batch, checks its checksum, and returns a batch over
+// its bytes. The records are decompressed when somebody asks for them.
 func unpack(p []byte) (*Batch, error) {
 	if len(p) < batchHeaderSize {
 		return nil, fmt.Errorf("%w: %d bytes are too few for a record batch", ErrCorrupt, len(p))
@@ -109,7 +109,12 @@ func unpack(p []byte) (*Batch, error) {
 	if p[offMagic] != 2 {
 		return nil, fmt.Errorf("%w: magic %d", ErrCorrupt, p[offMagic])
 	}
-	if want, got := binary.BigEndian.Uint32(p[offCRC:]), crc32.Checksum(p[offAttributes:], castagnoli); want != got {
+	if want, got := binary.BigEndian.Uint32(
+		p[offCRC:],
+	), crc32.Checksum(
+		p[offAttributes:],
+		castagnoli,
+	); want != got {
 		return nil, fmt.Errorf("%w: checksum %08x, want %08x", ErrCorrupt, got, want)
 	}
 	count := binary.BigEndian.Uint32(p[offCount:])

@@ -15,11 +15,18 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(rng.Uint32())
 	}
-	text := bytes.Repeat([]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"), 5000)
+	text := bytes.Repeat(
+		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"),
+		5000,
+	)
 	for _, p := range [][]byte{nil, {1}, text[:100], text[:lz4Block], text[:lz4Block+1], text, noise, append(append([]byte{}, text...), noise...)} {
 		var want bytes.Buffer
 		w := lz4.NewWriter(&want)
-		if err := w.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.ConcurrencyOption(1)); err != nil {
+		if err := w.Apply(
+			lz4.BlockSizeOption(lz4.Block64Kb),
+			lz4.ChecksumOption(false),
+			lz4.ConcurrencyOption(1),
+		); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(p); err != nil {
@@ -34,7 +41,12 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 		}
 		got = got[len("before"):]
 		if len(p) > 0 && !bytes.Equal(got, want.Bytes()) {
-			t.Errorf("%d bytes: a frame of %d bytes, want the library's of %d", len(p), len(got), want.Len())
+			t.Errorf(
+				"%d bytes: a frame of %d bytes, want the library's of %d",
+				len(p),
+				len(got),
+				want.Len(),
+			)
 		}
 		back, err := inflate(nil, got, LZ4, len(p))
 		if err != nil || !bytes.Equal(back, p) {

@@ -8,7 +8,8 @@ type Header struct {
 	Value []byte
 }
 
-// Record is one event. Key and Value are opaque. A nil Key or Value is Kafka's null, an empty one is not.
+// Record is one event. Key and Value are opaque. A nil Key or Value is Kafka's null, an empty one
+// is not.
 type Record struct {
 	Offset  int64 // position in the log the record was read from
 	Time    int64 // nanoseconds since the Unix epoch
@@ -50,8 +51,8 @@ func cloneBytes(b []byte) []byte {
 	return append(make([]byte, 0, len(b)), b...)
 }
 
-// Position is what an input needs to go on after a restart, by a key of its own choosing (a file, say). A nil Value
-// forgets the key.
+// Position is what an input needs to go on after a restart, by a key of its own choosing (a file,
+// say). A nil Value forgets the key.
 type Position struct {
 	Key   string
 	Value []byte

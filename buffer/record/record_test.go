@@ -26,7 +26,10 @@ func randomRecords(rng *rand.Rand, n int) []Record {
 			r.Value = bytes.Repeat([]byte{byte('a' + i%26)}, rng.IntN(300))
 		}
 		for h := range rng.IntN(3) {
-			r.Headers = append(r.Headers, Header{Key: fmt.Sprint("h", h), Value: []byte(fmt.Sprint(i))})
+			r.Headers = append(
+				r.Headers,
+				Header{Key: fmt.Sprint("h", h), Value: []byte(fmt.Sprint(i))},
+			)
 		}
 	}
 	return recs
@@ -34,11 +37,14 @@ func randomRecords(rng *rand.Rand, n int) []Record {
 
 func equal(a, b *Record) bool {
 	if a.Offset != b.Offset || a.Time != b.Time || !bytes.Equal(a.Key, b.Key) || !bytes.Equal(a.Value, b.Value) ||
-		(a.Key == nil) != (b.Key == nil) || (a.Value == nil) != (b.Value == nil) || len(a.Headers) != len(b.Headers) {
+		(a.Key == nil) != (b.Key == nil) ||
+		(a.Value == nil) != (b.Value == nil) ||
+		len(a.Headers) != len(b.Headers) {
 		return false
 	}
 	for i := range a.Headers {
-		if a.Headers[i].Key != b.Headers[i].Key || !bytes.Equal(a.Headers[i].Value, b.Headers[i].Value) {
+		if a.Headers[i].Key != b.Headers[i].Key ||
+			!bytes.Equal(a.Headers[i].Value, b.Headers[i].Value) {
 			return false
 		}
 	}
@@ -109,7 +115,9 @@ func TestBatchRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %v: %v", name, codec, err)
 			}
-			if string(rest) != "after" || got.Tag != b.Tag || got.Origin != b.Origin || got.End != b.End || got.Size() == 0 {
+			if string(rest) != "after" || got.Tag != b.Tag || got.Origin != b.Origin ||
+				got.End != b.End ||
+				got.Size() == 0 {
 				t.Fatalf("%s %v: got %+v", name, codec, got)
 			}
 			checkEach(t, &scratch, got, want) // before the batch is opened, and after
@@ -124,7 +132,8 @@ func TestBatchRoundTrip(t *testing.T) {
 	}
 }
 
-// What a batch was packed from goes back to be used again; who reads on gets it from the packed form.
+// What a batch was packed from goes back to be used again; who reads on gets it from the packed
+// form.
 func TestShed(t *testing.T) {
 	line := bytes.Repeat([]byte("x"), 1000)
 	again := false
@@ -164,7 +173,12 @@ func TestEachFindsDamage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			bad := &Batch{packed: packed[:len(packed)-cut-1], codec: codec, count: b.count, bodySize: b.bodySize}
+			bad := &Batch{
+				packed:   packed[:len(packed)-cut-1],
+				codec:    codec,
+				count:    b.count,
+				bodySize: b.bodySize,
+			}
 			if codec == None {
 				bad.bodySize = len(bad.packed) - batchHeaderSize
 			}
@@ -198,7 +212,8 @@ func TestPackedIsAKafkaRecordBatch(t *testing.T) {
 		if err := kr.ReadFrom(append(kbin.AppendVarint(nil, n), body...)); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(kr.Value, want[i].Value) || int(kr.OffsetDelta) != i || len(kr.Headers) != len(want[i].Headers) {
+		if !bytes.Equal(kr.Value, want[i].Value) || int(kr.OffsetDelta) != i ||
+			len(kr.Headers) != len(want[i].Headers) {
 			t.Fatalf("record %d: %+v, want %+v", i, kr, want[i])
 		}
 	}
@@ -212,7 +227,8 @@ func TestDecodeFindsEveryFlippedBit(t *testing.T) {
 	}
 	packedAt := len(disk) - len(b.packed)
 	for i := range disk {
-		if i >= packedAt && (i < packedAt+offLength || i >= packedAt+offLeaderEpoch && i < packedAt+offMagic) {
+		if i >= packedAt &&
+			(i < packedAt+offLength || i >= packedAt+offLeaderEpoch && i < packedAt+offMagic) {
 			continue // base offset and leader epoch: outside Kafka's checksum, and unused
 		}
 		for bit := range 8 {
@@ -257,7 +273,9 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkBuildAndPack(b *testing.B) {
-	line := []byte(`{"ts":"2026-01-02T03:04:05.678Z","level":"info","msg":"request served","path":"/api/v1/items/12345","status":200,"ms":12,"user":"u-8812","trace":"4bf92f3577b34da6a3ce929d0e0e4736","x":"yyyyyyy"}`)
+	line := []byte(
+		`{"ts":"2026-01-02T03:04:05.678Z","level":"info","msg":"request served","path":"/api/v1/items/12345","status":200,"ms":12,"user":"u-8812","trace":"4bf92f3577b34da6a3ce929d0e0e4736","x":"yyyyyyy"}`,
+	)
 	for _, codec := range []Codec{None, Snappy, LZ4, Zstd} {
 		b.Run(codec.String(), func(b *testing.B) {
 			b.SetBytes(int64(len(line)) * 5000)

@@ -19,9 +19,13 @@ func xerialFrame(blocks ...[]byte) []byte {
 	return p
 }
 
-// Written with the framing of the Java clients, as one block; read with it, in any number of blocks, and without.
+// Written with the framing of the Java clients, as one block; read with it, in any number of
+// blocks, and without.
 func TestSnappyFrames(t *testing.T) {
-	text := bytes.Repeat([]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"), 5000)
+	text := bytes.Repeat(
+		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"),
+		5000,
+	)
 	got, err := compress([]byte("before"), text, Snappy)
 	if err != nil || !bytes.Equal(got, append([]byte("before"), xerialFrame(text)...)) {
 		t.Errorf("%v: %.40q", err, got)
@@ -62,7 +66,13 @@ func TestSnappyLyingLength(t *testing.T) {
 	}
 	// The most that a block can hold is let pass.
 	zeros := make([]byte, 1<<20)
-	if back, err := inflate(nil, s2.EncodeSnappy(nil, zeros), Snappy, len(zeros)); err != nil || !bytes.Equal(back, zeros) {
+	if back, err := inflate(
+		nil,
+		s2.EncodeSnappy(nil, zeros),
+		Snappy,
+		len(zeros),
+	); err != nil ||
+		!bytes.Equal(back, zeros) {
 		t.Error(err)
 	}
 }
@@ -75,7 +85,11 @@ func TestPackScratchIsBounded(t *testing.T) {
 		noise[i] = byte(rng.Uint32())
 	}
 	for _, codec := range []Codec{Gzip, Snappy, LZ4, Zstd} {
-		if dst, used, err := packSection(noise, codec); err != nil || used != None || !bytes.Equal(dst[batchHeaderSize:], noise) {
+		if dst, used, err := packSection(
+			noise,
+			codec,
+		); err != nil || used != None ||
+			!bytes.Equal(dst[batchHeaderSize:], noise) {
 			t.Errorf("%v: %v, %v", codec, used, err)
 		}
 		if s := packScratch.Get().(*[]byte); cap(*s) > 4*TargetSize {

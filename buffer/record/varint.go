@@ -53,7 +53,8 @@ func (p *parser) bytes() ([]byte, error) {
 	return p.take(n)
 }
 
-// record parses one record into r, reusing r.Headers, and returns its timestamp delta in milliseconds.
+// record parses one record into r, reusing r.Headers, and returns its timestamp delta in
+// milliseconds.
 func (p *parser) record(r *Record) (timeDelta int64, err error) {
 	n, err := p.varint()
 	if err != nil {
@@ -101,7 +102,10 @@ func (p *parser) record(r *Record) (timeDelta int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		r.Headers = append(r.Headers, Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: value})
+		r.Headers = append(
+			r.Headers,
+			Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: value},
+		)
 	}
 	if len(q.b) != 0 {
 		return 0, errTrailing

@@ -58,28 +58,58 @@ const (
   compression = "zstd"`
 )
 
-// archiveWorkloads are those of the consumer. Those of one order of times share one broker with the backlog, which the first of them
-// starts.
+// archiveWorkloads are those of the consumer. Those of one order of times share one broker with the
+// backlog, which the first of them starts.
 func (h *harness) archiveWorkloads() []job {
 	const to = "archive: "
 	local := to + "ndjson+zstd to a directory"
 	return []job{
 		{name: local, run: h.archive(ordered, "local", hourly, ndjsonZstd)},
-		{name: to + "ndjson+gzip to a directory", run: h.archive(ordered, "local", hourly, ndjsonGzip)},
+		{
+			name: to + "ndjson+gzip to a directory",
+			run:  h.archive(ordered, "local", hourly, ndjsonGzip),
+		},
 		{name: to + "parquet to a directory", run: h.archive(ordered, "local", hourly, parquet)},
-		{name: to + "ndjson+zstd, one path", run: h.archive(ordered, "local", `path = "${topic}"`, ndjsonZstd)},
-		{name: to + "ndjson+zstd, 15,000 paths", baseline: to + "ndjson+zstd, one path", run: h.archive(ordered, "local", perUser, ndjsonZstd)},
-		{name: to + "ndjson+zstd to S3", baseline: local, run: h.archive(ordered, "s3", hourly, ndjsonZstd)},
+		{
+			name: to + "ndjson+zstd, one path",
+			run:  h.archive(ordered, "local", `path = "${topic}"`, ndjsonZstd),
+		},
+		{
+			name:     to + "ndjson+zstd, 15,000 paths",
+			baseline: to + "ndjson+zstd, one path",
+			run:      h.archive(ordered, "local", perUser, ndjsonZstd),
+		},
+		{
+			name:     to + "ndjson+zstd to S3",
+			baseline: local,
+			run:      h.archive(ordered, "s3", hourly, ndjsonZstd),
+		},
 		{name: to + "ndjson+gzip to S3", run: h.archive(ordered, "s3", hourly, ndjsonGzip)},
 		{name: to + "parquet to S3", run: h.archive(ordered, "s3", hourly, parquet)},
-		{name: to + "ndjson+zstd, shuffled times", baseline: local, run: h.archive(shuffled, "local", hourly, ndjsonZstd)},
-		{name: to + "ndjson+gzip to S3, shuffled times", baseline: local, run: h.archive(shuffled, "s3", hourly, ndjsonGzip)},
-		{name: to + "parquet, shuffled times", baseline: local, run: h.archive(shuffled, "local", hourly, parquet)},
+		{
+			name:     to + "ndjson+zstd, shuffled times",
+			baseline: local,
+			run:      h.archive(shuffled, "local", hourly, ndjsonZstd),
+		},
+		{
+			name:     to + "ndjson+gzip to S3, shuffled times",
+			baseline: local,
+			run:      h.archive(shuffled, "s3", hourly, ndjsonGzip),
+		},
+		{
+			name:     to + "parquet, shuffled times",
+			baseline: local,
+			run:      h.archive(shuffled, "local", hourly, parquet),
+		},
 	}
 }
 
-// archive measures from the start of the agent until the group's offsets are at the end of the topic and nothing is left to upload.
-func (h *harness) archive(o order, store, path, format string) func(context.Context) (usage, error) {
+// archive measures from the start of the agent until the group's offsets are at the end of the
+// topic and nothing is left to upload.
+func (h *harness) archive(
+	o order,
+	store, path, format string,
+) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		if err := h.startLake(o); err != nil {
 			return usage{}, err
@@ -97,7 +127,10 @@ func (h *harness) archive(o order, store, path, format string) func(context.Cont
 				return usage{}, err
 			}
 			defer s3.close()
-			block = fmt.Sprintf("bucket = \"lake\"\n  endpoint = \"http://%s\"\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = \"bench\"\n  secret_access_key = \"bench\"", s3.addr)
+			block = fmt.Sprintf(
+				"bucket = \"lake\"\n  endpoint = \"http://%s\"\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = \"bench\"\n  secret_access_key = \"bench\"",
+				s3.addr,
+			)
 		}
 		e, err := h.startConsumer(store, group, strings.Join([]string{block, path, format}, "\n  "))
 		if err != nil {
@@ -139,7 +172,17 @@ func (h *harness) startConsumer(store, group, output string) (*edge, error) {
 	admin := l.Addr().String()
 	_ = l.Close()
 	data, config := filepath.Join(h.dir, "consumer-data"), filepath.Join(h.dir, "consumer.hcl")
-	text := fmt.Appendf(nil, archiveConfig, data, admin, h.lake.addr, benchTopic, group, store, strings.ReplaceAll(output, `\"`, `"`))
+	text := fmt.Appendf(
+		nil,
+		archiveConfig,
+		data,
+		admin,
+		h.lake.addr,
+		benchTopic,
+		group,
+		store,
+		strings.ReplaceAll(output, `\"`, `"`),
+	)
 	if err := errors.Join(os.RemoveAll(data), os.WriteFile(config, text, 0o644)); err != nil {
 		return nil, err
 	}

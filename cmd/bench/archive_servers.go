@@ -23,7 +23,8 @@ const (
 	recordSize     = 200 // bytes of each value of the backlog
 )
 
-// serveLakeBroker is the workload "lake-broker": it holds a backlog of n records, until its standard input ends.
+// serveLakeBroker is the workload "lake-broker": it holds a backlog of n records, until its
+// standard input ends.
 func serveLakeBroker(n int64, o order) error {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(lakePartitions, benchTopic))
 	if err != nil {
@@ -75,10 +76,19 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// fillBacklog produces n records with times in the given order, a user's always to the same partition.
+// fillBacklog produces n records with times in the given order, a user's always to the same
+// partition.
 func fillBacklog(addr string, n int64, o order) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(benchTopic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(50*time.Millisecond), kgo.MaxBufferedRecords(200_000))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.DefaultProduceTopic(benchTopic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(
+			kgo.Lz4Compression(),
+		),
+		kgo.ProducerLinger(50*time.Millisecond),
+		kgo.MaxBufferedRecords(200_000),
+	)
 	if err != nil {
 		return err
 	}
@@ -93,7 +103,15 @@ func fillBacklog(addr string, n int64, o order) error {
 	for i := range n {
 		user := int32(uint64(i) * 0x9e3779b97f4a7c15 >> 33 % lakeUsers)
 		at := o.eventTime(i, n)
-		cl.Produce(context.Background(), &kgo.Record{Partition: user % lakePartitions, Value: appendBacklog(nil, i, user, at), Timestamp: at}, promise)
+		cl.Produce(
+			context.Background(),
+			&kgo.Record{
+				Partition: user % lakePartitions,
+				Value:     appendBacklog(nil, i, user, at),
+				Timestamp: at,
+			},
+			promise,
+		)
 	}
 	if err := cl.Flush(context.Background()); err != nil {
 		return err
@@ -104,15 +122,25 @@ func fillBacklog(addr string, n int64, o order) error {
 // appendBacklog appends a JSON record of recordSize bytes.
 func appendBacklog(dst []byte, i int64, user int32, at time.Time) []byte {
 	n := len(dst)
-	dst = fmt.Appendf(dst, `{"ts":"%s","level":"info","user":"u%05d","path":"/api/v1/items/%05d","status":200,"ms":%d,"trace":"%016x","msg":"request served`,
-		at.Format("2006-01-02T15:04:05.000Z"), user, i*7%100000, i%977, uint64(i)*0x9e3779b97f4a7c15)
+	dst = fmt.Appendf(
+		dst,
+		`{"ts":"%s","level":"info","user":"u%05d","path":"/api/v1/items/%05d","status":200,"ms":%d,"trace":"%016x","msg":"request served`,
+		at.Format(
+			"2006-01-02T15:04:05.000Z",
+		),
+		user,
+		i*7%100000,
+		i%977,
+		uint64(i)*0x9e3779b97f4a7c15,
+	)
 	for len(dst)-n < recordSize-2 {
 		dst = append(dst, " and counted"[(len(dst)-n)%12])
 	}
 	return append(dst, '"', '}')
 }
 
-// serveS3 is the workload "s3": an S3 server that keeps a bucket in memory, until its standard input ends.
+// serveS3 is the workload "s3": an S3 server that keeps a bucket in memory, until its standard
+// input ends.
 func serveS3() error {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("lake"); err != nil {

@@ -9,7 +9,10 @@ import (
 func TestBacklogSpansItsHours(t *testing.T) {
 	for _, n := range []int64{1, 24, 106_751, 5_000_000, 2_000_000_000} {
 		first, last := ordered.eventTime(0, n), ordered.eventTime(n-1, n)
-		if want := lakeHours * time.Hour * time.Duration(min(n-1, 1)); last.Sub(first) > lakeHours*time.Hour || last.Sub(first) < want*23/24 {
+		if want := lakeHours * time.Hour * time.Duration(
+			min(n-1, 1),
+		); last.Sub(first) > lakeHours*time.Hour ||
+			last.Sub(first) < want*23/24 {
 			t.Errorf("%d records span %v", n, last.Sub(first))
 		}
 	}
@@ -34,7 +37,8 @@ func TestBacklogSpansItsHours(t *testing.T) {
 	}
 }
 
-// Shuffled times lie within ten minutes before their place, and one of a hundred an hour before that.
+// Shuffled times lie within ten minutes before their place, and one of a hundred an hour before
+// that.
 func TestShuffledBacklogIsLateAsSaid(t *testing.T) {
 	const n = 500_000
 	late, back, sum := 0, 0, time.Duration(0)

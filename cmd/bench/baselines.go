@@ -30,10 +30,18 @@ func hpcloudTail(path string, lines int64) error {
 	return fmt.Errorf("read %d of %d lines", n, lines)
 }
 
-// plainProduce is the workload "franz-go": lines read in blocks, one Produce each, snappy, acks=all.
+// plainProduce is the workload "franz-go": lines read in blocks, one Produce each, snappy,
+// acks=all.
 func plainProduce(path, addr string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(benchTopic),
-		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(50_000))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.DefaultProduceTopic(benchTopic),
+		kgo.ProducerBatchCompression(
+			kgo.SnappyCompression(),
+		),
+		kgo.ProducerLinger(5*time.Millisecond),
+		kgo.MaxBufferedRecords(50_000),
+	)
 	if err != nil {
 		return err
 	}
@@ -59,7 +67,11 @@ func plainProduce(path, addr string) error {
 		if err != nil {
 			return err
 		}
-		cl.Produce(context.Background(), &kgo.Record{Value: bytes.Clone(line[:len(line)-1])}, promise)
+		cl.Produce(
+			context.Background(),
+			&kgo.Record{Value: bytes.Clone(line[:len(line)-1])},
+			promise,
+		)
 	}
 	if err := cl.Flush(context.Background()); err != nil {
 		return err

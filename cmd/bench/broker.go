@@ -16,7 +16,8 @@ import (
 
 const benchTopic = "bench"
 
-// serveBroker is the workload "broker": it discards what it is given and counts it, until its standard input ends.
+// serveBroker is the workload "broker": it discards what it is given and counts it, until its
+// standard input ends.
 func serveBroker(partitions int32, listen string) error {
 	opts := []kfake.Opt{kfake.BlackholeProduce()}
 	if listen != "" {
@@ -26,7 +27,8 @@ func serveBroker(partitions int32, listen string) error {
 		}
 		opts = append(opts, kfake.Ports(port))
 	}
-	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, benchTopic))...)
+	c, err := kfake.NewCluster(
+		append(opts, kfake.NumBrokers(1), kfake.SeedTopics(partitions, benchTopic))...)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,8 @@ func startBroker(partitions int, port string) (*broker, error) {
 	return startServer("broker", fmt.Sprint(partitions), port)
 }
 
-// startServer starts one of this program's own workloads that prints its address and serves until its standard input ends.
+// startServer starts one of this program's own workloads that prints its address and serves until
+// its standard input ends.
 func startServer(args ...string) (*broker, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -68,7 +71,10 @@ func startServer(args ...string) (*broker, error) {
 	}
 	var addr string
 	if _, err := fmt.Fscanln(out, &addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s did not start: %w", args[0], err), cmd.Process.Kill())
+		return nil, errors.Join(
+			fmt.Errorf("%s did not start: %w", args[0], err),
+			cmd.Process.Kill(),
+		)
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.TrimSpace(addr)))
 	if err != nil {
@@ -91,7 +97,8 @@ func (b *broker) waitStored(ctx context.Context, n int64) error {
 	})
 }
 
-// waitCommitted returns once n records can be seen by readers of committed ones, and the position behind them is committed.
+// waitCommitted returns once n records can be seen by readers of committed ones, and the position
+// behind them is committed.
 func (b *broker) waitCommitted(ctx context.Context, n int64) error {
 	adm := kadm.NewClient(b.cl)
 	return b.wait(ctx, n, func() (int64, error) {

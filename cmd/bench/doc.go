@@ -1,10 +1,14 @@
-// Command bench measures penstock against its building blocks on the same work in the same run: lines and MB per second, CPU
-// seconds per million lines, peak memory. Each measured program is a process of its own, as is the broker.
+// Command bench measures penstock against its building blocks on the same work in the same run:
+// lines and MB per second, CPU seconds per million lines, peak memory. Each measured program is a
+// process of its own, as is the broker.
 //
-// A second table shows what an agent costs while lines come at a steady rate: CPU, resident memory, what goes to disk, latency from the
-// write of a line to its consumer. Any other agent can be put beside penstock there:
+// A second table shows what an agent costs while lines come at a steady rate: CPU, resident memory,
+// what goes to disk, latency from the write of a line to its consumer. Any other agent can be put
+// beside penstock there:
 //
-//	bin/bench -only steady -agent 'fluent-bit=fluent-bit -i tail -p path="$LOGS" -o kafka -p brokers="$BROKER" -p topics="$TOPIC"'
+//	bin/bench -only steady -agent 'fluent-bit=fluent-bit -i tail -p path="$LOGS" \
+//	    -o kafka -p brokers="$BROKER" -p topics="$TOPIC"'
 //
-// It is a program to look at, never a test: the figures of a small, shared machine are noisy, the ratios less so.
+// It is a program to look at, never a test: the figures of a small, shared machine are noisy, the
+// ratios less so.
 package main

@@ -75,7 +75,11 @@ func (h *harness) startEdge(glob, addr string, v variant) (*edge, error) {
 		second, to = fmt.Sprintf(deadOutput, nobody), ", output.kafka.dead"
 	}
 	config := filepath.Join(h.dir, "edge.hcl")
-	if err := os.WriteFile(config, fmt.Appendf(nil, edgeConfig, data, glob, addr, v.output, admin, v.buffer, second, to), 0o644); err != nil {
+	if err := os.WriteFile(
+		config,
+		fmt.Appendf(nil, edgeConfig, data, glob, addr, v.output, admin, v.buffer, second, to),
+		0o644,
+	); err != nil {
 		return nil, err
 	}
 	return startAgent(h.binary, config, filepath.Join(h.dir, "edge.log"), data)
@@ -130,7 +134,8 @@ func (h *harness) toKafkaRun(ctx context.Context, v variant) (usage, error) {
 	return u, errors.Join(err, os.RemoveAll(e.data))
 }
 
-// drainBacklog fills the buffer while no broker listens, then measures from the broker's return until it has every line.
+// drainBacklog fills the buffer while no broker listens, then measures from the broker's return
+// until it has every line.
 func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -152,7 +157,11 @@ func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 	}
 	for i := range h.backlog {
 		copy(data, fmt.Sprintf(`{"ts":"2026-0%d`, i%9+1))
-		if err := os.WriteFile(filepath.Join(logs, fmt.Sprintf("%d.log", i)), data, 0o644); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(logs, fmt.Sprintf("%d.log", i)),
+			data,
+			0o644,
+		); err != nil {
 			return usage{}, err
 		}
 	}

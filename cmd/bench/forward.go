@@ -29,8 +29,9 @@ pipeline "bench" {
 }
 `
 
-// relay measures forward in, buffer, and on: until everything is acknowledged to the clients, which gives a row of its own, and until the
-// destination has it all. The clients send packed chunks of about a megabyte and wait for acks, each with a few chunks on the way.
+// relay measures forward in, buffer, and on: until everything is acknowledged to the clients, which
+// gives a row of its own, and until the destination has it all. The clients send packed chunks of
+// about a megabyte and wait for acks, each with a few chunks on the way.
 func (h *harness) relay(clients int, to string) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		var output, name string
@@ -42,7 +43,10 @@ func (h *harness) relay(clients int, to string) func(context.Context) (usage, er
 				return usage{}, err
 			}
 			defer b.close()
-			name, output = "output.kafka.events", fmt.Sprintf("output \"kafka\" \"events\" {\n  brokers = [%q]\n  topic = \"bench\"\n}", b.addr)
+			name, output = "output.kafka.events", fmt.Sprintf(
+				"output \"kafka\" \"events\" {\n  brokers = [%q]\n  topic = \"bench\"\n}",
+				b.addr,
+			)
 			wait = func(ctx context.Context) error { return b.waitStored(ctx, h.lines) }
 		case "forward":
 			s, err := startHelper("forward-sink", fmt.Sprint(h.lines))
@@ -50,14 +54,22 @@ func (h *harness) relay(clients int, to string) func(context.Context) (usage, er
 				return usage{}, err
 			}
 			defer s.close()
-			name, output = "output.forward.next", fmt.Sprintf("output \"forward\" \"next\" {\n  server \"one\" { address = %q }\n}", s.first)
+			name, output = "output.forward.next", fmt.Sprintf(
+				"output \"forward\" \"next\" {\n  server \"one\" { address = %q }\n}",
+				s.first,
+			)
 			wait = s.wait
 		}
 		return h.relayRun(ctx, clients, to, output, name, wait)
 	}
 }
 
-func (h *harness) relayRun(ctx context.Context, clients int, to, output, name string, wait func(context.Context) error) (usage, error) {
+func (h *harness) relayRun(
+	ctx context.Context,
+	clients int,
+	to, output, name string,
+	wait func(context.Context) error,
+) (usage, error) {
 	listen, err := freePort()
 	if err != nil {
 		return usage{}, err
@@ -95,7 +107,15 @@ func (h *harness) relayRun(ctx context.Context, clients int, to, output, name st
 	}
 	u := m.end()
 	u.moved = h.lines * eventSize
-	h.rows = append(h.rows, row{name: fmt.Sprintf("forward to buffer, acked, %d clients (%s)", clients, to), lines: h.lines, bytes: h.lines * eventSize, u: au})
+	h.rows = append(
+		h.rows,
+		row{
+			name:  fmt.Sprintf("forward to buffer, acked, %d clients (%s)", clients, to),
+			lines: h.lines,
+			bytes: h.lines * eventSize,
+			u:     au,
+		},
+	)
 	return u, err
 }
 
@@ -133,7 +153,8 @@ func waitListen(ctx context.Context, addr string) error {
 	}
 }
 
-// helper is one of this program's own workloads in a process of its own, which says one line when it is ready and one when it is done.
+// helper is one of this program's own workloads in a process of its own, which says one line when
+// it is ready and one when it is done.
 type helper struct {
 	cmd   *exec.Cmd
 	in    io.Writer

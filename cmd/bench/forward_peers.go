@@ -21,8 +21,8 @@ const (
 	eventSize   = 200
 )
 
-// forwardClients is the workload "forward-client": it prepares its chunks, waits for a line, sends n records over the given number of
-// connections and ends when all are acknowledged.
+// forwardClients is the workload "forward-client": it prepares its chunks, waits for a line, sends
+// n records over the given number of connections and ends when all are acknowledged.
 func forwardClients(addr string, clients int, n int64) error {
 	var payloads [chunks][]byte
 	for i := range payloads {
@@ -86,8 +86,18 @@ func sendChunks(c net.Conn, client int, payloads *[chunks][]byte, left *atomic.I
 			payload = packedEventsN(0, int(rest))
 		}
 		id := fmt.Sprintf("%d-%d", client, i)
-		head := msgp.AppendString(msgp.AppendArrayHeader(nil, 3), fmt.Sprintf("app.client-%d", client))
-		head = append(head, 0xc6, byte(len(payload)>>24), byte(len(payload)>>16), byte(len(payload)>>8), byte(len(payload)))
+		head := msgp.AppendString(
+			msgp.AppendArrayHeader(nil, 3),
+			fmt.Sprintf("app.client-%d", client),
+		)
+		head = append(
+			head,
+			0xc6,
+			byte(len(payload)>>24),
+			byte(len(payload)>>16),
+			byte(len(payload)>>8),
+			byte(len(payload)),
+		)
 		tail := msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "chunk"), id)
 		bufs := net.Buffers{head, payload, tail}
 		if _, err = bufs.WriteTo(c); err == nil {
@@ -115,7 +125,13 @@ func packedEventsN(from int64, n int) []byte {
 		b = msgp.AppendString(msgp.AppendString(b, "stream"), "stdout")
 		b = msgp.AppendString(msgp.AppendString(b, "pod"), fmt.Sprintf("items-%05x", seq%31))
 		b = msgp.AppendFloat64(msgp.AppendString(b, "ms"), float64(seq%97)+0.5)
-		text := fmt.Sprintf("GET /api/v1/items/%d 200 user=u-%d trace=%016x%016x ", seq%1000, seq%10007, uint64(seq)*0x9e3779b97f4a7c15, uint64(seq))
+		text := fmt.Sprintf(
+			"GET /api/v1/items/%d 200 user=u-%d trace=%016x%016x ",
+			seq%1000,
+			seq%10007,
+			uint64(seq)*0x9e3779b97f4a7c15,
+			uint64(seq),
+		)
 		for len(text) < eventSize-6-(len(b)-start) {
 			text += "agent=Mozilla/5.0 (X11; Linux x86_64) "
 		}
@@ -125,8 +141,8 @@ func packedEventsN(from int64, n int) []byte {
 	return b
 }
 
-// forwardSink is the workload "forward-sink": it takes chunks without a look at their events, acknowledges them, and says so when
-// it has taken n records.
+// forwardSink is the workload "forward-sink": it takes chunks without a look at their events,
+// acknowledges them, and says so when it has taken n records.
 func forwardSink(n int64) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -181,7 +197,9 @@ func takeChunk(r *msgp.Reader, w io.Writer) (size int64, err error) {
 	}
 	size, _ = options["size"].(int64)
 	if chunk, ok := options["chunk"].(string); ok {
-		_, err = w.Write(msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "ack"), chunk))
+		_, err = w.Write(
+			msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "ack"), chunk),
+		)
 	}
 	return size, err
 }

@@ -45,13 +45,29 @@ func (h *harness) run(ctx context.Context) error {
 		{"hpcloud/tail to nothing", "", 1, h.self("hpcloud")},
 		{"tail to nothing", "hpcloud/tail to nothing", 1, h.self("tail-null")},
 		{"tail to buffer", "hpcloud/tail to nothing", 1, func(ctx context.Context) (usage, error) {
-			return runSelf(ctx, "tail-buffer", h.corpus, fmt.Sprint(h.lines), filepath.Join(h.dir, "buffer"))
+			return runSelf(
+				ctx,
+				"tail-buffer",
+				h.corpus,
+				fmt.Sprint(h.lines),
+				filepath.Join(h.dir, "buffer"),
+			)
 		}},
 		{produce, "", 1, h.plainProduce},
 		{"tail to buffer to Kafka", produce, 1, h.toKafka(variant{})},
-		{"the same, beside a dead output", "tail to buffer to Kafka", 1, h.toKafka(variant{dead: true})},
+		{
+			"the same, beside a dead output",
+			"tail to buffer to Kafka",
+			1,
+			h.toKafka(variant{dead: true}),
+		},
 		{"the same, exactly once", produce, 1, h.toKafka(variant{output: exactly})},
-		{"the same, record by record", produce, 1, h.toKafka(variant{output: `headers = { app = "bench" }`})},
+		{
+			"the same, record by record",
+			produce,
+			1,
+			h.toKafka(variant{output: `headers = { app = "bench" }`}),
+		},
 		{"tail to Kafka, spill", produce, 1, h.toKafka(variant{buffer: "spill = true"})},
 		{"drain of a backlog to Kafka", produce, h.backlog, h.drainBacklog},
 		{"forward to buffer to Kafka, 1 client", "", 1, h.relay(1, "kafka")},
@@ -60,7 +76,10 @@ func (h *harness) run(ctx context.Context) error {
 		{"forward to buffer to forward, 50 clients", "", 1, h.relay(50, "forward")},
 	}
 	workloads = append(workloads, h.archiveWorkloads()...)
-	workloads = slices.DeleteFunc(workloads, func(w job) bool { return !h.only.MatchString(w.name) })
+	workloads = slices.DeleteFunc(
+		workloads,
+		func(w job) bool { return !h.only.MatchString(w.name) },
+	)
 	h.corpus = filepath.Join(h.dir, "corpus.log")
 	if slices.ContainsFunc(workloads, func(w job) bool { return w.scale > 0 }) {
 		var err error
@@ -86,7 +105,10 @@ func (h *harness) run(ctx context.Context) error {
 		if u.moved > 0 {
 			size = u.moved
 		}
-		h.rows = append(h.rows, row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline})
+		h.rows = append(
+			h.rows,
+			row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline},
+		)
 	}
 	if len(h.rows) > 0 {
 		printTable(os.Stdout, h.rows)

@@ -23,7 +23,8 @@ func main() {
 	}
 }
 
-// run is either the harness, or with a first argument that names one, a workload in a process of its own.
+// run is either the harness, or with a first argument that names one, a workload in a process of
+// its own.
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		if ok, err := workload(args[0], args[1:]); ok {
@@ -34,23 +35,51 @@ func run(ctx context.Context, args []string) error {
 	s := &h.steady
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&h.binary, "penstock", "bin/penstock", "the penstock binary to measure")
-	fs.StringVar(&h.dir, "dir", filepath.Join(os.TempDir(), "penstock-bench"), "work directory; the corpus is kept there")
+	fs.StringVar(
+		&h.dir,
+		"dir",
+		filepath.Join(os.TempDir(), "penstock-bench"),
+		"work directory; the corpus is kept there",
+	)
 	fs.Int64Var(&h.lines, "lines", 5_000_000, "lines of the corpus")
-	fs.Int64Var(&h.backlog, "backlog", 5, "size of the backlog that is drained, in corpora (about a gigabyte each)")
-	fs.Int64Var(&h.records, "records", 5_000_000, "records of the backlog that is archived, 200 bytes each")
-	rates := fs.String("rates", "100,1000,10000,50000", "steady load: lines per second, of each row")
+	fs.Int64Var(
+		&h.backlog,
+		"backlog",
+		5,
+		"size of the backlog that is drained, in corpora (about a gigabyte each)",
+	)
+	fs.Int64Var(
+		&h.records,
+		"records",
+		5_000_000,
+		"records of the backlog that is archived, 200 bytes each",
+	)
+	rates := fs.String(
+		"rates",
+		"100,1000,10000,50000",
+		"steady load: lines per second, of each row",
+	)
 	fs.IntVar(&s.files, "files", 20, "steady load: files")
-	fs.DurationVar(&s.window, "window", 10*time.Second, "steady load: how long each agent is measured at each rate")
+	fs.DurationVar(
+		&s.window,
+		"window",
+		10*time.Second,
+		"steady load: how long each agent is measured at each rate",
+	)
 	fs.IntVar(&s.rounds, "rounds", 1, "steady load: runs of which the median is printed")
-	fs.Func("agent", "steady load: another agent, as name=command line for sh; may be repeated. It finds in its environment LOGS (a glob), BROKER, TOPIC, DIR "+
-		"(to write to), and CONFIG and CONFIG_SPILL, which are for another penstock", func(v string) error {
-		name, command, ok := strings.Cut(v, "=")
-		if !ok {
-			return errors.New("want name=command line")
-		}
-		s.agents = append(s.agents, steadyAgent{name: name, command: command})
-		return nil
-	})
+	fs.Func(
+		"agent",
+		"steady load: another agent, as name=command line for sh; may be repeated. It finds in its environment LOGS (a glob), BROKER, TOPIC, DIR "+
+			"(to write to), and CONFIG and CONFIG_SPILL, which are for another penstock",
+		func(v string) error {
+			name, command, ok := strings.Cut(v, "=")
+			if !ok {
+				return errors.New("want name=command line")
+			}
+			s.agents = append(s.agents, steadyAgent{name: name, command: command})
+			return nil
+		},
+	)
 	only := fs.String("only", "", "regular expression: run only these workloads")
 	if err := fs.Parse(args); err != nil {
 		return err

@@ -59,10 +59,14 @@ func (m *meter) end() usage {
 func sample(pid int, u *usage) {
 	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
 		u.peakAnon = max(u.peakAnon, statusKB(status, "RssAnon:")<<10)
-		u.peakMapped = max(u.peakMapped, (statusKB(status, "RssFile:")+statusKB(status, "RssShmem:"))<<10)
+		u.peakMapped = max(
+			u.peakMapped,
+			(statusKB(status, "RssFile:")+statusKB(status, "RssShmem:"))<<10,
+		)
 	}
 	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
-		// Fields after the command, which is in parentheses: utime and stime are the 12th and 13th, in ticks of 10 ms.
+		// Fields after the command, which is in parentheses: utime and stime are the 12th and 13th,
+		// in ticks of 10 ms.
 		if _, after, ok := strings.Cut(string(stat), ") "); ok {
 			f := strings.Fields(after)
 			user, _ := strconv.ParseInt(f[11], 10, 64)

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// steady is the second table: what agents cost while lines come at a steady rate, as on a server that writes logs all day.
+// steady is the second table: what agents cost while lines come at a steady rate, as on a server
+// that writes logs all day.
 type steady struct {
 	rates  []int64
 	files  int
@@ -48,7 +49,8 @@ func parseRates(s string) (rates []int64, err error) {
 	return rates, nil
 }
 
-// runSteady measures every agent at every rate, one after the other in each round, and prints the medians.
+// runSteady measures every agent at every rate, one after the other in each round, and prints the
+// medians.
 func (h *harness) runSteady(ctx context.Context) error {
 	s := &h.steady
 	s.agents = append([]steadyAgent{
@@ -63,7 +65,13 @@ func (h *harness) runSteady(ctx context.Context) error {
 	var rows []row
 	for _, rate := range s.rates {
 		for _, a := range s.agents {
-			if name := fmt.Sprintf("steady: %d lines/s, %s", rate, a.name); h.only.MatchString(name) {
+			if name := fmt.Sprintf(
+				"steady: %d lines/s, %s",
+				rate,
+				a.name,
+			); h.only.MatchString(
+				name,
+			) {
 				rows = append(rows, row{name: name, agent: a, rate: rate})
 			}
 		}
@@ -84,13 +92,33 @@ func (h *harness) runSteady(ctx context.Context) error {
 			r.cells = append(r.cells, c)
 		}
 	}
-	fmt.Printf("\nsteady lines over %d files, medians of %d runs of %v\n\n", s.files, s.rounds, s.window)
+	fmt.Printf(
+		"\nsteady lines over %d files, medians of %d runs of %v\n\n",
+		s.files,
+		s.rounds,
+		s.window,
+	)
 	tw := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "lines/s\tagent\tCPU % of a core\tresident MB\tdisk KB/s\tof the lines\twrites/s\tsyncs/s\tp50 ms\tp99 ms\t")
+	fmt.Fprintln(
+		tw,
+		"lines/s\tagent\tCPU % of a core\tresident MB\tdisk KB/s\tof the lines\twrites/s\tsyncs/s\tp50 ms\tp99 ms\t",
+	)
 	for _, r := range rows {
 		m := medianCell(r.cells)
-		fmt.Fprintf(tw, "%d\t%s\t%.1f\t%.0f\t%.0f\t%.1fx\t%.0f\t%s\t%.1f\t%.1f\t\n",
-			r.rate, r.agent.name, m.cpu, m.resident, m.written, m.amplified, m.writes, countOr(m.syncs), m.p50, m.p99)
+		fmt.Fprintf(
+			tw,
+			"%d\t%s\t%.1f\t%.0f\t%.0f\t%.1fx\t%.0f\t%s\t%.1f\t%.1f\t\n",
+			r.rate,
+			r.agent.name,
+			m.cpu,
+			m.resident,
+			m.written,
+			m.amplified,
+			m.writes,
+			countOr(m.syncs),
+			m.p50,
+			m.p99,
+		)
 	}
 	return tw.Flush()
 }
@@ -123,7 +151,8 @@ func medianCell(cells []cell) cell {
 	}
 }
 
-// steadyCell runs one agent beside a writer, a broker and a reader, which are processes of their own.
+// steadyCell runs one agent beside a writer, a broker and a reader, which are processes of their
+// own.
 func (h *harness) steadyCell(ctx context.Context, a steadyAgent, rate int64) (c cell, err error) {
 	dir := filepath.Join(h.dir, "steady")
 	logs := filepath.Join(dir, "logs")
@@ -166,7 +195,8 @@ func (h *harness) steadyCell(ctx context.Context, a steadyAgent, rate int64) (c 
 	return h.measureSteadily(ctx, e.cmd.Process.Pid, admin, writer, reader)
 }
 
-// startSteadyAgent starts penstock, or a command line that finds in its environment what it is to do.
+// startSteadyAgent starts penstock, or a command line that finds in its environment what it is to
+// do.
 func (h *harness) startSteadyAgent(a steadyAgent, dir, addr, admin string) (*edge, error) {
 	glob := filepath.Join(dir, "logs", "*.log")
 	configs := map[string]string{"CONFIG": "", "CONFIG_SPILL": "spill = true"}
@@ -176,7 +206,18 @@ func (h *harness) startSteadyAgent(a steadyAgent, dir, addr, admin string) (*edg
 	}
 	for name, buffer := range configs {
 		path := filepath.Join(dir, strings.ToLower(name)+".hcl")
-		text := fmt.Appendf(nil, edgeConfig, filepath.Join(dir, "data"), glob, addr, "", admin, buffer, "", "")
+		text := fmt.Appendf(
+			nil,
+			edgeConfig,
+			filepath.Join(dir, "data"),
+			glob,
+			addr,
+			"",
+			admin,
+			buffer,
+			"",
+			"",
+		)
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return nil, err
 		}
@@ -192,11 +233,19 @@ func (h *harness) startSteadyAgent(a steadyAgent, dir, addr, admin string) (*edg
 }
 
 // measureSteadily returns what the process uses during the window.
-func (h *harness) measureSteadily(ctx context.Context, pid int, admin string, writer, reader *helper) (c cell, err error) {
+func (h *harness) measureSteadily(
+	ctx context.Context,
+	pid int,
+	admin string,
+	writer, reader *helper,
+) (c cell, err error) {
 	var ignored, lines, size int64
 	var before, after usage
 	syncs := scrapeCommits(admin)
-	if err := errors.Join(reader.ask(ctx, &ignored, &ignored, &ignored), writer.ask(ctx, &lines, &size)); err != nil {
+	if err := errors.Join(
+		reader.ask(ctx, &ignored, &ignored, &ignored),
+		writer.ask(ctx, &lines, &size),
+	); err != nil {
 		return c, err
 	}
 	sample(pid, &before)
@@ -209,16 +258,28 @@ func (h *harness) measureSteadily(ctx context.Context, pid int, admin string, wr
 	sample(pid, &after)
 	seconds := time.Since(start).Seconds()
 	var lines2, size2, received, p50, p99 int64
-	if err := errors.Join(reader.ask(ctx, &received, &p50, &p99), writer.ask(ctx, &lines2, &size2)); err != nil {
+	if err := errors.Join(
+		reader.ask(ctx, &received, &p50, &p99),
+		writer.ask(ctx, &lines2, &size2),
+	); err != nil {
 		return c, err
 	}
 	if sent := lines2 - lines; received < sent*9/10 {
 		return c, fmt.Errorf("only %d of %d lines have come", received, sent)
 	}
 	c = cell{
-		cpu: (after.cpu - before.cpu).Seconds() / seconds * 100, resident: float64(peak.peakAnon+peak.peakMapped) / 1e6,
-		written: float64(after.wroteDisk-before.wroteDisk) / seconds / 1e3, amplified: float64(after.wroteDisk-before.wroteDisk) / float64(size2-size),
-		writes: float64(after.writes-before.writes) / seconds, syncs: -1, p50: float64(p50) / 1e3, p99: float64(p99) / 1e3,
+		cpu:      (after.cpu - before.cpu).Seconds() / seconds * 100,
+		resident: float64(peak.peakAnon+peak.peakMapped) / 1e6,
+		written: float64(
+			after.wroteDisk-before.wroteDisk,
+		) / seconds / 1e3,
+		amplified: float64(after.wroteDisk-before.wroteDisk) / float64(size2-size),
+		writes: float64(
+			after.writes-before.writes,
+		) / seconds,
+		syncs: -1,
+		p50:   float64(p50) / 1e3,
+		p99:   float64(p99) / 1e3,
 	}
 	if now := scrapeCommits(admin); syncs >= 0 && now >= 0 {
 		c.syncs = (now - syncs) / seconds
@@ -235,7 +296,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// scrapeCommits returns how often penstock has synced its buffer; -1 if what listens there does not say.
+// scrapeCommits returns how often penstock has synced its buffer; -1 if what listens there does not
+// say.
 func scrapeCommits(admin string) float64 {
 	resp, err := http.Get("http://" + admin + "/metrics")
 	if err != nil {

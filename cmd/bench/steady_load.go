@@ -16,7 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// serveSteadyBroker is the workload "steady-broker": it keeps what it is given, until its standard input ends.
+// serveSteadyBroker is the workload "steady-broker": it keeps what it is given, until its standard
+// input ends.
 func serveSteadyBroker(partitions int32) error {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, benchTopic))
 	if err != nil {
@@ -27,12 +28,17 @@ func serveSteadyBroker(partitions int32) error {
 	return untilInputEnds()
 }
 
-// writeSteadily is the workload "steady-writer": it appends lines to files in turn, one write each, so many a second. For each line
-// of its standard input it prints how many lines and bytes it has written; it ends with its standard input.
+// writeSteadily is the workload "steady-writer": it appends lines to files in turn, one write each,
+// so many a second. For each line of its standard input it prints how many lines and bytes it has
+// written; it ends with its standard input.
 func writeSteadily(dir string, files int, rate int64) error {
 	open := make([]*os.File, files)
 	for i := range open {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("app-%02d.log", i)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(
+			filepath.Join(dir, fmt.Sprintf("app-%02d.log", i)),
+			os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+			0o644,
+		)
 		if err != nil {
 			return err
 		}
@@ -76,16 +82,30 @@ func writeSteadily(dir string, files int, rate int64) error {
 	return <-failed
 }
 
-// written stands before the time at which a line was written, in nanoseconds. Agents that wrap lines in JSON leave it as it is.
+// written stands before the time at which a line was written, in nanoseconds. Agents that wrap
+// lines in JSON leave it as it is.
 const written = " written="
 
 func appendSteadyLine(dst []byte, file int, n int64, now time.Time) []byte {
-	return fmt.Appendf(dst, `{"ts":"%s","source":"app-%02d","seq":%d,"level":"info","msg":"request served%s%d ","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x"}`+"\n",
-		now.UTC().Format("2006-01-02T15:04:05.000Z"), file, n, written, now.UnixNano(), n%1000, n%97, n%10007, uint64(n)*0x9e3779b97f4a7c15)
+	return fmt.Appendf(
+		dst,
+		`{"ts":"%s","source":"app-%02d","seq":%d,"level":"info","msg":"request served%s%d ","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x"}`+"\n",
+		now.UTC().
+			Format("2006-01-02T15:04:05.000Z"),
+		file,
+		n,
+		written,
+		now.UnixNano(),
+		n%1000,
+		n%97,
+		n%10007,
+		uint64(n)*0x9e3779b97f4a7c15,
+	)
 }
 
-// readSteadily is the workload "steady-reader": it consumes the topic. For each line of its standard input it prints how many lines have come since the
-// last one, and the median and the 99th percentile of their latencies in microseconds.
+// readSteadily is the workload "steady-reader": it consumes the topic. For each line of its
+// standard input it prints how many lines have come since the last one, and the median and the 99th
+// percentile of their latencies in microseconds.
 func readSteadily(addr string) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(benchTopic))
 	if err != nil {

@@ -21,7 +21,10 @@ func (r *row) cpuPerMillion() float64 { return r.u.cpu.Seconds() / (float64(r.li
 
 func printTable(w io.Writer, rows []row) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "workload\tk lines/s\tMB/s\tCPU-s/M lines\tpeak anon MB\tmapped MB\tdisk MB\tspeed\tCPU\tagainst\t")
+	fmt.Fprintln(
+		tw,
+		"workload\tk lines/s\tMB/s\tCPU-s/M lines\tpeak anon MB\tmapped MB\tdisk MB\tspeed\tCPU\tagainst\t",
+	)
 	byName := map[string]*row{}
 	for i := range rows {
 		byName[rows[i].name] = &rows[i]
@@ -33,8 +36,22 @@ func printTable(w io.Writer, rows []row) {
 			speed = fmt.Sprintf("%.2fx", r.rate()/b.rate())
 			cpu = fmt.Sprintf("%.2fx", r.cpuPerMillion()/b.cpuPerMillion())
 		}
-		fmt.Fprintf(tw, "%s\t%.0f\t%.0f\t%.2f\t%d\t%d\t%d\t%s\t%s\t%s\t\n", r.name, r.rate()/1e3,
-			float64(r.bytes)/1e6/r.u.wall.Seconds(), r.cpuPerMillion(), r.u.peakAnon>>20, r.u.peakMapped>>20, r.u.wroteDisk>>20, speed, cpu, r.baseline)
+		fmt.Fprintf(
+			tw,
+			"%s\t%.0f\t%.0f\t%.2f\t%d\t%d\t%d\t%s\t%s\t%s\t\n",
+			r.name,
+			r.rate()/1e3,
+			float64(
+				r.bytes,
+			)/1e6/r.u.wall.Seconds(),
+			r.cpuPerMillion(),
+			r.u.peakAnon>>20,
+			r.u.peakMapped>>20,
+			r.u.wroteDisk>>20,
+			speed,
+			cpu,
+			r.baseline,
+		)
 	}
 	_ = tw.Flush()
 }

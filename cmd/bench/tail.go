@@ -20,7 +20,12 @@ type nullSink struct {
 	full    chan struct{}
 }
 
-func (s *nullSink) Append(_ context.Context, b *record.Batch, _ []inputs.Position, done func(error)) error {
+func (s *nullSink) Append(
+	_ context.Context,
+	b *record.Batch,
+	_ []inputs.Position,
+	done func(error),
+) error {
 	if b != nil && s.n.Add(int64(b.Len())) >= s.want.Load() {
 		select {
 		case <-s.full:
@@ -45,7 +50,12 @@ type bufferSink struct {
 	b *buffer.Buffer
 }
 
-func (s *bufferSink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
+func (s *bufferSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	positions []inputs.Position,
+	done func(error),
+) error {
 	return s.b.Append(ctx, "bench", b, positions, func(err error) {
 		if b != nil && err == nil && s.n.Add(int64(b.Len())) == s.want.Load() {
 			close(s.full)
@@ -65,7 +75,10 @@ func runTail(ctx context.Context, path string, sink inputs.Sink, full <-chan str
 	cfg := tail.Default()
 	cfg.Paths = []string{path}
 	t, err := tail.New(cfg, inputs.Env{
-		Name: "input.tail.bench", Agent: "bench", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+		Name:       "input.tail.bench",
+		Agent:      "bench",
+		Log:        slog.New(slog.DiscardHandler),
+		Metrics:    prometheus.NewRegistry(),
 		DeadLetter: func(context.Context, *record.Batch, string) error { return nil },
 	})
 	if err != nil {

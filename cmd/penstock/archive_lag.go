@@ -29,9 +29,11 @@ type lagRow struct {
 	Lag       int64            `json:"lag"`
 	Watermark *time.Time       `json:"watermark,omitempty"`
 	Intent    *protocol.Intent `json:"intent,omitempty"`
-	Life      string           `json:"life,omitempty"`            // as in the names of the objects; "" where they have none, or there are none yet
-	TopicID   string           `json:"topic_id,omitempty"`        // of the topic that there is
-	Former    string           `json:"former_topic_id,omitempty"` // that the committed offset is of, if that is another
+	// as in the names of the objects; "" where they have none, or there are none yet
+	Life    string `json:"life,omitempty"`
+	TopicID string `json:"topic_id,omitempty"` // of the topic that there is
+	// that the committed offset is of, if that is another
+	Former string `json:"former_topic_id,omitempty"`
 
 	note  protocol.Note
 	start int64 // of the partition
@@ -86,7 +88,12 @@ func lagOf(cmd *cobra.Command, src *kafka.Config) ([]lagRow, error) {
 	return groupLag(ctx, kadm.NewClient(cl), src.Group, src.Topics)
 }
 
-func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []string) ([]lagRow, error) {
+func groupLag(
+	ctx context.Context,
+	adm *kadm.Client,
+	group string,
+	topics []string,
+) ([]lagRow, error) {
 	committed, err := stableOffsets(ctx, adm, group)
 	if err != nil {
 		return nil, err
@@ -118,7 +125,13 @@ func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []stri
 			errs = append(errs, fmt.Errorf("%s/%d: %w", o.Topic, o.Partition, o.Err))
 			return
 		}
-		row := lagRow{Group: group, Topic: o.Topic, Partition: o.Partition, Committed: -1, End: o.Offset}
+		row := lagRow{
+			Group:     group,
+			Topic:     o.Topic,
+			Partition: o.Partition,
+			Committed: -1,
+			End:       o.Offset,
+		}
 		from := int64(0)
 		if s, ok := starts.Lookup(o.Topic, o.Partition); ok && s.Err == nil {
 			from = s.Offset
@@ -163,7 +176,11 @@ func groupLag(ctx context.Context, adm *kadm.Client, group string, topics []stri
 const stableWait = 30 * time.Second
 
 // stableOffsets returns what a group has committed once no transaction is about to change it.
-func stableOffsets(ctx context.Context, adm *kadm.Client, group string) (kadm.OffsetResponses, error) {
+func stableOffsets(
+	ctx context.Context,
+	adm *kadm.Client,
+	group string,
+) (kadm.OffsetResponses, error) {
 	late := time.NewTimer(stableWait)
 	defer late.Stop()
 	again := time.NewTicker(50 * time.Millisecond)
@@ -179,7 +196,11 @@ func stableOffsets(ctx context.Context, adm *kadm.Client, group string) (kadm.Of
 		select {
 		case <-again.C:
 		case <-late.C:
-			return nil, fmt.Errorf("a transaction that is to change its offsets has been open for %v: try again later, or end it with kafka-transactions.sh: %w", stableWait, err)
+			return nil, fmt.Errorf(
+				"a transaction that is to change its offsets has been open for %v: try again later, or end it with kafka-transactions.sh: %w",
+				stableWait,
+				err,
+			)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -214,7 +235,19 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 		if r.former() {
 			life = "former"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t\n", r.Group, r.Topic, r.Partition, committed, r.End, r.Lag, mark, intent, life)
+		fmt.Fprintf(
+			w,
+			"%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t\n",
+			r.Group,
+			r.Topic,
+			r.Partition,
+			committed,
+			r.End,
+			r.Lag,
+			mark,
+			intent,
+			life,
+		)
 		total += r.Lag
 	}
 	fmt.Fprintf(w, "total\t\t\t\t\t%d\t\t\t\t\n", total)
@@ -223,8 +256,13 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 	}
 	for _, r := range rows {
 		if r.former() {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s/%d: the committed offset is of an earlier life of the topic (id %s): it is not used, and the topic that there is now is read from its beginning\n",
-				r.Topic, r.Partition, r.Former)
+			fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"%s/%d: the committed offset is of an earlier life of the topic (id %s): it is not used, and the topic that there is now is read from its beginning\n",
+				r.Topic,
+				r.Partition,
+				r.Former,
+			)
 		}
 	}
 	return nil
@@ -275,7 +313,8 @@ all that there is: --keep leaves the objects. The topic that there is now is the
 	cmd.Flags().StringVar(&topic, "topic", "", "only this topic")
 	cmd.Flags().Int32Var(&partition, "partition", -1, "only this partition")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave the objects: only for a cut whose topic was made again, for else its records come twice")
+	cmd.Flags().
+		BoolVar(&keep, "keep", false, "leave the objects: only for a cut whose topic was made again, for else its records come twice")
 	return cmd
 }
 
@@ -287,13 +326,24 @@ func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, err
 	}
 	n := len(classic[group].Members)
 	// Brokers without the consumer protocol have no such group, nor the request.
-	if consumer, err := adm.DescribeConsumerGroups(ctx, group); err == nil && consumer[group].Err == nil {
+	if consumer, err := adm.DescribeConsumerGroups(
+		ctx,
+		group,
+	); err == nil &&
+		consumer[group].Err == nil {
 		n = max(n, len(consumer[group].Members))
 	}
 	return n, nil
 }
 
-func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic string, partition int32, yes, keep bool) (int, error) {
+func abandon(
+	cmd *cobra.Command,
+	store spool.Store,
+	src *kafka.Config,
+	topic string,
+	partition int32,
+	yes, keep bool,
+) (int, error) {
 	ctx := cmd.Context()
 	cl, err := kafkaClient(cmd, &src.Config)
 	if err != nil {
@@ -306,7 +356,8 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 		return 0, err
 	}
 	rows = slices.DeleteFunc(rows, func(r lagRow) bool {
-		return r.Intent == nil || topic != "" && r.Topic != topic || partition >= 0 && r.Partition != partition
+		return r.Intent == nil || topic != "" && r.Topic != topic ||
+			partition >= 0 && r.Partition != partition
 	})
 	if len(rows) == 0 {
 		return 0, nil
@@ -323,10 +374,21 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 		return 0, err
 	}
 	for _, r := range rows {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s/%d: cut [%d, %d) of %d records\n", r.Topic, r.Partition, r.Intent.Start, r.Intent.End, r.Intent.Records)
+		fmt.Fprintf(
+			cmd.OutOrStdout(),
+			"%s/%d: cut [%d, %d) of %d records\n",
+			r.Topic,
+			r.Partition,
+			r.Intent.Start,
+			r.Intent.End,
+			r.Intent.Records,
+		)
 		if keep && !r.former() {
-			return 0, fmt.Errorf("%s/%d: --keep is for a cut whose topic was deleted and made again; the records of this one will be archived anew, and would be there twice",
-				r.Topic, r.Partition)
+			return 0, fmt.Errorf(
+				"%s/%d: --keep is for a cut whose topic was deleted and made again; the records of this one will be archived anew, and would be there twice",
+				r.Topic,
+				r.Partition,
+			)
 		}
 		for _, o := range objects {
 			if keep || o.Log != r.logName() || o.Start != r.Intent.Start || o.End != r.Intent.End {
@@ -347,7 +409,15 @@ func abandon(cmd *cobra.Command, store spool.Store, src *kafka.Config, topic str
 		if r.former() {
 			at, note = r.start, "" // of the topic that there is now
 		}
-		offsets.Add(kadm.Offset{Topic: r.Topic, Partition: r.Partition, At: at, LeaderEpoch: -1, Metadata: kafka.WithTopicID(note, r.TopicID)})
+		offsets.Add(
+			kadm.Offset{
+				Topic:       r.Topic,
+				Partition:   r.Partition,
+				At:          at,
+				LeaderEpoch: -1,
+				Metadata:    kafka.WithTopicID(note, r.TopicID),
+			},
+		)
 		if err := adm.CommitAllOffsets(ctx, src.Group, offsets); err != nil {
 			return 0, err
 		}

@@ -26,8 +26,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// dying is a partition whose consumer dies at a commit: behind the one that stores an intent, or before
-// the one that ends the cut.
+// dying is a partition whose consumer dies at a commit: behind the one that stores an intent, or
+// before the one that ends the cut.
 type dying struct {
 	*kafkain.Lease
 	die    context.CancelFunc
@@ -56,8 +56,8 @@ func (d *dying) Commit(ctx context.Context, pos int64, note string) error {
 	return nil
 }
 
-// A batch that is too large lies within a cut whose consumer dies: the one that comes after makes the
-// same cut, of the same records, and the batch is in the dead letter.
+// A batch that is too large lies within a cut whose consumer dies: the one that comes after makes
+// the same cut, of the same records, and the batch is in the dead letter.
 func TestArchiveAroundABatchThatInflates(t *testing.T) {
 	for _, uploaded := range []bool{false, true} {
 		t.Run(fmt.Sprintf("uploaded %v", uploaded), func(t *testing.T) {
@@ -75,9 +75,20 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 				lc.Directory = dir
 				f := format.Default()
 				f.Envelope, f.EnvelopeValue = true, "text"
-				lc.Format, lc.Roll = &f, spool.RollConfig{Records: 700, Idle: 200 * time.Millisecond}
+				lc.Format, lc.Roll = &f, spool.RollConfig{
+					Records: 700,
+					Idle:    200 * time.Millisecond,
+				}
 				log := slog.New(slog.DiscardHandler)
-				out, err := local.New(lc, outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+				out, err := local.New(
+					lc,
+					outputs.Env{
+						Agent:   "a",
+						Log:     log,
+						Metrics: prometheus.NewRegistry(),
+						Dir:     t.TempDir(),
+					},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -85,13 +96,21 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 				kc := kafkain.Default()
 				kc.Brokers, kc.Group, kc.Topics = cluster.ListenAddrs(), "lake", []string{"app"}
 				kc.MaxInflatedBatch = 1 << 20
-				in, err := kafkain.New(kc, inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir(),
-					DeadLetter: func(_ context.Context, b *record.Batch, _ string) error {
-						mu.Lock()
-						defer mu.Unlock()
-						letters[b.First]++
-						return nil
-					}})
+				in, err := kafkain.New(
+					kc,
+					inputs.Env{
+						Agent:   "a",
+						Log:     log,
+						Metrics: prometheus.NewRegistry(),
+						Dir:     t.TempDir(),
+						DeadLetter: func(_ context.Context, b *record.Batch, _ string) error {
+							mu.Lock()
+							defer mu.Unlock()
+							letters[b.First]++
+							return nil
+						},
+					},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -121,10 +140,13 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 			if (len(first) > 0) != uploaded {
 				t.Fatalf("%d objects after the first consumer", len(first))
 			}
-			consume(func(l *kafkain.Lease, _ context.CancelFunc) record.Log { return l }, func() bool {
-				got := archivedOffsets(t, dir)
-				return len(got) >= 1000
-			})
+			consume(
+				func(l *kafkain.Lease, _ context.CancelFunc) record.Log { return l },
+				func() bool {
+					got := archivedOffsets(t, dir)
+					return len(got) >= 1000
+				},
+			)
 			for name, text := range first {
 				if second := objects(t, dir)[name]; second != text {
 					t.Errorf("%s was made again with other bytes", name)
@@ -150,18 +172,30 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 					t.Errorf("dead letters: %v", letters)
 				}
 			}
-			if out, _, err := runArchive("verify", "--deep", "--directory", dir); err != nil || !strings.Contains(out, "1000 records: 0 problems") {
+			if out, _, err := runArchive(
+				"verify",
+				"--deep",
+				"--directory",
+				dir,
+			); err != nil ||
+				!strings.Contains(out, "1000 records: 0 problems") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}
 }
 
-// produceAround produces [0, 500) one by one, three records in a batch that is too large, and [503, 1003).
+// produceAround produces [0, 500) one by one, three records in a batch that is too large, and [503,
+// 1003).
 func produceAround(t *testing.T, broker string) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.DefaultProduceTopic("app"), kgo.ProducerBatchMaxBytes(64<<20),
-		kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerLinger(time.Minute))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(broker),
+		kgo.DefaultProduceTopic("app"),
+		kgo.ProducerBatchMaxBytes(64<<20),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()),
+		kgo.ProducerLinger(time.Minute),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,11 +206,15 @@ func produceAround(t *testing.T, broker string) {
 		value string
 	}{{500, `{"a":1}`}, {3, strings.Repeat("0", 2<<20)}, {500, `{"a":2}`}} {
 		for range part.n {
-			cl.Produce(t.Context(), &kgo.Record{Value: []byte(part.value), Timestamp: at}, func(_ *kgo.Record, err error) {
-				if err != nil {
-					t.Error(err)
-				}
-			})
+			cl.Produce(
+				t.Context(),
+				&kgo.Record{Value: []byte(part.value), Timestamp: at},
+				func(_ *kgo.Record, err error) {
+					if err != nil {
+						t.Error(err)
+					}
+				},
+			)
 		}
 		if err := cl.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -209,10 +247,15 @@ func archivedOffsets(t *testing.T, dir string) map[int64]int {
 	all := objects(t, dir)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		r := strings.NewReader(all[name])
-		if err := format.Read(r, int64(len(all[name])), format.Kind(name), func(e *format.Entry) error {
-			out[e.Offset]++
-			return nil
-		}); err != nil {
+		if err := format.Read(
+			r,
+			int64(len(all[name])),
+			format.Kind(name),
+			func(e *format.Entry) error {
+				out[e.Offset]++
+				return nil
+			},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

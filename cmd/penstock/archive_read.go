@@ -20,8 +20,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// eachEntry calls do with each record of the objects whose keys are, or begin with, one of names; without a store they are files.
-func eachEntry(cmd *cobra.Command, t *archiveTarget, names []string, life string, do func(*format.Entry) error) error {
+// eachEntry calls do with each record of the objects whose keys are, or begin with, one of names;
+// without a store they are files.
+func eachEntry(
+	cmd *cobra.Command,
+	t *archiveTarget,
+	names []string,
+	life string,
+	do func(*format.Entry) error,
+) error {
 	if t.directory == "" && len(t.paths) == 0 {
 		for _, name := range names {
 			if err := readFile(cmd, name, do); err != nil {
@@ -37,14 +44,23 @@ func eachEntry(cmd *cobra.Command, t *archiveTarget, names []string, life string
 	return errors.Join(eachObject(cmd, store, names, life, do), done())
 }
 
-func eachObject(cmd *cobra.Command, store spool.Store, names []string, life string, do func(*format.Entry) error) error {
+func eachObject(
+	cmd *cobra.Command,
+	store spool.Store,
+	names []string,
+	life string,
+	do func(*format.Entry) error,
+) error {
 	for _, name := range names {
 		found := false
 		for obj, err := range store.List(cmd.Context(), name) {
 			if err != nil {
 				return err
 			}
-			if base := filepath.Base(obj.Key); base[0] == '_' || base[0] == '.' || life != "" && inspect.LifeOf(obj.Key) != life {
+			if base := filepath.Base(
+				obj.Key,
+			); base[0] == '_' || base[0] == '.' ||
+				life != "" && inspect.LifeOf(obj.Key) != life {
 				continue
 			}
 			found = true
@@ -115,7 +131,14 @@ Values of Avro and Parquet are printed as JSON.`,
 					return errEnough
 				}
 				if envelope && e.Located {
-					l := catLine{Topic: e.Topic, Tag: e.Tag, Partition: e.Partition, Offset: e.Offset, Time: e.When(), Reason: e.Reason}
+					l := catLine{
+						Topic:     e.Topic,
+						Tag:       e.Tag,
+						Partition: e.Partition,
+						Offset:    e.Offset,
+						Time:      e.When(),
+						Reason:    e.Reason,
+					}
 					if e.Key != nil {
 						l.Key, l.KeyB64 = textOrBase64(e.Key)
 					}
@@ -143,7 +166,8 @@ Values of Avro and Parquet are printed as JSON.`,
 		},
 	}
 	lifeFlag(cmd, &life)
-	cmd.Flags().BoolVar(&envelope, "envelope", false, "print topic, partition, offset, time, key and headers too, where the format has them, and why a dead letter is one")
+	cmd.Flags().
+		BoolVar(&envelope, "envelope", false, "print topic, partition, offset, time, key and headers too, where the format has them, and why a dead letter is one")
 	cmd.Flags().Int64VarP(&limit, "lines", "n", 0, "stop after so many records")
 	return cmd
 }
@@ -171,7 +195,10 @@ that was interrupted is begun again from its start: records may then be there tw
 				return err
 			}
 			r := &restorer{topic: topic, keep: keep}
-			opts := []kgo.Opt{kgo.ProducerBatchMaxBytes(int32(out.BatchMaxBytes)), kgo.MaxBufferedRecords(100_000)}
+			opts := []kgo.Opt{
+				kgo.ProducerBatchMaxBytes(int32(out.BatchMaxBytes)),
+				kgo.MaxBufferedRecords(100_000),
+			}
 			if keep {
 				opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 			}
@@ -212,9 +239,19 @@ that was interrupted is begun again from its start: records may then be there tw
 	}
 	f := cmd.Flags()
 	lifeFlag(cmd, &life)
-	f.StringVar(&to, "to", "", "the output \"kafka\" to restore into, such as output.kafka.events; may be left out where there is only one")
+	f.StringVar(
+		&to,
+		"to",
+		"",
+		"the output \"kafka\" to restore into, such as output.kafka.events; may be left out where there is only one",
+	)
 	f.StringVar(&topic, "topic", "", "topic, in place of the records' own")
-	f.BoolVar(&keep, "keep-partitions", false, "produce each record to the partition it came from, instead of by its key")
+	f.BoolVar(
+		&keep,
+		"keep-partitions",
+		false,
+		"produce each record to the partition it came from, instead of by its key",
+	)
 	f.Int64Var(&from, "from", 0, "from this offset")
 	f.Int64Var(&until, "until", 0, "to before this offset")
 	return cmd
@@ -231,7 +268,9 @@ func kafkaOutput(cfg *config.Config, id string) (*kafkaout.Config, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, configError("the configuration has several outputs \"kafka\": pick one with --to")
+		return nil, configError(
+			"the configuration has several outputs \"kafka\": pick one with --to",
+		)
 	case id != "":
 		return nil, configError("%s is no output \"kafka\" of the configuration", id)
 	}
@@ -254,9 +293,13 @@ func (r *restorer) record(e *format.Entry) (*kgo.Record, error) {
 	}
 	switch {
 	case topic == "":
-		return nil, configError("the objects do not say which topic their records came from: give one with --topic")
+		return nil, configError(
+			"the objects do not say which topic their records came from: give one with --topic",
+		)
 	case r.keep && !e.Located:
-		return nil, configError("the objects do not say which partition their records came from: leave --keep-partitions out")
+		return nil, configError(
+			"the objects do not say which partition their records came from: leave --keep-partitions out",
+		)
 	}
 	r.n++
 	c := e.Clone()

@@ -30,9 +30,12 @@ import (
 
 const archiveRecords = 2000
 
-// archived archives a topic of two partitions into a directory; again, if not nil, is called when that is done and the consumer still runs, and what it
-// leaves in the topic is archived too.
-func archived(t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record)) (brokers, dir, config string) {
+// archived archives a topic of two partitions into a directory; again, if not nil, is called when
+// that is done and the consumer still runs, and what it leaves in the topic is archived too.
+func archived(
+	t *testing.T,
+	again func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record),
+) (brokers, dir, config string) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "app", "copy"))
 	if err != nil {
@@ -40,7 +43,11 @@ func archived(t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []
 	}
 	t.Cleanup(cluster.Close)
 	brokers = cluster.ListenAddrs()[0]
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic("app"), kgo.MetadataMinAge(10*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers),
+		kgo.DefaultProduceTopic("app"),
+		kgo.MetadataMinAge(10*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +55,14 @@ func archived(t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []
 	var recs []*kgo.Record
 	for i := range archiveRecords {
 		recs = append(recs, &kgo.Record{
-			Key: fmt.Appendf(nil, "k%d", i), Value: fmt.Appendf(nil, `{"id":%d}`, i), Timestamp: time.UnixMilli(1767312000_000 + int64(i)*3600),
-			Headers: []kgo.RecordHeader{{Key: "n", Value: fmt.Append(nil, i)}},
+			Key: fmt.Appendf(
+				nil,
+				"k%d",
+				i,
+			),
+			Value:     fmt.Appendf(nil, `{"id":%d}`, i),
+			Timestamp: time.UnixMilli(1767312000_000 + int64(i)*3600),
+			Headers:   []kgo.RecordHeader{{Key: "n", Value: fmt.Append(nil, i)}},
 		})
 	}
 	if err := cl.ProduceSync(t.Context(), recs...).FirstErr(); err != nil {
@@ -62,14 +75,20 @@ func archived(t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []
 	f.Envelope, f.EnvelopeValue = true, "text"
 	lc.Format, lc.Roll = &f, spool.RollConfig{Records: 300, Idle: 300 * time.Millisecond}
 	log := slog.New(slog.DiscardHandler)
-	out, err := local.New(lc, outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	out, err := local.New(
+		lc,
+		outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	kc := kafkain.Default()
 	kc.MetadataMaxAge = time.Second
 	kc.Brokers, kc.Group, kc.Topics = []string{brokers}, "lake", []string{"app"}
-	in, err := kafkain.New(kc, inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	in, err := kafkain.New(
+		kc,
+		inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +147,8 @@ pipeline "p" {
 	return brokers, dir, config
 }
 
-// A topic is deleted and made again under a consumer that runs, which archives its second life beside the first: both are found, and told apart.
+// A topic is deleted and made again under a consumer that runs, which archives its second life
+// beside the first: both are found, and told apart.
 func TestArchiveOfATopicMadeAgain(t *testing.T) {
 	var second string
 	_, dir, config := archived(t, func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record) {
@@ -150,29 +170,58 @@ func TestArchiveOfATopicMadeAgain(t *testing.T) {
 		}
 	})
 	out, stderr, err := runArchive("verify", "--deep", "--strict", "-c", config, "--directory", dir)
-	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", 2*archiveRecords)) || strings.Count(out, second) != 2 {
+	if err != nil ||
+		!strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", 2*archiveRecords)) ||
+		strings.Count(out, second) != 2 {
 		t.Errorf("verify: %v\n%s%s", err, out, stderr)
 	}
 	out, stderr, err = runArchive("lag", "-c", config, "--json")
 	var row lagRow
-	if err != nil || json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &row) != nil || row.TopicID != second || row.Lag != 0 || row.Life == "" || row.Former != "" {
+	if err != nil || json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &row) != nil ||
+		row.TopicID != second ||
+		row.Lag != 0 ||
+		row.Life == "" ||
+		row.Former != "" {
 		t.Fatalf("lag: %v\n%s%s", err, out, stderr)
 	}
 	out, _, err = runArchive("cat", "--directory", dir, "--life", row.Life, "app/")
-	if err != nil || strings.Count(out, `{"again":1,`) != archiveRecords || strings.Count(out, "\n") != archiveRecords {
+	if err != nil || strings.Count(out, `{"again":1,`) != archiveRecords ||
+		strings.Count(out, "\n") != archiveRecords {
 		t.Errorf("cat of the second life: %v\n%.300s", err, out)
 	}
-	out, _, err = runArchive("verify", "--directory", dir, "--topic", "app", "--partition", "1", "--life", row.Life)
+	out, _, err = runArchive(
+		"verify",
+		"--directory",
+		dir,
+		"--topic",
+		"app",
+		"--partition",
+		"1",
+		"--life",
+		row.Life,
+	)
 	if err != nil || !strings.Contains(out, "app-1."+row.Life) || strings.Contains(out, "app-0") {
 		t.Errorf("verify of one partition's second life: %v\n%s", err, out)
 	}
-	out, stderr, err = runArchive("restore", "-c", config, "--directory", dir, "--topic", "copy", "--life", row.Life, "app/")
+	out, stderr, err = runArchive(
+		"restore",
+		"-c",
+		config,
+		"--directory",
+		dir,
+		"--topic",
+		"copy",
+		"--life",
+		row.Life,
+		"app/",
+	)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
 		t.Errorf("restore: %v\n%s%s", err, out, stderr)
 	}
 }
 
-// A cut that was begun in an earlier life of its topic is told by lag and verify, and given up by abandon.
+// A cut that was begun in an earlier life of its topic is told by lag and verify, and given up by
+// abandon.
 func TestArchiveAbandonOfAFormerLife(t *testing.T) {
 	brokers, dir, config := archived(t, nil)
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers))
@@ -182,18 +231,36 @@ func TestArchiveAbandonOfAFormerLife(t *testing.T) {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	former := kafkain.TopicID([16]byte{1})
-	note := kafkain.WithTopicID(protocol.Note{Life: "0a1b2c3d", Intent: &protocol.Intent{Start: 5, End: 9, Config: "c", Files: 1, Records: 4, Digest: "x"}}.Encode(), former)
+	note := kafkain.WithTopicID(
+		protocol.Note{
+			Life: "0a1b2c3d",
+			Intent: &protocol.Intent{
+				Start:   5,
+				End:     9,
+				Config:  "c",
+				Files:   1,
+				Records: 4,
+				Digest:  "x",
+			},
+		}.Encode(),
+		former,
+	)
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: "app", Partition: 0, At: 5, LeaderEpoch: -1, Metadata: note})
 	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
 		t.Fatal(err)
 	}
 	out, _, err := runArchive("lag", "-c", config)
-	if err != nil || !strings.Contains(out, "app/0: the committed offset is of an earlier life of the topic (id "+former) {
+	if err != nil ||
+		!strings.Contains(
+			out,
+			"app/0: the committed offset is of an earlier life of the topic (id "+former,
+		) {
 		t.Errorf("lag: %v\n%s", err, out)
 	}
 	out, _, err = runArchive("verify", "-c", config, "--directory", dir)
-	if err == nil || !strings.Contains(out, "open: app-0.0a1b2c3d: the cut [5, 9)") || !strings.Contains(out, "cannot be finished") {
+	if err == nil || !strings.Contains(out, "open: app-0.0a1b2c3d: the cut [5, 9)") ||
+		!strings.Contains(out, "cannot be finished") {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	objects := func() int {
@@ -204,11 +271,21 @@ func TestArchiveAbandonOfAFormerLife(t *testing.T) {
 		return len(found)
 	}
 	before := objects()
-	if out, _, err := runArchive("abandon", "-c", config, "--directory", dir, "--yes", "--keep"); err != nil || objects() != before {
+	if out, _, err := runArchive(
+		"abandon",
+		"-c",
+		config,
+		"--directory",
+		dir,
+		"--yes",
+		"--keep",
+	); err != nil ||
+		objects() != before {
 		t.Errorf("abandon: %v\n%s", err, out)
 	}
 	rows, err := groupLag(t.Context(), adm, "lake", nil)
-	if err != nil || rows[0].Intent != nil || rows[0].Committed != 0 || rows[0].former() || rows[0].Lag == 0 {
+	if err != nil || rows[0].Intent != nil || rows[0].Committed != 0 || rows[0].former() ||
+		rows[0].Lag == 0 {
 		t.Errorf("%+v %v", rows[0], err)
 	}
 }
@@ -233,12 +310,14 @@ func TestArchiveCommand(t *testing.T) {
 	}
 
 	out, _, err = runArchive("verify", "--deep", "--strict", "--directory", dir)
-	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", archiveRecords)) {
+	if err != nil ||
+		!strings.Contains(out, fmt.Sprintf("%d records: 0 problems, 0 gaps", archiveRecords)) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 
 	out, _, err = runArchive("cat", "--directory", dir, "app/")
-	if err != nil || strings.Count(out, "\n") != archiveRecords || !strings.Contains(out, "{\"id\":7}\n") {
+	if err != nil || strings.Count(out, "\n") != archiveRecords ||
+		!strings.Contains(out, "{\"id\":7}\n") {
 		t.Errorf("cat: %v\n%.300s", err, out)
 	}
 	some, err := filepath.Glob(filepath.Join(dir, "app/*/*/*.gz"))
@@ -246,11 +325,23 @@ func TestArchiveCommand(t *testing.T) {
 		t.Fatalf("objects %v %v", some, err)
 	}
 	out, _, err = runArchive("cat", "--envelope", "-n", "1", some[0])
-	if err != nil || !strings.Contains(out, `"topic":"app"`) || !strings.Contains(out, `"key":"k`) || strings.Count(out, "\n") != 1 {
+	if err != nil || !strings.Contains(out, `"topic":"app"`) ||
+		!strings.Contains(out, `"key":"k`) ||
+		strings.Count(out, "\n") != 1 {
 		t.Errorf("cat of a file: %v\n%s", err, out)
 	}
 
-	out, stderr, err = runArchive("restore", "-c", config, "--directory", dir, "--topic", "copy", "--keep-partitions", "app/")
+	out, stderr, err = runArchive(
+		"restore",
+		"-c",
+		config,
+		"--directory",
+		dir,
+		"--topic",
+		"copy",
+		"--keep-partitions",
+		"app/",
+	)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
 		t.Fatalf("restore: %v\n%s%s", err, out, stderr)
 	}
@@ -272,7 +363,11 @@ func TestArchiveCommand(t *testing.T) {
 // sameTopics checks that "copy" has what "app" has: keys, values, headers and times.
 func sameTopics(t *testing.T, brokers string) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics("app", "copy"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers),
+		kgo.ConsumeTopics("app", "copy"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +396,16 @@ func TestArchiveAbandon(t *testing.T) {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	// As if the last cut of partition 0 had been begun and not ended.
-	out, _, err := runArchive("verify", "--directory", dir, "--topic", "app", "--partition", "0", "--json")
+	out, _, err := runArchive(
+		"verify",
+		"--directory",
+		dir,
+		"--topic",
+		"app",
+		"--partition",
+		"0",
+		"--json",
+	)
 	if err != nil {
 		t.Fatal(err, out)
 	}
@@ -312,20 +416,51 @@ func TestArchiveAbandon(t *testing.T) {
 	last := objects[len(objects)-1]
 	var start, end int64
 	var life string
-	if _, err := fmt.Sscanf(strings.ReplaceAll(filepath.Base(last), ".", " "), "app-0_%020d-%020d %s", &start, &end, &life); err != nil {
+	if _, err := fmt.Sscanf(
+		strings.ReplaceAll(filepath.Base(last), ".", " "),
+		"app-0_%020d-%020d %s",
+		&start,
+		&end,
+		&life,
+	); err != nil {
 		t.Fatal(err)
 	}
-	note := protocol.Note{Life: life, Intent: &protocol.Intent{Start: start, End: end, Config: "old", Files: 1, Records: 9, Digest: "x"}}.Encode()
+	note := protocol.Note{
+		Life: life,
+		Intent: &protocol.Intent{
+			Start:   start,
+			End:     end,
+			Config:  "old",
+			Files:   1,
+			Records: 9,
+			Digest:  "x",
+		},
+	}.Encode()
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: "app", Partition: 0, At: start, LeaderEpoch: -1, Metadata: note})
 	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
 		t.Fatal(err)
 	}
 	// It is told, though all of its objects are sound; and what is not there is.
-	if out, _, err = runArchive("verify", "--deep", "-c", config, "--directory", dir); err == nil || !strings.Contains(out, fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)) {
+	if out, _, err = runArchive(
+		"verify",
+		"--deep",
+		"-c",
+		config,
+		"--directory",
+		dir,
+	); err == nil ||
+		!strings.Contains(out, fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir); err != nil || !strings.Contains(out, "nothing was changed") {
+	if out, _, err = runArchive(
+		"abandon",
+		"-c",
+		config,
+		"--directory",
+		dir,
+	); err != nil ||
+		!strings.Contains(out, "nothing was changed") {
 		t.Errorf("dry run: %v\n%s", err, out)
 	}
 	if _, err := os.Stat(last); err != nil {
@@ -341,7 +476,17 @@ func TestArchiveAbandon(t *testing.T) {
 	if err != nil || rows[0].Intent != nil || rows[0].Committed != start {
 		t.Errorf("%+v %v", rows, err)
 	}
-	if out, _, _ = runArchive("abandon", "-c", config, "--directory", dir, "--yes"); !strings.Contains(out, "no begun cut") {
+	if out, _, _ = runArchive(
+		"abandon",
+		"-c",
+		config,
+		"--directory",
+		dir,
+		"--yes",
+	); !strings.Contains(
+		out,
+		"no begun cut",
+	) {
 		t.Errorf("again: %s", out)
 	}
 }
@@ -420,7 +565,9 @@ func TestArchiveCommandMistakes(t *testing.T) {
 		{[]string{"verify", "--directory", "/tmp", "--partition", "1"}, "--topic"},
 		{[]string{"cat", "/does/not/exist"}, "no such file"},
 	} {
-		if _, _, err := runArchive(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := runArchive(
+			c.args...); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %s", c.args, err, c.want)
 		}
 	}

@@ -47,7 +47,8 @@ is about to finish it, and it is one when none does. The exit code is 1 if anyth
 			if err != nil {
 				return err
 			}
-			running, left := t.openCuts(cmd, &opts) // before the objects: one that ends meanwhile is told as open
+			// before the objects: one that ends meanwhile is told as open
+			running, left := t.openCuts(cmd, &opts)
 			opts.Open = append(slices.Clone(running), left...)
 			rep, err := inspect.Verify(cmd.Context(), store, opts)
 			if err = errors.Join(err, done()); err != nil {
@@ -55,7 +56,10 @@ is about to finish it, and it is one when none does. The exit code is 1 if anyth
 			}
 			rep.Open = running
 			for _, o := range left {
-				rep.Problems = append(rep.Problems, inspect.Problem{Kind: "open", Log: o.Log, Detail: o.Detail})
+				rep.Problems = append(
+					rep.Problems,
+					inspect.Problem{Kind: "open", Log: o.Log, Detail: o.Detail},
+				)
 			}
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
@@ -84,12 +88,17 @@ is about to finish it, and it is one when none does. The exit code is 1 if anyth
 
 // lifeFlag adds --life.
 func lifeFlag(cmd *cobra.Command, life *string) {
-	cmd.Flags().StringVar(life, "life", "", "only objects of one life of a topic that was deleted and made again: the eight digits in their names, or none for names without")
+	cmd.Flags().
+		StringVar(life, "life", "", "only objects of one life of a topic that was deleted and made again: the eight digits in their names, or none for names without")
 }
 
-// openCuts returns the cuts that are begun and not finished, as the offsets of the configured groups say: those that a running consumer is about to
-// finish, and those that nobody is. Where the brokers cannot be asked it says so: the objects can be verified without.
-func (t *archiveTarget) openCuts(cmd *cobra.Command, opts *inspect.Options) (running, left []inspect.Open) {
+// openCuts returns the cuts that are begun and not finished, as the offsets of the configured
+// groups say: those that a running consumer is about to finish, and those that nobody is. Where the
+// brokers cannot be asked it says so: the objects can be verified without.
+func (t *archiveTarget) openCuts(
+	cmd *cobra.Command,
+	opts *inspect.Options,
+) (running, left []inspect.Open) {
 	if len(t.paths) == 0 || opts.Prefix != "" || opts.From > 0 || opts.To > 0 {
 		return nil, nil
 	}
@@ -100,15 +109,28 @@ func (t *archiveTarget) openCuts(cmd *cobra.Command, opts *inspect.Options) (run
 	for _, src := range sources {
 		rows, members, err := openRows(cmd, src)
 		if err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "whether the group %s has begun cuts that are not finished could not be found out: %v\n", src.Group, err)
+			fmt.Fprintf(
+				cmd.ErrOrStderr(),
+				"whether the group %s has begun cuts that are not finished could not be found out: %v\n",
+				src.Group,
+				err,
+			)
 			continue
 		}
 		for _, r := range rows {
-			if opts.Topic != "" && r.Topic != opts.Topic || len(opts.Partitions) > 0 && !slices.Contains(opts.Partitions, r.Partition) {
+			if opts.Topic != "" && r.Topic != opts.Topic ||
+				len(opts.Partitions) > 0 && !slices.Contains(opts.Partitions, r.Partition) {
 				continue
 			}
 			o := inspect.Open{Log: r.logName(), Start: r.Intent.Start, End: r.Intent.End}
-			o.Detail = fmt.Sprintf("the cut [%d, %d) of %d records in %d objects was begun by the group %s", o.Start, o.End, r.Intent.Records, r.Intent.Files, r.Group)
+			o.Detail = fmt.Sprintf(
+				"the cut [%d, %d) of %d records in %d objects was begun by the group %s",
+				o.Start,
+				o.End,
+				r.Intent.Records,
+				r.Intent.Files,
+				r.Group,
+			)
 			switch {
 			case r.former():
 				o.Detail += " in an earlier life of the topic, and cannot be finished: see \"penstock archive abandon\""
@@ -151,7 +173,17 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 	fmt.Fprintln(w, "LOG\tFROM\tTO\tCUTS\tOBJECTS\tRECORDS\tTOPIC ID\t")
 	for _, name := range slices.Sorted(maps.Keys(rep.Logs)) {
 		l := rep.Logs[name]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", name, l.Start, l.End, l.Cuts, l.Objects, l.Records, l.TopicID)
+		fmt.Fprintf(
+			w,
+			"%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n",
+			name,
+			l.Start,
+			l.End,
+			l.Cuts,
+			l.Objects,
+			l.Records,
+			l.TopicID,
+		)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -166,9 +198,22 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 	for _, p := range rep.Problems {
 		fmt.Fprintf(out, "%s: %s: %s\n", p.Kind, cmp.Or(p.Key, p.Log), p.Detail)
 	}
-	fmt.Fprintf(out, "%d objects, %s, %d records: %d problems, %d gaps\n", rep.Objects, humanize.IBytes(uint64(rep.Bytes)), rep.Records, len(rep.Problems), len(rep.Gaps))
+	fmt.Fprintf(
+		out,
+		"%d objects, %s, %d records: %d problems, %d gaps\n",
+		rep.Objects,
+		humanize.IBytes(uint64(rep.Bytes)),
+		rep.Records,
+		len(rep.Problems),
+		len(rep.Gaps),
+	)
 	if deep && rep.Located < rep.Read {
-		fmt.Fprintf(out, "%d of %d records were counted only: their format does not say where they come from\n", rep.Read-rep.Located, rep.Read)
+		fmt.Fprintf(
+			out,
+			"%d of %d records were counted only: their format does not say where they come from\n",
+			rep.Read-rep.Located,
+			rep.Read,
+		)
 	}
 	return nil
 }

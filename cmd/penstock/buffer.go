@@ -37,18 +37,30 @@ is running its buffer is locked: look at its status page and metrics instead.`,
 			return dir, args, nil
 		}
 		if len(args) == 0 {
-			return "", nil, errors.New("which buffer? give its directory, such as /var/lib/penstock/buffer/PIPELINE")
+			return "", nil, errors.New(
+				"which buffer? give its directory, such as /var/lib/penstock/buffer/PIPELINE",
+			)
 		}
 		return args[0], args[1:], nil
 	}
-	cmd.AddCommand(bufferLs(pick), bufferPeek(pick), bufferVerify(pick), bufferExport(pick), bufferForget(pick))
+	cmd.AddCommand(
+		bufferLs(pick),
+		bufferPeek(pick),
+		bufferVerify(pick),
+		bufferExport(pick),
+		bufferForget(pick),
+	)
 	return cmd
 }
 
 type pickDir func(args []string) (dir string, rest []string, err error)
 
 // withBuffer runs fn on the buffer that args name.
-func withBuffer(pick pickDir, args []string, fn func(in *buffer.Inspection, dir string) error) error {
+func withBuffer(
+	pick pickDir,
+	args []string,
+	fn func(in *buffer.Inspection, dir string) error,
+) error {
 	dir, rest, err := pick(args)
 	if err != nil {
 		return err
@@ -88,7 +100,16 @@ func listBuffer(out io.Writer, in *buffer.Inspection) error {
 		case !s.Sealed:
 			condition = "left by a crash"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", filepath.Base(s.Dir), s.First, s.End, s.Records, humanize.IBytes(uint64(s.Bytes)), condition)
+		fmt.Fprintf(
+			w,
+			"%s\t%d\t%d\t%d\t%s\t%s\n",
+			filepath.Base(s.Dir),
+			s.First,
+			s.End,
+			s.Records,
+			humanize.IBytes(uint64(s.Bytes)),
+			condition,
+		)
 		bytes += s.Bytes
 		records += s.Records
 	}
@@ -123,8 +144,14 @@ func warnDamage(cmd *cobra.Command) func(string, error) {
 	}
 }
 
-// eachRecord calls fn with the records from position from up to position to, if that is not negative.
-func eachRecord(cmd *cobra.Command, in *buffer.Inspection, from, to int64, fn func(*record.Batch, *record.Record) error) error {
+// eachRecord calls fn with the records from position from up to position to, if that is not
+// negative.
+func eachRecord(
+	cmd *cobra.Command,
+	in *buffer.Inspection,
+	from, to int64,
+	fn func(*record.Batch, *record.Record) error,
+) error {
 	err := in.Read(from, func(b *record.Batch) error {
 		records, err := b.Records()
 		if err != nil {
@@ -164,21 +191,36 @@ func bufferPeek(pick pickDir) *cobra.Command {
 				}
 				n := int64(0)
 				out := bufio.NewWriter(cmd.OutOrStdout())
-				err := eachRecord(cmd, in, start, -1, func(b *record.Batch, r *record.Record) error {
-					if n++; n > count {
-						return errEnough
-					}
-					key := ""
-					if r.Key != nil {
-						key = fmt.Sprintf(" key=%q", r.Key)
-					}
-					headers := ""
-					for _, h := range r.Headers {
-						headers += fmt.Sprintf(" %s=%q", h.Key, h.Value)
-					}
-					_, err := fmt.Fprintf(out, "%d  %s  %s%s%s  %s\n", r.Offset, r.When().Format(time.RFC3339Nano), b.Tag, key, headers, printable(r.Value))
-					return err
-				})
+				err := eachRecord(
+					cmd,
+					in,
+					start,
+					-1,
+					func(b *record.Batch, r *record.Record) error {
+						if n++; n > count {
+							return errEnough
+						}
+						key := ""
+						if r.Key != nil {
+							key = fmt.Sprintf(" key=%q", r.Key)
+						}
+						headers := ""
+						for _, h := range r.Headers {
+							headers += fmt.Sprintf(" %s=%q", h.Key, h.Value)
+						}
+						_, err := fmt.Fprintf(
+							out,
+							"%d  %s  %s%s%s  %s\n",
+							r.Offset,
+							r.When().Format(time.RFC3339Nano),
+							b.Tag,
+							key,
+							headers,
+							printable(r.Value),
+						)
+						return err
+					},
+				)
 				return errors.Join(err, out.Flush())
 			})
 		},
@@ -213,9 +255,19 @@ func bufferVerify(pick pickDir) *cobra.Command {
 					problems++
 					warnDamage(cmd)(segment, err)
 				})
-				fmt.Fprintf(cmd.OutOrStdout(), "%d segments, %d records are good\n", len(in.Segments()), good)
+				fmt.Fprintf(
+					cmd.OutOrStdout(),
+					"%d segments, %d records are good\n",
+					len(in.Segments()),
+					good,
+				)
 				if problems > 0 {
-					return fmt.Errorf("%s is damaged: %d problems, %d records cannot be read; the agent delivers the others and moves damaged segments aside", dir, problems, missing)
+					return fmt.Errorf(
+						"%s is damaged: %d problems, %d records cannot be read; the agent delivers the others and moves damaged segments aside",
+						dir,
+						problems,
+						missing,
+					)
 				}
 				return nil
 			})
@@ -223,7 +275,8 @@ func bufferVerify(pick pickDir) *cobra.Command {
 	}
 }
 
-// exported is one record as export writes it. Binary values are in base64 under another name, so that nothing is ambiguous.
+// exported is one record as export writes it. Binary values are in base64 under another name, so
+// that nothing is ambiguous.
 type exported struct {
 	Position    int64            `json:"position"`
 	Time        time.Time        `json:"time"`
@@ -276,18 +329,29 @@ func bufferExport(pick pickDir) *cobra.Command {
 				enc := json.NewEncoder(w)
 				enc.SetEscapeHTML(false)
 				n := 0
-				err = eachRecord(cmd, in, max(from, 0), to, func(b *record.Batch, r *record.Record) error {
-					n++
-					e := exported{Position: r.Offset, Time: r.When(), Tag: b.Tag, Origin: b.Origin}
-					e.Key, e.KeyBase64 = textOrBase64(r.Key)
-					e.Value, e.ValueBase64 = textOrBase64(r.Value)
-					for _, h := range r.Headers {
-						x := exportedHeader{Name: h.Key}
-						x.Value, x.ValueBase64 = textOrBase64(h.Value)
-						e.Headers = append(e.Headers, x)
-					}
-					return enc.Encode(&e)
-				})
+				err = eachRecord(
+					cmd,
+					in,
+					max(from, 0),
+					to,
+					func(b *record.Batch, r *record.Record) error {
+						n++
+						e := exported{
+							Position: r.Offset,
+							Time:     r.When(),
+							Tag:      b.Tag,
+							Origin:   b.Origin,
+						}
+						e.Key, e.KeyBase64 = textOrBase64(r.Key)
+						e.Value, e.ValueBase64 = textOrBase64(r.Value)
+						for _, h := range r.Headers {
+							x := exportedHeader{Name: h.Key}
+							x.Value, x.ValueBase64 = textOrBase64(h.Value)
+							e.Headers = append(e.Headers, x)
+						}
+						return enc.Encode(&e)
+					},
+				)
 				if err = errors.Join(err, w.Flush()); err == nil && file != "" {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d records written to %s\n", n, file)
 				}
@@ -314,7 +378,8 @@ func bufferForget(pick pickDir) *cobra.Command {
 			if len(rest) != 1 {
 				return errors.New("which cursor? `penstock buffer ls` lists them")
 			}
-			before, err := buffer.Inspect(dir) // so that a mistyped directory is not made into a buffer
+			// so that a mistyped directory is not made into a buffer
+			before, err := buffer.Inspect(dir)
 			if err != nil {
 				return err
 			}
@@ -331,7 +396,12 @@ func bufferForget(pick pickDir) *cobra.Command {
 			if err = errors.Join(err, b.Close()); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "cursor %s is gone; %s given back\n", rest[0], humanize.IBytes(uint64(max(freed, 0))))
+			fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"cursor %s is gone; %s given back\n",
+				rest[0],
+				humanize.IBytes(uint64(max(freed, 0))),
+			)
 			return nil
 		},
 	}

@@ -32,11 +32,22 @@ func bufferDir(t *testing.T) string {
 	var bb record.Builder
 	bb.Reset("app.web", "/var/log/web.log", 0)
 	for i := range 99 {
-		bb.Append(1_760_000_000_000_000_000, []byte("k"), fmt.Appendf(nil, `{"n":%d,"html":"<b>"}`, i), []record.Header{{Key: "file", Value: []byte("web.log")}})
+		bb.Append(
+			1_760_000_000_000_000_000,
+			[]byte("k"),
+			fmt.Appendf(nil, `{"n":%d,"html":"<b>"}`, i),
+			[]record.Header{{Key: "file", Value: []byte("web.log")}},
+		)
 	}
 	bb.Append(1_760_000_000_000_000_000, nil, []byte{0xff, 0, 1}, nil)
 	done := make(chan error, 1)
-	if err := b.Append(t.Context(), "input.tail.app", bb.Build(), []record.Position{{Key: "f", Value: []byte("1")}}, func(err error) { done <- err }); err != nil {
+	if err := b.Append(
+		t.Context(),
+		"input.tail.app",
+		bb.Build(),
+		[]record.Position{{Key: "f", Value: []byte("1")}},
+		func(err error) { done <- err },
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
@@ -77,7 +88,9 @@ func TestBufferCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], `{"n":98,"html":"<b>"}`) || !strings.Contains(lines[0], `file="web.log"`) || !strings.Contains(lines[1], `"\xff\x00\x01"`) {
+	if len(lines) != 2 || !strings.Contains(lines[0], `{"n":98,"html":"<b>"}`) ||
+		!strings.Contains(lines[0], `file="web.log"`) ||
+		!strings.Contains(lines[1], `"\xff\x00\x01"`) {
 		t.Errorf("peek:\n%s", out)
 	}
 
@@ -103,17 +116,27 @@ func TestBufferCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil {
 		t.Fatal(err)
 	}
-	if first.Position != 1 || first.Tag != "app.web" || first.Origin != "/var/log/web.log" || *first.Key != "k" || *first.Value != `{"n":1,"html":"<b>"}` || first.Headers[0].Value != "web.log" {
+	if first.Position != 1 || first.Tag != "app.web" || first.Origin != "/var/log/web.log" ||
+		*first.Key != "k" ||
+		*first.Value != `{"n":1,"html":"<b>"}` ||
+		first.Headers[0].Value != "web.log" {
 		t.Errorf("first record %s", lines[0])
 	}
 	if err := json.Unmarshal([]byte(lines[98]), &last); err != nil {
 		t.Fatal(err)
 	}
-	if raw, _ := base64.StdEncoding.DecodeString(last.ValueBase64); last.Key != nil || last.Value != nil || string(raw) != "\xff\x00\x01" {
+	if raw, _ := base64.StdEncoding.DecodeString(
+		last.ValueBase64,
+	); last.Key != nil || last.Value != nil ||
+		string(raw) != "\xff\x00\x01" {
 		t.Errorf("last record %s", lines[98])
 	}
 
-	if out, _, err := runBuffer("verify", dir); err != nil || !strings.Contains(out, "100 records are good") {
+	if out, _, err := runBuffer(
+		"verify",
+		dir,
+	); err != nil ||
+		!strings.Contains(out, "100 records are good") {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	if _, _, err := runBuffer("forget", dir, "output.s3.old"); err != nil {
@@ -139,7 +162,8 @@ func TestBufferVerifyFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, err := runBuffer("verify", dir)
-	if err == nil || !strings.Contains(err.Error(), "100 records cannot be read") || !strings.Contains(stderr, "damaged: 00000000000000000000") {
+	if err == nil || !strings.Contains(err.Error(), "100 records cannot be read") ||
+		!strings.Contains(stderr, "damaged: 00000000000000000000") {
 		t.Errorf("verify: %v\n%s", err, stderr)
 	}
 }
@@ -162,7 +186,11 @@ func TestBufferCommandMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if _, _, err := runBuffer("ls", dir); err == nil || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if _, _, err := runBuffer(
+		"ls",
+		dir,
+	); err == nil ||
+		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("while it is open: %v", err)
 	}
 }

@@ -32,14 +32,18 @@ cannot be read; 2 the command line is wrong.`,
 		Args:      usage(cobra.MinimumNArgs(2)),
 		ValidArgs: tools,
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write instead of standard output; it must not exist")
+	cmd.Flags().
+		StringVarP(&output, "output", "o", "", "file to write instead of standard output; it must not exist")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		known := false
 		for _, t := range tools {
 			known = known || t == args[0]
 		}
 		if !known {
-			return &exitError{exitConfig, fmt.Errorf("%q: write one of %s", args[0], strings.Join(tools, ", "))}
+			return &exitError{
+				exitConfig,
+				fmt.Errorf("%q: write one of %s", args[0], strings.Join(tools, ", ")),
+			}
 		}
 		result, err := convert.Convert(args[0], args[1:])
 		if err != nil {

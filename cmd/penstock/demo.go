@@ -20,7 +20,8 @@ func demoCommand() *cobra.Command {
 			return demo.Run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.Dir, "dir", "", "work directory, kept afterwards (default: a temporary one, removed)")
+	cmd.Flags().
+		StringVar(&opts.Dir, "dir", "", "work directory, kept afterwards (default: a temporary one, removed)")
 	cmd.Flags().IntVar(&opts.Rate, "rate", 4000, "lines a second that the apps write together")
 	return cmd
 }

@@ -31,10 +31,16 @@ Exit codes: 0 success; 1 with -check, there are files in another form; 2 a file 
 which is left as it is.`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "write nothing, name the files in another form and exit with 1 if there are any")
+	cmd.Flags().
+		BoolVar(&check, "check", false, "write nothing, name the files in another form and exit with 1 if there are any")
 	cmd.Flags().BoolVar(&showDiff, "diff", false, "write nothing and print what would change")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
-		f := formatter{check: check, diff: showDiff, out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr()}
+		f := formatter{
+			check: check,
+			diff:  showDiff,
+			out:   cmd.OutOrStdout(),
+			errs:  cmd.ErrOrStderr(),
+		}
 		return f.run(cmd.InOrStdin(), paths)
 	}
 	return cmd
@@ -121,7 +127,8 @@ func (f *formatter) file(path string) error {
 	return nil
 }
 
-// format returns src in its usual form, having told what the flags ask for, and false if it is no HCL.
+// format returns src in its usual form, having told what the flags ask for, and false if it is no
+// HCL.
 func (f *formatter) format(name string, src []byte) ([]byte, bool) {
 	if _, diags := hclwrite.ParseConfig(src, name, hcl.InitialPos); diags.HasErrors() {
 		f.bad = true
@@ -142,8 +149,9 @@ func (f *formatter) format(name string, src []byte) ([]byte, bool) {
 	return done, true
 }
 
-// replaceFile puts content in the place of a file in one step, so that a crash leaves the one or the other, with the
-// permissions that the file had. A link goes on leading to the file it leads to.
+// replaceFile puts content in the place of a file in one step, so that a crash leaves the one or
+// the other, with the permissions that the file had. A link goes on leading to the file it leads
+// to.
 func replaceFile(path string, content []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

@@ -39,7 +39,10 @@ goes in case of need. As text, as Mermaid for a page of Markdown, or as DOT:
 		case "dot":
 			g.WriteDOT(cmd.OutOrStdout())
 		default:
-			return &exitError{exitConfig, fmt.Errorf("--format %q: write text, mermaid or dot", format)}
+			return &exitError{
+				exitConfig,
+				fmt.Errorf("--format %q: write text, mermaid or dot", format),
+			}
 		}
 		return nil
 	}

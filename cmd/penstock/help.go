@@ -17,7 +17,10 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Short: "Explain a command, or every attribute of a component such as output.kafka",
 		Args:  usage(cobra.ArbitraryArgs),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return append(agent.Components().Config().Subjects(), "metrics"), cobra.ShellCompDirectiveNoFileComp
+			return append(
+				agent.Components().Config().Subjects(),
+				"metrics",
+			), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			catalogue := agent.Components().Config()
@@ -28,7 +31,10 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 				}
 				fmt.Fprintln(out)
 				catalogue.WriteList(out)
-				fmt.Fprintln(out, "\nUse \"penstock help output.kafka\" for every attribute of a component,\nand \"penstock help metrics\" for every metric.")
+				fmt.Fprintln(
+					out,
+					"\nUse \"penstock help output.kafka\" for every attribute of a component,\nand \"penstock help metrics\" for every metric.",
+				)
 				return nil
 			}
 			if len(args) == 1 && args[0] == "metrics" {
@@ -48,7 +54,10 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 }
 
 func writeMetrics(out io.Writer) {
-	fmt.Fprintln(out, "Metrics at /metrics, and as JSON by component at /metrics.json. Those of a component carry its name as a label.")
+	fmt.Fprintln(
+		out,
+		"Metrics at /metrics, and as JSON by component at /metrics.json. Those of a component carry its name as a label.",
+	)
 	for _, m := range metrics.Table {
 		fmt.Fprintf(out, "\n%s (%s)\n    %s\n", m.Name, m.Kind, m.Help)
 	}

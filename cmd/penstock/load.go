@@ -16,16 +16,21 @@ import (
 
 // varFlags adds --var to a command.
 func varFlags(cmd *cobra.Command) *[]string {
-	return cmd.Flags().StringArray("var", nil, "value of a variable, as name=value; may be repeated, and goes before PENSTOCK_VAR_name")
+	return cmd.Flags().
+		StringArray("var", nil, "value of a variable, as name=value; may be repeated, and goes before PENSTOCK_VAR_name")
 }
 
-// loadConfig reads configuration files. It returns an error for a --var that cannot be read; all else is in the report.
+// loadConfig reads configuration files. It returns an error for a --var that cannot be read; all
+// else is in the report.
 func loadConfig(paths, vars []string) (*config.Config, *config.Report, error) {
 	opts := config.Options{Vars: map[string]string{}}
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
-			return nil, nil, &exitError{exitConfig, fmt.Errorf("--var %q: write --var name=value", v)}
+			return nil, nil, &exitError{
+				exitConfig,
+				fmt.Errorf("--var %q: write --var name=value", v),
+			}
 		}
 		opts.Vars[name] = value
 	}
@@ -50,7 +55,14 @@ func addMistakes(report *config.Report, err error) {
 
 // tryToMake makes what is right in a configuration, to report what only that shows.
 func tryToMake(report *config.Report) {
-	made, err := agent.New(report.Sound(), agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler), Version: version})
+	made, err := agent.New(
+		report.Sound(),
+		agent.Options{
+			Catalogue: agent.Components(),
+			Log:       slog.New(slog.DiscardHandler),
+			Version:   version,
+		},
+	)
 	if err == nil {
 		err = made.Discard()
 	}

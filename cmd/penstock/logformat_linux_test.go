@@ -32,14 +32,18 @@ func TestLogFormat(t *testing.T) {
 				t.Errorf("JSON: %v, want %v", got, c.json)
 			}
 			line := firstLogged(t, c.format, c.terminal)
-			if got := json.Valid([]byte(line)); got != c.json || !got && !strings.HasPrefix(line, "time=") {
+			if got := json.Valid(
+				[]byte(line),
+			); got != c.json ||
+				!got && !strings.HasPrefix(line, "time=") {
 				t.Errorf("logged %q", line)
 			}
 		})
 	}
 }
 
-// firstLogged runs penstock with its standard error on a terminal or on a pipe, and returns the first line.
+// firstLogged runs penstock with its standard error on a terminal or on a pipe, and returns the
+// first line.
 func firstLogged(t *testing.T, format string, terminal bool) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -89,8 +89,24 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(), replayCommand(), demoCommand())
-	root.AddCommand(fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand(), statusCommand(), checkCommand())
+	root.AddCommand(
+		runCommand(),
+		validateCommand(),
+		versionCommand(),
+		bufferCommand(),
+		archiveCommand(),
+		replayCommand(),
+		demoCommand(),
+	)
+	root.AddCommand(
+		fmtCommand(),
+		graphCommand(),
+		convertCommand(),
+		testCommand(),
+		tryCommand(),
+		statusCommand(),
+		checkCommand(),
+	)
 	root.SetHelpCommand(helpCommand(root))
 	return root
 }
@@ -119,7 +135,15 @@ func versionCommand() *cobra.Command {
 					}
 				}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "penstock %s%s, %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"penstock %s%s, %s %s/%s\n",
+				version,
+				revision,
+				runtime.Version(),
+				runtime.GOOS,
+				runtime.GOARCH,
+			)
 		},
 	}
 }

@@ -94,7 +94,10 @@ func (r *repository) wrong(root, line string) (wrong []string) {
 	for _, name := range mapTest.FindAllString(line, -1) {
 		named := func(dir string) bool { return slices.Contains(folders, dir) }
 		if dirs := r.tests[name]; !slices.ContainsFunc(dirs, named) {
-			wrong = append(wrong, name+" is in no folder on its line, but in: "+strings.Join(dirs, ", "))
+			wrong = append(
+				wrong,
+				name+" is in no folder on its line, but in: "+strings.Join(dirs, ", "),
+			)
 		}
 	}
 	for _, name := range mapVariable.FindAllString(line, -1) {
@@ -128,7 +131,11 @@ func TestMapNamesWhatIsThere(t *testing.T) {
 			}
 		}
 		if names < 10 {
-			t.Errorf("%s: %d paths found, which is too few for the test to mean anything", file, names)
+			t.Errorf(
+				"%s: %d paths found, which is too few for the test to mean anything",
+				file,
+				names,
+			)
 		}
 	}
 }
@@ -160,7 +167,11 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 		}
 	}
 	if docs < 30 || names < 50 {
-		t.Errorf("%d doc.go with %d names of files, too few for the test to mean anything", docs, names)
+		t.Errorf(
+			"%d doc.go with %d names of files, too few for the test to mean anything",
+			docs,
+			names,
+		)
 	}
 }
 

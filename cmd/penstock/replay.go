@@ -58,13 +58,44 @@ is wrong.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.paths, "config", "c", nil, "configuration file or directory; may be repeated")
+	flags.StringArrayVarP(
+		&f.paths,
+		"config",
+		"c",
+		nil,
+		"configuration file or directory; may be repeated",
+	)
 	flags.StringArrayVar(&f.vars, "var", nil, "value of a variable, as name=value; may be repeated")
-	flags.StringVar(&f.to, "output", "", "the output that takes the records, such as output.kafka.events")
-	flags.StringVar(&f.from, "from", "", "the object store output that holds them, such as output.s3.overflow")
-	flags.StringVar(&f.host, "agent", "", "the agent that left them; its host name unless configured otherwise")
-	flags.StringVar(&f.prefix, "prefix", "overflow", "with --from: first part of the objects' names, as in the failover block; dead-letter for stored dead letters; of an archive's dead letters as dead_letter_path has it")
-	flags.BoolVar(&f.deadLetter, "dead-letter", false, "replay the dead letters of --output, or with --from those that an archive has")
+	flags.StringVar(
+		&f.to,
+		"output",
+		"",
+		"the output that takes the records, such as output.kafka.events",
+	)
+	flags.StringVar(
+		&f.from,
+		"from",
+		"",
+		"the object store output that holds them, such as output.s3.overflow",
+	)
+	flags.StringVar(
+		&f.host,
+		"agent",
+		"",
+		"the agent that left them; its host name unless configured otherwise",
+	)
+	flags.StringVar(
+		&f.prefix,
+		"prefix",
+		"overflow",
+		"with --from: first part of the objects' names, as in the failover block; dead-letter for stored dead letters; of an archive's dead letters as dead_letter_path has it",
+	)
+	flags.BoolVar(
+		&f.deadLetter,
+		"dead-letter",
+		false,
+		"replay the dead letters of --output, or with --from those that an archive has",
+	)
 	flags.BoolVar(&f.keep, "keep", false, "move what was replayed aside instead of deleting it")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count what waits")
 	flags.BoolVar(&f.waitOK, "wait", false, "wait for what another replay is working on")
@@ -79,7 +110,10 @@ func (f *replayFlags) validate(args []string) error {
 		}
 	}
 	add(len(f.paths) > 0, "which configuration? give it with --config")
-	add(f.to != "", "into which output? give it with --output, such as --output output.kafka.events")
+	add(
+		f.to != "",
+		"into which output? give it with --output, such as --output output.kafka.events",
+	)
 	ways := 0
 	for _, given := range []bool{f.from != "" || f.deadLetter, len(args) > 0} {
 		if given {
@@ -87,7 +121,10 @@ func (f *replayFlags) validate(args []string) error {
 		}
 	}
 	add(ways == 1, "what is to be replayed? give one of --from, --dead-letter, or directories")
-	add(f.from == "" || f.deadLetter || f.host != "", "whose objects? give the agent's name with --agent")
+	add(
+		f.from == "" || f.deadLetter || f.host != "",
+		"whose objects? give the agent's name with --agent",
+	)
 	if err := errors.Join(errs...); err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -110,12 +147,20 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	var level slog.LevelVar
 	secrets := &agent.Secrets{}
 	secrets.Set(cfg.Secrets)
-	log := agent.NewLogger(cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &level, secrets)
+	log := agent.NewLogger(
+		cmd.ErrOrStderr(),
+		logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())),
+		&level,
+		secrets,
+	)
 	ids := []string{f.to}
 	if f.from != "" {
 		ids = append(ids, f.from)
 	}
-	outs, err := agent.OpenOutputs(cfg, agent.Options{Catalogue: agent.Components(), Log: log, Version: version}, ids...)
+	outs, err := agent.OpenOutputs(
+		cfg,
+		agent.Options{Catalogue: agent.Components(), Log: log, Version: version},
+		ids...)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -137,12 +182,28 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger, dirs []string) (replay.Summary, error) {
+func (f *replayFlags) replay(
+	ctx context.Context,
+	cfg *config.Config,
+	outs *agent.Outputs,
+	log *slog.Logger,
+	dirs []string,
+) (replay.Summary, error) {
 	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
-		return replay.Summary{}, fmt.Errorf("%s cannot take a replay: name a streaming output", f.to)
+		return replay.Summary{}, fmt.Errorf(
+			"%s cannot take a replay: name a streaming output",
+			f.to,
+		)
 	}
-	opts := replay.Options{To: to, Log: log, Keep: f.keep, DryRun: f.dryRun, Wait: f.waitOK, Dir: filepath.Join(cfg.Agent.DataDir, "replay")}
+	opts := replay.Options{
+		To:     to,
+		Log:    log,
+		Keep:   f.keep,
+		DryRun: f.dryRun,
+		Wait:   f.waitOK,
+		Dir:    filepath.Join(cfg.Agent.DataDir, "replay"),
+	}
 	if f.from != "" {
 		store, ok := outs.Get(f.from).(outputs.Storer)
 		if !ok {
@@ -160,7 +221,10 @@ func (f *replayFlags) replay(ctx context.Context, cfg *config.Config, outs *agen
 	if f.deadLetter {
 		dir := agent.DeadLetterDir(cfg, f.to)
 		if dir == "" {
-			return replay.Summary{}, fmt.Errorf("the dead letters of %s are not in a directory: name the store that has them with --from, and --prefix dead-letter", f.to)
+			return replay.Summary{}, fmt.Errorf(
+				"the dead letters of %s are not in a directory: name the store that has them with --from, and --prefix dead-letter",
+				f.to,
+			)
 		}
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			return replay.Summary{}, nil // nothing was ever refused
@@ -189,7 +253,10 @@ func (f *replayFlags) archivePrefix(cfg *config.Config) (string, error) {
 	}
 	prefix := archive.DeadLetterPrefix()
 	if prefix == "" {
-		return "", fmt.Errorf("the dead_letter_path of %s begins with a variable: say which objects are meant with --prefix", f.from)
+		return "", fmt.Errorf(
+			"the dead_letter_path of %s begins with a variable: say which objects are meant with --prefix",
+			f.from,
+		)
 	}
 	return prefix, nil
 }
@@ -199,7 +266,14 @@ func (f *replayFlags) print(w io.Writer, sum replay.Summary) {
 		fmt.Fprintf(w, "%d objects or files wait, %d bytes\n", sum.Objects, sum.Bytes)
 		return
 	}
-	fmt.Fprintf(w, "replayed %d records of %d objects or files, %d bytes; damaged and moved aside: %d\n", sum.Records, sum.Objects, sum.Bytes, sum.Damaged)
+	fmt.Fprintf(
+		w,
+		"replayed %d records of %d objects or files, %d bytes; damaged and moved aside: %d\n",
+		sum.Records,
+		sum.Objects,
+		sum.Bytes,
+		sum.Damaged,
+	)
 	for _, s := range sum.Skipped {
 		fmt.Fprintln(w, "skipped", strings.TrimSpace(s))
 	}

@@ -46,7 +46,11 @@ pipeline "p" {
 
 func TestReplayCommand(t *testing.T) {
 	config, dir := replayConfig(t)
-	b := record.FromRecords("app", "/f", []record.Record{{Value: []byte("one")}, {Value: []byte("two")}})
+	b := record.FromRecords(
+		"app",
+		"/f",
+		[]record.Record{{Value: []byte("one")}, {Value: []byte("two")}},
+	)
 	var object []byte
 	recs, err := b.Records()
 	if err != nil {
@@ -59,11 +63,23 @@ func TestReplayCommand(t *testing.T) {
 	if err := os.MkdirAll(base, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(base, "00000000000000000000-1.ndjson.zst"), object, 0o600); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(base, "00000000000000000000-1.ndjson.zst"),
+		object,
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	dead := deadletter.NewDir(filepath.Join(dir, "data", "dead-letter", "output.file.sink"))
-	if err := dead.Bury(t.Context(), outputs.Letters(record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}), "output.file.sink", "no", nil)); err != nil {
+	if err := dead.Bury(
+		t.Context(),
+		outputs.Letters(
+			record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}),
+			"output.file.sink",
+			"no",
+			nil,
+		),
+	); err != nil {
 		t.Fatal(err)
 	}
 	dead.Close()
@@ -87,15 +103,31 @@ func TestReplayCommand(t *testing.T) {
 		{"--output output.file.sink", exitConfig, "what is to be replayed?", "one\ntwo\nthree\n"},
 	} {
 		var out, errs bytes.Buffer
-		code := run(append([]string{"replay", "--config", config}, strings.Fields(step.args)...), &out, &errs)
+		code := run(
+			append([]string{"replay", "--config", config}, strings.Fields(step.args)...),
+			&out,
+			&errs,
+		)
 		if code != step.code || !strings.Contains(out.String()+errs.String(), step.want) {
-			t.Fatalf("%s: exit code %d, want %d and %q; printed\n%s%s", step.args, code, step.code, step.want, &out, &errs)
+			t.Fatalf(
+				"%s: exit code %d, want %d and %q; printed\n%s%s",
+				step.args,
+				code,
+				step.code,
+				step.want,
+				&out,
+				&errs,
+			)
 		}
 		if p, _ := os.ReadFile(filepath.Join(dir, "sink.log")); string(p) != step.sink {
 			t.Fatalf("%s: the sink has %q, want %q", step.args, p, step.sink)
 		}
 	}
-	if kept, _ := filepath.Glob(filepath.Join(dir, "data", "dead-letter", "output.file.sink", "replayed", "*")); len(kept) != 1 {
+	if kept, _ := filepath.Glob(
+		filepath.Join(dir, "data", "dead-letter", "output.file.sink", "replayed", "*"),
+	); len(
+		kept,
+	) != 1 {
 		t.Fatalf("kept: %v", kept)
 	}
 }

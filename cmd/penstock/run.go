@@ -42,12 +42,26 @@ and a configuration with mistakes is refused.`,
 			return &exitError{code: exitConfig}
 		}
 		r := &runner{paths: paths, vars: *vars, secrets: &agent.Secrets{}}
-		r.log = agent.NewLogger(cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &r.level, r.secrets)
+		r.log = agent.NewLogger(
+			cmd.ErrOrStderr(),
+			logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())),
+			&r.level,
+			r.secrets,
+		)
 		r.use(cfg)
 		for _, line := range report.Lines(true) {
 			r.log.Warn("configuration", "problem", line)
 		}
-		a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: r.log, Version: version, Notify: agent.SystemdNotify, Secrets: r.secrets})
+		a, err := agent.New(
+			cfg,
+			agent.Options{
+				Catalogue: agent.Components(),
+				Log:       r.log,
+				Version:   version,
+				Notify:    agent.SystemdNotify,
+				Secrets:   r.secrets,
+			},
+		)
 		if err != nil {
 			addMistakes(report, err)
 			report.Write(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
@@ -113,7 +127,11 @@ func (r *runner) run(parent context.Context, a *agent.Agent) error {
 					continue
 				}
 				if ctx.Err() != nil {
-					r.log.Warn("a second signal: ending at once; what was not delivered is on disk", "signal", s.String())
+					r.log.Warn(
+						"a second signal: ending at once; what was not delivered is on disk",
+						"signal",
+						s.String(),
+					)
 					os.Exit(exitSignal)
 				}
 				r.log.Info("signal received", "signal", s.String())
@@ -150,10 +168,16 @@ func (r *runner) reload(ctx context.Context, a *agent.Agent) {
 		}
 		addMistakes(report, err)
 	} else {
-		a.RefuseReload(fmt.Errorf("the configuration has mistakes (%s); see the log", summary(report)))
+		a.RefuseReload(
+			fmt.Errorf("the configuration has mistakes (%s); see the log", summary(report)),
+		)
 	}
 	for _, line := range report.Lines(false) {
-		r.log.Error("the new configuration is refused and the old one stays in force", "problem", line)
+		r.log.Error(
+			"the new configuration is refused and the old one stays in force",
+			"problem",
+			line,
+		)
 	}
 }
 

@@ -31,17 +31,42 @@ func asked(t *testing.T, s admin.Status, args ...string) (code int, out string) 
 
 func status(waiting, stored int64, level state.Level, problems ...state.Problem) admin.Status {
 	now := state.PipelineState{
-		Name: "app", OnDisk: waiting, Stored: stored, Oldest: 2 * time.Minute, Fill: 0.125, Full: 200 * time.Minute, Level: level, Problems: problems,
+		Name:     "app",
+		OnDisk:   waiting,
+		Stored:   stored,
+		Oldest:   2 * time.Minute,
+		Fill:     0.125,
+		Full:     200 * time.Minute,
+		Level:    level,
+		Problems: problems,
 		Sentence: "All safe. It is so.",
-		Inputs:   []state.InputState{{ID: "input.tail.app", Kind: state.Following, Text: "follows 3 files"}},
-		Outputs:  []state.OutputState{{ID: "output.kafka.events", Kind: state.StandingBy, Text: "does not answer", Stored: stored}},
+		Inputs: []state.InputState{
+			{ID: "input.tail.app", Kind: state.Following, Text: "follows 3 files"},
+		},
+		Outputs: []state.OutputState{
+			{
+				ID:     "output.kafka.events",
+				Kind:   state.StandingBy,
+				Text:   "does not answer",
+				Stored: stored,
+			},
+		},
 	}
-	return admin.Status{Agent: "web-1", Sentence: "All safe. It is | so.", Level: level, Pipelines: []admin.Pipeline{{Name: "app", Now: now, Buffer: &admin.Buffer{}}}}
+	return admin.Status{
+		Agent:     "web-1",
+		Sentence:  "All safe. It is | so.",
+		Level:     level,
+		Pipelines: []admin.Pipeline{{Name: "app", Now: now, Buffer: &admin.Buffer{}}},
+	}
 }
 
 func TestStatusIsAPageOfText(t *testing.T) {
 	code, out := asked(t, status(10_200, 31_640, state.Warning, state.Problem{
-		Component: "output.kafka.events", Kind: state.StandingBy, Level: state.Warning, Text: "does not answer", Do: "start the broker",
+		Component: "output.kafka.events",
+		Kind:      state.StandingBy,
+		Level:     state.Warning,
+		Text:      "does not answer",
+		Do:        "start the broker",
 	}), "status")
 	const want = `web-1: All safe. It is | so.
 
@@ -69,7 +94,11 @@ func TestStatusAndCheckExitByState(t *testing.T) {
 	}
 	for _, command := range []string{"status", "check"} {
 		var out, errs strings.Builder
-		if code := run([]string{command, "--admin", "127.0.0.1:1"}, &out, &errs); code != exitUnknown {
+		if code := run(
+			[]string{command, "--admin", "127.0.0.1:1"},
+			&out,
+			&errs,
+		); code != exitUnknown {
 			t.Errorf("%s without an agent: %d %s", command, code, errs.String())
 		}
 	}
@@ -89,7 +118,13 @@ func TestCheckIsANagiosPlugin(t *testing.T) {
 		{[]string{"--pipeline", "app"}, 0, "PENSTOCK OK - All safe. It is so."},
 		{[]string{"--pipeline", "none"}, 3, `PENSTOCK UNKNOWN - the agent has no pipeline "none"`},
 	} {
-		if code, out := asked(t, s, append([]string{"check"}, tc.args...)...); code != tc.code || !strings.Contains(out, tc.want) || strings.Count(out, "\n") != 1 || strings.Count(out, "|") > 1 {
+		if code, out := asked(
+			t,
+			s,
+			append(
+				[]string{"check"},
+				tc.args...)...); code != tc.code || !strings.Contains(out, tc.want) || strings.Count(out, "\n") != 1 ||
+			strings.Count(out, "|") > 1 {
 			t.Errorf("%q: %d %s", tc.args, code, out)
 		}
 	}

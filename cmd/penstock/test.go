@@ -47,7 +47,8 @@ is wrong.`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
-	cmd.Flags().StringVar(&run, "run", "", "run only the cases whose names match this regular expression")
+	cmd.Flags().
+		StringVar(&run, "run", "", "run only the cases whose names match this regular expression")
 	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
 		want, err := regexp.Compile(run)
 		if err != nil {
@@ -89,7 +90,12 @@ is wrong.`,
 	return cmd
 }
 
-func runCases(cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Regexp) (ran, failed int, err error) {
+func runCases(
+	cmd *cobra.Command,
+	a *agent.Agent,
+	f *cases.File,
+	want *regexp.Regexp,
+) (ran, failed int, err error) {
 	for i := range f.Cases {
 		c := &f.Cases[i]
 		if !want.MatchString(c.Name) {
@@ -98,7 +104,10 @@ func runCases(cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Re
 		ran++
 		wrong, err := c.Run(a)
 		if err != nil {
-			return ran, failed, &exitError{exitConfig, fmt.Errorf("%s:%d: case %q: %w", f.Path, c.Range.Start.Line, c.Name, err)}
+			return ran, failed, &exitError{
+				exitConfig,
+				fmt.Errorf("%s:%d: case %q: %w", f.Path, c.Range.Start.Line, c.Name, err),
+			}
 		}
 		if len(wrong) == 0 {
 			continue
@@ -106,21 +115,33 @@ func runCases(cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Re
 		failed++
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", f.Path, c.Range.Start.Line, c.Name)
 		for _, w := range wrong {
-			fmt.Fprintf(cmd.ErrOrStderr(), "    %s\n", strings.ReplaceAll(strings.TrimSpace(w), "\n", "\n    "))
+			fmt.Fprintf(
+				cmd.ErrOrStderr(),
+				"    %s\n",
+				strings.ReplaceAll(strings.TrimSpace(w), "\n", "\n    "),
+			)
 		}
 	}
 	return ran, failed, nil
 }
 
 // offline makes an agent that is not to be run. env serves where the environment does not.
-func offline(cmd *cobra.Command, configs, vars []string, env map[string]string) (*agent.Agent, error) {
-	opts := config.Options{Vars: map[string]string{}, DataDir: os.TempDir(), Env: func(name string) (string, bool) {
-		if v, ok := os.LookupEnv(name); ok {
-			return v, true
-		}
-		v, ok := env[name]
-		return v, ok
-	}}
+func offline(
+	cmd *cobra.Command,
+	configs, vars []string,
+	env map[string]string,
+) (*agent.Agent, error) {
+	opts := config.Options{
+		Vars:    map[string]string{},
+		DataDir: os.TempDir(),
+		Env: func(name string) (string, bool) {
+			if v, ok := os.LookupEnv(name); ok {
+				return v, true
+			}
+			v, ok := env[name]
+			return v, ok
+		},
+	}
 	for _, v := range vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
@@ -130,7 +151,14 @@ func offline(cmd *cobra.Command, configs, vars []string, env map[string]string) 
 	}
 	cfg, report := config.Load(configs, agent.Components().Config(), opts)
 	if report.Errors() == 0 {
-		a, err := agent.New(cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler), Version: version})
+		a, err := agent.New(
+			cfg,
+			agent.Options{
+				Catalogue: agent.Components(),
+				Log:       slog.New(slog.DiscardHandler),
+				Version:   version,
+			},
+		)
 		if err == nil {
 			return a, nil
 		}

@@ -28,17 +28,23 @@ Exit codes: 0 success; 1 standard input cannot be read; 2 the configuration or t
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
-	cmd.Flags().StringVar(&s.Input, "input", "", "the input the lines are for, such as input.tail.app; needed where there are several")
-	cmd.Flags().StringVar(&s.Path, "path", "", "file that the lines stand in, or host they come from; of input kafka, the topic")
+	cmd.Flags().
+		StringVar(&s.Input, "input", "", "the input the lines are for, such as input.tail.app; needed where there are several")
+	cmd.Flags().
+		StringVar(&s.Path, "path", "", "file that the lines stand in, or host they come from; of input kafka, the topic")
 	cmd.Flags().StringVar(&s.Tag, "tag", "", "tag, instead of the one that the input gives")
 	cmd.Flags().StringVar(&s.Key, "key", "", "key of the records")
-	cmd.Flags().StringVar(&at, "time", "", "when the lines are read, such as 2026-01-31T12:00:00Z; now by default")
+	cmd.Flags().
+		StringVar(&at, "time", "", "when the lines are read, such as 2026-01-31T12:00:00Z; now by default")
 	cmd.RunE = func(cmd *cobra.Command, configs []string) error {
 		s.Time = time.Now()
 		var err error
 		if at != "" {
 			if s.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
-				return &exitError{exitConfig, fmt.Errorf("--time %q: write it as in 2026-01-31T12:00:00Z", at)}
+				return &exitError{
+					exitConfig,
+					fmt.Errorf("--time %q: write it as in 2026-01-31T12:00:00Z", at),
+				}
 			}
 		}
 		a, err := offline(cmd, configs, *vars, nil)
@@ -86,7 +92,14 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 	}
 	line := func(what, color, text string) {
 		if text != "" {
-			what = fmt.Sprintf("%-*s  %s%s%s", width, what, color, strings.TrimRight(text, " "), p.off)
+			what = fmt.Sprintf(
+				"%-*s  %s%s%s",
+				width,
+				what,
+				color,
+				strings.TrimRight(text, " "),
+				p.off,
+			)
 		}
 		fmt.Fprintln(p.w, what)
 	}

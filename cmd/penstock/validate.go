@@ -36,7 +36,13 @@ func validateCommand() *cobra.Command {
 				outputs++
 			}
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "valid: %s, %s, %s\n", count(len(cfg.Pipelines), "pipeline"), count(inputs, "input"), count(outputs, "output"))
+		fmt.Fprintf(
+			cmd.OutOrStdout(),
+			"valid: %s, %s, %s\n",
+			count(len(cfg.Pipelines), "pipeline"),
+			count(inputs, "input"),
+			count(outputs, "output"),
+		)
 		return nil
 	}
 	return cmd

@@ -20,7 +20,12 @@ type Config struct {
 
 // Default returns the presets.
 func Default() Config {
-	return Config{RestartWait: time.Second, StopTimeout: 5 * time.Second, Tag: "exec", MaxLineSize: 1 << 20}
+	return Config{
+		RestartWait: time.Second,
+		StopTimeout: 5 * time.Second,
+		Tag:         "exec",
+		MaxLineSize: 1 << 20,
+	}
 }
 
 // Validate reports every mistake.

@@ -37,7 +37,13 @@ func New(cfg Config, env inputs.Env) (*Exec, error) {
 		return nil, err
 	}
 	e := &Exec{cfg: cfg, notes: listen.NewNotes(env.Log), name: filepath.Base(cfg.Command[0])}
-	e.runs = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_exec_runs_total", Help: "Runs of the command that ended, by outcome."}, []string{"outcome"})
+	e.runs = prometheus.NewCounterVec(
+		prometheus.CounterOpts{
+			Name: "penstock_exec_runs_total",
+			Help: "Runs of the command that ended, by outcome.",
+		},
+		[]string{"outcome"},
+	)
 	env.Metrics.MustRegister(e.runs)
 	return e, nil
 }
@@ -47,7 +53,12 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	g := framing.NewGather(late, sink, e.cfg.Tag, func(err error) {
-		e.notes.Warn(e.name, "lines are not stored yet; they are kept and offered again", "error", err)
+		e.notes.Warn(
+			e.name,
+			"lines are not stored yet; they are kept and offered again",
+			"error",
+			err,
+		)
 	})
 	wait := e.cfg.RestartWait
 	for ctx.Err() == nil {
@@ -56,7 +67,8 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 		pause := wait
 		switch {
 		case e.cfg.Interval > 0:
-			pause = e.cfg.Interval - time.Since(begun)%e.cfg.Interval // a run that took longer skips its turns
+			// a run that took longer skips its turns
+			pause = e.cfg.Interval - time.Since(begun)%e.cfg.Interval
 		case time.Since(begun) < steady:
 			wait = min(2*wait, time.Minute)
 		default:
@@ -109,7 +121,10 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 	var killer *time.Timer
 	cmd.Cancel = func() error {
 		group := -cmd.Process.Pid
-		killer = time.AfterFunc(e.cfg.StopTimeout, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
+		killer = time.AfterFunc(
+			e.cfg.StopTimeout,
+			func() { _ = syscall.Kill(group, syscall.SIGKILL) },
+		)
 		return syscall.Kill(group, syscall.SIGTERM)
 	}
 	var complaint tail
@@ -125,7 +140,8 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 	if err != nil {
 		return err
 	}
-	// Grandchildren may hold the pipe open for ever; a stop does not wait for them longer than for the command.
+	// Grandchildren may hold the pipe open for ever; a stop does not wait for them longer than for
+	// the command.
 	stop := context.AfterFunc(ctx, func() {
 		_ = out.SetReadDeadline(time.Now().Add(e.cfg.StopTimeout + time.Second))
 	})

@@ -16,7 +16,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func run(t *testing.T, want int, change func(*Config), command ...string) (values []string, log string, took time.Duration) {
+func run(
+	t *testing.T,
+	want int,
+	change func(*Config),
+	command ...string,
+) (values []string, log string, took time.Duration) {
 	t.Helper()
 	cfg := Default()
 	cfg.Command, cfg.RestartWait = command, 10*time.Millisecond
@@ -48,8 +53,17 @@ func run(t *testing.T, want int, change func(*Config), command ...string) (value
 }
 
 func TestRestartsWhatEnds(t *testing.T) {
-	got, log, _ := run(t, 6, func(c *Config) { c.Env = map[string]string{"WORD": "hello"} }, "sh", "-c", "echo $WORD; echo two; echo oh no >&2; exit 3")
-	if fmt.Sprint(got[:4]) != "[hello two hello two]" || strings.Count(log, "the command failed") != 1 || !strings.Contains(log, "exit status 3: oh no") {
+	got, log, _ := run(
+		t,
+		6,
+		func(c *Config) { c.Env = map[string]string{"WORD": "hello"} },
+		"sh",
+		"-c",
+		"echo $WORD; echo two; echo oh no >&2; exit 3",
+	)
+	if fmt.Sprint(got[:4]) != "[hello two hello two]" ||
+		strings.Count(log, "the command failed") != 1 ||
+		!strings.Contains(log, "exit status 3: oh no") {
 		t.Fatalf("%q, log %s", got, log)
 	}
 }
@@ -75,7 +89,14 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 	if took > 3*time.Second {
 		t.Fatalf("took %v", took)
 	}
-	_, _, took = run(t, 1, func(c *Config) { c.StopTimeout = 100 * time.Millisecond }, "sh", "-c", "trap '' TERM; echo x; sleep 60; sleep 60")
+	_, _, took = run(
+		t,
+		1,
+		func(c *Config) { c.StopTimeout = 100 * time.Millisecond },
+		"sh",
+		"-c",
+		"trap '' TERM; echo x; sleep 60; sleep 60",
+	)
 	if took > 3*time.Second {
 		t.Fatalf("a command deaf to SIGTERM took %v", took)
 	}
@@ -88,7 +109,11 @@ func TestMissingProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.command(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if err := e.command(
+		context.Background(),
+		nil,
+	); err == nil ||
+		!strings.Contains(err.Error(), "no such file") {
 		t.Fatal(err)
 	}
 }

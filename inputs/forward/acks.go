@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// maxUnacked bounds the messages of one connection that are read but not yet durable or whose ack is not yet taken.
+// maxUnacked bounds the messages of one connection that are read but not yet durable or whose ack
+// is not yet taken.
 const maxUnacked = 4096
 
 // ackTimeout is how long a client may refuse to take an ack.
@@ -27,7 +28,8 @@ type pending struct {
 	chunk []byte       // the ack to send; nil for none. Written before the reader's own done.
 }
 
-// done takes the outcome of one of the parts. It does not block. After a failure nothing is acknowledged on the connection any more.
+// done takes the outcome of one of the parts. It does not block. After a failure nothing is
+// acknowledged on the connection any more.
 func (p *pending) done(err error) {
 	if err != nil {
 		p.conn.acks.fail(fmt.Errorf("%w: %w", errNotStored, err))
@@ -37,7 +39,8 @@ func (p *pending) done(err error) {
 	}
 }
 
-// acks sends acks in a goroutine of its own, which lives only while there are any. Safe for concurrent use.
+// acks sends acks in a goroutine of its own, which lives only while there are any. Safe for
+// concurrent use.
 type acks struct {
 	c     *conn
 	slots chan struct{} // one for each unsettled message
@@ -134,8 +137,8 @@ func (a *acks) fail(err error) {
 	}
 }
 
-// finish waits a while until every message is settled and every ack written, so that the connection can be closed, and returns what
-// went wrong.
+// finish waits a while until every message is settled and every ack written, so that the connection
+// can be closed, and returns what went wrong.
 func (a *acks) finish() error {
 	if len(a.slots) > 0 { // else all is settled, and nobody but the caller reserves
 		timeout := time.After(grace)

@@ -111,7 +111,10 @@ func (c *Config) Validate() error {
 		bad("max_depth: must be from 1 to 1000")
 	}
 	if need := c.MaxMessageSize + 2*c.MaxRecordSize; c.Memory < need {
-		bad("memory: must be at least %d: one message of max_message_size and one event of twice max_record_size", need)
+		bad(
+			"memory: must be at least %d: one message of max_message_size and one event of twice max_record_size",
+			need,
+		)
 	}
 	if c.IdleTimeout < 0 {
 		bad("idle_timeout: must not be negative")
@@ -166,7 +169,9 @@ func (s *Security) validate() (errs []error) {
 		}
 	}
 	if keyless && s.SharedKey == "" {
-		bad("shared_key: must be set, or allow_anonymous_source = false and a shared_key in every client block")
+		bad(
+			"shared_key: must be set, or allow_anonymous_source = false and a shared_key in every client block",
+		)
 	}
 	return errs
 }

@@ -20,7 +20,8 @@ var (
 	errIdle     = errors.New("nothing came for idle_timeout")
 )
 
-// conn is one connection: a goroutine that reads, owns all but acks, and this owns a second one that writes acks.
+// conn is one connection: a goroutine that reads, owns all but acks, and this owns a second one
+// that writes acks.
 type conn struct {
 	in     *Forward
 	nc     net.Conn
@@ -36,7 +37,8 @@ type conn struct {
 	came  int       // bytes since then
 }
 
-// progress is what must come of a message within message_timeout, unless its end does: a client that drips holds on to memory that others need.
+// progress is what must come of a message within message_timeout, unless its end does: a client
+// that drips holds on to memory that others need.
 const progress = 16 << 10
 
 // serve runs a connection from its handshake to its end.
@@ -60,7 +62,8 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 			case ctx.Err() != nil:
 			case !errors.Is(err, io.EOF):
 				f.refused(host, label, err)
-			case advice(err) != "": // most are load balancers that only look whether the port is open
+			case advice(err) != "":
+				// most are load balancers that only look whether the port is open
 				f.notes.Warn(host, "connection closed", "error", err, "do", advice(err))
 			}
 			return
@@ -101,7 +104,14 @@ func (c *conn) tellIgnored() {
 	}
 	c.in.metrics.ignored.Add(float64(n - c.told))
 	c.told = n
-	c.in.notes.Warn(c.host, "data that is no message was ignored", "begins_with", fmt.Sprintf("%.16q", c.reader.First()), "do", first(guess(c.reader.First()), "look at what the client sends"))
+	c.in.notes.Warn(
+		c.host,
+		"data that is no message was ignored",
+		"begins_with",
+		fmt.Sprintf("%.16q", c.reader.First()),
+		"do",
+		first(guess(c.reader.First()), "look at what the client sends"),
+	)
 }
 
 func first(a, b string) string {
@@ -140,7 +150,16 @@ func (c *conn) message(m *wire.Message) error {
 		o, err = m.Options()
 	}
 	if err == nil && o.Signal != 0 {
-		c.in.notes.Warn(c.host, "metrics or traces came, which do not become records: they are in the dead letter", "tag", m.Tag, "fluent_signal", o.Signal, "do", "send only logs here")
+		c.in.notes.Warn(
+			c.host,
+			"metrics or traces came, which do not become records: they are in the dead letter",
+			"tag",
+			m.Tag,
+			"fluent_signal",
+			o.Signal,
+			"do",
+			"send only logs here",
+		)
 	}
 	if err == nil {
 		ack.chunk = wire.AppendAck(nil, o.Chunk, c.reader.JSON())
@@ -152,8 +171,8 @@ func (c *conn) message(m *wire.Message) error {
 	return err
 }
 
-// Read implements io.Reader for the wire reader. Before it waits for more it hands on what is complete: a client that waits for an ack
-// sends nothing until it has it.
+// Read implements io.Reader for the wire reader. Before it waits for more it hands on what is
+// complete: a client that waits for an ack sends nothing until it has it.
 func (c *conn) Read(p []byte) (int, error) {
 	inside := c.reader.Inside()
 	c.tellIgnored()

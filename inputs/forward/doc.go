@@ -1,11 +1,12 @@
-// Package forward is the input that speaks the Fluentd forward protocol, so that fluentd, fluent-bit and the fluent loggers can send to
-// penstock as they send to fluentd.
+// Package forward is the input that speaks the Fluentd forward protocol, so that fluentd,
+// fluent-bit and the fluent loggers can send to penstock as they send to fluentd.
 //
-// It owns the connections, the handshake and the acknowledgements. A chunk is acknowledged when every event of it is durable, in the buffer
-// or, where it cannot be kept as a record, in the dead letter: never before, and never what was discarded. It holds no queue: a
-// buffer that does not take more stops the reading of the connection.
+// It owns the connections, the handshake and the acknowledgements. A chunk is acknowledged when
+// every event of it is durable, in the buffer or, where it cannot be kept as a record, in the dead
+// letter: never before, and never what was discarded. It holds no queue: a buffer that does not
+// take more stops the reading of the connection.
 //
-// Events become records whose value is the JSON text of their map (see package wire); tag and time, to the nanosecond, are kept. Origin is the
-// sender's host name where the handshake proved one, else its address. Metadata of protocol v1.5 becomes the header
-// "fluent_metadata".
+// Events become records whose value is the JSON text of their map (see package wire); tag and time,
+// to the nanosecond, are kept. Origin is the sender's host name where the handshake proved one,
+// else its address. Metadata of protocol v1.5 becomes the header "fluent_metadata".
 package forward

@@ -16,7 +16,8 @@ import (
 	"github.com/penstock/penstock/inputs/tlsconf"
 )
 
-// grace is how long after a stop what was read is still stored, and acks of what is durable are still sent.
+// grace is how long after a stop what was read is still stored, and acks of what is durable are
+// still sent.
 const grace = 5 * time.Second
 
 // Forward is the input. Make one with New.
@@ -37,10 +38,18 @@ func New(cfg Config, env inputs.Env) (*Forward, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Forward{cfg: cfg, env: env, metrics: newMetrics(env.Metrics), notes: listen.NewNotes(env.Log)}
+	f := &Forward{
+		cfg:     cfg,
+		env:     env,
+		metrics: newMetrics(env.Metrics),
+		notes:   listen.NewNotes(env.Log),
+	}
 	f.limits = wire.Limits{
-		Message: cfg.MaxMessageSize, Inflated: cfg.MaxInflatedSize, Record: int(cfg.MaxRecordSize), Depth: cfg.MaxDepth,
-		Memory: listen.NewBudget(cfg.Memory, cfg.MessageTimeout/2),
+		Message:  cfg.MaxMessageSize,
+		Inflated: cfg.MaxInflatedSize,
+		Record:   int(cfg.MaxRecordSize),
+		Depth:    cfg.MaxDepth,
+		Memory:   listen.NewBudget(cfg.Memory, cfg.MessageTimeout/2),
 	}
 	if cfg.TLS != nil {
 		var err error
@@ -71,12 +80,23 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 		udp, err := listen.OpenPacket(ctx, "udp", tcp.String())
 		if err != nil {
 			ln.Close()
-			return fmt.Errorf("listen for UDP heartbeats (udp_heartbeat = false turns them off): %w", err)
+			return fmt.Errorf(
+				"listen for UDP heartbeats (udp_heartbeat = false turns them off): %w",
+				err,
+			)
 		}
 		wg.Go(func() { heartbeat(ctx, udp) })
 	}
 	f.bound.Set(ln.Addr())
-	f.env.Log.Info("listening", "address", ln.Addr().String(), "tls", f.tls != nil, "handshake", f.guard != nil)
+	f.env.Log.Info(
+		"listening",
+		"address",
+		ln.Addr().String(),
+		"tls",
+		f.tls != nil,
+		"handshake",
+		f.guard != nil,
+	)
 	server := listen.Server{
 		TLS: f.tls, MaxConnections: f.cfg.MaxConnections, HandshakeTimeout: f.cfg.HandshakeTimeout,
 		Refused: f.refused,

@@ -199,7 +199,11 @@ func TestFluentLoggerGo(t *testing.T) {
 			defer logger.Close()
 			when := time.Unix(1700000000, 123456789)
 			for i := range 100 {
-				if err := logger.PostWithTime("app.x", when, map[string]any{"n": i, "s": "é\n"}); err != nil {
+				if err := logger.PostWithTime(
+					"app.x",
+					when,
+					map[string]any{"n": i, "s": "é\n"},
+				); err != nil {
 					t.Fatal(err)
 				}
 				if c.cfg.RequestAck && len(r.sink.Records()) <= i {
@@ -213,7 +217,10 @@ func TestFluentLoggerGo(t *testing.T) {
 			}
 			for i, rec := range recs {
 				a, b := fmt.Sprintf(`{"n":%d,"s":"é\n"}`, i), fmt.Sprintf(`{"s":"é\n","n":%d}`, i)
-				if v := string(rec.Value); v != a && v != b || rec.Tag != "app.x" || rec.Time != want {
+				if v := string(
+					rec.Value,
+				); v != a && v != b || rec.Tag != "app.x" ||
+					rec.Time != want {
 					t.Fatalf("record %d: %s, tag %s, time %d", i, v, rec.Tag, rec.Time)
 				}
 			}
@@ -270,7 +277,10 @@ func TestFluentBit9288NoAckForWhatIsDiscarded(t *testing.T) {
 	again := r.dial()
 	again.Write(chunk("t", 10, "c"))
 	wantAck(t, wire.NewAckReader(again), "c")
-	r.eventually("the reason is logged", func() bool { return strings.Contains(r.log.String(), "no space") })
+	r.eventually(
+		"the reason is logged",
+		func() bool { return strings.Contains(r.log.String(), "no space") },
+	)
 }
 
 func TestBadEventsGoToTheDeadLetter(t *testing.T) {
@@ -282,7 +292,12 @@ func TestBadEventsGoToTheDeadLetter(t *testing.T) {
 		case 1:
 			payload = msgp.AppendString(payload, "no map")
 		case 3:
-			payload, _ = msgp.AppendMapStrStr(payload, map[string]string{"big": strings.Repeat("x", 10<<10)}), error(nil)
+			payload, _ = msgp.AppendMapStrStr(
+				payload,
+				map[string]string{"big": strings.Repeat("x", 10<<10)},
+			), error(
+				nil,
+			)
 		default:
 			payload = msgp.AppendMapStrStr(payload, map[string]string{"i": fmt.Sprint(i)})
 		}
@@ -314,7 +329,8 @@ func TestMetricsAreDeadLetteredAndAcked(t *testing.T) {
 	nc := r.dial()
 	nc.Write(b)
 	wantAck(t, wire.NewAckReader(nc), "c")
-	if d := r.dead.Values(); len(d) != 1 || d[0] != string(metrics) || len(r.sink.Records()) != 0 || !strings.Contains(r.log.String(), "metrics or traces") {
+	if d := r.dead.Values(); len(d) != 1 || d[0] != string(metrics) || len(r.sink.Records()) != 0 ||
+		!strings.Contains(r.log.String(), "metrics or traces") {
 		t.Errorf("dead letter %q, log %s", d, r.log.String())
 	}
 }
@@ -324,7 +340,12 @@ func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
 	p := wire.Packer{Compression: "gzip"}
 	p.Reset("t", "")
 	for range 1000 {
-		p.Append(&record.Record{Time: 1e18, Value: []byte(`{"zero":"` + strings.Repeat("0", 1000) + `"}`)})
+		p.Append(
+			&record.Record{
+				Time:  1e18,
+				Value: []byte(`{"zero":"` + strings.Repeat("0", 1000) + `"}`),
+			},
+		)
 	}
 	bomb, _ := p.Message("bomb")
 	nc := r.dial()
@@ -337,7 +358,8 @@ func TestOverLargeChunkIsDeadLetteredAndAcked(t *testing.T) {
 	nc.Write(bomb)
 	wantAck(t, acks, "bomb")
 	last := r.dead.Values()
-	if v := last[len(last)-1]; !strings.HasPrefix(v, "\x1f\x8b") || !strings.Contains(string(bomb), v) {
+	if v := last[len(last)-1]; !strings.HasPrefix(v, "\x1f\x8b") ||
+		!strings.Contains(string(bomb), v) {
 		t.Fatalf("dead letter holds %.40q", v)
 	}
 }
@@ -346,14 +368,23 @@ func TestExactFromAnotherPenstock(t *testing.T) {
 	r := start(t, nil)
 	p := wire.Packer{Exact: true}
 	p.Reset("t", "file-7")
-	p.Append(&record.Record{Time: -1, Key: []byte("k"), Value: []byte("\xff"), Headers: []record.Header{{Key: "h", Value: []byte("v")}}})
+	p.Append(
+		&record.Record{
+			Time:    -1,
+			Key:     []byte("k"),
+			Value:   []byte("\xff"),
+			Headers: []record.Header{{Key: "h", Value: []byte("v")}},
+		},
+	)
 	p.Append(&record.Record{Time: 5})
 	b, _ := p.Message("c")
 	nc := r.dial()
 	nc.Write(b)
 	wantAck(t, wire.NewAckReader(nc), "c")
 	recs := r.sink.Records()
-	if a := recs[0]; a.Time != -1 || string(a.Key) != "k" || string(a.Value) != "\xff" || len(a.Headers) != 1 || a.Origin != "127.0.0.1/file-7" {
+	if a := recs[0]; a.Time != -1 || string(a.Key) != "k" || string(a.Value) != "\xff" ||
+		len(a.Headers) != 1 ||
+		a.Origin != "127.0.0.1/file-7" {
 		t.Fatalf("got %+v", a)
 	}
 	if b := recs[1]; b.Time != 5 || b.Key != nil || b.Value != nil || len(b.Headers) > 0 {
@@ -584,7 +615,26 @@ func TestThousandsOfConnectionsStayCheap(t *testing.T) {
 		return m.HeapAlloc + m.StackInuse
 	}
 	before := heap()
-	half := []byte{0x93, 0xa1, 't', 0xdb, 0xff, 0xff, 0xff, 0xff, 0x92, 1, 0x81, 0xa1, 'k', 0xda, 0x10, 0, 'x', 'x'}
+	half := []byte{
+		0x93,
+		0xa1,
+		't',
+		0xdb,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0x92,
+		1,
+		0x81,
+		0xa1,
+		'k',
+		0xda,
+		0x10,
+		0,
+		'x',
+		'x',
+	}
 	for i := range conns {
 		nc := r.dial()
 		if i%2 == 0 {
@@ -607,7 +657,12 @@ func TestRefusedClientCertificateIsLoggedOnce(t *testing.T) {
 	ca := certtest.New(t)
 	cert, key := ca.Issue("relay")
 	r := start(t, func(c *Config) {
-		c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
+		c.TLS = &tlsconf.Server{
+			CertFile:          cert,
+			KeyFile:           key,
+			ClientCAFile:      ca.File,
+			RequireClientCert: true,
+		}
 	})
 	stranger, strangerKey := certtest.New(t).Issue("stranger")
 	pair, err := tls.LoadX509KeyPair(stranger, strangerKey)
@@ -615,13 +670,20 @@ func TestRefusedClientCertificateIsLoggedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		secure := tls.Client(r.dial(), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}})
+		secure := tls.Client(
+			r.dial(),
+			&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}},
+		)
 		secure.Write(chunk("t", 1, "c"))
 		if b, err := io.ReadAll(secure); len(b) > 0 || err == nil {
 			t.Fatalf("got %q, %v", b, err)
 		}
 	}
-	if n := strings.Count(r.log.String(), "connection refused"); n != 1 || len(r.sink.Records()) != 0 {
+	if n := strings.Count(
+		r.log.String(),
+		"connection refused",
+	); n != 1 ||
+		len(r.sink.Records()) != 0 {
 		t.Fatalf("%d lines, %d records: %s", n, len(r.sink.Records()), r.log.String())
 	}
 }

@@ -13,8 +13,9 @@ import (
 // maxOpen bounds the tags of one connection that batches are gathered for at a time.
 const maxOpen = 64
 
-// Batches are gathered up to record.TargetSize while few are open at a time. With many, over all connections, they are ended earlier, so that all
-// together stay around openBytes, but not below smallBatch.
+// Batches are gathered up to record.TargetSize while few are open at a time. With many, over all
+// connections, they are ended earlier, so that all together stay around openBytes, but not below
+// smallBatch.
 const (
 	openBytes  = 16 << 20
 	smallBatch = 16 << 10
@@ -23,7 +24,8 @@ const (
 // headerMetadata holds an event's v1.5 metadata, as JSON.
 const headerMetadata = "fluent_metadata"
 
-// gatherer turns the events of successive messages into batches, one open batch for each tag. It belongs to the reading goroutine.
+// gatherer turns the events of successive messages into batches, one open batch for each tag. It
+// belongs to the reading goroutine.
 type gatherer struct {
 	c     *conn
 	sink  inputs.Sink
@@ -83,14 +85,18 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 		}
 		headers := ev.Headers
 		if ev.Meta != nil {
-			g.meta = append(append(g.meta[:0], headers...), record.Header{Key: headerMetadata, Value: ev.Meta})
+			g.meta = append(
+				append(g.meta[:0], headers...),
+				record.Header{Key: headerMetadata, Value: ev.Meta},
+			)
 			headers = g.meta
 		}
 		at.b.Append(ev.Time, ev.Key, ev.Record, headers)
 	}
 }
 
-// into returns the open batch for the tag, with room, and enters the message there, of which left bytes are to come if that is known.
+// into returns the open batch for the tag, with room, and enters the message there, of which left
+// bytes are to come if that is known.
 func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered, error) {
 	at := g.open[tag]
 	if at != nil && (at.b.Size() >= at.target || at.origin != origin) {
@@ -105,7 +111,10 @@ func (g *gatherer) into(tag, origin string, left uint64, p *pending) (*gathered,
 				return nil, err
 			}
 		}
-		at = &gathered{origin: origin, target: int(max(smallBatch, min(record.TargetSize, openBytes/g.c.in.open.Add(1))))}
+		at = &gathered{
+			origin: origin,
+			target: int(max(smallBatch, min(record.TargetSize, openBytes/g.c.in.open.Add(1)))),
+		}
 		hint := g.hint
 		if left > 0 { // JSON is somewhat longer than msgpack
 			hint = int(min(left+left/4, record.TargetSize)) + 1<<10
@@ -200,7 +209,9 @@ func (d *deadLetter) add(ev *wire.Event) error {
 	value, headers := ev.Record, ev.Headers
 	if ev.Raw != nil { // as on the wire, so that nothing is lost; in parts when it is large
 		value = ev.Raw
-		headers = []record.Header{{Key: "forward_part", Value: strconv.AppendInt(nil, int64(ev.Part), 10)}}
+		headers = []record.Header{
+			{Key: "forward_part", Value: strconv.AppendInt(nil, int64(ev.Part), 10)},
+		}
 	}
 	d.b.Append(ev.Time, ev.Key, value, headers)
 	return nil
@@ -211,7 +222,14 @@ func (d *deadLetter) flush() error {
 		return nil
 	}
 	batch := d.b.Build()
-	d.g.c.in.notes.Warn(d.g.c.host, "to the dead letter: "+reasons[d.reason], "tag", d.tag, "records", batch.Len())
+	d.g.c.in.notes.Warn(
+		d.g.c.host,
+		"to the dead letter: "+reasons[d.reason],
+		"tag",
+		d.tag,
+		"records",
+		batch.Len(),
+	)
 	if err := d.g.c.in.env.DeadLetter(d.g.c.store, batch, reasons[d.reason]); err != nil {
 		return fmt.Errorf("%w: dead letter: %w", errNotStored, err)
 	}

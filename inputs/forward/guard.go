@@ -43,7 +43,13 @@ type resolved struct {
 const hostAge = time.Minute
 
 func newGuard(cfg Security, agent string, keepalive bool) *guard {
-	g := &guard{cfg: cfg, self: cfg.SelfHostname, keepalive: keepalive, passwords: map[string]string{}, hosts: map[string]resolved{}}
+	g := &guard{
+		cfg:       cfg,
+		self:      cfg.SelfHostname,
+		keepalive: keepalive,
+		passwords: map[string]string{},
+		hosts:     map[string]resolved{},
+	}
 	if g.self == "" {
 		g.self = agent
 	}
@@ -124,10 +130,17 @@ func (g *guard) broken(err error) error {
 		}
 		return e
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return &handshakeError{"the client went away in the middle of its PING", "see the client's log", err}
+		return &handshakeError{
+			"the client went away in the middle of its PING",
+			"see the client's log",
+			err,
+		}
 	case errors.Is(err, wire.ErrMalformed):
-		return &handshakeError{"the client sends something else than a PING",
-			"give the client the shared_key; if it has one, see whether it speaks the forward protocol", err}
+		return &handshakeError{
+			"the client sends something else than a PING",
+			"give the client the shared_key; if it has one, see whether it speaks the forward protocol",
+			err,
+		}
 	case errors.As(err, &late) && late.Timeout():
 		return &handshakeError{"the client sends no PING",
 			"give the client the shared_key, and a tls block where this input has one", err}
@@ -154,7 +167,12 @@ func random() []byte {
 	return b
 }
 
-func (g *guard) check(ctx context.Context, from net.Addr, hello wire.Hello, ping wire.Ping) (key string, err error) {
+func (g *guard) check(
+	ctx context.Context,
+	from net.Addr,
+	hello wire.Hello,
+	ping wire.Ping,
+) (key string, err error) {
 	key = g.cfg.SharedKey
 	r := g.match(ctx, from)
 	switch {
@@ -163,7 +181,10 @@ func (g *guard) check(ctx context.Context, from net.Addr, hello wire.Hello, ping
 	case r != nil && r.SharedKey != "":
 		key = r.SharedKey
 	}
-	if !wire.SameDigest(ping.KeyDigest, wire.KeyDigest(ping.Salt, ping.Hostname, hello.Nonce, key)) {
+	if !wire.SameDigest(
+		ping.KeyDigest,
+		wire.KeyDigest(ping.Salt, ping.Hostname, hello.Nonce, key),
+	) {
 		return "", errKey
 	}
 	if !g.cfg.UserAuth {
@@ -187,7 +208,8 @@ func (g *guard) match(ctx context.Context, from net.Addr) *rule {
 	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
 	for i := range g.rules {
 		r := &g.rules[i]
-		if r.Host == "" && r.network.Contains(addr) || r.Host != "" && slices.Contains(g.addresses(ctx, r.Host), addr) {
+		if r.Host == "" && r.network.Contains(addr) ||
+			r.Host != "" && slices.Contains(g.addresses(ctx, r.Host), addr) {
 			return r
 		}
 	}

@@ -20,7 +20,11 @@ type client struct{ host, key, user, password string }
 
 func (c client) ping(h wire.Hello) wire.Ping {
 	salt := []byte("salt")
-	p := wire.Ping{Hostname: c.host, Salt: salt, KeyDigest: wire.KeyDigest(salt, c.host, h.Nonce, c.key)}
+	p := wire.Ping{
+		Hostname:  c.host,
+		Salt:      salt,
+		KeyDigest: wire.KeyDigest(salt, c.host, h.Nonce, c.key),
+	}
 	if len(h.Auth) > 0 {
 		p.User, p.UserHash = c.user, wire.UserDigest(h.Auth, c.user, c.password)
 	}
@@ -39,7 +43,8 @@ func (c client) enter(t *testing.T, nc net.Conn) wire.Pong {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pong.OK && pong.KeyDigest != wire.KeyDigest([]byte("salt"), pong.Hostname, hello.Nonce, c.key) {
+	if pong.OK &&
+		pong.KeyDigest != wire.KeyDigest([]byte("salt"), pong.Hostname, hello.Nonce, c.key) {
 		t.Fatal("the server does not know the key")
 	}
 	return pong
@@ -142,7 +147,8 @@ func TestReplayedHandshakeIsRefused(t *testing.T) {
 	other := r.dial()
 	hs := wire.NewHandshake(other)
 	second, err := hs.Hello()
-	if err != nil || bytes.Equal(second.Nonce, hello.Nonce) || bytes.Equal(second.Auth, hello.Auth) {
+	if err != nil || bytes.Equal(second.Nonce, hello.Nonce) ||
+		bytes.Equal(second.Auth, hello.Auth) {
 		t.Fatal(second, err)
 	}
 	other.Write(recorded)
@@ -167,8 +173,9 @@ func TestDataWithoutHandshake(t *testing.T) {
 	}
 }
 
-// What fluent-bit and fluentd send as their part of the handshake, as their sources have it: fluent-bit a
-// salt of 16 bytes in a str and a user whether or not one is asked for, fluentd 32 digits.
+// What fluent-bit and fluentd send as their part of the handshake, as their sources have it:
+// fluent-bit a salt of 16 bytes in a str and a user whether or not one is asked for, fluentd 32
+// digits.
 func TestHandshakeOfFluentBitAndFluentd(t *testing.T) {
 	for name, c := range map[string]struct{ salt, extra string }{
 		"fluent-bit": {"\xb0", "\x00\xff salt of flb \n"},
@@ -190,10 +197,27 @@ func TestHandshakeOfFluentBitAndFluentd(t *testing.T) {
 			sum := func(parts ...string) string {
 				return fmt.Sprintf("\xd9\x80%x", sha512.Sum512([]byte(strings.Join(parts, ""))))
 			}
-			io.WriteString(nc, "\x96\xa4PING\xa5web-1"+c.salt+c.extra+sum(c.extra, "web-1", string(hello.Nonce), "common")+
-				"\xa3ann"+sum(string(hello.Auth), "ann", "pa"))
+			io.WriteString(
+				nc,
+				"\x96\xa4PING\xa5web-1"+c.salt+c.extra+sum(
+					c.extra,
+					"web-1",
+					string(hello.Nonce),
+					"common",
+				)+
+					"\xa3ann"+sum(
+					string(hello.Auth),
+					"ann",
+					"pa",
+				),
+			)
 			n, err = nc.Read(buf)
-			want := "\x95\xa4PONG\xc3\xa0\xa7agent-1" + sum(c.extra, "agent-1", string(hello.Nonce), "common")
+			want := "\x95\xa4PONG\xc3\xa0\xa7agent-1" + sum(
+				c.extra,
+				"agent-1",
+				string(hello.Nonce),
+				"common",
+			)
 			if err != nil || string(buf[:n]) != want {
 				t.Fatalf("%s: %q %v\nwant %q", name, buf[:n], err, want)
 			}
@@ -237,7 +261,10 @@ func TestValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Listen, c.MaxDepth, c.Memory = "nowhere", 0, 1
-	c.Security = &Security{UserAuth: true, Clients: []Client{{}, {Network: "x", Users: []string{"eve"}}}}
+	c.Security = &Security{
+		UserAuth: true,
+		Clients:  []Client{{}, {Network: "x", Users: []string{"eve"}}},
+	}
 	text := fmt.Sprint(c.Validate())
 	for _, want := range []string{"listen: ", "max_depth: ", "memory: ", "security.user_auth: ", "security.client: ", "security.shared_key: ", `"eve"`} {
 		if !strings.Contains(text, want) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// guess tells what a client seems to speak whose connection begins with first, and what to do about it; "" when it may well be the forward
-// protocol.
+// guess tells what a client seems to speak whose connection begins with first, and what to do about
+// it; "" when it may well be the forward protocol.
 func guess(first []byte) string {
 	text := true
 	for _, c := range first {

@@ -33,7 +33,8 @@ type Datagrams struct {
 	drops    uint32
 }
 
-// Serve hands on datagrams until ctx ends, and then what had arrived by then; it flushes g whenever there are no more for the moment.
+// Serve hands on datagrams until ctx ends, and then what had arrived by then; it flushes g whenever
+// there are no more for the moment.
 func (d *Datagrams) Serve(ctx context.Context, pc net.PacketConn, g *Gather) error {
 	sc, ok := pc.(syscall.Conn)
 	if !ok {

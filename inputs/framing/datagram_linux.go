@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setReceiveBuffer asks for more than net.core.rmem_max, which is for the privileged, and then for what there is.
+// setReceiveBuffer asks for more than net.core.rmem_max, which is for the privileged, and then for
+// what there is.
 func setReceiveBuffer(fd, n int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n) == nil {
 		return nil
@@ -27,7 +28,8 @@ func drops(oob []byte) (total uint32, ok bool) {
 		return 0, false
 	}
 	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL && len(m.Data) >= 4 {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_RXQ_OVFL &&
+			len(m.Data) >= 4 {
 			return binary.NativeEndian.Uint32(m.Data), true
 		}
 	}

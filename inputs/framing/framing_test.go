@@ -69,7 +69,15 @@ func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("3 a\nb\n<1>x\n99 zz"), byte(2))
 	f.Fuzz(func(t *testing.T, b []byte, mode byte) {
 		m := Mode(mode % 4)
-		one, two := split(bytes.NewReader(b), m, 8), split(iotest.OneByteReader(bytes.NewReader(b)), m, 8)
+		one, two := split(
+			bytes.NewReader(b),
+			m,
+			8,
+		), split(
+			iotest.OneByteReader(bytes.NewReader(b)),
+			m,
+			8,
+		)
 		if fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 			t.Fatalf("at once %q, by the byte %q", one, two)
 		}
@@ -140,12 +148,17 @@ func TestDatagramsTakeWhatHasArrivedWhenStopped(t *testing.T) {
 		defer cancel()
 		g := NewGather(late, sink, "t", func(err error) { t.Error(err) })
 		cut := 0
-		d := Datagrams{Max: 64, ReceiveBuffer: 1 << 20, Dropped: func(uint32) {}, Handle: func(host string, msg []byte, truncated bool) error {
-			if truncated {
-				cut++
-			}
-			return g.Add(host, 1, msg, nil)
-		}}
+		d := Datagrams{
+			Max:           64,
+			ReceiveBuffer: 1 << 20,
+			Dropped:       func(uint32) {},
+			Handle: func(host string, msg []byte, truncated bool) error {
+				if truncated {
+					cut++
+				}
+				return g.Add(host, 1, msg, nil)
+			},
+		}
 		stopped, stop := context.WithCancel(context.Background())
 		stop()
 		if err := d.Serve(stopped, pc, g); err != nil {
@@ -172,7 +185,8 @@ func TestShortFramesAreFoundOneByOne(t *testing.T) {
 		if n := len(split(strings.NewReader(in), Text, 8<<20)); n != 1+2<<20 {
 			t.Fatalf("%d frames", n)
 		}
-		if took := time.Since(begun); took > 10*time.Second { // a look at all that follow takes minutes
+		// a look at all that follow takes minutes
+		if took := time.Since(begun); took > 10*time.Second {
 			t.Fatalf("took %v", took)
 		}
 	}

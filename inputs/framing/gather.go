@@ -9,8 +9,8 @@ import (
 	"github.com/penstock/penstock/inputs"
 )
 
-// Gather turns records into batches by origin. The senders cannot send again, so what the sink refuses is offered again, with growing waits,
-// until ctx ends. One goroutine uses it.
+// Gather turns records into batches by origin. The senders cannot send again, so what the sink
+// refuses is offered again, with growing waits, until ctx ends. One goroutine uses it.
 type Gather struct {
 	ctx     context.Context
 	sink    inputs.Sink
@@ -28,7 +28,13 @@ type Gather struct {
 
 // NewGather returns a Gather that appends to sink until ctx ends. trouble is told of each failure.
 func NewGather(ctx context.Context, sink inputs.Sink, tag string, trouble func(err error)) *Gather {
-	return &Gather{ctx: ctx, sink: sink, tag: tag, trouble: trouble, open: map[string]*record.Builder{}}
+	return &Gather{
+		ctx:     ctx,
+		sink:    sink,
+		tag:     tag,
+		trouble: trouble,
+		open:    map[string]*record.Builder{},
+	}
 }
 
 // Add copies a record in. t is nanoseconds since the epoch.

@@ -10,14 +10,16 @@ type Mode uint8
 
 const (
 	Newline Mode = iota // a frame ends at a newline; "\r\n" counts as one
-	Octets              // a frame is preceded by its length in decimal digits and a space: RFC 6587, 3.4.1
-	Auto                // for each frame its length or its end: a length is digits, a space and "<"
-	Text                // a frame ends at a newline or a NUL
+	// a frame is preceded by its length in decimal digits and a space: RFC 6587, 3.4.1
+	Octets
+	Auto // for each frame its length or its end: a length is digits, a space and "<"
+	Text // a frame ends at a newline or a NUL
 )
 
 const firstBuffer = 4 << 10
 
-// Splitter cuts a stream into frames of at most max bytes. It reads only when it holds no whole frame. Not safe for concurrent use.
+// Splitter cuts a stream into frames of at most max bytes. It reads only when it holds no whole
+// frame. Not safe for concurrent use.
 type Splitter struct {
 	src     io.Reader
 	mode    Mode
@@ -38,8 +40,9 @@ func NewSplitter(src io.Reader, mode Mode, max int) *Splitter {
 // Inside tells whether part of a frame has been read.
 func (s *Splitter) Inside() bool { return s.r < s.w || s.rest > 0 || s.long }
 
-// Next returns the next frame, valid until the next call, without its end. A frame over the limit comes in parts; all but the first are
-// marked continued. What stands last in the stream without an end is a frame; then the error is that of the source, io.EOF mostly.
+// Next returns the next frame, valid until the next call, without its end. A frame over the limit
+// comes in parts; all but the first are marked continued. What stands last in the stream without an
+// end is a frame; then the error is that of the source, io.EOF mostly.
 func (s *Splitter) Next() (frame []byte, continued bool, err error) {
 	for {
 		if frame, continued, ok := s.cut(); ok {
@@ -113,8 +116,8 @@ func (s *Splitter) cut() (frame []byte, continued, ok bool) {
 // hand, and each is to be found without a look at all that follow it.
 const window = 512
 
-// end returns where the frame that b begins with ends; -1 if it does not. Python's SysLogHandler and
-// GELF end a message with a NUL instead of a newline.
+// end returns where the frame that b begins with ends; -1 if it does not. Python's SysLogHandler
+// and GELF end a message with a NUL instead of a newline.
 func (s *Splitter) end(b []byte) int {
 	if s.mode == Newline {
 		return bytes.IndexByte(b, '\n')
@@ -154,7 +157,8 @@ func (s *Splitter) cutCounted(data []byte, size int64, head int) ([]byte, bool, 
 // maxDigits of a length: more than any frame has, and no overflow.
 const maxDigits = 10
 
-// counted reads the length of a counted frame; head is 0 when there is none, and known false when more bytes are needed to tell.
+// counted reads the length of a counted frame; head is 0 when there is none, and known false when
+// more bytes are needed to tell.
 func (s *Splitter) counted(data []byte) (size int64, head int, known bool) {
 	i := 0
 	for i < len(data) && i < maxDigits && data[i] >= '0' && data[i] <= '9' {

@@ -31,8 +31,8 @@ type Stream struct {
 	Handle func(frame []byte, continued bool) error
 }
 
-// Serve hands on frames until the connection or ctx ends, and flushes g whenever it has to wait for more. The error is nil when the other end
-// closed the connection or ctx ended.
+// Serve hands on frames until the connection or ctx ends, and flushes g whenever it has to wait for
+// more. The error is nil when the other end closed the connection or ctx ended.
 func (s *Stream) Serve(ctx context.Context, nc net.Conn, g *Gather) error {
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// keys decides who may send. Comparisons take the same time whatever is wrong. Safe for concurrent use.
+// keys decides who may send. Comparisons take the same time whatever is wrong. Safe for concurrent
+// use.
 type keys struct {
 	tokens [][sha256.Size]byte
 	users  [][sha256.Size]byte // of "name:password"

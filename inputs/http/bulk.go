@@ -72,9 +72,13 @@ func (r *request) bulkLines(body []byte, index string, begun time.Time, reply *b
 	})
 }
 
-// eachAction calls each with the actions of a bulk request: the number of the line, the index in bulkOps,
-// and the document where the action has one.
-func eachAction(body []byte, index string, each func(number, op int, a *action, doc []byte) error) error {
+// eachAction calls each with the actions of a bulk request: the number of the line, the index in
+// bulkOps, and the document where the action has one.
+func eachAction(
+	body []byte,
+	index string,
+	each func(number, op int, a *action, doc []byte) error,
+) error {
 	for number := 1; len(body) > 0; number++ {
 		var line []byte
 		line, body, _ = bytes.Cut(body, []byte{'\n'})
@@ -84,7 +88,12 @@ func eachAction(body []byte, index string, each func(number, op int, a *action, 
 		a := action{Index: index}
 		op, err := parseAction(line, &a)
 		if err != nil {
-			return fail(http.StatusBadRequest, "Malformed action/metadata line [%d], expected one action: %v", number, err)
+			return fail(
+				http.StatusBadRequest,
+				"Malformed action/metadata line [%d], expected one action: %v",
+				number,
+				err,
+			)
 		}
 		var doc []byte
 		if bulkOps[op] != "delete" {
@@ -202,16 +211,31 @@ func (r *request) document(w http.ResponseWriter, index, id string) error {
 	if err := r.take(func() error { return r.addDocument(index, key, value, now) }); err != nil {
 		return err
 	}
-	writeElastic(w, http.StatusCreated, map[string]any{"_index": index, "_id": id, "_version": 1, "result": "created",
-		"_shards": map[string]int{"total": 1, "successful": 1, "failed": 0}, "_seq_no": 0, "_primary_term": 1})
+	writeElastic(
+		w,
+		http.StatusCreated,
+		map[string]any{
+			"_index":   index,
+			"_id":      id,
+			"_version": 1,
+			"result":   "created",
+			"_shards": map[string]int{
+				"total":      1,
+				"successful": 1,
+				"failed":     0,
+			},
+			"_seq_no":       0,
+			"_primary_term": 1,
+		},
+	)
 	return nil
 }
 
 // maxWhys bounds the reasons that are remembered; what fails for another reason is told less.
 const maxWhys = 100
 
-// bulkReply is the answer to a bulk request, as little as there must be of it: its clients read it into
-// buffers of limited size, and send everything again when it does not fit.
+// bulkReply is the answer to a bulk request, as little as there must be of it: its clients read it
+// into buffers of limited size, and send everything again when it does not fit.
 type bulkReply struct {
 	index    string
 	took     time.Duration
@@ -246,7 +270,8 @@ func (b *bulkReply) add(_ int, why string) (grown bool) {
 // write reads the actions once more, for what the items say of themselves.
 func (b *bulkReply) write(w http.ResponseWriter, r *request, body []byte) error {
 	keep := newPathFilter(r.URL.Query().Get("filter_path"))
-	// fluent-bit looks at no item as long as there is no error, and takes answers of 512,000 bytes at most.
+	// fluent-bit looks at no item as long as there is no error, and takes answers of 512,000 bytes
+	// at most.
 	brief := strings.HasPrefix(r.UserAgent(), "Fluent-Bit")
 	h := w.Header()
 	h.Set("X-Elastic-Product", "Elasticsearch")
@@ -340,7 +365,17 @@ func (b *bulkReply) item(dst *[]byte, keep *pathFilter, op int, a *action, outco
 		out = strconv.AppendInt(out, int64(status), 10)
 	}
 	if outcome > 0 {
-		kind, reason := keep.path("items", name, "error", "type"), keep.path("items", name, "error", "reason")
+		kind, reason := keep.path(
+			"items",
+			name,
+			"error",
+			"type",
+		), keep.path(
+			"items",
+			name,
+			"error",
+			"reason",
+		)
 		if kind || reason {
 			out = append(append(out, sep), `"error":{`...)
 			sep = ','

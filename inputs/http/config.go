@@ -46,9 +46,20 @@ type User struct {
 // Default returns the presets.
 func Default() Config {
 	return Config{
-		Listen: "0.0.0.0:9880", Tag: "http", Elasticsearch: true, Splunk: true, OTLP: true,
-		MaxBodySize: 32 << 20, MaxInflatedSize: 128 << 20, MaxDepth: 100, MaxConnections: 10_000, Memory: 512 << 20,
-		Wait: 5 * time.Second, HeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		Listen:          "0.0.0.0:9880",
+		Tag:             "http",
+		Elasticsearch:   true,
+		Splunk:          true,
+		OTLP:            true,
+		MaxBodySize:     32 << 20,
+		MaxInflatedSize: 128 << 20,
+		MaxDepth:        100,
+		MaxConnections:  10_000,
+		Memory:          512 << 20,
+		Wait:            5 * time.Second,
+		HeaderTimeout:   10 * time.Second,
+		ReadTimeout:     2 * time.Minute,
+		IdleTimeout:     2 * time.Minute,
 	}
 }
 
@@ -78,7 +89,10 @@ func (c *Config) Validate() error {
 		bad("max_connections: must be at least 1")
 	}
 	if need := 4 * c.MaxInflatedSize; c.Memory < need {
-		bad("memory: must be at least four times max_inflated_size, %d: the body, its records and room to grow", need)
+		bad(
+			"memory: must be at least four times max_inflated_size, %d: the body, its records and room to grow",
+			need,
+		)
 	}
 	for _, d := range []struct {
 		name  string

@@ -1,9 +1,11 @@
-// Package http is the input for logs that come by HTTP: plain POSTs (NDJSON, JSON, lines, forms as fluentd's in_http takes them,
-// msgpack), Elasticsearch's _bulk, Splunk's HTTP Event Collector and OTLP/HTTP logs.
+// Package http is the input for logs that come by HTTP: plain POSTs (NDJSON, JSON, lines, forms as
+// fluentd's in_http takes them, msgpack), Elasticsearch's _bulk, Splunk's HTTP Event Collector and
+// OTLP/HTTP logs.
 //
-// It owns the server and the meaning of requests. A request is answered with success when all its records are durable, and with 429
-// and Retry-After when the buffer takes nothing for a while; what it answers otherwise it has not taken, or at most in part. It
-// holds no queue. A body is decoded record by record: one of N bytes costs at most about four times N of memory (see request).
+// It owns the server and the meaning of requests. A request is answered with success when all its
+// records are durable, and with 429 and Retry-After when the buffer takes nothing for a while; what
+// it answers otherwise it has not taken, or at most in part. It holds no queue. A body is decoded
+// record by record: one of N bytes costs at most about four times N of memory (see request).
 //
 // What becomes of a request:
 //
@@ -21,6 +23,6 @@
 //	POST /services/collector/raw     one record per line
 //	POST /v1/logs                    one record per log record, as JSON; tag "otlp", time = time_unix_nano
 //
-// Paths of other protocols and content types that are none of these are refused, 404 and 415, for their bodies would only look like
-// records.
+// Paths of other protocols and content types that are none of these are refused, 404 and 415, for
+// their bodies would only look like records.
 package http

@@ -20,7 +20,8 @@ var endpoints = []struct{ path, why string }{
 // elsewhere says why a path is no tag; "" when it is one.
 func elsewhere(path string) string {
 	for _, e := range endpoints {
-		if path == e.path || strings.HasSuffix(e.path, "/") && strings.HasPrefix(path+"/", e.path) ||
+		if path == e.path ||
+			strings.HasSuffix(e.path, "/") && strings.HasPrefix(path+"/", e.path) ||
 			strings.HasSuffix(e.path, ".") && strings.HasPrefix(path, e.path) {
 			return e.why
 		}

@@ -16,8 +16,8 @@ func formField(name string) bool {
 	return name == "json" || name == "ndjson" || name == "msgpack" || name == "time"
 }
 
-// urlForm reads a form in place: the fields' values are written over their encoded forms in body. The
-// first field of a name counts.
+// urlForm reads a form in place: the fields' values are written over their encoded forms in body.
+// The first field of a name counts.
 func urlForm(body []byte) (map[string][]byte, error) {
 	form := map[string][]byte{}
 	for len(body) > 0 {
@@ -69,8 +69,8 @@ func nibble(c byte) byte {
 	return 0xff
 }
 
-// multipartForm reads a form that is in memory already. Values are written over the beginning of body,
-// which has been read that far.
+// multipartForm reads a form that is in memory already. Values are written over the beginning of
+// body, which has been read that far.
 func multipartForm(body []byte, boundary string) (map[string][]byte, error) {
 	if boundary == "" {
 		return nil, errors.New("no boundary")
@@ -90,7 +90,8 @@ func multipartForm(body []byte, boundary string) (map[string][]byte, error) {
 		if !formField(name) || form[name] != nil {
 			continue
 		}
-		n, err := io.ReadFull(part, body[at:]) // what has been read of body is ahead of what is written
+		// what has been read of body is ahead of what is written
+		n, err := io.ReadFull(part, body[at:])
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return nil, err
 		}

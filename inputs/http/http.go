@@ -44,11 +44,21 @@ func New(cfg Config, env inputs.Env) (*HTTP, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &HTTP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log), memory: listen.NewBudget(cfg.Memory, cfg.Wait)}
-	h.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_http_requests_total",
-		Help: "Requests answered, by protocol and status."}, []string{"protocol", "code"})
-	h.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_http_refused_connections_total",
-		Help: "Connections closed because there were max_connections already."})
+	h := &HTTP{
+		cfg:    cfg,
+		env:    env,
+		notes:  listen.NewNotes(env.Log),
+		memory: listen.NewBudget(cfg.Memory, cfg.Wait),
+	}
+	h.requests = prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: "penstock_http_requests_total",
+			Help: "Requests answered, by protocol and status."},
+		[]string{"protocol", "code"},
+	)
+	h.refused = prometheus.NewCounter(
+		prometheus.CounterOpts{Name: "penstock_http_refused_connections_total",
+			Help: "Connections closed because there were max_connections already."},
+	)
 	env.Metrics.MustRegister(h.requests, h.refused)
 	if cfg.TLS != nil {
 		var err error
@@ -95,7 +105,15 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 		}
 	})
 	h.bound.Set(addr)
-	h.env.Log.Info("listening", "address", addr.String(), "tls", h.tls != nil, "auth", h.keys != nil)
+	h.env.Log.Info(
+		"listening",
+		"address",
+		addr.String(),
+		"tls",
+		h.tls != nil,
+		"auth",
+		h.keys != nil,
+	)
 	ended := make(chan struct{})
 	go func() { serving.Wait(); close(ended) }()
 	select {
@@ -119,7 +137,8 @@ type noteWriter struct{ notes *listen.Notes }
 func (w noteWriter) Write(p []byte) (int, error) {
 	line := strings.TrimSpace(string(p))
 	source := ""
-	if _, after, ok := strings.Cut(line, "from "); ok { // "http: TLS handshake error from 10.0.0.1:1234: EOF"
+	// "http: TLS handshake error from 10.0.0.1:1234: EOF"
+	if _, after, ok := strings.Cut(line, "from "); ok {
 		if host, _, err := net.SplitHostPort(strings.SplitN(after, ": ", 2)[0]); err == nil {
 			source = host
 		}
@@ -149,7 +168,8 @@ func (h *HTTP) handler(sink inputs.Sink) http.Handler {
 			h.foreign(sw, r)
 			h.requests.WithLabelValues(p.name, fmt.Sprint(sw.code())).Inc()
 			return
-		case r.Method == http.MethodOptions && p.name == splunkName: // Docker's driver asks so whether it may begin
+		case r.Method == http.MethodOptions && p.name == splunkName:
+			// Docker's driver asks so whether it may begin
 			sw.WriteHeader(http.StatusOK)
 			return
 		case r.Method == http.MethodOptions:
@@ -175,7 +195,14 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, p protocol, sink in
 		return
 	}
 	f := failureOf(err)
-	h.notes.Warn(req.host, fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)), "path", r.URL.Path, "error", err)
+	h.notes.Warn(
+		req.host,
+		fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)),
+		"path",
+		r.URL.Path,
+		"error",
+		err,
+	)
 	if f.wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(f.wait/time.Second)))
 	}
@@ -204,20 +231,26 @@ func (h *HTTP) route(r *http.Request) protocol {
 		}
 	}
 	if why := elsewhere(path); why != "" {
-		return protocol{name: "unknown", fail: failPlain, take: func(http.ResponseWriter, *request) error {
-			return fail(http.StatusNotFound, "there is no %s here: %s", path, why)
-		}}
+		return protocol{
+			name: "unknown",
+			fail: failPlain,
+			take: func(http.ResponseWriter, *request) error {
+				return fail(http.StatusNotFound, "there is no %s here: %s", path, why)
+			},
+		}
 	}
 	return h.plain(path)
 }
 
-// cors answers what a browser asks for one of the allowed origins. It reports whether the request may go
-// on: what another page sends, a browser must not carry here, where only this host may reach.
+// cors answers what a browser asks for one of the allowed origins. It reports whether the request
+// may go on: what another page sends, a browser must not carry here, where only this host may
+// reach.
 func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		site := r.Header.Get("Sec-Fetch-Site")
-		read := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+		read := r.Method == http.MethodGet || r.Method == http.MethodHead ||
+			r.Method == http.MethodOptions
 		return read || site == "" || site == "none"
 	}
 	if !slices.Contains(h.cfg.CORSOrigins, origin) && !slices.Contains(h.cfg.CORSOrigins, "*") {
@@ -227,7 +260,8 @@ func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 	w.Header().Add("Vary", "Origin")
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Access-Control-Allow-Methods", "POST, PUT, GET, HEAD, OPTIONS")
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Splunk-Request-Channel")
+		w.Header().
+			Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, X-Splunk-Request-Channel")
 		w.Header().Set("Access-Control-Max-Age", "600")
 	}
 	return true
@@ -236,8 +270,16 @@ func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 // foreign refuses a request that a web page of another origin has its reader's browser send.
 func (h *HTTP) foreign(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
-	h.notes.Warn(remoteHost(r), "request refused: a web page sent it", "origin", origin, "path", r.URL.Path,
-		"do", "if the page may send here, add its origin to cors_origins")
+	h.notes.Warn(
+		remoteHost(r),
+		"request refused: a web page sent it",
+		"origin",
+		origin,
+		"path",
+		r.URL.Path,
+		"do",
+		"if the page may send here, add its origin to cors_origins",
+	)
 	failPlain(w, fail(http.StatusForbidden, "the origin %q is not among cors_origins", origin))
 }
 
@@ -280,7 +322,11 @@ func failureOf(err error) *failure {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &tooLarge):
-		return fail(http.StatusRequestEntityTooLarge, "the body is larger than max_body_size, %d bytes", tooLarge.Limit)
+		return fail(
+			http.StatusRequestEntityTooLarge,
+			"the body is larger than max_body_size, %d bytes",
+			tooLarge.Limit,
+		)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fail(http.StatusRequestTimeout, "the body did not come within read_timeout")
 	}

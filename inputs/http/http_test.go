@@ -62,7 +62,12 @@ type rig struct {
 func start(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	r := &rig{t: t, ctx: ctx, sink: inputstest.New(), client: &http.Client{Transport: &http.Transport{}}}
+	r := &rig{
+		t:      t,
+		ctx:    ctx,
+		sink:   inputstest.New(),
+		client: &http.Client{Transport: &http.Transport{}},
+	}
 	cfg := Default()
 	cfg.Listen = "127.0.0.1:0"
 	if change != nil {
@@ -95,7 +100,11 @@ func start(t testing.TB, change func(*Config)) *rig {
 }
 
 // send makes a request; extra are header names and values.
-func (r *rig) send(method, path, contentType string, body []byte, extra ...string) (int, string, http.Header) {
+func (r *rig) send(
+	method, path, contentType string,
+	body []byte,
+	extra ...string,
+) (int, string, http.Header) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.ctx, method, r.url+path, bytes.NewReader(body))
 	if err != nil {
@@ -211,10 +220,12 @@ func TestContentEncodings(t *testing.T) {
 	pack := func(open func(w io.Writer) io.WriteCloser) []byte { return packed(body, open) }
 	gz := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
 	bodies := map[string][]byte{
-		"gzip":     gz,
-		"zstd":     pack(func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }),
-		"deflate":  pack(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
-		"Deflate":  pack(func(w io.Writer) io.WriteCloser { z, _ := flate.NewWriter(w, 5); return z }),
+		"gzip":    gz,
+		"zstd":    pack(func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }),
+		"deflate": pack(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		"Deflate": pack(
+			func(w io.Writer) io.WriteCloser { z, _ := flate.NewWriter(w, 5); return z },
+		),
 		"identity": body,
 	}
 	r := start(t, func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20 })
@@ -226,13 +237,27 @@ func TestContentEncodings(t *testing.T) {
 		}
 	}
 	before := len(r.sink.Values())
-	if code, text, _ := r.send("POST", "/t", "", body, "Content-Encoding", "br"); code != 415 || !strings.Contains(text, "gzip") {
+	if code, text, _ := r.send(
+		"POST",
+		"/t",
+		"",
+		body,
+		"Content-Encoding",
+		"br",
+	); code != 415 ||
+		!strings.Contains(text, "gzip") {
 		t.Fatalf("br: %d %s", code, text)
 	}
 	if code, _, _ := r.send("POST", "/t", "", gz[:10], "Content-Encoding", "gzip"); code != 400 {
 		t.Fatalf("cut gzip: %d", code)
 	}
-	if code, text, _ := r.send("POST", "/t", "", make([]byte, 2<<20)); code != 413 || !strings.Contains(text, "max_body_size") {
+	if code, text, _ := r.send(
+		"POST",
+		"/t",
+		"",
+		make([]byte, 2<<20),
+	); code != 413 ||
+		!strings.Contains(text, "max_body_size") {
 		t.Fatalf("too large: %d %s", code, text)
 	}
 	body = make([]byte, 64<<20)
@@ -244,7 +269,15 @@ func TestContentEncodings(t *testing.T) {
 			}
 			return gzip.NewWriter(w)
 		})
-		if code, text, _ := r.send("POST", "/t", "", bomb, "Content-Encoding", encoding); code != 413 || !strings.Contains(text, "max_inflated_size") {
+		if code, text, _ := r.send(
+			"POST",
+			"/t",
+			"",
+			bomb,
+			"Content-Encoding",
+			encoding,
+		); code != 413 ||
+			!strings.Contains(text, "max_inflated_size") {
 			t.Fatalf("bomb: %d %s", code, text)
 		}
 	}
@@ -309,11 +342,23 @@ func TestBackPressure(t *testing.T) {
 		}
 	}
 	r.sink.Unblock()
-	if code, _, _ := r.send("POST", "/t", "", []byte("x\n")); code != 200 || len(r.sink.Records()) != 1 {
+	if code, _, _ := r.send(
+		"POST",
+		"/t",
+		"",
+		[]byte("x\n"),
+	); code != 200 ||
+		len(r.sink.Records()) != 1 {
 		t.Fatal(code)
 	}
 	r.sink.Fail(errors.New("no space left"))
-	if code, text, h := r.send("POST", "/t", "", []byte("x\n")); code != 503 || strings.Contains(text, "space") || h.Get("Retry-After") == "" {
+	if code, text, h := r.send(
+		"POST",
+		"/t",
+		"",
+		[]byte("x\n"),
+	); code != 503 || strings.Contains(text, "space") ||
+		h.Get("Retry-After") == "" {
 		t.Fatal(code, text)
 	}
 }
@@ -349,7 +394,11 @@ func TestAuth(t *testing.T) {
 		t.Errorf("health: %d", code)
 	}
 	log := r.log.String()
-	if n := strings.Count(log, "request refused"); n != 2 || strings.Count(log, "403 Forbidden") != 1 || strings.Contains(log, "tok-en") || strings.Contains(log, "cret") {
+	if n := strings.Count(
+		log,
+		"request refused",
+	); n != 2 || strings.Count(log, "403 Forbidden") != 1 || strings.Contains(log, "tok-en") ||
+		strings.Contains(log, "cret") {
 		t.Errorf("%d lines: %s", n, log)
 	}
 }
@@ -358,7 +407,11 @@ func TestElasticsearchBulk(t *testing.T) {
 	r := start(t, nil)
 	code, text, header := r.send("GET", "/", "", nil)
 	var hello struct{ Version struct{ Number string } }
-	if err := json.Unmarshal([]byte(text), &hello); err != nil || code != 200 || hello.Version.Number != elasticVersion ||
+	if err := json.Unmarshal(
+		[]byte(text),
+		&hello,
+	); err != nil || code != 200 ||
+		hello.Version.Number != elasticVersion ||
 		header.Get("X-Elastic-Product") != "Elasticsearch" {
 		t.Fatal(code, text, header)
 	}
@@ -383,13 +436,20 @@ not json
 			Error  *elasticError
 		}
 	}
-	if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 200 || !reply.Errors || len(reply.Items) != 6 || header.Get("X-Elastic-Product") == "" {
+	if err := json.Unmarshal(
+		[]byte(text),
+		&reply,
+	); err != nil || code != 200 || !reply.Errors || len(reply.Items) != 6 ||
+		header.Get("X-Elastic-Product") == "" {
 		t.Fatal(code, text)
 	}
 	var got []string
 	for _, item := range reply.Items {
 		for op, i := range item {
-			got = append(got, fmt.Sprint(op, " ", i.Index, " ", i.Status, " ", i.ID != "", " ", i.Error != nil))
+			got = append(
+				got,
+				fmt.Sprint(op, " ", i.Index, " ", i.Status, " ", i.ID != "", " ", i.Error != nil),
+			)
 		}
 	}
 	want := "[index web 201 true false create logs 201 false false delete logs 400 true true update logs 400 true true index web 400 false true index web 201 false false]"
@@ -399,14 +459,23 @@ not json
 	tags := map[string][]string{}
 	for _, rec := range r.sink.Records() {
 		tags[rec.Tag] = append(tags[rec.Tag], string(rec.Key)+"="+string(rec.Value))
-		if string(rec.Key) == "7" && rec.Time != time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixNano() {
+		if string(rec.Key) == "7" &&
+			rec.Time != time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixNano() {
 			t.Errorf("time %d", rec.Time)
 		}
 	}
-	if s := fmt.Sprint(tags); s != `map[logs:[={"m":"b"}] web:[7={"m":"a","@timestamp":"2026-01-02T03:04:05.678Z"} ={"m":"c"}]]` {
+	if s := fmt.Sprint(
+		tags,
+	); s != `map[logs:[={"m":"b"}] web:[7={"m":"a","@timestamp":"2026-01-02T03:04:05.678Z"} ={"m":"c"}]]` {
 		t.Fatal(s)
 	}
-	if code, text, _ := r.send("PUT", "/_index_template/logs", "application/json", []byte("{}")); code != 200 || !strings.Contains(text, "acknowledged") {
+	if code, text, _ := r.send(
+		"PUT",
+		"/_index_template/logs",
+		"application/json",
+		[]byte("{}"),
+	); code != 200 ||
+		!strings.Contains(text, "acknowledged") {
 		t.Fatal(code, text)
 	}
 }
@@ -415,7 +484,14 @@ func TestSplunk(t *testing.T) {
 	r := start(t, nil)
 	body := `{"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}{"time":"1700000001","event":"text"}
 {"event":"now"}`
-	code, text, _ := r.send("POST", "/services/collector/event/1.0", "", []byte(body), "X-Splunk-Request-Channel", "c1")
+	code, text, _ := r.send(
+		"POST",
+		"/services/collector/event/1.0",
+		"",
+		[]byte(body),
+		"X-Splunk-Request-Channel",
+		"c1",
+	)
 	if code != 200 || text != `{"text":"Success","code":0,"ackId":0}`+"\n" {
 		t.Fatal(code, text)
 	}
@@ -424,18 +500,32 @@ func TestSplunk(t *testing.T) {
 	for _, rec := range recs {
 		seen[rec.Tag+" "+string(rec.Value)] = rec.Time
 	}
-	if len(recs) != 3 || seen[`main {"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}`] != 1700000000250e6 || seen[`hec {"time":"1700000001","event":"text"}`] != 1700000001e9 {
+	if len(recs) != 3 ||
+		seen[`main {"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}`] != 1700000000250e6 ||
+		seen[`hec {"time":"1700000001","event":"text"}`] != 1700000001e9 {
 		t.Fatalf("%v", seen)
 	}
-	code, text, _ = r.send("POST", "/services/collector/raw?index=ix&host=h1&sourcetype=st", "", []byte("one\ntwo"))
+	code, text, _ = r.send(
+		"POST",
+		"/services/collector/raw?index=ix&host=h1&sourcetype=st",
+		"",
+		[]byte("one\ntwo"),
+	)
 	if code != 200 || text != `{"text":"Success","code":0}`+"\n" {
 		t.Fatal(code, text)
 	}
 	last := r.sink.Records()[4]
-	if string(last.Value) != "two" || last.Tag != "ix" || fmt.Sprintf("%s", last.Headers) != "[{host h1} {sourcetype st}]" {
+	if string(last.Value) != "two" || last.Tag != "ix" ||
+		fmt.Sprintf("%s", last.Headers) != "[{host h1} {sourcetype st}]" {
 		t.Fatalf("%+v", last)
 	}
-	if code, text, _ = r.send("POST", "/services/collector/ack?channel=c1", "", []byte(`{"acks":[0,1]}`)); code != 200 || text != `{"acks":{"0":true,"1":false}}`+"\n" {
+	if code, text, _ = r.send(
+		"POST",
+		"/services/collector/ack?channel=c1",
+		"",
+		[]byte(`{"acks":[0,1]}`),
+	); code != 200 ||
+		text != `{"acks":{"0":true,"1":false}}`+"\n" {
 		t.Fatal(code, text)
 	}
 }
@@ -444,14 +534,31 @@ func TestOTLP(t *testing.T) {
 	str := func(s string) *collectorpb.AnyValue {
 		return &collectorpb.AnyValue{Value: &collectorpb.AnyValue_StringValue{StringValue: s}}
 	}
-	logs := &logspb.LogsData{ResourceLogs: []*logspb.ResourceLogs{{
-		Resource: &resourcepb.Resource{Attributes: []*collectorpb.KeyValue{{Key: "service.name", Value: str("shop")}}},
-		ScopeLogs: []*logspb.ScopeLogs{{LogRecords: []*logspb.LogRecord{{
-			TimeUnixNano: 1700000000123456789, SeverityNumber: 9, SeverityText: "INFO", Body: str("hi"),
-			TraceId: []byte("0123456789abcdef"), SpanId: []byte("01234567"),
-			Attributes: []*collectorpb.KeyValue{{Key: "n", Value: &collectorpb.AnyValue{Value: &collectorpb.AnyValue_IntValue{IntValue: 5}}}},
-		}}}},
-	}}}
+	logs := &logspb.LogsData{ResourceLogs: []*logspb.ResourceLogs{
+		{
+			Resource: &resourcepb.Resource{
+				Attributes: []*collectorpb.KeyValue{{Key: "service.name", Value: str("shop")}},
+			},
+			ScopeLogs: []*logspb.ScopeLogs{{LogRecords: []*logspb.LogRecord{
+				{
+					TimeUnixNano:   1700000000123456789,
+					SeverityNumber: 9,
+					SeverityText:   "INFO",
+					Body:           str("hi"),
+					TraceId:        []byte("0123456789abcdef"),
+					SpanId:         []byte("01234567"),
+					Attributes: []*collectorpb.KeyValue{
+						{
+							Key: "n",
+							Value: &collectorpb.AnyValue{
+								Value: &collectorpb.AnyValue_IntValue{IntValue: 5},
+							},
+						},
+					},
+				},
+			}}},
+		},
+	}}
 	pb, err := proto.Marshal(logs)
 	if err != nil {
 		t.Fatal(err)
@@ -464,7 +571,9 @@ func TestOTLP(t *testing.T) {
 	for ctype, body := range map[string][]byte{"application/x-protobuf": pb, "application/json": []byte(js)} {
 		r := start(t, nil)
 		code, text, header := r.send("POST", "/v1/logs", ctype, body)
-		if code != 200 || header.Get("Content-Type") != ctype || ctype == "application/json" && text != "{}" || ctype != "application/json" && text != "" {
+		if code != 200 || header.Get("Content-Type") != ctype ||
+			ctype == "application/json" && text != "{}" ||
+			ctype != "application/json" && text != "" {
 			t.Fatal(code, text, header)
 		}
 		rec := r.sink.Records()[0]
@@ -476,14 +585,40 @@ func TestOTLP(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	off := start(t, nil)
-	if _, _, h := off.send("OPTIONS", "/t", "", nil, "Origin", "https://a.example"); h.Get("Access-Control-Allow-Origin") != "" {
+	if _, _, h := off.send(
+		"OPTIONS",
+		"/t",
+		"",
+		nil,
+		"Origin",
+		"https://a.example",
+	); h.Get(
+		"Access-Control-Allow-Origin",
+	) != "" {
 		t.Fatal("CORS is on by default")
 	}
 	on := start(t, func(c *Config) { c.CORSOrigins = []string{"https://a.example"} })
-	if code, _, h := on.send("OPTIONS", "/t", "", nil, "Origin", "https://a.example"); code != 204 || h.Get("Access-Control-Allow-Origin") != "https://a.example" {
+	if code, _, h := on.send(
+		"OPTIONS",
+		"/t",
+		"",
+		nil,
+		"Origin",
+		"https://a.example",
+	); code != 204 ||
+		h.Get("Access-Control-Allow-Origin") != "https://a.example" {
 		t.Fatal(code, h)
 	}
-	if _, _, h := on.send("POST", "/t", "", nil, "Origin", "https://b.example"); h.Get("Access-Control-Allow-Origin") != "" {
+	if _, _, h := on.send(
+		"POST",
+		"/t",
+		"",
+		nil,
+		"Origin",
+		"https://b.example",
+	); h.Get(
+		"Access-Control-Allow-Origin",
+	) != "" {
 		t.Fatal(h)
 	}
 }
@@ -506,19 +641,36 @@ func TestEndpointsAndTypesOfOthersAreRefused(t *testing.T) {
 	} {
 		before := len(c.r.sink.Records())
 		code, text, _ := c.r.send("POST", c.path, c.ctype, []byte("x\n"))
-		if stored := len(c.r.sink.Records()) - before; code != c.want || (stored == 1) != (code == 200) {
+		if stored := len(
+			c.r.sink.Records(),
+		) - before; code != c.want ||
+			(stored == 1) != (code == 200) {
 			t.Errorf("%s as %q: %d %s, %d stored", c.path, c.ctype, code, text, stored)
 		}
 	}
 }
 
-// What fluent-bit's http output writes with format msgpack: [[time, metadata], record] after one another.
+// What fluent-bit's http output writes with format msgpack: [[time, metadata], record] after one
+// another.
 func TestFluentBitMsgpack(t *testing.T) {
 	r := start(t, nil)
 	at, _ := wire.AppendEventTime(nil, 1700000000_123456789)
-	body := "\x92\x92" + string(at) + "\x80\x81\xa1a\x01" + "\x92" + string(at) + "\x81\xa1a\x02" + "\x92\x92" + string(at) + "\x81\xa1m\x01\x81\xa1a\x03" +
-		"\x92\x81\xa1a\x04\x81\xa1a\x05" + "\x92\x06\x07" + "\x91\x92" + string(at) + "\x81\xa1a\x08"
-	if code, text, _ := r.send("POST", "/t?time=5", "application/msgpack", []byte(body)); code != 200 {
+	body := "\x92\x92" + string(
+		at,
+	) + "\x80\x81\xa1a\x01" + "\x92" + string(
+		at,
+	) + "\x81\xa1a\x02" + "\x92\x92" + string(
+		at,
+	) + "\x81\xa1m\x01\x81\xa1a\x03" +
+		"\x92\x81\xa1a\x04\x81\xa1a\x05" + "\x92\x06\x07" + "\x91\x92" + string(
+		at,
+	) + "\x81\xa1a\x08"
+	if code, text, _ := r.send(
+		"POST",
+		"/t?time=5",
+		"application/msgpack",
+		[]byte(body),
+	); code != 200 {
 		t.Fatal(code, text)
 	}
 	var got []string
@@ -526,8 +678,16 @@ func TestFluentBitMsgpack(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %s", rec.Time, rec.Value, rec.Headers))
 	}
 	const when = "1700000000123456789"
-	want := []string{when + ` {"a":1} []`, when + ` {"a":2} []`, when + ` {"a":3} [{fluent_metadata {"m":1}}]`,
-		`5000000000 {"a":4} []`, `5000000000 {"a":5} []`, `5000000000 6 []`, `5000000000 7 []`, when + ` {"a":8} []`}
+	want := []string{
+		when + ` {"a":1} []`,
+		when + ` {"a":2} []`,
+		when + ` {"a":3} [{fluent_metadata {"m":1}}]`,
+		`5000000000 {"a":4} []`,
+		`5000000000 {"a":5} []`,
+		`5000000000 6 []`,
+		`5000000000 7 []`,
+		when + ` {"a":8} []`,
+	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -538,31 +698,54 @@ func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 	for _, c := range []struct{ method, path, id string }{
 		{"POST", "/logs/_doc", ""}, {"PUT", "/logs/_doc/7", "7"}, {"POST", "/logs/_create/8", "8"},
 	} {
-		code, text, h := r.send(c.method, c.path, "application/json", []byte("{\"m\": 1,\n\"@timestamp\":\"2026-01-02T03:04:05Z\"}"))
+		code, text, h := r.send(
+			c.method,
+			c.path,
+			"application/json",
+			[]byte("{\"m\": 1,\n\"@timestamp\":\"2026-01-02T03:04:05Z\"}"),
+		)
 		var reply struct {
 			Index  string `json:"_index"`
 			ID     string `json:"_id"`
 			Result string
 		}
-		if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 201 || reply.Index != "logs" || reply.ID == "" || reply.Result != "created" ||
-			h.Get("X-Elastic-Product") == "" || c.id != "" && reply.ID != c.id {
+		if err := json.Unmarshal(
+			[]byte(text),
+			&reply,
+		); err != nil || code != 201 || reply.Index != "logs" || reply.ID == "" || reply.Result != "created" ||
+			h.Get("X-Elastic-Product") == "" ||
+			c.id != "" && reply.ID != c.id {
 			t.Fatal(c, code, text)
 		}
 		rec := r.sink.Records()[len(r.sink.Records())-1]
-		if rec.Tag != "logs" || string(rec.Key) != c.id || string(rec.Value) != `{"m":1,"@timestamp":"2026-01-02T03:04:05Z"}` || rec.When().Year() != 2026 {
+		if rec.Tag != "logs" || string(rec.Key) != c.id ||
+			string(rec.Value) != `{"m":1,"@timestamp":"2026-01-02T03:04:05Z"}` ||
+			rec.When().Year() != 2026 {
 			t.Fatalf("%+v", rec)
 		}
 	}
 	for _, body := range []string{"", "[1]", "x", "{} {}"} {
-		if code, text, _ := r.send("POST", "/logs/_doc", "application/json", []byte(body)); code != 400 {
+		if code, text, _ := r.send(
+			"POST",
+			"/logs/_doc",
+			"application/json",
+			[]byte(body),
+		); code != 400 {
 			t.Fatal(body, code, text)
 		}
 	}
-	if code, text, h := r.send("HEAD", "/logs", "", nil); code != 200 || text != "" || h.Get("X-Elastic-Product") == "" {
+	if code, text, h := r.send(
+		"HEAD",
+		"/logs",
+		"",
+		nil,
+	); code != 200 || text != "" ||
+		h.Get("X-Elastic-Product") == "" {
 		t.Fatal(code, text, h)
 	}
 	code, text, _ := r.send("GET", "/_cluster/health", "", nil)
-	if code != 200 || !strings.Contains(text, `"status":"green"`) || !strings.Contains(text, `"timed_out":false`) {
+	if code != 200 || !strings.Contains(text, `"status":"green"`) ||
+		!strings.Contains(text, `"timed_out":false`) {
 		t.Fatal(code, text)
 	}
 	if n := len(r.sink.Records()); n != 3 {
@@ -570,19 +753,35 @@ func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 	}
 }
 
-// fluent-bit's out_es takes answers of at most 512,000 bytes, looks at no item as long as there is no
-// error, and sends everything again when the answer does not fit.
+// fluent-bit's out_es takes answers of at most 512,000 bytes, looks at no item as long as there is
+// no error, and sends everything again when the answer does not fit.
 func TestBulkAnswersFitFluentBit(t *testing.T) {
 	r := start(t, nil)
 	const items = 50_000
 	body := bytes.Repeat([]byte("{\"create\":{}}\n{\"a\":1}\n"), items)
-	code, text, _ := r.send("POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit")
+	code, text, _ := r.send(
+		"POST",
+		"/logs/_bulk",
+		"application/x-ndjson",
+		body,
+		"User-Agent",
+		"Fluent-Bit",
+	)
 	if code != 200 || len(text) > 100 || !strings.Contains(text, `"errors":false,"items":[`) {
 		t.Fatalf("%d %.200s, %d bytes", code, text, len(text))
 	}
 	body = append(body, "{\"create\":{}}\n[1]\n"...)
-	code, text, _ = r.send("POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit")
-	if code != 200 || len(text) > 1000 || !strings.Contains(text, `"errors":true`) || !strings.Contains(text, `"status":201`) || !strings.Contains(text, `"status":400`) {
+	code, text, _ = r.send(
+		"POST",
+		"/logs/_bulk",
+		"application/x-ndjson",
+		body,
+		"User-Agent",
+		"Fluent-Bit",
+	)
+	if code != 200 || len(text) > 1000 || !strings.Contains(text, `"errors":true`) ||
+		!strings.Contains(text, `"status":201`) ||
+		!strings.Contains(text, `"status":400`) {
 		t.Fatalf("%d %.200s, %d bytes", code, text, len(text))
 	}
 	// Others want to know of each.
@@ -590,7 +789,11 @@ func TestBulkAnswersFitFluentBit(t *testing.T) {
 	var reply struct {
 		Items []map[string]struct{ Status int }
 	}
-	if err := json.Unmarshal([]byte(text), &reply); err != nil || code != 200 || len(reply.Items) != items+1 || len(text) > 50*items {
+	if err := json.Unmarshal(
+		[]byte(text),
+		&reply,
+	); err != nil || code != 200 || len(reply.Items) != items+1 ||
+		len(text) > 50*items {
 		t.Fatal(err, code, len(reply.Items), len(text))
 	}
 	if reply.Items[0]["create"].Status != 201 || reply.Items[items]["create"].Status != 400 {
@@ -615,7 +818,12 @@ func TestBulkFilterPath(t *testing.T) {
 		{"items,-items.*._*", good, `{"items":[{"index":{"status":201}}]}`},
 		{"nothing", good, `{}`},
 	} {
-		code, text, _ := r.send("POST", "/_bulk?filter_path="+url.QueryEscape(c.filter), "", []byte(c.body))
+		code, text, _ := r.send(
+			"POST",
+			"/_bulk?filter_path="+url.QueryEscape(c.filter),
+			"",
+			[]byte(c.body),
+		)
 		if code != 200 || strings.TrimSpace(text) != c.want {
 			t.Errorf("%s: %d %s\nwant %s", c.filter, code, text, c.want)
 		}
@@ -633,7 +841,13 @@ func TestSplunkRefusesWhatSaysNothing(t *testing.T) {
 		{`{"event":"a"} 7`, `{"text":"Invalid data format","code":6,"invalid-event-number":1}`},
 		{` `, `{"text":"No data","code":5}`},
 	} {
-		if code, text, _ := r.send("POST", "/services/collector", "", []byte(c.body)); code != 400 || strings.TrimSpace(text) != c.want {
+		if code, text, _ := r.send(
+			"POST",
+			"/services/collector",
+			"",
+			[]byte(c.body),
+		); code != 400 ||
+			strings.TrimSpace(text) != c.want {
 			t.Errorf("%s: %d %s", c.body, code, text)
 		}
 	}
@@ -668,8 +882,19 @@ func TestWhatForeignPagesSendIsRefused(t *testing.T) {
 		for _, path := range []string{"/t", "/services/collector/raw"} {
 			before := len(r.sink.Records())
 			code, text, _ := r.send("POST", path, "text/plain", []byte("x"), c.header, c.value)
-			if stored := len(r.sink.Records()) - before; code != c.want || (stored == 1) != (c.want == 200) {
-				t.Errorf("%s with %s %q: %d %s, %d stored", path, c.header, c.value, code, text, stored)
+			if stored := len(
+				r.sink.Records(),
+			) - before; code != c.want ||
+				(stored == 1) != (c.want == 200) {
+				t.Errorf(
+					"%s with %s %q: %d %s, %d stored",
+					path,
+					c.header,
+					c.value,
+					code,
+					text,
+					stored,
+				)
 			}
 		}
 	}
@@ -731,7 +956,12 @@ func TestTLS(t *testing.T) {
 	ca := certtest.New(t)
 	cert, key := ca.Issue("server")
 	r := start(t, func(c *Config) {
-		c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
+		c.TLS = &tlsconf.Server{
+			CertFile:          cert,
+			KeyFile:           key,
+			ClientCAFile:      ca.File,
+			RequireClientCert: true,
+		}
 	})
 	ccert, ckey := ca.Issue("client")
 	post := func(c tlsconf.Client) error {
@@ -739,7 +969,9 @@ func TestTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := http.Client{Transport: &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}}
+		client := http.Client{
+			Transport: &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true},
+		}
 		defer client.CloseIdleConnections()
 		res, err := client.Post("https://"+r.addr+"/t", "", strings.NewReader("x"))
 		if err == nil {
@@ -747,7 +979,10 @@ func TestTLS(t *testing.T) {
 		}
 		return err
 	}
-	if err := post(tlsconf.Client{CAFile: ca.File, ServerName: "server", CertFile: ccert, KeyFile: ckey}); err != nil || len(r.sink.Records()) != 1 {
+	if err := post(
+		tlsconf.Client{CAFile: ca.File, ServerName: "server", CertFile: ccert, KeyFile: ckey},
+	); err != nil ||
+		len(r.sink.Records()) != 1 {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -767,14 +1002,44 @@ func FuzzBodies(f *testing.F) {
 		for i := range kindsSeeded {
 			f.Add(byte(i), byte(0), []byte(s))
 		}
-		f.Add(byte(0), byte(1), packed([]byte(s), func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }))
-		f.Add(byte(1), byte(2), packed([]byte(s), func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }))
-		f.Add(byte(2), byte(3), packed([]byte(s), func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }))
+		f.Add(
+			byte(0),
+			byte(1),
+			packed([]byte(s), func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
+		)
+		f.Add(
+			byte(1),
+			byte(2),
+			packed([]byte(s), func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		)
+		f.Add(
+			byte(2),
+			byte(3),
+			packed(
+				[]byte(s),
+				func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+			),
+		)
 	}
-	r := start(f, func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20; c.MaxDepth = 10 })
+	r := start(
+		f,
+		func(c *Config) { c.MaxBodySize = 1 << 20; c.MaxInflatedSize = 1 << 20; c.MaxDepth = 10 },
+	)
 	kinds := []struct{ path, ctype string }{
-		{"/t", "application/json"}, {"/t", "application/x-ndjson"}, {"/t", "application/msgpack"}, {"/t", "application/x-www-form-urlencoded"},
-		{"/i/_bulk", "application/x-ndjson"}, {"/services/collector", "application/json"}, {"/v1/logs", "application/json"}, {"/v1/logs", "application/x-protobuf"},
+		{
+			"/t",
+			"application/json",
+		},
+		{"/t", "application/x-ndjson"},
+		{"/t", "application/msgpack"},
+		{"/t", "application/x-www-form-urlencoded"},
+		{
+			"/i/_bulk",
+			"application/x-ndjson",
+		},
+		{"/services/collector", "application/json"},
+		{"/v1/logs", "application/json"},
+		{"/v1/logs", "application/x-protobuf"},
 		{"/t", "multipart/form-data; boundary=b"},
 	}
 	encodings := []string{"", "gzip", "deflate", "zstd", "gzip, zstd"}

@@ -11,7 +11,8 @@ import (
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
-// scan returns where the JSON value ends that b begins with, checked and not nested deeper than depth.
+// scan returns where the JSON value ends that b begins with, checked and not nested deeper than
+// depth.
 func scan(b []byte, depth int) (end int, err error) {
 	end, err = wire.ScanJSON(b, depth)
 	if errors.Is(err, wire.ErrDepth) {
@@ -20,7 +21,8 @@ func scan(b []byte, depth int) (end int, err error) {
 	return end, err
 }
 
-// compact returns the JSON text raw, checked, on one line. It may write in raw, which stays the same JSON.
+// compact returns the JSON text raw, checked, on one line. It may write in raw, which stays the
+// same JSON.
 func compact(raw []byte, depth int) ([]byte, error) {
 	end, err := scan(raw, depth)
 	if err != nil {
@@ -40,8 +42,8 @@ func space(b []byte) []byte {
 	return b
 }
 
-// oneLine takes the white space out of JSON text of several lines. It works in place; what is left over
-// becomes white space, so that the text around it stays JSON.
+// oneLine takes the white space out of JSON text of several lines. It works in place; what is left
+// over becomes white space, so that the text around it stays JSON.
 func oneLine(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return raw
@@ -68,8 +70,8 @@ func oneLine(raw []byte) []byte {
 	return raw[:n]
 }
 
-// values calls each with every JSON value of b: those that follow one another, and the elements of an
-// array in their place. The values alias b, and may be changed only as compact does it.
+// values calls each with every JSON value of b: those that follow one another, and the elements of
+// an array in their place. The values alias b, and may be changed only as compact does it.
 func values(b []byte, depth int, each func(n int, value []byte) error) error {
 	n := 0
 	one := func() error {
@@ -102,7 +104,10 @@ func values(b []byte, depth int, each func(n int, value []byte) error) error {
 			}
 			b = space(b)
 			if len(b) == 0 || b[0] != ',' && b[0] != ']' {
-				return inValue(n+1, fmt.Errorf("%w: an array that neither goes on nor ends", wire.ErrJSON))
+				return inValue(
+					n+1,
+					fmt.Errorf("%w: an array that neither goes on nor ends", wire.ErrJSON),
+				)
 			}
 			more = b[0] == ','
 			b = b[1:]

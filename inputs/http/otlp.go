@@ -20,40 +20,49 @@ import (
 
 // otlp takes ExportLogsServiceRequests: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 func (h *HTTP) otlp() protocol {
-	return protocol{name: "otlp", fail: failOTLP, take: func(w http.ResponseWriter, r *request) error {
-		if r.Method != http.MethodPost {
-			return fail(http.StatusMethodNotAllowed, "use POST")
-		}
-		media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		body, err := r.body(w)
-		if err != nil {
-			return err
-		}
-		var decode func() error
-		asJSON := false
-		now := time.Now()
-		switch media {
-		case "application/x-protobuf":
-			decode = func() error { return r.otlpProto(body, now) }
-		case "application/json":
-			asJSON = true
-			decode = func() error { return r.otlpJSON(body, now) }
-		default:
-			return fail(http.StatusUnsupportedMediaType, "content type %q: use application/x-protobuf or application/json", media)
-		}
-		if err := r.take(decode); err != nil {
-			return err
-		}
-		// An empty ExportLogsServiceResponse: full success.
-		w.Header().Set("Content-Type", media)
-		if asJSON {
-			_, _ = w.Write([]byte("{}")) // a client that is gone learns nothing
-		}
-		return nil
-	}}
+	return protocol{
+		name: "otlp",
+		fail: failOTLP,
+		take: func(w http.ResponseWriter, r *request) error {
+			if r.Method != http.MethodPost {
+				return fail(http.StatusMethodNotAllowed, "use POST")
+			}
+			media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+			body, err := r.body(w)
+			if err != nil {
+				return err
+			}
+			var decode func() error
+			asJSON := false
+			now := time.Now()
+			switch media {
+			case "application/x-protobuf":
+				decode = func() error { return r.otlpProto(body, now) }
+			case "application/json":
+				asJSON = true
+				decode = func() error { return r.otlpJSON(body, now) }
+			default:
+				return fail(
+					http.StatusUnsupportedMediaType,
+					"content type %q: use application/x-protobuf or application/json",
+					media,
+				)
+			}
+			if err := r.take(decode); err != nil {
+				return err
+			}
+			// An empty ExportLogsServiceResponse: full success.
+			w.Header().Set("Content-Type", media)
+			if asJSON {
+				_, _ = w.Write([]byte("{}")) // a client that is gone learns nothing
+			}
+			return nil
+		},
+	}
 }
 
-// failOTLP answers in plain text, which the protocol's clients log; they retry on 429 and 503, minding Retry-After.
+// failOTLP answers in plain text, which the protocol's clients log; they retry on 429 and 503,
+// minding Retry-After.
 func failOTLP(w http.ResponseWriter, f *failure) { failPlain(w, f) }
 
 // errOTLP is wrapped by errors about bodies that are something else.
@@ -66,7 +75,14 @@ type otlpScope struct {
 }
 
 // otlpRecord enters one log record. buf is used again for the next.
-func (r *request) otlpRecord(buf *[]byte, rec *logspb.LogRecord, shared *otlpScope, now time.Time, asJSON bool, size int) error {
+func (r *request) otlpRecord(
+	buf *[]byte,
+	rec *logspb.LogRecord,
+	shared *otlpScope,
+	now time.Time,
+	asJSON bool,
+	size int,
+) error {
 	if cap(*buf) < size+len(shared.resource)+256 {
 		*buf = make([]byte, 0, size+len(shared.resource)+256)
 	}
@@ -94,7 +110,10 @@ func (r *request) otlpTooDeep() error {
 }
 
 func (r *request) otlpTooLong() error {
-	return fail(http.StatusRequestEntityTooLarge, "a log record or resource that takes several times its size: send it as text")
+	return fail(
+		http.StatusRequestEntityTooLarge,
+		"a log record or resource that takes several times its size: send it as text",
+	)
 }
 
 // attributesOf returns what share says about resource and scope.
@@ -132,7 +151,8 @@ func (r *request) shareScope(s *otlpScope, scope *commonpb.InstrumentationScope)
 	return err
 }
 
-// otlpWriter writes a log record as JSON: {"body":, "severity_text":, "attributes":{}, "resource":{}, "scope":{}, "trace_id":, ...}; what is not set is left out.
+// otlpWriter writes a log record as JSON: {"body":, "severity_text":, "attributes":{},
+// "resource":{}, "scope":{}, "trace_id":, ...}; what is not set is left out.
 type otlpWriter struct {
 	dst    []byte
 	depth  int
@@ -194,8 +214,8 @@ func (o *otlpWriter) record(rec *logspb.LogRecord, shared *otlpScope) {
 	o.dst = append(o.dst, '}')
 }
 
-// id writes a trace or span id in hex. OTLP's JSON has ids in hex where protobuf's JSON expects base64, and hex digits are base64 digits:
-// encoding again gives back what was sent.
+// id writes a trace or span id in hex. OTLP's JSON has ids in hex where protobuf's JSON expects
+// base64, and hex digits are base64 digits: encoding again gives back what was sent.
 func (o *otlpWriter) id(b []byte) string {
 	if o.asJSON {
 		return base64.StdEncoding.EncodeToString(b)

@@ -15,9 +15,9 @@ import (
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
-// A request is taken apart down to its log records, and only one of these is held as a message at a time:
-// an empty one is two bytes on the wire and two hundred in memory. For the same reason one is weighed
-// before it is read.
+// A request is taken apart down to its log records, and only one of these is held as a message at a
+// time: an empty one is two bytes on the wire and two hundred in memory. For the same reason one is
+// weighed before it is read.
 
 // messageCost is what a message takes in memory beside its contents, about.
 const messageCost = 160
@@ -63,7 +63,8 @@ func otlpShapes() (logRecord, resource, scope *shape) {
 	return &shape{5: value, 6: pair}, &shape{1: pair, 3: &shape{}}, &shape{3: pair}
 }
 
-// weight returns about how much memory the message takes when it is read; over most it need not be right.
+// weight returns about how much memory the message takes when it is read; over most it need not be
+// right.
 func (s *shape) weight(b []byte, depth, most int) (int, error) {
 	total := messageCost + len(b)
 	if len(b) < 1<<10 && len(b)/2*messageCost < most { // however it is made up
@@ -136,7 +137,13 @@ func (r *request) otlpProto(body []byte, now time.Time) error {
 	})
 }
 
-func (r *request) otlpProtoScope(logs []byte, shared *otlpScope, buf *[]byte, rec *logspb.LogRecord, now time.Time) error {
+func (r *request) otlpProtoScope(
+	logs []byte,
+	shared *otlpScope,
+	buf *[]byte,
+	rec *logspb.LogRecord,
+	now time.Time,
+) error {
 	shared.ownSchema = ""
 	var scope []byte
 	err := protoFields(logs, func(num protowire.Number, v []byte) error {
@@ -239,13 +246,22 @@ func (r *request) otlpJSON(body []byte, now time.Time) error {
 				if !isEither(name, "scopeLogs", "scope_logs") {
 					return nil
 				}
-				return jsonArray(v, func(logs []byte) error { return r.otlpJSONScope(logs, &shared, &buf, &rec, now) })
+				return jsonArray(
+					v,
+					func(logs []byte) error { return r.otlpJSONScope(logs, &shared, &buf, &rec, now) },
+				)
 			})
 		})
 	})
 }
 
-func (r *request) otlpJSONScope(logs []byte, shared *otlpScope, buf *[]byte, rec *logspb.LogRecord, now time.Time) error {
+func (r *request) otlpJSONScope(
+	logs []byte,
+	shared *otlpScope,
+	buf *[]byte,
+	rec *logspb.LogRecord,
+	now time.Time,
+) error {
 	shared.ownSchema = ""
 	var s commonpb.InstrumentationScope
 	err := jsonObject(logs, func(name, v []byte) error {

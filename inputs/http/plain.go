@@ -14,29 +14,33 @@ import (
 
 // plain takes POSTs of records; the path is the tag.
 func (h *HTTP) plain(path string) protocol {
-	return protocol{name: "plain", fail: failPlain, take: func(w http.ResponseWriter, r *request) error {
-		if r.Method != http.MethodPost && r.Method != http.MethodPut {
-			w.Header().Set("Allow", "POST, PUT")
-			return fail(http.StatusMethodNotAllowed, "use POST")
-		}
-		tag := strings.ReplaceAll(strings.Trim(path, "/"), "/", ".")
-		if tag == "" {
-			tag = h.cfg.Tag
-		}
-		decode, err := r.plainDecoder(tag)
-		if err != nil {
-			return err
-		}
-		body, err := r.body(w)
-		if err != nil {
-			return err
-		}
-		run, err := decode(body)
-		if err != nil {
-			return err
-		}
-		return r.take(run)
-	}}
+	return protocol{
+		name: "plain",
+		fail: failPlain,
+		take: func(w http.ResponseWriter, r *request) error {
+			if r.Method != http.MethodPost && r.Method != http.MethodPut {
+				w.Header().Set("Allow", "POST, PUT")
+				return fail(http.StatusMethodNotAllowed, "use POST")
+			}
+			tag := strings.ReplaceAll(strings.Trim(path, "/"), "/", ".")
+			if tag == "" {
+				tag = h.cfg.Tag
+			}
+			decode, err := r.plainDecoder(tag)
+			if err != nil {
+				return err
+			}
+			body, err := r.body(w)
+			if err != nil {
+				return err
+			}
+			run, err := decode(body)
+			if err != nil {
+				return err
+			}
+			return r.take(run)
+		},
+	}
 }
 
 // A reader finds the records in a body and returns a function for request.take.
@@ -95,12 +99,19 @@ func (r *request) plainDecoder(tag string) (reader, error) {
 			return nil
 		}), nil
 	}
-	return nil, fail(http.StatusUnsupportedMediaType,
-		"content type %q: use text/plain for lines, application/json, application/x-ndjson, application/msgpack, or a form", media)
+	return nil, fail(
+		http.StatusUnsupportedMediaType,
+		"content type %q: use text/plain for lines, application/json, application/x-ndjson, application/msgpack, or a form",
+		media,
+	)
 }
 
 func (r *request) jsonBody(tag string, at int64, body []byte) error {
-	return values(body, r.h.cfg.MaxDepth, func(_ int, value []byte) error { return r.add(tag, at, nil, value, nil) })
+	return values(
+		body,
+		r.h.cfg.MaxDepth,
+		func(_ int, value []byte) error { return r.add(tag, at, nil, value, nil) },
+	)
 }
 
 func (r *request) ndjsonBody(tag string, at int64, body []byte) error {
@@ -119,8 +130,8 @@ func (r *request) ndjsonBody(tag string, at int64, body []byte) error {
 	return nil
 }
 
-// msgpackBody takes the values that follow one another: fluent-bit's events, lists of records as JSON has
-// them, and records.
+// msgpackBody takes the values that follow one another: fluent-bit's events, lists of records as
+// JSON has them, and records.
 func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 	var text []byte
 	one := func() error {
@@ -140,7 +151,12 @@ func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 		}
 		var err error
 		var after []byte
-		if text, after, err = wire.AppendJSONWithin(text[:0], value, r.h.cfg.MaxDepth, r.room()); err != nil {
+		if text, after, err = wire.AppendJSONWithin(
+			text[:0],
+			value,
+			r.h.cfg.MaxDepth,
+			r.room(),
+		); err != nil {
 			return badPack(err)
 		}
 		if body = after; event {
@@ -170,7 +186,10 @@ const metadataHeader = "fluent_metadata"
 
 func badPack(err error) error {
 	if errors.Is(err, wire.ErrLong) {
-		return fail(http.StatusRequestEntityTooLarge, "msgpack: a record that is several times as long as JSON")
+		return fail(
+			http.StatusRequestEntityTooLarge,
+			"msgpack: a record that is several times as long as JSON",
+		)
 	}
 	return fmt.Errorf("msgpack: %w", err)
 }
@@ -193,5 +212,8 @@ func (r *request) form(tag string, at int64, form map[string][]byte) (func() err
 	if v, ok := form["msgpack"]; ok {
 		return func() error { return r.msgpackBody(tag, at, v) }, nil
 	}
-	return nil, fail(http.StatusBadRequest, "the form needs a field json, ndjson or msgpack; if the body is no form, say so, as in Content-Type: application/json")
+	return nil, fail(
+		http.StatusBadRequest,
+		"the form needs a field json, ndjson or msgpack; if the body is no form, say so, as in Content-Type: application/json",
+	)
 }

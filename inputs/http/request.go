@@ -22,11 +22,11 @@ import (
 
 // request is a request being taken: its body and the batches it becomes.
 //
-// A body of N bytes costs at most about 4 N of memory, whatever is in it. It is read whole, for nothing is
-// stored of a body that is wrong somewhere. Its records are made one by one: those that fit into what may
-// be held are kept until all of the body is known to be right, and stored then. If they do not fit they
-// are let go, the rest of the body is looked at only, and then it is read a second time, each part of the
-// records stored before the next is made.
+// A body of N bytes costs at most about 4 N of memory, whatever is in it. It is read whole, for
+// nothing is stored of a body that is wrong somewhere. Its records are made one by one: those that
+// fit into what may be held are kept until all of the body is known to be right, and stored then.
+// If they do not fit they are let go, the rest of the body is looked at only, and then it is read a
+// second time, each part of the records stored before the next is made.
 type request struct {
 	*http.Request
 	h       *HTTP
@@ -58,15 +58,15 @@ const (
 	leastHeld = 1 << 20
 	// perBatch is what a batch holds besides its records.
 	perBatch = 512
-	// mostGrowth bounds the records of a body, in bytes of their contents: each of a million may repeat
-	// what stands once in the body.
+	// mostGrowth bounds the records of a body, in bytes of their contents: each of a million may
+	// repeat what stands once in the body.
 	mostGrowth = 64
 	// chargeStep is how much of the shared memory is taken at a time for records.
 	chargeStep = 256 << 10
 )
 
-// room returns how much may be held for records at a time, and how large a record may be that is written
-// anew.
+// room returns how much may be held for records at a time, and how large a record may be that is
+// written anew.
 func (r *request) room() int { return r.size + leastHeld }
 
 // textRoom returns how large a record may be whose length was found out before it is written.
@@ -78,7 +78,11 @@ func (r *request) charge(n int) error {
 		return nil
 	}
 	if err := r.h.memory.Acquire(n - r.charged); err != nil {
-		return &failure{status: http.StatusTooManyRequests, reason: err.Error(), wait: 1 * time.Second}
+		return &failure{
+			status: http.StatusTooManyRequests,
+			reason: err.Error(),
+			wait:   1 * time.Second,
+		}
 	}
 	r.charged = n
 	return nil
@@ -95,7 +99,10 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > r.h.cfg.MaxBodySize {
 		return nil, &http.MaxBytesError{Limit: r.h.cfg.MaxBodySize}
 	}
-	src, done, err := inflate(r.Header.Get("Content-Encoding"), http.MaxBytesReader(w, r.Body, r.h.cfg.MaxBodySize))
+	src, done, err := inflate(
+		r.Header.Get("Content-Encoding"),
+		http.MaxBytesReader(w, r.Body, r.h.cfg.MaxBodySize),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +124,11 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 		n, err := src.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		if len(b) > limit {
-			return nil, fail(http.StatusRequestEntityTooLarge, "the body inflates beyond max_inflated_size, %d bytes", limit)
+			return nil, fail(
+				http.StatusRequestEntityTooLarge,
+				"the body inflates beyond max_inflated_size, %d bytes",
+				limit,
+			)
 		}
 		if err == io.EOF {
 			r.size, r.whole = len(b), cap(b)
@@ -147,7 +158,10 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 			src = z
 		case "deflate": // zlib by the standard, raw by custom
 			br := bufio.NewReader(src)
-			if head, _ := br.Peek(2); len(head) == 2 && head[0]&0x0f == 8 && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
+			if head, _ := br.Peek(
+				2,
+			); len(head) == 2 && head[0]&0x0f == 8 &&
+				(uint(head[0])<<8|uint(head[1]))%31 == 0 {
 				z, err := zlib.NewReader(br)
 				if err != nil {
 					return nil, done, fmt.Errorf("body is not deflate: %w", err)
@@ -157,7 +171,12 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 				src = flate.NewReader(br)
 			}
 		case "zstd":
-			z, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+			z, err := zstd.NewReader(
+				src,
+				zstd.WithDecoderConcurrency(1),
+				zstd.WithDecoderLowmem(true),
+				zstd.WithDecoderMaxWindow(8<<20),
+			)
 			if err != nil {
 				return nil, done, fmt.Errorf("body is not zstd: %w", err)
 			}
@@ -165,15 +184,19 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 			done = func() { z.Close(); before() }
 			src = z
 		default:
-			return nil, done, fail(http.StatusUnsupportedMediaType, "content encoding %q: use gzip, deflate, zstd or none", name)
+			return nil, done, fail(
+				http.StatusUnsupportedMediaType,
+				"content encoding %q: use gzip, deflate, zstd or none",
+				name,
+			)
 		}
 	}
 	return src, done, nil
 }
 
-// take makes records by calling decode, which calls add for each, and stores them: when take returns nil
-// all are durable. decode is called once or twice, and must make the same records each time; an error
-// of the first call means that nothing was stored.
+// take makes records by calling decode, which calls add for each, and stores them: when take
+// returns nil all are durable. decode is called once or twice, and must make the same records each
+// time; an error of the first call means that nothing was stored.
 func (r *request) take(decode func() error) error {
 	r.pass, r.made, r.count = keeping, 0, 0
 	if err := decode(); err != nil {
@@ -198,8 +221,11 @@ func (r *request) add(tag string, at int64, key, value []byte, headers []record.
 		return fail(http.StatusBadRequest, "the client has gone")
 	}
 	if most := min(int64(r.size)*mostGrowth+leastHeld, 4*r.h.cfg.MaxInflatedSize); r.made > most {
-		return fail(http.StatusRequestEntityTooLarge,
-			"the records of this request would take more than %d bytes, for they repeat what stands once in it: send smaller requests", most)
+		return fail(
+			http.StatusRequestEntityTooLarge,
+			"the records of this request would take more than %d bytes, for they repeat what stands once in it: send smaller requests",
+			most,
+		)
 	}
 	if r.pass == looking {
 		return nil
@@ -266,10 +292,18 @@ func (r *request) store() error {
 	case first == nil:
 		return nil
 	case errors.Is(first, context.DeadlineExceeded):
-		return &failure{status: http.StatusTooManyRequests, reason: "the buffer is full", wait: retryAfter}
+		return &failure{
+			status: http.StatusTooManyRequests,
+			reason: "the buffer is full",
+			wait:   retryAfter,
+		}
 	}
 	r.h.notes.Warn("", "records could not be stored", "error", first)
-	return &failure{status: http.StatusServiceUnavailable, reason: "the records could not be stored", wait: retryAfter}
+	return &failure{
+		status: http.StatusServiceUnavailable,
+		reason: "the records could not be stored",
+		wait:   retryAfter,
+	}
 }
 
 // lines yields the lines of b without their ends; empty ones are left out.

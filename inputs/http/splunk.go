@@ -97,8 +97,8 @@ func failSplunk(w http.ResponseWriter, f *failure) {
 	writeJSON(w, status, reply)
 }
 
-// hecDone answers a request whose records are durable. A client that named a channel may ask for the ack
-// later: it is true already.
+// hecDone answers a request whose records are durable. A client that named a channel may ask for
+// the ack later: it is true already.
 func (r *request) hecDone(w http.ResponseWriter) error {
 	if r.count == 0 {
 		return hecRefuse(5, "No data", 0, nil)
@@ -177,7 +177,12 @@ func (r *request) hecEvent(n int, now int64, value []byte) error {
 		}
 		t, ok := seconds(text)
 		if !ok {
-			return hecRefuse(6, "Invalid data format", n, fmt.Errorf("time %.100s is not a number of seconds", at))
+			return hecRefuse(
+				6,
+				"Invalid data format",
+				n,
+				fmt.Errorf("time %.100s is not a number of seconds", at),
+			)
 		}
 		now = t.UnixNano()
 	}

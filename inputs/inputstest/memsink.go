@@ -23,8 +23,8 @@ type Record struct {
 	Tag, Origin string
 }
 
-// MemSink is an inputs.Sink in memory. What is appended waits until it is made durable: at once by default, or at Sync
-// after Hold. Safe for concurrent use. Make one with New.
+// MemSink is an inputs.Sink in memory. What is appended waits until it is made durable: at once by
+// default, or at Sync after Hold. Safe for concurrent use. Make one with New.
 type MemSink struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -56,7 +56,12 @@ func New() *MemSink {
 }
 
 // Append implements inputs.Sink.
-func (s *MemSink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
+func (s *MemSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	positions []inputs.Position,
+	done func(error),
+) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -114,7 +119,10 @@ func (s *MemSink) syncLocked(n int) {
 				panic(err) // the sink made no copy and damaged nothing
 			}
 			for r := range records {
-				s.records = append(s.records, Record{Record: r.Clone(), Tag: e.batch.Tag, Origin: e.batch.Origin})
+				s.records = append(
+					s.records,
+					Record{Record: r.Clone(), Tag: e.batch.Tag, Origin: e.batch.Origin},
+				)
 			}
 		}
 		for _, p := range e.positions {
@@ -178,7 +186,8 @@ func (s *MemSink) set(f func()) {
 	s.changed.Broadcast()
 }
 
-// Crash forgets what is not durable, tells those who wait for it, and refuses everything from now on.
+// Crash forgets what is not durable, tells those who wait for it, and refuses everything from now
+// on.
 func (s *MemSink) Crash() {
 	s.mu.Lock()
 	lost := s.pending
@@ -230,7 +239,8 @@ func (s *MemSink) Values() []string {
 	return out
 }
 
-// Wait blocks until cond, which must not call the sink's methods, holds for the durable records, and tells whether it did before ctx ended.
+// Wait blocks until cond, which must not call the sink's methods, holds for the durable records,
+// and tells whether it did before ctx ended.
 func (s *MemSink) Wait(ctx context.Context, cond func([]Record) bool) bool {
 	stop := context.AfterFunc(ctx, func() { s.set(func() {}) })
 	defer stop()
@@ -245,10 +255,15 @@ func (s *MemSink) Wait(ctx context.Context, cond func([]Record) bool) bool {
 	return true
 }
 
-// Env returns what an agent would lend to an input: no logs, a fresh registry, dir as its directory.
+// Env returns what an agent would lend to an input: no logs, a fresh registry, dir as its
+// directory.
 func Env(name, dir string) inputs.Env {
 	return inputs.Env{
-		Name: name, Agent: "agent-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: dir,
+		Name:       name,
+		Agent:      "agent-1",
+		Log:        slog.New(slog.DiscardHandler),
+		Metrics:    prometheus.NewRegistry(),
+		Dir:        dir,
 		DeadLetter: func(context.Context, *record.Batch, string) error { return nil },
 	}
 }

@@ -35,7 +35,8 @@ type entry struct {
 	cut    uint64
 }
 
-// exportReader reads entries. What one holds is bounded: values are cut once the entry has max bytes.
+// exportReader reads entries. What one holds is bounded: values are cut once the entry has max
+// bytes.
 type exportReader struct {
 	r   *bufio.Reader
 	max int

@@ -101,7 +101,8 @@ func (j *Journald) args(cursor string) []string {
 	return append(args, j.cfg.Matches...)
 }
 
-// Run implements inputs.Input. The end of journalctl is an error: the agent starts the input again, behind the last entry stored.
+// Run implements inputs.Input. The end of journalctl is an error: the agent starts the input again,
+// behind the last entry stored.
 func (j *Journald) Run(ctx context.Context, sink inputs.Sink) error {
 	run, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -187,7 +188,13 @@ func (r *reader) read(out io.Reader) error {
 		}
 		if e.cut > 0 {
 			r.j.cut.Add(float64(e.cut))
-			r.j.env.Log.Warn("an entry was cut to max_entry_size", "cursor", e.cursor, "bytes", e.cut)
+			r.j.env.Log.Warn(
+				"an entry was cut to max_entry_size",
+				"cursor",
+				e.cursor,
+				"bytes",
+				e.cut,
+			)
 		}
 		at := e.time
 		if at == 0 {

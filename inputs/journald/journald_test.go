@@ -23,7 +23,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func binaryField(name string, value []byte) string {
-	return name + "\n" + string(binary.LittleEndian.AppendUint64(nil, uint64(len(value)))) + string(value) + "\n"
+	return name + "\n" + string(
+		binary.LittleEndian.AppendUint64(nil, uint64(len(value))),
+	) + string(
+		value,
+	) + "\n"
 }
 
 func readAll(src io.Reader, max int) (out []string, err error) {
@@ -39,7 +43,10 @@ func readAll(src io.Reader, max int) (out []string, err error) {
 
 func TestExportFormat(t *testing.T) {
 	in := "__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1700000000123456\nMESSAGE=a long message = with more than sixteen bytes\n\n\n" +
-		"__CURSOR=c2\n" + binaryField("MESSAGE", []byte("two\nlines\xff")) + "A=1\nB=x\nA=2\n\n"
+		"__CURSOR=c2\n" + binaryField(
+		"MESSAGE",
+		[]byte("two\nlines\xff"),
+	) + "A=1\nB=x\nA=2\n\n"
 	want := []string{
 		`{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1700000000123456","MESSAGE":"a long message = with more than sixteen bytes"} s=1;i=2 1700000000123456000 0`,
 		`{"__CURSOR":"c2","MESSAGE":"two\nlines\\xff","A":["1","2"],"B":"x"} c2 0 0`,
@@ -49,12 +56,26 @@ func TestExportFormat(t *testing.T) {
 			t.Fatalf("%v\n%s", err, strings.Join(got, "\n"))
 		}
 	}
-	big := "MESSAGE=" + strings.Repeat("x", 1000) + "\n" + binaryField("B", bytes.Repeat([]byte{'y'}, 1000)) + "\n"
-	if got, err := readAll(strings.NewReader(big), 100); err != io.EOF || got[0] != `{"MESSAGE":"`+strings.Repeat("x", 100)+`","B":""}  0 1900` {
+	big := "MESSAGE=" + strings.Repeat(
+		"x",
+		1000,
+	) + "\n" + binaryField(
+		"B",
+		bytes.Repeat([]byte{'y'}, 1000),
+	) + "\n"
+	if got, err := readAll(
+		strings.NewReader(big),
+		100,
+	); err != io.EOF ||
+		got[0] != `{"MESSAGE":"`+strings.Repeat("x", 100)+`","B":""}  0 1900` {
 		t.Fatal(err, got)
 	}
 	for _, bad := range []string{"A=1", "=x\n\n", strings.Repeat("N", 300) + "=1\n\n", "B\n\xff\xff\xff\xff\xff\xff\xff\xffxx", "B\n\x01\x00\x00\x00\x00\x00\x00\x00xy\n\n"} {
-		if got, err := readAll(strings.NewReader(bad), 100); err == io.EOF || err == nil || len(got) > 0 {
+		if got, err := readAll(
+			strings.NewReader(bad),
+			100,
+		); err == io.EOF || err == nil ||
+			len(got) > 0 {
 			t.Errorf("%.40q: %v, %v", bad, got, err)
 		}
 	}
@@ -78,7 +99,8 @@ func FuzzExport(f *testing.F) {
 	})
 }
 
-// A script in the place of journalctl: it writes its arguments to a file, prints two entries and stays.
+// A script in the place of journalctl: it writes its arguments to a file, prints two entries and
+// stays.
 func TestCursorIsThePosition(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "journalctl")
@@ -124,7 +146,11 @@ exec sleep 60
 		t.Fatal(err)
 	}
 	j, _ := New(cfg, inputstest.Env("input.journald.test", dir))
-	if err := j.Run(ctx, sink); err == nil || !strings.Contains(err.Error(), "broken") || !strings.Contains(err.Error(), "exit status 1") {
+	if err := j.Run(
+		ctx,
+		sink,
+	); err == nil || !strings.Contains(err.Error(), "broken") ||
+		!strings.Contains(err.Error(), "exit status 1") {
 		t.Fatal(err)
 	}
 }
@@ -132,7 +158,11 @@ exec sleep 60
 func TestSinkFailureIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "journalctl")
-	os.WriteFile(script, []byte("#!/bin/sh\nprintf '__CURSOR=c1\\nMESSAGE=one\\n\\n'\nexec sleep 60\n"), 0o700)
+	os.WriteFile(
+		script,
+		[]byte("#!/bin/sh\nprintf '__CURSOR=c1\\nMESSAGE=one\\n\\n'\nexec sleep 60\n"),
+		0o700,
+	)
 	cfg := Default()
 	cfg.Journalctl = script
 	sink := inputstest.New()

@@ -10,22 +10,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkRead reads a backlog of 200-byte records over 6 partitions from a broker in the same process; its share is in the CPU figure.
+// BenchmarkRead reads a backlog of 200-byte records over 6 partitions from a broker in the same
+// process; its share is in the CPU figure.
 func BenchmarkRead(b *testing.B) {
 	c := startCluster(b, kfake.SeedTopics(6, "logs"))
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.MaxBufferedRecords(100_000))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.MaxBufferedRecords(100_000),
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
 	const total = 1_200_000
 	for i := range total {
 		v := fmt.Appendf(make([]byte, 0, 200), `{"ts":%d,"msg":"%0170x"}`, i, i*7919)
-		cl.Produce(b.Context(), &kgo.Record{Topic: "logs", Partition: int32(i % 6), Value: v}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				b.Error(err)
-			}
-		})
+		cl.Produce(
+			b.Context(),
+			&kgo.Record{Topic: "logs", Partition: int32(i % 6), Value: v},
+			func(_ *kgo.Record, err error) {
+				if err != nil {
+					b.Error(err)
+				}
+			},
+		)
 	}
 	if err := cl.Flush(b.Context()); err != nil {
 		b.Fatal(err)

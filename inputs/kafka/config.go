@@ -37,10 +37,18 @@ const defaultMaxInflated = 128 << 20
 // Default returns the defaults.
 func Default() Config {
 	return Config{
-		Config: client.DefaultConfig(), Start: "earliest", Isolation: "read_committed", Protocol: "auto",
-		SessionTimeout: 45 * time.Second, HeartbeatInterval: 3 * time.Second, RebalanceTimeout: 60 * time.Second, RevokeTimeout: 20 * time.Second,
-		BufferBytes: 32 << 20, FetchBytes: 2 << 20, FetchWait: 100 * time.Millisecond,
-		MaxInflatedBatch: defaultMaxInflated,
+		Config:            client.DefaultConfig(),
+		Start:             "earliest",
+		Isolation:         "read_committed",
+		Protocol:          "auto",
+		SessionTimeout:    45 * time.Second,
+		HeartbeatInterval: 3 * time.Second,
+		RebalanceTimeout:  60 * time.Second,
+		RevokeTimeout:     20 * time.Second,
+		BufferBytes:       32 << 20,
+		FetchBytes:        2 << 20,
+		FetchWait:         100 * time.Millisecond,
+		MaxInflatedBatch:  defaultMaxInflated,
 	}
 }
 
@@ -82,7 +90,10 @@ func (c *Config) Validate() error {
 		bad("protocol: must be auto, classic or consumer")
 	}
 	if c.HeartbeatInterval <= 0 || c.HeartbeatInterval > c.SessionTimeout/2 {
-		bad("heartbeat_interval: must be more than 0s and at most half of session_timeout (%v)", c.SessionTimeout)
+		bad(
+			"heartbeat_interval: must be more than 0s and at most half of session_timeout (%v)",
+			c.SessionTimeout,
+		)
 	}
 	if c.RevokeTimeout < 0 || c.RevokeTimeout >= c.RebalanceTimeout {
 		bad("revoke_timeout: must be less than rebalance_timeout (%v)", c.RebalanceTimeout)
@@ -115,7 +126,10 @@ func (c *Config) start() (startAt, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, c.Start)
 	if err != nil {
-		return startAt{}, fmt.Errorf("%q is neither earliest, latest nor a time such as \"2026-01-31T00:00:00Z\"", c.Start)
+		return startAt{}, fmt.Errorf(
+			"%q is neither earliest, latest nor a time such as \"2026-01-31T00:00:00Z\"",
+			c.Start,
+		)
 	}
 	return startAt{after: t}, nil
 }

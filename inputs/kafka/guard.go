@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// guard tells whether the group has been heard of lately. A member that has not, must take itself for dropped: others may have its
-// partitions. It is a hook of the member's client.
+// guard tells whether the group has been heard of lately. A member that has not, must take itself
+// for dropped: others may have its partitions. It is a hook of the member's client.
 type guard struct {
 	session, rebalance time.Duration
 
@@ -33,7 +33,13 @@ func (g *guard) alive(now time.Time) bool {
 }
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
-func (g *guard) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+func (g *guard) OnBrokerWrite(
+	_ kgo.BrokerMetadata,
+	key int16,
+	_ int,
+	_, _ time.Duration,
+	err error,
+) {
 	if k := kmsg.Key(key); err == nil && (k == kmsg.JoinGroup || k == kmsg.SyncGroup) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -42,7 +48,13 @@ func (g *guard) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.
 }
 
 // OnBrokerRead implements kgo.HookBrokerRead.
-func (g *guard) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+func (g *guard) OnBrokerRead(
+	_ kgo.BrokerMetadata,
+	key int16,
+	_ int,
+	_, _ time.Duration,
+	err error,
+) {
 	switch k := kmsg.Key(key); k {
 	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
 		g.mu.Lock()

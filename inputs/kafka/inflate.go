@@ -19,12 +19,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// inflater decompresses batches for the reading client, within bounds: a megabyte on the wire can be a
-// gigabyte of zeros, and a fetch is many batches. A batch costs its bytes and those of the records that
-// the client makes of it. One that costs more than max is too large, for good. One that does not fit
-// beside those which are inflated already, and whose records were not copied yet, is refused for now
-// (errCrowded): the client hands over what it has and fetches the rest again. Of the batches that are
-// larger than the share of all, one at a time goes beyond it, so that each has its turn.
+// inflater decompresses batches for the reading client, within bounds: a megabyte on the wire can
+// be a gigabyte of zeros, and a fetch is many batches. A batch costs its bytes and those of the
+// records that the client makes of it. One that costs more than max is too large, for good. One
+// that does not fit beside those which are inflated already, and whose records were not copied yet,
+// is refused for now (errCrowded): the client hands over what it has and fetches the rest again. Of
+// the batches that are larger than the share of all, one at a time goes beyond it, so that each has
+// its turn.
 type inflater struct {
 	max   int64
 	share int64 // of all batches
@@ -57,7 +58,12 @@ const (
 func newInflater(maxBatch, share int64, pools *fetchPools) *inflater {
 	decoder := func(limit uint64) func() any {
 		return func() any {
-			d, err := zstd.NewReader(nil, zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(limit))
+			d, err := zstd.NewReader(
+				nil,
+				zstd.WithDecoderLowmem(true),
+				zstd.WithDecoderConcurrency(1),
+				zstd.WithDecoderMaxMemory(limit),
+			)
 			if err != nil {
 				panic(err) // constant options
 			}
@@ -96,8 +102,8 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 	return out, nil
 }
 
-// admit reports whether one more batch may be inflated. What the client dropped is found by the garbage
-// collector only, which has to run for that.
+// admit reports whether one more batch may be inflated. What the client dropped is found by the
+// garbage collector only, which has to run for that.
 func (f *inflater) admit(now time.Time) bool {
 	f.mu.Lock()
 	ok := f.held < f.share
@@ -170,7 +176,8 @@ func (f *inflater) charge(c *charge, b []byte) {
 	f.charges[at] = c
 }
 
-// GetDecompressBytes implements kgo.PoolDecompressBytes. The client does not call it: Decompress does.
+// GetDecompressBytes implements kgo.PoolDecompressBytes. The client does not call it: Decompress
+// does.
 func (f *inflater) GetDecompressBytes(src []byte, codec kgo.CompressionCodecType) []byte {
 	return f.pools.GetDecompressBytes(src, codec)
 }
@@ -200,7 +207,8 @@ var (
 	_ kgo.PoolRecords         = (*inflater)(nil)
 )
 
-// cost is what a batch's records take in memory, inflated: the bytes, and what is made for each of them.
+// cost is what a batch's records take in memory, inflated: the bytes, and what is made for each of
+// them.
 func cost(records []byte) int64 {
 	n := int64(len(records))
 	for len(records) > 0 {
@@ -214,7 +222,11 @@ func cost(records []byte) int64 {
 	return n
 }
 
-func (f *inflater) inflate(c *charge, dst, src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+func (f *inflater) inflate(
+	c *charge,
+	dst, src []byte,
+	codec kgo.CompressionCodecType,
+) ([]byte, error) {
 	switch codec {
 	case kgo.CodecGzip:
 		r := f.gzips.Get().(*gzip.Reader)
@@ -297,8 +309,8 @@ func (f *inflater) zstd(c *charge, dst, src []byte) ([]byte, error) {
 
 var errXerial = errors.New("malformed snappy framing")
 
-// snappy inflates a block, or blocks in the framing of the Java library: 16 bytes, and before each block
-// its length. Blocks say what they inflate to.
+// snappy inflates a block, or blocks in the framing of the Java library: 16 bytes, and before each
+// block its length. Blocks say what they inflate to.
 func (f *inflater) snappy(c *charge, dst, src []byte) ([]byte, error) {
 	if len(src) <= 16 || !bytes.HasPrefix(src, []byte("\x82SNAPPY\x00")) {
 		n, err := s2.DecodedLen(src)

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Input is an inputs.Source: the partitions of topics, shared with the other members of a consumer group.
+// Input is an inputs.Source: the partitions of topics, shared with the other members of a consumer
+// group.
 type Input struct {
 	cfg     Config
 	env     inputs.Env
@@ -34,7 +35,13 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 	env.Metrics.MustRegister(lagCollector{in})
 	reach := cfg.NewReach()
 	reach.Tell = func(err error) { in.metrics.trouble(env.Log, "a broker cannot be connected to; trying again", err) }
-	in.opts = append(opts, kgo.WithHooks(reach), kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) }))
+	in.opts = append(
+		opts,
+		kgo.WithHooks(reach),
+		kgo.RetryBackoffFn(
+			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) },
+		),
+	)
 	if in.start, err = cfg.start(); err != nil {
 		return nil, err
 	}
@@ -45,10 +52,18 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 }
 
 // Run implements inputs.Source. Every log is a *Lease.
-func (in *Input) Run(ctx context.Context, handle func(ctx context.Context, log record.Log) error) error {
+func (in *Input) Run(
+	ctx context.Context,
+	handle func(ctx context.Context, log record.Log) error,
+) error {
 	s := &session{
-		in: in, handle: handle, leases: map[partition]*Lease{}, last: map[partition]chan struct{}{}, wake: make(chan struct{}, 1),
-		suspect: make(chan struct{}, 1), ready: make(chan struct{}),
+		in:      in,
+		handle:  handle,
+		leases:  map[partition]*Lease{},
+		last:    map[partition]chan struct{}{},
+		wake:    make(chan struct{}, 1),
+		suspect: make(chan struct{}, 1),
+		ready:   make(chan struct{}),
 	}
 	in.now.Store(s)
 	defer in.now.CompareAndSwap(s, nil)
@@ -67,8 +82,9 @@ func (in *Input) readerOptions() []kgo.Opt {
 		kgo.FetchMaxBytes(int32(in.cfg.FetchBytes)),
 		kgo.FetchMaxPartitionBytes(int32(max(in.cfg.FetchBytes/4, 1<<10))),
 		kgo.FetchMaxWait(in.cfg.FetchWait),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // what an offset out of range means is decided here
-		kgo.KeepControlRecords(),                    // they tell where a gap ends
+		// what an offset out of range means is decided here
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.KeepControlRecords(), // they tell where a gap ends
 		kgo.WithPools(inflater), kgo.WithDecompressor(inflater),
 	)
 	if in.cfg.Rack != "" {
@@ -105,7 +121,12 @@ func (in *Input) memberOptions(protocol string, guard *guard) []kgo.Opt {
 	for _, t := range in.cfg.Topics {
 		patterns = append(patterns, "^"+regexp.QuoteMeta(t)+"$")
 	}
-	return append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(patterns...), kgo.ConsumeExcludeTopics(in.cfg.ExcludeRegex...))
+	return append(
+		opts,
+		kgo.ConsumeRegex(),
+		kgo.ConsumeTopics(patterns...),
+		kgo.ConsumeExcludeTopics(in.cfg.ExcludeRegex...),
+	)
 }
 
 // protocol finds out which group protocol to speak. It retries until the cluster answers.

@@ -24,7 +24,10 @@ import (
 
 func startCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100 * time.Millisecond)}, opts...)...)
+	c, err := kfake.NewCluster(
+		append(
+			[]kfake.Opt{kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100 * time.Millisecond)},
+			opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +74,34 @@ func join(t testing.TB, cfg Config, log ...slog.Handler) *member {
 	}, log...)
 }
 
-func joinWith(t testing.TB, cfg Config, dead func(context.Context, *record.Batch, string) error, log ...slog.Handler) *member {
+func joinWith(
+	t testing.TB,
+	cfg Config,
+	dead func(context.Context, *record.Batch, string) error,
+	log ...slog.Handler,
+) *member {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	m := &member{t: t, reg: prometheus.NewRegistry(), over: make(chan struct{}), changed: make(chan struct{}), held: map[string]*held{}}
+	m := &member{
+		t:       t,
+		reg:     prometheus.NewRegistry(),
+		over:    make(chan struct{}),
+		changed: make(chan struct{}),
+		held:    map[string]*held{},
+	}
 	var err error
-	m.in, err = New(cfg, inputs.Env{Name: "input.kafka.test", Agent: "a", Log: slog.New(append(log, slog.DiscardHandler)[0]), Metrics: m.reg, DeadLetter: dead})
+	m.in, err = New(
+		cfg,
+		inputs.Env{
+			Name:       "input.kafka.test",
+			Agent:      "a",
+			Log:        slog.New(append(log, slog.DiscardHandler)[0]),
+			Metrics:    m.reg,
+			DeadLetter: dead,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,16 +185,29 @@ func produce(t testing.TB, c *kfake.Cluster, topic string, p int32, values ...st
 	produceAt(t, c, topic, p, time.Now(), values...)
 }
 
-func produceAt(t testing.TB, c *kfake.Cluster, topic string, p int32, at time.Time, values ...string) {
+func produceAt(
+	t testing.TB,
+	c *kfake.Cluster,
+	topic string,
+	p int32,
+	at time.Time,
+	values ...string,
+) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
 	var recs []*kgo.Record
 	for _, v := range values {
-		recs = append(recs, &kgo.Record{Topic: topic, Partition: p, Value: []byte(v), Timestamp: at})
+		recs = append(
+			recs,
+			&kgo.Record{Topic: topic, Partition: p, Value: []byte(v), Timestamp: at},
+		)
 	}
 	if err := cl.ProduceSync(t.Context(), recs...).FirstErr(); err != nil {
 		t.Fatal(err)
@@ -266,10 +302,16 @@ func TestReadsAndCommits(t *testing.T) {
 		if pos, note := l.Committed(); pos != 400 || note != "an intent" {
 			t.Errorf("committed %d %q", pos, note)
 		}
-		if pos, note, err := l.Refresh(t.Context()); err != nil || pos != 400 || note != "an intent" {
+		if pos, note, err := l.Refresh(
+			t.Context(),
+		); err != nil || pos != 400 ||
+			note != "an intent" {
 			t.Errorf("refresh %d %q %v", pos, note, err)
 		}
-		if notes, err := l.Notes(t.Context()); err != nil || len(notes) != 2 || notes[0] != "an intent" || notes[1] != "" {
+		if notes, err := l.Notes(
+			t.Context(),
+		); err != nil || len(notes) != 2 || notes[0] != "an intent" ||
+			notes[1] != "" {
 			t.Errorf("notes %v %v", notes, err)
 		}
 		if topic, p := l.Partition(); topic != "logs" || p != 0 {
@@ -298,7 +340,11 @@ func TestReadsAndCommits(t *testing.T) {
 // A rebalance moves a partition: the old owner may finish and commit, and is fenced from then on.
 func TestRebalance(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
-		c := startCluster(t, kfake.SeedTopics(4, "logs"), kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}))
+		c := startCluster(
+			t,
+			kfake.SeedTopics(4, "logs"),
+			kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}),
+		)
 		cfg := testConfig(c)
 		cfg.Protocol = protocol
 		a := join(t, cfg)
@@ -335,8 +381,15 @@ func TestRebalance(t *testing.T) {
 				}
 				continue
 			}
-			if !errors.Is(err, record.ErrFenced) || !errors.Is(nextErr, record.ErrFenced) || !errors.Is(context.Cause(l.ctx), record.ErrFenced) {
-				t.Errorf("%s moved: commit %v, next %v, cause %v", name, err, nextErr, context.Cause(l.ctx))
+			if !errors.Is(err, record.ErrFenced) || !errors.Is(nextErr, record.ErrFenced) ||
+				!errors.Is(context.Cause(l.ctx), record.ErrFenced) {
+				t.Errorf(
+					"%s moved: commit %v, next %v, cause %v",
+					name,
+					err,
+					nextErr,
+					context.Cause(l.ctx),
+				)
 			}
 			if pos, note := moved.Committed(); pos != 5 || note != "note of "+name {
 				t.Errorf("%s: the successor finds %d %q", name, pos, note)
@@ -355,7 +408,14 @@ func TestRevokedHandleFinishes(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	cfg := testConfig(c)
-	in, err := New(cfg, inputs.Env{Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	in, err := New(
+		cfg,
+		inputs.Env{
+			Agent:   "a",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,13 +444,18 @@ func TestRevokedHandleFinishes(t *testing.T) {
 	}
 }
 
-// A member that was away for longer than its session wakes up and tries to commit: nothing of it may be stored.
+// A member that was away for longer than its session wakes up and tries to commit: nothing of it
+// may be stored.
 func TestZombieCommit(t *testing.T) {
 	eachProtocol(t, zombieCommit)
 }
 
 func zombieCommit(t *testing.T, protocol string) {
-	c := startCluster(t, kfake.SeedTopics(1, "logs"), kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}))
+	c := startCluster(
+		t,
+		kfake.SeedTopics(1, "logs"),
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}),
+	)
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	cfg := testConfig(c)
 	cfg.Protocol = protocol
@@ -412,18 +477,21 @@ func zombieCommit(t *testing.T, protocol string) {
 		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
 		return resp, nil, true // all is well, it says, and the group never hears of it
 	})
-	c.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		mu.Lock()
-		defer mu.Unlock()
-		beat := req.(*kmsg.ConsumerGroupHeartbeatRequest)
-		if !cut || beat.MemberEpoch < 0 {
-			return nil, nil, false
-		}
-		resp := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
-		resp.MemberID, resp.MemberEpoch, resp.HeartbeatIntervalMillis = &beat.MemberID, beat.MemberEpoch, 100
-		return resp, nil, true
-	})
+	c.ControlKey(
+		int16(kmsg.ConsumerGroupHeartbeat),
+		func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			mu.Lock()
+			defer mu.Unlock()
+			beat := req.(*kmsg.ConsumerGroupHeartbeatRequest)
+			if !cut || beat.MemberEpoch < 0 {
+				return nil, nil, false
+			}
+			resp := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
+			resp.MemberID, resp.MemberEpoch, resp.HeartbeatIntervalMillis = &beat.MemberID, beat.MemberEpoch, 100
+			return resp, nil, true
+		},
+	)
 	adm, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
 	if err != nil {
 		t.Fatal(err)
@@ -476,7 +544,10 @@ func zombieCommit(t *testing.T, protocol string) {
 		t.Errorf("the zombie changed the offset: %d %q", at, note)
 	}
 	// It joins again and gets a new lease, which works.
-	a.await("a new lease", func(all map[string]*held) bool { return all["logs/0"] != nil && all["logs/0"] != l })
+	a.await(
+		"a new lease",
+		func(all map[string]*held) bool { return all["logs/0"] != nil && all["logs/0"] != l },
+	)
 	l2 := a.log("logs/0")
 	if pos, note := l2.Committed(); pos != 3 || note != "old intent" {
 		t.Errorf("the new lease finds %d %q", pos, note)
@@ -486,7 +557,8 @@ func zombieCommit(t *testing.T, protocol string) {
 	}
 }
 
-// Heartbeats fail for longer than the session timeout: the partitions are given up, and taken up again when the group is back.
+// Heartbeats fail for longer than the session timeout: the partitions are given up, and taken up
+// again when the group is back.
 func TestSilentGroup(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
@@ -518,7 +590,10 @@ func TestSilentGroup(t *testing.T) {
 	mu.Lock()
 	silent = false
 	mu.Unlock()
-	a.await("a new lease", func(all map[string]*held) bool { return all["logs/0"] != nil && all["logs/0"] != l })
+	a.await(
+		"a new lease",
+		func(all map[string]*held) bool { return all["logs/0"] != nil && all["logs/0"] != l },
+	)
 	if err := a.log("logs/0").Commit(t.Context(), 0, "back"); err != nil {
 		t.Error(err)
 	}
@@ -529,7 +604,8 @@ func TestUnknownCommit(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	m := join(t, testConfig(c))
 	l := m.log("logs/0")
-	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: nil, Count: 1}) // UNKNOWN_SERVER_ERROR
+	// UNKNOWN_SERVER_ERROR
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: nil, Count: 1})
 	err := l.Commit(t.Context(), 0, "intent")
 	if err == nil || errors.Is(err, record.ErrFenced) || !strings.Contains(err.Error(), "unknown") {
 		t.Fatalf("got %v", err)
@@ -547,10 +623,19 @@ func TestUnknownCommit(t *testing.T) {
 
 func TestRegexAndExclude(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
-		c := startCluster(t, kfake.SeedTopics(1, "app-a", "app-b", "app-b-debug", "other", "listed"))
+		c := startCluster(
+			t,
+			kfake.SeedTopics(1, "app-a", "app-b", "app-b-debug", "other", "listed"),
+		)
 		cfg := testConfig(c)
 		cfg.Protocol = protocol
-		cfg.Topics, cfg.TopicsRegex, cfg.ExcludeRegex = []string{"listed"}, []string{"^app-"}, []string{"-debug$"}
+		cfg.Topics, cfg.TopicsRegex, cfg.ExcludeRegex = []string{
+			"listed",
+		}, []string{
+			"^app-",
+		}, []string{
+			"-debug$",
+		}
 		cfg.MetadataMaxAge = time.Second
 		m := join(t, cfg)
 		want := func(names ...string) func(map[string]*held) bool {
@@ -582,7 +667,11 @@ func TestRegexAndExclude(t *testing.T) {
 
 func TestReadCommitted(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("logs"))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.TransactionalID("tx"),
+		kgo.DefaultProduceTopic("logs"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -629,7 +718,14 @@ func TestReadCommitted(t *testing.T) {
 	}
 	cfg := testConfig(c)
 	cfg.Group, cfg.Isolation = "dirty", "read_uncommitted"
-	if got := values(t, join(t, cfg).log("logs/0"), 5); !slices.Equal(got, []string{"0", "1", "no", "no", "2"}) {
+	if got := values(
+		t,
+		join(t, cfg).log("logs/0"),
+		5,
+	); !slices.Equal(
+		got,
+		[]string{"0", "1", "no", "no", "2"},
+	) {
 		t.Errorf("read_uncommitted reads %v", got)
 	}
 }
@@ -651,7 +747,14 @@ func TestStart(t *testing.T) {
 			t.Errorf("%s starts at %d, want %d", tc.start, pos, tc.first)
 		}
 		m.leave()
-		if at, _ := offset(t, c, group, "logs", 0); tc.start != "earliest" && at != int64(tc.first) {
+		if at, _ := offset(
+			t,
+			c,
+			group,
+			"logs",
+			0,
+		); tc.start != "earliest" &&
+			at != int64(tc.first) {
 			t.Errorf("%s: the start is stored as %d: a restart would skip records", tc.start, at)
 		}
 	}
@@ -688,13 +791,15 @@ func TestRetentionGap(t *testing.T) {
 	}
 	families, _ := m.reg.Gather()
 	for _, f := range families {
-		if f.GetName() == "penstock_kafka_skipped_records_total" && f.Metric[0].Counter.GetValue() != 30 {
+		if f.GetName() == "penstock_kafka_skipped_records_total" &&
+			f.Metric[0].Counter.GetValue() != 30 {
 			t.Errorf("%v skipped records counted, want 30", f.Metric[0].Counter.GetValue())
 		}
 	}
 }
 
-// The group's offset is beyond the partition's end, as after a topic was made anew: reading on in silence would lose what comes.
+// The group's offset is beyond the partition's end, as after a topic was made anew: reading on in
+// silence would lose what comes.
 func TestPositionBeyondTheEnd(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
@@ -706,12 +811,16 @@ func TestPositionBeyondTheEnd(t *testing.T) {
 	l := join(t, testConfig(c)).log("logs/0")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if b, err := l.Next(ctx); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "made anew") {
+	if b, err := l.Next(
+		ctx,
+	); err == nil || ctx.Err() != nil ||
+		!strings.Contains(err.Error(), "made anew") {
 		t.Fatalf("got %+v, %v", b, err)
 	}
 }
 
-// An output that does not read makes its partition pause, with little in memory; the other partitions go on.
+// An output that does not read makes its partition pause, with little in memory; the other
+// partitions go on.
 func TestBackPressure(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	var big []string
@@ -794,8 +903,8 @@ func TestBackPressureInTheMiddle(t *testing.T) {
 	}
 }
 
-// A backlog whose outputs read on, slower than it is fetched, is fetched once: partitions are not paused for having enough, as what was fetched of a
-// paused partition is thrown away.
+// A backlog whose outputs read on, slower than it is fetched, is fetched once: partitions are not
+// paused for having enough, as what was fetched of a paused partition is thrown away.
 func TestBacklogIsFetchedOnce(t *testing.T) {
 	const partitions, n = 3, 3000
 	c := startCluster(t, kfake.SeedTopics(partitions, "logs"))
@@ -826,7 +935,8 @@ func TestBacklogIsFetchedOnce(t *testing.T) {
 					return
 				}
 				read += b.Len()
-				for begun := time.Now(); time.Since(begun) < time.Millisecond; { // an output that works
+				// an output that works
+				for begun := time.Now(); time.Since(begun) < time.Millisecond; {
 					runtime.Gosched()
 				}
 			}

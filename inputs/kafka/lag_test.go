@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// What is fetched and not taken lags, in records and by the time of the records; what is taken and not
-// committed is told apart from it.
+// What is fetched and not taken lags, in records and by the time of the records; what is taken and
+// not committed is told apart from it.
 func TestLagInRecordsAndSeconds(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	old := time.Now().Add(-time.Hour)
@@ -35,9 +35,15 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 	}
 	produceAt(t, c, "logs", 0, old.Add(time.Minute), "3", "4", "5")
 	eventually("three are not read", func(l Lag) bool {
-		return l.Topic == "logs" && l.Partition == 0 && l.Records == 3 && l.Uncommitted == 5 && l.Age > 59*time.Minute && l.Age < 61*time.Minute
+		return l.Topic == "logs" && l.Partition == 0 && l.Records == 3 && l.Uncommitted == 5 &&
+			l.Age > 59*time.Minute &&
+			l.Age < 61*time.Minute
 	})
-	if n, err := testutil.GatherAndCount(m.reg, "penstock_kafka_lag_records"); n != 2 || err != nil {
+	if n, err := testutil.GatherAndCount(
+		m.reg,
+		"penstock_kafka_lag_records",
+	); n != 2 ||
+		err != nil {
 		t.Errorf("%d metrics, %v", n, err)
 	}
 	if _, err := h.Next(t.Context()); err != nil {

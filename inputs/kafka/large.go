@@ -16,9 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// pass lets the reader go on after a batch that is too large. What stands for the batch in the queue is
-// a batch without records: the dead letter is written when it is its turn, before anything behind it can
-// be committed, and by each redo of a cut again.
+// pass lets the reader go on after a batch that is too large. What stands for the batch in the
+// queue is a batch without records: the dead letter is written when it is its turn, before anything
+// behind it can be committed, and by each redo of a cut again.
 func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,8 +33,8 @@ func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	l.s.poke()
 }
 
-// bury writes the dead letter of a batch that is too large: the batch as Kafka has it, if it still does.
-// It tries until that is done or ctx ends.
+// bury writes the dead letter of a batch that is too large: the batch as Kafka has it, if it still
+// does. It tries until that is done or ctx ends.
 func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompressTooLarge) error {
 	log := l.s.in.env.Log.With("partition", l.name)
 	for {
@@ -54,20 +54,32 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 			if otherLife(err) {
 				l.s.suspectLife()
 			}
-			l.s.in.metrics.trouble(log, "a batch for the dead letter cannot be fetched; trying again", err)
+			l.s.in.metrics.trouble(
+				log,
+				"a batch for the dead letter cannot be fetched; trying again",
+				err,
+			)
 			if err := l.awaitChange(ctx, retryLarge); err != nil {
 				return err
 			}
 			continue
 		}
-		reason := fmt.Sprintf("the batch with offsets %d to %d of %s takes more than max_inflated_batch (%d bytes) once it is inflated",
-			b.First, b.End-1, l.name, l.s.in.cfg.MaxInflatedBatch)
+		reason := fmt.Sprintf(
+			"the batch with offsets %d to %d of %s takes more than max_inflated_batch (%d bytes) once it is inflated",
+			b.First,
+			b.End-1,
+			l.name,
+			l.s.in.cfg.MaxInflatedBatch,
+		)
 		rec := record.Record{Offset: b.First, Value: raw, Headers: []record.Header{
 			{Key: "penstock-batch-first", Value: strconv.AppendInt(nil, b.First, 10)},
 			{Key: "penstock-batch-last", Value: strconv.AppendInt(nil, b.End-1, 10)},
 		}}
 		if len(raw) >= batchHead {
-			if ms := int64(binary.BigEndian.Uint64(raw[27:])); ms >= 0 && ms <= math.MaxInt64/int64(time.Millisecond) {
+			if ms := int64(
+				binary.BigEndian.Uint64(raw[27:]),
+			); ms >= 0 &&
+				ms <= math.MaxInt64/int64(time.Millisecond) {
 				rec.Time = ms * 1e6
 			}
 		}
@@ -77,9 +89,19 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 			return err
 		}
 		l.s.in.metrics.large.Inc()
-		log.Error("a batch inflates to more than it may and was written to the dead letter as it lies in Kafka; reading goes on after it",
-			"first", b.First, "last", b.End-1, "bytes", len(raw), "max_inflated_batch", l.s.in.cfg.MaxInflatedBatch,
-			"do", "if it is wanted, read these offsets with a larger max_inflated_batch and another group; have its producer send smaller batches")
+		log.Error(
+			"a batch inflates to more than it may and was written to the dead letter as it lies in Kafka; reading goes on after it",
+			"first",
+			b.First,
+			"last",
+			b.End-1,
+			"bytes",
+			len(raw),
+			"max_inflated_batch",
+			l.s.in.cfg.MaxInflatedBatch,
+			"do",
+			"if it is wanted, read these offsets with a larger max_inflated_batch and another group; have its producer send smaller batches",
+		)
 		return nil
 	}
 }
@@ -91,8 +113,14 @@ const (
 
 var errAborted = errors.New("the batch belongs to a transaction that was aborted")
 
-// fetchBatch reads the batch at an offset as its broker sends it. https://kafka.apache.org/documentation/#recordbatch
-func (s *session) fetchBatch(ctx context.Context, p partition, id [16]byte, at int64) ([]byte, error) {
+// fetchBatch reads the batch at an offset as its broker sends it.
+// https://kafka.apache.org/documentation/#recordbatch
+func (s *session) fetchBatch(
+	ctx context.Context,
+	p partition,
+	id [16]byte,
+	at int64,
+) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	details, err := kadm.NewClient(s.member).ListTopics(ctx, p.topic)
@@ -146,8 +174,8 @@ func (s *session) fetchBatch(ctx context.Context, p partition, id [16]byte, at i
 		return nil, errors.New("the broker sent another batch, or part of one")
 	}
 	raw = raw[:size:size]
-	// Listed are the transactions aborted after the offset that was asked for, so the producer's own,
-	// if it began before, is the one that the batch belongs to.
+	// Listed are the transactions aborted after the offset that was asked for, so the producer's
+	// own, if it began before, is the one that the batch belongs to.
 	transactional := binary.BigEndian.Uint16(raw[21:])&0x10 != 0
 	producer := int64(binary.BigEndian.Uint64(raw[43:]))
 	for _, a := range answer.AbortedTransactions {

@@ -46,18 +46,36 @@ func (l *letters) bury(_ context.Context, b *record.Batch, reason string) error 
 }
 
 // produceBatch produces records as one batch.
-func produceBatch(t testing.TB, c *kfake.Cluster, codec kgo.CompressionCodec, records int, value string) {
+func produceBatch(
+	t testing.TB,
+	c *kfake.Cluster,
+	codec kgo.CompressionCodec,
+	records int,
+	value string,
+) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(codec), kgo.ProducerBatchMaxBytes(256<<20), kgo.BrokerMaxWriteBytes(512<<20),
-		kgo.ManualFlushing(), kgo.MaxBufferedRecords(1<<20)) // all in one batch
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(
+			codec,
+		),
+		kgo.ProducerBatchMaxBytes(256<<20),
+		kgo.BrokerMaxWriteBytes(512<<20),
+		kgo.ManualFlushing(),
+		kgo.MaxBufferedRecords(1<<20),
+	) // all in one batch
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
 	recs := make([]*kgo.Record, records)
 	for i := range recs {
-		recs[i] = &kgo.Record{Topic: "logs", Value: []byte(value), Timestamp: time.UnixMilli(1767323045678)}
+		recs[i] = &kgo.Record{
+			Topic:     "logs",
+			Value:     []byte(value),
+			Timestamp: time.UnixMilli(1767323045678),
+		}
 	}
 	for _, r := range recs {
 		cl.Produce(t.Context(), r, func(_ *kgo.Record, err error) {
@@ -99,7 +117,8 @@ func collect(t testing.TB, l record.Log, end int64) (got []string, gaps [][2]int
 	return got, gaps
 }
 
-// A batch that inflates beyond all measure goes to the dead letter as it is, and what is around it is read.
+// A batch that inflates beyond all measure goes to the dead letter as it is, and what is around it
+// is read.
 func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 	for name, codec := range map[string]kgo.CompressionCodec{
 		"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
@@ -126,7 +145,13 @@ func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 			if err := l.SeekTo(0); err != nil {
 				t.Fatal(err)
 			}
-			want, gaps := append(append(numbers(0, 5), numbers(8, 12)...), "last"), [][2]int64{{5, 8}, {12, 60012}}
+			want, gaps := append(
+				append(numbers(0, 5), numbers(8, 12)...),
+				"last",
+			), [][2]int64{
+				{5, 8},
+				{12, 60012},
+			}
 			for try := range 2 { // the second as one who makes a cut again
 				if err := l.SeekTo(0); err != nil {
 					t.Fatal(err)
@@ -135,15 +160,20 @@ func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 				if !slices.Equal(got, want) || !slices.Equal(missing, gaps) {
 					t.Fatalf("%q and gaps %v, want %q and %v", got, missing, want, gaps)
 				}
-				if len(dead.told) != 2*(try+1) || dead.recs[0].Offset != 5 || dead.recs[1].Offset != 12 {
+				if len(dead.told) != 2*(try+1) || dead.recs[0].Offset != 5 ||
+					dead.recs[1].Offset != 12 {
 					t.Fatalf("dead letters: %q", dead.told)
 				}
-				if !strings.Contains(dead.told[0], "logs logs/0 5: the batch with offsets 5 to 7 of logs/0 takes more than max_inflated_batch") {
+				if !strings.Contains(
+					dead.told[0],
+					"logs logs/0 5: the batch with offsets 5 to 7 of logs/0 takes more than max_inflated_batch",
+				) {
 					t.Error(dead.told[0])
 				}
 			}
 			raw := dead.recs[0].Value
-			if len(raw) < batchHead || int64(binary.BigEndian.Uint64(raw)) != 5 || binary.BigEndian.Uint32(raw[57:]) != 3 {
+			if len(raw) < batchHead || int64(binary.BigEndian.Uint64(raw)) != 5 ||
+				binary.BigEndian.Uint32(raw[57:]) != 3 {
 				t.Errorf("the letter holds no batch of 3 records: %d bytes", len(raw))
 			}
 			if n := testutil.ToFloat64(m.in.metrics.large); n != 4 {
@@ -156,7 +186,8 @@ func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 	}
 }
 
-// Many batches that are small on the wire, and within the limit, are not in memory at the same time.
+// Many batches that are small on the wire, and within the limit, are not in memory at the same
+// time.
 func TestInflatedBatchesShareTheMemory(t *testing.T) {
 	const batches, each = 60, 4 << 20
 	for name, codec := range map[string]kgo.CompressionCodec{
@@ -238,7 +269,15 @@ func TestDroppedBatchesAreFound(t *testing.T) {
 func TestSparseRecordsKeepEmptyValues(t *testing.T) {
 	l := &Lease{part: partition{"logs", 0}, name: "logs/0"}
 	batches, _ := l.batches([]*kgo.Record{
-		{Offset: 3, Key: []byte("k")}, {Offset: 5, Value: []byte{}, Headers: []kgo.RecordHeader{{Key: "a"}, {Key: "b", Value: []byte{}}}},
+		{
+			Offset: 3,
+			Key:    []byte("k"),
+		},
+		{
+			Offset:  5,
+			Value:   []byte{},
+			Headers: []kgo.RecordHeader{{Key: "a"}, {Key: "b", Value: []byte{}}},
+		},
 	})
 	recs, err := batches[0].Records()
 	if err != nil || batches[0].First != 3 || batches[0].End != 6 {

@@ -13,8 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Lease is a partition for as long as it is assigned to this member. It is a record.Log whose positions are Kafka's offsets, and also a
-// record.Ender, record.Refresher, record.Noter, record.Mortal, record.Starter and record.Partitioned.
+// Lease is a partition for as long as it is assigned to this member. It is a record.Log whose
+// positions are Kafka's offsets, and also a record.Ender, record.Refresher, record.Noter,
+// record.Mortal, record.Starter and record.Partitioned.
 //
 // Once the lease is lost, Next and Commit return an error that wraps record.ErrFenced, for good.
 type Lease struct {
@@ -33,28 +34,30 @@ type Lease struct {
 
 	formerLife, formerNote string // committed in an earlier life of the topic
 
-	mu       sync.Mutex
-	changed  chan struct{} // closed and renewed on each change
-	gone     error         // why the lease is lost
-	failure  error         // why Next cannot go on
-	queue    []queued
-	bytes    int64
-	next     int64 // position after what was queued
-	read     int64 // position after what Next returned
-	readTime int64 // of the last record of the fetch that it came with, milliseconds; 0 if nothing was returned
-	seek     bool  // the reader is to go to next
-	reading  bool  // the reader knows the partition
-	full     bool  // enough is read ahead
-	paused   bool  // the reader does not fetch it
-	inflight int   // commits under way
+	mu      sync.Mutex
+	changed chan struct{} // closed and renewed on each change
+	gone    error         // why the lease is lost
+	failure error         // why Next cannot go on
+	queue   []queued
+	bytes   int64
+	next    int64 // position after what was queued
+	read    int64 // position after what Next returned
+	// of the last record of the fetch that it came with, milliseconds; 0 if nothing was returned
+	readTime int64
+	seek     bool // the reader is to go to next
+	reading  bool // the reader knows the partition
+	full     bool // enough is read ahead
+	paused   bool // the reader does not fetch it
+	inflight int  // commits under way
 	pos      int64
 	note     string
 	doubt    time.Time // of the last commit whose outcome is unknown
-	topicID  [16]byte  // of the topic that is read; zero until located, and where brokers do not tell
+	// of the topic that is read; zero until located, and where brokers do not tell
+	topicID [16]byte
 }
 
-// queued is a batch that waits for Next; refused is set if it stands for one in Kafka that goes to the
-// dead letter.
+// queued is a batch that waits for Next; refused is set if it stands for one in Kafka that goes to
+// the dead letter.
 type queued struct {
 	*record.Batch
 	refused *kgo.ErrDecompressTooLarge
@@ -62,7 +65,13 @@ type queued struct {
 }
 
 func newLease(s *session, p partition) *Lease {
-	l := &Lease{s: s, part: p, name: p.String(), done: make(chan struct{}), changed: make(chan struct{})}
+	l := &Lease{
+		s:       s,
+		part:    p,
+		name:    p.String(),
+		done:    make(chan struct{}),
+		changed: make(chan struct{}),
+	}
 	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
 	return l
 }
@@ -267,17 +276,24 @@ func (l *Lease) SeekTo(pos int64) error {
 	return nil
 }
 
-// Commit implements record.Log. It is fenced twice: by the lease, and by the brokers, which refuse a member or generation that is not the
-// group's. While the group is in the middle of a rebalance that leaves the partition here, it waits.
+// Commit implements record.Log. It is fenced twice: by the lease, and by the brokers, which refuse
+// a member or generation that is not the group's. While the group is in the middle of a rebalance
+// that leaves the partition here, it waits.
 func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
-		return fmt.Errorf("commit %s: a note of %d bytes, at most %d are allowed", l.name, len(note), record.MaxNote)
+		return fmt.Errorf(
+			"commit %s: a note of %d bytes, at most %d are allowed",
+			l.name,
+			len(note),
+			record.MaxNote,
+		)
 	}
 	l.commits.Lock()
 	defer l.commits.Unlock()
 	patience := time.Now().Add(l.s.in.cfg.SessionTimeout + l.s.in.cfg.RebalanceTimeout)
 	for {
-		// The generation is read while the lease stands: it is one in which the partition is ours, and the brokers refuse it once it is not.
+		// The generation is read while the lease stands: it is one in which the partition is ours,
+		// and the brokers refuse it once it is not.
 		l.mu.Lock()
 		if l.gone != nil {
 			defer l.mu.Unlock()
@@ -285,7 +301,12 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 		}
 		if pos < l.pos {
 			defer l.mu.Unlock()
-			return fmt.Errorf("commit %s: position %d is behind the committed %d", l.name, pos, l.pos)
+			return fmt.Errorf(
+				"commit %s: position %d is behind the committed %d",
+				l.name,
+				pos,
+				l.pos,
+			)
 		}
 		member, generation := l.s.member.GroupMetadata()
 		id := l.topicID
@@ -353,16 +374,21 @@ func refused(err error) bool {
 		return false
 	}
 	switch k {
-	case kerr.UnknownServerError, kerr.RequestTimedOut, kerr.NetworkException, kerr.NotEnoughReplicasAfterAppend:
+	case kerr.UnknownServerError,
+		kerr.RequestTimedOut,
+		kerr.NetworkException,
+		kerr.NotEnoughReplicasAfterAppend:
 		return false
 	}
 	return true
 }
 
-// transient tells whether a refusal may end while the lease stands: either the group comes to agree on a generation, or the lease is lost.
+// transient tells whether a refusal may end while the lease stands: either the group comes to agree
+// on a generation, or the lease is lost.
 func transient(err error) bool {
 	for _, k := range []*kerr.Error{
-		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.StaleMemberEpoch, kerr.FencedMemberEpoch, kerr.FencedInstanceID,
+		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID,
+		kerr.StaleMemberEpoch, kerr.FencedMemberEpoch, kerr.FencedInstanceID,
 		kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.UnreleasedInstanceID,
 	} {
 		if errors.Is(err, k) {
@@ -372,8 +398,9 @@ func transient(err error) bool {
 	return false
 }
 
-// Refresh implements record.Refresher. After a commit whose outcome is unknown it waits until a broker can no longer have that request lying
-// about: connections on which a request timed out are closed, and brokers give up on an offset commit within the request timeout.
+// Refresh implements record.Refresher. After a commit whose outcome is unknown it waits until a
+// broker can no longer have that request lying about: connections on which a request timed out are
+// closed, and brokers give up on an offset commit within the request timeout.
 func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	l.commits.Lock()
 	defer l.commits.Unlock()

@@ -78,7 +78,8 @@ var errReborn = fmt.Errorf("the topic was deleted and made again: %w", record.Er
 // otherLife reports whether err is what brokers say of a topic's id, or name, that there is no
 // longer.
 func otherLife(err error) bool {
-	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
+	return errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) ||
+		errors.Is(err, kerr.UnknownTopicOrPartition)
 }
 
 // suspectLife makes watchLives look at once.
@@ -143,10 +144,21 @@ func (s *session) checkLives(ctx context.Context) error {
 		l.mu.Lock()
 		pos, read := l.pos, l.read
 		l.mu.Unlock()
-		s.in.env.Log.Warn("the topic was deleted and made again: its partition is read anew, from the beginning",
-			"partition", l.name, "topic_id", TopicID(d.ID), "former_topic_id", TopicID(id), "former_position", pos,
-			"read_and_not_committed", max(0, read-pos),
-			"do", "nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it")
+		s.in.env.Log.Warn(
+			"the topic was deleted and made again: its partition is read anew, from the beginning",
+			"partition",
+			l.name,
+			"topic_id",
+			TopicID(d.ID),
+			"former_topic_id",
+			TopicID(id),
+			"former_position",
+			pos,
+			"read_and_not_committed",
+			max(0, read-pos),
+			"do",
+			"nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it",
+		)
 		s.in.metrics.reborn.Inc()
 		l.lose(errReborn)
 		s.beginLocked(p, true)

@@ -15,7 +15,10 @@ import (
 
 func admin(t testing.TB, c *kfake.Cluster) *kadm.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.MetadataMinAge(10*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.MetadataMinAge(10*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +40,16 @@ func makeAgain(t testing.TB, adm *kadm.Client, topic string, partitions int32) {
 func commitAs(t testing.TB, adm *kadm.Client, topic string, p int32, at int64, metadata string) {
 	t.Helper()
 	var offsets kadm.Offsets
-	offsets.Add(kadm.Offset{Topic: topic, Partition: p, At: at, LeaderEpoch: -1, Metadata: metadata})
+	offsets.Add(
+		kadm.Offset{Topic: topic, Partition: p, At: at, LeaderEpoch: -1, Metadata: metadata},
+	)
 	if err := adm.CommitAllOffsets(t.Context(), "lake", offsets); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A consumer that runs while its topic is deleted and made again goes on with the second life by itself, from its
-// beginning; and what belongs to the first is fenced.
+// A consumer that runs while its topic is deleted and made again goes on with the second life by
+// itself, from its beginning; and what belongs to the first is fenced.
 func TestTopicMadeAgainIsReadByItself(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		for name, more := range map[string]int{"shorter": 3, "longer": 20} {
@@ -73,13 +78,27 @@ func TestTopicMadeAgainIsReadByItself(t *testing.T) {
 				if got := values(t, second, more); !slices.Equal(got, numbers(100, 100+more)) {
 					t.Errorf("read %v", got)
 				}
-				if err := first.Commit(t.Context(), 9, "of the first life"); !errors.Is(err, record.ErrFenced) {
+				if err := first.Commit(
+					t.Context(),
+					9,
+					"of the first life",
+				); !errors.Is(
+					err,
+					record.ErrFenced,
+				) {
 					t.Errorf("a commit of the first life: %v", err)
 				}
 				if err := second.Commit(t.Context(), 2, "y"); err != nil {
 					t.Error(err)
 				}
-				if at, note := offset(t, c, "lake", "logs", 0); at != 2 || !strings.HasSuffix(note, "y") {
+				if at, note := offset(
+					t,
+					c,
+					"lake",
+					"logs",
+					0,
+				); at != 2 ||
+					!strings.HasSuffix(note, "y") {
 					t.Errorf("committed %d %q", at, note)
 				}
 			})
@@ -87,7 +106,8 @@ func TestTopicMadeAgainIsReadByItself(t *testing.T) {
 	})
 }
 
-// An offset of the first life that has survived says nothing about the second, whether it lies within it or not.
+// An offset of the first life that has survived says nothing about the second, whether it lies
+// within it or not.
 func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
 	for name, start := range map[string]string{"earliest": "earliest", "latest": "latest"} {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +138,9 @@ func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
 					t.Errorf("%s: former %q %q", p, life, note)
 				}
 			}
-			if notes, err := m.log("logs/2").Notes(t.Context()); err != nil || notes[0] != "" || notes[2] != `{"penstock":1}` {
+			if notes, err := m.log("logs/2").
+				Notes(t.Context()); err != nil || notes[0] != "" ||
+				notes[2] != `{"penstock":1}` {
 				t.Errorf("notes %v %v", notes, err)
 			}
 		})
@@ -147,8 +169,8 @@ func TestTopicIDStandsInAnyNote(t *testing.T) {
 	}
 }
 
-// Partitions that are added to a topic, and topics that appear, once the group has begun are read from their
-// beginning: what was produced until they were noticed must not be skipped.
+// Partitions that are added to a topic, and topics that appear, once the group has begun are read
+// from their beginning: what was produced until they were noticed must not be skipped.
 func TestLatestIsForTheFirstStart(t *testing.T) {
 	for name, start := range map[string]string{"latest": "latest", "a time": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)} {
 		t.Run(name, func(t *testing.T) {

@@ -23,19 +23,66 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		partitions:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_kafka_partitions", Help: "Partitions assigned to this member."}),
-		commits:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_kafka_commits_total", Help: "Offset commits, by result."}, []string{"result"}),
-		skipped:     prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_skipped_records_total", Help: "Offsets that retention took before they were read."}),
-		fetchErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_fetch_errors_total", Help: "Fetches of a partition that failed."}),
-		pauses:      prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_pauses_total", Help: "Times a partition was paused because its output is behind."}),
+		partitions: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "penstock_kafka_partitions",
+				Help: "Partitions assigned to this member.",
+			},
+		),
+		commits: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_commits_total",
+				Help: "Offset commits, by result.",
+			},
+			[]string{"result"},
+		),
+		skipped: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_skipped_records_total",
+				Help: "Offsets that retention took before they were read.",
+			},
+		),
+		fetchErrors: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_fetch_errors_total",
+				Help: "Fetches of a partition that failed.",
+			},
+		),
+		pauses: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_pauses_total",
+				Help: "Times a partition was paused because its output is behind.",
+			},
+		),
 	}
-	m.reborn = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_topics_made_again_total",
-		Help: "Partitions that were begun anew because their topic was deleted and made again."})
-	m.large = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_large_batches_total",
-		Help: "Batches that went to the dead letter, because they inflate to more than max_inflated_batch."})
-	m.crowded = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_inflate_waits_total",
-		Help: "Times a partition was fetched again because other batches had to be read ahead first."})
-	r.MustRegister(m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn, m.large, m.crowded)
+	m.reborn = prometheus.NewCounter(
+		prometheus.CounterOpts{
+			Name: "penstock_kafka_topics_made_again_total",
+			Help: "Partitions that were begun anew because their topic was deleted and made again.",
+		},
+	)
+	m.large = prometheus.NewCounter(
+		prometheus.CounterOpts{
+			Name: "penstock_kafka_large_batches_total",
+			Help: "Batches that went to the dead letter, because they inflate to more than max_inflated_batch.",
+		},
+	)
+	m.crowded = prometheus.NewCounter(
+		prometheus.CounterOpts{
+			Name: "penstock_kafka_inflate_waits_total",
+			Help: "Times a partition was fetched again because other batches had to be read ahead first.",
+		},
+	)
+	r.MustRegister(
+		m.partitions,
+		m.commits,
+		m.skipped,
+		m.fetchErrors,
+		m.pauses,
+		m.reborn,
+		m.large,
+		m.crowded,
+	)
 	return m
 }
 

@@ -19,8 +19,17 @@ type stored struct {
 	topicID string // of the topic that the offset is of; "" if that was not said
 }
 
-// commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic ids refuse it for a topic that was made anew.
-func (s *session) commitOffset(ctx context.Context, p partition, topicID [16]byte, member string, generation int32, at int64, note string) error {
+// commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic
+// ids refuse it for a topic that was made anew.
+func (s *session) commitOffset(
+	ctx context.Context,
+	p partition,
+	topicID [16]byte,
+	member string,
+	generation int32,
+	at int64,
+	note string,
+) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation = s.in.cfg.Group, member, generation
 	if s.in.cfg.InstanceID != "" {
@@ -47,8 +56,13 @@ func (s *session) commitOffset(ctx context.Context, p partition, topicID [16]byt
 	return errors.New("the broker's answer leaves the partition out")
 }
 
-// fetchOffsets returns what the group has committed for partitions of a topic, stable: no transaction is about to change it.
-func (s *session) fetchOffsets(ctx context.Context, topic string, nums []int32) (map[int32]stored, error) {
+// fetchOffsets returns what the group has committed for partitions of a topic, stable: no
+// transaction is about to change it.
+func (s *session) fetchOffsets(
+	ctx context.Context,
+	topic string,
+	nums []int32,
+) (map[int32]stored, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Group, req.RequireStable = s.in.cfg.Group, true
 	rt := kmsg.NewOffsetFetchRequestTopic()
@@ -113,7 +127,8 @@ func (s *session) partitionsOf(ctx context.Context, topic string) ([]int32, erro
 	return details[topic].Partitions.Numbers(), nil
 }
 
-// locate finds where the lease begins: the committed position, or what start says. It retries until that is known or the lease is lost.
+// locate finds where the lease begins: the committed position, or what start says. It retries until
+// that is known or the lease is lost.
 func (l *Lease) locate(ctx context.Context) error {
 	for {
 		err := l.tryLocate(ctx)
@@ -123,7 +138,11 @@ func (l *Lease) locate(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		l.s.in.metrics.trouble(l.s.in.env.Log, "the committed position of a partition cannot be read; trying again", fmt.Errorf("%s: %w", l.name, err))
+		l.s.in.metrics.trouble(
+			l.s.in.env.Log,
+			"the committed position of a partition cannot be read; trying again",
+			fmt.Errorf("%s: %w", l.name, err),
+		)
 		if err := sleep(ctx, time.Second); err != nil {
 			return context.Cause(ctx)
 		}
@@ -150,8 +169,17 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	l.topicID = topic.ID
 	l.mu.Unlock()
 	if id := TopicID(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
-		l.s.in.env.Log.Warn("the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
-			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID)
+		l.s.in.env.Log.Warn(
+			"the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
+			"partition",
+			l.name,
+			"offset",
+			o.at,
+			"topic_id",
+			id,
+			"former_topic_id",
+			o.topicID,
+		)
 		l.formerLife, l.formerNote, l.reborn = o.topicID, o.note, true
 		o.at = -1
 	}
@@ -171,8 +199,8 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	if l.s.in.start.earliest || l.formerNote != "" {
 		return nil
 	}
-	// Without a commit the start would move: records that arrive until the first one would be skipped by a restart. It also tells later
-	// partitions that the group has begun.
+	// Without a commit the start would move: records that arrive until the first one would be
+	// skipped by a restart. It also tells later partitions that the group has begun.
 	return l.Commit(ctx, at, "")
 }
 

@@ -55,7 +55,10 @@ type startAnswer struct {
 }
 
 // starts asks, once for each topic and start, where starts lie.
-func (s *session) starts(ctx context.Context, all []startQuestion) (map[startQuestion]startAnswer, error) {
+func (s *session) starts(
+	ctx context.Context,
+	all []startQuestion,
+) (map[startQuestion]startAnswer, error) {
 	type key struct {
 		topic string
 		at    startAt
@@ -78,7 +81,11 @@ func (s *session) starts(ctx context.Context, all []startQuestion) (map[startQue
 	return out, nil
 }
 
-func (s *session) listOffsets(ctx context.Context, topic string, at startAt) (kadm.ListedOffsets, error) {
+func (s *session) listOffsets(
+	ctx context.Context,
+	topic string,
+	at startAt,
+) (kadm.ListedOffsets, error) {
 	adm := kadm.NewClient(s.member)
 	switch {
 	case at.earliest:

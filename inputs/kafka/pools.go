@@ -6,9 +6,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// fetchPools lend the reading client the memory of decompressed batches and of its records. Both come back once the records have been copied, so
-// that a backlog is read with the same few buffers. They are kept whatever the garbage collector does: when memory is short it runs often, and
-// would take them away each time.
+// fetchPools lend the reading client the memory of decompressed batches and of its records. Both
+// come back once the records have been copied, so that a backlog is read with the same few buffers.
+// They are kept whatever the garbage collector does: when memory is short it runs often, and would
+// take them away each time.
 type fetchPools struct {
 	mu      sync.Mutex
 	bytes   stock[byte]
@@ -60,7 +61,8 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 	if b := p.bytes.take(); b != nil {
 		return b
 	}
-	return make([]byte, 0, max(4*len(compressed), min(p.usual, 16*len(compressed)))) // many small batches follow a large one
+	// many small batches follow a large one
+	return make([]byte, 0, max(4*len(compressed), min(p.usual, 16*len(compressed))))
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.

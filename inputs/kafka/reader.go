@@ -20,8 +20,9 @@ func (s *session) poke() {
 	}
 }
 
-// read polls for records and hands them to the leases. It alone adds, removes, pauses and moves partitions of the reading client, and only
-// between two polls: so what a poll returns always belongs to the last position asked for.
+// read polls for records and hands them to the leases. It alone adds, removes, pauses and moves
+// partitions of the reading client, and only between two polls: so what a poll returns always
+// belongs to the last position asked for.
 func (s *session) read(ctx context.Context) {
 	mine := map[partition]*Lease{} // what the client reads
 	ids := map[string][16]byte{}   // the lives of topics that it reads
@@ -75,9 +76,14 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 	}
 }
 
-// adjust brings the client in line with the leases, and tells whether the next poll should wait: a partition that has enough is not paused as long as
-// its output reads on, for what was fetched of a paused partition is fetched again.
-func (s *session) adjust(mine map[partition]*Lease, ids map[string][16]byte, patient bool) (rest bool) {
+// adjust brings the client in line with the leases, and tells whether the next poll should wait: a
+// partition that has enough is not paused as long as its output reads on, for what was fetched of a
+// paused partition is fetched again.
+func (s *session) adjust(
+	mine map[partition]*Lease,
+	ids map[string][16]byte,
+	patient bool,
+) (rest bool) {
 	s.mu.Lock()
 	wanted := make(map[partition]*Lease, len(s.leases))
 	for p, l := range s.leases {
@@ -117,7 +123,8 @@ func (s *session) adjust(mine map[partition]*Lease, ids map[string][16]byte, pat
 			l.paused = true
 		}
 		full = full || l.full && !l.paused
-		hungry = hungry || seek || !l.full && l.gone == nil && l.failure == nil && l.next < l.end.Load()
+		hungry = hungry || seek ||
+			!l.full && l.gone == nil && l.failure == nil && l.next < l.end.Load()
 		changed, pause := l.paused != paused, l.paused
 		if seek {
 			l.seek, l.reading = false, true
@@ -128,7 +135,9 @@ func (s *session) adjust(mine map[partition]*Lease, ids map[string][16]byte, pat
 				remove(p)
 			}
 			mine[p] = l
-			s.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.num: kgo.NewOffset().At(at)}})
+			s.reader.AddConsumePartitions(
+				map[string]map[int32]kgo.Offset{p.topic: {p.num: kgo.NewOffset().At(at)}},
+			)
 		}
 		switch one := map[string][]int32{p.topic: {p.num}}; {
 		case changed && pause, seek && pause:
@@ -141,8 +150,14 @@ func (s *session) adjust(mine map[partition]*Lease, ids map[string][16]byte, pat
 	return full && !hungry
 }
 
-// forgetFormer makes the client forget a topic that was made again: it would ask for the former one for ever.
-func (s *session) forgetFormer(topic string, id [16]byte, mine map[partition]*Lease, ids map[string][16]byte) {
+// forgetFormer makes the client forget a topic that was made again: it would ask for the former one
+// for ever.
+func (s *session) forgetFormer(
+	topic string,
+	id [16]byte,
+	mine map[partition]*Lease,
+	ids map[string][16]byte,
+) {
 	if id == [16]byte{} || ids[topic] == id {
 		return
 	}
@@ -166,7 +181,8 @@ func (l *Lease) again() {
 	l.seek = l.gone == nil && l.failure == nil
 }
 
-// share divides the read-ahead among the partitions: half of it equally, and the rest goes to those that lag.
+// share divides the read-ahead among the partitions: half of it equally, and the rest goes to those
+// that lag.
 func share(leases map[partition]*Lease, total int64) {
 	held := map[*Lease]int64{}
 	all := int64(0)
@@ -227,7 +243,8 @@ func recycle(records []*kgo.Record) {
 	}
 }
 
-// batches turns fetched records into batches of at most the usual size. Control records carry no data, but show where a gap ends.
+// batches turns fetched records into batches of at most the usual size. Control records carry no
+// data, but show where a gap ends.
 func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	if dense(in) {
 		return l.pack(in)
@@ -316,8 +333,8 @@ func dense(in []*kgo.Record) bool {
 	return len(in) > 0
 }
 
-// pack copies dense records into arenas: what waits to be read is then nothing that the garbage collector has to look through, and the records of
-// the client, which are large, go at once.
+// pack copies dense records into arenas: what waits to be read is then nothing that the garbage
+// collector has to look through, and the records of the client, which are large, go at once.
 func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	var b record.Builder
 	var headers []record.Header
@@ -398,8 +415,8 @@ func (l *Lease) trouble(ctx context.Context, err error) {
 	}
 }
 
-// relocate finds out what an offset out of range means: records taken by retention are skipped, and said to be; a partition
-// that ends before the position is not the one that was read before.
+// relocate finds out what an offset out of range means: records taken by retention are skipped, and
+// said to be; a partition that ends before the position is not the one that was read before.
 func (l *Lease) relocate(ctx context.Context) {
 	start, end, err := l.s.bounds(ctx, l.part)
 	l.mu.Lock()
@@ -412,16 +429,30 @@ func (l *Lease) relocate(ctx context.Context) {
 	case err != nil:
 		l.seek = true // ask again
 	case at < start:
-		log.Error("records are gone before they were read: retention took them", "from", at, "to", start, "records", start-at,
-			"do", "lengthen the topic's retention, or find out what held this partition up")
+		log.Error(
+			"records are gone before they were read: retention took them",
+			"from",
+			at,
+			"to",
+			start,
+			"records",
+			start-at,
+			"do",
+			"lengthen the topic's retention, or find out what held this partition up",
+		)
 		l.s.in.metrics.skipped.Add(float64(start - at))
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End, b.Lost = at, start, start-at
 		l.queue = append(l.queue, queued{Batch: b})
 		l.next, l.seek = start, true
 	case at > end:
-		l.failure = fmt.Errorf("%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+
-			"set the group's offset for the partition to where reading shall go on", l.name, at, end)
+		l.failure = fmt.Errorf(
+			"%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+
+				"set the group's offset for the partition to where reading shall go on",
+			l.name,
+			at,
+			end,
+		)
 	default:
 		l.seek = true
 	}

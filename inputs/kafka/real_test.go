@@ -21,7 +21,10 @@ func TestRealBroker(t *testing.T) {
 		t.Skip("PENSTOCK_KAFKA_BROKERS is not set")
 	}
 	eachProtocol(t, func(t *testing.T, protocol string) {
-		cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		cl, err := kgo.NewClient(
+			kgo.SeedBrokers(addr),
+			kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +34,11 @@ func TestRealBroker(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := Default()
-		cfg.Brokers, cfg.Group, cfg.Topics, cfg.Protocol = []string{addr}, "g-"+topic, []string{topic}, protocol
+		cfg.Brokers, cfg.Group, cfg.Topics, cfg.Protocol = []string{
+			addr,
+		}, "g-"+topic, []string{
+			topic,
+		}, protocol
 		cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.RevokeTimeout = 6*time.Second, 300*time.Millisecond, time.Second
 		a := join(t, cfg)
 		a.await("all partitions", count(4))
@@ -40,7 +47,8 @@ func TestRealBroker(t *testing.T) {
 			name := fmt.Sprintf("%s/%d", topic, p)
 			leases[name] = a.log(name)
 			for _, v := range numbers(0, 10) {
-				if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).FirstErr(); err != nil {
+				if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).
+					FirstErr(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -90,7 +98,10 @@ func TestRealTopicMadeAgain(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		for name, partitions := range map[string]int32{"as many partitions": 2, "fewer": 1, "more": 3} {
 			t.Run(name, func(t *testing.T) {
-				cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+				cl, err := kgo.NewClient(
+					kgo.SeedBrokers(addr),
+					kgo.RecordPartitioner(kgo.ManualPartitioner()),
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -103,13 +114,18 @@ func TestRealTopicMadeAgain(t *testing.T) {
 				produce := func(p int32, values []string) {
 					t.Helper()
 					for _, v := range values {
-						if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).FirstErr(); err != nil {
+						if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: p, Value: []byte(v)}).
+							FirstErr(); err != nil {
 							t.Fatal(err)
 						}
 					}
 				}
 				cfg := Default()
-				cfg.Brokers, cfg.Group, cfg.Topics, cfg.Protocol = []string{addr}, "g-"+topic, []string{topic}, protocol
+				cfg.Brokers, cfg.Group, cfg.Topics, cfg.Protocol = []string{
+					addr,
+				}, "g-"+topic, []string{
+					topic,
+				}, protocol
 				cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.RevokeTimeout = 6*time.Second, 300*time.Millisecond, time.Second
 				cfg.MetadataMaxAge = time.Second
 				produce(0, numbers(0, 10))
@@ -137,7 +153,10 @@ func TestRealTopicMadeAgain(t *testing.T) {
 				}
 				for p := range partitions {
 					name := fmt.Sprintf("%s/%d", topic, p)
-					m.await("the second life of "+name, func(all map[string]*held) bool { return all[name] != nil && all[name].Life() != first.Life() })
+					m.await(
+						"the second life of "+name,
+						func(all map[string]*held) bool { return all[name] != nil && all[name].Life() != first.Life() },
+					)
 					second := m.log(name)
 					if got := values(t, second, 20); !slices.Equal(got, numbers(100, 120)) {
 						t.Errorf("%s: read %v", name, got)

@@ -26,21 +26,28 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// gated is a listener that asks for more than a connection, and the configuration of a client that is let in.
+// gated is a listener that asks for more than a connection, and the configuration of a client that
+// is let in.
 type gated struct {
-	gate  *gatetest.Gate
-	cfg   client.Config
-	spoil func() string // makes the client one that is not let in; returns what the log must say then
+	gate *gatetest.Gate
+	cfg  client.Config
+	// makes the client one that is not let in; returns what the log must say then
+	spoil func() string
 	mend  func()
 }
 
 var writes atomic.Int64
 
-// write puts a file in place of another. Each is a second younger than the one before: what is written within a tick of the clock is else of one age.
+// write puts a file in place of another. Each is a second younger than the one before: what is
+// written within a tick of the clock is else of one age.
 func write(t *testing.T, file string, data []byte) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
-	if err := errors.Join(os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age), os.Rename(file+".new", file)); err != nil {
+	if err := errors.Join(
+		os.WriteFile(file+".new", data, 0o600),
+		os.Chtimes(file+".new", age, age),
+		os.Rename(file+".new", file),
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,16 +68,32 @@ var gates = map[string]func(t *testing.T) gated{
 		write(t, file, []byte("good\n"))
 		return gated{
 			&gatetest.Gate{SASL: mechanism, Lifetime: 2 * time.Second},
-			client.Config{SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}}},
+			client.Config{
+				SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}},
+			},
 			func() string { write(t, file, []byte("bad")); return "invalid_token" },
 			func() { write(t, file, []byte("good")) },
 		}
 	},
 	"AWS_MSK_IAM": func(t *testing.T) gated {
-		iam := &gatetest.IAM{Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", Secret: "secret", Hosts: []string{"127.0.0.1"}}
+		iam := &gatetest.IAM{
+			Region:    "eu-west-1",
+			AccessKey: "AKIDEXAMPLE",
+			Secret:    "secret",
+			Hosts:     []string{"127.0.0.1"},
+		}
 		return gated{
 			&gatetest.Gate{SASL: iam, Lifetime: 2 * time.Second},
-			client.Config{SASL: &client.SASL{Mechanism: "AWS_MSK_IAM", AWS: client.AWS{Region: "eu-west-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}}},
+			client.Config{
+				SASL: &client.SASL{
+					Mechanism: "AWS_MSK_IAM",
+					AWS: client.AWS{
+						Region:          "eu-west-1",
+						AccessKeyID:     "AKIDEXAMPLE",
+						SecretAccessKey: "secret",
+					},
+				},
+			},
 			func() string { iam.SetSecret("another"); return "the signature does not match" },
 			func() { iam.SetSecret("secret") },
 		}
@@ -111,28 +134,47 @@ func mutualTLS(t *testing.T) (*gatetest.Gate, tlsconf.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+	conf := &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    x509.NewCertPool(),
+	}
 	conf.ClientCAs.AppendCertsFromPEM(read(t, ca.File))
 	cert, key := ca.Issue("edge-1")
-	return &gatetest.Gate{TLS: conf}, tlsconf.Client{MinVersion: "1.2", CAFile: ca.File, CertFile: cert, KeyFile: key}
+	return &gatetest.Gate{
+			TLS: conf,
+		}, tlsconf.Client{
+			MinVersion: "1.2",
+			CAFile:     ca.File,
+			CertFile:   cert,
+			KeyFile:    key,
+		}
 }
 
-// A client that is not let in, at first or later on, says why in its log, and goes on where it was once it is let in: each record is read once.
+// A client that is not let in, at first or later on, says why in its log, and goes on where it was
+// once it is let in: each record is read once.
 func TestNotLetIn(t *testing.T) {
 	for name, gate := range gates {
 		for _, protocol := range []string{"auto", "classic", "consumer"} {
 			t.Run(fmt.Sprintf("%s/%s", name, protocol), func(t *testing.T) {
 				t.Parallel()
 				g := gate(t)
-				c := startCluster(t, kfake.SeedTopics(1, "logs"), kfake.ListenFn(g.gate.Listen),
-					kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}))
+				c := startCluster(
+					t,
+					kfake.SeedTopics(1, "logs"),
+					kfake.ListenFn(g.gate.Listen),
+					kfake.BrokerConfigs(
+						map[string]string{"group.consumer.heartbeat.interval.ms": "100"},
+					),
+				)
 				cfg := testConfig(c)
 				cfg.TLS, cfg.SASL, cfg.Protocol, cfg.DialTimeout = g.cfg.TLS, g.cfg.SASL, protocol, 500*time.Millisecond
 				producer := g.producer(t, c.ListenAddrs())
 				produce := func(from, to int) {
 					t.Helper()
 					for _, v := range numbers(from, to) {
-						if err := producer.ProduceSync(t.Context(), kgo.StringRecord(v)).FirstErr(); err != nil {
+						if err := producer.ProduceSync(t.Context(), kgo.StringRecord(v)).
+							FirstErr(); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -182,7 +224,8 @@ func (g gated) producer(t *testing.T, brokers []string) *kgo.Client {
 	return cl
 }
 
-// rest reads n records from where the last commit was. A lease that is lost in the middle is followed by one that begins there again.
+// rest reads n records from where the last commit was. A lease that is lost in the middle is
+// followed by one that begins there again.
 func rest(t *testing.T, m *member, n int) (out []string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); out = nil {
@@ -208,7 +251,10 @@ func rest(t *testing.T, m *member, n int) (out []string) {
 		if len(out) >= n {
 			return out
 		}
-		m.await("the end of a lost lease", func(all map[string]*held) bool { return all["logs/0"] != l })
+		m.await(
+			"the end of a lost lease",
+			func(all map[string]*held) bool { return all["logs/0"] != l },
+		)
 	}
 	t.Fatal("no lease lasts")
 	return nil

@@ -62,10 +62,17 @@ func (s *session) run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer stop()
-	s.member, err = kgo.NewClient(append(s.in.memberOptions(protocol, s.guard),
-		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, parts map[string][]int32) { s.assigned(cl, parts) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.revoked(parts) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.lost(parts) }),
+	s.member, err = kgo.NewClient(append(
+		s.in.memberOptions(protocol, s.guard),
+		kgo.OnPartitionsAssigned(
+			func(_ context.Context, cl *kgo.Client, parts map[string][]int32) { s.assigned(cl, parts) },
+		),
+		kgo.OnPartitionsRevoked(
+			func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.revoked(parts) },
+		),
+		kgo.OnPartitionsLost(
+			func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.lost(parts) },
+		),
 	)...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
@@ -80,7 +87,8 @@ func (s *session) run(ctx context.Context) error {
 	helpers.Go(func() { s.place.run(own) })
 	helpers.Go(func() { s.start.run(own) })
 	<-ctx.Done()
-	// The handles end while the membership still stands, so that they can commit what they have done.
+	// The handles end while the membership still stands, so that they can commit what they have
+	// done.
 	s.mu.Lock()
 	for _, l := range s.leases {
 		l.cancel(ctx.Err())
@@ -139,7 +147,8 @@ func (s *session) take(parts map[string][]int32) []*Lease {
 	return out
 }
 
-// revoked lets the handles finish, within the revoke timeout, and then ends the leases. Nobody else is given the partitions before it returns.
+// revoked lets the handles finish, within the revoke timeout, and then ends the leases. Nobody else
+// is given the partitions before it returns.
 func (s *session) revoked(parts map[string][]int32) {
 	leases := s.take(parts)
 	for _, l := range leases {
@@ -152,7 +161,13 @@ func (s *session) revoked(parts map[string][]int32) {
 		case <-l.done:
 		case <-timeout.C:
 			timeout.Reset(0)
-			s.in.env.Log.Warn("an output was not done with a partition in time; it is given up all the same", "partition", l.Name(), "timeout", s.in.cfg.RevokeTimeout.String())
+			s.in.env.Log.Warn(
+				"an output was not done with a partition in time; it is given up all the same",
+				"partition",
+				l.Name(),
+				"timeout",
+				s.in.cfg.RevokeTimeout.String(),
+			)
 		}
 	}
 	for _, l := range leases {
@@ -171,12 +186,19 @@ func (s *session) lost(parts map[string][]int32) {
 }
 
 var (
-	errRevoked = fmt.Errorf("the group has taken the partition from this member: %w", record.ErrFenced)
-	errLost    = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
-	errSilent  = fmt.Errorf("the group has not been heard of for longer than the session timeout: %w", record.ErrFenced)
+	errRevoked = fmt.Errorf(
+		"the group has taken the partition from this member: %w",
+		record.ErrFenced,
+	)
+	errLost   = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
+	errSilent = fmt.Errorf(
+		"the group has not been heard of for longer than the session timeout: %w",
+		record.ErrFenced,
+	)
 )
 
-// drainMember takes what the member's client reports: it reads no records, but group errors come this way.
+// drainMember takes what the member's client reports: it reads no records, but group errors come
+// this way.
 func (s *session) drainMember(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := s.member.PollFetches(ctx)
@@ -186,14 +208,18 @@ func (s *session) drainMember(ctx context.Context) {
 		fetches.EachError(func(topic string, p int32, err error) {
 			var group *kgo.ErrGroupSession
 			if errors.As(err, &group) {
-				s.in.metrics.trouble(s.in.env.Log, "the consumer group session failed; joining again", err)
+				s.in.metrics.trouble(
+					s.in.env.Log,
+					"the consumer group session failed; joining again",
+					err,
+				)
 			}
 		})
 	}
 }
 
-// watch gives all partitions up when the group has been silent for too long, and begins anew once it is heard of again without having
-// dropped this member.
+// watch gives all partitions up when the group has been silent for too long, and begins anew once
+// it is heard of again without having dropped this member.
 func (s *session) watch(ctx context.Context) {
 	tick := time.NewTicker(max(s.in.cfg.SessionTimeout/10, 10*time.Millisecond))
 	defer tick.Stop()
@@ -209,7 +235,11 @@ func (s *session) watch(ctx context.Context) {
 			for p, l := range s.leases {
 				if silent[p] != l {
 					silent[p] = l
-					s.in.env.Log.Warn("the consumer group is out of reach; the partition is given up until it is back", "partition", l.Name())
+					s.in.env.Log.Warn(
+						"the consumer group is out of reach; the partition is given up until it is back",
+						"partition",
+						l.Name(),
+					)
 					l.lose(errSilent)
 				}
 			}

@@ -22,15 +22,20 @@ func timestamp(r *kgo.Record) (ns int64, beyond record.Header, ok bool) {
 	default:
 		ns = math.MaxInt64
 	}
-	return ns, record.Header{Key: record.HeaderTimestamp, Value: strconv.AppendInt(nil, ms, 10)}, false
+	return ns, record.Header{
+		Key:   record.HeaderTimestamp,
+		Value: strconv.AppendInt(nil, ms, 10),
+	}, false
 }
 
 const (
-	lost     = 6                     // factors of two in 1e6: so many of the highest bits leave no trace
-	odd      = 15625                 // 1e6 without them
-	period   = int64(1) << 58        // timestamps so far apart look the same
-	sane     = 1e16                  // microseconds taken for milliseconds are below
-	nowadays = int64(1893456000_000) // 2030: what nanoseconds taken for milliseconds are near to, in milliseconds
+	// factors of two in 1e6: so many of the highest bits leave no trace
+	lost   = 6
+	odd    = 15625          // 1e6 without them
+	period = int64(1) << 58 // timestamps so far apart look the same
+	sane   = 1e16           // microseconds taken for milliseconds are below
+	// 2030: what nanoseconds taken for milliseconds are near to, in milliseconds
+	nowadays = int64(1893456000_000)
 )
 
 // millis undoes what the client library does to a timestamp: it multiplies it by 1e6 and lets that

@@ -13,7 +13,8 @@ import (
 // asClient is what the client library makes of a timestamp.
 func asClient(ms int64) time.Time { return time.Unix(0, ms*1e6) }
 
-// Milliseconds reach further than nanoseconds: what these cannot hold keeps its number, and is never another time.
+// Milliseconds reach further than nanoseconds: what these cannot hold keeps its number, and is
+// never another time.
 func TestTimestampsBeyond2262(t *testing.T) {
 	in := []*kgo.Record{
 		{Offset: 7, Value: []byte("microseconds"), Timestamp: asClient(1767225600_000_001)},
@@ -24,12 +25,18 @@ func TestTimestampsBeyond2262(t *testing.T) {
 		{Offset: 12, Value: []byte("none"), Timestamp: asClient(-1)},
 	}
 	want := []string{
-		"microseconds 9223372036854775807 1767225600000001", "nanoseconds 9223372036854775807 1767225600000000002",
-		"the year 9999 9223372036854775807 253402300799999", "the year 1600 -9223372036854775808 -11676096000000",
-		"now 1767225600123000000 ", "none -1000000 ",
+		"microseconds 9223372036854775807 1767225600000001",
+		"nanoseconds 9223372036854775807 1767225600000000002",
+		"the year 9999 9223372036854775807 253402300799999",
+		"the year 1600 -9223372036854775808 -11676096000000",
+		"now 1767225600123000000 ",
+		"none -1000000 ",
 	}
 	l := &Lease{part: partition{"logs", 0}, name: "logs/0"}
-	sparse := append(slices.Clone(in), &kgo.Record{Offset: 20, Value: []byte("now"), Timestamp: asClient(1767225600_123)})
+	sparse := append(
+		slices.Clone(in),
+		&kgo.Record{Offset: 20, Value: []byte("now"), Timestamp: asClient(1767225600_123)},
+	)
 	for name, c := range map[string][]*kgo.Record{"dense": in, "sparse": sparse} {
 		var got []string
 		batches, _ := l.batches(c)

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// together answers questions that are asked at about the same time with one request for all of them: a
-// member that is given thousands of partitions would otherwise ask as often about the whole topic.
-// Its fields are set before run, which answers until its context ends.
+// together answers questions that are asked at about the same time with one request for all of
+// them: a member that is given thousands of partitions would otherwise ask as often about the whole
+// topic. Its fields are set before run, which answers until its context ends.
 type together[Q comparable, A any] struct {
-	ask       func(ctx context.Context, all []Q) (map[Q]A, error) // every question has an answer, if there is no error
+	// every question has an answer, if there is no error
+	ask       func(ctx context.Context, all []Q) (map[Q]A, error)
 	questions chan question[Q, A]
 }
 
@@ -23,12 +24,14 @@ type answer[A any] struct {
 	err error
 }
 
-func newTogether[Q comparable, A any](ask func(context.Context, []Q) (map[Q]A, error)) *together[Q, A] {
+func newTogether[Q comparable, A any](
+	ask func(context.Context, []Q) (map[Q]A, error),
+) *together[Q, A] {
 	return &together[Q, A]{ask: ask, questions: make(chan question[Q, A])}
 }
 
-// gather is how long the first question waits for others. Those that come while a request is under way
-// travel together with the next one.
+// gather is how long the first question waits for others. Those that come while a request is under
+// way travel together with the next one.
 const gather = 5 * time.Millisecond
 
 func (t *together[Q, A]) run(ctx context.Context) {

@@ -10,7 +10,8 @@ import (
 	"sync"
 )
 
-// ParseAddress splits an address as written in a configuration: "host:port" for TCP, "unix:///path" for a unix socket.
+// ParseAddress splits an address as written in a configuration: "host:port" for TCP, "unix:///path"
+// for a unix socket.
 func ParseAddress(s string) (network, address string, err error) {
 	if path, ok := strings.CutPrefix(s, "unix://"); ok {
 		if path == "" {
@@ -25,7 +26,8 @@ func ParseAddress(s string) (network, address string, err error) {
 	return "tcp", s, nil
 }
 
-// Open listens on an address that ParseAddress takes. A unix socket left behind by a process that is gone is replaced; one that is in use is not.
+// Open listens on an address that ParseAddress takes. A unix socket left behind by a process that
+// is gone is replaced; one that is in use is not.
 func Open(ctx context.Context, addr string) (net.Listener, error) {
 	network, address, err := ParseAddress(addr)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 // ErrNoMemory is returned by a Budget that stayed exhausted.
 var ErrNoMemory = errors.New("the memory for large messages is in use by other connections")
 
-// Budget is memory shared by connections. Whoever fits goes first, so a large request does not hold up small ones. Safe for concurrent use.
+// Budget is memory shared by connections. Whoever fits goes first, so a large request does not hold
+// up small ones. Safe for concurrent use.
 type Budget struct {
 	Wait time.Duration // how long Acquire waits
 

@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Limit returns ln with at most max connections open at a time; more are closed at once, and refused is told of them.
+// Limit returns ln with at most max connections open at a time; more are closed at once, and
+// refused is told of them.
 func Limit(ln net.Listener, max int, refused func(host string)) net.Listener {
 	return &limited{Listener: ln, max: int64(max), refused: refused}
 }

@@ -59,7 +59,11 @@ func TestUnixSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), "unix://"+path); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Open(
+		t.Context(),
+		"unix://"+path,
+	); err == nil ||
+		!strings.Contains(err.Error(), "in use") {
 		t.Fatal(err)
 	}
 	first.(*net.UnixListener).SetUnlinkOnClose(false) // as a killed process leaves it

@@ -12,7 +12,8 @@ const (
 	maxNotes  = 1024
 )
 
-// Notes logs what sources do wrong: once per source and message, then at intervals with the number of times. Safe for concurrent use.
+// Notes logs what sources do wrong: once per source and message, then at intervals with the number
+// of times. Safe for concurrent use.
 type Notes struct {
 	log *slog.Logger
 

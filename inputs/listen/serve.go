@@ -18,7 +18,8 @@ type Server struct {
 	HandshakeTimeout time.Duration // of TLS
 	// Refused is told of a connection that was not served, and why: a short label, and the error.
 	Refused func(host, label string, err error)
-	// Handle serves one connection, which is closed when it returns. It must return soon after ctx has ended.
+	// Handle serves one connection, which is closed when it returns. It must return soon after ctx
+	// has ended.
 	Handle func(ctx context.Context, conn net.Conn)
 }
 
@@ -31,7 +32,8 @@ const (
 // ErrTooMany is the error of TooMany.
 var ErrTooMany = errors.New("there are max_connections connections already")
 
-// Serve accepts from ln until ctx ends, closes ln, and returns after all connections have been served; nil when ctx ended.
+// Serve accepts from ln until ctx ends, closes ln, and returns after all connections have been
+// served; nil when ctx ended.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -82,7 +84,8 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		err := secure.HandshakeContext(hs)
 		cancel()
 		if err != nil {
-			if ctx.Err() == nil && !errors.Is(err, io.EOF) { // a load balancer only looks whether the port is open
+			// a load balancer only looks whether the port is open
+			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
 				var plain tls.RecordHeaderError
 				if errors.As(err, &plain) {
 					err = fmt.Errorf("the client does not use TLS: %w", err)

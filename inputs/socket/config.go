@@ -23,7 +23,12 @@ type TCPConfig struct {
 
 // DefaultTCP returns the presets.
 func DefaultTCP() TCPConfig {
-	return TCPConfig{Tag: "tcp", MaxLineSize: 1 << 20, MaxConnections: 10_000, IdleTimeout: 24 * time.Hour}
+	return TCPConfig{
+		Tag:            "tcp",
+		MaxLineSize:    1 << 20,
+		MaxConnections: 10_000,
+		IdleTimeout:    24 * time.Hour,
+	}
 }
 
 // Listens returns where it listens.
@@ -87,7 +92,10 @@ func (c *UDPConfig) Listens() []string {
 func (c *UDPConfig) Validate() error {
 	errs := common(c.Tag, c.MaxLineSize)
 	if _, path := c.address(); path == "" {
-		errs = append(errs, fmt.Errorf(`listen: must be "host:port" or "unixgram:///path", not %q`, c.Listen))
+		errs = append(
+			errs,
+			fmt.Errorf(`listen: must be "host:port" or "unixgram:///path", not %q`, c.Listen),
+		)
 	}
 	if c.ReceiveBuffer < 0 || c.ReceiveBuffer > 1<<30 {
 		errs = append(errs, errors.New("receive_buffer: must be from 0 to 1GiB"))

@@ -39,7 +39,12 @@ func NewTCP(cfg TCPConfig, env inputs.Env) (*TCP, error) {
 		return nil, err
 	}
 	t := &TCP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
-	t.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_tcp_refused_connections_total", Help: "Connections that were not served."})
+	t.refused = prometheus.NewCounter(
+		prometheus.CounterOpts{
+			Name: "penstock_tcp_refused_connections_total",
+			Help: "Connections that were not served.",
+		},
+	)
 	env.Metrics.MustRegister(t.refused)
 	if cfg.TLS != nil {
 		var err error
@@ -71,8 +76,14 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 		Handle: func(ctx context.Context, nc net.Conn) {
 			host := listen.Host(nc.RemoteAddr())
 			g := framing.NewGather(late, sink, t.cfg.Tag, trouble(t.notes))
-			st := framing.Stream{Mode: framing.Text, Max: int(t.cfg.MaxLineSize), Idle: t.cfg.IdleTimeout,
-				Handle: func(line []byte, more bool) error { return g.Add(host, time.Now().UnixNano(), line, headers(more)) }}
+			st := framing.Stream{
+				Mode: framing.Text,
+				Max:  int(t.cfg.MaxLineSize),
+				Idle: t.cfg.IdleTimeout,
+				Handle: func(line []byte, more bool) error {
+					return g.Add(host, time.Now().UnixNano(), line, headers(more))
+				},
+			}
 			if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
 				t.notes.Warn(host, "connection ended", "error", err)
 			}
@@ -110,10 +121,14 @@ func NewUDP(cfg UDPConfig, env inputs.Env) (*UDP, error) {
 		return nil, err
 	}
 	u := &UDP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
-	u.dropped = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
-		Help: "Datagrams that the kernel dropped for want of room in receive_buffer."})
-	u.truncated = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_udp_truncated_datagrams_total",
-		Help: "Datagrams longer than max_line_size."})
+	u.dropped = prometheus.NewCounter(
+		prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
+			Help: "Datagrams that the kernel dropped for want of room in receive_buffer."},
+	)
+	u.truncated = prometheus.NewCounter(
+		prometheus.CounterOpts{Name: "penstock_udp_truncated_datagrams_total",
+			Help: "Datagrams longer than max_line_size."},
+	)
 	env.Metrics.MustRegister(u.dropped, u.truncated)
 	return u, nil
 }
@@ -143,7 +158,12 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 		},
 		Dropped: func(n uint32) {
 			u.dropped.Add(float64(n))
-			u.notes.Warn("", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams", n)
+			u.notes.Warn(
+				"",
+				"the kernel dropped datagrams: raise receive_buffer, or use TCP",
+				"datagrams",
+				n,
+			)
 		},
 	}
 	return d.Serve(ctx, pc, g)

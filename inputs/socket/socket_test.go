@@ -87,7 +87,9 @@ func TestUDP(t *testing.T) {
 		if split {
 			want, n = "udp 127.0.0.1 \"a\" []\nudp 127.0.0.1 \"b\" []\n", 2
 		}
-		if s := show(run(t, in, n, func(nc net.Conn) { io.WriteString(nc, "a\n\nb\x00") })); s != want {
+		if s := show(
+			run(t, in, n, func(nc net.Conn) { io.WriteString(nc, "a\n\nb\x00") }),
+		); s != want {
 			t.Fatalf("got\n%s", s)
 		}
 	}

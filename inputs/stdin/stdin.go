@@ -54,12 +54,18 @@ func New(cfg Config, env inputs.Env) (*Stdin, error) {
 
 var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
 
-// Run implements inputs.Input. It returns nil at the end of the standard input, when all of it is durable.
+// Run implements inputs.Input. It returns nil at the end of the standard input, when all of it is
+// durable.
 func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	g := framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
-		s.notes.Warn("stdin", "lines are not stored yet; they are kept and offered again", "error", err)
+		s.notes.Warn(
+			"stdin",
+			"lines are not stored yet; they are kept and offered again",
+			"error",
+			err,
+		)
 	})
 	src, err := newWaker(ctx, s.file, g)
 	if err != nil {
@@ -127,7 +133,10 @@ func (w *waker) close() {
 }
 
 func (w *waker) Read(p []byte) (int, error) {
-	fds := []unix.PollFd{{Fd: int32(w.f.Fd()), Events: unix.POLLIN}, {Fd: int32(w.wake.Fd()), Events: unix.POLLIN}}
+	fds := []unix.PollFd{
+		{Fd: int32(w.f.Fd()), Events: unix.POLLIN},
+		{Fd: int32(w.wake.Fd()), Events: unix.POLLIN},
+	}
 	for wait := 0; ; wait = -1 { // first without waiting: there may be more
 		n, err := unix.Poll(fds, wait)
 		switch {

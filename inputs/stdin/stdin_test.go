@@ -40,7 +40,10 @@ func TestReadsToTheEnd(t *testing.T) {
 	if err := s.Run(context.Background(), sink); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(sink.Values()); got != "[one 0123456789 abc last]" || len(sink.Records()[2].Headers) != 1 {
+	if got := fmt.Sprint(
+		sink.Values(),
+	); got != "[one 0123456789 abc last]" ||
+		len(sink.Records()[2].Headers) != 1 {
 		t.Fatal(got)
 	}
 }

@@ -26,8 +26,13 @@ type Config struct {
 // Default returns the presets.
 func Default() Config {
 	return Config{
-		Listen: []string{"udp://0.0.0.0:514", "tcp://0.0.0.0:514"}, Tag: "syslog", Framing: "auto",
-		MaxMessageSize: 64 << 10, MaxConnections: 10_000, IdleTimeout: 24 * time.Hour, ReceiveBuffer: 8 << 20,
+		Listen:         []string{"udp://0.0.0.0:514", "tcp://0.0.0.0:514"},
+		Tag:            "syslog",
+		Framing:        "auto",
+		MaxMessageSize: 64 << 10,
+		MaxConnections: 10_000,
+		IdleTimeout:    24 * time.Hour,
+		ReceiveBuffer:  8 << 20,
 	}
 }
 
@@ -88,7 +93,10 @@ func (c *Config) Listens() []string {
 func splitAddress(s string) (network, addr string, err error) {
 	network, addr, ok := strings.Cut(s, "://")
 	if !ok {
-		return "", "", fmt.Errorf("%q must begin with udp://, tcp://, tls://, unixgram:// or unix://", s)
+		return "", "", fmt.Errorf(
+			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://",
+			s,
+		)
 	}
 	switch network {
 	case "udp", "tcp", "tls":
@@ -100,7 +108,10 @@ func splitAddress(s string) (network, addr string, err error) {
 			return "", "", fmt.Errorf("%q: needs a path", s)
 		}
 	default:
-		return "", "", fmt.Errorf("%q must begin with udp://, tcp://, tls://, unixgram:// or unix://", s)
+		return "", "", fmt.Errorf(
+			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://",
+			s,
+		)
 	}
 	return network, addr, nil
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// AppendLine appends the JSON object of a message that somebody else has written to a file, and returns
-// the message's time. It is the value that the input gives, with the time as a field; a line of the old
-// format may lack its priority there, but then has to begin with its time. now serves for what the time
-// leaves out.
+// AppendLine appends the JSON object of a message that somebody else has written to a file, and
+// returns the message's time. It is the value that the input gives, with the time as a field; a
+// line of the old format may lack its priority there, but then has to begin with its time. now
+// serves for what the time leaves out.
 func AppendLine(dst, line []byte, now time.Time) (object []byte, at time.Time, err error) {
 	m, err := parse(line, now)
 	if err == errPriority {

@@ -18,8 +18,32 @@ type message struct {
 	text                                 []byte
 }
 
-var facilities = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock",
-	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+var facilities = [...]string{
+	"kern",
+	"user",
+	"mail",
+	"daemon",
+	"auth",
+	"syslog",
+	"lpr",
+	"news",
+	"uucp",
+	"cron",
+	"authpriv",
+	"ftp",
+	"ntp",
+	"audit",
+	"alert",
+	"clock",
+	"local0",
+	"local1",
+	"local2",
+	"local3",
+	"local4",
+	"local5",
+	"local6",
+	"local7",
+}
 
 var severities = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 
@@ -29,7 +53,8 @@ var (
 	errData     = errors.New("structured data is not that of RFC 5424")
 )
 
-// parse reads a message of either RFC. now serves for what the old one leaves out: the year, and the zone through its location.
+// parse reads a message of either RFC. now serves for what the old one leaves out: the year, and
+// the zone through its location.
 func parse(b []byte, now time.Time) (message, error) {
 	m := message{time: now}
 	rest, err := m.readPriority(b)
@@ -169,8 +194,9 @@ func sdElement(b []byte, each func(name, value []byte)) (end int, ok bool) {
 	return 0, false
 }
 
-// read3164 reads what follows the priority in the old format, which is whatever senders make of it: a time, a host and a tag, each of
-// which may be missing. https://www.rfc-editor.org/rfc/rfc3164#section-4
+// read3164 reads what follows the priority in the old format, which is whatever senders make of it:
+// a time, a host and a tag, each of which may be missing.
+// https://www.rfc-editor.org/rfc/rfc3164#section-4
 func (m *message) read3164(b []byte, now time.Time) {
 	rest, ok := m.stamp(b, now)
 	if !ok {
@@ -184,7 +210,11 @@ func (m *message) read3164(b []byte, now time.Time) {
 func (m *message) readHost(rest []byte) {
 	host := false
 	// A host is a word that is not a tag; local senders leave it out.
-	if i := bytes.IndexByte(rest, ' '); i > 0 && rest[i-1] != ':' && bytes.IndexByte(rest[:i], '[') < 0 {
+	if i := bytes.IndexByte(
+		rest,
+		' ',
+	); i > 0 && rest[i-1] != ':' &&
+		bytes.IndexByte(rest[:i], '[') < 0 {
 		m.hostname, rest, host = rest[:i], rest[i+1:], true
 	}
 	m.tag(rest, host)
@@ -350,7 +380,8 @@ func unescape(dst, v []byte) []byte {
 	return dst
 }
 
-// appendRaw appends the value of a message that could not be parsed, or of a later part of one that is too long.
+// appendRaw appends the value of a message that could not be parsed, or of a later part of one that
+// is too long.
 func appendRaw(dst, b []byte, flag, why string) []byte {
 	dst = append(dst, `{"`...)
 	dst = append(dst, flag...)

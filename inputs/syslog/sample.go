@@ -7,7 +7,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Sample returns the records that the input would make of messages, one in each line, sent from host.
+// Sample returns the records that the input would make of messages, one in each line, sent from
+// host.
 func (c *Config) Sample(_, host string, data []byte, at time.Time) (*record.Batch, error) {
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
@@ -18,7 +19,13 @@ func (c *Config) Sample(_, host string, data []byte, at time.Time) (*record.Batc
 		line = bytes.TrimRight(line, "\r\n")
 		m, err := parse(line, at.In(zone))
 		if err != nil {
-			recs = append(recs, record.Record{Time: at.UnixNano(), Value: appendRaw(nil, line, "malformed", err.Error())})
+			recs = append(
+				recs,
+				record.Record{
+					Time:  at.UnixNano(),
+					Value: appendRaw(nil, line, "malformed", err.Error()),
+				},
+			)
 			continue
 		}
 		when, ok := record.Nanos(m.time)

@@ -45,11 +45,27 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 		env.Metrics.MustRegister(c)
 		return c
 	}
-	s := &Syslog{cfg: cfg, env: env, notes: listen.NewNotes(env.Log), bound: make([]listen.Bound, len(cfg.Listen)),
-		bad:     counter("penstock_syslog_malformed_messages_total", "Messages kept raw because they are not syslog."),
-		long:    counter("penstock_syslog_long_messages_total", "Parts of messages over max_message_size, and datagrams truncated."),
-		dropped: counter("penstock_syslog_kernel_dropped_datagrams_total", "Datagrams that the kernel dropped for want of room in receive_buffer."),
-		refused: counter("penstock_syslog_refused_connections_total", "Stream connections that were not served."),
+	s := &Syslog{
+		cfg:   cfg,
+		env:   env,
+		notes: listen.NewNotes(env.Log),
+		bound: make([]listen.Bound, len(cfg.Listen)),
+		bad: counter(
+			"penstock_syslog_malformed_messages_total",
+			"Messages kept raw because they are not syslog.",
+		),
+		long: counter(
+			"penstock_syslog_long_messages_total",
+			"Parts of messages over max_message_size, and datagrams truncated.",
+		),
+		dropped: counter(
+			"penstock_syslog_kernel_dropped_datagrams_total",
+			"Datagrams that the kernel dropped for want of room in receive_buffer.",
+		),
+		refused: counter(
+			"penstock_syslog_refused_connections_total",
+			"Stream connections that were not served.",
+		),
 	}
 	var err error
 	s.zone = time.Local
@@ -130,7 +146,12 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 
 func (s *Syslog) gather(late context.Context, sink inputs.Sink) *framing.Gather {
 	return framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
-		s.notes.Warn("", "messages are not stored yet; they are kept and offered again", "error", err)
+		s.notes.Warn(
+			"",
+			"messages are not stored yet; they are kept and offered again",
+			"error",
+			err,
+		)
 	})
 }
 
@@ -147,7 +168,12 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 		},
 		Dropped: func(n uint32) {
 			s.dropped.Add(float64(n))
-			s.notes.Warn("", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams", n)
+			s.notes.Warn(
+				"",
+				"the kernel dropped datagrams: raise receive_buffer, or use TCP",
+				"datagrams",
+				n,
+			)
 		},
 	}
 	return d.Serve(ctx, pc, g)
@@ -165,8 +191,12 @@ func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink
 	g := s.gather(late, sink)
 	w := writer{s: s, g: g}
 	mode := map[string]framing.Mode{"auto": framing.Auto, "newline": framing.Text, "octets": framing.Octets}[s.cfg.Framing]
-	st := framing.Stream{Mode: mode, Max: int(s.cfg.MaxMessageSize), Idle: s.cfg.IdleTimeout,
-		Handle: func(frame []byte, continued bool) error { return w.add(host, trimEnd(frame), continued) }}
+	st := framing.Stream{
+		Mode:   mode,
+		Max:    int(s.cfg.MaxMessageSize),
+		Idle:   s.cfg.IdleTimeout,
+		Handle: func(frame []byte, continued bool) error { return w.add(host, trimEnd(frame), continued) },
+	}
 	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
 		s.notes.Warn(host, "connection ended", "error", err)
 	}

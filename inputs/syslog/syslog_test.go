@@ -53,8 +53,18 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v", c.in, err)
 			continue
 		}
-		if got := string(m.appendJSON(nil)); got != c.want || m.time.UTC().Format(time.RFC3339Nano) != c.at {
-			t.Errorf("%s:\ngot  %s %s\nwant %s %s", c.in, got, m.time.UTC().Format(time.RFC3339Nano), c.want, c.at)
+		if got := string(
+			m.appendJSON(nil),
+		); got != c.want ||
+			m.time.UTC().Format(time.RFC3339Nano) != c.at {
+			t.Errorf(
+				"%s:\ngot  %s %s\nwant %s %s",
+				c.in,
+				got,
+				m.time.UTC().Format(time.RFC3339Nano),
+				c.want,
+				c.at,
+			)
 		}
 	}
 	for _, in := range []string{"", "x", "<>x", "<192>x", "<1a>x", "<0001>x", "<34>1 not-a-time h a p m - x", "<34>1 - h a p m", "<34>1 - h a p m [", `<34>1 - h a p m [a x="1] x`, "<34>1 - h a p m [a]x"} {
@@ -84,7 +94,9 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	line := []byte(`<165>1 2026-08-24T05:14:15.000003Z web-1.example.org nginx 8710 access - GET /api/v1/things HTTP/1.1 200 1234 "curl" rt=0.012 upstream=10.0.0.1:8080 trace=abcdef0123456789`)
+	line := []byte(
+		`<165>1 2026-08-24T05:14:15.000003Z web-1.example.org nginx 8710 access - GET /api/v1/things HTTP/1.1 200 1234 "curl" rt=0.012 upstream=10.0.0.1:8080 trace=abcdef0123456789`,
+	)
 	now := time.Now()
 	var buf []byte
 	for b.Loop() {
@@ -98,7 +110,13 @@ func TestTransports(t *testing.T) {
 	cert, key := ca.Issue("server")
 	dir := t.TempDir()
 	cfg := Default()
-	cfg.Listen = []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "unixgram://" + filepath.Join(dir, "g"), "unix://" + filepath.Join(dir, "s")}
+	cfg.Listen = []string{
+		"udp://127.0.0.1:0",
+		"tcp://127.0.0.1:0",
+		"tls://127.0.0.1:0",
+		"unixgram://" + filepath.Join(dir, "g"),
+		"unix://" + filepath.Join(dir, "s"),
+	}
 	cfg.MaxMessageSize = 500
 	cfg.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key}
 	s, err := New(cfg, inputstest.Env("input.syslog.test", dir))
@@ -118,7 +136,10 @@ func TestTransports(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.HasPrefix(cfg.Listen[i], "tls") {
-			conf, err := tlsconf.NewClient(tlsconf.Client{CAFile: ca.File, ServerName: "server"}, slog.New(slog.DiscardHandler))
+			conf, err := tlsconf.NewClient(
+				tlsconf.Client{CAFile: ca.File, ServerName: "server"},
+				slog.New(slog.DiscardHandler),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +164,13 @@ func TestTransports(t *testing.T) {
 		case strings.HasPrefix(l, "tls"):
 			fmt.Fprintf(nc, "%d %s", len(m), m)
 		default:
-			io.WriteString(nc, m+"\nnot syslog\n<13>app: "+strings.Repeat("y", 600)+"\n<13>app: last, without newline")
+			io.WriteString(
+				nc,
+				m+"\nnot syslog\n<13>app: "+strings.Repeat(
+					"y",
+					600,
+				)+"\n<13>app: last, without newline",
+			)
 		}
 		nc.Close()
 	}
@@ -163,16 +190,20 @@ func TestTransports(t *testing.T) {
 				count[key]++
 			}
 		}
-		if r.Tag != "syslog" || r.Origin != "127.0.0.1" && r.Origin != "unix" || !json.Valid(r.Value) {
+		if r.Tag != "syslog" || r.Origin != "127.0.0.1" && r.Origin != "unix" ||
+			!json.Valid(r.Value) {
 			t.Errorf("got %+v", r)
 		}
 	}
-	if s := fmt.Sprint(count); s != `map["continued":true:2 "malformed":true,"error":"no priority","message":"not syslog":2 last, without newline:2 via 0:1 via 1:1 via 2:1 via 3:1 via 4:1]` {
+	if s := fmt.Sprint(
+		count,
+	); s != `map["continued":true:2 "malformed":true,"error":"no priority","message":"not syslog":2 last, without newline:2 via 0:1 via 1:1 via 2:1 via 3:1 via 4:1]` {
 		t.Fatal(s)
 	}
 }
 
-// Python's SysLogHandler over SOCK_STREAM ends each message with a NUL, and keeps the connection open.
+// Python's SysLogHandler over SOCK_STREAM ends each message with a NUL, and keeps the connection
+// open.
 func TestPythonSysLogHandlerOverTCP(t *testing.T) {
 	cfg := Default()
 	cfg.Listen = []string{"tcp://127.0.0.1:0"}
@@ -200,7 +231,10 @@ func TestPythonSysLogHandlerOverTCP(t *testing.T) {
 		if !sink.Wait(ctx, func(rs []inputstest.Record) bool { return len(rs) == i+1 }) {
 			t.Fatalf("message %d is not stored while the connection is open: %q", i, sink.Values())
 		}
-		if v := sink.Values()[i]; !strings.HasSuffix(v, fmt.Sprintf(`"app_name":"app","message":"message %d"}`, i)) {
+		if v := sink.Values()[i]; !strings.HasSuffix(
+			v,
+			fmt.Sprintf(`"app_name":"app","message":"message %d"}`, i),
+		) {
 			t.Fatal(v)
 		}
 	}
@@ -222,13 +256,21 @@ func TestAddressInUseIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(context.Background(), inputstest.New()); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := s.Run(
+		context.Background(),
+		inputstest.New(),
+	); err == nil ||
+		!strings.Contains(err.Error(), "in use") {
 		t.Fatal(err)
 	}
 }
 
 func TestValidate(t *testing.T) {
-	cfg := Config{Listen: []string{"x", "ftp://x", "tls://h:1", "udp://nowhere"}, Timezone: "Nowhere/Land", Framing: "x"}
+	cfg := Config{
+		Listen:   []string{"x", "ftp://x", "tls://h:1", "udp://nowhere"},
+		Timezone: "Nowhere/Land",
+		Framing:  "x",
+	}
 	text := fmt.Sprint(cfg.Validate())
 	for _, want := range []string{`"x" must begin`, `"ftp://x" must begin`, "needs a tls block", "host:port", "timezone: ", "framing: ", "tag: ", "max_message_size: ", "max_connections: "} {
 		if !strings.Contains(text, want) {

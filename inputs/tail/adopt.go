@@ -10,7 +10,8 @@ import (
 	"github.com/penstock/penstock/inputs"
 )
 
-// restore reads the stored positions, looks at everything for the first time, and leaves the marks of a first start.
+// restore reads the stored positions, looks at everything for the first time, and leaves the marks
+// of a first start.
 func (m *manager) restore(ctx context.Context) error {
 	all, started, bad := decodePositions(m.run.sink.Positions())
 	for _, err := range bad {
@@ -30,7 +31,8 @@ func (m *manager) restore(ctx context.Context) error {
 		m.run.tail.counts.polling.Set(1)
 	}
 	m.starting = true
-	// What is renamed while a directory is read may be missed. Nothing is read before all is found, or the order would suffer.
+	// What is renamed while a directory is read may be missed. Nothing is read before all is found,
+	// or the order would suffer.
 	for known, tries := -1, 0; m.seq != known && tries < 3; tries++ {
 		known = m.seq
 		m.scan()
@@ -59,7 +61,8 @@ func (m *manager) restore(ctx context.Context) error {
 	return nil
 }
 
-// claim continues what is known of the file seen. It tells whether the file is dealt with, and whether it is known but its content is not.
+// claim continues what is known of the file seen. It tells whether the file is dealt with, and
+// whether it is known but its content is not.
 func (m *manager) claim(s sight) (claimed, overwritten bool) {
 	candidates := m.known.at(&s.fi, s.path)
 	if len(candidates) == 0 || !s.fi.regular() {
@@ -86,7 +89,8 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 			m.trouble(s.path, err)
 			return true, false
 		}
-		if same && (best == nil || best.Gone != 0 && p.Gone == 0 || (best.Gone != 0) == (p.Gone != 0) && p.Off > best.Off) {
+		if same &&
+			(best == nil || best.Gone != 0 && p.Gone == 0 || (best.Gone != 0) == (p.Gone != 0) && p.Off > best.Off) {
 			best = p
 		}
 	}
@@ -107,11 +111,17 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 	return true, false
 }
 
-// lostContent notes that the file of a position was truncated. The caller looks for a copy, and then
-// calls storeUnstored.
+// lostContent notes that the file of a position was truncated. The caller looks for a copy, and
+// then calls storeUnstored.
 func (m *manager) lostContent(p *position) {
 	m.run.tail.counts.truncated.Inc()
-	m.log.Info("file was truncated or overwritten; it is read from its beginning", "path", p.Path, "read_before", p.Off)
+	m.log.Info(
+		"file was truncated or overwritten; it is read from its beginning",
+		"path",
+		p.Path,
+		"read_before",
+		p.Off,
+	)
 	m.known.remove(p)
 	gone := *p
 	gone.Trunc, gone.Gone = true, m.sys.now().Unix()
@@ -146,7 +156,15 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	f.r.truncated = p.Off == 0 && m.known.truncated(fi.id)
 	f.delivered.Store(p.Off)
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
-		m.log.Info("continuing a file under another path", "path", s.path, "source", f.path0, "offset", p.Off)
+		m.log.Info(
+			"continuing a file under another path",
+			"path",
+			s.path,
+			"source",
+			f.path0,
+			"offset",
+			p.Off,
+		)
 	}
 	m.place(f, s.path)
 	var head [headSize]byte
@@ -174,9 +192,10 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	return f
 }
 
-// storeBefore stores the position of f, and lets nothing of f be delivered before: what replaces a position and
-// what it is replaced by are known together or not at all, or a crash in between would lose what lies
-// between them. f must not have been started. What lostContent has noted goes with it.
+// storeBefore stores the position of f, and lets nothing of f be delivered before: what replaces a
+// position and what it is replaced by are known together or not at all, or a crash in between would
+// lose what lies between them. f must not have been started. What lostContent has noted goes with
+// it.
 func (m *manager) storeBefore(f *file) {
 	stored := make(chan struct{})
 	f.r.last = stored
@@ -202,8 +221,13 @@ func (m *manager) storeUnstored() {
 // newFile makes a file of the source path0.
 func (m *manager) newFile(s sight, path0, key string) *file {
 	f := &file{
-		key: key, id: s.fi.id, birth: s.fi.birth, path0: path0,
-		origin: m.run.tail.env.Agent + ":" + path0, tag: m.run.tail.tagger.tag(path0), headers: m.run.tail.tagger.headersOf(path0),
+		key:     key,
+		id:      s.fi.id,
+		birth:   s.fi.birth,
+		path0:   path0,
+		origin:  m.run.tail.env.Agent + ":" + path0,
+		tag:     m.run.tail.tagger.tag(path0),
+		headers: m.run.tail.tagger.headersOf(path0),
 	}
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
@@ -372,8 +396,8 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	return f
 }
 
-// begins notes what f, which nobody reads yet, begins with: should that be another thing when it is read,
-// it was truncated meanwhile.
+// begins notes what f, which nobody reads yet, begins with: should that be another thing when it is
+// read, it was truncated meanwhile.
 func (f *file) begins(head []byte) {
 	if len(head) > 0 && head[0] != 0 {
 		f.m.head = headOf(head)
@@ -381,7 +405,8 @@ func (f *file) begins(head []byte) {
 	}
 }
 
-// unmask finds out what a file is that was empty when it was discovered. It tells whether it is another than it was taken for.
+// unmask finds out what a file is that was empty when it was discovered. It tells whether it is
+// another than it was taken for.
 func (m *manager) unmask(f *file) bool {
 	h, fi, err := m.open(f.where())
 	if err != nil {
@@ -394,7 +419,10 @@ func (m *manager) unmask(f *file) bool {
 		return false
 	}
 	f.m.blank = false
-	if dir, base := filepath.Split(f.where()); compressionOf(f.where(), head[:n]) == none && (f.last.Load() != nil || len(m.originals(dir, base)) == 0) {
+	if dir, base := filepath.Split(
+		f.where(),
+	); compressionOf(f.where(), head[:n]) == none &&
+		(f.last.Load() != nil || len(m.originals(dir, base)) == 0) {
 		f.begins(head[:n])
 		// This is the first of it: older generations may have come meanwhile.
 		m.look(m.siblings([]string{f.where()}, f.m.names))
@@ -408,7 +436,8 @@ func (m *manager) unmask(f *file) bool {
 	return true
 }
 
-// endOf returns the position at the beginning of the last line, if that is not complete yet, or at the end.
+// endOf returns the position at the beginning of the last line, if that is not complete yet, or at
+// the end.
 func endOf(h *handle, size int64, c *Config) (prints, error) {
 	buf := make([]byte, min(size, c.MaxLineSize, 64<<10))
 	base := size - int64(len(buf))

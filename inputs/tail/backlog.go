@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// backlog reads compressed files one after the other: they wait until they are complete and compared with what is known, then to be read.
+// backlog reads compressed files one after the other: they wait until they are complete and
+// compared with what is known, then to be read.
 type backlog struct {
 	compare   []*file
 	read      []*file
@@ -28,7 +29,8 @@ func (b *backlog) decided(f *file) {
 
 // waits tells whether something is about to happen.
 func (b *backlog) waits() bool {
-	return len(b.read) > 0 || slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.settle.late })
+	return len(b.read) > 0 ||
+		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.settle.late })
 }
 
 // add has f read, as soon as it is its turn.
@@ -55,7 +57,15 @@ func (m *manager) skipForeign(s sight, head []byte) {
 	}
 	name, do := strangerOf(s.path, head)
 	m.run.tail.counts.skipped.WithLabelValues(name).Inc()
-	m.log.Warn("file is skipped: it is neither text nor compressed in a way that can be read", "path", s.path, "format", name, "do", do)
+	m.log.Warn(
+		"file is skipped: it is neither text nor compressed in a way that can be read",
+		"path",
+		s.path,
+		"format",
+		name,
+		"do",
+		do,
+	)
 }
 
 // discoverCompressed adds a compressed file that nothing is known of.
@@ -102,8 +112,8 @@ type settling struct {
 	tried       time.Time // when it was last read
 }
 
-// settled tells whether nobody writes to the compressed file f any more, of which fi was seen now. What it was seen to do counts: the
-// time that it bears may lie in the future.
+// settled tells whether nobody writes to the compressed file f any more, of which fi was seen now.
+// What it was seen to do counts: the time that it bears may lie in the future.
 func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
 	s, quiet := &f.m.settle, min(settleFor, m.cfg.RotateWait)
 	if s.steady.IsZero() || s.size != fi.size || s.mtime != fi.mtime {
@@ -112,7 +122,8 @@ func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
 	return fi.size > 0 && (now.Sub(s.steady) >= quiet || now.Sub(time.Unix(0, fi.mtime)) >= quiet)
 }
 
-// notReady notes that f cannot be compared yet. After a while those that were written later wait for it no more.
+// notReady notes that f cannot be compared yet. After a while those that were written later wait
+// for it no more.
 func (m *manager) notReady(f *file, now time.Time, why string) {
 	s := &f.m.settle
 	if s.since.IsZero() {
@@ -123,8 +134,13 @@ func (m *manager) notReady(f *file, now time.Time, why string) {
 	}
 	s.late = true
 	m.run.tail.counts.errors.WithLabelValues("incomplete").Inc()
-	m.log.Warn("a compressed file "+why+"; it is read once that has changed, and what was written after it goes ahead", "path", f.where(),
-		"do", "let compressed files appear under their name when they are complete, or leave this one out with exclude")
+	m.log.Warn(
+		"a compressed file "+why+"; it is read once that has changed, and what was written after it goes ahead",
+		"path",
+		f.where(),
+		"do",
+		"let compressed files appear under their name when they are complete, or leave this one out with exclude",
+	)
 }
 
 // sweepGz takes the backlog a step further.
@@ -177,7 +193,8 @@ func (m *manager) sweepGz(now time.Time) {
 	}
 }
 
-// worthReading tells whether there is more to be had of f than when it was last read: each time it is decompressed from its beginning.
+// worthReading tells whether there is more to be had of f than when it was last read: each time it
+// is decompressed from its beginning.
 func (m *manager) worthReading(f *file, now time.Time) bool {
 	if f.m.settle.tried.IsZero() || now.Sub(f.m.settle.tried) >= m.run.tail.patience {
 		return true
@@ -194,8 +211,8 @@ func (m *manager) ownContent(f *file) bool {
 	})
 }
 
-// moved deals with a compressed file, not decided about, that is no longer where it was: it is found again before anything
-// waits for it no more.
+// moved deals with a compressed file, not decided about, that is no longer where it was: it is
+// found again before anything waits for it no more.
 func (m *manager) moved(f *file) {
 	m.look(append(m.siblings([]string{f.where()}, f.m.names), f.m.names...))
 	if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) && !f.m.ended {
@@ -234,7 +251,8 @@ func (m *manager) candidates(f *file) (candidates []*position) {
 		}
 	}
 	for _, g := range m.byPath {
-		if last := g.last.Load(); last != nil && g != f && last.Off > 0 && g.compression == none && related(path, g.where()) {
+		if last := g.last.Load(); last != nil && g != f && last.Off > 0 && g.compression == none &&
+			related(path, g.where()) {
 			candidates = append(candidates, last)
 		}
 	}
@@ -269,7 +287,8 @@ func (m *manager) compared(res result) {
 	m.gz.ended(f)
 	defer m.startWaiting()
 	path, names := f.where(), f.m.names
-	if errors.Is(res.err, fs.ErrNotExist) && !f.m.ended { // it was renamed before it could be compared
+	// it was renamed before it could be compared
+	if errors.Is(res.err, fs.ErrNotExist) && !f.m.ended {
 		m.moved(f)
 		return
 	}
@@ -313,7 +332,17 @@ func (m *manager) compared(res result) {
 		g.last.Store(last)
 		g.m.ended, g.r.dead = last.Done, last.Done
 		m.store(last)
-		m.log.Info("compressed file holds what was read before", "path", path, "source", path0, "offset", p.Off, "complete", last.Done)
+		m.log.Info(
+			"compressed file holds what was read before",
+			"path",
+			path,
+			"source",
+			path0,
+			"offset",
+			p.Off,
+			"complete",
+			last.Done,
+		)
 	}
 	m.register(g)
 	for _, name := range names {
@@ -327,14 +356,16 @@ func (m *manager) compared(res result) {
 // vanishedFor is how long it is remembered that a known file left a path.
 const vanishedFor = 10 * time.Minute
 
-// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f; f then waits.
+// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f;
+// f then waits.
 func (m *manager) awaitsCompressed(f *file) bool {
 	undecided := m.gz.undecided[f.m.family]
 	for _, c := range inSeq(undecided) {
 		if f.compression != none && !m.older(c, f) {
 			continue // they are read one after the other
 		}
-		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.path0]) && !m.entangled(c, f) {
+		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.path0]) &&
+			!m.entangled(c, f) {
 			if m.waiting[f.m.family] == nil {
 				m.waiting[f.m.family] = map[*file]struct{}{}
 			}
@@ -349,12 +380,14 @@ func (m *manager) awaitsCompressed(f *file) bool {
 	return false
 }
 
-// mayHold tells whether the compressed file c may hold what g does, whose name is gone: their names are alike, and their beginnings not known to differ.
+// mayHold tells whether the compressed file c may hold what g does, whose name is gone: their names
+// are alike, and their beginnings not known to differ.
 func (m *manager) mayHold(c, g *file) bool {
 	if len(g.m.names) > 0 || g.compression != none || g.m.ended {
 		return false
 	}
-	if path, other := c.where(), g.where(); !related(path, other) || filepath.Dir(path) != filepath.Dir(other) {
+	if path, other := c.where(), g.where(); !related(path, other) ||
+		filepath.Dir(path) != filepath.Dir(other) {
 		return false
 	}
 	begins := m.beginningOf(c)
@@ -419,7 +452,8 @@ func (m *manager) entangled(c, f *file) bool {
 		}
 		seen[g] = true
 		for _, p := range m.streams[g.path0] {
-			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.precedes(p, g)) && reading(p) {
+			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.precedes(p, g)) &&
+				reading(p) {
 				return true
 			}
 		}

@@ -24,7 +24,12 @@ type countingSink struct {
 	reach chan struct{}
 }
 
-func (s *countingSink) Append(_ context.Context, b *record.Batch, _ []inputs.Position, done func(error)) error {
+func (s *countingSink) Append(
+	_ context.Context,
+	b *record.Batch,
+	_ []inputs.Position,
+	done func(error),
+) error {
 	if done != nil {
 		done(nil)
 	}
@@ -53,7 +58,9 @@ const benchLines = 1_000_000
 
 func benchFile(b *testing.B) string {
 	path := filepath.Join(b.TempDir(), "bench.log")
-	line := []byte(`{"ts":"2026-01-02T03:04:05.678Z","level":"info","svc":"checkout","msg":"order accepted","order":"9c8e5c1a-2f9b","user":12345678,"ip":"10.20.30.40","lat_ms":12.5,"path":"/api/v1/orders","status":200,"x":"abcd"}`)
+	line := []byte(
+		`{"ts":"2026-01-02T03:04:05.678Z","level":"info","svc":"checkout","msg":"order accepted","order":"9c8e5c1a-2f9b","user":12345678,"ip":"10.20.30.40","lat_ms":12.5,"path":"/api/v1/orders","status":200,"x":"abcd"}`,
+	)
 	line = append(line[:199], '\n')
 	f, err := os.Create(path)
 	if err != nil {
@@ -101,7 +108,8 @@ func benchTail(b *testing.B, pack bool) {
 	report(b, begin)
 }
 
-// report adds lines per second, and CPU seconds per million lines, which other load on the machine disturbs less.
+// report adds lines per second, and CPU seconds per million lines, which other load on the machine
+// disturbs less.
 func report(b *testing.B, begin time.Duration) {
 	lines := float64(benchLines) * float64(b.N)
 	b.ReportMetric(lines/b.Elapsed().Seconds()/1e6, "Mlines/s")
@@ -121,7 +129,10 @@ func BenchmarkHpcloudToNothing(b *testing.B) {
 	b.ResetTimer()
 	begin := cpuUsed()
 	for range b.N {
-		tl, err := hpcloud.TailFile(path, hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true})
+		tl, err := hpcloud.TailFile(
+			path,
+			hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true},
+		)
 		if err != nil {
 			b.Fatal(err)
 		}

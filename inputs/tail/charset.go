@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// charset finds line ends and decodes lines. One is used by one goroutine at a time only for decoding.
+// charset finds line ends and decodes lines. One is used by one goroutine at a time only for
+// decoding.
 type charset struct {
 	unit   int  // bytes per code unit: 1 or 2
 	big    bool // utf-16: big endian
@@ -26,7 +27,8 @@ var (
 	csUTF16BE = &charset{nl: '\n', unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
 )
 
-// charset returns what a file that begins with head is read as, or nil if head is too short to tell.
+// charset returns what a file that begins with head is read as, or nil if head is too short to
+// tell.
 func (c *Config) charset(head []byte) *charset { return c.ended(charsetOf(c.Encoding, head)) }
 
 // ended returns cs with the line ends that are configured.
@@ -39,7 +41,8 @@ func (c *Config) ended(cs *charset) *charset {
 	return &with
 }
 
-// charsetOf returns the charset named encoding for a file that begins with head, or nil if head is too short to tell.
+// charsetOf returns the charset named encoding for a file that begins with head, or nil if head is
+// too short to tell.
 func charsetOf(encoding string, head []byte) *charset {
 	switch encoding {
 	case "latin-1":
@@ -154,7 +157,8 @@ func (c *charset) trimCR(line []byte) []byte {
 			return line[:n-1]
 		}
 	case n >= 2 && n%2 == 0:
-		if c.big && line[n-2] == 0 && line[n-1] == '\r' || !c.big && line[n-2] == '\r' && line[n-1] == 0 {
+		if c.big && line[n-2] == 0 && line[n-1] == '\r' ||
+			!c.big && line[n-2] == '\r' && line[n-1] == 0 {
 			return line[:n-2]
 		}
 	}
@@ -180,7 +184,8 @@ func (c *charset) decode(dst, line []byte) []byte {
 		case errors.Is(err, transform.ErrShortDst):
 			dst = append(dst, make([]byte, max(64, 2*len(line)))...)[:len(dst)]
 		case err != nil || len(line) == 0:
-			return append(dst, line...) // the decoders replace what they cannot decode; nothing is left
+			// the decoders replace what they cannot decode; nothing is left
+			return append(dst, line...)
 		}
 	}
 }

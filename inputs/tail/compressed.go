@@ -10,7 +10,8 @@ import (
 // errCompressed is wrapped by errors in compressed data.
 var errCompressed = errors.New("damaged or incomplete compressed file")
 
-// stream is the decompressed content of a file. It goes forward, and keeps what trim has not given up.
+// stream is the decompressed content of a file. It goes forward, and keeps what trim has not given
+// up.
 type stream struct {
 	src   io.ReaderAt
 	size  int64
@@ -106,7 +107,10 @@ func (s *stream) more(n int) error {
 	case err == nil:
 		return nil
 	}
-	if complete := formatOf(s.kind).complete; err == io.EOF && complete != nil && !complete(s.src, s.size) {
+	if complete := formatOf(
+		s.kind,
+	).complete; err == io.EOF && complete != nil &&
+		!complete(s.src, s.size) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == io.EOF {
@@ -115,7 +119,8 @@ func (s *stream) more(n int) error {
 	return s.wrap(err)
 }
 
-// openStream makes the decompressed content of f, which the caller has the turn of, readable at its offset.
+// openStream makes the decompressed content of f, which the caller has the turn of, readable at its
+// offset.
 func (r *run) openStream(f *file) error {
 	if f.r.z == nil {
 		fi, err := f.r.h.stat()
@@ -143,9 +148,14 @@ func headMatches(h *handle, size int64, kind compression, p *position) (bool, er
 	return prints.matches(s, scratch[:])
 }
 
-// findContent reads a compressed file through and returns that of the candidates whose content it holds most of, and its length.
-// An error comes with what was found before it.
-func findContent(h *handle, size int64, kind compression, candidates []*position) (best *position, length int64, err error) {
+// findContent reads a compressed file through and returns that of the candidates whose content it
+// holds most of, and its length. An error comes with what was found before it.
+func findContent(
+	h *handle,
+	size int64,
+	kind compression,
+	candidates []*position,
+) (best *position, length int64, err error) {
 	s, err := newStream(h, size, kind)
 	if err != nil {
 		return nil, 0, err
@@ -173,7 +183,11 @@ func findContent(h *handle, size int64, kind compression, candidates []*position
 			delete(ends, off)
 			for _, p := range list {
 				tail := buf[:p.Tail.N]
-				if _, err := s.ReadAt(tail, off-int64(p.Tail.N)); err == nil && printOf(tail) == p.Tail && (best == nil || off > best.Off) {
+				if _, err := s.ReadAt(
+					tail,
+					off-int64(p.Tail.N),
+				); err == nil && printOf(tail) == p.Tail &&
+					(best == nil || off > best.Off) {
 					best = p
 				}
 			}

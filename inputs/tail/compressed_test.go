@@ -66,7 +66,8 @@ func TestCompressedBacklog(t *testing.T) {
 	r := newRig(t, nil)
 	for i, ext := range extensions {
 		data := []byte(fmt.Sprintf("%d a\n%d b", i, i))
-		data = append(compressed(t, ext, data[:2]), compressed(t, ext, data[2:])...) // several members
+		// several members
+		data = append(compressed(t, ext, data[:2]), compressed(t, ext, data[2:])...)
 		name := r.path(fmt.Sprintf("app.log.%d%s", 9-i, ext))
 		if err := os.WriteFile(name, data, 0o644); err != nil {
 			t.Fatal(err)
@@ -92,7 +93,11 @@ func TestCompressedResumesInTheMiddle(t *testing.T) {
 		t.Run(ext, func(t *testing.T) {
 			r := newRig(t, nil)
 			data := []byte(strings.Join(want, "\n") + "\n")
-			if err := os.WriteFile(r.path("app.log"+ext), compressed(t, ext, data), 0o644); err != nil {
+			if err := os.WriteFile(
+				r.path("app.log"+ext),
+				compressed(t, ext, data),
+				0o644,
+			); err != nil {
 				t.Fatal(err)
 			}
 			r.sink.Hold()
@@ -132,7 +137,8 @@ func TestCompressedDamaged(t *testing.T) {
 	r.wantsSet(append([]string{"fine"}, lines...)...)
 }
 
-// Wherever a compressed file is cut off, its end is not taken for the end, and what was read before is right.
+// Wherever a compressed file is cut off, its end is not taken for the end, and what was read before
+// is right.
 func TestCompressedCutOff(t *testing.T) {
 	text := []byte(strings.Repeat("one line after the other, all the same\n", 40))
 	for _, ext := range extensions {
@@ -183,7 +189,12 @@ func TestXZDictionaryIsBounded(t *testing.T) {
 	}
 	huge := slices.Clone(whole)
 	huge[12+4] = 40 // 4 GiB - 1, in the block header
-	if _, err := newStream(bytes.NewReader(huge), int64(len(huge)), xzipped); err == nil || !strings.Contains(err.Error(), "dictionary") {
+	if _, err := newStream(
+		bytes.NewReader(huge),
+		int64(len(huge)),
+		xzipped,
+	); err == nil ||
+		!strings.Contains(err.Error(), "dictionary") {
 		t.Errorf("opened: %v", err)
 	}
 }
@@ -193,8 +204,11 @@ func TestNeitherTextNorReadableIsSkipped(t *testing.T) {
 	r := newRig(t, nil)
 	log := r.capture(nil)
 	contents := map[string]string{
-		"a.log.1.zip": "PK\x03\x04 and so on\n", "a.log.2": "7z\xBC\xAF\x27\x1C\n\n", "a.log.3.Z": "\x1F\x9D\n\n",
-		"a.log.journal": "LPKSHHRH\n", "a.log.tar": strings.Repeat("\x00", 257) + "ustar\x00" + strings.Repeat("\n", 300),
+		"a.log.1.zip":   "PK\x03\x04 and so on\n",
+		"a.log.2":       "7z\xBC\xAF\x27\x1C\n\n",
+		"a.log.3.Z":     "\x1F\x9D\n\n",
+		"a.log.journal": "LPKSHHRH\n",
+		"a.log.tar":     strings.Repeat("\x00", 257) + "ustar\x00" + strings.Repeat("\n", 300),
 	}
 	for name, text := range contents {
 		r.write(name, text)

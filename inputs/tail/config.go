@@ -56,9 +56,22 @@ func (m *Multiline) SetDefaults() { *m = Multiline{Timeout: time.Second, MaxLine
 // Default returns the configuration with everything but the paths preset.
 func Default() Config {
 	return Config{
-		StartAt: "beginning", Encoding: "utf-8", LineEnd: "lf", MaxLineSize: 1 << 20, LongLines: "split", EmptyLines: "keep", Compressed: "read", PathHeaders: true,
-		RotateWait: 5 * time.Second, CloseInactive: 5 * time.Minute, MaxOpenFiles: 1024, LagFiles: 1000,
-		Watch: "auto", PollInterval: time.Second, RescanInterval: 10 * time.Second, ForgetAfter: 48 * time.Hour,
+		StartAt:        "beginning",
+		Encoding:       "utf-8",
+		LineEnd:        "lf",
+		MaxLineSize:    1 << 20,
+		LongLines:      "split",
+		EmptyLines:     "keep",
+		Compressed:     "read",
+		PathHeaders:    true,
+		RotateWait:     5 * time.Second,
+		CloseInactive:  5 * time.Minute,
+		MaxOpenFiles:   1024,
+		LagFiles:       1000,
+		Watch:          "auto",
+		PollInterval:   time.Second,
+		RescanInterval: 10 * time.Second,
+		ForgetAfter:    48 * time.Hour,
 	}
 }
 
@@ -70,15 +83,39 @@ func (c *Config) Warnings() error {
 		for strings.ContainsAny(dir, `*?[{\\`) {
 			dir = filepath.Dir(dir)
 		}
-		if err := unix.Access(dir, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) && !isNotDir(err) {
-			errs = append(errs, fmt.Errorf("paths: %s cannot be read now: %w: give the agent's user read permission, and search permission on the directories above", dir, err))
+		if err := unix.Access(
+			dir,
+			unix.R_OK,
+		); err != nil && !errors.Is(err, fs.ErrNotExist) &&
+			!isNotDir(err) {
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"paths: %s cannot be read now: %w: give the agent's user read permission, and search permission on the directories above",
+					dir,
+					err,
+				),
+			)
 			continue
 		}
 		if !filepath.IsAbs(p) || !doublestar.ValidatePathPattern(p) {
 			continue // a mistake, which Validate tells
 		}
-		if f := newGlobs(&Config{Paths: []string{p}, Exclude: c.Exclude}).walk(); len(f.paths)+len(f.errs) == 0 {
-			errs = append(errs, fmt.Errorf("paths[%d]: no file matches %s now; files that come later are read from their beginning", i, p))
+		if f := newGlobs(
+			&Config{Paths: []string{p}, Exclude: c.Exclude},
+		).walk(); len(
+			f.paths,
+		)+len(
+			f.errs,
+		) == 0 {
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"paths[%d]: no file matches %s now; files that come later are read from their beginning",
+					i,
+					p,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)

@@ -20,7 +20,10 @@ func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 		for i := 0; i < len(text); i += piece {
 			r.write("mac.log", text[i:min(len(text), i+piece)])
 		}
-		r.eventually("said", func() bool { return len(log.lines("carriage returns", r.path("mac.log"), "do=", "line_end")) > 0 })
+		r.eventually(
+			"said",
+			func() bool { return len(log.lines("carriage returns", r.path("mac.log"), "do=", "line_end")) > 0 },
+		)
 		r.write("mac.log", text)
 		r.write("bars.log", strings.Repeat("5%\r", 3000)+"\n6%\n")
 		r.eventually("the line after", func() bool {
@@ -40,7 +43,10 @@ func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 func TestLinesThatEndWithACarriageReturn(t *testing.T) {
 	for _, encoding := range []string{"utf-8", "latin-1", "utf-16le"} {
 		t.Run(encoding, func(t *testing.T) {
-			r := newRig(t, func(c *Config) { c.LineEnd, c.Encoding, c.OffsetHeader = "cr", encoding, "offset" })
+			r := newRig(
+				t,
+				func(c *Config) { c.LineEnd, c.Encoding, c.OffsetHeader = "cr", encoding, "offset" },
+			)
 			wide := func(s string) string {
 				if encoding != "utf-16le" {
 					return s
@@ -50,7 +56,12 @@ func TestLinesThatEndWithACarriageReturn(t *testing.T) {
 			r.write("a.log", wide("1\r2\r\r4\nstill 4\rha"))
 			r.start()
 			r.wants("1", "2", "", "4\nstill 4")
-			if off, want := header(r.sink.Records()[3], "offset"), fmt.Sprint(len(wide("1\r2\r\r"))); off != want {
+			if off, want := header(
+				r.sink.Records()[3],
+				"offset",
+			), fmt.Sprint(
+				len(wide("1\r2\r\r")),
+			); off != want {
 				t.Errorf("at %s, want %s", off, want)
 			}
 			r.halt()

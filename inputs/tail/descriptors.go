@@ -11,7 +11,11 @@ import (
 const reasonTooMany = "too_many_open_files"
 
 // tooMany tells whether err says that there are no more descriptors.
-func tooMany(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
+func tooMany(
+	err error,
+) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
 
 // open opens path to look at it. What is decided by what is found there must not depend on how many
 // descriptors were left.

@@ -20,7 +20,10 @@ func TestFewDescriptors(t *testing.T) {
 	limit.Store(40)
 	r := newRig(t, func(c *Config) { c.RotateWait = 3 * time.Second })
 	log := r.capture(func(tl *Tail) {
-		tl.files = inputs.DescriptorsOf(func() int { return int(limit.Load()) }, func(int) int { return 0 })
+		tl.files = inputs.DescriptorsOf(
+			func() int { return int(limit.Load()) },
+			func(int) int { return 0 },
+		)
 	})
 	var want []string
 	var gone []*os.File
@@ -120,7 +123,10 @@ func TestNoDescriptorLeftLosesNothing(t *testing.T) {
 	}
 	defer restore()
 	// What is open stays open.
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1, Max: was.Max}); err != nil {
+	if err := syscall.Setrlimit(
+		syscall.RLIMIT_NOFILE,
+		&syscall.Rlimit{Cur: 1, Max: was.Max},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.WriteString("2\n"); err != nil {

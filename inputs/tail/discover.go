@@ -81,11 +81,18 @@ func expandBraces(p string) []string {
 
 // match tells whether path is among those to read.
 func (g *globs) match(path string) bool {
-	return slices.ContainsFunc(g.whole, func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) }) && !g.excluded(path)
+	return slices.ContainsFunc(
+		g.whole,
+		func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
+	) &&
+		!g.excluded(path)
 }
 
 func (g *globs) excluded(path string) bool {
-	return slices.ContainsFunc(g.exclude, func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) })
+	return slices.ContainsFunc(
+		g.exclude,
+		func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
+	)
 }
 
 // found is what a walk found.
@@ -98,7 +105,12 @@ type found struct {
 
 // walk evaluates the globs.
 func (g *globs) walk() *found {
-	f := &found{paths: map[string]bool{}, dirs: map[string]bool{}, errs: map[string]error{}, cache: map[string][]fs.DirEntry{}}
+	f := &found{
+		paths: map[string]bool{},
+		dirs:  map[string]bool{},
+		errs:  map[string]error{},
+		cache: map[string][]fs.DirEntry{},
+	}
 	for _, comps := range g.include {
 		f.walk("/", comps)
 	}

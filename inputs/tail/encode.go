@@ -28,8 +28,15 @@ type encoder struct {
 func newEncoder(r *run) encoder {
 	c := &r.tail.cfg
 	return encoder{
-		maxLine: int(c.MaxLineSize), long: c.LongLines, skipEmpty: c.EmptyLines == "skip", joined: c.Multiline != nil,
-		pathHeader: c.PathHeader, offsetHeader: c.OffsetHeader, counts: r.tail.counts,
+		maxLine: int(
+			c.MaxLineSize,
+		),
+		long:         c.LongLines,
+		skipEmpty:    c.EmptyLines == "skip",
+		joined:       c.Multiline != nil,
+		pathHeader:   c.PathHeader,
+		offsetHeader: c.OffsetHeader,
+		counts:       r.tail.counts,
 	}
 }
 
@@ -40,7 +47,8 @@ type encoded struct {
 	skip bool
 }
 
-// encode builds b's batches. The result is valid until the next call; the batches do not refer to b.
+// encode builds b's batches. The result is valid until the next call; the batches do not refer to
+// b.
 func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	e.out = e.out[:0]
 	e.begin(f, path)
@@ -74,7 +82,10 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 		}
 	}
 	if batch := e.builder.Build(); batch != nil || len(e.out) == 0 || b.end > b.to || b.skip {
-		e.out = append(e.out, encoded{batch, prints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}, b.skip})
+		e.out = append(
+			e.out,
+			encoded{batch, prints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}, b.skip},
+		)
 	} else {
 		e.out[len(e.out)-1].prints.off = b.base + int64(b.end)
 	}
@@ -124,7 +135,10 @@ func (e *encoder) cut(f *file, b *block, at, room int) {
 	if e.builder.Size() < record.TargetSize {
 		return
 	}
-	e.out = append(e.out, encoded{e.builder.Build(), prints{b.base + int64(at), b.head, tailOf(b.raw[:at])}, false})
+	e.out = append(
+		e.out,
+		encoded{e.builder.Build(), prints{b.base + int64(at), b.head, tailOf(b.raw[:at])}, false},
+	)
 	e.builder.Reset(f.tag, f.origin, min(room, b.to-at+(b.to-at)/2+64))
 }
 

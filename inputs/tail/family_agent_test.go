@@ -116,8 +116,8 @@ func (a *agent) halt() {
 	a.Tail.run.Store(nil)
 }
 
-// handSink is a sink in memory for an agent that is driven by hand. What is appended becomes durable
-// with sync, and each durable record is given to record.
+// handSink is a sink in memory for an agent that is driven by hand. What is appended becomes
+// durable with sync, and each durable record is given to record.
 type handSink struct {
 	record    func(origin string, n int, value string)
 	yield     func(bool) bool
@@ -138,7 +138,12 @@ type handEntry struct {
 
 var errDown = errors.New("the agent was killed")
 
-func (s *handSink) Append(ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error)) error {
+func (s *handSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	positions []inputs.Position,
+	done func(error),
+) error {
 	for s.working && (s.stalled || s.down) {
 		if s.down || !s.yield(false) {
 			return errDown

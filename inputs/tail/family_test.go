@@ -14,19 +14,20 @@ import (
 	"time"
 )
 
-// TestFamilyHistories runs random histories of a log and all that it is rotated into, on real files and
-// by a clock of their own, against the reference in family: each line once and in order. By default
-// they are the same few hundred each time; PENSTOCK_HISTORIES sets how many others, and PENSTOCK_SEED
-// runs one of them again, or as many from that seed on.
+// TestFamilyHistories runs random histories of a log and all that it is rotated into, on real files
+// and by a clock of their own, against the reference in family: each line once and in order. By
+// default they are the same few hundred each time; PENSTOCK_HISTORIES sets how many others, and
+// PENSTOCK_SEED runs one of them again, or as many from that seed on.
 //
-// The world is that of a log of one writer, with its rotated files beside it, numbered or dated; the
-// agent may be told of changes or poll, late and in any order; files may have no time of birth, and
-// times as coarse as 10 ms. Left out are inodes that are used again where there is no time of birth,
-// writers that go on for more than some 30 ms in a file that was rotated, logs that are replaced by
-// one that goes on with their content, and files that are named like rotated ones and are none.
+// The world is that of a log of one writer, with its rotated files beside it, numbered or dated;
+// the agent may be told of changes or poll, late and in any order; files may have no time of birth,
+// and times as coarse as 10 ms. Left out are inodes that are used again where there is no time of
+// birth, writers that go on for more than some 30 ms in a file that was rotated, logs that are
+// replaced by one that goes on with their content, and files that are named like rotated ones and
+// are none.
 //
-// Of others than those of the default about two in ten thousand still end with lines out of order, or
-// again: where copies are made, or compressed, several times within milliseconds.
+// Of others than those of the default about two in ten thousand still end with lines out of order,
+// or again: where copies are made, or compressed, several times within milliseconds.
 func TestFamilyHistories(t *testing.T) {
 	seed, most := uint64(1), int64(300)
 	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {
@@ -64,7 +65,13 @@ func TestFamilyHistories(t *testing.T) {
 				splits.Add(int64(len(w.last) - 1))
 				if len(w.wrong) > 0 {
 					failed.Add(1)
-					t.Errorf("PENSTOCK_SEED=%d: %.100s (%s) %d steps", seed+uint64(i), w.wrong[0], w.label, len(w.story))
+					t.Errorf(
+						"PENSTOCK_SEED=%d: %.100s (%s) %d steps",
+						seed+uint64(i),
+						w.wrong[0],
+						w.label,
+						len(w.story),
+					)
 					if most == 1 {
 						t.Logf("%s\n%s", strings.Join(w.story, "\n"), w.state())
 					}
@@ -73,7 +80,12 @@ func TestFamilyHistories(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d histories with %d lines; %d times a generation had to become a source of its own", done.Load(), lines.Load(), splits.Load())
+	t.Logf(
+		"%d histories with %d lines; %d times a generation had to become a source of its own",
+		done.Load(),
+		lines.Load(),
+		splits.Load(),
+	)
 }
 
 // history runs the history of that seed in dir, which it removes.
@@ -89,12 +101,25 @@ func history(seed uint64, dir string) *family {
 // newFamily returns a world in dir.
 func newFamily(rng *rand.Rand, dir string) *family {
 	return &family{
-		rng: rng, clock: &handClock{at: 1_900_000_000e9}, tick: []int64{1, 1, 4e6, 10e6}[rng.IntN(4)],
-		birth: rng.IntN(6) > 0, root: dir, dir: dir, live: "app.log", wide: rng.IntN(3) > 0,
-		dated: rng.IntN(2) == 0, zips: rng.IntN(2) == 0, keeps: rng.IntN(4) > 0,
-		watched: rng.IntN(3) > 0, keep: 3 + rng.IntN(4), names: map[string]*generation{},
-		stamps: map[ident]*stamp{}, fd: -1, gone: map[int]bool{}, durable: map[int]string{},
-		last: map[string]int{},
+		rng:     rng,
+		clock:   &handClock{at: 1_900_000_000e9},
+		tick:    []int64{1, 1, 4e6, 10e6}[rng.IntN(4)],
+		birth:   rng.IntN(6) > 0,
+		root:    dir,
+		dir:     dir,
+		live:    "app.log",
+		wide:    rng.IntN(3) > 0,
+		dated:   rng.IntN(2) == 0,
+		zips:    rng.IntN(2) == 0,
+		keeps:   rng.IntN(4) > 0,
+		watched: rng.IntN(3) > 0,
+		keep:    3 + rng.IntN(4),
+		names:   map[string]*generation{},
+		stamps:  map[ident]*stamp{},
+		fd:      -1,
+		gone:    map[int]bool{},
+		durable: map[int]string{},
+		last:    map[string]int{},
 	}
 }
 
@@ -108,7 +133,13 @@ func (w *family) play() *play {
 	cfg.RescanInterval = time.Duration(100+w.rng.IntN(2000)) * time.Millisecond
 	cfg.CloseInactive = time.Duration(20+w.rng.IntN(4000)) * time.Millisecond
 	sink := &handSink{record: w.arrived, positions: map[string][]byte{}}
-	a, err := newAgent(cfg, w.root, system{clock: w.clock.now, times: w.times}, sink, 64+w.rng.IntN(2000))
+	a, err := newAgent(
+		cfg,
+		w.root,
+		system{clock: w.clock.now, times: w.times},
+		sink,
+		64+w.rng.IntN(2000),
+	)
 	must(err)
 	w.agent = a
 	return &play{w, a, false}
@@ -118,8 +149,20 @@ func (w *family) play() *play {
 func (p *play) files() string {
 	var b strings.Builder
 	for f := range p.a.m.run.files {
-		fmt.Fprintf(&b, "%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n", f.where(), f.id.ino,
-			f.m.started, f.m.ended, f.m.names, !f.m.left.IsZero(), f.delivered.Load(), f.size.Load(), len(f.m.pred), f.m.hold)
+		fmt.Fprintf(
+			&b,
+			"%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n",
+			f.where(),
+			f.id.ino,
+			f.m.started,
+			f.m.ended,
+			f.m.names,
+			!f.m.left.IsZero(),
+			f.delivered.Load(),
+			f.size.Load(),
+			len(f.m.pred),
+			f.m.hold,
+		)
 	}
 	return b.String()
 }
@@ -173,7 +216,16 @@ func (p *play) run() {
 	kind := p.rng.IntN(4)
 	rotations := [][]func(){{p.byRename}, {p.byCopy}, {p.byLink}, {p.byRename, p.byCopy, p.byLink}}[kind]
 	halves := p.rng.IntN(3) == 0
-	p.label = fmt.Sprintf("%s wide=%v dated=%v zips=%v halves=%v tick=%v birth=%v", []string{"rename", "copy", "link", "all"}[kind], p.wide, p.dated, p.zips, halves, p.tick, p.birth)
+	p.label = fmt.Sprintf(
+		"%s wide=%v dated=%v zips=%v halves=%v tick=%v birth=%v",
+		[]string{"rename", "copy", "link", "all"}[kind],
+		p.wide,
+		p.dated,
+		p.zips,
+		halves,
+		p.tick,
+		p.birth,
+	)
 	for range 3 + p.rng.IntN(1<<(1+p.rng.IntN(6))) {
 		if len(p.wrong) > 0 {
 			return

@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// family is a log with all that it is rotated into, on a real file system, and the reference: which of
-// its lines have to arrive. Its lines are numbered, so each has to come once, after all smaller ones.
+// family is a log with all that it is rotated into, on a real file system, and the reference: which
+// of its lines have to arrive. Its lines are numbered, so each has to come once, after all smaller
+// ones.
 //
 // A line need not come once the last copy of it that the agent could find has gone before it was
 // durable. Everything else has to.
@@ -77,14 +78,23 @@ type event struct {
 	written bool
 }
 
-// stamp is what the identity and the times of a file are in the history: so it runs again in the same way.
+// stamp is what the identity and the times of a file are in the history: so it runs again in the
+// same way.
 type stamp struct {
 	id                  ident
 	birth, mtime, ctime int64
 }
 
 func (w *family) log(format string, args ...any) {
-	w.story = append(w.story, fmt.Sprintf("%s  ", time.Unix(0, w.clock.at).UTC().Format("05.000000"))+fmt.Sprintf(format, args...))
+	w.story = append(
+		w.story,
+		fmt.Sprintf(
+			"%s  ",
+			time.Unix(0, w.clock.at).UTC().Format("05.000000"),
+		)+fmt.Sprintf(
+			format,
+			args...),
+	)
 }
 
 func (w *family) fault(format string, args ...any) {
@@ -573,7 +583,8 @@ func (w *family) arrived(origin string, n int, value string) {
 		w.fault("line %d came again, from %s after %s", n, origin, before)
 	}
 	w.durable[n] = origin
-	if last, any := w.last[origin]; any && n < last && !w.gone[n] { // a last line without an end has no time of its own
+	// a last line without an end has no time of its own
+	if last, any := w.last[origin]; any && n < last && !w.gone[n] {
 		w.fault("line %d came after line %d of %s", n, last, origin)
 	}
 	w.last[origin] = max(w.last[origin], n)

@@ -25,10 +25,12 @@ type file struct {
 	r     readState // belongs to whoever has the turn
 	m     mgrState  // belongs to the manager
 
-	path      atomic.Pointer[string]   // where it is now, or was last
-	real      atomic.Pointer[string]   // the same without symbolic links
-	links     atomic.Int64             // names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
-	changed   atomic.Int64             // when its content or names last changed, as seen then, in Unix nanoseconds
+	path atomic.Pointer[string] // where it is now, or was last
+	real atomic.Pointer[string] // the same without symbolic links
+	// names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
+	links atomic.Int64
+	// when its content or names last changed, as seen then, in Unix nanoseconds
+	changed   atomic.Int64
 	size      atomic.Int64             // as last seen
 	last      atomic.Pointer[position] // as last appended; nil before
 	delivered atomic.Int64             // offset after the last appended line
@@ -55,15 +57,17 @@ type readState struct {
 
 // mgrState is what the manager knows of a file.
 type mgrState struct {
-	names    []string  // matching paths at which it is
-	seq      int       // order of discovery
-	rank     int       // the place in the order of its source, once that was decided
-	at       place     // among what was found with it
-	lived    int       // when it was first seen where its source is, and thus the order of those that were; 0: never
-	family   string    // directory and name without what rotation adds
-	grown    time.Time // when it was last seen to grow
-	mtime    int64
-	touched  bool             // written to since it was found: it may hold something else in the same length
+	names []string // matching paths at which it is
+	seq   int      // order of discovery
+	rank  int      // the place in the order of its source, once that was decided
+	at    place    // among what was found with it
+	// when it was first seen where its source is, and thus the order of those that were; 0: never
+	lived  int
+	family string    // directory and name without what rotation adds
+	grown  time.Time // when it was last seen to grow
+	mtime  int64
+	// written to since it was found: it may hold something else in the same length
+	touched  bool
 	left     time.Time        // when it was rotated or deleted; zero while it is where it was
 	leftWake uint64           // the wake at that time
 	started  bool             // it is being read; before, it waits for its predecessors
@@ -76,11 +80,14 @@ type mgrState struct {
 	ended    bool      // finished, or its content is gone
 	idle     bool      // asked to close
 	replaces *file     // what was at its path when it came, perhaps with the same content so far
-	copied   bool      // a file that goes on with its content has taken its place: its last line need not be completed
-	hold     *hold     // undecided whether it is a copy of another
-	known    bool      // a compressed file that appeared beside, or in the place of, a known file: it is that one's content
-	beside   *file     // the uncompressed file of the same name, when a compressed one was found
-	begins   []byte    // what a compressed file begins with, read at beginsAt
+	// a file that goes on with its content has taken its place: its last line need not be completed
+	copied bool
+	hold   *hold // undecided whether it is a copy of another
+	// a compressed file that appeared beside, or in the place of, a known file: it is that one's
+	// content
+	known    bool
+	beside   *file  // the uncompressed file of the same name, when a compressed one was found
+	begins   []byte // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
 	settle   settling
 	head     print // what it began with before it was read
@@ -96,7 +103,8 @@ func (f *file) toBeCompressed() bool {
 // place is that of a file in the order in which the files that a look has found were written.
 type place struct{ look, index int }
 
-// inSeq returns the files of a set in the order of their discovery: what is decided does not depend on chance.
+// inSeq returns the files of a set in the order of their discovery: what is decided does not depend
+// on chance.
 func inSeq(set map[*file]struct{}) []*file {
 	return slices.SortedFunc(maps.Keys(set), func(a, b *file) int {
 		return cmp.Or(cmp.Compare(a.m.seq, b.m.seq), cmp.Compare(a.key, b.key))

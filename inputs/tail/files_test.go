@@ -129,7 +129,9 @@ func TestWarningsOfPaths(t *testing.T) {
 	if err := r.cfg.Warnings(); err != nil {
 		t.Errorf("a glob whose directory can be read: %v", err)
 	}
-	alone := Config{Paths: []string{r.path("loop.log"), r.path("loop.log/*.log"), r.path("not-there/*.log")}}
+	alone := Config{
+		Paths: []string{r.path("loop.log"), r.path("loop.log/*.log"), r.path("not-there/*.log")},
+	}
 	if err := alone.Warnings(); err == nil || strings.Count(err.Error(), "paths: ") != 2 {
 		t.Errorf("warnings: %v", err)
 	}
@@ -152,7 +154,8 @@ func TestVanishingDirectory(t *testing.T) {
 	}
 }
 
-// Without inotify the files are polled: because it was asked for, because no watch is left, because no instance is. It is said once, and shown.
+// Without inotify the files are polled: because it was asked for, because no watch is left, because
+// no instance is. It is said once, and shown.
 func TestPolling(t *testing.T) {
 	for _, c := range []struct {
 		how     string

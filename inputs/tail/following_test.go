@@ -16,7 +16,10 @@ func TestFollowingTellsWhenNothingMatches(t *testing.T) {
 	if err := os.WriteFile(r.path("a.log"), []byte("1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("the file is followed", func() bool { f, _ := r.tail.Following(); return f.Files == 1 })
+	r.eventually(
+		"the file is followed",
+		func() bool { f, _ := r.tail.Following(); return f.Files == 1 },
+	)
 	r.wants("1")
 	r.halt()
 }

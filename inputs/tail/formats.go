@@ -44,25 +44,56 @@ type format struct {
 }
 
 var formats = []format{
-	{kind: gzipped, ext: ".gz", magic: []byte{0x1F, 0x8B}, open: func(raw *bufio.Reader) (io.Reader, func(), error) {
-		zr, err := gzip.NewReader(raw)
-		return zr, func() {}, err
-	}},
-	{kind: zstandard, ext: ".zst", magic: []byte{0x28, 0xB5, 0x2F, 0xFD}, open: func(raw *bufio.Reader) (io.Reader, func(), error) {
-		zr, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(decoderMemory))
-		if err != nil {
-			return nil, nil, err
-		}
-		return zr, zr.Close, nil
-	}},
-	{kind: bzipped, ext: ".bz2", magic: []byte("BZh"), is: isBzip2, open: func(raw *bufio.Reader) (io.Reader, func(), error) {
-		return bzip2.NewReader(raw), func() {}, nil
-	}},
-	{kind: xzipped, ext: ".xz", magic: []byte{0xFD, '7', 'z', 'X', 'Z', 0}, open: openXZ, complete: completeXZ},
-	{kind: lz4Framed, ext: ".lz4", magic: lz4Magic, open: func(raw *bufio.Reader) (io.Reader, func(), error) {
-		zr := lz4.NewReader(raw)
-		return &lz4Frames{raw: raw, zr: zr}, func() {}, zr.Apply(lz4.ConcurrencyOption(1))
-	}},
+	{
+		kind:  gzipped,
+		ext:   ".gz",
+		magic: []byte{0x1F, 0x8B},
+		open: func(raw *bufio.Reader) (io.Reader, func(), error) {
+			zr, err := gzip.NewReader(raw)
+			return zr, func() {}, err
+		},
+	},
+	{
+		kind:  zstandard,
+		ext:   ".zst",
+		magic: []byte{0x28, 0xB5, 0x2F, 0xFD},
+		open: func(raw *bufio.Reader) (io.Reader, func(), error) {
+			zr, err := zstd.NewReader(
+				raw,
+				zstd.WithDecoderConcurrency(1),
+				zstd.WithDecoderMaxMemory(decoderMemory),
+			)
+			if err != nil {
+				return nil, nil, err
+			}
+			return zr, zr.Close, nil
+		},
+	},
+	{
+		kind:  bzipped,
+		ext:   ".bz2",
+		magic: []byte("BZh"),
+		is:    isBzip2,
+		open: func(raw *bufio.Reader) (io.Reader, func(), error) {
+			return bzip2.NewReader(raw), func() {}, nil
+		},
+	},
+	{
+		kind:     xzipped,
+		ext:      ".xz",
+		magic:    []byte{0xFD, '7', 'z', 'X', 'Z', 0},
+		open:     openXZ,
+		complete: completeXZ,
+	},
+	{
+		kind:  lz4Framed,
+		ext:   ".lz4",
+		magic: lz4Magic,
+		open: func(raw *bufio.Reader) (io.Reader, func(), error) {
+			zr := lz4.NewReader(raw)
+			return &lz4Frames{raw: raw, zr: zr}, func() {}, zr.Apply(lz4.ConcurrencyOption(1))
+		},
+	},
 }
 
 var lz4Magic = []byte{0x04, 0x22, 0x4D, 0x18}
@@ -94,7 +125,13 @@ var strangers = []struct {
 	{"lzma file", ".lzma", 0, "\x5D\x00\x00\x80\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", ""},
 	{"snappy file", ".sz", 0, "\xFF\x06\x00\x00sNaPpY", ""},
 	{"lzo file", ".lzo", 0, "\x89LZO\x00\r\n\x1A\n", ""},
-	{"journal of systemd", ".journal", 0, "LPKSHHRH", "read it with input journald, and leave it out here with exclude"},
+	{
+		"journal of systemd",
+		".journal",
+		0,
+		"LPKSHHRH",
+		"read it with input journald, and leave it out here with exclude",
+	},
 	{"SQLite database", ".sqlite", 0, "SQLite format 3\x00", "leave it out with exclude"},
 	{"program", "", 0, "\x7FELF", "leave it out with exclude"},
 }
@@ -105,7 +142,8 @@ const compressAs = "have it compressed as gzip, zstd, xz, bzip2 or lz4, or leave
 func compressionOf(path string, head []byte) compression {
 	for i := range formats {
 		f := &formats[i]
-		if bytes.HasPrefix(head, f.magic) && (f.is == nil || f.is(head)) || len(head) < len(f.magic) && strings.HasSuffix(path, f.ext) {
+		if bytes.HasPrefix(head, f.magic) && (f.is == nil || f.is(head)) ||
+			len(head) < len(f.magic) && strings.HasSuffix(path, f.ext) {
 			return f.kind
 		}
 	}
@@ -147,7 +185,11 @@ func isBzip2(head []byte) bool {
 // openXZ reads xz, unless it asks for a dictionary larger than any of xz's presets.
 func openXZ(raw *bufio.Reader) (io.Reader, func(), error) {
 	if size := xzDictionary(raw); size > decoderMemory {
-		return nil, nil, fmt.Errorf("a dictionary of %d MiB is over the limit of %d MiB", size>>20, decoderMemory>>20)
+		return nil, nil, fmt.Errorf(
+			"a dictionary of %d MiB is over the limit of %d MiB",
+			size>>20,
+			decoderMemory>>20,
+		)
 	}
 	zr, err := xz.NewReader(raw)
 	if err != nil {
@@ -156,8 +198,8 @@ func openXZ(raw *bufio.Reader) (io.Reader, func(), error) {
 	return zr, func() {}, nil
 }
 
-// completeXZ tells whether a stream ends where the file does, or padding follows. The decoder takes every end for the end.
-// https://tukaani.org/xz/xz-file-format.txt, 2.1.2 and 2.2
+// completeXZ tells whether a stream ends where the file does, or padding follows. The decoder takes
+// every end for the end. https://tukaani.org/xz/xz-file-format.txt, 2.1.2 and 2.2
 func completeXZ(src io.ReaderAt, size int64) bool {
 	buf := make([]byte, min(size, 4096))
 	n, _ := src.ReadAt(buf, size-int64(len(buf)))
@@ -166,7 +208,8 @@ func completeXZ(src io.ReaderAt, size int64) bool {
 		return false
 	}
 	footer := p[len(p)-12:]
-	return string(footer[10:]) == "YZ" && crc32.ChecksumIEEE(footer[4:10]) == binary.LittleEndian.Uint32(footer)
+	return string(footer[10:]) == "YZ" &&
+		crc32.ChecksumIEEE(footer[4:10]) == binary.LittleEndian.Uint32(footer)
 }
 
 // xzDictionary returns the size of the dictionary of the first block, 0 if that is not to be had.

@@ -17,7 +17,8 @@ type block struct {
 
 type span struct{ from, to int }
 
-// framer cuts what was read into blocks. It keeps no state; what has to be known lies in the file's readState.
+// framer cuts what was read into blocks. It keeps no state; what has to be known lies in the file's
+// readState.
 type framer struct {
 	maxLine   int
 	long      string // long_lines
@@ -27,7 +28,12 @@ type framer struct {
 
 func newFramer(r *run) framer {
 	c := &r.tail.cfg
-	return framer{maxLine: int(c.MaxLineSize), long: c.LongLines, multiline: newJoiner(c.Multiline), counts: r.tail.counts}
+	return framer{
+		maxLine:   int(c.MaxLineSize),
+		long:      c.LongLines,
+		multiline: newJoiner(c.Multiline),
+		counts:    r.tail.counts,
+	}
 }
 
 // verdict of frame.
@@ -36,8 +42,8 @@ type framed struct {
 	grow    bool // no line end within what was read: read more at once
 }
 
-// frame finds the complete lines in b.raw, which begins at r.off. eof: nothing follows at present. events and partial: a last
-// event, or line, that is not known to be complete is taken as it is.
+// frame finds the complete lines in b.raw, which begins at r.off. eof: nothing follows at present.
+// events and partial: a last event, or line, that is not known to be complete is taken as it is.
 func (fr *framer) frame(b *block, r *readState, full, events, partial bool) framed {
 	c := r.charset
 	raw := b.raw

@@ -46,19 +46,79 @@ func framings() []framingCase {
 		{"CRLF", nil, "a\r\nb\r\n\r\nc\n", []string{"a", "b", "", "c"}},
 		{"CR inside", nil, "a\rb\r\r\n", []string{"a\rb\r"}},
 		{"empty lines kept", nil, "\n\na\n\n", []string{"", "", "a", ""}},
-		{"empty lines skipped", func(c *Config) { c.EmptyLines = "skip" }, "\n\r\n\na\n\n", []string{"a"}},
-		{"NUL and invalid UTF-8", nil, "a\x00b\n\xff\xfe\x80\n", []string{"a\x00b", "\xff\xfe\x80"}},
+		{
+			"empty lines skipped",
+			func(c *Config) { c.EmptyLines = "skip" },
+			"\n\r\n\na\n\n",
+			[]string{"a"},
+		},
+		{
+			"NUL and invalid UTF-8",
+			nil,
+			"a\x00b\n\xff\xfe\x80\n",
+			[]string{"a\x00b", "\xff\xfe\x80"},
+		},
 		{"byte order mark", nil, "\xef\xbb\xbfa\nb\n", []string{"a", "b"}},
-		{"latin-1", func(c *Config) { c.Encoding = "latin-1" }, "caf\xe9\n\xfc\r\n", []string{"café", "ü"}},
-		{"utf-16 little endian by mark", func(c *Config) { c.Encoding = "utf-16" }, string(encode16("a\nü\U0001F600ਊ\r\n\nz\n", false, true)), []string{"a", "ü\U0001F600ਊ", "", "z"}},
-		{"utf-16 big endian by mark", func(c *Config) { c.Encoding = "utf-16" }, string(encode16("a\nü\U0001F600ਊ\r\n\nz\n", true, true)), []string{"a", "ü\U0001F600ਊ", "", "z"}},
-		{"utf-16le without mark", func(c *Config) { c.Encoding = "utf-16le" }, string(encode16("a\nĊ੊\n", false, false)), []string{"a", "Ċ੊"}},
-		{"utf-16be without mark", func(c *Config) { c.Encoding = "utf-16be" }, string(encode16("a\nĊ੊\n", true, false)), []string{"a", "Ċ੊"}},
-		{"split", func(c *Config) { c.MaxLineSize = 40 }, "a\n" + long + "\nb\n", []string{"a", long[:40], long[:40], long[:20], "b"}},
-		{"split between characters", func(c *Config) { c.MaxLineSize = 16 }, strings.Repeat("ü€", 7) + "\n", []string{"ü€ü€ü€", "ü€ü€ü€", "ü€"}},
-		{"truncate", func(c *Config) { c.MaxLineSize = 40; c.LongLines = "truncate" }, "a\n" + long + "\nb\n", []string{"a", long[:40], "b"}},
-		{"skip", func(c *Config) { c.MaxLineSize = 40; c.LongLines = "skip" }, "a\n" + long + "\nb\n", []string{"a", "b"}},
-		{"exactly as long as allowed", func(c *Config) { c.MaxLineSize = 100; c.LongLines = "skip" }, long + "\n" + long + "\r\n" + "y" + long + "\n", []string{long, long}},
+		{
+			"latin-1",
+			func(c *Config) { c.Encoding = "latin-1" },
+			"caf\xe9\n\xfc\r\n",
+			[]string{"café", "ü"},
+		},
+		{
+			"utf-16 little endian by mark",
+			func(c *Config) { c.Encoding = "utf-16" },
+			string(encode16("a\nü\U0001F600ਊ\r\n\nz\n", false, true)),
+			[]string{"a", "ü\U0001F600ਊ", "", "z"},
+		},
+		{
+			"utf-16 big endian by mark",
+			func(c *Config) { c.Encoding = "utf-16" },
+			string(encode16("a\nü\U0001F600ਊ\r\n\nz\n", true, true)),
+			[]string{"a", "ü\U0001F600ਊ", "", "z"},
+		},
+		{
+			"utf-16le without mark",
+			func(c *Config) { c.Encoding = "utf-16le" },
+			string(encode16("a\nĊ੊\n", false, false)),
+			[]string{"a", "Ċ੊"},
+		},
+		{
+			"utf-16be without mark",
+			func(c *Config) { c.Encoding = "utf-16be" },
+			string(encode16("a\nĊ੊\n", true, false)),
+			[]string{"a", "Ċ੊"},
+		},
+		{
+			"split",
+			func(c *Config) { c.MaxLineSize = 40 },
+			"a\n" + long + "\nb\n",
+			[]string{"a", long[:40], long[:40], long[:20], "b"},
+		},
+		{
+			"split between characters",
+			func(c *Config) { c.MaxLineSize = 16 },
+			strings.Repeat("ü€", 7) + "\n",
+			[]string{"ü€ü€ü€", "ü€ü€ü€", "ü€"},
+		},
+		{
+			"truncate",
+			func(c *Config) { c.MaxLineSize = 40; c.LongLines = "truncate" },
+			"a\n" + long + "\nb\n",
+			[]string{"a", long[:40], "b"},
+		},
+		{
+			"skip",
+			func(c *Config) { c.MaxLineSize = 40; c.LongLines = "skip" },
+			"a\n" + long + "\nb\n",
+			[]string{"a", "b"},
+		},
+		{
+			"exactly as long as allowed",
+			func(c *Config) { c.MaxLineSize = 100; c.LongLines = "skip" },
+			long + "\n" + long + "\r\n" + "y" + long + "\n",
+			[]string{long, long},
+		},
 	}
 }
 
@@ -87,11 +147,36 @@ func multilines() []framingCase {
 		{"before the first start", start, "x\ny\n1\n", []string{"x\ny", "1"}},
 		{"max lines", start, "1\na\nb\nc\nd\ne\n2\n", []string{"1\na\nb\nc", "d\ne", "2"}},
 		{"continue", func(c *Config) {
-			c.Multiline = &Multiline{Continue: `^\s`, Timeout: 150 * time.Millisecond, MaxLines: 100}
+			c.Multiline = &Multiline{
+				Continue: `^\s`,
+				Timeout:  150 * time.Millisecond,
+				MaxLines: 100,
+			}
 		}, "a\n b\n\n c\nd\n", []string{"a\n b", "\n c", "d"}},
-		{"utf-16", func(c *Config) { start(c); c.Encoding = "utf-16" }, string(encode16("1 ü\n ä\n2\n", true, true)), []string{"1 ü\n ä", "2"}},
-		{"max size", func(c *Config) { start(c); c.MaxLineSize = 20 }, "1 aaaaaaaa\n bbbbbbbb\n cc\n2\n", []string{"1 aaaaaaaa\n bbbbbbbb", " cc", "2"}},
-		{"long line", func(c *Config) { start(c); c.MaxLineSize = 20 }, "1\n" + strings.Repeat("b", 50) + "\n2\n", []string{"1", strings.Repeat("b", 20), strings.Repeat("b", 20), strings.Repeat("b", 10), "2"}},
+		{
+			"utf-16",
+			func(c *Config) { start(c); c.Encoding = "utf-16" },
+			string(encode16("1 ü\n ä\n2\n", true, true)),
+			[]string{"1 ü\n ä", "2"},
+		},
+		{
+			"max size",
+			func(c *Config) { start(c); c.MaxLineSize = 20 },
+			"1 aaaaaaaa\n bbbbbbbb\n cc\n2\n",
+			[]string{"1 aaaaaaaa\n bbbbbbbb", " cc", "2"},
+		},
+		{
+			"long line",
+			func(c *Config) { start(c); c.MaxLineSize = 20 },
+			"1\n" + strings.Repeat("b", 50) + "\n2\n",
+			[]string{
+				"1",
+				strings.Repeat("b", 20),
+				strings.Repeat("b", 20),
+				strings.Repeat("b", 10),
+				"2",
+			},
+		},
 	}
 }
 
@@ -114,7 +199,10 @@ func TestMultiline(t *testing.T) {
 }
 
 func TestMultilineWaitsForTheEvent(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 100} })
+	r := newRig(
+		t,
+		func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 100} },
+	)
 	r.write("a.log", "1\n x\n")
 	r.start()
 	r.wantsNoMore(200 * time.Millisecond)
@@ -147,7 +235,8 @@ func TestHeadersAndTag(t *testing.T) {
 	for i, rec := range r.sink.Records() {
 		path, _ := rec.Header("path")
 		offset, _ := rec.Header("offset")
-		if string(path) != r.path("shop.log") || string(offset) != []string{"0", "2", "3"}[i] || rec.Tag != "apps.shop.shop.log" {
+		if string(path) != r.path("shop.log") || string(offset) != []string{"0", "2", "3"}[i] ||
+			rec.Tag != "apps.shop.shop.log" {
 			t.Errorf("path %q, offset %q, tag %q", path, offset, rec.Tag)
 		}
 	}
@@ -334,7 +423,8 @@ func fuzzConfig(encoding uint8, multiline, skipEmpty bool) Config {
 	return c
 }
 
-// FuzzFraming compares splitting, joining and decoding in small blocks with doing the same to the whole.
+// FuzzFraming compares splitting, joining and decoding in small blocks with doing the same to the
+// whole.
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte("A\nb\r\n\nC\xff\x00\nrest"), uint8(0), uint8(16), false, false)
 	f.Add([]byte("A\nb\r\n\nC\nd\ne\nf\ng\nh\ni\n"), uint8(0), uint8(3), true, false)
@@ -360,7 +450,8 @@ func FuzzFraming(f *testing.F) {
 	})
 }
 
-// TestLongLinesSurviveAnyBlockSize checks that no policy depends on how the file happens to be read.
+// TestLongLinesSurviveAnyBlockSize checks that no policy depends on how the file happens to be
+// read.
 func TestLongLinesSurviveAnyBlockSize(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -16,49 +16,55 @@ func lines(from, n, width int) (text string, want []string) {
 	return text, want
 }
 
-// Generations that came into being while nothing could be read, or while nobody looked, are read in the order in which
-// they were written: the copies of copytruncate too.
+// Generations that came into being while nothing could be read, or while nobody looked, are read in
+// the order in which they were written: the copies of copytruncate too.
 func TestCopyTruncatedAgainAndAgain(t *testing.T) {
 	for _, down := range []bool{false, true} {
 		for _, dated := range []bool{false, true} {
 			for _, width := range []int{0, 300} {
-				t.Run(fmt.Sprintf("down %v, dated %v, width %d", down, dated, width), func(t *testing.T) {
-					t.Parallel()
-					r := newRig(t, nil)
-					r.cfg.Paths = []string{r.path("app.log*")}
-					text, want := lines(0, 3, width)
-					r.write("app.log", text)
-					r.start()
-					r.wants(want...)
-					if down {
-						r.halt()
-					} else {
-						r.sink.Block()
-					}
-					for n := 1; n <= 4; n++ {
-						text, more := lines(n*10, 1+n%3, width)
+				t.Run(
+					fmt.Sprintf("down %v, dated %v, width %d", down, dated, width),
+					func(t *testing.T) {
+						t.Parallel()
+						r := newRig(t, nil)
+						r.cfg.Paths = []string{r.path("app.log*")}
+						text, want := lines(0, 3, width)
+						r.write("app.log", text)
+						r.start()
+						r.wants(want...)
+						if down {
+							r.halt()
+						} else {
+							r.sink.Block()
+						}
+						for n := 1; n <= 4; n++ {
+							text, more := lines(n*10, 1+n%3, width)
+							r.write("app.log", text)
+							want = append(want, more...)
+							if dated {
+								r.copyTruncate("app.log", fmt.Sprintf("app.log-2026112%d", n))
+								continue
+							}
+							for i := n - 1; i > 0; i-- {
+								r.rename(
+									fmt.Sprintf("app.log.%d", i),
+									fmt.Sprintf("app.log.%d", i+1),
+								)
+							}
+							r.copyTruncate("app.log", "app.log.1")
+						}
+						text, more := lines(90, 2, width)
 						r.write("app.log", text)
 						want = append(want, more...)
-						if dated {
-							r.copyTruncate("app.log", fmt.Sprintf("app.log-2026112%d", n))
-							continue
+						if down {
+							r.start()
+						} else {
+							r.sink.Unblock()
 						}
-						for i := n - 1; i > 0; i-- {
-							r.rename(fmt.Sprintf("app.log.%d", i), fmt.Sprintf("app.log.%d", i+1))
-						}
-						r.copyTruncate("app.log", "app.log.1")
-					}
-					text, more := lines(90, 2, width)
-					r.write("app.log", text)
-					want = append(want, more...)
-					if down {
-						r.start()
-					} else {
-						r.sink.Unblock()
-					}
-					r.wants(want...)
-					r.wantsNoMore(quiet, want...)
-				})
+						r.wants(want...)
+						r.wantsNoMore(quiet, want...)
+					},
+				)
 			}
 		}
 	}
@@ -85,7 +91,8 @@ func TestRotatedByLinkAndRemove(t *testing.T) {
 					r.write("app.log", text)
 					want = append(want, more...)
 					if !down {
-						r.wants(want...) // or, where no glob leads to it afterwards, nobody would know of it
+						// or, where no glob leads to it afterwards, nobody would know of it
+						r.wants(want...)
 					}
 					for i := n - 1; i > 0; i-- {
 						if _, err := os.Stat(r.path(fmt.Sprintf("app.log.%d", i))); err == nil {

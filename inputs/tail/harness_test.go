@@ -207,7 +207,8 @@ func (r *rig) compress(name, ext string) {
 	if err := os.WriteFile(r.path(name+ext), data, 0o644); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.Chtimes(r.path(name+ext), fi.ModTime(), fi.ModTime()); err != nil { // as gzip and zstd do
+	// as gzip and zstd do
+	if err := os.Chtimes(r.path(name+ext), fi.ModTime(), fi.ModTime()); err != nil {
 		r.t.Fatal(err)
 	}
 	r.remove(name)

@@ -58,49 +58,52 @@ func TestHoleOfACopytruncate(t *testing.T) {
 				if blind && size > 11<<20 {
 					continue // 300 MiB are to be read there
 				}
-				t.Run(fmt.Sprintf("blind %v, %d bytes, down %v", blind, size, down), func(t *testing.T) {
-					r := newRig(t, func(c *Config) { c.OffsetHeader = "offset" })
-					r.cfg.Paths = []string{r.path("app.log")}
-					log := r.capture(func(tl *Tail) { tl.blind = blind })
-					k := newKeeper(r, "app.log")
-					k.write("1\n2\n")
-					r.start()
-					r.wants("1", "2")
-					if down {
-						r.halt()
-					}
-					k.goTo(size)
-					k.truncate(0)
-					k.write("3\n4\n")
-					if down {
+				t.Run(
+					fmt.Sprintf("blind %v, %d bytes, down %v", blind, size, down),
+					func(t *testing.T) {
+						r := newRig(t, func(c *Config) { c.OffsetHeader = "offset" })
+						r.cfg.Paths = []string{r.path("app.log")}
+						log := r.capture(func(tl *Tail) { tl.blind = blind })
+						k := newKeeper(r, "app.log")
+						k.write("1\n2\n")
 						r.start()
-					}
-					r.wants("1", "2", "3", "4")
-					last := r.sink.Records()[2:]
-					for i, rec := range last {
-						if off := header(rec, "offset"); off != fmt.Sprint(size+int64(2*i)) {
-							t.Errorf("%q is at %s, want %d", rec.Value, off, size+int64(2*i))
+						r.wants("1", "2")
+						if down {
+							r.halt()
 						}
-					}
-					if said := log.lines("a hole in a file is skipped", "do="); len(said) != 1 {
-						t.Errorf("said %q", said)
-					}
-					if n := testutil.ToFloat64(r.tail.counts.holes); n != float64(size) {
-						t.Errorf("counted %v", n)
-					}
-					// The place behind it is kept.
-					r.halt()
-					k.write("5\n")
-					r.start()
-					r.wants("1", "2", "3", "4", "5")
-					// And once more.
-					k.truncate(0)
-					k.write("6\n")
-					r.wants("1", "2", "3", "4", "5", "6")
-					if size == 6 {
-						r.wantsNoMore(quiet, "1", "2", "3", "4", "5", "6")
-					}
-				})
+						k.goTo(size)
+						k.truncate(0)
+						k.write("3\n4\n")
+						if down {
+							r.start()
+						}
+						r.wants("1", "2", "3", "4")
+						last := r.sink.Records()[2:]
+						for i, rec := range last {
+							if off := header(rec, "offset"); off != fmt.Sprint(size+int64(2*i)) {
+								t.Errorf("%q is at %s, want %d", rec.Value, off, size+int64(2*i))
+							}
+						}
+						if said := log.lines("a hole in a file is skipped", "do="); len(said) != 1 {
+							t.Errorf("said %q", said)
+						}
+						if n := testutil.ToFloat64(r.tail.counts.holes); n != float64(size) {
+							t.Errorf("counted %v", n)
+						}
+						// The place behind it is kept.
+						r.halt()
+						k.write("5\n")
+						r.start()
+						r.wants("1", "2", "3", "4", "5")
+						// And once more.
+						k.truncate(0)
+						k.write("6\n")
+						r.wants("1", "2", "3", "4", "5", "6")
+						if size == 6 {
+							r.wantsNoMore(quiet, "1", "2", "3", "4", "5", "6")
+						}
+					},
+				)
 			}
 		}
 	}

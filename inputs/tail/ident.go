@@ -11,7 +11,8 @@ import (
 // ident is what the kernel knows a file by, for as long as the file exists.
 type ident struct{ dev, ino uint64 }
 
-// fileInfo is what a stat tells. birth and mtime are nanoseconds since the Unix epoch; birth is 0 where the filesystem does not know it.
+// fileInfo is what a stat tells. birth and mtime are nanoseconds since the Unix epoch; birth is 0
+// where the filesystem does not know it.
 type fileInfo struct {
 	id    ident
 	birth int64
@@ -26,7 +27,8 @@ type fileInfo struct {
 func (fi *fileInfo) regular() bool { return fi.mode&unix.S_IFMT == unix.S_IFREG }
 func (fi *fileInfo) fifo() bool    { return fi.mode&unix.S_IFMT == unix.S_IFIFO }
 
-// is tells whether fi is the file with that identity. An inode that was reused has another birth time.
+// is tells whether fi is the file with that identity. An inode that was reused has another birth
+// time.
 func (fi *fileInfo) is(id ident, birth int64) bool {
 	return fi.id == id && (fi.birth == birth || fi.birth == 0 || birth == 0)
 }
@@ -62,7 +64,8 @@ type prints struct {
 	tail print // of the last bytes before off
 }
 
-// matches tells whether src holds, before p.off, the content that p was taken from. scratch has room for headSize bytes.
+// matches tells whether src holds, before p.off, the content that p was taken from. scratch has
+// room for headSize bytes.
 func (p *prints) matches(src io.ReaderAt, scratch []byte) (bool, error) {
 	for _, part := range []struct {
 		print print

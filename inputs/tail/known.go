@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// knownPositions are those of content that no open or matching file is known to hold: after a start all, later of what is gone.
+// knownPositions are those of content that no open or matching file is known to hold: after a start
+// all, later of what is gone.
 type knownPositions struct {
 	byKey  map[string]*position
 	byIno  map[uint64][]*position
@@ -19,7 +20,12 @@ type knownPositions struct {
 }
 
 func newKnown(all []*position) *knownPositions {
-	k := &knownPositions{byKey: map[string]*position{}, byIno: map[uint64][]*position{}, byPath: map[string][]*position{}, bySource: map[string][]*position{}}
+	k := &knownPositions{
+		byKey:    map[string]*position{},
+		byIno:    map[uint64][]*position{},
+		byPath:   map[string][]*position{},
+		bySource: map[string][]*position{},
+	}
 	for _, p := range all {
 		k.add(p)
 	}
@@ -53,7 +59,8 @@ func without[K comparable](index map[K][]*position, key K, p *position) {
 	}
 }
 
-// at returns the positions that may be those of fi at path: same inode, and same device or, as devices are numbered anew by a reboot, same path.
+// at returns the positions that may be those of fi at path: same inode, and same device or, as
+// devices are numbered anew by a reboot, same path.
 func (k *knownPositions) at(fi *fileInfo, path string) []*position {
 	var out []*position
 	for _, p := range k.byIno[fi.id.ino] {
@@ -69,7 +76,10 @@ func (k *knownPositions) at(fi *fileInfo, path string) []*position {
 
 // truncated tells whether the file was found truncated before.
 func (k *knownPositions) truncated(id ident) bool {
-	return slices.ContainsFunc(k.byIno[id.ino], func(p *position) bool { return p.Trunc && p.Dev == id.dev })
+	return slices.ContainsFunc(
+		k.byIno[id.ino],
+		func(p *position) bool { return p.Trunc && p.Dev == id.dev },
+	)
 }
 
 // expire removes and returns what has been gone since before t.
@@ -87,8 +97,8 @@ func (k *knownPositions) expire(t time.Time) []*position {
 	return out
 }
 
-// rotationsOf yields each name that rotation may have made name of, with what it has added: app.log of app.log.1, app.log-20260131 and app-1.log. What it
-// has added is longest in the first.
+// rotationsOf yields each name that rotation may have made name of, with what it has added: app.log
+// of app.log.1, app.log-20260131 and app-1.log. What it has added is longest in the first.
 func rotationsOf(name string) iter.Seq2[string, string] {
 	return func(yield func(original, suffix string) bool) {
 		ext := filepath.Ext(name)
@@ -100,7 +110,8 @@ func rotationsOf(name string) iter.Seq2[string, string] {
 			if suffixOfRotation(name[i+1:]) && !yield(name[:i], name[i+1:]) {
 				return
 			}
-			if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) && !yield(name[:i]+ext, stem[i+1:]) {
+			if ext != "" && i+1 < len(stem) && suffixOfRotation(stem[i+1:]) &&
+				!yield(name[:i]+ext, stem[i+1:]) {
 				return
 			}
 		}
@@ -124,9 +135,10 @@ func rotationSuffix(name string) string {
 	return ""
 }
 
-// sourceOf returns the path whose order the file seen, of which nothing is known, belongs to: app.log for app.log.1 and app.log.2.gz, where
-// app.log is read too. So what was rotated while nobody looked keeps its place, its tag and its origin. It is a source of its own if
-// what was written after it is being read already.
+// sourceOf returns the path whose order the file seen, of which nothing is known, belongs to:
+// app.log for app.log.1 and app.log.2.gz, where app.log is read too. So what was rotated while
+// nobody looked keeps its place, its tag and its origin. It is a source of its own if what was
+// written after it is being read already.
 func (m *manager) sourceOf(s sight) string {
 	dir, base := filepath.Split(s.path)
 	name := uncompressedName(base)
@@ -140,7 +152,8 @@ func (m *manager) sourceOf(s sight) string {
 			return s.path
 		}
 		if slices.ContainsFunc(m.streams[source], func(g *file) bool {
-			return g.birth > s.fi.birth && s.fi.birth != 0 && g.compression == none && g.delivered.Load() > 0
+			return g.birth > s.fi.birth && s.fi.birth != 0 && g.compression == none &&
+				g.delivered.Load() > 0
 		}) {
 			return s.path
 		}
@@ -154,7 +167,8 @@ func (m *manager) sourceOf(s sight) string {
 	return s.path
 }
 
-// rotations returns how often a file was rotated, as far as its name tells: 2 for app.log.2 and app.log.2.gz, 0 for app.log.
+// rotations returns how often a file was rotated, as far as its name tells: 2 for app.log.2 and
+// app.log.2.gz, 0 for app.log.
 func rotations(path string) int {
 	name := uncompressedName(path)
 	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
@@ -196,7 +210,8 @@ func uncompressedName(name string) string {
 	return name
 }
 
-// related tells whether the compressed file at path may hold what was at other: the names are the same but for what rotation adds.
+// related tells whether the compressed file at path may hold what was at other: the names are the
+// same but for what rotation adds.
 func related(path, other string) bool {
 	return rotationStem(path) == rotationStem(other)
 }

@@ -6,14 +6,15 @@ import (
 	"path/filepath"
 )
 
-// Rotation happens where a file really is: what containers/x.log leads to is renamed in the directory
-// of its pods, and current/app.log is not in the release that was current yesterday. So besides the
-// path that a glob has led to, each file and position knows the real one.
+// Rotation happens where a file really is: what containers/x.log leads to is renamed in the
+// directory of its pods, and current/app.log is not in the release that was current yesterday. So
+// besides the path that a glob has led to, each file and position knows the real one.
 
 // place notes that f is at path.
 func (m *manager) place(f *file, path string) { f.setPath(path, m.realPath(path)) }
 
-// realPath returns path without symbolic links, as of the last look; path itself where that cannot be told.
+// realPath returns path without symbolic links, as of the last look; path itself where that cannot
+// be told.
 func (m *manager) realPath(path string) string {
 	fi, err := os.Lstat(path)
 	if err == nil && fi.Mode()&fs.ModeSymlink != 0 {
@@ -26,7 +27,8 @@ func (m *manager) realPath(path string) string {
 	return filepath.Join(m.realDir(filepath.Clean(dir)), base)
 }
 
-// realDir is realPath of a directory. Many files share one, so it is remembered until the next look.
+// realDir is realPath of a directory. Many files share one, so it is remembered until the next
+// look.
 func (m *manager) realDir(dir string) string {
 	if !m.realAt.Equal(m.looked) || m.realDirs == nil {
 		m.realDirs, m.realAt = map[string]string{}, m.looked

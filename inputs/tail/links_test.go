@@ -13,7 +13,8 @@ func (r *rig) mkdir(name string) {
 	}
 }
 
-// link makes a symbolic link, or leads one elsewhere at once, as ln -sfn and the switch of a release do.
+// link makes a symbolic link, or leads one elsewhere at once, as ln -sfn and the switch of a
+// release do.
 func (r *rig) link(to, name string) {
 	r.t.Helper()
 	tmp := r.path(name + ".new")
@@ -25,7 +26,8 @@ func (r *rig) link(to, name string) {
 	}
 }
 
-// fluent-bit#1777 and every node of Kubernetes: what containers/x.log leads to is rotated where it is.
+// fluent-bit#1777 and every node of Kubernetes: what containers/x.log leads to is rotated where it
+// is.
 func TestFluentBit1777_RotatedBehindALinkWhileDown(t *testing.T) {
 	for name, links := range map[string][][2]string{
 		"one link":    {{"../pods/0.log", "containers/x.log"}},
@@ -64,7 +66,8 @@ func TestFluentBit1777_RotatedBehindALinkWhileDown(t *testing.T) {
 	}
 }
 
-// A file that was closed, since nothing came, and is rotated behind its link with something new in it.
+// A file that was closed, since nothing came, and is rotated behind its link with something new in
+// it.
 func TestRotatedBehindALinkWhileClosed(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.CloseInactive = 20 * 1e6 })
 	r.cfg.Paths = []string{r.path("containers/*.log")}
@@ -83,7 +86,8 @@ func TestRotatedBehindALinkWhileClosed(t *testing.T) {
 	r.wants("1", "2", "3")
 }
 
-// A release is switched while nobody looks: the rest of the old one's log is read, and then the new one's.
+// A release is switched while nobody looks: the rest of the old one's log is read, and then the new
+// one's.
 func TestDirectoryLinkSwitched(t *testing.T) {
 	for _, down := range []bool{true, false} {
 		r := newRig(t, nil)

@@ -11,7 +11,8 @@ import (
 	"github.com/penstock/penstock/inputs"
 )
 
-// manager owns the table of files: what exists, where it is, when it is read and when it is given up.
+// manager owns the table of files: what exists, where it is, when it is read and when it is given
+// up.
 type manager struct {
 	run   *run
 	cfg   *Config
@@ -20,10 +21,11 @@ type manager struct {
 	globs *globs
 	queue *queue
 
-	byID      map[ident]*file
-	byPath    map[string]*file              // matching paths
-	alias     map[string]string             // what a matching symbolic link leads to, and the link
-	streams   map[string][]*file            // files not ended by where they were first seen, in order of discovery
+	byID   map[ident]*file
+	byPath map[string]*file  // matching paths
+	alias  map[string]string // what a matching symbolic link leads to, and the link
+	// files not ended by where they were first seen, in order of discovery
+	streams   map[string][]*file
 	unsorted  map[string]bool               // sources with files that arrange has not seen yet
 	families  map[string]map[*file]struct{} // files by family
 	grows     map[string]int                // see numbersGrow
@@ -42,13 +44,15 @@ type manager struct {
 	looked    time.Time         // when the last look began
 	realDirs  map[string]string // directories without symbolic links, as of realAt
 	realAt    time.Time
-	deciding  bool                          // a step is under way
-	ready     []*file                       // to be started when it is done
-	unstored  []*position                   // of content that is gone, to be stored with what has taken its place
-	replaced  map[string]*file              // what has left a path in this look
-	missing   map[string]bool               // sources of which something unread may have been compressed
-	vanished  map[string]time.Time          // when a known file left a path
-	waiting   map[string]map[*file]struct{} // files that wait for a comparison, by family
+	deciding  bool    // a step is under way
+	ready     []*file // to be started when it is done
+	// of content that is gone, to be stored with what has taken its place
+	unstored []*position
+	replaced map[string]*file // what has left a path in this look
+	// sources of which something unread may have been compressed
+	missing  map[string]bool
+	vanished map[string]time.Time          // when a known file left a path
+	waiting  map[string]map[*file]struct{} // files that wait for a comparison, by family
 
 	known *knownPositions // of content that is not in byID
 	held  heldFiles
@@ -69,10 +73,29 @@ type manager struct {
 func newManager(r *run) *manager {
 	cfg := &r.tail.cfg
 	return &manager{
-		run: r, cfg: cfg, sys: &r.tail.sys, log: r.tail.log, globs: newGlobs(cfg), queue: r.queue,
-		byID: map[ident]*file{}, byPath: map[string]*file{}, alias: map[string]string{}, streams: map[string][]*file{}, unsorted: map[string]bool{},
-		families: map[string]map[*file]struct{}{}, left: map[*file]struct{}{}, due: map[*file]struct{}{}, gz: backlog{undecided: map[string]map[*file]struct{}{}}, held: heldFiles{}, missing: map[string]bool{}, vanished: map[string]time.Time{}, waiting: map[string]map[*file]struct{}{}, pipes: map[ident]*pipe{},
-		watched: map[string]bool{}, dirs: map[string]bool{}, troubles: map[string]string{},
+		run:      r,
+		cfg:      cfg,
+		sys:      &r.tail.sys,
+		log:      r.tail.log,
+		globs:    newGlobs(cfg),
+		queue:    r.queue,
+		byID:     map[ident]*file{},
+		byPath:   map[string]*file{},
+		alias:    map[string]string{},
+		streams:  map[string][]*file{},
+		unsorted: map[string]bool{},
+		families: map[string]map[*file]struct{}{},
+		left:     map[*file]struct{}{},
+		due:      map[*file]struct{}{},
+		gz:       backlog{undecided: map[string]map[*file]struct{}{}},
+		held:     heldFiles{},
+		missing:  map[string]bool{},
+		vanished: map[string]time.Time{},
+		waiting:  map[string]map[*file]struct{}{},
+		pipes:    map[ident]*pipe{},
+		watched:  map[string]bool{},
+		dirs:     map[string]bool{},
+		troubles: map[string]string{},
 	}
 }
 
@@ -108,8 +131,9 @@ func (m *manager) manage(ctx context.Context) error {
 	}
 }
 
-// step does one thing, and begins to read only then: what it finds is ordered as a whole. A file that waits for
-// another is not begun because that one is about to be another generation, or a copy.
+// step does one thing, and begins to read only then: what it finds is ordered as a whole. A file
+// that waits for another is not begun because that one is about to be another generation, or a
+// copy.
 func (m *manager) step(do func()) {
 	m.deciding, m.refreshed = true, false
 	do()
@@ -290,7 +314,8 @@ func (m *manager) tryStart(f *file) {
 		return
 	}
 	if f.m.pred == nil {
-		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by now goes first.
+		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by
+		// now goes first.
 		f.m.pred = map[*file]uint64{}
 		for _, p := range m.streams[f.path0] {
 			if p == f {
@@ -448,7 +473,10 @@ func (m *manager) forget(now time.Time) {
 	for _, p := range m.known.expire(now.Add(-m.cfg.ForgetAfter)) {
 		list = append(list, inputs.Position{Key: p.key})
 	}
-	maps.DeleteFunc(m.vanished, func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor })
+	maps.DeleteFunc(
+		m.vanished,
+		func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor },
+	)
 	if len(list) > 0 {
 		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
 	}
@@ -461,7 +489,15 @@ func (m *manager) trouble(path string, err error) {
 	if reason == reasonTooMany {
 		if now := m.sys.now(); now.Sub(m.saidTooMany) >= time.Minute {
 			m.saidTooMany = now
-			m.log.Warn("too many open files; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
+			m.log.Warn(
+				"too many open files; it is tried again",
+				"path",
+				path,
+				"error",
+				err,
+				"do",
+				adviceFor(reason),
+			)
 		}
 		return
 	}
@@ -470,7 +506,15 @@ func (m *manager) trouble(path string, err error) {
 	}
 	m.troubles[path] = reason
 	m.run.cannotRead(path, err, adviceFor(reason))
-	m.log.Warn("cannot read; it is tried again", "path", path, "error", err, "do", adviceFor(reason))
+	m.log.Warn(
+		"cannot read; it is tried again",
+		"path",
+		path,
+		"error",
+		err,
+		"do",
+		adviceFor(reason),
+	)
 }
 
 // healed says that path is all right again.

@@ -11,14 +11,17 @@ import (
 	"github.com/penstock/penstock/inputs/inputstest"
 )
 
-// Ten thousand files, a hundred of them active: all are followed within seconds of the start, in less than 200 MB at any time, and for next to
-// nothing while idle.
+// Ten thousand files, a hundred of them active: all are followed within seconds of the start, in
+// less than 200 MB at any time, and for next to nothing while idle.
 func TestTenThousandFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 10,000 files")
 	}
 	const files, active = 10_000, 100
-	r := newRig(t, func(c *Config) { c.RescanInterval = 10 * time.Second; c.PollInterval = time.Second })
+	r := newRig(
+		t,
+		func(c *Config) { c.RescanInterval = 10 * time.Second; c.PollInterval = time.Second },
+	)
 	r.cfg.Paths = []string{r.path("**/*.log")}
 	name := func(i int) string { return fmt.Sprintf("d%02d/app%05d.log", i%50, i) }
 	for i := range 50 {
@@ -45,7 +48,12 @@ func TestTenThousandFiles(t *testing.T) {
 	begin, cpu := time.Now(), cpuUsed()
 	r.start()
 	all(2 * files)
-	t.Logf("first start: %d files are followed after %.2f s, CPU %v", files, time.Since(begin).Seconds(), cpuUsed()-cpu)
+	t.Logf(
+		"first start: %d files are followed after %.2f s, CPU %v",
+		files,
+		time.Since(begin).Seconds(),
+		cpuUsed()-cpu,
+	)
 	r.halt()
 
 	begin, cpu = time.Now(), cpuUsed()
@@ -77,7 +85,11 @@ func TestTenThousandFiles(t *testing.T) {
 	if used := int64(after.HeapAlloc) - int64(before.HeapAlloc); used > 100<<20 {
 		t.Errorf("heap grew by %d MiB", used>>20)
 	} else {
-		t.Logf("heap grew by %d KiB, %d KiB from the system", used>>10, (after.HeapSys-after.HeapReleased)>>10)
+		t.Logf(
+			"heap grew by %d KiB, %d KiB from the system",
+			used>>10,
+			(after.HeapSys-after.HeapReleased)>>10,
+		)
 	}
 	if n := runtime.NumGoroutine() - goroutines; n > 20 {
 		t.Errorf("%d goroutines", n)

@@ -29,22 +29,49 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		return c
 	}
 	c := &counts{
-		long:       counter("penstock_tail_long_lines_total", "Lines longer than max_line_size, which were split, truncated or skipped. A split line so long that its end was not read with its beginning counts at each cut."),
-		crOnly:     counter("penstock_tail_cr_only_files_total", "Files found with carriage returns and no line end."),
-		holes:      counter("penstock_tail_hole_bytes_total", "Bytes of holes that were skipped: NULs where a file was truncated under a program that does not append."),
-		eventFlush: counter("penstock_tail_multiline_flushes_total", "Multiline events taken as complete because nothing followed."),
-		eventLimit: counter("penstock_tail_multiline_limits_total", "Multiline events cut at max_lines or max_line_size."),
-		truncated:  counter("penstock_tail_truncations_total", "Files found truncated or overwritten, and read anew."),
-		rotated:    counter("penstock_tail_rotations_total", "Files that left their path by rename or deletion."),
-		recognised: counter("penstock_tail_recognised_copies_total", "Files found to be copies, plain or compressed, of content read before."),
+		long: counter(
+			"penstock_tail_long_lines_total",
+			"Lines longer than max_line_size, which were split, truncated or skipped. A split line so long that its end was not read with its beginning counts at each cut.",
+		),
+		crOnly: counter(
+			"penstock_tail_cr_only_files_total",
+			"Files found with carriage returns and no line end.",
+		),
+		holes: counter(
+			"penstock_tail_hole_bytes_total",
+			"Bytes of holes that were skipped: NULs where a file was truncated under a program that does not append.",
+		),
+		eventFlush: counter(
+			"penstock_tail_multiline_flushes_total",
+			"Multiline events taken as complete because nothing followed.",
+		),
+		eventLimit: counter(
+			"penstock_tail_multiline_limits_total",
+			"Multiline events cut at max_lines or max_line_size.",
+		),
+		truncated: counter(
+			"penstock_tail_truncations_total",
+			"Files found truncated or overwritten, and read anew.",
+		),
+		rotated: counter(
+			"penstock_tail_rotations_total",
+			"Files that left their path by rename or deletion.",
+		),
+		recognised: counter(
+			"penstock_tail_recognised_copies_total",
+			"Files found to be copies, plain or compressed, of content read before.",
+		),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "penstock_tail_errors_total", Help: "Failures to find, open or read files, by reason; all are retried.",
+			Name: "penstock_tail_errors_total",
+			Help: "Failures to find, open or read files, by reason; all are retried.",
 		}, []string{"reason"}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "penstock_tail_skipped_files_total", Help: "Files found to be neither text nor compressed in a way that can be read, by format.",
+			Name: "penstock_tail_skipped_files_total",
+			Help: "Files found to be neither text nor compressed in a way that can be read, by format.",
 		}, []string{"format"}),
 		polling: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "penstock_tail_polling", Help: "1 while files are polled because inotify is not to be had.",
+			Name: "penstock_tail_polling",
+			Help: "1 while files are polled because inotify is not to be had.",
 		}),
 	}
 	reg.MustRegister(c.errors, c.skipped, c.polling, fileCollector{t})
@@ -52,9 +79,24 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 }
 
 var (
-	descWatched = prometheus.NewDesc("penstock_tail_files", "Files known, and of those open.", []string{"state"}, nil)
-	descLag     = prometheus.NewDesc("penstock_tail_lag_bytes", "Bytes not read yet, by file; of more than lag_files files those that lag most.", []string{"path"}, nil)
-	descLagAll  = prometheus.NewDesc("penstock_tail_lag_total_bytes", "Bytes not read yet in all files.", nil, nil)
+	descWatched = prometheus.NewDesc(
+		"penstock_tail_files",
+		"Files known, and of those open.",
+		[]string{"state"},
+		nil,
+	)
+	descLag = prometheus.NewDesc(
+		"penstock_tail_lag_bytes",
+		"Bytes not read yet, by file; of more than lag_files files those that lag most.",
+		[]string{"path"},
+		nil,
+	)
+	descLagAll = prometheus.NewDesc(
+		"penstock_tail_lag_total_bytes",
+		"Bytes not read yet in all files.",
+		nil,
+		nil,
+	)
 )
 
 // fileCollector reads the gauges off the files when they are asked for.
@@ -89,7 +131,10 @@ func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
 	for p := range lags {
 		paths = append(paths, p)
 	}
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(lags[b], lags[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(
+		paths,
+		func(a, b string) int { return cmp.Or(cmp.Compare(lags[b], lags[a]), cmp.Compare(a, b)) },
+	)
 	for _, p := range paths[:min(len(paths), c.t.cfg.LagFiles)] {
 		gauge(descLag, float64(lags[p]), p)
 	}

@@ -21,8 +21,16 @@ func newJoiner(m *Multiline) *joiner {
 	return &joiner{re: regexp.MustCompile(m.Continue), maxLines: m.MaxLines}
 }
 
-// frame finds the events among the lines from b.from on. The last one is complete only if events or partial says so.
-func (j *joiner) frame(b *block, c *charset, raw []byte, maxSize int, full, events, partial bool, counts *counts) framed {
+// frame finds the events among the lines from b.from on. The last one is complete only if events or
+// partial says so.
+func (j *joiner) frame(
+	b *block,
+	c *charset,
+	raw []byte,
+	maxSize int,
+	full, events, partial bool,
+	counts *counts,
+) framed {
 	var scratch []byte
 	event, lines := b.from, 0 // the current event's beginning and length
 	at := b.from

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// The order of a source is that in which its lines were written, and is decided here and nowhere else:
-// of the generations that are to be read, again whenever there are new ones. In this order of weight:
+// The order of a source is that in which its lines were written, and is decided here and nowhere
+// else: of the generations that are to be read, again whenever there are new ones. In this order of
+// weight:
 //
 //  1. What was begun goes first: that is done.
 //  2. What stands under the source's own name goes last.
@@ -24,10 +25,12 @@ import (
 
 // age is what tells how old a generation is, among those of its family.
 type age struct {
-	mtime, at  int64 // when it was last written to, and about when its last line was
-	birth      int64
-	number     []int // of its name: {2} for app.log.2, {2026, 1, 31} for app.log-2026-01-31; nil for words such as old
-	live       bool  // rotation has not renamed it
+	mtime, at int64 // when it was last written to, and about when its last line was
+	birth     int64
+	// of its name: {2} for app.log.2, {2026, 1, 31} for app.log-2026-01-31; nil for words such as
+	// old
+	number     []int
+	live       bool // rotation has not renamed it
 	compressed bool
 	witness    bool // it only helps to tell what numbers mean
 	lived      int  // see mgrState
@@ -43,7 +46,14 @@ func ageOf(path string, fi *fileInfo) age {
 	base := filepath.Base(path)
 	name := uncompressedName(base)
 	suffix := rotationSuffix(name)
-	a := age{mtime: fi.mtime, at: fi.mtime, birth: fi.birth, path: path, live: suffix == "" && name == base, compressed: name != base}
+	a := age{
+		mtime:      fi.mtime,
+		at:         fi.mtime,
+		birth:      fi.birth,
+		path:       path,
+		live:       suffix == "" && name == base,
+		compressed: name != base,
+	}
 	for _, digits := range strings.FieldsFunc(suffix, func(c rune) bool { return c < '0' || c > '9' }) {
 		n, err := strconv.Atoi(digits)
 		if err != nil {
@@ -153,7 +163,14 @@ func (m *manager) sortFiles(source string, files []*file) {
 	for _, f := range files {
 		mine[f] = true
 		families[f.m.family] = true
-		members = append(members, m.ageOfFile(f, source, liveErr == nil && live.is(f.id, f.birth) && f.compression == none))
+		members = append(
+			members,
+			m.ageOfFile(
+				f,
+				source,
+				liveErr == nil && live.is(f.id, f.birth) && f.compression == none,
+			),
+		)
 	}
 	for _, family := range slices.Sorted(maps.Keys(families)) {
 		members = append(members, m.witnesses(family, mine)...)
@@ -177,7 +194,8 @@ func (m *manager) older(c, f *file) bool {
 
 // ageOfFile is ageOf a file that nobody reads yet.
 func (m *manager) ageOfFile(f *file, source string, live bool) age {
-	path := m.find(f) // its name may have passed on since the last look, and those of others with it
+	// its name may have passed on since the last look, and those of others with it
+	path := m.find(f)
 	fi, err := m.sys.stat(path)
 	there := err == nil && fi.is(f.id, f.birth)
 	if !there && f.r.h != nil {
@@ -219,7 +237,10 @@ func (m *manager) sortAges(family string, members []age) {
 		}
 	}
 	slices.SortFunc(found, func(a, b *age) int {
-		return cmp.Or(cmp.Compare(b.place.look, a.place.look), cmp.Compare(b.place.index, a.place.index))
+		return cmp.Or(
+			cmp.Compare(b.place.look, a.place.look),
+			cmp.Compare(b.place.index, a.place.index),
+		)
 	})
 	for len(found) > 0 {
 		n := 1
@@ -229,7 +250,10 @@ func (m *manager) sortAges(family string, members []age) {
 		inTurn(found[:n])
 		found = found[n:]
 	}
-	slices.SortStableFunc(numbered, func(a, b *age) int { return slices.Compare(a.number, b.number) })
+	slices.SortStableFunc(
+		numbered,
+		func(a, b *age) int { return slices.Compare(a.number, b.number) },
+	)
 	if m.numbersGrow(family, numbered) {
 		slices.Reverse(numbered)
 	}
@@ -239,7 +263,12 @@ func (m *manager) sortAges(family string, members []age) {
 	slices.SortFunc(ranked, func(a, b *age) int { return cmp.Compare(b.rank, a.rank) })
 	inTurn(ranked)
 	slices.SortFunc(members, func(a, b age) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq), cmp.Compare(a.path, b.path))
+		return cmp.Or(
+			cmp.Compare(a.at, b.at),
+			cmp.Compare(a.birth, b.birth),
+			cmp.Compare(a.seq, b.seq),
+			cmp.Compare(a.path, b.path),
+		)
 	})
 }
 
@@ -257,9 +286,10 @@ func inTurn(list []*age) {
 	}
 }
 
-// numbersGrow tells whether a larger number means a newer file, as it does for dates and for loggers that count up; logrotate
-// counts the rotations that a file has been through. numbered is in ascending order. Times decide; but where one of two files is
-// compressed, and does not bear the time of what is in it, then that the older one is compressed first.
+// numbersGrow tells whether a larger number means a newer file, as it does for dates and for
+// loggers that count up; logrotate counts the rotations that a file has been through. numbered is
+// in ascending order. Times decide; but where one of two files is compressed, and does not bear the
+// time of what is in it, then that the older one is compressed first.
 //
 // The most that was ever to be seen of a family decides: files are removed, and lose their names.
 func (m *manager) numbersGrow(family string, numbered []*age) bool {
@@ -292,5 +322,6 @@ func (m *manager) numbersGrow(family string, numbered []*age) bool {
 // timed tells whether the time of the last write is that of what is in the file.
 func (a *age) timed() bool { return !a.compressed || a.mtime < a.birth }
 
-// familyOf returns what the generations of a log have in common: their directory and their name but for what rotation adds.
+// familyOf returns what the generations of a log have in common: their directory and their name but
+// for what rotation adds.
 func familyOf(path string) string { return filepath.Dir(path) + "/" + rotationStem(path) }

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipe follows one named pipe. What is in a pipe exists nowhere else: a pipe has no positions, and what was taken from it when the agent is
-// killed is lost. A stop in good order loses nothing that the sink takes within framing.Grace.
+// pipe follows one named pipe. What is in a pipe exists nowhere else: a pipe has no positions, and
+// what was taken from it when the agent is killed is lost. A stop in good order loses nothing that
+// the sink takes within framing.Grace.
 type pipe struct {
 	path    string
 	id      ident
@@ -60,7 +61,8 @@ func (m *manager) sweepPipes(ctx context.Context) {
 	}
 }
 
-// openFIFO opens the named pipe id at path. It is open for writing as well: so opening does not wait, and the pipe never ends.
+// openFIFO opens the named pipe id at path. It is open for writing as well: so opening does not
+// wait, and the pipe never ends.
 func openFIFO(path string, id ident) (*os.File, error) {
 	for {
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -83,9 +83,20 @@ func TestNamedPipe(t *testing.T) {
 // Whatever a file may hold may come through a pipe.
 func TestPipeFraming(t *testing.T) {
 	cases := append(framings(), multilines()...)
-	cases = append(cases,
-		framingCase{"bytes of control", nil, "\x16\n\x16\x16\n\x00\n", []string{"\x16", "\x16\x16", "\x00"}},
-		framingCase{"more than a pipe holds", nil, strings.Repeat("x", 200<<10) + "\na\n", []string{strings.Repeat("x", 200<<10), "a"}},
+	cases = append(
+		cases,
+		framingCase{
+			"bytes of control",
+			nil,
+			"\x16\n\x16\x16\n\x00\n",
+			[]string{"\x16", "\x16\x16", "\x00"},
+		},
+		framingCase{
+			"more than a pipe holds",
+			nil,
+			strings.Repeat("x", 200<<10) + "\na\n",
+			[]string{strings.Repeat("x", 200<<10), "a"},
+		},
 	)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,7 +135,11 @@ func TestPipeComesInPieces(t *testing.T) {
 		}
 		data := []byte(text.String() + "end")
 		if strings.HasPrefix(c.Encoding, "utf-16") {
-			data = encode16(string(data), c.Encoding == "utf-16be" || i%2 == 0, c.Encoding == "utf-16")
+			data = encode16(
+				string(data),
+				c.Encoding == "utf-16be" || i%2 == 0,
+				c.Encoding == "utf-16",
+			)
 		}
 		tl, err := New(c, inputstest.Env("input.tail.app", ""))
 		if err != nil {
@@ -149,7 +164,8 @@ func TestPipeComesInPieces(t *testing.T) {
 			if err := p.deal(false, false); err != nil {
 				t.Fatal(err)
 			}
-			if cs := p.file.r.charset; c.Multiline == nil && cs != nil && (cs.newline(p.held) >= 0 || len(p.held) > int(c.MaxLineSize)+1) {
+			if cs := p.file.r.charset; c.Multiline == nil && cs != nil &&
+				(cs.newline(p.held) >= 0 || len(p.held) > int(c.MaxLineSize)+1) {
 				t.Fatalf("%s: %q waits", c.Encoding, p.held)
 			}
 		}
@@ -157,7 +173,15 @@ func TestPipeComesInPieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := sink.Values(); !slices.Equal(got, want) {
-			t.Fatalf("%s, %s, multiline %v\n%q\ngot  %q\nwant %q", c.Encoding, c.LongLines, c.Multiline != nil, data, got, want)
+			t.Fatalf(
+				"%s, %s, multiline %v\n%q\ngot  %q\nwant %q",
+				c.Encoding,
+				c.LongLines,
+				c.Multiline != nil,
+				data,
+				got,
+				want,
+			)
 		}
 	}
 }
@@ -174,7 +198,9 @@ func TestPipeHeadersAndTag(t *testing.T) {
 	for i, rec := range r.sink.Records() {
 		path, _ := rec.Header("path")
 		offset, _ := rec.Header("offset")
-		if string(path) != r.path("in.log") || string(offset) != []string{"0", "2", "3"}[i] || rec.Tag != "apps.in" || rec.Origin != "agent-1:"+r.path("in.log") {
+		if string(path) != r.path("in.log") || string(offset) != []string{"0", "2", "3"}[i] ||
+			rec.Tag != "apps.in" ||
+			rec.Origin != "agent-1:"+r.path("in.log") {
 			t.Errorf("path %q, offset %q, tag %q, origin %q", path, offset, rec.Tag, rec.Origin)
 		}
 	}
@@ -259,11 +285,19 @@ func TestPipeEventTimeout(t *testing.T) {
 	r.wants("1\n x\n y", "2\n z", "partly")
 }
 
-// While the sink takes nothing, time passes without anything being taken from the pipe: an event that lies there whole is not cut.
+// While the sink takes nothing, time passes without anything being taken from the pipe: an event
+// that lies there whole is not cut.
 func TestPipeEventOutlastsABlockedSink(t *testing.T) {
 	const timeout = time.Millisecond
-	sink := &gatedSink{MemSink: inputstest.New(), entered: make(chan struct{}), open: make(chan struct{})}
-	r := newRig(t, func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: timeout, MaxLines: 100} })
+	sink := &gatedSink{
+		MemSink: inputstest.New(),
+		entered: make(chan struct{}),
+		open:    make(chan struct{}),
+	}
+	r := newRig(
+		t,
+		func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: timeout, MaxLines: 100} },
+	)
 	r.sink = sink.MemSink
 	p, w := r.reader(sink)
 	r.say(w, "0\n1\n a\n")
@@ -273,7 +307,10 @@ func TestPipeEventOutlastsABlockedSink(t *testing.T) {
 	<-sink.entered // with 0, while 1 is pending
 	r.say(w, " b\n c\n")
 	since := time.Now()
-	r.eventually("the event would be complete", func() bool { return time.Since(since) > 2*timeout })
+	r.eventually(
+		"the event would be complete",
+		func() bool { return time.Since(since) > 2*timeout },
+	)
 	close(sink.open)
 	r.wants("0", "1\n a\n b\n c")
 	cancel()
@@ -289,7 +326,12 @@ type gatedSink struct {
 	entered, open chan struct{}
 }
 
-func (s *gatedSink) Append(ctx context.Context, b *record.Batch, p []inputs.Position, done func(error)) error {
+func (s *gatedSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	p []inputs.Position,
+	done func(error),
+) error {
 	s.once.Do(func() { close(s.entered) })
 	<-s.open
 	return s.MemSink.Append(ctx, b, p, done)
@@ -371,7 +413,8 @@ func TestPipeStopsInMidLine(t *testing.T) {
 	}
 }
 
-// A pipe may be written to for ever, faster than it is read: what is written after the stop is not waited for.
+// A pipe may be written to for ever, faster than it is read: what is written after the stop is not
+// waited for.
 func TestPipeStopEnds(t *testing.T) {
 	sink := &echoSink{MemSink: inputstest.New()}
 	r := newRig(t, func(c *Config) { c.MaxLineSize = 16 })
@@ -402,12 +445,18 @@ type echoSink struct {
 	echo func()
 }
 
-func (s *echoSink) Append(ctx context.Context, b *record.Batch, p []inputs.Position, done func(error)) error {
+func (s *echoSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	p []inputs.Position,
+	done func(error),
+) error {
 	s.echo()
 	return s.MemSink.Append(ctx, b, p, done)
 }
 
-// While the sink takes nothing, the pipe's writer waits. What was taken is not lost, whatever happens then.
+// While the sink takes nothing, the pipe's writer waits. What was taken is not lost, whatever
+// happens then.
 func TestPipeBackPressure(t *testing.T) {
 	for name, goOn := range map[string]func(r *rig){
 		"the sink goes on": func(r *rig) { r.sink.Unblock() },

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	pipeBuffer = 64 << 10             // what is held of a pipe at first: as much as a pipe holds
-	pipeLinger = 5 * time.Millisecond // how long more is waited for before what has come is appended
+	pipeBuffer = 64 << 10 // what is held of a pipe at first: as much as a pipe holds
+	// how long more is waited for before what has come is appended
+	pipeLinger = 5 * time.Millisecond
 )
 
 // pipeReader takes what comes out of a named pipe through the framing of plain files.
@@ -35,8 +36,8 @@ type pipeReader struct {
 	spans   []span
 }
 
-// follow reads a pipe until the context until ends, and then what had been written by that time. What was taken is offered to the sink until
-// framing.Grace after ctx has ended.
+// follow reads a pipe until the context until ends, and then what had been written by that time.
+// What was taken is offered to the sink until framing.Grace after ctx has ended.
 func (r *run) follow(ctx, until context.Context, path string, id ident) error {
 	src, err := openFIFO(path, id)
 	if err != nil {
@@ -65,13 +66,28 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 	notes := listen.NewNotes(t.log)
 	trouble := func(err error) {
 		t.counts.errors.WithLabelValues("pipe").Inc()
-		notes.Warn(path, "lines of a named pipe are not stored yet; they are kept and offered again", "error", err)
+		notes.Warn(
+			path,
+			"lines of a named pipe are not stored yet; they are kept and offered again",
+			"error",
+			err,
+		)
 	}
 	tag := t.tagger.tag(path)
 	return &pipeReader{
-		run: r, src: src, conn: conn, file: &file{path0: path, origin: t.env.Agent + ":" + path, tag: tag, headers: t.tagger.headersOf(path)},
-		framer: newFramer(r), enc: newEncoder(r), out: framing.NewGather(ctx, r.sink, tag, trouble),
-		held: make([]byte, 0, min(t.block, pipeBuffer)),
+		run:  r,
+		src:  src,
+		conn: conn,
+		file: &file{
+			path0:   path,
+			origin:  t.env.Agent + ":" + path,
+			tag:     tag,
+			headers: t.tagger.headersOf(path),
+		},
+		framer: newFramer(r),
+		enc:    newEncoder(r),
+		out:    framing.NewGather(ctx, r.sink, tag, trouble),
+		held:   make([]byte, 0, min(t.block, pipeBuffer)),
 	}, nil
 }
 
@@ -174,7 +190,10 @@ func (p *pipeReader) grow(most int) {
 func (p *pipeReader) finish() error {
 	var left int
 	var err error
-	if cerr := p.conn.Control(func(fd uintptr) { left, err = inPipe(int(fd)) }); cerr != nil || err != nil {
+	if cerr := p.conn.Control(
+		func(fd uintptr) { left, err = inPipe(int(fd)) },
+	); cerr != nil ||
+		err != nil {
 		return errors.Join(cerr, os.NewSyscallError("ioctl", err))
 	}
 	for left > 0 {
@@ -262,7 +281,10 @@ func (p *pipeReader) add(b *block) error {
 
 func (p *pipeReader) stored(err error) error {
 	if err != nil {
-		return fmt.Errorf("what was taken from it last could not be stored before the stop and is lost: %w", err)
+		return fmt.Errorf(
+			"what was taken from it last could not be stored before the stop and is lost: %w",
+			err,
+		)
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 // startedKey is the key of the position that tells that the input has run before.
 const startedKey = "started"
 
-// position is what is stored for a file, as JSON. The file's key names one generation of its content: a truncated file goes on under a new one.
+// position is what is stored for a file, as JSON. The file's key names one generation of its
+// content: a truncated file goes on under a new one.
 type position struct {
 	Path   string `json:"path"`             // where it was last seen
 	Real   string `json:"real,omitempty"`   // the same without symbolic links, if that is elsewhere
@@ -22,14 +23,17 @@ type position struct {
 	Dev    uint64 `json:"dev"`
 	Ino    uint64 `json:"ino"`
 	Birth  int64  `json:"birth,omitempty"`
-	Off    int64  `json:"off"`            // after the last delivered line, of the decompressed bytes for a compressed file
-	Skip   bool   `json:"skip,omitempty"` // Off lies within a long line whose rest is to be skipped
-	Head   print  `json:"head"`
-	Tail   print  `json:"tail"`
-	Done   bool   `json:"done,omitempty"`  // a compressed file has been read to its end
-	Gone   int64  `json:"gone,omitempty"`  // Unix time at which this content was last looked for and not found
-	Trunc  bool   `json:"trunc,omitempty"` // the file was truncated: it may still be there, but this content is not in it
-	key    string
+	// after the last delivered line, of the decompressed bytes for a compressed file
+	Off  int64 `json:"off"`
+	Skip bool  `json:"skip,omitempty"` // Off lies within a long line whose rest is to be skipped
+	Head print `json:"head"`
+	Tail print `json:"tail"`
+	Done bool  `json:"done,omitempty"` // a compressed file has been read to its end
+	// Unix time at which this content was last looked for and not found
+	Gone int64 `json:"gone,omitempty"`
+	// the file was truncated: it may still be there, but this content is not in it
+	Trunc bool `json:"trunc,omitempty"`
+	key   string
 }
 
 func (p *position) origin() string {
@@ -84,7 +88,9 @@ func decodePositions(stored map[string][]byte) (all []*position, started bool, b
 			bad = append(bad, fmt.Errorf("position %q: %w", key, err))
 			continue
 		}
-		if p.Off < 0 || p.Head.N < 0 || p.Head.N > headSize || p.Tail.N < 0 || p.Tail.N > tailSize || p.Path == "" {
+		if p.Off < 0 || p.Head.N < 0 || p.Head.N > headSize || p.Tail.N < 0 ||
+			p.Tail.N > tailSize ||
+			p.Path == "" {
 			bad = append(bad, fmt.Errorf("position %q makes no sense: %s", key, value))
 			continue
 		}
@@ -97,5 +103,9 @@ func decodePositions(stored map[string][]byte) (all []*position, started bool, b
 // byKey orders positions by when their content was first seen.
 func byKey(a, b *position) int {
 	since := func(p *position) string { return p.key[strings.LastIndexByte(p.key, '-')+1:] }
-	return cmp.Or(cmp.Compare(len(since(a)), len(since(b))), cmp.Compare(since(a), since(b)), cmp.Compare(a.key, b.key))
+	return cmp.Or(
+		cmp.Compare(len(since(a)), len(since(b))),
+		cmp.Compare(since(a), since(b)),
+		cmp.Compare(a.key, b.key),
+	)
 }

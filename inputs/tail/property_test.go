@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// world writes logs as applications and rotation do, at random, while the tail is stopped, started and crashed.
+// world writes logs as applications and rotation do, at random, while the tail is stopped, started
+// and crashed.
 type world struct {
 	*rig
 	rng     *rand.Rand
@@ -127,7 +128,11 @@ func (w *world) settled() {
 		}
 	}
 	deadline := time.Now().Add(15 * time.Second)
-	w.eventuallyBy(deadline, fmt.Sprintf("%d lines", want), func() bool { return w.complete() >= want })
+	w.eventuallyBy(
+		deadline,
+		fmt.Sprintf("%d lines", want),
+		func() bool { return w.complete() >= want },
+	)
 }
 
 // complete counts different lines.
@@ -235,14 +240,20 @@ func TestRandomWritersAndRestarts(t *testing.T) {
 func randomWorld(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &world{rng: rng, rig: newRig(t, func(c *Config) {
-		c.RotateWait = time.Duration(150+rng.IntN(350)) * time.Millisecond // compressed files wait as long to be compared
+		// compressed files wait as long to be compared
+		c.RotateWait = time.Duration(150+rng.IntN(350)) * time.Millisecond
 		c.CloseInactive = time.Duration(20+rng.IntN(200)) * time.Millisecond
 		if rng.IntN(3) == 0 {
 			c.Watch = "poll"
 		}
 	})}
 	w.block = 64 + rng.IntN(1000)
-	w.apps = []*app{{name: "ren"}, {name: "cop", copies: true}, {name: "two"}, {name: "lnk", links: true}}
+	w.apps = []*app{
+		{name: "ren"},
+		{name: "cop", copies: true},
+		{name: "two"},
+		{name: "lnk", links: true},
+	}
 	down := true
 	for step := range 60 {
 		a := w.apps[rng.IntN(len(w.apps))]

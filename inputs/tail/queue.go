@@ -9,11 +9,12 @@ import (
 type command uint8
 
 const (
-	cmdRead      command = 1 << iota // read what there is
-	cmdClose                         // close the file, unless there is something to read
-	cmdFlush                         // take a pending event as complete if the file has not grown
-	cmdFlushLine                     // take a pending line, and event, as complete if the file has not grown
-	cmdFinish                        // nothing will be added: deliver all, then close
+	cmdRead  command = 1 << iota // read what there is
+	cmdClose                     // close the file, unless there is something to read
+	cmdFlush                     // take a pending event as complete if the file has not grown
+	// take a pending line, and event, as complete if the file has not grown
+	cmdFlushLine
+	cmdFinish // nothing will be added: deliver all, then close
 )
 
 // schedule is a file's place in the queue.
@@ -27,7 +28,8 @@ type schedule struct {
 // job is work that is not reading; it runs before any reading.
 type job func(context.Context) error
 
-// queue hands out turns, first come first served, so that a busy file waits for all others between two blocks.
+// queue hands out turns, first come first served, so that a busy file waits for all others between
+// two blocks.
 type queue struct {
 	mu          sync.Mutex
 	more        sync.Cond

@@ -2,12 +2,14 @@ package tail
 
 import "path/filepath"
 
-// A file that others have put in the place of one, and that begins as that one did, is read on where
-// that one was left: what editors, rsync and configuration management write anew, and then rename, and
-// what was restored from a copy. The evidence is that the content up to the offset is the same, and
-// that the old file is no longer there: a new log may well begin as the one before it did.
+// A file that others have put in the place of one, and that begins as that one did, is read on
+// where that one was left: what editors, rsync and configuration management write anew, and then
+// rename, and what was restored from a copy. The evidence is that the content up to the offset is
+// the same, and that the old file is no longer there: a new log may well begin as the one before it
+// did.
 
-// replacedBy returns what has left the path of a new file in this look, or the path that it was rotated from since.
+// replacedBy returns what has left the path of a new file in this look, or the path that it was
+// rotated from since.
 func (m *manager) replacedBy(path string) *file {
 	dir, base := filepath.Split(path)
 	for _, of := range append([]string{base}, originalsOf(base)...) {
@@ -58,8 +60,8 @@ func (m *manager) stillThere(f *file) bool {
 	return there || err != nil
 }
 
-// continueReplaced sets where to begin in f, which is about to be started, if it goes on with what was
-// at its path before. All of that has been read and appended.
+// continueReplaced sets where to begin in f, which is about to be started, if it goes on with what
+// was at its path before. All of that has been read and appended.
 func (m *manager) continueReplaced(f *file) {
 	x := f.m.replaces
 	if x == nil {
@@ -75,7 +77,13 @@ func (m *manager) continueReplaced(f *file) {
 // continueAt lets f, which has not been started, begin behind the content of p.
 func (m *manager) continueAt(f *file, p *position) {
 	m.run.tail.counts.recognised.Inc()
-	m.log.Info("a file was replaced by one that goes on with its content; it is read on where that was left", "path", f.where(), "offset", p.Off)
+	m.log.Info(
+		"a file was replaced by one that goes on with its content; it is read on where that was left",
+		"path",
+		f.where(),
+		"offset",
+		p.Off,
+	)
 	f.r.prints, f.r.skip = p.prints(), p.Skip
 	f.delivered.Store(p.Off)
 	f.last.Store(f.position(p.prints(), p.Skip))
@@ -89,11 +97,13 @@ func (m *manager) continueKnown(s sight, h *handle) bool {
 	}
 	var best *position
 	for _, p := range m.known.byPath[s.path] {
-		if p.Gone == 0 || p.Trunc || p.Done || p.Off == 0 || s.fi.size < p.Off || best != nil && best.Off >= p.Off {
+		if p.Gone == 0 || p.Trunc || p.Done || p.Off == 0 || s.fi.size < p.Off ||
+			best != nil && best.Off >= p.Off {
 			continue
 		}
-		// Nobody saw how it came here. A short beginning may be what every log of its kind begins with, but for a file that is
-		// younger than its own last change: its times were restored with it.
+		// Nobody saw how it came here. A short beginning may be what every log of its kind begins
+		// with, but for a file that is younger than its own last change: its times were restored
+		// with it.
 		if p.Off <= headSize && s.fi.mtime >= s.fi.birth {
 			continue
 		}
@@ -107,6 +117,12 @@ func (m *manager) continueKnown(s sight, h *handle) bool {
 	m.run.tail.counts.recognised.Inc()
 	m.known.remove(best)
 	f := m.resume(s, h, s.fi, best, best.key)
-	m.log.Info("a file was replaced by one that goes on with its content; it is read on where that was left", "path", f.where(), "offset", best.Off)
+	m.log.Info(
+		"a file was replaced by one that goes on with its content; it is read on where that was left",
+		"path",
+		f.where(),
+		"offset",
+		best.Off,
+	)
 	return true
 }

@@ -15,8 +15,8 @@ func (r *rig) replace(name, more string) {
 	r.rename(name+".tmp", name)
 }
 
-// logstash-input-file#63: a file replaced by a copy that continues it (rsync, editors, configuration management) is not
-// read whole again.
+// logstash-input-file#63: a file replaced by a copy that continues it (rsync, editors,
+// configuration management) is not read whole again.
 func TestLogstashInputFile63_ReplacedByACopyThatGoesOn(t *testing.T) {
 	for _, size := range []int{1, 3000} {
 		for _, down := range []bool{false, true} {
@@ -67,8 +67,8 @@ func TestRestoredCopyWhileDown(t *testing.T) {
 	r.wantsNoMore(quiet, "1", "2", "3")
 }
 
-// A new log that begins as the one before it did is another one: while that is still there, and when it was made
-// after that was gone.
+// A new log that begins as the one before it did is another one: while that is still there, and
+// when it was made after that was gone.
 func TestANewLogMayBeginAsTheOldOneDid(t *testing.T) {
 	t.Run("renamed", func(t *testing.T) {
 		r := newRig(t, nil)
@@ -91,7 +91,8 @@ func TestANewLogMayBeginAsTheOldOneDid(t *testing.T) {
 			_, err := os.Stat(r.path("a.log"))
 			return err != nil && len(s) == 1
 		})
-		r.wantsNoMore(20*time.Millisecond, "started") // longer than a tick of the file system's clock
+		// longer than a tick of the file system's clock
+		r.wantsNoMore(20*time.Millisecond, "started")
 		r.write("a.log", "started\n2\n")
 		r.wants("started", "started", "2")
 	})

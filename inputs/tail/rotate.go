@@ -10,18 +10,21 @@ import (
 	"time"
 )
 
-// hold keeps a file unread that looks like a copy being made of another one, until that one is truncated or the file is left alone.
+// hold keeps a file unread that looks like a copy being made of another one, until that one is
+// truncated or the file is left alone.
 type hold struct {
 	of    *file
 	size  int64
 	since time.Time // when it last changed
 	begun time.Time
-	need  uint64 // the wake of the other one that must have been answered: it may have read what it has lost
+	// the wake of the other one that must have been answered: it may have read what it has lost
+	need uint64
 }
 
 type heldFiles map[*file]struct{}
 
-// relocate looks for a file that has lost its name among its old neighbours, and tells whether it is there. An open file need not be found.
+// relocate looks for a file that has lost its name among its old neighbours, and tells whether it
+// is there. An open file need not be found.
 func (m *manager) relocate(f *file) (bool, error) {
 	if f.isOpen.Load() {
 		return true, nil
@@ -33,8 +36,8 @@ func (m *manager) relocate(f *file) (bool, error) {
 	return ok, err
 }
 
-// neighbours returns what is in a directory by identity, as of this look at it or later: many files are often rotated at once. A directory
-// that is gone is empty.
+// neighbours returns what is in a directory by identity, as of this look at it or later: many files
+// are often rotated at once. A directory that is gone is empty.
 func (m *manager) neighbours(dir string) (map[ident]string, error) {
 	if n, ok := m.near[dir]; ok && n.at.After(m.looked) {
 		return n.paths, nil
@@ -66,7 +69,8 @@ type neighbours struct {
 	paths map[ident]string
 }
 
-// locateKnown looks, after a start, for the files of positions that no glob has led to: what was rotated while nobody looked is read to its end.
+// locateKnown looks, after a start, for the files of positions that no glob has led to: what was
+// rotated while nobody looked is read to its end.
 func (m *manager) locateKnown() {
 	var lost []*position
 	for _, p := range m.known.byKey {
@@ -76,10 +80,14 @@ func (m *manager) locateKnown() {
 			m.missing[p.origin()] = true
 		}
 	}
-	slices.SortFunc(lost, func(a, b *position) int { return cmp.Or(cmp.Compare(a.Off, b.Off), byKey(a, b)) })
+	slices.SortFunc(
+		lost,
+		func(a, b *position) int { return cmp.Or(cmp.Compare(a.Off, b.Off), byKey(a, b)) },
+	)
 	var gone []*position
 	for _, p := range lost {
-		// Positions of earlier releases do not tell the real path: the present one is as good a guess as any.
+		// Positions of earlier releases do not tell the real path: the present one is as good a
+		// guess as any.
 		path, ok, err := m.nearby(p.id(), p.Birth, p.Path, p.real(), m.realPath(p.Path))
 		if err != nil {
 			m.trouble(filepath.Dir(p.Path), err)
@@ -124,7 +132,8 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 	return f
 }
 
-// truncated begins a new generation of f, whose content has changed under it: where it is, wherever that is by now.
+// truncated begins a new generation of f, whose content has changed under it: where it is, wherever
+// that is by now.
 func (m *manager) truncated(f *file) {
 	m.run.spill(spillTruncated)
 	f.m.ended = true
@@ -178,8 +187,9 @@ func (m *manager) truncated(f *file) {
 	m.look(names)
 }
 
-// reopen opens the file of f, which nobody reads any more, and tells where it is: at its path, among its old neighbours,
-// or, as long as it was open, nobody knows where. h is nil if it is not to be found.
+// reopen opens the file of f, which nobody reads any more, and tells where it is: at its path,
+// among its old neighbours, or, as long as it was open, nobody knows where. h is nil if it is not
+// to be found.
 func (m *manager) reopen(f *file) (h *handle, fi fileInfo, path string) {
 	if h = m.run.takeOpen(f); h != nil {
 		var err error
@@ -191,7 +201,8 @@ func (m *manager) reopen(f *file) (h *handle, fi fileInfo, path string) {
 	return m.openFile(f)
 }
 
-// openFile opens the file of f once more. Its name may have passed on since the last look: a path alone tells nothing.
+// openFile opens the file of f once more. Its name may have passed on since the last look: a path
+// alone tells nothing.
 func (m *manager) openFile(f *file) (h *handle, fi fileInfo, path string) {
 	path = m.find(f)
 	h, fi, err := m.open(path)
@@ -202,7 +213,8 @@ func (m *manager) openFile(f *file) (h *handle, fi fileInfo, path string) {
 	return h, fi, path
 }
 
-// find returns where f is: at its path or among its old neighbours; its path if it is nowhere there.
+// find returns where f is: at its path or among its old neighbours; its path if it is nowhere
+// there.
 func (m *manager) find(f *file) string {
 	path := f.where()
 	if at, err := m.sys.stat(path); err == nil && at.is(f.id, f.birth) {
@@ -219,8 +231,9 @@ func (m *manager) find(f *file) string {
 	}
 }
 
-// adoptRewritten adds a file that no glob leads to and that holds another thing than what p tells, although it is the same
-// file: it was truncated, and then rotated, while nobody looked. It reports whether it is that.
+// adoptRewritten adds a file that no glob leads to and that holds another thing than what p tells,
+// although it is the same file: it was truncated, and then rotated, while nobody looked. It reports
+// whether it is that.
 func (m *manager) adoptRewritten(path string, p *position) bool {
 	if p.Birth == 0 && !isRotationOf(filepath.Base(path), filepath.Base(p.real())) {
 		return false // or another one, that has got its inode
@@ -231,7 +244,9 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 	}
 	var head [headSize]byte
 	n, err := h.ReadAt(head[:], 0)
-	if err != nil && err != io.EOF || !fi.is(p.id(), p.Birth) || !fi.regular() || m.byID[fi.id] != nil || m.globs.excluded(path) ||
+	if err != nil && err != io.EOF || !fi.is(p.id(), p.Birth) || !fi.regular() ||
+		m.byID[fi.id] != nil ||
+		m.globs.excluded(path) ||
 		compressionOf(p.Path, head[:n]) != none {
 		_ = h.Close()
 		return false
@@ -244,16 +259,17 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 	return true
 }
 
-// freshAt is fresh, and lets the file be known by a position although nothing of it has been delivered: should it be rotated
-// before anything is, then it is found again.
+// freshAt is fresh, and lets the file be known by a position although nothing of it has been
+// delivered: should it be rotated before anything is, then it is found again.
 func (m *manager) freshAt(s sight, h *handle, path0 string) *file {
 	f := m.fresh(s, h, path0)
 	f.last.Store(f.position(f.r.prints, false))
 	return f
 }
 
-// findCopy looks for a copy of the content of p, made before the file was truncated, and reads what is new in it: one that no glob leads to, or
-// that came after the globs were last evaluated. It must be found before anything is read of what was written since.
+// findCopy looks for a copy of the content of p, made before the file was truncated, and reads what
+// is new in it: one that no glob leads to, or that came after the globs were last evaluated. It
+// must be found before anything is read of what was written since.
 func (m *manager) findCopy(p *position) {
 	if p.Head.N == 0 {
 		return // every file looks like one of nothing
@@ -296,7 +312,8 @@ func (m *manager) findCopyOf(p *position, beside string) bool {
 	return false
 }
 
-// continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the content of p.
+// continueUnlisted reads on in the file at path, which is not known yet, if it is a copy of the
+// content of p.
 func (m *manager) continueUnlisted(path string, p *position) bool {
 	h, fi, err := m.open(path)
 	if err != nil {
@@ -314,7 +331,8 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.
 func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
-	var most *position // files that went on with the content of others are told by the most that was read of it
+	// files that went on with the content of others are told by the most that was read of it
+	var most *position
 	for _, of := range originalsOf(base) {
 		for _, p := range slices.Concat(m.known.byPath[dir+of], m.known.bySource[dir+of]) {
 			if (most == nil || p.Off > most.Off) && m.isCopy(s, h, p) {
@@ -331,8 +349,15 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			continue
 		}
 		_ = h.Close()
-		f := m.newFile(s, x.path0, newKey(s.fi.id, m.sys.now())) // what comes after it waits with it
-		f.m.hold = &hold{of: x, size: s.fi.size, since: m.sys.now(), begun: m.sys.now(), need: m.wake(x, cmdRead)}
+		// what comes after it waits with it
+		f := m.newFile(s, x.path0, newKey(s.fi.id, m.sys.now()))
+		f.m.hold = &hold{
+			of:    x,
+			size:  s.fi.size,
+			since: m.sys.now(),
+			begun: m.sys.now(),
+			need:  m.wake(x, cmdRead),
+		}
 		f.m.replaces = m.replacedBy(s.path)
 		m.register(f)
 		m.held[f] = struct{}{}
@@ -341,8 +366,8 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 	return false
 }
 
-// originals returns the files that one of that name may be a copy of: those at the names that it may have been made from, and
-// those that were there and are rotated themselves by now.
+// originals returns the files that one of that name may be a copy of: those at the names that it
+// may have been made from, and those that were there and are rotated themselves by now.
 func (m *manager) originals(dir, base string) []*file {
 	var out []*file
 	sources := map[string]bool{}
@@ -350,7 +375,8 @@ func (m *manager) originals(dir, base string) []*file {
 		sources[dir+of] = true
 	}
 	for _, f := range inSeq(m.families[familyOf(dir+base)]) {
-		if f.compression == none && f.m.hold == nil && !f.m.ended && (sources[f.path0] || sources[f.where()]) {
+		if f.compression == none && f.m.hold == nil && !f.m.ended &&
+			(sources[f.path0] || sources[f.where()]) {
 			out = append(out, f)
 		}
 	}
@@ -358,8 +384,8 @@ func (m *manager) originals(dir, base string) []*file {
 	return out
 }
 
-// isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little before the truncation it may lack the
-// very last lines that had been read.
+// isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little
+// before the truncation it may lack the very last lines that had been read.
 func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 	prints := p.prints()
 	var scratch [headSize]byte
@@ -367,7 +393,8 @@ func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 		return false // nothing was delivered, and nothing is known of it
 	}
 	if s.fi.size < p.Off {
-		if !p.Trunc || p.Head.isNUL() || int64(p.Head.N) != min(headSize, p.Off) || s.fi.size < int64(p.Head.N) {
+		if !p.Trunc || p.Head.isNUL() || int64(p.Head.N) != min(headSize, p.Off) ||
+			s.fi.size < int64(p.Head.N) {
 			return false
 		}
 		prints.tail = print{}
@@ -390,7 +417,8 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 	m.resume(s, h, s.fi, &q, newKey(s.fi.id, m.sys.now()))
 }
 
-// looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was before a truncation that is not noticed yet.
+// looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was
+// before a truncation that is not noticed yet.
 func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	var scratch [headSize]byte
 	if last := x.last.Load(); last != nil && last.Head.N > 0 {
@@ -402,7 +430,8 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	if n := x.m.head.N; n > 0 && n <= len(head) && printOf(head[:n]) == x.m.head {
 		return true // and perhaps what it begins with is being read just now
 	}
-	if last := x.last.Load(); last != nil && !m.isLive(x) && last.Head.N <= len(head) && printOf(head[:last.Head.N]) != last.Head {
+	if last := x.last.Load(); last != nil && !m.isLive(x) && last.Head.N <= len(head) &&
+		printOf(head[:last.Head.N]) != last.Head {
 		return false
 	}
 	y, fi, _ := m.openFile(x)
@@ -430,7 +459,8 @@ func (m *manager) resolveHeld(f *file, p *position) {
 	}
 }
 
-// resolve ends a hold: the file is a copy of the content of p, if that is given and so, or one of its own.
+// resolve ends a hold: the file is a copy of the content of p, if that is given and so, or one of
+// its own.
 func (m *manager) resolve(f *file, p *position) {
 	delete(m.held, f)
 	left := f.m.left
@@ -476,14 +506,16 @@ func (m *manager) sweepHeld(now time.Time) {
 			hold.size, hold.since = fi.size, now
 			var head [headSize]byte
 			n, _ := h.ReadAt(head[:], 0)
-			if !hold.of.m.ended && (!m.looksLike(h, head[:n], hold.of) || m.departs(h, fi.size, hold.of)) {
+			if !hold.of.m.ended &&
+				(!m.looksLike(h, head[:n], hold.of) || m.departs(h, fi.size, hold.of)) {
 				hold.since = time.Time{}
 			}
 		}
 		_ = h.Close()
 		x := hold.of
 		read := x.m.ended || !x.m.started || x.m.answered >= hold.need || x.m.failure != ""
-		waited := read && now.Sub(hold.since) >= m.cfg.RotateWait || now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
+		waited := read && now.Sub(hold.since) >= m.cfg.RotateWait ||
+			now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
 		switch {
 		case !waited:
 		case !m.shrunk(x):
@@ -496,10 +528,12 @@ func (m *manager) sweepHeld(now time.Time) {
 	}
 }
 
-// longestCopy, times the patience with compressed files, is how long a file may grow that looks like a copy being made.
+// longestCopy, times the patience with compressed files, is how long a file may grow that looks
+// like a copy being made.
 const longestCopy = 20
 
-// departs tells whether what was last written to the file, of that size, is not what stands at its place in x: it is no copy of it then.
+// departs tells whether what was last written to the file, of that size, is not what stands at its
+// place in x: it is no copy of it then.
 func (m *manager) departs(h *handle, size int64, x *file) bool {
 	y, fi, _ := m.openFile(x)
 	if y == nil {
@@ -527,8 +561,8 @@ func (m *manager) departs(h *handle, size int64, x *file) bool {
 	return a != b
 }
 
-// shrunk tells whether f is truncated, which will come out when it is read next: it is shorter than what was read of it, or has been filled anew
-// since.
+// shrunk tells whether f is truncated, which will come out when it is read next: it is shorter than
+// what was read of it, or has been filled anew since.
 func (m *manager) shrunk(f *file) bool {
 	if f.m.ended {
 		return false

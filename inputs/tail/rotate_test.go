@@ -51,7 +51,8 @@ func TestRotateTwiceQuickly(t *testing.T) {
 	r.wantsNoMore(quiet, r.sink.Values()...)
 }
 
-// What was rotated, and even compressed, while nobody looked is read in its place, as a part of the source that it came from.
+// What was rotated, and even compressed, while nobody looked is read in its place, as a part of the
+// source that it came from.
 func TestRotatedAgainAndAgainWhileDown(t *testing.T) {
 	for name, c := range map[string]struct {
 		compress []string
@@ -104,8 +105,16 @@ func TestCopyTruncate(t *testing.T) {
 		r.wants("1", "2", "3")
 		r.wantsNoMore(quiet, "1", "2", "3")
 		r.copyTruncate("app.log", "app.log.1")
-		r.write("app.log", "4 is longer than what was there before, so that the size does not tell\n")
-		want := []string{"1", "2", "3", "4 is longer than what was there before, so that the size does not tell"}
+		r.write(
+			"app.log",
+			"4 is longer than what was there before, so that the size does not tell\n",
+		)
+		want := []string{
+			"1",
+			"2",
+			"3",
+			"4 is longer than what was there before, so that the size does not tell",
+		}
 		r.wants(want...)
 		r.halt()
 		r.start()
@@ -131,7 +140,8 @@ func TestCopyTruncateWhileDown(t *testing.T) {
 	})
 }
 
-// The truncation is noticed before the copy that was made for it: what is new in the copy still comes first.
+// The truncation is noticed before the copy that was made for it: what is new in the copy still
+// comes first.
 func TestCopyNoticedAfterTheTruncation(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Watch, c.PollInterval, c.RescanInterval = "poll", 200*time.Millisecond, time.Second
@@ -147,7 +157,11 @@ func TestCopyNoticedAfterTheTruncation(t *testing.T) {
 		r.write("app.log", fmt.Sprintf("%d not read before the copy was made\n", n))
 		r.copyTruncate("app.log", fmt.Sprintf("app.log.%d", n+1))
 		r.write("app.log", fmt.Sprintf("%d since\n", n))
-		want = append(want, fmt.Sprintf("%d not read before the copy was made", n), fmt.Sprintf("%d since", n))
+		want = append(
+			want,
+			fmt.Sprintf("%d not read before the copy was made", n),
+			fmt.Sprintf("%d since", n),
+		)
 		r.wants(want...)
 	}
 	r.wantsNoMore(quiet, want...)
@@ -252,7 +266,8 @@ func TestOneFileUnderTwoNames(t *testing.T) {
 	r.wantsNoMore(quiet, "1", "2")
 }
 
-// vector#25079, #23076: a reused inode, or two files with the same first lines, silently skips data.
+// vector#25079, #23076: a reused inode, or two files with the same first lines, silently skips
+// data.
 func TestVector25079_ReusedInodeAndSameFirstLines(t *testing.T) {
 	t.Run("same first lines", func(t *testing.T) {
 		r := newRig(t, nil)

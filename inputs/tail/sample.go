@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Sample returns the records that the input called name would make of a file's contents if they stood at
-// path: tags, headers, character sets and events of several lines as ever, lines of any length. All have
-// the time at, as a line that is read now has the present one.
+// Sample returns the records that the input called name would make of a file's contents if they
+// stood at path: tags, headers, character sets and events of several lines as ever, lines of any
+// length. All have the time at, as a line that is read now has the present one.
 func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.Batch, error) {
 	tags, err := newTagger(c, name)
 	if err != nil {

@@ -48,76 +48,90 @@ func TestACompressedFileThatIsNeverCompleteHoldsNothingUp(t *testing.T) {
 		r.wants("3", "1", "2")
 	})
 	for _, known := range []bool{false, true} {
-		t.Run(fmt.Sprintf("it keeps being written, its content is known: %v", known), func(t *testing.T) {
-			r := newRig(t, nil)
-			log := r.capture(impatient)
-			var want []string
-			for i := range 100 {
-				want = append(want, line(i))
-			}
-			if known {
-				r.write("app.log", strings.Join(want, "\n")+"\n")
-				r.start()
-				r.wants(want...)
-				r.rename("app.log", "elsewhere") // nobody will find it
-				r.halt()
-			}
-			f, err := os.Create(r.path("app.log.1.gz"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			z := gzip.NewWriter(f)
-			add := func(i int) {
-				if _, err := fmt.Fprintln(z, line(i)); err != nil {
-					t.Error(err)
+		t.Run(
+			fmt.Sprintf("it keeps being written, its content is known: %v", known),
+			func(t *testing.T) {
+				r := newRig(t, nil)
+				log := r.capture(impatient)
+				var want []string
+				for i := range 100 {
+					want = append(want, line(i))
 				}
-				if err := z.Flush(); err != nil {
-					t.Error(err)
+				if known {
+					r.write("app.log", strings.Join(want, "\n")+"\n")
+					r.start()
+					r.wants(want...)
+					r.rename("app.log", "elsewhere") // nobody will find it
+					r.halt()
 				}
-			}
-			for i := range 20 {
-				add(i)
-			}
-			stop, stopped := make(chan struct{}), make(chan struct{})
-			go func() { // as an application that compresses what it logs
-				defer close(stopped)
-				tick := time.NewTicker(20 * time.Millisecond)
-				defer tick.Stop()
-				for i := 20; i < 100; i++ {
-					add(i)
-					select {
-					case <-tick.C:
-					case <-stop:
-						stop = nil
+				f, err := os.Create(r.path("app.log.1.gz"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				z := gzip.NewWriter(f)
+				add := func(i int) {
+					if _, err := fmt.Fprintln(z, line(i)); err != nil {
+						t.Error(err)
+					}
+					if err := z.Flush(); err != nil {
+						t.Error(err)
 					}
 				}
-			}()
-			r.write("app.log", "live\n")
-			r.start()
-			r.eventually("the live line", func() bool {
-				v := r.sink.Values()
-				return strings.Contains(strings.Join(v, "|"), "live")
-			})
-			if known {
-				r.wants(append(want, "live")...)
-			} else {
-				r.eventually("lines of the one being written", func() bool { return len(r.sink.Values()) >= 21 })
-			}
-			if said := log.lines("keeps being written", r.path("app.log.1.gz"), "do="); len(said) != 1 {
-				t.Errorf("said %q", said)
-			}
-			if n := testutil.ToFloat64(r.tail.counts.errors.WithLabelValues("incomplete")); n != 1 {
-				t.Errorf("counted %v", n)
-			}
-			close(stop)
-			<-stopped
-			if err := z.Close(); err != nil {
-				t.Fatal(err)
-			}
-			r.wantsSet(append(want, "live")...)
-			r.wantsNoMore(quiet, r.sink.Values()...)
-		})
+				for i := range 20 {
+					add(i)
+				}
+				stop, stopped := make(chan struct{}), make(chan struct{})
+				go func() { // as an application that compresses what it logs
+					defer close(stopped)
+					tick := time.NewTicker(20 * time.Millisecond)
+					defer tick.Stop()
+					for i := 20; i < 100; i++ {
+						add(i)
+						select {
+						case <-tick.C:
+						case <-stop:
+							stop = nil
+						}
+					}
+				}()
+				r.write("app.log", "live\n")
+				r.start()
+				r.eventually("the live line", func() bool {
+					v := r.sink.Values()
+					return strings.Contains(strings.Join(v, "|"), "live")
+				})
+				if known {
+					r.wants(append(want, "live")...)
+				} else {
+					r.eventually(
+						"lines of the one being written",
+						func() bool { return len(r.sink.Values()) >= 21 },
+					)
+				}
+				if said := log.lines(
+					"keeps being written",
+					r.path("app.log.1.gz"),
+					"do=",
+				); len(
+					said,
+				) != 1 {
+					t.Errorf("said %q", said)
+				}
+				if n := testutil.ToFloat64(
+					r.tail.counts.errors.WithLabelValues("incomplete"),
+				); n != 1 {
+					t.Errorf("counted %v", n)
+				}
+				close(stop)
+				<-stopped
+				if err := z.Close(); err != nil {
+					t.Fatal(err)
+				}
+				r.wantsSet(append(want, "live")...)
+				r.wantsNoMore(quiet, r.sink.Values()...)
+			},
+		)
 	}
 }
 
@@ -169,7 +183,8 @@ func TestAFileThatBeginsLikeAnotherIsReadAsItGrows(t *testing.T) {
 			r.write("app.log-1", header) // as a program does that numbers its logs
 			ours := func() (n int) {
 				for _, rec := range r.sink.Records() {
-					if strings.HasPrefix(string(rec.Value), "line") && strings.HasSuffix(rec.Origin, "app.log-1") {
+					if strings.HasPrefix(string(rec.Value), "line") &&
+						strings.HasSuffix(rec.Origin, "app.log-1") {
 						n++
 					}
 				}
@@ -211,7 +226,10 @@ func TestAnUnfinishedLineHoldsNothingUp(t *testing.T) {
 		return strings.Contains(v, "before") && strings.Contains(v, "1")
 	})
 	r.write("app.log.7", "another\n") // as somebody puts it there
-	r.eventually("the next", func() bool { return strings.Contains(strings.Join(r.sink.Values(), "|"), "another") })
+	r.eventually(
+		"the next",
+		func() bool { return strings.Contains(strings.Join(r.sink.Values(), "|"), "another") },
+	)
 	r.write("app.log", "hed\n")
 	r.wantsSet("0", "1", "before", "another", "unfinished")
 }

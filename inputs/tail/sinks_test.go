@@ -38,7 +38,8 @@ func sparse(t *testing.T, path string, by int64) {
 	}
 }
 
-// heapFromSystem returns what the heap has from the system at present, which shrinks slowly if at all.
+// heapFromSystem returns what the heap has from the system at present, which shrinks slowly if at
+// all.
 func heapFromSystem() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -70,7 +71,12 @@ type tallySink struct {
 	seen   chan struct{}
 }
 
-func (s *tallySink) Append(_ context.Context, b *record.Batch, _ []inputs.Position, done func(error)) error {
+func (s *tallySink) Append(
+	_ context.Context,
+	b *record.Batch,
+	_ []inputs.Position,
+	done func(error),
+) error {
 	defer done(nil)
 	if b == nil {
 		return nil

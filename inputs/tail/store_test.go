@@ -10,13 +10,19 @@ import (
 	"github.com/penstock/penstock/inputs/inputstest"
 )
 
-// stalledSink stores positions, and takes no batch: what the outputs do not take in spill mode is on no disk.
+// stalledSink stores positions, and takes no batch: what the outputs do not take in spill mode is
+// on no disk.
 type stalledSink struct {
 	*inputstest.MemSink
 	stalled chan struct{} // closed once a batch has come
 }
 
-func (s *stalledSink) Append(ctx context.Context, b *record.Batch, pos []inputs.Position, done func(error)) error {
+func (s *stalledSink) Append(
+	ctx context.Context,
+	b *record.Batch,
+	pos []inputs.Position,
+	done func(error),
+) error {
 	if b == nil {
 		return s.MemSink.Append(ctx, nil, pos, done)
 	}
@@ -29,8 +35,8 @@ func (s *stalledSink) Append(ctx context.Context, b *record.Batch, pos []inputs.
 	return ctx.Err()
 }
 
-// logrotate#286: the copy that copytruncate makes where no glob leads to is found and begun; a crash before the first of
-// its lines is anywhere does not lose them.
+// logrotate#286: the copy that copytruncate makes where no glob leads to is found and begun; a
+// crash before the first of its lines is anywhere does not lose them.
 func TestLogrotate286_CrashAfterACopyWasFound(t *testing.T) {
 	for name, down := range map[string]bool{"found while running": false, "found at the start": true} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,8 @@ func (m *manager) sweepDue(f *file, now time.Time) {
 	}
 }
 
-// sweepLeft reads on in a file that was rotated or deleted, until it has been quiet for long enough.
+// sweepLeft reads on in a file that was rotated or deleted, until it has been quiet for long
+// enough.
 func (m *manager) sweepLeft(f *file, now time.Time) {
 	quiet := now.Sub(f.m.left) >= m.cfg.RotateWait && now.Sub(f.m.grown) >= m.cfg.RotateWait
 	switch {
@@ -70,7 +71,8 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 	case !quiet || f.m.answered < f.m.leftWake:
 		m.wake(f, cmdRead)
 	case len(f.m.names) > 0:
-		// It is still among the files to read, under its new name: its last line is complete, more may come.
+		// It is still among the files to read, under its new name: its last line is complete, more
+		// may come.
 		delete(m.left, f)
 		f.m.left = time.Time{}
 		if f.m.pending != pendingNone {
@@ -111,7 +113,11 @@ func (m *manager) closeIdle(now time.Time) {
 		return
 	}
 	slices.SortFunc(idle, func(a, b *file) int {
-		return cmp.Or(cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown), cmp.Compare(a.m.seq, b.m.seq))
+		return cmp.Or(
+			cmp.Compare(a.m.pending, b.m.pending),
+			a.m.grown.Compare(b.m.grown),
+			cmp.Compare(a.m.seq, b.m.seq),
+		)
 	})
 	for _, f := range idle[:min(excess, len(idle))] {
 		f.m.idle = true

@@ -2,8 +2,8 @@ package tail
 
 import "time"
 
-// system is what the tail asks of the machine: what time it is, and what is at a path. With a clock of
-// its own, a test tells what the times of files are by that.
+// system is what the tail asks of the machine: what time it is, and what is at a path. With a clock
+// of its own, a test tells what the times of files are by that.
 type system struct {
 	clock func() time.Time // nil: the real one
 	times func(*fileInfo)  // sets those of a file; nil: as the file system has them

@@ -90,8 +90,8 @@ func (m *manager) poll(now time.Time) {
 	m.look(paths)
 }
 
-// supersede notices that f, which was never seen elsewhere, must have been rotated: the file it was named after came into being when nobody
-// wrote to f any more. So its last line is complete.
+// supersede notices that f, which was never seen elsewhere, must have been rotated: the file it was
+// named after came into being when nobody wrote to f any more. So its last line is complete.
 func (m *manager) supersede(f *file) {
 	if f.m.pending != pendingLine || !f.m.left.IsZero() || f.m.ended {
 		return
@@ -102,7 +102,10 @@ func (m *manager) supersede(f *file) {
 		if x == nil || x.birth == 0 {
 			continue
 		}
-		if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) && fi.size == f.size.Load() && x.birth >= fi.mtime {
+		if fi, err := m.sys.stat(
+			f.where(),
+		); err == nil && fi.is(f.id, f.birth) && fi.size == f.size.Load() &&
+			x.birth >= fi.mtime {
 			m.leave(f)
 			return
 		}
@@ -142,7 +145,15 @@ func (m *manager) watchDirs() {
 
 // fallBack turns to polling.
 func (m *manager) fallBack(err error) {
-	m.log.Warn("inotify is not to be had; files are polled instead", "every", m.cfg.PollInterval.String(), "error", err, "do", watchAdvice(err))
+	m.log.Warn(
+		"inotify is not to be had; files are polled instead",
+		"every",
+		m.cfg.PollInterval.String(),
+		"error",
+		err,
+		"do",
+		watchAdvice(err),
+	)
 	m.run.tail.counts.polling.Set(1)
 	if m.watch != nil {
 		m.watch.close()
@@ -193,7 +204,8 @@ func (m *manager) compareAll(paths []string) {
 	m.scanning = false
 	for ; ; visited++ {
 		if visited == len(paths) {
-			// Rotation has been here, more than once perhaps: what lies between what was known and what is there now is found before anything is begun.
+			// Rotation has been here, more than once perhaps: what lies between what was known and
+			// what is there now is found before anything is begun.
 			paths = append(paths, m.siblings(left, paths)...)
 			if left = nil; visited == len(paths) {
 				break
@@ -281,15 +293,18 @@ func (m *manager) compareAll(paths []string) {
 		}
 		m.discover(s)
 	}
-	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] { // what they were made of may have been found after them
-		if plain := m.byPath[uncompressedName(c.where())]; plain != nil && c.m.beside == nil && !m.starting {
+	// what they were made of may have been found after them
+	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] {
+		if plain := m.byPath[uncompressedName(c.where())]; plain != nil && c.m.beside == nil &&
+			!m.starting {
 			c.m.beside, c.m.known = plain, true
 		}
 	}
 	m.storeUnstored()
 }
 
-// siblings returns the paths, not among seen, of the files to read that are of the family of those that were at left.
+// siblings returns the paths, not among seen, of the files to read that are of the family of those
+// that were at left.
 func (m *manager) siblings(left, seen []string) []string {
 	if len(left) == 0 {
 		return nil
@@ -309,7 +324,8 @@ func (m *manager) siblings(left, seen []string) []string {
 		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
-			if e.Type().IsRegular() && !known[path] && families[familyOf(path)] && m.globs.match(path) {
+			if e.Type().IsRegular() && !known[path] && families[familyOf(path)] &&
+				m.globs.match(path) {
 				out = append(out, path)
 			}
 		}
@@ -338,8 +354,9 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	}
 }
 
-// same tells whether what was seen at path, which is a new name, is f. Where the file system does not know when a file was made
-// it may be another one, that has got its inode: a compressed file does not become text.
+// same tells whether what was seen at path, which is a new name, is f. Where the file system does
+// not know when a file was made it may be another one, that has got its inode: a compressed file
+// does not become text.
 func (m *manager) same(f *file, path string, fi *fileInfo) bool {
 	if !fi.is(f.id, f.birth) {
 		return false
@@ -354,7 +371,8 @@ func (m *manager) same(f *file, path string, fi *fileInfo) bool {
 	defer func() { _ = h.Close() }()
 	var head [headSize]byte
 	n, err := h.ReadAt(head[:], 0)
-	return err != nil && err != io.EOF || !now.is(f.id, f.birth) || compressionOf(path, head[:n]) == f.compression
+	return err != nil && err != io.EOF || !now.is(f.id, f.birth) ||
+		compressionOf(path, head[:n]) == f.compression
 }
 
 // drop takes a name from a file.
@@ -436,7 +454,8 @@ func (m *manager) displaced(f *file) {
 		m.wake(f, cmdRead)
 		return
 	}
-	// It may have been compressed. Whoever does that removes the file last: what it has become is there, and found before anything waits for f no more.
+	// It may have been compressed. Whoever does that removes the file last: what it has become is
+	// there, and found before anything waits for f no more.
 	m.missing[f.path0] = true
 	m.look(m.siblings([]string{f.where(), f.path0}, nil))
 	m.wake(f, cmdFinish)

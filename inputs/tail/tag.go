@@ -81,7 +81,12 @@ func (t *tagger) bind(p template.Part) (template.Appender[*pathMatch], error) {
 	if !ok {
 		names := []string{"path", "path_dots", "dir", "base", "stem", "ext"}
 		if t.pattern != nil {
-			names = append(names, slices.DeleteFunc(t.pattern.SubexpNames(), func(s string) bool { return s == "" })...)
+			names = append(
+				names,
+				slices.DeleteFunc(
+					t.pattern.SubexpNames(),
+					func(s string) bool { return s == "" },
+				)...)
 		}
 		return nil, fmt.Errorf("unknown name; known are %s", strings.Join(names, ", "))
 	}

@@ -44,7 +44,16 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tail{cfg: cfg, files: env.Descriptors, env: env, log: env.Log, tagger: tagger, block: blockSize, patience: patience, newWatch: newNotifier}
+	t := &Tail{
+		cfg:      cfg,
+		files:    env.Descriptors,
+		env:      env,
+		log:      env.Log,
+		tagger:   tagger,
+		block:    blockSize,
+		patience: patience,
+		newWatch: newNotifier,
+	}
 	if t.files == nil {
 		t.files = inputs.NewDescriptors()
 	}
@@ -85,7 +94,10 @@ func (t *Tail) Status() []FileStatus {
 		out = append(out, s)
 	}
 	r.mu.Unlock()
-	slices.SortFunc(out, func(a, b FileStatus) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) })
+	slices.SortFunc(
+		out,
+		func(a, b FileStatus) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) },
+	)
 	return out
 }
 
@@ -165,8 +177,8 @@ func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 // fail ends the Run with err.
 func (r *run) fail(err error) { r.cancel(err) }
 
-// append appends a batch with its positions. It does not wait until they are durable: if they never will be, the Run ends, and the next
-// one begins at what is.
+// append appends a batch with its positions. It does not wait until they are durable: if they never
+// will be, the Run ends, and the next one begins at what is.
 func (r *run) append(ctx context.Context, b *record.Batch, positions []inputs.Position) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -210,7 +222,8 @@ func (r *run) takeOpen(f *file) *handle {
 	return h
 }
 
-// holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It tells whether it may stay open.
+// holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It
+// tells whether it may stay open.
 func (r *run) holdOpen(f *file, h *handle) bool {
 	f.r.h = h
 	f.isOpen.Store(true)

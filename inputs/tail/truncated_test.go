@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// What was written to a file since it was truncated is read, wherever the file has gone before anybody
-// looked, and although no glob leads there: it has the same identity, under another name or none.
+// What was written to a file since it was truncated is read, wherever the file has gone before
+// anybody looked, and although no glob leads there: it has the same identity, under another name or
+// none.
 func TestTruncatedAndThenRotatedBeforeTheNextLook(t *testing.T) {
 	rename := func(r *rig) { r.rename("app.log", "app.log.1") }
 	for name, c := range map[string]struct {

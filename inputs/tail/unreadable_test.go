@@ -84,17 +84,25 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 			failures := func() float64 { return testutil.ToFloat64(r.tail.counts.errors.WithLabelValues(c.reason)) }
 			r.eventually("tried again and again", func() bool { return failures() >= 5 })
 			r.wants(want...)
-			if said := log.lines("cannot read"); len(said) != 1 || !strings.Contains(said[0], "path="+r.path(c.at)+" ") {
+			if said := log.lines(
+				"cannot read",
+			); len(said) != 1 ||
+				!strings.Contains(said[0], "path="+r.path(c.at)+" ") {
 				t.Errorf("after %v failures said %q", failures(), said)
 			}
-			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 1 || f.Unread[0].Path != r.path(c.at) || f.Unread[0].Do == "" {
+			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 1 ||
+				f.Unread[0].Path != r.path(c.at) ||
+				f.Unread[0].Do == "" {
 				t.Errorf("the status says %+v", f)
 			}
 			if err := c.mend(r); err != nil {
 				t.Fatal(err)
 			}
 			r.wants(append(want, "2")...)
-			r.eventually("said that it can be read", func() bool { return len(log.lines("can be read again")) > 0 })
+			r.eventually(
+				"said that it can be read",
+				func() bool { return len(log.lines("can be read again")) > 0 },
+			)
 			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 0 || f.Files < 2 {
 				t.Errorf("in the end the status says %+v", f)
 			}
@@ -109,15 +117,19 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 	}
 }
 
-// asNobody takes root's power to read everything from the whole process until the end of the test, whose temporary directories it can
-// write to nevertheless.
+// asNobody takes root's power to read everything from the whole process until the end of the test,
+// whose temporary directories it can write to nevertheless.
 func asNobody(t *testing.T, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return
 	}
 	const nobody = 65534
-	if err := errors.Join(os.Chown(filepath.Dir(dir), nobody, -1), os.Chown(dir, nobody, -1), syscall.Seteuid(nobody)); err != nil {
+	if err := errors.Join(
+		os.Chown(filepath.Dir(dir), nobody, -1),
+		os.Chown(dir, nobody, -1),
+		syscall.Seteuid(nobody),
+	); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -155,7 +167,8 @@ lines:
 	return out
 }
 
-// capture makes what starts from now on log into the buffer returned, after prepare if that is not nil.
+// capture makes what starts from now on log into the buffer returned, after prepare if that is not
+// nil.
 func (r *rig) capture(prepare func(*Tail)) *logBuffer {
 	log := &logBuffer{}
 	r.prepare = func(tl *Tail) {

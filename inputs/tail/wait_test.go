@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Whole generations come into being while nobody looks, and the older one is compressed: it is read first, also when rotation gives it another name
-// while it waits to be compared.
+// Whole generations come into being while nobody looks, and the older one is compressed: it is read
+// first, also when rotation gives it another name while it waits to be compared.
 func TestCompressedGenerationGoesFirst(t *testing.T) {
 	for name, renamed := range map[string]bool{"in its place": false, "renamed while it waits": true} {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +28,8 @@ func TestCompressedGenerationGoesFirst(t *testing.T) {
 	}
 }
 
-// A generation that is compressed, and so loses its name, before it could be read does not go ahead of older ones that are compressed already.
+// A generation that is compressed, and so loses its name, before it could be read does not go ahead
+// of older ones that are compressed already.
 func TestNamelessGenerationWaitsForCompressedOnes(t *testing.T) {
 	for name, waits := range map[string]func(r *rig){
 		"the newest rotated": func(r *rig) { r.compress("app.log.3", ".gz") },

@@ -20,8 +20,9 @@ type changes struct {
 type notifier interface {
 	add(dir string) error
 	remove(dir string)
-	// wait returns once there is something to take, and whether that is more than that files were written to. With a time
-	// it returns then, or once there is more than that. It returns an error once it is stopped.
+	// wait returns once there is something to take, and whether that is more than that files were
+	// written to. With a time it returns then, or once there is more than that. It returns an error
+	// once it is stopped.
 	wait(until time.Time) (more bool, err error)
 	// take adds what there is to c.
 	take(c *changes)
@@ -30,8 +31,8 @@ type notifier interface {
 	close()
 }
 
-// watcher gathers notifications. That files were written to piles up in the kernel for as long as the latency budget allows, so that many of them are one
-// wake-up; everything else ends that.
+// watcher gathers notifications. That files were written to piles up in the kernel for as long as
+// the latency budget allows, so that many of them are one wake-up; everything else ends that.
 type watcher struct {
 	notifier
 	budget  time.Duration
@@ -44,12 +45,23 @@ type watcher struct {
 const gatherFor = 10 * time.Millisecond
 
 // newWatcher starts a watcher over what open opens; ctx ends it.
-func newWatcher(ctx context.Context, open func() (notifier, error), budget time.Duration, read *atomic.Int64) (*watcher, error) {
+func newWatcher(
+	ctx context.Context,
+	open func() (notifier, error),
+	budget time.Duration,
+	read *atomic.Int64,
+) (*watcher, error) {
 	n, err := open()
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{notifier: n, budget: budget, read: read, out: make(chan changes), stopped: make(chan struct{})}
+	w := &watcher{
+		notifier: n,
+		budget:   budget,
+		read:     read,
+		out:      make(chan changes),
+		stopped:  make(chan struct{}),
+	}
 	go w.gather(ctx)
 	return w, nil
 }
@@ -103,7 +115,8 @@ type pace struct {
 	during time.Duration // of it
 }
 
-// wait returns the time in which a full batch comes together, as things went of late, if that is less than the budget allows.
+// wait returns the time in which a full batch comes together, as things went of late, if that is
+// less than the budget allows.
 func (p pace) wait() time.Duration {
 	d := gatherFor + p.budget
 	if p.read > 0 {

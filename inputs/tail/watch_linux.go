@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify is the notifier of Linux. A library would wake for each write to a file; this one wakes once for as many as come before they are taken: writes
-// have a queue of their own, which is not listened to between the first of them and the taking.
+// inotify is the notifier of Linux. A library would wake for each write to a file; this one wakes
+// once for as many as come before they are taken: writes have a queue of their own, which is not
+// listened to between the first of them and the taking.
 type inotify struct {
 	poll   *os.File // an epoll over both queues, which the runtime's poller waits for
 	fd     int      // of poll
@@ -36,7 +37,8 @@ type inotifyQueue struct {
 
 const (
 	writeEvents = unix.IN_MODIFY | unix.IN_ATTRIB
-	otherEvents = unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+	otherEvents = unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO |
+		unix.IN_DELETE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
 
 	// mostReads bounds what is taken at a time, by buffers.
 	mostReads = 16
@@ -73,10 +75,14 @@ func (n *inotify) open(q *inotifyQueue) (err error) {
 		q.fd = -1
 		return os.NewSyscallError("inotify_init1", err)
 	}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(n.fd, unix.EPOLL_CTL_ADD, q.fd, q.interest()))
+	return os.NewSyscallError(
+		"epoll_ctl",
+		unix.EpollCtl(n.fd, unix.EPOLL_CTL_ADD, q.fd, q.interest()),
+	)
 }
 
-// interest is how the queue is listened to. Of writes the first is told, and no other one before they are taken.
+// interest is how the queue is listened to. Of writes the first is told, and no other one before
+// they are taken.
 func (q *inotifyQueue) interest() *unix.EpollEvent {
 	ev := &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(q.fd)}
 	if q.mask == writeEvents {
@@ -166,7 +172,12 @@ func (q *inotifyQueue) remove(dir string) {
 func (n *inotify) take(c *changes) {
 	n.read(&n.others, c)
 	n.read(&n.writes, c)
-	if err := unix.EpollCtl(n.fd, unix.EPOLL_CTL_MOD, n.writes.fd, n.writes.interest()); err != nil {
+	if err := unix.EpollCtl(
+		n.fd,
+		unix.EPOLL_CTL_MOD,
+		n.writes.fd,
+		n.writes.interest(),
+	); err != nil {
 		c.missed = true // nothing more would be told: at least this is
 	}
 }
@@ -185,7 +196,8 @@ func (n *inotify) read(q *inotifyQueue, c *changes) {
 	}
 }
 
-// parse takes the events in p: watch 4, mask 4, cookie 4, length 4, and a name of that length that ends with zeros.
+// parse takes the events in p: watch 4, mask 4, cookie 4, length 4, and a name of that length that
+// ends with zeros.
 func (n *inotify) parse(q *inotifyQueue, p []byte, c *changes) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -84,7 +84,12 @@ func TestWritesWithinTheBudgetAreOneWakeUp(t *testing.T) {
 		t.Errorf("told after %v", took)
 	}
 	if len(c.written) != len(files) || len(c.touched) != 0 || c.missed {
-		t.Errorf("%d files written, %d touched, missed: %v", len(c.written), len(c.touched), c.missed)
+		t.Errorf(
+			"%d files written, %d touched, missed: %v",
+			len(c.written),
+			len(c.touched),
+			c.missed,
+		)
 	}
 	select {
 	case c := <-w.out:
@@ -118,7 +123,8 @@ func TestTheBudgetEndsWithARename(t *testing.T) {
 	}
 }
 
-// Where as much comes as fills a batch within less, the wait is that much shorter, down to what it was without a budget.
+// Where as much comes as fills a batch within less, the wait is that much shorter, down to what it
+// was without a budget.
 func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
 	for _, c := range []struct {
 		read int64

@@ -13,7 +13,8 @@ import (
 	"github.com/penstock/penstock/inputs"
 )
 
-// blockSize is how much of a file is read at a time. With the framing of ordinary lines it makes one batch.
+// blockSize is how much of a file is read at a time. With the framing of ordinary lines it makes
+// one batch.
 const blockSize = record.TargetSize / 8 * 7
 
 // outcome is how a turn ended.
@@ -41,7 +42,8 @@ type result struct {
 	match   *position // what a compressed file holds
 }
 
-// worker takes turns. Reading needs the turn; encoding and appending go on after it has been released, in the order of the turns.
+// worker takes turns. Reading needs the turn; encoding and appending go on after it has been
+// released, in the order of the turns.
 type worker struct {
 	run     *run
 	framer  framer
@@ -54,7 +56,13 @@ type worker struct {
 }
 
 func newWorker(r *run) *worker {
-	return &worker{run: r, buf: make([]byte, r.tail.block), wide: strings.HasPrefix(r.tail.cfg.Encoding, "utf-16"), framer: newFramer(r), enc: newEncoder(r)}
+	return &worker{
+		run:    r,
+		buf:    make([]byte, r.tail.block),
+		wide:   strings.HasPrefix(r.tail.cfg.Encoding, "utf-16"),
+		framer: newFramer(r),
+		enc:    newEncoder(r),
+	}
 }
 
 // work takes turns until the queue is closed.
@@ -220,7 +228,8 @@ func (w *worker) ready(f *file) (outcome, error) {
 	return atEnd, nil
 }
 
-// giveWay closes the file, whose turn is over, if more are open than may be. It is opened again for its next turn.
+// giveWay closes the file, whose turn is over, if more are open than may be. It is opened again for
+// its next turn.
 func (w *worker) giveWay(f *file) {
 	if f.r.h == nil || f.compression != none || w.run.tail.files.Excess() <= 0 || !w.findable(f) {
 		return
@@ -228,12 +237,20 @@ func (w *worker) giveWay(f *file) {
 	w.close(f)
 	w.run.crowded.Do(func() {
 		files := w.run.tail.files
-		w.run.tail.log.Warn("more files than may be open at a time: they are closed between reads", "open", files.Most(), "limit", files.Limit(),
-			"do", "raise the limit of open files (LimitNOFILE, ulimit -n)")
+		w.run.tail.log.Warn(
+			"more files than may be open at a time: they are closed between reads",
+			"open",
+			files.Most(),
+			"limit",
+			files.Limit(),
+			"do",
+			"raise the limit of open files (LimitNOFILE, ulimit -n)",
+		)
 	})
 }
 
-// findable tells whether the open file can be opened again by where it is, which is all that is known of it once it is closed.
+// findable tells whether the open file can be opened again by where it is, which is all that is
+// known of it once it is closed.
 func (w *worker) findable(f *file) bool {
 	if f.r.h == nil {
 		return true
@@ -245,16 +262,25 @@ func (w *worker) findable(f *file) bool {
 func (w *worker) close(f *file) { w.run.closeFile(f) }
 
 // readFrom fills b with what src holds from the file's offset on and frames it.
-func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd command) (eof bool, err error) {
+func (w *worker) readFrom(
+	f *file,
+	src io.ReaderAt,
+	b *block,
+	fr *framed,
+	cmd command,
+) (eof bool, err error) {
 	r := &f.r
 	// A long last line that grows slowly is not read again and again.
-	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 && r.probed-r.off < w.run.tail.cfg.MaxLineSize && r.z == nil {
+	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 &&
+		r.probed-r.off < w.run.tail.cfg.MaxLineSize &&
+		r.z == nil {
 		n, err := src.ReadAt(w.buf, r.probed)
 		if err != nil && err != io.EOF {
 			return false, err
 		}
 		crosses := r.probed-r.off < crBound && r.probed+int64(n)-r.off >= crBound
-		if n < len(w.buf) && !crosses && r.charset.newline(w.buf[:n]) < 0 && r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
+		if n < len(w.buf) && !crosses && r.charset.newline(w.buf[:n]) < 0 &&
+			r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
 			if r.charset.unit == 2 {
 				n &^= 1
 			}
@@ -307,7 +333,13 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 		}
 		flush := eof && r.finish
 		still := eof && cmd&(cmdFlush|cmdFlushLine) != 0 && r.off+int64(n) == r.seen
-		*fr = w.framer.frame(b, r, !eof && err == nil, flush || still, flush || still && cmd&cmdFlushLine != 0)
+		*fr = w.framer.frame(
+			b,
+			r,
+			!eof && err == nil,
+			flush || still,
+			flush || still && cmd&cmdFlushLine != 0,
+		)
 		if !fr.grow {
 			break
 		}
@@ -337,16 +369,24 @@ func (w *worker) readFrom(f *file, src io.ReaderAt, b *block, fr *framed, cmd co
 // crBound is how much of a file without a line end is looked at for carriage returns.
 const crBound = 4 << 10
 
-// watchCR says once of each source that carriage returns seem to end its lines, which are not delivered as such.
+// watchCR says once of each source that carriage returns seem to end its lines, which are not
+// delivered as such.
 func (w *worker) watchCR(f *file, b []byte) {
 	c := f.r.charset
-	if f.r.toldCR || len(b) < crBound || c.nl != '\n' || bytes.Count(b[:crBound], []byte{'\r'}) < 2 || c.newline(b) >= 0 {
+	if f.r.toldCR || len(b) < crBound || c.nl != '\n' ||
+		bytes.Count(b[:crBound], []byte{'\r'}) < 2 ||
+		c.newline(b) >= 0 {
 		return
 	}
 	f.r.toldCR = true
 	w.run.tail.counts.crOnly.Inc()
-	w.run.tail.log.Warn("a file has carriage returns and no line end so far: nothing of it is delivered before one comes, or it is cut at max_line_size", "path", f.where(),
-		"do", `set line_end = "cr" in an input of its own if carriage returns end its lines`)
+	w.run.tail.log.Warn(
+		"a file has carriage returns and no line end so far: nothing of it is delivered before one comes, or it is cut at max_line_size",
+		"path",
+		f.where(),
+		"do",
+		`set line_end = "cr" in an input of its own if carriage returns end its lines`,
+	)
 }
 
 // charset returns the file's character set, or nil if there is too little of the file to tell.

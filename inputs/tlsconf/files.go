@@ -57,7 +57,11 @@ func (w *watched[T]) get() T {
 		w.seen = now
 		value, err := w.load()
 		if err != nil {
-			w.log.Warn("changed TLS files cannot be used; the previous ones stay in use", "error", err)
+			w.log.Warn(
+				"changed TLS files cannot be used; the previous ones stay in use",
+				"error",
+				err,
+			)
 			break
 		}
 		w.value = value

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 )
 
-// Client is the tls block of a component that connects to a server. An empty block means TLS with the
-// system's roots.
+// Client is the tls block of a component that connects to a server. An empty block means TLS with
+// the system's roots.
 type Client struct {
 	CAFile             string `hcl:"ca_file,optional" doc:"File of PEM certificates to trust instead of the system's roots."`
 	CertFile           string `hcl:"cert_file,optional" doc:"File of the PEM certificate chain to show to the server (mutual TLS)."`
@@ -24,38 +24,55 @@ func (c *Client) SetDefaults() { c.MinVersion = "1.2" }
 
 // Validate reports what cannot work, files that cannot be read included.
 func (c *Client) Validate() error {
-	errs := []error{readable("ca_file", c.CAFile), readable("cert_file", c.CertFile), readable("key_file", c.KeyFile)}
+	errs := []error{
+		readable("ca_file", c.CAFile),
+		readable("cert_file", c.CertFile),
+		readable("key_file", c.KeyFile),
+	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		errs = append(errs, errors.New("cert_file: cert_file and key_file go together"))
 	}
 	if c.InsecureSkipVerify && c.CAFile != "" {
-		errs = append(errs, errors.New("insecure_skip_verify: ca_file has no effect when nothing is verified; remove one of them"))
+		errs = append(
+			errs,
+			errors.New(
+				"insecure_skip_verify: ca_file has no effect when nothing is verified; remove one of them",
+			),
+		)
 	}
 	_, err := version(c.MinVersion)
 	return errors.Join(append(errs, err)...)
 }
 
-// NewClient reads the files and returns a config for client connections. Later handshakes use the files as they are then;
-// while they cannot be read, the last good ones stay in use and log says so.
+// NewClient reads the files and returns a config for client connections. Later handshakes use the
+// files as they are then; while they cannot be read, the last good ones stay in use and log says
+// so.
 func NewClient(c Client, log *slog.Logger) (*tls.Config, error) {
 	minVersion, err := version(c.MinVersion)
 	if err != nil {
 		return nil, err
 	}
-	conf := &tls.Config{MinVersion: minVersion, ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify}
+	conf := &tls.Config{
+		MinVersion:         minVersion,
+		ServerName:         c.ServerName,
+		InsecureSkipVerify: c.InsecureSkipVerify,
+	}
 	if c.CertFile != "" {
 		pair, err := newPair(c.CertFile, c.KeyFile, log)
 		if err != nil {
 			return nil, err
 		}
-		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(), nil }
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return pair.get(), nil
+		}
 	}
 	if c.CAFile != "" {
 		roots, err := newPool("ca_file", c.CAFile, log)
 		if err != nil {
 			return nil, err
 		}
-		// The standard verification takes its roots once, so it is done here, with the roots of the moment.
+		// The standard verification takes its roots once, so it is done here, with the roots of the
+		// moment.
 		conf.InsecureSkipVerify = true
 		conf.VerifyConnection = func(state tls.ConnectionState) error {
 			return verifyServer(state, c.ServerName, roots.get())
@@ -64,8 +81,9 @@ func NewClient(c Client, log *slog.Logger) (*tls.Config, error) {
 	return conf, nil
 }
 
-// ForServer returns a copy of a config of NewClient for connections to host, a name or an address. A config without server_name must not be used
-// for an address otherwise: TLS does not send addresses, so that the verification would not know what to look for.
+// ForServer returns a copy of a config of NewClient for connections to host, a name or an address.
+// A config without server_name must not be used for an address otherwise: TLS does not send
+// addresses, so that the verification would not know what to look for.
 func ForServer(conf *tls.Config, host string) *tls.Config {
 	c := conf.Clone()
 	if c.ServerName == "" {
@@ -97,7 +115,10 @@ func verifyServer(state tls.ConnectionState, name string, roots *x509.CertPool) 
 		opts.Intermediates.AddCert(cert)
 	}
 	if _, err := state.PeerCertificates[0].Verify(opts); err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		return &tls.CertificateVerificationError{
+			UnverifiedCertificates: state.PeerCertificates,
+			Err:                    err,
+		}
 	}
 	return nil
 }
@@ -116,7 +137,11 @@ func (s *Server) SetDefaults() { s.MinVersion = "1.2" }
 
 // Validate reports what cannot work, files that cannot be read included.
 func (s *Server) Validate() error {
-	errs := []error{readable("cert_file", s.CertFile), readable("key_file", s.KeyFile), readable("client_ca_file", s.ClientCAFile)}
+	errs := []error{
+		readable("cert_file", s.CertFile),
+		readable("key_file", s.KeyFile),
+		readable("client_ca_file", s.ClientCAFile),
+	}
 	if s.CertFile == "" {
 		errs = append(errs, errors.New("cert_file: a server needs a certificate"))
 	}
@@ -130,7 +155,8 @@ func (s *Server) Validate() error {
 	return errors.Join(append(errs, err)...)
 }
 
-// NewServer reads the files and returns a config for listeners, with the same care for changed files as NewClient.
+// NewServer reads the files and returns a config for listeners, with the same care for changed
+// files as NewClient.
 func NewServer(s Server, log *slog.Logger) (*tls.Config, error) {
 	minVersion, err := version(s.MinVersion)
 	if err != nil {

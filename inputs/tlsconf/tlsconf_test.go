@@ -32,8 +32,16 @@ func newAuthority(t *testing.T, dir, file string) *authority {
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: file}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(
+			time.Now().UnixNano(),
+		),
+		Subject:               pkix.Name{CommonName: file},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		NotBefore: time.Now().
+			Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
 	if err != nil {
@@ -51,8 +59,13 @@ func (a *authority) issue(t *testing.T, dir, name, host string) (certFile, keyFi
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(
+			time.Now().UnixNano(),
+		),
+		Subject:     pkix.Name{CommonName: host},
+		DNSNames:    []string{host},
+		NotBefore:   time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, &key.PublicKey, a.key)
@@ -68,13 +81,20 @@ func (a *authority) issue(t *testing.T, dir, name, host string) (certFile, keyFi
 
 func writePEM(t *testing.T, path, kind string, der []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(
+		path,
+		pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // handshake connects the two configs and returns the name each side saw, or the first error.
-func handshake(t *testing.T, client, server *tls.Config) (serverName, clientName string, err error) {
+func handshake(
+	t *testing.T,
+	client, server *tls.Config,
+) (serverName, clientName string, err error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -131,7 +151,12 @@ func TestMutualTLSAndReload(t *testing.T) {
 	ca := newAuthority(t, dir, "ca.pem")
 	cert, key := ca.issue(t, dir, "server", "broker")
 	ccert, ckey := ca.issue(t, dir, "client", "edge-1")
-	sc := Server{CertFile: cert, KeyFile: key, ClientCAFile: filepath.Join(dir, "ca.pem"), RequireClientCert: true}
+	sc := Server{
+		CertFile:          cert,
+		KeyFile:           key,
+		ClientCAFile:      filepath.Join(dir, "ca.pem"),
+		RequireClientCert: true,
+	}
 	cc := Client{CAFile: filepath.Join(dir, "ca.pem"), CertFile: ccert, KeyFile: ckey}
 	server, err := NewServer(sc, log)
 	if err != nil {
@@ -151,11 +176,19 @@ func TestMutualTLSAndReload(t *testing.T) {
 	if _, _, err := handshake(t, bare, server); err == nil {
 		t.Fatal("a client without a certificate was let in")
 	}
-	wrongName, err := NewClient(Client{CAFile: cc.CAFile, CertFile: ccert, KeyFile: ckey, ServerName: "other"}, log)
+	wrongName, err := NewClient(
+		Client{CAFile: cc.CAFile, CertFile: ccert, KeyFile: ckey, ServerName: "other"},
+		log,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := handshake(t, wrongName, server); err == nil || !strings.Contains(err.Error(), "other") {
+	if _, _, err := handshake(
+		t,
+		wrongName,
+		server,
+	); err == nil ||
+		!strings.Contains(err.Error(), "other") {
 		t.Fatalf("wrong name: %v", err)
 	}
 

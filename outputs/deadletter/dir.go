@@ -23,8 +23,9 @@ const (
 	deadLetterSuffix = ".ndjson"
 )
 
-// Dir keeps refused records in a local directory, as files of one JSON object per line, synced before Bury returns. Files are
-// rolled by size. A reader takes one away by renaming it under an exclusive flock, at any time; see TakeDeadLetters.
+// Dir keeps refused records in a local directory, as files of one JSON object per line, synced
+// before Bury returns. Files are rolled by size. A reader takes one away by renaming it under an
+// exclusive flock, at any time; see TakeDeadLetters.
 type Dir struct {
 	dir string
 
@@ -70,7 +71,8 @@ func (d *Dir) append(p []byte) error {
 		err = d.f.Sync()
 	}
 	if err != nil {
-		// What was written may be torn. If it cannot be cut off, a new file is begun: readers skip a torn last line.
+		// What was written may be torn. If it cannot be cut off, a new file is begun: readers skip
+		// a torn last line.
 		if terr := d.f.Truncate(d.size); terr != nil {
 			return errors.Join(err, d.drop())
 		}
@@ -128,7 +130,8 @@ func (d *Dir) drop() error {
 	return f.Close()
 }
 
-// open goes on with the last file, or begins one. What a crash left torn at its end is cut off once it is locked.
+// open goes on with the last file, or begins one. What a crash left torn at its end is cut off once
+// it is locked.
 func (d *Dir) open() error {
 	if err := os.MkdirAll(d.dir, 0o750); err != nil {
 		return err
@@ -198,7 +201,8 @@ func DeadLetterFiles(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), deadLetterSuffix) && !strings.HasPrefix(e.Name(), TakenPrefix) {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), deadLetterSuffix) &&
+			!strings.HasPrefix(e.Name(), TakenPrefix) {
 			names = append(names, filepath.Join(dir, e.Name()))
 		}
 	}
@@ -216,8 +220,9 @@ func syncDir(dir string) error {
 
 const TakenPrefix = "replaying-"
 
-// TakeDeadLetters takes the files of a dead letter directory away from whoever writes them, and returns the names they have now,
-// oldest first, those that an earlier call took and that are still there included. The agent may be running.
+// TakeDeadLetters takes the files of a dead letter directory away from whoever writes them, and
+// returns the names they have now, oldest first, those that an earlier call took and that are still
+// there included. The agent may be running.
 func TakeDeadLetters(dir string) ([]string, error) {
 	names, err := DeadLetterFiles(dir)
 	if err != nil {
@@ -234,7 +239,8 @@ func TakeDeadLetters(dir string) ([]string, error) {
 	}
 	var taken []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), TakenPrefix) && strings.HasSuffix(e.Name(), deadLetterSuffix) {
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), TakenPrefix) &&
+			strings.HasSuffix(e.Name(), deadLetterSuffix) {
 			taken = append(taken, filepath.Join(dir, e.Name()))
 		}
 	}
@@ -266,7 +272,10 @@ func take(name string) error {
 		} else if err != nil {
 			return err
 		}
-		to = filepath.Join(filepath.Dir(name), fmt.Sprintf("%s%s-%d%s", TakenPrefix, base, i, deadLetterSuffix))
+		to = filepath.Join(
+			filepath.Dir(name),
+			fmt.Sprintf("%s%s-%d%s", TakenPrefix, base, i, deadLetterSuffix),
+		)
 	}
 	return errors.Join(os.Rename(name, to), syncDir(filepath.Dir(name)))
 }

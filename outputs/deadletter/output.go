@@ -8,7 +8,8 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// To returns a dead letter that hands refused records to another output, with the reason in headers.
+// To returns a dead letter that hands refused records to another output, with the reason in
+// headers.
 func To(to interface {
 	Deliver(ctx context.Context, b *record.Batch) error
 }) outputs.DeadLetter {
@@ -31,16 +32,27 @@ func (d another) Bury(ctx context.Context, letters []outputs.Letter) error {
 			if l.Raw != nil {
 				r.Value = l.Raw
 			}
-			r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)],
+			r.Headers = append(
+				r.Headers[:len(r.Headers):len(r.Headers)],
 				record.Header{Key: outputs.HeaderReason, Value: []byte(l.Reason)},
 				record.Header{Key: outputs.HeaderOutput, Value: []byte(l.Output)},
-				record.Header{Key: outputs.HeaderTime, Value: []byte(l.Time.Format(time.RFC3339Nano))})
+				record.Header{
+					Key:   outputs.HeaderTime,
+					Value: []byte(l.Time.Format(time.RFC3339Nano)),
+				},
+			)
 			if l.Topic != "" {
-				r.Headers = append(r.Headers, record.Header{Key: outputs.HeaderTopic, Value: []byte(l.Topic)})
+				r.Headers = append(
+					r.Headers,
+					record.Header{Key: outputs.HeaderTopic, Value: []byte(l.Topic)},
+				)
 			}
 			recs[i] = r
 		}
-		if err := d.deliver(ctx, record.FromRecords(letters[0].Tag, letters[0].Origin, recs)); err != nil {
+		if err := d.deliver(
+			ctx,
+			record.FromRecords(letters[0].Tag, letters[0].Origin, recs),
+		); err != nil {
 			return err
 		}
 		letters = letters[n:]

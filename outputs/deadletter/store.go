@@ -12,8 +12,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Store keeps refused records in an object store: one object of the overflow's form per burial, under
-// dead-letter/<agent>/<component>/.
+// Store keeps refused records in an object store: one object of the overflow's form per burial,
+// under dead-letter/<agent>/<component>/.
 type Store struct {
 	store spool.Store
 	base  string
@@ -22,7 +22,15 @@ type Store struct {
 
 // NewStore returns a dead letter for the component env.Name of the agent env.Agent.
 func NewStore(store spool.Store, env outputs.Env) *Store {
-	return &Store{store: store, base: recordline.AgentBase("dead-letter", env.Agent) + recordline.EscapeSegment(env.Name) + "/"}
+	return &Store{
+		store: store,
+		base: recordline.AgentBase(
+			"dead-letter",
+			env.Agent,
+		) + recordline.EscapeSegment(
+			env.Name,
+		) + "/",
+	}
 }
 
 // Bury implements DeadLetter.
@@ -38,8 +46,20 @@ func (d *Store) Bury(ctx context.Context, letters []outputs.Letter) error {
 		return err
 	}
 	// The name is new for each burial and each run of the agent: nothing is overwritten.
-	key := fmt.Sprintf("%s%020d-%d%s", d.base, time.Now().UnixNano(), d.seq.Add(1), recordline.ObjectSuffix)
-	err = d.store.Put(ctx, key, bytes.NewReader(data), int64(len(data)), recordline.ObjectOptions(digest, w.Records))
+	key := fmt.Sprintf(
+		"%s%020d-%d%s",
+		d.base,
+		time.Now().UnixNano(),
+		d.seq.Add(1),
+		recordline.ObjectSuffix,
+	)
+	err = d.store.Put(
+		ctx,
+		key,
+		bytes.NewReader(data),
+		int64(len(data)),
+		recordline.ObjectOptions(digest, w.Records),
+	)
 	if err != nil {
 		return fmt.Errorf("dead letter %s: %w", key, err)
 	}

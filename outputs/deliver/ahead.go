@@ -8,8 +8,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Ahead is what a destination has of a log, or of an object, behind the first record that it does not have. Flights that end leave it to the
-// ones that follow, so that what was acknowledged is not sent again. It lasts as long as the process. Safe for concurrent use; nil holds nothing.
+// Ahead is what a destination has of a log, or of an object, behind the first record that it does
+// not have. Flights that end leave it to the ones that follow, so that what was acknowledged is not
+// sent again. It lasts as long as the process. Safe for concurrent use; nil holds nothing.
 type Ahead struct {
 	mu    sync.Mutex
 	spans []interval // ascending, none touching another
@@ -33,7 +34,8 @@ func (a *Ahead) add(from, to int64) {
 	a.spans = slices.Replace(a.spans, i, j, interval{from, to})
 }
 
-// addBut takes note of the records of b, but for those that are in rest too, which holds some of them in their order.
+// addBut takes note of the records of b, but for those that are in rest too, which holds some of
+// them in their order.
 func (a *Ahead) addBut(b, rest *record.Batch) {
 	if a == nil {
 		return
@@ -92,7 +94,8 @@ func (a *Ahead) Has(pos int64) bool {
 	return i < len(a.spans) && a.spans[i].from <= pos
 }
 
-// without returns b without the records that the destination has: b itself if it has none of them or b cannot be read, nil if it has all.
+// without returns b without the records that the destination has: b itself if it has none of them
+// or b cannot be read, nil if it has all.
 func (a *Ahead) without(b *record.Batch) *record.Batch {
 	if a.Empty() || b.Len() == 0 {
 		return b
@@ -100,7 +103,8 @@ func (a *Ahead) without(b *record.Batch) *record.Batch {
 	return keep(b, func(r *record.Record) bool { return !a.Has(r.Offset) })
 }
 
-// keep returns a batch of the records of b that want says: b itself if that is all of them or b cannot be read, nil if it is none.
+// keep returns a batch of the records of b that want says: b itself if that is all of them or b
+// cannot be read, nil if it is none.
 func keep(b *record.Batch, want func(*record.Record) bool) *record.Batch {
 	recs, err := b.Records()
 	if err != nil {

@@ -52,8 +52,8 @@ func TestAheadIsASet(t *testing.T) {
 	}
 }
 
-// Records that share a position, as those that a filter makes of one: what is known of one says nothing of
-// the others, so the position is not passed before all of them are there.
+// Records that share a position, as those that a filter makes of one: what is known of one says
+// nothing of the others, so the position is not passed before all of them are there.
 func TestAheadOfRecordsThatShareAPosition(t *testing.T) {
 	at := func(positions ...int64) *record.Batch {
 		var recs []record.Record
@@ -67,7 +67,13 @@ func TestAheadOfRecordsThatShareAPosition(t *testing.T) {
 		var a Ahead
 		a.addBut(whole, rest)
 		if a.Has(5) || !a.Has(4) || a.Has(6) == (rest.End == 7) {
-			t.Errorf("%v are left, and the destination has 4: %v, 5: %v, 6: %v", positions(rest), a.Has(4), a.Has(5), a.Has(6))
+			t.Errorf(
+				"%v are left, and the destination has 4: %v, 5: %v, 6: %v",
+				positions(rest),
+				a.Has(4),
+				a.Has(5),
+				a.Has(6),
+			)
 		}
 	}
 }

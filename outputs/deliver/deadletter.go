@@ -8,8 +8,13 @@ import (
 	"github.com/penstock/penstock/outputs/retry"
 )
 
-// DeadLetterFunc adapts d to what inputs are lent: it tries until the letters are durable or ctx ends.
-func DeadLetterFunc(d outputs.DeadLetter, env outputs.Env, wait outputs.Retry) func(ctx context.Context, b *record.Batch, reason string) error {
+// DeadLetterFunc adapts d to what inputs are lent: it tries until the letters are durable or ctx
+// ends.
+func DeadLetterFunc(
+	d outputs.DeadLetter,
+	env outputs.Env,
+	wait outputs.Retry,
+) func(ctx context.Context, b *record.Batch, reason string) error {
 	t := NewDeadLetterLog(env)
 	return func(ctx context.Context, b *record.Batch, reason string) error {
 		return bury(ctx, d, outputs.Letters(b, env.Name, reason, nil), wait, t)
@@ -17,10 +22,20 @@ func DeadLetterFunc(d outputs.DeadLetter, env outputs.Env, wait outputs.Retry) f
 }
 
 func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
-	return &retry.FailureLog{Log: env.Log, What: "the dead letter", Do: "make room for it or repair it: what it cannot keep holds up what follows"}
+	return &retry.FailureLog{
+		Log:  env.Log,
+		What: "the dead letter",
+		Do:   "make room for it or repair it: what it cannot keep holds up what follows",
+	}
 }
 
-func bury(ctx context.Context, d outputs.DeadLetter, letters []outputs.Letter, wait outputs.Retry, t *retry.FailureLog) error {
+func bury(
+	ctx context.Context,
+	d outputs.DeadLetter,
+	letters []outputs.Letter,
+	wait outputs.Retry,
+	t *retry.FailureLog,
+) error {
 	back := retry.Backoff{Retry: wait}
 	for {
 		err := d.Bury(ctx, letters)

@@ -16,22 +16,25 @@ type source interface {
 	Next(ctx context.Context) (*record.Batch, error)
 }
 
-// Flight delivers the batches of one source through a sender with a window in flight, and reports how far everything has been
-// delivered. Its state belongs to the goroutine that calls run.
+// Flight delivers the batches of one source through a sender with a window in flight, and reports
+// how far everything has been delivered. Its state belongs to the goroutine that calls run.
 type Flight struct {
 	Send   *Sender
 	via    outputs.AsyncWriter // takes the batches in the sender's place, if not nil
 	Source source
-	From   int64           // records before it are skipped
-	Ahead  *Ahead          // what the destination has already, and takes note of what it has when the flight is given up; may be nil
+	From   int64 // records before it are skipped
+	// what the destination has already, and takes note of what it has when the flight is given up;
+	// may be nil
+	Ahead  *Ahead
 	Health *Health         // may be shared by flights to the same destination
 	OnAck  func(int64)     // called as the position before which all is delivered grows
 	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
-	window    []*entry
-	bytes     int64
-	results   chan result
-	unsettled int // entries handed to a lane, the starter or a burial, whose result has not come yet
+	window  []*entry
+	bytes   int64
+	results chan result
+	// entries handed to a lane, the starter or a burial, whose result has not come yet
+	unsettled int
 	Delivered int64
 	Ended     chan struct{} // closed once nothing that this flight began is running any more
 
@@ -80,15 +83,16 @@ var (
 	errNotStarted = errors.New("not started")
 )
 
-// Grace is how long a cancelled flight waits for answers that would spare sending the same records twice.
+// Grace is how long a cancelled flight waits for answers that would spare sending the same records
+// twice.
 const Grace = 5 * time.Second
 
 // brief is how long writes have to return that end with their context.
 const brief = 100 * time.Millisecond
 
-// Run returns io.EOF once the source has ended and all of it was delivered, ErrQuit once what was in flight when quit was closed has
-// been delivered, ctx's error, or the source's. It returns after the source is not used any more; writes may still be
-// ending, see Ended.
+// Run returns io.EOF once the source has ended and all of it was delivered, ErrQuit once what was
+// in flight when quit was closed has been delivered, ctx's error, or the source's. It returns after
+// the source is not used any more; writes may still be ending, see Ended.
 func (f *Flight) Run(ctx context.Context) error {
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
@@ -215,8 +219,9 @@ func (f *Flight) progress(pos int64) {
 	}
 }
 
-// abandon gives up what is in flight: late answers are waited for a while, in which they still count, and then elsewhere. What is delivered
-// behind something that is not goes to ahead, however late that is known.
+// abandon gives up what is in flight: late answers are waited for a while, in which they still
+// count, and then elsewhere. What is delivered behind something that is not goes to ahead, however
+// late that is known.
 func (f *Flight) abandon(join func()) {
 	timeout := time.NewTimer(f.patience())
 	defer timeout.Stop()
@@ -259,8 +264,8 @@ wait:
 	}()
 }
 
-// patience is how long a cancelled flight waits for answers. A destination that was waited for as long as failover says is
-// not waited for again: what it answers later counts all the same.
+// patience is how long a cancelled flight waits for answers. A destination that was waited for as
+// long as failover says is not waited for again: what it answers later counts all the same.
 func (f *Flight) patience() time.Duration {
 	if o := f.Send.Config.Failover; o != nil && f.Health.Stalled() >= o.After {
 		return brief

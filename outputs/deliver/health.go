@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Health tells for how long a destination has taken nothing although something was waiting for it. It sees a destination that hangs
-// as well as one that answers with errors. Safe for concurrent use.
+// Health tells for how long a destination has taken nothing although something was waiting for it.
+// It sees a destination that hangs as well as one that answers with errors. Safe for concurrent
+// use.
 type Health struct {
 	mu          sync.Mutex
 	outstanding int
@@ -30,7 +31,8 @@ func (h *Health) Add(n int) {
 	h.outstanding += n
 }
 
-// alive records that the destination took something, or refused it for good: an answer all the same.
+// alive records that the destination took something, or refused it for good: an answer all the
+// same.
 func (h *Health) alive() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

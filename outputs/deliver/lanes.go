@@ -11,8 +11,9 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// lanes starts what carries entries to the writer: a goroutine per lane for a Writer, one that calls Start for an AsyncWriter.
-// dispatch never blocks: no channel holds less than the window. join ends them and waits.
+// lanes starts what carries entries to the writer: a goroutine per lane for a Writer, one that
+// calls Start for an AsyncWriter. dispatch never blocks: no channel holds less than the window.
+// join ends them and waits.
 func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func()) {
 	size := f.Send.Config.Window.Batches
 	var wg sync.WaitGroup
@@ -89,7 +90,10 @@ func sendAgain(err error) bool {
 	case err == nil, outputs.IsPermanent(err), errors.Is(err, record.ErrCorrupt):
 		return false
 	case errors.As(err, &partial):
-		return slices.ContainsFunc(partial.Records, func(r outputs.RecordError) bool { return !outputs.IsPermanent(r.Err) })
+		return slices.ContainsFunc(
+			partial.Records,
+			func(r outputs.RecordError) bool { return !outputs.IsPermanent(r.Err) },
+		)
 	}
 	return true
 }
@@ -149,7 +153,8 @@ func (f *Flight) finish(e *entry) {
 	f.Health.Add(-1)
 }
 
-// resume begins again with the first batch that failed. What was delivered is not sent again: a writer lets nothing overtake what it fails.
+// resume begins again with the first batch that failed. What was delivered is not sent again: a
+// writer lets nothing overtake what it fails.
 func (f *Flight) resume(dispatch func(*entry)) {
 	f.broken = false
 	f.halted.Store(false)

@@ -11,9 +11,10 @@ import (
 	"github.com/penstock/penstock/outputs/retry"
 )
 
-// commitEvery is how often the position in a partition of a topic is committed at most while it is being drained, for its brokers' sake. A
-// buffer paces commits itself: there each is made as soon as the one before is durable, since what was delivered and is not committed is
-// what a crash repeats.
+// commitEvery is how often the position in a partition of a topic is committed at most while it is
+// being drained, for its brokers' sake. A buffer paces commits itself: there each is made as soon
+// as the one before is durable, since what was delivered and is not committed is what a crash
+// repeats.
 const commitEvery = 250 * time.Millisecond
 
 // Ledger commits to one log. It alone calls Commit, one commit at a time. Safe for concurrent use.
@@ -22,8 +23,9 @@ type Ledger struct {
 	retry   outputs.Retry
 	failing retry.FailureLog
 
-	turn   chan struct{} // holds a token while somebody commits
-	unsure *commit       // tried, outcome unknown: nothing else may be committed before it is known to be
+	turn chan struct{} // holds a token while somebody commits
+	// tried, outcome unknown: nothing else may be committed before it is known to be
+	unsure *commit
 
 	stateMu sync.Mutex
 	pos     int64 // as of the last commit that is known to be durable
@@ -33,7 +35,12 @@ type Ledger struct {
 
 func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
 	l := &Ledger{log: log, retry: wait, turn: make(chan struct{}, 1), failing: retry.FailureLog{
-		Log: env.Log.With("log", log.Name()), What: "committing the position", Do: "check the disk of the data directory, or the brokers that hold the consumer group",
+		Log: env.Log.With(
+			"log",
+			log.Name(),
+		),
+		What: "committing the position",
+		Do:   "check the disk of the data directory, or the brokers that hold the consumer group",
 	}}
 	l.pos, l.note = log.Committed()
 	return l
@@ -71,7 +78,8 @@ func (l *Ledger) Advance(ctx context.Context, pos int64) error {
 	return l.store(ctx, pos, note)
 }
 
-// Change stores the later of pos and the committed position together with what change makes of the note, unless that is as it was.
+// Change stores the later of pos and the committed position together with what change makes of the
+// note, unless that is as it was.
 func (l *Ledger) Change(ctx context.Context, pos int64, change func(note string) string) error {
 	if err := l.lock(ctx); err != nil {
 		return err
@@ -96,7 +104,8 @@ func (l *Ledger) resolvePending(ctx context.Context) error {
 	return l.store(ctx, l.unsure.pos, l.unsure.note)
 }
 
-// store tries until pos and note are known to be durable. It returns ctx's error or one wrapping record.ErrFenced.
+// store tries until pos and note are known to be durable. It returns ctx's error or one wrapping
+// record.ErrFenced.
 func (l *Ledger) store(ctx context.Context, pos int64, note string) error {
 	back := retry.Backoff{Retry: l.retry}
 	for {

@@ -20,30 +20,89 @@ type senderMetrics struct {
 
 func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetrics {
 	m := &senderMetrics{
-		records:       prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_records_total", Help: "Records that the destination has taken."}),
-		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_bytes_total", Help: "Uncompressed bytes that the destination has taken."}),
-		retries:       prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_retries_total", Help: "Batches sent again after a failure."}),
-		dead:          prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_output_dead_letter_records_total", Help: "Records refused for good and kept in the dead letter."}),
-		errors:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "penstock_output_errors_total", Help: "Failed deliveries, by reason."}, []string{"reason"}),
-		flyingBatches: prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_batches", Help: "Batches read from the log and not yet delivered."}),
-		flyingBytes:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_in_flight_bytes", Help: "Uncompressed bytes read from the log and not yet delivered."}),
-		lastSuccess:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "penstock_output_last_success_timestamp_seconds", Help: "When the destination last took a batch; 0 if never."}),
+		records: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_output_records_total",
+				Help: "Records that the destination has taken.",
+			},
+		),
+		bytes: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_output_bytes_total",
+				Help: "Uncompressed bytes that the destination has taken.",
+			},
+		),
+		retries: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_output_retries_total",
+				Help: "Batches sent again after a failure.",
+			},
+		),
+		dead: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_output_dead_letter_records_total",
+				Help: "Records refused for good and kept in the dead letter.",
+			},
+		),
+		errors: prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "penstock_output_errors_total",
+				Help: "Failed deliveries, by reason.",
+			},
+			[]string{"reason"},
+		),
+		flyingBatches: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "penstock_output_in_flight_batches",
+				Help: "Batches read from the log and not yet delivered.",
+			},
+		),
+		flyingBytes: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "penstock_output_in_flight_bytes",
+				Help: "Uncompressed bytes read from the log and not yet delivered.",
+			},
+		),
+		lastSuccess: prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "penstock_output_last_success_timestamp_seconds",
+				Help: "When the destination last took a batch; 0 if never.",
+			},
+		),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "penstock_output_delivery_seconds", Help: "Time from a batch's first attempt to its acknowledgement.",
+			Name:    "penstock_output_delivery_seconds",
+			Help:    "Time from a batch's first attempt to its acknowledgement.",
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600},
 		}),
 	}
-	r.MustRegister(m.records, m.bytes, m.retries, m.dead, m.errors, m.flyingBatches, m.flyingBytes, m.lastSuccess, m.latency,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "penstock_output_failing", Help: "1 while something sent to the destination fails and is tried again."}, func() float64 {
-			if failing() {
-				return 1
-			}
-			return 0
-		}))
+	r.MustRegister(
+		m.records,
+		m.bytes,
+		m.retries,
+		m.dead,
+		m.errors,
+		m.flyingBatches,
+		m.flyingBytes,
+		m.lastSuccess,
+		m.latency,
+		prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{
+				Name: "penstock_output_failing",
+				Help: "1 while something sent to the destination fails and is tried again.",
+			},
+			func() float64 {
+				if failing() {
+					return 1
+				}
+				return 0
+			},
+		),
+	)
 	return m
 }
 
-// Reasoner is implemented by errors that know a short, fixed name for what went wrong, used as a metric label.
+// Reasoner is implemented by errors that know a short, fixed name for what went wrong, used as a
+// metric label.
 type Reasoner interface{ Reason() string }
 
 func reasonOf(err error) string {

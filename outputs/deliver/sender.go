@@ -14,8 +14,8 @@ import (
 	"github.com/penstock/penstock/outputs/retry"
 )
 
-// Sender delivers batches to one writer. It is shared by everything that sends there: the logs being drained, replays, outputs that
-// this one stands by for, and outputs whose dead letter it is.
+// Sender delivers batches to one writer. It is shared by everything that sends there: the logs
+// being drained, replays, outputs that this one stands by for, and outputs whose dead letter it is.
 type Sender struct {
 	Sync   outputs.Writer // exactly one of sync and async is set
 	Async  outputs.AsyncWriter
@@ -48,7 +48,9 @@ func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadL
 	s.Prober, _ = w.(outputs.Prober)
 	s.m = newSenderMetrics(env.Metrics, func() bool { return !s.Trouble().Since.IsZero() })
 	s.Failing = retry.FailureLog{
-		Log: env.Log, What: "the destination", Do: "check that it is reachable, that it accepts this agent's credentials, and that it has room",
+		Log:  env.Log,
+		What: "the destination",
+		Do:   "check that it is reachable, that it accepts this agent's credentials, and that it has room",
 	}
 	if r, ok := w.(outputs.Reporter); ok {
 		r.Report(func(err error) {
@@ -93,8 +95,13 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 	return s.Sync.Write(ctx, b)
 }
 
-// Deliver sends b until every record has been taken or buried. It fails only with ctx's error, and returns what was not taken then. h may be nil.
-func (s *Sender) Deliver(ctx context.Context, b *record.Batch, h *Health) (rest *record.Batch, err error) {
+// Deliver sends b until every record has been taken or buried. It fails only with ctx's error, and
+// returns what was not taken then. h may be nil.
+func (s *Sender) Deliver(
+	ctx context.Context,
+	b *record.Batch,
+	h *Health,
+) (rest *record.Batch, err error) {
 	back := retry.Backoff{Retry: s.Config.Retry}
 	begin := time.Now()
 	for {
@@ -137,8 +144,17 @@ func (s *Sender) buryAll(ctx context.Context, letters []outputs.Letter, h *Healt
 	s.m.dead.Add(float64(len(letters)))
 	s.Dead.Add(int64(len(letters)))
 	if n := s.refusals.Due(len(letters), time.Now()); n > 0 {
-		s.log.Warn("the destination refuses records for good; they are in the dead letter", "records", n, "reason", letters[0].Reason,
-			"origin", letters[0].Origin, "do", "mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter")
+		s.log.Warn(
+			"the destination refuses records for good; they are in the dead letter",
+			"records",
+			n,
+			"reason",
+			letters[0].Reason,
+			"origin",
+			letters[0].Origin,
+			"do",
+			"mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter",
+		)
 	}
 	return nil
 }
@@ -168,7 +184,8 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 		return verdict{rest: b}
 	}
 	if !partial.Sound(b.Len()) {
-		s.Failing.Failed(err) // a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
+		// a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
+		s.Failing.Failed(err)
 		return verdict{rest: b}
 	}
 	var again, refused []outputs.RecordError
@@ -213,7 +230,8 @@ func pick(b *record.Batch, list []outputs.RecordError) *record.Batch {
 	})
 }
 
-// undelivered returns what of b an attempt that ended with err did not deliver; nil if it delivered all.
+// undelivered returns what of b an attempt that ended with err did not deliver; nil if it delivered
+// all.
 func undelivered(b *record.Batch, err error) *record.Batch {
 	if err == nil {
 		return nil
@@ -225,7 +243,8 @@ func undelivered(b *record.Batch, err error) *record.Batch {
 	return pick(b, partial.Records)
 }
 
-// From returns b without the records before pos: b itself if there are none or it cannot be read, nil if nothing is left.
+// From returns b without the records before pos: b itself if there are none or it cannot be read,
+// nil if nothing is left.
 func From(b *record.Batch, pos int64) *record.Batch {
 	if b.First >= pos {
 		return b

@@ -2,8 +2,8 @@ package deliver
 
 import "github.com/penstock/penstock/outputs"
 
-// Trouble tells what fails on the way to the destination: what the drain loop has seen of it, or what
-// the writer sees while it holds on to a batch.
+// Trouble tells what fails on the way to the destination: what the drain loop has seen of it, or
+// what the writer sees while it holds on to a batch.
 func (s *Sender) Trouble() outputs.Trouble {
 	t := s.Failing.Trouble()
 	own, ok := s.Closer.(outputs.Troubled)

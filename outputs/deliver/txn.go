@@ -37,15 +37,20 @@ type TxnFlight struct {
 	OnCommit     func(at int64)                            // after one
 }
 
-// keepEvery is how often a position is committed that does not move: brokers forget it, and the transactional id, some days
-// after the last time.
+// keepEvery is how often a position is committed that does not move: brokers forget it, and the
+// transactional id, some days after the last time.
 const keepEvery = time.Hour
 
-// ErrAborted is what a flight ends with whose transactions broke: what is not committed is delivered again, after settling.
+// ErrAborted is what a flight ends with whose transactions broke: what is not committed is
+// delivered again, after settling.
 var ErrAborted = errors.New("a transaction was given up; what it held is sent again")
 
-// Settle brings the session to a known state. While something waits to be delivered, the destination counts as stalled.
-func (x *TxnDelivery) Settle(ctx context.Context, waiting func() bool) (outputs.Position, bool, error) {
+// Settle brings the session to a known state. While something waits to be delivered, the
+// destination counts as stalled.
+func (x *TxnDelivery) Settle(
+	ctx context.Context,
+	waiting func() bool,
+) (outputs.Position, bool, error) {
 	if err := x.AwaitStragglers(ctx); err != nil {
 		return outputs.Position{}, false, err
 	}
@@ -104,16 +109,26 @@ func (x *TxnDelivery) Start(ctx context.Context, b *record.Batch, done func(erro
 
 func (x *TxnDelivery) Close() error { return nil }
 
-// Fly delivers a source from a settled session on. It returns io.EOF once all is delivered and committed, ErrQuit once what was in flight when
-// Quit was closed is, errAborted, ctx's error or the source's.
+// Fly delivers a source from a settled session on. It returns io.EOF once all is delivered and
+// committed, ErrQuit once what was in flight when Quit was closed is, errAborted, ctx's error or
+// the source's.
 func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	c := &commits{x: x, e: e, wake: make(chan struct{}, 1)}
 	c.reached.Store(e.From)
 	c.committed = e.From
-	f := &Flight{Send: x.Send, via: x, Source: e.Source, From: e.From, Health: x.Health, Quit: e.Quit, OnAck: c.ack}
-	// It goes on while a flight that was cancelled waits for what is under way, some of which may wait for a commit.
+	f := &Flight{
+		Send:   x.Send,
+		via:    x,
+		Source: e.Source,
+		From:   e.From,
+		Health: x.Health,
+		Quit:   e.Quit,
+		OnAck:  c.ack,
+	}
+	// It goes on while a flight that was cancelled waits for what is under way, some of which may
+	// wait for a commit.
 	cctx, stop := context.WithCancel(context.WithoutCancel(outer))
 	defer stop()
 	closed := make(chan struct{})
@@ -158,10 +173,11 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 
 // commits ends a flight's transactions as it goes.
 type commits struct {
-	x       *TxnDelivery
-	e       TxnFlight
-	wake    chan struct{}
-	reached atomic.Int64 // everything before it is delivered, in a transaction that is committed or open
+	x    *TxnDelivery
+	e    TxnFlight
+	wake chan struct{}
+	// everything before it is delivered, in a transaction that is committed or open
+	reached atomic.Int64
 
 	// Of run, and of finish after it.
 	cut       int64 // where the transaction that was cut ends
@@ -202,7 +218,8 @@ func (c *commits) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		passed := c.reached.Load() // before the Cut: what is started after it is in a transaction that stays open
+		// before the Cut: what is started after it is in a transaction that stays open
+		passed := c.reached.Load()
 		if c.cut = c.x.Session.Cut(idle); c.cut == 0 {
 			c.pass(passed)
 			if !idle {
@@ -247,7 +264,8 @@ func (c *commits) pass(at int64) {
 	}
 }
 
-// commit commits the transaction that was cut. always is for one that may hold nothing but the position.
+// commit commits the transaction that was cut. always is for one that may hold nothing but the
+// position.
 func (c *commits) commit(ctx context.Context, ended, always bool) error {
 	at := c.reached.Load()
 	if c.cut <= c.committed && !always && !(ended && c.e.Position(at, true).Ended) {

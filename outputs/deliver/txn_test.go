@@ -29,13 +29,22 @@ func (s *cutSession) Commit(_ context.Context, p outputs.Position) error {
 func (s *cutSession) Break()       {}
 func (s *cutSession) Close() error { return nil }
 
-// What is delivered in a transaction that is still open is not taken for committed, however quickly it comes after a Cut that found nothing.
+// What is delivered in a transaction that is still open is not taken for committed, however quickly
+// it comes after a Cut that found nothing.
 func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 	done := make(chan int64, 10)
 	s := &cutSession{committed: make(chan outputs.Position, 10)}
 	c := &commits{
-		x: &TxnDelivery{Session: s, Every: time.Millisecond, Health: &Health{}}, wake: make(chan struct{}, 1),
-		e: TxnFlight{OnCommit: func(at int64) { done <- at }, Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at} }},
+		x: &TxnDelivery{
+			Session: s,
+			Every:   time.Millisecond,
+			Health:  &Health{},
+		},
+		wake: make(chan struct{}, 1),
+		e: TxnFlight{
+			OnCommit: func(at int64) { done <- at },
+			Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at} },
+		},
 	}
 	cuts := 0
 	s.cut = func(bool) int64 {
@@ -64,7 +73,8 @@ func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 	}
 }
 
-// A position that does not move is committed now and then all the same: brokers forget it after some days.
+// A position that does not move is committed now and then all the same: brokers forget it after
+// some days.
 func TestIdlePositionIsKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &cutSession{committed: make(chan outputs.Position, 1000)}
@@ -79,8 +89,16 @@ func TestIdlePositionIsKeptAlive(t *testing.T) {
 		}
 		var done []int64
 		c := &commits{
-			x: &TxnDelivery{Session: s, Every: 200 * time.Millisecond, Health: &Health{}}, wake: make(chan struct{}, 1),
-			e: TxnFlight{OnCommit: func(at int64) { done = append(done, at) }, Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at} }},
+			x: &TxnDelivery{
+				Session: s,
+				Every:   200 * time.Millisecond,
+				Health:  &Health{},
+			},
+			wake: make(chan struct{}, 1),
+			e: TxnFlight{
+				OnCommit: func(at int64) { done = append(done, at) },
+				Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at} },
+			},
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

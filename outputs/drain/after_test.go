@@ -12,8 +12,8 @@ import (
 	"github.com/penstock/penstock/outputs/overflow"
 )
 
-// deaf keeps what it is given until it is closed, whoever gives it up: as a Kafka producer does with
-// what it may have sent.
+// deaf keeps what it is given until it is closed, whoever gives it up: as a Kafka producer does
+// with what it may have sent.
 type deaf struct {
 	mu   sync.Mutex
 	kept []func(error)
@@ -46,7 +46,12 @@ func TestFailoverBeginsAfterAfter(t *testing.T) {
 				r := newRig(t, true)
 				r.c.Failover.After = after
 				var err error
-				r.d, err = drain.NewAsyncOutput(&deaf{}, r.c, r.f.env, drain.Targets{DeadLetter: r.dead, Overflow: r.store})
+				r.d, err = drain.NewAsyncOutput(
+					&deaf{},
+					r.c,
+					r.f.env,
+					drain.Targets{DeadLetter: r.dead, Overflow: r.store},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +67,10 @@ func TestFailoverBeginsAfterAfter(t *testing.T) {
 					}
 					time.Sleep(50 * time.Millisecond)
 				}
-				if took := time.Since(begin); took < after || took > after+after/5+500*time.Millisecond {
+				if took := time.Since(
+					begin,
+				); took < after ||
+					took > after+after/5+500*time.Millisecond {
 					t.Errorf("failover began after %v", took)
 				}
 				r.log.Seal()

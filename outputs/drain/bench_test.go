@@ -38,27 +38,52 @@ type nothing struct{}
 
 func (nothing) Write(context.Context, *record.Batch) error              { return nil }
 func (nothing) Start(_ context.Context, _ *record.Batch, f func(error)) { f(nil) }
-func (nothing) Bury(context.Context, []outputs.Letter) error            { return errors.New("nothing is refused") }
-func (nothing) Close() error                                            { return nil }
+
+func (nothing) Bury(
+	context.Context,
+	[]outputs.Letter,
+) error {
+	return errors.New("nothing is refused")
+}
+func (nothing) Close() error { return nil }
 
 func BenchmarkDrainLoop(b *testing.B) {
-	env := outputs.Env{Name: "output.x.y", Agent: "a", Log: slog.New(slog.DiscardHandler), Dir: b.TempDir()}
+	env := outputs.Env{
+		Name:  "output.x.y",
+		Agent: "a",
+		Log:   slog.New(slog.DiscardHandler),
+		Dir:   b.TempDir(),
+	}
 	for name, async := range map[string]bool{"writer": false, "async": true} {
 		b.Run(name, func(b *testing.B) {
 			env.Metrics = prometheus.NewRegistry()
 			var d *Drainer
 			var err error
 			if async {
-				d, err = NewAsyncOutput(nothing{}, outputs.DefaultCommon(), env, Targets{DeadLetter: nothing{}})
+				d, err = NewAsyncOutput(
+					nothing{},
+					outputs.DefaultCommon(),
+					env,
+					Targets{DeadLetter: nothing{}},
+				)
 			} else {
-				d, err = NewOutput(nothing{}, outputs.DefaultCommon(), env, Targets{DeadLetter: nothing{}})
+				d, err = NewOutput(
+					nothing{},
+					outputs.DefaultCommon(),
+					env,
+					Targets{DeadLetter: nothing{}},
+				)
 			}
 			if err != nil {
 				b.Fatal(err)
 			}
 			recs := make([]record.Record, 10)
 			for i := range recs {
-				recs[i] = record.Record{Offset: int64(i), Time: 1_767_323_045_000_000_000, Value: make([]byte, 200)}
+				recs[i] = record.Record{
+					Offset: int64(i),
+					Time:   1_767_323_045_000_000_000,
+					Value:  make([]byte, 200),
+				}
 			}
 			batch := record.FromRecords("app", "/var/log/app.log", recs)
 			b.ReportAllocs()

@@ -25,8 +25,18 @@ import (
 
 func letter(value string) outputs.Letter {
 	return outputs.Letter{
-		Tag: "app", Origin: "/var/log/app.log", Output: "output.test.a", Reason: "too large", Time: time.Now(),
-		Record: record.Record{Offset: 7, Time: 1e9, Key: []byte("k"), Value: []byte(value), Headers: []record.Header{{Key: "h", Value: []byte("v")}}},
+		Tag:    "app",
+		Origin: "/var/log/app.log",
+		Output: "output.test.a",
+		Reason: "too large",
+		Time:   time.Now(),
+		Record: record.Record{
+			Offset:  7,
+			Time:    1e9,
+			Key:     []byte("k"),
+			Value:   []byte(value),
+			Headers: []record.Header{{Key: "h", Value: []byte("v")}},
+		},
 	}
 }
 
@@ -69,12 +79,16 @@ func TestDeadLetterDirKeepsEverything(t *testing.T) {
 		lines = append(lines, m)
 	}
 	if len(lines) != 2 || lines[0]["reason"] != "too large" || lines[0]["output"] != "output.test.a" || lines[0]["value"] != "one" || lines[0]["origin"] != "/var/log/app.log" ||
-		lines[0]["time"] != "1970-01-01T00:00:01Z" || lines[0]["refused"] == nil || lines[0]["offset"] != 7.0 || lines[1]["value_base64"] != "dHdv/w==" {
+		lines[0]["time"] != "1970-01-01T00:00:01Z" ||
+		lines[0]["refused"] == nil ||
+		lines[0]["offset"] != 7.0 ||
+		lines[1]["value_base64"] != "dHdv/w==" {
 		t.Fatalf("got %s", got)
 	}
 }
 
-// A crash in the middle of a write leaves a torn line, which was acknowledged to nobody: the next run cuts it off.
+// A crash in the middle of a write leaves a torn line, which was acknowledged to nobody: the next
+// run cuts it off.
 func TestDeadLetterDirAfterACrash(t *testing.T) {
 	dir := t.TempDir()
 	d := deadletter.NewDir(dir)
@@ -92,12 +106,16 @@ func TestDeadLetterDirAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Close()
-	if got := files(t, dir)["00000000000000000001.ndjson"]; strings.Count(got, "\n") != 2 || strings.Contains(got, "output.te\"") || !strings.Contains(got, `"two"`) || strings.Contains(got, `te{`) {
+	if got := files(t, dir)["00000000000000000001.ndjson"]; strings.Count(got, "\n") != 2 ||
+		strings.Contains(got, "output.te\"") ||
+		!strings.Contains(got, `"two"`) ||
+		strings.Contains(got, `te{`) {
 		t.Fatalf("got %s", got)
 	}
 }
 
-// Several writers, two of them as if in another process, and a reader that takes files away: each letter is read once.
+// Several writers, two of them as if in another process, and a reader that takes files away: each
+// letter is read once.
 func TestDeadLetterDirShared(t *testing.T) {
 	dir := t.TempDir()
 	var wg sync.WaitGroup
@@ -106,7 +124,10 @@ func TestDeadLetterDirShared(t *testing.T) {
 			d := deadletter.NewDir(dir)
 			defer d.Close()
 			for i := range 50 {
-				if err := d.Bury(t.Context(), []outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))}); err != nil {
+				if err := d.Bury(
+					t.Context(),
+					[]outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))},
+				); err != nil {
 					t.Error(err)
 					return
 				}
@@ -161,7 +182,14 @@ func TestDeadLetterTo(t *testing.T) {
 		g.fill(log, 50, 3, 4)
 		log.Seal()
 		target := outputtest.NewDest()
-		to := wrap(t, newFixture(t, "output.test.dead"), target, true, quick(), drain.Targets{DeadLetter: &memDead{}})
+		to := wrap(
+			t,
+			newFixture(t, "output.test.dead"),
+			target,
+			true,
+			quick(),
+			drain.Targets{DeadLetter: &memDead{}},
+		)
 		dest := outputtest.NewDest()
 		dest.SetJudge(func(r *record.Record) error {
 			if bytes.HasSuffix(r.Value, []byte("3")) {
@@ -169,7 +197,14 @@ func TestDeadLetterTo(t *testing.T) {
 			}
 			return nil
 		})
-		d := wrap(t, newFixture(t, "output.test.a"), dest, false, quick(), drain.Targets{DeadLetter: deadletter.To(to)})
+		d := wrap(
+			t,
+			newFixture(t, "output.test.a"),
+			dest,
+			false,
+			quick(),
+			drain.Targets{DeadLetter: deadletter.To(to)},
+		)
 		if err := d.Drain(t.Context(), log.Owner()); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +214,8 @@ func TestDeadLetterTo(t *testing.T) {
 		for _, r := range target.Received() {
 			reason, _ := r.Record.Header(outputs.HeaderReason)
 			output, _ := r.Record.Header(outputs.HeaderOutput)
-			if string(reason) != "unlucky" || string(output) != "output.test.a" || r.Tag != "tag."+r.Origin {
+			if string(reason) != "unlucky" || string(output) != "output.test.a" ||
+				r.Tag != "tag."+r.Origin {
 				t.Fatalf("%+v", r)
 			}
 		}
@@ -188,7 +224,8 @@ func TestDeadLetterTo(t *testing.T) {
 	})
 }
 
-// Dead letters are replayed once the reason is mended, from a directory and from a store; what is refused again is buried again.
+// Dead letters are replayed once the reason is mended, from a directory and from a store; what is
+// refused again is buried again.
 func TestReplayDeadLetters(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		dir, store := t.TempDir(), outputtest.NewMemStore()
@@ -217,15 +254,25 @@ func TestReplayDeadLetters(t *testing.T) {
 			t.Fatalf("only %d refused", missing)
 		}
 		broken = false
-		opts := replay.Options{To: d, Log: slog.New(slog.NewTextHandler(f.logs, nil)), Dir: t.TempDir()}
+		opts := replay.Options{
+			To:  d,
+			Log: slog.New(slog.NewTextHandler(f.logs, nil)),
+			Dir: t.TempDir(),
+		}
 		replay := func() (replay.Summary, error) {
 			if stored {
-				return replay.FromStore(t.Context(), store, replay.Prefix("dead-letter", "web-1"), opts)
+				return replay.FromStore(
+					t.Context(),
+					store,
+					replay.Prefix("dead-letter", "web-1"),
+					opts,
+				)
 			}
 			return replay.FromFiles(t.Context(), dir, opts)
 		}
 		opts.DryRun = true
-		if sum, err := replay(); err != nil || sum.Objects == 0 || sum.Bytes == 0 || sum.Records != 0 {
+		if sum, err := replay(); err != nil || sum.Objects == 0 || sum.Bytes == 0 ||
+			sum.Records != 0 {
 			t.Fatalf("dry run: %+v %v", sum, err)
 		}
 		opts.DryRun = false
@@ -281,7 +328,8 @@ func lostHost(t *testing.T, r *rig) {
 	}
 }
 
-// Two replays of a lost host at the same time, one of which dies in the middle: everything arrives in order, and at most one object twice.
+// Two replays of a lost host at the same time, one of which dies in the middle: everything arrives
+// in order, and at most one object twice.
 func TestReplayOfALostHostIsExclusive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)
@@ -290,12 +338,22 @@ func TestReplayOfALostHostIsExclusive(t *testing.T) {
 		ctx, die := context.WithCancel(t.Context())
 		run := func(ctx context.Context, holder string, wait bool) (replay.Summary, error) {
 			f := newFixture(t, "output.test.a")
-			d, err := drain.NewOutput(r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead})
+			d, err := drain.NewOutput(
+				r.dest.Writer(),
+				quick(),
+				f.env,
+				drain.Targets{DeadLetter: r.dead},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer d.Close()
-			return replay.FromStore(ctx, r.store, replay.Prefix("overflow", "web-1"), replay.Options{To: d, Log: f.env.Log, Holder: holder, Wait: wait, Dir: t.TempDir()})
+			return replay.FromStore(
+				ctx,
+				r.store,
+				replay.Prefix("overflow", "web-1"),
+				replay.Options{To: d, Log: f.env.Log, Holder: holder, Wait: wait, Dir: t.TempDir()},
+			)
 		}
 		first := make(chan error, 1)
 		go func() {
@@ -304,7 +362,8 @@ func TestReplayOfALostHostIsExclusive(t *testing.T) {
 		}()
 		time.Sleep(10 * time.Second)
 		sum, err := run(t.Context(), "b", false)
-		if err != nil || len(sum.Skipped) != 1 || sum.Objects != 0 || !strings.Contains(sum.Skipped[0], "being replayed by a") {
+		if err != nil || len(sum.Skipped) != 1 || sum.Objects != 0 ||
+			!strings.Contains(sum.Skipped[0], "being replayed by a") {
 			t.Fatalf("the second replay: %+v %v", sum, err)
 		}
 		second := make(chan error, 1)
@@ -317,7 +376,9 @@ func TestReplayOfALostHostIsExclusive(t *testing.T) {
 			t.Fatal("done too soon for the test to mean anything")
 		}
 		// It dies without a word: nothing that it does reaches the store.
-		r.store.SetFault(func(op, key string) outputtest.StoreFault { return outputtest.StoreFails })
+		r.store.SetFault(
+			func(op, key string) outputtest.StoreFault { return outputtest.StoreFails },
+		)
 		die()
 		if err := <-first; !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
@@ -342,13 +403,23 @@ func TestAgentAndReplayExcludeEachOther(t *testing.T) {
 		lostHost(t, r)
 		r.dest.SetLatency(func() time.Duration { return 300 * time.Millisecond })
 		f := newFixture(t, "output.test.a")
-		d, err := drain.NewOutput(r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead})
+		d, err := drain.NewOutput(
+			r.dest.Writer(),
+			quick(),
+			f.env,
+			drain.Targets{DeadLetter: r.dead},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error, 1)
 		go func() {
-			_, err := replay.FromStore(t.Context(), r.store, replay.Prefix("overflow", "web-1"), replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()})
+			_, err := replay.FromStore(
+				t.Context(),
+				r.store,
+				replay.Prefix("overflow", "web-1"),
+				replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
+			)
 			done <- err
 		}()
 		time.Sleep(5 * time.Second)
@@ -373,7 +444,12 @@ func (tooWide) Reason() string { return "too_wide" }
 // What is refused for good is counted by its own reason, and told about: once, then at intervals.
 func TestRefusalsAreToldAbout(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log, dead := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log"), &memDead{}
+		f, dest, log, dead := newFixture(
+			t,
+			"output.test.a",
+		), outputtest.NewDest(), outputtest.NewMemLog(
+			"log",
+		), &memDead{}
 		dest.SetJudge(func(r *record.Record) error {
 			if strings.HasSuffix(string(r.Value), "5") {
 				return outputs.Permanent(tooWide{errors.New("no room for it")})
@@ -396,13 +472,18 @@ func TestRefusalsAreToldAbout(t *testing.T) {
 		}
 		for _, fam := range errs {
 			for _, m := range fam.Metric {
-				if fam.GetName() == "penstock_output_errors_total" && m.Label[0].GetValue() != "too_wide" {
+				if fam.GetName() == "penstock_output_errors_total" &&
+					m.Label[0].GetValue() != "too_wide" {
 					t.Errorf("counted as %s", m.Label[0].GetValue())
 				}
 			}
 		}
 		out := f.logs.String()
-		if n := strings.Count(out, "dead letter"); n != 1 || !strings.Contains(out, "penstock replay --output output.test.a --dead-letter") || !strings.Contains(out, "no room for it") {
+		if n := strings.Count(
+			out,
+			"dead letter",
+		); n != 1 || !strings.Contains(out, "penstock replay --output output.test.a --dead-letter") ||
+			!strings.Contains(out, "no room for it") {
 			t.Errorf("logged %d times:\n%s", n, out)
 		}
 	})

@@ -22,10 +22,11 @@ type drain struct {
 	ledger *deliver.Ledger
 	health deliver.Health // of the primary destination, as this log sees it
 
-	ahead deliver.Ahead // what the primary destination, or the standby, has of the log behind its position
+	// what the primary destination, or the standby, has of the log behind its position
+	ahead deliver.Ahead
 
-	// Overflow objects that were made of this log while something of it was ahead, or could come to be: positions in others, of an earlier
-	// life of the log perhaps, say nothing about this one.
+	// Overflow objects that were made of this log while something of it was ahead, or could come to
+	// be: positions in others, of an earlier life of the log perhaps, say nothing about this one.
 	ownMu sync.Mutex
 	own   map[string]bool
 
@@ -58,7 +59,14 @@ func (r *drain) run(ctx context.Context) error {
 
 func (r *drain) deliver(ctx context.Context) error {
 	if r.out.cfg.Failover != nil {
-		c := overflow.Control{Log: r.log, Ledger: r.ledger, Health: &r.health, Config: r.out.cfg.Failover, To: &r.out.to, Drain: r}
+		c := overflow.Control{
+			Log:    r.log,
+			Ledger: r.ledger,
+			Health: &r.health,
+			Config: r.out.cfg.Failover,
+			To:     &r.out.to,
+			Drain:  r,
+		}
 		if r.txn != nil {
 			c.Txn = r.txn
 		}
@@ -70,7 +78,11 @@ func (r *drain) deliver(ctx context.Context) error {
 	}
 	_, text := r.ledger.State()
 	if n, err := overflow.ParseNote(text); err == nil && n.Stored() {
-		overflow.LogStranded(r.out.to.Env.Log.With("log", r.log.Name()), n, "the output has no failover block")
+		overflow.LogStranded(
+			r.out.to.Env.Log.With("log", r.log.Name()),
+			n,
+			"the output has no failover block",
+		)
 	}
 	err := r.Fly(ctx, r.out.to.Send, nil)
 	if errors.Is(err, io.EOF) {
@@ -79,7 +91,8 @@ func (r *drain) deliver(ctx context.Context) error {
 	return err
 }
 
-// leaveStragglers waits for the writes of flights that are over. What an AsyncWriter does not answer in time it answers when it is closed.
+// leaveStragglers waits for the writes of flights that are over. What an AsyncWriter does not
+// answer in time it answers when it is closed.
 func (r *drain) leaveStragglers(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	if r.out.to.Send.Async != nil {
@@ -90,7 +103,8 @@ func (r *drain) leaveStragglers(ctx context.Context) {
 	_ = r.AwaitStragglers(ctx)
 }
 
-// AwaitStragglers waits for the writes that earlier flights left behind, so that nothing can overtake them.
+// AwaitStragglers waits for the writes that earlier flights left behind, so that nothing can
+// overtake them.
 func (r *drain) AwaitStragglers(ctx context.Context) error {
 	r.stragglersMu.Lock()
 	strays := r.stragglers
@@ -114,8 +128,9 @@ func (r *drain) AwaitStragglers(ctx context.Context) error {
 	return nil
 }
 
-// awaitOthers waits for what earlier flights left behind before a flight through send begins. A standby does not wait for ever: what the
-// primary destination does not answer for goes there as well.
+// awaitOthers waits for what earlier flights left behind before a flight through send begins. A
+// standby does not wait for ever: what the primary destination does not answer for goes there as
+// well.
 func (r *drain) awaitOthers(ctx context.Context, send *deliver.Sender) error {
 	if send == r.out.to.Send {
 		return r.AwaitStragglers(ctx)
@@ -174,8 +189,8 @@ func (r *drain) AddStraggler(done chan struct{}) {
 	r.stragglers = append(r.stragglers, done)
 }
 
-// Fly delivers the log from its committed position through send and commits as it goes. It returns io.EOF at the log's end, ErrQuit once quit
-// is closed, ctx's error, or what the log answers.
+// Fly delivers the log from its committed position through send and commits as it goes. It returns
+// io.EOF at the log's end, ErrQuit once quit is closed, ctx's error, or what the log answers.
 func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error {
 	if r.txn != nil && send == r.out.to.Send {
 		return r.txn.run(ctx, quit)
@@ -207,7 +222,15 @@ func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struc
 		r.ahead.Forget(pos, at)
 		c.Reached(at)
 	}
-	f := &deliver.Flight{Send: send, Source: r.log, From: pos, Ahead: &r.ahead, Health: h, OnAck: acked, Quit: quit}
+	f := &deliver.Flight{
+		Send:   send,
+		Source: r.log,
+		From:   pos,
+		Ahead:  &r.ahead,
+		Health: h,
+		OnAck:  acked,
+		Quit:   quit,
+	}
 	err := f.Run(ctx)
 	r.AddStraggler(f.Ended)
 	stop()
@@ -215,7 +238,8 @@ func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struc
 	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
 		return cause
 	}
-	// What was delivered until the very end would be delivered again after a restart if it were not committed now.
+	// What was delivered until the very end would be delivered again after a restart if it were not
+	// committed now.
 	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
 	defer cancelLast()
 	if ferr := c.Flush(last); ferr != nil && ctx.Err() == nil {

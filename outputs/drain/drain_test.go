@@ -19,7 +19,14 @@ import (
 )
 
 // wrap makes a Drainer around dest, sync or async.
-func wrap(t testing.TB, f *fixture, dest *outputtest.Dest, async bool, c outputs.Common, targets drain.Targets) *drain.Drainer {
+func wrap(
+	t testing.TB,
+	f *fixture,
+	dest *outputtest.Dest,
+	async bool,
+	c outputs.Common,
+	targets drain.Targets,
+) *drain.Drainer {
 	t.Helper()
 	var d *drain.Drainer
 	var err error
@@ -39,8 +46,9 @@ func both(t *testing.T, f func(t *testing.T, async bool)) {
 	t.Run("async", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(t, true) }) })
 }
 
-// TestDrainUnderRandomFaults fails batches and records at random, for good or not, with random latency, failing commits, gaps in the log and
-// restarts, and checks that everything arrives in order per origin, or is in the dead letter.
+// TestDrainUnderRandomFaults fails batches and records at random, for good or not, with random
+// latency, failing commits, gaps in the log and restarts, and checks that everything arrives in
+// order per origin, or is in the dead letter.
 func TestDrainUnderRandomFaults(t *testing.T) {
 	rounds := 10
 	if long() {
@@ -110,12 +118,19 @@ func TestDrainUnderRandomFaults(t *testing.T) {
 			for ; ; restarts++ {
 				f := newFixture(t, "output.test.a")
 				c := quick()
-				c.Window = outputs.Window{Bytes: 1 + rng.Int64N(4000), Batches: 1 + rng.IntN(40), Lanes: 1 + rng.IntN(5)}
+				c.Window = outputs.Window{
+					Bytes:   1 + rng.Int64N(4000),
+					Batches: 1 + rng.IntN(40),
+					Lanes:   1 + rng.IntN(5),
+				}
 				d := wrap(t, f, dest, async, c, drain.Targets{DeadLetter: dead})
 				if restarts == 3 {
 					log.Seal()
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(300))*time.Millisecond)
+				ctx, cancel := context.WithTimeout(
+					t.Context(),
+					time.Duration(rng.IntN(300))*time.Millisecond,
+				)
 				if restarts >= 3 {
 					ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
 				}
@@ -146,7 +161,12 @@ func TestDrainUnderRandomFaults(t *testing.T) {
 
 func TestDrainRepeatsNothingWithoutFaults(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
+		f, dest, log := newFixture(
+			t,
+			"output.test.a",
+		), outputtest.NewDest(), outputtest.NewMemLog(
+			"log",
+		)
 		g := newGen(seeded(t))
 		g.fill(log, 500, 9, 10)
 		log.Seal()
@@ -160,7 +180,8 @@ func TestDrainRepeatsNothingWithoutFaults(t *testing.T) {
 		if got := f.metric(t, "penstock_output_records_total"); int(got) != len(g.sent) {
 			t.Fatalf("records metric %v, want %d", got, len(g.sent))
 		}
-		if f.metric(t, "penstock_output_in_flight_batches") != 0 || f.metric(t, "penstock_output_in_flight_bytes") != 0 {
+		if f.metric(t, "penstock_output_in_flight_batches") != 0 ||
+			f.metric(t, "penstock_output_in_flight_bytes") != 0 {
 			t.Fatal("in flight after the end")
 		}
 		d.Close()
@@ -172,11 +193,17 @@ type partition struct{ *outputtest.LogOwner }
 
 func (partition) Partition() (string, int32) { return "topic", 0 }
 
-// Brokers are asked to commit now and then; a buffer, which coalesces on its own, as soon as something was delivered.
+// Brokers are asked to commit now and then; a buffer, which coalesces on its own, as soon as
+// something was delivered.
 func TestCommitsAreCoalesced(t *testing.T) {
 	for _, partitioned := range []bool{false, true} {
 		both(t, func(t *testing.T, async bool) {
-			f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
+			f, dest, log := newFixture(
+				t,
+				"output.test.a",
+			), outputtest.NewDest(), outputtest.NewMemLog(
+				"log",
+			)
 			d := wrap(t, f, dest, async, quick(), drain.Targets{DeadLetter: &memDead{}})
 			ctx, cancel := context.WithCancel(t.Context())
 			var owner record.Log = log.Owner()
@@ -212,10 +239,16 @@ func TestCommitsAreCoalesced(t *testing.T) {
 	}
 }
 
-// Beyond a hung or failing destination no more than the window is read: fluent-bit#6082, #5166, otel-contrib#44469.
+// Beyond a hung or failing destination no more than the window is read: fluent-bit#6082, #5166,
+// otel-contrib#44469.
 func TestWindowBoundsMemory(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
+		f, dest, log := newFixture(
+			t,
+			"output.test.a",
+		), outputtest.NewDest(), outputtest.NewMemLog(
+			"log",
+		)
 		g := newGen(seeded(t))
 		g.fill(log, 3000, 50, 5)
 		log.Seal()
@@ -240,7 +273,12 @@ func TestWindowBoundsMemory(t *testing.T) {
 
 func TestFencedLogEndsTheDrain(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log")
+		f, dest, log := newFixture(
+			t,
+			"output.test.a",
+		), outputtest.NewDest(), outputtest.NewMemLog(
+			"log",
+		)
 		g := newGen(seeded(t))
 		g.fill(log, 10, 3, 3)
 		d := wrap(t, f, dest, async, quick(), drain.Targets{DeadLetter: &memDead{}})
@@ -259,7 +297,14 @@ func TestFencedLogEndsTheDrain(t *testing.T) {
 // While the dead letter cannot be written, the record stays where it is and is not lost.
 func TestDeadLetterThatFailsHoldsTheLog(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log, dead := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog("log"), &memDead{fail: true}
+		f, dest, log, dead := newFixture(
+			t,
+			"output.test.a",
+		), outputtest.NewDest(), outputtest.NewMemLog(
+			"log",
+		), &memDead{
+			fail: true,
+		}
 		g := newGen(seeded(t))
 		g.fill(log, 20, 1, 1)
 		log.Seal()
@@ -285,7 +330,8 @@ func TestDeadLetterThatFailsHoldsTheLog(t *testing.T) {
 		}
 		checkDelivered(t, g.sent, dest.Received(), dead.all(), true)
 		logs := f.logs.String()
-		if strings.Count(logs, "dead letter is failing") != 1 || strings.Count(logs, "dead letter works again") != 1 {
+		if strings.Count(logs, "dead letter is failing") != 1 ||
+			strings.Count(logs, "dead letter works again") != 1 {
 			t.Fatalf("want one line at each end:\n%s", logs)
 		}
 		d.Close()

@@ -22,7 +22,8 @@ type Targets struct {
 	Standby  *Drainer    // failover.to is a streaming output
 }
 
-// Drainer is an Output made of a writer: the shared drain loop with its window, retry, dead letter and failover.
+// Drainer is an Output made of a writer: the shared drain loop with its window, retry, dead letter
+// and failover.
 type Drainer struct {
 	to  overflow.Shared
 	cfg outputs.Common
@@ -37,11 +38,22 @@ func NewOutput(w outputs.Writer, c outputs.Common, env outputs.Env, t Targets) (
 }
 
 // NewAsyncOutput wraps w, which the Drainer owns from then on.
-func NewAsyncOutput(w outputs.AsyncWriter, c outputs.Common, env outputs.Env, t Targets) (*Drainer, error) {
+func NewAsyncOutput(
+	w outputs.AsyncWriter,
+	c outputs.Common,
+	env outputs.Env,
+	t Targets,
+) (*Drainer, error) {
 	return newDrainer(&deliver.Sender{Async: w, Closer: w}, w, c, env, t)
 }
 
-func newDrainer(s *deliver.Sender, w any, c outputs.Common, env outputs.Env, t Targets) (*Drainer, error) {
+func newDrainer(
+	s *deliver.Sender,
+	w any,
+	c outputs.Common,
+	env outputs.Env,
+	t Targets,
+) (*Drainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -49,14 +61,22 @@ func newDrainer(s *deliver.Sender, w any, c outputs.Common, env outputs.Env, t T
 	case t.DeadLetter == nil:
 		return nil, errors.New("dead_letter: no target")
 	case c.Failover != nil && (t.Overflow == nil) == (t.Standby == nil):
-		return nil, fmt.Errorf("failover.to: %s is neither an object store nor a streaming output", c.Failover.To)
+		return nil, fmt.Errorf(
+			"failover.to: %s is neither an object store nor a streaming output",
+			c.Failover.To,
+		)
 	case t.Standby != nil && t.Standby.to.Env.Name == env.Name:
 		return nil, fmt.Errorf("failover.to: %s cannot stand by for itself", c.Failover.To)
 	}
 	s.Init(w, c, env, t.DeadLetter)
 	d := &Drainer{
-		to:  overflow.Shared{Destination: overflow.Destination{Send: s, Retry: c.Retry}, Env: env, Store: t.Overflow},
-		cfg: c, drains: map[*drain]struct{}{},
+		to: overflow.Shared{
+			Destination: overflow.Destination{Send: s, Retry: c.Retry},
+			Env:         env,
+			Store:       t.Overflow,
+		},
+		cfg:    c,
+		drains: map[*drain]struct{}{},
 	}
 	if t.Standby != nil {
 		d.to.Standby = t.Standby.to.Send
@@ -67,18 +87,23 @@ func newDrainer(s *deliver.Sender, w any, c outputs.Common, env outputs.Env, t T
 		}
 	}
 	if d.to.Transactor != nil && d.to.Standby != nil {
-		return nil, fmt.Errorf("failover.to: %s stands by with another destination, which no transaction can include: with delivery = \"exactly_once\" name an object store (s3, gcs, local)", c.Failover.To)
+		return nil, fmt.Errorf(
+			"failover.to: %s stands by with another destination, which no transaction can include: with delivery = \"exactly_once\" name an object store (s3, gcs, local)",
+			c.Failover.To,
+		)
 	}
 	if c.Failover != nil {
 		d.to.Over = overflow.NewOverflowMetrics(env.Metrics)
 		env.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "penstock_overflow_stuck_logs", Help: "Logs whose overflow waits for a person: the object store refuses what trying again does not mend.",
+			Name: "penstock_overflow_stuck_logs",
+			Help: "Logs whose overflow waits for a person: the object store refuses what trying again does not mend.",
 		}, func() float64 { return float64(len(d.Stuck())) }))
 	}
 	return d, nil
 }
 
-// Drain implements Output. Logs drained at the same time share the writer, but neither window nor failover state.
+// Drain implements Output. Logs drained at the same time share the writer, but neither window nor
+// failover state.
 func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 	r := newDrain(d, log)
 	d.mu.Lock()
@@ -92,7 +117,8 @@ func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 	return r.run(ctx)
 }
 
-// Deliver sends b until every record has been taken or buried. It fails only with ctx's error. Safe for concurrent use.
+// Deliver sends b until every record has been taken or buried. It fails only with ctx's error. Safe
+// for concurrent use.
 func (d *Drainer) Deliver(ctx context.Context, b *record.Batch) error {
 	_, err := d.to.Send.Deliver(ctx, b, nil)
 	return err
@@ -113,5 +139,6 @@ func newLostPositions(r prometheus.Registerer) prometheus.Counter {
 	return lost
 }
 
-// ExactlyOnce tells whether the Drainer asks its destination what it has committed of a log before it delivers.
+// ExactlyOnce tells whether the Drainer asks its destination what it has committed of a log before
+// it delivers.
 func (d *Drainer) ExactlyOnce() bool { return d.to.Transactor != nil }

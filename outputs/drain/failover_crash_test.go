@@ -20,8 +20,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// life is one run of the agent, killed at its nth step: each commit, request to the store and write is one. From then on nothing that the
-// process does has any effect.
+// life is one run of the agent, killed at its nth step: each commit, request to the store and write
+// is one. From then on nothing that the process does has any effect.
 type life struct {
 	mu     sync.Mutex
 	n      int
@@ -77,7 +77,13 @@ type mortalStore struct {
 	l *life
 }
 
-func (m mortalStore) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (m mortalStore) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	return m.l.do("put "+key, func() error { return m.Store.Put(ctx, key, r, size, opts) })
 }
 
@@ -85,7 +91,10 @@ func (m mortalStore) Delete(ctx context.Context, key string) error {
 	return m.l.do("delete "+key, func() error { return m.Store.Delete(ctx, key) })
 }
 
-func (m mortalStore) Get(ctx context.Context, key string) (r io.ReadCloser, o spool.Object, err error) {
+func (m mortalStore) Get(
+	ctx context.Context,
+	key string,
+) (r io.ReadCloser, o spool.Object, err error) {
 	err = m.l.do("get "+key, func() error {
 		r, o, err = m.Store.Get(ctx, key)
 		return err
@@ -113,19 +122,26 @@ func (m mortalWriter) Write(ctx context.Context, b *record.Batch) error {
 	return m.l.do("write", func() error { return m.Writer.Write(ctx, b) })
 }
 
-// outage runs the same outage each time: down from the start, back later, and healthy until the log ends. The first run is l; when it is killed
-// another takes over until the end. It returns how often records were repeated.
+// outage runs the same outage each time: down from the start, back later, and healthy until the log
+// ends. The first run is l; when it is killed another takes over until the end. It returns how
+// often records were repeated.
 func outage(t *testing.T, seed uint64, order string, l *life) (r *rig, repeats int) {
 	r = newRig(t, false)
 	r.g = newGen(rand.New(rand.NewPCG(seed, 1)))
 	r.c.Failover.Order = order
-	r.c.Failover.ObjectSize = 2000 // so that age ends an object: what is made again would come out otherwise, but for the intent
+	// so that age ends an object: what is made again would come out otherwise, but for the intent
+	r.c.Failover.ObjectSize = 2000
 	r.c.Failover.After, r.c.Failover.Recover, r.c.Failover.ObjectAge = 2*time.Second, 3*time.Second, time.Second
 	r.dest.SetDown(true)
 	run := func(l *life) (context.CancelFunc, chan error) {
 		f := newFixture(t, "output.test.a")
 		w := mortalWriter{r.dest.Writer(), r.dest, l}
-		d, err := drain.NewOutput(w, r.c, f.env, drain.Targets{DeadLetter: r.dead, Overflow: mortalStore{r.store, l}})
+		d, err := drain.NewOutput(
+			w,
+			r.c,
+			f.env,
+			drain.Targets{DeadLetter: r.dead, Overflow: mortalStore{r.store, l}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,8 +186,10 @@ func outage(t *testing.T, seed uint64, order string, l *life) (r *rig, repeats i
 	}
 }
 
-// TestKilledAtEveryStep kills the agent before and after each step of an outage (each third one, from a random first, but for the long form), and checks that nothing is lost, that order per origin
-// holds, and that no more is repeated than one object, or what was delivered directly and not yet committed.
+// TestKilledAtEveryStep kills the agent before and after each step of an outage (each third one,
+// from a random first, but for the long form), and checks that nothing is lost, that order per
+// origin holds, and that no more is repeated than one object, or what was delivered directly and
+// not yet committed.
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		seed := rand.Uint64()
@@ -202,11 +220,14 @@ func TestKilledAtEveryStep(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						l := newLife(k, after)
 						_, n := outage(t, seed, order, l)
-						// Acknowledged records are repeated only where no position or delete could follow at once: those of one object, or what went
-						// out directly since the last commit.
+						// Acknowledged records are repeated only where no position or delete could
+						// follow at once: those of one object, or what went out directly since the
+						// last commit.
 						limit := 0
 						switch {
-						case strings.HasPrefix(l.step, "write"), l.step == "commit ", order == "newest_first":
+						case strings.HasPrefix(l.step, "write"),
+							l.step == "commit ",
+							order == "newest_first":
 							limit = 120
 						case strings.HasPrefix(l.step, "delete"):
 							limit = 120

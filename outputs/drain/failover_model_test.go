@@ -12,8 +12,9 @@ import (
 	"github.com/penstock/penstock/outputs/outputtest"
 )
 
-// TestFailoverModel throws outages, hangs, a filling buffer, a faulty store, failing commits and kills at the output, all at random and all at
-// once, and checks that in the end nothing is lost, nothing is left in the store and order per origin holds.
+// TestFailoverModel throws outages, hangs, a filling buffer, a faulty store, failing commits and
+// kills at the output, all at random and all at once, and checks that in the end nothing is lost,
+// nothing is left in the store and order per origin holds.
 func TestFailoverModel(t *testing.T) {
 	n := 10
 	if long() {
@@ -37,7 +38,11 @@ func TestFailoverModel(t *testing.T) {
 			r.c.Failover.After, r.c.Failover.Recover = 3*time.Second, 3*time.Second
 			r.c.Failover.ObjectAge = time.Duration(1+intn(5)) * time.Second
 			r.c.Failover.ObjectSize = int64(20 + intn(2000))
-			r.c.Window = outputs.Window{Bytes: int64(100 + intn(5000)), Batches: 1 + intn(30), Lanes: 1 + intn(4)}
+			r.c.Window = outputs.Window{
+				Bytes:   int64(100 + intn(5000)),
+				Batches: 1 + intn(30),
+				Lanes:   1 + intn(4),
+			}
 			ordered := true
 			if roll(0.3) {
 				r.c.Failover.Order, ordered = "newest_first", false
@@ -54,7 +59,12 @@ func TestFailoverModel(t *testing.T) {
 				if r.async {
 					d, err = drain.NewAsyncOutput(r.dest.AsyncWriter(32), r.c, f.env, targets)
 				} else {
-					d, err = drain.NewOutput(mortalWriter{r.dest.Writer(), r.dest, l}, r.c, f.env, targets)
+					d, err = drain.NewOutput(
+						mortalWriter{r.dest.Writer(), r.dest, l},
+						r.c,
+						f.env,
+						targets,
+					)
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -107,7 +117,9 @@ func TestFailoverModel(t *testing.T) {
 					})
 				case 5:
 					lat := time.Duration(intn(1500)) * time.Millisecond
-					r.dest.SetLatency(func() time.Duration { return time.Duration(intn(int(lat) + 1)) })
+					r.dest.SetLatency(
+						func() time.Duration { return time.Duration(intn(int(lat) + 1)) },
+					)
 				default:
 					for range intn(30) {
 						r.g.fill(r.log, 1, 5, 5)

@@ -43,10 +43,18 @@ func newRig(t testing.TB, async bool) *rig {
 	c.Failover = &outputs.Failover{}
 	c.Failover.SetDefaults()
 	c.Failover.To = "output.s3.overflow"
-	c.Failover.ObjectSize = 200 // a few batches: the limit of 16 times that before compression is what counts here
+	// a few batches: the limit of 16 times that before compression is what counts here
+	c.Failover.ObjectSize = 200
 	return &rig{
-		t: t, f: newFixture(t, "output.test.a"), c: c, dest: outputtest.NewDest(), log: outputtest.NewMemLog("output.test.a"),
-		store: outputtest.NewMemStore(), dead: &memDead{}, g: newGen(seeded(t)), async: async,
+		t:     t,
+		f:     newFixture(t, "output.test.a"),
+		c:     c,
+		dest:  outputtest.NewDest(),
+		log:   outputtest.NewMemLog("output.test.a"),
+		store: outputtest.NewMemStore(),
+		dead:  &memDead{},
+		g:     newGen(seeded(t)),
+		async: async,
 	}
 }
 
@@ -142,7 +150,8 @@ func (r *rig) check(ordered bool) int {
 	return n
 }
 
-// An outage longer than after, and what follows: overflow, recovery, replay in order, back to normal.
+// An outage longer than after, and what follows: overflow, recovery, replay in order, back to
+// normal.
 func TestFailoverRoundTrip(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -166,7 +175,10 @@ func TestFailoverRoundTrip(t *testing.T) {
 		if got := int(r.f.metric(t, "penstock_overflow_objects")); got != len(r.waiting()) {
 			t.Fatalf("metric says %d objects, %d wait", got, len(r.waiting()))
 		}
-		if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
+		if got := r.f.metric(
+			t,
+			"penstock_overflow_oldest_timestamp_seconds",
+		); got != 1_700_000_000 {
 			t.Fatalf("metric says that the oldest record is of %f", got)
 		}
 		count := r.dest.Count()
@@ -183,7 +195,9 @@ func TestFailoverRoundTrip(t *testing.T) {
 		if n := r.check(true); n > 0 {
 			t.Fatalf("%d repeats", n)
 		}
-		if r.f.metric(t, "penstock_overflow_objects") != 0 || r.f.metric(t, "penstock_overflow_bytes") != 0 || r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds") != 0 {
+		if r.f.metric(t, "penstock_overflow_objects") != 0 ||
+			r.f.metric(t, "penstock_overflow_bytes") != 0 ||
+			r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds") != 0 {
 			t.Fatal("metrics say that objects wait")
 		}
 		for _, want := range []string{"records go to the overflow", "replaying the overflow", "back to normal"} {
@@ -191,7 +205,8 @@ func TestFailoverRoundTrip(t *testing.T) {
 				t.Errorf("%q logged %d times:\n%s", want, n, r.f.logs)
 			}
 		}
-		if !regexp.MustCompile(`waiting in the overflow".* state=overflow objects=[1-9]\d* bytes=[1-9]\d* oldest=2023-11-14T22:13:20Z`).MatchString(r.f.logs.String()) {
+		if !regexp.MustCompile(`waiting in the overflow".* state=overflow objects=[1-9]\d* bytes=[1-9]\d* oldest=2023-11-14T22:13:20Z`).
+			MatchString(r.f.logs.String()) {
 			t.Errorf("the log does not say what waits:\n%s", r.f.logs)
 		}
 	})
@@ -236,7 +251,8 @@ func TestFailoverWithoutProbe(t *testing.T) {
 	})
 }
 
-// A destination that flaps faster than after and recover moves nothing to and fro: otel-contrib#36587, #32094.
+// A destination that flaps faster than after and recover moves nothing to and fro:
+// otel-contrib#36587, #32094.
 func TestFlappingMovesNothing_OtelContrib36587(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -259,7 +275,11 @@ func TestFlappingMovesNothing_OtelContrib36587(t *testing.T) {
 			r.dest.SetDown(true)
 			r.feed(5 * time.Second)
 		}
-		if n := r.f.metric(t, "penstock_failover_switches_total"); n != 1 || r.state() != overflow.StateOverflow {
+		if n := r.f.metric(
+			t,
+			"penstock_failover_switches_total",
+		); n != 1 ||
+			r.state() != overflow.StateOverflow {
 			t.Fatalf("%v switches, state %s", n, r.state())
 		}
 		r.dest.SetDown(false)
@@ -271,7 +291,8 @@ func TestFlappingMovesNothing_OtelContrib36587(t *testing.T) {
 	})
 }
 
-// A new outage in the middle of the replay goes back to the overflow, and what was delivered of an object is not repeated.
+// A new outage in the middle of the replay goes back to the overflow, and what was delivered of an
+// object is not repeated.
 func TestOutageDuringReplay(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -303,11 +324,14 @@ func TestOutageDuringReplay(t *testing.T) {
 	})
 }
 
-// The store is down too: everything stays on disk, and goes out directly once the destination is back, store or no store.
+// The store is down too: everything stays on disk, and goes out directly once the destination is
+// back, store or no store.
 func TestStoreDownDuringOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
-		r.store.SetFault(func(op, key string) outputtest.StoreFault { return outputtest.StoreFails })
+		r.store.SetFault(
+			func(op, key string) outputtest.StoreFault { return outputtest.StoreFails },
+		)
 		r.start()
 		r.dest.SetDown(true)
 		r.feed(2 * time.Minute)
@@ -317,7 +341,11 @@ func TestStoreDownDuringOutage(t *testing.T) {
 		r.dest.SetDown(false)
 		r.feed(2 * time.Minute)
 		if r.dest.Count() < len(r.g.sent)*9/10 {
-			t.Fatalf("%d of %d delivered: a dead store holds up a healthy destination", r.dest.Count(), len(r.g.sent))
+			t.Fatalf(
+				"%d of %d delivered: a dead store holds up a healthy destination",
+				r.dest.Count(),
+				len(r.g.sent),
+			)
 		}
 		r.store.SetFault(nil)
 		r.feed(2 * time.Minute)
@@ -328,7 +356,8 @@ func TestStoreDownDuringOutage(t *testing.T) {
 	})
 }
 
-// The same, but the store applies what it says it failed: the object of a cut that was given up must not be replayed.
+// The same, but the store applies what it says it failed: the object of a cut that was given up
+// must not be replayed.
 func TestGivenUpCutIsNotReplayed(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -359,7 +388,8 @@ func TestGivenUpCutIsNotReplayed(t *testing.T) {
 	})
 }
 
-// Puts that time out although they were applied, lists and reads that fail: nothing is lost or doubled.
+// Puts that time out although they were applied, lists and reads that fail: nothing is lost or
+// doubled.
 func TestUnreliableStore(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -416,7 +446,8 @@ func TestOverflowByFill(t *testing.T) {
 	})
 }
 
-// A buffer that fills up before the outage is old enough does not wait for a destination that answers nothing.
+// A buffer that fills up before the outage is old enough does not wait for a destination that
+// answers nothing.
 func TestOverflowByFillDuringOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		for name, after := range map[string]time.Duration{"down soon": 2 * time.Second, "down late": time.Minute} {
@@ -463,7 +494,12 @@ func TestNewestFirst(t *testing.T) {
 			delivered = delivered || string(got.Record.Value) == want
 		}
 		if !delivered || r.dest.Count() >= old {
-			t.Fatalf("fresh record delivered: %v, %d of %d old ones", delivered, r.dest.Count(), old)
+			t.Fatalf(
+				"fresh record delivered: %v, %d of %d old ones",
+				delivered,
+				r.dest.Count(),
+				old,
+			)
 		}
 		r.dest.SetLatency(nil)
 		r.finish()
@@ -485,13 +521,17 @@ func TestAfterReplayKeep(t *testing.T) {
 		r.feed(2 * time.Minute)
 		r.finish()
 		checkDelivered(t, r.g.sent, r.dest.Received(), nil, true)
-		if kept := len(r.store.Keys(base + "replayed/")); kept < n || len(r.store.Keys("")) != kept {
+		if kept := len(
+			r.store.Keys(base + "replayed/"),
+		); kept < n ||
+			len(r.store.Keys("")) != kept {
 			t.Fatalf("%d waited, %d kept, %d in the store", n, kept, len(r.store.Keys("")))
 		}
 	})
 }
 
-// An object that cannot be read to its end is moved aside and reported; what could be read and the rest are delivered.
+// An object that cannot be read to its end is moved aside and reported; what could be read and the
+// rest are delivered.
 func TestDamagedObjectIsMovedAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)
@@ -508,10 +548,12 @@ func TestDamagedObjectIsMovedAside(t *testing.T) {
 		r.feed(2 * time.Minute)
 		r.finish()
 		left := r.store.Keys("")
-		if len(left) != 2 || !strings.HasPrefix(left[0], base+"damaged/") || !bytes.Equal(r.store.Bytes(left[0]), p) {
+		if len(left) != 2 || !strings.HasPrefix(left[0], base+"damaged/") ||
+			!bytes.Equal(r.store.Bytes(left[0]), p) {
 			t.Fatalf("left: %v", left)
 		}
-		if r.f.metric(t, "penstock_overflow_damaged_objects_total") != 2 || strings.Count(r.f.logs.String(), "is damaged") != 2 {
+		if r.f.metric(t, "penstock_overflow_damaged_objects_total") != 2 ||
+			strings.Count(r.f.logs.String(), "is damaged") != 2 {
 			t.Fatal(r.f.logs)
 		}
 		seen := map[string]bool{}
@@ -530,10 +572,12 @@ func TestDamagedObjectIsMovedAside(t *testing.T) {
 	})
 }
 
-// A host that lost its disk begins to count anew: objects of its earlier life are neither overwritten nor forgotten.
+// A host that lost its disk begins to count anew: objects of its earlier life are neither
+// overwritten nor forgotten.
 func TestObjectsOfAnEarlierLife(t *testing.T) {
 	for _, meta := range []bool{true, false} {
-		for _, second := range []string{"origin-9", "origin-8"} { // the second life may hold what the first did, to the byte
+		// the second life may hold what the first did, to the byte
+		for _, second := range []string{"origin-9", "origin-8"} {
 			objectsOfAnEarlierLife(t, meta, second)
 		}
 	}
@@ -548,9 +592,14 @@ func objectsOfAnEarlierLife(t *testing.T, meta bool, second string) {
 		r.c.Failover.ObjectAge = time.Second
 		r.dest.SetDown(true)
 		r.start()
-		r.log.Append(record.FromRecords("tag.origin-8", "origin-8", []record.Record{{
-			Time: 1_700_000_000_000_000_000, Key: []byte("origin-8"), Value: []byte("origin-8 0"), Headers: []record.Header{{Key: "h"}},
-		}}))
+		r.log.Append(record.FromRecords("tag.origin-8", "origin-8", []record.Record{
+			{
+				Time:    1_700_000_000_000_000_000,
+				Key:     []byte("origin-8"),
+				Value:   []byte("origin-8 0"),
+				Headers: []record.Header{{Key: "h"}},
+			},
+		}))
 		time.Sleep(time.Minute)
 		r.stop()
 		if len(r.waiting()) != 1 {
@@ -559,12 +608,20 @@ func objectsOfAnEarlierLife(t *testing.T, meta bool, second string) {
 		r.log = outputtest.NewMemLog("output.test.a")
 		r.start()
 		time.Sleep(time.Second)
-		if got := r.f.metric(t, "penstock_overflow_oldest_timestamp_seconds"); got != 1_700_000_000 {
+		if got := r.f.metric(
+			t,
+			"penstock_overflow_oldest_timestamp_seconds",
+		); got != 1_700_000_000 {
 			t.Fatalf("metric says that the oldest record is of %f", got)
 		}
-		r.log.Append(record.FromRecords("tag."+second, second, []record.Record{{
-			Time: 1_700_000_000_000_000_000, Key: []byte(second), Value: []byte(second + " 0"), Headers: []record.Header{{Key: "h"}},
-		}}))
+		r.log.Append(record.FromRecords("tag."+second, second, []record.Record{
+			{
+				Time:    1_700_000_000_000_000_000,
+				Key:     []byte(second),
+				Value:   []byte(second + " 0"),
+				Headers: []record.Header{{Key: "h"}},
+			},
+		}))
 		time.Sleep(2 * time.Minute)
 		if len(r.waiting()) != 2 {
 			t.Fatal(r.waiting())
@@ -588,12 +645,19 @@ func TestObjectIsReadable(t *testing.T) {
 		r.start()
 		var b record.Builder
 		b.Reset("app", "/var/log/app.log", 0)
-		b.Append(1_767_323_045_000_000_006, []byte("k"), []byte("the \"line\"\x00"), []record.Header{{Key: "h", Value: []byte{0xff}}, {Key: "n"}})
+		b.Append(
+			1_767_323_045_000_000_006,
+			[]byte("k"),
+			[]byte("the \"line\"\x00"),
+			[]record.Header{{Key: "h", Value: []byte{0xff}}, {Key: "n"}},
+		)
 		b.Append(0, nil, nil, nil)
 		r.log.Append(b.Build())
 		time.Sleep(2 * time.Minute)
 		keys := r.waiting()
-		if len(keys) != 1 || !regexp.MustCompile(`^`+base+`0{20}-1\.[0-9a-f]{8}\.ndjson\.zst$`).MatchString(keys[0]) {
+		if len(keys) != 1 ||
+			!regexp.MustCompile(`^`+base+`0{20}-1\.[0-9a-f]{8}\.ndjson\.zst$`).
+				MatchString(keys[0]) {
 			t.Fatal(keys)
 		}
 		dec, err := zstd.NewReader(bytes.NewReader(r.store.Bytes(keys[0])))

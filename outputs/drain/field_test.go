@@ -28,7 +28,14 @@ type plain struct {
 
 func newPlain(t *testing.T, async bool, c outputs.Common) *plain {
 	t.Helper()
-	p := &plain{f: newFixture(t, "output.test.a"), dest: outputtest.NewDest(), log: outputtest.NewMemLog("log"), dead: &memDead{}, g: newGen(seeded(t)), errc: make(chan error, 1)}
+	p := &plain{
+		f:    newFixture(t, "output.test.a"),
+		dest: outputtest.NewDest(),
+		log:  outputtest.NewMemLog("log"),
+		dead: &memDead{},
+		g:    newGen(seeded(t)),
+		errc: make(chan error, 1),
+	}
 	p.d = wrap(t, p.f, p.dest, async, c, drain.Targets{DeadLetter: p.dead})
 	owner := p.log.Owner()
 	go func() { p.errc <- p.d.Drain(t.Context(), owner) }()
@@ -124,7 +131,8 @@ func TestDrainsToTheEndAfterAnOutage_FluentBit4378(t *testing.T) {
 	})
 }
 
-// One dead output stalled the others: fluent-bit#11370, vector#22064. Each has a cursor of its own on the one log; flume kept a copy for each.
+// One dead output stalled the others: fluent-bit#11370, vector#22064. Each has a cursor of its own
+// on the one log; flume kept a copy for each.
 func TestDeadOutputStallsNoOther_FluentBit11370(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		rng := seeded(t)
@@ -162,7 +170,8 @@ func TestBounceWithBatchesInFlight_Vector24193(t *testing.T) {
 	})
 }
 
-// All chunks were dropped without reaching the secondary: here primary and standby are both down, and nothing is dropped.
+// All chunks were dropped without reaching the secondary: here primary and standby are both down,
+// and nothing is dropped.
 func TestStandbyDownToo_Fluentd2123(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -189,8 +198,8 @@ func TestStandbyDownToo_Fluentd2123(t *testing.T) {
 	})
 }
 
-// One over-large message stopped the output (fluent-plugin-kafka#117, #323; flume: one bad event stops the rest), or was dropped and not counted
-// (beats#14906).
+// One over-large message stopped the output (fluent-plugin-kafka#117, #323; flume: one bad event
+// stops the rest), or was dropped and not counted (beats#14906).
 func TestOverLargeRecordGoesToTheDeadLetterCounted_Beats14906(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
@@ -210,13 +219,17 @@ func TestOverLargeRecordGoesToTheDeadLetterCounted_Beats14906(t *testing.T) {
 				want++
 			}
 		}
-		if n := len(p.dead.all()); n != want || int(p.f.metric(t, "penstock_output_dead_letter_records_total")) != want || p.d.Status().DeadLettered != int64(want) {
+		if n := len(
+			p.dead.all(),
+		); n != want || int(p.f.metric(t, "penstock_output_dead_letter_records_total")) != want ||
+			p.d.Status().DeadLettered != int64(want) {
 			t.Fatalf("%d dead letters, want %d", n, want)
 		}
 	})
 }
 
-// The output never reconnected (beats#37276): however many attempts fail, there is another, and it is not far off.
+// The output never reconnected (beats#37276): however many attempts fail, there is another, and it
+// is not far off.
 func TestAttemptsNeverEnd_Beats37276(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
@@ -226,7 +239,11 @@ func TestAttemptsNeverEnd_Beats37276(t *testing.T) {
 		p.dest.SetDown(false)
 		time.Sleep(2 * time.Second)
 		if pos, _ := p.log.Committed(); pos != p.log.End() {
-			t.Fatalf("committed %d of %d two seconds after the destination came back", pos, p.log.End())
+			t.Fatalf(
+				"committed %d of %d two seconds after the destination came back",
+				pos,
+				p.log.End(),
+			)
 		}
 		p.finish(t)
 		if n := strings.Count(p.f.logs.String(), "destination is failing"); n != 1 {
@@ -257,8 +274,8 @@ func TestStopDuringAnOutage_FluentBit10670(t *testing.T) {
 	}
 }
 
-// A queue's drain after recovery ran out of memory or collapsed (otel-contrib#44469, #41204): the replay holds no more than a window, and
-// objects are read one at a time.
+// A queue's drain after recovery ran out of memory or collapsed (otel-contrib#44469, #41204): the
+// replay holds no more than a window, and objects are read one at a time.
 func TestReplayHoldsNoMoreThanAWindow_OtelContrib44469(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)

@@ -136,7 +136,12 @@ func (g *gen) batch(origins, maxRecords int) *record.Batch {
 		g.next[origin]++
 		v := fmt.Sprintf("%s %d", origin, n)
 		g.sent = append(g.sent, v)
-		b.Append(1_700_000_000_000_000_000+int64(n), []byte(origin), []byte(v), []record.Header{{Key: "h", Value: []byte("x")}})
+		b.Append(
+			1_700_000_000_000_000_000+int64(n),
+			[]byte(origin),
+			[]byte(v),
+			[]record.Header{{Key: "h", Value: []byte("x")}},
+		)
 	}
 	return b.Build()
 }
@@ -147,9 +152,15 @@ func (g *gen) fill(l *outputtest.MemLog, batches, origins, maxRecords int) {
 	}
 }
 
-// checkDelivered checks that every value sent arrived or was buried, that first arrivals per origin are in order, and returns the number of
-// repeats. ordered false skips the order.
-func checkDelivered(t testing.TB, sent []string, got []outputtest.Received, buried []outputs.Letter, ordered bool) (repeats int) {
+// checkDelivered checks that every value sent arrived or was buried, that first arrivals per origin
+// are in order, and returns the number of repeats. ordered false skips the order.
+func checkDelivered(
+	t testing.TB,
+	sent []string,
+	got []outputtest.Received,
+	buried []outputs.Letter,
+	ordered bool,
+) (repeats int) {
 	t.Helper()
 	seen := map[string]int{}
 	last := map[string]int{}
@@ -166,10 +177,19 @@ func checkDelivered(t testing.TB, sent []string, got []outputtest.Received, buri
 			t.Fatalf("received %q: %v", v, err)
 		}
 		if p, ok := last[origin]; ordered && ok && n < p {
-			t.Fatalf("%s: %d arrived for the first time after %d (arrival %d of %d)", origin, n, p, i, len(got))
+			t.Fatalf(
+				"%s: %d arrived for the first time after %d (arrival %d of %d)",
+				origin,
+				n,
+				p,
+				i,
+				len(got),
+			)
 		}
 		last[origin] = n
-		if r.Origin != origin || string(r.Record.Key) != origin || r.Record.Time != 1_700_000_000_000_000_000+int64(n) || len(r.Record.Headers) != 1 {
+		if r.Origin != origin || string(r.Record.Key) != origin ||
+			r.Record.Time != 1_700_000_000_000_000_000+int64(n) ||
+			len(r.Record.Headers) != 1 {
 			t.Fatalf("record %q changed on the way: %+v", v, r)
 		}
 	}

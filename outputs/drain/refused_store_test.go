@@ -11,8 +11,8 @@ import (
 	"github.com/penstock/penstock/outputs/overflow"
 )
 
-// createOnly makes the rig's store refuse to overwrite, and lose the answer to each key's first put. What is refused in IfAbsent's place looks
-// the same.
+// createOnly makes the rig's store refuse to overwrite, and lose the answer to each key's first
+// put. What is refused in IfAbsent's place looks the same.
 func (r *rig) createOnly() {
 	var seen sync.Map
 	r.store.SetFault(func(op, key string) outputtest.StoreFault {
@@ -29,8 +29,8 @@ func (r *rig) createOnly() {
 	})
 }
 
-// The overflow's store may create and not overwrite, and every first answer is lost: moving, keeping what was replayed and putting
-// aside what is damaged find what an earlier attempt stored.
+// The overflow's store may create and not overwrite, and every first answer is lost: moving,
+// keeping what was replayed and putting aside what is damaged find what an earlier attempt stored.
 func TestOverflowStoreThatRefusesToOverwrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)
@@ -52,14 +52,17 @@ func TestOverflowStoreThatRefusesToOverwrite(t *testing.T) {
 		if n := checkDelivered(t, r.g.sent, r.dest.Received(), r.dead.all(), true); n != 0 {
 			t.Fatalf("%d repeats", n)
 		}
-		if kept := r.store.Keys(base + "replayed/"); len(kept) < len(waiting) || len(r.store.Keys("")) != len(kept) {
+		if kept := r.store.Keys(
+			base + "replayed/",
+		); len(kept) < len(waiting) ||
+			len(r.store.Keys("")) != len(kept) {
 			t.Fatalf("%d kept of %d; in the store: %q", len(kept), len(waiting), r.store.Keys(""))
 		}
 	})
 }
 
-// Where replayed objects are kept another object has the name: the overflow says so and waits, nothing is sent twice, and it goes on once
-// the name is free.
+// Where replayed objects are kept another object has the name: the overflow says so and waits,
+// nothing is sent twice, and it goes on once the name is free.
 func TestOverflowCannotKeepWhatItReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)
@@ -98,8 +101,8 @@ func TestOverflowCannotKeepWhatItReplayed(t *testing.T) {
 	})
 }
 
-// The answer to a put is lost, and to the question what is there the store gives nothing at first: the object is ours all the same, and is not stored
-// a second time under another name.
+// The answer to a put is lost, and to the question what is there the store gives nothing at first:
+// the object is ours all the same, and is not stored a second time under another name.
 func TestMovedObjectIsNotMistakenForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)

@@ -10,8 +10,8 @@ import (
 	"github.com/penstock/penstock/outputs/overflow"
 )
 
-// An agent that is renamed during an outage, twice, and whose prefix changes, replays what it moved under its earlier name, in order, with
-// what it moves meanwhile; then it uses the new name.
+// An agent that is renamed during an outage, twice, and whose prefix changes, replays what it moved
+// under its earlier name, in order, with what it moves meanwhile; then it uses the new name.
 func TestRenamedDuringAnOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
@@ -27,9 +27,15 @@ func TestRenamedDuringAnOutage(t *testing.T) {
 		r.start()
 		r.feed(2 * time.Minute)
 		if now := len(r.waiting()); now <= before || len(r.store.Keys("overflow/web-2/")) > 0 {
-			t.Fatalf("%d objects were under the old name, now %d; under the new: %q", before, now, r.store.Keys("overflow/web-2/"))
+			t.Fatalf(
+				"%d objects were under the old name, now %d; under the new: %q",
+				before,
+				now,
+				r.store.Keys("overflow/web-2/"),
+			)
 		}
-		if !strings.Contains(r.f.logs.String(), "was renamed while records wait") || !strings.Contains(r.f.logs.String(), base) {
+		if !strings.Contains(r.f.logs.String(), "was renamed while records wait") ||
+			!strings.Contains(r.f.logs.String(), base) {
 			t.Errorf("no word of it:\n%s", r.f.logs)
 		}
 		r.stop()
@@ -42,7 +48,10 @@ func TestRenamedDuringAnOutage(t *testing.T) {
 		}
 		r.dest.SetDown(true)
 		r.feed(2 * time.Minute)
-		if keys := r.store.Keys("spill/web-3/output.test.a/"); len(keys) < 5 || len(r.store.Keys("")) != len(keys) {
+		if keys := r.store.Keys(
+			"spill/web-3/output.test.a/",
+		); len(keys) < 5 ||
+			len(r.store.Keys("")) != len(keys) {
 			t.Fatalf("what is moved afterwards is in %q", r.store.Keys(""))
 		}
 		r.dest.SetDown(false)
@@ -54,7 +63,8 @@ func TestRenamedDuringAnOutage(t *testing.T) {
 	})
 }
 
-// An output whose failover block is gone, or names another store, says where its overflow is and how to bring it back.
+// An output whose failover block is gone, or names another store, says where its overflow is and
+// how to bring it back.
 func TestOverflowThatIsNotLookedAtAnyMoreIsTold(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"no failover":   func(r *rig) { r.c.Failover = nil },

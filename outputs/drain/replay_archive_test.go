@@ -28,7 +28,18 @@ func (w *topicsWriter) Write(_ context.Context, b *record.Batch) error {
 		return err
 	}
 	for r := range recs {
-		w.lines = append(w.lines, fmt.Sprintf("%s %s %s: %s %s %s", b.Topic, b.Tag, b.Origin, r.Key, r.Value, r.When().Format("15:04:05")))
+		w.lines = append(
+			w.lines,
+			fmt.Sprintf(
+				"%s %s %s: %s %s %s",
+				b.Topic,
+				b.Tag,
+				b.Origin,
+				r.Key,
+				r.Value,
+				r.When().Format("15:04:05"),
+			),
+		)
 	}
 	return nil
 }
@@ -41,7 +52,8 @@ const (
 	deadLetterB  = `{"tag":"app.web","offset":3,"time":"2026-01-02T03:04:07Z","value_text":"line","reason":"no time"}` + "\n"
 )
 
-// The store fails now and then; what is replayed goes back to its topic, once, and is gone afterwards or, with Keep, aside.
+// The store fails now and then; what is replayed goes back to its topic, once, and is gone
+// afterwards or, with Keep, aside.
 func TestReplayArchive(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		store, w, f := outputtest.NewMemStore(), &topicsWriter{}, newFixture(t, "output.test.a")
@@ -69,11 +81,16 @@ func TestReplayArchive(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"a a a/1: k no JSON 03:04:05", "a a a/2:  \xff 03:04:06", " app.web penstock replay:  line 03:04:07", " app.web penstock replay:  line 03:04:07",
+			"a a a/1: k no JSON 03:04:05",
+			"a a a/2:  \xff 03:04:06",
+			" app.web penstock replay:  line 03:04:07",
+			" app.web penstock replay:  line 03:04:07",
 		}
 		slices.Sort(w.lines)
 		slices.Sort(want)
-		if !slices.Equal(w.lines, want) || sum.Records != 4 || sum.Damaged != 1 || len(sum.Skipped) != 3 || !strings.Contains(strings.Join(sum.Skipped, " "), "_dead/app/y_0-3.ndjson: this is no dead letter") {
+		if !slices.Equal(w.lines, want) || sum.Records != 4 || sum.Damaged != 1 ||
+			len(sum.Skipped) != 3 ||
+			!strings.Contains(strings.Join(sum.Skipped, " "), "_dead/app/y_0-3.ndjson: this is no dead letter") {
 			t.Errorf("written %q, skipped %q", w.lines, sum.Skipped)
 		}
 		var left []string
@@ -82,9 +99,20 @@ func TestReplayArchive(t *testing.T) {
 				left = append(left, key)
 			}
 		}
-		still := []string{"_dead/.penstock/damaged/app/z_0-3.ndjson", "_dead/app/cut.ndjson.gz", "_dead/app/empty", "_dead/app/y_0-3.ndjson", "_deadly/a.ndjson"}
+		still := []string{
+			"_dead/.penstock/damaged/app/z_0-3.ndjson",
+			"_dead/app/cut.ndjson.gz",
+			"_dead/app/empty",
+			"_dead/app/y_0-3.ndjson",
+			"_deadly/a.ndjson",
+		}
 		if keep {
-			still = slices.Insert(still, 1, "_dead/.penstock/replayed/a/a-1_0-9.ndjson", "_dead/.penstock/replayed/app/x_0-3.ndjson")
+			still = slices.Insert(
+				still,
+				1,
+				"_dead/.penstock/replayed/a/a-1_0-9.ndjson",
+				"_dead/.penstock/replayed/app/x_0-3.ndjson",
+			)
 		}
 		if !slices.Equal(left, still) {
 			t.Errorf("keep %v: %q is left, want %q", keep, left, still)
@@ -101,7 +129,12 @@ func TestReplayArchiveByTheBeginningOfNames(t *testing.T) {
 	}
 	store.Set("lake/dead-a/1", []byte(deadLetterA1))
 	store.Set("lake/a/1", []byte(deadLetterB))
-	sum, err := replay.FromArchive(t.Context(), store, "lake/dead-", replay.Options{To: d, Log: f.env.Log, Keep: true, Dir: t.TempDir()})
+	sum, err := replay.FromArchive(
+		t.Context(),
+		store,
+		"lake/dead-",
+		replay.Options{To: d, Log: f.env.Log, Keep: true, Dir: t.TempDir()},
+	)
 	if err != nil || sum.Records != 1 || len(sum.Skipped) > 0 {
 		t.Fatalf("%+v %v", sum, err)
 	}

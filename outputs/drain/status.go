@@ -28,7 +28,8 @@ type LogStatus struct {
 	Log       string
 	State     string // one of the State constants
 	Committed int64
-	Stalled   time.Duration // for so long the destination has taken nothing although something is being sent
+	// for so long the destination has taken nothing although something is being sent
+	Stalled time.Duration
 	// Waiting in the overflow; Oldest is the time of the oldest record, zero while not known.
 	Objects       int64
 	ObjectBytes   int64
@@ -50,7 +51,11 @@ func (d *Drainer) Held() []string {
 
 // Status returns the present condition.
 func (d *Drainer) Status() Status {
-	s := Status{FlyingBatches: d.to.Send.Flying.Load(), FlyingBytes: d.to.Send.Bytes.Load(), DeadLettered: d.to.Send.Dead.Load()}
+	s := Status{
+		FlyingBatches: d.to.Send.Flying.Load(),
+		FlyingBytes:   d.to.Send.Bytes.Load(),
+		DeadLettered:  d.to.Send.Dead.Load(),
+	}
 	t := d.to.Send.Trouble()
 	s.FailingSince, s.LastError, s.Do = t.Since, t.Error, t.Do
 	s.Failing = !s.FailingSince.IsZero()
@@ -69,7 +74,8 @@ func (d *Drainer) Status() Status {
 		l.Stalled = r.health.Stalled()
 		if f := r.over; f != nil {
 			o := f.State()
-			l.State, l.Objects, l.ObjectBytes, l.Oldest, l.StoreError = o.Name, o.Objects, o.Bytes, o.Oldest, o.StoreError
+			l.State, l.Objects, l.ObjectBytes = o.Name, o.Objects, o.Bytes
+			l.Oldest, l.StoreError = o.Oldest, o.StoreError
 			l.ObjectRecords, l.Since, l.Replayed, l.Down = o.Records, o.Since, o.Gone, o.Down
 		}
 		s.Logs = append(s.Logs, l)

@@ -53,7 +53,12 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 				r := newRig(t, false)
 				r.c.Failover.After, r.c.Failover.Recover = 2*time.Second, 5*time.Second
 				w := &deafWriter{Writer: r.dest.Writer(), Prober: r.dest}
-				d, err := drain.NewOutput(w, r.c, r.f.env, drain.Targets{DeadLetter: r.dead, Overflow: r.store})
+				d, err := drain.NewOutput(
+					w,
+					r.c,
+					r.f.env,
+					drain.Targets{DeadLetter: r.dead, Overflow: r.store},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -66,7 +71,9 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 				r.feed(time.Second)
 
 				if store == "fails" {
-					r.store.SetFault(func(string, string) outputtest.StoreFault { return outputtest.StoreFails })
+					r.store.SetFault(
+						func(string, string) outputtest.StoreFault { return outputtest.StoreFails },
+					)
 				}
 				stuck := make(chan struct{})
 				w.setStuck(stuck)
@@ -74,7 +81,8 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 				if r.state() != overflow.StateOverflow {
 					t.Fatalf("state %s", r.state())
 				}
-				w.setStuck(nil) // what comes from here on would get through, and the destination answers
+				// what comes from here on would get through, and the destination answers
+				w.setStuck(nil)
 				for waited := 0; r.state() != next; waited++ {
 					if r.feed(100 * time.Millisecond); waited > 600 {
 						t.Fatalf("state %s, not %s", r.state(), next)

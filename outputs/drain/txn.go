@@ -17,8 +17,9 @@ import (
 
 // txnLog drains one log exactly once.
 //
-// What is committed where: each transaction holds the log's position, under the log's identity (note.Log). The log's own cursor follows after. So the
-// destination's position is the later one of the two after a crash, and the log's own is where records went to the overflow meanwhile.
+// What is committed where: each transaction holds the log's position, under the log's identity
+// (note.Log). The log's own cursor follows after. So the destination's position is the later one of
+// the two after a crash, and the log's own is where records went to the overflow meanwhile.
 type txnLog struct {
 	*deliver.TxnDelivery
 	r    *drain
@@ -33,7 +34,9 @@ func sessionName(agent, log string) string { return "penstock." + agent + "." + 
 
 func newTxnLog(r *drain) (*txnLog, error) {
 	if _, ok := r.log.(record.Partitioned); ok {
-		return nil, errors.New(`delivery = "exactly_once" needs a buffer between input and output: a log that is a partition of a topic cannot be its source`)
+		return nil, errors.New(
+			`delivery = "exactly_once" needs a buffer between input and output: a log that is a partition of a topic cannot be its source`,
+		)
 	}
 	name := sessionName(r.out.to.Env.Agent, r.log.Name())
 	s, err := r.out.to.Transactor.Session(name)
@@ -41,11 +44,19 @@ func newTxnLog(r *drain) (*txnLog, error) {
 		return nil, err
 	}
 	x := &txnLog{r: r, slog: r.out.to.Env.Log.With("log", r.log.Name(), "transactional_id", name)}
-	x.TxnDelivery = &deliver.TxnDelivery{Session: s, Send: r.out.to.Send, Every: r.out.to.Every, Health: &r.health, OnStraggler: r.AddStraggler, AwaitStragglers: r.AwaitStragglers}
+	x.TxnDelivery = &deliver.TxnDelivery{
+		Session:         s,
+		Send:            r.out.to.Send,
+		Every:           r.out.to.Every,
+		Health:          &r.health,
+		OnStraggler:     r.AddStraggler,
+		AwaitStragglers: r.AwaitStragglers,
+	}
 	return x, nil
 }
 
-// run delivers the log until it ends, quit is closed, or ctx ends, however often transactions break.
+// run delivers the log until it ends, quit is closed, or ctx ends, however often transactions
+// break.
 func (x *txnLog) run(ctx context.Context, quit <-chan struct{}) error {
 	back := retry.Backoff{Retry: x.Send.Config.Retry}
 	for {
@@ -81,7 +92,10 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 	}()
 	id := x.note().Log
 	e := deliver.TxnFlight{
-		Source: x.r.log, From: at, Quit: quit, OnCommit: c.Reached,
+		Source:   x.r.log,
+		From:     at,
+		Quit:     quit,
+		OnCommit: c.Reached,
 		Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at, Log: id} },
 	}
 	if p, ok := x.r.log.(record.Preparer); ok {
@@ -120,7 +134,8 @@ func (x *txnLog) note() overflow.Note {
 	return n
 }
 
-// Doubtful tells whether it has to be settled what the destination has, before anything is replayed.
+// Doubtful tells whether it has to be settled what the destination has, before anything is
+// replayed.
 func (x *txnLog) Doubtful() bool { return x.note().Doubt != nil }
 
 // Doubt notes, before records go elsewhere, that the destination may have some of them.
@@ -156,8 +171,9 @@ func (x *txnLog) waiting() bool {
 	return !ok || e.End() > pos
 }
 
-// settle returns where the log goes on: what the destination has committed, or where the log's own cursor is if that is further. Both hold that position
-// when it returns. It fails with errAborted when the destination has to be asked again.
+// settle returns where the log goes on: what the destination has committed, or where the log's own
+// cursor is if that is further. Both hold that position when it returns. It fails with errAborted
+// when the destination has to be asked again.
 func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -189,7 +205,8 @@ func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	// It holds the position before anything is sent, so that a refusal to store it shows at once, and whoever else uses the transactional id sees who has it.
+	// It holds the position before anything is sent, so that a refusal to store it shows at once,
+	// and whoever else uses the transactional id sees who has it.
 	if err := x.Session.Commit(ctx, outputs.Position{At: at, Log: x.note().Log}); err != nil {
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -209,8 +226,9 @@ func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error
 	return at, nil
 }
 
-// missed tells what it means that the destination has lost the position that it held: the log's own is gone on from, and of
-// what was being committed when the agent was killed nobody knows whether it was.
+// missed tells what it means that the destination has lost the position that it held: the log's own
+// is gone on from, and of what was being committed when the agent was killed nobody knows whether
+// it was.
 func (x *txnLog) missed(at int64) {
 	x.r.out.to.Lost.Inc()
 	doubt := at
@@ -219,13 +237,22 @@ func (x *txnLog) missed(at int64) {
 			doubt = max(doubt, pos)
 		}
 	}
-	x.slog.Warn("Kafka no longer has the position that was committed for this output: its consumer group was deleted or reset, or has expired while nothing was committed; going on from the one on this disk",
-		"group", sessionName(x.r.out.to.Env.Agent, x.r.log.Name()), "position", at, "records_prepared_after_it", doubt-at,
-		"do", "nothing if the agent had been stopped in good order; if it was killed, the last transaction before that may be in Kafka twice. "+
-			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group")
+	x.slog.Warn(
+		"Kafka no longer has the position that was committed for this output: its consumer group was deleted or reset, or has expired while nothing was committed; going on from the one on this disk",
+		"group",
+		sessionName(x.r.out.to.Env.Agent, x.r.log.Name()),
+		"position",
+		at,
+		"records_prepared_after_it",
+		doubt-at,
+		"do",
+		"nothing if the agent had been stopped in good order; if it was killed, the last transaction before that may be in Kafka twice. "+
+			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group",
+	)
 }
 
-// place compares the destination's position with the log's, and makes the log's cursor hold the later one.
+// place compares the destination's position with the log's, and makes the log's cursor hold the
+// later one.
 func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int64, error) {
 	at, _ := x.r.ledger.State()
 	n := x.note()
@@ -244,19 +271,37 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	}
 	x.resolved = true
 	if e, ok := x.r.log.(record.Ender); ok && at > e.End() {
-		x.slog.Error("Kafka has more of this buffer than the buffer itself: the data directory is an older copy. All that it holds is delivered already; what is read from here on may be there too",
-			"buffer_ends", e.End(), "committed_in_kafka", at, "do", "nothing if that copy was restored on purpose; otherwise see why the disk has lost what was written")
+		x.slog.Error(
+			"Kafka has more of this buffer than the buffer itself: the data directory is an older copy. All that it holds is delivered already; what is read from here on may be there too",
+			"buffer_ends",
+			e.End(),
+			"committed_in_kafka",
+			at,
+			"do",
+			"nothing if that copy was restored on purpose; otherwise see why the disk has lost what was written",
+		)
 		at, id = e.End(), ""
 	}
 	if found && !ours && p.Log != "" {
-		x.slog.Warn("Kafka holds a position of another buffer under this transactional id, such as one that was lost or deleted; this buffer is delivered from its own position",
-			"position", at, "do", "nothing if this host's data directory was begun anew; if two agents have the same name, rename one")
+		x.slog.Warn(
+			"Kafka holds a position of another buffer under this transactional id, such as one that was lost or deleted; this buffer is delivered from its own position",
+			"position",
+			at,
+			"do",
+			"nothing if this host's data directory was begun anew; if two agents have the same name, rename one",
+		)
 	}
 	if id == "" {
 		id = overflow.NewLogID()
 	}
 	if at > was {
-		x.slog.Info("going on from the position in Kafka, which is ahead of the buffer's", "position", at, "buffer", was)
+		x.slog.Info(
+			"going on from the position in Kafka, which is ahead of the buffer's",
+			"position",
+			at,
+			"buffer",
+			was,
+		)
 	}
 	has := int64(0)
 	if ours {
@@ -268,15 +313,25 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 		n.Log = id
 	})
 	if forgot {
-		x.slog.Warn("too many outages while objects wait: some records may be replayed that the destination has", "do", "see why the overflow is not replayed")
+		x.slog.Warn(
+			"too many outages while objects wait: some records may be replayed that the destination has",
+			"do",
+			"see why the overflow is not replayed",
+		)
 	}
 	return at, err
 }
 
-// stopped waits for ctx or the log's end, once the output cannot go on because another has its transactional id: taking that back would stop the other.
+// stopped waits for ctx or the log's end, once the output cannot go on because another has its
+// transactional id: taking that back would stop the other.
 func (x *txnLog) stopped(ctx context.Context, err error) error {
-	x.slog.Error("this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
-		"error", err, "do", "run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own")
+	x.slog.Error(
+		"this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
+		"error",
+		err,
+		"do",
+		"run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own",
+	)
 	x.Send.Failing.Ended(err)
 	if e, ok := x.r.log.(record.Ender); ok && x.r.log.SeekTo(e.End()) == nil {
 		for {

@@ -19,11 +19,15 @@ import (
 
 // inTheWay are the ways in which a GET can go wrong without the store's knowing.
 var inTheWay = map[string]outputtest.StoreFault{
-	"hangs up": outputtest.StoreHangsUp, "short": outputtest.StoreShort, "empty": outputtest.StoreEmpty,
-	"cut": outputtest.StoreCut, "flips": outputtest.StoreFlips,
+	"hangs up": outputtest.StoreHangsUp,
+	"short":    outputtest.StoreShort,
+	"empty":    outputtest.StoreEmpty,
+	"cut":      outputtest.StoreCut,
+	"flips":    outputtest.StoreFlips,
 }
 
-// faulty makes every GET of an object go wrong, n times each or, with n 0, until it is told otherwise.
+// faulty makes every GET of an object go wrong, n times each or, with n 0, until it is told
+// otherwise.
 func faulty(f outputtest.StoreFault, n int64) func(op, key string) outputtest.StoreFault {
 	var left atomic.Int64
 	left.Store(n)
@@ -35,8 +39,9 @@ func faulty(f outputtest.StoreFault, n int64) func(op, key string) outputtest.St
 	}
 }
 
-// An object is deleted once what was acknowledged is the object, never because reading it ended without an error: the store hangs
-// up on every GET for a while, or the answer ends early, and each line still arrives, once.
+// An object is deleted once what was acknowledged is the object, never because reading it ended
+// without an error: the store hangs up on every GET for a while, or the answer ends early, and each
+// line still arrives, once.
 func TestObjectIsDeletedOnlyOnceItIsDelivered(t *testing.T) {
 	for name, fault := range inTheWay {
 		for _, meta := range []bool{true, false} {
@@ -87,7 +92,12 @@ func TestReplayDeletesOnlyWhatItDelivered(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				d, err := drain.NewOutput(r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead})
+				d, err := drain.NewOutput(
+					r.dest.Writer(),
+					quick(),
+					f.env,
+					drain.Targets{DeadLetter: r.dead},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -95,7 +105,8 @@ func TestReplayDeletesOnlyWhatItDelivered(t *testing.T) {
 				r.store.SetFault(faulty(fault, 2))
 				opts := replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()}
 				sum, err := replay.FromStore(t.Context(), r.store, "", opts)
-				if err != nil || sum.Damaged > 0 || sum.Records != int64(len(r.g.sent)+3) || r.dest.Count() != len(r.g.sent)+3 {
+				if err != nil || sum.Damaged > 0 || sum.Records != int64(len(r.g.sent)+3) ||
+					r.dest.Count() != len(r.g.sent)+3 {
 					t.Fatalf("%+v %v: %d of %d arrived", sum, err, r.dest.Count(), len(r.g.sent)+3)
 				}
 				if keys := r.store.Keys(""); len(keys) != 0 {
@@ -114,7 +125,11 @@ func TestReplayArchiveDeletesOnlyWhatItDelivered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store.SetWith("_dead/a/1", []byte(deadLetterA1+deadLetterA2), map[string]string{"penstock-records": "2"})
+		store.SetWith(
+			"_dead/a/1",
+			[]byte(deadLetterA1+deadLetterA2),
+			map[string]string{"penstock-records": "2"},
+		)
 		store.SetWith("_dead/a/2", []byte(deadLetterA1), map[string]string{"penstock-records": "2"})
 		gets := 0
 		store.SetFault(func(op, key string) outputtest.StoreFault {
@@ -125,7 +140,12 @@ func TestReplayArchiveDeletesOnlyWhatItDelivered(t *testing.T) {
 			}
 			return outputtest.StoreWorks
 		})
-		sum, err := replay.FromArchive(t.Context(), store, "_dead/", replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()})
+		sum, err := replay.FromArchive(
+			t.Context(),
+			store,
+			"_dead/",
+			replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
+		)
 		if err != nil || sum.Records != 3 || sum.Damaged != 1 || len(sum.Skipped) > 0 {
 			t.Errorf("fault %v: %+v %v", fault, sum, err)
 		}
@@ -135,8 +155,8 @@ func TestReplayArchiveDeletesOnlyWhatItDelivered(t *testing.T) {
 	}
 }
 
-// An object that does not hold what its metadata or its name says is kept aside, with what is wrong with it; what it does hold is
-// delivered.
+// An object that does not hold what its metadata or its name says is kept aside, with what is wrong
+// with it; what it does hold is delivered.
 func TestObjectThatIsNotWhatItSaysIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)
@@ -160,7 +180,8 @@ func TestObjectThatIsNotWhatItSaysIsKept(t *testing.T) {
 			return enc.EncodeAll(bytes.Join(lines, nil), nil)
 		}
 		meta := r.store.Metadata
-		// One line less; another line in the place of one; nothing; the lines of another object; a last line without its end.
+		// One line less; another line in the place of one; nothing; the lines of another object; a
+		// last line without its end.
 		l := lines(keys[0])
 		r.store.SetWith(keys[0], pack(l[:len(l)-1]), meta(keys[0]))
 		l = lines(keys[1])
@@ -175,12 +196,22 @@ func TestObjectThatIsNotWhatItSaysIsKept(t *testing.T) {
 		r.store.Set(keys[5], r.store.Bytes(keys[5]))
 
 		f := newFixture(t, "output.test.a")
-		d, err := drain.NewOutput(r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead})
+		d, err := drain.NewOutput(
+			r.dest.Writer(),
+			quick(),
+			f.env,
+			drain.Targets{DeadLetter: r.dead},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		sum, err := replay.FromStore(t.Context(), r.store, replay.Prefix("overflow", "web-1"), replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()})
+		sum, err := replay.FromStore(
+			t.Context(),
+			r.store,
+			replay.Prefix("overflow", "web-1"),
+			replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
+		)
 		if err != nil || sum.Damaged != 5 {
 			t.Fatalf("%+v %v\n%s", sum, err, f.logs)
 		}

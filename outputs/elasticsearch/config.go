@@ -32,7 +32,13 @@ type Config struct {
 // Default returns the presets.
 func Default() Config {
 	return Config{
-		Index: template.MustParse("${tag}"), Operation: "create", TimestampField: "@timestamp", Compression: "gzip", Timeout: time.Minute,
+		Index: template.MustParse(
+			"${tag}",
+		),
+		Operation:      "create",
+		TimestampField: "@timestamp",
+		Compression:    "gzip",
+		Timeout:        time.Minute,
 	}
 }
 

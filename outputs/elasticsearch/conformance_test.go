@@ -41,7 +41,10 @@ func (h *harness) Received(testing.TB) (out []outputtest.Received) {
 	defer h.mu.Unlock()
 	for _, line := range h.order {
 		index, doc, _ := strings.Cut(line, " ")
-		out = append(out, outputtest.Received{Tag: index, Record: record.Record{Value: valueOf(doc)}})
+		out = append(
+			out,
+			outputtest.Received{Tag: index, Record: record.Record{Value: valueOf(doc)}},
+		)
 	}
 	return out
 }

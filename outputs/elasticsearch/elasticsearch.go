@@ -51,8 +51,15 @@ func New(cfg Config, env outputs.Env) (*Elasticsearch, error) {
 		urls[i] = strings.TrimRight(u, "/")
 	}
 	e.sender, err = httpsend.New(httpsend.Options{
-		URLs: urls, Timeout: cfg.Timeout, Compression: cfg.Compression, User: cfg.User, Password: cfg.Password,
-		Token: cfg.APIKey, Scheme: "ApiKey", TLS: cfg.TLS, MaxAnswer: 64 << 20,
+		URLs:        urls,
+		Timeout:     cfg.Timeout,
+		Compression: cfg.Compression,
+		User:        cfg.User,
+		Password:    cfg.Password,
+		Token:       cfg.APIKey,
+		Scheme:      "ApiKey",
+		TLS:         cfg.TLS,
+		MaxAnswer:   64 << 20,
 	}, env.Log)
 	return e, err
 }
@@ -77,7 +84,10 @@ func (e *Elasticsearch) Write(ctx context.Context, b *record.Batch) error {
 		start := len(buf)
 		index, err := e.index.Append(nil, dialect.Subject{Batch: b, Record: r})
 		if err != nil {
-			d.failed = append(d.failed, outputs.RecordError{Index: n, Err: outputs.Permanent(fmt.Errorf("index: %w", err))})
+			d.failed = append(
+				d.failed,
+				outputs.RecordError{Index: n, Err: outputs.Permanent(fmt.Errorf("index: %w", err))},
+			)
 		} else {
 			buf = e.encode(buf, bytes.ToLower(index), b, r)
 			docs = append(docs, doc{n, buf[start:len(buf):len(buf)]})
@@ -106,12 +116,14 @@ func (e *Elasticsearch) Write(ctx context.Context, b *record.Batch) error {
 
 // delivery is what has become of a batch so far.
 type delivery struct {
-	failed  []outputs.RecordError
-	err     error // why nothing more was sent; then all records from stopped on are to be tried again
+	failed []outputs.RecordError
+	// why nothing more was sent; then all records from stopped on are to be tried again
+	err     error
 	stopped int
 }
 
-// send sends one bulk request, or two of half the size where it is too large, and tells whether to go on.
+// send sends one bulk request, or two of half the size where it is too large, and tells whether to
+// go on.
 func (e *Elasticsearch) send(ctx context.Context, docs []doc, d *delivery) bool {
 	var body []byte
 	for _, doc := range docs {
@@ -120,7 +132,10 @@ func (e *Elasticsearch) send(ctx context.Context, docs []doc, d *delivery) bool 
 	a, err := e.sender.Do(ctx, http.MethodPost, e.path, "application/x-ndjson", body)
 	if err == nil && a.Status == http.StatusRequestEntityTooLarge {
 		if len(docs) == 1 {
-			d.failed = append(d.failed, outputs.RecordError{Index: docs[0].index, Err: outputs.Permanent(a.Err())})
+			d.failed = append(
+				d.failed,
+				outputs.RecordError{Index: docs[0].index, Err: outputs.Permanent(a.Err())},
+			)
 			return true
 		}
 		half := len(docs) / 2
@@ -155,7 +170,11 @@ func (e *Elasticsearch) outcome(docs []doc, a *httpsend.Answer, d *delivery) err
 		return fmt.Errorf("answer to a bulk request: %w", err)
 	}
 	if len(reply.Items) != len(docs) {
-		return fmt.Errorf("answer to a bulk request has %d items, want %d", len(reply.Items), len(docs))
+		return fmt.Errorf(
+			"answer to a bulk request has %d items, want %d",
+			len(reply.Items),
+			len(docs),
+		)
 	}
 	for i, it := range reply.Items {
 		for _, r := range it {
@@ -178,7 +197,8 @@ func verdict(r bulkItemReply, operation string) error {
 	err := fmt.Errorf("document refused with %d: %.300s", r.Status, r.Error)
 	switch {
 	case r.Status == http.StatusTooManyRequests, r.Status >= 500, r.Status == http.StatusConflict,
-		r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden, r.Status == http.StatusNotFound, r.Status == 0:
+		r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden,
+		r.Status == http.StatusNotFound, r.Status == 0:
 		return err // room, rights or an index may come
 	}
 	return outputs.Permanent(err)
@@ -194,7 +214,8 @@ func (e *Elasticsearch) encode(dst, index []byte, b *record.Batch, r *record.Rec
 	return append(e.document(dst, b, r), '\n')
 }
 
-// id makes the document's id: the header's, or a digest over the record and its place, the same however often it is sent.
+// id makes the document's id: the header's, or a digest over the record and its place, the same
+// however often it is sent.
 func (e *Elasticsearch) id(b *record.Batch, r *record.Record) []byte {
 	if e.cfg.IDHeader != "" {
 		if v, ok := r.Header(e.cfg.IDHeader); ok && len(v) > 0 && len(v) <= 512 {
@@ -234,7 +255,13 @@ func (e *Elasticsearch) document(dst []byte, b *record.Batch, r *record.Record) 
 		dst = append(r.When().AppendFormat(dst, time.RFC3339Nano), `",`...)
 	}
 	if f := e.cfg.TagField; f != "" && !(object && has(value, f)) {
-		dst = append(wire.AppendJSONString(append(wire.AppendJSONString(dst, []byte(f)), ':'), []byte(b.Tag)), ',')
+		dst = append(
+			wire.AppendJSONString(
+				append(wire.AppendJSONString(dst, []byte(f)), ':'),
+				[]byte(b.Tag),
+			),
+			',',
+		)
 	}
 	if object {
 		if inside := bytes.TrimSpace(value[1 : len(value)-1]); len(inside) > 0 {

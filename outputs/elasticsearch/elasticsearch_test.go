@@ -29,7 +29,15 @@ func open(t *testing.T, urls []string, change func(*Config)) *Elasticsearch {
 	if change != nil {
 		change(&cfg)
 	}
-	e, err := New(cfg, outputs.Env{Name: "output.elasticsearch.test", Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	e, err := New(
+		cfg,
+		outputs.Env{
+			Name:    "output.elasticsearch.test",
+			Agent:   "a",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +133,12 @@ func newCluster(t *testing.T) *cluster {
 func batch(values ...string) *record.Batch {
 	recs := make([]record.Record, len(values))
 	for i, v := range values {
-		recs[i] = record.Record{Offset: int64(100 + i), Time: int64(i)*1e9 + 1e6, Value: []byte(v), Headers: []record.Header{{Key: "ix", Value: []byte("H")}}}
+		recs[i] = record.Record{
+			Offset:  int64(100 + i),
+			Time:    int64(i)*1e9 + 1e6,
+			Value:   []byte(v),
+			Headers: []record.Header{{Key: "ix", Value: []byte("H")}},
+		}
 	}
 	return record.FromRecords("App", "o", recs)
 }
@@ -136,7 +149,10 @@ func TestDocuments(t *testing.T) {
 		cfg.Index = template.MustParse(`${tag}-${strftime("%Y.%m.%d")}-${header["ix"]}`)
 		cfg.TagField, cfg.Pipeline = "tag", "p q"
 	})
-	if err := e.Write(context.Background(), batch(`{"a":1}`, `{"@timestamp":"x","tag":1}`, "te\"xt", "{}", "{\n\"b\": [1,\n2]}")); err != nil {
+	if err := e.Write(
+		context.Background(),
+		batch(`{"a":1}`, `{"@timestamp":"x","tag":1}`, "te\"xt", "{}", "{\n\"b\": [1,\n2]}"),
+	); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -149,7 +165,10 @@ func TestDocuments(t *testing.T) {
 	if got := strings.Join(c.order, "\n"); got != strings.Join(want, "\n") {
 		t.Fatal(got)
 	}
-	if err := e.Probe(context.Background()); err != nil || fmt.Sprint(c.paths) != "[POST /_bulk?pipeline=p+q GET /]" {
+	if err := e.Probe(
+		context.Background(),
+	); err != nil ||
+		fmt.Sprint(c.paths) != "[POST /_bulk?pipeline=p+q GET /]" {
 		t.Fatal(err, c.paths)
 	}
 }
@@ -157,16 +176,26 @@ func TestDocuments(t *testing.T) {
 // A record that lacks a part of the index is refused; the others are not.
 func TestIndexThatARecordLacks(t *testing.T) {
 	c := newCluster(t)
-	e := open(t, []string{c.URL}, func(cfg *Config) { cfg.Index = template.MustParse("logs-${field.app}") })
+	e := open(
+		t,
+		[]string{c.URL},
+		func(cfg *Config) { cfg.Index = template.MustParse("logs-${field.app}") },
+	)
 	err := e.Write(context.Background(), batch(`{"a":1}`, `{"app":"X"}`, `{}`))
 	var partial *outputs.PartialError
-	if !errors.As(err, &partial) || len(partial.Records) != 2 || partial.Records[0].Index != 0 || partial.Records[1].Index != 2 || !outputs.IsPermanent(partial.Records[0].Err) {
+	if !errors.As(err, &partial) || len(partial.Records) != 2 || partial.Records[0].Index != 0 ||
+		partial.Records[1].Index != 2 ||
+		!outputs.IsPermanent(partial.Records[0].Err) {
 		t.Fatal(err)
 	}
 	if len(c.order) != 1 || !strings.HasPrefix(c.order[0], "logs-x ") {
 		t.Fatal(c.order)
 	}
-	if err := e.Write(context.Background(), batch("text")); !errors.As(err, &partial) || len(partial.Records) != 1 {
+	if err := e.Write(
+		context.Background(),
+		batch("text"),
+	); !errors.As(err, &partial) ||
+		len(partial.Records) != 1 {
 		t.Fatal(err)
 	}
 }
@@ -195,10 +224,16 @@ func TestItemsFailAlone(t *testing.T) {
 		}
 		return 0
 	}
-	err := open(t, []string{c.URL}, nil).Write(context.Background(), batch("0", "mapping", "2", "busy", "4"))
+	err := open(
+		t,
+		[]string{c.URL},
+		nil,
+	).Write(context.Background(), batch("0", "mapping", "2", "busy", "4"))
 	var p *outputs.PartialError
 	if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 1 || p.Records[1].Index != 3 ||
-		!outputs.IsPermanent(p.Records[0].Err) || outputs.IsPermanent(p.Records[1].Err) || !strings.Contains(p.Records[0].Err.Error(), "because") {
+		!outputs.IsPermanent(p.Records[0].Err) ||
+		outputs.IsPermanent(p.Records[1].Err) ||
+		!strings.Contains(p.Records[0].Err.Error(), "because") {
 		t.Fatal(err)
 	}
 	if len(c.docs) != 3 {
@@ -212,7 +247,9 @@ func TestTooLargeIsHalved(t *testing.T) {
 	values := []string{"0", "1", "2", strings.Repeat("x", 200), "4", "5"}
 	err := open(t, []string{c.URL}, nil).Write(context.Background(), batch(values...))
 	var p *outputs.PartialError
-	if !errors.As(err, &p) || len(p.Records) != 1 || p.Records[0].Index != 3 || !outputs.IsPermanent(p.Records[0].Err) || len(c.docs) != 5 {
+	if !errors.As(err, &p) || len(p.Records) != 1 || p.Records[0].Index != 3 ||
+		!outputs.IsPermanent(p.Records[0].Err) ||
+		len(c.docs) != 5 {
 		t.Fatal(err, len(c.docs))
 	}
 }
@@ -233,7 +270,11 @@ func TestNextNodeTakesOver(t *testing.T) {
 
 func TestNonsenseAnswers(t *testing.T) {
 	for _, body := range []string{"", "{}", `{"items":[]}`, "<html>"} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) }))
+		s := httptest.NewServer(
+			http.HandlerFunc(
+				func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) },
+			),
+		)
 		err := open(t, []string{s.URL}, nil).Write(context.Background(), batch("0"))
 		s.Close()
 		if err == nil || outputs.IsPermanent(err) {
@@ -243,7 +284,14 @@ func TestNonsenseAnswers(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	c := Config{URLs: []string{"x"}, Index: template.MustParse("${nothing}"), Operation: "delete", Compression: "lz4", APIKey: "k", User: "u"}
+	c := Config{
+		URLs:        []string{"x"},
+		Index:       template.MustParse("${nothing}"),
+		Operation:   "delete",
+		Compression: "lz4",
+		APIKey:      "k",
+		User:        "u",
+	}
 	text := fmt.Sprint(c.Validate())
 	for _, want := range []string{"urls: ", "index: ", "operation: ", "compression: ", "timeout: ", "api_key: "} {
 		if !strings.Contains(text, want) {

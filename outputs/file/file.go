@@ -37,8 +37,8 @@ func New(cfg Config, env outputs.Env) (*Output, error) {
 	return &Output{cfg: cfg, format: lines.Format(cfg.Format), log: env.Log}, nil
 }
 
-// Write implements outputs.Writer. A batch is in the file as a whole or not at all, unless the process ends in the middle; then the torn line is
-// cut off by the next run.
+// Write implements outputs.Writer. A batch is in the file as a whole or not at all, unless the
+// process ends in the middle; then the torn line is cut off by the next run.
 func (o *Output) Write(_ context.Context, b *record.Batch) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -76,7 +76,8 @@ func (o *Output) ready() error {
 	if o.f != nil {
 		here, err := os.Stat(o.cfg.Path)
 		mine, merr := o.f.Stat()
-		if err != nil || merr != nil || !os.SameFile(here, mine) || mine.Size() < o.size { // moved, deleted or truncated by somebody else
+		// moved, deleted or truncated by somebody else
+		if err != nil || merr != nil || !os.SameFile(here, mine) || mine.Size() < o.size {
 			if err := o.drop(); err != nil {
 				return err
 			}
@@ -117,7 +118,8 @@ func (o *Output) open() error {
 	return nil
 }
 
-// resume cuts off a torn last line. A file that was there counts as begun when it was last written: its true beginning is not known.
+// resume cuts off a torn last line. A file that was there counts as begun when it was last written:
+// its true beginning is not known.
 func resume(f *os.File) (size int64, begun time.Time, err error) {
 	fi, err := f.Stat()
 	if err != nil {

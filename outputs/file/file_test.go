@@ -51,7 +51,10 @@ func (h harness) Mend(t testing.TB) { h.point(t, filepath.Join(h.dir, "real")) }
 
 func (h harness) point(t testing.TB, to string) {
 	tmp := filepath.Join(h.dir, "link")
-	if err := errors.Join(os.Symlink(to, tmp), os.Rename(tmp, filepath.Join(h.dir, "sub"))); err != nil {
+	if err := errors.Join(
+		os.Symlink(to, tmp),
+		os.Rename(tmp, filepath.Join(h.dir, "sub")),
+	); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -32,7 +32,15 @@ func (o *Output) rotate() error {
 		o.one.Lock()
 		defer o.one.Unlock()
 		if err := o.tidy(); err != nil {
-			o.log.Warn("rotated files could not be tidied up; it is tried again after the next rotation", "path", o.cfg.Path, "error", err, "do", "check the directory's permissions and room")
+			o.log.Warn(
+				"rotated files could not be tidied up; it is tried again after the next rotation",
+				"path",
+				o.cfg.Path,
+				"error",
+				err,
+				"do",
+				"check the directory's permissions and room",
+			)
 		}
 	})
 	return nil
@@ -53,7 +61,8 @@ func (o *Output) rotated() ([]string, error) {
 	prefix := filepath.Base(o.cfg.Path) + "."
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), prefix)
-		if !ok || !e.Type().IsRegular() || len(rest) < len(stampLayout) || strings.HasSuffix(rest, tempSuffix) {
+		if !ok || !e.Type().IsRegular() || len(rest) < len(stampLayout) ||
+			strings.HasSuffix(rest, tempSuffix) {
 			continue
 		}
 		if _, err := time.Parse(stampLayout, rest[:len(stampLayout)]); err == nil {

@@ -21,8 +21,8 @@ func newBalance(all []*server) *balance {
 	return b
 }
 
-// rebuild takes account of servers that went down or came up. Standby servers stand in for the weight that is lost, in the order in which
-// they are listed.
+// rebuild takes account of servers that went down or came up. Standby servers stand in for the
+// weight that is lost, in the order in which they are listed.
 func (b *balance) rebuild() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,8 +73,9 @@ func gcd(a, b int) int {
 	return a
 }
 
-// turn returns the servers to try for a chunk, the chosen one first, then the others that are up, then those that are down: an attempt at a server
-// that is down costs less than giving up. A non-empty origin makes the choice depend on it alone.
+// turn returns the servers to try for a chunk, the chosen one first, then the others that are up,
+// then those that are down: an attempt at a server that is down costs less than giving up. A
+// non-empty origin makes the choice depend on it alone.
 func (b *balance) turn(origin string) []*server {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -51,11 +51,21 @@ func (s *Server) SetDefaults() { s.Weight = 60 }
 // Default returns the presets.
 func Default() Config {
 	return Config{
-		Balance: "round_robin", Compression: "none", RequireAck: true,
-		AckTimeout: 190 * time.Second, ConnectTimeout: 10 * time.Second, SendTimeout: time.Minute,
-		Keepalive: true, KeepaliveTimeout: 5 * time.Minute, ReconnectAfter: 10 * time.Minute,
-		Heartbeat: "transport", HeartbeatInterval: 5 * time.Second, HardTimeout: time.Minute, RecoverWait: 10 * time.Second,
-		Peer: "auto", TimeFormat: "v1",
+		Balance:           "round_robin",
+		Compression:       "none",
+		RequireAck:        true,
+		AckTimeout:        190 * time.Second,
+		ConnectTimeout:    10 * time.Second,
+		SendTimeout:       time.Minute,
+		Keepalive:         true,
+		KeepaliveTimeout:  5 * time.Minute,
+		ReconnectAfter:    10 * time.Minute,
+		Heartbeat:         "transport",
+		HeartbeatInterval: 5 * time.Second,
+		HardTimeout:       time.Minute,
+		RecoverWait:       10 * time.Second,
+		Peer:              "auto",
+		TimeFormat:        "v1",
 	}
 }
 

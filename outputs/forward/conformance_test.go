@@ -28,7 +28,14 @@ func (r *relay) New(t testing.TB, env outputs.Env) any {
 
 func (r *relay) Received(testing.TB) (out []outputtest.Received) {
 	for _, rec := range r.sink.Records() {
-		out = append(out, outputtest.Received{Tag: rec.Tag, Origin: strings.TrimPrefix(rec.Origin, "127.0.0.1/"), Record: rec.Record})
+		out = append(
+			out,
+			outputtest.Received{
+				Tag:    rec.Tag,
+				Origin: strings.TrimPrefix(rec.Origin, "127.0.0.1/"),
+				Record: rec.Record,
+			},
+		)
 	}
 	return out
 }
@@ -37,7 +44,15 @@ func (r *relay) Break(testing.TB) { r.sink.Fail(errors.New("no space left")) }
 func (r *relay) Mend(testing.TB)  { r.sink.Fail(nil) }
 
 func (r *relay) Keeps() outputtest.Keeps {
-	return outputtest.Keeps{Tag: true, Origin: true, Key: true, Headers: true, Time: true, NullValue: true, Binary: true}
+	return outputtest.Keeps{
+		Tag:       true,
+		Origin:    true,
+		Key:       true,
+		Headers:   true,
+		Time:      true,
+		NullValue: true,
+		Binary:    true,
+	}
 }
 
 func TestConformance(t *testing.T) {

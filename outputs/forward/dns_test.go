@@ -37,8 +37,19 @@ func names(t *testing.T, address *atomic.Value, asked *atomic.Int64) *net.Resolv
 			m.Response, m.Authoritative, m.Additionals = true, true, nil
 			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
 				asked.Add(1)
-				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 3600},
-					Body: &dnsmessage.AResource{A: [4]byte(net.ParseIP(address.Load().(string)).To4())}}}
+				m.Answers = []dnsmessage.Resource{
+					{
+						Header: dnsmessage.ResourceHeader{
+							Name:  q.Name,
+							Type:  q.Type,
+							Class: q.Class,
+							TTL:   3600,
+						},
+						Body: &dnsmessage.AResource{
+							A: [4]byte(net.ParseIP(address.Load().(string)).To4()),
+						},
+					},
+				}
 			}
 			answer, err := m.Pack()
 			if err == nil {
@@ -47,18 +58,28 @@ func names(t *testing.T, address *atomic.Value, asked *atomic.Int64) *net.Resolv
 		}
 	}()
 	t.Cleanup(func() { pc.Close(); <-ended })
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "udp", pc.LocalAddr().String())
-	}}
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "udp", pc.LocalAddr().String())
+		},
+	}
 }
 
-// A name that points elsewhere is noticed when a connection breaks, and at the latest after reconnect_after although the old server is still well.
+// A name that points elsewhere is noticed when a connection breaks, and at the latest after
+// reconnect_after although the old server is still well.
 func TestNamesAreLookedUpAgain(t *testing.T) {
 	first, sink1, stop1 := peer(t, nil)
 	_, port, _ := net.SplitHostPort(first)
-	_, sink2, _ := peer(t, func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.2:"+port, false })
-	_, sink3, _ := peer(t, func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.3:"+port, false })
+	_, sink2, _ := peer(
+		t,
+		func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.2:"+port, false },
+	)
+	_, sink3, _ := peer(
+		t,
+		func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.3:"+port, false },
+	)
 	var address atomic.Value
 	var asked atomic.Int64
 	address.Store("127.0.0.1")
@@ -68,7 +89,10 @@ func TestNamesAreLookedUpAgain(t *testing.T) {
 	f.dialer.Resolver = names(t, &address, &asked)
 	write := func() {
 		t.Helper()
-		if err := f.Write(testCtx(t), batch("t", "o", record.Record{Value: []byte(`{}`)})); err != nil {
+		if err := f.Write(
+			testCtx(t),
+			batch("t", "o", record.Record{Value: []byte(`{}`)}),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// Forward is the output. It implements outputs.Writer and outputs.Prober. Make one with New; Close ends its heartbeats.
+// Forward is the output. It implements outputs.Writer and outputs.Prober. Make one with New; Close
+// ends its heartbeats.
 type Forward struct {
 	cfg     Config
 	env     outputs.Env
@@ -48,10 +49,15 @@ func New(cfg Config, env outputs.Env) (*Forward, error) {
 	f.metrics = metrics{
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "penstock_forward_server_up",
 			Help: "1 while the server is used, 0 while it counts as down."}, []string{"server"}),
-		resent: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_forward_resent_chunks_total",
-			Help: "Chunks sent again: on a new connection or to another server."}),
-		ack: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "penstock_forward_ack_seconds",
-			Help: "Time from sending a chunk to its ack.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
+		resent: prometheus.NewCounter(
+			prometheus.CounterOpts{Name: "penstock_forward_resent_chunks_total",
+				Help: "Chunks sent again: on a new connection or to another server."},
+		),
+		ack: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "penstock_forward_ack_seconds",
+			Help:    "Time from sending a chunk to its ack.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		}),
 	}
 	env.Metrics.MustRegister(f.metrics.up, f.metrics.resent, f.metrics.ack)
 	for _, s := range cfg.Servers {
@@ -75,7 +81,8 @@ func New(cfg Config, env outputs.Env) (*Forward, error) {
 	return f, nil
 }
 
-// Write implements outputs.Writer: it tries each server once, and returns nil when one has taken the batch.
+// Write implements outputs.Writer: it tries each server once, and returns nil when one has taken
+// the batch.
 func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 	if b.Len() == 0 {
 		return nil
@@ -156,7 +163,17 @@ func (f *Forward) ill(s *server, err error) {
 }
 
 func (f *Forward) lost(s *server, err error) {
-	f.env.Log.Warn("server is down; others take its share where there are any", "server", s.cfg.Name, "address", s.cfg.Address, "error", err, "do", advice(err))
+	f.env.Log.Warn(
+		"server is down; others take its share where there are any",
+		"server",
+		s.cfg.Name,
+		"address",
+		s.cfg.Address,
+		"error",
+		err,
+		"do",
+		advice(err),
+	)
 	f.metrics.up.WithLabelValues(s.cfg.Name).Set(0)
 	f.balance.rebuild()
 }

@@ -37,7 +37,10 @@ func testCtx(t *testing.T) context.Context {
 }
 
 // peer is a penstock's forward input.
-func peer(t *testing.T, change func(*in.Config)) (addr string, sink *inputstest.MemSink, stop func()) {
+func peer(
+	t *testing.T,
+	change func(*in.Config),
+) (addr string, sink *inputstest.MemSink, stop func()) {
 	t.Helper()
 	cfg := in.Default()
 	cfg.Listen = "127.0.0.1:0"
@@ -73,8 +76,16 @@ func peer(t *testing.T, change func(*in.Config)) (addr string, sink *inputstest.
 
 func open(t *testing.T, cfg Config) *Forward {
 	t.Helper()
-	f, err := New(cfg, outputs.Env{Name: "output.forward.test", Agent: "edge-1", Log: slog.New(slog.DiscardHandler),
-		Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	f, err := New(
+		cfg,
+		outputs.Env{
+			Name:    "output.forward.test",
+			Agent:   "edge-1",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +103,12 @@ func config(addrs ...string) Config {
 
 var sample = []record.Record{
 	{Time: 1e18 + 1, Value: []byte(`{"a":1,"b":"é"}`)},
-	{Time: 2e18, Key: []byte("key"), Value: []byte("a line"), Headers: []record.Header{{Key: "h", Value: nil}, {Key: "h", Value: []byte("v\xff")}}},
+	{
+		Time:    2e18,
+		Key:     []byte("key"),
+		Value:   []byte("a line"),
+		Headers: []record.Header{{Key: "h", Value: nil}, {Key: "h", Value: []byte("v\xff")}},
+	},
 	{Time: -7, Key: []byte{}, Value: nil},
 	{Time: math.MaxInt64, Value: []byte{0, 0xff}},
 }
@@ -112,8 +128,18 @@ func TestPenstockToPenstockIsExact(t *testing.T) {
 	ccert, ckey := ca.Issue("edge")
 	for _, compression := range []string{"none", "gzip", "zstd"} {
 		addr, sink, _ := peer(t, func(c *in.Config) {
-			c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
-			c.Security = &in.Security{SharedKey: "k", UserAuth: true, AllowAnonymousSource: true, Users: []in.User{{Name: "u", Password: "p"}}}
+			c.TLS = &tlsconf.Server{
+				CertFile:          cert,
+				KeyFile:           key,
+				ClientCAFile:      ca.File,
+				RequireClientCert: true,
+			}
+			c.Security = &in.Security{
+				SharedKey:            "k",
+				UserAuth:             true,
+				AllowAnonymousSource: true,
+				Users:                []in.User{{Name: "u", Password: "p"}},
+			}
 		})
 		cfg := config(addr)
 		cfg.Compression = compression
@@ -135,7 +161,8 @@ func TestPenstockToPenstockIsExact(t *testing.T) {
 			if len(r.Headers) == 0 {
 				r.Headers = nil
 			}
-			if fmt.Sprintf("%#v", r.Record) != fmt.Sprintf("%#v", want) || r.Tag != "app.web" || r.Origin != "edge-1//var/log/x" {
+			if fmt.Sprintf("%#v", r.Record) != fmt.Sprintf("%#v", want) || r.Tag != "app.web" ||
+				r.Origin != "edge-1//var/log/x" {
 				t.Fatalf("got %#v of %s %s\nwant %#v", r.Record, r.Tag, r.Origin, want)
 			}
 		}
@@ -146,7 +173,12 @@ func TestTLSRefusals(t *testing.T) {
 	ca, other := certtest.New(t), certtest.New(t)
 	cert, key := ca.Issue("relay")
 	addr, sink, _ := peer(t, func(c *in.Config) {
-		c.TLS = &tlsconf.Server{CertFile: cert, KeyFile: key, ClientCAFile: ca.File, RequireClientCert: true}
+		c.TLS = &tlsconf.Server{
+			CertFile:          cert,
+			KeyFile:           key,
+			ClientCAFile:      ca.File,
+			RequireClientCert: true,
+		}
 	})
 	good, goodKey := ca.Issue("edge")
 	bad, badKey := other.Issue("edge")
@@ -169,14 +201,25 @@ func TestTLSRefusals(t *testing.T) {
 }
 
 func TestWrongKeyAndOwnName(t *testing.T) {
-	addr, _, _ := peer(t, func(c *in.Config) { c.Security = &in.Security{SharedKey: "k", AllowAnonymousSource: true} })
+	addr, _, _ := peer(
+		t,
+		func(c *in.Config) { c.Security = &in.Security{SharedKey: "k", AllowAnonymousSource: true} },
+	)
 	cfg := config(addr)
 	cfg.SharedKey = "guess"
-	if err := open(t, cfg).Write(testCtx(t), batch("t", "o", sample...)); err == nil || !strings.Contains(err.Error(), "shared_key mismatch") {
+	if err := open(
+		t,
+		cfg,
+	).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
+		!strings.Contains(err.Error(), "shared_key mismatch") {
 		t.Fatal(err)
 	}
 	cfg.SharedKey, cfg.SelfHostname = "k", "relay-1"
-	if err := open(t, cfg).Probe(testCtx(t)); err == nil || !strings.Contains(err.Error(), "own name") {
+	if err := open(
+		t,
+		cfg,
+	).Probe(testCtx(t)); err == nil ||
+		!strings.Contains(err.Error(), "own name") {
 		t.Fatal(err)
 	}
 }
@@ -272,7 +315,9 @@ func TestToFluentd(t *testing.T) {
 		if err := f.Write(testCtx(t), batch("t", "o", sample...)); err != nil {
 			t.Fatal(err)
 		}
-		if s := fmt.Sprint(<-got); s != `[{"a":1,"b":"é"} {"message":"a line"} {"message":null} {"message":"\u0000\\xff"}]` {
+		if s := fmt.Sprint(
+			<-got,
+		); s != `[{"a":1,"b":"é"} {"message":"a line"} {"message":null} {"message":"\u0000\\xff"}]` {
 			t.Fatalf("got %s", s)
 		}
 	}
@@ -312,7 +357,10 @@ func TestResendWithoutAck(t *testing.T) {
 			cfg.AckTimeout = 100 * time.Millisecond
 			f := open(t, cfg)
 			for i := range 3 {
-				if err := f.Write(testCtx(t), batch("t", "o", record.Record{Value: fmt.Append(nil, i)})); err != nil {
+				if err := f.Write(
+					testCtx(t),
+					batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+				); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -344,7 +392,8 @@ func TestKeptConnectionClosedByTheServer(t *testing.T) {
 	}
 }
 
-// Without acks, what is written to a connection that the server has closed would be lost in silence.
+// Without acks, what is written to a connection that the server has closed would be lost in
+// silence.
 func TestWithoutAcksClosedConnectionsAreNotUsed(t *testing.T) {
 	got, closed := make(chan []string, 1), make(chan struct{}, 1)
 	srv := newFluentd(t, func(f *fluentd, nc net.Conn, n int) {
@@ -357,7 +406,10 @@ func TestWithoutAcksClosedConnectionsAreNotUsed(t *testing.T) {
 	cfg.RequireAck, cfg.Heartbeat = false, "none"
 	f := open(t, cfg)
 	for i := range 5 {
-		if err := f.Write(testCtx(t), batch("t", "o", record.Record{Value: fmt.Append(nil, i)})); err != nil {
+		if err := f.Write(
+			testCtx(t),
+			batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+		); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -383,13 +435,23 @@ func TestServerDownStandbyAndRecovery(t *testing.T) {
 	write := func(n int) {
 		t.Helper()
 		for i := range n {
-			if err := f.Write(ctx, batch("t", "o", record.Record{Value: fmt.Append(nil, i)})); err != nil {
+			if err := f.Write(
+				ctx,
+				batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	write(10)
-	if a, b, c := len(sinkA.Records()), len(sinkB.Records()), len(sinkC.Records()); a != 5 || b != 5 || c != 0 {
+	if a, b, c := len(
+		sinkA.Records(),
+	), len(
+		sinkB.Records(),
+	), len(
+		sinkC.Records(),
+	); a != 5 || b != 5 ||
+		c != 0 {
 		t.Fatalf("%d, %d, standby %d", a, b, c)
 	}
 	stopA()
@@ -429,15 +491,37 @@ func TestAllDownIsRetryable(t *testing.T) {
 		}
 	}
 	_, sink, _ := peer(t, func(c *in.Config) { c.Listen = addr })
-	if err := f.Write(testCtx(t), batch("t", "o", sample...)); err != nil || len(sink.Records()) != len(sample) {
+	if err := f.Write(
+		testCtx(t),
+		batch("t", "o", sample...),
+	); err != nil ||
+		len(sink.Records()) != len(sample) {
 		t.Fatal(err, len(sink.Records()))
 	}
 }
 
 func TestWeights(t *testing.T) {
-	f := open(t, Config{Servers: []Server{{"a", "h:1", 60, false, "", "", ""}, {"b", "h:2", 30, false, "", "", ""}, {"c", "h:3", 90, true, "", "", ""}},
-		Balance: "round_robin", Compression: "none", AckTimeout: 1, ConnectTimeout: 1, SendTimeout: 1, KeepaliveTimeout: 1, Heartbeat: "none",
-		HeartbeatInterval: 1, HardTimeout: 1, Peer: "auto", TimeFormat: "v1"})
+	f := open(
+		t,
+		Config{
+			Servers: []Server{
+				{"a", "h:1", 60, false, "", "", ""},
+				{"b", "h:2", 30, false, "", "", ""},
+				{"c", "h:3", 90, true, "", "", ""},
+			},
+			Balance:           "round_robin",
+			Compression:       "none",
+			AckTimeout:        1,
+			ConnectTimeout:    1,
+			SendTimeout:       1,
+			KeepaliveTimeout:  1,
+			Heartbeat:         "none",
+			HeartbeatInterval: 1,
+			HardTimeout:       1,
+			Peer:              "auto",
+			TimeFormat:        "v1",
+		},
+	)
 	count := func() string {
 		n := map[string]int{}
 		for range 300 {
@@ -478,7 +562,8 @@ func TestHardTimeout(t *testing.T) {
 		t.Fatal("up too soon")
 	}
 	h.missed(time.Unix(80, 0), time.Minute)
-	if h.sign(time.Unix(81, 0), 10*time.Second) || !h.sign(time.Unix(91, 0), 10*time.Second) || h.isDown() {
+	if h.sign(time.Unix(81, 0), 10*time.Second) || !h.sign(time.Unix(91, 0), 10*time.Second) ||
+		h.isDown() {
 		t.Fatal("a missed heartbeat must begin the wait anew")
 	}
 }
@@ -518,7 +603,10 @@ func TestUDPHeartbeat(t *testing.T) {
 
 func TestNothingSecretInErrors(t *testing.T) {
 	var log bytes.Buffer
-	addr, _, _ := peer(t, func(c *in.Config) { c.Security = &in.Security{SharedKey: "right-key", AllowAnonymousSource: true} })
+	addr, _, _ := peer(
+		t,
+		func(c *in.Config) { c.Security = &in.Security{SharedKey: "right-key", AllowAnonymousSource: true} },
+	)
 	cfg := config(addr)
 	cfg.SharedKey, cfg.Password = "wrong-key", "hush"
 	f := open(t, cfg)
@@ -545,7 +633,8 @@ func TestCorruptBatch(t *testing.T) {
 	}
 	packed, _ := good.Packed(record.None)
 	p := disk[len(disk)-len(packed):]
-	// One record more than there are, under a checksum that is right: https://kafka.apache.org/documentation/#recordbatch
+	// One record more than there are, under a checksum that is right:
+	// https://kafka.apache.org/documentation/#recordbatch
 	binary.BigEndian.PutUint32(p[23:], 1)
 	binary.BigEndian.PutUint32(p[57:], 2)
 	binary.BigEndian.PutUint32(p[17:], crc32.Checksum(p[21:], crc32.MakeTable(crc32.Castagnoli)))

@@ -31,9 +31,9 @@ const (
 
 const sameKey = "set the same shared_key on both sides"
 
-// broken explains a handshake that ended with err and without an answer. Servers mostly say why only in
-// their own log: fluent-bit closes the connection for a wrong key, fluentd waits for ever where
-// it has no security section.
+// broken explains a handshake that ended with err and without an answer. Servers mostly say why
+// only in their own log: fluent-bit closes the connection for a wrong key, fluentd waits for ever
+// where it has no security section.
 func (s *server) broken(at stage, err error) error {
 	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

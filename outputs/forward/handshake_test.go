@@ -16,8 +16,14 @@ import (
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
-// greeter is a server that shakes hands by the book but for what change makes of its words, and then takes messages.
-func greeter(t *testing.T, hello wire.Hello, answer func(ping wire.Ping) wire.Pong, got chan<- []string) *fluentd {
+// greeter is a server that shakes hands by the book but for what change makes of its words, and
+// then takes messages.
+func greeter(
+	t *testing.T,
+	hello wire.Hello,
+	answer func(ping wire.Ping) wire.Pong,
+	got chan<- []string,
+) *fluentd {
 	t.Helper()
 	return newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) {
 		hs := wire.NewHandshake(nc)
@@ -42,7 +48,11 @@ func greeter(t *testing.T, hello wire.Hello, answer func(ping wire.Ping) wire.Po
 var nonce = []byte("0123456789abcdef")
 
 func right(ping wire.Ping) wire.Pong {
-	return wire.Pong{OK: true, Hostname: "tron", KeyDigest: wire.KeyDigest(ping.Salt, "tron", nonce, "k")}
+	return wire.Pong{
+		OK:        true,
+		Hostname:  "tron",
+		KeyDigest: wire.KeyDigest(ping.Salt, "tron", nonce, "k"),
+	}
 }
 
 // A server that cannot prove that it knows the key gets nothing.
@@ -68,16 +78,23 @@ func TestImpostorIsSentNothing(t *testing.T) {
 	}
 }
 
-// Some fluentds send an auth salt although they ask for no user; some want a new connection for each message.
+// Some fluentds send an auth salt although they ask for no user; some want a new connection for
+// each message.
 func TestHelloOfFluentd(t *testing.T) {
 	got := make(chan []string, 10)
 	auth := []byte("fedcba9876543210")
-	srv := greeter(t, wire.Hello{Nonce: nonce, Auth: auth, Keepalive: false}, func(p wire.Ping) wire.Pong {
-		if p.User != "ann" || p.UserHash != wire.UserDigest(auth, "ann", "hush") || p.KeyDigest != wire.KeyDigest(p.Salt, "edge-1", nonce, "k") {
-			return wire.Pong{Reason: fmt.Sprintf("%+v", p)}
-		}
-		return right(p)
-	}, got)
+	srv := greeter(
+		t,
+		wire.Hello{Nonce: nonce, Auth: auth, Keepalive: false},
+		func(p wire.Ping) wire.Pong {
+			if p.User != "ann" || p.UserHash != wire.UserDigest(auth, "ann", "hush") ||
+				p.KeyDigest != wire.KeyDigest(p.Salt, "edge-1", nonce, "k") {
+				return wire.Pong{Reason: fmt.Sprintf("%+v", p)}
+			}
+			return right(p)
+		},
+		got,
+	)
 	cfg := config(srv.ln.Addr().String())
 	cfg.SharedKey, cfg.User, cfg.Password = "k", "ann", "hush"
 	f := open(t, cfg)
@@ -103,7 +120,11 @@ func TestServerWithoutAWord(t *testing.T) {
 	srv := newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) { _, _ = io.Copy(io.Discard, nc) })
 	cfg := config(srv.ln.Addr().String())
 	cfg.SharedKey, cfg.ConnectTimeout = "k", 200*time.Millisecond
-	if err := open(t, cfg).Write(testCtx(t), batch("t", "o", sample...)); err == nil || !strings.Contains(err.Error(), "connect_timeout") {
+	if err := open(
+		t,
+		cfg,
+	).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
+		!strings.Contains(err.Error(), "connect_timeout") {
 		t.Error(err)
 	}
 }
@@ -117,21 +138,28 @@ func TestServerThatStopsReading(t *testing.T) {
 	cfg := config(srv.ln.Addr().String())
 	cfg.SendTimeout = 200 * time.Millisecond
 	big := batch("t", "o", record.Record{Value: make([]byte, 32<<20)})
-	if err := open(t, cfg).Write(testCtx(t), big); err == nil || !strings.Contains(err.Error(), "send: timed out") {
+	if err := open(
+		t,
+		cfg,
+	).Write(testCtx(t), big); err == nil ||
+		!strings.Contains(err.Error(), "send: timed out") {
 		t.Error(err)
 	}
 }
 
 // What goes over the wire when this client meets fluent-bit, byte by byte as its sources have it: a
-// server that takes every element of PING as str, the digests over the salt's own bytes, and a PONG of
-// str. https://github.com/fluent/fluent-bit/blob/master/plugins/in_forward/fw_prot.c
+// server that takes every element of PING as str, the digests over the salt's own bytes, and a PONG
+// of str. https://github.com/fluent/fluent-bit/blob/master/plugins/in_forward/fw_prot.c
 func TestHandshakeWithFluentBit(t *testing.T) {
 	auth := []byte("fedcba9876543210")
 	got := make(chan []string, 1)
 	wrong := make(chan string, 1)
 	srv := newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) {
 		// No keepalive, nonce and salt as str, and a salt though no user is asked for.
-		io.WriteString(nc, "\x92\xa4HELO\x82\xa5nonce\xb0"+string(nonce)+"\xa4auth\xb0"+string(auth))
+		io.WriteString(
+			nc,
+			"\x92\xa4HELO\x82\xa5nonce\xb0"+string(nonce)+"\xa4auth\xb0"+string(auth),
+		)
 		buf := make([]byte, 1023)
 		n, err := nc.Read(buf) // once: what has not come then is an error
 		if err != nil {
@@ -156,11 +184,16 @@ func TestHandshakeWithFluentBit(t *testing.T) {
 		host, salt, key, user, hash := words[0], words[1], words[2], words[3], words[4]
 		sum := func(parts ...string) string { return fmt.Sprintf("%x", sha512.Sum512([]byte(strings.Join(parts, "")))) }
 		if len(rest) > 0 || host != "edge-1" || key != sum(salt, host, string(nonce), "k") || user != "ann" ||
-			hash != sum(string(auth), "ann", "hush") || strings.ContainsRune(salt, 0) || len(salt) < 16 {
+			hash != sum(string(auth), "ann", "hush") ||
+			strings.ContainsRune(salt, 0) ||
+			len(salt) < 16 {
 			wrong <- fmt.Sprintf("%q, then %q", words, rest)
 			return
 		}
-		io.WriteString(nc, "\x95\xa4PONG\xc3\xa0\xa9localhost\xd9\x80"+sum(salt, "localhost", string(nonce), "k"))
+		io.WriteString(
+			nc,
+			"\x95\xa4PONG\xc3\xa0\xa9localhost\xd9\x80"+sum(salt, "localhost", string(nonce), "k"),
+		)
 		r := wire.NewReader(nc, limits)
 		if events, chunk, err := take(r); err == nil {
 			got <- events

@@ -67,7 +67,11 @@ func (s *server) greet(ctx context.Context, raw net.Conn) (*link, error) {
 		}
 		l.nc = secure
 	}
-	l.packer = wire.Packer{Compression: cfg.Compression, Metadata: cfg.TimeFormat == "v1.5", Exact: cfg.Peer == "penstock"}
+	l.packer = wire.Packer{
+		Compression: cfg.Compression,
+		Metadata:    cfg.TimeFormat == "v1.5",
+		Exact:       cfg.Peer == "penstock",
+	}
 	if key := first(s.cfg.SharedKey, cfg.SharedKey); key != "" {
 		if err := s.handshake(l, key); err != nil {
 			return nil, err
@@ -94,7 +98,11 @@ func (s *server) handshake(l *link, key string) error {
 	}
 	self := s.out.self
 	salt := []byte(rand.Text()) // as text, for servers that take nothing else
-	ping := wire.Ping{Hostname: self, Salt: salt, KeyDigest: wire.KeyDigest(salt, self, hello.Nonce, key)}
+	ping := wire.Ping{
+		Hostname:  self,
+		Salt:      salt,
+		KeyDigest: wire.KeyDigest(salt, self, hello.Nonce, key),
+	}
 	if len(hello.Auth) > 0 {
 		ping.User = first(s.cfg.User, cfg.User)
 		ping.UserHash = wire.UserDigest(hello.Auth, ping.User, first(s.cfg.Password, cfg.Password))
@@ -109,10 +117,15 @@ func (s *server) handshake(l *link, key string) error {
 	case !pong.OK:
 		return refused(pong.Reason)
 	case pong.Hostname == self:
-		return &handshakeError{err: fmt.Errorf("%w: the server has this client's own name %q", errRefused, self),
-			do: "set self_hostname on one side, unless this sends to itself"}
+		return &handshakeError{
+			err: fmt.Errorf("%w: the server has this client's own name %q", errRefused, self),
+			do:  "set self_hostname on one side, unless this sends to itself",
+		}
 	case !wire.SameDigest(pong.KeyDigest, wire.KeyDigest(salt, pong.Hostname, hello.Nonce, key)):
-		return &handshakeError{err: fmt.Errorf("%w: the server does not know the shared key", errRefused), do: sameKey}
+		return &handshakeError{
+			err: fmt.Errorf("%w: the server does not know the shared key", errRefused),
+			do:  sameKey,
+		}
 	}
 	l.keepalive = l.keepalive && hello.Keepalive
 	if cfg.Peer == "auto" {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// watch starts the monitors: one goroutine per server, so that one that hangs delays no other's heartbeat.
+// watch starts the monitors: one goroutine per server, so that one that hangs delays no other's
+// heartbeat.
 func (f *Forward) watch() {
 	f.begin.Do(func() {
 		for _, s := range f.servers {
@@ -17,7 +18,8 @@ func (f *Forward) watch() {
 	})
 }
 
-// monitor watches s until Close: it sends heartbeats while there is no other sign of life, and tends the idle connections.
+// monitor watches s until Close: it sends heartbeats while there is no other sign of life, and
+// tends the idle connections.
 func (f *Forward) monitor(s *server) {
 	tick := time.NewTicker(f.cfg.HeartbeatInterval)
 	defer tick.Stop()

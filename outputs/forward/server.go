@@ -26,9 +26,10 @@ type server struct {
 
 // health is what is known of a server. The monitor and all writers change it.
 type health struct {
-	hmu   sync.Mutex
-	down  bool
-	since time.Time // when down: of the first sign of life since the last failure; zero when there was none
+	hmu  sync.Mutex
+	down bool
+	// when down: of the first sign of life since the last failure; zero when there was none
+	since time.Time
 	seen  time.Time // the last sign of life
 }
 
@@ -94,7 +95,8 @@ func (s *server) close() {
 	s.idle = nil
 }
 
-// write delivers b. A kept connection may turn out to be dead only in use; then the chunk goes out again on a new one.
+// write delivers b. A kept connection may turn out to be dead only in use; then the chunk goes out
+// again on a new one.
 func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error {
 	if !s.out.cfg.RequireAck {
 		select {

@@ -17,7 +17,8 @@ import (
 	htransport "google.golang.org/api/transport/http"
 )
 
-// newClient finds the credentials, which may ask the metadata server, and opens no connection to GCS.
+// newClient finds the credentials, which may ask the metadata server, and opens no connection to
+// GCS.
 func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	storehttp.Configure(base, cfg.Timeout)
@@ -47,23 +48,38 @@ func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
 		}
 		client.Transport = tr
 	}
-	opts := []option.ClientOption{option.WithHTTPClient(client), storage.WithJSONReads(), storage.WithDisabledClientMetrics()}
+	opts := []option.ClientOption{
+		option.WithHTTPClient(client),
+		storage.WithJSONReads(),
+		storage.WithDisabledClientMetrics(),
+	}
 	if endpoint != "" {
-		opts = append(opts, option.WithEndpoint(strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/storage/v1")+"/storage/v1/"))
+		opts = append(
+			opts,
+			option.WithEndpoint(
+				strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/storage/v1")+"/storage/v1/",
+			),
+		)
 	}
 	c, err := storage.NewClient(ctx, opts...)
 	if err != nil {
 		return nil, nil, err
 	}
-	// All that is done here may be done twice: puts overwrite or claim, deletes take a missing object for deleted.
-	c.SetRetry(storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(cfg.MaxAttempts), storage.WithBackoff(backoff))
+	// All that is done here may be done twice: puts overwrite or claim, deletes take a missing
+	// object for deleted.
+	c.SetRetry(
+		storage.WithPolicy(storage.RetryAlways),
+		storage.WithMaxAttempts(cfg.MaxAttempts),
+		storage.WithBackoff(backoff),
+	)
 	return c, base, nil
 }
 
 var backoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
 
-// storedBytes asks for objects as they are stored. Without the header GCS would decompress those with the content encoding gzip, and Go's
-// transport would if it had set the header by itself. The client library's own way works only for its XML reads, which emulators lack.
+// storedBytes asks for objects as they are stored. Without the header GCS would decompress those
+// with the content encoding gzip, and Go's transport would if it had set the header by itself. The
+// client library's own way works only for its XML reads, which emulators lack.
 type storedBytes struct{ base http.RoundTripper }
 
 func (t storedBytes) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -74,7 +90,8 @@ func (t storedBytes) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(r)
 }
 
-// credentialsType tells what kind of credentials a file holds. The file is the operator's own, so every kind is trusted.
+// credentialsType tells what kind of credentials a file holds. The file is the operator's own, so
+// every kind is trusted.
 func credentialsType(path string) (option.CredentialsType, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -52,7 +52,10 @@ func (c *StoreConfig) Validate() error {
 		bad("prefix: must not hold empty segments")
 	}
 	if c.Endpoint != "" {
-		if u, err := url.Parse(c.Endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		if u, err := url.Parse(
+			c.Endpoint,
+		); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+			u.Host == "" {
 			bad("endpoint: must be a URL such as \"http://localhost:4443\", not %q", c.Endpoint)
 		}
 	}
@@ -68,12 +71,27 @@ func (c *StoreConfig) Validate() error {
 		}
 	}
 	oneOf("storage_class", c.StorageClass, "STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
-	oneOf("predefined_acl", c.PredefinedACL, "authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private", "projectPrivate", "publicRead")
+	oneOf(
+		"predefined_acl",
+		c.PredefinedACL,
+		"authenticatedRead",
+		"bucketOwnerFullControl",
+		"bucketOwnerRead",
+		"private",
+		"projectPrivate",
+		"publicRead",
+	)
 	if c.KMSKey != "" && !strings.HasPrefix(c.KMSKey, "projects/") {
-		bad("kms_key: must be like \"projects/P/locations/L/keyRings/R/cryptoKeys/K\", not %q", c.KMSKey)
+		bad(
+			"kms_key: must be like \"projects/P/locations/L/keyRings/R/cryptoKeys/K\", not %q",
+			c.KMSKey,
+		)
 	}
 	if c.ChunkSize < quantum || c.ChunkSize > 1<<30 || c.ChunkSize%quantum != 0 {
-		bad("chunk_size: must be 256KiB to 1GiB and a multiple of 256KiB, not %d bytes", c.ChunkSize)
+		bad(
+			"chunk_size: must be 256KiB to 1GiB and a multiple of 256KiB, not %d bytes",
+			c.ChunkSize,
+		)
 	}
 	if c.Timeout < time.Second {
 		bad("timeout: must be at least 1s, not %v", c.Timeout)

@@ -14,7 +14,8 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// fail gives err its place and class. Status codes: https://cloud.google.com/storage/docs/json_api/v1/status-codes
+// fail gives err its place and class. Status codes:
+// https://cloud.google.com/storage/docs/json_api/v1/status-codes
 func (s *Store) fail(verb, key string, err error) error {
 	if err == nil || errors.Is(err, spool.ErrExists) {
 		return err
@@ -24,7 +25,8 @@ func (s *Store) fail(verb, key string, err error) error {
 	switch {
 	case errors.Is(err, spool.ErrRefused):
 		return fmt.Errorf("%s: %w", where, err)
-	case errors.Is(err, storage.ErrBucketNotExist), verb != "read" && status(err) == http.StatusNotFound:
+	case errors.Is(err, storage.ErrBucketNotExist),
+		verb != "read" && status(err) == http.StatusNotFound:
 		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
 	case verb == "read" && errors.Is(err, storage.ErrObjectNotExist):
 		return fmt.Errorf("%s: %w", where, spool.ErrNotFound)
@@ -51,14 +53,19 @@ func refused(err error) bool {
 	}
 	var re *oauth2.RetrieveError
 	if errors.As(err, &re) && re.Response != nil {
-		return re.Response.StatusCode >= 400 && re.Response.StatusCode < 500 && re.Response.StatusCode != http.StatusTooManyRequests
+		return re.Response.StatusCode >= 400 && re.Response.StatusCode < 500 &&
+			re.Response.StatusCode != http.StatusTooManyRequests
 	}
 	var api *googleapi.Error
 	if !errors.As(err, &api) {
 		return false
 	}
 	switch api.Code {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout,
+		http.StatusConflict,
+		http.StatusGone,
+		http.StatusPreconditionFailed,
+		http.StatusTooManyRequests:
 		return false
 	case http.StatusForbidden:
 		for _, item := range api.Errors {

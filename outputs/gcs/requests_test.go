@@ -24,7 +24,8 @@ import (
 	"github.com/penstock/penstock/spool/storetest"
 )
 
-// Attributes are looked at in the requests: the metadata part of a small upload, the first request of a large one.
+// Attributes are looked at in the requests: the metadata part of a small upload, the first request
+// of a large one.
 func TestAttributesReachTheServer(t *testing.T) {
 	server := fake(t)
 	var mu sync.Mutex
@@ -34,12 +35,20 @@ func TestAttributesReachTheServer(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			part := body
-			if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && strings.HasPrefix(kind, "multipart/") {
-				if p, err := multipart.NewReader(bytes.NewReader(body), params["boundary"]).NextPart(); err == nil {
+			if kind, params, err := mime.ParseMediaType(
+				r.Header.Get("Content-Type"),
+			); err == nil &&
+				strings.HasPrefix(kind, "multipart/") {
+				if p, err := multipart.NewReader(bytes.NewReader(body), params["boundary"]).
+					NextPart(); err == nil {
 					part, _ = io.ReadAll(p)
 				}
 			}
-			m := map[string]any{"kmsKeyName in query": r.URL.Query().Get("kmsKeyName"), "acl in query": r.URL.Query().Get("predefinedAcl"), "project": r.URL.Query().Get("userProject")}
+			m := map[string]any{
+				"kmsKeyName in query": r.URL.Query().Get("kmsKeyName"),
+				"acl in query":        r.URL.Query().Get("predefinedAcl"),
+				"project":             r.URL.Query().Get("userProject"),
+			}
 			_ = json.Unmarshal(part, &m)
 			mu.Lock()
 			sent = append(sent, m)
@@ -52,8 +61,17 @@ func TestAttributesReachTheServer(t *testing.T) {
 	cfg.KMSKey = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
 	s := open(t, cfg)
 	for _, size := range []int{5, 3 << 20} {
-		err := s.Put(t.Context(), fmt.Sprint(size), bytes.NewReader(make([]byte, size)), int64(size),
-			spool.PutOptions{ContentType: "text/plain", ContentEncoding: "gzip", Metadata: map[string]string{"k": "v"}})
+		err := s.Put(
+			t.Context(),
+			fmt.Sprint(size),
+			bytes.NewReader(make([]byte, size)),
+			int64(size),
+			spool.PutOptions{
+				ContentType:     "text/plain",
+				ContentEncoding: "gzip",
+				Metadata:        map[string]string{"k": "v"},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +115,12 @@ func TestErrorClasses(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(c.status)
-			fmt.Fprintf(w, `{"error":{"code":%d,"message":"m","errors":[{"reason":%q,"message":"m"}]}}`, c.status, c.reason)
+			fmt.Fprintf(
+				w,
+				`{"error":{"code":%d,"message":"m","errors":[{"reason":%q,"message":"m"}]}}`,
+				c.status,
+				c.reason,
+			)
 		})
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{})
 		if err == nil || errors.Is(err, spool.ErrRefused) != c.refused {
@@ -105,7 +128,14 @@ func TestErrorClasses(t *testing.T) {
 		}
 	}
 	none := open(t, testConfig("http://127.0.0.1:1"))
-	if err := none.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); err == nil || errors.Is(err, spool.ErrRefused) {
+	if err := none.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{},
+	); err == nil ||
+		errors.Is(err, spool.ErrRefused) {
 		t.Errorf("no server: %v, want a retryable error", err)
 	}
 }
@@ -115,7 +145,16 @@ func TestMissingBucketIsRefused(t *testing.T) {
 	cfg := testConfig(proxy.URL)
 	cfg.Bucket = "no-such-bucket"
 	s := open(t, cfg)
-	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{},
+	); !errors.Is(
+		err,
+		spool.ErrRefused,
+	) {
 		t.Errorf("put: %v, want ErrRefused", err)
 	}
 	for _, err := range s.List(t.Context(), "") {
@@ -140,7 +179,8 @@ func TestUploadAttemptsAreBounded(t *testing.T) {
 	}
 }
 
-// Credentials of a service account, named or application-default, are exchanged for a token, and the token goes along.
+// Credentials of a service account, named or application-default, are exchanged for a token, and
+// the token goes along.
 func TestCredentials(t *testing.T) {
 	for name, use := range map[string]func(t *testing.T, cfg *StoreConfig, file string){
 		"credentials_file":    func(_ *testing.T, cfg *StoreConfig, file string) { cfg.CredentialsFile = file },
@@ -163,20 +203,35 @@ func TestCredentials(t *testing.T) {
 			t.Setenv("STORAGE_EMULATOR_HOST", "")
 			var mu sync.Mutex
 			var auth []string
-			gcs := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				auth = append(auth, r.Header.Get("Authorization"))
-				mu.Unlock()
-			}))
+			gcs := httptest.NewTLSServer(
+				http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					auth = append(auth, r.Header.Get("Authorization"))
+					mu.Unlock()
+				}),
+			)
 			defer gcs.Close()
-			tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				fmt.Fprint(w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`)
-			}))
+			tokens := httptest.NewServer(
+				http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", "application/json")
+					fmt.Fprint(
+						w,
+						`{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`,
+					)
+				}),
+			)
 			defer tokens.Close()
 			file := filepath.Join(t.TempDir(), "creds.json")
-			if err := os.WriteFile(file, fmt.Appendf(nil, `{"type":"service_account","client_email":"a@b","private_key_id":"1","private_key":%q,"token_uri":%q}`,
-				testKey(t), tokens.URL), 0o600); err != nil {
+			if err := os.WriteFile(
+				file,
+				fmt.Appendf(
+					nil,
+					`{"type":"service_account","client_email":"a@b","private_key_id":"1","private_key":%q,"token_uri":%q}`,
+					testKey(t),
+					tokens.URL,
+				),
+				0o600,
+			); err != nil {
 				t.Fatal(err)
 			}
 			cfg := testConfig(gcs.URL)
@@ -202,7 +257,16 @@ func TestMissingCredentialsAreAnErrorOfThePutAndNotOfTheStart(t *testing.T) {
 	cfg := testConfig("")
 	s := open(t, cfg)
 	start := time.Now()
-	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{},
+	); !errors.Is(
+		err,
+		spool.ErrRefused,
+	) {
 		t.Fatalf("error %v, want ErrRefused", err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
@@ -212,7 +276,14 @@ func TestMissingCredentialsAreAnErrorOfThePutAndNotOfTheStart(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	cfg := StoreConfig{
-		Bucket: "gs://b", Endpoint: "localhost", Anonymous: true, CredentialsFile: "/nonexistent", StorageClass: "COOL", KMSKey: "key", PredefinedACL: "all", ChunkSize: 1000,
+		Bucket:          "gs://b",
+		Endpoint:        "localhost",
+		Anonymous:       true,
+		CredentialsFile: "/nonexistent",
+		StorageClass:    "COOL",
+		KMSKey:          "key",
+		PredefinedACL:   "all",
+		ChunkSize:       1000,
 	}
 	err := cfg.Validate()
 	for _, attribute := range []string{

@@ -30,8 +30,8 @@ type Store struct {
 
 var _ spool.Store = (*Store)(nil)
 
-// NewStore returns a store. Credentials are looked for at first use, and again until they are found: the metadata server of a machine that
-// just booted is an error of Put and not of the start.
+// NewStore returns a store. Credentials are looked for at first use, and again until they are
+// found: the metadata server of a machine that just booted is an error of Put and not of the start.
 func NewStore(cfg StoreConfig) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -75,17 +75,28 @@ func (s *Store) check(key string) error {
 		return err
 	}
 	if strings.HasPrefix(full, ".well-known/acme-challenge/") {
-		return fmt.Errorf("%w: key %q: GCS keeps .well-known/acme-challenge/ for itself", spool.ErrRefused, full)
+		return fmt.Errorf(
+			"%w: key %q: GCS keeps .well-known/acme-challenge/ for itself",
+			spool.ErrRefused,
+			full,
+		)
 	}
 	return nil
 }
 
-// putNonce is the metadata that tells whose conditional write it was that won: a retried request that was applied the first time finds
-// its own object in the way.
+// putNonce is the metadata that tells whose conditional write it was that won: a retried request
+// that was applied the first time finds its own object in the way.
 const putNonce = "penstock-put"
 
-// Put uploads in one request, or in resumable chunks when the object is larger than chunk_size. It holds one chunk in memory.
-func (s *Store) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+// Put uploads in one request, or in resumable chunks when the object is larger than chunk_size. It
+// holds one chunk in memory.
+func (s *Store) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if err := errors.Join(s.check(key), opts.Check()); err != nil {
 		return err
 	}
@@ -94,7 +105,13 @@ func (s *Store) Put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (s *Store) put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (s *Store) put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	b, err := s.bucket()
 	if err != nil {
 		return err
@@ -125,7 +142,8 @@ func (s *Store) put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 	w.ForceEmptyContentType = true
 	w.StorageClass, w.KMSKeyName, w.PredefinedACL = s.cfg.StorageClass, s.cfg.KMSKey, s.cfg.PredefinedACL
 	w.CRC32C, w.SendCRC32C = sum.Sum32(), true
-	w.ChunkSize = int(min(s.cfg.ChunkSize, size+1)) // one more than the size: the end is seen in the first chunk, which makes it one request
+	// one more than the size: the end is seen in the first chunk, which makes it one request
+	w.ChunkSize = int(min(s.cfg.ChunkSize, size+1))
 	w.ProgressFunc = func(int64) { failures.Store(0) }
 	n, err := io.Copy(w, io.NewSectionReader(r, 0, size))
 	if err != nil || n != size {
@@ -183,11 +201,19 @@ func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 			metadata[k] = v
 		}
 	}
-	return spool.Body(r, r.Attrs.Size), spool.Object{Key: key, Size: r.Attrs.Size, Modified: r.Attrs.LastModified, Metadata: metadata}, nil
+	return spool.Body(
+			r,
+			r.Attrs.Size,
+		), spool.Object{
+			Key:      key,
+			Size:     r.Attrs.Size,
+			Modified: r.Attrs.LastModified,
+			Metadata: metadata,
+		}, nil
 }
 
-// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a slash, which consoles make to show
-// a folder, are left out.
+// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
+// slash, which consoles make to show a folder, are left out.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
 		b, err := s.bucket()
@@ -216,7 +242,19 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 				continue
 			}
 			if key <= last {
-				yield(spool.Object{}, s.fail("list", prefix, fmt.Errorf("%w: the server lists %q after %q: not in the order of keys", spool.ErrRefused, key, last)))
+				yield(
+					spool.Object{},
+					s.fail(
+						"list",
+						prefix,
+						fmt.Errorf(
+							"%w: the server lists %q after %q: not in the order of keys",
+							spool.ErrRefused,
+							key,
+							last,
+						),
+					),
+				)
 				return
 			}
 			last = key

@@ -59,7 +59,8 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_GCS_ENDPOINT, _BUCKET (made if missing).
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_GCS_ENDPOINT, _BUCKET
+// (made if missing).
 func TestRealServer(t *testing.T) {
 	endpoint := os.Getenv("PENSTOCK_TEST_GCS_ENDPOINT")
 	if endpoint == "" {
@@ -87,7 +88,11 @@ func TestRealServer(t *testing.T) {
 	storetest.Run(t, storetest.Subject{
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf("%s/%s", run, t.Name()), timeout
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
+				"%s/%s",
+				run,
+				t.Name(),
+			), timeout
 			return open(t, cfg)
 		},
 		Server: server,

@@ -64,7 +64,13 @@ func (e *endpoint) take(w http.ResponseWriter, body string, _ int) {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			return
 		}
-		got = append(got, outputtest.Received{Tag: v.Tag, Record: record.Record{Time: v.Time.UnixNano(), Key: bytesOf(v.Key), Value: value}})
+		got = append(
+			got,
+			outputtest.Received{
+				Tag:    v.Tag,
+				Record: record.Record{Time: v.Time.UnixNano(), Key: bytesOf(v.Key), Value: value},
+			},
+		)
 	}
 	e.got = append(e.got, got...)
 }

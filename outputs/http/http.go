@@ -39,7 +39,13 @@ type Config struct {
 
 // Default returns the presets.
 func Default() Config {
-	return Config{Method: http.MethodPost, Format: "ndjson", Compression: "gzip", Timeout: time.Minute, RefusedOn: []string{"400", "413", "422"}}
+	return Config{
+		Method:      http.MethodPost,
+		Format:      "ndjson",
+		Compression: "gzip",
+		Timeout:     time.Minute,
+		RefusedOn:   []string{"400", "413", "422"},
+	}
 }
 
 // Validate reports every mistake.
@@ -93,8 +99,18 @@ func New(cfg Config, env outputs.Env) (*HTTP, error) {
 		return nil, err
 	}
 	sender, err := httpsend.New(httpsend.Options{
-		URLs: []string{cfg.URL}, Timeout: cfg.Timeout, Compression: cfg.Compression, Headers: cfg.Headers,
-		User: cfg.User, Password: cfg.Password, Token: cfg.Token, Scheme: "Bearer", TLS: cfg.TLS, MaxAnswer: 4 << 10,
+		URLs: []string{
+			cfg.URL,
+		},
+		Timeout:     cfg.Timeout,
+		Compression: cfg.Compression,
+		Headers:     cfg.Headers,
+		User:        cfg.User,
+		Password:    cfg.Password,
+		Token:       cfg.Token,
+		Scheme:      "Bearer",
+		TLS:         cfg.TLS,
+		MaxAnswer:   4 << 10,
 	}, env.Log)
 	if err != nil {
 		return nil, err
@@ -124,7 +140,8 @@ func (h *HTTP) Write(ctx context.Context, b *record.Batch) error {
 // delivery is what has become of a batch so far.
 type delivery struct {
 	refused []outputs.RecordError
-	err     error // why nothing more was sent; then all from the record at stopped on is to be tried again
+	// why nothing more was sent; then all from the record at stopped on is to be tried again
+	err     error
 	stopped int
 }
 
@@ -198,7 +215,8 @@ func (h *HTTP) encode(b *record.Batch, r *record.Record) []byte {
 	return append(dst, '}')
 }
 
-// asJSON appends a value that is JSON on one line, and any other as a string, in {"message": ...} where an object is wanted.
+// asJSON appends a value that is JSON on one line, and any other as a string, in {"message": ...}
+// where an object is wanted.
 func asJSON(dst, v []byte, object bool) []byte {
 	if json.Valid(v) {
 		if bytes.IndexByte(v, '\n') < 0 {
@@ -214,7 +232,8 @@ func asJSON(dst, v []byte, object bool) []byte {
 	return append(text(append(dst, `{"message":`...), v), '}')
 }
 
-// text appends bytes as a JSON string, base64 in {"base64": ...} where they are not UTF-8, and null for nil.
+// text appends bytes as a JSON string, base64 in {"base64": ...} where they are not UTF-8, and null
+// for nil.
 func text(dst, v []byte) []byte {
 	switch {
 	case v == nil:

@@ -31,7 +31,15 @@ func open(t *testing.T, url string, change func(*Config)) *HTTP {
 	if change != nil {
 		change(&cfg)
 	}
-	h, err := New(cfg, outputs.Env{Name: "output.http.test", Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	h, err := New(
+		cfg,
+		outputs.Env{
+			Name:    "output.http.test",
+			Agent:   "a",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +51,12 @@ func batch(values ...string) *record.Batch {
 	var b record.Builder
 	b.Reset("app", "o", 0)
 	for i, v := range values {
-		b.Append(int64(i)*1e9, []byte("k\xff"), []byte(v), []record.Header{{Key: "h", Value: []byte("v")}})
+		b.Append(
+			int64(i)*1e9,
+			[]byte("k\xff"),
+			[]byte(v),
+			[]record.Header{{Key: "h", Value: []byte("v")}},
+		)
 	}
 	return b.Build()
 }
@@ -98,7 +111,11 @@ func TestFormats(t *testing.T) {
 	} {
 		s := serve(t, nil)
 		h := open(t, s.URL, c.change)
-		if err := h.Write(context.Background(), batch(`{"a":1}`, "text", "\xff")); err != nil || s.bodies[0] != c.want {
+		if err := h.Write(
+			context.Background(),
+			batch(`{"a":1}`, "text", "\xff"),
+		); err != nil ||
+			s.bodies[0] != c.want {
 			t.Errorf("%v\ngot  %s\nwant %s", err, s.bodies[0], c.want)
 		}
 	}
@@ -112,10 +129,16 @@ func TestRefusedRecordsAloneAreGivenUp(t *testing.T) {
 				io.WriteString(w, "no thanks")
 			}
 		})
-		err := open(t, s.URL, nil).Write(context.Background(), batch("0", "1", "bad2", "3", "4", "5", "bad6"))
+		err := open(
+			t,
+			s.URL,
+			nil,
+		).Write(context.Background(), batch("0", "1", "bad2", "3", "4", "5", "bad6"))
 		var p *outputs.PartialError
-		if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 2 || p.Records[1].Index != 6 ||
-			!outputs.IsPermanent(p.Records[0].Err) || !strings.Contains(p.Records[0].Err.Error(), "no thanks") {
+		if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 2 ||
+			p.Records[1].Index != 6 ||
+			!outputs.IsPermanent(p.Records[0].Err) ||
+			!strings.Contains(p.Records[0].Err.Error(), "no thanks") {
 			t.Fatalf("%d: %v", status, err)
 		}
 	}
@@ -130,7 +153,8 @@ func TestPassingFailures(t *testing.T) {
 			t.Fatalf("%d: %v", status, err)
 		}
 	}
-	s := serve(t, func(w http.ResponseWriter, body string, n int) { // refuses the whole, takes the first half, then breaks
+	// refuses the whole, takes the first half, then breaks
+	s := serve(t, func(w http.ResponseWriter, body string, n int) {
 		switch n {
 		case 0:
 			w.WriteHeader(413)
@@ -140,12 +164,19 @@ func TestPassingFailures(t *testing.T) {
 	})
 	err := open(t, s.URL, nil).Write(context.Background(), batch("0", "1", "2", "3"))
 	var p *outputs.PartialError
-	if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 2 || outputs.IsPermanent(p.Records[0].Err) || len(s.bodies) != 3 {
+	if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 2 ||
+		outputs.IsPermanent(p.Records[0].Err) ||
+		len(s.bodies) != 3 {
 		t.Fatalf("%v after %q", err, s.bodies)
 	}
 	gone := serve(t, nil)
 	gone.Close()
-	if err := open(t, gone.URL, nil).Write(context.Background(), batch("0")); err == nil || outputs.IsPermanent(err) {
+	if err := open(
+		t,
+		gone.URL,
+		nil,
+	).Write(context.Background(), batch("0")); err == nil ||
+		outputs.IsPermanent(err) {
 		t.Fatal(err)
 	}
 }
@@ -162,15 +193,27 @@ func TestRetryAfterIsMinded(t *testing.T) {
 	if err := h.Write(context.Background(), batch("0")); err == nil {
 		t.Fatal("delivered")
 	}
-	if err := h.Write(context.Background(), batch("0")); err != nil || time.Since(begun) < 900*time.Millisecond {
+	if err := h.Write(
+		context.Background(),
+		batch("0"),
+	); err != nil ||
+		time.Since(begun) < 900*time.Millisecond {
 		t.Fatal(err, time.Since(begun))
 	}
 }
 
 func TestAuthAndHeaders(t *testing.T) {
 	s := serve(t, nil)
-	h := open(t, s.URL, func(c *Config) { c.Token, c.Headers = "tok", map[string]string{"X-Scope": "s"} })
-	if err := h.Write(context.Background(), batch("0")); err != nil || s.header.Get("Authorization") != "Bearer tok" || s.header.Get("X-Scope") != "s" ||
+	h := open(
+		t,
+		s.URL,
+		func(c *Config) { c.Token, c.Headers = "tok", map[string]string{"X-Scope": "s"} },
+	)
+	if err := h.Write(
+		context.Background(),
+		batch("0"),
+	); err != nil || s.header.Get("Authorization") != "Bearer tok" ||
+		s.header.Get("X-Scope") != "s" ||
 		s.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Fatal(err, s.header)
 	}
@@ -193,11 +236,19 @@ func TestToOurOwnInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := open(t, "http://"+addr.String()+"/edge/web", func(c *Config) { c.User, c.Password = "u", "p" })
+	h := open(
+		t,
+		"http://"+addr.String()+"/edge/web",
+		func(c *Config) { c.User, c.Password = "u", "p" },
+	)
 	if err := h.Write(ctx, batch(`{"a":1}`, "x")); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(sink.Values(), " ", sink.Records()[0].Tag); got != `[{"a":1} {"message":"x"}] edge.web` {
+	if got := fmt.Sprint(
+		sink.Values(),
+		" ",
+		sink.Records()[0].Tag,
+	); got != `[{"a":1} {"message":"x"}] edge.web` {
 		t.Fatal(got)
 	}
 	h.Close()
@@ -208,7 +259,15 @@ func TestToOurOwnInput(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	c := Config{URL: "ftp://x", Method: "GET", Format: "xml", Compression: "lzo", RefusedOn: []string{"500"}, Token: "t", User: "u"}
+	c := Config{
+		URL:         "ftp://x",
+		Method:      "GET",
+		Format:      "xml",
+		Compression: "lzo",
+		RefusedOn:   []string{"500"},
+		Token:       "t",
+		User:        "u",
+	}
 	text := fmt.Sprint(c.Validate())
 	for _, want := range []string{"url: ", "method: ", "format: ", "compression: ", "timeout: ", "refused_on: ", "token: "} {
 		if !strings.Contains(text, want) {

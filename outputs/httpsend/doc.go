@@ -1,5 +1,6 @@
-// Package httpsend is what outputs over HTTP share: requests with authentication, compression and TLS, spread over several URLs,
-// minding Retry-After.
+// Package httpsend is what outputs over HTTP share: requests with authentication, compression and
+// TLS, spread over several URLs, minding Retry-After.
 //
-// It owns connections and never the meaning of an answer; it does not retry beyond one round of its URLs.
+// It owns connections and never the meaning of an answer; it does not retry beyond one round of its
+// URLs.
 package httpsend

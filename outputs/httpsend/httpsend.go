@@ -48,7 +48,8 @@ type Sender struct {
 	hold time.Time // nothing is sent before: a server asked for it
 }
 
-// server is one of the URLs, with connections of its own: what its certificate has to show depends on it.
+// server is one of the URLs, with connections of its own: what its certificate has to show depends
+// on it.
 type server struct {
 	url    string
 	client *http.Client
@@ -76,30 +77,38 @@ func New(o Options, log *slog.Logger) (*Sender, error) {
 	}
 	if o.Compression == "zstd" {
 		var err error
-		if s.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+		if s.zs, err = zstd.NewWriter(
+			nil,
+			zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderLevel(zstd.SpeedFastest),
+		); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// newClient returns a client for one host; secure may be nil. Redirects are answers like others: a log is not sent to where its configuration does
-// not say.
+// newClient returns a client for one host; secure may be nil. Redirects are answers like others: a
+// log is not sent to where its configuration does not say.
 func newClient(timeout time.Duration, secure *tls.Config, host string) *http.Client {
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       time.Minute, // connections are renewed, so that a changed name is noticed
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 16,
+		// connections are renewed, so that a changed name is noticed
+		IdleConnTimeout:       time.Minute,
 		ForceAttemptHTTP2:     true,
 		ExpectContinueTimeout: time.Second,
 	}
 	if secure != nil {
 		transport.TLSClientConfig = tlsconf.ForServer(secure, host)
 	}
-	return &http.Client{Transport: transport, Timeout: timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // CheckURL reports what is wrong with a URL of the configuration.
@@ -131,14 +140,24 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 // Err describes an answer that is not one of success.
 func (a *Answer) Err() error {
 	if a.Location != "" {
-		return fmt.Errorf("answered %d %s: redirects are not followed; if it is right, configure %s", a.Status, http.StatusText(a.Status), a.Location)
+		return fmt.Errorf(
+			"answered %d %s: redirects are not followed; if it is right, configure %s",
+			a.Status,
+			http.StatusText(a.Status),
+			a.Location,
+		)
 	}
 	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
 	return fmt.Errorf("answered %d %s: %s", a.Status, http.StatusText(a.Status), text)
 }
 
-// Do sends one request to the path below one of the URLs; the others are tried when it cannot be reached or is itself in trouble.
-func (s *Sender) Do(ctx context.Context, method, path, contentType string, body []byte) (*Answer, error) {
+// Do sends one request to the path below one of the URLs; the others are tried when it cannot be
+// reached or is itself in trouble.
+func (s *Sender) Do(
+	ctx context.Context,
+	method, path, contentType string,
+	body []byte,
+) (*Answer, error) {
 	if err := s.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -150,11 +169,21 @@ func (s *Sender) Do(ctx context.Context, method, path, contentType string, body 
 	var last *Answer
 	var lastErr error
 	for i := range s.servers {
-		a, err := s.once(ctx, s.servers[(first+i)%len(s.servers)], method, path, contentType, encoding, packed)
+		a, err := s.once(
+			ctx,
+			s.servers[(first+i)%len(s.servers)],
+			method,
+			path,
+			contentType,
+			encoding,
+			packed,
+		)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err == nil && a.Status != http.StatusBadGateway && a.Status != http.StatusServiceUnavailable && a.Status != http.StatusGatewayTimeout {
+		if err == nil && a.Status != http.StatusBadGateway &&
+			a.Status != http.StatusServiceUnavailable &&
+			a.Status != http.StatusGatewayTimeout {
 			return a, nil
 		}
 		last, lastErr = a, err
@@ -162,7 +191,12 @@ func (s *Sender) Do(ctx context.Context, method, path, contentType string, body 
 	return last, lastErr
 }
 
-func (s *Sender) once(ctx context.Context, to server, method, path, contentType, encoding string, body []byte) (*Answer, error) {
+func (s *Sender) once(
+	ctx context.Context,
+	to server,
+	method, path, contentType, encoding string,
+	body []byte,
+) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -193,7 +227,8 @@ func (s *Sender) once(ctx context.Context, to server, method, path, contentType,
 		return nil, fmt.Errorf("read the answer: %w", storehttp.Opaque(err))
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, 1<<20) // so that the connection can be used again
-	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
+	if res.StatusCode == http.StatusTooManyRequests ||
+		res.StatusCode == http.StatusServiceUnavailable {
 		s.obey(res.Header.Get("Retry-After"))
 	}
 	a := &Answer{Status: res.StatusCode, Body: text}

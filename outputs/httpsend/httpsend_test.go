@@ -33,8 +33,13 @@ func sender(t *testing.T, o Options) *Sender {
 	return s
 }
 
-// secureServer serves with a certificate of ca for 127.0.0.1, localhost and name, and counts its requests.
-func secureServer(t *testing.T, ca *certtest.Authority, name string) (server *httptest.Server, requests *atomic.Int64, protocol *atomic.Int64) {
+// secureServer serves with a certificate of ca for 127.0.0.1, localhost and name, and counts its
+// requests.
+func secureServer(
+	t *testing.T,
+	ca *certtest.Authority,
+	name string,
+) (server *httptest.Server, requests *atomic.Int64, protocol *atomic.Int64) {
 	t.Helper()
 	cert, key := ca.Issue(name)
 	pair, err := tls.LoadX509KeyPair(cert, key)
@@ -42,10 +47,12 @@ func secureServer(t *testing.T, ca *certtest.Authority, name string) (server *ht
 		t.Fatal(err)
 	}
 	requests, protocol = new(atomic.Int64), new(atomic.Int64)
-	server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		requests.Add(1)
-		protocol.Store(int64(r.ProtoMajor))
-	}))
+	server = httptest.NewUnstartedServer(
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			protocol.Store(int64(r.ProtoMajor))
+		}),
+	)
 	server.EnableHTTP2 = true
 	l, err := net.Listen("tcp4", "0.0.0.0:0")
 	if err != nil {
@@ -95,7 +102,8 @@ func TestCertificatesOfSeveralServers(t *testing.T) {
 func TestCertificatesThatAreRefused(t *testing.T) {
 	ca := certtest.New(t)
 	server, n, _ := secureServer(t, ca, "one")
-	elsewhere := strings.Replace(server.URL, "127.0.0.1", "127.0.0.2", 1) // the same server under an address that it has no certificate for
+	// the same server under an address that it has no certificate for
+	elsewhere := strings.Replace(server.URL, "127.0.0.1", "127.0.0.2", 1)
 	for name, c := range map[string]struct {
 		url  string
 		conf *tlsconf.Client
@@ -106,14 +114,28 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 		"another address":   {elsewhere, &tlsconf.Client{CAFile: ca.File}},
 		"server_name":       {server.URL, &tlsconf.Client{CAFile: ca.File, ServerName: "two"}},
 	} {
-		if _, err := post(t, sender(t, Options{URLs: []string{c.url, c.url}, TLS: c.conf})); err == nil || !strings.Contains(err.Error(), "certificate") {
+		if _, err := post(
+			t,
+			sender(t, Options{URLs: []string{c.url, c.url}, TLS: c.conf}),
+		); err == nil ||
+			!strings.Contains(err.Error(), "certificate") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if n.Load() != 0 {
 		t.Errorf("%d requests came through", n.Load())
 	}
-	if _, err := post(t, sender(t, Options{URLs: []string{server.URL}, TLS: &tlsconf.Client{CAFile: ca.File, ServerName: "one"}})); err != nil || n.Load() != 1 {
+	if _, err := post(
+		t,
+		sender(
+			t,
+			Options{
+				URLs: []string{server.URL},
+				TLS:  &tlsconf.Client{CAFile: ca.File, ServerName: "one"},
+			},
+		),
+	); err != nil ||
+		n.Load() != 1 {
 		t.Errorf("server_name of the certificate: %v", err)
 	}
 }
@@ -121,7 +143,9 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 // A redirected POST would become a GET, whose success delivers nothing.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var got atomic.Int64
-	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	target := httptest.NewServer(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }),
+	)
 	t.Cleanup(target.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		from := httptest.NewServer(http.RedirectHandler(target.URL+"/new", status))
@@ -138,7 +162,11 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestAnotherServerTakesOver(t *testing.T) {
 	var bodies atomic.Int64
-	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	bad := httptest.NewServer(
+		http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		),
+	)
 	t.Cleanup(bad.Close)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()

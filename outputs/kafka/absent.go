@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// absent knows the topics that do not exist or may not be written to, for a Writer and its sessions. Safe for concurrent use.
+// absent knows the topics that do not exist or may not be written to, for a Writer and its
+// sessions. Safe for concurrent use.
 type absent struct {
 	after   time.Duration // from when on records of a topic are refused; 0: never
 	log     *slog.Logger
@@ -40,10 +41,12 @@ const forsaken = 10 * time.Minute
 
 // isAbsence tells whether err is about one topic, and lasts until a person does something.
 func isAbsence(err error) bool {
-	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.TopicAuthorizationFailed)
+	return errors.Is(err, kerr.UnknownTopicOrPartition) ||
+		errors.Is(err, kerr.TopicAuthorizationFailed)
 }
 
-// note takes note of what the cluster has against a topic. It tells whether the time is over for which records wait.
+// note takes note of what the cluster has against a topic. It tells whether the time is over for
+// which records wait.
 func (a *absent) note(topic string, err error, missing bool, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +71,8 @@ func (a *absent) over(t *absence, now time.Time) bool {
 	return a.after > 0 && now.Sub(t.since) >= a.after
 }
 
-// gone returns why records of a topic are not even tried: it is missing for longer than they wait. ask tells that it is time to look it up anew.
+// gone returns why records of a topic are not even tried: it is missing for longer than they wait.
+// ask tells that it is time to look it up anew.
 func (a *absent) gone(topic string) (why error, ask bool) {
 	if a.count.Load() == 0 {
 		return nil, false
@@ -97,8 +101,19 @@ func (a *absent) refused(topic string, records int) {
 		return
 	}
 	if t.refused == 0 {
-		a.log.Warn("a topic has been missing for too long: its records go to the dead letter, and those of other topics go on", "topic", topic, "error", t.err,
-			"for", time.Since(t.since).Round(time.Second).String(), "do", advice(t.err)+"; then take the records back with penstock replay --output "+a.output+" --dead-letter")
+		a.log.Warn(
+			"a topic has been missing for too long: its records go to the dead letter, and those of other topics go on",
+			"topic",
+			topic,
+			"error",
+			t.err,
+			"for",
+			time.Since(t.since).Round(time.Second).String(),
+			"do",
+			advice(
+				t.err,
+			)+"; then take the records back with penstock replay --output "+a.output+" --dead-letter",
+		)
 	}
 	t.refused += records
 }
@@ -118,8 +133,15 @@ func (a *absent) there(topic string, written bool) {
 	a.count.Add(-1)
 	a.metrics.absent.DeleteLabelValues(topic)
 	if t.refused > 0 {
-		a.log.Warn("a topic that was missing takes records again; some are in the dead letter", "topic", topic, "records", t.refused,
-			"do", "take them back with penstock replay --output "+a.output+" --dead-letter")
+		a.log.Warn(
+			"a topic that was missing takes records again; some are in the dead letter",
+			"topic",
+			topic,
+			"records",
+			t.refused,
+			"do",
+			"take them back with penstock replay --output "+a.output+" --dead-letter",
+		)
 	}
 }
 

@@ -23,8 +23,9 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to a broker in the same process that
-// forgets them, and whose share is in the CPU figure; or to the cluster at PENSTOCK_KAFKA_BROKERS.
+// BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to
+// a broker in the same process that forgets them, and whose share is in the CPU figure; or to the
+// cluster at PENSTOCK_KAFKA_BROKERS.
 func BenchmarkWriter(b *testing.B) {
 	for path, change := range paths {
 		for _, partitions := range []int32{1, 6} {
@@ -40,11 +41,16 @@ func BenchmarkWriter(b *testing.B) {
 						b.Fatal(err)
 					}
 					defer cl.Close()
-					if _, err := kadm.NewClient(cl).CreateTopic(b.Context(), partitions, 1, nil, name); err != nil {
+					if _, err := kadm.NewClient(cl).
+						CreateTopic(b.Context(), partitions, 1, nil, name); err != nil {
 						b.Fatal(err)
 					}
 				} else {
-					c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "logs"), kfake.BlackholeProduce())
+					c, err := kfake.NewCluster(
+						kfake.NumBrokers(1),
+						kfake.SeedTopics(partitions, "logs"),
+						kfake.BlackholeProduce(),
+					)
 					if err != nil {
 						b.Fatal(err)
 					}

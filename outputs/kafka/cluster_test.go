@@ -19,7 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// network is what lies between clients and the brokers: it can be down, and it can lose connections when a broker answers.
+// network is what lies between clients and the brokers: it can be down, and it can lose connections
+// when a broker answers.
 type network struct {
 	mu    sync.Mutex
 	down  bool
@@ -139,7 +140,12 @@ func testConfig(c *kfake.Cluster) Config {
 
 func testEnv() (outputs.Env, *prometheus.Registry) {
 	reg := prometheus.NewRegistry()
-	return outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: reg}, reg
+	return outputs.Env{
+		Name:    "output.kafka.events",
+		Agent:   "edge-1",
+		Log:     slog.New(slog.DiscardHandler),
+		Metrics: reg,
+	}, reg
 }
 
 func newWriter(t testing.TB, cfg Config) (*Writer, *prometheus.Registry) {
@@ -206,8 +212,9 @@ func deliver(t testing.TB, w *Writer, batches ...*record.Batch) []error {
 	return errs
 }
 
-// sitOut starts batches during an outage that is longer than the delivery timeout, waits until it is told why they are kept or gets them back, mends, and
-// sees all delivered, those that came back at another try. It returns the first thing that was told.
+// sitOut starts batches during an outage that is longer than the delivery timeout, waits until it
+// is told why they are kept or gets them back, mends, and sees all delivered, those that came back
+// at another try. It returns the first thing that was told.
 func sitOut(t testing.TB, w *Writer, mend func(), batches ...*record.Batch) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
@@ -264,8 +271,15 @@ func mustDeliver(t testing.TB, w *Writer, batches ...*record.Batch) {
 // consume reads n records of a topic, and then makes sure that there are no more.
 func consume(t testing.TB, c *kfake.Cluster, topic string, n int) []*kgo.Record {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.ListenAddrs()...),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeStartOffset(
+			kgo.NewOffset().AtStart(),
+		),
+		kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.MetadataMinAge(50*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +315,13 @@ func checkOrder(t testing.TB, recs []*kgo.Record, want map[string]int) {
 			}
 		}
 		if n != next[origin] {
-			t.Fatalf("%s: record %d where %d was due (offset %d)", origin, n, next[origin], r.Offset)
+			t.Fatalf(
+				"%s: record %d where %d was due (offset %d)",
+				origin,
+				n,
+				next[origin],
+				r.Offset,
+			)
 		}
 		if p, ok := partition[origin]; ok && p != r.Partition {
 			t.Fatalf("%s is in partitions %d and %d", origin, p, r.Partition)
@@ -316,7 +336,12 @@ func checkOrder(t testing.TB, recs []*kgo.Record, want map[string]int) {
 	}
 }
 
-func counter(t testing.TB, reg *prometheus.Registry, name string, labels map[string]string) float64 {
+func counter(
+	t testing.TB,
+	reg *prometheus.Registry,
+	name string,
+	labels map[string]string,
+) float64 {
 	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {

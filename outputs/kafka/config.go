@@ -43,10 +43,19 @@ const (
 // Default returns the defaults.
 func Default() Config {
 	return Config{
-		Config: client.DefaultConfig(), Delivery: AtLeastOnce, CommitInterval: 200 * time.Millisecond, TransactionTimeout: time.Minute,
-		Partitioner: "auto", Compression: "snappy", BatchMaxBytes: 1_000_000,
-		Linger: 5 * time.Millisecond, DeliveryTimeout: 20 * time.Second,
-		MissingTopic: "auto", MissingTopicAfter: 20 * time.Second, MaxInFlight: 5, BufferBytes: 64 << 20,
+		Config:             client.DefaultConfig(),
+		Delivery:           AtLeastOnce,
+		CommitInterval:     200 * time.Millisecond,
+		TransactionTimeout: time.Minute,
+		Partitioner:        "auto",
+		Compression:        "snappy",
+		BatchMaxBytes:      1_000_000,
+		Linger:             5 * time.Millisecond,
+		DeliveryTimeout:    20 * time.Second,
+		MissingTopic:       "auto",
+		MissingTopicAfter:  20 * time.Second,
+		MaxInFlight:        5,
+		BufferBytes:        64 << 20,
 	}
 }
 
@@ -57,7 +66,10 @@ func (c *Config) Validate() error {
 	if c.Topic.IsZero() {
 		bad("topic: must not be empty")
 	} else if name, ok := c.Topic.Constant(); ok && !validTopic(name) {
-		bad("topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them", name)
+		bad(
+			"topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them",
+			name,
+		)
 	}
 	if _, err := dialect.Bind(c.Topic, ""); err != nil {
 		bad("topic: %w", err)
@@ -78,7 +90,10 @@ func (c *Config) Validate() error {
 	switch c.Partitioner {
 	case "auto", "origin", "hash", "sticky", "round_robin":
 	default:
-		bad("partitioner: %q is unknown; use auto, origin, hash, sticky or round_robin", c.Partitioner)
+		bad(
+			"partitioner: %q is unknown; use auto, origin, hash, sticky or round_robin",
+			c.Partitioner,
+		)
 	}
 	if _, err := record.ParseCodec(c.Compression); err != nil {
 		bad("compression: %w", err)
@@ -98,7 +113,9 @@ func (c *Config) Validate() error {
 		bad("missing_topic: %q is unknown; use auto, wait or dead_letter", c.MissingTopic)
 	}
 	if c.MissingTopicAfter <= 0 {
-		bad("missing_topic_after: must be more than 0s; to let records wait write missing_topic = \"wait\"")
+		bad(
+			"missing_topic_after: must be more than 0s; to let records wait write missing_topic = \"wait\"",
+		)
 	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > 100 {
 		bad("max_in_flight: must be from 1 to 100")
@@ -121,13 +138,21 @@ func (c *Config) validateTransactions() (errs []error) {
 		bad("transaction_timeout: must be from 10s to 15m")
 	}
 	if c.TransactionTimeout < c.DeliveryTimeout+c.CommitInterval {
-		bad("transaction_timeout: must be more than delivery_timeout (%v): a transaction would be aborted while its records are on their way; raise this one or lower that", c.DeliveryTimeout)
+		bad(
+			"transaction_timeout: must be more than delivery_timeout (%v): a transaction would be aborted while its records are on their way; raise this one or lower that",
+			c.DeliveryTimeout,
+		)
 	}
 	switch _, constant := c.Topic.Constant(); {
 	case c.PositionTopic != "" && !validTopic(c.PositionTopic):
-		bad("position_topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them", c.PositionTopic)
+		bad(
+			"position_topic: %q is no topic name: use letters, digits, \".\", \"_\" and \"-\", at most 249 of them",
+			c.PositionTopic,
+		)
 	case c.PositionTopic == "" && !constant:
-		bad("delivery: exactly_once stores positions with a topic, and topic is not one for all records: set position_topic to a topic that exists, such as one of those it produces to")
+		bad(
+			"delivery: exactly_once stores positions with a topic, and topic is not one for all records: set position_topic to a topic that exists, such as one of those it produces to",
+		)
 	}
 	return errs
 }
@@ -150,7 +175,8 @@ func (c *Config) missingAfter() time.Duration {
 	return c.MissingTopicAfter
 }
 
-// BatchCompression returns how batches must be compressed to be passed on as they are; "" if none are.
+// BatchCompression returns how batches must be compressed to be passed on as they are; "" if none
+// are.
 func (c *Config) BatchCompression() string {
 	if c.perRecord() != "" {
 		return ""
@@ -183,5 +209,7 @@ func (c *Config) NeedsBuffer() error {
 	if c.Delivery != ExactlyOnce {
 		return nil
 	}
-	return errors.New("delivery = \"exactly_once\" works between a buffer and Kafka, not from topic to topic: write delivery = \"at_least_once\"")
+	return errors.New(
+		"delivery = \"exactly_once\" works between a buffer and Kafka, not from topic to topic: write delivery = \"at_least_once\"",
+	)
 }

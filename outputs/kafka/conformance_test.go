@@ -43,7 +43,11 @@ func (d *harness) Received(t testing.TB) []outputtest.Received {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(d.cluster.ListenAddrs()...), kgo.ConsumeTopics("logs"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(d.cluster.ListenAddrs()...),
+		kgo.ConsumeTopics("logs"),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +82,14 @@ func (d *harness) Break(testing.TB) { d.net.set(true, 0) }
 func (d *harness) Mend(testing.TB)  { d.net.set(false, 0) }
 
 func (d *harness) Keeps() outputtest.Keeps {
-	return outputtest.Keeps{Key: true, Headers: true, Time: true, NullValue: true, Binary: true, MaxValue: 900 << 10}
+	return outputtest.Keeps{
+		Key:       true,
+		Headers:   true,
+		Time:      true,
+		NullValue: true,
+		Binary:    true,
+		MaxValue:  900 << 10,
+	}
 }
 
 func TestConformance(t *testing.T) {
@@ -86,7 +97,13 @@ func TestConformance(t *testing.T) {
 		var writers []*Writer
 		outputtest.Run(t, func(t *testing.T) outputtest.Harness {
 			n := newNetwork(rand.Uint64())
-			return &harness{startCluster(t, n, kfake.SeedTopics(3, "logs")), n, change, path == "direct", &writers}
+			return &harness{
+				startCluster(t, n, kfake.SeedTopics(3, "logs")),
+				n,
+				change,
+				path == "direct",
+				&writers,
+			}
 		})
 		direct := 0.0
 		for _, w := range writers {

@@ -23,7 +23,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// deadPartition is a topic of six partitions, of which the last is dead for a while: its leader, which leads nothing else, answers with code.
+// deadPartition is a topic of six partitions, of which the last is dead for a while: its leader,
+// which leads nothing else, answers with code.
 type deadPartition struct {
 	t    *testing.T
 	c    *kfake.Cluster
@@ -36,8 +37,17 @@ type deadPartition struct {
 
 const deadly = 5
 
-func newDeadPartition(t *testing.T, code int16, overflow spool.Store, change ...func(*Config)) *deadPartition {
-	d := &deadPartition{t: t, c: startCluster(t, nil, kfake.NumBrokers(2), kfake.SeedTopics(6, "logs")), log: outputtest.NewMemLog("buffer")}
+func newDeadPartition(
+	t *testing.T,
+	code int16,
+	overflow spool.Store,
+	change ...func(*Config),
+) *deadPartition {
+	d := &deadPartition{
+		t:   t,
+		c:   startCluster(t, nil, kfake.NumBrokers(2), kfake.SeedTopics(6, "logs")),
+		log: outputtest.NewMemLog("buffer"),
+	}
 	for i := range int32(6) {
 		node := int32(0)
 		if i == deadly {
@@ -47,12 +57,15 @@ func newDeadPartition(t *testing.T, code int16, overflow spool.Store, change ...
 			t.Fatal(err)
 		}
 	}
-	brokerAnswers(d.c, func(p *kmsg.ProduceRequestTopicPartition, _ *kmsg.ProduceResponseTopicPartition) int16 {
-		if d.dead.Load() && p.Partition == deadly {
-			return code
-		}
-		return 0
-	})
+	brokerAnswers(
+		d.c,
+		func(p *kmsg.ProduceRequestTopicPartition, _ *kmsg.ProduceResponseTopicPartition) int16 {
+			if d.dead.Load() && p.Partition == deadly {
+				return code
+			}
+			return 0
+		},
+	)
 	cfg := testConfig(d.c)
 	cfg.Partitioner = "hash"
 	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 500*time.Millisecond
@@ -61,7 +74,13 @@ func newDeadPartition(t *testing.T, code int16, overflow spool.Store, change ...
 	}
 	w, _ := newWriter(t, cfg)
 	d.w = w
-	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
+	env := outputs.Env{
+		Name:    "output.kafka.events",
+		Agent:   "edge-1",
+		Log:     slog.New(slog.DiscardHandler),
+		Metrics: prometheus.NewRegistry(),
+		Dir:     t.TempDir(),
+	}
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
 	targets := drain.Targets{DeadLetter: noLetters{}, Overflow: overflow}
@@ -84,7 +103,12 @@ func (d *deadPartition) add(batches int) {
 		recs := make([]record.Record, 50)
 		for i := range recs {
 			key := fmt.Appendf(nil, "k%d", d.sent%97)
-			recs[i] = record.Record{Offset: int64(d.sent), Time: time.Now().UnixNano(), Key: key, Value: fmt.Appendf(nil, "%08d %0200d", d.sent, 0)}
+			recs[i] = record.Record{
+				Offset: int64(d.sent),
+				Time:   time.Now().UnixNano(),
+				Key:    key,
+				Value:  fmt.Appendf(nil, "%08d %0200d", d.sent, 0),
+			}
 			d.sent++
 		}
 		b := record.FromRecords("app", origin, recs)
@@ -107,7 +131,13 @@ func (d *deadPartition) check() {
 		seen[v], last[k] = true, max(last[k], v)
 	}
 	if len(seen) != d.sent || repeated > 0 || disorder > 0 {
-		d.t.Errorf("%d records of %d are in the topic, %d repeated, %d out of order", len(seen), d.sent, repeated, disorder)
+		d.t.Errorf(
+			"%d records of %d are in the topic, %d repeated, %d out of order",
+			len(seen),
+			d.sent,
+			repeated,
+			disorder,
+		)
 	}
 }
 
@@ -130,7 +160,8 @@ func (d *deadPartition) wait(n int) {
 	}
 }
 
-// With a key, one dead partition must not make the healthy ones get their records again, however often its own are given back.
+// With a key, one dead partition must not make the healthy ones get their records again, however
+// often its own are given back.
 func TestDeadPartitionRepeatsNothing(t *testing.T) {
 	for name, code := range map[string]int16{
 		"refused": kerr.NotEnoughReplicas.Code, "in doubt": kerr.RequestTimedOut.Code, "denied": kerr.TopicAuthorizationFailed.Code,
@@ -162,7 +193,8 @@ func TestDeadPartitionRepeatsNothing(t *testing.T) {
 	}
 }
 
-// The same while what waits goes to the overflow, and comes back in vain while the partition is still dead.
+// The same while what waits goes to the overflow, and comes back in vain while the partition is
+// still dead.
 func TestDeadPartitionAndFailoverRepeatNothing(t *testing.T) {
 	for name, code := range map[string]int16{"refused": kerr.NotEnoughReplicas.Code, "in doubt": kerr.RequestTimedOut.Code} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +224,9 @@ func TestDeadPartitionAndFailoverRepeatNothing(t *testing.T) {
 			<-revive
 			d.dead.Store(false)
 			d.add(20)
-			d.wait(d.sent) // a log that ends while the destination counts as down leaves its overflow for the next start
+			// a log that ends while the destination counts as down leaves its overflow for the next
+			// start
+			d.wait(d.sent)
 			d.log.Seal()
 			select {
 			case err := <-drained:

@@ -19,9 +19,13 @@ var reasons = map[string]string{
 	"age":         "its times are older than the topic takes",
 }
 
-// direct sends the batch as it lies, or deals with it otherwise, if it can; if not it says why. dest is known of what has waited for it,
-// which is then taken off the queue; otherwise it is nil.
-func (w *Writer) direct(ctx context.Context, d *delivery, dest *destination) (reason string, sent bool) {
+// direct sends the batch as it lies, or deals with it otherwise, if it can; if not it says why.
+// dest is known of what has waited for it, which is then taken off the queue; otherwise it is nil.
+func (w *Writer) direct(
+	ctx context.Context,
+	d *delivery,
+	dest *destination,
+) (reason string, sent bool) {
 	b := d.b
 	if b.Size() < w.small {
 		return "small", false

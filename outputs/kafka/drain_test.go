@@ -22,7 +22,8 @@ type noLetters struct{}
 
 func (noLetters) Bury(context.Context, []outputs.Letter) error { return errTest }
 
-// The whole way from a log to the topic under the drain loop, with outages longer than the delivery timeout: every record once, in order.
+// The whole way from a log to the topic under the drain loop, with outages longer than the delivery
+// timeout: every record once, in order.
 func TestDrainThroughOutages(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(7)
@@ -31,7 +32,13 @@ func TestDrainThroughOutages(t *testing.T) {
 		cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
 		change(&cfg)
 		w, _ := newWriter(t, cfg)
-		env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
+		env := outputs.Env{
+			Name:    "output.kafka.events",
+			Agent:   "edge-1",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
+		}
 		common := outputs.DefaultCommon()
 		common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
 		out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
@@ -88,20 +95,29 @@ func TestDrainThroughOutages(t *testing.T) {
 		}
 		checkOrder(t, first, want)
 		if len(recs) != total {
-			t.Errorf("%d records twice: what was sent and not answered must be recognised", len(recs)-total)
+			t.Errorf(
+				"%d records twice: what was sent and not answered must be recognised",
+				len(recs)-total,
+			)
 		}
 	})
 }
 
-// Small batches are put together, each time otherwise. What went out and was not answered must be recognised all the same, after an outage that is
-// longer than the delivery timeout.
+// Small batches are put together, each time otherwise. What went out and was not answered must be
+// recognised all the same, after an outage that is longer than the delivery timeout.
 func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
 	n := newNetwork(7)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
 	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
 	w, _ := newWriter(t, cfg)
-	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()}
+	env := outputs.Env{
+		Name:    "output.kafka.events",
+		Agent:   "edge-1",
+		Log:     slog.New(slog.DiscardHandler),
+		Metrics: prometheus.NewRegistry(),
+		Dir:     t.TempDir(),
+	}
 	common := outputs.DefaultCommon()
 	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
 	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})

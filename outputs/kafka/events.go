@@ -37,7 +37,10 @@ func (e events) Behind(it *producer.Item) bool {
 
 // Unwanted implements producer.Events.
 func (e events) Unwanted(it *producer.Item) bool {
-	return !slices.ContainsFunc(it.Owner.(*parcel).refs, func(r ref) bool { return r.d.ctx.Err() == nil })
+	return !slices.ContainsFunc(
+		it.Owner.(*parcel).refs,
+		func(r ref) bool { return r.d.ctx.Err() == nil },
+	)
 }
 
 // Overdue implements producer.Events.
@@ -68,10 +71,17 @@ func (e events) Present(topic string) {
 
 func (e events) Renumbered(k producer.Key) {
 	e.w.metrics.renumbered.Inc()
-	e.w.env.Log.Info("going on with another producer epoch", "topic", k.Topic, "partition", k.Partition)
+	e.w.env.Log.Info(
+		"going on with another producer epoch",
+		"topic",
+		k.Topic,
+		"partition",
+		k.Partition,
+	)
 }
 
-// Rejected decides what becomes of a batch that the broker refuses as it is: split, changed, or without the records that are to blame.
+// Rejected decides what becomes of a batch that the broker refuses as it is: split, changed, or
+// without the records that are to blame.
 func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result) []*producer.Item {
 	p := it.Owner.(*parcel)
 	refusal := outputs.Permanent(res.Failure())
@@ -115,7 +125,10 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 		return nil
 	}
 	e.w.metrics.split.Inc()
-	if packed, err := it.Batch.Packed(e.w.codec); err == nil && res.Code != kerr.InvalidRecord.Code {
+	if packed, err := it.Batch.Packed(
+		e.w.codec,
+	); err == nil &&
+		res.Code != kerr.InvalidRecord.Code {
 		e.w.learn(k.Topic, len(packed))
 	}
 	return e.rebuild(it, func(i int, r *record.Record) fate {
@@ -137,7 +150,11 @@ const (
 )
 
 // rebuild makes new batches of a refused one.
-func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) fate, refusal error) []*producer.Item {
+func (e events) rebuild(
+	it *producer.Item,
+	decide func(i int, r *record.Record) fate,
+	refusal error,
+) []*producer.Item {
 	p := it.Owner.(*parcel)
 	recs, err := it.Batch.Records()
 	if err != nil {
@@ -155,7 +172,10 @@ func (e events) rebuild(it *producer.Item, decide func(i int, r *record.Record) 
 	next := &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
 	end := func() {
 		if b := bb.Build(); b != nil {
-			out = append(out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next})
+			out = append(
+				out,
+				&producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next},
+			)
 		}
 		next = &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
 		bb.Reset(it.Batch.Tag, it.Batch.Origin, it.Batch.Size()/2)

@@ -44,64 +44,77 @@ func objects(s *outputtest.MemStore) (n int) {
 	return n
 }
 
-// A transaction is committed and its answer lost, and Kafka is away long enough for everything to go to the overflow, the records of that transaction
-// with it: they are not replayed.
+// A transaction is committed and its answer lost, and Kafka is away long enough for everything to
+// go to the overflow, the records of that transaction with it: they are not replayed.
 func TestExactlyOnceFailoverInDoubt(t *testing.T) {
 	for _, applied := range []bool{true, false} {
 		for _, restart := range []bool{false, true} {
-			t.Run("applied="+strconv.FormatBool(applied)+"/restart="+strconv.FormatBool(restart), func(t *testing.T) {
-				t.Parallel()
-				n := newNetwork(3)
-				c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
-				r := newExactRig(t, c)
-				store := r.overflow("oldest_first")
-				stop, wait := r.drain(r.output())
-				r.add(10, 50)
-				r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == 500 })
+			t.Run(
+				"applied="+strconv.FormatBool(applied)+"/restart="+strconv.FormatBool(restart),
+				func(t *testing.T) {
+					t.Parallel()
+					n := newNetwork(3)
+					c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+					r := newExactRig(t, c)
+					store := r.overflow("oldest_first")
+					stop, wait := r.drain(r.output())
+					r.add(10, 50)
+					r.until(
+						"a commit",
+						func() bool { pos, _ := r.log.Committed(); return pos == 500 },
+					)
 
-				var armed atomic.Bool
-				armed.Store(true)
-				c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
-					c.KeepControl()
-					if !armed.CompareAndSwap(true, false) {
-						return nil, nil, false
+					var armed atomic.Bool
+					armed.Store(true)
+					c.ControlKey(
+						int16(kmsg.EndTxn),
+						func(kmsg.Request) (kmsg.Response, error, bool) {
+							c.KeepControl()
+							if !armed.CompareAndSwap(true, false) {
+								return nil, nil, false
+							}
+							if applied {
+								n.loseNext()
+							}
+							go n.set(true, 0) // the answer is held by nobody
+							if !applied {
+								return nil, errors.New("lost"), true
+							}
+							return nil, nil, false
+						},
+					)
+					r.add(10, 50)
+					r.until("the commit in doubt", func() bool { return !armed.Load() })
+					if restart {
+						stop()
+						stop, wait = r.drain(r.output())
 					}
-					if applied {
-						n.loseNext()
+					r.add(20, 50)
+					r.until(
+						"everything to move",
+						func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) && objects(store) > 0 },
+					)
+					if restart {
+						stop()
+						stop, wait = r.drain(r.output())
 					}
-					go n.set(true, 0) // the answer is held by nobody
-					if !applied {
-						return nil, errors.New("lost"), true
+					n.set(false, 0)
+					r.until("the replay", func() bool { return objects(store) == 0 })
+					r.add(5, 50)
+					r.log.Seal()
+					if err := wait(); err != nil {
+						t.Fatal(err)
 					}
-					return nil, nil, false
-				})
-				r.add(10, 50)
-				r.until("the commit in doubt", func() bool { return !armed.Load() })
-				if restart {
 					stop()
-					stop, wait = r.drain(r.output())
-				}
-				r.add(20, 50)
-				r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) && objects(store) > 0 })
-				if restart {
-					stop()
-					stop, wait = r.drain(r.output())
-				}
-				n.set(false, 0)
-				r.until("the replay", func() bool { return objects(store) == 0 })
-				r.add(5, 50)
-				r.log.Seal()
-				if err := wait(); err != nil {
-					t.Fatal(err)
-				}
-				stop()
-				r.check()
-			})
+					r.check()
+				},
+			)
 		}
 	}
 }
 
-// Outages, lost answers, a failing store and stops at any moment: each record is there once, whichever way it took.
+// Outages, lost answers, a failing store and stops at any moment: each record is there once,
+// whichever way it took.
 func TestExactlyOnceFailoverSoak(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		t.Run(order, func(t *testing.T) {
@@ -191,7 +204,8 @@ func TestExactlyOnceFailoverSoak(t *testing.T) {
 	}
 }
 
-// A crash between the transaction that held the end of an object and the object's removal repeats nothing, nor does one in the middle of an object.
+// A crash between the transaction that held the end of an object and the object's removal repeats
+// nothing, nor does one in the middle of an object.
 func TestExactlyOnceReplayCutShort(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(9)
@@ -202,7 +216,10 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+	r.until(
+		"everything to move",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+	)
 	before := objects(store)
 	var tried atomic.Int64
 	keep := func(op, key string) outputtest.StoreFault {
@@ -232,7 +249,10 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 		if i < 2 {
 			stop, _ = r.drain(r.output())
 		}
-		r.until("the delivered object's removal", func() bool { return i == 2 || objects(store) == before-i-1 })
+		r.until(
+			"the delivered object's removal",
+			func() bool { return i == 2 || objects(store) == before-i-1 },
+		)
 	}
 	store.SetFault(nil)
 	stop, wait := r.drain(r.output())
@@ -246,7 +266,8 @@ func TestExactlyOnceReplayCutShort(t *testing.T) {
 	r.check()
 }
 
-// The overflow of a host that is gone is replayed by another, which is killed in between: each record is there once.
+// The overflow of a host that is gone is replayed by another, which is killed in between: each
+// record is there once.
 func TestExactlyOnceReplayByCommand(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(9)
@@ -257,7 +278,10 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+	r.until(
+		"everything to move",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+	)
 	stop()
 	n.set(false, 0)
 	prefix := replay.Prefix("overflow", "edge-1")
@@ -282,7 +306,17 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 			store.SetFault(nil)
 		}
 		out := r.output()
-		sum, err := replay.FromStore(ctx, store, prefix, replay.Options{To: out, Log: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Holder: "somebody"})
+		sum, err := replay.FromStore(
+			ctx,
+			store,
+			prefix,
+			replay.Options{
+				To:     out,
+				Log:    slog.New(slog.DiscardHandler),
+				Dir:    t.TempDir(),
+				Holder: "somebody",
+			},
+		)
 		cancel()
 		if err != nil && i == 3 {
 			t.Fatalf("%+v, %v", sum, err)
@@ -300,62 +334,84 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 	r.check()
 }
 
-// An object that the store does not give whole, at the first GET or at the second, is not taken for delivered: by the agent and by the command.
+// An object that the store does not give whole, at the first GET or at the second, is not taken for
+// delivered: by the agent and by the command.
 func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
 	for name, fault := range map[string]outputtest.StoreFault{
 		"hangs up": outputtest.StoreHangsUp, "short": outputtest.StoreShort, "empty": outputtest.StoreEmpty, "flips": outputtest.StoreFlips,
 	} {
 		for _, command := range []bool{false, true} {
 			for _, meta := range []bool{true, false} {
-				t.Run(fmt.Sprintf("%s/command=%v/metadata=%v", name, command, meta), func(t *testing.T) {
-					t.Parallel()
-					n := newNetwork(9)
-					c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
-					r := newExactRig(t, c)
-					store := r.overflow("oldest_first")
-					if !meta {
-						store.DropMetadata()
-					}
-					stop, wait := r.drain(r.output())
-					r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
-					n.set(true, 0)
-					r.add(40, 50)
-					r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
-					var gets atomic.Int64
-					store.SetFault(func(op, key string) outputtest.StoreFault {
-						if op == "get" && strings.HasSuffix(key, ".ndjson.zst") && gets.Add(1)%4 >= 2 && gets.Load() < 40 {
-							return fault
+				t.Run(
+					fmt.Sprintf("%s/command=%v/metadata=%v", name, command, meta),
+					func(t *testing.T) {
+						t.Parallel()
+						n := newNetwork(9)
+						c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
+						r := newExactRig(t, c)
+						store := r.overflow("oldest_first")
+						if !meta {
+							store.DropMetadata()
 						}
-						return outputtest.StoreWorks
-					})
-					if command {
-						stop()
-						n.set(false, 0)
-						sum, err := replay.FromStore(t.Context(), store, "", replay.Options{To: r.output(), Log: slog.New(slog.DiscardHandler), Dir: t.TempDir()})
-						if err != nil || sum.Damaged > 0 {
-							t.Fatalf("%+v %v", sum, err)
+						stop, wait := r.drain(r.output())
+						r.until(
+							"the first commit",
+							func() bool { pos, _ := r.position(); return pos == 0 },
+						)
+						n.set(true, 0)
+						r.add(40, 50)
+						r.until(
+							"everything to move",
+							func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+						)
+						var gets atomic.Int64
+						store.SetFault(func(op, key string) outputtest.StoreFault {
+							if op == "get" && strings.HasSuffix(key, ".ndjson.zst") &&
+								gets.Add(1)%4 >= 2 &&
+								gets.Load() < 40 {
+								return fault
+							}
+							return outputtest.StoreWorks
+						})
+						if command {
+							stop()
+							n.set(false, 0)
+							sum, err := replay.FromStore(
+								t.Context(),
+								store,
+								"",
+								replay.Options{
+									To:  r.output(),
+									Log: slog.New(slog.DiscardHandler),
+									Dir: t.TempDir(),
+								},
+							)
+							if err != nil || sum.Damaged > 0 {
+								t.Fatalf("%+v %v", sum, err)
+							}
+						} else {
+							n.set(false, 0)
+							r.until("the replay", func() bool { return objects(store) == 0 })
+							r.log.Seal()
+							if err := wait(); err != nil {
+								t.Fatal(err)
+							}
+							stop()
 						}
-					} else {
-						n.set(false, 0)
-						r.until("the replay", func() bool { return objects(store) == 0 })
-						r.log.Seal()
-						if err := wait(); err != nil {
-							t.Fatal(err)
+						if left := store.Keys(""); len(left) > 0 {
+							t.Errorf("left: %q", left)
 						}
-						stop()
-					}
-					if left := store.Keys(""); len(left) > 0 {
-						t.Errorf("left: %q", left)
-					}
-					r.check()
-				})
+						r.check()
+					},
+				)
 			}
 		}
 	}
 }
 
-// An object is delivered and not removed yet when the agent ends. Its successor asks what it is and is given nothing, or only half of it, at first: that is
-// not taken for another object, which would have to be delivered anew.
+// An object is delivered and not removed yet when the agent ends. Its successor asks what it is and
+// is given nothing, or only half of it, at first: that is not taken for another object, which would
+// have to be delivered anew.
 func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 	for name, fault := range map[string]outputtest.StoreFault{
 		"empty": outputtest.StoreEmpty, "short": outputtest.StoreShort, "hangs up": outputtest.StoreHangsUp,
@@ -374,7 +430,10 @@ func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 				r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 				n.set(true, 0)
 				r.add(40, 50)
-				r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+				r.until(
+					"everything to move",
+					func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+				)
 				var tried atomic.Int64
 				store.SetFault(func(op, key string) outputtest.StoreFault {
 					if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {
@@ -407,8 +466,8 @@ func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
 	}
 }
 
-// A host loses its disk while its overflow waits, and counts positions anew. What Kafka turns out to have of the new log is not
-// taken for what the old log's objects hold at the same positions.
+// A host loses its disk while its overflow waits, and counts positions anew. What Kafka turns out
+// to have of the new log is not taken for what the old log's objects hold at the same positions.
 func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(4)
@@ -418,7 +477,10 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	n.set(true, 0)
 	stop, _ := r.drain(r.output())
 	r.add(30, 50)
-	r.until("the first life to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) && objects(store) > 0 })
+	r.until(
+		"the first life to move",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) && objects(store) > 0 },
+	)
 	stop()
 	old := r.total()
 
@@ -432,7 +494,10 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	n.set(false, 0)
 	stop, wait := r.drain(r.output())
 	r.add(10, 50)
-	r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) })
+	r.until(
+		"a commit",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) },
+	)
 	var armed atomic.Bool
 	armed.Store(true)
 	c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -445,9 +510,15 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	})
 	r.add(10, 50)
 	r.until("the commit in doubt", func() bool { return !armed.Load() })
-	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) })
+	r.until(
+		"everything to move",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) },
+	)
 	n.set(false, 0)
-	r.until("the doubt's end", func() bool { _, note := r.log.Committed(); return strings.Contains(note, `"skip"`) })
+	r.until(
+		"the doubt's end",
+		func() bool { _, note := r.log.Committed(); return strings.Contains(note, `"skip"`) },
+	)
 	store.SetFault(nil)
 	r.until("the replay", func() bool { return objects(store) == 0 })
 	r.log.Seal()

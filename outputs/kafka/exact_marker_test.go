@@ -10,8 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// lateMarkers makes the group's coordinator learn late that a transaction is complete, as it does with Apache Kafka, where
-// EndTxn is answered before the markers are written: whoever does not ask for a stable position gets the one before.
+// lateMarkers makes the group's coordinator learn late that a transaction is complete, as it does
+// with Apache Kafka, where EndTxn is answered before the markers are written: whoever does not ask
+// for a stable position gets the one before.
 type lateMarkers struct {
 	mu      sync.Mutex
 	left    int // stable reads that are put off until the marker is there
@@ -68,8 +69,8 @@ func newLateMarkers(c *kfake.Cluster) *lateMarkers {
 	return m
 }
 
-// A restart during an outage, after which the position of the run before is all that the coordinator knows for a moment:
-// that is nobody else's.
+// A restart during an outage, after which the position of the run before is all that the
+// coordinator knows for a moment: that is nobody else's.
 func TestExactlyOnceOwnEarlierRunIsNoStranger(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		t.Run(order, func(t *testing.T) {
@@ -90,7 +91,10 @@ func TestExactlyOnceOwnEarlierRunIsNoStranger(t *testing.T) {
 				stop()
 				r.add(2, 50)
 				stop, wait = r.drain(r.output())
-				r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+				r.until(
+					"everything to move",
+					func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+				)
 				n.set(false, 0)
 				r.until("the replay", func() bool {
 					return objects(store) == 0 || strings.Contains(r.logs.String(), "has stopped")

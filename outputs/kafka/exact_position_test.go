@@ -28,15 +28,18 @@ func (r *exactRig) forget(group string) {
 
 const positionGone = "no longer has the position"
 
-// Where the group's position is gone, what the log itself knows to be delivered is not delivered again, and it is said. A start
-// at which it is there says nothing.
+// Where the group's position is gone, what the log itself knows to be delivered is not delivered
+// again, and it is said. A start at which it is there says nothing.
 func TestExactlyOncePositionIsGone(t *testing.T) {
 	t.Parallel()
 	r := newExactRig(t, startCluster(t, nil, kfake.SeedTopics(3, "logs")))
 	for range 3 {
 		r.add(10, 100)
 		stop, _ := r.drain(r.output())
-		r.until("a commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+		r.until(
+			"a commit",
+			func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+		)
 		stop()
 	}
 	if text := r.logs.String(); strings.Contains(text, positionGone) {
@@ -59,7 +62,8 @@ func TestExactlyOncePositionIsGone(t *testing.T) {
 	}
 }
 
-// Where the position of a replay is gone, what had been replayed of an object by the last stop is not replayed again.
+// Where the position of a replay is gone, what had been replayed of an object by the last stop is
+// not replayed again.
 func TestExactlyOnceReplayPositionIsGone(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(9)
@@ -70,7 +74,10 @@ func TestExactlyOnceReplayPositionIsGone(t *testing.T) {
 	r.until("the first commit", func() bool { pos, _ := r.position(); return pos == 0 })
 	n.set(true, 0)
 	r.add(40, 50)
-	r.until("everything to move", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+	r.until(
+		"everything to move",
+		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+	)
 	tried := make(chan struct{}, 1000)
 	store.SetFault(func(op, key string) outputtest.StoreFault {
 		if op == "delete" && strings.HasSuffix(key, ".ndjson.zst") {
@@ -97,7 +104,8 @@ func TestExactlyOnceReplayPositionIsGone(t *testing.T) {
 	}
 }
 
-// A transaction that holds nothing but a position can be committed while batches come in, which go into the next.
+// A transaction that holds nothing but a position can be committed while batches come in, which go
+// into the next.
 func TestSessionCommitsAnEmptyTransaction(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))

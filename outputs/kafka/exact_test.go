@@ -80,7 +80,14 @@ type exactRig struct {
 }
 
 func newExactRig(t testing.TB, c *kfake.Cluster) *exactRig {
-	return &exactRig{TB: t, c: c, log: outputtest.NewMemLog("buffer"), want: map[string]int{}, change: func(*Config) {}, common: func(*outputs.Common) {}}
+	return &exactRig{
+		TB:     t,
+		c:      c,
+		log:    outputtest.NewMemLog("buffer"),
+		want:   map[string]int{},
+		change: func(*Config) {},
+		common: func(*outputs.Common) {},
+	}
 }
 
 func (r *exactRig) add(batches, records int) {
@@ -107,7 +114,13 @@ func (r *exactRig) output() *drain.Drainer {
 	if err := cfg.Validate(); err != nil {
 		r.Fatal(err)
 	}
-	env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.NewTextHandler(&r.logs, nil)), Metrics: prometheus.NewRegistry(), Dir: r.TempDir()}
+	env := outputs.Env{
+		Name:    "output.kafka.events",
+		Agent:   "edge-1",
+		Log:     slog.New(slog.NewTextHandler(&r.logs, nil)),
+		Metrics: prometheus.NewRegistry(),
+		Dir:     r.TempDir(),
+	}
 	w, err := New(cfg, env)
 	if err != nil {
 		r.Fatal(err)
@@ -160,11 +173,20 @@ func (r *exactRig) until(what string, ok func() bool) {
 	}
 }
 
-// committed reads n records as a reader of committed ones does, and makes sure that there are no more.
+// committed reads n records as a reader of committed ones does, and makes sure that there are no
+// more.
 func (r *exactRig) committed(n int) []*kgo.Record {
 	r.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(r.c.ListenAddrs()...), kgo.ConsumeTopics("logs"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(r.c.ListenAddrs()...),
+		kgo.ConsumeTopics("logs"),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeStartOffset(
+			kgo.NewOffset().AtStart(),
+		),
+		kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.MetadataMinAge(50*time.Millisecond),
+	)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -211,7 +233,8 @@ func (r *exactRig) position() (int64, string) {
 	return o.At, o.Metadata
 }
 
-// Everything arrives once, through outages longer than the delivery timeout and lost answers, and the position moves with it.
+// Everything arrives once, through outages longer than the delivery timeout and lost answers, and
+// the position moves with it.
 func TestExactlyOnceThroughOutages(t *testing.T) {
 	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
@@ -260,10 +283,17 @@ func TestExactlyOnceAfterPauses(t *testing.T) {
 		begun := time.Now()
 		for range 12 {
 			r.add(3, 10)
-			r.until("the commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+			r.until(
+				"the commit",
+				func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+			)
 			<-time.After(100 * time.Millisecond) // some commit intervals
 			if took := time.Since(begun); took > 10*time.Second {
-				t.Fatalf("took %v: something waited for the delivery timeout\n%s", took, r.logs.String())
+				t.Fatalf(
+					"took %v: something waited for the delivery timeout\n%s",
+					took,
+					r.logs.String(),
+				)
 			}
 		}
 		r.log.Seal()
@@ -316,7 +346,8 @@ func TestExactlyOnceAfterARestart(t *testing.T) {
 	}
 }
 
-// Another buffer under the same name, as after a lost disk, is not taken for the one that Kafka knows.
+// Another buffer under the same name, as after a lost disk, is not taken for the one that Kafka
+// knows.
 func TestExactlyOnceWithANewBuffer(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(3, "logs"))
@@ -368,7 +399,8 @@ func TestExactlyOnceWithAnOlderCopy(t *testing.T) {
 	r.check()
 }
 
-// A second agent with the same data takes over; the first one stops, says why, and does not take it back.
+// A second agent with the same data takes over; the first one stops, says why, and does not take it
+// back.
 func TestExactlyOnceTwin(t *testing.T) {
 	t.Parallel()
 	exactTwin(t, startCluster(t, nil, kfake.SeedTopics(3, "logs")))
@@ -394,14 +426,23 @@ func exactTwin(t *testing.T, c *kfake.Cluster) {
 	}
 	out := second.output()
 	stopSecond, _ := second.drain(out)
-	second.until("the second's position", func() bool { pos, _ := second.log.Committed(); return pos == 1000 })
+	second.until(
+		"the second's position",
+		func() bool { pos, _ := second.log.Committed(); return pos == 1000 },
+	)
 	for i := range 5 {
 		first.add(4, 10)
 		second.add(4, 10)
 		want := int64(1000 + 40*(i+1))
-		second.until("the second to go on", func() bool { pos, _ := second.log.Committed(); return pos == want })
+		second.until(
+			"the second to go on",
+			func() bool { pos, _ := second.log.Committed(); return pos == want },
+		)
 	}
-	first.until("the first to say that it has stopped", func() bool { return strings.Contains(first.logs.String(), "this output has stopped") })
+	first.until(
+		"the first to say that it has stopped",
+		func() bool { return strings.Contains(first.logs.String(), "this output has stopped") },
+	)
 	if n := strings.Count(first.logs.String(), "this output has stopped"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
@@ -416,7 +457,8 @@ func exactTwin(t *testing.T, c *kfake.Cluster) {
 	second.check()
 }
 
-// loseSome loses every few requests of a kind before they have an effect, or their answers after it.
+// loseSome loses every few requests of a kind before they have an effect, or their answers after
+// it.
 func loseSome(c *kfake.Cluster, n *network, key kmsg.Key, every int, done bool) *atomic.Int64 {
 	var seen, lost atomic.Int64
 	c.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -455,7 +497,10 @@ func TestExactlyOnceWithLostRequests(t *testing.T) {
 						stop, wait = r.drain(r.output())
 					}
 					r.add(6, 50)
-					r.until("the commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) })
+					r.until(
+						"the commit",
+						func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+					)
 				}
 				r.log.Seal()
 				if err := wait(); err != nil {
@@ -474,12 +519,23 @@ func TestExactlyOnceWithLostRequests(t *testing.T) {
 // What the brokers refuse for good is in the dead letter, and everything else is there once.
 func TestExactlyOnceRefusals(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
+	c := startCluster(
+		t,
+		nil,
+		kfake.SeedTopics(1, "logs"),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}),
+	)
 	r := newExactRig(t, c)
 	r.change = func(cfg *Config) { cfg.Compression = "none" }
 	r.add(10, 100)
 	big := bytes.Repeat([]byte("x"), 50_000)
-	r.log.Append(record.FromRecords("app.web", "o1", []record.Record{{Time: time.Now().UnixNano(), Value: big}}))
+	r.log.Append(
+		record.FromRecords(
+			"app.web",
+			"o1",
+			[]record.Record{{Time: time.Now().UnixNano(), Value: big}},
+		),
+	)
 	r.add(10, 100)
 	r.log.Seal()
 	_, wait := r.drain(r.output())
@@ -492,7 +548,8 @@ func TestExactlyOnceRefusals(t *testing.T) {
 	}
 }
 
-// An agent that stops in the middle of a transaction leaves none open: readers need not wait until it times out.
+// An agent that stops in the middle of a transaction leaves none open: readers need not wait until
+// it times out.
 func TestExactlyOnceStopEndsTransaction(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
@@ -530,7 +587,11 @@ func TestExactlyOnceStopEndsTransaction(t *testing.T) {
 
 func TestExactlyOnceConfig(t *testing.T) {
 	cfg := Default()
-	cfg.Brokers, cfg.Topic, cfg.Delivery = []string{"b:9092"}, template.MustParse("logs"), ExactlyOnce
+	cfg.Brokers, cfg.Topic, cfg.Delivery = []string{
+		"b:9092",
+	}, template.MustParse(
+		"logs",
+	), ExactlyOnce
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,12 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// mapping is the number of partitions that a topic's records are spread over. It changes when partitions are added, or the topic is
-// made again with another number, and then a source or a key belongs to another partition. So while records are on their way
-// under one number none are sent under another: a partition that is slow would let newer records of a source overtake older ones
-// that come to the same partition later, because they are given back or because the agent is killed. Those behind them are parked.
+// mapping is the number of partitions that a topic's records are spread over. It changes when
+// partitions are added, or the topic is made again with another number, and then a source or a key
+// belongs to another partition. So while records are on their way under one number none are sent
+// under another: a partition that is slow would let newer records of a source overtake older ones
+// that come to the same partition later, because they are given back or because the agent is
+// killed. Those behind them are parked.
 //
 //	old number: record 1 waits for partition 5, which has no leader
 //	new number: record 2 of the same key arrives at partition 1
@@ -22,7 +24,8 @@ type mapping struct {
 	kick       func()       // looks at what is parked
 }
 
-// mapped finds the mapping for what goes to dest, and reports whether it may go. It must be parked, if not. w.mu is held.
+// mapped finds the mapping for what goes to dest, and reports whether it may go. It must be parked,
+// if not. w.mu is held.
 func (w *Writer) mapped(dest *destination) bool {
 	if dest.mapping != nil {
 		return true
@@ -50,7 +53,8 @@ func (w *Writer) mapped(dest *destination) bool {
 	return true
 }
 
-// outgrown reports whether what waits for a topic has to wait for what is on its way under another number of partitions.
+// outgrown reports whether what waits for a topic has to wait for what is on its way under another
+// number of partitions.
 func (w *Writer) outgrown(topic string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +75,8 @@ func (m *mapping) arrived(n int) {
 	}
 }
 
-// overtakes reports whether records of the round before these have failed, in their partition or under the number of partitions before.
+// overtakes reports whether records of the round before these have failed, in their partition or
+// under the number of partitions before.
 func (p *parcel) overtakes(r *outputs.Round) bool {
 	return r.Failed(p.key) || p.mapping.before != nil && r.Failed(p.mapping.before)
 }

@@ -20,10 +20,25 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		direct:   byPath.WithLabelValues("direct", ""),
 		byRecord: byPath.MustCurryWith(prometheus.Labels{"path": "record"}),
-		split:    prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_split_batches_total", Help: "Batches that were split because a broker refused them as they were."}),
-		retimed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_retimed_batches_total", Help: "Batches whose times a broker refused, so that they were sent with the current one."}),
+		split: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_split_batches_total",
+				Help: "Batches that were split because a broker refused them as they were.",
+			},
+		),
+		retimed: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_retimed_batches_total",
+				Help: "Batches whose times a broker refused, so that they were sent with the current one.",
+			},
+		),
 	}
-	m.renumbered = prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_new_epochs_total", Help: "Times a partition went on with another producer epoch, after batches were given up or the broker had lost track: what was sent and never answered may be there twice."})
+	m.renumbered = prometheus.NewCounter(
+		prometheus.CounterOpts{
+			Name: "penstock_kafka_new_epochs_total",
+			Help: "Times a partition went on with another producer epoch, after batches were given up or the broker had lost track: what was sent and never answered may be there twice.",
+		},
+	)
 	txns := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "penstock_kafka_transactions_total",
 		Help: "Transactions that were committed, and that were given up: what they held is sent again, and readers see it once.",

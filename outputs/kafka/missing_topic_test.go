@@ -17,7 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// twoTopics is an output with topic = "${tag}", and a log in which records for topic logs and for topic other alternate.
+// twoTopics is an output with topic = "${tag}", and a log in which records for topic logs and for
+// topic other alternate.
 type twoTopics struct {
 	*exactRig
 	out    *drain.Drainer
@@ -75,17 +76,22 @@ func eachMode(t *testing.T, f func(t *testing.T, change func(*Config), records i
 	}
 }
 
-// A topic that does not exist holds up its own records alone. After a while they go to the dead letter, and the position moves on.
+// A topic that does not exist holds up its own records alone. After a while they go to the dead
+// letter, and the position moves on.
 func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 	eachMode(t, func(t *testing.T, change func(*Config), records int) {
 		c := startCluster(t, nil, kfake.SeedTopics(2, "logs"))
 		r := newTwoTopics(t, c, change)
-		r.common = func(o *outputs.Common) { o.Window.Batches = 16 } // less than there is for either topic
+		// less than there is for either topic
+		r.common = func(o *outputs.Common) { o.Window.Batches = 16 }
 		r.out = r.output()
 		r.add(20, records)
 		_, wait := r.drain(r.out)
 		r.until("the reason in the status", func() bool {
-			return strings.Contains(fmt.Sprint(r.out.Status().Held), `topic "other": UNKNOWN_TOPIC_OR_PARTITION`)
+			return strings.Contains(
+				fmt.Sprint(r.out.Status().Held),
+				`topic "other": UNKNOWN_TOPIC_OR_PARTITION`,
+			)
 		})
 		r.until("the position to move on", func() bool {
 			pos, _ := r.log.Committed()
@@ -95,7 +101,8 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 		if n := r.letters.count(); n != r.others {
 			t.Errorf("%d records of %d are in the dead letter", n, r.others)
 		}
-		if s := r.logs.String(); strings.Count(s, "its records go to the dead letter") != 1 || !strings.Contains(s, "penstock replay --output output.kafka.events --dead-letter") {
+		if s := r.logs.String(); strings.Count(s, "its records go to the dead letter") != 1 ||
+			!strings.Contains(s, "penstock replay --output output.kafka.events --dead-letter") {
 			t.Errorf("the log does not say what to do:\n%s", s)
 		}
 		// Once it is there it takes what comes.
@@ -159,15 +166,21 @@ func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 			}
 			return nil, nil, false
 		})
-		c.ControlKey(int16(kmsg.AddPartitionsToTxn), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
-			c.KeepControl()
-			return denyJoin(kreq.(*kmsg.AddPartitionsToTxnRequest), denied.Load())
-		})
+		c.ControlKey(
+			int16(kmsg.AddPartitionsToTxn),
+			func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				return denyJoin(kreq.(*kmsg.AddPartitionsToTxnRequest), denied.Load())
+			},
+		)
 		r := newTwoTopics(t, c, change)
 		r.add(20, records)
 		_, wait := r.drain(r.out)
 		r.until("the reason in the status", func() bool {
-			return strings.Contains(fmt.Sprint(r.out.Status().Held), `topic "other": TOPIC_AUTHORIZATION_FAILED`)
+			return strings.Contains(
+				fmt.Sprint(r.out.Status().Held),
+				`topic "other": TOPIC_AUTHORIZATION_FAILED`,
+			)
 		})
 		r.until("the position to move on", func() bool {
 			pos, _ := r.log.Committed()
@@ -181,8 +194,17 @@ func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 		r.add(20, records)
 		r.ended(wait)
 		checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})
-		if n := len(consume(t, c, "other", r.others-lost)); n != r.others-lost || len(r.out.Status().Held) > 0 {
-			t.Errorf("%d records are in the topic, %d in the dead letter, of %d; held: %v", n, lost, r.others, r.out.Status().Held)
+		if n := len(
+			consume(t, c, "other", r.others-lost),
+		); n != r.others-lost ||
+			len(r.out.Status().Held) > 0 {
+			t.Errorf(
+				"%d records are in the topic, %d in the dead letter, of %d; held: %v",
+				n,
+				lost,
+				r.others,
+				r.out.Status().Held,
+			)
 		}
 	})
 }

@@ -37,8 +37,8 @@ func peer(t *testing.T, serve func(c net.Conn)) string {
 	return l.Addr().String()
 }
 
-// What answers is not the broker that the configuration describes: the batch comes back within the delivery timeout, to be retried, and the
-// error names what to look at.
+// What answers is not the broker that the configuration describes: the batch comes back within the
+// delivery timeout, to be retried, and the error names what to look at.
 func TestNotTheBrokerThatWasMeant(t *testing.T) {
 	plain := startCluster(t, nil, kfake.SeedTopics(1, "logs")).ListenAddrs()[0]
 	guarded := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "me", "good")).ListenAddrs()[0]

@@ -10,8 +10,9 @@ import (
 	"github.com/penstock/penstock/outputs/kafka/producer"
 )
 
-// parking holds what waits for topics of which nothing is known yet, that do not exist, or that have another number of partitions now (see
-// mapping), so that nothing else waits for them. Records of one topic wait in a queue, which later ones join until it is empty.
+// parking holds what waits for topics of which nothing is known yet, that do not exist, or that
+// have another number of partitions now (see mapping), so that nothing else waits for them. Records
+// of one topic wait in a queue, which later ones join until it is empty.
 type parking struct {
 	w      *Writer
 	queues map[string][]*parked // guarded by w.mu
@@ -49,7 +50,12 @@ func (p *parked) has(index int) bool {
 }
 
 func newParking(w *Writer) *parking {
-	k := &parking{w: w, queues: map[string][]*parked{}, kicked: make(chan struct{}, 1), ended: make(chan struct{})}
+	k := &parking{
+		w:      w,
+		queues: map[string][]*parked{},
+		kicked: make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+	}
 	k.end = sync.OnceFunc(func() { close(k.ended) })
 	k.wg.Go(k.run)
 	return k
@@ -123,7 +129,8 @@ func (k *parking) run() {
 	}
 }
 
-// work does what can be done with the records that wait for a topic. It reports whether some are left.
+// work does what can be done with the records that wait for a topic. It reports whether some are
+// left.
 func (k *parking) work(topic string) bool {
 	k.cancelled(topic)
 	for {
@@ -157,7 +164,9 @@ func (k *parking) work(topic string) bool {
 	}
 }
 
-var errThere = errors.New("the topic is there now, and the transaction that its records belong to has been cut: they are sent in another one")
+var errThere = errors.New(
+	"the topic is there now, and the transaction that its records belong to has been cut: they are sent in another one",
+)
 
 // drop takes the first of a topic's queue off.
 func (k *parking) drop(topic string) {
@@ -244,7 +253,8 @@ func (w *Writer) unpark(p *parked, dest *destination) {
 // Held implements outputs.Holder.
 func (w *Writer) Held() []string { return w.absent.reasons() }
 
-// overdue reports what is kept for long, unless something else gets through: then the destination works.
+// overdue reports what is kept for long, unless something else gets through: then the destination
+// works.
 func (w *Writer) overdue(err error) {
 	if w.report != nil && time.Since(time.Unix(0, w.delivered.Load())) >= w.cfg.DeliveryTimeout {
 		w.report(err)

@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// noticed waits until the output has looked the topic up anew, which it does all the time while a partition's leader is not its leader.
+// noticed waits until the output has looked the topic up anew, which it does all the time while a
+// partition's leader is not its leader.
 func (d *deadPartition) noticed() {
 	d.t.Helper()
 	asked := make(chan struct{}, 100)
@@ -51,7 +52,8 @@ func (d *deadPartition) drain() (wait func()) {
 	}
 }
 
-// checkPartitions reads the topic: the records that want wants are there once, and in each partition those of a source are in order.
+// checkPartitions reads the topic: the records that want wants are there once, and in each
+// partition those of a source are in order.
 func (d *deadPartition) checkPartitions(want func(i int) bool, source func(i int) int) {
 	d.t.Helper()
 	n := 0
@@ -83,8 +85,9 @@ func (d *deadPartition) checkPartitions(want func(i int) bool, source func(i int
 	}
 }
 
-// A key belongs to another partition when there are more of them. What is behind in its old one must not come to the new one after newer records of the
-// same key, though it is given back and sent there.
+// A key belongs to another partition when there are more of them. What is behind in its old one
+// must not come to the new one after newer records of the same key, though it is given back and
+// sent there.
 func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 	for name, partitioner := range map[string]string{"record": "hash", "direct": "origin"} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +108,12 @@ func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 			d.dead.Store(true)
 			d.add(60)
 			adm := kadm.NewClient(adminClient(t, d.c))
-			if resp, err := adm.UpdatePartitions(t.Context(), 13, "logs"); err != nil || resp.Error() != nil {
+			if resp, err := adm.UpdatePartitions(
+				t.Context(),
+				13,
+				"logs",
+			); err != nil ||
+				resp.Error() != nil {
 				t.Fatal(err, resp.Error())
 			}
 			d.noticed()
@@ -125,13 +133,19 @@ func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 	}
 }
 
-// A topic that is deleted and made again with fewer partitions: what one of those that are gone had not taken goes to one that is there, before newer
-// records, also what may have been appended to the topic that is gone.
+// A topic that is deleted and made again with fewer partitions: what one of those that are gone had
+// not taken goes to one that is there, before newer records, also what may have been appended to
+// the topic that is gone.
 func TestTopicMadeAgainWithFewerPartitions(t *testing.T) {
 	for name, code := range map[string]int16{"refused": kerr.NotLeaderForPartition.Code, "in doubt": kerr.RequestTimedOut.Code} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDeadPartition(t, code, nil, func(cfg *Config) { cfg.DeliveryTimeout = time.Minute })
+			d := newDeadPartition(
+				t,
+				code,
+				nil,
+				func(cfg *Config) { cfg.DeliveryTimeout = time.Minute },
+			)
 			source := func(i int) int { return i % 97 }
 			wait := d.drain()
 			d.add(20)

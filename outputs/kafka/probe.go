@@ -10,7 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Probe implements outputs.Prober: it looks the topic up and asks a leader of it for a sign of life.
+// Probe implements outputs.Prober: it looks the topic up and asks a leader of it for a sign of
+// life.
 func (w *Writer) Probe(ctx context.Context) error {
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = []kmsg.MetadataRequestTopic{}

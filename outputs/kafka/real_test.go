@@ -13,8 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestRealBroker runs against the cluster at PENSTOCK_KAFKA_BROKERS: every compression, both paths, batches of up to a million
-// records, and a topic that refuses large batches. Whatever restarts the brokers meanwhile must not show.
+// TestRealBroker runs against the cluster at PENSTOCK_KAFKA_BROKERS: every compression, both paths,
+// batches of up to a million records, and a topic that refuses large batches. Whatever restarts the
+// brokers meanwhile must not show.
 func TestRealBroker(t *testing.T) {
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	if addr == "" {
@@ -31,7 +32,13 @@ func TestRealBroker(t *testing.T) {
 			t.Run(codec, func(t *testing.T) {
 				topic := fmt.Sprintf("real-%s-%s-%d", path, codec, time.Now().UnixNano())
 				limit := "200000"
-				if _, err := adm.CreateTopic(t.Context(), 4, 1, map[string]*string{"max.message.bytes": &limit}, topic); err != nil {
+				if _, err := adm.CreateTopic(
+					t.Context(),
+					4,
+					1,
+					map[string]*string{"max.message.bytes": &limit},
+					topic,
+				); err != nil {
 					t.Fatal(err)
 				}
 				cfg := Default()
@@ -57,8 +64,17 @@ func TestRealBroker(t *testing.T) {
 				}
 				begun := time.Now()
 				mustDeliver(t, w, batches...)
-				t.Logf("%d records in %v, %v batches split", total, time.Since(begun), counter(t, reg, "penstock_kafka_split_batches_total", nil))
-				reader, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+				t.Logf(
+					"%d records in %v, %v batches split",
+					total,
+					time.Since(begun),
+					counter(t, reg, "penstock_kafka_split_batches_total", nil),
+				)
+				reader, err := kgo.NewClient(
+					kgo.SeedBrokers(addr),
+					kgo.ConsumeTopics(topic),
+					kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+				)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -84,8 +100,8 @@ func TestRealBroker(t *testing.T) {
 	})
 }
 
-// TestRealBrokerBounced delivers for PENSTOCK_KAFKA_SECONDS while somebody kills and restarts the broker: nothing may be lost, stuck, twice
-// or out of order.
+// TestRealBrokerBounced delivers for PENSTOCK_KAFKA_SECONDS while somebody kills and restarts the
+// broker: nothing may be lost, stuck, twice or out of order.
 func TestRealBrokerBounced(t *testing.T) {
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	span, err := time.ParseDuration(os.Getenv("PENSTOCK_KAFKA_SECONDS") + "s")
@@ -113,7 +129,11 @@ func TestRealBrokerBounced(t *testing.T) {
 	for end := time.Now().Add(span); time.Now().Before(end) || pending > 0; {
 		if pending < 50 && time.Now().Before(end) {
 			origin := fmt.Sprintf("o%d", total/1000%7)
-			w.Start(t.Context(), lines(origin, want[origin], 1000, 150), func(err error) { errs <- err })
+			w.Start(
+				t.Context(),
+				lines(origin, want[origin], 1000, 150),
+				func(err error) { errs <- err },
+			)
 			want[origin] += 1000
 			total += 1000
 			pending++
@@ -129,7 +149,11 @@ func TestRealBrokerBounced(t *testing.T) {
 			t.Fatal("stuck")
 		}
 	}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	reader, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

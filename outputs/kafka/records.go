@@ -26,7 +26,8 @@ type pile struct {
 	since   time.Time
 }
 
-// records sends the batch record by record. Topics are looked up before the lock is taken, since that may take a while.
+// records sends the batch record by record. Topics are looked up before the lock is taken, since
+// that may take a while.
 func (w *Writer) records(ctx context.Context, d *delivery) {
 	recs, err := d.b.Records()
 	if err != nil {
@@ -60,8 +61,13 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	}
 }
 
-// place sends the records of d for which there is a destination. Those whose topic is waited for are left in w.scratch.parked. w.mu is held.
-func (w *Writer) place(d *delivery, recs iter.Seq[*record.Record], destinationOf func(i int) *destination) {
+// place sends the records of d for which there is a destination. Those whose topic is waited for
+// are left in w.scratch.parked. w.mu is held.
+func (w *Writer) place(
+	d *delivery,
+	recs iter.Seq[*record.Record],
+	destinationOf func(i int) *destination,
+) {
 	now := time.Now()
 	home := murmur2(d.b.Origin)
 	i := -1
@@ -84,7 +90,10 @@ func (w *Writer) place(d *delivery, recs iter.Seq[*record.Record], destinationOf
 		key := r.Key
 		if w.key != nil {
 			var err error
-			w.scratch.key, err = w.key.Append(w.scratch.key[:0], dialect.Subject{Batch: d.b, Record: r})
+			w.scratch.key, err = w.key.Append(
+				w.scratch.key[:0],
+				dialect.Subject{Batch: d.b, Record: r},
+			)
 			if key = w.scratch.key; err != nil {
 				key = nil
 			}
@@ -130,7 +139,14 @@ func (w *Writer) park(d *delivery, index int, topic string) {
 
 // append puts one record onto its partition's pile.
 func (w *Writer) append(
-	k producer.Key, m *mapping, d *delivery, index int, t int64, key, value []byte, headers []record.Header, now time.Time,
+	k producer.Key,
+	m *mapping,
+	d *delivery,
+	index int,
+	t int64,
+	key, value []byte,
+	headers []record.Header,
+	now time.Time,
 ) {
 	p := w.open[k]
 	if p != nil && p.builder.Size()+len(key)+len(value)+recordSlack(headers) > w.pileSize(k.Topic) {
@@ -158,7 +174,8 @@ func recordSlack(headers []record.Header) int {
 	return n
 }
 
-// pileSize is the uncompressed size at which a batch is sent: what is not compressible must fit too.
+// pileSize is the uncompressed size at which a batch is sent: what is not compressible must fit
+// too.
 func (w *Writer) pileSize(topic string) int { return min(w.limit(topic)-100, record.TargetSize) }
 
 // flush sends a pile. w.mu is held.
@@ -256,7 +273,9 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 			}
 		}
 		if err != nil {
-			return plan{all: &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))}}, nil
+			return plan{
+				all: &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))},
+			}, nil
 		}
 		return plan{all: find(name)}, nil
 	}
@@ -272,7 +291,10 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 			err = sanitizeTopic(name)
 		}
 		if err != nil {
-			out.of = append(out.of, &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))})
+			out.of = append(
+				out.of,
+				&destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))},
+			)
 			continue
 		}
 		out.of = append(out.of, find(name))
@@ -281,7 +303,10 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 }
 
 func originalTime(t int64) record.Header {
-	return record.Header{Key: HeaderOriginalTime, Value: time.Unix(0, t).UTC().AppendFormat(nil, time.RFC3339Nano)}
+	return record.Header{
+		Key:   HeaderOriginalTime,
+		Value: time.Unix(0, t).UTC().AppendFormat(nil, time.RFC3339Nano),
+	}
 }
 
 func staticHeaders(m map[string]string) []record.Header {

@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// retention knows how long topics keep records, so that a record which would be expired at once can be given the current time. Safe for
-// concurrent use.
+// retention knows how long topics keep records, so that a record which would be expired at once can
+// be given the current time. Safe for concurrent use.
 type retention struct {
 	cl  *kgo.Client
 	ctx context.Context // ends with the writer
@@ -42,7 +42,8 @@ const worthWaiting = time.Minute
 // A batch whose times are this near to the topic's retention is looked at record by record.
 const margin = time.Hour
 
-// maxAge returns the age beyond which records of b get the current time on their way to topic; 0 if none do.
+// maxAge returns the age beyond which records of b get the current time on their way to topic; 0 if
+// none do.
 func (w *Writer) maxAge(ctx context.Context, topic string, b *record.Batch) time.Duration {
 	if w.cfg.MaxRecordAge > 0 {
 		return w.cfg.MaxRecordAge
@@ -55,7 +56,8 @@ func tooOld(b *record.Batch, age time.Duration) bool {
 	return age > 0 && time.Since(time.Unix(0, b.MaxTime())) > age-min(age/2, margin)
 }
 
-// of returns what is known, and asks in the background once that is stale. If nothing is known yet, it waits for the answer if wait says so.
+// of returns what is known, and asks in the background once that is stale. If nothing is known yet,
+// it waits for the answer if wait says so.
 func (r *retention) of(ctx context.Context, topic string, wait bool) time.Duration {
 	now := time.Now()
 	r.mu.Lock()
@@ -66,7 +68,8 @@ func (r *retention) of(ctx context.Context, topic string, wait bool) time.Durati
 		r.known[topic] = k
 	}
 	if !now.Before(k.until) && r.ctx.Err() == nil {
-		k.until = now.Add(time.Minute) // perhaps this user may not see it; then times are kept as they are
+		// perhaps this user may not see it; then times are kept as they are
+		k.until = now.Add(time.Minute)
 		r.wg.Go(func() { r.renew(topic, k) })
 	}
 	if wait {
@@ -132,7 +135,12 @@ func (r *retention) ask(topic string) (time.Duration, error) {
 					return 0, nil
 				}
 			case "retention.ms":
-				if ms, err := strconv.ParseInt(v, 10, 64); err == nil && ms > 0 && ms < int64(1<<62)/1e6 {
+				if ms, err := strconv.ParseInt(
+					v,
+					10,
+					64,
+				); err == nil && ms > 0 &&
+					ms < int64(1<<62)/1e6 {
 					age = time.Duration(ms) * time.Millisecond
 				}
 			}

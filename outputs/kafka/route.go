@@ -20,7 +20,9 @@ func validTopic(name string) bool {
 }
 
 func topicByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' ||
+		c == '_' ||
+		c == '-'
 }
 
 // sanitizeTopic replaces in place what no topic may have.

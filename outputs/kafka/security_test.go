@@ -45,14 +45,21 @@ func (g *gated) start(t *testing.T) *gated {
 	return g
 }
 
-// readAll reads the topic as another client with the same credentials, and checks that each record is there once, in order.
+// readAll reads the topic as another client with the same credentials, and checks that each record
+// is there once, in order.
 func (g *gated) readAll(t *testing.T, want map[string]int) {
 	t.Helper()
 	opts, err := g.cfg.Options("reader", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cl, err := kgo.NewClient(append(opts, kgo.ConsumeTopics("logs"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	cl, err := kgo.NewClient(
+		append(
+			opts,
+			kgo.ConsumeTopics("logs"),
+			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+			kgo.FetchMaxWait(100*time.Millisecond),
+		)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,11 +84,16 @@ func (g *gated) readAll(t *testing.T, want map[string]int) {
 
 var writes atomic.Int64
 
-// write puts a file in place of another. Each is a second younger than the one before: what is written within a tick of the clock is else of one age.
+// write puts a file in place of another. Each is a second younger than the one before: what is
+// written within a tick of the clock is else of one age.
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
-	if err := errors.Join(os.WriteFile(file+".new", []byte(text), 0o600), os.Chtimes(file+".new", age, age), os.Rename(file+".new", file)); err != nil {
+	if err := errors.Join(
+		os.WriteFile(file+".new", []byte(text), 0o600),
+		os.Chtimes(file+".new", age, age),
+		os.Rename(file+".new", file),
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -127,7 +139,8 @@ func tokenEndpoint(want string, bad http.HandlerFunc) func(t *testing.T) *gated 
 		var grants atomic.Int32
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			user, secret, _ := r.BasicAuth()
-			if r.FormValue("grant_type") != "client_credentials" || user != "id" || secret != "secret" {
+			if r.FormValue("grant_type") != "client_credentials" || user != "id" ||
+				secret != "secret" {
 				http.Error(w, "no", http.StatusUnauthorized)
 				return
 			}
@@ -143,7 +156,10 @@ func tokenEndpoint(want string, bad http.HandlerFunc) func(t *testing.T) *gated 
 		}))
 		t.Cleanup(srv.Close)
 		g := &gated{Gate: &gatetest.Gate{SASL: mechanism}}
-		g.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"}}
+		g.cfg.SASL = &client.SASL{
+			Mechanism: "OAUTHBEARER",
+			OAuth:     client.OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"},
+		}
 		g.spoil = func() string { spoilt.Store(true); return want }
 		g.mend = func() { spoilt.Store(false) }
 		return g.start(t)
@@ -151,9 +167,23 @@ func tokenEndpoint(want string, bad http.HandlerFunc) func(t *testing.T) *gated 
 }
 
 func mskIAM(t *testing.T) *gated {
-	iam := &gatetest.IAM{Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", Secret: "se/cr+et", SessionToken: "to/k+en=", Hosts: []string{"127.0.0.1"}}
+	iam := &gatetest.IAM{
+		Region:       "eu-west-1",
+		AccessKey:    "AKIDEXAMPLE",
+		Secret:       "se/cr+et",
+		SessionToken: "to/k+en=",
+		Hosts:        []string{"127.0.0.1"},
+	}
 	g := &gated{Gate: &gatetest.Gate{SASL: iam}}
-	g.cfg.SASL = &client.SASL{Mechanism: "AWS_MSK_IAM", AWS: client.AWS{Region: "eu-west-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "se/cr+et", SessionToken: "to/k+en="}}
+	g.cfg.SASL = &client.SASL{
+		Mechanism: "AWS_MSK_IAM",
+		AWS: client.AWS{
+			Region:          "eu-west-1",
+			AccessKeyID:     "AKIDEXAMPLE",
+			SecretAccessKey: "se/cr+et",
+			SessionToken:    "to/k+en=",
+		},
+	}
 	g.spoil = func() string { iam.SetSecret("another"); return "the signature does not match" }
 	g.mend = func() { iam.SetSecret("se/cr+et") }
 	return g.start(t)
@@ -222,9 +252,13 @@ func noClientCert(t *testing.T) *gated {
 	ca := certtest.New(t)
 	cert, key := ca.Issue("broker")
 	var demands atomic.Bool
-	g := &gated{Gate: &gatetest.Gate{TLS: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return serverTLS(t, cert, key, ca.File, demands.Load()), nil
-	}}}}
+	g := &gated{
+		Gate: &gatetest.Gate{
+			TLS: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				return serverTLS(t, cert, key, ca.File, demands.Load()), nil
+			}},
+		},
+	}
 	g.cfg.TLS = &tlsconf.Client{MinVersion: "1.2", CAFile: ca.File}
 	g.spoil = func() string {
 		demands.Store(true)
@@ -237,18 +271,25 @@ func noClientCert(t *testing.T) *gated {
 var gates = map[string]func(t *testing.T) *gated{
 	"a token that is refused": tokenFile,
 	"no token file":           missingTokenFile,
-	"no grant": tokenEndpoint("sasl.oauth.token_url: ", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
-	}),
-	"a token endpoint that hangs": tokenEndpoint("sasl.oauth.token_url: ", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+	"no grant": tokenEndpoint(
+		"sasl.oauth.token_url: ",
+		func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
+		},
+	),
+	"a token endpoint that hangs": tokenEndpoint(
+		"sasl.oauth.token_url: ",
+		func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	),
 	"AWS_MSK_IAM, a wrong secret": mskIAM,
 	"a wrong CA":                  wrongCA,
 	"a wrong client certificate":  wrongClientCert,
 	"no client certificate":       noClientCert,
 }
 
-// While the client is not let in, from the beginning or later, a batch comes back with an error that says why, to be retried or to fail over, or the
-// error is told while the batch is kept; and the probe that ends failover fails. Once it is let in the batch is delivered, once.
+// While the client is not let in, from the beginning or later, a batch comes back with an error
+// that says why, to be retried or to fail over, or the error is told while the batch is kept; and
+// the probe that ends failover fails. Once it is let in the batch is delivered, once.
 func TestNotLetIn(t *testing.T) {
 	for name, gate := range gates {
 		for _, known := range []bool{false, true} {
@@ -293,7 +334,8 @@ func probe(t *testing.T, w *Writer) error {
 	return w.Probe(ctx)
 }
 
-// Connections end while the client is not let in: what is under way waits, and goes out in order once it is let in again.
+// Connections end while the client is not let in: what is under way waits, and goes out in order
+// once it is let in again.
 func TestNotLetInAnyMore(t *testing.T) {
 	for name, gate := range gates {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +349,11 @@ func TestNotLetInAnyMore(t *testing.T) {
 			g.Bounce()
 			outcome := make(chan error, 3)
 			for i := range 3 {
-				w.Start(t.Context(), lines("o", 100+i*100, 100, 50), func(err error) { outcome <- err })
+				w.Start(
+					t.Context(),
+					lines("o", 100+i*100, 100, 50),
+					func(err error) { outcome <- err },
+				)
 			}
 			said.await(t, want)
 			g.mend()
@@ -357,7 +403,15 @@ func loggingWriter(t *testing.T, cfg Config, to *logged) *Writer {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	w, err := New(cfg, outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.NewTextHandler(to, nil)), Metrics: prometheus.NewRegistry()})
+	w, err := New(
+		cfg,
+		outputs.Env{
+			Name:    "output.kafka.events",
+			Agent:   "edge-1",
+			Log:     slog.New(slog.NewTextHandler(to, nil)),
+			Metrics: prometheus.NewRegistry(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,8 +419,8 @@ func loggingWriter(t *testing.T, cfg Config, to *logged) *Writer {
 	return w
 }
 
-// Sessions have a limited life: the client authenticates anew before it ends, on the same connection and with the token that the file holds by then,
-// and nothing of it shows.
+// Sessions have a limited life: the client authenticates anew before it ends, on the same
+// connection and with the token that the file holds by then, and nothing of it shows.
 func TestTokenRenewed(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
 		mechanism := new(gatetest.OAuthBearer).Accept("one")
@@ -405,11 +459,14 @@ func TestTokenRenewed(t *testing.T) {
 	})
 }
 
-// All that a listener can ask for at once: a client certificate and a token; batches of many origins arrive once and in order.
+// All that a listener can ask for at once: a client certificate and a token; batches of many
+// origins arrive once and in order.
 func TestMutualTLSWithToken(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
 		g := mutualTLS(t)
-		with := &gated{Gate: &gatetest.Gate{TLS: g.Gate.TLS, SASL: new(gatetest.OAuthBearer).Accept("good")}}
+		with := &gated{
+			Gate: &gatetest.Gate{TLS: g.Gate.TLS, SASL: new(gatetest.OAuthBearer).Accept("good")},
+		}
 		with.cfg.TLS = g.cfg.TLS
 		with.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{Token: "good"}}
 		with.start(t)

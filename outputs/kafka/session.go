@@ -20,25 +20,56 @@ func (w *Writer) Transactions() (every time.Duration, wanted bool) {
 	return w.cfg.CommitInterval, w.cfg.Delivery == ExactlyOnce
 }
 
-// Session implements outputs.Transactor. name is the transactional id, and the group that stores the position, for partition 0 of the
-// position topic.
+// Session implements outputs.Transactor. name is the transactional id, and the group that stores
+// the position, for partition 0 of the position topic.
 func (w *Writer) Session(name string) (outputs.Session, error) {
 	var run [8]byte
 	if _, err := rand.Read(run[:]); err != nil {
 		return nil, err
 	}
-	s := &Session{id: name, run: fmt.Sprintf("%x", run), broken: make(chan struct{}), outcome: make(chan outcome, 1)}
+	s := &Session{
+		id:      name,
+		run:     fmt.Sprintf("%x", run),
+		broken:  make(chan struct{}),
+		outcome: make(chan outcome, 1),
+	}
 	close(s.broken)
 	s.w = &Writer{
 		delivered: w.delivered,
-		cfg:       w.cfg, env: w.env, codec: w.codec, cl: w.cl, metrics: w.metrics, trouble: w.trouble, retention: w.retention, absent: w.absent,
-		small: w.small, told: w.told, topic: w.topic, key: w.key, headers: w.headers, byHash: w.byHash, why: w.why, sticky: w.sticky, session: s, report: w.report,
-		room: semaphore.NewWeighted(w.cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{},
+		cfg:       w.cfg,
+		env:       w.env,
+		codec:     w.codec,
+		cl:        w.cl,
+		metrics:   w.metrics,
+		trouble:   w.trouble,
+		retention: w.retention,
+		absent:    w.absent,
+		small:     w.small,
+		told:      w.told,
+		topic:     w.topic,
+		key:       w.key,
+		headers:   w.headers,
+		byHash:    w.byHash,
+		why:       w.why,
+		sticky:    w.sticky,
+		session:   s,
+		report:    w.report,
+		room: semaphore.NewWeighted(
+			w.cfg.BufferBytes,
+		),
+		open:     map[producer.Key]*pile{},
+		limits:   map[string]int{},
 		mappings: map[string]*mapping{},
 	}
 	o := w.options
 	o.Transactional = true
-	o.Txn = &producer.TxnOptions{ID: name, Group: name, Topic: w.cfg.positionTopic(), Timeout: w.cfg.TransactionTimeout, Events: sessionEvents{s}}
+	o.Txn = &producer.TxnOptions{
+		ID:      name,
+		Group:   name,
+		Topic:   w.cfg.positionTopic(),
+		Timeout: w.cfg.TransactionTimeout,
+		Events:  sessionEvents{s},
+	}
 	s.w.run(o)
 	return s, nil
 }
@@ -55,8 +86,9 @@ type Session struct {
 	mu      sync.Mutex
 	broken  chan struct{} // closed while no transaction can be open
 	outcome chan outcome  // of the Settle or Commit under way
-	claim   int64         // is over that of every session before this one; 0 before the first Settle
-	claimed bool          // a transaction of this session has been committed
+	// is over that of every session before this one; 0 before the first Settle
+	claim   int64
+	claimed bool // a transaction of this session has been committed
 }
 
 type outcome struct {
@@ -64,8 +96,9 @@ type outcome struct {
 	err    error
 }
 
-// stamp is the metadata of a stored position. Who has a transactional id is told by Claim, not by Run: a position that is read
-// without waiting for the transaction before may be that of a run before this one.
+// stamp is the metadata of a stored position. Who has a transactional id is told by Claim, not by
+// Run: a position that is read without waiting for the transaction before may be that of a run
+// before this one.
 type stamp struct {
 	Run     string `json:"run"`
 	Claim   int64  `json:"claim,omitempty"` // 0 was written by releases that had none
@@ -150,7 +183,14 @@ func position(o producer.Stored) (outputs.Position, bool) {
 	if !o.Found || json.Unmarshal([]byte(o.Metadata), &m) != nil {
 		return outputs.Position{}, false
 	}
-	return outputs.Position{At: o.Position, Log: m.Log, Object: m.Object, Digest: m.Digest, Ended: m.Ended, Damaged: m.Damaged}, true
+	return outputs.Position{
+		At:      o.Position,
+		Log:     m.Log,
+		Object:  m.Object,
+		Digest:  m.Digest,
+		Ended:   m.Ended,
+		Damaged: m.Damaged,
+	}, true
 }
 
 // await returns the channel on which the next outcome will come.
@@ -205,9 +245,23 @@ func (s *Session) Commit(ctx context.Context, p outputs.Position) error {
 	s.mu.Lock()
 	claim := s.claim
 	s.mu.Unlock()
-	m, err := json.Marshal(stamp{Run: s.run, Claim: claim, Log: p.Log, Object: p.Object, Digest: p.Digest, Ended: p.Ended, Damaged: p.Damaged})
+	m, err := json.Marshal(
+		stamp{
+			Run:     s.run,
+			Claim:   claim,
+			Log:     p.Log,
+			Object:  p.Object,
+			Digest:  p.Digest,
+			Ended:   p.Ended,
+			Damaged: p.Damaged,
+		},
+	)
 	if err == nil && len(m) > record.MaxNote {
-		err = fmt.Errorf("the position's metadata of %d bytes is over the limit of %d", len(m), record.MaxNote)
+		err = fmt.Errorf(
+			"the position's metadata of %d bytes is over the limit of %d",
+			len(m),
+			record.MaxNote,
+		)
 	}
 	if err != nil {
 		s.Break()
@@ -264,7 +318,8 @@ func (e sessionEvents) Ours(o producer.Stored) error {
 	return fmt.Errorf("transactional id %q: %w", e.s.id, outputs.ErrTaken)
 }
 
-// Settled takes a position that is stable, and none can come after it but through this session or one that takes over from it.
+// Settled takes a position that is stable, and none can come after it but through this session or
+// one that takes over from it.
 func (e sessionEvents) Settled(o producer.Stored) {
 	var m stamp
 	_ = json.Unmarshal([]byte(o.Metadata), &m) // what cannot be read claims nothing
@@ -289,7 +344,10 @@ func (e sessionEvents) Committed() {
 func (e sessionEvents) Broken(err error) {
 	e.s.w.metrics.aborted.Inc()
 	switch {
-	case errors.Is(err, errGivenUp), errors.Is(err, outputs.ErrTaken), errors.Is(err, context.Canceled): // told elsewhere, or no trouble
+	case errors.Is(err, errGivenUp),
+		errors.Is(err, outputs.ErrTaken),
+		errors.Is(err, context.Canceled):
+		// told elsewhere, or no trouble
 	default:
 		e.s.w.trouble.failed(e.key(), err)
 	}

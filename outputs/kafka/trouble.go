@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// trouble logs when partitions begin to fail, at intervals and for another cause while they do, and when all work again. Safe for concurrent use.
+// trouble logs when partitions begin to fail, at intervals and for another cause while they do, and
+// when all work again. Safe for concurrent use.
 type trouble struct {
 	log *slog.Logger
 
@@ -26,7 +27,8 @@ type trouble struct {
 	failedAt  time.Time
 	delivered func() time.Time // when something last was
 
-	aloof   time.Time // since when no connection could be opened; zero if one was, or something was delivered
+	// since when no connection could be opened; zero if one was, or something was delivered
+	aloof   time.Time
 	aloofBy error
 }
 
@@ -48,11 +50,25 @@ func (t *trouble) failed(k producer.Key, err error) {
 	if !t.repeats.Due("", err, now) && t.count > 1 {
 		return
 	}
-	t.log.Warn("Kafka does not take what is sent; it is tried again", "topic", k.Topic, "partition", k.Partition, "error", err,
-		"failures", t.count, "partitions", len(t.bad), "do", advice(err))
+	t.log.Warn(
+		"Kafka does not take what is sent; it is tried again",
+		"topic",
+		k.Topic,
+		"partition",
+		k.Partition,
+		"error",
+		err,
+		"failures",
+		t.count,
+		"partitions",
+		len(t.bad),
+		"do",
+		advice(err),
+	)
 }
 
-// unreachable takes note of a connection that could not be opened, for which no partition may ever fail: what waits for it can be given up before.
+// unreachable takes note of a connection that could not be opened, for which no partition may ever
+// fail: what waits for it can be given up before.
 func (t *trouble) unreachable(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,11 +78,18 @@ func (t *trouble) unreachable(err error) {
 	}
 	t.aloofBy = err
 	if t.repeats.Due("", err, now) {
-		t.log.Warn("a broker cannot be connected to; it is tried again", "error", err, "do", advice(err))
+		t.log.Warn(
+			"a broker cannot be connected to; it is tried again",
+			"error",
+			err,
+			"do",
+			advice(err),
+		)
 	}
 }
 
-// givenBack takes note that what failed for a partition is tried no more: whoever has it now knows of the failure.
+// givenBack takes note that what failed for a partition is tried no more: whoever has it now knows
+// of the failure.
 func (t *trouble) givenBack(k producer.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,20 +123,30 @@ func (t *trouble) worked(k producer.Key) {
 	delete(t.bad, producer.Key{Topic: k.Topic, Partition: -1})
 	delete(t.bad, k)
 	if len(t.bad) == 0 && t.count > 0 {
-		t.log.Info("Kafka takes everything again", "after", time.Since(t.since).Round(time.Millisecond).String(), "failures", t.count)
+		t.log.Info(
+			"Kafka takes everything again",
+			"after",
+			time.Since(t.since).Round(time.Millisecond).String(),
+			"failures",
+			t.count,
+		)
 		t.count = 0
 	}
 }
 
 func advice(err error) string {
 	switch {
-	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.TopicAuthorizationFailed),
+		errors.Is(err, kerr.ClusterAuthorizationFailed):
 		return "give this user write access to the topic (ACL operations Write, Describe, and IdempotentWrite on old clusters; with exactly_once Read on the position topic)"
-	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed):
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed),
+		errors.Is(err, kerr.GroupAuthorizationFailed):
 		return "with exactly_once, give this user Write on the transactional id and Read on the group of the same name, and Read on the position topic (a prefix of \"penstock.\" will do for the first two)"
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
 		return "set transaction_timeout to at most the brokers' transaction.max.timeout.ms"
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
+	case errors.Is(err, kerr.SaslAuthenticationFailed),
+		errors.Is(err, kerr.UnsupportedSaslMechanism),
+		errors.Is(err, kerr.IllegalSaslState):
 		return "check the sasl block: mechanism, and user and password, token or keys"
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return "create the topic, or set allow_auto_topic_creation"

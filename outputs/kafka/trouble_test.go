@@ -30,8 +30,19 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 			change(&cfg)
 			w, _ := newWriter(t, cfg)
 			reg := prometheus.NewRegistry()
-			env := outputs.Env{Name: "output.kafka.events", Agent: "edge-1", Log: slog.New(slog.DiscardHandler), Metrics: reg, Dir: t.TempDir()}
-			out, err := drain.NewAsyncOutput(w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}})
+			env := outputs.Env{
+				Name:    "output.kafka.events",
+				Agent:   "edge-1",
+				Log:     slog.New(slog.DiscardHandler),
+				Metrics: reg,
+				Dir:     t.TempDir(),
+			}
+			out, err := drain.NewAsyncOutput(
+				w,
+				outputs.DefaultCommon(),
+				env,
+				drain.Targets{DeadLetter: noLetters{}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,18 +69,30 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 				at += 10
 			}
 			add()
-			await("delivered", 20*time.Second, func(s drain.Status) bool { return s.Logs != nil && s.Logs[0].Committed == 10 && !s.Failing })
+			await(
+				"delivered",
+				20*time.Second,
+				func(s drain.Status) bool { return s.Logs != nil && s.Logs[0].Committed == 10 && !s.Failing },
+			)
 			n.set(true, 0)
 			add()
 			s := await("told", 5*time.Second, func(s drain.Status) bool { return s.Failing })
 			if s.LastError == "" || s.Do == "" || time.Since(s.FailingSince) > 6*time.Second {
 				t.Errorf("%+v", s)
 			}
-			if n, err := testutil.GatherAndCount(reg, "penstock_output_failing"); n != 1 || err != nil {
+			if n, err := testutil.GatherAndCount(
+				reg,
+				"penstock_output_failing",
+			); n != 1 ||
+				err != nil {
 				t.Errorf("%d metrics, %v", n, err)
 			}
 			n.set(false, 0)
-			await("over", 20*time.Second, func(s drain.Status) bool { return s.Logs[0].Committed == 20 && !s.Failing })
+			await(
+				"over",
+				20*time.Second,
+				func(s drain.Status) bool { return s.Logs[0].Committed == 20 && !s.Failing },
+			)
 			log.Seal()
 			if err := <-drained; err != nil && err != io.EOF {
 				t.Error(err)
@@ -110,7 +133,10 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 		}
 	}
 	log.Append(lines("o", 0, 10, 100))
-	await("delivered", func(tr outputs.Trouble) bool { return w.delivered.Load() > 0 && tr.Since.IsZero() })
+	await(
+		"delivered",
+		func(tr outputs.Trouble) bool { return w.delivered.Load() > 0 && tr.Since.IsZero() },
+	)
 	n.set(true, 0)
 	log.Append(lines("o", 10, 10, 100))
 	first := await("told", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() })
@@ -125,7 +151,12 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 	await("over", func(tr outputs.Trouble) bool { return tr.Since.IsZero() })
 	n.set(true, 0)
 	log.Append(lines("o", 20, 10, 100))
-	if second := await("another", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() }); !second.Since.After(first.Since) {
+	if second := await(
+		"another",
+		func(tr outputs.Trouble) bool { return !tr.Since.IsZero() },
+	); !second.Since.After(
+		first.Since,
+	) {
 		t.Errorf("the second outage began with the first")
 	}
 }
@@ -139,7 +170,12 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 	n.set(true, 0)
 	w, _ := newWriter(t, cfg)
 	env, _ := testEnv()
-	out, err := drain.NewAsyncOutput(w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}})
+	out, err := drain.NewAsyncOutput(
+		w,
+		outputs.DefaultCommon(),
+		env,
+		drain.Targets{DeadLetter: noLetters{}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

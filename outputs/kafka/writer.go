@@ -18,10 +18,12 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Writer produces batches to Kafka. It implements outputs.AsyncWriter, outputs.Prober and outputs.Router.
+// Writer produces batches to Kafka. It implements outputs.AsyncWriter, outputs.Prober and
+// outputs.Router.
 //
-// Once a batch has failed, those behind it in the same partition and round fail too: nothing of a partition overtakes. What may have
-// been appended does not fail until it is known not to be, however long its partition takes nothing.
+// Once a batch has failed, those behind it in the same partition and round fail too: nothing of a
+// partition overtakes. What may have been appended does not fail until it is known not to be,
+// however long its partition takes nothing.
 type Writer struct {
 	cfg       Config
 	env       outputs.Env
@@ -33,7 +35,8 @@ type Writer struct {
 	retention *retention
 	absent    *absent
 	parking   *parking
-	delivered *atomic.Int64 // when something last was, in nanoseconds since the Unix epoch; shared with sessions
+	// when something last was, in nanoseconds since the Unix epoch; shared with sessions
+	delivered *atomic.Int64
 	topic     *template.Bound[dialect.Subject]
 	key       *template.Bound[dialect.Subject] // nil: records keep theirs
 	headers   []record.Header
@@ -75,9 +78,20 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	}
 	w := &Writer{
 		delivered: new(atomic.Int64),
-		cfg:       cfg, env: env, codec: codec, metrics: newMetrics(env.Metrics), small: smallBatch, told: &sync.Map{},
-		byHash: cfg.byHash(), why: cfg.perRecord(),
-		room: semaphore.NewWeighted(cfg.BufferBytes), open: map[producer.Key]*pile{}, limits: map[string]int{}, sticky: rand.IntN(1 << 16),
+		cfg:       cfg,
+		env:       env,
+		codec:     codec,
+		metrics:   newMetrics(env.Metrics),
+		small:     smallBatch,
+		told:      &sync.Map{},
+		byHash:    cfg.byHash(),
+		why:       cfg.perRecord(),
+		room: semaphore.NewWeighted(
+			cfg.BufferBytes,
+		),
+		open:     map[producer.Key]*pile{},
+		limits:   map[string]int{},
+		sticky:   rand.IntN(1 << 16),
 		mappings: map[string]*mapping{},
 	}
 	w.trouble = newTrouble(env.Log, func() time.Time { return time.Unix(0, w.delivered.Load()) })
@@ -97,8 +111,12 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	}
 	w.reach = cfg.NewReach()
 	w.reach.Tell = w.trouble.unreachable
-	opts = append(opts, kgo.WithHooks(w.reach),
-		kgo.RetryBackoffFn(func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) }),
+	opts = append(
+		opts,
+		kgo.WithHooks(w.reach),
+		kgo.RetryBackoffFn(
+			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) },
+		),
 		kgo.ProduceRequestTimeout(cfg.RequestTimeout),
 	)
 	if cfg.AllowAutoTopicCreation {
@@ -111,14 +129,32 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		return nil, err
 	}
 	w.retention = newRetention(w.cl)
-	w.absent = &absent{after: cfg.missingAfter(), log: env.Log, output: env.Name, metrics: w.metrics, topics: map[string]*absence{}}
+	w.absent = &absent{
+		after:   cfg.missingAfter(),
+		log:     env.Log,
+		output:  env.Name,
+		metrics: w.metrics,
+		topics:  map[string]*absence{},
+	}
 	w.options = producer.Options{
 		Config: producer.Config{
-			Inflight: min(cfg.MaxInFlight, 5), RequestBytes: int(max(4<<20, cfg.BatchMaxBytes)), DeliveryTimeout: cfg.DeliveryTimeout,
-			BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second,
+			Inflight: min(
+				cfg.MaxInFlight,
+				5,
+			),
+			RequestBytes:    int(max(4<<20, cfg.BatchMaxBytes)),
+			DeliveryTimeout: cfg.DeliveryTimeout,
+			BackoffMin:      50 * time.Millisecond,
+			BackoffMax:      time.Second,
 		},
-		Codec: codec, RequestTimeout: cfg.RequestTimeout, MaxAge: cfg.MetadataMaxAge, AutoCreate: cfg.AllowAutoTopicCreation,
-		Requests: cfg.MaxInFlight, Unreachable: w.reach.Err, Log: env.Log, Metrics: producer.NewMetrics(env.Metrics),
+		Codec:          codec,
+		RequestTimeout: cfg.RequestTimeout,
+		MaxAge:         cfg.MetadataMaxAge,
+		AutoCreate:     cfg.AllowAutoTopicCreation,
+		Requests:       cfg.MaxInFlight,
+		Unreachable:    w.reach.Err,
+		Log:            env.Log,
+		Metrics:        producer.NewMetrics(env.Metrics),
 	}
 	w.run(w.options)
 	return w, nil
@@ -141,10 +177,17 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 		return
 	}
 	free := sync.OnceFunc(func() { w.room.Release(size) })
-	d := &delivery{ctx: ctx, round: outputs.RoundOf(ctx), b: b, left: b.Len(), free: free, done: func(err error) {
-		free()
-		done(err)
-	}}
+	d := &delivery{
+		ctx:   ctx,
+		round: outputs.RoundOf(ctx),
+		b:     b,
+		left:  b.Len(),
+		free:  free,
+		done: func(err error) {
+			free()
+			done(err)
+		},
+	}
 	if b.Len() == 0 {
 		d.done(nil)
 		return
@@ -156,7 +199,13 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 			return
 		}
 		if _, told := w.told.LoadOrStore(reason, true); !told {
-			w.env.Log.Info("some batches go record by record", "because", reason, "means", reasons[reason])
+			w.env.Log.Info(
+				"some batches go record by record",
+				"because",
+				reason,
+				"means",
+				reasons[reason],
+			)
 		}
 	}
 	w.metrics.byRecord.WithLabelValues(reason).Inc()
@@ -232,8 +281,17 @@ func (w *Writer) learn(topic string, size int) {
 	defer w.mu.Unlock()
 	if n := max(size/2, smallBatch); n < w.limit(topic) {
 		w.limits[topic] = n
-		w.env.Log.Warn("a broker refuses batches as large as these; smaller ones are sent from now on", "topic", topic, "refused", size, "now", n,
-			"do", "set batch_max_bytes to the topic's max.message.bytes, or raise that")
+		w.env.Log.Warn(
+			"a broker refuses batches as large as these; smaller ones are sent from now on",
+			"topic",
+			topic,
+			"refused",
+			size,
+			"now",
+			n,
+			"do",
+			"set batch_max_bytes to the topic's max.message.bytes, or raise that",
+		)
 	}
 }
 

@@ -48,7 +48,12 @@ func TestDeliversInOrder(t *testing.T) {
 				}
 				mustDeliver(t, w, batches...)
 				checkOrder(t, consume(t, c, "logs", 40*200), want)
-				if n := counter(t, reg, "penstock_kafka_path_batches_total", map[string]string{"path": path}); n != 40 {
+				if n := counter(
+					t,
+					reg,
+					"penstock_kafka_path_batches_total",
+					map[string]string{"path": path},
+				); n != 40 {
 					t.Errorf("%v batches took the %s path", n, path)
 				}
 			})
@@ -66,7 +71,16 @@ func TestKeepsRecords(t *testing.T) {
 		recs := []record.Record{
 			{Time: at.UnixNano(), Key: nil, Value: []byte("null key")},
 			{Time: at.UnixNano() - 7e6, Key: []byte{}, Value: []byte("empty key")},
-			{Time: at.UnixNano() + 9e6, Key: []byte("k"), Value: nil, Headers: []record.Header{{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}, {Key: "n"}}},
+			{
+				Time:  at.UnixNano() + 9e6,
+				Key:   []byte("k"),
+				Value: nil,
+				Headers: []record.Header{
+					{Key: "a", Value: []byte("1")},
+					{Key: "a", Value: []byte("2")},
+					{Key: "n"},
+				},
+			},
 			{Time: at.UnixNano(), Key: []byte("k"), Value: []byte{}},
 			{Time: at.UnixNano(), Value: bytes.Repeat([]byte("x"), smallBatch)},
 		}
@@ -78,22 +92,29 @@ func TestKeepsRecords(t *testing.T) {
 		for i, r := range got {
 			headers := recs[i].Headers
 			if path == "record" {
-				headers = append(slices.Clone(headers), record.Header{Key: "via", Value: []byte("penstock")})
+				headers = append(
+					slices.Clone(headers),
+					record.Header{Key: "via", Value: []byte("penstock")},
+				)
 			}
 			same := len(headers) == len(r.Headers)
 			for j := range r.Headers {
-				same = same && r.Headers[j].Key == headers[j].Key && bytes.Equal(r.Headers[j].Value, headers[j].Value)
+				same = same && r.Headers[j].Key == headers[j].Key &&
+					bytes.Equal(r.Headers[j].Value, headers[j].Value)
 			}
-			if !same || !bytes.Equal(r.Value, recs[i].Value) || (r.Value == nil) != (recs[i].Value == nil) ||
-				!bytes.Equal(r.Key, recs[i].Key) || (r.Key == nil) != (recs[i].Key == nil) || !r.Timestamp.Equal(time.Unix(0, recs[i].Time)) {
+			if !same || !bytes.Equal(r.Value, recs[i].Value) ||
+				(r.Value == nil) != (recs[i].Value == nil) ||
+				!bytes.Equal(r.Key, recs[i].Key) ||
+				(r.Key == nil) != (recs[i].Key == nil) ||
+				!r.Timestamp.Equal(time.Unix(0, recs[i].Time)) {
 				t.Errorf("record %d is %+v, want %+v", i, r, recs[i])
 			}
 		}
 	})
 }
 
-// A broker bounced in mid-flight (vector#24193, fluent-bit#10667, fluent-bit#3766, fluent-bit#4378, beats#37276): nothing lost, nothing stuck,
-// nothing twice, nothing out of order.
+// A broker bounced in mid-flight (vector#24193, fluent-bit#10667, fluent-bit#3766, fluent-bit#4378,
+// beats#37276): nothing lost, nothing stuck, nothing twice, nothing out of order.
 func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		seed := rand.Uint64()
@@ -142,7 +163,8 @@ func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.
 	})
 }
 
-// An outage longer than the delivery timeout: the batches are kept, which is told, or come back with a retryable error; all go out in order, once.
+// An outage longer than the delivery timeout: the batches are kept, which is told, or come back
+// with a retryable error; all go out in order, once.
 func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(1)
@@ -166,11 +188,23 @@ func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
 		for i := range 10 {
 			batches = append(batches, lines("o", 200+i*200, 200, 100))
 		}
-		if err := sitOut(t, w, func() { n.set(false, 0) }, batches...); !errors.Is(err, producer.ErrTimeout) {
+		if err := sitOut(
+			t,
+			w,
+			func() { n.set(false, 0) },
+			batches...); !errors.Is(
+			err,
+			producer.ErrTimeout,
+		) {
 			t.Fatal(err)
 		}
 		checkOrder(t, consume(t, c, "logs", 11*200), map[string]int{"o": 11 * 200})
-		if counter(t, reg, "penstock_kafka_connects_total", map[string]string{"result": "ok"}) == 0 {
+		if counter(
+			t,
+			reg,
+			"penstock_kafka_connects_total",
+			map[string]string{"result": "ok"},
+		) == 0 {
 			t.Error("no connection was counted")
 		}
 	})
@@ -184,15 +218,19 @@ func TestRefusalGivesBatchesBack(t *testing.T) {
 	w, _ := newWriter(t, cfg)
 	var refuses atomic.Bool
 	refuses.Store(true)
-	brokerAnswers(c, func(*kmsg.ProduceRequestTopicPartition, *kmsg.ProduceResponseTopicPartition) int16 {
-		if refuses.Load() {
-			return kerr.NotEnoughReplicas.Code
-		}
-		return 0
-	})
+	brokerAnswers(
+		c,
+		func(*kmsg.ProduceRequestTopicPartition, *kmsg.ProduceResponseTopicPartition) int16 {
+			if refuses.Load() {
+				return kerr.NotEnoughReplicas.Code
+			}
+			return 0
+		},
+	)
 	batches := []*record.Batch{lines("o", 0, 200, 100), lines("o", 200, 200, 100)}
 	for i, err := range deliver(t, w, batches...) {
-		if outputs.IsPermanent(err) || !errors.Is(err, producer.ErrTimeout) || !errors.Is(err, kerr.NotEnoughReplicas) {
+		if outputs.IsPermanent(err) || !errors.Is(err, producer.ErrTimeout) ||
+			!errors.Is(err, kerr.NotEnoughReplicas) {
 			t.Fatalf("batch %d: %v", i, err)
 		}
 	}
@@ -201,7 +239,8 @@ func TestRefusalGivesBatchesBack(t *testing.T) {
 	checkOrder(t, consume(t, c, "logs", 400), map[string]int{"o": 400})
 }
 
-// The answer to a batch is lost and the broker stays away for longer than the delivery timeout: it must not appear twice.
+// The answer to a batch is lost and the broker stays away for longer than the delivery timeout: it
+// must not appear twice.
 func TestLostAnswerThenOutage(t *testing.T) {
 	n := newNetwork(1)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
@@ -212,7 +251,14 @@ func TestLostAnswerThenOutage(t *testing.T) {
 	mustDeliver(t, w, lines("o", 0, 200, 100))
 	n.set(false, 1)
 	batches := []*record.Batch{lines("o", 200, 200, 100), lines("o", 400, 200, 100)}
-	if err := sitOut(t, w, func() { n.set(false, 0) }, batches...); !errors.Is(err, producer.ErrTimeout) {
+	if err := sitOut(
+		t,
+		w,
+		func() { n.set(false, 0) },
+		batches...); !errors.Is(
+		err,
+		producer.ErrTimeout,
+	) {
 		t.Fatal(err)
 	}
 	recs := consume(t, c, "logs", 600)
@@ -260,8 +306,8 @@ func TestLeaderMoves(t *testing.T) {
 	})
 }
 
-// One over-large message must not stop the output (fluent-plugin-kafka#117, #323) and must be counted (beats#14906): it alone is
-// refused, with its index.
+// One over-large message must not stop the output (fluent-plugin-kafka#117, #323) and must be
+// counted (beats#14906): it alone is refused, with its index.
 func TestOverlargeRecord_fluentpluginkafka117_323_beats14906(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
@@ -287,7 +333,9 @@ func TestOverlargeRecord_fluentpluginkafka117_323_beats14906(t *testing.T) {
 		after := lines("o", 0, 200, 90)
 		errs := deliver(t, w, b, after)
 		var partial *outputs.PartialError
-		if !errors.As(errs[0], &partial) || len(partial.Records) != 2 || partial.Records[0].Index != 123 || partial.Records[1].Index != 400 {
+		if !errors.As(errs[0], &partial) || len(partial.Records) != 2 ||
+			partial.Records[0].Index != 123 ||
+			partial.Records[1].Index != 400 {
 			t.Fatalf("got %v", errs[0])
 		}
 		for _, r := range partial.Records {
@@ -331,7 +379,10 @@ func setTopicConfig(t *testing.T, c *kfake.Cluster, topic, name, value string) {
 }
 
 // brokerAnswers makes the broker answer produce requests with a code until it returns 0.
-func brokerAnswers(c *kfake.Cluster, code func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16) {
+func brokerAnswers(
+	c *kfake.Cluster,
+	code func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16,
+) {
 	c.ControlKey(0, func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		req := kreq.(*kmsg.ProduceRequest)
@@ -361,16 +412,19 @@ func TestOldTimesRefused(t *testing.T) {
 		change(&cfg)
 		w, reg := newWriter(t, cfg)
 		old := time.Date(2020, 1, 2, 3, 4, 5, 678e6, time.UTC)
-		brokerAnswers(c, func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16 {
-			var kb kmsg.RecordBatch
-			if err := kb.ReadFrom(p.Records); err != nil {
-				t.Error(err)
-			}
-			if kb.FirstTimestamp == old.UnixMilli() {
-				return kerr.InvalidTimestamp.Code
-			}
-			return 0
-		})
+		brokerAnswers(
+			c,
+			func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16 {
+				var kb kmsg.RecordBatch
+				if err := kb.ReadFrom(p.Records); err != nil {
+					t.Error(err)
+				}
+				if kb.FirstTimestamp == old.UnixMilli() {
+					return kerr.InvalidTimestamp.Code
+				}
+				return 0
+			},
+		)
 		var bb record.Builder
 		bb.Reset("app", "o", 0)
 		for i := range 300 {
@@ -382,7 +436,9 @@ func TestOldTimesRefused(t *testing.T) {
 		mustDeliver(t, w, b)
 		for i, r := range consume(t, c, "logs", 300) {
 			h := r.Headers[len(r.Headers)-1]
-			if r.Timestamp.Before(begun) || h.Key != HeaderOriginalTime || string(h.Value) != "2020-01-02T03:04:05.678Z" || string(r.Value) != fmt.Sprintf("%0100d", i) {
+			if r.Timestamp.Before(begun) || h.Key != HeaderOriginalTime ||
+				string(h.Value) != "2020-01-02T03:04:05.678Z" ||
+				string(r.Value) != fmt.Sprintf("%0100d", i) {
 				t.Fatalf("record %d: %v %v %q", i, r.Timestamp, r.Headers, r.Value)
 			}
 		}
@@ -395,22 +451,30 @@ func TestOldTimesRefused(t *testing.T) {
 func TestRecordsTheBrokerNames(t *testing.T) {
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 	w, _ := newWriter(t, testConfig(c))
-	brokerAnswers(c, func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16 {
-		var kb kmsg.RecordBatch
-		kb.ReadFrom(p.Records)
-		if kb.NumRecords != 200 {
-			return 0
-		}
-		for _, i := range []int32{3, 199} {
-			er := kmsg.NewProduceResponseTopicPartitionErrorRecord()
-			er.RelativeOffset, er.ErrorMessage = i, kmsg.StringPtr("a compacted topic needs keys")
-			out.ErrorRecords = append(out.ErrorRecords, er)
-		}
-		return kerr.InvalidRecord.Code
-	})
+	brokerAnswers(
+		c,
+		func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16 {
+			var kb kmsg.RecordBatch
+			kb.ReadFrom(p.Records)
+			if kb.NumRecords != 200 {
+				return 0
+			}
+			for _, i := range []int32{3, 199} {
+				er := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+				er.RelativeOffset, er.ErrorMessage = i, kmsg.StringPtr(
+					"a compacted topic needs keys",
+				)
+				out.ErrorRecords = append(out.ErrorRecords, er)
+			}
+			return kerr.InvalidRecord.Code
+		},
+	)
 	errs := deliver(t, w, lines("o", 0, 200, 100))
 	var partial *outputs.PartialError
-	if !errors.As(errs[0], &partial) || len(partial.Records) != 2 || partial.Records[0].Index != 3 || partial.Records[1].Index != 199 || !outputs.IsPermanent(partial.Records[0].Err) {
+	if !errors.As(errs[0], &partial) || len(partial.Records) != 2 ||
+		partial.Records[0].Index != 3 ||
+		partial.Records[1].Index != 199 ||
+		!outputs.IsPermanent(partial.Records[0].Err) {
 		t.Fatalf("got %v", errs[0])
 	}
 	if got := consume(t, c, "logs", 198); len(got) != 198 {
@@ -430,10 +494,23 @@ func TestMaxRecordAge(t *testing.T) {
 	})
 	mustDeliver(t, w, b)
 	got := consume(t, c, "logs", 2)
-	if len(got[0].Headers) != 1 || time.Since(got[0].Timestamp) > time.Minute || len(got[1].Headers) != 0 || time.Since(got[1].Timestamp) < 30*time.Minute {
-		t.Errorf("got %v %v and %v %v", got[0].Timestamp, got[0].Headers, got[1].Timestamp, got[1].Headers)
+	if len(got[0].Headers) != 1 || time.Since(got[0].Timestamp) > time.Minute ||
+		len(got[1].Headers) != 0 ||
+		time.Since(got[1].Timestamp) < 30*time.Minute {
+		t.Errorf(
+			"got %v %v and %v %v",
+			got[0].Timestamp,
+			got[0].Headers,
+			got[1].Timestamp,
+			got[1].Headers,
+		)
 	}
-	if counter(t, reg, "penstock_kafka_path_batches_total", map[string]string{"reason": "age"}) != 1 {
+	if counter(
+		t,
+		reg,
+		"penstock_kafka_path_batches_total",
+		map[string]string{"reason": "age"},
+	) != 1 {
 		t.Error("path not counted")
 	}
 }
@@ -442,12 +519,28 @@ func TestMaxRecordAge(t *testing.T) {
 func TestOlderThanRetention(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
-		setTopicConfig(t, c, "logs", "retention.ms", fmt.Sprint(int64(24*time.Hour/time.Millisecond)))
+		setTopicConfig(
+			t,
+			c,
+			"logs",
+			"retention.ms",
+			fmt.Sprint(int64(24*time.Hour/time.Millisecond)),
+		)
 		cfg := testConfig(c)
 		change(&cfg)
 		w, _ := newWriter(t, cfg)
 		for i, age := range []time.Duration{2 * time.Hour, 48 * time.Hour} {
-			b := record.FromRecords("app", "o", []record.Record{{Offset: int64(i), Time: time.Now().Add(-age).UnixNano(), Value: bytes.Repeat([]byte("x"), smallBatch)}})
+			b := record.FromRecords(
+				"app",
+				"o",
+				[]record.Record{
+					{
+						Offset: int64(i),
+						Time:   time.Now().Add(-age).UnixNano(),
+						Value:  bytes.Repeat([]byte("x"), smallBatch),
+					},
+				},
+			)
 			mustDeliver(t, w, b)
 		}
 		got := consume(t, c, "logs", 2)
@@ -462,8 +555,16 @@ func TestOlderThanRetention(t *testing.T) {
 		if original(got[0]) != "" || time.Since(got[0].Timestamp) < time.Hour {
 			t.Errorf("a record within retention has time %v", got[0].Timestamp)
 		}
-		if at, err := time.Parse(time.RFC3339Nano, original(got[1])); err != nil || time.Since(at) < 47*time.Hour || time.Since(got[1].Timestamp) > time.Minute {
-			t.Errorf("a record beyond retention has time %v, and %q", got[1].Timestamp, original(got[1]))
+		if at, err := time.Parse(
+			time.RFC3339Nano,
+			original(got[1]),
+		); err != nil || time.Since(at) < 47*time.Hour ||
+			time.Since(got[1].Timestamp) > time.Minute {
+			t.Errorf(
+				"a record beyond retention has time %v, and %q",
+				got[1].Timestamp,
+				original(got[1]),
+			)
 		}
 	})
 }
@@ -479,7 +580,15 @@ func TestOlderThanAShortRetention(t *testing.T) {
 		for i, age := range []time.Duration{0, 4 * time.Minute, 30 * time.Minute} {
 			at := time.Now().Add(-age).UnixNano()
 			value := bytes.Repeat([]byte("x"), smallBatch)
-			mustDeliver(t, w, record.FromRecords("app", "o", []record.Record{{Offset: int64(i), Time: at, Value: value}}))
+			mustDeliver(
+				t,
+				w,
+				record.FromRecords(
+					"app",
+					"o",
+					[]record.Record{{Offset: int64(i), Time: at, Value: value}},
+				),
+			)
 		}
 		got := consume(t, c, "logs", 3)
 		if time.Since(got[1].Timestamp) < 3*time.Minute {
@@ -503,7 +612,8 @@ func TestUnknownTopic(t *testing.T) {
 			w, _ := newWriter(t, cfg)
 			mustDeliver(t, w, lines("o", 0, 100, 100))
 		}, lines("o", 100, 100, 100))
-		if !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "allow_auto_topic_creation") {
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) ||
+			!strings.Contains(err.Error(), "allow_auto_topic_creation") {
 			t.Fatal(err)
 		}
 		checkOrder(t, consume(t, c, "logs", 200), map[string]int{"o": 200})
@@ -511,14 +621,21 @@ func TestUnknownTopic(t *testing.T) {
 }
 
 func TestAuthenticationFailure(t *testing.T) {
-	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "bob", "pw"))
+	c := startCluster(
+		t,
+		nil,
+		kfake.SeedTopics(1, "logs"),
+		kfake.EnableSASL(),
+		kfake.Superuser("PLAIN", "bob", "pw"),
+	)
 	cfg := testConfig(c)
 	cfg.DeliveryTimeout = time.Second
 	w, _ := newWriter(t, cfg)
 	told := make(chan error, 100)
 	w.Report(func(err error) { told <- err })
 	w.Start(t.Context(), lines("o", 0, 200, 100), func(err error) { told <- err })
-	if err := <-told; err == nil || outputs.IsPermanent(err) || !strings.Contains(err.Error(), "SASL") {
+	if err := <-told; err == nil || outputs.IsPermanent(err) ||
+		!strings.Contains(err.Error(), "SASL") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -552,7 +669,9 @@ func TestTopicKeyAndPartitioner(t *testing.T) {
 	b.At(0)
 	var partial *outputs.PartialError
 	errs := deliver(t, w, b)
-	if !errors.As(errs[0], &partial) || len(partial.Records) != 1 || partial.Records[0].Index != 77 || !outputs.IsPermanent(partial.Records[0].Err) {
+	if !errors.As(errs[0], &partial) || len(partial.Records) != 1 ||
+		partial.Records[0].Index != 77 ||
+		!outputs.IsPermanent(partial.Records[0].Err) {
 		t.Fatalf("got %v", errs[0])
 	}
 	hasher := kgo.StickyKeyPartitioner(nil).ForTopic("x")

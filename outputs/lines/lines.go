@@ -13,9 +13,11 @@ import (
 type Format string
 
 const (
-	Raw    Format = "raw"    // the value as it is
-	NDJSON Format = "ndjson" // the value if it is JSON, on one line; otherwise {"message": the value}
-	Full   Format = "full"   // one JSON object with time, tag, origin, key, headers and value, as in overflow objects
+	Raw Format = "raw" // the value as it is
+	// the value if it is JSON, on one line; otherwise {"message": the value}
+	NDJSON Format = "ndjson"
+	// one JSON object with time, tag, origin, key, headers and value, as in overflow objects
+	Full Format = "full"
 )
 
 // Validate tells whether f is one of the formats.

@@ -21,8 +21,9 @@ import (
 
 var _ spool.Batcher = (*Store)(nil)
 
-// batch is files in a working directory of their own, which is locked while the batch lives. They are made durable, then given their names, then
-// the names are made durable. On a file system that can be synced as a whole that is two syncs, however many files there are.
+// batch is files in a working directory of their own, which is locked while the batch lives. They
+// are made durable, then given their names, then the names are made durable. On a file system that
+// can be synced as a whole that is two syncs, however many files there are.
 type batch struct {
 	s     *Store
 	root  *os.Root
@@ -66,7 +67,14 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := &batch{s: s, root: root, dir: dir, fd: int(dir.Fd()), name: name, whole: syncsWhole(int(dir.Fd()))}
+		b := &batch{
+			s:     s,
+			root:  root,
+			dir:   dir,
+			fd:    int(dir.Fd()),
+			name:  name,
+			whole: syncsWhole(int(dir.Fd())),
+		}
 		if err := syscall.Flock(b.fd, syscall.LOCK_EX|syscall.LOCK_NB); err == nil && b.stands() {
 			return b, nil
 		}
@@ -94,14 +102,26 @@ func (b *batch) Discard() {
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // Put writes a working file.
-func (b *batch) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (b *batch) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if err := errors.Join(check(key), opts.Check()); err != nil {
 		return err
 	}
 	return b.s.fail("write", key, b.put(ctx, key, r, size, opts))
 }
 
-func (b *batch) put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (b *batch) put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if opts.IfAbsent {
 		// The link at the end decides; this spares the copy.
 		if _, err := b.root.Lstat(key); err == nil {
@@ -112,7 +132,12 @@ func (b *batch) put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 	tmp := strconv.Itoa(len(b.files))
 	b.files = append(b.files, batchFile{tmp, key, opts.IfAbsent})
 	b.mu.Unlock()
-	fd, err := unix.Openat(b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode))
+	fd, err := unix.Openat(
+		b.fd,
+		tmp,
+		unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC,
+		uint32(b.s.fileMode),
+	)
 	if err != nil {
 		return err
 	}
@@ -128,7 +153,12 @@ func (b *batch) put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 		n, err := r.ReadAt(p, off)
 		if n < len(p) {
 			if err == nil || err == io.EOF {
-				err = fmt.Errorf("%d bytes given, %d promised: %w", off+int64(n), size, io.ErrUnexpectedEOF)
+				err = fmt.Errorf(
+					"%d bytes given, %d promised: %w",
+					off+int64(n),
+					size,
+					io.ErrUnexpectedEOF,
+				)
 			}
 			return err
 		}

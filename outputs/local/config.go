@@ -27,10 +27,22 @@ func (c *StoreConfig) Validate() error {
 		errs = append(errs, errors.New("directory: must not be the root of the file system"))
 	}
 	if m, err := parseMode(c.FileMode); err != nil || m&0o600 != 0o600 {
-		errs = append(errs, fmt.Errorf("file_mode: must be octal permissions that let the owner read and write, such as \"0644\", not %q", c.FileMode))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"file_mode: must be octal permissions that let the owner read and write, such as \"0644\", not %q",
+				c.FileMode,
+			),
+		)
 	}
 	if m, err := parseMode(c.DirMode); err != nil || m&0o700 != 0o700 {
-		errs = append(errs, fmt.Errorf("dir_mode: must be octal permissions that let the owner read, write and enter, such as \"0755\", not %q", c.DirMode))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"dir_mode: must be octal permissions that let the owner read, write and enter, such as \"0755\", not %q",
+				c.DirMode,
+			),
+		)
 	}
 	return errors.Join(errs...)
 }

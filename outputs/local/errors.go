@@ -34,7 +34,9 @@ func (s *Store) fail(verb, key string, err error) error {
 	}
 	err = storehttp.Opaque(err)
 	name := filepath.Join(s.dir, filepath.FromSlash(key))
-	if errors.Is(err, fs.ErrNotExist) && verb == "read" || errors.Is(err, syscall.ENOTDIR) && verb == "read" || errors.Is(err, spool.ErrNotFound) {
+	if errors.Is(err, fs.ErrNotExist) && verb == "read" ||
+		errors.Is(err, syscall.ENOTDIR) && verb == "read" ||
+		errors.Is(err, spool.ErrNotFound) {
 		return fmt.Errorf("%s %s: %w", verb, name, spool.ErrNotFound)
 	}
 	for _, refusal := range refusals {

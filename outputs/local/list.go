@@ -41,7 +41,8 @@ type walker struct {
 	yield func(spool.Object, error) bool
 }
 
-// walk yields what lies in dir ("" or ending with a slash) with names beginning with base; more tells whether to go on.
+// walk yields what lies in dir ("" or ending with a slash) with names beginning with base; more
+// tells whether to go on.
 func (w *walker) walk(dir, base string) (more bool, err error) {
 	names, err := w.names(dir, base)
 	if err != nil {
@@ -71,8 +72,8 @@ func (w *walker) walk(dir, base string) (more bool, err error) {
 	return true, nil
 }
 
-// names returns the files and, with a slash at the end, the directories. Sorted with that slash they give the byte order of whole keys:
-// "a-b" before "a/b" before "a0".
+// names returns the files and, with a slash at the end, the directories. Sorted with that slash
+// they give the byte order of whole keys: "a-b" before "a/b" before "a0".
 func (w *walker) names(dir, base string) ([]string, error) {
 	at := "."
 	if dir != "" {

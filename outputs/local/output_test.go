@@ -59,14 +59,25 @@ func TestOutputArchives(t *testing.T) {
 		f.Type = kind
 		cfg.Format, cfg.Roll.Records = &f, 100
 		o, err := New(cfg, outputs.Env{
-			Name: "output.local.out", Agent: "host-1", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir(),
+			Name:    "output.local.out",
+			Agent:   "host-1",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		log := &sealed{}
 		for i := range 100 {
-			log.recs = append(log.recs, record.Record{Offset: int64(i), Time: 1767323045e9, Value: fmt.Appendf(nil, `{"n":%d}`, i)})
+			log.recs = append(
+				log.recs,
+				record.Record{
+					Offset: int64(i),
+					Time:   1767323045e9,
+					Value:  fmt.Appendf(nil, `{"n":%d}`, i),
+				},
+			)
 		}
 		if err := o.Drain(t.Context(), log); err != nil {
 			t.Fatal(err)
@@ -87,16 +98,22 @@ func TestOutputArchives(t *testing.T) {
 			if err = errors.Join(err, body.Close()); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(object.Key, "dt=2026-01-02/hr=03/") || format.Kind(object.Key) != kind {
+			if !strings.Contains(object.Key, "dt=2026-01-02/hr=03/") ||
+				format.Kind(object.Key) != kind {
 				t.Errorf("object %s", object.Key)
 			}
-			err = format.Read(bytes.NewReader(data), int64(len(data)), kind, func(e *format.Entry) error {
-				if want := fmt.Sprintf(`"n":%d`, n); !strings.Contains(string(e.Value), want) {
-					t.Errorf("%s: record %d is %s", kind, n, e.Value)
-				}
-				n++
-				return nil
-			})
+			err = format.Read(
+				bytes.NewReader(data),
+				int64(len(data)),
+				kind,
+				func(e *format.Entry) error {
+					if want := fmt.Sprintf(`"n":%d`, n); !strings.Contains(string(e.Value), want) {
+						t.Errorf("%s: record %d is %s", kind, n, e.Value)
+					}
+					n++
+					return nil
+				},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,8 +15,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Store is a spool.Store over a directory. Metadata is kept in an extended attribute where the file system has them, and
-// dropped where it has not; content type and encoding are dropped.
+// Store is a spool.Store over a directory. Metadata is kept in an extended attribute where the file
+// system has them, and dropped where it has not; content type and encoding are dropped.
 type Store struct {
 	dir      string
 	fileMode fs.FileMode
@@ -28,8 +28,8 @@ type Store struct {
 
 var _ spool.Store = (*Store)(nil)
 
-// NewStore returns a store. The directory is made and cleaned of leftovers at first use, so that a file system that is not
-// mounted yet is an error of Put and not of the start.
+// NewStore returns a store. The directory is made and cleaned of leftovers at first use, so that a
+// file system that is not mounted yet is an error of Put and not of the start.
 func NewStore(cfg StoreConfig) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -56,7 +56,8 @@ func (s *Store) open() (*os.Root, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.root != nil {
-		// A directory removed under us (rm -rf, an unmount) must not swallow what is written from now on.
+		// A directory removed under us (rm -rf, an unmount) must not swallow what is written from
+		// now on.
 		if same(s.root, s.dir) {
 			return s.root, nil
 		}
@@ -92,14 +93,26 @@ func same(root *os.Root, dir string) bool {
 }
 
 // Put writes the file beside, syncs it, gives it its name, and syncs the directory.
-func (s *Store) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (s *Store) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if err := errors.Join(check(key), opts.Check()); err != nil {
 		return err
 	}
 	return s.fail("write", key, s.put(ctx, key, io.NewSectionReader(r, 0, size), size, opts))
 }
 
-func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, opts spool.PutOptions) error {
+func (s *Store) put(
+	ctx context.Context,
+	key string,
+	r io.Reader,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	root, err := s.open()
 	if err != nil {
 		return err
@@ -201,7 +214,15 @@ func (s *Store) get(key string) (io.ReadCloser, spool.Object, error) {
 		f.Close()
 		return nil, spool.Object{}, err
 	}
-	return spool.Body(f, fi.Size()), spool.Object{Key: key, Size: fi.Size(), Modified: fi.ModTime(), Metadata: metadata(f)}, nil
+	return spool.Body(
+			f,
+			fi.Size(),
+		), spool.Object{
+			Key:      key,
+			Size:     fi.Size(),
+			Modified: fi.ModTime(),
+			Metadata: metadata(f),
+		}, nil
 }
 
 // Delete removes the file and the directories it leaves empty.
@@ -218,7 +239,8 @@ func (s *Store) delete(key string) error {
 		return err
 	}
 	fi, err := root.Lstat(key)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && fi.IsDir() {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) ||
+		err == nil && fi.IsDir() {
 		return nil
 	}
 	if err != nil {
@@ -261,7 +283,8 @@ func syncDir(root *os.Root, dir string) error {
 
 // syncFile syncs a directory. Some file systems cannot, and need not.
 func syncFile(d *os.File) error {
-	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) &&
+		!errors.Is(err, syscall.ENOTSUP) {
 		return err
 	}
 	return nil

@@ -29,7 +29,13 @@ func open(t *testing.T, dir string) *Store {
 }
 
 func put(s *Store, key, text string) error {
-	return s.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), spool.PutOptions{})
+	return s.Put(
+		context.Background(),
+		key,
+		strings.NewReader(text),
+		int64(len(text)),
+		spool.PutOptions{},
+	)
 }
 
 func hasAttributes(t *testing.T) bool {
@@ -62,7 +68,13 @@ func TestBatchSyncedOneByOne(t *testing.T) {
 	b.whole = false
 	keys := []string{"a/b/c/1", "a/b/c/2", "a/d/1", "top"}
 	for _, key := range keys {
-		if err := b.Put(t.Context(), key, strings.NewReader(key), int64(len(key)), spool.PutOptions{}); err != nil {
+		if err := b.Put(
+			t.Context(),
+			key,
+			strings.NewReader(key),
+			int64(len(key)),
+			spool.PutOptions{},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,7 +136,13 @@ func TestLinksDoNotLeadOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Put(t.Context(), key, strings.NewReader("x"), 1, spool.PutOptions{}); err != nil {
+		if err := b.Put(
+			t.Context(),
+			key,
+			strings.NewReader("x"),
+			1,
+			spool.PutOptions{},
+		); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Commit(t.Context()); !errors.Is(err, spool.ErrRefused) {
@@ -200,7 +218,11 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(work, "dead batch"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(work, "dead batch", "0"), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(work, "dead batch", "0"),
+		[]byte("half"),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	first := open(t, t.TempDir())
@@ -210,7 +232,13 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer living.Discard()
-	if err := living.Put(t.Context(), "b/k", strings.NewReader("v"), 1, spool.PutOptions{}); err != nil {
+	if err := living.Put(
+		t.Context(),
+		"b/k",
+		strings.NewReader("v"),
+		1,
+		spool.PutOptions{},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"dead", "alive"} { // the start of the store above took the first
@@ -225,7 +253,8 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 2 || !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "alive" }) {
+	if len(entries) != 2 ||
+		!slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "alive" }) {
 		t.Fatalf("left: %v, want the locked ones alone", entries)
 	}
 	if err := living.Commit(t.Context()); err != nil {
@@ -239,7 +268,13 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 func TestFailedPutLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if err := s.Put(t.Context(), "k", bytes.NewReader([]byte("short")), 100, spool.PutOptions{}); err == nil {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		bytes.NewReader([]byte("short")),
+		100,
+		spool.PutOptions{},
+	); err == nil {
 		t.Fatal("no error")
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, workDir))

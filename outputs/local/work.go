@@ -15,8 +15,8 @@ const (
 	workDir  = workRoot + "/tmp"
 )
 
-// workFile is a file being written. It is locked while it is open, so that another process on the same directory can tell it
-// from what a crash left behind.
+// workFile is a file being written. It is locked while it is open, so that another process on the
+// same directory can tell it from what a crash left behind.
 type workFile struct {
 	*os.File
 	root *os.Root

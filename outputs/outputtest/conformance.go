@@ -23,7 +23,8 @@ import (
 type Harness interface {
 	// New returns a new outputs.Writer or outputs.AsyncWriter in front of the destination.
 	New(t testing.TB, env outputs.Env) any
-	// Received returns what the destination has, in the order of its arrival (per origin at least), repeats included. Only what Keeps names must be set.
+	// Received returns what the destination has, in the order of its arrival (per origin at least),
+	// repeats included. Only what Keeps names must be set.
 	Received(t testing.TB) []Received
 	// Break makes the destination refuse or ignore everything, and Mend ends that.
 	Break(t testing.TB)
@@ -60,7 +61,10 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"PermanentRefusals", testRefusals},
 		{"ClosesUnused", func(t *testing.T, b *bench) { b.close(t, b.open(t)) }},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, &bench{h: newHarness(t), log: NewMemLog("conformance")}) })
+		t.Run(
+			c.name,
+			func(t *testing.T) { c.test(t, &bench{h: newHarness(t), log: NewMemLog("conformance")}) },
+		)
 	}
 }
 
@@ -97,8 +101,11 @@ func (d *dead) all() []string {
 func (b *bench) open(t *testing.T) *drain.Drainer {
 	t.Helper()
 	env := outputs.Env{
-		Name: "output.test.conformance", Agent: "host", Dir: t.TempDir(), Metrics: prometheus.NewRegistry(),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Name:    "output.test.conformance",
+		Agent:   "host",
+		Dir:     t.TempDir(),
+		Metrics: prometheus.NewRegistry(),
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	c := outputs.DefaultCommon()
 	c.Retry = outputs.Retry{Min: 5 * time.Millisecond, Max: 100 * time.Millisecond}
@@ -166,7 +173,8 @@ func (b *bench) drain(t *testing.T, ctx context.Context, d *drain.Drainer) (wait
 	}
 }
 
-// check checks that everything arrived, and first arrivals in order. It returns the number of repeats.
+// check checks that everything arrived, and first arrivals in order. It returns the number of
+// repeats.
 func (b *bench) check(t *testing.T) (repeats int) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -224,7 +232,11 @@ func testFault(t *testing.T, b *bench) {
 		b.fill(50, 5)
 		b.until(t, "a failure", func() bool { return d.Status().Failing })
 		b.h.Mend(t)
-		b.until(t, "all to be committed", func() bool { pos, _ := b.log.Committed(); return pos == b.log.End() })
+		b.until(
+			t,
+			"all to be committed",
+			func() bool { pos, _ := b.log.Committed(); return pos == b.log.End() },
+		)
 	}
 	b.log.Seal()
 	if err := wait(); err != nil {
@@ -233,7 +245,10 @@ func testFault(t *testing.T, b *bench) {
 	b.close(t, d)
 	b.check(t)
 	if n := len(b.dead.all()); n != 0 {
-		t.Fatalf("%d records went to the dead letter: a fault that passes is no refusal for good", n)
+		t.Fatalf(
+			"%d records went to the dead letter: a fault that passes is no refusal for good",
+			n,
+		)
 	}
 }
 
@@ -253,12 +268,23 @@ func (b *bench) until(t *testing.T, what string, ok func() bool) {
 
 func testContents(t *testing.T, b *bench) {
 	keeps := b.h.Keeps()
-	values := [][]byte{[]byte("plain"), {}, []byte(`{"a":"b"}`), []byte("ünïcödé \t tab"), []byte(" spaces ")}
+	values := [][]byte{
+		[]byte("plain"),
+		{},
+		[]byte(`{"a":"b"}`),
+		[]byte("ünïcödé \t tab"),
+		[]byte(" spaces "),
+	}
 	if keeps.NullValue {
 		values = append(values, nil)
 	}
 	if keeps.Binary {
-		values = append(values, []byte("two\nlines"), []byte{0, 1, 0xff, 0xfe, '\r', '\n'}, []byte("\xed\xa0\x80"))
+		values = append(
+			values,
+			[]byte("two\nlines"),
+			[]byte{0, 1, 0xff, 0xfe, '\r', '\n'},
+			[]byte("\xed\xa0\x80"),
+		)
 	}
 	base := time.Now().Truncate(time.Millisecond).UnixNano()
 	want := make([]record.Record, len(values))
@@ -273,7 +299,11 @@ func testContents(t *testing.T, b *bench) {
 			r.Key = []byte{}
 		}
 		if i%2 == 0 {
-			r.Headers = []record.Header{{Key: "h", Value: []byte("v")}, {Key: "h", Value: []byte("again")}, {Key: "", Value: []byte{}}}
+			r.Headers = []record.Header{
+				{Key: "h", Value: []byte("v")},
+				{Key: "h", Value: []byte("again")},
+				{Key: "", Value: []byte{}},
+			}
 		}
 		want[i] = r
 		w.Append(r.Time, r.Key, r.Value, r.Headers)
@@ -291,12 +321,18 @@ func testContents(t *testing.T, b *bench) {
 	}
 	for i, g := range got {
 		w, r := want[i], g.Record
-		same := bytes.Equal(r.Value, w.Value) && (!keeps.NullValue || (r.Value == nil) == (w.Value == nil))
+		same := bytes.Equal(r.Value, w.Value) &&
+			(!keeps.NullValue || (r.Value == nil) == (w.Value == nil))
 		if keeps.Key {
 			same = same && bytes.Equal(r.Key, w.Key) && (r.Key == nil) == (w.Key == nil)
 		}
 		if keeps.Headers {
-			same = same && slices.EqualFunc(r.Headers, w.Headers, func(x, y record.Header) bool { return x.Key == y.Key && bytes.Equal(x.Value, y.Value) })
+			same = same &&
+				slices.EqualFunc(
+					r.Headers,
+					w.Headers,
+					func(x, y record.Header) bool { return x.Key == y.Key && bytes.Equal(x.Value, y.Value) },
+				)
 		}
 		if keeps.Time {
 			same = same && r.Time == w.Time
@@ -320,7 +356,15 @@ func testLarge(t *testing.T, b *bench) {
 	}
 	sizes := []int{1, limit / 2, limit, 10, limit}
 	for i, n := range sizes {
-		b.log.Append(record.FromRecords("test.tag", "origin", []record.Record{{Time: time.Now().UnixNano(), Value: bytes.Repeat([]byte{byte('a' + i)}, n)}}))
+		b.log.Append(
+			record.FromRecords(
+				"test.tag",
+				"origin",
+				[]record.Record{
+					{Time: time.Now().UnixNano(), Value: bytes.Repeat([]byte{byte('a' + i)}, n)},
+				},
+			),
+		)
 	}
 	b.log.Seal()
 	d := b.open(t)
@@ -345,7 +389,11 @@ func testCancel(t *testing.T, b *bench) {
 	b.fill(100, 5)
 	ctx, cancel := context.WithCancel(t.Context())
 	wait := b.drain(t, ctx, d)
-	b.until(t, "a failure, or batches in flight", func() bool { s := d.Status(); return s.Failing || s.FlyingBatches > 0 })
+	b.until(
+		t,
+		"a failure, or batches in flight",
+		func() bool { s := d.Status(); return s.Failing || s.FlyingBatches > 0 },
+	)
 	cancel()
 	if err := wait(); !errors.Is(err, context.Canceled) {
 		t.Fatalf("drain returned %v", err)

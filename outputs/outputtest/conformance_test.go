@@ -24,7 +24,15 @@ func (h destHarness) Received(testing.TB) []Received { return h.d.Received() }
 func (h destHarness) Break(testing.TB)               { h.d.SetDown(true) }
 func (h destHarness) Mend(testing.TB)                { h.d.SetDown(false) }
 func (h destHarness) Keeps() Keeps {
-	return Keeps{Tag: true, Origin: true, Key: true, Headers: true, Time: true, NullValue: true, Binary: true}
+	return Keeps{
+		Tag:       true,
+		Origin:    true,
+		Key:       true,
+		Headers:   true,
+		Time:      true,
+		NullValue: true,
+		Binary:    true,
+	}
 }
 
 func (h destHarness) Refuse(_ testing.TB, refuse func([]byte) bool) {
@@ -37,6 +45,12 @@ func (h destHarness) Refuse(_ testing.TB, refuse func([]byte) bool) {
 }
 
 func TestConformance(t *testing.T) {
-	t.Run("writer", func(t *testing.T) { Run(t, func(*testing.T) Harness { return destHarness{d: NewDest()} }) })
-	t.Run("async", func(t *testing.T) { Run(t, func(*testing.T) Harness { return destHarness{d: NewDest(), async: true} }) })
+	t.Run(
+		"writer",
+		func(t *testing.T) { Run(t, func(*testing.T) Harness { return destHarness{d: NewDest()} }) },
+	)
+	t.Run(
+		"async",
+		func(t *testing.T) { Run(t, func(*testing.T) Harness { return destHarness{d: NewDest(), async: true} }) },
+	)
 }

@@ -18,7 +18,8 @@ type Received struct {
 	Record             record.Record // deep copy
 }
 
-// Dest is a destination in memory, with a Writer and an AsyncWriter in front of it. Safe for concurrent use.
+// Dest is a destination in memory, with a Writer and an AsyncWriter in front of it. Safe for
+// concurrent use.
 type Dest struct {
 	mu       sync.Mutex
 	changed  chan struct{}
@@ -153,7 +154,10 @@ func (d *Dest) write(ctx context.Context, b *record.Batch) error {
 				continue
 			}
 		}
-		d.got = append(d.got, Received{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: r.Clone()})
+		d.got = append(
+			d.got,
+			Received{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: r.Clone()},
+		)
 	}
 	d.wake()
 	if partial.Records != nil {
@@ -173,7 +177,8 @@ func (d *Dest) Probe(ctx context.Context) error {
 	return nil
 }
 
-// Writer returns a Writer in front of d that can be probed. It panics when two batches of one origin are written at once.
+// Writer returns a Writer in front of d that can be probed. It panics when two batches of one
+// origin are written at once.
 func (d *Dest) Writer() outputs.Writer {
 	return struct {
 		outputs.Writer
@@ -204,8 +209,9 @@ func (w writer) Write(ctx context.Context, b *record.Batch) error {
 
 func (writer) Close() error { return nil }
 
-// AsyncWriter returns an AsyncWriter in front of d that keeps order per origin, answers out of order, and can be probed: as a Kafka
-// producer, once a batch of an origin has failed it fails those of the same origin that are behind it in flight.
+// AsyncWriter returns an AsyncWriter in front of d that keeps order per origin, answers out of
+// order, and can be probed: as a Kafka producer, once a batch of an origin has failed it fails
+// those of the same origin that are behind it in flight.
 func (d *Dest) AsyncWriter(limit int) outputs.AsyncWriter {
 	a := &asyncWriter{d: d, room: make(chan struct{}, limit), queues: map[string]*asyncQueue{}}
 	return struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// MemLog is a record.Log in memory. Its committed state outlives owners: Owner returns a new one and fences the last, as a restart of
-// the agent or a rebalance does. Safe for concurrent use.
+// MemLog is a record.Log in memory. Its committed state outlives owners: Owner returns a new one
+// and fences the last, as a restart of the agent or a rebalance does. Safe for concurrent use.
 type MemLog struct {
 	name string
 

@@ -40,11 +40,12 @@ const (
 	StoreFails              // not applied, and an error, as of a 500
 	StoreTimeout            // applied, and an error
 	StoreCut                // Get alone: the body ends in an error half-way
-	StoreHangsUp            // not applied; the connection is closed in place of an answer, as an HTTP client reports that
-	StoreRefuses            // not applied, and refused for good, as by a retention policy
-	StoreShort              // Get alone: the body ends half-way, as if that were its end
-	StoreEmpty              // Get alone: an empty object is given
-	StoreFlips              // Get alone: a bit is flipped on the way
+	// not applied; the connection is closed in place of an answer, as an HTTP client reports that
+	StoreHangsUp
+	StoreRefuses // not applied, and refused for good, as by a retention policy
+	StoreShort   // Get alone: the body ends half-way, as if that were its end
+	StoreEmpty   // Get alone: an empty object is given
+	StoreFlips   // Get alone: a bit is flipped on the way
 )
 
 var errStore = errors.New("store: 500 internal error")
@@ -54,7 +55,8 @@ func NewMemStore() *MemStore { return &MemStore{objects: map[string]memObject{}}
 
 var _ spool.Store = (*MemStore)(nil)
 
-// SetFault makes each request ask fault what goes wrong with it; op is put, get, list or delete. nil ends it.
+// SetFault makes each request ask fault what goes wrong with it; op is put, get, list or delete.
+// nil ends it.
 func (s *MemStore) SetFault(fault func(op, key string) StoreFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +102,12 @@ func (s *MemStore) begin(ctx context.Context, op, key string) (StoreFault, error
 	case StoreRefuses:
 		return f, fmt.Errorf("%s %s: %w: 403 retentionPolicyNotMet", op, key, spool.ErrRefused)
 	case StoreHangsUp:
-		return f, fmt.Errorf("%s %s: %w", op, key, &url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF})
+		return f, fmt.Errorf(
+			"%s %s: %w",
+			op,
+			key,
+			&url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF},
+		)
 	}
 	return f, nil
 }
@@ -113,7 +120,13 @@ func (s *MemStore) outcome(f StoreFault, op, key string) error {
 }
 
 // Put implements spool.Store.
-func (s *MemStore) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (s *MemStore) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if err := errors.Join(spool.CheckKey(key), opts.Check()); err != nil {
 		return err
 	}
@@ -166,7 +179,14 @@ func (s *MemStore) Get(ctx context.Context, key string) (io.ReadCloser, spool.Ob
 			r = bytes.NewReader(p)
 		}
 	}
-	return io.NopCloser(r), spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified, Metadata: maps.Clone(o.meta)}, nil
+	return io.NopCloser(
+			r,
+		), spool.Object{
+			Key:      key,
+			Size:     int64(len(o.data)),
+			Modified: o.modified,
+			Metadata: maps.Clone(o.meta),
+		}, nil
 }
 
 type errReader struct{}
@@ -188,7 +208,11 @@ func (s *MemStore) List(ctx context.Context, prefix string) iter.Seq2[spool.Obje
 			s.mu.Lock()
 			o, ok := s.objects[key]
 			s.mu.Unlock()
-			if ok && !yield(spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified}, nil) {
+			if ok &&
+				!yield(
+					spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified},
+					nil,
+				) {
 				return
 			}
 		}

@@ -14,7 +14,11 @@ type activity struct {
 	err    error // valid once done is closed
 }
 
-func (f *Controller) start(ctx context.Context, kind string, do func(ctx, quit context.Context) error) *activity {
+func (f *Controller) start(
+	ctx context.Context,
+	kind string,
+	do func(ctx, quit context.Context) error,
+) *activity {
 	ctx, cancel := context.WithCancel(ctx)
 	quit, q := context.WithCancel(ctx)
 	a := &activity{kind: kind, quit: q, cancel: cancel, done: make(chan struct{})}

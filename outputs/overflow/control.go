@@ -18,7 +18,8 @@ type Destination struct {
 
 	Transactor outputs.Transactor // nil unless delivery is exactly once
 	Every      time.Duration      // how often a transaction is committed
-	Lost       prometheus.Counter // positions that the destination no longer had; nil without transactor
+	// positions that the destination no longer had; nil without transactor
+	Lost prometheus.Counter
 }
 
 // Shared is what the failovers of all logs of an output share.
@@ -43,16 +44,18 @@ type Control struct {
 
 // Flyer is the drain of a log, which delivers it when it is told to and knows what is under way.
 type Flyer interface {
-	// Fly delivers the log from its committed position on through send, and commits as it goes. It returns io.EOF at the log's
-	// end, ErrQuit once quit is closed, ctx's error, or what the log answers.
+	// Fly delivers the log from its committed position on through send, and commits as it goes. It
+	// returns io.EOF at the log's end, ErrQuit once quit is closed, ctx's error, or what the log
+	// answers.
 	Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error
 
-	// AddStraggler takes the done channel of a flight whose last writes may not have returned; AwaitStragglers waits for all of them.
+	// AddStraggler takes the done channel of a flight whose last writes may not have returned;
+	// AwaitStragglers waits for all of them.
 	AddStraggler(done chan struct{})
 	AwaitStragglers(ctx context.Context) error
 
-	// Moved takes note of an object that was made of the log, AheadIn returns what may be known to be delivered of one (nil if
-	// nothing is), Replayed forgets it.
+	// Moved takes note of an object that was made of the log, AheadIn returns what may be known to
+	// be delivered of one (nil if nothing is), Replayed forgets it.
 	Moved(key string)
 	AheadIn(key string) *deliver.Ahead
 	Replayed(key string)
@@ -60,7 +63,8 @@ type Flyer interface {
 
 // transactions are those of a log that is delivered exactly once.
 type transactions interface {
-	// Doubt notes, before records go elsewhere, that the destination may have some of them; Doubtful reports whether that is so.
+	// Doubt notes, before records go elsewhere, that the destination may have some of them;
+	// Doubtful reports whether that is so.
 	Doubt(ctx context.Context) error
 	Doubtful() bool
 	// SettleOnly settles what is in doubt, however long that takes.

@@ -25,11 +25,13 @@ const (
 	StateStandby  = "standby"  // the log goes to the standby
 )
 
-// settling is what works on the log while the destination is asked how much of it it has; it is no state of its own to others.
+// settling is what works on the log while the destination is asked how much of it it has; it is no
+// state of its own to others.
 const settling = "settling"
 
-// Controller decides who works on a log: the flight to the destination, the mover to the store or the flight to the standby, of which there is at most
-// one; and whether the replayer works on what the mover has stored. run owns the state; the activities report by ending.
+// Controller decides who works on a log: the flight to the destination, the mover to the store or
+// the flight to the standby, of which there is at most one; and whether the replayer works on what
+// the mover has stored. run owns the state; the activities report by ending.
 type Controller struct {
 	Control
 	own     string // the base that the names of today make
@@ -41,8 +43,10 @@ type Controller struct {
 	moving *mover // nil with a standby
 	replay *Replayer
 
-	down            bool      // the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
-	filling         bool      // the buffer has passed cfg.AtFill and not fallen far enough below since
+	// the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
+	down bool
+	// the buffer has passed cfg.AtFill and not fallen far enough below since
+	filling         bool
 	ended           bool      // the log is sealed, and nothing of it is left
 	retries         int       // trials in a row that failed
 	lastLogged      time.Time // when the log last said what waits
@@ -62,8 +66,13 @@ const tellEvery = time.Minute
 func New(c Control) *Controller {
 	d := c.To
 	f := &Controller{
-		Control: c, m: d.Over,
-		slog: d.Env.Log.With("log", c.Log.Name()), own: recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
+		Control: c,
+		m:       d.Over,
+		slog: d.Env.Log.With(
+			"log",
+			c.Log.Name(),
+		),
+		own: recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
 	}
 	f.base = f.own
 	if n := f.note(); n.Stored() && n.Base != "" && d.Store != nil && n.To == f.Config.To {
@@ -77,8 +86,16 @@ func New(c Control) *Controller {
 		return f
 	}
 	f.moving = &mover{
-		log: c.Log, ledger: c.Ledger, store: d.Store, base: f.base, to: f.Config.To, cfg: f.Config, retry: d.Retry,
-		router: d.Send.Router, m: f.m, failing: &f.failing,
+		log:     c.Log,
+		ledger:  c.Ledger,
+		store:   d.Store,
+		base:    f.base,
+		to:      f.Config.To,
+		cfg:     f.Config,
+		retry:   d.Retry,
+		router:  d.Send.Router,
+		m:       f.m,
+		failing: &f.failing,
 		onStored: func(o spool.Object, oldest time.Time) {
 			c.Drain.Moved(o.Key)
 			f.status.add(o, oldest)
@@ -88,12 +105,22 @@ func New(c Control) *Controller {
 		f.moving.beforeMove = c.Txn.Doubt
 	}
 	f.replay = &Replayer{
-		Destination: d.Destination, Store: d.Store, Base: f.base, Holder: "agent " + d.Env.Agent, Keep: f.Config.AfterReplay == "keep",
-		Dir: d.Env.Dir, Health: c.Health, Log: f.slog, m: f.m, Failing: &f.failing, onStraggler: c.Drain.AddStraggler,
-		listed: func() { f.listed.Store(f.moving.puts.Load()) },
+		Destination: d.Destination,
+		Store:       d.Store,
+		Base:        f.base,
+		Holder:      "agent " + d.Env.Agent,
+		Keep:        f.Config.AfterReplay == "keep",
+		Dir:         d.Env.Dir,
+		Health:      c.Health,
+		Log:         f.slog,
+		m:           f.m,
+		Failing:     &f.failing,
+		onStraggler: c.Drain.AddStraggler,
+		listed:      func() { f.listed.Store(f.moving.puts.Load()) },
 		Skip: func(key string) bool { // what is not committed as moved may yet go out of the log
 			n := f.note()
-			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) || n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
+			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) ||
+				n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 		},
 		note: f.note,
 		remember: func(ctx context.Context, p replayed) {
@@ -117,13 +144,20 @@ func (f *Controller) Run(ctx context.Context) error {
 	defer f.stopAll()
 	defer cancel()
 	if _, err := ParseNote(f.noteText()); err != nil {
-		f.slog.Warn("an unknown note is overwritten", "error", err, "do", "make sure that nothing else commits under this name")
+		f.slog.Warn(
+			"an unknown note is overwritten",
+			"error",
+			err,
+			"do",
+			"make sure that nothing else commits under this name",
+		)
 	}
 	f.logBase()
 	f.Health.Reset()
 	if f.moving != nil {
 		if f.note().Intent != nil {
-			// Began before a crash. It is finished now if that goes quickly, so that the log begins behind it.
+			// Began before a crash. It is finished now if that goes quickly, so that the log begins
+			// behind it.
 			if err := f.finishIntent(ctx); err != nil {
 				return err
 			}
@@ -194,7 +228,8 @@ func (f *Controller) observe() {
 	}
 }
 
-// desiredState tells what should be working on the log ("" for nothing), and whether objects should be replayed.
+// desiredState tells what should be working on the log ("" for nothing), and whether objects should
+// be replayed.
 func (f *Controller) desiredState() (log string, replay bool) {
 	objects := f.objects()
 	switch {
@@ -216,7 +251,8 @@ func (f *Controller) desiredState() (log string, replay bool) {
 	if f.ended {
 		log = ""
 	}
-	if x := f.Txn; x != nil && !f.down && f.moving != nil && (x.Doubtful() || log == StateOverflow && !x.Clean()) {
+	if x := f.Txn; x != nil && !f.down && f.moving != nil &&
+		(x.Doubtful() || log == StateOverflow && !x.Clean()) {
 		return settling, false
 	}
 	return log, replay
@@ -243,7 +279,8 @@ func (f *Controller) adjust(ctx context.Context, log string, replay bool) error 
 		return nil // what was stopped has changed the picture; the next round sees to it
 	}
 	surveying := f.onReconcile != nil // what needs the store waits until it is known what it holds
-	if f.onLog == nil && log != "" && (!f.ended || log == settling) && (log != StateOverflow || !surveying) {
+	if f.onLog == nil && log != "" && (!f.ended || log == settling) &&
+		(log != StateOverflow || !surveying) {
 		f.startLog(ctx, log)
 	}
 	if f.onObjects == nil && replay && !surveying && !time.Now().Before(f.replayNotBefore) {
@@ -260,7 +297,8 @@ func (f *Controller) adjust(ctx context.Context, log string, replay bool) error 
 	return nil
 }
 
-// awaitAnswers asks the flight to finish, and cuts it short once the destination answers nothing: inputs may be waiting for room meanwhile.
+// awaitAnswers asks the flight to finish, and cuts it short once the destination answers nothing:
+// inputs may be waiting for room meanwhile.
 func (f *Controller) awaitAnswers(flight *activity) {
 	flight.quit()
 	late := time.NewTimer(4 * deliver.Grace)
@@ -295,7 +333,8 @@ func (f *Controller) startLog(ctx context.Context, kind string) {
 	})
 }
 
-// stopLog ends what works on the log. A cut that could not be stored in time is given up: its records stay in the log.
+// stopLog ends what works on the log. A cut that could not be stored in time is given up: its
+// records stay in the log.
 func (f *Controller) stopLog(ctx context.Context) error {
 	f.onLog.stop(4 * deliver.Grace)
 	if err := f.collect(ctx); err != nil {
@@ -349,12 +388,16 @@ func (f *Controller) collect(ctx context.Context) error {
 		var held *LeasedError
 		switch {
 		case a.err == nil:
-			if f.onLog != nil && f.onLog.kind == StateOverflow || f.note().Intent != nil || f.listed.Load() != f.moving.puts.Load() {
+			if f.onLog != nil && f.onLog.kind == StateOverflow || f.note().Intent != nil ||
+				f.listed.Load() != f.moving.puts.Load() {
 				f.replayNotBefore = time.Now().Add(time.Second) // there is more since, or will be
 				break
 			}
 			f.status.reset()
-			if err := f.moving.annotate(ctx, func(n *Note) { n.Objects, n.Skip, n.Replay = false, nil, nil }); err != nil {
+			if err := f.moving.annotate(
+				ctx,
+				func(n *Note) { n.Objects, n.Skip, n.Replay = false, nil, nil },
+			); err != nil {
 				return err
 			}
 		case errors.As(a.err, &held), errors.Is(a.err, ErrLeaseLost):
@@ -382,8 +425,9 @@ func (f *Controller) collect(ctx context.Context) error {
 	return nil
 }
 
-// awaitRecovery returns nil once the destination may be used again: it has answered every probe for cfg.Recover, or, if it cannot be probed, that
-// time has passed and the next records are the trial. After trials that failed the time is longer.
+// awaitRecovery returns nil once the destination may be used again: it has answered every probe for
+// cfg.Recover, or, if it cannot be probed, that time has passed and the next records are the trial.
+// After trials that failed the time is longer.
 func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 	need := f.Config.Recover << f.retries
 	if f.To.Send.Prober == nil {
@@ -412,7 +456,8 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 	}
 }
 
-// reconcileStore asks the store what it holds: objects may be there from before this host lost its disk.
+// reconcileStore asks the store what it holds: objects may be there from before this host lost its
+// disk.
 func (f *Controller) reconcileStore(ctx, _ context.Context) error {
 	if err := f.moving.deleteVoided(ctx); err != nil {
 		return err
@@ -438,8 +483,13 @@ func (f *Controller) reconcileStore(ctx, _ context.Context) error {
 		}
 		if n == 0 {
 			if m := f.note(); m.Objects && m.Base == "" {
-				f.slog.Warn("the log's note says that objects wait in the overflow, and there are none", "prefix", f.base,
-					"do", "nothing if they were replayed by hand; if agent, output or prefix was renamed during an outage, "+replayHint+" --agent with the name of then")
+				f.slog.Warn(
+					"the log's note says that objects wait in the overflow, and there are none",
+					"prefix",
+					f.base,
+					"do",
+					"nothing if they were replayed by hand; if agent, output or prefix was renamed during an outage, "+replayHint+" --agent with the name of then",
+				)
 			}
 			return nil
 		}
@@ -449,7 +499,11 @@ func (f *Controller) reconcileStore(ctx, _ context.Context) error {
 
 func (f *Controller) leave() {
 	if f.down && f.objects() {
-		f.slog.Warn("the log has ended while the destination is down; the overflow will be replayed by the next run", "prefix", f.base)
+		f.slog.Warn(
+			"the log has ended while the destination is down; the overflow will be replayed by the next run",
+			"prefix",
+			f.base,
+		)
 	}
 }
 
@@ -470,7 +524,9 @@ func (f *Controller) announce(log string, replay bool) {
 	if !changed {
 		if (state == StateOverflow || state == StateReplay) && now.Sub(f.lastLogged) >= tellEvery {
 			f.lastLogged = now
-			f.slog.Info("failover: waiting in the overflow", append([]any{"state", state}, waiting...)...)
+			f.slog.Info(
+				"failover: waiting in the overflow",
+				append([]any{"state", state}, waiting...)...)
 		}
 		return
 	}
@@ -480,13 +536,33 @@ func (f *Controller) announce(log string, replay bool) {
 	case state == StateDirect:
 		f.slog.Info("failover: back to normal, records go straight to the destination")
 	case state == StateReplay:
-		f.slog.Info("failover: replaying the overflow", append([]any{"prefix", f.base, "order", f.Config.Order}, waiting...)...)
+		f.slog.Info(
+			"failover: replaying the overflow",
+			append([]any{"prefix", f.base, "order", f.Config.Order}, waiting...)...)
 	case state == StateStandby:
-		f.slog.Warn("failover: the destination has taken nothing for too long, records go to the standby", "after", f.Config.After.String(), "standby", f.Config.To)
+		f.slog.Warn(
+			"failover: the destination has taken nothing for too long, records go to the standby",
+			"after",
+			f.Config.After.String(),
+			"standby",
+			f.Config.To,
+		)
 	case f.down:
-		f.slog.Warn("failover: the destination has taken nothing for too long, records go to the overflow until it is healthy", "after", f.Config.After.String(), "prefix", f.base)
+		f.slog.Warn(
+			"failover: the destination has taken nothing for too long, records go to the overflow until it is healthy",
+			"after",
+			f.Config.After.String(),
+			"prefix",
+			f.base,
+		)
 	default:
-		f.slog.Warn("failover: the buffer is filling up, its oldest records go to the overflow", "at_fill", f.Config.AtFill, "prefix", f.base)
+		f.slog.Warn(
+			"failover: the buffer is filling up, its oldest records go to the overflow",
+			"at_fill",
+			f.Config.AtFill,
+			"prefix",
+			f.base,
+		)
 	}
 }
 

@@ -16,9 +16,11 @@ import (
 
 const LeaseTTL = time.Minute
 
-// lease lets one process at a time replay the objects under a base. Each claim and each renewal puts a new object, numbered one higher, that must not
-// be there yet: of two that try, the store lets one through. The highest number is the lease; it ends at the time it names. Clocks that
-// differ by more than half of LeaseTTL can let two replay at once, which repeats records and loses none.
+// lease lets one process at a time replay the objects under a base. Each claim and each renewal
+// puts a new object, numbered one higher, that must not be there yet: of two that try, the store
+// lets one through. The highest number is the lease; it ends at the time it names. Clocks that
+// differ by more than half of LeaseTTL can let two replay at once, which repeats records and loses
+// none.
 type lease struct {
 	store  spool.Store
 	dir    string // ends with a slash
@@ -37,7 +39,11 @@ type leaseBody struct {
 type LeasedError struct{ leaseBody }
 
 func (e *LeasedError) Error() string {
-	return fmt.Sprintf("being replayed by %s, until %s at least", e.Holder, e.Expires.Format(time.RFC3339))
+	return fmt.Sprintf(
+		"being replayed by %s, until %s at least",
+		e.Holder,
+		e.Expires.Format(time.RFC3339),
+	)
 }
 
 var ErrLeaseLost = errors.New("the lease on the overflow was lost")
@@ -54,7 +60,8 @@ func (l *lease) claim(ctx context.Context) error {
 	return l.put(ctx, n+1)
 }
 
-// renew makes the lease last longer. It fails with ErrLeaseLost, or the store's error, after which the lease may still be held.
+// renew makes the lease last longer. It fails with ErrLeaseLost, or the store's error, after which
+// the lease may still be held.
 func (l *lease) renew(ctx context.Context) error {
 	n, body, err := l.current(ctx)
 	if err != nil {

@@ -20,21 +20,23 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// mover takes the oldest part of a log to the store, object by object. An object's cut is committed as an intent before it is stored, so
-// that whoever goes on after a crash makes exactly that object again.
+// mover takes the oldest part of a log to the store, object by object. An object's cut is committed
+// as an intent before it is stored, so that whoever goes on after a crash makes exactly that object
+// again.
 type mover struct {
-	log        record.Log
-	ledger     *deliver.Ledger
-	store      spool.Store
-	base       string
-	to         string // whose store it is
-	cfg        *outputs.Failover
-	retry      outputs.Retry
-	router     outputs.Router
-	m          *overflowMetrics
-	failing    *retry.FailureLog
-	onStored   func(o spool.Object, oldest time.Time) // called once an object is stored and committed; oldest is its first record's time
-	beforeMove func(context.Context) error            // called before anything is moved; may be nil
+	log     record.Log
+	ledger  *deliver.Ledger
+	store   spool.Store
+	base    string
+	to      string // whose store it is
+	cfg     *outputs.Failover
+	retry   outputs.Retry
+	router  outputs.Router
+	m       *overflowMetrics
+	failing *retry.FailureLog
+	// called once an object is stored and committed; oldest is its first record's time
+	onStored   func(o spool.Object, oldest time.Time)
+	beforeMove func(context.Context) error // called before anything is moved; may be nil
 
 	puts atomic.Int64 // objects that it began to store
 
@@ -42,8 +44,9 @@ type mover struct {
 	at int64 // where the log's next batch begins; -1 if not known
 }
 
-// run moves batches until quit ends, which is when a cut that is not stored within grace is given up: its records stay in the log. It
-// returns ErrQuit then, io.EOF once all of a sealed log is moved, ctx's error, or the log's.
+// run moves batches until quit ends, which is when a cut that is not stored within grace is given
+// up: its records stay in the log. It returns ErrQuit then, io.EOF once all of a sealed log is
+// moved, ctx's error, or the log's.
 func (v *mover) run(ctx, quit context.Context) error {
 	// Requests outlive quit by a grace, in which they may still succeed.
 	rctx, cancel := context.WithCancel(ctx)
@@ -111,7 +114,8 @@ func (v *mover) deleteVoided(ctx context.Context) error {
 	return v.annotate(ctx, func(n *Note) { n.Void = nil })
 }
 
-// giveUp turns an intent that could not be stored into a void one: its records stay in the log, to be delivered from there.
+// giveUp turns an intent that could not be stored into a void one: its records stay in the log, to
+// be delivered from there.
 func (v *mover) giveUp(ctx context.Context) error {
 	return v.annotate(ctx, func(n *Note) { n.Void, n.Intent = n.Intent, nil })
 }
@@ -182,7 +186,8 @@ func (v *mover) next(ctx, quit context.Context) error {
 	return v.place(ctx, pos, end, w)
 }
 
-// seek makes the next batch begin at pos. Until the reading that follows has come to a known end, its place is unknown.
+// seek makes the next batch begin at pos. Until the reading that follows has come to a known end,
+// its place is unknown.
 func (v *mover) seek(pos int64) error {
 	was := v.at
 	if v.at = -1; was == pos {
@@ -256,7 +261,11 @@ func (v *mover) place(ctx context.Context, first, end int64, w *recordline.Objec
 		if err != nil {
 			return err
 		}
-		if err := v.commit(ctx, end, func(n *Note) { n.Intent, n.Objects = nil, true }); err != nil {
+		if err := v.commit(
+			ctx,
+			end,
+			func(n *Note) { n.Intent, n.Objects = nil, true },
+		); err != nil {
 			return err
 		}
 		v.m.moved.Inc()
@@ -268,14 +277,26 @@ func (v *mover) place(ctx context.Context, first, end int64, w *recordline.Objec
 	return v.ledger.Advance(ctx, end)
 }
 
-// keys returns the names that a cut's object can have: the plain one, and the one it gets when that is taken by an object of
-// the same positions and other contents, as a copy of the data directory can leave it behind.
+// keys returns the names that a cut's object can have: the plain one, and the one it gets when that
+// is taken by an object of the same positions and other contents, as a copy of the data directory
+// can leave it behind.
 func (v *mover) keys(c objectRange) []string {
 	key := v.base + recordline.ObjectName(c.First, c.End, c.Log)
-	return []string{key, strings.TrimSuffix(key, recordline.ObjectSuffix) + "-" + c.Digest[:8] + recordline.ObjectSuffix}
+	return []string{
+		key,
+		strings.TrimSuffix(
+			key,
+			recordline.ObjectSuffix,
+		) + "-" + c.Digest[:8] + recordline.ObjectSuffix,
+	}
 }
 
-func (v *mover) put(ctx context.Context, c objectRange, data []byte, records int64) (spool.Object, error) {
+func (v *mover) put(
+	ctx context.Context,
+	c objectRange,
+	data []byte,
+	records int64,
+) (spool.Object, error) {
 	opts := recordline.ObjectOptions(c.Digest, records)
 	opts.IfAbsent = true
 	for _, key := range v.keys(c) {
@@ -295,7 +316,12 @@ func (v *mover) put(ctx context.Context, c objectRange, data []byte, records int
 			return o, nil // an earlier attempt of ours did it
 		}
 	}
-	return spool.Object{}, fmt.Errorf("put %s: %w: other objects have this name and that with %s; look at them, and move them away or replay them", v.keys(c)[0], spool.ErrRefused, c.Digest[:8])
+	return spool.Object{}, fmt.Errorf(
+		"put %s: %w: other objects have this name and that with %s; look at them, and move them away or replay them",
+		v.keys(c)[0],
+		spool.ErrRefused,
+		c.Digest[:8],
+	)
 }
 
 // digest returns the digest of the lines of a stored object.
@@ -321,7 +347,13 @@ func objectDigest(ctx context.Context, store spool.Store, listed spool.Object) (
 	}
 	defer r.Close()
 	if o.Size != listed.Size {
-		return "", fmt.Errorf("read %s: %w: %d bytes, and %d", key, ErrOtherObject, listed.Size, o.Size)
+		return "", fmt.Errorf(
+			"read %s: %w: %d bytes, and %d",
+			key,
+			ErrOtherObject,
+			listed.Size,
+			o.Size,
+		)
 	}
 	if d := o.Metadata[recordline.MetaDigest]; d != "" {
 		return d, nil

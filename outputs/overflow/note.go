@@ -10,35 +10,43 @@ import (
 
 // Note is what a log's commit note says about overflow. It is empty while there is none.
 type Note struct {
-	// Objects tells that objects of this log may wait in the store. It is set before the first is put, so that a restart knows that it must ask the store
-	// before anything newer goes out, and otherwise need not.
+	// Objects tells that objects of this log may wait in the store. It is set before the first is
+	// put, so that a restart knows that it must ask the store before anything newer goes out, and
+	// otherwise need not.
 	Objects bool `json:"objects,omitempty"`
-	// Intent is the cut that begins at the committed position and is about to be stored, or was: it is made again, exactly so.
+	// Intent is the cut that begins at the committed position and is about to be stored, or was: it
+	// is made again, exactly so.
 	Intent *objectRange `json:"intent,omitempty"`
-	// Void is a cut whose object may have been stored although its records then went to the destination: it is
-	// deleted, not replayed.
+	// Void is a cut whose object may have been stored although its records then went to the
+	// destination: it is deleted, not replayed.
 	Void *objectRange `json:"void,omitempty"`
-	// Base and To are where all of these are: what the names begin with, and in which output's store. An agent, output or prefix that is
-	// renamed goes on there until nothing waits any more.
+	// Base and To are where all of these are: what the names begin with, and in which output's
+	// store. An agent, output or prefix that is renamed goes on there until nothing waits any more.
 	Base string `json:"base,omitempty"`
 	To   string `json:"to,omitempty"`
 
-	// Log is what the log is known by, other than its name: in committed positions, and in the names of its objects, since
-	// positions of another one mean nothing here. A buffer begun anew after a lost disk has another. It is there before
-	// the first of either, and stays as long as there is one.
+	// Log is what the log is known by, other than its name: in committed positions, and in the
+	// names of its objects, since positions of another one mean nothing here. A buffer begun anew
+	// after a lost disk has another. It is there before the first of either, and stays as long as
+	// there is one.
 	Log string `json:"log,omitempty"`
 
 	// Only with transactions.
 
-	// Held tells that the destination has held a position of this log: it is missed where it is gone.
+	// Held tells that the destination has held a position of this log: it is missed where it is
+	// gone.
 	Held bool `json:"held,omitempty"`
-	// Replay is how far the replay had come when it last began or stopped; nil while none is under way.
+	// Replay is how far the replay had come when it last began or stopped; nil while none is under
+	// way.
 	Replay *replayed `json:"replay,omitempty"`
-	// Doubt is where the log was when records began to move to the store while it was not known how far the destination has committed.
+	// Doubt is where the log was when records began to move to the store while it was not known how
+	// far the destination has committed.
 	Doubt *int64 `json:"doubt,omitempty"`
-	// DoubtLog is Log as of then; "" where an earlier release was in doubt, whose objects do not name their log.
+	// DoubtLog is Log as of then; "" where an earlier release was in doubt, whose objects do not
+	// name their log.
 	DoubtLog string `json:"doubt_log,omitempty"`
-	// Skip are records that the destination turned out to have: where they are in the overflow, they are not replayed.
+	// Skip are records that the destination turned out to have: where they are in the overflow,
+	// they are not replayed.
 	Skip []span `json:"skip,omitempty"`
 }
 
@@ -49,15 +57,16 @@ type replayed struct {
 	At     int64  `json:"at,omitempty"`
 }
 
-// span is the positions from From up to To of the log that is known by the mark Log, see mark; "" for objects that do not
-// name theirs.
+// span is the positions from From up to To of the log that is known by the mark Log, see mark; ""
+// for objects that do not name theirs.
 type span struct {
 	From int64  `json:"from"`
 	To   int64  `json:"to"`
 	Log  string `json:"log,omitempty"`
 }
 
-// maxSkipBytes bounds note.Skip as it is written, so that with all else the note is no longer than record.MaxNote.
+// maxSkipBytes bounds note.Skip as it is written, so that with all else the note is no longer than
+// record.MaxNote.
 const maxSkipBytes = 1500
 
 // NewLogID chooses what a log is known by.
@@ -67,14 +76,17 @@ func NewLogID() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 func mark(logID string) string { return logID[:min(len(logID), 8)] }
 
 func (n Note) empty() bool {
-	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && !n.Held && n.Replay == nil && n.Doubt == nil && len(n.Skip) == 0
+	return !n.Objects && n.Intent == nil && n.Void == nil && n.Log == "" && !n.Held &&
+		n.Replay == nil &&
+		n.Doubt == nil &&
+		len(n.Skip) == 0
 }
 
 // Stored tells whether something of the log is in the store, or may be.
 func (n Note) Stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
 
-// Settle ends a doubt: has is how far the destination had come in this log, 0 where it holds nothing of it. It tells whether
-// the oldest of what is not to be replayed had to be forgotten.
+// Settle ends a doubt: has is how far the destination had come in this log, 0 where it holds
+// nothing of it. It tells whether the oldest of what is not to be replayed had to be forgotten.
 func (n *Note) Settle(has int64) (forgot bool) {
 	if n.Doubt == nil {
 		return false
@@ -94,7 +106,8 @@ func (n *Note) Settle(has int64) (forgot bool) {
 	}
 }
 
-// skips tells which records of an object of the log with this mark, by their positions, are not to be replayed; nil for none.
+// skips tells which records of an object of the log with this mark, by their positions, are not to
+// be replayed; nil for none.
 func (n Note) skips(mark string) func(pos int64) bool {
 	var of []span
 	for _, s := range n.Skip {
@@ -115,7 +128,8 @@ type objectRange struct {
 	First  int64  `json:"first"`
 	End    int64  `json:"end"`
 	Digest string `json:"digest"`
-	Log    string `json:"log,omitempty"` // the mark of the log; "" where an earlier release began it
+	// the mark of the log; "" where an earlier release began it
+	Log string `json:"log,omitempty"`
 }
 
 const notePrefix = "overflow:"
@@ -131,7 +145,8 @@ func (n Note) String() string {
 	return notePrefix + string(p)
 }
 
-// ParseNote reads a note. The error is for one that is not an output's, such as other Kafka clients leave in commits.
+// ParseNote reads a note. The error is for one that is not an output's, such as other Kafka clients
+// leave in commits.
 func ParseNote(s string) (Note, error) {
 	var n Note
 	if s == "" {

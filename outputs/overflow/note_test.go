@@ -9,7 +9,8 @@ import (
 	"github.com/penstock/penstock/outputs/recordline"
 )
 
-// What is not to be replayed of one log says nothing about another's objects, whose positions may be the same.
+// What is not to be replayed of one log says nothing about another's objects, whose positions may
+// be the same.
 func TestSkipsAreOfTheirLog(t *testing.T) {
 	const mine, other = "0123456789abcdef", "fedcba9876543210"
 	at := func(pos int64) *int64 { return &pos }
@@ -23,8 +24,19 @@ func TestSkipsAreOfTheirLog(t *testing.T) {
 		skip := n.skips(mark)
 		return skip != nil && skip(pos)
 	}
-	named, digest := recordline.ObjectName(0, 400, mark(mine)), recordline.ObjectName(0, 400, mark(mine))
-	digest = strings.TrimSuffix(digest, recordline.ObjectSuffix) + "-0a1b2c3d" + recordline.ObjectSuffix
+	named, digest := recordline.ObjectName(
+		0,
+		400,
+		mark(mine),
+	), recordline.ObjectName(
+		0,
+		400,
+		mark(mine),
+	)
+	digest = strings.TrimSuffix(
+		digest,
+		recordline.ObjectSuffix,
+	) + "-0a1b2c3d" + recordline.ObjectSuffix
 	for _, key := range []string{named, digest} {
 		for pos, want := range map[int64]bool{99: false, 100: true, 299: true, 300: false} {
 			if got := skips(key, pos); got != want {
@@ -54,9 +66,22 @@ func TestNoteHasRoomForAllThatItHolds(t *testing.T) {
 	long := strings.Repeat("x", 900)
 	digest := strings.Repeat("d", 32)
 	n := Note{
-		Objects: true, Base: long, To: "output.s3.overflow", Log: NewLogID(), Held: true,
-		Replay: &replayed{Object: long + recordline.ObjectName(math.MaxInt64-1, math.MaxInt64, "01234567"), Digest: digest, At: math.MaxInt64},
-		Intent: &objectRange{First: math.MaxInt64, End: math.MaxInt64, Digest: digest, Log: "01234567"},
+		Objects: true,
+		Base:    long,
+		To:      "output.s3.overflow",
+		Log:     NewLogID(),
+		Held:    true,
+		Replay: &replayed{
+			Object: long + recordline.ObjectName(math.MaxInt64-1, math.MaxInt64, "01234567"),
+			Digest: digest,
+			At:     math.MaxInt64,
+		},
+		Intent: &objectRange{
+			First:  math.MaxInt64,
+			End:    math.MaxInt64,
+			Digest: digest,
+			Log:    "01234567",
+		},
 	}
 	n.Void = n.Intent
 	forgot := false

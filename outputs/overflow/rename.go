@@ -15,20 +15,39 @@ func (f *Controller) logBase() {
 	case f.moving == nil, n.To != f.Config.To:
 		LogStranded(f.slog, n, "failover.to is "+f.Config.To+" now")
 	case f.base != f.own:
-		f.slog.Warn("the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",
-			"prefix", f.base, "then", f.own, "do", "nothing; the new names are used once nothing waits")
+		f.slog.Warn(
+			"the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",
+			"prefix",
+			f.base,
+			"then",
+			f.own,
+			"do",
+			"nothing; the new names are used once nothing waits",
+		)
 	}
 }
 
 // LogStranded says that records wait where this output does not look.
 func LogStranded(log *slog.Logger, n Note, why string) {
-	log.Error("records of this log wait in an overflow that this output does not use any more: they are not replayed", "store", n.To, "prefix", n.Base, "reason", why,
-		"do", "restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them")
+	log.Error(
+		"records of this log wait in an overflow that this output does not use any more: they are not replayed",
+		"store",
+		n.To,
+		"prefix",
+		n.Base,
+		"reason",
+		why,
+		"do",
+		"restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them",
+	)
 }
 
-// rebase goes over to today's names once nothing is under those of then, and nobody is at work there.
+// rebase goes over to today's names once nothing is under those of then, and nobody is at work
+// there.
 func (f *Controller) rebase(ctx context.Context) {
-	if f.base == f.own || f.moving == nil || f.note().Stored() || f.onReconcile != nil || f.onObjects != nil || f.onLog != nil && f.onLog.kind == StateOverflow {
+	if f.base == f.own || f.moving == nil || f.note().Stored() || f.onReconcile != nil ||
+		f.onObjects != nil ||
+		f.onLog != nil && f.onLog.kind == StateOverflow {
 		return
 	}
 	f.slog.Info("nothing waits under the names of before any more", "prefix", f.base, "now", f.own)

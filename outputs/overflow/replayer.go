@@ -21,44 +21,53 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Replayer delivers the objects under one base, oldest first, and removes each once all of it is delivered. Only run and what it calls
-// use its state.
+// Replayer delivers the objects under one base, oldest first, and removes each once all of it is
+// delivered. Only run and what it calls use its state.
 type Replayer struct {
 	Destination
-	Store         spool.Store
-	Base          string
-	Holder        string
-	Keep          bool // move to replayed/ instead of deleting
-	Dir           string
-	Health        *deliver.Health
-	Log           *slog.Logger
-	m             *overflowMetrics // nil outside the agent
-	Failing       *retry.FailureLog
-	onStraggler   func(chan struct{})                               // takes flights that may still be ending
-	listed        func()                                            // called before each listing
-	Skip          func(key string) bool                             // tells of objects that do not count yet, or not any more
-	onObjectStart func(oldest time.Time)                            // called with the time of each object's first record; may be nil
+	Store   spool.Store
+	Base    string
+	Holder  string
+	Keep    bool // move to replayed/ instead of deleting
+	Dir     string
+	Health  *deliver.Health
+	Log     *slog.Logger
+	m       *overflowMetrics // nil outside the agent
+	Failing *retry.FailureLog
+	// takes flights that may still be ending
+	onStraggler func(chan struct{})
+	listed      func() // called before each listing
+	// tells of objects that do not count yet, or not any more
+	Skip func(key string) bool
+	// called with the time of each object's first record; may be nil
+	onObjectStart func(oldest time.Time)
 	OnDone        func(o spool.Object, records int64, damaged bool) // called after each object
 
 	// Only for objects that are no overflow.
-	OwnDir       string                                          // the directory below base of what the replayer itself puts there
-	IsWaiting    func(key string) bool                           // tells which objects wait
-	ReplayObject func(ctx context.Context, o spool.Object) error // replays one object and removes it
+	// the directory below base of what the replayer itself puts there
+	OwnDir    string
+	IsWaiting func(key string) bool // tells which objects wait
+	// replays one object and removes it
+	ReplayObject func(ctx context.Context, o spool.Object) error
 
-	note     func() Note                     // of the log, which says what the destination has already; nil outside the agent
+	// of the log, which says what the destination has already; nil outside the agent
+	note     func() Note
 	remember func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
 	txn      *txnReplay                      // while run runs
 
-	known func(key string) *deliver.Ahead // what is known to be delivered of an object, by positions in the log; may be nil
+	// what is known to be delivered of an object, by positions in the log; may be nil
+	known func(key string) *deliver.Ahead
 
-	// How far the object that was cut short had been delivered, by its lines, so that this process does not repeat it.
+	// How far the object that was cut short had been delivered, by its lines, so that this process
+	// does not repeat it.
 	partKey string
 	partAt  int64
 	part    *deliver.Ahead
 	partMu  sync.Mutex
 }
 
-// Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or ErrLeaseLost.
+// Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or
+// ErrLeaseLost.
 func (p *Replayer) Run(ctx context.Context) error {
 	l := &lease{store: p.Store, dir: p.Base + p.OwnDir + recordline.LeaseDir, holder: p.Holder}
 	if err := p.Persist(ctx, "take the lease", func() error { return l.claim(ctx) }); err != nil {
@@ -176,11 +185,18 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 	p.partMu.Unlock()
 	src := p.source(o, start)
 	defer src.close()
-	f := &deliver.Flight{Send: p.Send, Source: src, From: start, Ahead: part, Health: p.Health, OnAck: func(pos int64) {
-		p.partMu.Lock()
-		p.partAt = pos
-		p.partMu.Unlock()
-	}}
+	f := &deliver.Flight{
+		Send:   p.Send,
+		Source: src,
+		From:   start,
+		Ahead:  part,
+		Health: p.Health,
+		OnAck: func(pos int64) {
+			p.partMu.Lock()
+			p.partAt = pos
+			p.partMu.Unlock()
+		},
+	}
 	err := f.Run(ctx)
 	if p.onStraggler != nil {
 		p.onStraggler(f.Ended)
@@ -204,7 +220,14 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 }
 
 func (p *Replayer) source(o spool.Object, at int64) *objectSource {
-	s := &objectSource{store: p.Store, o: o, retry: p.Retry, failing: p.Failing, at: at, onErr: p.countError}
+	s := &objectSource{
+		store:   p.Store,
+		o:       o,
+		retry:   p.Retry,
+		failing: p.Failing,
+		at:      at,
+		onErr:   p.countError,
+	}
 	if p.onObjectStart != nil {
 		s.first = func(b *record.Batch) { p.onObjectStart(timeOf(b)) }
 	}
@@ -228,15 +251,37 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 	return s
 }
 
-// Remove takes away an object of which all is delivered, see objectSource.delivered, or all that can be read.
-func (p *Replayer) Remove(ctx context.Context, o spool.Object, delivered int64, damage error) (err error) {
+// Remove takes away an object of which all is delivered, see objectSource.delivered, or all that
+// can be read.
+func (p *Replayer) Remove(
+	ctx context.Context,
+	o spool.Object,
+	delivered int64,
+	damage error,
+) (err error) {
 	if damage != nil {
-		p.Log.Error("an overflow object is damaged; what could be read was delivered, and the object is moved aside",
-			"object", o.Key, "to", p.aside(o.Key, recordline.DamagedDir), "error", damage,
-			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it")
-		err = p.Persist(ctx, "move aside "+o.Key, func() error { return p.move(ctx, o, recordline.DamagedDir) })
+		p.Log.Error(
+			"an overflow object is damaged; what could be read was delivered, and the object is moved aside",
+			"object",
+			o.Key,
+			"to",
+			p.aside(o.Key, recordline.DamagedDir),
+			"error",
+			damage,
+			"do",
+			"repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it",
+		)
+		err = p.Persist(
+			ctx,
+			"move aside "+o.Key,
+			func() error { return p.move(ctx, o, recordline.DamagedDir) },
+		)
 	} else if p.Keep {
-		err = p.Persist(ctx, "move "+o.Key, func() error { return p.move(ctx, o, recordline.ReplayedDir) })
+		err = p.Persist(
+			ctx,
+			"move "+o.Key,
+			func() error { return p.move(ctx, o, recordline.ReplayedDir) },
+		)
 	} else {
 		err = p.Persist(ctx, "delete "+o.Key, func() error { return p.Store.Delete(ctx, o.Key) })
 	}
@@ -254,7 +299,11 @@ func (p *Replayer) Remove(ctx context.Context, o spool.Object, delivered int64, 
 	return nil
 }
 
-func (p *Replayer) aside(key, dir string) string { return p.Base + p.OwnDir + dir + key[len(p.Base):] }
+func (p *Replayer) aside(
+	key, dir string,
+) string {
+	return p.Base + p.OwnDir + dir + key[len(p.Base):]
+}
 
 // move copies an object, byte by byte, and deletes the original.
 func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) error {
@@ -274,7 +323,14 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 		if err != nil {
 			return err
 		}
-		return p.moveTo(ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts)
+		return p.moveTo(
+			ctx,
+			listed,
+			p.aside(key, dir),
+			bytes.NewReader(data),
+			int64(len(data)),
+			opts,
+		)
 	}
 	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
 		return err
@@ -292,7 +348,14 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 	return p.moveTo(ctx, listed, p.aside(key, dir), f, n, opts)
 }
 
-func (p *Replayer) moveTo(ctx context.Context, listed spool.Object, to string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (p *Replayer) moveTo(
+	ctx context.Context,
+	listed spool.Object,
+	to string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if size != listed.Size {
 		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, listed.Size, size)
 	}

@@ -18,17 +18,18 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// objectSource streams one overflow object as batches. A body that ends in an error of the store is asked for again. The end
-// is an end only once what was read is the whole object, as its size, name and metadata tell it, or was found to be damaged;
-// see inventory.
+// objectSource streams one overflow object as batches. A body that ends in an error of the store is
+// asked for again. The end is an end only once what was read is the whole object, as its size, name
+// and metadata tell it, or was found to be damaged; see inventory.
 type objectSource struct {
 	store   spool.Store
 	o       spool.Object // as it was listed
 	retry   outputs.Retry
 	failing *retry.FailureLog
-	onErr   func()               // counts a failed request
-	first   func(*record.Batch)  // called with the first batch; may be nil
-	skip    func(pos int64) bool // tells of records, by their position in the log, that are not wanted; may be nil
+	onErr   func()              // counts a failed request
+	first   func(*record.Batch) // called with the first batch; may be nil
+	// tells of records, by their position in the log, that are not wanted; may be nil
+	skip func(pos int64) bool
 
 	body   *countingBody
 	sum    hash.Hash // of the lines
@@ -44,7 +45,8 @@ type objectSource struct {
 	err      error // what is wrong with the object
 }
 
-// suspicions is how often an object is read before what is wrong with it is taken to be in the store, and not on the way.
+// suspicions is how often an object is read before what is wrong with it is taken to be in the
+// store, and not on the way.
 const suspicions = 3
 
 // countingBody remembers what the store said, apart from what the decoder makes of it.
@@ -67,8 +69,8 @@ func (b *countingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ErrOtherObject tells that what the store gives is not what it listed: an answer in another's place, or an object that was
-// replaced. It is listed again.
+// ErrOtherObject tells that what the store gives is not what it listed: an answer in another's
+// place, or an object that was replaced. It is listed again.
 var ErrOtherObject = errors.New("the store lists another object than it gives")
 
 // Next implements source. It returns io.EOF at the end, ctx's error, or ErrOtherObject.
@@ -96,7 +98,8 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 			}
 			s.failing.Failed(fmt.Errorf("read %s: %w", s.o.Key, err))
 		default:
-			// The store gave all that it has, and the reader has come to its end: err is io.EOF, or what it does not understand.
+			// The store gave all that it has, and the reader has come to its end: err is io.EOF, or
+			// what it does not understand.
 			s.err = s.wanting(err)
 			if s.suspects++; s.err == nil || s.suspects >= suspicions {
 				s.ended = true
@@ -151,7 +154,8 @@ func (s *objectSource) open(ctx context.Context) error {
 	return nil
 }
 
-// wanting returns what is wrong with an object that was read to its end, where the reader met err; nil if nothing is.
+// wanting returns what is wrong with an object that was read to its end, where the reader met err;
+// nil if nothing is.
 func (s *objectSource) wanting(err error) error {
 	switch {
 	case err != io.EOF:
@@ -171,7 +175,8 @@ func (s *objectSource) wanting(err error) error {
 // damage returns what is wrong with the object, once it was read to its end; nil if nothing is.
 func (s *objectSource) damage() error { return s.err }
 
-// delivered tells whether an object may go: it was read to its end, and what was acknowledged is what was handed out.
+// delivered tells whether an object may go: it was read to its end, and what was acknowledged is
+// what was handed out.
 func (s *objectSource) delivered(records int64) error {
 	switch {
 	case !s.ended:

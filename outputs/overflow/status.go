@@ -110,7 +110,8 @@ func (s *overflowStatus) remove(o spool.Object) {
 	}
 }
 
-// reset forgets all objects, to count them anew. It returns when the first of them begins, as far as known.
+// reset forgets all objects, to count them anew. It returns when the first of them begins, as far
+// as known.
 func (s *overflowStatus) reset() (oldest time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +144,16 @@ type State struct {
 func (s *overflowStatus) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{Name: s.state, Down: s.down, Since: s.since, Gone: s.gone, Objects: s.objects, Bytes: s.bytes, Records: s.records, Oldest: s.oldest}
+	return State{
+		Name:    s.state,
+		Down:    s.down,
+		Since:   s.since,
+		Gone:    s.gone,
+		Objects: s.objects,
+		Bytes:   s.bytes,
+		Records: s.records,
+		Oldest:  s.oldest,
+	}
 }
 
 // State returns the present condition. Safe for concurrent use.
@@ -155,5 +165,6 @@ func (f *Controller) State() State {
 	return s
 }
 
-// Stuck returns why the overflow cannot go on without a person; "" if it can. Safe for concurrent use.
+// Stuck returns why the overflow cannot go on without a person; "" if it can. Safe for concurrent
+// use.
 func (f *Controller) Stuck() string { return f.failing.Refusal() }

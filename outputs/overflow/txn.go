@@ -12,8 +12,10 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// txnReplay replays the objects under one base exactly once. Its transactional id is the base's, not a log's, so that whoever replays goes on where
-// another stopped. Each transaction holds which object it is of, and the line it has come to; an object is removed after the transaction with its end.
+// txnReplay replays the objects under one base exactly once. Its transactional id is the base's,
+// not a log's, so that whoever replays goes on where another stopped. Each transaction holds which
+// object it is of, and the line it has come to; an object is removed after the transaction with its
+// end.
 type txnReplay struct {
 	*deliver.TxnDelivery
 	p    *Replayer
@@ -32,8 +34,12 @@ func newTxnReplay(p *Replayer) (*txnReplay, error) {
 	}
 	x := &txnReplay{p: p}
 	x.TxnDelivery = &deliver.TxnDelivery{
-		Session: s, Send: p.Send, Every: p.Every, Health: p.Health,
-		OnStraggler: func(c chan struct{}) { x.left = append(x.left, c) }, AwaitStragglers: x.awaitStragglers,
+		Session:         s,
+		Send:            p.Send,
+		Every:           p.Every,
+		Health:          p.Health,
+		OnStraggler:     func(c chan struct{}) { x.left = append(x.left, c) },
+		AwaitStragglers: x.awaitStragglers,
 	}
 	return x, nil
 }
@@ -80,10 +86,18 @@ func (x *txnReplay) missed() {
 		return // nothing has been replayed yet, or nobody knows
 	}
 	x.p.Lost.Inc()
-	x.p.Log.Warn("Kafka no longer has the position of the replay: its consumer group was deleted or reset, or has expired while nothing was committed; going on from what is known here",
-		"group", replayName(x.p.Base), "object", x.at.Object, "line", x.at.At,
-		"do", "nothing if the agent had been stopped in good order; if it was killed, the part of one object that it had replayed is sent again. "+
-			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group")
+	x.p.Log.Warn(
+		"Kafka no longer has the position of the replay: its consumer group was deleted or reset, or has expired while nothing was committed; going on from what is known here",
+		"group",
+		replayName(x.p.Base),
+		"object",
+		x.at.Object,
+		"line",
+		x.at.At,
+		"do",
+		"nothing if the agent had been stopped in good order; if it was killed, the part of one object that it had replayed is sent again. "+
+			"Raise offsets.retention.minutes above the time that hosts stand still, and let nobody delete or reset the group",
+	)
 }
 
 // ready settles what is open or in doubt.
@@ -148,9 +162,16 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 		}
 		src := x.p.source(o, start)
 		err := x.Fly(ctx, deliver.TxnFlight{
-			Source: src, From: start,
+			Source: src,
+			From:   start,
 			Position: func(at int64, ended bool) outputs.Position {
-				return outputs.Position{At: at, Object: o.Key, Digest: digest, Ended: ended && src.ended, Damaged: ended && src.damage() != nil}
+				return outputs.Position{
+					At:      at,
+					Object:  o.Key,
+					Digest:  digest,
+					Ended:   ended && src.ended,
+					Damaged: ended && src.damage() != nil,
+				}
 			},
 			OnCommit: func(at int64) { x.at = outputs.Position{At: at, Object: o.Key, Digest: digest} },
 		})

@@ -19,13 +19,17 @@ import (
 //	{"topic":"app-logs","tag":"app","origin":"/var/log/app.log","offset":17,"time":"2026-01-02T03:04:05.000000006Z",
 //	 "key":"k","headers":[{"key":"h","value":"v"}],"value":"the line"}
 //
-// What is not UTF-8 stands as base64 under the name with _base64 appended. An absent key or value is Kafka's null. Absent
-// fields are empty. A dead letter has "output", "reason" and "refused" (the time) too; raw_base64 is a batch that could not be read.
+// What is not UTF-8 stands as base64 under the name with _base64 appended. An absent key or value
+// is Kafka's null. Absent fields are empty. A dead letter has "output", "reason" and "refused" (the
+// time) too; raw_base64 is a batch that could not be read.
 const timeLayout = time.RFC3339Nano
 
 // AppendRecord appends a record of b as one line of the overflow's form.
 func AppendRecord(dst []byte, b *record.Batch, r *record.Record) []byte {
-	return AppendLine(dst, &outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r})
+	return AppendLine(
+		dst,
+		&outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r},
+	)
 }
 
 // AppendLine appends the line for l, with its end.
@@ -195,16 +199,28 @@ func parseLine(p []byte) (outputs.Letter, error) {
 
 func parseAnyLine(p []byte) (outputs.Letter, error) {
 	if !utf8.Valid(p) {
-		return outputs.Letter{}, errNotUTF8 // encoding/json would replace what is not, and say nothing
+		// encoding/json would replace what is not, and say nothing
+		return outputs.Letter{}, errNotUTF8
 	}
 	var in line
 	if err := json.Unmarshal(p, &in); err != nil {
 		return outputs.Letter{}, err
 	}
 	l := outputs.Letter{
-		Output: text(in.Output, in.OutputB), Reason: text(in.Reason, in.ReasonB), Topic: text(in.Topic, in.TopicB),
-		Tag: text(in.Tag, in.TagB), Origin: text(in.Origin, in.OriginB), Raw: in.RawBase64,
-		Record: record.Record{Offset: in.Offset, Key: opaque(in.Key, in.KeyB), Value: opaque(in.Value, in.ValueB)},
+		Output: text(
+			in.Output,
+			in.OutputB,
+		),
+		Reason: text(in.Reason, in.ReasonB),
+		Topic:  text(in.Topic, in.TopicB),
+		Tag:    text(in.Tag, in.TagB),
+		Origin: text(in.Origin, in.OriginB),
+		Raw:    in.RawBase64,
+		Record: record.Record{
+			Offset: in.Offset,
+			Key:    opaque(in.Key, in.KeyB),
+			Value:  opaque(in.Value, in.ValueB),
+		},
 	}
 	if in.Refused != nil {
 		l.Time = *in.Refused
@@ -224,7 +240,10 @@ func parseAnyLine(p []byte) (outputs.Letter, error) {
 		l.Record.Headers = make([]record.Header, 0, len(in.Headers))
 	}
 	for _, h := range in.Headers {
-		l.Record.Headers = append(l.Record.Headers, record.Header{Key: text(h.Key, h.KeyB), Value: opaque(h.Value, h.ValueB)})
+		l.Record.Headers = append(
+			l.Record.Headers,
+			record.Header{Key: text(h.Key, h.KeyB), Value: opaque(h.Value, h.ValueB)},
+		)
 	}
 	return l, nil
 }

@@ -15,11 +15,29 @@ import (
 
 var letters = []outputs.Letter{
 	{Tag: "app", Origin: "/var/log/a", Record: record.Record{Time: 1, Value: []byte("x")}},
-	{Tag: "", Origin: "\xff", Topic: "t\n", Record: record.Record{Offset: 9, Time: -1, Key: []byte{}, Value: []byte{}}},
-	{Tag: "\"\\", Output: "output.kafka.a", Reason: "too \xfe large", Time: time.Unix(5, 7).UTC(), Record: record.Record{
-		Time: 1<<63 - 1, Key: []byte("\x00\x1f\x7f\u2028"), Value: []byte{0xff, 0xfe},
-		Headers: []record.Header{{}, {Key: "k", Value: []byte("v")}, {Key: "\xff", Value: []byte{0xed, 0xa0, 0x80}}, {Key: "k", Value: []byte{}}},
-	}},
+	{
+		Tag:    "",
+		Origin: "\xff",
+		Topic:  "t\n",
+		Record: record.Record{Offset: 9, Time: -1, Key: []byte{}, Value: []byte{}},
+	},
+	{
+		Tag:    "\"\\",
+		Output: "output.kafka.a",
+		Reason: "too \xfe large",
+		Time:   time.Unix(5, 7).UTC(),
+		Record: record.Record{
+			Time:  1<<63 - 1,
+			Key:   []byte("\x00\x1f\x7f\u2028"),
+			Value: []byte{0xff, 0xfe},
+			Headers: []record.Header{
+				{},
+				{Key: "k", Value: []byte("v")},
+				{Key: "\xff", Value: []byte{0xed, 0xa0, 0x80}},
+				{Key: "k", Value: []byte{}},
+			},
+		},
+	},
 	{Tag: "t", Output: "o", Reason: "r", Time: time.Unix(0, 0).UTC(), Raw: []byte{1, 2, 3}},
 }
 
@@ -33,7 +51,9 @@ func TestLineRoundTrip(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, l) {
 			t.Errorf("letter %d: got %+v %v, want %+v", i, got, err, l)
 		}
-		if _, ok := parsePlain(p); ok != (l.Output == "" && l.Raw == nil && len(l.Record.Headers) == 0 && !bytes.Contains(p, []byte("_base64")) && !bytes.Contains(p, []byte(`\u`))) {
+		if _, ok := parsePlain(
+			p,
+		); ok != (l.Output == "" && l.Raw == nil && len(l.Record.Headers) == 0 && !bytes.Contains(p, []byte("_base64")) && !bytes.Contains(p, []byte(`\u`))) {
 			t.Errorf("letter %d is plain: %v", i, ok)
 		}
 	}
@@ -43,7 +63,11 @@ func FuzzLine(f *testing.F) {
 	for _, l := range letters {
 		f.Add(AppendLine(nil, &l))
 	}
-	f.Add([]byte(`{"time":"2026-01-01T00:00:00+02:00","value":null,"key_base64":"","headers":[null,{}]}`))
+	f.Add(
+		[]byte(
+			`{"time":"2026-01-01T00:00:00+02:00","value":null,"key_base64":"","headers":[null,{}]}`,
+		),
+	)
 	f.Add([]byte(`{"time":"9999-01-01T00:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		if plain, ok := parsePlain(p); ok {
@@ -63,7 +87,9 @@ func FuzzLine(f *testing.F) {
 			t.Fatalf("%q reads as %+v, which does not read back: %v", p, l, err)
 		}
 		if !bytes.Equal(again.Record.Value, l.Record.Value) || !bytes.Equal(again.Record.Key, l.Record.Key) || again.Record.Time != l.Record.Time ||
-			again.Tag != l.Tag || again.Origin != l.Origin || again.Topic != l.Topic || len(again.Record.Headers) != len(l.Record.Headers) {
+			again.Tag != l.Tag || again.Origin != l.Origin ||
+			again.Topic != l.Topic ||
+			len(again.Record.Headers) != len(l.Record.Headers) {
 			t.Fatalf("%+v became %+v", l, again)
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/penstock/penstock/buffer/record/costtest"
 )
 
-// An object of the overflow, or a file of dead letters, costs memory and time by the lines that are held
-// at a time, whoever wrote it.
+// An object of the overflow, or a file of dead letters, costs memory and time by the lines that are
+// held at a time, whoever wrote it.
 func TestObjectsCostInProportion(t *testing.T) {
 	const slack = 24 << 20 // of a batch with its headers, and a decoder with its window
 	head := `{"tag":"t","origin":"o","offset":1,"time":"2026-01-02T03:04:05Z",`

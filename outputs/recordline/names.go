@@ -9,11 +9,12 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.<log>.ndjson.zst. Positions are counted per log and
-// an output may drain several, so a log whose name is not the output's has a segment of its own before the last: log=<pipeline>,
-// or log=<topic/partition>. What tells a log from another of its name is the mark before the extension, which earlier releases
-// did not write. What is listed directly under the base and begins with a digit has not been replayed; the other names sort
-// behind it.
+// Overflow objects are named <prefix>/<agent>/<output>/<first %020d>-<last>.<log>.ndjson.zst.
+// Positions are counted per log and an output may drain several, so a log whose name is not the
+// output's has a segment of its own before the last: log=<pipeline>, or log=<topic/partition>. What
+// tells a log from another of its name is the mark before the extension, which earlier releases did
+// not write. What is listed directly under the base and begins with a digit has not been replayed;
+// the other names sort behind it.
 const (
 	ReplayedDir = "replayed/"
 	DamagedDir  = "damaged/"
@@ -23,7 +24,8 @@ const (
 	MetaRecords = "penstock-records"
 )
 
-// OverflowBase returns what the names of a log's objects begin with, up to and including the last slash.
+// OverflowBase returns what the names of a log's objects begin with, up to and including the last
+// slash.
 func OverflowBase(prefix, agent, output, log string) string {
 	base := AgentBase(prefix, agent) + EscapeSegment(output) + "/"
 	if log != output {
@@ -57,8 +59,8 @@ func ObjectName(first, end int64, mark string) string {
 	return fmt.Sprintf("%020d-%d%s%s", first, end-1, mark, ObjectSuffix)
 }
 
-// ParseObjectName is objectName's inverse; end is 0 if the name tells no positions. After the mark there may be a digest, see
-// mover.keys.
+// ParseObjectName is objectName's inverse; end is 0 if the name tells no positions. After the mark
+// there may be a digest, see mover.keys.
 func ParseObjectName(name string) (first, end int64, mark string) {
 	a, rest, ok := strings.Cut(strings.TrimSuffix(name, ObjectSuffix), "-")
 	rest, _, _ = strings.Cut(rest, "-")
@@ -71,7 +73,8 @@ func ParseObjectName(name string) (first, end int64, mark string) {
 	return first, last + 1, mark
 }
 
-// waiting tells whether key names an object under base that waits to be replayed. past is true if no key after it in order can.
+// waiting tells whether key names an object under base that waits to be replayed. past is true if
+// no key after it in order can.
 func WaitingObject(key, base string) (ok, past bool) {
 	name := strings.TrimPrefix(key, base)
 	if name == "" || name[0] < '0' {
@@ -86,6 +89,9 @@ func WaitingObject(key, base string) (ok, past bool) {
 func ObjectOptions(digest string, records int64) spool.PutOptions {
 	return spool.PutOptions{
 		ContentType: "application/zstd",
-		Metadata:    map[string]string{MetaDigest: digest, MetaRecords: strconv.FormatInt(records, 10)},
+		Metadata: map[string]string{
+			MetaDigest:  digest,
+			MetaRecords: strconv.FormatInt(records, 10),
+		},
 	}
 }

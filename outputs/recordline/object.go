@@ -20,7 +20,8 @@ const (
 	ObjectSuffix = ".ndjson.zst"
 	// maxLine bounds what a damaged object can make a reader hold.
 	maxLine = 256 << 20
-	// maxWindow is what a reader takes for a few bytes: the zstd command needs no more, unless it is told to.
+	// maxWindow is what a reader takes for a few bytes: the zstd command needs no more, unless it
+	// is told to.
 	maxWindow = 8 << 20
 )
 
@@ -37,8 +38,14 @@ type ObjectWriter struct {
 
 func NewObjectWriter() *ObjectWriter {
 	w := &ObjectWriter{sum: sha256.New()}
-	// The options are valid, so there is no error. One megabyte of window keeps readers and writers small.
-	w.enc, _ = zstd.NewWriter(&w.buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	// The options are valid, so there is no error. One megabyte of window keeps readers and writers
+	// small.
+	w.enc, _ = zstd.NewWriter(
+		&w.buf,
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(1<<20),
+		zstd.WithLowerEncoderMem(true),
+	)
 	return w
 }
 
@@ -103,7 +110,8 @@ type LineReader struct {
 
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
-// NewLineReader reads from r. sum, if not nil, is fed all lines by the time that the end is reached.
+// NewLineReader reads from r. sum, if not nil, is fed all lines by the time that the end is
+// reached.
 func NewLineReader(r io.Reader, sum hash.Hash) (*LineReader, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(len(zstdMagic))
@@ -116,7 +124,12 @@ func NewLineReader(r io.Reader, sum hash.Hash) (*LineReader, error) {
 		}
 		return &LineReader{R: br}, nil
 	}
-	dec, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	dec, err := zstd.NewReader(
+		br,
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +146,8 @@ func (l *LineReader) Close() {
 	}
 }
 
-// ReadBatch returns the next line without its end, valid until the next call; io.EOF after the last. A last line without an end is returned
-// with io.ErrUnexpectedEOF: it is torn.
+// ReadBatch returns the next line without its end, valid until the next call; io.EOF after the
+// last. A last line without an end is returned with io.ErrUnexpectedEOF: it is torn.
 func (l *LineReader) ReadLine() ([]byte, error) {
 	p, err := l.R.ReadSlice('\n')
 	if err == nil {
@@ -172,7 +185,8 @@ type LineSource struct {
 	Low, High  int64
 }
 
-// ReadBatch returns the next batch; io.EOF after the last; any other error means that the rest cannot be read.
+// ReadBatch returns the next batch; io.EOF after the last; any other error means that the rest
+// cannot be read.
 func (s *LineSource) ReadBatch() (*record.Batch, error) {
 	var recs []record.Record
 	var tag, origin, topic string

@@ -9,8 +9,9 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// parsePlain reads a line as appendLine writes it for a record without headers of valid UTF-8: nearly all of them. For all other lines ok is
-// false, and says nothing about the line. p is not kept.
+// parsePlain reads a line as appendLine writes it for a record without headers of valid UTF-8:
+// nearly all of them. For all other lines ok is false, and says nothing about the line. p is not
+// kept.
 func parsePlain(p []byte) (l outputs.Letter, ok bool) {
 	s := plainScanner{p: bytes.TrimSuffix(p, []byte{'\n'}), ok: true}
 	s.literal(`{`)

@@ -17,15 +17,22 @@ import (
 // replayOwn keeps what a replay puts among an archive's dead letters apart from topics.
 const replayOwn = ".penstock/"
 
-// FromArchive replays the dead letters that an archive keeps among its objects, whose keys begin with prefix. Those of topics go to the
-// topic they came from. It can be stopped and started again; what was cut short is repeated by at most one object. Two replays exclude each other.
-func FromArchive(ctx context.Context, store spool.Store, prefix string, opts Options) (Summary, error) {
+// FromArchive replays the dead letters that an archive keeps among its objects, whose keys begin
+// with prefix. Those of topics go to the topic they came from. It can be stopped and started again;
+// what was cut short is repeated by at most one object. Two replays exclude each other.
+func FromArchive(
+	ctx context.Context,
+	store spool.Store,
+	prefix string,
+	opts Options,
+) (Summary, error) {
 	var sum Summary
 	base := prefix[:strings.LastIndexByte(prefix, '/')+1]
 	last := ""
 	left := map[string]bool{} // objects that are no dead letters
 	waits := func(key string) bool {
-		return strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, base+replayOwn) && !left[key]
+		return strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, base+replayOwn) &&
+			!left[key]
 	}
 	for o, err := range store.List(ctx, prefix) {
 		if err != nil {
@@ -111,7 +118,13 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 			err = fmt.Errorf("%d lines were read, %d were stored", lines, stored.Lines)
 		}
 		if err == nil && (body.N != o.Size || done != lines) {
-			return fmt.Errorf("%d of %d bytes were read, %d of %d lines acknowledged", body.N, o.Size, done, lines)
+			return fmt.Errorf(
+				"%d of %d bytes were read, %d of %d lines acknowledged",
+				body.N,
+				o.Size,
+				done,
+				lines,
+			)
 		}
 		damage = err
 		return nil
@@ -145,7 +158,8 @@ func (l *letterBatch) add(ctx context.Context, e *format.Entry) error {
 		origin = fmt.Sprintf("%s/%d", e.Topic, e.Partition)
 		tag = e.Topic
 	}
-	if len(l.recs) > 0 && (tag != l.tag || origin != l.origin || e.Topic != l.topic || l.size >= record.TargetSize) {
+	if len(l.recs) > 0 &&
+		(tag != l.tag || origin != l.origin || e.Topic != l.topic || l.size >= record.TargetSize) {
 		if err := l.flush(ctx); err != nil {
 			return err
 		}

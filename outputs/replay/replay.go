@@ -28,7 +28,8 @@ import (
 type Options struct {
 	To  *drain.Drainer
 	Log *slog.Logger
-	// Keep moves replayed objects under replayed/, and files into a directory of that name, instead of deleting them.
+	// Keep moves replayed objects under replayed/, and files into a directory of that name, instead
+	// of deleting them.
 	Keep bool
 	// DryRun counts what waits, and touches nothing.
 	DryRun bool
@@ -44,15 +45,24 @@ type Options struct {
 type Summary struct {
 	Objects int64 // objects or files replayed, or waiting on a dry run
 	Bytes   int64
-	Records int64 // records that the output took, those it sent to its dead letter included; not counted on a dry run
+	// records that the output took, those it sent to its dead letter included; not counted on a dry
+	// run
+	Records int64
 	Damaged int64 // objects or files moved aside
 	Skipped []string
 }
 
-// FromStore replays the overflow objects and stored dead letters whose keys begin with prefix when it is called, oldest first within each log. It delivers through
-// the same writer, with the same order per origin, as the agent that wrote them. It can be stopped and started again at any time; what was
-// cut short is repeated by at most one object per log. Two replays of the same objects, or a replay and the agent itself, exclude each other.
-func FromStore(ctx context.Context, store spool.Store, prefix string, opts Options) (Summary, error) {
+// FromStore replays the overflow objects and stored dead letters whose keys begin with prefix when
+// it is called, oldest first within each log. It delivers through the same writer, with the same
+// order per origin, as the agent that wrote them. It can be stopped and started again at any time;
+// what was cut short is repeated by at most one object per log. Two replays of the same objects, or
+// a replay and the agent itself, exclude each other.
+func FromStore(
+	ctx context.Context,
+	store spool.Store,
+	prefix string,
+	opts Options,
+) (Summary, error) {
 	var sum Summary
 	bases, last, err := replayBases(ctx, store, prefix, &sum)
 	if err != nil || opts.DryRun {
@@ -61,7 +71,8 @@ func FromStore(ctx context.Context, store spool.Store, prefix string, opts Optio
 	sum.Objects, sum.Bytes = 0, 0
 	for _, base := range bases {
 		p := opts.replayer(store, base, &sum)
-		// What comes later is left for another time: dead letters that are refused again would come round for ever.
+		// What comes later is left for another time: dead letters that are refused again would come
+		// round for ever.
 		p.Skip = func(key string) bool { return key > last[base] }
 		if err := opts.run(ctx, p, &sum); err != nil {
 			return sum, err
@@ -81,9 +92,19 @@ func (opts *Options) replayer(store spool.Store, base string, sum *Summary) *ove
 		holder = fmt.Sprintf("replay %s %d %08x", host, os.Getpid(), rand.Uint32())
 	}
 	return &overflow.Replayer{
-		Destination: opts.To.Destination(), Store: store, Base: base, Holder: holder, Keep: opts.Keep, Dir: opts.Dir,
-		Health: new(deliver.Health), Log: opts.Log,
-		Failing: &retry.FailureLog{Log: opts.Log, What: "the object store", Do: "check that it is reachable, and that its credentials allow to list, read, write and delete"},
+		Destination: opts.To.Destination(),
+		Store:       store,
+		Base:        base,
+		Holder:      holder,
+		Keep:        opts.Keep,
+		Dir:         opts.Dir,
+		Health:      new(deliver.Health),
+		Log:         opts.Log,
+		Failing: &retry.FailureLog{
+			Log:  opts.Log,
+			What: "the object store",
+			Do:   "check that it is reachable, and that its credentials allow to list, read, write and delete",
+		},
 		OnDone: func(o spool.Object, records int64, damaged bool) {
 			sum.Objects++
 			sum.Bytes += o.Size
@@ -115,8 +136,14 @@ func (opts *Options) run(ctx context.Context, p *overflow.Replayer, sum *Summary
 	}
 }
 
-// replayBases returns the bases under prefix below which something waits, and the last object of each.
-func replayBases(ctx context.Context, store spool.Store, prefix string, sum *Summary) (bases []string, last map[string]string, err error) {
+// replayBases returns the bases under prefix below which something waits, and the last object of
+// each.
+func replayBases(
+	ctx context.Context,
+	store spool.Store,
+	prefix string,
+	sum *Summary,
+) (bases []string, last map[string]string, err error) {
 	last = map[string]string{}
 	for o, err := range store.List(ctx, prefix) {
 		if err != nil {
@@ -140,8 +167,8 @@ func replayBases(ctx context.Context, store spool.Store, prefix string, sum *Sum
 	return bases, last, nil
 }
 
-// FromFiles replays the files of a dead letter directory; the agent that writes there may be running. What it buries meanwhile is left for
-// another time.
+// FromFiles replays the files of a dead letter directory; the agent that writes there may be
+// running. What it buries meanwhile is left for another time.
 func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 	var sum Summary
 	if opts.DryRun {
@@ -175,8 +202,15 @@ func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 		if damage != nil {
 			sum.Damaged++
 			to = recordline.DamagedDir
-			opts.Log.Error("a dead letter file is damaged; what could be read was delivered, and the file is moved aside", "file", name, "error", damage,
-				"do", "repair it (one JSON object per line) and move it back, or delete it")
+			opts.Log.Error(
+				"a dead letter file is damaged; what could be read was delivered, and the file is moved aside",
+				"file",
+				name,
+				"error",
+				damage,
+				"do",
+				"repair it (one JSON object per line) and move it back, or delete it",
+			)
 		} else if opts.Keep {
 			to = recordline.ReplayedDir
 		}
@@ -196,12 +230,20 @@ func removeFile(name, to string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	// Numbers begin anew when all files of a directory have been taken: the time keeps the names apart.
+	// Numbers begin anew when all files of a directory have been taken: the time keeps the names
+	// apart.
 	base := strings.TrimPrefix(filepath.Base(name), deadletter.TakenPrefix)
-	return os.Rename(name, filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000000000-")+base))
+	return os.Rename(
+		name,
+		filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000000000-")+base),
+	)
 }
 
-func replayFile(ctx context.Context, name string, opts Options) (records, size int64, damage, err error) {
+func replayFile(
+	ctx context.Context,
+	name string,
+	opts Options,
+) (records, size int64, damage, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, 0, nil, err
@@ -216,7 +258,11 @@ func replayFile(ctx context.Context, name string, opts Options) (records, size i
 	}
 	defer lines.Close()
 	src := &fileSource{recordline.LineSource{Lines: lines}}
-	fl := &deliver.Flight{Send: opts.To.Destination().Send, Source: src, Health: new(deliver.Health)}
+	fl := &deliver.Flight{
+		Send:   opts.To.Destination().Send,
+		Source: src,
+		Health: new(deliver.Health),
+	}
 	if err = fl.Run(ctx); errors.Is(err, io.EOF) {
 		err = nil
 	}
@@ -237,7 +283,8 @@ func (s *fileSource) Next(ctx context.Context) (*record.Batch, error) {
 	return s.ReadBatch()
 }
 
-// Prefix returns what the names of an agent's objects begin with. prefix is that of its failover block, or dead-letter.
+// Prefix returns what the names of an agent's objects begin with. prefix is that of its failover
+// block, or dead-letter.
 func Prefix(prefix, agent string) string { return recordline.AgentBase(prefix, agent) }
 
 // Add adds another replay to the summary.

@@ -8,7 +8,8 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-// Backoff is capped exponential backoff with full jitter. The zero failures count is the state after a success.
+// Backoff is capped exponential backoff with full jitter. The zero failures count is the state
+// after a success.
 type Backoff struct {
 	outputs.Retry
 	Failures int

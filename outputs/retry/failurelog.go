@@ -12,7 +12,8 @@ import (
 
 const stillFailingEvery = 5 * time.Minute
 
-// FailureLog logs when something begins to fail, at intervals while it goes on, and when it works again: never once per attempt.
+// FailureLog logs when something begins to fail, at intervals while it goes on, and when it works
+// again: never once per attempt.
 type FailureLog struct {
 	Log  *slog.Logger
 	What string // "the output"
@@ -42,10 +43,26 @@ func (t *FailureLog) Failed(err error) {
 	switch {
 	case t.since.IsZero():
 		t.since, t.lastLogged = now, now
-		t.Log.Warn(t.What+" is failing; it is tried again until it works, and nothing is lost meanwhile", "error", err, "do", do)
+		t.Log.Warn(
+			t.What+" is failing; it is tried again until it works, and nothing is lost meanwhile",
+			"error",
+			err,
+			"do",
+			do,
+		)
 	case now.Sub(t.lastLogged) >= stillFailingEvery:
 		t.lastLogged = now
-		t.Log.Warn(t.What+" is still failing", "error", err, "for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", do)
+		t.Log.Warn(
+			t.What+" is still failing",
+			"error",
+			err,
+			"for",
+			now.Sub(t.since).Round(time.Second).String(),
+			"attempts",
+			t.failures,
+			"do",
+			do,
+		)
 	}
 }
 
@@ -66,7 +83,13 @@ func (t *FailureLog) Worked() {
 	if t.since.IsZero() {
 		return
 	}
-	t.Log.Info(t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(), "attempts", t.failures)
+	t.Log.Info(
+		t.What+" works again",
+		"after",
+		time.Since(t.since).Round(time.Millisecond).String(),
+		"attempts",
+		t.failures,
+	)
 	t.since, t.failures, t.refused = time.Time{}, 0, false
 }
 
@@ -108,7 +131,8 @@ type Throttle struct {
 	unlogged   int
 }
 
-// Due adds n, and returns how many there were since the last line if another one is due; otherwise 0.
+// Due adds n, and returns how many there were since the last line if another one is due; otherwise
+// 0.
 func (c *Throttle) Due(n int, now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

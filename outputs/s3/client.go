@@ -18,7 +18,8 @@ import (
 	"github.com/penstock/penstock/spool/storehttp"
 )
 
-// defaultRegion is used where nothing says which. Amazon answers with the right one, other servers do not care.
+// defaultRegion is used where nothing says which. Amazon answers with the right one, other servers
+// do not care.
 const defaultRegion = "us-east-1"
 
 // newClient reads configuration files and the environment, and opens no connection.
@@ -31,7 +32,8 @@ func newClient(cfg *StoreConfig) (*s3.Client, error) {
 		config.WithHTTPClient(hc),
 		config.WithDefaultRegion(defaultRegion),
 		config.WithRetryMaxAttempts(cfg.MaxAttempts),
-		// Checksums are set below, as headers: the library's own way is a trailer that few other servers know.
+		// Checksums are set below, as headers: the library's own way is a trailer that few other
+		// servers know.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
 	}
@@ -43,7 +45,12 @@ func newClient(cfg *StoreConfig) (*s3.Client, error) {
 	}
 	if cfg.AccessKeyID != "" {
 		opts = append(opts, config.WithCredentialsProvider(
-			credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, cfg.SessionToken)))
+			credentials.NewStaticCredentialsProvider(
+				cfg.AccessKeyID,
+				cfg.SecretAccessKey,
+				cfg.SessionToken,
+			),
+		))
 	}
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)
@@ -61,13 +68,17 @@ func newClient(cfg *StoreConfig) (*s3.Client, error) {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
 	if r := cfg.AssumeRole; r != nil {
-		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(ac), r.ARN, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = r.SessionName
-			o.Duration = r.Duration
-			if r.ExternalID != "" {
-				o.ExternalID = aws.String(r.ExternalID)
-			}
-		})
+		provider := stscreds.NewAssumeRoleProvider(
+			sts.NewFromConfig(ac),
+			r.ARN,
+			func(o *stscreds.AssumeRoleOptions) {
+				o.RoleSessionName = r.SessionName
+				o.Duration = r.Duration
+				if r.ExternalID != "" {
+					o.ExternalID = aws.String(r.ExternalID)
+				}
+			},
+		)
 		ac.Credentials = aws.NewCredentialsCache(provider)
 	}
 	return s3.NewFromConfig(ac, func(o *s3.Options) {

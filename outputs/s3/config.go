@@ -86,15 +86,22 @@ func (c *StoreConfig) Validate() error {
 			bad("%s: must be one of %s, not %q", name, strings.Join(allowed, ", "), value)
 		}
 	}
-	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/ ") && !strings.HasPrefix(c.Bucket, "arn:") {
+	if c.Bucket == "" ||
+		strings.ContainsAny(c.Bucket, "/ ") && !strings.HasPrefix(c.Bucket, "arn:") {
 		bad("bucket: must be the name of a bucket, without a scheme or a path, not %q", c.Bucket)
 	}
 	if strings.Contains(c.Prefix, "//") {
 		bad("prefix: must not hold empty segments")
 	}
 	if c.Endpoint != "" {
-		if u, err := url.Parse(c.Endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			bad("endpoint: must be a URL such as \"https://s3.example.com:9000\", not %q", c.Endpoint)
+		if u, err := url.Parse(
+			c.Endpoint,
+		); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+			u.Host == "" {
+			bad(
+				"endpoint: must be a URL such as \"https://s3.example.com:9000\", not %q",
+				c.Endpoint,
+			)
 		}
 	}
 	if c.CAFile != "" {

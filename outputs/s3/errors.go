@@ -11,7 +11,8 @@ import (
 	"github.com/penstock/penstock/spool/storehttp"
 )
 
-// fail gives err its place and class. Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+// fail gives err its place and class. Error codes:
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 func (s *Store) fail(verb, key string, err error) error {
 	if err == nil || errors.Is(err, spool.ErrExists) {
 		return err
@@ -33,7 +34,13 @@ func (s *Store) fail(verb, key string, err error) error {
 		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
 	case status == http.StatusMovedPermanently:
 		region := re.Response.Header.Get("X-Amz-Bucket-Region")
-		return fmt.Errorf("%s: %w: the bucket is elsewhere; set region (%q, the server says): %w", where, spool.ErrRefused, region, err)
+		return fmt.Errorf(
+			"%s: %w: the bucket is elsewhere; set region (%q, the server says): %w",
+			where,
+			spool.ErrRefused,
+			region,
+			err,
+		)
 	case refused(status, code):
 		return fmt.Errorf("%s: %w: %w", where, spool.ErrRefused, err)
 	}
@@ -53,7 +60,8 @@ func refused(status int, code string) bool {
 	switch code {
 	case "ExpiredToken", "TokenRefreshRequired", // fresh credentials come
 		"RequestTimeout", "RequestTimeTooSlow", "IncompleteBody", // the connection
-		"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", // a bit flipped on the way
+		// a bit flipped on the way
+		"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch",
 		"NoSuchUpload", // somebody aborted it: the next try begins another
 		"InvalidPart", "SlowDown", "Throttling", "ThrottlingException", "ServiceUnavailable":
 		return false
@@ -61,7 +69,11 @@ func refused(status int, code string) bool {
 		return true
 	}
 	switch status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusPreconditionFailed, http.StatusTooManyRequests, http.StatusTooEarly:
+	case http.StatusRequestTimeout,
+		http.StatusConflict,
+		http.StatusPreconditionFailed,
+		http.StatusTooManyRequests,
+		http.StatusTooEarly:
 		return false
 	}
 	return status >= 300 && status < 500

@@ -31,13 +31,28 @@ func partSize(size, part int64) int64 {
 	return part
 }
 
-// putParts uploads the object in parts. What fails is aborted, so that no part is left to be paid for; what a crash leaves behind is for
-// a lifecycle rule of the bucket.
-func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+// putParts uploads the object in parts. What fails is aborted, so that no part is left to be paid
+// for; what a crash leaves behind is for a lifecycle rule of the bucket.
+func (s *Store) putParts(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	create := &s3.CreateMultipartUploadInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key),
-		ContentType: optional(opts.ContentType), ContentEncoding: optional(opts.ContentEncoding), Metadata: opts.Metadata,
-		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: types.StorageClass(s.cfg.StorageClass), Tagging: s.tags,
+		Bucket: &s.cfg.Bucket,
+		Key:    aws.String(s.prefix + key),
+		ContentType: optional(
+			opts.ContentType,
+		),
+		ContentEncoding: optional(opts.ContentEncoding),
+		Metadata:        opts.Metadata,
+		ACL: types.ObjectCannedACL(
+			s.cfg.ACL,
+		),
+		StorageClass:        types.StorageClass(s.cfg.StorageClass),
+		Tagging:             s.tags,
 		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	}
 	if s.cfg.Checksum == "crc32c" {
@@ -61,8 +76,13 @@ func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size in
 	if err == nil {
 		var done *s3.CompleteMultipartUploadOutput
 		done, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket: &s.cfg.Bucket, Key: create.Key, UploadId: upload.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}, ExpectedBucketOwner: create.ExpectedBucketOwner,
+			Bucket:   &s.cfg.Bucket,
+			Key:      create.Key,
+			UploadId: upload.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{
+				Parts: parts,
+			},
+			ExpectedBucketOwner: create.ExpectedBucketOwner,
 		})
 		if err == nil && done.ETag == nil {
 			err = errNoAnswer
@@ -74,7 +94,10 @@ func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size in
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket: &s.cfg.Bucket, Key: create.Key, UploadId: upload.UploadId, ExpectedBucketOwner: create.ExpectedBucketOwner,
+		Bucket:              &s.cfg.Bucket,
+		Key:                 create.Key,
+		UploadId:            upload.UploadId,
+		ExpectedBucketOwner: create.ExpectedBucketOwner,
 	})
 	if abortErr != nil && errorCode(abortErr) != "NoSuchUpload" {
 		// Not %w: the class of the failure is that of the upload.
@@ -84,7 +107,13 @@ func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size in
 }
 
 // uploadParts uploads part_concurrency parts at once, each straight from r.
-func (s *Store) uploadParts(ctx context.Context, id *string, key string, r io.ReaderAt, size int64) ([]types.CompletedPart, error) {
+func (s *Store) uploadParts(
+	ctx context.Context,
+	id *string,
+	key string,
+	r io.ReaderAt,
+	size int64,
+) ([]types.CompletedPart, error) {
 	length := partSize(size, s.cfg.PartSize)
 	parts := make([]types.CompletedPart, (size+length-1)/length)
 	g, groupCtx := errgroup.WithContext(ctx)
@@ -101,8 +130,18 @@ func (s *Store) uploadParts(ctx context.Context, id *string, key string, r io.Re
 				return err
 			}
 			in := &s3.UploadPartInput{
-				Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), UploadId: id, PartNumber: aws.Int32(int32(i + 1)),
-				Body: io.NewSectionReader(r, off, n), ContentLength: &n, ChecksumCRC32C: sum.crc32c, ContentMD5: sum.md5,
+				Bucket:     &s.cfg.Bucket,
+				Key:        aws.String(s.prefix + key),
+				UploadId:   id,
+				PartNumber: aws.Int32(int32(i + 1)),
+				Body: io.NewSectionReader(
+					r,
+					off,
+					n,
+				),
+				ContentLength:       &n,
+				ChecksumCRC32C:      sum.crc32c,
+				ContentMD5:          sum.md5,
 				ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 			}
 			out, err := s.client.UploadPart(groupCtx, in, s.unsigned)

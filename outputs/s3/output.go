@@ -19,7 +19,8 @@ func Default() Config { return Config{StoreConfig: DefaultStore(), Config: spool
 // Validate reports every mistake at once.
 func (c *Config) Validate() error { return errors.Join(c.StoreConfig.Validate(), c.Config.Validate()) }
 
-// Output archives logs into an S3 bucket. Other outputs may use its store for their failover or dead letters.
+// Output archives logs into an S3 bucket. Other outputs may use its store for their failover or
+// dead letters.
 type Output struct {
 	*spool.Archiver
 	store *Store
@@ -43,5 +44,6 @@ func New(cfg Config, env outputs.Env) (*Output, error) {
 // Store returns the object store.
 func (o *Output) Store() spool.Store { return o.store }
 
-// Close ends the archiver and closes the store's connections, after all Drains have returned and all users of the store have stopped.
+// Close ends the archiver and closes the store's connections, after all Drains have returned and
+// all users of the store have stopped.
 func (o *Output) Close() error { return errors.Join(o.Archiver.Close(), o.store.Close()) }

@@ -60,13 +60,40 @@ func TestAttributesReachTheServer(t *testing.T) {
 	rec := &recorder{next: fake(t)}
 	proxy := storetest.NewProxy(t, rec)
 	cfg := testConfig(proxy.URL)
-	cfg.StorageClass, cfg.ACL, cfg.Tags = "STANDARD_IA", "bucket-owner-full-control", map[string]string{"team": "a&b"}
-	cfg.Encryption = &Encryption{Type: "aws:kms", KMSKeyID: "key-1", BucketKey: true, Context: map[string]string{"app": "x"}}
+	cfg.StorageClass, cfg.ACL, cfg.Tags = "STANDARD_IA", "bucket-owner-full-control", map[string]string{
+		"team": "a&b",
+	}
+	cfg.Encryption = &Encryption{
+		Type:      "aws:kms",
+		KMSKeyID:  "key-1",
+		BucketKey: true,
+		Context:   map[string]string{"app": "x"},
+	}
 	cfg.ExpectedBucketOwner = "123456789012"
 	s := open(t, cfg)
 	small, large := []byte("hello"), make([]byte, minPart+1)
-	put(t, s, "small", small, spool.PutOptions{ContentType: "text/plain", ContentEncoding: "gzip", Metadata: map[string]string{"k": "v"}})
-	put(t, s, "large", large, spool.PutOptions{ContentType: "text/plain", ContentEncoding: "gzip", Metadata: map[string]string{"k": "v"}})
+	put(
+		t,
+		s,
+		"small",
+		small,
+		spool.PutOptions{
+			ContentType:     "text/plain",
+			ContentEncoding: "gzip",
+			Metadata:        map[string]string{"k": "v"},
+		},
+	)
+	put(
+		t,
+		s,
+		"large",
+		large,
+		spool.PutOptions{
+			ContentType:     "text/plain",
+			ContentEncoding: "gzip",
+			Metadata:        map[string]string{"k": "v"},
+		},
+	)
 	requests := append(rec.find("PUT", "x-id=PutObject"), rec.find("POST", "uploads")...)
 	if len(requests) != 2 {
 		t.Fatalf("%d requests, want one put and one begin of an upload", len(requests))
@@ -88,7 +115,9 @@ func TestAttributesReachTheServer(t *testing.T) {
 			t.Errorf("signed with %q", auth)
 		}
 	}
-	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.Checksum(small, castagnoli)))
+	sum := base64.StdEncoding.EncodeToString(
+		binary.BigEndian.AppendUint32(nil, crc32.Checksum(small, castagnoli)),
+	)
 	if got := requests[0].Header.Get("X-Amz-Checksum-Crc32c"); got != sum {
 		t.Errorf("checksum %q, want %q", got, sum)
 	}
@@ -114,7 +143,8 @@ func TestChecksumChoices(t *testing.T) {
 					t.Errorf("%s: %s: %s is %q", checksum, r.URL, h, got)
 				}
 			}
-			if r.Header.Get("X-Amz-Trailer") != "" || strings.Contains(r.Header.Get("Content-Encoding"), "aws-chunked") {
+			if r.Header.Get("X-Amz-Trailer") != "" ||
+				strings.Contains(r.Header.Get("Content-Encoding"), "aws-chunked") {
 				t.Errorf("%s: %s: a trailer, which few servers know", checksum, r.URL)
 			}
 		}
@@ -154,10 +184,19 @@ func TestFailedUploadIsAborted(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	if err := s.Put(t.Context(), "k", bytes.NewReader(make([]byte, 3*minPart)), 3*minPart, spool.PutOptions{}); err == nil {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		bytes.NewReader(make([]byte, 3*minPart)),
+		3*minPart,
+		spool.PutOptions{},
+	); err == nil {
 		t.Fatal("no error")
 	}
-	out, err := s.client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)})
+	out, err := s.client.ListMultipartUploads(
+		t.Context(),
+		&s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +218,8 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 		proxy.Set(ignore)
 		s := open(t, testConfig(proxy.URL))
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, absent)
-		if !errors.Is(err, spool.ErrRefused) || !strings.Contains(err.Error(), "conditional_writes") {
+		if !errors.Is(err, spool.ErrRefused) ||
+			!strings.Contains(err.Error(), "conditional_writes") {
 			t.Fatalf("error %v, want a refusal that names the option", err)
 		}
 	})
@@ -194,7 +234,8 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 		})
 		s := open(t, testConfig(proxy.URL))
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, absent)
-		if !errors.Is(err, spool.ErrRefused) || !strings.Contains(err.Error(), "conditional_writes") {
+		if !errors.Is(err, spool.ErrRefused) ||
+			!strings.Contains(err.Error(), "conditional_writes") {
 			t.Fatalf("error %v, want a refusal that names the option", err)
 		}
 	})
@@ -205,7 +246,16 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 		cfg.ConditionalWrites = "head"
 		s := open(t, cfg)
 		put(t, s, "k", []byte("x"), absent)
-		if err := s.Put(t.Context(), "k", strings.NewReader("y"), 1, absent); !errors.Is(err, spool.ErrExists) {
+		if err := s.Put(
+			t.Context(),
+			"k",
+			strings.NewReader("y"),
+			1,
+			absent,
+		); !errors.Is(
+			err,
+			spool.ErrExists,
+		) {
 			t.Fatalf("error %v, want ErrExists", err)
 		}
 	})
@@ -221,7 +271,8 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 	})
 }
 
-// A key that is said to be taken, and is not there when asked for, is claimed again: the other writer deleted it, or failed.
+// A key that is said to be taken, and is not there when asked for, is claimed again: the other
+// writer deleted it, or failed.
 func TestClaimOfAKeyThatVanishes(t *testing.T) {
 	proxy := storetest.NewProxy(t, fake(t))
 	var refused atomic.Int32
@@ -235,10 +286,25 @@ func TestClaimOfAKeyThatVanishes(t *testing.T) {
 	cfg := testConfig(proxy.URL)
 	cfg.MaxAttempts = 2
 	s := open(t, cfg)
-	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{IfAbsent: true}); err != nil {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{IfAbsent: true},
+	); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(t.Context(), "k", strings.NewReader("y"), 1, spool.PutOptions{IfAbsent: true}); !errors.Is(err, spool.ErrExists) {
+	if err := s.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("y"),
+		1,
+		spool.PutOptions{IfAbsent: true},
+	); !errors.Is(
+		err,
+		spool.ErrExists,
+	) {
 		t.Fatalf("error %v, want ErrExists", err)
 	}
 }
@@ -270,21 +336,33 @@ func TestErrorClasses(t *testing.T) {
 			answer(w, c.status, c.code)
 		})
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{})
-		if err == nil || errors.Is(err, spool.ErrRefused) != c.refused || errors.Is(err, spool.ErrNotFound) {
+		if err == nil || errors.Is(err, spool.ErrRefused) != c.refused ||
+			errors.Is(err, spool.ErrNotFound) {
 			t.Errorf("%d %s: %v; want refused %v", c.status, c.code, err, c.refused)
 		}
 		if c.status == 301 && !strings.Contains(err.Error(), "ap-south-1") {
 			t.Errorf("%v: does not name the region", err)
 		}
 		if c.code == "NoSuchBucket" {
-			if _, _, err := s.Get(t.Context(), "k"); !errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) {
+			if _, _, err := s.Get(
+				t.Context(),
+				"k",
+			); !errors.Is(err, spool.ErrRefused) ||
+				errors.Is(err, spool.ErrNotFound) {
 				t.Errorf("get without a bucket: %v, want ErrRefused", err)
 			}
 		}
 	}
 	proxy.Set(nil)
 	none := open(t, func() StoreConfig { c := cfg; c.Endpoint = "http://127.0.0.1:1"; return c }())
-	if err := none.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); err == nil || errors.Is(err, spool.ErrRefused) {
+	if err := none.Put(
+		t.Context(),
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{},
+	); err == nil ||
+		errors.Is(err, spool.ErrRefused) {
 		t.Errorf("no server: %v, want a retryable error", err)
 	}
 }
@@ -293,8 +371,11 @@ func TestErrorClasses(t *testing.T) {
 func TestListOutOfOrderIsAnError(t *testing.T) {
 	proxy := storetest.NewProxy(t, fake(t))
 	proxy.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-		fmt.Fprint(w, `<?xml version="1.0"?><ListBucketResult><Name>acme</Name><IsTruncated>false</IsTruncated>`+
-			`<Contents><Key>b</Key><Size>1</Size></Contents><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>`)
+		fmt.Fprint(
+			w,
+			`<?xml version="1.0"?><ListBucketResult><Name>acme</Name><IsTruncated>false</IsTruncated>`+
+				`<Contents><Key>b</Key><Size>1</Size></Contents><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>`,
+		)
 	})
 	s := open(t, testConfig(proxy.URL))
 	var keys []string
@@ -307,7 +388,8 @@ func TestListOutOfOrderIsAnError(t *testing.T) {
 	}
 }
 
-// Parts are read as they are sent: memory does not grow with the object, nor is the object read twice at once.
+// Parts are read as they are sent: memory does not grow with the object, nor is the object read
+// twice at once.
 func TestPartsInFlightAreBounded(t *testing.T) {
 	server := fake(t)
 	var now, peak atomic.Int64
@@ -344,8 +426,17 @@ func TestPartSize(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	cfg := StoreConfig{
-		Bucket: "s3://b/x", Endpoint: "localhost", AccessKeyID: "a", Profile: "p", ACL: "all", PartSize: 1, Checksum: "sha", ConditionalWrites: "maybe",
-		CAFile: "/nonexistent", AssumeRole: &AssumeRole{ARN: "role"}, Encryption: &Encryption{Type: "AES256", KMSKeyID: "k"},
+		Bucket:            "s3://b/x",
+		Endpoint:          "localhost",
+		AccessKeyID:       "a",
+		Profile:           "p",
+		ACL:               "all",
+		PartSize:          1,
+		Checksum:          "sha",
+		ConditionalWrites: "maybe",
+		CAFile:            "/nonexistent",
+		AssumeRole:        &AssumeRole{ARN: "role"},
+		Encryption:        &Encryption{Type: "AES256", KMSKeyID: "k"},
 	}
 	err := cfg.Validate()
 	for _, attribute := range []string{

@@ -48,7 +48,9 @@ func NewStore(cfg StoreConfig) (*Store, error) {
 		}
 		s.tags = aws.String(v.Encode())
 	}
-	s.conditional.Store(cfg.ConditionalWrites == "header" || cfg.ConditionalWrites == "auto" && cfg.Endpoint == "")
+	s.conditional.Store(
+		cfg.ConditionalWrites == "header" || cfg.ConditionalWrites == "auto" && cfg.Endpoint == "",
+	)
 	return s, nil
 }
 
@@ -60,20 +62,29 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// errVanished tells that what stood in the way of a conditional write is not there: it was deleted meanwhile, or another write is not visible yet.
+// errVanished tells that what stood in the way of a conditional write is not there: it was deleted
+// meanwhile, or another write is not visible yet.
 var errVanished = errors.New("the key was taken a moment ago")
 
-// errNoAnswer tells that the server said 200 and nothing else, which the client library takes for an answer in which
-// everything is empty.
-var errNoAnswer = errors.New("the answer has no content: it was cut short on the way, or this is no S3 server")
+// errNoAnswer tells that the server said 200 and nothing else, which the client library takes for
+// an answer in which everything is empty.
+var errNoAnswer = errors.New(
+	"the answer has no content: it was cut short on the way, or this is no S3 server",
+)
 
-// putNonce is the metadata that tells whose conditional write it was that won: a retried request that was applied the first time finds
-// its own object in the way.
+// putNonce is the metadata that tells whose conditional write it was that won: a retried request
+// that was applied the first time finds its own object in the way.
 const putNonce = "penstock-put"
 
-// Put uploads in one request, or in parts when the object is larger than part_size. r is read about three times (checksum, signature
-// where there is no TLS, upload), a piece at a time.
-func (s *Store) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+// Put uploads in one request, or in parts when the object is larger than part_size. r is read about
+// three times (checksum, signature where there is no TLS, upload), a piece at a time.
+func (s *Store) Put(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if err := errors.Join(spool.CheckKey(s.prefix+key), opts.Check()); err != nil {
 		return err
 	}
@@ -89,13 +100,31 @@ func (s *Store) Put(ctx context.Context, key string, r io.ReaderAt, size int64, 
 	return s.fail("put", key, err)
 }
 
-// putObject puts the object in one request; with a nonce only if the key is free, and taken tells that it is not.
-func (s *Store) putObject(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions, nonce string) (taken bool, err error) {
+// putObject puts the object in one request; with a nonce only if the key is free, and taken tells
+// that it is not.
+func (s *Store) putObject(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+	nonce string,
+) (taken bool, err error) {
 	in := &s3.PutObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key),
-		Body: io.NewSectionReader(r, 0, size), ContentLength: &size,
-		ContentType: optional(opts.ContentType), ContentEncoding: optional(opts.ContentEncoding), Metadata: opts.Metadata,
-		ACL: types.ObjectCannedACL(s.cfg.ACL), StorageClass: types.StorageClass(s.cfg.StorageClass), Tagging: s.tags,
+		Bucket:        &s.cfg.Bucket,
+		Key:           aws.String(s.prefix + key),
+		Body:          io.NewSectionReader(r, 0, size),
+		ContentLength: &size,
+		ContentType: optional(
+			opts.ContentType,
+		),
+		ContentEncoding: optional(opts.ContentEncoding),
+		Metadata:        opts.Metadata,
+		ACL: types.ObjectCannedACL(
+			s.cfg.ACL,
+		),
+		StorageClass:        types.StorageClass(s.cfg.StorageClass),
+		Tagging:             s.tags,
 		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	}
 	sum, err := s.checksum(r, 0, size)
@@ -136,14 +165,28 @@ func (s *Store) putObject(ctx context.Context, key string, r io.ReaderAt, size i
 		}
 		return other != nonce, nil
 	case "NotImplemented":
-		return false, fmt.Errorf("%w: this server has no conditional writes; conditional_writes = \"head\" looks before it writes, which two writers at once can get past: %w", spool.ErrRefused, err)
+		return false, fmt.Errorf(
+			"%w: this server has no conditional writes; conditional_writes = \"head\" looks before it writes, which two writers at once can get past: %w",
+			spool.ErrRefused,
+			err,
+		)
 	}
 	return false, err
 }
 
-func (s *Store) putIfAbsent(ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions) error {
+func (s *Store) putIfAbsent(
+	ctx context.Context,
+	key string,
+	r io.ReaderAt,
+	size int64,
+	opts spool.PutOptions,
+) error {
 	if size > maxPart {
-		return fmt.Errorf("%w: %d bytes are too many for one conditional request", spool.ErrRefused, size)
+		return fmt.Errorf(
+			"%w: %d bytes are too many for one conditional request",
+			spool.ErrRefused,
+			size,
+		)
 	}
 	if s.cfg.ConditionalWrites == "head" {
 		if _, exists, err := s.nonce(ctx, key); err != nil || exists {
@@ -174,7 +217,10 @@ func (s *Store) putIfAbsent(ctx context.Context, key string, r io.ReaderAt, size
 		return fmt.Errorf("find out whether the server honours If-None-Match: %w", err)
 	}
 	if !taken {
-		return fmt.Errorf("%w: this server ignores If-None-Match; conditional_writes = \"head\" looks before it writes, which two writers at once can get past", spool.ErrRefused)
+		return fmt.Errorf(
+			"%w: this server ignores If-None-Match; conditional_writes = \"head\" looks before it writes, which two writers at once can get past",
+			spool.ErrRefused,
+		)
 	}
 	s.conditional.Store(true)
 	return nil
@@ -190,7 +236,9 @@ func existing(exists bool) error {
 // nonce tells whether there is an object, and the nonce it was put with.
 func (s *Store) nonce(ctx context.Context, key string) (nonce string, exists bool, err error) {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+		Bucket:              &s.cfg.Bucket,
+		Key:                 aws.String(s.prefix + key),
+		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	})
 	if err != nil {
 		if code := errorCode(err); code == "NotFound" || code == "NoSuchKey" {
@@ -210,7 +258,9 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 		return nil, spool.Object{}, err
 	}
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+		Bucket:              &s.cfg.Bucket,
+		Key:                 aws.String(s.prefix + key),
+		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	})
 	if err != nil {
 		return nil, spool.Object{}, s.fail("read", key, err)
@@ -233,7 +283,9 @@ func (s *Store) size(ctx context.Context, key string, got *s3.GetObjectOutput) (
 	}
 	// Something on the way compresses, or speaks HTTP/1.0.
 	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+		Bucket:              &s.cfg.Bucket,
+		Key:                 aws.String(s.prefix + key),
+		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	})
 	if err != nil {
 		return 0, err
@@ -244,12 +296,14 @@ func (s *Store) size(ctx context.Context, key string, got *s3.GetObjectOutput) (
 	return *head.ContentLength, nil
 }
 
-// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a slash, which consoles make to show
-// a folder, are left out.
+// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
+// slash, which consoles make to show a folder, are left out.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{
-			Bucket: &s.cfg.Bucket, Prefix: aws.String(s.prefix + prefix), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+			Bucket:              &s.cfg.Bucket,
+			Prefix:              aws.String(s.prefix + prefix),
+			ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 		})
 		last := ""
 		for pages.HasMorePages() {
@@ -267,11 +321,30 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 					continue
 				}
 				if key <= last {
-					yield(spool.Object{}, s.fail("list", prefix, fmt.Errorf("%w: the server lists %q after %q: not in the order of keys (directory buckets do that)", spool.ErrRefused, key, last)))
+					yield(
+						spool.Object{},
+						s.fail(
+							"list",
+							prefix,
+							fmt.Errorf(
+								"%w: the server lists %q after %q: not in the order of keys (directory buckets do that)",
+								spool.ErrRefused,
+								key,
+								last,
+							),
+						),
+					)
 					return
 				}
 				last = key
-				if !yield(spool.Object{Key: key, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}, nil) {
+				if !yield(
+					spool.Object{
+						Key:      key,
+						Size:     aws.ToInt64(o.Size),
+						Modified: aws.ToTime(o.LastModified),
+					},
+					nil,
+				) {
 					return
 				}
 			}
@@ -285,7 +358,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.prefix + key), ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
+		Bucket:              &s.cfg.Bucket,
+		Key:                 aws.String(s.prefix + key),
+		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
 	})
 	if err = s.fail("delete", key, err); errors.Is(err, spool.ErrNotFound) {
 		return nil
@@ -293,7 +368,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// unsigned leaves the payload out of the signature where TLS protects it: one pass over the file less.
+// unsigned leaves the payload out of the signature where TLS protects it: one pass over the file
+// less.
 func (s *Store) unsigned(o *s3.Options) {
 	if o.BaseEndpoint == nil || strings.HasPrefix(*o.BaseEndpoint, "https:") {
 		o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)

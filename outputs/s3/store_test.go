@@ -61,8 +61,8 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_S3_ENDPOINT, _BUCKET (made if missing), _ACCESS_KEY_ID,
-// _SECRET_ACCESS_KEY, _REGION.
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_S3_ENDPOINT, _BUCKET
+// (made if missing), _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _REGION.
 func TestRealServer(t *testing.T) {
 	endpoint := os.Getenv("PENSTOCK_TEST_S3_ENDPOINT")
 	if endpoint == "" {
@@ -76,9 +76,18 @@ func TestRealServer(t *testing.T) {
 	}
 	cfg := testConfig(endpoint)
 	cfg.Bucket, cfg.Region = env("BUCKET", "penstock-test"), env("REGION", "us-east-1")
-	cfg.AccessKeyID, cfg.SecretAccessKey = env("ACCESS_KEY_ID", "key"), env("SECRET_ACCESS_KEY", "secret")
+	cfg.AccessKeyID, cfg.SecretAccessKey = env(
+		"ACCESS_KEY_ID",
+		"key",
+	), env(
+		"SECRET_ACCESS_KEY",
+		"secret",
+	)
 	direct := open(t, cfg)
-	if _, err := direct.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)}); err != nil &&
+	if _, err := direct.client.CreateBucket(
+		t.Context(),
+		&s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)},
+	); err != nil &&
 		!strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
 		t.Fatal(err)
 	}
@@ -90,7 +99,11 @@ func TestRealServer(t *testing.T) {
 	storetest.Run(t, storetest.Subject{
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf("%s/%s", run, t.Name()), timeout
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
+				"%s/%s",
+				run,
+				t.Name(),
+			), timeout
 			return open(t, cfg)
 		},
 		Server: server,

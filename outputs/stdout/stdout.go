@@ -44,7 +44,8 @@ func newOutput(cfg Config, w io.Writer) *Output {
 	return &Output{format: lines.Format(cfg.Format), w: w}
 }
 
-// Write implements outputs.Writer. After an error in the middle of a line, the next write finishes that line first, so that lines stay whole.
+// Write implements outputs.Writer. After an error in the middle of a line, the next write finishes
+// that line first, so that lines stay whole.
 func (o *Output) Write(_ context.Context, b *record.Batch) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -61,7 +61,11 @@ func TestConformance(t *testing.T) {
 func TestLinesStayWhole(t *testing.T) {
 	w := &terminal{broken: true, n: 3}
 	o := newOutput(Default(), w)
-	b := record.FromRecords("app", "/f", []record.Record{{Value: []byte("one line")}, {Value: []byte("two")}})
+	b := record.FromRecords(
+		"app",
+		"/f",
+		[]record.Record{{Value: []byte("one line")}, {Value: []byte("two")}},
+	)
 	for range 2 {
 		if err := o.Write(t.Context(), b); err == nil {
 			t.Fatal("no error")
@@ -101,7 +105,8 @@ func TestFormats(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if err := (&Config{Format: "xml"}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "format: ") {
+	if err := (&Config{Format: "xml"}).Validate(); err == nil ||
+		!strings.HasPrefix(err.Error(), "format: ") {
 		t.Fatal(err)
 	}
 }

@@ -44,7 +44,11 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 		given.Extra, given.Metadata = "", false // the schema says what there is
 		s := &staged{cfg: given, dec: dec, fingerprint: fingerprint}
 		s.rows.New = func() any { return &stagedScratch{} }
-		return &avroFormat{container: newContainer(text.String(), comp), staged: s, schema: schema}, nil
+		return &avroFormat{
+			container: newContainer(text.String(), comp),
+			staged:    s,
+			schema:    schema,
+		}, nil
 	}
 	s, err := newStaged(c, dec, fingerprint)
 	if err != nil {
@@ -53,14 +57,22 @@ func newAvro(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	if s.fixed == nil {
 		return &avroInferred{staged: s, comp: comp}, nil
 	}
-	return &avroFormat{container: newContainer(s.fixed.avro(), comp), staged: s, table: s.fixed}, nil
+	return &avroFormat{
+		container: newContainer(s.fixed.avro(), comp),
+		staged:    s,
+		table:     s.fixed,
+	}, nil
 }
 
 func (f *avroFormat) Ext() (string, string) { return ".avro", "" }
 func (f *avroFormat) ContentType() string   { return "application/vnd.apache.avro" }
 func (f *avroFormat) Fingerprint() string   { return f.staged.fingerprint }
 
-func (f *avroFormat) AppendHeader(dst []byte) ([]byte, error) { return append(dst, f.header...), nil }
+func (f *avroFormat) AppendHeader(
+	dst []byte,
+) ([]byte, error) {
+	return append(dst, f.header...), nil
+}
 
 func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	t := f.staged.rows.Get().(*stagedScratch)
@@ -81,7 +93,11 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 		if err := t.row.lay(f.table, t.json); err != nil {
 			return dst, err
 		}
-		out = f.table.appendAvro(out, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition})
+		out = f.table.appendAvro(
+			out,
+			&t.row,
+			&stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition},
+		)
 	} else {
 		n, err := root(t.json)
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// appendAvro appends n as a value of a given schema. Members that the schema does not have are left out, as Avro's schema resolution does; fields
-// that are missing take their default.
+// appendAvro appends n as a value of a given schema. Members that the schema does not have are left
+// out, as Avro's schema resolution does; fields that are missing take their default.
 func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error) {
 	switch s := schema.(type) {
 	case *avro.RefSchema:
@@ -34,7 +34,11 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error)
 		if n.kind != array {
 			return dst, errors.New("avro: no array")
 		}
-		return appendAvroItems(dst, n, func(dst []byte, _ *walk, e node) ([]byte, error) { return r.appendAvro(dst, s.Items(), e) })
+		return appendAvroItems(
+			dst,
+			n,
+			func(dst []byte, _ *walk, e node) ([]byte, error) { return r.appendAvro(dst, s.Items(), e) },
+		)
 	case *avro.MapSchema:
 		if n.kind != object {
 			return dst, errors.New("avro: no object for a map")
@@ -95,8 +99,8 @@ func (r *row) plan(s *avro.RecordSchema) *plan {
 	return p
 }
 
-// appendAvroRecord appends the members of an object in the order of the schema's fields. Of members with
-// one name the last counts.
+// appendAvroRecord appends the members of an object in the order of the schema's fields. Of members
+// with one name the last counts.
 func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte, error) {
 	p, fields := r.plan(s), s.Fields()
 	base := len(r.found)
@@ -130,7 +134,11 @@ func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte
 	return dst, nil
 }
 
-func appendAvroItems(dst []byte, n node, item func([]byte, *walk, node) ([]byte, error)) ([]byte, error) {
+func appendAvroItems(
+	dst []byte,
+	n node,
+	item func([]byte, *walk, node) ([]byte, error),
+) ([]byte, error) {
 	count := int64(0)
 	for w := (walk{src: n.val}); ; count++ {
 		if _, ok := w.next(); !ok {

@@ -97,9 +97,19 @@ func newTable(columns []*column, c *Config) *tableSchema {
 		columns = append(columns, &column{name: c.Extra, typ: tJSON, meta: metaExtra})
 	}
 	if c.Metadata {
-		columns = append(columns, &column{name: "_topic", typ: tString, meta: metaTopic}, &column{name: "_partition", typ: tInt32, meta: metaPartition},
-			&column{name: "_offset", typ: tInt64, meta: metaOffset, required: true}, &column{name: "_time", typ: tTimestampMS, meta: metaTime, required: true},
-			&column{name: "_key", typ: tBinary, meta: metaKey})
+		columns = append(
+			columns,
+			&column{name: "_topic", typ: tString, meta: metaTopic},
+			&column{name: "_partition", typ: tInt32, meta: metaPartition},
+			&column{
+				name:     "_offset",
+				typ:      tInt64,
+				meta:     metaOffset,
+				required: true,
+			},
+			&column{name: "_time", typ: tTimestampMS, meta: metaTime, required: true},
+			&column{name: "_key", typ: tBinary, meta: metaKey},
+		)
 	}
 	t.columns = columns
 	var number func(cols []*column)
@@ -124,8 +134,18 @@ func newTable(columns []*column, c *Config) *tableSchema {
 
 // columnTypes are the types that can be declared.
 var columnTypes = []string{
-	tString: "string", tInt32: "int32", tInt64: "int64", tFloat: "float", tDouble: "double", tBoolean: "boolean",
-	tTimestampMS: "timestamp_ms", tTimestampUS: "timestamp_us", tTimestampNS: "timestamp_ns", tDate: "date", tJSON: "json", tBinary: "binary",
+	tString:      "string",
+	tInt32:       "int32",
+	tInt64:       "int64",
+	tFloat:       "float",
+	tDouble:      "double",
+	tBoolean:     "boolean",
+	tTimestampMS: "timestamp_ms",
+	tTimestampUS: "timestamp_us",
+	tTimestampNS: "timestamp_ns",
+	tDate:        "date",
+	tJSON:        "json",
+	tBinary:      "binary",
 }
 
 func columnType(name string) ctype { return ctype(slices.Index(columnTypes, name)) }
@@ -136,7 +156,12 @@ func declared(columns []Column) []*column {
 	out := make([]*column, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		out[i] = &column{name: c.Name, path: c.path(), typ: columnType(c.Type), required: c.Required}
+		out[i] = &column{
+			name:     c.Name,
+			path:     c.path(),
+			typ:      columnType(c.Type),
+			required: c.Required,
+		}
 	}
 	return out
 }
@@ -154,8 +179,9 @@ type row struct {
 	plans  map[*avro.RecordSchema]*plan
 	found  []node
 	ranks  []int
-	seen   []member // what stood at each member before: most documents have the same in the same order
-	count  int      // members so far
+	// what stood at each member before: most documents have the same in the same order
+	seen  []member
+	count int // members so far
 }
 
 // member is where a document's member led.
@@ -225,8 +251,8 @@ func (r *row) keep(b []byte) []byte {
 // errWhole tells that the names before the extra members would make a row longer than its record.
 var errWhole = errors.New("the record as a whole is extra")
 
-// lay gives the members of json to columns. What has none, or does not fit, goes to extra; without an extra column it is an error, as is
-// a required column without a value.
+// lay gives the members of json to columns. What has none, or does not fit, goes to extra; without
+// an extra column it is an error, as is a required column without a value.
 func (r *row) lay(t *tableSchema, json []byte) error {
 	if !utf8.Valid(json) {
 		return explain(json)
@@ -243,7 +269,10 @@ func (r *row) lay(t *tableSchema, json []byte) error {
 	if err == errWhole {
 		if next = skipValue(json, i, 0); next >= 0 {
 			r.begin(t, json)
-			r.extra = appendCompact(slices.Grow(r.extra[:0], next-i), node{kind: object, val: json[i:next]})
+			r.extra = appendCompact(
+				slices.Grow(r.extra[:0], next-i),
+				node{kind: object, val: json[i:next]},
+			)
 			r.extra, err = r.extra[:len(r.extra)-1], nil
 		}
 	}
@@ -282,7 +311,8 @@ func (r *row) complete(cols []*column) error {
 	return nil
 }
 
-// members lays the members of the object at i, and returns the index after it, or -1 where it is broken.
+// members lays the members of the object at i, and returns the index after it, or -1 where it is
+// broken.
 func (r *row) members(t *tableSchema, at *trie, i, depth int) (int, error) {
 	src := r.src
 	if i = skipSpace(src, i+1); i < len(src) && src[i] == '}' {
@@ -364,8 +394,14 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 	if len(r.extra) == 0 {
 		sep = '{'
 	}
-	if need := len(n.val) + len(name) + 8; len(r.extra)+need > largeRow && cap(r.extra)-len(r.extra) < need {
-		r.extra = slices.Grow(r.extra, max(need, r.most-len(r.extra))) // it becomes no longer: growing takes twice as much
+	if need := len(
+		n.val,
+	) + len(
+		name,
+	) + 8; len(r.extra)+need > largeRow &&
+		cap(r.extra)-len(r.extra) < need {
+		// it becomes no longer: growing takes twice as much
+		r.extra = slices.Grow(r.extra, max(need, r.most-len(r.extra)))
 	}
 	r.extra = append(r.extra, sep)
 	if len(r.prefix) == 0 {
@@ -383,7 +419,8 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 	return end, nil
 }
 
-// fill gives columns the values at their paths, whatever they are. Of members with one name the last counts.
+// fill gives columns the values at their paths, whatever they are. Of members with one name the
+// last counts.
 func (r *row) fill(t *tableSchema, n node) {
 	r.begin(t, n.val)
 	r.fillFrom(t.root, n)
@@ -425,8 +462,8 @@ func (r *row) extras() []byte {
 	return r.keep(r.extra)
 }
 
-// maxElements bounds a list that is a column: a row's list is in one page, and eight bytes for each of
-// its elements at a time.
+// maxElements bounds a list that is a column: a row's list is in one page, and eight bytes for each
+// of its elements at a time.
 const maxElements = 16 << 10
 
 // fits tells whether n can be a value of c, and converts it if c is a leaf.

@@ -20,7 +20,8 @@ import (
 // Compressions are the names that New takes.
 var Compressions = []string{"none", "gzip", "zstd", "snappy", "lz4", "bzip2"}
 
-// compressor makes self-contained members; a file is one or more of them, and so is a legal stream of its kind. Safe for concurrent use.
+// compressor makes self-contained members; a file is one or more of them, and so is a legal stream
+// of its kind. Safe for concurrent use.
 type compressor struct {
 	name, ext string
 	append    func(dst, src []byte) ([]byte, error)
@@ -32,19 +33,29 @@ type resetter interface {
 	Reset(io.Writer)
 }
 
-// newCompressor returns the compressor of a name. Levels are chosen for speed: logs compress well at any.
+// newCompressor returns the compressor of a name. Levels are chosen for speed: logs compress well
+// at any.
 func newCompressor(name string) (*compressor, error) {
 	switch name {
 	case "none", "":
-		return &compressor{name: "none", append: func(dst, src []byte) ([]byte, error) { return append(dst, src...), nil }}, nil
+		return &compressor{
+			name:   "none",
+			append: func(dst, src []byte) ([]byte, error) { return append(dst, src...), nil },
+		}, nil
 	case "gzip":
 		return streaming(name, ".gz", func() resetter {
-			w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1) // a constant that is a level; the header's time stays zero
+			// a constant that is a level; the header's time stays zero
+			w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed+1)
 			return w
 		}), nil
 	case "zstd":
 		pool := sync.Pool{New: func() any {
-			w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
+			w, err := zstd.NewWriter(
+				nil,
+				zstd.WithEncoderConcurrency(1),
+				zstd.WithEncoderLevel(zstd.SpeedFastest),
+				zstd.WithWindowSize(1<<20),
+			)
 			if err != nil {
 				panic(err) // constant options
 			}
@@ -60,32 +71,40 @@ func newCompressor(name string) (*compressor, error) {
 	case "lz4":
 		return streaming(name, ".lz4", func() resetter {
 			w := lz4.NewWriter(nil)
-			if err := w.Apply(lz4.BlockSizeOption(lz4.Block1Mb), lz4.ChecksumOption(true), lz4.ConcurrencyOption(1)); err != nil {
+			if err := w.Apply(
+				lz4.BlockSizeOption(lz4.Block1Mb),
+				lz4.ChecksumOption(true),
+				lz4.ConcurrencyOption(1),
+			); err != nil {
 				panic(err) // constant options
 			}
 			return w
 		}), nil
 	case "bzip2":
 		pool := sync.Pool{New: func() any { return (*bzip2w.Writer)(nil) }}
-		return &compressor{name: name, ext: ".bz2", append: func(dst, src []byte) (_ []byte, err error) {
-			buf := bytes.NewBuffer(dst)
-			w := pool.Get().(*bzip2w.Writer)
-			if w == nil {
-				if w, err = bzip2w.NewWriter(buf, nil); err != nil {
+		return &compressor{
+			name: name,
+			ext:  ".bz2",
+			append: func(dst, src []byte) (_ []byte, err error) {
+				buf := bytes.NewBuffer(dst)
+				w := pool.Get().(*bzip2w.Writer)
+				if w == nil {
+					if w, err = bzip2w.NewWriter(buf, nil); err != nil {
+						return dst, err
+					}
+				} else if err = w.Reset(buf); err != nil {
 					return dst, err
 				}
-			} else if err = w.Reset(buf); err != nil {
-				return dst, err
-			}
-			if _, err := w.Write(src); err != nil {
-				return dst, err
-			}
-			if err := w.Close(); err != nil {
-				return dst, err
-			}
-			pool.Put(w)
-			return buf.Bytes(), nil
-		}}, nil
+				if _, err := w.Write(src); err != nil {
+					return dst, err
+				}
+				if err := w.Close(); err != nil {
+					return dst, err
+				}
+				pool.Put(w)
+				return buf.Bytes(), nil
+			},
+		}, nil
 	}
 	return nil, fmt.Errorf("must be one of %v, not %q", Compressions, name)
 }
@@ -117,7 +136,8 @@ var magics = []struct {
 	{"bzip2", []byte("BZh")},
 }
 
-// Decompress returns what r holds, decompressed if its first bytes are those of a compression, and which. All members are read.
+// Decompress returns what r holds, decompressed if its first bytes are those of a compression, and
+// which. All members are read.
 func Decompress(r io.Reader) (io.ReadCloser, string, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(10)
@@ -139,7 +159,12 @@ func Decompress(r io.Reader) (io.ReadCloser, string, error) {
 		zr, err := gzip.NewReader(br)
 		return zr, name, err
 	case "zstd":
-		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+		zr, err := zstd.NewReader(
+			br,
+			zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(128<<20),
+		)
 		if err != nil {
 			return nil, name, err
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// Config is a format block. One struct serves all formats; Validate tells which attributes go with which.
+// Config is a format block. One struct serves all formats; Validate tells which attributes go with
+// which.
 type Config struct {
 	Type string `hcl:"type,label" oneof:"raw|ndjson|delimited|avro|parquet" doc:"Format of the objects."`
 
@@ -52,8 +53,17 @@ func (c *Config) SetDefaults() { *c = Default() }
 // Default returns the presets: NDJSON, the values as they are.
 func Default() Config {
 	return Config{
-		Type: "ndjson", OnNewline: "keep", EnvelopeValue: "json", Check: true, Delimiter: ",", Quote: "minimal", Header: true,
-		Sample: 10_000, Nested: "group", Extra: "_extra", RowGroup: 32 << 20,
+		Type:          "ndjson",
+		OnNewline:     "keep",
+		EnvelopeValue: "json",
+		Check:         true,
+		Delimiter:     ",",
+		Quote:         "minimal",
+		Header:        true,
+		Sample:        10_000,
+		Nested:        "group",
+		Extra:         "_extra",
+		RowGroup:      32 << 20,
 	}
 }
 
@@ -96,11 +106,18 @@ func (c *Config) Validate() error {
 		seen[col.Name] = true
 		oneOf(fmt.Sprintf("column[%d].type", i), col.Type, columnTypes...)
 		if c.Type == "avro" && !avroName(col.Name) {
-			bad("column[%d].name: must be letters, digits and underscores for avro, not %q", i, col.Name)
+			bad(
+				"column[%d].name: must be letters, digits and underscores for avro, not %q",
+				i,
+				col.Name,
+			)
 		}
 	}
 	if c.Extra != "" && (seen[c.Extra] || !avroName(c.Extra)) {
-		bad("extra: must be letters, digits and underscores, and no other column's name, not %q", c.Extra)
+		bad(
+			"extra: must be letters, digits and underscores, and no other column's name, not %q",
+			c.Extra,
+		)
 	}
 	if c.Schema != "" {
 		if c.Type != "avro" || len(c.Columns) > 0 {

@@ -19,7 +19,13 @@ type container struct {
 	comp   *compressor
 }
 
-var avroCodecs = map[string]string{"none": "null", "gzip": "deflate", "zstd": "zstandard", "snappy": "snappy", "bzip2": "bzip2"}
+var avroCodecs = map[string]string{
+	"none":   "null",
+	"gzip":   "deflate",
+	"zstd":   "zstandard",
+	"snappy": "snappy",
+	"bzip2":  "bzip2",
+}
 
 func newContainer(schema string, comp *compressor) *container {
 	c := &container{codec: avroCodecs[comp.name], comp: comp}
@@ -34,7 +40,11 @@ func newContainer(schema string, comp *compressor) *container {
 	return c
 }
 
-func appendBytes(dst, b []byte) []byte { return append(binary.AppendVarint(dst, int64(len(b))), b...) }
+func appendBytes(
+	dst, b []byte,
+) []byte {
+	return append(binary.AppendVarint(dst, int64(len(b))), b...)
+}
 
 // appendBlock appends a block of count records.
 func (c *container) appendBlock(dst, records []byte, count int) ([]byte, error) {

@@ -73,7 +73,11 @@ func readContainer(r io.Reader, do func(json []byte) error) error {
 			}
 			if len(records) == before {
 				if empty++; empty > maxEmpty {
-					return fmt.Errorf("avro: block of %d records, more than %d of them without any bytes", count, maxEmpty)
+					return fmt.Errorf(
+						"avro: block of %d records, more than %d of them without any bytes",
+						count,
+						maxEmpty,
+					)
 				}
 			}
 			if err := do(out); err != nil {
@@ -114,7 +118,8 @@ func readMeta(br *bufio.Reader) (map[string][]byte, error) {
 	}
 }
 
-// readBytes reads a length and so many bytes, growing as they come: a lying length does not make us allocate it.
+// readBytes reads a length and so many bytes, growing as they come: a lying length does not make us
+// allocate it.
 func readBytes(br *bufio.Reader) ([]byte, error) {
 	n, err := binary.ReadVarint(br)
 	if err != nil {
@@ -146,7 +151,11 @@ func unpackBlock(p []byte, codec string) ([]byte, error) {
 	case "bzip2":
 		return limited(bzip2.NewReader(bytes.NewReader(p)))
 	case "zstandard":
-		zr, err := zstd.NewReader(bytes.NewReader(p), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBlock))
+		zr, err := zstd.NewReader(
+			bytes.NewReader(p),
+			zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxMemory(maxBlock),
+		)
 		if err != nil {
 			return nil, err
 		}

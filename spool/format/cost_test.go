@@ -13,8 +13,8 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// What is in a record costs memory and time by its size, not by what its sender thought of: long lists,
-// names without end, rows that have nothing in common.
+// What is in a record costs memory and time by its size, not by what its sender thought of: long
+// lists, names without end, rows that have nothing in common.
 
 // costly are values by what is in them, of about n bytes together.
 var costly = []struct {
@@ -61,12 +61,28 @@ var costly = []struct {
 	}},
 	{"long names", func(n int) [][]byte { // the names of records in them hold theirs
 		long := strings.Repeat("x", n/2)
-		return one(`{"`+long+`":{`, n/2, func(i int) string { return fmt.Sprintf(`"n%d":{"m":0}`, i) }, `}}`)
+		return one(
+			`{"`+long+`":{`,
+			n/2,
+			func(i int) string { return fmt.Sprintf(`"n%d":{"m":0}`, i) },
+			`}}`,
+		)
 	}},
-	{"empty names", func(n int) [][]byte { return one(`{`, n, func(int) string { return `"":0` }, `}`) }},
-	{"numbers", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `1` }, `]}`) }},
+	{
+		"empty names",
+		func(n int) [][]byte { return one(`{`, n, func(int) string { return `"":0` }, `}`) },
+	},
+	{
+		"numbers",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `1` }, `]}`) },
+	},
 	{"random numbers", func(n int) [][]byte {
-		return one(`{"a":[`, n, func(i int) string { return fmt.Sprint(uint32(i) * 2654435761 % 10) }, `]}`)
+		return one(
+			`{"a":[`,
+			n,
+			func(i int) string { return fmt.Sprint(uint32(i) * 2654435761 % 10) },
+			`]}`,
+		)
 	}},
 	{"numbers by the MB", func(n int) [][]byte {
 		return each(n, func(int) string { return `{"a":[` + strings.Repeat(`1,`, 128<<10) + `1]}` })
@@ -74,28 +90,60 @@ var costly = []struct {
 	{"short lists", func(n int) [][]byte {
 		return each(n, func(int) string { return `{"a":[` + strings.Repeat(`7,`, 500) + `1]}` })
 	}},
-	{"empty texts", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `""` }, `]}`) }},
-	{"lists", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `[]` }, `]}`) }},
-	{"objects", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `{}` }, `]}`) }},
-	{"spaces", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return ` 1 ` }, `]}`) }},
+	{
+		"empty texts",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `""` }, `]}`) },
+	},
+	{
+		"lists",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `[]` }, `]}`) },
+	},
+	{
+		"objects",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `{}` }, `]}`) },
+	},
+	{
+		"spaces",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return ` 1 ` }, `]}`) },
+	},
 	{"text", func(n int) [][]byte {
-		return each(n, func(int) string { return `{"a":"` + strings.Repeat("abcdefgh", 100<<10) + `"}` })
+		return each(
+			n,
+			func(int) string { return `{"a":"` + strings.Repeat("abcdefgh", 100<<10) + `"}` },
+		)
 	}},
 	{"random text", func(n int) [][]byte { // as large as Kafka takes it, unless it is told to
 		x := uint64(1)
 		return each(n, func(int) string {
-			return string(one(`{"a":"`, min(n, 1<<20), func(int) string { x = x*6364136223846793005 + 1; return fmt.Sprintf("%x", x) }, `"}`)[0])
+			return string(
+				one(`{"a":"`, min(n, 1<<20), func(int) string { x = x*6364136223846793005 + 1; return fmt.Sprintf("%x", x) }, `"}`)[0],
+			)
 		})
 	}},
-	{"escapes", func(n int) [][]byte { return one(`{"a":"`, n, func(i int) string { return `\u00e9` }, `"}`) }},
+	{
+		"escapes",
+		func(n int) [][]byte { return one(`{"a":"`, n, func(i int) string { return `\u00e9` }, `"}`) },
+	},
 	{"texts", func(n int) [][]byte { // no two alike
-		return each(n, func(i int) string { return fmt.Sprintf(`{"a":"%d"}`, uint32(i)*2654435761) })
+		return each(
+			n,
+			func(i int) string { return fmt.Sprintf(`{"a":"%d"}`, uint32(i)*2654435761) },
+		)
 	}},
-	{"one digit", func(n int) [][]byte { return one(`{"a":`, n, func(int) string { return "1" }, `}`) }},
+	{
+		"one digit",
+		func(n int) [][]byte { return one(`{"a":`, n, func(int) string { return "1" }, `}`) },
+	},
 	{"deep", func(n int) [][]byte {
-		return each(n, func(int) string { return strings.Repeat(`{"a":`, 190) + "1" + strings.Repeat(`}`, 190) })
+		return each(
+			n,
+			func(int) string { return strings.Repeat(`{"a":`, 190) + "1" + strings.Repeat(`}`, 190) },
+		)
 	}},
-	{"not JSON", func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `1` }, `}`) }},
+	{
+		"not JSON",
+		func(n int) [][]byte { return one(`{"a":[`, n, func(int) string { return `1` }, `}`) },
+	},
 }
 
 // each makes records until they are n bytes.
@@ -124,8 +172,10 @@ func one(head string, n int, part func(i int) string, tail string) [][]byte {
 
 func TestRowsCostInProportion(t *testing.T) {
 	const (
-		slack = 8 << 20  // of a chunk of rows, a member, a block, their buffers
-		pages = 32 << 20 // of Parquet: pages and dictionaries of all columns, an encoder and what they have grown from
+		slack = 8 << 20 // of a chunk of rows, a member, a block, their buffers
+		// of Parquet: pages and dictionaries of all columns, an encoder and what they have grown
+		// from
+		pages = 32 << 20
 	)
 	formats := []struct {
 		name, kind, comp string
@@ -136,14 +186,36 @@ func TestRowsCostInProportion(t *testing.T) {
 			name, kind, comp string
 			slack            int
 		}{
-			{"ndjson", "ndjson", "zstd", slack}, {"delimited", "delimited", "zstd", slack}, {"avro", "avro", "zstd", slack},
-			{"avro plain", "avro", "none", slack}, {"avro columns", "avro", "zstd", slack}, {"avro schema", "avro", "zstd", slack},
-			{"parquet", "parquet", "zstd", pages}, {"parquet plain", "parquet", "none", pages}, {"parquet columns", "parquet", "zstd", pages},
+			{
+				"ndjson",
+				"ndjson",
+				"zstd",
+				slack,
+			},
+			{"delimited", "delimited", "zstd", slack},
+			{"avro", "avro", "zstd", slack},
+			{
+				"avro plain",
+				"avro",
+				"none",
+				slack,
+			},
+			{"avro columns", "avro", "zstd", slack},
+			{"avro schema", "avro", "zstd", slack},
+			{
+				"parquet",
+				"parquet",
+				"zstd",
+				pages,
+			},
+			{"parquet plain", "parquet", "none", pages},
+			{"parquet columns", "parquet", "zstd", pages},
 		}...)
 	}
 	for _, f := range formats {
 		for _, c := range costly {
-			if len(formats) == 2 && (c.name == "sparse" || c.name == "few names" || c.name == "texts") {
+			if len(formats) == 2 &&
+				(c.name == "sparse" || c.name == "few names" || c.name == "texts") {
 				continue // those like them are enough
 			}
 			t.Run(f.name+"/"+c.name, func(t *testing.T) {

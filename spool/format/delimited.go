@@ -35,9 +35,20 @@ type scratch struct {
 
 func newDelimited(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	f := &delimited{
-		lines: lines{comp, ".csv", "text/csv", c.fingerprint("delimited 2", comp.name, dec.Fingerprint())},
-		dec:   dec, columns: declared(c.Columns), delimiter: c.Delimiter, special: "\"\r\n" + c.Delimiter, quote: c.Quote, null: c.Null, header: c.Header,
-		scratch: sync.Pool{New: func() any { return new(scratch) }},
+		lines: lines{
+			comp,
+			".csv",
+			"text/csv",
+			c.fingerprint("delimited 2", comp.name, dec.Fingerprint()),
+		},
+		dec:       dec,
+		columns:   declared(c.Columns),
+		delimiter: c.Delimiter,
+		special:   "\"\r\n" + c.Delimiter,
+		quote:     c.Quote,
+		null:      c.Null,
+		header:    c.Header,
+		scratch:   sync.Pool{New: func() any { return new(scratch) }},
 	}
 	f.table = newTable(f.columns, &Config{})
 	if c.Delimiter == "\t" {
@@ -157,7 +168,9 @@ func (r *row) cell(t ctype, n *node) ([]byte, error) {
 }
 
 func (f *delimited) appendColumn(dst, v []byte) []byte {
-	needed := bytes.ContainsAny(v, f.special) || len(v) > 0 && (v[0] == ' ' || v[len(v)-1] == ' ') || string(v) == f.null
+	needed := bytes.ContainsAny(v, f.special) ||
+		len(v) > 0 && (v[0] == ' ' || v[len(v)-1] == ' ') ||
+		string(v) == f.null
 	switch {
 	case f.quote == "none":
 		for _, r := range string(v) {

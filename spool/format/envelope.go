@@ -12,10 +12,12 @@ import (
 
 // An envelope is one line:
 //
-//	{"topic":"t","partition":0,"offset":7,"time":"2026-01-02T03:04:05.678Z","key":"k","headers":[{"key":"h","value":"v"}],"value":{...}}
+//	{"topic":"t","partition":0,"offset":7,"time":"2026-01-02T03:04:05.678Z","key":"k",
+//	 "headers":[{"key":"h","value":"v"}],"value":{...}}
 //
-// What a record lacks is left out: a null key, no headers, a null value. Bytes that are not UTF-8 stand in base64 under the name with
-// "_base64". A value that is a text and not JSON is under "value_text".
+// What a record lacks is left out: a null key, no headers, a null value. Bytes that are not UTF-8
+// stand in base64 under the name with "_base64". A value that is a text and not JSON is under
+// "value_text".
 func (f *ndjson) appendEnvelope(dst []byte, in *partition.Input) ([]byte, error) {
 	r, out := in.Record, dst
 	if in.Topic != "" {
@@ -25,7 +27,10 @@ func (f *ndjson) appendEnvelope(dst []byte, in *partition.Input) ([]byte, error)
 		out = appendField(out, '{', "tag", []byte(in.Tag))
 	}
 	out = strconv.AppendInt(append(out, `,"offset":`...), r.Offset, 10)
-	out = append(time.Unix(0, r.Time).UTC().AppendFormat(append(out, `,"time":"`...), time.RFC3339Nano), '"')
+	out = append(
+		time.Unix(0, r.Time).UTC().AppendFormat(append(out, `,"time":"`...), time.RFC3339Nano),
+		'"',
+	)
 	if r.Key != nil {
 		out = appendField(out, ',', "key", r.Key)
 	}

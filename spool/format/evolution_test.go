@@ -21,18 +21,27 @@ func values(texts ...string) []record.Record {
 	return recs
 }
 
-// kafka-connect-storage-cloud#525: records of two schemas, one after the other, go into one file; what the first ones lack is in the extra column.
+// kafka-connect-storage-cloud#525: records of two schemas, one after the other, go into one file;
+// what the first ones lack is in the extra column.
 func TestMixedSchemasMakeOneFile(t *testing.T) {
 	c := config("parquet")
 	c.Sample = 2
 	f := newFormat(t, c, "zstd", "json")
 	recs := values(
-		`{"id":1,"name":"a"}`, `{"id":2,"tags":["x"]}`,
-		`{"id":"three","name":"c","new":{"deep":true}}`, `{"id":4,"Name":"other case"}`, `{"id":5,"tags":"no list"}`, `{}`,
+		`{"id":1,"name":"a"}`,
+		`{"id":2,"tags":["x"]}`,
+		`{"id":"three","name":"c","new":{"deep":true}}`,
+		`{"id":4,"Name":"other case"}`,
+		`{"id":5,"tags":"no list"}`,
+		`{}`,
 	)
 	want := []string{
-		`{"id":1,"name":"a"}`, `{"id":2,"tags":["x"]}`,
-		`{"name":"c","_extra":{"id":"three","new":{"deep":true}}}`, `{"id":4,"_extra":{"Name":"other case"}}`, `{"id":5,"_extra":{"tags":"no list"}}`, `{}`,
+		`{"id":1,"name":"a"}`,
+		`{"id":2,"tags":["x"]}`,
+		`{"name":"c","_extra":{"id":"three","new":{"deep":true}}}`,
+		`{"id":4,"_extra":{"Name":"other case"}}`,
+		`{"id":5,"_extra":{"tags":"no list"}}`,
+		`{}`,
 	}
 	for i, e := range read(t, f, build(t, f, recs, 3)) {
 		if string(e.Value) != want[i] {
@@ -111,14 +120,24 @@ func TestRowGroups(t *testing.T) {
 	}
 }
 
-// A column that is declared and does not fit is found when the row is made, where it can be a dead letter still.
+// A column that is declared and does not fit is found when the row is made, where it can be a dead
+// letter still.
 func TestDeclaredColumns(t *testing.T) {
 	for _, kind := range []string{"parquet", "avro"} {
 		c := config(kind)
 		c.Extra = ""
 		c.Columns = []Column{
-			{Name: "when", Field: "meta.time", Type: "timestamp_us", Required: true}, {Name: "day", Type: "date"}, {Name: "small", Type: "int32"}, {Name: "blob", Type: "binary"},
-			{Name: "single", Type: "float"}, {Name: "doc", Type: "json"},
+			{
+				Name:     "when",
+				Field:    "meta.time",
+				Type:     "timestamp_us",
+				Required: true,
+			},
+			{Name: "day", Type: "date"},
+			{Name: "small", Type: "int32"},
+			{Name: "blob", Type: "binary"},
+			{Name: "single", Type: "float"},
+			{Name: "doc", Type: "json"},
 		}
 		f := newFormat(t, c, "none", "json")
 		for _, bad := range []string{
@@ -129,12 +148,25 @@ func TestDeclaredColumns(t *testing.T) {
 				t.Errorf("%s: %s: no error", kind, bad)
 			}
 		}
-		file := build(t, f, values(`{"meta":{"time":"2026-01-02T03:04:05.678901Z"},"day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":[1, {"a": "b"}]}`, `{"meta":{"time":7}}`), 5)
+		file := build(
+			t,
+			f,
+			values(
+				`{"meta":{"time":"2026-01-02T03:04:05.678901Z"},"day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":[1, {"a": "b"}]}`,
+				`{"meta":{"time":7}}`,
+			),
+			5,
+		)
 		entries := read(t, f, file)
-		want := []string{`{"when":"2026-01-02T03:04:05.678901Z","day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":[1,{"a":"b"}]}`, `{"when":"1970-01-01T00:00:00.000007Z"}`}
+		want := []string{
+			`{"when":"2026-01-02T03:04:05.678901Z","day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":[1,{"a":"b"}]}`,
+			`{"when":"1970-01-01T00:00:00.000007Z"}`,
+		}
 		if kind == "avro" {
-			want = []string{`{"when":"2026-01-02T03:04:05.678901Z","day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":"[1,{\"a\":\"b\"}]"}`,
-				`{"when":"1970-01-01T00:00:00.000007Z","day":null,"small":null,"blob":null,"single":null,"doc":null}`}
+			want = []string{
+				`{"when":"2026-01-02T03:04:05.678901Z","day":"1969-12-31","small":-5,"blob":"AP8=","single":1.5,"doc":"[1,{\"a\":\"b\"}]"}`,
+				`{"when":"1970-01-01T00:00:00.000007Z","day":null,"small":null,"blob":null,"single":null,"doc":null}`,
+			}
 		}
 		for i := range want {
 			if got := string(entries[i].Value); got != want[i] {
@@ -148,7 +180,8 @@ func TestDeclaredColumns(t *testing.T) {
 func TestAvroByItsLibrary(t *testing.T) {
 	recs := samples(500)
 	for name, f := range allFormats(t) {
-		if !strings.HasPrefix(name, "avro") || strings.HasSuffix(name, "bzip2") { // a codec that library lacks
+		// a codec that library lacks
+		if !strings.HasPrefix(name, "avro") || strings.HasSuffix(name, "bzip2") {
 			continue
 		}
 		d, err := ocf.NewDecoder(bytes.NewReader(build(t, f, recs, 200)))
@@ -199,7 +232,8 @@ func TestAvroSchemaRefuses(t *testing.T) {
 	}
 }
 
-// Memory that is asked of a Finisher follows the row group and not the file: the reader gives rows that are made as they are read.
+// Memory that is asked of a Finisher follows the row group and not the file: the reader gives rows
+// that are made as they are read.
 func TestFinishReadsOnce(t *testing.T) {
 	f := newFormat(t, config("parquet"), "zstd", "json").(Finisher)
 	var rows []byte
@@ -218,7 +252,10 @@ func TestFinishReadsOnce(t *testing.T) {
 	if err := f.Finish(io.Discard, bytes.NewReader(member[:len(member)/2])); err == nil {
 		t.Error("no error for half a working file")
 	}
-	if err := f.Finish(io.Discard, io.MultiReader(bytes.NewReader(member), bytes.NewReader(member))); err != nil {
+	if err := f.Finish(
+		io.Discard,
+		io.MultiReader(bytes.NewReader(member), bytes.NewReader(member)),
+	); err != nil {
 		t.Error(err)
 	}
 	var empty bytes.Buffer
@@ -236,7 +273,10 @@ func TestDictionariesWhereTheyHelp(t *testing.T) {
 		f := newFormat(t, c, "none", "json")
 		recs := make([]record.Record, 5000)
 		for i := range recs {
-			recs[i] = record.Record{Offset: int64(i), Value: fmt.Appendf(nil, `{"level":"l%d","trace":"%016x"}`, i%5, i*77)}
+			recs[i] = record.Record{
+				Offset: int64(i),
+				Value:  fmt.Appendf(nil, `{"level":"l%d","trace":"%016x"}`, i%5, i*77),
+			}
 		}
 		file := build(t, f, recs, 500)
 		pf, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))

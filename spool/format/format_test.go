@@ -98,17 +98,34 @@ func samples(n int) []record.Record {
 	recs := make([]record.Record, n)
 	for i := range recs {
 		v := map[string]any{
-			"ts": fmt.Sprintf("2026-01-02T03:04:%02d.%03dZ", i/1000%60, i%1000), "n": i, "level": []string{"info", "warn"}[i%2], "ok": i%3 == 0,
-			"ratio": rng.Float64(), "user": map[string]any{"id": rng.IntN(1000), "name": "ünï\"\n" + strings.Repeat("x", i%7)},
-			"tags": []string{"a", "b"}[:i%3%2+i%2%2], "big": fmt.Sprint(rng.Int64()),
+			"ts": fmt.Sprintf(
+				"2026-01-02T03:04:%02d.%03dZ",
+				i/1000%60,
+				i%1000,
+			),
+			"n":     i,
+			"level": []string{"info", "warn"}[i%2],
+			"ok":    i%3 == 0,
+			"ratio": rng.Float64(),
+			"user": map[string]any{
+				"id":   rng.IntN(1000),
+				"name": "ünï\"\n" + strings.Repeat("x", i%7),
+			},
+			"tags": []string{"a", "b"}[:i%3%2+i%2%2],
+			"big":  fmt.Sprint(rng.Int64()),
 		}
 		if i%5 == 0 {
 			v["rare"] = map[string]any{"deep": []any{1, "two", nil}}
 			delete(v, "ratio")
 		}
 		text, _ := json.Marshal(v)
-		recs[i] = record.Record{Offset: 100 + int64(i), Time: 1767323045678000000 + int64(i)*1e6, Key: []byte{byte(i), 0xff}, Value: text,
-			Headers: []record.Header{{Key: "trace", Value: []byte("t" + fmt.Sprint(i))}}}
+		recs[i] = record.Record{
+			Offset:  100 + int64(i),
+			Time:    1767323045678000000 + int64(i)*1e6,
+			Key:     []byte{byte(i), 0xff},
+			Value:   text,
+			Headers: []record.Header{{Key: "trace", Value: []byte("t" + fmt.Sprint(i))}},
+		}
 		if i%4 == 0 {
 			recs[i].Key = nil
 		}
@@ -150,11 +167,34 @@ func strip(v any) any {
 func allFormats(t testing.TB) map[string]Format {
 	out := map[string]Format{}
 	columns := []Column{
-		{Name: "ts", Type: "timestamp_ms", Required: true}, {Name: "n", Type: "int32"}, {Name: "level", Type: "string"}, {Name: "ok", Type: "boolean"},
-		{Name: "ratio", Type: "double"}, {Name: "user_id", Field: "user.id", Type: "int64"}, {Name: "user_name", Field: "user.name", Type: "string"}, {Name: "tags", Type: "json"},
+		{
+			Name:     "ts",
+			Type:     "timestamp_ms",
+			Required: true,
+		},
+		{Name: "n", Type: "int32"},
+		{Name: "level", Type: "string"},
+		{Name: "ok", Type: "boolean"},
+		{
+			Name: "ratio",
+			Type: "double",
+		},
+		{Name: "user_id", Field: "user.id", Type: "int64"},
+		{Name: "user_name", Field: "user.name", Type: "string"},
+		{Name: "tags", Type: "json"},
 	}
 	for _, comp := range Compressions {
-		envelope, exact, table, meta, typed := config("ndjson"), config("ndjson"), config("delimited"), config("parquet"), config("parquet")
+		envelope, exact, table, meta, typed := config(
+			"ndjson",
+		), config(
+			"ndjson",
+		), config(
+			"delimited",
+		), config(
+			"parquet",
+		), config(
+			"parquet",
+		)
 		envelope.Envelope, exact.Envelope, exact.EnvelopeValue = true, true, "text"
 		table.Columns, typed.Columns, meta.Metadata = columns, columns, true
 		for name, c := range map[string]Config{"raw": config("raw"), "ndjson": config("ndjson"), "envelope": envelope, "exact": exact, "delimited": table} {
@@ -198,7 +238,9 @@ func TestRoundTrip(t *testing.T) {
 			header := 0
 			if strings.HasPrefix(name, "delimited") {
 				header = 1
-				if got := string(entries[0].Value); got != "ts,n,level,ok,ratio,user_id,user_name,tags" {
+				if got := string(
+					entries[0].Value,
+				); got != "ts,n,level,ok,ratio,user_id,user_name,tags" {
 					t.Fatalf("header %q", got)
 				}
 			}
@@ -213,8 +255,10 @@ func TestRoundTrip(t *testing.T) {
 				}
 				if located {
 					wantTime := recs[i].Time
-					if e.Offset != recs[i].Offset || e.Time != wantTime || e.Topic != "events" || e.Partition != 3 ||
-						!bytes.Equal(e.Key, recs[i].Key) || (e.Key == nil) != (recs[i].Key == nil) {
+					if e.Offset != recs[i].Offset || e.Time != wantTime || e.Topic != "events" ||
+						e.Partition != 3 ||
+						!bytes.Equal(e.Key, recs[i].Key) ||
+						(e.Key == nil) != (recs[i].Key == nil) {
 						t.Fatalf("entry %d: %+v, want %+v", i, *e, recs[i])
 					}
 				}
@@ -222,13 +266,20 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatalf("entry %d: headers %v", i, e.Headers)
 				}
 				switch {
-				case strings.HasPrefix(name, "raw"), strings.HasPrefix(name, "ndjson"), strings.HasPrefix(name, "e"):
+				case strings.HasPrefix(name, "raw"),
+					strings.HasPrefix(name, "ndjson"),
+					strings.HasPrefix(name, "e"):
 					if !bytes.Equal(e.Value, recs[i].Value) {
 						t.Fatalf("entry %d is %s, want %s", i, e.Value, recs[i].Value)
 					}
 				case name[0] == 'p' || name[0] == 'a':
 					if !same(t, e.Value, expected(t, name, recs[i].Value)) && !located {
-						t.Fatalf("entry %d is %s, want %s", i, e.Value, expected(t, name, recs[i].Value))
+						t.Fatalf(
+							"entry %d is %s, want %s",
+							i,
+							e.Value,
+							expected(t, name, recs[i].Value),
+						)
 					}
 				}
 			}
@@ -270,7 +321,9 @@ func expected(t *testing.T, name string, value []byte) []byte {
 	}
 	// Milliseconds that end with zeros are written shorter.
 	ts := v["ts"].(string)
-	if name[0] == 'a' && (strings.Contains(name, "-typed-") || strings.Contains(name, "-schema-")) || strings.Contains(name, "parquet-typed") {
+	if name[0] == 'a' &&
+		(strings.Contains(name, "-typed-") || strings.Contains(name, "-schema-")) ||
+		strings.Contains(name, "parquet-typed") {
 		ts = strings.TrimSuffix(strings.TrimRight(strings.TrimSuffix(ts, "Z"), "0"), ".")
 		if strings.Count(ts, ":") == 2 && len(ts) < len("2026-01-02T03:04:05") {
 			ts = v["ts"].(string)[:19]
@@ -284,7 +337,8 @@ func expected(t *testing.T, name string, value []byte) []byte {
 	return out
 }
 
-// The same records make the same bytes, from whichever Format of the configuration, and after others have used it.
+// The same records make the same bytes, from whichever Format of the configuration, and after
+// others have used it.
 func TestSameRecordsSameBytes(t *testing.T) {
 	recs := samples(700)
 	first, second := allFormats(t), allFormats(t)
@@ -303,8 +357,9 @@ func TestSameRecordsSameBytes(t *testing.T) {
 	}
 }
 
-// golden holds a digest of each format's bytes. A change, as by a library's new version, means that a cut begun by the old program cannot be made again by
-// the new: the format's version in its fingerprint must then be raised along with the digest.
+// golden holds a digest of each format's bytes. A change, as by a library's new version, means that
+// a cut begun by the old program cannot be made again by the new: the format's version in its
+// fingerprint must then be raised along with the digest.
 func TestGoldenBytes(t *testing.T) {
 	path := filepath.Join("testdata", "golden.json")
 	got := map[string]string{}
@@ -336,7 +391,8 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
-// TestSampleFiles writes one file per format for other readers, to the directory PENSTOCK_SAMPLE_FILES.
+// TestSampleFiles writes one file per format for other readers, to the directory
+// PENSTOCK_SAMPLE_FILES.
 func TestSampleFiles(t *testing.T) {
 	dir := os.Getenv("PENSTOCK_SAMPLE_FILES")
 	if dir == "" {
@@ -344,7 +400,11 @@ func TestSampleFiles(t *testing.T) {
 	}
 	for name, f := range allFormats(t) {
 		ext, comp := f.Ext()
-		if err := os.WriteFile(filepath.Join(dir, name+ext+comp), build(t, f, samples(1000), 300), 0o644); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(dir, name+ext+comp),
+			build(t, f, samples(1000), 300),
+			0o644,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -352,7 +412,10 @@ func TestSampleFiles(t *testing.T) {
 
 func row1(t *testing.T, f Format, value string) (string, error) {
 	t.Helper()
-	out, err := f.AppendRow([]byte("before|"), &partition.Input{Topic: "t", Record: &record.Record{Offset: 1, Value: []byte(value)}})
+	out, err := f.AppendRow(
+		[]byte("before|"),
+		&partition.Input{Topic: "t", Record: &record.Record{Offset: 1, Value: []byte(value)}},
+	)
 	if !strings.HasPrefix(string(out), "before|") || err != nil && len(out) != len("before|") {
 		t.Errorf("%q: what stood before is %q, error %v", value, out, err)
 	}
@@ -374,11 +437,21 @@ func TestNDJSONLines(t *testing.T) {
 		}
 	}
 	text := newFormat(t, config("ndjson"), "none", "text")
-	if got, err := row1(t, text, "a \"line\"\n"); err != nil || got != "{\"message\":\"a \\\"line\\\"\\n\"}\n" {
+	if got, err := row1(
+		t,
+		text,
+		"a \"line\"\n",
+	); err != nil ||
+		got != "{\"message\":\"a \\\"line\\\"\\n\"}\n" {
 		t.Errorf("text gives %q, %v", got, err)
 	}
 	pack := newFormat(t, config("ndjson"), "none", "msgpack")
-	if got, err := row1(t, pack, "\x82\xa1a\x01\xa1b\x93\xc0\xc3\xa1x"); err != nil || got != "{\"a\":1,\"b\":[null,true,\"x\"]}\n" {
+	if got, err := row1(
+		t,
+		pack,
+		"\x82\xa1a\x01\xa1b\x93\xc0\xc3\xa1x",
+	); err != nil ||
+		got != "{\"a\":1,\"b\":[null,true,\"x\"]}\n" {
 		t.Errorf("msgpack gives %q, %v", got, err)
 	}
 }
@@ -403,7 +476,15 @@ func TestDelimitedQuoting(t *testing.T) {
 	} {
 		c := config("delimited")
 		c.Quote, c.Null = quote, "NULL"
-		c.Columns = []Column{{Name: "a", Type: "string"}, {Name: "b", Type: "string"}, {Name: "c", Type: "string"}, {Name: "d", Type: "string"}, {Name: "f", Type: "string"}, {Name: "none", Type: "string"}, {Name: " g", Type: "string"}}
+		c.Columns = []Column{
+			{Name: "a", Type: "string"},
+			{Name: "b", Type: "string"},
+			{Name: "c", Type: "string"},
+			{Name: "d", Type: "string"},
+			{Name: "f", Type: "string"},
+			{Name: "none", Type: "string"},
+			{Name: " g", Type: "string"},
+		}
 		got, err := row1(t, newFormat(t, c, "none", "json"), value)
 		if err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", quote, got, err, want)
@@ -422,9 +503,29 @@ func TestEnvelopeRestores(t *testing.T) {
 	c.Envelope, c.EnvelopeValue = true, "text"
 	f := newFormat(t, c, "zstd", "json")
 	recs := []record.Record{
-		{Offset: 1, Time: -1, Value: []byte("plain \"text\"\r\n")}, {Offset: 2, Time: 1, Key: []byte{}, Value: []byte{}},
-		{Offset: 5, Time: 1e18 + 1, Key: []byte("\x00\xff"), Value: []byte("\xfe\x00")}, {Offset: 9, Time: 0, Key: []byte("k")},
-		{Offset: 10, Value: []byte("{}"), Headers: []record.Header{{Key: "a", Value: nil}, {Key: "a", Value: []byte{}}, {Key: "\xff", Value: []byte("\xff")}, {Key: "", Value: []byte("x")}}},
+		{
+			Offset: 1,
+			Time:   -1,
+			Value:  []byte("plain \"text\"\r\n"),
+		},
+		{Offset: 2, Time: 1, Key: []byte{}, Value: []byte{}},
+		{
+			Offset: 5,
+			Time:   1e18 + 1,
+			Key:    []byte("\x00\xff"),
+			Value:  []byte("\xfe\x00"),
+		},
+		{Offset: 9, Time: 0, Key: []byte("k")},
+		{
+			Offset: 10,
+			Value:  []byte("{}"),
+			Headers: []record.Header{
+				{Key: "a", Value: nil},
+				{Key: "a", Value: []byte{}},
+				{Key: "\xff", Value: []byte("\xff")},
+				{Key: "", Value: []byte("x")},
+			},
+		},
 	}
 	for i, e := range read(t, f, build(t, f, recs, 2)) {
 		got, want := e.Record, recs[i].Clone()
@@ -437,7 +538,10 @@ func TestEnvelopeRestores(t *testing.T) {
 // A value that merely looks like an envelope is a value.
 func TestValueThatLooksLikeAnEnvelope(t *testing.T) {
 	f := newFormat(t, config("ndjson"), "none", "json")
-	recs := []record.Record{{Value: []byte(`{"topic":"x","offset":"seven","time":"noon"}`)}, {Value: []byte(`{"topic":"x","offset":7}`)}}
+	recs := []record.Record{
+		{Value: []byte(`{"topic":"x","offset":"seven","time":"noon"}`)},
+		{Value: []byte(`{"topic":"x","offset":7}`)},
+	}
 	for i, e := range read(t, f, build(t, f, recs, 1)) {
 		if e.Located || !bytes.Equal(e.Value, recs[i].Value) {
 			t.Errorf("entry %+v", e)
@@ -446,7 +550,17 @@ func TestValueThatLooksLikeAnEnvelope(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	c := Config{Type: "orc", OnNewline: "x", EnvelopeValue: "x", Quote: "x", Nested: "x", Delimiter: "ab", Extra: "a b", Schema: "{", Columns: []Column{{Name: "a", Type: "uuid"}, {Name: "a", Type: "string"}}}
+	c := Config{
+		Type:          "orc",
+		OnNewline:     "x",
+		EnvelopeValue: "x",
+		Quote:         "x",
+		Nested:        "x",
+		Delimiter:     "ab",
+		Extra:         "a b",
+		Schema:        "{",
+		Columns:       []Column{{Name: "a", Type: "uuid"}, {Name: "a", Type: "string"}},
+	}
 	err := c.Validate()
 	for _, attribute := range []string{"type", "on_newline", "envelope_value", "quote", "nested", "delimiter", "extra", "schema", "sample", "row_group", "column[0].type", "column[1].name"} {
 		if err == nil || !strings.Contains("\n"+err.Error(), "\n"+attribute+": ") {
@@ -454,7 +568,12 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	for format, compression := range map[string]string{"parquet": "lz4", "avro": "lz4", "ndjson": "zip"} {
-		if _, err := New(config(format), compression, decoder(t, "json")); err == nil || !strings.HasPrefix(err.Error(), "compression: ") {
+		if _, err := New(
+			config(format),
+			compression,
+			decoder(t, "json"),
+		); err == nil ||
+			!strings.HasPrefix(err.Error(), "compression: ") {
 			t.Errorf("%s with %s: %v", format, compression, err)
 		}
 	}
@@ -466,17 +585,28 @@ func TestReadStopsOnError(t *testing.T) {
 	f := newFormat(t, config("ndjson"), "gzip", "json")
 	file := build(t, f, samples(10), 3)
 	n := 0
-	err := Read(bytes.NewReader(file), int64(len(file)), "ndjson", func(*Entry) error { n++; return errTest })
+	err := Read(
+		bytes.NewReader(file),
+		int64(len(file)),
+		"ndjson",
+		func(*Entry) error { n++; return errTest },
+	)
 	if !errors.Is(err, errTest) || n != 1 {
 		t.Fatalf("%d entries, %v", n, err)
 	}
 	// A file that is cut short is an error, never fewer records.
-	if err := Read(bytes.NewReader(file[:len(file)-3]), int64(len(file)-3), "ndjson", func(*Entry) error { return nil }); err == nil {
+	if err := Read(
+		bytes.NewReader(file[:len(file)-3]),
+		int64(len(file)-3),
+		"ndjson",
+		func(*Entry) error { return nil },
+	); err == nil {
 		t.Fatal("no error for half a file")
 	}
 }
 
-// Strings are looked at eight bytes at a time: each byte value at each place must be seen as encoding/json sees it.
+// Strings are looked at eight bytes at a time: each byte value at each place must be seen as
+// encoding/json sees it.
 func TestEachByteAtEachPlaceOfAString(t *testing.T) {
 	for at := range 20 {
 		for c := range 256 {

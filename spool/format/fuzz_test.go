@@ -58,9 +58,13 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// Whatever the values, each record that a format takes can be read back, and what it refuses leaves no trace.
+// Whatever the values, each record that a format takes can be read back, and what it refuses leaves
+// no trace.
 func FuzzRows(f *testing.F) {
-	f.Add([]byte(`{"a":1,"b":"x","c":{"d":[1,2]},"e":null}`), []byte(`{"a":"text","B":1.5,"c":[],"f":{}}`))
+	f.Add(
+		[]byte(`{"a":1,"b":"x","c":{"d":[1,2]},"e":null}`),
+		[]byte(`{"a":"text","B":1.5,"c":[],"f":{}}`),
+	)
 	f.Add([]byte(`{"":{"":[[]]}}`), []byte(`{"_extra":1,"_offset":2,"a.b":3}`))
 	formats := allFormats(f)
 	for name := range formats {
@@ -75,7 +79,10 @@ func FuzzRows(f *testing.F) {
 			var recs []record.Record
 			for i, v := range [][]byte{a, b, a} {
 				r := record.Record{Offset: int64(i), Time: 1e18, Value: v}
-				if _, err := f.AppendRow(nil, &partition.Input{Topic: "t", Record: &r}); err == nil {
+				if _, err := f.AppendRow(
+					nil,
+					&partition.Input{Topic: "t", Record: &r},
+				); err == nil {
 					recs = append(recs, r)
 				}
 			}

@@ -12,8 +12,8 @@ const (
 	maxNesting = 8
 	maxName    = 256            // bytes of a field's name
 	maxFields  = 4 * maxColumns // looked at, of those that are seen first
-	// A table has no more columns than minColumns and than its rows have bytes, times columnsPerByte:
-	// a cell costs what a byte does, whether there is a value in it or not.
+	// A table has no more columns than minColumns and than its rows have bytes, times
+	// columnsPerByte: a cell costs what a byte does, whether there is a value in it or not.
 	minColumns     = 100
 	columnsPerByte = 4
 )
@@ -107,8 +107,9 @@ func (a *sampler) seeElements(s *shape, n node) {
 	}
 }
 
-// columns returns the columns for the members of an object, in the order in which they were first seen. Names that differ in case alone
-// are one to most readers: the first is a column, the others are extra.
+// columns returns the columns for the members of an object, in the order in which they were first
+// seen. Names that differ in case alone are one to most readers: the first is a column, the others
+// are extra.
 func (s *shape) columns(path []string, c *Config, left *int) []*column {
 	var out []*column
 	taken := map[string]bool{}
@@ -194,7 +195,8 @@ func avroName(s string) bool { return s != "" && avroSafe(s) == s }
 func avroSafe(s string) string {
 	out := []byte(s)
 	for i, c := range out {
-		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9' || i == 0) {
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') &&
+			(c < '0' || c > '9' || i == 0) {
 			out[i] = '_'
 		}
 	}

@@ -21,8 +21,8 @@ const (
 	absent
 )
 
-// node is a value in a JSON text. What is in an object or array is read from val when it is needed: a
-// text of a few bytes for each of its values takes no more memory than itself.
+// node is a value in a JSON text. What is in an object or array is read from val when it is needed:
+// a text of a few bytes for each of its values takes no more memory than itself.
 type node struct {
 	kind    kind
 	escaped bool   // the text holds escapes
@@ -84,8 +84,8 @@ func valid(src []byte) error {
 	return explain(src)
 }
 
-// walk goes through the members of an object, or the elements of an array, that was scanned. It begins
-// with a node's val.
+// walk goes through the members of an object, or the elements of an array, that was scanned. It
+// begins with a node's val.
 type walk struct {
 	src []byte
 	at  int
@@ -116,8 +116,8 @@ func (w *walk) next() (n node, ok bool) {
 	return n, true
 }
 
-// unquoted returns what a string says. Where it is written otherwise it is appended to spare, and lives as
-// long as that.
+// unquoted returns what a string says. Where it is written otherwise it is appended to spare, and
+// lives as long as that.
 func unquoted(spare *[]byte, s []byte, escaped bool) []byte {
 	if !escaped {
 		return s
@@ -144,8 +144,8 @@ func appendCompact(dst []byte, n node) []byte {
 	return append(dst, n.val...)
 }
 
-// nextSpace returns the index of the first white space from i on that is in no string, or the length
-// of src, which is JSON from i on.
+// nextSpace returns the index of the first white space from i on that is in no string, or the
+// length of src, which is JSON from i on.
 func nextSpace(src []byte, i int) int {
 	for i < len(src) && src[i] > ' ' {
 		if src[i] != '"' {
@@ -288,13 +288,15 @@ func (d *document) more(end byte) (bool, error) {
 	return false, d.fail("unexpected character")
 }
 
-// skipOrdinary returns the index of the first byte from i on that needs a look, or the length of src. It looks at eight at a time.
+// skipOrdinary returns the index of the first byte from i on that needs a look, or the length of
+// src. It looks at eight at a time.
 func skipOrdinary(src []byte, i int) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(src); i += 8 {
 		w := binary.LittleEndian.Uint64(src[i:])
 		quote, slash := w^('"'*ones), w^('\\'*ones)
-		// A byte's top bit: it is below the space, a quote, or a backslash. Only the lowest one that is set counts, those above may be borrowed.
+		// A byte's top bit: it is below the space, a quote, or a backslash. Only the lowest one
+		// that is set counts, those above may be borrowed.
 		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & tops; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}

@@ -41,8 +41,8 @@ func appendUnescaped(dst, s []byte) []byte {
 	return dst
 }
 
-// loneSurrogate reports whether a valid string, or a valid document, has half a surrogate pair, which
-// no text in UTF-8 can hold.
+// loneSurrogate reports whether a valid string, or a valid document, has half a surrogate pair,
+// which no text in UTF-8 can hold.
 func loneSurrogate(s []byte) bool {
 	for i := 0; i+1 < len(s); i++ {
 		if s[i] != '\\' {
@@ -56,7 +56,8 @@ func loneSurrogate(s []byte) bool {
 		if !utf16.IsSurrogate(r) {
 			continue
 		}
-		if len(s) <= i+6 || s[i+1] != '\\' || s[i+2] != 'u' || utf16.DecodeRune(r, rune16(s[i+3:])) == utf8.RuneError {
+		if len(s) <= i+6 || s[i+1] != '\\' || s[i+2] != 'u' ||
+			utf16.DecodeRune(r, rune16(s[i+3:])) == utf8.RuneError {
 			return true
 		}
 		i += 6
@@ -69,7 +70,8 @@ func rune16(s []byte) rune {
 	return rune(n)
 }
 
-// appendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD: callers that cannot have that look first.
+// appendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD: callers that
+// cannot have that look first.
 func appendString(dst, s []byte) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// What is beyond a limit of an inferred schema is in the extra column: nothing of a record is missing.
+// What is beyond a limit of an inferred schema is in the extra column: nothing of a record is
+// missing.
 func TestNothingIsLostBeyondTheLimits(t *testing.T) {
 	var wide, deep []string
 	for i := range 1500 { // more names than columns
@@ -61,7 +62,13 @@ func TestNothingIsLostBeyondTheLimits(t *testing.T) {
 					if !reflect.DeepEqual(flat, all) {
 						for k := range maps.Keys(all) {
 							if !reflect.DeepEqual(flat[k], all[k]) {
-								t.Fatalf("record %d: %.40s is %.100v, want %.100v", i, k, flat[k], all[k])
+								t.Fatalf(
+									"record %d: %.40s is %.100v, want %.100v",
+									i,
+									k,
+									flat[k],
+									all[k],
+								)
 							}
 						}
 						t.Fatalf("record %d has %d fields, want %d", i, len(flat), len(all))
@@ -72,8 +79,8 @@ func TestNothingIsLostBeyondTheLimits(t *testing.T) {
 	}
 }
 
-// flatten joins nested names with dots, as the extra column does, and leaves out what is null. Avro's
-// columns with JSON are texts.
+// flatten joins nested names with dots, as the extra column does, and leaves out what is null.
+// Avro's columns with JSON are texts.
 func flatten(to map[string]any, prefix string, m map[string]any) {
 	for k, v := range m {
 		if s, ok := v.(string); ok && (strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[")) {

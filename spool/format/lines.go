@@ -28,7 +28,10 @@ type raw struct {
 }
 
 func newRaw(c *Config, comp *compressor, _ decode.Decoder) (Format, error) {
-	return &raw{lines{comp, ".log", "text/plain", c.fingerprint("raw 1", comp.name)}, c.OnNewline}, nil
+	return &raw{
+		lines{comp, ".log", "text/plain", c.fingerprint("raw 1", comp.name)},
+		c.OnNewline,
+	}, nil
 }
 
 func (f *raw) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
@@ -57,8 +60,17 @@ type ndjson struct {
 
 func newNDJSON(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
 	return &ndjson{
-		lines: lines{comp, ".ndjson", "application/x-ndjson", c.fingerprint("ndjson 2", comp.name, dec.Fingerprint())},
-		dec:   dec, json: dec.Fingerprint() == "json", envelope: c.Envelope, text: c.EnvelopeValue == "text", check: c.Check,
+		lines: lines{
+			comp,
+			".ndjson",
+			"application/x-ndjson",
+			c.fingerprint("ndjson 2", comp.name, dec.Fingerprint()),
+		},
+		dec:      dec,
+		json:     dec.Fingerprint() == "json",
+		envelope: c.Envelope,
+		text:     c.EnvelopeValue == "text",
+		check:    c.Check,
 	}, nil
 }
 

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// decimal is the value of a number as JSON writes it: digits × 10^exp. Digits have no zero at either
-// end; zero has none.
+// decimal is the value of a number as JSON writes it: digits × 10^exp. Digits have no zero at
+// either end; zero has none.
 type decimal struct {
 	neg    bool
 	digits []byte
@@ -66,8 +66,8 @@ func (d decimal) equal(o decimal) bool {
 	return d.neg == o.neg && d.exp == o.exp && bytes.Equal(d.digits, o.digits)
 }
 
-// float returns the number nearest to text that has so many bits, and reports whether it is text's own:
-// whether its shortest decimal form, which everybody prints, says the same number.
+// float returns the number nearest to text that has so many bits, and reports whether it is text's
+// own: whether its shortest decimal form, which everybody prints, says the same number.
 func float(text []byte, bits int) (float64, bool) {
 	f, err := strconv.ParseFloat(view(text), bits)
 	if err != nil {
@@ -83,7 +83,10 @@ func float(text []byte, bits int) (float64, bool) {
 	}
 	var a, b [64]byte
 	var shortest [32]byte
-	return f, readDecimal(a[:0], text).equal(readDecimal(b[:0], strconv.AppendFloat(shortest[:0], f, 'e', -1, bits)))
+	return f, readDecimal(
+		a[:0],
+		text,
+	).equal(readDecimal(b[:0], strconv.AppendFloat(shortest[:0], f, 'e', -1, bits)))
 }
 
 // integer returns a number that is whole, however it is written.

@@ -19,12 +19,60 @@ import (
 
 // hardNumbers are those that programs get wrong.
 var hardNumbers = []string{
-	"0", "-0", "-0.0", "0e5", "1", "-1", "1.0", "1e3", "1E+2", "100e-2", "0.1", "1.5", "2147483647", "2147483648", "-2147483649", "16777216", "16777217",
-	"9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993", "9007199254740992.5", "9223372036854775807", "9223372036854775808",
-	"-9223372036854775808", "-9223372036854775809", "18446744073709551615", "18446744073709551616", "9.007199254740993e15", "1e18", "1e19", "12345678901234567890123",
-	"0.30000000000000004", "0.1234567890123456789", "3.4028235e38", "3.5e38", "1e300", "1e308", "1.7976931348623157e308", "1.8e308", "1e309", "-1e309", "1e999999999999999999999",
-	"4.9e-324", "5e-324", "1e-400", "1e-45", "1.4e-45", "1.17549435e-38", "2.2250738585072014e-308", "0.9999999999999999999999", "1.00000000000000000000001",
-	"0.00000000000000000000000000000000000000000000000001", "123456789.125",
+	"0",
+	"-0",
+	"-0.0",
+	"0e5",
+	"1",
+	"-1",
+	"1.0",
+	"1e3",
+	"1E+2",
+	"100e-2",
+	"0.1",
+	"1.5",
+	"2147483647",
+	"2147483648",
+	"-2147483649",
+	"16777216",
+	"16777217",
+	"9007199254740991",
+	"9007199254740992",
+	"9007199254740993",
+	"-9007199254740993",
+	"9007199254740992.5",
+	"9223372036854775807",
+	"9223372036854775808",
+	"-9223372036854775808",
+	"-9223372036854775809",
+	"18446744073709551615",
+	"18446744073709551616",
+	"9.007199254740993e15",
+	"1e18",
+	"1e19",
+	"12345678901234567890123",
+	"0.30000000000000004",
+	"0.1234567890123456789",
+	"3.4028235e38",
+	"3.5e38",
+	"1e300",
+	"1e308",
+	"1.7976931348623157e308",
+	"1.8e308",
+	"1e309",
+	"-1e309",
+	"1e999999999999999999999",
+	"4.9e-324",
+	"5e-324",
+	"1e-400",
+	"1e-45",
+	"1.4e-45",
+	"1.17549435e-38",
+	"2.2250738585072014e-308",
+	"0.9999999999999999999999",
+	"1.00000000000000000000001",
+	"0.00000000000000000000000000000000000000000000000001",
+	"123456789.125",
 }
 
 func randomNumber(rng *rand.Rand) string {
@@ -69,8 +117,8 @@ func rat(t *testing.T, text string) *big.Rat {
 	return r
 }
 
-// A cell holds exactly the number that the record has, or nothing, and then the number stands in the
-// extra column as it was written: in each format, for each type of column.
+// A cell holds exactly the number that the record has, or nothing, and then the number stands in
+// the extra column as it was written: in each format, for each type of column.
 func TestNumbersAreKeptExactly(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -99,7 +147,8 @@ func TestNumbersAreKeptExactly(t *testing.T) {
 	}
 }
 
-// keepsNumbers writes the numbers, a record each, and checks what is read back. It returns how many have a cell.
+// keepsNumbers writes the numbers, a record each, and checks what is read back. It returns how many
+// have a cell.
 func keepsNumbers(t *testing.T, f Format, kind, typ string, numbers []string) (held int) {
 	t.Helper()
 	if kind == "delimited" {
@@ -167,7 +216,13 @@ func input(r *record.Record) *partition.Input { return &partition.Input{Topic: "
 func TestInferenceDoesNotRound(t *testing.T) {
 	for _, kind := range []string{"parquet", "avro"} {
 		for _, other := range []string{"0.5", "18446744073709551615", "1e400"} {
-			held := keepsNumbers(t, newFormat(t, config(kind), "none", "json"), kind, "inferred", []string{"1", "9007199254740993", other, "2.50"})
+			held := keepsNumbers(
+				t,
+				newFormat(t, config(kind), "none", "json"),
+				kind,
+				"inferred",
+				[]string{"1", "9007199254740993", other, "2.50"},
+			)
 			if held != 4 {
 				t.Errorf("%s: beside %s only %d of 4 numbers have a cell", kind, other, held)
 			}
@@ -195,13 +250,22 @@ func TestTimesAreKeptExactly(t *testing.T) {
 					Extra json.RawMessage `json:"_extra"`
 				}
 				value := read(t, f, build(t, f, values(`{"t":"`+text+`"}`), 1))[0].Value
-				if n, rest, ok := strings.Cut(strings.TrimPrefix(string(value), `{"t":`), ","); ok && kind == "avro" && unit == "ns" && n != "null" {
+				if n, rest, ok := strings.Cut(
+					strings.TrimPrefix(string(value), `{"t":`),
+					",",
+				); ok && kind == "avro" && unit == "ns" &&
+					n != "null" {
 					// The library that reads it knows no such time: it is a number there.
 					ns, err := strconv.ParseInt(n, 10, 64)
 					if err != nil {
 						t.Fatalf("%s: %v", value, err)
 					}
-					value = fmt.Appendf(nil, `{"t":%q,%s`, time.Unix(0, ns).UTC().Format(time.RFC3339Nano), rest)
+					value = fmt.Appendf(
+						nil,
+						`{"t":%q,%s`,
+						time.Unix(0, ns).UTC().Format(time.RFC3339Nano),
+						rest,
+					)
 				}
 				if err := json.Unmarshal(value, &got); err != nil {
 					t.Fatalf("%s: %v", value, err)
@@ -211,7 +275,8 @@ func TestTimesAreKeptExactly(t *testing.T) {
 					t.Fatal(err)
 				}
 				fits := strings.Contains(types, unit)
-				if fits != (got.T != nil) || fits && !got.T.Equal(want) || !fits && !strings.Contains(string(got.Extra), text) {
+				if fits != (got.T != nil) || fits && !got.T.Equal(want) ||
+					!fits && !strings.Contains(string(got.Extra), text) {
 					t.Errorf("%s timestamp_%s: %s became %s", kind, unit, text, value)
 				}
 			}
@@ -223,15 +288,38 @@ func TestTimesAreKeptExactly(t *testing.T) {
 func TestDelimitedTypes(t *testing.T) {
 	c := config("delimited")
 	c.Columns = []Column{
-		{Name: "i", Type: "int64"}, {Name: "s", Type: "int32"}, {Name: "f", Type: "double"}, {Name: "b", Type: "boolean"}, {Name: "t", Type: "timestamp_ms"},
-		{Name: "d", Type: "date"}, {Name: "x", Type: "string"}, {Name: "j", Type: "json"}, {Name: "y", Type: "binary"},
+		{
+			Name: "i",
+			Type: "int64",
+		},
+		{Name: "s", Type: "int32"},
+		{Name: "f", Type: "double"},
+		{Name: "b", Type: "boolean"},
+		{Name: "t", Type: "timestamp_ms"},
+		{
+			Name: "d",
+			Type: "date",
+		},
+		{Name: "x", Type: "string"},
+		{Name: "j", Type: "json"},
+		{Name: "y", Type: "binary"},
 	}
 	f := newFormat(t, c, "none", "json")
-	got, err := row1(t, f, `{"i":1.0,"s":-5,"f":0.1234567890123456789,"b":true,"t":"2026-01-02T03:04:05.123456Z","d":"2026-01-02","x":12,"j":{"a": 1},"y":"AP8="}`)
-	if want := "1,-5,0.1234567890123456789,true,2026-01-02T03:04:05.123456Z,2026-01-02,12,\"{\"\"a\"\":1}\",AP8=\n"; err != nil || got != want {
+	got, err := row1(
+		t,
+		f,
+		`{"i":1.0,"s":-5,"f":0.1234567890123456789,"b":true,"t":"2026-01-02T03:04:05.123456Z","d":"2026-01-02","x":12,"j":{"a": 1},"y":"AP8="}`,
+	)
+	if want := "1,-5,0.1234567890123456789,true,2026-01-02T03:04:05.123456Z,2026-01-02,12,\"{\"\"a\"\":1}\",AP8=\n"; err != nil ||
+		got != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if got, err = row1(t, f, `{"i":null,"t":1767323045678}`); err != nil || got != ",,,,1767323045678,,,,\n" {
+	if got, err = row1(
+		t,
+		f,
+		`{"i":null,"t":1767323045678}`,
+	); err != nil ||
+		got != ",,,,1767323045678,,,,\n" {
 		t.Errorf("%q, %v", got, err)
 	}
 	for _, bad := range []string{
@@ -245,7 +333,8 @@ func TestDelimitedTypes(t *testing.T) {
 	}
 }
 
-// DuckDB refuses a file that has half a surrogate pair in it, and a text has nothing to put in its place.
+// DuckDB refuses a file that has half a surrogate pair in it, and a text has nothing to put in its
+// place.
 func TestLoneSurrogates(t *testing.T) {
 	for text, lone := range map[string]bool{
 		`{"a":"\ud83d\ude00"}`: false, `{"a":"\\ud83d"}`: false, `{"a":"\u0041"}`: false, `{"a":"\ud83d"}`: true, `{"a":"\ude00\ud83d"}`: true, `{"\ud83d":1}`: true,
@@ -266,7 +355,10 @@ func TestLoneSurrogates(t *testing.T) {
 		c.Columns = []Column{{Name: "a", Type: "string"}}
 		f := newFormat(t, c, "none", "json")
 		got := read(t, f, build(t, f, values(`{"a":"x\ud83dy"}`, `{"a":"\ud83d\ude00"}`), 5))
-		if v := string(got[0].Value); strings.Contains(v, "\ufffd") || !strings.Contains(v, `ud83d`) {
+		if v := string(
+			got[0].Value,
+		); strings.Contains(v, "\ufffd") ||
+			!strings.Contains(v, `ud83d`) {
 			t.Errorf("%s: %s", kind, v)
 		}
 		if v := string(got[1].Value); !strings.Contains(v, `"a":"😀"`) {
@@ -287,8 +379,23 @@ func TestTombstones(t *testing.T) {
 				c.Columns = []Column{{Name: "a", Type: "int64"}}
 			}
 			f := newFormat(t, c, "none", "json")
-			got := read(t, f, build(t, f, []record.Record{tombstone, {Offset: 8, Key: []byte("k"), Value: []byte(`{"a":1}`)}}, 5))
-			if v := string(got[0].Value); len(got) != 2 || !strings.Contains(v, `"_offset":7`) || !strings.Contains(v, `"_key":"Z29uZQ=="`) || strings.Contains(v, `"a":1`) {
+			got := read(
+				t,
+				f,
+				build(
+					t,
+					f,
+					[]record.Record{
+						tombstone,
+						{Offset: 8, Key: []byte("k"), Value: []byte(`{"a":1}`)},
+					},
+					5,
+				),
+			)
+			if v := string(
+				got[0].Value,
+			); len(got) != 2 || !strings.Contains(v, `"_offset":7`) || !strings.Contains(v, `"_key":"Z29uZQ=="`) ||
+				strings.Contains(v, `"a":1`) {
 				t.Errorf("%s, declared %v: %s", kind, declared, v)
 			}
 		}
@@ -308,7 +415,13 @@ func TestTombstones(t *testing.T) {
 	}
 	c := config("parquet")
 	c.Metadata, c.Columns = true, columns
-	if _, err := newFormat(t, c, "none", "json").AppendRow(nil, input(&tombstone)); err == nil || !bytes.Contains([]byte(err.Error()), []byte("no field a")) {
+	if _, err := newFormat(
+		t,
+		c,
+		"none",
+		"json",
+	).AppendRow(nil, input(&tombstone)); err == nil ||
+		!bytes.Contains([]byte(err.Error()), []byte("no field a")) {
 		t.Errorf("a required column: %v", err)
 	}
 }

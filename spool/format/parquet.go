@@ -16,8 +16,14 @@ type parquetFormat struct {
 }
 
 func newParquet(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
-	// Not lz4: the library writes it well, and does not read it back (it drops a page that its codec had to make room for).
-	codecs := map[string]compress.Codec{"none": &parquet.Uncompressed, "gzip": &parquet.Gzip, "zstd": &zstd.Codec{Level: zstd.SpeedFastest}, "snappy": &parquet.Snappy}
+	// Not lz4: the library writes it well, and does not read it back (it drops a page that its
+	// codec had to make room for).
+	codecs := map[string]compress.Codec{
+		"none":   &parquet.Uncompressed,
+		"gzip":   &parquet.Gzip,
+		"zstd":   &zstd.Codec{Level: zstd.SpeedFastest},
+		"snappy": &parquet.Snappy,
+	}
 	codec := codecs[comp.name]
 	if codec == nil {
 		return nil, errCompression("parquet", comp.name)
@@ -37,7 +43,8 @@ const (
 	batchRows   = 1024
 	batchBytes  = 1 << 20
 	batchValues = 64 << 10
-	// maxDictionary bounds the dictionary of a column in a row group. Beyond, values are written as they are.
+	// maxDictionary bounds the dictionary of a column in a row group. Beyond, values are written as
+	// they are.
 	maxDictionary = 1 << 20
 	maxPage       = 256 << 10
 	// What the pages and dictionaries of all columns have together, if these are many.
@@ -140,16 +147,31 @@ func (w *parquetWriter) write() error {
 	if w.out == nil {
 		n := w.t.leaves
 		cfg := &parquet.WriterConfig{
-			CreatedBy: "penstock", Compression: w.codec, WriteBufferSize: 64 << 10, DataPageStatistics: true,
-			MaxRowsPerRowGroup: 1 << 40, DataPageVersion: 1,
-			PageBufferSize: share(allPages, maxPage, 4<<10, n), DictionaryMaxBytes: int64(share(allDictionaries, maxDictionary, 4<<10, n)),
+			CreatedBy:          "penstock",
+			Compression:        w.codec,
+			WriteBufferSize:    64 << 10,
+			DataPageStatistics: true,
+			MaxRowsPerRowGroup: 1 << 40,
+			DataPageVersion:    1,
+			PageBufferSize: share(
+				allPages,
+				maxPage,
+				4<<10,
+				n,
+			),
+			DictionaryMaxBytes: int64(share(allDictionaries, maxDictionary, 4<<10, n)),
 		}
 		if size := share(allPages/2, 32<<10, 1<<10, n); size < 32<<10 {
 			cfg.ColumnPageBuffers = parquet.NewChunkBufferPool(size)
 		}
-		// The bounds of a text stand whole in the head of each of its pages, and nobody reads them there.
+		// The bounds of a text stand whole in the head of each of its pages, and nobody reads them
+		// there.
 		cfg.SkipPageStatistics, cfg.SkipPageBounds = w.t.unbounded()
-		w.out = parquet.NewGenericWriter[any](w.dst, parquet.NewSchema("record", w.schema(w.unlike())), cfg)
+		w.out = parquet.NewGenericWriter[any](
+			w.dst,
+			parquet.NewSchema("record", w.schema(w.unlike())),
+			cfg,
+		)
 	}
 	columns := w.out.ColumnWriters()
 	for i, values := range w.columns {
@@ -167,8 +189,8 @@ func (w *parquetWriter) write() error {
 	return nil
 }
 
-// unlike tells of each leaf whether most of its first values are unlike each other, or one of them is
-// large: a dictionary of them would be work for nothing.
+// unlike tells of each leaf whether most of its first values are unlike each other, or one of them
+// is large: a dictionary of them would be work for nothing.
 func (w *parquetWriter) unlike() []bool {
 	plain := make([]bool, len(w.columns))
 	for i, values := range w.columns {
@@ -221,7 +243,8 @@ func (c *column) metaValue(r *row, s *stagedRow) (scalar, bool) {
 	return scalar{b: b}, b != nil
 }
 
-// shred appends the values of a column; def is the level its parent is defined to, if it is there at all.
+// shred appends the values of a column; def is the level its parent is defined to, if it is there
+// at all.
 func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 	present = present && r.has(c)
 	switch c.typ {
@@ -235,7 +258,10 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 		return
 	case tList:
 		if !present {
-			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(def), c.elem.leaf))
+			dst[c.elem.leaf] = append(
+				dst[c.elem.leaf],
+				parquet.Value{}.Level(0, int(def), c.elem.leaf),
+			)
 			return
 		}
 		rep := byte(0)
@@ -253,7 +279,10 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 			rep = c.elem.maxRep
 		}
 		if rep == 0 {
-			dst[c.elem.leaf] = append(dst[c.elem.leaf], parquet.Value{}.Level(0, int(c.defs), c.elem.leaf))
+			dst[c.elem.leaf] = append(
+				dst[c.elem.leaf],
+				parquet.Value{}.Level(0, int(c.defs), c.elem.leaf),
+			)
 		}
 		return
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// parquetText writes rows as JSON: nulls left out of groups, timestamps and dates in ISO 8601, bytes that are no text in base64.
+// parquetText writes rows as JSON: nulls left out of groups, timestamps and dates in ISO 8601,
+// bytes that are no text in base64.
 type parquetText struct {
 	root parquet.Node
 	dst  []byte
@@ -32,7 +33,8 @@ func (p *parquetText) row(row parquet.Row) error {
 	return err
 }
 
-// assembler puts a row together again from its leaves. Each leaf's values are consumed from the front.
+// assembler puts a row together again from its leaves. Each leaf's values are consumed from the
+// front.
 type assembler struct {
 	columns [][]parquet.Value
 	column  int // the next leaf, in schema order
@@ -113,7 +115,9 @@ func (a *assembler) node(n parquet.Node, rep, def int) (bool, error) {
 		a.drop(1)
 		return true, a.leaf(n, v)
 	}
-	if lt := n.Type().LogicalType(); isList(lt) && len(n.Fields()) == 1 && n.Fields()[0].Repeated() && !n.Fields()[0].Leaf() && len(n.Fields()[0].Fields()) == 1 {
+	if lt := n.Type().
+		LogicalType(); isList(lt) && len(n.Fields()) == 1 && n.Fields()[0].Repeated() && !n.Fields()[0].Leaf() &&
+		len(n.Fields()[0].Fields()) == 1 {
 		return true, a.list(n.Fields()[0], rep+1, def+1)
 	}
 	return true, a.group(n.Fields(), rep, def)
@@ -192,7 +196,12 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 		a.dst = strconv.AppendBool(a.dst, v.Boolean())
 	case parquet.Int32:
 		if _, ok := logical.(*format.DateType); ok {
-			a.dst = append(time.Unix(int64(v.Int32())*86400, 0).UTC().AppendFormat(append(a.dst, '"'), time.DateOnly), '"')
+			a.dst = append(
+				time.Unix(int64(v.Int32())*86400, 0).
+					UTC().
+					AppendFormat(append(a.dst, '"'), time.DateOnly),
+				'"',
+			)
 			return nil
 		}
 		a.dst = strconv.AppendInt(a.dst, int64(v.Int32()), 10)

@@ -30,8 +30,8 @@ func group(columns []*column, node func(*column) parquet.Node) parquet.Node {
 	return o
 }
 
-// parquet gives the leaves their numbers and levels, and returns what makes the schema, with the encodings that all readers know. plain tells of
-// the leaves which are to have no dictionary.
+// parquet gives the leaves their numbers and levels, and returns what makes the schema, with the
+// encodings that all readers know. plain tells of the leaves which are to have no dictionary.
 func (t *tableSchema) parquet() func(plain []bool) parquet.Node {
 	leaf := 0
 	var lists []int
@@ -111,8 +111,8 @@ func (t *tableSchema) parquetNode(plain []bool) parquet.Node {
 	return group(t.columns, node)
 }
 
-// unbounded returns the paths of the columns that have no bounds in the heads of their pages, and of
-// those that have none at all: nobody asks for the least of JSON or bytes.
+// unbounded returns the paths of the columns that have no bounds in the heads of their pages, and
+// of those that have none at all: nobody asks for the least of JSON or bytes.
 func (t *tableSchema) unbounded() (heads, all [][]string) {
 	var look func(c *column, path []string)
 	look = func(c *column, path []string) {

@@ -95,7 +95,12 @@ func TestReadingCostsInProportion(t *testing.T) {
 				file := c.file(n)
 				return func() {
 					count := 0
-					err := Read(bytes.NewReader(file), int64(len(file)), c.kind, func(*Entry) error { count++; return nil })
+					err := Read(
+						bytes.NewReader(file),
+						int64(len(file)),
+						c.kind,
+						func(*Entry) error { count++; return nil },
+					)
 					if n > 1<<20 {
 						t.Log(count, "records", err)
 					}

@@ -26,7 +26,8 @@ type Entry struct {
 	Reason    string // of a dead letter
 }
 
-// Kind tells the format of an object by its name: raw, ndjson, delimited, avro or parquet, "" if the name does not tell.
+// Kind tells the format of an object by its name: raw, ndjson, delimited, avro or parquet, "" if
+// the name does not tell.
 func Kind(name string) string {
 	name = path.Base(name)
 	for {
@@ -53,9 +54,11 @@ func Kind(name string) string {
 // MaxLine bounds a line that Read takes, in bytes.
 const MaxLine = 256 << 20
 
-// Read calls do with each record of a file, in order; do must not keep the Entry's slices. kind is one of Kind's; when it is "", the first bytes tell
-// Parquet and Avro, and anything else is lines. Lines are decompressed by what they begin with. Values of Avro and Parquet come as JSON.
-// A row of a delimited file is a value as it stands, its header included; a quoted column may hold line breaks.
+// Read calls do with each record of a file, in order; do must not keep the Entry's slices. kind is
+// one of Kind's; when it is "", the first bytes tell Parquet and Avro, and anything else is lines.
+// Lines are decompressed by what they begin with. Values of Avro and Parquet come as JSON. A row of
+// a delimited file is a value as it stands, its header included; a quoted column may hold line
+// breaks.
 func Read(r io.ReaderAt, size int64, kind string, do func(*Entry) error) error {
 	var head [4]byte
 	n, err := r.ReadAt(head[:], 0)
@@ -121,7 +124,8 @@ func ReadLines(r io.Reader, kind string, do func(*Entry) error) error {
 	}
 }
 
-// envelope is a line as appendEnvelope writes it. The members that tell it from a value of the user's are topic or tag, offset and time.
+// envelope is a line as appendEnvelope writes it. The members that tell it from a value of the
+// user's are topic or tag, offset and time.
 type envelope struct {
 	Topic     *string         `json:"topic"`
 	TopicB    []byte          `json:"topic_base64"`
@@ -139,7 +143,8 @@ type envelope struct {
 	Reason    string          `json:"reason"`
 }
 
-// envelopeKVs are read with a bound: an empty one takes three bytes of a line, and a hundred of memory.
+// envelopeKVs are read with a bound: an empty one takes three bytes of a line, and a hundred of
+// memory.
 type envelopeKVs []envelopeKV
 
 const maxHeaders = 10_000
@@ -161,11 +166,16 @@ type envelopeKV struct {
 
 // open fills e from the line if that is an envelope.
 func (e *Entry) open(line []byte) error {
-	if !bytes.HasPrefix(line, []byte(`{"topic`)) && !bytes.HasPrefix(line, []byte(`{"tag`)) || !bytes.Contains(line, []byte(`,"offset":`)) {
+	if !bytes.HasPrefix(line, []byte(`{"topic`)) && !bytes.HasPrefix(line, []byte(`{"tag`)) ||
+		!bytes.Contains(line, []byte(`,"offset":`)) {
 		return nil
 	}
 	var v envelope
-	if err := json.Unmarshal(line, &v); err != nil || v.Offset == nil || v.Time == nil || v.Topic == nil && v.TopicB == nil && v.Tag == nil && v.TagB == nil {
+	if err := json.Unmarshal(
+		line,
+		&v,
+	); err != nil || v.Offset == nil || v.Time == nil ||
+		v.Topic == nil && v.TopicB == nil && v.Tag == nil && v.TagB == nil {
 		return nil // a value of the user's that looks like one
 	}
 	e.Located, e.Reason = true, v.Reason
@@ -177,7 +187,10 @@ func (e *Entry) open(line []byte) error {
 		e.Value = bytesOr(v.ValueText, v.ValueB)
 	}
 	for _, h := range v.Headers {
-		e.Headers = append(e.Headers, record.Header{Key: or(&h.Key, h.KeyB), Value: bytesOr(h.Value, h.ValueB)})
+		e.Headers = append(
+			e.Headers,
+			record.Header{Key: or(&h.Key, h.KeyB), Value: bytesOr(h.Value, h.ValueB)},
+		)
 	}
 	return nil
 }

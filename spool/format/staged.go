@@ -19,8 +19,8 @@ import (
 //
 //	length | offset | time | partition | topic | key length + 1, or 0 | key | content
 //
-// (varints), members are those, compressed, and the file is made of them in the end. The content is JSON, or cells where a schema of declared columns
-// is laid over it already.
+// (varints), members are those, compressed, and the file is made of them in the end. The content is
+// JSON, or cells where a schema of declared columns is laid over it already.
 type staged struct {
 	cfg         Config
 	dec         decode.Decoder
@@ -33,12 +33,24 @@ type staged struct {
 
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
 	// Working files only: speed is all.
-	keep := streaming("s2", "", func() resetter { return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10)) })
-	s := &staged{cfg: *c, dec: dec, keep: keep, fingerprint: fingerprint, rows: sync.Pool{New: func() any { return &stagedScratch{} }}}
+	keep := streaming(
+		"s2",
+		"",
+		func() resetter { return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10)) },
+	)
+	s := &staged{
+		cfg:         *c,
+		dec:         dec,
+		keep:        keep,
+		fingerprint: fingerprint,
+		rows:        sync.Pool{New: func() any { return &stagedScratch{} }},
+	}
 	if len(c.Columns) > 0 {
 		s.fixed = newTable(declared(c.Columns), c)
 	} else if c.Extra == "" {
-		return nil, errors.New("extra: must be set where the schema is inferred, for later records may have other fields")
+		return nil, errors.New(
+			"extra: must be set where the schema is inferred, for later records may have other fields",
+		)
 	}
 	return s, nil
 }
@@ -103,7 +115,19 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if key != nil {
 		keyLen = uint64(len(key)) + 1
 	}
-	n := len(h) + uvarintLen(uint64(len(topic))) + len(topic) + uvarintLen(keyLen) + len(key) + len(content)
+	n := len(
+		h,
+	) + uvarintLen(
+		uint64(len(topic)),
+	) + len(
+		topic,
+	) + uvarintLen(
+		keyLen,
+	) + len(
+		key,
+	) + len(
+		content,
+	)
 	dst = binary.AppendUvarint(dst, uint64(n))
 	dst = append(dst, h...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(topic))), topic...)
@@ -153,7 +177,8 @@ func newStagedReader(members io.Reader) *stagedReader {
 // free tells that the rows so far are no longer needed.
 func (r *stagedReader) free() { r.used = 0 }
 
-// next returns the next row, which is overwritten by the one after it; its slices are not. The error after the last is io.EOF.
+// next returns the next row, which is overwritten by the one after it; its slices are not. The
+// error after the last is io.EOF.
 func (r *stagedReader) next() (*stagedRow, error) {
 	n, err := binary.ReadUvarint(r.br)
 	if err == io.EOF {
@@ -166,7 +191,8 @@ func (r *stagedReader) next() (*stagedRow, error) {
 		return nil, fmt.Errorf("working file: row of %d bytes", n)
 	}
 	if len(r.slab)-r.used < int(n) {
-		r.slab, r.used = make([]byte, max(int(n), 256<<10)), 0 // who keeps rows of the old one keeps it
+		// who keeps rows of the old one keeps it
+		r.slab, r.used = make([]byte, max(int(n), 256<<10)), 0
 	}
 	p := r.slab[r.used : r.used+int(n) : r.used+int(n)]
 	r.used += int(n)

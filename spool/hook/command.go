@@ -18,10 +18,20 @@ func (c *command) Run(ctx context.Context, p *Partition) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.cfg.Command[0], c.cfg.Command[1:]...)
 	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(os.Environ(), "PENSTOCK_TOPIC="+p.Topic, "PENSTOCK_PATH="+p.Path, "PENSTOCK_LOCATION="+p.Location,
-		"PENSTOCK_START="+p.Start.UTC().Format(time.RFC3339), "PENSTOCK_END="+p.End.UTC().Format(time.RFC3339))
+	cmd.Env = append(
+		os.Environ(),
+		"PENSTOCK_TOPIC="+p.Topic,
+		"PENSTOCK_PATH="+p.Path,
+		"PENSTOCK_LOCATION="+p.Location,
+		"PENSTOCK_START="+p.Start.UTC().
+			Format(time.RFC3339),
+		"PENSTOCK_END="+p.End.UTC().Format(time.RFC3339),
+	)
 	for i, name := range p.Names {
-		cmd.Env = append(cmd.Env, "PENSTOCK_VALUE_"+variable(name)+"="+strings.ReplaceAll(p.Values[i], "\x00", ""))
+		cmd.Env = append(
+			cmd.Env,
+			"PENSTOCK_VALUE_"+variable(name)+"="+strings.ReplaceAll(p.Values[i], "\x00", ""),
+		)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		out = bytes.TrimSpace(out)

@@ -22,7 +22,8 @@ import (
 )
 
 // glueHook adds the partition to a table of the AWS Glue data catalog, with the table's own storage
-// descriptor. Two signed requests are all that takes; the SDK of Glue would be a tenth of the binary.
+// descriptor. Two signed requests are all that takes; the SDK of Glue would be a tenth of the
+// binary.
 type glueHook struct {
 	cfg Config
 
@@ -92,7 +93,10 @@ func (g *glueHook) register(ctx context.Context, p *Partition) error {
 	in["TableName"] = g.cfg.Table
 	in["PartitionInput"] = map[string]any{"Values": values, "StorageDescriptor": sd}
 	err = g.call(ctx, "CreatePartition", in, nil)
-	if refused := (*glueError)(nil); errors.As(err, &refused) && refused.code == "AlreadyExistsException" {
+	if refused := (*glueError)(
+		nil,
+	); errors.As(err, &refused) &&
+		refused.code == "AlreadyExistsException" {
 		return nil
 	}
 	return err
@@ -102,7 +106,10 @@ func (g *glueHook) register(ctx context.Context, p *Partition) error {
 type glueError struct{ operation, status, code, message string }
 
 func (e *glueError) Error() string {
-	return strings.TrimRight(fmt.Sprintf("%s: %s %s: %s", e.operation, e.status, e.code, e.message), ": ")
+	return strings.TrimRight(
+		fmt.Sprintf("%s: %s %s: %s", e.operation, e.status, e.code, e.message),
+		": ",
+	)
 }
 
 // maxGlueAnswer bounds what is read of an answer: a table with thousands of columns fits.
@@ -119,7 +126,12 @@ func (g *glueHook) call(ctx context.Context, operation string, in, out any) erro
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.endpoint(ac), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		g.endpoint(ac),
+		bytes.NewReader(body),
+	)
 	if err != nil {
 		return err
 	}
@@ -136,7 +148,8 @@ func (g *glueHook) call(ctx context.Context, operation string, in, out any) erro
 		return fmt.Errorf("credentials: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, cred, req, hex.EncodeToString(sum[:]), "glue", ac.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().
+		SignHTTP(ctx, cred, req, hex.EncodeToString(sum[:]), "glue", ac.Region, time.Now()); err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
 	var client aws.HTTPClient = http.DefaultClient
@@ -178,7 +191,11 @@ func newGlueError(operation string, resp *http.Response, text []byte) error {
 
 // endpoint returns where Glue is, in the order in which the SDKs look.
 func (g *glueHook) endpoint(ac *aws.Config) string {
-	if at := cmp.Or(g.cfg.Endpoint, os.Getenv("AWS_ENDPOINT_URL_GLUE"), aws.ToString(ac.BaseEndpoint)); at != "" {
+	if at := cmp.Or(
+		g.cfg.Endpoint,
+		os.Getenv("AWS_ENDPOINT_URL_GLUE"),
+		aws.ToString(ac.BaseEndpoint),
+	); at != "" {
 		return at
 	}
 	return "https://glue." + ac.Region + "." + awsDomain(ac.Region)

@@ -71,14 +71,23 @@ func (c *Config) Validate() error {
 		need("database", c.Database != "")
 		need("table", c.Table != "")
 	default:
-		errs = append(errs, fmt.Errorf("type: must be webhook, command, trino or glue, not %q", c.Type))
+		errs = append(
+			errs,
+			fmt.Errorf("type: must be webhook, command, trino or glue, not %q", c.Type),
+		)
 	}
 	for name, s := range map[string]string{"url": c.URL, "endpoint": c.Endpoint} {
 		if s == "" {
 			continue
 		}
-		if u, err := url.Parse(s); err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
-			errs = append(errs, fmt.Errorf("%s: must be a URL such as \"https://host/path\", not %q", name, s))
+		if u, err := url.Parse(
+			s,
+		); err != nil || u.Host == "" ||
+			!slices.Contains([]string{"http", "https"}, u.Scheme) {
+			errs = append(
+				errs,
+				fmt.Errorf("%s: must be a URL such as \"https://host/path\", not %q", name, s),
+			)
 		}
 	}
 	if c.Mode != "register" && c.Mode != "sync" {

@@ -17,9 +17,23 @@ import (
 
 func testPartition() *Partition {
 	return &Partition{
-		Topic: "app", Path: "app/dt=2026-01-02/hr=03", Location: "s3://lake/app/dt=2026-01-02/hr=03/",
-		Names: []string{"dt", "hr"}, Values: []string{"2026-01-02", "0'3"}, Agent: "edge-1",
-		Start: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC), End: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
+		Topic:    "app",
+		Path:     "app/dt=2026-01-02/hr=03",
+		Location: "s3://lake/app/dt=2026-01-02/hr=03/",
+		Names:    []string{"dt", "hr"},
+		Values:   []string{"2026-01-02", "0'3"},
+		Agent:    "edge-1",
+		Start: time.Date(
+			2026,
+			1,
+			2,
+			3,
+			0,
+			0,
+			0,
+			time.UTC,
+		),
+		End: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -50,16 +64,24 @@ func TestWebhook(t *testing.T) {
 	}))
 	defer srv.Close()
 	h := mustHook(t, func(c *Config) {
-		c.Type, c.URL, c.Headers = "webhook", srv.URL, map[string]string{"Authorization": "Bearer x"}
+		c.Type, c.URL, c.Headers = "webhook", srv.URL, map[string]string{
+			"Authorization": "Bearer x",
+		}
 	})
-	if err := h.Run(t.Context(), testPartition()); err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "not now") {
+	if err := h.Run(
+		t.Context(),
+		testPartition(),
+	); err == nil || !strings.Contains(err.Error(), "503") ||
+		!strings.Contains(err.Error(), "not now") {
 		t.Fatalf("got %v", err)
 	}
 	status = http.StatusNoContent
 	if err := h.Run(t.Context(), testPartition()); err != nil {
 		t.Fatal(err)
 	}
-	if got.Location != testPartition().Location || got.Values[1] != "0'3" || key != "app/dt=2026-01-02/hr=03" || auth != "Bearer x" {
+	if got.Location != testPartition().Location || got.Values[1] != "0'3" ||
+		key != "app/dt=2026-01-02/hr=03" ||
+		auth != "Bearer x" {
 		t.Errorf("got %+v, key %q, auth %q", got, key, auth)
 	}
 }
@@ -67,7 +89,13 @@ func TestWebhook(t *testing.T) {
 func TestCommand(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	h := mustHook(t, func(c *Config) {
-		c.Type, c.Command = "command", []string{"sh", "-c", `echo "$PENSTOCK_PATH $PENSTOCK_VALUE_HR $1" > ` + out, "sh", "arg"}
+		c.Type, c.Command = "command", []string{
+			"sh",
+			"-c",
+			`echo "$PENSTOCK_PATH $PENSTOCK_VALUE_HR $1" > ` + out,
+			"sh",
+			"arg",
+		}
 	})
 	if err := h.Run(t.Context(), testPartition()); err != nil {
 		t.Fatal(err)
@@ -75,8 +103,15 @@ func TestCommand(t *testing.T) {
 	if b, _ := os.ReadFile(out); string(b) != "app/dt=2026-01-02/hr=03 0'3 arg\n" {
 		t.Errorf("got %q", b)
 	}
-	h = mustHook(t, func(c *Config) { c.Type, c.Command = "command", []string{"sh", "-c", "echo no table >&2; exit 3"} })
-	if err := h.Run(t.Context(), testPartition()); err == nil || !strings.Contains(err.Error(), "no table") {
+	h = mustHook(
+		t,
+		func(c *Config) { c.Type, c.Command = "command", []string{"sh", "-c", "echo no table >&2; exit 3"} },
+	)
+	if err := h.Run(
+		t.Context(),
+		testPartition(),
+	); err == nil ||
+		!strings.Contains(err.Error(), "no table") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -118,10 +153,17 @@ func TestTrino(t *testing.T) {
 		t.Errorf("a second registration: %v", err)
 	}
 	final = `{"error":{"message":"Table not found","errorName":"TABLE_NOT_FOUND"}}`
-	if err := mustHook(t, set("sync")).Run(t.Context(), testPartition()); err == nil || !strings.Contains(err.Error(), "Table not found") {
+	if err := mustHook(
+		t,
+		set("sync"),
+	).Run(t.Context(), testPartition()); err == nil ||
+		!strings.Contains(err.Error(), "Table not found") {
 		t.Errorf("got %v", err)
 	}
-	if s := statements[2]; !strings.Contains(s, "sync_partition_metadata(schema_name => 'logs', table_name => 'app', mode => 'ADD')") {
+	if s := statements[2]; !strings.Contains(
+		s,
+		"sync_partition_metadata(schema_name => 'logs', table_name => 'app', mode => 'ADD')",
+	) {
 		t.Errorf("got %s", s)
 	}
 }
@@ -133,17 +175,26 @@ func TestGlue(t *testing.T) {
 	var created map[string]any
 	exists := false
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := r.Header.Get("Authorization"); !strings.HasPrefix(a, "AWS4-HMAC-SHA256 Credential=a/") || !strings.Contains(a, "/eu-central-1/glue/aws4_request") {
+		if a := r.Header.Get(
+			"Authorization",
+		); !strings.HasPrefix(a, "AWS4-HMAC-SHA256 Credential=a/") ||
+			!strings.Contains(a, "/eu-central-1/glue/aws4_request") {
 			t.Errorf("signed %q", a)
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		switch r.Header.Get("X-Amz-Target") {
 		case "AWSGlue.GetTable":
-			fmt.Fprint(w, `{"Table":{"Name":"app","PartitionKeys":[{"Name":"hr"},{"Name":"dt"}],"StorageDescriptor":{"InputFormat":"x","Location":"s3://lake/app/","NumberOfBuckets":-1}}}`)
+			fmt.Fprint(
+				w,
+				`{"Table":{"Name":"app","PartitionKeys":[{"Name":"hr"},{"Name":"dt"}],"StorageDescriptor":{"InputFormat":"x","Location":"s3://lake/app/","NumberOfBuckets":-1}}}`,
+			)
 		case "AWSGlue.CreatePartition":
 			if exists {
 				w.WriteHeader(http.StatusBadRequest)
-				fmt.Fprint(w, `{"__type":"AlreadyExistsException","Message":"Partition already exists."}`)
+				fmt.Fprint(
+					w,
+					`{"__type":"AlreadyExistsException","Message":"Partition already exists."}`,
+				)
 				return
 			}
 			exists = true
@@ -162,7 +213,10 @@ func TestGlue(t *testing.T) {
 	}
 	in, _ := created["PartitionInput"].(map[string]any)
 	sd, _ := in["StorageDescriptor"].(map[string]any)
-	if fmt.Sprint(in["Values"]) != "[0'3 2026-01-02]" || sd["Location"] != testPartition().Location || sd["InputFormat"] != "x" || sd["NumberOfBuckets"] != -1. {
+	if fmt.Sprint(in["Values"]) != "[0'3 2026-01-02]" ||
+		sd["Location"] != testPartition().Location ||
+		sd["InputFormat"] != "x" ||
+		sd["NumberOfBuckets"] != -1. {
 		t.Errorf("created %v", created)
 	}
 }
@@ -187,7 +241,11 @@ func TestGlueRefuses(t *testing.T) {
 		h := mustHook(t, func(cfg *Config) {
 			cfg.Type, cfg.Database, cfg.Table, cfg.Region, cfg.Endpoint = "glue", "logs", "app", "eu-central-1", srv.URL
 		})
-		if err := h.Run(t.Context(), testPartition()); err == nil || err.Error() != "glue: "+c.want {
+		if err := h.Run(
+			t.Context(),
+			testPartition(),
+		); err == nil ||
+			err.Error() != "glue: "+c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 		srv.Close()

@@ -43,7 +43,8 @@ func (t *trino) Run(ctx context.Context, p *Partition) error {
 	if err != nil {
 		return fmt.Errorf("trino: %w", err)
 	}
-	if e := answer.Error; e != nil && e.Name != "ALREADY_EXISTS" && !strings.Contains(e.Message, "already registered") {
+	if e := answer.Error; e != nil && e.Name != "ALREADY_EXISTS" &&
+		!strings.Contains(e.Message, "already registered") {
 		return fmt.Errorf("trino: %s: %s", e.Name, e.Message)
 	}
 	return nil
@@ -51,14 +52,28 @@ func (t *trino) Run(ctx context.Context, p *Partition) error {
 
 func (t *trino) statement(p *Partition) string {
 	if t.cfg.Mode == "sync" {
-		return fmt.Sprintf("CALL %s.system.sync_partition_metadata(schema_name => %s, table_name => %s, mode => 'ADD')",
-			identifier(t.cfg.Catalog), literal(t.cfg.Database), literal(t.cfg.Table))
+		return fmt.Sprintf(
+			"CALL %s.system.sync_partition_metadata(schema_name => %s, table_name => %s, mode => 'ADD')",
+			identifier(t.cfg.Catalog),
+			literal(t.cfg.Database),
+			literal(t.cfg.Table),
+		)
 	}
-	return fmt.Sprintf("CALL %s.system.register_partition(schema_name => %s, table_name => %s, partition_columns => %s, partition_values => %s, location => %s)",
-		identifier(t.cfg.Catalog), literal(t.cfg.Database), literal(t.cfg.Table), array(p.Names), array(p.Values), literal(p.Location))
+	return fmt.Sprintf(
+		"CALL %s.system.register_partition(schema_name => %s, table_name => %s, partition_columns => %s, partition_values => %s, location => %s)",
+		identifier(
+			t.cfg.Catalog,
+		),
+		literal(t.cfg.Database),
+		literal(t.cfg.Table),
+		array(p.Names),
+		array(p.Values),
+		literal(p.Location),
+	)
 }
 
-// call makes one request; while the coordinator is busy (502 to 504) it asks again, as the protocol wants.
+// call makes one request; while the coordinator is busy (502 to 504) it asks again, as the protocol
+// wants.
 func (t *trino) call(ctx context.Context, method, to, body string) (*trinoAnswer, error) {
 	for {
 		req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
@@ -95,7 +110,12 @@ func (t *trino) do(req *http.Request) (_ *trinoAnswer, busy bool, _ error) {
 		return nil, false, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, resp.StatusCode >= 502 && resp.StatusCode <= 504, fmt.Errorf("%s: %.512s", resp.Status, text)
+		return nil, resp.StatusCode >= 502 &&
+				resp.StatusCode <= 504, fmt.Errorf(
+				"%s: %.512s",
+				resp.Status,
+				text,
+			)
 	}
 	var a trinoAnswer
 	if err := json.Unmarshal(text, &a); err != nil {

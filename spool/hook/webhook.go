@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// webhook posts the partition as JSON. The Idempotency-Key header is the same in each attempt and for each repetition.
+// webhook posts the partition as JSON. The Idempotency-Key header is the same in each attempt and
+// for each repetition.
 type webhook struct {
 	cfg    Config
 	client *http.Client
@@ -39,7 +40,12 @@ func (w *webhook) Run(ctx context.Context, p *Partition) error {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // only for the message
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("webhook: %s answers %s: %s", req.URL.Host, resp.Status, bytes.TrimSpace(text))
+		return fmt.Errorf(
+			"webhook: %s answers %s: %s",
+			req.URL.Host,
+			resp.Status,
+			bytes.TrimSpace(text),
+		)
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ func (l *sliceLog) Next(context.Context) (*record.Batch, error) {
 	return b, nil
 }
 
-// archive stores 1,000 records in three cuts, every tenth of them a dead letter, and returns the store.
+// archive stores 1,000 records in three cuts, every tenth of them a dead letter, and returns the
+// store.
 func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 	t.Helper()
 	cfg := local.DefaultStore()
@@ -59,8 +60,18 @@ func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 	var l sliceLog
 	for i := range 1000 {
 		r := record.Record{
-			Offset: int64(i), Time: time.Date(2026, 1, 2, i%3, 0, 0, 0, time.UTC).UnixNano(), Key: []byte{byte(i), 0xff},
-			Value: fmt.Appendf(nil, `{"id":%d,"ts":%d}`, i, 1767312000+i%3*3600), Headers: []record.Header{{Key: "h", Value: []byte("v")}},
+			Offset: int64(
+				i,
+			),
+			Time: time.Date(2026, 1, 2, i%3, 0, 0, 0, time.UTC).UnixNano(),
+			Key:  []byte{byte(i), 0xff},
+			Value: fmt.Appendf(
+				nil,
+				`{"id":%d,"ts":%d}`,
+				i,
+				1767312000+i%3*3600,
+			),
+			Headers: []record.Header{{Key: "h", Value: []byte("v")}},
 		}
 		if i%10 == 0 {
 			r.Value = fmt.Appendf(nil, "no json %d", i)
@@ -76,7 +87,16 @@ func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 	if change != nil {
 		change(&sc)
 	}
-	a, err := spool.NewArchiver(sc, store, spool.Env{Agent: "a", Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	a, err := spool.NewArchiver(
+		sc,
+		store,
+		spool.Env{
+			Agent:   "a",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,16 +125,29 @@ func TestVerifySound(t *testing.T) {
 			c.Compression = "zstd"
 		})
 		rep := verify(t, store, Options{Deep: true})
-		if !rep.OK() || len(rep.Gaps) > 0 || rep.Records != 1000 || rep.Read != 1000 || rep.Located != 1000 || rep.Cuts != 3 || rep.Logs["app-3"].End != 1000 {
+		if !rep.OK() || len(rep.Gaps) > 0 || rep.Records != 1000 || rep.Read != 1000 ||
+			rep.Located != 1000 ||
+			rep.Cuts != 3 ||
+			rep.Logs["app-3"].End != 1000 {
 			t.Errorf("%s: %+v %+v", kind, rep, rep.Logs["app-3"])
 		}
-		if rep := verify(t, store, Options{Topic: "app", From: 450, To: 460}); !rep.OK() || rep.Cuts != 1 {
+		if rep := verify(
+			t,
+			store,
+			Options{Topic: "app", From: 450, To: 460},
+		); !rep.OK() ||
+			rep.Cuts != 1 {
 			t.Errorf("%s: range: %+v", kind, rep)
 		}
 	}
 }
 
-func copyObject(t *testing.T, store spool.Store, from, to string, change func(data []byte, meta map[string]string) []byte) {
+func copyObject(
+	t *testing.T,
+	store spool.Store,
+	from, to string,
+	change func(data []byte, meta map[string]string) []byte,
+) {
 	t.Helper()
 	r, obj, err := store.Get(t.Context(), from)
 	if err != nil {
@@ -129,7 +162,13 @@ func copyObject(t *testing.T, store spool.Store, from, to string, change func(da
 	if change != nil {
 		data = change(data, meta)
 	}
-	if err := store.Put(t.Context(), to, bytes.NewReader(data), int64(len(data)), spool.PutOptions{Metadata: meta}); err != nil {
+	if err := store.Put(
+		t.Context(),
+		to,
+		bytes.NewReader(data),
+		int64(len(data)),
+		spool.PutOptions{Metadata: meta},
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -183,7 +222,10 @@ func TestVerifyFindsDamage(t *testing.T) {
 			store := archive(t, nil)
 			c.damage(t, store)
 			rep := verify(t, store, Options{Deep: c.deep})
-			if !slices.ContainsFunc(rep.Problems, func(p Problem) bool { return p.Kind == c.want }) {
+			if !slices.ContainsFunc(
+				rep.Problems,
+				func(p Problem) bool { return p.Kind == c.want },
+			) {
 				t.Errorf("want %s, got %+v", c.want, rep.Problems)
 			}
 		})
@@ -197,10 +239,20 @@ func TestVerifyFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if rep := verify(t, store, Options{}); len(rep.Gaps) != 1 || rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
+	if rep := verify(
+		t,
+		store,
+		Options{},
+	); len(rep.Gaps) != 1 ||
+		rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
 		t.Errorf("a missing cut: %+v", rep)
 	}
-	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 || rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
+	if rep := verify(
+		t,
+		store,
+		Options{From: 850, To: 1200},
+	); len(rep.Gaps) != 1 ||
+		rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)
 	}
 }
@@ -219,7 +271,10 @@ func TestLifeOf(t *testing.T) {
 	for name, want := range map[string][3]string{
 		"app-3": {"app", "3", ""}, "app-3.0a1b2c3d": {"app", "3", "0a1b2c3d"}, "a-1.0a1b2c3d-4": {"a-1.0a1b2c3d", "4", ""},
 	} {
-		if topic, p, life, ok := SplitLog(name); !ok || [3]string{topic, fmt.Sprint(p), life} != want {
+		if topic, p, life, ok := SplitLog(
+			name,
+		); !ok ||
+			[3]string{topic, fmt.Sprint(p), life} != want {
 			t.Errorf("%s: %s %d %q %v", name, topic, p, life, ok)
 		}
 	}
@@ -238,7 +293,9 @@ func TestRead(t *testing.T) {
 			if e.Offset%10 == 0 {
 				want = fmt.Sprintf("no json %d", e.Offset)
 			}
-			if !e.Located || e.Topic != "app" || e.Partition != 3 || !strings.HasPrefix(string(e.Value), want) || len(e.Headers) != 1 ||
+			if !e.Located || e.Topic != "app" || e.Partition != 3 ||
+				!strings.HasPrefix(string(e.Value), want) ||
+				len(e.Headers) != 1 ||
 				!bytes.Equal(e.Key, []byte{byte(e.Offset), 0xff}) {
 				t.Fatalf("%s: %+v", o.Key, e)
 			}

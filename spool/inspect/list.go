@@ -15,11 +15,12 @@ import (
 
 // Object is an archived object and what its metadata, or failing that its name, say of it.
 type Object struct {
-	Key        string
-	Size       int64
-	Log        string // as in names: topic-partition, or agent and log, and its life behind a dot if it has one
-	Start, End int64  // of its cut; -1 when unknown
-	First      int64  // offset of the first record; -1 when unknown
+	Key  string
+	Size int64
+	// as in names: topic-partition, or agent and log, and its life behind a dot if it has one
+	Log        string
+	Start, End int64 // of its cut; -1 when unknown
+	First      int64 // offset of the first record; -1 when unknown
 	Last       int64
 	Records    int64 // -1 when unknown
 	Class      string

@@ -17,11 +17,12 @@ type Options struct {
 	Prefix     string  // of keys
 	Topic      string  // "" for all
 	Partitions []int32 // of Topic; none for all
-	Life       string  // only objects of this life of the topic, NoLife for those without; "" for all
-	Open       []Open  // cuts that are known to be begun and not finished
-	From, To   int64   // positions; To 0 means to the end
-	Deep       bool    // read the contents
-	Each       func(done, total int)
+	// only objects of this life of the topic, NoLife for those without; "" for all
+	Life     string
+	Open     []Open // cuts that are known to be begun and not finished
+	From, To int64  // positions; To 0 means to the end
+	Deep     bool   // read the contents
+	Each     func(done, total int)
 }
 
 // Open is a cut that is begun and not finished, as the note of its log says.
@@ -33,14 +34,16 @@ type Open struct {
 
 // Problem is something that is not as it should be.
 type Problem struct {
-	Kind   string // overlap, count, range, name, order, duplicate, place, unreadable, unknown, lost, incomplete, life
+	// overlap, count, range, name, order, duplicate, place, unreadable, unknown, lost, incomplete,
+	// life
+	Kind   string
 	Log    string
 	Key    string
 	Detail string
 }
 
-// Gap is a range of positions between two cuts that no object covers. It is a loss if the log had records there, and none if they were
-// control records, or discarded by a filter.
+// Gap is a range of positions between two cuts that no object covers. It is a loss if the log had
+// records there, and none if they were control records, or discarded by a filter.
 type Gap struct {
 	Log        string
 	Start, End int64
@@ -69,7 +72,8 @@ type LogReport struct {
 	Records    int64
 }
 
-// Lives returns what there is of a partition, a log for each life of its topic, in the order of their names.
+// Lives returns what there is of a partition, a log for each life of its topic, in the order of
+// their names.
 func (r *Report) Lives(topic string, partition int32) (out []*LogReport) {
 	for _, name := range slices.Sorted(maps.Keys(r.Logs)) {
 		if isPartition(name, topic, partition) {
@@ -89,11 +93,15 @@ type verifier struct {
 }
 
 func (v *verifier) problem(kind string, o *Object, format string, args ...any) {
-	v.rep.Problems = append(v.rep.Problems, Problem{kind, o.Log, o.Key, fmt.Sprintf(format, args...)})
+	v.rep.Problems = append(
+		v.rep.Problems,
+		Problem{kind, o.Log, o.Key, fmt.Sprintf(format, args...)},
+	)
 }
 
-// Verify checks the objects of an archive against their names and metadata, each other and, with Deep, their contents. The error
-// tells that it could not be done; what is wrong with the archive is in the report.
+// Verify checks the objects of an archive against their names and metadata, each other and, with
+// Deep, their contents. The error tells that it could not be done; what is wrong with the archive
+// is in the report.
 func Verify(ctx context.Context, store spool.Store, opts Options) (*Report, error) {
 	v := &verifier{store, opts, &Report{Logs: map[string]*LogReport{}}}
 	all, err := List(ctx, store, opts.Prefix)
@@ -129,7 +137,10 @@ func (v *verifier) wanted(o *Object) bool {
 
 func (v *verifier) ofTopic(o *Object) bool {
 	if len(v.opts.Partitions) > 0 {
-		return slices.ContainsFunc(v.opts.Partitions, func(p int32) bool { return isPartition(o.Log, v.opts.Topic, p) })
+		return slices.ContainsFunc(
+			v.opts.Partitions,
+			func(p int32) bool { return isPartition(o.Log, v.opts.Topic, p) },
+		)
 	}
 	_, partition, _, ok := SplitLog(o.Log)
 	return ok && isPartition(o.Log, v.opts.Topic, partition)
@@ -137,7 +148,11 @@ func (v *verifier) ofTopic(o *Object) bool {
 
 func (v *verifier) log(ctx context.Context, name string, objects []*Object) error {
 	slices.SortFunc(objects, func(a, b *Object) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(
+			cmp.Compare(a.Start, b.Start),
+			cmp.Compare(a.End, b.End),
+			cmp.Compare(a.Key, b.Key),
+		)
 	})
 	lr := &LogReport{Start: -1}
 	v.rep.Logs[name] = lr
@@ -152,7 +167,13 @@ func (v *verifier) log(ctx context.Context, name string, objects []*Object) erro
 		case lr.TopicID == "":
 			lr.TopicID = o.TopicID
 		case lr.TopicID != o.TopicID:
-			v.problem("life", o, "it is of the topic with the id %s, others of its log are of %s", o.TopicID, lr.TopicID)
+			v.problem(
+				"life",
+				o,
+				"it is of the topic with the id %s, others of its log are of %s",
+				o.TopicID,
+				lr.TopicID,
+			)
 		}
 		if o.Start < 0 {
 			continue
@@ -191,7 +212,15 @@ func (v *verifier) object(o *Object) {
 	case o.End <= o.Start:
 		v.problem("range", o, "cut [%d, %d) is empty", o.Start, o.End)
 	case o.NameStart >= 0 && (o.NameStart != o.Start || o.NameEnd != o.End):
-		v.problem("name", o, "the name says [%d, %d), the metadata [%d, %d)", o.NameStart, o.NameEnd, o.Start, o.End)
+		v.problem(
+			"name",
+			o,
+			"the name says [%d, %d), the metadata [%d, %d)",
+			o.NameStart,
+			o.NameEnd,
+			o.Start,
+			o.End,
+		)
 	}
 	if o.Records < 0 {
 		return // the store keeps no metadata
@@ -200,7 +229,15 @@ func (v *verifier) object(o *Object) {
 	case o.Records == 0:
 		v.problem("count", o, "no records")
 	case o.First < o.Start || o.Last >= o.End || o.First > o.Last:
-		v.problem("range", o, "records %d to %d are not in [%d, %d)", o.First, o.Last, o.Start, o.End)
+		v.problem(
+			"range",
+			o,
+			"records %d to %d are not in [%d, %d)",
+			o.First,
+			o.Last,
+			o.Start,
+			o.End,
+		)
 	case o.Records > o.Last-o.First+1:
 		v.problem("count", o, "%d records cannot be between %d and %d", o.Records, o.First, o.Last)
 	}
@@ -215,7 +252,14 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 	case lr.Start < 0:
 		lr.Start = o.Start
 	case o.Start < lr.End:
-		v.problem("overlap", o, "cut [%d, %d) begins before %d, where another ends: records between may be there twice", o.Start, o.End, lr.End)
+		v.problem(
+			"overlap",
+			o,
+			"cut [%d, %d) begins before %d, where another ends: records between may be there twice",
+			o.Start,
+			o.End,
+			lr.End,
+		)
 	case o.Start > lr.End:
 		v.rep.Gaps = append(v.rep.Gaps, Gap{o.Log, lr.End, o.Start})
 	}
@@ -226,7 +270,13 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 	}
 	v.whole(cut, total)
 	if total > o.End-o.Start {
-		v.problem("count", o, "%d records in the objects of a cut of %d positions", total, o.End-o.Start)
+		v.problem(
+			"count",
+			o,
+			"%d records in the objects of a cut of %d positions",
+			total,
+			o.End-o.Start,
+		)
 	}
 }
 
@@ -244,16 +294,44 @@ func (v *verifier) whole(cut []*Object, total int64) {
 	missing := records - total
 	switch gone := lost + compacted; {
 	case missing > gone:
-		if slices.ContainsFunc(v.opts.Open, func(c Open) bool { return c.Log == o.Log && c.Start == o.Start && c.End == o.End }) {
+		if slices.ContainsFunc(
+			v.opts.Open,
+			func(c Open) bool { return c.Log == o.Log && c.Start == o.Start && c.End == o.End },
+		) {
 			return // that is told of the whole cut
 		}
-		v.problem("incomplete", o, "%d of %d objects of the cut [%d, %d) are there, and %d of its %d records are in none of them: its upload "+
-			"has not ended, or objects were deleted since", len(cut), objects, o.Start, o.End, missing-gone, records)
+		v.problem(
+			"incomplete",
+			o,
+			"%d of %d objects of the cut [%d, %d) are there, and %d of its %d records are in none of them: its upload "+
+				"has not ended, or objects were deleted since",
+			len(cut),
+			objects,
+			o.Start,
+			o.End,
+			missing-gone,
+			records,
+		)
 	case gone == 0 && len(cut) != objects:
-		v.problem("count", o, "the cut [%d, %d) has %d objects and was made of %d", o.Start, o.End, len(cut), objects)
+		v.problem(
+			"count",
+			o,
+			"the cut [%d, %d) has %d objects and was made of %d",
+			o.Start,
+			o.End,
+			len(cut),
+			objects,
+		)
 	}
 	if lost > 0 {
-		v.problem("lost", o, "up to %d records of the cut [%d, %d) were gone from the log, by retention, before they could be stored", lost, o.Start, o.End)
+		v.problem(
+			"lost",
+			o,
+			"up to %d records of the cut [%d, %d) were gone from the log, by retention, before they could be stored",
+			lost,
+			o.Start,
+			o.End,
+		)
 	}
 }
 
@@ -277,7 +355,16 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 			case e.Offset < o.Start || e.Offset >= o.End:
 				v.problem("range", o, "record %d is not in [%d, %d)", e.Offset, o.Start, o.End)
 			case partitioned && e.Topic != "" && !isPartition(o.Log, e.Topic, e.Partition):
-				v.problem("place", o, "record %d is of %s/%d, the object of %s/%d", e.Offset, e.Topic, e.Partition, topic, partition)
+				v.problem(
+					"place",
+					o,
+					"record %d is of %s/%d, the object of %s/%d",
+					e.Offset,
+					e.Topic,
+					e.Partition,
+					topic,
+					partition,
+				)
 			}
 			last = e.Offset
 			return nil
@@ -293,7 +380,8 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 			v.problem("unreadable", o, "%v", err)
 		case o.Records < 0:
 			o.Records = records
-		case records != o.Records && format.Kind(o.Key) == "delimited" && records == o.Records+1: // its header
+		case records != o.Records && format.Kind(o.Key) == "delimited" && records == o.Records+1:
+			// its header
 		case records != o.Records:
 			v.problem("count", o, "it holds %d records, its metadata says %d", records, o.Records)
 		}

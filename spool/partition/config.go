@@ -46,9 +46,16 @@ type LateConfig struct {
 // Default returns the presets: by hour, in UTC, by the time of the record.
 func Default() Config {
 	return Config{
-		Path:             template.MustParse(`${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}`),
-		Timezone:         "UTC",
-		Time:             TimeConfig{Format: "auto", Timezone: "UTC", Earliest: "2000-01-01T00:00:00Z", Latest: "2200-01-01T00:00:00Z"},
+		Path: template.MustParse(
+			`${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}`,
+		),
+		Timezone: "UTC",
+		Time: TimeConfig{
+			Format:   "auto",
+			Timezone: "UTC",
+			Earliest: "2000-01-01T00:00:00Z",
+			Latest:   "2200-01-01T00:00:00Z",
+		},
 		OnMissing:        "dead_letter",
 		DefaultPartition: "__HIVE_DEFAULT_PARTITION__",
 		DeadLetterPath:   template.MustParse("_dead_letter/${topic}"),
@@ -56,7 +63,8 @@ func Default() Config {
 	}
 }
 
-// DeadLetterPrefix returns what the keys of all dead-letter objects begin with; "" if they have nothing in common.
+// DeadLetterPrefix returns what the keys of all dead-letter objects begin with; "" if they have
+// nothing in common.
 func (c *Config) DeadLetterPrefix() string {
 	if len(c.DeadLetterPath.Parts) == 0 {
 		return ""
@@ -73,11 +81,17 @@ func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "Local" {
-		bad("timezone: must be a name of the time zone database such as \"Europe/Berlin\", not %q", c.Timezone)
+		bad(
+			"timezone: must be a name of the time zone database such as \"Europe/Berlin\", not %q",
+			c.Timezone,
+		)
 	}
 	t := &c.Time
 	if loc, err := time.LoadLocation(t.Timezone); err != nil || t.Timezone == "Local" {
-		bad("time.timezone: must be a name of the time zone database such as \"Europe/Berlin\", not %q", t.Timezone)
+		bad(
+			"time.timezone: must be a name of the time zone database such as \"Europe/Berlin\", not %q",
+			t.Timezone,
+		)
 	} else if _, err := timefmt.New(t.Format, loc); err != nil {
 		bad("time.format: %w", err)
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
-// decodedFinder looks into the JSON that a decoder makes of a value; for several fields of one value it is made once.
+// decodedFinder looks into the JSON that a decoder makes of a value; for several fields of one
+// value it is made once.
 type decodedFinder struct {
 	dec  decode.Decoder
 	json jsonFinder
@@ -30,7 +31,11 @@ func DecodedFields(dec decode.Decoder) Fields {
 
 func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
 	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
-		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value); f.err != nil && errors.Is(f.err, decode.ErrUnavailable) {
+		if f.text, f.err = f.dec.AppendJSON(
+			f.text[:0],
+			value,
+		); f.err != nil &&
+			errors.Is(f.err, decode.ErrUnavailable) {
 			f.of = nil
 			return Value{}, fmt.Errorf("find a field: %w", f.err)
 		}

@@ -7,7 +7,8 @@ import (
 // maxSegment bounds one segment of a path, in bytes: file systems take 255 in a name.
 const maxSegment = 240
 
-// hiveUnsafe are the characters that Hive escapes in partition values (FileUtils.escapePathName), besides control characters.
+// hiveUnsafe are the characters that Hive escapes in partition values (FileUtils.escapePathName),
+// besides control characters.
 const hiveUnsafe = "\"#%'*/:=?\\{[]^\x7f"
 
 var escaped = func() (t [256]bool) {
@@ -22,8 +23,8 @@ var escaped = func() (t [256]bool) {
 
 const upperHex = "0123456789ABCDEF"
 
-// appendEscaped appends a value as one piece of a path segment, the way Hive writes it: %XX for what it takes to be special. Bytes
-// that are no UTF-8 are escaped too.
+// appendEscaped appends a value as one piece of a path segment, the way Hive writes it: %XX for
+// what it takes to be special. Bytes that are no UTF-8 are escaped too.
 func appendEscaped(dst, v []byte) []byte {
 	for i := 0; i < len(v); {
 		c := v[i]
@@ -49,8 +50,8 @@ func appendEscaped(dst, v []byte) []byte {
 	return dst
 }
 
-// sealPath makes a rendered path safe: no empty segment, none of "." and "..", which would lead out of the prefix. It works in place where
-// it can.
+// sealPath makes a rendered path safe: no empty segment, none of "." and "..", which would lead out
+// of the prefix. It works in place where it can.
 func sealPath(p []byte) []byte {
 	clean := true
 	start := 0

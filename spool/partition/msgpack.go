@@ -10,8 +10,8 @@ import (
 
 type msgpackFinder [][]string
 
-// MessagePackFields finds fields in MessagePack maps, without decoding the rest. Timestamps of the MessagePack
-// extension (-1) and of Fluentd's EventTime (0) are Instants.
+// MessagePackFields finds fields in MessagePack maps, without decoding the rest. Timestamps of the
+// MessagePack extension (-1) and of Fluentd's EventTime (0) are Instants.
 func MessagePackFields(paths [][]string) (Finder, error) { return msgpackFinder(paths), nil }
 
 func (f msgpackFinder) Find(value []byte, field int) (Value, error) {
@@ -98,7 +98,8 @@ func instant(s, nano int64) (Value, error) {
 	return Value{Kind: Instant, Int: t}, err
 }
 
-// msgpackExtension reads the two timestamp extensions. fixext and ext 8 headers only: no timestamp is longer than 12 bytes.
+// msgpackExtension reads the two timestamp extensions. fixext and ext 8 headers only: no timestamp
+// is longer than 12 bytes.
 func msgpackExtension(b []byte) (Value, error) {
 	var typ int8
 	var data []byte
@@ -114,14 +115,20 @@ func msgpackExtension(b []byte) (Value, error) {
 	}
 	switch {
 	case typ == 0 && len(data) == 8: // Fluentd EventTime: seconds and nanoseconds
-		return instant(int64(binary.BigEndian.Uint32(data)), int64(binary.BigEndian.Uint32(data[4:])))
+		return instant(
+			int64(binary.BigEndian.Uint32(data)),
+			int64(binary.BigEndian.Uint32(data[4:])),
+		)
 	case typ == -1 && len(data) == 4:
 		return instant(int64(binary.BigEndian.Uint32(data)), 0)
 	case typ == -1 && len(data) == 8:
 		u := binary.BigEndian.Uint64(data)
 		return instant(int64(u&(1<<34-1)), int64(u>>34))
 	case typ == -1 && len(data) == 12:
-		return instant(int64(binary.BigEndian.Uint64(data[4:])), int64(binary.BigEndian.Uint32(data)))
+		return instant(
+			int64(binary.BigEndian.Uint64(data[4:])),
+			int64(binary.BigEndian.Uint32(data)),
+		)
 	}
 	return Value{Kind: Other}, nil
 }

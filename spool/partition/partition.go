@@ -186,8 +186,9 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 // Unit returns the smallest unit of time in the path, 0 if there is none.
 func (p *Partitioner) Unit() time.Duration { return p.main.unit }
 
-// Key appends a record's key to dst: records of one topic have the same path if they have the same key. It allocates
-// nothing but what regular expressions do. The error wraps ErrStop, or decode.ErrUnavailable: then the record is to be tried again.
+// Key appends a record's key to dst: records of one topic have the same path if they have the same
+// key. It allocates nothing but what regular expressions do. The error wraps ErrStop, or
+// decode.ErrUnavailable: then the record is to be tried again.
 func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 	var res Result
 	t, err := p.eventTime(in)
@@ -208,8 +209,14 @@ func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 		return dst, res, nil
 	}
 	if p.onMissing == "stop" {
-		return dst, res, fmt.Errorf("record %d of %s/%d: %w, and %w: mend the configuration, or choose dead_letter or default",
-			in.Record.Offset, in.Topic, in.Partition, res.Reason, ErrStop)
+		return dst, res, fmt.Errorf(
+			"record %d of %s/%d: %w, and %w: mend the configuration, or choose dead_letter or default",
+			in.Record.Offset,
+			in.Topic,
+			in.Partition,
+			res.Reason,
+			ErrStop,
+		)
 	}
 	dst = p.DeadLetterKey(dst[:start], in)
 	res.Class = DeadLetter
@@ -222,7 +229,12 @@ func (p *Partitioner) DeadLetterKey(dst []byte, in *Input) []byte {
 	return dst
 }
 
-func (p *Partitioner) appendKey(dst []byte, l *layout, in *Input, res *Result) (_ []byte, missing error) {
+func (p *Partitioner) appendKey(
+	dst []byte,
+	l *layout,
+	in *Input,
+	res *Result,
+) (_ []byte, missing error) {
 	dst = append(dst, byte(res.Class))
 	if l.bucket > 0 {
 		t := res.Time
@@ -256,7 +268,8 @@ func (p *Partitioner) appendKey(dst []byte, l *layout, in *Input, res *Result) (
 	return dst, missing
 }
 
-// Path renders the path of a key made by Key: segments parted by single slashes, nothing that leads out of the prefix.
+// Path renders the path of a key made by Key: segments parted by single slashes, nothing that leads
+// out of the prefix.
 func (p *Partitioner) Path(key []byte) (string, error) {
 	class := Class(key[0])
 	l := [...]*layout{p.main, p.late, p.dead}[class]
@@ -295,7 +308,12 @@ func checkLength(path []byte) error {
 			seg = 0
 		}
 		if seg > maxSegment {
-			return fmt.Errorf("%w: a segment of more than %d bytes beginning with %.80q", ErrPath, maxSegment, path)
+			return fmt.Errorf(
+				"%w: a segment of more than %d bytes beginning with %.80q",
+				ErrPath,
+				maxSegment,
+				path,
+			)
 		}
 	}
 	if len(path) > maxPath {

@@ -43,10 +43,16 @@ func path(t testing.TB, p *Partitioner, in *Input) (string, Result) {
 var noon = time.Date(2017, 8, 1, 4, 15, 30, 0, time.UTC).UnixNano()
 
 func in(value string) *Input {
-	return &Input{Topic: "app-logs", Tag: "app.web", Origin: "/log", Partition: 3, Record: &record.Record{
-		Offset: 7, Time: noon, Key: []byte("k/1"), Value: []byte(value),
-		Headers: []record.Header{{Key: "env", Value: []byte("prod")}},
-	}}
+	return &Input{
+		Topic:     "app-logs",
+		Tag:       "app.web",
+		Origin:    "/log",
+		Partition: 3,
+		Record: &record.Record{
+			Offset: 7, Time: noon, Key: []byte("k/1"), Value: []byte(value),
+			Headers: []record.Header{{Key: "env", Value: []byte("prod")}},
+		},
+	}
 }
 
 func TestPathParts(t *testing.T) {
@@ -61,7 +67,12 @@ func TestPathParts(t *testing.T) {
 		{`${column(2)}`, "a\tbb\tc", "bb"},
 	} {
 		p := mustNew(t, func(cfg *Config) { cfg.Path = template.MustParse(c.tmpl) }, nil)
-		if got, res := path(t, p, in(c.value)); got != c.want || res.Reason != nil || res.Class != Main {
+		if got, res := path(
+			t,
+			p,
+			in(c.value),
+		); got != c.want || res.Reason != nil ||
+			res.Class != Main {
 			t.Errorf("%s: got %q (%v), want %q", c.tmpl, got, res.Reason, c.want)
 		}
 	}
@@ -85,13 +96,30 @@ func TestMissing(t *testing.T) {
 				cfg.Path, cfg.Time.Field, cfg.OnMissing, cfg.DefaultPartition = tmpl, "ts", action, "NONE"
 			}
 		}
-		if got, res := path(t, mustNew(t, set("default"), nil), in(c.value)); got != c.want || res.Reason == nil {
+		if got, res := path(
+			t,
+			mustNew(t, set("default"), nil),
+			in(c.value),
+		); got != c.want ||
+			res.Reason == nil {
 			t.Errorf("default %s: got %q (%v), want %q", c.value, got, res.Reason, c.want)
 		}
-		if got, res := path(t, mustNew(t, set("dead_letter"), nil), in(c.value)); got != "_dead_letter/app-logs" || res.Class != DeadLetter {
+		if got, res := path(
+			t,
+			mustNew(t, set("dead_letter"), nil),
+			in(c.value),
+		); got != "_dead_letter/app-logs" ||
+			res.Class != DeadLetter {
 			t.Errorf("dead letter %s: got %q %v", c.value, got, res)
 		}
-		if _, _, err := mustNew(t, set("stop"), nil).Key(nil, in(c.value)); !errors.Is(err, ErrStop) {
+		if _, _, err := mustNew(
+			t,
+			set("stop"),
+			nil,
+		).Key(nil, in(c.value)); !errors.Is(
+			err,
+			ErrStop,
+		) {
 			t.Errorf("stop %s: %v", c.value, err)
 		}
 	}
@@ -109,7 +137,12 @@ func TestDefaultTimeOfRecordsWithoutOne(t *testing.T) {
 		`no json`:                      "dt=1970-01-01/hr=00/u=NONE",
 		`{"u":"x","ts":"2026-11-28Z"}`: "dt=2026-11-28/hr=00/u=x",
 	} {
-		if got, res := path(t, p, in(value)); got != want || res.Timed != strings.HasPrefix(got, "dt=2026") {
+		if got, res := path(
+			t,
+			p,
+			in(value),
+		); got != want ||
+			res.Timed != strings.HasPrefix(got, "dt=2026") {
 			t.Errorf("%s: got %q %+v, want %q", value, got, res, want)
 		}
 	}
@@ -138,10 +171,20 @@ func TestLateIsAFunctionOfTheRecordAlone(t *testing.T) {
 		cfg.Time.Field = "ts"
 		cfg.Late = &LateConfig{After: time.Hour, Path: template.MustParse(`late/${strftime("%F")}`)}
 	}, nil)
-	if got, res := path(t, p, in(`{"ts":"2017-08-01T03:15:30Z"}`)); res.Class != Main || got != "app-logs/dt=2017-08-01/hr=03" {
+	if got, res := path(
+		t,
+		p,
+		in(`{"ts":"2017-08-01T03:15:30Z"}`),
+	); res.Class != Main ||
+		got != "app-logs/dt=2017-08-01/hr=03" {
 		t.Errorf("just in time: %q %v", got, res)
 	}
-	if got, res := path(t, p, in(`{"ts":"2017-08-01T03:15:29Z"}`)); res.Class != Late || got != "late/2017-08-01" {
+	if got, res := path(
+		t,
+		p,
+		in(`{"ts":"2017-08-01T03:15:29Z"}`),
+	); res.Class != Late ||
+		got != "late/2017-08-01" {
 		t.Errorf("late: %q %v", got, res)
 	}
 }
@@ -186,7 +229,11 @@ func TestNothingClimbsOutOfThePrefix(t *testing.T) {
 	for _, v := range []string{"..", ".", "/", "//", "../../etc/passwd", "a/../..", "\x00", "\n", "\xff\xfe", "", " ", "%2E%2E", "\u0085", "\ufffe", "a\\..\\b", "~", strings.Repeat("ü", 110)} {
 		for _, topic := range []string{"t", "..", "."} {
 			i := in(fmt.Sprintf(`{"a":%q,"b":"x"}`, v))
-			i.Record.Value = []byte(`{"a":"` + strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\x00", `\u0000`).Replace(v) + `","b":"` + ".." + `"}`)
+			i.Record.Value = []byte(
+				`{"a":"` + strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\x00", `\u0000`).
+					Replace(v) +
+					`","b":"` + ".." + `"}`,
+			)
 			i.Topic = topic
 			key, _, err := p.Key(nil, i)
 			if err != nil {
@@ -201,7 +248,8 @@ func TestNothingClimbsOutOfThePrefix(t *testing.T) {
 				t.Errorf("%q: %q has %d segments", v, got, len(segs))
 			}
 			for _, s := range segs {
-				if s == "" || s == "." || s == ".." || strings.ContainsAny(s, "\x00\n") || !strings.Contains("%2E%2E", segs[2]) {
+				if s == "" || s == "." || s == ".." || strings.ContainsAny(s, "\x00\n") ||
+					!strings.Contains("%2E%2E", segs[2]) {
 					t.Errorf("%q: unsafe path %q", v, got)
 				}
 			}
@@ -210,7 +258,11 @@ func TestNothingClimbsOutOfThePrefix(t *testing.T) {
 }
 
 func TestDistinctValuesHaveDistinctPaths(t *testing.T) {
-	p := mustNew(t, func(cfg *Config) { cfg.Path = template.MustParse(`${key}/${header.env}`) }, nil)
+	p := mustNew(
+		t,
+		func(cfg *Config) { cfg.Path = template.MustParse(`${key}/${header.env}`) },
+		nil,
+	)
 	seen := map[string]string{}
 	for _, a := range []string{"..", "%2E%2E", ".", "a", "a/b", "a%2Fb", "\xff", "%FF", "A"} {
 		for _, b := range []string{"..", "b", "b/c", "/"} {
@@ -240,7 +292,12 @@ func TestMessagePack(t *testing.T) {
 	}, MessagePackFields)
 	i := in("")
 	i.Record.Value = b
-	if got, res := path(t, p, i); got != "n=42/s=x%2Fy/2017-08-01-04" || res.Time != 1501560384000000005 {
+	if got, res := path(
+		t,
+		p,
+		i,
+	); got != "n=42/s=x%2Fy/2017-08-01-04" ||
+		res.Time != 1501560384000000005 {
 		t.Errorf("got %q %+v", got, res)
 	}
 }
@@ -266,7 +323,9 @@ func TestValidateSaysWhere(t *testing.T) {
 
 func TestKeyAllocatesNothing(t *testing.T) {
 	p := mustNew(t, func(cfg *Config) {
-		cfg.Path = template.MustParse(`${topic}/app=${field.app}/dt=${strftime("%F")}/hr=${strftime("%H")}`)
+		cfg.Path = template.MustParse(
+			`${topic}/app=${field.app}/dt=${strftime("%F")}/hr=${strftime("%H")}`,
+		)
 		cfg.Time.Field = "ts"
 	}, nil)
 	i := in(benchValue)

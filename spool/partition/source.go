@@ -87,7 +87,13 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 	}
 	switch p.Name {
 	case "topic":
-		return part{topic: true, src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" }}, args(0, 0)
+		return part{
+				topic: true,
+				src:   func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" },
+			}, args(
+				0,
+				0,
+			)
 	case "tag":
 		if len(p.Args) == 1 {
 			n, err := dialect.TagIndex(p)
@@ -96,18 +102,35 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 				return append(dst, v...), v != ""
 			}}, err
 		}
-		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" }}, args(0, 0)
+		return part{
+				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" },
+			}, args(
+				0,
+				0,
+			)
 	case "origin":
-		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" }}, args(0, 0)
+		return part{
+				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" },
+			}, args(
+				0,
+				0,
+			)
 	case "partition":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			return strconv.AppendInt(dst, int64(in.Partition), 10), true
 		}}, args(0, 0)
 	case "agent":
-		return part{src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true }}, args(0, 0)
+		return part{
+				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true },
+			}, args(
+				0,
+				0,
+			)
 	}
 	if !full {
-		return part{}, fmt.Errorf("is not known here: use topic, partition, tag, tag[N], origin or agent")
+		return part{}, fmt.Errorf(
+			"is not known here: use topic, partition, tag, tag[N], origin or agent",
+		)
 	}
 	switch p.Name {
 	case "key":
@@ -211,7 +234,8 @@ func column(delimiter string, n int) source {
 	}
 }
 
-// nextColumn cuts one column off a delimited line; a column in double quotes may hold the delimiter (its doubled quotes stay).
+// nextColumn cuts one column off a delimited line; a column in double quotes may hold the delimiter
+// (its doubled quotes stay).
 func nextColumn(p, sep []byte) (v, rest []byte, more bool) {
 	if len(p) > 1 && p[0] == '"' {
 		for i := 1; i < len(p); i++ {

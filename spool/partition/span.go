@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Span returns the time partition that holds t: the longest stretch around t for which all of the path's time parts stay the same. An
-// hour that the end of daylight saving repeats is one span of two hours. ok is false for a path without time.
+// Span returns the time partition that holds t: the longest stretch around t for which all of the
+// path's time parts stay the same. An hour that the end of daylight saving repeats is one span of
+// two hours. ok is false for a path without time.
 func (p *Partitioner) Span(t time.Time) (start, end time.Time, ok bool) {
 	step := p.main.bucket
 	if step == 0 {
@@ -36,7 +37,8 @@ func (l *layout) times(t time.Time) string {
 	return string(out)
 }
 
-// Match returns what the paths of a topic's records of time t look like: all begin with prefix, and re matches them whole.
+// Match returns what the paths of a topic's records of time t look like: all begin with prefix, and
+// re matches them whole.
 func (p *Partitioner) Match(topic string, t time.Time) (prefix string, re *regexp.Regexp) {
 	return p.match(&topic, t)
 }

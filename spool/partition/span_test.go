@@ -18,10 +18,22 @@ func TestSpan(t *testing.T) {
 		{`${strftime("%F-%H-%M")}`, "UTC", "2025-11-02T05:40:00Z", "2025-11-02T05:41:00Z"},
 		{`${strftime("%Y")}/${strftime("%m")}`, "UTC", "2025-11-01T00:00:00Z", "2025-12-01T00:00:00Z"},
 	} {
-		p := mustNew(t, func(cfg *Config) { cfg.Path, cfg.Timezone = template.MustParse(c.path), c.zone }, nil)
+		p := mustNew(
+			t,
+			func(cfg *Config) { cfg.Path, cfg.Timezone = template.MustParse(c.path), c.zone },
+			nil,
+		)
 		start, end, ok := p.Span(at)
 		if !ok || start.Format(time.RFC3339) != c.start || end.Format(time.RFC3339) != c.end {
-			t.Errorf("%s in %s: %v to %v, want %s to %s", c.path, c.zone, start, end, c.start, c.end)
+			t.Errorf(
+				"%s in %s: %v to %v, want %s to %s",
+				c.path,
+				c.zone,
+				start,
+				end,
+				c.start,
+				c.end,
+			)
 		}
 	}
 	p := mustNew(t, func(cfg *Config) { cfg.Path = template.MustParse("x") }, nil)
@@ -32,14 +44,19 @@ func TestSpan(t *testing.T) {
 
 func TestMatch(t *testing.T) {
 	p := mustNew(t, func(cfg *Config) {
-		cfg.Path = template.MustParse(`${topic}/app=${field.app}/dt=${strftime("%F")}/hr=${strftime("%H")}`)
+		cfg.Path = template.MustParse(
+			`${topic}/app=${field.app}/dt=${strftime("%F")}/hr=${strftime("%H")}`,
+		)
 	}, nil)
 	prefix, re := p.Match("a.b", time.Date(2025, 1, 2, 3, 0, 0, 0, time.UTC))
-	if prefix != "a.b/app=" || !re.MatchString("a.b/app=x%2Fy/dt=2025-01-02/hr=03") || re.MatchString("a.b/app=x/dt=2025-01-02/hr=04") || re.MatchString("aab/app=x/dt=2025-01-02/hr=03") {
+	if prefix != "a.b/app=" || !re.MatchString("a.b/app=x%2Fy/dt=2025-01-02/hr=03") ||
+		re.MatchString("a.b/app=x/dt=2025-01-02/hr=04") ||
+		re.MatchString("aab/app=x/dt=2025-01-02/hr=03") {
 		t.Errorf("%q %v", prefix, re)
 	}
 	names, values := Values("a.b/app=x%2Fy%3D/dt=2025-01-02/hr=03")
-	if !slices.Equal(names, []string{"app", "dt", "hr"}) || !slices.Equal(values, []string{"x/y=", "2025-01-02", "03"}) {
+	if !slices.Equal(names, []string{"app", "dt", "hr"}) ||
+		!slices.Equal(values, []string{"x/y=", "2025-01-02", "03"}) {
 		t.Errorf("%q %q", names, values)
 	}
 }

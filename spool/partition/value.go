@@ -17,7 +17,8 @@ const (
 	Float   // in Float
 	Bool    // in Int
 	Instant // nanoseconds since the Unix epoch, in Int
-	Other   // an object, an array, bytes that are no text: nothing that a path or a time can be made of
+	// an object, an array, bytes that are no text: nothing that a path or a time can be made of
+	Other
 )
 
 // Value is one field of a record. Text aliases the record.
@@ -43,7 +44,8 @@ func (v *Value) AppendTo(dst []byte) []byte {
 	return dst
 }
 
-// readTime reads the value of a time field; near is the record's own time, for what the field leaves out.
+// readTime reads the value of a time field; near is the record's own time, for what the field
+// leaves out.
 func readTime(f *timefmt.Format, v *Value, near int64) (int64, error) {
 	switch v.Kind {
 	case Instant:
@@ -58,8 +60,9 @@ func readTime(f *timefmt.Format, v *Value, near int64) (int64, error) {
 	return 0, timefmt.ErrNotATime
 }
 
-// Finder finds fields in the values of records. It is made for a fixed set of paths; Find is called with an index into
-// them, and, for several fields of one record, with the same value again. Not safe for concurrent use.
+// Finder finds fields in the values of records. It is made for a fixed set of paths; Find is called
+// with an index into them, and, for several fields of one record, with the same value again. Not
+// safe for concurrent use.
 type Finder interface {
 	Find(value []byte, field int) (Value, error)
 }

@@ -78,7 +78,12 @@ func (p Progress) Sound(now, back int64) Progress {
 // Frontier returns from where time partitions are to be completed, and to where all partitions have
 // come. ok is false while that is not known, or not for the partition self to tell: the first one
 // tells for all. own is its progress, notes are those of all.
-func Frontier(self int32, own Progress, notes map[int32]Progress, now int64) (from, limit int64, ok bool) {
+func Frontier(
+	self int32,
+	own Progress,
+	notes map[int32]Progress,
+	now int64,
+) (from, limit int64, ok bool) {
 	limit, from = own.Watermark, own.Completed
 	first := own.First
 	for p, n := range notes {

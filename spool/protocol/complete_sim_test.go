@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// A simulated topic whose records carry event times: most of clocks that are late by at most simJitter, some of clocks that are
-// far ahead, some none at all. Partitions may stay empty, readers lag and start again, and the owner of the first one marks hours.
+// A simulated topic whose records carry event times: most of clocks that are late by at most
+// simJitter, some of clocks that are far ahead, some none at all. Partitions may stay empty,
+// readers lag and start again, and the owner of the first one marks hours.
 
 const (
 	simMinute = 60 * 1000
@@ -44,7 +45,11 @@ type completeWorld struct {
 }
 
 func newCompleteWorld(seed uint64) *completeWorld {
-	w := &completeWorld{rng: rand.New(rand.NewPCG(seed, 2)), now: 1_800_000_000_000 / simHour * simHour, marks: map[int64]bool{}}
+	w := &completeWorld{
+		rng:   rand.New(rand.NewPCG(seed, 2)),
+		now:   1_800_000_000_000 / simHour * simHour,
+		marks: map[int64]bool{},
+	}
 	for i := range 1 + w.rng.IntN(4) {
 		p := &timedPartition{empty: w.rng.IntN(4) == 0, untimed: w.rng.IntN(6) == 0}
 		if i == 0 {
@@ -61,7 +66,9 @@ func (w *completeWorld) append(p *timedPartition) {
 	switch n := w.rng.IntN(10); {
 	case p.untimed, n == 0:
 		r.at, r.honest = 0, false
-	case n == 1 && p.prone: // ahead by up to four hours; if it is the record's own time too, there is nothing to hold it against
+	case n == 1 && p.prone:
+		// ahead by up to four hours; if it is the record's own time too, there is nothing to hold
+		// it against
 		r.at, r.honest = w.now+1+w.rng.Int64N(4*simHour), false
 		if w.rng.IntN(2) == 0 {
 			r.own = r.at
@@ -116,7 +123,12 @@ func (w *completeWorld) check() error {
 		for i, p := range w.parts {
 			for j, r := range p.recs[p.committed:] {
 				if r.honest && r.at >= h && r.at < h+simHour {
-					return fmt.Errorf("hour %d was marked, and record %d of partition %d is not archived", h/simHour, p.committed+j, i)
+					return fmt.Errorf(
+						"hour %d was marked, and record %d of partition %d is not archived",
+						h/simHour,
+						p.committed+j,
+						i,
+					)
 				}
 			}
 		}
@@ -180,7 +192,11 @@ func (w *completeWorld) settle() error {
 	for i, p := range w.parts {
 		for _, r := range p.recs {
 			if h := r.at / simHour * simHour; r.honest && h+simHour <= end && !w.marks[h] {
-				return fmt.Errorf("partition %d has a record of hour %d, which is never marked", i, h/simHour)
+				return fmt.Errorf(
+					"partition %d has a record of hour %d, which is never marked",
+					i,
+					h/simHour,
+				)
 			}
 		}
 	}

@@ -10,9 +10,11 @@ import (
 var (
 	// ErrConfigChanged tells that an unfinished cut was begun under another configuration.
 	ErrConfigChanged = errors.New("the configuration changed within an unfinished cut")
-	// ErrDiverged tells that a cut made again is not the one its intent names, though no record is missing.
+	// ErrDiverged tells that a cut made again is not the one its intent names, though no record is
+	// missing.
 	ErrDiverged = errors.New("the cut made again differs from its intent")
-	// ErrMoved tells that somebody else changed the committed position while the log was owned here.
+	// ErrMoved tells that somebody else changed the committed position while the log was owned
+	// here.
 	ErrMoved = errors.New("the committed position was changed from outside")
 )
 
@@ -39,8 +41,9 @@ type Step struct {
 	Note  string
 	Again int // how many times a Commit or Refresh failed before: the caller backs off
 	Cut   Cut
-	Keep  bool // Upload: the cut lacks records of its intent: names that are taken are to be left as they are
-	Err   error
+	// Upload: the cut lacks records of its intent: names that are taken are to be left as they are
+	Keep bool
+	Err  error
 }
 
 // Cut is a range of the log that goes into one set of files.
@@ -79,15 +82,17 @@ type Machine struct {
 	attempts  int
 	canReread bool
 
-	// Moved is set by New if a stored intent belongs to another position: the offsets were reset by hand.
+	// Moved is set by New if a stored intent belongs to another position: the offsets were reset by
+	// hand.
 	Moved bool
 	// Missing counts the records of an intent that were gone when its cut was made again.
 	Missing int64
 }
 
-// New returns the machine for a log that was just acquired: pos and raw are its committed position and note, config the hash of
-// the settings in force, life what the log's life is called if the note does not say. canReread tells whether Refresh is possible; where not, a
-// commit of unknown outcome is sent again.
+// New returns the machine for a log that was just acquired: pos and raw are its committed position
+// and note, config the hash of the settings in force, life what the log's life is called if the
+// note does not say. canReread tells whether Refresh is possible; where not, a commit of unknown
+// outcome is sent again.
 func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) {
 	note, ok, err := ParseNote(raw)
 	if err != nil {
@@ -104,9 +109,15 @@ func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) 
 		m.Moved = true
 		m.note.Intent = nil
 	case in.Config != config:
-		return nil, fmt.Errorf("%w: [%d, %d) was begun with configuration %s, this one is %s, so part of it may already be stored "+
-			"under other names: run the old configuration until this cut is committed, or give it up with \"penstock archive abandon\"",
-			ErrConfigChanged, in.Start, in.End, in.Config, config)
+		return nil, fmt.Errorf(
+			"%w: [%d, %d) was begun with configuration %s, this one is %s, so part of it may already be stored "+
+				"under other names: run the old configuration until this cut is committed, or give it up with \"penstock archive abandon\"",
+			ErrConfigChanged,
+			in.Start,
+			in.End,
+			in.Config,
+			config,
+		)
 	default:
 		m.phase = redo
 	}
@@ -136,11 +147,13 @@ func (m *Machine) Redo() (Intent, bool) {
 // Ready tells whether a cut may be made: nothing else is under way.
 func (m *Machine) Ready() bool { return m.phase == idle || m.phase == redo }
 
-// MakeCut begins to archive c, which starts at Position. In a redo it must end where the intent does. A cut without files only moves
-// the position.
+// MakeCut begins to archive c, which starts at Position. In a redo it must end where the intent
+// does. A cut without files only moves the position.
 func (m *Machine) MakeCut(c Cut) Step {
 	if !m.Ready() || c.Start != m.pos || c.End < c.Start {
-		panic(fmt.Sprintf("cut [%d, %d) at position %d in phase %d", c.Start, c.End, m.pos, m.phase))
+		panic(
+			fmt.Sprintf("cut [%d, %d) at position %d in phase %d", c.Start, c.End, m.pos, m.phase),
+		)
 	}
 	m.cut, m.keep = c, false
 	if m.phase == redo {
@@ -150,7 +163,13 @@ func (m *Machine) MakeCut(c Cut) Step {
 		return m.conclude()
 	}
 	m.phase = intending
-	return m.commit(m.pos, Note{Progress: m.note.Progress, Intent: &Intent{c.Start, c.End, m.config, c.Files, c.Records, c.Digest}})
+	return m.commit(
+		m.pos,
+		Note{
+			Progress: m.note.Progress,
+			Intent:   &Intent{c.Start, c.End, m.config, c.Files, c.Records, c.Digest},
+		},
+	)
 }
 
 func (m *Machine) makeGood(in Intent) Step {
@@ -161,9 +180,21 @@ func (m *Machine) makeGood(in Intent) Step {
 	case c.Records < in.Records:
 		m.Missing, m.keep = in.Records-c.Records, true
 	case c.Records != in.Records || c.Files != in.Files || c.Digest != in.Digest:
-		return m.fail(fmt.Errorf("%w: [%d, %d): %d records in %d files with digest %s, the intent says %d in %d with %s: "+
-			"part of it may already be stored under other names: run the version that began it, or give it up with \"penstock archive abandon\"",
-			ErrDiverged, c.Start, c.End, c.Records, c.Files, c.Digest, in.Records, in.Files, in.Digest))
+		return m.fail(
+			fmt.Errorf(
+				"%w: [%d, %d): %d records in %d files with digest %s, the intent says %d in %d with %s: "+
+					"part of it may already be stored under other names: run the version that began it, or give it up with \"penstock archive abandon\"",
+				ErrDiverged,
+				c.Start,
+				c.End,
+				c.Records,
+				c.Files,
+				c.Digest,
+				in.Records,
+				in.Files,
+				in.Digest,
+			),
+		)
 	}
 	if c.Files == 0 {
 		return m.conclude()
@@ -232,7 +263,14 @@ func (m *Machine) Refreshed(pos int64, raw string, err error) Step {
 	case pos == m.pos && raw == m.raw:
 		return m.again()
 	}
-	return m.fail(fmt.Errorf("%w: it is %d, this owner left it at %d", errors.Join(ErrMoved, record.ErrFenced), pos, m.pos))
+	return m.fail(
+		fmt.Errorf(
+			"%w: it is %d, this owner left it at %d",
+			errors.Join(ErrMoved, record.ErrFenced),
+			pos,
+			m.pos,
+		),
+	)
 }
 
 func (m *Machine) applied() Step {

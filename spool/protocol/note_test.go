@@ -6,10 +6,16 @@ import (
 )
 
 func TestNotes(t *testing.T) {
-	n := Note{Progress{1 << 62, 1 << 62, 1 << 62, 1 << 62}, &Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"}, "0a1b2c3d"}
+	n := Note{
+		Progress{1 << 62, 1 << 62, 1 << 62, 1 << 62},
+		&Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"},
+		"0a1b2c3d",
+	}
 	text := n.Encode()
 	got, ok, err := ParseNote(text)
-	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress || got.Life != n.Life || len(text) > 500 {
+	if err != nil || !ok || *got.Intent != *n.Intent || got.Progress != n.Progress ||
+		got.Life != n.Life ||
+		len(text) > 500 {
 		t.Errorf("%s: %+v %v", text, got, err)
 	}
 	if !strings.HasPrefix(text, `{"penstock":2,`) {
@@ -25,13 +31,22 @@ func TestNotes(t *testing.T) {
 			t.Errorf("%q: %+v %v %v", foreign, got, ok, err)
 		}
 	}
-	if _, _, err := ParseNote(`{"penstock":9}`); err == nil || !strings.Contains(err.Error(), "upgrade") {
+	if _, _, err := ParseNote(
+		`{"penstock":9}`,
+	); err == nil ||
+		!strings.Contains(err.Error(), "upgrade") {
 		t.Errorf("a later version: %v", err)
 	}
 }
 
 func FuzzParseNote(f *testing.F) {
-	f.Add(Note{Progress: Progress{Watermark: 5}, Intent: &Intent{1, 2, "c", 3, 4, "d"}, Life: "0a1b2c3d"}.Encode())
+	f.Add(
+		Note{
+			Progress: Progress{Watermark: 5},
+			Intent:   &Intent{1, 2, "c", 3, 4, "d"},
+			Life:     "0a1b2c3d",
+		}.Encode(),
+	)
 	f.Add("not ours")
 	f.Fuzz(func(t *testing.T, s string) {
 		n, ok, err := ParseNote(s)
@@ -42,7 +57,8 @@ func FuzzParseNote(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if in, redo := m.Redo(); redo && (in.Start != 3 || in.End <= 3 || in.Config != "c" || n.Intent == nil) {
+		if in, redo := m.Redo(); redo &&
+			(in.Start != 3 || in.End <= 3 || in.Config != "c" || n.Intent == nil) {
 			t.Fatalf("redo of %+v", in)
 		}
 	})

@@ -20,7 +20,8 @@ func simSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// Whatever crashes, comes late, is lost or is taken over: each record is in exactly one visible object.
+// Whatever crashes, comes late, is lost or is taken over: each record is in exactly one visible
+// object.
 func TestSimulation(t *testing.T) {
 	seed := simSeed(t)
 	began := time.Now()

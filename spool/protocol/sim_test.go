@@ -8,9 +8,10 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// The simulated world: a broker that stores one position and note per partition and fences by lease, a store of objects,
-// and members that run the machine for the partitions they own. Everything that goes over a network is an item that may arrive
-// late, after its sender died, or whose answer may be lost. One random event is one step.
+// The simulated world: a broker that stores one position and note per partition and fences by
+// lease, a store of objects, and members that run the machine for the partitions they own.
+// Everything that goes over a network is an item that may arrive late, after its sender died, or
+// whose answer may be lost. One random event is one step.
 
 const (
 	simPartitions = 3
@@ -22,15 +23,16 @@ const (
 type mutation uint8
 
 const (
-	sound             mutation = iota
-	commitFirst                // commits the end before the upload
-	withoutIntent              // uploads without having committed an intent
-	withoutFencing             // the broker takes commits from owners that have lost the partition
-	wallClockNames             // names depend on when the upload happens
-	forgetIntent               // a successor makes a cut of its own, as where an ordinary commit erased the note
-	trustTimeouts              // a commit that timed out counts as applied
-	overwriteWithLess          // a redo that lacks records overwrites what is there
-	namesWithoutLife           // a log that is made again takes the names of the one before
+	sound          mutation = iota
+	commitFirst             // commits the end before the upload
+	withoutIntent           // uploads without having committed an intent
+	withoutFencing          // the broker takes commits from owners that have lost the partition
+	wallClockNames          // names depend on when the upload happens
+	// a successor makes a cut of its own, as where an ordinary commit erased the note
+	forgetIntent
+	trustTimeouts     // a commit that timed out counts as applied
+	overwriteWithLess // a redo that lacks records overwrites what is there
+	namesWithoutLife  // a log that is made again takes the names of the one before
 	mutations
 )
 
@@ -106,7 +108,12 @@ type simWorld struct {
 }
 
 func newWorld(seed uint64, mut mutation) *simWorld {
-	w := &simWorld{rng: rand.New(rand.NewPCG(seed, 1)), mutation: mut, objects: map[string]*put{}, stats: map[string]int{}}
+	w := &simWorld{
+		rng:      rand.New(rand.NewPCG(seed, 1)),
+		mutation: mut,
+		objects:  map[string]*put{},
+		stats:    map[string]int{},
+	}
 	for i := range w.parts {
 		w.parts[i] = &simPartition{config: "a", former: w.rng.IntN(2) == 0}
 	}
@@ -225,15 +232,16 @@ func (w *simWorld) retain() {
 	}
 }
 
-// makeAgain ends a partition's life: its records are gone, its positions begin anew, and the broker has dropped what was committed. Who reads
-// it still has the former life in hand.
+// makeAgain ends a partition's life: its records are gone, its positions begin anew, and the broker
+// has dropped what was committed. Who reads it still has the former life in hand.
 func (w *simWorld) makeAgain(p int) {
 	old := w.parts[p]
 	w.parts[p] = &simPartition{config: old.config, life: old.life + 1, lease: old.lease + 1}
 	w.stats["lives"]++
 }
 
-// acquire gives a partition to a new owner. The old one, if it lives, does not know: it is a zombie from now on.
+// acquire gives a partition to a new owner. The old one, if it lives, does not know: it is a zombie
+// from now on.
 func (w *simWorld) acquire(p int) {
 	sp := w.parts[p]
 	sp.lease++
@@ -276,7 +284,8 @@ func (w *simWorld) kill(t *simTask) {
 	}
 }
 
-// crash ends some tasks with nothing said; what they have sent is still on its way. The partition is owned by nobody until somebody acquires it.
+// crash ends some tasks with nothing said; what they have sent is still on its way. The partition
+// is owned by nobody until somebody acquires it.
 func (w *simWorld) crash() {
 	if len(w.tasks) > 0 {
 		w.kill(w.tasks[w.rng.IntN(len(w.tasks))])
@@ -337,7 +346,12 @@ func (w *simWorld) readOne(t *simTask, sp *simPartition, end int64) {
 }
 
 func (w *simWorld) makeCut(t *simTask, end int64) {
-	c := Cut{Start: t.m.Position(), End: end, Records: t.records, After: Progress{Watermark: max(end, t.m.Progress().Watermark)}}
+	c := Cut{
+		Start:   t.m.Position(),
+		End:     end,
+		Records: t.records,
+		After:   Progress{Watermark: max(end, t.m.Progress().Watermark)},
+	}
 	for _, f := range t.files {
 		if len(f) > 0 {
 			c.Files++
@@ -404,12 +418,16 @@ func (w *simWorld) send(t *simTask) {
 		if w.mutation == wallClockNames {
 			key = fmt.Sprintf("%d/%d/%d", t.part, path, w.step/50)
 		}
-		w.puts = append(w.puts, &put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path, t.of})
+		w.puts = append(
+			w.puts,
+			&put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path, t.of},
+		)
 		return
 	}
 }
 
-// deliverRequest lets one request reach the broker. Those of one owner stay in order; its answer may be lost.
+// deliverRequest lets one request reach the broker. Those of one owner stay in order; its answer
+// may be lost.
 func (w *simWorld) deliverRequest(loseAnswer bool) {
 	if len(w.requests) == 0 {
 		return
@@ -470,7 +488,8 @@ func (w *simWorld) timeout() {
 	}
 }
 
-// apply is the broker's commit: every retained record that the position passes must be in exactly one object.
+// apply is the broker's commit: every retained record that the position passes must be in exactly
+// one object.
 func (w *simWorld) apply(sp *simPartition, p int, req *request) {
 	if req.pos < sp.pos {
 		w.failf("partition %d: committed position goes back from %d to %d", p, sp.pos, req.pos)
@@ -480,7 +499,13 @@ func (w *simWorld) apply(sp *simPartition, p int, req *request) {
 	to, _ := slices.BinarySearch(sp.ids, req.pos)
 	for i := max(from, sp.gone); i < to; i++ {
 		if sp.seen[i] != 1 {
-			w.failf("partition %d: record %d is in %d objects when %d is committed", p, sp.ids[i], sp.seen[i], req.pos)
+			w.failf(
+				"partition %d: record %d is in %d objects when %d is committed",
+				p,
+				sp.ids[i],
+				sp.seen[i],
+				req.pos,
+			)
 			return
 		}
 	}
@@ -503,7 +528,8 @@ func (w *simWorld) deliverPut(loseAnswer bool) {
 	}
 	w.store(u)
 	t := u.task
-	if t.dead || !t.upload || loseAnswer || len(u.records) == 0 || len(t.sealed[u.file]) == 0 || &t.sealed[u.file][0] != &u.records[0] {
+	if t.dead || !t.upload || loseAnswer || len(u.records) == 0 || len(t.sealed[u.file]) == 0 ||
+		&t.sealed[u.file][0] != &u.records[0] {
 		return
 	}
 	t.done[u.file] = true
@@ -520,7 +546,8 @@ func (w *simWorld) deliverPut(loseAnswer bool) {
 	w.do(t, t.m.Uploaded())
 }
 
-// store makes an object visible. A record that has been visible must stay so, and be in one object only.
+// store makes an object visible. A record that has been visible must stay so, and be in one object
+// only.
 func (w *simWorld) store(u *put) {
 	sp := u.of
 	old := w.objects[u.key]
@@ -537,7 +564,13 @@ func (w *simWorld) store(u *put) {
 	w.objects[u.key] = u
 	for _, i := range u.records {
 		if sp.seen[i]++; sp.seen[i] > 1 {
-			w.failf("partition %d: record %d is in %d objects, one of them %s", u.part, sp.ids[i], sp.seen[i], u.key)
+			w.failf(
+				"partition %d: record %d is in %d objects, one of them %s",
+				u.part,
+				sp.ids[i],
+				sp.seen[i],
+				u.key,
+			)
 		}
 	}
 	if old == nil {
@@ -545,7 +578,12 @@ func (w *simWorld) store(u *put) {
 	}
 	for _, i := range old.records {
 		if old.of.seen[i] == 0 {
-			w.failf("partition %d: record %d was archived and is no more, since %s was overwritten", old.part, old.of.ids[i], u.key)
+			w.failf(
+				"partition %d: record %d was archived and is no more, since %s was overwritten",
+				old.part,
+				old.of.ids[i],
+				u.key,
+			)
 		}
 	}
 }

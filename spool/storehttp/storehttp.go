@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// Configure makes tr give up on a connection over which no byte has moved, either way, for timeout while a request was
-// waiting. A long upload over a slow line goes on as long as it moves at all. tr must not have been used yet.
+// Configure makes tr give up on a connection over which no byte has moved, either way, for timeout
+// while a request was waiting. A long upload over a slow line goes on as long as it moves at all.
+// tr must not have been used yet.
 //
-// It speaks HTTP/1.1 only: with HTTP/2 one stream may hang while the others move, unseen from the connection.
+// It speaks HTTP/1.1 only: with HTTP/2 one stream may hang while the others move, unseen from the
+// connection.
 func Configure(tr *http.Transport, timeout time.Duration) {
 	dialer := &net.Dialer{Timeout: min(timeout, 30*time.Second), KeepAlive: 30 * time.Second}
 	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -31,8 +33,8 @@ func Configure(tr *http.Transport, timeout time.Duration) {
 	}
 }
 
-// conn moves its deadlines forward with each byte that moves. A write also moves the deadline of the read that the transport
-// has waiting: the answer is due timeout after the last of the request.
+// conn moves its deadlines forward with each byte that moves. A write also moves the deadline of
+// the read that the transport has waiting: the answer is due timeout after the last of the request.
 type conn struct {
 	net.Conn
 	timeout time.Duration

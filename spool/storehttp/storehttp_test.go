@@ -19,7 +19,9 @@ func client(timeout time.Duration) *http.Client {
 
 func TestServerThatNeverAnswersIsAnError(t *testing.T) {
 	release := make(chan struct{})
-	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	srv := httptest.NewServer(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }),
+	)
 	defer srv.Close()
 	defer close(release)
 	_, err := client(100 * time.Millisecond).Get(srv.URL)
@@ -32,7 +34,8 @@ func TestServerThatNeverAnswersIsAnError(t *testing.T) {
 	}
 }
 
-// A server that takes its body slowly, but takes it, is not cut off, though the whole lasts several timeouts.
+// A server that takes its body slowly, but takes it, is not cut off, though the whole lasts several
+// timeouts.
 func TestSlowButMovingUploadGoesOn(t *testing.T) {
 	const timeout, parts = 300 * time.Millisecond, 10
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

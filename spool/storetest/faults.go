@@ -37,7 +37,8 @@ func NewProxy(t testing.TB, next http.Handler) *Proxy {
 	return p
 }
 
-// Forward returns a handler that passes requests on to a real server, host name and all, so that signatures hold.
+// Forward returns a handler that passes requests on to a real server, host name and all, so that
+// signatures hold.
 func Forward(endpoint string) (http.Handler, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -74,7 +75,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Uploads makes f meet only requests that carry data.
 func Uploads(f Fault) Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead ||
+			r.Method == http.MethodDelete {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -118,8 +120,8 @@ func HangUp(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 	panic(http.ErrAbortHandler)
 }
 
-// Half lets the server do its work and closes the connection in the middle of the answer; with silent the client cannot see
-// from the headers how much is missing.
+// Half lets the server do its work and closes the connection in the middle of the answer; with
+// silent the client cannot see from the headers how much is missing.
 func Half(silent bool) Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		rec := httptest.NewRecorder()

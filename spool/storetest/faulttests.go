@@ -13,7 +13,8 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// passing checks that a put fails with an error that may pass by itself, leaves nothing visible, and works once the fault is over.
+// passing checks that a put fails with an error that may pass by itself, leaves nothing visible,
+// and works once the fault is over.
 func (r *run) passing(t *testing.T, data []byte, fault Fault) {
 	t.Helper()
 	r.proxy.Set(fault)
@@ -22,7 +23,8 @@ func (r *run) passing(t *testing.T, data []byte, fault Fault) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrExists) {
+	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) ||
+		errors.Is(err, spool.ErrExists) {
 		t.Fatalf("error %v, want a retryable one", err)
 	}
 	if took := time.Since(start); took > 30*time.Second {
@@ -44,7 +46,11 @@ func testServerErrors(t *testing.T, r *run) {
 	}
 	r.put(t, "there", []byte("data"), spool.PutOptions{})
 	r.proxy.Set(Status(http.StatusInternalServerError))
-	if body, _, err := r.store.Get(r.ctx, "there"); err == nil || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrRefused) {
+	if body, _, err := r.store.Get(
+		r.ctx,
+		"there",
+	); err == nil || errors.Is(err, spool.ErrNotFound) ||
+		errors.Is(err, spool.ErrRefused) {
 		if err == nil {
 			body.Close()
 		}
@@ -64,7 +70,16 @@ func testServerErrors(t *testing.T, r *run) {
 		t.Errorf("list gave %d errors, want one", errs)
 	}
 	r.proxy.Set(Status(http.StatusForbidden))
-	if err := r.store.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+	if err := r.store.Put(
+		r.ctx,
+		"k",
+		strings.NewReader("x"),
+		1,
+		spool.PutOptions{},
+	); !errors.Is(
+		err,
+		spool.ErrRefused,
+	) {
 		t.Errorf("put answered by 403: %v, want ErrRefused", err)
 	}
 	for _, err := range r.store.List(r.ctx, "") {
@@ -89,17 +104,21 @@ func testConnectionCut(t *testing.T, r *run) {
 func testLargeCut(t *testing.T, r *run) {
 	r.needProxy(t)
 	var n atomic.Int64
-	r.passing(t, randomBytes(4*r.Large), Uploads(func(w http.ResponseWriter, req *http.Request, next http.Handler) {
-		if n.Add(1) < 3 {
-			next.ServeHTTP(w, req)
-			return
-		}
-		Cut(r.Large/3)(w, req, next)
-	}))
+	r.passing(
+		t,
+		randomBytes(4*r.Large),
+		Uploads(func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+			if n.Add(1) < 3 {
+				next.ServeHTTP(w, req)
+				return
+			}
+			Cut(r.Large/3)(w, req, next)
+		}),
+	)
 }
 
-// The server stores the object and its answer is lost: whatever Put says, a conditional put that is retried inside finds its own object and not
-// another's, and an unconditional one overwrites.
+// The server stores the object and its answer is lost: whatever Put says, a conditional put that is
+// retried inside finds its own object and not another's, and an unconditional one overwrites.
 func testAnswerLost(t *testing.T, r *run) {
 	r.needProxy(t)
 	r.put(t, "first", []byte("x"), spool.PutOptions{IfAbsent: true})
@@ -114,13 +133,25 @@ func testAnswerLost(t *testing.T, r *run) {
 		}))
 	}
 	lose()
-	err := r.store.Put(r.ctx, "claim", strings.NewReader("mine"), 4, spool.PutOptions{IfAbsent: true})
+	err := r.store.Put(
+		r.ctx,
+		"claim",
+		strings.NewReader("mine"),
+		4,
+		spool.PutOptions{IfAbsent: true},
+	)
 	if errors.Is(err, spool.ErrExists) {
 		t.Fatal("a put was told that its own object is another's")
 	}
 	r.want(t, "claim", []byte("mine"))
 	lose()
-	if err := r.store.Put(r.ctx, "plain", strings.NewReader("data"), 4, spool.PutOptions{}); err != nil {
+	if err := r.store.Put(
+		r.ctx,
+		"plain",
+		strings.NewReader("data"),
+		4,
+		spool.PutOptions{},
+	); err != nil {
 		r.put(t, "plain", []byte("data"), spool.PutOptions{})
 	}
 	r.want(t, "plain", []byte("data"))
@@ -140,8 +171,9 @@ func testAnswerLost(t *testing.T, r *run) {
 	}
 }
 
-// A connection that is closed before the answer, after the work, or in the middle of the answer, and an answer that says nothing, are
-// errors that no reader can take for the end of what it reads, nor a listing for one that is empty.
+// A connection that is closed before the answer, after the work, or in the middle of the answer,
+// and an answer that says nothing, are errors that no reader can take for the end of what it reads,
+// nor a listing for one that is empty.
 func testHangsUp(t *testing.T, r *run) {
 	r.needProxy(t)
 	data := randomBytes(100_000)
@@ -154,8 +186,14 @@ func testHangsUp(t *testing.T, r *run) {
 		r.proxy.Set(fault)
 		failed := func(what string, err error) {
 			t.Helper()
-			if err == nil || errors.Is(err, io.EOF) || errors.Is(err, spool.ErrNotFound) || errors.Is(err, spool.ErrRefused) {
-				t.Errorf("%s, %s: error %v, want one that may pass and is not io.EOF", name, what, err)
+			if err == nil || errors.Is(err, io.EOF) || errors.Is(err, spool.ErrNotFound) ||
+				errors.Is(err, spool.ErrRefused) {
+				t.Errorf(
+					"%s, %s: error %v, want one that may pass and is not io.EOF",
+					name,
+					what,
+					err,
+				)
 			}
 		}
 		body, _, err := r.store.Get(r.ctx, "there")
@@ -187,23 +225,49 @@ func testHangsUp(t *testing.T, r *run) {
 		}
 		if name == "nothing" {
 			large := randomBytes(2*r.Large + 1)
-			failed("put if absent", r.store.Put(r.ctx, "new", bytes.NewReader(data), int64(len(data)), spool.PutOptions{IfAbsent: true}))
-			failed("put in pieces", r.store.Put(r.ctx, "there", bytes.NewReader(large), int64(len(large)), spool.PutOptions{}))
+			failed(
+				"put if absent",
+				r.store.Put(
+					r.ctx,
+					"new",
+					bytes.NewReader(data),
+					int64(len(data)),
+					spool.PutOptions{IfAbsent: true},
+				),
+			)
+			failed(
+				"put in pieces",
+				r.store.Put(
+					r.ctx,
+					"there",
+					bytes.NewReader(large),
+					int64(len(large)),
+					spool.PutOptions{},
+				),
+			)
 		}
 		r.proxy.Set(nil)
 		r.want(t, "there", data)
 	}
 }
 
-// The server refuses to overwrite, as under a retention policy: Place takes what is there for what is to be there if it is the same, in one
-// piece and in several, and says what is there if it is not.
+// The server refuses to overwrite, as under a retention policy: Place takes what is there for what
+// is to be there if it is the same, in one piece and in several, and says what is there if it is
+// not.
 func testRefusesToOverwrite(t *testing.T, r *run) {
 	r.needProxy(t)
 	meta := spool.PutOptions{Metadata: map[string]string{"penstock-start": "7"}}
 	for _, size := range []int64{100, 2*r.Large + 1} {
 		data := randomBytes(size)
 		place := func(data []byte, opts spool.PutOptions) error {
-			return spool.Place(r.ctx, r.store, "object", bytes.NewReader(data), int64(len(data)), opts)
+			return spool.Place(
+				r.ctx,
+				r.store,
+				"object",
+				bytes.NewReader(data),
+				int64(len(data)),
+				opts,
+			)
 		}
 		r.proxy.Set(nil)
 		r.put(t, "object", data, meta)
@@ -237,7 +301,11 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 			t.Fatal(err)
 		}
 		r.proxy.Set(Uploads(Status(http.StatusForbidden)))
-		if err := place(data, meta); !errors.Is(err, spool.ErrRefused) || errors.As(err, new(*spool.OccupiedError)) {
+		if err := place(
+			data,
+			meta,
+		); !errors.Is(err, spool.ErrRefused) ||
+			errors.As(err, new(*spool.OccupiedError)) {
 			t.Errorf("nothing there: %v, want ErrRefused", err)
 		}
 	}

@@ -20,8 +20,9 @@ import (
 
 // Subject is a store under test.
 type Subject struct {
-	// New returns a store on a place of its own, empty, that makes at most two attempts at a request. url is the address of the server as the
-	// store shall see it, "" without Server; a request over which nothing moves for timeout must fail.
+	// New returns a store on a place of its own, empty, that makes at most two attempts at a
+	// request. url is the address of the server as the store shall see it, "" without Server; a
+	// request over which nothing moves for timeout must fail.
 	New func(t *testing.T, url string, timeout time.Duration) spool.Store
 	// Server is what the store talks to; nil for stores without one.
 	Server http.Handler
@@ -114,7 +115,14 @@ func (r *run) want(t *testing.T, key string, data []byte) spool.Object {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, data) {
-		t.Fatalf("%s holds %d bytes %.40q, want %d bytes %.40q", key, len(got), got, len(data), data)
+		t.Fatalf(
+			"%s holds %d bytes %.40q, want %d bytes %.40q",
+			key,
+			len(got),
+			got,
+			len(data),
+			data,
+		)
 	}
 	if o.Key != key || o.Size != int64(len(data)) {
 		t.Fatalf("object %+v, want key %q, size %d", o, key, len(data))
@@ -154,7 +162,16 @@ func (r *run) list(t *testing.T, prefix string) []string {
 func testPutGet(t *testing.T, r *run) {
 	meta := map[string]string{"penstock-first": "17", "penstock-version": "1.2.3 (abc)"}
 	data := []byte("\x1f\x8bnot really gzip, and nobody may try")
-	r.put(t, "a/b.gz", data, spool.PutOptions{ContentType: "application/x-ndjson", ContentEncoding: "gzip", Metadata: meta})
+	r.put(
+		t,
+		"a/b.gz",
+		data,
+		spool.PutOptions{
+			ContentType:     "application/x-ndjson",
+			ContentEncoding: "gzip",
+			Metadata:        meta,
+		},
+	)
 	o := r.want(t, "a/b.gz", data)
 	if !r.NoMetadata && !maps.Equal(o.Metadata, meta) {
 		t.Fatalf("metadata %v, want %v", o.Metadata, meta)
@@ -164,7 +181,12 @@ func testPutGet(t *testing.T, r *run) {
 }
 
 func testOverwrite(t *testing.T, r *run) {
-	r.put(t, "k", []byte("first and longer"), spool.PutOptions{Metadata: map[string]string{"n": "1"}})
+	r.put(
+		t,
+		"k",
+		[]byte("first and longer"),
+		spool.PutOptions{Metadata: map[string]string{"n": "1"}},
+	)
 	r.put(t, "k", []byte("second"), spool.PutOptions{Metadata: map[string]string{"n": "2"}})
 	if o := r.want(t, "k", []byte("second")); !r.NoMetadata && o.Metadata["n"] != "2" {
 		t.Fatalf("metadata %v", o.Metadata)
@@ -195,9 +217,20 @@ func testNotFound(t *testing.T, r *run) {
 // oddKeys are such as partition values make, escaped the way Hive does and not.
 var oddKeys = []string{
 	"topic/dt=2017-08-01/hr=04/1_3_00000000000004093843.gz",
-	"t/name=a%2Fb%3Dc%25/x", "t/%2e%2e/x", "t/a b  c/x y", " leading/ space", "trailing /space ",
-	"plus+and&amp;?q=1#frag", "quote'\"<>;:@!$*(),[]{}|^`~", "ünïcödé/日本語/🚰", "e\u0301 decomposed", "back\\slash",
-	"..a/b..", "-dash/_under/.hidden", "a/...", "long/" + strings.Repeat("x", 200),
+	"t/name=a%2Fb%3Dc%25/x",
+	"t/%2e%2e/x",
+	"t/a b  c/x y",
+	" leading/ space",
+	"trailing /space ",
+	"plus+and&amp;?q=1#frag",
+	"quote'\"<>;:@!$*(),[]{}|^`~",
+	"ünïcödé/日本語/🚰",
+	"e\u0301 decomposed",
+	"back\\slash",
+	"..a/b..",
+	"-dash/_under/.hidden",
+	"a/...",
+	"long/" + strings.Repeat("x", 200),
 }
 
 func testOddKeys(t *testing.T, r *run) {
@@ -227,7 +260,16 @@ func testBadKeys(t *testing.T, r *run) {
 		"", "/", "/absolute", "../up", "a/../../up", "a/..", "..", ".", "./a", "a/./b", "a//b", "a/", "nul\x00", "line\nbreak", "bad\xffutf8",
 		strings.Repeat("a/", 600) + "a",
 	} {
-		if err := r.store.Put(r.ctx, key, bytes.NewReader(nil), 0, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+		if err := r.store.Put(
+			r.ctx,
+			key,
+			bytes.NewReader(nil),
+			0,
+			spool.PutOptions{},
+		); !errors.Is(
+			err,
+			spool.ErrRefused,
+		) {
 			t.Errorf("put of %.40q: %v, want ErrRefused", key, err)
 		}
 		if _, _, err := r.store.Get(r.ctx, key); !errors.Is(err, spool.ErrRefused) {
@@ -237,7 +279,13 @@ func testBadKeys(t *testing.T, r *run) {
 			t.Errorf("delete of %.40q: %v, want ErrRefused", key, err)
 		}
 	}
-	err := r.store.Put(r.ctx, "k", bytes.NewReader(nil), 0, spool.PutOptions{Metadata: map[string]string{"k": "bad\r\nx-header: 1"}})
+	err := r.store.Put(
+		r.ctx,
+		"k",
+		bytes.NewReader(nil),
+		0,
+		spool.PutOptions{Metadata: map[string]string{"k": "bad\r\nx-header: 1"}},
+	)
 	if !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("put with a line break in the metadata: %v", err)
 	}
@@ -268,7 +316,13 @@ func testListOrder(t *testing.T, r *run) {
 	for range 16 {
 		wg.Go(func() {
 			for key := range work {
-				if err := r.store.Put(r.ctx, key, strings.NewReader(key), int64(len(key)), spool.PutOptions{}); err != nil {
+				if err := r.store.Put(
+					r.ctx,
+					key,
+					strings.NewReader(key),
+					int64(len(key)),
+					spool.PutOptions{},
+				); err != nil {
 					select {
 					case errs <- err:
 					default:
@@ -308,7 +362,14 @@ func testListOrder(t *testing.T, r *run) {
 			}
 		}
 		if got := r.list(t, prefix); !slices.Equal(got, part) {
-			t.Fatalf("prefix %q lists %d keys, want %d\n%q\n%q", prefix, len(got), len(part), got, part)
+			t.Fatalf(
+				"prefix %q lists %d keys, want %d\n%q\n%q",
+				prefix,
+				len(got),
+				len(part),
+				got,
+				part,
+			)
 		}
 	}
 	for range r.store.List(r.ctx, "") {
@@ -334,10 +395,24 @@ func testListPrefix(t *testing.T, r *run) {
 func testIfAbsent(t *testing.T, r *run) {
 	absent := spool.PutOptions{IfAbsent: true, Metadata: map[string]string{"owner": "me"}}
 	r.put(t, "lock", []byte("mine"), absent)
-	if err := r.store.Put(r.ctx, "lock", strings.NewReader("other"), 5, absent); !errors.Is(err, spool.ErrExists) {
+	if err := r.store.Put(
+		r.ctx,
+		"lock",
+		strings.NewReader("other"),
+		5,
+		absent,
+	); !errors.Is(
+		err,
+		spool.ErrExists,
+	) {
 		t.Fatalf("second put: %v, want ErrExists", err)
 	}
-	if o := r.want(t, "lock", []byte("mine")); !r.NoMetadata && !maps.Equal(o.Metadata, absent.Metadata) {
+	if o := r.want(
+		t,
+		"lock",
+		[]byte("mine"),
+	); !r.NoMetadata &&
+		!maps.Equal(o.Metadata, absent.Metadata) {
 		t.Fatalf("metadata %v", o.Metadata)
 	}
 	if err := r.store.Delete(r.ctx, "lock"); err != nil {
@@ -358,7 +433,13 @@ func testIfAbsentRace(t *testing.T, r *run) {
 			wg.Go(func() {
 				<-start
 				text := fmt.Sprintf("racer %d", i)
-				results[i] = r.store.Put(r.ctx, key, strings.NewReader(text), int64(len(text)), spool.PutOptions{IfAbsent: true})
+				results[i] = r.store.Put(
+					r.ctx,
+					key,
+					strings.NewReader(text),
+					int64(len(text)),
+					spool.PutOptions{IfAbsent: true},
+				)
 			})
 		}
 		close(start)
@@ -391,9 +472,17 @@ func randomBytes(n int64) []byte {
 func testLarge(t *testing.T, r *run) {
 	for _, size := range []int64{r.Large, r.Large + 1, 4*r.Large + 12345} {
 		data := randomBytes(size)
-		opts := spool.PutOptions{Metadata: map[string]string{"size": fmt.Sprint(size)}, ContentType: "application/octet-stream"}
+		opts := spool.PutOptions{
+			Metadata:    map[string]string{"size": fmt.Sprint(size)},
+			ContentType: "application/octet-stream",
+		}
 		r.put(t, "large/object", data, opts)
-		if o := r.want(t, "large/object", data); !r.NoMetadata && !maps.Equal(o.Metadata, opts.Metadata) {
+		if o := r.want(
+			t,
+			"large/object",
+			data,
+		); !r.NoMetadata &&
+			!maps.Equal(o.Metadata, opts.Metadata) {
 			t.Fatalf("metadata %v", o.Metadata)
 		}
 	}
@@ -402,7 +491,13 @@ func testLarge(t *testing.T, r *run) {
 // A file that is shorter than it should be is an error, not a shorter object.
 func testShortReader(t *testing.T, r *run) {
 	for _, size := range []int64{100, 2 * r.Large} {
-		if err := r.store.Put(r.ctx, "short", bytes.NewReader(make([]byte, size-10)), size, spool.PutOptions{}); err == nil {
+		if err := r.store.Put(
+			r.ctx,
+			"short",
+			bytes.NewReader(make([]byte, size-10)),
+			size,
+			spool.PutOptions{},
+		); err == nil {
 			t.Fatalf("%d of %d bytes: no error", size-10, size)
 		}
 		r.absent(t, "short")
@@ -413,7 +508,13 @@ func testCancelled(t *testing.T, r *run) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	cancel()
 	data := randomBytes(2 * r.Large)
-	err := r.store.Put(ctx, "cancelled", bytes.NewReader(data), int64(len(data)), spool.PutOptions{})
+	err := r.store.Put(
+		ctx,
+		"cancelled",
+		bytes.NewReader(data),
+		int64(len(data)),
+		spool.PutOptions{},
+	)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
 	}

@@ -41,11 +41,13 @@ const (
 
 // Note is what became of one setting of the old configuration.
 type Note struct {
-	Fate    Fate
-	Place   Place
-	What    string // the setting
-	Why     string
-	Decides bool // it decides where data goes, or whether; without it the new configuration is not the old one's equal
+	Fate  Fate
+	Place Place
+	What  string // the setting
+	Why   string
+	// it decides where data goes, or whether; without it the new configuration is not the old one's
+	// equal
+	Decides bool
 }
 
 // New returns an empty draft.
@@ -61,7 +63,8 @@ func (d *Draft) Add(typ string, labels ...string) *Block {
 	return b
 }
 
-// Name makes a name for a block out of what it was called, which no other block of that kind and type has.
+// Name makes a name for a block out of what it was called, which no other block of that kind and
+// type has.
 func (d *Draft) Name(kind, typ, want string) string {
 	var b strings.Builder
 	for _, c := range want {
@@ -305,5 +308,8 @@ func (b *Block) Label() string { return b.labels[len(b.labels)-1] }
 
 // RemoveBlock removes the blocks of a type inside.
 func (b *Block) RemoveBlock(typ string) {
-	b.items = slices.DeleteFunc(b.items, func(i item) bool { return i.block != nil && i.block.typ == typ })
+	b.items = slices.DeleteFunc(
+		b.items,
+		func(i item) bool { return i.block != nil && i.block.typ == typ },
+	)
 }

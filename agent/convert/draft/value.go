@@ -22,7 +22,8 @@ func Text(s string) Value {
 // Env is the value of an environment variable.
 func Env(name string) Value { return Value(fmt.Sprintf("env(%q)", name)) }
 
-// Join writes parts as one string: texts, expressions such as env("X"), and pieces of templates such as ${tag}.
+// Join writes parts as one string: texts, expressions such as env("X"), and pieces of templates
+// such as ${tag}.
 func Join(parts ...Part) Value {
 	if len(parts) == 1 && parts[0].expr != "" && !parts[0].template {
 		return Value(parts[0].expr)
@@ -48,7 +49,8 @@ type Part struct {
 // Lit is a piece of plain text.
 func Lit(s string) Part { return Part{text: s} }
 
-// EnvPart is the value of an environment variable within a string, with what it is where it is not set, if that is given.
+// EnvPart is the value of an environment variable within a string, with what it is where it is not
+// set, if that is given.
 func EnvPart(name string, otherwise ...string) Part {
 	if len(otherwise) > 0 && otherwise[0] != "" {
 		return Part{expr: fmt.Sprintf("env(%q, %q)", name, otherwise[0])}

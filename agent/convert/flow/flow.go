@@ -40,7 +40,8 @@ func (f *Flow) HasInputs() bool { return len(f.from) > 0 }
 // Notes is where comments about the pipeline itself go.
 func (f *Flow) Notes() *draft.Block { return f.notes }
 
-// Filter adds a filter for the events with certain tags that no output has taken, and that meet a further condition unless that is "".
+// Filter adds a filter for the events with certain tags that no output has taken, and that meet a
+// further condition unless that is "".
 func (f *Flow) Filter(typ, name string, m Match, further string) *draft.Block {
 	b := f.D.Add("filter", typ, f.D.Name("filter", typ, name))
 	if cond := f.condition(m, further); cond != "" {
@@ -103,7 +104,12 @@ func (f *Flow) Finish() {
 		if f.drops {
 			out.Comment("All is discarded before it comes here; a pipeline needs an output.")
 		} else {
-			f.D.Lost(out, draft.Place{}, "the output of pipeline "+f.Name, "none was found that could be carried over")
+			f.D.Lost(
+				out,
+				draft.Place{},
+				"the output of pipeline "+f.Name,
+				"none was found that could be carried over",
+			)
 		}
 		f.routes = append(f.routes, route{match: All(), outputs: []*draft.Block{out}})
 	}
@@ -142,7 +148,8 @@ func (f *Flow) Finish() {
 			continue
 		}
 		in := p.Add("route")
-		// All routes that match apply, so that what an earlier one takes has to be said where they overlap.
+		// All routes that match apply, so that what an earlier one takes has to be said where they
+		// overlap.
 		cond := ""
 		if r.match.Regexp != "" {
 			cond = r.match.Condition()

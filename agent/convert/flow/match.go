@@ -155,7 +155,8 @@ func (m Match) And(o Match) (Match, bool) {
 	case o.IsAll():
 		return m, true
 	}
-	if m.Regexp == "" && o.Regexp == "" && strings.Join(m.Patterns, " ") == strings.Join(o.Patterns, " ") {
+	if m.Regexp == "" && o.Regexp == "" &&
+		strings.Join(m.Patterns, " ") == strings.Join(o.Patterns, " ") {
 		return m, true
 	}
 	return o, false
@@ -163,7 +164,8 @@ func (m Match) And(o Match) (Match, bool) {
 
 var namedGroup = regexp.MustCompile(`\(\?<([A-Za-z_]\w*)>`)
 
-// RE2 turns a regular expression of Ruby into one of RE2, in which ^ and $ stand for the ends of the text unless lines is set.
+// RE2 turns a regular expression of Ruby into one of RE2, in which ^ and $ stand for the ends of
+// the text unless lines is set.
 func RE2(ruby string, lines bool) (string, error) {
 	flags := ""
 	if len(ruby) > 1 && ruby[0] == '/' {

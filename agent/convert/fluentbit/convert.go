@@ -16,7 +16,12 @@ func Convert(paths []string) (*draft.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &converter{files: f, d: draft.New(), parsers: map[string]*section{}, multiline: map[string]*section{}}
+	c := &converter{
+		files:     f,
+		d:         draft.New(),
+		parsers:   map[string]*section{},
+		multiline: map[string]*section{},
+	}
 	c.agent = c.d.Add("agent")
 	c.agent.Set("data_dir", draft.Text("/var/lib/penstock"))
 	c.flow = flow.New(c.d, "main")
@@ -66,7 +71,9 @@ type converter struct {
 	only               bool // there is one input
 }
 
-var secret = regexp.MustCompile(`(?i)passw|secret|token|shared_key|key_id|http_user|sasl\.|credential`)
+var secret = regexp.MustCompile(
+	`(?i)passw|secret|token|shared_key|key_id|http_user|sasl\.|credential`,
+)
 
 func shown(p *prop) string {
 	if secret.MatchString(p.key) {
@@ -117,14 +124,24 @@ func (c *converter) size(b *draft.Block, attr string, s *section, keys ...string
 	c.carry(p)
 }
 
-func (c *converter) duration(b *draft.Block, attr string, s *section, unit time.Duration, keys ...string) {
+func (c *converter) duration(
+	b *draft.Block,
+	attr string,
+	s *section,
+	unit time.Duration,
+	keys ...string,
+) {
 	p := s.get(keys...)
 	if p == nil {
 		return
 	}
 	v := strings.ToLower(p.value)
 	for suffix, u := range map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour} {
-		if rest, ok := strings.CutSuffix(v, suffix); ok && (suffix == "ms" || !strings.HasSuffix(v, "ms")) {
+		if rest, ok := strings.CutSuffix(
+			v,
+			suffix,
+		); ok &&
+			(suffix == "ms" || !strings.HasSuffix(v, "ms")) {
 			v, unit = rest, u
 			break
 		}
@@ -140,15 +157,41 @@ func (c *converter) duration(b *draft.Block, attr string, s *section, unit time.
 
 // harmless are properties that have no meaning any more, and why.
 var harmless = map[string]string{
-	"db": "positions are kept below data_dir", "db.sync": "positions are kept below data_dir", "db.locking": "positions are kept below data_dir", "db.journal_mode": "positions are kept below data_dir",
-	"mem_buf_limit": "the buffer is on disk: see buffer.max_size", "storage.type": "the buffer is on disk, always", "storage.path": "the buffer lies below data_dir",
-	"storage.sync": "see buffer.sync", "storage.checksum": "all is checked", "storage.backlog.mem_limit": "see buffer", "storage.total_limit_size": "see buffer.max_size",
-	"storage.max_chunks_up": "see buffer", "storage.metrics": "see /metrics", "flush": "outputs read the buffer all the time", "daemon": "let systemd start it", "grace": "see agent.shutdown_timeout",
-	"retry_limit": "attempts never end, and nothing is given up", "workers": "see window.lanes", "net.keepalive": "connections are kept", "alias": "components have names of their own",
-	"buffer_chunk_size": "see max_line_size", "hc_errors_count": "see /healthz", "health_check": "see /healthz", "threaded": "inputs run beside each other",
-	"rdkafka.request.required.acks": "a record counts as delivered when all in-sync replicas have it, always", "rdkafka.enable.idempotence": "it always is",
-	"queue_full_retries": "attempts never end", "suppress_type_name": "Elasticsearch has no types any more", "trace_error": "see the log", "replace_dots": "see filter \"rename_fields\"",
-	"inotify_watcher": "see watch", "static_batch_size": "the tail is held back by the buffer", "upload_timeout": "see roll.age", "use_put_object": "see part_size", "store_dir": "the spool lies below data_dir",
+	"db":                            "positions are kept below data_dir",
+	"db.sync":                       "positions are kept below data_dir",
+	"db.locking":                    "positions are kept below data_dir",
+	"db.journal_mode":               "positions are kept below data_dir",
+	"mem_buf_limit":                 "the buffer is on disk: see buffer.max_size",
+	"storage.type":                  "the buffer is on disk, always",
+	"storage.path":                  "the buffer lies below data_dir",
+	"storage.sync":                  "see buffer.sync",
+	"storage.checksum":              "all is checked",
+	"storage.backlog.mem_limit":     "see buffer",
+	"storage.total_limit_size":      "see buffer.max_size",
+	"storage.max_chunks_up":         "see buffer",
+	"storage.metrics":               "see /metrics",
+	"flush":                         "outputs read the buffer all the time",
+	"daemon":                        "let systemd start it",
+	"grace":                         "see agent.shutdown_timeout",
+	"retry_limit":                   "attempts never end, and nothing is given up",
+	"workers":                       "see window.lanes",
+	"net.keepalive":                 "connections are kept",
+	"alias":                         "components have names of their own",
+	"buffer_chunk_size":             "see max_line_size",
+	"hc_errors_count":               "see /healthz",
+	"health_check":                  "see /healthz",
+	"threaded":                      "inputs run beside each other",
+	"rdkafka.request.required.acks": "a record counts as delivered when all in-sync replicas have it, always",
+	"rdkafka.enable.idempotence":    "it always is",
+	"queue_full_retries":            "attempts never end",
+	"suppress_type_name":            "Elasticsearch has no types any more",
+	"trace_error":                   "see the log",
+	"replace_dots":                  "see filter \"rename_fields\"",
+	"inotify_watcher":               "see watch",
+	"static_batch_size":             "the tail is held back by the buffer",
+	"upload_timeout":                "see roll.age",
+	"use_put_object":                "see part_size",
+	"store_dir":                     "the spool lies below data_dir",
 }
 
 func (c *converter) rest(b *draft.Block, s *section) {
@@ -183,7 +226,12 @@ func (c *converter) service(s *section) {
 			port = "2020"
 		}
 		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+port))
-		c.d.Changed(c.agent.In("admin"), p.at, shown(p), "the status page and /metrics, on loopback unless written otherwise")
+		c.d.Changed(
+			c.agent.In("admin"),
+			p.at,
+			shown(p),
+			"the status page and /metrics, on loopback unless written otherwise",
+		)
 		s.get("http_listen")
 	}
 	c.duration(c.agent, "shutdown_timeout", s, time.Second, "grace")
@@ -224,7 +272,10 @@ var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // field turns $log['a']['b'] and names into the name of a field.
 func field(v string) string {
 	v = strings.TrimPrefix(v, "$")
-	return strings.TrimSuffix(strings.NewReplacer("['", ".", "']", "", `["`, ".", `"]`, "").Replace(v), ".")
+	return strings.TrimSuffix(
+		strings.NewReplacer("['", ".", "']", "", `["`, ".", `"]`, "").Replace(v),
+		".",
+	)
 }
 
 func (c *converter) input(s *section) {
@@ -246,7 +297,10 @@ func (c *converter) input(s *section) {
 		if p == "" {
 			p = port
 		}
-		return draft.Join(append(append([]draft.Part{draft.Lit(before)}, c.parts(host)...), append([]draft.Part{draft.Lit(":")}, c.parts(p)...)...)...)
+		return draft.Join(
+			append(
+				append([]draft.Part{draft.Lit(before)}, c.parts(host)...),
+				append([]draft.Part{draft.Lit(":")}, c.parts(p)...)...)...)
 	}
 	var b *draft.Block
 	switch name {
@@ -255,7 +309,10 @@ func (c *converter) input(s *section) {
 	case "forward":
 		b = add("forward", "forward")
 		if p := s.get("unix_path"); p != nil {
-			b.Set("listen", draft.Join(append([]draft.Part{draft.Lit("unix://")}, c.parts(p.value)...)...))
+			b.Set(
+				"listen",
+				draft.Join(append([]draft.Part{draft.Lit("unix://")}, c.parts(p.value)...)...),
+			)
 		} else {
 			b.Set("listen", listen("", "24224"))
 		}
@@ -280,7 +337,14 @@ func (c *converter) input(s *section) {
 			if path == "" {
 				path = "/tmp/fluent-bit.sock"
 			}
-			b.Set("listen", draft.List(draft.Text(map[string]string{"unix_udp": "unixgram://", "unix_tcp": "unix://"}[mode]+path)))
+			b.Set(
+				"listen",
+				draft.List(
+					draft.Text(
+						map[string]string{"unix_udp": "unixgram://", "unix_tcp": "unix://"}[mode]+path,
+					),
+				),
+			)
 		} else {
 			b.Set("listen", draft.List(listen(mode+"://", "5140")))
 		}
@@ -295,7 +359,14 @@ func (c *converter) input(s *section) {
 		}
 	case "exec":
 		b = add("exec", "exec")
-		b.Set("command", draft.List(draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(c.parts(s.value("command"))...)))
+		b.Set(
+			"command",
+			draft.List(
+				draft.Text("/bin/sh"),
+				draft.Text("-c"),
+				draft.Join(c.parts(s.value("command"))...),
+			),
+		)
 		c.duration(b, "interval", s, time.Second, "interval_sec")
 		if b.Get("interval") == "" {
 			b.Set("interval", draft.Text("1s"))
@@ -306,7 +377,12 @@ func (c *converter) input(s *section) {
 		b = add("journald", "journal")
 		if t := s.get("tag"); t != nil && strings.Contains(t.value, "*") {
 			b.Set("tag", draft.Text(strings.Trim(strings.ReplaceAll(t.value, "*", ""), ".")))
-			c.d.Lost(b, t.at, s.title()+" "+shown(t), "the unit is no part of the tag; it is a field, by which a route can choose with if")
+			c.d.Lost(
+				b,
+				t.at,
+				s.title()+" "+shown(t),
+				"the unit is no part of the tag; it is a field, by which a route can choose with if",
+			)
 		} else {
 			c.set(b, "tag", s, "tag")
 		}
@@ -332,11 +408,27 @@ func (c *converter) input(s *section) {
 	case "stdin":
 		b = add("stdin", "in")
 		c.set(b, "tag", s, "tag")
-	case "dummy", "cpu", "mem", "disk", "netif", "proc", "health", "random", "thermal", "fluentbit_metrics", "node_exporter_metrics", "prometheus_scrape":
+	case "dummy",
+		"cpu",
+		"mem",
+		"disk",
+		"netif",
+		"proc",
+		"health",
+		"random",
+		"thermal",
+		"fluentbit_metrics",
+		"node_exporter_metrics",
+		"prometheus_scrape":
 		c.d.Left(c.agent, s.at, s.title(), "penstock takes logs, not measures; see exec")
 		return
 	default:
-		c.d.Lost(c.agent, s.at, s.title(), "there is no such input; see penstock help for those there are")
+		c.d.Lost(
+			c.agent,
+			s.at,
+			s.title(),
+			"there is no such input; see penstock help for those there are",
+		)
 		return
 	}
 	for _, p := range s.props {
@@ -397,7 +489,11 @@ func (c *converter) inputName(s *section) string {
 	if a := s.value("alias"); a != "" {
 		return a
 	}
-	if t := strings.Trim(strings.ReplaceAll(s.value("tag"), "*", ""), "."); t != "" && !strings.Contains(t, "$") {
+	if t := strings.Trim(
+		strings.ReplaceAll(s.value("tag"), "*", ""),
+		".",
+	); t != "" &&
+		!strings.Contains(t, "$") {
 		return t
 	}
 	return s.value("name")
@@ -441,11 +537,20 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	switch {
 	case strings.ContainsAny(tag, "<"):
 		b.Set("tag", draft.Text("tail"))
-		c.d.Lost(b, s.at, s.title()+" tag "+tag, "write path_pattern for tag_regex, and ${group.NAME} in tag")
+		c.d.Lost(
+			b,
+			s.at,
+			s.title()+" tag "+tag,
+			"write path_pattern for tag_regex, and ${group.NAME} in tag",
+		)
 		s.get("tag_regex")
 	case strings.Contains(tag, "*"):
 		before, after, _ := strings.Cut(tag, "*")
-		b.Set("tag", draft.Join(append(append(c.parts(before), draft.Tmpl("path_dots")), c.parts(after)...)...))
+		b.Set(
+			"tag",
+			draft.Join(
+				append(append(c.parts(before), draft.Tmpl("path_dots")), c.parts(after)...)...),
+		)
 	case tag != "":
 		b.Set("tag", draft.Join(c.parts(tag)...))
 	default:
@@ -475,13 +580,15 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	c.tailMultiline(b, s, m)
 	if p := s.get("path_key"); p != nil {
 		b.Set("path_header", draft.Text("path"))
-		c.flow.Filter("add_fields", p.value, m, "").Set("fields", draft.Map(plainKey(p.value), "header.path"))
+		c.flow.Filter("add_fields", p.value, m, "").
+			Set("fields", draft.Map(plainKey(p.value), "header.path"))
 		c.carry(p)
 	}
 	return b
 }
 
-// tailMultiline carries over multiline.parser, and the old multiline mode, and what parses the events.
+// tailMultiline carries over multiline.parser, and the old multiline mode, and what parses the
+// events.
 func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 	if p := s.get("multiline"); p != nil && on(p.value) {
 		first := s.get("parser_firstline")
@@ -516,7 +623,12 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 				f.Set("format", draft.Text(name))
 			}
 			f.Set("time", draft.Bool(true))
-			c.d.Changed(f, p.at, shown(p), "parts of a line that the container's runtime has split are not put together; a line is at most 16 KiB there")
+			c.d.Changed(
+				f,
+				p.at,
+				shown(p),
+				"parts of a line that the container's runtime has split are not put together; a line is at most 16 KiB there",
+			)
 			return
 		case own != nil:
 			ml := b.In("multiline")
@@ -533,12 +645,23 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			}
 			ml.Set("start", draft.Text(re))
 			c.duration(ml, "timeout", own, time.Millisecond, "flush_timeout")
-			c.d.Changed(ml, own.at, "multiline_parser "+name, "an event goes on until a line begins another one; the rules of further states are not needed for that")
+			c.d.Changed(
+				ml,
+				own.at,
+				"multiline_parser "+name,
+				"an event goes on until a line begins another one; the rules of further states are not needed for that",
+			)
 			c.logField(s, m)
 			return
 		case name == "java" || name == "python" || name == "go" || name == "ruby":
-			b.In("multiline").Set("continue", draft.Text(`^(?:\s|Caused by:|\.\.\. \d+ more|goroutine \d+|$)`))
-			c.d.Changed(b.In("multiline"), p.at, shown(p), "lines that look like the rest of a stack trace belong to the line before")
+			b.In("multiline").
+				Set("continue", draft.Text(`^(?:\s|Caused by:|\.\.\. \d+ more|goroutine \d+|$)`))
+			c.d.Changed(
+				b.In("multiline"),
+				p.at,
+				shown(p),
+				"lines that look like the rest of a stack trace belong to the line before",
+			)
 			c.logField(s, m)
 			return
 		}
@@ -558,10 +681,25 @@ func quotedFields(v string) []string {
 }
 
 // parser adds the filters of a [PARSER], on a field unless that is "".
-func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, name, from string) *draft.Block {
+func (c *converter) parser(
+	f *flow.Flow,
+	at *prop,
+	s *section,
+	m flow.Match,
+	name, from string,
+) *draft.Block {
 	presets := map[string]string{
-		"json": "json", "docker": "docker", "cri": "cri", "logfmt": "logfmt", "nginx": "nginx", "apache2": "apache_combined",
-		"apache": "apache_combined", "apache_error": "apache_error", "syslog-rfc5424": "syslog", "syslog-rfc3164": "syslog", "syslog-rfc3164-local": "syslog",
+		"json":                 "json",
+		"docker":               "docker",
+		"cri":                  "cri",
+		"logfmt":               "logfmt",
+		"nginx":                "nginx",
+		"apache2":              "apache_combined",
+		"apache":               "apache_combined",
+		"apache_error":         "apache_error",
+		"syslog-rfc5424":       "syslog",
+		"syslog-rfc3164":       "syslog",
+		"syslog-rfc3164-local": "syslog",
 	}
 	var b *draft.Block
 	add := func(format string) {
@@ -574,7 +712,12 @@ func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, nam
 	if s == nil {
 		format, ok := presets[at.value]
 		if !ok {
-			c.d.Lost(f.Notes(), at.at, shown(at), "there is no such parser in these files; name the file that has it, too")
+			c.d.Lost(
+				f.Notes(),
+				at.at,
+				shown(at),
+				"there is no such parser in these files; name the file that has it, too",
+			)
 			return nil
 		}
 		add(format)
@@ -582,7 +725,12 @@ func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, nam
 			c.carry(at)
 		} else {
 			b.Set("time", draft.Bool(true))
-			c.d.Changed(b, at.at, shown(at), "fields are called as penstock calls them: see penstock help filter.parse")
+			c.d.Changed(
+				b,
+				at.at,
+				shown(at),
+				"fields are called as penstock calls them: see penstock help filter.parse",
+			)
 		}
 		return b
 	}
@@ -602,7 +750,12 @@ func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, nam
 		}
 		b.Set("pattern", draft.Text(re))
 	default:
-		c.d.Lost(f.Notes(), s.at, s.title()+" format "+format, "there is no such format; see penstock help filter.parse")
+		c.d.Lost(
+			f.Notes(),
+			s.at,
+			s.title()+" format "+format,
+			"there is no such format; see penstock help filter.parse",
+		)
 		return nil
 	}
 	c.carry(at)
@@ -621,7 +774,12 @@ func (c *converter) parser(f *flow.Flow, at *prop, s *section, m flow.Match, nam
 		t := f.Filter("time", name, m, "")
 		t.Set("field", draft.Text(key.value))
 		if p := s.get("time_format"); p != nil {
-			t.Set("formats", draft.Texts(strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value)))
+			t.Set(
+				"formats",
+				draft.Texts(
+					strings.NewReplacer("%S.%L", "%S.%f", "%s.%L", "epoch_s").Replace(p.value),
+				),
+			)
 			c.carry(p)
 		}
 		if p := s.get("time_keep"); p == nil || !on(p.value) {

@@ -43,7 +43,10 @@ func read(paths []string) (*files, error) {
 		p := f.pending[0]
 		f.pending = f.pending[1:]
 		if err := f.file(p, nil); err != nil {
-			return nil, fmt.Errorf("parsers_file: %w; name it on the command line, or leave it out", err)
+			return nil, fmt.Errorf(
+				"parsers_file: %w; name it on the command line, or leave it out",
+				err,
+			)
 		}
 	}
 	return f, nil
@@ -68,7 +71,11 @@ func (f *files) file(path string, above []string) error {
 		switch {
 		case line == "" || line[0] == '#':
 		case strings.HasPrefix(strings.ToLower(line), "@include"):
-			if err := f.include(strings.TrimSpace(line[len("@include"):]), path, above); err != nil {
+			if err := f.include(
+				strings.TrimSpace(line[len("@include"):]),
+				path,
+				above,
+			); err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}
 		case strings.HasPrefix(strings.ToLower(line), "@set"):

@@ -33,8 +33,16 @@ func (c *converter) filter(s *section) {
 				c.carry(p)
 			}
 		}
-		if p := s.get("logical_op"); p != nil && !strings.EqualFold(p.value, "legacy") && !strings.EqualFold(p.value, "and") {
-			c.d.Lost(f.Notes(), p.at, title+" "+shown(p), "several filters stand for and; for or write filter \"where\"")
+		if p := s.get(
+			"logical_op",
+		); p != nil && !strings.EqualFold(p.value, "legacy") &&
+			!strings.EqualFold(p.value, "and") {
+			c.d.Lost(
+				f.Notes(),
+				p.at,
+				title+" "+shown(p),
+				"several filters stand for and; for or write filter \"where\"",
+			)
 		}
 	case "modify", "record_modifier":
 		c.modify(s, m, label)
@@ -49,7 +57,12 @@ func (c *converter) filter(s *section) {
 				b.Set("keep", draft.Text(from))
 			}
 			if reserve := s.get("reserve_data"); reserve == nil || !on(reserve.value) {
-				c.d.Changed(b, s.at, title+" without reserve_data", "the other fields stay; remove them with keep_fields")
+				c.d.Changed(
+					b,
+					s.at,
+					title+" without reserve_data",
+					"the other fields stay; remove them with keep_fields",
+				)
 			}
 		}
 		s.get("preserve_key")
@@ -57,16 +70,31 @@ func (c *converter) filter(s *section) {
 	case "nest":
 		c.nest(s, m, label)
 	case "kubernetes", "aws", "geoip2", "nightfall", "checklist":
-		c.d.Left(f.Notes(), s.at, title, "nothing is asked of others; path_pattern of input \"tail\" takes pod, namespace and container out of the path")
+		c.d.Left(
+			f.Notes(),
+			s.at,
+			title,
+			"nothing is asked of others; path_pattern of input \"tail\" takes pod, namespace and container out of the path",
+		)
 		return
 	case "stdout":
 		c.d.Left(f.Notes(), s.at, title, "see /tap of the admin server, or penstock try")
 		return
 	case "multiline":
-		c.d.Left(f.Notes(), s.at, title, "lines are joined by the input: write multiline in input \"tail\"")
+		c.d.Left(
+			f.Notes(),
+			s.at,
+			title,
+			"lines are joined by the input: write multiline in input \"tail\"",
+		)
 		return
 	default:
-		c.d.Lost(f.Notes(), s.at, title, "there is no such filter; see penstock help for those there are")
+		c.d.Lost(
+			f.Notes(),
+			s.at,
+			title,
+			"there is no such filter; see penstock help for those there are",
+		)
 		return
 	}
 	c.d.Carried(s.at, title)
@@ -113,7 +141,12 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 			f.Filter("keep_fields", label, m, "").Set("fields", draft.Texts(keep...))
 		case "remove_wildcard", "remove_regex", "condition":
 			p.used = true
-			c.d.Left(f.Notes(), p.at, s.title()+" "+shown(p), "write filters with if, or the names of fields")
+			c.d.Left(
+				f.Notes(),
+				p.at,
+				s.title()+" "+shown(p),
+				"write filters with if, or the names of fields",
+			)
 			continue
 		default:
 			continue
@@ -130,7 +163,14 @@ func (c *converter) nest(s *section, m flow.Match, label string) {
 		b.Set("field", draft.Text(s.value("nested_under")))
 		b.Set("separator", draft.Text("_"))
 		if p := s.get("add_prefix"); p == nil || p.value != s.value("nested_under")+"_" {
-			c.d.Changed(b, s.at, s.title()+" lift", "the fields are called "+s.value("nested_under")+"_NAME; rename them with rename_fields")
+			c.d.Changed(
+				b,
+				s.at,
+				s.title()+" lift",
+				"the fields are called "+s.value(
+					"nested_under",
+				)+"_NAME; rename them with rename_fields",
+			)
 		}
 		return
 	}
@@ -192,7 +232,12 @@ func (c *converter) output(s *section) {
 		c.set(b, "user", s, "username")
 		c.set(b, "password", s, "password")
 		if p := s.get("require_ack_response"); p == nil || !on(p.value) {
-			c.d.Changed(b, s.at, title+" without require_ack_response", "chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that")
+			c.d.Changed(
+				b,
+				s.at,
+				title+" without require_ack_response",
+				"chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that",
+			)
 		}
 		if p := s.get("compress"); p != nil && p.value == "gzip" {
 			b.Set("compression", draft.Text("gzip"))
@@ -207,7 +252,12 @@ func (c *converter) output(s *section) {
 		c.s3(b, s)
 	case "es", "elasticsearch", "opensearch":
 		add("elasticsearch", "elasticsearch")
-		b.Set("urls", draft.List(draft.Join(append([]draft.Part{draft.Lit(scheme())}, hostPort("9200")...)...)))
+		b.Set(
+			"urls",
+			draft.List(
+				draft.Join(append([]draft.Part{draft.Lit(scheme())}, hostPort("9200")...)...),
+			),
+		)
 		if p := s.get("logstash_format"); p != nil && on(p.value) {
 			prefix, format := s.value("logstash_prefix"), s.value("logstash_dateformat")
 			if prefix == "" {
@@ -216,7 +266,15 @@ func (c *converter) output(s *section) {
 			if format == "" {
 				format = "%Y.%m.%d"
 			}
-			b.Set("index", draft.Join(append(c.parts(prefix), draft.Lit("-"), draft.Tmpl("strftime("+string(draft.Text(format))+")"))...))
+			b.Set(
+				"index",
+				draft.Join(
+					append(
+						c.parts(prefix),
+						draft.Lit("-"),
+						draft.Tmpl("strftime("+string(draft.Text(format))+")"),
+					)...),
+			)
 			c.carry(p)
 		} else {
 			b.Set("operation", draft.Text("index"))
@@ -243,7 +301,13 @@ func (c *converter) output(s *section) {
 		if uri == "" {
 			uri = "/"
 		}
-		b.Set("url", draft.Join(append(append([]draft.Part{draft.Lit(scheme())}, hostPort("80")...), c.parts(uri)...)...))
+		b.Set(
+			"url",
+			draft.Join(
+				append(
+					append([]draft.Part{draft.Lit(scheme())}, hostPort("80")...),
+					c.parts(uri)...)...),
+		)
 		switch p := s.get("format"); {
 		case p == nil || p.value == "msgpack":
 			c.d.Changed(b, s.at, title+" format msgpack", "bodies are JSON")
@@ -280,18 +344,39 @@ func (c *converter) output(s *section) {
 		}
 		if file == "" {
 			file = "out.log"
-			c.d.Lost(b, s.at, title, "a file for each tag: output \"local\" writes a directory by tag")
+			c.d.Lost(
+				b,
+				s.at,
+				title,
+				"a file for each tag: output \"local\" writes a directory by tag",
+			)
 		}
-		b.Set("path", draft.Join(append(append(c.parts(strings.TrimRight(dir, "/")), draft.Lit("/")), c.parts(file)...)...))
+		b.Set(
+			"path",
+			draft.Join(
+				append(
+					append(c.parts(strings.TrimRight(dir, "/")), draft.Lit("/")),
+					c.parts(file)...)...),
+		)
 		b.Set("format", draft.Text("ndjson"))
-		c.d.Changed(b, s.at, title+" format", "lines are the JSON of the record, without tag and time before it")
+		c.d.Changed(
+			b,
+			s.at,
+			title+" format",
+			"lines are the JSON of the record, without tag and time before it",
+		)
 		s.get("format")
 		s.get("mkdir")
 	case "null":
 		c.d.Carried(s.at, title)
 		return
 	default:
-		c.d.Lost(c.flow.Notes(), s.at, title, "there is no such output; see penstock help for those there are")
+		c.d.Lost(
+			c.flow.Notes(),
+			s.at,
+			title,
+			"there is no such output; see penstock help for those there are",
+		)
 		return
 	}
 	c.d.Carried(s.at, title)
@@ -321,13 +406,23 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 	switch key := s.get("topic_key"); {
 	case key != nil:
 		b.Set("topic", draft.Join(draft.Tmpl("field["+string(draft.Text(key.value))+"]")))
-		c.d.Changed(b, key.at, shown(key), "records without the field go to the dead letter, not to the first of topics")
+		c.d.Changed(
+			b,
+			key.at,
+			shown(key),
+			"records without the field go to the dead letter, not to the first of topics",
+		)
 		s.get("dynamic_topic")
 	case topics != nil:
 		first, _, more := strings.Cut(topics.value, ",")
 		b.Set("topic", draft.Join(c.parts(strings.TrimSpace(first))...))
 		if more {
-			c.d.Changed(b, topics.at, shown(topics), "only the first of them was written to without a topic_key")
+			c.d.Changed(
+				b,
+				topics.at,
+				shown(topics),
+				"only the first of them was written to without a topic_key",
+			)
 		} else {
 			c.carry(topics)
 		}
@@ -347,16 +442,33 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 			if t != nil {
 				key = t.value
 			}
-			c.d.Changed(b, s.at, s.title()+" timestamp_key "+key, "the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}")
+			c.d.Changed(
+				b,
+				s.at,
+				s.title()+" timestamp_key "+key,
+				"the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}",
+			)
 		}
 		s.get("timestamp_format")
 	case p.value == "raw":
-		c.d.Changed(b, p.at, shown(p), "values are the records' JSON: take the field out with filter \"parse\", or leave the parse filter out so that lines stay lines")
+		c.d.Changed(
+			b,
+			p.at,
+			shown(p),
+			"values are the records' JSON: take the field out with filter \"parse\", or leave the parse filter out so that lines stay lines",
+		)
 		s.get("raw_log_key")
 	default:
 		c.d.Changed(b, p.at, shown(p), "values are JSON")
 	}
-	mechanism, user, pass := s.get("rdkafka.sasl.mechanism", "rdkafka.sasl.mechanisms"), s.get("rdkafka.sasl.username"), s.get("rdkafka.sasl.password")
+	mechanism, user, pass := s.get(
+		"rdkafka.sasl.mechanism",
+		"rdkafka.sasl.mechanisms",
+	), s.get(
+		"rdkafka.sasl.username",
+	), s.get(
+		"rdkafka.sasl.password",
+	)
 	if mechanism != nil && user != nil && pass != nil {
 		sasl := b.In("sasl")
 		sasl.Set("mechanism", draft.Text(strings.ToUpper(mechanism.value)))
@@ -398,7 +510,12 @@ func (c *converter) s3(b *draft.Block, s *section) {
 		format, at = p.value, p.at
 	}
 	b.Set("path", c.keyFormat(format))
-	c.d.Changed(b, at, "s3_key_format "+format, "the last part of it gives way to a name made of the positions of what is in the object, so that none is written twice")
+	c.d.Changed(
+		b,
+		at,
+		"s3_key_format "+format,
+		"the last part of it gives way to a name made of the positions of what is in the object, so that none is written twice",
+	)
 	c.duration(b.In("roll"), "age", s, time.Minute, "upload_timeout")
 	c.size(b.In("roll"), "size", s, "total_file_size")
 	if b.Find("roll").Empty() {
@@ -410,7 +527,12 @@ func (c *converter) s3(b *draft.Block, s *section) {
 			compression = z.value
 			c.carry(z)
 		} else {
-			c.d.Changed(b, z.at, shown(z), "write format \"parquet\" {} for columns; objects are not compressed now")
+			c.d.Changed(
+				b,
+				z.at,
+				shown(z),
+				"write format \"parquet\" {} for columns; objects are not compressed now",
+			)
 		}
 	}
 	b.Set("compression", draft.Text(compression))

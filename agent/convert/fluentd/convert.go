@@ -47,7 +47,12 @@ func (c *converter) gather(e *element) {
 				c.labels[s.arg] = s
 			}
 		case "worker":
-			c.d.Changed(c.agent, s.at, s.title(), "an agent is one process; what stands in there stands outside")
+			c.d.Changed(
+				c.agent,
+				s.at,
+				s.title(),
+				"an agent is one process; what stands in there stands outside",
+			)
 			c.gather(s)
 		case "system":
 		default:
@@ -102,7 +107,9 @@ func (c *converter) system(root *element) {
 
 func (c *converter) carry(p *param) { c.d.Carried(p.at, shown(p)) }
 
-var secret = regexp.MustCompile(`(?i)secret|password|passwd|token|shared_key|sec_key|key_id|passphrase|api_key|credential`)
+var secret = regexp.MustCompile(
+	`(?i)secret|password|passwd|token|shared_key|sec_key|key_id|passphrase|api_key|credential`,
+)
 
 func shown(p *param) string {
 	if secret.MatchString(p.key) {
@@ -225,24 +232,71 @@ const (
 
 // harmless are parameters that have no meaning any more, and why.
 var harmless = map[string]string{
-	"pos_file": positions, "pos_file_compaction_interval": positions, "follow_inodes": "files are told apart by device, inode and contents, always",
-	"flush_interval": ownPace, "flush_mode": ownPace, "flush_thread_count": ownPace, "num_threads": ownPace, "flush_at_shutdown": "what is left at a stop stays on disk",
-	"flush_thread_interval": ownPace, "flush_thread_burst_interval": ownPace, "delayed_commit_timeout": ownPace, "queued_chunks_limit_size": ownPace,
-	"retry_forever": noEnd, "retry_max_times": noEnd, "retry_timeout": noEnd, "retry_limit": noEnd, "disable_retry_limit": noEnd, "max_retries": noEnd, "retry_type": noEnd,
-	"retry_wait": noEnd, "retry_exponential_backoff_base": noEnd, "retry_secondary_threshold": "see failover.after",
-	"path": "buffers lie below data_dir", "buffer_path": "buffers lie below data_dir", "buffer_type": "buffers are on disk", "@type": "buffers are on disk",
-	"chunk_limit_size": "a buffer has no chunks", "buffer_chunk_limit": "a buffer has no chunks", "chunk_limit_records": "a buffer has no chunks", "chunk_full_threshold": "a buffer has no chunks",
-	"buffer_queue_limit": "see buffer.max_size", "queue_limit_length": "see buffer.max_size", "compress": "see buffer.compression",
-	"timekey_wait": "a cut waits for nothing; late records go where their own time says", "@id": "components have names of their own", "id": "components have names of their own",
-	"workers": "an agent uses the processors there are; GOMAXPROCS limits it", "root_dir": "see data_dir", "suppress_repeated_stacktrace": "there are no stack traces",
-	"slow_flush_log_threshold": "see /metrics", "emit_error_log_interval": "see /metrics", "enable_watch_timer": "see watch", "enable_stat_watcher": "see watch",
-	"read_lines_limit": "the tail is held back by the buffer", "read_bytes_limit_per_second": "the tail is held back by the buffer",
-	"required_acks": "a record counts as delivered when all in-sync replicas have it, always", "ack_timeout": "see delivery_timeout",
-	"reconnect_on_error": "it always does", "reload_on_failure": "all urls are tried", "reload_connections": "all urls are tried",
-	"auto_create_stream": "streams are made by hand", "check_apikey_on_startup": "see validate", "auto_create_bucket": "the bucket must exist",
-	"check_bucket": "the bucket must exist", "check_object": "names of objects are unique", "source_hostname_key": "see headers of the input", "bind": "see listen", "verify_hostname": "see tls",
-	"idempotent": "it always is", "share_producer": "it need not", "get_kafka_client_log": "see the log", "use_event_time": "records have their own time, always",
-	"skip_refresh_on_startup": "files are looked for in the background", "ignore_repeated_permission_error": "it is told once", "emit_unmatched_lines": "a line that does not match stays what it is",
+	"pos_file":                         positions,
+	"pos_file_compaction_interval":     positions,
+	"follow_inodes":                    "files are told apart by device, inode and contents, always",
+	"flush_interval":                   ownPace,
+	"flush_mode":                       ownPace,
+	"flush_thread_count":               ownPace,
+	"num_threads":                      ownPace,
+	"flush_at_shutdown":                "what is left at a stop stays on disk",
+	"flush_thread_interval":            ownPace,
+	"flush_thread_burst_interval":      ownPace,
+	"delayed_commit_timeout":           ownPace,
+	"queued_chunks_limit_size":         ownPace,
+	"retry_forever":                    noEnd,
+	"retry_max_times":                  noEnd,
+	"retry_timeout":                    noEnd,
+	"retry_limit":                      noEnd,
+	"disable_retry_limit":              noEnd,
+	"max_retries":                      noEnd,
+	"retry_type":                       noEnd,
+	"retry_wait":                       noEnd,
+	"retry_exponential_backoff_base":   noEnd,
+	"retry_secondary_threshold":        "see failover.after",
+	"path":                             "buffers lie below data_dir",
+	"buffer_path":                      "buffers lie below data_dir",
+	"buffer_type":                      "buffers are on disk",
+	"@type":                            "buffers are on disk",
+	"chunk_limit_size":                 "a buffer has no chunks",
+	"buffer_chunk_limit":               "a buffer has no chunks",
+	"chunk_limit_records":              "a buffer has no chunks",
+	"chunk_full_threshold":             "a buffer has no chunks",
+	"buffer_queue_limit":               "see buffer.max_size",
+	"queue_limit_length":               "see buffer.max_size",
+	"compress":                         "see buffer.compression",
+	"timekey_wait":                     "a cut waits for nothing; late records go where their own time says",
+	"@id":                              "components have names of their own",
+	"id":                               "components have names of their own",
+	"workers":                          "an agent uses the processors there are; GOMAXPROCS limits it",
+	"root_dir":                         "see data_dir",
+	"suppress_repeated_stacktrace":     "there are no stack traces",
+	"slow_flush_log_threshold":         "see /metrics",
+	"emit_error_log_interval":          "see /metrics",
+	"enable_watch_timer":               "see watch",
+	"enable_stat_watcher":              "see watch",
+	"read_lines_limit":                 "the tail is held back by the buffer",
+	"read_bytes_limit_per_second":      "the tail is held back by the buffer",
+	"required_acks":                    "a record counts as delivered when all in-sync replicas have it, always",
+	"ack_timeout":                      "see delivery_timeout",
+	"reconnect_on_error":               "it always does",
+	"reload_on_failure":                "all urls are tried",
+	"reload_connections":               "all urls are tried",
+	"auto_create_stream":               "streams are made by hand",
+	"check_apikey_on_startup":          "see validate",
+	"auto_create_bucket":               "the bucket must exist",
+	"check_bucket":                     "the bucket must exist",
+	"check_object":                     "names of objects are unique",
+	"source_hostname_key":              "see headers of the input",
+	"bind":                             "see listen",
+	"verify_hostname":                  "see tls",
+	"idempotent":                       "it always is",
+	"share_producer":                   "it need not",
+	"get_kafka_client_log":             "see the log",
+	"use_event_time":                   "records have their own time, always",
+	"skip_refresh_on_startup":          "files are looked for in the background",
+	"ignore_repeated_permission_error": "it is told once",
+	"emit_unmatched_lines":             "a line that does not match stays what it is",
 }
 
 // pipelines makes one for each scope that sources lead to.

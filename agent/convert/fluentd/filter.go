@@ -22,13 +22,28 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 	case "stdout":
 		c.d.Left(f.Notes(), e.at, describe(e), "see /tap of the admin server, or penstock try")
 	case "concat":
-		c.d.Left(f.Notes(), e.at, describe(e), "lines are joined by the input: write multiline in input \"tail\"")
+		c.d.Left(
+			f.Notes(),
+			e.at,
+			describe(e),
+			"lines are joined by the input: write multiline in input \"tail\"",
+		)
 	case "kubernetes_metadata":
-		c.d.Left(f.Notes(), e.at, describe(e), "nothing is asked of Kubernetes: path_pattern of input \"tail\" takes pod, namespace and container out of the path")
+		c.d.Left(
+			f.Notes(),
+			e.at,
+			describe(e),
+			"nothing is asked of Kubernetes: path_pattern of input \"tail\" takes pod, namespace and container out of the path",
+		)
 	case "geoip", "dedot", "prometheus", "detect_exceptions":
 		c.d.Left(f.Notes(), e.at, describe(e), "there is no such filter")
 	default:
-		c.d.Lost(f.Notes(), e.at, describe(e), "there is no such filter; see penstock help for those there are")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			describe(e),
+			"there is no such filter; see penstock help for those there are",
+		)
 	}
 }
 
@@ -41,13 +56,16 @@ func orElse(a, b string) string {
 
 var (
 	placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
-	recordRef   = regexp.MustCompile(`^record\[\s*["']([^"']+)["']\s*\]((?:\[\s*["'][^"']+["']\s*\])*)$`)
-	recordDig   = regexp.MustCompile(`^record\.dig\(\s*(.*)\)$`)
-	bracketed   = regexp.MustCompile(`["']([^"']+)["']`)
-	tagPart     = regexp.MustCompile(`^tag_parts\[\s*(-?\d+)\s*\]$`)
+	recordRef   = regexp.MustCompile(
+		`^record\[\s*["']([^"']+)["']\s*\]((?:\[\s*["'][^"']+["']\s*\])*)$`,
+	)
+	recordDig = regexp.MustCompile(`^record\.dig\(\s*(.*)\)$`)
+	bracketed = regexp.MustCompile(`["']([^"']+)["']`)
+	tagPart   = regexp.MustCompile(`^tag_parts\[\s*(-?\d+)\s*\]$`)
 )
 
-// template turns the ${...} of record_transformer into those of a template; alone is set where it is one field.
+// template turns the ${...} of record_transformer into those of a template; alone is set where it
+// is one field.
 func template(value string, raw bool) (v draft.Value, ok bool) {
 	pieces, ok := parts(value, raw)
 	if !ok {
@@ -73,7 +91,8 @@ func template(value string, raw bool) (v draft.Value, ok bool) {
 			if !known {
 				return "", false
 			}
-			if m[0] == 0 && m[1] == len(text) && len(pieces) == 1 && strings.HasPrefix(expr, "field") {
+			if m[0] == 0 && m[1] == len(text) && len(pieces) == 1 &&
+				strings.HasPrefix(expr, "field") {
 				return draft.Value(expr), true
 			}
 			out = append(out, draft.Tmpl(expr))
@@ -185,7 +204,12 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 		}
 		b.Set("fields", draft.Map(fields...))
 		for _, p := range lost {
-			c.d.Left(b, p.at, p.key+" "+p.value, "Ruby is not evaluated; write the field here, or with filter \"set\" and an expression")
+			c.d.Left(
+				b,
+				p.at,
+				p.key+" "+p.value,
+				"Ruby is not evaluated; write the field here, or with filter \"set\" and an expression",
+			)
 		}
 	}
 	renew, keepKeys := e.get("renew_record"), e.get("keep_keys", "whitelist_keys")
@@ -266,7 +290,10 @@ func (c *converter) grepGroup(f *flow.Flow, s *element, m flow.Match, further, n
 			c.d.Lost(f.Notes(), s.at, s.title(), err.Error())
 			return
 		}
-		conds = append(conds, "string("+expressionField(accessor(in.value("key")))+" ?? '') matches "+flow.Quote(re))
+		conds = append(
+			conds,
+			"string("+expressionField(accessor(in.value("key")))+" ?? '') matches "+flow.Quote(re),
+		)
 	}
 	if conds == nil {
 		return
@@ -311,7 +338,12 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 	case into != nil && (reserve == nil || !truth(reserve.value)):
 		f.Filter("keep_fields", name, m, further).Set("fields", draft.Texts(into.value))
 	case reserve == nil || !truth(reserve.value):
-		c.d.Changed(b, e.at, describe(e)+" without reserve_data", "the other fields stay; remove them with keep_fields")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" without reserve_data",
+			"the other fields stay; remove them with keep_fields",
+		)
 	case removeKey == nil || !truth(removeKey.value):
 		b.Set("keep", draft.Text(field))
 	}
@@ -321,7 +353,12 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 		}
 	}
 	if p := e.get("emit_invalid_record_to_error"); p != nil {
-		c.d.Changed(b, p.at, shown(p), "what cannot be parsed passes as it is, and is counted; see on_failure")
+		c.d.Changed(
+			b,
+			p.at,
+			shown(p),
+			"what cannot be parsed passes as it is, and is counted; see on_failure",
+		)
 	}
 	e.get("reserve_time")
 	e.get("inject_key_prefix")

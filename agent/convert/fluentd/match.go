@@ -49,8 +49,12 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		for _, r := range e.elements {
 			rules = append(rules, r.value("key")+" "+r.value("pattern")+" "+r.value("tag"))
 		}
-		c.d.Lost(f.Notes(), e.at, title+" "+strings.Join(rules, "; "),
-			"a tag made of a record's contents: write filter \"rename_tag\" where tags suffice, or a template in topic, index or path such as ${field.level}")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			title+" "+strings.Join(rules, "; "),
+			"a tag made of a record's contents: write filter \"rename_tag\" where tags suffice, or a template in topic, index or path such as ${field.level}",
+		)
 		f.Take(m, nil)
 	case "roundrobin":
 		var outs []*draft.Block
@@ -65,7 +69,12 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 			outs = outs[:1]
 		}
 		f.Take(m, outs)
-		c.d.Lost(f.Notes(), e.at, title, "outputs do not take turns: the first gets all; output \"forward\" and \"elasticsearch\" spread over several servers")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			title,
+			"outputs do not take turns: the first gets all; output \"forward\" and \"elasticsearch\" spread over several servers",
+		)
 	default:
 		var outs []*draft.Block
 		if b := c.output(f, e, m); b != nil {
@@ -74,7 +83,12 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		f.Take(m, outs)
 	}
 	if !exact {
-		c.d.Lost(f.Notes(), e.at, title, "it gets the events of a label that come with certain tags only: write match in its route")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			title,
+			"it gets the events of a label that come with certain tags only: write match in its route",
+		)
 	}
 }
 
@@ -83,7 +97,12 @@ func (c *converter) relabel(f *flow.Flow, e *element, m flow.Match, depth int, t
 	name := e.value("@label")
 	label := c.labels[name]
 	if label == nil || depth > 8 {
-		c.d.Lost(f.Notes(), e.at, describe(e)+" "+name, "there is no such label, or it leads back to itself")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			describe(e)+" "+name,
+			"there is no such label, or it leads back to itself",
+		)
 		return
 	}
 	c.d.Carried(e.at, describe(e)+" "+name)
@@ -102,8 +121,12 @@ func (c *converter) copyRelabel(f *flow.Flow, e *element, m flow.Match, depth in
 	for _, s := range label.elements {
 		switch {
 		case s.name == "filter":
-			c.d.Lost(f.Notes(), s.at, describe(s)+" in label "+name,
-				"filters of a pipeline work on what all of its outputs get; have a pipeline of its own, with an input of its own, for the copy")
+			c.d.Lost(
+				f.Notes(),
+				s.at,
+				describe(s)+" in label "+name,
+				"filters of a pipeline work on what all of its outputs get; have a pipeline of its own, with an input of its own, for the copy",
+			)
 		case s.name == "match" && s.typ() == "copy":
 			for _, st := range s.elements {
 				if b := c.output(f, st, m); st.name == "store" && b != nil {
@@ -111,8 +134,16 @@ func (c *converter) copyRelabel(f *flow.Flow, e *element, m flow.Match, depth in
 				}
 			}
 		case s.name == "match" && s.typ() != "null":
-			if p, err := pattern(s.arg); err != nil || !p.IsAll() && strings.Join(p.Patterns, " ") != strings.Join(m.Patterns, " ") {
-				c.d.Lost(f.Notes(), s.at, describe(s)+" in label "+name, "it gets all that is copied there: write a route")
+			if p, err := pattern(
+				s.arg,
+			); err != nil ||
+				!p.IsAll() && strings.Join(p.Patterns, " ") != strings.Join(m.Patterns, " ") {
+				c.d.Lost(
+					f.Notes(),
+					s.at,
+					describe(s)+" in label "+name,
+					"it gets all that is copied there: write a route",
+				)
 			}
 			if b := c.output(f, s, m); b != nil {
 				outs = append(outs, b)
@@ -151,7 +182,11 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 	case "gcs":
 		add("gcs", "gcs")
 		c.gcs(b, e)
-	case "elasticsearch", "opensearch", "elasticsearch_dynamic", "elasticsearch_data_stream", "opensearch_data_stream":
+	case "elasticsearch",
+		"opensearch",
+		"elasticsearch_dynamic",
+		"elasticsearch_data_stream",
+		"opensearch_data_stream":
 		add("elasticsearch", "elasticsearch")
 		c.elasticsearch(b, e, strings.HasSuffix(typ, "data_stream"))
 	case "http":
@@ -161,7 +196,12 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 		add("stdout", "stdout")
 		b.Set("format", draft.Text("full"))
 	default:
-		c.d.Lost(f.Notes(), e.at, title, "there is no such output; see penstock help for those there are")
+		c.d.Lost(
+			f.Notes(),
+			e.at,
+			title,
+			"there is no such output; see penstock help for those there are",
+		)
 		return nil
 	}
 	c.d.Carried(e.at, title)
@@ -174,7 +214,16 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 			if len(s.params) > 0 {
 				c.inject(b, s)
 			}
-		case "server", "security", "buffer", "secondary", "format", "auth", "headers", "assume_role_credentials", "instance_profile_credentials", "kafka":
+		case "server",
+			"security",
+			"buffer",
+			"secondary",
+			"format",
+			"auth",
+			"headers",
+			"assume_role_credentials",
+			"instance_profile_credentials",
+			"kafka":
 		default:
 			c.d.Left(b, s.at, s.title(), "penstock has nothing of this name here")
 		}
@@ -189,7 +238,12 @@ func (c *converter) inject(b *draft.Block, s *element) {
 		p.used = true
 		keys = append(keys, shown(p))
 	}
-	c.d.Left(b, s.at, "<inject> "+strings.Join(keys, ", "), "write filter \"add_fields\" with ${tag}, ${time} or hostname()")
+	c.d.Left(
+		b,
+		s.at,
+		"<inject> "+strings.Join(keys, ", "),
+		"write filter \"add_fields\" with ${tag}, ${time} or hostname()",
+	)
 }
 
 // formatOf tells whether values leave as they do here.
@@ -207,12 +261,22 @@ func (c *converter) formatOf(b *draft.Block, e *element) {
 		c.carry(p)
 	case p.value == "single_value" && c.raw:
 		if k := s.get("message_key"); k != nil && k.value != "message" {
-			c.d.Changed(b, k.at, shown(k), "the whole value is sent; take the field out with filter \"parse\"")
+			c.d.Changed(
+				b,
+				k.at,
+				shown(k),
+				"the whole value is sent; take the field out with filter \"parse\"",
+			)
 		} else {
 			c.carry(p)
 		}
 	default:
-		c.d.Changed(b, p.at, "format "+p.value, "values leave as JSON objects; what a filter makes of them is what is sent")
+		c.d.Changed(
+			b,
+			p.at,
+			"format "+p.value,
+			"values leave as JSON objects; what a filter makes of them is what is sent",
+		)
 	}
 	c.unused(b, s)
 }
@@ -285,8 +349,12 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 		return
 	}
 	b.In("failover").Set("to", to.Ref())
-	c.d.Changed(b.Find("failover"), s.at, describe(s),
-		"it is used once the destination has taken nothing for after, and what went there is sent on by itself when the destination is back")
+	c.d.Changed(
+		b.Find("failover"),
+		s.at,
+		describe(s),
+		"it is used once the destination has taken nothing for after, and what went there is sent on by itself when the destination is back",
+	)
 }
 
 var errRuby = errors.New("Ruby is not evaluated")

@@ -118,9 +118,19 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		set.Set("headers", draft.Map("topic", draft.Join(append(text, draft.Lit("'"))...)))
 		b.Set("topic", draft.Join(draft.Tmpl("header.topic")))
 		if ok {
-			c.d.Changed(b, def.at, shown(def), "the topic stands in a header, too, which filter \"set\" gives to each record")
+			c.d.Changed(
+				b,
+				def.at,
+				shown(def),
+				"the topic stands in a header, too, which filter \"set\" gives to each record",
+			)
 		} else {
-			c.d.Lost(b, def.at, shown(def), "Ruby is not evaluated; write the topic in filter.set."+set.Label())
+			c.d.Lost(
+				b,
+				def.at,
+				shown(def),
+				"Ruby is not evaluated; write the topic in filter.set."+set.Label(),
+			)
 		}
 	case byField:
 		b.Set("topic", draft.Join(draft.Tmpl(fieldOf(field))))
@@ -138,7 +148,12 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 	if p := e.get("partition_key_key", "partition_key", "default_partition_key"); p != nil {
 		if b.Get("key") == "" && p.key != "default_partition_key" {
 			b.Set("key", draft.Join(draft.Tmpl(fieldOf(p.value))))
-			c.d.Changed(b, p.at, shown(p), "the partition is chosen by the record's key, which is this field now")
+			c.d.Changed(
+				b,
+				p.at,
+				shown(p),
+				"the partition is chosen by the record's key, which is this field now",
+			)
 		} else {
 			c.d.Left(b, p.at, shown(p), "the partition is chosen by the record's key")
 		}
@@ -151,7 +166,12 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		if p.value == "-1" {
 			c.carry(p)
 		} else {
-			c.d.Changed(b, p.at, shown(p), "a record counts as delivered when all in-sync replicas have it")
+			c.d.Changed(
+				b,
+				p.at,
+				shown(p),
+				"a record counts as delivered when all in-sync replicas have it",
+			)
 		}
 	}
 	c.size(b, "batch_max_bytes", e, "max_send_limit_bytes")
@@ -160,7 +180,9 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		sasl := b.In("sasl")
 		mechanism := "PLAIN"
 		if p := e.get("scram_mechanism"); p != nil {
-			mechanism = "SCRAM-" + strings.ToUpper(strings.Replace(strings.ToLower(p.value), "sha", "SHA-", 1))
+			mechanism = "SCRAM-" + strings.ToUpper(
+				strings.Replace(strings.ToLower(p.value), "sha", "SHA-", 1),
+			)
 			c.carry(p)
 		}
 		sasl.Set("mechanism", draft.Text(mechanism))
@@ -170,7 +192,8 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 	}
 	ca, cert, key := e.get("ssl_ca_cert"), e.get("ssl_client_cert"), e.get("ssl_client_cert_key")
 	overSSL := e.get("sasl_over_ssl")
-	if ca != nil || cert != nil || overSSL != nil && truth(overSSL.value) && user != nil || e.get("ssl_ca_certs_from_system") != nil {
+	if ca != nil || cert != nil || overSSL != nil && truth(overSSL.value) && user != nil ||
+		e.get("ssl_ca_certs_from_system") != nil {
 		tls := b.In("tls")
 		for _, x := range []struct {
 			attr string
@@ -187,11 +210,26 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 			c.carry(x.p)
 		}
 		if p := e.get("ssl_verify_hostname"); p != nil && !truth(p.value) {
-			c.d.Changed(tls, p.at, shown(p), "names in certificates are verified; write server_name where they differ")
+			c.d.Changed(
+				tls,
+				p.at,
+				shown(p),
+				"names in certificates are verified; write server_name where they differ",
+			)
 		}
 	}
-	if p := e.get("exclude_topic_key", "exclude_message_key", "exclude_partition_key"); p != nil && truth(p.value) {
-		c.d.Left(b, p.at, shown(p), "write filter \"remove_fields\" only where the field is not needed for the topic or key")
+	if p := e.get(
+		"exclude_topic_key",
+		"exclude_message_key",
+		"exclude_partition_key",
+	); p != nil &&
+		truth(p.value) {
+		c.d.Left(
+			b,
+			p.at,
+			shown(p),
+			"write filter \"remove_fields\" only where the field is not needed for the topic or key",
+		)
 	}
 	if h := e.sub("headers"); h != nil {
 		for _, p := range h.params {
@@ -250,7 +288,12 @@ func (c *converter) forward(b *draft.Block, e *element) {
 	c.set(b, "shared_key", sec, "shared_key")
 	c.set(b, "self_hostname", sec, "self_hostname")
 	if p := e.get("require_ack_response"); p == nil || !truth(p.value) {
-		c.d.Changed(b, e.at, describe(e)+" without require_ack_response", "chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" without require_ack_response",
+			"chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that",
+		)
 	} else {
 		c.carry(p)
 	}
@@ -283,7 +326,12 @@ func (c *converter) forward(b *draft.Block, e *element) {
 		c.set(tls, "key_file", e, "tls_client_private_key_path")
 		c.bool(tls, "insecure_skip_verify", false, e, "tls_insecure_mode")
 		if p := e.get("tls_verify_hostname"); p != nil && !truth(p.value) {
-			c.d.Changed(tls, p.at, shown(p), "names in certificates are verified; write server_name where they differ")
+			c.d.Changed(
+				tls,
+				p.at,
+				shown(p),
+				"names in certificates are verified; write server_name where they differ",
+			)
 		}
 	}
 }
@@ -302,17 +350,34 @@ func (c *converter) file(b *draft.Block, e *element) {
 		c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write path")
 		v = []draft.Part{draft.Lit("/var/log/penstock/out.log")}
 	case literal && (strings.Contains(text, "${") || conversion.MatchString(text)):
-		c.d.Lost(b, p.at, shown(p), "a path is one file, which is rotated; output \"local\" writes a directory by tag and time")
+		c.d.Lost(
+			b,
+			p.at,
+			shown(p),
+			"a path is one file, which is rotated; output \"local\" writes a directory by tag and time",
+		)
 		clean := conversion.ReplaceAllString(placeholder.ReplaceAllString(text, "all"), "all")
-		v = []draft.Part{draft.Lit(strings.TrimRight(strings.ReplaceAll(clean, "*", "all"), "/") + ".log")}
+		v = []draft.Part{
+			draft.Lit(strings.TrimRight(strings.ReplaceAll(clean, "*", "all"), "/") + ".log"),
+		}
 	default:
 		v = append(v, draft.Lit(".log"))
-		c.d.Changed(b, p.at, shown(p), "the file is called .log, and rotated ones get a time; fluentd made one file for each chunk")
+		c.d.Changed(
+			b,
+			p.at,
+			shown(p),
+			"the file is called .log, and rotated ones get a time; fluentd made one file for each chunk",
+		)
 	}
 	b.Set("path", draft.Join(v...))
 	b.Set("format", draft.Text("ndjson"))
 	if s := e.sub("format"); s == nil || s.value("@type") == "out_file" {
-		c.d.Changed(b, e.at, describe(e)+" format", "lines are the JSON of the record; format = \"full\" has time and tag as well")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" format",
+			"lines are the JSON of the record; format = \"full\" has time and tag as well",
+		)
 	}
 	if p := e.get("compress"); p != nil && strings.HasPrefix(p.value, "gz") {
 		b.In("rotate").Set("compress", draft.Bool(true))
@@ -375,16 +440,31 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 		utc = utc || e.get("utc") != nil
 	}
 	if !utc {
-		c.d.Changed(b, e.at, describe(e)+" in local time", "paths are in UTC unless timezone is written")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" in local time",
+			"paths are in UTC unless timezone is written",
+		)
 	}
 	if !dated {
 		dirs = append(dirs, draft.Lit("/"), draft.Tmpl(`strftime("%Y%m%d%H")`))
 	}
 	b.Set("path", draft.Join(trimSlashes(dirs)...))
 	if p := e.get(keyFormat); p != nil {
-		c.d.Changed(b, p.at, shown(p), "objects are named by the positions of what is in them, so that none is written twice; what stands before the name is path")
+		c.d.Changed(
+			b,
+			p.at,
+			shown(p),
+			"objects are named by the positions of what is in them, so that none is written twice; what stands before the name is path",
+		)
 	} else {
-		c.d.Changed(b, e.at, describe(e)+" object names", "objects are named by the positions of what is in them, so that none is written twice")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" object names",
+			"objects are named by the positions of what is in them, so that none is written twice",
+		)
 	}
 	compression := "gzip"
 	if p := e.get("store_as"); p != nil {
@@ -414,7 +494,12 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 		b.Add("format", "raw")
 	} else {
 		b.Add("format", "ndjson")
-		c.d.Changed(b, e.at, describe(e)+" format", "lines are the JSON of the record, without time and tag before it")
+		c.d.Changed(
+			b,
+			e.at,
+			describe(e)+" format",
+			"lines are the JSON of the record, without time and tag before it",
+		)
 	}
 }
 
@@ -510,7 +595,11 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 			c.d.Lost(b, prefix.at, shown(prefix), err.Error()+"; write index")
 		}
 		format := orElse(e.value("logstash_dateformat"), "%Y.%m.%d")
-		v = append(v, draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")), draft.Tmpl("strftime("+string(draft.Text(format))+")"))
+		v = append(
+			v,
+			draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")),
+			draft.Tmpl("strftime("+string(draft.Text(format))+")"),
+		)
 		b.Set("index", draft.Join(v...))
 		c.carry(logstash)
 	default:
@@ -530,13 +619,22 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 		c.carry(p)
 	}
 	if p := e.get("id_key"); p != nil {
-		c.d.Left(b, p.at, shown(p), "an id is taken from a header: filter \"set\" { headers = { id = \"field."+p.value+"\" } } and id_header = \"id\"")
+		c.d.Left(
+			b,
+			p.at,
+			shown(p),
+			"an id is taken from a header: filter \"set\" { headers = { id = \"field."+p.value+"\" } } and id_header = \"id\"",
+		)
 	}
 	for _, k := range []string{"type_name", "suppress_type_name", "remove_keys", "time_key", "write_operation"} {
-		if p := e.get(k); p != nil && k == "write_operation" && (p.value == "create" || p.value == "index") {
+		if p := e.get(
+			k,
+		); p != nil && k == "write_operation" &&
+			(p.value == "create" || p.value == "index") {
 			b.Set("operation", draft.Text(p.value))
 			c.carry(p)
-		} else if p != nil && k != "type_name" && k != "suppress_type_name" {
+		} else if p != nil && k != "type_name" &&
+			k != "suppress_type_name" {
 			c.d.Left(b, p.at, shown(p), "penstock has nothing of this name here")
 		}
 	}

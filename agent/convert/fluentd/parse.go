@@ -96,7 +96,11 @@ func readInto(root *element, path string, above []string) error {
 		comments = nil
 	}
 	if len(stack) > 1 {
-		return fmt.Errorf("%s: <%s> is not closed", stack[len(stack)-1].at, stack[len(stack)-1].name)
+		return fmt.Errorf(
+			"%s: <%s> is not closed",
+			stack[len(stack)-1].at,
+			stack[len(stack)-1].name,
+		)
 	}
 	return nil
 }
@@ -155,7 +159,9 @@ func unfinished(v string) bool {
 func unquote(v string) (string, bool) {
 	if len(v) > 1 && v[0] == '"' {
 		if end := closingQuote(v); end > 0 {
-			return strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\n`, "\n", `\t`, "\t").Replace(v[1:end]), false
+			return strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\n`, "\n", `\t`, "\t").
+					Replace(v[1:end]),
+				false
 		}
 	}
 	if len(v) > 1 && v[0] == '\'' {
@@ -218,14 +224,18 @@ func (e *element) sub(name string) *element {
 func (e *element) title() string { return "<" + strings.TrimSpace(e.name+" "+e.arg) + ">" }
 
 var (
-	ruby     = regexp.MustCompile(`#\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
-	envRuby  = regexp.MustCompile(`^\s*ENV\[\s*["']([^"']+)["']\s*\]\s*(?:\|\|\s*(?:["']([^"']*)["']|use_default|use_nil))?\s*$`)
-	envFetch = regexp.MustCompile(`^\s*ENV\.fetch\(\s*["']([^"']+)["']\s*(?:,\s*["']([^"']*)["'])?\s*\)\s*$`)
+	ruby    = regexp.MustCompile(`#\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
+	envRuby = regexp.MustCompile(
+		`^\s*ENV\[\s*["']([^"']+)["']\s*\]\s*(?:\|\|\s*(?:["']([^"']*)["']|use_default|use_nil))?\s*$`,
+	)
+	envFetch = regexp.MustCompile(
+		`^\s*ENV\.fetch\(\s*["']([^"']+)["']\s*(?:,\s*["']([^"']*)["'])?\s*\)\s*$`,
+	)
 	hostRuby = regexp.MustCompile(`^\s*(?:Socket\.gethostname|hostname)\s*$`)
 )
 
-// parts takes a value apart into text and what can be said of its Ruby; ok is false if there is other Ruby in it,
-// for which CHANGE-ME stands.
+// parts takes a value apart into text and what can be said of its Ruby; ok is false if there is
+// other Ruby in it, for which CHANGE-ME stands.
 func parts(value string, raw bool) (out []draft.Part, ok bool) {
 	ok = true
 	for !raw && value != "" {

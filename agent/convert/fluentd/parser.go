@@ -48,8 +48,15 @@ func (c *converter) parseNone(f *flow.Flow, name string, m flow.Match, spec *ele
 	b.Set("pattern", draft.Text("^(?P<"+field+">(?s:.*))$"))
 }
 
-// parser adds the filters of a parser, on a field unless that is "". It returns the first, or nil if it needs none.
-func (c *converter) parser(f *flow.Flow, spec *element, name string, m flow.Match, field, further string) *draft.Block {
+// parser adds the filters of a parser, on a field unless that is "". It returns the first, or nil
+// if it needs none.
+func (c *converter) parser(
+	f *flow.Flow,
+	spec *element,
+	name string,
+	m flow.Match,
+	field, further string,
+) *draft.Block {
 	p := spec.get("@type", "format", "type")
 	if p == nil {
 		p = &param{key: "@type", value: "none", at: spec.at}
@@ -106,7 +113,12 @@ func (c *converter) parser(f *flow.Flow, spec *element, name string, m flow.Matc
 	case "syslog":
 		b = add("syslog")
 		b.Set("time", draft.Bool(true))
-		c.d.Changed(b, p.at, shown(p), "fields are called as penstock calls them: see penstock help filter.parse")
+		c.d.Changed(
+			b,
+			p.at,
+			shown(p),
+			"fields are called as penstock calls them: see penstock help filter.parse",
+		)
 		spec.get("time_format")
 		spec.get("with_priority")
 		spec.get("message_format")
@@ -147,9 +159,19 @@ func (c *converter) parser(f *flow.Flow, spec *element, name string, m flow.Matc
 		}
 		b = f.Filter("parse", name, m, further)
 		b.Set("format", draft.Text("json"))
-		c.d.Lost(b, p.at, "multi_format "+strings.Join(formats, ", "), "write formats, or patterns, which are tried in turn")
+		c.d.Lost(
+			b,
+			p.at,
+			"multi_format "+strings.Join(formats, ", "),
+			"write formats, or patterns, which are tried in turn",
+		)
 	default:
-		c.d.Lost(f.Notes(), p.at, shown(p), "there is no such parser; records stay what they are: see penstock help filter.parse")
+		c.d.Lost(
+			f.Notes(),
+			p.at,
+			shown(p),
+			"there is no such parser; records stay what they are: see penstock help filter.parse",
+		)
 		return nil
 	}
 	c.parseRest(f, b, spec, name, m, timeKey, timeFormat, further)
@@ -157,7 +179,15 @@ func (c *converter) parser(f *flow.Flow, spec *element, name string, m flow.Matc
 }
 
 // parseRest carries over types and where the time comes from.
-func (c *converter) parseRest(f *flow.Flow, b *draft.Block, spec *element, name string, m flow.Match, timeKey, timeFormat string, further ...string) {
+func (c *converter) parseRest(
+	f *flow.Flow,
+	b *draft.Block,
+	spec *element,
+	name string,
+	m flow.Match,
+	timeKey, timeFormat string,
+	further ...string,
+) {
 	cond := strings.Join(further, "")
 	if t := spec.get("types"); t != nil {
 		if b == nil {
@@ -199,7 +229,8 @@ func (c *converter) parseRest(f *flow.Flow, b *draft.Block, spec *element, name 
 		t.Set("formats", draft.Texts("epoch_s"))
 		c.carry(kind)
 	case format != nil:
-		pattern := strings.NewReplacer("%iso8601", "iso8601", "%N", "%f", "%9N", "%f", "%6N", "%f", "%3N", "%L").Replace(format.value)
+		pattern := strings.NewReplacer("%iso8601", "iso8601", "%N", "%f", "%9N", "%f", "%6N", "%f", "%3N", "%L").
+			Replace(format.value)
 		t.Set("formats", draft.Texts(pattern))
 		c.carry(format)
 	case timeFormat != "":

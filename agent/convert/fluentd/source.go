@@ -27,7 +27,12 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 			b.Set("cors_origins", draft.Texts(list(v.value)...))
 			c.carry(v)
 		}
-		c.d.Changed(b, e.at, e.title(), "bodies are read by their content type, as fluentd reads them; the tag is the path")
+		c.d.Changed(
+			b,
+			e.at,
+			e.title(),
+			"bodies are read by their content type, as fluentd reads them; the tag is the path",
+		)
 		c.done(b, e)
 	case "syslog":
 		b := c.input(f, "syslog", "syslog", e)
@@ -41,11 +46,19 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		c.transport(b, e)
 		b.Set("listen", draft.List(c.listen(e, "0.0.0.0", "5140", proto+"://")))
 		c.set(b, "tag", e, "tag")
-		c.d.Changed(b, e.at, e.title(), "the tag is not followed by facility and priority; they are headers of the record")
+		c.d.Changed(
+			b,
+			e.at,
+			e.title(),
+			"the tag is not followed by facility and priority; they are headers of the record",
+		)
 		c.done(b, e)
 	case "tcp", "udp":
 		b := c.input(f, typ, typ, e)
-		b.Set("listen", c.listen(e, "0.0.0.0", map[string]string{"tcp": "5170", "udp": "5160"}[typ], ""))
+		b.Set(
+			"listen",
+			c.listen(e, "0.0.0.0", map[string]string{"tcp": "5170", "udp": "5160"}[typ], ""),
+		)
 		if typ == "tcp" {
 			c.transport(b, e)
 		}
@@ -81,18 +94,44 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 			s.used()
 		}
 		c.done(b, e)
-	case "monitor_agent", "prometheus", "prometheus_monitor", "prometheus_output_monitor", "prometheus_tail_monitor", "debug_agent", "gc_stat", "object_space":
+	case "monitor_agent",
+		"prometheus",
+		"prometheus_monitor",
+		"prometheus_output_monitor",
+		"prometheus_tail_monitor",
+		"debug_agent",
+		"gc_stat",
+		"object_space":
 		what := e.title() + " " + typ
 		if p := e.get("port"); p != nil && typ == "monitor_agent" {
-			if _, ok := parts(p.value, p.raw); ok && regexp.MustCompile(`^\d+$`).MatchString(p.value) {
+			if _, ok := parts(
+				p.value,
+				p.raw,
+			); ok &&
+				regexp.MustCompile(`^\d+$`).MatchString(p.value) {
 				c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+p.value))
 			}
 		}
-		c.d.Changed(c.agent, e.at, what, "the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen")
+		c.d.Changed(
+			c.agent,
+			e.at,
+			what,
+			"the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen",
+		)
 	case "dummy", "sample":
-		c.d.Left(c.agent, e.at, e.title()+" "+typ, "there is no input that makes records up; use exec")
+		c.d.Left(
+			c.agent,
+			e.at,
+			e.title()+" "+typ,
+			"there is no input that makes records up; use exec",
+		)
 	default:
-		c.d.Lost(c.agent, e.at, e.title()+" "+typ, "there is no such input; see penstock help for those there are")
+		c.d.Lost(
+			c.agent,
+			e.at,
+			e.title()+" "+typ,
+			"there is no such input; see penstock help for those there are",
+		)
 	}
 }
 
@@ -281,7 +320,8 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 		c.parse(f, e, name, tags, only)
 	}
 	if p := e.get("path_key"); p != nil { // a field of the object that the line has become
-		f.Filter("add_fields", p.value, c.own(tags, only), "").Set("fields", draft.Map(key(p.value), `header.path`))
+		f.Filter("add_fields", p.value, c.own(tags, only), "").
+			Set("fields", draft.Map(key(p.value), `header.path`))
 	}
 	c.done(b, e)
 }
@@ -304,7 +344,13 @@ func key(name string) draft.Value {
 
 var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (c *converter) multiline(f *flow.Flow, b *draft.Block, e, spec *element, tags flow.Match, only bool) {
+func (c *converter) multiline(
+	f *flow.Flow,
+	b *draft.Block,
+	e, spec *element,
+	tags flow.Match,
+	only bool,
+) {
 	m := b.In("multiline")
 	first := spec.get("format_firstline", "multiline_start_regexp")
 	if first != nil {
@@ -318,7 +364,12 @@ func (c *converter) multiline(f *flow.Flow, b *draft.Block, e, spec *element, ta
 		m.Set("start", draft.Text(re))
 	} else {
 		m.Set("start", draft.Text("^[^ \t]"))
-		c.d.Lost(m, e.at, e.title()+" multiline", "it has no format_firstline: a line that does not begin with a space begins an event")
+		c.d.Lost(
+			m,
+			e.at,
+			e.title()+" multiline",
+			"it has no format_firstline: a line that does not begin with a space begins an event",
+		)
 	}
 	c.duration(m, "timeout", e, "multiline_flush_interval")
 	var whole strings.Builder
@@ -350,7 +401,12 @@ func (c *converter) forwardSource(f *flow.Flow, e *element) {
 	b.Set("listen", c.listen(e, "0.0.0.0", "24224", ""))
 	c.set(b, "tag_prefix", e, "add_tag_prefix")
 	if p := e.get("tag"); p != nil {
-		c.d.Lost(b, p.at, shown(p), "tags are the clients' own; rename them with filter \"rename_tag\"")
+		c.d.Lost(
+			b,
+			p.at,
+			shown(p),
+			"tags are the clients' own; rename them with filter \"rename_tag\"",
+		)
 	}
 	c.size(b, "max_message_size", e, "chunk_size_limit")
 	c.transport(b, e)

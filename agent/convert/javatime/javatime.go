@@ -37,7 +37,11 @@ func Strftime(pattern string) (string, error) {
 			}
 			conv, ok := letters[pattern[i:i+n]]
 			if !ok {
-				return "", fmt.Errorf("strftime has nothing for %q of the pattern %q", pattern[i:i+n], pattern)
+				return "", fmt.Errorf(
+					"strftime has nothing for %q of the pattern %q",
+					pattern[i:i+n],
+					pattern,
+				)
 			}
 			b.WriteString(conv)
 			i += n

@@ -43,7 +43,8 @@ func (c *converter) take(key string) (property, bool) {
 // text returns the value of a property as an expression.
 func (c *converter) text(x property) draft.Value { return draft.Join(c.parts(x.value, 0)...) }
 
-// literal returns the value with references to other properties replaced, and false where it depends on the environment.
+// literal returns the value with references to other properties replaced, and false where it
+// depends on the environment.
 func (c *converter) literal(x property) (string, bool) { return draft.Literal(c.parts(x.value, 0)) }
 
 // plain returns a value that has to be known now, or fallback; that it is not is told at b.
@@ -143,7 +144,12 @@ func (c *converter) input() {
 		c.carry(x)
 	})
 	if x, ok := c.take("kafka.offsets.storage"); ok && x.value == "zookeeper" && !c.dual() {
-		c.d.Lost(b, x.at, shown(x), "penstock goes on from the offsets that Secor committed to Kafka, and there are none: commit them with kafka-consumer-groups before the change, or it begins at start")
+		c.d.Lost(
+			b,
+			x.at,
+			shown(x),
+			"penstock goes on from the offsets that Secor committed to Kafka, and there are none: commit them with kafka-consumer-groups before the change, or it begins at start",
+		)
 	} else if ok {
 		c.carry(x)
 	}
@@ -201,7 +207,16 @@ func (c *converter) topics(b *draft.Block) {
 		case known:
 			c.regex(b, x, "topics_regex", v)
 		default:
-			b.Set("topics_regex", draft.List(draft.Join(append(append([]draft.Part{draft.Lit("^(?:")}, c.parts(x.value, 0)...), draft.Lit(")$"))...)))
+			b.Set(
+				"topics_regex",
+				draft.List(
+					draft.Join(
+						append(
+							append([]draft.Part{draft.Lit("^(?:")}, c.parts(x.value, 0)...),
+							draft.Lit(")$"),
+						)...),
+				),
+			)
 			c.carry(x)
 		}
 	} else {
@@ -210,7 +225,12 @@ func (c *converter) topics(b *draft.Block) {
 	if x, ok := c.take("secor.kafka.topic_blacklist"); ok {
 		if v, known := c.literal(x); known {
 			if topics := string(b.Get("topics")); topics != "" && plainTopics.MatchString(v) {
-				c.d.Changed(b, x.at, shown(x), "topics are listed by name here, and exclude_regex only bears on topics_regex")
+				c.d.Changed(
+					b,
+					x.at,
+					shown(x),
+					"topics are listed by name here, and exclude_regex only bears on topics_regex",
+				)
 			} else {
 				c.regex(b, x, "exclude_regex", v)
 			}
@@ -227,7 +247,16 @@ func (c *converter) regex(b *draft.Block, x property, attr, v string) {
 		if attr == "topics_regex" {
 			b.Set(attr, draft.Texts("^$"))
 		}
-		c.d.Lost(b, x.at, shown(x), fmt.Sprintf("it is a regular expression of Java that RE2 has not (%v); write %s, or topics", err, attr))
+		c.d.Lost(
+			b,
+			x.at,
+			shown(x),
+			fmt.Sprintf(
+				"it is a regular expression of Java that RE2 has not (%v); write %s, or topics",
+				err,
+				attr,
+			),
+		)
 		return
 	}
 	b.Set(attr, draft.Texts(v))
@@ -243,7 +272,12 @@ func (c *converter) security(b *draft.Block) {
 		tls := b.In("tls")
 		for _, key := range []string{"kafka.new.consumer.ssl.truststore.location", "kafka.new.consumer.ssl.keystore.location"} {
 			if x, ok := c.take(key); ok {
-				c.d.Left(tls, x.at, shown(x), "a keystore of Java; export PEM files with keytool and openssl and name them here (ca_file, cert_file, key_file)")
+				c.d.Left(
+					tls,
+					x.at,
+					shown(x),
+					"a keystore of Java; export PEM files with keytool and openssl and name them here (ca_file, cert_file, key_file)",
+				)
 			}
 		}
 	}
@@ -256,7 +290,12 @@ func (c *converter) security(b *draft.Block) {
 	switch name {
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 	default:
-		c.d.Lost(b, mechanism.at, shown(mechanism), "write a sasl block with one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM")
+		c.d.Lost(
+			b,
+			mechanism.at,
+			shown(mechanism),
+			"write a sasl block with one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
+		)
 		return
 	}
 	sasl := b.In("sasl")
@@ -266,7 +305,12 @@ func (c *converter) security(b *draft.Block) {
 	if !hasJaas || user == "" {
 		sasl.Set("username", draft.Text("secor"))
 		sasl.Set("password", draft.Text("CHANGE-ME"))
-		c.d.Lost(sasl, mechanism.at, "the user and password", "no sasl.jaas.config with both was found")
+		c.d.Lost(
+			sasl,
+			mechanism.at,
+			"the user and password",
+			"no sasl.jaas.config with both was found",
+		)
 		return
 	}
 	sasl.Set("username", draft.Join(c.parts(user, 0)...))

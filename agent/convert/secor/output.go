@@ -31,7 +31,12 @@ func (c *converter) store() {
 	default:
 		c.out = c.d.Add("output", "local", "lake")
 		c.out.Set("directory", draft.Text("/var/lib/penstock-lake"))
-		c.d.Lost(c.out, x.at, shown(x), "penstock archives to S3, GCS and directories; Azure and Swift are reached by a gateway that speaks S3: write output \"s3\" with its endpoint")
+		c.d.Lost(
+			c.out,
+			x.at,
+			shown(x),
+			"penstock archives to S3, GCS and directories; Azure and Swift are reached by a gateway that speaks S3: write output \"s3\" with its endpoint",
+		)
 		return
 	}
 	if x.at.File != "" {
@@ -85,17 +90,32 @@ func (c *converter) s3() {
 			c.set(b.In("encryption"), "aws.sse.kms.key", "kms_key_id")
 			c.carry(x)
 		default:
-			c.d.Left(b, x.at, shown(x), "there is no encryption with keys of the client's; give the bucket a default encryption, or write encryption { type = \"aws:kms\" }")
+			c.d.Left(
+				b,
+				x.at,
+				shown(x),
+				"there is no encryption with keys of the client's; give the bucket a default encryption, or write encryption { type = \"aws:kms\" }",
+			)
 			c.take("aws.sse.customer.key")
 		}
 	}
 	if c.on("secor.s3.prefix.md5hash") {
 		x := c.byKey["secor.s3.prefix.md5hash"]
-		c.d.Lost(b, x.at, shown(x), "objects have no hash before their path; S3 divides its load by prefixes itself. Readers that know the hash must be told")
+		c.d.Lost(
+			b,
+			x.at,
+			shown(x),
+			"objects have no hash before their path; S3 divides its load by prefixes itself. Readers that know the hash must be told",
+		)
 	}
 	for _, k := range []string{"secor.s3.alternate.path.date", "secor.s3.alternative.path"} {
 		if x, ok := c.take(k); ok {
-			c.d.Lost(b, x.at, shown(x), "a path that changes on a certain day: write a new prefix on that day")
+			c.d.Lost(
+				b,
+				x.at,
+				shown(x),
+				"a path that changes on a certain day: write a new prefix on that day",
+			)
 		}
 	}
 	if c.on("aws.proxy.isEnabled") {
@@ -137,10 +157,18 @@ var parsers = map[string]parser{
 	"AvroMessageParser":             {time: "json", format: "epoch", decode: "avro"},
 	"AvroIso8601MessageParser":      {time: "json", format: "iso8601", decode: "avro"},
 	"AvroSplitByFieldMessageParser": {time: "json", format: "epoch", decode: "avro", split: true},
-	"PartitionedMessageParser":      {why: "its partitions come from a field by rules of its own: write path"},
-	"ThriftMessageParser":           {why: "penstock reads no Thrift: objects are filed under the time that Kafka has of a record"},
-	"ProtobufMessageParser":         {why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record"},
-	"ProtobufTimestampParser":       {why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record"},
+	"PartitionedMessageParser": {
+		why: "its partitions come from a field by rules of its own: write path",
+	},
+	"ThriftMessageParser": {
+		why: "penstock reads no Thrift: objects are filed under the time that Kafka has of a record",
+	},
+	"ProtobufMessageParser": {
+		why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record",
+	},
+	"ProtobufTimestampParser": {
+		why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record",
+	},
 }
 
 // path writes the path of objects and where their time comes from.
@@ -151,13 +179,28 @@ func (c *converter) path() {
 	p, known := parsers[name]
 	switch {
 	case !written:
-		c.d.Lost(b, x.at, "secor.message.parser.class", "it is not set: objects are filed under the time that Kafka has of a record")
+		c.d.Lost(
+			b,
+			x.at,
+			"secor.message.parser.class",
+			"it is not set: objects are filed under the time that Kafka has of a record",
+		)
 	case !known:
-		c.d.Lost(b, x.at, shown(x), "a parser of your own, or one that penstock does not know: write path and time so that objects go where it put them")
+		c.d.Lost(
+			b,
+			x.at,
+			shown(x),
+			"a parser of your own, or one that penstock does not know: write path and time so that objects go where it put them",
+		)
 	case p.why != "":
 		c.d.Lost(b, x.at, shown(x), p.why)
 	case p.offset:
-		c.d.Lost(b, x.at, shown(x), "objects have no folder for the offset; the first one of each stands in its name")
+		c.d.Lost(
+			b,
+			x.at,
+			shown(x),
+			"objects have no folder for the offset; the first one of each stands in its name",
+		)
 	default:
 		c.carry(x)
 	}
@@ -203,7 +246,12 @@ func (c *converter) path() {
 			c.carry(x)
 		} else if p.decode == "avro" {
 			d.In("registry").Set("urls", draft.Texts("http://localhost:8081"))
-			c.d.Lost(d, draft.Place{}, "schema.registry.url", "it is not set; Avro is read with the schemas of a registry")
+			c.d.Lost(
+				d,
+				draft.Place{},
+				"schema.registry.url",
+				"it is not set; Avro is read with the schemas of a registry",
+			)
 		}
 	}
 }
@@ -271,7 +319,12 @@ func (c *converter) time(b *draft.Block, p parser) {
 	if p.time == "regex" {
 		if x, ok := c.take("message.timestamp.input.pattern"); ok {
 			if _, err := regexp.Compile(x.value); err != nil {
-				c.d.Lost(t, x.at, shown(x), "a regular expression of Java that RE2 has not; write regex")
+				c.d.Lost(
+					t,
+					x.at,
+					shown(x),
+					"a regular expression of Java that RE2 has not; write regex",
+				)
 			} else {
 				t.Set("regex", draft.Text(x.value))
 				t.Set("format", draft.Text("epoch"))
@@ -313,15 +366,27 @@ func (c *converter) time(b *draft.Block, p parser) {
 				c.carry(pattern)
 			}
 		}
-		c.d.Changed(t, name.at, "DateMessageParser", "it filed records without a time under dt=1970-01-01; they are dead letters unless on_missing says otherwise")
+		c.d.Changed(
+			t,
+			name.at,
+			"DateMessageParser",
+			"it filed records without a time under dt=1970-01-01; they are dead letters unless on_missing says otherwise",
+		)
 	}
 	t.Set("format", draft.Text(format))
 }
 
 // codecs are the compressions of Hadoop, and the extensions they give.
 var codecs = map[string][2]string{
-	"GzipCodec": {"gzip", ".gz"}, "SnappyCodec": {"snappy", ".snappy"}, "BZip2Codec": {"bzip2", ".bz2"},
-	"ZStandardCodec": {"zstd", ".zst"}, "ZstdCodec": {"zstd", ".zst"}, "Lz4Codec": {"lz4", ".lz4"},
+	"GzipCodec": {
+		"gzip",
+		".gz",
+	},
+	"SnappyCodec":    {"snappy", ".snappy"},
+	"BZip2Codec":     {"bzip2", ".bz2"},
+	"ZStandardCodec": {"zstd", ".zst"},
+	"ZstdCodec":      {"zstd", ".zst"},
+	"Lz4Codec":       {"lz4", ".lz4"},
 }
 
 // fileName writes the names that Secor gave.
@@ -339,10 +404,20 @@ func (c *converter) fileName() {
 			c.carry(x)
 		} else {
 			compression, ext = "gzip", ".gz"
-			c.d.Lost(b, x.at, shown(x), "penstock writes gzip, zstd, snappy, lz4 and bzip2; gzip is written now")
+			c.d.Lost(
+				b,
+				x.at,
+				shown(x),
+				"penstock writes gzip, zstd, snappy, lz4 and bzip2; gzip is written now",
+			)
 		}
 	}
-	parts := []draft.Part{draft.Lit(generation + "_"), draft.Tmpl("partition"), draft.Lit("_"), draft.Tmpl("start")}
+	parts := []draft.Part{
+		draft.Lit(generation + "_"),
+		draft.Tmpl("partition"),
+		draft.Lit("_"),
+		draft.Tmpl("start"),
+	}
 	if x, ok := c.take("secor.file.extension"); ok {
 		parts = append(parts, c.parts(x.value, 0)...)
 		c.carry(x)
@@ -356,10 +431,17 @@ func (c *converter) fileName() {
 // format writes what objects look like inside.
 func (c *converter) format() {
 	b := c.out
-	class, x, written := c.plain(b, "secor.file.reader.writer.factory", "SequenceFileReaderWriterFactory")
+	class, x, written := c.plain(
+		b,
+		"secor.file.reader.writer.factory",
+		"SequenceFileReaderWriterFactory",
+	)
 	name := class[strings.LastIndexByte(class, '.')+1:]
 	for _, k := range []string{"secor.file.reader.Delimiter", "secor.file.writer.Delimiter"} {
-		if d, ok := c.take(k); ok && d.value != `\n` && d.value != "\n" && strings.HasPrefix(name, "Flexible") {
+		if d, ok := c.take(
+			k,
+		); ok && d.value != `\n` && d.value != "\n" &&
+			strings.HasPrefix(name, "Flexible") {
 			c.d.Left(b, d.at, shown(d), "records end with a newline")
 		}
 	}
@@ -372,7 +454,12 @@ func (c *converter) format() {
 		if strings.HasPrefix(name, "Avro") {
 			c.carry(x)
 		} else {
-			c.d.Lost(f, x.at, shown(x), "columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf")
+			c.d.Lost(
+				f,
+				x.at,
+				shown(x),
+				"columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf",
+			)
 		}
 	case strings.HasPrefix(name, "Avro"):
 		b.Add("format", "avro")
@@ -383,9 +470,19 @@ func (c *converter) format() {
 		if !written {
 			what = "secor.file.reader.writer.factory (SequenceFileReaderWriterFactory where it is not set)"
 		}
-		c.d.Lost(f, x.at, what, "there are no such files here: values are written as lines; parquet and avro can be had")
+		c.d.Lost(
+			f,
+			x.at,
+			what,
+			"there are no such files here: values are written as lines; parquet and avro can be had",
+		)
 		if b.Get("compression") == `"none"` {
-			c.d.Changed(f, x.at, "compression", "sequence files may be compressed inside; write compression")
+			c.d.Changed(
+				f,
+				x.at,
+				"compression",
+				"sequence files may be compressed inside; write compression",
+			)
 		}
 	}
 }
@@ -403,7 +500,12 @@ func (c *converter) roll() {
 	})
 	if x, ok := c.take("secor.file.age.youngest"); ok {
 		if strings.EqualFold(x.value, "true") {
-			c.d.Changed(r, x.at, shown(x), "age counts from the first record of a cut; new files do not reset it")
+			c.d.Changed(
+				r,
+				x.at,
+				shown(x),
+				"age counts from the first record of a cut; new files do not reset it",
+			)
 		} else {
 			c.carry(x)
 		}
@@ -422,13 +524,23 @@ func (c *converter) roll() {
 	}
 	if c.on("secor.upload.deterministic") {
 		x := c.byKey["secor.upload.deterministic"]
-		c.d.Changed(r, x.at, shown(x), "a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not")
+		c.d.Changed(
+			r,
+			x.at,
+			shown(x),
+			"a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not",
+		)
 	}
 	if r.Empty() {
 		r.Set("age", draft.Text("1h"))
 	}
 	if x, ok := c.take("secor.max.file.count"); ok {
-		c.d.Left(b, x.at, shown(x), "the number of files is not limited; spool { memory, disk, open_files } say what they may take")
+		c.d.Left(
+			b,
+			x.at,
+			shown(x),
+			"the number of files is not limited; spool { memory, disk, open_files } say what they may take",
+		)
 	}
 	for _, key := range []string{"partitioner.finalizer.delay.seconds", "secor.finalizer.delay.seconds"} {
 		if _, hive := c.byKey["qubole.api.token"]; !hive {
@@ -440,7 +552,12 @@ func (c *converter) roll() {
 		c.number(b, key, func(x property, n int64) {
 			s := b.In("success")
 			s.Set("grace", seconds(n))
-			c.d.Changed(s, x.at, shown(x), "the finalizer is part of the consumer: it writes _SUCCESS. Register partitions with a hook: hook \"trino\", \"glue\", \"webhook\" or \"command\"")
+			c.d.Changed(
+				s,
+				x.at,
+				shown(x),
+				"the finalizer is part of the consumer: it writes _SUCCESS. Register partitions with a hook: hook \"trino\", \"glue\", \"webhook\" or \"command\"",
+			)
 		})
 	}
 }
@@ -455,7 +572,12 @@ func (c *converter) rest() {
 	}
 	if v, x, ok := c.plain(c.agent, "ostrich.port", ""); ok {
 		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+v))
-		c.d.Changed(c.agent.In("admin"), x.at, shown(x), "the status page, and /metrics for Prometheus, on loopback unless written otherwise")
+		c.d.Changed(
+			c.agent.In("admin"),
+			x.at,
+			shown(x),
+			"the status page, and /metrics for Prometheus, on loopback unless written otherwise",
+		)
 	}
 	for _, key := range c.order {
 		x := c.byKey[key]
@@ -467,7 +589,8 @@ func (c *converter) rest() {
 			c.d.Left(c.agent, x.at, shown(x), why)
 			continue
 		}
-		if key == "secor.message.transformer.class" && strings.HasSuffix(x.value, "IdentityMessageTransformer") {
+		if key == "secor.message.transformer.class" &&
+			strings.HasSuffix(x.value, "IdentityMessageTransformer") {
 			c.carry(x)
 			continue
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 )
 
-// property is a property as it counts: the last one written, of a file before what the file includes.
+// property is a property as it counts: the last one written, of a file before what the file
+// includes.
 type property struct {
 	key, value string
 	at         draft.Place
@@ -145,7 +146,8 @@ func unescape(s string) string {
 
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// parts takes a value apart into text and references to the environment; ${other.property} is replaced.
+// parts takes a value apart into text and references to the environment; ${other.property} is
+// replaced.
 func (p *properties) parts(value string, depth int) []draft.Part {
 	var out []draft.Part
 	for value != "" {

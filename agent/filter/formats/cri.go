@@ -2,7 +2,10 @@ package formats
 
 import "bytes"
 
-var errNotCRI = &Error{"not_cri", "the text is no line of a CRI runtime: time, stream, P or F, text"}
+var errNotCRI = &Error{
+	"not_cri",
+	"the text is no line of a CRI runtime: time, stream, P or F, text",
+}
 
 // ParseCRI reads a line that containerd or CRI-O wrote:
 // https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md

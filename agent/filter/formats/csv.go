@@ -8,8 +8,14 @@ import (
 
 var (
 	errQuotes  = &Error{"bad_quotes", "a quote is not closed, or text follows one that is"}
-	errColumns = &Error{"wrong_columns", "the line has another number of values than there are columns"}
-	errNoNames = &Error{"no_columns", "the names of the columns are not known: no line with them has come"}
+	errColumns = &Error{
+		"wrong_columns",
+		"the line has another number of values than there are columns",
+	}
+	errNoNames = &Error{
+		"no_columns",
+		"the names of the columns are not known: no line with them has come",
+	}
 )
 
 // CSV is how delimited values are written.
@@ -125,5 +131,7 @@ func NewCSV(c CSV, columns []string) (Parser, error) {
 		}
 		seen[name] = true
 	}
-	return Func(func(text []byte, _ int64, out *Fields) error { return c.Row(columns, text, out) }), nil
+	return Func(
+		func(text []byte, _ int64, out *Fields) error { return c.Row(columns, text, out) },
+	), nil
 }

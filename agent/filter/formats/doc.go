@@ -1,7 +1,7 @@
 // Package formats reads log lines of the usual formats: it takes a text apart into named values.
 //
-// It owns no record and no JSON text: what is found are slices of the text wherever possible, and the
-// caller writes them where they belong. Parsers are pure, safe for concurrent use, and linear in the
-// length of the text. A text of another format is an *Error with a reason from a short list, for people
-// and for metrics.
+// It owns no record and no JSON text: what is found are slices of the text wherever possible, and
+// the caller writes them where they belong. Parsers are pure, safe for concurrent use, and linear
+// in the length of the text. A text of another format is an *Error with a reason from a short list,
+// for people and for metrics.
 package formats

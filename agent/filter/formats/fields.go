@@ -25,13 +25,15 @@ type Fields struct {
 	// Nanos is the time in nanoseconds since the Unix epoch where the format had to work it out.
 	Nanos    int64
 	HasNanos bool
-	// TooMany says that the text has more fields than MaxFields, and that the rest has been left out.
+	// TooMany says that the text has more fields than MaxFields, and that the rest has been left
+	// out.
 	TooMany bool
 
 	room []byte
 }
 
-// MaxFields bounds how many fields a text may have: what is held of one takes many times its length.
+// MaxFields bounds how many fields a text may have: what is held of one takes many times its
+// length.
 const MaxFields = 10000
 
 // Reset empties f.
@@ -65,9 +67,9 @@ func (f *Fields) taken(start int) []byte { return f.room[start:len(f.room):len(f
 
 // Parser takes texts of one format apart.
 type Parser interface {
-	// Parse adds what it finds in text to out. near is the time, in nanoseconds since the Unix epoch,
-	// from which what a text leaves out of its own time is filled in. The error is an *Error; out is
-	// then to be reset.
+	// Parse adds what it finds in text to out. near is the time, in nanoseconds since the Unix
+	// epoch, from which what a text leaves out of its own time is filled in. The error is an
+	// *Error; out is then to be reset.
 	Parse(text []byte, near int64, out *Fields) error
 }
 

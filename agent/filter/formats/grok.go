@@ -24,7 +24,8 @@ type Grok struct {
 	Types map[string]string
 }
 
-// NewGrok compiles a pattern. Definitions are patterns of one's own, by name, before those that grok has.
+// NewGrok compiles a pattern. Definitions are patterns of one's own, by name, before those that
+// grok has.
 func NewGrok(pattern string, definitions map[string]string) (*Grok, error) {
 	c := &grokCompiler{own: definitions, types: map[string]string{}}
 	expanded, err := c.expand(pattern, nil)
@@ -93,7 +94,12 @@ func (c *grokCompiler) expand(pattern string, within []string) (string, error) {
 				c.types[field] = "bool"
 			case "string":
 			default:
-				return "", fmt.Errorf("%%{%s:%s:%s}: the types are int, float, bool and string", name, field, typ)
+				return "", fmt.Errorf(
+					"%%{%s:%s:%s}: the types are int, float, bool and string",
+					name,
+					field,
+					typ,
+				)
 			}
 		}
 		fmt.Fprintf(&out, "(?P<grok%d_>%s)", len(c.fields), inner)
@@ -125,10 +131,25 @@ func (c *grokCompiler) lookup(name string) (string, bool) {
 
 func grokSets() []map[string]string {
 	return []map[string]string{
-		patterns.Default, patterns.Syslog, patterns.Httpd, patterns.AWS, patterns.Bind9, patterns.Bro,
-		patterns.Exim, patterns.HAProxy, patterns.Firewalls, patterns.Java, patterns.Junos, patterns.Maven,
-		patterns.MCollective, patterns.MongoDB, patterns.PostgreSQL, patterns.Rails, patterns.Redis,
-		patterns.Ruby, patterns.Squid,
+		patterns.Default,
+		patterns.Syslog,
+		patterns.Httpd,
+		patterns.AWS,
+		patterns.Bind9,
+		patterns.Bro,
+		patterns.Exim,
+		patterns.HAProxy,
+		patterns.Firewalls,
+		patterns.Java,
+		patterns.Junos,
+		patterns.Maven,
+		patterns.MCollective,
+		patterns.MongoDB,
+		patterns.PostgreSQL,
+		patterns.Rails,
+		patterns.Redis,
+		patterns.Ruby,
+		patterns.Squid,
 	}
 }
 

@@ -17,8 +17,8 @@ func ParseCommon(text []byte, _ int64, out *Fields) error {
 	return nil
 }
 
-// ParseCombined reads a line of the combined log format of Apache and nginx. What stands behind it, if
-// anything, is the field rest.
+// ParseCombined reads a line of the combined log format of Apache and nginx. What stands behind it,
+// if anything, is the field rest.
 func ParseCombined(text []byte, _ int64, out *Fields) error {
 	rest, ok := common(text, out)
 	if !ok {
@@ -86,11 +86,15 @@ func common(text []byte, out *Fields) (rest []byte, ok bool) {
 	return rest, true
 }
 
-// request adds the parts of "GET /path HTTP/1.1", or all of it as one where it has not such parts, as in
-// the noise that scanners send.
+// request adds the parts of "GET /path HTTP/1.1", or all of it as one where it has not such parts,
+// as in the noise that scanners send.
 func (f *Fields) request(request []byte) {
 	method, rest, ok := bytes.Cut(request, []byte(" "))
-	if path, protocol, ok2 := cutLast(rest, ' '); ok && ok2 && isMethod(method) && bytes.HasPrefix(protocol, []byte("HTTP/")) {
+	if path, protocol, ok2 := cutLast(
+		rest,
+		' ',
+	); ok && ok2 && isMethod(method) &&
+		bytes.HasPrefix(protocol, []byte("HTTP/")) {
 		f.add("method", method)
 		f.add("path", path)
 		f.add("protocol", protocol)

@@ -7,10 +7,11 @@ var (
 	errNotApacheError = &Error{"not_apache_error", "the text is no line of Apache's error log"}
 )
 
-// ParseNginxError reads a line of nginx's error log, with what the server adds about the request: client,
-// server, request, upstream, host, referrer.
+// ParseNginxError reads a line of nginx's error log, with what the server adds about the request:
+// client, server, request, upstream, host, referrer.
 func ParseNginxError(text []byte, _ int64, out *Fields) error {
-	if len(text) < 24 || text[4] != '/' || text[7] != '/' || text[10] != ' ' || text[19] != ' ' || text[20] != '[' {
+	if len(text) < 24 || text[4] != '/' || text[7] != '/' || text[10] != ' ' || text[19] != ' ' ||
+		text[20] != '[' {
 		return errNotNginxError
 	}
 	level, rest, ok := bytes.Cut(text[21:], []byte("] "))
@@ -109,7 +110,11 @@ func ParseApacheError(text []byte, _ int64, out *Fields) error {
 			}
 		}
 	}
-	if code, message, ok := bytes.Cut(text, []byte(": ")); ok && len(code) == 7 && bytes.HasPrefix(code, []byte("AH")) {
+	if code, message, ok := bytes.Cut(
+		text,
+		[]byte(": "),
+	); ok && len(code) == 7 &&
+		bytes.HasPrefix(code, []byte("AH")) {
 		out.add("code", code)
 		text = message
 	}

@@ -21,8 +21,8 @@ func ParseJSON(text []byte, _ int64, out *Fields) error {
 	return nil
 }
 
-// ParseDocker reads a line of Docker's json-file driver. The newline that ends log is left out; where
-// there is none the line is a part, of 16 KiB, of a longer one.
+// ParseDocker reads a line of Docker's json-file driver. The newline that ends log is left out;
+// where there is none the line is a part, of 16 KiB, of a longer one.
 func ParseDocker(text []byte, near int64, out *Fields) error {
 	if ParseJSON(text, near, out) != nil {
 		return errNotDocker

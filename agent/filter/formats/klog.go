@@ -2,14 +2,19 @@ package formats
 
 import "bytes"
 
-var errNotKlog = &Error{"not_klog", "the text is no line of klog: Lmmdd hh:mm:ss.uuuuuu thread file:line] text"}
+var errNotKlog = &Error{
+	"not_klog",
+	"the text is no line of klog: Lmmdd hh:mm:ss.uuuuuu thread file:line] text",
+}
 
 var klogLevels = map[byte]string{'I': "info", 'W': "warning", 'E': "error", 'F': "fatal"}
 
 // ParseKlog reads a line of Kubernetes' own components:
 // https://pkg.go.dev/k8s.io/klog/v2#hdr-Formatting
 func ParseKlog(text []byte, _ int64, out *Fields) error {
-	if len(text) < 22 || klogLevels[text[0]] == "" || text[5] != ' ' || text[8] != ':' || text[11] != ':' || text[14] != '.' {
+	if len(text) < 22 || klogLevels[text[0]] == "" || text[5] != ' ' || text[8] != ':' ||
+		text[11] != ':' ||
+		text[14] != '.' {
 		return errNotKlog
 	}
 	for _, i := range [...]int{1, 2, 3, 4, 6, 7, 9, 10, 12, 13} {
@@ -51,7 +56,8 @@ const TimeKlog = "%m%d %H:%M:%S.%f"
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// whole reports whether p is a whole number that JSON and a 64-bit integer can hold as it is written.
+// whole reports whether p is a whole number that JSON and a 64-bit integer can hold as it is
+// written.
 func whole(p []byte) bool {
 	if len(p) == 0 || len(p) > 18 || p[0] == '0' && len(p) > 1 {
 		return false

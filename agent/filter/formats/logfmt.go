@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 )
 
-var errNotLogfmt = &Error{"not_logfmt", "the text has no key=value pairs, or a quote that is not closed"}
+var errNotLogfmt = &Error{
+	"not_logfmt",
+	"the text has no key=value pairs, or a quote that is not closed",
+}
 
-// ParseLogfmt reads key=value pairs; a value may stand in double quotes or backticks, and a key alone is true.
+// ParseLogfmt reads key=value pairs; a value may stand in double quotes or backticks, and a key
+// alone is true.
 func ParseLogfmt(text []byte, _ int64, out *Fields) error {
 	found := false
 	for i := 0; i < len(text); {

@@ -10,8 +10,8 @@ var errNotPairs = &Error{"not_pairs", "the text is not made of pairs"}
 // pairs reads names and values with separators of one's own.
 type pairs struct{ between, inside []byte }
 
-// NewPairs returns a parser of names and values: inside stands between a name and its value, between
-// stands between pairs. A value may stand in double quotes, which hide separators.
+// NewPairs returns a parser of names and values: inside stands between a name and its value,
+// between stands between pairs. A value may stand in double quotes, which hide separators.
 func NewPairs(between, inside string) (Parser, error) {
 	if between == "" || inside == "" || between == inside {
 		return nil, errors.New("both separators are needed, and they must differ")
@@ -33,7 +33,11 @@ func (p *pairs) Parse(text []byte, _ int64, out *Fields) error {
 		}
 		name := bytes.TrimSpace(text[:i])
 		text = text[i+len(p.inside):]
-		if value, rest, ok := quoted(text, out); ok && (len(rest) == 0 || bytes.HasPrefix(rest, p.between)) {
+		if value, rest, ok := quoted(
+			text,
+			out,
+		); ok &&
+			(len(rest) == 0 || bytes.HasPrefix(rest, p.between)) {
 			out.add(alias(name), value)
 			text = rest
 			continue

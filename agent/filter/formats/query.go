@@ -5,10 +5,13 @@ import (
 	"net/url"
 )
 
-var errNotQuery = &Error{"not_query", "the text is no query of a URL: name=value pairs with & between them"}
+var errNotQuery = &Error{
+	"not_query",
+	"the text is no query of a URL: name=value pairs with & between them",
+}
 
-// ParseQuery reads the query of a URL, or a URL with one. A name that is there several times is there
-// several times in what is found, too.
+// ParseQuery reads the query of a URL, or a URL with one. A name that is there several times is
+// there several times in what is found, too.
 func ParseQuery(text []byte, _ int64, out *Fields) error {
 	if i := bytes.IndexByte(text, '?'); i >= 0 {
 		text = text[i+1:]

@@ -21,7 +21,9 @@ func NewRegex(pattern string) (Parser, error) {
 	}
 	p := &regex{re: re, names: re.SubexpNames()}
 	if !p.named() {
-		return nil, errors.New("has no named group, such as (?P<status>[0-9]+), so nothing would be taken from it")
+		return nil, errors.New(
+			"has no named group, such as (?P<status>[0-9]+), so nothing would be taken from it",
+		)
 	}
 	return p, nil
 }

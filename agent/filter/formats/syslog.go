@@ -6,8 +6,8 @@ import (
 	"github.com/penstock/penstock/inputs/syslog"
 )
 
-// NewSyslog returns a parser of lines of RFC 3164 and RFC 5424, with their priority or, as in files,
-// without it. Times of the old format are in loc.
+// NewSyslog returns a parser of lines of RFC 3164 and RFC 5424, with their priority or, as in
+// files, without it. Times of the old format are in loc.
 func NewSyslog(loc *time.Location) Parser { return &syslogLines{loc} }
 
 type syslogLines struct{ loc *time.Location }

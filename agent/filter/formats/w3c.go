@@ -2,7 +2,10 @@ package formats
 
 import "bytes"
 
-var errNotW3C = &Error{"wrong_columns", "the line has another number of values than #Fields has names"}
+var errNotW3C = &Error{
+	"wrong_columns",
+	"the line has another number of values than #Fields has names",
+}
 
 // W3CNames reads a line that begins with #: the names, if it is #Fields.
 // https://www.w3.org/TR/WD-logfile.html
@@ -37,7 +40,10 @@ func W3CRow(names []string, text []byte, out *Fields) error {
 		var value []byte
 		if text[0] == '"' {
 			var err error
-			if value, text, err = (CSV{Delimiter: ' ', Quotes: true}).quoted(text, out); err != nil {
+			if value, text, err = (CSV{Delimiter: ' ', Quotes: true}).quoted(
+				text,
+				out,
+			); err != nil {
 				return err
 			}
 		} else {

@@ -1,8 +1,8 @@
 // Package costtest measures what a message costs: N bytes of it at most four times N of memory, and
 // time in proportion to N, whatever is in it.
 //
-// It owns the measure and the bounds; the packages that decode own the messages. It never knows what is
-// decoded.
+// It owns the measure and the bounds; the packages that decode own the messages. It never knows
+// what is decoded.
 package costtest
 
 import (
@@ -50,9 +50,9 @@ func Large() int {
 	return 2 << 20
 }
 
-// Measure fails t unless taking a message of Large bytes costs at most four times as much memory and
-// slack beside, and takes a time in proportion to what a shorter one takes. make returns what takes a
-// message of about n bytes, which is made ready before it is measured.
+// Measure fails t unless taking a message of Large bytes costs at most four times as much memory
+// and slack beside, and takes a time in proportion to what a shorter one takes. make returns what
+// takes a message of about n bytes, which is made ready before it is measured.
 func Measure(t *testing.T, slack int, make func(n int) (take func())) {
 	t.Helper()
 	const (
@@ -71,8 +71,16 @@ func Measure(t *testing.T, slack int, make func(n int) (take func())) {
 		short, long := run(large/times), run(large)
 		take := make(large)
 		most := Peak(take)
-		t.Logf("%s for %d bytes, %s and %.1f MiB of memory for %d", short, large/times, long, float64(most)/(1<<20), large)
-		slow := long > 3*times*short+100*time.Millisecond // what is quadratic takes 64 times as long
+		t.Logf(
+			"%s for %d bytes, %s and %.1f MiB of memory for %d",
+			short,
+			large/times,
+			long,
+			float64(most)/(1<<20),
+			large,
+		)
+		// what is quadratic takes 64 times as long
+		slow := long > 3*times*short+100*time.Millisecond
 		if most <= 4*large+slack && !slow {
 			return
 		}

@@ -26,7 +26,10 @@ var ErrMissing = errors.New("the record lacks a part of the template")
 
 // Bind gives the parts of t their meaning; agent is the agent's name.
 func Bind(t template.Template, agent string) (*template.Bound[Subject], error) {
-	return template.Bind(t, func(p template.Part) (template.Appender[Subject], error) { return Part(p, agent) })
+	return template.Bind(
+		t,
+		func(p template.Part) (template.Appender[Subject], error) { return Part(p, agent) },
+	)
 }
 
 // Part returns the meaning of one part, or why it has none.
@@ -43,7 +46,9 @@ func Part(p template.Part, agent string) (template.Appender[Subject], error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(dst []byte, s Subject) ([]byte, error) { return text(dst, TagPart(s.Batch.Tag, i), p.String()) }, nil
+		return func(dst []byte, s Subject) ([]byte, error) {
+			return text(dst, TagPart(s.Batch.Tag, i), p.String())
+		}, nil
 	case "origin":
 		return func(dst []byte, s Subject) ([]byte, error) { return text(dst, s.Batch.Origin, p.Name) }, nil
 	case "agent":
@@ -127,7 +132,8 @@ func TagIndex(p template.Part) (int, error) {
 	return i, nil
 }
 
-// TagPart returns part i of a tag, counted from its end if i is negative; "" if it has no such part.
+// TagPart returns part i of a tag, counted from its end if i is negative; "" if it has no such
+// part.
 func TagPart(tag string, i int) string {
 	parts := strings.Split(tag, ".")
 	if i < 0 {
@@ -142,7 +148,9 @@ func TagPart(tag string, i int) string {
 // Group returns which group of re is meant by group[N] or group.NAME.
 func Group(p template.Part, re *regexp.Regexp) (int, error) {
 	if re == nil || len(p.Args) != 1 {
-		return 0, errors.New("is written group[N] or group.NAME, of a regular expression that has it")
+		return 0, errors.New(
+			"is written group[N] or group.NAME, of a regular expression that has it",
+		)
 	}
 	i, err := strconv.Atoi(p.Args[0])
 	if err != nil {
@@ -154,7 +162,8 @@ func Group(p template.Part, re *regexp.Regexp) (int, error) {
 	return i, nil
 }
 
-// Strftime compiles the arguments of strftime(PATTERN) and strftime(PATTERN, ZONE); loc is for the first.
+// Strftime compiles the arguments of strftime(PATTERN) and strftime(PATTERN, ZONE); loc is for the
+// first.
 func Strftime(p template.Part, loc *time.Location) (*timefmt.Strftime, *time.Location, error) {
 	if err := check(p); err != nil {
 		return nil, nil, err
@@ -166,8 +175,8 @@ func Strftime(p template.Part, loc *time.Location) (*timefmt.Strftime, *time.Loc
 	return pattern, loc, err
 }
 
-// Nested returns the nested names of field.a.b, field["a"]["b"] and field("a.b"), in which \. is a dot
-// that belongs to a name.
+// Nested returns the nested names of field.a.b, field["a"]["b"] and field("a.b"), in which \. is a
+// dot that belongs to a name.
 func Nested(p template.Part) []string {
 	if !p.Call {
 		return p.Args
@@ -207,7 +216,8 @@ func fieldPath(p template.Part) string {
 	return strings.Join(escaped, ".")
 }
 
-// FieldPath returns the path, in gjson's notation, of a template that is one field and nothing else.
+// FieldPath returns the path, in gjson's notation, of a template that is one field and nothing
+// else.
 func FieldPath(t template.Template) (string, bool) {
 	if len(t.Parts) != 1 || t.Parts[0].Name != "field" {
 		return "", false

@@ -12,10 +12,19 @@ import (
 )
 
 func subject(value string) dialect.Subject {
-	recs := []record.Record{{
-		Time: time.Date(2026, 11, 28, 23, 30, 0, 5e6, time.UTC).UnixNano(), Key: []byte("k"), Value: []byte(value),
-		Headers: []record.Header{{Key: "app", Value: []byte("web")}, {Key: "k8s.pod", Value: []byte("a-1")}, {Key: "empty", Value: []byte{}}},
-	}}
+	recs := []record.Record{
+		{
+			Time: time.Date(2026, 11, 28, 23, 30, 0, 5e6, time.UTC).
+				UnixNano(),
+			Key:   []byte("k"),
+			Value: []byte(value),
+			Headers: []record.Header{
+				{Key: "app", Value: []byte("web")},
+				{Key: "k8s.pod", Value: []byte("a-1")},
+				{Key: "empty", Value: []byte{}},
+			},
+		},
+	}
 	b := record.FromRecords("kube.shop.web", "/var/log/a.log", recs)
 	return dialect.Subject{Batch: b, Record: &recs[0]}
 }
@@ -48,8 +57,14 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got, err := b.Append(nil, subject(`{"user":{"id":7,"name":"é"},"a.b":"dotted","ok":true,"null":null,"big":12345678901234567890,"nothing":""}`))
-		if string(got) != want || errors.Is(err, dialect.ErrMissing) != (want == "") || want != "" && err != nil {
+		got, err := b.Append(
+			nil,
+			subject(
+				`{"user":{"id":7,"name":"é"},"a.b":"dotted","ok":true,"null":null,"big":12345678901234567890,"nothing":""}`,
+			),
+		)
+		if string(got) != want || errors.Is(err, dialect.ErrMissing) != (want == "") ||
+			want != "" && err != nil {
 			t.Errorf("%s: %q (%v), want %q", text, got, err, want)
 		}
 	}
@@ -61,7 +76,11 @@ func TestMisused(t *testing.T) {
 		`${strftime}`: "strftime(", `${strftime("%Q")}`: "%Q", `${strftime("%F", "Nowhere")}`: "Nowhere", `${tag("x")}`: "no function",
 		`${date("2006")}`: "strftime", `${host}`: "tag, tag[N]", `${key[1]}`: "arguments",
 	} {
-		if _, err := dialect.Bind(template.MustParse(text), ""); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := dialect.Bind(
+			template.MustParse(text),
+			"",
+		); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something about %q", text, err, want)
 		}
 	}

@@ -12,9 +12,15 @@ func Names() []Name {
 		{"agent", "The name of this agent."},
 		{"key", "The record's key."},
 		{"time", "The record's time in RFC 3339, in UTC."},
-		{`strftime("PATTERN")`, "The record's time by a pattern of C's strftime, in UTC; strftime(\"PATTERN\", \"ZONE\") in a zone such as \"Europe/Berlin\". In the path of an archive it is the event time."},
+		{
+			`strftime("PATTERN")`,
+			"The record's time by a pattern of C's strftime, in UTC; strftime(\"PATTERN\", \"ZONE\") in a zone such as \"Europe/Berlin\". In the path of an archive it is the event time.",
+		},
 		{"header.NAME", `A header; header["NAME"] where the name is no plain word.`},
-		{"field.NAME", `A field of a JSON object, nested ones joined by dots; field["NAME"] where a name is no plain word. Text, numbers and true or false have a value.`},
+		{
+			"field.NAME",
+			`A field of a JSON object, nested ones joined by dots; field["NAME"] where a name is no plain word. Text, numbers and true or false have a value.`,
+		},
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// Part is a literal, or a reference to be bound: ${name}, ${name("arg", ...)}, ${name["arg"]} or ${name.arg.arg}.
+// Part is a literal, or a reference to be bound: ${name}, ${name("arg", ...)}, ${name["arg"]} or
+// ${name.arg.arg}.
 type Part struct {
 	Literal string
 	Name    string // "" for a literal
@@ -25,7 +26,8 @@ type Template struct {
 	Parts []Part
 }
 
-// Compile compiles an HCL expression. Whatever ctx can evaluate becomes a literal; other references and calls become parts to bind.
+// Compile compiles an HCL expression. Whatever ctx can evaluate becomes a literal; other references
+// and calls become parts to bind.
 func Compile(expr hcl.Expression, ctx *hcl.EvalContext) (Template, hcl.Diagnostics) {
 	var t Template
 	var diags hcl.Diagnostics
@@ -225,20 +227,25 @@ func (p Part) String() string {
 	return "${" + p.Name + "[" + strings.Join(args, "][") + "]}"
 }
 
-// Appender renders one bound part: it appends to dst what the part means for v, or reports why it cannot.
+// Appender renders one bound part: it appends to dst what the part means for v, or reports why it
+// cannot.
 type Appender[T any] func(dst []byte, v T) ([]byte, error)
 
 // Bound is a template whose parts all have a meaning for values of type T.
 type Bound[T any] struct{ appenders []Appender[T] }
 
-// Bind gives each part that is not a literal the meaning that bind returns for it. All errors are returned, joined.
+// Bind gives each part that is not a literal the meaning that bind returns for it. All errors are
+// returned, joined.
 func Bind[T any](t Template, bind func(Part) (Appender[T], error)) (*Bound[T], error) {
 	b := &Bound[T]{}
 	var errs []string
 	for _, p := range t.Parts {
 		if p.Name == "" {
 			lit := p.Literal
-			b.appenders = append(b.appenders, func(dst []byte, _ T) ([]byte, error) { return append(dst, lit...), nil })
+			b.appenders = append(
+				b.appenders,
+				func(dst []byte, _ T) ([]byte, error) { return append(dst, lit...), nil },
+			)
 			continue
 		}
 		a, err := bind(p)
@@ -254,7 +261,8 @@ func Bind[T any](t Template, bind func(Part) (Appender[T], error)) (*Bound[T], e
 	return b, nil
 }
 
-// Append renders the template for v onto dst. On error dst's contents past its old length are unspecified.
+// Append renders the template for v onto dst. On error dst's contents past its old length are
+// unspecified.
 func (b *Bound[T]) Append(dst []byte, v T) ([]byte, error) {
 	var err error
 	for _, a := range b.appenders {

@@ -33,7 +33,11 @@ func TestParseAndRender(t *testing.T) {
 }
 
 func TestCompileUsesTheContext(t *testing.T) {
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"local": cty.ObjectVal(map[string]cty.Value{"p": cty.StringVal("pre")})}}
+	ctx := &hcl.EvalContext{
+		Variables: map[string]cty.Value{
+			"local": cty.ObjectVal(map[string]cty.Value{"p": cty.StringVal("pre")}),
+		},
+	}
 	for src, want := range map[string]string{
 		`"${local.p}/${topic}"`: "pre/${topic}",
 		`"plain"`:               "plain",
@@ -52,7 +56,10 @@ func TestCompileUsesTheContext(t *testing.T) {
 }
 
 func TestBindReportsAll(t *testing.T) {
-	_, err := Bind(MustParse("${a}${b}"), func(Part) (Appender[int], error) { return nil, errors.New("unknown") })
+	_, err := Bind(
+		MustParse("${a}${b}"),
+		func(Part) (Appender[int], error) { return nil, errors.New("unknown") },
+	)
 	if err == nil || err.Error() != "${a}: unknown; ${b}: unknown" {
 		t.Fatal(err)
 	}

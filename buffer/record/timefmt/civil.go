@@ -9,7 +9,8 @@ import (
 var (
 	// ErrNotATime tells that a text is no time in the expected form.
 	ErrNotATime = errors.New("not a time")
-	// ErrRange tells that a time cannot be told in nanoseconds of an int64: before 1677 or after 2262.
+	// ErrRange tells that a time cannot be told in nanoseconds of an int64: before 1677 or after
+	// 2262.
 	ErrRange = errors.New("time is out of the plausible range")
 )
 

@@ -3,5 +3,6 @@
 // records and templates.
 //
 // It allocates nothing per time and never looks at a clock: what a text leaves out (a year, a date)
-// is filled in from the time that the caller names, so that the same record always has the same time.
+// is filled in from the time that the caller names, so that the same record always has the same
+// time.
 package timefmt

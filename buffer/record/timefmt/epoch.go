@@ -11,8 +11,9 @@ import (
 // epochUnit is how many nanoseconds one unit of an epoch number is; 0 means told by magnitude.
 type epochUnit int64
 
-// parseEpoch reads a decimal number, with a fraction or not. With unit 0, numbers below 10^11 are seconds, below 10^14
-// milliseconds, below 10^17 microseconds, others nanoseconds: right for times from 1973 to 5138.
+// parseEpoch reads a decimal number, with a fraction or not. With unit 0, numbers below 10^11 are
+// seconds, below 10^14 milliseconds, below 10^17 microseconds, others nanoseconds: right for times
+// from 1973 to 5138.
 func parseEpoch(p []byte, unit epochUnit) (int64, error) {
 	if len(p) == 0 || len(p) > 40 {
 		return 0, ErrNotATime

@@ -20,7 +20,8 @@ type Format struct {
 // Names is what New takes, for errors and documentation.
 const Names = "auto, iso8601, rfc1123, epoch, epoch_s, epoch_ms, epoch_us, epoch_ns or a pattern such as \"%Y-%m-%d %H:%M:%S\""
 
-// New returns the format of that name, or of that pattern of strftime; loc is for texts that name no zone.
+// New returns the format of that name, or of that pattern of strftime; loc is for texts that name
+// no zone.
 func New(name string, loc *time.Location) (*Format, error) {
 	f := &Format{loc: loc}
 	switch name {

@@ -5,7 +5,9 @@ import "time"
 // RFC3339 reads a time as RFC 3339 writes it, such as 2026-01-02T03:04:05.678+02:00, and returns
 // seconds since the Unix epoch and nanoseconds. What is not quite that, time.Parse may still take.
 func RFC3339(p []byte) (seconds int64, nano int, ok bool) {
-	if len(p) < len("2006-01-02T15:04:05Z") || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' {
+	if len(p) < len("2006-01-02T15:04:05Z") || p[4] != '-' || p[7] != '-' || p[10] != 'T' ||
+		p[13] != ':' ||
+		p[16] != ':' {
 		return 0, 0, false
 	}
 	var d civil
@@ -16,7 +18,8 @@ func RFC3339(p []byte) (seconds int64, nano int, ok bool) {
 	d.hour, _, good[3] = digits(p[11:13], 2, 2)
 	d.minute, _, good[4] = digits(p[14:16], 2, 2)
 	d.second, _, good[5] = digits(p[17:19], 2, 2)
-	if good != [6]bool{true, true, true, true, true, true} || d.second > 59 || d.hour > 23 || !d.valid() {
+	if good != [6]bool{true, true, true, true, true, true} || d.second > 59 || d.hour > 23 ||
+		!d.valid() {
 		return 0, 0, false
 	}
 	rest := p[19:]
@@ -35,9 +38,9 @@ func RFC3339(p []byte) (seconds int64, nano int, ok bool) {
 	return 0, 0, false
 }
 
-// parseISO reads ISO 8601 and RFC 3339: 2026-01-02, or with T or a space 03:04, 03:04:05, a fraction
-// after a point or a comma; also in the basic form 20260102T030405. A zone may follow, after a date
-// alone too, as XML Schema writes it. What has no zone is in loc.
+// parseISO reads ISO 8601 and RFC 3339: 2026-01-02, or with T or a space 03:04, 03:04:05, a
+// fraction after a point or a comma; also in the basic form 20260102T030405. A zone may follow,
+// after a date alone too, as XML Schema writes it. What has no zone is in loc.
 func parseISO(p []byte, loc *time.Location) (int64, error) {
 	var d civil
 	var ok bool

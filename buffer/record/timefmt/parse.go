@@ -47,7 +47,9 @@ func (s *Strftime) CheckParse() error {
 	case has.isoYear != has.isoWeek:
 		return bad("has only one of %G and %V, which belong together: write %G-W%V-%u, or use %Y")
 	case has.isoYear && (has.year || has.month || has.day || has.yearDay):
-		return bad("mixes %G and %V with other forms of a date: they are a whole date together with %u")
+		return bad(
+			"mixes %G and %V with other forms of a date: they are a whole date together with %u",
+		)
 	case has.yearDay && !has.year:
 		return bad("has %j without a year: add %Y")
 	case has.day && !has.month:
@@ -73,9 +75,9 @@ type found struct {
 	epoch                     int64
 }
 
-// Parse reads a time written in the pattern, and returns nanoseconds since the Unix epoch. loc is for
-// texts that name no zone. A year or a date that the pattern lacks is the one that brings the time
-// closest to near, nanoseconds since the Unix epoch, too. The whole of p must match.
+// Parse reads a time written in the pattern, and returns nanoseconds since the Unix epoch. loc is
+// for texts that name no zone. A year or a date that the pattern lacks is the one that brings the
+// time closest to near, nanoseconds since the Unix epoch, too. The whole of p must match.
 func (s *Strftime) Parse(p []byte, loc *time.Location, near int64) (int64, error) {
 	f := found{civil: civil{year: 1970, month: 1, day: 1}}
 	for _, v := range s.verbs {
@@ -192,7 +194,8 @@ func skip(p []byte, literal string) ([]byte, bool) {
 	return p[len(literal):], true
 }
 
-// isoDate sets the date from the ISO week, whose first day is Monday, and reports whether there is one.
+// isoDate sets the date from the ISO week, whose first day is Monday, and reports whether there is
+// one.
 func (f *found) isoDate() bool {
 	if f.isoWeek < 1 || f.isoWeek > 53 {
 		return false
@@ -237,7 +240,11 @@ func (f *found) nearestDay(loc *time.Location, near int64) (int64, error) {
 
 // nearest returns whichever of the candidates -1, 0 and 1 comes closest to near; others may be no
 // dates at all, as 29 February is in most years.
-func (f *found) nearest(loc *time.Location, near int64, candidate func(i int) civil) (best int64, err error) {
+func (f *found) nearest(
+	loc *time.Location,
+	near int64,
+	candidate func(i int) civil,
+) (best int64, err error) {
 	err = errPattern
 	for i := -1; i <= 1; i++ {
 		t, e := f.at(candidate(i), loc)

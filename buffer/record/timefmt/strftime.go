@@ -8,8 +8,8 @@ import (
 )
 
 // Strftime is a compiled pattern of C's strftime: %Y %y %m %d %e %j %H %I %M %S %p %a %A %b %h %B
-// %u %w %V %G %F %T %R %D %z %Z %s %f %L %n %t %%.
-// %f is a fraction of a second (6 digits when formatting, any number when parsing), %L milliseconds.
+// %u %w %V %G %F %T %R %D %z %Z %s %f %L %n %t %%. %f is a fraction of a second (6 digits when
+// formatting, any number when parsing), %L milliseconds.
 type Strftime struct {
 	pattern string
 	verbs   []verb
@@ -21,7 +21,13 @@ type verb struct {
 	c       byte // 0: literal
 }
 
-var composites = map[byte]string{'F': "%Y-%m-%d", 'T': "%H:%M:%S", 'R': "%H:%M", 'D': "%m/%d/%y", 'h': "%b"}
+var composites = map[byte]string{
+	'F': "%Y-%m-%d",
+	'T': "%H:%M:%S",
+	'R': "%H:%M",
+	'D': "%m/%d/%y",
+	'h': "%b",
+}
 
 // Compile compiles pattern.
 func Compile(pattern string) (*Strftime, error) {
@@ -75,7 +81,8 @@ func (s *Strftime) literal(l string) {
 	s.verbs = append(s.verbs, verb{literal: l})
 }
 
-// Unit is the smallest unit of time that the pattern shows: a second, minute, hour, day, month or year; 0 for none.
+// Unit is the smallest unit of time that the pattern shows: a second, minute, hour, day, month or
+// year; 0 for none.
 func (s *Strftime) Unit() time.Duration {
 	unit := time.Duration(0)
 	for _, v := range s.verbs {

@@ -47,7 +47,8 @@ func TestTimestamps(t *testing.T) {
 		{"%G-W%V-%u", "2026-W01-4", "2025-12-31T23:00:00Z"},
 		{"%G-W%V", "2020-W53", "2020-12-27T23:00:00Z"},
 		{"%G-W%V-%a %T", "2026-W48-Sat 01:02:03", "2026-11-28T00:02:03Z"},
-		{"%b %e %T", "Dec 31 23:59:59", "2025-12-31T22:59:59Z"}, // the record's own time is half an hour into 2026
+		// the record's own time is half an hour into 2026
+		{"%b %e %T", "Dec 31 23:59:59", "2025-12-31T22:59:59Z"},
 		{"%b %e %T", "Jan  1 01:00:00", "2026-01-01T00:00:00Z"},
 		{"%m-%dT%TZ", "12-31T23:59:59Z", "2025-12-31T22:59:59Z"},
 		{"%H:%M %z", "23:50 +0000", "2025-12-31T23:50:00Z"},
@@ -82,7 +83,8 @@ func TestISOAgreesWithTime(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 20000 {
-		at := time.Unix(rng.Int64N(8e9)-1e9, rng.Int64N(1e9)).In(time.FixedZone("", (rng.IntN(57)-28)*1800))
+		at := time.Unix(rng.Int64N(8e9)-1e9, rng.Int64N(1e9)).
+			In(time.FixedZone("", (rng.IntN(57)-28)*1800))
 		text := at.Format(time.RFC3339Nano)
 		got, err := parseISO([]byte(text), time.UTC)
 		if err != nil || got != at.UnixNano() {
@@ -93,7 +95,12 @@ func TestISOAgreesWithTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		text = string(s.Append(nil, at))
-		if got, err = s.Parse([]byte(text), time.UTC, 0); err != nil || got != at.Truncate(time.Microsecond).UnixNano() {
+		if got, err = s.Parse(
+			[]byte(text),
+			time.UTC,
+			0,
+		); err != nil ||
+			got != at.Truncate(time.Microsecond).UnixNano() {
 			t.Fatalf("%s: %d %v, want %d", text, got, err, at.UnixNano())
 		}
 	}
@@ -130,7 +137,11 @@ func TestWhatIsLeftOutIsFilledIn(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	zones := []*time.Location{time.UTC, time.FixedZone("", 5*3600+1800), time.FixedZone("", -8*3600)}
+	zones := []*time.Location{
+		time.UTC,
+		time.FixedZone("", 5*3600+1800),
+		time.FixedZone("", -8*3600),
+	}
 	for range 20_000 {
 		loc := zones[rng.IntN(len(zones))]
 		at := time.Unix(1e9+rng.Int64N(2e9), 0).In(loc)
@@ -143,7 +154,14 @@ func TestWhatIsLeftOutIsFilledIn(t *testing.T) {
 			text := f.pattern.Append(nil, at)
 			got, err := f.Text(text, near.UnixNano())
 			if err != nil || got != at.UnixNano() {
-				t.Fatalf("%s of %v near %v: %v (%v)", text, at, near, time.Unix(0, got).In(loc), err)
+				t.Fatalf(
+					"%s of %v near %v: %v (%v)",
+					text,
+					at,
+					near,
+					time.Unix(0, got).In(loc),
+					err,
+				)
 			}
 		}
 	}
@@ -166,7 +184,9 @@ func TestRFC3339(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	taken := 0
 	for range 200_000 {
-		text := []byte([]string{"2026-01-02T03:04:05Z", "1969-12-31T23:59:59.999Z", "2024-02-29T12:00:00.123456789+05:30", "9999-12-31T23:59:59-11:45"}[rng.IntN(4)])
+		text := []byte(
+			[]string{"2026-01-02T03:04:05Z", "1969-12-31T23:59:59.999Z", "2024-02-29T12:00:00.123456789+05:30", "9999-12-31T23:59:59-11:45"}[rng.IntN(4)],
+		)
 		for range rng.IntN(3) {
 			text[rng.IntN(len(text))] = "0123456789-:TZ+. t"[rng.IntN(18)]
 		}

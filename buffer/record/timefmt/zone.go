@@ -18,14 +18,16 @@ var zones = map[string]int64{
 	"NZST": 12 * 3600, "NZDT": 13 * 3600,
 }
 
-// zone is what a text says about its zone: an offset, or an abbreviation that only a location knows.
+// zone is what a text says about its zone: an offset, or an abbreviation that only a location
+// knows.
 type zone struct {
 	offset int64 // seconds east of UTC
 	known  bool
 	abbrev []byte // set if not known
 }
 
-// readZone reads Z, +hh, +hhmm, +hh:mm, an abbreviation, or UTC or GMT with an offset such as GMT+5:30.
+// readZone reads Z, +hh, +hhmm, +hh:mm, an abbreviation, or UTC or GMT with an offset such as
+// GMT+5:30.
 func readZone(p []byte) (z zone, rest []byte, ok bool) {
 	n := 0
 	for n < len(p) && (p[n]|0x20)-'a' < 26 {
@@ -34,7 +36,8 @@ func readZone(p []byte) (z zone, rest []byte, ok bool) {
 	name := p[:n]
 	if n > 0 {
 		offset, known := zones[string(name)]
-		if known && (string(name) == "UTC" || string(name) == "GMT") && n < len(p) && (p[n] == '+' || p[n] == '-') {
+		if known && (string(name) == "UTC" || string(name) == "GMT") && n < len(p) &&
+			(p[n] == '+' || p[n] == '-') {
 			offset, rest, ok = readOffset(p[n:], 1)
 			return zone{offset: offset, known: true}, rest, ok
 		}
@@ -74,7 +77,8 @@ func readOffset(p []byte, least int) (offset int64, rest []byte, ok bool) {
 	return offset, rest, true
 }
 
-// nanos returns d in the zone as nanoseconds since the Unix epoch. loc is asked about abbreviations.
+// nanos returns d in the zone as nanoseconds since the Unix epoch. loc is asked about
+// abbreviations.
 func (z zone) nanos(d *civil, loc *time.Location) (int64, error) {
 	if z.known {
 		return d.nanos(z.offset)
@@ -85,7 +89,8 @@ func (z zone) nanos(d *civil, loc *time.Location) (int64, error) {
 	t := time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute, d.second, d.nano, loc)
 	// Where the clock is set back, the same time of day has two names.
 	for _, c := range [...]time.Time{t, t.Add(time.Hour), t.Add(-time.Hour)} {
-		if name, _ := c.Zone(); bytes.EqualFold(z.abbrev, []byte(name)) && c.Hour() == t.Hour() && c.Minute() == t.Minute() {
+		if name, _ := c.Zone(); bytes.EqualFold(z.abbrev, []byte(name)) && c.Hour() == t.Hour() &&
+			c.Minute() == t.Minute() {
 			return Nanos(c.Unix(), int64(c.Nanosecond()))
 		}
 	}

@@ -9,13 +9,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Broker is an embedded Kafka broker whose network can be taken away and given back. Data it has acknowledged stays.
+// Broker is an embedded Kafka broker whose network can be taken away and given back. Data it has
+// acknowledged stays.
 type Broker struct {
 	*kfake.Cluster
 	gate *gate
 }
 
-// StartBroker starts one broker on a loopback port that holds topics of the given number of partitions.
+// StartBroker starts one broker on a loopback port that holds topics of the given number of
+// partitions.
 func StartBroker(partitions int32, topics []string, opts ...kfake.Opt) (*Broker, error) {
 	g := &gate{}
 	g.cond.L = &g.mu

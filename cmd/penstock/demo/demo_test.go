@@ -55,12 +55,14 @@ func TestLedgerFindsLossDuplicatesAndDisorder(t *testing.T) {
 	}
 	l.See([]byte("rubbish"))
 	b := l.Check(map[string]int64{"a": 8, "b": 2})
-	if b.Lost != 5 || b.Duplicated != 1 || b.Disordered != 1 || b.Seen != 5 || b.Written != 10 || l.Strange() != 1 {
+	if b.Lost != 5 || b.Duplicated != 1 || b.Disordered != 1 || b.Seen != 5 || b.Written != 10 ||
+		l.Strange() != 1 {
 		t.Fatalf("%+v", b)
 	}
 }
 
-// What the demo ends with: an error if a line is missing anywhere, out of order, or left in the overflow, or twice in the lake alone.
+// What the demo ends with: an error if a line is missing anywhere, out of order, or left in the
+// overflow, or twice in the lake alone.
 func TestReportTellsOfEveryLoss(t *testing.T) {
 	const n = 5
 	all := []int64{0, 1, 2, 3, 4}
@@ -87,7 +89,14 @@ func TestReportTellsOfEveryLoss(t *testing.T) {
 			if err := errors.Join(app.Write(n), app.Close()); err != nil {
 				t.Fatal(err)
 			}
-			r := &run{opts: Options{Out: &out}, dir: dir, apps: []*App{app}, ledger: NewLedger(), lake: NewLedger(), meter: newFlowMeter("")}
+			r := &run{
+				opts:   Options{Out: &out},
+				dir:    dir,
+				apps:   []*App{app},
+				ledger: NewLedger(),
+				lake:   NewLedger(),
+				meter:  newFlowMeter(""),
+			}
 			for _, seq := range c.kafka {
 				r.ledger.See(AppendLine(nil, "a", seq, time.Now()))
 			}
@@ -95,7 +104,10 @@ func TestReportTellsOfEveryLoss(t *testing.T) {
 				r.lake.See(AppendLine(nil, "a", seq, time.Now()))
 			}
 			if c.left {
-				if err := errors.Join(os.Mkdir(r.overflowDir(), 0o755), os.WriteFile(filepath.Join(r.overflowDir(), "1.ndjson.zst"), nil, 0o644)); err != nil {
+				if err := errors.Join(
+					os.Mkdir(r.overflowDir(), 0o755),
+					os.WriteFile(filepath.Join(r.overflowDir(), "1.ndjson.zst"), nil, 0o644),
+				); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -111,7 +123,12 @@ func TestReportTellsOfEveryLoss(t *testing.T) {
 
 func TestAppRotates(t *testing.T) {
 	dir := t.TempDir()
-	a := &App{Source: "a", Path: filepath.Join(dir, "app.log"), Kinds: []Rotation{Rename, RenameGzip, CopyTruncate}, Rand: rand.New(rand.NewPCG(1, 1))}
+	a := &App{
+		Source: "a",
+		Path:   filepath.Join(dir, "app.log"),
+		Kinds:  []Rotation{Rename, RenameGzip, CopyTruncate},
+		Rand:   rand.New(rand.NewPCG(1, 1)),
+	}
 	for range 20 {
 		if err := a.Write(10); err != nil {
 			t.Fatal(err)
@@ -120,7 +137,10 @@ func TestAppRotates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "app.log.*")); len(files) != 20 || a.Written() != 200 {
+	if files, _ := filepath.Glob(
+		filepath.Join(dir, "app.log.*"),
+	); len(files) != 20 ||
+		a.Written() != 200 {
 		t.Fatal(files)
 	}
 }

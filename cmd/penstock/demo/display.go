@@ -52,8 +52,14 @@ func (d *display) say(what string) {
 func (d *display) draw() {
 	overflowed, replayed := d.r.meter.totals()
 	waiting, bytes := overflowing(d.r.overflowDir())
-	line := fmt.Sprintf("        in Kafka %d   overflowed %d   replayed %d   waiting in overflow: %d objects, %d KiB",
-		d.r.ledger.Distinct(), overflowed, replayed, waiting, bytes>>10)
+	line := fmt.Sprintf(
+		"        in Kafka %d   overflowed %d   replayed %d   waiting in overflow: %d objects, %d KiB",
+		d.r.ledger.Distinct(),
+		overflowed,
+		replayed,
+		waiting,
+		bytes>>10,
+	)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.clear()

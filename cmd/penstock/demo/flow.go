@@ -26,7 +26,12 @@ type flowMeter struct {
 }
 
 func newFlowMeter(addr string) *flowMeter {
-	return &flowMeter{url: "http://" + addr + "/metrics", client: http.Client{Timeout: time.Second}, past: map[string]int64{}, now: map[string]int64{}}
+	return &flowMeter{
+		url:    "http://" + addr + "/metrics",
+		client: http.Client{Timeout: time.Second},
+		past:   map[string]int64{},
+		now:    map[string]int64{},
+	}
 }
 
 // sample reads the counters; an agent that does not answer leaves them as they are.

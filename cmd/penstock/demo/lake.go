@@ -52,13 +52,21 @@ func (r *run) writeLakeConfig() error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf(lakeConfig, filepath.Join(r.dir, "consumer-data"), addr, r.broker.Addr(), r.topic, r.lakeDir())
+	text := fmt.Sprintf(
+		lakeConfig,
+		filepath.Join(r.dir, "consumer-data"),
+		addr,
+		r.broker.Addr(),
+		r.topic,
+		r.lakeDir(),
+	)
 	return os.WriteFile(r.consumer.config, []byte(text), 0o644)
 }
 
 func (r *run) lakeDir() string { return filepath.Join(r.dir, "lake") }
 
-// archive is the second act: the consumer brings what is in Kafka into the lake, and is killed in the middle.
+// archive is the second act: the consumer brings what is in Kafka into the lake, and is killed in
+// the middle.
 func (r *run) archive(ctx context.Context) error {
 	r.show.say("the consumer archives the topic into hourly partitions")
 	if err := r.consumer.start(); err != nil {
@@ -82,7 +90,9 @@ func (r *run) archive(ctx context.Context) error {
 			return err
 		}
 		r.lake = ledger
-		if ledger.Distinct() >= total || !archiving.goesOn(ledger.Distinct()) || time.Now().After(deadline) || !r.consumer.running() {
+		if ledger.Distinct() >= total || !archiving.goesOn(ledger.Distinct()) ||
+			time.Now().After(deadline) ||
+			!r.consumer.running() {
 			break
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
@@ -117,7 +127,8 @@ func (r *run) waitObjects(ctx context.Context, n int) error {
 	}
 }
 
-// lakeObjects lists the objects of the lake; the store's own work directory, which begins with a dot, is none of it.
+// lakeObjects lists the objects of the lake; the store's own work directory, which begins with a
+// dot, is none of it.
 func lakeObjects(dir string) ([]string, error) {
 	var paths []string
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

@@ -8,7 +8,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Ledger counts lines by source and number: which were seen, how often, and in what order. Safe for concurrent use.
+// Ledger counts lines by source and number: which were seen, how often, and in what order. Safe for
+// concurrent use.
 type Ledger struct {
 	mu      sync.Mutex
 	sources map[string]*account

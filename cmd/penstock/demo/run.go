@@ -40,8 +40,9 @@ type run struct {
 	show      *display
 }
 
-// Run writes logs, moves them, takes the broker away, kills the agent, brings the broker back, archives the topic, and counts every line. It
-// returns ErrLost if the count does not come out even.
+// Run writes logs, moves them, takes the broker away, kills the agent, brings the broker back,
+// archives the topic, and counts every line. It returns ErrLost if the count does not come out
+// even.
 func Run(ctx context.Context, opts Options) (err error) {
 	r := &run{opts: opts, topic: "app-logs", ledger: NewLedger()}
 	if r.dir = opts.Dir; r.dir == "" {
@@ -60,7 +61,12 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	// A member that was killed is given up soon, or there would be little to see for a while.
-	soon := kfake.BrokerConfigs(map[string]string{"group.consumer.session.timeout.ms": "3000", "group.consumer.heartbeat.interval.ms": "500"})
+	soon := kfake.BrokerConfigs(
+		map[string]string{
+			"group.consumer.session.timeout.ms":    "3000",
+			"group.consumer.heartbeat.interval.ms": "500",
+		},
+	)
 	if r.broker, err = StartBroker(3, []string{r.topic}, soon); err != nil {
 		return err
 	}
@@ -88,7 +94,12 @@ func (r *run) play(ctx context.Context) error {
 	var tasks []func() error
 	for i := range 2 {
 		name := fmt.Sprintf("app-%d", i+1)
-		app := &App{Source: name, Path: filepath.Join(r.dir, "logs", name+".log"), Kinds: []Rotation{Rename, RenameGzip}[:i+1], Rand: rand.New(rand.NewPCG(uint64(i), 1))}
+		app := &App{
+			Source: name,
+			Path:   filepath.Join(r.dir, "logs", name+".log"),
+			Kinds:  []Rotation{Rename, RenameGzip}[:i+1],
+			Rand:   rand.New(rand.NewPCG(uint64(i), 1)),
+		}
 		r.apps = append(r.apps, app)
 		tasks = append(tasks, spawn(func() error {
 			return errors.Join(app.Run(writing, r.opts.Rate/2, 3*time.Second), app.Close())
@@ -112,9 +123,17 @@ func (r *run) play(ctx context.Context) error {
 		{"two apps write and rotate logs; the edge tails them into Kafka", nil, 4 * time.Second},
 		{"the broker is taken away: lines go to the disk buffer", r.broker.Stop, 6 * time.Second},
 		{"the outage lasts: the buffer moves to the overflow directory", nil, 5 * time.Second},
-		{"kill -9 of the edge, in the middle of it", func() error { r.meter.sample(); r.edge.kill(); return nil }, time.Second},
+		{
+			"kill -9 of the edge, in the middle of it",
+			func() error { r.meter.sample(); r.edge.kill(); return nil },
+			time.Second,
+		},
 		{"the edge is started again", r.edge.start, 4 * time.Second},
-		{"the broker is back: overflow first, then the buffer, in order", r.broker.Start, 4 * time.Second},
+		{
+			"the broker is back: overflow first, then the buffer, in order",
+			r.broker.Start,
+			4 * time.Second,
+		},
 	}
 	for _, s := range steps {
 		r.show.say(s.say)
@@ -140,12 +159,14 @@ func (r *run) play(ctx context.Context) error {
 	total := r.total()
 	deadline := time.Now().Add(40 * time.Second)
 	var arriving, draining progress
-	for r.ledger.Distinct() < total && arriving.goesOn(r.ledger.Distinct()) && time.Now().Before(deadline) && r.edge.running() {
+	for r.ledger.Distinct() < total && arriving.goesOn(r.ledger.Distinct()) &&
+		time.Now().Before(deadline) && r.edge.running() {
 		if err := wait(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	for n, _ := overflowing(r.overflowDir()); n > 0 && draining.goesOn(int64(n)) && time.Now().Before(deadline); n, _ = overflowing(r.overflowDir()) {
+	left := func() int { n, _ := overflowing(r.overflowDir()); return n }
+	for n := left(); n > 0 && draining.goesOn(int64(n)) && time.Now().Before(deadline); n = left() {
 		if err := wait(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
@@ -168,7 +189,8 @@ func (r *run) play(ctx context.Context) error {
 	return r.report()
 }
 
-// patience is how long nothing may move before what is missing counts as lost: the demo ends within a minute then, too.
+// patience is how long nothing may move before what is missing counts as lost: the demo ends within
+// a minute then, too.
 const patience = 10 * time.Second
 
 // progress watches a number that is to change.
@@ -234,8 +256,10 @@ func (r *run) report() error {
 	if left > 0 {
 		fmt.Fprintf(r.opts.Out, "%d objects are left in the overflow directory\n", left)
 	}
-	// What Kafka holds twice, because it was in flight when the edge was killed, the lake holds twice too: it must add nothing.
-	if b.Lost > 0 || b.Disordered > 0 || left > 0 || lake.Lost > 0 || lake.Duplicated != b.Duplicated {
+	// What Kafka holds twice, because it was in flight when the edge was killed, the lake holds
+	// twice too: it must add nothing.
+	if b.Lost > 0 || b.Disordered > 0 || left > 0 || lake.Lost > 0 ||
+		lake.Duplicated != b.Duplicated {
 		return ErrLost
 	}
 	return nil

@@ -21,13 +21,15 @@ const (
 	CopyTruncate                 // app.log is copied to app.log.1, then truncated
 )
 
-// App writes numbered JSON lines to one log and rotates it, as an application and logrotate do together. Not safe for concurrent use.
+// App writes numbered JSON lines to one log and rotates it, as an application and logrotate do
+// together. Not safe for concurrent use.
 type App struct {
 	Source string // goes into every line
 	Path   string
 	Kinds  []Rotation // chosen from at random
 	Rand   *rand.Rand
-	// Keep is the number of rotated files kept; 0 keeps all. Compressed or not, an older one is deleted.
+	// Keep is the number of rotated files kept; 0 keeps all. Compressed or not, an older one is
+	// deleted.
 	Keep int
 
 	f       *os.File
@@ -58,12 +60,24 @@ func (a *App) Write(n int) error {
 
 // AppendLine appends a JSON log line of about 200 bytes.
 func AppendLine(dst []byte, source string, seq int64, t time.Time) []byte {
-	return fmt.Appendf(dst, `{"ts":"%s","source":"%s","seq":%d,"level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x%016x"}`+"\n",
-		t.UTC().Format("2006-01-02T15:04:05.000Z"), source, seq, seq%1000, seq%97, seq%10007, uint64(seq)*0x9e3779b97f4a7c15, uint64(seq))
+	return fmt.Appendf(
+		dst,
+		`{"ts":"%s","source":"%s","seq":%d,"level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x%016x"}`+"\n",
+		t.UTC().
+			Format("2006-01-02T15:04:05.000Z"),
+		source,
+		seq,
+		seq%1000,
+		seq%97,
+		seq%10007,
+		uint64(seq)*0x9e3779b97f4a7c15,
+		uint64(seq),
+	)
 }
 
-// Rotate rotates the log in one of the ways of Kinds. For CopyTruncate the caller has seen to it that every line is read: what a reader
-// has not seen before the truncation can only be found in the copy.
+// Rotate rotates the log in one of the ways of Kinds. For CopyTruncate the caller has seen to it
+// that every line is read: what a reader has not seen before the truncation can only be found in
+// the copy.
 func (a *App) Rotate() (Rotation, error) {
 	if a.f == nil {
 		return Rename, nil
@@ -103,7 +117,8 @@ func (a *App) Close() error {
 	return a.f.Close()
 }
 
-// Run writes rate lines a second in small bursts until ctx ends, rotating at random about every rotateEvery.
+// Run writes rate lines a second in small bursts until ctx ends, rotating at random about every
+// rotateEvery.
 func (a *App) Run(ctx context.Context, rate int, rotateEvery time.Duration) error {
 	const step = 20 * time.Millisecond
 	tick := time.NewTicker(step)
@@ -126,7 +141,9 @@ func (a *App) Run(ctx context.Context, rate int, rotateEvery time.Duration) erro
 				if _, err := a.Rotate(); err != nil {
 					return err
 				}
-				nextRotation = now.Add(time.Duration((0.5 + a.Rand.Float64()) * float64(rotateEvery)))
+				nextRotation = now.Add(
+					time.Duration((0.5 + a.Rand.Float64()) * float64(rotateEvery)),
+				)
 			}
 		}
 	}
@@ -151,8 +168,8 @@ func copyFile(from, to string) error {
 	return errors.Join(err, dst.Close())
 }
 
-// gzipFile does what gzip(1) does: the compressed file appears beside the plain one, which is then removed. Libraries that compress logs seldom
-// keep the file's time, as gzip does.
+// gzipFile does what gzip(1) does: the compressed file appears beside the plain one, which is then
+// removed. Libraries that compress logs seldom keep the file's time, as gzip does.
 func gzipFile(path string, keepTime bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -29,7 +29,13 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "penstock")
-		cmd := exec.Command("go", "build", "-o", binary, "github.com/penstock/penstock/cmd/penstock")
+		cmd := exec.Command(
+			"go",
+			"build",
+			"-o",
+			binary,
+			"github.com/penstock/penstock/cmd/penstock",
+		)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build penstock: %v\n%s", err, out)
 			return 1
@@ -67,7 +73,8 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// agent is the real binary under a config, started and killed at will. Not safe for concurrent use but for its URL.
+// agent is the real binary under a config, started and killed at will. Not safe for concurrent use
+// but for its URL.
 type agent struct {
 	t       *testing.T
 	config  string
@@ -85,8 +92,18 @@ type agent struct {
 func newAgent(t *testing.T, name, config string) *agent {
 	t.Helper()
 	dir := t.TempDir()
-	a := &agent{t: t, program: binary, config: filepath.Join(dir, name+".hcl"), logPath: filepath.Join(dir, name+".log"), admin: freeAddr(t)}
-	if err := os.WriteFile(a.config, []byte(strings.ReplaceAll(config, "ADMIN", a.admin)), 0o644); err != nil {
+	a := &agent{
+		t:       t,
+		program: binary,
+		config:  filepath.Join(dir, name+".hcl"),
+		logPath: filepath.Join(dir, name+".log"),
+		admin:   freeAddr(t),
+	}
+	if err := os.WriteFile(
+		a.config,
+		[]byte(strings.ReplaceAll(config, "ADMIN", a.admin)),
+		0o644,
+	); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -122,7 +139,8 @@ func (a *agent) start() {
 	defer log.Close()
 	a.cmd = exec.Command(a.program, "run", a.config)
 	if a.files > 0 {
-		limit := fmt.Sprintf(`ulimit -n %d && ulimit -Sn %d && exec "$0" "$@"`, a.files, a.files/2) // it is the hard limit that counts
+		// it is the hard limit that counts
+		limit := fmt.Sprintf(`ulimit -n %d && ulimit -Sn %d && exec "$0" "$@"`, a.files, a.files/2)
 		a.cmd = exec.Command("sh", "-c", limit, a.program, "run", a.config)
 	}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
@@ -137,7 +155,8 @@ func (a *agent) start() {
 	}()
 }
 
-// keepAddress moves the admin server to another port if somebody has taken its port while the agent was down.
+// keepAddress moves the admin server to another port if somebody has taken its port while the agent
+// was down.
 func (a *agent) keepAddress() {
 	a.t.Helper()
 	if l, err := net.Listen("tcp", a.admin); err == nil {
@@ -150,7 +169,11 @@ func (a *agent) keepAddress() {
 	}
 	old := a.admin
 	a.admin = freeAddr(a.t)
-	if err := os.WriteFile(a.config, []byte(strings.ReplaceAll(string(text), old, a.admin)), 0o644); err != nil {
+	if err := os.WriteFile(
+		a.config,
+		[]byte(strings.ReplaceAll(string(text), old, a.admin)),
+		0o644,
+	); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -249,7 +272,8 @@ func eventually(t *testing.T, within time.Duration, ok func() bool, say func() s
 	}
 }
 
-// pause waits for d or the end of the test: time that the system under test is given, not a wait for something.
+// pause waits for d or the end of the test: time that the system under test is given, not a wait
+// for something.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

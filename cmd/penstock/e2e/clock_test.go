@@ -13,7 +13,8 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// clockReader is added to the program that has a clock to step: it takes what a file says, in seconds.
+// clockReader is added to the program that has a clock to step: it takes what a file says, in
+// seconds.
 const clockReader = `package main
 
 import (
@@ -54,12 +55,22 @@ func buildWithClock(t *testing.T) string {
 		t.Fatal("the standard library's clock is not where it was")
 	}
 	stepped := strings.Replace(string(source), now, now+"\tsec += Step.Load()\n", 1)
-	stepped = strings.Replace(stepped, "import (\n", "import (\n\t\"sync/atomic\"\n", 1) + "\n// Step is added to the wall clock, in seconds.\nvar Step atomic.Int64\n"
+	stepped = strings.Replace(
+		stepped,
+		"import (\n",
+		"import (\n\t\"sync/atomic\"\n",
+		1,
+	) + "\n// Step is added to the wall clock, in seconds.\nvar Step atomic.Int64\n"
 	main, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := map[string]map[string]string{"Replace": {library: filepath.Join(dir, "time.go"), filepath.Join(main, "clock_reader.go"): filepath.Join(dir, "reader.go")}}
+	overlay := map[string]map[string]string{
+		"Replace": {
+			library:                                filepath.Join(dir, "time.go"),
+			filepath.Join(main, "clock_reader.go"): filepath.Join(dir, "reader.go"),
+		},
+	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
 		t.Fatal(err)
@@ -70,16 +81,24 @@ func buildWithClock(t *testing.T) string {
 		}
 	}
 	program := filepath.Join(dir, "penstock")
-	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "github.com/penstock/penstock/cmd/penstock")
+	build := exec.Command(
+		"go",
+		"build",
+		"-overlay",
+		filepath.Join(dir, "overlay.json"),
+		"-o",
+		program,
+		"github.com/penstock/penstock/cmd/penstock",
+	)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
 }
 
-// The wall clock jumps by an hour and by a day, forwards and back, while lines are written, files are
-// rotated, Kafka comes and goes and the agent is killed: no line is lost or out of order, none waits for
-// the clock, and only what was in flight at a kill or an outage comes twice.
+// The wall clock jumps by an hour and by a day, forwards and back, while lines are written, files
+// are rotated, Kafka comes and goes and the agent is killed: no line is lost or out of order, none
+// waits for the clock, and only what was in flight at a kill or an outage comes twice.
 func TestClockSteps(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it: the standard library is built anew")
@@ -87,7 +106,16 @@ func TestClockSteps(t *testing.T) {
 	clock := filepath.Join(t.TempDir(), "clock")
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	r := newRig(t, fmt.Sprintf(edgeConfig, "DIR", "BROKER", "s3", s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\""))
+	r := newRig(
+		t,
+		fmt.Sprintf(
+			edgeConfig,
+			"DIR",
+			"BROKER",
+			"s3",
+			s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\"",
+		),
+	)
 	r.app.Kinds = []demo.Rotation{demo.Rename, demo.RenameGzip}
 	r.agent.program = buildWithClock(t)
 	r.agent.env = []string{"PENSTOCK_TEST_CLOCK=" + clock}
@@ -121,11 +149,29 @@ func TestClockSteps(t *testing.T) {
 			r.must(r.broker.Start())
 		}
 		began := time.Now()
-		eventually(t, 40*time.Second, func() bool { return r.ledger.Distinct() >= r.app.Written() }, func() string {
-			return fmt.Sprintf("the clock at %+d s: %+v", at, r.ledger.Check(map[string]int64{"a": r.app.Written()}))
-		})
-		t.Logf("the clock at %+d s, outage %v, kill %v: all lines after %.1f s", at, outage, kill, time.Since(began).Seconds())
-		if b := r.ledger.Check(map[string]int64{"a": r.app.Written()}); b.Lost != 0 || b.Disordered != 0 || !outage && !kill && b.Duplicated != 0 {
+		eventually(
+			t,
+			40*time.Second,
+			func() bool { return r.ledger.Distinct() >= r.app.Written() },
+			func() string {
+				return fmt.Sprintf(
+					"the clock at %+d s: %+v",
+					at,
+					r.ledger.Check(map[string]int64{"a": r.app.Written()}),
+				)
+			},
+		)
+		t.Logf(
+			"the clock at %+d s, outage %v, kill %v: all lines after %.1f s",
+			at,
+			outage,
+			kill,
+			time.Since(began).Seconds(),
+		)
+		if b := r.ledger.Check(
+			map[string]int64{"a": r.app.Written()},
+		); b.Lost != 0 || b.Disordered != 0 ||
+			!outage && !kill && b.Duplicated != 0 {
 			t.Fatalf("the clock at %+d s: %+v", at, b)
 		}
 	}

@@ -50,7 +50,8 @@ pipeline "app-logs" {
 }
 `
 
-// clusterEdge is an agent with a topic of its own, the apps whose logs it tails, and what a reader found in the topic.
+// clusterEdge is an agent with a topic of its own, the apps whose logs it tails, and what a reader
+// found in the topic.
 type clusterEdge struct {
 	t      *testing.T
 	name   string // and the topic's
@@ -74,7 +75,12 @@ type clusterEdge struct {
 	arrivals []arrival
 }
 
-func newClusterEdge(t *testing.T, rng *rand.Rand, name, config string, brokers []string) *clusterEdge {
+func newClusterEdge(
+	t *testing.T,
+	rng *rand.Rand,
+	name, config string,
+	brokers []string,
+) *clusterEdge {
 	dir := t.TempDir()
 	logs := filepath.Join(dir, "logs")
 	if err := os.MkdirAll(logs, 0o755); err != nil {
@@ -83,7 +89,11 @@ func newClusterEdge(t *testing.T, rng *rand.Rand, name, config string, brokers [
 	e := &clusterEdge{t: t, name: name, addrs: strings.Join(brokers, ","), ledger: demo.NewLedger()}
 	e.agent = newAgent(t, name, replaceAll(config, "DIR", dir, "NAME", name))
 	for _, kind := range []string{"plain", "rename", "gzip"} {
-		app := &demo.App{Source: kind, Path: filepath.Join(logs, kind+".log"), Rand: rand.New(rand.NewPCG(rng.Uint64(), 2))}
+		app := &demo.App{
+			Source: kind,
+			Path:   filepath.Join(logs, kind+".log"),
+			Rand:   rand.New(rand.NewPCG(rng.Uint64(), 2)),
+		}
 		switch kind {
 		case "rename":
 			app.Kinds = []demo.Rotation{demo.Rename}
@@ -103,7 +113,13 @@ func (e *clusterEdge) write() {
 		if app.Kinds == nil {
 			every = 0
 		}
-		e.writers = append(e.writers, background(e.t.Context(), func(ctx context.Context) error { return app.Run(ctx, 200, every) }))
+		e.writers = append(
+			e.writers,
+			background(
+				e.t.Context(),
+				func(ctx context.Context) error { return app.Run(ctx, 200, every) },
+			),
+		)
 	}
 }
 
@@ -126,7 +142,8 @@ func (e *clusterEdge) written() (bySource map[string]int64, total int64) {
 	return bySource, total
 }
 
-// settled waits until all lines are in the topic and the agent knows that they are. The apps rest, and the agent runs.
+// settled waits until all lines are in the topic and the agent knows that they are. The apps rest,
+// and the agent runs.
 func (e *clusterEdge) settled(ctx context.Context, within time.Duration) error {
 	bySource, total := e.written()
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -134,14 +151,24 @@ func (e *clusterEdge) settled(ctx context.Context, within time.Duration) error {
 	for ctx.Err() == nil {
 		lag, err := e.agent.metric("penstock_output_lag_records")
 		flying, err2 := e.agent.metric("penstock_output_in_flight_batches")
-		if errors.Join(err, err2) == nil && lag == 0 && flying == 0 && e.ledger.Distinct() >= total {
+		if errors.Join(err, err2) == nil && lag == 0 && flying == 0 &&
+			e.ledger.Distinct() >= total {
 			return nil
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
 	lag, err := e.agent.metric("penstock_output_lag_records")
-	return fmt.Errorf("%s: %d of %d lines arrived within %v, the output's lag is %v (%v), missing are %v; the reader says %s", e.name, e.ledger.Distinct(), total, within,
-		lag, err, e.ledger.Check(bySource).Notes, lastLines(e.reader.log, 5))
+	return fmt.Errorf(
+		"%s: %d of %d lines arrived within %v, the output's lag is %v (%v), missing are %v; the reader says %s",
+		e.name,
+		e.ledger.Distinct(),
+		total,
+		within,
+		lag,
+		err,
+		e.ledger.Check(bySource).Notes,
+		lastLines(e.reader.log, 5),
+	)
 }
 
 // killing kills the agent at random moments and starts it again, until ctx ends.
@@ -178,7 +205,8 @@ func (e *clusterEdge) kill() {
 	e.kills = append(e.kills, k)
 }
 
-// id returns the transactional id, and the group that holds the position, of an edge that sends exactly once.
+// id returns the transactional id, and the group that holds the position, of an edge that sends
+// exactly once.
 func (e *clusterEdge) id() string { return "penstock." + e.name + ".app-logs.kafka.events" }
 
 // follow begins to read the topic, which is in another life.
@@ -189,11 +217,19 @@ func (e *clusterEdge) follow() error {
 	e.reader, err = startReader(e.t, e.addrs, e.name, func(line []byte) {
 		r := gjson.ParseBytes(line).Array()
 		value := r[3].String()
-		a := arrival{life: life, partition: int(r[0].Int()), offset: r[1].Int(), at: time.UnixMilli(r[2].Int())}
+		a := arrival{
+			life:      life,
+			partition: int(r[0].Int()),
+			offset:    r[1].Int(),
+			at:        time.UnixMilli(r[2].Int()),
+		}
 		if e.key != "" {
 			a.key = gjson.Get(value, e.key).String()
 		}
-		a.line.source, a.line.seq = gjson.Get(value, "source").String(), gjson.Get(value, "seq").Int()
+		a.line.source, a.line.seq = gjson.Get(value, "source").
+			String(),
+			gjson.Get(value, "seq").
+				Int()
 		e.ledger.See([]byte(value))
 		e.seen.Lock()
 		e.arrivals = append(e.arrivals, a)
@@ -230,7 +266,13 @@ func startReader(t *testing.T, brokers, topic string, see func(line []byte)) (*r
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r := &reader{topic: topic, log: log.Name(), input: in, done: make(chan struct{}), kill: cmd.Process.Kill}
+	r := &reader{
+		topic: topic,
+		log:   log.Name(),
+		input: in,
+		done:  make(chan struct{}),
+		kill:  cmd.Process.Kill,
+	}
 	go func() {
 		defer log.Close()
 		defer close(r.done)

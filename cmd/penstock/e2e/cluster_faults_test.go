@@ -28,7 +28,8 @@ type clusterWorld struct {
 	faults []*fault
 }
 
-// fault is a span that may concern one edge alone. Its end is not known before the cluster is whole again.
+// fault is a span that may concern one edge alone. Its end is not known before the cluster is whole
+// again.
 type fault struct {
 	span
 	edge *clusterEdge // nil: all
@@ -43,8 +44,13 @@ func newClusterWorld(t *testing.T) *clusterWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Addrs()...), kgo.DialTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second),
-		kgo.RequestRetries(2), kgo.MetadataMinAge(100*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.Addrs()...),
+		kgo.DialTimeout(time.Second),
+		kgo.RequestTimeoutOverhead(time.Second),
+		kgo.RequestRetries(2),
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +87,8 @@ func (w *clusterWorld) endLater(f *fault, after time.Duration) {
 	f.to = time.Now().Add(after)
 }
 
-// whole waits until each partition has a leader and all its replicas, which ends the faults that broke the cluster.
+// whole waits until each partition has a leader and all its replicas, which ends the faults that
+// broke the cluster.
 func (w *clusterWorld) whole(broken ...*fault) error {
 	err := w.insist("the cluster becomes whole", func(ctx context.Context) error {
 		m, err := w.adm.Metadata(ctx)
@@ -94,7 +101,15 @@ func (w *clusterWorld) whole(broken ...*fault) error {
 		for _, topic := range m.Topics {
 			for _, p := range topic.Partitions {
 				if p.Err != nil || p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
-					return fmt.Errorf("%s partition %d: leader %d, in sync %v of %v, %w", topic.Topic, p.Partition, p.Leader, p.ISR, p.Replicas, p.Err)
+					return fmt.Errorf(
+						"%s partition %d: leader %d, in sync %v of %v, %w",
+						topic.Topic,
+						p.Partition,
+						p.Leader,
+						p.ISR,
+						p.Replicas,
+						p.Err,
+					)
 				}
 			}
 		}
@@ -122,7 +137,8 @@ func (w *clusterWorld) insist(what string, do func(context.Context) error) error
 	}
 }
 
-// dealt returns n things from decks that are shuffled anew when one is used up, so that each comes up soon.
+// dealt returns n things from decks that are shuffled anew when one is used up, so that each comes
+// up soon.
 func dealt[T any](rng *rand.Rand, of ...T) func() T {
 	var deck []T
 	return func() T {
@@ -141,7 +157,8 @@ func between(rng *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(rng.Int64N(int64(to-from)))
 }
 
-// brokers does to brokers what happens to them until ctx ends; then all of them run. Most faults spare some edges: what these send must not come again.
+// brokers does to brokers what happens to them until ctx ends; then all of them run. Most faults
+// spare some edges: what these send must not come again.
 func (w *clusterWorld) brokers(ctx context.Context, rng *rand.Rand) error {
 	var broken []*fault
 	next := dealt(rng, w.killOne, w.killTwo, w.freezeOne, w.freezeTwo, w.roll, w.killController)
@@ -214,7 +231,13 @@ func (w *clusterWorld) freezeOne(ctx context.Context, rng *rand.Rand) (*fault, e
 
 func (w *clusterWorld) freezeTwo(ctx context.Context, rng *rand.Rand) (*fault, error) {
 	ids, d := rng.Perm(servers.Brokers), between(rng, 5*time.Second, 20*time.Second)
-	f := w.begin(nil, "brokers %d and %d are frozen for %v", ids[0]+1, ids[1]+1, d.Round(time.Second))
+	f := w.begin(
+		nil,
+		"brokers %d and %d are frozen for %v",
+		ids[0]+1,
+		ids[1]+1,
+		d.Round(time.Second),
+	)
 	err := w.c.Freeze(ids[0] + 1)
 	pause(ctx, between(rng, 0, 2*time.Second))
 	err = errors.Join(err, w.c.Freeze(ids[1]+1))
@@ -242,7 +265,8 @@ func (w *clusterWorld) killController(ctx context.Context, rng *rand.Rand) (*fau
 	return f, w.c.Start(servers.Controller)
 }
 
-// admin does what administrators do until ctx ends; then all of it is undone, but for the partitions.
+// admin does what administrators do until ctx ends; then all of it is undone, but for the
+// partitions.
 func (w *clusterWorld) admin(ctx context.Context, rng *rand.Rand) error {
 	next := dealt(rng, w.addPartitions, w.reassign, w.recreate, w.deny, w.throttle, w.forget)
 	edge := dealt(rng, w.edges...)
@@ -257,7 +281,10 @@ func (w *clusterWorld) admin(ctx context.Context, rng *rand.Rand) error {
 	}
 }
 
-func (w *clusterWorld) partitions(ctx context.Context, topic string) (kadm.PartitionDetails, error) {
+func (w *clusterWorld) partitions(
+	ctx context.Context,
+	topic string,
+) (kadm.PartitionDetails, error) {
 	m, err := w.adm.Metadata(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -301,7 +328,8 @@ func (w *clusterWorld) reassign(ctx context.Context, rng *rand.Rand, e *clusterE
 	return nil
 }
 
-// assign gives each partition of the topic a random order of replicas, the first of which becomes the leader.
+// assign gives each partition of the topic a random order of replicas, the first of which becomes
+// the leader.
 func (w *clusterWorld) assign(rng *rand.Rand, e *clusterEdge, replicas int) error {
 	order := map[int32][]int32{}
 	err := w.insist("reassign "+e.name, func(ctx context.Context) error {
@@ -340,7 +368,8 @@ func (w *clusterWorld) assign(rng *rand.Rand, e *clusterEdge, replicas int) erro
 		return err
 	}
 	return w.insist("elect leaders of "+e.name, func(ctx context.Context) error {
-		_, err := w.adm.ElectLeaders(ctx, kadm.ElectPreferredReplica, topic) // those that are not to be had stay
+		// those that are not to be had stay
+		_, err := w.adm.ElectLeaders(ctx, kadm.ElectPreferredReplica, topic)
 		return err
 	})
 }
@@ -350,7 +379,13 @@ func (w *clusterWorld) create(topic string, partitions int) error {
 	lost := false
 	return w.insist("create "+topic, func(ctx context.Context) error {
 		stamped := "LogAppendTime"
-		_, err := w.adm.CreateTopic(ctx, int32(partitions), 3, map[string]*string{"message.timestamp.type": &stamped}, topic)
+		_, err := w.adm.CreateTopic(
+			ctx,
+			int32(partitions),
+			3,
+			map[string]*string{"message.timestamp.type": &stamped},
+			topic,
+		)
 		if lost && errors.Is(err, kerr.TopicAlreadyExists) {
 			return nil
 		}
@@ -359,8 +394,9 @@ func (w *clusterWorld) create(topic string, partitions int) error {
 	})
 }
 
-// recreate deletes the edge's topic and makes it again. What it held must have been read by then, and what the edge has to send comes
-// after that: the agent lives, or else what is sent again for a kill would be in both lives of the topic.
+// recreate deletes the edge's topic and makes it again. What it held must have been read by then,
+// and what the edge has to send comes after that: the agent lives, or else what is sent again for a
+// kill would be in both lives of the topic.
 func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterEdge) error {
 	w.tell(e, "the topic is deleted and made again")
 	e.mu.Lock()
@@ -369,7 +405,10 @@ func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterE
 		return err
 	}
 	defer e.write()
-	if err := errors.Join(e.settled(w.t.Context(), 3*time.Minute), e.reader.end(2*time.Minute)); err != nil {
+	if err := errors.Join(
+		e.settled(w.t.Context(), 3*time.Minute),
+		e.reader.end(2*time.Minute),
+	); err != nil {
 		return err
 	}
 	deleted := false
@@ -432,8 +471,8 @@ func (w *clusterWorld) deny(ctx context.Context, rng *rand.Rand, e *clusterEdge)
 	})
 }
 
-// forget deletes the group with the position of the edge that sends exactly once, as happens to a host that is off for long, and kills the edge: what it
-// has delivered must not come again.
+// forget deletes the group with the position of the edge that sends exactly once, as happens to a
+// host that is off for long, and kills the edge: what it has delivered must not come again.
 func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge) error {
 	e := w.edges[slices.IndexFunc(w.edges, func(e *clusterEdge) bool { return e.exact })]
 	what := w.tell(e, "the group is deleted, and the agent killed")
@@ -464,18 +503,34 @@ func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge)
 	return nil
 }
 
-// throttle bounds what the edges' user may send. Brokers tell clients how long they must send nothing for what they have sent, which the end of the quota
-// does not end: a backlog's time for ten seconds or so.
+// throttle bounds what the edges' user may send. Brokers tell clients how long they must send
+// nothing for what they have sent, which the end of the quota does not end: a backlog's time for
+// ten seconds or so.
 func (w *clusterWorld) throttle(ctx context.Context, rng *rand.Rand, _ *clusterEdge) error {
-	user, d, rate := servers.ClusterUser, between(rng, 4*time.Second, 12*time.Second), float64(20000+rng.IntN(30000))
-	f := w.begin(nil, "producing is throttled to %.0f bytes a second and broker for %v", rate, d.Round(time.Second))
+	user, d, rate := servers.ClusterUser, between(
+		rng,
+		4*time.Second,
+		12*time.Second,
+	), float64(
+		20000+rng.IntN(30000),
+	)
+	f := w.begin(
+		nil,
+		"producing is throttled to %.0f bytes a second and broker for %v",
+		rate,
+		d.Round(time.Second),
+	)
 	defer w.endLater(f, 10*time.Second)
 	quota := func(remove bool) error {
 		return w.insist(f.what, func(ctx context.Context) error {
-			resp, err := w.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{
-				Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &user}},
-				Ops:    []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: rate, Remove: remove}},
-			}})
+			resp, err := w.adm.AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{
+				{
+					Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &user}},
+					Ops: []kadm.AlterClientQuotaOp{
+						{Key: "producer_byte_rate", Value: rate, Remove: remove},
+					},
+				},
+			})
 			for _, r := range resp {
 				err = errors.Join(err, r.Err)
 			}

@@ -31,12 +31,14 @@ type excuse struct {
 	margin time.Duration // how long an acknowledgement may take to be on disk
 }
 
-// spareBefore is how long before a fault an agent is killed at the latest for the fault to have nothing to do with what was on its way then.
+// spareBefore is how long before a fault an agent is killed at the latest for the fault to have
+// nothing to do with what was on its way then.
 const spareBefore = 2 * time.Second
 
-// holds tells whether a record that was appended at first, and again later, had been sent and not been acknowledged when the agent was
-// killed. A fault at that time may have kept it unanswered since its beginning, or let it be appended only at its end, and so may those
-// before and after it without a gap.
+// holds tells whether a record that was appended at first, and again later, had been sent and not
+// been acknowledged when the agent was killed. A fault at that time may have kept it unanswered
+// since its beginning, or let it be appended only at its end, and so may those before and after it
+// without a gap.
 func (e excuse) holds(first, again time.Time) bool {
 	for _, k := range e.kills {
 		m := span{from: k.from, to: k.to}
@@ -91,13 +93,19 @@ func (v *verdict) note(format string, args ...any) {
 
 // judge looks for lines that came more than once, and for lines that came late.
 //
-// Order is that of a source, or of its lines with one key, within a partition. Over the whole topic there is none: where a source or a key belongs depends on
-// how many partitions there are, which changes. After a kill that may be another number, by which what a dead partition had not taken goes to one that has
-// taken later lines with other keys. What comes again does not count.
+// Order is that of a source, or of its lines with one key, within a partition. Over the whole topic
+// there is none: where a source or a key belongs depends on how many partitions there are, which
+// changes. After a kill that may be another number, by which what a dead partition had not taken
+// goes to one that has taken later lines with other keys. What comes again does not count.
 func judge(arrivals []arrival, e excuse) (v verdict) {
 	byTime := slices.Clone(arrivals)
 	slices.SortStableFunc(byTime, func(a, b arrival) int {
-		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.life, b.life), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+		return cmp.Or(
+			a.at.Compare(b.at),
+			cmp.Compare(a.life, b.life),
+			cmp.Compare(a.partition, b.partition),
+			cmp.Compare(a.offset, b.offset),
+		)
 	})
 	last := map[line]arrival{}
 	type where struct{ life, partition int }
@@ -144,7 +152,11 @@ func TestTheJudgeFindsWhatCameAgainOrLate(t *testing.T) {
 	}
 	kill := []span{{"kill", at(10), at(10.1)}}
 	fault := []span{{"frozen", at(5), at(20)}}
-	chain := []span{{"frozen", at(1), at(4)}, {"killed", at(-5), at(0.5)}, {"throttled", at(3), at(9.5)}}
+	chain := []span{
+		{"frozen", at(1), at(4)},
+		{"killed", at(-5), at(0.5)},
+		{"throttled", at(3), at(9.5)},
+	}
 	for name, c := range map[string]struct {
 		arrivals []arrival
 		excuse   excuse

@@ -13,11 +13,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// TestClusterHoldsThePromises runs edges in all modes before Apache Kafka with three brokers that are killed, frozen and rolled, while topics get
-// partitions, other replicas, and second lives, rights are taken away, quotas bite, and the edges are killed. A reader of
-// committed records, another client's, finds each line, once and in order, but for what README says of duplicates.
+// TestClusterHoldsThePromises runs edges in all modes before Apache Kafka with three brokers that
+// are killed, frozen and rolled, while topics get partitions, other replicas, and second lives,
+// rights are taken away, quotas bite, and the edges are killed. A reader of committed records,
+// another client's, finds each line, once and in order, but for what README says of duplicates.
 //
-// It goes on for $PENSTOCK_CLUSTER_TIME; what it does is given by the seed, though not to the millisecond.
+// It goes on for $PENSTOCK_CLUSTER_TIME; what it does is given by the seed, though not to the
+// millisecond.
 func TestClusterHoldsThePromises(t *testing.T) {
 	needs(t, "PENSTOCK_PYTHON", "Python with confluent-kafka")
 	rng := seeded(t)
@@ -45,8 +47,19 @@ func TestClusterHoldsThePromises(t *testing.T) {
 		{"spill", hasty, "buffer { spill = true }"},
 	}
 	for _, m := range modes {
-		config := replaceAll(clusterConfig, "MODE", m.output, "BUFFER", m.pipeline, "BROKERS", strings.Join(w.c.SecuredAddrs(), `", "`),
-			"USER", servers.ClusterUser, "PASSWORD", servers.ClusterPassword)
+		config := replaceAll(
+			clusterConfig,
+			"MODE",
+			m.output,
+			"BUFFER",
+			m.pipeline,
+			"BROKERS",
+			strings.Join(w.c.SecuredAddrs(), `", "`),
+			"USER",
+			servers.ClusterUser,
+			"PASSWORD",
+			servers.ClusterPassword,
+		)
 		e := newClusterEdge(t, rng, "edge-"+m.name, config, w.c.Addrs())
 		if e.exact = m.name == "exact"; m.name == "keyed" {
 			e.key = "ms"
@@ -80,7 +93,10 @@ func TestClusterHoldsThePromises(t *testing.T) {
 	}
 	w.finish()
 	margin := 2*time.Second + 3*worst()
-	t.Logf("what was appended up to %v before a kill may not have been known to be", margin.Round(time.Millisecond))
+	t.Logf(
+		"what was appended up to %v before a kill may not have been known to be",
+		margin.Round(time.Millisecond),
+	)
 	for _, e := range w.edges {
 		w.check(e, margin)
 	}
@@ -90,7 +106,11 @@ func TestClusterHoldsThePromises(t *testing.T) {
 func (w *clusterWorld) prepare(rng *rand.Rand) {
 	w.t.Helper()
 	user := "User:" + servers.ClusterUser
-	allow := kadm.NewACLs().Allow(user).AllowHosts("*").Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternPrefixed)
+	allow := kadm.NewACLs().
+		Allow(user).
+		AllowHosts("*").
+		Operations(kadm.OpAll).
+		ResourcePatternType(kadm.ACLPatternPrefixed)
 	for _, acl := range []*kadm.ACLBuilder{
 		kadm.NewACLs().Allow(user).AllowHosts("*").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral).Topics("positions"),
 		allow.Topics("edge-").Groups("penstock.").TransactionalIDs("penstock."),
@@ -177,13 +197,30 @@ func (w *clusterWorld) check(e *clusterEdge, margin time.Duration) {
 			}
 		}
 	}
-	w.t.Logf("%s: %d lines, %d kills (%d without a fault), %d faults without a kill, %d lives: %d lost, %d repeated, %d out of order; %d repeated as the README says",
-		e.name, total, len(e.kills), calm, unkilled, e.life, b.Lost, v.repeated, v.disordered, v.excused)
+	w.t.Logf(
+		"%s: %d lines, %d kills (%d without a fault), %d faults without a kill, %d lives: %d lost, %d repeated, %d out of order; %d repeated as the README says",
+		e.name,
+		total,
+		len(e.kills),
+		calm,
+		unkilled,
+		e.life,
+		b.Lost,
+		v.repeated,
+		v.disordered,
+		v.excused,
+	)
 	if b.Lost != 0 || e.ledger.Strange() != 0 {
 		w.t.Errorf("%s: %d lost, %d strange: %v", e.name, b.Lost, e.ledger.Strange(), b.Notes)
 	}
 	if v.repeated != 0 || v.disordered != 0 {
-		w.t.Errorf("%s: %d repeated, %d out of order:\n%s", e.name, v.repeated, v.disordered, strings.Join(v.notes, "\n"))
+		w.t.Errorf(
+			"%s: %d repeated, %d out of order:\n%s",
+			e.name,
+			v.repeated,
+			v.disordered,
+			strings.Join(v.notes, "\n"),
+		)
 	}
 	if len(e.kills) == 0 || total < 1000 {
 		w.t.Errorf("%s: %d lines and %d kills show nothing", e.name, total, len(e.kills))

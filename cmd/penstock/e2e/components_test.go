@@ -9,14 +9,17 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
-// TestComponentsOnRealServers runs the suites of single components that take their server from the environment.
+// TestComponentsOnRealServers runs the suites of single components that take their server from the
+// environment.
 func TestComponentsOnRealServers(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
 	}
 	suite := func(t *testing.T, env []string, run string, packages ...string) {
 		t.Helper()
-		args := append([]string{"test", "-count=1", "-timeout", "5m", "-run", run, "-v"}, packages...)
+		args := append(
+			[]string{"test", "-count=1", "-timeout", "5m", "-run", run, "-v"},
+			packages...)
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Env = append(os.Environ(), env...)
 		out, err := cmd.CombinedOutput()
@@ -32,8 +35,10 @@ func TestComponentsOnRealServers(t *testing.T) {
 		}
 		t.Cleanup(s.Close)
 		suite(t, []string{
-			"PENSTOCK_TEST_S3_ENDPOINT=" + s.URL(), "PENSTOCK_TEST_S3_BUCKET=penstock-test",
-			"PENSTOCK_TEST_S3_ACCESS_KEY_ID=" + servers.S3AccessKey, "PENSTOCK_TEST_S3_SECRET_ACCESS_KEY=" + servers.S3SecretKey,
+			"PENSTOCK_TEST_S3_ENDPOINT=" + s.URL(),
+			"PENSTOCK_TEST_S3_BUCKET=penstock-test",
+			"PENSTOCK_TEST_S3_ACCESS_KEY_ID=" + servers.S3AccessKey,
+			"PENSTOCK_TEST_S3_SECRET_ACCESS_KEY=" + servers.S3SecretKey,
 		}, "TestRealServer", module+"outputs/s3")
 	})
 	t.Run("gcs", func(t *testing.T) {
@@ -42,15 +47,33 @@ func TestComponentsOnRealServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(g.Close)
-		suite(t, []string{"PENSTOCK_TEST_GCS_ENDPOINT=" + strings.TrimSuffix(g.URL(), "/storage/v1/"), "PENSTOCK_TEST_GCS_BUCKET=penstock-test"}, "TestRealServer", module+"outputs/gcs")
+		suite(
+			t,
+			[]string{
+				"PENSTOCK_TEST_GCS_ENDPOINT=" + strings.TrimSuffix(g.URL(), "/storage/v1/"),
+				"PENSTOCK_TEST_GCS_BUCKET=penstock-test",
+			},
+			"TestRealServer",
+			module+"outputs/gcs",
+		)
 	})
 	t.Run("kafka", func(t *testing.T) {
-		k, err := servers.NewKafka(t.TempDir(), "message.max.bytes=300000000", "socket.request.max.bytes=400000000")
+		k, err := servers.NewKafka(
+			t.TempDir(),
+			"message.max.bytes=300000000",
+			"socket.request.max.bytes=400000000",
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(k.Close)
-		suite(t, []string{"PENSTOCK_KAFKA_BROKERS=" + k.Addr()}, "Real", module+"outputs/kafka", module+"inputs/kafka")
+		suite(
+			t,
+			[]string{"PENSTOCK_KAFKA_BROKERS=" + k.Addr()},
+			"Real",
+			module+"outputs/kafka",
+			module+"inputs/kafka",
+		)
 	})
 }
 

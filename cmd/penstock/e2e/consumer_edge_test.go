@@ -47,8 +47,8 @@ pipeline "lake" {
 }
 `
 
-// TestEdgeArchivesExactlyOnce kills an edge that archives straight from its buffer, while apps write and rotate logs and the store fails: each line is in
-// exactly one object, in order.
+// TestEdgeArchivesExactlyOnce kills an edge that archives straight from its buffer, while apps
+// write and rotate logs and the store fails: each line is in exactly one object, in order.
 func TestEdgeArchivesExactlyOnce(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -72,18 +72,34 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ag := newAgent(t, "edge", replaceAll(edgeLakeConfig, "DIR", dir, "KIND", lake.kind, "STORE", lake.block))
+	ag := newAgent(
+		t,
+		"edge",
+		replaceAll(edgeLakeConfig, "DIR", dir, "KIND", lake.kind, "STORE", lake.block),
+	)
 	var apps []*demo.App
 	var writers []func() error
 	for _, source := range []string{"web", "api", "db"} {
-		app := &demo.App{Source: source, Path: filepath.Join(dir, "logs", source+".log"), Kinds: []demo.Rotation{demo.Rename}, Rand: rand.New(rand.NewPCG(rng.Uint64(), 3))}
+		app := &demo.App{
+			Source: source,
+			Path:   filepath.Join(dir, "logs", source+".log"),
+			Kinds:  []demo.Rotation{demo.Rename},
+			Rand:   rand.New(rand.NewPCG(rng.Uint64(), 3)),
+		}
 		apps = append(apps, app)
 		t.Cleanup(func() { _ = app.Close() })
-		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, 1500, 1500*time.Millisecond) }))
+		writers = append(
+			writers,
+			background(
+				ctx,
+				func(ctx context.Context) error { return app.Run(ctx, 1500, 1500*time.Millisecond) },
+			),
+		)
 	}
 	lake.fail(0.3)
 	killed := 0
-	for killed < kills || len(lake.objects(t)) < 10*kills && killed < 10*kills { // the more the slower the machine
+	// the more the slower the machine
+	for killed < kills || len(lake.objects(t)) < 10*kills && killed < 10*kills {
 		ag.start()
 		pause(ctx, maxRun/3+time.Duration(rng.Int64N(int64(maxRun))))
 		if !ag.running() {
@@ -120,7 +136,14 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 	objects := lake.objects(t)
 	ledger := ledgerOf(t, objects)
 	b := ledger.Check(written)
-	t.Logf("%d lines in %d objects, %d kills: %d lost, %d repeated", b.Written, len(objects), killed, b.Lost, b.Duplicated)
+	t.Logf(
+		"%d lines in %d objects, %d kills: %d lost, %d repeated",
+		b.Written,
+		len(objects),
+		killed,
+		b.Lost,
+		b.Duplicated,
+	)
 	if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total || ledger.Strange() != 0 {
 		t.Errorf("%+v", b)
 	}
@@ -129,7 +152,9 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 	}
 }
 
-var edgeKey = regexp.MustCompile(`^logs/dt=(\d{4}-\d\d-\d\d)/hr=(\d\d)/source=(\w+)/[^/]+_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.zst$`)
+var edgeKey = regexp.MustCompile(
+	`^logs/dt=(\d{4}-\d\d-\d\d)/hr=(\d\d)/source=(\w+)/[^/]+_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.zst$`,
+)
 
 // ledgerOf enters all lines of a lake, each object's checked for their partition and their order.
 func ledgerOf(t *testing.T, objects map[string][]byte) *demo.Ledger {
@@ -150,7 +175,8 @@ func ledgerOf(t *testing.T, objects map[string][]byte) *demo.Ledger {
 		last := int64(-1)
 		for _, line := range lines {
 			v := gjson.GetManyBytes(line, "ts", "source", "seq")
-			if ts := v[0].String(); len(ts) < 13 || ts[:10] != m[1] || ts[11:13] != m[2] || v[1].String() != m[3] {
+			if ts := v[0].String(); len(ts) < 13 || ts[:10] != m[1] || ts[11:13] != m[2] ||
+				v[1].String() != m[3] {
 				t.Fatalf("%s holds %s", key, line)
 			}
 			if seq := v[2].Int(); seq <= last {

@@ -16,8 +16,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// archive produces events, runs the example and returns what it has archived once it has archived all.
-func (w *world) archive(group string, objects func(t *testing.T) map[string][]byte, pairs ...string) (map[string][]byte, []int64) {
+// archive produces events, runs the example and returns what it has archived once it has archived
+// all.
+func (w *world) archive(
+	group string,
+	objects func(t *testing.T) map[string][]byte,
+	pairs ...string,
+) (map[string][]byte, []int64) {
 	w.Helper()
 	b := w.broker()
 	feed := newFeed(w.T, b.Addr())
@@ -44,8 +49,12 @@ func exampleKafkaToGCS(w *world) {
 	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "acme-lake"})
 	front := httptest.NewServer(server.HTTPHandler())
 	w.Cleanup(front.Close)
-	objects, produced := w.archive("penstock-lake", func(t *testing.T) map[string][]byte { return gcsObjects(t, front.URL+"/storage/v1/", "acme-lake") },
-		`"acme-lake"`, fmt.Sprintf("\"acme-lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/"))
+	objects, produced := w.archive(
+		"penstock-lake",
+		func(t *testing.T) map[string][]byte { return gcsObjects(t, front.URL+"/storage/v1/", "acme-lake") },
+		`"acme-lake"`,
+		fmt.Sprintf("\"acme-lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/"),
+	)
 	if wrong := checkLake(objects, produced); wrong != nil {
 		w.Error(wrong)
 	}
@@ -53,7 +62,10 @@ func exampleKafkaToGCS(w *world) {
 
 func exampleKafkaToS3(w *world) {
 	s3, store := w.s3("acme-lake")
-	objects, produced := w.archive("penstock-lake", func(t *testing.T) map[string][]byte { return s3.contents(t, "acme-lake") }, store...)
+	objects, produced := w.archive(
+		"penstock-lake",
+		func(t *testing.T) map[string][]byte { return s3.contents(t, "acme-lake") },
+		store...)
 	if wrong := checkLake(objects, produced); wrong != nil {
 		w.Error(wrong)
 	}
@@ -74,7 +86,8 @@ func exampleParquet(w *world) {
 	}
 	seen := map[int64]bool{}
 	for key, data := range s3.contents(w.T, "acme-lake") {
-		m := regexp.MustCompile(`^app-logs/(dt=[^/]+/hr=\d\d)/[^/]+\.parquet$`).FindStringSubmatch(key)
+		m := regexp.MustCompile(`^app-logs/(dt=[^/]+/hr=\d\d)/[^/]+\.parquet$`).
+			FindStringSubmatch(key)
 		if m == nil {
 			w.Fatalf("a strange object: %s", key)
 		}
@@ -86,7 +99,9 @@ func exampleParquet(w *world) {
 			if at := time.UnixMilli(r.TS).UTC().Format("dt=2006-01-02/hr=15"); at != m[1] {
 				w.Errorf("%s holds a row of %s", key, at)
 			}
-			if r.Seq == nil || seen[*r.Seq] || r.Extra == nil || !bytes.Contains([]byte(*r.Extra), []byte(`"user"`)) || r.Source == "" {
+			if r.Seq == nil || seen[*r.Seq] || r.Extra == nil ||
+				!bytes.Contains([]byte(*r.Extra), []byte(`"user"`)) ||
+				r.Source == "" {
 				w.Fatalf("%s: row %+v", key, r)
 			}
 			seen[*r.Seq] = true
@@ -103,7 +118,11 @@ func exampleParquet(w *world) {
 func exampleSecor(w *world) {
 	s3, store := w.s3("acme-lake")
 	b := w.broker()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(b.Addr()),
+		kgo.DefaultProduceTopic(topic),
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
+	)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -111,7 +130,8 @@ func exampleSecor(w *world) {
 	var recs []*kgo.Record
 	var want []string
 	for i := range 3000 {
-		line := fmt.Sprintf(`{"timestamp":%d,"n":%d}`, 1501563600000+int64(i)*5000, i) // from 2017-08-01 05:00 on
+		// from 2017-08-01 05:00 on
+		line := fmt.Sprintf(`{"timestamp":%d,"n":%d}`, 1501563600000+int64(i)*5000, i)
 		want = append(want, line)
 		recs = append(recs, &kgo.Record{Value: []byte(line)})
 	}
@@ -124,7 +144,8 @@ func exampleSecor(w *world) {
 	waitArchived(w.T, b.Addr(), "penstock-secor", ends(w.T, b.Addr()), 60*time.Second)
 	var got []string
 	for key, data := range s3.contents(w.T, "acme-lake") {
-		m := regexp.MustCompile(`^raw/app-logs/dt=2017-08-01/hr=(\d\d)/1_[0-5]_\d{20}(?:\.[0-9a-f]{8})?\.gz$`).FindStringSubmatch(key)
+		m := regexp.MustCompile(`^raw/app-logs/dt=2017-08-01/hr=(\d\d)/1_[0-5]_\d{20}(?:\.[0-9a-f]{8})?\.gz$`).
+			FindStringSubmatch(key)
 		if m == nil {
 			w.Fatalf("a strange object: %s", key)
 		}
@@ -134,7 +155,12 @@ func exampleSecor(w *world) {
 		}
 		for _, line := range lines {
 			var ms int64
-			if _, err := fmt.Fscanf(bytes.NewReader(line), `{"timestamp":%d`, &ms); err != nil && err != io.EOF {
+			if _, err := fmt.Fscanf(
+				bytes.NewReader(line),
+				`{"timestamp":%d`,
+				&ms,
+			); err != nil &&
+				err != io.EOF {
 				w.Fatal(err)
 			}
 			if hr := time.UnixMilli(ms).UTC().Format("15"); hr != m[1] {

@@ -17,18 +17,38 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// These tests are named after public reports about other archivers: what happened there must not happen here. Those that need no processes
-// are in package spool.
+// These tests are named after public reports about other archivers: what happened there must not
+// happen here. Those that need no processes are in package spool.
 
 // newMember is a consumer of lakeGroup under consumerConfig with further pairs replaced.
 func newMember(t *testing.T, name, broker string, lake *lake, pairs ...string) *agent {
 	t.Helper()
 	config := replaceAll(consumerConfig, pairs...)
-	return newAgent(t, name, replaceAll(config, "BROKER", broker, "DATA", filepath.Join(t.TempDir(), name), "MEMBER", name,
-		"PROTOCOL", "classic", "SESSION", "2s", "KIND", lake.kind, "STORE", lake.block))
+	return newAgent(
+		t,
+		name,
+		replaceAll(
+			config,
+			"BROKER",
+			broker,
+			"DATA",
+			filepath.Join(t.TempDir(), name),
+			"MEMBER",
+			name,
+			"PROTOCOL",
+			"classic",
+			"SESSION",
+			"2s",
+			"KIND",
+			lake.kind,
+			"STORE",
+			lake.block,
+		),
+	)
 }
 
-// kafka-connect-storage-cloud#253, #800: a hung task woke up and overwrote its successor's object with less.
+// kafka-connect-storage-cloud#253, #800: a hung task woke up and overwrote its successor's object
+// with less.
 func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 	rng := seeded(t)
 	inner := newFaultyS3(t, rng, "lake")
@@ -57,7 +77,11 @@ func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 		inner.Config.Handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
-	lake := &lake{kind: "s3", block: s3Block(front.URL, "lake", "key", "secret"), objects: func(t *testing.T) map[string][]byte { return inner.contents(t, "lake") }}
+	lake := &lake{
+		kind:    "s3",
+		block:   s3Block(front.URL, "lake", "key", "secret"),
+		objects: func(t *testing.T) map[string][]byte { return inner.contents(t, "lake") },
+	}
 	broker := consumerBroker(t)
 	feed := newFeed(t, broker.Addr())
 	feed.write(t.Context(), 3000)
@@ -110,18 +134,41 @@ func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 	}
 }
 
-// kafka-connect-storage-cloud#177, #454: out of memory with a time partitioner; a flush under memory pressure was wished for.
+// kafka-connect-storage-cloud#177, #454: out of memory with a time partitioner; a flush under
+// memory pressure was wished for.
 func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 	const paths, records = 15_000, 150_000
 	s3 := newFaultyS3(t, seeded(t), "lake")
 	lake := &lake{kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret")}
 	broker := consumerBroker(t)
 	produceValues(t, broker.Addr(), records, func(i int) []byte {
-		return fmt.Appendf(nil, `{"ts":"2026-03-28T10:%02d:00Z","user":"u%d","n":%d,"pad":"%0200d"}`, i%60, i%paths, i, i)
+		return fmt.Appendf(
+			nil,
+			`{"ts":"2026-03-28T10:%02d:00Z","user":"u%d","n":%d,"pad":"%0200d"}`,
+			i%60,
+			i%paths,
+			i,
+			i,
+		)
 	})
-	ag := newMember(t, "lake-1", broker.Addr(), lake, `path = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"`, `path = "${field.user}/hr=${strftime("%H")}"`,
-		`size    = "64KiB"`, `size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "3s"`,
-		`compression = "gzip"`, "compression = \"gzip\"\n  spool {\n    memory = \"8MiB\"\n    open_files = 16\n  }")
+	ag := newMember(
+		t,
+		"lake-1",
+		broker.Addr(),
+		lake,
+		`path = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"`,
+		`path = "${field.user}/hr=${strftime("%H")}"`,
+		`size    = "64KiB"`,
+		`size = "128MiB"`,
+		`records = 3000`,
+		"",
+		`age     = "1s"`,
+		`age = "1h"`,
+		`idle    = "500ms"`,
+		`idle = "3s"`,
+		`compression = "gzip"`,
+		"compression = \"gzip\"\n  spool {\n    memory = \"8MiB\"\n    open_files = 16\n  }",
+	)
 	ag.start()
 	limitFiles(t, ag.cmd.Process.Pid, 1024)
 	peak := int64(0)
@@ -160,7 +207,13 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 			seen[v[1].Int()], users[v[0].String()] = true, true
 		}
 	}
-	t.Logf("%d paths, %d records, %.0f spills, at most %d MiB of anonymous memory", len(users), len(seen), spills, peak>>20)
+	t.Logf(
+		"%d paths, %d records, %.0f spills, at most %d MiB of anonymous memory",
+		len(users),
+		len(seen),
+		spills,
+		peak>>20,
+	)
 	if len(seen) != records || len(users) != paths {
 		t.Errorf("%d of %d records in %d of %d paths", len(seen), records, len(users), paths)
 	}
@@ -174,12 +227,32 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 	const records = 6000
 	lake := localLake(t)
 	broker := consumerBroker(t)
-	began := time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC) // 00:00 in Berlin on the day that has 25 hours
+	// 00:00 in Berlin on the day that has 25 hours
+	began := time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC)
 	produceValues(t, broker.Addr(), records, func(i int) []byte {
-		return fmt.Appendf(nil, `{"ts":"%s","n":%d}`, began.Add(time.Duration(i)*15*time.Second).Format(time.RFC3339), i)
+		return fmt.Appendf(
+			nil,
+			`{"ts":"%s","n":%d}`,
+			began.Add(time.Duration(i)*15*time.Second).Format(time.RFC3339),
+			i,
+		)
 	})
-	ag := newMember(t, "lake-1", broker.Addr(), lake, `time { field = "ts" }`, "timezone = \"Europe/Berlin\"\n  time { field = \"ts\" }",
-		`size    = "64KiB"`, `size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "1s"`)
+	ag := newMember(
+		t,
+		"lake-1",
+		broker.Addr(),
+		lake,
+		`time { field = "ts" }`,
+		"timezone = \"Europe/Berlin\"\n  time { field = \"ts\" }",
+		`size    = "64KiB"`,
+		`size = "128MiB"`,
+		`records = 3000`,
+		"",
+		`age     = "1s"`,
+		`age = "1h"`,
+		`idle    = "500ms"`,
+		`idle = "1s"`,
+	)
 	ag.start()
 	waitArchived(t, broker.Addr(), lakeGroup, ends(t, broker.Addr()), 60*time.Second)
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -195,7 +268,10 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 		}
 		for _, line := range lines {
 			v := gjson.GetManyBytes(line, "ts", "n")
-			if hour := v[0].Time().In(berlin).Format("dt=2006-01-02/hr=15"); !strings.Contains(key, hour) || seen[v[1].Int()] {
+			if hour := v[0].Time().
+				In(berlin).
+				Format("dt=2006-01-02/hr=15"); !strings.Contains(key, hour) ||
+				seen[v[1].Int()] {
 				t.Fatalf("%s holds %s", key, line)
 			}
 			hours[filepath.Dir(key)]++
@@ -203,7 +279,12 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 		}
 	}
 	if len(seen) != records || len(hours) != 24 || hours["app-logs/dt=2026-10-25/hr=02"] != 480 {
-		t.Errorf("%d records in %d hours, %d of them in the hour that comes twice", len(seen), len(hours), hours["app-logs/dt=2026-10-25/hr=02"])
+		t.Errorf(
+			"%d records in %d hours, %d of them in the hour that comes twice",
+			len(seen),
+			len(hours),
+			hours["app-logs/dt=2026-10-25/hr=02"],
+		)
 	}
 	if most := 2 * lakePartitions * 24; len(objects) > most {
 		t.Errorf("%d objects, want at most %d", len(objects), most)
@@ -233,7 +314,10 @@ func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
 		} else {
 			leave(t, m)
 		}
-		pause(t.Context(), 200*time.Millisecond+time.Duration(rng.Int64N(int64(800*time.Millisecond))))
+		pause(
+			t.Context(),
+			200*time.Millisecond+time.Duration(rng.Int64N(int64(800*time.Millisecond))),
+		)
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -247,7 +331,11 @@ func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
 // produceValues produces n records in turn to the topic's partitions.
 func produceValues(t *testing.T, addr string, n int, value func(i int) []byte) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(n))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MaxBufferedRecords(n),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,13 +343,17 @@ func produceValues(t *testing.T, addr string, n int, value func(i int) []byte) {
 	var mu sync.Mutex
 	var failed error
 	for i := range n {
-		cl.Produce(t.Context(), &kgo.Record{Topic: topic, Partition: int32(i % lakePartitions), Value: value(i)}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				mu.Lock()
-				failed = err
-				mu.Unlock()
-			}
-		})
+		cl.Produce(
+			t.Context(),
+			&kgo.Record{Topic: topic, Partition: int32(i % lakePartitions), Value: value(i)},
+			func(_ *kgo.Record, err error) {
+				if err != nil {
+					mu.Lock()
+					failed = err
+					mu.Unlock()
+				}
+			},
+		)
 	}
 	if err := cl.Flush(t.Context()); err != nil {
 		t.Fatal(err)

@@ -72,8 +72,13 @@ func filesBelow(t *testing.T, dir string) map[string][]byte {
 }
 
 func s3Block(endpoint, bucket, access, secret string) string {
-	return fmt.Sprintf("bucket = %q\n  endpoint = %q\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = %q\n  secret_access_key = %q",
-		bucket, endpoint, access, secret)
+	return fmt.Sprintf(
+		"bucket = %q\n  endpoint = %q\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = %q\n  secret_access_key = %q",
+		bucket,
+		endpoint,
+		access,
+		secret,
+	)
 }
 
 func fakeS3Lake(t *testing.T, rng *rand.Rand) *lake {
@@ -132,7 +137,9 @@ func realS3Lake(t *testing.T, rng *rand.Rand) *lake {
 	t.Cleanup(s3.Close)
 	addr, f := faultyProxy(t, rng, s3.URL())
 	return &lake{
-		kind: "s3", block: s3Block(addr, "lake", servers.S3AccessKey, servers.S3SecretKey), fail: f.fail,
+		kind:    "s3",
+		block:   s3Block(addr, "lake", servers.S3AccessKey, servers.S3SecretKey),
+		fail:    f.fail,
 		objects: func(t *testing.T) map[string][]byte { return filesBelow(t, filepath.Join(dir, "data", "lake")) },
 	}
 }
@@ -148,7 +155,9 @@ func emulatedGCSLake(t *testing.T, rng *rand.Rand) *lake {
 	t.Cleanup(gcs.Close)
 	addr, f := faultyProxy(t, rng, gcs.URL())
 	return &lake{
-		kind: "gcs", block: fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr), fail: f.fail,
+		kind:    "gcs",
+		block:   fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", addr),
+		fail:    f.fail,
 		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, gcs.URL(), "lake") },
 	}
 }
@@ -162,14 +171,23 @@ func fakeGCSLake(t *testing.T, rng *rand.Rand) *lake {
 	t.Cleanup(server.Stop)
 	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "lake"})
 	f := newFaults(rng)
-	front, direct := httptest.NewServer(f.in(server.HTTPHandler())), httptest.NewServer(server.HTTPHandler())
+	front, direct := httptest.NewServer(
+		f.in(server.HTTPHandler()),
+	), httptest.NewServer(
+		server.HTTPHandler(),
+	)
 	t.Cleanup(func() {
 		front.Close()
 		direct.Close()
 		f.tell(t)
 	})
 	return &lake{
-		kind: "gcs", block: fmt.Sprintf("bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/"), fail: f.fail,
+		kind: "gcs",
+		block: fmt.Sprintf(
+			"bucket = \"lake\"\n  endpoint = %q\n  anonymous = true",
+			front.URL+"/storage/v1/",
+		),
+		fail:    f.fail,
 		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, direct.URL+"/storage/v1/", "lake") },
 	}
 }
@@ -195,7 +213,10 @@ func gcsObjects(t *testing.T, base, bucket string) map[string][]byte {
 			NextPageToken string
 			Items         []struct{ Name string }
 		}
-		if err := json.Unmarshal(get(base+"b/"+bucket+"/o?pageToken="+url.QueryEscape(page)), &list); err != nil {
+		if err := json.Unmarshal(
+			get(base+"b/"+bucket+"/o?pageToken="+url.QueryEscape(page)),
+			&list,
+		); err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range list.Items {
@@ -214,18 +235,27 @@ type event struct {
 	N  int64     `json:"n"`
 }
 
-// appendEvent appends the nth record of a partition. Its time is of one of twelve hours, over midnight, and a function of p and n: so many that a cut goes
-// into a directory as a batch.
+// appendEvent appends the nth record of a partition. Its time is of one of twelve hours, over
+// midnight, and a function of p and n: so many that a cut goes into a directory as a batch.
 func appendEvent(dst []byte, p int32, n int64) []byte {
-	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(12*3600)) * time.Second)
-	return fmt.Appendf(dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`, at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15)
+	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).
+		Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(12*3600)) * time.Second)
+	return fmt.Appendf(
+		dst,
+		`{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`,
+		at.Format(time.RFC3339),
+		p,
+		n,
+		uint64(n)*0x9e3779b97f4a7c15,
+	)
 }
 
-// verifyLake holds what "penstock archive verify --deep" says against what was produced: every position covered once, and nothing else found. "archive
-// lag" must say that nothing is left to do.
+// verifyLake holds what "penstock archive verify --deep" says against what was produced: every
+// position covered once, and nothing else found. "archive lag" must say that nothing is left to do.
 func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 	t.Helper()
-	out, err := exec.Command(binary, "archive", "verify", "--config", config, "--deep", "--strict", "--json").Output()
+	out, err := exec.Command(binary, "archive", "verify", "--config", config, "--deep", "--strict", "--json").
+		Output()
 	var rep inspect.Report
 	if jerr := json.Unmarshal(out, &rep); jerr != nil {
 		t.Fatalf("archive verify: %v, %v: %s", err, jerr, out)
@@ -234,14 +264,25 @@ func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 		t.Errorf("archive verify: %v: problems %+v, gaps %+v", err, rep.Problems, rep.Gaps)
 	}
 	if rep.Objects != objects || rep.Read != rep.Records {
-		t.Errorf("archive verify saw %d objects and read %d of %d records; there are %d objects", rep.Objects, rep.Read, rep.Records, objects)
+		t.Errorf(
+			"archive verify saw %d objects and read %d of %d records; there are %d objects",
+			rep.Objects,
+			rep.Read,
+			rep.Records,
+			objects,
+		)
 	}
 	for p, n := range produced {
-		if l := rep.Lives(topic, int32(p)); len(l) != 1 || l[0].Start != 0 || l[0].End != n || l[0].Records != n {
+		if l := rep.Lives(
+			topic,
+			int32(p),
+		); len(l) != 1 || l[0].Start != 0 || l[0].End != n ||
+			l[0].Records != n {
 			t.Errorf("archive verify says of partition %d: %+v; %d records were produced", p, l, n)
 		}
 	}
-	if out, err = exec.Command(binary, "archive", "lag", "--config", config, "--json").Output(); err != nil {
+	if out, err = exec.Command(binary, "archive", "lag", "--config", config, "--json").
+		Output(); err != nil {
 		t.Fatalf("archive lag: %v", err)
 	}
 	rows := 0
@@ -263,10 +304,13 @@ func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 	}
 }
 
-var lakeKey = regexp.MustCompile(`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.(?:gz|zst)$`)
+var lakeKey = regexp.MustCompile(
+	`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.(?:gz|zst)$`,
+)
 
-// checkLake tells what is wrong with objects that ought to hold each record of a topic once: offsets 0 to produced[p]-1 of each partition, in the
-// hive partition of their time, in order within each object, and none outside of the range that the object's name says.
+// checkLake tells what is wrong with objects that ought to hold each record of a topic once:
+// offsets 0 to produced[p]-1 of each partition, in the hive partition of their time, in order
+// within each object, and none outside of the range that the object's name says.
 func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 	bad := func(format string, args ...any) {
 		if len(wrong) < 20 {
@@ -323,7 +367,13 @@ func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 		}
 		for i := range n {
 			if in[p][i] == "" {
-				bad("partition %d: %d of %d records archived; the first missing is %d", p, len(in[p]), n, i)
+				bad(
+					"partition %d: %d of %d records archived; the first missing is %d",
+					p,
+					len(in[p]),
+					n,
+					i,
+				)
 				break
 			}
 		}

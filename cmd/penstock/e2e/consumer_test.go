@@ -25,7 +25,8 @@ const (
 	lakePartitions = 6
 )
 
-// consumerConfig archives in many small cuts. BROKER, DATA, MEMBER, PROTOCOL, SESSION, KIND and STORE are filled in.
+// consumerConfig archives in many small cuts. BROKER, DATA, MEMBER, PROTOCOL, SESSION, KIND and
+// STORE are filled in.
 const consumerConfig = `
 agent {
   data_dir = "DATA"
@@ -68,8 +69,17 @@ pipeline "lake" {
 
 // consumerBroker returns an embedded broker that drops silent members soon.
 func consumerBroker(t *testing.T) stopper {
-	b, err := demo.StartBroker(lakePartitions, []string{topic}, kfake.GroupMinSessionTimeout(100*time.Millisecond),
-		kfake.BrokerConfigs(map[string]string{"group.consumer.session.timeout.ms": "2000", "group.consumer.heartbeat.interval.ms": "300"}))
+	b, err := demo.StartBroker(
+		lakePartitions,
+		[]string{topic},
+		kfake.GroupMinSessionTimeout(100*time.Millisecond),
+		kfake.BrokerConfigs(
+			map[string]string{
+				"group.consumer.session.timeout.ms":    "2000",
+				"group.consumer.heartbeat.interval.ms": "300",
+			},
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +88,11 @@ func consumerBroker(t *testing.T) stopper {
 }
 
 func realConsumerBroker(t *testing.T) stopper {
-	k, err := servers.NewKafka(t.TempDir(), "group.consumer.session.timeout.ms=3000", "group.consumer.heartbeat.interval.ms=500")
+	k, err := servers.NewKafka(
+		t.TempDir(),
+		"group.consumer.session.timeout.ms=3000",
+		"group.consumer.heartbeat.interval.ms=500",
+	)
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
 	}
@@ -91,7 +105,8 @@ func realConsumerBroker(t *testing.T) stopper {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), lakePartitions, 1, nil, topic); err != nil {
+	if _, err := kadm.NewClient(cl).
+		CreateTopic(t.Context(), lakePartitions, 1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -110,8 +125,9 @@ type consumerOptions struct {
 	atLeast     time.Duration // of blows
 }
 
-// TestConsumerArchivesExactlyOnce runs three members of one group against a topic that is being produced to; they are killed, stopped until the group
-// has dropped them and woken up again, leave and join, and the store fails. Each record is in exactly one object, in the partition of its
+// TestConsumerArchivesExactlyOnce runs three members of one group against a topic that is being
+// produced to; they are killed, stopped until the group has dropped them and woken up again, leave
+// and join, and the store fails. Each record is in exactly one object, in the partition of its
 // time, and in order.
 func TestConsumerArchivesExactlyOnce(t *testing.T) {
 	for _, c := range []struct {
@@ -134,7 +150,8 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 	}
 }
 
-// TestConsumerArchivesExactlyOnceOnRealServers is the same with Apache Kafka and its two group protocols, an S3 server and the GCS emulator.
+// TestConsumerArchivesExactlyOnceOnRealServers is the same with Apache Kafka and its two group
+// protocols, an S3 server and the GCS emulator.
 func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -147,7 +164,14 @@ func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			rng := seeded(t)
 			crashConsumers(t, rng, realConsumerBroker(t), c.lake(t, rng), consumerOptions{
-				protocol: c.protocol, session: 3 * time.Second, kills: 20, zombies: 3, rate: 2000, storeFaults: 0.05, outages: true, maxRun: 1500 * time.Millisecond,
+				protocol:    c.protocol,
+				session:     3 * time.Second,
+				kills:       20,
+				zombies:     3,
+				rate:        2000,
+				storeFaults: 0.05,
+				outages:     true,
+				maxRun:      1500 * time.Millisecond,
 			})
 		})
 	}
@@ -172,15 +196,39 @@ type crew struct {
 	left    int
 }
 
-func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, opts consumerOptions) {
+func crashConsumers(
+	t *testing.T,
+	rng *rand.Rand,
+	broker stopper,
+	lake *lake,
+	opts consumerOptions,
+) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()
 	c := &crew{t: t, rng: rng, opts: opts, away: map[int]time.Time{}}
 	for i := range 3 {
 		name := fmt.Sprintf("lake-%d", i+1)
-		c.members = append(c.members, newAgent(t, name, replaceAll(consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(dir, name), "MEMBER", name,
-			"PROTOCOL", opts.protocol, "SESSION", opts.session.String(), "KIND", lake.kind, "STORE", lake.block)))
+		c.members = append(
+			c.members,
+			newAgent(t, name, replaceAll(
+				consumerConfig,
+				"BROKER",
+				broker.Addr(),
+				"DATA",
+				filepath.Join(dir, name),
+				"MEMBER",
+				name,
+				"PROTOCOL",
+				opts.protocol,
+				"SESSION",
+				opts.session.String(),
+				"KIND",
+				lake.kind,
+				"STORE",
+				lake.block,
+			)),
+		)
 	}
 	feed := newFeed(t, broker.Addr())
 	stopFeed := background(ctx, func(ctx context.Context) error { return feed.run(ctx, opts.rate) })
@@ -223,7 +271,10 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	waitArchived(t, broker.Addr(), lakeGroup, feed.produced(), 90*time.Second)
 	for i, m := range c.members {
 		leave(t, m)
-		if left, err := os.ReadDir(filepath.Join(dir, fmt.Sprintf("lake-%d", i+1), "spool")); err == nil && len(left) > 0 {
+		if left, err := os.ReadDir(
+			filepath.Join(dir, fmt.Sprintf("lake-%d", i+1), "spool"),
+		); err == nil &&
+			len(left) > 0 {
 			t.Errorf("member %d left %d working files", i+1, len(left))
 		}
 	}
@@ -233,14 +284,29 @@ func crashConsumers(t *testing.T, rng *rand.Rand, broker stopper, lake *lake, op
 	}
 	verifyLake(t, c.members[0].config, feed.produced(), len(objects))
 	total := sum(feed.produced())
-	redone, fenced := c.said("making a cut again"), c.said("the group has dropped this member", "is assigned to another member", "has not been heard of")
-	t.Logf("%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
-		total, len(objects), c.killed, c.woken, c.left, redone, fenced)
+	redone, fenced := c.said(
+		"making a cut again",
+	), c.said(
+		"the group has dropped this member",
+		"is assigned to another member",
+		"has not been heard of",
+	)
+	t.Logf(
+		"%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
+		total,
+		len(objects),
+		c.killed,
+		c.woken,
+		c.left,
+		redone,
+		fenced,
+	)
 	if len(objects) < enough {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
 	}
 	if long() && redone == 0 {
-		// Uploads to a directory are so short that a kill seldom falls between intent and commit; spool's tests place it there.
+		// Uploads to a directory are so short that a kill seldom falls between intent and commit;
+		// spool's tests place it there.
 		t.Log("no kill fell into an upload: no cut was made again")
 	}
 }
@@ -332,7 +398,8 @@ func toggle(t *testing.T, broker stopper, up *bool) {
 	}
 }
 
-// feed produces events to all partitions of the topic; the nth of a partition has offset n. Its methods may be called at once.
+// feed produces events to all partitions of the topic; the nth of a partition has offset n. Its
+// methods may be called at once.
 type feed struct {
 	cl *kgo.Client
 
@@ -342,7 +409,11 @@ type feed struct {
 }
 
 func newFeed(t *testing.T, addr string) *feed {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(5*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(5*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,16 +441,20 @@ func (f *feed) write(ctx context.Context, n int) {
 		at := f.next[p]
 		f.next[p]++
 		f.mu.Unlock()
-		f.cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: p, Value: appendEvent(nil, p, at)}, func(r *kgo.Record, err error) {
-			if err == nil && r.Offset != at {
-				err = fmt.Errorf("record %d of partition %d has offset %d", at, p, r.Offset)
-			}
-			if err != nil {
-				f.mu.Lock()
-				f.errs = append(f.errs, err)
-				f.mu.Unlock()
-			}
-		})
+		f.cl.Produce(
+			ctx,
+			&kgo.Record{Topic: topic, Partition: p, Value: appendEvent(nil, p, at)},
+			func(r *kgo.Record, err error) {
+				if err == nil && r.Offset != at {
+					err = fmt.Errorf("record %d of partition %d has offset %d", at, p, r.Offset)
+				}
+				if err != nil {
+					f.mu.Lock()
+					f.errs = append(f.errs, err)
+					f.mu.Unlock()
+				}
+			},
+		)
 	}
 }
 
@@ -442,7 +517,13 @@ func waitArchived(t *testing.T, addr, group string, produced []int64, within tim
 		for p, n := range produced {
 			o, _ := offsets.Lookup(topic, int32(p))
 			if o.At != n || strings.Contains(o.Metadata, "intent") {
-				state += fmt.Sprintf("partition %d is at %d of %d with note %q\n", p, o.At, n, o.Metadata)
+				state += fmt.Sprintf(
+					"partition %d is at %d of %d with note %q\n",
+					p,
+					o.At,
+					n,
+					o.Metadata,
+				)
 			}
 		}
 		return state == ""

@@ -19,7 +19,8 @@ func TestDemo(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
-	if values[0] == "0" || values[1] != values[0] || values[2] == "0" || values[3] == "0" || values[7] != values[0] {
+	if values[0] == "0" || values[1] != values[0] || values[2] == "0" || values[3] == "0" ||
+		values[7] != values[0] {
 		t.Errorf("the demo shows nothing:\n%s", out)
 	}
 	for i, what := range map[int]string{4: "lost", 6: "out of order", 8: "lost in the lake"} {
@@ -29,7 +30,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// Somebody removes an object of the overflow: the demo counts what was in it as lost, and ends with exit code 1.
+// Somebody removes an object of the overflow: the demo counts what was in it as lost, and ends with
+// exit code 1.
 func TestLossShowsInTheDemo(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -58,7 +60,8 @@ func TestLossShowsInTheDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := demoCounts(t, out)
-	if code != 1 || values[4] == "0" || values[8] == "0" || !bytes.Contains(out, []byte("lines were lost")) {
+	if code != 1 || values[4] == "0" || values[8] == "0" ||
+		!bytes.Contains(out, []byte("lines were lost")) {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 }
@@ -85,8 +88,13 @@ func demoCounts(t *testing.T, out []byte) []string {
 	t.Helper()
 	lines := strings.Split(string(out), "\n")
 	for i, line := range lines[:len(lines)-1] {
-		names := strings.Fields(strings.NewReplacer("in Kafka", "kafka", "out of order", "disorder").Replace(line))
-		if values := strings.Fields(lines[i+1]); len(names) == 10 && names[0] == "written" && len(values) == 10 {
+		names := strings.Fields(
+			strings.NewReplacer("in Kafka", "kafka", "out of order", "disorder").Replace(line),
+		)
+		if values := strings.Fields(
+			lines[i+1],
+		); len(names) == 10 && names[0] == "written" &&
+			len(values) == 10 {
 			return values
 		}
 	}

@@ -20,7 +20,14 @@ func TestMoreFilesThanDescriptors(t *testing.T) {
 		limit, files = 1024, 1500
 	}
 	// Rotated files are not in the glob: they are found again by where they went.
-	r := newRig(t, replaceAll(plainEdge, `"DIR/logs/*.log", "DIR/logs/*.log.*"`, `"DIR/logs/*.log"`, "app-logs\"\n}", `app-logs"
+	r := newRig(
+		t,
+		replaceAll(
+			plainEdge,
+			`"DIR/logs/*.log", "DIR/logs/*.log.*"`,
+			`"DIR/logs/*.log"`,
+			"app-logs\"\n}",
+			`app-logs"
   failover {
     to    = output.local.overflow
     after = "1s"
@@ -29,14 +36,21 @@ func TestMoreFilesThanDescriptors(t *testing.T) {
     object_age  = "1s"
   }
 }
-output "local" "overflow" { directory = "DIR/overflow" }`, "to   = [output.kafka.events]", `to   = [output.kafka.events]
-  buffer { segment_size = "1MiB" }`))
+output "local" "overflow" { directory = "DIR/overflow" }`,
+			"to   = [output.kafka.events]",
+			`to   = [output.kafka.events]
+  buffer { segment_size = "1MiB" }`,
+		),
+	)
 	r.agent.files = limit
 	apps := make([]*demo.App, files)
 	for i := range apps {
 		source := fmt.Sprintf("s%04d", i)
 		apps[i] = &demo.App{
-			Source: source, Path: filepath.Join(r.dir, "logs", source+".log"), Rand: rand.New(rand.NewPCG(1, uint64(i))), Kinds: []demo.Rotation{demo.Rename},
+			Source: source,
+			Path:   filepath.Join(r.dir, "logs", source+".log"),
+			Rand:   rand.New(rand.NewPCG(1, uint64(i))),
+			Kinds:  []demo.Rotation{demo.Rename},
 		}
 		t.Cleanup(func() { _ = apps[i].Close() })
 	}
@@ -55,10 +69,24 @@ output "local" "overflow" { directory = "DIR/overflow" }`, "to   = [output.kafka
 			want[a.Source] = a.Written()
 			total += a.Written()
 		}
-		eventually(t, time.Minute, func() bool { return r.ledger.Distinct() >= total }, func() string {
-			return fmt.Sprintf("%s: %d of %d lines arrived: %v", what, r.ledger.Distinct(), total, r.ledger.Check(want).Notes)
-		})
-		if b := r.ledger.Check(want); b.Lost != 0 || b.Disordered != 0 || b.Duplicated != 0 && !repeats || r.ledger.Strange() != 0 {
+		eventually(
+			t,
+			time.Minute,
+			func() bool { return r.ledger.Distinct() >= total },
+			func() string {
+				return fmt.Sprintf(
+					"%s: %d of %d lines arrived: %v",
+					what,
+					r.ledger.Distinct(),
+					total,
+					r.ledger.Check(want).Notes,
+				)
+			},
+		)
+		if b := r.ledger.Check(
+			want,
+		); b.Lost != 0 || b.Disordered != 0 || b.Duplicated != 0 && !repeats ||
+			r.ledger.Strange() != 0 {
 			t.Fatalf("%s: %+v", what, b)
 		}
 	}

@@ -8,16 +8,26 @@ import (
 	"time"
 )
 
-// The data directory's filesystem fills up while the broker is away, first by the buffer itself, then by somebody else: no SIGBUS, nothing
-// acknowledged is lost, and the agent goes on by itself when there is space again.
+// The data directory's filesystem fills up while the broker is away, first by the buffer itself,
+// then by somebody else: no SIGBUS, nothing acknowledged is lost, and the agent goes on by itself
+// when there is space again.
 func TestFullDisk(t *testing.T) { withSmallDisk(t, "64m", fillDisk) }
 
 func fillDisk(t *testing.T, data string) {
-	r := newRig(t, replaceAll(plainEdge, "DIR/data", data, "to   = [output.kafka.events]", `to   = [output.kafka.events]
+	r := newRig(
+		t,
+		replaceAll(
+			plainEdge,
+			"DIR/data",
+			data,
+			"to   = [output.kafka.events]",
+			`to   = [output.kafka.events]
   buffer {
     segment_size = "4MiB"
     min_free     = "16MiB"
-  }`))
+  }`,
+		),
+	)
 	r.must(r.broker.Stop())
 	r.agent.start()
 	r.write(1_500_000) // about 100 MB even compressed

@@ -59,9 +59,21 @@ func realKafka(t *testing.T) stopper {
 }
 
 // readInto enters all records of the topic into the ledger until ctx ends.
-func readInto(ctx context.Context, addr string, ledger *demo.Ledger, also ...func(*kgo.Record)) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(200*time.Millisecond))
+func readInto(
+	ctx context.Context,
+	addr string,
+	ledger *demo.Ledger,
+	also ...func(*kgo.Record),
+) error {
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(
+			kgo.NewOffset().AtStart(),
+		),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(200*time.Millisecond),
+	)
 	if err != nil {
 		return err
 	}
@@ -119,8 +131,17 @@ type overflow struct {
 	faults      *faults      // nil with a real server
 }
 
-func s3Overflow(url, accessKey, secretKey string, fail func(float64), largest func() int64) *overflow {
-	return &overflow{kind: "s3", block: s3Block(url, "overflow", accessKey, secretKey) + "\n  timeout = \"1s\"", fail: fail, largest: largest}
+func s3Overflow(
+	url, accessKey, secretKey string,
+	fail func(float64),
+	largest func() int64,
+) *overflow {
+	return &overflow{
+		kind:    "s3",
+		block:   s3Block(url, "overflow", accessKey, secretKey) + "\n  timeout = \"1s\"",
+		fail:    fail,
+		largest: largest,
+	}
 }
 
 // gcsOverflow is a bucket of an emulator within this process, which can be made to fail.
@@ -139,8 +160,14 @@ func gcsOverflow(t *testing.T, rng *rand.Rand) *overflow {
 		f.tell(t)
 	})
 	return &overflow{
-		faults: f, kind: "gcs", block: fmt.Sprintf("bucket = \"overflow\"\n  endpoint = %q\n  anonymous = true\n  timeout = \"1s\"", front.URL+"/storage/v1/"),
-		fail: f.fail, largest: func() int64 { return 10_000 },
+		faults: f,
+		kind:   "gcs",
+		block: fmt.Sprintf(
+			"bucket = \"overflow\"\n  endpoint = %q\n  anonymous = true\n  timeout = \"1s\"",
+			front.URL+"/storage/v1/",
+		),
+		fail:    f.fail,
+		largest: func() int64 { return 10_000 },
 	}
 }
 
@@ -153,30 +180,50 @@ type crashOptions struct {
 	maxRun      time.Duration // between two kills
 }
 
-// TestEdgeSurvivesCrashes kills the agent at random moments while apps write and rotate logs, the broker comes and goes and the store fails: no
-// line is lost, the order of each source holds, and nothing is sent twice but what was in flight at a kill.
+// TestEdgeSurvivesCrashes kills the agent at random moments while apps write and rotate logs, the
+// broker comes and goes and the store fails: no line is lost, the order of each source holds, and
+// nothing is sent twice but what was in flight at a kill.
 func TestEdgeSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	opts := crashOptions{kills: 6, rate: 2000, outages: true, storeFaults: 0.25, maxRun: 2 * time.Second}
+	opts := crashOptions{
+		kills:       6,
+		rate:        2000,
+		outages:     true,
+		storeFaults: 0.25,
+		maxRun:      2 * time.Second,
+	}
 	if long() {
 		opts.kills, opts.maxRun = 50, 2500*time.Millisecond
 	}
 	s3.kinds = append(s3.kinds, "hang")
-	crashEdge(t, rng, embeddedKafka(t), s3Overflow(s3.URL, "key", "secret", s3.fail, s3.largestOverflow), opts)
+	crashEdge(
+		t,
+		rng,
+		embeddedKafka(t),
+		s3Overflow(s3.URL, "key", "secret", s3.fail, s3.largestOverflow),
+		opts,
+	)
 }
 
 // TestEdgeSurvivesCrashesWithGCS is the same with an overflow in Google Cloud Storage.
 func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 	rng := seeded(t)
-	opts := crashOptions{kills: 3, rate: 2000, outages: true, storeFaults: 0.25, maxRun: 2 * time.Second}
+	opts := crashOptions{
+		kills:       3,
+		rate:        2000,
+		outages:     true,
+		storeFaults: 0.25,
+		maxRun:      2 * time.Second,
+	}
 	if long() {
 		opts.kills = 10
 	}
 	crashEdge(t, rng, embeddedKafka(t), gcsOverflow(t, rng), opts)
 }
 
-// TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and restarted, and a real S3 server.
+// TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and
+// restarted, and a real S3 server.
 func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -190,7 +237,13 @@ func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s3.Close)
-	store := s3Overflow(s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {}, func() int64 { return 10_000 })
+	store := s3Overflow(
+		s3.URL(),
+		servers.S3AccessKey,
+		servers.S3SecretKey,
+		func(float64) {},
+		func() int64 { return 10_000 },
+	)
 	crashEdge(t, rng, realKafka(t), store,
 		crashOptions{kills: 10, rate: 2000, outages: true, maxRun: 6 * time.Second})
 }
@@ -206,17 +259,33 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 	}
 	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), store.kind, store.block))
 
-	apps, writers := startApps(ctx, t, rng, logs, opts.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
+	apps, writers := startApps(
+		ctx,
+		t,
+		rng,
+		logs,
+		opts.rate,
+		demo.Rename,
+		demo.RenameGzip,
+		demo.CopyTruncate,
+	)
 	ledger := demo.NewLedger()
 	repeated, worst := newRepeats(), slowest(t)
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
-	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
+	stopReader := background(
+		ctx,
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) },
+	)
+	stopWatch := background(
+		ctx,
+		func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
+	)
 
 	store.fail(opts.storeFaults)
 	up, outages := true, 0
 	for kill := range opts.kills {
 		ag.start()
-		long := opts.outages && kill == opts.kills/2 // an outage that is long enough for the overflow
+		// an outage that is long enough for the overflow
+		long := opts.outages && kill == opts.kills/2
 		if opts.outages && !long && rng.IntN(3) == 0 || long && up {
 			outages++
 			up = !up
@@ -260,9 +329,19 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		total += app.Written()
 	}
 	ag.start()
-	eventually(t, 2*time.Minute, func() bool { return ledger.Distinct() >= total || !ag.running() }, func() string {
-		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
-	})
+	eventually(
+		t,
+		2*time.Minute,
+		func() bool { return ledger.Distinct() >= total || !ag.running() },
+		func() string {
+			return fmt.Sprintf(
+				"%d of %d lines arrived: %v",
+				ledger.Distinct(),
+				total,
+				ledger.Check(written).Notes,
+			)
+		},
+	)
 	pause(ctx, time.Second) // for what may be sent twice
 	if code := ag.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
@@ -273,7 +352,14 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		}
 	}
 	b := ledger.Check(written)
-	t.Logf("%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, opts.kills, b.Lost, b.Disordered, b.Duplicated)
+	t.Logf(
+		"%d lines, %d kills: %d lost, %d out of order, %d repeated",
+		b.Written,
+		opts.kills,
+		b.Lost,
+		b.Disordered,
+		b.Duplicated,
+	)
 	if b.Lost != 0 || ledger.Strange() != 0 {
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)
 	}
@@ -283,8 +369,19 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 	if err != nil {
 		t.Fatal(err)
 	}
-	overflowed, replayed := bytes.Count(said, []byte("records go to the overflow")), bytes.Count(said, []byte("replaying the overflow"))
-	t.Logf("%d outages; records went to the overflow %d times, and were replayed %d times", outages, overflowed, replayed)
+	overflowed, replayed := bytes.Count(
+		said,
+		[]byte("records go to the overflow"),
+	), bytes.Count(
+		said,
+		[]byte("replaying the overflow"),
+	)
+	t.Logf(
+		"%d outages; records went to the overflow %d times, and were replayed %d times",
+		outages,
+		overflowed,
+		replayed,
+	)
 	if opts.outages && (overflowed == 0 || replayed == 0) {
 		t.Error("the overflow was not used: the test shows too little")
 	}

@@ -41,12 +41,17 @@ type compatTopic struct {
 	batches         int // that they are sent in; 0: as they come
 }
 
-// compatRecords are about a hundred kilobytes of records with everything that a record can have or lack.
+// compatRecords are about a hundred kilobytes of records with everything that a record can have or
+// lack.
 func compatRecords(topic string, n int) []record.Record {
 	out := make([]record.Record, n)
 	base := time.Now().Truncate(time.Millisecond).UnixNano()
 	for i := range out {
-		r := record.Record{Offset: int64(i), Time: base + int64(i%50)*1e6, Value: fmt.Appendf(nil, "%s value %d %s", topic, i, strings.Repeat("x", i%300))}
+		r := record.Record{
+			Offset: int64(i),
+			Time:   base + int64(i%50)*1e6,
+			Value:  fmt.Appendf(nil, "%s value %d %s", topic, i, strings.Repeat("x", i%300)),
+		}
 		switch i % 4 {
 		case 0:
 			r.Key = []byte{}
@@ -62,15 +67,21 @@ func compatRecords(topic string, n int) []record.Record {
 			r.Value = append([]byte(topic), 0xff, 0xfe, 0, byte(i), 0x80)
 		}
 		if i%3 == 0 || len(r.Value) == 0 {
-			r.Headers = []record.Header{{Key: "topic", Value: []byte(topic)}, {Key: "n", Value: fmt.Append(nil, i)}, {Key: "n", Value: []byte{}}, {Key: "nothing"}}
+			r.Headers = []record.Header{
+				{Key: "topic", Value: []byte(topic)},
+				{Key: "n", Value: fmt.Append(nil, i)},
+				{Key: "n", Value: []byte{}},
+				{Key: "nothing"},
+			}
 		}
 		out[i] = r
 	}
 	return out
 }
 
-// TestOthersReadOurBatches writes batches on both paths, in transactions and without, with every compression, and reads them with franz-go, the Java client
-// (the console consumer and the log dump of Apache Kafka) and librdkafka: each record is as it was written.
+// TestOthersReadOurBatches writes batches on both paths, in transactions and without, with every
+// compression, and reads them with franz-go, the Java client (the console consumer and the log dump
+// of Apache Kafka) and librdkafka: each record is as it was written.
 func TestOthersReadOurBatches(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -89,7 +100,16 @@ func TestOthersReadOurBatches(t *testing.T) {
 		for _, exactly := range []bool{false, true} {
 			for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 				name := fmt.Sprintf("compat-direct.%v-exactly.%v-%s", direct, exactly, codec)
-				topics = append(topics, &compatTopic{name: name, direct: direct, exactly: exactly, codec: codec, records: compatRecords(name, 700)})
+				topics = append(
+					topics,
+					&compatTopic{
+						name:    name,
+						direct:  direct,
+						exactly: exactly,
+						codec:   codec,
+						records: compatRecords(name, 700),
+					},
+				)
 			}
 		}
 	}
@@ -100,10 +120,24 @@ func TestOthersReadOurBatches(t *testing.T) {
 		for i := range million {
 			million[i] = record.Record{Offset: int64(i), Time: base, Value: fmt.Append(nil, i)}
 		}
-		topics = append(topics, &compatTopic{name: name, direct: true, exactly: exactly, codec: "zstd", records: million, batches: 1})
+		topics = append(
+			topics,
+			&compatTopic{
+				name:    name,
+				direct:  true,
+				exactly: exactly,
+				codec:   "zstd",
+				records: million,
+				batches: 1,
+			},
+		)
 	}
 	topics = append(topics, farRepeats())
-	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.FetchMaxBytes(1<<26), kgo.FetchMaxPartitionBytes(1<<26))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(k.Addr()),
+		kgo.FetchMaxBytes(1<<26),
+		kgo.FetchMaxPartitionBytes(1<<26),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +146,8 @@ func TestOthersReadOurBatches(t *testing.T) {
 	var names []string
 	total := 0
 	for _, c := range topics {
-		if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, c.name); err != nil {
+		if _, err := kadm.NewClient(cl).
+			CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, c.name); err != nil {
 			t.Fatal(err)
 		}
 		c.write(t, k.Addr())
@@ -124,9 +159,16 @@ func TestOthersReadOurBatches(t *testing.T) {
 	t.Run("log dump", func(t *testing.T) { dumpReads(t, k, filepath.Join(dir, "data"), topics) })
 	t.Run("librdkafka", func(t *testing.T) {
 		if os.Getenv("PENSTOCK_PYTHON") == "" {
-			t.Skip("$PENSTOCK_PYTHON names no Python with confluent-kafka; make integration installs it")
+			t.Skip(
+				"$PENSTOCK_PYTHON names no Python with confluent-kafka; make integration installs it",
+			)
 		}
-		cmd := exec.CommandContext(t.Context(), os.Getenv("PENSTOCK_PYTHON"), append([]string{"testdata/interop/read_topics.py", k.Addr(), fmt.Sprint(total)}, names...)...)
+		cmd := exec.CommandContext(
+			t.Context(),
+			os.Getenv("PENSTOCK_PYTHON"),
+			append(
+				[]string{"testdata/interop/read_topics.py", k.Addr(), fmt.Sprint(total)},
+				names...)...)
 		var out, said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &said
 		if err := cmd.Run(); err != nil {
@@ -147,13 +189,21 @@ func TestOthersReadOurBatches(t *testing.T) {
 	})
 }
 
-// farRepeats is a batch as large as inputs make them, with repeats so far apart that a block has to point back more than 64 KiB.
+// farRepeats is a batch as large as inputs make them, with repeats so far apart that a block has to
+// point back more than 64 KiB.
 func farRepeats() *compatTopic {
 	name := "compat-far-repeats"
 	rng := rand.New(rand.NewPCG(1, 1))
 	lines := make([][]byte, 1500)
 	for i := range lines {
-		lines[i] = fmt.Appendf(nil, "%032x%032x%032x%032x", rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64())
+		lines[i] = fmt.Appendf(
+			nil,
+			"%032x%032x%032x%032x",
+			rng.Uint64(),
+			rng.Uint64(),
+			rng.Uint64(),
+			rng.Uint64(),
+		)
 	}
 	records := make([]record.Record, 6*len(lines))
 	base := time.Now().Truncate(time.Millisecond).UnixNano()
@@ -179,7 +229,13 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	env := outputs.Env{Name: "output.kafka.compat", Agent: "compat", Log: slog.New(slog.DiscardHandler), Metrics: reg, Dir: t.TempDir()}
+	env := outputs.Env{
+		Name:    "output.kafka.compat",
+		Agent:   "compat",
+		Log:     slog.New(slog.DiscardHandler),
+		Metrics: reg,
+		Dir:     t.TempDir(),
+	}
 	w, err := kafka.New(cfg, env)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +243,12 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 	env.Metrics = prometheus.NewRegistry()
 	common := outputs.DefaultCommon()
 	common.Window.Bytes = 256 << 20
-	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: deadletter.NewDir(t.TempDir())})
+	out, err := drain.NewAsyncOutput(
+		w,
+		common,
+		env,
+		drain.Targets{DeadLetter: deadletter.NewDir(t.TempDir())},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,8 +286,14 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 		}
 		for _, m := range f.Metric {
 			for _, l := range m.Label {
-				if l.GetName() == "path" && m.GetCounter().GetValue() > 0 && (l.GetValue() == "direct") != c.direct {
-					t.Errorf("%s: %v batches took the path %s", c.name, m.GetCounter().GetValue(), l.GetValue())
+				if l.GetName() == "path" && m.GetCounter().GetValue() > 0 &&
+					(l.GetValue() == "direct") != c.direct {
+					t.Errorf(
+						"%s: %v batches took the path %s",
+						c.name,
+						m.GetCounter().GetValue(),
+						l.GetValue(),
+					)
 				}
 			}
 		}
@@ -249,7 +316,12 @@ func hexLine(topic string, r *record.Record) string {
 	return string(p)
 }
 
-func compareTopics(t *testing.T, topics []*compatTopic, got map[string][]string, line func(string, *record.Record) string) {
+func compareTopics(
+	t *testing.T,
+	topics []*compatTopic,
+	got map[string][]string,
+	line func(string, *record.Record) string,
+) {
 	t.Helper()
 	for _, c := range topics {
 		if len(got[c.name]) != len(c.records) {
@@ -258,7 +330,13 @@ func compareTopics(t *testing.T, topics []*compatTopic, got map[string][]string,
 		}
 		for i := range c.records {
 			if want := line(c.name, &c.records[i]); got[c.name][i] != want {
-				t.Errorf("%s: record %d is %.200q, was written as %.200q", c.name, i, got[c.name][i], want)
+				t.Errorf(
+					"%s: record %d is %.200q, was written as %.200q",
+					c.name,
+					i,
+					got[c.name][i],
+					want,
+				)
 				break
 			}
 		}
@@ -273,8 +351,16 @@ func franzReads(t *testing.T, addr string, topics []*compatTopic) {
 		total += len(c.records)
 		names = append(names, c.name)
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(names...), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(1<<26), kgo.FetchMaxPartitionBytes(1<<26))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.ConsumeTopics(names...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(
+			kgo.ReadCommitted(),
+		),
+		kgo.FetchMaxBytes(1<<26),
+		kgo.FetchMaxPartitionBytes(1<<26),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +389,8 @@ func franzReads(t *testing.T, addr string, topics []*compatTopic) {
 	}
 }
 
-// consoleReads compares text: the console consumer prints bytes as they are, and the word null for what is null.
+// consoleReads compares text: the console consumer prints bytes as they are, and the word null for
+// what is null.
 func consoleReads(t *testing.T, k *servers.Kafka, topics []*compatTopic) {
 	text := func(b []byte) string {
 		if b == nil {
@@ -328,9 +415,27 @@ func consoleReads(t *testing.T, k *servers.Kafka, topics []*compatTopic) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := k.Tool(ctx, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", k.Addr(), "--include", "compat-.*", "--from-beginning",
-		"--isolation-level", "read_committed", "--max-messages", fmt.Sprint(len(want)), "--timeout-ms", "20000",
-		"--formatter-property", "print.headers=true", "--formatter-property", "print.key=true", "--command-property", "check.crcs=true")
+	cmd := k.Tool(
+		ctx,
+		"org.apache.kafka.tools.consumer.ConsoleConsumer",
+		"--bootstrap-server",
+		k.Addr(),
+		"--include",
+		"compat-.*",
+		"--from-beginning",
+		"--isolation-level",
+		"read_committed",
+		"--max-messages",
+		fmt.Sprint(len(want)),
+		"--timeout-ms",
+		"20000",
+		"--formatter-property",
+		"print.headers=true",
+		"--formatter-property",
+		"print.key=true",
+		"--command-property",
+		"check.crcs=true",
+	)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
@@ -351,7 +456,9 @@ func consoleReads(t *testing.T, k *servers.Kafka, topics []*compatTopic) {
 
 func lastOf(s string) string { return s[max(0, len(s)-500):] }
 
-var dumpBatch = regexp.MustCompile(`^baseOffset: .* count: (\d+) .* isTransactional: (\w+) isControl: (\w+) .* magic: (\d) compresscodec: (\w+) .* isvalid: (\w+)`)
+var dumpBatch = regexp.MustCompile(
+	`^baseOffset: .* count: (\d+) .* isTransactional: (\w+) isControl: (\w+) .* magic: (\d) compresscodec: (\w+) .* isvalid: (\w+)`,
+)
 
 // dumpReads checks what the broker's own log reader makes of the files.
 func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopic) {
@@ -367,7 +474,13 @@ func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopi
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := k.Tool(ctx, "org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files", strings.Join(files, ","))
+	cmd := k.Tool(
+		ctx,
+		"org.apache.kafka.tools.DumpLogSegments",
+		"--deep-iteration",
+		"--files",
+		strings.Join(files, ","),
+	)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, lastOf(string(out)))
@@ -397,7 +510,8 @@ func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopi
 			fmt.Sscan(m[1], &n)
 			found[c].counted += n
 			found[c].batches++
-			if m[2] != fmt.Sprint(c.exactly) || m[4] != "2" || !strings.EqualFold(m[5], c.codec) || m[6] != "true" {
+			if m[2] != fmt.Sprint(c.exactly) || m[4] != "2" || !strings.EqualFold(m[5], c.codec) ||
+				m[6] != "true" {
 				t.Errorf("%s: %s", c.name, line)
 			}
 		case strings.HasPrefix(line, "| offset:") && !control:
@@ -409,7 +523,13 @@ func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopi
 	for _, c := range topics {
 		f := found[c]
 		if f == nil || f.counted != len(c.records) || f.records != len(c.records) {
-			t.Errorf("%s: %+v: records in the headers of batches, by iteration, and batches; %d were written: %s", c.name, f, len(c.records), lastOf(string(out)))
+			t.Errorf(
+				"%s: %+v: records in the headers of batches, by iteration, and batches; %d were written: %s",
+				c.name,
+				f,
+				len(c.records),
+				lastOf(string(out)),
+			)
 		} else if c.batches > 0 && f.batches != c.batches {
 			t.Errorf("%s: %d batches, want %d", c.name, f.batches, c.batches)
 		}

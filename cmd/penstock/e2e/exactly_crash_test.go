@@ -50,7 +50,8 @@ pipeline "app-logs" {
 
 const exactlyRoute = `to = [output.kafka.events]`
 
-// exactlyFilters makes two records of each line, numbered 2n and 2n+1, and would drop any that came twice.
+// exactlyFilters makes two records of each line, numbered 2n and 2n+1, and would drop any that came
+// twice.
 const exactlyFilters = `
   filter "parse" {
     format     = "json"
@@ -135,12 +136,19 @@ type exactlyOptions struct {
 	patient time.Duration
 }
 
-// TestExactlyOnceSurvivesCrashes kills an agent with delivery = "exactly_once" at random moments, while apps write and rotate, the broker comes and goes and
-// the overflow's store fails: readers of committed records see each line once, and so does the lake behind a consumer.
+// TestExactlyOnceSurvivesCrashes kills an agent with delivery = "exactly_once" at random moments,
+// while apps write and rotate, the broker comes and goes and the overflow's store fails: readers of
+// committed records see each line once, and so does the lake behind a consumer.
 func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 7, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute}
+	o := exactlyOptions{
+		kills:   7,
+		rate:    1500,
+		maxRun:  1800 * time.Millisecond,
+		faults:  0.25,
+		patient: time.Minute,
+	}
 	if long() {
 		o.kills, o.maxRun = 100, 800*time.Millisecond
 	}
@@ -148,11 +156,19 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
 }
 
-// TestExactlyOnceSpillSurvivesCrashes is the same with lines that go through memory alone while Kafka keeps up.
+// TestExactlyOnceSpillSurvivesCrashes is the same with lines that go through memory alone while
+// Kafka keeps up.
 func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 6, rate: 1500, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute, buffer: "spill = true"}
+	o := exactlyOptions{
+		kills:   6,
+		rate:    1500,
+		maxRun:  1800 * time.Millisecond,
+		faults:  0.25,
+		patient: time.Minute,
+		buffer:  "spill = true",
+	}
 	if long() {
 		o.kills, o.maxRun = 25, 2500*time.Millisecond
 	}
@@ -160,12 +176,20 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	crashExactly(t, rng, embeddedKafka(t), store, s3.fail, o)
 }
 
-// TestExactlyOnceWithFiltersSurvivesCrashes is the same with filters that parse, make several records of a line, forget
-// repeats, and choose by a condition.
+// TestExactlyOnceWithFiltersSurvivesCrashes is the same with filters that parse, make several
+// records of a line, forget repeats, and choose by a condition.
 func TestExactlyOnceWithFiltersSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	o := exactlyOptions{kills: 3, rate: 800, maxRun: 1800 * time.Millisecond, faults: 0.25, patient: time.Minute, route: exactlyFilters, parts: 2}
+	o := exactlyOptions{
+		kills:   3,
+		rate:    800,
+		maxRun:  1800 * time.Millisecond,
+		faults:  0.25,
+		patient: time.Minute,
+		route:   exactlyFilters,
+		parts:   2,
+	}
 	if long() {
 		o.kills = 25
 	}
@@ -184,10 +208,19 @@ func realStore(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(s3.Close)
-	return replaceAll(exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey)
+	return replaceAll(
+		exactlyStore,
+		"URL",
+		s3.URL(),
+		"ACCESS",
+		servers.S3AccessKey,
+		"SECRET",
+		servers.S3SecretKey,
+	)
 }
 
-// TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and started again, and a real S3 server.
+// TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is
+// killed and started again, and a real S3 server.
 func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -202,7 +235,14 @@ func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 	crashExactly(t, rng, realKafka(t), store, func(float64) {}, o)
 }
 
-func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, storeFail func(float64), o exactlyOptions) {
+func crashExactly(
+	t *testing.T,
+	rng *rand.Rand,
+	broker stopper,
+	store string,
+	storeFail func(float64),
+	o exactlyOptions,
+) {
 	o.kills = kills(t, o.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -211,13 +251,34 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	edge := newAgent(t, "edge", replaceAll(exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", exactlyFailover, "STORE", store, "ROUTE", cmp.Or(o.route, exactlyRoute), "BUFFER", o.buffer))
+	edge := newAgent(
+		t,
+		"edge",
+		replaceAll(
+			exactlyConfig,
+			"DIR",
+			dir,
+			"BROKER",
+			broker.Addr(),
+			"FAILOVER",
+			exactlyFailover,
+			"STORE",
+			store,
+			"ROUTE",
+			cmp.Or(o.route, exactlyRoute),
+			"BUFFER",
+			o.buffer,
+		),
+	)
 	consumer := newAgent(t, "lake", replaceAll(exactlyLake, "DIR", dir, "BROKER", broker.Addr()))
 	consumer.start()
 
 	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip)
 	ledger, repeated := demo.NewLedger(), newRepeats()
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
+	stopReader := background(
+		ctx,
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) },
+	)
 
 	storeFail(o.faults)
 	up, outages := true, 0
@@ -260,9 +321,19 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 		total += written[app.Source]
 	}
 	edge.start()
-	eventually(t, o.patient, func() bool { return ledger.Distinct() >= total || !edge.running() }, func() string {
-		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
-	})
+	eventually(
+		t,
+		o.patient,
+		func() bool { return ledger.Distinct() >= total || !edge.running() },
+		func() string {
+			return fmt.Sprintf(
+				"%d of %d lines arrived: %v",
+				ledger.Distinct(),
+				total,
+				ledger.Check(written).Notes,
+			)
+		},
+	)
 	objects := func() *demo.Ledger {
 		l := demo.NewLedger()
 		for key, data := range filesBelow(t, filepath.Join(dir, "lake")) {
@@ -276,9 +347,14 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 		}
 		return l
 	}
-	eventually(t, o.patient, func() bool { return objects().Distinct() >= total || !consumer.running() }, func() string {
-		return fmt.Sprintf("%d of %d lines are in the lake", objects().Distinct(), total)
-	})
+	eventually(
+		t,
+		o.patient,
+		func() bool { return objects().Distinct() >= total || !consumer.running() },
+		func() string {
+			return fmt.Sprintf("%d of %d lines are in the lake", objects().Distinct(), total)
+		},
+	)
 	pause(ctx, time.Second) // for what may be sent twice
 	for _, ag := range []*agent{edge, consumer} {
 		if code := ag.terminate(20 * time.Second); code != 0 {
@@ -290,8 +366,17 @@ func crashExactly(t *testing.T, rng *rand.Rand, broker stopper, store string, st
 		t.Fatal(err)
 	}
 	topicBalance, lakeBalance := ledger.Check(written), objects().Check(written)
-	t.Logf("%d lines, %d kills, %d outages: in the topic %d lost, %d repeated, %d out of order; in the lake %d lost, %d repeated", total, o.kills, outages,
-		topicBalance.Lost, topicBalance.Duplicated, topicBalance.Disordered, lakeBalance.Lost, lakeBalance.Duplicated)
+	t.Logf(
+		"%d lines, %d kills, %d outages: in the topic %d lost, %d repeated, %d out of order; in the lake %d lost, %d repeated",
+		total,
+		o.kills,
+		outages,
+		topicBalance.Lost,
+		topicBalance.Duplicated,
+		topicBalance.Disordered,
+		lakeBalance.Lost,
+		lakeBalance.Duplicated,
+	)
 	for where, b := range map[string]demo.Balance{"topic": topicBalance, "lake": lakeBalance} {
 		if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total {
 			t.Errorf("in the %s: %+v", where, b)

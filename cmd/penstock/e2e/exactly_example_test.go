@@ -10,7 +10,18 @@ func exampleEdgeExactlyOnce(w *world) {
 	s3, store := w.s3("acme-overflow")
 	ledger := w.read(b.Addr())
 	w.write(500)
-	ag := w.start("edge.hcl", "edge", append(store, "kafka-1:9092", b.Addr(), "kafka-2:9092", b.Addr(), `recover = "30s"`, "recover = \"30s\"\n    object_age = \"1s\"")...)
+	ag := w.start(
+		"edge.hcl",
+		"edge",
+		append(
+			store,
+			"kafka-1:9092",
+			b.Addr(),
+			"kafka-2:9092",
+			b.Addr(),
+			`recover = "30s"`,
+			"recover = \"30s\"\n    object_age = \"1s\"",
+		)...)
 	w.complete(ledger)
 	w.rotate(500)
 	ag.kill()
@@ -20,11 +31,21 @@ func exampleEdgeExactlyOnce(w *world) {
 		w.Fatal(err)
 	}
 	w.rotate(500)
-	eventually(w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 }, func() string { return "nothing overflows into S3" })
+	eventually(
+		w.T,
+		30*time.Second,
+		func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
+		func() string { return "nothing overflows into S3" },
+	)
 	if err := b.Start(); err != nil {
 		w.Fatal(err)
 	}
 	w.complete(ledger)
-	eventually(w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 }, func() string { return "the overflow is not emptied" })
+	eventually(
+		w.T,
+		30*time.Second,
+		func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
+		func() string { return "the overflow is not emptied" },
+	)
 	w.complete(ledger)
 }

@@ -25,8 +25,9 @@ const localOverflow = `output "local" "overflow" {
   directory = "DIR/overflow"
 }`
 
-// TestExactlyOnceRestartedInAnOutage kills an agent while Kafka is away and starts it again: what the run before has
-// committed is not taken for another agent's, and fresh lines go out before the overflow, each once.
+// TestExactlyOnceRestartedInAnOutage kills an agent while Kafka is away and starts it again: what
+// the run before has committed is not taken for another agent's, and fresh lines go out before the
+// overflow, each once.
 func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	var broker stopper
 	rounds := 2
@@ -40,7 +41,15 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	config := replaceAll(exactlyConfig, "FAILOVER", newestFirst, "STORE", localOverflow, "BUFFER", "")
+	config := replaceAll(
+		exactlyConfig,
+		"FAILOVER",
+		newestFirst,
+		"STORE",
+		localOverflow,
+		"BUFFER",
+		"",
+	)
 	edge := newAgent(t, "edge", replaceAll(config, "DIR", dir, "BROKER", broker.Addr()))
 	app := &demo.App{Source: "app", Path: filepath.Join(logs, "app.log")}
 	t.Cleanup(func() { _ = app.Close() })
@@ -50,7 +59,10 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 		}
 	}
 	ledger := demo.NewLedger()
-	stopReader := background(t.Context(), func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+	)
 	waiting := func() int {
 		found, err := filepath.Glob(filepath.Join(dir, "overflow/overflow/*/*/*/*.ndjson.zst"))
 		if err != nil {
@@ -66,27 +78,52 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	write(1000)
 	stops := 0
 	for range rounds {
-		eventually(t, 60*time.Second, func() bool { return ledger.Distinct() >= app.Written() }, func() string {
-			return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
-		})
+		eventually(
+			t,
+			60*time.Second,
+			func() bool { return ledger.Distinct() >= app.Written() },
+			func() string {
+				return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
+			},
+		)
 		if err := broker.Stop(); err != nil {
 			t.Fatal(err)
 		}
 		write(500)
-		eventually(t, 30*time.Second, func() bool { return waiting() > 0 }, func() string { return "nothing is in the overflow" })
+		eventually(
+			t,
+			30*time.Second,
+			func() bool { return waiting() > 0 },
+			func() string { return "nothing is in the overflow" },
+		)
 		before := waiting()
 		edge.kill()
 		write(500)
 		edge.start()
-		eventually(t, 30*time.Second, func() bool { return waiting() > before }, func() string { return "nothing more is in the overflow" })
+		eventually(
+			t,
+			30*time.Second,
+			func() bool { return waiting() > before },
+			func() string { return "nothing more is in the overflow" },
+		)
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 60*time.Second, func() bool { return waiting() == 0 || said() > stops }, func() string { return "the overflow is not replayed" })
+		eventually(
+			t,
+			60*time.Second,
+			func() bool { return waiting() == 0 || said() > stops },
+			func() string { return "the overflow is not replayed" },
+		)
 		write(500)
-		eventually(t, 60*time.Second, func() bool { return ledger.Distinct() >= app.Written() || said() > stops }, func() string {
-			return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
-		})
+		eventually(
+			t,
+			60*time.Second,
+			func() bool { return ledger.Distinct() >= app.Written() || said() > stops },
+			func() string {
+				return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
+			},
+		)
 		if n := said(); n > stops {
 			stops = n
 			edge.kill()

@@ -12,8 +12,9 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// TestExactlyOnceTwinStops runs two agents on copies of one data directory: the one that was there stops its output with one error that says what to
-// do, the other goes on, and neither repeats or loses a line.
+// TestExactlyOnceTwinStops runs two agents on copies of one data directory: the one that was there
+// stops its output with one error that says what to do, the other goes on, and neither repeats or
+// loses a line.
 func TestExactlyOnceTwinStops(t *testing.T) {
 	broker := embeddedKafka
 	if long() {
@@ -29,7 +30,19 @@ func twinStops(t *testing.T, broker stopper) {
 		t.Fatal(err)
 	}
 	config := func(data string) string {
-		text := replaceAll(exactlyConfig, "BROKER", broker.Addr(), "FAILOVER", "", "STORE", "", "BUFFER", "", "DIR/data", data)
+		text := replaceAll(
+			exactlyConfig,
+			"BROKER",
+			broker.Addr(),
+			"FAILOVER",
+			"",
+			"STORE",
+			"",
+			"BUFFER",
+			"",
+			"DIR/data",
+			data,
+		)
 		return replaceAll(text, "DIR", dir)
 	}
 	app := &demo.App{Source: "app", Path: filepath.Join(logs, "app.log")}
@@ -40,12 +53,20 @@ func twinStops(t *testing.T, broker stopper) {
 		}
 	}
 	ledger := demo.NewLedger()
-	stopReader := background(t.Context(), func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+	)
 	complete := func() {
 		t.Helper()
-		eventually(t, 60*time.Second, func() bool { return ledger.Distinct() >= app.Written() }, func() string {
-			return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
-		})
+		eventually(
+			t,
+			60*time.Second,
+			func() bool { return ledger.Distinct() >= app.Written() },
+			func() string {
+				return fmt.Sprintf("%d of %d lines", ledger.Distinct(), app.Written())
+			},
+		)
 	}
 	first := newAgent(t, "first", config(filepath.Join(dir, "data-1")))
 	write(1000)
@@ -54,7 +75,10 @@ func twinStops(t *testing.T, broker stopper) {
 	if code := first.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if err := os.CopyFS(filepath.Join(dir, "data-2"), os.DirFS(filepath.Join(dir, "data-1"))); err != nil {
+	if err := os.CopyFS(
+		filepath.Join(dir, "data-2"),
+		os.DirFS(filepath.Join(dir, "data-1")),
+	); err != nil {
 		t.Fatal(err)
 	}
 	second := newAgent(t, "second", config(filepath.Join(dir, "data-2")))
@@ -76,7 +100,12 @@ func twinStops(t *testing.T, broker stopper) {
 		write(200)
 		complete()
 	}
-	eventually(t, 60*time.Second, func() bool { return said(first) > 0 }, func() string { return "the first does not say that it has stopped" })
+	eventually(
+		t,
+		60*time.Second,
+		func() bool { return said(first) > 0 },
+		func() string { return "the first does not say that it has stopped" },
+	)
 	if n, err := first.metric("penstock_output_failing", "kafka"); err != nil || n != 1 {
 		t.Errorf("the first is failing: %v, %v", n, err)
 	}
@@ -91,7 +120,10 @@ func twinStops(t *testing.T, broker stopper) {
 	if err := stopReader(); err != nil {
 		t.Fatal(err)
 	}
-	if b := ledger.Check(map[string]int64{"app": app.Written()}); b.Lost != 0 || b.Duplicated != 0 || b.Disordered != 0 {
+	if b := ledger.Check(
+		map[string]int64{"app": app.Written()},
+	); b.Lost != 0 || b.Duplicated != 0 ||
+		b.Disordered != 0 {
 		t.Errorf("%+v", b)
 	}
 }

@@ -41,7 +41,8 @@ var exampleTests = map[string]func(*world){
 	"tron-forwarder":    exampleTron,
 }
 
-// TestExamples runs every example: only addresses, paths, credentials and waiting times are other than what stands there.
+// TestExamples runs every example: only addresses, paths, credentials and waiting times are other
+// than what stands there.
 func TestExamples(t *testing.T) {
 	found, err := filepath.Glob(filepath.Join(examplesDir, "*", "*.hcl"))
 	if err != nil || len(found) == 0 {
@@ -121,7 +122,8 @@ type world struct {
 	apps        []*demo.App
 }
 
-// start runs a file of the example with literals replaced, given in pairs. What it would do in a minute or more it does within a second.
+// start runs a file of the example with literals replaced, given in pairs. What it would do in a
+// minute or more it does within a second.
 func (w *world) start(file, name string, pairs ...string) *agent {
 	w.Helper()
 	w.ran[file] = true
@@ -135,13 +137,22 @@ func (w *world) start(file, name string, pairs ...string) *agent {
 		"/var/lib/penstock", filepath.Join(w.dir, name),
 		"/var/log/app", w.logs(),
 	}, pairs...)...)
-	config = regexp.MustCompile(`\b(age|after|recover)(\s*=\s*)"\d+[smh]"`).ReplaceAllString(config, `$1$2"1s"`)
-	config = regexp.MustCompile(`\b(idle)(\s*=\s*)"\d+[smh]"`).ReplaceAllString(config, `$1$2"300ms"`)
-	if left := regexp.MustCompile(`"(/var/|/etc/|kafka-\d|relay-\d:|tron:|0\.0\.0\.0).*`).FindString(config); left != "" {
+	config = regexp.MustCompile(`\b(age|after|recover)(\s*=\s*)"\d+[smh]"`).
+		ReplaceAllString(config, `$1$2"1s"`)
+	config = regexp.MustCompile(`\b(idle)(\s*=\s*)"\d+[smh]"`).
+		ReplaceAllString(config, `$1$2"300ms"`)
+	if left := regexp.MustCompile(`"(/var/|/etc/|kafka-\d|relay-\d:|tron:|0\.0\.0\.0).*`).
+		FindString(config); left != "" {
 		w.Fatalf("%s/%s: %s stands in the configuration still", w.folder, file, left)
 	}
 	ag := newAgent(w.T, name, config)
-	ag.env = []string{"RELAY_SHARED_KEY=between relays", "TRON_SHARED_KEY=for tron", "VISITORS_KEY=of visitors", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret"}
+	ag.env = []string{
+		"RELAY_SHARED_KEY=between relays",
+		"TRON_SHARED_KEY=for tron",
+		"VISITORS_KEY=of visitors",
+		"AWS_ACCESS_KEY_ID=key",
+		"AWS_SECRET_ACCESS_KEY=secret",
+	}
 	ag.start()
 	eventually(w.T, 20*time.Second, func() bool {
 		log, _ := os.ReadFile(ag.logPath)
@@ -163,7 +174,12 @@ func (w *world) write(n int) {
 			w.Fatal(err)
 		}
 		for _, source := range []string{"web", "api"} {
-			app := &demo.App{Source: source, Path: filepath.Join(w.logs(), source+".log"), Rand: rand.New(rand.NewPCG(1, 1)), Kinds: []demo.Rotation{demo.Rename}}
+			app := &demo.App{
+				Source: source,
+				Path:   filepath.Join(w.logs(), source+".log"),
+				Rand:   rand.New(rand.NewPCG(1, 1)),
+				Kinds:  []demo.Rotation{demo.Rename},
+			}
 			w.Cleanup(func() { _ = app.Close() })
 			w.apps = append(w.apps, app)
 		}
@@ -202,9 +218,19 @@ func (w *world) arrived(ledger *demo.Ledger) demo.Balance {
 		written[app.Source] = app.Written()
 		total += app.Written()
 	}
-	eventually(w.T, 60*time.Second, func() bool { return ledger.Distinct() >= total }, func() string {
-		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
-	})
+	eventually(
+		w.T,
+		60*time.Second,
+		func() bool { return ledger.Distinct() >= total },
+		func() string {
+			return fmt.Sprintf(
+				"%d of %d lines arrived: %v",
+				ledger.Distinct(),
+				total,
+				ledger.Check(written).Notes,
+			)
+		},
+	)
 	b := ledger.Check(written)
 	if b.Lost != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
 		w.Errorf("%+v", b)
@@ -224,7 +250,10 @@ func (w *world) broker() *demo.Broker {
 
 func (w *world) read(addr string) *demo.Ledger {
 	ledger := demo.NewLedger()
-	stop := background(w.Context(), func(ctx context.Context) error { return readInto(ctx, addr, ledger) })
+	stop := background(
+		w.Context(),
+		func(ctx context.Context) error { return readInto(ctx, addr, ledger) },
+	)
 	w.Cleanup(func() { _ = stop() })
 	return ledger
 }
@@ -232,7 +261,10 @@ func (w *world) read(addr string) *demo.Ledger {
 // s3 returns a server and the pairs that bring an output to it.
 func (w *world) s3(bucket string) (*faultyS3, []string) {
 	s := newFaultyS3(w.T, rand.New(rand.NewPCG(1, 1)), bucket)
-	return s, []string{`"eu-central-1"`, fmt.Sprintf("\"us-east-1\"\n  endpoint = %q\n  path_style = true", s.URL)}
+	return s, []string{
+		`"eu-central-1"`,
+		fmt.Sprintf("\"us-east-1\"\n  endpoint = %q\n  path_style = true", s.URL),
+	}
 }
 
 func exampleEdge(w *world) {
@@ -240,7 +272,18 @@ func exampleEdge(w *world) {
 	s3, store := w.s3("acme-overflow")
 	ledger := w.read(b.Addr())
 	w.write(500)
-	w.start("edge.hcl", "edge", append(store, "kafka-1:9092", b.Addr(), "kafka-2:9092", b.Addr(), `recover = "30s"`, "recover = \"30s\"\n    object_age = \"1s\"")...)
+	w.start(
+		"edge.hcl",
+		"edge",
+		append(
+			store,
+			"kafka-1:9092",
+			b.Addr(),
+			"kafka-2:9092",
+			b.Addr(),
+			`recover = "30s"`,
+			"recover = \"30s\"\n    object_age = \"1s\"",
+		)...)
 	w.complete(ledger)
 	w.rotate(500)
 	w.complete(ledger)
@@ -248,12 +291,22 @@ func exampleEdge(w *world) {
 		w.Fatal(err)
 	}
 	w.rotate(500)
-	eventually(w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 }, func() string { return "nothing overflows into S3" })
+	eventually(
+		w.T,
+		30*time.Second,
+		func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
+		func() string { return "nothing overflows into S3" },
+	)
 	if err := b.Start(); err != nil {
 		w.Fatal(err)
 	}
 	w.arrived(ledger) // what was sent and not answered when failover began may come twice
-	eventually(w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 }, func() string { return "the overflow is not emptied" })
+	eventually(
+		w.T,
+		30*time.Second,
+		func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
+		func() string { return "the overflow is not emptied" },
+	)
 }
 
 func exampleEdgeParse(w *world) {
@@ -262,14 +315,34 @@ func exampleEdgeParse(w *world) {
 		w.Fatal(err)
 	}
 	line := func(path string, status int) string {
-		return fmt.Sprintf(`203.0.113.7 - bob [28/Nov/2026:10:00:00 +0100] "GET %s HTTP/1.1" %d 17 "-" "curl/8"`+"\n", path, status)
+		return fmt.Sprintf(
+			`203.0.113.7 - bob [28/Nov/2026:10:00:00 +0100] "GET %s HTTP/1.1" %d 17 "-" "curl/8"`+"\n",
+			path,
+			status,
+		)
 	}
-	text := line("/a", 200) + line("/healthz", 200) + line("/b", 503) + "no line of nginx\n" + line("/c", 404)
+	text := line(
+		"/a",
+		200,
+	) + line(
+		"/healthz",
+		200,
+	) + line(
+		"/b",
+		503,
+	) + "no line of nginx\n" + line(
+		"/c",
+		404,
+	)
 	if err := os.WriteFile(filepath.Join(w.logs(), "access.log"), []byte(text), 0o644); err != nil {
 		w.Fatal(err)
 	}
 	ag := w.start("edge.hcl", "edge", "kafka-1:9092", b.Addr())
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(b.Addr()),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -288,9 +361,19 @@ func exampleEdgeParse(w *world) {
 		}
 	}
 	request := func(path string, status int, class string) string {
-		return fmt.Sprintf(`2026-11-28T09:00:00Z {"remote_addr":"d4365e4973f0ae77","user":"bob","time":"28/Nov/2026:10:00:00 +0100","method":"GET","path":%q,"protocol":"HTTP/1.1","status":%d,"bytes":17,"user_agent":"curl/8","class":%q}`, path, status, class)
+		return fmt.Sprintf(
+			`2026-11-28T09:00:00Z {"remote_addr":"d4365e4973f0ae77","user":"bob","time":"28/Nov/2026:10:00:00 +0100","method":"GET","path":%q,"protocol":"HTTP/1.1","status":%d,"bytes":17,"user_agent":"curl/8","class":%q}`,
+			path,
+			status,
+			class,
+		)
 	}
-	want := []string{request("/a", 200, "2xx"), request("/b", 503, "5xx"), "not_combined: no line of nginx", request("/c", 404, "4xx")}
+	want := []string{
+		request("/a", 200, "2xx"),
+		request("/b", 503, "5xx"),
+		"not_combined: no line of nginx",
+		request("/c", 404, "4xx"),
+	}
 	for i := range want {
 		if i >= len(got) || got[i] != want[i] {
 			w.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -317,7 +400,21 @@ func exampleEdgeToForwarder(w *world) {
 	for i := range 3 {
 		name, addr := fmt.Sprintf("relay-%d", i+1), freeAddr(w.T)
 		cert, key := ca.Issue(name)
-		relays = append(relays, w.start("forwarder.hcl", name, "0.0.0.0:24224", addr, "/etc/penstock/relay.pem", cert, "/etc/penstock/relay-key.pem", key, "kafka-1:9092", b.Addr()))
+		relays = append(
+			relays,
+			w.start(
+				"forwarder.hcl",
+				name,
+				"0.0.0.0:24224",
+				addr,
+				"/etc/penstock/relay.pem",
+				cert,
+				"/etc/penstock/relay-key.pem",
+				key,
+				"kafka-1:9092",
+				b.Addr(),
+			),
+		)
 		pairs = append(pairs, name+":24224", addr)
 	}
 	w.write(500)
@@ -369,7 +466,10 @@ func exampleEdgeToLake(w *world) {
 		}, func() string { return fmt.Sprintf("%d of %d lines archived", ledger.Distinct(), total()) })
 		w.rotate(300)
 	}
-	if b := ledger.Check(map[string]int64{"web": 800, "api": 800}); b.Lost != 0 || b.Duplicated != 0 {
+	if b := ledger.Check(
+		map[string]int64{"web": 800, "api": 800},
+	); b.Lost != 0 ||
+		b.Duplicated != 0 {
 		w.Errorf("%+v", b)
 	}
 }
@@ -399,7 +499,8 @@ func exampleDropIn(w *world) {
 		}
 		return tags["app.web"] >= 600 && tags["app.api"] >= 600 && tags["app.logger"] >= 100
 	}, func() string { return fmt.Sprint(tags) })
-	if len(tags) != 3 || tags["app.web"] != 600 || tags["app.api"] != 600 || tags["app.logger"] != 100 {
+	if len(tags) != 3 || tags["app.web"] != 600 || tags["app.api"] != 600 ||
+		tags["app.logger"] != 100 {
 		w.Errorf("records by tag: %v", tags)
 	}
 }
@@ -411,16 +512,33 @@ func exampleTron(w *world) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.AllowAutoTopicCreation(),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
+	)
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(cluster.Close)
 	listen := freeAddr(w.T)
-	w.start("forwarder.hcl", "tron", "0.0.0.0:24224", listen, "/etc/penstock/kafka-ca.pem", ca.File, "kafka-1:9093", cluster.ListenAddrs()[0])
+	w.start(
+		"forwarder.hcl",
+		"tron",
+		"0.0.0.0:24224",
+		listen,
+		"/etc/penstock/kafka-ca.pem",
+		ca.File,
+		"kafka-1:9093",
+		cluster.ListenAddrs()[0],
+	)
 
 	w.listening(listen)
-	client := forwardWriter(w.T, listen, func(c *forward.Config) { c.SharedKey, c.Peer = "for tron", "fluentd" })
+	client := forwardWriter(
+		w.T,
+		listen,
+		func(c *forward.Config) { c.SharedKey, c.Peer = "for tron", "fluentd" },
+	)
 	var b record.Builder
 	b.Reset("shop.web", "", 0)
 	for i := range 200 {
@@ -429,7 +547,11 @@ func exampleTron(w *world) {
 	if err := client.Write(w.Context(), b.Build()); err != nil {
 		w.Fatal(err)
 	}
-	stranger := forwardWriter(w.T, listen, func(c *forward.Config) { c.SharedKey, c.Peer = "guessed", "fluentd"; c.AckTimeout = time.Second })
+	stranger := forwardWriter(
+		w.T,
+		listen,
+		func(c *forward.Config) { c.SharedKey, c.Peer = "guessed", "fluentd"; c.AckTimeout = time.Second },
+	)
 	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
 	defer cancel()
 	b.Reset("shop.web", "", 0)
@@ -438,11 +560,18 @@ func exampleTron(w *world) {
 		w.Error("a client with another key was let in")
 	}
 
-	tlsCfg, err := tlsconf.NewClient(tlsconf.Client{CAFile: ca.File, MinVersion: "1.2"}, slog.New(slog.DiscardHandler))
+	tlsCfg, err := tlsconf.NewClient(
+		tlsconf.Client{CAFile: ca.File, MinVersion: "1.2"},
+		slog.New(slog.DiscardHandler),
+	)
 	if err != nil {
 		w.Fatal(err)
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DialTLSConfig(tlsconf.ForServer(tlsCfg, "127.0.0.1")), kgo.ConsumeTopics("logs-shop.web"))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(cluster.ListenAddrs()...),
+		kgo.DialTLSConfig(tlsconf.ForServer(tlsCfg, "127.0.0.1")),
+		kgo.ConsumeTopics("logs-shop.web"),
+	)
 	if err != nil {
 		w.Fatal(err)
 	}

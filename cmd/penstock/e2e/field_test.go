@@ -13,7 +13,8 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// These tests are named after public reports about other agents: what happened there must not happen here.
+// These tests are named after public reports about other agents: what happened there must not
+// happen here.
 
 // rig is an edge with an embedded broker, one app and a ledger that reads the topic.
 type rig struct {
@@ -25,7 +26,8 @@ type rig struct {
 	agent  *agent
 }
 
-// newRig makes a rig whose agent is not started yet. In the config DIR is the work directory and BROKER the broker's address.
+// newRig makes a rig whose agent is not started yet. In the config DIR is the work directory and
+// BROKER the broker's address.
 func newRig(t *testing.T, config string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), ledger: demo.NewLedger()}
@@ -37,9 +39,17 @@ func newRig(t *testing.T, config string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.broker.Close)
-	r.app = &demo.App{Source: "a", Path: filepath.Join(r.dir, "logs", "a.log"), Rand: rand.New(rand.NewPCG(1, 1)), Kinds: []demo.Rotation{demo.Rename}}
+	r.app = &demo.App{
+		Source: "a",
+		Path:   filepath.Join(r.dir, "logs", "a.log"),
+		Rand:   rand.New(rand.NewPCG(1, 1)),
+		Kinds:  []demo.Rotation{demo.Rename},
+	}
 	t.Cleanup(func() { _ = r.app.Close() })
-	stop := background(t.Context(), func(ctx context.Context) error { return readInto(ctx, r.broker.Addr(), r.ledger) })
+	stop := background(
+		t.Context(),
+		func(ctx context.Context) error { return readInto(ctx, r.broker.Addr(), r.ledger) },
+	)
 	t.Cleanup(func() { _ = stop() })
 	r.agent = newAgent(t, "edge", replaceAll(config, "DIR", r.dir, "BROKER", r.broker.Addr()))
 	return r
@@ -59,14 +69,28 @@ func (r *rig) must(err error) {
 	}
 }
 
-// arrives waits until every line written is in the topic, and checks that each is there once and in order.
+// arrives waits until every line written is in the topic, and checks that each is there once and in
+// order.
 func (r *rig) arrives(within time.Duration) {
 	r.t.Helper()
 	want := map[string]int64{"a": r.app.Written()}
-	eventually(r.t, within, func() bool { return r.ledger.Distinct() >= r.app.Written() }, func() string {
-		return fmt.Sprintf("%d of %d lines arrived: %v", r.ledger.Distinct(), r.app.Written(), r.ledger.Check(want).Notes)
-	})
-	if b := r.ledger.Check(want); b.Lost != 0 || b.Disordered != 0 || b.Duplicated != 0 || r.ledger.Strange() != 0 {
+	eventually(
+		r.t,
+		within,
+		func() bool { return r.ledger.Distinct() >= r.app.Written() },
+		func() string {
+			return fmt.Sprintf(
+				"%d of %d lines arrived: %v",
+				r.ledger.Distinct(),
+				r.app.Written(),
+				r.ledger.Check(want).Notes,
+			)
+		},
+	)
+	if b := r.ledger.Check(
+		want,
+	); b.Lost != 0 || b.Disordered != 0 || b.Duplicated != 0 ||
+		r.ledger.Strange() != 0 {
 		r.t.Errorf("%+v", b)
 	}
 }
@@ -134,7 +158,11 @@ func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
 	text, err := os.ReadFile(r.agent.config)
 	r.must(err)
 	for i := range 3 {
-		changed := replaceAll(string(text), `topic   = "app-logs"`, fmt.Sprintf("topic   = \"app-logs\"\n  linger = \"%dms\"", i+2))
+		changed := replaceAll(
+			string(text),
+			`topic   = "app-logs"`,
+			fmt.Sprintf("topic   = \"app-logs\"\n  linger = \"%dms\"", i+2),
+		)
 		r.must(os.WriteFile(r.agent.config, []byte(changed), 0o644))
 		r.agent.signal(syscall.SIGHUP)
 		pause(t.Context(), 300*time.Millisecond)
@@ -150,7 +178,8 @@ func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
 	r.arrives(30 * time.Second)
 }
 
-// fluent-bit#11370, vector#22064: one dead output stalled the others. flume: one channel, and so one copy, for each sink.
+// fluent-bit#11370, vector#22064: one dead output stalled the others. flume: one channel, and so
+// one copy, for each sink.
 func TestFluentBit11370_OneDeadOutputDelaysNobody(t *testing.T) {
 	dead := freeAddr(t)
 	r := newRig(t, replaceAll(plainEdge, "pipeline \"app-logs\" {", `
@@ -168,11 +197,16 @@ pipeline "app-logs" {`, "to   = [output.kafka.events]", "to   = [output.kafka.ev
 	appended, err := r.agent.metric("penstock_buffer_appended_records_total")
 	r.must(err)
 	if appended != float64(r.app.Written()) {
-		t.Errorf("%.0f records were appended for %d lines: more than one copy", appended, r.app.Written())
+		t.Errorf(
+			"%.0f records were appended for %d lines: more than one copy",
+			appended,
+			r.app.Written(),
+		)
 	}
 }
 
-// fluent-bit#10667: when Kafka came back the first stored batches were dropped. vector#24193: bouncing the broker lost what was in flight.
+// fluent-bit#10667: when Kafka came back the first stored batches were dropped. vector#24193:
+// bouncing the broker lost what was in flight.
 func TestVector24193_BouncingTheBrokerLosesNothing(t *testing.T) {
 	r := newRig(t, plainEdge)
 	r.agent.start()
@@ -188,8 +222,8 @@ func TestVector24193_BouncingTheBrokerLosesNothing(t *testing.T) {
 	r.arrives(60 * time.Second)
 }
 
-// fluent-bit#6082, #5166: memory grew in spite of disk buffering, and a large backlog blocked the restart. otel-contrib#44469: the drain
-// of the queue ran out of memory.
+// fluent-bit#6082, #5166: memory grew in spite of disk buffering, and a large backlog blocked the
+// restart. otel-contrib#44469: the drain of the queue ran out of memory.
 func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
@@ -205,8 +239,12 @@ func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
 	r.agent.kill()
 	started := time.Now()
 	r.agent.start()
-	eventually(t, 10*time.Second, func() bool { code, _, err := r.agent.get("/healthz"); return err == nil && code == 200 },
-		func() string { return "a backlog blocks the start" })
+	eventually(
+		t,
+		10*time.Second,
+		func() bool { code, _, err := r.agent.get("/healthz"); return err == nil && code == 200 },
+		func() string { return "a backlog blocks the start" },
+	)
 	t.Logf("healthy %v after the start", time.Since(started).Round(time.Millisecond))
 	r.must(r.broker.Start())
 	peak := int64(0)

@@ -64,30 +64,89 @@ func forwardPeer(t *testing.T, addr string, change func(*forward.Config)) *input
 	return sink
 }
 
-// TestRecordsPassRelaysUnchanged sends records through two relays, which keep them on disk over a kill in between: time, tag, key, headers and
-// value come out as they went in.
+// TestRecordsPassRelaysUnchanged sends records through two relays, which keep them on disk over a
+// kill in between: time, tag, key, headers and value come out as they went in.
 func TestRecordsPassRelaysUnchanged(t *testing.T) {
 	records := []record.Record{
-		{Time: 1_766_000_000_123_456_789, Value: []byte(`{"b":1,"a":"é","b":2,"n":18446744073709551615}`)},
-		{Time: 1_766_000_000_123_456_790, Key: []byte("key"), Value: []byte("a line\t\xff\x00"), Headers: []record.Header{
-			{Key: "path", Value: []byte("/var/log/app.log")}, {Key: "h", Value: nil}, {Key: "h", Value: []byte{}}, {Key: "h", Value: []byte("v\xff")}}},
+		{
+			Time:  1_766_000_000_123_456_789,
+			Value: []byte(`{"b":1,"a":"é","b":2,"n":18446744073709551615}`),
+		},
+		{
+			Time:  1_766_000_000_123_456_790,
+			Key:   []byte("key"),
+			Value: []byte("a line\t\xff\x00"),
+			Headers: []record.Header{
+				{
+					Key:   "path",
+					Value: []byte("/var/log/app.log"),
+				},
+				{Key: "h", Value: nil},
+				{Key: "h", Value: []byte{}},
+				{Key: "h", Value: []byte("v\xff")},
+			},
+		},
 		{Time: 999_999_999, Key: []byte{}, Value: []byte{}},
 		{Time: 0, Value: nil},
 		{Time: -7, Value: []byte(`["not","a","map"]`)},
-		{Time: math.MaxUint32*int64(time.Second) + int64(5*time.Second), Value: []byte(`{"penstock":1,"message":"looks like the envelope"}`)},
+		{
+			Time:  math.MaxUint32*int64(time.Second) + int64(5*time.Second),
+			Value: []byte(`{"penstock":1,"message":"looks like the envelope"}`),
+		},
 	}
 	dir, first, second, last := t.TempDir(), freeAddr(t), freeAddr(t), freeAddr(t)
-	one := newAgent(t, "relay-1", replaceAll(passOn, "DIR", dir, "NAME", "relay-1", "FROM", first, "TO", second, "COMPRESSION", "gzip"))
-	two := newAgent(t, "relay-2", replaceAll(passOn, "DIR", dir, "NAME", "relay-2", "FROM", second, "TO", last, "COMPRESSION", "none"))
+	one := newAgent(
+		t,
+		"relay-1",
+		replaceAll(
+			passOn,
+			"DIR",
+			dir,
+			"NAME",
+			"relay-1",
+			"FROM",
+			first,
+			"TO",
+			second,
+			"COMPRESSION",
+			"gzip",
+		),
+	)
+	two := newAgent(
+		t,
+		"relay-2",
+		replaceAll(
+			passOn,
+			"DIR",
+			dir,
+			"NAME",
+			"relay-2",
+			"FROM",
+			second,
+			"TO",
+			last,
+			"COMPRESSION",
+			"none",
+		),
+	)
 	one.start()
-	client := forwardWriter(t, first, func(c *forwardout.Config) { c.SharedKey, c.Compression = "between us", "zstd" })
+	client := forwardWriter(
+		t,
+		first,
+		func(c *forwardout.Config) { c.SharedKey, c.Compression = "between us", "zstd" },
+	)
 	var b record.Builder
 	b.Reset("app.web-1", "/var/log/app.log", 0)
 	for _, r := range records {
 		b.Append(r.Time, r.Key, r.Value, r.Headers)
 	}
 	batch := b.Build()
-	eventually(t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil }, func() string { return "not acknowledged" })
+	eventually(
+		t,
+		20*time.Second,
+		func() bool { return client.Write(t.Context(), batch) == nil },
+		func() string { return "not acknowledged" },
+	)
 	one.kill()
 	one.start()
 	two.start()
@@ -100,9 +159,14 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 	sink := forwardPeer(t, last, func(c *forward.Config) {
 		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
 	})
-	eventually(t, 20*time.Second, func() bool { return len(sink.Records()) >= len(records) }, func() string {
-		return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), len(records))
-	})
+	eventually(
+		t,
+		20*time.Second,
+		func() bool { return len(sink.Records()) >= len(records) },
+		func() string {
+			return fmt.Sprintf("%d of %d records arrived", len(sink.Records()), len(records))
+		},
+	)
 	got := sink.Records()
 	if len(got) != len(records) {
 		t.Errorf("%d records arrived, %d were sent", len(got), len(records))

@@ -105,7 +105,12 @@ func (c *topics) of(topic string) *demo.Ledger {
 }
 
 func (c *topics) read(ctx context.Context, addr string, names ...string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(names...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.ConsumeTopics(names...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(200*time.Millisecond),
+	)
 	if err != nil {
 		return err
 	}
@@ -118,8 +123,9 @@ func (c *topics) read(ctx context.Context, addr string, names ...string) error {
 	return nil
 }
 
-// TestRoutesAndADeadOutput sends more than the buffer holds to five outputs that work and one that does not: each gets what its routes say, the
-// dead one delays nobody and gets everything in the end, and there is one copy of a record on disk however many outputs it has.
+// TestRoutesAndADeadOutput sends more than the buffer holds to five outputs that work and one that
+// does not: each gets what its routes say, the dead one delays nobody and gets everything in the
+// end, and there is one copy of a record on disk however many outputs it has.
 func TestRoutesAndADeadOutput(t *testing.T) {
 	names := []string{"all", "app", "either", "deep", "rest"}
 	broker, err := demo.StartBroker(2, names)
@@ -128,10 +134,27 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	}
 	t.Cleanup(broker.Close)
 	dir, listen, dead := t.TempDir(), freeAddr(t), freeAddr(t)
-	relay := newAgent(t, "relay", replaceAll(routesConfig, "DIR", dir, "LISTEN", listen, "BROKER", broker.Addr(), "DEAD", dead))
+	relay := newAgent(
+		t,
+		"relay",
+		replaceAll(
+			routesConfig,
+			"DIR",
+			dir,
+			"LISTEN",
+			listen,
+			"BROKER",
+			broker.Addr(),
+			"DEAD",
+			dead,
+		),
+	)
 	relay.start()
 	seen := &topics{ledgers: map[string]*demo.Ledger{}}
-	stopReader := background(t.Context(), func(ctx context.Context) error { return seen.read(ctx, broker.Addr(), names...) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return seen.read(ctx, broker.Addr(), names...) },
+	)
 
 	routes := map[string][]string{ // of each tag
 		"app.web":        {"all", "app"},
@@ -147,7 +170,12 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	want := map[string]map[string]int64{}
 	var stored int64
-	eventually(t, 20*time.Second, func() bool { return client.Probe(t.Context()) == nil }, func() string { return "the relay does not listen" })
+	eventually(
+		t,
+		20*time.Second,
+		func() bool { return client.Probe(t.Context()) == nil },
+		func() string { return "the relay does not listen" },
+	)
 	for from := int64(0); from < perTag; from += chunk {
 		for tag, outs := range routes {
 			b := padded(rng, tag, from, chunk)
@@ -168,18 +196,32 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	}
 	for topic, sources := range want {
 		l := seen.of(topic)
-		eventually(t, 30*time.Second, func() bool { return l.Check(sources).Lost == 0 }, func() string {
-			return fmt.Sprint("topic ", topic, ": ", l.Check(sources).Notes)
-		})
+		eventually(
+			t,
+			30*time.Second,
+			func() bool { return l.Check(sources).Lost == 0 },
+			func() string {
+				return fmt.Sprint("topic ", topic, ": ", l.Check(sources).Notes)
+			},
+		)
 		b := l.Check(sources)
 		if b.Seen != l.Distinct() || b.Disordered != 0 || b.Duplicated != 0 || l.Strange() != 0 {
-			t.Errorf("topic %s: %d of other tags, %d out of order, %d repeated", topic, l.Distinct()-b.Seen, b.Disordered, b.Duplicated)
+			t.Errorf(
+				"topic %s: %d of other tags, %d out of order, %d repeated",
+				topic,
+				l.Distinct()-b.Seen,
+				b.Disordered,
+				b.Duplicated,
+			)
 		}
 	}
 	if n := seen.of("rest").Distinct(); n != 0 { // ** takes all
 		t.Errorf("%d records in the topic of what no route takes", n)
 	}
-	if n, err := relay.metric("penstock_buffer_appended_records_total"); err != nil || int64(n) != perTag*int64(len(routes)) {
+	if n, err := relay.metric(
+		"penstock_buffer_appended_records_total",
+	); err != nil ||
+		int64(n) != perTag*int64(len(routes)) {
 		t.Errorf("%v records were stored for %d that were sent: %v", n, perTag*len(routes), err)
 	}
 	if size := dirSize(filepath.Join(dir, "data")); size > 40<<20 {
@@ -207,7 +249,11 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 		}
 		return ledger.Distinct() >= int64(total)
 	}, func() string {
-		return fmt.Sprintf("the output that was dead got %d of %d records", len(sink.Records()), total)
+		return fmt.Sprintf(
+			"the output that was dead got %d of %d records",
+			len(sink.Records()),
+			total,
+		)
 	})
 	if b := ledger.Check(all); b.Lost != 0 || b.Disordered != 0 {
 		t.Errorf("after its return: %+v", b)
@@ -220,7 +266,8 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	}
 }
 
-// padded returns n records of about 1.2 KB that hardly compress, numbered from from, whose source is their tag.
+// padded returns n records of about 1.2 KB that hardly compress, numbered from from, whose source
+// is their tag.
 func padded(rng *rand.Rand, tag string, from int64, n int) *record.Batch {
 	var b record.Builder
 	b.Reset(tag, "", 0)
@@ -229,7 +276,12 @@ func padded(rng *rand.Rand, tag string, from int64, n int) *record.Batch {
 		for i := range pad {
 			pad[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-"[rng.IntN(64)]
 		}
-		b.Append(time.Now().UnixNano(), nil, fmt.Appendf(nil, `{"source":%q,"seq":%d,"pad":"%s"}`, tag, seq, pad), nil)
+		b.Append(
+			time.Now().UnixNano(),
+			nil,
+			fmt.Appendf(nil, `{"source":%q,"seq":%d,"pad":"%s"}`, tag, seq, pad),
+			nil,
+		)
 	}
 	return b.Build()
 }
@@ -255,21 +307,44 @@ func TestOtherwise(t *testing.T) {
 	}
 	t.Cleanup(broker.Close)
 	listen := freeAddr(t)
-	config := replaceAll(routesConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr(), "DEAD", freeAddr(t))
+	config := replaceAll(
+		routesConfig,
+		"DIR",
+		t.TempDir(),
+		"LISTEN",
+		listen,
+		"BROKER",
+		broker.Addr(),
+		"DEAD",
+		freeAddr(t),
+	)
 	config = strings.Replace(config, `match = ["**"]`, `match = ["dead.**"]`, 1)
 	relay := newAgent(t, "relay", config)
 	relay.start()
 	seen := &topics{ledgers: map[string]*demo.Ledger{}}
-	stopReader := background(t.Context(), func(ctx context.Context) error { return seen.read(ctx, broker.Addr(), names...) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return seen.read(ctx, broker.Addr(), names...) },
+	)
 	client := forwardWriter(t, listen, nil)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, tag := range []string{"other", "app.web", "db"} {
 		b := padded(rng, tag, 0, 10)
-		eventually(t, 20*time.Second, func() bool { return client.Write(t.Context(), b) == nil }, func() string { return "not acknowledged" })
+		eventually(
+			t,
+			20*time.Second,
+			func() bool { return client.Write(t.Context(), b) == nil },
+			func() string { return "not acknowledged" },
+		)
 	}
 	for topic, source := range map[string]string{"rest": "other", "app": "app.web", "either": "db"} {
 		l, want := seen.of(topic), map[string]int64{source: 10}
-		eventually(t, 20*time.Second, func() bool { return l.Check(want).Lost == 0 }, func() string { return fmt.Sprint(topic, ": ", l.Check(want).Notes) })
+		eventually(
+			t,
+			20*time.Second,
+			func() bool { return l.Check(want).Lost == 0 },
+			func() string { return fmt.Sprint(topic, ": ", l.Check(want).Notes) },
+		)
 		if l.Distinct() != 10 {
 			t.Errorf("topic %s has records of other tags: %d in all", topic, l.Distinct())
 		}

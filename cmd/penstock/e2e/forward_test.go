@@ -66,39 +66,64 @@ func loggerClient(t *testing.T, addr, source string, json bool) *ackedClient {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
 	p, _ := strconv.Atoi(port)
-	conf := fluent.Config{FluentHost: host, FluentPort: p, RequestAck: true, SubSecondPrecision: !json, MarshalAsJSON: json,
-		MaxRetry: 1, RetryWait: 1, ReadTimeout: 20 * time.Second, WriteTimeout: 10 * time.Second}
+	conf := fluent.Config{
+		FluentHost:         host,
+		FluentPort:         p,
+		RequestAck:         true,
+		SubSecondPrecision: !json,
+		MarshalAsJSON:      json,
+		MaxRetry:           1,
+		RetryWait:          1,
+		ReadTimeout:        20 * time.Second,
+		WriteTimeout:       10 * time.Second,
+	}
 	var log *fluent.Fluent
 	t.Cleanup(func() {
 		if log != nil {
 			_ = log.Close()
 		}
 	})
-	return &ackedClient{source: source, size: 1, send: func(_ context.Context, from int64, _ int) error {
-		if log == nil {
-			var err error
-			if log, err = fluent.New(conf); err != nil {
-				log = nil
-				return err
+	return &ackedClient{
+		source: source,
+		size:   1,
+		send: func(_ context.Context, from int64, _ int) error {
+			if log == nil {
+				var err error
+				if log, err = fluent.New(conf); err != nil {
+					log = nil
+					return err
+				}
 			}
-		}
-		return log.Post("app."+source, map[string]any{"source": source, "seq": from, "text": "grüße", "nested": map[string]any{"n": 1.5}})
-	}}
+			return log.Post(
+				"app."+source,
+				map[string]any{
+					"source": source,
+					"seq":    from,
+					"text":   "grüße",
+					"nested": map[string]any{"n": 1.5},
+				},
+			)
+		},
+	}
 }
 
 // packedClient sends with penstock's own output, chunk by chunk.
 func packedClient(t *testing.T, addr, source, compression string, size int) *ackedClient {
 	t.Helper()
 	f := forwardWriter(t, addr, func(c *forward.Config) { c.Compression = compression })
-	return &ackedClient{source: source, size: size, send: func(ctx context.Context, from int64, n int) error {
-		var b record.Builder
-		b.Reset("app."+source, "", 0)
-		for seq := from; seq < from+int64(n); seq++ {
-			line := demo.AppendLine(nil, source, seq, time.Now())
-			b.Append(time.Now().UnixNano(), nil, line[:len(line)-1], nil)
-		}
-		return f.Write(ctx, b.Build())
-	}}
+	return &ackedClient{
+		source: source,
+		size:   size,
+		send: func(ctx context.Context, from int64, n int) error {
+			var b record.Builder
+			b.Reset("app."+source, "", 0)
+			for seq := from; seq < from+int64(n); seq++ {
+				line := demo.AppendLine(nil, source, seq, time.Now())
+				b.Append(time.Now().UnixNano(), nil, line[:len(line)-1], nil)
+			}
+			return f.Write(ctx, b.Build())
+		},
+	}
 }
 
 func forwardWriter(t *testing.T, addr string, change func(*forward.Config)) *forward.Forward {
@@ -109,8 +134,16 @@ func forwardWriter(t *testing.T, addr string, change func(*forward.Config)) *for
 	if change != nil {
 		change(&cfg)
 	}
-	f, err := forward.New(cfg, outputs.Env{Name: "output.forward.test", Agent: "client-1", Log: slog.New(slog.DiscardHandler),
-		Metrics: prometheus.NewRegistry(), Dir: t.TempDir()})
+	f, err := forward.New(
+		cfg,
+		outputs.Env{
+			Name:    "output.forward.test",
+			Agent:   "client-1",
+			Log:     slog.New(slog.DiscardHandler),
+			Metrics: prometheus.NewRegistry(),
+			Dir:     t.TempDir(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +151,9 @@ func forwardWriter(t *testing.T, addr string, change func(*forward.Config)) *for
 	return f
 }
 
-// TestRelaySurvivesCrashes kills the relay at random moments under load from clients that wait for acks, while the broker comes and goes: what
-// was acknowledged is in Kafka, each source in its order.
+// TestRelaySurvivesCrashes kills the relay at random moments under load from clients that wait for
+// acks, while the broker comes and goes: what was acknowledged is in Kafka, each source in its
+// order.
 func TestRelaySurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	kills, maxRun := 6, 1500*time.Millisecond
@@ -128,15 +162,37 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 	}
 	broker := embeddedKafka(t)
 	listen := freeAddr(t)
-	relay := newAgent(t, "relay", replaceAll(relayConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr()))
+	relay := newAgent(
+		t,
+		"relay",
+		replaceAll(relayConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr()),
+	)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ledger := demo.NewLedger()
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	stopReader := background(
+		ctx,
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+	)
 
 	clients := []*ackedClient{
-		loggerClient(t, listen, "go-1", false), loggerClient(t, listen, "go-2", false), loggerClient(t, listen, "go-json", true),
-		packedClient(t, listen, "packed", "none", 100), packedClient(t, listen, "gzip", "gzip", 37), packedClient(t, listen, "zstd", "zstd", 1000),
+		loggerClient(
+			t,
+			listen,
+			"go-1",
+			false,
+		),
+		loggerClient(t, listen, "go-2", false),
+		loggerClient(t, listen, "go-json", true),
+		packedClient(
+			t,
+			listen,
+			"packed",
+			"none",
+			100,
+		),
+		packedClient(t, listen, "gzip", "gzip", 37),
+		packedClient(t, listen, "zstd", "zstd", 1000),
 	}
 	var stops []func() error
 	for _, c := range clients {
@@ -147,7 +203,10 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 		relay.start()
 		if kill == 0 {
 			eventually(t, 30*time.Second, func() bool {
-				return !slices.ContainsFunc(clients, func(c *ackedClient) bool { return c.acked.Load() < int64(c.size) })
+				return !slices.ContainsFunc(
+					clients,
+					func(c *ackedClient) bool { return c.acked.Load() < int64(c.size) },
+				)
 			}, func() string { return "not every client gets an ack" })
 		}
 		if rng.IntN(3) == 0 {
@@ -167,7 +226,8 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 		}
 		relay.kill()
 	}
-	// A client that waits for an ack gets it from the next relay or not at all; either way it ends within its timeout.
+	// A client that waits for an ack gets it from the next relay or not at all; either way it ends
+	// within its timeout.
 	relay.start()
 	for _, stop := range stops {
 		if err := stop(); err != nil {
@@ -185,9 +245,14 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 			t.Errorf("%s got no ack at all", c.source)
 		}
 	}
-	eventually(t, time.Minute, func() bool { return ledger.Check(acked).Lost == 0 || !relay.running() }, func() string {
-		return fmt.Sprint("lost: ", ledger.Check(acked).Notes)
-	})
+	eventually(
+		t,
+		time.Minute,
+		func() bool { return ledger.Check(acked).Lost == 0 || !relay.running() },
+		func() string {
+			return fmt.Sprint("lost: ", ledger.Check(acked).Notes)
+		},
+	)
 	pause(ctx, 500*time.Millisecond) // for what may come late, and out of order
 	if code := relay.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
@@ -196,9 +261,23 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := ledger.Check(acked)
-	t.Logf("%d records acknowledged, %d kills: %d lost, %d out of order, %d repeated: %v", b.Written, kills, b.Lost, b.Disordered, b.Duplicated, acked)
+	t.Logf(
+		"%d records acknowledged, %d kills: %d lost, %d out of order, %d repeated: %v",
+		b.Written,
+		kills,
+		b.Lost,
+		b.Disordered,
+		b.Duplicated,
+		acked,
+	)
 	if b.Lost != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
-		t.Errorf("lost %d, out of order %d, strange %d: %v", b.Lost, b.Disordered, ledger.Strange(), b.Notes)
+		t.Errorf(
+			"lost %d, out of order %d, strange %d: %v",
+			b.Lost,
+			b.Disordered,
+			ledger.Strange(),
+			b.Notes,
+		)
 	}
 }
 
@@ -248,8 +327,8 @@ pipeline "relay" {
 `
 )
 
-// TestChainSurvivesCrashes kills both ends of a connection between two penstocks at random moments: files in, Kafka out, no line is lost and each
-// source keeps its order.
+// TestChainSurvivesCrashes kills both ends of a connection between two penstocks at random moments:
+// files in, Kafka out, no line is lost and each source keeps its order.
 func TestChainSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	kills, maxRun := 8, 1200*time.Millisecond
@@ -267,19 +346,32 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ledger := demo.NewLedger()
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	stopReader := background(
+		ctx,
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+	)
 
 	written := map[string]int64{}
 	var apps []*demo.App
 	var writers []func() error
 	for _, source := range []string{"one", "two", "three"} {
-		app := &demo.App{Source: source, Path: filepath.Join(dir, "logs", source+".log"), Kinds: []demo.Rotation{demo.Rename},
-			Rand: rand.New(rand.NewPCG(rng.Uint64(), 3))}
+		app := &demo.App{
+			Source: source,
+			Path:   filepath.Join(dir, "logs", source+".log"),
+			Kinds:  []demo.Rotation{demo.Rename},
+			Rand:   rand.New(rand.NewPCG(rng.Uint64(), 3)),
+		}
 		if source != "one" {
 			app.Kinds = append(app.Kinds, demo.RenameGzip)
 		}
 		apps = append(apps, app)
-		writers = append(writers, background(ctx, func(ctx context.Context) error { return app.Run(ctx, 2000, 1500*time.Millisecond) }))
+		writers = append(
+			writers,
+			background(
+				ctx,
+				func(ctx context.Context) error { return app.Run(ctx, 2000, 1500*time.Millisecond) },
+			),
+		)
 		t.Cleanup(func() { _ = app.Close() })
 	}
 	edge.start()
@@ -307,9 +399,19 @@ func TestChainSurvivesCrashes(t *testing.T) {
 		}
 		written[apps[i].Source] = apps[i].Written()
 	}
-	eventually(t, time.Minute, func() bool { return ledger.Check(written).Lost == 0 || !edge.running() || !relay.running() }, func() string {
-		return fmt.Sprint("lost: ", ledger.Check(written).Notes, "\nedge:\n", lastLines(edge.logPath, 10))
-	})
+	eventually(
+		t,
+		time.Minute,
+		func() bool { return ledger.Check(written).Lost == 0 || !edge.running() || !relay.running() },
+		func() string {
+			return fmt.Sprint(
+				"lost: ",
+				ledger.Check(written).Notes,
+				"\nedge:\n",
+				lastLines(edge.logPath, 10),
+			)
+		},
+	)
 	pause(ctx, 500*time.Millisecond) // for what may come late, and out of order
 	for _, a := range []*agent{edge, relay} {
 		if code := a.terminate(20 * time.Second); code != 0 {
@@ -320,7 +422,14 @@ func TestChainSurvivesCrashes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := ledger.Check(written)
-	t.Logf("%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, kills, b.Lost, b.Disordered, b.Duplicated)
+	t.Logf(
+		"%d lines, %d kills: %d lost, %d out of order, %d repeated",
+		b.Written,
+		kills,
+		b.Lost,
+		b.Disordered,
+		b.Duplicated,
+	)
 	if b.Lost != 0 || ledger.Strange() != 0 {
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)
 	}

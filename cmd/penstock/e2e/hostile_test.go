@@ -65,9 +65,26 @@ type siege struct {
 func newSiege(t *testing.T) *siege {
 	broker := embeddedKafka(t)
 	s := &siege{t: t, listen: freeAddr(t), http: freeAddr(t), ledger: demo.NewLedger()}
-	s.relay = newAgent(t, "relay", replaceAll(besiegedConfig, "DIR", t.TempDir(), "LISTEN", s.listen, "HTTP", s.http, "BROKER", broker.Addr()))
+	s.relay = newAgent(
+		t,
+		"relay",
+		replaceAll(
+			besiegedConfig,
+			"DIR",
+			t.TempDir(),
+			"LISTEN",
+			s.listen,
+			"HTTP",
+			s.http,
+			"BROKER",
+			broker.Addr(),
+		),
+	)
 	s.relay.start()
-	stopReader := background(t.Context(), func(ctx context.Context) error { return readInto(ctx, broker.Addr(), s.ledger) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), s.ledger) },
+	)
 	t.Cleanup(func() { _ = stopReader() })
 	for _, addr := range []string{s.listen, s.http} {
 		eventually(t, 20*time.Second, func() bool {
@@ -108,7 +125,11 @@ func (s *siege) post(ctx context.Context) error {
 		pause(ctx, 20*time.Millisecond)
 		n := s.posted.Load()
 		err := s.timed(func() error {
-			resp, err := http.Post("http://"+s.http+"/app", "application/x-ndjson", strings.NewReader(fmt.Sprintf(`{"source":"poster","seq":%d}`+"\n", n)))
+			resp, err := http.Post(
+				"http://"+s.http+"/app",
+				"application/x-ndjson",
+				strings.NewReader(fmt.Sprintf(`{"source":"poster","seq":%d}`+"\n", n)),
+			)
 			if err == nil {
 				resp.Body.Close()
 				if resp.StatusCode != http.StatusOK {
@@ -124,7 +145,8 @@ func (s *siege) post(ctx context.Context) error {
 	return nil
 }
 
-// endure runs an attack and checks that the memory stays under limit bytes and that honest clients are served meanwhile, none of them slowly.
+// endure runs an attack and checks that the memory stays under limit bytes and that honest clients
+// are served meanwhile, none of them slowly.
 func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 	s.t.Run(name, func(t *testing.T) {
 		s.slowest.Store(0)
@@ -140,15 +162,26 @@ func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 		})
 		attack(t)
 		took := time.Since(begun)
-		eventually(t, 10*time.Second, func() bool { return s.client.acked.Load() > packed && s.posted.Load() > posted }, func() string { return "honest clients are not served" })
+		eventually(
+			t,
+			10*time.Second,
+			func() bool { return s.client.acked.Load() > packed && s.posted.Load() > posted },
+			func() string { return "honest clients are not served" },
+		)
 		cancel()
 		_ = stop()
 		if !s.relay.running() {
 			t.Fatal("the relay has ended")
 		}
 		slowest := time.Duration(s.slowest.Load())
-		t.Logf("%v: at most %d MB; honest: %d records by forward and %d by HTTP, the slowest request in %v", took.Round(time.Millisecond), peak.Load()>>20,
-			s.client.acked.Load()-packed, s.posted.Load()-posted, slowest.Round(time.Millisecond))
+		t.Logf(
+			"%v: at most %d MB; honest: %d records by forward and %d by HTTP, the slowest request in %v",
+			took.Round(time.Millisecond),
+			peak.Load()>>20,
+			s.client.acked.Load()-packed,
+			s.posted.Load()-posted,
+			slowest.Round(time.Millisecond),
+		)
 		if peak.Load() > limit {
 			t.Errorf("the relay took %d MB, more than %d MB", peak.Load()>>20, limit>>20)
 		}
@@ -232,7 +265,8 @@ func chunkOption(b []byte, chunk, compressed string) []byte {
 	return msgp.AppendString(msgp.AppendString(b, "compressed"), compressed)
 }
 
-// TestHostileClients besieges the inputs: bounded memory, a clear end for whoever misbehaves, and everybody else is served.
+// TestHostileClients besieges the inputs: bounded memory, a clear end for whoever misbehaves, and
+// everybody else is served.
 func TestHostileClients(t *testing.T) {
 	s := newSiege(t)
 	const mb = 1 << 20
@@ -242,16 +276,26 @@ func TestHostileClients(t *testing.T) {
 		giant := []byte{0xff, 0xff, 0xff, 0xff}
 		var conns []net.Conn
 		for _, head := range [][]byte{
-			append(append(packed("app"), 0xc6), giant...),                                         // bin32
-			append(append(packed("app"), 0xdb), giant...),                                         // str32
-			append(append(packed("app"), 0xdd), giant...),                                         // array32: Forward mode
-			append(append(msgp.AppendInt64(packed("app"), 1), 0xdf), giant...),                    // map32 as a record
-			append(append(msgp.AppendArrayHeader(nil, 3), 0xdb), giant...),                        // the tag
-			append([]byte{0xdd}, giant...),                                                        // the message
-			append(append(msgp.AppendInt64(packed("app"), 1), 0x81, 0xa1, 'k', 0xc6), giant...),   // a value
-			append(append(msgp.AppendInt64(packed("app"), 1), 0x81, 0xa1, 'k', 0xc9), giant...),   // an extension
-			append(append(append(packed("app"), 0xc6), giant...), 0x1f, 0x8b, 8, 0, 0, 0, 0, 0),   // gzip
-			append(append(append(packed("app"), 0xc6), giant...), 0x28, 0xb5, 0x2f, 0xfd, 4, 0x9), // zstd
+			// bin32
+			append(append(packed("app"), 0xc6), giant...),
+			// str32
+			append(append(packed("app"), 0xdb), giant...),
+			// array32: Forward mode
+			append(append(packed("app"), 0xdd), giant...),
+			// map32 as a record
+			append(append(msgp.AppendInt64(packed("app"), 1), 0xdf), giant...),
+			// the tag
+			append(append(msgp.AppendArrayHeader(nil, 3), 0xdb), giant...),
+			// the message
+			append([]byte{0xdd}, giant...),
+			// a value
+			append(append(msgp.AppendInt64(packed("app"), 1), 0x81, 0xa1, 'k', 0xc6), giant...),
+			// an extension
+			append(append(msgp.AppendInt64(packed("app"), 1), 0x81, 0xa1, 'k', 0xc9), giant...),
+			// gzip
+			append(append(append(packed("app"), 0xc6), giant...), 0x1f, 0x8b, 8, 0, 0, 0, 0, 0),
+			// zstd
+			append(append(append(packed("app"), 0xc6), giant...), 0x28, 0xb5, 0x2f, 0xfd, 4, 0x9),
 		} {
 			for range 20 {
 				c := s.dial(t)
@@ -267,7 +311,18 @@ func TestHostileClients(t *testing.T) {
 	s.endure("a 4 GB prefix that is fed", 300*mb, func(t *testing.T) {
 		c := s.dial(t)
 		inPieces(c, append(append(packed("app"), 0xc6), 0xff, 0xff, 0xff, 0xff))
-		event := append(msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1), 0x81, 0xa1, 'k', 0xc6, 0x7f, 0xff, 0xff, 0xff) // 2 GB in one event
+		// 2 GB in one event
+		event := append(
+			msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1),
+			0x81,
+			0xa1,
+			'k',
+			0xc6,
+			0x7f,
+			0xff,
+			0xff,
+			0xff,
+		)
 		inPieces(c, append(event, make([]byte, 64<<20)...))
 		c.Close()
 	})
@@ -281,16 +336,34 @@ func TestHostileClients(t *testing.T) {
 			wantAck(t, c, name)
 		}
 		c := s.dial(t)
-		inPieces(c, fmt.Appendf(nil, `["app.deep",1,{"k":%s1%s},{"chunk":"json"}]`, strings.Repeat("[", 10_000), strings.Repeat("]", 10_000)))
+		inPieces(
+			c,
+			fmt.Appendf(
+				nil,
+				`["app.deep",1,{"k":%s1%s},{"chunk":"json"}]`,
+				strings.Repeat("[", 10_000),
+				strings.Repeat("]", 10_000),
+			),
+		)
 		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		buf := make([]byte, 64)
 		if n, err := c.Read(buf); err != nil || !strings.Contains(string(buf[:n]), `"json"`) {
 			t.Errorf("ack %q: %v", buf[:n], err)
 		}
-		if n, err := s.relay.metric("penstock_forward_bad_events_total", `reason="too_deep"`); err != nil || n < 3 || n > 50 {
+		if n, err := s.relay.metric(
+			"penstock_forward_bad_events_total",
+			`reason="too_deep"`,
+		); err != nil || n < 3 ||
+			n > 50 {
 			t.Errorf("%v records counted as too deep: %v", n, err)
 		}
-		if code, body := s.send(t, "/app", "application/json", "", strings.NewReader(strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000))); code != http.StatusBadRequest {
+		if code, body := s.send(
+			t,
+			"/app",
+			"application/json",
+			"",
+			strings.NewReader(strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)),
+		); code != http.StatusBadRequest {
 			t.Errorf("HTTP: %d %s", code, body)
 		}
 	})
@@ -309,14 +382,29 @@ func TestHostileClients(t *testing.T) {
 			begun := time.Now()
 			inPieces(c, chunkOption(msgp.AppendBytes(packed("app.bomb"), bomb), name, codec))
 			wantAck(t, c, name)
-			if n, err := s.relay.metric("penstock_forward_bad_events_total", `reason="inflated_too_large"`); err != nil || n <= counted {
+			if n, err := s.relay.metric(
+				"penstock_forward_bad_events_total",
+				`reason="inflated_too_large"`,
+			); err != nil ||
+				n <= counted {
 				t.Errorf("%s is not counted: %v, before %v, %v", name, n, counted, err)
 			} else {
 				counted = n
 			}
-			t.Logf("%s of %d KB: acknowledged after %v", name, len(bomb)>>10, time.Since(begun).Round(time.Millisecond))
+			t.Logf(
+				"%s of %d KB: acknowledged after %v",
+				name,
+				len(bomb)>>10,
+				time.Since(begun).Round(time.Millisecond),
+			)
 		}
-		if code, body := s.send(t, "/app", "text/plain", "gzip", bytes.NewReader(gzipBomb(t, 1<<30, []byte("line\n")))); code != http.StatusRequestEntityTooLarge {
+		if code, body := s.send(
+			t,
+			"/app",
+			"text/plain",
+			"gzip",
+			bytes.NewReader(gzipBomb(t, 1<<30, []byte("line\n"))),
+		); code != http.StatusRequestEntityTooLarge {
 			t.Errorf("HTTP: %d %s", code, body)
 		}
 	})
@@ -359,12 +447,20 @@ func TestHostileClients(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, 8*time.Second, func() bool { return open.Load() == 0 }, func() string { return fmt.Sprintf("%d of 400 are still connected", open.Load()) })
+		eventually(
+			t,
+			8*time.Second,
+			func() bool { return open.Load() == 0 },
+			func() string { return fmt.Sprintf("%d of 400 are still connected", open.Load()) },
+		)
 		wg.Wait()
 	})
 
 	s.endure("clients that take no acks", 400*mb, func(t *testing.T) {
-		m := msgp.AppendMapHeader(msgp.AppendInt64(msgp.AppendString(msgp.AppendArrayHeader(nil, 4), "app.deaf"), 1), 0)
+		m := msgp.AppendMapHeader(
+			msgp.AppendInt64(msgp.AppendString(msgp.AppendArrayHeader(nil, 4), "app.deaf"), 1),
+			0,
+		)
 		m = chunkOption(m, strings.Repeat("c", 500), "text")
 		many := bytes.Repeat(m, 1000)
 		var wg sync.WaitGroup
@@ -386,7 +482,9 @@ func TestHostileClients(t *testing.T) {
 	s.endure("chunks that stop short", 300*mb, func(t *testing.T) {
 		event := append(msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1), 0x81, 0xa1, 'k')
 		event = msgp.AppendString(event, strings.Repeat("short of it ", 80))
-		most := append(append(packed("app.short"), 0xc6, 0, 0x10, 0, 0), bytes.Repeat(event, 900<<10/len(event))...)
+		most := append(
+			append(packed("app.short"), 0xc6, 0, 0x10, 0, 0),
+			bytes.Repeat(event, 900<<10/len(event))...)
 		conns := make([]net.Conn, 400)
 		var wg sync.WaitGroup
 		for i := range conns {
@@ -449,7 +547,12 @@ func TestHostileClients(t *testing.T) {
 			}
 		}
 		before := s.client.acked.Load()
-		eventually(t, 5*time.Second, func() bool { return s.client.acked.Load() >= before+1000 }, func() string { return "honest clients are not served beside them" })
+		eventually(
+			t,
+			5*time.Second,
+			func() bool { return s.client.acked.Load() >= before+1000 },
+			func() string { return "honest clients are not served beside them" },
+		)
 		t.Logf("%d connections made", len(conns))
 		for _, c := range conns { // half-open as far as the relay can tell
 			closed(t, c, 15*time.Second)
@@ -465,7 +568,12 @@ func TestHostileClients(t *testing.T) {
 		t.Errorf("%d warnings for a few kinds of attack", n)
 	}
 	want := map[string]int64{"honest": s.client.acked.Load(), "poster": s.posted.Load()}
-	eventually(t, 20*time.Second, func() bool { return s.ledger.Check(want).Lost == 0 }, func() string { return fmt.Sprint(s.ledger.Check(want).Notes) })
+	eventually(
+		t,
+		20*time.Second,
+		func() bool { return s.ledger.Check(want).Lost == 0 },
+		func() string { return fmt.Sprint(s.ledger.Check(want).Notes) },
+	)
 }
 
 // openFiles returns how many files this process may open.
@@ -482,9 +590,18 @@ func openFiles() int {
 	return int(min(lim.Cur, 1<<20))
 }
 
-func (s *siege) send(t *testing.T, path, contentType, encoding string, body io.Reader) (int, string) {
+func (s *siege) send(
+	t *testing.T,
+	path, contentType, encoding string,
+	body io.Reader,
+) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.http+path, body)
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"http://"+s.http+path,
+		body,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,8 @@ pipeline "relay" {
 }
 `
 
-// intake is the real binary with all inputs that listen, before a broker whose records are counted by their tag.
+// intake is the real binary with all inputs that listen, before a broker whose records are counted
+// by their tag.
 type intake struct {
 	t     *testing.T
 	dir   string
@@ -90,7 +91,14 @@ func newIntake(t *testing.T) *intake {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	in := &intake{t: t, dir: t.TempDir(), addrs: map[string]string{}, ledgers: map[string]*demo.Ledger{}, samples: map[string]string{}, begun: time.Now()}
+	in := &intake{
+		t:       t,
+		dir:     t.TempDir(),
+		addrs:   map[string]string{},
+		ledgers: map[string]*demo.Ledger{},
+		samples: map[string]string{},
+		begun:   time.Now(),
+	}
 	vars := []string{"DIR", in.dir, "BROKER", broker.Addr()}
 	for _, name := range []string{"PLAIN", "KEYED", "USERS", "HTTP", "TCP", "LINES", "UDP"} {
 		in.addrs[name] = freeAddr(t)
@@ -98,7 +106,10 @@ func newIntake(t *testing.T) *intake {
 	}
 	ag := newAgent(t, "relay", replaceAll(intakeConfig, vars...))
 	ag.start()
-	stop := background(t.Context(), func(ctx context.Context) error { return in.read(ctx, broker.Addr()) })
+	stop := background(
+		t.Context(),
+		func(ctx context.Context) error { return in.read(ctx, broker.Addr()) },
+	)
 	t.Cleanup(func() { _ = stop() })
 	for _, name := range []string{"PLAIN", "KEYED", "USERS", "HTTP", "TCP", "LINES"} {
 		eventually(t, 20*time.Second, func() bool {
@@ -113,7 +124,12 @@ func newIntake(t *testing.T) *intake {
 }
 
 func (in *intake) read(ctx context.Context, addr string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(200*time.Millisecond),
+	)
 	if err != nil {
 		return err
 	}
@@ -140,14 +156,16 @@ func (in *intake) see(r *kgo.Record) {
 		l = demo.NewLedger()
 		in.ledgers[tag], in.samples[tag] = l, string(r.Value)
 	}
-	if r.Timestamp.Before(in.begun.Add(-2*time.Second)) || r.Timestamp.After(time.Now().Add(2*time.Second)) {
+	if r.Timestamp.Before(in.begun.Add(-2*time.Second)) ||
+		r.Timestamp.After(time.Now().Add(2*time.Second)) {
 		in.early++
 	}
 	in.mu.Unlock()
 	l.See(line)
 }
 
-// expect waits for n records of source under tag, each once and in order, and returns the value of the first.
+// expect waits for n records of source under tag, each once and in order, and returns the value of
+// the first.
 func (in *intake) expect(tag, source string, n int64) string {
 	in.t.Helper()
 	ledger := func() *demo.Ledger {
@@ -159,17 +177,32 @@ func (in *intake) expect(tag, source string, n int64) string {
 		return demo.NewLedger()
 	}
 	want := map[string]int64{source: n}
-	eventually(in.t, 20*time.Second, func() bool { return ledger().Check(want).Lost == 0 }, func() string {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		tags := ""
-		for t, l := range in.ledgers {
-			tags += fmt.Sprintf(" %s: %d", t, l.Distinct())
-		}
-		return fmt.Sprintf("%s %s: lost %v; there are%s", tag, source, in.ledgers[tag], tags)
-	})
-	if b := ledger().Check(want); b.Seen != n || b.Duplicated != 0 || b.Disordered != 0 || ledger().Strange() != 0 {
-		in.t.Errorf("%s %s: %d records, %d repeated, %d out of order, %d strange: %v", tag, source, b.Seen, b.Duplicated, b.Disordered, ledger().Strange(), b.Notes)
+	eventually(
+		in.t,
+		20*time.Second,
+		func() bool { return ledger().Check(want).Lost == 0 },
+		func() string {
+			in.mu.Lock()
+			defer in.mu.Unlock()
+			tags := ""
+			for t, l := range in.ledgers {
+				tags += fmt.Sprintf(" %s: %d", t, l.Distinct())
+			}
+			return fmt.Sprintf("%s %s: lost %v; there are%s", tag, source, in.ledgers[tag], tags)
+		},
+	)
+	if b := ledger().Check(want); b.Seen != n || b.Duplicated != 0 || b.Disordered != 0 ||
+		ledger().Strange() != 0 {
+		in.t.Errorf(
+			"%s %s: %d records, %d repeated, %d out of order, %d strange: %v",
+			tag,
+			source,
+			b.Seen,
+			b.Duplicated,
+			b.Disordered,
+			ledger().Strange(),
+			b.Notes,
+		)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -211,7 +244,8 @@ func (in *intake) hostPort(name string) (host, port string) {
 	return host, port
 }
 
-// TestGoLogger sends with github.com/fluent/fluent-logger-golang: msgpack and JSON, with acks and without, TCP and unix socket.
+// TestGoLogger sends with github.com/fluent/fluent-logger-golang: msgpack and JSON, with acks and
+// without, TCP and unix socket.
 func TestGoLogger(t *testing.T) {
 	in := newIntake(t)
 	host, port := in.hostPort("PLAIN")
@@ -232,14 +266,27 @@ func TestGoLogger(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range n {
-			if err := log.Post("app."+source, map[string]any{"source": source, "seq": i, "text": "grüße", "nested": map[string]any{"list": []any{1, 2.5, nil, true}}}); err != nil {
+			if err := log.Post(
+				"app."+source,
+				map[string]any{
+					"source": source,
+					"seq":    i,
+					"text":   "grüße",
+					"nested": map[string]any{"list": []any{1, 2.5, nil, true}},
+				},
+			); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if err := log.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if v := in.expect("app."+source, source, n); gjson.Get(v, "text").String() != "grüße" || gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
+		if v := in.expect(
+			"app."+source,
+			source,
+			n,
+		); gjson.Get(v, "text").String() != "grüße" ||
+			gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 			t.Errorf("%s: %s", source, v)
 		}
 	}
@@ -250,12 +297,18 @@ func TestPythonLogger(t *testing.T) {
 	in := newIntake(t)
 	host, port := in.hostPort("PLAIN")
 	run(t, nil, python, interop("fluent_client.py"), host, port, "2000")
-	if v := in.expect("app.python", "python", 2000); gjson.Get(v, "text").String() != "grüße" || gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
+	if v := in.expect(
+		"app.python",
+		"python",
+		2000,
+	); gjson.Get(v, "text").String() != "grüße" ||
+		gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 		t.Error(v)
 	}
 }
 
-// TestNodeLogger sends with @fluent-org/logger in each of its modes, all with acks, one with a shared key and one with a user as well.
+// TestNodeLogger sends with @fluent-org/logger in each of its modes, all with acks, one with a
+// shared key and one with a user as well.
 func TestNodeLogger(t *testing.T) {
 	modules := needs(t, "PENSTOCK_NODE_MODULES", "@fluent-org/logger")
 	in := newIntake(t)
@@ -271,8 +324,17 @@ func TestNodeLogger(t *testing.T) {
 		{"USERS", "node-CompressedPackedForward-key-user", "CompressedPackedForward", []string{"a key of ours", "ann", "of ann"}},
 	} {
 		host, port := in.hostPort(c.addr)
-		run(t, []string{"NODE_PATH=" + modules}, "node", append([]string{interop("fluent_client.js"), host, port, "1000", c.mode}, c.more...)...)
-		if v := in.expect("app."+c.source, c.source, 1000); gjson.Get(v, "text").String() != "grüße" || gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
+		run(
+			t,
+			[]string{"NODE_PATH=" + modules},
+			"node",
+			append([]string{interop("fluent_client.js"), host, port, "1000", c.mode}, c.more...)...)
+		if v := in.expect(
+			"app."+c.source,
+			c.source,
+			1000,
+		); gjson.Get(v, "text").String() != "grüße" ||
+			gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 			t.Errorf("%s: %s", c.source, v)
 		}
 	}
@@ -303,7 +365,8 @@ pipeline "app" {
 }
 `
 
-// TestNodeServer sends to @fluent-org/logger's server with shared key, user and acks, and goes on after the server was killed.
+// TestNodeServer sends to @fluent-org/logger's server with shared key, user and acks, and goes on
+// after the server was killed.
 func TestNodeServer(t *testing.T) {
 	modules := needs(t, "PENSTOCK_NODE_MODULES", "@fluent-org/logger")
 	for _, compression := range []string{"none", "gzip"} {
@@ -313,7 +376,14 @@ func TestNodeServer(t *testing.T) {
 			var sample string
 			serve := func() (stop func()) {
 				_, port, _ := net.SplitHostPort(peer)
-				cmd := exec.Command("node", interop("fluent_server.js"), port, "a key of ours", "ann", "of ann")
+				cmd := exec.Command(
+					"node",
+					interop("fluent_server.js"),
+					port,
+					"a key of ours",
+					"ann",
+					"of ann",
+				)
 				cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 				out, err := cmd.StdoutPipe()
 				if err != nil {
@@ -342,12 +412,21 @@ func TestNodeServer(t *testing.T) {
 			t.Cleanup(func() { stop() })
 			app := &demo.App{Source: "a", Path: filepath.Join(dir, "app.log")}
 			t.Cleanup(func() { _ = app.Close() })
-			ag := newAgent(t, "edge", replaceAll(toNode, "DIR", dir, "PEER", peer, "COMPRESSION", compression))
+			ag := newAgent(
+				t,
+				"edge",
+				replaceAll(toNode, "DIR", dir, "PEER", peer, "COMPRESSION", compression),
+			)
 			ag.start()
 			arrive := func() {
 				t.Helper()
 				want := map[string]int64{"a": app.Written()}
-				eventually(t, 30*time.Second, func() bool { return ledger.Check(want).Lost == 0 }, func() string { return fmt.Sprint(ledger.Check(want).Notes) })
+				eventually(
+					t,
+					30*time.Second,
+					func() bool { return ledger.Check(want).Lost == 0 },
+					func() string { return fmt.Sprint(ledger.Check(want).Notes) },
+				)
 			}
 			if err := app.Write(5000); err != nil {
 				t.Fatal(err)
@@ -359,7 +438,10 @@ func TestNodeServer(t *testing.T) {
 			}
 			stop = serve()
 			arrive()
-			if b := ledger.Check(map[string]int64{"a": 10_000}); b.Duplicated != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
+			if b := ledger.Check(
+				map[string]int64{"a": 10_000},
+			); b.Duplicated != 0 || b.Disordered != 0 ||
+				ledger.Strange() != 0 {
 				t.Errorf("%+v", b)
 			}
 			stop() // the sample is written until then
@@ -367,7 +449,11 @@ func TestNodeServer(t *testing.T) {
 				Tag, Msg string
 				Time     float64
 			}
-			if err := json.Unmarshal([]byte(sample), &first); err != nil || first.Tag != "app.app" || first.Msg != "request served" {
+			if err := json.Unmarshal(
+				[]byte(sample),
+				&first,
+			); err != nil || first.Tag != "app.app" ||
+				first.Msg != "request served" {
 				t.Errorf("%s: %v", sample, err)
 			}
 		})
@@ -422,7 +508,8 @@ action(type="omfwd" target="127.0.0.1" port="LINES" protocol="tcp" template="RSY
 action(type="omfwd" target="127.0.0.1" port="UDP" protocol="udp" template="RSYSLOG_SyslogProtocol23Format")
 `
 
-// TestRsyslog forwards with rsyslog's omfwd: RFC 5424 over TCP with counted framing and over UDP, its traditional format over TCP in lines.
+// TestRsyslog forwards with rsyslog's omfwd: RFC 5424 over TCP with counted framing and over UDP,
+// its traditional format over TCP in lines.
 func TestRsyslog(t *testing.T) {
 	rsyslogd := program(t, "rsyslogd")
 	in := newIntake(t)
@@ -455,7 +542,12 @@ func TestRsyslog(t *testing.T) {
 	defer sock.Close()
 	const n = 1000
 	for i := range n {
-		if _, err := fmt.Fprintf(sock, `<134>%s app[42]: {"source":"rsyslog","seq":%d}`, time.Now().Format(time.Stamp), i); err != nil {
+		if _, err := fmt.Fprintf(
+			sock,
+			`<134>%s app[42]: {"source":"rsyslog","seq":%d}`,
+			time.Now().Format(time.Stamp),
+			i,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -473,7 +565,8 @@ func TestRsyslog(t *testing.T) {
 	}
 }
 
-// TestLoggerCommand sends with logger(1): RFC 5424 and 3164 over TCP and UDP, and over a unix socket.
+// TestLoggerCommand sends with logger(1): RFC 5424 and 3164 over TCP and UDP, and over a unix
+// socket.
 func TestLoggerCommand(t *testing.T) {
 	logger := program(t, "logger")
 	in := newIntake(t)

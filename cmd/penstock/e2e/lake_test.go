@@ -50,11 +50,13 @@ pipeline "NAME" {
 }
 `
 
-// TestLakeReadByOthers reads what the consumer writes with other people's readers: DuckDB, pyarrow and Avro's own library find each record once, in
-// the partition of its time, and prune by path.
+// TestLakeReadByOthers reads what the consumer writes with other people's readers: DuckDB, pyarrow
+// and Avro's own library find each record once, in the partition of its time, and prune by path.
 func TestLakeReadByOthers(t *testing.T) {
 	if os.Getenv("PENSTOCK_PYTHON") == "" {
-		t.Skip("$PENSTOCK_PYTHON names no Python with duckdb, pyarrow and fastavro; make integration installs it")
+		t.Skip(
+			"$PENSTOCK_PYTHON names no Python with duckdb, pyarrow and fastavro; make integration installs it",
+		)
 	}
 	const records = 12_000
 	broker, err := demo.StartBroker(lakePartitions, []string{topic})
@@ -78,7 +80,23 @@ func TestLakeReadByOthers(t *testing.T) {
 		{"avro", "avro", "gzip", ""},
 	}
 	for _, f := range formats {
-		config += replaceAll(lakeFormat, "DIR", dir, "BROKER", broker.Addr(), "GROUP", lakeGroup, "NAME", f.name, "FORMAT", f.format, "CODEC", f.codec, "SETTINGS", f.settings)
+		config += replaceAll(
+			lakeFormat,
+			"DIR",
+			dir,
+			"BROKER",
+			broker.Addr(),
+			"GROUP",
+			lakeGroup,
+			"NAME",
+			f.name,
+			"FORMAT",
+			f.format,
+			"CODEC",
+			f.codec,
+			"SETTINGS",
+			f.settings,
+		)
 	}
 	ag := newAgent(t, "lake", config)
 	ag.start()
@@ -93,7 +111,13 @@ func TestLakeReadByOthers(t *testing.T) {
 		{"ndjson", "ndjson"}, {"parquet", "parquet"}, {"parquet", "pyarrow"}, {"declared", "parquet"}, {"declared", "pyarrow"}, {"avro", "avro"},
 	} {
 		t.Run(c.lake+" by "+c.reader, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Getenv("PENSTOCK_PYTHON"), "testdata/interop/check_lake.py", c.reader, filepath.Join(dir, c.lake, topic))
+			cmd := exec.CommandContext(
+				t.Context(),
+				os.Getenv("PENSTOCK_PYTHON"),
+				"testdata/interop/check_lake.py",
+				c.reader,
+				filepath.Join(dir, c.lake, topic),
+			)
 			cmd.Stderr = os.Stderr
 			text, err := cmd.Output()
 			if err != nil {
@@ -108,7 +132,13 @@ func TestLakeReadByOthers(t *testing.T) {
 			}
 			t.Logf("%s", text)
 			if found.Rows != records || found.Distinct != records || found.Wrong != 0 {
-				t.Errorf("%d rows, %d distinct, %d in a wrong partition; %d were produced", found.Rows, found.Distinct, found.Wrong, records)
+				t.Errorf(
+					"%d rows, %d distinct, %d in a wrong partition; %d were produced",
+					found.Rows,
+					found.Distinct,
+					found.Wrong,
+					records,
+				)
 			}
 			if !maps.Equal(found.Partitions, hours) {
 				t.Errorf("partitions %v, want %v", found.Partitions, hours)
@@ -120,10 +150,15 @@ func TestLakeReadByOthers(t *testing.T) {
 	}
 }
 
-// produceRequests produces records that have nested and optional fields, over several hours, and returns how many are of each.
+// produceRequests produces records that have nested and optional fields, over several hours, and
+// returns how many are of each.
 func produceRequests(t *testing.T, addr string, n int) map[string]int {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(addr),
+		kgo.DefaultProduceTopic(topic),
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,14 +166,30 @@ func produceRequests(t *testing.T, addr string, n int) map[string]int {
 	hours := map[string]int{}
 	recs := make([]*kgo.Record, 0, n)
 	for i := range n {
-		at := time.Date(2026, 3, 28, 22, 0, 0, 0, time.UTC).Add(time.Duration(i*7%14400) * time.Second)
+		at := time.Date(2026, 3, 28, 22, 0, 0, 0, time.UTC).
+			Add(time.Duration(i*7%14400) * time.Second)
 		hours[at.Format("dt=2006-01-02/hr=15")]++
 		optional := ""
 		if i%3 == 0 {
 			optional = fmt.Sprintf(`,"referrer":"https://example.com/%d","retry":%t`, i, i%2 == 0)
 		}
-		recs = append(recs, &kgo.Record{Value: fmt.Appendf(nil, `{"ts":%q,"source":"s%d","seq":%d,"ms":%d.25,"tags":["a","ü%d"],"user":{"id":%d,"name":"u \"%d\""}%s}`,
-			at.Format("2006-01-02T15:04:05.000Z"), i%7, i, i%100, i, i%50, i, optional)})
+		recs = append(
+			recs,
+			&kgo.Record{
+				Value: fmt.Appendf(
+					nil,
+					`{"ts":%q,"source":"s%d","seq":%d,"ms":%d.25,"tags":["a","ü%d"],"user":{"id":%d,"name":"u \"%d\""}%s}`,
+					at.Format("2006-01-02T15:04:05.000Z"),
+					i%7,
+					i,
+					i%100,
+					i,
+					i%50,
+					i,
+					optional,
+				),
+			},
+		)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

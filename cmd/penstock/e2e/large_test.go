@@ -30,7 +30,8 @@ pipeline "p" {
 }
 `
 
-// A line that the buffer could never hold goes to the dead letter of the input, and what follows it goes on, after a restart as well.
+// A line that the buffer could never hold goes to the dead letter of the input, and what follows it
+// goes on, after a restart as well.
 func TestLineLargerThanTheBuffer(t *testing.T) {
 	for _, spill := range []string{"false", "true"} {
 		t.Run("spill "+spill, func(t *testing.T) {
@@ -73,7 +74,9 @@ func TestLineLargerThanTheBuffer(t *testing.T) {
 			ag.start()
 			holds("before\nafter\nlater\n")
 			found := 0
-			letters, err := filepath.Glob(filepath.Join(dir, "data/dead-letter/input.tail.app/*.ndjson"))
+			letters, err := filepath.Glob(
+				filepath.Join(dir, "data/dead-letter/input.tail.app/*.ndjson"),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

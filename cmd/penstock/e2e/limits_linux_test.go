@@ -35,10 +35,14 @@ pipeline "p" {
 }
 `
 
-// Whoever writes to a disk that fills up says so, waits, and goes on when there is room: each line is
-// there, whole, and in order.
+// Whoever writes to a disk that fills up says so, waits, and goes on when there is room: each line
+// is there, whole, and in order.
 func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	refusing := httptest.NewServer(
+		http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) },
+		),
+	)
 	t.Cleanup(refusing.Close)
 	for _, c := range []struct {
 		name         string
@@ -64,16 +68,31 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			withSmallDisk(t, fmt.Sprint(smallDisk), func(t *testing.T, small string) {
-				r := newRig(t, replaceAll(fullDiskEdge, "OUTPUT", replaceAll(c.output, "SMALL", small), "TYPE", c.kind))
+				r := newRig(
+					t,
+					replaceAll(
+						fullDiskEdge,
+						"OUTPUT",
+						replaceAll(c.output, "SMALL", small),
+						"TYPE",
+						c.kind,
+					),
+				)
 				r.agent.start()
 				r.write(c.lines)
 				eventually(t, 30*time.Second, func() bool {
 					log, _ := os.ReadFile(r.agent.logPath)
 					return bytes.Contains(log, []byte("no space left on device"))
 				}, func() string {
-					return fmt.Sprintf("nobody says that the disk is full, %d bytes are free", free(t, small))
+					return fmt.Sprintf(
+						"nobody says that the disk is full, %d bytes are free",
+						free(t, small),
+					)
 				})
-				if _, page, err := r.agent.get("/"); err != nil || !strings.Contains(page, "no space left on device") {
+				if _, page, err := r.agent.get(
+					"/",
+				); err != nil ||
+					!strings.Contains(page, "no space left on device") {
 					t.Errorf("the page does not say that the disk is full (%v)", err)
 				}
 				r.agent.kill() // full or not, it starts
@@ -86,7 +105,8 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 					b = ledger.Check(map[string]int64{"a": int64(c.lines)})
 					return b.Lost == 0
 				}, func() string { return fmt.Sprintf("%+v", b) })
-				if b.Disordered != 0 || ledger.Strange() != 0 || c.kind == "local" && b.Duplicated != 0 {
+				if b.Disordered != 0 || ledger.Strange() != 0 ||
+					c.kind == "local" && b.Duplicated != 0 {
 					t.Errorf("%+v", b)
 				}
 				if !r.agent.running() {
@@ -97,7 +117,8 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 	}
 }
 
-// linesOf enters the lines of files, in the order of their names, into a ledger. A line may stand in a dead letter.
+// linesOf enters the lines of files, in the order of their names, into a ledger. A line may stand
+// in a dead letter.
 func linesOf(t *testing.T, pattern string) *demo.Ledger {
 	t.Helper()
 	ledger := demo.NewLedger()
@@ -131,8 +152,8 @@ func free(t *testing.T, dir string) int64 {
 	return int64(st.Bavail) * int64(st.Bsize)
 }
 
-// A consumer whose working files fill their disk makes its cuts earlier, or waits for room, and each
-// record is in one object all the same.
+// A consumer whose working files fill their disk makes its cuts earlier, or waits for room, and
+// each record is in one object all the same.
 func TestSpoolOnAFullDisk(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -143,9 +164,31 @@ func TestSpoolOnAFullDisk(t *testing.T) {
 func spoolOnSmallDisk(t *testing.T, small string) {
 	broker, lake := consumerBroker(t), localLake(t)
 	feed := newFeed(t, broker.Addr())
-	config := replaceAll(consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(small, "data"), "MEMBER", "lake-1", "PROTOCOL", "classic",
-		"SESSION", "10s", "KIND", "local", "STORE", lake.block, `size    = "64KiB"`, `size    = "1GiB"`, "records = 3000", "records = 100000000", `age     = "1s"`, `age     = "1h"`,
-		`idle    = "500ms"`, `idle    = "3s"`)
+	config := replaceAll(
+		consumerConfig,
+		"BROKER",
+		broker.Addr(),
+		"DATA",
+		filepath.Join(small, "data"),
+		"MEMBER",
+		"lake-1",
+		"PROTOCOL",
+		"classic",
+		"SESSION",
+		"10s",
+		"KIND",
+		"local",
+		"STORE",
+		lake.block,
+		`size    = "64KiB"`,
+		`size    = "1GiB"`,
+		"records = 3000",
+		"records = 100000000",
+		`age     = "1s"`,
+		`age     = "1h"`,
+		`idle    = "500ms"`,
+		`idle    = "3s"`,
+	)
 	ag := newAgent(t, "lake", config)
 	// Somebody else has most of the disk, and takes the rest.
 	hog := filepath.Join(small, "hog")
@@ -158,7 +201,12 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 	if err := feed.cl.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 40*time.Second, func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 }, func() string { return "nothing is spooled" })
+	eventually(
+		t,
+		40*time.Second,
+		func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 },
+		func() string { return "nothing is spooled" },
+	)
 	f, err := os.OpenFile(hog, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -183,8 +231,8 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 	}
 }
 
-// The file system of the data directory turns read-only under the agent, as ext4 does after an error:
-// it says so, does not end, and after a repair and a restart every line arrives.
+// The file system of the data directory turns read-only under the agent, as ext4 does after an
+// error: it says so, does not end, and after a repair and a restart every line arrives.
 func TestReadOnlyRemount(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -195,7 +243,8 @@ func TestReadOnlyRemount(t *testing.T) {
 	image, mnt := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	mount := func() string {
 		t.Helper()
-		if out, err := exec.Command("mount", "-o", "loop,errors=remount-ro", image, mnt).CombinedOutput(); err != nil {
+		if out, err := exec.Command("mount", "-o", "loop,errors=remount-ro", image, mnt).
+			CombinedOutput(); err != nil {
 			t.Skipf("mount: %v: %s", err, out)
 		}
 		dev, err := exec.Command("findmnt", "-no", "SOURCE", mnt).Output()
@@ -204,16 +253,26 @@ func TestReadOnlyRemount(t *testing.T) {
 		}
 		return filepath.Base(strings.TrimSpace(string(dev)))
 	}
-	if out, err := exec.Command("sh", "-c", "truncate -s 256M "+image+" && mkfs.ext4 -q -F "+image).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-c", "truncate -s 256M "+image+" && mkfs.ext4 -q -F "+image).
+		CombinedOutput(); err != nil {
 		t.Skipf("mkfs.ext4: %v: %s", err, out)
 	}
 	dev := mount()
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", mnt).Run() })
-	r := newRig(t, replaceAll(plainEdge, "DIR/data", filepath.Join(mnt, "data"), "to   = [output.kafka.events]", `to   = [output.kafka.events]
+	r := newRig(
+		t,
+		replaceAll(
+			plainEdge,
+			"DIR/data",
+			filepath.Join(mnt, "data"),
+			"to   = [output.kafka.events]",
+			`to   = [output.kafka.events]
   buffer {
     segment_size = "4MiB"
     min_free     = "16MiB"
-  }`))
+  }`,
+		),
+	)
 	r.agent.start()
 	r.write(20_000)
 	r.arrives(20 * time.Second)
@@ -223,7 +282,8 @@ func TestReadOnlyRemount(t *testing.T) {
 	r.write(20_000)
 	eventually(t, 20*time.Second, func() bool {
 		code, body, err := r.agent.get("/readyz")
-		return err == nil && code == http.StatusServiceUnavailable && strings.Contains(body, "read-only")
+		return err == nil && code == http.StatusServiceUnavailable &&
+			strings.Contains(body, "read-only")
 	}, func() string {
 		_, body, err := r.agent.get("/readyz")
 		return fmt.Sprintf("readyz says %q (%v)", body, err)
@@ -239,10 +299,18 @@ func TestReadOnlyRemount(t *testing.T) {
 	}
 	mount()
 	r.agent.start()
-	eventually(t, 30*time.Second, func() bool { return r.ledger.Distinct() >= r.app.Written() }, func() string {
-		return fmt.Sprintf("%+v", r.ledger.Check(map[string]int64{"a": r.app.Written()}))
-	})
-	if b := r.ledger.Check(map[string]int64{"a": r.app.Written()}); b.Lost != 0 || b.Disordered != 0 {
+	eventually(
+		t,
+		30*time.Second,
+		func() bool { return r.ledger.Distinct() >= r.app.Written() },
+		func() string {
+			return fmt.Sprintf("%+v", r.ledger.Check(map[string]int64{"a": r.app.Written()}))
+		},
+	)
+	if b := r.ledger.Check(
+		map[string]int64{"a": r.app.Written()},
+	); b.Lost != 0 ||
+		b.Disordered != 0 {
 		t.Errorf("%+v", b)
 	}
 }

@@ -40,7 +40,11 @@ func (f *farm) append(name string, n int) {
 		f.written[name]++
 		f.total++
 	}
-	file, err := os.OpenFile(filepath.Join(f.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(
+		filepath.Join(f.dir, name+".log"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+		0o644,
+	)
 	if err == nil {
 		_, err = file.Write(lines)
 		err = errors.Join(err, file.Close())
@@ -50,8 +54,8 @@ func (f *farm) append(name string, n int) {
 	}
 }
 
-// Twenty thousand files, of which five hundred are written to all the time: every line arrives, within
-// seconds, and the descriptors and the memory stay in bounds.
+// Twenty thousand files, of which five hundred are written to all the time: every line arrives,
+// within seconds, and the descriptors and the memory stay in bounds.
 func TestTwentyThousandFiles(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -68,10 +72,20 @@ func TestTwentyThousandFiles(t *testing.T) {
 	arrived := func(what string) {
 		t.Helper()
 		began := time.Now()
-		eventually(t, 60*time.Second, func() bool { return r.ledger.Distinct() >= f.total }, func() string {
-			return fmt.Sprintf("%s: %d of %d lines arrived", what, r.ledger.Distinct(), f.total)
-		})
-		t.Logf("%s: all lines after %.2f s; peak memory %d MB", what, time.Since(began).Seconds(), peakMemory(t, r.agent.cmd.Process.Pid)/1e6)
+		eventually(
+			t,
+			60*time.Second,
+			func() bool { return r.ledger.Distinct() >= f.total },
+			func() string {
+				return fmt.Sprintf("%s: %d of %d lines arrived", what, r.ledger.Distinct(), f.total)
+			},
+		)
+		t.Logf(
+			"%s: all lines after %.2f s; peak memory %d MB",
+			what,
+			time.Since(began).Seconds(),
+			peakMemory(t, r.agent.cmd.Process.Pid)/1e6,
+		)
 	}
 	arrived("20,000 files")
 	t.Logf("followed %.2f s after the start", time.Since(started).Seconds())
@@ -141,8 +155,15 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(delays)
-	t.Logf("beside %d lines of a fast file: slow lines after p50 %v, p99 %v, at most %v", r.app.Written(), delays[len(delays)/2], delays[len(delays)*99/100], delays[len(delays)-1])
-	// Starved, they would wait until the flood is over. How soon they come is for a machine that has nothing else to do.
+	t.Logf(
+		"beside %d lines of a fast file: slow lines after p50 %v, p99 %v, at most %v",
+		r.app.Written(),
+		delays[len(delays)/2],
+		delays[len(delays)*99/100],
+		delays[len(delays)-1],
+	)
+	// Starved, they would wait until the flood is over. How soon they come is for a machine that
+	// has nothing else to do.
 	if worst := delays[len(delays)-1]; worst > 30*time.Second {
 		t.Errorf("a slow line took %v", worst)
 	}
@@ -181,8 +202,16 @@ func TestStartWithABacklog(t *testing.T) {
 	}, func() string { return "no record is delivered" })
 	first := time.Since(started)
 	r.arrives(5 * time.Minute)
-	t.Logf("backlog of %d MB: first record after %v, all %d lines after %v; peak memory %d MB, anonymous now %d MB", lines/4800, first.Round(time.Millisecond), lines,
-		time.Since(started).Round(10*time.Millisecond), peakMemory(t, r.agent.cmd.Process.Pid)/1e6, anonymousMemory(t, r.agent.cmd.Process.Pid)/1e6)
+	t.Logf(
+		"backlog of %d MB: first record after %v, all %d lines after %v; peak memory %d MB, anonymous now %d MB",
+		lines/4800,
+		first.Round(time.Millisecond),
+		lines,
+		time.Since(started).
+			Round(10*time.Millisecond),
+		peakMemory(t, r.agent.cmd.Process.Pid)/1e6,
+		anonymousMemory(t, r.agent.cmd.Process.Pid)/1e6,
+	)
 	if first > 5*time.Second {
 		t.Errorf("the first record came after %v", first)
 	}
@@ -194,12 +223,20 @@ func TestFiveThousandPartitions(t *testing.T) {
 	if !long() {
 		partitions, each = 500, 20
 	}
-	broker, err := demo.StartBroker(partitions, []string{topic}, kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	broker, err := demo.StartBroker(
+		partitions,
+		[]string{topic},
+		kfake.GroupMinSessionTimeout(100*time.Millisecond),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(topic))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(broker.Addr()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.DefaultProduceTopic(topic),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +244,11 @@ func TestFiveThousandPartitions(t *testing.T) {
 	produced := make([]int64, partitions)
 	for i := range each {
 		for p := range partitions {
-			cl.Produce(t.Context(), &kgo.Record{Partition: p, Value: appendEvent(nil, p, int64(i))}, nil)
+			cl.Produce(
+				t.Context(),
+				&kgo.Record{Partition: p, Value: appendEvent(nil, p, int64(i))},
+				nil,
+			)
 			produced[p]++
 		}
 	}
@@ -215,12 +256,41 @@ func TestFiveThousandPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	lake := localLake(t)
-	ag := newAgent(t, "lake", replaceAll(consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(t.TempDir(), "data"), "MEMBER", "lake-1", "PROTOCOL", "classic",
-		"SESSION", "30s", "KIND", "local", "STORE", lake.block, `rebalance_timeout  = "6s"`, `rebalance_timeout  = "60s"`, `request_timeout    = "2s"`, ""))
+	ag := newAgent(
+		t,
+		"lake",
+		replaceAll(
+			consumerConfig,
+			"BROKER",
+			broker.Addr(),
+			"DATA",
+			filepath.Join(t.TempDir(), "data"),
+			"MEMBER",
+			"lake-1",
+			"PROTOCOL",
+			"classic",
+			"SESSION",
+			"30s",
+			"KIND",
+			"local",
+			"STORE",
+			lake.block,
+			`rebalance_timeout  = "6s"`,
+			`rebalance_timeout  = "60s"`,
+			`request_timeout    = "2s"`,
+			"",
+		),
+	)
 	started := time.Now()
 	ag.start()
 	waitArchived(t, broker.Addr(), lakeGroup, produced, 3*time.Minute)
-	t.Logf("%d partitions of %d records archived after %v; peak memory %d MB", partitions, each, time.Since(started).Round(100*time.Millisecond), peakMemory(t, ag.cmd.Process.Pid)/1e6)
+	t.Logf(
+		"%d partitions of %d records archived after %v; peak memory %d MB",
+		partitions,
+		each,
+		time.Since(started).Round(100*time.Millisecond),
+		peakMemory(t, ag.cmd.Process.Pid)/1e6,
+	)
 	if peak := peakMemory(t, ag.cmd.Process.Pid); peak >= 512e6 {
 		t.Errorf("peak memory %d MB", peak/1e6)
 	}
@@ -230,8 +300,8 @@ func TestFiveThousandPartitions(t *testing.T) {
 	}
 }
 
-// Kafka and the overflow's store are away at the same time for as long as PENSTOCK_OUTAGE says: all of
-// it waits on disk, and afterwards all of it arrives in order.
+// Kafka and the overflow's store are away at the same time for as long as PENSTOCK_OUTAGE says: all
+// of it waits on disk, and afterwards all of it arrives in order.
 func TestKafkaAndTheStoreAreAway(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
@@ -245,7 +315,20 @@ func TestKafkaAndTheStoreAreAway(t *testing.T) {
 	}
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
-	r := newRig(t, replaceAll(fmt.Sprintf(edgeConfig, "DIR", "BROKER", "s3", s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\""), "object_age  = \"1s\"", "object_age  = \"200ms\""))
+	r := newRig(
+		t,
+		replaceAll(
+			fmt.Sprintf(
+				edgeConfig,
+				"DIR",
+				"BROKER",
+				"s3",
+				s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\"",
+			),
+			"object_age  = \"1s\"",
+			"object_age  = \"200ms\"",
+		),
+	)
 	r.agent.start()
 	r.write(2000)
 	r.arrives(20 * time.Second)
@@ -262,10 +345,18 @@ func TestKafkaAndTheStoreAreAway(t *testing.T) {
 		return err == nil && n > 0
 	}, func() string { return "the overflow does not go on" })
 	r.must(r.broker.Start())
-	eventually(t, 2*time.Minute, func() bool { return r.ledger.Distinct() >= r.app.Written() }, func() string {
-		return fmt.Sprintf("%+v", r.ledger.Check(map[string]int64{"a": r.app.Written()}))
-	})
-	if b := r.ledger.Check(map[string]int64{"a": r.app.Written()}); b.Lost != 0 || b.Disordered != 0 {
+	eventually(
+		t,
+		2*time.Minute,
+		func() bool { return r.ledger.Distinct() >= r.app.Written() },
+		func() string {
+			return fmt.Sprintf("%+v", r.ledger.Check(map[string]int64{"a": r.app.Written()}))
+		},
+	)
+	if b := r.ledger.Check(
+		map[string]int64{"a": r.app.Written()},
+	); b.Lost != 0 ||
+		b.Disordered != 0 {
 		t.Errorf("%+v", b)
 	}
 }

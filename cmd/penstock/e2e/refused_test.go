@@ -51,8 +51,9 @@ pipeline "relay" {
 }
 `
 
-// TestRefusedClients tries to get past the handshake with a wrong key, user, password or certificate and with a recorded handshake: each is refused,
-// logged once per source, nothing of theirs is stored, and no secret is told.
+// TestRefusedClients tries to get past the handshake with a wrong key, user, password or
+// certificate and with a recorded handshake: each is refused, logged once per source, nothing of
+// theirs is stored, and no secret is told.
 func TestRefusedClients(t *testing.T) {
 	const sharedKey, password = "the-shared-key-itself", "the-password-of-ann"
 	ours, others := certtest.New(t), certtest.New(t)
@@ -60,16 +61,41 @@ func TestRefusedClients(t *testing.T) {
 	clientCert, clientKey := ours.Issue("edge")
 	otherCert, otherKey := others.Issue("edge")
 	listen := freeAddr(t)
-	relay := newAgent(t, "relay", replaceAll(guardedConfig, "DIR", t.TempDir(), "LISTEN", listen, "CERT", cert, "KEY", key, "AUTHORITY", ours.File))
+	relay := newAgent(
+		t,
+		"relay",
+		replaceAll(
+			guardedConfig,
+			"DIR",
+			t.TempDir(),
+			"LISTEN",
+			listen,
+			"CERT",
+			cert,
+			"KEY",
+			key,
+			"AUTHORITY",
+			ours.File,
+		),
+	)
 	relay.env = []string{"TRON_SECRET=" + sharedKey, "ANNS_PASSWORD=" + password}
 	relay.start()
 
-	rightTLS := &tlsconf.Client{CAFile: ours.File, CertFile: clientCert, KeyFile: clientKey, ServerName: "relay"}
+	rightTLS := &tlsconf.Client{
+		CAFile:     ours.File,
+		CertFile:   clientCert,
+		KeyFile:    clientKey,
+		ServerName: "relay",
+	}
 	right := func(c *forward.Config) {
 		c.SharedKey, c.User, c.Password, c.TLS = sharedKey, "ann", password, rightTLS
 		c.ConnectTimeout = 5 * time.Second
 	}
-	one := record.FromRecords("app", "", []record.Record{{Time: time.Now().UnixNano(), Value: []byte(`{"a":1}`)}})
+	one := record.FromRecords(
+		"app",
+		"",
+		[]record.Record{{Time: time.Now().UnixNano(), Value: []byte(`{"a":1}`)}},
+	)
 	stored := func() float64 {
 		n, err := relay.metric("penstock_input_records_total")
 		if err != nil {
@@ -78,7 +104,12 @@ func TestRefusedClients(t *testing.T) {
 		return n
 	}
 	good := forwardWriter(t, listen, right)
-	eventually(t, 20*time.Second, func() bool { return good.Write(t.Context(), one) == nil }, func() string { return "the right client is refused\n" + lastLines(relay.logPath, 5) })
+	eventually(
+		t,
+		20*time.Second,
+		func() bool { return good.Write(t.Context(), one) == nil },
+		func() string { return "the right client is refused\n" + lastLines(relay.logPath, 5) },
+	)
 
 	secrets := []string{sharedKey, password}
 	for _, c := range []struct {
@@ -93,7 +124,10 @@ func TestRefusedClients(t *testing.T) {
 		}},
 		{"no certificate", "tls", func(c *forward.Config) { c.TLS = &tlsconf.Client{CAFile: ours.File, ServerName: "relay"} }},
 	} {
-		before, err := relay.metric("penstock_forward_refused_connections_total", fmt.Sprintf("reason=%q", c.reason))
+		before, err := relay.metric(
+			"penstock_forward_refused_connections_total",
+			fmt.Sprintf("reason=%q", c.reason),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +140,10 @@ func TestRefusedClients(t *testing.T) {
 			}
 		}
 		eventually(t, 10*time.Second, func() bool {
-			n, err := relay.metric("penstock_forward_refused_connections_total", fmt.Sprintf("reason=%q", c.reason))
+			n, err := relay.metric(
+				"penstock_forward_refused_connections_total",
+				fmt.Sprintf("reason=%q", c.reason),
+			)
 			return err == nil && n >= before+5
 		}, func() string { return c.name + ": refusals are not counted" })
 		if n := relay.logged("connection refused: " + c.reason); n != 1 {
@@ -117,9 +154,18 @@ func TestRefusedClients(t *testing.T) {
 	// A client that does not trust the relay's certificate says so, and sends nothing.
 	wary := forwardWriter(t, listen, func(cfg *forward.Config) {
 		right(cfg)
-		cfg.TLS = &tlsconf.Client{CAFile: others.File, CertFile: clientCert, KeyFile: clientKey, ServerName: "relay"}
+		cfg.TLS = &tlsconf.Client{
+			CAFile:     others.File,
+			CertFile:   clientCert,
+			KeyFile:    clientKey,
+			ServerName: "relay",
+		}
 	})
-	if err := wary.Write(t.Context(), one); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := wary.Write(
+		t.Context(),
+		one,
+	); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown relay: %v", err)
 	}
 
@@ -128,7 +174,8 @@ func TestRefusedClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf := &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true} // the relay's certificate is not the point here
+	// the relay's certificate is not the point here
+	conf := &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}
 	connect := func() (net.Conn, *wire.Handshake, wire.Hello) {
 		t.Helper()
 		c, err := tls.Dial("tcp", listen, conf)
@@ -146,15 +193,27 @@ func TestRefusedClients(t *testing.T) {
 	}
 	c, hs, hello := connect()
 	salt := []byte("0123456789abcdef")
-	ping := wire.AppendPing(nil, wire.Ping{Hostname: "edge", Salt: salt, KeyDigest: wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey),
-		User: "ann", UserHash: wire.UserDigest(hello.Auth, "ann", password)})
+	ping := wire.AppendPing(
+		nil,
+		wire.Ping{
+			Hostname:  "edge",
+			Salt:      salt,
+			KeyDigest: wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey),
+			User:      "ann",
+			UserHash:  wire.UserDigest(hello.Auth, "ann", password),
+		},
+	)
 	if _, err := c.Write(ping); err != nil {
 		t.Fatal(err)
 	}
 	if pong, err := hs.Pong(); err != nil || !pong.OK {
 		t.Fatalf("the handshake to be recorded: %+v, %v", pong, err)
 	}
-	secrets = append(secrets, wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey), wire.UserDigest(hello.Auth, "ann", password))
+	secrets = append(
+		secrets,
+		wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey),
+		wire.UserDigest(hello.Auth, "ann", password),
+	)
 	before := stored()
 	c, hs, again := connect()
 	if bytes.Equal(again.Nonce, hello.Nonce) || bytes.Equal(again.Auth, hello.Auth) {

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// repeats holds the lines that arrive more than once against what interrupted the way there, by the broker's clock: samples of the partitions' ends tell
-// when a record came. Safe for concurrent use.
+// repeats holds the lines that arrive more than once against what interrupted the way there, by the
+// broker's clock: samples of the partitions' ends tell when a record came. Safe for concurrent use.
 type repeats struct {
 	mu      sync.Mutex
 	last    map[line]place
@@ -53,7 +53,11 @@ type sample struct {
 }
 
 func newRepeats() *repeats {
-	return &repeats{last: map[line]place{}, newest: map[string]line{}, samples: map[int32][]sample{}}
+	return &repeats{
+		last:    map[line]place{},
+		newest:  map[string]line{},
+		samples: map[int32][]sample{},
+	}
 }
 
 // interrupted is called immediately before the agent is killed or the broker goes.
@@ -91,9 +95,20 @@ func (r *repeats) tell(t *testing.T) {
 			for i++; i < len(list) && list[i].source == last.source && list[i].seq == last.seq+1 && list[i].now.partition == last.now.partition; i++ {
 				last = list[i]
 			}
-			t.Logf("%s %d to %d %s at %d/%d, read at %s, and this at %d/%d, read from %s to %s", first.source, first.seq, last.seq, what,
-				first.before.partition, first.before.offset, first.before.read.Format(time.StampMilli),
-				first.now.partition, first.now.offset, first.now.read.Format(time.StampMilli), last.now.read.Format(time.StampMilli))
+			t.Logf(
+				"%s %d to %d %s at %d/%d, read at %s, and this at %d/%d, read from %s to %s",
+				first.source,
+				first.seq,
+				last.seq,
+				what,
+				first.before.partition,
+				first.before.offset,
+				first.before.read.Format(time.StampMilli),
+				first.now.partition,
+				first.now.offset,
+				first.now.read.Format(time.StampMilli),
+				last.now.read.Format(time.StampMilli),
+			)
 		}
 	}
 }
@@ -120,7 +135,8 @@ func (r *repeats) watch(ctx context.Context, addr string) error {
 		told := time.Now()
 		r.mu.Lock()
 		ends.Each(func(o kadm.ListedOffset) {
-			if s := r.samples[o.Partition]; o.Err == nil && (len(s) == 0 || s[len(s)-1].end != o.Offset) {
+			if s := r.samples[o.Partition]; o.Err == nil &&
+				(len(s) == 0 || s[len(s)-1].end != o.Offset) {
 				r.samples[o.Partition] = append(s, sample{o.Offset, asked, told})
 			} else if o.Err == nil {
 				s[len(s)-1].asked = asked // it had not grown by then
@@ -143,7 +159,8 @@ func (r *repeats) came(p place) (from, to time.Time) {
 	return from, s[i].told
 }
 
-// failovers enters what the agent's log tells: what is unanswered when the overflow takes over goes there as well.
+// failovers enters what the agent's log tells: what is unanswered when the overflow takes over goes
+// there as well.
 func (r *repeats) failovers(t *testing.T, log string) {
 	t.Helper()
 	text, err := os.ReadFile(log)
@@ -160,8 +177,9 @@ func (r *repeats) failovers(t *testing.T, log string) {
 	slices.SortFunc(r.events, time.Time.Compare)
 }
 
-// check fails if lines came again that had come too long before an interruption to have been unacknowledged or uncommitted by then, but for one
-// object of the overflow each time: it may have been delivered and not deleted yet. worst is how long a sync to disk took at most.
+// check fails if lines came again that had come too long before an interruption to have been
+// unacknowledged or uncommitted by then, but for one object of the overflow each time: it may have
+// been delivered and not deleted yet. worst is how long a sync to disk took at most.
 func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 	t.Helper()
 	r.mu.Lock()
@@ -191,17 +209,36 @@ func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 		from, to := r.came(d.before)
 		switch when := fmt.Sprintf("between %s and %s", from.Format(time.StampMilli), to.Format(time.StampMilli)); {
 		case at.IsZero():
-			t.Errorf("%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d, %s", n, d.source, d.seq, when)
+			t.Errorf(
+				"%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d, %s",
+				n,
+				d.source,
+				d.seq,
+				when,
+			)
 		case n > object:
-			t.Errorf("%d lines were sent again although they had long arrived, such as %s %d, %s; the next interruption was at %s", n, d.source, d.seq, when,
-				at.Format(time.StampMilli))
+			t.Errorf(
+				"%d lines were sent again although they had long arrived, such as %s %d, %s; the next interruption was at %s",
+				n,
+				d.source,
+				d.seq,
+				when,
+				at.Format(time.StampMilli),
+			)
 		}
 	}
-	t.Logf("%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late",
-		len(r.again), len(r.events), worst, object, len(late))
+	t.Logf(
+		"%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late",
+		len(r.again),
+		len(r.events),
+		worst,
+		object,
+		len(late),
+	)
 }
 
-// slowest measures how long the disk and the scheduler make one wait, until stop returns the longest time seen.
+// slowest measures how long the disk and the scheduler make one wait, until stop returns the
+// longest time seen.
 func slowest(t *testing.T) (stop func() time.Duration) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "sync"))
 	if err != nil {

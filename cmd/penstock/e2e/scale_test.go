@@ -16,7 +16,8 @@ import (
 // anonymousMemory returns a process's resident anonymous memory in bytes.
 func anonymousMemory(t *testing.T, pid int) int64 { return memoryOf(t, pid, "RssAnon:") }
 
-// peakMemory returns the most memory that a process has had resident since it started, file mappings included, in bytes.
+// peakMemory returns the most memory that a process has had resident since it started, file
+// mappings included, in bytes.
 func peakMemory(t *testing.T, pid int) int64 { return memoryOf(t, pid, "VmHWM:") }
 
 func memoryOf(t *testing.T, pid int, field string) int64 {
@@ -33,10 +34,17 @@ func memoryOf(t *testing.T, pid int, field string) int64 {
 	return kb << 10
 }
 
-func replaceAll(s string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(s) }
+func replaceAll(
+	s string,
+	pairs ...string,
+) string {
+	return strings.NewReplacer(pairs...).Replace(s)
+}
 
-// Ten thousand files, a hundred of them written to: followed within seconds of the start, in less than 200 MB at any time. When those hundred are
-// flooded, that goes for the process's own memory; the pages of the buffer's newest segment, which are mapped, come on top and go when others need them.
+// Ten thousand files, a hundred of them written to: followed within seconds of the start, in less
+// than 200 MB at any time. When those hundred are flooded, that goes for the process's own memory;
+// the pages of the buffer's newest segment, which are mapped, come on top and go when others need
+// them.
 func TestTenThousandFiles(t *testing.T) {
 	const (
 		files, active = 10_000, 100
@@ -55,7 +63,11 @@ func TestTenThousandFiles(t *testing.T) {
 			written[name(i)]++
 			total++
 		}
-		f, err := os.OpenFile(filepath.Join(r.dir, "logs", name(i)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(
+			filepath.Join(r.dir, "logs", name(i)+".log"),
+			os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+			0o644,
+		)
 		r.must(err)
 		_, err = f.Write(lines)
 		r.must(errors.Join(err, f.Close()))
@@ -77,8 +89,15 @@ func TestTenThousandFiles(t *testing.T) {
 			}
 			arrived()
 		}
-		t.Logf("%s: %d lines to %d files in %.2f s; peak memory %d MB, anonymous %d MB",
-			what, total-before, active, time.Since(started).Seconds(), peakMemory(t, pid)/1e6, anonymous/1e6)
+		t.Logf(
+			"%s: %d lines to %d files in %.2f s; peak memory %d MB, anonymous %d MB",
+			what,
+			total-before,
+			active,
+			time.Since(started).Seconds(),
+			peakMemory(t, pid)/1e6,
+			anonymous/1e6,
+		)
 	}
 	for i := range files {
 		appendLines(i, 1)
@@ -87,14 +106,23 @@ func TestTenThousandFiles(t *testing.T) {
 	r.agent.start()
 	pid = r.agent.cmd.Process.Pid
 	arrived()
-	t.Logf("%d files are followed %.2f s after the start; peak memory %d MB", files, time.Since(started).Seconds(), peakMemory(t, pid)/1e6)
+	t.Logf(
+		"%d files are followed %.2f s after the start; peak memory %d MB",
+		files,
+		time.Since(started).Seconds(),
+		peakMemory(t, pid)/1e6,
+	)
 	work("active", 50, 4)
 	if peak := peakMemory(t, pid); peak == 0 || peak >= memory {
 		t.Errorf("peak memory %d MB, want less than %d", peak/1e6, memory/1_000_000)
 	}
 	work("flooded", 20, 500)
 	if anonymous == 0 || anonymous >= memory {
-		t.Errorf("peak of anonymous memory %d MB, want less than %d", anonymous/1e6, memory/1_000_000)
+		t.Errorf(
+			"peak of anonymous memory %d MB, want less than %d",
+			anonymous/1e6,
+			memory/1_000_000,
+		)
 	}
 	if b := r.ledger.Check(written); b.Lost != 0 || b.Duplicated != 0 || b.Disordered != 0 {
 		t.Errorf("%+v", b)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// secretsConfig has a secret in every attribute that can hold one: PLANT becomes another secret each
-// time. HERE answers nothing but 500, GONE is a port at which nobody listens.
+// secretsConfig has a secret in every attribute that can hold one: PLANT becomes another secret
+// each time. HERE answers nothing but 500, GONE is a port at which nobody listens.
 const secretsConfig = `
 agent {
   data_dir         = "DIR/data"
@@ -183,7 +183,9 @@ pipeline "lake" {
 
 // secretAttributes finds, in the help of a component, the attributes that hold secrets, or URLs in
 // which people put some.
-var secretAttributes = regexp.MustCompile(`(?m)^ *(\w+)  \(.*secret\)$|^ *(\w*(?:url|urls|endpoint|location))  \(`)
+var secretAttributes = regexp.MustCompile(
+	`(?m)^ *(\w+)  \(.*secret\)$|^ *(\w*(?:url|urls|endpoint|location))  \(`,
+)
 
 func TestSecretsShowNowhere(t *testing.T) {
 	for _, subject := range []string{
@@ -194,16 +196,22 @@ func TestSecretsShowNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range secretAttributes.FindAllStringSubmatch(string(help), -1) {
-			if !regexp.MustCompile(`(?m)\b` + m[1] + m[2] + ` *=.*PLANT`).MatchString(secretsConfig) {
+			if !regexp.MustCompile(`(?m)\b` + m[1] + m[2] + ` *=.*PLANT`).
+				MatchString(secretsConfig) {
 				t.Errorf("no secret is planted in %s of %s", m[1]+m[2], subject)
 			}
 		}
 	}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	srv := httptest.NewServer(
+		http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		),
+	)
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
 	planted := 0
-	text := strings.NewReplacer("DIR", dir, "HERE", srv.Listener.Addr().String(), "GONE", freeAddr(t)).Replace(secretsConfig)
+	text := strings.NewReplacer("DIR", dir, "HERE", srv.Listener.Addr().String(), "GONE", freeAddr(t)).
+		Replace(secretsConfig)
 	text = regexp.MustCompile("PLANT").ReplaceAllStringFunc(text, func(string) string {
 		planted++
 		return fmt.Sprintf("sEcReT-%d-planted", planted)
@@ -219,7 +227,8 @@ func TestSecretsShowNowhere(t *testing.T) {
 	}
 	// What is said of mistakes in these very attributes.
 	broken := filepath.Join(dir, "broken.hcl")
-	wrong := strings.NewReplacer("http://", "ftp://", "s3://", "://", "topic   = \"t\"", "topik = \"t\"").Replace(strings.ReplaceAll(text, "ADMIN", "127.0.0.1:0"))
+	wrong := strings.NewReplacer("http://", "ftp://", "s3://", "://", "topic   = \"t\"", "topik = \"t\"").
+		Replace(strings.ReplaceAll(text, "ADMIN", "127.0.0.1:0"))
 	for _, config := range []string{wrong, wrong + "\n}", strings.ReplaceAll(wrong, "token ", "tokn ")} {
 		if err := os.WriteFile(broken, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
@@ -236,7 +245,18 @@ func TestSecretsShowNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	ag.start()
-	failing := []string{"output.http.a", "output.http.b", "output.elasticsearch.a", "output.elasticsearch.b", "output.forward.a", "output.kafka.a", "output.s3.a", "output.gcs.a", "output.local.b", "input.kafka.in"}
+	failing := []string{
+		"output.http.a",
+		"output.http.b",
+		"output.elasticsearch.a",
+		"output.elasticsearch.b",
+		"output.forward.a",
+		"output.kafka.a",
+		"output.s3.a",
+		"output.gcs.a",
+		"output.local.b",
+		"input.kafka.in",
+	}
 	eventually(t, 40*time.Second, func() bool {
 		log, _ := os.ReadFile(ag.logPath)
 		for _, id := range failing {

@@ -84,15 +84,24 @@ pipeline "lake" {
 type mistake struct {
 	listener  string // its address
 	bad, good string // blocks of the configuration
-	mend      func() // makes bad good, in files; nil: the configuration is changed to good and read again
-	want      string // in the log
+	// makes bad good, in files; nil: the configuration is changed to good and read again
+	mend func()
+	want string // in the log
 }
 
 // securedRig starts an agent with the given blocks in its Kafka output.
-func securedRig(t *testing.T, listener, topic, blocks string, read func(context.Context, *demo.Ledger) error) *rig {
+func securedRig(
+	t *testing.T,
+	listener, topic, blocks string,
+	read func(context.Context, *demo.Ledger) error,
+) *rig {
 	r := &rig{t: t, dir: t.TempDir(), ledger: demo.NewLedger()}
 	r.must(os.MkdirAll(filepath.Join(r.dir, "logs"), 0o755))
-	r.app = &demo.App{Source: "a", Path: filepath.Join(r.dir, "logs", "a.log"), Rand: rand.New(rand.NewPCG(1, 1))}
+	r.app = &demo.App{
+		Source: "a",
+		Path:   filepath.Join(r.dir, "logs", "a.log"),
+		Rand:   rand.New(rand.NewPCG(1, 1)),
+	}
 	t.Cleanup(func() { _ = r.app.Close() })
 	stop := background(t.Context(), func(ctx context.Context) error { return read(ctx, r.ledger) })
 	t.Cleanup(func() { r.must(stop()) })
@@ -102,16 +111,25 @@ func securedRig(t *testing.T, listener, topic, blocks string, read func(context.
 	return r
 }
 
-// secured runs an agent with a mistake: nothing gets into the topic, the log says why, and the records go to the overflow. Once the mistake is
-// mended each line is in the topic, once and in order, and the Kafka input reads them with the same blocks. read enters the topic into a ledger.
-func secured(t *testing.T, m mistake, topic string, read func(context.Context, *demo.Ledger) error) {
+// secured runs an agent with a mistake: nothing gets into the topic, the log says why, and the
+// records go to the overflow. Once the mistake is mended each line is in the topic, once and in
+// order, and the Kafka input reads them with the same blocks. read enters the topic into a ledger.
+func secured(
+	t *testing.T,
+	m mistake,
+	topic string,
+	read func(context.Context, *demo.Ledger) error,
+) {
 	r := securedRig(t, m.listener, topic, m.bad, read)
 	r.write(2000)
 	eventually(t, 30*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_overflow_records_written_total")
 		return err == nil && n >= 2000
 	}, func() string { return "the records are not in the overflow" })
-	if log, err := os.ReadFile(r.agent.logPath); err != nil || !strings.Contains(string(log), m.want) {
+	if log, err := os.ReadFile(
+		r.agent.logPath,
+	); err != nil ||
+		!strings.Contains(string(log), m.want) {
 		t.Errorf("the log does not say %q", m.want)
 	}
 	if n := r.ledger.Distinct(); n > 0 {
@@ -122,13 +140,27 @@ func secured(t *testing.T, m mistake, topic string, read func(context.Context, *
 	} else {
 		text, err := os.ReadFile(r.agent.config)
 		r.must(err)
-		r.must(os.WriteFile(r.agent.config, []byte(strings.Replace(string(text), m.bad, m.good, 1)), 0o644))
+		r.must(
+			os.WriteFile(
+				r.agent.config,
+				[]byte(strings.Replace(string(text), m.bad, m.good, 1)),
+				0o644,
+			),
+		)
 		r.agent.signal(syscall.SIGHUP)
 	}
 	r.write(1000)
 	r.arrives(30 * time.Second)
 
-	consumer := replaceAll(securedConsumer, "DIR", t.TempDir(), "BROKER", m.listener, "TOPIC", topic)
+	consumer := replaceAll(
+		securedConsumer,
+		"DIR",
+		t.TempDir(),
+		"BROKER",
+		m.listener,
+		"TOPIC",
+		topic,
+	)
 	lake := newAgent(t, "lake", strings.ReplaceAll(consumer, "SECURITY", m.good))
 	lake.start()
 	eventually(t, 30*time.Second, func() bool {
@@ -143,7 +175,13 @@ func secured(t *testing.T, m mistake, topic string, read func(context.Context, *
 // follow enters the topic into the ledger.
 func follow(topic string, opts ...kgo.Opt) func(context.Context, *demo.Ledger) error {
 	return func(ctx context.Context, ledger *demo.Ledger) error {
-		cl, err := kgo.NewClient(append(opts, kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))...)
+		cl, err := kgo.NewClient(
+			append(
+				opts,
+				kgo.ConsumeTopics(topic),
+				kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+				kgo.FetchMaxWait(200*time.Millisecond),
+			)...)
 		if err != nil {
 			return err
 		}
@@ -166,21 +204,31 @@ func tlsBlock(ca, cert, key string) string {
 }
 
 func tokenBlock(file string) string {
-	return fmt.Sprintf("sasl {\n    mechanism = \"OAUTHBEARER\"\n    oauth { token_file = %q }\n  }", file)
+	return fmt.Sprintf(
+		"sasl {\n    mechanism = \"OAUTHBEARER\"\n    oauth { token_file = %q }\n  }",
+		file,
+	)
 }
 
 func iamBlock(secret string) string {
-	return fmt.Sprintf("sasl {\n    mechanism = \"AWS_MSK_IAM\"\n    aws {\n      region = \"eu-west-1\"\n      access_key_id = \"AKIDEXAMPLE\"\n      secret_access_key = %q\n    }\n  }", secret)
+	return fmt.Sprintf(
+		"sasl {\n    mechanism = \"AWS_MSK_IAM\"\n    aws {\n      region = \"eu-west-1\"\n      access_key_id = \"AKIDEXAMPLE\"\n      secret_access_key = %q\n    }\n  }",
+		secret,
+	)
 }
 
 var replaced atomic.Int64
 
-// replaceFile puts a file in place of another. Each is a second younger than the one before: what is written within a tick of the clock is else of one
-// age.
+// replaceFile puts a file in place of another. Each is a second younger than the one before: what
+// is written within a tick of the clock is else of one age.
 func replaceFile(t *testing.T, file string, data []byte) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(replaced.Add(1)) * time.Second)
-	if err := errors.Join(os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age), os.Rename(file+".new", file)); err != nil {
+	if err := errors.Join(
+		os.WriteFile(file+".new", data, 0o600),
+		os.Chtimes(file+".new", age, age),
+		os.Rename(file+".new", file),
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -211,24 +259,54 @@ func newCerts(t *testing.T) *certs {
 	c.mendable = filepath.Join(t.TempDir(), "ca.pem")
 	replaceFile(t, c.mendable, fileOf(t, c.other.File))
 	c.noCert, c.wrongCA = tlsBlock(c.ca.File, "", ""), tlsBlock(c.mendable, c.cert, c.key)
-	c.wrongCert, c.goodAuth = tlsBlock(c.ca.File, c.strangeCert, c.strangeKey), tlsBlock(c.ca.File, c.cert, c.key)
+	c.wrongCert, c.goodAuth = tlsBlock(
+		c.ca.File,
+		c.strangeCert,
+		c.strangeKey,
+	), tlsBlock(
+		c.ca.File,
+		c.cert,
+		c.key,
+	)
 	return c
 }
 
 // mistakes are those with a listener that demands a client certificate.
 func (c *certs) mistakes(t *testing.T, listener string) map[string]mistake {
 	return map[string]mistake{
-		"no-client-certificate":    {listener, c.noCert, c.goodAuth, nil, "does the listener ask for a client certificate (tls.cert_file)?"},
-		"wrong-client-certificate": {listener, c.wrongCert, c.goodAuth, nil, "does the listener trust the certificate of tls.cert_file?"},
-		"wrong-ca": {listener, c.wrongCA, c.wrongCA, func() { replaceFile(t, c.mendable, fileOf(t, c.ca.File)) },
-			"certificate signed by unknown authority"},
+		"no-client-certificate": {
+			listener,
+			c.noCert,
+			c.goodAuth,
+			nil,
+			"does the listener ask for a client certificate (tls.cert_file)?",
+		},
+		"wrong-client-certificate": {
+			listener,
+			c.wrongCert,
+			c.goodAuth,
+			nil,
+			"does the listener trust the certificate of tls.cert_file?",
+		},
+		"wrong-ca": {
+			listener,
+			c.wrongCA,
+			c.wrongCA,
+			func() { replaceFile(t, c.mendable, fileOf(t, c.ca.File)) },
+			"certificate signed by unknown authority",
+		},
 	}
 }
 
-// TestSecuredKafka is for the ways in that kfake does not have: mutual TLS, OAUTHBEARER and AWS_MSK_IAM.
+// TestSecuredKafka is for the ways in that kfake does not have: mutual TLS, OAUTHBEARER and
+// AWS_MSK_IAM.
 func TestSecuredKafka(t *testing.T) {
 	start := func(t *testing.T, g *gatetest.Gate) string {
-		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, topic), kfake.ListenFn(g.Listen))
+		c, err := kfake.NewCluster(
+			kfake.NumBrokers(1),
+			kfake.SeedTopics(3, topic),
+			kfake.ListenFn(g.Listen),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +319,11 @@ func TestSecuredKafka(t *testing.T) {
 			m, conf := prepare(t)
 			base := client.DefaultConfig()
 			base.Brokers, base.TLS, base.SASL = []string{m.listener}, conf.TLS, conf.SASL
-			opts, err := base.Options("reader", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			opts, err := base.Options(
+				"reader",
+				slog.New(slog.DiscardHandler),
+				prometheus.NewRegistry(),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,34 +337,81 @@ func TestSecuredKafka(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conf := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+			conf := &tls.Config{
+				Certificates: []tls.Certificate{pair},
+				ClientAuth:   tls.RequireAndVerifyClientCert,
+				ClientCAs:    x509.NewCertPool(),
+			}
 			conf.ClientCAs.AppendCertsFromPEM(fileOf(t, c.ca.File))
 			return c.mistakes(t, start(t, &gatetest.Gate{TLS: conf}))[name],
-				client.Config{TLS: &tlsconf.Client{MinVersion: "1.2", CAFile: c.ca.File, CertFile: c.cert, KeyFile: c.key}}
+				client.Config{
+					TLS: &tlsconf.Client{
+						MinVersion: "1.2",
+						CAFile:     c.ca.File,
+						CertFile:   c.cert,
+						KeyFile:    c.key,
+					},
+				}
 		})
 	}
 	run("OAUTHBEARER", func(t *testing.T) (mistake, client.Config) {
 		g := &gatetest.Gate{SASL: new(gatetest.OAuthBearer).Accept("good")}
 		file := filepath.Join(t.TempDir(), "token")
 		replaceFile(t, file, []byte("bad"))
-		return mistake{start(t, g), tokenBlock(file), tokenBlock(file), func() { replaceFile(t, file, []byte("good")) }, "invalid_token"},
-			client.Config{SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{Token: "good"}}}
+		return mistake{
+				start(t, g),
+				tokenBlock(file),
+				tokenBlock(file),
+				func() { replaceFile(t, file, []byte("good")) },
+				"invalid_token",
+			},
+			client.Config{
+				SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{Token: "good"}},
+			}
 	})
 	run("AWS_MSK_IAM", func(t *testing.T) (mistake, client.Config) {
-		g := &gatetest.Gate{SASL: &gatetest.IAM{Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", Secret: "secret", Hosts: []string{"127.0.0.1"}}}
-		return mistake{start(t, g), iamBlock("wrong"), iamBlock("secret"), nil, "the signature does not match"},
-			client.Config{SASL: &client.SASL{Mechanism: "AWS_MSK_IAM", AWS: client.AWS{Region: "eu-west-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}}}
+		g := &gatetest.Gate{
+			SASL: &gatetest.IAM{
+				Region:    "eu-west-1",
+				AccessKey: "AKIDEXAMPLE",
+				Secret:    "secret",
+				Hosts:     []string{"127.0.0.1"},
+			},
+		}
+		return mistake{
+				start(t, g),
+				iamBlock("wrong"),
+				iamBlock("secret"),
+				nil,
+				"the signature does not match",
+			},
+			client.Config{
+				SASL: &client.SASL{
+					Mechanism: "AWS_MSK_IAM",
+					AWS: client.AWS{
+						Region:          "eu-west-1",
+						AccessKeyID:     "AKIDEXAMPLE",
+						SecretAccessKey: "secret",
+					},
+				},
+			}
 	})
 }
 
-// unsecuredToken is a token that brokers accept whose OAUTHBEARER has no other settings: claims without a signature.
+// unsecuredToken is a token that brokers accept whose OAUTHBEARER has no other settings: claims
+// without a signature.
 func unsecuredToken(life time.Duration) string {
 	now := time.Now()
 	claims := fmt.Sprintf(`{"sub":"edge-1","iat":%d,"exp":%d}`, now.Unix(), now.Add(life).Unix())
-	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "."
+	return base64.RawURLEncoding.EncodeToString(
+		[]byte(`{"alg":"none"}`),
+	) + "." + base64.RawURLEncoding.EncodeToString(
+		[]byte(claims),
+	) + "."
 }
 
-// keyStore returns the settings that give a listener the broker's certificate and the authority of clients.
+// keyStore returns the settings that give a listener the broker's certificate and the authority of
+// clients.
 func (c *certs) keyStore(t *testing.T, listener string) []string {
 	t.Helper()
 	block, _ := pem.Decode(fileOf(t, c.brokerKey))
@@ -295,25 +424,40 @@ func (c *certs) keyStore(t *testing.T, listener string) []string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "keystore.pem")
-	replaceFile(t, file, append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), fileOf(t, c.brokerCert)...))
+	replaceFile(
+		t,
+		file,
+		append(
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+			fileOf(t, c.brokerCert)...),
+	)
 	of := "listener.name." + listener + ".ssl."
-	return []string{of + "keystore.type=PEM", of + "keystore.location=" + file, of + "truststore.type=PEM", of + "truststore.location=" + c.ca.File}
+	return []string{
+		of + "keystore.type=PEM",
+		of + "keystore.location=" + file,
+		of + "truststore.type=PEM",
+		of + "truststore.location=" + c.ca.File,
+	}
 }
 
-// TestSecuredRealKafka is the same with Apache Kafka's own listeners: SSL that demands client certificates, and SASL_SSL with OAUTHBEARER, whose
-// sessions are short.
+// TestSecuredRealKafka is the same with Apache Kafka's own listeners: SSL that demands client
+// certificates, and SASL_SSL with OAUTHBEARER, whose sessions are short.
 func TestSecuredRealKafka(t *testing.T) {
 	if !long() {
 		t.Skip("make integration runs it")
 	}
 	c := newCerts(t)
-	settings := append(append(c.keyStore(t, "mtls"), c.keyStore(t, "oauth")...),
+	settings := append(
+		append(c.keyStore(t, "mtls"), c.keyStore(t, "oauth")...),
 		"listener.name.mtls.ssl.client.auth=required",
 		"listener.name.oauth.sasl.enabled.mechanisms=OAUTHBEARER",
 		"listener.name.oauth.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
 		"listener.name.oauth.oauthbearer.connections.max.reauth.ms=2500",
 	)
-	k, err := servers.NewKafkaWith(t.TempDir(), []servers.Listener{{Name: "MTLS", Protocol: "SSL"}, {Name: "OAUTH", Protocol: "SASL_SSL"}}, settings...)
+	k, err := servers.NewKafkaWith(
+		t.TempDir(),
+		[]servers.Listener{{Name: "MTLS", Protocol: "SSL"}, {Name: "OAUTH", Protocol: "SASL_SSL"}},
+		settings...)
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)
 	}
@@ -346,13 +490,27 @@ func TestSecuredRealKafka(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "token")
 		replaceFile(t, file, []byte(unsecuredToken(-time.Hour)))
 		mend := func() { replaceFile(t, file, []byte(unsecuredToken(time.Hour))) }
-		secured(t, mistake{listener, block(file), block(file), mend, "invalid_token"}, "oauth", inside(t, "oauth"))
+		secured(
+			t,
+			mistake{listener, block(file), block(file), mend, "invalid_token"},
+			"oauth",
+			inside(t, "oauth"),
+		)
 	})
-	t.Run("oauthbearer-renewed", func(t *testing.T) { renewed(t, listener, block, inside(t, "renewed")) })
+	t.Run(
+		"oauthbearer-renewed",
+		func(t *testing.T) { renewed(t, listener, block, inside(t, "renewed")) },
+	)
 }
 
-// renewed lets an agent write through the lives of several tokens, each of which is put into the file before the last one ends.
-func renewed(t *testing.T, listener string, block func(file string) string, read func(context.Context, *demo.Ledger) error) {
+// renewed lets an agent write through the lives of several tokens, each of which is put into the
+// file before the last one ends.
+func renewed(
+	t *testing.T,
+	listener string,
+	block func(file string) string,
+	read func(context.Context, *demo.Ledger) error,
+) {
 	const life = 5 * time.Second
 	file := filepath.Join(t.TempDir(), "token")
 	replaceFile(t, file, []byte(unsecuredToken(life)))
@@ -364,7 +522,11 @@ func renewed(t *testing.T, listener string, block func(file string) string, read
 		}
 		replaceFile(t, file, []byte(unsecuredToken(life)))
 	}
-	if n, err := r.agent.metric("penstock_kafka_connects_total", `result="error"`); err != nil || n > 0 {
+	if n, err := r.agent.metric(
+		"penstock_kafka_connects_total",
+		`result="error"`,
+	); err != nil ||
+		n > 0 {
 		t.Errorf("%v connections failed, %v", n, err)
 	}
 	if n, err := r.agent.metric("penstock_kafka_disconnects_total"); err != nil || n > 0 {

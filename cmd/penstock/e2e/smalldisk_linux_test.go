@@ -11,8 +11,9 @@ import (
 // namespaceEnv is set in the process that withSmallDisk starts.
 const namespaceEnv = "PENSTOCK_TEST_NAMESPACE"
 
-// withSmallDisk runs fn with a directory that is a file system of the given size. Who may not mount one runs the calling test once more in a user
-// namespace, where everybody may. Where there is neither, the test is skipped, but for the integration tests, which must not miss it.
+// withSmallDisk runs fn with a directory that is a file system of the given size. Who may not mount
+// one runs the calling test once more in a user namespace, where everybody may. Where there is
+// neither, the test is skipped, but for the integration tests, which must not miss it.
 func withSmallDisk(t *testing.T, size string, fn func(t *testing.T, dir string)) {
 	t.Helper()
 	dir := t.TempDir()

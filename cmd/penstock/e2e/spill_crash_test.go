@@ -62,7 +62,8 @@ output "http" "slow" {
   compression = "none"
 }`
 
-// TestSpillSurvivesCrashes is TestEdgeSurvivesCrashes with spill: lines that no output has acknowledged yet are in the files alone, unless these rotate.
+// TestSpillSurvivesCrashes is TestEdgeSurvivesCrashes with spill: lines that no output has
+// acknowledged yet are in the files alone, unless these rotate.
 func TestSpillSurvivesCrashes(t *testing.T) {
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
@@ -74,7 +75,8 @@ func TestSpillSurvivesCrashes(t *testing.T) {
 	crashSpill(t, rng, embeddedKafka(t), s3.fail, o)
 }
 
-// TestSpillSurvivesCrashesWithASlowOutput has a second output that falls behind: the first gets each line as before, and none misses one.
+// TestSpillSurvivesCrashesWithASlowOutput has a second output that falls behind: the first gets
+// each line as before, and none misses one.
 func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 	rng := seeded(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
@@ -91,7 +93,13 @@ func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
 	}
 	rng := seeded(t)
 	store := realStore(t)
-	crashSpill(t, rng, realKafka(t), func(float64) {}, spillOptions{kills: 8, rate: 2000, maxRun: 6 * time.Second, store: store})
+	crashSpill(
+		t,
+		rng,
+		realKafka(t),
+		func(float64) {},
+		spillOptions{kills: 8, rate: 2000, maxRun: 6 * time.Second, store: store},
+	)
 }
 
 type spillOptions struct {
@@ -103,7 +111,13 @@ type spillOptions struct {
 	slow   bool    // a second output
 }
 
-func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(float64), o spillOptions) {
+func crashSpill(
+	t *testing.T,
+	rng *rand.Rand,
+	broker stopper,
+	storeFail func(float64),
+	o spillOptions,
+) {
 	o.kills = kills(t, o.kills)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -122,11 +136,42 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 		slow := slowServer(t, rng, second, &hasty)
 		outputs, more = outputs+replaceAll(slowOutput, "URL", slow.URL), ", output.http.slow"
 	}
-	ag := newAgent(t, "edge", replaceAll(spillConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", failover, "OUTPUTS", outputs, "MORE", more))
-	apps, writers := startApps(ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate)
+	ag := newAgent(
+		t,
+		"edge",
+		replaceAll(
+			spillConfig,
+			"DIR",
+			dir,
+			"BROKER",
+			broker.Addr(),
+			"FAILOVER",
+			failover,
+			"OUTPUTS",
+			outputs,
+			"MORE",
+			more,
+		),
+	)
+	apps, writers := startApps(
+		ctx,
+		t,
+		rng,
+		logs,
+		o.rate,
+		demo.Rename,
+		demo.RenameGzip,
+		demo.CopyTruncate,
+	)
 	repeated, worst := newRepeats(), slowest(t)
-	stopReader := background(ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) })
-	stopWatch := background(ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) })
+	stopReader := background(
+		ctx,
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) },
+	)
+	stopWatch := background(
+		ctx,
+		func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
+	)
 
 	storeFail(o.faults)
 	up := true
@@ -142,7 +187,11 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 		ag.start()
 		if kill == 0 { // with an empty buffer and all outputs up, memory is where lines go
 			eventually(t, 30*time.Second, func() bool {
-				return counted("penstock_buffer_memory_records_total")+counted("penstock_buffer_spills_total") > 0
+				return counted(
+					"penstock_buffer_memory_records_total",
+				)+counted(
+					"penstock_buffer_spills_total",
+				) > 0
 			}, func() string { return "nothing goes through memory" })
 		}
 		if rng.IntN(3) == 0 {
@@ -187,9 +236,16 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 	}
 	ag.start()
 	eventually(t, 3*time.Minute, func() bool {
-		return ledger.Distinct() >= total && (!o.slow || second.Distinct() >= total) || !ag.running()
+		return ledger.Distinct() >= total && (!o.slow || second.Distinct() >= total) ||
+			!ag.running()
 	}, func() string {
-		return fmt.Sprintf("%d and %d of %d lines arrived: %v", ledger.Distinct(), second.Distinct(), total, ledger.Check(written).Notes)
+		return fmt.Sprintf(
+			"%d and %d of %d lines arrived: %v",
+			ledger.Distinct(),
+			second.Distinct(),
+			total,
+			ledger.Check(written).Notes,
+		)
 	})
 	pause(ctx, time.Second) // for what may be sent twice
 	memory += counted("penstock_buffer_memory_records_total")
@@ -206,13 +262,25 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 			break
 		}
 		b := l.Check(written)
-		t.Logf("output %d: %d lines, %d kills: %d lost, %d out of order, %d repeated", i+1, b.Written, o.kills, b.Lost, b.Disordered, b.Duplicated)
+		t.Logf(
+			"output %d: %d lines, %d kills: %d lost, %d out of order, %d repeated",
+			i+1,
+			b.Written,
+			o.kills,
+			b.Lost,
+			b.Disordered,
+			b.Duplicated,
+		)
 		if b.Lost != 0 || l.Strange() != 0 {
 			t.Errorf("lost %d, strange %d: %v", b.Lost, l.Strange(), b.Notes)
 		}
 		checkOrder(t, l, apps)
 		if most := b.Written * 6 / 10; b.Duplicated > most {
-			t.Errorf("%d of %d lines came again: that is more than was in flight", b.Duplicated, b.Written)
+			t.Errorf(
+				"%d of %d lines came again: that is more than was in flight",
+				b.Duplicated,
+				b.Written,
+			)
 		}
 	}
 	repeated.failovers(t, ag.logPath)
@@ -227,7 +295,12 @@ func crashSpill(t *testing.T, rng *rand.Rand, broker stopper, storeFail func(flo
 }
 
 // slowServer enters what it is sent into a ledger, and takes its time until hasty is set.
-func slowServer(t *testing.T, rng *rand.Rand, ledger *demo.Ledger, hasty *atomic.Bool) *httptest.Server {
+func slowServer(
+	t *testing.T,
+	rng *rand.Rand,
+	ledger *demo.Ledger,
+	hasty *atomic.Bool,
+) *httptest.Server {
 	turn := make(chan *rand.Rand, 1)
 	turn <- rand.New(rand.NewPCG(rng.Uint64(), 3))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -253,8 +326,8 @@ func slowServer(t *testing.T, rng *rand.Rand, ledger *demo.Ledger, hasty *atomic
 	return s
 }
 
-// TestSpillKeepsWhatIsTruncated truncates files without a copy as soon as they were read, and kills the agent a moment later while the broker is away: what
-// the tail had noticed is on disk.
+// TestSpillKeepsWhatIsTruncated truncates files without a copy as soon as they were read, and kills
+// the agent a moment later while the broker is away: what the tail had noticed is on disk.
 func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	broker := embeddedKafka(t)
 	dir := t.TempDir()
@@ -262,11 +335,30 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ag := newAgent(t, "edge", replaceAll(spillConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", "", "OUTPUTS", "", "MORE", ""))
+	ag := newAgent(
+		t,
+		"edge",
+		replaceAll(
+			spillConfig,
+			"DIR",
+			dir,
+			"BROKER",
+			broker.Addr(),
+			"FAILOVER",
+			"",
+			"OUTPUTS",
+			"",
+			"MORE",
+			"",
+		),
+	)
 	app := &demo.App{Source: "app", Path: filepath.Join(logs, "app.log")}
 	defer app.Close()
 	ledger := demo.NewLedger()
-	stopReader := background(t.Context(), func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) })
+	stopReader := background(
+		t.Context(),
+		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+	)
 	write := func(n int) {
 		t.Helper()
 		if err := app.Write(n); err != nil {
@@ -275,7 +367,12 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	}
 	write(100)
 	ag.start()
-	eventually(t, 30*time.Second, func() bool { return ledger.Distinct() == 100 }, func() string { return "the first lines do not arrive" })
+	eventually(
+		t,
+		30*time.Second,
+		func() bool { return ledger.Distinct() == 100 },
+		func() string { return "the first lines do not arrive" },
+	)
 	eventually(t, 30*time.Second, func() bool {
 		n, err := ag.metric("penstock_buffer_memory_records_total")
 		return err == nil && n == 100
@@ -285,14 +382,22 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(100)
-	eventually(t, 30*time.Second, func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 200 },
-		func() string { return "the second lines are not read" })
+	eventually(
+		t,
+		30*time.Second,
+		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 200 },
+		func() string { return "the second lines are not read" },
+	)
 	if err := os.Truncate(app.Path, 0); err != nil {
 		t.Fatal(err)
 	}
 	write(100)
-	eventually(t, 30*time.Second, func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 300 },
-		func() string { return "the third lines are not read" })
+	eventually(
+		t,
+		30*time.Second,
+		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 300 },
+		func() string { return "the third lines are not read" },
+	)
 	eventually(t, 30*time.Second, func() bool {
 		n, err := ag.metric("penstock_buffer_appended_records_total")
 		return err == nil && n >= 100
@@ -303,7 +408,12 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	ag.start()
-	eventually(t, 30*time.Second, func() bool { return ledger.Distinct() == 300 }, func() string { return fmt.Sprintf("%d of 300 lines arrived", ledger.Distinct()) })
+	eventually(
+		t,
+		30*time.Second,
+		func() bool { return ledger.Distinct() == 300 },
+		func() string { return fmt.Sprintf("%d of 300 lines arrived", ledger.Distinct()) },
+	)
 	if err := stopReader(); err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,8 @@ pipeline "b" {
 }
 `
 
-// TestStandbySharedBySeveralOutputs takes two clusters away: their records go to one standby, through a kill -9, until the clusters are back.
+// TestStandbySharedBySeveralOutputs takes two clusters away: their records go to one standby,
+// through a kill -9, until the clusters are back.
 func TestStandbySharedBySeveralOutputs(t *testing.T) {
 	rng := seeded(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -79,12 +80,23 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 	apps := map[string]*demo.App{}
 	var stops []func() error
 	for _, name := range []string{"a", "b"} {
-		app := &demo.App{Source: name, Path: filepath.Join(dir, "logs", name+".log"), Rand: rand.New(rand.NewPCG(rng.Uint64(), 2))}
+		app := &demo.App{
+			Source: name,
+			Path:   filepath.Join(dir, "logs", name+".log"),
+			Rand:   rand.New(rand.NewPCG(rng.Uint64(), 2)),
+		}
 		t.Cleanup(func() { _ = app.Close() })
 		apps[name] = app
-		stops = append(stops, background(ctx, func(ctx context.Context) error { return app.Run(ctx, 500, 0) }))
+		stops = append(
+			stops,
+			background(ctx, func(ctx context.Context) error { return app.Run(ctx, 500, 0) }),
+		)
 	}
-	ag := newAgent(t, "standby", fmt.Sprintf(standbyConfig, dir, a.Addr(), b.Addr(), standby.Addr()))
+	ag := newAgent(
+		t,
+		"standby",
+		fmt.Sprintf(standbyConfig, dir, a.Addr(), b.Addr(), standby.Addr()),
+	)
 	ag.start()
 	grows := func(what string, i ...int) {
 		t.Helper()
@@ -114,25 +126,46 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		return func() bool {
 			sum := 0.0
 			for _, id := range []string{"output.kafka.a", "output.kafka.b"} {
-				if n, err := ag.metric("penstock_failover_logs", "component", id, "state", "standby"); err == nil {
+				if n, err := ag.metric(
+					"penstock_failover_logs",
+					"component",
+					id,
+					"state",
+					"standby",
+				); err == nil {
 					sum += n
 				}
 			}
 			return sum == want
 		}
 	}
-	eventually(t, 30*time.Second, inStandby(2), func() string { return "not both outputs have gone over to the standby" })
+	eventually(
+		t,
+		30*time.Second,
+		inStandby(2),
+		func() string { return "not both outputs have gone over to the standby" },
+	)
 	grows("nothing comes to the standby", 2)
 	ag.kill()
 	ag.start()
-	eventually(t, 30*time.Second, inStandby(2), func() string { return "not both outputs have gone over to the standby after the kill" })
+	eventually(
+		t,
+		30*time.Second,
+		inStandby(2),
+		func() string { return "not both outputs have gone over to the standby after the kill" },
+	)
 	grows("nothing comes to the standby after the kill", 2)
 	for _, k := range []stopper{a, b} {
 		if err := k.Start(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 30*time.Second, inStandby(0), func() string { return "not both outputs have gone back" })
+	eventually(
+		t,
+		30*time.Second,
+		inStandby(0),
+		func() string { return "not both outputs have gone back" },
+	)
 	settled := came[2].Load()
 	grows("nothing comes to the clusters again", 0, 1)
 	if n := came[2].Load(); n > settled+1000 {
@@ -149,7 +182,12 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		total += apps[name].Written()
 	}
 	eventually(t, 30*time.Second, func() bool { return ledger.Distinct() >= total }, func() string {
-		return fmt.Sprintf("%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
+		return fmt.Sprintf(
+			"%d of %d lines arrived: %v",
+			ledger.Distinct(),
+			total,
+			ledger.Check(written).Notes,
+		)
 	})
 	if code := ag.terminate(20 * time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)

@@ -10,9 +10,10 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// TestOverflowWhileTheStoreClosesConnections is an outage of Kafka after which the store closes the connection of every GET, later of
-// every LIST, PUT and DELETE, before, in or after the answer, for as long as the agent asks a number of times; the agent is killed in
-// the midst of it. No line is lost.
+// TestOverflowWhileTheStoreClosesConnections is an outage of Kafka after which the store closes the
+// connection of every GET, later of every LIST, PUT and DELETE, before, in or after the answer, for
+// as long as the agent asks a number of times; the agent is killed in the midst of it. No line is
+// lost.
 func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
 	for _, kind := range []string{"s3", "gcs"} {
 		t.Run(kind, func(t *testing.T) {
@@ -31,10 +32,21 @@ func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
 }
 
 func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
-	config := fmt.Sprintf(edgeConfig, "DIR", "BROKER", store.kind, store.block+"\n  max_attempts = 1")
+	config := fmt.Sprintf(
+		edgeConfig,
+		"DIR",
+		"BROKER",
+		store.kind,
+		store.block+"\n  max_attempts = 1",
+	)
 	config = replaceAll(config, `object_age  = "1s"`, `object_age  = "100ms"`, `"64KiB"`, `"1KiB"`)
 	// What is asked again is asked soon.
-	config = strings.Replace(config, "  failover {", "  retry {\n    min = \"10ms\"\n    max = \"100ms\"\n  }\n  failover {", 1)
+	config = strings.Replace(
+		config,
+		"  failover {",
+		"  retry {\n    min = \"10ms\"\n    max = \"100ms\"\n  }\n  failover {",
+		1,
+	)
 	r := newRig(t, config)
 	r.agent.start()
 	r.write(500)
@@ -49,15 +61,26 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		rounds = 6
 	}
 	for round := range rounds {
-		put := spell{"PUT", []string{"lose the answer", "done, 403", "hang up", "done, 412"}[rng.IntN(4)]}
+		put := spell{
+			"PUT",
+			[]string{"lose the answer", "done, 403", "hang up", "done, 412"}[rng.IntN(4)],
+		}
 		store.faults.cast(put.verb, put.kind)
 		r.must(r.broker.Stop())
 		// writing until the store has been asked so often, or holds so much
 		writing := func(enough func() bool, what string) {
 			t.Helper()
-			eventually(t, 30*time.Second, func() bool { r.write(100); return enough() }, func() string { return what })
+			eventually(
+				t,
+				30*time.Second,
+				func() bool { r.write(100); return enough() },
+				func() string { return what },
+			)
 		}
-		writing(func() bool { return store.faults.count(put.verb, put.kind) >= 3 }, "nothing goes to the overflow")
+		writing(
+			func() bool { return store.faults.count(put.verb, put.kind) >= 3 },
+			"nothing goes to the overflow",
+		)
 		store.faults.lift()
 		writing(func() bool {
 			n, err := r.agent.metric("penstock_overflow_objects")
@@ -74,7 +97,8 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 			before, since := store.faults.count(s.verb, s.kind), time.Now()
 			eventually(t, 30*time.Second, func() bool {
 				// A replay that has come to its end asks no more.
-				return store.faults.count(s.verb, s.kind) >= before+8 || i > 0 && time.Since(since) > 2*time.Second
+				return store.faults.count(s.verb, s.kind) >= before+8 ||
+					i > 0 && time.Since(since) > 2*time.Second
 			}, func() string { return fmt.Sprintf("the store is not asked: %v", s) })
 			if rng.IntN(2) == 0 {
 				r.agent.kill()
@@ -83,9 +107,19 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		}
 		store.faults.lift()
 		want := map[string]int64{"a": r.app.Written()}
-		eventually(t, time.Minute, func() bool { return r.ledger.Distinct() >= r.app.Written() || !r.agent.running() }, func() string {
-			return fmt.Sprintf("%d of %d lines arrived: %v", r.ledger.Distinct(), r.app.Written(), r.ledger.Check(want).Notes)
-		})
+		eventually(
+			t,
+			time.Minute,
+			func() bool { return r.ledger.Distinct() >= r.app.Written() || !r.agent.running() },
+			func() string {
+				return fmt.Sprintf(
+					"%d of %d lines arrived: %v",
+					r.ledger.Distinct(),
+					r.app.Written(),
+					r.ledger.Check(want).Notes,
+				)
+			},
+		)
 		b := r.ledger.Check(want)
 		t.Logf("round %d: %d lines, %d lost, %d repeated", round+1, b.Written, b.Lost, b.Duplicated)
 		if b.Lost != 0 || r.ledger.Strange() != 0 {

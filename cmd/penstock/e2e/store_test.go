@@ -20,9 +20,10 @@ import (
 	"github.com/penstock/penstock/spool/storetest"
 )
 
-// faults stands before a server and makes a share of the requests fail, whatever they are: connections that are closed before,
-// in and after the answer, answers that come late, errors with the work done or not, and, where "hang" is one of the kinds, answers that never
-// come, although the work may be done.
+// faults stands before a server and makes a share of the requests fail, whatever they are:
+// connections that are closed before, in and after the answer, answers that come late, errors with
+// the work done or not, and, where "hang" is one of the kinds, answers that never come, although
+// the work may be done.
 type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -38,11 +39,24 @@ type spell struct{ verb, kind string }
 
 // storeFaults are the kinds of faults that have no state of their own.
 var storeFaults = map[string]storetest.Fault{
-	"hang up": storetest.HangUp, "lose the answer": storetest.LoseAnswer, "half": storetest.Half(false), "silent half": storetest.Half(true),
-	"403": storetest.Status(http.StatusForbidden), "412": storetest.Status(http.StatusPreconditionFailed),
-	"500": storetest.Status(http.StatusInternalServerError), "503": storetest.Status(http.StatusServiceUnavailable),
-	"nothing":   storetest.Nothing,
-	"done, 403": applied(http.StatusForbidden), "done, 412": applied(http.StatusPreconditionFailed), "done, 500": applied(http.StatusInternalServerError),
+	"hang up":         storetest.HangUp,
+	"lose the answer": storetest.LoseAnswer,
+	"half":            storetest.Half(false),
+	"silent half":     storetest.Half(true),
+	"403": storetest.Status(
+		http.StatusForbidden,
+	),
+	"412": storetest.Status(http.StatusPreconditionFailed),
+	"500": storetest.Status(
+		http.StatusInternalServerError,
+	),
+	"503":     storetest.Status(http.StatusServiceUnavailable),
+	"nothing": storetest.Nothing,
+	"done, 403": applied(
+		http.StatusForbidden,
+	),
+	"done, 412": applied(http.StatusPreconditionFailed),
+	"done, 500": applied(http.StatusInternalServerError),
 }
 
 // applied answers with an error status although the work is done.
@@ -55,7 +69,12 @@ func applied(code int) storetest.Fault {
 
 func newFaults(rng *rand.Rand) *faults {
 	kinds := append(slices.Sorted(maps.Keys(storeFaults)), "slow", "cut")
-	return &faults{rng: rand.New(rand.NewPCG(rng.Uint64(), 1)), hangs: 300 * time.Millisecond, kinds: kinds, met: map[string]int{}}
+	return &faults{
+		rng:   rand.New(rand.NewPCG(rng.Uint64(), 1)),
+		hangs: 300 * time.Millisecond,
+		kinds: kinds,
+		met:   map[string]int{},
+	}
 }
 
 // in returns inner with the faults before it.
@@ -87,7 +106,8 @@ func (s *faults) in(inner http.Handler) http.Handler {
 	})
 }
 
-// verbOf tells what a request to S3 or GCS is about: GET, HEAD, LIST, PUT or DELETE. PUT is whatever carries data.
+// verbOf tells what a request to S3 or GCS is about: GET, HEAD, LIST, PUT or DELETE. PUT is
+// whatever carries data.
 func verbOf(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || strings.HasSuffix(r.URL.Path, "/o")):
@@ -110,7 +130,8 @@ func (s *faults) draw(verb string) (kind string) {
 		return ""
 	}
 	if kind == "nothing" && verb == "DELETE" {
-		kind = "503" // that an object is gone is all that such an answer says: no client could know better
+		// that an object is gone is all that such an answer says: no client could know better
+		kind = "503"
 	}
 	s.met[verb+" "+kind]++
 	return kind

@@ -12,7 +12,8 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// benchEvents returns a chunk of n events of 200 bytes, as a shipper of container logs sends them; every tenth has quotes and an accent.
+// benchEvents returns a chunk of n events of 200 bytes, as a shipper of container logs sends them;
+// every tenth has quotes and an accent.
 func benchEvents(n int) []byte {
 	var b []byte
 	for seq := range n {
@@ -23,9 +24,20 @@ func benchEvents(n int) []byte {
 		b = msgp.AppendString(msgp.AppendString(b, "stream"), "stdout")
 		b = msgp.AppendString(msgp.AppendString(b, "pod"), fmt.Sprintf("items-%05x", seq%31))
 		b = msgp.AppendFloat64(msgp.AppendString(b, "ms"), float64(seq%97)+0.5)
-		text := fmt.Sprintf("GET /api/v1/items/%d 200 user=u-%d agent=Mozilla/5.0 (X11; Linux x86_64) trace=%016x%016x", seq, seq*7, seq*31, seq)
+		text := fmt.Sprintf(
+			"GET /api/v1/items/%d 200 user=u-%d agent=Mozilla/5.0 (X11; Linux x86_64) trace=%016x%016x",
+			seq,
+			seq*7,
+			seq*31,
+			seq,
+		)
 		if seq%10 == 0 {
-			text = fmt.Sprintf(`user "u-%d" said "grüße" to /api/v1/items/%d, agent="Mozilla/5.0 (X11; Linux x86_64)", trace=%016x`, seq, seq, seq)
+			text = fmt.Sprintf(
+				`user "u-%d" said "grüße" to /api/v1/items/%d, agent="Mozilla/5.0 (X11; Linux x86_64)", trace=%016x`,
+				seq,
+				seq,
+				seq,
+			)
 		}
 		b = msgp.AppendString(msgp.AppendString(b, "log"), text)
 	}
@@ -40,7 +52,10 @@ func BenchmarkReadPacked(b *testing.B) {
 	b.SetBytes(int64(len(message)))
 	for b.Loop() {
 		src.Reset(message)
-		r := NewReader(src, Limits{Message: 1 << 30, Inflated: 1 << 30, Record: 1 << 20, Depth: 100})
+		r := NewReader(
+			src,
+			Limits{Message: 1 << 30, Inflated: 1 << 30, Record: 1 << 20, Depth: 100},
+		)
 		m, err := r.Next()
 		if err != nil {
 			b.Fatal(err)

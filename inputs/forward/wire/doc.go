@@ -1,30 +1,35 @@
-// Package wire is the Fluentd forward protocol, versions 1 and 1.5, for both ends of a connection: a streaming
-// reader of messages, a packer of messages, acknowledgements, and the handshake.
+// Package wire is the Fluentd forward protocol, versions 1 and 1.5, for both ends of a connection:
+// a streaming reader of messages, a packer of messages, acknowledgements, and the handshake.
 //
-// It owns the bytes and nothing else: it opens no connection, starts no goroutine and decides nothing about
-// durability. It never trusts a length prefix with memory: buffers grow only as data arrives.
+// It owns the bytes and nothing else: it opens no connection, starts no goroutine and decides
+// nothing about durability. It never trusts a length prefix with memory: buffers grow only as data
+// arrives.
 //
 // Protocol: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1 and -v1.5.
 //
 // # Records as JSON
 //
-// An event's record is handed out as the JSON text of its map, in the order of its keys, repeated keys included:
+// An event's record is handed out as the JSON text of its map, in the order of its keys, repeated
+// keys included:
 //
 //   - str and bin become strings. A byte that is not part of valid UTF-8 becomes the four characters \xNN (in JSON
 //     text "\\xNN"), so that text in an old encoding stays legible and its bytes can be told.
-//   - Integers are written out in full, up to 18446744073709551615. Floats take the shortest form that reads back equal; NaN and
+//   - Integers are written out in full, up to 18446744073709551615. Floats take the
+//     shortest form that reads back equal; NaN and
 //     the infinities, which JSON lacks, become the strings "NaN", "Infinity" and "-Infinity".
 //   - EventTime (ext type 0) and the msgpack timestamp (ext type -1) become a number of seconds with nine decimals.
 //     Any other extension becomes {"ext":type,"data":"base64"}.
 //   - A key that is not a string becomes the JSON text of its value, as a string: 1 becomes "1", nil becomes "null".
 //   - Nesting beyond Limits.Depth makes the event one that cannot be kept as a record.
 //
-// Events that are not [time, map] are handed out raw, marked with the reason, and the rest of the chunk goes on.
+// Events that are not [time, map] are handed out raw, marked with the reason, and the rest of the
+// chunk goes on.
 //
 // # Between two penstocks
 //
-// An event whose map has "penstock": 1 as its first entry carries a record exactly: time, key, value and headers come out
-// byte for byte. It is still [EventTime, map], so that any forward peer can read it. The map holds, in this order:
+// An event whose map has "penstock": 1 as its first entry carries a record exactly: time, key,
+// value and headers come out byte for byte. It is still [EventTime, map], so that any forward peer
+// can read it. The map holds, in this order:
 //
 //	"penstock"          1
 //	"message"           bin: the value; nil for a null value
@@ -33,5 +38,6 @@
 //	"penstock_headers"  array of [str, bin or nil]: the headers in order; absent when there are none
 //	"penstock_time"     int: nanoseconds since the epoch, only where EventTime cannot hold the time
 //
-// A server tells that it understands this with "penstock": 1 in the options of its HELO; other clients ignore that.
+// A server tells that it understands this with "penstock": 1 in the options of its HELO; other
+// clients ignore that.
 package wire

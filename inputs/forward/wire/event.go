@@ -14,7 +14,8 @@ const rawPart = record.TargetSize
 // leastText is how long an event's JSON may be, however short it is on the wire.
 const leastText = 1 << 20
 
-// smallPart is what there must be of a bad event that arrives in crumbs before a part of it is handed out.
+// smallPart is what there must be of a bad event that arrives in crumbs before a part of it is
+// handed out.
 const smallPart = 4 << 10
 
 // Message is one message being read: all its events, then its Options.
@@ -78,7 +79,8 @@ func (m *Message) Event() (*Event, error) {
 	}
 }
 
-// Left returns the bytes of events that are still to come, by the sender's word; 0 where it is not known. Never allocate as much.
+// Left returns the bytes of events that are still to come, by the sender's word; 0 where it is not
+// known. Never allocate as much.
 func (m *Message) Left() uint64 {
 	if m.Mode == ModePacked && m.json == nil {
 		return m.left
@@ -127,7 +129,8 @@ func (m *Message) more() (done bool, err error) {
 	return false, nil
 }
 
-// event reads one event. It returns nothing when the state has changed and the caller is to look again.
+// event reads one event. It returns nothing when the state has changed and the caller is to look
+// again.
 func (m *Message) event() (*Event, error) {
 	b, last := m.at()
 	if len(b) > 0 && m.whole(b, last) {
@@ -185,8 +188,8 @@ func (m *Message) event() (*Event, error) {
 	return nil, err
 }
 
-// whole tells whether it is worth while to parse the event that b begins with. An event that arrives in crumbs is parsed once, not once
-// per crumb.
+// whole tells whether it is worth while to parse the event that b begins with. An event that
+// arrives in crumbs is parsed once, not once per crumb.
 func (m *Message) whole(b []byte, last bool) bool {
 	if m.scanned == 0 || last {
 		return true
@@ -248,7 +251,8 @@ func (m *Message) parse(b []byte) (int, error) {
 			return at + n, err
 		}
 	}
-	// An event that becomes much longer as JSON would cost many times what it is: it counts as too large.
+	// An event that becomes much longer as JSON would cost many times what it is: it counts as too
+	// large.
 	most := len(b) + len(b)/4 + leastText
 	if len(b) > leastText && cap(m.scratch) < most { // at once, not by growing
 		m.scratch = make([]byte, 0, most+64) // and what one number may be over
@@ -328,11 +332,14 @@ func (m *Message) skipPart() (*Event, error) {
 	return ev, nil
 }
 
-// run returns the length and number of the values at the beginning of b that are no events either: garbage of single bytes would
-// otherwise become a record for each.
+// run returns the length and number of the values at the beginning of b that are no events either:
+// garbage of single bytes would otherwise become a record for each.
 func (m *Message) run(b []byte) (n int, events uint64) {
 	for n < len(b) && (m.Mode != ModeForward || events+1 < m.left) {
-		if _, err := m.parse(b[n:]); err == nil || err == errShort || err == ErrDepth || err == ErrLong || errors.Is(err, ErrMalformed) {
+		if _, err := m.parse(
+			b[n:],
+		); err == nil || err == errShort || err == ErrDepth || err == ErrLong ||
+			errors.Is(err, ErrMalformed) {
 			break
 		}
 		s := skipper{left: 1}
@@ -376,7 +383,8 @@ func (m *Message) restPart() (*Event, error) {
 	return m.badEvent(m.rest, p), nil
 }
 
-// dump hands out the compressed chunk as it came. Events that were read before are in it a second time.
+// dump hands out the compressed chunk as it came. Events that were read before are in it a second
+// time.
 func (m *Message) dump(why Reason) {
 	m.bad, m.left, m.part = why, 0, 0
 	m.dead = m.payload

@@ -21,10 +21,17 @@ var (
 	errNotExact = errors.New("not an exact record")
 )
 
-// exact reads the map at b, whose head is h and whose first entry is the mark. A map that only looks like one of ours gives errNotExact.
+// exact reads the map at b, whose head is h and whose first entry is the mark. A map that only
+// looks like one of ours gives errNotExact.
 func (m *Message) exact(b []byte, h head) (int, error) {
 	at := h.size + len(exactMark)
-	ev := Event{Time: m.ev.Time, Now: m.ev.Now, Meta: m.ev.Meta, Exact: true, Headers: m.headers[:0]}
+	ev := Event{
+		Time:    m.ev.Time,
+		Now:     m.ev.Now,
+		Meta:    m.ev.Meta,
+		Exact:   true,
+		Headers: m.headers[:0],
+	}
 	seen := false
 	for range h.n - 1 {
 		key, n, err := readString(b[at:])

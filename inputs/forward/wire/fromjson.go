@@ -16,9 +16,9 @@ import (
 // maxJSONDepth is how deep a value may nest to be sent as a map.
 const maxJSONDepth = 256
 
-// AppendRecord appends value as the map of a forward event: the object itself where value is the JSON text of one, and
-// {"message": value} otherwise, as str where value is UTF-8 and as bin where it is not. Integers beyond 64 bits become strings of their digits; other
-// numbers become doubles.
+// AppendRecord appends value as the map of a forward event: the object itself where value is the
+// JSON text of one, and {"message": value} otherwise, as str where value is UTF-8 and as bin where
+// it is not. Integers beyond 64 bits become strings of their digits; other numbers become doubles.
 func AppendRecord(dst, value []byte) []byte {
 	if i := space(value, 0); i < len(value) && value[i] == '{' {
 		p := jsonParser{src: value, dst: dst}
@@ -43,8 +43,8 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// jsonParser writes JSON as msgpack in one pass. Its methods take the place in src where something begins, and return where it ends: not JSON if that
-// is negative.
+// jsonParser writes JSON as msgpack in one pass. Its methods take the place in src where something
+// begins, and return where it ends: not JSON if that is negative.
 type jsonParser struct {
 	src []byte
 	dst []byte
@@ -93,7 +93,8 @@ func (p *jsonParser) literal(at int, text string, code byte) int {
 	return end
 }
 
-// container reads an object or array. Its length is known only at the end; most need the one byte that is kept free for it.
+// container reads an object or array. Its length is known only at the end; most need the one byte
+// that is kept free for it.
 func (p *jsonParser) container(at, depth int, end byte, object bool) int {
 	if depth == 0 {
 		return notJSON
@@ -160,7 +161,8 @@ func (p *jsonParser) string(at int) int {
 	at++
 	if l := len(p.dst); at+8 <= len(p.src) && l+9 <= cap(p.dst) {
 		x := binary.LittleEndian.Uint64(p.src[at:])
-		if n := bits.TrailingZeros64(notPlain(x)) / 8; n < 8 && p.src[at+n] == '"' { // as names are: what is copied too much is overwritten
+		// as names are: what is copied too much is overwritten
+		if n := bits.TrailingZeros64(notPlain(x)) / 8; n < 8 && p.src[at+n] == '"' {
 			dst := p.dst[: l+9 : cap(p.dst)]
 			dst[l] = 0xa0 | byte(n)
 			binary.LittleEndian.PutUint64(dst[l+1:], x)
@@ -234,7 +236,8 @@ func unescape(dst, s []byte) ([]byte, bool) {
 				if pair := utf16.DecodeRune(r, low); ok && pair != utf8.RuneError {
 					r, i = pair, i+6
 				} else {
-					return dst, false // half a pair has no place in UTF-8: the text is kept as it is instead
+					// half a pair has no place in UTF-8: the text is kept as it is instead
+					return dst, false
 				}
 			}
 			dst = utf8.AppendRune(dst, r)
@@ -291,10 +294,28 @@ func (p *jsonParser) number(at int) int {
 	return end
 }
 
-var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+var tens = [...]float64{
+	1,
+	1e1,
+	1e2,
+	1e3,
+	1e4,
+	1e5,
+	1e6,
+	1e7,
+	1e8,
+	1e9,
+	1e10,
+	1e11,
+	1e12,
+	1e13,
+	1e14,
+	1e15,
+}
 
-// short reads a number of up to 15 digits without sign and exponent, and returns at for any other. Both its digits and their power of ten are exact as
-// doubles, so that their quotient is the double nearest to the number.
+// short reads a number of up to 15 digits without sign and exponent, and returns at for any other.
+// Both its digits and their power of ten are exact as doubles, so that their quotient is the double
+// nearest to the number.
 func (p *jsonParser) short(at int) int {
 	const most = 15
 	i, v, point := at, uint64(0), -1
@@ -318,7 +339,8 @@ func (p *jsonParser) short(at int) int {
 		return at
 	case p.src[at] == '0' && i-at > 1 && point != at+1: // nor is "05"
 		return at
-	case i < len(p.src) && (p.src[i] == 'e' || p.src[i] == 'E' || p.src[i] == '.' || p.src[i] == '+' || p.src[i] == '-' || p.src[i]-'0' <= 9):
+	case i < len(p.src) && (p.src[i] == 'e' || p.src[i] == 'E' || p.src[i] == '.' ||
+		p.src[i] == '+' || p.src[i] == '-' || p.src[i]-'0' <= 9):
 		return at
 	}
 	if point < 0 {

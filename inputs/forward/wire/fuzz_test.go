@@ -23,7 +23,14 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(`["t",1,{"a":1}]null["t",[[1,{}]]]`))
 	p := Packer{Exact: true, Compression: "none"}
 	p.Reset("t", "o")
-	p.Append(&record.Record{Time: -1, Key: []byte("k"), Value: []byte("v"), Headers: []record.Header{{Key: "h"}}})
+	p.Append(
+		&record.Record{
+			Time:    -1,
+			Key:     []byte("k"),
+			Value:   []byte("v"),
+			Headers: []record.Header{{Key: "h"}},
+		},
+	)
 	exact, _ := p.Message("c")
 	f.Add(exact)
 	f.Add([]byte{0x93, 0xa1, 't', 0x92, 1, 0x80, 0x80})
@@ -32,11 +39,14 @@ func FuzzReader(f *testing.F) {
 		one := readAll(bytes.NewReader(b), lim)
 		two := readAll(iotest.OneByteReader(bytes.NewReader(b)), lim)
 		for _, e := range one.events {
-			if e.bad == "" && e.record != "" && !json.Valid([]byte(e.record)) && !bytes.Contains(b, []byte(keyMark)) && one.modes[0] != ModeCompressed {
+			if e.bad == "" && e.record != "" && !json.Valid([]byte(e.record)) &&
+				!bytes.Contains(b, []byte(keyMark)) &&
+				one.modes[0] != ModeCompressed {
 				t.Fatalf("%q is not JSON", e.record)
 			}
 		}
-		if one.err == nil || (one.err == io.EOF) != (two.err == io.EOF) || fmt.Sprint(records(one)) != fmt.Sprint(records(two)) {
+		if one.err == nil || (one.err == io.EOF) != (two.err == io.EOF) ||
+			fmt.Sprint(records(one)) != fmt.Sprint(records(two)) {
 			t.Fatalf("at once:\n%+v\nby the byte:\n%+v", one, two)
 		}
 	})
@@ -53,7 +63,10 @@ func records(r result) (out []got) {
 }
 
 func FuzzAppendJSON(f *testing.F) {
-	b, _ := msgp.AppendIntf(nil, map[string]any{"a": []any{1, "x", nil, 1.5, true}, "b": []byte{0xff}})
+	b, _ := msgp.AppendIntf(
+		nil,
+		map[string]any{"a": []any{1, "x", nil, 1.5, true}, "b": []byte{0xff}},
+	)
 	f.Add(b)
 	f.Add([]byte{0x81, 0x81, 1, 2, 0xd7, 0, 1, 2, 3, 4, 5, 6, 7, 8})
 	f.Fuzz(func(t *testing.T, b []byte) {

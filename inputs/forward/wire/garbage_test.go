@@ -12,7 +12,8 @@ func TestGarbageIsFewEvents(t *testing.T) {
 	good := event(1, map[string]any{"a": 1})
 	const garbage = 100_000
 	payload := append(append(append([]byte{}, good...), make([]byte, garbage)...), good...)
-	forward := append([]byte{0x92, 0xa1, 't', 0xdd, 0, 1, 0x86, 0xa2}, payload...) // 100,002 elements
+	// 100,002 elements
+	forward := append([]byte{0x92, 0xa1, 't', 0xdd, 0, 1, 0x86, 0xa2}, payload...)
 	for name, msg := range map[string][]byte{
 		"packed": packed("t", payload, false, nil), "compressed": packed("t", gz(payload), false, nil), "forward": forward,
 	} {
@@ -42,7 +43,14 @@ func TestGarbageIsFewEvents(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		if records != 2 || count != garbage || raw != garbage || parts > 200 {
-			t.Errorf("%s: %d records, %d bad events of %d bytes in %d parts", name, records, count, raw, parts)
+			t.Errorf(
+				"%s: %d records, %d bad events of %d bytes in %d parts",
+				name,
+				records,
+				count,
+				raw,
+				parts,
+			)
 		}
 		r.Close()
 	}
@@ -61,7 +69,11 @@ func TestBombIsFoundEarly(t *testing.T) {
 		}
 		lim := lim
 		lim.Inflated = 200 << 20
-		if out := readAll(bytes.NewReader(packed("t", z, false, nil)), lim); out.err != io.EOF || len(out.events) != 10_000 {
+		if out := readAll(
+			bytes.NewReader(packed("t", z, false, nil)),
+			lim,
+		); out.err != io.EOF ||
+			len(out.events) != 10_000 {
 			t.Errorf("%s within the limit: %v, %d events", name, out.err, len(out.events))
 		}
 	}
@@ -75,8 +87,16 @@ func TestDeepJSONKeepsItsAck(t *testing.T) {
 		"forward": `["t",[[1,{"k":` + deep + `}],[2,{"a":1}]],{"chunk":"c"}]`,
 	} {
 		out := readAll(strings.NewReader(text+`["t",3,{}]`), testLimits)
-		if out.err != io.EOF || len(out.events) < 2 || out.events[0].bad != TooDeep || out.events[0].tag != "t" || string(out.opts[0].Chunk) != `"c"` {
-			t.Errorf("%s: %v, %d events, first %v", name, out.err, len(out.events), out.events[0].bad)
+		if out.err != io.EOF || len(out.events) < 2 || out.events[0].bad != TooDeep ||
+			out.events[0].tag != "t" ||
+			string(out.opts[0].Chunk) != `"c"` {
+			t.Errorf(
+				"%s: %v, %d events, first %v",
+				name,
+				out.err,
+				len(out.events),
+				out.events[0].bad,
+			)
 		}
 		if last := out.events[len(out.events)-1]; last.time != 3e9 {
 			t.Errorf("%s: last %+v", name, last)

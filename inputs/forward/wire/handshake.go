@@ -9,7 +9,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// Hello is the server's first word. Exact tells that the server understands records carried exactly.
+// Hello is the server's first word. Exact tells that the server understands records carried
+// exactly.
 type Hello struct {
 	Nonce     []byte
 	Auth      []byte // salt of the user digest; empty when no user is asked for
@@ -34,7 +35,8 @@ type Pong struct {
 	KeyDigest string
 }
 
-// KeyDigest returns the digest that proves knowledge of the shared key: the client's with its own host name, the server's with its own.
+// KeyDigest returns the digest that proves knowledge of the shared key: the client's with its own
+// host name, the server's with its own.
 func KeyDigest(salt []byte, hostname string, nonce []byte, key string) string {
 	return digest(salt, []byte(hostname), nonce, []byte(key))
 }
@@ -55,8 +57,9 @@ func digest(parts ...[]byte) string {
 // SameDigest compares in constant time.
 func SameDigest(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// AppendHello appends the HELO message. Nonce and salt are bin, as fluentd sends them; fluent-bit takes
-// str as well. Whoever sends one of these messages sends it in one write: fluent-bit reads only once.
+// AppendHello appends the HELO message. Nonce and salt are bin, as fluentd sends them; fluent-bit
+// takes str as well. Whoever sends one of these messages sends it in one write: fluent-bit reads
+// only once.
 func AppendHello(dst []byte, h Hello) []byte {
 	dst = msgp.AppendArrayHeader(dst, 2)
 	dst = msgp.AppendString(dst, "HELO")
@@ -98,8 +101,9 @@ func AppendPong(dst []byte, p Pong) []byte {
 // maxHandshake bounds one handshake message in bytes.
 const maxHandshake = 16 << 10
 
-// Handshake reads one side's handshake messages from a connection whose other bytes are read elsewhere: it takes not one byte more than
-// the messages, so it may be dropped when they are through.
+// Handshake reads one side's handshake messages from a connection whose other bytes are read
+// elsewhere: it takes not one byte more than the messages, so it may be dropped when they are
+// through.
 type Handshake struct {
 	src io.Reader
 	buf []byte
@@ -119,7 +123,8 @@ func (h *Handshake) value() ([]byte, error) {
 		if done || err != nil {
 			return h.buf, err
 		}
-		// A pending body is taken in one read; a head byte by byte, for its length is known only once it is whole.
+		// A pending body is taken in one read; a head byte by byte, for its length is known only
+		// once it is whole.
 		want := 1
 		if s.body > 0 {
 			want = int(min(s.body, maxHandshake+1))

@@ -22,12 +22,18 @@ const maxZstdWindow = 8 << 20
 var (
 	gunzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	unzstds    = sync.Pool{New: func() any {
-		r, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+		r, _ := zstd.NewReader(
+			nil,
+			zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxZstdWindow),
+		)
 		return r
 	}}
 )
 
-// A chunk that has become suspicious bytes, and suspiciousRatio times larger than it was, is looked at to its end before more of it is handed out.
+// A chunk that has become suspicious bytes, and suspiciousRatio times larger than it was, is looked
+// at to its end before more of it is handed out.
 const (
 	suspicious      = 8 << 20
 	suspiciousRatio = 20
@@ -48,7 +54,14 @@ type inflater struct {
 }
 
 func newInflater(codec string, p []byte, limit int64) (*inflater, error) {
-	f := &inflater{limit: limit, left: limit, codec: codec, payload: p, src: bytes.NewReader(p), cleared: limit <= suspicious}
+	f := &inflater{
+		limit:   limit,
+		left:    limit,
+		codec:   codec,
+		payload: p,
+		src:     bytes.NewReader(p),
+		cleared: limit <= suspicious,
+	}
 	if codec == "gzip" {
 		f.gz = gunzippers.Get().(*gzip.Reader)
 		if err := f.gz.Reset(f.src); err != nil {
@@ -67,7 +80,8 @@ func newInflater(codec string, p []byte, limit int64) (*inflater, error) {
 	return f, nil
 }
 
-// Read implements io.Reader; it fails with errBomb when there is more than the limit, and errCorrupt.
+// Read implements io.Reader; it fails with errBomb when there is more than the limit, and
+// errCorrupt.
 func (f *inflater) Read(p []byte) (int, error) {
 	if f.left == 0 {
 		var one [1]byte
@@ -76,7 +90,8 @@ func (f *inflater) Read(p []byte) (int, error) {
 		}
 		return 0, errBomb
 	}
-	if got := f.limit - f.left; !f.cleared && got >= suspicious && got > suspiciousRatio*(int64(len(f.payload))-int64(f.src.Len())) {
+	if got := f.limit - f.left; !f.cleared && got >= suspicious &&
+		got > suspiciousRatio*(int64(len(f.payload))-int64(f.src.Len())) {
 		f.cleared = true
 		if f.bomb() {
 			return 0, errBomb

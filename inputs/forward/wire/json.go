@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// transcoder writes msgpack values as JSON. Its methods take the place in src where something begins, and return where it ends; one that has
-// failed is not usable any more.
+// transcoder writes msgpack values as JSON. Its methods take the place in src where something
+// begins, and return where it ends; one that has failed is not usable any more.
 type transcoder struct {
 	src   []byte
 	dst   []byte
@@ -17,8 +17,9 @@ type transcoder struct {
 	most  int // bytes of dst; 0 for any number
 }
 
-// AppendJSON appends the JSON text of the msgpack value that src begins with, nested at most depth deep, and returns what follows the
-// value. See the package comment for what becomes of values that JSON lacks.
+// AppendJSON appends the JSON text of the msgpack value that src begins with, nested at most depth
+// deep, and returns what follows the value. See the package comment for what becomes of values that
+// JSON lacks.
 func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 	t := transcoder{src: src, dst: dst, depth: depth}
 	end, err := t.value(0)
@@ -28,8 +29,8 @@ func AppendJSON(dst, src []byte, depth int) (out, rest []byte, err error) {
 	return t.dst, src[end:], nil
 }
 
-// AppendJSONWithin is AppendJSON, giving up with ErrLong where out would be longer than most bytes: a
-// msgpack value of one byte may be text of six.
+// AppendJSONWithin is AppendJSON, giving up with ErrLong where out would be longer than most bytes:
+// a msgpack value of one byte may be text of six.
 func AppendJSONWithin(dst, src []byte, depth, most int) (out, rest []byte, err error) {
 	t := transcoder{src: src, dst: dst, depth: depth, most: most}
 	end, err := t.value(0)
@@ -173,7 +174,8 @@ func (t *transcoder) object(at int, n uint64) (int, error) {
 	return at, nil
 }
 
-// key writes the next value as an object's key: as it is when it becomes a string, else its JSON text in a string.
+// key writes the next value as an object's key: as it is when it becomes a string, else its JSON
+// text in a string.
 func (t *transcoder) key(at int) (int, error) {
 	if at < len(t.src) {
 		if c := t.src[at]; c >= 0xa0 && c < 0xc0 {
@@ -196,7 +198,8 @@ func (t *transcoder) key(at int) (int, error) {
 	return end, nil
 }
 
-// The text of a key that is no string is at most keyGrowth times as long as the key, and keyLength more.
+// The text of a key that is no string is at most keyGrowth times as long as the key, and keyLength
+// more.
 const (
 	keyGrowth = 8
 	keyLength = 64
@@ -230,8 +233,9 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	return append(dst, '.', '0') // so that it stays a float for who tells them apart
 }
 
-// appendShort appends a number with at most three decimals. A decimal number of up to 15 digits is the shortest form of the double nearest to it, and
-// the division, which is rounded correctly, tells whether f is that double.
+// appendShort appends a number with at most three decimals. A decimal number of up to 15 digits is
+// the shortest form of the double nearest to it, and the division, which is rounded correctly,
+// tells whether f is that double.
 func appendShort(dst []byte, f float64) (out []byte, ok bool) {
 	const scale = 1000
 	m := int64(math.Round(f * scale))

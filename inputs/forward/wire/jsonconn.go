@@ -121,8 +121,8 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 	if raw[0] != '[' {
 		return nil, nil
 	}
-	// One that is too deep for encoding/json is split without a look at its depths: what they are in goes
-	// to the dead letter, and the message still has its tag and its ack.
+	// One that is too deep for encoding/json is split without a look at its depths: what they are
+	// in goes to the dead letter, and the message still has its tag and its ack.
 	if jsonDepth(raw) < stdJSONDepth && !json.Valid(raw) {
 		var v []json.RawMessage
 		return nil, malformed("JSON: %v", json.Unmarshal(raw, &v))
@@ -156,7 +156,8 @@ func (r *Reader) splitJSON(m *Message, n int) (*Message, error) {
 // stdJSONDepth is where encoding/json gives up.
 const stdJSONDepth = 10_000
 
-// jsonList is what is left of a JSON array, whose elements it finds by their brackets and quotes alone.
+// jsonList is what is left of a JSON array, whose elements it finds by their brackets and quotes
+// alone.
 type jsonList struct{ b []byte }
 
 // newJSONList returns the elements of an array.
@@ -375,7 +376,8 @@ func tagJSON(b []byte) (tag string) {
 	return tag
 }
 
-// jsonTail finds the end of a message over the limit and keeps its last element, so that it can be acknowledged.
+// jsonTail finds the end of a message over the limit and keeps its last element, so that it can be
+// acknowledged.
 type jsonTail struct {
 	end    jsonEnd
 	commas int     // between the message's elements
@@ -405,7 +407,8 @@ func (t *jsonTail) step(b []byte) (int, bool) {
 	return len(b), false
 }
 
-// options returns the last element if it is in the options' place: behind a list of events, or behind time and record.
+// options returns the last element if it is in the options' place: behind a list of events, or
+// behind time and record.
 func (t *jsonTail) options() json.RawMessage {
 	place := 3
 	if t.second[0] == '[' && (t.second[1] == '[' || t.second[1] == ']') {

@@ -10,9 +10,12 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// Limits bound what a peer can make the reader hold. All must be positive but Memory, which may be nil.
+// Limits bound what a peer can make the reader hold. All must be positive but Memory, which may be
+// nil.
 type Limits struct {
-	Message  int64 // bytes of one message on the wire; events beyond are marked TooLarge, a compressed chunk beyond is handed out raw
+	// bytes of one message on the wire; events beyond are marked TooLarge, a compressed chunk
+	// beyond is handed out raw
+	Message  int64
 	Inflated int64 // bytes of one chunk inflated; beyond, the compressed chunk is handed out raw
 	Record   int   // bytes of one event on the wire, or of one message on a JSON connection
 	Depth    int   // nesting of a record
@@ -45,7 +48,8 @@ const (
 	Garbage  Reason = "malformed"           // not msgpack
 )
 
-// Event is one event of a message. Its slices are valid until the next call to the Reader or the Message.
+// Event is one event of a message. Its slices are valid until the next call to the Reader or the
+// Message.
 type Event struct {
 	Time   int64  // nanoseconds since the epoch
 	Now    bool   // the sender left the time to the receiver
@@ -57,9 +61,10 @@ type Event struct {
 	Headers []record.Header
 	Origin  string // of this and later events of the message; "" when not said
 
-	Bad  Reason // not ""; the event is for the dead letter
-	Raw  []byte // what a bad event held, or one part of it; nil when Record is good but over a limit
-	Part int    // of Raw, from 0
+	Bad Reason // not ""; the event is for the dead letter
+	// what a bad event held, or one part of it; nil when Record is good but over a limit
+	Raw  []byte
+	Part int // of Raw, from 0
 	// Count is the number of bad events that Raw holds, one after another; 1 for a part of one.
 	Count int
 }
@@ -88,7 +93,8 @@ func (r *Reader) JSON() bool { return r.json }
 // Inside tells whether the reader stands within a message.
 func (r *Reader) Inside() bool { return r.inside }
 
-// First returns the first bytes of the connection, up to 16: what a peer that does not speak the protocol can be told by.
+// First returns the first bytes of the connection, up to 16: what a peer that does not speak the
+// protocol can be told by.
 func (r *Reader) First() []byte { return r.first }
 
 // Ignored returns how many values were passed over that are neither messages nor heartbeats.
@@ -100,8 +106,9 @@ func (r *Reader) Close() {
 	r.win.release()
 }
 
-// Next reads on to the next message, past heartbeats and other values that are not messages. The message before it must have been
-// read to its Options. io.EOF tells that the stream ended between two messages.
+// Next reads on to the next message, past heartbeats and other values that are not messages. The
+// message before it must have been read to its Options. io.EOF tells that the stream ended between
+// two messages.
 func (r *Reader) Next() (*Message, error) {
 	if !r.started {
 		if err := r.need(1); err != nil {
@@ -245,7 +252,8 @@ func (r *Reader) string(limit int) ([]byte, error) {
 	}
 }
 
-// isForward tells a list of events from the [time, metadata] of a single one, h being the head of either.
+// isForward tells a list of events from the [time, metadata] of a single one, h being the head of
+// either.
 func (r *Reader) isForward(h head) (bool, error) {
 	if h.n != 2 {
 		return true, nil
@@ -265,8 +273,8 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
-// sniff finds out whether a packed chunk is compressed: the option that says so comes only after it, but neither magic
-// number can begin an event.
+// sniff finds out whether a packed chunk is compressed: the option that says so comes only after
+// it, but neither magic number can begin an event.
 func (m *Message) sniff() error {
 	n := int(min(m.left, uint64(len(zstdMagic))))
 	if err := m.r.need(n); err != nil {
@@ -287,7 +295,8 @@ func (m *Message) sniff() error {
 		m.rest = TooLarge
 		return nil
 	}
-	// The chunk is held whole, so that it can go to the dead letter whole if it does not inflate as it should.
+	// The chunk is held whole, so that it can go to the dead letter whole if it does not inflate as
+	// it should.
 	var err error
 	if m.payload, err = m.win.take(nil, int(m.left), m.r.lim.Memory); err != nil {
 		if err == io.EOF {

@@ -10,7 +10,8 @@ import (
 
 // Options is what a sender says about a message.
 type Options struct {
-	Chunk      []byte // to be echoed in the ack, as it stands on the wire; nil when no ack is asked for
+	// to be echoed in the ack, as it stands on the wire; nil when no ack is asked for
+	Chunk      []byte
 	Compressed string
 	Size       int64 // events, by the sender's count; 0 when not said
 	Signal     int64 // fluent_signal: 0 logs, 1 metrics, 2 traces

@@ -50,7 +50,8 @@ func (p *Packer) Size() int { return len(p.buf) - p.head }
 // Len returns the number of events so far.
 func (p *Packer) Len() int { return p.count }
 
-// Append adds one record. Unless Exact, a value that is a JSON object becomes a map and any other {"message": value}; key and headers stay behind.
+// Append adds one record. Unless Exact, a value that is a JSON object becomes a map and any other
+// {"message": value}; key and headers stay behind.
 func (p *Packer) Append(r *record.Record) {
 	b := msgp.AppendArrayHeader(p.buf, 2)
 	if p.Metadata {
@@ -110,8 +111,8 @@ func appendNullable(b, v []byte) []byte {
 	return msgp.AppendBytes(b, v)
 }
 
-// Message returns the whole message, valid until the next Reset, with the given chunk id; "" asks for no ack. Nothing may be appended to the
-// message afterwards.
+// Message returns the whole message, valid until the next Reset, with the given chunk id; "" asks
+// for no ack. Nothing may be appended to the message afterwards.
 func (p *Packer) Message(chunk string) ([]byte, error) {
 	b, compressed := p.buf, ""
 	if p.Compression != "" && p.Compression != "none" {
@@ -161,7 +162,12 @@ func (p *Packer) compress(dst, events []byte) ([]byte, error) {
 	if p.Compression == "zstd" {
 		if p.zs == nil {
 			var err error
-			p.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
+			p.zs, err = zstd.NewWriter(
+				nil,
+				zstd.WithEncoderConcurrency(1),
+				zstd.WithEncoderLevel(zstd.SpeedFastest),
+				zstd.WithWindowSize(1<<20),
+			)
 			if err != nil {
 				return nil, err
 			}

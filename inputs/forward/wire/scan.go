@@ -11,9 +11,9 @@ var ErrJSON = errors.New("not JSON")
 
 var errJSONEnds = fmt.Errorf("%w: ends too soon", ErrJSON)
 
-// ScanJSON returns where the JSON value ends that b begins with, behind white space if there is any. It
-// looks at all of it, in constant memory: what it accepts is JSON, nested at most depth deep (else
-// ErrDepth).
+// ScanJSON returns where the JSON value ends that b begins with, behind white space if there is
+// any. It looks at all of it, in constant memory: what it accepts is JSON, nested at most depth
+// deep (else ErrDepth).
 func ScanJSON(b []byte, depth int) (end int, err error) {
 	s := scanner{b: b}
 	return s.value(space(b, 0), depth)
@@ -175,13 +175,14 @@ func (s *scanner) digits(at int) int {
 // anyDepth is for what ScanJSON has looked at before.
 const anyDepth = 1 << 30
 
-// JSONElements calls each with the elements of a JSON array that ScanJSON has accepted. They alias b.
+// JSONElements calls each with the elements of a JSON array that ScanJSON has accepted. They alias
+// b.
 func JSONElements(b []byte, each func(value []byte) error) error {
 	return elements(b, func(_, value []byte) error { return each(value) })
 }
 
-// JSONMembers calls each with the members of a JSON object that ScanJSON has accepted: the name with its
-// quotes, and the value. They alias b.
+// JSONMembers calls each with the members of a JSON object that ScanJSON has accepted: the name
+// with its quotes, and the value. They alias b.
 func JSONMembers(b []byte, each func(name, value []byte) error) error { return elements(b, each) }
 
 func elements(b []byte, each func(name, value []byte) error) error {

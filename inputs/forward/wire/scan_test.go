@@ -52,10 +52,16 @@ func FuzzScanJSON(f *testing.F) {
 		var parts []string
 		switch v := strings.TrimLeft(string(b[:end]), " \n\r\t"); v[0] {
 		case '[':
-			err = JSONElements(b[:end], func(v []byte) error { parts = append(parts, string(v)); return nil })
+			err = JSONElements(
+				b[:end],
+				func(v []byte) error { parts = append(parts, string(v)); return nil },
+			)
 			b = []byte("[" + strings.Join(parts, ",") + "]")
 		case '{':
-			err = JSONMembers(b[:end], func(k, v []byte) error { parts = append(parts, string(k)+":"+string(v)); return nil })
+			err = JSONMembers(
+				b[:end],
+				func(k, v []byte) error { parts = append(parts, string(k)+":"+string(v)); return nil },
+			)
 			b = []byte("{" + strings.Join(parts, ",") + "}")
 		}
 		if err != nil || parts != nil && !json.Valid(b) {
@@ -110,7 +116,10 @@ func TestEventThatBeginsDensely(t *testing.T) {
 	msg := long([]byte("\x92\xa1t\x92\x92\x01\x81")) // so that much of the next is at hand at once
 	msg = binary.BigEndian.AppendUint32(append(msg, "\x92\x01\x82\xa1a\xdd"...), nils)
 	msg = long(append(msg, bytes.Repeat([]byte{0xc0}, nils)...))
-	r := NewReader(bytes.NewReader(msg), Limits{Message: 64 << 20, Inflated: 64 << 20, Record: 16 << 20, Depth: 10})
+	r := NewReader(
+		bytes.NewReader(msg),
+		Limits{Message: 64 << 20, Inflated: 64 << 20, Record: 16 << 20, Depth: 10},
+	)
 	m, err := r.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +128,8 @@ func TestEventThatBeginsDensely(t *testing.T) {
 		t.Fatal(err, ev.Bad)
 	}
 	ev, err := m.Event()
-	if err != nil || ev.Bad != "" || len(ev.Record) != len(`{"a":[],"b":""}`)+nils*len("null,")-1+text {
+	if err != nil || ev.Bad != "" ||
+		len(ev.Record) != len(`{"a":[],"b":""}`)+nils*len("null,")-1+text {
 		t.Fatal(err, ev.Bad, len(ev.Record))
 	}
 }

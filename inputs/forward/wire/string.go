@@ -22,7 +22,8 @@ func appendString(dst, s []byte) []byte {
 	return append(appendEscaped(dst[:at+1+n], s[n:]), '"')
 }
 
-// AppendJSONString appends s as a JSON string, with bytes that are not UTF-8 written as the package comment says.
+// AppendJSONString appends s as a JSON string, with bytes that are not UTF-8 written as the package
+// comment says.
 func AppendJSONString(dst, s []byte) []byte { return appendString(dst, s) }
 
 // jsonLength returns how long s is as a JSON string.
@@ -55,8 +56,9 @@ const (
 	highs = 0x8080808080808080
 )
 
-// notPlain tells which of the eight bytes are not plain: ASCII without quotes, backslashes and controls, which stands in JSON as it is. The lowest bit
-// that is set is the highest of the first such byte.
+// notPlain tells which of the eight bytes are not plain: ASCII without quotes, backslashes and
+// controls, which stands in JSON as it is. The lowest bit that is set is the highest of the first
+// such byte.
 func notPlain(x uint64) uint64 {
 	return (x | (x - ones*0x20) | ((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones)) & highs
 }
@@ -77,8 +79,8 @@ func plain(s []byte) int {
 	return i
 }
 
-// copyPlain copies the part of s that is plain to dst, which is no shorter than s, and returns its length. What it leaves in dst behind that
-// is undefined.
+// copyPlain copies the part of s that is plain to dst, which is no shorter than s, and returns its
+// length. What it leaves in dst behind that is undefined.
 func copyPlain(dst, s []byte) int {
 	dst = dst[:len(s)]
 	i := 0

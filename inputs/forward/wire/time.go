@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// errNotTime tells of a time slot with something else in it; the event as a whole can still be skipped.
+// errNotTime tells of a time slot with something else in it; the event as a whole can still be
+// skipped.
 var errNotTime = errors.New("not a time")
 
-// readTime reads the time slot of an event: seconds as a number, EventTime, or [time, metadata]. now tells that the
-// slot held 0 or nil, for which the reader's clock is to be taken. meta is the metadata map, raw.
+// readTime reads the time slot of an event: seconds as a number, EventTime, or [time, metadata].
+// now tells that the slot held 0 or nil, for which the reader's clock is to be taken. meta is the
+// metadata map, raw.
 func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
 	if len(b) >= 10 && b[0] == 0xd7 && b[1] == 0 { // EventTime, as most senders write it
 		ns = eventTime(b[2:])
@@ -39,9 +41,9 @@ func readTime(b []byte) (ns int64, now bool, meta []byte, size int, err error) {
 	return ns, now, nil, size, err
 }
 
-// SplitEvent takes [time, map] or [[time, metadata], map] apart, as fluent-bit writes records wherever
-// it writes msgpack. ok is false when the value that b begins with is something else. now tells that the
-// sender leaves the time open; metadata is nil when there is none. They alias b.
+// SplitEvent takes [time, map] or [[time, metadata], map] apart, as fluent-bit writes records
+// wherever it writes msgpack. ok is false when the value that b begins with is something else. now
+// tells that the sender leaves the time open; metadata is nil when there is none. They alias b.
 func SplitEvent(b []byte) (ns int64, now bool, metadata, record, rest []byte, ok bool) {
 	h, err := readHead(b)
 	if err != nil || h.kind != kindArray || h.n != 2 {
@@ -70,8 +72,9 @@ func SplitEvent(b []byte) (ns int64, now bool, metadata, record, rest []byte, ok
 	return ns, now, metadata, b[at : at+n], b[at+n:], true
 }
 
-// ArrayLength returns how many elements the array has that b begins with, and what follows its head; ok
-// is false when it begins with something else. The number is the sender's word: never allocate as much.
+// ArrayLength returns how many elements the array has that b begins with, and what follows its
+// head; ok is false when it begins with something else. The number is the sender's word: never
+// allocate as much.
 func ArrayLength(b []byte) (n uint64, rest []byte, ok bool) {
 	h, err := readHead(b)
 	if err != nil || h.kind != kindArray {
@@ -119,11 +122,17 @@ func readInstant(b []byte) (ns int64, now bool, size int, err error) {
 }
 
 func eventTime(b []byte) int64 {
-	return int64(binary.BigEndian.Uint32(b))*int64(time.Second) + int64(binary.BigEndian.Uint32(b[4:]))
+	return int64(
+		binary.BigEndian.Uint32(b),
+	)*int64(
+		time.Second,
+	) + int64(
+		binary.BigEndian.Uint32(b[4:]),
+	)
 }
 
-// AppendEventTime appends ns, nanoseconds since the epoch, as an EventTime (fixext8). It holds the years 1970 to 2106; ok is false and 0
-// is appended for what lies outside.
+// AppendEventTime appends ns, nanoseconds since the epoch, as an EventTime (fixext8). It holds the
+// years 1970 to 2106; ok is false and 0 is appended for what lies outside.
 func AppendEventTime(dst []byte, ns int64) (out []byte, ok bool) {
 	s := ns / int64(time.Second)
 	ok = ns >= 0 && s <= math.MaxUint32

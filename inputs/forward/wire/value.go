@@ -9,7 +9,8 @@ import (
 var (
 	// errShort tells that a value goes on beyond the bytes at hand.
 	errShort = errors.New("message ends too soon")
-	// ErrMalformed is wrapped by errors about bytes that are not the protocol: the connection cannot go on.
+	// ErrMalformed is wrapped by errors about bytes that are not the protocol: the connection
+	// cannot go on.
 	ErrMalformed = errors.New("malformed message")
 	// ErrDepth is returned for what nests deeper than is allowed.
 	ErrDepth = errors.New("nested too deep")
@@ -39,8 +40,21 @@ const (
 	kindMap
 )
 
-var kindNames = [...]string{"invalid", "nil", "a boolean", "a boolean", "a number", "a number", "a number", "a number",
-	"a string", "a string", "an extension", "an array", "a map"}
+var kindNames = [...]string{
+	"invalid",
+	"nil",
+	"a boolean",
+	"a boolean",
+	"a number",
+	"a number",
+	"a number",
+	"a number",
+	"a string",
+	"a string",
+	"an extension",
+	"an array",
+	"a map",
+}
 
 func (k kind) String() string { return kindNames[k] }
 
@@ -117,7 +131,8 @@ func signExtend(n uint64, width uint8) uint64 {
 	return uint64(int64(n<<shift) >> shift)
 }
 
-// form describes the lead bytes 0xc0 to 0xdf: https://github.com/msgpack/msgpack/blob/master/spec.md#formats
+// form describes the lead bytes 0xc0 to 0xdf:
+// https://github.com/msgpack/msgpack/blob/master/spec.md#formats
 type form struct {
 	kind   kind
 	width  uint8 // bytes of length or number after the lead byte
@@ -159,7 +174,8 @@ var forms = [32]form{
 	0xdf - 0xc0: {kind: kindMap, width: 4},
 }
 
-// skip returns the length of the value that b begins with, however deep it nests, in constant memory.
+// skip returns the length of the value that b begins with, however deep it nests, in constant
+// memory.
 func skip(b []byte) (int, error) {
 	at := 0
 	for left := uint64(1); left > 0; left-- {

@@ -13,8 +13,9 @@ const (
 
 var errWindowFull = errors.New("window full")
 
-// Budget is memory that connections share. Acquire waits for n bytes and gives up with an error; it is asked only for what lies
-// beyond the first 64 KiB of a buffer, and only once data has filled what was there before.
+// Budget is memory that connections share. Acquire waits for n bytes and gives up with an error; it
+// is asked only for what lies beyond the first 64 KiB of a buffer, and only once data has filled
+// what was there before.
 type Budget interface {
 	Acquire(n int) error
 	Release(n int)
@@ -38,7 +39,8 @@ func (w *window) advance(n int) {
 	w.gone += int64(n)
 }
 
-// fill reads at least one more byte, or returns the reason why there is none; errWindowFull once the window holds limit bytes or more.
+// fill reads at least one more byte, or returns the reason why there is none; errWindowFull once
+// the window holds limit bytes or more.
 func (w *window) fill(limit int) error {
 	if w.err != nil {
 		return w.err
@@ -62,7 +64,8 @@ func (w *window) fill(limit int) error {
 	}
 }
 
-// room makes room for a read. What waits for more with nothing in it is made small: most connections wait most of the time.
+// room makes room for a read. What waits for more with nothing in it is made small: most
+// connections wait most of the time.
 func (w *window) room(limit int) error {
 	if w.r == w.w {
 		w.r, w.w = 0, 0
@@ -89,7 +92,8 @@ func (w *window) room(limit int) error {
 	return w.resize(grown(len(w.buf)))
 }
 
-// grown returns the next size of a buffer of n bytes that is full. Both are held while one is copied.
+// grown returns the next size of a buffer of n bytes that is full. Both are held while one is
+// copied.
 func grown(n int) int {
 	if n >= 1<<20 {
 		return n + n/4
@@ -139,7 +143,8 @@ func charge(b Budget, from, to int) error {
 	return nil
 }
 
-// take moves the next n bytes into p, which grows as they arrive; its memory is accounted for with budget.
+// take moves the next n bytes into p, which grows as they arrive; its memory is accounted for with
+// budget.
 func (w *window) take(p []byte, n int, budget Budget) ([]byte, error) {
 	for len(p) < n {
 		if len(p) == cap(p) {

@@ -63,7 +63,18 @@ func readAll(src io.Reader, lim Limits) result {
 				out.err = err
 				return out
 			}
-			out.events = append(out.events, got{m.Tag, string(ev.Record), ev.Time, ev.Bad, string(ev.Raw), string(ev.Meta), ev.Part})
+			out.events = append(
+				out.events,
+				got{
+					m.Tag,
+					string(ev.Record),
+					ev.Time,
+					ev.Bad,
+					string(ev.Raw),
+					string(ev.Meta),
+					ev.Part,
+				},
+			)
 		}
 		o, err := m.Options()
 		if err != nil {
@@ -126,7 +137,10 @@ func zst(p []byte) []byte {
 
 func TestModes(t *testing.T) {
 	two := append(event(1, map[string]any{"a": "x"}), event(2, map[string]any{"b": 2})...)
-	want := []got{{tag: "t", record: `{"a":"x"}`, time: 1e9}, {tag: "t", record: `{"b":2}`, time: 2e9}}
+	want := []got{
+		{tag: "t", record: `{"a":"x"}`, time: 1e9},
+		{tag: "t", record: `{"b":2}`, time: 2e9},
+	}
 	opts := map[string]any{"chunk": "abc\n"}
 
 	forward := msgp.AppendArrayHeader(nil, 3)
@@ -161,7 +175,8 @@ func TestModes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			heartbeat := []byte{0xc0, 0x05}
 			out := both(t, append(append(heartbeat, c.bytes...), 0xc0), testLimits)
-			if out.err != io.EOF || fmt.Sprint(out.events) != fmt.Sprint(want) || out.modes[0] != c.mode {
+			if out.err != io.EOF || fmt.Sprint(out.events) != fmt.Sprint(want) ||
+				out.modes[0] != c.mode {
 				t.Fatalf("got %+v", out)
 			}
 			for _, o := range out.opts {
@@ -173,7 +188,11 @@ func TestModes(t *testing.T) {
 				}
 			}
 			for cut := 1; cut < len(c.bytes); cut++ {
-				if err := readAll(bytes.NewReader(c.bytes[:cut]), testLimits).err; err != io.ErrUnexpectedEOF && !(c.name == "message" && err == io.EOF) {
+				if err := readAll(
+					bytes.NewReader(c.bytes[:cut]),
+					testLimits,
+				).err; err != io.ErrUnexpectedEOF &&
+					!(c.name == "message" && err == io.EOF) {
 					t.Fatalf("cut at %d: %v", cut, err)
 				}
 			}
@@ -185,7 +204,8 @@ type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A connection that waits for the next message holds little memory, even if much came before; one that is busy reads in large steps.
+// A connection that waits for the next message holds little memory, even if much came before; one
+// that is busy reads in large steps.
 func TestWaitingConnectionsHoldLittle(t *testing.T) {
 	left := bytes.Repeat(packed("t", benchEvents(5000), false, map[string]any{"chunk": "c"}), 2)
 	most, waiting := 0, 0
@@ -261,12 +281,16 @@ func TestTimes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := append(append([]byte{0x92}, c.slot...), 0x80)
-			message := append([]byte{0x93, 0xa1, 't'}, append(append([]byte(nil), c.slot...), 0x80)...)
+			message := append(
+				[]byte{0x93, 0xa1, 't'},
+				append(append([]byte(nil), c.slot...), 0x80)...)
 			forward := append([]byte{0x92, 0xa1, 't', 0x91}, e...)
 			pair := append(append([]byte{0x92, 0xa1, 't', 0x92}, e...), e...)
 			for i, b := range [][]byte{message, forward, packed("t", e, false, nil), pair} {
 				out := both(t, b, testLimits)
-				if out.err != io.EOF || len(out.events) == 0 || out.events[0].time != c.want || out.events[0].meta != c.meta || out.events[0].bad != "" {
+				if out.err != io.EOF || len(out.events) == 0 || out.events[0].time != c.want ||
+					out.events[0].meta != c.meta ||
+					out.events[0].bad != "" {
 					t.Fatalf("form %d: %+v", i, out)
 				}
 			}
@@ -311,8 +335,16 @@ func TestBadEventsLeaveTheRest(t *testing.T) {
 					if len(out.events) > 3+len(c.bad)/smallPart {
 						t.Fatalf("form %d: %d events", i, len(out.events))
 					}
-					if out.err != io.EOF || records != 2 || !bytes.Equal(raw, c.bad) || string(out.opts[0].Chunk) != "\xa1c" {
-						t.Fatalf("form %d: %v, %d records, %d bytes raw, options %+v", i, out.err, records, len(raw), out.opts)
+					if out.err != io.EOF || records != 2 || !bytes.Equal(raw, c.bad) ||
+						string(out.opts[0].Chunk) != "\xa1c" {
+						t.Fatalf(
+							"form %d: %v, %d records, %d bytes raw, options %+v",
+							i,
+							out.err,
+							records,
+							len(raw),
+							out.opts,
+						)
 					}
 				}
 			}
@@ -326,19 +358,23 @@ func TestChunkThatDoesNotParse(t *testing.T) {
 	for _, tail := range [][]byte{truncated, {0xc1, 1, 2}, {0x92, 1, 0x81, 0xc1}} {
 		payload := append(append([]byte(nil), good...), tail...)
 		out := both(t, packed("t", payload, false, map[string]any{"chunk": "c"}), testLimits)
-		if out.err != io.EOF || len(out.events) != 2 || out.events[1].bad != Garbage || out.events[1].raw != string(tail) || out.opts[0].Chunk == nil {
+		if out.err != io.EOF || len(out.events) != 2 || out.events[1].bad != Garbage ||
+			out.events[1].raw != string(tail) ||
+			out.opts[0].Chunk == nil {
 			t.Fatalf("%x: %+v", tail, out)
 		}
 		z := gz(payload)
 		out = both(t, packed("t", z, false, map[string]any{"chunk": "c"}), testLimits)
-		if out.err != io.EOF || len(out.events) != 2 || out.events[1].bad != Garbage || out.events[1].raw != string(z) {
+		if out.err != io.EOF || len(out.events) != 2 || out.events[1].bad != Garbage ||
+			out.events[1].raw != string(z) {
 			t.Fatalf("%x in gzip: %+v", tail, out)
 		}
 	}
 	z := gz(good)
 	z[len(z)-5] ^= 1
 	out := both(t, packed("t", z, false, map[string]any{"chunk": "c"}), testLimits)
-	if last := out.events[len(out.events)-1]; out.err != io.EOF || last.bad != Corrupt || last.raw != string(z) {
+	if last := out.events[len(out.events)-1]; out.err != io.EOF || last.bad != Corrupt ||
+		last.raw != string(z) {
 		t.Fatalf("corrupt gzip: %+v", out)
 	}
 }
@@ -346,10 +382,20 @@ func TestChunkThatDoesNotParse(t *testing.T) {
 func TestZipBomb(t *testing.T) {
 	body := bytes.Repeat(event(1, map[string]any{"zero": strings.Repeat("0", 1000)}), 10_000)
 	for name, z := range map[string][]byte{"gzip": gz(body), "zstd": zst(body)} {
-		out := readAll(bytes.NewReader(packed("t", z, false, map[string]any{"chunk": "c"})), testLimits)
+		out := readAll(
+			bytes.NewReader(packed("t", z, false, map[string]any{"chunk": "c"})),
+			testLimits,
+		)
 		last := out.events[len(out.events)-1]
 		if out.err != io.EOF || last.bad != Bomb || last.raw != string(z) {
-			t.Fatalf("%s: %v, %d events, last %v %d bytes", name, out.err, len(out.events), last.bad, len(last.raw))
+			t.Fatalf(
+				"%s: %v, %d events, last %v %d bytes",
+				name,
+				out.err,
+				len(out.events),
+				last.bad,
+				len(last.raw),
+			)
 		}
 		if n := len(out.events); n > 1<<20/1000+1 {
 			t.Fatalf("%s: %d events of more than the limit", name, n)
@@ -360,20 +406,29 @@ func TestZipBomb(t *testing.T) {
 func TestOverLargeChunk(t *testing.T) {
 	e := event(1, map[string]any{"a": strings.Repeat("x", 1000)})
 	payload := bytes.Repeat(e, 2<<20/len(e))
-	out := readAll(bytes.NewReader(packed("t", payload, false, map[string]any{"chunk": "c"})), testLimits)
-	if out.err != io.EOF || len(out.events) != len(payload)/len(e) || out.events[0].bad != TooLarge || out.events[0].record == "" {
+	out := readAll(
+		bytes.NewReader(packed("t", payload, false, map[string]any{"chunk": "c"})),
+		testLimits,
+	)
+	if out.err != io.EOF || len(out.events) != len(payload)/len(e) ||
+		out.events[0].bad != TooLarge ||
+		out.events[0].record == "" {
 		t.Fatalf("%v, %d events", out.err, len(out.events))
 	}
-	forward := append([]byte{0x92, 0xa1, 't', 0xdd}, binary.BigEndian.AppendUint32(nil, uint32(len(payload)/len(e)))...)
+	forward := append(
+		[]byte{0x92, 0xa1, 't', 0xdd},
+		binary.BigEndian.AppendUint32(nil, uint32(len(payload)/len(e)))...)
 	out = readAll(bytes.NewReader(append(forward, payload...)), testLimits)
-	if last := out.events[len(out.events)-1]; out.err != io.EOF || last.bad != TooLarge || out.events[0].bad != "" {
+	if last := out.events[len(out.events)-1]; out.err != io.EOF || last.bad != TooLarge ||
+		out.events[0].bad != "" {
 		t.Fatalf("forward: %v, first %v, last %v", out.err, out.events[0].bad, last.bad)
 	}
 	lim := testLimits
 	lim.Message = 100
 	z := gz([]byte(fmt.Sprint(payload[:5000], time.Now())))
 	out = readAll(bytes.NewReader(packed("t", z, false, nil)), lim)
-	if out.err != io.EOF || len(out.events) != 1 || out.events[0].bad != TooLarge || out.events[0].raw != string(z) {
+	if out.err != io.EOF || len(out.events) != 1 || out.events[0].bad != TooLarge ||
+		out.events[0].raw != string(z) {
 		t.Fatalf("compressed: %v, %d events", out.err, len(out.events))
 	}
 }
@@ -437,7 +492,8 @@ null
 	}
 }
 
-// A client in ack mode sends for ever what gets no ack, so that a message over the limit needs one, too.
+// A client in ack mode sends for ever what gets no ack, so that a message over the limit needs one,
+// too.
 func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 	long := strings.Repeat(`x\",]`, testLimits.Record)
 	for _, c := range []struct{ in, chunk string }{
@@ -452,8 +508,17 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 		{`["t", 1, {"a":"` + long[:testLimits.Record] + `"}, {"chunk":"c"}]`, `"c"`},
 	} {
 		in := c.in + `["t",1,{}]`
-		if out := readAll(iotest.OneByteReader(strings.NewReader(in)), testLimits); len(out.events) > len(in)/smallPart+2 || string(out.opts[0].Chunk) != c.chunk {
-			t.Errorf("%.40s: %d events when it comes in crumbs, chunk %q", c.in, len(out.events), out.opts[0].Chunk)
+		if out := readAll(
+			iotest.OneByteReader(strings.NewReader(in)),
+			testLimits,
+		); len(out.events) > len(in)/smallPart+2 ||
+			string(out.opts[0].Chunk) != c.chunk {
+			t.Errorf(
+				"%.40s: %d events when it comes in crumbs, chunk %q",
+				c.in,
+				len(out.events),
+				out.opts[0].Chunk,
+			)
 		}
 		out := readAll(strings.NewReader(in), testLimits)
 		raw := ""
@@ -464,7 +529,14 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 			}
 		}
 		if out.err != io.EOF || raw != c.in || string(out.opts[0].Chunk) != c.chunk {
-			t.Errorf("%.40s: %v, chunk %q, %d of %d bytes", c.in, out.err, out.opts[0].Chunk, len(raw), len(c.in))
+			t.Errorf(
+				"%.40s: %v, chunk %q, %d of %d bytes",
+				c.in,
+				out.err,
+				out.opts[0].Chunk,
+				len(raw),
+				len(c.in),
+			)
 		}
 	}
 }
@@ -510,7 +582,8 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
-// Short strings, names mostly, have a way of their own in both directions, where there is room: it takes the same bytes.
+// Short strings, names mostly, have a way of their own in both directions, where there is room: it
+// takes the same bytes.
 func TestShortStrings(t *testing.T) {
 	for n := range 12 {
 		for at := range n + 2 {
@@ -528,7 +601,11 @@ func TestShortStrings(t *testing.T) {
 				object := append(append([]byte{0x81}, packed...), packed...)
 				wantObject := "{" + want + ":" + want + "}"
 				for _, room := range []int{0, 8, 100} {
-					out, rest, err := AppendJSON(make([]byte, 0, room), slices.Concat(object, after), 8)
+					out, rest, err := AppendJSON(
+						make([]byte, 0, room),
+						slices.Concat(object, after),
+						8,
+					)
 					if err != nil || string(out) != wantObject || !bytes.Equal(rest, after) {
 						t.Fatalf("%q with %d bytes of room: %q, %v", text, room, out, err)
 					}
@@ -536,8 +613,20 @@ func TestShortStrings(t *testing.T) {
 					if !utf8.Valid(text) {
 						continue
 					}
-					if got := AppendRecord(make([]byte, 0, room), []byte(wantObject)); !bytes.Equal(got, object) {
-						t.Fatalf("%s with %d bytes of room: %x, want %x", wantObject, room, got, object)
+					if got := AppendRecord(
+						make([]byte, 0, room),
+						[]byte(wantObject),
+					); !bytes.Equal(
+						got,
+						object,
+					) {
+						t.Fatalf(
+							"%s with %d bytes of room: %x, want %x",
+							wantObject,
+							room,
+							got,
+							object,
+						)
 					}
 				}
 			}
@@ -583,7 +672,16 @@ func TestExactRoundTrip(t *testing.T) {
 	recs := []record.Record{
 		{Time: 1e18 + 1, Value: []byte(`{"a":1}`)},
 		{Time: 0, Key: []byte{}, Value: nil},
-		{Time: -5, Key: []byte("k\xff"), Value: []byte{}, Headers: []record.Header{{Key: "h", Value: nil}, {Key: "h", Value: []byte{}}, {Key: "", Value: []byte("v")}}},
+		{
+			Time:  -5,
+			Key:   []byte("k\xff"),
+			Value: []byte{},
+			Headers: []record.Header{
+				{Key: "h", Value: nil},
+				{Key: "h", Value: []byte{}},
+				{Key: "", Value: []byte("v")},
+			},
+		},
 		{Time: math.MaxInt64, Value: []byte("\xff\x00")},
 	}
 	for _, compression := range []string{"none", "gzip", "zstd"} {
@@ -610,7 +708,8 @@ func TestExactRoundTrip(t *testing.T) {
 			if len(have.Headers) == 0 {
 				have.Headers = nil
 			}
-			if fmt.Sprintf("%#v", have) != fmt.Sprintf("%#v", want) || ev.Exact != true || (i == 0) != (ev.Origin == "file/1") {
+			if fmt.Sprintf("%#v", have) != fmt.Sprintf("%#v", want) || ev.Exact != true ||
+				(i == 0) != (ev.Origin == "file/1") {
 				t.Fatalf("record %d: %#v, want %#v; origin %q", i, have, want, ev.Origin)
 			}
 		}
@@ -625,7 +724,13 @@ func TestExactRoundTrip(t *testing.T) {
 
 func TestHandshakeMessages(t *testing.T) {
 	hello := Hello{Nonce: []byte("0123456789abcdef"), Auth: []byte{}, Keepalive: true, Exact: true}
-	ping := Ping{"client", []byte("\xffsalt"), KeyDigest([]byte("\xffsalt"), "client", hello.Nonce, "key"), "u", UserDigest(nil, "u", "p")}
+	ping := Ping{
+		"client",
+		[]byte("\xffsalt"),
+		KeyDigest([]byte("\xffsalt"), "client", hello.Nonce, "key"),
+		"u",
+		UserDigest(nil, "u", "p"),
+	}
 	pong := Pong{true, "", "server", KeyDigest([]byte("\xffsalt"), "server", hello.Nonce, "key")}
 	b := AppendPong(AppendPing(AppendHello(nil, hello), ping), pong)
 	src := bytes.NewReader(append(b, "rest"...))
@@ -645,7 +750,12 @@ func TestHandshakeMessages(t *testing.T) {
 	if len(ping.KeyDigest) != 128 || strings.ToLower(ping.KeyDigest) != ping.KeyDigest {
 		t.Fatalf("digest %q", ping.KeyDigest)
 	}
-	if _, err := NewHandshake(bytes.NewReader([]byte{0x96, 0xdb, 0xff, 0xff, 0xff, 0xff})).Ping(); !errors.Is(err, ErrMalformed) {
+	if _, err := NewHandshake(
+		bytes.NewReader([]byte{0x96, 0xdb, 0xff, 0xff, 0xff, 0xff}),
+	).Ping(); !errors.Is(
+		err,
+		ErrMalformed,
+	) {
 		t.Fatalf("lying length: %v", err)
 	}
 }

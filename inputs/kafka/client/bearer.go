@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 )
 
-// bearer is OAUTHBEARER with an end for a refused token: the broker says why only to clients that answer its challenge (RFC 7628, 3.2.3), at
-// which franz-go gives up.
+// bearer is OAUTHBEARER with an end for a refused token: the broker says why only to clients that
+// answer its challenge (RFC 7628, 3.2.3), at which franz-go gives up.
 type bearer struct{ sasl.Mechanism }
 
 func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {

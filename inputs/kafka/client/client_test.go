@@ -39,7 +39,11 @@ func connect(t *testing.T, c Config) (*kgo.Client, error) {
 func TestSASL(t *testing.T) {
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		t.Run(mechanism, func(t *testing.T) {
-			cluster := kfake.MustCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser(mechanism, "bob", "pw"))
+			cluster := kfake.MustCluster(
+				kfake.NumBrokers(1),
+				kfake.EnableSASL(),
+				kfake.Superuser(mechanism, "bob", "pw"),
+			)
 			defer cluster.Close()
 			c := DefaultConfig()
 			c.Brokers = cluster.ListenAddrs()
@@ -58,7 +62,8 @@ func TestSASL(t *testing.T) {
 	}
 }
 
-// Brokers are often known by their addresses, which TLS does not send: they are verified all the same.
+// Brokers are often known by their addresses, which TLS does not send: they are verified all the
+// same.
 func TestTLSByAddress(t *testing.T) {
 	ca := certtest.New(t)
 	certFile, keyFile := ca.Issue("broker")
@@ -66,7 +71,10 @@ func TestTLSByAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := kfake.MustCluster(kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
+	cluster := kfake.MustCluster(
+		kfake.NumBrokers(1),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
+	)
 	defer cluster.Close()
 	c := DefaultConfig()
 	c.Brokers = cluster.ListenAddrs()
@@ -89,19 +97,26 @@ func TestOAuthTokens(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grants++
 		user, pass, _ := r.BasicAuth()
-		if user != "id" || pass != "secret" || r.FormValue("grant_type") != "client_credentials" || r.FormValue("scope") != "kafka" {
+		if user != "id" || pass != "secret" || r.FormValue("grant_type") != "client_credentials" ||
+			r.FormValue("scope") != "kafka" {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(map[string]any{"access_token": "granted", "token_type": "bearer", "expires_in": 3600})
+		json.NewEncoder(w).
+			Encode(map[string]any{"access_token": "granted", "token_type": "bearer", "expires_in": 3600})
 	}))
 	defer srv.Close()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("from-file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	endpoint := OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret", Scopes: []string{"kafka"}}
+	endpoint := OAuth{
+		TokenURL:     srv.URL,
+		ClientID:     "id",
+		ClientSecret: "secret",
+		Scopes:       []string{"kafka"},
+	}
 	source := endpoint.source()
 	for want, f := range map[string]func(context.Context) (string, error){
 		"fixed":     (&OAuth{Token: "fixed"}).source(),
@@ -123,7 +138,10 @@ func TestOAuthTokens(t *testing.T) {
 	}
 	bad := endpoint
 	bad.ClientSecret = "x"
-	if _, err := bad.source()(t.Context()); err == nil || !strings.Contains(err.Error(), "token_url") {
+	if _, err := bad.source()(
+		t.Context(),
+	); err == nil ||
+		!strings.Contains(err.Error(), "token_url") {
 		t.Errorf("a refused grant gave %v", err)
 	}
 }

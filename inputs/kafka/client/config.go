@@ -11,7 +11,8 @@ import (
 	"github.com/penstock/penstock/inputs/tlsconf"
 )
 
-// Config is the part of a component's configuration that says how to reach a Kafka cluster. Components embed it.
+// Config is the part of a component's configuration that says how to reach a Kafka cluster.
+// Components embed it.
 type Config struct {
 	Brokers        []string        `hcl:"brokers" doc:"Addresses host:port to find the cluster with; the port is 9092 if left out."`
 	ClientID       string          `hcl:"client_id,optional" doc:"Name shown to the brokers, for their logs and quotas; by default penstock and the agent's name."`
@@ -24,7 +25,11 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{DialTimeout: 10 * time.Second, RequestTimeout: 10 * time.Second, MetadataMaxAge: 5 * time.Minute}
+	return Config{
+		DialTimeout:    10 * time.Second,
+		RequestTimeout: 10 * time.Second,
+		MetadataMaxAge: 5 * time.Minute,
+	}
 }
 
 // SASL is how to authenticate with the brokers.
@@ -94,7 +99,12 @@ func checkAddr(addr string) error {
 			return fmt.Errorf("%q is not host:port", addr)
 		}
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsAny(host, "/ ") {
+	if n, err := strconv.ParseUint(
+		port,
+		10,
+		16,
+	); err != nil || n == 0 || host == "" ||
+		strings.ContainsAny(host, "/ ") {
 		return fmt.Errorf("%q is not host:port", addr)
 	}
 	return nil
@@ -143,7 +153,10 @@ func (s *SASL) validate() error {
 			bad("aws.access_key_id: access_key_id and secret_access_key go together")
 		}
 	default:
-		bad("mechanism: %q is unknown; use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM", s.Mechanism)
+		bad(
+			"mechanism: %q is unknown; use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM",
+			s.Mechanism,
+		)
 	}
 	return errors.Join(errs...)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 )
 
-// iam is AWS_MSK_IAM: one message, which is the query of a signed request to connect to the broker. Unlike franz-go's it can be told the region
-// of brokers whose names do not say it.
+// iam is AWS_MSK_IAM: one message, which is the query of a signed request to connect to the broker.
+// Unlike franz-go's it can be told the region of brokers whose names do not say it.
 type iam struct {
 	config  func(context.Context) (aws.Config, error)
 	timeout time.Duration // for fetching the keys
@@ -59,9 +59,14 @@ func (m iam) sign(ctx context.Context, host string) ([]byte, error) {
 		return nil, err
 	}
 	query := url.Values{"Action": {"kafka-cluster:Connect"}, "X-Amz-Expires": {"300"}}
-	req := &http.Request{Method: http.MethodGet, Host: host, URL: &url.URL{Scheme: "https", Host: host, Path: "/", RawQuery: query.Encode()}}
+	req := &http.Request{
+		Method: http.MethodGet,
+		Host:   host,
+		URL:    &url.URL{Scheme: "https", Host: host, Path: "/", RawQuery: query.Encode()},
+	}
 	const emptyBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	signed, _, err := v4.NewSigner().PresignHTTP(ctx, keys, req, emptyBody, "kafka-cluster", conf.Region, time.Now())
+	signed, _, err := v4.NewSigner().
+		PresignHTTP(ctx, keys, req, emptyBody, "kafka-cluster", conf.Region, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,9 @@ import (
 // repeatAfter is how often the same message of the library is logged while it goes on.
 const repeatAfter = time.Minute
 
-// logger gives franz-go's log to slog, one level lower: what franz-go tells about is detail here, and the components report
-// failures themselves. What it says at each attempt is logged at intervals.
+// logger gives franz-go's log to slog, one level lower: what franz-go tells about is detail here,
+// and the components report failures themselves. What it says at each attempt is logged at
+// intervals.
 type logger struct {
 	log *slog.Logger
 
@@ -71,8 +72,8 @@ func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 	return silent, true
 }
 
-// Reach is a kgo.Hook that remembers why no broker could be connected to, which franz-go does not tell while it tries again. Safe for
-// concurrent use.
+// Reach is a kgo.Hook that remembers why no broker could be connected to, which franz-go does not
+// tell while it tries again. Safe for concurrent use.
 type Reach struct {
 	Tell func(error) // called with each failure, if set before the client is made
 
@@ -85,7 +86,8 @@ type Reach struct {
 // NewReach returns a hook for a client made of c's Options.
 func (c *Config) NewReach() *Reach { return &Reach{tls: c.TLS != nil, sasl: c.SASL != nil} }
 
-// Err returns why the last connection could not be opened, authentication included; nil if it could.
+// Err returns why the last connection could not be opened, authentication included; nil if it
+// could.
 func (r *Reach) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,7 +102,10 @@ func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, conn net.
 	case err != nil && conn == nil && r.tls && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("%w: is TLS spoken on this port?", err)
 	case err != nil && conn != nil && r.sasl && errors.Is(err, io.EOF):
-		err = fmt.Errorf("%w: the broker hung up, as it does when it does not accept the SASL mechanism, user or password", err)
+		err = fmt.Errorf(
+			"%w: the broker hung up, as it does when it does not accept the SASL mechanism, user or password",
+			err,
+		)
 	}
 	if err != nil && r.Tell != nil {
 		r.Tell(err)

@@ -16,9 +16,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Options returns what a kgo.Client needs to reach the cluster. It reads certificate files, but connects to nothing. metrics must not have been given to
-// Options before.
-func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Registerer) ([]kgo.Opt, error) {
+// Options returns what a kgo.Client needs to reach the cluster. It reads certificate files, but
+// connects to nothing. metrics must not have been given to Options before.
+func (c *Config) Options(
+	agent string,
+	log *slog.Logger,
+	metrics prometheus.Registerer,
+) ([]kgo.Opt, error) {
 	id := c.ClientID
 	if id == "" {
 		id = "penstock-" + agent
@@ -52,7 +56,10 @@ func (c *Config) Options(agent string, log *slog.Logger, metrics prometheus.Regi
 	return opts, nil
 }
 
-func dialTLS(dialer *net.Dialer, conf *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+func dialTLS(
+	dialer *net.Dialer,
+	conf *tls.Config,
+) func(ctx context.Context, network, address string) (net.Conn, error) {
 	hint := "does the listener ask for a client certificate (tls.cert_file)?"
 	if conf.GetClientCertificate != nil {
 		hint = "does the listener trust the certificate of tls.cert_file?"
@@ -62,7 +69,11 @@ func dialTLS(dialer *net.Dialer, conf *tls.Config) func(ctx context.Context, net
 		if err != nil {
 			return nil, err
 		}
-		conn, err := (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(ctx, network, address)
+		conn, err := (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(
+			ctx,
+			network,
+			address,
+		)
 		if err != nil {
 			if refused(err) {
 				err = fmt.Errorf("%w: %s", err, hint)
@@ -73,7 +84,8 @@ func dialTLS(dialer *net.Dialer, conf *tls.Config) func(ctx context.Context, net
 	}
 }
 
-// tlsConn is a connection on which the listener may still refuse the client: with TLS 1.3 it does so after the client's handshake.
+// tlsConn is a connection on which the listener may still refuse the client: with TLS 1.3 it does
+// so after the client's handshake.
 type tlsConn struct {
 	net.Conn
 	hint  string
@@ -83,7 +95,8 @@ type tlsConn struct {
 func (c *tlsConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.heard = c.heard || n > 0
-	if err != nil && !c.heard && (refused(err) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+	if err != nil && !c.heard &&
+		(refused(err) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
 		err = fmt.Errorf("%w: %s", err, c.hint)
 	}
 	return n, err
@@ -112,7 +125,8 @@ func newHooks(log *slog.Logger, metrics prometheus.Registerer) *hooks {
 		return c
 	}
 	h.connects = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "penstock_kafka_connects_total", Help: "Connections to brokers opened, authentication included, by result.",
+		Name: "penstock_kafka_connects_total",
+		Help: "Connections to brokers opened, authentication included, by result.",
 	}, []string{"result"})
 	metrics.MustRegister(h.connects)
 	h.disconnects = counter("penstock_kafka_disconnects_total", "Connections to brokers closed.")
@@ -120,7 +134,10 @@ func newHooks(log *slog.Logger, metrics prometheus.Registerer) *hooks {
 	h.written = counter("penstock_kafka_written_bytes_total", "Bytes written to brokers.")
 	h.readErr = counter("penstock_kafka_read_errors_total", "Responses that could not be read.")
 	h.writeErr = counter("penstock_kafka_write_errors_total", "Requests that could not be written.")
-	h.throttled = counter("penstock_kafka_throttled_seconds_total", "Time that brokers asked to wait for, for quotas.")
+	h.throttled = counter(
+		"penstock_kafka_throttled_seconds_total",
+		"Time that brokers asked to wait for, for quotas.",
+	)
 	return h
 }
 

@@ -5,10 +5,12 @@ import "time"
 // maxCauses are told apart.
 const maxCauses = 50
 
-// Repeats paces the log: a failure that goes on is told of once a minute for each cause. The zero Repeats is ready. Not safe for concurrent use.
+// Repeats paces the log: a failure that goes on is told of once a minute for each cause. The zero
+// Repeats is ready. Not safe for concurrent use.
 type Repeats struct{ said map[string]time.Time }
 
-// Due tells whether a failure of the kind what is to be logged now. Where there are many causes, all others of a kind are one.
+// Due tells whether a failure of the kind what is to be logged now. Where there are many causes,
+// all others of a kind are one.
 func (r *Repeats) Due(what string, err error, now time.Time) bool {
 	if r.said == nil {
 		r.said = map[string]time.Time{}
@@ -24,8 +26,8 @@ func (r *Repeats) Due(what string, err error, now time.Time) bool {
 	return true
 }
 
-// cause returns what is at the bottom of an error, for telling errors apart: a lost connection, which its addresses make another each time, is one
-// cause.
+// cause returns what is at the bottom of an error, for telling errors apart: a lost connection,
+// which its addresses make another each time, is one cause.
 func cause(err error) string {
 	for {
 		var next error

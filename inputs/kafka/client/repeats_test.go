@@ -18,7 +18,8 @@ func TestRepeats(t *testing.T) {
 		want  bool
 	}{
 		{"fetch", refused, 0, true},
-		{"fetch", fmt.Errorf("dial 10.0.0.1:54321: %w", refused), time.Second, false}, // the same cause
+		// the same cause
+		{"fetch", fmt.Errorf("dial 10.0.0.1:54321: %w", refused), time.Second, false},
 		{"fetch", errors.Join(errors.New("broker 1"), refused), time.Second, false},
 		{"commit", refused, time.Second, true},
 		{"fetch", errors.New("not authorized"), time.Second, true},
@@ -37,6 +38,11 @@ func TestRepeats(t *testing.T) {
 		}
 	}
 	if told < maxCauses/2 || told > maxCauses {
-		t.Errorf("%d of %d causes were told in one minute, want about %d", told, 10*maxCauses, maxCauses)
+		t.Errorf(
+			"%d of %d causes were told in one minute, want about %d",
+			told,
+			10*maxCauses,
+			maxCauses,
+		)
 	}
 }

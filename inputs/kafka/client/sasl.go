@@ -59,7 +59,12 @@ func (o *OAuth) source() func(context.Context) (string, error) {
 			return "", errors.New("sasl.oauth.token_file: " + o.TokenFile + " is empty")
 		}
 	case o.TokenURL != "":
-		conf := clientcredentials.Config{ClientID: o.ClientID, ClientSecret: o.ClientSecret, TokenURL: o.TokenURL, Scopes: o.Scopes}
+		conf := clientcredentials.Config{
+			ClientID:     o.ClientID,
+			ClientSecret: o.ClientSecret,
+			TokenURL:     o.TokenURL,
+			Scopes:       o.Scopes,
+		}
 		var mu sync.Mutex
 		var last *oauth2.Token
 		return func(ctx context.Context) (string, error) {
@@ -78,13 +83,17 @@ func (o *OAuth) source() func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return o.Token, nil }
 }
 
-// config returns what returns the SDK's configuration, with the keys' provider and the region. The first call sets it up, so that a start does not
-// depend on the metadata service.
+// config returns what returns the SDK's configuration, with the keys' provider and the region. The
+// first call sets it up, so that a start does not depend on the metadata service.
 func (a *AWS) config() func(context.Context) (aws.Config, error) {
 	if a.AccessKeyID != "" {
 		conf := aws.Config{
-			Region:      cmp.Or(a.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
-			Credentials: credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, a.SessionToken),
+			Region: cmp.Or(a.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+			Credentials: credentials.NewStaticCredentialsProvider(
+				a.AccessKeyID,
+				a.SecretAccessKey,
+				a.SessionToken,
+			),
 		}
 		return func(context.Context) (aws.Config, error) { return conf, nil }
 	}

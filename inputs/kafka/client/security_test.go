@@ -47,7 +47,8 @@ func ping(t *testing.T, c Config, more ...kgo.Opt) error {
 		t.Fatal(err)
 	}
 	reach := c.NewReach()
-	cl, err := kgo.NewClient(append(opts, append(more, kgo.RequestRetries(1), kgo.WithHooks(reach))...)...)
+	cl, err := kgo.NewClient(
+		append(opts, append(more, kgo.RequestRetries(1), kgo.WithHooks(reach))...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,9 @@ func ping(t *testing.T, c Config, more ...kgo.Opt) error {
 }
 
 func TestOAuthBearer(t *testing.T) {
-	mechanism := (&gatetest.OAuthBearer{Extensions: map[string]string{"logicalCluster": "lkc-1", "identityPoolId": "pool-1"}}).Accept("good")
+	mechanism := (&gatetest.OAuthBearer{Extensions: map[string]string{"logicalCluster": "lkc-1", "identityPoolId": "pool-1"}}).Accept(
+		"good",
+	)
 	g := &gatetest.Gate{SASL: mechanism}
 	c := guarded(t, g)
 	file := filepath.Join(t.TempDir(), "token")
@@ -121,7 +124,10 @@ func TestTokenEndpointHangs(t *testing.T) {
 	}))
 	defer srv.Close()
 	c.DialTimeout = 300 * time.Millisecond
-	c.SASL = &SASL{Mechanism: "OAUTHBEARER", OAuth: OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"}}
+	c.SASL = &SASL{
+		Mechanism: "OAUTHBEARER",
+		OAuth:     OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"},
+	}
 	hang.Store(true)
 	begun := time.Now()
 	if err := ping(t, c); err == nil || !strings.Contains(err.Error(), "sasl.oauth.token_url: ") {
@@ -140,7 +146,13 @@ func TestMSKIAM(t *testing.T) {
 	const msk = "b-1.demo.abc123.c2.kafka.eu-west-1.amazonaws.com"
 	none := filepath.Join(t.TempDir(), "none")
 	profiles := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(profiles, []byte("[profile logs]\nregion = eu-west-1\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = se/cr+et\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		profiles,
+		[]byte(
+			"[profile logs]\nregion = eu-west-1\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = se/cr+et\n",
+		),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	fixed := AWS{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "se/cr+et"}
@@ -183,20 +195,33 @@ func TestMSKIAM(t *testing.T) {
 			for k, v := range tc.env {
 				t.Setenv(k, v)
 			}
-			iam := &gatetest.IAM{Region: "eu-west-1", AccessKey: "AKIDEXAMPLE", Secret: "se/cr+et", Hosts: []string{tc.host}}
+			iam := &gatetest.IAM{
+				Region:    "eu-west-1",
+				AccessKey: "AKIDEXAMPLE",
+				Secret:    "se/cr+et",
+				Hosts:     []string{tc.host},
+			}
 			if strings.Contains(name, "session") {
 				iam.SessionToken = session.SessionToken
 			}
 			g := &gatetest.Gate{SASL: iam, Host: tc.host}
 			c := guarded(t, g)
 			c.SASL = &SASL{Mechanism: "AWS_MSK_IAM", AWS: tc.aws}
-			err := ping(t, c, kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
-				host, port, err := net.SplitHostPort(addr)
-				if err != nil || host != tc.host {
-					t.Errorf("dials %s", addr)
-				}
-				return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-			}))
+			err := ping(
+				t,
+				c,
+				kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+					host, port, err := net.SplitHostPort(addr)
+					if err != nil || host != tc.host {
+						t.Errorf("dials %s", addr)
+					}
+					return (&net.Dialer{}).DialContext(
+						ctx,
+						network,
+						net.JoinHostPort("127.0.0.1", port),
+					)
+				}),
+			)
 			entered := slices.Equal(g.Seen().Entered, []string{"AKIDEXAMPLE"})
 			switch {
 			case tc.want == "" && (err != nil || !entered):
@@ -224,7 +249,14 @@ func TestMutualTLS(t *testing.T) {
 	cert, key := ca.Issue("edge-1")
 	strangeCert, strangeKey := other.Issue("edge-1")
 	for version, max := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
-		g := &gatetest.Gate{TLS: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MaxVersion: max}}
+		g := &gatetest.Gate{
+			TLS: &tls.Config{
+				Certificates: []tls.Certificate{pair},
+				ClientAuth:   tls.RequireAndVerifyClientCert,
+				ClientCAs:    clients,
+				MaxVersion:   max,
+			},
+		}
 		c := guarded(t, g)
 		for name, tc := range map[string]struct {
 			tls  tlsconf.Client
@@ -242,7 +274,8 @@ func TestMutualTLS(t *testing.T) {
 				tc.tls.MinVersion = "1.2"
 				c.TLS = &tc.tls
 				err := ping(t, c)
-				if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				if (err == nil) != (tc.want == "") ||
+					err != nil && !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("the error does not say %q: %v", tc.want, err)
 				}
 			})

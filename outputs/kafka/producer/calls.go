@@ -22,8 +22,9 @@ type TxnOptions struct {
 	Events  TxnEvents
 }
 
-// TxnVersions limits a client to the transactions of Kafka 2.5: later ones begin and end transactions by themselves, where this package does
-// it by requests of its own. Every broker since 2.5 takes these.
+// TxnVersions limits a client to the transactions of Kafka 2.5: later ones begin and end
+// transactions by themselves, where this package does it by requests of its own. Every broker since
+// 2.5 takes these.
 func TxnVersions() *kversion.Versions {
 	v := kversion.Stable()
 	for key, version := range map[int16]int16{0: maxTxnProduce, 9: 7, 22: 4, 24: 3, 25: 3, 26: 4, 28: 4} {
@@ -58,13 +59,15 @@ type (
 	}
 )
 
-// Settle begins to find out what is committed; TxnEvents.Settled or Broken follows. It is called at first and after Broken.
+// Settle begins to find out what is committed; TxnEvents.Settled or Broken follows. It is called at
+// first and after Broken.
 func (p *Producer) Settle() bool { return p.post(settling{}) }
 
 // Cut makes what is sent from now on belong to the next transaction.
 func (p *Producer) Cut() { p.post(cutting{}) }
 
-// Commit ends the transaction before the Cut, of which everything has been delivered; TxnEvents.Committed or Broken follows.
+// Commit ends the transaction before the Cut, of which everything has been delivered;
+// TxnEvents.Committed or Broken follows.
 func (p *Producer) Commit(position int64, metadata string) bool {
 	return p.post(committing{position, metadata})
 }
@@ -72,7 +75,8 @@ func (p *Producer) Commit(position int64, metadata string) bool {
 // Break gives back everything that is not committed.
 func (p *Producer) Break(err error) { p.post(breaking{err}) }
 
-// calls makes the requests of a Txn, each once: franz-go's own retries could put a late one behind the next transaction.
+// calls makes the requests of a Txn, each once: franz-go's own retries could put a late one behind
+// the next transaction.
 type calls struct {
 	cl      *kgo.Client
 	o       *TxnOptions
@@ -167,7 +171,9 @@ func (c *calls) request(call *Call) kmsg.Request {
 		return req
 	case CallInit:
 		req := kmsg.NewPtrInitProducerIDRequest()
-		req.TransactionalID, req.TransactionTimeoutMillis = &c.o.ID, int32(c.o.Timeout.Milliseconds())
+		req.TransactionalID, req.TransactionTimeoutMillis = &c.o.ID, int32(
+			c.o.Timeout.Milliseconds(),
+		)
 		req.ProducerID, req.ProducerEpoch = -1, -1
 		return req
 	case CallJoin:
@@ -192,7 +198,8 @@ func (c *calls) request(call *Call) kmsg.Request {
 		return req
 	case CallStore:
 		req := kmsg.NewPtrTxnOffsetCommitRequest()
-		req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = c.o.ID, c.o.Group, call.ID, call.Epoch, -1
+		req.TransactionalID, req.Group, req.Generation = c.o.ID, c.o.Group, -1
+		req.ProducerID, req.ProducerEpoch = call.ID, call.Epoch
 		rt := kmsg.NewTxnOffsetCommitRequestTopic()
 		rt.Topic = c.o.Topic
 		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
@@ -236,8 +243,12 @@ func read(resp kmsg.Response) Answer {
 		for i := range r.Topics {
 			for _, p := range r.Topics[i].Partitions {
 				// The others were only not tried because of the one at fault.
-				if p.ErrorCode == kerr.TopicAuthorizationFailed.Code || p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
-					a.Barred = append(a.Barred, KeyCode{Key{r.Topics[i].Topic, p.Partition}, p.ErrorCode})
+				if p.ErrorCode == kerr.TopicAuthorizationFailed.Code ||
+					p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+					a.Barred = append(
+						a.Barred,
+						KeyCode{Key{r.Topics[i].Topic, p.Partition}, p.ErrorCode},
+					)
 				}
 				if p.ErrorCode != 0 && (a.Code == 0 || a.Code == kerr.OperationNotAttempted.Code) {
 					a.Code = p.ErrorCode

@@ -30,18 +30,35 @@ func classify(r Result) class {
 	switch r.Code {
 	case 0, kerr.DuplicateSequenceNumber.Code:
 		return done
-	case kerr.RequestTimedOut.Code, kerr.NotEnoughReplicasAfterAppend.Code, kerr.UnknownServerError.Code, kerr.NetworkException.Code:
+	case kerr.RequestTimedOut.Code,
+		kerr.NotEnoughReplicasAfterAppend.Code,
+		kerr.UnknownServerError.Code,
+		kerr.NetworkException.Code:
 		return lost
-	case kerr.NotLeaderForPartition.Code, kerr.LeaderNotAvailable.Code, kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code,
-		kerr.InconsistentTopicID.Code, kerr.FencedLeaderEpoch.Code, kerr.UnknownLeaderEpoch.Code, kerr.KafkaStorageError.Code, kerr.ReplicaNotAvailable.Code,
+	case kerr.NotLeaderForPartition.Code,
+		kerr.LeaderNotAvailable.Code,
+		kerr.UnknownTopicOrPartition.Code,
+		kerr.UnknownTopicID.Code,
+		kerr.InconsistentTopicID.Code,
+		kerr.FencedLeaderEpoch.Code,
+		kerr.UnknownLeaderEpoch.Code,
+		kerr.KafkaStorageError.Code,
+		kerr.ReplicaNotAvailable.Code,
 		kerr.BrokerNotAvailable.Code:
 		return moved
 	case kerr.OutOfOrderSequenceNumber.Code, kerr.UnknownProducerID.Code:
 		return sequence
-	case kerr.InvalidProducerEpoch.Code, kerr.ProducerFenced.Code, kerr.InvalidProducerIDMapping.Code,
-		kerr.InvalidTxnState.Code, kerr.TransactionAbortable.Code:
+	case kerr.InvalidProducerEpoch.Code,
+		kerr.ProducerFenced.Code,
+		kerr.InvalidProducerIDMapping.Code,
+		kerr.InvalidTxnState.Code,
+		kerr.TransactionAbortable.Code:
 		return identity
-	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code, kerr.InvalidTimestamp.Code, kerr.InvalidRecord.Code, kerr.InvalidTopicException.Code:
+	case kerr.MessageTooLarge.Code,
+		kerr.RecordListTooLarge.Code,
+		kerr.InvalidTimestamp.Code,
+		kerr.InvalidRecord.Code,
+		kerr.InvalidTopicException.Code:
 		return refused
 	}
 	return again

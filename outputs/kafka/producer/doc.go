@@ -1,17 +1,20 @@
-// Package producer is an idempotent Kafka producer for record batches that are encoded already. It writes producer id,
-// epoch, sequence and checksum into a copy of each batch's header and leaves the rest as it lies.
+// Package producer is an idempotent Kafka producer for record batches that are encoded already. It
+// writes producer id, epoch, sequence and checksum into a copy of each batch's header and leaves
+// the rest as it lies.
 //
-// Machine is the protocol: a state machine without clock, input or output, one per client. Producer runs it over
-// franz-go's connections, which keep metadata, TLS, SASL, throttling and version negotiation.
+// Machine is the protocol: a state machine without clock, input or output, one per client. Producer
+// runs it over franz-go's connections, which keep metadata, TLS, SASL, throttling and version
+// negotiation.
 //
-// Txn is the protocol of transactions on top of it: one identity for all partitions, taken anew after every failure, and a position that is committed with the
-// records. What cannot be repeated safely under the same epoch is not repeated: the transaction is given up, and its owner begins again at
-// the position that is committed.
+// Txn is the protocol of transactions on top of it: one identity for all partitions, taken anew
+// after every failure, and a position that is committed with the records. What cannot be repeated
+// safely under the same epoch is not repeated: the transaction is given up, and its owner begins
+// again at the position that is committed.
 //
-// Outside of transactions an item whose fate is unknown is never given back: it is tried under its sequence until it is known. Only a topic that is
-// refused for good (Events.Denied) ends that.
+// Outside of transactions an item whose fate is unknown is never given back: it is tried under its
+// sequence until it is known. Only a topic that is refused for good (Events.Denied) ends that.
 //
-// Outside of transactions every partition has a producer id of its own, so that trouble in one never touches another, and a bumped epoch fences
-// whatever an earlier attempt may still have on its way. It never decodes records and never decides which partition or topic
-// they belong to.
+// Outside of transactions every partition has a producer id of its own, so that trouble in one
+// never touches another, and a bumped epoch fences whatever an earlier attempt may still have on
+// its way. It never decodes records and never decides which partition or topic they belong to.
 package producer

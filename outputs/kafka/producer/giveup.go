@@ -6,15 +6,17 @@ import (
 	"math"
 )
 
-// ErrTimeout is wrapped by the error of items that were given back because their partition got nothing through.
+// ErrTimeout is wrapped by the error of items that were given back because their partition got
+// nothing through.
 var ErrTimeout = errors.New("not delivered in time")
 
 var errBehind = fmt.Errorf("%w: what is before it in the partition was given back", ErrTimeout)
 
-// Expire looks at the partitions that have made no progress for the delivery timeout and have no request out. Their items are given back, all
-// at once, unless some partition holds an item that may have been appended. That one can not be given back, since whoever sends it again would
-// perhaps repeat it, whereas the machine can try it under its sequence until its fate is known. Its owner has to wait until then, and
-// so the rest is kept, too, but for what nobody waits for.
+// Expire looks at the partitions that have made no progress for the delivery timeout and have no
+// request out. Their items are given back, all at once, unless some partition holds an item that
+// may have been appended. That one can not be given back, since whoever sends it again would
+// perhaps repeat it, whereas the machine can try it under its sequence until its fate is known. Its
+// owner has to wait until then, and so the rest is kept, too, but for what nobody waits for.
 func (m *Machine) Expire(now int64) {
 	doubt, known := false, false
 	for _, p := range m.all {
@@ -26,7 +28,13 @@ func (m *Machine) Expire(now int64) {
 		if cause == nil && p.leader < 0 {
 			cause = errNoLeader
 		}
-		err := fmt.Errorf("%s partition %d: %w within %v", p.Topic, p.Partition, ErrTimeout, m.cfg.DeliveryTimeout)
+		err := fmt.Errorf(
+			"%s partition %d: %w within %v",
+			p.Topic,
+			p.Partition,
+			ErrTimeout,
+			m.cfg.DeliveryTimeout,
+		)
 		if cause != nil {
 			err = fmt.Errorf("%w: %w", err, cause)
 		}
@@ -61,7 +69,8 @@ func (m *Machine) doubtful() bool {
 	return false
 }
 
-// withdraw gives back what nobody waits for and was not appended: the sequence of what is behind it is not used yet.
+// withdraw gives back what nobody waits for and was not appended: the sequence of what is behind it
+// is not used yet.
 func (m *Machine) withdraw(p *partition, err error) {
 	first := 0
 	for i, it := range p.queue {
@@ -80,7 +89,8 @@ func (m *Machine) withdraw(p *partition, err error) {
 	p.queue = kept
 }
 
-// errForgotten is said when a leader refused a batch and took one behind it: it no longer knew the producer.
+// errForgotten is said when a leader refused a batch and took one behind it: it no longer knew the
+// producer.
 var errForgotten = errors.New("the leader has forgotten the producer and left a gap")
 
 var errNoLeader = errors.New("the partition has no leader that can be reached")
@@ -92,10 +102,13 @@ func (m *Machine) giveUp(p *partition, err error) {
 	p.queue, p.sent, p.recovering, p.notBefore = nil, 0, false, 0
 }
 
-var errVanished = errors.New("the topic was deleted and made again, and has no such partition any more")
+var errVanished = errors.New(
+	"the topic was deleted and made again, and has no such partition any more",
+)
 
-// Vanish tells that a partition is none of its topic's any more, which was deleted and made again with fewer. What is held is not in the
-// topic, whatever became of it before, and will not appear there: it is given back.
+// Vanish tells that a partition is none of its topic's any more, which was deleted and made again
+// with fewer. What is held is not in the topic, whatever became of it before, and will not appear
+// there: it is given back.
 func (m *Machine) Vanish(k Key) {
 	p := m.part(k)
 	p.vanished = true
@@ -117,7 +130,8 @@ func (m *Machine) vanish(p *partition) {
 	m.giveUp(p, err)
 }
 
-// Reject refuses what is held for a topic that does not exist or may not be written to, but for partitions with a request out.
+// Reject refuses what is held for a topic that does not exist or may not be written to, but for
+// partitions with a request out.
 func (m *Machine) Reject(topic string, res Result) {
 	for _, p := range m.all {
 		if p.Topic == topic && p.flying == 0 {
@@ -126,7 +140,8 @@ func (m *Machine) Reject(topic string, res Result) {
 	}
 }
 
-// reject refuses all that a partition holds: a part of it could not be left, as what was in doubt with the rest would then come under another sequence.
+// reject refuses all that a partition holds: a part of it could not be left, as what was in doubt
+// with the rest would then come under another sequence.
 func (m *Machine) reject(p *partition, res Result) {
 	queue := p.queue
 	p.queue, p.sent, p.notBefore, p.denial = nil, 0, 0, nil
@@ -143,7 +158,8 @@ func (m *Machine) Close(err error) {
 	}
 }
 
-// Wake returns when something will be due without an event: the end of a backoff or of a delivery timeout; math.MaxInt64 if nothing is.
+// Wake returns when something will be due without an event: the end of a backoff or of a delivery
+// timeout; math.MaxInt64 if nothing is.
 func (m *Machine) Wake() int64 {
 	at := int64(math.MaxInt64)
 	for _, p := range m.all {

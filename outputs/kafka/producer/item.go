@@ -8,8 +8,8 @@ type Key struct {
 	Partition int32
 }
 
-// Item is one record batch for one partition. After Send or Machine.Add it belongs to the producer until it comes back by
-// Events.
+// Item is one record batch for one partition. After Send or Machine.Add it belongs to the producer
+// until it comes back by Events.
 type Item struct {
 	Batch *record.Batch
 	Count int32 // records
@@ -58,38 +58,45 @@ type RequestBatch struct {
 	p *partition
 }
 
-// Events is told what becomes of items. It is called from within the Machine's methods and must not call them.
+// Events is told what becomes of items. It is called from within the Machine's methods and must not
+// call them.
 type Events interface {
 	// Delivered tells that the broker has the item.
 	Delivered(*Item)
 
-	// Failed gives an item back that is not in the partition, and will not appear there. Items of a partition fail together, in order, when
-	// nothing got through for Config.DeliveryTimeout. Close gives back what may be there, too.
+	// Failed gives an item back that is not in the partition, and will not appear there. Items of a
+	// partition fail together, in order, when nothing got through for Config.DeliveryTimeout. Close
+	// gives back what may be there, too.
 	Failed(*Item, error)
 
-	// Behind tells whether an item comes behind one that was given back and must not overtake it. It is given back, too, then.
+	// Behind tells whether an item comes behind one that was given back and must not overtake it.
+	// It is given back, too, then.
 	Behind(*Item) bool
 
 	// Unwanted tells whether nobody waits for an item any more.
 	Unwanted(*Item) bool
 
-	// Overdue tells that nothing of a partition got through for Config.DeliveryTimeout, and that it is kept: some partition holds what
-	// may have been appended, and until that is known nothing can be given back that would not perhaps come twice.
+	// Overdue tells that nothing of a partition got through for Config.DeliveryTimeout, and that it
+	// is kept: some partition holds what may have been appended, and until that is known nothing
+	// can be given back that would not perhaps come twice.
 	Overdue(Key, error)
 
-	// Rejected asks what to send instead of an item that the broker refuses as it is: the item in parts, or changed, or nothing. The
-	// refused item is not reported again.
+	// Rejected asks what to send instead of an item that the broker refuses as it is: the item in
+	// parts, or changed, or nothing. The refused item is not reported again.
 	Rejected(Key, *Item, Result) []*Item
 
-	// Denied tells what the cluster has against a topic, missing if the metadata says it. If it returns true that is a refusal for good, and items
-	// are Rejected for it; otherwise they are tried again. Present tells that the cluster has the topic.
+	// Denied tells what the cluster has against a topic, missing if the metadata says it. If it
+	// returns true that is a refusal for good, and items are Rejected for it; otherwise they are
+	// tried again. Present tells that the cluster has the topic.
 	Denied(topic string, err error, missing bool) bool
 	Present(topic string)
 
-	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it works again.
+	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it
+	// works again.
 	Troubled(Key, error)
 	Cleared(Key)
 
-	// Renumbered tells that a partition goes on with another epoch or producer id: what was sent and never answered may be there twice.
+	// Renumbered tells that a partition goes on with another epoch or producer id: what was sent
+	// and never answered may be there twice.
 	Renumbered(Key)
 }

@@ -8,9 +8,11 @@ import (
 
 // Config bounds a Machine. All fields are required.
 type Config struct {
-	Inflight        int           // requests of one partition at a time, at most 5: brokers recognise the last five batches
-	RequestBytes    int           // a request is closed once it is this large
-	DeliveryTimeout time.Duration // a partition that got nothing through for so long gives back all it holds
+	// requests of one partition at a time, at most 5: brokers recognise the last five batches
+	Inflight     int
+	RequestBytes int // a request is closed once it is this large
+	// a partition that got nothing through for so long gives back all it holds
+	DeliveryTimeout time.Duration
 	BackoffMin      time.Duration // wait after a first failure, doubled with each further one
 	BackoffMax      time.Duration
 	Transactional   bool // one identity for all partitions, given by Begin; see Txn
@@ -22,19 +24,23 @@ type Faults struct {
 	GiveBack     bool // give back what may have been appended
 	NoGate       bool // pipeline before the leader has shown that it knows the sequence
 	ForgetUnsure bool // renumber after a lost answer
-	BumpEarly    bool // take every sequence error for a loss at the broker, even behind a failed batch
-	NoFetch      bool // after a commit of unknown outcome, take it for one that failed
-	NoInit       bool // after a failure, go on under the epoch that is there
-	NoJoin       bool // send to partitions that are not in the transaction yet
-	CommitEarly  bool // end a transaction before all of it is acknowledged
-	RetryStore   bool // try a TxnOffsetCommit again whose answer was lost
+	// take every sequence error for a loss at the broker, even behind a failed batch
+	BumpEarly   bool
+	NoFetch     bool // after a commit of unknown outcome, take it for one that failed
+	NoInit      bool // after a failure, go on under the epoch that is there
+	NoJoin      bool // send to partitions that are not in the transaction yet
+	CommitEarly bool // end a transaction before all of it is acknowledged
+	RetryStore  bool // try a TxnOffsetCommit again whose answer was lost
 }
 
-// Machine is the state of an idempotent producer. Times are nanoseconds on any steady clock. It is not safe for concurrent use.
+// Machine is the state of an idempotent producer. Times are nanoseconds on any steady clock. It is
+// not safe for concurrent use.
 //
-// Invariants: a partition's queue is in delivery order; its first sent items are in requests or acknowledged; the sequence of
-// queue[i] is head plus the record counts before i. More than one request of a partition is in flight only while its leader has acknowledged a batch of this
-// epoch: from then on a broker refuses gaps, so an acknowledged batch proves that all before it were appended.
+// Invariants: a partition's queue is in delivery order; its first sent items are in requests or
+// acknowledged; the sequence of queue[i] is head plus the record counts before i. More than one
+// request of a partition is in flight only while its leader has acknowledged a batch of this epoch:
+// from then on a broker refuses gaps, so an acknowledged batch proves that all before it were
+// appended.
 type Machine struct {
 	cfg    Config
 	events Events
@@ -81,13 +87,20 @@ type partition struct {
 	dead   bool  // of a time before Begin
 }
 
-// forgetAfter is how long an idle partition may count on its leader remembering the sequence: brokers look every ten minutes for
-// producers whose time (producer.id.expiration.ms, a day) is over, and both can be set. To prove it again costs one round trip.
+// forgetAfter is how long an idle partition may count on its leader remembering the sequence:
+// brokers look every ten minutes for producers whose time (producer.id.expiration.ms, a day) is
+// over, and both can be set. To prove it again costs one round trip.
 const forgetAfter = int64(time.Second)
 
 // NewMachine returns a machine without partitions.
 func NewMachine(cfg Config, events Events) *Machine {
-	m := &Machine{cfg: cfg, events: events, parts: map[Key]*partition{}, order: map[int32][]*partition{}, turn: map[int32]int{}}
+	m := &Machine{
+		cfg:    cfg,
+		events: events,
+		parts:  map[Key]*partition{},
+		order:  map[int32][]*partition{},
+		turn:   map[int32]int{},
+	}
 	if cfg.Transactional {
 		m.broken = fmt.Errorf("%w: %w", ErrAborted, errNotBegun)
 	}
@@ -165,7 +178,8 @@ func (m *Machine) Leaders() []int32 {
 	return out
 }
 
-// Identities returns the partitions that need a producer id now. Each call must be answered by Identify for each of them.
+// Identities returns the partitions that need a producer id now. Each call must be answered by
+// Identify for each of them.
 func (m *Machine) Identities(now int64) []Key {
 	var out []Key
 	for _, p := range m.all {
@@ -216,7 +230,17 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 			r = &Request{Broker: broker}
 			m.turn[broker] = start + i + 1
 		}
-		r.Batches = append(r.Batches, RequestBatch{Key: p.Key, Item: it, ID: p.id, Epoch: p.epoch, Sequence: p.sequence(p.sent), p: p})
+		r.Batches = append(
+			r.Batches,
+			RequestBatch{
+				Key:      p.Key,
+				Item:     it,
+				ID:       p.id,
+				Epoch:    p.epoch,
+				Sequence: p.sequence(p.sent),
+				p:        p,
+			},
+		)
 		r.Bytes += it.Size
 		it.flying, it.denied = true, false
 		p.sent++
@@ -227,12 +251,15 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 
 // ready tells whether queue[sent] may be sent now, and settles what must come first.
 func (m *Machine) ready(p *partition, now int64) bool {
-	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) || m.held(p) {
+	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) ||
+		m.held(p) {
 		return false
 	}
 	if p.flying > 0 {
 		it := p.queue[p.sent]
-		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && it.no == nil && !p.bump && !p.renew
+		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && it.no == nil &&
+			!p.bump &&
+			!p.renew
 	}
 	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].no != nil {
 		m.replace(p)
@@ -243,7 +270,8 @@ func (m *Machine) ready(p *partition, now int64) bool {
 	return m.renumber(p)
 }
 
-// renumber gives the partition a new epoch or asks for a new id where that is due. It tells whether the partition may send.
+// renumber gives the partition a new epoch or asks for a new id where that is due. It tells whether
+// the partition may send.
 func (m *Machine) renumber(p *partition) bool {
 	if m.cfg.Transactional && (p.bump || p.renew) {
 		m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errUnsure))

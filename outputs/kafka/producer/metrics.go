@@ -11,11 +11,27 @@ type Metrics struct {
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		requests: prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_produce_requests_total", Help: "Produce requests sent, repetitions included."}),
-		batches:  prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_produce_batches_total", Help: "Record batches sent, repetitions included."}),
-		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "penstock_kafka_produce_bytes_total", Help: "Bytes of record batches sent, compressed, repetitions included."}),
+		requests: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_produce_requests_total",
+				Help: "Produce requests sent, repetitions included.",
+			},
+		),
+		batches: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_produce_batches_total",
+				Help: "Record batches sent, repetitions included.",
+			},
+		),
+		bytes: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "penstock_kafka_produce_bytes_total",
+				Help: "Bytes of record batches sent, compressed, repetitions included.",
+			},
+		),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "penstock_kafka_produce_seconds", Help: "Time from a produce request to its answer.",
+			Name:    "penstock_kafka_produce_seconds",
+			Help:    "Time from a produce request to its answer.",
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10},
 		}),
 	}

@@ -27,7 +27,8 @@ type modelLog struct {
 	old     bool  // a producer that is not known must begin at sequence 0, as before Kafka 2.5
 	states  map[int64]*modelState
 
-	// A partition that died alone: its leader answers with dead, and appends nothing unless appends is set.
+	// A partition that died alone: its leader answers with dead, and appends nothing unless appends
+	// is set.
 	dead    int16
 	appends bool
 }
@@ -89,7 +90,8 @@ func (l *modelLog) append(broker int32, b *RequestBatch) int16 {
 // modelBatch is consecutive records of a partition's source.
 type modelBatch struct{ recs []int }
 
-// modelSource is the log that feeds one partition, and its drain loop: after a failure it goes back to the first failed record.
+// modelSource is the log that feeds one partition, and its drain loop: after a failure it goes back
+// to the first failed record.
 type modelSource struct {
 	key    Key
 	next   int // first record not given to the machine
@@ -131,16 +133,40 @@ type model struct {
 }
 
 func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model {
-	w := &model{t: t, rng: rng, logs: map[Key]*modelLog{}, sources: map[Key]*modelSource{}, trouble: map[Key]bool{}, denied: map[string]int64{}, rebatch: rebatch}
+	w := &model{
+		t:       t,
+		rng:     rng,
+		logs:    map[Key]*modelLog{},
+		sources: map[Key]*modelSource{},
+		trouble: map[Key]bool{},
+		denied:  map[string]int64{},
+		rebatch: rebatch,
+	}
 	w.m = NewMachine(Config{
-		Inflight: 1 + rng.IntN(5), RequestBytes: 1 + rng.IntN(30), DeliveryTimeout: 200 * time.Millisecond,
-		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, Faults: faults,
+		Inflight: 1 + rng.IntN(
+			5,
+		),
+		RequestBytes:    1 + rng.IntN(30),
+		DeliveryTimeout: 200 * time.Millisecond,
+		BackoffMin:      time.Millisecond,
+		BackoffMax:      20 * time.Millisecond,
+		Faults:          faults,
 	}, w)
 	for i := range 1 + rng.IntN(3) {
 		k := Key{fmt.Sprint("t", i), int32(i)}
 		w.keys = append(w.keys, k)
-		w.logs[k] = &modelLog{leader: int32(rng.IntN(3)), size: 6, old: rng.IntN(2) == 0, states: map[int64]*modelState{}}
-		w.sources[k] = &modelSource{key: k, unsure: map[int]bool{}, gone: map[int]bool{}, maybe: map[int]bool{}}
+		w.logs[k] = &modelLog{
+			leader: int32(rng.IntN(3)),
+			size:   6,
+			old:    rng.IntN(2) == 0,
+			states: map[int64]*modelState{},
+		}
+		w.sources[k] = &modelSource{
+			key:    k,
+			unsure: map[int]bool{},
+			gone:   map[int]bool{},
+			maybe:  map[int]bool{},
+		}
 		if rebatch && rng.IntN(2) == 0 {
 			w.sources[k].fixed = 3
 		}
@@ -308,7 +334,8 @@ func (w *model) step() {
 		if len(s.out) > 8 || s.left {
 			return
 		}
-		if s.cross > 0 && len(s.out) == 0 && rng.IntN(3) == 0 { // its start crosses with the failure of what is before it
+		// its start crosses with the failure of what is before it
+		if s.cross > 0 && len(s.out) == 0 && rng.IntN(3) == 0 {
 			it := newModelItem([]int{s.cross})
 			s.late = []*Item{it}
 			if w.m.Add(k, it, w.now); s.late != nil {
@@ -323,7 +350,8 @@ func (w *model) step() {
 			if n = s.fixed; n == 0 {
 				n = 1 + rng.IntN(5)
 			}
-			if s.broken && len(s.out) == 0 && rng.IntN(3) == 0 { // failover takes some records elsewhere
+			// failover takes some records elsewhere
+			if s.broken && len(s.out) == 0 && rng.IntN(3) == 0 {
 				for range 1 + rng.IntN(20) {
 					s.gone[s.next] = true
 					s.next++
@@ -385,7 +413,8 @@ func (w *model) step() {
 			l.dead = []int16{
 				kerr.NotEnoughReplicas.Code, kerr.RequestTimedOut.Code, kerr.NotEnoughReplicasAfterAppend.Code, kerr.TopicAuthorizationFailed.Code,
 			}[rng.IntN(4)]
-			l.appends = l.dead == kerr.NotEnoughReplicasAfterAppend.Code || l.dead == kerr.RequestTimedOut.Code && rng.IntN(2) == 0
+			l.appends = l.dead == kerr.NotEnoughReplicasAfterAppend.Code ||
+				l.dead == kerr.RequestTimedOut.Code && rng.IntN(2) == 0
 		}
 		// Expired. What may yet come twice would not be known again.
 		if len(s.out) == 0 && s.base >= s.most && !w.underway(k) {
@@ -460,7 +489,8 @@ func (w *model) apply(f *modelFlight) {
 	}
 }
 
-// breakConn loses a connection: what was on it may or may not arrive, and the client learns nothing.
+// breakConn loses a connection: what was on it may or may not arrive, and the client learns
+// nothing.
 func (w *model) breakConn(b int32) {
 	for _, f := range w.conns[b] {
 		if !f.applied {
@@ -537,8 +567,13 @@ func runModel(t testing.TB, seed uint64, steps int, faults Faults) (bad string, 
 			w.sum.delivered += s.base
 		}
 		sum = modelSum{
-			sum.answered + w.sum.answered, sum.delivered + w.sum.delivered, sum.unknown + w.sum.unknown,
-			sum.overdue + w.sum.overdue, sum.given + w.sum.given, sum.crossed + w.sum.crossed, sum.refused + w.sum.refused,
+			sum.answered + w.sum.answered,
+			sum.delivered + w.sum.delivered,
+			sum.unknown + w.sum.unknown,
+			sum.overdue + w.sum.overdue,
+			sum.given + w.sum.given,
+			sum.crossed + w.sum.crossed,
+			sum.refused + w.sum.refused,
 		}
 		if w.bad != "" {
 			return w.bad, sum
@@ -600,12 +635,16 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("%d steps: %+v", *modelSteps, sum)
 	n := *modelSteps
-	if sum.delivered < n/50 || sum.unknown < n/500_000 || sum.overdue < n/2_000 || sum.given < n/2_000 || sum.crossed < n/20_000 || sum.refused < n/5_000 {
+	if sum.delivered < n/50 || sum.unknown < n/500_000 || sum.overdue < n/2_000 ||
+		sum.given < n/2_000 ||
+		sum.crossed < n/20_000 ||
+		sum.refused < n/5_000 {
 		t.Fatalf("the model hardly delivers, forgets, keeps or gives back: %+v in %d steps", sum, n)
 	}
 }
 
-// A leader that has forgotten an idle producer takes any sequence: it gets one batch, and what is behind it only once that is taken.
+// A leader that has forgotten an idle producer takes any sequence: it gets one batch, and what is
+// behind it only once that is taken.
 func TestGateAfterIdleness(t *testing.T) {
 	w, s, l := newTinyModel(t)
 	w.give(s, 0)
@@ -619,7 +658,8 @@ func TestGateAfterIdleness(t *testing.T) {
 	}
 }
 
-// A leader that refuses a batch and takes one behind it has forgotten the producer: the later batch proves nothing about the earlier one.
+// A leader that refuses a batch and takes one behind it has forgotten the producer: the later batch
+// proves nothing about the earlier one.
 func TestGapAfterAForgottenProducer(t *testing.T) {
 	w, s, l := newTinyModel(t)
 	s.unsure = map[int]bool{1: true, 2: true, 3: true}
@@ -645,12 +685,34 @@ func TestGapAfterAForgottenProducer(t *testing.T) {
 	}
 }
 
-// newTinyModel returns a model without chance: one partition, whose leader takes one record at a time.
+// newTinyModel returns a model without chance: one partition, whose leader takes one record at a
+// time.
 func newTinyModel(t *testing.T) (*model, *modelSource, *modelLog) {
 	k := Key{"t", 0}
-	s, l := &modelSource{key: k, unsure: map[int]bool{}}, &modelLog{size: 1, states: map[int64]*modelState{}}
-	w := &model{t: t, keys: []Key{k}, sources: map[Key]*modelSource{k: s}, logs: map[Key]*modelLog{k: l}, trouble: map[Key]bool{}}
-	w.m = NewMachine(Config{Inflight: 5, RequestBytes: 1, DeliveryTimeout: time.Hour, BackoffMin: 1, BackoffMax: 1}, w)
+	s, l := &modelSource{
+		key:    k,
+		unsure: map[int]bool{},
+	}, &modelLog{
+		size:   1,
+		states: map[int64]*modelState{},
+	}
+	w := &model{
+		t:       t,
+		keys:    []Key{k},
+		sources: map[Key]*modelSource{k: s},
+		logs:    map[Key]*modelLog{k: l},
+		trouble: map[Key]bool{},
+	}
+	w.m = NewMachine(
+		Config{
+			Inflight:        5,
+			RequestBytes:    1,
+			DeliveryTimeout: time.Hour,
+			BackoffMin:      1,
+			BackoffMax:      1,
+		},
+		w,
+	)
 	w.m.SetLeader(k, 0)
 	return w, s, l
 }

@@ -50,7 +50,8 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		m.stale = true
 		m.trouble(p, res.failure(), now)
 	case again, moved:
-		if res.Code == kerr.TopicAuthorizationFailed.Code && m.events.Denied(p.Topic, res.failure(), false) {
+		if res.Code == kerr.TopicAuthorizationFailed.Code &&
+			m.events.Denied(p.Topic, res.failure(), false) {
 			p.denial = &res
 		}
 		p.recovering = true
@@ -79,7 +80,8 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 	}
 }
 
-// settle takes acknowledged items off the front, and begins again once all requests of a failed round are back.
+// settle takes acknowledged items off the front, and begins again once all requests of a failed
+// round are back.
 func (m *Machine) settle(p *partition, now int64) {
 	if p.recovering && p.flying == 0 {
 		p.recovering, p.proven = false, false

@@ -103,14 +103,16 @@ func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	return p
 }
 
-// Send queues an item. It does not block. Items of one partition are delivered in the order of the calls.
+// Send queues an item. It does not block. Items of one partition are delivered in the order of the
+// calls.
 func (p *Producer) Send(k Key, it *Item) {
 	if !p.post(added{k, it}) {
 		p.events.Failed(it, ErrClosed)
 	}
 }
 
-// Close gives back everything that is not delivered and waits until nothing of the producer runs any more.
+// Close gives back everything that is not delivered and waits until nothing of the producer runs
+// any more.
 func (p *Producer) Close() {
 	p.cancel()
 	<-p.done
@@ -237,7 +239,12 @@ func (p *Producer) drive(stale bool) time.Duration {
 	for _, b := range p.m.Leaders() {
 		s := p.brokers[b]
 		if s == nil {
-			s = &sender{p: p, id: b, free: p.cfg.Requests, queue: make(chan *Request, p.cfg.Requests)}
+			s = &sender{
+				p:     p,
+				id:    b,
+				free:  p.cfg.Requests,
+				queue: make(chan *Request, p.cfg.Requests),
+			}
 			p.brokers[b] = s
 			p.wg.Go(s.run)
 		}
@@ -345,7 +352,8 @@ func (s *sender) run() {
 			}
 			s.answer(r, w, resp, err)
 		})
-		// The next request must be behind this one on the connection: franz-go serializes requests in their order.
+		// The next request must be behind this one on the connection: franz-go serializes requests
+		// in their order.
 		select {
 		case <-w.written:
 		case <-over:
@@ -355,7 +363,11 @@ func (s *sender) run() {
 
 // wire packs what is not packed yet and arranges the batches by topic.
 func (s *sender) wire(r *Request) (*wireRequest, error) {
-	w := &wireRequest{maxVersion: s.p.maxProduce(), timeout: int32(s.p.cfg.RequestTimeout.Milliseconds()), written: make(chan struct{})}
+	w := &wireRequest{
+		maxVersion: s.p.maxProduce(),
+		timeout:    int32(s.p.cfg.RequestTimeout.Milliseconds()),
+		written:    make(chan struct{}),
+	}
 	if s.p.t != nil {
 		w.txn = &s.p.cfg.Txn.ID
 	}
@@ -378,7 +390,10 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 			}
 			w.topics = append(w.topics, wireTopic{name: b.Topic, id: t.id})
 		}
-		w.topics[j].partitions = append(w.topics[j].partitions, wireBatch{RequestBatch: *b, packed: packed})
+		w.topics[j].partitions = append(
+			w.topics[j].partitions,
+			wireBatch{RequestBatch: *b, packed: packed},
+		)
 	}
 	m := s.p.cfg.Metrics
 	m.requests.Inc()

@@ -22,7 +22,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// wireRequest is a ProduceRequest whose batches are copied once, from where they lie into franz-go's write buffer.
+// wireRequest is a ProduceRequest whose batches are copied once, from where they lie into
+// franz-go's write buffer.
 type wireRequest struct {
 	version    int16
 	maxVersion int16
@@ -118,7 +119,8 @@ func (r *wireRequest) AppendTo(dst []byte) []byte {
 	return dst
 }
 
-// appendBatch appends a copy of a record batch with another producer in its header, and the checksum that follows from it.
+// appendBatch appends a copy of a record batch with another producer in its header, and the
+// checksum that follows from it.
 func appendBatch(dst, packed []byte, id int64, epoch int16, sequence int32, txn bool) []byte {
 	at := len(dst)
 	dst = append(dst, packed...)

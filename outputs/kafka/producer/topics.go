@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// topics is what is known of the cluster's topics. Partition counts may be read by anybody; the rest belongs to the Producer's
-// loop.
+// topics is what is known of the cluster's topics. Partition counts may be read by anybody; the
+// rest belongs to the Producer's loop.
 type topics struct {
 	autoCreate bool
 
@@ -22,10 +22,11 @@ type topics struct {
 }
 
 type topic struct {
-	id      [16]byte
-	past    [][16]byte // ids that the name had before, the latest ones: the topic was deleted and made again
-	leaders []int32    // by partition; -1: none
-	err     error      // why nothing is known
+	id [16]byte
+	// ids that the name had before, the latest ones: the topic was deleted and made again
+	past    [][16]byte
+	leaders []int32 // by partition; -1: none
+	err     error   // why nothing is known
 }
 
 // names returns the topics somebody asked for.
@@ -81,7 +82,11 @@ func (t *topics) fetch(ctx context.Context, cl *kgo.Client) (map[string]topic, e
 		if rt.Topic == nil {
 			continue
 		}
-		tp := topic{id: rt.TopicID, err: kerr.ErrorForCode(rt.ErrorCode), leaders: make([]int32, len(rt.Partitions))}
+		tp := topic{
+			id:      rt.TopicID,
+			err:     kerr.ErrorForCode(rt.ErrorCode),
+			leaders: make([]int32, len(rt.Partitions)),
+		}
 		for j := range tp.leaders {
 			tp.leaders[j] = -1
 		}
@@ -96,8 +101,9 @@ func (t *topics) fetch(ctx context.Context, cl *kgo.Client) (map[string]topic, e
 	return out, nil
 }
 
-// store takes up what fetch returned, or its error for the topics that nothing is known of yet. Partitions once known are kept when a topic is
-// momentarily not there. What comes from a broker that is behind the times is taken out of found.
+// store takes up what fetch returned, or its error for the topics that nothing is known of yet.
+// Partitions once known are kept when a topic is momentarily not there. What comes from a broker
+// that is behind the times is taken out of found.
 func (t *topics) store(found map[string]topic, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +136,8 @@ func (t *topics) store(found map[string]topic, err error) {
 // maxPast bounds the ids that are remembered of a topic.
 const maxPast = 16
 
-// outdates reports whether f is older than what is known: it is of an earlier life of the topic, or has fewer partitions in this one.
+// outdates reports whether f is older than what is known: it is of an earlier life of the topic, or
+// has fewer partitions in this one.
 func (t *topic) outdates(f topic) bool {
 	if f.err != nil || f.id == ([16]byte{}) {
 		return false
@@ -163,8 +170,8 @@ func (e *TopicError) Reason() string {
 	return "metadata"
 }
 
-// Topic returns the number of a topic's partitions; 0 if it is not known yet, or what the cluster has against it. It does not block: Events.Present
-// and Denied tell when that has changed.
+// Topic returns the number of a topic's partitions; 0 if it is not known yet, or what the cluster
+// has against it. It does not block: Events.Present and Denied tell when that has changed.
 func (p *Producer) Topic(name string) (int, error) {
 	t := p.topics.get(name)
 	if len(t.leaders) > 0 {
@@ -193,5 +200,10 @@ func (p *Producer) TopicError(name string) error {
 			t.err = fmt.Errorf("%w; connecting failed: %w", untold, why)
 		}
 	}
-	return fmt.Errorf("%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err})
+	return fmt.Errorf(
+		"%w within %v: %w",
+		ErrTimeout,
+		p.cfg.DeliveryTimeout,
+		&TopicError{name, t.err},
+	)
 }

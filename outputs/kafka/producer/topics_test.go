@@ -6,9 +6,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// A broker that was away tells what it knew then. That a topic was made again, or got partitions, is not forgotten for it.
+// A broker that was away tells what it knew then. That a topic was made again, or got partitions,
+// is not forgotten for it.
 func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
-	first, second := topic{id: [16]byte{1}, leaders: []int32{1, 2}}, topic{id: [16]byte{2}, leaders: []int32{3}}
+	first, second := topic{
+		id:      [16]byte{1},
+		leaders: []int32{1, 2},
+	}, topic{
+		id:      [16]byte{2},
+		leaders: []int32{3},
+	}
 	more, without := topic{id: [16]byte{2}, leaders: []int32{3, 1, 2}}, topic{leaders: []int32{1}}
 	topics := topics{known: map[string]*topic{}}
 	topics.want("logs")
@@ -30,8 +37,14 @@ func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
 	} {
 		found := map[string]topic{"logs": step.told}
 		topics.store(found, nil)
-		if _, believed := found["logs"]; believed != step.believed || len(topics.get("logs").leaders) != step.leaders {
-			t.Errorf("step %d: believed %v, %d partitions", i, believed, len(topics.get("logs").leaders))
+		if _, believed := found["logs"]; believed != step.believed ||
+			len(topics.get("logs").leaders) != step.leaders {
+			t.Errorf(
+				"step %d: believed %v, %d partitions",
+				i,
+				believed,
+				len(topics.get("logs").leaders),
+			)
 		}
 	}
 }

@@ -12,7 +12,8 @@ var (
 	errUnsure   = errors.New("what a broker was sent may be there or not")
 )
 
-// ErrAborted is wrapped by the error of items whose transaction came to nothing: none of it will be seen.
+// ErrAborted is wrapped by the error of items whose transaction came to nothing: none of it will be
+// seen.
 var ErrAborted = errors.New("transaction aborted")
 
 // Begin makes a transactional machine go on under an identity that no transaction is open for.
@@ -55,14 +56,16 @@ func (m *Machine) held(p *partition) bool {
 	if !m.cfg.Transactional {
 		return false
 	}
-	return m.broken != nil || p.queue[p.sent].txn > m.current || p.joined != m.current && !m.cfg.Faults.NoJoin
+	return m.broken != nil || p.queue[p.sent].txn > m.current ||
+		p.joined != m.current && !m.cfg.Faults.NoJoin
 }
 
 // joins returns the partitions that must be added to the transaction.
 func (m *Machine) joins(now int64) []Key {
 	var out []Key
 	for _, p := range m.all {
-		if now >= p.notBefore && p.sent < len(p.queue) && p.queue[p.sent].txn == m.current && p.joined != m.current {
+		if now >= p.notBefore && p.sent < len(p.queue) && p.queue[p.sent].txn == m.current &&
+			p.joined != m.current {
 			out = append(out, p.Key)
 		}
 	}

@@ -16,19 +16,23 @@ type Stored struct {
 	Metadata string
 }
 
-// TxnEvents is told how transactions go. It is called from within the Txn's methods and must not call them.
+// TxnEvents is told how transactions go. It is called from within the Txn's methods and must not
+// call them.
 type TxnEvents interface {
-	// Ours looks at the stored position before anything is taken from who else uses the transactional id, and once more when
-	// nobody else can change it. The first may be of any time before: it need not hold the last commit. An error ends the attempt.
+	// Ours looks at the stored position before anything is taken from who else uses the
+	// transactional id, and once more when nobody else can change it. The first may be of any time
+	// before: it need not hold the last commit. An error ends the attempt.
 	Ours(Stored) error
 
-	// Settled tells that no transaction is open and none of unknown outcome is left, and what is committed. Items may be added.
+	// Settled tells that no transaction is open and none of unknown outcome is left, and what is
+	// committed. Items may be added.
 	Settled(Stored)
 
 	// Committed tells that the transaction of the last Commit is complete.
 	Committed()
 
-	// Broken tells that the transaction is given up and all items have failed. If a commit was under way, its outcome is not known until Settled says.
+	// Broken tells that the transaction is given up and all items have failed. If a commit was
+	// under way, its outcome is not known until Settled says.
 	Broken(error)
 
 	// Delayed tells of a failed attempt that will be repeated.
@@ -39,13 +43,15 @@ type TxnEvents interface {
 type CallKind uint8
 
 const (
-	CallPeek  CallKind = iota // OffsetFetch, whatever is under way: a transaction of ours that nobody but CallInit ends, maybe
-	CallInit                  // InitProducerID: ends what is open, and fences who opened it
-	CallFetch                 // OffsetFetch, once it is stable
-	CallJoin                  // AddPartitionsToTxn
-	CallGroup                 // AddOffsetsToTxn
-	CallStore                 // TxnOffsetCommit
-	CallEnd                   // EndTxn: commit
+	// OffsetFetch, whatever is under way: a transaction of ours that nobody but CallInit ends,
+	// maybe
+	CallPeek  CallKind = iota
+	CallInit           // InitProducerID: ends what is open, and fences who opened it
+	CallFetch          // OffsetFetch, once it is stable
+	CallJoin           // AddPartitionsToTxn
+	CallGroup          // AddOffsetsToTxn
+	CallStore          // TxnOffsetCommit
+	CallEnd            // EndTxn: commit
 )
 
 func (k CallKind) String() string {
@@ -71,7 +77,9 @@ type Answer struct {
 	ID     int64 // CallInit
 	Epoch  int16 // CallInit
 	Stored Stored
-	Barred []KeyCode // CallJoin: partitions whose topic does not exist or may not be written to; none was added for them
+	// CallJoin: partitions whose topic does not exist or may not be written to; none was added for
+	// them
+	Barred []KeyCode
 }
 
 // KeyCode is what a broker has against a partition.
@@ -80,12 +88,14 @@ type KeyCode struct {
 	Code int16
 }
 
-// Txn is the state of a transactional producer: it settles what came before, adds the Machine's partitions to the open transaction, and commits it
-// together with a position. Like Machine it has no clock, input or output, and is not safe for concurrent use.
+// Txn is the state of a transactional producer: it settles what came before, adds the Machine's
+// partitions to the open transaction, and commits it together with a position. Like Machine it has
+// no clock, input or output, and is not safe for concurrent use.
 //
-// Invariants: one call is out at a time. Nothing is sent between Broken and the Init that follows, and nothing that Init has not fenced can appear after the
-// Fetch behind it. A TxnOffsetCommit or EndTxn whose answer is lost is never tried again under its epoch: a late one could fall into the next
-// transaction.
+// Invariants: one call is out at a time. Nothing is sent between Broken and the Init that follows,
+// and nothing that Init has not fenced can appear after the Fetch behind it. A TxnOffsetCommit or
+// EndTxn whose answer is lost is never tried again under its epoch: a late one could fall into the
+// next transaction.
 type Txn struct {
 	cfg    Config
 	m      *Machine
@@ -138,7 +148,8 @@ func (t *Txn) enter(p txnPhase, now int64) {
 	t.phase, t.failures, t.notBefore, t.since = p, 0, 0, now
 }
 
-// Commit ends the transaction, in which everything is acknowledged, with a position. Cut has been called; what was added since goes into the next.
+// Commit ends the transaction, in which everything is acknowledged, with a position. Cut has been
+// called; what was added since goes into the next.
 func (t *Txn) Commit(position int64, metadata string, now int64) {
 	switch {
 	case t.phase != txnOpen:
@@ -170,7 +181,13 @@ func (t *Txn) Next(now int64) *Call {
 		case t.m.broken != nil:
 			t.breakUp(t.m.broken)
 		case t.phase > txnOpen && now-t.since > int64(t.cfg.DeliveryTimeout):
-			t.breakUp(fmt.Errorf("%w: the transaction could not be committed within %v", ErrTimeout, t.cfg.DeliveryTimeout))
+			t.breakUp(
+				fmt.Errorf(
+					"%w: the transaction could not be committed within %v",
+					ErrTimeout,
+					t.cfg.DeliveryTimeout,
+				),
+			)
 		}
 	}
 	if t.calling || now < t.notBefore {
@@ -266,7 +283,8 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 	}
 }
 
-// concurrentWait is the wait while a coordinator still completes the transaction before: some milliseconds, as a rule.
+// concurrentWait is the wait while a coordinator still completes the transaction before: some
+// milliseconds, as a rule.
 const concurrentWait = 4 * time.Millisecond
 
 func (t *Txn) delay(err error, now int64) {
@@ -321,9 +339,15 @@ func classifyCall(k CallKind, a Answer) callClass {
 		return callAgain // whatever it is: nothing can go on before
 	}
 	switch a.Code {
-	case kerr.ConcurrentTransactions.Code, kerr.CoordinatorLoadInProgress.Code, kerr.CoordinatorNotAvailable.Code, kerr.NotCoordinator.Code:
+	case kerr.ConcurrentTransactions.Code,
+		kerr.CoordinatorLoadInProgress.Code,
+		kerr.CoordinatorNotAvailable.Code,
+		kerr.NotCoordinator.Code:
 		return callAgain
-	case kerr.UnknownTopicOrPartition.Code, kerr.LeaderNotAvailable.Code, kerr.OperationNotAttempted.Code, kerr.NotLeaderForPartition.Code:
+	case kerr.UnknownTopicOrPartition.Code,
+		kerr.LeaderNotAvailable.Code,
+		kerr.OperationNotAttempted.Code,
+		kerr.NotLeaderForPartition.Code:
 		return callAgain
 	case kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.NetworkException.Code:
 		if k == CallStore || k == CallEnd {

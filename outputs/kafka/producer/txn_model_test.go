@@ -32,7 +32,9 @@ type txnCluster struct {
 	refused int          // so many, and so often
 	dead    int          // of letters, those that no transaction held when the position passed them
 
-	verify bool // leaders ask the coordinator whether the partition is in the transaction, as brokers do since 3.6
+	// leaders ask the coordinator whether the partition is in the transaction, as brokers do since
+	// 3.6
+	verify bool
 	bad    string
 }
 
@@ -46,12 +48,24 @@ type txnLog struct {
 
 func newTxnCluster(rng *rand.Rand) *txnCluster {
 	c := &txnCluster{
-		logs: map[Key]*txnLog{}, parts: map[Key]bool{}, barred: map[Key]bool{}, letters: map[int]bool{}, epoch: -1, verify: rng.IntN(2) == 0,
+		logs:    map[Key]*txnLog{},
+		parts:   map[Key]bool{},
+		barred:  map[Key]bool{},
+		letters: map[int]bool{},
+		epoch:   -1,
+		verify:  rng.IntN(2) == 0,
 	}
 	for i := range 1 + rng.IntN(3) {
 		k := Key{fmt.Sprint("t", i), int32(i)}
 		c.keys = append(c.keys, k)
-		c.logs[k] = &txnLog{modelLog: modelLog{leader: int32(rng.IntN(3)), size: 6, states: map[int64]*modelState{}}, last: -1}
+		c.logs[k] = &txnLog{
+			modelLog: modelLog{
+				leader: int32(rng.IntN(3)),
+				size:   6,
+				states: map[int64]*modelState{},
+			},
+			last: -1,
+		}
 	}
 	return c
 }
@@ -128,7 +142,8 @@ func (c *txnCluster) end(commit bool, epoch int16) {
 	clear(c.parts)
 }
 
-// call does what coordinators do: https://github.com/apache/kafka/blob/4.0/core/src/main/scala/kafka/coordinator/transaction/TransactionCoordinator.scala
+// call does what coordinators do:
+// https://github.com/apache/kafka/blob/4.0/core/src/main/scala/kafka/coordinator/transaction/TransactionCoordinator.scala
 func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 	if rng.IntN(20) == 0 {
 		return Answer{Code: kerr.NotCoordinator.Code} // it has moved
@@ -166,7 +181,8 @@ func (c *txnCluster) call(k *Call, rng *rand.Rand) Answer {
 	switch k.Kind {
 	case CallJoin:
 		if !c.ongoing && rng.IntN(3) == 0 {
-			return Answer{Code: kerr.ConcurrentTransactions.Code} // the one before is not complete yet
+			// the one before is not complete yet
+			return Answer{Code: kerr.ConcurrentTransactions.Code}
 		}
 		var barred []KeyCode
 		for _, key := range k.Keys {
@@ -237,8 +253,15 @@ type txnFlight struct {
 func newTxnWorld(rng *rand.Rand, faults Faults) *txnWorld {
 	w := &txnWorld{rng: rng, c: newTxnCluster(rng), denied: map[string]int64{}, faults: faults}
 	w.cfg = Config{
-		Inflight: 1 + rng.IntN(5), RequestBytes: 1 + rng.IntN(30), DeliveryTimeout: 200 * time.Millisecond,
-		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond, Transactional: true, Faults: faults,
+		Inflight: 1 + rng.IntN(
+			5,
+		),
+		RequestBytes:    1 + rng.IntN(30),
+		DeliveryTimeout: 200 * time.Millisecond,
+		BackoffMin:      time.Millisecond,
+		BackoffMax:      20 * time.Millisecond,
+		Transactional:   true,
+		Faults:          faults,
 	}
 	w.start()
 	return w
@@ -303,7 +326,12 @@ func (c *txnClient) Denied(topic string, err error, missing bool) bool {
 func (c *txnClient) Behind(*Item) bool   { return false }
 func (c *txnClient) Unwanted(*Item) bool { return false }
 func (c *txnClient) Overdue(Key, error)  { c.w.c.fail("a transaction holds what is overdue") }
-func (c *txnClient) Renumbered(Key)      { c.w.c.fail("a transactional producer renumbered by itself") }
+
+func (c *txnClient) Renumbered(
+	Key,
+) {
+	c.w.c.fail("a transactional producer renumbered by itself")
+}
 
 func (c *txnClient) Delivered(it *Item) {
 	b := it.Owner.(*txnBatch)
@@ -614,7 +642,12 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 			seen += int64(l.seen)
 		}
 		if w.c.bad == "" && seen+int64(w.c.dead) != w.c.stored.Position {
-			w.c.fail("%d records seen, %d in the dead letter, %d committed", seen, w.c.dead, w.c.stored.Position)
+			w.c.fail(
+				"%d records seen, %d in the dead letter, %d committed",
+				seen,
+				w.c.dead,
+				w.c.stored.Position,
+			)
 		}
 		if w.c.bad != "" {
 			return w.c.bad, sum
@@ -624,8 +657,8 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 	return "", sum
 }
 
-// Readers of committed records see each one once, in order, and the stored position agrees with them after every transaction, whatever is lost, late, moved, timed
-// out or killed.
+// Readers of committed records see each one once, in order, and the stored position agrees with
+// them after every transaction, whatever is lost, late, moved, timed out or killed.
 func TestTxnModel(t *testing.T) {
 	seed := *modelSeed
 	if seed == 0 {
@@ -637,7 +670,8 @@ func TestTxnModel(t *testing.T) {
 		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
 	}
 	t.Logf("%d steps: %+v", *modelSteps, sum)
-	if sum.committed < int64(*modelSteps)/100 || sum.breaks < int64(*modelSteps)/5000 || sum.refused < int64(*modelSteps)/5000 {
+	if sum.committed < int64(*modelSteps)/100 || sum.breaks < int64(*modelSteps)/5000 ||
+		sum.refused < int64(*modelSteps)/5000 {
 		t.Fatalf("the model hardly does anything: %+v", sum)
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// avroDecoder reads the Confluent wire format: a zero byte, the schema's id in four bytes, the Avro binary encoding.
+// avroDecoder reads the Confluent wire format: a zero byte, the schema's id in four bytes, the Avro
+// binary encoding.
 // https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 type avroDecoder struct {
 	client  *sr.Client
@@ -35,7 +36,8 @@ type entry struct {
 	until  time.Time // of err: it is asked again afterwards
 }
 
-// missTime is how long the registry is not asked again for an id it does not know, or while it does not answer.
+// missTime is how long the registry is not asked again for an id it does not know, or while it does
+// not answer.
 const missTime = 5 * time.Second
 
 // maxAnswer bounds an answer of the registry: the library reads it whole.
@@ -86,7 +88,10 @@ func newAvro(r *Registry) (*avroDecoder, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	opts = append(opts, sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: short{transport}}))
+	opts = append(
+		opts,
+		sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: short{transport}}),
+	)
 	client, err := sr.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)

@@ -20,7 +20,8 @@ import (
 
 // A value costs memory and time by its size, and no more than that of a text of 16 MiB beside.
 func TestValuesCostInProportion(t *testing.T) {
-	const slack = 48 << 20 // the text, what it grew from, and what a key or string of it is made from
+	// the text, what it grew from, and what a key or string of it is made from
+	const slack = 48 << 20
 	schema := func(text string) avro.Schema {
 		s, err := avro.ParseWithCache(text, "", &avro.SchemaCache{})
 		if err != nil {
@@ -28,7 +29,10 @@ func TestValuesCostInProportion(t *testing.T) {
 		}
 		return s
 	}
-	names := `{"type":"record","name":"r","fields":[{"name":"` + strings.Repeat("n", 2000) + `","type":"null"}]}`
+	names := `{"type":"record","name":"r","fields":[{"name":"` + strings.Repeat(
+		"n",
+		2000,
+	) + `","type":"null"}]}`
 	block := func(n int) []byte { return binary.AppendVarint(nil, int64(n)) }
 	for _, c := range []struct {
 		name   string
@@ -45,7 +49,8 @@ func TestValuesCostInProportion(t *testing.T) {
 			return append(binary.BigEndian.AppendUint32([]byte{0xdb}, uint32(n)), bytes.Repeat([]byte{1}, n)...)
 		}},
 		{"msgpack lying", nil, func(n int) []byte { return bytes.Repeat([]byte{0xdd, 0xff, 0xff, 0xff, 0xff}, n/5) }},
-		// A key that is a map stands as text, with the quotes in it written twice as long at each depth.
+		// A key that is a map stands as text, with the quotes in it written twice as long at each
+		// depth.
 		{"msgpack keys", nil, func(n int) []byte {
 			return append(append(bytes.Repeat([]byte{0x81}, 100), 0xa1, 'k'), bytes.Repeat([]byte{0xa1, 'v'}, 100)...)
 		}},
@@ -100,7 +105,11 @@ func TestRegistryThatDoesNotEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := costtest.Peak(func() {
-		if _, err = d.AppendJSON(nil, []byte{0, 0, 0, 0, 7, 0}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "an answer of more than") {
+		if _, err = d.AppendJSON(
+			nil,
+			[]byte{0, 0, 0, 0, 7, 0},
+		); !errors.Is(err, ErrUnavailable) ||
+			!strings.Contains(err.Error(), "an answer of more than") {
 			t.Error(err)
 		}
 	})

@@ -8,13 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUnavailable is wrapped by errors that pass: the schema registry does not answer. The record must be tried again, and is no dead letter.
+// ErrUnavailable is wrapped by errors that pass: the schema registry does not answer. The record
+// must be tried again, and is no dead letter.
 var ErrUnavailable = errors.New("schema registry unavailable")
 
 // Decoder turns values into JSON. Safe for concurrent use.
 type Decoder interface {
-	// AppendJSON appends value as one JSON text. An error that does not wrap ErrUnavailable tells that value is not what it should be.
-	// The text may hold white space where the value was JSON; it is not checked then.
+	// AppendJSON appends value as one JSON text. An error that does not wrap ErrUnavailable tells
+	// that value is not what it should be. The text may hold white space where the value was JSON;
+	// it is not checked then.
 	AppendJSON(dst, value []byte) ([]byte, error)
 	// Fingerprint tells what decides how values are decoded.
 	Fingerprint() string
@@ -63,8 +65,17 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("registry.urls: must not be empty"))
 		}
 		for _, s := range c.Registry.URLs {
-			if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-				errs = append(errs, fmt.Errorf("registry.urls: must be URLs such as \"http://registry:8081\", not %q", s))
+			if u, err := url.Parse(
+				s,
+			); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
+				u.Host == "" {
+				errs = append(
+					errs,
+					fmt.Errorf(
+						"registry.urls: must be URLs such as \"http://registry:8081\", not %q",
+						s,
+					),
+				)
 			}
 		}
 		if c.Registry.Timeout <= 0 {

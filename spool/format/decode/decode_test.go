@@ -48,8 +48,18 @@ func encoded(t testing.TB) (avro.Schema, []byte) {
 	}
 	x := "x"
 	b, err := avro.Marshal(schema, sample{
-		S: "a\"ü\n", F: 1.5, D: math.Inf(1), B: []byte{0, 255}, T: time.UnixMilli(1767323045678), Day: time.Unix(-86400, 0).UTC(), Dec: big.NewRat(-12345, 100), E: "B",
-		M: map[string]int{"k": 1}, A: []*string{nil, &x}, Fx: [2]byte{1, 2}, O: true,
+		S:   "a\"ü\n",
+		F:   1.5,
+		D:   math.Inf(1),
+		B:   []byte{0, 255},
+		T:   time.UnixMilli(1767323045678),
+		Day: time.Unix(-86400, 0).UTC(),
+		Dec: big.NewRat(-12345, 100),
+		E:   "B",
+		M:   map[string]int{"k": 1},
+		A:   []*string{nil, &x},
+		Fx:  [2]byte{1, 2},
+		O:   true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +101,8 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"schema": schemaText})
 	default:
 		w.WriteHeader(http.StatusNotFound)
-		_ = json.NewEncoder(w).Encode(map[string]any{"error_code": 40403, "message": "Schema not found"})
+		_ = json.NewEncoder(w).
+			Encode(map[string]any{"error_code": 40403, "message": "Schema not found"})
 	}
 }
 
@@ -99,7 +110,15 @@ func TestSchemaRegistry(t *testing.T) {
 	reg := &registry{}
 	srv := httptest.NewServer(reg)
 	defer srv.Close()
-	c := Config{Type: "avro", Registry: &Registry{URLs: []string{srv.URL}, Username: "me", Password: "pass", Timeout: 5 * time.Second}}
+	c := Config{
+		Type: "avro",
+		Registry: &Registry{
+			URLs:     []string{srv.URL},
+			Username: "me",
+			Password: "pass",
+			Timeout:  5 * time.Second,
+		},
+	}
 	d, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +135,11 @@ func TestSchemaRegistry(t *testing.T) {
 		t.Errorf("%d requests for one schema, want 1", n)
 	}
 	for _, bad := range [][]byte{nil, {0, 0, 0}, append([]byte{1}, value[1:]...), value[:len(value)-1], append(value[:len(value):len(value)], 0), binary.BigEndian.AppendUint32([]byte{0}, 8)} {
-		if got, err := d.AppendJSON([]byte("x"), bad); err == nil || errors.Is(err, ErrUnavailable) || string(got) != "x" {
+		if got, err := d.AppendJSON(
+			[]byte("x"),
+			bad,
+		); err == nil || errors.Is(err, ErrUnavailable) ||
+			string(got) != "x" {
 			t.Errorf("%x gives %s, %v; want an error that is for good", bad, got, err)
 		}
 	}
@@ -125,7 +148,13 @@ func TestSchemaRegistry(t *testing.T) {
 	if _, err := d.AppendJSON(nil, value); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, 9)); !errors.Is(err, ErrUnavailable) {
+	if _, err := d.AppendJSON(
+		nil,
+		binary.BigEndian.AppendUint32([]byte{0}, 9),
+	); !errors.Is(
+		err,
+		ErrUnavailable,
+	) {
 		t.Errorf("registry down: %v, want ErrUnavailable", err)
 	}
 }
@@ -138,12 +167,15 @@ func TestMessagePackToJSON(t *testing.T) {
 	value = msgp.AppendUint64(msgp.AppendString(value, "u"), math.MaxUint64)
 	value = msgp.AppendNil(msgp.AppendString(value, "n"))
 	got, err := msgpack{}.AppendJSON(nil, value)
-	if want := `{"i":-5,"f":1.5,"b":"AP8=","u":18446744073709551615,"n":null}`; err != nil || string(got) != want {
+	if want := `{"i":-5,"f":1.5,"b":"AP8=","u":18446744073709551615,"n":null}`; err != nil ||
+		string(got) != want {
 		t.Fatalf("%s, %v; want %s", got, err, want)
 	}
 	times := "\x83\xa1e\xd7\x00\x00\x00\x00\x01\x00\x00\x00\x02\x07\xd6\xff\x00\x00\x00\x03\xa1x\xc7\x01\x05z"
 	if got, err := (msgpack{}).AppendJSON(nil, []byte(times)); err != nil ||
-		string(got) != `{"e":"1970-01-01T00:00:01.000000002Z","7":"1970-01-01T00:00:03Z","x":{"type":5,"data":"eg=="}}` {
+		string(
+			got,
+		) != `{"e":"1970-01-01T00:00:01.000000002Z","7":"1970-01-01T00:00:03Z","x":{"type":5,"data":"eg=="}}` {
 		t.Errorf("%s, %v", got, err)
 	}
 	for i := range value {

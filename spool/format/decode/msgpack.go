@@ -17,8 +17,9 @@ type msgpack struct{}
 
 func (msgpack) Fingerprint() string { return "msgpack" }
 
-// AppendJSON implements Decoder. Binary becomes base64, timestamps (MessagePack's own and Fluentd's event time) ISO 8601, keys that are no strings the text
-// of their JSON, floats that are no numbers strings, and other extensions {"type": n, "data": base64}.
+// AppendJSON implements Decoder. Binary becomes base64, timestamps (MessagePack's own and Fluentd's
+// event time) ISO 8601, keys that are no strings the text of their JSON, floats that are no numbers
+// strings, and other extensions {"type": n, "data": base64}.
 func (msgpack) AppendJSON(dst, value []byte) ([]byte, error) {
 	out, rest, err := appendMessagePack(dst, value, 0, len(dst)+maxText(len(value)))
 	if err == nil && len(rest) > 0 {
@@ -166,7 +167,8 @@ func appendExtension(dst, b []byte) (out, rest []byte, err error) {
 	return append(appendBase64(append(dst, `,"data":`...), data), '}'), rest, nil
 }
 
-// extensionTime reads a timestamp: https://github.com/msgpack/msgpack/blob/master/spec.md#timestamp-extension-type, and type 0,
+// extensionTime reads a timestamp:
+// https://github.com/msgpack/msgpack/blob/master/spec.md#timestamp-extension-type, and type 0,
 // https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1#eventtime-ext-format
 func extensionTime(kind int8, p []byte) (time.Time, bool) {
 	var s, nano int64

@@ -16,8 +16,10 @@ import (
 
 var errShort = errors.New("unexpected end")
 
-// AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON: records with their fields in order, unions
-// without naming the branch, timestamps and dates in ISO 8601, decimals and floats that are no numbers as strings, bytes in base64. It returns what follows.
+// AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON:
+// records with their fields in order, unions without naming the branch, timestamps and dates in ISO
+// 8601, decimals and floats that are no numbers as strings, bytes in base64. It returns what
+// follows.
 func AppendAvro(dst, p []byte, schema avro.Schema) (out, rest []byte, err error) {
 	t := transcoder{dst: dst, p: p, budget: 16*len(p) + 1<<16, most: len(dst) + maxText(len(p))}
 	if err := t.value(schema, 0); err != nil {
@@ -32,12 +34,14 @@ type transcoder struct {
 	most   int // length of dst
 }
 
-// maxText is how long the JSON of a value of n bytes may be. A schema makes much of little: names of
-// fields, and values that take no bytes.
+// maxText is how long the JSON of a value of n bytes may be. A schema makes much of little: names
+// of fields, and values that take no bytes.
 func maxText(n int) int { return max(4*n, 16<<20) }
 
 // errLong tells that a value is too long as JSON.
-var errLong = errors.New("its JSON is more than 16 MiB, and more than four times as long as the value")
+var errLong = errors.New(
+	"its JSON is more than 16 MiB, and more than four times as long as the value",
+)
 
 func (t *transcoder) long() (int64, error) {
 	v, n := binary.Varint(t.p)
@@ -260,7 +264,10 @@ func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
 		if len(b) > 0 && b[0]&0x80 != 0 {
 			v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(len(b))*8))
 		}
-		text := new(big.Rat).SetFrac(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Scale())), nil)).FloatString(d.Scale())
+		text := new(
+			big.Rat,
+		).SetFrac(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Scale())), nil)).
+			FloatString(d.Scale())
 		t.dst = appendString(t.dst, text)
 		return
 	}

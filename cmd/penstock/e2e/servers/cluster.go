@@ -25,9 +25,10 @@ const (
 	ClusterPassword = "edge-secret"
 )
 
-// Cluster is Apache Kafka with three brokers and a controller by itself, so that two brokers can go and the quorum stays. Topics have
-// three replicas, two of which must be in sync, and so have the internal ones. Who comes to Addrs may do everything; who comes to
-// SecuredAddrs is User:edge and may do what ACLs say.
+// Cluster is Apache Kafka with three brokers and a controller by itself, so that two brokers can go
+// and the quorum stays. Topics have three replicas, two of which must be in sync, and so have the
+// internal ones. Who comes to Addrs may do everything; who comes to SecuredAddrs is User:edge and
+// may do what ACLs say.
 //
 // Different nodes may be dealt with at the same time; calls for one node must not overlap.
 type Cluster struct {
@@ -43,8 +44,8 @@ type node struct {
 	p                      *process
 }
 
-// NewCluster formats and starts a cluster with its data under dir. The jars are taken from $PENSTOCK_KAFKA_LIBS. Extra settings are
-// lines of every node's server.properties.
+// NewCluster formats and starts a cluster with its data under dir. The jars are taken from
+// $PENSTOCK_KAFKA_LIBS. Extra settings are lines of every node's server.properties.
 func NewCluster(dir string, settings ...string) (*Cluster, error) {
 	libs := os.Getenv("PENSTOCK_KAFKA_LIBS")
 	if libs == "" {
@@ -104,8 +105,11 @@ func (c *Cluster) format(n *node, settings []string) error {
 		"listeners=" + listeners,
 		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURED:SASL_PLAINTEXT",
 		"sasl.enabled.mechanisms=PLAIN",
-		fmt.Sprintf("listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%s=%q;",
-			ClusterUser, ClusterPassword),
+		fmt.Sprintf(
+			"listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%s=%q;",
+			ClusterUser,
+			ClusterPassword,
+		),
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users=User:ANONYMOUS",
 		"log.dirs=" + filepath.Join(n.dir, "data"),
@@ -129,7 +133,8 @@ func (c *Cluster) format(n *node, settings []string) error {
 		return err
 	}
 	out, err := exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", c.classpath, "kafka.tools.StorageTool", "format",
-		"-t", "cGVuc3RvY2stdGVzdHMtMQ", "-c", n.config()).CombinedOutput()
+		"-t", "cGVuc3RvY2stdGVzdHMtMQ", "-c", n.config()).
+		CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format kafka storage of node %d: %w\n%s", n.id, err, out)
 	}
@@ -157,14 +162,24 @@ func (c *Cluster) SecuredAddrs() []string {
 	return []string{c.nodes[1].securedAddr, c.nodes[2].securedAddr, c.nodes[3].securedAddr}
 }
 
-// Start starts a node and returns once it listens, which a broker does when the controller has let it in. A node that runs is left
-// alone.
+// Start starts a node and returns once it listens, which a broker does when the controller has let
+// it in. A node that runs is left alone.
 func (c *Cluster) Start(id int) error {
 	n := c.nodes[id]
 	if p := n.running(); p != nil && !p.ended() {
 		return nil
 	}
-	cmd := exec.Command("java", "-Xms128m", n.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", c.classpath, "kafka.Kafka", n.config())
+	cmd := exec.Command(
+		"java",
+		"-Xms128m",
+		n.heap,
+		"-XX:+UseSerialGC",
+		"-XX:TieredStopAtLevel=1",
+		"-cp",
+		c.classpath,
+		"kafka.Kafka",
+		n.config(),
+	)
 	p, err := startProcess(cmd, c.LogPath(id))
 	if err != nil {
 		return fmt.Errorf("start node %d: %w", id, err)
@@ -194,7 +209,8 @@ func (c *Cluster) Kill(id int) {
 	}
 }
 
-// Stop ends a node with SIGTERM: a broker hands its partitions over. One that has not ended after 30 s is killed.
+// Stop ends a node with SIGTERM: a broker hands its partitions over. One that has not ended after
+// 30 s is killed.
 func (c *Cluster) Stop(id int) error {
 	p := c.nodes[id].running()
 	if err := p.signal(syscall.SIGTERM); err != nil {

@@ -23,7 +23,11 @@ func TestClusterKeepsWhatWasAcknowledged(t *testing.T) {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Addrs()...), kgo.DefaultProduceTopic("t"), kgo.ConsumeTopics("t"))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.Addrs()...),
+		kgo.DefaultProduceTopic("t"),
+		kgo.ConsumeTopics("t"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,17 +94,34 @@ func answers(ctx context.Context, c *Cluster, id int, within time.Duration) erro
 // secured produces as the user, who may do what ACLs allow.
 func secured(t *testing.T, c *Cluster, adm *kadm.Client, topic string) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.SecuredAddrs()...), kgo.DefaultProduceTopic(topic), kgo.MetadataMinAge(100*time.Millisecond),
-		kgo.SASL(plain.Auth{User: ClusterUser, Pass: ClusterPassword}.AsMechanism()), kgo.RecordDeliveryTimeout(10*time.Second), kgo.UnknownTopicRetries(-1))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(c.SecuredAddrs()...),
+		kgo.DefaultProduceTopic(topic),
+		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.SASL(
+			plain.Auth{User: ClusterUser, Pass: ClusterPassword}.AsMechanism(),
+		),
+		kgo.RecordDeliveryTimeout(10*time.Second),
+		kgo.UnknownTopicRetries(-1),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	if err := cl.ProduceSync(t.Context(), kgo.StringRecord("denied")).FirstErr(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+	if err := cl.ProduceSync(t.Context(), kgo.StringRecord("denied")).
+		FirstErr(); !errors.Is(
+		err,
+		kerr.TopicAuthorizationFailed,
+	) {
 		t.Fatalf("without an ACL: %v", err)
 	}
 	user := "User:" + ClusterUser
-	allow := kadm.NewACLs().Allow(user).AllowHosts("*").Topics(topic).Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral)
+	allow := kadm.NewACLs().
+		Allow(user).
+		AllowHosts("*").
+		Topics(topic).
+		Operations(kadm.OpAll).
+		ResourcePatternType(kadm.ACLPatternLiteral)
 	if _, err := adm.CreateACLs(t.Context(), allow); err != nil {
 		t.Fatal(err)
 	}

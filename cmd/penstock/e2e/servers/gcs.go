@@ -17,7 +17,8 @@ type GCS struct {
 	p         *process
 }
 
-// NewGCS starts an emulator with its data under dir and the given buckets. The binary is $PENSTOCK_FAKE_GCS.
+// NewGCS starts an emulator with its data under dir and the given buckets. The binary is
+// $PENSTOCK_FAKE_GCS.
 func NewGCS(dir string, buckets ...string) (*GCS, error) {
 	port, err := freePort()
 	if err != nil {
@@ -34,7 +35,11 @@ func NewGCS(dir string, buckets ...string) (*GCS, error) {
 		return nil, err
 	}
 	for _, b := range buckets {
-		resp, err := http.Post(g.URL()+"b?project=test", "application/json", strings.NewReader(fmt.Sprintf(`{"name":%q}`, b)))
+		resp, err := http.Post(
+			g.URL()+"b?project=test",
+			"application/json",
+			strings.NewReader(fmt.Sprintf(`{"name":%q}`, b)),
+		)
 		if err != nil {
 			g.Close()
 			return nil, err
@@ -54,8 +59,23 @@ func (g *GCS) URL() string { return "http://" + g.addr + "/storage/v1/" }
 // Start starts the emulator and returns once it listens.
 func (g *GCS) Start() error {
 	host, port, _ := strings.Cut(g.addr, ":")
-	cmd := exec.Command(os.Getenv("PENSTOCK_FAKE_GCS"), "-scheme", "http", "-host", host, "-port", port,
-		"-public-host", g.addr, "-external-url", "http://"+g.addr, "-backend", "filesystem", "-filesystem-root", filepath.Join(g.dir, "data"))
+	cmd := exec.Command(
+		os.Getenv("PENSTOCK_FAKE_GCS"),
+		"-scheme",
+		"http",
+		"-host",
+		host,
+		"-port",
+		port,
+		"-public-host",
+		g.addr,
+		"-external-url",
+		"http://"+g.addr,
+		"-backend",
+		"filesystem",
+		"-filesystem-root",
+		filepath.Join(g.dir, "data"),
+	)
 	p, err := startProcess(cmd, filepath.Join(g.dir, "gcs.log"))
 	if err != nil {
 		return fmt.Errorf("start fake-gcs-server: %w", err)

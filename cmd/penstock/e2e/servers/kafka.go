@@ -10,18 +10,20 @@ import (
 	"time"
 )
 
-// Kafka is one Apache Kafka broker (KRaft, combined controller). It can be killed and started again on its data.
+// Kafka is one Apache Kafka broker (KRaft, combined controller). It can be killed and started again
+// on its data.
 type Kafka struct {
 	dir, addr, classpath string
 	more                 map[string]string // addresses by listener
 	p                    *process
 }
 
-// Listener is one more listener of a broker. Settings of its own are given to NewKafkaWith as listener.name.NAME.SETTING, NAME in lower case.
+// Listener is one more listener of a broker. Settings of its own are given to NewKafkaWith as
+// listener.name.NAME.SETTING, NAME in lower case.
 type Listener struct{ Name, Protocol string }
 
-// NewKafka formats and starts a broker with its data under dir. The jars are taken from $PENSTOCK_KAFKA_LIBS. Extra settings are lines of
-// server.properties.
+// NewKafka formats and starts a broker with its data under dir. The jars are taken from
+// $PENSTOCK_KAFKA_LIBS. Extra settings are lines of server.properties.
 func NewKafka(dir string, settings ...string) (*Kafka, error) {
 	return NewKafkaWith(dir, nil, settings...)
 }
@@ -40,7 +42,12 @@ func NewKafkaWith(dir string, more []Listener, settings ...string) (*Kafka, erro
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{dir: dir, addr: fmt.Sprintf("127.0.0.1:%d", port), classpath: filepath.Join(libs, "*"), more: map[string]string{}}
+	k := &Kafka{
+		dir:       dir,
+		addr:      fmt.Sprintf("127.0.0.1:%d", port),
+		classpath: filepath.Join(libs, "*"),
+		more:      map[string]string{},
+	}
 	listeners, protocols := "PLAINTEXT://"+k.addr, "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 	for _, l := range more {
 		port, err := freePort()
@@ -100,7 +107,16 @@ func (k *Kafka) LogPath() string { return filepath.Join(k.dir, "kafka.log") }
 
 // Start starts the broker and returns once it listens.
 func (k *Kafka) Start() error {
-	cmd := exec.Command("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", k.classpath, "kafka.Kafka", k.config())
+	cmd := exec.Command(
+		"java",
+		"-Xms256m",
+		"-Xmx512m",
+		"-XX:+UseSerialGC",
+		"-cp",
+		k.classpath,
+		"kafka.Kafka",
+		k.config(),
+	)
 	p, err := startProcess(cmd, k.LogPath())
 	if err != nil {
 		return fmt.Errorf("start kafka: %w", err)

@@ -82,8 +82,8 @@ func (p *process) waitListening(ctx context.Context, addr string) error {
 	}
 }
 
-// lastingPort returns a loopback port that nobody listens on now, and that the system gives to nobody of itself: it is free as well when a server comes
-// back to it.
+// lastingPort returns a loopback port that nobody listens on now, and that the system gives to
+// nobody of itself: it is free as well when a server comes back to it.
 func lastingPort() (int, error) {
 	var err error
 	for range 100 {

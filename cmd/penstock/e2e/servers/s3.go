@@ -25,7 +25,8 @@ const (
 	S3SecretKey = "penstock-test-secret"
 )
 
-// NewS3 starts a server with its data under dir and the given buckets. The binary is $PENSTOCK_VERSITYGW.
+// NewS3 starts a server with its data under dir and the given buckets. The binary is
+// $PENSTOCK_VERSITYGW.
 func NewS3(dir string, buckets ...string) (*S3, error) {
 	port, err := freePort()
 	if err != nil {
@@ -46,7 +47,10 @@ func NewS3(dir string, buckets ...string) (*S3, error) {
 		Credentials: credentials.NewStaticCredentialsProvider(S3AccessKey, S3SecretKey, ""),
 	})
 	for _, b := range buckets {
-		if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String(b)}); err != nil {
+		if _, err := client.CreateBucket(
+			context.Background(),
+			&s3.CreateBucketInput{Bucket: aws.String(b)},
+		); err != nil {
 			s.Close()
 			return nil, fmt.Errorf("create bucket %s: %w", b, err)
 		}
@@ -59,8 +63,21 @@ func (s *S3) URL() string { return "http://" + s.addr }
 
 // Start starts the server and returns once it listens.
 func (s *S3) Start() error {
-	cmd := exec.Command(os.Getenv("PENSTOCK_VERSITYGW"), "--access", S3AccessKey, "--secret", S3SecretKey,
-		"--port", s.addr, "--region", "us-east-1", "posix", "--sidecar", filepath.Join(s.dir, "meta"), filepath.Join(s.dir, "data"))
+	cmd := exec.Command(
+		os.Getenv("PENSTOCK_VERSITYGW"),
+		"--access",
+		S3AccessKey,
+		"--secret",
+		S3SecretKey,
+		"--port",
+		s.addr,
+		"--region",
+		"us-east-1",
+		"posix",
+		"--sidecar",
+		filepath.Join(s.dir, "meta"),
+		filepath.Join(s.dir, "data"),
+	)
 	if err := os.MkdirAll(filepath.Join(s.dir, "meta"), 0o755); err != nil {
 		return err
 	}

@@ -21,7 +21,11 @@ func TestKafkaKeepsItsDataThroughAKill(t *testing.T) {
 	defer k.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.DefaultProduceTopic("t"), kgo.ConsumeTopics("t"))
+	cl, err := kgo.NewClient(
+		kgo.SeedBrokers(k.Addr()),
+		kgo.DefaultProduceTopic("t"),
+		kgo.ConsumeTopics("t"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,12 +19,13 @@ import (
 // Mechanism is the broker's side of a SASL mechanism.
 type Mechanism interface {
 	Name() string
-	// Check judges a client's message; round counts the messages of one authentication from 0. The last returns who the client is, those
-	// before it what the client must answer.
+	// Check judges a client's message; round counts the messages of one authentication from 0. The
+	// last returns who the client is, those before it what the client must answer.
 	Check(round int, msg []byte) (answer []byte, who string, err error)
 }
 
-// Gate stands before the brokers of a cluster: its Listen is for kfake.ListenFn. The exported fields are set before the first connection.
+// Gate stands before the brokers of a cluster: its Listen is for kfake.ListenFn. The exported
+// fields are set before the first connection.
 type Gate struct {
 	TLS      *tls.Config   // nil: none is spoken
 	SASL     Mechanism     // nil: everybody is let in
@@ -58,7 +59,13 @@ func (g *Gate) look() (Seen, <-chan struct{}) {
 		g.changed = make(chan struct{})
 	}
 	s := g.seen
-	s.Entered, s.Renewed, s.Refused = slices.Clone(s.Entered), slices.Clone(s.Renewed), slices.Clone(s.Refused)
+	s.Entered, s.Renewed, s.Refused = slices.Clone(
+		s.Entered,
+	), slices.Clone(
+		s.Renewed,
+	), slices.Clone(
+		s.Refused,
+	)
 	return s, g.changed
 }
 
@@ -269,14 +276,19 @@ func (v *visit) handshake(req *kmsg.SASLHandshakeRequest, resp *kmsg.SASLHandsha
 	return false
 }
 
-func (v *visit) authenticate(req *kmsg.SASLAuthenticateRequest, resp *kmsg.SASLAuthenticateResponse) bool {
+func (v *visit) authenticate(
+	req *kmsg.SASLAuthenticateRequest,
+	resp *kmsg.SASLAuthenticateResponse,
+) bool {
 	if !v.asked {
 		resp.ErrorCode = kerr.IllegalSaslState.Code
 		return false
 	}
 	answer, who, err := v.g.SASL.Check(v.round, req.SASLAuthBytes)
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr(err.Error())
+		resp.ErrorCode, resp.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr(
+			err.Error(),
+		)
 		v.g.refuse("%v", err)
 		return false
 	}

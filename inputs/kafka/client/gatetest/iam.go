@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// IAM is the mechanism AWS_MSK_IAM: a request to connect, signed with version 4 of AWS's signatures. Clients are called by their access key.
+// IAM is the mechanism AWS_MSK_IAM: a request to connect, signed with version 4 of AWS's
+// signatures. Clients are called by their access key.
 type IAM struct {
 	Region, AccessKey, Secret string
 	SessionToken              string   // "" for lasting keys
@@ -62,8 +63,12 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 	}
 	scope := fmt.Sprintf("%s/%s/kafka-cluster/aws4_request", at.Format("20060102"), m.Region)
 	signed := map[string]string{
-		"Action": "kafka-cluster:Connect", "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": m.AccessKey + "/" + scope,
-		"X-Amz-Date": got["x-amz-date"], "X-Amz-Expires": got["x-amz-expires"], "X-Amz-SignedHeaders": "host",
+		"Action":              "kafka-cluster:Connect",
+		"X-Amz-Algorithm":     "AWS4-HMAC-SHA256",
+		"X-Amz-Credential":    m.AccessKey + "/" + scope,
+		"X-Amz-Date":          got["x-amz-date"],
+		"X-Amz-Expires":       got["x-amz-expires"],
+		"X-Amz-SignedHeaders": "host",
 	}
 	if m.SessionToken != "" {
 		signed["X-Amz-Security-Token"] = m.SessionToken
@@ -86,7 +91,16 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 		return fmt.Errorf("other members: %q", slices.Sorted(maps.Keys(got)))
 	}
 	empty := sha256.Sum256(nil)
-	canonical := sha256.Sum256([]byte("GET\n/\n" + strings.Join(query, "&") + "\nhost:" + got["host"] + "\n\nhost\n" + hex.EncodeToString(empty[:])))
+	canonical := sha256.Sum256(
+		[]byte(
+			"GET\n/\n" + strings.Join(
+				query,
+				"&",
+			) + "\nhost:" + got["host"] + "\n\nhost\n" + hex.EncodeToString(
+				empty[:],
+			),
+		),
+	)
 	key := []byte("AWS4" + m.Secret)
 	for _, part := range append(strings.Split(scope, "/"), "AWS4-HMAC-SHA256\n"+got["x-amz-date"]+"\n"+scope+"\n"+hex.EncodeToString(canonical[:])) {
 		mac := hmac.New(sha256.New, key)
@@ -103,7 +117,8 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 func escape(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			strings.IndexByte("-_.~", c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)

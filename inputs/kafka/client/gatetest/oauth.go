@@ -30,8 +30,8 @@ func (o *OAuthBearer) Name() string { return "OAUTHBEARER" }
 
 const invalidToken = `{"status":"invalid_token","scope":"kafka"}`
 
-// Check implements Mechanism: a token that is not good is answered with a challenge, which the client must end with one byte before it is told that it
-// has failed.
+// Check implements Mechanism: a token that is not good is answered with a challenge, which the
+// client must end with one byte before it is told that it has failed.
 func (o *OAuthBearer) Check(round int, msg []byte) (answer []byte, who string, err error) {
 	if round > 0 {
 		if string(msg) != "\x01" {

@@ -1,0 +1,112 @@
+// Command lines reports what is longer than a line should be: 100 columns for comments and Markdown,
+// 120 for code but that of tests, a tab being four. Of Go, the insides of literals do not count, since
+// they cannot be broken, nor addresses in comments; of Markdown, tables and code do not.
+package main
+
+import (
+	"fmt"
+	"go/scanner"
+	"go/token"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+const (
+	limit     = 100
+	codeLimit = 120
+)
+
+func main() {
+	out, err := exec.Command("git", "ls-files", "-z", "*.go", "*.md").Output()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "list the files:", err)
+		os.Exit(1)
+	}
+	failed := false
+	for _, name := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
+		text, err := os.ReadFile(name)
+		if err != nil || strings.Contains(name, "testdata/") {
+			continue // removed, or somebody else's
+		}
+		lines := measured(name, text)
+		for i, line := range lines {
+			if n := width(line); n > limitOf(name, line) {
+				fmt.Printf("%s:%d: %d columns\n", name, i+1, n)
+				failed = true
+			}
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+// limitOf returns how long a line may be. What is drawn or listed in a comment counts as code, and
+// the tables of tests are as long as they are.
+func limitOf(name, line string) int {
+	text, comment := strings.CutPrefix(strings.TrimSpace(line), "//")
+	switch {
+	case comment && strings.Contains(text, "://"), !comment && strings.HasSuffix(name, "_test.go"):
+		return math.MaxInt
+	case strings.HasSuffix(name, ".md"):
+		return limit
+	case comment && !strings.HasPrefix(text, "\t") && !strings.HasPrefix(text, "  "):
+		return limit
+	}
+	return codeLimit
+}
+
+// measured returns the lines of a file without what does not count.
+func measured(name string, text []byte) []string {
+	if strings.HasSuffix(name, ".md") {
+		return prose(string(text))
+	}
+	fset := token.NewFileSet()
+	file := fset.AddFile(name, -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, text, nil, 0)
+	out := append([]byte(nil), text...)
+	for {
+		pos, tok, lit := s.Scan()
+		if tok == token.EOF {
+			break
+		}
+		if tok != token.STRING && tok != token.CHAR {
+			continue
+		}
+		at := file.Offset(pos)
+		for i := at; i < at+len(lit) && i < len(out); i++ {
+			if out[i] != '\n' {
+				out[i] = 0
+			}
+		}
+	}
+	return strings.Split(strings.ReplaceAll(string(out), "\x00", ""), "\n")
+}
+
+// prose returns the lines of a Markdown file, those of tables and code empty.
+func prose(text string) []string {
+	lines := strings.Split(text, "\n")
+	code := false
+	for i, line := range lines {
+		fence := strings.HasPrefix(strings.TrimSpace(line), "```")
+		if fence {
+			code = !code
+		}
+		if code || fence || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "    ") {
+			lines[i] = ""
+		}
+	}
+	return lines
+}
+
+func width(line string) (n int) {
+	for _, r := range line {
+		if n++; r == '\t' {
+			n += 3
+		}
+	}
+	return n
+}
