@@ -43,6 +43,8 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	}
 	config := replaceAll(
 		exactlyConfig,
+		"ROUTE",
+		exactlyRoute,
 		"FAILOVER",
 		newestFirst,
 		"STORE",

@@ -32,6 +32,8 @@ func twinStops(t *testing.T, broker stopper) {
 	config := func(data string) string {
 		text := replaceAll(
 			exactlyConfig,
+			"ROUTE",
+			exactlyRoute,
 			"BROKER",
 			broker.Addr(),
 			"FAILOVER",
