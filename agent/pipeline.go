@@ -510,17 +510,6 @@ func (p *pipeline) finish(buf *buffer.Buffer) {
 	close(p.gone)
 }
 
-func (p *pipeline) units() []*unit {
-	var out []*unit
-	for _, u := range p.inputs {
-		out = append(out, u.unit)
-	}
-	for _, u := range p.outputs {
-		out = append(out, u.unit)
-	}
-	return out
-}
-
 // inputsFinished tells whether every input has come to its natural end.
 func (p *pipeline) inputsFinished() bool {
 	for _, u := range p.inputs {

@@ -1,6 +1,7 @@
-// Command lines reports what is longer than a line should be: 100 columns for comments and Markdown,
-// 120 for code but that of tests, a tab being four. Of Go, the insides of literals do not count, since
-// they cannot be broken, nor addresses in comments; of Markdown, tables and code do not.
+// Command lines reports what is longer than a line should be: 100 columns for comments and
+// Markdown, 120 for code but that of tests, a tab being four. Of Go, the insides of literals do not
+// count, since they cannot be broken, nor addresses in comments; of Markdown, tables and code do
+// not.
 package main
 
 import (

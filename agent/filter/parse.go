@@ -104,7 +104,7 @@ func (c *ParseConfig) compile() (*Parse, error) {
 		names = append([]string{c.Format}, names...)
 	}
 	if len(names) == 0 {
-		fail(errors.New("format: say how the text is written: json, regex, nginx ..."))
+		fail(errors.New("format: say how the text is written: json, regex, nginx or another"))
 	}
 	loc, err := time.LoadLocation(c.Zone)
 	if err != nil {

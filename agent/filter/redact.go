@@ -234,7 +234,7 @@ func (f *Redact) one(re redaction, text []byte) (out []byte, found bool) {
 				_, n := utf8.DecodeLastRune(tail)
 				tail = tail[:len(tail)-n]
 			}
-			if len(tail) >= 4 && bytes.IndexAny(match[len(tail):], "\"\\\n\r\t") < 0 {
+			if len(tail) >= 4 && !bytes.ContainsAny(match[len(tail):], "\"\\\n\r\t") {
 				out = append(out, match[len(tail):]...)
 			}
 		default:

@@ -25,7 +25,6 @@ type world struct {
 	backSince  time.Time
 	onDisk     []time.Time // when each of the records that wait came
 	inOverflow int64
-	lost       int64
 }
 
 func newWorld() *world {

@@ -56,7 +56,6 @@ type family struct {
 	label   string
 	story   []string
 	agent   *agent
-	ended   bool
 	events  []event // that the agent was not told of
 	watched bool    // it is told of them at all
 	pause   func()  // what happens in the middle of a rotation

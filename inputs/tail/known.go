@@ -4,7 +4,6 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -165,17 +164,6 @@ func (m *manager) sourceOf(s sight) string {
 		}
 	}
 	return s.path
-}
-
-// rotations returns how often a file was rotated, as far as its name tells: 2 for app.log.2 and
-// app.log.2.gz, 0 for app.log.
-func rotations(path string) int {
-	name := uncompressedName(path)
-	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
-	if err != nil || n < 0 || n > 99999 { // a date
-		return 0
-	}
-	return n
 }
 
 // isRotationOf tells whether a file named name may be what rotation made of one named of.

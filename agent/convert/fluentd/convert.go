@@ -344,7 +344,7 @@ func (c *converter) pipelines() {
 // pattern reads the argument of a match or filter.
 func pattern(arg string) (flow.Match, error) {
 	if strings.Contains(arg, "#{") {
-		return flow.All(), fmt.Errorf("Ruby is not evaluated; write the tags")
+		return flow.All(), fmt.Errorf("no Ruby is evaluated; write the tags")
 	}
 	if strings.HasPrefix(arg, "/") && strings.HasSuffix(arg, "/") && len(arg) > 1 {
 		re, err := flow.RE2(arg, false)

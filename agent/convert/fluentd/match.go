@@ -357,4 +357,4 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 	)
 }
 
-var errRuby = errors.New("Ruby is not evaluated")
+var errRuby = errors.New("no Ruby is evaluated")

@@ -109,10 +109,7 @@ func (c *converter) on(key string) bool {
 	return ok && strings.EqualFold(x.value, "true")
 }
 
-var (
-	plainTopic  = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	plainTopics = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:\|[A-Za-z0-9_-]+)*$`)
-)
+var plainTopics = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:\|[A-Za-z0-9_-]+)*$`)
 
 func (c *converter) input() {
 	b := c.in

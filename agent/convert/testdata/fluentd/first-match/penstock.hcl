@@ -21,7 +21,7 @@ filter "add_fields" "record_transformer" {
 
 output "kafka" "kafka" {
   brokers = ["kafka:9092"]
-  # LEFT OUT: default_topic #{`hostname`.strip}: Ruby is not evaluated; write topic
+  # LEFT OUT: default_topic #{`hostname`.strip}: no Ruby is evaluated; write topic
   topic = "CHANGE-ME"
 }
 
