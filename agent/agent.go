@@ -135,13 +135,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.set(func() { a.ready = true })
 		a.opts.Notify("READY=1")
 		a.log.Info(
-			"running",
-			"version",
-			a.opts.Version,
-			"pipelines",
-			len(a.pipelines),
-			"admin",
-			srv.Addr(),
+			"running", "version", a.opts.Version, "pipelines", len(a.pipelines),
+			"admin", srv.Addr(),
 		)
 		if a.opts.Ready != nil {
 			a.opts.Ready(srv.Addr())
@@ -174,8 +169,7 @@ func (a *Agent) loop(ctx context.Context) {
 		case <-ctx.Done():
 			a.log.Info(
 				"stopping: delivering what can be delivered in time",
-				"timeout",
-				a.cur.cfg.Agent.ShutdownTimeout.String(),
+				"timeout", a.cur.cfg.Agent.ShutdownTimeout.String(),
 			)
 			a.stop(ctx, a.cur.cfg.Agent.ShutdownTimeout)
 			return
@@ -262,11 +256,8 @@ func (a *Agent) handleOpened(o opened) {
 		return // a mistake at the start ends the agent
 	}
 	p.log.Error(
-		"the buffer cannot be opened; it is tried again until it can",
-		"error",
-		o.err,
-		"in",
-		a.opts.restart.max.String(),
+		"the buffer cannot be opened; it is tried again until it can", "error", o.err,
+		"in", a.opts.restart.max.String(),
 	)
 	p.opening = true
 	go p.openBuffer(nil, a.opts.restart.max)
@@ -309,8 +300,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	if !waitAll(drain, outs...) && timeout > 0 {
 		a.log.Warn(
 			"not everything could be delivered in time: the rest is on disk and is delivered after the next start",
-			"waited",
-			timeout.String(),
+			"waited", timeout.String(),
 		)
 	}
 
@@ -362,8 +352,7 @@ func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan stru
 		waitAll(context.Background(), after...)
 		// Fingerprints hold those of what an output refers to, so that they are longer.
 		slices.SortFunc(
-			old,
-			func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) },
+			old, func(x, y *output) int { return len(y.fingerprint) - len(x.fingerprint) },
 		)
 		for _, o := range old {
 			if err := o.Close(); err != nil {
@@ -415,12 +404,7 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 		return 0
 	})
 	reg.all.MustRegister(
-		m.restarts,
-		m.reloads,
-		info,
-		ready,
-		stateCollector{a.States},
-		collectors.NewGoCollector(),
+		m.restarts, m.reloads, info, ready, stateCollector{a.States}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, result := range []string{"applied", "refused"} {

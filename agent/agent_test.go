@@ -57,8 +57,7 @@ func TestFanOutOverOneBuffer(t *testing.T) {
 	w.send(t, "a", "app", "1", "2")
 	w.send(t, "a", "app", "3")
 	w.await(
-		t,
-		"both outputs have all",
+		t, "both outputs have all",
 		func() bool { return len(w.got["x"]) == 3 && len(w.got["y"]) == 3 },
 	)
 	r.stop()
@@ -127,8 +126,7 @@ pipeline "p" {
 		w.send(t, "a", "app", value)
 	}
 	w.await(
-		t,
-		"all outputs have all",
+		t, "all outputs have all",
 		func() bool { return len(w.got["x"]) == 99 && len(w.got["y"]) == 100 && len(w.got["z"]) == 100 },
 	)
 	m := get(t, r, "/metrics")
@@ -202,8 +200,7 @@ pipeline "p" {
 	w.send(t, "a", "other", "4", "noise")
 	w.send(t, "a", "other", "noise")
 	w.await(
-		t,
-		"all",
+		t, "all",
 		func() bool { return len(w.got["all"]) == 4 && len(w.got["web"]) == 3 && len(w.got["rest"]) == 1 },
 	)
 	equal(t, "all", w.delivered("all"), "web/1", "web.x/2", "db/3", "other/4")
@@ -241,14 +238,7 @@ pipeline "p" {
 	w.send(t, "a", "app", "1")
 	w.send(t, "a", "nowhere", "2", "3")
 	w.await(t, "the routed record", w.has("x", 1))
-	if m := get(
-		t,
-		r,
-		"/metrics",
-	); !strings.Contains(
-		m,
-		`penstock_input_unrouted_records_total{component="input.fake.a"} 2`,
-	) {
+	if m := get(t, r, "/metrics"); !strings.Contains(m, `penstock_input_unrouted_records_total{component="input.fake.a"} 2`) {
 		t.Errorf("not counted:\n%s", m)
 	}
 	if strings.Count(r.log.String(), "no route matches their tag") != 1 {
@@ -330,8 +320,7 @@ func TestSourcesAreDrainedWithoutABuffer(t *testing.T) {
 	w := newWorld()
 	for i := range 3 {
 		log := newMemLog(
-			testBatch(0, "t", fmt.Sprint(i), "noise"),
-			testBatch(2, "t", fmt.Sprint(i+10)),
+			testBatch(0, "t", fmt.Sprint(i), "noise"), testBatch(2, "t", fmt.Sprint(i+10)),
 		)
 		w.logs[fmt.Sprint(i)] = log
 	}
@@ -346,14 +335,7 @@ pipeline "p" {
   to     = [output.fake.x]
 }`)
 	w.await(t, "all records", w.has("x", 6))
-	if m := get(
-		t,
-		r,
-		"/metrics",
-	); !strings.Contains(
-		m,
-		`penstock_input_records_total{component="input.log.k"} 9`,
-	) {
+	if m := get(t, r, "/metrics"); !strings.Contains(m, `penstock_input_records_total{component="input.log.k"} 9`) {
 		t.Error("records of the source are not counted")
 	}
 	if s := get(t, r, "/api/status"); !strings.Contains(s, `"records_total": 9`) {
@@ -364,20 +346,12 @@ pipeline "p" {
 	// The logs ended for the output, which committed; only then was the source told to stop.
 	w.mu.Lock()
 	events := slices.DeleteFunc(
-		slices.Clone(w.events),
-		func(e string) bool { return strings.HasPrefix(e, "make") },
+		slices.Clone(w.events), func(e string) bool { return strings.HasPrefix(e, "make") },
 	)
 	w.mu.Unlock()
 	equal(
-		t,
-		"events",
-		events,
-		"source runs",
-		"handle: done",
-		"handle: done",
-		"handle: done",
-		"source ends",
-		"close x ",
+		t, "events", events, "source runs", "handle: done", "handle: done", "handle: done",
+		"source ends", "close x ",
 	)
 	for name, log := range w.logs {
 		if log.pos != 3 {
@@ -450,14 +424,7 @@ func TestAdminPages(t *testing.T) {
 			t.Errorf("%s lacks %q:\n%s", path, want, got)
 		}
 	}
-	if got := get(
-		t,
-		r,
-		"/metrics",
-	); !strings.Contains(
-		got,
-		`penstock_output_records_total{component="output.fake.x"} 1`,
-	) {
+	if got := get(t, r, "/metrics"); !strings.Contains(got, `penstock_output_records_total{component="output.fake.x"} 1`) {
 		t.Errorf("no records of the output:\n%s", got)
 	}
 }

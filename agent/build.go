@@ -186,10 +186,7 @@ func (b *builder) checkMetric(id string, f *builtFilter) {
 			b.fail(
 				b.cfg.Find(id),
 				fmt.Errorf(
-					"name: %s is %s, but in %s it is %s; give it another name",
-					name,
-					shape,
-					other,
+					"name: %s is %s, but in %s it is %s; give it another name", name, shape, other,
 					s,
 				),
 			)
@@ -210,8 +207,7 @@ func (b *builder) checkArchives(spec *config.Pipeline, id string, f *builtFilter
 				b.cfg.Find(id),
 				fmt.Errorf(
 					"%s, which %s cannot archive exactly once; put the filter before a topic, or before another output",
-					why,
-					out,
+					why, out,
 				),
 			)
 			return
@@ -360,9 +356,7 @@ func (b *builder) output(id string) *output {
 
 // targets resolves the references of an output's common part.
 func (b *builder) targets(
-	env outputs.Env,
-	common *outputs.Common,
-	refs map[string]*output,
+	env outputs.Env, common *outputs.Common, refs map[string]*output,
 ) (drain.Targets, error) {
 	var t drain.Targets
 	if common == nil {
@@ -390,9 +384,7 @@ func (b *builder) targets(
 }
 
 func (b *builder) deadLetter(
-	env outputs.Env,
-	c outputs.DeadLetterConfig,
-	refs map[string]*output,
+	env outputs.Env, c outputs.DeadLetterConfig, refs map[string]*output,
 ) (outputs.DeadLetter, error) {
 	switch {
 	case c.To != "":

@@ -73,12 +73,7 @@ pipeline "p" {
 		}
 		if got := a.cur.plans[0].options(slog.New(slog.DiscardHandler), nil).Codec; got != c.want {
 			t.Errorf(
-				"outputs %q and %q, buffer %q, %q: %v, want %v",
-				c.a,
-				c.b,
-				c.buffer,
-				c.filter,
-				got,
+				"outputs %q and %q, buffer %q, %q: %v, want %v", c.a, c.b, c.buffer, c.filter, got,
 				c.want,
 			)
 		}

@@ -53,9 +53,7 @@ func row[C any](kind config.Kind, typ, doc string, def func() C) Component {
 
 // InputType describes an input that goes through a buffer.
 func InputType[C any, I inputs.Input](
-	typ, doc string,
-	def func() C,
-	build func(C, inputs.Env) (I, error),
+	typ, doc string, def func() C, build func(C, inputs.Env) (I, error),
 ) Component {
 	c := row(config.Input, typ, doc, def)
 	c.input = func(cfg any, env inputs.Env) (inputs.Input, error) { return build(*cfg.(*C), env) }
@@ -64,9 +62,7 @@ func InputType[C any, I inputs.Input](
 
 // SourceType describes an input that is a log already.
 func SourceType[C any, S inputs.Source](
-	typ, doc string,
-	def func() C,
-	build func(C, inputs.Env) (S, error),
+	typ, doc string, def func() C, build func(C, inputs.Env) (S, error),
 ) Component {
 	c := row(config.Input, typ, doc, def)
 	c.Source = true
@@ -76,9 +72,7 @@ func SourceType[C any, S inputs.Source](
 
 // OutputType describes an output that drains logs by itself.
 func OutputType[C any, O outputs.Output](
-	typ, doc string,
-	def func() C,
-	build func(C, outputs.Env) (O, error),
+	typ, doc string, def func() C, build func(C, outputs.Env) (O, error),
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.output = func(cfg any, _ *outputs.Common, env outputs.Env, _ drain.Targets) (outputs.Output, error) {
@@ -89,9 +83,7 @@ func OutputType[C any, O outputs.Output](
 
 // ArchiveType describes an output that archives, and may have its dead letters elsewhere.
 func ArchiveType[C any, O outputs.Output](
-	typ, doc string,
-	def func() C,
-	build func(C, outputs.Env) (O, error),
+	typ, doc string, def func() C, build func(C, outputs.Env) (O, error),
 ) Component {
 	c := OutputType(typ, doc, def, build)
 	c.Common = func() any { return &outputs.ArchiveCommon{} }
@@ -102,9 +94,7 @@ func commonConfig() any { c := outputs.DefaultCommon(); return &c }
 
 // WriterType describes an output made of a Writer and the shared drain loop.
 func WriterType[C any, W outputs.Writer](
-	typ, doc string,
-	def func() C,
-	build func(C, outputs.Env) (W, error),
+	typ, doc string, def func() C, build func(C, outputs.Env) (W, error),
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
@@ -120,9 +110,7 @@ func WriterType[C any, W outputs.Writer](
 
 // AsyncWriterType describes an output made of an AsyncWriter and the shared drain loop.
 func AsyncWriterType[C any, W outputs.AsyncWriter](
-	typ, doc string,
-	def func() C,
-	build func(C, outputs.Env) (W, error),
+	typ, doc string, def func() C, build func(C, outputs.Env) (W, error),
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
@@ -138,9 +126,7 @@ func AsyncWriterType[C any, W outputs.AsyncWriter](
 
 // FilterType describes a filter.
 func FilterType[C any, F filter.Filter](
-	typ, doc string,
-	def func() C,
-	build func(C, filter.Env) (F, error),
+	typ, doc string, def func() C, build func(C, filter.Env) (F, error),
 ) Component {
 	c := row(config.Filter, typ, doc, def)
 	c.Common = func() any { return &filter.Common{} }

@@ -224,8 +224,7 @@ func (o *fakeWriter) Close() error {
 type fakeSource struct{ w *world }
 
 func (s *fakeSource) Run(
-	ctx context.Context,
-	handle func(context.Context, record.Log) error,
+	ctx context.Context, handle func(context.Context, record.Log) error,
 ) error {
 	s.w.event("source runs")
 	defer s.w.event("source ends")

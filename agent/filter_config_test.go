@@ -136,8 +136,7 @@ pipeline "q" {
 	_, err := New(cfg, Options{Catalogue: Components(), Log: slog.New(slog.DiscardHandler)})
 	if err == nil ||
 		!strings.Contains(
-			err.Error(),
-			"filter.count.q.3: name: n_total is a counter with the help",
+			err.Error(), "filter.count.q.3: name: n_total is a counter with the help",
 		) ||
 		strings.Contains(err.Error(), "q.2: ") {
 		t.Error(err)

@@ -26,8 +26,7 @@ func TestGuessesAreRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, r := config.Load(
-			[]string{file},
-			Components().Config(),
+			[]string{file}, Components().Config(),
 			config.Options{Env: func(string) (string, bool) { return "x", true }},
 		)
 		return r.Error()

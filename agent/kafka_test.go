@@ -24,8 +24,7 @@ func TestKafkaSourceCommitsWhatFiltersDiscard(t *testing.T) {
 	}
 	defer cluster.Close()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(cluster.ListenAddrs()...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -129,18 +128,13 @@ pipeline "p" {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf(
-				"the topic is not named, or its records are not in the dead letter: %v %q",
-				dead,
+				"the topic is not named, or its records are not in the dead letter: %v %q", dead,
 				reasons,
 			)
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	if m := get(
-		t,
-		r,
-		"/metrics",
-	); !strings.Contains(m, `topic="gone"`) ||
+	if m := get(t, r, "/metrics"); !strings.Contains(m, `topic="gone"`) ||
 		!strings.Contains(m, "penstock_kafka_topic_unavailable") {
 		t.Error("no metric names the topic")
 	}

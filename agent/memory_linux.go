@@ -29,13 +29,7 @@ func dropProgramPages() {
 		}
 		var from, to uintptr
 		var mode string
-		if _, err := fmt.Sscanf(
-			line,
-			"%x-%x %s",
-			&from,
-			&to,
-			&mode,
-		); err != nil ||
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil ||
 			mode != "r-xp" && mode != "r--p" {
 			continue // what can be written to may have been
 		}

@@ -110,8 +110,7 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	reg := newRegistry("buffer." + p.name)
 	buf, err := buffer.Open(
-		p.a.dir("buffer", p.name),
-		p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
+		p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
 	)
 	if err != nil {
 		return nil, nil, err
@@ -133,18 +132,12 @@ func (p *pipeline) forlornCursors(buf *buffer.Buffer) []string {
 	var out []string
 	for _, c := range buf.Cursors() {
 		if !slices.ContainsFunc(
-			p.plan.outputs,
-			func(o *outputPlan) bool { return o.id == c.Name },
+			p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name },
 		) {
 			out = append(out, c.Name)
 			p.log.Warn(
 				"the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
-				"output",
-				c.Name,
-				"records",
-				c.Lag,
-				"buffer",
-				p.a.dir("buffer", p.name),
+				"output", c.Name, "records", c.Lag, "buffer", p.a.dir("buffer", p.name),
 			)
 		}
 	}
@@ -242,10 +235,7 @@ func (p *pipeline) awaitResolved(ctx context.Context, input string) error {
 	}
 	p.log.Info(
 		"the input starts once outputs know what their destinations had committed before the last stop",
-		"input",
-		input,
-		"outputs",
-		p.buf.UnresolvedCursors(),
+		"input", input, "outputs", p.buf.UnresolvedCursors(),
 	)
 	select {
 	case <-p.buf.Resolved():
@@ -270,8 +260,7 @@ func (p *pipeline) abandonUnresolved() {
 		}
 		p.log.Warn(
 			"an output that is gone, or no longer has delivery = \"exactly_once\", was committing when the agent stopped: what was in doubt is read again, and may be delivered again",
-			"output",
-			name,
+			"output", name,
 		)
 		if err := p.buf.Abandon(name); err != nil {
 			p.log.Error("inputs cannot start", "error", err)
@@ -299,9 +288,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 	reg := newRegistry(o.id, "pipeline", p.name)
 	u := &outputUnit{
 		unit: p.a.newUnit(
-			o.id,
-			p.outputPrint(o),
-			p.a.log.With("component", o.id, "pipeline", p.name),
+			o.id, p.outputPrint(o), p.a.log.With("component", o.id, "pipeline", p.name),
 		),
 		plan: o,
 		reg:  reg,
@@ -318,8 +305,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 	}
 	sources := p.plan.inputs
 	u.start(
-		p.a.opts.restart,
-		after,
+		p.a.opts.restart, after,
 		func(ctx context.Context) error { return p.drainSources(ctx, u, sources) },
 	)
 	return u
@@ -401,11 +387,8 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 			if err != nil && p.end.Err() != nil && ctx.Err() == nil &&
 				!errors.Is(err, record.ErrFenced) {
 				u.log.Info(
-					"stopped in the middle of a log; its next owner goes on",
-					"log",
-					log.Name(),
-					"reason",
-					err,
+					"stopped in the middle of a log; its next owner goes on", "log", log.Name(),
+					"reason", err,
 				)
 				return nil
 			}
@@ -424,10 +407,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 // persist drains one log of a source until that ends, the log is lost, or ctx ends. A failure
 // concerns this log alone.
 func (u *outputUnit) persist(
-	ctx context.Context,
-	r restart,
-	name string,
-	drain func(context.Context) error,
+	ctx context.Context, r restart, name string, drain func(context.Context) error,
 ) error {
 	one := &unit{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
 	var last error

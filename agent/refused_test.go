@@ -48,8 +48,7 @@ pipeline "p" {
 	w.await(t, "x", func() bool { return len(w.got["x"]) == 2 })
 	equal(t, "x", w.delivered("x"), `t/{"n":1}`, `t/{"n":2}`)
 	eventually(
-		t,
-		"all to be committed",
+		t, "all to be committed",
 		func() bool { return *r.Status().Pipelines[0].Outputs[0].Lag == 0 },
 	)
 	files, err := filepath.Glob(filepath.Join(dir, "dead-letter", "output.fake.x", "*"))
@@ -84,10 +83,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 	fails, buried, seen := 2, 0, 0
 	full := errors.New("no room")
 	v := newView(&view{
-		Log: newMemLog(
-			testBatch(0, "t", `{"a":1}`, "bad"),
-			testBatch(2, "t", `{"b":1}`),
-		),
+		Log:   newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)),
 		name:  "n",
 		chain: filter.Chain{f},
 		seen:  func(*record.Batch) { seen++ },

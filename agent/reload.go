@@ -43,12 +43,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 		!reflect.DeepEqual(now.Admin, old.Admin) {
 		a.log.Warn(
 			"data_dir, name and admin of the agent change with its next start only",
-			"data_dir",
-			old.DataDir,
-			"name",
-			old.Name,
-			"admin",
-			old.Admin.Listen,
+			"data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen,
 		)
 	}
 	cfg.Agent.DataDir, cfg.Agent.Name, cfg.Agent.Admin = old.DataDir, old.Name, old.Admin
@@ -97,8 +92,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 				delete(a.pipelines, name)
 				p.log.Warn(
 					"the pipeline is not configured any more; what its buffer holds stays there",
-					"buffer",
-					a.dir("buffer", name),
+					"buffer", a.dir("buffer", name),
 				)
 			}
 		}

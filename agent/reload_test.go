@@ -53,8 +53,7 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 		}
 	}
 	if !strings.Contains(
-		get(t, r, "/metrics"),
-		`penstock_agent_reloads_total{result="applied"} 1`,
+		get(t, r, "/metrics"), `penstock_agent_reloads_total{result="applied"} 1`,
 	) {
 		t.Error("not counted")
 	}
@@ -76,8 +75,7 @@ func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
 	}
 	if s := r.Status(); s.Reload.Error == "" ||
 		!strings.Contains(
-			get(t, r, "/metrics"),
-			`penstock_agent_reloads_total{result="refused"} 1`,
+			get(t, r, "/metrics"), `penstock_agent_reloads_total{result="refused"} 1`,
 		) {
 		t.Errorf("the refusal does not show: %+v", s.Reload)
 	}
@@ -104,10 +102,8 @@ pipeline "q" {
 	// Back again, and with another buffer: the directory is the old one.
 	if err := r.reload(
 		strings.Replace(
-			more,
-			"to   = [output.fake.x]\n",
-			"to   = [output.fake.x]\n  buffer { max_size = \"64MiB\" }\n",
-			1,
+			more, "to   = [output.fake.x]\n",
+			"to   = [output.fake.x]\n  buffer { max_size = \"64MiB\" }\n", 1,
 		),
 	); err != nil {
 		t.Fatal(err)
@@ -116,10 +112,8 @@ pipeline "q" {
 	w.await(t, "the pipeline delivers again", w.has("x", 2))
 	if err := r.reload(
 		strings.Replace(
-			more,
-			"to   = [output.fake.x]\n",
-			"to   = [output.fake.x]\n  buffer { max_size = \"128MiB\" }\n",
-			1,
+			more, "to   = [output.fake.x]\n",
+			"to   = [output.fake.x]\n  buffer { max_size = \"128MiB\" }\n", 1,
 		),
 	); err != nil {
 		t.Fatal(err)
@@ -172,8 +166,7 @@ func TestReloadDuringAnOutage(t *testing.T) {
 	w.change(func() { w.down["x"], w.hang["y"] = false, false })
 	startAgent(t, w, dir, variant("1", "1"))
 	w.await(
-		t,
-		"everything is delivered afterwards",
+		t, "everything is delivered afterwards",
 		func() bool { return len(w.got["x"]) == 21 && len(w.got["y"]) == 21 },
 	)
 }
@@ -184,9 +177,7 @@ func TestStopDuringManyReloads(t *testing.T) {
 	for i := range 5 {
 		if err := r.reload(
 			strings.Replace(
-				simple,
-				"to   = [",
-				fmt.Sprintf("buffer { max_size = %d }\n  to = [", (64+i)<<20),
+				simple, "to   = [", fmt.Sprintf("buffer { max_size = %d }\n  to = [", (64+i)<<20),
 				1,
 			),
 		); err != nil {

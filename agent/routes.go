@@ -94,10 +94,7 @@ func (b *builder) router(r *routes, id string) filter.Filter {
 	own, rest := r.of(id)
 	reg := newRegistry(name)
 	f := filter.NewRouter(
-		own,
-		r.all,
-		rest,
-		r.counts(id),
+		own, r.all, rest, r.counts(id),
 		filter.Env{Name: name, Agent: b.cfg.Agent.Name, Metrics: reg},
 	)
 	b.new.filters[name] = &builtFilter{f, print, reg}

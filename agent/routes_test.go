@@ -37,14 +37,8 @@ pipeline "p" {
 			len(w.got["rest"]) == 3
 	})
 	equal(
-		t,
-		"errors",
-		w.delivered("errors"),
-		"web.x/2 slow",
-		"web.x/3 error",
-		"db/4 error",
-		"web.all/7",
-		"web.all/8 error slow",
+		t, "errors", w.delivered("errors"), "web.x/2 slow", "web.x/3 error", "db/4 error",
+		"web.all/7", "web.all/8 error slow",
 	)
 	equal(t, "web", w.delivered("web"), "web.x/2 slow", "web.all/7", "web.all/8 error slow")
 	equal(t, "rest", w.delivered("rest"), "web.x/1", "db/5 slow", "db/6")
@@ -111,8 +105,7 @@ pipeline "p" {
 	w.await(t, "x", func() bool { return len(w.got["x"]) == 1 })
 	equal(t, "x", w.delivered("x"), "t.a.b.c/1")
 	if got := strings.Join(
-		r.cur.plans[0].spec.Filter,
-		" ",
+		r.cur.plans[0].spec.Filter, " ",
 	); got != "filter.rename_tag.p.1 filter.rename_tag.b filter.grep.p.2 filter.rename_tag.p.3" {
 		t.Error(got)
 	}

@@ -53,11 +53,7 @@ type sink struct {
 }
 
 func newSink(
-	buf *buffer.Buffer,
-	in *inputPlan,
-	input inputs.Input,
-	reg prometheus.Registerer,
-	p *pipeline,
+	buf *buffer.Buffer, in *inputPlan, input inputs.Input, reg prometheus.Registerer, p *pipeline,
 ) *sink {
 	r, ok := input.(inputs.Replayer)
 	s := &sink{
@@ -86,10 +82,7 @@ func newSink(
 
 // Append implements inputs.Sink.
 func (s *sink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	positions []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
 ) error {
 	add := s.buf.Append
 	if s.replay && len(positions) > 0 {
@@ -101,19 +94,9 @@ func (s *sink) Append(
 			return berr
 		}
 		s.p.log.Warn(
-			"records are too large for the buffer; they are in the dead letter",
-			"input",
-			s.input,
-			"tag",
-			b.Tag,
-			"origin",
-			b.Origin,
-			"records",
-			b.Len(),
-			"error",
-			err,
-			"do",
-			"raise the buffer's max_size to several times the largest batch, or have the input split what is large",
+			"records are too large for the buffer; they are in the dead letter", "input", s.input,
+			"tag", b.Tag, "origin", b.Origin, "records", b.Len(), "error", err,
+			"do", "raise the buffer's max_size to several times the largest batch, or have the input split what is large",
 		)
 		s.tooLarge.Add(float64(b.Len()))
 		return add(ctx, s.input, nil, positions, done)
@@ -131,10 +114,7 @@ func (s *sink) Append(
 			s.warned.CompareAndSwap(last, now) {
 			s.p.log.Warn(
 				"records reach no output: no route matches their tag; add otherwise = [...] to the pipeline",
-				"input",
-				s.input,
-				"tag",
-				b.Tag,
+				"input", s.input, "tag", b.Tag,
 			)
 		}
 	}

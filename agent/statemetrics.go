@@ -9,40 +9,29 @@ import (
 
 var (
 	descState = prometheus.NewDesc(
-		"penstock_state",
-		"1 for what an input or output of a pipeline is doing.",
-		[]string{"component", "pipeline", "state"},
-		nil,
+		"penstock_state", "1 for what an input or output of a pipeline is doing.",
+		[]string{"component", "pipeline", "state"}, nil,
 	)
 	descSafe = prometheus.NewDesc(
 		"penstock_pipeline_safe",
 		"1 while all that was acknowledged since the start is delivered, on disk or in the overflow.",
-		[]string{"pipeline"},
-		nil,
+		[]string{"pipeline"}, nil,
 	)
 	descFlows = prometheus.NewDesc(
-		"penstock_pipeline_flows",
-		"1 while inputs need not wait.",
-		[]string{"pipeline"},
-		nil,
+		"penstock_pipeline_flows", "1 while inputs need not wait.", []string{"pipeline"}, nil,
 	)
 	descLevel = prometheus.NewDesc(
-		"penstock_pipeline_level",
-		"0 all is well, 1 notice, 2 warning, 3 critical.",
-		[]string{"pipeline"},
-		nil,
+		"penstock_pipeline_level", "0 all is well, 1 notice, 2 warning, 3 critical.",
+		[]string{"pipeline"}, nil,
 	)
 	descWaiting = prometheus.NewDesc(
-		"penstock_pipeline_waiting_records",
-		"Records that wait, by where: disk or overflow.",
-		[]string{"pipeline", "where"},
-		nil,
+		"penstock_pipeline_waiting_records", "Records that wait, by where: disk or overflow.",
+		[]string{"pipeline", "where"}, nil,
 	)
 	descFull = prometheus.NewDesc(
 		"penstock_pipeline_full_seconds",
 		"Time until the buffer is full at the present rate; absent while it does not grow.",
-		[]string{"pipeline"},
-		nil,
+		[]string{"pipeline"}, nil,
 	)
 )
 

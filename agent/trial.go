@@ -112,9 +112,7 @@ func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {
 	switch {
 	case id != "":
 		return nil, nil, fmt.Errorf(
-			"no pipeline reads %s; there are %s",
-			id,
-			strings.Join(all, ", "),
+			"no pipeline reads %s; there are %s", id, strings.Join(all, ", "),
 		)
 	case len(all) != 1:
 		return nil, nil, fmt.Errorf("say which input it is for: %s", strings.Join(all, ", "))
@@ -147,8 +145,7 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 		var recs []record.Record
 		for line := range bytes.Lines(s.Data) {
 			recs = append(
-				recs,
-				record.Record{Time: s.Time.UnixNano(), Value: bytes.TrimRight(line, "\r\n")},
+				recs, record.Record{Time: s.Time.UnixNano(), Value: bytes.TrimRight(line, "\r\n")},
 			)
 		}
 		b = record.FromRecords(tag, path, recs)

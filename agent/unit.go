@@ -100,11 +100,8 @@ func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) 
 		u.restarts.Inc()
 		if err.Error() != last || time.Since(logged) >= r.again {
 			u.log.Error(
-				"component failed; it is started again until it works",
-				"error",
-				err,
-				"in",
-				pause.Round(time.Millisecond).String(),
+				"component failed; it is started again until it works", "error", err,
+				"in", pause.Round(time.Millisecond).String(),
 			)
 			logged, last = time.Now(), err.Error()
 		}

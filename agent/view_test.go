@@ -94,11 +94,8 @@ func grep(t *testing.T, exclude string) filter.Chain {
 
 func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 	log := newMemLog(
-		testBatch(0, "a", "keep", "drop", "keep"),
-		testBatch(3, "b", "keep"),
-		testBatch(4, "a", "drop", "drop"),
-		testBatch(6, "a", "keep"),
-		testBatch(7, "b", "keep"),
+		testBatch(0, "a", "keep", "drop", "keep"), testBatch(3, "b", "keep"),
+		testBatch(4, "a", "drop", "drop"), testBatch(6, "a", "keep"), testBatch(7, "b", "keep"),
 	)
 	close(log.batches)
 	v := newView(

@@ -28,22 +28,15 @@ func (b *Buffer) Pack(batch *record.Batch) error {
 // it is on disk, or with the reason why it never will be. It is called from another goroutine, in
 // the order of the calls, and must not block. An error means that nothing was stored.
 func (b *Buffer) Append(
-	ctx context.Context,
-	input string,
-	batch *record.Batch,
-	positions []record.Position,
+	ctx context.Context, input string, batch *record.Batch, positions []record.Position,
 	done func(error),
 ) error {
 	return b.add(ctx, input, batch, positions, done, false)
 }
 
 func (b *Buffer) add(
-	ctx context.Context,
-	input string,
-	batch *record.Batch,
-	positions []record.Position,
-	done func(error),
-	replay bool,
+	ctx context.Context, input string, batch *record.Batch, positions []record.Position,
+	done func(error), replay bool,
 ) error {
 	op := &appendOp{
 		input:   input,

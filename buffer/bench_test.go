@@ -27,14 +27,8 @@ func logBatches(n int) (out []*record.Batch) {
 			v := fmt.Appendf(
 				nil,
 				`{"ts":"2026-01-02T03:04:%02d.%03dZ","level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u-%d","trace":"%016x%016x","n":%d}`,
-				line/1000%60,
-				line%1000,
-				rng.IntN(100000),
-				rng.IntN(500),
-				rng.IntN(10000),
-				rng.Uint64(),
-				rng.Uint64(),
-				line,
+				line/1000%60, line%1000, rng.IntN(100000), rng.IntN(500), rng.IntN(10000),
+				rng.Uint64(), rng.Uint64(), line,
 			)
 			for len(v) < 199 {
 				v = append(v, ' ')
@@ -117,10 +111,7 @@ func benchAppend(b *testing.B, codec record.Codec, outputs int) {
 		batch := copyOf(src[i%len(src)])
 		pending.Add(1)
 		if err := buf.Append(
-			context.Background(),
-			"in",
-			batch,
-			[]record.Position{{Key: "f", Value: []byte("123")}},
+			context.Background(), "in", batch, []record.Position{{Key: "f", Value: []byte("123")}},
 			func(error) { pending.Done() },
 		); err != nil {
 			b.Fatal(err)
@@ -148,11 +139,7 @@ func BenchmarkDrain(b *testing.B) {
 	}
 	for i := range b.N {
 		if err := buf.Append(
-			context.Background(),
-			"in",
-			copyOf(src[i%len(src)]),
-			nil,
-			nil,
+			context.Background(), "in", copyOf(src[i%len(src)]), nil, nil,
 		); err != nil {
 			b.Fatal(err)
 		}
@@ -194,11 +181,7 @@ func BenchmarkLatency(b *testing.B) {
 	done := make(chan error, 1)
 	for b.Loop() {
 		if err := buf.Append(
-			context.Background(),
-			"in",
-			batchOf(0, 1, 100),
-			nil,
-			func(err error) { done <- err },
+			context.Background(), "in", batchOf(0, 1, 100), nil, func(err error) { done <- err },
 		); err != nil {
 			b.Fatal(err)
 		}

@@ -19,10 +19,7 @@ func TestAppendReadCommitReopen(t *testing.T) {
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, 10, 20), record.Position{Key: "f", Value: []byte("10")})
 	appendWait(
-		t,
-		b,
-		batchOf(10, 5, 20),
-		record.Position{Key: "f", Value: []byte("15")},
+		t, b, batchOf(10, 5, 20), record.Position{Key: "f", Value: []byte("15")},
 		record.Position{Key: "g", Value: []byte{}},
 	)
 	got := next(t, c)
@@ -147,10 +144,7 @@ func TestCloseWakesReadersAndWritesWhatWasAccepted(t *testing.T) {
 	var outcomes []error
 	for i := range 50 {
 		if err := b.Append(
-			t.Context(),
-			"in",
-			batchOf(i, 1, 1000),
-			nil,
+			t.Context(), "in", batchOf(i, 1, 1000), nil,
 			func(err error) { outcomes = append(outcomes, err) },
 		); err != nil {
 			t.Fatal(err)
@@ -282,16 +276,7 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRun(t, numbers(t, next(t, c)), n*100, 100)
-	if err := b.Append(
-		t.Context(),
-		"in",
-		batchOf(0, 6000, 1000),
-		nil,
-		nil,
-	); !errors.Is(
-		err,
-		ErrTooLarge,
-	) {
+	if err := b.Append(t.Context(), "in", batchOf(0, 6000, 1000), nil, nil); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("a batch that can never fit: %v", err)
 	}
 }

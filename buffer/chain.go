@@ -39,12 +39,8 @@ func (w *writer) took(o opened) {
 	w.next, w.opening = o.head, nil
 	if o.err != nil && !errors.Is(o.err, errNoSpace) {
 		w.report(
-			"create",
-			"buffer: cannot create the next segment; it is tried again",
-			"error",
-			o.err,
-			"do",
-			adviceFor(o.err),
+			"create", "buffer: cannot create the next segment; it is tried again", "error", o.err,
+			"do", adviceFor(o.err),
 		)
 	}
 }
@@ -92,10 +88,7 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 	}
 	if need := reserve + walStep + headFootprint; free < need {
 		return nil, fmt.Errorf(
-			"%w: a segment needs %d MiB, %s has %d MiB free",
-			errNoSpace,
-			(need+1<<20-1)>>20,
-			b.dir,
+			"%w: a segment needs %d MiB, %s has %d MiB free", errNoSpace, (need+1<<20-1)>>20, b.dir,
 			free>>20,
 		)
 	}
@@ -112,8 +105,7 @@ func (b *Buffer) create(n int, reserve int64) (*head, error) {
 		b.unmapped.Do(func() {
 			b.log.Info(
 				"Badger's memory map is not to be found in /proc/self/maps: syncs of the buffer will take more of the processor than they need to",
-				"dir",
-				b.dir,
+				"dir", b.dir,
 			)
 		})
 	}
@@ -146,13 +138,7 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
-	if err := h.reserveTo(
-		h.written+vlogEntrySize(int64(len(group)))+stateReserve,
-		1,
-	); errors.Is(
-		err,
-		errNoSpace,
-	) {
+	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); errors.Is(err, errNoSpace) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", errNoSegment, err)
@@ -245,11 +231,7 @@ func (w *writer) idle() {
 	}
 	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {
 		w.report(
-			"roll",
-			"buffer: cannot begin a new segment; it is tried again",
-			"error",
-			err,
-			"do",
+			"roll", "buffer: cannot begin a new segment; it is tried again", "error", err, "do",
 			adviceFor(err),
 		)
 	}
@@ -305,10 +287,7 @@ func (b *Buffer) retire(s *segment, h *head) {
 		if err != nil {
 			b.log.Warn(
 				"buffer: segment did not close cleanly; it will be read as after a crash",
-				"error",
-				err,
-				"segment",
-				h.dir,
+				"error", err, "segment", h.dir,
 			)
 		}
 		b.mu.Lock()
@@ -409,12 +388,7 @@ func (b *Buffer) remove(s *segment) {
 			if !told {
 				b.log.Error(
 					"buffer: cannot remove a segment that nobody needs any more; it is tried again",
-					"error",
-					err,
-					"segment",
-					dir,
-					"do",
-					adviceFor(err),
+					"error", err, "segment", dir, "do", adviceFor(err),
 				)
 			}
 			select {
@@ -447,8 +421,7 @@ func (b *Buffer) moveAside(dir string) error {
 		return err
 	}
 	to := filepath.Join(
-		aside,
-		filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
+		aside, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
 	)
 	return b.opt.disk.rename(dir, to)
 }
@@ -466,14 +439,7 @@ func (b *Buffer) damage(s *segment, err error, from, to int64) {
 		b.m.damagedSegments.Inc()
 		b.log.Error(
 			"buffer segment is damaged: what is readable of it is delivered, then it is moved to the directory damaged",
-			"segment",
-			s.dir,
-			"error",
-			err,
-			"first_lost",
-			from,
-			"lost",
-			to-from,
+			"segment", s.dir, "error", err, "first_lost", from, "lost", to-from,
 		)
 	}
 }

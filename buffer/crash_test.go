@@ -204,10 +204,7 @@ func testKill(t *testing.T, dir string, kills int) {
 	for _, input := range []string{"x", "y"} {
 		if got[input] < acked[input] {
 			t.Errorf(
-				"input %s: %d records, but %d were acknowledged",
-				input,
-				got[input],
-				acked[input],
+				"input %s: %d records, but %d were acknowledged", input, got[input], acked[input],
 			)
 		}
 		if p, _ := strconv.Atoi(string(b.Positions(input)["n"])); p != got[input] {
@@ -221,11 +218,7 @@ func testKill(t *testing.T, dir string, kills int) {
 		t.Errorf("cursor at %d, but %d was committed", pos, committed)
 	}
 	t.Logf(
-		"acknowledged %v, stored %v, committed %d, %+v",
-		acked,
-		got,
-		committed,
-		b.Stats().Segments,
+		"acknowledged %v, stored %v, committed %d, %+v", acked, got, committed, b.Stats().Segments,
 	)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)

@@ -69,8 +69,7 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	c.pos = st.pos
 	if !ok {
 		if err := b.change(
-			context.Background(),
-			change{kind: changeCursor, name: name, pos: st.pos},
+			context.Background(), change{kind: changeCursor, name: name, pos: st.pos},
 		); err != nil {
 			c.Close()
 			return nil, err

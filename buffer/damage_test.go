@@ -28,11 +28,7 @@ func filled(t *testing.T, killed bool) (dir string, records int) {
 			continue
 		}
 		if err := b.Append(
-			t.Context(),
-			"in",
-			batchOf(i*per, per, 1000),
-			[]record.Position{p},
-			nil,
+			t.Context(), "in", batchOf(i*per, per, 1000), []record.Position{p}, nil,
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -47,8 +43,7 @@ func filled(t *testing.T, killed bool) (dir string, records int) {
 		return dir, batches * per
 	}
 	eventually(
-		t,
-		"old segments are closed",
+		t, "old segments are closed",
 		func() bool { _, heads := segmentDirs(t, dir); return len(heads) <= 2 },
 	)
 	to := filepath.Join(t.TempDir(), "copy")
@@ -154,11 +149,7 @@ func TestDamagedValueLog(t *testing.T) {
 			if v := metricValue(t, reg, "penstock_buffer_damaged_segments_total"); v != 1 {
 				t.Errorf("damaged segments %v", v)
 			}
-			if v := metricValue(
-				t,
-				reg,
-				"penstock_buffer_damaged_records_total",
-			); int(
+			if v := metricValue(t, reg, "penstock_buffer_damaged_records_total"); int(
 				v,
 			) != n-len(
 				got,
@@ -296,10 +287,7 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	b := open(t, dir, opt)
 	queued := make(chan struct{})
 	if err := b.Append(
-		t.Context(),
-		"in",
-		batchOf(0, 1, 3000),
-		[]record.Position{{Key: "n", Value: []byte("1")}},
+		t.Context(), "in", batchOf(0, 1, 3000), []record.Position{{Key: "n", Value: []byte("1")}},
 		func(error) { <-queued },
 	); err != nil {
 		t.Fatal(err)
@@ -307,11 +295,8 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	eventually(t, "the first is written", func() bool { return b.End() == 1 })
 	for i := 1; i < 10; i++ { // one commit of several groups, since the writer is held
 		if err := b.Append(
-			t.Context(),
-			"in",
-			batchOf(i, 1, 3000),
-			[]record.Position{{Key: "n", Value: fmt.Append(nil, i+1)}},
-			nil,
+			t.Context(), "in", batchOf(i, 1, 3000),
+			[]record.Position{{Key: "n", Value: fmt.Append(nil, i+1)}}, nil,
 		); err != nil {
 			t.Fatal(err)
 		}

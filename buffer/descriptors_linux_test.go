@@ -40,17 +40,12 @@ func TestOpenHeadWithFewDescriptors(t *testing.T) {
 	for spare := 0; ; spare++ {
 		dir := filepath.Join(root, fmt.Sprint(spare))
 		if err := syscall.Setrlimit(
-			syscall.RLIMIT_NOFILE,
-			&syscall.Rlimit{Cur: uint64(highest + spare), Max: was.Max},
+			syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(highest + spare), Max: was.Max},
 		); err != nil {
 			t.Fatal(err)
 		}
 		h, err := openHead(
-			disk{},
-			dir,
-			1<<20,
-			1<<20,
-			badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}},
+			disk{}, dir, 1<<20, 1<<20, badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}},
 		)
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
 			t.Fatal(err)

@@ -119,16 +119,14 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 						go func() { defer close(added); add(25) }() // more than a segment
 						if times < 0 {
 							eventually(
-								t,
-								"it fails, or is not needed",
+								t, "it fails, or is not needed",
 								func() bool { return f.hits.Load() > 0 || acked.Load() == int64(from+25*50) },
 							)
 							f.arm("", nil, 0, 0)
 						}
 						<-added
 						eventually(
-							t,
-							"all is acknowledged",
+							t, "all is acknowledged",
 							func() bool { return acked.Load() == int64(n) },
 						)
 						got = append(got, readTo(t, c, b.End())...)
@@ -163,9 +161,7 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 					if pos, _ := out.Committed(); pos != int64(n) || again.End() < int64(n) {
 						t.Errorf(
 							"the next start finds %d records and delivered %d, want %d",
-							again.End(),
-							pos,
-							n,
+							again.End(), pos, n,
 						)
 					}
 					wantRun(t, readTo(t, all, int64(n)), 0, n)

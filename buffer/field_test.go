@@ -84,12 +84,7 @@ func drainBacklog(dir string) error {
 	}
 	left := b.Stats().Segments
 	fmt.Println(
-		"drained",
-		opened.Milliseconds(),
-		records,
-		peak,
-		left,
-		time.Since(start).Milliseconds(),
+		"drained", opened.Milliseconds(), records, peak, left, time.Since(start).Milliseconds(),
 	)
 	return b.Close()
 }
@@ -142,13 +137,7 @@ func drainInChild(t testing.TB, dir string) (d drained) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if _, err := fmt.Sscanf(
-		string(out),
-		"drained %d %d %d %d %d",
-		&d.openMs,
-		&d.records,
-		&d.peak,
-		&d.segments,
-		&d.ms,
+		string(out), "drained %d %d %d %d %d", &d.openMs, &d.records, &d.peak, &d.segments, &d.ms,
 	); err != nil {
 		t.Fatalf("%s: %v", out, err)
 	}
@@ -170,11 +159,8 @@ func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *tes
 	records := makeBacklog(t, dir, n)
 	d := drainInChild(t, dir)
 	t.Logf(
-		"%d MiB: opened in %d ms, drained in %d ms, peak of anonymous memory %d MiB",
-		n,
-		d.openMs,
-		d.ms,
-		d.peak>>20,
+		"%d MiB: opened in %d ms, drained in %d ms, peak of anonymous memory %d MiB", n, d.openMs,
+		d.ms, d.peak>>20,
 	)
 	if d.records != records {
 		t.Errorf("%d records, want %d", d.records, records)
@@ -345,10 +331,7 @@ func TestManyPositions(t *testing.T) {
 	before := b.Stats().Bytes
 	for i := range 100 {
 		appendWait(
-			t,
-			b,
-			batchOf(i, 1, 10),
-			record.Position{Key: all[i].Key, Value: fmt.Append(nil, i)},
+			t, b, batchOf(i, 1, 10), record.Position{Key: all[i].Key, Value: fmt.Append(nil, i)},
 		)
 	}
 	if grown := b.Stats().Bytes - before; grown > 100*1024 {

@@ -120,8 +120,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(
-		t,
-		"the buffer takes data again",
+		t, "the buffer takes data again",
 		func() bool { return !b.Stats().LowSpace && acked.Load() == int64(n) },
 	)
 	appendWait(t, b, batchOf(n, 50, 1000))
@@ -129,9 +128,7 @@ func TestFullDisk(t *testing.T) {
 	wantRun(t, got, 0, n+50)
 	commit(t, c, c.pos)
 	eventually(
-		t,
-		"the disk is back",
-		func() bool { free, _ := freeSpace(dir); return free > 50<<20 },
+		t, "the disk is back", func() bool { free, _ := freeSpace(dir); return free > 50<<20 },
 	)
 }
 
@@ -206,8 +203,7 @@ func TestFullDiskAtStartAndStop(t *testing.T) {
 	b := open(t, path, fullOptions(t))
 	cursor(t, b, "out").Close()
 	eventually(
-		t,
-		"the reserve is there",
+		t, "the reserve is there",
 		func() bool { _, err := os.Stat(filepath.Join(path, reserveName)); return err == nil },
 	)
 	var acked atomic.Int64
@@ -249,8 +245,7 @@ func TestDropOldest(t *testing.T) {
 	wantRun(
 		t,
 		numbers(
-			t,
-			func() *record.Batch { appendWait(t, b, batchOf(0, 50, 1000)); return next(t, c) }(),
+			t, func() *record.Batch { appendWait(t, b, batchOf(0, 50, 1000)); return next(t, c) }(),
 		),
 		0,
 		50,

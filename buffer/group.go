@@ -106,10 +106,7 @@ func parseMeta(h *groupHeader, meta []byte) (parts []part, changes []byte, err e
 	}
 	if uint64(h.batches) > uint64(len(meta)) {
 		return nil, nil, fmt.Errorf(
-			"%w: %d batches in %d bytes of meta",
-			ErrCorrupt,
-			h.batches,
-			len(meta),
+			"%w: %d batches in %d bytes of meta", ErrCorrupt, h.batches, len(meta),
 		)
 	}
 	parts = make([]part, h.batches)
@@ -150,8 +147,7 @@ func packChanges(p []byte) []byte {
 	}
 	return append(
 		binary.AppendUvarint(
-			make([]byte, 0, len(packed)+binary.MaxVarintLen32),
-			uint64(len(packed)),
+			make([]byte, 0, len(packed)+binary.MaxVarintLen32), uint64(len(packed)),
 		),
 		packed...)
 }
@@ -180,10 +176,7 @@ func decodeGroup(p []byte) (h groupHeader, batches []*record.Batch, changes []by
 	}
 	if h.size() > int64(len(p)) {
 		return h, nil, nil, fmt.Errorf(
-			"%w: group of %d bytes ends after %d",
-			ErrCorrupt,
-			h.size(),
-			len(p),
+			"%w: group of %d bytes ends after %d", ErrCorrupt, h.size(), len(p),
 		)
 	}
 	parts, changes, err := parseMeta(&h, p[groupHeaderSize:groupHeaderSize+int(h.metaLen)])
@@ -202,11 +195,7 @@ func decodeGroup(p []byte) (h groupHeader, batches []*record.Batch, changes []by
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"%w: batch %d has %d records, want %d",
-					ErrCorrupt,
-					i,
-					b.Len(),
-					part.records,
+					"%w: batch %d has %d records, want %d", ErrCorrupt, i, b.Len(), part.records,
 				),
 			)
 		default:

@@ -22,9 +22,7 @@ func encodedGroup(t testing.TB) []byte {
 		},
 	}
 	p, err := g.appendTo(
-		[]byte("before"),
-		groupHeader{first: 100, seq: 7, durable: 6, appended: 1},
-		record.LZ4,
+		[]byte("before"), groupHeader{first: 100, seq: 7, durable: 6, appended: 1}, record.LZ4,
 	)
 	if err != nil {
 		t.Fatal(err)

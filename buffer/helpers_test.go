@@ -80,11 +80,7 @@ func appendWait(t testing.TB, b *Buffer, batch *record.Batch, positions ...recor
 	t.Helper()
 	errc := make(chan error, 1)
 	if err := b.Append(
-		t.Context(),
-		"in",
-		batch,
-		positions,
-		func(err error) { errc <- err },
+		t.Context(), "in", batch, positions, func(err error) { errc <- err },
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -53,8 +53,7 @@ func Inspect(dir string) (*Inspection, error) {
 		}
 	}
 	in.state, _, _, err = recoverState(
-		disk{},
-		slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }),
+		disk{}, slices.DeleteFunc(slices.Clone(in.segs), func(f *found) bool { return f.gone }),
 	)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -76,9 +75,7 @@ func notABuffer(dir string) error {
 	}
 	if len(below) > 0 {
 		return fmt.Errorf(
-			"%s is not a buffer; there are some below it: %s",
-			dir,
-			strings.Join(below, ", "),
+			"%s is not a buffer; there are some below it: %s", dir, strings.Join(below, ", "),
 		)
 	}
 	return fmt.Errorf("%s is not a buffer directory", dir)
@@ -139,9 +136,7 @@ func (in *Inspection) Aside() []string {
 // Read calls fn for each batch from position from on, until fn returns an error, which Read
 // returns. What does not read back is reported to damaged and passed over.
 func (in *Inspection) Read(
-	from int64,
-	fn func(*record.Batch) error,
-	damaged func(segment string, err error),
+	from int64, fn func(*record.Batch) error, damaged func(segment string, err error),
 ) error {
 	for _, f := range in.segs {
 		if f.end <= from {

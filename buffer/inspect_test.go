@@ -31,8 +31,7 @@ func TestInspect(t *testing.T) {
 		var got []int
 		unexpected := func(segment string, err error) { t.Errorf("%s: %v", segment, err) }
 		if err := in.Read(
-			2000,
-			func(b *record.Batch) error { got = append(got, numbers(t, b)...); return nil },
+			2000, func(b *record.Batch) error { got = append(got, numbers(t, b)...); return nil },
 			unexpected,
 		); err != nil {
 			t.Fatal(err)

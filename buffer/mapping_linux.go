@@ -41,12 +41,7 @@ func findMapping(f *os.File) mapping {
 		var from, to, off uint64
 		var mode string
 		if _, err := fmt.Sscanf(
-			sc.Text(),
-			"%x-%x %s %x",
-			&from,
-			&to,
-			&mode,
-			&off,
+			sc.Text(), "%x-%x %s %x", &from, &to, &mode, &off,
 		); err != nil || mode != "rw-s" || off != 0 ||
 			found.path != "" {
 			return mapping{}
@@ -85,9 +80,6 @@ func (m mapping) drop(from, to int64) {
 	}
 	// Only a private map would lose what was written.
 	_, _, _ = unix.Syscall(
-		unix.SYS_MADVISE,
-		m.addr+uintptr(from),
-		uintptr(to-from),
-		unix.MADV_DONTNEED,
+		unix.SYS_MADVISE, m.addr+uintptr(from), uintptr(to-from), unix.MADV_DONTNEED,
 	)
 }

@@ -113,12 +113,7 @@ func TestMappingThatMoved(t *testing.T) {
 			fd = int(c.file.Fd())
 		}
 		q, err := unix.MmapPtr(
-			fd,
-			c.off,
-			addr,
-			size,
-			unix.PROT_READ|unix.PROT_WRITE,
-			c.flags|unix.MAP_FIXED_NOREPLACE,
+			fd, c.off, addr, size, unix.PROT_READ|unix.PROT_WRITE, c.flags|unix.MAP_FIXED_NOREPLACE,
 		)
 		if err != nil {
 			t.Skipf("the address was taken at once: %v", err)
@@ -149,22 +144,14 @@ func TestMappingEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := unix.Mmap(
-		-1,
-		0,
-		2*size,
-		unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANON,
+		-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON,
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Munmap(all) }()
 	if _, err := unix.MmapPtr(
-		int(f.Fd()),
-		0,
-		unsafe.Pointer(&all[0]),
-		size,
-		unix.PROT_READ|unix.PROT_WRITE,
+		int(f.Fd()), 0, unsafe.Pointer(&all[0]), size, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_SHARED|unix.MAP_FIXED,
 	); err != nil {
 		t.Fatal(err)

@@ -34,8 +34,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 	}
 	m := &metrics{
 		appendedRecords: counter(
-			"penstock_buffer_appended_records_total",
-			"Records stored in the buffer.",
+			"penstock_buffer_appended_records_total", "Records stored in the buffer.",
 		),
 		appendedBytes: counter(
 			"penstock_buffer_appended_bytes_total",
@@ -59,8 +58,7 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 			"Segments in which something did not read back; they are kept in the directory damaged.",
 		),
 		damagedRecords: counter(
-			"penstock_buffer_damaged_records_total",
-			"Records that did not read back.",
+			"penstock_buffer_damaged_records_total", "Records that did not read back.",
 		),
 		diskReadBytes: counter(
 			"penstock_buffer_disk_read_bytes_total",
@@ -166,8 +164,7 @@ func newStatsCollector(stats func() Stats) *statsCollector {
 		),
 		fill: desc("penstock_buffer_fill_ratio", "Share of the buffer in use; 1 is full."),
 		lag: desc(
-			"penstock_buffer_cursor_lag_records",
-			"Records that an output has not delivered yet.",
+			"penstock_buffer_cursor_lag_records", "Records that an output has not delivered yet.",
 			"cursor",
 		),
 		first: desc("penstock_buffer_first_position", "Position of the oldest record kept."),

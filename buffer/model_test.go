@@ -60,9 +60,7 @@ func TestModel(t *testing.T) {
 			c := cursor(t, b, name)
 			if c.pos > low() {
 				t.Fatalf(
-					"step %d: new cursor at %d, but records from %d on are held",
-					step,
-					c.pos,
+					"step %d: new cursor at %d, but records from %d on are held", step, c.pos,
 					low(),
 				)
 			}
@@ -123,12 +121,7 @@ func TestModel(t *testing.T) {
 				m.c = cursor(t, b, name)
 				if pos, note := m.c.Committed(); pos != m.pos || note != m.note {
 					t.Fatalf(
-						"step %d: cursor %s is at %d %q, want %d %q",
-						step,
-						name,
-						pos,
-						note,
-						m.pos,
+						"step %d: cursor %s is at %d %q, want %d %q", step, name, pos, note, m.pos,
 						m.note,
 					)
 				}

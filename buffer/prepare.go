@@ -62,10 +62,7 @@ func (c *Cursor) Unresolved() []int64 {
 }
 
 // Resolve implements record.Preparer.
-func (c *Cursor) Resolve(
-	ctx context.Context,
-	pos int64,
-) error {
+func (c *Cursor) Resolve(ctx context.Context, pos int64) error {
 	return c.b.resolve(ctx, c.name, pos)
 }
 
@@ -102,8 +99,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	}
 	if pos > st.pos {
 		op.changes = append(
-			op.changes,
-			change{kind: changeCursor, name: name, pos: pos, note: st.note},
+			op.changes, change{kind: changeCursor, name: name, pos: pos, note: st.note},
 		)
 	}
 	if err := b.submit(ctx, op); err != nil {

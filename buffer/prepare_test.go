@@ -62,16 +62,7 @@ func TestResolve(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if err := b.Append(
-				ctx,
-				"in",
-				batchOf(0, 1, 1),
-				nil,
-				nil,
-			); !errors.Is(
-				err,
-				context.DeadlineExceeded,
-			) {
+			if err := b.Append(ctx, "in", batchOf(0, 1, 1), nil, nil); !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("an append before the matter is resolved: %v", err)
 			}
 			if err := c.Resolve(t.Context(), x.at); err != nil {

@@ -126,11 +126,7 @@ func (f *found) load(isHead bool) error {
 	if f.sealed {
 		if fi.Size() < f.size {
 			f.err = fmt.Errorf(
-				"%w: %s has %d bytes, want %d",
-				ErrCorrupt,
-				vlogName,
-				fi.Size(),
-				f.size,
+				"%w: %s has %d bytes, want %d", ErrCorrupt, vlogName, fi.Size(), f.size,
 			)
 			f.gone = fi.Size() <= vlogHeaderSize
 		}
@@ -167,8 +163,7 @@ func (f *found) scan(file *os.File, size int64) {
 				break
 			}
 			f.items = append(
-				f.items,
-				item{next: off, err: err, short: ferr != nil && size-off < 4096},
+				f.items, item{next: off, err: err, short: ferr != nil && size-off < 4096},
 			)
 			if ferr != nil {
 				break
@@ -348,8 +343,7 @@ func (b *Buffer) recover() (*writer, error) {
 	if !whole {
 		b.log.Error(
 			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
-			"dir",
-			b.dir,
+			"dir", b.dir,
 		)
 	}
 	b.state = st
@@ -424,8 +418,7 @@ func (f *found) settle(b *Buffer) {
 		if f.torn {
 			b.log.Warn(
 				"buffer: the last write before the crash was incomplete; it had not been acknowledged and is cut off",
-				"segment",
-				f.dir,
+				"segment", f.dir,
 			)
 		}
 		err := os.Truncate(path, f.size)
@@ -438,10 +431,7 @@ func (f *found) settle(b *Buffer) {
 		if err != nil {
 			b.log.Warn(
 				"buffer: cannot seal a segment found after a crash; it is read all the same",
-				"error",
-				err,
-				"segment",
-				f.dir,
+				"error", err, "segment", f.dir,
 			)
 		}
 	}

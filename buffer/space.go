@@ -14,20 +14,15 @@ func (w *writer) outOfSpace(err error) {
 	b.mu.Unlock()
 	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
 		w.report(
-			"create",
-			"buffer: the next segment cannot be begun; inputs wait, outputs go on",
-			"error",
-			err,
-			"do",
-			adviceFor(err),
+			"create", "buffer: the next segment cannot be begun; inputs wait, outputs go on",
+			"error", err, "do", adviceFor(err),
 		)
 		return
 	}
 	w.report(
 		"space",
 		"buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free",
-		"error",
-		err,
+		"error", err,
 	)
 }
 
@@ -79,10 +74,8 @@ func (w *writer) makeRoom() {
 	if b.opt.WhenFull != DropOldest || low && w.noSegment {
 		if !low {
 			w.report(
-				"full",
-				"buffer is full; inputs wait until outputs have delivered something",
-				"max_size",
-				b.opt.MaxSize,
+				"full", "buffer is full; inputs wait until outputs have delivered something",
+				"max_size", b.opt.MaxSize,
 			)
 		}
 		return
@@ -136,10 +129,7 @@ func (w *writer) dropOldest(one bool) bool {
 	w.report(
 		"drop",
 		"buffer is full: the oldest records are dropped, as when_full = drop_oldest says; see penstock_buffer_dropped_records_total",
-		"records",
-		records,
-		"segments",
-		len(gone),
+		"records", records, "segments", len(gone),
 	)
 	return true
 }

@@ -54,10 +54,7 @@ type LastSpill struct {
 // and that Positions, after a crash, never are beyond what cursors have committed or the disk
 // holds.
 func (b *Buffer) AppendReplayable(
-	ctx context.Context,
-	input string,
-	batch *record.Batch,
-	positions []record.Position,
+	ctx context.Context, input string, batch *record.Batch, positions []record.Position,
 	done func(error),
 ) error {
 	return b.add(ctx, input, batch, positions, done, true)

@@ -232,9 +232,7 @@ func (m *spillModel) append(input string) {
 	bb.Reset(input, input, 0)
 	for i := range n {
 		bb.Append(
-			1e18,
-			nil,
-			fmt.Appendf(nil, "%s %d %*d", input, m.next[input]+i, m.rng.IntN(1500), 0),
+			1e18, nil, fmt.Appendf(nil, "%s %d %*d", input, m.next[input]+i, m.rng.IntN(1500), 0),
 			nil,
 		)
 	}
@@ -290,11 +288,8 @@ func (m *spillModel) read(r *modelReader) {
 			m.t.Fatalf("%s reads %s %d, want %d", r.name, input, n, at)
 		} else if !ok && n > r.have[input] {
 			m.t.Fatalf(
-				"%s has %s up to %d and goes on at %d: the rest is lost",
-				r.name,
-				input,
-				r.have[input],
-				n,
+				"%s has %s up to %d and goes on at %d: the rest is lost", r.name, input,
+				r.have[input], n,
 			)
 		} else if !ok {
 			m.repeated += r.have[input] - n
@@ -363,10 +358,8 @@ func (m *spillModel) crash() {
 		}
 		if at < low {
 			m.t.Fatalf(
-				"input %s begins again at %d, although every cursor had committed up to %d",
-				input,
-				at,
-				low,
+				"input %s begins again at %d, although every cursor had committed up to %d", input,
+				at, low,
 			)
 		}
 		if input == "z" && at < m.zacked {
@@ -421,12 +414,7 @@ func (m *spillModel) run(rounds int) {
 		for input, n := range m.next {
 			if at, ok := r.at[input]; ok && at != n || !ok && r.have[input] < n {
 				m.t.Fatalf(
-					"%s ends with %s %d (has %d), want %d",
-					r.name,
-					input,
-					at,
-					r.have[input],
-					n,
+					"%s ends with %s %d (has %d), want %d", r.name, input, at, r.have[input], n,
 				)
 			}
 		}

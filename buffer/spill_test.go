@@ -71,8 +71,7 @@ func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
 		}
 	}
 	eventually(
-		t,
-		"all went through memory",
+		t, "all went through memory",
 		func() bool { return metricValue(t, reg, "penstock_buffer_memory_records_total") == 1000 },
 	)
 	if v := metricValue(t, reg, "penstock_buffer_appended_records_total"); v != 0 {
@@ -179,8 +178,7 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 		}
 	}()
 	eventually(
-		t,
-		"the input waits",
+		t, "the input waits",
 		func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waitWindow == 1 },
 	)
 	for at := 0; at < 5000; {
@@ -233,9 +231,7 @@ func TestANewCursorPassesWhatWasNeverWritten(t *testing.T) {
 		if spill {
 			b.Spill("asked")
 			eventually(
-				t,
-				"it is on disk",
-				func() bool { return onDisk(b, "in") == fmt.Sprint(n+10) },
+				t, "it is on disk", func() bool { return onDisk(b, "in") == fmt.Sprint(n+10) },
 			)
 		}
 		readTo(t, c, int64(n+10))

@@ -85,9 +85,7 @@ func lockDir(dir string) (*os.File, error) {
 		n, _ := f.ReadAt(pid[:], 0)
 		return nil, fmt.Errorf(
 			"%w: %s is open in process %s; stop that one first, or give this one a data_dir of its own",
-			ErrLocked,
-			dir,
-			strings.TrimSpace(string(pid[:n])),
+			ErrLocked, dir, strings.TrimSpace(string(pid[:n])),
 		)
 	}
 	// The process id is for people; the lock is what counts. A full disk must not keep the buffer

@@ -74,10 +74,7 @@ func readEntryAt(f io.ReaderAt, off int64) (e entry, next int64, err error) {
 	}
 	if uint64(e.size()) != lens[1] {
 		return e, 0, fmt.Errorf(
-			"%w: value of %d bytes holds a group of %d",
-			ErrCorrupt,
-			lens[1],
-			e.size(),
+			"%w: value of %d bytes holds a group of %d", ErrCorrupt, lens[1], e.size(),
 		)
 	}
 	return e, e.off + e.size() + vlogCRCSize, nil

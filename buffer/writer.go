@@ -80,10 +80,7 @@ func (w *writer) wait() bool {
 		since := now.Sub(w.lastCommit)
 		data, states := len(
 			b.queue,
-		) > 0, slices.ContainsFunc(
-			b.commits,
-			func(s *stateOp) bool { return !s.lazy },
-		)
+		) > 0, slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
 		advance, hurried := b.advanceDue(now)
 		states = states || hurried
 		company := b.company(now)
@@ -176,11 +173,7 @@ func (w *writer) step() error {
 		w.b.mu.Unlock()
 		w.b.m.syncErrors.Inc()
 		w.report(
-			"write",
-			"buffer write failed; going on in a new segment",
-			"error",
-			err,
-			"do",
+			"write", "buffer write failed; going on in a new segment", "error", err, "do",
 			adviceFor(err),
 		)
 	} else {
@@ -279,10 +272,7 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	for _, to := range []int64{far, to} {
 		if free-(to-h.reserved)-walStep < max(b.opt.MinFree, headFootprint) {
 			err = fmt.Errorf(
-				"%w: %d MiB free, floor %d MiB",
-				errNoSpace,
-				free>>20,
-				b.opt.MinFree>>20,
+				"%w: %d MiB free, floor %d MiB", errNoSpace, free>>20, b.opt.MinFree>>20,
 			)
 			continue
 		}

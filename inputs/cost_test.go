@@ -29,10 +29,7 @@ import (
 type drain struct{}
 
 func (drain) Append(
-	_ context.Context,
-	_ *record.Batch,
-	_ []inputs.Position,
-	done func(error),
+	_ context.Context, _ *record.Batch, _ []inputs.Position, done func(error),
 ) error {
 	done(nil)
 	return nil
@@ -44,9 +41,7 @@ func fill(head, unit, tail string) func(n int) io.Reader {
 	return func(n int) io.Reader {
 		times := max(1, (n-len(head)-len(tail))/len(unit))
 		return io.MultiReader(
-			strings.NewReader(head),
-			&repeated{unit: unit, left: times},
-			strings.NewReader(tail),
+			strings.NewReader(head), &repeated{unit: unit, left: times}, strings.NewReader(tail),
 		)
 	}
 }
@@ -77,8 +72,7 @@ func framed(head func(size, count int) string, unit, tail string) func(n int) io
 	return func(n int) io.Reader {
 		count := max(1, n/len(unit))
 		return io.MultiReader(
-			strings.NewReader(head(count*len(unit), count)),
-			&repeated{unit: unit, left: count},
+			strings.NewReader(head(count*len(unit), count)), &repeated{unit: unit, left: count},
 			strings.NewReader(tail),
 		)
 	}
@@ -124,24 +118,20 @@ func decoders() (list []decoder) {
 	add("http ndjson", post("/t", nd), fill("", "1\n", ""))
 	add("http msgpack", post("/t", pack), fill("", "\xc0", ""))
 	add(
-		"http msgpack array",
-		post("/t", pack),
+		"http msgpack array", post("/t", pack),
 		framed(func(_, n int) string { return "\xdd" + be32(n) }, "\xc0", ""),
 	)
 	add(
-		"http msgpack arrays",
-		post("/t", pack),
+		"http msgpack arrays", post("/t", pack),
 		framed(func(_, n int) string { return "\x91\xdd" + be32(n) }, "\xc0", ""),
 	)
 	add(
-		"http msgpack text",
-		post("/t", pack),
+		"http msgpack text", post("/t", pack),
 		framed(func(n, _ int) string { return "\x81\xa1a\xdb" + be32(n) }, "\x01\x02\x03\x04", ""),
 	)
 	add("http msgpack events", post("/t", pack), fill("", "\x92\x92\x01\x80\x80", ""))
 	add(
-		"http msgpack lying",
-		post("/t", pack),
+		"http msgpack lying", post("/t", pack),
 		fill("\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""),
 	)
 	// A map as a key stands as text, with the quotes in it written twice as long at each depth.
@@ -153,8 +143,7 @@ func decoders() (list []decoder) {
 		"http multipart",
 		post("/t", "multipart/form-data; boundary=b"),
 		fill(
-			"--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n[",
-			"1,",
+			"--b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n[", "1,",
 			"1]\r\n--b--\r\n",
 		),
 	)
@@ -169,8 +158,7 @@ func decoders() (list []decoder) {
 	add("hec acks", post("/services/collector/ack", ""), fill(`{"acks":[`, "1,", "1]}"))
 	add("otlp records", post("/v1/logs", proto), otlp("", "\x12\x00"))
 	add(
-		"otlp resource",
-		post("/v1/logs", proto),
+		"otlp resource", post("/v1/logs", proto),
 		otlp("\x0a\x82\x08\x0a\xff\x07"+strings.Repeat("k", 1023), strings.Repeat("\x12\x00", 512)),
 	)
 	add("otlp attributes", post("/v1/logs", proto), framed(func(n, _ int) string {
@@ -180,8 +168,7 @@ func decoders() (list []decoder) {
 	}, "\x32\x00", ""))
 	add("otlp resources", post("/v1/logs", proto), fill("", "\x0a\x00", ""))
 	add(
-		"otlp json records",
-		post("/v1/logs", jsonType),
+		"otlp json records", post("/v1/logs", jsonType),
 		fill(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, "{},", "{}]}]}]}"),
 	)
 	add("otlp json attributes", post("/v1/logs", jsonType),
@@ -193,26 +180,21 @@ func decoders() (list []decoder) {
 		"forward events",
 		startForward,
 		framed(
-			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) },
-			event,
-			"\x81\xa5chunk\xa1c",
+			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) }, event, "\x81\xa5chunk\xa1c",
 		),
 	)
 	add(
 		"forward packed",
 		startForward,
 		framed(
-			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) },
-			event,
-			"\x81\xa5chunk\xa1c",
+			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) }, event, "\x81\xa5chunk\xa1c",
 		),
 	)
 	add(
 		"forward message",
 		startForward,
 		framed(
-			func(_, n int) string { return "\x94\xa1t\x01\x81\xa1a\xdd" + be32(n) },
-			"\xc0",
+			func(_, n int) string { return "\x94\xa1t\x01\x81\xa1a\xdd" + be32(n) }, "\xc0",
 			"\x81\xa5chunk\xa1c",
 		),
 	)
@@ -221,16 +203,14 @@ func decoders() (list []decoder) {
 		startForward,
 		framed(
 			func(n, _ int) string { return "\x94\xa1t\x01\x81\xa1a\xdb" + be32(n) },
-			"\x01\x02\x03\x04",
-			"\x81\xa5chunk\xa1c",
+			"\x01\x02\x03\x04", "\x81\xa5chunk\xa1c",
 		),
 	)
 	add(
 		"forward nils",
 		startForward,
 		framed(
-			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) },
-			"\xc0",
+			func(n, _ int) string { return "\x93\xa1t\xdb" + be32(n) }, "\xc0",
 			"\x81\xa5chunk\xa1c",
 		),
 	)
@@ -238,8 +218,7 @@ func decoders() (list []decoder) {
 		"forward nested",
 		startForward,
 		framed(
-			func(_, _ int) string { return "\x94\xa1t\x01\x81\xa1a" },
-			"\x91",
+			func(_, _ int) string { return "\x94\xa1t\x01\x81\xa1a" }, "\x91",
 			"\xc0\x81\xa5chunk\xa1c",
 		),
 	)
@@ -247,14 +226,12 @@ func decoders() (list []decoder) {
 		"forward keys",
 		startForward,
 		framed(
-			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) },
-			"\x92\x01"+keys,
+			func(_, n int) string { return "\x93\xa1t\xdd" + be32(n) }, "\x92\x01"+keys,
 			"\x81\xa5chunk\xa1c",
 		),
 	)
 	add(
-		"forward lying",
-		startForward,
+		"forward lying", startForward,
 		fill("\x93\xa1t\xdd\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", ""),
 	)
 	add("forward compressed", startForward, func(n int) io.Reader {

@@ -121,9 +121,7 @@ func (e *PartialError) Error() string {
 		return "no record failed"
 	}
 	return fmt.Sprintf(
-		"%d records failed, the first (index %d): %v",
-		len(e.Records),
-		e.Records[0].Index,
+		"%d records failed, the first (index %d): %v", len(e.Records), e.Records[0].Index,
 		e.Records[0].Err,
 	)
 }

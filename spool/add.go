@@ -156,14 +156,7 @@ func (d *drain) addRecord(r *record.Record) error {
 	if f.class == partition.DeadLetter {
 		d.row = appendDeadLetter(d.row[:0], &d.in, d.id.topic != "", res.Reason)
 		d.a.deadLetters.add(
-			"log",
-			d.log.Name(),
-			"position",
-			r.Offset,
-			"reason",
-			res.Reason,
-			"path",
-			f.path,
+			"log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path,
 		)
 	}
 	d.cur.bytes += int64(len(r.Key) + len(r.Value))
@@ -184,10 +177,7 @@ func (d *drain) newFile(res *partition.Result) (*file, error) {
 	if err != nil {
 		if d.a.cfg.OnMissing == "stop" {
 			return nil, fmt.Errorf(
-				"record %d: %w, and %w",
-				d.in.Record.Offset,
-				err,
-				partition.ErrStop,
+				"record %d: %w, and %w", d.in.Record.Offset, err, partition.ErrStop,
 			)
 		}
 		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath

@@ -24,8 +24,7 @@ func (c *Config) Aim(
 			topic = b.Tag
 		}
 		key, result, err := part.Key(
-			nil,
-			&partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r},
+			nil, &partition.Input{Topic: topic, Tag: b.Tag, Origin: b.Origin, Record: r},
 		)
 		if err != nil {
 			return nil, err

@@ -73,21 +73,15 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg:     cfg,
-		env:     env,
-		store:   store,
-		version: version(),
-		dir:     filepath.Join(env.Dir, "spool"),
-		budget: newBudget(
-			cfg.Spool.Memory,
-			cfg.Spool.Disk,
-		),
-		files:   newFDCache(cfg.Spool.OpenFiles),
-		buffers: &bufferPool{max: int(cfg.Spool.Memory)},
-		slots: make(
-			chan struct{},
-			cfg.Upload.Parallel,
-		),
+		cfg:       cfg,
+		env:       env,
+		store:     store,
+		version:   version(),
+		dir:       filepath.Join(env.Dir, "spool"),
+		budget:    newBudget(cfg.Spool.Memory, cfg.Spool.Disk),
+		files:     newFDCache(cfg.Spool.OpenFiles),
+		buffers:   &bufferPool{max: int(cfg.Spool.Memory)},
+		slots:     make(chan struct{}, cfg.Upload.Parallel),
 		jobs:      make(chan job, 2*runtime.GOMAXPROCS(0)),
 		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		writeAt:   (*os.File).WriteAt,
@@ -124,33 +118,27 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		}
 	}
 	a.storeTrouble = say(
-		"store",
-		"uploading to the object store",
+		"store", "uploading to the object store",
 		"check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full",
 	)
 	a.commitTrouble = say(
-		"commit",
-		"committing a position",
+		"commit", "committing a position",
 		"check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored",
 	)
 	a.diskTrouble = say(
-		"disk",
-		"writing a working file",
+		"disk", "writing a working file",
 		"free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space",
 	)
 	a.completeTrouble = say(
-		"complete",
-		"telling that a partition is complete",
+		"complete", "telling that a partition is complete",
 		"see the error; it is tried again, and archiving goes on",
 	)
 	a.decodeTrouble = say(
-		"decode",
-		"decoding a record",
+		"decode", "decoding a record",
 		"check that the schema registry is reachable; nothing is lost, the log waits",
 	)
 	a.logTrouble = say(
-		"log",
-		"making a begun cut again",
+		"log", "making a begun cut again",
 		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
 	)
 	a.occupied = &occupied{log: env.Log, count: a.metrics.occupied, keys: map[string]occupant{}}

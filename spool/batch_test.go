@@ -32,11 +32,7 @@ func (s *batchStore) Batch(context.Context) (Batch, error) {
 }
 
 func (b *memBatch) Put(
-	_ context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts PutOptions,
+	_ context.Context, key string, r io.ReaderAt, size int64, opts PutOptions,
 ) error {
 	data := make([]byte, size)
 	if _, err := r.ReadAt(data, 0); err != nil && err != io.EOF {

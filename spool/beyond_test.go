@@ -39,10 +39,7 @@ func TestTimeThatCannotBeHeld(t *testing.T) {
 		drainAll(t, s, topic, 10, c.change)
 		key := s.keys()[0]
 		line := s.lines(t, key)[0]
-		if dead := strings.HasPrefix(
-			key,
-			"_dead_letter/",
-		); dead != c.dead ||
+		if dead := strings.HasPrefix(key, "_dead_letter/"); dead != c.dead ||
 			dead && strings.Count(line, ms) != 2 {
 			t.Errorf("%s: %s: %s", name, key, line)
 		}

@@ -98,9 +98,7 @@ const (
 
 // check publishes what has become complete, and returns how far it is done now.
 func (c *completer) check(
-	ctx context.Context,
-	own protocol.Progress,
-	now time.Time,
+	ctx context.Context, own protocol.Progress, now time.Time,
 ) (protocol.Progress, error) {
 	from, limit, ok, err := c.frontier(ctx, own, now)
 	if err != nil || !ok {
@@ -155,9 +153,7 @@ func (c *completer) spans(from, limit int64, do func(start, end time.Time) error
 
 // frontier finds from where, and to where, partitions are complete.
 func (c *completer) frontier(
-	ctx context.Context,
-	own protocol.Progress,
-	now time.Time,
+	ctx context.Context, own protocol.Progress, now time.Time,
 ) (from, limit int64, ok bool, err error) {
 	notes := map[int32]protocol.Progress{}
 	if noter, siblings := c.log.(record.Noter); siblings {
@@ -186,11 +182,7 @@ func (c *completer) publish(ctx context.Context, start time.Time) ([]string, err
 	for _, p := range paths {
 		key := path.Join(p, c.a.cfg.Success.Name)
 		if err := c.a.store.Put(
-			ctx,
-			key,
-			bytes.NewReader(nil),
-			0,
-			PutOptions{ContentType: "application/octet-stream"},
+			ctx, key, bytes.NewReader(nil), 0, PutOptions{ContentType: "application/octet-stream"},
 		); err != nil {
 			return nil, fmt.Errorf("mark %s: %w", p, err)
 		}
@@ -247,8 +239,7 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 		errs = append(
 			errs[:1],
 			fmt.Errorf(
-				"and %d more of %d partitions whose hooks are still to succeed",
-				len(errs)-1,
+				"and %d more of %d partitions whose hooks are still to succeed", len(errs)-1,
 				len(left),
 			),
 		)
@@ -258,10 +249,7 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 
 // runChore runs the hooks of one path, in their order, until one fails.
 func (c *completer) runChore(
-	ctx context.Context,
-	todo *chore,
-	failures []int,
-	now time.Time,
+	ctx context.Context, todo *chore, failures []int, now time.Time,
 ) error {
 	cfg := c.a.cfg.Success
 	names, values := partition.Values(todo.path)
@@ -417,14 +405,9 @@ func (d *drain) sound(now time.Time) {
 	d.m.Correct(p)
 	d.a.env.Log.Warn(
 		"the note of a log tells of event times in the future: completeness goes on from the present",
-		"log",
-		d.log.Name(),
-		"watermark",
-		time.UnixMilli(was.Watermark).UTC(),
-		"completed",
-		time.UnixMilli(was.Completed).UTC(),
-		"do",
-		"partitions up to that time may have been marked before they were complete: remove the markers of those that are to come",
+		"log", d.log.Name(), "watermark", time.UnixMilli(was.Watermark).UTC(),
+		"completed", time.UnixMilli(was.Completed).UTC(),
+		"do", "partitions up to that time may have been marked before they were complete: remove the markers of those that are to come",
 	)
 }
 

@@ -127,8 +127,7 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 		t.Fatalf("marked %v", m)
 	}
 	waitFor(
-		t,
-		"the hook's second call",
+		t, "the hook's second call",
 		func() bool { mu.Lock(); defer mu.Unlock(); return len(calls) > 1 },
 	)
 	// Another member takes over: what was not told yet is told by it, what was is not told again
@@ -187,8 +186,7 @@ func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
 		func(o int64) (time.Time, string) { return day, fmt.Sprintf(`{"id":%d,"ts":"2026-03-01T00:10:00Z"}`, o) },
 	)
 	topic.produce(
-		1,
-		func(o int64) (time.Time, string) { return day, `{"id":2,"ts":"2033-01-01T00:00:00Z"}` },
+		1, func(o int64) (time.Time, string) { return day, `{"id":2,"ts":"2033-01-01T00:00:00Z"}` },
 	)
 	a := testArchiver(t, s, func(c *Config) { success(nil)(c); c.Time.Field = "ts" })
 	topic.seal()
@@ -196,8 +194,7 @@ func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, note := topic.committed(); !strings.Contains(
-		note,
-		fmt.Sprintf(`"wm":%d`, day.Add(10*time.Minute).UnixMilli()),
+		note, fmt.Sprintf(`"wm":%d`, day.Add(10*time.Minute).UnixMilli()),
 	) {
 		t.Errorf("note %s", note)
 	}
@@ -236,10 +233,7 @@ func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
 	topics[1].produce(5, timed(old, 1))
 	completing(
-		t,
-		s,
-		topics,
-		success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond }),
+		t, s, topics, success(func(c *SuccessConfig) { c.IdleAfter = 30 * time.Millisecond }),
 	)
 	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
 	waitFor(t, "the marker", func() bool { return slices.Contains(markers(s), want) })
@@ -258,8 +252,7 @@ func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
 	want := old.UTC().Format("app/dt=2006-01-02/hr=15")
 	waitFor(t, "the marker", func() bool {
 		topics[1].produce(
-			1,
-			func(o int64) (time.Time, string) { return time.Now(), `{"no":"time"}` },
+			1, func(o int64) (time.Time, string) { return time.Now(), `{"no":"time"}` },
 		)
 		return slices.Contains(markers(s), want)
 	})
@@ -346,8 +339,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	}))[0]
 	count := func(n int) int { mu.Lock(); defer mu.Unlock(); return calls[hour(n)] }
 	waitFor(
-		t,
-		"the markers",
+		t, "the markers",
 		func() bool { return slices.Equal(markers(s), []string{hour(0), hour(1), hour(2)}) },
 	)
 	waitFor(t, "the hooks", func() bool { return count(0) > 2 && count(1) == 1 && count(2) == 1 })
@@ -366,9 +358,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 		return a.completeTrouble.failures, len(a.completeTrouble.failing)
 	}
 	waitFor(
-		t,
-		"another failure, of the same trouble",
-		func() bool { n, _ := trouble(); return n > 2 },
+		t, "another failure, of the same trouble", func() bool { n, _ := trouble(); return n > 2 },
 	)
 	if _, failing := trouble(); failing != 1 {
 		t.Errorf("%d logs are in trouble", failing)
@@ -378,9 +368,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	mu.Unlock()
 	waitFor(t, "the last hook", func() bool { return note().Told == 0 })
 	waitFor(
-		t,
-		"the end of the trouble",
-		func() bool { _, failing := trouble(); return failing == 0 },
+		t, "the end of the trouble", func() bool { _, failing := trouble(); return failing == 0 },
 	)
 	if count(1) != 1 || count(2) != 1 {
 		t.Errorf("hooks ran %d and %d times", count(1), count(2))

@@ -242,11 +242,7 @@ func (c *cut) failed() error {
 
 // compress makes one member of pieces and buf.
 func (c *cut) compress(
-	dst []byte,
-	ff format.Format,
-	pieces []extent,
-	pieceLen int,
-	buf []byte,
+	dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte,
 ) ([]byte, error) {
 	rows := buf
 	if len(pieces) > 0 {

@@ -129,27 +129,16 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		a.metrics.moved.Inc()
 		a.env.Log.Warn(
 			"the committed position was changed by hand while a cut was begun: objects of that cut may exist beside those to come",
-			"log",
-			log.Name(),
-			"position",
-			pos,
-			"do",
-			"compare them with \"penstock archive verify\"",
+			"log", log.Name(), "position", pos,
+			"do", "compare them with \"penstock archive verify\"",
 		)
 	}
 	if in, ok := m.Redo(); ok {
 		d.redo = in.End
 		a.metrics.redos.Inc()
 		a.env.Log.Info(
-			"making a cut again that its owner did not finish",
-			"log",
-			log.Name(),
-			"start",
-			in.Start,
-			"end",
-			in.End,
-			"records",
-			in.Records,
+			"making a cut again that its owner did not finish", "log", log.Name(),
+			"start", in.Start, "end", in.End, "records", in.Records,
 		)
 	}
 	return d, nil
@@ -212,8 +201,7 @@ func (d *drain) run(ctx context.Context) error {
 				}
 				if d.redo > 0 {
 					return fmt.Errorf(
-						"the log ends at %d, before the end %d of a cut that was begun",
-						d.pos,
+						"the log ends at %d, before the end %d of a cut that was begun", d.pos,
 						d.redo,
 					)
 				}

@@ -23,11 +23,7 @@ var errTimeout = errors.New("request timed out")
 
 // drainAll archives what the topic holds with an archiver of its own, and checks the result.
 func drainAll(
-	t *testing.T,
-	s *memStore,
-	topic *memTopic,
-	batch int,
-	change func(*Config),
+	t *testing.T, s *memStore, topic *memTopic, batch int, change func(*Config),
 ) *Archiver {
 	t.Helper()
 	a := testArchiver(t, s, change)
@@ -264,13 +260,7 @@ func TestCrashDuringRedo(t *testing.T) {
 			return do()
 		}
 		a := testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(900 + 100*crash) })
-		if err := a.Drain(
-			ctx,
-			refreshLog{topic.own(10 + crash)},
-		); !errors.Is(
-			err,
-			context.Canceled,
-		) {
+		if err := a.Drain(ctx, refreshLog{topic.own(10 + crash)}); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		if want := min(crash, 1); int(value(a.metrics.redos)) != want {
@@ -322,10 +312,7 @@ func TestConfigChangedWithinACut(t *testing.T) {
 	}
 	// Roll policies and budgets do not decide where a record goes.
 	drainAll(
-		t,
-		s,
-		topic,
-		10,
+		t, s, topic, 10,
 		func(c *Config) { c.Roll.Size, c.Spool.Memory, c.Upload.Parallel = 1<<20, 8<<20, 2 },
 	)
 	checkOnce(t, s, nil, topic)
@@ -352,10 +339,7 @@ func TestSuccessorHasAnotherName(t *testing.T) {
 		t.Errorf("%v redos", value(a.metrics.redos))
 	}
 	named := testArchiver(t, s, func(c *Config) { c.Path = mustTemplate("${agent}/${topic}") })
-	if err := named.Drain(
-		t.Context(),
-		topic.own(10),
-	); err == nil ||
+	if err := named.Drain(t.Context(), topic.own(10)); err == nil ||
 		!strings.Contains(err.Error(), "${agent}") {
 		t.Errorf("names made of the agent: %v", err)
 	}
@@ -407,11 +391,7 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 	}
 	topic.gap(40)
 	interrupt(
-		t,
-		s,
-		topic,
-		1,
-		func(c *Config) { c.Roll.Records = 0; c.Roll.Idle = 50 * time.Millisecond },
+		t, s, topic, 1, func(c *Config) { c.Roll.Records = 0; c.Roll.Idle = 50 * time.Millisecond },
 	)
 	if _, note := topic.committed(); !strings.Contains(note, fmt.Sprintf(`"end":%d`, topic.end)) {
 		t.Fatalf("the cut does not end behind the gap: %s, end %d", note, topic.end)
@@ -422,8 +402,7 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- a.Drain(ctx, refreshLog{topic.own(7)}) }()
 	waitFor(
-		t,
-		"the end of the redo",
+		t, "the end of the redo",
 		func() bool { pos, _ := topic.committed(); return pos == topic.end },
 	)
 	cancel()
@@ -465,13 +444,7 @@ func TestDiskFullDuringRedo(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	big := func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
-		return at, strings.TrimSuffix(
-			v,
-			"}",
-		) + `,"more":"` + strings.Repeat(
-			fmt.Sprint(offset),
-			3000,
-		) + `"}`
+		return at, strings.TrimSuffix(v, "}") + `,"more":"` + strings.Repeat(fmt.Sprint(offset), 3000) + `"}`
 	}
 	topic.produce(1_100, big)
 	interrupt(t, s, topic, 1, func(c *Config) { c.Compression = "none" })
@@ -510,18 +483,11 @@ func TestDiskFullMakesACut(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(6_000, func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
-		return at, strings.TrimSuffix(
-			v,
-			"}",
-		) + `,"more":"` + strings.Repeat(
-			fmt.Sprint(offset),
-			1000,
-		) + `"}`
+		return at, strings.TrimSuffix(v, "}") + `,"more":"` + strings.Repeat(fmt.Sprint(offset), 1000) + `"}`
 	})
 	topic.seal()
 	a := testArchiver(
-		t,
-		s,
+		t, s,
 		func(c *Config) { c.Compression = "none"; c.Roll.Records = 1e6; c.Spool.Memory = 4 << 20 },
 	)
 	a.writeAt = func(f *os.File, p []byte, off int64) (int, error) {

@@ -51,8 +51,7 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 	var members []*Archiver
 	for i := range 3 {
 		members = append(
-			members,
-			testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(50 + 40*i) }),
+			members, testArchiver(t, s, func(c *Config) { c.Roll.Records = int64(50 + 40*i) }),
 		)
 	}
 	var wg sync.WaitGroup
@@ -65,10 +64,7 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 		lose[p] = cancel
 		log, m := refreshLog{topics[p].own(1 + rng.IntN(30))}, members[rng.IntN(len(members))]
 		wg.Go(func() {
-			if err := m.Drain(
-				ctx,
-				log,
-			); !errors.Is(err, record.ErrFenced) &&
+			if err := m.Drain(ctx, log); !errors.Is(err, record.ErrFenced) &&
 				!errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
@@ -165,13 +161,8 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 	pad := strings.Repeat("0123456789abcdef", 20)
 	topic.produce(records, func(o int64) (time.Time, string) {
 		return day.Add(
-				time.Duration(o) * time.Millisecond,
-			), fmt.Sprintf(
-				`{"id":%d,"p":0,"user":"u%d","pad":"%s"}`,
-				o,
-				o%paths,
-				pad,
-			)
+			time.Duration(o) * time.Millisecond,
+		), fmt.Sprintf(`{"id":%d,"p":0,"user":"u%d","pad":"%s"}`, o, o%paths, pad)
 	})
 	topic.seal()
 	a := testArchiver(t, s, func(c *Config) {
@@ -205,9 +196,7 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 	}
 	if most.Load() > 16<<20 || open.Load() > 4 {
 		t.Errorf(
-			"%d bytes of buffers with a budget of %d; %d open files with 4",
-			most.Load(),
-			8<<20,
+			"%d bytes of buffers with a budget of %d; %d open files with 4", most.Load(), 8<<20,
 			open.Load(),
 		)
 	}
@@ -218,8 +207,7 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 	for i := range 100 {
 		n += len(
 			s.lines(
-				t,
-				fmt.Sprintf("app/user=u%d/hr=00/app-0_%020d-%020d.ndjson.gz", i*149, 0, records),
+				t, fmt.Sprintf("app/user=u%d/hr=00/app-0_%020d-%020d.ndjson.gz", i*149, 0, records),
 			),
 		)
 	}
@@ -283,10 +271,7 @@ func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
 			}
 			if want := time.UnixMilli(v.TS).
 				In(loc).
-				Format("app/dt=2006-01-02/hr=15/"); !strings.HasPrefix(
-				key,
-				want,
-			) {
+				Format("app/dt=2006-01-02/hr=15/"); !strings.HasPrefix(key, want) {
 				t.Fatalf("%s is in %s", line, key)
 			}
 		}
@@ -382,10 +367,7 @@ func TestMinuteMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the bubble's clock begins at midnight
 		s, topic := newMemStore(), newTopic("app", 0)
 		defer drainInBubble(
-			t,
-			s,
-			topic,
-			func(c *Config) { c.Roll = RollConfig{Minutes: []string{"hh:00", "30"}} },
+			t, s, topic, func(c *Config) { c.Roll = RollConfig{Minutes: []string{"hh:00", "30"}} },
 		)()
 		time.Sleep(10 * time.Minute)
 		topic.produce(5, hourly(0, 2))
@@ -403,9 +385,7 @@ func TestRollOnShutdown(t *testing.T) {
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(500, hourly(0, 2))
 	a := testArchiver(
-		t,
-		s,
-		func(c *Config) { c.Roll = RollConfig{Age: time.Hour, OnShutdown: true} },
+		t, s, func(c *Config) { c.Roll = RollConfig{Age: time.Hour, OnShutdown: true} },
 	)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -510,8 +490,7 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 	}
 	if n := len(s.keys()); n < 2*parts || n > 5*parts || small > parts {
 		t.Errorf(
-			"%d objects, %d of them under the size; want 4 MB in each log at 1 MB, and one tail",
-			n,
+			"%d objects, %d of them under the size; want 4 MB in each log at 1 MB, and one tail", n,
 			small,
 		)
 	}
@@ -540,8 +519,7 @@ func TestAiven335BacklogIsReadAsFastAsItIsStored(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- a.Drain(t.Context(), topic.own(100)) }()
 	waitFor(
-		t,
-		"the spool to be full",
+		t, "the spool to be full",
 		func() bool { return blocked.Load() && a.budget.used(false) >= 16<<20 },
 	)
 	for range 50 { // it stays so

@@ -53,12 +53,7 @@ func (l *letterbox) bury(ctx context.Context, b *record.Batch, reason string) er
 
 // drainWith archives topic with a letterbox until ctx ends or all of it is archived.
 func drainWith(
-	ctx context.Context,
-	t *testing.T,
-	s *memStore,
-	topic *memTopic,
-	batch int,
-	box *letterbox,
+	ctx context.Context, t *testing.T, s *memStore, topic *memTopic, batch int, box *letterbox,
 	change func(*Config),
 ) (*Archiver, error) {
 	t.Helper()
@@ -117,17 +112,8 @@ func TestDeadLetterThatTakesNothing(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { <-box.tried; stop() }()
 	if _, err := drainWith(
-		ctx,
-		t,
-		s,
-		topic,
-		7,
-		box,
-		func(c *Config) { c.Roll.Records, c.Roll.OnShutdown = 20, true },
-	); !errors.Is(
-		err,
-		context.Canceled,
-	) {
+		ctx, t, s, topic, 7, box, func(c *Config) { c.Roll.Records, c.Roll.OnShutdown = 20, true },
+	); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if topic.pos > 40*3 {
@@ -179,10 +165,7 @@ func TestDeadLettersOfACutMadeAgain(t *testing.T) {
 	want := slices.DeleteFunc(deadOffsets(300), func(o int64) bool { return o < pos })
 	if !slices.Equal(box.offsets, want) {
 		t.Errorf(
-			"after the crash in the cut from %d on: letters %v, want %v",
-			pos,
-			box.offsets,
-			want,
+			"after the crash in the cut from %d on: letters %v, want %v", pos, box.offsets, want,
 		)
 	}
 }

@@ -62,11 +62,7 @@ func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
 				}
 				before := maps.Clone(s.objs)
 				archiveLog(
-					t,
-					s,
-					topic,
-					mortalLog{refreshLog: refreshLog{topic.own(100)}, id: id},
-					change,
+					t, s, topic, mortalLog{refreshLog: refreshLog{topic.own(100)}, id: id}, change,
 				)
 				for key, o := range before {
 					if string(s.objs[key].data) != string(o.data) ||
@@ -76,8 +72,7 @@ func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
 				}
 				own := maps.Clone(s.objs)
 				maps.DeleteFunc(
-					own,
-					func(key string, _ memObject) bool { _, ok := before[key]; return ok },
+					own, func(key string, _ memObject) bool { _, ok := before[key]; return ok },
 				)
 				if lives = append(lives, own); len(own) != len(lives[0]) {
 					t.Errorf("life %q has %d objects, the first %d", id, len(own), len(lives[0]))
@@ -122,11 +117,7 @@ func TestRedoKeepsItsLife(t *testing.T) {
 			t.Fatalf("note %s", note)
 		}
 		archiveLog(
-			t,
-			s,
-			topic,
-			mortalLog{refreshLog: refreshLog{topic.own(31)}, id: "known by now"},
-			nil,
+			t, s, topic, mortalLog{refreshLog: refreshLog{topic.own(31)}, id: "known by now"}, nil,
 		)
 		checkOnce(t, s, nil, topic)
 		for _, key := range s.keys() {

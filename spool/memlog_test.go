@@ -161,9 +161,7 @@ func (l *memLog) Next(ctx context.Context) (*record.Batch, error) {
 		}
 		from := l.pos
 		i, _ := slices.BinarySearchFunc(
-			t.recs,
-			from,
-			func(r record.Record, pos int64) int { return int(r.Offset - pos) },
+			t.recs, from, func(r record.Record, pos int64) int { return int(r.Offset - pos) },
 		)
 		if j := min(i+l.batch, len(t.recs)); i < j {
 			b := record.FromRecords("tag."+t.name, "", slices.Clone(t.recs[i:j]))
@@ -233,11 +231,7 @@ type memObject struct {
 func newMemStore() *memStore { return &memStore{objs: map[string]memObject{}} }
 
 func (s *memStore) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts PutOptions,
 ) error {
 	if err := errors.Join(CheckKey(key), opts.Check()); err != nil {
 		return err
@@ -344,20 +338,14 @@ func (s *memStore) lines(t testing.TB, key string) []string {
 // testLine is a record's value: its offset is how records are told apart.
 func testLine(offset int64, partition int32) string {
 	return fmt.Sprintf(
-		`{"id":%d,"p":%d,"pad":"%s"}`,
-		offset,
-		partition,
-		strings.Repeat("x", int(offset%50)),
+		`{"id":%d,"p":%d,"pad":"%s"}`, offset, partition, strings.Repeat("x", int(offset%50)),
 	)
 }
 
 // checkOnce checks that each record of topics that exists below its committed position is in
 // exactly one object, in order within it, and none besides.
 func checkOnce(
-	t testing.TB,
-	s *memStore,
-	except func(topic *memTopic, offset int64) bool,
-	topics ...*memTopic,
+	t testing.TB, s *memStore, except func(topic *memTopic, offset int64) bool, topics ...*memTopic,
 ) {
 	t.Helper()
 	seen := map[string]string{}
@@ -472,11 +460,8 @@ var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 func hourly(partition int32, hours int64) func(int64) (time.Time, string) {
 	return func(offset int64) (time.Time, string) {
 		return day.Add(
-				time.Duration(offset%hours)*time.Hour + time.Duration(offset)*time.Millisecond,
-			), testLine(
-				offset,
-				partition,
-			)
+			time.Duration(offset%hours)*time.Hour + time.Duration(offset)*time.Millisecond,
+		), testLine(offset, partition)
 	}
 }
 

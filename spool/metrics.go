@@ -26,12 +26,10 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		records: counter(
-			"penstock_output_records_total",
-			"Records that the destination has taken.",
+			"penstock_output_records_total", "Records that the destination has taken.",
 		),
 		bytes: counter(
-			"penstock_output_bytes_total",
-			"Uncompressed bytes that the destination has taken.",
+			"penstock_output_bytes_total", "Uncompressed bytes that the destination has taken.",
 		),
 		archived: prometheus.NewCounterVec(
 			prometheus.CounterOpts{
@@ -56,12 +54,10 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		),
 		objects: counter("penstock_archive_objects_total", "Objects uploaded."),
 		objectBytes: counter(
-			"penstock_archive_object_bytes_total",
-			"Bytes of uploaded objects, as they are stored.",
+			"penstock_archive_object_bytes_total", "Bytes of uploaded objects, as they are stored.",
 		),
 		completed: counter(
-			"penstock_archive_completed_partitions_total",
-			"Partition paths marked as complete.",
+			"penstock_archive_completed_partitions_total", "Partition paths marked as complete.",
 		),
 		kept: counter(
 			"penstock_archive_kept_objects_total",
@@ -92,12 +88,10 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 			"Logs that were lost to another owner while something was spooled.",
 		),
 		uploadRetries: counter(
-			"penstock_archive_upload_retries_total",
-			"Uploads tried again after a failure.",
+			"penstock_archive_upload_retries_total", "Uploads tried again after a failure.",
 		),
 		commitRetries: counter(
-			"penstock_archive_commit_retries_total",
-			"Commits whose outcome was unknown.",
+			"penstock_archive_commit_retries_total", "Commits whose outcome was unknown.",
 		),
 		diskRefused: counter(
 			"penstock_archive_disk_refused_total",
@@ -129,18 +123,15 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		),
 	}
 	m.memory = gauge(
-		"penstock_archive_spool_memory_bytes",
-		"Memory of records that are not uploaded yet.",
+		"penstock_archive_spool_memory_bytes", "Memory of records that are not uploaded yet.",
 		func() float64 { return float64(a.budget.used(true)) },
 	)
 	m.disk = gauge(
-		"penstock_archive_spool_disk_bytes",
-		"Disk of records that are not uploaded yet.",
+		"penstock_archive_spool_disk_bytes", "Disk of records that are not uploaded yet.",
 		func() float64 { return float64(a.budget.used(false)) },
 	)
 	m.openFiles = gauge(
-		"penstock_archive_open_files",
-		"Working files that are open.",
+		"penstock_archive_open_files", "Working files that are open.",
 		func() float64 { return float64(a.files.openFiles()) },
 	)
 	m.paths = gauge(
@@ -149,38 +140,14 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 		func() float64 { return float64(a.paths.Load()) },
 	)
 	m.logs = gauge(
-		"penstock_archive_logs",
-		"Logs being archived.",
+		"penstock_archive_logs", "Logs being archived.",
 		func() float64 { return float64(a.budget.count()) },
 	)
 	r.MustRegister(
-		m.records,
-		m.bytes,
-		m.archived,
-		m.cuts,
-		m.hooks,
-		m.objects,
-		m.objectBytes,
-		m.kept,
-		m.completed,
-		m.redos,
-		m.missing,
-		m.compacted,
-		m.moved,
-		m.fenced,
-		m.skipped,
-		m.uploadRetries,
-		m.commitRetries,
-		m.diskRefused,
-		m.spills,
-		m.uploadSeconds,
-		m.stuck,
-		m.occupied,
-		m.memory,
-		m.disk,
-		m.openFiles,
-		m.paths,
-		m.logs,
+		m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept,
+		m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped, m.uploadRetries,
+		m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.occupied, m.memory,
+		m.disk, m.openFiles, m.paths, m.logs,
 	)
 	return m
 }

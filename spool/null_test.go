@@ -75,13 +75,8 @@ func TestTombstones(t *testing.T) {
 			); main != c.main || dead != c.dead ||
 				skipped != c.skipped {
 				t.Errorf(
-					"%d archived, %d dead letters, %d skipped; want %d, %d, %d",
-					main,
-					dead,
-					skipped,
-					c.main,
-					c.dead,
-					c.skipped,
+					"%d archived, %d dead letters, %d skipped; want %d, %d, %d", main, dead,
+					skipped, c.main, c.dead, c.skipped,
 				)
 			}
 		})
@@ -113,10 +108,7 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 			return at, fmt.Sprintf(`{"id":%d,"p":0}`, o)
 		})
 		a := drainAll(
-			t,
-			s,
-			topic,
-			3,
+			t, s, topic, 3,
 			func(c *Config) { c.Format, c.Compression = formatOf(kind, nil), "none" },
 		)
 		if n := len(s.keys()); n != 11 {

@@ -39,13 +39,8 @@ func (o *occupied) note(err error) bool {
 	if now.Sub(said) >= sayAgainEvery {
 		said = now
 		o.log.Error(
-			"an object cannot be stored because another is there; its log waits",
-			"key",
-			e.Key,
-			"error",
-			err,
-			"do",
-			e.Do(),
+			"an object cannot be stored because another is there; its log waits", "key", e.Key,
+			"error", err, "do", e.Do(),
 		)
 	}
 	o.keys[e.Key] = occupant{said, e.Error()}

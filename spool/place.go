@@ -14,12 +14,7 @@ import (
 // put, an earlier attempt did it, whose answer was lost or whose process ended. If it is another,
 // the error is an *OccupiedError, or ErrExists with opts.IfAbsent.
 func Place(
-	ctx context.Context,
-	store Store,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts PutOptions,
+	ctx context.Context, store Store, key string, r io.ReaderAt, size int64, opts PutOptions,
 ) error {
 	err := store.Put(ctx, key, r, size, opts)
 	if !errors.Is(err, ErrRefused) || ctx.Err() != nil {
@@ -51,11 +46,7 @@ type OccupiedError struct {
 func (e *OccupiedError) Error() string {
 	return fmt.Sprintf(
 		"%s holds another object, which the store refuses to overwrite: %d bytes of %s, metadata %v; %s: %v",
-		e.Key,
-		e.There.Size,
-		e.There.Modified.UTC().Format(time.RFC3339),
-		e.There.Metadata,
-		e.Diff,
+		e.Key, e.There.Size, e.There.Modified.UTC().Format(time.RFC3339), e.There.Metadata, e.Diff,
 		e.err,
 	)
 }
@@ -71,12 +62,7 @@ func (e *OccupiedError) Do() string {
 // compare tells how the object under key differs from what would be put there; diff is empty if it
 // does not. The release that wrote it makes no difference.
 func compare(
-	ctx context.Context,
-	store Store,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts PutOptions,
+	ctx context.Context, store Store, key string, r io.ReaderAt, size int64, opts PutOptions,
 ) (there Object, diff string, err error) {
 	body, there, err := store.Get(ctx, key)
 	if err != nil {
@@ -104,9 +90,7 @@ func compare(
 		}
 		if !bytes.Equal(mine[:n], theirs[:n]) {
 			return there, fmt.Sprintf(
-				"the contents differ from byte %d to %d on",
-				at,
-				at+int64(n),
+				"the contents differ from byte %d to %d on", at, at+int64(n),
 			), nil
 		}
 		at += int64(n)

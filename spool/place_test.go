@@ -114,14 +114,12 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 		ended := make(chan error, 2)
 		go func() { ended <- a.Drain(ctx, topic.own(100)) }()
 		waitFor(
-			t,
-			"the object in the way to be met",
+			t, "the object in the way to be met",
 			func() bool { return value(a.metrics.occupied) == 1 },
 		)
 		go func() { ended <- a.Drain(ctx, other.own(100)) }()
 		waitFor(
-			t,
-			"the other log to go on",
+			t, "the other log to go on",
 			func() bool { pos, _ := other.committed(); return pos >= 1_000 },
 		)
 		stuck := strings.Join(a.Stuck(), "\n")
@@ -137,9 +135,7 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		waitFor(
-			t,
-			"the log to go on",
-			func() bool { pos, _ := topic.committed(); return pos >= 1_000 },
+			t, "the log to go on", func() bool { pos, _ := topic.committed(); return pos >= 1_000 },
 		)
 		if len(a.Stuck()) != 0 || value(a.metrics.occupied) != 0 {
 			t.Errorf("stuck still: %q", a.Stuck())
@@ -179,11 +175,7 @@ func TestPlace(t *testing.T) {
 	} {
 		s.objs["key"] = c.there
 		err := Place(
-			t.Context(),
-			s,
-			"key",
-			bytes.NewReader(data),
-			int64(len(data)),
+			t.Context(), s, "key", bytes.NewReader(data), int64(len(data)),
 			PutOptions{Metadata: meta},
 		)
 		var occupied *OccupiedError
@@ -194,11 +186,7 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%v: %v, want %q", c.there.meta, err, c.want)
 		}
 		if err = Place(
-			t.Context(),
-			s,
-			"key",
-			bytes.NewReader(data),
-			int64(len(data)),
+			t.Context(), s, "key", bytes.NewReader(data), int64(len(data)),
 			PutOptions{Metadata: meta, IfAbsent: true},
 		); (c.want == "") != (err == nil) ||
 			err != nil && !errors.Is(err, ErrExists) {

@@ -45,19 +45,8 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	c.missing = d.m.Missing - missing
 	d.a.metrics.cuts.WithLabelValues(reason).Inc()
 	d.a.env.Log.Debug(
-		"cut",
-		"log",
-		d.log.Name(),
-		"reason",
-		reason,
-		"start",
-		c.start,
-		"end",
-		c.end,
-		"records",
-		c.records,
-		"objects",
-		len(files),
+		"cut", "log", d.log.Name(), "reason", reason, "start", c.start, "end", c.end,
+		"records", c.records, "objects", len(files),
 	)
 	d.sealed = c
 	d.renew()
@@ -77,14 +66,7 @@ func (d *drain) explain(ctx context.Context, c *cut) {
 			d.a.metrics.compacted.Add(float64(c.missing))
 			d.a.env.Log.Info(
 				"compaction took records of a begun cut: what remains is archived, objects already stored are kept",
-				"log",
-				d.log.Name(),
-				"start",
-				c.start,
-				"end",
-				c.end,
-				"records",
-				c.missing,
+				"log", d.log.Name(), "start", c.start, "end", c.end, "records", c.missing,
 			)
 			return
 		}
@@ -93,16 +75,8 @@ func (d *drain) explain(ctx context.Context, c *cut) {
 	d.a.metrics.missing.Add(float64(c.missing))
 	d.a.env.Log.Error(
 		"records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
-		"log",
-		d.log.Name(),
-		"start",
-		c.start,
-		"end",
-		c.end,
-		"missing",
-		c.missing,
-		"do",
-		"make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts",
+		"log", d.log.Name(), "start", c.start, "end", c.end, "missing", c.missing,
+		"do", "make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts",
 	)
 }
 
@@ -175,19 +149,9 @@ func (d *drain) released() {
 	}
 	if !c.began.IsZero() {
 		d.a.env.Log.Debug(
-			"cut archived",
-			"log",
-			d.log.Name(),
-			"start",
-			c.start,
-			"end",
-			c.end,
-			"records",
-			c.records,
-			"objects",
-			len(c.byPath),
-			"took",
-			time.Since(c.began).Round(time.Millisecond),
+			"cut archived", "log", d.log.Name(), "start", c.start, "end", c.end,
+			"records", c.records, "objects", len(c.byPath),
+			"took", time.Since(c.began).Round(time.Millisecond),
 		)
 	}
 	d.release(c)

@@ -114,8 +114,7 @@ func (o PutOptions) Check() error {
 		for _, c := range []byte(k) {
 			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 				return fmt.Errorf(
-					"%w: metadata key %q: use lower-case letters, digits and hyphens",
-					ErrRefused,
+					"%w: metadata key %q: use lower-case letters, digits and hyphens", ErrRefused,
 					k,
 				)
 			}
@@ -127,10 +126,7 @@ func (o PutOptions) Check() error {
 		}
 		if k == "" || strings.TrimSpace(v) != v {
 			return fmt.Errorf(
-				"%w: metadata %s=%q: empty key, or spaces around the value",
-				ErrRefused,
-				k,
-				v,
+				"%w: metadata %s=%q: empty key, or spaces around the value", ErrRefused, k, v,
 			)
 		}
 	}

@@ -65,11 +65,8 @@ func (t *trouble) worked(key string) {
 	}
 	t.told = false
 	t.log.Info(
-		t.what+" works again",
-		"failures",
-		t.failures,
-		"after",
-		time.Since(t.since).Round(time.Millisecond),
+		t.what+" works again", "failures", t.failures,
+		"after", time.Since(t.since).Round(time.Millisecond),
 	)
 }
 

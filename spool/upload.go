@@ -36,8 +36,7 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 			// Some may be there already, and the store does not overwrite.
 			return u.each(ctx, files, func(ctx context.Context, f *file) error {
 				return u.with(
-					ctx,
-					f,
+					ctx, f,
 					func(obj *object, key string, opts PutOptions) error { return u.put(ctx, obj, key, opts) },
 				)
 			})
@@ -171,9 +170,7 @@ func (u *upload) forget() {
 
 // each calls do with each file, several at once, until one fails.
 func (u *upload) each(
-	ctx context.Context,
-	files []*file,
-	do func(context.Context, *file) error,
+	ctx context.Context, files []*file, do func(context.Context, *file) error,
 ) error {
 	next := make(chan *file)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -203,9 +200,7 @@ func (u *upload) each(
 
 // with calls do with what is uploaded of a file.
 func (u *upload) with(
-	ctx context.Context,
-	f *file,
-	do func(obj *object, key string, opts PutOptions) error,
+	ctx context.Context, f *file, do func(obj *object, key string, opts PutOptions) error,
 ) error {
 	// One slot for all logs together: what is assembled here is memory that the budget does not
 	// know.

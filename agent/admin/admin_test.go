@@ -49,8 +49,7 @@ func serve(t *testing.T, a Agent) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(
 		Handler(
-			Options{Listen: "web-1.example.org:9600", Pprof: true},
-			a,
+			Options{Listen: "web-1.example.org:9600", Pprof: true}, a,
 			slog.New(slog.DiscardHandler),
 		),
 	)
@@ -86,10 +85,7 @@ func batch(values ...string) *record.Batch {
 func TestReadinessSaysWhy(t *testing.T) {
 	a := &fakeAgent{status: Status{Reasons: []string{"the disk is full", "input.x has failed"}}}
 	srv := serve(t, a)
-	if code, body := fetch(
-		t,
-		srv.URL+"/readyz",
-	); code != 503 ||
+	if code, body := fetch(t, srv.URL+"/readyz"); code != 503 ||
 		body != "not ready: the disk is full; input.x has failed\n" {
 		t.Errorf("%d %q", code, body)
 	}
@@ -134,8 +130,7 @@ func TestRebindingIsRefused(t *testing.T) {
 		}
 	}
 	if got := status(
-		Options{AllowedHosts: []string{"*"}},
-		"anything.example",
+		Options{AllowedHosts: []string{"*"}}, "anything.example",
 	); got != http.StatusNotFound {
 		t.Errorf("with * a name was answered %d", got)
 	}
@@ -296,10 +291,7 @@ func TestPageIsOfOnePiece(t *testing.T) {
 		}
 		if csp := resp.Header.Get(
 			"Content-Security-Policy",
-		); !strings.Contains(
-			csp,
-			"script-src 'self';",
-		) {
+		); !strings.Contains(csp, "script-src 'self';") {
 			t.Errorf("%s", csp)
 		}
 	}
@@ -308,10 +300,7 @@ func TestPageIsOfOnePiece(t *testing.T) {
 func TestTapStreamsRecords(t *testing.T) {
 	a := &fakeAgent{tap: &Tap{}}
 	srv := serve(t, a)
-	if code, body := fetch(
-		t,
-		srv.URL+"/tap?pipeline=q",
-	); code != 404 ||
+	if code, body := fetch(t, srv.URL+"/tap?pipeline=q"); code != 404 ||
 		!strings.Contains(body, `"q"`) {
 		t.Errorf("%d %s", code, body)
 	}

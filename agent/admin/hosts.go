@@ -74,8 +74,7 @@ func (h *hosts) guard(next http.Handler) http.Handler {
 		if !h.allows(r.Host) {
 			http.Error(
 				w,
-				fmt.Sprintf("host %q is not allowed: add it to agent.admin.allowed_hosts", r.Host),
-				http.StatusForbidden,
+				fmt.Sprintf("host %q is not allowed: add it to agent.admin.allowed_hosts", r.Host), http.StatusForbidden,
 			)
 			return
 		}

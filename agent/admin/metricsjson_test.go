@@ -10,8 +10,7 @@ import (
 func TestMetricsAsJSONByComponent(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	c := prometheus.NewCounterVec(
-		prometheus.CounterOpts{Name: "a_total", Help: "A."},
-		[]string{"component", "reason"},
+		prometheus.CounterOpts{Name: "a_total", Help: "A."}, []string{"component", "reason"},
 	)
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "b", Help: "B."})
 	h := prometheus.NewHistogram(

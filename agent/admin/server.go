@@ -59,18 +59,13 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		log.Warn(
 			"the admin server is open to other hosts and has no authentication: restrict admin.listen to 127.0.0.1 unless a firewall guards it",
-			"listen",
-			l.Addr().String(),
+			"listen", l.Addr().String(),
 		)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		http: &http.Server{
-			Handler: Handler(
-				o,
-				agent,
-				log,
-			),
+			Handler:           Handler(o, agent, log),
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -130,8 +125,7 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		}
 	})
 	mux.HandleFunc(
-		"GET /healthz",
-		func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") },
+		"GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") },
 	)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ready, reasons := agent.Ready()
@@ -144,12 +138,7 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		for _, p := range agent.States() {
 			for _, pr := range p.Problems {
 				fmt.Fprintf(
-					&text,
-					"%s: %s: %s %s\n",
-					pr.Level,
-					state.Words(pr.Kind),
-					pr.Component,
-					pr.Text,
+					&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
 				)
 			}
 		}
@@ -170,8 +159,7 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		func(w http.ResponseWriter, r *http.Request) { serveMetricsJSON(w, agent, log) },
 	)
 	mux.HandleFunc(
-		"GET /tap",
-		func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) },
+		"GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) },
 	)
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

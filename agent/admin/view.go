@@ -41,8 +41,7 @@ func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
 	if tap == nil {
 		http.Error(
 			w,
-			fmt.Sprintf("there is no pipeline %q: write /tap?pipeline=NAME&n=100", name),
-			http.StatusNotFound,
+			fmt.Sprintf("there is no pipeline %q: write /tap?pipeline=NAME&n=100", name), http.StatusNotFound,
 		)
 		return
 	}

@@ -113,11 +113,7 @@ func Read(path string) (*File, error) {
 func (c *Case) check(dir string) error {
 	bad := func(at hcl.Range, format string, args ...any) error {
 		return fmt.Errorf(
-			"%s:%d: case %q: %s",
-			at.Filename,
-			at.Start.Line,
-			c.Name,
-			fmt.Sprintf(format, args...),
+			"%s:%d: case %q: %s", at.Filename, at.Start.Line, c.Name, fmt.Sprintf(format, args...),
 		)
 	}
 	refs, err := references(c.Input)

@@ -57,8 +57,7 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 			wrong = append(
 				wrong,
 				fmt.Sprintf(
-					"record %d is expected (line %d) and did not come",
-					i+1,
+					"record %d is expected (line %d) and did not come", i+1,
 					c.Expect[i].Range.Start.Line,
 				),
 			)
@@ -70,8 +69,7 @@ func (c *Case) Run(a *agent.Agent) ([]string, error) {
 	}
 	if discarded != c.Discarded {
 		wrong = append(
-			wrong,
-			fmt.Sprintf("%d records were discarded, not %d", discarded, c.Discarded),
+			wrong, fmt.Sprintf("%d records were discarded, not %d", discarded, c.Discarded),
 		)
 	}
 	return wrong, nil
@@ -123,8 +121,7 @@ func (e *Expect) compare(o outcome) []string {
 		want, err := time.Parse(time.RFC3339Nano, *e.Time)
 		if got := o.Record.When(); err != nil || !got.Equal(want) {
 			wrong = append(
-				wrong,
-				fmt.Sprintf("time is %q, not %q", got.Format(time.RFC3339Nano), *e.Time),
+				wrong, fmt.Sprintf("time is %q, not %q", got.Format(time.RFC3339Nano), *e.Time),
 			)
 		}
 	}
@@ -153,8 +150,7 @@ func (e *Expect) compare(o outcome) []string {
 		if a.want != nil {
 			differ(
 				map[string]string{"path": "object"}[a.name]+strings.TrimPrefix(a.name, "path"),
-				*a.want,
-				e.aim(o, a.name),
+				*a.want, e.aim(o, a.name),
 			)
 		}
 	}

@@ -17,9 +17,7 @@ func (l *loader) checkPipelines() {
 	}
 	if len(l.cfg.Pipelines) == 0 && l.report.Errors() == 0 {
 		l.report.errorf(
-			hcl.Range{},
-			l.newPipeline(),
-			"there is no pipeline, so there is nothing to do",
+			hcl.Range{}, l.newPipeline(), "there is no pipeline, so there is nothing to do",
 		)
 	}
 	if l.report.Errors() == 0 {
@@ -49,9 +47,7 @@ func (l *loader) newPipeline() string {
 		return strings.Join(out, ", ")
 	}
 	return fmt.Sprintf(
-		"Add one:\npipeline \"main\" {\n  from = [%s]\n  to   = [%s]\n}",
-		ids(Input),
-		ids(Output),
+		"Add one:\npipeline \"main\" {\n  from = [%s]\n  to   = [%s]\n}", ids(Input), ids(Output),
 	)
 }
 
@@ -59,18 +55,13 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	at := func(path string) hcl.Range { return p.positions.position(path) }
 	if len(p.From) == 0 && p.positions.attrs["from"] != nil {
 		l.report.errorf(
-			at("from"),
-			"Write from = [input.TYPE.NAME].",
-			"pipeline.%s reads no input",
-			p.Name,
+			at("from"), "Write from = [input.TYPE.NAME].", "pipeline.%s reads no input", p.Name,
 		)
 	}
 	if len(p.Outputs()) == 0 && !p.positions.failed["to"] && !p.positions.failed["otherwise"] &&
 		len(p.Routes) == 0 {
 		l.report.errorf(
-			p.Range,
-			"Write to = [output.TYPE.NAME], or a route.",
-			"pipeline.%s has no output",
+			p.Range, "Write to = [output.TYPE.NAME], or a route.", "pipeline.%s has no output",
 			p.Name,
 		)
 	}
@@ -95,8 +86,7 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			at("from"),
 			fmt.Sprintf(
 				"%s is a log already and is read where it is; %s goes through a buffer. Write two pipelines.",
-				list(sources),
-				list(others),
+				list(sources), list(others),
 			),
 			"pipeline.%s mixes inputs that need a buffer with inputs that have none",
 			p.Name,
@@ -107,12 +97,8 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			outs[1:],
 		) + "."
 		l.report.errorf(
-			p.Range,
-			hint,
-			"pipeline.%s has %d outputs, but what reads %s can have only one",
-			p.Name,
-			len(outs),
-			list(sources),
+			p.Range, hint, "pipeline.%s has %d outputs, but what reads %s can have only one",
+			p.Name, len(outs), list(sources),
 		)
 	}
 	for _, id := range p.Outputs() {
@@ -123,44 +109,32 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 		if c, ok := inst.Config.(needsBuffer); ok {
 			if err := c.NeedsBuffer(); err != nil {
 				l.report.errorf(
-					p.Range,
-					"",
-					"pipeline.%s reads %s, which is a log already, and %s: %v",
-					p.Name,
-					list(sources),
-					id,
-					err,
+					p.Range, "", "pipeline.%s reads %s, which is a log already, and %s: %v", p.Name,
+					list(sources), id, err,
 				)
 			}
 		}
 	}
 	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
 		l.report.errorf(
-			block,
-			"Remove the block.",
-			"pipeline.%s has no buffer: %s is a log already and is read where it is",
-			p.Name,
+			block, "Remove the block.",
+			"pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name,
 			list(sources),
 		)
 	}
 	l.checkOverflow(p)
 	if d := p.positions; p.Source && d.attrs["latency_budget"] != nil && len(others) == 0 {
 		l.report.errorf(
-			d.position("latency_budget"),
-			"Remove the attribute.",
+			d.position("latency_budget"), "Remove the attribute.",
 			"latency_budget has no meaning in pipeline.%s: %s is a log already and is read in batches",
-			p.Name,
-			list(sources),
+			p.Name, list(sources),
 		)
 	}
 	for path, ids := range map[string][]string{"to": p.To, "filter": p.named, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {
 				l.report.errorf(
-					at(fmt.Sprintf("%s[%d]", path, i)),
-					"Remove one.",
-					"%s is listed twice",
-					id,
+					at(fmt.Sprintf("%s[%d]", path, i)), "Remove one.", "%s is listed twice", id,
 				)
 			}
 		}
@@ -173,16 +147,13 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			}
 		}
 		l.report.warnf(
-			p.Range,
-			"Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.",
-			"pipeline.%s discards records that no route takes",
-			p.Name,
+			p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.",
+			"pipeline.%s discards records that no route takes", p.Name,
 		)
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(
-			at("otherwise"),
-			"Write to = [...] for all records.",
+			at("otherwise"), "Write to = [...] for all records.",
 			"otherwise has no meaning without a route",
 		)
 	}
@@ -218,15 +189,13 @@ func (l *loader) checkOverflow(p *Pipeline) {
 	case len(without) == 0:
 	case len(without) == len(p.Outputs()):
 		l.report.errorf(
-			at,
-			hint,
+			at, hint,
 			"buffer.when_full: nothing can overflow: no output of pipeline.%s has a failover",
 			p.Name,
 		)
 	default:
 		l.report.warnf(
-			at,
-			hint,
+			at, hint,
 			"buffer.when_full: %s has no failover: while it is behind, the buffer stays full and inputs wait",
 			list(without),
 		)
@@ -266,10 +235,7 @@ func (l *loader) warnUnused() {
 	for _, inst := range l.cfg.Components {
 		if !used[inst.ID()] {
 			l.report.warnf(
-				inst.Range,
-				"Name it in a pipeline, or remove it.",
-				"%s is not used",
-				inst.ID(),
+				inst.Range, "Name it in a pipeline, or remove it.", "%s is not used", inst.ID(),
 			)
 		}
 	}

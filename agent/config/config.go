@@ -125,8 +125,7 @@ func (a *Agent) Validate() error {
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"admin.listen: %q is not host:port, such as 127.0.0.1:9600",
-					a.Admin.Listen,
+					"admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen,
 				),
 			)
 		}
@@ -136,8 +135,7 @@ func (a *Agent) Validate() error {
 			errs = append(
 				errs,
 				fmt.Errorf(
-					"admin.not_ready: there is no %q; write some of %s",
-					kind,
+					"admin.not_ready: there is no %q; write some of %s", kind,
 					strings.Join(state.ProblemKinds, ", "),
 				),
 			)

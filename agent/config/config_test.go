@@ -286,8 +286,7 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("a secret is printed:\n%s", got)
 			}
 			if strings.Contains(
-				strings.Join(append(report.Lines(true), report.Lines(false)...), "\n"),
-				"hunter2",
+				strings.Join(append(report.Lines(true), report.Lines(false)...), "\n"), "hunter2",
 			) {
 				t.Error("a secret is printed in a log line")
 			}
@@ -325,15 +324,12 @@ func TestDirectoryIsOneConfiguration(t *testing.T) {
 		t.Fatal(report)
 	}
 	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(
-		got,
-		[]string{"v:1", "z:9"},
+		got, []string{"v:1", "z:9"},
 	) {
 		t.Errorf("brokers %v", got)
 	}
 	if _, report := Load(
-		[]string{filepath.Join(dir, "missing")},
-		testCatalogue(),
-		Options{},
+		[]string{filepath.Join(dir, "missing")}, testCatalogue(), Options{},
 	); report.Errors() == 0 {
 		t.Error("a missing file is no error")
 	}
@@ -342,9 +338,7 @@ func TestDirectoryIsOneConfiguration(t *testing.T) {
 func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(
-		filepath.Join(dir, "brokers"),
-		[]byte("hidden-broker:1\n"),
-		0o600,
+		filepath.Join(dir, "brokers"), []byte("hidden-broker:1\n"), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -358,8 +352,7 @@ func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 		t.Fatal(report)
 	}
 	if got := cfg.Find("output.kafka.events").Config.(*kafkaConfig).Brokers; !slices.Equal(
-		got,
-		[]string{"hidden-broker:1"},
+		got, []string{"hidden-broker:1"},
 	) {
 		t.Errorf("brokers %q", got)
 	}
@@ -368,11 +361,7 @@ func TestFileFunctionIsRelativeToTheConfigFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, report := Load(
-		[]string{dir},
-		testCatalogue(),
-		Options{},
-	); report.Errors() == 0 ||
+	if _, report := Load([]string{dir}, testCatalogue(), Options{}); report.Errors() == 0 ||
 		strings.Contains(report.Error(), "hidden-broker") {
 		t.Errorf("the file's content is printed, or no mistake found: %v", report)
 	}

@@ -63,10 +63,7 @@ func targetsOf(structs ...reflect.Value) []target {
 
 // body decodes b into the structs. header is where the block begins, title how errors call it.
 func (d *decoder) body(
-	b *hclsyntax.Body,
-	header hcl.Range,
-	title, path string,
-	structs ...reflect.Value,
+	b *hclsyntax.Body, header hcl.Range, title, path string, structs ...reflect.Value,
 ) {
 	targets := targetsOf(structs...)
 	for _, attr := range sortedAttributes(b) {
@@ -76,8 +73,7 @@ func (d *decoder) body(
 	counts := map[string]int{}
 	for _, block := range b.Blocks {
 		i := slices.IndexFunc(
-			targets,
-			func(t target) bool { return t.name == block.Type && !t.label },
+			targets, func(t target) bool { return t.name == block.Type && !t.label },
 		)
 		if i < 0 {
 			d.unknown(block.TypeRange, block.Type, title, path, targets, true)
@@ -86,10 +82,8 @@ func (d *decoder) body(
 		t := targets[i]
 		if !t.block {
 			d.report.errorf(
-				block.TypeRange,
-				fmt.Sprintf("Write %s = %s", t.name, example(t.field)),
-				"%q is an attribute, not a block",
-				t.name,
+				block.TypeRange, fmt.Sprintf("Write %s = %s", t.name, example(t.field)),
+				"%q is an attribute, not a block", t.name,
 			)
 			continue
 		}
@@ -99,9 +93,7 @@ func (d *decoder) body(
 			d.report.errorf(
 				block.DefRange(),
 				fmt.Sprintf(
-					"The first stands at %s:%d; write one.",
-					first.Filename,
-					first.Start.Line,
+					"The first stands at %s:%d; write one.", first.Filename, first.Start.Line,
 				),
 				"a second %q block in %s",
 				t.name,
@@ -125,11 +117,8 @@ func (d *decoder) body(
 			!slices.Contains(d.syntax, header.Filename) {
 			d.failed[join(path, t.name)] = true
 			d.report.errorf(
-				header,
-				fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)),
-				"%s lacks the attribute %q",
-				title,
-				t.name,
+				header, fmt.Sprintf("Add %s = %s%s", t.name, example(t.field), docHint(t.doc)),
+				"%s lacks the attribute %q", title, t.name,
 			)
 		}
 	}
@@ -174,9 +163,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	d.attrs[join(path, t.name)] = attr
 	if t.block {
 		d.report.errorf(
-			attr.NameRange,
-			d.asBlock(t, attr.Expr, path),
-			"%q is a block, not an attribute",
+			attr.NameRange, d.asBlock(t, attr.Expr, path), "%q is a block, not an attribute",
 			t.name,
 		)
 		return
@@ -213,19 +200,14 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 		}
 		if f.oneof == nil {
 			return fmt.Sprintf(
-				"Write %s %q { ... }, without the equals sign.",
-				t.name,
-				strings.ToUpper(f.name),
+				"Write %s %q { ... }, without the equals sign.", t.name, strings.ToUpper(f.name),
 			)
 		}
 		lit, ok := expr.(*hclsyntax.TemplateExpr)
 		if !ok || !lit.IsStringLiteral() {
 			return fmt.Sprintf(
-				"Write %s %q {}, without the equals sign; or, for %q, %s.",
-				t.name,
-				f.oneof[0],
-				f.oneof[0],
-				listOr(quoted(f.oneof[1:])),
+				"Write %s %q {}, without the equals sign; or, for %q, %s.", t.name, f.oneof[0],
+				f.oneof[0], listOr(quoted(f.oneof[1:])),
 			)
 		}
 		v, _ := lit.Value(nil)
@@ -233,9 +215,7 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 		if !slices.Contains(f.oneof, text) {
 			if g := guessValue(d.owner, join(path, t.name), text); g != "" {
 				return fmt.Sprintf(
-					"%s\nIt is a block, with %s for its label.",
-					g,
-					listOr(quoted(f.oneof)),
+					"%s\nIt is a block, with %s for its label.", g, listOr(quoted(f.oneof)),
 				)
 			}
 			hint := choices(text, f.oneof)
@@ -244,10 +224,7 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 				near = f.oneof[0]
 			}
 			return fmt.Sprintf(
-				"%s\nIt is a block: write %s %q {}, without the equals sign.",
-				hint,
-				t.name,
-				near,
+				"%s\nIt is a block: write %s %q {}, without the equals sign.", hint, t.name, near,
 			)
 		}
 		return fmt.Sprintf("Write %s %q {}, without the equals sign.", t.name, text)
@@ -388,10 +365,7 @@ func (d *decoder) labels(b *hclsyntax.Block, v reflect.Value) {
 	for i, f := range labels {
 		if f.oneof != nil && !slices.Contains(f.oneof, b.Labels[i]) {
 			d.report.errorf(
-				b.LabelRanges[i],
-				choices(b.Labels[i], f.oneof),
-				"unknown %s %q",
-				f.name,
+				b.LabelRanges[i], choices(b.Labels[i], f.oneof), "unknown %s %q", f.name,
 				b.Labels[i],
 			)
 		}

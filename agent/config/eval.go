@@ -78,8 +78,7 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 					at,
 					strings.TrimSpace(
 						didYouMean(
-							name,
-							keys(s.variables),
+							name, keys(s.variables),
 						)+"\nDeclare it: variable \""+name+"\" { default = ... }",
 					),
 					"there is no variable %q",
@@ -101,16 +100,13 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 		case string(Input), string(Output), string(Filter):
 			bad = true
 			s.report.errorf(
-				at,
-				"Write a value: a string in quotes, a number, or true or false.",
+				at, "Write a value: a string in quotes, a number, or true or false.",
 				"a reference to a component cannot stand here",
 			)
 		default:
 			bad = true
 			hint := fmt.Sprintf(
-				"Write text in quotes: %q. Values of your own are var.%s or local.%s.",
-				root,
-				root,
+				"Write text in quotes: %q. Values of your own are var.%s or local.%s.", root, root,
 				root,
 			)
 			s.report.errorf(at, hint, "unknown name %q", root)
@@ -147,9 +143,7 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 			s.report.errorf(
 				attr.NameRange,
 				didYouMean(attr.Name, []string{"default", "type", "description", "sensitive"}),
-				"unknown attribute %q in variable %q",
-				attr.Name,
-				name,
+				"unknown attribute %q in variable %q", attr.Name, name,
 			)
 		}
 	}
@@ -191,10 +185,7 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 			v, err := convert.Convert(fallback, typ)
 			if err != nil {
 				s.report.errorf(
-					def.Range(),
-					"",
-					"the default of variable %q does not fit its type: %v",
-					name,
+					def.Range(), "", "the default of variable %q does not fit its type: %v", name,
 					err,
 				)
 			} else {
@@ -205,9 +196,7 @@ func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
 		s.report.errorf(
 			b.DefRange(),
 			fmt.Sprintf(
-				"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.",
-				name,
-				name,
+				"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", name, name,
 			),
 			"variable %q has no value",
 			name,
@@ -253,12 +242,8 @@ func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
 	for _, a := range attrs {
 		if other, ok := byName[a.Name]; ok {
 			s.report.errorf(
-				a.NameRange,
-				"",
-				"local value %q is defined already, at %s:%d",
-				a.Name,
-				other.NameRange.Filename,
-				other.NameRange.Start.Line,
+				a.NameRange, "", "local value %q is defined already, at %s:%d", a.Name,
+				other.NameRange.Filename, other.NameRange.Start.Line,
 			)
 			continue
 		}
@@ -276,8 +261,7 @@ func (s *scope) addLocals(attrs []*hclsyntax.Attribute) {
 		chain = append(chain, "local."+name)
 		if state[name] == visiting {
 			s.report.errorf(
-				a.NameRange,
-				"Break the circle: "+strings.Join(chain, " -> ")+".",
+				a.NameRange, "Break the circle: "+strings.Join(chain, " -> ")+".",
 				"local values refer to each other in a circle",
 			)
 			state[name] = done

@@ -56,8 +56,7 @@ func digest(h hash.Hash, v reflect.Value) {
 	case reflect.Map:
 		keys := v.MapKeys()
 		slices.SortFunc(
-			keys,
-			func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) },
+			keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) },
 		)
 		fmt.Fprintf(h, "map%d:", len(keys))
 		for _, k := range keys {

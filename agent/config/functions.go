@@ -24,8 +24,7 @@ func (s *scope) functions(dir string) map[string]function.Function {
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 				if len(args) > 2 {
 					return cty.NilVal, function.NewArgErrorf(
-						2,
-						`env takes a name and a default: env("NAME", "value")`,
+						2, `env takes a name and a default: env("NAME", "value")`,
 					)
 				}
 				name := args[0].AsString()
@@ -40,8 +39,7 @@ func (s *scope) functions(dir string) map[string]function.Function {
 				return cty.NilVal, function.NewArgErrorf(
 					0,
 					`the environment variable %s is not set; set it, or give a default: env(%q, "value")`,
-					name,
-					name,
+					name, name,
 				)
 			},
 		}),

@@ -28,8 +28,7 @@ func (l *loader) inlineFilters(b *hclsyntax.Block) (*hclsyntax.Body, []inlineFil
 		}
 		if len(inner.Labels) != 1 {
 			l.report.errorf(
-				inner.DefRange(),
-				`Write filter "TYPE" { ... }`,
+				inner.DefRange(), `Write filter "TYPE" { ... }`,
 				"a filter within a pipeline takes its type alone",
 			)
 			continue

@@ -113,10 +113,8 @@ func (l *loader) files(paths []string) []string {
 		found = slices.DeleteFunc(found, IsTestFile)
 		if err != nil || len(found) == 0 {
 			l.report.errorf(
-				hcl.Range{},
-				"Name a file, or a directory with at least one file *.hcl.",
-				"no *.hcl files in %s",
-				p,
+				hcl.Range{}, "Name a file, or a directory with at least one file *.hcl.",
+				"no *.hcl files in %s", p,
 			)
 		}
 		out = append(out, found...)
@@ -148,10 +146,8 @@ func (l *loader) parse(file string) {
 	}
 	for _, attr := range sortedAttributes(body) {
 		l.report.errorf(
-			attr.NameRange,
-			didYouMean(attr.Name, topLevel),
-			"the attribute %q stands outside of any block",
-			attr.Name,
+			attr.NameRange, didYouMean(attr.Name, topLevel),
+			"the attribute %q stands outside of any block", attr.Name,
 		)
 	}
 	labels := map[string]int{
@@ -171,12 +167,8 @@ func (l *loader) parse(file string) {
 			continue
 		case len(b.Labels) != want:
 			l.report.errorf(
-				b.DefRange(),
-				"Write "+headers[b.Type]+" { ... }",
-				"%s takes %d labels, not %d",
-				b.Type,
-				want,
-				len(b.Labels),
+				b.DefRange(), "Write "+headers[b.Type]+" { ... }", "%s takes %d labels, not %d",
+				b.Type, want, len(b.Labels),
 			)
 			continue
 		}
@@ -185,10 +177,8 @@ func (l *loader) parse(file string) {
 			if !hclsyntax.ValidIdentifier(label) {
 				bad = true
 				l.report.errorf(
-					b.LabelRanges[i],
-					"Use letters, digits, _ and -, and begin with a letter.",
-					"%q cannot be a name",
-					label,
+					b.LabelRanges[i], "Use letters, digits, _ and -, and begin with a letter.",
+					"%q cannot be a name", label,
 				)
 			}
 		}
@@ -233,10 +223,8 @@ func (l *loader) names() {
 	for _, name := range slices.Sorted(maps.Keys(l.opts.Vars)) {
 		if _, ok := l.scope.variables[name]; !ok && len(l.scope.syntax) == 0 {
 			l.report.errorf(
-				hcl.Range{},
-				didYouMean(name, keys(l.scope.variables)),
-				"--var %s: there is no variable of this name",
-				name,
+				hcl.Range{}, didYouMean(name, keys(l.scope.variables)),
+				"--var %s: there is no variable of this name", name,
 			)
 		}
 	}
@@ -249,12 +237,8 @@ func (l *loader) duplicate(first map[string]hcl.Range, name string, b *hclsyntax
 		return false
 	}
 	l.report.errorf(
-		b.DefRange(),
-		"Give it another name, or remove one.",
-		"%s is declared already, at %s:%d",
-		name,
-		at.Filename,
-		at.Start.Line,
+		b.DefRange(), "Give it another name, or remove one.", "%s is declared already, at %s:%d",
+		name, at.Filename, at.Start.Line,
 	)
 	return true
 }
@@ -293,22 +277,15 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 	if comp == nil {
 		l.broken[id] = true
 		l.report.errorf(
-			b.LabelRanges[0],
-			unknownType(l.cat, kind, typ),
-			"there is no %s of type %q",
-			kind,
-			typ,
+			b.LabelRanges[0], unknownType(l.cat, kind, typ), "there is no %s of type %q", kind, typ,
 		)
 		return
 	}
 	for _, other := range l.cfg.Components {
 		if other.ID() == id {
 			l.report.errorf(
-				b.DefRange(),
-				"Give it another name, or remove one.",
-				"%s is declared already, at %s:%d",
-				id,
-				other.Range.Filename,
+				b.DefRange(), "Give it another name, or remove one.",
+				"%s is declared already, at %s:%d", id, other.Range.Filename,
 				other.Range.Start.Line,
 			)
 			return
@@ -351,11 +328,8 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 	for _, other := range l.cfg.Pipelines {
 		if strings.EqualFold(other.Name, b.Labels[0]) {
 			l.report.errorf(
-				b.DefRange(),
-				"Give it another name, or remove one.",
-				"pipeline.%s is declared already, at %s:%d",
-				other.Name,
-				other.Range.Filename,
+				b.DefRange(), "Give it another name, or remove one.",
+				"pipeline.%s is declared already, at %s:%d", other.Name, other.Range.Filename,
 				other.Range.Start.Line,
 			)
 			return
@@ -379,8 +353,7 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 			if _, err := CompileTags([]string{pattern}); err != nil {
 				d.report.errorf(
 					d.position(fmt.Sprintf("route[%d].match[%d]", i, j)),
-					`Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`,
-					"%v",
+					`Write "app.*" for one part, "app.**" for all below, "{a,b}" for either.`, "%v",
 					err,
 				)
 			}
@@ -396,9 +369,7 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 func (l *loader) checkRoute(d *decoder, r Route, path string) {
 	if len(r.Match) == 0 && d.attrs[path+".match"] != nil {
 		d.report.errorf(
-			d.position(path+".match"),
-			`Write "**" for all tags.`,
-			"match lists no pattern",
+			d.position(path+".match"), `Write "**" for all tags.`, "match lists no pattern",
 		)
 	}
 	if len(r.Match) == 0 && r.If == "" && d.attrs[path+".match"] == nil && !d.failed[path+".if"] {
@@ -411,10 +382,7 @@ func (l *loader) checkRoute(d *decoder, r Route, path string) {
 	if r.If != "" && l.cat.Condition != nil {
 		if err := l.cat.Condition(r.If); err != nil {
 			d.report.errorf(
-				d.position(path+".if"),
-				`For example: if = "field.level == 'error'"`,
-				"if %v",
-				err,
+				d.position(path+".if"), `For example: if = "field.level == 'error'"`, "if %v", err,
 			)
 		}
 	}

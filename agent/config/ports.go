@@ -38,11 +38,8 @@ func (l *loader) checkPorts() {
 				l.report.errorf(
 					inst.positions.position("listen"),
 					"Write another port; a port can be listened on once.",
-					"%s: listen: %s is taken by %s, which listens on %s",
-					inst.ID(),
-					address,
-					other.owner,
-					other.address,
+					"%s: listen: %s is taken by %s, which listens on %s", inst.ID(), address,
+					other.owner, other.address,
 				)
 				break
 			}

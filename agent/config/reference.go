@@ -73,9 +73,7 @@ func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
 		fmt.Fprintf(w, "%s %q \"NAME\" {\n}\n\n%s\n\n", comp.Kind, comp.Type, comp.Doc)
 		if comp.Cost != "" {
 			fmt.Fprintf(
-				w,
-				"Costs about %s, of one core, for a record of some 170 bytes.\n\n",
-				comp.Cost,
+				w, "Costs about %s, of one core, for a record of some 170 bytes.\n\n", comp.Cost,
 			)
 		}
 		structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
@@ -118,13 +116,8 @@ func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
 		switch {
 		case t.typ.Kind() == reflect.Interface:
 			fmt.Fprintf(
-				w,
-				"%s%s { }\n%s    %s See penstock help pipeline.%s.\n",
-				indent,
-				t.name,
-				indent,
-				t.doc,
-				t.name,
+				w, "%s%s { }\n%s    %s See penstock help pipeline.%s.\n", indent, t.name, indent,
+				t.doc, t.name,
 			)
 			continue
 		case t.typ.Kind() == reflect.Struct:
@@ -142,12 +135,8 @@ func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
 				labels += fmt.Sprintf(" %q", strings.ToUpper(f.name))
 				if f.oneof != nil {
 					labels = strings.TrimSuffix(
-						labels,
-						fmt.Sprintf(" %q", strings.ToUpper(f.name)),
-					) + " " + strings.Join(
-						quoted(f.oneof),
-						"|",
-					)
+						labels, fmt.Sprintf(" %q", strings.ToUpper(f.name)),
+					) + " " + strings.Join(quoted(f.oneof), "|")
 				}
 			}
 		}

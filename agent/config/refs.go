@@ -81,8 +81,7 @@ func (l *loader) checkRefs() {
 			case visiting:
 				circle := append(slices.Clone(chain[slices.Index(chain, r.Target):]), r.Target)
 				l.report.errorf(
-					r.Range,
-					"Break the circle: "+strings.Join(circle, " -> ")+".",
+					r.Range, "Break the circle: "+strings.Join(circle, " -> ")+".",
 					"components refer to each other in a circle",
 				)
 			case 0:

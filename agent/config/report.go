@@ -40,8 +40,7 @@ func newReport() *Report { return &Report{sources: map[string][]byte{}} }
 
 func (r *Report) errorf(at hcl.Range, hint, format string, args ...any) {
 	r.problems = append(
-		r.problems,
-		Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
+		r.problems, Problem{Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at},
 	)
 }
 
@@ -129,10 +128,7 @@ func (r *Report) Lines(warnings bool) []string {
 			}
 			if p.Range.Filename != "" {
 				line = fmt.Sprintf(
-					"%s:%d:%d: %s",
-					p.Range.Filename,
-					p.Range.Start.Line,
-					p.Range.Start.Column,
+					"%s:%d:%d: %s", p.Range.Filename, p.Range.Start.Line, p.Range.Start.Column,
 					line,
 				)
 			}
@@ -168,25 +164,14 @@ func (r *Report) Write(w io.Writer, color bool) {
 		}
 		if p.Range.Filename != "" {
 			fmt.Fprintf(
-				w,
-				"%s%s:%d:%d:%s ",
-				bold,
-				p.Range.Filename,
-				p.Range.Start.Line,
-				p.Range.Start.Column,
-				off,
+				w, "%s%s:%d:%d:%s ", bold, p.Range.Filename, p.Range.Start.Line,
+				p.Range.Start.Column, off,
 			)
 		}
 		fmt.Fprintf(w, "%s%s:%s %s\n", shade, severity, off, r.mask(p.Summary))
 		if line, carets, ok := r.excerpt(p.Range); ok {
 			fmt.Fprintf(
-				w,
-				"%6d | %s\n       | %s%s%s\n",
-				p.Range.Start.Line,
-				line,
-				shade,
-				carets,
-				off,
+				w, "%6d | %s\n       | %s%s%s\n", p.Range.Start.Line, line, shade, carets, off,
 			)
 		}
 		if p.Hint != "" {

@@ -12,8 +12,7 @@ func (l *loader) sound() *Config {
 		for _, inst := range left {
 			ready := !l.wrong[inst.ID()] &&
 				!slices.ContainsFunc(
-					inst.Refs,
-					func(r Ref) bool { return out.Find(r.Target) == nil },
+					inst.Refs, func(r Ref) bool { return out.Find(r.Target) == nil },
 				)
 			if ready && out.Find(inst.ID()) == nil {
 				out.Components = append(out.Components, inst)
@@ -29,16 +28,7 @@ func (l *loader) sound() *Config {
 			})
 		}
 		q := *p
-		q.From, q.To, q.Filter = only(
-			p.From,
-			Input,
-		), only(
-			p.Outputs(),
-			Output,
-		), only(
-			p.Filter,
-			Filter,
-		)
+		q.From, q.To, q.Filter = only(p.From, Input), only(p.Outputs(), Output), only(p.Filter, Filter)
 		q.Routes, q.Otherwise = nil, nil
 		out.Pipelines = append(out.Pipelines, &q)
 	}

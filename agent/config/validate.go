@@ -30,9 +30,7 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 
 // place tells each part of err where its attribute stands.
 func (d *decoder) place(
-	err error,
-	prefix string,
-	tell func(at hcl.Range, hint, format string, args ...any),
+	err error, prefix string, tell func(at hcl.Range, hint, format string, args ...any),
 ) {
 	for _, text := range flatten(err) {
 		path := prefix
@@ -103,10 +101,7 @@ func flatten(err error) []string {
 	}
 	if one, ok := err.(interface{ Unwrap() error }); ok && one.Unwrap() != nil {
 		inner := one.Unwrap()
-		if prefix, found := strings.CutSuffix(
-			err.Error(),
-			inner.Error(),
-		); found &&
+		if prefix, found := strings.CutSuffix(err.Error(), inner.Error()); found &&
 			strings.Contains(inner.Error(), "\n") {
 			var out []string
 			for _, text := range flatten(inner) {

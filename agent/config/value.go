@@ -46,8 +46,7 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 		if f.ref != "" {
 			if t, diags := hcl.AbsTraversalForExpr(expr); !diags.HasErrors() {
 				d.report.errorf(
-					expr.Range(),
-					fmt.Sprintf("Write [%s].", traversalText(t)),
+					expr.Range(), fmt.Sprintf("Write [%s].", traversalText(t)),
 					"must be a list of references",
 				)
 				return
@@ -95,10 +94,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 	}
 	bad := func(format string, args ...any) {
 		d.report.errorf(
-			at,
-			"For example: "+f.name+" = "+example(f),
-			"%s %s",
-			f.name,
+			at, "For example: "+f.name+" = "+example(f), "%s %s", f.name,
 			fmt.Sprintf(format, args...),
 		)
 	}
@@ -183,9 +179,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 		if err != nil {
 			if items, ok := single(val); ok && !f.secret {
 				d.report.errorf(
-					at,
-					"Write "+fmt.Sprintf("%q.", items),
-					"%s must be a string, not a list",
+					at, "Write "+fmt.Sprintf("%q.", items), "%s must be a string, not a list",
 					f.name,
 				)
 				return
@@ -216,9 +210,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 	default:
 		panic(
 			fmt.Sprintf(
-				"attribute %q has a type that the decoder does not know: %v",
-				f.name,
-				v.Type(),
+				"attribute %q has a type that the decoder does not know: %v", f.name, v.Type(),
 			),
 		)
 	}
@@ -353,20 +345,14 @@ func (d *decoder) reference(expr hcl.Expression, v reflect.Value, f field, path 
 	d.refs = append(d.refs, Ref{From: d.owner, Path: path, Target: text, Range: expr.Range()})
 	if !isReferenceText(text) {
 		d.report.errorf(
-			expr.Range(),
-			fmt.Sprintf("Write %s.TYPE.NAME.", kind),
-			"%s is not a reference to a component",
-			text,
+			expr.Range(), fmt.Sprintf("Write %s.TYPE.NAME.", kind),
+			"%s is not a reference to a component", text,
 		)
 		d.refs = d.refs[:len(d.refs)-1]
 	} else if got := traversal.RootName(); !slices.Contains(kinds(f.ref), got) {
 		d.report.errorf(
-			expr.Range(),
-			fmt.Sprintf("%s takes %s: %s.TYPE.NAME.", f.name, article(kind), kind),
-			"%s is %s, not %s",
-			text,
-			article(got),
-			article(kind),
+			expr.Range(), fmt.Sprintf("%s takes %s: %s.TYPE.NAME.", f.name, article(kind), kind),
+			"%s is %s, not %s", text, article(got), article(kind),
 		)
 		d.refs = d.refs[:len(d.refs)-1]
 	}

@@ -88,10 +88,7 @@ func (r *Result) WriteSummary(w io.Writer) {
 		fmt.Fprintf(w, "%s%s: %s: %s\n", place, word, oneLine(n.What), n.Why)
 	}
 	fmt.Fprintf(
-		w,
-		"carried %d, changed %d, left out %d\n",
-		counts[draft.Carried],
-		counts[draft.Changed],
+		w, "carried %d, changed %d, left out %d\n", counts[draft.Carried], counts[draft.Changed],
 		counts[draft.Left],
 	)
 	if !r.Complete() {

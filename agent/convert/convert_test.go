@@ -32,8 +32,7 @@ func TestGolden(t *testing.T) {
 		}
 		for _, dir := range cases {
 			t.Run(
-				tool.Name+"/"+filepath.Base(dir),
-				func(t *testing.T) { golden(t, tool.Name, dir) },
+				tool.Name+"/"+filepath.Base(dir), func(t *testing.T) { golden(t, tool.Name, dir) },
 			)
 		}
 	}
@@ -126,8 +125,7 @@ func behaves(t *testing.T, hcl string) {
 		t.Fatal(report)
 	}
 	a, err := agent.New(
-		cfg,
-		agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)},
+		cfg, agent.Options{Catalogue: agent.Components(), Log: slog.New(slog.DiscardHandler)},
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,7 @@ func (c *CountConfig) Validate() error {
 	var errs []error
 	if !metricName.MatchString(c.Name) || strings.HasPrefix(c.Name, "penstock_") {
 		errs = append(
-			errs,
-			errors.New("name: must be letters, digits and _, and not begin with penstock_"),
+			errs, errors.New("name: must be letters, digits and _, and not begin with penstock_"),
 		)
 	}
 	for name := range c.Labels {
@@ -51,8 +50,7 @@ func (c *CountConfig) Validate() error {
 	}
 	if !slices.IsSorted(c.Buckets) ||
 		slices.ContainsFunc(
-			c.Buckets,
-			func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) },
+			c.Buckets, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) },
 		) {
 		errs = append(errs, errors.New("buckets: must ascend"))
 	}
@@ -95,14 +93,12 @@ func NewCount(c CountConfig, env Env) (*Count, error) {
 	var metric prometheus.Collector
 	if len(c.Buckets) > 0 {
 		f.histogram = prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{Name: c.Name, Help: c.Help, Buckets: c.Buckets},
-			labels,
+			prometheus.HistogramOpts{Name: c.Name, Help: c.Help, Buckets: c.Buckets}, labels,
 		)
 		metric = f.histogram
 	} else {
 		f.counter = prometheus.NewCounterVec(
-			prometheus.CounterOpts{Name: c.Name, Help: c.Help},
-			labels,
+			prometheus.CounterOpts{Name: c.Name, Help: c.Help}, labels,
 		)
 		metric = f.counter
 	}
@@ -161,8 +157,7 @@ func (f *Count) Edit(v *View) Verdict {
 	labels[0] = f.log
 	for _, name := range f.names {
 		labels = append(
-			labels,
-			strings.ToValidUTF8(keyOf(v, f.cfg.Labels[name], f.agent), "\uFFFD"),
+			labels, strings.ToValidUTF8(keyOf(v, f.cfg.Labels[name], f.agent), "\uFFFD"),
 		)
 	}
 	if key := strings.Join(labels[1:], "\x00"); !f.series[key] {

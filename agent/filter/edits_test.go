@@ -33,11 +33,8 @@ func TestKeepFields(t *testing.T) {
 		result{changed: 3, unhandled: 1},
 	)
 	check(
-		t,
-		with(KeepFieldsConfig{Fields: []string{"a", "b"}}, NewKeepFields),
-		[]string{`{"a":1,"b":2}`},
-		[]string{`100:{"a":1,"b":2}`},
-		result{kept: 1},
+		t, with(KeepFieldsConfig{Fields: []string{"a", "b"}}, NewKeepFields),
+		[]string{`{"a":1,"b":2}`}, []string{`100:{"a":1,"b":2}`}, result{kept: 1},
 	)
 }
 
@@ -66,11 +63,8 @@ func TestRenameFieldsKeepsTypes(t *testing.T) {
 		result{changed: 2, kept: 1, unhandled: 1},
 	)
 	check(
-		t,
-		with(RenameFieldsConfig{Fields: map[string]string{"a": "z"}}, NewRenameFields),
-		[]string{`{"a":1,"z":2}`},
-		[]string{`100:{"a":1,"z":2}`},
-		result{kept: 1},
+		t, with(RenameFieldsConfig{Fields: map[string]string{"a": "z"}}, NewRenameFields),
+		[]string{`{"a":1,"z":2}`}, []string{`100:{"a":1,"z":2}`}, result{kept: 1},
 	)
 }
 
@@ -119,25 +113,17 @@ func TestReplaceAndTruncate(t *testing.T) {
 		result{changed: 1, kept: 1, unhandled: 1},
 	)
 	check(
-		t,
-		with(ReplaceConfig{Pattern: `\s+$`}, NewReplace),
-		[]string{"a  ", "b"},
-		[]string{"100:a", "101:b"},
-		result{changed: 1, kept: 1},
+		t, with(ReplaceConfig{Pattern: `\s+$`}, NewReplace), []string{"a  ", "b"},
+		[]string{"100:a", "101:b"}, result{changed: 1, kept: 1},
 	)
 	check(
-		t,
-		with(TruncateConfig{Fields: []string{"m", "n"}, Size: 4, Suffix: "…"}, NewTruncate),
+		t, with(TruncateConfig{Fields: []string{"m", "n"}, Size: 4, Suffix: "…"}, NewTruncate),
 		[]string{`{"m":"abécd","n":"abcd"}`, `{"m":12345}`},
-		[]string{`100:{"m":"abé…","n":"abcd"}`, `101:{"m":12345}`},
-		result{changed: 1, kept: 1},
+		[]string{`100:{"m":"abé…","n":"abcd"}`, `101:{"m":12345}`}, result{changed: 1, kept: 1},
 	)
 	check(
-		t,
-		with(TruncateConfig{Size: 3}, NewTruncate),
-		[]string{"aé€", "abc"},
-		[]string{"100:aé", "101:abc"},
-		result{changed: 1, kept: 1},
+		t, with(TruncateConfig{Size: 3}, NewTruncate), []string{"aé€", "abc"},
+		[]string{"100:aé", "101:abc"}, result{changed: 1, kept: 1},
 	)
 }
 
@@ -154,11 +140,9 @@ func TestFlattenAndNest(t *testing.T) {
 		result{changed: 1, kept: 1, unhandled: 1},
 	)
 	check(
-		t,
-		with(FlattenConfig{Separator: "_", Lists: true, Field: "a.c"}, NewFlatten),
+		t, with(FlattenConfig{Separator: "_", Lists: true, Field: "a.c"}, NewFlatten),
 		[]string{`{"a":{"c":{"d":[1,{"e":2}]},"g":3}}`},
-		[]string{`100:{"a":{"g":3},"a_c_d_0":1,"a_c_d_1_e":2}`},
-		result{changed: 1},
+		[]string{`100:{"a":{"g":3},"a_c_d_0":1,"a_c_d_1_e":2}`}, result{changed: 1},
 	)
 	check(
 		t,
@@ -189,8 +173,7 @@ func TestHashAndUUID(t *testing.T) {
 		result{changed: 1, kept: 1},
 	)
 	f, err := NewUUID(
-		UUIDConfig{Header: "id"},
-		Env{Agent: "edge", Metrics: prometheus.NewRegistry()},
+		UUIDConfig{Header: "id"}, Env{Agent: "edge", Metrics: prometheus.NewRegistry()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -210,8 +193,7 @@ func TestHashAndUUID(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	check(
-		t,
-		with(SplitConfig{Field: "tags", Separator: ",", Trim: true}, NewSplit),
+		t, with(SplitConfig{Field: "tags", Separator: ",", Trim: true}, NewSplit),
 		[]string{`{"tags":"a, b,,\"c"}`, `{"tags":[1]}`},
 		[]string{`100:{"tags":["a","b","\"c"]}`, `101:{"tags":[1]}`},
 		result{changed: 1, unhandled: 1},
@@ -233,32 +215,22 @@ func TestExplode(t *testing.T) {
 		result{split: 1, kept: 1, unhandled: 1},
 	)
 	check(
-		t,
-		with(ExplodeConfig{Field: "l", Flat: true, MaxParts: max}, NewExplode),
+		t, with(ExplodeConfig{Field: "l", Flat: true, MaxParts: max}, NewExplode),
 		[]string{`{"h":"x","a":1,"l":[{"a":2},{"b":3}]}`},
-		[]string{`100:{"h":"x","a":2}`, `100:{"h":"x","a":1,"b":3}`},
-		result{split: 1},
+		[]string{`100:{"h":"x","a":2}`, `100:{"h":"x","a":1,"b":3}`}, result{split: 1},
 	)
 	check(
-		t,
-		with(ExplodeConfig{MaxParts: max}, NewExplode),
-		[]string{` [1, {"a":2},"t"]`, `[1`},
-		[]string{`100:1`, `100:{"a":2}`, `100:t`, `101:[1`},
+		t, with(ExplodeConfig{MaxParts: max}, NewExplode), []string{` [1, {"a":2},"t"]`, `[1`},
+		[]string{`100:1`, `100:{"a":2}`, `100:t`, `101:[1`}, result{split: 1, unhandled: 1},
+	)
+	check(
+		t, with(ExplodeConfig{Separator: "\n", MaxParts: 2}, NewExplode),
+		[]string{"a\n\nb\n", "a\nb\nc"}, []string{"100:a", "100:b", "101:a\nb\nc"},
 		result{split: 1, unhandled: 1},
 	)
 	check(
-		t,
-		with(ExplodeConfig{Separator: "\n", MaxParts: 2}, NewExplode),
-		[]string{"a\n\nb\n", "a\nb\nc"},
-		[]string{"100:a", "100:b", "101:a\nb\nc"},
-		result{split: 1, unhandled: 1},
-	)
-	check(
-		t,
-		with(ExplodeConfig{Field: "l", Alone: true, MaxParts: max}, NewExplode),
-		[]string{`{"h":"x","l":["a\"",2]}`},
-		[]string{`100:a"`, `100:2`},
-		result{split: 1},
+		t, with(ExplodeConfig{Field: "l", Alone: true, MaxParts: max}, NewExplode),
+		[]string{`{"h":"x","l":["a\"",2]}`}, []string{`100:a"`, `100:2`}, result{split: 1},
 	)
 }
 
@@ -266,8 +238,7 @@ func TestExplode(t *testing.T) {
 // time, too.
 func TestExplodeInAChain(t *testing.T) {
 	e, err := NewExplode(
-		ExplodeConfig{Field: "l", Alone: true, MaxParts: 9},
-		Env{Metrics: prometheus.NewRegistry()},
+		ExplodeConfig{Field: "l", Alone: true, MaxParts: 9}, Env{Metrics: prometheus.NewRegistry()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -283,8 +254,7 @@ func TestExplodeInAChain(t *testing.T) {
 		batch(`{"n":0}`, `{"l":[{"n":1},{"n":2},{"n":3}]}`, `{"n":2}`, `{"n":9}`),
 	).Batch
 	if got := strings.Join(
-		values(t, out),
-		" ",
+		values(t, out), " ",
 	); got != `100:{"n":0} 101:{"n":1} 101:{"n":3} 103:{"n":9}` {
 		t.Error(got)
 	}
@@ -353,12 +323,10 @@ func TestValuesStayWhatTheyAre(t *testing.T) {
 	}
 	env := func() Env { return Env{Metrics: prometheus.NewRegistry()} }
 	set, _ := NewSet(
-		SetConfig{Fields: map[string]Expression{"c": must(t, "field.b")}, Overwrite: true},
-		env(),
+		SetConfig{Fields: map[string]Expression{"c": must(t, "field.b")}, Overwrite: true}, env(),
 	)
 	rename, _ := NewRenameFields(
-		RenameFieldsConfig{Fields: map[string]string{"b": "o.b"}, Overwrite: true},
-		env(),
+		RenameFieldsConfig{Fields: map[string]string{"b": "o.b"}, Overwrite: true}, env(),
 	)
 	nest, _ := NewNest(NestConfig{Fields: []string{"c"}, Into: "p.q"}, env())
 	keep, _ := NewKeepFields(KeepFieldsConfig{Fields: []string{"a", "o.b", "p"}}, env())
@@ -449,13 +417,11 @@ func BenchmarkEdits(b *testing.B) {
 	f1, err := NewKeepFields(KeepFieldsConfig{Fields: []string{"level", "user.id"}}, env)
 	bench("keep_fields", f1, err)
 	f2, err := NewRenameFields(
-		RenameFieldsConfig{Fields: map[string]string{"msg": "message"}, Overwrite: true},
-		env,
+		RenameFieldsConfig{Fields: map[string]string{"msg": "message"}, Overwrite: true}, env,
 	)
 	bench("rename_fields", f2, err)
 	f3, err := NewConvert(
-		ConvertConfig{Types: map[string]string{"status": "int", "took": "float"}},
-		env,
+		ConvertConfig{Types: map[string]string{"status": "int", "took": "float"}}, env,
 	)
 	bench("convert", f3, err)
 	f4, err := NewFlatten(FlattenConfig{Separator: "."}, env)
@@ -509,8 +475,7 @@ func BenchmarkOthers(b *testing.B) {
 	grep, err := NewGrep(GrepConfig{Field: "level", Exclude: []string{"^debug$"}}, env)
 	bench("grep_field", benchLines["json"], grep, err)
 	red, err := NewRedact(
-		RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"},
-		env,
+		RedactConfig{Presets: []string{"email", "credit_card"}, Replace: "*"}, env,
 	)
 	bench("redact_two_presets", benchLines["json"], red, err)
 	sam, err := NewSample(SampleConfig{Keep: 0.5, Field: "user.id"}, env)
@@ -519,9 +484,7 @@ func BenchmarkOthers(b *testing.B) {
 	bench("split", benchLines["json"], split, err)
 	exp, err := NewExplode(ExplodeConfig{Field: "l", MaxParts: 100}, env)
 	bench(
-		"explode_in_four",
-		`{"host":"web-1","app":"x","l":[{"n":1},{"n":2},{"n":3},{"n":4}]}`,
-		exp,
+		"explode_in_four", `{"host":"web-1","app":"x","l":[{"n":1},{"n":2},{"n":3},{"n":4}]}`, exp,
 		err,
 	)
 	cnt, err := NewCount(
@@ -554,10 +517,7 @@ func BenchmarkOthers(b *testing.B) {
 	bench("parse_grok", `203.0.113.7 GET /api/v1/things 200`, grok, err)
 	route := NewRouter(
 		[]Route{{If: must(b, "field.level == 'error'")}},
-		[]Route{{If: must(b, "field.level == 'error'")}},
-		false,
-		false,
-		env,
+		[]Route{{If: must(b, "field.level == 'error'")}}, false, false, env,
 	)
 	bench("route_if", benchLines["json"], route, nil)
 }

@@ -92,8 +92,7 @@ func explain(err error) error {
 	}
 	return fmt.Errorf(
 		"is no expression that can be used: %s, at character %d of it (penstock help expressions)",
-		e.Message,
-		e.Column+1,
+		e.Message, e.Column+1,
 	)
 }
 

@@ -83,13 +83,11 @@ var functions = []expr.Option{
 		return "", nil
 	}, new(func(any) string)),
 	expr.Function(
-		less,
-		func(p ...any) (any, error) { return order(p[0], p[1], false), nil },
+		less, func(p ...any) (any, error) { return order(p[0], p[1], false), nil },
 		new(func(any, any) bool),
 	),
 	expr.Function(
-		lessEqual,
-		func(p ...any) (any, error) { return order(p[0], p[1], true), nil },
+		lessEqual, func(p ...any) (any, error) { return order(p[0], p[1], true), nil },
 		new(func(any, any) bool),
 	),
 }

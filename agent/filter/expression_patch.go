@@ -71,8 +71,7 @@ func (p nested) Visit(node *ast.Node) {
 	case *ast.IdentifierNode:
 		if n.Value == "value" || n.Value == "field" {
 			p.fail(
-				"%s cannot be used again and again: write let x = %s; before, and x here",
-				n.Value,
+				"%s cannot be used again and again: write let x = %s; before, and x here", n.Value,
 				n.Value,
 			)
 		}

@@ -154,8 +154,7 @@ func TestWhereTakesIfAsWell(t *testing.T) {
 	env := Env{
 		Name: "filter.where.w",
 		Metrics: prometheus.WrapRegistererWith(
-			prometheus.Labels{"component": "filter.where.w"},
-			reg,
+			prometheus.Labels{"component": "filter.where.w"}, reg,
 		),
 	}
 	var c WhereConfig

@@ -20,9 +20,7 @@ func batch(values ...string) *record.Batch {
 	b.Reset("app.web.access", "/var/log/web.log", 0)
 	for i, v := range values {
 		b.Append(
-			int64(i)*1e9,
-			[]byte("k"),
-			[]byte(v),
+			int64(i)*1e9, []byte("k"), []byte(v),
 			[]record.Header{{Key: "file", Value: []byte("f" + fmt.Sprint(i))}},
 		)
 	}
@@ -102,9 +100,7 @@ penstock_filter_records_total{result="unhandled"} %d
 		counts.unhandled,
 	)
 	if err := testutil.GatherAndCompare(
-		reg,
-		strings.NewReader(expected),
-		"penstock_filter_records_total",
+		reg, strings.NewReader(expected), "penstock_filter_records_total",
 	); err != nil {
 		t.Error(err)
 	}
@@ -143,25 +139,15 @@ func TestGrep(t *testing.T) {
 		result{kept: 1, discarded: 1, unhandled: 2},
 	)
 	check(
-		t,
-		build(GrepConfig{Header: "file", Include: []string{"f1"}}),
-		[]string{"a", "b"},
-		[]string{"101:b"},
-		result{kept: 1, discarded: 1},
+		t, build(GrepConfig{Header: "file", Include: []string{"f1"}}), []string{"a", "b"},
+		[]string{"101:b"}, result{kept: 1, discarded: 1},
 	)
 	check(
-		t,
-		build(GrepConfig{Exclude: []string{"."}}),
-		[]string{"a", "b"},
-		nil,
-		result{discarded: 2},
+		t, build(GrepConfig{Exclude: []string{"."}}), []string{"a", "b"}, nil, result{discarded: 2},
 	)
 	check(
-		t,
-		build(GrepConfig{Exclude: []string{"nothing"}}),
-		[]string{"a", "b"},
-		[]string{"100:a", "101:b"},
-		result{kept: 2},
+		t, build(GrepConfig{Exclude: []string{"nothing"}}), []string{"a", "b"},
+		[]string{"100:a", "101:b"}, result{kept: 2},
 	)
 }
 
@@ -190,18 +176,12 @@ func TestAddAndRemoveFields(t *testing.T) {
 		result{changed: 3, unhandled: 1},
 	)
 	check(
-		t,
-		add(false, map[string]template.Template{"a": tmpl("x")}),
-		[]string{`{"a":1}`, `{}`},
-		[]string{`100:{"a":1}`, `101:{"a":"x"}`},
-		result{kept: 1, changed: 1},
+		t, add(false, map[string]template.Template{"a": tmpl("x")}), []string{`{"a":1}`, `{}`},
+		[]string{`100:{"a":1}`, `101:{"a":"x"}`}, result{kept: 1, changed: 1},
 	)
 	check(
-		t,
-		add(true, map[string]template.Template{`a\.b`: tmpl("${origin}")}),
-		[]string{`{}`},
-		[]string{`100:{"a.b":"/var/log/web.log"}`},
-		result{changed: 1},
+		t, add(true, map[string]template.Template{`a\.b`: tmpl("${origin}")}), []string{`{}`},
+		[]string{`100:{"a.b":"/var/log/web.log"}`}, result{changed: 1},
 	)
 	remove := func(e Env) (Filter, error) {
 		return NewRemoveFields(RemoveFieldsConfig{Fields: []string{"user.password", "x"}}, e)
@@ -480,11 +460,8 @@ func TestRedactKnowsWhatItFinds(t *testing.T) {
 		result{changed: 2},
 	)
 	check(
-		t,
-		build(RedactConfig{Presets: []string{"credit_card"}, Method: "last4"}),
-		[]string{"4111 1111 1111 1111"},
-		[]string{"100:****1111"},
-		result{changed: 1},
+		t, build(RedactConfig{Presets: []string{"credit_card"}, Method: "last4"}),
+		[]string{"4111 1111 1111 1111"}, []string{"100:****1111"}, result{changed: 1},
 	)
 }
 

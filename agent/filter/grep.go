@@ -25,8 +25,7 @@ func (c *GrepConfig) Validate() error {
 	}
 	if len(c.Include)+len(c.Exclude) == 0 {
 		errs = append(
-			errs,
-			errors.New("include: give include or exclude, or the filter does nothing"),
+			errs, errors.New("include: give include or exclude, or the filter does nothing"),
 		)
 	}
 	for name, list := range map[string][]string{"include": c.Include, "exclude": c.Exclude} {

@@ -112,13 +112,8 @@ func (f *Lookup) Glance(*record.Batch) Verdict {
 		case err != nil:
 			f.failed.Inc()
 			f.env.warn(
-				"a table cannot be read again; the one before it stays",
-				"table",
-				f.cfg.Table,
-				"error",
-				err,
-				"do",
-				"mend the file: it is read again when it changes",
+				"a table cannot be read again; the one before it stays", "table", f.cfg.Table,
+				"error", err, "do", "mend the file: it is read again when it changes",
 			)
 		case changed:
 			f.reloads.Inc()

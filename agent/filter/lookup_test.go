@@ -72,15 +72,13 @@ func TestLookup(t *testing.T) {
 		},
 	)
 	if got := strings.Join(
-		values(t, apply(f, batch(`{"k":1}`, `{"k":"x"}`))),
-		" ",
+		values(t, apply(f, batch(`{"k":1}`, `{"k":"x"}`))), " ",
 	); got != `100:{"k":1,"n":true} 101:{"k":"x","n":null}` {
 		t.Error(got)
 	}
 	for name, text := range map[string]string{"a.csv": "", "b.csv": "a,b\n1\n", "c.json": "[1]", "d.json": "{", "e.json": "5", "f.csv": "a,a\n"} {
 		if _, err := NewLookup(
-			LookupConfig{Table: write(name, text), Key: must(t, "key"), Column: "a"},
-			Env{},
+			LookupConfig{Table: write(name, text), Key: must(t, "key"), Column: "a"}, Env{},
 		); err == nil ||
 			!strings.HasPrefix(err.Error(), "table: ") {
 			t.Errorf("%s: %v", text, err)

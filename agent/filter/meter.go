@@ -16,17 +16,14 @@ const eachOutput = "; each output of a pipeline runs the filters for itself."
 func newMeters(env Env) meters {
 	vec := env.counters(
 		"penstock_filter_records_total",
-		"Records seen by a filter, by what became of them"+eachOutput,
-		"result",
+		"Records seen by a filter, by what became of them"+eachOutput, "result",
 	)
 	m := meters{
 		recordsIn: env.counter(
-			"penstock_filter_records_in_total",
-			"Records that came to a filter"+eachOutput,
+			"penstock_filter_records_in_total", "Records that came to a filter"+eachOutput,
 		),
 		recordsOut: env.counter(
-			"penstock_filter_records_out_total",
-			"Records that a filter let through"+eachOutput,
+			"penstock_filter_records_out_total", "Records that a filter let through"+eachOutput,
 		),
 		bytesIn: env.counter(
 			"penstock_filter_bytes_in_total",

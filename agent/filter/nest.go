@@ -20,8 +20,7 @@ func (c *NestConfig) Validate() error {
 	var errs []error
 	if len(c.Fields) == 0 && c.Prefix == "" {
 		errs = append(
-			errs,
-			errors.New("fields: give fields or a prefix, or the filter does nothing"),
+			errs, errors.New("fields: give fields or a prefix, or the filter does nothing"),
 		)
 	}
 	if _, err := NewPath(c.Into); err != nil {

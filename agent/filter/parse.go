@@ -81,8 +81,7 @@ func NewParse(c ParseConfig, env Env) (*Parse, error) {
 	f.base, f.env = newBase(env), env
 	f.failures = env.counters(
 		"penstock_filter_parse_failures_total",
-		"Texts that could not be parsed, by reason"+eachOutput,
-		"reason",
+		"Texts that could not be parsed, by reason"+eachOutput, "reason",
 	)
 	f.untyped = env.counter(
 		"penstock_filter_types_failed_total",
@@ -150,9 +149,7 @@ func (c *ParseConfig) compile() (*Parse, error) {
 
 // attempts returns what is to be tried for one format, and notes which attributes it has a use for.
 func (c *ParseConfig) attempts(
-	name string,
-	loc *time.Location,
-	uses map[string]bool,
+	name string, loc *time.Location, uses map[string]bool,
 ) ([]attempt, error) {
 	one := func(p formats.Func, patterns ...string) ([]attempt, error) {
 		a := attempt{parser: p}
@@ -552,8 +549,7 @@ func (f *Parse) takeObject(v *View, value []byte) {
 			m := &o.members[i]
 			if m.value[0] == '"' &&
 				!slices.ContainsFunc(
-					f.types,
-					func(t typedPath) bool { return m.named(t.path.names[0]) },
+					f.types, func(t typedPath) bool { return m.named(t.path.names[0]) },
 				) {
 				m.value = f.retype(v, m.value, asAuto, false)
 			}

@@ -92,10 +92,7 @@ func TestParseFormats(t *testing.T) {
 		}
 		if c.at != "" && out[0].When().Format(time.RFC3339Nano) != c.at {
 			t.Errorf(
-				"%s: %s: at %s, want %s",
-				c.format,
-				c.in,
-				out[0].When().Format(time.RFC3339Nano),
+				"%s: %s: at %s, want %s", c.format, c.in, out[0].When().Format(time.RFC3339Nano),
 				c.at,
 			)
 		}
@@ -127,12 +124,10 @@ func TestParseFormatsRefuse(t *testing.T) {
 
 func TestParseCSV(t *testing.T) {
 	columns := newParse(
-		t,
-		func(p *ParseConfig) { p.Format, p.Columns = "csv", []string{"a", "b", "c"} },
+		t, func(p *ParseConfig) { p.Format, p.Columns = "csv", []string{"a", "b", "c"} },
 	)
 	header := newParse(
-		t,
-		func(p *ParseConfig) { p.Format, p.Header, p.OnFailure = "csv", true, "mark" },
+		t, func(p *ParseConfig) { p.Format, p.Header, p.OnFailure = "csv", true, "mark" },
 	)
 	tsv := newParse(t, func(p *ParseConfig) { p.Format, p.Columns = "tsv", []string{"a", "b"} })
 	for _, c := range []struct {
@@ -161,8 +156,7 @@ func TestParseCSV(t *testing.T) {
 // by the names that held for them.
 func TestParseW3CWithFieldsThatChange(t *testing.T) {
 	f := newParse(
-		t,
-		func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" },
+		t, func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" },
 	).Fresh("x")
 	in := []string{
 		"GET /before-any 200",
@@ -211,15 +205,7 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 	c := open()
 	c.Apply(at(0, "0 #Fields: a b", "0 1 2", "0 #Fields: b a", "0 3 4"))
 	for range 2 {
-		if got := passedOf(
-			t,
-			c,
-			at(1, "0 1 2"),
-		) + " " + passedOf(
-			t,
-			c,
-			at(4, "0 5 6"),
-		); got != `1:{"a":"1","b":"2"} 4:{"b":"5","a":"6"}` {
+		if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"a":"1","b":"2"} 4:{"b":"5","a":"6"}` {
 			t.Error(got)
 		}
 		c = open()
@@ -227,15 +213,7 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 	// The buffer has been replaced, and its positions begin anew.
 	c.Apply(at(0, "0 #Fields: z y"))
 	c = open()
-	if got := passedOf(
-		t,
-		c,
-		at(1, "0 1 2"),
-	) + " " + passedOf(
-		t,
-		c,
-		at(4, "0 5 6"),
-	); got != `1:{"z":"1","y":"2"} 4:{"z":"5","y":"6"}` {
+	if got := passedOf(t, c, at(1, "0 1 2")) + " " + passedOf(t, c, at(4, "0 5 6")); got != `1:{"z":"1","y":"2"} 4:{"z":"5","y":"6"}` {
 		t.Error(got)
 	}
 }
@@ -243,14 +221,10 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 // A line of 31 December that is read on 1 January is of the year before.
 func TestParseSyslogAtTheTurnOfTheYear(t *testing.T) {
 	f := newParse(
-		t,
-		func(p *ParseConfig) { p.Format, p.Time, p.Zone = "syslog", true, "Europe/Berlin" },
+		t, func(p *ParseConfig) { p.Format, p.Time, p.Zone = "syslog", true, "Europe/Berlin" },
 	)
 	out := lines(
-		t,
-		f,
-		time.Date(2027, 1, 1, 0, 0, 3, 0, time.UTC),
-		"<13>Dec 31 23:59:59 h app: last",
+		t, f, time.Date(2027, 1, 1, 0, 0, 3, 0, time.UTC), "<13>Dec 31 23:59:59 h app: last",
 		"<13>Jan  1 01:00:02 h app: first",
 	)
 	for i, want := range []string{"2026-12-31T22:59:59Z", "2027-01-01T00:00:02Z"} {
@@ -273,9 +247,7 @@ func TestParseGrok(t *testing.T) {
 	}
 	f = newParse(t, func(p *ParseConfig) { p.Format, p.Pattern = "grok", `%{COMBINEDAPACHELOG}` })
 	out = lines(
-		t,
-		f,
-		near,
+		t, f, near,
 		`127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 "http://x/" "curl"`,
 	)
 	if !bytes.HasPrefix(out[0].Value, []byte(`{"source.address":"127.0.0.1"`)) ||
@@ -314,8 +286,7 @@ func TestParseFallsThrough(t *testing.T) {
 		got = append(got, string(r.Value))
 	}
 	if s := strings.Join(
-		got,
-		" | ",
+		got, " | ",
 	); s != `{"a":1} | {"n":"12"} | {"w":"x"} | {"k":"v"} | nothing of all` {
 		t.Error(s)
 	}
@@ -354,9 +325,7 @@ func TestParseKeepsIntoAndTypes(t *testing.T) {
 	}
 	f = newParse(t, func(p *ParseConfig) { p.Format, p.AutoTypes = "logfmt", true })
 	out = lines(
-		t,
-		f,
-		near,
+		t, f, near,
 		`a=1 b=-2.50 c=007 d=1e5 e=true f=18446744073709551615 g=18446744073709551616 h=-9223372036854775808 i=0.1234567890123456 j=-0 k=1. l=NaN`,
 	)
 	if got, want := string(

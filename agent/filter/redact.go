@@ -98,8 +98,7 @@ func (c *RedactConfig) Validate() error {
 	var errs []error
 	if len(c.Patterns)+len(c.Presets) == 0 {
 		errs = append(
-			errs,
-			errors.New("patterns: give patterns or presets, or the filter does nothing"),
+			errs, errors.New("patterns: give patterns or presets, or the filter does nothing"),
 		)
 	}
 	_, err := compileAll("patterns", c.Patterns)
@@ -155,8 +154,7 @@ func NewRedact(c RedactConfig, env Env) (*Redact, error) {
 	}
 	for _, p := range c.Presets {
 		f.patterns = append(
-			f.patterns,
-			redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure},
+			f.patterns, redaction{regexp.MustCompile(presets[p].pattern), presets[p].sure},
 		)
 	}
 	f.fields, _ = newPaths("fields", c.Fields)

@@ -53,8 +53,7 @@ func NewRouter(own, all []Route, rest, count bool, env Env) *Router {
 func (f *Router) Glance(b *record.Batch) Verdict {
 	sure := func(list []Route) bool {
 		return slices.ContainsFunc(
-			list,
-			func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) },
+			list, func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) },
 		)
 	}
 	possible := func(list []Route) bool {

@@ -44,8 +44,7 @@ func (c *SetConfig) compile() ([]assignment, error) {
 	var errs []error
 	if len(c.Fields)+len(c.Headers) == 0 && c.Key.IsZero() {
 		errs = append(
-			errs,
-			errors.New("fields: give fields, headers or key, or the filter does nothing"),
+			errs, errors.New("fields: give fields, headers or key, or the filter does nothing"),
 		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {

@@ -32,9 +32,7 @@ func TestSetKeepsTypes(t *testing.T) {
 	check(
 		t,
 		func(e Env) (Filter, error) { return NewSet(SetConfig{Fields: fields, Overwrite: true}, e) },
-		[]string{in, "text"},
-		[]string{want, "101:text"},
-		result{changed: 1, unhandled: 1},
+		[]string{in, "text"}, []string{want, "101:text"}, result{changed: 1, unhandled: 1},
 	)
 }
 
@@ -62,32 +60,24 @@ func TestSetHeadersAndKey(t *testing.T) {
 func TestWhereAndDrop(t *testing.T) {
 	where := func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "field.status >= 500")}, e) }
 	check(
-		t,
-		where,
-		[]string{`{"status":503}`, `{"status":200}`, `text`, `{"status":"503"}`},
-		[]string{`100:{"status":503}`},
-		result{kept: 1, discarded: 3},
+		t, where, []string{`{"status":503}`, `{"status":200}`, `text`, `{"status":"503"}`},
+		[]string{`100:{"status":503}`}, result{kept: 1, discarded: 3},
 	)
 	check(
 		t,
 		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'app.web.access'")}, e) },
-		[]string{"a", "b"},
-		[]string{"100:a", "101:b"},
-		result{kept: 2},
+		[]string{"a", "b"}, []string{"100:a", "101:b"}, result{kept: 2},
 	)
 	check(
 		t,
 		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "tag == 'other'")}, e) },
-		[]string{"a", "b"},
-		nil,
-		result{discarded: 2},
+		[]string{"a", "b"}, nil, result{discarded: 2},
 	)
 	// What cannot be evaluated is not discarded.
 	check(
 		t,
 		func(e Env) (Filter, error) { return NewWhere(WhereConfig{must(t, "int(field.a) > 5")}, e) },
-		[]string{`{"a":"x"}`, `{"a":"9"}`},
-		[]string{`100:{"a":"x"}`, `101:{"a":"9"}`},
+		[]string{`{"a":"x"}`, `{"a":"9"}`}, []string{`100:{"a":"x"}`, `101:{"a":"9"}`},
 		result{kept: 1, unhandled: 1},
 	)
 	drop := func(condition string) func(Env) (Filter, error) {
@@ -100,11 +90,8 @@ func TestWhereAndDrop(t *testing.T) {
 		}
 	}
 	check(
-		t,
-		drop("field.level == 'debug'"),
-		[]string{`{"level":"debug"}`, `{"level":"info"}`, "x"},
-		[]string{`101:{"level":"info"}`, "102:x"},
-		result{discarded: 1, skipped: 2},
+		t, drop("field.level == 'debug'"), []string{`{"level":"debug"}`, `{"level":"info"}`, "x"},
+		[]string{`101:{"level":"info"}`, "102:x"}, result{discarded: 1, skipped: 2},
 	)
 	check(t, drop("tag startsWith 'app'"), []string{"a"}, nil, result{discarded: 1})
 	check(t, drop("tag startsWith 'web'"), []string{"a"}, []string{"100:a"}, result{skipped: 1})
@@ -148,8 +135,7 @@ func TestChainSeesItsOwnEdits(t *testing.T) {
 	}
 	out := Chain{p, s, w}.Apply(batch("s=1", "s=2", "text", "s=3")).Batch
 	if got := strings.Join(
-		values(t, out),
-		" ",
+		values(t, out), " ",
 	); got != `101:{"s":2,"ms":2000} 103:{"s":3,"ms":3000}` {
 		t.Error(got)
 	}

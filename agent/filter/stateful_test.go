@@ -58,9 +58,7 @@ func TestThrottle(t *testing.T) {
 		t.Error(got)
 	}
 	if got := passedOf(
-		t,
-		Chain{f}.Fresh("y"),
-		at(8, "1100 a5", "1200 a6", "1300 a7"),
+		t, Chain{f}.Fresh("y"), at(8, "1100 a5", "1200 a6", "1300 a7"),
 	); got != "8:a5 9:a6" {
 		t.Errorf("another output has a memory of its own: %s", got)
 	}
@@ -68,8 +66,7 @@ func TestThrottle(t *testing.T) {
 
 func TestDedupe(t *testing.T) {
 	f, err := NewDedupe(
-		DedupeConfig{Within: time.Second, MaxKeys: 100},
-		Env{Metrics: prometheus.NewRegistry()},
+		DedupeConfig{Within: time.Second, MaxKeys: 100}, Env{Metrics: prometheus.NewRegistry()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -96,9 +93,7 @@ func TestDedupe(t *testing.T) {
 	c = Chain{e, f}.Fresh("x")
 	for range 2 {
 		if got := passedOf(
-			t,
-			c,
-			at(9, `0 {"l":["x","y","x"]}`, `1 {"l":["y","z"]}`),
+			t, c, at(9, `0 {"l":["x","y","x"]}`, `1 {"l":["y","z"]}`),
 		); !strings.Contains(got, "9:x 9:y") || !strings.Contains(got, "10:z") ||
 			strings.HasPrefix(got, "9:x 9:y 9:x 10:y") {
 			t.Error(got)
@@ -118,8 +113,7 @@ func TestMemoriesNeverLose(t *testing.T) {
 		t.Fatal(err)
 	}
 	dedupe, err := NewDedupe(
-		DedupeConfig{Within: time.Second, MaxKeys: 20},
-		Env{Metrics: prometheus.NewRegistry()},
+		DedupeConfig{Within: time.Second, MaxKeys: 20}, Env{Metrics: prometheus.NewRegistry()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -142,10 +136,7 @@ func TestMemoriesNeverLose(t *testing.T) {
 				key := fmt.Sprintf("%d:%s", from+i, value)
 				if once[key] && !got[key] {
 					t.Fatalf(
-						"seed %d: %T: %s passed, and does not when it comes again",
-						seed,
-						f,
-						key,
+						"seed %d: %T: %s passed, and does not when it comes again", seed, f, key,
 					)
 				}
 				once[key] = once[key] || got[key]
@@ -197,12 +188,8 @@ func TestCount(t *testing.T) {
 	}
 	c := Chain{f, h}.Fresh("p.kafka.x")
 	b := at(
-		0,
-		`0 {"status":200,"s":0.05}`,
-		`0 {"status":503,"s":2}`,
-		`0 {"status":200,"s":"x"}`,
-		`0 {"status":404}`,
-		`0 text`,
+		0, `0 {"status":200,"s":0.05}`, `0 {"status":503,"s":2}`, `0 {"status":200,"s":"x"}`,
+		`0 {"status":404}`, `0 text`,
 	)
 	for range 3 { // what comes again is not counted again
 		if out := c.Apply(b).Batch; out != b {
@@ -216,9 +203,7 @@ requests_total{log="p.kafka.x",status="503"} 1
 requests_total{log="p.kafka.x",status="other"} 2
 `
 	if err := testutil.GatherAndCompare(
-		reg,
-		strings.NewReader(want),
-		"requests_total",
+		reg, strings.NewReader(want), "requests_total",
 	); err != nil {
 		t.Error(err)
 	}
@@ -248,8 +233,7 @@ func BenchmarkStateful(b *testing.B) {
 	}
 	benchFilter(b, "throttle", t.Fresh("x"), benchLines["json"])
 	d, err := NewDedupe(
-		DedupeConfig{Key: must(b, "field.msg"), Within: time.Second, MaxKeys: 1000},
-		Env{},
+		DedupeConfig{Key: must(b, "field.msg"), Within: time.Second, MaxKeys: 1000}, Env{},
 	)
 	if err != nil {
 		b.Fatal(err)

@@ -81,9 +81,7 @@ func (t *table) names(origin string, at int64) (names []string, text string) {
 func (t *table) tell(origin string, at int64, text []byte, names []string) {
 	list := t.known[origin]
 	i, found := slices.BinarySearchFunc(
-		list,
-		at,
-		func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) },
+		list, at, func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) },
 	)
 	if found && list[i].text == string(text) {
 		return
@@ -169,10 +167,7 @@ func (t *table) save() {
 	}
 	if err != nil {
 		t.env.warn(
-			"the names of columns cannot be stored",
-			"error",
-			err,
-			"do",
+			"the names of columns cannot be stored", "error", err, "do",
 			"make room for them or repair the directory: after a restart, lines are not parsed until a line tells the names again",
 		)
 	}
@@ -189,10 +184,7 @@ func (t *table) load() {
 	}
 	if err != nil {
 		t.env.warn(
-			"the stored names of columns cannot be read",
-			"error",
-			err,
-			"do",
+			"the stored names of columns cannot be read", "error", err, "do",
 			"nothing, if a line tells the names again; otherwise look at the file",
 		)
 	}

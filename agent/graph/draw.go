@@ -20,18 +20,12 @@ func (g *Graph) WriteDOT(w io.Writer) {
 	}
 	g.grouped(func(indent string, n node) {
 		fmt.Fprintf(
-			w,
-			"%s%s [label = %s, shape = %s]\n",
-			indent,
-			dotText(n.id),
-			dotText(n.label),
+			w, "%s%s [label = %s, shape = %s]\n", indent, dotText(n.id), dotText(n.label),
 			shapes[n.shape],
 		)
 	}, func(p pipe) {
 		fmt.Fprintf(
-			w,
-			"  subgraph %s {\n    label = %s\n",
-			dotText("cluster_"+p.name),
+			w, "  subgraph %s {\n    label = %s\n", dotText("cluster_"+p.name),
 			dotText("pipeline "+p.name),
 		)
 	}, func() { fmt.Fprint(w, "  }\n") })
@@ -75,12 +69,7 @@ func (g *Graph) WriteMermaid(w io.Writer) {
 	pipes := 0
 	g.grouped(func(indent string, n node) {
 		fmt.Fprintf(
-			w,
-			"%s%s%s%s%s\n",
-			indent,
-			names[n.id],
-			around[n.shape][0],
-			mermaidText(n.label),
+			w, "%s%s%s%s%s\n", indent, names[n.id], around[n.shape][0], mermaidText(n.label),
 			around[n.shape][1],
 		)
 	}, func(p pipe) {

@@ -66,8 +66,7 @@ func New(cfg *config.Config) *Graph {
 	for _, c := range cfg.Components {
 		for _, r := range c.Refs {
 			g.edges = append(
-				g.edges,
-				edge{from: c.ID(), to: r.Target, label: reason(r.Path), aside: true},
+				g.edges, edge{from: c.ID(), to: r.Target, label: reason(r.Path), aside: true},
 			)
 		}
 	}
@@ -86,8 +85,7 @@ func (g *Graph) addPipeline(p *config.Pipeline) {
 	if !p.Source {
 		out.buffer = id + ".buffer"
 		g.nodes = append(
-			g.nodes,
-			node{id: out.buffer, label: "buffer", shape: bufferShape, pipe: p.Name},
+			g.nodes, node{id: out.buffer, label: "buffer", shape: bufferShape, pipe: p.Name},
 		)
 		chain = append(chain, out.buffer)
 	}

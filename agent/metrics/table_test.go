@@ -79,11 +79,7 @@ func sources(t *testing.T) map[string]Metric {
 			kind := ""
 			switch n := n.(type) {
 			case *ast.BasicLit:
-				if name, ok := literal(
-					n,
-					nil,
-					"",
-				); ok && metricName.MatchString(name) &&
+				if name, ok := literal(n, nil, ""); ok && metricName.MatchString(name) &&
 					!strings.HasSuffix(filepath.Dir(path), "forward/wire") {
 					named[name] = true
 				}

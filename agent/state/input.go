@@ -77,8 +77,7 @@ func (i Input) State() InputState {
 	case len(i.Unresolved) > 0:
 		s.Kind, s.Level = WaitingBuffer, Critical
 		s.Text = "waits until " + strings.Join(
-			i.Unresolved,
-			" and ",
+			i.Unresolved, " and ",
 		) + " knows what the destination had committed before the last stop"
 		s.Do = "get that destination going again"
 	case len(i.Unread) > 0:
@@ -93,8 +92,7 @@ func (i Input) State() InputState {
 		s.Do = "compare paths and exclude with what is on the disk; files that come later are found"
 	case i.OfFiles:
 		s.Kind, s.Text = Following, fmt.Sprintf(
-			"follows %s",
-			Count(int64(i.Files), "file", "files"),
+			"follows %s", Count(int64(i.Files), "file", "files"),
 		)
 	default:
 		s.Kind, s.Text = Following, "takes what comes"

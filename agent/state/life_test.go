@@ -109,10 +109,7 @@ func (w *world) step() PipelineState {
 
 // run lets seconds pass, and fails unless each state satisfies ok.
 func (w *world) run(
-	t *testing.T,
-	seconds int,
-	what string,
-	ok func(PipelineState) bool,
+	t *testing.T, seconds int, what string, ok func(PipelineState) bool,
 ) (last PipelineState) {
 	t.Helper()
 	for i := range seconds {
@@ -146,10 +143,7 @@ func TestLifeWithAnOutageAndAnOverflow(t *testing.T) {
 		return kind(s) == Retrying && s.Safe && s.Flows && s.Level == Warning &&
 			s.Problems[0].Do == "start the broker" &&
 			says(
-				s,
-				"All safe.",
-				"output.kafka.events does not answer",
-				"connection refused",
+				s, "All safe.", "output.kafka.events does not answer", "connection refused",
 				"on disk",
 			)
 	})
@@ -198,9 +192,7 @@ func TestLifeWithASlowDestination(t *testing.T) {
 	w := newWorld()
 	w.takes = 50
 	w.run(
-		t,
-		59,
-		"behind by less",
+		t, 59, "behind by less",
 		func(s PipelineState) bool { return kind(s) == Delivering && s.Safe },
 	)
 	w.run(t, 5, "falling behind", func(s PipelineState) bool { return true })
@@ -324,10 +316,7 @@ func TestSentenceOfSeveralPipelines(t *testing.T) {
 	}
 	if got := Sentence(
 		[]PipelineState{sa, sb},
-	); !strings.HasPrefix(
-		got,
-		"audit: All safe. output.kafka.events does not answer",
-	) {
+	); !strings.HasPrefix(got, "audit: All safe. output.kafka.events does not answer") {
 		t.Errorf("%q", got)
 	}
 	if got := Sentence(

@@ -103,8 +103,7 @@ func (o Output) State(now time.Time) OutputState {
 	case len(o.Refusals) > 0:
 		s.Kind, s.Level = Refused, Critical
 		s.Text, s.Do = "cannot go on: "+strings.Join(
-			o.Refusals,
-			"; ",
+			o.Refusals, "; ",
 		), "change what is refused; it goes on by itself then"
 	case o.DeadLetter != "":
 		s.Kind, s.Level = Retrying, Critical
@@ -113,28 +112,15 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "overflow":
 		s.Kind, s.Level, s.Since, s.Do = Overflowing, Warning, o.downSince(), o.Do
 		if o.Down || failing {
-			s.Text = "does not answer" + sinceText(
-				s.Since,
-				now,
-			) + why + "; records go to " + name(
-				o.To,
-				"the overflow",
-			)
+			s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the overflow")
 		} else {
 			s.Text = "takes less than comes in; the oldest records go to " + name(
-				o.To,
-				"the overflow",
+				o.To, "the overflow",
 			)
 		}
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
-		s.Text = "does not answer" + sinceText(
-			s.Since,
-			now,
-		) + why + "; records go to " + name(
-			o.To,
-			"the standby",
-		)
+		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the standby")
 	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 && now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
 		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why

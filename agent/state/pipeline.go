@@ -117,11 +117,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	case p.Error != "":
 		s.Kind, s.Flows = Failed, false
 		add(
-			id,
-			Failed,
-			Critical,
-			time.Time{},
-			"cannot be opened: "+p.Error,
+			id, Failed, Critical, time.Time{}, "cannot be opened: "+p.Error,
 			"mend what it says; it is tried again",
 		)
 	case p.Stopping:
@@ -149,10 +145,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		}
 		if len(out.Held) > 0 {
 			add(
-				st.ID,
-				Held,
-				Warning,
-				time.Time{},
+				st.ID, Held, Warning, time.Time{},
 				"holds up records: "+strings.Join(out.Held, "; "),
 				"mend what it says; the rest goes on meanwhile",
 			)
@@ -167,20 +160,12 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		case b.Blocked || b.WriteError != "":
 		case s.Full > 0 && s.Full < nearlyFull:
 			add(
-				id,
-				Filling,
-				Critical,
-				time.Time{},
-				"its buffer is full in "+Duration(s.Full),
+				id, Filling, Critical, time.Time{}, "its buffer is full in "+Duration(s.Full),
 				"get the outputs going again, add a failover, or raise the buffer's max_size",
 			)
 		case s.Full > 0 && s.Full < soonFull:
 			add(
-				id,
-				Filling,
-				Warning,
-				time.Time{},
-				"its buffer is full in "+Duration(s.Full),
+				id, Filling, Warning, time.Time{}, "its buffer is full in "+Duration(s.Full),
 				"get the outputs going again, add a failover, or raise the buffer's max_size",
 			)
 		}
@@ -192,9 +177,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 				Warning,
 				time.Time{},
 				Count(
-					b.Dropped,
-					"record was",
-					"records were",
+					b.Dropped, "record was", "records were",
 				)+" dropped undelivered since the start, as when_full = \"drop_oldest\" says",
 				"give the buffer more room, or add a failover",
 			)
@@ -207,9 +190,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 				Warning,
 				time.Time{},
 				Count(
-					b.Damaged,
-					"record",
-					"records",
+					b.Damaged, "record", "records",
 				)+" did not read back from the disk; the segments are kept in the buffer's directory damaged",
 				"check the disk",
 			)
@@ -217,10 +198,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	}
 	for _, o := range p.Orphans {
 		add(
-			id,
-			Orphan,
-			Warning,
-			time.Time{},
+			id, Orphan, Warning, time.Time{},
 			"its buffer keeps data for "+o+", which is not configured any more",
 			"configure it again, or stop the agent and run penstock buffer forget",
 		)
@@ -242,8 +220,7 @@ func SortProblems(all []Problem) {
 		return 1
 	}
 	slices.SortStableFunc(
-		all,
-		func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) },
+		all, func(a, b Problem) int { return cmp.Or(int(b.Level-a.Level), rank(a)-rank(b)) },
 	)
 }
 
@@ -325,8 +302,7 @@ func Sentence(all []PipelineState) string {
 			return fmt.Sprintf("All safe. All %d pipelines have delivered everything.", len(all))
 		}
 		return fmt.Sprintf(
-			"All safe. All %d pipelines deliver; %s on the way.",
-			len(all),
+			"All safe. All %d pipelines deliver; %s on the way.", len(all),
 			Count(on, "record is", "records are"),
 		)
 	}

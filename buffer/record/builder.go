@@ -180,11 +180,7 @@ func putVarint(p []byte, v int64) int {
 }
 
 func appendRecord(
-	dst []byte,
-	timeDelta int64,
-	offsetDelta int,
-	key, value []byte,
-	headers []Header,
+	dst []byte, timeDelta int64, offsetDelta int, key, value []byte, headers []Header,
 ) []byte {
 	n := 1 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) +
 		bytesLen(key) + bytesLen(value) + varintLen(int64(len(headers)))

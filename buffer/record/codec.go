@@ -52,11 +52,8 @@ var (
 	gzipWriters    = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 	zstdWriters    = sync.Pool{New: func() any {
 		w, _ := zstd.NewWriter(
-			nil,
-			zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderLevel(zstd.SpeedFastest),
-			zstd.WithWindowSize(1<<20),
-			zstd.WithEncoderCRC(false),
+			nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+			zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false),
 		)
 		return w
 	}}
@@ -274,10 +271,7 @@ func appendUnsnapped(dst, block []byte, size int) ([]byte, error) {
 	// three bytes stand for 64 at most: a lying length must not make us allocate it
 	if err == nil && (n > size || n/22 > len(block)) {
 		err = fmt.Errorf(
-			"a block of %d bytes that holds %d, at most %d are expected",
-			len(block),
-			n,
-			size,
+			"a block of %d bytes that holds %d, at most %d are expected", len(block), n, size,
 		)
 	}
 	if err != nil {

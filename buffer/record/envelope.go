@@ -56,10 +56,7 @@ func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 	}
 	if p[1] != envelopeVersion {
 		return nil, nil, fmt.Errorf(
-			"%w: envelope version %d, this program knows %d",
-			ErrCorrupt,
-			p[1],
-			envelopeVersion,
+			"%w: envelope version %d, this program knows %d", ErrCorrupt, p[1], envelopeVersion,
 		)
 	}
 	flags := p[2]
@@ -86,10 +83,7 @@ func Decode(p []byte, first int64) (b *Batch, rest []byte, err error) {
 	}
 	if want, got := binary.BigEndian.Uint32(
 		p[d.at:],
-	), crc32.Checksum(
-		p[:d.at],
-		castagnoli,
-	); want != got {
+	), crc32.Checksum(p[:d.at], castagnoli); want != got {
 		return nil, nil, fmt.Errorf("%w: envelope checksum %08x, want %08x", ErrCorrupt, got, want)
 	}
 	body := p[d.at+4:]

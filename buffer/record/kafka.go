@@ -111,10 +111,7 @@ func unpack(p []byte) (*Batch, error) {
 	}
 	if want, got := binary.BigEndian.Uint32(
 		p[offCRC:],
-	), crc32.Checksum(
-		p[offAttributes:],
-		castagnoli,
-	); want != got {
+	), crc32.Checksum(p[offAttributes:], castagnoli); want != got {
 		return nil, fmt.Errorf("%w: checksum %08x, want %08x", ErrCorrupt, got, want)
 	}
 	count := binary.BigEndian.Uint32(p[offCount:])

@@ -16,16 +16,13 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 		noise[i] = byte(rng.Uint32())
 	}
 	text := bytes.Repeat(
-		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"),
-		5000,
+		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"), 5000,
 	)
 	for _, p := range [][]byte{nil, {1}, text[:100], text[:lz4Block], text[:lz4Block+1], text, noise, append(append([]byte{}, text...), noise...)} {
 		var want bytes.Buffer
 		w := lz4.NewWriter(&want)
 		if err := w.Apply(
-			lz4.BlockSizeOption(lz4.Block64Kb),
-			lz4.ChecksumOption(false),
-			lz4.ConcurrencyOption(1),
+			lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.ConcurrencyOption(1),
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -42,9 +39,7 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 		got = got[len("before"):]
 		if len(p) > 0 && !bytes.Equal(got, want.Bytes()) {
 			t.Errorf(
-				"%d bytes: a frame of %d bytes, want the library's of %d",
-				len(p),
-				len(got),
+				"%d bytes: a frame of %d bytes, want the library's of %d", len(p), len(got),
 				want.Len(),
 			)
 		}

@@ -27,8 +27,7 @@ func randomRecords(rng *rand.Rand, n int) []Record {
 		}
 		for h := range rng.IntN(3) {
 			r.Headers = append(
-				r.Headers,
-				Header{Key: fmt.Sprint("h", h), Value: []byte(fmt.Sprint(i))},
+				r.Headers, Header{Key: fmt.Sprint("h", h), Value: []byte(fmt.Sprint(i))},
 			)
 		}
 	}

@@ -23,8 +23,7 @@ func xerialFrame(blocks ...[]byte) []byte {
 // blocks, and without.
 func TestSnappyFrames(t *testing.T) {
 	text := bytes.Repeat(
-		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"),
-		5000,
+		[]byte("2026-01-02T03:04:05Z INFO request served path=/api/v1/items status=200\n"), 5000,
 	)
 	got, err := compress([]byte("before"), text, Snappy)
 	if err != nil || !bytes.Equal(got, append([]byte("before"), xerialFrame(text)...)) {
@@ -66,12 +65,7 @@ func TestSnappyLyingLength(t *testing.T) {
 	}
 	// The most that a block can hold is let pass.
 	zeros := make([]byte, 1<<20)
-	if back, err := inflate(
-		nil,
-		s2.EncodeSnappy(nil, zeros),
-		Snappy,
-		len(zeros),
-	); err != nil ||
+	if back, err := inflate(nil, s2.EncodeSnappy(nil, zeros), Snappy, len(zeros)); err != nil ||
 		!bytes.Equal(back, zeros) {
 		t.Error(err)
 	}
@@ -85,10 +79,7 @@ func TestPackScratchIsBounded(t *testing.T) {
 		noise[i] = byte(rng.Uint32())
 	}
 	for _, codec := range []Codec{Gzip, Snappy, LZ4, Zstd} {
-		if dst, used, err := packSection(
-			noise,
-			codec,
-		); err != nil || used != None ||
+		if dst, used, err := packSection(noise, codec); err != nil || used != None ||
 			!bytes.Equal(dst[batchHeaderSize:], noise) {
 			t.Errorf("%v: %v, %v", codec, used, err)
 		}

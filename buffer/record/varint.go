@@ -103,8 +103,7 @@ func (p *parser) record(r *Record) (timeDelta int64, err error) {
 			return 0, err
 		}
 		r.Headers = append(
-			r.Headers,
-			Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: value},
+			r.Headers, Header{Key: unsafe.String(unsafe.SliceData(key), len(key)), Value: value},
 		)
 	}
 	if len(q.b) != 0 {

@@ -107,8 +107,7 @@ func (h *harness) archiveWorkloads() []job {
 // archive measures from the start of the agent until the group's offsets are at the end of the
 // topic and nothing is left to upload.
 func (h *harness) archive(
-	o order,
-	store, path, format string,
+	o order, store, path, format string,
 ) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		if err := h.startLake(o); err != nil {
@@ -173,14 +172,7 @@ func (h *harness) startConsumer(store, group, output string) (*edge, error) {
 	_ = l.Close()
 	data, config := filepath.Join(h.dir, "consumer-data"), filepath.Join(h.dir, "consumer.hcl")
 	text := fmt.Appendf(
-		nil,
-		archiveConfig,
-		data,
-		admin,
-		h.lake.addr,
-		benchTopic,
-		group,
-		store,
+		nil, archiveConfig, data, admin, h.lake.addr, benchTopic, group, store,
 		strings.ReplaceAll(output, `\"`, `"`),
 	)
 	if err := errors.Join(os.RemoveAll(data), os.WriteFile(config, text, 0o644)); err != nil {

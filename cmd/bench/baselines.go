@@ -68,9 +68,7 @@ func plainProduce(path, addr string) error {
 			return err
 		}
 		cl.Produce(
-			context.Background(),
-			&kgo.Record{Value: bytes.Clone(line[:len(line)-1])},
-			promise,
+			context.Background(), &kgo.Record{Value: bytes.Clone(line[:len(line)-1])}, promise,
 		)
 	}
 	if err := cl.Flush(context.Background()); err != nil {

@@ -72,8 +72,7 @@ func startServer(args ...string) (*broker, error) {
 	var addr string
 	if _, err := fmt.Fscanln(out, &addr); err != nil {
 		return nil, errors.Join(
-			fmt.Errorf("%s did not start: %w", args[0], err),
-			cmd.Process.Kill(),
+			fmt.Errorf("%s did not start: %w", args[0], err), cmd.Process.Kill(),
 		)
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.TrimSpace(addr)))

@@ -158,9 +158,7 @@ func (h *harness) drainBacklog(ctx context.Context) (usage, error) {
 	for i := range h.backlog {
 		copy(data, fmt.Sprintf(`{"ts":"2026-0%d`, i%9+1))
 		if err := os.WriteFile(
-			filepath.Join(logs, fmt.Sprintf("%d.log", i)),
-			data,
-			0o644,
+			filepath.Join(logs, fmt.Sprintf("%d.log", i)), data, 0o644,
 		); err != nil {
 			return usage{}, err
 		}

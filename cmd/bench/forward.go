@@ -44,8 +44,7 @@ func (h *harness) relay(clients int, to string) func(context.Context) (usage, er
 			}
 			defer b.close()
 			name, output = "output.kafka.events", fmt.Sprintf(
-				"output \"kafka\" \"events\" {\n  brokers = [%q]\n  topic = \"bench\"\n}",
-				b.addr,
+				"output \"kafka\" \"events\" {\n  brokers = [%q]\n  topic = \"bench\"\n}", b.addr,
 			)
 			wait = func(ctx context.Context) error { return b.waitStored(ctx, h.lines) }
 		case "forward":
@@ -55,8 +54,7 @@ func (h *harness) relay(clients int, to string) func(context.Context) (usage, er
 			}
 			defer s.close()
 			name, output = "output.forward.next", fmt.Sprintf(
-				"output \"forward\" \"next\" {\n  server \"one\" { address = %q }\n}",
-				s.first,
+				"output \"forward\" \"next\" {\n  server \"one\" { address = %q }\n}", s.first,
 			)
 			wait = s.wait
 		}
@@ -65,10 +63,7 @@ func (h *harness) relay(clients int, to string) func(context.Context) (usage, er
 }
 
 func (h *harness) relayRun(
-	ctx context.Context,
-	clients int,
-	to, output, name string,
-	wait func(context.Context) error,
+	ctx context.Context, clients int, to, output, name string, wait func(context.Context) error,
 ) (usage, error) {
 	listen, err := freePort()
 	if err != nil {

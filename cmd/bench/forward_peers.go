@@ -87,15 +87,10 @@ func sendChunks(c net.Conn, client int, payloads *[chunks][]byte, left *atomic.I
 		}
 		id := fmt.Sprintf("%d-%d", client, i)
 		head := msgp.AppendString(
-			msgp.AppendArrayHeader(nil, 3),
-			fmt.Sprintf("app.client-%d", client),
+			msgp.AppendArrayHeader(nil, 3), fmt.Sprintf("app.client-%d", client),
 		)
 		head = append(
-			head,
-			0xc6,
-			byte(len(payload)>>24),
-			byte(len(payload)>>16),
-			byte(len(payload)>>8),
+			head, 0xc6, byte(len(payload)>>24), byte(len(payload)>>16), byte(len(payload)>>8),
 			byte(len(payload)),
 		)
 		tail := msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "chunk"), id)
@@ -126,11 +121,8 @@ func packedEventsN(from int64, n int) []byte {
 		b = msgp.AppendString(msgp.AppendString(b, "pod"), fmt.Sprintf("items-%05x", seq%31))
 		b = msgp.AppendFloat64(msgp.AppendString(b, "ms"), float64(seq%97)+0.5)
 		text := fmt.Sprintf(
-			"GET /api/v1/items/%d 200 user=u-%d trace=%016x%016x ",
-			seq%1000,
-			seq%10007,
-			uint64(seq)*0x9e3779b97f4a7c15,
-			uint64(seq),
+			"GET /api/v1/items/%d 200 user=u-%d trace=%016x%016x ", seq%1000, seq%10007,
+			uint64(seq)*0x9e3779b97f4a7c15, uint64(seq),
 		)
 		for len(text) < eventSize-6-(len(b)-start) {
 			text += "agent=Mozilla/5.0 (X11; Linux x86_64) "

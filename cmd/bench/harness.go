@@ -46,11 +46,7 @@ func (h *harness) run(ctx context.Context) error {
 		{"tail to nothing", "hpcloud/tail to nothing", 1, h.self("tail-null")},
 		{"tail to buffer", "hpcloud/tail to nothing", 1, func(ctx context.Context) (usage, error) {
 			return runSelf(
-				ctx,
-				"tail-buffer",
-				h.corpus,
-				fmt.Sprint(h.lines),
-				filepath.Join(h.dir, "buffer"),
+				ctx, "tail-buffer", h.corpus, fmt.Sprint(h.lines), filepath.Join(h.dir, "buffer"),
 			)
 		}},
 		{produce, "", 1, h.plainProduce},
@@ -77,8 +73,7 @@ func (h *harness) run(ctx context.Context) error {
 	}
 	workloads = append(workloads, h.archiveWorkloads()...)
 	workloads = slices.DeleteFunc(
-		workloads,
-		func(w job) bool { return !h.only.MatchString(w.name) },
+		workloads, func(w job) bool { return !h.only.MatchString(w.name) },
 	)
 	h.corpus = filepath.Join(h.dir, "corpus.log")
 	if slices.ContainsFunc(workloads, func(w job) bool { return w.scale > 0 }) {
@@ -106,8 +101,7 @@ func (h *harness) run(ctx context.Context) error {
 			size = u.moved
 		}
 		h.rows = append(
-			h.rows,
-			row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline},
+			h.rows, row{name: w.name, lines: lines, bytes: size, u: u, baseline: w.baseline},
 		)
 	}
 	if len(h.rows) > 0 {

@@ -36,34 +36,23 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&h.binary, "penstock", "bin/penstock", "the penstock binary to measure")
 	fs.StringVar(
-		&h.dir,
-		"dir",
-		filepath.Join(os.TempDir(), "penstock-bench"),
+		&h.dir, "dir", filepath.Join(os.TempDir(), "penstock-bench"),
 		"work directory; the corpus is kept there",
 	)
 	fs.Int64Var(&h.lines, "lines", 5_000_000, "lines of the corpus")
 	fs.Int64Var(
-		&h.backlog,
-		"backlog",
-		5,
+		&h.backlog, "backlog", 5,
 		"size of the backlog that is drained, in corpora (about a gigabyte each)",
 	)
 	fs.Int64Var(
-		&h.records,
-		"records",
-		5_000_000,
-		"records of the backlog that is archived, 200 bytes each",
+		&h.records, "records", 5_000_000, "records of the backlog that is archived, 200 bytes each",
 	)
 	rates := fs.String(
-		"rates",
-		"100,1000,10000,50000",
-		"steady load: lines per second, of each row",
+		"rates", "100,1000,10000,50000", "steady load: lines per second, of each row",
 	)
 	fs.IntVar(&s.files, "files", 20, "steady load: files")
 	fs.DurationVar(
-		&s.window,
-		"window",
-		10*time.Second,
+		&s.window, "window", 10*time.Second,
 		"steady load: how long each agent is measured at each rate",
 	)
 	fs.IntVar(&s.rounds, "rounds", 1, "steady load: runs of which the median is printed")

@@ -60,8 +60,7 @@ func sample(pid int, u *usage) {
 	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
 		u.peakAnon = max(u.peakAnon, statusKB(status, "RssAnon:")<<10)
 		u.peakMapped = max(
-			u.peakMapped,
-			(statusKB(status, "RssFile:")+statusKB(status, "RssShmem:"))<<10,
+			u.peakMapped, (statusKB(status, "RssFile:")+statusKB(status, "RssShmem:"))<<10,
 		)
 	}
 	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {

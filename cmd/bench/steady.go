@@ -65,11 +65,7 @@ func (h *harness) runSteady(ctx context.Context) error {
 	var rows []row
 	for _, rate := range s.rates {
 		for _, a := range s.agents {
-			if name := fmt.Sprintf(
-				"steady: %d lines/s, %s",
-				rate,
-				a.name,
-			); h.only.MatchString(
+			if name := fmt.Sprintf("steady: %d lines/s, %s", rate, a.name); h.only.MatchString(
 				name,
 			) {
 				rows = append(rows, row{name: name, agent: a, rate: rate})
@@ -93,10 +89,7 @@ func (h *harness) runSteady(ctx context.Context) error {
 		}
 	}
 	fmt.Printf(
-		"\nsteady lines over %d files, medians of %d runs of %v\n\n",
-		s.files,
-		s.rounds,
-		s.window,
+		"\nsteady lines over %d files, medians of %d runs of %v\n\n", s.files, s.rounds, s.window,
 	)
 	tw := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(
@@ -106,18 +99,8 @@ func (h *harness) runSteady(ctx context.Context) error {
 	for _, r := range rows {
 		m := medianCell(r.cells)
 		fmt.Fprintf(
-			tw,
-			"%d\t%s\t%.1f\t%.0f\t%.0f\t%.1fx\t%.0f\t%s\t%.1f\t%.1f\t\n",
-			r.rate,
-			r.agent.name,
-			m.cpu,
-			m.resident,
-			m.written,
-			m.amplified,
-			m.writes,
-			countOr(m.syncs),
-			m.p50,
-			m.p99,
+			tw, "%d\t%s\t%.1f\t%.0f\t%.0f\t%.1fx\t%.0f\t%s\t%.1f\t%.1f\t\n", r.rate, r.agent.name,
+			m.cpu, m.resident, m.written, m.amplified, m.writes, countOr(m.syncs), m.p50, m.p99,
 		)
 	}
 	return tw.Flush()
@@ -207,16 +190,7 @@ func (h *harness) startSteadyAgent(a steadyAgent, dir, addr, admin string) (*edg
 	for name, buffer := range configs {
 		path := filepath.Join(dir, strings.ToLower(name)+".hcl")
 		text := fmt.Appendf(
-			nil,
-			edgeConfig,
-			filepath.Join(dir, "data"),
-			glob,
-			addr,
-			"",
-			admin,
-			buffer,
-			"",
-			"",
+			nil, edgeConfig, filepath.Join(dir, "data"), glob, addr, "", admin, buffer, "", "",
 		)
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return nil, err
@@ -234,17 +208,13 @@ func (h *harness) startSteadyAgent(a steadyAgent, dir, addr, admin string) (*edg
 
 // measureSteadily returns what the process uses during the window.
 func (h *harness) measureSteadily(
-	ctx context.Context,
-	pid int,
-	admin string,
-	writer, reader *helper,
+	ctx context.Context, pid int, admin string, writer, reader *helper,
 ) (c cell, err error) {
 	var ignored, lines, size int64
 	var before, after usage
 	syncs := scrapeCommits(admin)
 	if err := errors.Join(
-		reader.ask(ctx, &ignored, &ignored, &ignored),
-		writer.ask(ctx, &lines, &size),
+		reader.ask(ctx, &ignored, &ignored, &ignored), writer.ask(ctx, &lines, &size),
 	); err != nil {
 		return c, err
 	}
@@ -259,8 +229,7 @@ func (h *harness) measureSteadily(
 	seconds := time.Since(start).Seconds()
 	var lines2, size2, received, p50, p99 int64
 	if err := errors.Join(
-		reader.ask(ctx, &received, &p50, &p99),
-		writer.ask(ctx, &lines2, &size2),
+		reader.ask(ctx, &received, &p50, &p99), writer.ask(ctx, &lines2, &size2),
 	); err != nil {
 		return c, err
 	}

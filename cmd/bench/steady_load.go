@@ -35,8 +35,7 @@ func writeSteadily(dir string, files int, rate int64) error {
 	open := make([]*os.File, files)
 	for i := range open {
 		f, err := os.OpenFile(
-			filepath.Join(dir, fmt.Sprintf("app-%02d.log", i)),
-			os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+			filepath.Join(dir, fmt.Sprintf("app-%02d.log", i)), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
 			0o644,
 		)
 		if err != nil {

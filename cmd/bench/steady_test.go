@@ -32,16 +32,7 @@ func TestPercentiles(t *testing.T) {
 	for i := range list {
 		list[i] = int64(i)
 	}
-	if a, b, c := percentile(
-		list,
-		50,
-	), percentile(
-		list,
-		99,
-	), percentile(
-		nil,
-		99,
-	); a != 499 || b != 989 ||
+	if a, b, c := percentile(list, 50), percentile(list, 99), percentile(nil, 99); a != 499 || b != 989 ||
 		c != 0 {
 		t.Errorf("%d, %d, %d", a, b, c)
 	}

@@ -21,10 +21,7 @@ type nullSink struct {
 }
 
 func (s *nullSink) Append(
-	_ context.Context,
-	b *record.Batch,
-	_ []inputs.Position,
-	done func(error),
+	_ context.Context, b *record.Batch, _ []inputs.Position, done func(error),
 ) error {
 	if b != nil && s.n.Add(int64(b.Len())) >= s.want.Load() {
 		select {
@@ -51,10 +48,7 @@ type bufferSink struct {
 }
 
 func (s *bufferSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	positions []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
 ) error {
 	return s.b.Append(ctx, "bench", b, positions, func(err error) {
 		if b != nil && err == nil && s.n.Add(int64(b.Len())) == s.want.Load() {

@@ -33,31 +33,18 @@ The object store is that of an output in the configuration files given with --co
 	t := &archiveTarget{}
 	flags := cmd.PersistentFlags()
 	flags.StringArrayVarP(
-		&t.paths,
-		"config",
-		"c",
-		nil,
-		"configuration file or directory; may be repeated",
+		&t.paths, "config", "c", nil, "configuration file or directory; may be repeated",
 	)
 	flags.StringArrayVar(&t.vars, "var", nil, "value of a variable, as name=value; may be repeated")
 	flags.StringVar(
-		&t.output,
-		"output",
-		"",
-		"the output whose store is meant, such as output.s3.lake",
+		&t.output, "output", "", "the output whose store is meant, such as output.s3.lake",
 	)
 	flags.StringVar(
-		&t.directory,
-		"directory",
-		"",
+		&t.directory, "directory", "",
 		"a directory that holds the objects, instead of a configuration",
 	)
 	cmd.AddCommand(
-		archiveLag(t),
-		archiveVerify(t),
-		archiveCat(t),
-		archiveRestore(t),
-		archiveAbandon(t),
+		archiveLag(t), archiveVerify(t), archiveCat(t), archiveRestore(t), archiveAbandon(t),
 	)
 	return cmd
 }
@@ -121,8 +108,7 @@ func (t *archiveTarget) store(cmd *cobra.Command) (spool.Store, func() error, er
 	switch {
 	case len(found) == 0 && t.output != "":
 		return nil, nil, configError(
-			"%s is no output of the configuration that is an object store",
-			t.output,
+			"%s is no output of the configuration that is an object store", t.output,
 		)
 	case len(found) == 0:
 		return nil, nil, configError("the configuration has no output that is an object store")
@@ -132,8 +118,7 @@ func (t *archiveTarget) store(cmd *cobra.Command) (spool.Store, func() error, er
 			names = append(names, c.ID())
 		}
 		return nil, nil, configError(
-			"which store? give one of them with --output: %s",
-			strings.Join(names, ", "),
+			"which store? give one of them with --output: %s", strings.Join(names, ", "),
 		)
 	}
 	return openStore(found[0].Config)

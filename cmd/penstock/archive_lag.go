@@ -89,10 +89,7 @@ func lagOf(cmd *cobra.Command, src *kafka.Config) ([]lagRow, error) {
 }
 
 func groupLag(
-	ctx context.Context,
-	adm *kadm.Client,
-	group string,
-	topics []string,
+	ctx context.Context, adm *kadm.Client, group string, topics []string,
 ) ([]lagRow, error) {
 	committed, err := stableOffsets(ctx, adm, group)
 	if err != nil {
@@ -177,9 +174,7 @@ const stableWait = 30 * time.Second
 
 // stableOffsets returns what a group has committed once no transaction is about to change it.
 func stableOffsets(
-	ctx context.Context,
-	adm *kadm.Client,
-	group string,
+	ctx context.Context, adm *kadm.Client, group string,
 ) (kadm.OffsetResponses, error) {
 	late := time.NewTimer(stableWait)
 	defer late.Stop()
@@ -198,8 +193,7 @@ func stableOffsets(
 		case <-late.C:
 			return nil, fmt.Errorf(
 				"a transaction that is to change its offsets has been open for %v: try again later, or end it with kafka-transactions.sh: %w",
-				stableWait,
-				err,
+				stableWait, err,
 			)
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -236,17 +230,8 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 			life = "former"
 		}
 		fmt.Fprintf(
-			w,
-			"%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t\n",
-			r.Group,
-			r.Topic,
-			r.Partition,
-			committed,
-			r.End,
-			r.Lag,
-			mark,
-			intent,
-			life,
+			w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t\n", r.Group, r.Topic, r.Partition, committed,
+			r.End, r.Lag, mark, intent, life,
 		)
 		total += r.Lag
 	}
@@ -259,9 +244,7 @@ func printLag(cmd *cobra.Command, rows []lagRow, asJSON bool) error {
 			fmt.Fprintf(
 				cmd.OutOrStdout(),
 				"%s/%d: the committed offset is of an earlier life of the topic (id %s): it is not used, and the topic that there is now is read from its beginning\n",
-				r.Topic,
-				r.Partition,
-				r.Former,
+				r.Topic, r.Partition, r.Former,
 			)
 		}
 	}
@@ -326,10 +309,7 @@ func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, err
 	}
 	n := len(classic[group].Members)
 	// Brokers without the consumer protocol have no such group, nor the request.
-	if consumer, err := adm.DescribeConsumerGroups(
-		ctx,
-		group,
-	); err == nil &&
+	if consumer, err := adm.DescribeConsumerGroups(ctx, group); err == nil &&
 		consumer[group].Err == nil {
 		n = max(n, len(consumer[group].Members))
 	}
@@ -337,11 +317,7 @@ func groupMembers(ctx context.Context, adm *kadm.Client, group string) (int, err
 }
 
 func abandon(
-	cmd *cobra.Command,
-	store spool.Store,
-	src *kafka.Config,
-	topic string,
-	partition int32,
+	cmd *cobra.Command, store spool.Store, src *kafka.Config, topic string, partition int32,
 	yes, keep bool,
 ) (int, error) {
 	ctx := cmd.Context()
@@ -375,19 +351,13 @@ func abandon(
 	}
 	for _, r := range rows {
 		fmt.Fprintf(
-			cmd.OutOrStdout(),
-			"%s/%d: cut [%d, %d) of %d records\n",
-			r.Topic,
-			r.Partition,
-			r.Intent.Start,
-			r.Intent.End,
-			r.Intent.Records,
+			cmd.OutOrStdout(), "%s/%d: cut [%d, %d) of %d records\n", r.Topic, r.Partition,
+			r.Intent.Start, r.Intent.End, r.Intent.Records,
 		)
 		if keep && !r.former() {
 			return 0, fmt.Errorf(
 				"%s/%d: --keep is for a cut whose topic was deleted and made again; the records of this one will be archived anew, and would be there twice",
-				r.Topic,
-				r.Partition,
+				r.Topic, r.Partition,
 			)
 		}
 		for _, o := range objects {

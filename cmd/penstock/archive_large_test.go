@@ -172,12 +172,7 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 					t.Errorf("dead letters: %v", letters)
 				}
 			}
-			if out, _, err := runArchive(
-				"verify",
-				"--deep",
-				"--directory",
-				dir,
-			); err != nil ||
+			if out, _, err := runArchive("verify", "--deep", "--directory", dir); err != nil ||
 				!strings.Contains(out, "1000 records: 0 problems") {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -190,11 +185,8 @@ func TestArchiveAroundABatchThatInflates(t *testing.T) {
 func produceAround(t *testing.T, broker string) {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(broker),
-		kgo.DefaultProduceTopic("app"),
-		kgo.ProducerBatchMaxBytes(64<<20),
-		kgo.ProducerBatchCompression(kgo.GzipCompression()),
-		kgo.ProducerLinger(time.Minute),
+		kgo.SeedBrokers(broker), kgo.DefaultProduceTopic("app"), kgo.ProducerBatchMaxBytes(64<<20),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerLinger(time.Minute),
 	)
 	if err != nil {
 		t.Fatal(err)

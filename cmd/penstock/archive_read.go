@@ -23,11 +23,7 @@ import (
 // eachEntry calls do with each record of the objects whose keys are, or begin with, one of names;
 // without a store they are files.
 func eachEntry(
-	cmd *cobra.Command,
-	t *archiveTarget,
-	names []string,
-	life string,
-	do func(*format.Entry) error,
+	cmd *cobra.Command, t *archiveTarget, names []string, life string, do func(*format.Entry) error,
 ) error {
 	if t.directory == "" && len(t.paths) == 0 {
 		for _, name := range names {
@@ -45,10 +41,7 @@ func eachEntry(
 }
 
 func eachObject(
-	cmd *cobra.Command,
-	store spool.Store,
-	names []string,
-	life string,
+	cmd *cobra.Command, store spool.Store, names []string, life string,
 	do func(*format.Entry) error,
 ) error {
 	for _, name := range names {
@@ -240,16 +233,12 @@ that was interrupted is begun again from its start: records may then be there tw
 	f := cmd.Flags()
 	lifeFlag(cmd, &life)
 	f.StringVar(
-		&to,
-		"to",
-		"",
+		&to, "to", "",
 		"the output \"kafka\" to restore into, such as output.kafka.events; may be left out where there is only one",
 	)
 	f.StringVar(&topic, "topic", "", "topic, in place of the records' own")
 	f.BoolVar(
-		&keep,
-		"keep-partitions",
-		false,
+		&keep, "keep-partitions", false,
 		"produce each record to the partition it came from, instead of by its key",
 	)
 	f.Int64Var(&from, "from", 0, "from this offset")

@@ -33,8 +33,7 @@ const archiveRecords = 2000
 // archived archives a topic of two partitions into a directory; again, if not nil, is called when
 // that is done and the consumer still runs, and what it leaves in the topic is archived too.
 func archived(
-	t *testing.T,
-	again func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record),
+	t *testing.T, again func(adm *kadm.Client, cl *kgo.Client, recs []*kgo.Record),
 ) (brokers, dir, config string) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "app", "copy"))
@@ -44,8 +43,7 @@ func archived(
 	t.Cleanup(cluster.Close)
 	brokers = cluster.ListenAddrs()[0]
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(brokers),
-		kgo.DefaultProduceTopic("app"),
+		kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic("app"),
 		kgo.MetadataMinAge(10*time.Millisecond),
 	)
 	if err != nil {
@@ -55,11 +53,7 @@ func archived(
 	var recs []*kgo.Record
 	for i := range archiveRecords {
 		recs = append(recs, &kgo.Record{
-			Key: fmt.Appendf(
-				nil,
-				"k%d",
-				i,
-			),
+			Key:       fmt.Appendf(nil, "k%d", i),
 			Value:     fmt.Appendf(nil, `{"id":%d}`, i),
 			Timestamp: time.UnixMilli(1767312000_000 + int64(i)*3600),
 			Headers:   []kgo.RecordHeader{{Key: "n", Value: fmt.Append(nil, i)}},
@@ -76,8 +70,7 @@ func archived(
 	lc.Format, lc.Roll = &f, spool.RollConfig{Records: 300, Idle: 300 * time.Millisecond}
 	log := slog.New(slog.DiscardHandler)
 	out, err := local.New(
-		lc,
-		outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
+		lc, outputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +79,7 @@ func archived(
 	kc.MetadataMaxAge = time.Second
 	kc.Brokers, kc.Group, kc.Topics = []string{brokers}, "lake", []string{"app"}
 	in, err := kafkain.New(
-		kc,
-		inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
+		kc, inputs.Env{Agent: "a", Log: log, Metrics: prometheus.NewRegistry(), Dir: t.TempDir()},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -190,30 +182,13 @@ func TestArchiveOfATopicMadeAgain(t *testing.T) {
 		t.Errorf("cat of the second life: %v\n%.300s", err, out)
 	}
 	out, _, err = runArchive(
-		"verify",
-		"--directory",
-		dir,
-		"--topic",
-		"app",
-		"--partition",
-		"1",
-		"--life",
-		row.Life,
+		"verify", "--directory", dir, "--topic", "app", "--partition", "1", "--life", row.Life,
 	)
 	if err != nil || !strings.Contains(out, "app-1."+row.Life) || strings.Contains(out, "app-0") {
 		t.Errorf("verify of one partition's second life: %v\n%s", err, out)
 	}
 	out, stderr, err = runArchive(
-		"restore",
-		"-c",
-		config,
-		"--directory",
-		dir,
-		"--topic",
-		"copy",
-		"--life",
-		row.Life,
-		"app/",
+		"restore", "-c", config, "--directory", dir, "--topic", "copy", "--life", row.Life, "app/",
 	)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
 		t.Errorf("restore: %v\n%s%s", err, out, stderr)
@@ -253,8 +228,7 @@ func TestArchiveAbandonOfAFormerLife(t *testing.T) {
 	out, _, err := runArchive("lag", "-c", config)
 	if err != nil ||
 		!strings.Contains(
-			out,
-			"app/0: the committed offset is of an earlier life of the topic (id "+former,
+			out, "app/0: the committed offset is of an earlier life of the topic (id "+former,
 		) {
 		t.Errorf("lag: %v\n%s", err, out)
 	}
@@ -272,13 +246,7 @@ func TestArchiveAbandonOfAFormerLife(t *testing.T) {
 	}
 	before := objects()
 	if out, _, err := runArchive(
-		"abandon",
-		"-c",
-		config,
-		"--directory",
-		dir,
-		"--yes",
-		"--keep",
+		"abandon", "-c", config, "--directory", dir, "--yes", "--keep",
 	); err != nil ||
 		objects() != before {
 		t.Errorf("abandon: %v\n%s", err, out)
@@ -332,15 +300,7 @@ func TestArchiveCommand(t *testing.T) {
 	}
 
 	out, stderr, err = runArchive(
-		"restore",
-		"-c",
-		config,
-		"--directory",
-		dir,
-		"--topic",
-		"copy",
-		"--keep-partitions",
-		"app/",
+		"restore", "-c", config, "--directory", dir, "--topic", "copy", "--keep-partitions", "app/",
 	)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("%d records restored", archiveRecords)) {
 		t.Fatalf("restore: %v\n%s%s", err, out, stderr)
@@ -364,8 +324,7 @@ func TestArchiveCommand(t *testing.T) {
 func sameTopics(t *testing.T, brokers string) {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(brokers),
-		kgo.ConsumeTopics("app", "copy"),
+		kgo.SeedBrokers(brokers), kgo.ConsumeTopics("app", "copy"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)
 	if err != nil {
@@ -397,14 +356,7 @@ func TestArchiveAbandon(t *testing.T) {
 	adm := kadm.NewClient(cl)
 	// As if the last cut of partition 0 had been begun and not ended.
 	out, _, err := runArchive(
-		"verify",
-		"--directory",
-		dir,
-		"--topic",
-		"app",
-		"--partition",
-		"0",
-		"--json",
+		"verify", "--directory", dir, "--topic", "app", "--partition", "0", "--json",
 	)
 	if err != nil {
 		t.Fatal(err, out)
@@ -417,10 +369,7 @@ func TestArchiveAbandon(t *testing.T) {
 	var start, end int64
 	var life string
 	if _, err := fmt.Sscanf(
-		strings.ReplaceAll(filepath.Base(last), ".", " "),
-		"app-0_%020d-%020d %s",
-		&start,
-		&end,
+		strings.ReplaceAll(filepath.Base(last), ".", " "), "app-0_%020d-%020d %s", &start, &end,
 		&life,
 	); err != nil {
 		t.Fatal(err)
@@ -442,24 +391,11 @@ func TestArchiveAbandon(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It is told, though all of its objects are sound; and what is not there is.
-	if out, _, err = runArchive(
-		"verify",
-		"--deep",
-		"-c",
-		config,
-		"--directory",
-		dir,
-	); err == nil ||
+	if out, _, err = runArchive("verify", "--deep", "-c", config, "--directory", dir); err == nil ||
 		!strings.Contains(out, fmt.Sprintf("open: app-0.%s: the cut [%d, %d)", life, start, end)) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	if out, _, err = runArchive(
-		"abandon",
-		"-c",
-		config,
-		"--directory",
-		dir,
-	); err != nil ||
+	if out, _, err = runArchive("abandon", "-c", config, "--directory", dir); err != nil ||
 		!strings.Contains(out, "nothing was changed") {
 		t.Errorf("dry run: %v\n%s", err, out)
 	}
@@ -477,16 +413,8 @@ func TestArchiveAbandon(t *testing.T) {
 		t.Errorf("%+v %v", rows, err)
 	}
 	if out, _, _ = runArchive(
-		"abandon",
-		"-c",
-		config,
-		"--directory",
-		dir,
-		"--yes",
-	); !strings.Contains(
-		out,
-		"no begun cut",
-	) {
+		"abandon", "-c", config, "--directory", dir, "--yes",
+	); !strings.Contains(out, "no begun cut") {
 		t.Errorf("again: %s", out)
 	}
 }

@@ -57,8 +57,7 @@ is about to finish it, and it is one when none does. The exit code is 1 if anyth
 			rep.Open = running
 			for _, o := range left {
 				rep.Problems = append(
-					rep.Problems,
-					inspect.Problem{Kind: "open", Log: o.Log, Detail: o.Detail},
+					rep.Problems, inspect.Problem{Kind: "open", Log: o.Log, Detail: o.Detail},
 				)
 			}
 			if asJSON {
@@ -96,8 +95,7 @@ func lifeFlag(cmd *cobra.Command, life *string) {
 // groups say: those that a running consumer is about to finish, and those that nobody is. Where the
 // brokers cannot be asked it says so: the objects can be verified without.
 func (t *archiveTarget) openCuts(
-	cmd *cobra.Command,
-	opts *inspect.Options,
+	cmd *cobra.Command, opts *inspect.Options,
 ) (running, left []inspect.Open) {
 	if len(t.paths) == 0 || opts.Prefix != "" || opts.From > 0 || opts.To > 0 {
 		return nil, nil
@@ -112,8 +110,7 @@ func (t *archiveTarget) openCuts(
 			fmt.Fprintf(
 				cmd.ErrOrStderr(),
 				"whether the group %s has begun cuts that are not finished could not be found out: %v\n",
-				src.Group,
-				err,
+				src.Group, err,
 			)
 			continue
 		}
@@ -124,12 +121,8 @@ func (t *archiveTarget) openCuts(
 			}
 			o := inspect.Open{Log: r.logName(), Start: r.Intent.Start, End: r.Intent.End}
 			o.Detail = fmt.Sprintf(
-				"the cut [%d, %d) of %d records in %d objects was begun by the group %s",
-				o.Start,
-				o.End,
-				r.Intent.Records,
-				r.Intent.Files,
-				r.Group,
+				"the cut [%d, %d) of %d records in %d objects was begun by the group %s", o.Start,
+				o.End, r.Intent.Records, r.Intent.Files, r.Group,
 			)
 			switch {
 			case r.former():
@@ -174,14 +167,7 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 	for _, name := range slices.Sorted(maps.Keys(rep.Logs)) {
 		l := rep.Logs[name]
 		fmt.Fprintf(
-			w,
-			"%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n",
-			name,
-			l.Start,
-			l.End,
-			l.Cuts,
-			l.Objects,
-			l.Records,
+			w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", name, l.Start, l.End, l.Cuts, l.Objects, l.Records,
 			l.TopicID,
 		)
 	}
@@ -199,20 +185,14 @@ func printReport(cmd *cobra.Command, rep *inspect.Report, deep bool) error {
 		fmt.Fprintf(out, "%s: %s: %s\n", p.Kind, cmp.Or(p.Key, p.Log), p.Detail)
 	}
 	fmt.Fprintf(
-		out,
-		"%d objects, %s, %d records: %d problems, %d gaps\n",
-		rep.Objects,
-		humanize.IBytes(uint64(rep.Bytes)),
-		rep.Records,
-		len(rep.Problems),
-		len(rep.Gaps),
+		out, "%d objects, %s, %d records: %d problems, %d gaps\n", rep.Objects,
+		humanize.IBytes(uint64(rep.Bytes)), rep.Records, len(rep.Problems), len(rep.Gaps),
 	)
 	if deep && rep.Located < rep.Read {
 		fmt.Fprintf(
 			out,
 			"%d of %d records were counted only: their format does not say where they come from\n",
-			rep.Read-rep.Located,
-			rep.Read,
+			rep.Read-rep.Located, rep.Read,
 		)
 	}
 	return nil

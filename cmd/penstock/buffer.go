@@ -44,10 +44,7 @@ is running its buffer is locked: look at its status page and metrics instead.`,
 		return args[0], args[1:], nil
 	}
 	cmd.AddCommand(
-		bufferLs(pick),
-		bufferPeek(pick),
-		bufferVerify(pick),
-		bufferExport(pick),
+		bufferLs(pick), bufferPeek(pick), bufferVerify(pick), bufferExport(pick),
 		bufferForget(pick),
 	)
 	return cmd
@@ -57,9 +54,7 @@ type pickDir func(args []string) (dir string, rest []string, err error)
 
 // withBuffer runs fn on the buffer that args name.
 func withBuffer(
-	pick pickDir,
-	args []string,
-	fn func(in *buffer.Inspection, dir string) error,
+	pick pickDir, args []string, fn func(in *buffer.Inspection, dir string) error,
 ) error {
 	dir, rest, err := pick(args)
 	if err != nil {
@@ -101,14 +96,8 @@ func listBuffer(out io.Writer, in *buffer.Inspection) error {
 			condition = "left by a crash"
 		}
 		fmt.Fprintf(
-			w,
-			"%s\t%d\t%d\t%d\t%s\t%s\n",
-			filepath.Base(s.Dir),
-			s.First,
-			s.End,
-			s.Records,
-			humanize.IBytes(uint64(s.Bytes)),
-			condition,
+			w, "%s\t%d\t%d\t%d\t%s\t%s\n", filepath.Base(s.Dir), s.First, s.End, s.Records,
+			humanize.IBytes(uint64(s.Bytes)), condition,
 		)
 		bytes += s.Bytes
 		records += s.Records
@@ -147,9 +136,7 @@ func warnDamage(cmd *cobra.Command) func(string, error) {
 // eachRecord calls fn with the records from position from up to position to, if that is not
 // negative.
 func eachRecord(
-	cmd *cobra.Command,
-	in *buffer.Inspection,
-	from, to int64,
+	cmd *cobra.Command, in *buffer.Inspection, from, to int64,
 	fn func(*record.Batch, *record.Record) error,
 ) error {
 	err := in.Read(from, func(b *record.Batch) error {
@@ -209,13 +196,8 @@ func bufferPeek(pick pickDir) *cobra.Command {
 							headers += fmt.Sprintf(" %s=%q", h.Key, h.Value)
 						}
 						_, err := fmt.Fprintf(
-							out,
-							"%d  %s  %s%s%s  %s\n",
-							r.Offset,
-							r.When().Format(time.RFC3339Nano),
-							b.Tag,
-							key,
-							headers,
+							out, "%d  %s  %s%s%s  %s\n", r.Offset,
+							r.When().Format(time.RFC3339Nano), b.Tag, key, headers,
 							printable(r.Value),
 						)
 						return err
@@ -256,17 +238,13 @@ func bufferVerify(pick pickDir) *cobra.Command {
 					warnDamage(cmd)(segment, err)
 				})
 				fmt.Fprintf(
-					cmd.OutOrStdout(),
-					"%d segments, %d records are good\n",
-					len(in.Segments()),
+					cmd.OutOrStdout(), "%d segments, %d records are good\n", len(in.Segments()),
 					good,
 				)
 				if problems > 0 {
 					return fmt.Errorf(
 						"%s is damaged: %d problems, %d records cannot be read; the agent delivers the others and moves damaged segments aside",
-						dir,
-						problems,
-						missing,
+						dir, problems, missing,
 					)
 				}
 				return nil
@@ -397,9 +375,7 @@ func bufferForget(pick pickDir) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"cursor %s is gone; %s given back\n",
-				rest[0],
+				cmd.OutOrStdout(), "cursor %s is gone; %s given back\n", rest[0],
 				humanize.IBytes(uint64(max(freed, 0))),
 			)
 			return nil

@@ -33,20 +33,15 @@ func bufferDir(t *testing.T) string {
 	bb.Reset("app.web", "/var/log/web.log", 0)
 	for i := range 99 {
 		bb.Append(
-			1_760_000_000_000_000_000,
-			[]byte("k"),
-			fmt.Appendf(nil, `{"n":%d,"html":"<b>"}`, i),
+			1_760_000_000_000_000_000, []byte("k"), fmt.Appendf(nil, `{"n":%d,"html":"<b>"}`, i),
 			[]record.Header{{Key: "file", Value: []byte("web.log")}},
 		)
 	}
 	bb.Append(1_760_000_000_000_000_000, nil, []byte{0xff, 0, 1}, nil)
 	done := make(chan error, 1)
 	if err := b.Append(
-		t.Context(),
-		"input.tail.app",
-		bb.Build(),
-		[]record.Position{{Key: "f", Value: []byte("1")}},
-		func(err error) { done <- err },
+		t.Context(), "input.tail.app", bb.Build(),
+		[]record.Position{{Key: "f", Value: []byte("1")}}, func(err error) { done <- err },
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -132,10 +127,7 @@ func TestBufferCommand(t *testing.T) {
 		t.Errorf("last record %s", lines[98])
 	}
 
-	if out, _, err := runBuffer(
-		"verify",
-		dir,
-	); err != nil ||
+	if out, _, err := runBuffer("verify", dir); err != nil ||
 		!strings.Contains(out, "100 records are good") {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
@@ -186,10 +178,7 @@ func TestBufferCommandMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if _, _, err := runBuffer(
-		"ls",
-		dir,
-	); err == nil ||
+	if _, _, err := runBuffer("ls", dir); err == nil ||
 		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("while it is open: %v", err)
 	}

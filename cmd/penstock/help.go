@@ -18,8 +18,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Args:  usage(cobra.ArbitraryArgs),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return append(
-				agent.Components().Config().Subjects(),
-				"metrics",
+				agent.Components().Config().Subjects(), "metrics",
 			), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -90,22 +90,12 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		runCommand(),
-		validateCommand(),
-		versionCommand(),
-		bufferCommand(),
-		archiveCommand(),
-		replayCommand(),
-		demoCommand(),
+		runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(),
+		replayCommand(), demoCommand(),
 	)
 	root.AddCommand(
-		fmtCommand(),
-		graphCommand(),
-		convertCommand(),
-		testCommand(),
-		tryCommand(),
-		statusCommand(),
-		checkCommand(),
+		fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand(),
+		statusCommand(), checkCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
 	return root
@@ -136,13 +126,8 @@ func versionCommand() *cobra.Command {
 				}
 			}
 			fmt.Fprintf(
-				cmd.OutOrStdout(),
-				"penstock %s%s, %s %s/%s\n",
-				version,
-				revision,
-				runtime.Version(),
-				runtime.GOOS,
-				runtime.GOARCH,
+				cmd.OutOrStdout(), "penstock %s%s, %s %s/%s\n", version, revision,
+				runtime.Version(), runtime.GOOS, runtime.GOARCH,
 			)
 		},
 	}

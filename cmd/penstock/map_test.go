@@ -95,8 +95,7 @@ func (r *repository) wrong(root, line string) (wrong []string) {
 		named := func(dir string) bool { return slices.Contains(folders, dir) }
 		if dirs := r.tests[name]; !slices.ContainsFunc(dirs, named) {
 			wrong = append(
-				wrong,
-				name+" is in no folder on its line, but in: "+strings.Join(dirs, ", "),
+				wrong, name+" is in no folder on its line, but in: "+strings.Join(dirs, ", "),
 			)
 		}
 	}
@@ -132,9 +131,7 @@ func TestMapNamesWhatIsThere(t *testing.T) {
 		}
 		if names < 10 {
 			t.Errorf(
-				"%s: %d paths found, which is too few for the test to mean anything",
-				file,
-				names,
+				"%s: %d paths found, which is too few for the test to mean anything", file, names,
 			)
 		}
 	}
@@ -168,9 +165,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	}
 	if docs < 30 || names < 50 {
 		t.Errorf(
-			"%d doc.go with %d names of files, too few for the test to mean anything",
-			docs,
-			names,
+			"%d doc.go with %d names of files, too few for the test to mean anything", docs, names,
 		)
 	}
 }

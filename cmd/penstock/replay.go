@@ -59,41 +59,24 @@ is wrong.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(
-		&f.paths,
-		"config",
-		"c",
-		nil,
-		"configuration file or directory; may be repeated",
+		&f.paths, "config", "c", nil, "configuration file or directory; may be repeated",
 	)
 	flags.StringArrayVar(&f.vars, "var", nil, "value of a variable, as name=value; may be repeated")
 	flags.StringVar(
-		&f.to,
-		"output",
-		"",
-		"the output that takes the records, such as output.kafka.events",
+		&f.to, "output", "", "the output that takes the records, such as output.kafka.events",
 	)
 	flags.StringVar(
-		&f.from,
-		"from",
-		"",
-		"the object store output that holds them, such as output.s3.overflow",
+		&f.from, "from", "", "the object store output that holds them, such as output.s3.overflow",
 	)
 	flags.StringVar(
-		&f.host,
-		"agent",
-		"",
-		"the agent that left them; its host name unless configured otherwise",
+		&f.host, "agent", "", "the agent that left them; its host name unless configured otherwise",
 	)
 	flags.StringVar(
-		&f.prefix,
-		"prefix",
-		"overflow",
+		&f.prefix, "prefix", "overflow",
 		"with --from: first part of the objects' names, as in the failover block; dead-letter for stored dead letters; of an archive's dead letters as dead_letter_path has it",
 	)
 	flags.BoolVar(
-		&f.deadLetter,
-		"dead-letter",
-		false,
+		&f.deadLetter, "dead-letter", false,
 		"replay the dead letters of --output, or with --from those that an archive has",
 	)
 	flags.BoolVar(&f.keep, "keep", false, "move what was replayed aside instead of deleting it")
@@ -148,9 +131,7 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	secrets := &agent.Secrets{}
 	secrets.Set(cfg.Secrets)
 	log := agent.NewLogger(
-		cmd.ErrOrStderr(),
-		logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())),
-		&level,
+		cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())), &level,
 		secrets,
 	)
 	ids := []string{f.to}
@@ -183,17 +164,12 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *replayFlags) replay(
-	ctx context.Context,
-	cfg *config.Config,
-	outs *agent.Outputs,
-	log *slog.Logger,
-	dirs []string,
+	ctx context.Context, cfg *config.Config, outs *agent.Outputs, log *slog.Logger, dirs []string,
 ) (replay.Summary, error) {
 	to, ok := outs.Get(f.to).(*drain.Drainer)
 	if !ok {
 		return replay.Summary{}, fmt.Errorf(
-			"%s cannot take a replay: name a streaming output",
-			f.to,
+			"%s cannot take a replay: name a streaming output", f.to,
 		)
 	}
 	opts := replay.Options{
@@ -267,12 +243,8 @@ func (f *replayFlags) print(w io.Writer, sum replay.Summary) {
 		return
 	}
 	fmt.Fprintf(
-		w,
-		"replayed %d records of %d objects or files, %d bytes; damaged and moved aside: %d\n",
-		sum.Records,
-		sum.Objects,
-		sum.Bytes,
-		sum.Damaged,
+		w, "replayed %d records of %d objects or files, %d bytes; damaged and moved aside: %d\n",
+		sum.Records, sum.Objects, sum.Bytes, sum.Damaged,
 	)
 	for _, s := range sum.Skipped {
 		fmt.Fprintln(w, "skipped", strings.TrimSpace(s))

@@ -47,9 +47,7 @@ pipeline "p" {
 func TestReplayCommand(t *testing.T) {
 	config, dir := replayConfig(t)
 	b := record.FromRecords(
-		"app",
-		"/f",
-		[]record.Record{{Value: []byte("one")}, {Value: []byte("two")}},
+		"app", "/f", []record.Record{{Value: []byte("one")}, {Value: []byte("two")}},
 	)
 	var object []byte
 	recs, err := b.Records()
@@ -64,9 +62,7 @@ func TestReplayCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(
-		filepath.Join(base, "00000000000000000000-1.ndjson.zst"),
-		object,
-		0o600,
+		filepath.Join(base, "00000000000000000000-1.ndjson.zst"), object, 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +71,7 @@ func TestReplayCommand(t *testing.T) {
 		t.Context(),
 		outputs.Letters(
 			record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}),
-			"output.file.sink",
-			"no",
-			nil,
+			"output.file.sink", "no", nil,
 		),
 	); err != nil {
 		t.Fatal(err)
@@ -104,19 +98,13 @@ func TestReplayCommand(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		code := run(
-			append([]string{"replay", "--config", config}, strings.Fields(step.args)...),
-			&out,
+			append([]string{"replay", "--config", config}, strings.Fields(step.args)...), &out,
 			&errs,
 		)
 		if code != step.code || !strings.Contains(out.String()+errs.String(), step.want) {
 			t.Fatalf(
-				"%s: exit code %d, want %d and %q; printed\n%s%s",
-				step.args,
-				code,
-				step.code,
-				step.want,
-				&out,
-				&errs,
+				"%s: exit code %d, want %d and %q; printed\n%s%s", step.args, code, step.code,
+				step.want, &out, &errs,
 			)
 		}
 		if p, _ := os.ReadFile(filepath.Join(dir, "sink.log")); string(p) != step.sink {

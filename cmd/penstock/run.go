@@ -43,10 +43,8 @@ and a configuration with mistakes is refused.`,
 		}
 		r := &runner{paths: paths, vars: *vars, secrets: &agent.Secrets{}}
 		r.log = agent.NewLogger(
-			cmd.ErrOrStderr(),
-			logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())),
-			&r.level,
-			r.secrets,
+			cmd.ErrOrStderr(), logsJSON(cfg.Agent.Log.Format, isTerminal(cmd.ErrOrStderr())),
+			&r.level, r.secrets,
 		)
 		r.use(cfg)
 		for _, line := range report.Lines(true) {
@@ -129,8 +127,7 @@ func (r *runner) run(parent context.Context, a *agent.Agent) error {
 				if ctx.Err() != nil {
 					r.log.Warn(
 						"a second signal: ending at once; what was not delivered is on disk",
-						"signal",
-						s.String(),
+						"signal", s.String(),
 					)
 					os.Exit(exitSignal)
 				}
@@ -174,9 +171,7 @@ func (r *runner) reload(ctx context.Context, a *agent.Agent) {
 	}
 	for _, line := range report.Lines(false) {
 		r.log.Error(
-			"the new configuration is refused and the old one stays in force",
-			"problem",
-			line,
+			"the new configuration is refused and the old one stays in force", "problem", line,
 		)
 	}
 }

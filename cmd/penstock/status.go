@@ -61,39 +61,25 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 	f := cmd.Flags()
 	f.StringSliceVar(&t.pipelines, "pipeline", nil, "look at these pipelines only")
 	f.DurationVar(
-		&t.warnAge,
-		"warning-age",
-		0,
-		"warn when the oldest record has waited for so long",
+		&t.warnAge, "warning-age", 0, "warn when the oldest record has waited for so long",
 	)
 	f.DurationVar(
-		&t.critAge,
-		"critical-age",
-		0,
-		"alarm when the oldest record has waited for so long",
+		&t.critAge, "critical-age", 0, "alarm when the oldest record has waited for so long",
 	)
 	f.Int64Var(
-		&t.warnWaiting,
-		"warning-waiting",
-		0,
+		&t.warnWaiting, "warning-waiting", 0,
 		"warn when so many records wait, on disk and in the overflow",
 	)
 	f.Int64Var(
-		&t.critWaiting,
-		"critical-waiting",
-		0,
+		&t.critWaiting, "critical-waiting", 0,
 		"alarm when so many records wait, on disk and in the overflow",
 	)
 	f.Float64Var(
-		&t.warnFill,
-		"warning-fill",
-		0,
+		&t.warnFill, "warning-fill", 0,
 		"warn when such a share of the buffer is in use, from 0 to 1",
 	)
 	f.Float64Var(
-		&t.critFill,
-		"critical-fill",
-		0,
+		&t.critFill, "critical-fill", 0,
 		"alarm when such a share of the buffer is in use, from 0 to 1",
 	)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -108,10 +94,7 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 		level := t.level(&s)
 		word := [...]string{"OK", "OK", "WARNING", "CRITICAL"}[level]
 		fmt.Fprintf(
-			cmd.OutOrStdout(),
-			"PENSTOCK %s - %s | %s\n",
-			word,
-			oneLine(s.Sentence),
+			cmd.OutOrStdout(), "PENSTOCK %s - %s | %s\n", word, oneLine(s.Sentence),
 			strings.Join(t.figures(&s), " "),
 		)
 		return exitOf(level)
@@ -139,18 +122,14 @@ func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
 	if err != nil {
 		return s, fmt.Errorf(
 			"no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen",
-			addr,
-			err,
+			addr, err,
 		)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		return s, fmt.Errorf(
-			"the agent at %s answers %s: %s",
-			addr,
-			resp.Status,
-			strings.TrimSpace(string(text)),
+			"the agent at %s answers %s: %s", addr, resp.Status, strings.TrimSpace(string(text)),
 		)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
@@ -182,13 +161,8 @@ func writeStatus(out io.Writer, s admin.Status) {
 			since = " for " + state.Duration(time.Since(p.Since))
 		}
 		fmt.Fprintf(
-			out,
-			"\n%s: %s%s\n  %s %s\n",
-			strings.ToUpper(p.Level.String()),
-			state.Words(p.Kind),
-			since,
-			p.Component,
-			p.Text,
+			out, "\n%s: %s%s\n  %s %s\n", strings.ToUpper(p.Level.String()), state.Words(p.Kind),
+			since, p.Component, p.Text,
 		)
 		if p.Do != "" {
 			fmt.Fprintf(out, "  to do: %s\n", p.Do)
@@ -204,9 +178,7 @@ func writeStatus(out io.Writer, s admin.Status) {
 			text := "nothing waits"
 			if p.Now.OnDisk > 0 {
 				text = state.Count(
-					p.Now.OnDisk,
-					"record waits",
-					"records wait",
+					p.Now.OnDisk, "record waits", "records wait",
 				) + ", the oldest for " + state.Duration(
 					p.Now.Oldest,
 				)
@@ -270,16 +242,14 @@ func (t *thresholds) level(s *admin.Status) state.Level {
 	for _, p := range s.Pipelines {
 		waiting := p.Now.OnDisk + p.Now.Stored
 		raise(
-			t.warnAge > 0 && p.Now.Oldest >= t.warnAge,
-			t.critAge > 0 && p.Now.Oldest >= t.critAge,
+			t.warnAge > 0 && p.Now.Oldest >= t.warnAge, t.critAge > 0 && p.Now.Oldest >= t.critAge,
 		)
 		raise(
 			t.warnWaiting > 0 && waiting >= t.warnWaiting,
 			t.critWaiting > 0 && waiting >= t.critWaiting,
 		)
 		raise(
-			t.warnFill > 0 && p.Now.Fill >= t.warnFill,
-			t.critFill > 0 && p.Now.Fill >= t.critFill,
+			t.warnFill > 0 && p.Now.Fill >= t.warnFill, t.critFill > 0 && p.Now.Fill >= t.critFill,
 		)
 	}
 	return l
@@ -298,23 +268,16 @@ func (t *thresholds) figures(s *admin.Status) []string {
 		one := func(what string, v float64, unit string, warn, crit float64) {
 			label := strings.NewReplacer("'", "", "=", "").Replace(p.Name + " " + what)
 			out = append(
-				out,
-				fmt.Sprintf("'%s'=%g%s;%s;%s;0", label, v, unit, limit(warn), limit(crit)),
+				out, fmt.Sprintf("'%s'=%g%s;%s;%s;0", label, v, unit, limit(warn), limit(crit)),
 			)
 		}
 		one(
-			"waiting",
-			float64(p.Now.OnDisk+p.Now.Stored),
-			"",
-			float64(t.warnWaiting),
+			"waiting", float64(p.Now.OnDisk+p.Now.Stored), "", float64(t.warnWaiting),
 			float64(t.critWaiting),
 		)
 		one("overflow", float64(p.Now.Stored), "", 0, 0)
 		one(
-			"age",
-			p.Now.Oldest.Round(time.Millisecond).Seconds(),
-			"s",
-			t.warnAge.Seconds(),
+			"age", p.Now.Oldest.Round(time.Millisecond).Seconds(), "s", t.warnAge.Seconds(),
 			t.critAge.Seconds(),
 		)
 		one("fill", float64(int(p.Now.Fill*1000))/10, "%", t.warnFill*100, t.critFill*100)

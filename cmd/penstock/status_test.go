@@ -95,9 +95,7 @@ func TestStatusAndCheckExitByState(t *testing.T) {
 	for _, command := range []string{"status", "check"} {
 		var out, errs strings.Builder
 		if code := run(
-			[]string{command, "--admin", "127.0.0.1:1"},
-			&out,
-			&errs,
+			[]string{command, "--admin", "127.0.0.1:1"}, &out, &errs,
 		); code != exitUnknown {
 			t.Errorf("%s without an agent: %d %s", command, code, errs.String())
 		}

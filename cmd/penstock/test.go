@@ -91,10 +91,7 @@ is wrong.`,
 }
 
 func runCases(
-	cmd *cobra.Command,
-	a *agent.Agent,
-	f *cases.File,
-	want *regexp.Regexp,
+	cmd *cobra.Command, a *agent.Agent, f *cases.File, want *regexp.Regexp,
 ) (ran, failed int, err error) {
 	for i := range f.Cases {
 		c := &f.Cases[i]
@@ -116,8 +113,7 @@ func runCases(
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", f.Path, c.Range.Start.Line, c.Name)
 		for _, w := range wrong {
 			fmt.Fprintf(
-				cmd.ErrOrStderr(),
-				"    %s\n",
+				cmd.ErrOrStderr(), "    %s\n",
 				strings.ReplaceAll(strings.TrimSpace(w), "\n", "\n    "),
 			)
 		}
@@ -127,9 +123,7 @@ func runCases(
 
 // offline makes an agent that is not to be run. env serves where the environment does not.
 func offline(
-	cmd *cobra.Command,
-	configs, vars []string,
-	env map[string]string,
+	cmd *cobra.Command, configs, vars []string, env map[string]string,
 ) (*agent.Agent, error) {
 	opts := config.Options{
 		Vars:    map[string]string{},

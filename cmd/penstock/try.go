@@ -93,12 +93,7 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 	line := func(what, color, text string) {
 		if text != "" {
 			what = fmt.Sprintf(
-				"%-*s  %s%s%s",
-				width,
-				what,
-				color,
-				strings.TrimRight(text, " "),
-				p.off,
+				"%-*s  %s%s%s", width, what, color, strings.TrimRight(text, " "), p.off,
 			)
 		}
 		fmt.Fprintln(p.w, what)

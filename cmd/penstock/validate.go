@@ -37,11 +37,8 @@ func validateCommand() *cobra.Command {
 			}
 		}
 		fmt.Fprintf(
-			cmd.OutOrStdout(),
-			"valid: %s, %s, %s\n",
-			count(len(cfg.Pipelines), "pipeline"),
-			count(inputs, "input"),
-			count(outputs, "output"),
+			cmd.OutOrStdout(), "valid: %s, %s, %s\n", count(len(cfg.Pipelines), "pipeline"),
+			count(inputs, "input"), count(outputs, "output"),
 		)
 		return nil
 	}

@@ -54,10 +54,7 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 	defer end()
 	g := framing.NewGather(late, sink, e.cfg.Tag, func(err error) {
 		e.notes.Warn(
-			e.name,
-			"lines are not stored yet; they are kept and offered again",
-			"error",
-			err,
+			e.name, "lines are not stored yet; they are kept and offered again", "error", err,
 		)
 	})
 	wait := e.cfg.RestartWait
@@ -122,8 +119,7 @@ func (e *Exec) command(ctx context.Context, g *framing.Gather) error {
 	cmd.Cancel = func() error {
 		group := -cmd.Process.Pid
 		killer = time.AfterFunc(
-			e.cfg.StopTimeout,
-			func() { _ = syscall.Kill(group, syscall.SIGKILL) },
+			e.cfg.StopTimeout, func() { _ = syscall.Kill(group, syscall.SIGKILL) },
 		)
 		return syscall.Kill(group, syscall.SIGTERM)
 	}

@@ -17,10 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func run(
-	t *testing.T,
-	want int,
-	change func(*Config),
-	command ...string,
+	t *testing.T, want int, change func(*Config), command ...string,
 ) (values []string, log string, took time.Duration) {
 	t.Helper()
 	cfg := Default()
@@ -54,11 +51,7 @@ func run(
 
 func TestRestartsWhatEnds(t *testing.T) {
 	got, log, _ := run(
-		t,
-		6,
-		func(c *Config) { c.Env = map[string]string{"WORD": "hello"} },
-		"sh",
-		"-c",
+		t, 6, func(c *Config) { c.Env = map[string]string{"WORD": "hello"} }, "sh", "-c",
 		"echo $WORD; echo two; echo oh no >&2; exit 3",
 	)
 	if fmt.Sprint(got[:4]) != "[hello two hello two]" ||
@@ -90,11 +83,7 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 		t.Fatalf("took %v", took)
 	}
 	_, _, took = run(
-		t,
-		1,
-		func(c *Config) { c.StopTimeout = 100 * time.Millisecond },
-		"sh",
-		"-c",
+		t, 1, func(c *Config) { c.StopTimeout = 100 * time.Millisecond }, "sh", "-c",
 		"trap '' TERM; echo x; sleep 60; sleep 60",
 	)
 	if took > 3*time.Second {
@@ -109,10 +98,7 @@ func TestMissingProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.command(
-		context.Background(),
-		nil,
-	); err == nil ||
+	if err := e.command(context.Background(), nil); err == nil ||
 		!strings.Contains(err.Error(), "no such file") {
 		t.Fatal(err)
 	}

@@ -105,11 +105,8 @@ func (c *conn) tellIgnored() {
 	c.in.metrics.ignored.Add(float64(n - c.told))
 	c.told = n
 	c.in.notes.Warn(
-		c.host,
-		"data that is no message was ignored",
-		"begins_with",
-		fmt.Sprintf("%.16q", c.reader.First()),
-		"do",
+		c.host, "data that is no message was ignored", "begins_with",
+		fmt.Sprintf("%.16q", c.reader.First()), "do",
 		first(guess(c.reader.First()), "look at what the client sends"),
 	)
 }
@@ -152,13 +149,8 @@ func (c *conn) message(m *wire.Message) error {
 	if err == nil && o.Signal != 0 {
 		c.in.notes.Warn(
 			c.host,
-			"metrics or traces came, which do not become records: they are in the dead letter",
-			"tag",
-			m.Tag,
-			"fluent_signal",
-			o.Signal,
-			"do",
-			"send only logs here",
+			"metrics or traces came, which do not become records: they are in the dead letter", "tag",
+			m.Tag, "fluent_signal", o.Signal, "do", "send only logs here",
 		)
 	}
 	if err == nil {

@@ -81,21 +81,15 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 		if err != nil {
 			ln.Close()
 			return fmt.Errorf(
-				"listen for UDP heartbeats (udp_heartbeat = false turns them off): %w",
-				err,
+				"listen for UDP heartbeats (udp_heartbeat = false turns them off): %w", err,
 			)
 		}
 		wg.Go(func() { heartbeat(ctx, udp) })
 	}
 	f.bound.Set(ln.Addr())
 	f.env.Log.Info(
-		"listening",
-		"address",
-		ln.Addr().String(),
-		"tls",
-		f.tls != nil,
-		"handshake",
-		f.guard != nil,
+		"listening", "address", ln.Addr().String(), "tls", f.tls != nil,
+		"handshake", f.guard != nil,
 	)
 	server := listen.Server{
 		TLS: f.tls, MaxConnections: f.cfg.MaxConnections, HandshakeTimeout: f.cfg.HandshakeTimeout,

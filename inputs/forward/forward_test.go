@@ -200,9 +200,7 @@ func TestFluentLoggerGo(t *testing.T) {
 			when := time.Unix(1700000000, 123456789)
 			for i := range 100 {
 				if err := logger.PostWithTime(
-					"app.x",
-					when,
-					map[string]any{"n": i, "s": "é\n"},
+					"app.x", when, map[string]any{"n": i, "s": "é\n"},
 				); err != nil {
 					t.Fatal(err)
 				}
@@ -278,8 +276,7 @@ func TestFluentBit9288NoAckForWhatIsDiscarded(t *testing.T) {
 	again.Write(chunk("t", 10, "c"))
 	wantAck(t, wire.NewAckReader(again), "c")
 	r.eventually(
-		"the reason is logged",
-		func() bool { return strings.Contains(r.log.String(), "no space") },
+		"the reason is logged", func() bool { return strings.Contains(r.log.String(), "no space") },
 	)
 }
 
@@ -293,8 +290,7 @@ func TestBadEventsGoToTheDeadLetter(t *testing.T) {
 			payload = msgp.AppendString(payload, "no map")
 		case 3:
 			payload, _ = msgp.AppendMapStrStr(
-				payload,
-				map[string]string{"big": strings.Repeat("x", 10<<10)},
+				payload, map[string]string{"big": strings.Repeat("x", 10<<10)},
 			), error(
 				nil,
 			)
@@ -671,18 +667,14 @@ func TestRefusedClientCertificateIsLoggedOnce(t *testing.T) {
 	}
 	for range 5 {
 		secure := tls.Client(
-			r.dial(),
-			&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}},
+			r.dial(), &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}},
 		)
 		secure.Write(chunk("t", 1, "c"))
 		if b, err := io.ReadAll(secure); len(b) > 0 || err == nil {
 			t.Fatalf("got %q, %v", b, err)
 		}
 	}
-	if n := strings.Count(
-		r.log.String(),
-		"connection refused",
-	); n != 1 ||
+	if n := strings.Count(r.log.String(), "connection refused"); n != 1 ||
 		len(r.sink.Records()) != 0 {
 		t.Fatalf("%d lines, %d records: %s", n, len(r.sink.Records()), r.log.String())
 	}

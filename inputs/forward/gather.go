@@ -86,8 +86,7 @@ func (g *gatherer) message(m *wire.Message, p *pending) error {
 		headers := ev.Headers
 		if ev.Meta != nil {
 			g.meta = append(
-				append(g.meta[:0], headers...),
-				record.Header{Key: headerMetadata, Value: ev.Meta},
+				append(g.meta[:0], headers...), record.Header{Key: headerMetadata, Value: ev.Meta},
 			)
 			headers = g.meta
 		}
@@ -223,12 +222,7 @@ func (d *deadLetter) flush() error {
 	}
 	batch := d.b.Build()
 	d.g.c.in.notes.Warn(
-		d.g.c.host,
-		"to the dead letter: "+reasons[d.reason],
-		"tag",
-		d.tag,
-		"records",
-		batch.Len(),
+		d.g.c.host, "to the dead letter: "+reasons[d.reason], "tag", d.tag, "records", batch.Len(),
 	)
 	if err := d.g.c.in.env.DeadLetter(d.g.c.store, batch, reasons[d.reason]); err != nil {
 		return fmt.Errorf("%w: dead letter: %w", errNotStored, err)

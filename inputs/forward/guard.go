@@ -168,10 +168,7 @@ func random() []byte {
 }
 
 func (g *guard) check(
-	ctx context.Context,
-	from net.Addr,
-	hello wire.Hello,
-	ping wire.Ping,
+	ctx context.Context, from net.Addr, hello wire.Hello, ping wire.Ping,
 ) (key string, err error) {
 	key = g.cfg.SharedKey
 	r := g.match(ctx, from)
@@ -182,8 +179,7 @@ func (g *guard) check(
 		key = r.SharedKey
 	}
 	if !wire.SameDigest(
-		ping.KeyDigest,
-		wire.KeyDigest(ping.Salt, ping.Hostname, hello.Nonce, key),
+		ping.KeyDigest, wire.KeyDigest(ping.Salt, ping.Hostname, hello.Nonce, key),
 	) {
 		return "", errKey
 	}

@@ -200,23 +200,13 @@ func TestHandshakeOfFluentBitAndFluentd(t *testing.T) {
 			io.WriteString(
 				nc,
 				"\x96\xa4PING\xa5web-1"+c.salt+c.extra+sum(
-					c.extra,
-					"web-1",
-					string(hello.Nonce),
-					"common",
+					c.extra, "web-1", string(hello.Nonce), "common",
 				)+
-					"\xa3ann"+sum(
-					string(hello.Auth),
-					"ann",
-					"pa",
-				),
+					"\xa3ann"+sum(string(hello.Auth), "ann", "pa"),
 			)
 			n, err = nc.Read(buf)
 			want := "\x95\xa4PONG\xc3\xa0\xa7agent-1" + sum(
-				c.extra,
-				"agent-1",
-				string(hello.Nonce),
-				"common",
+				c.extra, "agent-1", string(hello.Nonce), "common",
 			)
 			if err != nil || string(buf[:n]) != want {
 				t.Fatalf("%s: %q %v\nwant %q", name, buf[:n], err, want)

@@ -69,15 +69,7 @@ func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("3 a\nb\n<1>x\n99 zz"), byte(2))
 	f.Fuzz(func(t *testing.T, b []byte, mode byte) {
 		m := Mode(mode % 4)
-		one, two := split(
-			bytes.NewReader(b),
-			m,
-			8,
-		), split(
-			iotest.OneByteReader(bytes.NewReader(b)),
-			m,
-			8,
-		)
+		one, two := split(bytes.NewReader(b), m, 8), split(iotest.OneByteReader(bytes.NewReader(b)), m, 8)
 		if fmt.Sprintf("%q", one) != fmt.Sprintf("%q", two) {
 			t.Fatalf("at once %q, by the byte %q", one, two)
 		}

@@ -75,9 +75,7 @@ func (r *request) bulkLines(body []byte, index string, begun time.Time, reply *b
 // eachAction calls each with the actions of a bulk request: the number of the line, the index in
 // bulkOps, and the document where the action has one.
 func eachAction(
-	body []byte,
-	index string,
-	each func(number, op int, a *action, doc []byte) error,
+	body []byte, index string, each func(number, op int, a *action, doc []byte) error,
 ) error {
 	for number := 1; len(body) > 0; number++ {
 		var line []byte
@@ -90,9 +88,7 @@ func eachAction(
 		if err != nil {
 			return fail(
 				http.StatusBadRequest,
-				"Malformed action/metadata line [%d], expected one action: %v",
-				number,
-				err,
+				"Malformed action/metadata line [%d], expected one action: %v", number, err,
 			)
 		}
 		var doc []byte
@@ -365,17 +361,7 @@ func (b *bulkReply) item(dst *[]byte, keep *pathFilter, op int, a *action, outco
 		out = strconv.AppendInt(out, int64(status), 10)
 	}
 	if outcome > 0 {
-		kind, reason := keep.path(
-			"items",
-			name,
-			"error",
-			"type",
-		), keep.path(
-			"items",
-			name,
-			"error",
-			"reason",
-		)
+		kind, reason := keep.path("items", name, "error", "type"), keep.path("items", name, "error", "reason")
 		if kind || reason {
 			out = append(append(out, sep), `"error":{`...)
 			sep = ','

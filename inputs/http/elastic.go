@@ -98,8 +98,7 @@ func (h *HTTP) elastic(method, path string) (protocol, bool) {
 		)
 	case strings.HasPrefix(api, "_template") || strings.HasPrefix(api, "_index_template") || strings.HasPrefix(api, "_ilm") ||
 		strings.HasPrefix(
-			api,
-			"_component_template",
+			api, "_component_template",
 		) || strings.HasPrefix(api, "_ingest") || strings.HasPrefix(api, "_data_stream"):
 		// Shippers set up what they are going to write to; there is nothing to set up here.
 		p.take = answer(map[string]any{"acknowledged": true})
@@ -142,8 +141,6 @@ func failElastic(w http.ResponseWriter, f *failure) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="penstock"`)
 	}
 	writeElastic(
-		w,
-		f.status,
-		map[string]any{"status": f.status, "error": elasticError{kind, f.reason}},
+		w, f.status, map[string]any{"status": f.status, "error": elasticError{kind, f.reason}},
 	)
 }

@@ -106,13 +106,7 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 	})
 	h.bound.Set(addr)
 	h.env.Log.Info(
-		"listening",
-		"address",
-		addr.String(),
-		"tls",
-		h.tls != nil,
-		"auth",
-		h.keys != nil,
+		"listening", "address", addr.String(), "tls", h.tls != nil, "auth", h.keys != nil,
 	)
 	ended := make(chan struct{})
 	go func() { serving.Wait(); close(ended) }()
@@ -197,11 +191,8 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, p protocol, sink in
 	f := failureOf(err)
 	h.notes.Warn(
 		req.host,
-		fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)),
-		"path",
-		r.URL.Path,
-		"error",
-		err,
+		fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)), "path",
+		r.URL.Path, "error", err,
 	)
 	if f.wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(int(f.wait/time.Second)))
@@ -271,14 +262,8 @@ func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 func (h *HTTP) foreign(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h.notes.Warn(
-		remoteHost(r),
-		"request refused: a web page sent it",
-		"origin",
-		origin,
-		"path",
-		r.URL.Path,
-		"do",
-		"if the page may send here, add its origin to cors_origins",
+		remoteHost(r), "request refused: a web page sent it", "origin", origin, "path",
+		r.URL.Path, "do", "if the page may send here, add its origin to cors_origins",
 	)
 	failPlain(w, fail(http.StatusForbidden, "the origin %q is not among cors_origins", origin))
 }
@@ -323,8 +308,7 @@ func failureOf(err error) *failure {
 		return f
 	case errors.As(err, &tooLarge):
 		return fail(
-			http.StatusRequestEntityTooLarge,
-			"the body is larger than max_body_size, %d bytes",
+			http.StatusRequestEntityTooLarge, "the body is larger than max_body_size, %d bytes",
 			tooLarge.Limit,
 		)
 	case errors.Is(err, os.ErrDeadlineExceeded):

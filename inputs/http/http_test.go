@@ -101,9 +101,7 @@ func start(t testing.TB, change func(*Config)) *rig {
 
 // send makes a request; extra are header names and values.
 func (r *rig) send(
-	method, path, contentType string,
-	body []byte,
-	extra ...string,
+	method, path, contentType string, body []byte, extra ...string,
 ) (int, string, http.Header) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.ctx, method, r.url+path, bytes.NewReader(body))
@@ -237,26 +235,14 @@ func TestContentEncodings(t *testing.T) {
 		}
 	}
 	before := len(r.sink.Values())
-	if code, text, _ := r.send(
-		"POST",
-		"/t",
-		"",
-		body,
-		"Content-Encoding",
-		"br",
-	); code != 415 ||
+	if code, text, _ := r.send("POST", "/t", "", body, "Content-Encoding", "br"); code != 415 ||
 		!strings.Contains(text, "gzip") {
 		t.Fatalf("br: %d %s", code, text)
 	}
 	if code, _, _ := r.send("POST", "/t", "", gz[:10], "Content-Encoding", "gzip"); code != 400 {
 		t.Fatalf("cut gzip: %d", code)
 	}
-	if code, text, _ := r.send(
-		"POST",
-		"/t",
-		"",
-		make([]byte, 2<<20),
-	); code != 413 ||
+	if code, text, _ := r.send("POST", "/t", "", make([]byte, 2<<20)); code != 413 ||
 		!strings.Contains(text, "max_body_size") {
 		t.Fatalf("too large: %d %s", code, text)
 	}
@@ -270,12 +256,7 @@ func TestContentEncodings(t *testing.T) {
 			return gzip.NewWriter(w)
 		})
 		if code, text, _ := r.send(
-			"POST",
-			"/t",
-			"",
-			bomb,
-			"Content-Encoding",
-			encoding,
+			"POST", "/t", "", bomb, "Content-Encoding", encoding,
 		); code != 413 ||
 			!strings.Contains(text, "max_inflated_size") {
 			t.Fatalf("bomb: %d %s", code, text)
@@ -342,21 +323,13 @@ func TestBackPressure(t *testing.T) {
 		}
 	}
 	r.sink.Unblock()
-	if code, _, _ := r.send(
-		"POST",
-		"/t",
-		"",
-		[]byte("x\n"),
-	); code != 200 ||
+	if code, _, _ := r.send("POST", "/t", "", []byte("x\n")); code != 200 ||
 		len(r.sink.Records()) != 1 {
 		t.Fatal(code)
 	}
 	r.sink.Fail(errors.New("no space left"))
 	if code, text, h := r.send(
-		"POST",
-		"/t",
-		"",
-		[]byte("x\n"),
+		"POST", "/t", "", []byte("x\n"),
 	); code != 503 || strings.Contains(text, "space") ||
 		h.Get("Retry-After") == "" {
 		t.Fatal(code, text)
@@ -395,8 +368,7 @@ func TestAuth(t *testing.T) {
 	}
 	log := r.log.String()
 	if n := strings.Count(
-		log,
-		"request refused",
+		log, "request refused",
 	); n != 2 || strings.Count(log, "403 Forbidden") != 1 || strings.Contains(log, "tok-en") ||
 		strings.Contains(log, "cret") {
 		t.Errorf("%d lines: %s", n, log)
@@ -407,10 +379,7 @@ func TestElasticsearchBulk(t *testing.T) {
 	r := start(t, nil)
 	code, text, header := r.send("GET", "/", "", nil)
 	var hello struct{ Version struct{ Number string } }
-	if err := json.Unmarshal(
-		[]byte(text),
-		&hello,
-	); err != nil || code != 200 ||
+	if err := json.Unmarshal([]byte(text), &hello); err != nil || code != 200 ||
 		hello.Version.Number != elasticVersion ||
 		header.Get("X-Elastic-Product") != "Elasticsearch" {
 		t.Fatal(code, text, header)
@@ -437,8 +406,7 @@ not json
 		}
 	}
 	if err := json.Unmarshal(
-		[]byte(text),
-		&reply,
+		[]byte(text), &reply,
 	); err != nil || code != 200 || !reply.Errors || len(reply.Items) != 6 ||
 		header.Get("X-Elastic-Product") == "" {
 		t.Fatal(code, text)
@@ -470,10 +438,7 @@ not json
 		t.Fatal(s)
 	}
 	if code, text, _ := r.send(
-		"PUT",
-		"/_index_template/logs",
-		"application/json",
-		[]byte("{}"),
+		"PUT", "/_index_template/logs", "application/json", []byte("{}"),
 	); code != 200 ||
 		!strings.Contains(text, "acknowledged") {
 		t.Fatal(code, text)
@@ -485,12 +450,7 @@ func TestSplunk(t *testing.T) {
 	body := `{"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}{"time":"1700000001","event":"text"}
 {"event":"now"}`
 	code, text, _ := r.send(
-		"POST",
-		"/services/collector/event/1.0",
-		"",
-		[]byte(body),
-		"X-Splunk-Request-Channel",
-		"c1",
+		"POST", "/services/collector/event/1.0", "", []byte(body), "X-Splunk-Request-Channel", "c1",
 	)
 	if code != 200 || text != `{"text":"Success","code":0,"ackId":0}`+"\n" {
 		t.Fatal(code, text)
@@ -506,10 +466,7 @@ func TestSplunk(t *testing.T) {
 		t.Fatalf("%v", seen)
 	}
 	code, text, _ = r.send(
-		"POST",
-		"/services/collector/raw?index=ix&host=h1&sourcetype=st",
-		"",
-		[]byte("one\ntwo"),
+		"POST", "/services/collector/raw?index=ix&host=h1&sourcetype=st", "", []byte("one\ntwo"),
 	)
 	if code != 200 || text != `{"text":"Success","code":0}`+"\n" {
 		t.Fatal(code, text)
@@ -520,10 +477,7 @@ func TestSplunk(t *testing.T) {
 		t.Fatalf("%+v", last)
 	}
 	if code, text, _ = r.send(
-		"POST",
-		"/services/collector/ack?channel=c1",
-		"",
-		[]byte(`{"acks":[0,1]}`),
+		"POST", "/services/collector/ack?channel=c1", "", []byte(`{"acks":[0,1]}`),
 	); code != 200 ||
 		text != `{"acks":{"0":true,"1":false}}`+"\n" {
 		t.Fatal(code, text)
@@ -585,38 +539,19 @@ func TestOTLP(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	off := start(t, nil)
-	if _, _, h := off.send(
-		"OPTIONS",
-		"/t",
-		"",
-		nil,
-		"Origin",
-		"https://a.example",
-	); h.Get(
+	if _, _, h := off.send("OPTIONS", "/t", "", nil, "Origin", "https://a.example"); h.Get(
 		"Access-Control-Allow-Origin",
 	) != "" {
 		t.Fatal("CORS is on by default")
 	}
 	on := start(t, func(c *Config) { c.CORSOrigins = []string{"https://a.example"} })
 	if code, _, h := on.send(
-		"OPTIONS",
-		"/t",
-		"",
-		nil,
-		"Origin",
-		"https://a.example",
+		"OPTIONS", "/t", "", nil, "Origin", "https://a.example",
 	); code != 204 ||
 		h.Get("Access-Control-Allow-Origin") != "https://a.example" {
 		t.Fatal(code, h)
 	}
-	if _, _, h := on.send(
-		"POST",
-		"/t",
-		"",
-		nil,
-		"Origin",
-		"https://b.example",
-	); h.Get(
+	if _, _, h := on.send("POST", "/t", "", nil, "Origin", "https://b.example"); h.Get(
 		"Access-Control-Allow-Origin",
 	) != "" {
 		t.Fatal(h)
@@ -666,10 +601,7 @@ func TestFluentBitMsgpack(t *testing.T) {
 		at,
 	) + "\x81\xa1a\x08"
 	if code, text, _ := r.send(
-		"POST",
-		"/t?time=5",
-		"application/msgpack",
-		[]byte(body),
+		"POST", "/t?time=5", "application/msgpack", []byte(body),
 	); code != 200 {
 		t.Fatal(code, text)
 	}
@@ -699,9 +631,7 @@ func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 		{"POST", "/logs/_doc", ""}, {"PUT", "/logs/_doc/7", "7"}, {"POST", "/logs/_create/8", "8"},
 	} {
 		code, text, h := r.send(
-			c.method,
-			c.path,
-			"application/json",
+			c.method, c.path, "application/json",
 			[]byte("{\"m\": 1,\n\"@timestamp\":\"2026-01-02T03:04:05Z\"}"),
 		)
 		var reply struct {
@@ -710,8 +640,7 @@ func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 			Result string
 		}
 		if err := json.Unmarshal(
-			[]byte(text),
-			&reply,
+			[]byte(text), &reply,
 		); err != nil || code != 201 || reply.Index != "logs" || reply.ID == "" || reply.Result != "created" ||
 			h.Get("X-Elastic-Product") == "" ||
 			c.id != "" && reply.ID != c.id {
@@ -726,20 +655,12 @@ func TestElasticsearchDocumentsAndQuestions(t *testing.T) {
 	}
 	for _, body := range []string{"", "[1]", "x", "{} {}"} {
 		if code, text, _ := r.send(
-			"POST",
-			"/logs/_doc",
-			"application/json",
-			[]byte(body),
+			"POST", "/logs/_doc", "application/json", []byte(body),
 		); code != 400 {
 			t.Fatal(body, code, text)
 		}
 	}
-	if code, text, h := r.send(
-		"HEAD",
-		"/logs",
-		"",
-		nil,
-	); code != 200 || text != "" ||
+	if code, text, h := r.send("HEAD", "/logs", "", nil); code != 200 || text != "" ||
 		h.Get("X-Elastic-Product") == "" {
 		t.Fatal(code, text, h)
 	}
@@ -760,24 +681,14 @@ func TestBulkAnswersFitFluentBit(t *testing.T) {
 	const items = 50_000
 	body := bytes.Repeat([]byte("{\"create\":{}}\n{\"a\":1}\n"), items)
 	code, text, _ := r.send(
-		"POST",
-		"/logs/_bulk",
-		"application/x-ndjson",
-		body,
-		"User-Agent",
-		"Fluent-Bit",
+		"POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit",
 	)
 	if code != 200 || len(text) > 100 || !strings.Contains(text, `"errors":false,"items":[`) {
 		t.Fatalf("%d %.200s, %d bytes", code, text, len(text))
 	}
 	body = append(body, "{\"create\":{}}\n[1]\n"...)
 	code, text, _ = r.send(
-		"POST",
-		"/logs/_bulk",
-		"application/x-ndjson",
-		body,
-		"User-Agent",
-		"Fluent-Bit",
+		"POST", "/logs/_bulk", "application/x-ndjson", body, "User-Agent", "Fluent-Bit",
 	)
 	if code != 200 || len(text) > 1000 || !strings.Contains(text, `"errors":true`) ||
 		!strings.Contains(text, `"status":201`) ||
@@ -790,8 +701,7 @@ func TestBulkAnswersFitFluentBit(t *testing.T) {
 		Items []map[string]struct{ Status int }
 	}
 	if err := json.Unmarshal(
-		[]byte(text),
-		&reply,
+		[]byte(text), &reply,
 	); err != nil || code != 200 || len(reply.Items) != items+1 ||
 		len(text) > 50*items {
 		t.Fatal(err, code, len(reply.Items), len(text))
@@ -819,10 +729,7 @@ func TestBulkFilterPath(t *testing.T) {
 		{"nothing", good, `{}`},
 	} {
 		code, text, _ := r.send(
-			"POST",
-			"/_bulk?filter_path="+url.QueryEscape(c.filter),
-			"",
-			[]byte(c.body),
+			"POST", "/_bulk?filter_path="+url.QueryEscape(c.filter), "", []byte(c.body),
 		)
 		if code != 200 || strings.TrimSpace(text) != c.want {
 			t.Errorf("%s: %d %s\nwant %s", c.filter, code, text, c.want)
@@ -842,10 +749,7 @@ func TestSplunkRefusesWhatSaysNothing(t *testing.T) {
 		{` `, `{"text":"No data","code":5}`},
 	} {
 		if code, text, _ := r.send(
-			"POST",
-			"/services/collector",
-			"",
-			[]byte(c.body),
+			"POST", "/services/collector", "", []byte(c.body),
 		); code != 400 ||
 			strings.TrimSpace(text) != c.want {
 			t.Errorf("%s: %d %s", c.body, code, text)
@@ -887,13 +791,7 @@ func TestWhatForeignPagesSendIsRefused(t *testing.T) {
 			) - before; code != c.want ||
 				(stored == 1) != (c.want == 200) {
 				t.Errorf(
-					"%s with %s %q: %d %s, %d stored",
-					path,
-					c.header,
-					c.value,
-					code,
-					text,
-					stored,
+					"%s with %s %q: %d %s, %d stored", path, c.header, c.value, code, text, stored,
 				)
 			}
 		}
@@ -1003,21 +901,18 @@ func FuzzBodies(f *testing.F) {
 			f.Add(byte(i), byte(0), []byte(s))
 		}
 		f.Add(
-			byte(0),
-			byte(1),
+			byte(0), byte(1),
 			packed([]byte(s), func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
 		)
 		f.Add(
-			byte(1),
-			byte(2),
+			byte(1), byte(2),
 			packed([]byte(s), func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
 		)
 		f.Add(
 			byte(2),
 			byte(3),
 			packed(
-				[]byte(s),
-				func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+				[]byte(s), func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
 			),
 		)
 	}

@@ -105,8 +105,7 @@ func values(b []byte, depth int, each func(n int, value []byte) error) error {
 			b = space(b)
 			if len(b) == 0 || b[0] != ',' && b[0] != ']' {
 				return inValue(
-					n+1,
-					fmt.Errorf("%w: an array that neither goes on nor ends", wire.ErrJSON),
+					n+1, fmt.Errorf("%w: an array that neither goes on nor ends", wire.ErrJSON),
 				)
 			}
 			more = b[0] == ','

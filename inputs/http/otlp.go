@@ -44,8 +44,7 @@ func (h *HTTP) otlp() protocol {
 			default:
 				return fail(
 					http.StatusUnsupportedMediaType,
-					"content type %q: use application/x-protobuf or application/json",
-					media,
+					"content type %q: use application/x-protobuf or application/json", media,
 				)
 			}
 			if err := r.take(decode); err != nil {
@@ -76,12 +75,7 @@ type otlpScope struct {
 
 // otlpRecord enters one log record. buf is used again for the next.
 func (r *request) otlpRecord(
-	buf *[]byte,
-	rec *logspb.LogRecord,
-	shared *otlpScope,
-	now time.Time,
-	asJSON bool,
-	size int,
+	buf *[]byte, rec *logspb.LogRecord, shared *otlpScope, now time.Time, asJSON bool, size int,
 ) error {
 	if cap(*buf) < size+len(shared.resource)+256 {
 		*buf = make([]byte, 0, size+len(shared.resource)+256)

@@ -138,11 +138,7 @@ func (r *request) otlpProto(body []byte, now time.Time) error {
 }
 
 func (r *request) otlpProtoScope(
-	logs []byte,
-	shared *otlpScope,
-	buf *[]byte,
-	rec *logspb.LogRecord,
-	now time.Time,
+	logs []byte, shared *otlpScope, buf *[]byte, rec *logspb.LogRecord, now time.Time,
 ) error {
 	shared.ownSchema = ""
 	var scope []byte
@@ -256,11 +252,7 @@ func (r *request) otlpJSON(body []byte, now time.Time) error {
 }
 
 func (r *request) otlpJSONScope(
-	logs []byte,
-	shared *otlpScope,
-	buf *[]byte,
-	rec *logspb.LogRecord,
-	now time.Time,
+	logs []byte, shared *otlpScope, buf *[]byte, rec *logspb.LogRecord, now time.Time,
 ) error {
 	shared.ownSchema = ""
 	var s commonpb.InstrumentationScope

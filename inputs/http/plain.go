@@ -108,8 +108,7 @@ func (r *request) plainDecoder(tag string) (reader, error) {
 
 func (r *request) jsonBody(tag string, at int64, body []byte) error {
 	return values(
-		body,
-		r.h.cfg.MaxDepth,
+		body, r.h.cfg.MaxDepth,
 		func(_ int, value []byte) error { return r.add(tag, at, nil, value, nil) },
 	)
 }
@@ -152,10 +151,7 @@ func (r *request) msgpackBody(tag string, at int64, body []byte) error {
 		var err error
 		var after []byte
 		if text, after, err = wire.AppendJSONWithin(
-			text[:0],
-			value,
-			r.h.cfg.MaxDepth,
-			r.room(),
+			text[:0], value, r.h.cfg.MaxDepth, r.room(),
 		); err != nil {
 			return badPack(err)
 		}

@@ -100,8 +100,7 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 		return nil, &http.MaxBytesError{Limit: r.h.cfg.MaxBodySize}
 	}
 	src, done, err := inflate(
-		r.Header.Get("Content-Encoding"),
-		http.MaxBytesReader(w, r.Body, r.h.cfg.MaxBodySize),
+		r.Header.Get("Content-Encoding"), http.MaxBytesReader(w, r.Body, r.h.cfg.MaxBodySize),
 	)
 	if err != nil {
 		return nil, err
@@ -126,8 +125,7 @@ func (r *request) body(w http.ResponseWriter) ([]byte, error) {
 		if len(b) > limit {
 			return nil, fail(
 				http.StatusRequestEntityTooLarge,
-				"the body inflates beyond max_inflated_size, %d bytes",
-				limit,
+				"the body inflates beyond max_inflated_size, %d bytes", limit,
 			)
 		}
 		if err == io.EOF {
@@ -172,9 +170,7 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 			}
 		case "zstd":
 			z, err := zstd.NewReader(
-				src,
-				zstd.WithDecoderConcurrency(1),
-				zstd.WithDecoderLowmem(true),
+				src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 				zstd.WithDecoderMaxWindow(8<<20),
 			)
 			if err != nil {
@@ -186,8 +182,7 @@ func inflate(encodings string, src io.Reader) (io.Reader, func(), error) {
 		default:
 			return nil, done, fail(
 				http.StatusUnsupportedMediaType,
-				"content encoding %q: use gzip, deflate, zstd or none",
-				name,
+				"content encoding %q: use gzip, deflate, zstd or none", name,
 			)
 		}
 	}

@@ -178,9 +178,7 @@ func (r *request) hecEvent(n int, now int64, value []byte) error {
 		t, ok := seconds(text)
 		if !ok {
 			return hecRefuse(
-				6,
-				"Invalid data format",
-				n,
+				6, "Invalid data format", n,
 				fmt.Errorf("time %.100s is not a number of seconds", at),
 			)
 		}

@@ -57,10 +57,7 @@ func New() *MemSink {
 
 // Append implements inputs.Sink.
 func (s *MemSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	positions []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
 ) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
@@ -120,8 +117,7 @@ func (s *MemSink) syncLocked(n int) {
 			}
 			for r := range records {
 				s.records = append(
-					s.records,
-					Record{Record: r.Clone(), Tag: e.batch.Tag, Origin: e.batch.Origin},
+					s.records, Record{Record: r.Clone(), Tag: e.batch.Tag, Origin: e.batch.Origin},
 				)
 			}
 		}

@@ -189,11 +189,7 @@ func (r *reader) read(out io.Reader) error {
 		if e.cut > 0 {
 			r.j.cut.Add(float64(e.cut))
 			r.j.env.Log.Warn(
-				"an entry was cut to max_entry_size",
-				"cursor",
-				e.cursor,
-				"bytes",
-				e.cut,
+				"an entry was cut to max_entry_size", "cursor", e.cursor, "bytes", e.cut,
 			)
 		}
 		at := e.time

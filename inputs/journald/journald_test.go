@@ -43,10 +43,7 @@ func readAll(src io.Reader, max int) (out []string, err error) {
 
 func TestExportFormat(t *testing.T) {
 	in := "__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1700000000123456\nMESSAGE=a long message = with more than sixteen bytes\n\n\n" +
-		"__CURSOR=c2\n" + binaryField(
-		"MESSAGE",
-		[]byte("two\nlines\xff"),
-	) + "A=1\nB=x\nA=2\n\n"
+		"__CURSOR=c2\n" + binaryField("MESSAGE", []byte("two\nlines\xff")) + "A=1\nB=x\nA=2\n\n"
 	want := []string{
 		`{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1700000000123456","MESSAGE":"a long message = with more than sixteen bytes"} s=1;i=2 1700000000123456000 0`,
 		`{"__CURSOR":"c2","MESSAGE":"two\nlines\\xff","A":["1","2"],"B":"x"} c2 0 0`,
@@ -56,25 +53,13 @@ func TestExportFormat(t *testing.T) {
 			t.Fatalf("%v\n%s", err, strings.Join(got, "\n"))
 		}
 	}
-	big := "MESSAGE=" + strings.Repeat(
-		"x",
-		1000,
-	) + "\n" + binaryField(
-		"B",
-		bytes.Repeat([]byte{'y'}, 1000),
-	) + "\n"
-	if got, err := readAll(
-		strings.NewReader(big),
-		100,
-	); err != io.EOF ||
+	big := "MESSAGE=" + strings.Repeat("x", 1000) + "\n" + binaryField("B", bytes.Repeat([]byte{'y'}, 1000)) + "\n"
+	if got, err := readAll(strings.NewReader(big), 100); err != io.EOF ||
 		got[0] != `{"MESSAGE":"`+strings.Repeat("x", 100)+`","B":""}  0 1900` {
 		t.Fatal(err, got)
 	}
 	for _, bad := range []string{"A=1", "=x\n\n", strings.Repeat("N", 300) + "=1\n\n", "B\n\xff\xff\xff\xff\xff\xff\xff\xffxx", "B\n\x01\x00\x00\x00\x00\x00\x00\x00xy\n\n"} {
-		if got, err := readAll(
-			strings.NewReader(bad),
-			100,
-		); err == io.EOF || err == nil ||
+		if got, err := readAll(strings.NewReader(bad), 100); err == io.EOF || err == nil ||
 			len(got) > 0 {
 			t.Errorf("%.40q: %v, %v", bad, got, err)
 		}
@@ -146,10 +131,7 @@ exec sleep 60
 		t.Fatal(err)
 	}
 	j, _ := New(cfg, inputstest.Env("input.journald.test", dir))
-	if err := j.Run(
-		ctx,
-		sink,
-	); err == nil || !strings.Contains(err.Error(), "broken") ||
+	if err := j.Run(ctx, sink); err == nil || !strings.Contains(err.Error(), "broken") ||
 		!strings.Contains(err.Error(), "exit status 1") {
 		t.Fatal(err)
 	}
@@ -159,8 +141,7 @@ func TestSinkFailureIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "journalctl")
 	os.WriteFile(
-		script,
-		[]byte("#!/bin/sh\nprintf '__CURSOR=c1\\nMESSAGE=one\\n\\n'\nexec sleep 60\n"),
+		script, []byte("#!/bin/sh\nprintf '__CURSOR=c1\\nMESSAGE=one\\n\\n'\nexec sleep 60\n"),
 		0o700,
 	)
 	cfg := Default()

@@ -15,10 +15,8 @@ import (
 func BenchmarkRead(b *testing.B) {
 	c := startCluster(b, kfake.SeedTopics(6, "logs"))
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.ListenAddrs()...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
-		kgo.MaxBufferedRecords(100_000),
+		kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.MaxBufferedRecords(100_000),
 	)
 	if err != nil {
 		b.Fatal(err)

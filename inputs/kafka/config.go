@@ -127,8 +127,7 @@ func (c *Config) start() (startAt, error) {
 	t, err := time.Parse(time.RFC3339Nano, c.Start)
 	if err != nil {
 		return startAt{}, fmt.Errorf(
-			"%q is neither earliest, latest nor a time such as \"2026-01-31T00:00:00Z\"",
-			c.Start,
+			"%q is neither earliest, latest nor a time such as \"2026-01-31T00:00:00Z\"", c.Start,
 		)
 	}
 	return startAt{after: t}, nil

@@ -34,11 +34,7 @@ func (g *guard) alive(now time.Time) bool {
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
 func (g *guard) OnBrokerWrite(
-	_ kgo.BrokerMetadata,
-	key int16,
-	_ int,
-	_, _ time.Duration,
-	err error,
+	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	if k := kmsg.Key(key); err == nil && (k == kmsg.JoinGroup || k == kmsg.SyncGroup) {
 		g.mu.Lock()
@@ -49,11 +45,7 @@ func (g *guard) OnBrokerWrite(
 
 // OnBrokerRead implements kgo.HookBrokerRead.
 func (g *guard) OnBrokerRead(
-	_ kgo.BrokerMetadata,
-	key int16,
-	_ int,
-	_, _ time.Duration,
-	err error,
+	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	switch k := kmsg.Key(key); k {
 	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:

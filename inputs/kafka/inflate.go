@@ -59,9 +59,7 @@ func newInflater(maxBatch, share int64, pools *fetchPools) *inflater {
 	decoder := func(limit uint64) func() any {
 		return func() any {
 			d, err := zstd.NewReader(
-				nil,
-				zstd.WithDecoderLowmem(true),
-				zstd.WithDecoderConcurrency(1),
+				nil, zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(1),
 				zstd.WithDecoderMaxMemory(limit),
 			)
 			if err != nil {
@@ -223,9 +221,7 @@ func cost(records []byte) int64 {
 }
 
 func (f *inflater) inflate(
-	c *charge,
-	dst, src []byte,
-	codec kgo.CompressionCodecType,
+	c *charge, dst, src []byte, codec kgo.CompressionCodecType,
 ) ([]byte, error) {
 	switch codec {
 	case kgo.CodecGzip:

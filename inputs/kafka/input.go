@@ -53,8 +53,7 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 
 // Run implements inputs.Source. Every log is a *Lease.
 func (in *Input) Run(
-	ctx context.Context,
-	handle func(ctx context.Context, log record.Log) error,
+	ctx context.Context, handle func(ctx context.Context, log record.Log) error,
 ) error {
 	s := &session{
 		in:      in,
@@ -122,9 +121,7 @@ func (in *Input) memberOptions(protocol string, guard *guard) []kgo.Opt {
 		patterns = append(patterns, "^"+regexp.QuoteMeta(t)+"$")
 	}
 	return append(
-		opts,
-		kgo.ConsumeRegex(),
-		kgo.ConsumeTopics(patterns...),
+		opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(patterns...),
 		kgo.ConsumeExcludeTopics(in.cfg.ExcludeRegex...),
 	)
 }

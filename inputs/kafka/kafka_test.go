@@ -75,9 +75,7 @@ func join(t testing.TB, cfg Config, log ...slog.Handler) *member {
 }
 
 func joinWith(
-	t testing.TB,
-	cfg Config,
-	dead func(context.Context, *record.Batch, string) error,
+	t testing.TB, cfg Config, dead func(context.Context, *record.Batch, string) error,
 	log ...slog.Handler,
 ) *member {
 	t.Helper()
@@ -186,17 +184,11 @@ func produce(t testing.TB, c *kfake.Cluster, topic string, p int32, values ...st
 }
 
 func produceAt(
-	t testing.TB,
-	c *kfake.Cluster,
-	topic string,
-	p int32,
-	at time.Time,
-	values ...string,
+	t testing.TB, c *kfake.Cluster, topic string, p int32, at time.Time, values ...string,
 ) {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.ListenAddrs()...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -205,8 +197,7 @@ func produceAt(
 	var recs []*kgo.Record
 	for _, v := range values {
 		recs = append(
-			recs,
-			&kgo.Record{Topic: topic, Partition: p, Value: []byte(v), Timestamp: at},
+			recs, &kgo.Record{Topic: topic, Partition: p, Value: []byte(v), Timestamp: at},
 		)
 	}
 	if err := cl.ProduceSync(t.Context(), recs...).FirstErr(); err != nil {
@@ -341,8 +332,7 @@ func TestReadsAndCommits(t *testing.T) {
 func TestRebalance(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		c := startCluster(
-			t,
-			kfake.SeedTopics(4, "logs"),
+			t, kfake.SeedTopics(4, "logs"),
 			kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}),
 		)
 		cfg := testConfig(c)
@@ -384,10 +374,7 @@ func TestRebalance(t *testing.T) {
 			if !errors.Is(err, record.ErrFenced) || !errors.Is(nextErr, record.ErrFenced) ||
 				!errors.Is(context.Cause(l.ctx), record.ErrFenced) {
 				t.Errorf(
-					"%s moved: commit %v, next %v, cause %v",
-					name,
-					err,
-					nextErr,
+					"%s moved: commit %v, next %v, cause %v", name, err, nextErr,
 					context.Cause(l.ctx),
 				)
 			}
@@ -452,8 +439,7 @@ func TestZombieCommit(t *testing.T) {
 
 func zombieCommit(t *testing.T, protocol string) {
 	c := startCluster(
-		t,
-		kfake.SeedTopics(1, "logs"),
+		t, kfake.SeedTopics(1, "logs"),
 		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"}),
 	)
 	produce(t, c, "logs", 0, numbers(0, 10)...)
@@ -624,8 +610,7 @@ func TestUnknownCommit(t *testing.T) {
 func TestRegexAndExclude(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		c := startCluster(
-			t,
-			kfake.SeedTopics(1, "app-a", "app-b", "app-b-debug", "other", "listed"),
+			t, kfake.SeedTopics(1, "app-a", "app-b", "app-b-debug", "other", "listed"),
 		)
 		cfg := testConfig(c)
 		cfg.Protocol = protocol
@@ -668,8 +653,7 @@ func TestRegexAndExclude(t *testing.T) {
 func TestReadCommitted(t *testing.T) {
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.ListenAddrs()...),
-		kgo.TransactionalID("tx"),
+		kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("tx"),
 		kgo.DefaultProduceTopic("logs"),
 	)
 	if err != nil {
@@ -718,14 +702,7 @@ func TestReadCommitted(t *testing.T) {
 	}
 	cfg := testConfig(c)
 	cfg.Group, cfg.Isolation = "dirty", "read_uncommitted"
-	if got := values(
-		t,
-		join(t, cfg).log("logs/0"),
-		5,
-	); !slices.Equal(
-		got,
-		[]string{"0", "1", "no", "no", "2"},
-	) {
+	if got := values(t, join(t, cfg).log("logs/0"), 5); !slices.Equal(got, []string{"0", "1", "no", "no", "2"}) {
 		t.Errorf("read_uncommitted reads %v", got)
 	}
 }
@@ -747,13 +724,7 @@ func TestStart(t *testing.T) {
 			t.Errorf("%s starts at %d, want %d", tc.start, pos, tc.first)
 		}
 		m.leave()
-		if at, _ := offset(
-			t,
-			c,
-			group,
-			"logs",
-			0,
-		); tc.start != "earliest" &&
+		if at, _ := offset(t, c, group, "logs", 0); tc.start != "earliest" &&
 			at != int64(tc.first) {
 			t.Errorf("%s: the start is stored as %d: a restart would skip records", tc.start, at)
 		}

@@ -16,32 +16,24 @@ var (
 	descLag = prometheus.NewDesc(
 		"penstock_kafka_lag_records",
 		"Records of a partition that are not read yet; of more than 500 partitions those that lag most.",
-		[]string{"topic", "partition"},
-		nil,
+		[]string{"topic", "partition"}, nil,
 	)
 	descLagSeconds = prometheus.NewDesc(
 		"penstock_kafka_lag_seconds",
 		"Age of what was last read of a partition, by the time of its records, while there is more; 0 when all is read.",
-		[]string{"topic", "partition"},
-		nil,
+		[]string{"topic", "partition"}, nil,
 	)
 	descUncommitted = prometheus.NewDesc(
 		"penstock_kafka_uncommitted_records",
 		"Records of a partition behind the committed position: not read, or not archived yet.",
-		[]string{"topic", "partition"},
-		nil,
+		[]string{"topic", "partition"}, nil,
 	)
 	descLagSum = prometheus.NewDesc(
-		"penstock_kafka_lag_records_sum",
-		"Records that are not read yet, over all partitions.",
-		nil,
-		nil,
+		"penstock_kafka_lag_records_sum", "Records that are not read yet, over all partitions.",
+		nil, nil,
 	)
 	descLagLongest = prometheus.NewDesc(
-		"penstock_kafka_lag_seconds_max",
-		"The largest lag in seconds of all partitions.",
-		nil,
-		nil,
+		"penstock_kafka_lag_seconds_max", "The largest lag in seconds of all partitions.", nil, nil,
 	)
 )
 
@@ -89,8 +81,7 @@ func (in *Input) Lags() []Lag {
 	}
 	slices.SortFunc(out, func(a, b Lag) int {
 		return cmp.Or(
-			cmp.Compare(b.Records, a.Records),
-			cmp.Compare(a.Topic, b.Topic),
+			cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic),
 			cmp.Compare(a.Partition, b.Partition),
 		)
 	})

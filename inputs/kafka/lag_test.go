@@ -39,10 +39,7 @@ func TestLagInRecordsAndSeconds(t *testing.T) {
 			l.Age > 59*time.Minute &&
 			l.Age < 61*time.Minute
 	})
-	if n, err := testutil.GatherAndCount(
-		m.reg,
-		"penstock_kafka_lag_records",
-	); n != 2 ||
+	if n, err := testutil.GatherAndCount(m.reg, "penstock_kafka_lag_records"); n != 2 ||
 		err != nil {
 		t.Errorf("%d metrics, %v", n, err)
 	}

@@ -55,9 +55,7 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 				l.s.suspectLife()
 			}
 			l.s.in.metrics.trouble(
-				log,
-				"a batch for the dead letter cannot be fetched; trying again",
-				err,
+				log, "a batch for the dead letter cannot be fetched; trying again", err,
 			)
 			if err := l.awaitChange(ctx, retryLarge); err != nil {
 				return err
@@ -66,10 +64,7 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 		}
 		reason := fmt.Sprintf(
 			"the batch with offsets %d to %d of %s takes more than max_inflated_batch (%d bytes) once it is inflated",
-			b.First,
-			b.End-1,
-			l.name,
-			l.s.in.cfg.MaxInflatedBatch,
+			b.First, b.End-1, l.name, l.s.in.cfg.MaxInflatedBatch,
 		)
 		rec := record.Record{Offset: b.First, Value: raw, Headers: []record.Header{
 			{Key: "penstock-batch-first", Value: strconv.AppendInt(nil, b.First, 10)},
@@ -91,16 +86,9 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 		l.s.in.metrics.large.Inc()
 		log.Error(
 			"a batch inflates to more than it may and was written to the dead letter as it lies in Kafka; reading goes on after it",
-			"first",
-			b.First,
-			"last",
-			b.End-1,
-			"bytes",
-			len(raw),
-			"max_inflated_batch",
-			l.s.in.cfg.MaxInflatedBatch,
-			"do",
-			"if it is wanted, read these offsets with a larger max_inflated_batch and another group; have its producer send smaller batches",
+			"first", b.First, "last", b.End-1, "bytes", len(raw),
+			"max_inflated_batch", l.s.in.cfg.MaxInflatedBatch,
+			"do", "if it is wanted, read these offsets with a larger max_inflated_batch and another group; have its producer send smaller batches",
 		)
 		return nil
 	}
@@ -116,10 +104,7 @@ var errAborted = errors.New("the batch belongs to a transaction that was aborted
 // fetchBatch reads the batch at an offset as its broker sends it.
 // https://kafka.apache.org/documentation/#recordbatch
 func (s *session) fetchBatch(
-	ctx context.Context,
-	p partition,
-	id [16]byte,
-	at int64,
+	ctx context.Context, p partition, id [16]byte, at int64,
 ) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

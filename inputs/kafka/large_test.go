@@ -47,11 +47,7 @@ func (l *letters) bury(_ context.Context, b *record.Batch, reason string) error 
 
 // produceBatch produces records as one batch.
 func produceBatch(
-	t testing.TB,
-	c *kfake.Cluster,
-	codec kgo.CompressionCodec,
-	records int,
-	value string,
+	t testing.TB, c *kfake.Cluster, codec kgo.CompressionCodec, records int, value string,
 ) {
 	t.Helper()
 	cl, err := kgo.NewClient(
@@ -145,10 +141,7 @@ func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 			if err := l.SeekTo(0); err != nil {
 				t.Fatal(err)
 			}
-			want, gaps := append(
-				append(numbers(0, 5), numbers(8, 12)...),
-				"last",
-			), [][2]int64{
+			want, gaps := append(append(numbers(0, 5), numbers(8, 12)...), "last"), [][2]int64{
 				{5, 8},
 				{12, 60012},
 			}

@@ -282,9 +282,7 @@ func (l *Lease) SeekTo(pos int64) error {
 func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 	if len(note) > record.MaxNote {
 		return fmt.Errorf(
-			"commit %s: a note of %d bytes, at most %d are allowed",
-			l.name,
-			len(note),
+			"commit %s: a note of %d bytes, at most %d are allowed", l.name, len(note),
 			record.MaxNote,
 		)
 	}
@@ -302,10 +300,7 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 		if pos < l.pos {
 			defer l.mu.Unlock()
 			return fmt.Errorf(
-				"commit %s: position %d is behind the committed %d",
-				l.name,
-				pos,
-				l.pos,
+				"commit %s: position %d is behind the committed %d", l.name, pos, l.pos,
 			)
 		}
 		member, generation := l.s.member.GroupMetadata()

@@ -146,18 +146,9 @@ func (s *session) checkLives(ctx context.Context) error {
 		l.mu.Unlock()
 		s.in.env.Log.Warn(
 			"the topic was deleted and made again: its partition is read anew, from the beginning",
-			"partition",
-			l.name,
-			"topic_id",
-			TopicID(d.ID),
-			"former_topic_id",
-			TopicID(id),
-			"former_position",
-			pos,
-			"read_and_not_committed",
-			max(0, read-pos),
-			"do",
-			"nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it",
+			"partition", l.name, "topic_id", TopicID(d.ID), "former_topic_id", TopicID(id),
+			"former_position", pos, "read_and_not_committed", max(0, read-pos),
+			"do", "nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it",
 		)
 		s.in.metrics.reborn.Inc()
 		l.lose(errReborn)

@@ -16,8 +16,7 @@ import (
 func admin(t testing.TB, c *kfake.Cluster) *kadm.Client {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.ListenAddrs()...),
-		kgo.MetadataMinAge(10*time.Millisecond),
+		kgo.SeedBrokers(c.ListenAddrs()...), kgo.MetadataMinAge(10*time.Millisecond),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -78,26 +77,13 @@ func TestTopicMadeAgainIsReadByItself(t *testing.T) {
 				if got := values(t, second, more); !slices.Equal(got, numbers(100, 100+more)) {
 					t.Errorf("read %v", got)
 				}
-				if err := first.Commit(
-					t.Context(),
-					9,
-					"of the first life",
-				); !errors.Is(
-					err,
-					record.ErrFenced,
-				) {
+				if err := first.Commit(t.Context(), 9, "of the first life"); !errors.Is(err, record.ErrFenced) {
 					t.Errorf("a commit of the first life: %v", err)
 				}
 				if err := second.Commit(t.Context(), 2, "y"); err != nil {
 					t.Error(err)
 				}
-				if at, note := offset(
-					t,
-					c,
-					"lake",
-					"logs",
-					0,
-				); at != 2 ||
+				if at, note := offset(t, c, "lake", "logs", 0); at != 2 ||
 					!strings.HasSuffix(note, "y") {
 					t.Errorf("committed %d %q", at, note)
 				}

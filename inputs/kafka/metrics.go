@@ -74,14 +74,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		},
 	)
 	r.MustRegister(
-		m.partitions,
-		m.commits,
-		m.skipped,
-		m.fetchErrors,
-		m.pauses,
-		m.reborn,
-		m.large,
-		m.crowded,
+		m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn, m.large, m.crowded,
 	)
 	return m
 }

@@ -22,12 +22,7 @@ type stored struct {
 // commitOffset commits one partition on behalf of a member of a generation. Brokers that know topic
 // ids refuse it for a topic that was made anew.
 func (s *session) commitOffset(
-	ctx context.Context,
-	p partition,
-	topicID [16]byte,
-	member string,
-	generation int32,
-	at int64,
+	ctx context.Context, p partition, topicID [16]byte, member string, generation int32, at int64,
 	note string,
 ) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
@@ -59,9 +54,7 @@ func (s *session) commitOffset(
 // fetchOffsets returns what the group has committed for partitions of a topic, stable: no
 // transaction is about to change it.
 func (s *session) fetchOffsets(
-	ctx context.Context,
-	topic string,
-	nums []int32,
+	ctx context.Context, topic string, nums []int32,
 ) (map[int32]stored, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Group, req.RequireStable = s.in.cfg.Group, true
@@ -139,8 +132,7 @@ func (l *Lease) locate(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		l.s.in.metrics.trouble(
-			l.s.in.env.Log,
-			"the committed position of a partition cannot be read; trying again",
+			l.s.in.env.Log, "the committed position of a partition cannot be read; trying again",
 			fmt.Errorf("%s: %w", l.name, err),
 		)
 		if err := sleep(ctx, time.Second); err != nil {
@@ -171,14 +163,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	if id := TopicID(topic.ID); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
 		l.s.in.env.Log.Warn(
 			"the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
-			"partition",
-			l.name,
-			"offset",
-			o.at,
-			"topic_id",
-			id,
-			"former_topic_id",
-			o.topicID,
+			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID,
 		)
 		l.formerLife, l.formerNote, l.reborn = o.topicID, o.note, true
 		o.at = -1

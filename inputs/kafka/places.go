@@ -56,8 +56,7 @@ type startAnswer struct {
 
 // starts asks, once for each topic and start, where starts lie.
 func (s *session) starts(
-	ctx context.Context,
-	all []startQuestion,
+	ctx context.Context, all []startQuestion,
 ) (map[startQuestion]startAnswer, error) {
 	type key struct {
 		topic string
@@ -82,9 +81,7 @@ func (s *session) starts(
 }
 
 func (s *session) listOffsets(
-	ctx context.Context,
-	topic string,
-	at startAt,
+	ctx context.Context, topic string, at startAt,
 ) (kadm.ListedOffsets, error) {
 	adm := kadm.NewClient(s.member)
 	switch {

@@ -80,9 +80,7 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 // partition that has enough is not paused as long as its output reads on, for what was fetched of a
 // paused partition is fetched again.
 func (s *session) adjust(
-	mine map[partition]*Lease,
-	ids map[string][16]byte,
-	patient bool,
+	mine map[partition]*Lease, ids map[string][16]byte, patient bool,
 ) (rest bool) {
 	s.mu.Lock()
 	wanted := make(map[partition]*Lease, len(s.leases))
@@ -153,10 +151,7 @@ func (s *session) adjust(
 // forgetFormer makes the client forget a topic that was made again: it would ask for the former one
 // for ever.
 func (s *session) forgetFormer(
-	topic string,
-	id [16]byte,
-	mine map[partition]*Lease,
-	ids map[string][16]byte,
+	topic string, id [16]byte, mine map[partition]*Lease, ids map[string][16]byte,
 ) {
 	if id == [16]byte{} || ids[topic] == id {
 		return
@@ -430,15 +425,9 @@ func (l *Lease) relocate(ctx context.Context) {
 		l.seek = true // ask again
 	case at < start:
 		log.Error(
-			"records are gone before they were read: retention took them",
-			"from",
-			at,
-			"to",
-			start,
-			"records",
-			start-at,
-			"do",
-			"lengthen the topic's retention, or find out what held this partition up",
+			"records are gone before they were read: retention took them", "from", at, "to", start,
+			"records", start-at,
+			"do", "lengthen the topic's retention, or find out what held this partition up",
 		)
 		l.s.in.metrics.skipped.Add(float64(start - at))
 		b := record.FromRecords(l.part.topic, l.name, nil)

@@ -22,8 +22,7 @@ func TestRealBroker(t *testing.T) {
 	}
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		cl, err := kgo.NewClient(
-			kgo.SeedBrokers(addr),
-			kgo.RecordPartitioner(kgo.ManualPartitioner()),
+			kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -99,8 +98,7 @@ func TestRealTopicMadeAgain(t *testing.T) {
 		for name, partitions := range map[string]int32{"as many partitions": 2, "fewer": 1, "more": 3} {
 			t.Run(name, func(t *testing.T) {
 				cl, err := kgo.NewClient(
-					kgo.SeedBrokers(addr),
-					kgo.RecordPartitioner(kgo.ManualPartitioner()),
+					kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 				)
 				if err != nil {
 					t.Fatal(err)

@@ -44,8 +44,7 @@ func write(t *testing.T, file string, data []byte) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
 	if err := errors.Join(
-		os.WriteFile(file+".new", data, 0o600),
-		os.Chtimes(file+".new", age, age),
+		os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age),
 		os.Rename(file+".new", file),
 	); err != nil {
 		t.Fatal(err)

@@ -163,10 +163,7 @@ func (s *session) revoked(parts map[string][]int32) {
 			timeout.Reset(0)
 			s.in.env.Log.Warn(
 				"an output was not done with a partition in time; it is given up all the same",
-				"partition",
-				l.Name(),
-				"timeout",
-				s.in.cfg.RevokeTimeout.String(),
+				"partition", l.Name(), "timeout", s.in.cfg.RevokeTimeout.String(),
 			)
 		}
 	}
@@ -187,13 +184,11 @@ func (s *session) lost(parts map[string][]int32) {
 
 var (
 	errRevoked = fmt.Errorf(
-		"the group has taken the partition from this member: %w",
-		record.ErrFenced,
+		"the group has taken the partition from this member: %w", record.ErrFenced,
 	)
 	errLost   = fmt.Errorf("the group has dropped this member: %w", record.ErrFenced)
 	errSilent = fmt.Errorf(
-		"the group has not been heard of for longer than the session timeout: %w",
-		record.ErrFenced,
+		"the group has not been heard of for longer than the session timeout: %w", record.ErrFenced,
 	)
 )
 
@@ -209,9 +204,7 @@ func (s *session) drainMember(ctx context.Context) {
 			var group *kgo.ErrGroupSession
 			if errors.As(err, &group) {
 				s.in.metrics.trouble(
-					s.in.env.Log,
-					"the consumer group session failed; joining again",
-					err,
+					s.in.env.Log, "the consumer group session failed; joining again", err,
 				)
 			}
 		})
@@ -237,8 +230,7 @@ func (s *session) watch(ctx context.Context) {
 					silent[p] = l
 					s.in.env.Log.Warn(
 						"the consumer group is out of reach; the partition is given up until it is back",
-						"partition",
-						l.Name(),
+						"partition", l.Name(),
 					)
 					l.lose(errSilent)
 				}

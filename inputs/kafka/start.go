@@ -73,10 +73,7 @@ func (l *Lease) startRule(topic kadm.TopicDetail) startAt {
 	if !l.s.in.start.earliest {
 		l.s.in.env.Log.Info(
 			"the partition came after the group had begun: it is read from its beginning",
-			"partition",
-			l.name,
-			"start",
-			l.s.in.cfg.Start,
+			"partition", l.name, "start", l.s.in.cfg.Start,
 		)
 	}
 	return startAt{earliest: true}

@@ -59,10 +59,7 @@ func TestUnixSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(
-		t.Context(),
-		"unix://"+path,
-	); err == nil ||
+	if _, err := Open(t.Context(), "unix://"+path); err == nil ||
 		!strings.Contains(err.Error(), "in use") {
 		t.Fatal(err)
 	}

@@ -93,8 +93,7 @@ func (c *UDPConfig) Validate() error {
 	errs := common(c.Tag, c.MaxLineSize)
 	if _, path := c.address(); path == "" {
 		errs = append(
-			errs,
-			fmt.Errorf(`listen: must be "host:port" or "unixgram:///path", not %q`, c.Listen),
+			errs, fmt.Errorf(`listen: must be "host:port" or "unixgram:///path", not %q`, c.Listen),
 		)
 	}
 	if c.ReceiveBuffer < 0 || c.ReceiveBuffer > 1<<30 {

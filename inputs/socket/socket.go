@@ -159,9 +159,7 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 		Dropped: func(n uint32) {
 			u.dropped.Add(float64(n))
 			u.notes.Warn(
-				"",
-				"the kernel dropped datagrams: raise receive_buffer, or use TCP",
-				"datagrams",
+				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
 				n,
 			)
 		},

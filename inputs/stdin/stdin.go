@@ -61,10 +61,7 @@ func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 	defer end()
 	g := framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
 		s.notes.Warn(
-			"stdin",
-			"lines are not stored yet; they are kept and offered again",
-			"error",
-			err,
+			"stdin", "lines are not stored yet; they are kept and offered again", "error", err,
 		)
 	})
 	src, err := newWaker(ctx, s.file, g)

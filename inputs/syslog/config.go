@@ -94,8 +94,7 @@ func splitAddress(s string) (network, addr string, err error) {
 	network, addr, ok := strings.Cut(s, "://")
 	if !ok {
 		return "", "", fmt.Errorf(
-			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://",
-			s,
+			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://", s,
 		)
 	}
 	switch network {
@@ -109,8 +108,7 @@ func splitAddress(s string) (network, addr string, err error) {
 		}
 	default:
 		return "", "", fmt.Errorf(
-			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://",
-			s,
+			"%q must begin with udp://, tcp://, tls://, unixgram:// or unix://", s,
 		)
 	}
 	return network, addr, nil

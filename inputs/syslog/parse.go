@@ -210,10 +210,7 @@ func (m *message) read3164(b []byte, now time.Time) {
 func (m *message) readHost(rest []byte) {
 	host := false
 	// A host is a word that is not a tag; local senders leave it out.
-	if i := bytes.IndexByte(
-		rest,
-		' ',
-	); i > 0 && rest[i-1] != ':' &&
+	if i := bytes.IndexByte(rest, ' '); i > 0 && rest[i-1] != ':' &&
 		bytes.IndexByte(rest[:i], '[') < 0 {
 		m.hostname, rest, host = rest[:i], rest[i+1:], true
 	}

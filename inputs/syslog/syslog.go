@@ -63,8 +63,7 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 			"Datagrams that the kernel dropped for want of room in receive_buffer.",
 		),
 		refused: counter(
-			"penstock_syslog_refused_connections_total",
-			"Stream connections that were not served.",
+			"penstock_syslog_refused_connections_total", "Stream connections that were not served.",
 		),
 	}
 	var err error
@@ -147,10 +146,7 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 func (s *Syslog) gather(late context.Context, sink inputs.Sink) *framing.Gather {
 	return framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
 		s.notes.Warn(
-			"",
-			"messages are not stored yet; they are kept and offered again",
-			"error",
-			err,
+			"", "messages are not stored yet; they are kept and offered again", "error", err,
 		)
 	})
 }
@@ -169,9 +165,7 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 		Dropped: func(n uint32) {
 			s.dropped.Add(float64(n))
 			s.notes.Warn(
-				"",
-				"the kernel dropped datagrams: raise receive_buffer, or use TCP",
-				"datagrams",
+				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
 				n,
 			)
 		},

@@ -58,12 +58,8 @@ func TestParse(t *testing.T) {
 		); got != c.want ||
 			m.time.UTC().Format(time.RFC3339Nano) != c.at {
 			t.Errorf(
-				"%s:\ngot  %s %s\nwant %s %s",
-				c.in,
-				got,
-				m.time.UTC().Format(time.RFC3339Nano),
-				c.want,
-				c.at,
+				"%s:\ngot  %s %s\nwant %s %s", c.in, got, m.time.UTC().Format(time.RFC3339Nano),
+				c.want, c.at,
 			)
 		}
 	}
@@ -167,8 +163,7 @@ func TestTransports(t *testing.T) {
 			io.WriteString(
 				nc,
 				m+"\nnot syslog\n<13>app: "+strings.Repeat(
-					"y",
-					600,
+					"y", 600,
 				)+"\n<13>app: last, without newline",
 			)
 		}
@@ -232,8 +227,7 @@ func TestPythonSysLogHandlerOverTCP(t *testing.T) {
 			t.Fatalf("message %d is not stored while the connection is open: %q", i, sink.Values())
 		}
 		if v := sink.Values()[i]; !strings.HasSuffix(
-			v,
-			fmt.Sprintf(`"app_name":"app","message":"message %d"}`, i),
+			v, fmt.Sprintf(`"app_name":"app","message":"message %d"}`, i),
 		) {
 			t.Fatal(v)
 		}
@@ -256,10 +250,7 @@ func TestAddressInUseIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(
-		context.Background(),
-		inputstest.New(),
-	); err == nil ||
+	if err := s.Run(context.Background(), inputstest.New()); err == nil ||
 		!strings.Contains(err.Error(), "in use") {
 		t.Fatal(err)
 	}

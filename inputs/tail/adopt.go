@@ -116,11 +116,8 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 func (m *manager) lostContent(p *position) {
 	m.run.tail.counts.truncated.Inc()
 	m.log.Info(
-		"file was truncated or overwritten; it is read from its beginning",
-		"path",
-		p.Path,
-		"read_before",
-		p.Off,
+		"file was truncated or overwritten; it is read from its beginning", "path", p.Path,
+		"read_before", p.Off,
 	)
 	m.known.remove(p)
 	gone := *p
@@ -157,13 +154,8 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	f.delivered.Store(p.Off)
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
 		m.log.Info(
-			"continuing a file under another path",
-			"path",
-			s.path,
-			"source",
-			f.path0,
-			"offset",
-			p.Off,
+			"continuing a file under another path", "path", s.path, "source", f.path0,
+			"offset", p.Off,
 		)
 	}
 	m.place(f, s.path)

@@ -59,12 +59,7 @@ func (m *manager) skipForeign(s sight, head []byte) {
 	m.run.tail.counts.skipped.WithLabelValues(name).Inc()
 	m.log.Warn(
 		"file is skipped: it is neither text nor compressed in a way that can be read",
-		"path",
-		s.path,
-		"format",
-		name,
-		"do",
-		do,
+		"path", s.path, "format", name, "do", do,
 	)
 }
 
@@ -136,10 +131,8 @@ func (m *manager) notReady(f *file, now time.Time, why string) {
 	m.run.tail.counts.errors.WithLabelValues("incomplete").Inc()
 	m.log.Warn(
 		"a compressed file "+why+"; it is read once that has changed, and what was written after it goes ahead",
-		"path",
-		f.where(),
-		"do",
-		"let compressed files appear under their name when they are complete, or leave this one out with exclude",
+		"path", f.where(),
+		"do", "let compressed files appear under their name when they are complete, or leave this one out with exclude",
 	)
 }
 
@@ -333,15 +326,8 @@ func (m *manager) compared(res result) {
 		g.m.ended, g.r.dead = last.Done, last.Done
 		m.store(last)
 		m.log.Info(
-			"compressed file holds what was read before",
-			"path",
-			path,
-			"source",
-			path0,
-			"offset",
-			p.Off,
-			"complete",
-			last.Done,
+			"compressed file holds what was read before", "path", path, "source", path0,
+			"offset", p.Off, "complete", last.Done,
 		)
 	}
 	m.register(g)

@@ -25,10 +25,7 @@ type countingSink struct {
 }
 
 func (s *countingSink) Append(
-	_ context.Context,
-	b *record.Batch,
-	_ []inputs.Position,
-	done func(error),
+	_ context.Context, b *record.Batch, _ []inputs.Position, done func(error),
 ) error {
 	if done != nil {
 		done(nil)
@@ -130,8 +127,7 @@ func BenchmarkHpcloudToNothing(b *testing.B) {
 	begin := cpuUsed()
 	for range b.N {
 		tl, err := hpcloud.TailFile(
-			path,
-			hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true},
+			path, hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true},
 		)
 		if err != nil {
 			b.Fatal(err)

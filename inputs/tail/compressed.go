@@ -151,10 +151,7 @@ func headMatches(h *handle, size int64, kind compression, p *position) (bool, er
 // findContent reads a compressed file through and returns that of the candidates whose content it
 // holds most of, and its length. An error comes with what was found before it.
 func findContent(
-	h *handle,
-	size int64,
-	kind compression,
-	candidates []*position,
+	h *handle, size int64, kind compression, candidates []*position,
 ) (best *position, length int64, err error) {
 	s, err := newStream(h, size, kind)
 	if err != nil {
@@ -184,8 +181,7 @@ func findContent(
 			for _, p := range list {
 				tail := buf[:p.Tail.N]
 				if _, err := s.ReadAt(
-					tail,
-					off-int64(p.Tail.N),
+					tail, off-int64(p.Tail.N),
 				); err == nil && printOf(tail) == p.Tail &&
 					(best == nil || off > best.Off) {
 					best = p

@@ -94,9 +94,7 @@ func TestCompressedResumesInTheMiddle(t *testing.T) {
 			r := newRig(t, nil)
 			data := []byte(strings.Join(want, "\n") + "\n")
 			if err := os.WriteFile(
-				r.path("app.log"+ext),
-				compressed(t, ext, data),
-				0o644,
+				r.path("app.log"+ext), compressed(t, ext, data), 0o644,
 			); err != nil {
 				t.Fatal(err)
 			}
@@ -189,11 +187,7 @@ func TestXZDictionaryIsBounded(t *testing.T) {
 	}
 	huge := slices.Clone(whole)
 	huge[12+4] = 40 // 4 GiB - 1, in the block header
-	if _, err := newStream(
-		bytes.NewReader(huge),
-		int64(len(huge)),
-		xzipped,
-	); err == nil ||
+	if _, err := newStream(bytes.NewReader(huge), int64(len(huge)), xzipped); err == nil ||
 		!strings.Contains(err.Error(), "dictionary") {
 		t.Errorf("opened: %v", err)
 	}

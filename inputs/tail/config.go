@@ -83,17 +83,13 @@ func (c *Config) Warnings() error {
 		for strings.ContainsAny(dir, `*?[{\\`) {
 			dir = filepath.Dir(dir)
 		}
-		if err := unix.Access(
-			dir,
-			unix.R_OK,
-		); err != nil && !errors.Is(err, fs.ErrNotExist) &&
+		if err := unix.Access(dir, unix.R_OK); err != nil && !errors.Is(err, fs.ErrNotExist) &&
 			!isNotDir(err) {
 			errs = append(
 				errs,
 				fmt.Errorf(
 					"paths: %s cannot be read now: %w: give the agent's user read permission, and search permission on the directories above",
-					dir,
-					err,
+					dir, err,
 				),
 			)
 			continue
@@ -112,8 +108,7 @@ func (c *Config) Warnings() error {
 				errs,
 				fmt.Errorf(
 					"paths[%d]: no file matches %s now; files that come later are read from their beginning",
-					i,
-					p,
+					i, p,
 				),
 			)
 		}

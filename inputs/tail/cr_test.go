@@ -56,10 +56,7 @@ func TestLinesThatEndWithACarriageReturn(t *testing.T) {
 			r.write("a.log", wide("1\r2\r\r4\nstill 4\rha"))
 			r.start()
 			r.wants("1", "2", "", "4\nstill 4")
-			if off, want := header(
-				r.sink.Records()[3],
-				"offset",
-			), fmt.Sprint(
+			if off, want := header(r.sink.Records()[3], "offset"), fmt.Sprint(
 				len(wide("1\r2\r\r")),
 			); off != want {
 				t.Errorf("at %s, want %s", off, want)

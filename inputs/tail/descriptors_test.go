@@ -21,8 +21,7 @@ func TestFewDescriptors(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.RotateWait = 3 * time.Second })
 	log := r.capture(func(tl *Tail) {
 		tl.files = inputs.DescriptorsOf(
-			func() int { return int(limit.Load()) },
-			func(int) int { return 0 },
+			func() int { return int(limit.Load()) }, func(int) int { return 0 },
 		)
 	})
 	var want []string
@@ -124,8 +123,7 @@ func TestNoDescriptorLeftLosesNothing(t *testing.T) {
 	defer restore()
 	// What is open stays open.
 	if err := syscall.Setrlimit(
-		syscall.RLIMIT_NOFILE,
-		&syscall.Rlimit{Cur: 1, Max: was.Max},
+		syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1, Max: was.Max},
 	); err != nil {
 		t.Fatal(err)
 	}

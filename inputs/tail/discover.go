@@ -82,16 +82,14 @@ func expandBraces(p string) []string {
 // match tells whether path is among those to read.
 func (g *globs) match(path string) bool {
 	return slices.ContainsFunc(
-		g.whole,
-		func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
+		g.whole, func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
 	) &&
 		!g.excluded(path)
 }
 
 func (g *globs) excluded(path string) bool {
 	return slices.ContainsFunc(
-		g.exclude,
-		func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
+		g.exclude, func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },
 	)
 }
 

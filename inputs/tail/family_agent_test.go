@@ -139,10 +139,7 @@ type handEntry struct {
 var errDown = errors.New("the agent was killed")
 
 func (s *handSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	positions []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
 ) error {
 	for s.working && (s.stalled || s.down) {
 		if s.down || !s.yield(false) {

@@ -66,11 +66,8 @@ func TestFamilyHistories(t *testing.T) {
 				if len(w.wrong) > 0 {
 					failed.Add(1)
 					t.Errorf(
-						"PENSTOCK_SEED=%d: %.100s (%s) %d steps",
-						seed+uint64(i),
-						w.wrong[0],
-						w.label,
-						len(w.story),
+						"PENSTOCK_SEED=%d: %.100s (%s) %d steps", seed+uint64(i), w.wrong[0],
+						w.label, len(w.story),
 					)
 					if most == 1 {
 						t.Logf("%s\n%s", strings.Join(w.story, "\n"), w.state())
@@ -82,9 +79,7 @@ func TestFamilyHistories(t *testing.T) {
 	wg.Wait()
 	t.Logf(
 		"%d histories with %d lines; %d times a generation had to become a source of its own",
-		done.Load(),
-		lines.Load(),
-		splits.Load(),
+		done.Load(), lines.Load(), splits.Load(),
 	)
 }
 
@@ -134,11 +129,7 @@ func (w *family) play() *play {
 	cfg.CloseInactive = time.Duration(20+w.rng.IntN(4000)) * time.Millisecond
 	sink := &handSink{record: w.arrived, positions: map[string][]byte{}}
 	a, err := newAgent(
-		cfg,
-		w.root,
-		system{clock: w.clock.now, times: w.times},
-		sink,
-		64+w.rng.IntN(2000),
+		cfg, w.root, system{clock: w.clock.now, times: w.times}, sink, 64+w.rng.IntN(2000),
 	)
 	must(err)
 	w.agent = a
@@ -150,18 +141,9 @@ func (p *play) files() string {
 	var b strings.Builder
 	for f := range p.a.m.run.files {
 		fmt.Fprintf(
-			&b,
-			"%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n",
-			f.where(),
-			f.id.ino,
-			f.m.started,
-			f.m.ended,
-			f.m.names,
-			!f.m.left.IsZero(),
-			f.delivered.Load(),
-			f.size.Load(),
-			len(f.m.pred),
-			f.m.hold,
+			&b, "%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n",
+			f.where(), f.id.ino, f.m.started, f.m.ended, f.m.names, !f.m.left.IsZero(),
+			f.delivered.Load(), f.size.Load(), len(f.m.pred), f.m.hold,
 		)
 	}
 	return b.String()
@@ -218,12 +200,7 @@ func (p *play) run() {
 	halves := p.rng.IntN(3) == 0
 	p.label = fmt.Sprintf(
 		"%s wide=%v dated=%v zips=%v halves=%v tick=%v birth=%v",
-		[]string{"rename", "copy", "link", "all"}[kind],
-		p.wide,
-		p.dated,
-		p.zips,
-		halves,
-		p.tick,
+		[]string{"rename", "copy", "link", "all"}[kind], p.wide, p.dated, p.zips, halves, p.tick,
 		p.birth,
 	)
 	for range 3 + p.rng.IntN(1<<(1+p.rng.IntN(6))) {

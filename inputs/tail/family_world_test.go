@@ -87,10 +87,7 @@ type stamp struct {
 func (w *family) log(format string, args ...any) {
 	w.story = append(
 		w.story,
-		fmt.Sprintf(
-			"%s  ",
-			time.Unix(0, w.clock.at).UTC().Format("05.000000"),
-		)+fmt.Sprintf(
+		fmt.Sprintf("%s  ", time.Unix(0, w.clock.at).UTC().Format("05.000000"))+fmt.Sprintf(
 			format,
 			args...),
 	)

@@ -17,8 +17,7 @@ func TestFollowingTellsWhenNothingMatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.eventually(
-		"the file is followed",
-		func() bool { f, _ := r.tail.Following(); return f.Files == 1 },
+		"the file is followed", func() bool { f, _ := r.tail.Following(); return f.Files == 1 },
 	)
 	r.wants("1")
 	r.halt()

@@ -59,9 +59,7 @@ var formats = []format{
 		magic: []byte{0x28, 0xB5, 0x2F, 0xFD},
 		open: func(raw *bufio.Reader) (io.Reader, func(), error) {
 			zr, err := zstd.NewReader(
-				raw,
-				zstd.WithDecoderConcurrency(1),
-				zstd.WithDecoderMaxMemory(decoderMemory),
+				raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(decoderMemory),
 			)
 			if err != nil {
 				return nil, nil, err
@@ -186,9 +184,7 @@ func isBzip2(head []byte) bool {
 func openXZ(raw *bufio.Reader) (io.Reader, func(), error) {
 	if size := xzDictionary(raw); size > decoderMemory {
 		return nil, nil, fmt.Errorf(
-			"a dictionary of %d MiB is over the limit of %d MiB",
-			size>>20,
-			decoderMemory>>20,
+			"a dictionary of %d MiB is over the limit of %d MiB", size>>20, decoderMemory>>20,
 		)
 	}
 	zr, err := xz.NewReader(raw)

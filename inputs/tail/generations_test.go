@@ -47,8 +47,7 @@ func TestCopyTruncatedAgainAndAgain(t *testing.T) {
 							}
 							for i := n - 1; i > 0; i-- {
 								r.rename(
-									fmt.Sprintf("app.log.%d", i),
-									fmt.Sprintf("app.log.%d", i+1),
+									fmt.Sprintf("app.log.%d", i), fmt.Sprintf("app.log.%d", i+1),
 								)
 							}
 							r.copyTruncate("app.log", "app.log.1")

@@ -138,12 +138,8 @@ func (w *worker) holed(f *file, size int64) {
 	if !told {
 		w.run.tail.log.Warn(
 			"a hole in a file is skipped: its writer goes on where it was before the file was truncated",
-			"path",
-			f.where(),
-			"bytes",
-			size,
-			"do",
-			"have the program open its log for appending (O_APPEND, >> in a shell), or rotate by renaming",
+			"path", f.where(), "bytes", size,
+			"do", "have the program open its log for appending (O_APPEND, >> in a shell), or rotate by renaming",
 		)
 	}
 }

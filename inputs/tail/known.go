@@ -76,8 +76,7 @@ func (k *knownPositions) at(fi *fileInfo, path string) []*position {
 // truncated tells whether the file was found truncated before.
 func (k *knownPositions) truncated(id ident) bool {
 	return slices.ContainsFunc(
-		k.byIno[id.ino],
-		func(p *position) bool { return p.Trunc && p.Dev == id.dev },
+		k.byIno[id.ino], func(p *position) bool { return p.Trunc && p.Dev == id.dev },
 	)
 }
 

@@ -474,8 +474,7 @@ func (m *manager) forget(now time.Time) {
 		list = append(list, inputs.Position{Key: p.key})
 	}
 	maps.DeleteFunc(
-		m.vanished,
-		func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor },
+		m.vanished, func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor },
 	)
 	if len(list) > 0 {
 		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
@@ -490,13 +489,8 @@ func (m *manager) trouble(path string, err error) {
 		if now := m.sys.now(); now.Sub(m.saidTooMany) >= time.Minute {
 			m.saidTooMany = now
 			m.log.Warn(
-				"too many open files; it is tried again",
-				"path",
-				path,
-				"error",
-				err,
-				"do",
-				adviceFor(reason),
+				"too many open files; it is tried again", "path", path, "error", err,
+				"do", adviceFor(reason),
 			)
 		}
 		return
@@ -507,13 +501,7 @@ func (m *manager) trouble(path string, err error) {
 	m.troubles[path] = reason
 	m.run.cannotRead(path, err, adviceFor(reason))
 	m.log.Warn(
-		"cannot read; it is tried again",
-		"path",
-		path,
-		"error",
-		err,
-		"do",
-		adviceFor(reason),
+		"cannot read; it is tried again", "path", path, "error", err, "do", adviceFor(reason),
 	)
 }
 

@@ -19,8 +19,7 @@ func TestTenThousandFiles(t *testing.T) {
 	}
 	const files, active = 10_000, 100
 	r := newRig(
-		t,
-		func(c *Config) { c.RescanInterval = 10 * time.Second; c.PollInterval = time.Second },
+		t, func(c *Config) { c.RescanInterval = 10 * time.Second; c.PollInterval = time.Second },
 	)
 	r.cfg.Paths = []string{r.path("**/*.log")}
 	name := func(i int) string { return fmt.Sprintf("d%02d/app%05d.log", i%50, i) }
@@ -49,10 +48,8 @@ func TestTenThousandFiles(t *testing.T) {
 	r.start()
 	all(2 * files)
 	t.Logf(
-		"first start: %d files are followed after %.2f s, CPU %v",
-		files,
-		time.Since(begin).Seconds(),
-		cpuUsed()-cpu,
+		"first start: %d files are followed after %.2f s, CPU %v", files,
+		time.Since(begin).Seconds(), cpuUsed()-cpu,
 	)
 	r.halt()
 
@@ -86,8 +83,7 @@ func TestTenThousandFiles(t *testing.T) {
 		t.Errorf("heap grew by %d MiB", used>>20)
 	} else {
 		t.Logf(
-			"heap grew by %d KiB, %d KiB from the system",
-			used>>10,
+			"heap grew by %d KiB, %d KiB from the system", used>>10,
 			(after.HeapSys-after.HeapReleased)>>10,
 		)
 	}

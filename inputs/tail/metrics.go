@@ -54,8 +54,7 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 			"Files found truncated or overwritten, and read anew.",
 		),
 		rotated: counter(
-			"penstock_tail_rotations_total",
-			"Files that left their path by rename or deletion.",
+			"penstock_tail_rotations_total", "Files that left their path by rename or deletion.",
 		),
 		recognised: counter(
 			"penstock_tail_recognised_copies_total",
@@ -80,22 +79,15 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 
 var (
 	descWatched = prometheus.NewDesc(
-		"penstock_tail_files",
-		"Files known, and of those open.",
-		[]string{"state"},
-		nil,
+		"penstock_tail_files", "Files known, and of those open.", []string{"state"}, nil,
 	)
 	descLag = prometheus.NewDesc(
 		"penstock_tail_lag_bytes",
 		"Bytes not read yet, by file; of more than lag_files files those that lag most.",
-		[]string{"path"},
-		nil,
+		[]string{"path"}, nil,
 	)
 	descLagAll = prometheus.NewDesc(
-		"penstock_tail_lag_total_bytes",
-		"Bytes not read yet in all files.",
-		nil,
-		nil,
+		"penstock_tail_lag_total_bytes", "Bytes not read yet in all files.", nil, nil,
 	)
 )
 

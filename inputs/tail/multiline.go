@@ -24,12 +24,7 @@ func newJoiner(m *Multiline) *joiner {
 // frame finds the events among the lines from b.from on. The last one is complete only if events or
 // partial says so.
 func (j *joiner) frame(
-	b *block,
-	c *charset,
-	raw []byte,
-	maxSize int,
-	full, events, partial bool,
-	counts *counts,
+	b *block, c *charset, raw []byte, maxSize int, full, events, partial bool, counts *counts,
 ) framed {
 	var scratch []byte
 	event, lines := b.from, 0 // the current event's beginning and length

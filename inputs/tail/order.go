@@ -166,9 +166,7 @@ func (m *manager) sortFiles(source string, files []*file) {
 		members = append(
 			members,
 			m.ageOfFile(
-				f,
-				source,
-				liveErr == nil && live.is(f.id, f.birth) && f.compression == none,
+				f, source, liveErr == nil && live.is(f.id, f.birth) && f.compression == none,
 			),
 		)
 	}
@@ -238,8 +236,7 @@ func (m *manager) sortAges(family string, members []age) {
 	}
 	slices.SortFunc(found, func(a, b *age) int {
 		return cmp.Or(
-			cmp.Compare(b.place.look, a.place.look),
-			cmp.Compare(b.place.index, a.place.index),
+			cmp.Compare(b.place.look, a.place.look), cmp.Compare(b.place.index, a.place.index),
 		)
 	})
 	for len(found) > 0 {
@@ -251,8 +248,7 @@ func (m *manager) sortAges(family string, members []age) {
 		found = found[n:]
 	}
 	slices.SortStableFunc(
-		numbered,
-		func(a, b *age) int { return slices.Compare(a.number, b.number) },
+		numbered, func(a, b *age) int { return slices.Compare(a.number, b.number) },
 	)
 	if m.numbersGrow(family, numbered) {
 		slices.Reverse(numbered)
@@ -264,9 +260,7 @@ func (m *manager) sortAges(family string, members []age) {
 	inTurn(ranked)
 	slices.SortFunc(members, func(a, b age) int {
 		return cmp.Or(
-			cmp.Compare(a.at, b.at),
-			cmp.Compare(a.birth, b.birth),
-			cmp.Compare(a.seq, b.seq),
+			cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq),
 			cmp.Compare(a.path, b.path),
 		)
 	})

@@ -136,9 +136,7 @@ func TestPipeComesInPieces(t *testing.T) {
 		data := []byte(text.String() + "end")
 		if strings.HasPrefix(c.Encoding, "utf-16") {
 			data = encode16(
-				string(data),
-				c.Encoding == "utf-16be" || i%2 == 0,
-				c.Encoding == "utf-16",
+				string(data), c.Encoding == "utf-16be" || i%2 == 0, c.Encoding == "utf-16",
 			)
 		}
 		tl, err := New(c, inputstest.Env("input.tail.app", ""))
@@ -174,13 +172,8 @@ func TestPipeComesInPieces(t *testing.T) {
 		}
 		if got := sink.Values(); !slices.Equal(got, want) {
 			t.Fatalf(
-				"%s, %s, multiline %v\n%q\ngot  %q\nwant %q",
-				c.Encoding,
-				c.LongLines,
-				c.Multiline != nil,
-				data,
-				got,
-				want,
+				"%s, %s, multiline %v\n%q\ngot  %q\nwant %q", c.Encoding, c.LongLines,
+				c.Multiline != nil, data, got, want,
 			)
 		}
 	}
@@ -308,8 +301,7 @@ func TestPipeEventOutlastsABlockedSink(t *testing.T) {
 	r.say(w, " b\n c\n")
 	since := time.Now()
 	r.eventually(
-		"the event would be complete",
-		func() bool { return time.Since(since) > 2*timeout },
+		"the event would be complete", func() bool { return time.Since(since) > 2*timeout },
 	)
 	close(sink.open)
 	r.wants("0", "1\n a\n b\n c")
@@ -327,10 +319,7 @@ type gatedSink struct {
 }
 
 func (s *gatedSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	p []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, p []inputs.Position, done func(error),
 ) error {
 	s.once.Do(func() { close(s.entered) })
 	<-s.open
@@ -446,10 +435,7 @@ type echoSink struct {
 }
 
 func (s *echoSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	p []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, p []inputs.Position, done func(error),
 ) error {
 	s.echo()
 	return s.MemSink.Append(ctx, b, p, done)

@@ -68,8 +68,7 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 		t.counts.errors.WithLabelValues("pipe").Inc()
 		notes.Warn(
 			path,
-			"lines of a named pipe are not stored yet; they are kept and offered again",
-			"error",
+			"lines of a named pipe are not stored yet; they are kept and offered again", "error",
 			err,
 		)
 	}
@@ -282,8 +281,7 @@ func (p *pipeReader) add(b *block) error {
 func (p *pipeReader) stored(err error) error {
 	if err != nil {
 		return fmt.Errorf(
-			"what was taken from it last could not be stored before the stop and is lost: %w",
-			err,
+			"what was taken from it last could not be stored before the stop and is lost: %w", err,
 		)
 	}
 	return nil

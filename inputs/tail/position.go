@@ -104,8 +104,7 @@ func decodePositions(stored map[string][]byte) (all []*position, started bool, b
 func byKey(a, b *position) int {
 	since := func(p *position) string { return p.key[strings.LastIndexByte(p.key, '-')+1:] }
 	return cmp.Or(
-		cmp.Compare(len(since(a)), len(since(b))),
-		cmp.Compare(since(a), since(b)),
+		cmp.Compare(len(since(a)), len(since(b))), cmp.Compare(since(a), since(b)),
 		cmp.Compare(a.key, b.key),
 	)
 }

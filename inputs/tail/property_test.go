@@ -129,9 +129,7 @@ func (w *world) settled() {
 	}
 	deadline := time.Now().Add(15 * time.Second)
 	w.eventuallyBy(
-		deadline,
-		fmt.Sprintf("%d lines", want),
-		func() bool { return w.complete() >= want },
+		deadline, fmt.Sprintf("%d lines", want), func() bool { return w.complete() >= want },
 	)
 }
 

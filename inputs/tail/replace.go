@@ -79,10 +79,7 @@ func (m *manager) continueAt(f *file, p *position) {
 	m.run.tail.counts.recognised.Inc()
 	m.log.Info(
 		"a file was replaced by one that goes on with its content; it is read on where that was left",
-		"path",
-		f.where(),
-		"offset",
-		p.Off,
+		"path", f.where(), "offset", p.Off,
 	)
 	f.r.prints, f.r.skip = p.prints(), p.Skip
 	f.delivered.Store(p.Off)
@@ -119,10 +116,7 @@ func (m *manager) continueKnown(s sight, h *handle) bool {
 	f := m.resume(s, h, s.fi, best, best.key)
 	m.log.Info(
 		"a file was replaced by one that goes on with its content; it is read on where that was left",
-		"path",
-		f.where(),
-		"offset",
-		best.Off,
+		"path", f.where(), "offset", best.Off,
 	)
 	return true
 }

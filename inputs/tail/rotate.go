@@ -81,8 +81,7 @@ func (m *manager) locateKnown() {
 		}
 	}
 	slices.SortFunc(
-		lost,
-		func(a, b *position) int { return cmp.Or(cmp.Compare(a.Off, b.Off), byKey(a, b)) },
+		lost, func(a, b *position) int { return cmp.Or(cmp.Compare(a.Off, b.Off), byKey(a, b)) },
 	)
 	var gone []*position
 	for _, p := range lost {

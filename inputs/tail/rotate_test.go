@@ -106,8 +106,7 @@ func TestCopyTruncate(t *testing.T) {
 		r.wantsNoMore(quiet, "1", "2", "3")
 		r.copyTruncate("app.log", "app.log.1")
 		r.write(
-			"app.log",
-			"4 is longer than what was there before, so that the size does not tell\n",
+			"app.log", "4 is longer than what was there before, so that the size does not tell\n",
 		)
 		want := []string{
 			"1",
@@ -158,8 +157,7 @@ func TestCopyNoticedAfterTheTruncation(t *testing.T) {
 		r.copyTruncate("app.log", fmt.Sprintf("app.log.%d", n+1))
 		r.write("app.log", fmt.Sprintf("%d since\n", n))
 		want = append(
-			want,
-			fmt.Sprintf("%d not read before the copy was made", n),
+			want, fmt.Sprintf("%d not read before the copy was made", n),
 			fmt.Sprintf("%d since", n),
 		)
 		r.wants(want...)

@@ -109,11 +109,7 @@ func TestACompressedFileThatIsNeverCompleteHoldsNothingUp(t *testing.T) {
 						func() bool { return len(r.sink.Values()) >= 21 },
 					)
 				}
-				if said := log.lines(
-					"keeps being written",
-					r.path("app.log.1.gz"),
-					"do=",
-				); len(
+				if said := log.lines("keeps being written", r.path("app.log.1.gz"), "do="); len(
 					said,
 				) != 1 {
 					t.Errorf("said %q", said)

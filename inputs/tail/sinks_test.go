@@ -72,10 +72,7 @@ type tallySink struct {
 }
 
 func (s *tallySink) Append(
-	_ context.Context,
-	b *record.Batch,
-	_ []inputs.Position,
-	done func(error),
+	_ context.Context, b *record.Batch, _ []inputs.Position, done func(error),
 ) error {
 	defer done(nil)
 	if b == nil {

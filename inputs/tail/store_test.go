@@ -18,10 +18,7 @@ type stalledSink struct {
 }
 
 func (s *stalledSink) Append(
-	ctx context.Context,
-	b *record.Batch,
-	pos []inputs.Position,
-	done func(error),
+	ctx context.Context, b *record.Batch, pos []inputs.Position, done func(error),
 ) error {
 	if b == nil {
 		return s.MemSink.Append(ctx, nil, pos, done)

@@ -114,8 +114,7 @@ func (m *manager) closeIdle(now time.Time) {
 	}
 	slices.SortFunc(idle, func(a, b *file) int {
 		return cmp.Or(
-			cmp.Compare(a.m.pending, b.m.pending),
-			a.m.grown.Compare(b.m.grown),
+			cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown),
 			cmp.Compare(a.m.seq, b.m.seq),
 		)
 	})

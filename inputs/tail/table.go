@@ -146,13 +146,8 @@ func (m *manager) watchDirs() {
 // fallBack turns to polling.
 func (m *manager) fallBack(err error) {
 	m.log.Warn(
-		"inotify is not to be had; files are polled instead",
-		"every",
-		m.cfg.PollInterval.String(),
-		"error",
-		err,
-		"do",
-		watchAdvice(err),
+		"inotify is not to be had; files are polled instead", "every", m.cfg.PollInterval.String(),
+		"error", err, "do", watchAdvice(err),
 	)
 	m.run.tail.counts.polling.Set(1)
 	if m.watch != nil {

@@ -84,8 +84,7 @@ func (t *tagger) bind(p template.Part) (template.Appender[*pathMatch], error) {
 			names = append(
 				names,
 				slices.DeleteFunc(
-					t.pattern.SubexpNames(),
-					func(s string) bool { return s == "" },
+					t.pattern.SubexpNames(), func(s string) bool { return s == "" },
 				)...)
 		}
 		return nil, fmt.Errorf("unknown name; known are %s", strings.Join(names, ", "))

@@ -126,9 +126,7 @@ func asNobody(t *testing.T, dir string) {
 	}
 	const nobody = 65534
 	if err := errors.Join(
-		os.Chown(filepath.Dir(dir), nobody, -1),
-		os.Chown(dir, nobody, -1),
-		syscall.Seteuid(nobody),
+		os.Chown(filepath.Dir(dir), nobody, -1), os.Chown(dir, nobody, -1), syscall.Seteuid(nobody),
 	); err != nil {
 		t.Fatal(err)
 	}

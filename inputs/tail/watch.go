@@ -46,10 +46,7 @@ const gatherFor = 10 * time.Millisecond
 
 // newWatcher starts a watcher over what open opens; ctx ends it.
 func newWatcher(
-	ctx context.Context,
-	open func() (notifier, error),
-	budget time.Duration,
-	read *atomic.Int64,
+	ctx context.Context, open func() (notifier, error), budget time.Duration, read *atomic.Int64,
 ) (*watcher, error) {
 	n, err := open()
 	if err != nil {

@@ -76,8 +76,7 @@ func (n *inotify) open(q *inotifyQueue) (err error) {
 		return os.NewSyscallError("inotify_init1", err)
 	}
 	return os.NewSyscallError(
-		"epoll_ctl",
-		unix.EpollCtl(n.fd, unix.EPOLL_CTL_ADD, q.fd, q.interest()),
+		"epoll_ctl", unix.EpollCtl(n.fd, unix.EPOLL_CTL_ADD, q.fd, q.interest()),
 	)
 }
 
@@ -173,10 +172,7 @@ func (n *inotify) take(c *changes) {
 	n.read(&n.others, c)
 	n.read(&n.writes, c)
 	if err := unix.EpollCtl(
-		n.fd,
-		unix.EPOLL_CTL_MOD,
-		n.writes.fd,
-		n.writes.interest(),
+		n.fd, unix.EPOLL_CTL_MOD, n.writes.fd, n.writes.interest(),
 	); err != nil {
 		c.missed = true // nothing more would be told: at least this is
 	}

@@ -85,10 +85,7 @@ func TestWritesWithinTheBudgetAreOneWakeUp(t *testing.T) {
 	}
 	if len(c.written) != len(files) || len(c.touched) != 0 || c.missed {
 		t.Errorf(
-			"%d files written, %d touched, missed: %v",
-			len(c.written),
-			len(c.touched),
-			c.missed,
+			"%d files written, %d touched, missed: %v", len(c.written), len(c.touched), c.missed,
 		)
 	}
 	select {

@@ -239,12 +239,8 @@ func (w *worker) giveWay(f *file) {
 		files := w.run.tail.files
 		w.run.tail.log.Warn(
 			"more files than may be open at a time: they are closed between reads",
-			"open",
-			files.Most(),
-			"limit",
-			files.Limit(),
-			"do",
-			"raise the limit of open files (LimitNOFILE, ulimit -n)",
+			"open", files.Most(), "limit", files.Limit(),
+			"do", "raise the limit of open files (LimitNOFILE, ulimit -n)",
 		)
 	})
 }
@@ -263,11 +259,7 @@ func (w *worker) close(f *file) { w.run.closeFile(f) }
 
 // readFrom fills b with what src holds from the file's offset on and frames it.
 func (w *worker) readFrom(
-	f *file,
-	src io.ReaderAt,
-	b *block,
-	fr *framed,
-	cmd command,
+	f *file, src io.ReaderAt, b *block, fr *framed, cmd command,
 ) (eof bool, err error) {
 	r := &f.r
 	// A long last line that grows slowly is not read again and again.
@@ -334,11 +326,7 @@ func (w *worker) readFrom(
 		flush := eof && r.finish
 		still := eof && cmd&(cmdFlush|cmdFlushLine) != 0 && r.off+int64(n) == r.seen
 		*fr = w.framer.frame(
-			b,
-			r,
-			!eof && err == nil,
-			flush || still,
-			flush || still && cmd&cmdFlushLine != 0,
+			b, r, !eof && err == nil, flush || still, flush || still && cmd&cmdFlushLine != 0,
 		)
 		if !fr.grow {
 			break
@@ -382,10 +370,8 @@ func (w *worker) watchCR(f *file, b []byte) {
 	w.run.tail.counts.crOnly.Inc()
 	w.run.tail.log.Warn(
 		"a file has carriage returns and no line end so far: nothing of it is delivered before one comes, or it is cut at max_line_size",
-		"path",
-		f.where(),
-		"do",
-		`set line_end = "cr" in an input of its own if carriage returns end its lines`,
+		"path", f.where(),
+		"do", `set line_end = "cr" in an input of its own if carriage returns end its lines`,
 	)
 }
 

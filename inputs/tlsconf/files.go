@@ -58,9 +58,7 @@ func (w *watched[T]) get() T {
 		value, err := w.load()
 		if err != nil {
 			w.log.Warn(
-				"changed TLS files cannot be used; the previous ones stay in use",
-				"error",
-				err,
+				"changed TLS files cannot be used; the previous ones stay in use", "error", err,
 			)
 			break
 		}

@@ -82,9 +82,7 @@ func (a *authority) issue(t *testing.T, dir, name, host string) (certFile, keyFi
 func writePEM(t *testing.T, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(
-		path,
-		pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
-		0o600,
+		path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +90,7 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 
 // handshake connects the two configs and returns the name each side saw, or the first error.
 func handshake(
-	t *testing.T,
-	client, server *tls.Config,
+	t *testing.T, client, server *tls.Config,
 ) (serverName, clientName string, err error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -177,17 +174,12 @@ func TestMutualTLSAndReload(t *testing.T) {
 		t.Fatal("a client without a certificate was let in")
 	}
 	wrongName, err := NewClient(
-		Client{CAFile: cc.CAFile, CertFile: ccert, KeyFile: ckey, ServerName: "other"},
-		log,
+		Client{CAFile: cc.CAFile, CertFile: ccert, KeyFile: ckey, ServerName: "other"}, log,
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := handshake(
-		t,
-		wrongName,
-		server,
-	); err == nil ||
+	if _, _, err := handshake(t, wrongName, server); err == nil ||
 		!strings.Contains(err.Error(), "other") {
 		t.Fatalf("wrong name: %v", err)
 	}

@@ -273,8 +273,7 @@ func take(name string) error {
 			return err
 		}
 		to = filepath.Join(
-			filepath.Dir(name),
-			fmt.Sprintf("%s%s-%d%s", TakenPrefix, base, i, deadLetterSuffix),
+			filepath.Dir(name), fmt.Sprintf("%s%s-%d%s", TakenPrefix, base, i, deadLetterSuffix),
 		)
 	}
 	return errors.Join(os.Rename(name, to), syncDir(filepath.Dir(name)))

@@ -43,15 +43,13 @@ func (d another) Bury(ctx context.Context, letters []outputs.Letter) error {
 			)
 			if l.Topic != "" {
 				r.Headers = append(
-					r.Headers,
-					record.Header{Key: outputs.HeaderTopic, Value: []byte(l.Topic)},
+					r.Headers, record.Header{Key: outputs.HeaderTopic, Value: []byte(l.Topic)},
 				)
 			}
 			recs[i] = r
 		}
 		if err := d.deliver(
-			ctx,
-			record.FromRecords(letters[0].Tag, letters[0].Origin, recs),
+			ctx, record.FromRecords(letters[0].Tag, letters[0].Origin, recs),
 		); err != nil {
 			return err
 		}

@@ -24,10 +24,7 @@ type Store struct {
 func NewStore(store spool.Store, env outputs.Env) *Store {
 	return &Store{
 		store: store,
-		base: recordline.AgentBase(
-			"dead-letter",
-			env.Agent,
-		) + recordline.EscapeSegment(
+		base: recordline.AgentBase("dead-letter", env.Agent) + recordline.EscapeSegment(
 			env.Name,
 		) + "/",
 	}
@@ -47,17 +44,10 @@ func (d *Store) Bury(ctx context.Context, letters []outputs.Letter) error {
 	}
 	// The name is new for each burial and each run of the agent: nothing is overwritten.
 	key := fmt.Sprintf(
-		"%s%020d-%d%s",
-		d.base,
-		time.Now().UnixNano(),
-		d.seq.Add(1),
-		recordline.ObjectSuffix,
+		"%s%020d-%d%s", d.base, time.Now().UnixNano(), d.seq.Add(1), recordline.ObjectSuffix,
 	)
 	err = d.store.Put(
-		ctx,
-		key,
-		bytes.NewReader(data),
-		int64(len(data)),
+		ctx, key, bytes.NewReader(data), int64(len(data)),
 		recordline.ObjectOptions(digest, w.Records),
 	)
 	if err != nil {

@@ -68,11 +68,8 @@ func TestAheadOfRecordsThatShareAPosition(t *testing.T) {
 		a.addBut(whole, rest)
 		if a.Has(5) || !a.Has(4) || a.Has(6) == (rest.End == 7) {
 			t.Errorf(
-				"%v are left, and the destination has 4: %v, 5: %v, 6: %v",
-				positions(rest),
-				a.Has(4),
-				a.Has(5),
-				a.Has(6),
+				"%v are left, and the destination has 4: %v, 5: %v, 6: %v", positions(rest),
+				a.Has(4), a.Has(5), a.Has(6),
 			)
 		}
 	}

@@ -11,9 +11,7 @@ import (
 // DeadLetterFunc adapts d to what inputs are lent: it tries until the letters are durable or ctx
 // ends.
 func DeadLetterFunc(
-	d outputs.DeadLetter,
-	env outputs.Env,
-	wait outputs.Retry,
+	d outputs.DeadLetter, env outputs.Env, wait outputs.Retry,
 ) func(ctx context.Context, b *record.Batch, reason string) error {
 	t := NewDeadLetterLog(env)
 	return func(ctx context.Context, b *record.Batch, reason string) error {
@@ -30,10 +28,7 @@ func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
 }
 
 func bury(
-	ctx context.Context,
-	d outputs.DeadLetter,
-	letters []outputs.Letter,
-	wait outputs.Retry,
+	ctx context.Context, d outputs.DeadLetter, letters []outputs.Letter, wait outputs.Retry,
 	t *retry.FailureLog,
 ) error {
 	back := retry.Backoff{Retry: wait}

@@ -35,10 +35,7 @@ type Ledger struct {
 
 func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
 	l := &Ledger{log: log, retry: wait, turn: make(chan struct{}, 1), failing: retry.FailureLog{
-		Log: env.Log.With(
-			"log",
-			log.Name(),
-		),
+		Log:  env.Log.With("log", log.Name()),
 		What: "committing the position",
 		Do:   "check the disk of the data directory, or the brokers that hold the consumer group",
 	}}

@@ -98,9 +98,7 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 // Deliver sends b until every record has been taken or buried. It fails only with ctx's error, and
 // returns what was not taken then. h may be nil.
 func (s *Sender) Deliver(
-	ctx context.Context,
-	b *record.Batch,
-	h *Health,
+	ctx context.Context, b *record.Batch, h *Health,
 ) (rest *record.Batch, err error) {
 	back := retry.Backoff{Retry: s.Config.Retry}
 	begin := time.Now()
@@ -145,15 +143,9 @@ func (s *Sender) buryAll(ctx context.Context, letters []outputs.Letter, h *Healt
 	s.Dead.Add(int64(len(letters)))
 	if n := s.refusals.Due(len(letters), time.Now()); n > 0 {
 		s.log.Warn(
-			"the destination refuses records for good; they are in the dead letter",
-			"records",
-			n,
-			"reason",
-			letters[0].Reason,
-			"origin",
-			letters[0].Origin,
-			"do",
-			"mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter",
+			"the destination refuses records for good; they are in the dead letter", "records", n,
+			"reason", letters[0].Reason, "origin", letters[0].Origin,
+			"do", "mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter",
 		)
 	}
 	return nil

@@ -48,8 +48,7 @@ var ErrAborted = errors.New("a transaction was given up; what it held is sent ag
 // Settle brings the session to a known state. While something waits to be delivered, the
 // destination counts as stalled.
 func (x *TxnDelivery) Settle(
-	ctx context.Context,
-	waiting func() bool,
+	ctx context.Context, waiting func() bool,
 ) (outputs.Position, bool, error) {
 	if err := x.AwaitStragglers(ctx); err != nil {
 		return outputs.Position{}, false, err

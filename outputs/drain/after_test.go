@@ -47,10 +47,7 @@ func TestFailoverBeginsAfterAfter(t *testing.T) {
 				r.c.Failover.After = after
 				var err error
 				r.d, err = drain.NewAsyncOutput(
-					&deaf{},
-					r.c,
-					r.f.env,
-					drain.Targets{DeadLetter: r.dead, Overflow: r.store},
+					&deaf{}, r.c, r.f.env, drain.Targets{DeadLetter: r.dead, Overflow: r.store},
 				)
 				if err != nil {
 					t.Fatal(err)

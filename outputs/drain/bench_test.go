@@ -39,10 +39,7 @@ type nothing struct{}
 func (nothing) Write(context.Context, *record.Batch) error              { return nil }
 func (nothing) Start(_ context.Context, _ *record.Batch, f func(error)) { f(nil) }
 
-func (nothing) Bury(
-	context.Context,
-	[]outputs.Letter,
-) error {
+func (nothing) Bury(context.Context, []outputs.Letter) error {
 	return errors.New("nothing is refused")
 }
 func (nothing) Close() error { return nil }
@@ -61,17 +58,11 @@ func BenchmarkDrainLoop(b *testing.B) {
 			var err error
 			if async {
 				d, err = NewAsyncOutput(
-					nothing{},
-					outputs.DefaultCommon(),
-					env,
-					Targets{DeadLetter: nothing{}},
+					nothing{}, outputs.DefaultCommon(), env, Targets{DeadLetter: nothing{}},
 				)
 			} else {
 				d, err = NewOutput(
-					nothing{},
-					outputs.DefaultCommon(),
-					env,
-					Targets{DeadLetter: nothing{}},
+					nothing{}, outputs.DefaultCommon(), env, Targets{DeadLetter: nothing{}},
 				)
 			}
 			if err != nil {

@@ -125,8 +125,7 @@ func TestDeadLetterDirShared(t *testing.T) {
 			defer d.Close()
 			for i := range 50 {
 				if err := d.Bury(
-					t.Context(),
-					[]outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))},
+					t.Context(), []outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))},
 				); err != nil {
 					t.Error(err)
 					return
@@ -183,11 +182,7 @@ func TestDeadLetterTo(t *testing.T) {
 		log.Seal()
 		target := outputtest.NewDest()
 		to := wrap(
-			t,
-			newFixture(t, "output.test.dead"),
-			target,
-			true,
-			quick(),
+			t, newFixture(t, "output.test.dead"), target, true, quick(),
 			drain.Targets{DeadLetter: &memDead{}},
 		)
 		dest := outputtest.NewDest()
@@ -198,11 +193,7 @@ func TestDeadLetterTo(t *testing.T) {
 			return nil
 		})
 		d := wrap(
-			t,
-			newFixture(t, "output.test.a"),
-			dest,
-			false,
-			quick(),
+			t, newFixture(t, "output.test.a"), dest, false, quick(),
 			drain.Targets{DeadLetter: deadletter.To(to)},
 		)
 		if err := d.Drain(t.Context(), log.Owner()); err != nil {
@@ -262,10 +253,7 @@ func TestReplayDeadLetters(t *testing.T) {
 		replay := func() (replay.Summary, error) {
 			if stored {
 				return replay.FromStore(
-					t.Context(),
-					store,
-					replay.Prefix("dead-letter", "web-1"),
-					opts,
+					t.Context(), store, replay.Prefix("dead-letter", "web-1"), opts,
 				)
 			}
 			return replay.FromFiles(t.Context(), dir, opts)
@@ -339,19 +327,14 @@ func TestReplayOfALostHostIsExclusive(t *testing.T) {
 		run := func(ctx context.Context, holder string, wait bool) (replay.Summary, error) {
 			f := newFixture(t, "output.test.a")
 			d, err := drain.NewOutput(
-				r.dest.Writer(),
-				quick(),
-				f.env,
-				drain.Targets{DeadLetter: r.dead},
+				r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead},
 			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer d.Close()
 			return replay.FromStore(
-				ctx,
-				r.store,
-				replay.Prefix("overflow", "web-1"),
+				ctx, r.store, replay.Prefix("overflow", "web-1"),
 				replay.Options{To: d, Log: f.env.Log, Holder: holder, Wait: wait, Dir: t.TempDir()},
 			)
 		}
@@ -404,10 +387,7 @@ func TestAgentAndReplayExcludeEachOther(t *testing.T) {
 		r.dest.SetLatency(func() time.Duration { return 300 * time.Millisecond })
 		f := newFixture(t, "output.test.a")
 		d, err := drain.NewOutput(
-			r.dest.Writer(),
-			quick(),
-			f.env,
-			drain.Targets{DeadLetter: r.dead},
+			r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead},
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -415,9 +395,7 @@ func TestAgentAndReplayExcludeEachOther(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			_, err := replay.FromStore(
-				t.Context(),
-				r.store,
-				replay.Prefix("overflow", "web-1"),
+				t.Context(), r.store, replay.Prefix("overflow", "web-1"),
 				replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
 			)
 			done <- err
@@ -445,8 +423,7 @@ func (tooWide) Reason() string { return "too_wide" }
 func TestRefusalsAreToldAbout(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		f, dest, log, dead := newFixture(
-			t,
-			"output.test.a",
+			t, "output.test.a",
 		), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		), &memDead{}
@@ -480,8 +457,7 @@ func TestRefusalsAreToldAbout(t *testing.T) {
 		}
 		out := f.logs.String()
 		if n := strings.Count(
-			out,
-			"dead letter",
+			out, "dead letter",
 		); n != 1 || !strings.Contains(out, "penstock replay --output output.test.a --dead-letter") ||
 			!strings.Contains(out, "no room for it") {
 			t.Errorf("logged %d times:\n%s", n, out)

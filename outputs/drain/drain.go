@@ -79,9 +79,7 @@ func (r *drain) deliver(ctx context.Context) error {
 	_, text := r.ledger.State()
 	if n, err := overflow.ParseNote(text); err == nil && n.Stored() {
 		overflow.LogStranded(
-			r.out.to.Env.Log.With("log", r.log.Name()),
-			n,
-			"the output has no failover block",
+			r.out.to.Env.Log.With("log", r.log.Name()), n, "the output has no failover block",
 		)
 	}
 	err := r.Fly(ctx, r.out.to.Send, nil)

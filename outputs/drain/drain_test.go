@@ -20,11 +20,7 @@ import (
 
 // wrap makes a Drainer around dest, sync or async.
 func wrap(
-	t testing.TB,
-	f *fixture,
-	dest *outputtest.Dest,
-	async bool,
-	c outputs.Common,
+	t testing.TB, f *fixture, dest *outputtest.Dest, async bool, c outputs.Common,
 	targets drain.Targets,
 ) *drain.Drainer {
 	t.Helper()
@@ -128,8 +124,7 @@ func TestDrainUnderRandomFaults(t *testing.T) {
 					log.Seal()
 				}
 				ctx, cancel := context.WithTimeout(
-					t.Context(),
-					time.Duration(rng.IntN(300))*time.Millisecond,
+					t.Context(), time.Duration(rng.IntN(300))*time.Millisecond,
 				)
 				if restarts >= 3 {
 					ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
@@ -161,10 +156,7 @@ func TestDrainUnderRandomFaults(t *testing.T) {
 
 func TestDrainRepeatsNothingWithoutFaults(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(
-			t,
-			"output.test.a",
-		), outputtest.NewDest(), outputtest.NewMemLog(
+		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
 		g := newGen(seeded(t))
@@ -199,8 +191,7 @@ func TestCommitsAreCoalesced(t *testing.T) {
 	for _, partitioned := range []bool{false, true} {
 		both(t, func(t *testing.T, async bool) {
 			f, dest, log := newFixture(
-				t,
-				"output.test.a",
+				t, "output.test.a",
 			), outputtest.NewDest(), outputtest.NewMemLog(
 				"log",
 			)
@@ -243,10 +234,7 @@ func TestCommitsAreCoalesced(t *testing.T) {
 // otel-contrib#44469.
 func TestWindowBoundsMemory(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(
-			t,
-			"output.test.a",
-		), outputtest.NewDest(), outputtest.NewMemLog(
+		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
 		g := newGen(seeded(t))
@@ -273,10 +261,7 @@ func TestWindowBoundsMemory(t *testing.T) {
 
 func TestFencedLogEndsTheDrain(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		f, dest, log := newFixture(
-			t,
-			"output.test.a",
-		), outputtest.NewDest(), outputtest.NewMemLog(
+		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
 		g := newGen(seeded(t))
@@ -298,8 +283,7 @@ func TestFencedLogEndsTheDrain(t *testing.T) {
 func TestDeadLetterThatFailsHoldsTheLog(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		f, dest, log, dead := newFixture(
-			t,
-			"output.test.a",
+			t, "output.test.a",
 		), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		), &memDead{

@@ -39,20 +39,13 @@ func NewOutput(w outputs.Writer, c outputs.Common, env outputs.Env, t Targets) (
 
 // NewAsyncOutput wraps w, which the Drainer owns from then on.
 func NewAsyncOutput(
-	w outputs.AsyncWriter,
-	c outputs.Common,
-	env outputs.Env,
-	t Targets,
+	w outputs.AsyncWriter, c outputs.Common, env outputs.Env, t Targets,
 ) (*Drainer, error) {
 	return newDrainer(&deliver.Sender{Async: w, Closer: w}, w, c, env, t)
 }
 
 func newDrainer(
-	s *deliver.Sender,
-	w any,
-	c outputs.Common,
-	env outputs.Env,
-	t Targets,
+	s *deliver.Sender, w any, c outputs.Common, env outputs.Env, t Targets,
 ) (*Drainer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -62,8 +55,7 @@ func newDrainer(
 		return nil, errors.New("dead_letter: no target")
 	case c.Failover != nil && (t.Overflow == nil) == (t.Standby == nil):
 		return nil, fmt.Errorf(
-			"failover.to: %s is neither an object store nor a streaming output",
-			c.Failover.To,
+			"failover.to: %s is neither an object store nor a streaming output", c.Failover.To,
 		)
 	case t.Standby != nil && t.Standby.to.Env.Name == env.Name:
 		return nil, fmt.Errorf("failover.to: %s cannot stand by for itself", c.Failover.To)

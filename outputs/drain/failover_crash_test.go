@@ -78,11 +78,7 @@ type mortalStore struct {
 }
 
 func (m mortalStore) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	return m.l.do("put "+key, func() error { return m.Store.Put(ctx, key, r, size, opts) })
 }
@@ -92,8 +88,7 @@ func (m mortalStore) Delete(ctx context.Context, key string) error {
 }
 
 func (m mortalStore) Get(
-	ctx context.Context,
-	key string,
+	ctx context.Context, key string,
 ) (r io.ReadCloser, o spool.Object, err error) {
 	err = m.l.do("get "+key, func() error {
 		r, o, err = m.Store.Get(ctx, key)
@@ -137,10 +132,7 @@ func outage(t *testing.T, seed uint64, order string, l *life) (r *rig, repeats i
 		f := newFixture(t, "output.test.a")
 		w := mortalWriter{r.dest.Writer(), r.dest, l}
 		d, err := drain.NewOutput(
-			w,
-			r.c,
-			f.env,
-			drain.Targets{DeadLetter: r.dead, Overflow: mortalStore{r.store, l}},
+			w, r.c, f.env, drain.Targets{DeadLetter: r.dead, Overflow: mortalStore{r.store, l}},
 		)
 		if err != nil {
 			t.Fatal(err)

@@ -60,10 +60,7 @@ func TestFailoverModel(t *testing.T) {
 					d, err = drain.NewAsyncOutput(r.dest.AsyncWriter(32), r.c, f.env, targets)
 				} else {
 					d, err = drain.NewOutput(
-						mortalWriter{r.dest.Writer(), r.dest, l},
-						r.c,
-						f.env,
-						targets,
+						mortalWriter{r.dest.Writer(), r.dest, l}, r.c, f.env, targets,
 					)
 				}
 				if err != nil {

@@ -176,8 +176,7 @@ func TestFailoverRoundTrip(t *testing.T) {
 			t.Fatalf("metric says %d objects, %d wait", got, len(r.waiting()))
 		}
 		if got := r.f.metric(
-			t,
-			"penstock_overflow_oldest_timestamp_seconds",
+			t, "penstock_overflow_oldest_timestamp_seconds",
 		); got != 1_700_000_000 {
 			t.Fatalf("metric says that the oldest record is of %f", got)
 		}
@@ -275,10 +274,7 @@ func TestFlappingMovesNothing_OtelContrib36587(t *testing.T) {
 			r.dest.SetDown(true)
 			r.feed(5 * time.Second)
 		}
-		if n := r.f.metric(
-			t,
-			"penstock_failover_switches_total",
-		); n != 1 ||
+		if n := r.f.metric(t, "penstock_failover_switches_total"); n != 1 ||
 			r.state() != overflow.StateOverflow {
 			t.Fatalf("%v switches, state %s", n, r.state())
 		}
@@ -342,8 +338,7 @@ func TestStoreDownDuringOutage(t *testing.T) {
 		r.feed(2 * time.Minute)
 		if r.dest.Count() < len(r.g.sent)*9/10 {
 			t.Fatalf(
-				"%d of %d delivered: a dead store holds up a healthy destination",
-				r.dest.Count(),
+				"%d of %d delivered: a dead store holds up a healthy destination", r.dest.Count(),
 				len(r.g.sent),
 			)
 		}
@@ -495,10 +490,7 @@ func TestNewestFirst(t *testing.T) {
 		}
 		if !delivered || r.dest.Count() >= old {
 			t.Fatalf(
-				"fresh record delivered: %v, %d of %d old ones",
-				delivered,
-				r.dest.Count(),
-				old,
+				"fresh record delivered: %v, %d of %d old ones", delivered, r.dest.Count(), old,
 			)
 		}
 		r.dest.SetLatency(nil)
@@ -609,8 +601,7 @@ func objectsOfAnEarlierLife(t *testing.T, meta bool, second string) {
 		r.start()
 		time.Sleep(time.Second)
 		if got := r.f.metric(
-			t,
-			"penstock_overflow_oldest_timestamp_seconds",
+			t, "penstock_overflow_oldest_timestamp_seconds",
 		); got != 1_700_000_000 {
 			t.Fatalf("metric says that the oldest record is of %f", got)
 		}
@@ -646,9 +637,7 @@ func TestObjectIsReadable(t *testing.T) {
 		var b record.Builder
 		b.Reset("app", "/var/log/app.log", 0)
 		b.Append(
-			1_767_323_045_000_000_006,
-			[]byte("k"),
-			[]byte("the \"line\"\x00"),
+			1_767_323_045_000_000_006, []byte("k"), []byte("the \"line\"\x00"),
 			[]record.Header{{Key: "h", Value: []byte{0xff}}, {Key: "n"}},
 		)
 		b.Append(0, nil, nil, nil)

@@ -240,9 +240,7 @@ func TestAttemptsNeverEnd_Beats37276(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if pos, _ := p.log.Committed(); pos != p.log.End() {
 			t.Fatalf(
-				"committed %d of %d two seconds after the destination came back",
-				pos,
-				p.log.End(),
+				"committed %d of %d two seconds after the destination came back", pos, p.log.End(),
 			)
 		}
 		p.finish(t)

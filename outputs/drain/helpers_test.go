@@ -137,9 +137,7 @@ func (g *gen) batch(origins, maxRecords int) *record.Batch {
 		v := fmt.Sprintf("%s %d", origin, n)
 		g.sent = append(g.sent, v)
 		b.Append(
-			1_700_000_000_000_000_000+int64(n),
-			[]byte(origin),
-			[]byte(v),
+			1_700_000_000_000_000_000+int64(n), []byte(origin), []byte(v),
 			[]record.Header{{Key: "h", Value: []byte("x")}},
 		)
 	}
@@ -155,11 +153,7 @@ func (g *gen) fill(l *outputtest.MemLog, batches, origins, maxRecords int) {
 // checkDelivered checks that every value sent arrived or was buried, that first arrivals per origin
 // are in order, and returns the number of repeats. ordered false skips the order.
 func checkDelivered(
-	t testing.TB,
-	sent []string,
-	got []outputtest.Received,
-	buried []outputs.Letter,
-	ordered bool,
+	t testing.TB, sent []string, got []outputtest.Received, buried []outputs.Letter, ordered bool,
 ) (repeats int) {
 	t.Helper()
 	seen := map[string]int{}
@@ -178,11 +172,7 @@ func checkDelivered(
 		}
 		if p, ok := last[origin]; ordered && ok && n < p {
 			t.Fatalf(
-				"%s: %d arrived for the first time after %d (arrival %d of %d)",
-				origin,
-				n,
-				p,
-				i,
+				"%s: %d arrived for the first time after %d (arrival %d of %d)", origin, n, p, i,
 				len(got),
 			)
 		}

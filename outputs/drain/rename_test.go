@@ -28,9 +28,7 @@ func TestRenamedDuringAnOutage(t *testing.T) {
 		r.feed(2 * time.Minute)
 		if now := len(r.waiting()); now <= before || len(r.store.Keys("overflow/web-2/")) > 0 {
 			t.Fatalf(
-				"%d objects were under the old name, now %d; under the new: %q",
-				before,
-				now,
+				"%d objects were under the old name, now %d; under the new: %q", before, now,
 				r.store.Keys("overflow/web-2/"),
 			)
 		}

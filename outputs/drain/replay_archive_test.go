@@ -31,12 +31,7 @@ func (w *topicsWriter) Write(_ context.Context, b *record.Batch) error {
 		w.lines = append(
 			w.lines,
 			fmt.Sprintf(
-				"%s %s %s: %s %s %s",
-				b.Topic,
-				b.Tag,
-				b.Origin,
-				r.Key,
-				r.Value,
+				"%s %s %s: %s %s %s", b.Topic, b.Tag, b.Origin, r.Key, r.Value,
 				r.When().Format("15:04:05"),
 			),
 		)
@@ -108,9 +103,7 @@ func TestReplayArchive(t *testing.T) {
 		}
 		if keep {
 			still = slices.Insert(
-				still,
-				1,
-				"_dead/.penstock/replayed/a/a-1_0-9.ndjson",
+				still, 1, "_dead/.penstock/replayed/a/a-1_0-9.ndjson",
 				"_dead/.penstock/replayed/app/x_0-3.ndjson",
 			)
 		}
@@ -130,9 +123,7 @@ func TestReplayArchiveByTheBeginningOfNames(t *testing.T) {
 	store.Set("lake/dead-a/1", []byte(deadLetterA1))
 	store.Set("lake/a/1", []byte(deadLetterB))
 	sum, err := replay.FromArchive(
-		t.Context(),
-		store,
-		"lake/dead-",
+		t.Context(), store, "lake/dead-",
 		replay.Options{To: d, Log: f.env.Log, Keep: true, Dir: t.TempDir()},
 	)
 	if err != nil || sum.Records != 1 || len(sum.Skipped) > 0 {

@@ -54,10 +54,7 @@ func TestFlightsWaitForWritesThatWereGivenUp(t *testing.T) {
 				r.c.Failover.After, r.c.Failover.Recover = 2*time.Second, 5*time.Second
 				w := &deafWriter{Writer: r.dest.Writer(), Prober: r.dest}
 				d, err := drain.NewOutput(
-					w,
-					r.c,
-					r.f.env,
-					drain.Targets{DeadLetter: r.dead, Overflow: r.store},
+					w, r.c, r.f.env, drain.Targets{DeadLetter: r.dead, Overflow: r.store},
 				)
 				if err != nil {
 					t.Fatal(err)

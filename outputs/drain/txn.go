@@ -273,22 +273,16 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	if e, ok := x.r.log.(record.Ender); ok && at > e.End() {
 		x.slog.Error(
 			"Kafka has more of this buffer than the buffer itself: the data directory is an older copy. All that it holds is delivered already; what is read from here on may be there too",
-			"buffer_ends",
-			e.End(),
-			"committed_in_kafka",
-			at,
-			"do",
-			"nothing if that copy was restored on purpose; otherwise see why the disk has lost what was written",
+			"buffer_ends", e.End(), "committed_in_kafka", at,
+			"do", "nothing if that copy was restored on purpose; otherwise see why the disk has lost what was written",
 		)
 		at, id = e.End(), ""
 	}
 	if found && !ours && p.Log != "" {
 		x.slog.Warn(
 			"Kafka holds a position of another buffer under this transactional id, such as one that was lost or deleted; this buffer is delivered from its own position",
-			"position",
-			at,
-			"do",
-			"nothing if this host's data directory was begun anew; if two agents have the same name, rename one",
+			"position", at,
+			"do", "nothing if this host's data directory was begun anew; if two agents have the same name, rename one",
 		)
 	}
 	if id == "" {
@@ -296,11 +290,8 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	}
 	if at > was {
 		x.slog.Info(
-			"going on from the position in Kafka, which is ahead of the buffer's",
-			"position",
-			at,
-			"buffer",
-			was,
+			"going on from the position in Kafka, which is ahead of the buffer's", "position", at,
+			"buffer", was,
 		)
 	}
 	has := int64(0)
@@ -315,8 +306,7 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	if forgot {
 		x.slog.Warn(
 			"too many outages while objects wait: some records may be replayed that the destination has",
-			"do",
-			"see why the overflow is not replayed",
+			"do", "see why the overflow is not replayed",
 		)
 	}
 	return at, err
@@ -327,10 +317,8 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 func (x *txnLog) stopped(ctx context.Context, err error) error {
 	x.slog.Error(
 		"this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
-		"error",
-		err,
-		"do",
-		"run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own",
+		"error", err,
+		"do", "run one of them only: stop the other and restart this one, or, if the data directory was copied, give this agent a name and an empty data_dir of its own",
 	)
 	x.Send.Failing.Ended(err)
 	if e, ok := x.r.log.(record.Ender); ok && x.r.log.SeekTo(e.End()) == nil {

@@ -93,10 +93,7 @@ func TestReplayDeletesOnlyWhatItDelivered(t *testing.T) {
 					}
 				}
 				d, err := drain.NewOutput(
-					r.dest.Writer(),
-					quick(),
-					f.env,
-					drain.Targets{DeadLetter: r.dead},
+					r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead},
 				)
 				if err != nil {
 					t.Fatal(err)
@@ -126,8 +123,7 @@ func TestReplayArchiveDeletesOnlyWhatItDelivered(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.SetWith(
-			"_dead/a/1",
-			[]byte(deadLetterA1+deadLetterA2),
+			"_dead/a/1", []byte(deadLetterA1+deadLetterA2),
 			map[string]string{"penstock-records": "2"},
 		)
 		store.SetWith("_dead/a/2", []byte(deadLetterA1), map[string]string{"penstock-records": "2"})
@@ -141,10 +137,7 @@ func TestReplayArchiveDeletesOnlyWhatItDelivered(t *testing.T) {
 			return outputtest.StoreWorks
 		})
 		sum, err := replay.FromArchive(
-			t.Context(),
-			store,
-			"_dead/",
-			replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
+			t.Context(), store, "_dead/", replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
 		)
 		if err != nil || sum.Records != 3 || sum.Damaged != 1 || len(sum.Skipped) > 0 {
 			t.Errorf("fault %v: %+v %v", fault, sum, err)
@@ -197,19 +190,14 @@ func TestObjectThatIsNotWhatItSaysIsKept(t *testing.T) {
 
 		f := newFixture(t, "output.test.a")
 		d, err := drain.NewOutput(
-			r.dest.Writer(),
-			quick(),
-			f.env,
-			drain.Targets{DeadLetter: r.dead},
+			r.dest.Writer(), quick(), f.env, drain.Targets{DeadLetter: r.dead},
 		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer d.Close()
 		sum, err := replay.FromStore(
-			t.Context(),
-			r.store,
-			replay.Prefix("overflow", "web-1"),
+			t.Context(), r.store, replay.Prefix("overflow", "web-1"),
 			replay.Options{To: d, Log: f.env.Log, Dir: t.TempDir()},
 		)
 		if err != nil || sum.Damaged != 5 {

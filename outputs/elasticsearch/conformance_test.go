@@ -42,8 +42,7 @@ func (h *harness) Received(testing.TB) (out []outputtest.Received) {
 	for _, line := range h.order {
 		index, doc, _ := strings.Cut(line, " ")
 		out = append(
-			out,
-			outputtest.Received{Tag: index, Record: record.Record{Value: valueOf(doc)}},
+			out, outputtest.Received{Tag: index, Record: record.Record{Value: valueOf(doc)}},
 		)
 	}
 	return out

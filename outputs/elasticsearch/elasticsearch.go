@@ -171,9 +171,7 @@ func (e *Elasticsearch) outcome(docs []doc, a *httpsend.Answer, d *delivery) err
 	}
 	if len(reply.Items) != len(docs) {
 		return fmt.Errorf(
-			"answer to a bulk request has %d items, want %d",
-			len(reply.Items),
-			len(docs),
+			"answer to a bulk request has %d items, want %d", len(reply.Items), len(docs),
 		)
 	}
 	for i, it := range reply.Items {
@@ -257,8 +255,7 @@ func (e *Elasticsearch) document(dst []byte, b *record.Batch, r *record.Record) 
 	if f := e.cfg.TagField; f != "" && !(object && has(value, f)) {
 		dst = append(
 			wire.AppendJSONString(
-				append(wire.AppendJSONString(dst, []byte(f)), ':'),
-				[]byte(b.Tag),
+				append(wire.AppendJSONString(dst, []byte(f)), ':'), []byte(b.Tag),
 			),
 			',',
 		)

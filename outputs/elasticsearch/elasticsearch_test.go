@@ -177,8 +177,7 @@ func TestDocuments(t *testing.T) {
 func TestIndexThatARecordLacks(t *testing.T) {
 	c := newCluster(t)
 	e := open(
-		t,
-		[]string{c.URL},
+		t, []string{c.URL},
 		func(cfg *Config) { cfg.Index = template.MustParse("logs-${field.app}") },
 	)
 	err := e.Write(context.Background(), batch(`{"a":1}`, `{"app":"X"}`, `{}`))
@@ -191,10 +190,7 @@ func TestIndexThatARecordLacks(t *testing.T) {
 	if len(c.order) != 1 || !strings.HasPrefix(c.order[0], "logs-x ") {
 		t.Fatal(c.order)
 	}
-	if err := e.Write(
-		context.Background(),
-		batch("text"),
-	); !errors.As(err, &partial) ||
+	if err := e.Write(context.Background(), batch("text")); !errors.As(err, &partial) ||
 		len(partial.Records) != 1 {
 		t.Fatal(err)
 	}
@@ -225,9 +221,7 @@ func TestItemsFailAlone(t *testing.T) {
 		return 0
 	}
 	err := open(
-		t,
-		[]string{c.URL},
-		nil,
+		t, []string{c.URL}, nil,
 	).Write(context.Background(), batch("0", "mapping", "2", "busy", "4"))
 	var p *outputs.PartialError
 	if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 1 || p.Records[1].Index != 3 ||

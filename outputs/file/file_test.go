@@ -52,8 +52,7 @@ func (h harness) Mend(t testing.TB) { h.point(t, filepath.Join(h.dir, "real")) }
 func (h harness) point(t testing.TB, to string) {
 	tmp := filepath.Join(h.dir, "link")
 	if err := errors.Join(
-		os.Symlink(to, tmp),
-		os.Rename(tmp, filepath.Join(h.dir, "sub")),
+		os.Symlink(to, tmp), os.Rename(tmp, filepath.Join(h.dir, "sub")),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -34,12 +34,8 @@ func (o *Output) rotate() error {
 		if err := o.tidy(); err != nil {
 			o.log.Warn(
 				"rotated files could not be tidied up; it is tried again after the next rotation",
-				"path",
-				o.cfg.Path,
-				"error",
-				err,
-				"do",
-				"check the directory's permissions and room",
+				"path", o.cfg.Path, "error", err,
+				"do", "check the directory's permissions and room",
 			)
 		}
 	})

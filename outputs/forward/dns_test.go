@@ -73,12 +73,10 @@ func TestNamesAreLookedUpAgain(t *testing.T) {
 	first, sink1, stop1 := peer(t, nil)
 	_, port, _ := net.SplitHostPort(first)
 	_, sink2, _ := peer(
-		t,
-		func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.2:"+port, false },
+		t, func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.2:"+port, false },
 	)
 	_, sink3, _ := peer(
-		t,
-		func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.3:"+port, false },
+		t, func(c *in.Config) { c.Listen, c.UDPHeartbeat = "127.0.0.3:"+port, false },
 	)
 	var address atomic.Value
 	var asked atomic.Int64
@@ -90,8 +88,7 @@ func TestNamesAreLookedUpAgain(t *testing.T) {
 	write := func() {
 		t.Helper()
 		if err := f.Write(
-			testCtx(t),
-			batch("t", "o", record.Record{Value: []byte(`{}`)}),
+			testCtx(t), batch("t", "o", record.Record{Value: []byte(`{}`)}),
 		); err != nil {
 			t.Fatal(err)
 		}

@@ -164,15 +164,8 @@ func (f *Forward) ill(s *server, err error) {
 
 func (f *Forward) lost(s *server, err error) {
 	f.env.Log.Warn(
-		"server is down; others take its share where there are any",
-		"server",
-		s.cfg.Name,
-		"address",
-		s.cfg.Address,
-		"error",
-		err,
-		"do",
-		advice(err),
+		"server is down; others take its share where there are any", "server", s.cfg.Name,
+		"address", s.cfg.Address, "error", err, "do", advice(err),
 	)
 	f.metrics.up.WithLabelValues(s.cfg.Name).Set(0)
 	f.balance.rebuild()

@@ -38,8 +38,7 @@ func testCtx(t *testing.T) context.Context {
 
 // peer is a penstock's forward input.
 func peer(
-	t *testing.T,
-	change func(*in.Config),
+	t *testing.T, change func(*in.Config),
 ) (addr string, sink *inputstest.MemSink, stop func()) {
 	t.Helper()
 	cfg := in.Default()
@@ -207,18 +206,12 @@ func TestWrongKeyAndOwnName(t *testing.T) {
 	)
 	cfg := config(addr)
 	cfg.SharedKey = "guess"
-	if err := open(
-		t,
-		cfg,
-	).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
+	if err := open(t, cfg).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
 		!strings.Contains(err.Error(), "shared_key mismatch") {
 		t.Fatal(err)
 	}
 	cfg.SharedKey, cfg.SelfHostname = "k", "relay-1"
-	if err := open(
-		t,
-		cfg,
-	).Probe(testCtx(t)); err == nil ||
+	if err := open(t, cfg).Probe(testCtx(t)); err == nil ||
 		!strings.Contains(err.Error(), "own name") {
 		t.Fatal(err)
 	}
@@ -358,8 +351,7 @@ func TestResendWithoutAck(t *testing.T) {
 			f := open(t, cfg)
 			for i := range 3 {
 				if err := f.Write(
-					testCtx(t),
-					batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+					testCtx(t), batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
 				); err != nil {
 					t.Fatal(err)
 				}
@@ -407,8 +399,7 @@ func TestWithoutAcksClosedConnectionsAreNotUsed(t *testing.T) {
 	f := open(t, cfg)
 	for i := range 5 {
 		if err := f.Write(
-			testCtx(t),
-			batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+			testCtx(t), batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -436,8 +427,7 @@ func TestServerDownStandbyAndRecovery(t *testing.T) {
 		t.Helper()
 		for i := range n {
 			if err := f.Write(
-				ctx,
-				batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
+				ctx, batch("t", "o", record.Record{Value: fmt.Append(nil, i)}),
 			); err != nil {
 				t.Fatal(err)
 			}
@@ -491,10 +481,7 @@ func TestAllDownIsRetryable(t *testing.T) {
 		}
 	}
 	_, sink, _ := peer(t, func(c *in.Config) { c.Listen = addr })
-	if err := f.Write(
-		testCtx(t),
-		batch("t", "o", sample...),
-	); err != nil ||
+	if err := f.Write(testCtx(t), batch("t", "o", sample...)); err != nil ||
 		len(sink.Records()) != len(sample) {
 		t.Fatal(err, len(sink.Records()))
 	}

@@ -19,10 +19,7 @@ import (
 // greeter is a server that shakes hands by the book but for what change makes of its words, and
 // then takes messages.
 func greeter(
-	t *testing.T,
-	hello wire.Hello,
-	answer func(ping wire.Ping) wire.Pong,
-	got chan<- []string,
+	t *testing.T, hello wire.Hello, answer func(ping wire.Ping) wire.Pong, got chan<- []string,
 ) *fluentd {
 	t.Helper()
 	return newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) {
@@ -120,10 +117,7 @@ func TestServerWithoutAWord(t *testing.T) {
 	srv := newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) { _, _ = io.Copy(io.Discard, nc) })
 	cfg := config(srv.ln.Addr().String())
 	cfg.SharedKey, cfg.ConnectTimeout = "k", 200*time.Millisecond
-	if err := open(
-		t,
-		cfg,
-	).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
+	if err := open(t, cfg).Write(testCtx(t), batch("t", "o", sample...)); err == nil ||
 		!strings.Contains(err.Error(), "connect_timeout") {
 		t.Error(err)
 	}
@@ -138,10 +132,7 @@ func TestServerThatStopsReading(t *testing.T) {
 	cfg := config(srv.ln.Addr().String())
 	cfg.SendTimeout = 200 * time.Millisecond
 	big := batch("t", "o", record.Record{Value: make([]byte, 32<<20)})
-	if err := open(
-		t,
-		cfg,
-	).Write(testCtx(t), big); err == nil ||
+	if err := open(t, cfg).Write(testCtx(t), big); err == nil ||
 		!strings.Contains(err.Error(), "send: timed out") {
 		t.Error(err)
 	}
@@ -157,8 +148,7 @@ func TestHandshakeWithFluentBit(t *testing.T) {
 	srv := newFluentd(t, func(_ *fluentd, nc net.Conn, _ int) {
 		// No keepalive, nonce and salt as str, and a salt though no user is asked for.
 		io.WriteString(
-			nc,
-			"\x92\xa4HELO\x82\xa5nonce\xb0"+string(nonce)+"\xa4auth\xb0"+string(auth),
+			nc, "\x92\xa4HELO\x82\xa5nonce\xb0"+string(nonce)+"\xa4auth\xb0"+string(auth),
 		)
 		buf := make([]byte, 1023)
 		n, err := nc.Read(buf) // once: what has not come then is an error

@@ -68,8 +68,7 @@ func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
 	// All that is done here may be done twice: puts overwrite or claim, deletes take a missing
 	// object for deleted.
 	c.SetRetry(
-		storage.WithPolicy(storage.RetryAlways),
-		storage.WithMaxAttempts(cfg.MaxAttempts),
+		storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(cfg.MaxAttempts),
 		storage.WithBackoff(backoff),
 	)
 	return c, base, nil

@@ -72,14 +72,8 @@ func (c *StoreConfig) Validate() error {
 	}
 	oneOf("storage_class", c.StorageClass, "STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
 	oneOf(
-		"predefined_acl",
-		c.PredefinedACL,
-		"authenticatedRead",
-		"bucketOwnerFullControl",
-		"bucketOwnerRead",
-		"private",
-		"projectPrivate",
-		"publicRead",
+		"predefined_acl", c.PredefinedACL, "authenticatedRead", "bucketOwnerFullControl",
+		"bucketOwnerRead", "private", "projectPrivate", "publicRead",
 	)
 	if c.KMSKey != "" && !strings.HasPrefix(c.KMSKey, "projects/") {
 		bad(

@@ -116,10 +116,8 @@ func TestErrorClasses(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(c.status)
 			fmt.Fprintf(
-				w,
-				`{"error":{"code":%d,"message":"m","errors":[{"reason":%q,"message":"m"}]}}`,
-				c.status,
-				c.reason,
+				w, `{"error":{"code":%d,"message":"m","errors":[{"reason":%q,"message":"m"}]}}`,
+				c.status, c.reason,
 			)
 		})
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{})
@@ -129,11 +127,7 @@ func TestErrorClasses(t *testing.T) {
 	}
 	none := open(t, testConfig("http://127.0.0.1:1"))
 	if err := none.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{},
+		t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{},
 	); err == nil ||
 		errors.Is(err, spool.ErrRefused) {
 		t.Errorf("no server: %v, want a retryable error", err)
@@ -145,16 +139,7 @@ func TestMissingBucketIsRefused(t *testing.T) {
 	cfg := testConfig(proxy.URL)
 	cfg.Bucket = "no-such-bucket"
 	s := open(t, cfg)
-	if err := s.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{},
-	); !errors.Is(
-		err,
-		spool.ErrRefused,
-	) {
+	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("put: %v, want ErrRefused", err)
 	}
 	for _, err := range s.List(t.Context(), "") {
@@ -215,8 +200,7 @@ func TestCredentials(t *testing.T) {
 				http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set("Content-Type", "application/json")
 					fmt.Fprint(
-						w,
-						`{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`,
+						w, `{"access_token":"tok-1","token_type":"Bearer","expires_in":3600}`,
 					)
 				}),
 			)
@@ -227,8 +211,7 @@ func TestCredentials(t *testing.T) {
 				fmt.Appendf(
 					nil,
 					`{"type":"service_account","client_email":"a@b","private_key_id":"1","private_key":%q,"token_uri":%q}`,
-					testKey(t),
-					tokens.URL,
+					testKey(t), tokens.URL,
 				),
 				0o600,
 			); err != nil {
@@ -257,16 +240,7 @@ func TestMissingCredentialsAreAnErrorOfThePutAndNotOfTheStart(t *testing.T) {
 	cfg := testConfig("")
 	s := open(t, cfg)
 	start := time.Now()
-	if err := s.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{},
-	); !errors.Is(
-		err,
-		spool.ErrRefused,
-	) {
+	if err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
 		t.Fatalf("error %v, want ErrRefused", err)
 	}
 	if took := time.Since(start); took > 10*time.Second {

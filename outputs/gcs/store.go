@@ -76,9 +76,7 @@ func (s *Store) check(key string) error {
 	}
 	if strings.HasPrefix(full, ".well-known/acme-challenge/") {
 		return fmt.Errorf(
-			"%w: key %q: GCS keeps .well-known/acme-challenge/ for itself",
-			spool.ErrRefused,
-			full,
+			"%w: key %q: GCS keeps .well-known/acme-challenge/ for itself", spool.ErrRefused, full,
 		)
 	}
 	return nil
@@ -91,11 +89,7 @@ const putNonce = "penstock-put"
 // Put uploads in one request, or in resumable chunks when the object is larger than chunk_size. It
 // holds one chunk in memory.
 func (s *Store) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if err := errors.Join(s.check(key), opts.Check()); err != nil {
 		return err
@@ -106,11 +100,7 @@ func (s *Store) Put(
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (s *Store) put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	b, err := s.bucket()
 	if err != nil {
@@ -201,15 +191,12 @@ func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 			metadata[k] = v
 		}
 	}
-	return spool.Body(
-			r,
-			r.Attrs.Size,
-		), spool.Object{
-			Key:      key,
-			Size:     r.Attrs.Size,
-			Modified: r.Attrs.LastModified,
-			Metadata: metadata,
-		}, nil
+	return spool.Body(r, r.Attrs.Size), spool.Object{
+		Key:      key,
+		Size:     r.Attrs.Size,
+		Modified: r.Attrs.LastModified,
+		Metadata: metadata,
+	}, nil
 }
 
 // List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
@@ -249,9 +236,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 						prefix,
 						fmt.Errorf(
 							"%w: the server lists %q after %q: not in the order of keys",
-							spool.ErrRefused,
-							key,
-							last,
+							spool.ErrRefused, key, last,
 						),
 					),
 				)

@@ -89,9 +89,7 @@ func TestRealServer(t *testing.T) {
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
 			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
-				"%s/%s",
-				run,
-				t.Name(),
+				"%s/%s", run, t.Name(),
 			), timeout
 			return open(t, cfg)
 		},

@@ -52,9 +52,7 @@ func batch(values ...string) *record.Batch {
 	b.Reset("app", "o", 0)
 	for i, v := range values {
 		b.Append(
-			int64(i)*1e9,
-			[]byte("k\xff"),
-			[]byte(v),
+			int64(i)*1e9, []byte("k\xff"), []byte(v),
 			[]record.Header{{Key: "h", Value: []byte("v")}},
 		)
 	}
@@ -111,10 +109,7 @@ func TestFormats(t *testing.T) {
 	} {
 		s := serve(t, nil)
 		h := open(t, s.URL, c.change)
-		if err := h.Write(
-			context.Background(),
-			batch(`{"a":1}`, "text", "\xff"),
-		); err != nil ||
+		if err := h.Write(context.Background(), batch(`{"a":1}`, "text", "\xff")); err != nil ||
 			s.bodies[0] != c.want {
 			t.Errorf("%v\ngot  %s\nwant %s", err, s.bodies[0], c.want)
 		}
@@ -130,9 +125,7 @@ func TestRefusedRecordsAloneAreGivenUp(t *testing.T) {
 			}
 		})
 		err := open(
-			t,
-			s.URL,
-			nil,
+			t, s.URL, nil,
 		).Write(context.Background(), batch("0", "1", "bad2", "3", "4", "5", "bad6"))
 		var p *outputs.PartialError
 		if !errors.As(err, &p) || len(p.Records) != 2 || p.Records[0].Index != 2 ||
@@ -171,11 +164,7 @@ func TestPassingFailures(t *testing.T) {
 	}
 	gone := serve(t, nil)
 	gone.Close()
-	if err := open(
-		t,
-		gone.URL,
-		nil,
-	).Write(context.Background(), batch("0")); err == nil ||
+	if err := open(t, gone.URL, nil).Write(context.Background(), batch("0")); err == nil ||
 		outputs.IsPermanent(err) {
 		t.Fatal(err)
 	}
@@ -193,10 +182,7 @@ func TestRetryAfterIsMinded(t *testing.T) {
 	if err := h.Write(context.Background(), batch("0")); err == nil {
 		t.Fatal("delivered")
 	}
-	if err := h.Write(
-		context.Background(),
-		batch("0"),
-	); err != nil ||
+	if err := h.Write(context.Background(), batch("0")); err != nil ||
 		time.Since(begun) < 900*time.Millisecond {
 		t.Fatal(err, time.Since(begun))
 	}
@@ -205,13 +191,10 @@ func TestRetryAfterIsMinded(t *testing.T) {
 func TestAuthAndHeaders(t *testing.T) {
 	s := serve(t, nil)
 	h := open(
-		t,
-		s.URL,
-		func(c *Config) { c.Token, c.Headers = "tok", map[string]string{"X-Scope": "s"} },
+		t, s.URL, func(c *Config) { c.Token, c.Headers = "tok", map[string]string{"X-Scope": "s"} },
 	)
 	if err := h.Write(
-		context.Background(),
-		batch("0"),
+		context.Background(), batch("0"),
 	); err != nil || s.header.Get("Authorization") != "Bearer tok" ||
 		s.header.Get("X-Scope") != "s" ||
 		s.header.Get("Content-Type") != "application/x-ndjson" {
@@ -237,17 +220,13 @@ func TestToOurOwnInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := open(
-		t,
-		"http://"+addr.String()+"/edge/web",
-		func(c *Config) { c.User, c.Password = "u", "p" },
+		t, "http://"+addr.String()+"/edge/web", func(c *Config) { c.User, c.Password = "u", "p" },
 	)
 	if err := h.Write(ctx, batch(`{"a":1}`, "x")); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(
-		sink.Values(),
-		" ",
-		sink.Records()[0].Tag,
+		sink.Values(), " ", sink.Records()[0].Tag,
 	); got != `[{"a":1} {"message":"x"}] edge.web` {
 		t.Fatal(got)
 	}

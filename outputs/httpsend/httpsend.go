@@ -78,9 +78,7 @@ func New(o Options, log *slog.Logger) (*Sender, error) {
 	if o.Compression == "zstd" {
 		var err error
 		if s.zs, err = zstd.NewWriter(
-			nil,
-			zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderLevel(zstd.SpeedFastest),
+			nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
 		); err != nil {
 			return nil, err
 		}
@@ -141,10 +139,8 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 func (a *Answer) Err() error {
 	if a.Location != "" {
 		return fmt.Errorf(
-			"answered %d %s: redirects are not followed; if it is right, configure %s",
-			a.Status,
-			http.StatusText(a.Status),
-			a.Location,
+			"answered %d %s: redirects are not followed; if it is right, configure %s", a.Status,
+			http.StatusText(a.Status), a.Location,
 		)
 	}
 	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
@@ -154,9 +150,7 @@ func (a *Answer) Err() error {
 // Do sends one request to the path below one of the URLs; the others are tried when it cannot be
 // reached or is itself in trouble.
 func (s *Sender) Do(
-	ctx context.Context,
-	method, path, contentType string,
-	body []byte,
+	ctx context.Context, method, path, contentType string, body []byte,
 ) (*Answer, error) {
 	if err := s.wait(ctx); err != nil {
 		return nil, err
@@ -170,13 +164,7 @@ func (s *Sender) Do(
 	var lastErr error
 	for i := range s.servers {
 		a, err := s.once(
-			ctx,
-			s.servers[(first+i)%len(s.servers)],
-			method,
-			path,
-			contentType,
-			encoding,
-			packed,
+			ctx, s.servers[(first+i)%len(s.servers)], method, path, contentType, encoding, packed,
 		)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -192,10 +180,7 @@ func (s *Sender) Do(
 }
 
 func (s *Sender) once(
-	ctx context.Context,
-	to server,
-	method, path, contentType, encoding string,
-	body []byte,
+	ctx context.Context, to server, method, path, contentType, encoding string, body []byte,
 ) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to.url+path, bytes.NewReader(body))
 	if err != nil {

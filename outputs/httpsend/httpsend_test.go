@@ -36,9 +36,7 @@ func sender(t *testing.T, o Options) *Sender {
 // secureServer serves with a certificate of ca for 127.0.0.1, localhost and name, and counts its
 // requests.
 func secureServer(
-	t *testing.T,
-	ca *certtest.Authority,
-	name string,
+	t *testing.T, ca *certtest.Authority, name string,
 ) (server *httptest.Server, requests *atomic.Int64, protocol *atomic.Int64) {
 	t.Helper()
 	cert, key := ca.Issue(name)
@@ -115,8 +113,7 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 		"server_name":       {server.URL, &tlsconf.Client{CAFile: ca.File, ServerName: "two"}},
 	} {
 		if _, err := post(
-			t,
-			sender(t, Options{URLs: []string{c.url, c.url}, TLS: c.conf}),
+			t, sender(t, Options{URLs: []string{c.url, c.url}, TLS: c.conf}),
 		); err == nil ||
 			!strings.Contains(err.Error(), "certificate") {
 			t.Errorf("%s: %v", name, err)

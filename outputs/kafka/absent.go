@@ -135,12 +135,8 @@ func (a *absent) there(topic string, written bool) {
 	if t.refused > 0 {
 		a.log.Warn(
 			"a topic that was missing takes records again; some are in the dead letter",
-			"topic",
-			topic,
-			"records",
-			t.refused,
-			"do",
-			"take them back with penstock replay --output "+a.output+" --dead-letter",
+			"topic", topic, "records", t.refused,
+			"do", "take them back with penstock replay --output "+a.output+" --dead-letter",
 		)
 	}
 }

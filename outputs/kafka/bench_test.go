@@ -47,8 +47,7 @@ func BenchmarkWriter(b *testing.B) {
 					}
 				} else {
 					c, err := kfake.NewCluster(
-						kfake.NumBrokers(1),
-						kfake.SeedTopics(partitions, "logs"),
+						kfake.NumBrokers(1), kfake.SeedTopics(partitions, "logs"),
 						kfake.BlackholeProduce(),
 					)
 					if err != nil {

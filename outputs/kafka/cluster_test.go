@@ -316,11 +316,7 @@ func checkOrder(t testing.TB, recs []*kgo.Record, want map[string]int) {
 		}
 		if n != next[origin] {
 			t.Fatalf(
-				"%s: record %d where %d was due (offset %d)",
-				origin,
-				n,
-				next[origin],
-				r.Offset,
+				"%s: record %d where %d was due (offset %d)", origin, n, next[origin], r.Offset,
 			)
 		}
 		if p, ok := partition[origin]; ok && p != r.Partition {
@@ -337,10 +333,7 @@ func checkOrder(t testing.TB, recs []*kgo.Record, want map[string]int) {
 }
 
 func counter(
-	t testing.TB,
-	reg *prometheus.Registry,
-	name string,
-	labels map[string]string,
+	t testing.TB, reg *prometheus.Registry, name string, labels map[string]string,
 ) float64 {
 	t.Helper()
 	families, err := reg.Gather()

@@ -44,8 +44,7 @@ func (d *harness) Received(t testing.TB) []outputtest.Received {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(d.cluster.ListenAddrs()...),
-		kgo.ConsumeTopics("logs"),
+		kgo.SeedBrokers(d.cluster.ListenAddrs()...), kgo.ConsumeTopics("logs"),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 	)
 	if err != nil {

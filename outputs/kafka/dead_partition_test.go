@@ -38,10 +38,7 @@ type deadPartition struct {
 const deadly = 5
 
 func newDeadPartition(
-	t *testing.T,
-	code int16,
-	overflow spool.Store,
-	change ...func(*Config),
+	t *testing.T, code int16, overflow spool.Store, change ...func(*Config),
 ) *deadPartition {
 	d := &deadPartition{
 		t:   t,
@@ -132,11 +129,8 @@ func (d *deadPartition) check() {
 	}
 	if len(seen) != d.sent || repeated > 0 || disorder > 0 {
 		d.t.Errorf(
-			"%d records of %d are in the topic, %d repeated, %d out of order",
-			len(seen),
-			d.sent,
-			repeated,
-			disorder,
+			"%d records of %d are in the topic, %d repeated, %d out of order", len(seen), d.sent,
+			repeated, disorder,
 		)
 	}
 }

@@ -22,9 +22,7 @@ var reasons = map[string]string{
 // direct sends the batch as it lies, or deals with it otherwise, if it can; if not it says why.
 // dest is known of what has waited for it, which is then taken off the queue; otherwise it is nil.
 func (w *Writer) direct(
-	ctx context.Context,
-	d *delivery,
-	dest *destination,
+	ctx context.Context, d *delivery, dest *destination,
 ) (reason string, sent bool) {
 	b := d.b
 	if b.Size() < w.small {

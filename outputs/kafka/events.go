@@ -38,8 +38,7 @@ func (e events) Behind(it *producer.Item) bool {
 // Unwanted implements producer.Events.
 func (e events) Unwanted(it *producer.Item) bool {
 	return !slices.ContainsFunc(
-		it.Owner.(*parcel).refs,
-		func(r ref) bool { return r.d.ctx.Err() == nil },
+		it.Owner.(*parcel).refs, func(r ref) bool { return r.d.ctx.Err() == nil },
 	)
 }
 
@@ -72,11 +71,7 @@ func (e events) Present(topic string) {
 func (e events) Renumbered(k producer.Key) {
 	e.w.metrics.renumbered.Inc()
 	e.w.env.Log.Info(
-		"going on with another producer epoch",
-		"topic",
-		k.Topic,
-		"partition",
-		k.Partition,
+		"going on with another producer epoch", "topic", k.Topic, "partition", k.Partition,
 	)
 }
 
@@ -151,9 +146,7 @@ const (
 
 // rebuild makes new batches of a refused one.
 func (e events) rebuild(
-	it *producer.Item,
-	decide func(i int, r *record.Record) fate,
-	refusal error,
+	it *producer.Item, decide func(i int, r *record.Record) fate, refusal error,
 ) []*producer.Item {
 	p := it.Owner.(*parcel)
 	recs, err := it.Batch.Records()
@@ -173,8 +166,7 @@ func (e events) rebuild(
 	end := func() {
 		if b := bb.Build(); b != nil {
 			out = append(
-				out,
-				&producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next},
+				out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next},
 			)
 		}
 		next = &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}

@@ -60,8 +60,7 @@ func TestExactlyOnceFailoverInDoubt(t *testing.T) {
 					stop, wait := r.drain(r.output())
 					r.add(10, 50)
 					r.until(
-						"a commit",
-						func() bool { pos, _ := r.log.Committed(); return pos == 500 },
+						"a commit", func() bool { pos, _ := r.log.Committed(); return pos == 500 },
 					)
 
 					var armed atomic.Bool
@@ -495,8 +494,7 @@ func TestExactlyOnceDoubtIsOfItsLog(t *testing.T) {
 	stop, wait := r.drain(r.output())
 	r.add(10, 50)
 	r.until(
-		"a commit",
-		func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) },
+		"a commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()-old) },
 	)
 	var armed atomic.Bool
 	armed.Store(true)

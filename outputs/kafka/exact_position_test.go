@@ -37,8 +37,7 @@ func TestExactlyOncePositionIsGone(t *testing.T) {
 		r.add(10, 100)
 		stop, _ := r.drain(r.output())
 		r.until(
-			"a commit",
-			func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
+			"a commit", func() bool { pos, _ := r.log.Committed(); return pos == int64(r.total()) },
 		)
 		stop()
 	}

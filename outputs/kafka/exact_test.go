@@ -290,9 +290,7 @@ func TestExactlyOnceAfterPauses(t *testing.T) {
 			<-time.After(100 * time.Millisecond) // some commit intervals
 			if took := time.Since(begun); took > 10*time.Second {
 				t.Fatalf(
-					"took %v: something waited for the delivery timeout\n%s",
-					took,
-					r.logs.String(),
+					"took %v: something waited for the delivery timeout\n%s", took, r.logs.String(),
 				)
 			}
 		}
@@ -520,9 +518,7 @@ func TestExactlyOnceWithLostRequests(t *testing.T) {
 func TestExactlyOnceRefusals(t *testing.T) {
 	t.Parallel()
 	c := startCluster(
-		t,
-		nil,
-		kfake.SeedTopics(1, "logs"),
+		t, nil, kfake.SeedTopics(1, "logs"),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}),
 	)
 	r := newExactRig(t, c)
@@ -531,9 +527,7 @@ func TestExactlyOnceRefusals(t *testing.T) {
 	big := bytes.Repeat([]byte("x"), 50_000)
 	r.log.Append(
 		record.FromRecords(
-			"app.web",
-			"o1",
-			[]record.Record{{Time: time.Now().UnixNano(), Value: big}},
+			"app.web", "o1", []record.Record{{Time: time.Now().UnixNano(), Value: big}},
 		),
 	)
 	r.add(10, 100)

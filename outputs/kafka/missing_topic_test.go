@@ -89,8 +89,7 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 		_, wait := r.drain(r.out)
 		r.until("the reason in the status", func() bool {
 			return strings.Contains(
-				fmt.Sprint(r.out.Status().Held),
-				`topic "other": UNKNOWN_TOPIC_OR_PARTITION`,
+				fmt.Sprint(r.out.Status().Held), `topic "other": UNKNOWN_TOPIC_OR_PARTITION`,
 			)
 		})
 		r.until("the position to move on", func() bool {
@@ -178,8 +177,7 @@ func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 		_, wait := r.drain(r.out)
 		r.until("the reason in the status", func() bool {
 			return strings.Contains(
-				fmt.Sprint(r.out.Status().Held),
-				`topic "other": TOPIC_AUTHORIZATION_FAILED`,
+				fmt.Sprint(r.out.Status().Held), `topic "other": TOPIC_AUTHORIZATION_FAILED`,
 			)
 		})
 		r.until("the position to move on", func() bool {
@@ -199,11 +197,8 @@ func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 		); n != r.others-lost ||
 			len(r.out.Status().Held) > 0 {
 			t.Errorf(
-				"%d records are in the topic, %d in the dead letter, of %d; held: %v",
-				n,
-				lost,
-				r.others,
-				r.out.Status().Held,
+				"%d records are in the topic, %d in the dead letter, of %d; held: %v", n, lost,
+				r.others, r.out.Status().Held,
 			)
 		}
 	})

@@ -108,11 +108,7 @@ func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 			d.dead.Store(true)
 			d.add(60)
 			adm := kadm.NewClient(adminClient(t, d.c))
-			if resp, err := adm.UpdatePartitions(
-				t.Context(),
-				13,
-				"logs",
-			); err != nil ||
+			if resp, err := adm.UpdatePartitions(t.Context(), 13, "logs"); err != nil ||
 				resp.Error() != nil {
 				t.Fatal(err, resp.Error())
 			}
@@ -141,10 +137,7 @@ func TestTopicMadeAgainWithFewerPartitions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDeadPartition(
-				t,
-				code,
-				nil,
-				func(cfg *Config) { cfg.DeliveryTimeout = time.Minute },
+				t, code, nil, func(cfg *Config) { cfg.DeliveryTimeout = time.Minute },
 			)
 			source := func(i int) int { return i % 97 }
 			wait := d.drain()

@@ -33,11 +33,7 @@ func TestRealBroker(t *testing.T) {
 				topic := fmt.Sprintf("real-%s-%s-%d", path, codec, time.Now().UnixNano())
 				limit := "200000"
 				if _, err := adm.CreateTopic(
-					t.Context(),
-					4,
-					1,
-					map[string]*string{"max.message.bytes": &limit},
-					topic,
+					t.Context(), 4, 1, map[string]*string{"max.message.bytes": &limit}, topic,
 				); err != nil {
 					t.Fatal(err)
 				}
@@ -65,14 +61,11 @@ func TestRealBroker(t *testing.T) {
 				begun := time.Now()
 				mustDeliver(t, w, batches...)
 				t.Logf(
-					"%d records in %v, %v batches split",
-					total,
-					time.Since(begun),
+					"%d records in %v, %v batches split", total, time.Since(begun),
 					counter(t, reg, "penstock_kafka_split_batches_total", nil),
 				)
 				reader, err := kgo.NewClient(
-					kgo.SeedBrokers(addr),
-					kgo.ConsumeTopics(topic),
+					kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
 					kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 				)
 				if err != nil {
@@ -130,8 +123,7 @@ func TestRealBrokerBounced(t *testing.T) {
 		if pending < 50 && time.Now().Before(end) {
 			origin := fmt.Sprintf("o%d", total/1000%7)
 			w.Start(
-				t.Context(),
-				lines(origin, want[origin], 1000, 150),
+				t.Context(), lines(origin, want[origin], 1000, 150),
 				func(err error) { errs <- err },
 			)
 			want[origin] += 1000
@@ -150,8 +142,7 @@ func TestRealBrokerBounced(t *testing.T) {
 		}
 	}
 	reader, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.ConsumeTopics(topic),
+		kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 	)
 	if err != nil {

@@ -64,9 +64,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 // place sends the records of d for which there is a destination. Those whose topic is waited for
 // are left in w.scratch.parked. w.mu is held.
 func (w *Writer) place(
-	d *delivery,
-	recs iter.Seq[*record.Record],
-	destinationOf func(i int) *destination,
+	d *delivery, recs iter.Seq[*record.Record], destinationOf func(i int) *destination,
 ) {
 	now := time.Now()
 	home := murmur2(d.b.Origin)
@@ -91,8 +89,7 @@ func (w *Writer) place(
 		if w.key != nil {
 			var err error
 			w.scratch.key, err = w.key.Append(
-				w.scratch.key[:0],
-				dialect.Subject{Batch: d.b, Record: r},
+				w.scratch.key[:0], dialect.Subject{Batch: d.b, Record: r},
 			)
 			if key = w.scratch.key; err != nil {
 				key = nil
@@ -139,14 +136,8 @@ func (w *Writer) park(d *delivery, index int, topic string) {
 
 // append puts one record onto its partition's pile.
 func (w *Writer) append(
-	k producer.Key,
-	m *mapping,
-	d *delivery,
-	index int,
-	t int64,
-	key, value []byte,
-	headers []record.Header,
-	now time.Time,
+	k producer.Key, m *mapping, d *delivery, index int, t int64, key, value []byte,
+	headers []record.Header, now time.Time,
 ) {
 	p := w.open[k]
 	if p != nil && p.builder.Size()+len(key)+len(value)+recordSlack(headers) > w.pileSize(k.Topic) {
@@ -292,8 +283,7 @@ func (w *Writer) route(ctx context.Context, d *delivery) (plan, error) {
 		}
 		if err != nil {
 			out.of = append(
-				out.of,
-				&destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))},
+				out.of, &destination{err: outputs.Permanent(fmt.Errorf("topic: %w", err))},
 			)
 			continue
 		}

@@ -135,11 +135,7 @@ func (r *retention) ask(topic string) (time.Duration, error) {
 					return 0, nil
 				}
 			case "retention.ms":
-				if ms, err := strconv.ParseInt(
-					v,
-					10,
-					64,
-				); err == nil && ms > 0 &&
+				if ms, err := strconv.ParseInt(v, 10, 64); err == nil && ms > 0 &&
 					ms < int64(1<<62)/1e6 {
 					age = time.Duration(ms) * time.Millisecond
 				}

@@ -55,9 +55,7 @@ func (g *gated) readAll(t *testing.T, want map[string]int) {
 	}
 	cl, err := kgo.NewClient(
 		append(
-			opts,
-			kgo.ConsumeTopics("logs"),
-			kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+			opts, kgo.ConsumeTopics("logs"), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 			kgo.FetchMaxWait(100*time.Millisecond),
 		)...)
 	if err != nil {
@@ -90,8 +88,7 @@ func write(t *testing.T, file, text string) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
 	if err := errors.Join(
-		os.WriteFile(file+".new", []byte(text), 0o600),
-		os.Chtimes(file+".new", age, age),
+		os.WriteFile(file+".new", []byte(text), 0o600), os.Chtimes(file+".new", age, age),
 		os.Rename(file+".new", file),
 	); err != nil {
 		t.Fatal(err)
@@ -350,9 +347,7 @@ func TestNotLetInAnyMore(t *testing.T) {
 			outcome := make(chan error, 3)
 			for i := range 3 {
 				w.Start(
-					t.Context(),
-					lines("o", 100+i*100, 100, 50),
-					func(err error) { outcome <- err },
+					t.Context(), lines("o", 100+i*100, 100, 50), func(err error) { outcome <- err },
 				)
 			}
 			said.await(t, want)

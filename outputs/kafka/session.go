@@ -258,9 +258,7 @@ func (s *Session) Commit(ctx context.Context, p outputs.Position) error {
 	)
 	if err == nil && len(m) > record.MaxNote {
 		err = fmt.Errorf(
-			"the position's metadata of %d bytes is over the limit of %d",
-			len(m),
-			record.MaxNote,
+			"the position's metadata of %d bytes is over the limit of %d", len(m), record.MaxNote,
 		)
 	}
 	if err != nil {

@@ -51,19 +51,9 @@ func (t *trouble) failed(k producer.Key, err error) {
 		return
 	}
 	t.log.Warn(
-		"Kafka does not take what is sent; it is tried again",
-		"topic",
-		k.Topic,
-		"partition",
-		k.Partition,
-		"error",
-		err,
-		"failures",
-		t.count,
-		"partitions",
-		len(t.bad),
-		"do",
-		advice(err),
+		"Kafka does not take what is sent; it is tried again", "topic", k.Topic,
+		"partition", k.Partition, "error", err, "failures", t.count, "partitions", len(t.bad),
+		"do", advice(err),
 	)
 }
 
@@ -79,11 +69,7 @@ func (t *trouble) unreachable(err error) {
 	t.aloofBy = err
 	if t.repeats.Due("", err, now) {
 		t.log.Warn(
-			"a broker cannot be connected to; it is tried again",
-			"error",
-			err,
-			"do",
-			advice(err),
+			"a broker cannot be connected to; it is tried again", "error", err, "do", advice(err),
 		)
 	}
 }
@@ -125,10 +111,7 @@ func (t *trouble) worked(k producer.Key) {
 	if len(t.bad) == 0 && t.count > 0 {
 		t.log.Info(
 			"Kafka takes everything again",
-			"after",
-			time.Since(t.since).Round(time.Millisecond).String(),
-			"failures",
-			t.count,
+			"after", time.Since(t.since).Round(time.Millisecond).String(), "failures", t.count,
 		)
 		t.count = 0
 	}

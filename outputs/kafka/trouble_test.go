@@ -38,10 +38,7 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 				Dir:     t.TempDir(),
 			}
 			out, err := drain.NewAsyncOutput(
-				w,
-				outputs.DefaultCommon(),
-				env,
-				drain.Targets{DeadLetter: noLetters{}},
+				w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}},
 			)
 			if err != nil {
 				t.Fatal(err)
@@ -70,8 +67,7 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 			}
 			add()
 			await(
-				"delivered",
-				20*time.Second,
+				"delivered", 20*time.Second,
 				func(s drain.Status) bool { return s.Logs != nil && s.Logs[0].Committed == 10 && !s.Failing },
 			)
 			n.set(true, 0)
@@ -80,17 +76,13 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 			if s.LastError == "" || s.Do == "" || time.Since(s.FailingSince) > 6*time.Second {
 				t.Errorf("%+v", s)
 			}
-			if n, err := testutil.GatherAndCount(
-				reg,
-				"penstock_output_failing",
-			); n != 1 ||
+			if n, err := testutil.GatherAndCount(reg, "penstock_output_failing"); n != 1 ||
 				err != nil {
 				t.Errorf("%d metrics, %v", n, err)
 			}
 			n.set(false, 0)
 			await(
-				"over",
-				20*time.Second,
+				"over", 20*time.Second,
 				func(s drain.Status) bool { return s.Logs[0].Committed == 20 && !s.Failing },
 			)
 			log.Seal()
@@ -152,8 +144,7 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 	n.set(true, 0)
 	log.Append(lines("o", 20, 10, 100))
 	if second := await(
-		"another",
-		func(tr outputs.Trouble) bool { return !tr.Since.IsZero() },
+		"another", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() },
 	); !second.Since.After(
 		first.Since,
 	) {
@@ -171,10 +162,7 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 	w, _ := newWriter(t, cfg)
 	env, _ := testEnv()
 	out, err := drain.NewAsyncOutput(
-		w,
-		outputs.DefaultCommon(),
-		env,
-		drain.Targets{DeadLetter: noLetters{}},
+		w, outputs.DefaultCommon(), env, drain.Targets{DeadLetter: noLetters{}},
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -138,10 +138,7 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	}
 	w.options = producer.Options{
 		Config: producer.Config{
-			Inflight: min(
-				cfg.MaxInFlight,
-				5,
-			),
+			Inflight:        min(cfg.MaxInFlight, 5),
 			RequestBytes:    int(max(4<<20, cfg.BatchMaxBytes)),
 			DeliveryTimeout: cfg.DeliveryTimeout,
 			BackoffMin:      50 * time.Millisecond,
@@ -200,11 +197,7 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 		}
 		if _, told := w.told.LoadOrStore(reason, true); !told {
 			w.env.Log.Info(
-				"some batches go record by record",
-				"because",
-				reason,
-				"means",
-				reasons[reason],
+				"some batches go record by record", "because", reason, "means", reasons[reason],
 			)
 		}
 	}
@@ -283,14 +276,8 @@ func (w *Writer) learn(topic string, size int) {
 		w.limits[topic] = n
 		w.env.Log.Warn(
 			"a broker refuses batches as large as these; smaller ones are sent from now on",
-			"topic",
-			topic,
-			"refused",
-			size,
-			"now",
-			n,
-			"do",
-			"set batch_max_bytes to the topic's max.message.bytes, or raise that",
+			"topic", topic, "refused", size, "now", n,
+			"do", "set batch_max_bytes to the topic's max.message.bytes, or raise that",
 		)
 	}
 }

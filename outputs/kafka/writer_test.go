@@ -49,10 +49,7 @@ func TestDeliversInOrder(t *testing.T) {
 				mustDeliver(t, w, batches...)
 				checkOrder(t, consume(t, c, "logs", 40*200), want)
 				if n := counter(
-					t,
-					reg,
-					"penstock_kafka_path_batches_total",
-					map[string]string{"path": path},
+					t, reg, "penstock_kafka_path_batches_total", map[string]string{"path": path},
 				); n != 40 {
 					t.Errorf("%v batches took the %s path", n, path)
 				}
@@ -93,8 +90,7 @@ func TestKeepsRecords(t *testing.T) {
 			headers := recs[i].Headers
 			if path == "record" {
 				headers = append(
-					slices.Clone(headers),
-					record.Header{Key: "via", Value: []byte("penstock")},
+					slices.Clone(headers), record.Header{Key: "via", Value: []byte("penstock")},
 				)
 			}
 			same := len(headers) == len(r.Headers)
@@ -192,18 +188,12 @@ func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
 			t,
 			w,
 			func() { n.set(false, 0) },
-			batches...); !errors.Is(
-			err,
-			producer.ErrTimeout,
-		) {
+			batches...); !errors.Is(err, producer.ErrTimeout) {
 			t.Fatal(err)
 		}
 		checkOrder(t, consume(t, c, "logs", 11*200), map[string]int{"o": 11 * 200})
 		if counter(
-			t,
-			reg,
-			"penstock_kafka_connects_total",
-			map[string]string{"result": "ok"},
+			t, reg, "penstock_kafka_connects_total", map[string]string{"result": "ok"},
 		) == 0 {
 			t.Error("no connection was counted")
 		}
@@ -255,10 +245,7 @@ func TestLostAnswerThenOutage(t *testing.T) {
 		t,
 		w,
 		func() { n.set(false, 0) },
-		batches...); !errors.Is(
-		err,
-		producer.ErrTimeout,
-	) {
+		batches...); !errors.Is(err, producer.ErrTimeout) {
 		t.Fatal(err)
 	}
 	recs := consume(t, c, "logs", 600)
@@ -498,18 +485,12 @@ func TestMaxRecordAge(t *testing.T) {
 		len(got[1].Headers) != 0 ||
 		time.Since(got[1].Timestamp) < 30*time.Minute {
 		t.Errorf(
-			"got %v %v and %v %v",
-			got[0].Timestamp,
-			got[0].Headers,
-			got[1].Timestamp,
+			"got %v %v and %v %v", got[0].Timestamp, got[0].Headers, got[1].Timestamp,
 			got[1].Headers,
 		)
 	}
 	if counter(
-		t,
-		reg,
-		"penstock_kafka_path_batches_total",
-		map[string]string{"reason": "age"},
+		t, reg, "penstock_kafka_path_batches_total", map[string]string{"reason": "age"},
 	) != 1 {
 		t.Error("path not counted")
 	}
@@ -520,11 +501,7 @@ func TestOlderThanRetention(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		setTopicConfig(
-			t,
-			c,
-			"logs",
-			"retention.ms",
-			fmt.Sprint(int64(24*time.Hour/time.Millisecond)),
+			t, c, "logs", "retention.ms", fmt.Sprint(int64(24*time.Hour/time.Millisecond)),
 		)
 		cfg := testConfig(c)
 		change(&cfg)
@@ -556,14 +533,11 @@ func TestOlderThanRetention(t *testing.T) {
 			t.Errorf("a record within retention has time %v", got[0].Timestamp)
 		}
 		if at, err := time.Parse(
-			time.RFC3339Nano,
-			original(got[1]),
+			time.RFC3339Nano, original(got[1]),
 		); err != nil || time.Since(at) < 47*time.Hour ||
 			time.Since(got[1].Timestamp) > time.Minute {
 			t.Errorf(
-				"a record beyond retention has time %v, and %q",
-				got[1].Timestamp,
-				original(got[1]),
+				"a record beyond retention has time %v, and %q", got[1].Timestamp, original(got[1]),
 			)
 		}
 	})
@@ -584,9 +558,7 @@ func TestOlderThanAShortRetention(t *testing.T) {
 				t,
 				w,
 				record.FromRecords(
-					"app",
-					"o",
-					[]record.Record{{Offset: int64(i), Time: at, Value: value}},
+					"app", "o", []record.Record{{Offset: int64(i), Time: at, Value: value}},
 				),
 			)
 		}
@@ -622,10 +594,7 @@ func TestUnknownTopic(t *testing.T) {
 
 func TestAuthenticationFailure(t *testing.T) {
 	c := startCluster(
-		t,
-		nil,
-		kfake.SeedTopics(1, "logs"),
-		kfake.EnableSASL(),
+		t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(),
 		kfake.Superuser("PLAIN", "bob", "pw"),
 	)
 	cfg := testConfig(c)

@@ -103,11 +103,7 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return 
 
 // Put writes a working file.
 func (b *batch) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if err := errors.Join(check(key), opts.Check()); err != nil {
 		return err
@@ -116,11 +112,7 @@ func (b *batch) Put(
 }
 
 func (b *batch) put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if opts.IfAbsent {
 		// The link at the end decides; this spares the copy.
@@ -133,10 +125,7 @@ func (b *batch) put(
 	b.files = append(b.files, batchFile{tmp, key, opts.IfAbsent})
 	b.mu.Unlock()
 	fd, err := unix.Openat(
-		b.fd,
-		tmp,
-		unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC,
-		uint32(b.s.fileMode),
+		b.fd, tmp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(b.s.fileMode),
 	)
 	if err != nil {
 		return err
@@ -154,10 +143,7 @@ func (b *batch) put(
 		if n < len(p) {
 			if err == nil || err == io.EOF {
 				err = fmt.Errorf(
-					"%d bytes given, %d promised: %w",
-					off+int64(n),
-					size,
-					io.ErrUnexpectedEOF,
+					"%d bytes given, %d promised: %w", off+int64(n), size, io.ErrUnexpectedEOF,
 				)
 			}
 			return err

@@ -94,11 +94,7 @@ func same(root *os.Root, dir string) bool {
 
 // Put writes the file beside, syncs it, gives it its name, and syncs the directory.
 func (s *Store) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if err := errors.Join(check(key), opts.Check()); err != nil {
 		return err
@@ -107,11 +103,7 @@ func (s *Store) Put(
 }
 
 func (s *Store) put(
-	ctx context.Context,
-	key string,
-	r io.Reader,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.Reader, size int64, opts spool.PutOptions,
 ) error {
 	root, err := s.open()
 	if err != nil {
@@ -214,15 +206,12 @@ func (s *Store) get(key string) (io.ReadCloser, spool.Object, error) {
 		f.Close()
 		return nil, spool.Object{}, err
 	}
-	return spool.Body(
-			f,
-			fi.Size(),
-		), spool.Object{
-			Key:      key,
-			Size:     fi.Size(),
-			Modified: fi.ModTime(),
-			Metadata: metadata(f),
-		}, nil
+	return spool.Body(f, fi.Size()), spool.Object{
+		Key:      key,
+		Size:     fi.Size(),
+		Modified: fi.ModTime(),
+		Metadata: metadata(f),
+	}, nil
 }
 
 // Delete removes the file and the directories it leaves empty.

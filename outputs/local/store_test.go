@@ -30,11 +30,7 @@ func open(t *testing.T, dir string) *Store {
 
 func put(s *Store, key, text string) error {
 	return s.Put(
-		context.Background(),
-		key,
-		strings.NewReader(text),
-		int64(len(text)),
-		spool.PutOptions{},
+		context.Background(), key, strings.NewReader(text), int64(len(text)), spool.PutOptions{},
 	)
 }
 
@@ -69,11 +65,7 @@ func TestBatchSyncedOneByOne(t *testing.T) {
 	keys := []string{"a/b/c/1", "a/b/c/2", "a/d/1", "top"}
 	for _, key := range keys {
 		if err := b.Put(
-			t.Context(),
-			key,
-			strings.NewReader(key),
-			int64(len(key)),
-			spool.PutOptions{},
+			t.Context(), key, strings.NewReader(key), int64(len(key)), spool.PutOptions{},
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -137,11 +129,7 @@ func TestLinksDoNotLeadOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := b.Put(
-			t.Context(),
-			key,
-			strings.NewReader("x"),
-			1,
-			spool.PutOptions{},
+			t.Context(), key, strings.NewReader("x"), 1, spool.PutOptions{},
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -219,9 +207,7 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(
-		filepath.Join(work, "dead batch", "0"),
-		[]byte("half"),
-		0o600,
+		filepath.Join(work, "dead batch", "0"), []byte("half"), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -233,11 +219,7 @@ func TestLeftoversAreRemovedOnStart(t *testing.T) {
 	}
 	defer living.Discard()
 	if err := living.Put(
-		t.Context(),
-		"b/k",
-		strings.NewReader("v"),
-		1,
-		spool.PutOptions{},
+		t.Context(), "b/k", strings.NewReader("v"), 1, spool.PutOptions{},
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -269,11 +251,7 @@ func TestFailedPutLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	if err := s.Put(
-		t.Context(),
-		"k",
-		bytes.NewReader([]byte("short")),
-		100,
-		spool.PutOptions{},
+		t.Context(), "k", bytes.NewReader([]byte("short")), 100, spool.PutOptions{},
 	); err == nil {
 		t.Fatal("no error")
 	}

@@ -26,8 +26,7 @@ func syncsWhole(fd int) bool {
 		return false
 	}
 	release := strings.FieldsFunc(
-		unix.ByteSliceToString(name.Release[:]),
-		func(r rune) bool { return r < '0' || r > '9' },
+		unix.ByteSliceToString(name.Release[:]), func(r rune) bool { return r < '0' || r > '9' },
 	)
 	if len(release) < 2 {
 		return false

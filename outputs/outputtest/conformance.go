@@ -233,8 +233,7 @@ func testFault(t *testing.T, b *bench) {
 		b.until(t, "a failure", func() bool { return d.Status().Failing })
 		b.h.Mend(t)
 		b.until(
-			t,
-			"all to be committed",
+			t, "all to be committed",
 			func() bool { pos, _ := b.log.Committed(); return pos == b.log.End() },
 		)
 	}
@@ -246,8 +245,7 @@ func testFault(t *testing.T, b *bench) {
 	b.check(t)
 	if n := len(b.dead.all()); n != 0 {
 		t.Fatalf(
-			"%d records went to the dead letter: a fault that passes is no refusal for good",
-			n,
+			"%d records went to the dead letter: a fault that passes is no refusal for good", n,
 		)
 	}
 }
@@ -280,9 +278,7 @@ func testContents(t *testing.T, b *bench) {
 	}
 	if keeps.Binary {
 		values = append(
-			values,
-			[]byte("two\nlines"),
-			[]byte{0, 1, 0xff, 0xfe, '\r', '\n'},
+			values, []byte("two\nlines"), []byte{0, 1, 0xff, 0xfe, '\r', '\n'},
 			[]byte("\xed\xa0\x80"),
 		)
 	}
@@ -329,8 +325,7 @@ func testContents(t *testing.T, b *bench) {
 		if keeps.Headers {
 			same = same &&
 				slices.EqualFunc(
-					r.Headers,
-					w.Headers,
+					r.Headers, w.Headers,
 					func(x, y record.Header) bool { return x.Key == y.Key && bytes.Equal(x.Value, y.Value) },
 				)
 		}
@@ -390,8 +385,7 @@ func testCancel(t *testing.T, b *bench) {
 	ctx, cancel := context.WithCancel(t.Context())
 	wait := b.drain(t, ctx, d)
 	b.until(
-		t,
-		"a failure, or batches in flight",
+		t, "a failure, or batches in flight",
 		func() bool { s := d.Status(); return s.Failing || s.FlyingBatches > 0 },
 	)
 	cancel()

@@ -155,8 +155,7 @@ func (d *Dest) write(ctx context.Context, b *record.Batch) error {
 			}
 		}
 		d.got = append(
-			d.got,
-			Received{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: r.Clone()},
+			d.got, Received{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: r.Clone()},
 		)
 	}
 	d.wake()

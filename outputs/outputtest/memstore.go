@@ -103,10 +103,7 @@ func (s *MemStore) begin(ctx context.Context, op, key string) (StoreFault, error
 		return f, fmt.Errorf("%s %s: %w: 403 retentionPolicyNotMet", op, key, spool.ErrRefused)
 	case StoreHangsUp:
 		return f, fmt.Errorf(
-			"%s %s: %w",
-			op,
-			key,
-			&url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF},
+			"%s %s: %w", op, key, &url.Error{Op: "Get", URL: "http://store/" + key, Err: io.EOF},
 		)
 	}
 	return f, nil
@@ -121,11 +118,7 @@ func (s *MemStore) outcome(f StoreFault, op, key string) error {
 
 // Put implements spool.Store.
 func (s *MemStore) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if err := errors.Join(spool.CheckKey(key), opts.Check()); err != nil {
 		return err
@@ -210,8 +203,7 @@ func (s *MemStore) List(ctx context.Context, prefix string) iter.Seq2[spool.Obje
 			s.mu.Unlock()
 			if ok &&
 				!yield(
-					spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified},
-					nil,
+					spool.Object{Key: key, Size: int64(len(o.data)), Modified: o.modified}, nil,
 				) {
 				return
 			}

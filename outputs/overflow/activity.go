@@ -15,9 +15,7 @@ type activity struct {
 }
 
 func (f *Controller) start(
-	ctx context.Context,
-	kind string,
-	do func(ctx, quit context.Context) error,
+	ctx context.Context, kind string, do func(ctx, quit context.Context) error,
 ) *activity {
 	ctx, cancel := context.WithCancel(ctx)
 	quit, q := context.WithCancel(ctx)

@@ -68,11 +68,8 @@ func New(c Control) *Controller {
 	f := &Controller{
 		Control: c,
 		m:       d.Over,
-		slog: d.Env.Log.With(
-			"log",
-			c.Log.Name(),
-		),
-		own: recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
+		slog:    d.Env.Log.With("log", c.Log.Name()),
+		own:     recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
 	}
 	f.base = f.own
 	if n := f.note(); n.Stored() && n.Base != "" && d.Store != nil && n.To == f.Config.To {
@@ -145,11 +142,8 @@ func (f *Controller) Run(ctx context.Context) error {
 	defer cancel()
 	if _, err := ParseNote(f.noteText()); err != nil {
 		f.slog.Warn(
-			"an unknown note is overwritten",
-			"error",
-			err,
-			"do",
-			"make sure that nothing else commits under this name",
+			"an unknown note is overwritten", "error", err,
+			"do", "make sure that nothing else commits under this name",
 		)
 	}
 	f.logBase()
@@ -395,8 +389,7 @@ func (f *Controller) collect(ctx context.Context) error {
 			}
 			f.status.reset()
 			if err := f.moving.annotate(
-				ctx,
-				func(n *Note) { n.Objects, n.Skip, n.Replay = false, nil, nil },
+				ctx, func(n *Note) { n.Objects, n.Skip, n.Replay = false, nil, nil },
 			); err != nil {
 				return err
 			}
@@ -485,10 +478,8 @@ func (f *Controller) reconcileStore(ctx, _ context.Context) error {
 			if m := f.note(); m.Objects && m.Base == "" {
 				f.slog.Warn(
 					"the log's note says that objects wait in the overflow, and there are none",
-					"prefix",
-					f.base,
-					"do",
-					"nothing if they were replayed by hand; if agent, output or prefix was renamed during an outage, "+replayHint+" --agent with the name of then",
+					"prefix", f.base,
+					"do", "nothing if they were replayed by hand; if agent, output or prefix was renamed during an outage, "+replayHint+" --agent with the name of then",
 				)
 			}
 			return nil
@@ -501,8 +492,7 @@ func (f *Controller) leave() {
 	if f.down && f.objects() {
 		f.slog.Warn(
 			"the log has ended while the destination is down; the overflow will be replayed by the next run",
-			"prefix",
-			f.base,
+			"prefix", f.base,
 		)
 	}
 }
@@ -542,26 +532,17 @@ func (f *Controller) announce(log string, replay bool) {
 	case state == StateStandby:
 		f.slog.Warn(
 			"failover: the destination has taken nothing for too long, records go to the standby",
-			"after",
-			f.Config.After.String(),
-			"standby",
-			f.Config.To,
+			"after", f.Config.After.String(), "standby", f.Config.To,
 		)
 	case f.down:
 		f.slog.Warn(
 			"failover: the destination has taken nothing for too long, records go to the overflow until it is healthy",
-			"after",
-			f.Config.After.String(),
-			"prefix",
-			f.base,
+			"after", f.Config.After.String(), "prefix", f.base,
 		)
 	default:
 		f.slog.Warn(
 			"failover: the buffer is filling up, its oldest records go to the overflow",
-			"at_fill",
-			f.Config.AtFill,
-			"prefix",
-			f.base,
+			"at_fill", f.Config.AtFill, "prefix", f.base,
 		)
 	}
 }

@@ -35,19 +35,13 @@ func (v *inventory) compare(s *recordline.LineSource, digest string) error {
 		return fmt.Errorf("%d lines were read, %d were stored", s.At, v.Lines)
 	case v.digest != "" && digest != v.digest:
 		return fmt.Errorf(
-			"the lines have the digest %s, those that were stored %s",
-			digest,
-			v.digest,
+			"the lines have the digest %s, those that were stored %s", digest, v.digest,
 		)
 	case s.At == 0:
 		return errors.New("it holds nothing")
 	case v.end > 0 && s.Positioned && (s.Low < v.first || s.High >= v.end):
 		return fmt.Errorf(
-			"it holds positions %d to %d, its name says %d to %d",
-			s.Low,
-			s.High,
-			v.first,
-			v.end-1,
+			"it holds positions %d to %d, its name says %d to %d", s.Low, s.High, v.first, v.end-1,
 		)
 	}
 	return nil

@@ -40,9 +40,7 @@ type LeasedError struct{ leaseBody }
 
 func (e *LeasedError) Error() string {
 	return fmt.Sprintf(
-		"being replayed by %s, until %s at least",
-		e.Holder,
-		e.Expires.Format(time.RFC3339),
+		"being replayed by %s, until %s at least", e.Holder, e.Expires.Format(time.RFC3339),
 	)
 }
 

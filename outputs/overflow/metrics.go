@@ -119,18 +119,8 @@ func NewOverflowMetrics(r prometheus.Registerer) *overflowMetrics {
 		),
 	}
 	r.MustRegister(
-		m.logs,
-		m.switches,
-		m.objects,
-		m.bytes,
-		m.oldest,
-		m.moved,
-		m.movedRecords,
-		m.movedBytes,
-		m.replayed,
-		m.replayedRecords,
-		m.damaged,
-		m.storeErrors,
+		m.logs, m.switches, m.objects, m.bytes, m.oldest, m.moved, m.movedRecords, m.movedBytes,
+		m.replayed, m.replayedRecords, m.damaged, m.storeErrors,
 	)
 	for _, state := range []string{StateDirect, StateOverflow, StateReplay, StateStandby} {
 		m.logs.WithLabelValues(state)

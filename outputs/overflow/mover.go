@@ -262,9 +262,7 @@ func (v *mover) place(ctx context.Context, first, end int64, w *recordline.Objec
 			return err
 		}
 		if err := v.commit(
-			ctx,
-			end,
-			func(n *Note) { n.Intent, n.Objects = nil, true },
+			ctx, end, func(n *Note) { n.Intent, n.Objects = nil, true },
 		); err != nil {
 			return err
 		}
@@ -285,17 +283,13 @@ func (v *mover) keys(c objectRange) []string {
 	return []string{
 		key,
 		strings.TrimSuffix(
-			key,
-			recordline.ObjectSuffix,
+			key, recordline.ObjectSuffix,
 		) + "-" + c.Digest[:8] + recordline.ObjectSuffix,
 	}
 }
 
 func (v *mover) put(
-	ctx context.Context,
-	c objectRange,
-	data []byte,
-	records int64,
+	ctx context.Context, c objectRange, data []byte, records int64,
 ) (spool.Object, error) {
 	opts := recordline.ObjectOptions(c.Digest, records)
 	opts.IfAbsent = true
@@ -318,9 +312,7 @@ func (v *mover) put(
 	}
 	return spool.Object{}, fmt.Errorf(
 		"put %s: %w: other objects have this name and that with %s; look at them, and move them away or replay them",
-		v.keys(c)[0],
-		spool.ErrRefused,
-		c.Digest[:8],
+		v.keys(c)[0], spool.ErrRefused, c.Digest[:8],
 	)
 }
 
@@ -348,11 +340,7 @@ func objectDigest(ctx context.Context, store spool.Store, listed spool.Object) (
 	defer r.Close()
 	if o.Size != listed.Size {
 		return "", fmt.Errorf(
-			"read %s: %w: %d bytes, and %d",
-			key,
-			ErrOtherObject,
-			listed.Size,
-			o.Size,
+			"read %s: %w: %d bytes, and %d", key, ErrOtherObject, listed.Size, o.Size,
 		)
 	}
 	if d := o.Metadata[recordline.MetaDigest]; d != "" {

@@ -24,18 +24,9 @@ func TestSkipsAreOfTheirLog(t *testing.T) {
 		skip := n.skips(mark)
 		return skip != nil && skip(pos)
 	}
-	named, digest := recordline.ObjectName(
-		0,
-		400,
-		mark(mine),
-	), recordline.ObjectName(
-		0,
-		400,
-		mark(mine),
-	)
+	named, digest := recordline.ObjectName(0, 400, mark(mine)), recordline.ObjectName(0, 400, mark(mine))
 	digest = strings.TrimSuffix(
-		digest,
-		recordline.ObjectSuffix,
+		digest, recordline.ObjectSuffix,
 	) + "-0a1b2c3d" + recordline.ObjectSuffix
 	for _, key := range []string{named, digest} {
 		for pos, want := range map[int64]bool{99: false, 100: true, 299: true, 300: false} {

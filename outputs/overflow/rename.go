@@ -17,12 +17,8 @@ func (f *Controller) logBase() {
 	case f.base != f.own:
 		f.slog.Warn(
 			"the agent, the output or the prefix was renamed while records wait in the overflow: they are replayed from where they are, and what is moved before that is done goes there too",
-			"prefix",
-			f.base,
-			"then",
-			f.own,
-			"do",
-			"nothing; the new names are used once nothing waits",
+			"prefix", f.base, "then", f.own,
+			"do", "nothing; the new names are used once nothing waits",
 		)
 	}
 }
@@ -31,14 +27,8 @@ func (f *Controller) logBase() {
 func LogStranded(log *slog.Logger, n Note, why string) {
 	log.Error(
 		"records of this log wait in an overflow that this output does not use any more: they are not replayed",
-		"store",
-		n.To,
-		"prefix",
-		n.Base,
-		"reason",
-		why,
-		"do",
-		"restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them",
+		"store", n.To, "prefix", n.Base, "reason", why,
+		"do", "restore the failover block as it was, or "+replayHint+" --prefix and --agent as the first parts of the prefix have them",
 	)
 }
 

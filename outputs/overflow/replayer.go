@@ -254,33 +254,20 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 // Remove takes away an object of which all is delivered, see objectSource.delivered, or all that
 // can be read.
 func (p *Replayer) Remove(
-	ctx context.Context,
-	o spool.Object,
-	delivered int64,
-	damage error,
+	ctx context.Context, o spool.Object, delivered int64, damage error,
 ) (err error) {
 	if damage != nil {
 		p.Log.Error(
 			"an overflow object is damaged; what could be read was delivered, and the object is moved aside",
-			"object",
-			o.Key,
-			"to",
-			p.aside(o.Key, recordline.DamagedDir),
-			"error",
-			damage,
-			"do",
-			"repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it",
+			"object", o.Key, "to", p.aside(o.Key, recordline.DamagedDir), "error", damage,
+			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it",
 		)
 		err = p.Persist(
-			ctx,
-			"move aside "+o.Key,
-			func() error { return p.move(ctx, o, recordline.DamagedDir) },
+			ctx, "move aside "+o.Key, func() error { return p.move(ctx, o, recordline.DamagedDir) },
 		)
 	} else if p.Keep {
 		err = p.Persist(
-			ctx,
-			"move "+o.Key,
-			func() error { return p.move(ctx, o, recordline.ReplayedDir) },
+			ctx, "move "+o.Key, func() error { return p.move(ctx, o, recordline.ReplayedDir) },
 		)
 	} else {
 		err = p.Persist(ctx, "delete "+o.Key, func() error { return p.Store.Delete(ctx, o.Key) })
@@ -324,12 +311,7 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 			return err
 		}
 		return p.moveTo(
-			ctx,
-			listed,
-			p.aside(key, dir),
-			bytes.NewReader(data),
-			int64(len(data)),
-			opts,
+			ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts,
 		)
 	}
 	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
@@ -349,11 +331,7 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 }
 
 func (p *Replayer) moveTo(
-	ctx context.Context,
-	listed spool.Object,
-	to string,
-	r io.ReaderAt,
-	size int64,
+	ctx context.Context, listed spool.Object, to string, r io.ReaderAt, size int64,
 	opts spool.PutOptions,
 ) error {
 	if size != listed.Size {

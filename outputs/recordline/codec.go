@@ -27,8 +27,7 @@ const timeLayout = time.RFC3339Nano
 // AppendRecord appends a record of b as one line of the overflow's form.
 func AppendRecord(dst []byte, b *record.Batch, r *record.Record) []byte {
 	return AppendLine(
-		dst,
-		&outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r},
+		dst, &outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r},
 	)
 }
 
@@ -207,10 +206,7 @@ func parseAnyLine(p []byte) (outputs.Letter, error) {
 		return outputs.Letter{}, err
 	}
 	l := outputs.Letter{
-		Output: text(
-			in.Output,
-			in.OutputB,
-		),
+		Output: text(in.Output, in.OutputB),
 		Reason: text(in.Reason, in.ReasonB),
 		Topic:  text(in.Topic, in.TopicB),
 		Tag:    text(in.Tag, in.TagB),

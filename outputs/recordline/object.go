@@ -41,9 +41,7 @@ func NewObjectWriter() *ObjectWriter {
 	// The options are valid, so there is no error. One megabyte of window keeps readers and writers
 	// small.
 	w.enc, _ = zstd.NewWriter(
-		&w.buf,
-		zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(1<<20),
+		&w.buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20),
 		zstd.WithLowerEncoderMem(true),
 	)
 	return w
@@ -125,9 +123,7 @@ func NewLineReader(r io.Reader, sum hash.Hash) (*LineReader, error) {
 		return &LineReader{R: br}, nil
 	}
 	dec, err := zstd.NewReader(
-		br,
-		zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderLowmem(true),
+		br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxWindow),
 	)
 	if err != nil {

@@ -15,10 +15,7 @@ func benchBatch(n int) *record.Batch {
 		b.Append(1_767_323_045_000_000_000+int64(i), nil, fmt.Appendf(
 			nil,
 			`{"ts":"2026-01-02T03:04:05Z","level":"info","msg":"request served","path":"/api/v1/items/%d","status":200,"ms":%d,"user":"u%d","agent":"Mozilla/5.0 (X11; Linux x86_64)","id":"%016x"}`,
-			i,
-			i%97,
-			i%1000,
-			i*7919,
+			i, i%97, i%1000, i*7919,
 		), nil)
 	}
 	return b.Build()

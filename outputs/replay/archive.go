@@ -21,10 +21,7 @@ const replayOwn = ".penstock/"
 // with prefix. Those of topics go to the topic they came from. It can be stopped and started again;
 // what was cut short is repeated by at most one object. Two replays exclude each other.
 func FromArchive(
-	ctx context.Context,
-	store spool.Store,
-	prefix string,
-	opts Options,
+	ctx context.Context, store spool.Store, prefix string, opts Options,
 ) (Summary, error) {
 	var sum Summary
 	base := prefix[:strings.LastIndexByte(prefix, '/')+1]
@@ -119,10 +116,7 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 		}
 		if err == nil && (body.N != o.Size || done != lines) {
 			return fmt.Errorf(
-				"%d of %d bytes were read, %d of %d lines acknowledged",
-				body.N,
-				o.Size,
-				done,
+				"%d of %d bytes were read, %d of %d lines acknowledged", body.N, o.Size, done,
 				lines,
 			)
 		}

@@ -58,10 +58,7 @@ type Summary struct {
 // what was cut short is repeated by at most one object per log. Two replays of the same objects, or
 // a replay and the agent itself, exclude each other.
 func FromStore(
-	ctx context.Context,
-	store spool.Store,
-	prefix string,
-	opts Options,
+	ctx context.Context, store spool.Store, prefix string, opts Options,
 ) (Summary, error) {
 	var sum Summary
 	bases, last, err := replayBases(ctx, store, prefix, &sum)
@@ -139,10 +136,7 @@ func (opts *Options) run(ctx context.Context, p *overflow.Replayer, sum *Summary
 // replayBases returns the bases under prefix below which something waits, and the last object of
 // each.
 func replayBases(
-	ctx context.Context,
-	store spool.Store,
-	prefix string,
-	sum *Summary,
+	ctx context.Context, store spool.Store, prefix string, sum *Summary,
 ) (bases []string, last map[string]string, err error) {
 	last = map[string]string{}
 	for o, err := range store.List(ctx, prefix) {
@@ -204,12 +198,8 @@ func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 			to = recordline.DamagedDir
 			opts.Log.Error(
 				"a dead letter file is damaged; what could be read was delivered, and the file is moved aside",
-				"file",
-				name,
-				"error",
-				damage,
-				"do",
-				"repair it (one JSON object per line) and move it back, or delete it",
+				"file", name, "error", damage,
+				"do", "repair it (one JSON object per line) and move it back, or delete it",
 			)
 		} else if opts.Keep {
 			to = recordline.ReplayedDir
@@ -234,15 +224,12 @@ func removeFile(name, to string) error {
 	// apart.
 	base := strings.TrimPrefix(filepath.Base(name), deadletter.TakenPrefix)
 	return os.Rename(
-		name,
-		filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000000000-")+base),
+		name, filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000000000-")+base),
 	)
 }
 
 func replayFile(
-	ctx context.Context,
-	name string,
-	opts Options,
+	ctx context.Context, name string, opts Options,
 ) (records, size int64, damage, err error) {
 	f, err := os.Open(name)
 	if err != nil {

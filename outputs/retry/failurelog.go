@@ -45,23 +45,13 @@ func (t *FailureLog) Failed(err error) {
 		t.since, t.lastLogged = now, now
 		t.Log.Warn(
 			t.What+" is failing; it is tried again until it works, and nothing is lost meanwhile",
-			"error",
-			err,
-			"do",
-			do,
+			"error", err, "do", do,
 		)
 	case now.Sub(t.lastLogged) >= stillFailingEvery:
 		t.lastLogged = now
 		t.Log.Warn(
-			t.What+" is still failing",
-			"error",
-			err,
-			"for",
-			now.Sub(t.since).Round(time.Second).String(),
-			"attempts",
-			t.failures,
-			"do",
-			do,
+			t.What+" is still failing", "error", err,
+			"for", now.Sub(t.since).Round(time.Second).String(), "attempts", t.failures, "do", do,
 		)
 	}
 }
@@ -84,11 +74,8 @@ func (t *FailureLog) Worked() {
 		return
 	}
 	t.Log.Info(
-		t.What+" works again",
-		"after",
-		time.Since(t.since).Round(time.Millisecond).String(),
-		"attempts",
-		t.failures,
+		t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(),
+		"attempts", t.failures,
 	)
 	t.since, t.failures, t.refused = time.Time{}, 0, false
 }

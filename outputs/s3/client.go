@@ -46,9 +46,7 @@ func newClient(cfg *StoreConfig) (*s3.Client, error) {
 	if cfg.AccessKeyID != "" {
 		opts = append(opts, config.WithCredentialsProvider(
 			credentials.NewStaticCredentialsProvider(
-				cfg.AccessKeyID,
-				cfg.SecretAccessKey,
-				cfg.SessionToken,
+				cfg.AccessKeyID, cfg.SecretAccessKey, cfg.SessionToken,
 			),
 		))
 	}

@@ -35,11 +35,8 @@ func (s *Store) fail(verb, key string, err error) error {
 	case status == http.StatusMovedPermanently:
 		region := re.Response.Header.Get("X-Amz-Bucket-Region")
 		return fmt.Errorf(
-			"%s: %w: the bucket is elsewhere; set region (%q, the server says): %w",
-			where,
-			spool.ErrRefused,
-			region,
-			err,
+			"%s: %w: the bucket is elsewhere; set region (%q, the server says): %w", where,
+			spool.ErrRefused, region, err,
 		)
 	case refused(status, code):
 		return fmt.Errorf("%s: %w: %w", where, spool.ErrRefused, err)

@@ -34,11 +34,7 @@ func partSize(size, part int64) int64 {
 // putParts uploads the object in parts. What fails is aborted, so that no part is left to be paid
 // for; what a crash leaves behind is for a lifecycle rule of the bucket.
 func (s *Store) putParts(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	create := &s3.CreateMultipartUploadInput{
 		Bucket: &s.cfg.Bucket,
@@ -108,11 +104,7 @@ func (s *Store) putParts(
 
 // uploadParts uploads part_concurrency parts at once, each straight from r.
 func (s *Store) uploadParts(
-	ctx context.Context,
-	id *string,
-	key string,
-	r io.ReaderAt,
-	size int64,
+	ctx context.Context, id *string, key string, r io.ReaderAt, size int64,
 ) ([]types.CompletedPart, error) {
 	length := partSize(size, s.cfg.PartSize)
 	parts := make([]types.CompletedPart, (size+length-1)/length)
@@ -130,15 +122,11 @@ func (s *Store) uploadParts(
 				return err
 			}
 			in := &s3.UploadPartInput{
-				Bucket:     &s.cfg.Bucket,
-				Key:        aws.String(s.prefix + key),
-				UploadId:   id,
-				PartNumber: aws.Int32(int32(i + 1)),
-				Body: io.NewSectionReader(
-					r,
-					off,
-					n,
-				),
+				Bucket:              &s.cfg.Bucket,
+				Key:                 aws.String(s.prefix + key),
+				UploadId:            id,
+				PartNumber:          aws.Int32(int32(i + 1)),
+				Body:                io.NewSectionReader(r, off, n),
 				ContentLength:       &n,
 				ChecksumCRC32C:      sum.crc32c,
 				ContentMD5:          sum.md5,

@@ -185,17 +185,12 @@ func TestFailedUploadIsAborted(t *testing.T) {
 		next.ServeHTTP(w, r)
 	})
 	if err := s.Put(
-		t.Context(),
-		"k",
-		bytes.NewReader(make([]byte, 3*minPart)),
-		3*minPart,
-		spool.PutOptions{},
+		t.Context(), "k", bytes.NewReader(make([]byte, 3*minPart)), 3*minPart, spool.PutOptions{},
 	); err == nil {
 		t.Fatal("no error")
 	}
 	out, err := s.client.ListMultipartUploads(
-		t.Context(),
-		&s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)},
+		t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -246,16 +241,7 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 		cfg.ConditionalWrites = "head"
 		s := open(t, cfg)
 		put(t, s, "k", []byte("x"), absent)
-		if err := s.Put(
-			t.Context(),
-			"k",
-			strings.NewReader("y"),
-			1,
-			absent,
-		); !errors.Is(
-			err,
-			spool.ErrExists,
-		) {
+		if err := s.Put(t.Context(), "k", strings.NewReader("y"), 1, absent); !errors.Is(err, spool.ErrExists) {
 			t.Fatalf("error %v, want ErrExists", err)
 		}
 	})
@@ -287,24 +273,13 @@ func TestClaimOfAKeyThatVanishes(t *testing.T) {
 	cfg.MaxAttempts = 2
 	s := open(t, cfg)
 	if err := s.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{IfAbsent: true},
+		t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{IfAbsent: true},
 	); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("y"),
-		1,
-		spool.PutOptions{IfAbsent: true},
-	); !errors.Is(
-		err,
-		spool.ErrExists,
-	) {
+		t.Context(), "k", strings.NewReader("y"), 1, spool.PutOptions{IfAbsent: true},
+	); !errors.Is(err, spool.ErrExists) {
 		t.Fatalf("error %v, want ErrExists", err)
 	}
 }
@@ -344,10 +319,7 @@ func TestErrorClasses(t *testing.T) {
 			t.Errorf("%v: does not name the region", err)
 		}
 		if c.code == "NoSuchBucket" {
-			if _, _, err := s.Get(
-				t.Context(),
-				"k",
-			); !errors.Is(err, spool.ErrRefused) ||
+			if _, _, err := s.Get(t.Context(), "k"); !errors.Is(err, spool.ErrRefused) ||
 				errors.Is(err, spool.ErrNotFound) {
 				t.Errorf("get without a bucket: %v, want ErrRefused", err)
 			}
@@ -356,11 +328,7 @@ func TestErrorClasses(t *testing.T) {
 	proxy.Set(nil)
 	none := open(t, func() StoreConfig { c := cfg; c.Endpoint = "http://127.0.0.1:1"; return c }())
 	if err := none.Put(
-		t.Context(),
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{},
+		t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{},
 	); err == nil ||
 		errors.Is(err, spool.ErrRefused) {
 		t.Errorf("no server: %v, want a retryable error", err)

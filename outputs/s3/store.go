@@ -79,11 +79,7 @@ const putNonce = "penstock-put"
 // Put uploads in one request, or in parts when the object is larger than part_size. r is read about
 // three times (checksum, signature where there is no TLS, upload), a piece at a time.
 func (s *Store) Put(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if err := errors.Join(spool.CheckKey(s.prefix+key), opts.Check()); err != nil {
 		return err
@@ -103,12 +99,7 @@ func (s *Store) Put(
 // putObject puts the object in one request; with a nonce only if the key is free, and taken tells
 // that it is not.
 func (s *Store) putObject(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
-	nonce string,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions, nonce string,
 ) (taken bool, err error) {
 	in := &s3.PutObjectInput{
 		Bucket:        &s.cfg.Bucket,
@@ -167,25 +158,18 @@ func (s *Store) putObject(
 	case "NotImplemented":
 		return false, fmt.Errorf(
 			"%w: this server has no conditional writes; conditional_writes = \"head\" looks before it writes, which two writers at once can get past: %w",
-			spool.ErrRefused,
-			err,
+			spool.ErrRefused, err,
 		)
 	}
 	return false, err
 }
 
 func (s *Store) putIfAbsent(
-	ctx context.Context,
-	key string,
-	r io.ReaderAt,
-	size int64,
-	opts spool.PutOptions,
+	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
 	if size > maxPart {
 		return fmt.Errorf(
-			"%w: %d bytes are too many for one conditional request",
-			spool.ErrRefused,
-			size,
+			"%w: %d bytes are too many for one conditional request", spool.ErrRefused, size,
 		)
 	}
 	if s.cfg.ConditionalWrites == "head" {
@@ -328,9 +312,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 							prefix,
 							fmt.Errorf(
 								"%w: the server lists %q after %q: not in the order of keys (directory buckets do that)",
-								spool.ErrRefused,
-								key,
-								last,
+								spool.ErrRefused, key, last,
 							),
 						),
 					)

@@ -76,17 +76,10 @@ func TestRealServer(t *testing.T) {
 	}
 	cfg := testConfig(endpoint)
 	cfg.Bucket, cfg.Region = env("BUCKET", "penstock-test"), env("REGION", "us-east-1")
-	cfg.AccessKeyID, cfg.SecretAccessKey = env(
-		"ACCESS_KEY_ID",
-		"key",
-	), env(
-		"SECRET_ACCESS_KEY",
-		"secret",
-	)
+	cfg.AccessKeyID, cfg.SecretAccessKey = env("ACCESS_KEY_ID", "key"), env("SECRET_ACCESS_KEY", "secret")
 	direct := open(t, cfg)
 	if _, err := direct.client.CreateBucket(
-		t.Context(),
-		&s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)},
+		t.Context(), &s3.CreateBucketInput{Bucket: aws.String(cfg.Bucket)},
 	); err != nil &&
 		!strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
 		t.Fatal(err)
@@ -100,9 +93,7 @@ func TestRealServer(t *testing.T) {
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := cfg
 			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
-				"%s/%s",
-				run,
-				t.Name(),
+				"%s/%s", run, t.Name(),
 			), timeout
 			return open(t, cfg)
 		},

@@ -62,9 +62,7 @@ func TestLinesStayWhole(t *testing.T) {
 	w := &terminal{broken: true, n: 3}
 	o := newOutput(Default(), w)
 	b := record.FromRecords(
-		"app",
-		"/f",
-		[]record.Record{{Value: []byte("one line")}, {Value: []byte("two")}},
+		"app", "/f", []record.Record{{Value: []byte("one line")}, {Value: []byte("two")}},
 	)
 	for range 2 {
 		if err := o.Write(t.Context(), b); err == nil {

@@ -94,9 +94,7 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 			return dst, err
 		}
 		out = f.table.appendAvro(
-			out,
-			&t.row,
-			&stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition},
+			out, &t.row, &stagedRow{Record: *in.Record, topic: in.Topic, partition: in.Partition},
 		)
 	} else {
 		n, err := root(t.json)

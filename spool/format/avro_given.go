@@ -35,8 +35,7 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error)
 			return dst, errors.New("avro: no array")
 		}
 		return appendAvroItems(
-			dst,
-			n,
+			dst, n,
 			func(dst []byte, _ *walk, e node) ([]byte, error) { return r.appendAvro(dst, s.Items(), e) },
 		)
 	case *avro.MapSchema:
@@ -135,9 +134,7 @@ func (r *row) appendAvroRecord(dst []byte, s *avro.RecordSchema, n node) ([]byte
 }
 
 func appendAvroItems(
-	dst []byte,
-	n node,
-	item func([]byte, *walk, node) ([]byte, error),
+	dst []byte, n node, item func([]byte, *walk, node) ([]byte, error),
 ) ([]byte, error) {
 	count := int64(0)
 	for w := (walk{src: n.val}); ; count++ {

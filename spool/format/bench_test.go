@@ -17,15 +17,8 @@ func benchRecords(n int) []record.Record {
 		text := fmt.Appendf(
 			nil,
 			`{"ts":"2026-01-02T03:%02d:%02d.%03dZ","level":"info","msg":"request served","path":"/api/v1/items/%d","status":%d,"ms":%d,"user":"u-%d","trace":"%016x%016x"`,
-			i/60000%60,
-			i/1000%60,
-			i%1000,
-			i*7%9973,
-			200+i%5,
-			i%251,
-			i%8812,
-			uint64(i)*0x9e3779b97f4a7c15,
-			uint64(i)*0xbf58476d1ce4e5b9,
+			i/60000%60, i/1000%60, i%1000, i*7%9973, 200+i%5, i%251, i%8812,
+			uint64(i)*0x9e3779b97f4a7c15, uint64(i)*0xbf58476d1ce4e5b9,
 		)
 		for len(text) < 193 {
 			text = fmt.Appendf(text, `,"p":"%0*d"`, max(1, 193-len(text)-7), i)
@@ -46,19 +39,7 @@ func BenchmarkFormat(b *testing.B) {
 	} {
 		b.Run(c.kind+"-"+c.comp, func(b *testing.B) {
 			f := newFormat(b, config(c.kind), c.comp, "json")
-			rows, member, file := make(
-				[]byte,
-				0,
-				600<<10,
-			), make(
-				[]byte,
-				0,
-				600<<10,
-			), make(
-				[]byte,
-				0,
-				16<<20,
-			)
+			rows, member, file := make([]byte, 0, 600<<10), make([]byte, 0, 600<<10), make([]byte, 0, 16<<20)
 			in := &partition.Input{Topic: "t"}
 			n, size := 0, 0
 			b.ReportAllocs()

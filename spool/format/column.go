@@ -270,8 +270,7 @@ func (r *row) lay(t *tableSchema, json []byte) error {
 		if next = skipValue(json, i, 0); next >= 0 {
 			r.begin(t, json)
 			r.extra = appendCompact(
-				slices.Grow(r.extra[:0], next-i),
-				node{kind: object, val: json[i:next]},
+				slices.Grow(r.extra[:0], next-i), node{kind: object, val: json[i:next]},
 			)
 			r.extra, err = r.extra[:len(r.extra)-1], nil
 		}

@@ -51,9 +51,7 @@ func newCompressor(name string) (*compressor, error) {
 	case "zstd":
 		pool := sync.Pool{New: func() any {
 			w, err := zstd.NewWriter(
-				nil,
-				zstd.WithEncoderConcurrency(1),
-				zstd.WithEncoderLevel(zstd.SpeedFastest),
+				nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
 				zstd.WithWindowSize(1<<20),
 			)
 			if err != nil {
@@ -72,8 +70,7 @@ func newCompressor(name string) (*compressor, error) {
 		return streaming(name, ".lz4", func() resetter {
 			w := lz4.NewWriter(nil)
 			if err := w.Apply(
-				lz4.BlockSizeOption(lz4.Block1Mb),
-				lz4.ChecksumOption(true),
+				lz4.BlockSizeOption(lz4.Block1Mb), lz4.ChecksumOption(true),
 				lz4.ConcurrencyOption(1),
 			); err != nil {
 				panic(err) // constant options
@@ -160,9 +157,7 @@ func Decompress(r io.Reader) (io.ReadCloser, string, error) {
 		return zr, name, err
 	case "zstd":
 		zr, err := zstd.NewReader(
-			br,
-			zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true),
+			br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(128<<20),
 		)
 		if err != nil {

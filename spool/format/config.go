@@ -107,8 +107,7 @@ func (c *Config) Validate() error {
 		oneOf(fmt.Sprintf("column[%d].type", i), col.Type, columnTypes...)
 		if c.Type == "avro" && !avroName(col.Name) {
 			bad(
-				"column[%d].name: must be letters, digits and underscores for avro, not %q",
-				i,
+				"column[%d].name: must be letters, digits and underscores for avro, not %q", i,
 				col.Name,
 			)
 		}

@@ -74,8 +74,7 @@ func readContainer(r io.Reader, do func(json []byte) error) error {
 			if len(records) == before {
 				if empty++; empty > maxEmpty {
 					return fmt.Errorf(
-						"avro: block of %d records, more than %d of them without any bytes",
-						count,
+						"avro: block of %d records, more than %d of them without any bytes", count,
 						maxEmpty,
 					)
 				}
@@ -152,9 +151,7 @@ func unpackBlock(p []byte, codec string) ([]byte, error) {
 		return limited(bzip2.NewReader(bytes.NewReader(p)))
 	case "zstandard":
 		zr, err := zstd.NewReader(
-			bytes.NewReader(p),
-			zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderMaxMemory(maxBlock),
+			bytes.NewReader(p), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBlock),
 		)
 		if err != nil {
 			return nil, err

@@ -62,9 +62,7 @@ var costly = []struct {
 	{"long names", func(n int) [][]byte { // the names of records in them hold theirs
 		long := strings.Repeat("x", n/2)
 		return one(
-			`{"`+long+`":{`,
-			n/2,
-			func(i int) string { return fmt.Sprintf(`"n%d":{"m":0}`, i) },
+			`{"`+long+`":{`, n/2, func(i int) string { return fmt.Sprintf(`"n%d":{"m":0}`, i) },
 			`}}`,
 		)
 	}},
@@ -78,9 +76,7 @@ var costly = []struct {
 	},
 	{"random numbers", func(n int) [][]byte {
 		return one(
-			`{"a":[`,
-			n,
-			func(i int) string { return fmt.Sprint(uint32(i) * 2654435761 % 10) },
+			`{"a":[`, n, func(i int) string { return fmt.Sprint(uint32(i) * 2654435761 % 10) },
 			`]}`,
 		)
 	}},
@@ -108,8 +104,7 @@ var costly = []struct {
 	},
 	{"text", func(n int) [][]byte {
 		return each(
-			n,
-			func(int) string { return `{"a":"` + strings.Repeat("abcdefgh", 100<<10) + `"}` },
+			n, func(int) string { return `{"a":"` + strings.Repeat("abcdefgh", 100<<10) + `"}` },
 		)
 	}},
 	{"random text", func(n int) [][]byte { // as large as Kafka takes it, unless it is told to
@@ -126,8 +121,7 @@ var costly = []struct {
 	},
 	{"texts", func(n int) [][]byte { // no two alike
 		return each(
-			n,
-			func(i int) string { return fmt.Sprintf(`{"a":"%d"}`, uint32(i)*2654435761) },
+			n, func(i int) string { return fmt.Sprintf(`{"a":"%d"}`, uint32(i)*2654435761) },
 		)
 	}},
 	{

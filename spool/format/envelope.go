@@ -28,8 +28,7 @@ func (f *ndjson) appendEnvelope(dst []byte, in *partition.Input) ([]byte, error)
 	}
 	out = strconv.AppendInt(append(out, `,"offset":`...), r.Offset, 10)
 	out = append(
-		time.Unix(0, r.Time).UTC().AppendFormat(append(out, `,"time":"`...), time.RFC3339Nano),
-		'"',
+		time.Unix(0, r.Time).UTC().AppendFormat(append(out, `,"time":"`...), time.RFC3339Nano), '"',
 	)
 	if r.Key != nil {
 		out = appendField(out, ',', "key", r.Key)

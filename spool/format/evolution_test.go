@@ -28,12 +28,9 @@ func TestMixedSchemasMakeOneFile(t *testing.T) {
 	c.Sample = 2
 	f := newFormat(t, c, "zstd", "json")
 	recs := values(
-		`{"id":1,"name":"a"}`,
-		`{"id":2,"tags":["x"]}`,
-		`{"id":"three","name":"c","new":{"deep":true}}`,
-		`{"id":4,"Name":"other case"}`,
-		`{"id":5,"tags":"no list"}`,
-		`{}`,
+		`{"id":1,"name":"a"}`, `{"id":2,"tags":["x"]}`,
+		`{"id":"three","name":"c","new":{"deep":true}}`, `{"id":4,"Name":"other case"}`,
+		`{"id":5,"tags":"no list"}`, `{}`,
 	)
 	want := []string{
 		`{"id":1,"name":"a"}`,
@@ -253,8 +250,7 @@ func TestFinishReadsOnce(t *testing.T) {
 		t.Error("no error for half a working file")
 	}
 	if err := f.Finish(
-		io.Discard,
-		io.MultiReader(bytes.NewReader(member), bytes.NewReader(member)),
+		io.Discard, io.MultiReader(bytes.NewReader(member), bytes.NewReader(member)),
 	); err != nil {
 		t.Error(err)
 	}

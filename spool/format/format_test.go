@@ -98,11 +98,7 @@ func samples(n int) []record.Record {
 	recs := make([]record.Record, n)
 	for i := range recs {
 		v := map[string]any{
-			"ts": fmt.Sprintf(
-				"2026-01-02T03:04:%02d.%03dZ",
-				i/1000%60,
-				i%1000,
-			),
+			"ts":    fmt.Sprintf("2026-01-02T03:04:%02d.%03dZ", i/1000%60, i%1000),
 			"n":     i,
 			"level": []string{"info", "warn"}[i%2],
 			"ok":    i%3 == 0,
@@ -275,10 +271,7 @@ func TestRoundTrip(t *testing.T) {
 				case name[0] == 'p' || name[0] == 'a':
 					if !same(t, e.Value, expected(t, name, recs[i].Value)) && !located {
 						t.Fatalf(
-							"entry %d is %s, want %s",
-							i,
-							e.Value,
-							expected(t, name, recs[i].Value),
+							"entry %d is %s, want %s", i, e.Value, expected(t, name, recs[i].Value),
 						)
 					}
 				}
@@ -401,9 +394,7 @@ func TestSampleFiles(t *testing.T) {
 	for name, f := range allFormats(t) {
 		ext, comp := f.Ext()
 		if err := os.WriteFile(
-			filepath.Join(dir, name+ext+comp),
-			build(t, f, samples(1000), 300),
-			0o644,
+			filepath.Join(dir, name+ext+comp), build(t, f, samples(1000), 300), 0o644,
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -437,20 +428,12 @@ func TestNDJSONLines(t *testing.T) {
 		}
 	}
 	text := newFormat(t, config("ndjson"), "none", "text")
-	if got, err := row1(
-		t,
-		text,
-		"a \"line\"\n",
-	); err != nil ||
+	if got, err := row1(t, text, "a \"line\"\n"); err != nil ||
 		got != "{\"message\":\"a \\\"line\\\"\\n\"}\n" {
 		t.Errorf("text gives %q, %v", got, err)
 	}
 	pack := newFormat(t, config("ndjson"), "none", "msgpack")
-	if got, err := row1(
-		t,
-		pack,
-		"\x82\xa1a\x01\xa1b\x93\xc0\xc3\xa1x",
-	); err != nil ||
+	if got, err := row1(t, pack, "\x82\xa1a\x01\xa1b\x93\xc0\xc3\xa1x"); err != nil ||
 		got != "{\"a\":1,\"b\":[null,true,\"x\"]}\n" {
 		t.Errorf("msgpack gives %q, %v", got, err)
 	}
@@ -568,11 +551,7 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	for format, compression := range map[string]string{"parquet": "lz4", "avro": "lz4", "ndjson": "zip"} {
-		if _, err := New(
-			config(format),
-			compression,
-			decoder(t, "json"),
-		); err == nil ||
+		if _, err := New(config(format), compression, decoder(t, "json")); err == nil ||
 			!strings.HasPrefix(err.Error(), "compression: ") {
 			t.Errorf("%s with %s: %v", format, compression, err)
 		}
@@ -586,9 +565,7 @@ func TestReadStopsOnError(t *testing.T) {
 	file := build(t, f, samples(10), 3)
 	n := 0
 	err := Read(
-		bytes.NewReader(file),
-		int64(len(file)),
-		"ndjson",
+		bytes.NewReader(file), int64(len(file)), "ndjson",
 		func(*Entry) error { n++; return errTest },
 	)
 	if !errors.Is(err, errTest) || n != 1 {
@@ -596,9 +573,7 @@ func TestReadStopsOnError(t *testing.T) {
 	}
 	// A file that is cut short is an error, never fewer records.
 	if err := Read(
-		bytes.NewReader(file[:len(file)-3]),
-		int64(len(file)-3),
-		"ndjson",
+		bytes.NewReader(file[:len(file)-3]), int64(len(file)-3), "ndjson",
 		func(*Entry) error { return nil },
 	); err == nil {
 		t.Fatal("no error for half a file")

@@ -80,8 +80,7 @@ func FuzzRows(f *testing.F) {
 			for i, v := range [][]byte{a, b, a} {
 				r := record.Record{Offset: int64(i), Time: 1e18, Value: v}
 				if _, err := f.AppendRow(
-					nil,
-					&partition.Input{Topic: "t", Record: &r},
+					nil, &partition.Input{Topic: "t", Record: &r},
 				); err == nil {
 					recs = append(recs, r)
 				}

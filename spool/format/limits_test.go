@@ -63,10 +63,7 @@ func TestNothingIsLostBeyondTheLimits(t *testing.T) {
 						for k := range maps.Keys(all) {
 							if !reflect.DeepEqual(flat[k], all[k]) {
 								t.Fatalf(
-									"record %d: %.40s is %.100v, want %.100v",
-									i,
-									k,
-									flat[k],
+									"record %d: %.40s is %.100v, want %.100v", i, k, flat[k],
 									all[k],
 								)
 							}

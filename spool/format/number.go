@@ -84,8 +84,7 @@ func float(text []byte, bits int) (float64, bool) {
 	var a, b [64]byte
 	var shortest [32]byte
 	return f, readDecimal(
-		a[:0],
-		text,
+		a[:0], text,
 	).equal(readDecimal(b[:0], strconv.AppendFloat(shortest[:0], f, 'e', -1, bits)))
 }
 

@@ -217,10 +217,7 @@ func TestInferenceDoesNotRound(t *testing.T) {
 	for _, kind := range []string{"parquet", "avro"} {
 		for _, other := range []string{"0.5", "18446744073709551615", "1e400"} {
 			held := keepsNumbers(
-				t,
-				newFormat(t, config(kind), "none", "json"),
-				kind,
-				"inferred",
+				t, newFormat(t, config(kind), "none", "json"), kind, "inferred",
 				[]string{"1", "9007199254740993", other, "2.50"},
 			)
 			if held != 4 {
@@ -251,8 +248,7 @@ func TestTimesAreKeptExactly(t *testing.T) {
 				}
 				value := read(t, f, build(t, f, values(`{"t":"`+text+`"}`), 1))[0].Value
 				if n, rest, ok := strings.Cut(
-					strings.TrimPrefix(string(value), `{"t":`),
-					",",
+					strings.TrimPrefix(string(value), `{"t":`), ",",
 				); ok && kind == "avro" && unit == "ns" &&
 					n != "null" {
 					// The library that reads it knows no such time: it is a number there.
@@ -261,10 +257,7 @@ func TestTimesAreKeptExactly(t *testing.T) {
 						t.Fatalf("%s: %v", value, err)
 					}
 					value = fmt.Appendf(
-						nil,
-						`{"t":%q,%s`,
-						time.Unix(0, ns).UTC().Format(time.RFC3339Nano),
-						rest,
+						nil, `{"t":%q,%s`, time.Unix(0, ns).UTC().Format(time.RFC3339Nano), rest,
 					)
 				}
 				if err := json.Unmarshal(value, &got); err != nil {
@@ -306,19 +299,14 @@ func TestDelimitedTypes(t *testing.T) {
 	}
 	f := newFormat(t, c, "none", "json")
 	got, err := row1(
-		t,
-		f,
+		t, f,
 		`{"i":1.0,"s":-5,"f":0.1234567890123456789,"b":true,"t":"2026-01-02T03:04:05.123456Z","d":"2026-01-02","x":12,"j":{"a": 1},"y":"AP8="}`,
 	)
 	if want := "1,-5,0.1234567890123456789,true,2026-01-02T03:04:05.123456Z,2026-01-02,12,\"{\"\"a\"\":1}\",AP8=\n"; err != nil ||
 		got != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if got, err = row1(
-		t,
-		f,
-		`{"i":null,"t":1767323045678}`,
-	); err != nil ||
+	if got, err = row1(t, f, `{"i":null,"t":1767323045678}`); err != nil ||
 		got != ",,,,1767323045678,,,,\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -415,12 +403,7 @@ func TestTombstones(t *testing.T) {
 	}
 	c := config("parquet")
 	c.Metadata, c.Columns = true, columns
-	if _, err := newFormat(
-		t,
-		c,
-		"none",
-		"json",
-	).AppendRow(nil, input(&tombstone)); err == nil ||
+	if _, err := newFormat(t, c, "none", "json").AppendRow(nil, input(&tombstone)); err == nil ||
 		!bytes.Contains([]byte(err.Error()), []byte("no field a")) {
 		t.Errorf("a required column: %v", err)
 	}

@@ -153,12 +153,7 @@ func (w *parquetWriter) write() error {
 			DataPageStatistics: true,
 			MaxRowsPerRowGroup: 1 << 40,
 			DataPageVersion:    1,
-			PageBufferSize: share(
-				allPages,
-				maxPage,
-				4<<10,
-				n,
-			),
+			PageBufferSize:     share(allPages, maxPage, 4<<10, n),
 			DictionaryMaxBytes: int64(share(allDictionaries, maxDictionary, 4<<10, n)),
 		}
 		if size := share(allPages/2, 32<<10, 1<<10, n); size < 32<<10 {
@@ -168,9 +163,7 @@ func (w *parquetWriter) write() error {
 		// there.
 		cfg.SkipPageStatistics, cfg.SkipPageBounds = w.t.unbounded()
 		w.out = parquet.NewGenericWriter[any](
-			w.dst,
-			parquet.NewSchema("record", w.schema(w.unlike())),
-			cfg,
+			w.dst, parquet.NewSchema("record", w.schema(w.unlike())), cfg,
 		)
 	}
 	columns := w.out.ColumnWriters()
@@ -259,8 +252,7 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 	case tList:
 		if !present {
 			dst[c.elem.leaf] = append(
-				dst[c.elem.leaf],
-				parquet.Value{}.Level(0, int(def), c.elem.leaf),
+				dst[c.elem.leaf], parquet.Value{}.Level(0, int(def), c.elem.leaf),
 			)
 			return
 		}
@@ -280,8 +272,7 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 		}
 		if rep == 0 {
 			dst[c.elem.leaf] = append(
-				dst[c.elem.leaf],
-				parquet.Value{}.Level(0, int(c.defs), c.elem.leaf),
+				dst[c.elem.leaf], parquet.Value{}.Level(0, int(c.defs), c.elem.leaf),
 			)
 		}
 		return

@@ -96,9 +96,7 @@ func TestReadingCostsInProportion(t *testing.T) {
 				return func() {
 					count := 0
 					err := Read(
-						bytes.NewReader(file),
-						int64(len(file)),
-						c.kind,
+						bytes.NewReader(file), int64(len(file)), c.kind,
 						func(*Entry) error { count++; return nil },
 					)
 					if n > 1<<20 {

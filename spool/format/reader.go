@@ -171,10 +171,7 @@ func (e *Entry) open(line []byte) error {
 		return nil
 	}
 	var v envelope
-	if err := json.Unmarshal(
-		line,
-		&v,
-	); err != nil || v.Offset == nil || v.Time == nil ||
+	if err := json.Unmarshal(line, &v); err != nil || v.Offset == nil || v.Time == nil ||
 		v.Topic == nil && v.TopicB == nil && v.Tag == nil && v.TagB == nil {
 		return nil // a value of the user's that looks like one
 	}
@@ -188,8 +185,7 @@ func (e *Entry) open(line []byte) error {
 	}
 	for _, h := range v.Headers {
 		e.Headers = append(
-			e.Headers,
-			record.Header{Key: or(&h.Key, h.KeyB), Value: bytesOr(h.Value, h.ValueB)},
+			e.Headers, record.Header{Key: or(&h.Key, h.KeyB), Value: bytesOr(h.Value, h.ValueB)},
 		)
 	}
 	return nil

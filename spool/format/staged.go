@@ -34,8 +34,7 @@ type staged struct {
 func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, error) {
 	// Working files only: speed is all.
 	keep := streaming(
-		"s2",
-		"",
+		"s2", "",
 		func() resetter { return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10)) },
 	)
 	s := &staged{

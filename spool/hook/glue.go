@@ -107,8 +107,7 @@ type glueError struct{ operation, status, code, message string }
 
 func (e *glueError) Error() string {
 	return strings.TrimRight(
-		fmt.Sprintf("%s: %s %s: %s", e.operation, e.status, e.code, e.message),
-		": ",
+		fmt.Sprintf("%s: %s %s: %s", e.operation, e.status, e.code, e.message), ": ",
 	)
 }
 
@@ -127,10 +126,7 @@ func (g *glueHook) call(ctx context.Context, operation string, in, out any) erro
 		return err
 	}
 	req, err := http.NewRequestWithContext(
-		ctx,
-		http.MethodPost,
-		g.endpoint(ac),
-		bytes.NewReader(body),
+		ctx, http.MethodPost, g.endpoint(ac), bytes.NewReader(body),
 	)
 	if err != nil {
 		return err
@@ -192,9 +188,7 @@ func newGlueError(operation string, resp *http.Response, text []byte) error {
 // endpoint returns where Glue is, in the order in which the SDKs look.
 func (g *glueHook) endpoint(ac *aws.Config) string {
 	if at := cmp.Or(
-		g.cfg.Endpoint,
-		os.Getenv("AWS_ENDPOINT_URL_GLUE"),
-		aws.ToString(ac.BaseEndpoint),
+		g.cfg.Endpoint, os.Getenv("AWS_ENDPOINT_URL_GLUE"), aws.ToString(ac.BaseEndpoint),
 	); at != "" {
 		return at
 	}

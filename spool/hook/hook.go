@@ -72,8 +72,7 @@ func (c *Config) Validate() error {
 		need("table", c.Table != "")
 	default:
 		errs = append(
-			errs,
-			fmt.Errorf("type: must be webhook, command, trino or glue, not %q", c.Type),
+			errs, fmt.Errorf("type: must be webhook, command, trino or glue, not %q", c.Type),
 		)
 	}
 	for name, s := range map[string]string{"url": c.URL, "endpoint": c.Endpoint} {

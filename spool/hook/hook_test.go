@@ -23,17 +23,8 @@ func testPartition() *Partition {
 		Names:    []string{"dt", "hr"},
 		Values:   []string{"2026-01-02", "0'3"},
 		Agent:    "edge-1",
-		Start: time.Date(
-			2026,
-			1,
-			2,
-			3,
-			0,
-			0,
-			0,
-			time.UTC,
-		),
-		End: time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
+		Start:    time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC),
+		End:      time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -69,8 +60,7 @@ func TestWebhook(t *testing.T) {
 		}
 	})
 	if err := h.Run(
-		t.Context(),
-		testPartition(),
+		t.Context(), testPartition(),
 	); err == nil || !strings.Contains(err.Error(), "503") ||
 		!strings.Contains(err.Error(), "not now") {
 		t.Fatalf("got %v", err)
@@ -107,10 +97,7 @@ func TestCommand(t *testing.T) {
 		t,
 		func(c *Config) { c.Type, c.Command = "command", []string{"sh", "-c", "echo no table >&2; exit 3"} },
 	)
-	if err := h.Run(
-		t.Context(),
-		testPartition(),
-	); err == nil ||
+	if err := h.Run(t.Context(), testPartition()); err == nil ||
 		!strings.Contains(err.Error(), "no table") {
 		t.Errorf("got %v", err)
 	}
@@ -153,16 +140,12 @@ func TestTrino(t *testing.T) {
 		t.Errorf("a second registration: %v", err)
 	}
 	final = `{"error":{"message":"Table not found","errorName":"TABLE_NOT_FOUND"}}`
-	if err := mustHook(
-		t,
-		set("sync"),
-	).Run(t.Context(), testPartition()); err == nil ||
+	if err := mustHook(t, set("sync")).Run(t.Context(), testPartition()); err == nil ||
 		!strings.Contains(err.Error(), "Table not found") {
 		t.Errorf("got %v", err)
 	}
 	if s := statements[2]; !strings.Contains(
-		s,
-		"sync_partition_metadata(schema_name => 'logs', table_name => 'app', mode => 'ADD')",
+		s, "sync_partition_metadata(schema_name => 'logs', table_name => 'app', mode => 'ADD')",
 	) {
 		t.Errorf("got %s", s)
 	}
@@ -192,8 +175,7 @@ func TestGlue(t *testing.T) {
 			if exists {
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprint(
-					w,
-					`{"__type":"AlreadyExistsException","Message":"Partition already exists."}`,
+					w, `{"__type":"AlreadyExistsException","Message":"Partition already exists."}`,
 				)
 				return
 			}
@@ -241,10 +223,7 @@ func TestGlueRefuses(t *testing.T) {
 		h := mustHook(t, func(cfg *Config) {
 			cfg.Type, cfg.Database, cfg.Table, cfg.Region, cfg.Endpoint = "glue", "logs", "app", "eu-central-1", srv.URL
 		})
-		if err := h.Run(
-			t.Context(),
-			testPartition(),
-		); err == nil ||
+		if err := h.Run(t.Context(), testPartition()); err == nil ||
 			err.Error() != "glue: "+c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}

@@ -54,9 +54,7 @@ func (t *trino) statement(p *Partition) string {
 	if t.cfg.Mode == "sync" {
 		return fmt.Sprintf(
 			"CALL %s.system.sync_partition_metadata(schema_name => %s, table_name => %s, mode => 'ADD')",
-			identifier(t.cfg.Catalog),
-			literal(t.cfg.Database),
-			literal(t.cfg.Table),
+			identifier(t.cfg.Catalog), literal(t.cfg.Database), literal(t.cfg.Table),
 		)
 	}
 	return fmt.Sprintf(
@@ -111,11 +109,7 @@ func (t *trino) do(req *http.Request) (_ *trinoAnswer, busy bool, _ error) {
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, resp.StatusCode >= 502 &&
-				resp.StatusCode <= 504, fmt.Errorf(
-				"%s: %.512s",
-				resp.Status,
-				text,
-			)
+			resp.StatusCode <= 504, fmt.Errorf("%s: %.512s", resp.Status, text)
 	}
 	var a trinoAnswer
 	if err := json.Unmarshal(text, &a); err != nil {

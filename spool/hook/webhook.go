@@ -41,10 +41,7 @@ func (w *webhook) Run(ctx context.Context, p *Partition) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // only for the message
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf(
-			"webhook: %s answers %s: %s",
-			req.URL.Host,
-			resp.Status,
-			bytes.TrimSpace(text),
+			"webhook: %s answers %s: %s", req.URL.Host, resp.Status, bytes.TrimSpace(text),
 		)
 	}
 	return nil

@@ -63,14 +63,9 @@ func archive(t *testing.T, change func(*spool.Config)) *local.Store {
 			Offset: int64(
 				i,
 			),
-			Time: time.Date(2026, 1, 2, i%3, 0, 0, 0, time.UTC).UnixNano(),
-			Key:  []byte{byte(i), 0xff},
-			Value: fmt.Appendf(
-				nil,
-				`{"id":%d,"ts":%d}`,
-				i,
-				1767312000+i%3*3600,
-			),
+			Time:    time.Date(2026, 1, 2, i%3, 0, 0, 0, time.UTC).UnixNano(),
+			Key:     []byte{byte(i), 0xff},
+			Value:   fmt.Appendf(nil, `{"id":%d,"ts":%d}`, i, 1767312000+i%3*3600),
 			Headers: []record.Header{{Key: "h", Value: []byte("v")}},
 		}
 		if i%10 == 0 {
@@ -131,11 +126,7 @@ func TestVerifySound(t *testing.T) {
 			rep.Logs["app-3"].End != 1000 {
 			t.Errorf("%s: %+v %+v", kind, rep, rep.Logs["app-3"])
 		}
-		if rep := verify(
-			t,
-			store,
-			Options{Topic: "app", From: 450, To: 460},
-		); !rep.OK() ||
+		if rep := verify(t, store, Options{Topic: "app", From: 450, To: 460}); !rep.OK() ||
 			rep.Cuts != 1 {
 			t.Errorf("%s: range: %+v", kind, rep)
 		}
@@ -143,9 +134,7 @@ func TestVerifySound(t *testing.T) {
 }
 
 func copyObject(
-	t *testing.T,
-	store spool.Store,
-	from, to string,
+	t *testing.T, store spool.Store, from, to string,
 	change func(data []byte, meta map[string]string) []byte,
 ) {
 	t.Helper()
@@ -163,11 +152,7 @@ func copyObject(
 		data = change(data, meta)
 	}
 	if err := store.Put(
-		t.Context(),
-		to,
-		bytes.NewReader(data),
-		int64(len(data)),
-		spool.PutOptions{Metadata: meta},
+		t.Context(), to, bytes.NewReader(data), int64(len(data)), spool.PutOptions{Metadata: meta},
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -223,8 +208,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			c.damage(t, store)
 			rep := verify(t, store, Options{Deep: c.deep})
 			if !slices.ContainsFunc(
-				rep.Problems,
-				func(p Problem) bool { return p.Kind == c.want },
+				rep.Problems, func(p Problem) bool { return p.Kind == c.want },
 			) {
 				t.Errorf("want %s, got %+v", c.want, rep.Problems)
 			}
@@ -239,19 +223,11 @@ func TestVerifyFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if rep := verify(
-		t,
-		store,
-		Options{},
-	); len(rep.Gaps) != 1 ||
+	if rep := verify(t, store, Options{}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 400, 800}) {
 		t.Errorf("a missing cut: %+v", rep)
 	}
-	if rep := verify(
-		t,
-		store,
-		Options{From: 850, To: 1200},
-	); len(rep.Gaps) != 1 ||
+	if rep := verify(t, store, Options{From: 850, To: 1200}); len(rep.Gaps) != 1 ||
 		rep.Gaps[0] != (Gap{"app-3", 1000, 1200}) {
 		t.Errorf("a range that is not archived yet: %+v", rep)
 	}

@@ -94,8 +94,7 @@ type verifier struct {
 
 func (v *verifier) problem(kind string, o *Object, format string, args ...any) {
 	v.rep.Problems = append(
-		v.rep.Problems,
-		Problem{kind, o.Log, o.Key, fmt.Sprintf(format, args...)},
+		v.rep.Problems, Problem{kind, o.Log, o.Key, fmt.Sprintf(format, args...)},
 	)
 }
 
@@ -138,8 +137,7 @@ func (v *verifier) wanted(o *Object) bool {
 func (v *verifier) ofTopic(o *Object) bool {
 	if len(v.opts.Partitions) > 0 {
 		return slices.ContainsFunc(
-			v.opts.Partitions,
-			func(p int32) bool { return isPartition(o.Log, v.opts.Topic, p) },
+			v.opts.Partitions, func(p int32) bool { return isPartition(o.Log, v.opts.Topic, p) },
 		)
 	}
 	_, partition, _, ok := SplitLog(o.Log)
@@ -149,9 +147,7 @@ func (v *verifier) ofTopic(o *Object) bool {
 func (v *verifier) log(ctx context.Context, name string, objects []*Object) error {
 	slices.SortFunc(objects, func(a, b *Object) int {
 		return cmp.Or(
-			cmp.Compare(a.Start, b.Start),
-			cmp.Compare(a.End, b.End),
-			cmp.Compare(a.Key, b.Key),
+			cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.Key, b.Key),
 		)
 	})
 	lr := &LogReport{Start: -1}
@@ -168,11 +164,8 @@ func (v *verifier) log(ctx context.Context, name string, objects []*Object) erro
 			lr.TopicID = o.TopicID
 		case lr.TopicID != o.TopicID:
 			v.problem(
-				"life",
-				o,
-				"it is of the topic with the id %s, others of its log are of %s",
-				o.TopicID,
-				lr.TopicID,
+				"life", o, "it is of the topic with the id %s, others of its log are of %s",
+				o.TopicID, lr.TopicID,
 			)
 		}
 		if o.Start < 0 {
@@ -213,13 +206,8 @@ func (v *verifier) object(o *Object) {
 		v.problem("range", o, "cut [%d, %d) is empty", o.Start, o.End)
 	case o.NameStart >= 0 && (o.NameStart != o.Start || o.NameEnd != o.End):
 		v.problem(
-			"name",
-			o,
-			"the name says [%d, %d), the metadata [%d, %d)",
-			o.NameStart,
-			o.NameEnd,
-			o.Start,
-			o.End,
+			"name", o, "the name says [%d, %d), the metadata [%d, %d)", o.NameStart, o.NameEnd,
+			o.Start, o.End,
 		)
 	}
 	if o.Records < 0 {
@@ -230,13 +218,7 @@ func (v *verifier) object(o *Object) {
 		v.problem("count", o, "no records")
 	case o.First < o.Start || o.Last >= o.End || o.First > o.Last:
 		v.problem(
-			"range",
-			o,
-			"records %d to %d are not in [%d, %d)",
-			o.First,
-			o.Last,
-			o.Start,
-			o.End,
+			"range", o, "records %d to %d are not in [%d, %d)", o.First, o.Last, o.Start, o.End,
 		)
 	case o.Records > o.Last-o.First+1:
 		v.problem("count", o, "%d records cannot be between %d and %d", o.Records, o.First, o.Last)
@@ -253,12 +235,9 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 		lr.Start = o.Start
 	case o.Start < lr.End:
 		v.problem(
-			"overlap",
-			o,
+			"overlap", o,
 			"cut [%d, %d) begins before %d, where another ends: records between may be there twice",
-			o.Start,
-			o.End,
-			lr.End,
+			o.Start, o.End, lr.End,
 		)
 	case o.Start > lr.End:
 		v.rep.Gaps = append(v.rep.Gaps, Gap{o.Log, lr.End, o.Start})
@@ -271,11 +250,7 @@ func (v *verifier) cut(lr *LogReport, cut []*Object) {
 	v.whole(cut, total)
 	if total > o.End-o.Start {
 		v.problem(
-			"count",
-			o,
-			"%d records in the objects of a cut of %d positions",
-			total,
-			o.End-o.Start,
+			"count", o, "%d records in the objects of a cut of %d positions", total, o.End-o.Start,
 		)
 	}
 }
@@ -314,23 +289,15 @@ func (v *verifier) whole(cut []*Object, total int64) {
 		)
 	case gone == 0 && len(cut) != objects:
 		v.problem(
-			"count",
-			o,
-			"the cut [%d, %d) has %d objects and was made of %d",
-			o.Start,
-			o.End,
-			len(cut),
-			objects,
+			"count", o, "the cut [%d, %d) has %d objects and was made of %d", o.Start, o.End,
+			len(cut), objects,
 		)
 	}
 	if lost > 0 {
 		v.problem(
-			"lost",
-			o,
+			"lost", o,
 			"up to %d records of the cut [%d, %d) were gone from the log, by retention, before they could be stored",
-			lost,
-			o.Start,
-			o.End,
+			lost, o.Start, o.End,
 		)
 	}
 }
@@ -356,14 +323,8 @@ func (v *verifier) deep(ctx context.Context, cut []*Object) error {
 				v.problem("range", o, "record %d is not in [%d, %d)", e.Offset, o.Start, o.End)
 			case partitioned && e.Topic != "" && !isPartition(o.Log, e.Topic, e.Partition):
 				v.problem(
-					"place",
-					o,
-					"record %d is of %s/%d, the object of %s/%d",
-					e.Offset,
-					e.Topic,
-					e.Partition,
-					topic,
-					partition,
+					"place", o, "record %d is of %s/%d, the object of %s/%d", e.Offset, e.Topic,
+					e.Partition, topic, partition,
 				)
 			}
 			last = e.Offset

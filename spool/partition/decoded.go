@@ -31,10 +31,7 @@ func DecodedFields(dec decode.Decoder) Fields {
 
 func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
 	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
-		if f.text, f.err = f.dec.AppendJSON(
-			f.text[:0],
-			value,
-		); f.err != nil &&
+		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value); f.err != nil &&
 			errors.Is(f.err, decode.ErrUnavailable) {
 			f.of = nil
 			return Value{}, fmt.Errorf("find a field: %w", f.err)

@@ -116,8 +116,7 @@ func msgpackExtension(b []byte) (Value, error) {
 	switch {
 	case typ == 0 && len(data) == 8: // Fluentd EventTime: seconds and nanoseconds
 		return instant(
-			int64(binary.BigEndian.Uint32(data)),
-			int64(binary.BigEndian.Uint32(data[4:])),
+			int64(binary.BigEndian.Uint32(data)), int64(binary.BigEndian.Uint32(data[4:])),
 		)
 	case typ == -1 && len(data) == 4:
 		return instant(int64(binary.BigEndian.Uint32(data)), 0)
@@ -126,8 +125,7 @@ func msgpackExtension(b []byte) (Value, error) {
 		return instant(int64(u&(1<<34-1)), int64(u>>34))
 	case typ == -1 && len(data) == 12:
 		return instant(
-			int64(binary.BigEndian.Uint64(data[4:])),
-			int64(binary.BigEndian.Uint32(data)),
+			int64(binary.BigEndian.Uint64(data[4:])), int64(binary.BigEndian.Uint32(data)),
 		)
 	}
 	return Value{Kind: Other}, nil

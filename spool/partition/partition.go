@@ -211,11 +211,7 @@ func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 	if p.onMissing == "stop" {
 		return dst, res, fmt.Errorf(
 			"record %d of %s/%d: %w, and %w: mend the configuration, or choose dead_letter or default",
-			in.Record.Offset,
-			in.Topic,
-			in.Partition,
-			res.Reason,
-			ErrStop,
+			in.Record.Offset, in.Topic, in.Partition, res.Reason, ErrStop,
 		)
 	}
 	dst = p.DeadLetterKey(dst[:start], in)
@@ -230,10 +226,7 @@ func (p *Partitioner) DeadLetterKey(dst []byte, in *Input) []byte {
 }
 
 func (p *Partitioner) appendKey(
-	dst []byte,
-	l *layout,
-	in *Input,
-	res *Result,
+	dst []byte, l *layout, in *Input, res *Result,
 ) (_ []byte, missing error) {
 	dst = append(dst, byte(res.Class))
 	if l.bucket > 0 {
@@ -309,9 +302,7 @@ func checkLength(path []byte) error {
 		}
 		if seg > maxSegment {
 			return fmt.Errorf(
-				"%w: a segment of more than %d bytes beginning with %.80q",
-				ErrPath,
-				maxSegment,
+				"%w: a segment of more than %d bytes beginning with %.80q", ErrPath, maxSegment,
 				path,
 			)
 		}

@@ -67,11 +67,7 @@ func TestPathParts(t *testing.T) {
 		{`${column(2)}`, "a\tbb\tc", "bb"},
 	} {
 		p := mustNew(t, func(cfg *Config) { cfg.Path = template.MustParse(c.tmpl) }, nil)
-		if got, res := path(
-			t,
-			p,
-			in(c.value),
-		); got != c.want || res.Reason != nil ||
+		if got, res := path(t, p, in(c.value)); got != c.want || res.Reason != nil ||
 			res.Class != Main {
 			t.Errorf("%s: got %q (%v), want %q", c.tmpl, got, res.Reason, c.want)
 		}
@@ -96,30 +92,17 @@ func TestMissing(t *testing.T) {
 				cfg.Path, cfg.Time.Field, cfg.OnMissing, cfg.DefaultPartition = tmpl, "ts", action, "NONE"
 			}
 		}
-		if got, res := path(
-			t,
-			mustNew(t, set("default"), nil),
-			in(c.value),
-		); got != c.want ||
+		if got, res := path(t, mustNew(t, set("default"), nil), in(c.value)); got != c.want ||
 			res.Reason == nil {
 			t.Errorf("default %s: got %q (%v), want %q", c.value, got, res.Reason, c.want)
 		}
 		if got, res := path(
-			t,
-			mustNew(t, set("dead_letter"), nil),
-			in(c.value),
+			t, mustNew(t, set("dead_letter"), nil), in(c.value),
 		); got != "_dead_letter/app-logs" ||
 			res.Class != DeadLetter {
 			t.Errorf("dead letter %s: got %q %v", c.value, got, res)
 		}
-		if _, _, err := mustNew(
-			t,
-			set("stop"),
-			nil,
-		).Key(nil, in(c.value)); !errors.Is(
-			err,
-			ErrStop,
-		) {
+		if _, _, err := mustNew(t, set("stop"), nil).Key(nil, in(c.value)); !errors.Is(err, ErrStop) {
 			t.Errorf("stop %s: %v", c.value, err)
 		}
 	}
@@ -137,11 +120,7 @@ func TestDefaultTimeOfRecordsWithoutOne(t *testing.T) {
 		`no json`:                      "dt=1970-01-01/hr=00/u=NONE",
 		`{"u":"x","ts":"2026-11-28Z"}`: "dt=2026-11-28/hr=00/u=x",
 	} {
-		if got, res := path(
-			t,
-			p,
-			in(value),
-		); got != want ||
+		if got, res := path(t, p, in(value)); got != want ||
 			res.Timed != strings.HasPrefix(got, "dt=2026") {
 			t.Errorf("%s: got %q %+v, want %q", value, got, res, want)
 		}
@@ -171,19 +150,11 @@ func TestLateIsAFunctionOfTheRecordAlone(t *testing.T) {
 		cfg.Time.Field = "ts"
 		cfg.Late = &LateConfig{After: time.Hour, Path: template.MustParse(`late/${strftime("%F")}`)}
 	}, nil)
-	if got, res := path(
-		t,
-		p,
-		in(`{"ts":"2017-08-01T03:15:30Z"}`),
-	); res.Class != Main ||
+	if got, res := path(t, p, in(`{"ts":"2017-08-01T03:15:30Z"}`)); res.Class != Main ||
 		got != "app-logs/dt=2017-08-01/hr=03" {
 		t.Errorf("just in time: %q %v", got, res)
 	}
-	if got, res := path(
-		t,
-		p,
-		in(`{"ts":"2017-08-01T03:15:29Z"}`),
-	); res.Class != Late ||
+	if got, res := path(t, p, in(`{"ts":"2017-08-01T03:15:29Z"}`)); res.Class != Late ||
 		got != "late/2017-08-01" {
 		t.Errorf("late: %q %v", got, res)
 	}
@@ -259,9 +230,7 @@ func TestNothingClimbsOutOfThePrefix(t *testing.T) {
 
 func TestDistinctValuesHaveDistinctPaths(t *testing.T) {
 	p := mustNew(
-		t,
-		func(cfg *Config) { cfg.Path = template.MustParse(`${key}/${header.env}`) },
-		nil,
+		t, func(cfg *Config) { cfg.Path = template.MustParse(`${key}/${header.env}`) }, nil,
 	)
 	seen := map[string]string{}
 	for _, a := range []string{"..", "%2E%2E", ".", "a", "a/b", "a%2Fb", "\xff", "%FF", "A"} {
@@ -292,11 +261,7 @@ func TestMessagePack(t *testing.T) {
 	}, MessagePackFields)
 	i := in("")
 	i.Record.Value = b
-	if got, res := path(
-		t,
-		p,
-		i,
-	); got != "n=42/s=x%2Fy/2017-08-01-04" ||
+	if got, res := path(t, p, i); got != "n=42/s=x%2Fy/2017-08-01-04" ||
 		res.Time != 1501560384000000005 {
 		t.Errorf("got %q %+v", got, res)
 	}

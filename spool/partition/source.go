@@ -88,12 +88,9 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 	switch p.Name {
 	case "topic":
 		return part{
-				topic: true,
-				src:   func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" },
-			}, args(
-				0,
-				0,
-			)
+			topic: true,
+			src:   func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" },
+		}, args(0, 0)
 	case "tag":
 		if len(p.Args) == 1 {
 			n, err := dialect.TagIndex(p)
@@ -103,29 +100,20 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 			}}, err
 		}
 		return part{
-				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" },
-			}, args(
-				0,
-				0,
-			)
+			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" },
+		}, args(0, 0)
 	case "origin":
 		return part{
-				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" },
-			}, args(
-				0,
-				0,
-			)
+			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" },
+		}, args(0, 0)
 	case "partition":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			return strconv.AppendInt(dst, int64(in.Partition), 10), true
 		}}, args(0, 0)
 	case "agent":
 		return part{
-				src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true },
-			}, args(
-				0,
-				0,
-			)
+			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true },
+		}, args(0, 0)
 	}
 	if !full {
 		return part{}, fmt.Errorf(

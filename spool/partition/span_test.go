@@ -19,20 +19,13 @@ func TestSpan(t *testing.T) {
 		{`${strftime("%Y")}/${strftime("%m")}`, "UTC", "2025-11-01T00:00:00Z", "2025-12-01T00:00:00Z"},
 	} {
 		p := mustNew(
-			t,
-			func(cfg *Config) { cfg.Path, cfg.Timezone = template.MustParse(c.path), c.zone },
+			t, func(cfg *Config) { cfg.Path, cfg.Timezone = template.MustParse(c.path), c.zone },
 			nil,
 		)
 		start, end, ok := p.Span(at)
 		if !ok || start.Format(time.RFC3339) != c.start || end.Format(time.RFC3339) != c.end {
 			t.Errorf(
-				"%s in %s: %v to %v, want %s to %s",
-				c.path,
-				c.zone,
-				start,
-				end,
-				c.start,
-				c.end,
+				"%s in %s: %v to %v, want %s to %s", c.path, c.zone, start, end, c.start, c.end,
 			)
 		}
 	}

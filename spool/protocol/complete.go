@@ -79,10 +79,7 @@ func (p Progress) Sound(now, back int64) Progress {
 // come. ok is false while that is not known, or not for the partition self to tell: the first one
 // tells for all. own is its progress, notes are those of all.
 func Frontier(
-	self int32,
-	own Progress,
-	notes map[int32]Progress,
-	now int64,
+	self int32, own Progress, notes map[int32]Progress, now int64,
 ) (from, limit int64, ok bool) {
 	limit, from = own.Watermark, own.Completed
 	first := own.First

@@ -125,9 +125,7 @@ func (w *completeWorld) check() error {
 				if r.honest && r.at >= h && r.at < h+simHour {
 					return fmt.Errorf(
 						"hour %d was marked, and record %d of partition %d is not archived",
-						h/simHour,
-						p.committed+j,
-						i,
+						h/simHour, p.committed+j, i,
 					)
 				}
 			}
@@ -193,9 +191,7 @@ func (w *completeWorld) settle() error {
 		for _, r := range p.recs {
 			if h := r.at / simHour * simHour; r.honest && h+simHour <= end && !w.marks[h] {
 				return fmt.Errorf(
-					"partition %d has a record of hour %d, which is never marked",
-					i,
-					h/simHour,
+					"partition %d has a record of hour %d, which is never marked", i, h/simHour,
 				)
 			}
 		}

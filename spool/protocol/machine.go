@@ -265,9 +265,7 @@ func (m *Machine) Refreshed(pos int64, raw string, err error) Step {
 	}
 	return m.fail(
 		fmt.Errorf(
-			"%w: it is %d, this owner left it at %d",
-			errors.Join(ErrMoved, record.ErrFenced),
-			pos,
+			"%w: it is %d, this owner left it at %d", errors.Join(ErrMoved, record.ErrFenced), pos,
 			m.pos,
 		),
 	)

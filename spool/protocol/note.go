@@ -82,8 +82,7 @@ func ParseNote(s string) (n Note, ok bool, err error) {
 	if w.Version > noteVersion {
 		return Note{}, false, fmt.Errorf(
 			"the committed note has version %d, this program knows %d: upgrade penstock on this host",
-			w.Version,
-			noteVersion,
+			w.Version, noteVersion,
 		)
 	}
 	return Note{w.Progress, w.Intent, w.Life}, true, nil

@@ -419,8 +419,7 @@ func (w *simWorld) send(t *simTask) {
 			key = fmt.Sprintf("%d/%d/%d", t.part, path, w.step/50)
 		}
 		w.puts = append(
-			w.puts,
-			&put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path, t.of},
+			w.puts, &put{t, key, f, t.part, t.keep && w.mutation != overwriteWithLess, path, t.of},
 		)
 		return
 	}
@@ -500,11 +499,8 @@ func (w *simWorld) apply(sp *simPartition, p int, req *request) {
 	for i := max(from, sp.gone); i < to; i++ {
 		if sp.seen[i] != 1 {
 			w.failf(
-				"partition %d: record %d is in %d objects when %d is committed",
-				p,
-				sp.ids[i],
-				sp.seen[i],
-				req.pos,
+				"partition %d: record %d is in %d objects when %d is committed", p, sp.ids[i],
+				sp.seen[i], req.pos,
 			)
 			return
 		}
@@ -565,11 +561,8 @@ func (w *simWorld) store(u *put) {
 	for _, i := range u.records {
 		if sp.seen[i]++; sp.seen[i] > 1 {
 			w.failf(
-				"partition %d: record %d is in %d objects, one of them %s",
-				u.part,
-				sp.ids[i],
-				sp.seen[i],
-				u.key,
+				"partition %d: record %d is in %d objects, one of them %s", u.part, sp.ids[i],
+				sp.seen[i], u.key,
 			)
 		}
 	}
@@ -580,9 +573,7 @@ func (w *simWorld) store(u *put) {
 		if old.of.seen[i] == 0 {
 			w.failf(
 				"partition %d: record %d was archived and is no more, since %s was overwritten",
-				old.part,
-				old.of.ids[i],
-				u.key,
+				old.part, old.of.ids[i], u.key,
 			)
 		}
 	}

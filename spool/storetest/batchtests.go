@@ -36,20 +36,13 @@ func testBatch(t *testing.T, r *run) {
 		wg.Go(func() {
 			opts := spool.PutOptions{Metadata: map[string]string{"number": fmt.Sprint(i)}}
 			if err := b.Put(
-				r.ctx,
-				fmt.Sprintf("t/p=%d/object", i),
-				bytes.NewReader(content(i)),
-				int64(len(content(i))),
-				opts,
+				r.ctx, fmt.Sprintf("t/p=%d/object", i), bytes.NewReader(content(i)),
+				int64(len(content(i))), opts,
 			); err != nil {
 				t.Error(err)
 			}
 			if err := other.Put(
-				r.ctx,
-				fmt.Sprintf("t/p=%d/never", i),
-				bytes.NewReader(nil),
-				0,
-				spool.PutOptions{},
+				r.ctx, fmt.Sprintf("t/p=%d/never", i), bytes.NewReader(nil), 0, spool.PutOptions{},
 			); err != nil {
 				t.Error(err)
 			}
@@ -80,23 +73,13 @@ func testBatchIfAbsent(t *testing.T, r *run) {
 	b := r.batch(t)
 	defer b.Discard()
 	absent := spool.PutOptions{IfAbsent: true}
-	if err := b.Put(
-		r.ctx,
-		"a/before",
-		bytes.NewReader([]byte("no")),
-		2,
-		absent,
-	); err != nil &&
+	if err := b.Put(r.ctx, "a/before", bytes.NewReader([]byte("no")), 2, absent); err != nil &&
 		!errors.Is(err, spool.ErrExists) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"a/meanwhile", "a/new", "b/new"} {
 		if err := b.Put(
-			r.ctx,
-			key,
-			bytes.NewReader([]byte(key)),
-			int64(len(key)),
-			absent,
+			r.ctx, key, bytes.NewReader([]byte(key)), int64(len(key)), absent,
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -114,38 +97,18 @@ func testBatchIfAbsent(t *testing.T, r *run) {
 func testBatchFails(t *testing.T, r *run) {
 	b := r.batch(t)
 	if err := b.Put(
-		r.ctx,
-		"short",
-		bytes.NewReader([]byte("short")),
-		100,
-		spool.PutOptions{},
+		r.ctx, "short", bytes.NewReader([]byte("short")), 100, spool.PutOptions{},
 	); err == nil {
 		t.Error("a short reader was taken")
 	}
-	if err := b.Put(
-		r.ctx,
-		"../up",
-		bytes.NewReader(nil),
-		0,
-		spool.PutOptions{},
-	); !errors.Is(
-		err,
-		spool.ErrRefused,
-	) {
+	if err := b.Put(r.ctx, "../up", bytes.NewReader(nil), 0, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("a key that leads out: %v, want ErrRefused", err)
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	cancel()
 	if err := b.Put(
-		ctx,
-		"late",
-		bytes.NewReader(make([]byte, 1<<20)),
-		1<<20,
-		spool.PutOptions{},
-	); !errors.Is(
-		err,
-		context.Canceled,
-	) {
+		ctx, "late", bytes.NewReader(make([]byte, 1<<20)), 1<<20, spool.PutOptions{},
+	); !errors.Is(err, context.Canceled) {
 		t.Errorf("put after the end: %v", err)
 	}
 	if err := b.Commit(ctx); !errors.Is(err, context.Canceled) {

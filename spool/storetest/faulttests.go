@@ -47,8 +47,7 @@ func testServerErrors(t *testing.T, r *run) {
 	r.put(t, "there", []byte("data"), spool.PutOptions{})
 	r.proxy.Set(Status(http.StatusInternalServerError))
 	if body, _, err := r.store.Get(
-		r.ctx,
-		"there",
+		r.ctx, "there",
 	); err == nil || errors.Is(err, spool.ErrNotFound) ||
 		errors.Is(err, spool.ErrRefused) {
 		if err == nil {
@@ -70,16 +69,7 @@ func testServerErrors(t *testing.T, r *run) {
 		t.Errorf("list gave %d errors, want one", errs)
 	}
 	r.proxy.Set(Status(http.StatusForbidden))
-	if err := r.store.Put(
-		r.ctx,
-		"k",
-		strings.NewReader("x"),
-		1,
-		spool.PutOptions{},
-	); !errors.Is(
-		err,
-		spool.ErrRefused,
-	) {
+	if err := r.store.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("put answered by 403: %v, want ErrRefused", err)
 	}
 	for _, err := range r.store.List(r.ctx, "") {
@@ -134,11 +124,7 @@ func testAnswerLost(t *testing.T, r *run) {
 	}
 	lose()
 	err := r.store.Put(
-		r.ctx,
-		"claim",
-		strings.NewReader("mine"),
-		4,
-		spool.PutOptions{IfAbsent: true},
+		r.ctx, "claim", strings.NewReader("mine"), 4, spool.PutOptions{IfAbsent: true},
 	)
 	if errors.Is(err, spool.ErrExists) {
 		t.Fatal("a put was told that its own object is another's")
@@ -146,11 +132,7 @@ func testAnswerLost(t *testing.T, r *run) {
 	r.want(t, "claim", []byte("mine"))
 	lose()
 	if err := r.store.Put(
-		r.ctx,
-		"plain",
-		strings.NewReader("data"),
-		4,
-		spool.PutOptions{},
+		r.ctx, "plain", strings.NewReader("data"), 4, spool.PutOptions{},
 	); err != nil {
 		r.put(t, "plain", []byte("data"), spool.PutOptions{})
 	}
@@ -189,10 +171,7 @@ func testHangsUp(t *testing.T, r *run) {
 			if err == nil || errors.Is(err, io.EOF) || errors.Is(err, spool.ErrNotFound) ||
 				errors.Is(err, spool.ErrRefused) {
 				t.Errorf(
-					"%s, %s: error %v, want one that may pass and is not io.EOF",
-					name,
-					what,
-					err,
+					"%s, %s: error %v, want one that may pass and is not io.EOF", name, what, err,
 				)
 			}
 		}
@@ -228,21 +207,14 @@ func testHangsUp(t *testing.T, r *run) {
 			failed(
 				"put if absent",
 				r.store.Put(
-					r.ctx,
-					"new",
-					bytes.NewReader(data),
-					int64(len(data)),
+					r.ctx, "new", bytes.NewReader(data), int64(len(data)),
 					spool.PutOptions{IfAbsent: true},
 				),
 			)
 			failed(
 				"put in pieces",
 				r.store.Put(
-					r.ctx,
-					"there",
-					bytes.NewReader(large),
-					int64(len(large)),
-					spool.PutOptions{},
+					r.ctx, "there", bytes.NewReader(large), int64(len(large)), spool.PutOptions{},
 				),
 			)
 		}
@@ -261,12 +233,7 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 		data := randomBytes(size)
 		place := func(data []byte, opts spool.PutOptions) error {
 			return spool.Place(
-				r.ctx,
-				r.store,
-				"object",
-				bytes.NewReader(data),
-				int64(len(data)),
-				opts,
+				r.ctx, r.store, "object", bytes.NewReader(data), int64(len(data)), opts,
 			)
 		}
 		r.proxy.Set(nil)
@@ -301,10 +268,7 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 			t.Fatal(err)
 		}
 		r.proxy.Set(Uploads(Status(http.StatusForbidden)))
-		if err := place(
-			data,
-			meta,
-		); !errors.Is(err, spool.ErrRefused) ||
+		if err := place(data, meta); !errors.Is(err, spool.ErrRefused) ||
 			errors.As(err, new(*spool.OccupiedError)) {
 			t.Errorf("nothing there: %v, want ErrRefused", err)
 		}

@@ -116,12 +116,7 @@ func (r *run) want(t *testing.T, key string, data []byte) spool.Object {
 	}
 	if !bytes.Equal(got, data) {
 		t.Fatalf(
-			"%s holds %d bytes %.40q, want %d bytes %.40q",
-			key,
-			len(got),
-			got,
-			len(data),
-			data,
+			"%s holds %d bytes %.40q, want %d bytes %.40q", key, len(got), got, len(data), data,
 		)
 	}
 	if o.Key != key || o.Size != int64(len(data)) {
@@ -182,10 +177,7 @@ func testPutGet(t *testing.T, r *run) {
 
 func testOverwrite(t *testing.T, r *run) {
 	r.put(
-		t,
-		"k",
-		[]byte("first and longer"),
-		spool.PutOptions{Metadata: map[string]string{"n": "1"}},
+		t, "k", []byte("first and longer"), spool.PutOptions{Metadata: map[string]string{"n": "1"}},
 	)
 	r.put(t, "k", []byte("second"), spool.PutOptions{Metadata: map[string]string{"n": "2"}})
 	if o := r.want(t, "k", []byte("second")); !r.NoMetadata && o.Metadata["n"] != "2" {
@@ -260,16 +252,8 @@ func testBadKeys(t *testing.T, r *run) {
 		"", "/", "/absolute", "../up", "a/../../up", "a/..", "..", ".", "./a", "a/./b", "a//b", "a/", "nul\x00", "line\nbreak", "bad\xffutf8",
 		strings.Repeat("a/", 600) + "a",
 	} {
-		if err := r.store.Put(
-			r.ctx,
-			key,
-			bytes.NewReader(nil),
-			0,
-			spool.PutOptions{},
-		); !errors.Is(
-			err,
-			spool.ErrRefused,
-		) {
+		err := r.store.Put(r.ctx, key, bytes.NewReader(nil), 0, spool.PutOptions{})
+		if !errors.Is(err, spool.ErrRefused) {
 			t.Errorf("put of %.40q: %v, want ErrRefused", key, err)
 		}
 		if _, _, err := r.store.Get(r.ctx, key); !errors.Is(err, spool.ErrRefused) {
@@ -280,10 +264,7 @@ func testBadKeys(t *testing.T, r *run) {
 		}
 	}
 	err := r.store.Put(
-		r.ctx,
-		"k",
-		bytes.NewReader(nil),
-		0,
+		r.ctx, "k", bytes.NewReader(nil), 0,
 		spool.PutOptions{Metadata: map[string]string{"k": "bad\r\nx-header: 1"}},
 	)
 	if !errors.Is(err, spool.ErrRefused) {
@@ -317,11 +298,7 @@ func testListOrder(t *testing.T, r *run) {
 		wg.Go(func() {
 			for key := range work {
 				if err := r.store.Put(
-					r.ctx,
-					key,
-					strings.NewReader(key),
-					int64(len(key)),
-					spool.PutOptions{},
+					r.ctx, key, strings.NewReader(key), int64(len(key)), spool.PutOptions{},
 				); err != nil {
 					select {
 					case errs <- err:
@@ -363,12 +340,7 @@ func testListOrder(t *testing.T, r *run) {
 		}
 		if got := r.list(t, prefix); !slices.Equal(got, part) {
 			t.Fatalf(
-				"prefix %q lists %d keys, want %d\n%q\n%q",
-				prefix,
-				len(got),
-				len(part),
-				got,
-				part,
+				"prefix %q lists %d keys, want %d\n%q\n%q", prefix, len(got), len(part), got, part,
 			)
 		}
 	}
@@ -395,23 +367,10 @@ func testListPrefix(t *testing.T, r *run) {
 func testIfAbsent(t *testing.T, r *run) {
 	absent := spool.PutOptions{IfAbsent: true, Metadata: map[string]string{"owner": "me"}}
 	r.put(t, "lock", []byte("mine"), absent)
-	if err := r.store.Put(
-		r.ctx,
-		"lock",
-		strings.NewReader("other"),
-		5,
-		absent,
-	); !errors.Is(
-		err,
-		spool.ErrExists,
-	) {
+	if err := r.store.Put(r.ctx, "lock", strings.NewReader("other"), 5, absent); !errors.Is(err, spool.ErrExists) {
 		t.Fatalf("second put: %v, want ErrExists", err)
 	}
-	if o := r.want(
-		t,
-		"lock",
-		[]byte("mine"),
-	); !r.NoMetadata &&
+	if o := r.want(t, "lock", []byte("mine")); !r.NoMetadata &&
 		!maps.Equal(o.Metadata, absent.Metadata) {
 		t.Fatalf("metadata %v", o.Metadata)
 	}
@@ -434,10 +393,7 @@ func testIfAbsentRace(t *testing.T, r *run) {
 				<-start
 				text := fmt.Sprintf("racer %d", i)
 				results[i] = r.store.Put(
-					r.ctx,
-					key,
-					strings.NewReader(text),
-					int64(len(text)),
+					r.ctx, key, strings.NewReader(text), int64(len(text)),
 					spool.PutOptions{IfAbsent: true},
 				)
 			})
@@ -477,11 +433,7 @@ func testLarge(t *testing.T, r *run) {
 			ContentType: "application/octet-stream",
 		}
 		r.put(t, "large/object", data, opts)
-		if o := r.want(
-			t,
-			"large/object",
-			data,
-		); !r.NoMetadata &&
+		if o := r.want(t, "large/object", data); !r.NoMetadata &&
 			!maps.Equal(o.Metadata, opts.Metadata) {
 			t.Fatalf("metadata %v", o.Metadata)
 		}
@@ -492,11 +444,7 @@ func testLarge(t *testing.T, r *run) {
 func testShortReader(t *testing.T, r *run) {
 	for _, size := range []int64{100, 2 * r.Large} {
 		if err := r.store.Put(
-			r.ctx,
-			"short",
-			bytes.NewReader(make([]byte, size-10)),
-			size,
-			spool.PutOptions{},
+			r.ctx, "short", bytes.NewReader(make([]byte, size-10)), size, spool.PutOptions{},
 		); err == nil {
 			t.Fatalf("%d of %d bytes: no error", size-10, size)
 		}
@@ -509,11 +457,7 @@ func testCancelled(t *testing.T, r *run) {
 	cancel()
 	data := randomBytes(2 * r.Large)
 	err := r.store.Put(
-		ctx,
-		"cancelled",
-		bytes.NewReader(data),
-		int64(len(data)),
-		spool.PutOptions{},
+		ctx, "cancelled", bytes.NewReader(data), int64(len(data)), spool.PutOptions{},
 	)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)

@@ -309,7 +309,6 @@ func (b *Block) Label() string { return b.labels[len(b.labels)-1] }
 // RemoveBlock removes the blocks of a type inside.
 func (b *Block) RemoveBlock(typ string) {
 	b.items = slices.DeleteFunc(
-		b.items,
-		func(i item) bool { return i.block != nil && i.block.typ == typ },
+		b.items, func(i item) bool { return i.block != nil && i.block.typ == typ },
 	)
 }

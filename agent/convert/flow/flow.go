@@ -105,9 +105,7 @@ func (f *Flow) Finish() {
 			out.Comment("All is discarded before it comes here; a pipeline needs an output.")
 		} else {
 			f.D.Lost(
-				out,
-				draft.Place{},
-				"the output of pipeline "+f.Name,
+				out, draft.Place{}, "the output of pipeline "+f.Name,
 				"none was found that could be carried over",
 			)
 		}

@@ -125,11 +125,7 @@ func (c *converter) size(b *draft.Block, attr string, s *section, keys ...string
 }
 
 func (c *converter) duration(
-	b *draft.Block,
-	attr string,
-	s *section,
-	unit time.Duration,
-	keys ...string,
+	b *draft.Block, attr string, s *section, unit time.Duration, keys ...string,
 ) {
 	p := s.get(keys...)
 	if p == nil {
@@ -137,10 +133,7 @@ func (c *converter) duration(
 	}
 	v := strings.ToLower(p.value)
 	for suffix, u := range map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour} {
-		if rest, ok := strings.CutSuffix(
-			v,
-			suffix,
-		); ok &&
+		if rest, ok := strings.CutSuffix(v, suffix); ok &&
 			(suffix == "ms" || !strings.HasSuffix(v, "ms")) {
 			v, unit = rest, u
 			break
@@ -227,9 +220,7 @@ func (c *converter) service(s *section) {
 		}
 		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+port))
 		c.d.Changed(
-			c.agent.In("admin"),
-			p.at,
-			shown(p),
+			c.agent.In("admin"), p.at, shown(p),
 			"the status page and /metrics, on loopback unless written otherwise",
 		)
 		s.get("http_listen")
@@ -273,8 +264,7 @@ var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func field(v string) string {
 	v = strings.TrimPrefix(v, "$")
 	return strings.TrimSuffix(
-		strings.NewReplacer("['", ".", "']", "", `["`, ".", `"]`, "").Replace(v),
-		".",
+		strings.NewReplacer("['", ".", "']", "", `["`, ".", `"]`, "").Replace(v), ".",
 	)
 }
 
@@ -362,9 +352,7 @@ func (c *converter) input(s *section) {
 		b.Set(
 			"command",
 			draft.List(
-				draft.Text("/bin/sh"),
-				draft.Text("-c"),
-				draft.Join(c.parts(s.value("command"))...),
+				draft.Text("/bin/sh"), draft.Text("-c"), draft.Join(c.parts(s.value("command"))...),
 			),
 		)
 		c.duration(b, "interval", s, time.Second, "interval_sec")
@@ -378,9 +366,7 @@ func (c *converter) input(s *section) {
 		if t := s.get("tag"); t != nil && strings.Contains(t.value, "*") {
 			b.Set("tag", draft.Text(strings.Trim(strings.ReplaceAll(t.value, "*", ""), ".")))
 			c.d.Lost(
-				b,
-				t.at,
-				s.title()+" "+shown(t),
+				b, t.at, s.title()+" "+shown(t),
 				"the unit is no part of the tag; it is a field, by which a route can choose with if",
 			)
 		} else {
@@ -424,9 +410,7 @@ func (c *converter) input(s *section) {
 		return
 	default:
 		c.d.Lost(
-			c.agent,
-			s.at,
-			s.title(),
+			c.agent, s.at, s.title(),
 			"there is no such input; see penstock help for those there are",
 		)
 		return
@@ -489,10 +473,7 @@ func (c *converter) inputName(s *section) string {
 	if a := s.value("alias"); a != "" {
 		return a
 	}
-	if t := strings.Trim(
-		strings.ReplaceAll(s.value("tag"), "*", ""),
-		".",
-	); t != "" &&
+	if t := strings.Trim(strings.ReplaceAll(s.value("tag"), "*", ""), "."); t != "" &&
 		!strings.Contains(t, "$") {
 		return t
 	}
@@ -538,9 +519,7 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	case strings.ContainsAny(tag, "<"):
 		b.Set("tag", draft.Text("tail"))
 		c.d.Lost(
-			b,
-			s.at,
-			s.title()+" tag "+tag,
+			b, s.at, s.title()+" tag "+tag,
 			"write path_pattern for tag_regex, and ${group.NAME} in tag",
 		)
 		s.get("tag_regex")
@@ -624,9 +603,7 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			}
 			f.Set("time", draft.Bool(true))
 			c.d.Changed(
-				f,
-				p.at,
-				shown(p),
+				f, p.at, shown(p),
 				"parts of a line that the container's runtime has split are not put together; a line is at most 16 KiB there",
 			)
 			return
@@ -646,9 +623,7 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			ml.Set("start", draft.Text(re))
 			c.duration(ml, "timeout", own, time.Millisecond, "flush_timeout")
 			c.d.Changed(
-				ml,
-				own.at,
-				"multiline_parser "+name,
+				ml, own.at, "multiline_parser "+name,
 				"an event goes on until a line begins another one; the rules of further states are not needed for that",
 			)
 			c.logField(s, m)
@@ -657,9 +632,7 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			b.In("multiline").
 				Set("continue", draft.Text(`^(?:\s|Caused by:|\.\.\. \d+ more|goroutine \d+|$)`))
 			c.d.Changed(
-				b.In("multiline"),
-				p.at,
-				shown(p),
+				b.In("multiline"), p.at, shown(p),
 				"lines that look like the rest of a stack trace belong to the line before",
 			)
 			c.logField(s, m)
@@ -682,11 +655,7 @@ func quotedFields(v string) []string {
 
 // parser adds the filters of a [PARSER], on a field unless that is "".
 func (c *converter) parser(
-	f *flow.Flow,
-	at *prop,
-	s *section,
-	m flow.Match,
-	name, from string,
+	f *flow.Flow, at *prop, s *section, m flow.Match, name, from string,
 ) *draft.Block {
 	presets := map[string]string{
 		"json":                 "json",
@@ -713,9 +682,7 @@ func (c *converter) parser(
 		format, ok := presets[at.value]
 		if !ok {
 			c.d.Lost(
-				f.Notes(),
-				at.at,
-				shown(at),
+				f.Notes(), at.at, shown(at),
 				"there is no such parser in these files; name the file that has it, too",
 			)
 			return nil
@@ -726,9 +693,7 @@ func (c *converter) parser(
 		} else {
 			b.Set("time", draft.Bool(true))
 			c.d.Changed(
-				b,
-				at.at,
-				shown(at),
+				b, at.at, shown(at),
 				"fields are called as penstock calls them: see penstock help filter.parse",
 			)
 		}
@@ -751,9 +716,7 @@ func (c *converter) parser(
 		b.Set("pattern", draft.Text(re))
 	default:
 		c.d.Lost(
-			f.Notes(),
-			s.at,
-			s.title()+" format "+format,
+			f.Notes(), s.at, s.title()+" format "+format,
 			"there is no such format; see penstock help filter.parse",
 		)
 		return nil

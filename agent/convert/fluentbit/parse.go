@@ -44,8 +44,7 @@ func read(paths []string) (*files, error) {
 		f.pending = f.pending[1:]
 		if err := f.file(p, nil); err != nil {
 			return nil, fmt.Errorf(
-				"parsers_file: %w; name it on the command line, or leave it out",
-				err,
+				"parsers_file: %w; name it on the command line, or leave it out", err,
 			)
 		}
 	}
@@ -72,9 +71,7 @@ func (f *files) file(path string, above []string) error {
 		case line == "" || line[0] == '#':
 		case strings.HasPrefix(strings.ToLower(line), "@include"):
 			if err := f.include(
-				strings.TrimSpace(line[len("@include"):]),
-				path,
-				above,
+				strings.TrimSpace(line[len("@include"):]), path, above,
 			); err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}

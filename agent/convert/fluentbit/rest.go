@@ -38,9 +38,7 @@ func (c *converter) filter(s *section) {
 		); p != nil && !strings.EqualFold(p.value, "legacy") &&
 			!strings.EqualFold(p.value, "and") {
 			c.d.Lost(
-				f.Notes(),
-				p.at,
-				title+" "+shown(p),
+				f.Notes(), p.at, title+" "+shown(p),
 				"several filters stand for and; for or write filter \"where\"",
 			)
 		}
@@ -58,9 +56,7 @@ func (c *converter) filter(s *section) {
 			}
 			if reserve := s.get("reserve_data"); reserve == nil || !on(reserve.value) {
 				c.d.Changed(
-					b,
-					s.at,
-					title+" without reserve_data",
+					b, s.at, title+" without reserve_data",
 					"the other fields stay; remove them with keep_fields",
 				)
 			}
@@ -71,9 +67,7 @@ func (c *converter) filter(s *section) {
 		c.nest(s, m, label)
 	case "kubernetes", "aws", "geoip2", "nightfall", "checklist":
 		c.d.Left(
-			f.Notes(),
-			s.at,
-			title,
+			f.Notes(), s.at, title,
 			"nothing is asked of others; path_pattern of input \"tail\" takes pod, namespace and container out of the path",
 		)
 		return
@@ -82,17 +76,13 @@ func (c *converter) filter(s *section) {
 		return
 	case "multiline":
 		c.d.Left(
-			f.Notes(),
-			s.at,
-			title,
+			f.Notes(), s.at, title,
 			"lines are joined by the input: write multiline in input \"tail\"",
 		)
 		return
 	default:
 		c.d.Lost(
-			f.Notes(),
-			s.at,
-			title,
+			f.Notes(), s.at, title,
 			"there is no such filter; see penstock help for those there are",
 		)
 		return
@@ -142,9 +132,7 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 		case "remove_wildcard", "remove_regex", "condition":
 			p.used = true
 			c.d.Left(
-				f.Notes(),
-				p.at,
-				s.title()+" "+shown(p),
+				f.Notes(), p.at, s.title()+" "+shown(p),
 				"write filters with if, or the names of fields",
 			)
 			continue
@@ -233,9 +221,7 @@ func (c *converter) output(s *section) {
 		c.set(b, "password", s, "password")
 		if p := s.get("require_ack_response"); p == nil || !on(p.value) {
 			c.d.Changed(
-				b,
-				s.at,
-				title+" without require_ack_response",
+				b, s.at, title+" without require_ack_response",
 				"chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that",
 			)
 		}
@@ -270,8 +256,7 @@ func (c *converter) output(s *section) {
 				"index",
 				draft.Join(
 					append(
-						c.parts(prefix),
-						draft.Lit("-"),
+						c.parts(prefix), draft.Lit("-"),
 						draft.Tmpl("strftime("+string(draft.Text(format))+")"),
 					)...),
 			)
@@ -345,10 +330,7 @@ func (c *converter) output(s *section) {
 		if file == "" {
 			file = "out.log"
 			c.d.Lost(
-				b,
-				s.at,
-				title,
-				"a file for each tag: output \"local\" writes a directory by tag",
+				b, s.at, title, "a file for each tag: output \"local\" writes a directory by tag",
 			)
 		}
 		b.Set(
@@ -360,9 +342,7 @@ func (c *converter) output(s *section) {
 		)
 		b.Set("format", draft.Text("ndjson"))
 		c.d.Changed(
-			b,
-			s.at,
-			title+" format",
+			b, s.at, title+" format",
 			"lines are the JSON of the record, without tag and time before it",
 		)
 		s.get("format")
@@ -372,9 +352,7 @@ func (c *converter) output(s *section) {
 		return
 	default:
 		c.d.Lost(
-			c.flow.Notes(),
-			s.at,
-			title,
+			c.flow.Notes(), s.at, title,
 			"there is no such output; see penstock help for those there are",
 		)
 		return
@@ -407,9 +385,7 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 	case key != nil:
 		b.Set("topic", draft.Join(draft.Tmpl("field["+string(draft.Text(key.value))+"]")))
 		c.d.Changed(
-			b,
-			key.at,
-			shown(key),
+			b, key.at, shown(key),
 			"records without the field go to the dead letter, not to the first of topics",
 		)
 		s.get("dynamic_topic")
@@ -418,9 +394,7 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 		b.Set("topic", draft.Join(c.parts(strings.TrimSpace(first))...))
 		if more {
 			c.d.Changed(
-				b,
-				topics.at,
-				shown(topics),
+				b, topics.at, shown(topics),
 				"only the first of them was written to without a topic_key",
 			)
 		} else {
@@ -443,28 +417,21 @@ func (c *converter) kafka(b *draft.Block, s *section) {
 				key = t.value
 			}
 			c.d.Changed(
-				b,
-				s.at,
-				s.title()+" timestamp_key "+key,
+				b, s.at, s.title()+" timestamp_key "+key,
 				"the time is that of the Kafka record; for a field write filter \"add_fields\" with ${time}",
 			)
 		}
 		s.get("timestamp_format")
 	case p.value == "raw":
 		c.d.Changed(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"values are the records' JSON: take the field out with filter \"parse\", or leave the parse filter out so that lines stay lines",
 		)
 		s.get("raw_log_key")
 	default:
 		c.d.Changed(b, p.at, shown(p), "values are JSON")
 	}
-	mechanism, user, pass := s.get(
-		"rdkafka.sasl.mechanism",
-		"rdkafka.sasl.mechanisms",
-	), s.get(
+	mechanism, user, pass := s.get("rdkafka.sasl.mechanism", "rdkafka.sasl.mechanisms"), s.get(
 		"rdkafka.sasl.username",
 	), s.get(
 		"rdkafka.sasl.password",
@@ -511,9 +478,7 @@ func (c *converter) s3(b *draft.Block, s *section) {
 	}
 	b.Set("path", c.keyFormat(format))
 	c.d.Changed(
-		b,
-		at,
-		"s3_key_format "+format,
+		b, at, "s3_key_format "+format,
 		"the last part of it gives way to a name made of the positions of what is in the object, so that none is written twice",
 	)
 	c.duration(b.In("roll"), "age", s, time.Minute, "upload_timeout")
@@ -528,9 +493,7 @@ func (c *converter) s3(b *draft.Block, s *section) {
 			c.carry(z)
 		} else {
 			c.d.Changed(
-				b,
-				z.at,
-				shown(z),
+				b, z.at, shown(z),
 				"write format \"parquet\" {} for columns; objects are not compressed now",
 			)
 		}

@@ -48,9 +48,7 @@ func (c *converter) gather(e *element) {
 			}
 		case "worker":
 			c.d.Changed(
-				c.agent,
-				s.at,
-				s.title(),
+				c.agent, s.at, s.title(),
 				"an agent is one process; what stands in there stands outside",
 			)
 			c.gather(s)

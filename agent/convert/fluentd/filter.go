@@ -23,25 +23,19 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 		c.d.Left(f.Notes(), e.at, describe(e), "see /tap of the admin server, or penstock try")
 	case "concat":
 		c.d.Left(
-			f.Notes(),
-			e.at,
-			describe(e),
+			f.Notes(), e.at, describe(e),
 			"lines are joined by the input: write multiline in input \"tail\"",
 		)
 	case "kubernetes_metadata":
 		c.d.Left(
-			f.Notes(),
-			e.at,
-			describe(e),
+			f.Notes(), e.at, describe(e),
 			"nothing is asked of Kubernetes: path_pattern of input \"tail\" takes pod, namespace and container out of the path",
 		)
 	case "geoip", "dedot", "prometheus", "detect_exceptions":
 		c.d.Left(f.Notes(), e.at, describe(e), "there is no such filter")
 	default:
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			describe(e),
+			f.Notes(), e.at, describe(e),
 			"there is no such filter; see penstock help for those there are",
 		)
 	}
@@ -205,9 +199,7 @@ func (c *converter) transform(f *flow.Flow, e *element, m flow.Match, further, n
 		b.Set("fields", draft.Map(fields...))
 		for _, p := range lost {
 			c.d.Left(
-				b,
-				p.at,
-				p.key+" "+p.value,
+				b, p.at, p.key+" "+p.value,
 				"Ruby is not evaluated; write the field here, or with filter \"set\" and an expression",
 			)
 		}
@@ -339,9 +331,7 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 		f.Filter("keep_fields", name, m, further).Set("fields", draft.Texts(into.value))
 	case reserve == nil || !truth(reserve.value):
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" without reserve_data",
+			b, e.at, describe(e)+" without reserve_data",
 			"the other fields stay; remove them with keep_fields",
 		)
 	case removeKey == nil || !truth(removeKey.value):
@@ -354,9 +344,7 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 	}
 	if p := e.get("emit_invalid_record_to_error"); p != nil {
 		c.d.Changed(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"what cannot be parsed passes as it is, and is counted; see on_failure",
 		)
 	}

@@ -50,9 +50,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 			rules = append(rules, r.value("key")+" "+r.value("pattern")+" "+r.value("tag"))
 		}
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			title+" "+strings.Join(rules, "; "),
+			f.Notes(), e.at, title+" "+strings.Join(rules, "; "),
 			"a tag made of a record's contents: write filter \"rename_tag\" where tags suffice, or a template in topic, index or path such as ${field.level}",
 		)
 		f.Take(m, nil)
@@ -70,9 +68,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 		}
 		f.Take(m, outs)
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			title,
+			f.Notes(), e.at, title,
 			"outputs do not take turns: the first gets all; output \"forward\" and \"elasticsearch\" spread over several servers",
 		)
 	default:
@@ -84,9 +80,7 @@ func (c *converter) match(f *flow.Flow, e *element, p, scope flow.Match, depth i
 	}
 	if !exact {
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			title,
+			f.Notes(), e.at, title,
 			"it gets the events of a label that come with certain tags only: write match in its route",
 		)
 	}
@@ -98,9 +92,7 @@ func (c *converter) relabel(f *flow.Flow, e *element, m flow.Match, depth int, t
 	label := c.labels[name]
 	if label == nil || depth > 8 {
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			describe(e)+" "+name,
+			f.Notes(), e.at, describe(e)+" "+name,
 			"there is no such label, or it leads back to itself",
 		)
 		return
@@ -122,9 +114,7 @@ func (c *converter) copyRelabel(f *flow.Flow, e *element, m flow.Match, depth in
 		switch {
 		case s.name == "filter":
 			c.d.Lost(
-				f.Notes(),
-				s.at,
-				describe(s)+" in label "+name,
+				f.Notes(), s.at, describe(s)+" in label "+name,
 				"filters of a pipeline work on what all of its outputs get; have a pipeline of its own, with an input of its own, for the copy",
 			)
 		case s.name == "match" && s.typ() == "copy":
@@ -139,9 +129,7 @@ func (c *converter) copyRelabel(f *flow.Flow, e *element, m flow.Match, depth in
 			); err != nil ||
 				!p.IsAll() && strings.Join(p.Patterns, " ") != strings.Join(m.Patterns, " ") {
 				c.d.Lost(
-					f.Notes(),
-					s.at,
-					describe(s)+" in label "+name,
+					f.Notes(), s.at, describe(s)+" in label "+name,
 					"it gets all that is copied there: write a route",
 				)
 			}
@@ -197,9 +185,7 @@ func (c *converter) output(f *flow.Flow, e *element, m flow.Match) *draft.Block 
 		b.Set("format", draft.Text("full"))
 	default:
 		c.d.Lost(
-			f.Notes(),
-			e.at,
-			title,
+			f.Notes(), e.at, title,
 			"there is no such output; see penstock help for those there are",
 		)
 		return nil
@@ -239,9 +225,7 @@ func (c *converter) inject(b *draft.Block, s *element) {
 		keys = append(keys, shown(p))
 	}
 	c.d.Left(
-		b,
-		s.at,
-		"<inject> "+strings.Join(keys, ", "),
+		b, s.at, "<inject> "+strings.Join(keys, ", "),
 		"write filter \"add_fields\" with ${tag}, ${time} or hostname()",
 	)
 }
@@ -262,9 +246,7 @@ func (c *converter) formatOf(b *draft.Block, e *element) {
 	case p.value == "single_value" && c.raw:
 		if k := s.get("message_key"); k != nil && k.value != "message" {
 			c.d.Changed(
-				b,
-				k.at,
-				shown(k),
+				b, k.at, shown(k),
 				"the whole value is sent; take the field out with filter \"parse\"",
 			)
 		} else {
@@ -272,9 +254,7 @@ func (c *converter) formatOf(b *draft.Block, e *element) {
 		}
 	default:
 		c.d.Changed(
-			b,
-			p.at,
-			"format "+p.value,
+			b, p.at, "format "+p.value,
 			"values leave as JSON objects; what a filter makes of them is what is sent",
 		)
 	}
@@ -350,9 +330,7 @@ func (c *converter) secondary(b *draft.Block, e *element) {
 	}
 	b.In("failover").Set("to", to.Ref())
 	c.d.Changed(
-		b.Find("failover"),
-		s.at,
-		describe(s),
+		b.Find("failover"), s.at, describe(s),
 		"it is used once the destination has taken nothing for after, and what went there is sent on by itself when the destination is back",
 	)
 }

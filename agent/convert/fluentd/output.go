@@ -119,16 +119,12 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		b.Set("topic", draft.Join(draft.Tmpl("header.topic")))
 		if ok {
 			c.d.Changed(
-				b,
-				def.at,
-				shown(def),
+				b, def.at, shown(def),
 				"the topic stands in a header, too, which filter \"set\" gives to each record",
 			)
 		} else {
 			c.d.Lost(
-				b,
-				def.at,
-				shown(def),
+				b, def.at, shown(def),
 				"Ruby is not evaluated; write the topic in filter.set."+set.Label(),
 			)
 		}
@@ -149,9 +145,7 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		if b.Get("key") == "" && p.key != "default_partition_key" {
 			b.Set("key", draft.Join(draft.Tmpl(fieldOf(p.value))))
 			c.d.Changed(
-				b,
-				p.at,
-				shown(p),
+				b, p.at, shown(p),
 				"the partition is chosen by the record's key, which is this field now",
 			)
 		} else {
@@ -167,10 +161,7 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 			c.carry(p)
 		} else {
 			c.d.Changed(
-				b,
-				p.at,
-				shown(p),
-				"a record counts as delivered when all in-sync replicas have it",
+				b, p.at, shown(p), "a record counts as delivered when all in-sync replicas have it",
 			)
 		}
 	}
@@ -211,23 +202,15 @@ func (c *converter) kafka(f *flow.Flow, b *draft.Block, e *element, m flow.Match
 		}
 		if p := e.get("ssl_verify_hostname"); p != nil && !truth(p.value) {
 			c.d.Changed(
-				tls,
-				p.at,
-				shown(p),
+				tls, p.at, shown(p),
 				"names in certificates are verified; write server_name where they differ",
 			)
 		}
 	}
-	if p := e.get(
-		"exclude_topic_key",
-		"exclude_message_key",
-		"exclude_partition_key",
-	); p != nil &&
+	if p := e.get("exclude_topic_key", "exclude_message_key", "exclude_partition_key"); p != nil &&
 		truth(p.value) {
 		c.d.Left(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"write filter \"remove_fields\" only where the field is not needed for the topic or key",
 		)
 	}
@@ -289,9 +272,7 @@ func (c *converter) forward(b *draft.Block, e *element) {
 	c.set(b, "self_hostname", sec, "self_hostname")
 	if p := e.get("require_ack_response"); p == nil || !truth(p.value) {
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" without require_ack_response",
+			b, e.at, describe(e)+" without require_ack_response",
 			"chunks are acknowledged: without acks some are lost whenever a connection breaks; write require_ack = false for that",
 		)
 	} else {
@@ -327,9 +308,7 @@ func (c *converter) forward(b *draft.Block, e *element) {
 		c.bool(tls, "insecure_skip_verify", false, e, "tls_insecure_mode")
 		if p := e.get("tls_verify_hostname"); p != nil && !truth(p.value) {
 			c.d.Changed(
-				tls,
-				p.at,
-				shown(p),
+				tls, p.at, shown(p),
 				"names in certificates are verified; write server_name where they differ",
 			)
 		}
@@ -351,9 +330,7 @@ func (c *converter) file(b *draft.Block, e *element) {
 		v = []draft.Part{draft.Lit("/var/log/penstock/out.log")}
 	case literal && (strings.Contains(text, "${") || conversion.MatchString(text)):
 		c.d.Lost(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"a path is one file, which is rotated; output \"local\" writes a directory by tag and time",
 		)
 		clean := conversion.ReplaceAllString(placeholder.ReplaceAllString(text, "all"), "all")
@@ -363,9 +340,7 @@ func (c *converter) file(b *draft.Block, e *element) {
 	default:
 		v = append(v, draft.Lit(".log"))
 		c.d.Changed(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"the file is called .log, and rotated ones get a time; fluentd made one file for each chunk",
 		)
 	}
@@ -373,9 +348,7 @@ func (c *converter) file(b *draft.Block, e *element) {
 	b.Set("format", draft.Text("ndjson"))
 	if s := e.sub("format"); s == nil || s.value("@type") == "out_file" {
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" format",
+			b, e.at, describe(e)+" format",
 			"lines are the JSON of the record; format = \"full\" has time and tag as well",
 		)
 	}
@@ -441,10 +414,7 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 	}
 	if !utc {
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" in local time",
-			"paths are in UTC unless timezone is written",
+			b, e.at, describe(e)+" in local time", "paths are in UTC unless timezone is written",
 		)
 	}
 	if !dated {
@@ -453,16 +423,12 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 	b.Set("path", draft.Join(trimSlashes(dirs)...))
 	if p := e.get(keyFormat); p != nil {
 		c.d.Changed(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"objects are named by the positions of what is in them, so that none is written twice; what stands before the name is path",
 		)
 	} else {
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" object names",
+			b, e.at, describe(e)+" object names",
 			"objects are named by the positions of what is in them, so that none is written twice",
 		)
 	}
@@ -495,9 +461,7 @@ func (c *converter) archive(b *draft.Block, e *element, keyFormat string) {
 	} else {
 		b.Add("format", "ndjson")
 		c.d.Changed(
-			b,
-			e.at,
-			describe(e)+" format",
+			b, e.at, describe(e)+" format",
 			"lines are the JSON of the record, without time and tag before it",
 		)
 	}
@@ -596,8 +560,7 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 		}
 		format := orElse(e.value("logstash_dateformat"), "%Y.%m.%d")
 		v = append(
-			v,
-			draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")),
+			v, draft.Lit(orElse(e.value("logstash_prefix_separator"), "-")),
 			draft.Tmpl("strftime("+string(draft.Text(format))+")"),
 		)
 		b.Set("index", draft.Join(v...))
@@ -620,9 +583,7 @@ func (c *converter) elasticsearch(b *draft.Block, e *element, stream bool) {
 	}
 	if p := e.get("id_key"); p != nil {
 		c.d.Left(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"an id is taken from a header: filter \"set\" { headers = { id = \"field."+p.value+"\" } } and id_header = \"id\"",
 		)
 	}

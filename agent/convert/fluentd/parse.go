@@ -97,9 +97,7 @@ func readInto(root *element, path string, above []string) error {
 	}
 	if len(stack) > 1 {
 		return fmt.Errorf(
-			"%s: <%s> is not closed",
-			stack[len(stack)-1].at,
-			stack[len(stack)-1].name,
+			"%s: <%s> is not closed", stack[len(stack)-1].at, stack[len(stack)-1].name,
 		)
 	}
 	return nil

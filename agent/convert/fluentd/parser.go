@@ -51,11 +51,7 @@ func (c *converter) parseNone(f *flow.Flow, name string, m flow.Match, spec *ele
 // parser adds the filters of a parser, on a field unless that is "". It returns the first, or nil
 // if it needs none.
 func (c *converter) parser(
-	f *flow.Flow,
-	spec *element,
-	name string,
-	m flow.Match,
-	field, further string,
+	f *flow.Flow, spec *element, name string, m flow.Match, field, further string,
 ) *draft.Block {
 	p := spec.get("@type", "format", "type")
 	if p == nil {
@@ -114,9 +110,7 @@ func (c *converter) parser(
 		b = add("syslog")
 		b.Set("time", draft.Bool(true))
 		c.d.Changed(
-			b,
-			p.at,
-			shown(p),
+			b, p.at, shown(p),
 			"fields are called as penstock calls them: see penstock help filter.parse",
 		)
 		spec.get("time_format")
@@ -160,16 +154,12 @@ func (c *converter) parser(
 		b = f.Filter("parse", name, m, further)
 		b.Set("format", draft.Text("json"))
 		c.d.Lost(
-			b,
-			p.at,
-			"multi_format "+strings.Join(formats, ", "),
+			b, p.at, "multi_format "+strings.Join(formats, ", "),
 			"write formats, or patterns, which are tried in turn",
 		)
 	default:
 		c.d.Lost(
-			f.Notes(),
-			p.at,
-			shown(p),
+			f.Notes(), p.at, shown(p),
 			"there is no such parser; records stay what they are: see penstock help filter.parse",
 		)
 		return nil
@@ -180,13 +170,8 @@ func (c *converter) parser(
 
 // parseRest carries over types and where the time comes from.
 func (c *converter) parseRest(
-	f *flow.Flow,
-	b *draft.Block,
-	spec *element,
-	name string,
-	m flow.Match,
-	timeKey, timeFormat string,
-	further ...string,
+	f *flow.Flow, b *draft.Block, spec *element, name string, m flow.Match,
+	timeKey, timeFormat string, further ...string,
 ) {
 	cond := strings.Join(further, "")
 	if t := spec.get("types"); t != nil {

@@ -28,9 +28,7 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 			c.carry(v)
 		}
 		c.d.Changed(
-			b,
-			e.at,
-			e.title(),
+			b, e.at, e.title(),
 			"bodies are read by their content type, as fluentd reads them; the tag is the path",
 		)
 		c.done(b, e)
@@ -47,9 +45,7 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		b.Set("listen", draft.List(c.listen(e, "0.0.0.0", "5140", proto+"://")))
 		c.set(b, "tag", e, "tag")
 		c.d.Changed(
-			b,
-			e.at,
-			e.title(),
+			b, e.at, e.title(),
 			"the tag is not followed by facility and priority; they are headers of the record",
 		)
 		c.done(b, e)
@@ -104,32 +100,22 @@ func (c *converter) source(f *flow.Flow, e *element, only bool) {
 		"object_space":
 		what := e.title() + " " + typ
 		if p := e.get("port"); p != nil && typ == "monitor_agent" {
-			if _, ok := parts(
-				p.value,
-				p.raw,
-			); ok &&
+			if _, ok := parts(p.value, p.raw); ok &&
 				regexp.MustCompile(`^\d+$`).MatchString(p.value) {
 				c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+p.value))
 			}
 		}
 		c.d.Changed(
-			c.agent,
-			e.at,
-			what,
+			c.agent, e.at, what,
 			"the agent has a status page, /api/status and /metrics of its own, at agent.admin.listen",
 		)
 	case "dummy", "sample":
 		c.d.Left(
-			c.agent,
-			e.at,
-			e.title()+" "+typ,
-			"there is no input that makes records up; use exec",
+			c.agent, e.at, e.title()+" "+typ, "there is no input that makes records up; use exec",
 		)
 	default:
 		c.d.Lost(
-			c.agent,
-			e.at,
-			e.title()+" "+typ,
+			c.agent, e.at, e.title()+" "+typ,
 			"there is no such input; see penstock help for those there are",
 		)
 	}
@@ -345,11 +331,7 @@ func key(name string) draft.Value {
 var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (c *converter) multiline(
-	f *flow.Flow,
-	b *draft.Block,
-	e, spec *element,
-	tags flow.Match,
-	only bool,
+	f *flow.Flow, b *draft.Block, e, spec *element, tags flow.Match, only bool,
 ) {
 	m := b.In("multiline")
 	first := spec.get("format_firstline", "multiline_start_regexp")
@@ -365,9 +347,7 @@ func (c *converter) multiline(
 	} else {
 		m.Set("start", draft.Text("^[^ \t]"))
 		c.d.Lost(
-			m,
-			e.at,
-			e.title()+" multiline",
+			m, e.at, e.title()+" multiline",
 			"it has no format_firstline: a line that does not begin with a space begins an event",
 		)
 	}
@@ -402,10 +382,7 @@ func (c *converter) forwardSource(f *flow.Flow, e *element) {
 	c.set(b, "tag_prefix", e, "add_tag_prefix")
 	if p := e.get("tag"); p != nil {
 		c.d.Lost(
-			b,
-			p.at,
-			shown(p),
-			"tags are the clients' own; rename them with filter \"rename_tag\"",
+			b, p.at, shown(p), "tags are the clients' own; rename them with filter \"rename_tag\"",
 		)
 	}
 	c.size(b, "max_message_size", e, "chunk_size_limit")

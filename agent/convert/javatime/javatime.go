@@ -1,4 +1,3 @@
-// Package javatime turns the date patterns of Java into those of strftime.
 package javatime
 
 import (
@@ -38,9 +37,7 @@ func Strftime(pattern string) (string, error) {
 			conv, ok := letters[pattern[i:i+n]]
 			if !ok {
 				return "", fmt.Errorf(
-					"strftime has nothing for %q of the pattern %q",
-					pattern[i:i+n],
-					pattern,
+					"strftime has nothing for %q of the pattern %q", pattern[i:i+n], pattern,
 				)
 			}
 			b.WriteString(conv)

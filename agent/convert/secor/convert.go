@@ -142,9 +142,7 @@ func (c *converter) input() {
 	})
 	if x, ok := c.take("kafka.offsets.storage"); ok && x.value == "zookeeper" && !c.dual() {
 		c.d.Lost(
-			b,
-			x.at,
-			shown(x),
+			b, x.at, shown(x),
 			"penstock goes on from the offsets that Secor committed to Kafka, and there are none: commit them with kafka-consumer-groups before the change, or it begins at start",
 		)
 	} else if ok {
@@ -223,9 +221,7 @@ func (c *converter) topics(b *draft.Block) {
 		if v, known := c.literal(x); known {
 			if topics := string(b.Get("topics")); topics != "" && plainTopics.MatchString(v) {
 				c.d.Changed(
-					b,
-					x.at,
-					shown(x),
+					b, x.at, shown(x),
 					"topics are listed by name here, and exclude_regex only bears on topics_regex",
 				)
 			} else {
@@ -250,8 +246,7 @@ func (c *converter) regex(b *draft.Block, x property, attr, v string) {
 			shown(x),
 			fmt.Sprintf(
 				"it is a regular expression of Java that RE2 has not (%v); write %s, or topics",
-				err,
-				attr,
+				err, attr,
 			),
 		)
 		return
@@ -270,9 +265,7 @@ func (c *converter) security(b *draft.Block) {
 		for _, key := range []string{"kafka.new.consumer.ssl.truststore.location", "kafka.new.consumer.ssl.keystore.location"} {
 			if x, ok := c.take(key); ok {
 				c.d.Left(
-					tls,
-					x.at,
-					shown(x),
+					tls, x.at, shown(x),
 					"a keystore of Java; export PEM files with keytool and openssl and name them here (ca_file, cert_file, key_file)",
 				)
 			}
@@ -288,9 +281,7 @@ func (c *converter) security(b *draft.Block) {
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 	default:
 		c.d.Lost(
-			b,
-			mechanism.at,
-			shown(mechanism),
+			b, mechanism.at, shown(mechanism),
 			"write a sasl block with one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
 		)
 		return
@@ -303,10 +294,7 @@ func (c *converter) security(b *draft.Block) {
 		sasl.Set("username", draft.Text("secor"))
 		sasl.Set("password", draft.Text("CHANGE-ME"))
 		c.d.Lost(
-			sasl,
-			mechanism.at,
-			"the user and password",
-			"no sasl.jaas.config with both was found",
+			sasl, mechanism.at, "the user and password", "no sasl.jaas.config with both was found",
 		)
 		return
 	}

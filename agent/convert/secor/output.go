@@ -32,9 +32,7 @@ func (c *converter) store() {
 		c.out = c.d.Add("output", "local", "lake")
 		c.out.Set("directory", draft.Text("/var/lib/penstock-lake"))
 		c.d.Lost(
-			c.out,
-			x.at,
-			shown(x),
+			c.out, x.at, shown(x),
 			"penstock archives to S3, GCS and directories; Azure and Swift are reached by a gateway that speaks S3: write output \"s3\" with its endpoint",
 		)
 		return
@@ -91,9 +89,7 @@ func (c *converter) s3() {
 			c.carry(x)
 		default:
 			c.d.Left(
-				b,
-				x.at,
-				shown(x),
+				b, x.at, shown(x),
 				"there is no encryption with keys of the client's; give the bucket a default encryption, or write encryption { type = \"aws:kms\" }",
 			)
 			c.take("aws.sse.customer.key")
@@ -102,18 +98,14 @@ func (c *converter) s3() {
 	if c.on("secor.s3.prefix.md5hash") {
 		x := c.byKey["secor.s3.prefix.md5hash"]
 		c.d.Lost(
-			b,
-			x.at,
-			shown(x),
+			b, x.at, shown(x),
 			"objects have no hash before their path; S3 divides its load by prefixes itself. Readers that know the hash must be told",
 		)
 	}
 	for _, k := range []string{"secor.s3.alternate.path.date", "secor.s3.alternative.path"} {
 		if x, ok := c.take(k); ok {
 			c.d.Lost(
-				b,
-				x.at,
-				shown(x),
+				b, x.at, shown(x),
 				"a path that changes on a certain day: write a new prefix on that day",
 			)
 		}
@@ -180,25 +172,19 @@ func (c *converter) path() {
 	switch {
 	case !written:
 		c.d.Lost(
-			b,
-			x.at,
-			"secor.message.parser.class",
+			b, x.at, "secor.message.parser.class",
 			"it is not set: objects are filed under the time that Kafka has of a record",
 		)
 	case !known:
 		c.d.Lost(
-			b,
-			x.at,
-			shown(x),
+			b, x.at, shown(x),
 			"a parser of your own, or one that penstock does not know: write path and time so that objects go where it put them",
 		)
 	case p.why != "":
 		c.d.Lost(b, x.at, shown(x), p.why)
 	case p.offset:
 		c.d.Lost(
-			b,
-			x.at,
-			shown(x),
+			b, x.at, shown(x),
 			"objects have no folder for the offset; the first one of each stands in its name",
 		)
 	default:
@@ -247,9 +233,7 @@ func (c *converter) path() {
 		} else if p.decode == "avro" {
 			d.In("registry").Set("urls", draft.Texts("http://localhost:8081"))
 			c.d.Lost(
-				d,
-				draft.Place{},
-				"schema.registry.url",
+				d, draft.Place{}, "schema.registry.url",
 				"it is not set; Avro is read with the schemas of a registry",
 			)
 		}
@@ -320,10 +304,7 @@ func (c *converter) time(b *draft.Block, p parser) {
 		if x, ok := c.take("message.timestamp.input.pattern"); ok {
 			if _, err := regexp.Compile(x.value); err != nil {
 				c.d.Lost(
-					t,
-					x.at,
-					shown(x),
-					"a regular expression of Java that RE2 has not; write regex",
+					t, x.at, shown(x), "a regular expression of Java that RE2 has not; write regex",
 				)
 			} else {
 				t.Set("regex", draft.Text(x.value))
@@ -367,9 +348,7 @@ func (c *converter) time(b *draft.Block, p parser) {
 			}
 		}
 		c.d.Changed(
-			t,
-			name.at,
-			"DateMessageParser",
+			t, name.at, "DateMessageParser",
 			"it filed records without a time under dt=1970-01-01; they are dead letters unless on_missing says otherwise",
 		)
 	}
@@ -405,9 +384,7 @@ func (c *converter) fileName() {
 		} else {
 			compression, ext = "gzip", ".gz"
 			c.d.Lost(
-				b,
-				x.at,
-				shown(x),
+				b, x.at, shown(x),
 				"penstock writes gzip, zstd, snappy, lz4 and bzip2; gzip is written now",
 			)
 		}
@@ -432,9 +409,7 @@ func (c *converter) fileName() {
 func (c *converter) format() {
 	b := c.out
 	class, x, written := c.plain(
-		b,
-		"secor.file.reader.writer.factory",
-		"SequenceFileReaderWriterFactory",
+		b, "secor.file.reader.writer.factory", "SequenceFileReaderWriterFactory",
 	)
 	name := class[strings.LastIndexByte(class, '.')+1:]
 	for _, k := range []string{"secor.file.reader.Delimiter", "secor.file.writer.Delimiter"} {
@@ -455,9 +430,7 @@ func (c *converter) format() {
 			c.carry(x)
 		} else {
 			c.d.Lost(
-				f,
-				x.at,
-				shown(x),
+				f, x.at, shown(x),
 				"columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf",
 			)
 		}
@@ -471,16 +444,12 @@ func (c *converter) format() {
 			what = "secor.file.reader.writer.factory (SequenceFileReaderWriterFactory where it is not set)"
 		}
 		c.d.Lost(
-			f,
-			x.at,
-			what,
+			f, x.at, what,
 			"there are no such files here: values are written as lines; parquet and avro can be had",
 		)
 		if b.Get("compression") == `"none"` {
 			c.d.Changed(
-				f,
-				x.at,
-				"compression",
+				f, x.at, "compression",
 				"sequence files may be compressed inside; write compression",
 			)
 		}
@@ -501,9 +470,7 @@ func (c *converter) roll() {
 	if x, ok := c.take("secor.file.age.youngest"); ok {
 		if strings.EqualFold(x.value, "true") {
 			c.d.Changed(
-				r,
-				x.at,
-				shown(x),
+				r, x.at, shown(x),
 				"age counts from the first record of a cut; new files do not reset it",
 			)
 		} else {
@@ -525,9 +492,7 @@ func (c *converter) roll() {
 	if c.on("secor.upload.deterministic") {
 		x := c.byKey["secor.upload.deterministic"]
 		c.d.Changed(
-			r,
-			x.at,
-			shown(x),
+			r, x.at, shown(x),
 			"a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not",
 		)
 	}
@@ -536,9 +501,7 @@ func (c *converter) roll() {
 	}
 	if x, ok := c.take("secor.max.file.count"); ok {
 		c.d.Left(
-			b,
-			x.at,
-			shown(x),
+			b, x.at, shown(x),
 			"the number of files is not limited; spool { memory, disk, open_files } say what they may take",
 		)
 	}
@@ -553,9 +516,7 @@ func (c *converter) roll() {
 			s := b.In("success")
 			s.Set("grace", seconds(n))
 			c.d.Changed(
-				s,
-				x.at,
-				shown(x),
+				s, x.at, shown(x),
 				"the finalizer is part of the consumer: it writes _SUCCESS. Register partitions with a hook: hook \"trino\", \"glue\", \"webhook\" or \"command\"",
 			)
 		})
@@ -573,9 +534,7 @@ func (c *converter) rest() {
 	if v, x, ok := c.plain(c.agent, "ostrich.port", ""); ok {
 		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+v))
 		c.d.Changed(
-			c.agent.In("admin"),
-			x.at,
-			shown(x),
+			c.agent.In("admin"), x.at, shown(x),
 			"the status page, and /metrics for Prometheus, on loopback unless written otherwise",
 		)
 	}

@@ -95,10 +95,7 @@ func (c *grokCompiler) expand(pattern string, within []string) (string, error) {
 			case "string":
 			default:
 				return "", fmt.Errorf(
-					"%%{%s:%s:%s}: the types are int, float, bool and string",
-					name,
-					field,
-					typ,
+					"%%{%s:%s:%s}: the types are int, float, bool and string", name, field, typ,
 				)
 			}
 		}

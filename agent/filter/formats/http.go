@@ -90,10 +90,7 @@ func common(text []byte, out *Fields) (rest []byte, ok bool) {
 // as in the noise that scanners send.
 func (f *Fields) request(request []byte) {
 	method, rest, ok := bytes.Cut(request, []byte(" "))
-	if path, protocol, ok2 := cutLast(
-		rest,
-		' ',
-	); ok && ok2 && isMethod(method) &&
+	if path, protocol, ok2 := cutLast(rest, ' '); ok && ok2 && isMethod(method) &&
 		bytes.HasPrefix(protocol, []byte("HTTP/")) {
 		f.add("method", method)
 		f.add("path", path)

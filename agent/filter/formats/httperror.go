@@ -110,10 +110,7 @@ func ParseApacheError(text []byte, _ int64, out *Fields) error {
 			}
 		}
 	}
-	if code, message, ok := bytes.Cut(
-		text,
-		[]byte(": "),
-	); ok && len(code) == 7 &&
+	if code, message, ok := bytes.Cut(text, []byte(": ")); ok && len(code) == 7 &&
 		bytes.HasPrefix(code, []byte("AH")) {
 		out.add("code", code)
 		text = message

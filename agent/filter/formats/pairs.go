@@ -33,10 +33,7 @@ func (p *pairs) Parse(text []byte, _ int64, out *Fields) error {
 		}
 		name := bytes.TrimSpace(text[:i])
 		text = text[i+len(p.inside):]
-		if value, rest, ok := quoted(
-			text,
-			out,
-		); ok &&
+		if value, rest, ok := quoted(text, out); ok &&
 			(len(rest) == 0 || bytes.HasPrefix(rest, p.between)) {
 			out.add(alias(name), value)
 			text = rest

@@ -41,8 +41,7 @@ func W3CRow(names []string, text []byte, out *Fields) error {
 		if text[0] == '"' {
 			var err error
 			if value, text, err = (CSV{Delimiter: ' ', Quotes: true}).quoted(
-				text,
-				out,
+				text, out,
 			); err != nil {
 				return err
 			}

@@ -1,8 +1,3 @@
-// Package costtest measures what a message costs: N bytes of it at most four times N of memory, and
-// time in proportion to N, whatever is in it.
-//
-// It owns the measure and the bounds; the packages that decode own the messages. It never knows
-// what is decoded.
 package costtest
 
 import (
@@ -72,12 +67,8 @@ func Measure(t *testing.T, slack int, make func(n int) (take func())) {
 		take := make(large)
 		most := Peak(take)
 		t.Logf(
-			"%s for %d bytes, %s and %.1f MiB of memory for %d",
-			short,
-			large/times,
-			long,
-			float64(most)/(1<<20),
-			large,
+			"%s for %d bytes, %s and %.1f MiB of memory for %d", short, large/times, long,
+			float64(most)/(1<<20), large,
 		)
 		// what is quadratic takes 64 times as long
 		slow := long > 3*times*short+100*time.Millisecond

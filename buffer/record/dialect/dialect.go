@@ -27,8 +27,7 @@ var ErrMissing = errors.New("the record lacks a part of the template")
 // Bind gives the parts of t their meaning; agent is the agent's name.
 func Bind(t template.Template, agent string) (*template.Bound[Subject], error) {
 	return template.Bind(
-		t,
-		func(p template.Part) (template.Appender[Subject], error) { return Part(p, agent) },
+		t, func(p template.Part) (template.Appender[Subject], error) { return Part(p, agent) },
 	)
 }
 

@@ -76,10 +76,7 @@ func TestMisused(t *testing.T) {
 		`${strftime}`: "strftime(", `${strftime("%Q")}`: "%Q", `${strftime("%F", "Nowhere")}`: "Nowhere", `${tag("x")}`: "no function",
 		`${date("2006")}`: "strftime", `${host}`: "tag, tag[N]", `${key[1]}`: "arguments",
 	} {
-		if _, err := dialect.Bind(
-			template.MustParse(text),
-			"",
-		); err == nil ||
+		if _, err := dialect.Bind(template.MustParse(text), ""); err == nil ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something about %q", text, err, want)
 		}

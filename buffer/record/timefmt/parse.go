@@ -241,9 +241,7 @@ func (f *found) nearestDay(loc *time.Location, near int64) (int64, error) {
 // nearest returns whichever of the candidates -1, 0 and 1 comes closest to near; others may be no
 // dates at all, as 29 February is in most years.
 func (f *found) nearest(
-	loc *time.Location,
-	near int64,
-	candidate func(i int) civil,
+	loc *time.Location, near int64, candidate func(i int) civil,
 ) (best int64, err error) {
 	err = errPattern
 	for i := -1; i <= 1; i++ {

@@ -95,11 +95,7 @@ func TestISOAgreesWithTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		text = string(s.Append(nil, at))
-		if got, err = s.Parse(
-			[]byte(text),
-			time.UTC,
-			0,
-		); err != nil ||
+		if got, err = s.Parse([]byte(text), time.UTC, 0); err != nil ||
 			got != at.Truncate(time.Microsecond).UnixNano() {
 			t.Fatalf("%s: %d %v, want %d", text, got, err, at.UnixNano())
 		}
@@ -155,12 +151,7 @@ func TestWhatIsLeftOutIsFilledIn(t *testing.T) {
 			got, err := f.Text(text, near.UnixNano())
 			if err != nil || got != at.UnixNano() {
 				t.Fatalf(
-					"%s of %v near %v: %v (%v)",
-					text,
-					at,
-					near,
-					time.Unix(0, got).In(loc),
-					err,
+					"%s of %v near %v: %v (%v)", text, at, near, time.Unix(0, got).In(loc), err,
 				)
 			}
 		}

@@ -54,11 +54,7 @@ func (d *display) draw() {
 	waiting, bytes := overflowing(d.r.overflowDir())
 	line := fmt.Sprintf(
 		"        in Kafka %d   overflowed %d   replayed %d   waiting in overflow: %d objects, %d KiB",
-		d.r.ledger.Distinct(),
-		overflowed,
-		replayed,
-		waiting,
-		bytes>>10,
+		d.r.ledger.Distinct(), overflowed, replayed, waiting, bytes>>10,
 	)
 	d.mu.Lock()
 	defer d.mu.Unlock()

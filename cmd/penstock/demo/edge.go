@@ -123,18 +123,9 @@ pipeline "app-logs" {
 func (r *run) writeEdgeConfig() error {
 	r.edge.config = filepath.Join(r.dir, "edge.hcl")
 	text := fmt.Sprintf(
-		edgeConfig,
-		filepath.Join(r.dir, "edge-data"),
-		r.edgeAdmin,
-		filepath.Join(
-			r.dir,
-			"logs",
-			"*.log",
-		),
-		filepath.Join(r.dir, "logs", "*.log.*"),
-		r.broker.Addr(),
-		r.topic,
-		filepath.Join(r.dir, "overflow"),
+		edgeConfig, filepath.Join(r.dir, "edge-data"), r.edgeAdmin,
+		filepath.Join(r.dir, "logs", "*.log"), filepath.Join(r.dir, "logs", "*.log.*"),
+		r.broker.Addr(), r.topic, filepath.Join(r.dir, "overflow"),
 	)
 	return os.WriteFile(r.edge.config, []byte(text), 0o644)
 }

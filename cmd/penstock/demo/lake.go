@@ -53,11 +53,7 @@ func (r *run) writeLakeConfig() error {
 		return err
 	}
 	text := fmt.Sprintf(
-		lakeConfig,
-		filepath.Join(r.dir, "consumer-data"),
-		addr,
-		r.broker.Addr(),
-		r.topic,
+		lakeConfig, filepath.Join(r.dir, "consumer-data"), addr, r.broker.Addr(), r.topic,
 		r.lakeDir(),
 	)
 	return os.WriteFile(r.consumer.config, []byte(text), 0o644)

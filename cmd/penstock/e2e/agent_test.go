@@ -30,11 +30,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "penstock")
 		cmd := exec.Command(
-			"go",
-			"build",
-			"-o",
-			binary,
-			"github.com/penstock/penstock/cmd/penstock",
+			"go", "build", "-o", binary, "github.com/penstock/penstock/cmd/penstock",
 		)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build penstock: %v\n%s", err, out)
@@ -100,9 +96,7 @@ func newAgent(t *testing.T, name, config string) *agent {
 		admin:   freeAddr(t),
 	}
 	if err := os.WriteFile(
-		a.config,
-		[]byte(strings.ReplaceAll(config, "ADMIN", a.admin)),
-		0o644,
+		a.config, []byte(strings.ReplaceAll(config, "ADMIN", a.admin)), 0o644,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -170,9 +164,7 @@ func (a *agent) keepAddress() {
 	old := a.admin
 	a.admin = freeAddr(a.t)
 	if err := os.WriteFile(
-		a.config,
-		[]byte(strings.ReplaceAll(string(text), old, a.admin)),
-		0o644,
+		a.config, []byte(strings.ReplaceAll(string(text), old, a.admin)), 0o644,
 	); err != nil {
 		a.t.Fatal(err)
 	}

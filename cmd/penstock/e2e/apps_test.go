@@ -13,11 +13,7 @@ import (
 // startApps starts an app for each kind of rotation, and one that never rotates, each writing rate
 // lines a second into logs. It returns what stops each of them.
 func startApps(
-	ctx context.Context,
-	t *testing.T,
-	rng *rand.Rand,
-	logs string,
-	rate int,
+	ctx context.Context, t *testing.T, rng *rand.Rand, logs string, rate int,
 	kinds ...demo.Rotation,
 ) (apps []*demo.App, stop []func() error) {
 	names := map[demo.Rotation]string{

@@ -56,10 +56,7 @@ func buildWithClock(t *testing.T) string {
 	}
 	stepped := strings.Replace(string(source), now, now+"\tsec += Step.Load()\n", 1)
 	stepped = strings.Replace(
-		stepped,
-		"import (\n",
-		"import (\n\t\"sync/atomic\"\n",
-		1,
+		stepped, "import (\n", "import (\n\t\"sync/atomic\"\n", 1,
 	) + "\n// Step is added to the wall clock, in seconds.\nvar Step atomic.Int64\n"
 	main, err := filepath.Abs("..")
 	if err != nil {
@@ -82,12 +79,7 @@ func buildWithClock(t *testing.T) string {
 	}
 	program := filepath.Join(dir, "penstock")
 	build := exec.Command(
-		"go",
-		"build",
-		"-overlay",
-		filepath.Join(dir, "overlay.json"),
-		"-o",
-		program,
+		"go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program,
 		"github.com/penstock/penstock/cmd/penstock",
 	)
 	if out, err := build.CombinedOutput(); err != nil {
@@ -109,10 +101,7 @@ func TestClockSteps(t *testing.T) {
 	r := newRig(
 		t,
 		fmt.Sprintf(
-			edgeConfig,
-			"DIR",
-			"BROKER",
-			"s3",
+			edgeConfig, "DIR", "BROKER", "s3",
 			s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\"",
 		),
 	)
@@ -156,17 +145,13 @@ func TestClockSteps(t *testing.T) {
 			func() bool { return r.ledger.Distinct() >= r.app.Written() },
 			func() string {
 				return fmt.Sprintf(
-					"the clock at %+d s: %+v",
-					at,
+					"the clock at %+d s: %+v", at,
 					r.ledger.Check(map[string]int64{"a": r.app.Written()}),
 				)
 			},
 		)
 		t.Logf(
-			"the clock at %+d s, outage %v, kill %v: all lines after %.1f s",
-			at,
-			outage,
-			kill,
+			"the clock at %+d s, outage %v, kill %v: all lines after %.1f s", at, outage, kill,
 			time.Since(began).Seconds(),
 		)
 		b := r.ledger.Check(map[string]int64{"a": r.app.Written()})

@@ -76,10 +76,7 @@ type clusterEdge struct {
 }
 
 func newClusterEdge(
-	t *testing.T,
-	rng *rand.Rand,
-	name, config string,
-	brokers []string,
+	t *testing.T, rng *rand.Rand, name, config string, brokers []string,
 ) *clusterEdge {
 	dir := t.TempDir()
 	logs := filepath.Join(dir, "logs")
@@ -116,8 +113,7 @@ func (e *clusterEdge) write() {
 		e.writers = append(
 			e.writers,
 			background(
-				e.t.Context(),
-				func(ctx context.Context) error { return app.Run(ctx, 200, every) },
+				e.t.Context(), func(ctx context.Context) error { return app.Run(ctx, 200, every) },
 			),
 		)
 	}
@@ -160,13 +156,7 @@ func (e *clusterEdge) settled(ctx context.Context, within time.Duration) error {
 	lag, err := e.agent.metric("penstock_output_lag_records")
 	return fmt.Errorf(
 		"%s: %d of %d lines arrived within %v, the output's lag is %v (%v), missing are %v; the reader says %s",
-		e.name,
-		e.ledger.Distinct(),
-		total,
-		within,
-		lag,
-		err,
-		e.ledger.Check(bySource).Notes,
+		e.name, e.ledger.Distinct(), total, within, lag, err, e.ledger.Check(bySource).Notes,
 		lastLines(e.reader.log, 5),
 	)
 }

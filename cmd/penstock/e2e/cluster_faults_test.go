@@ -45,10 +45,8 @@ func newClusterWorld(t *testing.T) *clusterWorld {
 	}
 	t.Cleanup(c.Close)
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.Addrs()...),
-		kgo.DialTimeout(time.Second),
-		kgo.RequestTimeoutOverhead(time.Second),
-		kgo.RequestRetries(2),
+		kgo.SeedBrokers(c.Addrs()...), kgo.DialTimeout(time.Second),
+		kgo.RequestTimeoutOverhead(time.Second), kgo.RequestRetries(2),
 		kgo.MetadataMinAge(100*time.Millisecond),
 	)
 	if err != nil {
@@ -102,13 +100,8 @@ func (w *clusterWorld) whole(broken ...*fault) error {
 			for _, p := range topic.Partitions {
 				if p.Err != nil || p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
 					return fmt.Errorf(
-						"%s partition %d: leader %d, in sync %v of %v, %w",
-						topic.Topic,
-						p.Partition,
-						p.Leader,
-						p.ISR,
-						p.Replicas,
-						p.Err,
+						"%s partition %d: leader %d, in sync %v of %v, %w", topic.Topic,
+						p.Partition, p.Leader, p.ISR, p.Replicas, p.Err,
 					)
 				}
 			}
@@ -232,11 +225,7 @@ func (w *clusterWorld) freezeOne(ctx context.Context, rng *rand.Rand) (*fault, e
 func (w *clusterWorld) freezeTwo(ctx context.Context, rng *rand.Rand) (*fault, error) {
 	ids, d := rng.Perm(servers.Brokers), between(rng, 5*time.Second, 20*time.Second)
 	f := w.begin(
-		nil,
-		"brokers %d and %d are frozen for %v",
-		ids[0]+1,
-		ids[1]+1,
-		d.Round(time.Second),
+		nil, "brokers %d and %d are frozen for %v", ids[0]+1, ids[1]+1, d.Round(time.Second),
 	)
 	err := w.c.Freeze(ids[0] + 1)
 	pause(ctx, between(rng, 0, 2*time.Second))
@@ -282,8 +271,7 @@ func (w *clusterWorld) admin(ctx context.Context, rng *rand.Rand) error {
 }
 
 func (w *clusterWorld) partitions(
-	ctx context.Context,
-	topic string,
+	ctx context.Context, topic string,
 ) (kadm.PartitionDetails, error) {
 	m, err := w.adm.Metadata(ctx, topic)
 	if err != nil {
@@ -380,10 +368,7 @@ func (w *clusterWorld) create(topic string, partitions int) error {
 	return w.insist("create "+topic, func(ctx context.Context) error {
 		stamped := "LogAppendTime"
 		_, err := w.adm.CreateTopic(
-			ctx,
-			int32(partitions),
-			3,
-			map[string]*string{"message.timestamp.type": &stamped},
+			ctx, int32(partitions), 3, map[string]*string{"message.timestamp.type": &stamped},
 			topic,
 		)
 		if lost && errors.Is(err, kerr.TopicAlreadyExists) {
@@ -406,8 +391,7 @@ func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterE
 	}
 	defer e.write()
 	if err := errors.Join(
-		e.settled(w.t.Context(), 3*time.Minute),
-		e.reader.end(2*time.Minute),
+		e.settled(w.t.Context(), 3*time.Minute), e.reader.end(2*time.Minute),
 	); err != nil {
 		return err
 	}
@@ -507,17 +491,11 @@ func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge)
 // nothing for what they have sent, which the end of the quota does not end: a backlog's time for
 // ten seconds or so.
 func (w *clusterWorld) throttle(ctx context.Context, rng *rand.Rand, _ *clusterEdge) error {
-	user, d, rate := servers.ClusterUser, between(
-		rng,
-		4*time.Second,
-		12*time.Second,
-	), float64(
+	user, d, rate := servers.ClusterUser, between(rng, 4*time.Second, 12*time.Second), float64(
 		20000+rng.IntN(30000),
 	)
 	f := w.begin(
-		nil,
-		"producing is throttled to %.0f bytes a second and broker for %v",
-		rate,
+		nil, "producing is throttled to %.0f bytes a second and broker for %v", rate,
 		d.Round(time.Second),
 	)
 	defer w.endLater(f, 10*time.Second)

@@ -101,9 +101,7 @@ func judge(arrivals []arrival, e excuse) (v verdict) {
 	byTime := slices.Clone(arrivals)
 	slices.SortStableFunc(byTime, func(a, b arrival) int {
 		return cmp.Or(
-			a.at.Compare(b.at),
-			cmp.Compare(a.life, b.life),
-			cmp.Compare(a.partition, b.partition),
+			a.at.Compare(b.at), cmp.Compare(a.life, b.life), cmp.Compare(a.partition, b.partition),
 			cmp.Compare(a.offset, b.offset),
 		)
 	})

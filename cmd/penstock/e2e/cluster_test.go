@@ -48,17 +48,9 @@ func TestClusterHoldsThePromises(t *testing.T) {
 	}
 	for _, m := range modes {
 		config := replaceAll(
-			clusterConfig,
-			"MODE",
-			m.output,
-			"BUFFER",
-			m.pipeline,
-			"BROKERS",
-			strings.Join(w.c.SecuredAddrs(), `", "`),
-			"USER",
-			servers.ClusterUser,
-			"PASSWORD",
-			servers.ClusterPassword,
+			clusterConfig, "MODE", m.output, "BUFFER", m.pipeline,
+			"BROKERS", strings.Join(w.c.SecuredAddrs(), `", "`), "USER", servers.ClusterUser,
+			"PASSWORD", servers.ClusterPassword,
 		)
 		e := newClusterEdge(t, rng, "edge-"+m.name, config, w.c.Addrs())
 		if e.exact = m.name == "exact"; m.name == "keyed" {
@@ -199,15 +191,7 @@ func (w *clusterWorld) check(e *clusterEdge, margin time.Duration) {
 	}
 	w.t.Logf(
 		"%s: %d lines, %d kills (%d without a fault), %d faults without a kill, %d lives: %d lost, %d repeated, %d out of order; %d repeated as the README says",
-		e.name,
-		total,
-		len(e.kills),
-		calm,
-		unkilled,
-		e.life,
-		b.Lost,
-		v.repeated,
-		v.disordered,
+		e.name, total, len(e.kills), calm, unkilled, e.life, b.Lost, v.repeated, v.disordered,
 		v.excused,
 	)
 	if b.Lost != 0 || e.ledger.Strange() != 0 {
@@ -215,10 +199,7 @@ func (w *clusterWorld) check(e *clusterEdge, margin time.Duration) {
 	}
 	if v.repeated != 0 || v.disordered != 0 {
 		w.t.Errorf(
-			"%s: %d repeated, %d out of order:\n%s",
-			e.name,
-			v.repeated,
-			v.disordered,
+			"%s: %d repeated, %d out of order:\n%s", e.name, v.repeated, v.disordered,
 			strings.Join(v.notes, "\n"),
 		)
 	}

@@ -59,19 +59,14 @@ func TestComponentsOnRealServers(t *testing.T) {
 	})
 	t.Run("kafka", func(t *testing.T) {
 		k, err := servers.NewKafka(
-			t.TempDir(),
-			"message.max.bytes=300000000",
-			"socket.request.max.bytes=400000000",
+			t.TempDir(), "message.max.bytes=300000000", "socket.request.max.bytes=400000000",
 		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(k.Close)
 		suite(
-			t,
-			[]string{"PENSTOCK_KAFKA_BROKERS=" + k.Addr()},
-			"Real",
-			module+"outputs/kafka",
+			t, []string{"PENSTOCK_KAFKA_BROKERS=" + k.Addr()}, "Real", module+"outputs/kafka",
 			module+"inputs/kafka",
 		)
 	})

@@ -73,9 +73,7 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 		t.Fatal(err)
 	}
 	ag := newAgent(
-		t,
-		"edge",
-		replaceAll(edgeLakeConfig, "DIR", dir, "KIND", lake.kind, "STORE", lake.block),
+		t, "edge", replaceAll(edgeLakeConfig, "DIR", dir, "KIND", lake.kind, "STORE", lake.block),
 	)
 	var apps []*demo.App
 	var writers []func() error
@@ -137,12 +135,8 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 	ledger := ledgerOf(t, objects)
 	b := ledger.Check(written)
 	t.Logf(
-		"%d lines in %d objects, %d kills: %d lost, %d repeated",
-		b.Written,
-		len(objects),
-		killed,
-		b.Lost,
-		b.Duplicated,
+		"%d lines in %d objects, %d kills: %d lost, %d repeated", b.Written, len(objects), killed,
+		b.Lost, b.Duplicated,
 	)
 	if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total || ledger.Strange() != 0 {
 		t.Errorf("%+v", b)

@@ -19,9 +19,7 @@ import (
 // archive produces events, runs the example and returns what it has archived once it has archived
 // all.
 func (w *world) archive(
-	group string,
-	objects func(t *testing.T) map[string][]byte,
-	pairs ...string,
+	group string, objects func(t *testing.T) map[string][]byte, pairs ...string,
 ) (map[string][]byte, []int64) {
 	w.Helper()
 	b := w.broker()
@@ -119,8 +117,7 @@ func exampleSecor(w *world) {
 	s3, store := w.s3("acme-lake")
 	b := w.broker()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(b.Addr()),
-		kgo.DefaultProduceTopic(topic),
+		kgo.SeedBrokers(b.Addr()), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
 	)
 	if err != nil {
@@ -155,11 +152,7 @@ func exampleSecor(w *world) {
 		}
 		for _, line := range lines {
 			var ms int64
-			if _, err := fmt.Fscanf(
-				bytes.NewReader(line),
-				`{"timestamp":%d`,
-				&ms,
-			); err != nil &&
+			if _, err := fmt.Fscanf(bytes.NewReader(line), `{"timestamp":%d`, &ms); err != nil &&
 				err != io.EOF {
 				w.Fatal(err)
 			}

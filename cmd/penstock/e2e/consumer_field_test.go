@@ -28,21 +28,8 @@ func newMember(t *testing.T, name, broker string, lake *lake, pairs ...string) *
 		t,
 		name,
 		replaceAll(
-			config,
-			"BROKER",
-			broker,
-			"DATA",
-			filepath.Join(t.TempDir(), name),
-			"MEMBER",
-			name,
-			"PROTOCOL",
-			"classic",
-			"SESSION",
-			"2s",
-			"KIND",
-			lake.kind,
-			"STORE",
-			lake.block,
+			config, "BROKER", broker, "DATA", filepath.Join(t.TempDir(), name), "MEMBER", name,
+			"PROTOCOL", "classic", "SESSION", "2s", "KIND", lake.kind, "STORE", lake.block,
 		),
 	)
 }
@@ -143,29 +130,15 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 	broker := consumerBroker(t)
 	produceValues(t, broker.Addr(), records, func(i int) []byte {
 		return fmt.Appendf(
-			nil,
-			`{"ts":"2026-03-28T10:%02d:00Z","user":"u%d","n":%d,"pad":"%0200d"}`,
-			i%60,
-			i%paths,
-			i,
-			i,
+			nil, `{"ts":"2026-03-28T10:%02d:00Z","user":"u%d","n":%d,"pad":"%0200d"}`, i%60,
+			i%paths, i, i,
 		)
 	})
 	ag := newMember(
-		t,
-		"lake-1",
-		broker.Addr(),
-		lake,
+		t, "lake-1", broker.Addr(), lake,
 		`path = "${topic}/dt=${strftime("%Y-%m-%d")}/hr=${strftime("%H")}"`,
-		`path = "${field.user}/hr=${strftime("%H")}"`,
-		`size    = "64KiB"`,
-		`size = "128MiB"`,
-		`records = 3000`,
-		"",
-		`age     = "1s"`,
-		`age = "1h"`,
-		`idle    = "500ms"`,
-		`idle = "3s"`,
+		`path = "${field.user}/hr=${strftime("%H")}"`, `size    = "64KiB"`, `size = "128MiB"`,
+		`records = 3000`, "", `age     = "1s"`, `age = "1h"`, `idle    = "500ms"`, `idle = "3s"`,
 		`compression = "gzip"`,
 		"compression = \"gzip\"\n  spool {\n    memory = \"8MiB\"\n    open_files = 16\n  }",
 	)
@@ -208,11 +181,8 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 		}
 	}
 	t.Logf(
-		"%d paths, %d records, %.0f spills, at most %d MiB of anonymous memory",
-		len(users),
-		len(seen),
-		spills,
-		peak>>20,
+		"%d paths, %d records, %.0f spills, at most %d MiB of anonymous memory", len(users),
+		len(seen), spills, peak>>20,
 	)
 	if len(seen) != records || len(users) != paths {
 		t.Errorf("%d of %d records in %d of %d paths", len(seen), records, len(users), paths)
@@ -231,27 +201,15 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 	began := time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC)
 	produceValues(t, broker.Addr(), records, func(i int) []byte {
 		return fmt.Appendf(
-			nil,
-			`{"ts":"%s","n":%d}`,
-			began.Add(time.Duration(i)*15*time.Second).Format(time.RFC3339),
-			i,
+			nil, `{"ts":"%s","n":%d}`,
+			began.Add(time.Duration(i)*15*time.Second).Format(time.RFC3339), i,
 		)
 	})
 	ag := newMember(
-		t,
-		"lake-1",
-		broker.Addr(),
-		lake,
-		`time { field = "ts" }`,
-		"timezone = \"Europe/Berlin\"\n  time { field = \"ts\" }",
-		`size    = "64KiB"`,
-		`size = "128MiB"`,
-		`records = 3000`,
-		"",
-		`age     = "1s"`,
-		`age = "1h"`,
-		`idle    = "500ms"`,
-		`idle = "1s"`,
+		t, "lake-1", broker.Addr(), lake, `time { field = "ts" }`,
+		"timezone = \"Europe/Berlin\"\n  time { field = \"ts\" }", `size    = "64KiB"`,
+		`size = "128MiB"`, `records = 3000`, "", `age     = "1s"`, `age = "1h"`,
+		`idle    = "500ms"`, `idle = "1s"`,
 	)
 	ag.start()
 	waitArchived(t, broker.Addr(), lakeGroup, ends(t, broker.Addr()), 60*time.Second)
@@ -280,10 +238,8 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 	}
 	if len(seen) != records || len(hours) != 24 || hours["app-logs/dt=2026-10-25/hr=02"] != 480 {
 		t.Errorf(
-			"%d records in %d hours, %d of them in the hour that comes twice",
-			len(seen),
-			len(hours),
-			hours["app-logs/dt=2026-10-25/hr=02"],
+			"%d records in %d hours, %d of them in the hour that comes twice", len(seen),
+			len(hours), hours["app-logs/dt=2026-10-25/hr=02"],
 		)
 	}
 	if most := 2 * lakePartitions * 24; len(objects) > most {
@@ -332,8 +288,7 @@ func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
 func produceValues(t *testing.T, addr string, n int, value func(i int) []byte) {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(n),
 	)
 	if err != nil {

@@ -74,10 +74,7 @@ func filesBelow(t *testing.T, dir string) map[string][]byte {
 func s3Block(endpoint, bucket, access, secret string) string {
 	return fmt.Sprintf(
 		"bucket = %q\n  endpoint = %q\n  region = \"us-east-1\"\n  path_style = true\n  access_key_id = %q\n  secret_access_key = %q",
-		bucket,
-		endpoint,
-		access,
-		secret,
+		bucket, endpoint, access, secret,
 	)
 }
 
@@ -184,8 +181,7 @@ func fakeGCSLake(t *testing.T, rng *rand.Rand) *lake {
 	return &lake{
 		kind: "gcs",
 		block: fmt.Sprintf(
-			"bucket = \"lake\"\n  endpoint = %q\n  anonymous = true",
-			front.URL+"/storage/v1/",
+			"bucket = \"lake\"\n  endpoint = %q\n  anonymous = true", front.URL+"/storage/v1/",
 		),
 		fail:    f.fail,
 		objects: func(t *testing.T) map[string][]byte { return gcsObjects(t, direct.URL+"/storage/v1/", "lake") },
@@ -214,8 +210,7 @@ func gcsObjects(t *testing.T, base, bucket string) map[string][]byte {
 			Items         []struct{ Name string }
 		}
 		if err := json.Unmarshal(
-			get(base+"b/"+bucket+"/o?pageToken="+url.QueryEscape(page)),
-			&list,
+			get(base+"b/"+bucket+"/o?pageToken="+url.QueryEscape(page)), &list,
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -241,12 +236,8 @@ func appendEvent(dst []byte, p int32, n int64) []byte {
 	at := time.Date(2026, 3, 28, 21, 0, 0, 0, time.UTC).
 		Add(time.Duration((uint64(n)*0x9e3779b97f4a7c15+uint64(p)*77)>>40%(12*3600)) * time.Second)
 	return fmt.Appendf(
-		dst,
-		`{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`,
-		at.Format(time.RFC3339),
-		p,
-		n,
-		uint64(n)*0x9e3779b97f4a7c15,
+		dst, `{"ts":%q,"p":%d,"n":%d,"level":"info","msg":"request served","trace":"%016x"}`,
+		at.Format(time.RFC3339), p, n, uint64(n)*0x9e3779b97f4a7c15,
 	)
 }
 
@@ -266,17 +257,11 @@ func verifyLake(t *testing.T, config string, produced []int64, objects int) {
 	if rep.Objects != objects || rep.Read != rep.Records {
 		t.Errorf(
 			"archive verify saw %d objects and read %d of %d records; there are %d objects",
-			rep.Objects,
-			rep.Read,
-			rep.Records,
-			objects,
+			rep.Objects, rep.Read, rep.Records, objects,
 		)
 	}
 	for p, n := range produced {
-		if l := rep.Lives(
-			topic,
-			int32(p),
-		); len(l) != 1 || l[0].Start != 0 || l[0].End != n ||
+		if l := rep.Lives(topic, int32(p)); len(l) != 1 || l[0].Start != 0 || l[0].End != n ||
 			l[0].Records != n {
 			t.Errorf("archive verify says of partition %d: %+v; %d records were produced", p, l, n)
 		}
@@ -368,11 +353,8 @@ func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 		for i := range n {
 			if in[p][i] == "" {
 				bad(
-					"partition %d: %d of %d records archived; the first missing is %d",
-					p,
-					len(in[p]),
-					n,
-					i,
+					"partition %d: %d of %d records archived; the first missing is %d", p,
+					len(in[p]), n, i,
 				)
 				break
 			}

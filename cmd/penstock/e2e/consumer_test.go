@@ -89,8 +89,7 @@ func consumerBroker(t *testing.T) stopper {
 
 func realConsumerBroker(t *testing.T) stopper {
 	k, err := servers.NewKafka(
-		t.TempDir(),
-		"group.consumer.session.timeout.ms=3000",
+		t.TempDir(), "group.consumer.session.timeout.ms=3000",
 		"group.consumer.heartbeat.interval.ms=500",
 	)
 	if errors.Is(err, servers.ErrMissing) {
@@ -197,11 +196,7 @@ type crew struct {
 }
 
 func crashConsumers(
-	t *testing.T,
-	rng *rand.Rand,
-	broker stopper,
-	lake *lake,
-	opts consumerOptions,
+	t *testing.T, rng *rand.Rand, broker stopper, lake *lake, opts consumerOptions,
 ) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -212,21 +207,9 @@ func crashConsumers(
 		c.members = append(
 			c.members,
 			newAgent(t, name, replaceAll(
-				consumerConfig,
-				"BROKER",
-				broker.Addr(),
-				"DATA",
-				filepath.Join(dir, name),
-				"MEMBER",
-				name,
-				"PROTOCOL",
-				opts.protocol,
-				"SESSION",
-				opts.session.String(),
-				"KIND",
-				lake.kind,
-				"STORE",
-				lake.block,
+				consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(dir, name),
+				"MEMBER", name, "PROTOCOL", opts.protocol, "SESSION", opts.session.String(),
+				"KIND", lake.kind, "STORE", lake.block,
 			)),
 		)
 	}
@@ -287,19 +270,12 @@ func crashConsumers(
 	redone, fenced := c.said(
 		"making a cut again",
 	), c.said(
-		"the group has dropped this member",
-		"is assigned to another member",
+		"the group has dropped this member", "is assigned to another member",
 		"has not been heard of",
 	)
 	t.Logf(
 		"%d records in %d objects; %d kills, %d zombies, %d left and came back; %d cuts made again, %d lines about lost partitions",
-		total,
-		len(objects),
-		c.killed,
-		c.woken,
-		c.left,
-		redone,
-		fenced,
+		total, len(objects), c.killed, c.woken, c.left, redone, fenced,
 	)
 	if len(objects) < enough {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
@@ -410,8 +386,7 @@ type feed struct {
 
 func newFeed(t *testing.T, addr string) *feed {
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(5*time.Millisecond),
 	)
 	if err != nil {
@@ -518,11 +493,7 @@ func waitArchived(t *testing.T, addr, group string, produced []int64, within tim
 			o, _ := offsets.Lookup(topic, int32(p))
 			if o.At != n || strings.Contains(o.Metadata, "intent") {
 				state += fmt.Sprintf(
-					"partition %d is at %d of %d with note %q\n",
-					p,
-					o.At,
-					n,
-					o.Metadata,
+					"partition %d is at %d of %d with note %q\n", p, o.At, n, o.Metadata,
 				)
 			}
 		}

@@ -75,10 +75,7 @@ output "local" "overflow" { directory = "DIR/overflow" }`,
 			func() bool { return r.ledger.Distinct() >= total },
 			func() string {
 				return fmt.Sprintf(
-					"%s: %d of %d lines arrived: %v",
-					what,
-					r.ledger.Distinct(),
-					total,
+					"%s: %d of %d lines arrived: %v", what, r.ledger.Distinct(), total,
 					r.ledger.Check(want).Notes,
 				)
 			},

@@ -60,10 +60,7 @@ func realKafka(t *testing.T) stopper {
 
 // readInto enters all records of the topic into the ledger until ctx ends.
 func readInto(
-	ctx context.Context,
-	addr string,
-	ledger *demo.Ledger,
-	also ...func(*kgo.Record),
+	ctx context.Context, addr string, ledger *demo.Ledger, also ...func(*kgo.Record),
 ) error {
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(addr),
@@ -132,9 +129,7 @@ type overflow struct {
 }
 
 func s3Overflow(
-	url, accessKey, secretKey string,
-	fail func(float64),
-	largest func() int64,
+	url, accessKey, secretKey string, fail func(float64), largest func() int64,
 ) *overflow {
 	return &overflow{
 		kind:    "s3",
@@ -198,10 +193,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 	}
 	s3.kinds = append(s3.kinds, "hang")
 	crashEdge(
-		t,
-		rng,
-		embeddedKafka(t),
-		s3Overflow(s3.URL, "key", "secret", s3.fail, s3.largestOverflow),
+		t, rng, embeddedKafka(t), s3Overflow(s3.URL, "key", "secret", s3.fail, s3.largestOverflow),
 		opts,
 	)
 }
@@ -238,10 +230,7 @@ func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 	}
 	t.Cleanup(s3.Close)
 	store := s3Overflow(
-		s3.URL(),
-		servers.S3AccessKey,
-		servers.S3SecretKey,
-		func(float64) {},
+		s3.URL(), servers.S3AccessKey, servers.S3SecretKey, func(float64) {},
 		func() int64 { return 10_000 },
 	)
 	crashEdge(t, rng, realKafka(t), store,
@@ -260,14 +249,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 	ag := newAgent(t, "edge", fmt.Sprintf(edgeConfig, dir, broker.Addr(), store.kind, store.block))
 
 	apps, writers := startApps(
-		ctx,
-		t,
-		rng,
-		logs,
-		opts.rate,
-		demo.Rename,
-		demo.RenameGzip,
-		demo.CopyTruncate,
+		ctx, t, rng, logs, opts.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate,
 	)
 	ledger := demo.NewLedger()
 	repeated, worst := newRepeats(), slowest(t)
@@ -276,8 +258,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) },
 	)
 	stopWatch := background(
-		ctx,
-		func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
+		ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
 	)
 
 	store.fail(opts.storeFaults)
@@ -335,10 +316,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		func() bool { return ledger.Distinct() >= total || !ag.running() },
 		func() string {
 			return fmt.Sprintf(
-				"%d of %d lines arrived: %v",
-				ledger.Distinct(),
-				total,
-				ledger.Check(written).Notes,
+				"%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes,
 			)
 		},
 	)
@@ -353,12 +331,8 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 	}
 	b := ledger.Check(written)
 	t.Logf(
-		"%d lines, %d kills: %d lost, %d out of order, %d repeated",
-		b.Written,
-		opts.kills,
-		b.Lost,
-		b.Disordered,
-		b.Duplicated,
+		"%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, opts.kills, b.Lost,
+		b.Disordered, b.Duplicated,
 	)
 	if b.Lost != 0 || ledger.Strange() != 0 {
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)
@@ -369,18 +343,10 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 	if err != nil {
 		t.Fatal(err)
 	}
-	overflowed, replayed := bytes.Count(
-		said,
-		[]byte("records go to the overflow"),
-	), bytes.Count(
-		said,
-		[]byte("replaying the overflow"),
-	)
+	overflowed, replayed := bytes.Count(said, []byte("records go to the overflow")), bytes.Count(said, []byte("replaying the overflow"))
 	t.Logf(
-		"%d outages; records went to the overflow %d times, and were replayed %d times",
-		outages,
-		overflowed,
-		replayed,
+		"%d outages; records went to the overflow %d times, and were replayed %d times", outages,
+		overflowed, replayed,
 	)
 	if opts.outages && (overflowed == 0 || replayed == 0) {
 		t.Error("the overflow was not used: the test shows too little")

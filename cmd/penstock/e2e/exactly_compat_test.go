@@ -134,9 +134,7 @@ func TestOthersReadOurBatches(t *testing.T) {
 	}
 	topics = append(topics, farRepeats())
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(k.Addr()),
-		kgo.FetchMaxBytes(1<<26),
-		kgo.FetchMaxPartitionBytes(1<<26),
+		kgo.SeedBrokers(k.Addr()), kgo.FetchMaxBytes(1<<26), kgo.FetchMaxPartitionBytes(1<<26),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -197,12 +195,7 @@ func farRepeats() *compatTopic {
 	lines := make([][]byte, 1500)
 	for i := range lines {
 		lines[i] = fmt.Appendf(
-			nil,
-			"%032x%032x%032x%032x",
-			rng.Uint64(),
-			rng.Uint64(),
-			rng.Uint64(),
-			rng.Uint64(),
+			nil, "%032x%032x%032x%032x", rng.Uint64(), rng.Uint64(), rng.Uint64(), rng.Uint64(),
 		)
 	}
 	records := make([]record.Record, 6*len(lines))
@@ -244,10 +237,7 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 	common := outputs.DefaultCommon()
 	common.Window.Bytes = 256 << 20
 	out, err := drain.NewAsyncOutput(
-		w,
-		common,
-		env,
-		drain.Targets{DeadLetter: deadletter.NewDir(t.TempDir())},
+		w, common, env, drain.Targets{DeadLetter: deadletter.NewDir(t.TempDir())},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -289,9 +279,7 @@ func (c *compatTopic) write(t *testing.T, addr string) {
 				if l.GetName() == "path" && m.GetCounter().GetValue() > 0 &&
 					(l.GetValue() == "direct") != c.direct {
 					t.Errorf(
-						"%s: %v batches took the path %s",
-						c.name,
-						m.GetCounter().GetValue(),
+						"%s: %v batches took the path %s", c.name, m.GetCounter().GetValue(),
 						l.GetValue(),
 					)
 				}
@@ -317,9 +305,7 @@ func hexLine(topic string, r *record.Record) string {
 }
 
 func compareTopics(
-	t *testing.T,
-	topics []*compatTopic,
-	got map[string][]string,
+	t *testing.T, topics []*compatTopic, got map[string][]string,
 	line func(string, *record.Record) string,
 ) {
 	t.Helper()
@@ -331,10 +317,7 @@ func compareTopics(
 		for i := range c.records {
 			if want := line(c.name, &c.records[i]); got[c.name][i] != want {
 				t.Errorf(
-					"%s: record %d is %.200q, was written as %.200q",
-					c.name,
-					i,
-					got[c.name][i],
+					"%s: record %d is %.200q, was written as %.200q", c.name, i, got[c.name][i],
 					want,
 				)
 				break
@@ -416,24 +399,10 @@ func consoleReads(t *testing.T, k *servers.Kafka, topics []*compatTopic) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := k.Tool(
-		ctx,
-		"org.apache.kafka.tools.consumer.ConsoleConsumer",
-		"--bootstrap-server",
-		k.Addr(),
-		"--include",
-		"compat-.*",
-		"--from-beginning",
-		"--isolation-level",
-		"read_committed",
-		"--max-messages",
-		fmt.Sprint(len(want)),
-		"--timeout-ms",
-		"20000",
-		"--formatter-property",
-		"print.headers=true",
-		"--formatter-property",
-		"print.key=true",
-		"--command-property",
+		ctx, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", k.Addr(),
+		"--include", "compat-.*", "--from-beginning", "--isolation-level", "read_committed",
+		"--max-messages", fmt.Sprint(len(want)), "--timeout-ms", "20000", "--formatter-property",
+		"print.headers=true", "--formatter-property", "print.key=true", "--command-property",
 		"check.crcs=true",
 	)
 	var out, said bytes.Buffer
@@ -475,10 +444,7 @@ func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopi
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := k.Tool(
-		ctx,
-		"org.apache.kafka.tools.DumpLogSegments",
-		"--deep-iteration",
-		"--files",
+		ctx, "org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files",
 		strings.Join(files, ","),
 	)
 	out, err := cmd.CombinedOutput()
@@ -525,10 +491,7 @@ func dumpReads(t *testing.T, k *servers.Kafka, data string, topics []*compatTopi
 		if f == nil || f.counted != len(c.records) || f.records != len(c.records) {
 			t.Errorf(
 				"%s: %+v: records in the headers of batches, by iteration, and batches; %d were written: %s",
-				c.name,
-				f,
-				len(c.records),
-				lastOf(string(out)),
+				c.name, f, len(c.records), lastOf(string(out)),
 			)
 		} else if c.batches > 0 && f.batches != c.batches {
 			t.Errorf("%s: %d batches, want %d", c.name, f.batches, c.batches)

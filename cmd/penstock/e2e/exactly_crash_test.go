@@ -209,13 +209,7 @@ func realStore(t *testing.T) string {
 	}
 	t.Cleanup(s3.Close)
 	return replaceAll(
-		exactlyStore,
-		"URL",
-		s3.URL(),
-		"ACCESS",
-		servers.S3AccessKey,
-		"SECRET",
-		servers.S3SecretKey,
+		exactlyStore, "URL", s3.URL(), "ACCESS", servers.S3AccessKey, "SECRET", servers.S3SecretKey,
 	)
 }
 
@@ -236,11 +230,7 @@ func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 }
 
 func crashExactly(
-	t *testing.T,
-	rng *rand.Rand,
-	broker stopper,
-	store string,
-	storeFail func(float64),
+	t *testing.T, rng *rand.Rand, broker stopper, store string, storeFail func(float64),
 	o exactlyOptions,
 ) {
 	o.kills = kills(t, o.kills)
@@ -255,19 +245,8 @@ func crashExactly(
 		t,
 		"edge",
 		replaceAll(
-			exactlyConfig,
-			"DIR",
-			dir,
-			"BROKER",
-			broker.Addr(),
-			"FAILOVER",
-			exactlyFailover,
-			"STORE",
-			store,
-			"ROUTE",
-			cmp.Or(o.route, exactlyRoute),
-			"BUFFER",
-			o.buffer,
+			exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", exactlyFailover,
+			"STORE", store, "ROUTE", cmp.Or(o.route, exactlyRoute), "BUFFER", o.buffer,
 		),
 	)
 	consumer := newAgent(t, "lake", replaceAll(exactlyLake, "DIR", dir, "BROKER", broker.Addr()))
@@ -327,10 +306,7 @@ func crashExactly(
 		func() bool { return ledger.Distinct() >= total || !edge.running() },
 		func() string {
 			return fmt.Sprintf(
-				"%d of %d lines arrived: %v",
-				ledger.Distinct(),
-				total,
-				ledger.Check(written).Notes,
+				"%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes,
 			)
 		},
 	)
@@ -368,14 +344,8 @@ func crashExactly(
 	topicBalance, lakeBalance := ledger.Check(written), objects().Check(written)
 	t.Logf(
 		"%d lines, %d kills, %d outages: in the topic %d lost, %d repeated, %d out of order; in the lake %d lost, %d repeated",
-		total,
-		o.kills,
-		outages,
-		topicBalance.Lost,
-		topicBalance.Duplicated,
-		topicBalance.Disordered,
-		lakeBalance.Lost,
-		lakeBalance.Duplicated,
+		total, o.kills, outages, topicBalance.Lost, topicBalance.Duplicated,
+		topicBalance.Disordered, lakeBalance.Lost, lakeBalance.Duplicated,
 	)
 	for where, b := range map[string]demo.Balance{"topic": topicBalance, "lake": lakeBalance} {
 		if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total {

@@ -14,12 +14,7 @@ func exampleEdgeExactlyOnce(w *world) {
 		"edge.hcl",
 		"edge",
 		append(
-			store,
-			"kafka-1:9092",
-			b.Addr(),
-			"kafka-2:9092",
-			b.Addr(),
-			`recover = "30s"`,
+			store, "kafka-1:9092", b.Addr(), "kafka-2:9092", b.Addr(), `recover = "30s"`,
 			"recover = \"30s\"\n    object_age = \"1s\"",
 		)...)
 	w.complete(ledger)
@@ -32,9 +27,7 @@ func exampleEdgeExactlyOnce(w *world) {
 	}
 	w.rotate(500)
 	eventually(
-		w.T,
-		30*time.Second,
-		func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
+		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
 		func() string { return "nothing overflows into S3" },
 	)
 	if err := b.Start(); err != nil {
@@ -42,9 +35,7 @@ func exampleEdgeExactlyOnce(w *world) {
 	}
 	w.complete(ledger)
 	eventually(
-		w.T,
-		30*time.Second,
-		func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
+		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
 		func() string { return "the overflow is not emptied" },
 	)
 	w.complete(ledger)

@@ -42,15 +42,8 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := replaceAll(
-		exactlyConfig,
-		"ROUTE",
-		exactlyRoute,
-		"FAILOVER",
-		newestFirst,
-		"STORE",
-		localOverflow,
-		"BUFFER",
-		"",
+		exactlyConfig, "ROUTE", exactlyRoute, "FAILOVER", newestFirst, "STORE", localOverflow,
+		"BUFFER", "",
 	)
 	edge := newAgent(t, "edge", replaceAll(config, "DIR", dir, "BROKER", broker.Addr()))
 	app := &demo.App{Source: "app", Path: filepath.Join(logs, "app.log")}
@@ -93,9 +86,7 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 		}
 		write(500)
 		eventually(
-			t,
-			30*time.Second,
-			func() bool { return waiting() > 0 },
+			t, 30*time.Second, func() bool { return waiting() > 0 },
 			func() string { return "nothing is in the overflow" },
 		)
 		before := waiting()
@@ -103,18 +94,14 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 		write(500)
 		edge.start()
 		eventually(
-			t,
-			30*time.Second,
-			func() bool { return waiting() > before },
+			t, 30*time.Second, func() bool { return waiting() > before },
 			func() string { return "nothing more is in the overflow" },
 		)
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
 		}
 		eventually(
-			t,
-			60*time.Second,
-			func() bool { return waiting() == 0 || said() > stops },
+			t, 60*time.Second, func() bool { return waiting() == 0 || said() > stops },
 			func() string { return "the overflow is not replayed" },
 		)
 		write(500)

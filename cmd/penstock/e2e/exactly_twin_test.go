@@ -31,19 +31,8 @@ func twinStops(t *testing.T, broker stopper) {
 	}
 	config := func(data string) string {
 		text := replaceAll(
-			exactlyConfig,
-			"ROUTE",
-			exactlyRoute,
-			"BROKER",
-			broker.Addr(),
-			"FAILOVER",
-			"",
-			"STORE",
-			"",
-			"BUFFER",
-			"",
-			"DIR/data",
-			data,
+			exactlyConfig, "ROUTE", exactlyRoute, "BROKER", broker.Addr(), "FAILOVER", "",
+			"STORE", "", "BUFFER", "", "DIR/data", data,
 		)
 		return replaceAll(text, "DIR", dir)
 	}
@@ -78,8 +67,7 @@ func twinStops(t *testing.T, broker stopper) {
 		t.Errorf("exit code %d", code)
 	}
 	if err := os.CopyFS(
-		filepath.Join(dir, "data-2"),
-		os.DirFS(filepath.Join(dir, "data-1")),
+		filepath.Join(dir, "data-2"), os.DirFS(filepath.Join(dir, "data-1")),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +91,7 @@ func twinStops(t *testing.T, broker stopper) {
 		complete()
 	}
 	eventually(
-		t,
-		60*time.Second,
-		func() bool { return said(first) > 0 },
+		t, 60*time.Second, func() bool { return said(first) > 0 },
 		func() string { return "the first does not say that it has stopped" },
 	)
 	if n, err := first.metric("penstock_output_failing", "kafka"); err != nil || n != 1 {

@@ -224,10 +224,7 @@ func (w *world) arrived(ledger *demo.Ledger) demo.Balance {
 		func() bool { return ledger.Distinct() >= total },
 		func() string {
 			return fmt.Sprintf(
-				"%d of %d lines arrived: %v",
-				ledger.Distinct(),
-				total,
-				ledger.Check(written).Notes,
+				"%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes,
 			)
 		},
 	)
@@ -251,8 +248,7 @@ func (w *world) broker() *demo.Broker {
 func (w *world) read(addr string) *demo.Ledger {
 	ledger := demo.NewLedger()
 	stop := background(
-		w.Context(),
-		func(ctx context.Context) error { return readInto(ctx, addr, ledger) },
+		w.Context(), func(ctx context.Context) error { return readInto(ctx, addr, ledger) },
 	)
 	w.Cleanup(func() { _ = stop() })
 	return ledger
@@ -276,12 +272,7 @@ func exampleEdge(w *world) {
 		"edge.hcl",
 		"edge",
 		append(
-			store,
-			"kafka-1:9092",
-			b.Addr(),
-			"kafka-2:9092",
-			b.Addr(),
-			`recover = "30s"`,
+			store, "kafka-1:9092", b.Addr(), "kafka-2:9092", b.Addr(), `recover = "30s"`,
 			"recover = \"30s\"\n    object_age = \"1s\"",
 		)...)
 	w.complete(ledger)
@@ -292,9 +283,7 @@ func exampleEdge(w *world) {
 	}
 	w.rotate(500)
 	eventually(
-		w.T,
-		30*time.Second,
-		func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
+		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
 		func() string { return "nothing overflows into S3" },
 	)
 	if err := b.Start(); err != nil {
@@ -302,9 +291,7 @@ func exampleEdge(w *world) {
 	}
 	w.arrived(ledger) // what was sent and not answered when failover began may come twice
 	eventually(
-		w.T,
-		30*time.Second,
-		func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
+		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
 		func() string { return "the overflow is not emptied" },
 	)
 }
@@ -317,30 +304,16 @@ func exampleEdgeParse(w *world) {
 	line := func(path string, status int) string {
 		return fmt.Sprintf(
 			`203.0.113.7 - bob [28/Nov/2026:10:00:00 +0100] "GET %s HTTP/1.1" %d 17 "-" "curl/8"`+"\n",
-			path,
-			status,
+			path, status,
 		)
 	}
-	text := line(
-		"/a",
-		200,
-	) + line(
-		"/healthz",
-		200,
-	) + line(
-		"/b",
-		503,
-	) + "no line of nginx\n" + line(
-		"/c",
-		404,
-	)
+	text := line("/a", 200) + line("/healthz", 200) + line("/b", 503) + "no line of nginx\n" + line("/c", 404)
 	if err := os.WriteFile(filepath.Join(w.logs(), "access.log"), []byte(text), 0o644); err != nil {
 		w.Fatal(err)
 	}
 	ag := w.start("edge.hcl", "edge", "kafka-1:9092", b.Addr())
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(b.Addr()),
-		kgo.ConsumeTopics(topic),
+		kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)
 	if err != nil {
@@ -363,9 +336,7 @@ func exampleEdgeParse(w *world) {
 	request := func(path string, status int, class string) string {
 		return fmt.Sprintf(
 			`2026-11-28T09:00:00Z {"remote_addr":"d4365e4973f0ae77","user":"bob","time":"28/Nov/2026:10:00:00 +0100","method":"GET","path":%q,"protocol":"HTTP/1.1","status":%d,"bytes":17,"user_agent":"curl/8","class":%q}`,
-			path,
-			status,
-			class,
+			path, status, class,
 		)
 	}
 	want := []string{
@@ -403,16 +374,8 @@ func exampleEdgeToForwarder(w *world) {
 		relays = append(
 			relays,
 			w.start(
-				"forwarder.hcl",
-				name,
-				"0.0.0.0:24224",
-				addr,
-				"/etc/penstock/relay.pem",
-				cert,
-				"/etc/penstock/relay-key.pem",
-				key,
-				"kafka-1:9092",
-				b.Addr(),
+				"forwarder.hcl", name, "0.0.0.0:24224", addr, "/etc/penstock/relay.pem", cert,
+				"/etc/penstock/relay-key.pem", key, "kafka-1:9092", b.Addr(),
 			),
 		)
 		pairs = append(pairs, name+":24224", addr)
@@ -513,8 +476,7 @@ func exampleTron(w *world) {
 		w.Fatal(err)
 	}
 	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1),
-		kfake.AllowAutoTopicCreation(),
+		kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(),
 		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
 	)
 	if err != nil {
@@ -523,21 +485,13 @@ func exampleTron(w *world) {
 	w.Cleanup(cluster.Close)
 	listen := freeAddr(w.T)
 	w.start(
-		"forwarder.hcl",
-		"tron",
-		"0.0.0.0:24224",
-		listen,
-		"/etc/penstock/kafka-ca.pem",
-		ca.File,
-		"kafka-1:9093",
-		cluster.ListenAddrs()[0],
+		"forwarder.hcl", "tron", "0.0.0.0:24224", listen, "/etc/penstock/kafka-ca.pem", ca.File,
+		"kafka-1:9093", cluster.ListenAddrs()[0],
 	)
 
 	w.listening(listen)
 	client := forwardWriter(
-		w.T,
-		listen,
-		func(c *forward.Config) { c.SharedKey, c.Peer = "for tron", "fluentd" },
+		w.T, listen, func(c *forward.Config) { c.SharedKey, c.Peer = "for tron", "fluentd" },
 	)
 	var b record.Builder
 	b.Reset("shop.web", "", 0)
@@ -548,8 +502,7 @@ func exampleTron(w *world) {
 		w.Fatal(err)
 	}
 	stranger := forwardWriter(
-		w.T,
-		listen,
+		w.T, listen,
 		func(c *forward.Config) { c.SharedKey, c.Peer = "guessed", "fluentd"; c.AckTimeout = time.Second },
 	)
 	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
@@ -561,8 +514,7 @@ func exampleTron(w *world) {
 	}
 
 	tlsCfg, err := tlsconf.NewClient(
-		tlsconf.Client{CAFile: ca.File, MinVersion: "1.2"},
-		slog.New(slog.DiscardHandler),
+		tlsconf.Client{CAFile: ca.File, MinVersion: "1.2"}, slog.New(slog.DiscardHandler),
 	)
 	if err != nil {
 		w.Fatal(err)

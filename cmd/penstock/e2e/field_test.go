@@ -80,9 +80,7 @@ func (r *rig) arrives(within time.Duration) {
 		func() bool { return r.ledger.Distinct() >= r.app.Written() },
 		func() string {
 			return fmt.Sprintf(
-				"%d of %d lines arrived: %v",
-				r.ledger.Distinct(),
-				r.app.Written(),
+				"%d of %d lines arrived: %v", r.ledger.Distinct(), r.app.Written(),
 				r.ledger.Check(want).Notes,
 			)
 		},
@@ -160,8 +158,7 @@ func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
 	for i := range 3 {
 		changed := replaceAll(
 			string(text),
-			`topic   = "app-logs"`,
-			fmt.Sprintf("topic   = \"app-logs\"\n  linger = \"%dms\"", i+2),
+			`topic   = "app-logs"`, fmt.Sprintf("topic   = \"app-logs\"\n  linger = \"%dms\"", i+2),
 		)
 		r.must(os.WriteFile(r.agent.config, []byte(changed), 0o644))
 		r.agent.signal(syscall.SIGHUP)
@@ -198,8 +195,7 @@ pipeline "app-logs" {`, "to   = [output.kafka.events]", "to   = [output.kafka.ev
 	r.must(err)
 	if appended != float64(r.app.Written()) {
 		t.Errorf(
-			"%.0f records were appended for %d lines: more than one copy",
-			appended,
+			"%.0f records were appended for %d lines: more than one copy", appended,
 			r.app.Written(),
 		)
 	}
@@ -240,8 +236,7 @@ func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
 	started := time.Now()
 	r.agent.start()
 	eventually(
-		t,
-		10*time.Second,
+		t, 10*time.Second,
 		func() bool { code, _, err := r.agent.get("/healthz"); return err == nil && code == 200 },
 		func() string { return "a backlog blocks the start" },
 	)

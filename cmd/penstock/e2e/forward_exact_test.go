@@ -99,41 +99,21 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 		t,
 		"relay-1",
 		replaceAll(
-			passOn,
-			"DIR",
-			dir,
-			"NAME",
-			"relay-1",
-			"FROM",
-			first,
-			"TO",
-			second,
-			"COMPRESSION",
-			"gzip",
+			passOn, "DIR", dir, "NAME", "relay-1", "FROM", first, "TO", second,
+			"COMPRESSION", "gzip",
 		),
 	)
 	two := newAgent(
 		t,
 		"relay-2",
 		replaceAll(
-			passOn,
-			"DIR",
-			dir,
-			"NAME",
-			"relay-2",
-			"FROM",
-			second,
-			"TO",
-			last,
-			"COMPRESSION",
-			"none",
+			passOn, "DIR", dir, "NAME", "relay-2", "FROM", second, "TO", last,
+			"COMPRESSION", "none",
 		),
 	)
 	one.start()
 	client := forwardWriter(
-		t,
-		first,
-		func(c *forwardout.Config) { c.SharedKey, c.Compression = "between us", "zstd" },
+		t, first, func(c *forwardout.Config) { c.SharedKey, c.Compression = "between us", "zstd" },
 	)
 	var b record.Builder
 	b.Reset("app.web-1", "/var/log/app.log", 0)
@@ -142,9 +122,7 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 	}
 	batch := b.Build()
 	eventually(
-		t,
-		20*time.Second,
-		func() bool { return client.Write(t.Context(), batch) == nil },
+		t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
 		func() string { return "not acknowledged" },
 	)
 	one.kill()

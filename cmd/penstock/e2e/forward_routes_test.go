@@ -106,10 +106,8 @@ func (c *topics) of(topic string) *demo.Ledger {
 
 func (c *topics) read(ctx context.Context, addr string, names ...string) error {
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.ConsumeTopics(names...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.SeedBrokers(addr), kgo.ConsumeTopics(names...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 	)
 	if err != nil {
 		return err
@@ -138,15 +136,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 		t,
 		"relay",
 		replaceAll(
-			routesConfig,
-			"DIR",
-			dir,
-			"LISTEN",
-			listen,
-			"BROKER",
-			broker.Addr(),
-			"DEAD",
-			dead,
+			routesConfig, "DIR", dir, "LISTEN", listen, "BROKER", broker.Addr(), "DEAD", dead,
 		),
 	)
 	relay.start()
@@ -171,9 +161,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	want := map[string]map[string]int64{}
 	var stored int64
 	eventually(
-		t,
-		20*time.Second,
-		func() bool { return client.Probe(t.Context()) == nil },
+		t, 20*time.Second, func() bool { return client.Probe(t.Context()) == nil },
 		func() string { return "the relay does not listen" },
 	)
 	for from := int64(0); from < perTag; from += chunk {
@@ -207,11 +195,8 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 		b := l.Check(sources)
 		if b.Seen != l.Distinct() || b.Disordered != 0 || b.Duplicated != 0 || l.Strange() != 0 {
 			t.Errorf(
-				"topic %s: %d of other tags, %d out of order, %d repeated",
-				topic,
-				l.Distinct()-b.Seen,
-				b.Disordered,
-				b.Duplicated,
+				"topic %s: %d of other tags, %d out of order, %d repeated", topic,
+				l.Distinct()-b.Seen, b.Disordered, b.Duplicated,
 			)
 		}
 	}
@@ -250,9 +235,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 		return ledger.Distinct() >= int64(total)
 	}, func() string {
 		return fmt.Sprintf(
-			"the output that was dead got %d of %d records",
-			len(sink.Records()),
-			total,
+			"the output that was dead got %d of %d records", len(sink.Records()), total,
 		)
 	})
 	if b := ledger.Check(all); b.Lost != 0 || b.Disordered != 0 {
@@ -277,10 +260,8 @@ func padded(rng *rand.Rand, tag string, from int64, n int) *record.Batch {
 			pad[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-"[rng.IntN(64)]
 		}
 		b.Append(
-			time.Now().UnixNano(),
-			nil,
-			fmt.Appendf(nil, `{"source":%q,"seq":%d,"pad":"%s"}`, tag, seq, pad),
-			nil,
+			time.Now().UnixNano(), nil,
+			fmt.Appendf(nil, `{"source":%q,"seq":%d,"pad":"%s"}`, tag, seq, pad), nil,
 		)
 	}
 	return b.Build()
@@ -308,15 +289,8 @@ func TestOtherwise(t *testing.T) {
 	t.Cleanup(broker.Close)
 	listen := freeAddr(t)
 	config := replaceAll(
-		routesConfig,
-		"DIR",
-		t.TempDir(),
-		"LISTEN",
-		listen,
-		"BROKER",
-		broker.Addr(),
-		"DEAD",
-		freeAddr(t),
+		routesConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr(),
+		"DEAD", freeAddr(t),
 	)
 	config = strings.Replace(config, `match = ["**"]`, `match = ["dead.**"]`, 1)
 	relay := newAgent(t, "relay", config)
@@ -331,18 +305,14 @@ func TestOtherwise(t *testing.T) {
 	for _, tag := range []string{"other", "app.web", "db"} {
 		b := padded(rng, tag, 0, 10)
 		eventually(
-			t,
-			20*time.Second,
-			func() bool { return client.Write(t.Context(), b) == nil },
+			t, 20*time.Second, func() bool { return client.Write(t.Context(), b) == nil },
 			func() string { return "not acknowledged" },
 		)
 	}
 	for topic, source := range map[string]string{"rest": "other", "app": "app.web", "either": "db"} {
 		l, want := seen.of(topic), map[string]int64{source: 10}
 		eventually(
-			t,
-			20*time.Second,
-			func() bool { return l.Check(want).Lost == 0 },
+			t, 20*time.Second, func() bool { return l.Check(want).Lost == 0 },
 			func() string { return fmt.Sprint(topic, ": ", l.Check(want).Notes) },
 		)
 		if l.Distinct() != 10 {

@@ -163,34 +163,21 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 	broker := embeddedKafka(t)
 	listen := freeAddr(t)
 	relay := newAgent(
-		t,
-		"relay",
+		t, "relay",
 		replaceAll(relayConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr()),
 	)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ledger := demo.NewLedger()
 	stopReader := background(
-		ctx,
-		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+		ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
 	)
 
 	clients := []*ackedClient{
-		loggerClient(
-			t,
-			listen,
-			"go-1",
-			false,
-		),
+		loggerClient(t, listen, "go-1", false),
 		loggerClient(t, listen, "go-2", false),
 		loggerClient(t, listen, "go-json", true),
-		packedClient(
-			t,
-			listen,
-			"packed",
-			"none",
-			100,
-		),
+		packedClient(t, listen, "packed", "none", 100),
 		packedClient(t, listen, "gzip", "gzip", 37),
 		packedClient(t, listen, "zstd", "zstd", 1000),
 	}
@@ -204,8 +191,7 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 		if kill == 0 {
 			eventually(t, 30*time.Second, func() bool {
 				return !slices.ContainsFunc(
-					clients,
-					func(c *ackedClient) bool { return c.acked.Load() < int64(c.size) },
+					clients, func(c *ackedClient) bool { return c.acked.Load() < int64(c.size) },
 				)
 			}, func() string { return "not every client gets an ack" })
 		}
@@ -262,20 +248,12 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 	}
 	b := ledger.Check(acked)
 	t.Logf(
-		"%d records acknowledged, %d kills: %d lost, %d out of order, %d repeated: %v",
-		b.Written,
-		kills,
-		b.Lost,
-		b.Disordered,
-		b.Duplicated,
-		acked,
+		"%d records acknowledged, %d kills: %d lost, %d out of order, %d repeated: %v", b.Written,
+		kills, b.Lost, b.Disordered, b.Duplicated, acked,
 	)
 	if b.Lost != 0 || b.Disordered != 0 || ledger.Strange() != 0 {
 		t.Errorf(
-			"lost %d, out of order %d, strange %d: %v",
-			b.Lost,
-			b.Disordered,
-			ledger.Strange(),
+			"lost %d, out of order %d, strange %d: %v", b.Lost, b.Disordered, ledger.Strange(),
 			b.Notes,
 		)
 	}
@@ -347,8 +325,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	defer cancel()
 	ledger := demo.NewLedger()
 	stopReader := background(
-		ctx,
-		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
+		ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
 	)
 
 	written := map[string]int64{}
@@ -405,10 +382,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 		func() bool { return ledger.Check(written).Lost == 0 || !edge.running() || !relay.running() },
 		func() string {
 			return fmt.Sprint(
-				"lost: ",
-				ledger.Check(written).Notes,
-				"\nedge:\n",
-				lastLines(edge.logPath, 10),
+				"lost: ", ledger.Check(written).Notes, "\nedge:\n", lastLines(edge.logPath, 10),
 			)
 		},
 	)
@@ -423,12 +397,8 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	}
 	b := ledger.Check(written)
 	t.Logf(
-		"%d lines, %d kills: %d lost, %d out of order, %d repeated",
-		b.Written,
-		kills,
-		b.Lost,
-		b.Disordered,
-		b.Duplicated,
+		"%d lines, %d kills: %d lost, %d out of order, %d repeated", b.Written, kills, b.Lost,
+		b.Disordered, b.Duplicated,
 	)
 	if b.Lost != 0 || ledger.Strange() != 0 {
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)

@@ -69,15 +69,8 @@ func newSiege(t *testing.T) *siege {
 		t,
 		"relay",
 		replaceAll(
-			besiegedConfig,
-			"DIR",
-			t.TempDir(),
-			"LISTEN",
-			s.listen,
-			"HTTP",
-			s.http,
-			"BROKER",
-			broker.Addr(),
+			besiegedConfig, "DIR", t.TempDir(), "LISTEN", s.listen, "HTTP", s.http,
+			"BROKER", broker.Addr(),
 		),
 	)
 	s.relay.start()
@@ -126,8 +119,7 @@ func (s *siege) post(ctx context.Context) error {
 		n := s.posted.Load()
 		err := s.timed(func() error {
 			resp, err := http.Post(
-				"http://"+s.http+"/app",
-				"application/x-ndjson",
+				"http://"+s.http+"/app", "application/x-ndjson",
 				strings.NewReader(fmt.Sprintf(`{"source":"poster","seq":%d}`+"\n", n)),
 			)
 			if err == nil {
@@ -163,8 +155,7 @@ func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 		attack(t)
 		took := time.Since(begun)
 		eventually(
-			t,
-			10*time.Second,
+			t, 10*time.Second,
 			func() bool { return s.client.acked.Load() > packed && s.posted.Load() > posted },
 			func() string { return "honest clients are not served" },
 		)
@@ -176,11 +167,8 @@ func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 		slowest := time.Duration(s.slowest.Load())
 		t.Logf(
 			"%v: at most %d MB; honest: %d records by forward and %d by HTTP, the slowest request in %v",
-			took.Round(time.Millisecond),
-			peak.Load()>>20,
-			s.client.acked.Load()-packed,
-			s.posted.Load()-posted,
-			slowest.Round(time.Millisecond),
+			took.Round(time.Millisecond), peak.Load()>>20, s.client.acked.Load()-packed,
+			s.posted.Load()-posted, slowest.Round(time.Millisecond),
 		)
 		if peak.Load() > limit {
 			t.Errorf("the relay took %d MB, more than %d MB", peak.Load()>>20, limit>>20)
@@ -313,15 +301,8 @@ func TestHostileClients(t *testing.T) {
 		inPieces(c, append(append(packed("app"), 0xc6), 0xff, 0xff, 0xff, 0xff))
 		// 2 GB in one event
 		event := append(
-			msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1),
-			0x81,
-			0xa1,
-			'k',
-			0xc6,
-			0x7f,
-			0xff,
-			0xff,
-			0xff,
+			msgp.AppendInt64(msgp.AppendArrayHeader(nil, 2), 1), 0x81, 0xa1, 'k', 0xc6, 0x7f, 0xff,
+			0xff, 0xff,
 		)
 		inPieces(c, append(event, make([]byte, 64<<20)...))
 		c.Close()
@@ -339,9 +320,7 @@ func TestHostileClients(t *testing.T) {
 		inPieces(
 			c,
 			fmt.Appendf(
-				nil,
-				`["app.deep",1,{"k":%s1%s},{"chunk":"json"}]`,
-				strings.Repeat("[", 10_000),
+				nil, `["app.deep",1,{"k":%s1%s},{"chunk":"json"}]`, strings.Repeat("[", 10_000),
 				strings.Repeat("]", 10_000),
 			),
 		)
@@ -351,17 +330,13 @@ func TestHostileClients(t *testing.T) {
 			t.Errorf("ack %q: %v", buf[:n], err)
 		}
 		if n, err := s.relay.metric(
-			"penstock_forward_bad_events_total",
-			`reason="too_deep"`,
+			"penstock_forward_bad_events_total", `reason="too_deep"`,
 		); err != nil || n < 3 ||
 			n > 50 {
 			t.Errorf("%v records counted as too deep: %v", n, err)
 		}
 		if code, body := s.send(
-			t,
-			"/app",
-			"application/json",
-			"",
+			t, "/app", "application/json", "",
 			strings.NewReader(strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)),
 		); code != http.StatusBadRequest {
 			t.Errorf("HTTP: %d %s", code, body)
@@ -383,8 +358,7 @@ func TestHostileClients(t *testing.T) {
 			inPieces(c, chunkOption(msgp.AppendBytes(packed("app.bomb"), bomb), name, codec))
 			wantAck(t, c, name)
 			if n, err := s.relay.metric(
-				"penstock_forward_bad_events_total",
-				`reason="inflated_too_large"`,
+				"penstock_forward_bad_events_total", `reason="inflated_too_large"`,
 			); err != nil ||
 				n <= counted {
 				t.Errorf("%s is not counted: %v, before %v, %v", name, n, counted, err)
@@ -392,18 +366,12 @@ func TestHostileClients(t *testing.T) {
 				counted = n
 			}
 			t.Logf(
-				"%s of %d KB: acknowledged after %v",
-				name,
-				len(bomb)>>10,
+				"%s of %d KB: acknowledged after %v", name, len(bomb)>>10,
 				time.Since(begun).Round(time.Millisecond),
 			)
 		}
 		if code, body := s.send(
-			t,
-			"/app",
-			"text/plain",
-			"gzip",
-			bytes.NewReader(gzipBomb(t, 1<<30, []byte("line\n"))),
+			t, "/app", "text/plain", "gzip", bytes.NewReader(gzipBomb(t, 1<<30, []byte("line\n"))),
 		); code != http.StatusRequestEntityTooLarge {
 			t.Errorf("HTTP: %d %s", code, body)
 		}
@@ -448,9 +416,7 @@ func TestHostileClients(t *testing.T) {
 			})
 		}
 		eventually(
-			t,
-			8*time.Second,
-			func() bool { return open.Load() == 0 },
+			t, 8*time.Second, func() bool { return open.Load() == 0 },
 			func() string { return fmt.Sprintf("%d of 400 are still connected", open.Load()) },
 		)
 		wg.Wait()
@@ -458,8 +424,7 @@ func TestHostileClients(t *testing.T) {
 
 	s.endure("clients that take no acks", 400*mb, func(t *testing.T) {
 		m := msgp.AppendMapHeader(
-			msgp.AppendInt64(msgp.AppendString(msgp.AppendArrayHeader(nil, 4), "app.deaf"), 1),
-			0,
+			msgp.AppendInt64(msgp.AppendString(msgp.AppendArrayHeader(nil, 4), "app.deaf"), 1), 0,
 		)
 		m = chunkOption(m, strings.Repeat("c", 500), "text")
 		many := bytes.Repeat(m, 1000)
@@ -548,9 +513,7 @@ func TestHostileClients(t *testing.T) {
 		}
 		before := s.client.acked.Load()
 		eventually(
-			t,
-			5*time.Second,
-			func() bool { return s.client.acked.Load() >= before+1000 },
+			t, 5*time.Second, func() bool { return s.client.acked.Load() >= before+1000 },
 			func() string { return "honest clients are not served beside them" },
 		)
 		t.Logf("%d connections made", len(conns))
@@ -569,9 +532,7 @@ func TestHostileClients(t *testing.T) {
 	}
 	want := map[string]int64{"honest": s.client.acked.Load(), "poster": s.posted.Load()}
 	eventually(
-		t,
-		20*time.Second,
-		func() bool { return s.ledger.Check(want).Lost == 0 },
+		t, 20*time.Second, func() bool { return s.ledger.Check(want).Lost == 0 },
 		func() string { return fmt.Sprint(s.ledger.Check(want).Notes) },
 	)
 }
@@ -591,16 +552,11 @@ func openFiles() int {
 }
 
 func (s *siege) send(
-	t *testing.T,
-	path, contentType, encoding string,
-	body io.Reader,
+	t *testing.T, path, contentType, encoding string, body io.Reader,
 ) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(
-		t.Context(),
-		http.MethodPost,
-		"http://"+s.http+path,
-		body,
+		t.Context(), http.MethodPost, "http://"+s.http+path, body,
 	)
 	if err != nil {
 		t.Fatal(err)

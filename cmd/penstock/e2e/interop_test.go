@@ -107,8 +107,7 @@ func newIntake(t *testing.T) *intake {
 	ag := newAgent(t, "relay", replaceAll(intakeConfig, vars...))
 	ag.start()
 	stop := background(
-		t.Context(),
-		func(ctx context.Context) error { return in.read(ctx, broker.Addr()) },
+		t.Context(), func(ctx context.Context) error { return in.read(ctx, broker.Addr()) },
 	)
 	t.Cleanup(func() { _ = stop() })
 	for _, name := range []string{"PLAIN", "KEYED", "USERS", "HTTP", "TCP", "LINES"} {
@@ -125,10 +124,8 @@ func newIntake(t *testing.T) *intake {
 
 func (in *intake) read(ctx context.Context, addr string) error {
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.SeedBrokers(addr), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 	)
 	if err != nil {
 		return err
@@ -194,14 +191,8 @@ func (in *intake) expect(tag, source string, n int64) string {
 	if b := ledger().Check(want); b.Seen != n || b.Duplicated != 0 || b.Disordered != 0 ||
 		ledger().Strange() != 0 {
 		in.t.Errorf(
-			"%s %s: %d records, %d repeated, %d out of order, %d strange: %v",
-			tag,
-			source,
-			b.Seen,
-			b.Duplicated,
-			b.Disordered,
-			ledger().Strange(),
-			b.Notes,
+			"%s %s: %d records, %d repeated, %d out of order, %d strange: %v", tag, source, b.Seen,
+			b.Duplicated, b.Disordered, ledger().Strange(), b.Notes,
 		)
 	}
 	in.mu.Lock()
@@ -281,11 +272,7 @@ func TestGoLogger(t *testing.T) {
 		if err := log.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if v := in.expect(
-			"app."+source,
-			source,
-			n,
-		); gjson.Get(v, "text").String() != "grüße" ||
+		if v := in.expect("app."+source, source, n); gjson.Get(v, "text").String() != "grüße" ||
 			gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 			t.Errorf("%s: %s", source, v)
 		}
@@ -297,11 +284,7 @@ func TestPythonLogger(t *testing.T) {
 	in := newIntake(t)
 	host, port := in.hostPort("PLAIN")
 	run(t, nil, python, interop("fluent_client.py"), host, port, "2000")
-	if v := in.expect(
-		"app.python",
-		"python",
-		2000,
-	); gjson.Get(v, "text").String() != "grüße" ||
+	if v := in.expect("app.python", "python", 2000); gjson.Get(v, "text").String() != "grüße" ||
 		gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 		t.Error(v)
 	}
@@ -330,9 +313,7 @@ func TestNodeLogger(t *testing.T) {
 			"node",
 			append([]string{interop("fluent_client.js"), host, port, "1000", c.mode}, c.more...)...)
 		if v := in.expect(
-			"app."+c.source,
-			c.source,
-			1000,
+			"app."+c.source, c.source, 1000,
 		); gjson.Get(v, "text").String() != "grüße" ||
 			gjson.Get(v, "nested.list").Raw != "[1,2.5,null,true]" {
 			t.Errorf("%s: %s", c.source, v)
@@ -377,12 +358,7 @@ func TestNodeServer(t *testing.T) {
 			serve := func() (stop func()) {
 				_, port, _ := net.SplitHostPort(peer)
 				cmd := exec.Command(
-					"node",
-					interop("fluent_server.js"),
-					port,
-					"a key of ours",
-					"ann",
-					"of ann",
+					"node", interop("fluent_server.js"), port, "a key of ours", "ann", "of ann",
 				)
 				cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 				out, err := cmd.StdoutPipe()
@@ -413,18 +389,14 @@ func TestNodeServer(t *testing.T) {
 			app := &demo.App{Source: "a", Path: filepath.Join(dir, "app.log")}
 			t.Cleanup(func() { _ = app.Close() })
 			ag := newAgent(
-				t,
-				"edge",
-				replaceAll(toNode, "DIR", dir, "PEER", peer, "COMPRESSION", compression),
+				t, "edge", replaceAll(toNode, "DIR", dir, "PEER", peer, "COMPRESSION", compression),
 			)
 			ag.start()
 			arrive := func() {
 				t.Helper()
 				want := map[string]int64{"a": app.Written()}
 				eventually(
-					t,
-					30*time.Second,
-					func() bool { return ledger.Check(want).Lost == 0 },
+					t, 30*time.Second, func() bool { return ledger.Check(want).Lost == 0 },
 					func() string { return fmt.Sprint(ledger.Check(want).Notes) },
 				)
 			}
@@ -450,8 +422,7 @@ func TestNodeServer(t *testing.T) {
 				Time     float64
 			}
 			if err := json.Unmarshal(
-				[]byte(sample),
-				&first,
+				[]byte(sample), &first,
 			); err != nil || first.Tag != "app.app" ||
 				first.Msg != "request served" {
 				t.Errorf("%s: %v", sample, err)
@@ -543,9 +514,7 @@ func TestRsyslog(t *testing.T) {
 	const n = 1000
 	for i := range n {
 		if _, err := fmt.Fprintf(
-			sock,
-			`<134>%s app[42]: {"source":"rsyslog","seq":%d}`,
-			time.Now().Format(time.Stamp),
+			sock, `<134>%s app[42]: {"source":"rsyslog","seq":%d}`, time.Now().Format(time.Stamp),
 			i,
 		); err != nil {
 			t.Fatal(err)

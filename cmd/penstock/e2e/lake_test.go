@@ -81,21 +81,8 @@ func TestLakeReadByOthers(t *testing.T) {
 	}
 	for _, f := range formats {
 		config += replaceAll(
-			lakeFormat,
-			"DIR",
-			dir,
-			"BROKER",
-			broker.Addr(),
-			"GROUP",
-			lakeGroup,
-			"NAME",
-			f.name,
-			"FORMAT",
-			f.format,
-			"CODEC",
-			f.codec,
-			"SETTINGS",
-			f.settings,
+			lakeFormat, "DIR", dir, "BROKER", broker.Addr(), "GROUP", lakeGroup, "NAME", f.name,
+			"FORMAT", f.format, "CODEC", f.codec, "SETTINGS", f.settings,
 		)
 	}
 	ag := newAgent(t, "lake", config)
@@ -112,11 +99,8 @@ func TestLakeReadByOthers(t *testing.T) {
 	} {
 		t.Run(c.lake+" by "+c.reader, func(t *testing.T) {
 			cmd := exec.CommandContext(
-				t.Context(),
-				os.Getenv("PENSTOCK_PYTHON"),
-				"testdata/interop/check_lake.py",
-				c.reader,
-				filepath.Join(dir, c.lake, topic),
+				t.Context(), os.Getenv("PENSTOCK_PYTHON"), "testdata/interop/check_lake.py",
+				c.reader, filepath.Join(dir, c.lake, topic),
 			)
 			cmd.Stderr = os.Stderr
 			text, err := cmd.Output()
@@ -133,11 +117,8 @@ func TestLakeReadByOthers(t *testing.T) {
 			t.Logf("%s", text)
 			if found.Rows != records || found.Distinct != records || found.Wrong != 0 {
 				t.Errorf(
-					"%d rows, %d distinct, %d in a wrong partition; %d were produced",
-					found.Rows,
-					found.Distinct,
-					found.Wrong,
-					records,
+					"%d rows, %d distinct, %d in a wrong partition; %d were produced", found.Rows,
+					found.Distinct, found.Wrong, records,
 				)
 			}
 			if !maps.Equal(found.Partitions, hours) {
@@ -155,8 +136,7 @@ func TestLakeReadByOthers(t *testing.T) {
 func produceRequests(t *testing.T, addr string, n int) map[string]int {
 	t.Helper()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr),
-		kgo.DefaultProduceTopic(topic),
+		kgo.SeedBrokers(addr), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
 	)
 	if err != nil {
@@ -179,14 +159,7 @@ func produceRequests(t *testing.T, addr string, n int) map[string]int {
 				Value: fmt.Appendf(
 					nil,
 					`{"ts":%q,"source":"s%d","seq":%d,"ms":%d.25,"tags":["a","ü%d"],"user":{"id":%d,"name":"u \"%d\""}%s}`,
-					at.Format("2006-01-02T15:04:05.000Z"),
-					i%7,
-					i,
-					i%100,
-					i,
-					i%50,
-					i,
-					optional,
+					at.Format("2006-01-02T15:04:05.000Z"), i%7, i, i%100, i, i%50, i, optional,
 				),
 			},
 		)

@@ -71,11 +71,8 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 				r := newRig(
 					t,
 					replaceAll(
-						fullDiskEdge,
-						"OUTPUT",
-						replaceAll(c.output, "SMALL", small),
-						"TYPE",
-						c.kind,
+						fullDiskEdge, "OUTPUT", replaceAll(c.output, "SMALL", small),
+						"TYPE", c.kind,
 					),
 				)
 				r.agent.start()
@@ -85,8 +82,7 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 					return bytes.Contains(log, []byte("no space left on device"))
 				}, func() string {
 					return fmt.Sprintf(
-						"nobody says that the disk is full, %d bytes are free",
-						free(t, small),
+						"nobody says that the disk is full, %d bytes are free", free(t, small),
 					)
 				})
 				if _, page, err := r.agent.get(
@@ -165,29 +161,11 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 	broker, lake := consumerBroker(t), localLake(t)
 	feed := newFeed(t, broker.Addr())
 	config := replaceAll(
-		consumerConfig,
-		"BROKER",
-		broker.Addr(),
-		"DATA",
-		filepath.Join(small, "data"),
-		"MEMBER",
-		"lake-1",
-		"PROTOCOL",
-		"classic",
-		"SESSION",
-		"10s",
-		"KIND",
-		"local",
-		"STORE",
-		lake.block,
-		`size    = "64KiB"`,
-		`size    = "1GiB"`,
-		"records = 3000",
-		"records = 100000000",
-		`age     = "1s"`,
-		`age     = "1h"`,
-		`idle    = "500ms"`,
-		`idle    = "3s"`,
+		consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(small, "data"),
+		"MEMBER", "lake-1", "PROTOCOL", "classic", "SESSION", "10s", "KIND", "local",
+		"STORE", lake.block, `size    = "64KiB"`, `size    = "1GiB"`,
+		"records = 3000", "records = 100000000", `age     = "1s"`, `age     = "1h"`,
+		`idle    = "500ms"`, `idle    = "3s"`,
 	)
 	ag := newAgent(t, "lake", config)
 	// Somebody else has most of the disk, and takes the rest.
@@ -202,8 +180,7 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 		t.Fatal(err)
 	}
 	eventually(
-		t,
-		40*time.Second,
+		t, 40*time.Second,
 		func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 },
 		func() string { return "nothing is spooled" },
 	)

@@ -41,9 +41,7 @@ func (f *farm) append(name string, n int) {
 		f.total++
 	}
 	file, err := os.OpenFile(
-		filepath.Join(f.dir, name+".log"),
-		os.O_CREATE|os.O_APPEND|os.O_WRONLY,
-		0o644,
+		filepath.Join(f.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644,
 	)
 	if err == nil {
 		_, err = file.Write(lines)
@@ -81,9 +79,7 @@ func TestTwentyThousandFiles(t *testing.T) {
 			},
 		)
 		t.Logf(
-			"%s: all lines after %.2f s; peak memory %d MB",
-			what,
-			time.Since(began).Seconds(),
+			"%s: all lines after %.2f s; peak memory %d MB", what, time.Since(began).Seconds(),
 			peakMemory(t, r.agent.cmd.Process.Pid)/1e6,
 		)
 	}
@@ -157,10 +153,7 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 	slices.Sort(delays)
 	t.Logf(
 		"beside %d lines of a fast file: slow lines after p50 %v, p99 %v, at most %v",
-		r.app.Written(),
-		delays[len(delays)/2],
-		delays[len(delays)*99/100],
-		delays[len(delays)-1],
+		r.app.Written(), delays[len(delays)/2], delays[len(delays)*99/100], delays[len(delays)-1],
 	)
 	// Starved, they would wait until the flood is over. How soon they come is for a machine that
 	// has nothing else to do.
@@ -224,17 +217,14 @@ func TestFiveThousandPartitions(t *testing.T) {
 		partitions, each = 500, 20
 	}
 	broker, err := demo.StartBroker(
-		partitions,
-		[]string{topic},
-		kfake.GroupMinSessionTimeout(100*time.Millisecond),
+		partitions, []string{topic}, kfake.GroupMinSessionTimeout(100*time.Millisecond),
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(broker.Addr()),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(broker.Addr()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.DefaultProduceTopic(topic),
 	)
 	if err != nil {
@@ -245,9 +235,7 @@ func TestFiveThousandPartitions(t *testing.T) {
 	for i := range each {
 		for p := range partitions {
 			cl.Produce(
-				t.Context(),
-				&kgo.Record{Partition: p, Value: appendEvent(nil, p, int64(i))},
-				nil,
+				t.Context(), &kgo.Record{Partition: p, Value: appendEvent(nil, p, int64(i))}, nil,
 			)
 			produced[p]++
 		}
@@ -260,36 +248,18 @@ func TestFiveThousandPartitions(t *testing.T) {
 		t,
 		"lake",
 		replaceAll(
-			consumerConfig,
-			"BROKER",
-			broker.Addr(),
-			"DATA",
-			filepath.Join(t.TempDir(), "data"),
-			"MEMBER",
-			"lake-1",
-			"PROTOCOL",
-			"classic",
-			"SESSION",
-			"30s",
-			"KIND",
-			"local",
-			"STORE",
-			lake.block,
-			`rebalance_timeout  = "6s"`,
-			`rebalance_timeout  = "60s"`,
-			`request_timeout    = "2s"`,
-			"",
+			consumerConfig, "BROKER", broker.Addr(), "DATA", filepath.Join(t.TempDir(), "data"),
+			"MEMBER", "lake-1", "PROTOCOL", "classic", "SESSION", "30s", "KIND", "local",
+			"STORE", lake.block, `rebalance_timeout  = "6s"`, `rebalance_timeout  = "60s"`,
+			`request_timeout    = "2s"`, "",
 		),
 	)
 	started := time.Now()
 	ag.start()
 	waitArchived(t, broker.Addr(), lakeGroup, produced, 3*time.Minute)
 	t.Logf(
-		"%d partitions of %d records archived after %v; peak memory %d MB",
-		partitions,
-		each,
-		time.Since(started).Round(100*time.Millisecond),
-		peakMemory(t, ag.cmd.Process.Pid)/1e6,
+		"%d partitions of %d records archived after %v; peak memory %d MB", partitions, each,
+		time.Since(started).Round(100*time.Millisecond), peakMemory(t, ag.cmd.Process.Pid)/1e6,
 	)
 	if peak := peakMemory(t, ag.cmd.Process.Pid); peak >= 512e6 {
 		t.Errorf("peak memory %d MB", peak/1e6)
@@ -319,10 +289,7 @@ func TestKafkaAndTheStoreAreAway(t *testing.T) {
 		t,
 		replaceAll(
 			fmt.Sprintf(
-				edgeConfig,
-				"DIR",
-				"BROKER",
-				"s3",
+				edgeConfig, "DIR", "BROKER", "s3",
 				s3Block(s3.URL, "overflow", "key", "secret")+"\n  timeout = \"1s\"",
 			),
 			"object_age  = \"1s\"",

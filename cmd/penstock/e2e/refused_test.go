@@ -65,17 +65,8 @@ func TestRefusedClients(t *testing.T) {
 		t,
 		"relay",
 		replaceAll(
-			guardedConfig,
-			"DIR",
-			t.TempDir(),
-			"LISTEN",
-			listen,
-			"CERT",
-			cert,
-			"KEY",
-			key,
-			"AUTHORITY",
-			ours.File,
+			guardedConfig, "DIR", t.TempDir(), "LISTEN", listen, "CERT", cert, "KEY", key,
+			"AUTHORITY", ours.File,
 		),
 	)
 	relay.env = []string{"TRON_SECRET=" + sharedKey, "ANNS_PASSWORD=" + password}
@@ -92,9 +83,7 @@ func TestRefusedClients(t *testing.T) {
 		c.ConnectTimeout = 5 * time.Second
 	}
 	one := record.FromRecords(
-		"app",
-		"",
-		[]record.Record{{Time: time.Now().UnixNano(), Value: []byte(`{"a":1}`)}},
+		"app", "", []record.Record{{Time: time.Now().UnixNano(), Value: []byte(`{"a":1}`)}},
 	)
 	stored := func() float64 {
 		n, err := relay.metric("penstock_input_records_total")
@@ -105,9 +94,7 @@ func TestRefusedClients(t *testing.T) {
 	}
 	good := forwardWriter(t, listen, right)
 	eventually(
-		t,
-		20*time.Second,
-		func() bool { return good.Write(t.Context(), one) == nil },
+		t, 20*time.Second, func() bool { return good.Write(t.Context(), one) == nil },
 		func() string { return "the right client is refused\n" + lastLines(relay.logPath, 5) },
 	)
 
@@ -125,8 +112,7 @@ func TestRefusedClients(t *testing.T) {
 		{"no certificate", "tls", func(c *forward.Config) { c.TLS = &tlsconf.Client{CAFile: ours.File, ServerName: "relay"} }},
 	} {
 		before, err := relay.metric(
-			"penstock_forward_refused_connections_total",
-			fmt.Sprintf("reason=%q", c.reason),
+			"penstock_forward_refused_connections_total", fmt.Sprintf("reason=%q", c.reason),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -141,8 +127,7 @@ func TestRefusedClients(t *testing.T) {
 		}
 		eventually(t, 10*time.Second, func() bool {
 			n, err := relay.metric(
-				"penstock_forward_refused_connections_total",
-				fmt.Sprintf("reason=%q", c.reason),
+				"penstock_forward_refused_connections_total", fmt.Sprintf("reason=%q", c.reason),
 			)
 			return err == nil && n >= before+5
 		}, func() string { return c.name + ": refusals are not counted" })
@@ -161,10 +146,7 @@ func TestRefusedClients(t *testing.T) {
 			ServerName: "relay",
 		}
 	})
-	if err := wary.Write(
-		t.Context(),
-		one,
-	); err == nil ||
+	if err := wary.Write(t.Context(), one); err == nil ||
 		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown relay: %v", err)
 	}
@@ -210,8 +192,7 @@ func TestRefusedClients(t *testing.T) {
 		t.Fatalf("the handshake to be recorded: %+v, %v", pong, err)
 	}
 	secrets = append(
-		secrets,
-		wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey),
+		secrets, wire.KeyDigest(salt, "edge", hello.Nonce, sharedKey),
 		wire.UserDigest(hello.Auth, "ann", password),
 	)
 	before := stored()

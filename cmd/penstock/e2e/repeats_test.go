@@ -97,16 +97,9 @@ func (r *repeats) tell(t *testing.T) {
 			}
 			t.Logf(
 				"%s %d to %d %s at %d/%d, read at %s, and this at %d/%d, read from %s to %s",
-				first.source,
-				first.seq,
-				last.seq,
-				what,
-				first.before.partition,
-				first.before.offset,
-				first.before.read.Format(time.StampMilli),
-				first.now.partition,
-				first.now.offset,
-				first.now.read.Format(time.StampMilli),
+				first.source, first.seq, last.seq, what, first.before.partition,
+				first.before.offset, first.before.read.Format(time.StampMilli), first.now.partition,
+				first.now.offset, first.now.read.Format(time.StampMilli),
 				last.now.read.Format(time.StampMilli),
 			)
 		}
@@ -211,29 +204,18 @@ func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 		case at.IsZero():
 			t.Errorf(
 				"%d lines were sent again although nothing was interrupted after they had arrived, such as %s %d, %s",
-				n,
-				d.source,
-				d.seq,
-				when,
+				n, d.source, d.seq, when,
 			)
 		case n > object:
 			t.Errorf(
 				"%d lines were sent again although they had long arrived, such as %s %d, %s; the next interruption was at %s",
-				n,
-				d.source,
-				d.seq,
-				when,
-				at.Format(time.StampMilli),
+				n, d.source, d.seq, when, at.Format(time.StampMilli),
 			)
 		}
 	}
 	t.Logf(
 		"%d lines came again over %d events; a sync took %v at most, the largest object held %d lines, and %d times lines came late",
-		len(r.again),
-		len(r.events),
-		worst,
-		object,
-		len(late),
+		len(r.again), len(r.events), worst, object, len(late),
 	)
 }
 

@@ -34,10 +34,7 @@ func memoryOf(t *testing.T, pid int, field string) int64 {
 	return kb << 10
 }
 
-func replaceAll(
-	s string,
-	pairs ...string,
-) string {
+func replaceAll(s string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(s)
 }
 
@@ -64,8 +61,7 @@ func TestTenThousandFiles(t *testing.T) {
 			total++
 		}
 		f, err := os.OpenFile(
-			filepath.Join(r.dir, "logs", name(i)+".log"),
-			os.O_CREATE|os.O_APPEND|os.O_WRONLY,
+			filepath.Join(r.dir, "logs", name(i)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
 			0o644,
 		)
 		r.must(err)
@@ -90,12 +86,8 @@ func TestTenThousandFiles(t *testing.T) {
 			arrived()
 		}
 		t.Logf(
-			"%s: %d lines to %d files in %.2f s; peak memory %d MB, anonymous %d MB",
-			what,
-			total-before,
-			active,
-			time.Since(started).Seconds(),
-			peakMemory(t, pid)/1e6,
+			"%s: %d lines to %d files in %.2f s; peak memory %d MB, anonymous %d MB", what,
+			total-before, active, time.Since(started).Seconds(), peakMemory(t, pid)/1e6,
 			anonymous/1e6,
 		)
 	}
@@ -107,10 +99,8 @@ func TestTenThousandFiles(t *testing.T) {
 	pid = r.agent.cmd.Process.Pid
 	arrived()
 	t.Logf(
-		"%d files are followed %.2f s after the start; peak memory %d MB",
-		files,
-		time.Since(started).Seconds(),
-		peakMemory(t, pid)/1e6,
+		"%d files are followed %.2f s after the start; peak memory %d MB", files,
+		time.Since(started).Seconds(), peakMemory(t, pid)/1e6,
 	)
 	work("active", 50, 4)
 	if peak := peakMemory(t, pid); peak == 0 || peak >= memory {
@@ -119,9 +109,7 @@ func TestTenThousandFiles(t *testing.T) {
 	work("flooded", 20, 500)
 	if anonymous == 0 || anonymous >= memory {
 		t.Errorf(
-			"peak of anonymous memory %d MB, want less than %d",
-			anonymous/1e6,
-			memory/1_000_000,
+			"peak of anonymous memory %d MB, want less than %d", anonymous/1e6, memory/1_000_000,
 		)
 	}
 	if b := r.ledger.Check(written); b.Lost != 0 || b.Duplicated != 0 || b.Disordered != 0 {

@@ -91,9 +91,7 @@ type mistake struct {
 
 // securedRig starts an agent with the given blocks in its Kafka output.
 func securedRig(
-	t *testing.T,
-	listener, topic, blocks string,
-	read func(context.Context, *demo.Ledger) error,
+	t *testing.T, listener, topic, blocks string, read func(context.Context, *demo.Ledger) error,
 ) *rig {
 	r := &rig{t: t, dir: t.TempDir(), ledger: demo.NewLedger()}
 	r.must(os.MkdirAll(filepath.Join(r.dir, "logs"), 0o755))
@@ -115,10 +113,7 @@ func securedRig(
 // records go to the overflow. Once the mistake is mended each line is in the topic, once and in
 // order, and the Kafka input reads them with the same blocks. read enters the topic into a ledger.
 func secured(
-	t *testing.T,
-	m mistake,
-	topic string,
-	read func(context.Context, *demo.Ledger) error,
+	t *testing.T, m mistake, topic string, read func(context.Context, *demo.Ledger) error,
 ) {
 	r := securedRig(t, m.listener, topic, m.bad, read)
 	r.write(2000)
@@ -142,9 +137,7 @@ func secured(
 		r.must(err)
 		r.must(
 			os.WriteFile(
-				r.agent.config,
-				[]byte(strings.Replace(string(text), m.bad, m.good, 1)),
-				0o644,
+				r.agent.config, []byte(strings.Replace(string(text), m.bad, m.good, 1)), 0o644,
 			),
 		)
 		r.agent.signal(syscall.SIGHUP)
@@ -153,13 +146,7 @@ func secured(
 	r.arrives(30 * time.Second)
 
 	consumer := replaceAll(
-		securedConsumer,
-		"DIR",
-		t.TempDir(),
-		"BROKER",
-		m.listener,
-		"TOPIC",
-		topic,
+		securedConsumer, "DIR", t.TempDir(), "BROKER", m.listener, "TOPIC", topic,
 	)
 	lake := newAgent(t, "lake", strings.ReplaceAll(consumer, "SECURITY", m.good))
 	lake.start()
@@ -177,9 +164,7 @@ func follow(topic string, opts ...kgo.Opt) func(context.Context, *demo.Ledger) e
 	return func(ctx context.Context, ledger *demo.Ledger) error {
 		cl, err := kgo.NewClient(
 			append(
-				opts,
-				kgo.ConsumeTopics(topic),
-				kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+				opts, kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 				kgo.FetchMaxWait(200*time.Millisecond),
 			)...)
 		if err != nil {
@@ -205,8 +190,7 @@ func tlsBlock(ca, cert, key string) string {
 
 func tokenBlock(file string) string {
 	return fmt.Sprintf(
-		"sasl {\n    mechanism = \"OAUTHBEARER\"\n    oauth { token_file = %q }\n  }",
-		file,
+		"sasl {\n    mechanism = \"OAUTHBEARER\"\n    oauth { token_file = %q }\n  }", file,
 	)
 }
 
@@ -225,8 +209,7 @@ func replaceFile(t *testing.T, file string, data []byte) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(replaced.Add(1)) * time.Second)
 	if err := errors.Join(
-		os.WriteFile(file+".new", data, 0o600),
-		os.Chtimes(file+".new", age, age),
+		os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age),
 		os.Rename(file+".new", file),
 	); err != nil {
 		t.Fatal(err)
@@ -259,15 +242,7 @@ func newCerts(t *testing.T) *certs {
 	c.mendable = filepath.Join(t.TempDir(), "ca.pem")
 	replaceFile(t, c.mendable, fileOf(t, c.other.File))
 	c.noCert, c.wrongCA = tlsBlock(c.ca.File, "", ""), tlsBlock(c.mendable, c.cert, c.key)
-	c.wrongCert, c.goodAuth = tlsBlock(
-		c.ca.File,
-		c.strangeCert,
-		c.strangeKey,
-	), tlsBlock(
-		c.ca.File,
-		c.cert,
-		c.key,
-	)
+	c.wrongCert, c.goodAuth = tlsBlock(c.ca.File, c.strangeCert, c.strangeKey), tlsBlock(c.ca.File, c.cert, c.key)
 	return c
 }
 
@@ -303,9 +278,7 @@ func (c *certs) mistakes(t *testing.T, listener string) map[string]mistake {
 func TestSecuredKafka(t *testing.T) {
 	start := func(t *testing.T, g *gatetest.Gate) string {
 		c, err := kfake.NewCluster(
-			kfake.NumBrokers(1),
-			kfake.SeedTopics(3, topic),
-			kfake.ListenFn(g.Listen),
+			kfake.NumBrokers(1), kfake.SeedTopics(3, topic), kfake.ListenFn(g.Listen),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -320,9 +293,7 @@ func TestSecuredKafka(t *testing.T) {
 			base := client.DefaultConfig()
 			base.Brokers, base.TLS, base.SASL = []string{m.listener}, conf.TLS, conf.SASL
 			opts, err := base.Options(
-				"reader",
-				slog.New(slog.DiscardHandler),
-				prometheus.NewRegistry(),
+				"reader", slog.New(slog.DiscardHandler), prometheus.NewRegistry(),
 			)
 			if err != nil {
 				t.Fatal(err)
@@ -491,9 +462,7 @@ func TestSecuredRealKafka(t *testing.T) {
 		replaceFile(t, file, []byte(unsecuredToken(-time.Hour)))
 		mend := func() { replaceFile(t, file, []byte(unsecuredToken(time.Hour))) }
 		secured(
-			t,
-			mistake{listener, block(file), block(file), mend, "invalid_token"},
-			"oauth",
+			t, mistake{listener, block(file), block(file), mend, "invalid_token"}, "oauth",
 			inside(t, "oauth"),
 		)
 	})
@@ -506,9 +475,7 @@ func TestSecuredRealKafka(t *testing.T) {
 // renewed lets an agent write through the lives of several tokens, each of which is put into the
 // file before the last one ends.
 func renewed(
-	t *testing.T,
-	listener string,
-	block func(file string) string,
+	t *testing.T, listener string, block func(file string) string,
 	read func(context.Context, *demo.Ledger) error,
 ) {
 	const life = 5 * time.Second
@@ -522,10 +489,7 @@ func renewed(
 		}
 		replaceFile(t, file, []byte(unsecuredToken(life)))
 	}
-	if n, err := r.agent.metric(
-		"penstock_kafka_connects_total",
-		`result="error"`,
-	); err != nil ||
+	if n, err := r.agent.metric("penstock_kafka_connects_total", `result="error"`); err != nil ||
 		n > 0 {
 		t.Errorf("%v connections failed, %v", n, err)
 	}

@@ -94,10 +94,7 @@ func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
 	rng := seeded(t)
 	store := realStore(t)
 	crashSpill(
-		t,
-		rng,
-		realKafka(t),
-		func(float64) {},
+		t, rng, realKafka(t), func(float64) {},
 		spillOptions{kills: 8, rate: 2000, maxRun: 6 * time.Second, store: store},
 	)
 }
@@ -112,11 +109,7 @@ type spillOptions struct {
 }
 
 func crashSpill(
-	t *testing.T,
-	rng *rand.Rand,
-	broker stopper,
-	storeFail func(float64),
-	o spillOptions,
+	t *testing.T, rng *rand.Rand, broker stopper, storeFail func(float64), o spillOptions,
 ) {
 	o.kills = kills(t, o.kills)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -140,28 +133,12 @@ func crashSpill(
 		t,
 		"edge",
 		replaceAll(
-			spillConfig,
-			"DIR",
-			dir,
-			"BROKER",
-			broker.Addr(),
-			"FAILOVER",
-			failover,
-			"OUTPUTS",
-			outputs,
-			"MORE",
-			more,
+			spillConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", failover,
+			"OUTPUTS", outputs, "MORE", more,
 		),
 	)
 	apps, writers := startApps(
-		ctx,
-		t,
-		rng,
-		logs,
-		o.rate,
-		demo.Rename,
-		demo.RenameGzip,
-		demo.CopyTruncate,
+		ctx, t, rng, logs, o.rate, demo.Rename, demo.RenameGzip, demo.CopyTruncate,
 	)
 	repeated, worst := newRepeats(), slowest(t)
 	stopReader := background(
@@ -169,8 +146,7 @@ func crashSpill(
 		func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger, repeated.see) },
 	)
 	stopWatch := background(
-		ctx,
-		func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
+		ctx, func(ctx context.Context) error { return repeated.watch(ctx, broker.Addr()) },
 	)
 
 	storeFail(o.faults)
@@ -240,10 +216,7 @@ func crashSpill(
 			!ag.running()
 	}, func() string {
 		return fmt.Sprintf(
-			"%d and %d of %d lines arrived: %v",
-			ledger.Distinct(),
-			second.Distinct(),
-			total,
+			"%d and %d of %d lines arrived: %v", ledger.Distinct(), second.Distinct(), total,
 			ledger.Check(written).Notes,
 		)
 	})
@@ -263,13 +236,8 @@ func crashSpill(
 		}
 		b := l.Check(written)
 		t.Logf(
-			"output %d: %d lines, %d kills: %d lost, %d out of order, %d repeated",
-			i+1,
-			b.Written,
-			o.kills,
-			b.Lost,
-			b.Disordered,
-			b.Duplicated,
+			"output %d: %d lines, %d kills: %d lost, %d out of order, %d repeated", i+1, b.Written,
+			o.kills, b.Lost, b.Disordered, b.Duplicated,
 		)
 		if b.Lost != 0 || l.Strange() != 0 {
 			t.Errorf("lost %d, strange %d: %v", b.Lost, l.Strange(), b.Notes)
@@ -277,8 +245,7 @@ func crashSpill(
 		checkOrder(t, l, apps)
 		if most := b.Written * 6 / 10; b.Duplicated > most {
 			t.Errorf(
-				"%d of %d lines came again: that is more than was in flight",
-				b.Duplicated,
+				"%d of %d lines came again: that is more than was in flight", b.Duplicated,
 				b.Written,
 			)
 		}
@@ -296,10 +263,7 @@ func crashSpill(
 
 // slowServer enters what it is sent into a ledger, and takes its time until hasty is set.
 func slowServer(
-	t *testing.T,
-	rng *rand.Rand,
-	ledger *demo.Ledger,
-	hasty *atomic.Bool,
+	t *testing.T, rng *rand.Rand, ledger *demo.Ledger, hasty *atomic.Bool,
 ) *httptest.Server {
 	turn := make(chan *rand.Rand, 1)
 	turn <- rand.New(rand.NewPCG(rng.Uint64(), 3))
@@ -339,17 +303,8 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t,
 		"edge",
 		replaceAll(
-			spillConfig,
-			"DIR",
-			dir,
-			"BROKER",
-			broker.Addr(),
-			"FAILOVER",
-			"",
-			"OUTPUTS",
-			"",
-			"MORE",
-			"",
+			spillConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", "", "OUTPUTS", "",
+			"MORE", "",
 		),
 	)
 	app := &demo.App{Source: "app", Path: filepath.Join(logs, "app.log")}
@@ -368,9 +323,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	write(100)
 	ag.start()
 	eventually(
-		t,
-		30*time.Second,
-		func() bool { return ledger.Distinct() == 100 },
+		t, 30*time.Second, func() bool { return ledger.Distinct() == 100 },
 		func() string { return "the first lines do not arrive" },
 	)
 	eventually(t, 30*time.Second, func() bool {
@@ -383,8 +336,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	}
 	write(100)
 	eventually(
-		t,
-		30*time.Second,
+		t, 30*time.Second,
 		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 200 },
 		func() string { return "the second lines are not read" },
 	)
@@ -393,8 +345,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	}
 	write(100)
 	eventually(
-		t,
-		30*time.Second,
+		t, 30*time.Second,
 		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 300 },
 		func() string { return "the third lines are not read" },
 	)
@@ -409,9 +360,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	}
 	ag.start()
 	eventually(
-		t,
-		30*time.Second,
-		func() bool { return ledger.Distinct() == 300 },
+		t, 30*time.Second, func() bool { return ledger.Distinct() == 300 },
 		func() string { return fmt.Sprintf("%d of 300 lines arrived", ledger.Distinct()) },
 	)
 	if err := stopReader(); err != nil {

@@ -88,14 +88,11 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		t.Cleanup(func() { _ = app.Close() })
 		apps[name] = app
 		stops = append(
-			stops,
-			background(ctx, func(ctx context.Context) error { return app.Run(ctx, 500, 0) }),
+			stops, background(ctx, func(ctx context.Context) error { return app.Run(ctx, 500, 0) }),
 		)
 	}
 	ag := newAgent(
-		t,
-		"standby",
-		fmt.Sprintf(standbyConfig, dir, a.Addr(), b.Addr(), standby.Addr()),
+		t, "standby", fmt.Sprintf(standbyConfig, dir, a.Addr(), b.Addr(), standby.Addr()),
 	)
 	ag.start()
 	grows := func(what string, i ...int) {
@@ -127,11 +124,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 			sum := 0.0
 			for _, id := range []string{"output.kafka.a", "output.kafka.b"} {
 				if n, err := ag.metric(
-					"penstock_failover_logs",
-					"component",
-					id,
-					"state",
-					"standby",
+					"penstock_failover_logs", "component", id, "state", "standby",
 				); err == nil {
 					sum += n
 				}
@@ -140,18 +133,14 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		}
 	}
 	eventually(
-		t,
-		30*time.Second,
-		inStandby(2),
+		t, 30*time.Second, inStandby(2),
 		func() string { return "not both outputs have gone over to the standby" },
 	)
 	grows("nothing comes to the standby", 2)
 	ag.kill()
 	ag.start()
 	eventually(
-		t,
-		30*time.Second,
-		inStandby(2),
+		t, 30*time.Second, inStandby(2),
 		func() string { return "not both outputs have gone over to the standby after the kill" },
 	)
 	grows("nothing comes to the standby after the kill", 2)
@@ -161,10 +150,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		}
 	}
 	eventually(
-		t,
-		30*time.Second,
-		inStandby(0),
-		func() string { return "not both outputs have gone back" },
+		t, 30*time.Second, inStandby(0), func() string { return "not both outputs have gone back" },
 	)
 	settled := came[2].Load()
 	grows("nothing comes to the clusters again", 0, 1)
@@ -183,10 +169,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 	}
 	eventually(t, 30*time.Second, func() bool { return ledger.Distinct() >= total }, func() string {
 		return fmt.Sprintf(
-			"%d of %d lines arrived: %v",
-			ledger.Distinct(),
-			total,
-			ledger.Check(written).Notes,
+			"%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes,
 		)
 	})
 	if code := ag.terminate(20 * time.Second); code != 0 {

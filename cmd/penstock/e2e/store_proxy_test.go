@@ -33,19 +33,13 @@ func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
 
 func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 	config := fmt.Sprintf(
-		edgeConfig,
-		"DIR",
-		"BROKER",
-		store.kind,
-		store.block+"\n  max_attempts = 1",
+		edgeConfig, "DIR", "BROKER", store.kind, store.block+"\n  max_attempts = 1",
 	)
 	config = replaceAll(config, `object_age  = "1s"`, `object_age  = "100ms"`, `"64KiB"`, `"1KiB"`)
 	// What is asked again is asked soon.
 	config = strings.Replace(
-		config,
-		"  failover {",
-		"  retry {\n    min = \"10ms\"\n    max = \"100ms\"\n  }\n  failover {",
-		1,
+		config, "  failover {",
+		"  retry {\n    min = \"10ms\"\n    max = \"100ms\"\n  }\n  failover {", 1,
 	)
 	r := newRig(t, config)
 	r.agent.start()
@@ -71,9 +65,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		writing := func(enough func() bool, what string) {
 			t.Helper()
 			eventually(
-				t,
-				30*time.Second,
-				func() bool { r.write(100); return enough() },
+				t, 30*time.Second, func() bool { r.write(100); return enough() },
 				func() string { return what },
 			)
 		}
@@ -113,9 +105,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 			func() bool { return r.ledger.Distinct() >= r.app.Written() || !r.agent.running() },
 			func() string {
 				return fmt.Sprintf(
-					"%d of %d lines arrived: %v",
-					r.ledger.Distinct(),
-					r.app.Written(),
+					"%d of %d lines arrived: %v", r.ledger.Distinct(), r.app.Written(),
 					r.ledger.Check(want).Notes,
 				)
 			},

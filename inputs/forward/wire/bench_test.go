@@ -26,17 +26,12 @@ func benchEvents(n int) []byte {
 		b = msgp.AppendFloat64(msgp.AppendString(b, "ms"), float64(seq%97)+0.5)
 		text := fmt.Sprintf(
 			"GET /api/v1/items/%d 200 user=u-%d agent=Mozilla/5.0 (X11; Linux x86_64) trace=%016x%016x",
-			seq,
-			seq*7,
-			seq*31,
-			seq,
+			seq, seq*7, seq*31, seq,
 		)
 		if seq%10 == 0 {
 			text = fmt.Sprintf(
 				`user "u-%d" said "grüße" to /api/v1/items/%d, agent="Mozilla/5.0 (X11; Linux x86_64)", trace=%016x`,
-				seq,
-				seq,
-				seq,
+				seq, seq, seq,
 			)
 		}
 		b = msgp.AppendString(msgp.AppendString(b, "log"), text)
@@ -53,8 +48,7 @@ func BenchmarkReadPacked(b *testing.B) {
 	for b.Loop() {
 		src.Reset(message)
 		r := NewReader(
-			src,
-			Limits{Message: 1 << 30, Inflated: 1 << 30, Record: 1 << 20, Depth: 100},
+			src, Limits{Message: 1 << 30, Inflated: 1 << 30, Record: 1 << 20, Depth: 100},
 		)
 		m, err := r.Next()
 		if err != nil {

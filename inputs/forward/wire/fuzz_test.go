@@ -64,8 +64,7 @@ func records(r result) (out []got) {
 
 func FuzzAppendJSON(f *testing.F) {
 	b, _ := msgp.AppendIntf(
-		nil,
-		map[string]any{"a": []any{1, "x", nil, 1.5, true}, "b": []byte{0xff}},
+		nil, map[string]any{"a": []any{1, "x", nil, 1.5, true}, "b": []byte{0xff}},
 	)
 	f.Add(b)
 	f.Add([]byte{0x81, 0x81, 1, 2, 0xd7, 0, 1, 2, 3, 4, 5, 6, 7, 8})

@@ -44,11 +44,7 @@ func TestGarbageIsFewEvents(t *testing.T) {
 		}
 		if records != 2 || count != garbage || raw != garbage || parts > 200 {
 			t.Errorf(
-				"%s: %d records, %d bad events of %d bytes in %d parts",
-				name,
-				records,
-				count,
-				raw,
+				"%s: %d records, %d bad events of %d bytes in %d parts", name, records, count, raw,
 				parts,
 			)
 		}
@@ -69,10 +65,7 @@ func TestBombIsFoundEarly(t *testing.T) {
 		}
 		lim := lim
 		lim.Inflated = 200 << 20
-		if out := readAll(
-			bytes.NewReader(packed("t", z, false, nil)),
-			lim,
-		); out.err != io.EOF ||
+		if out := readAll(bytes.NewReader(packed("t", z, false, nil)), lim); out.err != io.EOF ||
 			len(out.events) != 10_000 {
 			t.Errorf("%s within the limit: %v, %d events", name, out.err, len(out.events))
 		}
@@ -91,11 +84,7 @@ func TestDeepJSONKeepsItsAck(t *testing.T) {
 			out.events[0].tag != "t" ||
 			string(out.opts[0].Chunk) != `"c"` {
 			t.Errorf(
-				"%s: %v, %d events, first %v",
-				name,
-				out.err,
-				len(out.events),
-				out.events[0].bad,
+				"%s: %v, %d events, first %v", name, out.err, len(out.events), out.events[0].bad,
 			)
 		}
 		if last := out.events[len(out.events)-1]; last.time != 3e9 {

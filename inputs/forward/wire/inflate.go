@@ -23,9 +23,7 @@ var (
 	gunzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	unzstds    = sync.Pool{New: func() any {
 		r, _ := zstd.NewReader(
-			nil,
-			zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true),
+			nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxZstdWindow),
 		)
 		return r

@@ -163,9 +163,7 @@ func (p *Packer) compress(dst, events []byte) ([]byte, error) {
 		if p.zs == nil {
 			var err error
 			p.zs, err = zstd.NewWriter(
-				nil,
-				zstd.WithEncoderConcurrency(1),
-				zstd.WithEncoderLevel(zstd.SpeedFastest),
+				nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
 				zstd.WithWindowSize(1<<20),
 			)
 			if err != nil {

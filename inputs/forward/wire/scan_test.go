@@ -53,8 +53,7 @@ func FuzzScanJSON(f *testing.F) {
 		switch v := strings.TrimLeft(string(b[:end]), " \n\r\t"); v[0] {
 		case '[':
 			err = JSONElements(
-				b[:end],
-				func(v []byte) error { parts = append(parts, string(v)); return nil },
+				b[:end], func(v []byte) error { parts = append(parts, string(v)); return nil },
 			)
 			b = []byte("[" + strings.Join(parts, ",") + "]")
 		case '{':

@@ -189,8 +189,7 @@ func TestModes(t *testing.T) {
 			}
 			for cut := 1; cut < len(c.bytes); cut++ {
 				if err := readAll(
-					bytes.NewReader(c.bytes[:cut]),
-					testLimits,
+					bytes.NewReader(c.bytes[:cut]), testLimits,
 				).err; err != io.ErrUnexpectedEOF &&
 					!(c.name == "message" && err == io.EOF) {
 					t.Fatalf("cut at %d: %v", cut, err)
@@ -338,12 +337,8 @@ func TestBadEventsLeaveTheRest(t *testing.T) {
 					if out.err != io.EOF || records != 2 || !bytes.Equal(raw, c.bad) ||
 						string(out.opts[0].Chunk) != "\xa1c" {
 						t.Fatalf(
-							"form %d: %v, %d records, %d bytes raw, options %+v",
-							i,
-							out.err,
-							records,
-							len(raw),
-							out.opts,
+							"form %d: %v, %d records, %d bytes raw, options %+v", i, out.err,
+							records, len(raw), out.opts,
 						)
 					}
 				}
@@ -383,17 +378,12 @@ func TestZipBomb(t *testing.T) {
 	body := bytes.Repeat(event(1, map[string]any{"zero": strings.Repeat("0", 1000)}), 10_000)
 	for name, z := range map[string][]byte{"gzip": gz(body), "zstd": zst(body)} {
 		out := readAll(
-			bytes.NewReader(packed("t", z, false, map[string]any{"chunk": "c"})),
-			testLimits,
+			bytes.NewReader(packed("t", z, false, map[string]any{"chunk": "c"})), testLimits,
 		)
 		last := out.events[len(out.events)-1]
 		if out.err != io.EOF || last.bad != Bomb || last.raw != string(z) {
 			t.Fatalf(
-				"%s: %v, %d events, last %v %d bytes",
-				name,
-				out.err,
-				len(out.events),
-				last.bad,
+				"%s: %v, %d events, last %v %d bytes", name, out.err, len(out.events), last.bad,
 				len(last.raw),
 			)
 		}
@@ -407,8 +397,7 @@ func TestOverLargeChunk(t *testing.T) {
 	e := event(1, map[string]any{"a": strings.Repeat("x", 1000)})
 	payload := bytes.Repeat(e, 2<<20/len(e))
 	out := readAll(
-		bytes.NewReader(packed("t", payload, false, map[string]any{"chunk": "c"})),
-		testLimits,
+		bytes.NewReader(packed("t", payload, false, map[string]any{"chunk": "c"})), testLimits,
 	)
 	if out.err != io.EOF || len(out.events) != len(payload)/len(e) ||
 		out.events[0].bad != TooLarge ||
@@ -509,14 +498,11 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 	} {
 		in := c.in + `["t",1,{}]`
 		if out := readAll(
-			iotest.OneByteReader(strings.NewReader(in)),
-			testLimits,
+			iotest.OneByteReader(strings.NewReader(in)), testLimits,
 		); len(out.events) > len(in)/smallPart+2 ||
 			string(out.opts[0].Chunk) != c.chunk {
 			t.Errorf(
-				"%.40s: %d events when it comes in crumbs, chunk %q",
-				c.in,
-				len(out.events),
+				"%.40s: %d events when it comes in crumbs, chunk %q", c.in, len(out.events),
 				out.opts[0].Chunk,
 			)
 		}
@@ -530,11 +516,7 @@ func TestOverLargeJSONKeepsItsAck(t *testing.T) {
 		}
 		if out.err != io.EOF || raw != c.in || string(out.opts[0].Chunk) != c.chunk {
 			t.Errorf(
-				"%.40s: %v, chunk %q, %d of %d bytes",
-				c.in,
-				out.err,
-				out.opts[0].Chunk,
-				len(raw),
+				"%.40s: %v, chunk %q, %d of %d bytes", c.in, out.err, out.opts[0].Chunk, len(raw),
 				len(c.in),
 			)
 		}
@@ -602,9 +584,7 @@ func TestShortStrings(t *testing.T) {
 				wantObject := "{" + want + ":" + want + "}"
 				for _, room := range []int{0, 8, 100} {
 					out, rest, err := AppendJSON(
-						make([]byte, 0, room),
-						slices.Concat(object, after),
-						8,
+						make([]byte, 0, room), slices.Concat(object, after), 8,
 					)
 					if err != nil || string(out) != wantObject || !bytes.Equal(rest, after) {
 						t.Fatalf("%q with %d bytes of room: %q, %v", text, room, out, err)
@@ -613,19 +593,9 @@ func TestShortStrings(t *testing.T) {
 					if !utf8.Valid(text) {
 						continue
 					}
-					if got := AppendRecord(
-						make([]byte, 0, room),
-						[]byte(wantObject),
-					); !bytes.Equal(
-						got,
-						object,
-					) {
+					if got := AppendRecord(make([]byte, 0, room), []byte(wantObject)); !bytes.Equal(got, object) {
 						t.Fatalf(
-							"%s with %d bytes of room: %x, want %x",
-							wantObject,
-							room,
-							got,
-							object,
+							"%s with %d bytes of room: %x, want %x", wantObject, room, got, object,
 						)
 					}
 				}
@@ -752,10 +722,7 @@ func TestHandshakeMessages(t *testing.T) {
 	}
 	if _, err := NewHandshake(
 		bytes.NewReader([]byte{0x96, 0xdb, 0xff, 0xff, 0xff, 0xff}),
-	).Ping(); !errors.Is(
-		err,
-		ErrMalformed,
-	) {
+	).Ping(); !errors.Is(err, ErrMalformed) {
 		t.Fatalf("lying length: %v", err)
 	}
 }

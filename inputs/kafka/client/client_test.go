@@ -40,9 +40,7 @@ func TestSASL(t *testing.T) {
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		t.Run(mechanism, func(t *testing.T) {
 			cluster := kfake.MustCluster(
-				kfake.NumBrokers(1),
-				kfake.EnableSASL(),
-				kfake.Superuser(mechanism, "bob", "pw"),
+				kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser(mechanism, "bob", "pw"),
 			)
 			defer cluster.Close()
 			c := DefaultConfig()
@@ -72,8 +70,7 @@ func TestTLSByAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := kfake.MustCluster(
-		kfake.NumBrokers(1),
-		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
+		kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
 	)
 	defer cluster.Close()
 	c := DefaultConfig()

@@ -99,11 +99,7 @@ func checkAddr(addr string) error {
 			return fmt.Errorf("%q is not host:port", addr)
 		}
 	}
-	if n, err := strconv.ParseUint(
-		port,
-		10,
-		16,
-	); err != nil || n == 0 || host == "" ||
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" ||
 		strings.ContainsAny(host, "/ ") {
 		return fmt.Errorf("%q is not host:port", addr)
 	}

@@ -21,10 +21,7 @@ func TestRepeatedMessagesAreLoggedAtIntervals(t *testing.T) {
 	if n := strings.Count(out.String(), "\n"); n != 2 {
 		t.Errorf("%d lines:\n%s", n, out.String())
 	}
-	if silent, due := l.due(
-		"unable to request api versions",
-		time.Now().Add(repeatAfter),
-	); !due ||
+	if silent, due := l.due("unable to request api versions", time.Now().Add(repeatAfter)); !due ||
 		silent != 99 {
 		t.Errorf("after a minute: due %v, %d not logged", due, silent)
 	}

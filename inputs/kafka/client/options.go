@@ -19,9 +19,7 @@ import (
 // Options returns what a kgo.Client needs to reach the cluster. It reads certificate files, but
 // connects to nothing. metrics must not have been given to Options before.
 func (c *Config) Options(
-	agent string,
-	log *slog.Logger,
-	metrics prometheus.Registerer,
+	agent string, log *slog.Logger, metrics prometheus.Registerer,
 ) ([]kgo.Opt, error) {
 	id := c.ClientID
 	if id == "" {
@@ -57,8 +55,7 @@ func (c *Config) Options(
 }
 
 func dialTLS(
-	dialer *net.Dialer,
-	conf *tls.Config,
+	dialer *net.Dialer, conf *tls.Config,
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
 	hint := "does the listener ask for a client certificate (tls.cert_file)?"
 	if conf.GetClientCertificate != nil {
@@ -70,9 +67,7 @@ func dialTLS(
 			return nil, err
 		}
 		conn, err := (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(
-			ctx,
-			network,
-			address,
+			ctx, network, address,
 		)
 		if err != nil {
 			if refused(err) {

@@ -39,10 +39,7 @@ func TestRepeats(t *testing.T) {
 	}
 	if told < maxCauses/2 || told > maxCauses {
 		t.Errorf(
-			"%d of %d causes were told in one minute, want about %d",
-			told,
-			10*maxCauses,
-			maxCauses,
+			"%d of %d causes were told in one minute, want about %d", told, 10*maxCauses, maxCauses,
 		)
 	}
 }

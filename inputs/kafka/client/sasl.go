@@ -90,9 +90,7 @@ func (a *AWS) config() func(context.Context) (aws.Config, error) {
 		conf := aws.Config{
 			Region: cmp.Or(a.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 			Credentials: credentials.NewStaticCredentialsProvider(
-				a.AccessKeyID,
-				a.SecretAccessKey,
-				a.SessionToken,
+				a.AccessKeyID, a.SecretAccessKey, a.SessionToken,
 			),
 		}
 		return func(context.Context) (aws.Config, error) { return conf, nil }

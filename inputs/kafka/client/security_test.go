@@ -216,9 +216,7 @@ func TestMSKIAM(t *testing.T) {
 						t.Errorf("dials %s", addr)
 					}
 					return (&net.Dialer{}).DialContext(
-						ctx,
-						network,
-						net.JoinHostPort("127.0.0.1", port),
+						ctx, network, net.JoinHostPort("127.0.0.1", port),
 					)
 				}),
 			)

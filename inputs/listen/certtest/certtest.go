@@ -57,9 +57,7 @@ func (a *Authority) newKey() *ecdsa.PrivateKey {
 func (a *Authority) write(name, kind string, der []byte) string {
 	path := filepath.Join(a.dir, name)
 	if err := os.WriteFile(
-		path,
-		pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
-		0o600,
+		path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600,
 	); err != nil {
 		a.t.Fatal(err)
 	}

@@ -246,8 +246,7 @@ func read(resp kmsg.Response) Answer {
 				if p.ErrorCode == kerr.TopicAuthorizationFailed.Code ||
 					p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
 					a.Barred = append(
-						a.Barred,
-						KeyCode{Key{r.Topics[i].Topic, p.Partition}, p.ErrorCode},
+						a.Barred, KeyCode{Key{r.Topics[i].Topic, p.Partition}, p.ErrorCode},
 					)
 				}
 				if p.ErrorCode != 0 && (a.Code == 0 || a.Code == kerr.OperationNotAttempted.Code) {

@@ -29,10 +29,7 @@ func (m *Machine) Expire(now int64) {
 			cause = errNoLeader
 		}
 		err := fmt.Errorf(
-			"%s partition %d: %w within %v",
-			p.Topic,
-			p.Partition,
-			ErrTimeout,
+			"%s partition %d: %w within %v", p.Topic, p.Partition, ErrTimeout,
 			m.cfg.DeliveryTimeout,
 		)
 		if cause != nil {

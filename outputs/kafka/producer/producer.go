@@ -391,8 +391,7 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 			w.topics = append(w.topics, wireTopic{name: b.Topic, id: t.id})
 		}
 		w.topics[j].partitions = append(
-			w.topics[j].partitions,
-			wireBatch{RequestBatch: *b, packed: packed},
+			w.topics[j].partitions, wireBatch{RequestBatch: *b, packed: packed},
 		)
 	}
 	m := s.p.cfg.Metrics

@@ -201,9 +201,6 @@ func (p *Producer) TopicError(name string) error {
 		}
 	}
 	return fmt.Errorf(
-		"%w within %v: %w",
-		ErrTimeout,
-		p.cfg.DeliveryTimeout,
-		&TopicError{name, t.err},
+		"%w within %v: %w", ErrTimeout, p.cfg.DeliveryTimeout, &TopicError{name, t.err},
 	)
 }

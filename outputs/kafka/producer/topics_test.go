@@ -40,10 +40,7 @@ func TestMetadataOfThePastIsNotBelieved(t *testing.T) {
 		if _, believed := found["logs"]; believed != step.believed ||
 			len(topics.get("logs").leaders) != step.leaders {
 			t.Errorf(
-				"step %d: believed %v, %d partitions",
-				i,
-				believed,
-				len(topics.get("logs").leaders),
+				"step %d: believed %v, %d partitions", i, believed, len(topics.get("logs").leaders),
 			)
 		}
 	}

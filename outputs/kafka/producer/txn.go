@@ -183,8 +183,7 @@ func (t *Txn) Next(now int64) *Call {
 		case t.phase > txnOpen && now-t.since > int64(t.cfg.DeliveryTimeout):
 			t.breakUp(
 				fmt.Errorf(
-					"%w: the transaction could not be committed within %v",
-					ErrTimeout,
+					"%w: the transaction could not be committed within %v", ErrTimeout,
 					t.cfg.DeliveryTimeout,
 				),
 			)

@@ -643,9 +643,7 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 		}
 		if w.c.bad == "" && seen+int64(w.c.dead) != w.c.stored.Position {
 			w.c.fail(
-				"%d records seen, %d in the dead letter, %d committed",
-				seen,
-				w.c.dead,
+				"%d records seen, %d in the dead letter, %d committed", seen, w.c.dead,
 				w.c.stored.Position,
 			)
 		}

@@ -89,8 +89,7 @@ func newAvro(r *Registry) (*avroDecoder, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	opts = append(
-		opts,
-		sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: short{transport}}),
+		opts, sr.HTTPClient(&http.Client{Timeout: 5 * time.Second, Transport: short{transport}}),
 	)
 	client, err := sr.NewClient(opts...)
 	if err != nil {

@@ -30,8 +30,7 @@ func TestValuesCostInProportion(t *testing.T) {
 		return s
 	}
 	names := `{"type":"record","name":"r","fields":[{"name":"` + strings.Repeat(
-		"n",
-		2000,
+		"n", 2000,
 	) + `","type":"null"}]}`
 	block := func(n int) []byte { return binary.AppendVarint(nil, int64(n)) }
 	for _, c := range []struct {
@@ -105,10 +104,7 @@ func TestRegistryThatDoesNotEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := costtest.Peak(func() {
-		if _, err = d.AppendJSON(
-			nil,
-			[]byte{0, 0, 0, 0, 7, 0},
-		); !errors.Is(err, ErrUnavailable) ||
+		if _, err = d.AppendJSON(nil, []byte{0, 0, 0, 0, 7, 0}); !errors.Is(err, ErrUnavailable) ||
 			!strings.Contains(err.Error(), "an answer of more than") {
 			t.Error(err)
 		}

@@ -72,8 +72,7 @@ func (c *Config) Validate() error {
 				errs = append(
 					errs,
 					fmt.Errorf(
-						"registry.urls: must be URLs such as \"http://registry:8081\", not %q",
-						s,
+						"registry.urls: must be URLs such as \"http://registry:8081\", not %q", s,
 					),
 				)
 			}

@@ -136,8 +136,7 @@ func TestSchemaRegistry(t *testing.T) {
 	}
 	for _, bad := range [][]byte{nil, {0, 0, 0}, append([]byte{1}, value[1:]...), value[:len(value)-1], append(value[:len(value):len(value)], 0), binary.BigEndian.AppendUint32([]byte{0}, 8)} {
 		if got, err := d.AppendJSON(
-			[]byte("x"),
-			bad,
+			[]byte("x"), bad,
 		); err == nil || errors.Is(err, ErrUnavailable) ||
 			string(got) != "x" {
 			t.Errorf("%x gives %s, %v; want an error that is for good", bad, got, err)
@@ -148,13 +147,7 @@ func TestSchemaRegistry(t *testing.T) {
 	if _, err := d.AppendJSON(nil, value); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.AppendJSON(
-		nil,
-		binary.BigEndian.AppendUint32([]byte{0}, 9),
-	); !errors.Is(
-		err,
-		ErrUnavailable,
-	) {
+	if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, 9)); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("registry down: %v, want ErrUnavailable", err)
 	}
 }

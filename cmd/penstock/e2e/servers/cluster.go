@@ -107,8 +107,7 @@ func (c *Cluster) format(n *node, settings []string) error {
 		"sasl.enabled.mechanisms=PLAIN",
 		fmt.Sprintf(
 			"listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%s=%q;",
-			ClusterUser,
-			ClusterPassword,
+			ClusterUser, ClusterPassword,
 		),
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users=User:ANONYMOUS",
@@ -170,15 +169,8 @@ func (c *Cluster) Start(id int) error {
 		return nil
 	}
 	cmd := exec.Command(
-		"java",
-		"-Xms128m",
-		n.heap,
-		"-XX:+UseSerialGC",
-		"-XX:TieredStopAtLevel=1",
-		"-cp",
-		c.classpath,
-		"kafka.Kafka",
-		n.config(),
+		"java", "-Xms128m", n.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+		c.classpath, "kafka.Kafka", n.config(),
 	)
 	p, err := startProcess(cmd, c.LogPath(id))
 	if err != nil {

@@ -24,9 +24,7 @@ func TestClusterKeepsWhatWasAcknowledged(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(c.Addrs()...),
-		kgo.DefaultProduceTopic("t"),
-		kgo.ConsumeTopics("t"),
+		kgo.SeedBrokers(c.Addrs()...), kgo.DefaultProduceTopic("t"), kgo.ConsumeTopics("t"),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -109,10 +107,7 @@ func secured(t *testing.T, c *Cluster, adm *kadm.Client, topic string) {
 	}
 	defer cl.Close()
 	if err := cl.ProduceSync(t.Context(), kgo.StringRecord("denied")).
-		FirstErr(); !errors.Is(
-		err,
-		kerr.TopicAuthorizationFailed,
-	) {
+		FirstErr(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Fatalf("without an ACL: %v", err)
 	}
 	user := "User:" + ClusterUser

@@ -36,8 +36,7 @@ func NewGCS(dir string, buckets ...string) (*GCS, error) {
 	}
 	for _, b := range buckets {
 		resp, err := http.Post(
-			g.URL()+"b?project=test",
-			"application/json",
+			g.URL()+"b?project=test", "application/json",
 			strings.NewReader(fmt.Sprintf(`{"name":%q}`, b)),
 		)
 		if err != nil {
@@ -60,21 +59,9 @@ func (g *GCS) URL() string { return "http://" + g.addr + "/storage/v1/" }
 func (g *GCS) Start() error {
 	host, port, _ := strings.Cut(g.addr, ":")
 	cmd := exec.Command(
-		os.Getenv("PENSTOCK_FAKE_GCS"),
-		"-scheme",
-		"http",
-		"-host",
-		host,
-		"-port",
-		port,
-		"-public-host",
-		g.addr,
-		"-external-url",
-		"http://"+g.addr,
-		"-backend",
-		"filesystem",
-		"-filesystem-root",
-		filepath.Join(g.dir, "data"),
+		os.Getenv("PENSTOCK_FAKE_GCS"), "-scheme", "http", "-host", host, "-port", port,
+		"-public-host", g.addr, "-external-url", "http://"+g.addr, "-backend", "filesystem",
+		"-filesystem-root", filepath.Join(g.dir, "data"),
 	)
 	p, err := startProcess(cmd, filepath.Join(g.dir, "gcs.log"))
 	if err != nil {

@@ -48,8 +48,7 @@ func NewS3(dir string, buckets ...string) (*S3, error) {
 	})
 	for _, b := range buckets {
 		if _, err := client.CreateBucket(
-			context.Background(),
-			&s3.CreateBucketInput{Bucket: aws.String(b)},
+			context.Background(), &s3.CreateBucketInput{Bucket: aws.String(b)},
 		); err != nil {
 			s.Close()
 			return nil, fmt.Errorf("create bucket %s: %w", b, err)
@@ -64,18 +63,8 @@ func (s *S3) URL() string { return "http://" + s.addr }
 // Start starts the server and returns once it listens.
 func (s *S3) Start() error {
 	cmd := exec.Command(
-		os.Getenv("PENSTOCK_VERSITYGW"),
-		"--access",
-		S3AccessKey,
-		"--secret",
-		S3SecretKey,
-		"--port",
-		s.addr,
-		"--region",
-		"us-east-1",
-		"posix",
-		"--sidecar",
-		filepath.Join(s.dir, "meta"),
+		os.Getenv("PENSTOCK_VERSITYGW"), "--access", S3AccessKey, "--secret", S3SecretKey, "--port",
+		s.addr, "--region", "us-east-1", "posix", "--sidecar", filepath.Join(s.dir, "meta"),
 		filepath.Join(s.dir, "data"),
 	)
 	if err := os.MkdirAll(filepath.Join(s.dir, "meta"), 0o755); err != nil {

@@ -22,9 +22,7 @@ func TestKafkaKeepsItsDataThroughAKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(k.Addr()),
-		kgo.DefaultProduceTopic("t"),
-		kgo.ConsumeTopics("t"),
+		kgo.SeedBrokers(k.Addr()), kgo.DefaultProduceTopic("t"), kgo.ConsumeTopics("t"),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -277,8 +277,7 @@ func (v *visit) handshake(req *kmsg.SASLHandshakeRequest, resp *kmsg.SASLHandsha
 }
 
 func (v *visit) authenticate(
-	req *kmsg.SASLAuthenticateRequest,
-	resp *kmsg.SASLAuthenticateResponse,
+	req *kmsg.SASLAuthenticateRequest, resp *kmsg.SASLAuthenticateResponse,
 ) bool {
 	if !v.asked {
 		resp.ErrorCode = kerr.IllegalSaslState.Code

@@ -94,8 +94,7 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 	canonical := sha256.Sum256(
 		[]byte(
 			"GET\n/\n" + strings.Join(
-				query,
-				"&",
+				query, "&",
 			) + "\nhost:" + got["host"] + "\n\nhost\n" + hex.EncodeToString(
 				empty[:],
 			),
