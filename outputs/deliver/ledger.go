@@ -153,6 +153,38 @@ func (l *Ledger) State() (pos int64, note string) {
 	return l.pos, l.note
 }
 
+// Follow runs fly, and commits in the background how far it says that it has come: as it goes, and
+// at its end, for what was delivered until then would be delivered again after a restart. fly's
+// context ends when the log is lost, of which the error tells then.
+func (l *Ledger) Follow(
+	ctx context.Context, fly func(ctx context.Context, reached func(pos int64)) error,
+) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := newCommitter(l)
+	committed := make(chan struct{})
+	cctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(committed)
+		if err := c.run(cctx); cctx.Err() == nil {
+			cancel(err) // the log is lost
+		}
+	}()
+	err := fly(ctx, c.reached)
+	stop()
+	<-committed
+	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+		return cause
+	}
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), Grace)
+	defer cancelLast()
+	if ferr := c.flush(last); ferr != nil && ctx.Err() == nil {
+		return ferr
+	}
+	return err
+}
+
 // committer commits a growing position in the background, coalescing.
 type committer struct {
 	ledger *Ledger
@@ -162,7 +194,7 @@ type committer struct {
 	wake   chan struct{}
 }
 
-func NewCommitter(l *Ledger) *committer {
+func newCommitter(l *Ledger) *committer {
 	c := &committer{ledger: l, wake: make(chan struct{}, 1)}
 	if _, ok := l.log.(record.Partitioned); ok {
 		c.every = commitEvery
@@ -170,8 +202,8 @@ func NewCommitter(l *Ledger) *committer {
 	return c
 }
 
-// Reached notes that everything before pos is delivered. It does not block.
-func (c *committer) Reached(pos int64) {
+// reached notes that everything before pos is delivered. It does not block.
+func (c *committer) reached(pos int64) {
 	c.mu.Lock()
 	c.pos = max(c.pos, pos)
 	c.mu.Unlock()
@@ -184,15 +216,15 @@ func (c *committer) Reached(pos int64) {
 	}
 }
 
-// Run commits until ctx ends or the log is lost; flush commits the rest.
-func (c *committer) Run(ctx context.Context) error {
+// run commits until ctx ends or the log is lost; flush commits the rest.
+func (c *committer) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.wake:
 		}
-		if err := c.Flush(ctx); err != nil {
+		if err := c.flush(ctx); err != nil {
 			return err
 		}
 		if err := retry.Sleep(ctx, c.every); err != nil {
@@ -201,7 +233,7 @@ func (c *committer) Run(ctx context.Context) error {
 	}
 }
 
-func (c *committer) Flush(ctx context.Context) error {
+func (c *committer) flush(ctx context.Context) error {
 	c.mu.Lock()
 	pos := c.pos
 	c.mu.Unlock()

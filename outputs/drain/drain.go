@@ -200,48 +200,25 @@ func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struc
 	if err := r.log.SeekTo(pos); err != nil {
 		return fmt.Errorf("seek %s to %d: %w", r.log.Name(), pos, err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	c := deliver.NewCommitter(r.ledger)
-	committed := make(chan struct{})
-	cctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		defer close(committed)
-		if err := c.Run(cctx); cctx.Err() == nil {
-			cancel(err) // the log is lost
-		}
-	}()
 	h := &r.health
 	if send != r.out.to.Send {
 		h = new(deliver.Health)
 	}
-	acked := func(at int64) {
-		r.ahead.Forget(pos, at)
-		c.Reached(at)
-	}
-	f := &deliver.Flight{
-		Send:   send,
-		Source: r.log,
-		From:   pos,
-		Ahead:  &r.ahead,
-		Health: h,
-		OnAck:  acked,
-		Quit:   quit,
-	}
-	err := f.Run(ctx)
-	r.AddStraggler(f.Ended)
-	stop()
-	<-committed
-	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
-		return cause
-	}
-	// What was delivered until the very end would be delivered again after a restart if it were not
-	// committed now.
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
-	defer cancelLast()
-	if ferr := c.Flush(last); ferr != nil && ctx.Err() == nil {
-		return ferr
-	}
-	return err
+	return r.ledger.Follow(ctx, func(ctx context.Context, reached func(int64)) error {
+		f := &deliver.Flight{
+			Send:   send,
+			Source: r.log,
+			From:   pos,
+			Ahead:  &r.ahead,
+			Health: h,
+			OnAck: func(at int64) {
+				r.ahead.Forget(pos, at)
+				reached(at)
+			},
+			Quit: quit,
+		}
+		err := f.Run(ctx)
+		r.AddStraggler(f.Ended)
+		return err
+	})
 }

@@ -78,41 +78,22 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 	if err := x.r.log.SeekTo(at); err != nil {
 		return fmt.Errorf("seek %s to %d: %w", x.r.log.Name(), at, err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	c := deliver.NewCommitter(x.r.ledger)
-	committed := make(chan struct{})
-	cctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		defer close(committed)
-		if err := c.Run(cctx); cctx.Err() == nil {
-			cancel(err) // the log is lost
-		}
-	}()
 	id := x.note().Log
-	e := deliver.TxnFlight{
-		Source:   x.r.log,
-		From:     at,
-		Quit:     quit,
-		OnCommit: c.Reached,
-		Position: func(at int64, _ bool) outputs.Position { return outputs.Position{At: at, Log: id} },
-	}
-	if p, ok := x.r.log.(record.Preparer); ok {
-		e.BeforeCommit = p.Prepare
-	}
-	err := x.Fly(ctx, e)
-	stop()
-	<-committed
-	if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
-		return cause
-	}
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
-	defer cancelLast()
-	if ferr := c.Flush(last); ferr != nil && ctx.Err() == nil {
-		return ferr
-	}
-	return err
+	return x.r.ledger.Follow(ctx, func(ctx context.Context, reached func(int64)) error {
+		e := deliver.TxnFlight{
+			Source:   x.r.log,
+			From:     at,
+			Quit:     quit,
+			OnCommit: reached,
+			Position: func(at int64, _ bool) outputs.Position {
+				return outputs.Position{At: at, Log: id}
+			},
+		}
+		if p, ok := x.r.log.(record.Preparer); ok {
+			e.BeforeCommit = p.Prepare
+		}
+		return x.Fly(ctx, e)
+	})
 }
 
 // SettleOnly settles what is in doubt, however long that takes.
