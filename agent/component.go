@@ -17,7 +17,9 @@ type Component struct {
 	config.Component
 	input  func(cfg any, env inputs.Env) (inputs.Input, error)
 	source func(cfg any, env inputs.Env) (inputs.Source, error)
-	output func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error)
+	output func(
+		cfg any, common *outputs.Common, env outputs.Env, t drain.Targets,
+	) (outputs.Output, error)
 	filter func(cfg any, env filter.Env) (filter.Filter, error)
 }
 
@@ -75,7 +77,9 @@ func OutputType[C any, O outputs.Output](
 	typ, doc string, def func() C, build func(C, outputs.Env) (O, error),
 ) Component {
 	c := row(config.Output, typ, doc, def)
-	c.output = func(cfg any, _ *outputs.Common, env outputs.Env, _ drain.Targets) (outputs.Output, error) {
+	c.output = func(
+		cfg any, _ *outputs.Common, env outputs.Env, _ drain.Targets,
+	) (outputs.Output, error) {
 		return build(*cfg.(*C), env)
 	}
 	return c
@@ -98,7 +102,9 @@ func WriterType[C any, W outputs.Writer](
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
-	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
+	c.output = func(
+		cfg any, common *outputs.Common, env outputs.Env, t drain.Targets,
+	) (outputs.Output, error) {
 		w, err := build(*cfg.(*C), env)
 		if err != nil {
 			return nil, err
@@ -114,7 +120,9 @@ func AsyncWriterType[C any, W outputs.AsyncWriter](
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
-	c.output = func(cfg any, common *outputs.Common, env outputs.Env, t drain.Targets) (outputs.Output, error) {
+	c.output = func(
+		cfg any, common *outputs.Common, env outputs.Env, t drain.Targets,
+	) (outputs.Output, error) {
 		w, err := build(*cfg.(*C), env)
 		if err != nil {
 			return nil, err

@@ -54,7 +54,8 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	for _, id := range slices.Sorted(maps.Keys(p.inputs)) {
 		in := p.inputs[id].facts()
 		if f.Buffer != nil {
-			in.Blocked, in.WriteError, in.Unresolved = f.Buffer.Blocked, f.Buffer.WriteError, unresolved
+			in.Blocked, in.WriteError = f.Buffer.Blocked, f.Buffer.WriteError
+			in.Unresolved = unresolved
 		}
 		f.Inputs = append(f.Inputs, in)
 	}
@@ -126,14 +127,16 @@ func (u *outputUnit) facts(log string, now time.Time) state.Output {
 	switch o := out.(type) {
 	case *drain.Drainer:
 		s := o.Status()
-		f.FailingSince, f.Error, f.Do, f.DeadLetter = s.FailingSince, s.LastError, s.Do, s.DeadLetterBusy
+		f.FailingSince, f.Error, f.Do = s.FailingSince, s.LastError, s.Do
+		f.DeadLetter = s.DeadLetterBusy
 		f.To = o.FailoverTo()
 		for _, l := range s.Logs {
 			if l.Log != log {
 				continue
 			}
 			f.Mode, f.Stalled, f.StoreError = l.State, l.Stalled, l.StoreError
-			f.Objects, f.ObjectRecords, f.ModeSince, f.Down = l.Objects, l.ObjectRecords, l.Since, l.Down
+			f.Objects, f.ObjectRecords = l.Objects, l.ObjectRecords
+			f.ModeSince, f.Down = l.Since, l.Down
 			if since := now.Sub(l.Since); l.Replayed > 0 && since > 0 {
 				f.Back = float64(l.Replayed) / since.Seconds()
 			}

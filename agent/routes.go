@@ -58,7 +58,9 @@ func (r *routes) want(id string) func(tag string) bool {
 	if r.counts(id) {
 		own = r.all
 	}
-	return func(tag string) bool { return matches(own, tag, false) || rest && !matches(r.all, tag, true) }
+	return func(tag string) bool {
+		return matches(own, tag, false) || rest && !matches(r.all, tag, true)
+	}
 }
 
 // routed returns whether records of a tag may have an output at all; nil for all.

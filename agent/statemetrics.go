@@ -39,7 +39,9 @@ var (
 type stateCollector struct{ states func() []state.PipelineState }
 
 func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descState, descSafe, descFlows, descLevel, descWaiting, descFull} {
+	for _, d := range []*prometheus.Desc{
+		descState, descSafe, descFlows, descLevel, descWaiting, descFull,
+	} {
 		ch <- d
 	}
 }

@@ -99,6 +99,8 @@ func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 func (s *stateOp) about(name string) bool {
 	return slices.ContainsFunc(
 		s.changes,
-		func(c change) bool { return c.name == name && (c.kind == changeCursor || c.kind == changeUncursor) },
+		func(c change) bool {
+			return c.name == name && (c.kind == changeCursor || c.kind == changeUncursor)
+		},
 	)
 }

@@ -359,7 +359,9 @@ func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
 
 // oldestLocked returns the age of the oldest record that some cursor has not passed; that of its
 // segment while nobody has read it since the start.
-func (b *Buffer) oldestLocked() time.Duration { return b.ageLocked(b.state.minCursor(math.MaxInt64)) }
+func (b *Buffer) oldestLocked() time.Duration {
+	return b.ageLocked(b.state.minCursor(math.MaxInt64))
+}
 
 func (b *Buffer) ageLocked(pos int64) time.Duration {
 	pos = max(pos, b.firstLocked())

@@ -138,7 +138,8 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
-	if err := h.reserveTo(h.written+vlogEntrySize(int64(len(group)))+stateReserve, 1); errors.Is(err, errNoSpace) {
+	end := h.written + vlogEntrySize(int64(len(group))) + stateReserve
+	if err := h.reserveTo(end, 1); errors.Is(err, errNoSpace) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", errNoSegment, err)

@@ -14,7 +14,8 @@ import (
 
 // A group is one value in Badger:
 //
-//	header | meta: (records, length) of each batch, then the state changes | body: the batches' envelopes
+//	header | meta: (records, length) of each batch, then the state changes |
+//	body: the batches' envelopes
 //
 // Every part has a checksum (each envelope its own), and the header can be found by its magic when
 // what is before it is damaged. Integers in the header are big-endian, elsewhere varints.

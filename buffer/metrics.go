@@ -111,8 +111,9 @@ func newMetrics(reg prometheus.Registerer, stats func() Stats) (*metrics, error)
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.appendedRecords, m.appendedBytes, m.storedBytes, m.commits, m.syncErrors, m.droppedRecords,
-		m.damagedSegments, m.damagedRecords, m.diskReadBytes, m.syncSeconds, m.passedSeconds, newStatsCollector(stats),
+		m.appendedRecords, m.appendedBytes, m.storedBytes, m.commits, m.syncErrors,
+		m.droppedRecords, m.damagedSegments, m.damagedRecords, m.diskReadBytes, m.syncSeconds,
+		m.passedSeconds, newStatsCollector(stats),
 		m.memoryRecords, m.memoryBytes, m.spilledBytes, m.spills,
 	} {
 		if err := reg.Register(c); err != nil {

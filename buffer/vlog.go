@@ -13,7 +13,8 @@ import (
 // Badger's value log file (format 8): a header of 20 bytes, then entries, then zeros where the file
 // was made longer ahead of its use.
 //
-//	meta 1 | user meta 1 | uvarint key length | uvarint value length | uvarint expiry | key | value | CRC32C 4
+//	meta 1 | user meta 1 | uvarint key length | uvarint value length | uvarint expiry |
+//	key | value | CRC32C 4
 //
 // https://github.com/dgraph-io/badger/blob/v4.9.6/memtable.go (logFile) and structs.go (header).
 // Our key is the first position and the

@@ -54,7 +54,9 @@ func (w *writer) gather() (k work) {
 		n := passed(b.window, safe)
 		k.passed = b.window[:n:n]
 	}
-	reserves := func(s *stateOp) bool { return len(s.changes) > 0 && s.changes[0].kind == changeReserve }
+	reserves := func(s *stateOp) bool {
+		return len(s.changes) > 0 && s.changes[0].kind == changeReserve
+	}
 	if b.lowPositions() && !slices.ContainsFunc(k.states, reserves) {
 		k.states = append(k.states, &stateOp{
 			changes: []change{

@@ -414,7 +414,8 @@ func (w *writer) finish(err error) {
 	}
 	b.mu.Lock()
 	ops, states := append(b.queue, b.window...), b.commits
-	b.queue, b.window, b.commits, b.queued, b.awaited, b.winDisk, b.winBytes = nil, nil, nil, 0, 0, 0, 0
+	b.queue, b.window, b.commits = nil, nil, nil
+	b.queued, b.awaited, b.winDisk, b.winBytes = 0, 0, 0, 0
 	b.mu.Unlock()
 	for _, op := range ops {
 		b.settled(op, err)

@@ -140,7 +140,8 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	f.last = r.Offset
 	f.count++
 	c.records++
-	f.hash = (f.hash ^ xxhash.Sum64(r.Value) ^ uint64(r.Offset)*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
+	f.hash ^= xxhash.Sum64(r.Value) ^ uint64(r.Offset)*0x9e3779b97f4a7c15
+	f.hash *= 0xff51afd7ed558ccd
 	f.hash ^= f.hash >> 32
 	if had := cap(f.buf); had-len(f.buf) < len(row) {
 		f.buf = c.a.buffers.grow(f.buf, len(row))

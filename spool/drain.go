@@ -270,7 +270,9 @@ func (d *drain) tick() time.Duration {
 // close ends the reader and gives everything back.
 func (d *drain) close() {
 	d.stop()
-	for _, t := range []*trouble{d.a.commitTrouble, d.a.logTrouble, d.a.decodeTrouble, d.a.completeTrouble} {
+	for _, t := range []*trouble{
+		d.a.commitTrouble, d.a.logTrouble, d.a.decodeTrouble, d.a.completeTrouble,
+	} {
 		t.forget(d.log.Name())
 	}
 	for _, c := range []*cut{d.cur, d.sealed} {
@@ -361,7 +363,8 @@ func (d *drain) due(now time.Time) string {
 		return "records"
 	case roll.Age > 0 && now.Sub(c.began) >= roll.Age:
 		return "age"
-	case roll.Idle > 0 && now.Sub(d.lastRead) >= roll.Idle && (d.atEnd() || now.Sub(d.lastRead) >= hungAfter*roll.Idle):
+	case roll.Idle > 0 && now.Sub(d.lastRead) >= roll.Idle &&
+		(d.atEnd() || now.Sub(d.lastRead) >= hungAfter*roll.Idle):
 		return "idle"
 	case !d.mark.IsZero() && !now.Before(d.mark):
 		return "minute_mark"

@@ -144,7 +144,8 @@ func pause(ctx context.Context, n int) error {
 // about it; since is zero if nothing does.
 func (a *Archiver) Failing() (since time.Time, what, do string) {
 	for _, t := range []*trouble{
-		a.storeTrouble, a.diskTrouble, a.commitTrouble, a.logTrouble, a.decodeTrouble, a.completeTrouble,
+		a.storeTrouble, a.diskTrouble, a.commitTrouble,
+		a.logTrouble, a.decodeTrouble, a.completeTrouble,
 	} {
 		t.mu.Lock()
 		if len(t.failing) > 0 && (since.IsZero() || t.since.Before(since)) {

@@ -37,7 +37,9 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 			return u.each(ctx, files, func(ctx context.Context, f *file) error {
 				return u.with(
 					ctx, f,
-					func(obj *object, key string, opts PutOptions) error { return u.put(ctx, obj, key, opts) },
+					func(obj *object, key string, opts PutOptions) error {
+						return u.put(ctx, obj, key, opts)
+					},
 				)
 			})
 		})

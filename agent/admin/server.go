@@ -109,7 +109,9 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(
 		"GET /{$}",
-		func(w http.ResponseWriter, r *http.Request) { writePage(w, view{agent.Status(), o.Pprof}, log) },
+		func(w http.ResponseWriter, r *http.Request) {
+			writePage(w, view{agent.Status(), o.Pprof}, log)
+		},
 	)
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
 		serveEvents(w, r, func() view { return view{agent.Status(), o.Pprof} })

@@ -54,7 +54,9 @@ func (t *Tap) Watch() (v *Viewer, leave func()) {
 	t.update(func(all []*Viewer) []*Viewer { return append(all, v) })
 	return v, func() {
 		t.update(
-			func(all []*Viewer) []*Viewer { return slices.DeleteFunc(all, func(o *Viewer) bool { return o == v }) },
+			func(all []*Viewer) []*Viewer {
+				return slices.DeleteFunc(all, func(o *Viewer) bool { return o == v })
+			},
 		)
 	}
 }

@@ -282,7 +282,9 @@ func (d *decoder) unknown(at hcl.Range, name, title, path string, targets []targ
 	hint := ""
 	if g := guess(d.owner, path, name); g != "" {
 		hint = g
-	} else if near := nearest(name, append(names(targets, block), names(targets, !block)...)); near != "" {
+	} else if near := nearest(
+		name, append(names(targets, block), names(targets, !block)...),
+	); near != "" {
 		hint = fmt.Sprintf("Did you mean %q?", near)
 		if slices.Contains(names(targets, !block), near) {
 			if block {

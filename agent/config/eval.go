@@ -291,7 +291,9 @@ func sortedAttributes(b *hclsyntax.Body) []*hclsyntax.Attribute {
 	out := slices.Collect(maps.Values(b.Attributes))
 	slices.SortFunc(
 		out,
-		func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte },
+		func(a, b *hclsyntax.Attribute) int {
+			return a.NameRange.Start.Byte - b.NameRange.Start.Byte
+		},
 	)
 	return out
 }

@@ -24,7 +24,8 @@ func article(kind string) string {
 // isReferenceText tells whether s reads kind.type.name.
 func isReferenceText(s string) bool {
 	parts := strings.Split(s, ".")
-	return len(parts) == 3 && slices.Contains([]string{string(Input), string(Output), string(Filter)}, parts[0]) &&
+	kinds := []string{string(Input), string(Output), string(Filter)}
+	return len(parts) == 3 && slices.Contains(kinds, parts[0]) &&
 		hclsyntax.ValidIdentifier(parts[1]) &&
 		hclsyntax.ValidIdentifier(parts[2])
 }

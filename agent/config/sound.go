@@ -28,7 +28,8 @@ func (l *loader) sound() *Config {
 			})
 		}
 		q := *p
-		q.From, q.To, q.Filter = only(p.From, Input), only(p.Outputs(), Output), only(p.Filter, Filter)
+		q.From, q.To = only(p.From, Input), only(p.Outputs(), Output)
+		q.Filter = only(p.Filter, Filter)
 		q.Routes, q.Otherwise = nil, nil
 		out.Pipelines = append(out.Pipelines, &q)
 	}

@@ -57,7 +57,9 @@ func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
 			}, err
 		case "group":
 			i, err := dialect.Group(p, f.match)
-			return func(dst []byte, m tagMatch) ([]byte, error) { return append(dst, m.groups[i]...), nil }, err
+			return func(dst []byte, m tagMatch) ([]byte, error) {
+				return append(dst, m.groups[i]...), nil
+			}, err
 		}
 		return nil, errors.New("is not known here: use tag, tag[N], agent, group[N] or group.NAME")
 	})

@@ -98,7 +98,8 @@ func (f *Time) set(v *View, t int64) Verdict {
 		result = Changed
 	}
 	if f.remove &&
-		(f.source.field != nil && v.Remove(f.source.field) || f.source.header != "" && v.RemoveHeader(f.source.header)) {
+		(f.source.field != nil && v.Remove(f.source.field) ||
+			f.source.header != "" && v.RemoveHeader(f.source.header)) {
 		result = Changed
 	}
 	return result

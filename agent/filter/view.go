@@ -69,7 +69,9 @@ func (v *View) Record() *record.Record {
 }
 
 // Subject returns the record as templates want it.
-func (v *View) Subject() dialect.Subject { return dialect.Subject{Batch: v.batch, Record: v.Record()} }
+func (v *View) Subject() dialect.Subject {
+	return dialect.Subject{Batch: v.batch, Record: v.Record()}
+}
 
 // Value returns the value as it is now. It must not be written to.
 func (v *View) Value() []byte {

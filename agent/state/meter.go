@@ -45,7 +45,8 @@ func (m *Meter) Rate(now time.Time) float64 {
 	}
 	m.fadeTo(now)
 	// What there was before the beginning is not known, rather than nothing.
-	seen := fade.Seconds() * (1 - math.Exp(-max(now.Sub(m.begun), time.Second).Seconds()/fade.Seconds()))
+	since := max(now.Sub(m.begun), time.Second).Seconds()
+	seen := fade.Seconds() * (1 - math.Exp(-since/fade.Seconds()))
 	if rate := m.sum / seen; rate > 1e-3 {
 		return rate
 	}

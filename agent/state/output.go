@@ -121,7 +121,8 @@ func (o Output) State(now time.Time) OutputState {
 	case o.Mode == "standby":
 		s.Kind, s.Level, s.Since, s.Do = StandingBy, Warning, o.downSince(), o.Do
 		s.Text = "does not answer" + sinceText(s.Since, now) + why + "; records go to " + name(o.To, "the standby")
-	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 && now.Sub(o.FailingSince) >= slowAfter:
+	case failing && o.Stalled < slowAfter && o.Waiting > 0 && o.Out > 0 &&
+		now.Sub(o.FailingSince) >= slowAfter:
 		s.Kind, s.Level, s.Since, s.Do = Retrying, Warning, o.FailingSince, o.Do
 		s.Text = "takes only a part of what it is sent" + sinceText(o.FailingSince, now) + why
 	case failing:

@@ -10,7 +10,8 @@ import (
 // The envelope of a batch on disk:
 //
 //	magic 'P' | version 1 | flags | tag | origin | size of the record section uncompressed |
-//	[count, sub-millisecond times] | length of the Kafka batch | CRC32C of all before | Kafka record batch
+//	[count, sub-millisecond times] | length of the Kafka batch | CRC32C of all before |
+//	Kafka record batch
 //
 // Lengths are unsigned varints. Flag 1: the times follow, one unsigned varint of nanoseconds per
 // record.

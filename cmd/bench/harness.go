@@ -112,7 +112,9 @@ func (h *harness) run(ctx context.Context) error {
 
 // self runs a workload that takes the corpus and its number of lines.
 func (h *harness) self(name string) func(context.Context) (usage, error) {
-	return func(ctx context.Context) (usage, error) { return runSelf(ctx, name, h.corpus, fmt.Sprint(h.lines)) }
+	return func(ctx context.Context) (usage, error) {
+		return runSelf(ctx, name, h.corpus, fmt.Sprint(h.lines))
+	}
 }
 
 func (h *harness) plainProduce(ctx context.Context) (usage, error) {

@@ -298,7 +298,8 @@
 // Profiles of an agent with admin { pprof = true }, of a test, and of a benchmark:
 //
 //	go tool pprof http://127.0.0.1:9600/debug/pprof/profile?seconds=10
-//	go test ./buffer -run 'TestModel$' -cpuprofile /tmp/cpu -o /tmp/b.test && go tool pprof /tmp/cpu
+//	go test ./buffer -run 'TestModel$' -cpuprofile /tmp/cpu -o /tmp/b.test
+//	go tool pprof /tmp/cpu
 //	go test ./outputs/drain -run '^$' -bench . -benchmem
 //	make bench                                             # everything, beside building blocks
 //	bin/bench -only 'tail to buffer' -lines 1000000        # some of it (cmd/bench/main.go)

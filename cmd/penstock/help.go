@@ -16,7 +16,9 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Use:   "help [COMMAND | COMPONENT]",
 		Short: "Explain a command, or every attribute of a component such as output.kafka",
 		Args:  usage(cobra.ArbitraryArgs),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(
+			*cobra.Command, []string, string,
+		) ([]string, cobra.ShellCompDirective) {
 			return append(
 				agent.Components().Config().Subjects(), "metrics",
 			), cobra.ShellCompDirectiveNoFileComp

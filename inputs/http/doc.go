@@ -13,15 +13,20 @@
 //	    application/x-ndjson             one record per line, which must be JSON
 //	    application/json                 one record, or one per element of an array
 //	    text/plain, other text, none     one record per line, as it is
-//	    application/msgpack              one record, or one per element of an array, as JSON; of [time, map] and
-//	                                     [[time, metadata], map], as fluent-bit sends them, the map with its time
+//	    application/msgpack              one record, or one per element of an array, as JSON; of
+//	                                     [time, map] and [[time, metadata], map], as fluent-bit
+//	                                     sends them, the map with its time
 //	    application/x-www-form-urlencoded, multipart/form-data
-//	                                     the field json, ndjson or msgpack; a field or query "time" in seconds
-//	POST /_bulk, /<index>/_bulk      one record per index or create; tag = index, key = _id, time = @timestamp
+//	                                     the field json, ndjson or msgpack; a field or query
+//	                                     "time" in seconds
+//	POST /_bulk, /<index>/_bulk      one record per index or create; tag = index, key = _id,
+//	                                 time = @timestamp
 //	POST /<index>/_doc[/<id>]        one record
-//	POST /services/collector[/event] one record per event, with its envelope; tag = index or "hec", time = time
+//	POST /services/collector[/event] one record per event, with its envelope; tag = index or
+//	                                 "hec", time = time
 //	POST /services/collector/raw     one record per line
-//	POST /v1/logs                    one record per log record, as JSON; tag "otlp", time = time_unix_nano
+//	POST /v1/logs                    one record per log record, as JSON; tag "otlp",
+//	                                 time = time_unix_nano
 //
 // Paths of other protocols and content types that are none of these are refused, 404 and 415, for
 // their bodies would only look like records.

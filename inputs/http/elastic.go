@@ -28,7 +28,8 @@ func (h *HTTP) elastic(method, path string) (protocol, bool) {
 	switch {
 	case api == "_bulk" && len(parts) == 1 && !read:
 		p.take = func(w http.ResponseWriter, r *request) error { return r.bulk(w, index) }
-	case (api == "_doc" || api == "_create") && index != "" && len(parts) <= 2 && !read && method != http.MethodDelete:
+	case (api == "_doc" || api == "_create") && index != "" && len(parts) <= 2 &&
+		!read && method != http.MethodDelete:
 		id := ""
 		if len(parts) == 2 {
 			id = parts[1]

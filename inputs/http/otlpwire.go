@@ -244,7 +244,9 @@ func (r *request) otlpJSON(body []byte, now time.Time) error {
 				}
 				return jsonArray(
 					v,
-					func(logs []byte) error { return r.otlpJSONScope(logs, &shared, &buf, &rec, now) },
+					func(logs []byte) error {
+						return r.otlpJSONScope(logs, &shared, &buf, &rec, now)
+					},
 				)
 			})
 		})

@@ -48,7 +48,9 @@ type reader func(body []byte) (decode func() error, err error)
 
 // always is the reader that has nothing to find out beforehand.
 func always(decode func(body []byte) error) reader {
-	return func(body []byte) (func() error, error) { return func() error { return decode(body) }, nil }
+	return func(body []byte) (func() error, error) {
+		return func() error { return decode(body) }, nil
+	}
 }
 
 // plainDecoder returns what reads bodies of the request's content type.

@@ -285,7 +285,8 @@ func (f *inflater) zstd(c *charge, dst, src []byte) ([]byte, error) {
 	out, err := d.DecodeAll(src, dst)
 	pool.Put(d)
 	switch {
-	case !errors.Is(err, zstd.ErrDecoderSizeExceeded) && !errors.Is(err, zstd.ErrWindowSizeExceeded):
+	case !errors.Is(err, zstd.ErrDecoderSizeExceeded) &&
+		!errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return out, err
 	case pool == &f.bigZstds:
 		return nil, kgo.ErrMaxDecompress

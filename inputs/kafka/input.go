@@ -39,7 +39,9 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 		opts,
 		kgo.WithHooks(reach),
 		kgo.RetryBackoffFn(
-			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), 2*time.Second) },
+			func(n int) time.Duration {
+				return min(100*time.Millisecond<<min(n, 10), 2*time.Second)
+			},
 		),
 	)
 	if in.start, err = cfg.start(); err != nil {

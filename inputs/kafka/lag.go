@@ -92,7 +92,9 @@ func (in *Input) Lags() []Lag {
 type lagCollector struct{ in *Input }
 
 func (lagCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLag, descLagSeconds, descUncommitted, descLagSum, descLagLongest} {
+	for _, d := range []*prometheus.Desc{
+		descLag, descLagSeconds, descUncommitted, descLagSum, descLagLongest,
+	} {
 		ch <- d
 	}
 }

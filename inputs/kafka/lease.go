@@ -384,7 +384,8 @@ func transient(err error) bool {
 	for _, k := range []*kerr.Error{
 		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID,
 		kerr.StaleMemberEpoch, kerr.FencedMemberEpoch, kerr.FencedInstanceID,
-		kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator, kerr.UnreleasedInstanceID,
+		kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator,
+		kerr.UnreleasedInstanceID,
 	} {
 		if errors.Is(err, k) {
 			return true

@@ -65,7 +65,9 @@ func (s *session) run(ctx context.Context) error {
 	s.member, err = kgo.NewClient(append(
 		s.in.memberOptions(protocol, s.guard),
 		kgo.OnPartitionsAssigned(
-			func(_ context.Context, cl *kgo.Client, parts map[string][]int32) { s.assigned(cl, parts) },
+			func(_ context.Context, cl *kgo.Client, parts map[string][]int32) {
+				s.assigned(cl, parts)
+			},
 		),
 		kgo.OnPartitionsRevoked(
 			func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { s.revoked(parts) },

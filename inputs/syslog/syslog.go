@@ -186,10 +186,12 @@ func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink
 	w := writer{s: s, g: g}
 	mode := map[string]framing.Mode{"auto": framing.Auto, "newline": framing.Text, "octets": framing.Octets}[s.cfg.Framing]
 	st := framing.Stream{
-		Mode:   mode,
-		Max:    int(s.cfg.MaxMessageSize),
-		Idle:   s.cfg.IdleTimeout,
-		Handle: func(frame []byte, continued bool) error { return w.add(host, trimEnd(frame), continued) },
+		Mode: mode,
+		Max:  int(s.cfg.MaxMessageSize),
+		Idle: s.cfg.IdleTimeout,
+		Handle: func(frame []byte, continued bool) error {
+			return w.add(host, trimEnd(frame), continued)
+		},
 	}
 	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
 		s.notes.Warn(host, "connection ended", "error", err)

@@ -90,7 +90,8 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 			return true, false
 		}
 		if same &&
-			(best == nil || best.Gone != 0 && p.Gone == 0 || (best.Gone != 0) == (p.Gone != 0) && p.Off > best.Off) {
+			(best == nil || best.Gone != 0 && p.Gone == 0 ||
+				(best.Gone != 0) == (p.Gone != 0) && p.Off > best.Off) {
 			best = p
 		}
 	}

@@ -207,7 +207,8 @@ func rotationStem(path string) string {
 	name := uncompressedName(filepath.Base(path))
 	// What rotation adds is made of digits and separators, and words that suffixOfRotation knows.
 	var b strings.Builder
-	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(".-_:", r) }) {
+	separates := func(r rune) bool { return strings.ContainsRune(".-_:", r) }
+	for _, part := range strings.FieldsFunc(name, separates) {
 		if suffixOfRotation(strings.TrimLeft(part, "TZ")) {
 			continue
 		}

@@ -17,11 +17,12 @@ import (
 //  1. What was begun goes first: that is done.
 //  2. What stands under the source's own name goes last.
 //  3. What has been decided stays, for names pass on and files are removed.
-//  4. Of two that were seen under the source's own name, the one that was seen there later is newer.
+//  4. Of two that were seen under the source's own name, the one seen there later is newer.
 //  5. The numbers or dates that rotation has put into the names, as they are now.
 //  6. What was found in one look has the order that it had then.
-//  7. The times of the last write, and of birth. They come last: those of copies and of compressed files
-//     are not those of what is in them, a file system's clock may be coarse, and it is not the agent's.
+//  7. The times of the last write, and of birth. They come last: those of copies and of compressed
+//     files are not those of what is in them, a file system's clock may be coarse, and it is not
+//     the agent's.
 
 // age is what tells how old a generation is, among those of its family.
 type age struct {

@@ -89,7 +89,9 @@ func (t *tagger) bind(p template.Part) (template.Appender[*pathMatch], error) {
 		}
 		return nil, fmt.Errorf("unknown name; known are %s", strings.Join(names, ", "))
 	}
-	return func(dst []byte, m *pathMatch) ([]byte, error) { return append(dst, part(m.path)...), nil }, nil
+	return func(dst []byte, m *pathMatch) ([]byte, error) {
+		return append(dst, part(m.path)...), nil
+	}, nil
 }
 
 // tag returns the tag of the file first seen at path.

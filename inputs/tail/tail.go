@@ -96,7 +96,9 @@ func (t *Tail) Status() []FileStatus {
 	r.mu.Unlock()
 	slices.SortFunc(
 		out,
-		func(a, b FileStatus) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset)) },
+		func(a, b FileStatus) int {
+			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Offset, b.Offset))
+		},
 	)
 	return out
 }

@@ -167,8 +167,10 @@ func NewServer(s Server, log *slog.Logger) (*tls.Config, error) {
 		return nil, err
 	}
 	conf := &tls.Config{
-		MinVersion:     minVersion,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.get(), nil },
+		MinVersion: minVersion,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return pair.get(), nil
+		},
 	}
 	if s.ClientCAFile == "" {
 		return conf, nil

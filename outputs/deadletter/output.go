@@ -23,7 +23,8 @@ type another struct {
 func (d another) Bury(ctx context.Context, letters []outputs.Letter) error {
 	for len(letters) > 0 {
 		n := 1
-		for n < len(letters) && letters[n].Tag == letters[0].Tag && letters[n].Origin == letters[0].Origin {
+		for n < len(letters) &&
+			letters[n].Tag == letters[0].Tag && letters[n].Origin == letters[0].Origin {
 			n++
 		}
 		recs := make([]record.Record, n)

@@ -8,15 +8,17 @@
 //
 // An entry of a flight's window:
 //
-//	waiting -> flying -> done            delivered, or in the dead letter: acknowledged once all before it are
-//	              |  ^
+//	waiting -> flying -> done            delivered, or in the dead letter:
+//	              |  ^                   acknowledged once all before it are
 //	              v  |
-//	            failed                    what was not taken is sent again, in the order of the source
+//	            failed                   what was not taken is sent again, in the
+//	                                     order of the source
 //
 // With transactions (TxnDelivery, txn.go) the same flight goes out through a Session, and what it
 // acknowledges counts once committed:
 //
 //	settled -> open -> cut -> committed -> open ...
 //	   ^         |       |
-//	   +---------+-------+                aborted: the flight ends, and the next one begins where the destination says
+//	   +---------+-------+               aborted: the flight ends, and the next one begins where
+//	                                     the destination says
 package deliver

@@ -130,7 +130,8 @@ func (s *Store) put(
 	w := object.NewWriter(wctx)
 	w.ContentType, w.ContentEncoding, w.Metadata = opts.ContentType, opts.ContentEncoding, metadata
 	w.ForceEmptyContentType = true
-	w.StorageClass, w.KMSKeyName, w.PredefinedACL = s.cfg.StorageClass, s.cfg.KMSKey, s.cfg.PredefinedACL
+	w.StorageClass, w.KMSKeyName = s.cfg.StorageClass, s.cfg.KMSKey
+	w.PredefinedACL = s.cfg.PredefinedACL
 	w.CRC32C, w.SendCRC32C = sum.Sum32(), true
 	// one more than the size: the end is seen in the first chunk, which makes it one request
 	w.ChunkSize = int(min(s.cfg.ChunkSize, size+1))

@@ -103,9 +103,11 @@ func newClient(timeout time.Duration, secure *tls.Config, host string) *http.Cli
 		transport.TLSClientConfig = tlsconf.ForServer(secure, host)
 	}
 	return &http.Client{
-		Transport:     transport,
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: transport,
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}
 }
 

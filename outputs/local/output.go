@@ -17,7 +17,9 @@ type Config struct {
 func Default() Config { return Config{StoreConfig: DefaultStore(), Config: spool.Default()} }
 
 // Validate reports every mistake at once.
-func (c *Config) Validate() error { return errors.Join(c.StoreConfig.Validate(), c.Config.Validate()) }
+func (c *Config) Validate() error {
+	return errors.Join(c.StoreConfig.Validate(), c.Config.Validate())
+}
 
 // Output archives logs into a directory. Other outputs may use its store for their failover or dead
 // letters.

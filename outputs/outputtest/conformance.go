@@ -326,7 +326,9 @@ func testContents(t *testing.T, b *bench) {
 			same = same &&
 				slices.EqualFunc(
 					r.Headers, w.Headers,
-					func(x, y record.Header) bool { return x.Key == y.Key && bytes.Equal(x.Value, y.Value) },
+					func(x, y record.Header) bool {
+						return x.Key == y.Key && bytes.Equal(x.Value, y.Value)
+					},
 				)
 		}
 		if keeps.Time {

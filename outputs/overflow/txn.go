@@ -173,7 +173,9 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 					Damaged: ended && src.damage() != nil,
 				}
 			},
-			OnCommit: func(at int64) { x.at = outputs.Position{At: at, Object: o.Key, Digest: digest} },
+			OnCommit: func(at int64) {
+				x.at = outputs.Position{At: at, Object: o.Key, Digest: digest}
+			},
 		})
 		gone, damage := src.gone, src.damage()
 		unfinished := src.delivered(src.handed)

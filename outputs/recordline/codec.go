@@ -16,7 +16,8 @@ import (
 
 // One record of an overflow object or a dead letter is a line of JSON:
 //
-//	{"topic":"app-logs","tag":"app","origin":"/var/log/app.log","offset":17,"time":"2026-01-02T03:04:05.000000006Z",
+//	{"topic":"app-logs","tag":"app","origin":"/var/log/app.log","offset":17,
+//	 "time":"2026-01-02T03:04:05.000000006Z",
 //	 "key":"k","headers":[{"key":"h","value":"v"}],"value":"the line"}
 //
 // What is not UTF-8 stands as base64 under the name with _base64 appended. An absent key or value

@@ -36,7 +36,9 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error)
 		}
 		return appendAvroItems(
 			dst, n,
-			func(dst []byte, _ *walk, e node) ([]byte, error) { return r.appendAvro(dst, s.Items(), e) },
+			func(dst []byte, _ *walk, e node) ([]byte, error) {
+				return r.appendAvro(dst, s.Items(), e)
+			},
 		)
 	case *avro.MapSchema:
 		if n.kind != object {

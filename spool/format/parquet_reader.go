@@ -116,7 +116,8 @@ func (a *assembler) node(n parquet.Node, rep, def int) (bool, error) {
 		return true, a.leaf(n, v)
 	}
 	if lt := n.Type().
-		LogicalType(); isList(lt) && len(n.Fields()) == 1 && n.Fields()[0].Repeated() && !n.Fields()[0].Leaf() &&
+		LogicalType(); isList(lt) &&
+		len(n.Fields()) == 1 && n.Fields()[0].Repeated() && !n.Fields()[0].Leaf() &&
 		len(n.Fields()[0].Fields()) == 1 {
 		return true, a.list(n.Fields()[0], rep+1, def+1)
 	}

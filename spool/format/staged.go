@@ -35,7 +35,9 @@ func newStaged(c *Config, dec decode.Decoder, fingerprint string) (*staged, erro
 	// Working files only: speed is all.
 	keep := streaming(
 		"s2", "",
-		func() resetter { return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10)) },
+		func() resetter {
+			return s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterBlockSize(256<<10))
+		},
 	)
 	s := &staged{
 		cfg:         *c,

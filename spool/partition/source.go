@@ -89,7 +89,9 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 	case "topic":
 		return part{
 			topic: true,
-			src:   func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Topic...), in.Topic != "" },
+			src: func(dst []byte, in *Input) ([]byte, bool) {
+				return append(dst, in.Topic...), in.Topic != ""
+			},
 		}, args(0, 0)
 	case "tag":
 		if len(p.Args) == 1 {
@@ -100,11 +102,15 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 			}}, err
 		}
 		return part{
-			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Tag...), in.Tag != "" },
+			src: func(dst []byte, in *Input) ([]byte, bool) {
+				return append(dst, in.Tag...), in.Tag != ""
+			},
 		}, args(0, 0)
 	case "origin":
 		return part{
-			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, in.Origin...), in.Origin != "" },
+			src: func(dst []byte, in *Input) ([]byte, bool) {
+				return append(dst, in.Origin...), in.Origin != ""
+			},
 		}, args(0, 0)
 	case "partition":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
@@ -112,7 +118,9 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		}}, args(0, 0)
 	case "agent":
 		return part{
-			src: func(dst []byte, in *Input) ([]byte, bool) { return append(dst, b.agent...), true },
+			src: func(dst []byte, in *Input) ([]byte, bool) {
+				return append(dst, b.agent...), true
+			},
 		}, args(0, 0)
 	}
 	if !full {

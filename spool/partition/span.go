@@ -18,7 +18,8 @@ func (p *Partitioner) Span(t time.Time) (start, end time.Time, ok bool) {
 	start = t.UTC().Truncate(step)
 	end = start.Add(step)
 	// Spans longer than two years would be a mistake of this loop.
-	for limit := start.AddDate(-2, 0, 0); start.After(limit) && p.main.times(start.Add(-step)) == shown; {
+	limit := start.AddDate(-2, 0, 0)
+	for start.After(limit) && p.main.times(start.Add(-step)) == shown {
 		start = start.Add(-step)
 	}
 	for limit := end.AddDate(2, 0, 0); end.Before(limit) && p.main.times(end) == shown; {

@@ -4,8 +4,10 @@
 //
 // With C the committed position of a log, a cut [C, E) is archived in three steps:
 //
-//  1. commit (C, intent{start: C, end: E, config, files, records, digest}): the position does not move;
-//  2. upload every file of the cut, under names that are a function of the log, the partition path, C and E;
+//  1. commit (C, intent{start: C, end: E, config, files, records, digest}): the position does not
+//     move;
+//  2. upload every file of the cut, under names that are a function of the log, the partition
+//     path, C and E;
 //  3. commit (E, no intent).
 //
 // A log that is deleted and made again has the same name, and its positions repeat. So names are

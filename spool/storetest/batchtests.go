@@ -101,7 +101,8 @@ func testBatchFails(t *testing.T, r *run) {
 	); err == nil {
 		t.Error("a short reader was taken")
 	}
-	if err := b.Put(r.ctx, "../up", bytes.NewReader(nil), 0, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+	err := b.Put(r.ctx, "../up", bytes.NewReader(nil), 0, spool.PutOptions{})
+	if !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("a key that leads out: %v, want ErrRefused", err)
 	}
 	ctx, cancel := context.WithCancel(r.ctx)

@@ -69,7 +69,8 @@ func testServerErrors(t *testing.T, r *run) {
 		t.Errorf("list gave %d errors, want one", errs)
 	}
 	r.proxy.Set(Status(http.StatusForbidden))
-	if err := r.store.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{}); !errors.Is(err, spool.ErrRefused) {
+	err := r.store.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{})
+	if !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("put answered by 403: %v, want ErrRefused", err)
 	}
 	for _, err := range r.store.List(r.ctx, "") {

@@ -367,7 +367,8 @@ func testListPrefix(t *testing.T, r *run) {
 func testIfAbsent(t *testing.T, r *run) {
 	absent := spool.PutOptions{IfAbsent: true, Metadata: map[string]string{"owner": "me"}}
 	r.put(t, "lock", []byte("mine"), absent)
-	if err := r.store.Put(r.ctx, "lock", strings.NewReader("other"), 5, absent); !errors.Is(err, spool.ErrExists) {
+	err := r.store.Put(r.ctx, "lock", strings.NewReader("other"), 5, absent)
+	if !errors.Is(err, spool.ErrExists) {
 		t.Fatalf("second put: %v, want ErrExists", err)
 	}
 	if o := r.want(t, "lock", []byte("mine")); !r.NoMetadata &&

@@ -132,7 +132,9 @@ func (c *converter) duration(
 		return
 	}
 	v := strings.ToLower(p.value)
-	for suffix, u := range map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour} {
+	for suffix, u := range map[string]time.Duration{
+		"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour,
+	} {
 		if rest, ok := strings.CutSuffix(v, suffix); ok &&
 			(suffix == "ms" || !strings.HasSuffix(v, "ms")) {
 			v, unit = rest, u

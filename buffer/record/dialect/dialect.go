@@ -39,7 +39,9 @@ func Part(p template.Part, agent string) (template.Appender[Subject], error) {
 	switch p.Name {
 	case "tag":
 		if len(p.Args) == 0 {
-			return func(dst []byte, s Subject) ([]byte, error) { return text(dst, s.Batch.Tag, p.Name) }, nil
+			return func(dst []byte, s Subject) ([]byte, error) {
+				return text(dst, s.Batch.Tag, p.Name)
+			}, nil
 		}
 		i, err := TagIndex(p)
 		if err != nil {
@@ -49,11 +51,17 @@ func Part(p template.Part, agent string) (template.Appender[Subject], error) {
 			return text(dst, TagPart(s.Batch.Tag, i), p.String())
 		}, nil
 	case "origin":
-		return func(dst []byte, s Subject) ([]byte, error) { return text(dst, s.Batch.Origin, p.Name) }, nil
+		return func(dst []byte, s Subject) ([]byte, error) {
+			return text(dst, s.Batch.Origin, p.Name)
+		}, nil
 	case "agent":
-		return func(dst []byte, _ Subject) ([]byte, error) { return append(dst, agent...), nil }, nil
+		return func(dst []byte, _ Subject) ([]byte, error) {
+			return append(dst, agent...), nil
+		}, nil
 	case "key":
-		return func(dst []byte, s Subject) ([]byte, error) { return text(dst, s.Record.Key, p.Name) }, nil
+		return func(dst []byte, s Subject) ([]byte, error) {
+			return text(dst, s.Record.Key, p.Name)
+		}, nil
 	case "time":
 		return func(dst []byte, s Subject) ([]byte, error) {
 			return s.Record.When().AppendFormat(dst, time.RFC3339Nano), nil

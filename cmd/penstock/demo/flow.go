@@ -66,5 +66,6 @@ func (m *flowMeter) sample() {
 func (m *flowMeter) totals() (overflowed, replayed int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.past[overflowedMetric] + m.now[overflowedMetric], m.past[replayedMetric] + m.now[replayedMetric]
+	return m.past[overflowedMetric] + m.now[overflowedMetric],
+		m.past[replayedMetric] + m.now[replayedMetric]
 }

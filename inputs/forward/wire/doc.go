@@ -12,14 +12,16 @@
 // An event's record is handed out as the JSON text of its map, in the order of its keys, repeated
 // keys included:
 //
-//   - str and bin become strings. A byte that is not part of valid UTF-8 becomes the four characters \xNN (in JSON
-//     text "\\xNN"), so that text in an old encoding stays legible and its bytes can be told.
-//   - Integers are written out in full, up to 18446744073709551615. Floats take the
-//     shortest form that reads back equal; NaN and
-//     the infinities, which JSON lacks, become the strings "NaN", "Infinity" and "-Infinity".
-//   - EventTime (ext type 0) and the msgpack timestamp (ext type -1) become a number of seconds with nine decimals.
-//     Any other extension becomes {"ext":type,"data":"base64"}.
-//   - A key that is not a string becomes the JSON text of its value, as a string: 1 becomes "1", nil becomes "null".
+//   - str and bin become strings. A byte that is not part of valid UTF-8 becomes the four
+//     characters \xNN (in JSON text "\\xNN"), so that text in an old encoding stays legible and
+//     its bytes can be told.
+//   - Integers are written out in full, up to 18446744073709551615. Floats take the shortest form
+//     that reads back equal; NaN and the infinities, which JSON lacks, become the strings "NaN",
+//     "Infinity" and "-Infinity".
+//   - EventTime (ext type 0) and the msgpack timestamp (ext type -1) become a number of seconds
+//     with nine decimals. Any other extension becomes {"ext":type,"data":"base64"}.
+//   - A key that is not a string becomes the JSON text of its value, as a string: 1 becomes "1",
+//     nil becomes "null".
 //   - Nesting beyond Limits.Depth makes the event one that cannot be kept as a record.
 //
 // Events that are not [time, map] are handed out raw, marked with the reason, and the rest of the
@@ -33,10 +35,11 @@
 //
 //	"penstock"          1
 //	"message"           bin: the value; nil for a null value
-//	"penstock_origin"   str: the origin of this and the following events of the message; in the first event only
+//	"penstock_origin"   str: the origin of this and the following events of the message; in the
+//	                    first event only
 //	"penstock_key"      bin: the key; absent for a null key
-//	"penstock_headers"  array of [str, bin or nil]: the headers in order; absent when there are none
-//	"penstock_time"     int: nanoseconds since the epoch, only where EventTime cannot hold the time
+//	"penstock_headers"  array of [str, bin or nil]: the headers in order; absent without any
+//	"penstock_time"     int: nanoseconds since the epoch, where EventTime cannot hold the time
 //
 // A server tells that it understands this with "penstock": 1 in the options of its HELO; other
 // clients ignore that.

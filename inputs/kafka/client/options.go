@@ -66,7 +66,8 @@ func dialTLS(
 		if err != nil {
 			return nil, err
 		}
-		conn, err := (&tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}).DialContext(
+		secure := &tls.Dialer{NetDialer: dialer, Config: tlsconf.ForServer(conf, host)}
+		conn, err := secure.DialContext(
 			ctx, network, address,
 		)
 		if err != nil {

@@ -27,7 +27,9 @@ type TxnOptions struct {
 // 2.5 takes these.
 func TxnVersions() *kversion.Versions {
 	v := kversion.Stable()
-	for key, version := range map[int16]int16{0: maxTxnProduce, 9: 7, 22: 4, 24: 3, 25: 3, 26: 4, 28: 4} {
+	for key, version := range map[int16]int16{
+		0: maxTxnProduce, 9: 7, 22: 4, 24: 3, 25: 3, 26: 4, 28: 4,
+	} {
 		v.SetMaxKeyVersion(key, version)
 	}
 	return v
@@ -194,7 +196,8 @@ func (c *calls) request(call *Call) kmsg.Request {
 		return req
 	case CallGroup:
 		req := kmsg.NewPtrAddOffsetsToTxnRequest()
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = c.o.ID, call.ID, call.Epoch, c.o.Group
+		req.TransactionalID, req.Group = c.o.ID, c.o.Group
+		req.ProducerID, req.ProducerEpoch = call.ID, call.Epoch
 		return req
 	case CallStore:
 		req := kmsg.NewPtrTxnOffsetCommitRequest()
@@ -209,7 +212,8 @@ func (c *calls) request(call *Call) kmsg.Request {
 		return req
 	default:
 		req := kmsg.NewPtrEndTxnRequest()
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = c.o.ID, call.ID, call.Epoch, true
+		req.TransactionalID, req.Commit = c.o.ID, true
+		req.ProducerID, req.ProducerEpoch = call.ID, call.Epoch
 		return req
 	}
 }

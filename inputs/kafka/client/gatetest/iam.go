@@ -81,7 +81,8 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 		query = append(query, name+"="+escape(signed[name]))
 	}
 	switch age := now.Sub(at); {
-	case age < -time.Minute || expires < 1 || expires > 900 || age > time.Duration(expires)*time.Second:
+	case age < -time.Minute || expires < 1 || expires > 900 ||
+		age > time.Duration(expires)*time.Second:
 		return fmt.Errorf("signed at %v for %d seconds", at, expires)
 	case got["version"] != "2020_10_22" || got["user-agent"] == "":
 		return fmt.Errorf("version %q, user-agent %q", got["version"], got["user-agent"])
@@ -101,7 +102,9 @@ func (m *IAM) verify(msg []byte, now time.Time) error {
 		),
 	)
 	key := []byte("AWS4" + m.Secret)
-	for _, part := range append(strings.Split(scope, "/"), "AWS4-HMAC-SHA256\n"+got["x-amz-date"]+"\n"+scope+"\n"+hex.EncodeToString(canonical[:])) {
+	text := "AWS4-HMAC-SHA256\n" + got["x-amz-date"] + "\n" + scope + "\n" +
+		hex.EncodeToString(canonical[:])
+	for _, part := range append(strings.Split(scope, "/"), text) {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(part))
 		key = mac.Sum(nil)
