@@ -49,7 +49,7 @@ func (c *Cursor) advancing() bool { return c.advanced > c.b.state.cursors[c.name
 // for, or is far ahead of the one that is stored. Caller holds mu.
 func (b *Buffer) hurried(c *Cursor) bool {
 	return c.advancing() &&
-		(b.blocked > 0 || b.lowSpace || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
+		(b.space.pressing() || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
 }
 
 // advanceDue returns in how long the position of some cursor is to be written by itself, and

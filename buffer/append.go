@@ -94,8 +94,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
-		if b.memory && op.batch != nil && b.opt.MaxSize > 0 &&
-			b.used+b.queued+b.winDisk+op.encoded > b.opt.limit() {
+		if b.memory && op.batch != nil && b.space.over(b.taken(), op.encoded) {
 			b.spill(SpillFull, time.Now())
 			b.kick()
 		}
@@ -150,30 +149,22 @@ func (b *Buffer) enqueue(op *appendOp) bool {
 func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
 	if inMemory {
 		b.waitWindow++
-	} else {
-		if b.blocked == 0 {
-			b.since = time.Now()
-			b.kick()
-		}
-		b.blocked++
-		b.wanted = max(b.wanted, op.encoded)
+	} else if b.space.block(op.encoded) {
+		b.kick()
 	}
-	if b.room == nil {
-		b.room = make(chan struct{})
-	}
-	room := b.room
+	freed := b.space.freed.wait()
 	b.mu.Unlock()
 	var err error
 	select {
-	case <-room:
+	case <-freed:
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	b.mu.Lock()
 	if inMemory {
 		b.waitWindow--
-	} else if b.blocked--; b.blocked == 0 {
-		b.waited += time.Since(b.since)
+	} else {
+		b.space.unblock()
 	}
 	return err
 }

@@ -50,7 +50,8 @@ type Buffer struct {
 	done chan struct{}  // closed by the writer when it ends
 	bg   sync.WaitGroup // segments being opened, closed and removed
 
-	unmapped sync.Once // told that syncs cost more than they need to
+	unmapped   sync.Once    // told that syncs cost more than they need to
+	badgerSaid atomic.Int64 // when an error of Badger was logged last, in Unix nanoseconds
 
 	mu       sync.Mutex // guards everything below, and the fields of segments
 	segs     []*segment // in order, never empty; the last is the head
@@ -66,19 +67,10 @@ type Buffer struct {
 	commits  []*stateOp
 	used     int64 // disk of all segments but the head, and what is written to the head
 	handles  map[string]*Cursor
-	// closed when end, segs or the life of the buffer changed; nil while nobody waits
-	changed    chan struct{}
-	room       chan struct{} // closed when there may be room; nil while nobody waits
-	wanted     int64         // encoded size of an append that waits for room
-	blocked    int           // appends that wait for room
-	since      time.Time     // when blocked left 0
-	waited     time.Duration // with blocked above 0, until it was last 0
-	retiring   int           // segments whose database is being closed
-	badgerSaid atomic.Int64  // when an error of Badger was logged last, in Unix nanoseconds
-	// the floor or the end of the disk was hit, or a segment cannot be begun
-	lowSpace bool
-	writeErr error // why the last commit of data failed; nil after one that did not
-	dropped  int64 // below this position, records were dropped by policy
+	space    space
+	changed  signal // end, segs or the life of the buffer
+	retiring int    // segments whose database is being closed
+	dropped  int64  // below this position, records were dropped by policy
 	sealed   bool
 	closed   bool
 
@@ -140,6 +132,9 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		handles:  map[string]*Cursor{},
 		resolved: make(chan struct{}),
 	}
+	if opt.MaxSize > 0 {
+		b.space.limit = opt.limit()
+	}
 	b.SetCodec(opt.Codec)
 	if b.lock, err = lockDir(dir); err != nil {
 		return nil, err
@@ -160,10 +155,11 @@ func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
 
 func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
-// hasRoom tells whether n more encoded bytes may be accepted. Caller holds mu.
-func (b *Buffer) hasRoom(n int64) bool {
-	return !b.lowSpace && (b.opt.MaxSize == 0 || b.used+b.queued+b.winDisk+n <= b.opt.limit())
-}
+// taken returns the bytes of disk that are in use, or will be by what was accepted. Caller holds mu.
+func (b *Buffer) taken() int64 { return b.used + b.queued + b.winDisk }
+
+// hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
+func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
 
 // kick wakes the writer.
 func (b *Buffer) kick() {
@@ -173,18 +169,10 @@ func (b *Buffer) kick() {
 	}
 }
 
-// notify wakes the readers that wait for b.changed. Caller holds mu.
-func (b *Buffer) notify() {
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
-	}
-}
-
 // makeRoom wakes the appends that wait. Caller holds mu.
 func (b *Buffer) makeRoom() {
 	if b.closed || b.sealed || b.hasRoom(0) || b.waitWindow > 0 {
-		b.wakeAppends()
+		b.space.wakeAll()
 	}
 }
 
@@ -220,7 +208,7 @@ func (b *Buffer) Seal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sealed = true
-	b.notify()
+	b.changed.fire()
 	b.makeRoom()
 }
 
@@ -234,7 +222,7 @@ func (b *Buffer) Close() error {
 		return nil
 	}
 	b.closed = true
-	b.notify()
+	b.changed.fire()
 	b.makeRoom()
 	b.mu.Unlock()
 	close(b.quit)
@@ -247,18 +235,7 @@ func (b *Buffer) Close() error {
 func (b *Buffer) Fill() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.fillLocked()
-}
-
-func (b *Buffer) fillLocked() float64 {
-	fill := 0.0
-	if b.opt.MaxSize > 0 {
-		fill = float64(b.used+b.queued+b.winDisk) / float64(b.opt.limit())
-	}
-	if b.lowSpace || b.blocked > 0 {
-		fill = max(fill, 1)
-	}
-	return fill
+	return b.space.fill(b.taken())
 }
 
 // End returns the position after the last record in the log.
@@ -277,8 +254,8 @@ func (b *Buffer) Room() int64 {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.opt.MaxSize > 0 {
-		room = min(room, b.opt.limit()-b.used-b.queued-b.winDisk)
+	if b.space.limit > 0 {
+		room = min(room, b.space.limit-b.taken())
 	}
 	return max(room, 0)
 }
@@ -318,13 +295,9 @@ func (b *Buffer) Stats() Stats {
 	if len(b.segs) == 0 {
 		return Stats{} // still being opened
 	}
-	waited := b.waited
-	if b.blocked > 0 {
-		waited += time.Since(b.since)
-	}
 	why := ""
-	if b.writeErr != nil {
-		why = b.writeErr.Error()
+	if b.space.writeErr != nil {
+		why = b.space.writeErr.Error()
 	}
 	return Stats{
 		WriteError: why,
@@ -333,10 +306,10 @@ func (b *Buffer) Stats() Stats {
 		First:      b.firstLocked(),
 		End:        b.end,
 		OldestAge:  b.oldestLocked(),
-		Fill:       b.fillLocked(),
-		Blocked:    b.blocked > 0,
-		BlockedFor: waited,
-		LowSpace:   b.lowSpace,
+		Fill:       b.space.fill(b.taken()),
+		Blocked:    b.space.blocked > 0,
+		BlockedFor: b.space.blockedFor(),
+		LowSpace:   b.space.low,
 		Sealed:     b.sealed,
 		Cursors:    b.cursorsLocked(),
 		Waiting:    b.lagLocked(b.state.minCursor(b.end)),

@@ -218,7 +218,7 @@ func (w *writer) idle() {
 		}
 	}
 	b.mu.Lock()
-	low := b.lowSpace
+	low := b.space.low
 	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && len(b.queue) == 0 &&
 		len(b.state.cursors) > 0 &&
 		b.state.minCursor(b.disk) >= b.disk

@@ -283,7 +283,7 @@ func (c *Cursor) takePending() *record.Batch {
 }
 
 // locate finds where the record at c.pos is: in memory, in a segment, or not there yet.
-func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}, err error) {
+func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct{}, err error) {
 	b := c.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -329,10 +329,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait chan struct{}
 	if b.sealed && b.assigned == b.end && !unresolved {
 		return nil, nil, nil, io.EOF
 	}
-	if b.changed == nil {
-		b.changed = make(chan struct{})
-	}
-	return nil, nil, b.changed, nil
+	return nil, nil, b.changed.wait(), nil
 }
 
 // gap is what a reader gets for positions that hold nothing.

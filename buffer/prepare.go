@@ -110,8 +110,8 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	if _, still := b.unresolved[name]; still {
 		if delete(b.unresolved, name); len(b.unresolved) == 0 {
 			close(b.resolved)
-			b.wakeAppends()
-			b.notify()
+			b.space.wakeAll()
+			b.changed.fire()
 		}
 	}
 	return nil

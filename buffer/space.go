@@ -1,135 +1,71 @@
 package buffer
 
-import (
-	"errors"
-	"syscall"
-	"time"
-)
+import "time"
 
-// outOfSpace begins or continues the state in which appends wait for the disk.
-func (w *writer) outOfSpace(err error) {
-	b := w.b
-	b.mu.Lock()
-	b.lowSpace, b.writeErr = true, err
-	b.mu.Unlock()
-	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
-		w.report(
-			"create", "buffer: the next segment cannot be begun; inputs wait, outputs go on",
-			"error", err, "do", adviceFor(err),
-		)
-		return
-	}
-	w.report(
-		"space",
-		"buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free",
-		"error", err,
-	)
+// space says whether there is room for another append, and knows those that wait for some. What is
+// in use is counted by who uses it (see Buffer.taken). Buffer.mu guards it.
+type space struct {
+	limit int64 // of what may be taken; 0: none
+
+	// the floor or the end of the disk was hit, or a segment cannot be begun
+	low      bool
+	writeErr error // why the last commit of data failed; nil after one that did not
+
+	freed   signal        // there may be room
+	wanted  int64         // encoded size of the largest append that waits
+	blocked int           // appends that wait
+	since   time.Time     // when blocked left 0
+	waited  time.Duration // with blocked above 0, until it was last 0
 }
 
-// adviceFor says what to do about an error of the file system.
-func adviceFor(err error) string {
-	switch {
-	case isFull(err) || errors.Is(err, errNoSpace):
-		return "free some space, raise the user's quota, or lower min_free"
-	case errors.Is(err, syscall.EMFILE):
-		return "raise the limit of open files (LimitNOFILE, ulimit -n)"
-	case errors.Is(err, syscall.ENFILE):
-		return "raise sysctl fs.file-max"
-	case errors.Is(err, syscall.EROFS):
-		return "the file system is read-only: look in the kernel's log why, and mount it writable"
+// fits reports whether n more bytes may be accepted when taken bytes are in use.
+func (s *space) fits(taken, n int64) bool { return !s.low && !s.over(taken, n) }
+
+// over reports whether n bytes more than taken are over the limit, whatever the disk says.
+func (s *space) over(taken, n int64) bool { return s.limit > 0 && taken+n > s.limit }
+
+// pressing reports whether something waits for disk that cursors may free.
+func (s *space) pressing() bool { return s.blocked > 0 || s.low }
+
+// block counts an append of n bytes among those that wait, and reports whether it is the first.
+// unblock goes with it.
+func (s *space) block(n int64) (first bool) {
+	if first = s.blocked == 0; first {
+		s.since = time.Now()
 	}
-	return "look at the disk, its file system and the kernel's log"
+	s.blocked++
+	s.wanted = max(s.wanted, n)
+	return first
 }
 
-// enoughSpace ends it.
-func (w *writer) enoughSpace() {
-	b := w.b
-	b.mu.Lock()
-	was := b.lowSpace
-	b.lowSpace, b.writeErr = false, nil
-	b.makeRoom()
-	b.mu.Unlock()
-	if was {
-		delete(w.reports, "space")
-		delete(w.reports, "create")
-		b.log.Info("buffer: data is written again", "dir", b.dir)
+func (s *space) unblock() {
+	if s.blocked--; s.blocked == 0 {
+		s.waited += time.Since(s.since)
 	}
 }
 
-// makeRoom looks whether the disk has space again, and applies the policy of a full buffer.
-func (w *writer) makeRoom() {
-	b := w.b
-	b.mu.Lock()
-	low, queued := b.lowSpace, len(b.queue) > 0
-	full := b.blocked > 0 && !b.hasRoom(b.wanted)
-	b.mu.Unlock()
-	if low && !queued && !w.broken && w.ensureSpace(nil, true) == nil {
-		w.enoughSpace()
-		return
+// blockedFor returns the time with an append that waited.
+func (s *space) blockedFor() time.Duration {
+	if s.blocked > 0 {
+		return s.waited + time.Since(s.since)
 	}
-	if !low && !full {
-		return
-	}
-	w.lastRoom = time.Now()
-	if b.opt.WhenFull != DropOldest || low && w.noSegment {
-		if !low {
-			w.report(
-				"full", "buffer is full; inputs wait until outputs have delivered something",
-				"max_size", b.opt.MaxSize,
-			)
-		}
-		return
-	}
-	if w.dropOldest(low) {
-		w.lastRoom = time.Time{}
-	}
+	return s.waited
 }
 
-// dropOldest drops whole segments until there is room: one, where the disk is what is full.
-func (w *writer) dropOldest(one bool) bool {
-	b := w.b
-	b.mu.Lock()
-	single := len(b.segs) == 1
-	b.mu.Unlock()
-	if single && (w.seg.records == 0 || w.roll() != nil) {
-		return false
+// wakeAll lets all appends that wait, for room on disk or in memory, look again.
+func (s *space) wakeAll() {
+	s.freed.fire()
+	s.wanted = 0
+}
+
+// fill returns the share in use of what may be: 1 and above is full.
+func (s *space) fill(taken int64) float64 {
+	fill := 0.0
+	if s.limit > 0 {
+		fill = float64(taken) / float64(s.limit)
 	}
-	var gone []*segment
-	var records int64
-	b.mu.Lock()
-	for len(b.segs) > 1 && (one && gone == nil || !one && !b.hasRoom(b.wanted)) {
-		s := b.segs[0]
-		lost := s.records
-		if low := b.state.minCursor(b.end); low > s.first {
-			lost = min(lost, max(s.end-low, 0))
-		}
-		records += lost
-		for name, c := range b.state.cursors {
-			if c.pos < s.end {
-				ch := change{kind: changeCursor, name: name, pos: s.end, note: c.note}
-				b.state.apply(&ch)
-				w.extra = append(w.extra, ch)
-			}
-		}
-		b.dropped = s.end
-		gone = append(gone, s)
-		b.unlinkLocked()
+	if s.pressing() {
+		fill = max(fill, 1)
 	}
-	b.recent.trim(b.dropped)
-	b.notify()
-	b.makeRoom()
-	b.mu.Unlock()
-	for _, s := range gone {
-		b.remove(s)
-	}
-	if gone == nil {
-		return false
-	}
-	b.m.droppedRecords.Add(float64(records))
-	w.report(
-		"drop",
-		"buffer is full: the oldest records are dropped, as when_full = drop_oldest says; see penstock_buffer_dropped_records_total",
-		"records", records, "segments", len(gone),
-	)
-	return true
+	return fill
 }

@@ -98,7 +98,7 @@ func (b *Buffer) show(op *appendOp, now time.Time) {
 		b.end = b.assigned
 		b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)
 		b.winBytes += op.weight
-		b.notify()
+		b.changed.fire()
 	}
 	op.end = b.assigned
 	b.winDisk += op.encoded
@@ -124,7 +124,7 @@ func (b *Buffer) spill(reason string, now time.Time) {
 	b.spillAsked = ""
 	if b.memory {
 		b.memory = false
-		b.wakeAppends()
+		b.space.wakeAll()
 	}
 	b.catchUp = b.end
 	if reason == SpillInput {
@@ -270,18 +270,9 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 		}
 	}
 	b.memory = true
-	b.notify()
-	b.wakeAppends()
+	b.changed.fire()
+	b.space.wakeAll()
 	return news
-}
-
-// wakeAppends lets all appends that wait look again. Caller holds mu.
-func (b *Buffer) wakeAppends() {
-	if b.room != nil {
-		close(b.room)
-		b.room = nil
-		b.wanted = 0
-	}
 }
 
 // memoryOnly returns the changes that belong to records up to pos and are not on disk, the last one

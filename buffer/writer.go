@@ -85,7 +85,7 @@ func (w *writer) wait() bool {
 		states = states || hurried
 		company := b.company(now)
 		enough := b.queued >= b.opt.FlushBytes
-		low, blocked := b.lowSpace, b.blocked > 0
+		low, blocked := b.space.low, b.space.blocked > 0
 		pace := b.pace(now, since)
 		b.mu.Unlock()
 		d := time.Duration(-1) // for ever
@@ -169,7 +169,7 @@ func (w *writer) step() error {
 	} else if err != nil {
 		w.broken = true
 		w.b.mu.Lock()
-		w.b.writeErr = err
+		w.b.space.writeErr = err
 		w.b.mu.Unlock()
 		w.b.m.syncErrors.Inc()
 		w.report(
@@ -343,7 +343,7 @@ func (w *writer) publish(k work, groups [][]byte) {
 	w.seg.disk = w.head.written
 	removed := b.trimLocked()
 	if records > 0 || removed != nil {
-		b.notify()
+		b.changed.fire()
 	}
 	news := b.toMemory(now)
 	b.makeRoom()

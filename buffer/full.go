@@ -1,0 +1,135 @@
+package buffer
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+// outOfSpace begins or continues the state in which appends wait for the disk.
+func (w *writer) outOfSpace(err error) {
+	b := w.b
+	b.mu.Lock()
+	b.space.low, b.space.writeErr = true, err
+	b.mu.Unlock()
+	if w.noSegment = errors.Is(err, errNoSegment); w.noSegment {
+		w.report(
+			"create", "buffer: the next segment cannot be begun; inputs wait, outputs go on",
+			"error", err, "do", adviceFor(err),
+		)
+		return
+	}
+	w.report(
+		"space",
+		"buffer: the disk is full; inputs wait, outputs go on. Free some space, or lower min_free",
+		"error", err,
+	)
+}
+
+// adviceFor says what to do about an error of the file system.
+func adviceFor(err error) string {
+	switch {
+	case isFull(err) || errors.Is(err, errNoSpace):
+		return "free some space, raise the user's quota, or lower min_free"
+	case errors.Is(err, syscall.EMFILE):
+		return "raise the limit of open files (LimitNOFILE, ulimit -n)"
+	case errors.Is(err, syscall.ENFILE):
+		return "raise sysctl fs.file-max"
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only: look in the kernel's log why, and mount it writable"
+	}
+	return "look at the disk, its file system and the kernel's log"
+}
+
+// enoughSpace ends it.
+func (w *writer) enoughSpace() {
+	b := w.b
+	b.mu.Lock()
+	was := b.space.low
+	b.space.low, b.space.writeErr = false, nil
+	b.makeRoom()
+	b.mu.Unlock()
+	if was {
+		delete(w.reports, "space")
+		delete(w.reports, "create")
+		b.log.Info("buffer: data is written again", "dir", b.dir)
+	}
+}
+
+// makeRoom looks whether the disk has space again, and applies the policy of a full buffer.
+func (w *writer) makeRoom() {
+	b := w.b
+	b.mu.Lock()
+	low, queued := b.space.low, len(b.queue) > 0
+	full := b.space.blocked > 0 && !b.hasRoom(b.space.wanted)
+	b.mu.Unlock()
+	if low && !queued && !w.broken && w.ensureSpace(nil, true) == nil {
+		w.enoughSpace()
+		return
+	}
+	if !low && !full {
+		return
+	}
+	w.lastRoom = time.Now()
+	if b.opt.WhenFull != DropOldest || low && w.noSegment {
+		if !low {
+			w.report(
+				"full", "buffer is full; inputs wait until outputs have delivered something",
+				"max_size", b.opt.MaxSize,
+			)
+		}
+		return
+	}
+	if w.dropOldest(low) {
+		w.lastRoom = time.Time{}
+	}
+}
+
+// dropOldest drops whole segments until there is room: one, where the disk is what is full.
+func (w *writer) dropOldest(one bool) bool {
+	b := w.b
+	b.mu.Lock()
+	single := len(b.segs) == 1
+	b.mu.Unlock()
+	if single && (w.seg.records == 0 || w.roll() != nil) {
+		return false
+	}
+	var gone []*segment
+	var records int64
+	b.mu.Lock()
+	for len(b.segs) > 1 && (one && gone == nil || !one && !b.hasRoom(b.space.wanted)) {
+		s := b.segs[0]
+		lost := s.records
+		if low := b.state.minCursor(b.end); low > s.first {
+			lost = min(lost, max(s.end-low, 0))
+		}
+		records += lost
+		for name, c := range b.state.cursors {
+			if c.pos < s.end {
+				ch := change{kind: changeCursor, name: name, pos: s.end, note: c.note}
+				b.state.apply(&ch)
+				w.extra = append(w.extra, ch)
+			}
+		}
+		b.dropped = s.end
+		gone = append(gone, s)
+		b.unlinkLocked()
+	}
+	b.recent.trim(b.dropped)
+	b.changed.fire()
+	b.makeRoom()
+	b.mu.Unlock()
+	for _, s := range gone {
+		b.remove(s)
+	}
+	if gone == nil {
+		return false
+	}
+	b.m.droppedRecords.Add(float64(records))
+	w.report(
+		"drop",
+		"buffer is full: the oldest records are dropped, as when_full = drop_oldest says; see penstock_buffer_dropped_records_total",
+		"records", records, "segments", len(gone),
+	)
+	return true
+}
