@@ -132,16 +132,9 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 
 // enqueue puts op into the queue, and tells whether the writer has to know. Caller holds mu.
 func (b *Buffer) enqueue(op *appendOp) bool {
-	first, enough := len(b.queue) == 0, b.queued >= b.opt.FlushBytes
-	if first {
-		b.queuedAt = time.Now()
-	}
-	b.queue = append(b.queue, op)
-	b.queued += op.encoded
-	if op.awaits {
-		b.awaited++
-	}
-	return first || op.awaits || !enough && b.queued >= b.opt.FlushBytes || b.opt.Latency == 0 ||
+	first, enough := b.queue.empty(), b.queue.bytes >= b.opt.FlushBytes
+	b.queue.add(op)
+	return first || op.awaits || !enough && b.queue.bytes >= b.opt.FlushBytes || b.opt.Latency == 0 ||
 		b.opt.Spill
 }
 

@@ -60,10 +60,7 @@ type Buffer struct {
 	disk     int64      // after the last record on disk: end, but for what is in memory alone
 	assigned int64      // after the last accepted record
 	recent   recent
-	queue    []*appendOp // accepted, in order
-	queued   int64       // encoded bytes of queue
-	awaited  int         // ops of queue whose outcome somebody waits for
-	queuedAt time.Time   // when the first op of queue was placed there
+	queue    queue
 	commits  []*stateOp
 	used     int64 // disk of all segments but the head, and what is written to the head
 	handles  map[string]*Cursor
@@ -156,7 +153,7 @@ func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
 func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
 // taken returns the bytes of disk that are in use, or will be by what was accepted. Caller holds mu.
-func (b *Buffer) taken() int64 { return b.used + b.queued + b.winDisk }
+func (b *Buffer) taken() int64 { return b.used + b.queue.bytes + b.winDisk }
 
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
@@ -184,7 +181,7 @@ func (b *Buffer) Positions(input string) map[string][]byte {
 	for k, v := range b.state.inputs[input] {
 		out[k] = append([]byte{}, v...)
 	}
-	for _, list := range [][]*appendOp{b.queue, b.window} {
+	for _, list := range [][]*appendOp{b.queue.ops, b.window} {
 		for _, op := range list {
 			if !op.shown || op.input != input {
 				continue

@@ -219,7 +219,7 @@ func (w *writer) idle() {
 	}
 	b.mu.Lock()
 	low := b.space.low
-	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && len(b.queue) == 0 &&
+	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && b.queue.empty() &&
 		len(b.state.cursors) > 0 &&
 		b.state.minCursor(b.disk) >= b.disk
 	b.mu.Unlock()

@@ -60,7 +60,7 @@ func (w *writer) enoughSpace() {
 func (w *writer) makeRoom() {
 	b := w.b
 	b.mu.Lock()
-	low, queued := b.space.low, len(b.queue) > 0
+	low, queued := b.space.low, !b.queue.empty()
 	full := b.space.blocked > 0 && !b.hasRoom(b.space.wanted)
 	b.mu.Unlock()
 	if low && !queued && !w.broken && w.ensureSpace(nil, true) == nil {

@@ -133,8 +133,7 @@ func (b *Buffer) spill(reason string, now time.Time) {
 	if len(b.window) == 0 {
 		return
 	}
-	b.queue = append(b.queue, b.window...)
-	b.queued += b.winDisk
+	b.queue.addSpilled(b.window, b.winDisk)
 	b.window, b.winBytes, b.winDisk = nil, 0, 0
 	b.lastSpill = LastSpill{now, reason}
 	b.m.spills.WithLabelValues(reason).Inc()
@@ -256,12 +255,12 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 			(len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
 		return nil
 	}
-	for _, op := range b.queue {
+	for _, op := range b.queue.ops {
 		if op.batch != nil && !op.shown && !op.replay {
 			return nil
 		}
 	}
-	for _, op := range b.queue {
+	for _, op := range b.queue.ops {
 		if op.batch != nil && !op.shown {
 			op.shown, op.end, op.at = true, op.batch.End, now
 			b.end = op.end
@@ -279,7 +278,7 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 // of each key. Caller holds mu.
 func (b *Buffer) memoryOnly(pos int64) []change {
 	var cs changeSet
-	for _, list := range [][]*appendOp{b.queue, b.window} {
+	for _, list := range [][]*appendOp{b.queue.ops, b.window} {
 		for _, op := range list {
 			if op.shown && op.end <= pos {
 				cs.add(op.changes)

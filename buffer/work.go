@@ -7,7 +7,7 @@ import (
 
 // work is what one commit takes.
 type work struct {
-	ops    []*appendOp // the first of Buffer.queue
+	ops    []*appendOp // the first of the queue
 	passed []*appendOp // the first of Buffer.window, of which nothing but positions is written
 	done   int         // the first so many of ops are like that too
 	states []*stateOp
@@ -23,15 +23,9 @@ func (w *writer) gather() (k work) {
 	if reason, _ := b.spillDue(now); reason != "" {
 		b.spill(reason, now)
 	}
-	for _, op := range b.queue {
-		if k.size > 0 && k.size+op.encoded > commitBytes {
-			break
-		}
-		k.ops = append(k.ops, op)
-		k.size += op.encoded
-	}
+	k.ops, k.size = b.queue.front(commitBytes)
 	left := len(b.window) > 0 ||
-		slices.ContainsFunc(b.queue[len(k.ops):], func(op *appendOp) bool { return op.shown })
+		slices.ContainsFunc(b.queue.ops[len(k.ops):], func(op *appendOp) bool { return op.shown })
 	keep := b.commits[:0:0]
 	for _, s := range b.commits {
 		if s.barrier && left {
@@ -50,7 +44,7 @@ func (w *writer) gather() (k work) {
 	for _, op := range k.ops[:k.done] {
 		k.size -= op.encoded
 	}
-	if len(k.ops) == len(b.queue) { // positions keep their order
+	if len(k.ops) == len(b.queue.ops) { // positions keep their order
 		n := passed(b.window, safe)
 		k.passed = b.window[:n:n]
 	}

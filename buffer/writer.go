@@ -78,13 +78,12 @@ func (w *writer) wait() bool {
 		b.mu.Lock()
 		now := time.Now()
 		since := now.Sub(w.lastCommit)
-		data, states := len(
-			b.queue,
-		) > 0, slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
+		data := !b.queue.empty()
+		states := slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
 		advance, hurried := b.advanceDue(now)
 		states = states || hurried
 		company := b.company(now)
-		enough := b.queued >= b.opt.FlushBytes
+		enough := b.queue.bytes >= b.opt.FlushBytes
 		low, blocked := b.space.low, b.space.blocked > 0
 		pace := b.pace(now, since)
 		b.mu.Unlock()
@@ -136,16 +135,16 @@ func (w *writer) wait() bool {
 // company returns how much longer what is in the queue waits for more, since nobody waits for it.
 // What is read at one time is appended within moments. Caller holds mu.
 func (b *Buffer) company(now time.Time) time.Duration {
-	if b.awaited > 0 || b.opt.Spill {
+	if b.queue.awaited > 0 || b.opt.Spill {
 		return 0
 	}
-	return min(b.opt.FlushInterval, b.opt.Latency) - now.Sub(b.queuedAt)
+	return min(b.opt.FlushInterval, b.opt.Latency) - now.Sub(b.queue.since)
 }
 
 func (w *writer) pending() bool {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	return len(w.b.queue) > 0 || len(w.b.commits) > 0 || len(w.b.window) > 0
+	return !w.b.queue.empty() || len(w.b.commits) > 0 || len(w.b.window) > 0
 }
 
 // step writes what is waiting, as much as one commit takes.
@@ -297,10 +296,6 @@ func (w *writer) publish(k work, groups [][]byte) {
 		for i := range op.changes {
 			b.state.apply(&op.changes[i])
 		}
-		b.queued -= op.encoded
-		if op.awaits {
-			b.awaited--
-		}
 		switch {
 		case op.batch == nil:
 			continue
@@ -317,10 +312,7 @@ func (w *writer) publish(k work, groups [][]byte) {
 		records += int64(op.batch.Len())
 		bytes += int64(op.batch.Size())
 	}
-	clear(b.queue[:len(k.ops)])
-	if b.queue = b.queue[len(k.ops):]; len(b.queue) == 0 {
-		b.queue = nil
-	}
+	b.queue.drop(len(k.ops))
 	b.leaveWindow(k.passed)
 	for _, s := range k.states {
 		for _, c := range s.changes {
@@ -413,9 +405,8 @@ func (w *writer) finish(err error) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	b.mu.Lock()
-	ops, states := append(b.queue, b.window...), b.commits
-	b.queue, b.window, b.commits = nil, nil, nil
-	b.queued, b.awaited, b.winDisk, b.winBytes = 0, 0, 0, 0
+	ops, states := append(b.queue.takeAll(), b.window...), b.commits
+	b.window, b.commits, b.winDisk, b.winBytes = nil, nil, 0, 0
 	b.mu.Unlock()
 	for _, op := range ops {
 		b.settled(op, err)
