@@ -94,11 +94,11 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
-		if b.memory && op.batch != nil && b.space.over(b.taken(), op.encoded) {
+		if b.window.open && op.batch != nil && b.space.over(b.taken(), op.encoded) {
 			b.spill(SpillFull, time.Now())
 			b.kick()
 		}
-		inMemory := op.replay && b.memory
+		inMemory := op.replay && b.window.open
 		switch {
 		case b.closed:
 			return false, false, ErrClosed
@@ -109,13 +109,14 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 		case inMemory:
 			if b.fits(op) {
 				b.show(op, time.Now())
-				return true, len(b.window) == 1 ||
-					b.winBytes > b.commitAbove() && b.winBytes-op.weight <= b.commitAbove(), nil
+				above := b.window.commitAbove()
+				return true, len(b.window.ops) == 1 ||
+					b.window.bytes > above && b.window.bytes-op.weight <= above, nil
 			}
 			b.kick()
 		case op.batch == nil || b.hasRoom(op.encoded):
 			if op.batch != nil {
-				if b.memory {
+				if b.window.open {
 					b.spill(SpillInput, time.Now())
 				}
 				op.batch.At(b.assigned)
@@ -141,7 +142,7 @@ func (b *Buffer) enqueue(op *appendOp) bool {
 // await waits until there may be room for op, in memory or on disk. Caller holds mu.
 func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
 	if inMemory {
-		b.waitWindow++
+		b.window.waiting++
 	} else if b.space.block(op.encoded) {
 		b.kick()
 	}
@@ -155,7 +156,7 @@ func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
 	}
 	b.mu.Lock()
 	if inMemory {
-		b.waitWindow--
+		b.window.waiting--
 	} else {
 		b.space.unblock()
 	}

@@ -72,17 +72,10 @@ type Buffer struct {
 	closed   bool
 
 	// Of spill mode.
-	memory            bool        // what can be read again stays in memory for now
-	memoryAfter       time.Time   // not before
-	catchUp           int64       // and not before cursors are here
-	window            []*appendOp // in the log, not on disk and not in queue; in order
-	winBytes, winDisk int64       // of window: in memory, and what it would take on disk
-	waitWindow        int         // appends that wait for room in it
-	spillAsked        string      // why the writer is to spill
-	lastSpill         LastSpill
-	found             int64                 // after the last record found on disk by Open
-	unresolved        map[string][]prepared // left by the last run, by cursor
-	resolved          chan struct{}         // closed once there are none
+	window     window
+	found      int64                 // after the last record found on disk by Open
+	unresolved map[string][]prepared // left by the last run, by cursor
+	resolved   chan struct{}         // closed once there are none
 }
 
 type appendOp struct {
@@ -129,6 +122,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		handles:  map[string]*Cursor{},
 		resolved: make(chan struct{}),
 	}
+	b.window.max, b.window.maxAge = opt.window, opt.age
 	if opt.MaxSize > 0 {
 		b.space.limit = opt.limit()
 	}
@@ -153,7 +147,7 @@ func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
 func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
 // taken returns the bytes of disk that are in use, or will be by what was accepted. Caller holds mu.
-func (b *Buffer) taken() int64 { return b.used + b.queue.bytes + b.winDisk }
+func (b *Buffer) taken() int64 { return b.used + b.queue.bytes + b.window.disk }
 
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
@@ -168,7 +162,7 @@ func (b *Buffer) kick() {
 
 // makeRoom wakes the appends that wait. Caller holds mu.
 func (b *Buffer) makeRoom() {
-	if b.closed || b.sealed || b.hasRoom(0) || b.waitWindow > 0 {
+	if b.closed || b.sealed || b.hasRoom(0) || b.window.waiting > 0 {
 		b.space.wakeAll()
 	}
 }
@@ -181,7 +175,7 @@ func (b *Buffer) Positions(input string) map[string][]byte {
 	for k, v := range b.state.inputs[input] {
 		out[k] = append([]byte{}, v...)
 	}
-	for _, list := range [][]*appendOp{b.queue.ops, b.window} {
+	for _, list := range [][]*appendOp{b.queue.ops, b.window.ops} {
 		for _, op := range list {
 			if !op.shown || op.input != input {
 				continue
@@ -318,10 +312,10 @@ func (b *Buffer) Stats() Stats {
 			max(counted(b.m.appendedRecords), 1),
 		),
 		Spill:       b.opt.Spill,
-		Memory:      b.memory,
-		WindowBytes: b.winBytes,
-		WindowFill:  float64(b.winBytes) / float64(b.opt.window),
-		LastSpill:   b.lastSpill,
+		Memory:      b.window.open,
+		WindowBytes: b.window.bytes,
+		WindowFill:  float64(b.window.bytes) / float64(b.window.max),
+		LastSpill:   b.window.last,
 	}
 }
 

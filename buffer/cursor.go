@@ -210,7 +210,7 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 		switch {
 		case note != st.note && b.disk < b.end:
 			// What a note says is about to be done with records must find them after a crash.
-			b.askSpill(SpillNote)
+			b.window.ask(SpillNote)
 			op.barrier = true
 		case note == st.note:
 			// What was prepared is committed elsewhere by now: should that be forgotten there, it

@@ -37,7 +37,7 @@ func (c *Cursor) Prepare(ctx context.Context, pos int64) error {
 		return nil
 	case len(b.state.cursors) > 1:
 		// The others have not delivered what this one has.
-		b.askSpill(SpillPrepare)
+		b.window.ask(SpillPrepare)
 		op.barrier = true
 	default:
 		var p []byte

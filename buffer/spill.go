@@ -64,29 +64,17 @@ func (b *Buffer) AppendReplayable(
 // about to vanish. It does not wait. reason is a word for metrics.
 func (b *Buffer) Spill(reason string) {
 	b.mu.Lock()
-	asked := len(b.window) > 0 && b.askSpill(reason)
+	asked := !b.window.empty() && b.window.ask(reason)
 	b.mu.Unlock()
 	if asked {
 		b.kick()
 	}
 }
 
-// askSpill has the writer spill. Caller holds mu.
-func (b *Buffer) askSpill(reason string) bool {
-	if b.spillAsked != "" {
-		return false
-	}
-	b.spillAsked = reason
-	return true
-}
-
-// fits tells whether the window can take op. Caller holds mu.
+// fits reports whether the window can take op, and positions for it are set aside. Caller holds mu.
 func (b *Buffer) fits(op *appendOp) bool {
-	if op.batch == nil {
-		return len(b.window) < 1<<16
-	}
-	return (b.winBytes == 0 || b.winBytes+op.weight <= b.opt.window) &&
-		b.assigned+int64(op.batch.Len()) <= b.state.reserved
+	return b.window.fits(op) &&
+		(op.batch == nil || b.assigned+int64(op.batch.Len()) <= b.state.reserved)
 }
 
 // show places op at the end of the log, in the window. Caller holds mu.
@@ -97,23 +85,17 @@ func (b *Buffer) show(op *appendOp, now time.Time) {
 		b.assigned = op.batch.End
 		b.end = b.assigned
 		b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)
-		b.winBytes += op.weight
 		b.changed.fire()
 	}
 	op.end = b.assigned
-	b.winDisk += op.encoded
-	b.window = append(b.window, op)
+	b.window.add(op)
 }
-
-// commitAbove is the share of the window from which positions are stored as soon as cursors move,
-// because that makes room.
-func (b *Buffer) commitAbove() int64 { return b.opt.window / 4 }
 
 // recentMax is how much is kept for readers at the head: in spill mode as much as the window holds,
 // since whether they keep up is seen from that.
 func (b *Buffer) recentMax() int64 {
 	if b.opt.Spill {
-		return b.opt.window
+		return b.window.max
 	}
 	return recentBytes
 }
@@ -121,58 +103,21 @@ func (b *Buffer) recentMax() int64 {
 // spill moves the window to what is about to be written; appends go to disk from here on. Caller
 // holds mu.
 func (b *Buffer) spill(reason string, now time.Time) {
-	b.spillAsked = ""
-	if b.memory {
-		b.memory = false
+	b.window.asked = ""
+	if b.window.open {
+		b.window.open = false
 		b.space.wakeAll()
 	}
-	b.catchUp = b.end
+	b.window.reopenAt = b.end
 	if reason == SpillInput {
-		b.memoryAfter = now.Add(settleTime)
+		b.window.reopenAfter = now.Add(settleTime)
 	}
-	if len(b.window) == 0 {
+	if b.window.empty() {
 		return
 	}
-	b.queue.addSpilled(b.window, b.winDisk)
-	b.window, b.winBytes, b.winDisk = nil, 0, 0
-	b.lastSpill = LastSpill{now, reason}
+	b.queue.addSpilled(b.window.takeAll())
+	b.window.last = LastSpill{now, reason}
 	b.m.spills.WithLabelValues(reason).Inc()
-}
-
-// spillDue returns why the window is to be spilled now, or "", and when to ask again; 0 stands for
-// never. Caller holds mu.
-func (b *Buffer) spillDue(now time.Time) (reason string, again time.Duration) {
-	switch {
-	case b.spillAsked != "":
-		return b.spillAsked, 0
-	case len(b.window) == 0:
-		return "", 0
-	case b.closed:
-		return SpillClose, 0
-	case b.waitWindow > 0 && b.skewed():
-		return SpillReader, 0
-	}
-	if again = b.opt.age - now.Sub(b.window[0].at); again <= 0 {
-		return SpillAge, 0
-	}
-	return "", again
-}
-
-// skewed tells whether the window is full because of one cursor, while another has passed most of
-// it: that one is not to wait for the first. What is full because all are busy makes the inputs
-// wait, whose sources keep what has not been read. Caller holds mu.
-func (b *Buffer) skewed() bool {
-	first := int64(-1)
-	for _, c := range b.state.cursors {
-		first = max(first, c.pos)
-	}
-	ahead := int64(0)
-	for i := len(b.window) - 1; i >= 0 && b.window[i].end > first; i-- {
-		if b.window[i].batch != nil {
-			ahead += b.window[i].weight
-		}
-	}
-	return len(b.state.cursors) > 1 && ahead < b.opt.window*5/8
 }
 
 // safe returns the position up to which positions of inputs may be stored, once states are: what is
@@ -212,7 +157,7 @@ func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 	if !b.opt.Spill {
 		return -1
 	}
-	reason, d := b.spillDue(now)
+	reason, d := b.window.spillDue(now, b.closed, b.state.cursors)
 	if reason != "" {
 		return 0
 	}
@@ -223,11 +168,11 @@ func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 	if b.lowPositions() {
 		return soon
 	}
-	if len(b.commits) == 0 && (len(b.window) == 0 || b.window[0].end > b.safe(nil)) {
+	if len(b.commits) == 0 && (b.window.empty() || b.window.ops[0].end > b.safe(nil)) {
 		return d
 	}
 	every := max(b.opt.every-sinceCommit, 0)
-	if b.winBytes > b.commitAbove() || b.waitWindow > 0 {
+	if b.window.crowded() {
 		every = soon
 	}
 	if d == -1 || every < d {
@@ -245,14 +190,14 @@ func (b *Buffer) lowPositions() bool {
 // near the end. What is about to be written then is in the log at once; it returns the appends for
 // which that was news. Caller holds mu.
 func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
-	if !b.opt.Spill || b.memory || b.closed || b.spillAsked != "" || now.Before(b.memoryAfter) ||
-		len(b.state.cursors) == 0 {
+	if w := &b.window; !b.opt.Spill || w.open || b.closed || w.asked != "" ||
+		now.Before(w.reopenAfter) || len(b.state.cursors) == 0 {
 		return nil
 	}
 	low := b.state.minCursor(b.end)
-	if r := &b.recent; low < b.catchUp ||
+	if r := &b.recent; low < b.window.reopenAt ||
 		low < b.end &&
-			(len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.opt.window*3/4) {
+			(len(r.items) == 0 || r.items[0].batch.First > low || r.bytes > b.window.max*3/4) {
 		return nil
 	}
 	for _, op := range b.queue.ops {
@@ -268,7 +213,7 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 			news = append(news, op)
 		}
 	}
-	b.memory = true
+	b.window.open = true
 	b.changed.fire()
 	b.space.wakeAll()
 	return news
@@ -278,7 +223,7 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 // of each key. Caller holds mu.
 func (b *Buffer) memoryOnly(pos int64) []change {
 	var cs changeSet
-	for _, list := range [][]*appendOp{b.queue.ops, b.window} {
+	for _, list := range [][]*appendOp{b.queue.ops, b.window.ops} {
 		for _, op := range list {
 			if op.shown && op.end <= pos {
 				cs.add(op.changes)

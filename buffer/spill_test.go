@@ -179,7 +179,7 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 	}()
 	eventually(
 		t, "the input waits",
-		func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.waitWindow == 1 },
+		func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.window.waiting == 1 },
 	)
 	for at := 0; at < 5000; {
 		got := numbers(t, next(t, c))

@@ -8,7 +8,7 @@ import (
 // work is what one commit takes.
 type work struct {
 	ops    []*appendOp // the first of the queue
-	passed []*appendOp // the first of Buffer.window, of which nothing but positions is written
+	passed []*appendOp // the first of the window, of which nothing but positions is written
 	done   int         // the first so many of ops are like that too
 	states []*stateOp
 	size   int64 // of ops, encoded
@@ -20,11 +20,11 @@ func (w *writer) gather() (k work) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if reason, _ := b.spillDue(now); reason != "" {
+	if reason, _ := b.window.spillDue(now, b.closed, b.state.cursors); reason != "" {
 		b.spill(reason, now)
 	}
 	k.ops, k.size = b.queue.front(commitBytes)
-	left := len(b.window) > 0 ||
+	left := !b.window.empty() ||
 		slices.ContainsFunc(b.queue.ops[len(k.ops):], func(op *appendOp) bool { return op.shown })
 	keep := b.commits[:0:0]
 	for _, s := range b.commits {
@@ -45,8 +45,8 @@ func (w *writer) gather() (k work) {
 		k.size -= op.encoded
 	}
 	if len(k.ops) == len(b.queue.ops) { // positions keep their order
-		n := passed(b.window, safe)
-		k.passed = b.window[:n:n]
+		n := passed(b.window.ops, safe)
+		k.passed = b.window.ops[:n:n]
 	}
 	reserves := func(s *stateOp) bool {
 		return len(s.changes) > 0 && s.changes[0].kind == changeReserve

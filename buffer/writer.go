@@ -144,7 +144,7 @@ func (b *Buffer) company(now time.Time) time.Duration {
 func (w *writer) pending() bool {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	return !w.b.queue.empty() || len(w.b.commits) > 0 || len(w.b.window) > 0
+	return !w.b.queue.empty() || len(w.b.commits) > 0 || !w.b.window.empty()
 }
 
 // step writes what is waiting, as much as one commit takes.
@@ -367,19 +367,9 @@ func (b *Buffer) leaveWindow(ops []*appendOp) {
 			b.state.apply(&op.changes[i])
 		}
 		op.changes = nil
-		if len(b.window) == 0 || b.window[0] != op {
-			continue
-		}
-		b.window[0] = nil
-		b.window = b.window[1:]
-		b.winDisk -= op.encoded
-		if op.batch != nil {
-			b.winBytes -= op.weight
+		if b.window.leave(op) && op.batch != nil {
 			b.m.through(op.batch)
 		}
-	}
-	if len(b.window) == 0 {
-		b.window = nil
 	}
 }
 
@@ -405,8 +395,9 @@ func (w *writer) finish(err error) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	b.mu.Lock()
-	ops, states := append(b.queue.takeAll(), b.window...), b.commits
-	b.window, b.commits, b.winDisk, b.winBytes = nil, nil, 0, 0
+	inWindow, _ := b.window.takeAll()
+	ops, states := append(b.queue.takeAll(), inWindow...), b.commits
+	b.commits = nil
 	b.mu.Unlock()
 	for _, op := range ops {
 		b.settled(op, err)
