@@ -63,11 +63,19 @@ const (
 func (h *harness) archiveWorkloads() []job {
 	const to = "archive: "
 	local := to + "ndjson+zstd to a directory"
+	const (
+		limitZstd = "limit: fetch, time field, zstd"
+		limitGzip = "limit: fetch, time field, gzip"
+	)
 	return []job{
-		{name: local, run: h.archive(ordered, "local", hourly, ndjsonZstd)},
+		{name: "limit: fetch", run: h.limit("")},
+		{name: limitZstd, run: h.limit("zstd")},
+		{name: limitGzip, run: h.limit("gzip")},
+		{name: local, baseline: limitZstd, run: h.archive(ordered, "local", hourly, ndjsonZstd)},
 		{
-			name: to + "ndjson+gzip to a directory",
-			run:  h.archive(ordered, "local", hourly, ndjsonGzip),
+			name:     to + "ndjson+gzip to a directory",
+			baseline: limitGzip,
+			run:      h.archive(ordered, "local", hourly, ndjsonGzip),
 		},
 		{name: to + "parquet to a directory", run: h.archive(ordered, "local", hourly, parquet)},
 		{
