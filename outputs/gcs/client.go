@@ -7,22 +7,23 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
-	"cloud.google.com/go/storage"
-	"github.com/googleapis/gax-go/v2"
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storehttp"
-	"google.golang.org/api/option"
-	htransport "google.golang.org/api/transport/http"
 )
+
+// scope is what a token is asked for.
+const scope = "https://www.googleapis.com/auth/devstorage.read_write"
 
 // newClient finds the credentials, which may ask the metadata server, and opens no connection to
 // GCS.
-func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
+func newClient(cfg *StoreConfig) (*client, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	storehttp.Configure(base, cfg.Timeout)
 	base.MaxIdleConnsPerHost = 16
+	base.DisableCompression = true // objects are read as they are stored
 
 	endpoint := cfg.Endpoint
 	if endpoint == "" {
@@ -31,67 +32,47 @@ func newClient(cfg *StoreConfig) (*storage.Client, *http.Transport, error) {
 			endpoint = "http://" + endpoint
 		}
 	}
-	ctx := context.Background()
-	client := &http.Client{Transport: storedBytes{base}}
-	if !cfg.Anonymous && !strings.HasPrefix(endpoint, "http:") {
-		auth := []option.ClientOption{option.WithScopes(storage.ScopeReadWrite)}
-		if cfg.CredentialsFile != "" {
-			kind, err := credentialsType(cfg.CredentialsFile)
-			if err != nil {
-				return nil, nil, fmt.Errorf("credentials_file: %w", err)
-			}
-			auth = append(auth, option.WithAuthCredentialsFile(kind, cfg.CredentialsFile))
-		}
-		tr, err := htransport.NewTransport(ctx, storedBytes{base}, auth...)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%w: credentials: %w", spool.ErrRefused, err)
-		}
-		client.Transport = tr
+	c := &client{cfg: cfg, base: base, root: "https://storage.googleapis.com"}
+	c.http.Transport = base
+	// 308 is an answer here: a chunk was taken.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
 	}
-	opts := []option.ClientOption{
-		option.WithHTTPClient(client),
-		storage.WithJSONReads(),
-		storage.WithDisabledClientMetrics(),
+	if !cfg.Anonymous && !strings.HasPrefix(endpoint, "http:") {
+		creds, err := findCredentials(cfg.CredentialsFile, &http.Client{Transport: base})
+		if err != nil {
+			return nil, fmt.Errorf("%w: credentials: %w", spool.ErrRefused, err)
+		}
+		c.http.Transport = &authorized{creds: creds, base: base}
+		if endpoint == "" {
+			domain, err := creds.UniverseDomain(context.Background())
+			if err != nil {
+				return nil, fmt.Errorf("credentials: universe domain: %w", err)
+			}
+			c.root = "https://storage." + domain
+		}
 	}
 	if endpoint != "" {
-		opts = append(
-			opts,
-			option.WithEndpoint(
-				strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/storage/v1")+"/storage/v1/",
-			),
-		)
+		c.root = strings.TrimSuffix(strings.TrimSuffix(endpoint, "/"), "/storage/v1")
 	}
-	c, err := storage.NewClient(ctx, opts...)
-	if err != nil {
-		return nil, nil, err
-	}
-	// All that is done here may be done twice: puts overwrite or claim, deletes take a missing
-	// object for deleted.
-	c.SetRetry(
-		storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(cfg.MaxAttempts),
-		storage.WithBackoff(backoff),
-	)
-	return c, base, nil
+	return c, nil
 }
 
-var backoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
-
-// storedBytes asks for objects as they are stored. Without the header GCS would decompress those
-// with the content encoding gzip, and Go's transport would if it had set the header by itself. The
-// client library's own way works only for its XML reads, which emulators lack.
-type storedBytes struct{ base http.RoundTripper }
-
-func (t storedBytes) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet && r.URL.Query().Get("alt") == "media" {
-		r = r.Clone(r.Context())
-		r.Header.Set("Accept-Encoding", "gzip")
+func findCredentials(file string, tokens *http.Client) (*auth.Credentials, error) {
+	opts := &credentials.DetectOptions{Scopes: []string{scope}, Client: tokens}
+	if file == "" {
+		return credentials.DetectDefault(opts)
 	}
-	return t.base.RoundTrip(r)
+	kind, err := credentialsType(file)
+	if err != nil {
+		return nil, fmt.Errorf("credentials_file: %w", err)
+	}
+	return credentials.NewCredentialsFromFile(kind, file, opts)
 }
 
 // credentialsType tells what kind of credentials a file holds. The file is the operator's own, so
 // every kind is trusted.
-func credentialsType(path string) (option.CredentialsType, error) {
+func credentialsType(path string) (credentials.CredType, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
@@ -102,5 +83,35 @@ func credentialsType(path string) (option.CredentialsType, error) {
 	if err := json.Unmarshal(text, &file); err != nil {
 		return "", fmt.Errorf("not a Google credentials file: %w", err)
 	}
-	return option.CredentialsType(file.Type), nil
+	return credentials.CredType(file.Type), nil
+}
+
+// authorized sends a token along with every request.
+type authorized struct {
+	creds *auth.Credentials
+	base  http.RoundTripper
+}
+
+func (t *authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := t.creds.Token(r.Context())
+	var quota string
+	if err == nil {
+		quota, err = t.creds.QuotaProjectID(r.Context())
+	}
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	kind := token.Type
+	if kind == "" {
+		kind = "Bearer"
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", kind+" "+token.Value)
+	if quota != "" {
+		r.Header.Set("X-Goog-User-Project", quota)
+	}
+	return t.base.RoundTrip(r)
 }

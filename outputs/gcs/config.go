@@ -24,7 +24,7 @@ type StoreConfig struct {
 	KMSKey        string `hcl:"kms_key,optional" doc:"Cloud KMS key for new objects, as projects/P/locations/L/keyRings/R/cryptoKeys/K; the bucket's default when empty."`
 	PredefinedACL string `hcl:"predefined_acl,optional" oneof:"authenticatedRead|bucketOwnerFullControl|bucketOwnerRead|private|projectPrivate|publicRead" doc:"Access control list of new objects; none is sent when empty, as buckets with uniform access want it."`
 
-	ChunkSize   int64         `hcl:"chunk_size,optional" unit:"bytes" doc:"Larger objects are uploaded in resumable chunks of this size, each held in memory while it is sent; a multiple of 256 KiB."`
+	ChunkSize   int64         `hcl:"chunk_size,optional" unit:"bytes" doc:"Larger objects are uploaded in resumable chunks of this size, a multiple of 256 KiB."`
 	Timeout     time.Duration `hcl:"timeout,optional" doc:"A request over which nothing moves for so long has failed."`
 	MaxAttempts int           `hcl:"max_attempts,optional" doc:"Attempts at one request before its error is returned; what is above retries by itself."`
 }

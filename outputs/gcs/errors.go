@@ -1,17 +1,16 @@
 package gcs
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
 	"cloud.google.com/go/auth"
-	"cloud.google.com/go/storage"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storehttp"
-	"golang.org/x/oauth2"
-	"google.golang.org/api/googleapi"
 )
 
 // fail gives err its place and class. Status codes:
@@ -25,10 +24,9 @@ func (s *Store) fail(verb, key string, err error) error {
 	switch {
 	case errors.Is(err, spool.ErrRefused):
 		return fmt.Errorf("%s: %w", where, err)
-	case errors.Is(err, storage.ErrBucketNotExist),
-		verb != "read" && status(err) == http.StatusNotFound:
+	case verb != "read" && isNotFound(err):
 		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
-	case verb == "read" && errors.Is(err, storage.ErrObjectNotExist):
+	case isNotFound(err):
 		return fmt.Errorf("%s: %w", where, spool.ErrNotFound)
 	case refused(err):
 		return fmt.Errorf("%s: %w: %w", where, spool.ErrRefused, err)
@@ -37,11 +35,24 @@ func (s *Store) fail(verb, key string, err error) error {
 }
 
 func status(err error) int {
-	var api *googleapi.Error
+	var api *apiError
 	if errors.As(err, &api) {
-		return api.Code
+		return api.code
 	}
 	return 0
+}
+
+// isNotFound tells whether what was asked for is not there.
+func isNotFound(err error) bool {
+	var api *apiError
+	return errors.As(err, &api) && api.code == http.StatusNotFound
+}
+
+// passing tells whether the same call may go well the next time.
+func passing(err error) bool {
+	code := status(err)
+	return code == 0 && !refused(err) || code == http.StatusRequestTimeout ||
+		code == http.StatusTooManyRequests || code >= 500
 }
 
 // refused tells whether trying the same again cannot help.
@@ -51,16 +62,11 @@ func refused(err error) bool {
 	if errors.As(err, &ae) && ae.Response != nil {
 		return ae.Response.StatusCode >= 400 && ae.Response.StatusCode < 500 && !ae.Temporary()
 	}
-	var re *oauth2.RetrieveError
-	if errors.As(err, &re) && re.Response != nil {
-		return re.Response.StatusCode >= 400 && re.Response.StatusCode < 500 &&
-			re.Response.StatusCode != http.StatusTooManyRequests
-	}
-	var api *googleapi.Error
+	var api *apiError
 	if !errors.As(err, &api) {
 		return false
 	}
-	switch api.Code {
+	switch api.code {
 	case http.StatusRequestTimeout,
 		http.StatusConflict,
 		http.StatusGone,
@@ -68,8 +74,8 @@ func refused(err error) bool {
 		http.StatusTooManyRequests:
 		return false
 	case http.StatusForbidden:
-		for _, item := range api.Errors {
-			if strings.HasSuffix(strings.ToLower(item.Reason), "ratelimitexceeded") {
+		for _, reason := range api.reasons {
+			if strings.HasSuffix(strings.ToLower(reason), "ratelimitexceeded") {
 				return false
 			}
 		}
@@ -79,5 +85,46 @@ func refused(err error) bool {
 			return false
 		}
 	}
-	return api.Code >= 300 && api.Code < 500
+	return api.code >= 300 && api.code < 500
+}
+
+// apiError is an answer of GCS that is no success.
+type apiError struct {
+	code    int
+	message string
+	reasons []string
+}
+
+func (e *apiError) Error() string {
+	text := fmt.Sprintf("%d %s", e.code, http.StatusText(e.code))
+	if e.message != "" {
+		text += ": " + e.message
+	}
+	if len(e.reasons) > 0 {
+		text += " (" + strings.Join(e.reasons, ", ") + ")"
+	}
+	return text
+}
+
+// refusal reads the error in an answer, which is JSON or the plain text of something on the way,
+// and closes it.
+func refusal(resp *http.Response) error {
+	defer resp.Body.Close()
+	e := &apiError{code: resp.StatusCode}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
+	var body struct {
+		Error struct {
+			Message string
+			Errors  []struct{ Reason string }
+		}
+	}
+	if json.Unmarshal(text, &body) == nil {
+		e.message = body.Error.Message
+		for _, item := range body.Error.Errors {
+			e.reasons = append(e.reasons, item.Reason)
+		}
+	} else {
+		e.message = strings.TrimSpace(string(text[:min(len(text), 500)]))
+	}
+	return e
 }

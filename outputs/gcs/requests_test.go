@@ -92,8 +92,10 @@ func TestAttributesReachTheServer(t *testing.T) {
 	}
 }
 
-func checksum(zeros int) string {
-	sum := crc32.Checksum(make([]byte, zeros), crc32.MakeTable(crc32.Castagnoli))
+func checksum(zeros int) string { return castagnoliOf(make([]byte, zeros)) }
+
+func castagnoliOf(data []byte) string {
+	sum := crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
@@ -220,10 +222,11 @@ func TestCredentials(t *testing.T) {
 			cfg := testConfig(gcs.URL)
 			use(t, &cfg, file)
 			s := open(t, cfg)
-			if _, err := s.bucket(); err != nil {
+			c, err := s.open()
+			if err != nil {
 				t.Fatal(err)
 			}
-			s.base.TLSClientConfig = gcs.Client().Transport.(*http.Transport).TLSClientConfig
+			c.base.TLSClientConfig = gcs.Client().Transport.(*http.Transport).TLSClientConfig
 			_ = s.Delete(t.Context(), "k")
 			mu.Lock()
 			defer mu.Unlock()

@@ -3,19 +3,19 @@ package gcs
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 
-	"cloud.google.com/go/storage"
 	"github.com/penstock/penstock/spool"
-	"google.golang.org/api/iterator"
 )
 
 // Store is a spool.Store over a bucket.
@@ -24,8 +24,7 @@ type Store struct {
 	prefix string
 
 	mu     sync.Mutex
-	client *storage.Client // nil until first used
-	base   *http.Transport
+	client *client // nil until first used
 }
 
 var _ spool.Store = (*Store)(nil)
@@ -46,27 +45,22 @@ func (s *Store) Close() error {
 	if s.client == nil {
 		return nil
 	}
-	err := s.client.Close()
-	s.base.CloseIdleConnections()
-	s.client, s.base = nil, nil
-	return err
+	s.client.base.CloseIdleConnections()
+	s.client = nil
+	return nil
 }
 
-func (s *Store) bucket() (*storage.BucketHandle, error) {
+func (s *Store) open() (*client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client == nil {
-		c, base, err := newClient(&s.cfg)
+		c, err := newClient(&s.cfg)
 		if err != nil {
 			return nil, err
 		}
-		s.client, s.base = c, base
+		s.client = c
 	}
-	b := s.client.Bucket(s.cfg.Bucket)
-	if s.cfg.UserProject != "" {
-		b = b.UserProject(s.cfg.UserProject)
-	}
-	return b, nil
+	return s.client, nil
 }
 
 func (s *Store) check(key string) error {
@@ -86,8 +80,7 @@ func (s *Store) check(key string) error {
 // that was applied the first time finds its own object in the way.
 const putNonce = "penstock-put"
 
-// Put uploads in one request, or in resumable chunks when the object is larger than chunk_size. It
-// holds one chunk in memory.
+// Put uploads in one request, or in resumable chunks when the object is larger than chunk_size.
 func (s *Store) Put(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
@@ -102,7 +95,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (s *Store) put(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
-	b, err := s.bucket()
+	c, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -110,49 +103,43 @@ func (s *Store) put(
 	if n, err := io.Copy(sum, io.NewSectionReader(r, 0, size)); err != nil || n != size {
 		return fmt.Errorf("%d of %d bytes read: %w", n, size, orShort(err))
 	}
-	// The library retries uploads until its context ends; this counts.
-	var failures atomic.Int64
-	object := b.Object(s.prefix + key).Retryer(storage.WithErrorFunc(func(err error) bool {
-		return failures.Add(1) < int64(s.cfg.MaxAttempts) && storage.ShouldRetry(err)
-	}))
+	full := s.prefix + key
+	u := &upload{
+		data: r, size: size, query: url.Values{"name": {full}},
+		meta: object{
+			Name: full, CRC32C: base64.StdEncoding.EncodeToString(sum.Sum(nil)),
+			ContentType: opts.ContentType, ContentEncoding: opts.ContentEncoding,
+			StorageClass: s.cfg.StorageClass, Metadata: opts.Metadata,
+		},
+	}
+	if s.cfg.KMSKey != "" {
+		u.query.Set("kmsKeyName", s.cfg.KMSKey)
+	}
+	if s.cfg.PredefinedACL != "" {
+		u.query.Set("predefinedAcl", s.cfg.PredefinedACL)
+	}
+	if !opts.IfAbsent {
+		return c.put(ctx, u)
+	}
 	nonce := rand.Text()
-	metadata := opts.Metadata
-	if opts.IfAbsent {
-		object = object.If(storage.Conditions{DoesNotExist: true})
-		metadata = map[string]string{putNonce: nonce}
-		for k, v := range opts.Metadata {
-			metadata[k] = v
-		}
-	}
-	// A writer whose context ends makes no object.
-	wctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w := object.NewWriter(wctx)
-	w.ContentType, w.ContentEncoding, w.Metadata = opts.ContentType, opts.ContentEncoding, metadata
-	w.ForceEmptyContentType = true
-	w.StorageClass, w.KMSKeyName = s.cfg.StorageClass, s.cfg.KMSKey
-	w.PredefinedACL = s.cfg.PredefinedACL
-	w.CRC32C, w.SendCRC32C = sum.Sum32(), true
-	// one more than the size: the end is seen in the first chunk, which makes it one request
-	w.ChunkSize = int(min(s.cfg.ChunkSize, size+1))
-	w.ProgressFunc = func(int64) { failures.Store(0) }
-	n, err := io.Copy(w, io.NewSectionReader(r, 0, size))
-	if err != nil || n != size {
-		cancel()
-		return errors.Join(orShort(err), w.Close())
-	}
-	err = w.Close()
-	if status(err) != http.StatusPreconditionFailed || !opts.IfAbsent {
+	u.query.Set("ifGenerationMatch", "0")
+	u.meta.Metadata = map[string]string{putNonce: nonce}
+	maps.Copy(u.meta.Metadata, opts.Metadata)
+	if err = c.put(ctx, u); status(err) != http.StatusPreconditionFailed {
 		return err
 	}
-	attrs, err := b.Object(s.prefix + key).Attrs(ctx)
+	var there object
+	_, err = c.do(ctx, call{
+		method: http.MethodGet, into: &there,
+		url: c.objects(full, url.Values{"fields": {"name,size,crc32c,metadata"}}),
+	})
 	switch {
-	case errors.Is(err, storage.ErrObjectNotExist):
+	case isNotFound(err):
 		return errors.New("the key was taken a moment ago, and is free again")
 	case err != nil:
 		return fmt.Errorf("find out who has the key: %w", err)
-	case attrs.Metadata[putNonce] == nonce:
-		return nil
+	case there.Metadata[putNonce] == nonce:
+		return u.check(&there)
 	}
 	return spool.ErrExists
 }
@@ -164,7 +151,7 @@ func orShort(err error) error {
 	return err
 }
 
-// Get opens the object. The client library checks the CRC32C of what is read to the end.
+// Get opens the object. The CRC32C of what is read to the end is checked.
 func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Object, error) {
 	if err := s.check(key); err != nil {
 		return nil, spool.Object{}, err
@@ -177,26 +164,25 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 }
 
 func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Object, error) {
-	b, err := s.bucket()
+	c, err := s.open()
 	if err != nil {
 		return nil, spool.Object{}, err
 	}
-	r, err := b.Object(s.prefix + key).NewReader(ctx)
+	d, header, err := c.get(ctx, s.prefix+key)
 	if err != nil {
 		return nil, spool.Object{}, err
 	}
 	// The keys come as HTTP headers, whose case is not ours.
 	metadata := make(map[string]string)
-	for k, v := range r.Metadata() {
-		if k = strings.ToLower(k); k != putNonce {
-			metadata[k] = v
+	for k, v := range header {
+		k, ok := strings.CutPrefix(strings.ToLower(k), "x-goog-meta-")
+		if ok && k != putNonce {
+			metadata[k] = v[0]
 		}
 	}
-	return spool.Body(r, r.Attrs.Size), spool.Object{
-		Key:      key,
-		Size:     r.Attrs.Size,
-		Modified: r.Attrs.LastModified,
-		Metadata: metadata,
+	modified, _ := http.ParseTime(header.Get("Last-Modified"))
+	return spool.Body(d, d.size), spool.Object{
+		Key: key, Size: d.size, Modified: modified, Metadata: metadata,
 	}, nil
 }
 
@@ -204,49 +190,49 @@ func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 // slash, which consoles make to show a folder, are left out.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
-		b, err := s.bucket()
+		fail := func(err error) { yield(spool.Object{}, s.fail("list", prefix, err)) }
+		c, err := s.open()
 		if err != nil {
-			yield(spool.Object{}, s.fail("list", prefix, err))
+			fail(err)
 			return
 		}
-		query := &storage.Query{Prefix: s.prefix + prefix, Projection: storage.ProjectionNoACL}
-		if err := query.SetAttrSelection([]string{"Name", "Size", "Updated"}); err != nil {
-			yield(spool.Object{}, s.fail("list", prefix, err))
-			return
+		query := url.Values{
+			"prefix": {s.prefix + prefix}, "projection": {"noAcl"}, "maxResults": {"1000"},
+			"fields": {"nextPageToken,items(name,size,updated)"},
 		}
-		it := b.Objects(ctx, query)
 		last := ""
 		for {
-			attrs, err := it.Next()
-			if errors.Is(err, iterator.Done) {
+			var page struct {
+				Items []object `json:"items"`
+				Next  string   `json:"nextPageToken"`
+			}
+			if _, err := c.do(ctx, call{
+				method: http.MethodGet, url: c.objects("", query), into: &page,
+			}); err != nil {
+				fail(err)
 				return
 			}
-			if err != nil {
-				yield(spool.Object{}, s.fail("list", prefix, err))
+			for _, o := range page.Items {
+				key := strings.TrimPrefix(o.Name, s.prefix)
+				if strings.HasSuffix(key, "/") || key == "" {
+					continue
+				}
+				if key <= last {
+					fail(fmt.Errorf(
+						"%w: the server lists %q after %q: not in the order of keys",
+						spool.ErrRefused, key, last,
+					))
+					return
+				}
+				last = key
+				if !yield(spool.Object{Key: key, Size: o.Size, Modified: o.Updated}, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
 				return
 			}
-			key := strings.TrimPrefix(attrs.Name, s.prefix)
-			if strings.HasSuffix(key, "/") || key == "" {
-				continue
-			}
-			if key <= last {
-				yield(
-					spool.Object{},
-					s.fail(
-						"list",
-						prefix,
-						fmt.Errorf(
-							"%w: the server lists %q after %q: not in the order of keys",
-							spool.ErrRefused, key, last,
-						),
-					),
-				)
-				return
-			}
-			last = key
-			if !yield(spool.Object{Key: key, Size: attrs.Size, Modified: attrs.Updated}, nil) {
-				return
-			}
+			query.Set("pageToken", page.Next)
 		}
 	}
 }
@@ -256,11 +242,13 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.check(key); err != nil {
 		return err
 	}
-	b, err := s.bucket()
+	c, err := s.open()
 	if err == nil {
-		err = b.Object(s.prefix + key).Delete(ctx)
+		_, err = c.do(ctx, call{
+			method: http.MethodDelete, url: c.objects(s.prefix+key, url.Values{}),
+		})
 	}
-	if errors.Is(err, storage.ErrObjectNotExist) {
+	if isNotFound(err) {
 		return nil
 	}
 	return s.fail("delete", key, err)

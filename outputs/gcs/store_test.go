@@ -3,14 +3,12 @@ package gcs
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"testing"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storetest"
@@ -71,14 +69,17 @@ func TestRealServer(t *testing.T) {
 		cfg.Bucket = "penstock-test"
 	}
 	direct := open(t, cfg)
-	b, err := direct.bucket()
+	c, err := direct.open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Attrs(t.Context()); errors.Is(err, storage.ErrBucketNotExist) {
-		if err := b.Create(t.Context(), "test", nil); err != nil {
-			t.Fatal(err)
-		}
+	_, err = c.do(t.Context(), call{
+		method: http.MethodPost, url: c.root + "/storage/v1/b?project=test",
+		header: http.Header{"Content-Type": {"application/json"}},
+		body:   func() *body { return bodyOf(fmt.Appendf(nil, `{"name":%q}`, cfg.Bucket)) },
+	})
+	if err != nil && status(err) != http.StatusConflict {
+		t.Fatal(err)
 	}
 	server, err := storetest.Forward(endpoint)
 	if err != nil {
