@@ -35,7 +35,8 @@ size: build
 	GO=$(GO) bash .ci/size $(BIN) | tee bin/size.txt
 
 demo: build
-	$(BIN) demo
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo ./cmd/demo
+	bin/demo -penstock $(BIN)
 
 lint:
 	$(GO) vet ./...

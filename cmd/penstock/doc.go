@@ -288,7 +288,7 @@
 //
 // The demo, in a directory that is kept with all that its agent had in it:
 //
-//	bin/penstock demo --dir /tmp/demo --rate 20000
+//	bin/demo -dir /tmp/demo -rate 20000
 //
 // A running agent shows itself at agent.admin.listen (agent/admin/server.go): /api/status, /metrics
 // and /tap. agent { log { level = "debug" } } says more, and SIGHUP brings it in. A stopped one's

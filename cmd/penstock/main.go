@@ -91,7 +91,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	})
 	root.AddCommand(
 		runCommand(), validateCommand(), versionCommand(), bufferCommand(), archiveCommand(),
-		replayCommand(), demoCommand(),
+		replayCommand(),
 	)
 	root.AddCommand(
 		fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand(),

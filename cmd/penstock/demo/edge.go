@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// process is a penstock agent run as a user runs it: this binary, with a config file.
+// process is a penstock agent run as a user runs it: the real binary, with a config file.
 type process struct {
 	exe, config, log string
 	cmd              *exec.Cmd

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-var binary string
+var binary, demoBinary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -28,9 +28,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "penstock")
+		binary, demoBinary = filepath.Join(dir, "penstock"), filepath.Join(dir, "demo")
 		cmd := exec.Command(
-			"go", "build", "-o", binary, "github.com/penstock/penstock/cmd/penstock",
+			"go", "build", "-o", dir, "github.com/penstock/penstock/cmd/penstock",
+			"github.com/penstock/penstock/cmd/demo",
 		)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build penstock: %v\n%s", err, out)

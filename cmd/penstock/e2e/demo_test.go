@@ -70,7 +70,7 @@ func TestLossShowsInTheDemo(t *testing.T) {
 func runDemo(t *testing.T, dir string) (out []byte, code int) {
 	t.Helper()
 	started := time.Now()
-	cmd := exec.CommandContext(t.Context(), binary, "demo", "--dir", dir)
+	cmd := exec.CommandContext(t.Context(), demoBinary, "-dir", dir)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
