@@ -8,10 +8,10 @@ import (
 	"os"
 	"strings"
 
-	"cloud.google.com/go/auth"
-	"cloud.google.com/go/auth/credentials"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storehttp"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
 )
 
 // scope is what a token is asked for.
@@ -39,13 +39,18 @@ func newClient(cfg *StoreConfig) (*client, error) {
 		return http.ErrUseLastResponse
 	}
 	if !cfg.Anonymous && !strings.HasPrefix(endpoint, "http:") {
-		creds, err := findCredentials(cfg.CredentialsFile, &http.Client{Transport: base})
+		tokens := context.WithValue(
+			context.Background(), oauth2.HTTPClient, &http.Client{Transport: base},
+		)
+		creds, err := findCredentials(tokens, cfg.CredentialsFile)
 		if err != nil {
 			return nil, fmt.Errorf("%w: credentials: %w", spool.ErrRefused, err)
 		}
-		c.http.Transport = &authorized{creds: creds, base: base}
+		c.http.Transport = &oauth2.Transport{
+			Source: creds.TokenSource, Base: billed{quotaProject(creds), base},
+		}
 		if endpoint == "" {
-			domain, err := creds.UniverseDomain(context.Background())
+			domain, err := creds.GetUniverseDomain()
 			if err != nil {
 				return nil, fmt.Errorf("credentials: universe domain: %w", err)
 			}
@@ -58,60 +63,50 @@ func newClient(cfg *StoreConfig) (*client, error) {
 	return c, nil
 }
 
-func findCredentials(file string, tokens *http.Client) (*auth.Credentials, error) {
-	opts := &credentials.DetectOptions{Scopes: []string{scope}, Client: tokens}
+// findCredentials reads the file, whatever kind of credentials it holds: it is the operator's own.
+func findCredentials(ctx context.Context, file string) (*google.Credentials, error) {
 	if file == "" {
-		return credentials.DetectDefault(opts)
+		return google.FindDefaultCredentials(ctx, scope)
 	}
-	kind, err := credentialsType(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("credentials_file: %w", err)
 	}
-	return credentials.NewCredentialsFromFile(kind, file, opts)
+	var kind struct {
+		Type google.CredentialsType `json:"type"`
+	}
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return nil, fmt.Errorf("credentials_file: not a Google credentials file: %w", err)
+	}
+	creds, err := google.CredentialsFromJSONWithType(ctx, text, kind.Type, scope)
+	if err != nil {
+		return nil, fmt.Errorf("credentials_file: %w", err)
+	}
+	return creds, nil
 }
 
-// credentialsType tells what kind of credentials a file holds. The file is the operator's own, so
-// every kind is trusted.
-func credentialsType(path string) (credentials.CredType, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
+// quotaProject is the project that pays for the requests of users, who have none of their own.
+func quotaProject(creds *google.Credentials) string {
+	if project := os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT"); project != "" {
+		return project
 	}
 	var file struct {
-		Type string `json:"type"`
+		QuotaProject string `json:"quota_project_id"`
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
-		return "", fmt.Errorf("not a Google credentials file: %w", err)
-	}
-	return credentials.CredType(file.Type), nil
+	_ = json.Unmarshal(creds.JSON, &file) // the metadata server's have none
+	return file.QuotaProject
 }
 
-// authorized sends a token along with every request.
-type authorized struct {
-	creds *auth.Credentials
-	base  http.RoundTripper
+// billed says whose quota a request counts against.
+type billed struct {
+	project string
+	base    http.RoundTripper
 }
 
-func (t *authorized) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := t.creds.Token(r.Context())
-	var quota string
-	if err == nil {
-		quota, err = t.creds.QuotaProjectID(r.Context())
-	}
-	if err != nil {
-		if r.Body != nil {
-			r.Body.Close()
-		}
-		return nil, fmt.Errorf("token: %w", err)
-	}
-	kind := token.Type
-	if kind == "" {
-		kind = "Bearer"
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", kind+" "+token.Value)
-	if quota != "" {
-		r.Header.Set("X-Goog-User-Project", quota)
+func (t billed) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.project != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("X-Goog-User-Project", t.project)
 	}
 	return t.base.RoundTrip(r)
 }

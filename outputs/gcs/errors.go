@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"strings"
 
-	"cloud.google.com/go/auth"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storehttp"
+	"golang.org/x/oauth2"
 )
 
 // fail gives err its place and class. Status codes:
@@ -58,9 +58,11 @@ func passing(err error) bool {
 // refused tells whether trying the same again cannot help.
 func refused(err error) bool {
 	// The server that gives out tokens.
-	var ae *auth.Error
-	if errors.As(err, &ae) && ae.Response != nil {
-		return ae.Response.StatusCode >= 400 && ae.Response.StatusCode < 500 && !ae.Temporary()
+	var re *oauth2.RetrieveError
+	if errors.As(err, &re) && re.Response != nil {
+		code := re.Response.StatusCode
+		return code >= 400 && code < 500 && code != http.StatusTooManyRequests &&
+			code != http.StatusRequestTimeout
 	}
 	var api *apiError
 	if !errors.As(err, &api) {
