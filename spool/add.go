@@ -123,9 +123,17 @@ func (d *drain) addRecord(r *record.Record) error {
 		}
 		res.Class, res.Reason = partition.DeadLetter, reason
 	}
-	// The row comes before the file: a file that would be empty is never made.
+	// The row comes before the file: a file that would be empty is never made. One that goes where
+	// the last one went is made where it will lie, if there is room for what rows usually are.
+	into, there := d.row[:0], false
+	if f := d.last; f != nil && cap(f.buf)-len(f.buf) > len(r.Value)+len(r.Value)/4+64 {
+		if there = f.class != partition.DeadLetter && bytes.Equal(d.key, d.lastKey); there {
+			into = f.buf
+		}
+	}
+	var row []byte
 	if res.Class != partition.DeadLetter {
-		if d.row, err = d.a.codec.rows.AppendRow(d.row[:0], &d.in); err != nil {
+		if row, err = d.a.codec.rows.AppendRow(into, &d.in); err != nil {
 			if errors.Is(err, decode.ErrUnavailable) {
 				return err
 			}
@@ -134,6 +142,8 @@ func (d *drain) addRecord(r *record.Record) error {
 			}
 			res.Class, res.Reason = partition.DeadLetter, err
 			d.key = d.part.DeadLetterKey(d.key[:0], &d.in)
+		} else if row = row[len(into):]; !there {
+			d.row = row
 		}
 	}
 	if skip && res.Class == partition.DeadLetter {
@@ -155,13 +165,14 @@ func (d *drain) addRecord(r *record.Record) error {
 	}
 	if f.class == partition.DeadLetter {
 		d.row = appendDeadLetter(d.row[:0], &d.in, d.id.topic != "", res.Reason)
+		row = d.row
 		d.a.deadLetters.add(
 			"log", d.log.Name(), "position", r.Offset, "reason", res.Reason, "path", f.path,
 		)
 	}
 	d.cur.bytes += int64(len(r.Key) + len(r.Value))
 	d.spooled = true
-	return d.cur.add(f, r, d.row)
+	return d.cur.add(f, r, row)
 }
 
 // skip leaves a record out.

@@ -132,7 +132,8 @@ func (c *cut) file(path string, class partition.Class) (f *file, made bool) {
 	return f, made
 }
 
-// add appends one row, which is r's in the file's format.
+// add appends one row, which is r's in the file's format, and may lie already where it belongs,
+// behind the end of the file's buffer.
 func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	if f.count == 0 {
 		f.first = r.Offset
@@ -148,7 +149,11 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 		c.buffers += int64(cap(f.buf) - had)
 		c.acct.take(int64(cap(f.buf)-had), 0)
 	}
-	f.buf = append(f.buf, row...)
+	if n := len(f.buf); len(row) > 0 && &f.buf[:n+1][n] == &row[0] {
+		f.buf = f.buf[:n+len(row)]
+	} else {
+		f.buf = append(f.buf, row...)
+	}
 	if f.pieceLen+len(f.buf) >= chunkSize {
 		return c.flush(f)
 	}

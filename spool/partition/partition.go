@@ -78,6 +78,7 @@ type Partitioner struct {
 	lateAfter        int64
 	defaultTime      int64 // noTime if none is configured
 	onMissing        string
+	memo             timefmt.Memo
 	scratch          []byte
 }
 
@@ -154,7 +155,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 				b.note(err)
 				return 0, err
 			}
-			return readTime(format, &v, in.Record.Time)
+			return readTime(format, &p.memo, &v, in.Record.Time)
 		}
 		return nil
 	case cfg.Column != 0:
@@ -178,7 +179,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 		if !ok {
 			return 0, timefmt.ErrNotATime
 		}
-		return format.Text(text, in.Record.Time)
+		return format.TextMemo(&p.memo, text, in.Record.Time)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (v *Value) AppendTo(dst []byte) []byte {
 
 // readTime reads the value of a time field; near is the record's own time, for what the field
 // leaves out.
-func readTime(f *timefmt.Format, v *Value, near int64) (int64, error) {
+func readTime(f *timefmt.Format, m *timefmt.Memo, v *Value, near int64) (int64, error) {
 	switch v.Kind {
 	case Instant:
 		return v.Int, nil
@@ -55,7 +55,7 @@ func readTime(f *timefmt.Format, v *Value, near int64) (int64, error) {
 	case Float:
 		return f.Float(v.Float)
 	case Number, Text:
-		return f.Text(v.Text, near)
+		return f.TextMemo(m, v.Text, near)
 	}
 	return 0, timefmt.ErrNotATime
 }

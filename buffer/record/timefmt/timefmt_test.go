@@ -196,6 +196,42 @@ func TestRFC3339(t *testing.T) {
 	}
 }
 
+// A memo changes nothing, whatever was read before.
+func TestMemo(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, name := range []string{"auto", "iso8601", "rfc1123", "epoch", "%Y-%m-%dT%H:%M:%SZ"} {
+		f, err := New(name, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m Memo
+		read := 0
+		for range 50_000 {
+			text := []byte([]string{
+				"2026-01-02T03:04:05Z", "2026-01-02T03:04:59.999Z", "1969-12-31 23:59:59.123456789Z",
+				"2262-04-11T23:47:16.854775807Z", "1677-09-21T00:12:44Z", "2 Jan 2006 15:04:05Z",
+			}[rng.IntN(6)])
+			for range rng.IntN(3) {
+				text[rng.IntN(len(text))] = "0123456789-:TZ+. t"[rng.IntN(18)]
+			}
+			text = text[:len(text)-rng.IntN(2)*rng.IntN(4)]
+			want, wantErr := f.Text(text, 0)
+			got, err := f.TextMemo(&m, text, 0)
+			if got != want || err != wantErr {
+				t.Fatalf("%s: %s is %d, %v, want %d, %v", name, text, got, err, want, wantErr)
+			}
+			if err == nil {
+				read++
+			}
+		}
+		if name == "auto" && read < 10_000 {
+			t.Errorf("%d of 50,000 were times", read)
+		}
+	}
+}
+
 func FuzzTimestamp(f *testing.F) {
 	f.Add("auto", "2026-01-02T03:04:05.5+01:00")
 	f.Add("%d/%b/%Y:%H:%M:%S %z", "01/Aug/2017:06:00:00 +0200")

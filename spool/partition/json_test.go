@@ -1,0 +1,55 @@
+package partition
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+)
+
+// What the quick way is sure of is what gjson says, of objects and of what is none.
+func TestQuickFieldsAreThoseOfGJSON(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	pieces := []string{
+		`"ts"`, `"t"`, `"a b"`, `"t\u0073"`, `"2026"`, `""`, `"x\"y"`, `"\\"`, `1`, `-1.5e3`, `true`,
+		`null`, `{`, `}`, `[`, `]`, `:`, `,`, ` `, "\n", `{}`, `[1]`, `{"ts":"in"}`, `"`, `\`, `x`,
+	}
+	sure := 0
+	check := func(text string) {
+		for _, name := range []string{"ts", "t", "a b", "2026", "nil"} {
+			v, ok := findText([]byte(text), name)
+			if !ok {
+				continue
+			}
+			sure++
+			r := gjson.Get(text, gjson.Escape(name))
+			if r.Exists() != (v.Kind == Text) || v.Kind == Text && (r.Type != gjson.String ||
+				r.Str != string(v.Text)) {
+				t.Fatalf("%s in %q is %q (%d), gjson: %q", name, text, v.Text, v.Kind, r.Raw)
+			}
+		}
+	}
+	for range 100_000 {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range rng.IntN(5) {
+			if i > 0 {
+				b.WriteString(",")
+			}
+			b.WriteString(pieces[rng.IntN(6)] + ":" + pieces[rng.IntN(len(pieces))])
+		}
+		b.WriteString("}")
+		text := b.String()
+		if rng.IntN(2) == 0 { // in disorder
+			at := rng.IntN(len(text))
+			text = text[:at] + pieces[rng.IntN(len(pieces))] + text[at+rng.IntN(len(text)-at):]
+		}
+		check(text)
+	}
+	if sure < 10_000 {
+		t.Errorf("sure %d times", sure)
+	}
+}
