@@ -13,6 +13,8 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/penstock/penstock/,agent/config agent/convert cmd) \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version=$(VERSION)"
+# Tests wait most of the time, so that more of them run at once than there are processors.
+BESIDE  := -p 3 -parallel 4
 PACKAGES ?= ./...
 
 .PHONY: build test slowest race integration bench size demo lint fuzz clean
@@ -21,11 +23,11 @@ build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
 
 test:
-	$(GO) test -timeout 15m ./...
+	$(GO) test $(BESIDE) -timeout 15m ./...
 
 # The ten slowest tests of `make test`; fewer packages with PACKAGES="./buffer ./spool/...".
 slowest:
-	GO=$(GO) bash .ci/slowest $(PACKAGES)
+	GO=$(GO) bash .ci/slowest $(BESIDE) $(PACKAGES)
 
 race:
 	$(GO) test $(RACE) -short -timeout 15m ./...

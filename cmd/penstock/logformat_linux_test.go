@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,7 +60,7 @@ pipeline "p" {
   from = [input.tail.app]
   to   = [output.file.sink]
 }
-`, filepath.Join(dir, "data"), freeAddr(t), format, filepath.Join(dir, "*.in"), filepath.Join(dir, "out"))
+`, filepath.Join(dir, "data"), servers.FreeAddr(t), format, filepath.Join(dir, "*.in"), filepath.Join(dir, "out"))
 	if format == "auto" {
 		config = strings.Replace(config, `  log { format = "auto" }`, "", 1)
 	}

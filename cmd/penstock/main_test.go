@@ -2,12 +2,11 @@ package main
 
 import (
 	"flag"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -26,20 +25,10 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("ADMIN", freeAddr(t))
-			env.Setenv("DEAD", freeAddr(t))
+			env.Setenv("ADMIN", servers.FreeAddr(t))
+			env.Setenv("DEAD", servers.FreeAddr(t))
 			// File names in messages are relative, so that they can be compared.
 			return os.MkdirAll(filepath.Join(env.WorkDir, "logs"), 0o755)
 		},
 	})
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
 }

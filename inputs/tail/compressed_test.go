@@ -17,6 +17,7 @@ import (
 
 // otel-contrib#40523, vector#7990, rsyslog#4214: rotated .gz files are sent again whole.
 func TestOtel40523_CompressedIsNotReadAgain(t *testing.T) {
+	t.Parallel()
 	for _, ext := range extensions {
 		t.Run(ext, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -39,6 +40,7 @@ func TestOtel40523_CompressedIsNotReadAgain(t *testing.T) {
 }
 
 func TestCompressedWhileDown(t *testing.T) {
+	t.Parallel()
 	for _, ext := range extensions {
 		t.Run(ext, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -63,6 +65,7 @@ func TestCompressedWhileDown(t *testing.T) {
 }
 
 func TestCompressedBacklog(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for i, ext := range extensions {
 		data := []byte(fmt.Sprintf("%d a\n%d b", i, i))
@@ -85,6 +88,7 @@ func TestCompressedBacklog(t *testing.T) {
 }
 
 func TestCompressedResumesInTheMiddle(t *testing.T) {
+	t.Parallel()
 	var want []string
 	for i := range 60_000 {
 		want = append(want, fmt.Sprintf("%07d %s", i, strings.Repeat(string(rune('a'+i%26)), 60)))
@@ -116,6 +120,7 @@ func TestCompressedResumesInTheMiddle(t *testing.T) {
 }
 
 func TestCompressedDamaged(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	var lines []string
 	for i := range 30_000 {
@@ -138,6 +143,7 @@ func TestCompressedDamaged(t *testing.T) {
 // Wherever a compressed file is cut off, its end is not taken for the end, and what was read before
 // is right.
 func TestCompressedCutOff(t *testing.T) {
+	t.Parallel()
 	text := []byte(strings.Repeat("one line after the other, all the same\n", 40))
 	for _, ext := range extensions {
 		whole := compressed(t, ext, text)
@@ -181,6 +187,7 @@ func readAll(b []byte, kind compression) ([]byte, error) {
 
 // An xz file may ask for a dictionary of 4 GiB, which is allocated before anything is read.
 func TestXZDictionaryIsBounded(t *testing.T) {
+	t.Parallel()
 	whole := compressed(t, ".xz", []byte("text\n"))
 	if n := xzDictionary(bufio.NewReader(bytes.NewReader(whole))); n != 8<<20 {
 		t.Errorf("dictionary of %d bytes, want xz's default of the library", n)
@@ -195,6 +202,7 @@ func TestXZDictionaryIsBounded(t *testing.T) {
 
 // What is neither text nor can be read is left alone, said and counted; once it is text it is read.
 func TestNeitherTextNorReadableIsSkipped(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	log := r.capture(nil)
 	contents := map[string]string{
@@ -229,6 +237,7 @@ func TestNeitherTextNorReadableIsSkipped(t *testing.T) {
 
 // A file that was empty when it was found is what its first bytes say.
 func TestCompressedIntoAnEmptyFile(t *testing.T) {
+	t.Parallel()
 	for _, ext := range extensions {
 		t.Run(ext, func(t *testing.T) {
 			r := newRig(t, nil)

@@ -11,6 +11,7 @@ import (
 // A file whose lines end with carriage returns delivers nothing, as long as that is not configured:
 // it is said, once, whatever pieces it comes in.
 func TestCarriageReturnsAloneAreSaid(t *testing.T) {
+	t.Parallel()
 	for _, piece := range []int{10, 100, 10_000} {
 		r := newRig(t, nil)
 		log := r.capture(nil)
@@ -41,6 +42,7 @@ func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 }
 
 func TestLinesThatEndWithACarriageReturn(t *testing.T) {
+	t.Parallel()
 	for _, encoding := range []string{"utf-8", "latin-1", "utf-16le"} {
 		t.Run(encoding, func(t *testing.T) {
 			r := newRig(

@@ -39,6 +39,7 @@ func (p *play) step(turns int) {
 
 // What looks like a copy being made is held; the names of both pass on meanwhile.
 func TestHeldCopyWhileNamesPassOn(t *testing.T) {
+	t.Parallel()
 	scripted(t, true, func(p *play) {
 		p.write(false)
 		p.toggle()
@@ -59,6 +60,7 @@ func TestHeldCopyWhileNamesPassOn(t *testing.T) {
 
 // A copy is seen when there is nothing in it yet, before the log that it is made of has been read.
 func TestCopySeenEmpty(t *testing.T) {
+	t.Parallel()
 	for _, wide := range []bool{true, false} {
 		scripted(t, wide, func(p *play) {
 			p.toggle()
@@ -76,6 +78,7 @@ func TestCopySeenEmpty(t *testing.T) {
 
 // A compressed file is renamed between the decision to compare it and the comparison.
 func TestCompressedFileRenamedBeforeItIsCompared(t *testing.T) {
+	t.Parallel()
 	scripted(t, true, func(p *play) {
 		p.write(false)
 		p.toggle()
@@ -109,6 +112,7 @@ func TestCompressedFileRenamedBeforeItIsCompared(t *testing.T) {
 
 // What gzip makes stands there empty at first: it is not sent as it is.
 func TestCompressedFileSeenEmpty(t *testing.T) {
+	t.Parallel()
 	scripted(t, true, func(p *play) {
 		p.write(false)
 		p.toggle()
@@ -128,6 +132,7 @@ func TestCompressedFileSeenEmpty(t *testing.T) {
 
 // A log is truncated, as copytruncate does it, again and again before anything of it has been read.
 func TestTruncatedBeforeAnythingWasRead(t *testing.T) {
+	t.Parallel()
 	for _, wide := range []bool{true, false} {
 		scripted(t, wide, func(p *play) {
 			p.write(false)
@@ -149,6 +154,7 @@ func TestTruncatedBeforeAnythingWasRead(t *testing.T) {
 
 // A copy that is not begun yet is compressed, and the copy before it, while nobody could read.
 func TestCopyCompressedBeforeItWasRead(t *testing.T) {
+	t.Parallel()
 	scripted(t, true, func(p *play) {
 		p.write(false)
 		p.toggle()

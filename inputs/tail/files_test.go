@@ -15,6 +15,7 @@ import (
 )
 
 func TestGlobs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"a.log", "b.txt", "x/c.log", "x/y/d.log", "x/y/e.log.gz", "x/skip/f.log", "z/g.log", "we[ird].log"} {
 		path := filepath.Join(dir, name)
@@ -70,6 +71,7 @@ func TestGlobs(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	c := Default()
 	c.Paths = []string{"relative/*.log", "/a/[", ""}
 	c.StartAt, c.LongLines, c.MaxLineSize = "middle", "drop", 1
@@ -92,6 +94,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestStartAtEnd(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.StartAt = "end" })
 	r.write("a.log", "1\n2\nha")
 	if err := os.WriteFile(r.path("old.log.gz"), gz([]byte("x\n")), 0o644); err != nil {
@@ -112,6 +115,7 @@ func TestStartAtEnd(t *testing.T) {
 }
 
 func TestFirstStartOnlyOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.StartAt = "end" })
 	r.start()
 	r.eventually("marked", func() bool { return len(r.sink.Positions()) == 1 })
@@ -122,6 +126,7 @@ func TestFirstStartOnlyOnce(t *testing.T) {
 }
 
 func TestWarningsOfPaths(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	if err := os.Symlink("loop.log", r.path("loop.log")); err != nil {
 		t.Fatal(err)
@@ -138,6 +143,7 @@ func TestWarningsOfPaths(t *testing.T) {
 }
 
 func TestVanishingDirectory(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.Paths = nil })
 	r.cfg.Paths = []string{r.path("d/**/*.log")}
 	r.start()
@@ -157,6 +163,7 @@ func TestVanishingDirectory(t *testing.T) {
 // Without inotify the files are polled: because it was asked for, because no watch is left, because
 // no instance is. It is said once, and shown.
 func TestPolling(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		how     string
 		polling float64
@@ -198,6 +205,7 @@ func TestPolling(t *testing.T) {
 }
 
 func TestCloseInactive(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.CloseInactive = 50 * time.Millisecond })
 	r.write("a.log", "1\n")
 	r.start()
@@ -214,6 +222,7 @@ func TestCloseInactive(t *testing.T) {
 }
 
 func TestFairness(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.block = 4096
 	line := strings.Repeat("b", 99) + "\n"
@@ -228,6 +237,7 @@ func TestFairness(t *testing.T) {
 }
 
 func TestBackPressureBoundsWhatIsRead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.sink.Block()
 	r.write("a.log", strings.Repeat(strings.Repeat("x", 999)+"\n", 50_000))
@@ -243,6 +253,7 @@ func TestBackPressureBoundsWhatIsRead(t *testing.T) {
 }
 
 func TestPacksBeforeAppend(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("a.log", "1\n")
 	r.start()
@@ -253,6 +264,7 @@ func TestPacksBeforeAppend(t *testing.T) {
 }
 
 func TestForgetsWhatIsGone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.ForgetAfter = time.Second })
 	r.write("a.log", "1\n")
 	r.start()

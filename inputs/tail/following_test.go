@@ -7,6 +7,7 @@ import (
 
 // That nothing matches is known once it was looked for, and not before.
 func TestFollowingTellsWhenNothingMatches(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.start()
 	r.eventually("it was looked for", func() bool { _, ok := r.tail.Following(); return ok })

@@ -123,6 +123,7 @@ func framings() []framingCase {
 }
 
 func TestFraming(t *testing.T) {
+	t.Parallel()
 	for _, c := range framings() {
 		t.Run(c.name, func(t *testing.T) {
 			for _, block := range []int{0, 16, 48} {
@@ -181,6 +182,7 @@ func multilines() []framingCase {
 }
 
 func TestMultiline(t *testing.T) {
+	t.Parallel()
 	for _, c := range multilines() {
 		t.Run(c.name, func(t *testing.T) {
 			for _, block := range []int{0, 16, 48} {
@@ -199,6 +201,7 @@ func TestMultiline(t *testing.T) {
 }
 
 func TestMultilineWaitsForTheEvent(t *testing.T) {
+	t.Parallel()
 	r := newRig(
 		t,
 		func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 100} },
@@ -215,6 +218,7 @@ func TestMultilineWaitsForTheEvent(t *testing.T) {
 }
 
 func TestPartialLineTimeout(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.PartialLine = 100 * time.Millisecond })
 	r.write("a.log", "1\nprompt> ")
 	r.start()
@@ -224,6 +228,7 @@ func TestPartialLineTimeout(t *testing.T) {
 }
 
 func TestHeadersAndTag(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) {
 		c.PathHeader, c.OffsetHeader = "path", "offset"
 		c.PathPattern = `/(?P<app>\w+)\.log`
@@ -244,6 +249,7 @@ func TestHeadersAndTag(t *testing.T) {
 
 // kubernetes: the pod ingress.v2-g744l is one word, though a tag parts it.
 func TestGroupsOfThePathBecomeHeaders(t *testing.T) {
+	t.Parallel()
 	for _, on := range []bool{true, false} {
 		r := newRig(t, func(c *Config) {
 			c.PathPattern = `/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+?)(?P<none>Q?)\.log$`
@@ -453,6 +459,7 @@ func FuzzFraming(f *testing.F) {
 // TestLongLinesSurviveAnyBlockSize checks that no policy depends on how the file happens to be
 // read.
 func TestLongLinesSurviveAnyBlockSize(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

@@ -19,6 +19,7 @@ func lines(from, n, width int) (text string, want []string) {
 // Generations that came into being while nothing could be read, or while nobody looked, are read in
 // the order in which they were written: the copies of copytruncate too.
 func TestCopyTruncatedAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{false, true} {
 		for _, dated := range []bool{false, true} {
 			for _, width := range []int{0, 300} {
@@ -71,6 +72,7 @@ func TestCopyTruncatedAgainAndAgain(t *testing.T) {
 
 // Rotation by ln and rm: for a moment the file has two names, and then only the new one.
 func TestRotatedByLinkAndRemove(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{false, true} {
 		t.Run(fmt.Sprintf("down %v", down), func(t *testing.T) {
 			eachGlob(t, func(t *testing.T, r *rig) {

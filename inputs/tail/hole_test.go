@@ -52,6 +52,7 @@ func (k *keeper) truncate(to int64) {
 // filebeat and fluent-bit send the NULs): what it goes on to write comes after as many NULs as it
 // had written before. They once became records, one for each MiB, and were glued to the first line.
 func TestHoleOfACopytruncate(t *testing.T) {
+	t.Parallel()
 	for _, blind := range []bool{false, true} { // where the file system does not tell of holes
 		for _, size := range []int64{6, 5000, 10<<20 + 77, 300<<20 + 1} {
 			for _, down := range []bool{false, true} {
@@ -120,6 +121,7 @@ func header(r inputstest.Record, key string) string {
 
 // A kill between a hole and what is behind it repeats nothing and leaves nothing out.
 func TestHoleAndACrash(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	k := newKeeper(r, "app.log")
 	k.write(strings.Repeat("long enough to be told from others\n", 100))
@@ -148,6 +150,7 @@ func TestHoleAndACrash(t *testing.T) {
 
 // The copy, and the compressed copy, of a file with a hole are what was read.
 func TestCopyOfAFileWithAHole(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	k := newKeeper(r, "app.log")
 	k.write(strings.Repeat("x", 3000) + "\n")
@@ -169,6 +172,7 @@ func TestCopyOfAFileWithAHole(t *testing.T) {
 
 // Disk that is allocated ahead reads as NULs until it is written to.
 func TestDiskAllocatedAheadIsNoHole(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	k := newKeeper(r, "app.log")
 	k.write("1\n")
@@ -190,6 +194,7 @@ func TestDiskAllocatedAheadIsNoHole(t *testing.T) {
 // A hole in the middle, as a file system leaves it that has lost power, is passed as well; NULs
 // that somebody wrote are kept.
 func TestHoleInTheMiddle(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	k := newKeeper(r, "a.log")
 	k.write("1\n")

@@ -29,6 +29,7 @@ func (r *rig) link(to, name string) {
 // fluent-bit#1777 and every node of Kubernetes: what containers/x.log leads to is rotated where it
 // is.
 func TestFluentBit1777_RotatedBehindALinkWhileDown(t *testing.T) {
+	t.Parallel()
 	for name, links := range map[string][][2]string{
 		"one link":    {{"../pods/0.log", "containers/x.log"}},
 		"three links": {{"../docker/0-json.log", "pods/0.log"}, {"../pods/0.log", "containers/y.log"}, {"y.log", "containers/x.log"}},
@@ -69,6 +70,7 @@ func TestFluentBit1777_RotatedBehindALinkWhileDown(t *testing.T) {
 // A file that was closed, since nothing came, and is rotated behind its link with something new in
 // it.
 func TestRotatedBehindALinkWhileClosed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.CloseInactive = 20 * 1e6 })
 	r.cfg.Paths = []string{r.path("containers/*.log")}
 	r.mkdir("pods")
@@ -89,6 +91,7 @@ func TestRotatedBehindALinkWhileClosed(t *testing.T) {
 // A release is switched while nobody looks: the rest of the old one's log is read, and then the new
 // one's.
 func TestDirectoryLinkSwitched(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{true, false} {
 		r := newRig(t, nil)
 		r.cfg.Paths = []string{r.path("current/log/*.log")}
@@ -118,6 +121,7 @@ func TestDirectoryLinkSwitched(t *testing.T) {
 
 // The copy that copytruncate makes lies beside the file and not beside the link.
 func TestCopyTruncateBehindALinkWhileDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.cfg.Paths = []string{r.path("containers/*.log")}
 	r.mkdir("pods")

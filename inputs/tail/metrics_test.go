@@ -32,6 +32,7 @@ func (r *rig) lags() (each map[string]float64, all float64) {
 }
 
 func TestLagOfEachFile(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		files int
 		want  map[string]float64

@@ -7,6 +7,7 @@ import (
 )
 
 func TestSortByAge(t *testing.T) {
+	t.Parallel()
 	type seen struct {
 		name  string
 		mtime int64

@@ -57,6 +57,7 @@ func newPipeRig(t *testing.T, change func(*Config)) (*rig, *os.File) {
 }
 
 func TestNamedPipe(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, nil)
 	var want []string
 	say := func(s string) {
@@ -82,6 +83,7 @@ func TestNamedPipe(t *testing.T) {
 
 // Whatever a file may hold may come through a pipe.
 func TestPipeFraming(t *testing.T) {
+	t.Parallel()
 	cases := append(framings(), multilines()...)
 	cases = append(
 		cases,
@@ -116,6 +118,7 @@ func TestPipeFraming(t *testing.T) {
 
 // In whatever pieces it comes, a pipe's content is framed like a file's.
 func TestPipeComesInPieces(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -180,6 +183,7 @@ func TestPipeComesInPieces(t *testing.T) {
 }
 
 func TestPipeHeadersAndTag(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, func(c *Config) {
 		c.PathHeader, c.OffsetHeader = "path", "offset"
 		c.Tag = mustTemplate(t, "apps.${stem}")
@@ -200,6 +204,7 @@ func TestPipeHeadersAndTag(t *testing.T) {
 }
 
 func TestPipeOfSeveralWriters(t *testing.T) {
+	t.Parallel()
 	r, _ := newPipeRig(t, nil)
 	const writers, lines = 4, 500
 	var wg sync.WaitGroup
@@ -229,6 +234,7 @@ func TestPipeOfSeveralWriters(t *testing.T) {
 
 // A line that is not complete yet waits for its end, which may be far behind.
 func TestPipeHoldsAPartialLine(t *testing.T) {
+	t.Parallel()
 	for name, cfg := range map[string]func(*Config){
 		"utf-8":     nil,
 		"utf-16":    func(c *Config) { c.Encoding = "utf-16be" },
@@ -260,6 +266,7 @@ func TestPipeHoldsAPartialLine(t *testing.T) {
 }
 
 func TestPipePartialLineTimeout(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, func(c *Config) { c.PartialLine = 50 * time.Millisecond })
 	r.say(w, "1\nprompt> ")
 	r.wants("1", "prompt> ")
@@ -268,6 +275,7 @@ func TestPipePartialLineTimeout(t *testing.T) {
 }
 
 func TestPipeEventTimeout(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, func(c *Config) {
 		c.Multiline = &Multiline{Start: `^\d`, Timeout: 500 * time.Millisecond, MaxLines: 100}
 	})
@@ -281,6 +289,7 @@ func TestPipeEventTimeout(t *testing.T) {
 // While the sink takes nothing, time passes without anything being taken from the pipe: an event
 // that lies there whole is not cut.
 func TestPipeEventOutlastsABlockedSink(t *testing.T) {
+	t.Parallel()
 	const timeout = time.Millisecond
 	sink := &gatedSink{
 		MemSink: inputstest.New(),
@@ -380,6 +389,7 @@ func (r *rig) allTaken(w *os.File) {
 }
 
 func TestPipeStopsInMidLine(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]framingCase{
 		"a line":              {in: "1\nhalf a", want: []string{"1", "half a"}},
 		"an event":            {cfg: func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 9} }, in: "1\n x\n y", want: []string{"1\n x\n y"}},
@@ -405,6 +415,7 @@ func TestPipeStopsInMidLine(t *testing.T) {
 // A pipe may be written to for ever, faster than it is read: what is written after the stop is not
 // waited for.
 func TestPipeStopEnds(t *testing.T) {
+	t.Parallel()
 	sink := &echoSink{MemSink: inputstest.New()}
 	r := newRig(t, func(c *Config) { c.MaxLineSize = 16 })
 	r.block = 16
@@ -444,6 +455,7 @@ func (s *echoSink) Append(
 // While the sink takes nothing, the pipe's writer waits. What was taken is not lost, whatever
 // happens then.
 func TestPipeBackPressure(t *testing.T) {
+	t.Parallel()
 	for name, goOn := range map[string]func(r *rig){
 		"the sink goes on": func(r *rig) { r.sink.Unblock() },
 		"the sink fails for a while": func(r *rig) {
@@ -482,6 +494,7 @@ func TestPipeBackPressure(t *testing.T) {
 
 // A stop while the sink takes nothing does not lose what was taken if the sink goes on soon.
 func TestPipeStopsWhileTheSinkIsBlocked(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, nil)
 	r.sink.Block()
 	r.say(w, "1\n")
@@ -506,6 +519,7 @@ func TestPipeStopsWhileTheSinkIsBlocked(t *testing.T) {
 
 // What the sink does not take in time is not lost in silence.
 func TestPipeTellsOfALoss(t *testing.T) {
+	t.Parallel()
 	for name, from := range map[string]func(*pipeReader) error{
 		"reading":  func(p *pipeReader) error { return p.read(t.Context()) },
 		"stopping": (*pipeReader).finish,
@@ -533,6 +547,7 @@ func TestPipeTellsOfALoss(t *testing.T) {
 }
 
 func TestPipeIsReplaced(t *testing.T) {
+	t.Parallel()
 	r, w := newPipeRig(t, nil)
 	r.say(w, "1\nhalf")
 	r.wants("1")
@@ -545,6 +560,7 @@ func TestPipeIsReplaced(t *testing.T) {
 }
 
 func TestPipeCannotBeOpened(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.mkfifo("in.log")
 	for _, id := range []ident{{}, {1, 1}} {
@@ -566,6 +582,7 @@ func TestPipeCannotBeOpened(t *testing.T) {
 
 // However long a line is, no more of it is held than the longest one allowed needs.
 func TestPipeHugeLineNeedsLittleMemory(t *testing.T) {
+	t.Parallel()
 	const maxLine, size = 1 << 20, 64 << 20
 	for policy, long := range map[string]int{"split": size / maxLine, "truncate": 1, "skip": 0} {
 		t.Run(policy, func(t *testing.T) {
@@ -609,6 +626,7 @@ func TestPipeHugeLineNeedsLittleMemory(t *testing.T) {
 
 // A batch's worth is framed at once, whatever longer lines might need.
 func TestPipeHoldsNoMoreThanABatch(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) { c.MaxLineSize = 64 << 20 })
 	p, _ := r.reader(inputstest.New())
 	for p.room() {

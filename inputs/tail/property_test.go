@@ -215,6 +215,7 @@ func (w *world) crash() {
 }
 
 func TestRandomWritersAndRestarts(t *testing.T) {
+	t.Parallel()
 	histories := 4
 	if s := os.Getenv("PENSTOCK_WORLDS"); s != "" {
 		var err error

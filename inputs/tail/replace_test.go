@@ -18,6 +18,7 @@ func (r *rig) replace(name, more string) {
 // logstash-input-file#63: a file replaced by a copy that continues it (rsync, editors,
 // configuration management) is not read whole again.
 func TestLogstashInputFile63_ReplacedByACopyThatGoesOn(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 3000} {
 		for _, down := range []bool{false, true} {
 			if down && size < headSize {
@@ -51,6 +52,7 @@ func TestLogstashInputFile63_ReplacedByACopyThatGoesOn(t *testing.T) {
 
 // A directory that was restored with cp -a holds the same files under other inodes.
 func TestRestoredCopyWhileDown(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("a.log", "1\n2\n")
 	r.start()
@@ -70,6 +72,7 @@ func TestRestoredCopyWhileDown(t *testing.T) {
 // A new log that begins as the one before it did is another one: while that is still there, and
 // when it was made after that was gone.
 func TestANewLogMayBeginAsTheOldOneDid(t *testing.T) {
+	t.Parallel()
 	t.Run("renamed", func(t *testing.T) {
 		r := newRig(t, nil)
 		r.cfg.Paths = []string{r.path("*.log")}

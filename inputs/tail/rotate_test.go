@@ -25,6 +25,7 @@ func eachGlob(t *testing.T, f func(t *testing.T, r *rig)) {
 }
 
 func TestRotateWithHalfLine(t *testing.T) {
+	t.Parallel()
 	eachGlob(t, func(t *testing.T, r *rig) {
 		r.write("app.log", "1\n2")
 		r.start()
@@ -37,6 +38,7 @@ func TestRotateWithHalfLine(t *testing.T) {
 }
 
 func TestRotateTwiceQuickly(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n")
 	r.start()
@@ -54,6 +56,7 @@ func TestRotateTwiceQuickly(t *testing.T) {
 // What was rotated, and even compressed, while nobody looked is read in its place, as a part of the
 // source that it came from.
 func TestRotatedAgainAndAgainWhileDown(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		compress []string
 		ext      string
@@ -96,6 +99,7 @@ func TestRotatedAgainAndAgainWhileDown(t *testing.T) {
 }
 
 func TestCopyTruncate(t *testing.T) {
+	t.Parallel()
 	eachGlob(t, func(t *testing.T, r *rig) {
 		r.write("app.log", "1\n2\n")
 		r.start()
@@ -122,6 +126,7 @@ func TestCopyTruncate(t *testing.T) {
 }
 
 func TestCopyTruncateWhileDown(t *testing.T) {
+	t.Parallel()
 	eachGlob(t, func(t *testing.T, r *rig) {
 		r.write("app.log", "1\n2\n")
 		r.start()
@@ -142,6 +147,7 @@ func TestCopyTruncateWhileDown(t *testing.T) {
 // The truncation is noticed before the copy that was made for it: what is new in the copy still
 // comes first.
 func TestCopyNoticedAfterTheTruncation(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *Config) {
 		c.Watch, c.PollInterval, c.RescanInterval = "poll", 200*time.Millisecond, time.Second
 	})
@@ -166,6 +172,7 @@ func TestCopyNoticedAfterTheTruncation(t *testing.T) {
 }
 
 func TestTruncatedToZeroAndRewritten(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n2\n3\n")
 	r.start()
@@ -179,6 +186,7 @@ func TestTruncatedToZeroAndRewritten(t *testing.T) {
 }
 
 func TestShrinksToALineWithin(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n2\n3\n")
 	r.start()
@@ -190,6 +198,7 @@ func TestShrinksToALineWithin(t *testing.T) {
 }
 
 func TestDeleted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n")
 	r.start()
@@ -211,6 +220,7 @@ func TestDeleted(t *testing.T) {
 }
 
 func TestDeletedBeforeRead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.start()
 	r.write("first.log", "1\n")
@@ -225,6 +235,7 @@ func TestDeletedBeforeRead(t *testing.T) {
 }
 
 func TestSymlinkSwap(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.cfg.Paths = []string{r.path("current.log")}
 	r.write("a.data", "1\n")
@@ -248,6 +259,7 @@ func TestSymlinkSwap(t *testing.T) {
 }
 
 func TestOneFileUnderTwoNames(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("a.log", "1\n")
 	if err := os.Link(r.path("a.log"), r.path("b.log")); err != nil {
@@ -267,6 +279,7 @@ func TestOneFileUnderTwoNames(t *testing.T) {
 // vector#25079, #23076: a reused inode, or two files with the same first lines, silently skips
 // data.
 func TestVector25079_ReusedInodeAndSameFirstLines(t *testing.T) {
+	t.Parallel()
 	t.Run("same first lines", func(t *testing.T) {
 		r := newRig(t, nil)
 		r.write("app1.log", "header\n")
@@ -320,6 +333,7 @@ func TestVector25079_ReusedInodeAndSameFirstLines(t *testing.T) {
 
 // fluent-bit#2846: the tail offset advances while the output is failing.
 func TestFluentBit2846_OffsetStaysUntilDurable(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n")
 	r.start()

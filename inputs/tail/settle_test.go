@@ -17,6 +17,7 @@ func impatient(tl *Tail) { tl.patience = 300 * time.Millisecond }
 // A compressed file once had to be older than a second by its own time, and its whole family waited
 // for that, the live file as well.
 func TestATimeInTheFutureHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	then := time.Now().Add(24 * time.Hour)
 	if err := os.WriteFile(r.path("app.log.1.gz"), gz([]byte("1\n2\n")), 0o644); err != nil {
@@ -31,6 +32,7 @@ func TestATimeInTheFutureHoldsNothingUp(t *testing.T) {
 }
 
 func TestACompressedFileThatIsNeverCompleteHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	line := func(i int) string { return fmt.Sprintf("%d %0200d", i, i) }
 	t.Run("empty", func(t *testing.T) {
 		r := newRig(t, nil)
@@ -168,6 +170,7 @@ func TestACompressedFileThatCannotBeOpenedIsNotReadAgain(t *testing.T) {
 // A file that begins like another one may be a copy being made of it, but not when something else
 // is written to it: both are read as they grow.
 func TestAFileThatBeginsLikeAnotherIsReadAsItGrows(t *testing.T) {
+	t.Parallel()
 	for _, same := range []bool{false, true} {
 		t.Run(fmt.Sprintf("the same goes to both: %v", same), func(t *testing.T) {
 			r := newRig(t, nil)
@@ -208,6 +211,7 @@ func TestAFileThatBeginsLikeAnotherIsReadAsItGrows(t *testing.T) {
 
 // A compressed file beside one whose last line is not complete waits for it, and nothing else does.
 func TestAnUnfinishedLineHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.prepare = impatient
 	r.write("app.log", "1\nunfinis")

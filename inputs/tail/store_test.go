@@ -35,6 +35,7 @@ func (s *stalledSink) Append(
 // logrotate#286: the copy that copytruncate makes where no glob leads to is found and begun; a
 // crash before the first of its lines is anywhere does not lose them.
 func TestLogrotate286_CrashAfterACopyWasFound(t *testing.T) {
+	t.Parallel()
 	for name, down := range map[string]bool{"found while running": false, "found at the start": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)

@@ -12,6 +12,7 @@ func testLog() *slog.Logger {
 }
 
 func TestReadAppendResume(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.write("a.log", "1\n2\n")
 	r.start()
@@ -32,6 +33,7 @@ func TestReadAppendResume(t *testing.T) {
 }
 
 func TestRotateByRename(t *testing.T) {
+	t.Parallel()
 	for _, glob := range []string{"app.log", "app.log*"} {
 		t.Run(glob, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -60,6 +62,7 @@ func TestRotateByRename(t *testing.T) {
 }
 
 func TestRotateWhileDown(t *testing.T) {
+	t.Parallel()
 	for _, glob := range []string{"app.log", "app.log*"} {
 		t.Run(glob, func(t *testing.T) {
 			r := newRig(t, nil)

@@ -11,6 +11,7 @@ import (
 // anybody looked, and although no glob leads there: it has the same identity, under another name or
 // none.
 func TestTruncatedAndThenRotatedBeforeTheNextLook(t *testing.T) {
+	t.Parallel()
 	rename := func(r *rig) { r.rename("app.log", "app.log.1") }
 	for name, c := range map[string]struct {
 		down   bool

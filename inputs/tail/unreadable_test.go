@@ -118,7 +118,8 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 }
 
 // asNobody takes root's power to read everything from the whole process until the end of the test,
-// whose temporary directories it can write to nevertheless.
+// so that no other runs beside it (no t.Parallel). It can write to the test's temporary directories
+// nevertheless.
 func asNobody(t *testing.T, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {

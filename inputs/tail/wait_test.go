@@ -9,6 +9,7 @@ import (
 // Whole generations come into being while nobody looks, and the older one is compressed: it is read
 // first, also when rotation gives it another name while it waits to be compared.
 func TestCompressedGenerationGoesFirst(t *testing.T) {
+	t.Parallel()
 	for name, renamed := range map[string]bool{"in its place": false, "renamed while it waits": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -31,6 +32,7 @@ func TestCompressedGenerationGoesFirst(t *testing.T) {
 // A generation that is compressed, and so loses its name, before it could be read does not go ahead
 // of older ones that are compressed already.
 func TestNamelessGenerationWaitsForCompressedOnes(t *testing.T) {
+	t.Parallel()
 	for name, waits := range map[string]func(r *rig){
 		"the newest rotated": func(r *rig) { r.compress("app.log.3", ".gz") },
 		"and one rotated since": func(r *rig) {

@@ -69,6 +69,7 @@ func (w *watcher) drained(t *testing.T, n int) {
 
 // Writes to many files, at different times within the budget, are one wake-up.
 func TestWritesWithinTheBudgetAreOneWakeUp(t *testing.T) {
+	t.Parallel()
 	const budget = 300 * time.Millisecond
 	w, dir, _ := watching(t, budget)
 	files := openFiles(t, dir, 20)
@@ -101,6 +102,7 @@ func TestWritesWithinTheBudgetAreOneWakeUp(t *testing.T) {
 
 // A file that appears, goes or gets another name is not waited for.
 func TestTheBudgetEndsWithARename(t *testing.T) {
+	t.Parallel()
 	w, dir, _ := watching(t, time.Hour)
 	f := openFiles(t, dir, 1)[0]
 	w.drained(t, 1)
@@ -123,6 +125,7 @@ func TestTheBudgetEndsWithARename(t *testing.T) {
 // Where as much comes as fills a batch within less, the wait is that much shorter, down to what it
 // was without a budget.
 func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		read int64
 		want time.Duration
@@ -144,6 +147,7 @@ func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
 
 // Directories can be watched under two names, and no more.
 func TestWatchesComeAndGo(t *testing.T) {
+	t.Parallel()
 	w, dir, _ := watching(t, 0)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {

@@ -92,6 +92,7 @@ func (d *harness) Keeps() outputtest.Keeps {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		var writers []*Writer
 		outputtest.Run(t, func(t *testing.T) outputtest.Harness {

@@ -157,6 +157,7 @@ func (d *deadPartition) wait(n int) {
 // With a key, one dead partition must not make the healthy ones get their records again, however
 // often its own are given back.
 func TestDeadPartitionRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	for name, code := range map[string]int16{
 		"refused": kerr.NotEnoughReplicas.Code, "in doubt": kerr.RequestTimedOut.Code, "denied": kerr.TopicAuthorizationFailed.Code,
 	} {
@@ -190,6 +191,7 @@ func TestDeadPartitionRepeatsNothing(t *testing.T) {
 // The same while what waits goes to the overflow, and comes back in vain while the partition is
 // still dead.
 func TestDeadPartitionAndFailoverRepeatNothing(t *testing.T) {
+	t.Parallel()
 	for name, code := range map[string]int16{"refused": kerr.NotEnoughReplicas.Code, "in doubt": kerr.RequestTimedOut.Code} {
 		t.Run(name, func(t *testing.T) {
 			if name == "refused" && os.Getenv("PENSTOCK_INTEGRATION") == "" {

@@ -25,6 +25,7 @@ func (noLetters) Bury(context.Context, []outputs.Letter) error { return errTest 
 // The whole way from a log to the topic under the drain loop, with outages longer than the delivery
 // timeout: every record once, in order.
 func TestDrainThroughOutages(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(7)
 		c := startCluster(t, n, kfake.SeedTopics(3, "logs"))
@@ -106,6 +107,7 @@ func TestDrainThroughOutages(t *testing.T) {
 // Small batches are put together, each time otherwise. What went out and was not answered must be
 // recognised all the same, after an outage that is longer than the delivery timeout.
 func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(7)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)

@@ -47,6 +47,7 @@ func objects(s *outputtest.MemStore) (n int) {
 // A transaction is committed and its answer lost, and Kafka is away long enough for everything to
 // go to the overflow, the records of that transaction with it: they are not replayed.
 func TestExactlyOnceFailoverInDoubt(t *testing.T) {
+	t.Parallel()
 	for _, applied := range []bool{true, false} {
 		for _, restart := range []bool{false, true} {
 			t.Run(
@@ -115,6 +116,7 @@ func TestExactlyOnceFailoverInDoubt(t *testing.T) {
 // Outages, lost answers, a failing store and stops at any moment: each record is there once,
 // whichever way it took.
 func TestExactlyOnceFailoverSoak(t *testing.T) {
+	t.Parallel()
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()
@@ -336,6 +338,7 @@ func TestExactlyOnceReplayByCommand(t *testing.T) {
 // An object that the store does not give whole, at the first GET or at the second, is not taken for
 // delivered: by the agent and by the command.
 func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]outputtest.StoreFault{
 		"hangs up": outputtest.StoreHangsUp, "short": outputtest.StoreShort, "empty": outputtest.StoreEmpty, "flips": outputtest.StoreFlips,
 	} {
@@ -412,6 +415,7 @@ func TestExactlyOnceReplayOfWhatIsNotGivenWhole(t *testing.T) {
 // is given nothing, or only half of it, at first: that is not taken for another object, which would
 // have to be delivered anew.
 func TestExactlyOnceDeliveredObjectIsNotMistakenForAnother(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]outputtest.StoreFault{
 		"empty": outputtest.StoreEmpty, "short": outputtest.StoreShort, "hangs up": outputtest.StoreHangsUp,
 	} {

@@ -72,6 +72,7 @@ func newLateMarkers(c *kfake.Cluster) *lateMarkers {
 // A restart during an outage, after which the position of the run before is all that the
 // coordinator knows for a moment: that is nobody else's.
 func TestExactlyOnceOwnEarlierRunIsNoStranger(t *testing.T) {
+	t.Parallel()
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()

@@ -476,6 +476,7 @@ func loseSome(c *kfake.Cluster, n *network, key kmsg.Key, every int, done bool) 
 
 // Whatever request of a transaction gets no answer, each record is there once.
 func TestExactlyOnceWithLostRequests(t *testing.T) {
+	t.Parallel()
 	for _, key := range []kmsg.Key{kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn, kmsg.InitProducerID, kmsg.OffsetFetch, kmsg.Produce} {
 		for _, done := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/done=%v", key.Name(), done), func(t *testing.T) {
@@ -580,6 +581,7 @@ func TestExactlyOnceStopEndsTransaction(t *testing.T) {
 }
 
 func TestExactlyOnceConfig(t *testing.T) {
+	t.Parallel()
 	cfg := Default()
 	cfg.Brokers, cfg.Topic, cfg.Delivery = []string{
 		"b:9092",

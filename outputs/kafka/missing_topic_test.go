@@ -79,6 +79,7 @@ func eachMode(t *testing.T, f func(t *testing.T, change func(*Config), records i
 // A topic that does not exist holds up its own records alone. After a while they go to the dead
 // letter, and the position moves on.
 func TestMissingTopicHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, change func(*Config), records int) {
 		c := startCluster(t, nil, kfake.SeedTopics(2, "logs"))
 		r := newTwoTopics(t, c, change)
@@ -124,6 +125,7 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 
 // A topic that is made in time gets all of its records, in order.
 func TestMissingTopicThatComesInTime(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, change func(*Config), records int) {
 		c := startCluster(t, nil, kfake.SeedTopics(2, "logs"))
 		r := newTwoTopics(t, c, func(cfg *Config) {
@@ -146,6 +148,7 @@ func TestMissingTopicThatComesInTime(t *testing.T) {
 
 // A topic that this user may not write to is as one that is missing, though the metadata has it.
 func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, change func(*Config), records int) {
 		c := startCluster(t, nil, kfake.NumBrokers(2), kfake.SeedTopics(1, "logs", "other"))
 		if err := c.MoveTopicPartition("logs", 0, 0); err != nil {

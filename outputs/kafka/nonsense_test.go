@@ -40,6 +40,7 @@ func peer(t *testing.T, serve func(c net.Conn)) string {
 // What answers is not the broker that the configuration describes: the batch comes back within the
 // delivery timeout, to be retried, and the error names what to look at.
 func TestNotTheBrokerThatWasMeant(t *testing.T) {
+	t.Parallel()
 	plain := startCluster(t, nil, kfake.SeedTopics(1, "logs")).ListenAddrs()[0]
 	guarded := startCluster(t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "me", "good")).ListenAddrs()[0]
 	for name, tc := range map[string]struct {

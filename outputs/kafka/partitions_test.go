@@ -89,6 +89,7 @@ func (d *deadPartition) checkPartitions(want func(i int) bool, source func(i int
 // must not come to the new one after newer records of the same key, though it is given back and
 // sent there.
 func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
+	t.Parallel()
 	for name, partitioner := range map[string]string{"record": "hash", "direct": "origin"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +134,7 @@ func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 // not taken goes to one that is there, before newer records, also what may have been appended to
 // the topic that is gone.
 func TestTopicMadeAgainWithFewerPartitions(t *testing.T) {
+	t.Parallel()
 	for name, code := range map[string]int16{"refused": kerr.NotLeaderForPartition.Code, "in doubt": kerr.RequestTimedOut.Code} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ import (
 // batches of up to a million records, and a topic that refuses large batches. Whatever restarts the
 // brokers meanwhile must not show.
 func TestRealBroker(t *testing.T) {
+	t.Parallel()
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	if addr == "" {
 		t.Skip("PENSTOCK_KAFKA_BROKERS is not set")
@@ -96,6 +97,7 @@ func TestRealBroker(t *testing.T) {
 // TestRealBrokerBounced delivers for PENSTOCK_KAFKA_SECONDS while somebody kills and restarts the
 // broker: nothing may be lost, stuck, twice or out of order.
 func TestRealBrokerBounced(t *testing.T) {
+	t.Parallel()
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	span, err := time.ParseDuration(os.Getenv("PENSTOCK_KAFKA_SECONDS") + "s")
 	if addr == "" || err != nil {

@@ -288,6 +288,7 @@ var gates = map[string]func(t *testing.T) *gated{
 // that says why, to be retried or to fail over, or the error is told while the batch is kept; and
 // the probe that ends failover fails. Once it is let in the batch is delivered, once.
 func TestNotLetIn(t *testing.T) {
+	t.Parallel()
 	for name, gate := range gates {
 		for _, known := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/known=%v", name, known), func(t *testing.T) {
@@ -334,6 +335,7 @@ func probe(t *testing.T, w *Writer) error {
 // Connections end while the client is not let in: what is under way waits, and goes out in order
 // once it is let in again.
 func TestNotLetInAnyMore(t *testing.T) {
+	t.Parallel()
 	for name, gate := range gates {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -417,6 +419,7 @@ func loggingWriter(t *testing.T, cfg Config, to *logged) *Writer {
 // Sessions have a limited life: the client authenticates anew before it ends, on the same
 // connection and with the token that the file holds by then, and nothing of it shows.
 func TestTokenRenewed(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
 		mechanism := new(gatetest.OAuthBearer).Accept("one")
 		file := filepath.Join(t.TempDir(), "token")
@@ -457,6 +460,7 @@ func TestTokenRenewed(t *testing.T) {
 // All that a listener can ask for at once: a client certificate and a token; batches of many
 // origins arrive once and in order.
 func TestMutualTLSWithToken(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
 		g := mutualTLS(t)
 		with := &gated{

@@ -18,6 +18,7 @@ import (
 // An outage is told with the first try that fails, and not once a batch is given back, which the
 // delivery timeout puts off for minutes; and it is over with the first batch that is taken.
 func TestOutageIsToldAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"at least once": func(*Config) {},
 		"exactly once":  func(c *Config) { c.Delivery, c.DeliveryTimeout = ExactlyOnce, 30*time.Second },
@@ -95,6 +96,7 @@ func TestOutageIsToldAtOnce(t *testing.T) {
 
 // An outage begins with its first failure, however often its batches are given back and tried anew.
 func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(7)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
@@ -154,6 +156,7 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 
 // A broker that was never there is told, too.
 func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(7)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
@@ -182,6 +185,7 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 // What is given back and tried again is the same outage; what fails once something was delivered is
 // another.
 func TestGivingBackBeginsNoOutage(t *testing.T) {
+	t.Parallel()
 	var delivered time.Time
 	tr := newTrouble(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
 	k := producer.Key{Topic: "logs"}

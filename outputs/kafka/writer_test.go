@@ -31,6 +31,7 @@ func eachPath(t *testing.T, f func(t *testing.T, change func(*Config), path stri
 }
 
 func TestDeliversInOrder(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		for _, codec := range []string{"none", "gzip", "snappy", "lz4", "zstd"} {
 			t.Run(codec, func(t *testing.T) {
@@ -59,6 +60,7 @@ func TestDeliversInOrder(t *testing.T) {
 }
 
 func TestKeepsRecords(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		cfg := testConfig(c)
@@ -112,6 +114,7 @@ func TestKeepsRecords(t *testing.T) {
 // A broker bounced in mid-flight (vector#24193, fluent-bit#10667, fluent-bit#3766, fluent-bit#4378,
 // beats#37276): nothing lost, nothing stuck, nothing twice, nothing out of order.
 func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
@@ -162,6 +165,7 @@ func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.
 // An outage longer than the delivery timeout: the batches are kept, which is told, or come back
 // with a retryable error; all go out in order, once.
 func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		n := newNetwork(1)
 		c := startCluster(t, n, kfake.SeedTopics(2, "logs"))
@@ -202,6 +206,7 @@ func TestOutageLongerThanTheDeliveryTimeout(t *testing.T) {
 
 // What the broker refuses for now comes back.
 func TestRefusalGivesBatchesBack(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
 	cfg.DeliveryTimeout = time.Second
@@ -232,6 +237,7 @@ func TestRefusalGivesBatchesBack(t *testing.T) {
 // The answer to a batch is lost and the broker stays away for longer than the delivery timeout: it
 // must not appear twice.
 func TestLostAnswerThenOutage(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(1)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
@@ -256,6 +262,7 @@ func TestLostAnswerThenOutage(t *testing.T) {
 }
 
 func TestLeaderMoves(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.NumBrokers(3), kfake.SeedTopics(2, "logs"))
 		cfg := testConfig(c)
@@ -296,6 +303,7 @@ func TestLeaderMoves(t *testing.T) {
 // One over-large message must not stop the output (fluent-plugin-kafka#117, #323) and must be
 // counted (beats#14906): it alone is refused, with its index.
 func TestOverlargeRecord_fluentpluginkafka117_323_beats14906(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		setTopicConfig(t, c, "logs", "max.message.bytes", "20000")
@@ -392,6 +400,7 @@ func brokerAnswers(
 }
 
 func TestOldTimesRefused(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		setTopicConfig(t, c, "logs", "retention.ms", "-1")
@@ -436,6 +445,7 @@ func TestOldTimesRefused(t *testing.T) {
 }
 
 func TestRecordsTheBrokerNames(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 	w, _ := newWriter(t, testConfig(c))
 	brokerAnswers(
@@ -470,6 +480,7 @@ func TestRecordsTheBrokerNames(t *testing.T) {
 }
 
 func TestMaxRecordAge(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
 	cfg.MaxRecordAge = time.Hour
@@ -498,6 +509,7 @@ func TestMaxRecordAge(t *testing.T) {
 
 // A record older than the topic's retention would be expired as soon as it is there.
 func TestOlderThanRetention(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		setTopicConfig(
@@ -545,6 +557,7 @@ func TestOlderThanRetention(t *testing.T) {
 
 // A topic that keeps records for minutes would expire those of an outage of an hour at once, too.
 func TestOlderThanAShortRetention(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 		setTopicConfig(t, c, "logs", "retention.ms", fmt.Sprint((10 * time.Minute).Milliseconds()))
@@ -573,6 +586,7 @@ func TestOlderThanAShortRetention(t *testing.T) {
 }
 
 func TestUnknownTopic(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.AllowAutoTopicCreation())
 		cfg := testConfig(c)
@@ -593,6 +607,7 @@ func TestUnknownTopic(t *testing.T) {
 }
 
 func TestAuthenticationFailure(t *testing.T) {
+	t.Parallel()
 	c := startCluster(
 		t, nil, kfake.SeedTopics(1, "logs"), kfake.EnableSASL(),
 		kfake.Superuser("PLAIN", "bob", "pw"),
@@ -610,6 +625,7 @@ func TestAuthenticationFailure(t *testing.T) {
 }
 
 func TestTopicKeyAndPartitioner(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(6, "app-eu", "app-us"))
 	cfg := testConfig(c)
 	cfg.Topic = template.MustParse("app-${header.region}")
@@ -681,6 +697,7 @@ func TestTopicKeyAndPartitioner(t *testing.T) {
 }
 
 func TestReplayedBatchKeepsItsTopic(t *testing.T) {
+	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs", "elsewhere"))
 		cfg := testConfig(c)
@@ -694,6 +711,7 @@ func TestReplayedBatchKeepsItsTopic(t *testing.T) {
 }
 
 func TestSpreadPartitioners(t *testing.T) {
+	t.Parallel()
 	for _, p := range []string{"sticky", "round_robin"} {
 		eachPath(t, func(t *testing.T, change func(*Config), path string) {
 			c := startCluster(t, nil, kfake.SeedTopics(4, "logs"))
@@ -717,6 +735,7 @@ func TestSpreadPartitioners(t *testing.T) {
 }
 
 func TestSmallBatchesTravelTogether(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
 	cfg.Linger = 50 * time.Millisecond
@@ -733,6 +752,7 @@ func TestSmallBatchesTravelTogether(t *testing.T) {
 }
 
 func TestCloseGivesBatchesBack(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(1)
 	c := startCluster(t, n, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
@@ -757,6 +777,7 @@ func TestCloseGivesBatchesBack(t *testing.T) {
 }
 
 func TestMurmur2IsKafkas(t *testing.T) {
+	t.Parallel()
 	// From Kafka's own UtilsTest.
 	for s, want := range map[string]int32{"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "a-little-bit-longer-string": -1486304829, "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971, "abc": 479470107} {
 		if got := murmur2(s); got != int(want&0x7fffffff) {
@@ -766,6 +787,7 @@ func TestMurmur2IsKafkas(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"topic: must":       func(c *Config) { c.Topic = template.Template{} },
 		"topic: \"a b\"":    func(c *Config) { c.Topic = template.MustParse("a b") },

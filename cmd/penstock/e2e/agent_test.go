@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
 var binary, demoBinary string
@@ -43,6 +45,14 @@ func TestMain(m *testing.M) {
 
 // long tells whether the long forms of the tests are wanted.
 func long() bool { return os.Getenv("PENSTOCK_INTEGRATION") != "" }
+
+// parallel runs a test beside others: most of its time it waits. In the long form it has the
+// machine for itself, and for the servers that it starts.
+func parallel(t *testing.T) {
+	if !long() {
+		t.Parallel()
+	}
+}
 
 // kills returns how often a crash test kills: n times, or $PENSTOCK_KILLS.
 func kills(t *testing.T, n int) int {
@@ -94,7 +104,7 @@ func newAgent(t *testing.T, name, config string) *agent {
 		program: binary,
 		config:  filepath.Join(dir, name+".hcl"),
 		logPath: filepath.Join(dir, name+".log"),
-		admin:   freeAddr(t),
+		admin:   servers.FreeAddr(t),
 	}
 	if err := os.WriteFile(
 		a.config, []byte(strings.ReplaceAll(config, "ADMIN", a.admin)), 0o644,
@@ -111,16 +121,6 @@ func newAgent(t *testing.T, name, config string) *agent {
 		}
 	})
 	return a
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // start starts the binary and returns at once.
@@ -163,7 +163,7 @@ func (a *agent) keepAddress() {
 		a.t.Fatal(err)
 	}
 	old := a.admin
-	a.admin = freeAddr(a.t)
+	a.admin = servers.FreeAddr(a.t)
 	if err := os.WriteFile(
 		a.config, []byte(strings.ReplaceAll(string(text), old, a.admin)), 0o644,
 	); err != nil {

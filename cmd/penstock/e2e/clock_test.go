@@ -92,6 +92,7 @@ func buildWithClock(t *testing.T) string {
 // are rotated, Kafka comes and goes and the agent is killed: no line is lost or out of order, none
 // waits for the clock, and only what was in flight at a kill or an outage comes twice.
 func TestClockSteps(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it: the standard library is built anew")
 	}

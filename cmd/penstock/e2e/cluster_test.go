@@ -21,6 +21,7 @@ import (
 // It goes on for $PENSTOCK_CLUSTER_TIME; what it does is given by the seed, though not to the
 // millisecond.
 func TestClusterHoldsThePromises(t *testing.T) {
+	parallel(t)
 	needs(t, "PENSTOCK_PYTHON", "Python with confluent-kafka")
 	rng := seeded(t)
 	lasting := 150 * time.Second

@@ -12,6 +12,7 @@ import (
 // TestComponentsOnRealServers runs the suites of single components that take their server from the
 // environment.
 func TestComponentsOnRealServers(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

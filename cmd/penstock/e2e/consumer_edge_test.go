@@ -50,6 +50,7 @@ pipeline "lake" {
 // TestEdgeArchivesExactlyOnce kills an edge that archives straight from its buffer, while apps
 // write and rotate logs and the store fails: each line is in exactly one object, in order.
 func TestEdgeArchivesExactlyOnce(t *testing.T) {
+	parallel(t)
 	for _, c := range []struct {
 		name string
 		lake func(t *testing.T, rng *rand.Rand) *lake

@@ -37,6 +37,7 @@ func newMember(t *testing.T, name, broker string, lake *lake, pairs ...string) *
 // kafka-connect-storage-cloud#253, #800: a hung task woke up and overwrote its successor's object
 // with less.
 func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	inner := newFaultyS3(t, rng, "lake")
 	// The first upload hangs in the network until late is closed, and arrives then as it was sent.
@@ -124,6 +125,7 @@ func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 // kafka-connect-storage-cloud#177, #454: out of memory with a time partitioner; a flush under
 // memory pressure was wished for.
 func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
+	parallel(t)
 	const paths, records = 15_000, 150_000
 	s3 := newFaultyS3(t, seeded(t), "lake")
 	lake := &lake{kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret")}
@@ -194,6 +196,7 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 
 // kafka-connect-storage-cloud#375: on the day of the clock change there was one file per record.
 func TestStorageCloud375_ClockChange(t *testing.T) {
+	parallel(t)
 	const records = 6000
 	lake := localLake(t)
 	broker := consumerBroker(t)
@@ -249,6 +252,7 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 
 // redpanda connect#4009: 10,433 messages were lost over cooperative rebalances.
 func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	lake := fakeS3Lake(t, rng)
 	broker := consumerBroker(t)

@@ -384,6 +384,7 @@ func objectLines(key string, data []byte) ([][]byte, error) {
 
 // The check is held against lakes that are wrong in known ways.
 func TestCheckLake(t *testing.T) {
+	parallel(t)
 	object := func(ns ...int64) []byte {
 		var b bytes.Buffer
 		zw := gzip.NewWriter(&b)

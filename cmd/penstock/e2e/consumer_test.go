@@ -129,6 +129,7 @@ type consumerOptions struct {
 // and join, and the store fails. Each record is in exactly one object, in the partition of its
 // time, and in order.
 func TestConsumerArchivesExactlyOnce(t *testing.T) {
+	parallel(t)
 	for _, c := range []struct {
 		name string
 		lake func(t *testing.T, rng *rand.Rand) *lake
@@ -152,6 +153,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 // TestConsumerArchivesExactlyOnceOnRealServers is the same with Apache Kafka and its two group
 // protocols, an S3 server and the GCS emulator.
 func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

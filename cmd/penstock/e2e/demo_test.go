@@ -14,6 +14,7 @@ import (
 
 // The demo promises to end within a minute, with exit code 0 if its count comes out even.
 func TestDemo(t *testing.T) {
+	parallel(t)
 	out, code := runDemo(t, t.TempDir())
 	values := demoCounts(t, out)
 	if code != 0 {
@@ -33,6 +34,7 @@ func TestDemo(t *testing.T) {
 // Somebody removes an object of the overflow: the demo counts what was in it as lost, and ends with
 // exit code 1.
 func TestLossShowsInTheDemo(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -15,6 +15,7 @@ import (
 // rotation and an outage, and neither outputs nor the buffer ever find too few descriptors. The
 // agent raises its soft limit, and the tail keeps to its share of the hard one.
 func TestMoreFilesThanDescriptors(t *testing.T) {
+	parallel(t)
 	limit, files := 256, 375
 	if long() {
 		limit, files = 1024, 1500

@@ -179,6 +179,7 @@ type crashOptions struct {
 // broker comes and goes and the store fails: no line is lost, the order of each source holds, and
 // nothing is sent twice but what was in flight at a kill.
 func TestEdgeSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	opts := crashOptions{
@@ -200,6 +201,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 
 // TestEdgeSurvivesCrashesWithGCS is the same with an overflow in Google Cloud Storage.
 func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	opts := crashOptions{
 		kills:       3,
@@ -217,6 +219,7 @@ func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 // TestEdgeSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is killed and
 // restarted, and a real S3 server.
 func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -83,6 +83,7 @@ func compatRecords(topic string, n int) []record.Record {
 // compression, and reads them with franz-go, the Java client (the console consumer and the log dump
 // of Apache Kafka) and librdkafka: each record is as it was written.
 func TestOthersReadOurBatches(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

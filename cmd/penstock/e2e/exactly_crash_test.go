@@ -140,6 +140,7 @@ type exactlyOptions struct {
 // while apps write and rotate, the broker comes and goes and the overflow's store fails: readers of
 // committed records see each line once, and so does the lake behind a consumer.
 func TestExactlyOnceSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
@@ -159,6 +160,7 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 // TestExactlyOnceSpillSurvivesCrashes is the same with lines that go through memory alone while
 // Kafka keeps up.
 func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
@@ -179,6 +181,7 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 // TestExactlyOnceWithFiltersSurvivesCrashes is the same with filters that parse, make several
 // records of a line, forget repeats, and choose by a condition.
 func TestExactlyOnceWithFiltersSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
@@ -216,6 +219,7 @@ func realStore(t *testing.T) string {
 // TestExactlyOnceSurvivesCrashesOnRealServers is the same with Apache Kafka, whose process is
 // killed and started again, and a real S3 server.
 func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -29,6 +29,7 @@ const localOverflow = `output "local" "overflow" {
 // the run before has committed is not taken for another agent's, and fresh lines go out before the
 // overflow, each once.
 func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
+	parallel(t)
 	var broker stopper
 	rounds := 2
 	if long() {

@@ -16,6 +16,7 @@ import (
 // stops its output with one error that says what to do, the other goes on, and neither repeats or
 // loses a line.
 func TestExactlyOnceTwinStops(t *testing.T) {
+	parallel(t)
 	broker := embeddedKafka
 	if long() {
 		broker = realKafka

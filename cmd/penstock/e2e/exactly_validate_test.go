@@ -10,6 +10,7 @@ import (
 
 // What exactly_once cannot do is refused before anything runs, with what to write instead.
 func TestExactlyOnceRefusesWhatItCannotDo(t *testing.T) {
+	parallel(t)
 	const kafka = `output "kafka" "events" {
   brokers  = ["b:9092"]
   topic    = "TOPIC"

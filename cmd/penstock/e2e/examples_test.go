@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/listen/certtest"
 	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/outputs/forward"
@@ -44,6 +45,7 @@ var exampleTests = map[string]func(*world){
 // TestExamples runs every example: only addresses, paths, credentials and waiting times are other
 // than what stands there.
 func TestExamples(t *testing.T) {
+	parallel(t)
 	found, err := filepath.Glob(filepath.Join(examplesDir, "*", "*.hcl"))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("%d examples, %v", len(found), err)
@@ -79,6 +81,7 @@ var hclBlock = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```")
 
 // Each configuration in the documentation is valid as it stands there.
 func TestReadmeConfigurations(t *testing.T) {
+	parallel(t)
 	docs, err := filepath.Glob("../../../*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -369,7 +372,7 @@ func exampleEdgeToForwarder(w *world) {
 	var relays []*agent
 	pairs := []string{"/etc/penstock/ca.pem", ca.File}
 	for i := range 3 {
-		name, addr := fmt.Sprintf("relay-%d", i+1), freeAddr(w.T)
+		name, addr := fmt.Sprintf("relay-%d", i+1), servers.FreeAddr(w.T)
 		cert, key := ca.Issue(name)
 		relays = append(
 			relays,
@@ -438,7 +441,7 @@ func exampleEdgeToLake(w *world) {
 }
 
 func exampleDropIn(w *world) {
-	listen, behind := freeAddr(w.T), freeAddr(w.T)
+	listen, behind := servers.FreeAddr(w.T), servers.FreeAddr(w.T)
 	fluentd := forwardPeer(w.T, behind, nil)
 	w.write(300)
 	w.start("penstock.hcl", "penstock", "127.0.0.1:24224", listen, "tron:24224", behind)
@@ -483,7 +486,7 @@ func exampleTron(w *world) {
 		w.Fatal(err)
 	}
 	w.Cleanup(cluster.Close)
-	listen := freeAddr(w.T)
+	listen := servers.FreeAddr(w.T)
 	w.start(
 		"forwarder.hcl", "tron", "0.0.0.0:24224", listen, "/etc/penstock/kafka-ca.pem", ca.File,
 		"kafka-1:9093", cluster.ListenAddrs()[0],

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
 // These tests are named after public reports about other agents: what happened there must not
@@ -113,6 +114,7 @@ pipeline "app-logs" {
 
 // fluent-bit#4378: after a long outage it drained for minutes, then froze until restarted.
 func TestFluentBit4378_DrainsToTheEndAfterALongOutage(t *testing.T) {
+	parallel(t)
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
 	r.agent.start()
@@ -128,6 +130,7 @@ func TestFluentBit4378_DrainsToTheEndAfterALongOutage(t *testing.T) {
 
 // fluentd#1638: a crash left a chunk that was never sent.
 func TestFluentd1638_WhatLaySpooledAtACrashIsSent(t *testing.T) {
+	parallel(t)
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
 	r.agent.start()
@@ -145,6 +148,7 @@ func TestFluentd1638_WhatLaySpooledAtACrashIsSent(t *testing.T) {
 
 // fluent-bit#10670: a reload during an outage looped for ever and SIGTERM was ignored.
 func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
+	parallel(t)
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
 	r.agent.start()
@@ -178,7 +182,8 @@ func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
 // fluent-bit#11370, vector#22064: one dead output stalled the others. flume: one channel, and so
 // one copy, for each sink.
 func TestFluentBit11370_OneDeadOutputDelaysNobody(t *testing.T) {
-	dead := freeAddr(t)
+	parallel(t)
+	dead := servers.FreeAddr(t)
 	r := newRig(t, replaceAll(plainEdge, "pipeline \"app-logs\" {", `
 output "kafka" "dead" {
   brokers = ["`+dead+`"]
@@ -204,6 +209,7 @@ pipeline "app-logs" {`, "to   = [output.kafka.events]", "to   = [output.kafka.ev
 // fluent-bit#10667: when Kafka came back the first stored batches were dropped. vector#24193:
 // bouncing the broker lost what was in flight.
 func TestVector24193_BouncingTheBrokerLosesNothing(t *testing.T) {
+	parallel(t)
 	r := newRig(t, plainEdge)
 	r.agent.start()
 	for range 8 {
@@ -221,6 +227,7 @@ func TestVector24193_BouncingTheBrokerLosesNothing(t *testing.T) {
 // fluent-bit#6082, #5166: memory grew in spite of disk buffering, and a large backlog blocked the
 // restart. otel-contrib#44469: the drain of the queue ran out of memory.
 func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
+	parallel(t)
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
 	r.agent.start()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/forward"
 	"github.com/penstock/penstock/inputs/inputstest"
 	forwardout "github.com/penstock/penstock/outputs/forward"
@@ -67,6 +68,7 @@ func forwardPeer(t *testing.T, addr string, change func(*forward.Config)) *input
 // TestRecordsPassRelaysUnchanged sends records through two relays, which keep them on disk over a
 // kill in between: time, tag, key, headers and value come out as they went in.
 func TestRecordsPassRelaysUnchanged(t *testing.T) {
+	parallel(t)
 	records := []record.Record{
 		{
 			Time:  1_766_000_000_123_456_789,
@@ -94,7 +96,7 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 			Value: []byte(`{"penstock":1,"message":"looks like the envelope"}`),
 		},
 	}
-	dir, first, second, last := t.TempDir(), freeAddr(t), freeAddr(t), freeAddr(t)
+	dir, first, second, last := t.TempDir(), servers.FreeAddr(t), servers.FreeAddr(t), servers.FreeAddr(t)
 	one := newAgent(
 		t,
 		"relay-1",

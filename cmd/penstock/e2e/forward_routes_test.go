@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -125,13 +126,14 @@ func (c *topics) read(ctx context.Context, addr string, names ...string) error {
 // does not: each gets what its routes say, the dead one delays nobody and gets everything in the
 // end, and there is one copy of a record on disk however many outputs it has.
 func TestRoutesAndADeadOutput(t *testing.T) {
+	parallel(t)
 	names := []string{"all", "app", "either", "deep", "rest"}
 	broker, err := demo.StartBroker(2, names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	dir, listen, dead := t.TempDir(), freeAddr(t), freeAddr(t)
+	dir, listen, dead := t.TempDir(), servers.FreeAddr(t), servers.FreeAddr(t)
 	relay := newAgent(
 		t,
 		"relay",
@@ -281,16 +283,17 @@ func dirSize(dir string) (size int64) {
 
 // TestOtherwise sends what no route takes to the outputs named for it.
 func TestOtherwise(t *testing.T) {
+	parallel(t)
 	names := []string{"all", "app", "either", "deep", "rest"}
 	broker, err := demo.StartBroker(2, names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	listen := freeAddr(t)
+	listen := servers.FreeAddr(t)
 	config := replaceAll(
 		routesConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr(),
-		"DEAD", freeAddr(t),
+		"DEAD", servers.FreeAddr(t),
 	)
 	config = strings.Replace(config, `match = ["**"]`, `match = ["dead.**"]`, 1)
 	relay := newAgent(t, "relay", config)

@@ -17,6 +17,7 @@ import (
 	"github.com/fluent/fluent-logger-golang/fluent"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/forward"
 	"github.com/prometheus/client_golang/prometheus"
@@ -155,13 +156,14 @@ func forwardWriter(t *testing.T, addr string, change func(*forward.Config)) *for
 // acks, while the broker comes and goes: what was acknowledged is in Kafka, each source in its
 // order.
 func TestRelaySurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	kills, maxRun := 6, 1500*time.Millisecond
 	if long() {
 		kills, maxRun = 20, 1500*time.Millisecond
 	}
 	broker := embeddedKafka(t)
-	listen := freeAddr(t)
+	listen := servers.FreeAddr(t)
 	relay := newAgent(
 		t, "relay",
 		replaceAll(relayConfig, "DIR", t.TempDir(), "LISTEN", listen, "BROKER", broker.Addr()),
@@ -308,6 +310,7 @@ pipeline "relay" {
 // TestChainSurvivesCrashes kills both ends of a connection between two penstocks at random moments:
 // files in, Kafka out, no line is lost and each source keeps its order.
 func TestChainSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	kills, maxRun := 8, 1200*time.Millisecond
 	if long() {
@@ -318,7 +321,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	vars := []string{"DIR", dir, "LISTEN", freeAddr(t), "BROKER", broker.Addr()}
+	vars := []string{"DIR", dir, "LISTEN", servers.FreeAddr(t), "BROKER", broker.Addr()}
 	edge := newAgent(t, "edge", replaceAll(chainEdge, vars...))
 	relay := newAgent(t, "relay", replaceAll(chainRelay, vars...))
 	ctx, cancel := context.WithCancel(t.Context())

@@ -20,6 +20,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -64,7 +65,7 @@ type siege struct {
 
 func newSiege(t *testing.T) *siege {
 	broker := embeddedKafka(t)
-	s := &siege{t: t, listen: freeAddr(t), http: freeAddr(t), ledger: demo.NewLedger()}
+	s := &siege{t: t, listen: servers.FreeAddr(t), http: servers.FreeAddr(t), ledger: demo.NewLedger()}
 	s.relay = newAgent(
 		t,
 		"relay",
@@ -256,6 +257,7 @@ func chunkOption(b []byte, chunk, compressed string) []byte {
 // TestHostileClients besieges the inputs: bounded memory, a clear end for whoever misbehaves, and
 // everybody else is served.
 func TestHostileClients(t *testing.T) {
+	parallel(t)
 	s := newSiege(t)
 	const mb = 1 << 20
 	packed := func(tag string) []byte { return msgp.AppendString(msgp.AppendArrayHeader(nil, 3), tag) }

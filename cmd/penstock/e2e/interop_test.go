@@ -17,6 +17,7 @@ import (
 
 	"github.com/fluent/fluent-logger-golang/fluent"
 	"github.com/penstock/penstock/cmd/penstock/demo"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -101,7 +102,7 @@ func newIntake(t *testing.T) *intake {
 	}
 	vars := []string{"DIR", in.dir, "BROKER", broker.Addr()}
 	for _, name := range []string{"PLAIN", "KEYED", "USERS", "HTTP", "TCP", "LINES", "UDP"} {
-		in.addrs[name] = freeAddr(t)
+		in.addrs[name] = servers.FreeAddr(t)
 		vars = append(vars, name, in.addrs[name])
 	}
 	ag := newAgent(t, "relay", replaceAll(intakeConfig, vars...))
@@ -238,6 +239,7 @@ func (in *intake) hostPort(name string) (host, port string) {
 // TestGoLogger sends with github.com/fluent/fluent-logger-golang: msgpack and JSON, with acks and
 // without, TCP and unix socket.
 func TestGoLogger(t *testing.T) {
+	parallel(t)
 	in := newIntake(t)
 	host, port := in.hostPort("PLAIN")
 	p, _ := strconv.Atoi(port)
@@ -280,6 +282,7 @@ func TestGoLogger(t *testing.T) {
 }
 
 func TestPythonLogger(t *testing.T) {
+	parallel(t)
 	python := needs(t, "PENSTOCK_PYTHON", "Python")
 	in := newIntake(t)
 	host, port := in.hostPort("PLAIN")
@@ -293,6 +296,7 @@ func TestPythonLogger(t *testing.T) {
 // TestNodeLogger sends with @fluent-org/logger in each of its modes, all with acks, one with a
 // shared key and one with a user as well.
 func TestNodeLogger(t *testing.T) {
+	parallel(t)
 	modules := needs(t, "PENSTOCK_NODE_MODULES", "@fluent-org/logger")
 	in := newIntake(t)
 	for _, c := range []struct {
@@ -349,10 +353,11 @@ pipeline "app" {
 // TestNodeServer sends to @fluent-org/logger's server with shared key, user and acks, and goes on
 // after the server was killed.
 func TestNodeServer(t *testing.T) {
+	parallel(t)
 	modules := needs(t, "PENSTOCK_NODE_MODULES", "@fluent-org/logger")
 	for _, compression := range []string{"none", "gzip"} {
 		t.Run(compression, func(t *testing.T) {
-			dir, peer := t.TempDir(), freeAddr(t)
+			dir, peer := t.TempDir(), servers.FreeAddr(t)
 			ledger := demo.NewLedger()
 			var sample string
 			serve := func() (stop func()) {
@@ -432,6 +437,7 @@ func TestNodeServer(t *testing.T) {
 }
 
 func TestElasticsearchBulkHelper(t *testing.T) {
+	parallel(t)
 	python := needs(t, "PENSTOCK_PYTHON", "Python")
 	in := newIntake(t)
 	run(t, nil, python, interop("es_bulk.py"), "http://"+in.addrs["HTTP"], "2000")
@@ -439,6 +445,7 @@ func TestElasticsearchBulkHelper(t *testing.T) {
 }
 
 func TestOTLPExporter(t *testing.T) {
+	parallel(t)
 	python := needs(t, "PENSTOCK_PYTHON", "Python")
 	in := newIntake(t)
 	run(t, nil, python, interop("otlp_export.py"), "http://"+in.addrs["HTTP"]+"/v1/logs", "2000")
@@ -482,6 +489,7 @@ action(type="omfwd" target="127.0.0.1" port="UDP" protocol="udp" template="RSYSL
 // TestRsyslog forwards with rsyslog's omfwd: RFC 5424 over TCP with counted framing and over UDP,
 // its traditional format over TCP in lines.
 func TestRsyslog(t *testing.T) {
+	parallel(t)
 	rsyslogd := program(t, "rsyslogd")
 	in := newIntake(t)
 	vars := []string{"DIR", in.dir}
@@ -537,6 +545,7 @@ func TestRsyslog(t *testing.T) {
 // TestLoggerCommand sends with logger(1): RFC 5424 and 3164 over TCP and UDP, and over a unix
 // socket.
 func TestLoggerCommand(t *testing.T) {
+	parallel(t)
 	logger := program(t, "logger")
 	in := newIntake(t)
 	const n = 500

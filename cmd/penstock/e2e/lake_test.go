@@ -53,6 +53,7 @@ pipeline "NAME" {
 // TestLakeReadByOthers reads what the consumer writes with other people's readers: DuckDB, pyarrow
 // and Avro's own library find each record once, in the partition of its time, and prune by path.
 func TestLakeReadByOthers(t *testing.T) {
+	parallel(t)
 	if os.Getenv("PENSTOCK_PYTHON") == "" {
 		t.Skip(
 			"$PENSTOCK_PYTHON names no Python with duckdb, pyarrow and fastavro; make integration installs it",

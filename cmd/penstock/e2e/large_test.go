@@ -33,6 +33,7 @@ pipeline "p" {
 // A line that the buffer could never hold goes to the dead letter of the input, and what follows it
 // goes on, after a restart as well.
 func TestLineLargerThanTheBuffer(t *testing.T) {
+	parallel(t)
 	for _, spill := range []string{"false", "true"} {
 		t.Run("spill "+spill, func(t *testing.T) {
 			dir := t.TempDir()

@@ -38,6 +38,7 @@ pipeline "p" {
 // Whoever writes to a disk that fills up says so, waits, and goes on when there is room: each line
 // is there, whole, and in order.
 func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
+	parallel(t)
 	refusing := httptest.NewServer(
 		http.HandlerFunc(
 			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) },
@@ -151,6 +152,7 @@ func free(t *testing.T, dir string) int64 {
 // A consumer whose working files fill their disk makes its cuts earlier, or waits for room, and
 // each record is in one object all the same.
 func TestSpoolOnAFullDisk(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}
@@ -211,6 +213,7 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 // The file system of the data directory turns read-only under the agent, as ext4 does after an
 // error: it says so, does not end, and after a repair and a restart every line arrives.
 func TestReadOnlyRemount(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -55,6 +55,7 @@ func (f *farm) append(name string, n int) {
 // Twenty thousand files, of which five hundred are written to all the time: every line arrives,
 // within seconds, and the descriptors and the memory stay in bounds.
 func TestTwentyThousandFiles(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}
@@ -101,6 +102,7 @@ func TestTwentyThousandFiles(t *testing.T) {
 
 // One file that is written to at full speed does not starve a thousand slow ones beside it.
 func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
+	parallel(t)
 	const slow = 1000
 	var mu sync.Mutex
 	var delays []time.Duration
@@ -164,6 +166,7 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 
 // An agent that starts with a backlog on disk sends its first record at once, in little memory.
 func TestStartWithABacklog(t *testing.T) {
+	parallel(t)
 	lines := 300_000
 	if long() {
 		lines = 3_000_000
@@ -212,6 +215,7 @@ func TestStartWithABacklog(t *testing.T) {
 
 // A consumer of five thousand partitions stays below 512 MB.
 func TestFiveThousandPartitions(t *testing.T) {
+	parallel(t)
 	partitions, each := int32(5000), 20
 	if !long() {
 		partitions, each = 500, 20
@@ -273,6 +277,7 @@ func TestFiveThousandPartitions(t *testing.T) {
 // Kafka and the overflow's store are away at the same time for as long as PENSTOCK_OUTAGE says: all
 // of it waits on disk, and afterwards all of it arrives in order.
 func TestKafkaAndTheStoreAreAway(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/listen/certtest"
 	"github.com/penstock/penstock/inputs/tlsconf"
@@ -55,12 +56,13 @@ pipeline "relay" {
 // certificate and with a recorded handshake: each is refused, logged once per source, nothing of
 // theirs is stored, and no secret is told.
 func TestRefusedClients(t *testing.T) {
+	parallel(t)
 	const sharedKey, password = "the-shared-key-itself", "the-password-of-ann"
 	ours, others := certtest.New(t), certtest.New(t)
 	cert, key := ours.Issue("relay")
 	clientCert, clientKey := ours.Issue("edge")
 	otherCert, otherKey := others.Issue("edge")
-	listen := freeAddr(t)
+	listen := servers.FreeAddr(t)
 	relay := newAgent(
 		t,
 		"relay",

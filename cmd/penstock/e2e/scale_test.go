@@ -43,6 +43,7 @@ func replaceAll(s string, pairs ...string) string {
 // the pages of the buffer's newest segment, which are mapped, come on top and go when others need
 // them.
 func TestTenThousandFiles(t *testing.T) {
+	parallel(t)
 	const (
 		files, active = 10_000, 100
 		within        = 20 * time.Second

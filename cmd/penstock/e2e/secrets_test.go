@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
 // secretsConfig has a secret in every attribute that can hold one: PLANT becomes another secret
@@ -188,6 +190,7 @@ var secretAttributes = regexp.MustCompile(
 )
 
 func TestSecretsShowNowhere(t *testing.T) {
+	parallel(t)
 	for _, subject := range []string{
 		"input.http", "input.forward", "input.kafka", "output.http", "output.elasticsearch", "output.forward", "output.kafka", "output.s3", "output.gcs",
 	} {
@@ -210,7 +213,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
 	planted := 0
-	text := strings.NewReplacer("DIR", dir, "HERE", srv.Listener.Addr().String(), "GONE", freeAddr(t)).
+	text := strings.NewReplacer("DIR", dir, "HERE", srv.Listener.Addr().String(), "GONE", servers.FreeAddr(t)).
 		Replace(secretsConfig)
 	text = regexp.MustCompile("PLANT").ReplaceAllStringFunc(text, func(string) string {
 		planted++

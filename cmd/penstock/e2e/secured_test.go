@@ -276,6 +276,7 @@ func (c *certs) mistakes(t *testing.T, listener string) map[string]mistake {
 // TestSecuredKafka is for the ways in that kfake does not have: mutual TLS, OAUTHBEARER and
 // AWS_MSK_IAM.
 func TestSecuredKafka(t *testing.T) {
+	parallel(t)
 	start := func(t *testing.T, g *gatetest.Gate) string {
 		c, err := kfake.NewCluster(
 			kfake.NumBrokers(1), kfake.SeedTopics(3, topic), kfake.ListenFn(g.Listen),
@@ -414,6 +415,7 @@ func (c *certs) keyStore(t *testing.T, listener string) []string {
 // TestSecuredRealKafka is the same with Apache Kafka's own listeners: SSL that demands client
 // certificates, and SASL_SSL with OAUTHBEARER, whose sessions are short.
 func TestSecuredRealKafka(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}

@@ -65,6 +65,7 @@ output "http" "slow" {
 // TestSpillSurvivesCrashes is TestEdgeSurvivesCrashes with spill: lines that no output has
 // acknowledged yet are in the files alone, unless these rotate.
 func TestSpillSurvivesCrashes(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := spillOptions{kills: 6, rate: 2000, faults: 0.1, maxRun: 2 * time.Second}
@@ -78,6 +79,7 @@ func TestSpillSurvivesCrashes(t *testing.T) {
 // TestSpillSurvivesCrashesWithASlowOutput has a second output that falls behind: the first gets
 // each line as before, and none misses one.
 func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
 	if long() {
@@ -88,6 +90,7 @@ func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 
 // TestSpillSurvivesCrashesOnRealServers is the first one with Apache Kafka and a real S3 server.
 func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
+	parallel(t)
 	if !long() {
 		t.Skip("make integration runs it")
 	}
@@ -293,6 +296,7 @@ func slowServer(
 // TestSpillKeepsWhatIsTruncated truncates files without a copy as soon as they were read, and kills
 // the agent a moment later while the broker is away: what the tail had noticed is on disk.
 func TestSpillKeepsWhatIsTruncated(t *testing.T) {
+	parallel(t)
 	broker := embeddedKafka(t)
 	dir := t.TempDir()
 	logs := filepath.Join(dir, "logs")

@@ -56,6 +56,7 @@ pipeline "b" {
 // TestStandbySharedBySeveralOutputs takes two clusters away: their records go to one standby,
 // through a kill -9, until the clusters are back.
 func TestStandbySharedBySeveralOutputs(t *testing.T) {
+	parallel(t)
 	rng := seeded(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

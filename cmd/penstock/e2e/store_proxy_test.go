@@ -15,6 +15,7 @@ import (
 // as long as the agent asks a number of times; the agent is killed in the midst of it. No line is
 // lost.
 func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
+	parallel(t)
 	for _, kind := range []string{"s3", "gcs"} {
 		t.Run(kind, func(t *testing.T) {
 			rng := seeded(t)

@@ -55,7 +55,7 @@ func NewCluster(dir string, settings ...string) (*Cluster, error) {
 	for _, id := range []int{Controller, 1, 2, 3} {
 		n := &node{id: id, dir: filepath.Join(dir, fmt.Sprintf("node-%d", id)), heap: "-Xmx384m"}
 		for _, addr := range []*string{&n.addr, &n.securedAddr} {
-			port, err := lastingPort()
+			port, err := FreePort()
 			if err != nil {
 				return nil, err
 			}

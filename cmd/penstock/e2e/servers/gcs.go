@@ -20,7 +20,7 @@ type GCS struct {
 // NewGCS starts an emulator with its data under dir and the given buckets. The binary is
 // $PENSTOCK_FAKE_GCS.
 func NewGCS(dir string, buckets ...string) (*GCS, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

@@ -34,11 +34,11 @@ func NewKafkaWith(dir string, more []Listener, settings ...string) (*Kafka, erro
 	if libs == "" {
 		return nil, fmt.Errorf("apache kafka: %w", ErrMissing)
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := freePort()
+	controller, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func NewKafkaWith(dir string, more []Listener, settings ...string) (*Kafka, erro
 	}
 	listeners, protocols := "PLAINTEXT://"+k.addr, "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 	for _, l := range more {
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, err
 		}

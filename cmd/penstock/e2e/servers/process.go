@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -82,9 +83,9 @@ func (p *process) waitListening(ctx context.Context, addr string) error {
 	}
 }
 
-// lastingPort returns a loopback port that nobody listens on now, and that the system gives to
-// nobody of itself: it is free as well when a server comes back to it.
-func lastingPort() (int, error) {
+// FreePort returns a loopback port that nobody listens on now, and that the system gives to nobody
+// of itself: it is free as well when a server comes back to it.
+func FreePort() (int, error) {
 	var err error
 	for range 100 {
 		var l net.Listener
@@ -96,12 +97,12 @@ func lastingPort() (int, error) {
 	return 0, err
 }
 
-// freePort returns a loopback port that nobody listens on now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// FreeAddr returns the address of such a port.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	port, err := FreePort()
 	if err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }

@@ -28,7 +28,7 @@ const (
 // NewS3 starts a server with its data under dir and the given buckets. The binary is
 // $PENSTOCK_VERSITYGW.
 func NewS3(dir string, buckets ...string) (*S3, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
