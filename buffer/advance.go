@@ -26,7 +26,7 @@ func (c *Cursor) Advance(pos int64) bool {
 		return false
 	}
 	b.mu.Lock()
-	if b.handles[c.name] != c || pos > b.end {
+	if !b.cursors.isOpen(c) || pos > b.end {
 		b.mu.Unlock()
 		return false // Commit says why
 	}
@@ -56,7 +56,7 @@ func (b *Buffer) hurried(c *Cursor) bool {
 // whether that is for hurry; -1 stands for never. Caller holds mu.
 func (b *Buffer) advanceDue(now time.Time) (in time.Duration, hurried bool) {
 	in = -1
-	for _, c := range b.handles {
+	for _, c := range b.cursors.open {
 		if !c.advancing() {
 			continue
 		}
@@ -80,7 +80,7 @@ func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 			}
 		}
 	}
-	for name, c := range b.handles {
+	for name, c := range b.cursors.open {
 		if !c.advancing() ||
 			slices.ContainsFunc(states, func(s *stateOp) bool { return s.about(name) }) {
 			continue

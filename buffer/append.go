@@ -104,7 +104,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 			return false, false, ErrClosed
 		case b.sealed:
 			return false, false, ErrSealed
-		case len(b.unresolved) > 0:
+		case b.leftovers.any():
 			inMemory = true // only in that it does not wait for the disk
 		case inMemory:
 			if b.fits(op) {
@@ -135,8 +135,8 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 func (b *Buffer) enqueue(op *appendOp) bool {
 	first, enough := b.queue.empty(), b.queue.bytes >= b.opt.FlushBytes
 	b.queue.add(op)
-	return first || op.awaits || !enough && b.queue.bytes >= b.opt.FlushBytes || b.opt.Latency == 0 ||
-		b.opt.Spill
+	return first || op.awaits || b.opt.Latency == 0 || b.opt.Spill ||
+		!enough && b.queue.bytes >= b.opt.FlushBytes
 }
 
 // await waits until there may be room for op, in memory or on disk. Caller holds mu.

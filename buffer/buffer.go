@@ -56,14 +56,13 @@ type Buffer struct {
 	mu       sync.Mutex // guards everything below, and the fields of segments
 	segs     []*segment // in order, never empty; the last is the head
 	state    *state     // durable; changed by the writer alone
-	end      int64      // after the last record that readers may have
-	disk     int64      // after the last record on disk: end, but for what is in memory alone
-	assigned int64      // after the last accepted record
+	cursors  cursors
+	end      int64 // after the last record that readers may have
+	disk     int64 // after the last record on disk: end, but for what is in memory alone
+	assigned int64 // after the last accepted record
 	recent   recent
 	queue    queue
-	commits  []*stateOp
 	used     int64 // disk of all segments but the head, and what is written to the head
-	handles  map[string]*Cursor
 	space    space
 	changed  signal // end, segs or the life of the buffer
 	retiring int    // segments whose database is being closed
@@ -72,10 +71,8 @@ type Buffer struct {
 	closed   bool
 
 	// Of spill mode.
-	window     window
-	found      int64                 // after the last record found on disk by Open
-	unresolved map[string][]prepared // left by the last run, by cursor
-	resolved   chan struct{}         // closed once there are none
+	window    window
+	leftovers leftovers
 }
 
 type appendOp struct {
@@ -119,9 +116,9 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		wake:     make(chan struct{}, 1),
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
-		handles:  map[string]*Cursor{},
-		resolved: make(chan struct{}),
 	}
+	b.cursors.open = map[string]*Cursor{}
+	b.leftovers.none = make(chan struct{})
 	b.window.max, b.window.maxAge = opt.window, opt.age
 	if opt.MaxSize > 0 {
 		b.space.limit = opt.limit()
@@ -146,7 +143,7 @@ func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
 
 func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
-// taken returns the bytes of disk that are in use, or will be by what was accepted. Caller holds mu.
+// taken returns the bytes of disk in use, or that what was accepted will take. Caller holds mu.
 func (b *Buffer) taken() int64 { return b.used + b.queue.bytes + b.window.disk }
 
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -36,133 +34,13 @@ var (
 	_ record.Refresher = (*Cursor)(nil)
 )
 
-// CursorInfo describes a cursor, open or not.
-type CursorInfo struct {
-	Name string
-	Pos  int64 // committed
-	Lag  int64 // records from there to the end
-	Note string
-	Open bool
-
-	Oldest time.Duration // age of the record at Pos; see Stats.OldestAge
-}
-
-// Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable
-// before Cursor returns: from then on it holds what it has not passed, opened or not, until Forget.
-// A cursor can be open once at a time.
-func (b *Buffer) Cursor(name string) (*Cursor, error) {
-	if name == "" {
-		return nil, errors.New("a cursor needs a name")
-	}
-	b.mu.Lock()
-	if _, open := b.handles[name]; open {
-		b.mu.Unlock()
-		return nil, fmt.Errorf("cursor %q is open already", name)
-	}
-	c := &Cursor{b: b, name: name}
-	b.handles[name] = c
-	st, ok := b.state.cursors[name]
-	if !ok {
-		st.pos = b.firstLocked()
-	}
-	b.mu.Unlock()
-	c.pos = st.pos
-	if !ok {
-		if err := b.change(
-			context.Background(), change{kind: changeCursor, name: name, pos: st.pos},
-		); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// change makes one change to the state durable.
-func (b *Buffer) change(ctx context.Context, c change) error {
-	return b.submit(ctx, &stateOp{changes: []change{c}, done: make(chan error, 1)})
-}
-
-// submit hands op to the writer and waits until it is durable.
-func (b *Buffer) submit(ctx context.Context, op *stateOp) error {
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
-		return ErrClosed
-	}
-	b.commits = append(b.commits, op)
-	b.mu.Unlock()
-	b.kick()
-	select {
-	case err := <-op.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Cursors lists all cursors by name.
-func (b *Buffer) Cursors() []CursorInfo {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.cursorsLocked()
-}
-
-func (b *Buffer) cursorsLocked() []CursorInfo {
-	out := make([]CursorInfo, 0, len(b.state.cursors))
-	for name, c := range b.state.cursors {
-		_, open := b.handles[name]
-		lag := b.lagLocked(c.pos)
-		out = append(
-			out,
-			CursorInfo{
-				Name:   name,
-				Pos:    c.pos,
-				Lag:    lag,
-				Note:   c.note,
-				Open:   open,
-				Oldest: b.ageLocked(c.pos),
-			},
-		)
-	}
-	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
-	return out
-}
-
-// lagLocked returns how many records there are from pos on.
-func (b *Buffer) lagLocked(pos int64) (n int64) {
-	for _, s := range b.segs[b.segmentFor(pos):] {
-		n += min(s.records, s.end-max(pos, s.first))
-	}
-	for i := b.recent.search(max(pos, b.disk)); i < len(b.recent.items); i++ {
-		batch := b.recent.items[i].batch
-		n += min(int64(batch.Len()), batch.End-pos)
-	}
-	return n
-}
-
-// Forget drops a cursor that is not open, and with it what it alone has held.
-func (b *Buffer) Forget(name string) error {
-	b.mu.Lock()
-	_, open := b.handles[name]
-	_, ok := b.state.cursors[name]
-	b.mu.Unlock()
-	switch {
-	case open:
-		return fmt.Errorf("cursor %q is open", name)
-	case !ok:
-		return fmt.Errorf("no cursor %q", name)
-	}
-	return b.change(context.Background(), change{kind: changeUncursor, name: name})
-}
-
 // Close gives the cursor back, keeping its place. The reader has returned from Next.
 func (c *Cursor) Close() {
 	c.leaveSegment()
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if c.b.handles[c.name] == c {
-		delete(c.b.handles, c.name)
+	if c.b.cursors.isOpen(c) {
+		delete(c.b.cursors.open, c.name)
 	}
 }
 
@@ -188,7 +66,7 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	}
 	b := c.b
 	b.mu.Lock()
-	open := b.handles[c.name] == c
+	open := b.cursors.isOpen(c)
 	st := b.state.cursors[c.name]
 	end, dropped, advanced := b.end, b.dropped, c.advanced
 	b.mu.Unlock()
@@ -290,7 +168,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct
 	if b.closed {
 		return nil, nil, nil, ErrClosed
 	}
-	if b.handles[c.name] != c {
+	if !b.cursors.isOpen(c) {
 		return nil, nil, nil, fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
 	}
 	if batch := b.recent.find(c.pos); batch != nil {
@@ -299,7 +177,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct
 	// What may have been delivered from memory by the last run: nobody passes it before that is
 	// known, since the positions of inputs that belong to it are still needed. Nothing is appended
 	// before, either.
-	unresolved := len(b.unresolved) > 0 && c.pos >= b.found
+	unresolved := b.leftovers.any() && c.pos >= b.leftovers.found
 	if i := b.segmentFor(c.pos); i < len(b.segs) && !unresolved {
 		s := b.segs[i]
 		if s.first > c.pos {

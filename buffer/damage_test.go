@@ -162,7 +162,7 @@ func TestDamagedValueLog(t *testing.T) {
 			if err := b.Forget("out"); err != nil {
 				t.Fatal(err)
 			}
-			b.handles["all"].commitAll(t)
+			b.cursors.open["all"].commitAll(t)
 			eventually(t, "the segment is aside", func() bool {
 				names, _ := os.ReadDir(filepath.Join(dir, damagedName))
 				return len(names) == 1 && strings.HasPrefix(names[0].Name(), filepath.Base(seg))

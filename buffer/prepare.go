@@ -3,6 +3,7 @@ package buffer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -15,6 +16,35 @@ type prepared struct {
 	changes []byte // of inputs' positions, encoded
 }
 
+// leftovers are what cursors had prepared when the last run was killed: whether it was committed
+// elsewhere is not known yet. Until it is, nothing is appended, and nobody passes the positions
+// found on disk. Buffer.mu guards it.
+type leftovers struct {
+	byCursor map[string][]prepared
+	none     chan struct{} // closed once there are none; made by Open
+	found    int64         // after the last record that Open found on disk
+}
+
+func (l *leftovers) begin(prepared map[string][]prepared) {
+	if l.byCursor = maps.Clone(prepared); !l.any() {
+		close(l.none)
+	}
+}
+
+func (l *leftovers) any() bool { return len(l.byCursor) > 0 }
+
+// resolve forgets those of the cursor called name, and reports whether they were the last ones.
+func (l *leftovers) resolve(name string) (last bool) {
+	if _, ok := l.byCursor[name]; !ok {
+		return false
+	}
+	if delete(l.byCursor, name); l.any() {
+		return false
+	}
+	close(l.none)
+	return true
+}
+
 var _ record.Preparer = (*Cursor)(nil)
 
 // Prepare implements record.Preparer. Records on disk need nothing. With several cursors, what is
@@ -22,7 +52,7 @@ var _ record.Preparer = (*Cursor)(nil)
 func (c *Cursor) Prepare(ctx context.Context, pos int64) error {
 	b := c.b
 	b.mu.Lock()
-	if b.handles[c.name] != c {
+	if !b.cursors.isOpen(c) {
 		b.mu.Unlock()
 		return fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
 	}
@@ -55,7 +85,7 @@ func (c *Cursor) Unresolved() []int64 {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	var out []int64
-	for _, p := range c.b.unresolved[c.name] {
+	for _, p := range c.b.leftovers.byCursor[c.name] {
 		out = append(out, p.pos)
 	}
 	return out
@@ -72,7 +102,7 @@ func (b *Buffer) Abandon(name string) error { return b.resolve(context.Backgroun
 
 func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	b.mu.Lock()
-	list, ok := b.unresolved[name]
+	list, ok := b.leftovers.byCursor[name]
 	st := b.state.cursors[name]
 	pos = min(pos, b.end) // of an older copy of the directory, the rest is gone
 	b.mu.Unlock()
@@ -89,7 +119,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 			best = &list[i]
 		}
 	}
-	if best != nil && best.pos > b.found {
+	if best != nil && best.pos > b.leftovers.found {
 		// Nothing that was read after it is on disk, so these are the newest positions.
 		changes, err := decodeChanges(best.changes)
 		if err != nil {
@@ -107,26 +137,23 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, still := b.unresolved[name]; still {
-		if delete(b.unresolved, name); len(b.unresolved) == 0 {
-			close(b.resolved)
-			b.space.wakeAll()
-			b.changed.fire()
-		}
+	if b.leftovers.resolve(name) {
+		b.space.wakeAll()
+		b.changed.fire()
 	}
 	return nil
 }
 
 // Resolved returns a channel that is closed once no cursor has anything left to resolve: until then
 // positions of inputs may not be the latest, and Append waits.
-func (b *Buffer) Resolved() <-chan struct{} { return b.resolved }
+func (b *Buffer) Resolved() <-chan struct{} { return b.leftovers.none }
 
 // UnresolvedCursors names the cursors that Resolved waits for.
 func (b *Buffer) UnresolvedCursors() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []string
-	for name := range b.unresolved {
+	for name := range b.leftovers.byCursor {
 		out = append(out, name)
 	}
 	slices.Sort(out)

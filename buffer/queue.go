@@ -34,7 +34,8 @@ func (q *queue) addSpilled(ops []*appendOp, bytes int64) {
 	q.bytes += bytes
 }
 
-// front returns a copy of the first ops, of limit bytes at most but for a single one, and their size.
+// front returns a copy of the first ops, of limit bytes at most but for a single one, and what they
+// come to.
 func (q *queue) front(limit int64) (ops []*appendOp, size int64) {
 	n := 0
 	for ; n < len(q.ops) && (size == 0 || size+q.ops[n].encoded <= limit); n++ {

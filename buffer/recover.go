@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -356,7 +355,7 @@ func (b *Buffer) recover() (*writer, error) {
 		b.end = max(b.end, f.end)
 		b.used += f.disk
 		if f.records > 0 {
-			b.found = max(b.found, f.end)
+			b.leftovers.found = max(b.leftovers.found, f.end)
 		}
 	}
 	for _, c := range st.cursors {
@@ -370,10 +369,7 @@ func (b *Buffer) recover() (*writer, error) {
 	if st.reserved = 0; b.opt.Spill {
 		st.reserved = b.end + reserveAhead
 	}
-	b.unresolved = maps.Clone(st.prepared)
-	if len(b.unresolved) == 0 {
-		close(b.resolved)
-	}
+	b.leftovers.begin(st.prepared)
 	// Groups that did not read back have had numbers too.
 	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
 	w.durable = w.seq

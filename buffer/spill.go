@@ -168,7 +168,7 @@ func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 	if b.lowPositions() {
 		return soon
 	}
-	if len(b.commits) == 0 && (b.window.empty() || b.window.ops[0].end > b.safe(nil)) {
+	if len(b.cursors.commits) == 0 && (b.window.empty() || b.window.ops[0].end > b.safe(nil)) {
 		return d
 	}
 	every := max(b.opt.every-sinceCommit, 0)

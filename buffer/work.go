@@ -14,7 +14,7 @@ type work struct {
 	size   int64 // of ops, encoded
 }
 
-// gather takes what is waiting, as much as one commit takes. Commits are taken out of b.commits.
+// gather takes what is waiting, as much as one commit takes. Commits are taken out of b.cursors.
 func (w *writer) gather() (k work) {
 	b := w.b
 	now := time.Now()
@@ -26,16 +26,7 @@ func (w *writer) gather() (k work) {
 	k.ops, k.size = b.queue.front(commitBytes)
 	left := !b.window.empty() ||
 		slices.ContainsFunc(b.queue.ops[len(k.ops):], func(op *appendOp) bool { return op.shown })
-	keep := b.commits[:0:0]
-	for _, s := range b.commits {
-		if s.barrier && left {
-			keep = append(keep, s)
-			continue
-		}
-		k.states = append(k.states, s)
-	}
-	b.commits = keep
-	k.states = b.withAdvances(k.states)
+	k.states = b.withAdvances(b.cursors.take(!left))
 	if !b.opt.Spill {
 		return k
 	}

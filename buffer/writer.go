@@ -3,7 +3,6 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -79,7 +78,7 @@ func (w *writer) wait() bool {
 		now := time.Now()
 		since := now.Sub(w.lastCommit)
 		data := !b.queue.empty()
-		states := slices.ContainsFunc(b.commits, func(s *stateOp) bool { return !s.lazy })
+		states := b.cursors.urgent()
 		advance, hurried := b.advanceDue(now)
 		states = states || hurried
 		company := b.company(now)
@@ -144,7 +143,7 @@ func (b *Buffer) company(now time.Time) time.Duration {
 func (w *writer) pending() bool {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
-	return !w.b.queue.empty() || len(w.b.commits) > 0 || !w.b.window.empty()
+	return !w.b.queue.empty() || len(w.b.cursors.commits) > 0 || !w.b.window.empty()
 }
 
 // step writes what is waiting, as much as one commit takes.
@@ -205,7 +204,7 @@ func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others [
 			others = append(others, s)
 		}
 	}
-	w.b.commits = append(back, w.b.commits...)
+	w.b.cursors.putBack(back)
 	return others
 }
 
@@ -396,8 +395,7 @@ func (w *writer) finish(err error) {
 	}
 	b.mu.Lock()
 	inWindow, _ := b.window.takeAll()
-	ops, states := append(b.queue.takeAll(), inWindow...), b.commits
-	b.commits = nil
+	ops, states := append(b.queue.takeAll(), inWindow...), b.cursors.take(true)
 	b.mu.Unlock()
 	for _, op := range ops {
 		b.settled(op, err)

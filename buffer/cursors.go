@@ -1,0 +1,161 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// cursors are the cursors that are open, and the changes of state that they have handed to the
+// writer. Where every cursor stands durably, open or not, is in state. Buffer.mu guards it.
+type cursors struct {
+	open    map[string]*Cursor
+	commits []*stateOp // in order
+}
+
+func (cs *cursors) isOpen(c *Cursor) bool { return cs.open[c.name] == c }
+
+// urgent reports whether some commit cannot wait.
+func (cs *cursors) urgent() bool {
+	return slices.ContainsFunc(cs.commits, func(s *stateOp) bool { return !s.lazy })
+}
+
+// take returns the commits, and keeps those that wait for all records to be on disk unless they are.
+func (cs *cursors) take(allOnDisk bool) (taken []*stateOp) {
+	keep := cs.commits[:0:0]
+	for _, s := range cs.commits {
+		if s.barrier && !allOnDisk {
+			keep = append(keep, s)
+			continue
+		}
+		taken = append(taken, s)
+	}
+	cs.commits = keep
+	return taken
+}
+
+// putBack returns what was taken to its place.
+func (cs *cursors) putBack(taken []*stateOp) { cs.commits = append(taken, cs.commits...) }
+
+// CursorInfo describes a cursor, open or not.
+type CursorInfo struct {
+	Name string
+	Pos  int64 // committed
+	Lag  int64 // records from there to the end
+	Note string
+	Open bool
+
+	Oldest time.Duration // age of the record at Pos; see Stats.OldestAge
+}
+
+// Cursor opens the cursor called name. A new one starts at the oldest record kept, and is durable
+// before Cursor returns: from then on it holds what it has not passed, opened or not, until Forget.
+// A cursor can be open once at a time.
+func (b *Buffer) Cursor(name string) (*Cursor, error) {
+	if name == "" {
+		return nil, errors.New("a cursor needs a name")
+	}
+	b.mu.Lock()
+	if _, open := b.cursors.open[name]; open {
+		b.mu.Unlock()
+		return nil, fmt.Errorf("cursor %q is open already", name)
+	}
+	c := &Cursor{b: b, name: name}
+	b.cursors.open[name] = c
+	st, ok := b.state.cursors[name]
+	if !ok {
+		st.pos = b.firstLocked()
+	}
+	b.mu.Unlock()
+	c.pos = st.pos
+	if !ok {
+		if err := b.change(
+			context.Background(), change{kind: changeCursor, name: name, pos: st.pos},
+		); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// change makes one change to the state durable.
+func (b *Buffer) change(ctx context.Context, c change) error {
+	return b.submit(ctx, &stateOp{changes: []change{c}, done: make(chan error, 1)})
+}
+
+// submit hands op to the writer and waits until it is durable.
+func (b *Buffer) submit(ctx context.Context, op *stateOp) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return ErrClosed
+	}
+	b.cursors.commits = append(b.cursors.commits, op)
+	b.mu.Unlock()
+	b.kick()
+	select {
+	case err := <-op.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Cursors lists all cursors by name.
+func (b *Buffer) Cursors() []CursorInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cursorsLocked()
+}
+
+func (b *Buffer) cursorsLocked() []CursorInfo {
+	out := make([]CursorInfo, 0, len(b.state.cursors))
+	for name, c := range b.state.cursors {
+		_, open := b.cursors.open[name]
+		lag := b.lagLocked(c.pos)
+		out = append(
+			out,
+			CursorInfo{
+				Name:   name,
+				Pos:    c.pos,
+				Lag:    lag,
+				Note:   c.note,
+				Open:   open,
+				Oldest: b.ageLocked(c.pos),
+			},
+		)
+	}
+	slices.SortFunc(out, func(x, y CursorInfo) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// lagLocked returns how many records there are from pos on.
+func (b *Buffer) lagLocked(pos int64) (n int64) {
+	for _, s := range b.segs[b.segmentFor(pos):] {
+		n += min(s.records, s.end-max(pos, s.first))
+	}
+	for i := b.recent.search(max(pos, b.disk)); i < len(b.recent.items); i++ {
+		batch := b.recent.items[i].batch
+		n += min(int64(batch.Len()), batch.End-pos)
+	}
+	return n
+}
+
+// Forget drops a cursor that is not open, and with it what it alone has held.
+func (b *Buffer) Forget(name string) error {
+	b.mu.Lock()
+	_, open := b.cursors.open[name]
+	_, ok := b.state.cursors[name]
+	b.mu.Unlock()
+	switch {
+	case open:
+		return fmt.Errorf("cursor %q is open", name)
+	case !ok:
+		return fmt.Errorf("no cursor %q", name)
+	}
+	return b.change(context.Background(), change{kind: changeUncursor, name: name})
+}
