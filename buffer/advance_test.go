@@ -219,7 +219,7 @@ func TestSmallCommitsFillTheirPages(t *testing.T) {
 		}
 		appendWait(t, b, batchOf(i, 1, pad), record.Position{Key: "n", Value: fmt.Append(nil, i)})
 		b.mu.Lock()
-		written := b.segs[len(b.segs)-1].live.written
+		written := b.chain.segs[len(b.chain.segs)-1].live.written
 		b.mu.Unlock()
 		if over := written % pageSize; over != 0 {
 			t.Errorf("commit %d of %d bytes ends %d bytes into a page", i, pad, over)

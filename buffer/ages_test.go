@@ -17,7 +17,7 @@ func TestOldestAgeIsThatOfTheRecordUnderLoad(t *testing.T) {
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, 1, 20))
 	b.mu.Lock() // the segment was begun an hour ago
-	b.segs[0].appended -= time.Hour.Milliseconds()
+	b.chain.segs[0].appended -= time.Hour.Milliseconds()
 	b.recent.ages.marks[0].ms -= time.Hour.Milliseconds()
 	b.mu.Unlock()
 	n := 1
@@ -55,7 +55,7 @@ func TestOldestAgeAfterARestart(t *testing.T) {
 	}
 	b = open(t, dir, small(t))
 	b.mu.Lock() // the segment was begun an hour ago
-	b.segs[0].appended -= time.Hour.Milliseconds()
+	b.chain.segs[0].appended -= time.Hour.Milliseconds()
 	b.mu.Unlock()
 	c = cursor(t, b, "out")
 	if err := c.SeekTo(1); err != nil {

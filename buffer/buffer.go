@@ -37,7 +37,7 @@ const (
 
 // Buffer is an open buffer. All methods are safe for concurrent use.
 type Buffer struct {
-	dir      string
+	dir      *directory
 	opt      Options
 	packs    atomic.Uint32 // the codec
 	log      *slog.Logger
@@ -45,16 +45,11 @@ type Buffer struct {
 	lock     *os.File
 	inflight *semaphore.Weighted
 
-	wake chan struct{}  // tells the writer that there is something to do; capacity 1
-	quit chan struct{}  // closed by Close
-	done chan struct{}  // closed by the writer when it ends
-	bg   sync.WaitGroup // segments being opened, closed and removed
-
-	unmapped   sync.Once    // told that syncs cost more than they need to
-	badgerSaid atomic.Int64 // when an error of Badger was logged last, in Unix nanoseconds
+	wake chan struct{} // tells the writer that there is something to do; capacity 1
+	quit chan struct{} // closed by Close
+	done chan struct{} // closed by the writer when it ends
 
 	mu       sync.Mutex // guards everything below, and the fields of segments
-	segs     []*segment // in order, never empty; the last is the head
 	state    *state     // durable; changed by the writer alone
 	cursors  cursors
 	end      int64 // after the last record that readers may have
@@ -62,11 +57,9 @@ type Buffer struct {
 	assigned int64 // after the last accepted record
 	recent   recent
 	queue    queue
-	used     int64 // disk of all segments but the head, and what is written to the head
+	chain    chain
 	space    space
 	changed  signal // end, segs or the life of the buffer
-	retiring int    // segments whose database is being closed
-	dropped  int64  // below this position, records were dropped by policy
 	sealed   bool
 	closed   bool
 
@@ -111,12 +104,13 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		return nil, fmt.Errorf("create buffer directory: %w", err)
 	}
 	b := &Buffer{
-		dir: dir, opt: opt, log: opt.Log,
+		dir: newDirectory(dir, &opt), opt: opt, log: opt.Log,
 		inflight: semaphore.NewWeighted(maxInFlight),
 		wake:     make(chan struct{}, 1),
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	b.chain = chain{dir: b.dir, retry: opt.retry, quit: b.quit, mu: &b.mu}
 	b.cursors.open = map[string]*Cursor{}
 	b.leftovers.none = make(chan struct{})
 	b.window.max, b.window.maxAge = opt.window, opt.age
@@ -130,6 +124,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {
 		return nil, errors.Join(err, b.lock.Close())
 	}
+	b.chain.m = b.m
 	w, err := b.recover()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open buffer %s: %w", dir, err), b.lock.Close())
@@ -144,7 +139,7 @@ func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
 func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
 
 // taken returns the bytes of disk in use, or that what was accepted will take. Caller holds mu.
-func (b *Buffer) taken() int64 { return b.used + b.queue.bytes + b.window.disk }
+func (b *Buffer) taken() int64 { return b.chain.used + b.queue.bytes + b.window.disk }
 
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
@@ -162,6 +157,14 @@ func (b *Buffer) makeRoom() {
 	if b.closed || b.sealed || b.hasRoom(0) || b.window.waiting > 0 {
 		b.space.wakeAll()
 	}
+}
+
+// trim takes the segments that every cursor has passed out of the chain, and forgets batches that
+// everybody has read. Caller holds mu.
+func (b *Buffer) trim() (removed []*segment) {
+	low := b.state.minCursor(b.end)
+	b.recent.trim(low)
+	return b.chain.trim(low)
 }
 
 // Positions returns a copy of all positions of input as of the last append that is in the log.
@@ -215,7 +218,7 @@ func (b *Buffer) Close() error {
 	b.mu.Unlock()
 	close(b.quit)
 	<-b.done
-	b.bg.Wait()
+	b.chain.bg.Wait()
 	return b.lock.Close()
 }
 
@@ -237,7 +240,7 @@ func (b *Buffer) End() int64 {
 // reached.
 func (b *Buffer) Room() int64 {
 	room := int64(math.MaxInt64)
-	if free, err := freeSpace(b.dir); err == nil {
+	if free, err := freeSpace(b.dir.path); err == nil {
 		room = free - b.opt.MinFree
 	}
 	b.mu.Lock()
@@ -280,7 +283,7 @@ type Stats struct {
 func (b *Buffer) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.segs) == 0 {
+	if len(b.chain.segs) == 0 {
 		return Stats{} // still being opened
 	}
 	why := ""
@@ -289,9 +292,9 @@ func (b *Buffer) Stats() Stats {
 	}
 	return Stats{
 		WriteError: why,
-		Bytes:      b.used,
-		Segments:   len(b.segs),
-		First:      b.firstLocked(),
+		Bytes:      b.chain.used,
+		Segments:   len(b.chain.segs),
+		First:      b.chain.first(b.end),
 		End:        b.end,
 		OldestAge:  b.oldestLocked(),
 		Fill:       b.space.fill(b.taken()),
@@ -316,8 +319,6 @@ func (b *Buffer) Stats() Stats {
 	}
 }
 
-func (b *Buffer) firstLocked() int64 { return min(b.segs[0].first, b.end) }
-
 // oldestLocked returns the age of the oldest record that some cursor has not passed; that of its
 // segment while nobody has read it since the start.
 func (b *Buffer) oldestLocked() time.Duration {
@@ -325,31 +326,18 @@ func (b *Buffer) oldestLocked() time.Duration {
 }
 
 func (b *Buffer) ageLocked(pos int64) time.Duration {
-	pos = max(pos, b.firstLocked())
+	pos = max(pos, b.chain.first(b.end))
 	if pos >= b.end {
 		return 0
 	}
 	ms := b.recent.ages.at(pos)
 	if ms == 0 {
-		if i := b.segmentFor(pos); i < len(b.segs) {
-			ms = b.segs[i].appended
+		if i := b.chain.find(pos); i < len(b.chain.segs) {
+			ms = b.chain.segs[i].appended
 		}
 	}
 	if ms == 0 {
 		return 0
 	}
 	return max(time.Since(time.UnixMilli(ms)), 0)
-}
-
-// segmentFor returns the index of the first segment that ends after pos.
-func (b *Buffer) segmentFor(pos int64) int {
-	lo, hi := 0, len(b.segs)
-	for lo < hi {
-		if mid := (lo + hi) / 2; b.segs[mid].end > pos {
-			hi = mid
-		} else {
-			lo = mid + 1
-		}
-	}
-	return lo
 }

@@ -78,7 +78,7 @@ func TestRollingKeepsOrderAndGivesDiskBack(t *testing.T) {
 		s := b.Stats()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return s.Bytes < before && s.First > 0 && b.segs[0].end > batches*per/2
+		return s.Bytes < before && s.First > 0 && b.chain.segs[0].end > batches*per/2
 	})
 	// A rewind within what is kept.
 	if err := slow.SeekTo(batches*per/2 + 7); err != nil {

@@ -68,7 +68,7 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 	b.mu.Lock()
 	open := b.cursors.isOpen(c)
 	st := b.state.cursors[c.name]
-	end, dropped, advanced := b.end, b.dropped, c.advanced
+	end, dropped, advanced := b.end, b.chain.dropped, c.advanced
 	b.mu.Unlock()
 	if !open {
 		return fmt.Errorf("cursor %q: %w", c.name, record.ErrFenced)
@@ -178,17 +178,17 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct
 	// known, since the positions of inputs that belong to it are still needed. Nothing is appended
 	// before, either.
 	unresolved := b.leftovers.any() && c.pos >= b.leftovers.found
-	if i := b.segmentFor(c.pos); i < len(b.segs) && !unresolved {
-		s := b.segs[i]
+	if i := b.chain.find(c.pos); i < len(b.chain.segs) && !unresolved {
+		s := b.chain.segs[i]
 		if s.first > c.pos {
 			return gap(c.pos, s.first), nil, nil, nil // dropped, or lost with a damaged segment
 		}
 		if c.seg != s {
 			// Opened under the lock, because closing a segment renames its directory.
-			if err := s.acquire(b.opt.disk, s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := s.acquire(b.dir.disk, s.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, nil, nil, fmt.Errorf("open segment: %w", err)
 			} else if err != nil {
-				b.damage(s, err, c.pos, s.end)
+				b.chain.damage(s, err, c.pos, s.end)
 				return gap(c.pos, s.end), nil, nil, nil
 			}
 			c.leaveSegment()
@@ -244,13 +244,13 @@ func (c *Cursor) readGroup(seg *segment) {
 	at := c.pos
 	for _, batch := range batches {
 		if err != nil && batch.First > at {
-			b.reportDamage(seg, err, at, batch.First)
+			b.chain.reportDamage(seg, err, at, batch.First)
 		}
 		at = max(at, batch.End)
 		size += batch.Size()
 	}
 	if err != nil {
-		b.reportDamage(seg, err, at, next)
+		b.chain.reportDamage(seg, err, at, next)
 	}
 	b.m.diskReadBytes.Add(float64(size))
 	c.pending = batches

@@ -23,7 +23,8 @@ func (cs *cursors) urgent() bool {
 	return slices.ContainsFunc(cs.commits, func(s *stateOp) bool { return !s.lazy })
 }
 
-// take returns the commits, and keeps those that wait for all records to be on disk unless they are.
+// take takes the commits out, but for those that wait for all records to be on disk, unless they
+// are.
 func (cs *cursors) take(allOnDisk bool) (taken []*stateOp) {
 	keep := cs.commits[:0:0]
 	for _, s := range cs.commits {
@@ -67,7 +68,7 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	b.cursors.open[name] = c
 	st, ok := b.state.cursors[name]
 	if !ok {
-		st.pos = b.firstLocked()
+		st.pos = b.chain.first(b.end)
 	}
 	b.mu.Unlock()
 	c.pos = st.pos
@@ -135,9 +136,7 @@ func (b *Buffer) cursorsLocked() []CursorInfo {
 
 // lagLocked returns how many records there are from pos on.
 func (b *Buffer) lagLocked(pos int64) (n int64) {
-	for _, s := range b.segs[b.segmentFor(pos):] {
-		n += min(s.records, s.end-max(pos, s.first))
-	}
+	n = b.chain.records(pos)
 	for i := b.recent.search(max(pos, b.disk)); i < len(b.recent.items); i++ {
 		batch := b.recent.items[i].batch
 		n += min(int64(batch.Len()), batch.End-pos)

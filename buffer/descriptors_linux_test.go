@@ -45,7 +45,7 @@ func TestOpenHeadWithFewDescriptors(t *testing.T) {
 			t.Fatal(err)
 		}
 		h, err := openHead(
-			disk{}, dir, 1<<20, 1<<20, badgerLog{&Buffer{log: slog.New(slog.DiscardHandler)}},
+			disk{}, dir, 1<<20, 1<<20, &badgerLog{log: slog.New(slog.DiscardHandler)},
 		)
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ func (w *writer) enoughSpace() {
 	if was {
 		delete(w.reports, "space")
 		delete(w.reports, "create")
-		b.log.Info("buffer: data is written again", "dir", b.dir)
+		b.log.Info("buffer: data is written again", "dir", b.dir.path)
 	}
 }
 
@@ -89,7 +89,7 @@ func (w *writer) makeRoom() {
 func (w *writer) dropOldest(one bool) bool {
 	b := w.b
 	b.mu.Lock()
-	single := len(b.segs) == 1
+	single := len(b.chain.segs) == 1
 	b.mu.Unlock()
 	if single && (w.seg.records == 0 || w.roll() != nil) {
 		return false
@@ -97,8 +97,8 @@ func (w *writer) dropOldest(one bool) bool {
 	var gone []*segment
 	var records int64
 	b.mu.Lock()
-	for len(b.segs) > 1 && (one && gone == nil || !one && !b.hasRoom(b.space.wanted)) {
-		s := b.segs[0]
+	for len(b.chain.segs) > 1 && (one && gone == nil || !one && !b.hasRoom(b.space.wanted)) {
+		s := b.chain.segs[0]
 		lost := s.records
 		if low := b.state.minCursor(b.end); low > s.first {
 			lost = min(lost, max(s.end-low, 0))
@@ -111,17 +111,14 @@ func (w *writer) dropOldest(one bool) bool {
 				w.extra = append(w.extra, ch)
 			}
 		}
-		b.dropped = s.end
-		gone = append(gone, s)
-		b.unlinkLocked()
+		b.chain.dropped = s.end
+		gone = append(gone, b.chain.unlink())
 	}
-	b.recent.trim(b.dropped)
+	b.recent.trim(b.chain.dropped)
 	b.changed.fire()
 	b.makeRoom()
 	b.mu.Unlock()
-	for _, s := range gone {
-		b.remove(s)
-	}
+	b.chain.remove(gone...)
 	if gone == nil {
 		return false
 	}

@@ -315,7 +315,7 @@ func TestFailedWriteGoesToANewSegment(t *testing.T) {
 	for i := range n {
 		if i%20 == 10 {
 			b.mu.Lock()
-			h := b.segs[len(b.segs)-1].live
+			h := b.chain.segs[len(b.chain.segs)-1].live
 			b.mu.Unlock()
 			_ = h.vlog.Close() // so that the next sync fails, after the group was written
 		}

@@ -77,7 +77,7 @@ func TestResolve(t *testing.T) {
 			}
 			replayable(t, b, "in", batchOf(100, 1, 1), 100)
 			wantRun(t, numbers(t, skipGaps(t, c)), 100, 1)
-			if b = killed(t, b.dir, opt); len(b.UnresolvedCursors()) != 0 {
+			if b = killed(t, b.dir.path, opt); len(b.UnresolvedCursors()) != 0 {
 				t.Error("it has to be resolved again")
 			}
 		})
@@ -98,7 +98,7 @@ func TestUnresolvedIsNotPassed(t *testing.T) {
 	prepare(t, c, 10)
 	for i := range 2 {
 		b = killed(t, dir, opt)
-		dir, c = b.dir, cursor(t, b, "out")
+		dir, c = b.dir.path, cursor(t, b, "out")
 		if err := c.SeekTo(5); err != nil {
 			t.Fatal(err)
 		}

@@ -302,18 +302,18 @@ func recoverState(d disk, segs []*found) (st *state, seq uint64, whole bool, err
 
 // recover brings the chain into memory and begins a new head.
 func (b *Buffer) recover() (*writer, error) {
-	names, err := os.ReadDir(b.dir)
+	names, err := os.ReadDir(b.dir.path)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range names {
 		if strings.HasPrefix(d.Name(), trashPrefix) {
-			if err := os.RemoveAll(filepath.Join(b.dir, d.Name())); err != nil {
+			if err := os.RemoveAll(filepath.Join(b.dir.path, d.Name())); err != nil {
 				return nil, err
 			}
 		}
 	}
-	all, heads, err := inspectDir(b.dir)
+	all, heads, err := inspectDir(b.dir.path)
 	if err != nil {
 		return nil, err
 	}
@@ -322,10 +322,10 @@ func (b *Buffer) recover() (*writer, error) {
 	for i, f := range all {
 		switch {
 		case f.unused:
-			err = b.removeDir(f.dir)
+			err = b.dir.remove(f.dir)
 		case f.gone:
-			b.damage(&f.segment, f.err, f.first, f.end)
-			err = b.moveAside(f.dir)
+			b.chain.damage(&f.segment, f.err, f.first, f.end)
+			err = b.dir.moveAside(f.dir)
 			lostNewest = lostNewest || i == len(all)-1 || !f.sealed
 		default:
 			segs = append(segs, f)
@@ -335,25 +335,24 @@ func (b *Buffer) recover() (*writer, error) {
 			return nil, err
 		}
 	}
-	st, seq, whole, err := recoverState(b.opt.disk, segs)
+	st, seq, whole, err := recoverState(b.dir.disk, segs)
 	if err != nil {
 		return nil, err
 	}
 	if !whole {
 		b.log.Error(
 			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
-			"dir", b.dir,
+			"dir", b.dir.path,
 		)
 	}
 	b.state = st
 	for i, f := range segs {
 		if f.err != nil {
-			b.damage(&f.segment, f.err, 0, 0)
+			b.chain.damage(&f.segment, f.err, 0, 0)
 			lostNewest = lostNewest || i == len(segs)-1
 		}
-		b.segs = append(b.segs, &f.segment)
+		b.chain.add(&f.segment)
 		b.end = max(b.end, f.end)
-		b.used += f.disk
 		if f.records > 0 {
 			b.leftovers.found = max(b.leftovers.found, f.end)
 		}
@@ -374,35 +373,22 @@ func (b *Buffer) recover() (*writer, error) {
 	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
 	w.durable = w.seq
 	err = w.roll()
-	if errors.Is(err, errNoSpace) && os.Remove(filepath.Join(b.dir, reserveName)) == nil {
+	if errors.Is(err, errNoSpace) && b.dir.giveReserve() {
 		err = w.roll()
 	}
 	if err != nil {
 		if w.next != nil {
 			err = errors.Join(err, w.next.discard())
 		}
-		b.bg.Wait() // for what was abandoned
+		b.chain.bg.Wait() // for what was abandoned
 		return nil, err
 	}
-	b.holdReserve()
+	b.dir.holdReserve()
 	b.mu.Lock()
-	var empty []*segment
-	kept := b.segs[:0:0]
-	for i, s := range b.segs {
-		if i < len(b.segs)-1 && s.records == 0 {
-			s.removed.Store(true)
-			b.used -= s.disk
-			empty = append(empty, s)
-			continue
-		}
-		kept = append(kept, s)
-	}
-	b.segs = kept
+	empty := b.chain.unlinkEmpty()
 	b.toMemory(time.Now())
 	b.mu.Unlock()
-	for _, s := range empty {
-		b.remove(s)
-	}
+	b.chain.remove(empty...)
 	return w, nil
 }
 
@@ -419,10 +405,10 @@ func (f *found) settle(b *Buffer) {
 		}
 		err := os.Truncate(path, f.size)
 		if err == nil {
-			err = f.writeSeal(b.opt.disk, f.dir)
+			err = f.writeSeal(b.dir.disk, f.dir)
 		}
 		if err == nil {
-			err = b.rename(&f.segment)
+			err = b.chain.rename(&f.segment)
 		}
 		if err != nil {
 			b.log.Warn(

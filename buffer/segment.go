@@ -51,8 +51,6 @@ func segmentDirName(first int64) string { return fmt.Sprintf("%020d", first) }
 
 func headDirName(n int) string { return fmt.Sprintf("head-%08d", n) }
 
-func (b *Buffer) headPath(n int) string { return filepath.Join(b.dir, headDirName(n)) }
-
 func (s *segment) writeSeal(d disk, dir string) error {
 	if err := d.try(stepSeal, dir); err != nil {
 		return err

@@ -262,7 +262,7 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 	if to <= h.reserved {
 		return h.reserveTo(to, len(groups)+walStep/2/walGroupSize)
 	}
-	free, _, err := b.opt.disk.space(b.dir)
+	free, _, err := b.dir.disk.space(b.dir.path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoSpace, err)
 	}
@@ -330,9 +330,8 @@ func (w *writer) publish(k work, groups [][]byte) {
 	}
 	w.seg.records += records
 	w.seg.end = b.disk
-	b.used += w.head.written - w.seg.disk
-	w.seg.disk = w.head.written
-	removed := b.trimLocked()
+	b.chain.grow(w.seg, w.head.written)
+	removed := b.trim()
 	if records > 0 || removed != nil {
 		b.changed.fire()
 	}
@@ -353,9 +352,7 @@ func (w *writer) publish(k work, groups [][]byte) {
 	for _, s := range k.states {
 		s.done <- nil
 	}
-	for _, s := range removed {
-		b.remove(s)
-	}
+	b.chain.remove(removed...)
 }
 
 // leaveWindow takes ops, whose positions are stored, out of the window. Should they have been
@@ -404,9 +401,9 @@ func (w *writer) finish(err error) {
 		s.done <- err
 	}
 	b.mu.Lock()
-	b.retiring++
+	b.chain.retiring++
 	b.mu.Unlock()
-	b.retire(w.seg, w.head)
+	b.chain.retire(w.seg, w.head)
 	if w.opening != nil {
 		w.next = (<-w.opening).head
 	}
@@ -423,5 +420,5 @@ func (w *writer) report(kind, msg string, args ...any) {
 		return
 	}
 	w.reports[kind] = time.Now()
-	w.b.log.Error(msg, append(args, "dir", w.b.dir)...)
+	w.b.log.Error(msg, append(args, "dir", w.b.dir.path)...)
 }

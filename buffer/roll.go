@@ -1,0 +1,175 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// openNext begins to open the segment after the head.
+func (w *writer) openNext() {
+	if w.next != nil || w.opening != nil {
+		return
+	}
+	w.lastOpen = time.Now()
+	w.heads++
+	n, reserve := w.heads, w.birthSize()
+	ch := make(chan opened, 1)
+	w.opening = ch
+	b := w.b
+	b.chain.bg.Add(1)
+	go func() {
+		defer b.chain.bg.Done()
+		h, err := b.dir.create(n, reserve)
+		ch <- opened{h, err}
+	}()
+}
+
+// opened is what came of opening a segment ahead.
+type opened struct {
+	head *head
+	err  error
+}
+
+// took takes the segment that was opened ahead. Where there is none, rolling tries again and deals
+// with it.
+func (w *writer) took(o opened) {
+	w.next, w.opening = o.head, nil
+	if o.err != nil && !errors.Is(o.err, errNoSpace) {
+		w.report(
+			"create", "buffer: cannot create the next segment; it is tried again", "error", o.err,
+			"do", adviceFor(o.err),
+		)
+	}
+}
+
+// birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for
+// its changes.
+func (w *writer) birthSize() int64 {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return 2*w.b.state.size + 2*stateReserve
+}
+
+// roll ends the head and goes on in the next segment, which begins with the whole state. Errors
+// that wrap errNoSpace or errNoSegment leave everything as it was.
+func (w *writer) roll() error {
+	b := w.b
+	b.mu.Lock()
+	retiring := b.chain.retiring
+	b.mu.Unlock()
+	if retiring >= maxRetiring {
+		return fmt.Errorf("%w: %d segments wait for some to be closed", errNoSpace, retiring)
+	}
+	if w.opening != nil {
+		w.took(<-w.opening)
+	}
+	if w.next == nil {
+		w.heads++
+		h, err := b.dir.create(w.heads, w.birthSize())
+		if err != nil {
+			return err
+		}
+		w.next = h
+	}
+	h := w.next
+	group, err := w.birth()
+	if err != nil {
+		return err
+	}
+	end := h.written + vlogEntrySize(int64(len(group))) + stateReserve
+	if err := h.reserveTo(end, 1); errors.Is(err, errNoSpace) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("%w: %w", errNoSegment, err)
+	}
+	w.next = nil
+	err = h.write([][]byte{group})
+	if err == nil {
+		err = h.sync()
+	}
+	if err != nil {
+		b.chain.abandon(h)
+		if isFull(err) {
+			return fmt.Errorf("%w: %w", errNoSpace, err)
+		}
+		return fmt.Errorf("%w: %w", errNoSegment, err)
+	}
+	w.durable = w.seq
+	old, oldHead := w.seg, w.head
+	b.mu.Lock()
+	w.head, w.broken = h, false
+	w.seg = &segment{
+		first:  b.disk,
+		end:    b.disk,
+		live:   h,
+		closed: make(chan struct{}),
+		dir:    h.dir,
+		disk:   h.written,
+	}
+	b.chain.add(w.seg)
+	if oldHead != nil {
+		b.chain.retiring++
+	}
+	removed := b.trim()
+	b.mu.Unlock()
+	w.openNext()
+	if oldHead != nil {
+		b.chain.bg.Add(1)
+		go func() {
+			defer b.chain.bg.Done()
+			b.chain.retire(old, oldHead)
+		}()
+	}
+	b.chain.remove(removed...)
+	return nil
+}
+
+// birth builds the group that begins a segment.
+func (w *writer) birth() ([]byte, error) {
+	b := w.b
+	b.mu.Lock()
+	g := groupBuilder{chg: b.state.full()}
+	pos := b.disk
+	b.mu.Unlock()
+	w.seq++
+	return g.appendTo(nil, groupHeader{
+		first:    pos,
+		seq:      w.seq,
+		durable:  w.durable,
+		appended: time.Now().UnixMilli(),
+		flags:    flagFullState,
+	}, b.codec())
+}
+
+// idle looks after the chain between commits: the next segment is opened ahead, and the disk of a
+// head that every cursor has passed and nobody writes to is given back.
+func (w *writer) idle() {
+	b := w.b
+	if w.opening != nil {
+		select {
+		case o := <-w.opening:
+			w.took(o)
+		default:
+		}
+	}
+	b.mu.Lock()
+	low := b.space.low
+	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && b.queue.empty() &&
+		len(b.state.cursors) > 0 &&
+		b.state.minCursor(b.disk) >= b.disk
+	b.mu.Unlock()
+	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
+		w.openNext()
+		b.dir.holdReserve()
+	}
+	if !passed || w.head.written < idleRollMin || time.Since(w.lastAppend) < idleRoll && !low {
+		return
+	}
+	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {
+		w.report(
+			"roll", "buffer: cannot begin a new segment; it is tried again", "error", err, "do",
+			adviceFor(err),
+		)
+	}
+}
