@@ -8,6 +8,24 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
+// appendOp is one call of Append. It belongs to its caller until it is placed, and to the writer
+// from then on.
+type appendOp struct {
+	input   string
+	batch   *record.Batch // nil: positions only
+	changes []change
+	encoded int64 // about
+	weight  int64
+	done    func(error)
+
+	replay bool      // can be read again
+	awaits bool      // somebody waits for its outcome
+	held   bool      // inflight and done are to be settled; the writer's once it is in the queue
+	shown  bool      // in the log already
+	end    int64     // position after it, once shown
+	at     time.Time // when it was shown
+}
+
 // Pack encodes and compresses batch as Append would, so that several goroutines can do it before
 // one of them appends in order. The caller holds batch alone; what it has read from it is not valid
 // any more.

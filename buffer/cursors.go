@@ -16,6 +16,15 @@ type cursors struct {
 	commits []*stateOp // in order
 }
 
+// stateOp is changes of the state that are stored together, for who waits at done.
+type stateOp struct {
+	changes []change   // none: only waits for those before it
+	done    chan error // capacity 1
+	lazy    bool       // can wait a little
+	barrier bool       // takes effect once all records that readers may have are on disk
+	advance bool       // made by the writer, of what Advance was told
+}
+
 func (cs *cursors) isOpen(c *Cursor) bool { return cs.open[c.name] == c }
 
 // urgent reports whether some commit cannot wait.

@@ -98,8 +98,8 @@ func (d *directory) create(n int, reserve int64) (*head, error) {
 	return h, nil
 }
 
-// roomToClose reports whether there are room on the disk and descriptors for what closing a database
-// writes.
+// roomToClose reports whether there are room on the disk and descriptors for what closing a
+// database writes.
 func (d *directory) roomToClose() bool {
 	free, total, err := diskSpace(d.path)
 	return (err != nil || free >= min(closeHeadroom, max(total/4, headFootprint))) &&

@@ -101,8 +101,8 @@ func (c *chain) rename(s *segment) error {
 	return c.dir.disk.syncDir(c.dir.path)
 }
 
-// remove deletes segments that are out of the chain, or moves aside those that are damaged, each in a
-// goroutine of its own.
+// remove deletes segments that are out of the chain, or moves aside those that are damaged, each in
+// a goroutine of its own.
 func (c *chain) remove(segs ...*segment) {
 	for _, s := range segs {
 		c.bg.Add(1)
