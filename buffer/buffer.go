@@ -33,7 +33,12 @@ const (
 	maxBatchBytes = 1 << 30
 )
 
-// Buffer is an open buffer. All methods are safe for concurrent use.
+// Buffer is an open buffer: what holds its parts together. All methods are safe for concurrent use.
+//
+// There is one lock, mu, for all parts: a batch becomes visible, acknowledged and counted at one
+// moment, in publish. Parts do not lock; whoever calls them holds mu, but for those of chain that
+// say otherwise. Nothing waits for the disk, or for anybody, with it held, except that a reader
+// opens a segment's file and a closed segment is renamed: these two exclude each other.
 type Buffer struct {
 	dir      *directory
 	opt      Options
@@ -41,29 +46,30 @@ type Buffer struct {
 	log      *slog.Logger
 	m        *metrics
 	lock     *os.File
-	inflight *semaphore.Weighted
+	inflight *semaphore.Weighted // of maxInFlight
 
 	wake chan struct{} // tells the writer that there is something to do; capacity 1
 	quit chan struct{} // closed by Close
 	done chan struct{} // closed by the writer when it ends
 
-	mu       sync.Mutex // guards everything below, and the fields of segments
-	state    *state     // durable; changed by the writer alone
-	cursors  cursors
-	end      int64 // after the last record that readers may have
-	disk     int64 // after the last record on disk: end, but for what is in memory alone
-	assigned int64 // after the last accepted record
-	recent   recent
-	queue    queue
-	chain    chain
-	space    space
-	changed  signal // end, segs or the life of the buffer
-	sealed   bool
-	closed   bool
+	mu sync.Mutex // guards everything below, and the fields of segments
 
-	// Of spill mode.
-	window    window
-	leftovers leftovers
+	// Where the log ends: disk <= end <= assigned.
+	disk     int64 // after the last record on disk: end, but for what is in memory alone
+	end      int64 // after the last record that readers may have
+	assigned int64 // after the last accepted record
+
+	queue     queue     // accepted, on the way to disk
+	window    window    // of spill mode: in the log, in memory alone
+	chain     chain     // on disk
+	recent    recent    // in memory for readers, wherever else it is
+	state     *state    // durable; changed by the writer alone
+	cursors   cursors   // open readers, and what they want stored
+	leftovers leftovers // of spill mode: what a killed run has left undecided
+	space     space     // room for appends, and those that wait for it
+	changed   signal    // end, the chain or the life of the buffer
+	sealed    bool
+	closed    bool
 }
 
 // Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process

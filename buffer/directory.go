@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -118,6 +119,23 @@ func (d *directory) remove(dir string) error {
 		return err
 	}
 	return d.disk.removeAll(trash)
+}
+
+// emptyTrash removes what a run that was killed had begun to remove.
+func (d *directory) emptyTrash() error {
+	names, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		if !strings.HasPrefix(e.Name(), trashPrefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(d.path, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveAside keeps a damaged segment for a person to look at.

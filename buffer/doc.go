@@ -34,16 +34,43 @@
 // The package never drops what it has acknowledged, except by the drop_oldest policy, and never
 // deletes what it cannot read.
 //
+// The parts, each a type that owns its fields; Buffer holds them together, under one lock:
+//
+//	  Append                                    Cursor.Next
+//	     |  waits in space                           ^
+//	     v                                           |
+//	place in the order ------> window ---------> recent
+//	     |            (spill)  |  in memory alone    ^  newest batches, in memory
+//	     v                     v                     |
+//	   queue <--- spilled -----+                     |
+//	     |                                           |
+//	     v                                           |
+//	   writer ---- publish: visible, acknowledged ---+
+//	     |   ^                                       |
+//	     |   +--- commits of cursors                 |  those that are behind
+//	     v                                           |
+//	   chain:  segment - segment - segment - head ---+
+//	     |     rolls into the one that ahead has opened
+//	     v
+//	   directory: makes, removes, moves aside
+//
+// A batch goes through these states:
+//
+//	placed -> queue -> written (head) -> synced -> published, done(nil)
+//	       -> window, done(nil) -> passed by every cursor: only its positions are written
+//	                            -> spilled: queue, as above
+//
 // Where things are:
 //
-//   - the way in: append.go (a place in the order, back-pressure), spill.go (memory instead of
-//     disk)
+//   - the way in: append.go (a place in the order, back-pressure), queue.go, space.go, and
+//     window.go and spill.go (memory instead of disk)
 //   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), work.go (what
 //     one commit takes), group.go (its bytes), align.go (whole pages), head.go (Badger, and the
 //     sync), state.go
-//   - the chain: chain.go (rolling, removing, moving aside), segment.go, vlog.go, recover.go
-//   - the way out: cursor.go (reading and committing), advance.go (positions that can wait for the
-//     next write), recent.go (batches in memory), ages.go
-//   - the end of the disk: space.go, disk.go, sys.go; memory maps: mapping_linux.go
-//   - exactly once: prepare.go; for people: inspect.go, metrics.go
+//   - the chain: chain.go (the segments in order), roll.go and ahead.go (the next one), retire.go
+//     (closing and removing), directory.go, segment.go, vlog.go, recover.go
+//   - the way out: cursor.go (reading and committing), cursors.go (those that are open), advance.go
+//     (positions that can wait for the next write), recent.go (batches in memory), ages.go
+//   - the end of the disk: full.go, disk.go, sys.go; memory maps: mapping_linux.go
+//   - exactly once: prepare.go; for people: inspect.go, stats.go, metrics.go
 package buffer

@@ -302,23 +302,51 @@ func recoverState(d disk, segs []*found) (st *state, seq uint64, whole bool, err
 
 // recover brings the chain into memory and begins a new head.
 func (b *Buffer) recover() (*writer, error) {
-	names, err := os.ReadDir(b.dir.path)
+	if err := b.dir.emptyTrash(); err != nil {
+		return nil, err
+	}
+	segs, heads, lostNewest, err := b.takeStock()
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range names {
-		if strings.HasPrefix(d.Name(), trashPrefix) {
-			if err := os.RemoveAll(filepath.Join(b.dir.path, d.Name())); err != nil {
-				return nil, err
-			}
-		}
+	st, seq, whole, err := recoverState(b.dir.disk, segs)
+	if err != nil {
+		return nil, err
 	}
+	if !whole {
+		b.log.Error(
+			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
+			"dir", b.dir.path,
+		)
+	}
+	b.takeOver(st, segs, lostNewest)
+	w := newWriter(b, heads, seq+maxGroups) // groups that did not read back have had numbers too
+	err = w.roll()
+	if errors.Is(err, errNoSpace) && b.dir.giveReserve() {
+		err = w.roll()
+	}
+	if err != nil {
+		err = errors.Join(err, w.ahead.discard())
+		b.chain.bg.Wait() // for what was abandoned
+		return nil, err
+	}
+	b.dir.holdReserve()
+	b.mu.Lock()
+	empty := b.chain.unlinkEmpty()
+	b.toMemory(time.Now())
+	b.mu.Unlock()
+	b.chain.remove(empty...)
+	return w, nil
+}
+
+// takeStock returns the segments in which something is readable, in order, and the newest number of
+// a head directory. What was never written is removed, and what is not readable is moved aside;
+// lostNewest reports whether that may have been the newest data.
+func (b *Buffer) takeStock() (segs []*found, heads int, lostNewest bool, err error) {
 	all, heads, err := inspectDir(b.dir.path)
 	if err != nil {
-		return nil, err
+		return nil, 0, false, err
 	}
-	var segs []*found
-	lostNewest := false
 	for i, f := range all {
 		switch {
 		case f.unused:
@@ -332,19 +360,14 @@ func (b *Buffer) recover() (*writer, error) {
 			f.settle(b)
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, false, err
 		}
 	}
-	st, seq, whole, err := recoverState(b.dir.disk, segs)
-	if err != nil {
-		return nil, err
-	}
-	if !whole {
-		b.log.Error(
-			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
-			"dir", b.dir.path,
-		)
-	}
+	return segs, heads, lostNewest, nil
+}
+
+// takeOver fills the chain with segs, and goes on where they, and the state, end.
+func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 	b.state = st
 	for i, f := range segs {
 		if f.err != nil {
@@ -369,27 +392,6 @@ func (b *Buffer) recover() (*writer, error) {
 		st.reserved = b.end + reserveAhead
 	}
 	b.leftovers.begin(st.prepared)
-	// Groups that did not read back have had numbers too.
-	w := &writer{b: b, heads: heads, seq: seq + maxGroups, reports: map[string]time.Time{}}
-	w.durable = w.seq
-	err = w.roll()
-	if errors.Is(err, errNoSpace) && b.dir.giveReserve() {
-		err = w.roll()
-	}
-	if err != nil {
-		if w.next != nil {
-			err = errors.Join(err, w.next.discard())
-		}
-		b.chain.bg.Wait() // for what was abandoned
-		return nil, err
-	}
-	b.dir.holdReserve()
-	b.mu.Lock()
-	empty := b.chain.unlinkEmpty()
-	b.toMemory(time.Now())
-	b.mu.Unlock()
-	b.chain.remove(empty...)
-	return w, nil
 }
 
 // settle seals a segment that its writer has left behind, and gives back what was allocated ahead.

@@ -6,43 +6,6 @@ import (
 	"time"
 )
 
-// openNext begins to open the segment after the head.
-func (w *writer) openNext() {
-	if w.next != nil || w.opening != nil {
-		return
-	}
-	w.lastOpen = time.Now()
-	w.heads++
-	n, reserve := w.heads, w.birthSize()
-	ch := make(chan opened, 1)
-	w.opening = ch
-	b := w.b
-	b.chain.bg.Add(1)
-	go func() {
-		defer b.chain.bg.Done()
-		h, err := b.dir.create(n, reserve)
-		ch <- opened{h, err}
-	}()
-}
-
-// opened is what came of opening a segment ahead.
-type opened struct {
-	head *head
-	err  error
-}
-
-// took takes the segment that was opened ahead. Where there is none, rolling tries again and deals
-// with it.
-func (w *writer) took(o opened) {
-	w.next, w.opening = o.head, nil
-	if o.err != nil && !errors.Is(o.err, errNoSpace) {
-		w.report(
-			"create", "buffer: cannot create the next segment; it is tried again", "error", o.err,
-			"do", adviceFor(o.err),
-		)
-	}
-}
-
 // birthSize is the disk that a segment is given at its birth: the whole state, and a reserve for
 // its changes.
 func (w *writer) birthSize() int64 {
@@ -61,18 +24,10 @@ func (w *writer) roll() error {
 	if retiring >= maxRetiring {
 		return fmt.Errorf("%w: %d segments wait for some to be closed", errNoSpace, retiring)
 	}
-	if w.opening != nil {
-		w.took(<-w.opening)
+	h, err := w.ahead.get()
+	if err != nil {
+		return err
 	}
-	if w.next == nil {
-		w.heads++
-		h, err := b.dir.create(w.heads, w.birthSize())
-		if err != nil {
-			return err
-		}
-		w.next = h
-	}
-	h := w.next
 	group, err := w.birth()
 	if err != nil {
 		return err
@@ -83,7 +38,7 @@ func (w *writer) roll() error {
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", errNoSegment, err)
 	}
-	w.next = nil
+	w.ahead.used()
 	err = h.write([][]byte{group})
 	if err == nil {
 		err = h.sync()
@@ -113,7 +68,7 @@ func (w *writer) roll() error {
 	}
 	removed := b.trim()
 	b.mu.Unlock()
-	w.openNext()
+	w.ahead.begin()
 	if oldHead != nil {
 		b.chain.bg.Add(1)
 		go func() {
@@ -146,21 +101,15 @@ func (w *writer) birth() ([]byte, error) {
 // head that every cursor has passed and nobody writes to is given back.
 func (w *writer) idle() {
 	b := w.b
-	if w.opening != nil {
-		select {
-		case o := <-w.opening:
-			w.took(o)
-		default:
-		}
-	}
+	w.ahead.poll()
 	b.mu.Lock()
 	low := b.space.low
 	passed := (w.seg.records > 0 || w.head.written > b.opt.chunk()) && b.queue.empty() &&
 		len(b.state.cursors) > 0 &&
 		b.state.minCursor(b.disk) >= b.disk
 	b.mu.Unlock()
-	if w.next == nil && time.Since(w.lastOpen) >= idleRoll {
-		w.openNext()
+	if !w.ahead.ready() && time.Since(w.ahead.lastOpen) >= idleRoll {
+		w.ahead.begin()
 		b.dir.holdReserve()
 	}
 	if !passed || w.head.written < idleRollMin || time.Since(w.lastAppend) < idleRoll && !low {

@@ -19,9 +19,7 @@ type writer struct {
 	head *head
 	seg  *segment // of head
 
-	next    *head
-	opening chan opened // result of opening the next segment ahead; nil when none is on the way
-	heads   int         // number of the newest head directory
+	ahead ahead
 
 	seq     uint64 // of the last group written
 	durable uint64 // of the last group known to be on disk
@@ -31,10 +29,23 @@ type writer struct {
 	lastCommit time.Time // or attempt
 	lastAppend time.Time
 	lastRoom   time.Time // when makeRoom could not help
-	lastOpen   time.Time
-	broken     bool // the head failed to write: go on in a new one
-	noSegment  bool // appends wait for a new segment, not for space
+	broken     bool      // the head failed to write: go on in a new one
+	noSegment  bool      // appends wait for a new segment, not for space
 	reports    map[string]time.Time
+}
+
+// newWriter makes a writer that has no head yet. heads and seq are the newest numbers of a head
+// directory and of a group that may be in use.
+func newWriter(b *Buffer, heads int, seq uint64) *writer {
+	w := &writer{b: b, seq: seq, durable: seq, reports: map[string]time.Time{}}
+	w.ahead = ahead{dir: b.dir, bg: &b.chain.bg, heads: heads, size: w.birthSize}
+	w.ahead.onFailure = func(err error) {
+		w.report(
+			"create", "buffer: cannot create the next segment; it is tried again", "error", err,
+			"do", adviceFor(err),
+		)
+	}
+	return w
 }
 
 func (w *writer) run() {
@@ -99,7 +110,7 @@ func (w *writer) wait() bool {
 			d = max(b.opt.FlushInterval-since, company, 0)
 		case low:
 			d = max(pollSpace-since, 0)
-		case w.head.written >= idleRollMin || w.next == nil:
+		case w.head.written >= idleRollMin || !w.ahead.ready():
 			d = idleRoll
 		}
 		for _, other := range []time.Duration{pace, advance} {
@@ -404,13 +415,8 @@ func (w *writer) finish(err error) {
 	b.chain.retiring++
 	b.mu.Unlock()
 	b.chain.retire(w.seg, w.head)
-	if w.opening != nil {
-		w.next = (<-w.opening).head
-	}
-	if w.next != nil {
-		if err := w.next.discard(); err != nil {
-			b.log.Warn("buffer: remove unused segment", "error", err)
-		}
+	if err := w.ahead.discard(); err != nil {
+		b.log.Warn("buffer: remove unused segment", "error", err)
 	}
 }
 
