@@ -19,7 +19,6 @@ type drain struct {
 	a    *Archiver
 	log  record.Log
 	id   identity
-	part *partition.Partitioner
 	m    *protocol.Machine
 	acct *account
 
@@ -28,40 +27,18 @@ type drain struct {
 	pos    int64 // read up to here
 	redo   int64 // the end of the cut that has to be made again; 0 for none
 
-	in      partition.Input
-	key     []byte
-	lastKey []byte
-	last    *file
-	row     []byte
+	reading      reading
+	placing      placing
+	completeness completeness
 
-	batches  chan delivery
-	stopRead context.CancelFunc
-	reader   sync.WaitGroup
-	results  chan func() protocol.Step
-	async    sync.WaitGroup
-
-	letters []letter // to be buried before anything more is read
+	results chan func() protocol.Step // of async
+	async   sync.WaitGroup            // a commit or upload at a time, and a check
 
 	waiting  *record.Batch // cannot be decoded while the schema registry does not answer
 	lastRead time.Time
-
-	completer   *completer
-	completions chan completion
-	checked     time.Time
-	checking    bool
-	found       *protocol.Progress // by the last check; not stored yet
-	clock       protocol.Clock
-	timed       bool  // the record that was added last has an event time
-	eventTime   int64 // nanoseconds; valid if timed
-
-	mark    time.Time // the next minute mark
-	spooled bool
-	finish  finish
-}
-
-type delivery struct {
-	b   *record.Batch
-	err error
+	mark     time.Time // the next minute mark
+	spooled  bool      // a record was taken
+	finish   finish
 }
 
 // finish says that nothing more is to be read, and what becomes of what was.
@@ -105,7 +82,8 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		return nil, err
 	}
 	d := &drain{
-		a: a, log: log, id: id, part: part, m: m, acct: a.budget.join(), pos: pos,
+		a: a, log: log, id: id, m: m, acct: a.budget.join(), pos: pos,
+		reading: reading{log: log},
 		results: make(chan func() protocol.Step, 1), lastRead: time.Now(),
 	}
 	if a.cfg.Success != nil {
@@ -114,16 +92,19 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.completer = &completer{a: a, log: log, part: other, id: &d.id}
-		d.completions = make(chan completion, 1)
+		d.completeness.completer = &completer{a: a, log: log, part: other, id: &d.id}
+		d.completeness.results = make(chan completion, 1)
 	}
 	idle := int64(0)
 	if a.cfg.Success != nil {
 		idle = a.cfg.Success.IdleAfter.Milliseconds()
 	}
+	d.placing = placing{
+		a: a, log: log.Name(), id: &d.id, part: part,
+		in: partition.Input{Topic: id.topic, Partition: id.partition},
+	}
 	d.sound(time.Now())
-	d.clock = protocol.NewClock(m.Progress().Watermark, idle, time.Now().UnixMilli())
-	d.in = partition.Input{Topic: d.id.topic, Partition: d.id.partition}
+	d.completeness.clock = protocol.NewClock(m.Progress().Watermark, idle, time.Now().UnixMilli())
 	d.cur = a.newCut(d.acct, pos)
 	if m.Moved {
 		a.metrics.moved.Inc()
@@ -174,7 +155,7 @@ func (d *drain) run(ctx context.Context) error {
 	defer d.close()
 	defer d.async.Wait()
 	defer stop(context.Canceled)
-	d.read(work)
+	d.reading.begin(work, d.pos)
 	tick := time.NewTicker(d.tick())
 	defer tick.Stop()
 	done := ctx.Done()
@@ -195,31 +176,15 @@ func (d *drain) run(ctx context.Context) error {
 		}
 		select {
 		case in := <-batches:
-			if in.err != nil {
-				if !errors.Is(in.err, io.EOF) {
-					return in.err
-				}
-				if d.redo > 0 {
-					return fmt.Errorf(
-						"the log ends at %d, before the end %d of a cut that was begun", d.pos,
-						d.redo,
-					)
-				}
-				d.finish = draining
-				continue
-			}
-			if err := d.take(work, in.b); err != nil {
-				return err
-			}
-			if err := d.bury(ctx); err != nil {
+			if err := d.receive(ctx, work, in); err != nil {
 				return err
 			}
 		case answer := <-d.results:
 			if err := d.do(work, answer()); err != nil {
 				return err
 			}
-		case c := <-d.completions:
-			d.completed(c)
+		case c := <-d.completeness.results:
+			d.completeness.took(c)
 		case <-tick.C:
 			d.unblock()
 			d.overdue(time.Now())
@@ -227,10 +192,7 @@ func (d *drain) run(ctx context.Context) error {
 				return err
 			}
 			if b := d.waiting; b != nil {
-				if err := d.take(work, b); err != nil {
-					return err
-				}
-				if err := d.bury(ctx); err != nil {
+				if err := d.receive(ctx, work, delivery{b: b}); err != nil {
 					return err
 				}
 			}
@@ -252,6 +214,26 @@ func (d *drain) run(ctx context.Context) error {
 	}
 }
 
+// receive takes in what was read. Dead letters are not waited for any more once ctx ends; what else
+// is under way ends with work.
+func (d *drain) receive(ctx, work context.Context, in delivery) error {
+	switch {
+	case errors.Is(in.err, io.EOF) && d.redo > 0:
+		return fmt.Errorf(
+			"the log ends at %d, before the end %d of a cut that was begun", d.pos, d.redo,
+		)
+	case errors.Is(in.err, io.EOF):
+		d.finish = draining
+		return nil
+	case in.err != nil:
+		return in.err
+	}
+	if err := d.take(work, in.b); err != nil {
+		return err
+	}
+	return d.placing.bury(ctx)
+}
+
 // tick is how often the clock is looked at.
 func (d *drain) tick() time.Duration {
 	t := time.Second
@@ -269,7 +251,7 @@ func (d *drain) tick() time.Duration {
 
 // close ends the reader and gives everything back.
 func (d *drain) close() {
-	d.stop()
+	d.reading.stop()
 	for _, t := range []*trouble{
 		d.a.commitTrouble, d.a.logTrouble, d.a.decodeTrouble, d.a.completeTrouble,
 	} {
@@ -288,35 +270,6 @@ func (d *drain) release(c *cut) {
 	d.a.paths.Add(-int64(len(c.byPath)))
 	c.release()
 	d.a.budget.setBlocked(false) // there is space now; the next write tells
-}
-
-// read starts the reader at pos.
-func (d *drain) read(ctx context.Context) {
-	ctx, d.stopRead = context.WithCancel(ctx)
-	d.batches = make(chan delivery)
-	batches, pos := d.batches, d.pos
-	d.reader.Go(func() {
-		err := d.log.SeekTo(pos)
-		for {
-			var b *record.Batch
-			if err == nil {
-				b, err = d.log.Next(ctx)
-			}
-			select {
-			case batches <- delivery{b, err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	})
-}
-
-func (d *drain) stop() {
-	d.stopRead()
-	d.reader.Wait()
 }
 
 // admission applies the roll policies and the budget, and returns the channel to read from, or nil
@@ -343,7 +296,7 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 	read, roll, yield := d.acct.admit(redo)
 	switch {
 	case read:
-		return d.batches, nil
+		return d.reading.batches, nil
 	case roll && d.m.Ready() && d.pos > d.cur.start:
 		return nil, d.seal(ctx, "pressure")
 	case yield && d.cur.size() > 0:
@@ -397,17 +350,17 @@ const redoPatience = 10 * time.Second
 // restart gives up a redo's spool for another redo that is further on, and reads again from the
 // beginning of the cut.
 func (d *drain) restart(ctx context.Context) {
-	d.stop()
+	d.reading.stop()
 	d.release(d.cur)
 	d.pos = d.m.Position()
 	d.renew()
-	d.read(ctx)
+	d.reading.begin(ctx, d.pos)
 }
 
 // renew begins the next cut at pos.
 func (d *drain) renew() {
 	d.cur = d.a.newCut(d.acct, d.pos)
-	d.last, d.lastKey = nil, d.lastKey[:0]
+	d.placing.renew()
 }
 
 // unblock tries, at each tick, whether the disk takes writes again.

@@ -15,34 +15,33 @@ type letter struct {
 
 // refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not
 // all need have been refused the first time.
-func (d *drain) refuse(r *record.Record, reason error) {
-	d.spooled = true
-	d.letters = append(d.letters, letter{*r, reason.Error()})
-	d.a.deadLetters.add("log", d.log.Name(), "position", r.Offset, "reason", reason)
+func (p *placing) refuse(r *record.Record, reason error) {
+	p.letters = append(p.letters, letter{*r, reason.Error()})
+	p.a.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
 }
 
 // bury hands the dead letters over. Nothing is committed that lies behind one which is not kept;
 // after a crash some are kept twice.
-func (d *drain) bury(ctx context.Context) error {
-	for len(d.letters) > 0 {
-		reason, n := d.letters[0].reason, 1
-		for n < len(d.letters) && d.letters[n].reason == reason {
+func (p *placing) bury(ctx context.Context) error {
+	for len(p.letters) > 0 {
+		reason, n := p.letters[0].reason, 1
+		for n < len(p.letters) && p.letters[n].reason == reason {
 			n++
 		}
 		recs := make([]record.Record, n)
-		for i, l := range d.letters[:n] {
+		for i, l := range p.letters[:n] {
 			recs[i] = l.Record
 		}
-		b := record.FromRecords(d.in.Tag, d.log.Name(), recs)
-		if d.id.topic != "" {
-			b.Topic = d.id.topic
+		b := record.FromRecords(p.in.Tag, p.log, recs)
+		if p.id.topic != "" {
+			b.Topic = p.id.topic
 		}
-		if err := d.a.env.DeadLetter(ctx, b, reason); err != nil {
+		if err := p.a.env.DeadLetter(ctx, b, reason); err != nil {
 			return err
 		}
-		d.a.metrics.archived.WithLabelValues(classNames[partition.DeadLetter]).Add(float64(n))
-		d.letters = d.letters[n:]
+		p.a.metrics.archived.WithLabelValues(classNames[partition.DeadLetter]).Add(float64(n))
+		p.letters = p.letters[n:]
 	}
-	d.letters = nil
+	p.letters = nil
 	return nil
 }

@@ -21,9 +21,9 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	c := d.cur
 	c.end = d.pos
 	files := c.sorted()
-	progress := d.progress()
-	progress.Watermark = max(progress.Watermark, d.clock.Mark())
-	if progress.First == 0 && d.completer != nil {
+	progress := d.completeness.progress(d.m.Progress())
+	progress.Watermark = max(progress.Watermark, d.completeness.clock.Mark())
+	if progress.First == 0 && d.completeness.completer != nil {
 		progress.First = d.first()
 	}
 	if d.a.budget.used(true) > d.a.cfg.Spool.Memory/2 {

@@ -1,0 +1,150 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/spool/format/decode"
+	"github.com/penstock/penstock/spool/partition"
+)
+
+// placing puts records into the files of a cut, by what they hold and nothing else, or among the
+// dead letters. It belongs to the drain's goroutine.
+type placing struct {
+	a    *Archiver
+	log  string // its name
+	id   *identity
+	part *partition.Partitioner
+
+	in      partition.Input // the record being placed
+	key     []byte          // of its partition
+	row     []byte          // it, as its file has it
+	last    *file           // that the record before went to
+	lastKey []byte          // of last
+	event   eventTime       // of the record that was added last
+	letters []letter        // to be buried before anything more is read
+}
+
+// eventTime is the time that a record says it is of, in nanoseconds.
+type eventTime struct {
+	known bool
+	ns    int64
+}
+
+// renew forgets the files of a cut that has ended.
+func (p *placing) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
+
+// add puts one record into the file of c that it belongs to.
+func (p *placing) add(c *cut, r *record.Record) error {
+	p.in.Record = r
+	key, res, err := p.part.Key(p.key[:0], &p.in)
+	p.key = key
+	p.event = eventTime{res.Timed, res.Time}
+	skip := r.Value == nil && p.a.cfg.OnNull == "skip"
+	if err != nil {
+		if ms, ok := r.Beyond(); ok && p.a.cfg.OnMissing == "stop" {
+			err = fmt.Errorf("%w: its timestamp is %s", err, ms)
+		}
+		if skip && errors.Is(err, partition.ErrStop) {
+			p.skip()
+			return nil
+		}
+		return err
+	}
+	if ms, ok := r.Beyond(); ok && (res.Class == partition.DeadLetter || p.a.codec.showsTime) {
+		// Shown, it would be a time that the record does not have.
+		reason := fmt.Errorf("its timestamp, %s milliseconds, is beyond what can be held", ms)
+		if res.Class != partition.DeadLetter && p.a.cfg.OnMissing == "stop" && !skip {
+			return fmt.Errorf("record %d: %w, and %w", r.Offset, reason, partition.ErrStop)
+		}
+		if res.Class != partition.DeadLetter {
+			p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+		}
+		res.Class, res.Reason = partition.DeadLetter, reason
+	}
+	// The row comes before the file: a file that would be empty is never made. One that goes where
+	// the last one went is made where it will lie, if there is room for what rows usually are.
+	into, there := p.row[:0], false
+	if f := p.last; f != nil && cap(f.buf)-len(f.buf) > len(r.Value)+len(r.Value)/4+64 {
+		if there = f.class != partition.DeadLetter && bytes.Equal(p.key, p.lastKey); there {
+			into = f.buf
+		}
+	}
+	var row []byte
+	if res.Class != partition.DeadLetter {
+		if row, err = p.a.codec.rows.AppendRow(into, &p.in); err != nil {
+			if errors.Is(err, decode.ErrUnavailable) {
+				return err
+			}
+			if p.a.cfg.OnMissing == "stop" && !skip {
+				return fmt.Errorf("record %d: %w, and %w", r.Offset, err, partition.ErrStop)
+			}
+			res.Class, res.Reason = partition.DeadLetter, err
+			p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+		} else if row = row[len(into):]; !there {
+			p.row = row
+		}
+	}
+	if skip && res.Class == partition.DeadLetter {
+		p.skip()
+		return nil
+	}
+	if res.Class == partition.DeadLetter && p.a.env.DeadLetter != nil {
+		p.refuse(r, res.Reason)
+		return nil
+	}
+	f := p.last
+	if f == nil || !bytes.Equal(p.key, p.lastKey) {
+		if f = c.byKey[string(p.key)]; f == nil {
+			if f, err = p.newFile(c, &res); err != nil || f == nil {
+				return err
+			}
+		}
+		p.last, p.lastKey = f, append(p.lastKey[:0], p.key...)
+	}
+	if f.class == partition.DeadLetter {
+		p.row = appendDeadLetter(p.row[:0], &p.in, p.id.topic != "", res.Reason)
+		row = p.row
+		p.a.deadLetters.add(
+			"log", p.log, "position", r.Offset, "reason", res.Reason, "path", f.path,
+		)
+	}
+	c.bytes += int64(len(r.Key) + len(r.Value))
+	return c.add(f, r, row)
+}
+
+// skip leaves a record out.
+func (p *placing) skip() { p.a.metrics.skipped.Inc() }
+
+// newFile returns the file for p.key, which was not seen before in this cut; nil for a record that
+// became a dead letter.
+func (p *placing) newFile(c *cut, res *partition.Result) (*file, error) {
+	path, err := p.part.Path(p.key)
+	if err != nil {
+		if p.a.cfg.OnMissing == "stop" {
+			return nil, fmt.Errorf(
+				"record %d: %w, and %w", p.in.Record.Offset, err, partition.ErrStop,
+			)
+		}
+		res.Class, res.Reason = partition.DeadLetter, partition.ErrPath
+		if p.a.env.DeadLetter != nil {
+			p.refuse(p.in.Record, res.Reason)
+			return nil, nil
+		}
+		p.key = p.part.DeadLetterKey(p.key[:0], &p.in)
+		if f := c.byKey[string(p.key)]; f != nil {
+			return f, nil
+		}
+		if path, err = p.part.Path(p.key); err != nil {
+			return nil, err
+		}
+	}
+	f, made := c.file(path, res.Class)
+	if made {
+		p.a.paths.Add(1)
+	}
+	c.byKey[string(p.key)] = f
+	return f, nil
+}
