@@ -9,6 +9,9 @@
 //	bin/bench -only steady -agent 'fluent-bit=fluent-bit -i tail -p path="$LOGS" \
 //	    -o kafka -p brokers="$BROKER" -p topics="$TOPIC"'
 //
+// A third says what an agent costs to which nothing comes, a fourth how long one needs from its
+// start until the consumer has the first record: -only quiet, -only '^start'.
+//
 // It is a program to look at, never a test: the figures of a small, shared machine are noisy, the
 // ratios less so.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,7 +108,7 @@ func (h *harness) run(ctx context.Context) error {
 	if len(h.rows) > 0 {
 		printTable(os.Stdout, h.rows)
 	}
-	return h.runSteady(ctx)
+	return errors.Join(h.runStarts(ctx), h.runQuiet(ctx), h.runSteady(ctx))
 }
 
 // self runs a workload that takes the corpus and its number of lines.
