@@ -15,12 +15,12 @@ func (d *drain) take(ctx context.Context, b *record.Batch) error {
 	err := d.add(ctx, b)
 	if errors.Is(err, decode.ErrUnavailable) {
 		d.waiting = b
-		d.a.decodeTrouble.failed(d.log.Name(), err, "log", d.log.Name())
+		d.a.failing.decode.failed(d.log.Name(), err, "log", d.log.Name())
 		return nil
 	}
 	if err == nil && d.waiting != nil {
 		d.waiting = nil
-		d.a.decodeTrouble.worked(d.log.Name())
+		d.a.failing.decode.worked(d.log.Name())
 	}
 	return err
 }

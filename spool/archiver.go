@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -44,25 +45,21 @@ type Archiver struct {
 	marks   []int
 	codec   *codec
 	hooks   []hook.Hook
-	header  []byte // of each file
 
 	budget    *budget
 	files     *fdCache
 	buffers   *bufferPool
 	slots     chan struct{}
 	finishing chan struct{} // files that are made in one go: each takes memory
-	jobs      chan job
 	serial    atomic.Int64
 	paths     atomic.Int64
 	metrics   *metrics
 
-	storeTrouble, commitTrouble, diskTrouble, logTrouble, decodeTrouble, completeTrouble *trouble
-	deadLetters                                                                          *notice
-	occupied                                                                             *occupied
+	failing *failing
 
-	begin   sync.Mutex
-	begun   bool
-	workers sync.WaitGroup
+	begin   sync.Mutex // guards begun
+	begun   bool       // the working directory is empty, and workers run
+	workers *workers
 
 	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
 }
@@ -82,7 +79,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		files:     newFDCache(cfg.Spool.OpenFiles),
 		buffers:   &bufferPool{max: int(cfg.Spool.Memory)},
 		slots:     make(chan struct{}, cfg.Upload.Parallel),
-		jobs:      make(chan job, 2*runtime.GOMAXPROCS(0)),
+		workers:   newWorkers(),
 		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		writeAt:   (*os.File).WriteAt,
 	}
@@ -92,9 +89,6 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 	}
 	if a.codec, err = cfg.codec(); err != nil {
 		return nil, err
-	}
-	if a.header, err = a.codec.rows.AppendHeader(nil); err != nil {
-		return nil, fmt.Errorf("format: %w", err)
 	}
 	if cfg.Success != nil {
 		for i, hc := range cfg.Success.Hooks {
@@ -109,44 +103,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}
 	a.metrics = newMetrics(a, env.Metrics)
-	say := func(reason, what, do string) *trouble {
-		return &trouble{
-			log:  env.Log,
-			what: what,
-			do:   do,
-			flag: a.metrics.stuck.WithLabelValues(reason).Set,
-		}
-	}
-	a.storeTrouble = say(
-		"store", "uploading to the object store",
-		"check that the store is reachable and that the credentials may write there; nothing is lost, reading stops when the spool is full",
-	)
-	a.commitTrouble = say(
-		"commit", "committing a position",
-		"check the log's broker; nothing is lost, no cut is uploaded before its intent is known to be stored",
-	)
-	a.diskTrouble = say(
-		"disk", "writing a working file",
-		"free space in "+a.dir+" or lower spool.disk; nothing is lost, reading goes on when there is space",
-	)
-	a.completeTrouble = say(
-		"complete", "telling that a partition is complete",
-		"see the error; it is tried again, and archiving goes on",
-	)
-	a.decodeTrouble = say(
-		"decode", "decoding a record",
-		"check that the schema registry is reachable; nothing is lost, the log waits",
-	)
-	a.logTrouble = say(
-		"log", "making a begun cut again",
-		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
-	)
-	a.occupied = &occupied{log: env.Log, count: a.metrics.occupied, keys: map[string]occupant{}}
-	a.deadLetters = &notice{log: env.Log, what: "records become dead letters",
-		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
-	if env.DeadLetter != nil {
-		a.deadLetters.do = "the reasons are with them; mend the configuration and bring them back with penstock replay"
-	}
+	a.failing = newFailing(a.metrics, env, a.dir)
 	return a, nil
 }
 
@@ -169,20 +126,13 @@ func (a *Archiver) start(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		a.diskTrouble.failed("", err)
+		a.failing.disk.failed("", err)
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	a.diskTrouble.worked("")
-	for range runtime.GOMAXPROCS(0) {
-		a.workers.Go(func() {
-			var scratch []byte
-			for j := range a.jobs {
-				scratch = j.run(scratch)
-			}
-		})
-	}
+	a.failing.disk.worked("")
+	a.workers.start()
 	a.begun = true
 	return nil
 }
@@ -195,19 +145,18 @@ func (a *Archiver) Close() error {
 		return nil
 	}
 	a.begun = false
-	close(a.jobs)
-	a.workers.Wait()
+	a.workers.stop()
 	return os.RemoveAll(a.dir)
 }
 
 func (a *Archiver) diskRefused(err error) {
 	a.metrics.diskRefused.Inc()
-	a.diskTrouble.failed("", err)
+	a.failing.disk.failed("", err)
 	a.budget.setBlocked(true)
 }
 
 func (a *Archiver) diskWorks() {
-	a.diskTrouble.worked("")
+	a.failing.disk.worked("")
 	a.budget.setBlocked(false)
 }
 

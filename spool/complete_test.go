@@ -353,9 +353,9 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 			note().Told == old.UnixMilli()
 	})
 	trouble := func() (failures, failing int) {
-		a.completeTrouble.mu.Lock()
-		defer a.completeTrouble.mu.Unlock()
-		return a.completeTrouble.failures, len(a.completeTrouble.failing)
+		a.failing.complete.mu.Lock()
+		defer a.failing.complete.mu.Unlock()
+		return a.failing.complete.failures, len(a.failing.complete.failing)
 	}
 	waitFor(
 		t, "another failure, of the same trouble", func() bool { n, _ := trouble(); return n > 2 },

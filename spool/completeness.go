@@ -16,8 +16,8 @@ type completion struct {
 }
 
 // completeness is what a drain knows of how far its log has come, and of what the completer has
-// found, whose checks run one at a time. It belongs to the drain's goroutine; completer belongs to the check's
-// while one runs.
+// found, whose checks run one at a time. It belongs to the drain's goroutine; completer belongs to
+// the check's while one runs.
 type completeness struct {
 	clock     protocol.Clock
 	completer *completer // nil if nobody is told
@@ -79,9 +79,9 @@ func (d *drain) complete(ctx context.Context, now time.Time) error {
 			out.progress, err = c.completer.check(ctx, own, now)
 			switch {
 			case err == nil && !c.completer.failing():
-				d.a.completeTrouble.worked(d.log.Name())
+				d.a.failing.complete.worked(d.log.Name())
 			case err != nil && ctx.Err() == nil:
-				d.a.completeTrouble.failed(d.log.Name(), err, "log", d.log.Name())
+				d.a.failing.complete.failed(d.log.Name(), err, "log", d.log.Name())
 			}
 			c.results <- out
 		})

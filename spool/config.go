@@ -195,6 +195,7 @@ type codec struct {
 	fields partition.Fields
 	rows   format.Format
 	dead   format.Format
+	header []byte // of each file of rows
 
 	showsTime bool // a row holds the record's own time
 }
@@ -222,6 +223,9 @@ func (c *Config) codec() (*codec, error) {
 	}
 	if out.rows, err = format.New(fc, c.Compression, dec); err != nil {
 		return nil, under("format", err)
+	}
+	if out.header, err = out.rows.AppendHeader(nil); err != nil {
+		return nil, fmt.Errorf("format: %w", err)
 	}
 	lines := format.Default()
 	lines.Type = "raw"

@@ -124,7 +124,7 @@ func (c *cut) file(path string, class partition.Class) (f *file, made bool) {
 		f, made = &file{path: path, class: class, format: c.a.codec.rows}, true
 		if class == partition.DeadLetter {
 			f.format = c.a.codec.dead
-		} else if h := c.a.header; len(h) > 0 {
+		} else if h := c.a.codec.header; len(h) > 0 {
 			f.members = append(f.members, &extent{n: len(h), mem: h})
 		}
 		c.byPath[path] = f
@@ -172,7 +172,7 @@ func (c *cut) flush(f *file) error {
 	c.deadPieces += int64(f.pieceLen)
 	f.buf, f.pieces, f.pieceLen = nil, nil, 0
 	c.jobs.Add(1)
-	c.a.jobs <- j
+	c.a.workers.do(j)
 	return nil
 }
 

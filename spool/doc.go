@@ -8,13 +8,15 @@
 // Where things are:
 //
 //   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go
-//   - the archiver, one for each output: archiver.go, config.go, budget.go, fdcache.go, bufpool.go
-//   - one log: drain.go (its goroutine, and when a cut is due), add.go (a batch is taken),
-//     letters.go and rows.go (records that cannot be archived), steps.go (what the protocol says is
-//     done)
+//   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
+//     fdcache.go, bufpool.go, workers.go; what it says of failures: failing.go, trouble.go
+//   - one log: drain.go (its goroutine, and when a cut is due), reading.go (the log, ahead of it),
+//     add.go (a batch is taken), placing.go (the file of a record), letters.go and rows.go (records
+//     that cannot be archived), steps.go (what the protocol says is done)
 //   - one cut: cut.go (files, members, spilling), compact.go, finish.go (a file as it is uploaded)
 //   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)
-//   - completeness: complete.go
+//   - completeness: success.go (its configuration), completeness.go (what a drain knows of it),
+//     complete.go (markers and hooks)
 //
 // Which commit, upload or read-back comes next is decided in package protocol; where a record
 // belongs, in partition; what a file looks like, in format.

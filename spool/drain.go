@@ -252,11 +252,7 @@ func (d *drain) tick() time.Duration {
 // close ends the reader and gives everything back.
 func (d *drain) close() {
 	d.reading.stop()
-	for _, t := range []*trouble{
-		d.a.commitTrouble, d.a.logTrouble, d.a.decodeTrouble, d.a.completeTrouble,
-	} {
-		t.forget(d.log.Name())
-	}
+	d.a.failing.forget(d.log.Name())
 	for _, c := range []*cut{d.cur, d.sealed} {
 		d.release(c)
 	}
@@ -337,7 +333,7 @@ func (d *drain) overdue(now time.Time) {
 		return
 	}
 	if end := e.End(); end < d.redo {
-		d.a.logTrouble.failed(
+		d.a.failing.log.failed(
 			d.log.Name(),
 			fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo),
 		)

@@ -17,7 +17,7 @@ type letter struct {
 // all need have been refused the first time.
 func (p *placing) refuse(r *record.Record, reason error) {
 	p.letters = append(p.letters, letter{*r, reason.Error()})
-	p.a.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
+	p.a.failing.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
 }
 
 // bury hands the dead letters over. Nothing is committed that lies behind one which is not kept;

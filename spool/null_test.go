@@ -136,8 +136,8 @@ func TestDeadLettersAreReadBack(t *testing.T) {
 		{Key: "h", Value: []byte("v")},
 	}
 	a := drainAll(t, s, topic, 7, nil)
-	if a.deadLetters.n != 101 || a.deadLetters.said.IsZero() {
-		t.Errorf("%d dead letters told of", a.deadLetters.n)
+	if a.failing.deadLetters.n != 101 || a.failing.deadLetters.said.IsZero() {
+		t.Errorf("%d dead letters told of", a.failing.deadLetters.n)
 	}
 	found := 0
 	for _, key := range s.keys() {

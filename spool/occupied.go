@@ -70,8 +70,8 @@ func (o *occupied) reasons() []string {
 
 // Stuck returns what only a person can mend: the archiver cannot go on by itself.
 func (a *Archiver) Stuck() []string {
-	out := a.occupied.reasons()
-	if text := a.storeTrouble.refusal(); text != "" {
+	out := a.failing.occupied.reasons()
+	if text := a.failing.store.refusal(); text != "" {
 		out = append(out, text)
 	}
 	return out

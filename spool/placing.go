@@ -107,7 +107,7 @@ func (p *placing) add(c *cut, r *record.Record) error {
 	if f.class == partition.DeadLetter {
 		p.row = appendDeadLetter(p.row[:0], &p.in, p.id.topic != "", res.Reason)
 		row = p.row
-		p.a.deadLetters.add(
+		p.a.failing.deadLetters.add(
 			"log", p.log, "position", r.Offset, "reason", res.Reason, "path", f.path,
 		)
 	}

@@ -12,7 +12,7 @@ import (
 func (d *drain) endRedo(ctx context.Context) error {
 	d.pos = d.redo
 	d.redo = 0
-	d.a.logTrouble.worked(d.log.Name())
+	d.a.failing.log.worked(d.log.Name())
 	return d.seal(ctx, "redo")
 }
 
@@ -130,10 +130,10 @@ func (d *drain) spawn(ctx context.Context, again int, work func() func() protoco
 func (d *drain) outcome(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		d.a.commitTrouble.worked(d.log.Name())
+		d.a.failing.commit.worked(d.log.Name())
 	case ctx.Err() == nil:
 		d.a.metrics.commitRetries.Inc()
-		d.a.commitTrouble.failed(d.log.Name(), err, "log", d.log.Name())
+		d.a.failing.commit.failed(d.log.Name(), err, "log", d.log.Name())
 	}
 }
 

@@ -139,19 +139,3 @@ func pause(ctx context.Context, n int) error {
 		return nil
 	}
 }
-
-// Failing tells since when something fails that is tried again, what, and what a person can do
-// about it; since is zero if nothing does.
-func (a *Archiver) Failing() (since time.Time, what, do string) {
-	for _, t := range []*trouble{
-		a.storeTrouble, a.diskTrouble, a.commitTrouble,
-		a.logTrouble, a.decodeTrouble, a.completeTrouble,
-	} {
-		t.mu.Lock()
-		if len(t.failing) > 0 && (since.IsZero() || t.since.Before(since)) {
-			since, what, do = t.since, t.what+" fails: "+t.last, t.do
-		}
-		t.mu.Unlock()
-	}
-	return since, what, do
-}

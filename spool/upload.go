@@ -71,11 +71,11 @@ func (e storeError) Unwrap() error { return e.error }
 // persist tries do until it works, ctx ends, or it fails for another reason than the store. what
 // tells it from all else that is tried.
 func (a *Archiver) persist(ctx context.Context, what, key string, do func() error) error {
-	defer a.storeTrouble.forget(what)
+	defer a.failing.store.forget(what)
 	for attempt := 1; ; attempt++ {
 		err := do()
 		if err == nil {
-			a.storeTrouble.worked(what)
+			a.failing.store.worked(what)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -85,12 +85,12 @@ func (a *Archiver) persist(ctx context.Context, what, key string, do func() erro
 			return err
 		}
 		a.metrics.uploadRetries.Inc()
-		if a.occupied.note(err) {
-			a.storeTrouble.worked(what) // it answers
+		if a.failing.occupied.note(err) {
+			a.failing.store.worked(what) // it answers
 		} else if key == "" {
-			a.storeTrouble.failed(what, err)
+			a.failing.store.failed(what, err)
 		} else {
-			a.storeTrouble.failed(what, err, "key", key)
+			a.failing.store.failed(what, err, "key", key)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return context.Cause(ctx)
@@ -156,7 +156,7 @@ func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptio
 		}
 		return storeError{err}
 	}
-	u.a.occupied.forget(key)
+	u.a.failing.occupied.forget(key)
 	u.a.metrics.objects.Inc()
 	u.a.metrics.objectBytes.Add(float64(obj.size))
 	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
@@ -166,7 +166,7 @@ func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptio
 // forget drops what was noted about keys of this cut, which is stored or given up.
 func (u *upload) forget() {
 	for _, key := range u.met {
-		u.a.occupied.forget(key)
+		u.a.failing.occupied.forget(key)
 	}
 }
 

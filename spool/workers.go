@@ -1,0 +1,35 @@
+package spool
+
+import (
+	"runtime"
+	"sync"
+)
+
+// workers make members of files, in as many goroutines as there are processors: what of archiving
+// takes the most of them. do may be called from any goroutine, between start and stop.
+type workers struct {
+	jobs chan job
+	wg   sync.WaitGroup
+}
+
+func newWorkers() *workers { return &workers{jobs: make(chan job, 2*runtime.GOMAXPROCS(0))} }
+
+func (w *workers) start() {
+	for range runtime.GOMAXPROCS(0) {
+		w.wg.Go(func() {
+			var scratch []byte
+			for j := range w.jobs {
+				scratch = j.run(scratch)
+			}
+		})
+	}
+}
+
+// do hands over a job. It waits while all are busy and there is work for as long again.
+func (w *workers) do(j job) { w.jobs <- j }
+
+// stop ends the workers. No job is under way, or will be.
+func (w *workers) stop() {
+	close(w.jobs)
+	w.wg.Wait()
+}
