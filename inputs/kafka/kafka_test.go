@@ -810,7 +810,7 @@ func TestBackPressure(t *testing.T) {
 	deadline := time.Now().Add(10 * time.Second)
 	for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
 		slow.mu.Lock()
-		paused, bytes := slow.paused, slow.bytes
+		paused, bytes := slow.ahead.paused, slow.ahead.bytes
 		slow.mu.Unlock()
 		if bytes > 5<<20 {
 			t.Fatalf("%d bytes are read ahead", bytes)
@@ -848,7 +848,7 @@ func TestBackPressureInTheMiddle(t *testing.T) {
 	share := func() (bytes, limit int64, full bool) {
 		slow.mu.Lock()
 		defer slow.mu.Unlock()
-		return slow.bytes, slow.limit.Load(), slow.full
+		return slow.ahead.bytes, slow.limit.Load(), slow.ahead.full
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for tick := time.NewTicker(time.Millisecond); ; <-tick.C {

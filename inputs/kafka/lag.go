@@ -50,13 +50,13 @@ func (l *Lease) lag(now time.Time) Lag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := Lag{Topic: l.part.topic, Partition: l.part.num}
-	end := max(l.end.Load(), l.next) // the end is known with the first fetch
-	if !l.reading {
+	end := max(l.end.Load(), l.ahead.next) // the end is known with the first fetch
+	if !l.ahead.reading {
 		return out
 	}
-	out.Records, out.Uncommitted = max(end-l.read, 0), max(end-l.pos, 0)
-	if out.Records > 0 && l.readTime > 0 {
-		out.Age = max(now.Sub(time.UnixMilli(l.readTime)), 0)
+	out.Records, out.Uncommitted = max(end-l.ahead.read, 0), max(end-l.committed.pos, 0)
+	if out.Records > 0 && l.ahead.readTime > 0 {
+		out.Age = max(now.Sub(time.UnixMilli(l.ahead.readTime)), 0)
 	}
 	return out
 }

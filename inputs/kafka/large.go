@@ -22,13 +22,12 @@ import (
 func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.gone != nil || l.failure != nil || l.seek || large.NextOffset <= l.next {
+	if l.gone != nil || l.failure != nil || l.ahead.seek || large.NextOffset <= l.ahead.next {
 		return
 	}
 	b := record.FromRecords(l.part.topic, l.name, nil)
-	b.First, b.End = max(large.Offset, l.next), large.NextOffset
-	l.queue = append(l.queue, queued{Batch: b, refused: large})
-	l.next, l.seek = b.End, true
+	b.First, b.End = max(large.Offset, l.ahead.next), large.NextOffset
+	l.ahead.pass(queued{Batch: b, refused: large})
 	l.change()
 	l.s.poke()
 }

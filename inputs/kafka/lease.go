@@ -10,7 +10,6 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Lease is a partition for as long as it is assigned to this member. It is a record.Log whose
@@ -34,34 +33,23 @@ type Lease struct {
 
 	formerLife, formerNote string // committed in an earlier life of the topic
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and renewed on each change
-	gone    error         // why the lease is lost
-	failure error         // why Next cannot go on
-	queue   []queued
-	bytes   int64
-	next    int64 // position after what was queued
-	read    int64 // position after what Next returned
-	// of the last record of the fetch that it came with, milliseconds; 0 if nothing was returned
-	readTime int64
-	seek     bool // the reader is to go to next
-	reading  bool // the reader knows the partition
-	full     bool // enough is read ahead
-	paused   bool // the reader does not fetch it
-	inflight int  // commits under way
-	pos      int64
-	note     string
-	doubt    time.Time // of the last commit whose outcome is unknown
+	mu        sync.Mutex
+	changed   chan struct{} // closed and renewed on each change
+	gone      error         // why the lease is lost
+	failure   error         // why Next cannot go on
+	ahead     readAhead
+	committed committed
 	// of the topic that is read; zero until located, and where brokers do not tell
 	topicID [16]byte
 }
 
-// queued is a batch that waits for Next; refused is set if it stands for one in Kafka that goes to
-// the dead letter.
-type queued struct {
-	*record.Batch
-	refused *kgo.ErrDecompressTooLarge
-	time    int64 // of the last record that was fetched with it, milliseconds
+// committed is what is stored of a partition's position, as far as is known. Lease.mu guards it;
+// commits are made one at a time, under Lease.commits.
+type committed struct {
+	pos      int64
+	note     string
+	doubt    time.Time // of the last commit whose outcome is unknown
+	inflight int       // commits under way
 }
 
 func newLease(s *session, p partition) *Lease {
@@ -90,9 +78,9 @@ func (l *Lease) run(before <-chan struct{}) {
 		}
 		return
 	}
-	log.Info("partition assigned", "position", l.pos, "note", l.note != "")
+	log.Info("partition assigned", "position", l.committed.pos, "note", l.committed.note != "")
 	l.mu.Lock()
-	l.next, l.read, l.seek = l.pos, l.pos, true
+	l.ahead.seekTo(l.committed.pos)
 	l.mu.Unlock()
 	l.s.poke()
 	err := l.s.handle(l.ctx, l)
@@ -110,7 +98,7 @@ func (l *Lease) run(before <-chan struct{}) {
 // stop ends reading.
 func (l *Lease) stop() {
 	l.mu.Lock()
-	l.queue, l.bytes = nil, 0
+	l.ahead.clear()
 	l.failure = errStopped
 	l.change()
 	l.mu.Unlock()
@@ -124,7 +112,7 @@ func (l *Lease) lose(why error) {
 	l.mu.Lock()
 	if l.gone == nil {
 		l.gone = why
-		l.queue, l.bytes = nil, 0
+		l.ahead.clear()
 		l.change()
 	}
 	l.mu.Unlock()
@@ -142,7 +130,7 @@ func (l *Lease) change() {
 func (l *Lease) awaitCommits() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.inflight > 0 {
+	for l.committed.inflight > 0 {
 		changed := l.changed
 		l.mu.Unlock()
 		<-changed
@@ -187,7 +175,7 @@ func (l *Lease) FindEnd(ctx context.Context) (int64, error) {
 func (l *Lease) Committed() (int64, string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pos, l.note
+	return l.committed.pos, l.committed.note
 }
 
 // Next implements record.Log.
@@ -198,25 +186,21 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 		case l.gone != nil:
 			defer l.mu.Unlock()
 			return nil, l.gone
-		case len(l.queue) > 0:
-			b := l.queue[0].Batch
-			if refused := l.queue[0].refused; refused != nil {
+		case len(l.ahead.queue) > 0:
+			b := l.ahead.queue[0].Batch
+			if refused := l.ahead.queue[0].refused; refused != nil {
 				l.mu.Unlock()
 				if err := l.bury(ctx, b, refused); err != nil {
 					return nil, err
 				}
 				l.mu.Lock()
-				if len(l.queue) == 0 || l.queue[0].Batch != b {
+				if len(l.ahead.queue) == 0 || l.ahead.queue[0].Batch != b {
 					l.mu.Unlock()
 					continue
 				}
 			}
-			l.readTime = max(l.readTime, l.queue[0].time)
-			l.queue[0] = queued{}
-			l.queue = l.queue[1:]
-			l.bytes -= int64(b.Size())
-			l.read = b.End
-			resume := l.full && l.bytes <= l.limit.Load()/2
+			l.ahead.pop()
+			resume := l.ahead.full && l.ahead.bytes <= l.limit.Load()/2
 			l.mu.Unlock()
 			if resume {
 				l.s.poke()
@@ -265,12 +249,12 @@ func (l *Lease) SeekTo(pos int64) error {
 		defer l.mu.Unlock()
 		return l.gone
 	}
-	if pos == l.read && (l.reading || l.seek) && l.failure == nil {
+	if pos == l.ahead.read && (l.ahead.reading || l.ahead.seek) && l.failure == nil {
 		l.mu.Unlock()
 		return nil
 	}
-	l.queue, l.bytes = nil, 0
-	l.next, l.read, l.seek, l.failure = pos, pos, true, nil
+	l.ahead.seekTo(pos)
+	l.failure = nil
 	l.mu.Unlock()
 	l.s.poke()
 	return nil
@@ -297,27 +281,27 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 			defer l.mu.Unlock()
 			return l.gone
 		}
-		if pos < l.pos {
+		if pos < l.committed.pos {
 			defer l.mu.Unlock()
 			return fmt.Errorf(
-				"commit %s: position %d is behind the committed %d", l.name, pos, l.pos,
+				"commit %s: position %d is behind the committed %d", l.name, pos, l.committed.pos,
 			)
 		}
 		member, generation := l.s.member.GroupMetadata()
 		id := l.topicID
-		l.inflight++
+		l.committed.inflight++
 		l.mu.Unlock()
 
 		err := l.s.commitOffset(ctx, l.part, id, member, generation, pos, note)
 
 		l.mu.Lock()
-		l.inflight--
+		l.committed.inflight--
 		if err == nil {
-			l.pos, l.note = pos, note
+			l.committed.pos, l.committed.note = pos, note
 		}
 		unknown := err != nil && !refused(err)
 		if unknown {
-			l.doubt = time.Now()
+			l.committed.doubt = time.Now()
 		}
 		l.change()
 		l.mu.Unlock()
@@ -401,7 +385,7 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	l.commits.Lock()
 	defer l.commits.Unlock()
 	l.mu.Lock()
-	doubt := l.doubt
+	doubt := l.committed.doubt
 	l.mu.Unlock()
 	if !doubt.IsZero() {
 		if err := sleep(ctx, time.Until(doubt.Add(l.s.in.cfg.RequestTimeout))); err != nil {
@@ -409,16 +393,16 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 		}
 	}
 	l.mu.Lock()
-	pos, note, gone := l.pos, l.note, l.gone
+	pos, note, gone := l.committed.pos, l.committed.note, l.gone
 	l.mu.Unlock()
 	if gone != nil {
 		return 0, "", gone
 	}
-	stored, err := l.s.fetchOffsets(ctx, l.part.topic, []int32{l.part.num})
+	offsets, err := l.s.fetchOffsets(ctx, l.part.topic, []int32{l.part.num})
 	if err != nil {
 		return 0, "", fmt.Errorf("read the offset of %s back: %w", l.name, err)
 	}
-	o := stored[l.part.num]
+	o := offsets[l.part.num]
 	if id := l.Life(); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
 		l.lose(errReborn)
 		l.s.suspectLife()
@@ -432,7 +416,7 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	if l.gone != nil {
 		return 0, "", l.gone // somebody else may have committed meanwhile
 	}
-	l.pos, l.note, l.doubt = pos, note, time.Time{}
+	l.committed.pos, l.committed.note, l.committed.doubt = pos, note, time.Time{}
 	return pos, note, nil
 }
 
@@ -442,13 +426,13 @@ func (l *Lease) Notes(ctx context.Context) (map[int32]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := l.s.fetchOffsets(ctx, l.part.topic, nums)
+	offsets, err := l.s.fetchOffsets(ctx, l.part.topic, nums)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[int32]string, len(nums))
 	for _, n := range nums {
-		if o := stored[n]; o.topicID == "" || o.topicID == l.Life() {
+		if o := offsets[n]; o.topicID == "" || o.topicID == l.Life() {
 			out[n] = o.note
 		} else {
 			out[n] = "" // of an earlier life

@@ -142,7 +142,7 @@ func (s *session) checkLives(ctx context.Context) error {
 			continue
 		}
 		l.mu.Lock()
-		pos, read := l.pos, l.read
+		pos, read := l.committed.pos, l.ahead.read
 		l.mu.Unlock()
 		s.in.env.Log.Warn(
 			"the topic was deleted and made again: its partition is read anew, from the beginning",

@@ -170,7 +170,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	}
 	if o.at >= 0 {
 		l.mu.Lock()
-		l.pos, l.note = o.at, o.note
+		l.committed.pos, l.committed.note = o.at, o.note
 		l.mu.Unlock()
 		return nil
 	}
@@ -179,7 +179,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	l.pos, l.note = at, ""
+	l.committed.pos, l.committed.note = at, ""
 	l.mu.Unlock()
 	if l.s.in.start.earliest || l.formerNote != "" {
 		return nil

@@ -97,7 +97,7 @@ func (s *session) adjust(
 			remove(p)
 			delete(mine, p)
 			l.mu.Lock()
-			l.reading, l.full, l.paused = false, false, false
+			l.ahead.unknown()
 			l.mu.Unlock()
 		}
 	}
@@ -108,24 +108,15 @@ func (s *session) adjust(
 	full, hungry := false, false
 	for p, l := range wanted {
 		l.mu.Lock()
-		at, seek := l.next, l.seek && l.gone == nil && l.failure == nil
-		paused := l.paused
-		limit := l.limit.Load()
-		switch {
-		case l.bytes <= limit/2:
-			l.full, l.paused = false, false
-		case l.bytes > limit:
-			l.full = true
-		}
-		if l.full && (!patient || l.bytes > 2*limit) {
-			l.paused = true
-		}
-		full = full || l.full && !l.paused
+		a := &l.ahead
+		at, seek := a.next, a.seek && l.gone == nil && l.failure == nil
+		changed := a.fill(l.limit.Load(), patient)
+		pause := a.paused
+		full = full || a.full && !a.paused
 		hungry = hungry || seek ||
-			!l.full && l.gone == nil && l.failure == nil && l.next < l.end.Load()
-		changed, pause := l.paused != paused, l.paused
+			!a.full && l.gone == nil && l.failure == nil && a.next < l.end.Load()
 		if seek {
-			l.seek, l.reading = false, true
+			a.seek, a.reading = false, true
 		}
 		l.mu.Unlock()
 		if seek {
@@ -172,8 +163,8 @@ func (s *session) forgetFormer(
 func (l *Lease) again() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reading, l.full, l.paused = false, false, false
-	l.seek = l.gone == nil && l.failure == nil
+	l.ahead.unknown()
+	l.ahead.seek = l.gone == nil && l.failure == nil
 }
 
 // share divides the read-ahead among the partitions: half of it equally, and the rest goes to those
@@ -183,7 +174,7 @@ func share(leases map[partition]*Lease, total int64) {
 	all := int64(0)
 	for _, l := range leases {
 		l.mu.Lock()
-		held[l] = l.bytes
+		held[l] = l.ahead.bytes
 		l.mu.Unlock()
 		all += held[l]
 	}
@@ -217,15 +208,14 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	batches, bytes := l.batches(fp.Records)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
+	if l.ahead.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
 		return
 	}
 	for _, b := range batches {
-		l.queue = append(l.queue, queued{Batch: b, time: last})
+		l.ahead.push(queued{Batch: b, time: last})
 	}
-	l.bytes += bytes
-	l.next = batches[len(batches)-1].End
-	if l.bytes > l.limit.Load() {
+	l.ahead.bytes += bytes
+	if l.ahead.bytes > l.limit.Load() {
 		l.s.poke()
 	}
 	l.change()
@@ -402,7 +392,7 @@ func (l *Lease) trouble(ctx context.Context, err error) {
 		// franz-go goes on by itself after most errors; after the others it waits to be asked.
 		if !kerr.IsRetriable(err) {
 			l.mu.Lock()
-			l.seek = l.seek || l.gone == nil && l.failure == nil
+			l.ahead.seek = l.ahead.seek || l.gone == nil && l.failure == nil
 			l.mu.Unlock()
 			_ = sleep(ctx, 100*time.Millisecond)
 			l.s.poke()
@@ -416,13 +406,13 @@ func (l *Lease) relocate(ctx context.Context) {
 	start, end, err := l.s.bounds(ctx, l.part)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.gone != nil || l.failure != nil || l.seek {
+	if l.gone != nil || l.failure != nil || l.ahead.seek {
 		return
 	}
 	log := l.s.in.env.Log.With("partition", l.name)
-	switch at := l.next; {
+	switch at := l.ahead.next; {
 	case err != nil:
-		l.seek = true // ask again
+		l.ahead.seek = true // ask again
 	case at < start:
 		log.Error(
 			"records are gone before they were read: retention took them", "from", at, "to", start,
@@ -432,8 +422,7 @@ func (l *Lease) relocate(ctx context.Context) {
 		l.s.in.metrics.skipped.Add(float64(start - at))
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End, b.Lost = at, start, start-at
-		l.queue = append(l.queue, queued{Batch: b})
-		l.next, l.seek = start, true
+		l.ahead.pass(queued{Batch: b})
 	case at > end:
 		l.failure = fmt.Errorf(
 			"%s: the position is %d and the partition ends at %d: the topic was made anew, or records were lost on the brokers; "+
@@ -443,7 +432,7 @@ func (l *Lease) relocate(ctx context.Context) {
 			end,
 		)
 	default:
-		l.seek = true
+		l.ahead.seek = true
 	}
 	l.change()
 	l.s.poke()
