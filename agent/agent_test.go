@@ -52,6 +52,7 @@ func (w *world) count(event string) int {
 }
 
 func TestFanOutOverOneBuffer(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), simple)
 	w.send(t, "a", "app", "1", "2")
@@ -71,6 +72,7 @@ func TestFanOutOverOneBuffer(t *testing.T) {
 
 // fluent-bit#11370, vector#22064 (7): one dead output stalls the others.
 func TestADeadOutputDelaysNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.hang["y"] = true
 	dir := t.TempDir()
@@ -104,6 +106,7 @@ func TestADeadOutputDelaysNobody(t *testing.T) {
 // stops the rest. Here three outputs share one copy, and what one of them refuses stops neither the
 // others nor what follows.
 func TestFlumeOptimizely_OneCopyForAllOutputsAndABadRecordStopsNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	dir := t.TempDir()
 	r := startAgent(t, w, dir, `
@@ -153,6 +156,7 @@ pipeline "p" {
 }
 
 func TestStopDeliversWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.down["x"], w.down["y"] = true, true
 	r := startAgent(t, w, t.TempDir(), simple)
@@ -169,6 +173,7 @@ func TestStopDeliversWhatIsLeft(t *testing.T) {
 }
 
 func TestRoutesAndFilters(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), `
 input "fake" "a" { name = "a" }
@@ -224,6 +229,7 @@ pipeline "p" {
 }
 
 func TestUnroutedRecordsAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), `
 input "fake" "a" { name = "a" }
@@ -247,6 +253,7 @@ pipeline "p" {
 }
 
 func TestFailedInputIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.fail["a"] = errors.New("no such thing")
 	r := startAgent(t, w, t.TempDir(), simple)
@@ -279,6 +286,7 @@ func TestFailedInputIsStartedAgain(t *testing.T) {
 }
 
 func TestFiniteInputsEndTheAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.down["y"] = true
 	r := startAgent(t, w, t.TempDir(), simple)
@@ -296,6 +304,7 @@ func TestFiniteInputsEndTheAgent(t *testing.T) {
 }
 
 func TestForlornCursorsAreReported(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.down["y"] = true
 	dir := t.TempDir()
@@ -317,6 +326,7 @@ func TestForlornCursorsAreReported(t *testing.T) {
 }
 
 func TestSourcesAreDrainedWithoutABuffer(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	for i := range 3 {
 		log := newMemLog(
@@ -364,6 +374,7 @@ pipeline "p" {
 }
 
 func TestTwoAgentsOnOneDirectoryAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	dir := t.TempDir()
 	startAgent(t, w, dir, simple)
@@ -381,6 +392,7 @@ func TestTwoAgentsOnOneDirectoryAreRefused(t *testing.T) {
 }
 
 func TestMistakesNameTheirComponents(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	cfg := loadTest(t, w, t.TempDir(), `
 input "fake" "a" {
@@ -407,6 +419,7 @@ pipeline "p" {
 }
 
 func TestAdminPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.down["y"] = true
 	r := startAgent(t, w, t.TempDir(), simple)

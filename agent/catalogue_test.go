@@ -9,6 +9,7 @@ import (
 )
 
 func TestEveryFieldIsDocumented(t *testing.T) {
+	t.Parallel()
 	if missing := Components().Config().MissingDocs(); missing != nil {
 		t.Errorf("fields without a doc tag that is a sentence:\n%s", strings.Join(missing, "\n"))
 	}
@@ -16,6 +17,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 
 // The decoder panics on tags and types it does not know; the reference walks all of them.
 func TestReferenceOfEveryComponent(t *testing.T) {
+	t.Parallel()
 	cat := Components().Config()
 	for _, subject := range cat.Subjects() {
 		var b strings.Builder
@@ -29,6 +31,7 @@ func TestReferenceOfEveryComponent(t *testing.T) {
 }
 
 func TestCatalogueIsConsistent(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range Components() {
 		name := string(c.Kind) + "." + c.Type

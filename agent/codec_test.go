@@ -20,6 +20,7 @@ import (
 
 // The buffer compresses as its first Kafka output can have it, unless it is told otherwise.
 func TestBufferCompressesAsItsOutputs(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.more = Catalogue{AsyncWriterType("kafka", "Kafka.", kafka.Default, kafka.New)}
 	for _, c := range []struct {
@@ -82,6 +83,7 @@ pipeline "p" {
 
 // After a reload the buffer compresses as the changed output wants it, and goes on.
 func TestReloadChangesTheCodec(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
 	if err != nil {
 		t.Fatal(err)

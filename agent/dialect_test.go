@@ -16,6 +16,7 @@ import (
 
 // Every name that the help lists can be used wherever a template is over records.
 func TestOneDialectEverywhere(t *testing.T) {
+	t.Parallel()
 	for _, name := range dialect.Names() {
 		form := strings.NewReplacer("[N]", "[-1]", "PATTERN", "%Y", "NAME", "x").Replace(name.Form)
 		tm, err := template.Parse("a-${" + form + "}")
@@ -47,6 +48,7 @@ func TestOneDialectEverywhere(t *testing.T) {
 
 // The examples in the documentation of templates are what a person would write: $${ is a literal.
 func TestDocumentedTemplatesAreNoLiterals(t *testing.T) {
+	t.Parallel()
 	cat := Components().Config()
 	var all strings.Builder
 	if err := cat.WriteReference(&all, "templates"); err != nil {

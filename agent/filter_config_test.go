@@ -34,6 +34,7 @@ func loadReal(t *testing.T, text string) (*config.Config, string) {
 
 // A mistake in an expression is told with its line.
 func TestExpressionsInConfigs(t *testing.T) {
+	t.Parallel()
 	_, text := loadReal(t, `
 filter "set" "s" {
   fields = {
@@ -82,6 +83,7 @@ filter "set" "s" {
 
 // An archive makes the same objects again after a crash; what its filters cannot repeat is refused.
 func TestFiltersThatAnArchiveCannotFollow(t *testing.T) {
+	t.Parallel()
 	cfg, text := loadReal(t, `
 filter "explode" "lines" {
   separator = "\n"
@@ -113,6 +115,7 @@ pipeline "lake" {
 }
 
 func TestMetricsOfOneNameAgree(t *testing.T) {
+	t.Parallel()
 	cfg, text := loadReal(t, `
 input "stdin" "other" {}
 output "stdout" "other" {}

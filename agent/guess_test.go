@@ -18,6 +18,7 @@ var notSo = regexp.MustCompile(
 // What a guess says to write is understood, so that following a hint leads to no second mistake;
 // and each name in the table is one that penstock does not have itself, and leads to its hint.
 func TestGuessesAreRight(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	report := func(t *testing.T, body string) string {
 		t.Helper()

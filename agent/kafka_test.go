@@ -18,6 +18,7 @@ import (
 // The real Kafka input, drained by the shared loop of an output, through a filter: what is
 // discarded is committed as well, and what was delivered before a stop is not delivered again.
 func TestKafkaSourceCommitsWhatFiltersDiscard(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "in"))
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +96,7 @@ pipeline "p" {
 
 // A topic that does not exist is named by readiness and metrics, and holds up no other.
 func TestReadinessNamesAMissingTopic(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
 	if err != nil {
 		t.Fatal(err)

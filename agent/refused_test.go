@@ -29,6 +29,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // What a filter refuses is in the dead letter of the output, with its origin and the reason, and
 // the rest goes on.
 func TestWhatFiltersRefuseIsInTheDeadLetter(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	dir := t.TempDir()
 	r := startAgent(t, w, dir, `
@@ -73,6 +74,7 @@ pipeline "p" {
 // A batch whose refused records cannot be buried now comes again: it is neither passed nor half
 // delivered.
 func TestABatchWaitsForItsBurial(t *testing.T) {
+	t.Parallel()
 	f, err := filter.NewParse(
 		filter.ParseConfig{Format: "json", OnFailure: "dead_letter"},
 		filter.Env{Name: "f", Metrics: prometheus.NewRegistry()},

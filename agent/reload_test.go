@@ -33,6 +33,7 @@ func variant(b, y string) string {
 }
 
 func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), variant("1", "1"))
 	w.send(t, "a", "app", "1")
@@ -60,6 +61,7 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 }
 
 func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), variant("1", "1"))
 	err := r.reload(variant("impossible", "2"))
@@ -82,6 +84,7 @@ func TestReloadThatCannotBeMadeChangesNothing(t *testing.T) {
 }
 
 func TestReloadAddsAndRemovesPipelines(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), simple)
 	more := simple + `
@@ -125,6 +128,7 @@ pipeline "q" {
 
 // fluent-bit#10670 (9): a reload during an outage loops for ever and ignores SIGTERM.
 func TestReloadDuringAnOutage(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.down["x"], w.hang["y"] = true, true
 	dir := t.TempDir()
@@ -172,6 +176,7 @@ func TestReloadDuringAnOutage(t *testing.T) {
 }
 
 func TestStopDuringManyReloads(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), simple)
 	for i := range 5 {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestRoutesByConditions(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	startAgent(t, w, t.TempDir(), `
 input "fake" "a" { name = "a" }
@@ -45,6 +46,7 @@ pipeline "p" {
 }
 
 func TestRecordsThatNoConditionTakesAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), `
 input "fake" "a" { name = "a" }
@@ -85,6 +87,7 @@ pipeline "p" {
 
 // Filters work in the order in which they are written, wherever they stand.
 func TestInlineFiltersInOrder(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), `
 input "fake" "a" { name = "a" }
@@ -112,6 +115,7 @@ pipeline "p" {
 }
 
 func TestMistakesInInlineFiltersAndRoutes(t *testing.T) {
+	t.Parallel()
 	_, text := loadReal(t, `
 pipeline "q" {
   from = [input.stdin.in]

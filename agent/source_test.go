@@ -34,6 +34,7 @@ func (o *redoOutput) Close() error { return nil }
 // A stop makes the logs of a source end. An output that cannot be done with one then leaves it to
 // the log's next owner: it is not tried again and again until the shutdown timeout.
 func TestStopInTheMiddleOfALog(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	w.logs["a"], w.logs["b"] = newMemLog(testBatch(0, "t", "1")), newMemLog(testBatch(0, "t", "2"))
 	w.more = Catalogue{OutputType("redo", "Redo.", func() emptyConfig { return emptyConfig{} },

@@ -17,6 +17,7 @@ import (
 // A broker that goes away is told by page, status, readiness and metrics within five seconds of the
 // first try that fails. It was after delivery_timeout, two minutes.
 func TestAnOutageIsToldEverywhereWithinFiveSeconds(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "app"))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestServiceManagerIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld()
 	r := startAgent(t, w, t.TempDir(), simple)
 	r.stop()
@@ -63,6 +64,7 @@ func TestWatchdogIsPetWhileTheAgentIsAlive(t *testing.T) {
 }
 
 func TestLogsKeepSecrets(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	secrets := &Secrets{}
 	secrets.Set([]string{"hunter2hunter2", "abc"})

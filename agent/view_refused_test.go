@@ -15,6 +15,7 @@ import (
 // than the reader waits, as a mover's does for the age of an object, the batch comes again, and
 // nothing behind it comes before.
 func TestViewKeepsABatchUntilWhatIsRefusedIsBuried(t *testing.T) {
+	t.Parallel()
 	parse, err := filter.NewParse(filter.ParseConfig{Format: "json", OnFailure: "dead_letter"},
 		filter.Env{Name: "filter.parse.p", Metrics: prometheus.NewRegistry()})
 	if err != nil {

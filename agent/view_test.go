@@ -93,6 +93,7 @@ func grep(t *testing.T, exclude string) filter.Chain {
 }
 
 func TestViewLeavesOutButKeepsPositions(t *testing.T) {
+	t.Parallel()
 	log := newMemLog(
 		testBatch(0, "a", "keep", "drop", "keep"), testBatch(3, "b", "keep"),
 		testBatch(4, "a", "drop", "drop"), testBatch(6, "a", "keep"), testBatch(7, "b", "keep"),
@@ -128,6 +129,7 @@ func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 
 // A reader of a route that nothing takes would otherwise hold the buffer's disk for ever.
 func TestViewTellsOfGapsOnAnIdleLog(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog(testBatch(0, "b", "x"), testBatch(1, "b", "y"))
 		v := newView(&view{Log: log, want: func(string) bool { return false }})
@@ -148,6 +150,7 @@ func TestViewTellsOfGapsOnAnIdleLog(t *testing.T) {
 }
 
 func TestViewEndsWhereItIsTold(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog(testBatch(0, "a", "x"))
 		end, stop := context.WithCancel(t.Context())
@@ -172,6 +175,7 @@ func TestViewEndsWhereItIsTold(t *testing.T) {
 }
 
 func TestViewHasTheAbilitiesOfItsLog(t *testing.T) {
+	t.Parallel()
 	plain := newView(&view{Log: newMemLog()})
 	if _, ok := plain.(record.Filler); ok {
 		t.Error("a log without bounds has a fill")

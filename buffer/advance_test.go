@@ -25,6 +25,7 @@ func patient(t testing.TB) Options {
 func commits(b *Buffer) int { return int(testutil.ToFloat64(b.m.commits)) }
 
 func TestAdvanceIsStoredWithWhatIsWrittenNext(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := open(t, dir, patient(t))
 	c := cursor(t, b, "out")
@@ -57,6 +58,7 @@ func reopen(t testing.TB, b *Buffer, dir string, opt Options) *Buffer {
 }
 
 func TestAdvanceIsStoredByItselfAfterAWhile(t *testing.T) {
+	t.Parallel()
 	opt := patient(t)
 	opt.within = 5 * time.Millisecond
 	b := open(t, t.TempDir(), opt)
@@ -68,6 +70,7 @@ func TestAdvanceIsStoredByItselfAfterAWhile(t *testing.T) {
 
 // A crash must not repeat very much, and disk that something waits for is given back.
 func TestAdvanceIsStoredAtOnceWhereItMatters(t *testing.T) {
+	t.Parallel()
 	b := open(t, t.TempDir(), patient(t))
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, advanceRecords, 0))
@@ -111,6 +114,7 @@ func TestAdvanceIsStoredAtOnceWhereItMatters(t *testing.T) {
 // A commit that was asked for stands beside positions stored in passing: neither goes back, and the
 // note is the one of the commit.
 func TestAdvanceBesideCommits(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opt := patient(t)
 	opt.within = time.Microsecond
@@ -148,6 +152,7 @@ func TestAdvanceBesideCommits(t *testing.T) {
 }
 
 func TestAdvanceIsRefusedWhereCommitIsCalledFor(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Options){
 		"no budget": func(o *Options) { o.Latency = 0 },
 		"spill":     func(o *Options) { o.Spill = true },
@@ -175,6 +180,7 @@ func TestAdvanceIsRefusedWhereCommitIsCalledFor(t *testing.T) {
 // What nobody waits for travels together; what somebody waits for, and all before it, is written at
 // once.
 func TestAppendsThatNobodyWaitsForAreOneCommit(t *testing.T) {
+	t.Parallel()
 	opt := patient(t)
 	opt.FlushInterval = 10 * time.Second
 	opt.Metrics = prometheus.NewRegistry()
@@ -203,6 +209,7 @@ func TestAppendsThatNobodyWaitsForAreOneCommit(t *testing.T) {
 // With sync on each small commit ends with a page, so that no page is written twice, and all of it
 // reads back.
 func TestSmallCommitsFillTheirPages(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opt := patient(t)
 	opt.Sync = true
@@ -242,6 +249,7 @@ func TestSmallCommitsFillTheirPages(t *testing.T) {
 }
 
 func TestPaddingEndsWithAPage(t *testing.T) {
+	t.Parallel()
 	for off := int64(20); off < 3*pageSize; off += 97 {
 		for size := int64(groupHeaderSize); size < 20_000; size += 13 {
 			pad := padding(off, size)

@@ -10,6 +10,7 @@ import (
 
 // Under load the age of the oldest waiting record was that of its segment: the agent's uptime.
 func TestOldestAgeIsThatOfTheRecordUnderLoad(t *testing.T) {
+	t.Parallel()
 	opt := small(t)
 	opt.SegmentSize = 64 << 20
 	dir := t.TempDir()
@@ -44,6 +45,7 @@ func TestOldestAgeIsThatOfTheRecordUnderLoad(t *testing.T) {
 
 // After a restart it is known as soon as somebody has read there.
 func TestOldestAgeAfterARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := open(t, dir, small(t))
 	c := cursor(t, b, "out")
@@ -69,6 +71,7 @@ func TestOldestAgeAfterARestart(t *testing.T) {
 
 // Whatever is noted, an age is right to the step, and the memory is bounded.
 func TestAgesStayExactEnough(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -102,6 +105,7 @@ func TestAgesStayExactEnough(t *testing.T) {
 
 // How long records take through the buffer is measured for each output.
 func TestTimeThroughTheBufferIsMeasured(t *testing.T) {
+	t.Parallel()
 	opt := small(t)
 	reg := prometheus.NewRegistry()
 	opt.Metrics = reg

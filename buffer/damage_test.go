@@ -106,6 +106,7 @@ func truncateTo(share float64) func([]byte) []byte {
 // Damage in a closed segment's value log costs what cannot be read, and nothing else; the segment
 // is kept aside.
 func TestDamagedValueLog(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(path string){
 		"flipped": func(path string) {
 			edit(t, path, func(p []byte) []byte {
@@ -175,6 +176,7 @@ func (c *Cursor) commitAll(t *testing.T) { commit(t, c, c.End()) }
 
 // Badger's own files are not needed to read what was acknowledged.
 func TestDamagedBadgerFiles(t *testing.T) {
+	t.Parallel()
 	for _, killed := range []bool{false, true} {
 		for name, fn := range map[string]func([]byte) []byte{"flipped": flipAt(0.1), "truncated": truncateTo(0.5), "empty": truncateTo(0), "missing": nil} {
 			t.Run(fmt.Sprintf("%s killed=%v", name, killed), func(t *testing.T) {
@@ -210,6 +212,7 @@ func TestDamagedBadgerFiles(t *testing.T) {
 
 // A seal that is gone or damaged is made up for by reading the segment.
 func TestDamagedSeal(t *testing.T) {
+	t.Parallel()
 	for name, fn := range map[string]func([]byte) []byte{"flipped": flipAt(0.5), "empty": truncateTo(0), "missing": nil} {
 		t.Run(name, func(t *testing.T) {
 			dir, n := filled(t, false)
@@ -257,6 +260,7 @@ func headOf(t *testing.T, dir string) (path string, entries []entry) {
 // The last group before a crash may be incomplete. It was not acknowledged: data and position of it
 // go, together, and that is no damage.
 func TestTornEndIsCutOff(t *testing.T) {
+	t.Parallel()
 	dir, _ := filled(t, true)
 	path, entries := headOf(t, dir)
 	last := entries[len(entries)-1]
@@ -281,6 +285,7 @@ func TestTornEndIsCutOff(t *testing.T) {
 // What follows an unacknowledged group that did not survive must not survive either, or its
 // positions would skip what is lost.
 func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opt := small(t)
 	opt.FlushBytes = 4 << 10
@@ -336,6 +341,7 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 // vector#17644, #16525: a hard reset leaves a buffer on which it crash-loops until somebody deletes
 // it.
 func TestVector17644_DamagedHeadDoesNotKeepItFromStarting(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(p []byte, entries []entry) []byte{
 		"first group": func(p []byte, es []entry) []byte { p[es[0].off+20] ^= 1; return p },
 		"middle": func(p []byte, es []entry) []byte {
@@ -389,6 +395,7 @@ func TestVector17644_DamagedHeadDoesNotKeepItFromStarting(t *testing.T) {
 
 // fluentd#1638: a crash leaves a chunk that is never sent.
 func TestFluentd1638_EverythingLeftByACrashIsRead(t *testing.T) {
+	t.Parallel()
 	dir, n := filled(t, true)
 	_, _, got := readAll(t, dir)
 	wantRun(t, got, 0, n)
@@ -401,6 +408,7 @@ func TestFluentd1638_EverythingLeftByACrashIsRead(t *testing.T) {
 // A kill in the middle of the copy of a head's first group into the mapped file leaves a part of it
 // without its beginning. It was never acknowledged, and is no damage.
 func TestTornFirstGroupIsNoDamage(t *testing.T) {
+	t.Parallel()
 	dir, records := filled(t, true)
 	head := filepath.Join(dir, "head-99999999")
 	if err := os.Mkdir(head, 0o750); err != nil {

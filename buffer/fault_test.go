@@ -73,6 +73,7 @@ func openIn(t *testing.T, dir string) (open []string) {
 // once and for as long as anybody looks; nothing that was acknowledged is lost, appends go on once
 // it works again, and nothing is left open or lying about.
 func TestEveryStepOfASegmentMayFail(t *testing.T) {
+	t.Parallel()
 	errnos, most := []syscall.Errno{syscall.EMFILE, syscall.EDQUOT}, 1
 	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
 		errnos, most = append(errnos, syscall.ENOSPC, syscall.EIO, syscall.EROFS), 3
@@ -198,6 +199,7 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 // With records only from a segment that cannot be opened for reading there is nothing to lose by
 // waiting.
 func TestASegmentThatCannotBeOpenedIsNotDamaged(t *testing.T) {
+	t.Parallel()
 	f, reg, dir := &faulty{}, prometheus.NewRegistry(), t.TempDir()
 	opt := small(t)
 	opt.disk = f.disk()

@@ -20,6 +20,7 @@ import (
 // One output that is stuck costs the others nothing: neither time nor, with their data in memory,
 // disk reads. fluent-bit#11370, vector#22064: one dead output stalls the others.
 func TestFluentBit11370_AStuckCursorDoesNotSlowTheOthers(t *testing.T) {
+	t.Parallel()
 	b := open(t, t.TempDir(), small(t))
 	stuck, c := cursor(t, b, "stuck"), cursor(t, b, "out")
 	next := func() *record.Batch { return next(t, c) }
@@ -148,9 +149,10 @@ func drainInChild(t testing.TB, dir string) (d drained) {
 // restart. otel-contrib#44469, #41204: Kafka recovers and the queue's drain runs out of memory or
 // collapses.
 func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *testing.T) {
-	n := 768
-	if testing.Short() || raceEnabled {
-		n = 256
+	t.Parallel()
+	n := 256
+	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+		n = 2048
 	}
 	if mib := os.Getenv("PENSTOCK_BACKLOG_MIB"); mib != "" {
 		_, _ = fmt.Sscan(mib, &n)
@@ -182,6 +184,7 @@ func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *tes
 // stands still, and what has gathered meanwhile is one write. What it costs in time is measured by
 // cmd/bench, against the tail alone.
 func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {
+	t.Parallel()
 	reg := prometheus.NewRegistry()
 	dir, opt := t.TempDir(), DefaultOptions()
 	opt.Metrics, opt.MinFree = reg, 0
@@ -278,6 +281,7 @@ func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {
 // A cursor far behind is read from disk while the head moves on; neither disturbs the other's
 // order.
 func TestReadingBehindAndAtTheHeadAtOnce(t *testing.T) {
+	t.Parallel()
 	opt := small(t)
 	opt.Sync = true
 	b := open(t, t.TempDir(), opt)
@@ -312,6 +316,7 @@ func TestReadingBehindAndAtTheHeadAtOnce(t *testing.T) {
 // Ten thousand positions do not make a commit slow or large: only what changed is written, and the
 // whole state once per segment.
 func TestManyPositions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opt := small(t)
 	opt.SegmentSize = 16 << 20

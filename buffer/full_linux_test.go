@@ -93,6 +93,7 @@ func appendUntilBlocked(t *testing.T, b *Buffer, from int, acked *atomic.Int64) 
 // A disk that fills while the buffer is written blocks appends, loses nothing, lets cursors move,
 // and appends go on once there is space.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, "64m")
 	b := open(t, filepath.Join(dir, "buffer"), fullOptions(t))
 	c := cursor(t, b, "out")
@@ -135,12 +136,17 @@ func TestFullDisk(t *testing.T) {
 // Somebody else takes and gives back all of the disk, over and over, while the buffer is written
 // and read.
 func TestFullDiskComesAndGoes(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, "64m")
 	opt := fullOptions(t)
 	opt.SegmentSize = 1 << 20
 	b := open(t, filepath.Join(dir, "buffer"), opt)
 	c := cursor(t, b, "out")
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	span := 2 * time.Second
+	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+		span = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), span)
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -198,6 +204,7 @@ func TestFullDiskComesAndGoes(t *testing.T) {
 
 // Closing on a full disk, and opening on one, loses nothing.
 func TestFullDiskAtStartAndStop(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, "64m")
 	path := filepath.Join(dir, "buffer")
 	b := open(t, path, fullOptions(t))
@@ -234,6 +241,7 @@ func TestFullDiskAtStartAndStop(t *testing.T) {
 
 // At max_size, drop_oldest drops whole segments, counts their records, and moves the cursors on.
 func TestDropOldest(t *testing.T) {
+	t.Parallel()
 	opt := small(t)
 	opt.MaxSize = 16 << 20
 	opt.WhenFull = DropOldest
@@ -284,6 +292,7 @@ func TestDropOldest(t *testing.T) {
 
 // On a full disk too.
 func TestDropOldestAtTheFloor(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, "48m")
 	opt := fullOptions(t)
 	opt.WhenFull = DropOldest
@@ -304,6 +313,7 @@ func TestDropOldestAtTheFloor(t *testing.T) {
 // A write that fails is made again in a new segment. What the old one may hold of it does not count
 // twice.
 func TestFailedWriteGoesToANewSegment(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opt := small(t)
 	opt.Sync = true

@@ -31,6 +31,7 @@ func encodedGroup(t testing.TB) []byte {
 }
 
 func TestGroupRoundTrip(t *testing.T) {
+	t.Parallel()
 	p := encodedGroup(t)
 	h, batches, changes, err := decodeGroup(p)
 	if err != nil {
@@ -58,6 +59,7 @@ func TestGroupRoundTrip(t *testing.T) {
 
 // Every flipped bit costs no more than the batch it is in, or the group.
 func TestDecodeGroupFindsFlippedBits(t *testing.T) {
+	t.Parallel()
 	p := encodedGroup(t)
 	for i := range p {
 		for bit := range 8 {
@@ -132,6 +134,7 @@ func FuzzReadEntry(f *testing.F) {
 }
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	c := Default()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -159,6 +162,7 @@ func TestConfig(t *testing.T) {
 
 // Changes that look alike take little room, and read back with what fills the page behind them.
 func TestChangesArePacked(t *testing.T) {
+	t.Parallel()
 	g := groupBuilder{pad: func(int64) int64 { return 100 }}
 	plain := 0
 	for i := range 50 {

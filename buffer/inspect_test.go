@@ -11,6 +11,7 @@ import (
 )
 
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	for _, killed := range []bool{false, true} {
 		dir, n := filled(t, killed)
 		before := listing(t, dir)
@@ -71,6 +72,7 @@ func listing(t *testing.T, dir string) string {
 }
 
 func TestVerifyFindsDamage(t *testing.T) {
+	t.Parallel()
 	dir, n := filled(t, false)
 	path := filepath.Join(middleOf(t, dir), vlogName)
 	edit(t, path, func(p []byte) []byte {
@@ -91,6 +93,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 }
 
 func TestInspectWantsABuffer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	open(t, filepath.Join(dir, "pipeline"), small(t))
 	if _, err := Inspect(

@@ -55,6 +55,7 @@ func mappedFile(t *testing.T, size int) (*os.File, []byte) {
 }
 
 func TestMappingDrops(t *testing.T) {
+	t.Parallel()
 	const size = 1 << 20
 	f, p := mappedFile(t, size)
 	defer func() { _ = unix.Munmap(p) }()
@@ -84,6 +85,7 @@ func TestMappingDrops(t *testing.T) {
 
 // Where the file was mapped there is something else now, which must not be emptied.
 func TestMappingThatMoved(t *testing.T) {
+	t.Parallel()
 	const size = 256 << 10
 	f, p := mappedFile(t, size)
 	m := findMapping(f)
@@ -138,6 +140,7 @@ func TestMappingThatMoved(t *testing.T) {
 
 // What lies behind the map is left alone, however long the file is said to be.
 func TestMappingEnds(t *testing.T) {
+	t.Parallel()
 	const size = 256 << 10
 	f, p := mappedFile(t, size)
 	if err := unix.Munmap(p); err != nil {
@@ -169,6 +172,7 @@ func TestMappingEnds(t *testing.T) {
 
 // Of two maps nobody knows which is the one that is written through.
 func TestMappingTwice(t *testing.T) {
+	t.Parallel()
 	f, p := mappedFile(t, 8192)
 	defer func() { _ = unix.Munmap(p) }()
 	q, err := unix.Mmap(int(f.Fd()), 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
@@ -184,6 +188,7 @@ func TestMappingTwice(t *testing.T) {
 // Badger's map of the value log is found, and has nothing in it after each sync; otherwise a sync
 // takes several times as long, and nobody would know why.
 func TestSyncEmptiesTheMap(t *testing.T) {
+	t.Parallel()
 	h, err := openHead(disk{}, filepath.Join(t.TempDir(), "head"), 8<<20, 4<<20, nil)
 	if err != nil {
 		t.Fatal(err)

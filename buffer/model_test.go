@@ -11,6 +11,7 @@ import (
 
 // TestModel runs random operations against a buffer and a simple model of it.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

@@ -32,6 +32,7 @@ func prepare(t *testing.T, c *Cursor, pos int64) {
 // What was being committed elsewhere when the agent was killed is decided by who knows: until then
 // nothing is appended.
 func TestResolve(t *testing.T) {
+	t.Parallel()
 	for name, x := range map[string]struct {
 		at   int64 // what the destination says
 		want string
@@ -87,6 +88,7 @@ func TestResolve(t *testing.T) {
 // A reader does not pass what is unresolved, as one would that moves records elsewhere while the
 // destination is away: its cursor would take the positions with it that were prepared.
 func TestUnresolvedIsNotPassed(t *testing.T) {
+	t.Parallel()
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
 	c := cursor(t, b, "out")
@@ -144,6 +146,7 @@ func skipGaps(t *testing.T, c *Cursor) *record.Batch {
 // Once records behind a prepared position are on disk, so are their positions, and these are not
 // taken back.
 func TestResolveAfterASpill(t *testing.T) {
+	t.Parallel()
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
 	c := cursor(t, b, "out")
@@ -171,6 +174,7 @@ func TestResolveAfterASpill(t *testing.T) {
 
 // With a second cursor, what one commits elsewhere has to be on disk for the other.
 func TestPrepareWithSeveralCursors(t *testing.T) {
+	t.Parallel()
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
 	c, other := cursor(t, b, "out"), cursor(t, b, "other")
@@ -193,6 +197,7 @@ func TestPrepareWithSeveralCursors(t *testing.T) {
 // What a commit has overtaken needs no answer, and neither does a cursor that nobody reads any
 // more.
 func TestPreparedIsOvertakenOrAbandoned(t *testing.T) {
+	t.Parallel()
 	dir, opt := t.TempDir(), spilling(t)
 	b := open(t, dir, opt)
 	c := cursor(t, b, "out")
@@ -218,6 +223,7 @@ func TestPreparedIsOvertakenOrAbandoned(t *testing.T) {
 // A commit of what was prepared does not wait for others: what the destination has is known here at
 // once, should it forget.
 func TestCommitOfWhatWasPreparedIsStoredAtOnce(t *testing.T) {
+	t.Parallel()
 	dir, opt := t.TempDir(), spilling(t)
 	opt.every = time.Hour
 	b := open(t, dir, opt)

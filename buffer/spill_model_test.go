@@ -426,8 +426,10 @@ func (m *spillModel) run(rounds int) {
 // cursor or on disk; nothing that all had committed is read again; the order of each input holds; a
 // position never stands for two records.
 func TestSpillModel(t *testing.T) {
+	t.Parallel()
 	for _, cursors := range []int{1, 2} {
 		t.Run(fmt.Sprint(cursors), func(t *testing.T) {
+			t.Parallel()
 			newSpillModel(t, cursors).run(40)
 		})
 	}

@@ -47,6 +47,7 @@ func onDisk(b *Buffer, input string) string {
 }
 
 func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
+	t.Parallel()
 	opt := spilling(t)
 	reg := prometheus.NewRegistry()
 	opt.Metrics = reg
@@ -95,6 +96,7 @@ func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
 
 // Each of these has what is in memory written, in its place.
 func TestSpill(t *testing.T) {
+	t.Parallel()
 	for reason, cause := range map[string]func(t *testing.T, b *Buffer, c *Cursor){
 		"asked":   func(t *testing.T, b *Buffer, c *Cursor) { b.Spill("asked") },
 		SpillAge:  func(t *testing.T, b *Buffer, c *Cursor) {},
@@ -163,6 +165,7 @@ func note(t testing.TB, c *Cursor, pos int64, text string) {
 // An input whose source keeps what it has not read waits while a single output is busy; nothing is
 // written for that.
 func TestAFullWindowIsBackPressure(t *testing.T) {
+	t.Parallel()
 	opt := spilling(t)
 	opt.window = 1 << 20
 	reg := prometheus.NewRegistry()
@@ -196,6 +199,7 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 // After a spill, appends go to disk until the cursors have caught up, and then stay in memory
 // again.
 func TestAppendsStayInMemoryAgain(t *testing.T) {
+	t.Parallel()
 	opt := spilling(t)
 	opt.window = 256 << 10
 	b := open(t, t.TempDir(), opt)
@@ -222,6 +226,7 @@ func TestAppendsStayInMemoryAgain(t *testing.T) {
 
 // A reader that begins at the oldest record finds its way over what was never written.
 func TestANewCursorPassesWhatWasNeverWritten(t *testing.T) {
+	t.Parallel()
 	opt := spilling(t)
 	b := open(t, t.TempDir(), opt)
 	c := cursor(t, b, "out")
@@ -265,6 +270,7 @@ func seq(from, n int) (out []int) {
 }
 
 func TestPositionsOnlyFollowTheSlowestCursor(t *testing.T) {
+	t.Parallel()
 	opt := spilling(t)
 	b := open(t, t.TempDir(), opt)
 	fast, slow := cursor(t, b, "fast"), cursor(t, b, "slow")

@@ -66,6 +66,7 @@ func (b *memBatch) Discard() {
 // A batch that fails when half of it is visible is begun again, under the same names; and a crash
 // there is mended by a successor.
 func TestBatchFailsHalfway(t *testing.T) {
+	t.Parallel()
 	topic := newTopic("app", 0)
 	topic.produce(5_000, hourly(0, 24))
 	topic.seal()
@@ -97,6 +98,7 @@ func TestBatchFailsHalfway(t *testing.T) {
 }
 
 func TestCrashInsideABatch(t *testing.T) {
+	t.Parallel()
 	topic := newTopic("app", 0)
 	topic.produce(3_000, hourly(0, 24))
 	s := &batchStore{memStore: newMemStore()}

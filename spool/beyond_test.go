@@ -15,6 +15,7 @@ import (
 // purpose: it is never shown as another time, and a record that needs it becomes a dead letter that
 // has the number.
 func TestTimeThatCannotBeHeld(t *testing.T) {
+	t.Parallel()
 	const ms = "1767225600000000"
 	rec := record.Record{
 		Time: math.MaxInt64, Value: []byte(`{"id":0,"ts":"2026-03-01T00:10:00Z"}`),

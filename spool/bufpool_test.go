@@ -8,6 +8,7 @@ import (
 // The pool never keeps what would make all of its buffers, lent and kept, more than max; what is
 // lent is lent whatever that says.
 func TestBufferPoolBound(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

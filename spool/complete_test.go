@@ -60,6 +60,7 @@ func markers(s *memStore) []string {
 }
 
 func TestSuccessWaitsForAllPartitions(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	topics := siblings{newTopic("app", 0), newTopic("app", 1)}
 	at := func(p int32, when time.Time) func(int64) (time.Time, string) {
@@ -160,6 +161,7 @@ func TestSuccessWaitsForAllPartitions(t *testing.T) {
 
 // A partition without data must not keep the others' hours open for ever.
 func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	topics := siblings{newTopic("app", 0), newTopic("app", 1)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
@@ -180,6 +182,7 @@ func TestIdlePartitionDoesNotHoldUpCompleteness(t *testing.T) {
 
 // One record from a wrong clock must not complete what is to come.
 func TestFutureEventTimeDoesNotMoveTheWatermark(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(
 		2,
@@ -229,6 +232,7 @@ func timed(when time.Time, p int32) func(int64) (time.Time, string) {
 
 // A topic whose first partition never gets a record is marked all the same.
 func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
+	t.Parallel()
 	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
 	topics[1].produce(5, timed(old, 1))
@@ -241,6 +245,7 @@ func TestEmptyFirstPartitionDoesNotHoldUpCompleteness(t *testing.T) {
 
 // A partition that has only records without a time holds nothing up, though they keep coming.
 func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
+	t.Parallel()
 	s, topics := newMemStore(), siblings{newTopic("app", 0), newTopic("app", 1)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
 	topics[0].produce(
@@ -261,6 +266,7 @@ func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
 // One record with a Kafka time in the future marks nothing too early, and nothing is kept from
 // being marked by it.
 func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
+	t.Parallel()
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	old := time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
 	topics[0].produce(3, timed(old, 0))
@@ -287,6 +293,7 @@ func TestKafkaTimeInTheFutureMarksNothing(t *testing.T) {
 
 // A note of an earlier release, which believed a time in the future, heals.
 func TestNoteFromTheFutureHeals(t *testing.T) {
+	t.Parallel()
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	ahead := time.Now().Add(50 * 24 * time.Hour).UnixMilli()
 	topics[0].note = protocol.Note{
@@ -309,6 +316,7 @@ func TestNoteFromTheFutureHeals(t *testing.T) {
 // A hook that fails for one partition keeps later ones neither from being marked nor from being
 // told; it is warned of once, and tried again.
 func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
+	t.Parallel()
 	s, topics := newMemStore(), siblings{newTopic("app", 0)}
 	old := time.Now().Add(-6 * time.Hour).Truncate(time.Hour)
 	hour := func(n int) string {
@@ -377,6 +385,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 
 // What fails for one log is told once, though the same works for others all the time.
 func TestTroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	tr := &trouble{log: slog.New(slog.NewTextHandler(&log, nil)), what: "x", flag: func(float64) {}}
 	for range 5 {

@@ -40,6 +40,7 @@ func drainAll(
 }
 
 func TestArchive(t *testing.T) {
+	t.Parallel()
 	for _, compression := range []string{"none", "gzip", "zstd"} {
 		s, topic := newMemStore(), newTopic("app", 3)
 		topic.produce(10_000, hourly(3, 5))
@@ -64,6 +65,7 @@ func TestArchive(t *testing.T) {
 // A crash before and after each step: the successor reads other batches, would roll elsewhere, and
 // still makes the same cut.
 func TestCrashAtEachStep(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"before intent", "after intent", "before first upload", "in the middle of the uploads", "after the uploads", "after the end"} {
 		t.Run(at, func(t *testing.T) {
 			s, topic := newMemStore(), newTopic("app", 0)
@@ -113,6 +115,7 @@ func TestCrashAtEachStep(t *testing.T) {
 }
 
 func TestCommitTimedOutButApplied(t *testing.T) {
+	t.Parallel()
 	for _, reread := range []bool{true, false} {
 		t.Run(fmt.Sprint("reread=", reread), func(t *testing.T) {
 			s, topic := newMemStore(), newTopic("app", 0)
@@ -147,6 +150,7 @@ func TestCommitTimedOutButApplied(t *testing.T) {
 
 // While the intent is not known to be stored, nothing is uploaded.
 func TestUnconfirmedIntentUploadsNothing(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(2_000, hourly(0, 3))
 	log := topic.own(50)
@@ -171,6 +175,7 @@ func TestUnconfirmedIntentUploadsNothing(t *testing.T) {
 // kafka-connect-storage-cloud#253, #800: a hung task wakes up and uploads over its successor's
 // objects; its commit comes late too.
 func TestZombieUploadsAndCommitsLate(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_500, hourly(0, 4))
 	hang, wake := make(chan struct{}, 100), make(chan struct{})
@@ -208,6 +213,7 @@ func TestZombieUploadsAndCommitsLate(t *testing.T) {
 }
 
 func TestPartitionLostAndRegained(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	topics := []*memTopic{newTopic("app", 0), newTopic("app", 1)}
 	for _, topic := range topics {
@@ -247,6 +253,7 @@ func TestPartitionLostAndRegained(t *testing.T) {
 }
 
 func TestCrashDuringRedo(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(4_000, hourly(0, 6))
 	for crash := range 4 {
@@ -301,6 +308,7 @@ func interrupt(t *testing.T, s *memStore, topic *memTopic, n int, change func(*C
 }
 
 func TestConfigChangedWithinACut(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_100, hourly(0, 3))
 	interrupt(t, s, topic, 1, nil)
@@ -321,6 +329,7 @@ func TestConfigChangedWithinACut(t *testing.T) {
 // A successor on another host, with another name, makes the same cut; one whose log is filtered
 // otherwise must not.
 func TestSuccessorHasAnotherName(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_100, hourly(0, 3))
 	interrupt(t, s, topic, 1, nil)
@@ -355,6 +364,7 @@ func (l fingerprintLog) Fingerprint() string { return l.fingerprint }
 // Part of a begun cut is gone by retention: what remains is archived, what was archived stays, the
 // loss is counted.
 func TestRetentionTookPartOfACut(t *testing.T) {
+	t.Parallel()
 	for _, start := range []int64{300, 1100} {
 		for _, uploaded := range []int{0, 1, 2} {
 			s, topic := newMemStore(), newTopic("app", 0)
@@ -384,6 +394,7 @@ func TestRetentionTookPartOfACut(t *testing.T) {
 }
 
 func TestGapsOfTransactionsAndCompaction(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	for i := range 300 {
 		topic.produce(1+i%7, hourly(0, 3))
@@ -413,6 +424,7 @@ func TestGapsOfTransactionsAndCompaction(t *testing.T) {
 // A topic that was made anew has fewer records than a begun cut: that is said, not waited for in
 // silence, and nothing is uploaded.
 func TestLogShorterThanABegunCut(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_100, hourly(0, 3))
 	interrupt(t, s, topic, 0, nil)
@@ -441,6 +453,7 @@ func TestLogShorterThanABegunCut(t *testing.T) {
 }
 
 func TestDiskFullDuringRedo(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	big := func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
@@ -480,6 +493,7 @@ func TestDiskFullDuringRedo(t *testing.T) {
 
 // A full disk outside of a redo: what is spooled is uploaded, which sets space free.
 func TestDiskFullMakesACut(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(6_000, func(offset int64) (time.Time, string) {
 		at, v := hourly(0, 3)(offset)
@@ -506,6 +520,7 @@ func TestDiskFullMakesACut(t *testing.T) {
 }
 
 func TestOffsetsResetByHand(t *testing.T) {
+	t.Parallel()
 	reset := func(topic *memTopic, pos int64, keepNote bool) {
 		topic.mu.Lock()
 		defer topic.mu.Unlock()
@@ -552,6 +567,7 @@ func TestOffsetsResetByHand(t *testing.T) {
 // A record without a place stops its log when it is told to, and says which it is; nothing else is
 // committed past it.
 func TestOnMissingStop(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(
 		10,

@@ -27,6 +27,7 @@ import (
 
 // secor#600: duplicates across files after a crash, because the second cut ends elsewhere.
 func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_200, hourly(0, 8))
 	interrupt(t, s, topic, 5, nil)
@@ -40,6 +41,7 @@ func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
 
 // secor#395, secor#2316, redpanda connect#4009: records lost and repeated over rebalances.
 func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -113,6 +115,7 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 
 // secor#785: local files leak.
 func TestSecor785WorkingFilesDoNotLeak(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, func(o int64) (time.Time, string) {
 		at, v := hourly(0, 2)(o)
@@ -156,6 +159,7 @@ func TestSecor785WorkingFilesDoNotLeak(t *testing.T) {
 
 // secor#328, kafka-connect-storage-cloud#177, #454: out of memory with many output partitions.
 func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
+	t.Parallel()
 	const paths, records = 15_000, 150_000
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("0123456789abcdef", 20)
@@ -219,6 +223,7 @@ func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
 
 // Records that went to disk under pressure and were compressed later must not take disk for ever.
 func TestPiecesAreCompacted(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("0123456789abcdef", 60)
 	const records, paths = 160_000, 40
@@ -250,6 +255,7 @@ func TestPiecesAreCompacted(t *testing.T) {
 
 // secor#305: records in the wrong dt=.
 func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	loc, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -302,6 +308,7 @@ func wantPos(t *testing.T, topic *memTopic, want int64, when string) {
 
 // secor#86: the age policy is reset by each new file.
 func TestSecor86AgeIsThatOfTheFirstRecord(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, topic := newMemStore(), newTopic("app", 0)
 		defer drainInBubble(t, s, topic, func(c *Config) { c.Roll = RollConfig{Age: time.Hour} })()
@@ -317,6 +324,7 @@ func TestSecor86AgeIsThatOfTheFirstRecord(t *testing.T) {
 
 // kafka-connect-storage-cloud#144: the tail of an idle topic is never flushed.
 func TestStorageCloud144IdleTailIsFlushed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, topic := newMemStore(), newTopic("app", 0)
 		defer drainInBubble(t, s, topic, func(c *Config) {
@@ -335,6 +343,7 @@ func TestStorageCloud144IdleTailIsFlushed(t *testing.T) {
 // A log that has more is not idle while a broker is slow to give it; one that goes on giving
 // nothing is archived up to there in the end.
 func TestLaggingLogIsNotIdle(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, topic := newMemStore(), newTopic("app", 0)
 		defer drainInBubble(t, s, topic, func(c *Config) {
@@ -364,6 +373,7 @@ func TestLaggingLogIsNotIdle(t *testing.T) {
 }
 
 func TestMinuteMarks(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // the bubble's clock begins at midnight
 		s, topic := newMemStore(), newTopic("app", 0)
 		defer drainInBubble(
@@ -382,6 +392,7 @@ func TestMinuteMarks(t *testing.T) {
 }
 
 func TestRollOnShutdown(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(500, hourly(0, 2))
 	a := testArchiver(
@@ -403,6 +414,7 @@ func TestRollOnShutdown(t *testing.T) {
 
 // kafka-connect-storage-cloud#529: each late event makes a tiny file.
 func TestStorageCloud529LateRecordsMakeNoTinyFiles(t *testing.T) {
+	t.Parallel()
 	for _, late := range []bool{false, true} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(10_000, func(o int64) (time.Time, string) {
@@ -436,6 +448,7 @@ func TestStorageCloud529LateRecordsMakeNoTinyFiles(t *testing.T) {
 
 // kafka-connect-storage-cloud#525: two schemas, mixed, made 1,000,000 files of 1,200.
 func TestStorageCloud525MixedSchemasMakeNoMoreFiles(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"parquet", "avro"} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(4_000, func(o int64) (time.Time, string) {
@@ -460,6 +473,7 @@ func TestStorageCloud525MixedSchemasMakeNoMoreFiles(t *testing.T) {
 
 // vector#14416: batch settings ignored, small files with 60 partitions.
 func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	a := testArchiver(t, s, func(c *Config) {
 		c.Roll, c.Compression = RollConfig{Size: 1 << 20}, "none"
@@ -498,6 +512,7 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 
 // aiven s3-connector#335: out of memory on a backlog.
 func TestAiven335BacklogIsReadAsFastAsItIsStored(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("x", 1000)
 	topic.produce(

@@ -81,6 +81,7 @@ func (s *memStore) deadObjects() int {
 }
 
 func TestDeadLettersElsewhere(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"by the format": nil,
 		"by the path":   func(c *Config) { c.Time.Field = "ts" },
@@ -106,6 +107,7 @@ func TestDeadLettersElsewhere(t *testing.T) {
 
 // What the dead letter cannot keep holds up what follows, and is not passed by the position.
 func TestDeadLetterThatTakesNothing(t *testing.T) {
+	t.Parallel()
 	s, topic, box := newMemStore(), compacted(), newLetterbox(t)
 	topic.seal()
 	box.full = func() bool { return len(box.offsets) >= 40 }
@@ -134,6 +136,7 @@ func TestDeadLetterThatTakesNothing(t *testing.T) {
 
 // The letters of a cut that is made again are kept again, and those after it for the first time.
 func TestDeadLettersOfACutMadeAgain(t *testing.T) {
+	t.Parallel()
 	s, topic, box := newMemStore(), compacted(), newLetterbox(t)
 	change := func(c *Config) { c.Roll.Records = 30 }
 	ctx, crash := context.WithCancel(t.Context())

@@ -44,6 +44,7 @@ func archiveLog(t *testing.T, s Store, topic *memTopic, log record.Log, change f
 // A topic that was deleted and made again has the names and the offsets of the one before: its
 // objects must not take the place of the former's.
 func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
+	t.Parallel()
 	for name, file := range map[string]string{"default": "", "as Secor names files": "1_${partition}_${start}.gz", "no extension": "${topic}-${partition}-${start}"} {
 		t.Run(name, func(t *testing.T) {
 			change := func(c *Config) {
@@ -108,6 +109,7 @@ func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
 
 // Whoever finds an intent uses the names of its life, whatever it would have called it.
 func TestRedoKeepsItsLife(t *testing.T) {
+	t.Parallel()
 	for _, life := range []string{"", "0a1b2c3d"} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(1_500, hourly(0, 6))
@@ -132,6 +134,7 @@ func TestRedoKeepsItsLife(t *testing.T) {
 // An intent of a former life is refused with what to do: its records are gone, and nobody can
 // finish it.
 func TestIntentOfAFormerLifeIsRefused(t *testing.T) {
+	t.Parallel()
 	topic := newTopic("app", 0)
 	topic.produce(10, hourly(0, 1))
 	intent := &protocol.Intent{Start: 3, End: 9, Config: "c", Files: 2, Records: 6, Digest: "d"}
@@ -157,6 +160,7 @@ func TestIntentOfAFormerLifeIsRefused(t *testing.T) {
 
 // An edge that lost its data directory begins at position 0 again, with the same name.
 func TestBufferMadeAgainKeepsBothLives(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	for life := range 3 {
 		topic := newTopic("app", 0)

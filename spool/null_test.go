@@ -37,6 +37,7 @@ func formatOf(kind string, change func(*format.Config)) *format.Config {
 }
 
 func TestTombstones(t *testing.T) {
+	t.Parallel()
 	count := func(s *memStore, t *testing.T) (main, dead int) {
 		for _, key := range s.keys() {
 			n := len(s.lines(t, key))
@@ -85,6 +86,7 @@ func TestTombstones(t *testing.T) {
 
 // Nothing but tombstones: the position moves on, and there is no object.
 func TestOnlyTombstones(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), compacted()
 	for i := range topic.recs {
 		topic.recs[i].Value = nil
@@ -98,6 +100,7 @@ func TestOnlyTombstones(t *testing.T) {
 // A path whose only record is refused by the format has no object: readers of the path would trip
 // over an empty file.
 func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"ndjson", "parquet", "avro"} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(20, func(o int64) (time.Time, string) {
@@ -129,6 +132,7 @@ func TestRefusedRecordsMakeNoEmptyObject(t *testing.T) {
 
 // A dead letter is read back with what it was, where it was, and why it is one.
 func TestDeadLettersAreReadBack(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), compacted()
 	topic.recs[5].Value, topic.recs[5].Headers = []byte(
 		"\xff no JSON",

@@ -40,6 +40,7 @@ func firstTime() func(key string) bool {
 // The answer to every first put is lost, and the store does not overwrite: what is there is what is
 // to be there, and that is that.
 func TestStoreThatRefusesToOverwrite_LostAnswers(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(2_000, hourly(0, 4))
 	refuseOverwrites(s, firstTime())
@@ -53,6 +54,7 @@ func TestStoreThatRefusesToOverwrite_LostAnswers(t *testing.T) {
 // The process ends after the uploads and before the end is committed: the cut that is made again
 // finds all its objects there.
 func TestStoreThatRefusesToOverwrite_Redo(t *testing.T) {
+	t.Parallel()
 	for _, half := range []bool{false, true} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(1_000, hourly(0, 4))
@@ -95,6 +97,7 @@ func TestStoreThatRefusesToOverwrite_Redo(t *testing.T) {
 // Another object is in the way: its log waits, with a word of what is there, readiness and a
 // metric, the others go on, and so does the log once the object is gone.
 func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
+	t.Parallel()
 	for _, batches := range []bool{false, true} {
 		mem, topic, other := newMemStore(), newTopic("app", 0), newTopic("app", 1)
 		var s Store = mem
@@ -156,6 +159,7 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 
 // Place tells what is there from what is to be there by size, metadata and contents.
 func TestPlace(t *testing.T) {
+	t.Parallel()
 	s := newMemStore()
 	refuseOverwrites(s, func(string) bool { return false })
 	data := bytes.Repeat([]byte("0123456789"), 20_000)

@@ -33,6 +33,7 @@ func faulty() func(key string, do func() error) error {
 // The store fails again and again while a cut is made again: each object still comes to be as its
 // first owner would have made it.
 func TestRedoWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, hourly(0, 6))
 	interrupt(t, s, topic, 3, nil)
@@ -61,6 +62,7 @@ func TestRedoWhileTheStoreFails(t *testing.T) {
 // The same when retention has taken part of the cut: what was stored whole stays, and an upload
 // whose answer was lost counts.
 func TestIncompleteRedoWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, hourly(0, 6))
 	interrupt(t, s, topic, 3, nil)
@@ -94,6 +96,7 @@ func (l startLog) Start(context.Context) (int64, error) {
 // Compaction takes records of a begun cut, as it should: that is no error, and is told from what
 // retention takes.
 func TestRedoOfWhatWasCompacted(t *testing.T) {
+	t.Parallel()
 	for _, compacted := range []bool{true, false} {
 		s, topic := newMemStore(), newTopic("app", 0)
 		topic.produce(3_000, hourly(0, 6))
@@ -129,6 +132,7 @@ func TestRedoOfWhatWasCompacted(t *testing.T) {
 
 // What retention took before it was read is told by the cut's objects.
 func TestRecordsLostWithinACutAreTold(t *testing.T) {
+	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(900, hourly(0, 6))
 	topic.retain(500)

@@ -258,6 +258,7 @@ func eachProtocol(t *testing.T, f func(t *testing.T, protocol string)) {
 }
 
 func TestReadsAndCommits(t *testing.T) {
+	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		c := startCluster(t, kfake.SeedTopics(2, "logs"))
 		produce(t, c, "logs", 0, numbers(0, 1000)...)
@@ -330,6 +331,7 @@ func TestReadsAndCommits(t *testing.T) {
 
 // A rebalance moves a partition: the old owner may finish and commit, and is fenced from then on.
 func TestRebalance(t *testing.T) {
+	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		c := startCluster(
 			t, kfake.SeedTopics(4, "logs"),
@@ -392,6 +394,7 @@ func TestRebalance(t *testing.T) {
 
 // While a partition is being taken away, its handle has time to finish, and commits still count.
 func TestRevokedHandleFinishes(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	cfg := testConfig(c)
@@ -434,6 +437,7 @@ func TestRevokedHandleFinishes(t *testing.T) {
 // A member that was away for longer than its session wakes up and tries to commit: nothing of it
 // may be stored.
 func TestZombieCommit(t *testing.T) {
+	t.Parallel()
 	eachProtocol(t, zombieCommit)
 }
 
@@ -546,6 +550,7 @@ func zombieCommit(t *testing.T, protocol string) {
 // Heartbeats fail for longer than the session timeout: the partitions are given up, and taken up
 // again when the group is back.
 func TestSilentGroup(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	cfg := testConfig(c)
 	cfg.SessionTimeout = 600 * time.Millisecond
@@ -587,6 +592,7 @@ func TestSilentGroup(t *testing.T) {
 
 // The answer to a commit is lost: its outcome is unknown, and Refresh tells.
 func TestUnknownCommit(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	m := join(t, testConfig(c))
 	l := m.log("logs/0")
@@ -608,6 +614,7 @@ func TestUnknownCommit(t *testing.T) {
 }
 
 func TestRegexAndExclude(t *testing.T) {
+	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		c := startCluster(
 			t, kfake.SeedTopics(1, "app-a", "app-b", "app-b-debug", "other", "listed"),
@@ -651,6 +658,7 @@ func TestRegexAndExclude(t *testing.T) {
 }
 
 func TestReadCommitted(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("tx"),
@@ -708,6 +716,7 @@ func TestReadCommitted(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	middle := time.Now().Add(-time.Hour)
 	produceAt(t, c, "logs", 0, middle.Add(-time.Second), numbers(0, 10)...)
@@ -733,6 +742,7 @@ func TestStart(t *testing.T) {
 
 // Part of the log is gone by retention while this group was away.
 func TestRetentionGap(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 100)...)
 	m := join(t, testConfig(c))
@@ -772,6 +782,7 @@ func TestRetentionGap(t *testing.T) {
 // The group's offset is beyond the partition's end, as after a topic was made anew: reading on in
 // silence would lose what comes.
 func TestPositionBeyondTheEnd(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	m := join(t, testConfig(c))
@@ -793,6 +804,7 @@ func TestPositionBeyondTheEnd(t *testing.T) {
 // An output that does not read makes its partition pause, with little in memory; the other
 // partitions go on.
 func TestBackPressure(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	var big []string
 	for i := range 400 {
@@ -833,6 +845,7 @@ func TestBackPressure(t *testing.T) {
 
 // An output that stops in the middle of its share holds up no other partition.
 func TestBackPressureInTheMiddle(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	var big []string
 	for i := range 600 {
@@ -877,6 +890,7 @@ func TestBackPressureInTheMiddle(t *testing.T) {
 // A backlog whose outputs read on, slower than it is fetched, is fetched once: partitions are not
 // paused for having enough, as what was fetched of a paused partition is thrown away.
 func TestBacklogIsFetchedOnce(t *testing.T) {
+	t.Parallel()
 	const partitions, n = 3, 3000
 	c := startCluster(t, kfake.SeedTopics(partitions, "logs"))
 	var fetched atomic.Int64
@@ -920,6 +934,7 @@ func TestBacklogIsFetchedOnce(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 300)...)
 	cfg := testConfig(c)
@@ -934,6 +949,7 @@ func TestRateLimit(t *testing.T) {
 
 // A handle that returns leaves its partition paused, and the others alone.
 func TestHandleReturnsEarly(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	produce(t, c, "logs", 0, numbers(0, 10)...)
 	produce(t, c, "logs", 1, numbers(0, 10)...)
@@ -947,6 +963,7 @@ func TestHandleReturnsEarly(t *testing.T) {
 }
 
 func TestStaticMembership(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	cfg := testConfig(c)
 	cfg.InstanceID = "lake-1"
@@ -969,6 +986,7 @@ func TestStaticMembership(t *testing.T) {
 }
 
 func TestProtocolAuto(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
 	if err != nil {
@@ -982,6 +1000,7 @@ func TestProtocolAuto(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"group: ":              func(c *Config) { c.Group = "" },
 		"topics: ":             func(c *Config) { c.Topics = nil },

@@ -11,6 +11,7 @@ import (
 // What is fetched and not taken lags, in records and by the time of the records; what is taken and
 // not committed is told apart from it.
 func TestLagInRecordsAndSeconds(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(2, "logs"))
 	old := time.Now().Add(-time.Hour)
 	produceAt(t, c, "logs", 0, old, "1", "2")

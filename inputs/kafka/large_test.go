@@ -116,6 +116,7 @@ func collect(t testing.TB, l record.Log, end int64) (got []string, gaps [][2]int
 // A batch that inflates beyond all measure goes to the dead letter as it is, and what is around it
 // is read.
 func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
+	t.Parallel()
 	for name, codec := range map[string]kgo.CompressionCodec{
 		"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	} {
@@ -235,6 +236,7 @@ func TestInflatedBatchesShareTheMemory(t *testing.T) {
 
 // What the client dropped without giving it back is found, or nothing would be inflated any more.
 func TestDroppedBatchesAreFound(t *testing.T) {
+	t.Parallel()
 	f := newInflater(1<<20, 1<<20, &fetchPools{})
 	src := compressed(t, 900<<10)
 	for range 2 { // the second is beyond the share
@@ -260,6 +262,7 @@ func TestDroppedBatchesAreFound(t *testing.T) {
 
 // Records with gaps between them are copied as they are: no value is not an empty one.
 func TestSparseRecordsKeepEmptyValues(t *testing.T) {
+	t.Parallel()
 	l := &Lease{part: partition{"logs", 0}, name: "logs/0"}
 	batches, _ := l.batches([]*kgo.Record{
 		{

@@ -50,6 +50,7 @@ func commitAs(t testing.TB, adm *kadm.Client, topic string, p int32, at int64, m
 // A consumer that runs while its topic is deleted and made again goes on with the second life by
 // itself, from its beginning; and what belongs to the first is fenced.
 func TestTopicMadeAgainIsReadByItself(t *testing.T) {
+	t.Parallel()
 	eachProtocol(t, func(t *testing.T, protocol string) {
 		for name, more := range map[string]int{"shorter": 3, "longer": 20} {
 			t.Run(name, func(t *testing.T) {
@@ -95,6 +96,7 @@ func TestTopicMadeAgainIsReadByItself(t *testing.T) {
 // An offset of the first life that has survived says nothing about the second, whether it lies
 // within it or not.
 func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]string{"earliest": "earliest", "latest": "latest"} {
 		t.Run(name, func(t *testing.T) {
 			c := startCluster(t, kfake.SeedTopics(3, "logs"))
@@ -134,6 +136,7 @@ func TestOffsetOfAnEarlierLifeIsNotUsed(t *testing.T) {
 }
 
 func TestTopicIDStandsInAnyNote(t *testing.T) {
+	t.Parallel()
 	id := TopicID([16]byte{1, 2, 3})
 	for note, want := range map[string]string{
 		"":                      `{"topic_id":"` + id + `"}`,
@@ -158,6 +161,7 @@ func TestTopicIDStandsInAnyNote(t *testing.T) {
 // Partitions that are added to a topic, and topics that appear, once the group has begun are read
 // from their beginning: what was produced until they were noticed must not be skipped.
 func TestLatestIsForTheFirstStart(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]string{"latest": "latest", "a time": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)} {
 		t.Run(name, func(t *testing.T) {
 			c := startCluster(t, kfake.SeedTopics(2, "logs"))

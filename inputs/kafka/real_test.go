@@ -16,6 +16,7 @@ import (
 
 // TestRealBroker rebalances between two members on the cluster at PENSTOCK_KAFKA_BROKERS.
 func TestRealBroker(t *testing.T) {
+	t.Parallel()
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	if addr == "" {
 		t.Skip("PENSTOCK_KAFKA_BROKERS is not set")
@@ -90,6 +91,7 @@ func TestRealBroker(t *testing.T) {
 
 // TestRealTopicMadeAgain deletes a topic and makes it again under a member that reads it.
 func TestRealTopicMadeAgain(t *testing.T) {
+	t.Parallel()
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
 	if addr == "" {
 		t.Skip("PENSTOCK_KAFKA_BROKERS is not set")

@@ -153,6 +153,7 @@ func mutualTLS(t *testing.T) (*gatetest.Gate, tlsconf.Client) {
 // A client that is not let in, at first or later on, says why in its log, and goes on where it was
 // once it is let in: each record is read once.
 func TestNotLetIn(t *testing.T) {
+	t.Parallel()
 	for name, gate := range gates {
 		for _, protocol := range []string{"auto", "classic", "consumer"} {
 			t.Run(fmt.Sprintf("%s/%s", name, protocol), func(t *testing.T) {

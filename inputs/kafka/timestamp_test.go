@@ -16,6 +16,7 @@ func asClient(ms int64) time.Time { return time.Unix(0, ms*1e6) }
 // Milliseconds reach further than nanoseconds: what these cannot hold keeps its number, and is
 // never another time.
 func TestTimestampsBeyond2262(t *testing.T) {
+	t.Parallel()
 	in := []*kgo.Record{
 		{Offset: 7, Value: []byte("microseconds"), Timestamp: asClient(1767225600_000_001)},
 		{Offset: 8, Value: []byte("nanoseconds"), Timestamp: asClient(1767225600_000_000_002)},

@@ -10,6 +10,7 @@ import (
 
 // Thousands that ask at the same time make a handful of requests, and each gets its own answer.
 func TestQuestionsTravelTogether(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		requests := 0

@@ -27,6 +27,7 @@ import (
 // Attributes are looked at in the requests: the metadata part of a small upload, the first request
 // of a large one.
 func TestAttributesReachTheServer(t *testing.T) {
+	t.Parallel()
 	server := fake(t)
 	var mu sync.Mutex
 	var sent []map[string]any
@@ -100,6 +101,7 @@ func castagnoliOf(data []byte) string {
 }
 
 func TestErrorClasses(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	cfg := testConfig(proxy.URL)
 	cfg.MaxAttempts = 1
@@ -137,6 +139,7 @@ func TestErrorClasses(t *testing.T) {
 }
 
 func TestMissingBucketIsRefused(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	cfg := testConfig(proxy.URL)
 	cfg.Bucket = "no-such-bucket"
@@ -153,6 +156,7 @@ func TestMissingBucketIsRefused(t *testing.T) {
 
 // A failing upload ends after max_attempts; the client library alone would go on for ever.
 func TestUploadAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	cfg := testConfig(proxy.URL)
 	cfg.MaxAttempts = 3
@@ -252,6 +256,7 @@ func TestMissingCredentialsAreAnErrorOfThePutAndNotOfTheStart(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	cfg := StoreConfig{
 		Bucket:          "gs://b",
 		Endpoint:        "localhost",

@@ -46,6 +46,7 @@ func open(t *testing.T, cfg StoreConfig) *Store {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, storetest.Subject{
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
 			cfg := testConfig(url)
@@ -60,6 +61,7 @@ func TestStore(t *testing.T) {
 // TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_GCS_ENDPOINT, _BUCKET
 // (made if missing).
 func TestRealServer(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("PENSTOCK_TEST_GCS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("PENSTOCK_TEST_GCS_ENDPOINT is not set")

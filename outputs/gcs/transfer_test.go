@@ -108,6 +108,7 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // An upload goes on from where the server has come to, sends a chunk again whose answer was an
 // error, and begins again where the server has forgotten it; what arrives is what was sent.
 func TestResumableUpload(t *testing.T) {
+	t.Parallel()
 	data := randomBytes(t, 5<<19)
 	never := func(int) bool { return false }
 	for name, c := range map[string]struct {
@@ -143,6 +144,7 @@ func TestResumableUpload(t *testing.T) {
 
 // A connection that breaks while an object is read is made again where it broke.
 func TestReadGoesOnWhereItBroke(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	s := open(t, testConfig(proxy.URL))
 	data := randomBytes(t, 3<<20)
@@ -163,6 +165,7 @@ func TestReadGoesOnWhereItBroke(t *testing.T) {
 
 // What was damaged on the way is an error at the end of the object and not a short or wrong one.
 func TestDamageIsNoticed(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	s := open(t, testConfig(proxy.URL))
 	data := randomBytes(t, 100_000)
@@ -199,6 +202,7 @@ func (f flipped) Write(p []byte) (int, error) {
 
 // The reader that Put was given is not read any more once Put has returned.
 func TestNothingIsReadAfterPut(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden) // before the body is there
 	}))

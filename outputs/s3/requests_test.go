@@ -57,6 +57,7 @@ func put(t *testing.T, s *Store, key string, data []byte, opts spool.PutOptions)
 }
 
 func TestAttributesReachTheServer(t *testing.T) {
+	t.Parallel()
 	rec := &recorder{next: fake(t)}
 	proxy := storetest.NewProxy(t, rec)
 	cfg := testConfig(proxy.URL)
@@ -129,6 +130,7 @@ func TestAttributesReachTheServer(t *testing.T) {
 }
 
 func TestChecksumChoices(t *testing.T) {
+	t.Parallel()
 	for checksum, header := range map[string]string{"md5": "Content-Md5", "crc32c": "X-Amz-Checksum-Crc32c", "none": ""} {
 		rec := &recorder{next: fake(t)}
 		proxy := storetest.NewProxy(t, rec)
@@ -153,6 +155,7 @@ func TestChecksumChoices(t *testing.T) {
 
 // A server that finds the data damaged on the way must not keep it.
 func TestDamagedDataIsRefusedByTheServer(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	cfg := testConfig(proxy.URL)
 	cfg.Checksum = "md5"
@@ -175,6 +178,7 @@ func TestDamagedDataIsRefusedByTheServer(t *testing.T) {
 }
 
 func TestFailedUploadIsAborted(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	s := open(t, testConfig(proxy.URL))
 	proxy.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -207,6 +211,7 @@ func ignore(w http.ResponseWriter, r *http.Request, next http.Handler) {
 }
 
 func TestServerWithoutConditionalWrites(t *testing.T) {
+	t.Parallel()
 	absent := spool.PutOptions{IfAbsent: true}
 	t.Run("ignored", func(t *testing.T) {
 		proxy := storetest.NewProxy(t, fake(t))
@@ -260,6 +265,7 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 // A key that is said to be taken, and is not there when asked for, is claimed again: the other
 // writer deleted it, or failed.
 func TestClaimOfAKeyThatVanishes(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	var refused atomic.Int32
 	proxy.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -290,6 +296,7 @@ func answer(w http.ResponseWriter, status int, code string) {
 }
 
 func TestErrorClasses(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	cfg := testConfig(proxy.URL)
 	cfg.MaxAttempts = 1
@@ -337,6 +344,7 @@ func TestErrorClasses(t *testing.T) {
 
 // A server that lists out of order would have an overflow replayed out of order.
 func TestListOutOfOrderIsAnError(t *testing.T) {
+	t.Parallel()
 	proxy := storetest.NewProxy(t, fake(t))
 	proxy.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		fmt.Fprint(
@@ -359,6 +367,7 @@ func TestListOutOfOrderIsAnError(t *testing.T) {
 // Parts are read as they are sent: memory does not grow with the object, nor is the object read
 // twice at once.
 func TestPartsInFlightAreBounded(t *testing.T) {
+	t.Parallel()
 	server := fake(t)
 	var now, peak atomic.Int64
 	proxy := storetest.NewProxy(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -379,6 +388,7 @@ func TestPartsInFlightAreBounded(t *testing.T) {
 }
 
 func TestPartSize(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ size, part, want int64 }{
 		{1 << 30, 16 << 20, 16 << 20},
 		{5 << 40, 16 << 20, 525 << 20},
@@ -393,6 +403,7 @@ func TestPartSize(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	cfg := StoreConfig{
 		Bucket:            "s3://b/x",
 		Endpoint:          "localhost",

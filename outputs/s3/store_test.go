@@ -49,6 +49,7 @@ func open(t *testing.T, cfg StoreConfig) *Store {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	server := fake(t)
 	storetest.Run(t, storetest.Subject{
 		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
@@ -64,6 +65,7 @@ func TestStore(t *testing.T) {
 // TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_S3_ENDPOINT, _BUCKET
 // (made if missing), _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _REGION.
 func TestRealServer(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("PENSTOCK_TEST_S3_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("PENSTOCK_TEST_S3_ENDPOINT is not set")
