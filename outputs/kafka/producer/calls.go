@@ -61,6 +61,12 @@ type (
 	}
 )
 
+func (settling) happen(p *Producer)     { p.t.Settle(p.now()) }
+func (cutting) happen(p *Producer)      { p.m.Cut() }
+func (e committing) happen(p *Producer) { p.t.Commit(e.position, e.metadata, p.now()) }
+func (e breaking) happen(p *Producer)   { p.t.Break(e.err) }
+func (e called) happen(p *Producer)     { p.t.Answer(e.c, e.a, p.now()) }
+
 // Settle begins to find out what is committed; TxnEvents.Settled or Broken follows. It is called at
 // first and after Broken.
 func (p *Producer) Settle() bool { return p.post(settling{}) }

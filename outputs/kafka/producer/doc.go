@@ -6,6 +6,16 @@
 // runs it over franz-go's connections, which keep metadata, TLS, SASL, throttling and version
 // negotiation.
 //
+//	Send, Refresh            answers of brokers, metadata
+//	      |                           |
+//	      +---------> inbox <---------+     events, for the one goroutine of Producer.run
+//	                    |
+//	                    v
+//	         Machine (and Txn): what is due
+//	                    |
+//	                    v
+//	      sender, one per broker: requests in order
+//
 // Txn is the protocol of transactions on top of it: one identity for all partitions, taken anew
 // after every failure, and a position that is committed with the records. What cannot be repeated
 // safely under the same epoch is not repeated: the transaction is given up, and its owner begins

@@ -3,7 +3,6 @@ package producer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -43,11 +42,7 @@ type Producer struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu      sync.Mutex
-	inbox   []any // added, answered, identified, found
-	wake    chan struct{}
-	stale   bool
-	closing bool
+	inbox inbox // how all others reach the loop
 
 	// Owned by the loop.
 	m        *Machine
@@ -60,28 +55,6 @@ type Producer struct {
 	wg       sync.WaitGroup
 }
 
-type (
-	added struct {
-		key Key
-		it  *Item
-	}
-	answered struct {
-		r       *Request
-		results []Result
-		from    *sender
-	}
-	identified struct {
-		key   Key
-		id    int64
-		epoch int16
-		err   error
-	}
-	found struct {
-		topics map[string]topic
-		err    error
-	}
-)
-
 // minFetch is the least time between two metadata requests.
 const minFetch = 250 * time.Millisecond
 
@@ -90,7 +63,7 @@ func New(cl *kgo.Client, opts Options, events Events) *Producer {
 	p := &Producer{
 		cl: cl, cfg: opts, events: events,
 		topics: topics{autoCreate: opts.AutoCreate, known: map[string]*topic{}},
-		done:   make(chan struct{}), wake: make(chan struct{}, 1), start: time.Now(),
+		done:   make(chan struct{}), inbox: newInbox(), start: time.Now(),
 		brokers: map[int32]*sender{}, fetched: math.MinInt64 / 2,
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -118,31 +91,10 @@ func (p *Producer) Close() {
 	<-p.done
 }
 
-func (p *Producer) post(ev any) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closing {
-		return false
-	}
-	p.inbox = append(p.inbox, ev)
-	p.signal()
-	return true
-}
+func (p *Producer) post(e event) bool { return p.inbox.post(e) }
 
 // Refresh has the topics looked up anew.
-func (p *Producer) Refresh() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stale = true
-	p.signal()
-}
-
-func (p *Producer) signal() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
+func (p *Producer) Refresh() { p.inbox.refresh() }
 
 func (p *Producer) now() int64 { return int64(time.Since(p.start)) }
 
@@ -152,54 +104,17 @@ func (p *Producer) run() {
 	defer timer.Stop()
 	for {
 		select {
-		case <-p.wake:
+		case <-p.inbox.wake:
 		case <-timer.C:
 		case <-p.ctx.Done():
 			p.shutdown()
 			return
 		}
-		p.mu.Lock()
-		inbox, stale := p.inbox, p.stale
-		p.inbox, p.stale = nil, false
-		p.mu.Unlock()
-		for _, ev := range inbox {
-			p.take(ev)
+		events, stale := p.inbox.take()
+		for _, e := range events {
+			e.happen(p)
 		}
 		timer.Reset(p.drive(stale))
-	}
-}
-
-func (p *Producer) take(ev any) {
-	switch e := ev.(type) {
-	case added:
-		p.m.Add(e.key, e.it, p.now())
-		p.lead(e.key, p.topics.get(e.key.Topic).leaders)
-	case answered:
-		e.from.free++
-		p.m.Done(e.r, e.results, p.now())
-	case settling:
-		p.t.Settle(p.now())
-	case cutting:
-		p.m.Cut()
-	case committing:
-		p.t.Commit(e.position, e.metadata, p.now())
-	case breaking:
-		p.t.Break(e.err)
-	case called:
-		p.t.Answer(e.c, e.a, p.now())
-	case identified:
-		p.m.Identify(e.key, e.id, e.epoch, e.err, p.now())
-	case found:
-		p.fetching = false
-		p.topics.store(e.topics, e.err)
-		for name, t := range e.topics {
-			p.looked(name, t.err)
-			for _, part := range p.m.all {
-				if part.Topic == name && t.err == nil {
-					p.lead(part.Key, t.leaders)
-				}
-			}
-		}
 	}
 }
 
@@ -264,9 +179,7 @@ func (p *Producer) drive(stale bool) time.Duration {
 	if p.m.NeedMetadata() || stale || now-p.fetched > int64(p.cfg.MaxAge) {
 		switch next := p.fetched + int64(minFetch); {
 		case p.fetching, now < next:
-			p.mu.Lock()
-			p.stale = true // when the time comes
-			p.mu.Unlock()
+			p.inbox.refreshLater() // when the time comes
 			if !p.fetching {
 				wake = min(wake, next)
 			}
@@ -301,17 +214,13 @@ func (p *Producer) identify(k Key) {
 }
 
 func (p *Producer) shutdown() {
-	p.mu.Lock()
-	p.closing = true
-	inbox := p.inbox
-	p.inbox = nil
-	p.mu.Unlock()
+	left := p.inbox.close()
 	for _, s := range p.brokers {
 		close(s.queue)
 	}
 	p.wg.Wait()
-	for _, ev := range inbox {
-		p.take(ev)
+	for _, e := range left {
+		e.happen(p)
 	}
 	p.m.Close(ErrClosed)
 	if p.t != nil && p.t.open {
@@ -324,135 +233,3 @@ func (p *Producer) shutdown() {
 
 // closeWait is how long a producer that is closed tries to end its transaction.
 const closeWait = 2 * time.Second
-
-// sender puts the requests for one broker onto its connection, in order.
-type sender struct {
-	p     *Producer
-	id    int32
-	free  int // owned by the loop: requests that may yet be queued
-	queue chan *Request
-}
-
-func (s *sender) run() {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for r := range s.queue {
-		w, err := s.wire(r)
-		if err != nil {
-			s.answer(r, w, nil, err)
-			continue
-		}
-		over := make(chan struct{})
-		wg.Go(func() {
-			defer close(over)
-			begun := time.Now()
-			resp, err := s.p.cl.Broker(int(s.id)).Request(s.p.ctx, w)
-			if err == nil {
-				s.p.cfg.Metrics.latency.Observe(time.Since(begun).Seconds())
-			}
-			s.answer(r, w, resp, err)
-		})
-		// The next request must be behind this one on the connection: franz-go serializes requests
-		// in their order.
-		select {
-		case <-w.written:
-		case <-over:
-		}
-	}
-}
-
-// wire packs what is not packed yet and arranges the batches by topic.
-func (s *sender) wire(r *Request) (*wireRequest, error) {
-	w := &wireRequest{
-		maxVersion: s.p.maxProduce(),
-		timeout:    int32(s.p.cfg.RequestTimeout.Milliseconds()),
-		written:    make(chan struct{}),
-	}
-	if s.p.t != nil {
-		w.txn = &s.p.cfg.Txn.ID
-	}
-	at := map[string]int{}
-	bytes := 0
-	for i := range r.Batches {
-		b := &r.Batches[i]
-		packed, err := b.Item.Batch.Packed(s.p.cfg.Codec)
-		if err != nil {
-			return nil, fmt.Errorf("%s partition %d: %w", b.Topic, b.Partition, err)
-		}
-		bytes += len(packed)
-		j, ok := at[b.Topic]
-		if !ok {
-			j = len(w.topics)
-			at[b.Topic] = j
-			t := s.p.topics.get(b.Topic)
-			if t.id == ([16]byte{}) {
-				w.maxVersion = min(w.maxVersion, 12) // the cluster does not tell topic ids
-			}
-			w.topics = append(w.topics, wireTopic{name: b.Topic, id: t.id})
-		}
-		w.topics[j].partitions = append(
-			w.topics[j].partitions, wireBatch{RequestBatch: *b, packed: packed},
-		)
-	}
-	m := s.p.cfg.Metrics
-	m.requests.Inc()
-	m.batches.Add(float64(len(r.Batches)))
-	m.bytes.Add(float64(bytes))
-
-	return w, nil
-}
-
-func (s *sender) answer(r *Request, w *wireRequest, resp kmsg.Response, err error) {
-	results := make([]Result, len(r.Batches))
-	unsent := err != nil && (w == nil || !w.sent())
-	for i := range results {
-		results[i].Err, results[i].Unsent = err, unsent
-		if err == nil {
-			results[i].Err = errNoAnswer
-		}
-	}
-	if pr, ok := resp.(*kmsg.ProduceResponse); ok && err == nil {
-		w.read(r, pr, results)
-	}
-	s.p.post(answered{r, results, s})
-}
-
-var errNoAnswer = errors.New("the broker's answer leaves the partition out")
-
-// read finds each batch's outcome in the response.
-func (w *wireRequest) read(r *Request, resp *kmsg.ProduceResponse, results []Result) {
-	index := make(map[Key]int, len(r.Batches))
-	names := make(map[[16]byte]string, len(w.topics))
-	for i := range r.Batches {
-		index[r.Batches[i].Key] = i
-	}
-	for i := range w.topics {
-		names[w.topics[i].id] = w.topics[i].name
-	}
-	for i := range resp.Topics {
-		t := &resp.Topics[i]
-		name := t.Topic
-		if resp.Version >= 13 {
-			name = names[t.TopicID]
-		}
-		for j := range t.Partitions {
-			rp := &t.Partitions[j]
-			at, ok := index[Key{name, rp.Partition}]
-			if !ok {
-				continue
-			}
-			res := Result{Code: rp.ErrorCode, Appended: rp.BaseOffset}
-			if rp.ErrorMessage != nil {
-				res.Message = *rp.ErrorMessage
-			}
-			for _, e := range rp.ErrorRecords {
-				re := RecordError{Index: int(e.RelativeOffset)}
-				if e.ErrorMessage != nil {
-					re.Message = *e.ErrorMessage
-				}
-				res.Records = append(res.Records, re)
-			}
-			results[at] = res
-		}
-	}
-}
