@@ -204,6 +204,9 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 // filter runs the chain. It returns once what the filters refuse is durable; after an error, the
 // batch comes again.
 func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, error) {
+	if len(v.chain) > 0 {
+		b.Keep() // a filter may have kept something of it
+	}
 	out := v.chain.Apply(b)
 	byReason := map[string][]record.Record{}
 	var reasons []string

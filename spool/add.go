@@ -22,6 +22,9 @@ func (d *drain) take(ctx context.Context, b *record.Batch) error {
 		d.waiting = nil
 		d.a.failing.decode.worked(d.log.Name())
 	}
+	if err == nil {
+		b.Recycle() // its records were copied, those among the letters too
+	}
 	return err
 }
 
@@ -36,26 +39,16 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 		d.placing.in.Topic = b.Tag
 	}
 	d.placing.in.Tag, d.placing.in.Origin = b.Tag, b.Origin
-	seq, err := b.Records()
+	var refused error
+	err := b.Each(&d.scratch, func(r *record.Record) error {
+		refused = d.addRecord(ctx, r, now)
+		return refused
+	})
+	if refused != nil {
+		return refused
+	}
 	if err != nil {
 		return fmt.Errorf("batch [%d, %d): %w", b.First, b.End, err)
-	}
-	for r := range seq {
-		if r.Offset < d.pos {
-			continue
-		}
-		if d.redo > 0 && r.Offset >= d.redo {
-			if err := d.endRedo(ctx); err != nil {
-				return err
-			}
-		}
-		d.begin(now)
-		if err := d.placing.add(d.cur, r); err != nil {
-			return err
-		}
-		d.spooled = true
-		d.completeness.follow(r, d.placing.event, now)
-		d.pos = r.Offset + 1
 	}
 	if d.redo > 0 && b.End >= d.redo {
 		if err := d.endRedo(ctx); err != nil {
@@ -70,6 +63,26 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 		d.a.metrics.spills.Inc()
 		_ = d.cur.spill() // said and counted where it failed; admission stops the reading
 	}
+	return nil
+}
+
+// addRecord adds one record, unless it was read before.
+func (d *drain) addRecord(ctx context.Context, r *record.Record, now time.Time) error {
+	if r.Offset < d.pos {
+		return nil
+	}
+	if d.redo > 0 && r.Offset >= d.redo {
+		if err := d.endRedo(ctx); err != nil {
+			return err
+		}
+	}
+	d.begin(now)
+	if err := d.placing.add(d.cur, r); err != nil {
+		return err
+	}
+	d.spooled = true
+	d.completeness.follow(r, d.placing.event, now)
+	d.pos = r.Offset + 1
 	return nil
 }
 

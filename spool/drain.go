@@ -34,7 +34,8 @@ type drain struct {
 	results chan func() protocol.Step // of async
 	async   sync.WaitGroup            // a commit or upload at a time, and a check
 
-	waiting  *record.Batch // cannot be decoded while the schema registry does not answer
+	scratch  record.Scratch // of batches that are read
+	waiting  *record.Batch  // cannot be decoded while the schema registry does not answer
 	lastRead time.Time
 	mark     time.Time // the next minute mark
 	spooled  bool      // a record was taken

@@ -16,7 +16,7 @@ type letter struct {
 // refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not
 // all need have been refused the first time.
 func (p *placing) refuse(r *record.Record, reason error) {
-	p.letters = append(p.letters, letter{*r, reason.Error()})
+	p.letters = append(p.letters, letter{r.Clone(), reason.Error()})
 	p.a.failing.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
 }
 

@@ -38,6 +38,7 @@ func (t *Tap) Publish(b *record.Batch) {
 	if viewers == nil {
 		return
 	}
+	b.Keep()
 	for _, v := range *viewers {
 		select {
 		case v.c <- b:

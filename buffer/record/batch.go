@@ -35,6 +35,7 @@ type Batch struct {
 	packed []byte   // the whole Kafka record batch, compressed
 	codec  Codec    // of packed
 	valid  bool     // body has been checked to parse
+	free   func()   // takes body back, which was lent; see Recycle
 }
 
 // FromRecords returns a batch over recs, which it keeps. Offsets must ascend; they may have gaps.

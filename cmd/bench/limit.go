@@ -16,9 +16,9 @@ import (
 )
 
 // limit measures the blocks that a consumer is made of and nothing else: franz-go's fetch, the scan
-// for the field that decides where a record goes, and the compression of the same rows on all cores.
-// What is in between (who owns a partition, what is kept until when, paths, files, commits) is what
-// penstock adds.
+// for the field that decides where a record goes, and the compression of the same rows on all
+// cores. What is in between (who owns a partition, what is kept until when, paths, files, commits)
+// is what penstock adds.
 func (h *harness) limit(compression string) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		if err := h.startLake(ordered); err != nil {
@@ -35,7 +35,8 @@ const limitChunk = 512 << 10
 // one's time field is found and the rows are compressed, to nothing.
 func lakeLimit(addr string, n int64, compression string) error {
 	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(addr), kgo.ConsumeTopics(benchTopic), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.SeedBrokers(addr), kgo.ConsumeTopics(benchTopic),
+		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.FetchMaxBytes(2<<20), kgo.FetchMaxPartitionBytes(512<<10),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.WithPools(&limitPools{}),
 	)

@@ -43,9 +43,11 @@ type inflater struct {
 // charge is what a batch costs until its memory is given back, or found to be nobody's any more:
 // the client drops what it has fetched of partitions that were paused or lost.
 type charge struct {
-	size    int64
-	giant   bool
-	cleanup runtime.Cleanup
+	size  int64
+	giant bool
+	// of the inflated bytes
+	length, capacity int
+	cleanup          runtime.Cleanup
 }
 
 var errCrowded = errors.New("too much is inflated already")
@@ -96,6 +98,7 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 		f.pools.PutDecompressBytes(dst[:0])
 		return nil, err
 	}
+	f.pools.learn(len(src), len(out))
 	f.charge(c, out)
 	return out, nil
 }
@@ -161,6 +164,7 @@ func (f *inflater) charge(c *charge, b []byte) {
 		return
 	}
 	at := address(b)
+	c.length, c.capacity = len(b), cap(b)
 	c.cleanup = runtime.AddCleanup(unsafe.SliceData(b), func(c *charge) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -248,7 +252,7 @@ func (f *inflater) inflate(
 func (f *inflater) read(c *charge, dst []byte, r io.Reader) ([]byte, error) {
 	for {
 		if len(dst) == cap(dst) {
-			want := max(2*cap(dst), 16<<10)
+			want := cap(dst) + max(cap(dst)/4, 16<<10)
 			if int64(want) > f.max {
 				want = max(int(f.max)+1, cap(dst)+1)
 			}

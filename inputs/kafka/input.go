@@ -72,12 +72,11 @@ func (in *Input) Run(
 }
 
 // readerOptions are those of the client that reads.
-func (in *Input) readerOptions() []kgo.Opt {
+func (in *Input) readerOptions(inflater *inflater) []kgo.Opt {
 	level := kgo.ReadCommitted()
 	if in.cfg.Isolation == "read_uncommitted" {
 		level = kgo.ReadUncommitted()
 	}
-	inflater := newInflater(in.cfg.MaxInflatedBatch, in.cfg.BufferBytes, &fetchPools{})
 	opts := append(in.opts[:len(in.opts):len(in.opts)],
 		kgo.FetchIsolationLevel(level),
 		kgo.FetchMaxBytes(int32(in.cfg.FetchBytes)),

@@ -264,7 +264,7 @@ func TestDroppedBatchesAreFound(t *testing.T) {
 func TestSparseRecordsKeepEmptyValues(t *testing.T) {
 	t.Parallel()
 	l := &Lease{part: partition{"logs", 0}, name: "logs/0"}
-	batches, _ := l.batches([]*kgo.Record{
+	batches := l.batches([]*kgo.Record{
 		{
 			Offset: 3,
 			Key:    []byte("k"),

@@ -1,46 +1,40 @@
 package kafka
 
 import (
+	"math/bits"
 	"sync"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// fetchPools lend the reading client the memory of decompressed batches and of its records. Both
-// come back once the records have been copied, so that a backlog is read with the same few buffers.
-// They are kept whatever the garbage collector does: when memory is short it runs often, and would
-// take them away each time.
+// fetchPools lend the reading client the memory of inflated batches and of their records. Both come
+// back once nobody reads them any more, so that a backlog is read with the same few buffers. They
+// are kept whatever the garbage collector does: when memory is short it runs often, and would take
+// them away each time.
 type fetchPools struct {
 	mu      sync.Mutex
-	bytes   stock[byte]
-	records stock[kgo.Record]
-	usual   int // capacity that batches have needed of late, so that a new buffer need not grow
+	bytes   [byteClasses]stock[byte] // of i+1 times byteStep each
+	kept    int                      // bytes of all of them
+	ratio   float64                  // of inflated to compressed, of late
+	records [32]stock[kgo.Record]    // of capacity 2^i each
+	// of all records
+	keptRecords int
 }
 
-// stock is slices that wait to be used again, with at most so many elements together.
-type stock[T any] struct {
-	slices [][]T
-	kept   int
-}
+// stock is slices that wait to be used again.
+type stock[T any] [][]T
 
 // take returns a slice of any length, or nil.
 func (s *stock[T]) take() []T {
-	last := len(s.slices) - 1
+	last := len(*s) - 1
 	if last < 0 {
 		return nil
 	}
-	b := s.slices[last]
-	s.slices[last] = nil
-	s.slices = s.slices[:last]
-	s.kept -= cap(b)
+	b := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
 	return b
-}
-
-func (s *stock[T]) put(b []T, most int) {
-	if s.kept+cap(b) <= most {
-		s.kept += cap(b)
-		s.slices = append(s.slices, b)
-	}
 }
 
 var (
@@ -48,46 +42,97 @@ var (
 	_ kgo.PoolRecords         = (*fetchPools)(nil)
 )
 
-// keepBytes and keepRecords bound what is kept. A buffer of more than half of it is not.
+// keepBytes and keepRecords bound what is kept. A buffer of more than byteClasses steps is not.
 const (
-	keepBytes   = 16 << 20
-	keepRecords = 1 << 16
+	keepBytes    = 16 << 20
+	byteStep     = 32 << 10
+	byteClasses  = 128
+	keepRecords  = 1 << 16
+	leastRecords = 16
 )
 
-// GetDecompressBytes implements kgo.PoolDecompressBytes.
+// GetDecompressBytes implements kgo.PoolDecompressBytes: room for what a batch will likely inflate
+// to, and not much more, for it may be kept for long.
 func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b := p.bytes.take(); b != nil {
-		return b
+	ratio := p.ratio
+	if ratio == 0 {
+		ratio = 4
 	}
-	// many small batches follow a large one
-	return make([]byte, 0, max(4*len(compressed), min(p.usual, 16*len(compressed))))
+	want := int(float64(len(compressed))*ratio*1.1) + 1<<10
+	if want <= byteStep/2 {
+		return make([]byte, 0, want)
+	}
+	i := (want - 1) / byteStep
+	for j := i; j < byteClasses && j <= i+i/4; j++ {
+		if b := p.bytes[j].take(); b != nil {
+			p.kept -= cap(b)
+			return b
+		}
+	}
+	return make([]byte, 0, (i+1)*byteStep)
+}
+
+// learn takes a batch into account for what others will inflate to.
+func (p *fetchPools) learn(compressed, inflated int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ratio := min(float64(inflated)/float64(max(compressed, 1)), 16)
+	if ratio > p.ratio {
+		p.ratio = ratio
+	} else {
+		p.ratio += (ratio - p.ratio) / 16
+	}
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *fetchPools) PutDecompressBytes(b []byte) {
+	i := cap(b)/byteStep - 1
+	if i < 0 || i >= byteClasses {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cap(b) <= keepBytes/2 {
-		p.usual = max(cap(b), p.usual-(p.usual-cap(b))/16)
-		p.bytes.put(b, keepBytes)
+	for j := byteClasses - 1; p.kept+cap(b) > keepBytes; {
+		if old := p.bytes[j].take(); old != nil {
+			p.kept -= cap(old)
+		} else if j--; j < 0 {
+			return
+		}
 	}
+	p.kept += cap(b)
+	p.bytes[i] = append(p.bytes[i], b[:0])
 }
 
-// GetRecords implements kgo.PoolRecords.
+// GetRecords implements kgo.PoolRecords. What it returns has the least power of two, of least
+// records on, for its capacity that n fits in.
 func (p *fetchPools) GetRecords(n int) []kgo.Record {
+	i := recordClass(n)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r := p.records.take(); r != nil {
+	if r := p.records[i].take(); r != nil {
+		p.keptRecords -= cap(r)
 		return r
 	}
-	return make([]kgo.Record, n)
+	return make([]kgo.Record, 1<<i)
 }
+
+func recordClass(n int) int { return bits.Len(uint(max(n, leastRecords) - 1)) }
 
 // PutRecords implements kgo.PoolRecords.
 func (p *fetchPools) PutRecords(r []kgo.Record) {
+	i := recordClass(cap(r))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.records.put(r, keepRecords)
+	if cap(r) == 1<<i && p.keptRecords+cap(r) <= keepRecords {
+		p.keptRecords += cap(r)
+		p.records[i] = append(p.records[i], r)
+	}
+}
+
+// putUnused takes the n records of a batch back, of which head is the first, as they are: the
+// client writes each anew.
+func (p *fetchPools) putUnused(head *kgo.Record, n int) {
+	p.PutRecords(unsafe.Slice(head, 1<<recordClass(n)))
 }

@@ -27,6 +27,7 @@ type queued struct {
 	*record.Batch
 	refused *kgo.ErrDecompressTooLarge
 	time    int64 // of the last record that was fetched with it, milliseconds
+	held    int64 // bytes of memory
 }
 
 // clear drops what waits for Next.
@@ -41,6 +42,7 @@ func (a *readAhead) seekTo(pos int64) {
 // push queues what was fetched, which goes on at next.
 func (a *readAhead) push(q queued) {
 	a.queue = append(a.queue, q)
+	a.bytes += q.held
 	a.next = q.End
 }
 
@@ -54,10 +56,10 @@ func (a *readAhead) pass(q queued) {
 // pop takes out the first batch.
 func (a *readAhead) pop() *record.Batch {
 	b := a.queue[0].Batch
+	a.bytes -= a.queue[0].held
 	a.readTime = max(a.readTime, a.queue[0].time)
 	a.queue[0] = queued{}
 	a.queue = a.queue[1:]
-	a.bytes -= int64(b.Size())
 	a.read = b.End
 	return b
 }

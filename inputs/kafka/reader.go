@@ -205,16 +205,16 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	if n := len(fp.Records); n > 0 {
 		last = fp.Records[n-1].Timestamp.UnixMilli()
 	}
-	batches, bytes := l.batches(fp.Records)
+	batches := l.batches(fp.Records)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ahead.seek || l.gone != nil || l.failure != nil || len(batches) == 0 {
 		return
 	}
 	for _, b := range batches {
-		l.ahead.push(queued{Batch: b, time: last})
+		b.time = last
+		l.ahead.push(b)
 	}
-	l.ahead.bytes += bytes
 	if l.ahead.bytes > l.limit.Load() {
 		l.s.poke()
 	}
@@ -228,15 +228,29 @@ func recycle(records []*kgo.Record) {
 	}
 }
 
-// batches turns fetched records into batches of at most the usual size. Control records carry no
-// data, but show where a gap ends.
-func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
+// batches turns fetched records into batches of about the usual size.
+func (l *Lease) batches(in []*kgo.Record) (out []queued) {
+	from := 0 // what is before at and not adopted
+	for at := 0; at < len(in); {
+		b, held, n := l.adopt(in[at:])
+		if b != nil {
+			out = append(l.copied(out, in[from:at]), queued{Batch: b, held: held})
+			from = at + n
+		}
+		at += n
+	}
+	return l.copied(out, in[from:])
+}
+
+// copied appends batches that records are copied to, of at most the usual size. Control records
+// carry no data, but show where a gap ends.
+func (l *Lease) copied(out []queued, in []*kgo.Record) []queued {
 	if dense(in) {
-		return l.pack(in)
+		return l.pack(out, in)
 	}
 	var recs []record.Record
 	var arena []byte
-	size := 0
+	size, before := 0, len(out)
 	first, end := int64(0), int64(-1)
 	if len(in) > 0 {
 		first = in[0].Offset
@@ -257,8 +271,7 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	cut := func(left int) {
 		if recs != nil {
 			b := record.FromRecords(l.part.topic, l.name, recs)
-			out = append(out, b)
-			bytes += int64(b.Size())
+			out = append(out, queued{Batch: b, held: int64(b.Size())})
 		}
 		recs, size = nil, 0
 		if left > 0 {
@@ -297,15 +310,15 @@ func (l *Lease) batches(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 	}
 	cut(0)
 	if end < 0 {
-		return nil, 0
+		return out
 	}
-	if len(out) == 0 {
+	if len(out) == before {
 		b := record.FromRecords(l.part.topic, l.name, nil)
 		b.First, b.End = first, end
-		return []*record.Batch{b}, 0
+		return append(out, queued{Batch: b})
 	}
 	out[len(out)-1].End = end
-	return out, bytes
+	return out
 }
 
 // dense tells whether the records have no gaps between them, as is usual.
@@ -320,7 +333,7 @@ func dense(in []*kgo.Record) bool {
 
 // pack copies dense records into arenas: what waits to be read is then nothing that the garbage
 // collector has to look through, and the records of the client, which are large, go at once.
-func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
+func (l *Lease) pack(out []queued, in []*kgo.Record) []queued {
 	var b record.Builder
 	var headers []record.Header
 	first, left := in[0].Offset, 0
@@ -331,8 +344,7 @@ func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 		if batch := b.Build(); batch != nil {
 			batch.At(first)
 			first = batch.End
-			bytes += int64(batch.Size())
-			out = append(out, batch)
+			out = append(out, queued{Batch: batch, held: int64(batch.Size())})
 		}
 	}
 	room := 0
@@ -356,7 +368,7 @@ func (l *Lease) pack(in []*kgo.Record) (out []*record.Batch, bytes int64) {
 		r.Recycle() // it was copied
 	}
 	build()
-	return out, bytes
+	return out
 }
 
 // recordSize is what a record takes in a batch at most.

@@ -26,9 +26,11 @@ type session struct {
 	ctx    context.Context
 	member *kgo.Client
 	reader *kgo.Client
-	guard  *guard
-	first  firstStart
-	wg     sync.WaitGroup // leases
+	// of the reading client
+	inflater *inflater
+	guard    *guard
+	first    firstStart
+	wg       sync.WaitGroup // leases
 
 	mu     sync.Mutex
 	leases map[partition]*Lease
@@ -45,7 +47,8 @@ type session struct {
 
 func (s *session) run(ctx context.Context) error {
 	var err error
-	if s.reader, err = kgo.NewClient(s.in.readerOptions()...); err != nil {
+	s.inflater = newInflater(s.in.cfg.MaxInflatedBatch, s.in.cfg.BufferBytes, &fetchPools{})
+	if s.reader, err = kgo.NewClient(s.in.readerOptions(s.inflater)...); err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer s.reader.Close()

@@ -40,7 +40,7 @@ func TestTimestampsBeyond2262(t *testing.T) {
 	)
 	for name, c := range map[string][]*kgo.Record{"dense": in, "sparse": sparse} {
 		var got []string
-		batches, _ := l.batches(c)
+		batches := l.batches(c)
 		for _, b := range batches {
 			recs, err := b.Records()
 			if err != nil {

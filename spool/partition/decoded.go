@@ -29,6 +29,9 @@ func DecodedFields(dec decode.Decoder) Fields {
 	}
 }
 
+// forget tells that the next value is another record's, even if it lies where the last one lay.
+func (f *decodedFinder) forget() { f.of = nil }
+
 func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
 	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
 		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value); f.err != nil &&

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/tidwall/gjson"
 )
 
@@ -51,5 +53,25 @@ func TestQuickFieldsAreThoseOfGJSON(t *testing.T) {
 	}
 	if sure < 10_000 {
 		t.Errorf("sure %d times", sure)
+	}
+}
+
+// The memory of a record may be that of the one before.
+func TestFieldsOfARecordThatLiesWhereTheLastOneLay(t *testing.T) {
+	dec, err := decode.New(decode.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustNew(t, func(cfg *Config) {
+		cfg.Path = template.MustParse("${field.a}")
+	}, DecodedFields(dec))
+	value := []byte(`{"a":"one"}`)
+	for _, want := range []string{"one", "two"} {
+		copy(value[6:], want)
+		i := in("")
+		i.Record.Value = value
+		if got, _ := path(t, p, i); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

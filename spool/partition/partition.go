@@ -79,6 +79,7 @@ type Partitioner struct {
 	defaultTime      int64 // noTime if none is configured
 	onMissing        string
 	memo             timefmt.Memo
+	forget           func() // of a finder that keeps something of a record; or nil
 	scratch          []byte
 }
 
@@ -111,6 +112,9 @@ func New(cfg Config, agent string, fields Fields) (*Partitioner, error) {
 	}
 	if b.finder, err = fields(b.paths); err != nil {
 		errs = append(errs, err)
+	}
+	if f, ok := b.finder.(interface{ forget() }); ok {
+		p.forget = f.forget
 	}
 	return p, errors.Join(errs...)
 }
@@ -192,6 +196,9 @@ func (p *Partitioner) Unit() time.Duration { return p.main.unit }
 // decode.ErrUnavailable: then the record is to be tried again.
 func (p *Partitioner) Key(dst []byte, in *Input) ([]byte, Result, error) {
 	var res Result
+	if p.forget != nil {
+		p.forget()
+	}
 	t, err := p.eventTime(in)
 	if err == nil && t >= p.earliest && t < p.latest {
 		res.Time, res.Timed = t, true

@@ -61,8 +61,9 @@ func readTime(f *timefmt.Format, m *timefmt.Memo, v *Value, near int64) (int64, 
 }
 
 // Finder finds fields in the values of records. It is made for a fixed set of paths; Find is called
-// with an index into them, and, for several fields of one record, with the same value again. Not
-// safe for concurrent use.
+// with an index into them, and, for several fields of one record, with the same value again. One
+// that keeps something of the value has a method forget, which is called before the next record.
+// Not safe for concurrent use.
 type Finder interface {
 	Find(value []byte, field int) (Value, error)
 }

@@ -22,7 +22,8 @@ func (f *Format) TextMemo(m *Memo, p []byte, near int64) (int64, error) {
 	}
 	if minute := [len(m.minute)]byte(p); !m.valid || m.minute != minute {
 		t, err := f.Text(p, near)
-		if err != nil || t > math.MaxInt64/2 || t < math.MinInt64/2 { // the minute may be half in range
+		// Near the ends of what can be told, a minute may be half in range.
+		if err != nil || t > math.MaxInt64/2 || t < math.MinInt64/2 {
 			return t, err
 		}
 		m.minute, m.base, m.valid = minute, t-within, true
