@@ -12,7 +12,6 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
-	"golang.org/x/sync/semaphore"
 )
 
 // Transactions implements outputs.Transactor.
@@ -34,34 +33,8 @@ func (w *Writer) Session(name string) (outputs.Session, error) {
 		outcome: make(chan outcome, 1),
 	}
 	close(s.broken)
-	s.w = &Writer{
-		delivered: w.delivered,
-		cfg:       w.cfg,
-		env:       w.env,
-		codec:     w.codec,
-		cl:        w.cl,
-		metrics:   w.metrics,
-		trouble:   w.trouble,
-		retention: w.retention,
-		absent:    w.absent,
-		small:     w.small,
-		told:      w.told,
-		topic:     w.topic,
-		key:       w.key,
-		headers:   w.headers,
-		byHash:    w.byHash,
-		why:       w.why,
-		sticky:    w.sticky,
-		session:   s,
-		report:    w.report,
-		room: semaphore.NewWeighted(
-			w.cfg.BufferBytes,
-		),
-		open:     map[producer.Key]*pile{},
-		limits:   map[string]int{},
-		mappings: map[string]*mapping{},
-	}
-	o := w.options
+	s.w = w.newWriter(s, w.sticky)
+	o := w.producerOptions()
 	o.Transactional = true
 	o.Txn = &producer.TxnOptions{
 		ID:      name,

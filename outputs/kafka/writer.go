@@ -25,30 +25,11 @@ import (
 // partition overtakes. What may have been appended does not fail until it is known not to be,
 // however long its partition takes nothing.
 type Writer struct {
-	cfg       Config
-	env       outputs.Env
-	codec     record.Codec
-	cl        *kgo.Client
-	prod      *producer.Producer
-	metrics   *metrics
-	trouble   *trouble
-	retention *retention
-	absent    *absent
-	parking   *parking
-	// when something last was, in nanoseconds since the Unix epoch; shared with sessions
-	delivered *atomic.Int64
-	topic     *template.Bound[dialect.Subject]
-	key       *template.Bound[dialect.Subject] // nil: records keep theirs
-	headers   []record.Header
-	byHash    bool
-	small     int       // smallBatch, but for tests
-	told      *sync.Map // reasons for the record path that were logged
-	room      *semaphore.Weighted
-	why       string // why the record path is taken for all batches; "" if it is not
-	options   producer.Options
-	report    func(error)
-	reach     *client.Reach
-	session   *Session // whose batches this one writes; nil outside of transactions
+	*shared
+	session *Session // whose batches this one writes; nil outside of transactions
+	room    *semaphore.Weighted
+	prod    *producer.Producer
+	parking *parking
 
 	mu       sync.Mutex // guards what follows, and the order of sends
 	open     map[producer.Key]*pile
@@ -58,6 +39,43 @@ type Writer struct {
 	timer    *time.Timer
 	scratch  scratch
 	closed   bool
+}
+
+// shared is what an output has once: the writer outside of transactions and those of its sessions
+// share it. New makes it; after the start only what is safe for concurrent use changes.
+type shared struct {
+	cfg     Config
+	env     outputs.Env
+	codec   record.Codec
+	topic   *template.Bound[dialect.Subject]
+	key     *template.Bound[dialect.Subject] // nil: records keep theirs
+	headers []record.Header
+	byHash  bool
+	small   int    // smallBatch, but for tests
+	why     string // why the record path is taken for all batches; "" if it is not
+
+	cl        *kgo.Client
+	reach     *client.Reach
+	metrics   *metrics
+	producing *producer.Metrics
+	trouble   *trouble
+	retention *retention
+	absent    *absent
+	report    func(error)
+	told      sync.Map     // reasons for the record path that were logged
+	delivered atomic.Int64 // when something last was, in nanoseconds since the Unix epoch
+}
+
+// newWriter returns one that does not run yet.
+func (s *shared) newWriter(session *Session, sticky int) *Writer {
+	return &Writer{
+		shared: s, session: session, sticky: sticky,
+		room:     semaphore.NewWeighted(s.cfg.BufferBytes),
+		open:     map[producer.Key]*pile{},
+		limits:   map[string]int{},
+		mappings: map[string]*mapping{},
+		scratch:  scratch{parked: map[string]*parked{}},
+	}
 }
 
 type scratch struct {
@@ -76,67 +94,75 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{
-		delivered: new(atomic.Int64),
-		cfg:       cfg,
-		env:       env,
-		codec:     codec,
-		metrics:   newMetrics(env.Metrics),
-		small:     smallBatch,
-		told:      &sync.Map{},
-		byHash:    cfg.byHash(),
-		why:       cfg.perRecord(),
-		room: semaphore.NewWeighted(
-			cfg.BufferBytes,
-		),
-		open:     map[producer.Key]*pile{},
-		limits:   map[string]int{},
-		sticky:   rand.IntN(1 << 16),
-		mappings: map[string]*mapping{},
+	s := &shared{
+		cfg:     cfg,
+		env:     env,
+		codec:   codec,
+		metrics: newMetrics(env.Metrics),
+		headers: staticHeaders(cfg.Headers),
+		small:   smallBatch,
+		byHash:  cfg.byHash(),
+		why:     cfg.perRecord(),
+		reach:   cfg.NewReach(),
 	}
-	w.trouble = newTrouble(env.Log, func() time.Time { return time.Unix(0, w.delivered.Load()) })
-	if w.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
-		return nil, fmt.Errorf("topic: %w", err)
-	}
-	if !cfg.Key.IsZero() {
-		if w.key, err = dialect.Bind(cfg.Key, env.Agent); err != nil {
-			return nil, fmt.Errorf("key: %w", err)
-		}
-	}
-	w.headers = staticHeaders(cfg.Headers)
-	if w.why == "" {
-		env.Log.Info("batches go to Kafka as they lie (direct path)")
-	} else {
-		env.Log.Info("batches go to Kafka record by record", "because", w.why)
-	}
-	w.reach = cfg.NewReach()
-	w.reach.Tell = w.trouble.unreachable
-	opts = append(
-		opts,
-		kgo.WithHooks(w.reach),
-		kgo.RetryBackoffFn(
-			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) },
-		),
-		kgo.ProduceRequestTimeout(cfg.RequestTimeout),
-	)
-	if cfg.AllowAutoTopicCreation {
-		opts = append(opts, kgo.AllowAutoTopicCreation())
-	}
-	if cfg.Delivery == ExactlyOnce {
-		opts = append(opts, kgo.MaxVersions(producer.TxnVersions()))
-	}
-	if w.cl, err = kgo.NewClient(opts...); err != nil {
-		return nil, err
-	}
-	w.retention = newRetention(w.cl)
-	w.absent = &absent{
+	s.trouble = newTrouble(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
+	s.reach.Tell = s.trouble.unreachable
+	s.absent = &absent{
 		after:   cfg.missingAfter(),
 		log:     env.Log,
 		output:  env.Name,
-		metrics: w.metrics,
+		metrics: s.metrics,
 		topics:  map[string]*absence{},
 	}
-	w.options = producer.Options{
+	if s.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
+		return nil, fmt.Errorf("topic: %w", err)
+	}
+	if !cfg.Key.IsZero() {
+		if s.key, err = dialect.Bind(cfg.Key, env.Agent); err != nil {
+			return nil, fmt.Errorf("key: %w", err)
+		}
+	}
+	if s.why == "" {
+		env.Log.Info("batches go to Kafka as they lie (direct path)")
+	} else {
+		env.Log.Info("batches go to Kafka record by record", "because", s.why)
+	}
+	if err := s.connect(opts); err != nil {
+		return nil, err
+	}
+	w := s.newWriter(nil, rand.IntN(1<<16))
+	w.run(s.producerOptions())
+	return w, nil
+}
+
+// connect makes the client.
+func (s *shared) connect(opts []kgo.Opt) (err error) {
+	opts = append(
+		opts,
+		kgo.WithHooks(s.reach),
+		kgo.RetryBackoffFn(
+			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) },
+		),
+		kgo.ProduceRequestTimeout(s.cfg.RequestTimeout),
+	)
+	if s.cfg.AllowAutoTopicCreation {
+		opts = append(opts, kgo.AllowAutoTopicCreation())
+	}
+	if s.cfg.Delivery == ExactlyOnce {
+		opts = append(opts, kgo.MaxVersions(producer.TxnVersions()))
+	}
+	if s.cl, err = kgo.NewClient(opts...); err != nil {
+		return err
+	}
+	s.retention = newRetention(s.cl)
+	s.producing = producer.NewMetrics(s.env.Metrics)
+	return nil
+}
+
+// producerOptions are those of a producer outside of transactions.
+func (s *shared) producerOptions() producer.Options {
+	cfg := &s.cfg
+	return producer.Options{
 		Config: producer.Config{
 			Inflight:        min(cfg.MaxInFlight, 5),
 			RequestBytes:    int(max(4<<20, cfg.BatchMaxBytes)),
@@ -144,24 +170,21 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 			BackoffMin:      50 * time.Millisecond,
 			BackoffMax:      time.Second,
 		},
-		Codec:          codec,
+		Codec:          s.codec,
 		RequestTimeout: cfg.RequestTimeout,
 		MaxAge:         cfg.MetadataMaxAge,
 		AutoCreate:     cfg.AllowAutoTopicCreation,
 		Requests:       cfg.MaxInFlight,
-		Unreachable:    w.reach.Err,
-		Log:            env.Log,
-		Metrics:        producer.NewMetrics(env.Metrics),
+		Unreachable:    s.reach.Err,
+		Log:            s.env.Log,
+		Metrics:        s.producing,
 	}
-	w.run(w.options)
-	return w, nil
 }
 
 // run starts the producer.
 func (w *Writer) run(o producer.Options) {
 	w.timer = time.AfterFunc(time.Hour, w.flushLingering)
 	w.timer.Stop()
-	w.scratch.parked = map[string]*parked{}
 	w.parking = newParking(w)
 	w.prod = producer.New(w.cl, o, events{w})
 }
