@@ -164,6 +164,8 @@
 //     alike; agent/admin shows it. agent/facts.go gathers what it is told from.
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
 //   - agent/graph, agent/convert: a configuration drawn; one of another tool turned into ours.
+//   - agent/positions: how far another tool has read, for "penstock import-positions";
+//     inputs/tail/takeover.go finds the files again.
 //   - inputs/listen, inputs/framing, inputs/tlsconf, outputs/httpsend: what network components
 //     share.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.

@@ -94,8 +94,8 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		replayCommand(),
 	)
 	root.AddCommand(
-		fmtCommand(), graphCommand(), convertCommand(), testCommand(), tryCommand(),
-		statusCommand(), checkCommand(),
+		fmtCommand(), graphCommand(), convertCommand(), importPositionsCommand(), testCommand(),
+		tryCommand(), statusCommand(), checkCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
 	return root

@@ -432,7 +432,13 @@ func (m *manager) unmask(f *file) bool {
 // endOf returns the position at the beginning of the last line, if that is not complete yet, or at
 // the end.
 func endOf(h *handle, size int64, c *Config) (prints, error) {
-	buf := make([]byte, min(size, c.MaxLineSize, 64<<10))
+	return lineStart(h, size, c, min(c.MaxLineSize, 64<<10))
+}
+
+// lineStart returns the position at the beginning of the line that size lies in, or at size if the
+// line is longer than limit.
+func lineStart(h *handle, size int64, c *Config, limit int64) (prints, error) {
+	buf := make([]byte, min(size, limit))
 	base := size - int64(len(buf))
 	if c.Encoding != "utf-8" && c.Encoding != "latin-1" && base%2 != 0 {
 		base, buf = base+1, buf[1:]

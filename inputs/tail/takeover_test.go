@@ -1,0 +1,137 @@
+package tail
+
+import (
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/inputs"
+)
+
+func (r *rig) ino(name string) uint64 {
+	r.t.Helper()
+	fi, err := statPath(r.path(name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return fi.id.ino
+}
+
+// takeOver stores what is made of foreign positions, and returns their fates by path.
+func (r *rig) takeOver(all ...Foreign) map[string]Fate {
+	r.t.Helper()
+	for i := range all {
+		if all[i].Path != "" {
+			all[i].Path = r.path(all[i].Path)
+		}
+	}
+	made, taken := r.cfg.TakeOver(all, r.sink.Positions(), time.Now())
+	if err := inputsAppend(r, made); err != nil {
+		r.t.Fatal(err)
+	}
+	fates := map[string]Fate{}
+	for _, f := range taken {
+		fates[strings.TrimPrefix(f.Path, r.dir+"/")] = f.Fate
+	}
+	return fates
+}
+
+func inputsAppend(r *rig, made []inputs.Position) error {
+	if len(made) == 0 {
+		return nil
+	}
+	return r.sink.Append(r.t.Context(), nil, made, nil)
+}
+
+func (r *rig) fates(got, want map[string]Fate) {
+	r.t.Helper()
+	if !maps.Equal(got, want) {
+		r.t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// What another program has read is not read again, whatever rotation did meanwhile; half a line is
+// read whole; what it did not know is read from its beginning.
+func TestTakeOver_GoesOnWhereAnotherProgramStopped(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.StartAt = "end" })
+	r.cfg.Paths = []string{r.path("*.log")}
+	r.write("app.log", "1\n2\n")
+	r.write("half.log", "h1\nh2")
+	r.write("short.log", "anew\n")
+	app, half := r.ino("app.log"), r.ino("half.log")
+	r.rename("app.log", "app.log.1") // out of the reach of the globs
+	r.write("app.log", "4\n")
+	f, err := os.OpenFile(r.path("app.log.1"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = io.WriteString(f, "3\n")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	r.write("half.log", " whole\n")
+	r.write("new.log", "n\n")
+	got := r.takeOver(
+		Foreign{Path: "app.log", Ino: app, Off: 4},
+		Foreign{Path: "half.log", Ino: half, Off: 5},
+		Foreign{Path: "short.log", Ino: r.ino("short.log"), Off: 1000},
+		Foreign{Path: "deleted.log", Ino: 1 << 50, Off: 1000},
+		Foreign{Path: "other/x.txt", Ino: 1 << 51, Off: 1},
+	)
+	r.fates(got, map[string]Fate{
+		"app.log.1": TakenOver, "half.log": TakenOver, "short.log": Shorter, "deleted.log": Gone,
+		"app.log": Unread, "new.log": Unread,
+	})
+	r.start()
+	r.wantsSet("3", "4", "h2 whole", "anew", "n")
+	all := r.sink.Values()
+	if slices.Index(all, "3") > slices.Index(all, "4") {
+		t.Error("the rotated file comes late:", all)
+	}
+	r.wantsNoMore(quiet, all...)
+}
+
+// A program that tells files by what they begin with has them found by that, under any name; where
+// several begin alike, nothing is guessed.
+func TestTakeOver_ByContent(t *testing.T) {
+	r := newRig(t, nil)
+	r.write("a.log", "a\nb\n")
+	r.write("same1.log", "same\n")
+	r.write("same2.log", "same\n")
+	begins := func(want string) func(io.ReaderAt, int64) (bool, error) {
+		return func(r io.ReaderAt, size int64) (bool, error) {
+			b, err := io.ReadAll(io.NewSectionReader(r, 0, size))
+			return strings.HasPrefix(string(b), want), err
+		}
+	}
+	made, taken := r.cfg.TakeOver([]Foreign{
+		{Off: 2, Holds: begins("a\n")}, {Off: 5, Holds: begins("same\n")}, {Off: 3, Holds: begins("x")},
+	}, nil, time.Now())
+	if len(made) != 2 || taken[0].Fate != TakenOver || taken[1].Fate != Unusable ||
+		!strings.Contains(taken[1].Err.Error(), "both begin like") {
+		t.Fatalf("%v %+v", made, taken)
+	}
+	if slices.ContainsFunc(taken, func(f Taken) bool { return f.Index == 2 }) {
+		t.Error("what is nowhere has a fate")
+	}
+}
+
+// What this agent has read itself counts, however often positions are taken over.
+func TestTakeOver_KeepsWhatTheInputKnows(t *testing.T) {
+	r := newRig(t, nil)
+	r.write("a.log", "1\n2\n")
+	r.start()
+	r.wants("1", "2")
+	r.halt()
+	r.write("a.log", "3\n")
+	r.fates(
+		r.takeOver(Foreign{Path: "a.log", Ino: r.ino("a.log"), Off: 2}), map[string]Fate{"a.log": Kept},
+	)
+	r.start()
+	r.wants("1", "2", "3")
+	r.wantsNoMore(quiet, "1", "2", "3")
+}
