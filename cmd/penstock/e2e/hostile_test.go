@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	little "encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
@@ -576,16 +578,29 @@ func (s *siege) send(
 	return resp.StatusCode, string(text)
 }
 
-// gzipBomb returns size bytes of unit, again and again, as gzip.
+// gzipBomb inflates to size bytes of unit, rounded up to mebibytes, of which one alone is deflated.
 func gzipBomb(t *testing.T, size int, unit []byte) []byte {
 	t.Helper()
-	var buf bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
-	fill(t, w, size, unit)
-	if err := w.Close(); err != nil {
+	var first bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&first, gzip.BestSpeed)
+	block := bytes.Repeat(unit, 1<<20/len(unit))
+	if _, err := w.Write(block); err != nil {
 		t.Fatal(err)
 	}
-	return buf.Bytes()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	const header = 10
+	n := (size + len(block) - 1) / len(block)
+	bomb := append(
+		first.Bytes()[:header:header], bytes.Repeat(first.Bytes()[header:], n)...)
+	bomb = append(bomb, 1, 0, 0, 0xff, 0xff) // the last block, which is empty
+	sum := crc32.NewIEEE()
+	for range n {
+		sum.Write(block)
+	}
+	bomb = little.LittleEndian.AppendUint32(bomb, sum.Sum32())
+	return little.LittleEndian.AppendUint32(bomb, uint32(n*len(block)))
 }
 
 func zstdBomb(t *testing.T, size int) []byte {
