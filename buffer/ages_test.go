@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -72,8 +73,7 @@ func TestOldestAgeAfterARestart(t *testing.T) {
 // Whatever is noted, an age is right to the step, and the memory is bounded.
 func TestAgesStayExactEnough(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := runtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var a ages
 	times := map[int64]int64{}

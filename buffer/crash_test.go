@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 const crashEnv = "PENSTOCK_BUFFER_CRASH_DIR"
@@ -129,9 +130,7 @@ func TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL(
 }
 
 func testKill(t *testing.T, dir string, kills int) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 
 	b, err := Open(dir, crashOptions())
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -75,7 +76,7 @@ func openIn(t *testing.T, dir string) (open []string) {
 func TestEveryStepOfASegmentMayFail(t *testing.T) {
 	t.Parallel()
 	errnos, most := []syscall.Errno{syscall.EMFILE, syscall.EDQUOT}, 1
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+	if runtest.Long() {
 		errnos, most = append(errnos, syscall.ENOSPC, syscall.EIO, syscall.EROFS), 3
 	}
 	for _, s := range []step{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -151,12 +152,10 @@ func drainInChild(t testing.TB, dir string) (d drained) {
 func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *testing.T) {
 	t.Parallel()
 	n := 256
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+	if runtest.Long() {
 		n = 2048
 	}
-	if mib := os.Getenv("PENSTOCK_BACKLOG_MIB"); mib != "" {
-		_, _ = fmt.Sscan(mib, &n)
-	}
+	n = runtest.Number(t, "PENSTOCK_BACKLOG", n)
 	dir := t.TempDir()
 	records := makeBacklog(t, dir, n)
 	d := drainInChild(t, dir)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -143,7 +144,7 @@ func TestFullDiskComesAndGoes(t *testing.T) {
 	b := open(t, filepath.Join(dir, "buffer"), opt)
 	c := cursor(t, b, "out")
 	span := 2 * time.Second
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+	if runtest.Long() {
 		span = 10 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), span)

@@ -2,19 +2,17 @@ package buffer
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // TestModel runs random operations against a buffer and a simple model of it.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	dir := t.TempDir()
 	opt := small(t)
 	opt.Codec = []record.Codec{record.None, record.Snappy, record.LZ4, record.Zstd}[rng.IntN(4)]

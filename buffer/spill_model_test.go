@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // spillModel runs random operations against a buffer in spill mode, crashes it at random moments,
@@ -65,14 +66,9 @@ type modelRecord struct {
 }
 
 func newSpillModel(t *testing.T, cursors int) *spillModel {
-	seed := rand.Uint64()
-	if s := os.Getenv("PENSTOCK_SEED"); s != "" {
-		seed, _ = strconv.ParseUint(s, 10, 64)
-	}
-	t.Logf("PENSTOCK_SEED=%d", seed)
 	m := &spillModel{
 		t:       t,
-		rng:     rand.New(rand.NewPCG(seed, 0)),
+		rng:     runtest.Rand(t),
 		dir:     t.TempDir(),
 		content: map[int64]string{},
 		next:    map[string]int{},

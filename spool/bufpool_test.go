@@ -1,17 +1,16 @@
 package spool
 
 import (
-	"math/rand/v2"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // The pool never keeps what would make all of its buffers, lent and kept, more than max; what is
 // lent is lent whatever that says.
 func TestBufferPoolBound(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	p := &bufferPool{max: 1 << 20}
 	var lent [][]byte
 	made, size := 0, 0

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -42,9 +43,7 @@ func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
 // secor#395, secor#2316, redpanda connect#4009: records lost and repeated over rebalances.
 func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	s := newMemStore()
 	var topics []*memTopic
 	for p := range int32(6) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,10 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/template"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 type tailConfig struct {
 	Paths    []string      `hcl:"paths" doc:"Globs."`
@@ -290,13 +288,13 @@ func TestMistakes(t *testing.T) {
 			) {
 				t.Error("a secret is printed in a log line")
 			}
-			if got != want && !*update {
+			if got != want && !runtest.Update() {
 				t.Errorf("got\n%s\n\nwant\n%s", got, want)
 			}
 			fmt.Fprintf(&out, "=== %s\n%s--- \n%s\n\n", title, text, got)
 		})
 	}
-	if *update {
+	if runtest.Update() {
 		if err := os.WriteFile(golden, []byte(out.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,11 @@
 package config
 
 import (
-	"math/rand/v2"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 func TestRedactURLs(t *testing.T) {
@@ -28,9 +29,7 @@ func TestRedactURLs(t *testing.T) {
 
 // Whatever stands in user, password and query, none of it is left, and the host is.
 func TestRedactURLsOfAnything(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	secret := func() string {
 		b := make([]byte, 1+rng.IntN(12))
 		for i := range b {

@@ -2,7 +2,6 @@ package convert_test
 
 import (
 	"bytes"
-	"flag"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,9 +13,8 @@ import (
 	"github.com/penstock/penstock/agent/cases"
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/convert"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // Each directory testdata/TOOL/CASE holds the files of a tool, beside the configuration made of
 // them (penstock.hcl) and the account (summary.txt). The file that is named main.*, or is alone, is
@@ -148,7 +146,7 @@ func behaves(t *testing.T, hcl string) {
 
 func compare(t *testing.T, file string, got []byte) {
 	t.Helper()
-	if *update {
+	if runtest.Update() {
 		if err := os.WriteFile(file, got, 0o600); err != nil {
 			t.Fatal(err)
 		}

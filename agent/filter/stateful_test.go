@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -104,7 +105,7 @@ func TestDedupe(t *testing.T) {
 // However keys come and go and batches are delivered again, no record that passed once is discarded
 // when it comes again, and memory stays within its bound.
 func TestMemoriesNeverLose(t *testing.T) {
-	rng, seed := seeded(t)
+	rng := runtest.Rand(t)
 	throttle, err := NewThrottle(
 		ThrottleConfig{Key: must(t, "value"), Limit: 2, Per: time.Second, MaxKeys: 20},
 		Env{Metrics: prometheus.NewRegistry()},
@@ -136,7 +137,7 @@ func TestMemoriesNeverLose(t *testing.T) {
 				key := fmt.Sprintf("%d:%s", from+i, value)
 				if once[key] && !got[key] {
 					t.Fatalf(
-						"seed %d: %T: %s passed, and does not when it comes again", seed, f, key,
+						"%T: %s passed, and does not when it comes again", f, key,
 					)
 				}
 				once[key] = once[key] || got[key]

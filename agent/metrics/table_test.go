@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/format"
@@ -17,9 +16,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write table.go anew")
+	"github.com/penstock/penstock/buffer/record/runtest"
+)
 
 var metricName = regexp.MustCompile(`^penstock_[a-z0-9_]+$`)
 
@@ -149,7 +148,7 @@ func literal(e ast.Expr, consts map[string]string, dir string) (string, bool) {
 // Every metric that is made is in the table, and the table has no other.
 func TestTableIsWhatTheSourcesMake(t *testing.T) {
 	made := sources(t)
-	if *update {
+	if runtest.Update() {
 		var b bytes.Buffer
 		b.WriteString(
 			"package metrics\n\n// Table lists all metrics by name.\nvar Table = []Metric{\n",

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -52,8 +53,7 @@ func TestLZ4FrameIsTheLibrarys(t *testing.T) {
 
 // Frames of our own are read without the library's reader, and as it would; others are left to it.
 func TestInflateBlocks(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := runtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for range 200 {
 		p := make([]byte, rng.IntN(4*lz4Block))

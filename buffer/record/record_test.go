@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -88,9 +89,7 @@ func check(t *testing.T, b *Batch, want []Record) {
 }
 
 func TestBatchRoundTrip(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	var scratch Scratch
 	for _, codec := range []Codec{None, Gzip, Snappy, LZ4, Zstd} {
 		want := randomRecords(rng, 1+rng.IntN(2000))

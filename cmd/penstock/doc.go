@@ -274,19 +274,25 @@
 //	PENSTOCK_SEED=7 go test ./cmd/penstock/e2e -run 'TestEdgeSurvivesCrashes$' -v
 //	PENSTOCK_SEED=7 go test ./buffer -run 'TestSpillModel$' -v
 //	PENSTOCK_SEED=7 go test ./outputs/kafka -run 'TestExactlyOnceFailoverSoak' -v
-//	PENSTOCK_TEST_SEED=7 go test ./outputs/drain -run 'TestFailoverModel$' -v
-//	PENSTOCK_SIM_SEED=7 go test ./spool/protocol -run 'TestSimulation$' -v
-//	TAIL_SEED=7 go test ./inputs/tail -run 'TestRandomWritersAndRestarts' -v
-//	go test ./outputs/kafka/producer -run 'TestModel$' -v -model.seed=7
+//	PENSTOCK_SEED=7 go test ./outputs/drain -run 'TestFailoverModel$' -v
+//	PENSTOCK_SEED=7 go test ./spool/protocol -run 'TestSimulation$' -v
+//	PENSTOCK_SEED=7 go test ./inputs/tail -run 'TestRandomWritersAndRestarts' -v
+//	PENSTOCK_SEED=7 go test ./outputs/kafka/producer -run 'TestModel$' -v
 //
-// What depends on the scheduling of processes is repeated only roughly by its seed. In
-// cmd/penstock/e2e PENSTOCK_KILLS=100 kills more often, PENSTOCK_INTEGRATION=1 runs the long forms,
-// PENSTOCK_KEEP=/tmp/it keeps configuration and log of an agent whose test failed; the data
-// directory is the test's own. The agent's log of other tests: PENSTOCK_TEST_LOG=1 for
-// outputs/drain, TAIL_LOG=1 for inputs/tail. Real servers are started by cmd/penstock/e2e/servers,
-// which skips what is not installed; .ci/integration installs them and says which variables name
-// them. With PENSTOCK_KAFKA_BROKERS a running broker serves outputs/kafka TestRealBroker and
-// inputs/kafka TestRealBroker.
+// What depends on the scheduling of processes is repeated only roughly by its seed. The names are
+// the same everywhere, and listed in buffer/record/runtest: PENSTOCK_INTEGRATION=1 runs the long
+// forms, PENSTOCK_LOG=1 shows what the parts under test log, PENSTOCK_KEEP=/tmp/it keeps
+// configuration and log of an agent whose test failed (the data directory is the test's own), and
+// PENSTOCK_KILLS, PENSTOCK_HISTORIES, PENSTOCK_STEPS, PENSTOCK_TIME and PENSTOCK_BACKLOG make tests
+// longer. Golden files are written anew with -update.
+//
+// Tests wait most of their time, so `make test` runs more of them at once than there are
+// processors. A new test calls t.Parallel (in cmd/penstock/e2e parallel, which leaves the machine
+// to the long forms) unless it changes or measures the whole process.
+//
+// Real servers are started by cmd/penstock/e2e/servers, which skips what is not installed;
+// .ci/integration installs them and says which variables name them. With PENSTOCK_KAFKA_BROKERS a
+// running broker serves outputs/kafka TestRealBroker and inputs/kafka TestRealBroker.
 //
 // The demo, in a directory that is kept with all that its agent had in it:
 //

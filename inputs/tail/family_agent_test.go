@@ -33,7 +33,7 @@ type agent struct {
 
 func newAgent(cfg Config, dir string, sys system, sink *handSink, block int) (*agent, error) {
 	env := inputstest.Env("input.tail.app", dir)
-	if os.Getenv("TAIL_LOG") != "" {
+	if os.Getenv("PENSTOCK_LOG") != "" {
 		env.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	t, err := New(cfg, env)

@@ -182,7 +182,7 @@ func (p *play) catching(do func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.fault("panic: %v", r)
-			if os.Getenv("TAIL_LOG") != "" {
+			if os.Getenv("PENSTOCK_LOG") != "" {
 				panic(r)
 			}
 		}

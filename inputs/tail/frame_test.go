@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -460,9 +460,7 @@ func FuzzFraming(f *testing.F) {
 // read.
 func TestLongLinesSurviveAnyBlockSize(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	for range 300 {
 		var data []byte
 		for range rng.IntN(20) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/dsnet/compress/bzip2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
@@ -56,9 +58,9 @@ func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
 func (r *rig) start() *rig {
 	r.t.Helper()
 	env := inputstest.Env("input.tail.app", r.t.TempDir())
-	if os.Getenv("TAIL_LOG") != "" {
-		env.Log = testLog()
-	}
+	env.Log = slog.New(
+		slog.NewTextHandler(runtest.Log(), &slog.HandlerOptions{Level: slog.LevelDebug}),
+	)
 	tl, err := New(r.cfg, env)
 	if err != nil {
 		r.t.Fatal(err)

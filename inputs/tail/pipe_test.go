@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -119,9 +119,7 @@ func TestPipeFraming(t *testing.T) {
 // In whatever pieces it comes, a pipe's content is framed like a file's.
 func TestPipeComesInPieces(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	src, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

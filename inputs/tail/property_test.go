@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // world writes logs as applications and rotation do, at random, while the tail is stopped, started
@@ -216,22 +218,11 @@ func (w *world) crash() {
 
 func TestRandomWritersAndRestarts(t *testing.T) {
 	t.Parallel()
-	histories := 4
-	if s := os.Getenv("PENSTOCK_WORLDS"); s != "" {
-		var err error
-		if histories, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	histories := runtest.Number(t, "PENSTOCK_HISTORIES", 4)
 	for i := range histories {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			seed := uint64(time.Now().UnixNano()) + uint64(i)
-			if s := os.Getenv("TAIL_SEED"); s != "" {
-				seed, _ = strconv.ParseUint(s, 10, 64)
-			}
-			t.Logf("TAIL_SEED=%d", seed)
-			randomWorld(t, seed)
+			randomWorld(t, runtest.Seed(t))
 		})
 	}
 }

@@ -1,15 +1,9 @@
 package tail
 
 import (
-	"log/slog"
-	"os"
 	"testing"
 	"time"
 )
-
-func testLog() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
 
 func TestReadAppendResume(t *testing.T) {
 	t.Parallel()

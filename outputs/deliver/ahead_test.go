@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // What is ahead is a set of positions.
 func TestAheadIsASet(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := runtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	for range 200 {
 		var a Ahead

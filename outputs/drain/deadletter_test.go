@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/penstock/penstock/outputs/drain"
@@ -177,7 +178,7 @@ func TestDeadLetterDirShared(t *testing.T) {
 func TestDeadLetterTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := outputtest.NewMemLog("l")
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 50, 3, 4)
 		log.Seal()
 		target := outputtest.NewDest()
@@ -226,7 +227,7 @@ func TestReplayDeadLetters(t *testing.T) {
 			dl = deadletter.NewStore(store, f.env)
 		}
 		dest, log := outputtest.NewDest(), outputtest.NewMemLog("l")
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 100, 3, 4)
 		log.Seal()
 		broken, never := true, "origin-1 3"
@@ -433,7 +434,7 @@ func TestRefusalsAreToldAbout(t *testing.T) {
 			}
 			return nil
 		})
-		newGen(seeded(t)).fill(log, 60, 5, 3)
+		newGen(runtest.Rand(t)).fill(log, 60, 5, 3)
 		log.Seal()
 		d := wrap(t, f, dest, async, quick(), drain.Targets{DeadLetter: dead})
 		if err := d.Drain(t.Context(), log.Owner()); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -47,12 +48,12 @@ func both(t *testing.T, f func(t *testing.T, async bool)) {
 // order per origin, or is in the dead letter.
 func TestDrainUnderRandomFaults(t *testing.T) {
 	rounds := 10
-	if long() {
+	if runtest.Long() {
 		rounds = 200
 	}
 	for range rounds {
 		both(t, func(t *testing.T, async bool) {
-			rng := seeded(t)
+			rng := runtest.Rand(t)
 			var mu sync.Mutex
 			roll := func(share float64) bool {
 				mu.Lock()
@@ -159,7 +160,7 @@ func TestDrainRepeatsNothingWithoutFaults(t *testing.T) {
 		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 500, 9, 10)
 		log.Seal()
 		d := wrap(t, f, dest, async, quick(), drain.Targets{DeadLetter: &memDead{}})
@@ -203,7 +204,7 @@ func TestCommitsAreCoalesced(t *testing.T) {
 			}
 			errc := make(chan error, 1)
 			go func() { errc <- d.Drain(ctx, owner) }()
-			g := newGen(seeded(t))
+			g := newGen(runtest.Rand(t))
 			behind := int64(0)
 			for range 1000 {
 				g.fill(log, 1, 3, 3)
@@ -237,7 +238,7 @@ func TestWindowBoundsMemory(t *testing.T) {
 		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 3000, 50, 5)
 		log.Seal()
 		dest.SetHung(true)
@@ -264,7 +265,7 @@ func TestFencedLogEndsTheDrain(t *testing.T) {
 		f, dest, log := newFixture(t, "output.test.a"), outputtest.NewDest(), outputtest.NewMemLog(
 			"log",
 		)
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 10, 3, 3)
 		d := wrap(t, f, dest, async, quick(), drain.Targets{DeadLetter: &memDead{}})
 		errc := make(chan error)
@@ -289,7 +290,7 @@ func TestDeadLetterThatFailsHoldsTheLog(t *testing.T) {
 		), &memDead{
 			fail: true,
 		}
-		g := newGen(seeded(t))
+		g := newGen(runtest.Rand(t))
 		g.fill(log, 20, 1, 1)
 		log.Seal()
 		dest.SetJudge(func(r *record.Record) error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -184,8 +185,7 @@ func outage(t *testing.T, seed uint64, order string, l *life) (r *rig, repeats i
 // not yet committed.
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
-		seed := rand.Uint64()
-		t.Logf("%s: seed %d", order, seed)
+		seed := runtest.Seed(t)
 		var steps []string
 		synctest.Test(t, func(t *testing.T) {
 			l := newLife(0, false)
@@ -203,7 +203,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Fatal("too little happens for the test to mean anything")
 		}
 		stride := 3
-		if long() {
+		if runtest.Long() {
 			stride = 1
 		}
 		for k := 1 + rand.IntN(stride); k <= len(steps); k += stride {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -17,12 +18,12 @@ import (
 // nothing is left in the store and order per origin holds.
 func TestFailoverModel(t *testing.T) {
 	n := 10
-	if long() {
+	if runtest.Long() {
 		n = 200
 	}
 	for range n {
 		synctest.Test(t, func(t *testing.T) {
-			rng := seeded(t)
+			rng := runtest.Rand(t)
 			var mu sync.Mutex
 			roll := func(share float64) bool {
 				mu.Lock()

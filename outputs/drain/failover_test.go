@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -53,7 +54,7 @@ func newRig(t testing.TB, async bool) *rig {
 		log:   outputtest.NewMemLog("output.test.a"),
 		store: outputtest.NewMemStore(),
 		dead:  &memDead{},
-		g:     newGen(seeded(t)),
+		g:     newGen(runtest.Rand(t)),
 		async: async,
 	}
 }

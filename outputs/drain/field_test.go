@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -33,7 +34,7 @@ func newPlain(t *testing.T, async bool, c outputs.Common) *plain {
 		dest: outputtest.NewDest(),
 		log:  outputtest.NewMemLog("log"),
 		dead: &memDead{},
-		g:    newGen(seeded(t)),
+		g:    newGen(runtest.Rand(t)),
 		errc: make(chan error, 1),
 	}
 	p.d = wrap(t, p.f, p.dest, async, c, drain.Targets{DeadLetter: p.dead})
@@ -135,7 +136,7 @@ func TestDrainsToTheEndAfterAnOutage_FluentBit4378(t *testing.T) {
 // on the one log; flume kept a copy for each.
 func TestDeadOutputStallsNoOther_FluentBit11370(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
-		rng := seeded(t)
+		rng := runtest.Rand(t)
 		seed := rng.Uint64()
 		a, b := newPlain(t, async, quick()), newPlain(t, async, quick())
 		a.g, b.g = newGen(rand.New(rand.NewPCG(seed, 1))), newGen(rand.New(rand.NewPCG(seed, 1)))

@@ -8,13 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,10 +46,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, name string) *fixture {
 	f := &fixture{reg: prometheus.NewRegistry(), logs: &logBuffer{}}
-	var w io.Writer = f.logs
-	if os.Getenv("PENSTOCK_TEST_LOG") != "" {
-		w = io.MultiWriter(w, os.Stderr)
-	}
+	w := io.MultiWriter(f.logs, runtest.Log())
 	f.env = outputs.Env{
 		Name: name, Agent: "web-1", Dir: t.TempDir(), Metrics: f.reg,
 		Log: slog.New(slog.NewTextHandler(w, nil)).With("component", name),
@@ -200,18 +196,6 @@ func checkDelivered(
 	}
 	return repeats
 }
-
-func seeded(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	if s := os.Getenv("PENSTOCK_TEST_SEED"); s != "" {
-		seed, _ = strconv.ParseUint(s, 10, 64)
-	}
-	t.Logf("PENSTOCK_TEST_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
-// long tells whether the long forms of tests are wanted.
-func long() bool { return os.Getenv("PENSTOCK_TEST_LONG") != "" }
 
 func quick() outputs.Common {
 	c := outputs.DefaultCommon()

@@ -58,16 +58,16 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_GCS_ENDPOINT, _BUCKET
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_GCS_ENDPOINT, _BUCKET
 // (made if missing).
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	endpoint := os.Getenv("PENSTOCK_TEST_GCS_ENDPOINT")
+	endpoint := os.Getenv("PENSTOCK_GCS_ENDPOINT")
 	if endpoint == "" {
-		t.Skip("PENSTOCK_TEST_GCS_ENDPOINT is not set")
+		t.Skip("PENSTOCK_GCS_ENDPOINT is not set")
 	}
 	cfg := testConfig(endpoint)
-	if cfg.Bucket = os.Getenv("PENSTOCK_TEST_GCS_BUCKET"); cfg.Bucket == "" {
+	if cfg.Bucket = os.Getenv("PENSTOCK_GCS_BUCKET"); cfg.Bucket == "" {
 		cfg.Bucket = "penstock-test"
 	}
 	direct := open(t, cfg)

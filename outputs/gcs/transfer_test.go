@@ -12,13 +12,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storetest"
 )
 
 func randomBytes(t *testing.T, n int) []byte {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := runtest.Seed(t)
 	data := make([]byte, n)
 	source := rand.NewPCG(seed, 0)
 	for i := range data {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
@@ -194,7 +194,7 @@ func TestDeadPartitionAndFailoverRepeatNothing(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]int16{"refused": kerr.NotEnoughReplicas.Code, "in doubt": kerr.RequestTimedOut.Code} {
 		t.Run(name, func(t *testing.T) {
-			if name == "refused" && os.Getenv("PENSTOCK_INTEGRATION") == "" {
+			if name == "refused" && !runtest.Long() {
 				t.Skip("one of the two is enough")
 			}
 			t.Parallel()

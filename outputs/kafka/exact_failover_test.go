@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/penstock/penstock/outputs/replay"
@@ -120,11 +120,7 @@ func TestExactlyOnceFailoverSoak(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()
-			seed := rand.Uint64()
-			if s := os.Getenv("PENSTOCK_SEED"); s != "" {
-				seed, _ = strconv.ParseUint(s, 10, 64)
-			}
-			t.Logf("PENSTOCK_SEED=%d", seed)
+			seed := runtest.Seed(t)
 			rng := rand.New(rand.NewPCG(seed, 5))
 			n := newNetwork(seed)
 			c := startCluster(t, n, kfake.SeedTopics(3, "logs"))

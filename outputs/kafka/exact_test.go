@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
@@ -264,9 +265,7 @@ func TestExactlyOnceThroughOutages(t *testing.T) {
 			t.Errorf("Kafka holds %d %q, want %d", pos, note, r.total())
 		}
 		r.check()
-		if os.Getenv("PENSTOCK_TEST_LOGS") != "" {
-			t.Log(r.logs.String())
-		}
+		_, _ = io.WriteString(runtest.Log(), r.logs.String())
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -94,14 +95,14 @@ func TestRealBroker(t *testing.T) {
 	})
 }
 
-// TestRealBrokerBounced delivers for PENSTOCK_KAFKA_SECONDS while somebody kills and restarts the
+// TestRealBrokerBounced delivers for PENSTOCK_TIME while somebody kills and restarts the
 // broker: nothing may be lost, stuck, twice or out of order.
 func TestRealBrokerBounced(t *testing.T) {
 	t.Parallel()
 	addr := os.Getenv("PENSTOCK_KAFKA_BROKERS")
-	span, err := time.ParseDuration(os.Getenv("PENSTOCK_KAFKA_SECONDS") + "s")
-	if addr == "" || err != nil {
-		t.Skip("PENSTOCK_KAFKA_BROKERS or PENSTOCK_KAFKA_SECONDS is not set")
+	span := runtest.Span(t, 0)
+	if addr == "" || span == 0 {
+		t.Skip("PENSTOCK_KAFKA_BROKERS or PENSTOCK_TIME is not set")
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -116,8 +116,7 @@ func TestKeepsRecords(t *testing.T) {
 func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.T) {
 	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
-		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
+		seed := runtest.Seed(t)
 		n := newNetwork(seed)
 		c := startCluster(t, n, kfake.NumBrokers(2), kfake.SeedTopics(3, "logs"))
 		cfg := testConfig(c)

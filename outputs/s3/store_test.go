@@ -62,16 +62,16 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestRealServer runs the suite against a server of the user's: PENSTOCK_TEST_S3_ENDPOINT, _BUCKET
+// TestRealServer runs the suite against a server of the user's: PENSTOCK_S3_ENDPOINT, _BUCKET
 // (made if missing), _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _REGION.
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	endpoint := os.Getenv("PENSTOCK_TEST_S3_ENDPOINT")
+	endpoint := os.Getenv("PENSTOCK_S3_ENDPOINT")
 	if endpoint == "" {
-		t.Skip("PENSTOCK_TEST_S3_ENDPOINT is not set")
+		t.Skip("PENSTOCK_S3_ENDPOINT is not set")
 	}
 	env := func(name, otherwise string) string {
-		if v := os.Getenv("PENSTOCK_TEST_S3_" + name); v != "" {
+		if v := os.Getenv("PENSTOCK_S3_" + name); v != "" {
 			return v
 		}
 		return otherwise

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/costtest"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -175,7 +175,7 @@ func TestRowsCostInProportion(t *testing.T) {
 		name, kind, comp string
 		slack            int
 	}{{"avro", "avro", "zstd", slack}, {"parquet", "parquet", "zstd", pages}}
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+	if runtest.Long() {
 		formats = append(formats[:0], []struct {
 			name, kind, comp string
 			slack            int

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -360,7 +361,7 @@ func TestGoldenBytes(t *testing.T) {
 		sum := sha256.Sum256(build(t, f, samples(700), 200))
 		got[name] = hex.EncodeToString(sum[:8])
 	}
-	if os.Getenv("PENSTOCK_UPDATE_GOLDEN") != "" {
+	if runtest.Update() {
 		text, _ := json.MarshalIndent(got, "", "\t")
 		if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -120,9 +121,7 @@ func rat(t *testing.T, text string) *big.Rat {
 // A cell holds exactly the number that the record has, or nothing, and then the number stands in
 // the extra column as it was written: in each format, for each type of column.
 func TestNumbersAreKeptExactly(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	for _, kind := range []string{"parquet", "avro", "delimited"} {
 		for _, typ := range append([]string{"inferred"}, columnTypes...) {
 			if typ == "inferred" && kind == "delimited" {

@@ -3,11 +3,11 @@ package format
 import (
 	"bytes"
 	"encoding/binary"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record/costtest"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // Reading an object of an archive back costs memory and time by what is in it, whoever wrote it.
@@ -87,7 +87,7 @@ func TestReadingCostsInProportion(t *testing.T) {
 		{"parquet lists", "parquet", written("parquet", find("short lists"))},
 		{"parquet text", "parquet", written("parquet", find("text"))},
 	} {
-		if c.name == "parquet sparse" && os.Getenv("PENSTOCK_INTEGRATION") == "" {
+		if c.name == "parquet sparse" && !runtest.Long() {
 			continue // it takes seconds to make
 		}
 		t.Run(c.name, func(t *testing.T) {

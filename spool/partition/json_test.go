@@ -1,20 +1,18 @@
 package partition
 
 import (
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/tidwall/gjson"
 )
 
 // What the quick way is sure of is what gjson says, of objects and of what is none.
 func TestQuickFieldsAreThoseOfGJSON(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	pieces := []string{
 		`"ts"`, `"t"`, `"a b"`, `"t\u0073"`, `"2026"`, `""`, `"x\"y"`, `"\\"`, `1`, `-1.5e3`, `true`,
 		`null`, `{`, `}`, `[`, `]`, `:`, `,`, ` `, "\n", `{}`, `[1]`, `{"ts":"in"}`, `"`, `\`, `x`,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // A simulated topic whose records carry event times: most of clocks that are late by at most
@@ -201,7 +203,7 @@ func (w *completeWorld) settle() error {
 
 // No hour is marked before all of it is archived, whatever a clock says; and each is in the end.
 func TestCompletenessSimulation(t *testing.T) {
-	seed := simSeed(t)
+	seed := runtest.Seed(t)
 	marks, far := 0, 0
 	for i := range uint64(1000) {
 		w := newCompleteWorld(seed + i)
@@ -237,7 +239,7 @@ func TestCompletenessSimulationFindsBrokenRules(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			seed := simSeed(t)
+			seed := runtest.Seed(t)
 			for i := range uint64(1000) {
 				w := newCompleteWorld(seed + i)
 				w.broke = broke
@@ -284,7 +286,7 @@ func (w *completeWorld) busy() error {
 }
 
 func TestRecordsWithoutTimeDoNotHoldUpCompleteness(t *testing.T) {
-	seed := simSeed(t)
+	seed := runtest.Seed(t)
 	for i := range uint64(200) {
 		w := newCompleteWorld(seed + i)
 		if err := w.run(500); err != nil {

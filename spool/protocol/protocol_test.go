@@ -1,29 +1,16 @@
 package protocol
 
 import (
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
-)
 
-func simSeed(t *testing.T) uint64 {
-	seed := rand.Uint64()
-	if s := os.Getenv("PENSTOCK_SIM_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (set PENSTOCK_SIM_SEED to run it again)", seed)
-	return seed
-}
+	"github.com/penstock/penstock/buffer/record/runtest"
+)
 
 // Whatever crashes, comes late, is lost or is taken over: each record is in exactly one visible
 // object.
 func TestSimulation(t *testing.T) {
-	seed := simSeed(t)
+	seed := runtest.Seed(t)
 	began := time.Now()
 	total, steps := 0, 50_000
 	stats := map[string]int{}
@@ -51,7 +38,7 @@ func TestSimulation(t *testing.T) {
 
 // A protocol broken on purpose must be found, or the simulation proves nothing.
 func TestSimulationFindsBrokenProtocols(t *testing.T) {
-	seed := simSeed(t)
+	seed := runtest.Seed(t)
 	for m := sound + 1; m < mutations; m++ {
 		t.Run(m.String(), func(t *testing.T) {
 			for i := range uint64(40) {

@@ -1,13 +1,14 @@
 package costtest
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // Peak runs f and returns how much memory was in use at most, above what was before.
@@ -39,7 +40,7 @@ func Peak(f func()) int {
 
 // Large is how many bytes the message that is measured has; more with PENSTOCK_INTEGRATION.
 func Large() int {
-	if os.Getenv("PENSTOCK_INTEGRATION") != "" {
+	if runtest.Long() {
 		return 16 << 20
 	}
 	return 2 << 20

@@ -1,9 +1,10 @@
 package timefmt
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 func TestTimestamps(t *testing.T) {
@@ -79,9 +80,7 @@ func TestTimestamps(t *testing.T) {
 
 // What our parser and Go's take, they take for the same time.
 func TestISOAgreesWithTime(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	for range 20000 {
 		at := time.Unix(rng.Int64N(8e9)-1e9, rng.Int64N(1e9)).
 			In(time.FixedZone("", (rng.IntN(57)-28)*1800))
@@ -130,9 +129,7 @@ func TestAbbreviationsOfALocation(t *testing.T) {
 // A time that is written without its year, or without its date, is read back whole by whoever knows
 // about when it was.
 func TestWhatIsLeftOutIsFilledIn(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	zones := []*time.Location{
 		time.UTC,
 		time.FixedZone("", 5*3600+1800),
@@ -170,9 +167,7 @@ func TestPatternsThatTellNoTime(t *testing.T) {
 
 // What RFC3339 takes it reads as time.Parse does.
 func TestRFC3339(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	taken := 0
 	for range 200_000 {
 		text := []byte(
@@ -198,9 +193,7 @@ func TestRFC3339(t *testing.T) {
 
 // A memo changes nothing, whatever was read before.
 func TestMemo(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	for _, name := range []string{"auto", "iso8601", "rfc1123", "epoch", "%Y-%m-%dT%H:%M:%SZ"} {
 		f, err := New(name, time.UTC)
 		if err != nil {

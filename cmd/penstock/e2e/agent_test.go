@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
@@ -43,42 +43,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// long tells whether the long forms of the tests are wanted.
-func long() bool { return os.Getenv("PENSTOCK_INTEGRATION") != "" }
-
 // parallel runs a test beside others: most of its time it waits. In the long form it has the
 // machine for itself, and for the servers that it starts.
 func parallel(t *testing.T) {
-	if !long() {
+	if !runtest.Long() {
 		t.Parallel()
 	}
 }
 
 // kills returns how often a crash test kills: n times, or $PENSTOCK_KILLS.
-func kills(t *testing.T, n int) int {
-	s := os.Getenv("PENSTOCK_KILLS")
-	if s == "" {
-		return n
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// seeded returns a source of randomness whose seed is printed, and is $PENSTOCK_SEED if set.
-func seeded(t *testing.T) *rand.Rand {
-	seed := rand.Uint64()
-	if s := os.Getenv("PENSTOCK_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("PENSTOCK_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
+func kills(t *testing.T, n int) int { return runtest.Number(t, "PENSTOCK_KILLS", n) }
 
 // agent is the real binary under a config, started and killed at will. Not safe for concurrent use
 // but for its URL.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -93,11 +94,11 @@ func buildWithClock(t *testing.T) string {
 // waits for the clock, and only what was in flight at a kill or an outage comes twice.
 func TestClockSteps(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it: the standard library is built anew")
 	}
 	clock := filepath.Join(t.TempDir(), "clock")
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	r := newRig(
 		t,

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -18,19 +18,13 @@ import (
 // rights are taken away, quotas bite, and the edges are killed. A reader of committed records,
 // another client's, finds each line, once and in order, but for what README says of duplicates.
 //
-// It goes on for $PENSTOCK_CLUSTER_TIME; what it does is given by the seed, though not to the
+// It goes on for $PENSTOCK_TIME; what it does is given by the seed, though not to the
 // millisecond.
 func TestClusterHoldsThePromises(t *testing.T) {
 	parallel(t)
 	needs(t, "PENSTOCK_PYTHON", "Python with confluent-kafka")
-	rng := seeded(t)
-	lasting := 150 * time.Second
-	if s := os.Getenv("PENSTOCK_CLUSTER_TIME"); s != "" {
-		var err error
-		if lasting, err = time.ParseDuration(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rng := runtest.Rand(t)
+	lasting := runtest.Span(t, 150*time.Second)
 	w := newClusterWorld(t)
 	exact, exactBuffer := `delivery = "exactly_once"`, ""
 	if rng.IntN(2) == 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
@@ -13,7 +14,7 @@ import (
 // environment.
 func TestComponentsOnRealServers(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	suite := func(t *testing.T, env []string, run string, packages ...string) {
@@ -36,10 +37,10 @@ func TestComponentsOnRealServers(t *testing.T) {
 		}
 		t.Cleanup(s.Close)
 		suite(t, []string{
-			"PENSTOCK_TEST_S3_ENDPOINT=" + s.URL(),
-			"PENSTOCK_TEST_S3_BUCKET=penstock-test",
-			"PENSTOCK_TEST_S3_ACCESS_KEY_ID=" + servers.S3AccessKey,
-			"PENSTOCK_TEST_S3_SECRET_ACCESS_KEY=" + servers.S3SecretKey,
+			"PENSTOCK_S3_ENDPOINT=" + s.URL(),
+			"PENSTOCK_S3_BUCKET=penstock-test",
+			"PENSTOCK_S3_ACCESS_KEY_ID=" + servers.S3AccessKey,
+			"PENSTOCK_S3_SECRET_ACCESS_KEY=" + servers.S3SecretKey,
 		}, "TestRealServer", module+"outputs/s3")
 	})
 	t.Run("gcs", func(t *testing.T) {
@@ -51,8 +52,8 @@ func TestComponentsOnRealServers(t *testing.T) {
 		suite(
 			t,
 			[]string{
-				"PENSTOCK_TEST_GCS_ENDPOINT=" + strings.TrimSuffix(g.URL(), "/storage/v1/"),
-				"PENSTOCK_TEST_GCS_BUCKET=penstock-test",
+				"PENSTOCK_GCS_ENDPOINT=" + strings.TrimSuffix(g.URL(), "/storage/v1/"),
+				"PENSTOCK_GCS_BUCKET=penstock-test",
 			},
 			"TestRealServer",
 			module+"outputs/gcs",

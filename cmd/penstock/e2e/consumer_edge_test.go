@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/tidwall/gjson"
 )
@@ -56,9 +57,9 @@ func TestEdgeArchivesExactlyOnce(t *testing.T) {
 		lake func(t *testing.T, rng *rand.Rand) *lake
 	}{{"directory", func(t *testing.T, _ *rand.Rand) *lake { return localLake(t) }}, {"s3", fakeS3Lake}, {"gcs", fakeGCSLake}} {
 		t.Run(c.name, func(t *testing.T) {
-			rng := seeded(t)
+			rng := runtest.Rand(t)
 			kills, maxRun := 4, 1500*time.Millisecond
-			if long() {
+			if runtest.Long() {
 				kills, maxRun = 8, 1500*time.Millisecond
 			}
 			crashArchivingEdge(t, rng, c.lake(t, rng), kills, maxRun)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -38,7 +39,7 @@ func newMember(t *testing.T, name, broker string, lake *lake, pairs ...string) *
 // with less.
 func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	inner := newFaultyS3(t, rng, "lake")
 	// The first upload hangs in the network until late is closed, and arrives then as it was sent.
 	var once sync.Once
@@ -127,7 +128,7 @@ func TestStorageCloud253_HungMemberOverwritesNothing(t *testing.T) {
 func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 	parallel(t)
 	const paths, records = 15_000, 150_000
-	s3 := newFaultyS3(t, seeded(t), "lake")
+	s3 := newFaultyS3(t, runtest.Rand(t), "lake")
 	lake := &lake{kind: "s3", block: s3Block(s3.URL, "lake", "key", "secret")}
 	broker := consumerBroker(t)
 	produceValues(t, broker.Addr(), records, func(i int) []byte {
@@ -253,7 +254,7 @@ func TestStorageCloud375_ClockChange(t *testing.T) {
 // redpanda connect#4009: 10,433 messages were lost over cooperative rebalances.
 func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	lake := fakeS3Lake(t, rng)
 	broker := consumerBroker(t)
 	feed := newFeed(t, broker.Addr())
@@ -264,7 +265,7 @@ func TestRedpandaConnect4009_CooperativeRebalances(t *testing.T) {
 	}
 	members[0].start()
 	rounds := 8
-	if long() {
+	if runtest.Long() {
 		rounds = 40
 	}
 	for range rounds {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -139,10 +140,10 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 		{"s3", fakeS3Lake, consumerOptions{protocol: "classic", storeFaults: 0.2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rng, opts := seeded(t), c.opts
+			rng, opts := runtest.Rand(t), c.opts
 			opts.session, opts.rate, opts.kills, opts.zombies, opts.maxRun = 2*time.Second, 3000, 3, 1, time.Second
 			opts.atLeast = 6 * time.Second
-			if long() {
+			if runtest.Long() {
 				opts.kills, opts.zombies, opts.outages, opts.maxRun = 8, 2, true, 1500*time.Millisecond
 			}
 			crashConsumers(t, rng, consumerBroker(t), c.lake(t, rng), opts)
@@ -154,7 +155,7 @@ func TestConsumerArchivesExactlyOnce(t *testing.T) {
 // protocols, an S3 server and the GCS emulator.
 func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	for _, c := range []struct {
@@ -163,7 +164,7 @@ func TestConsumerArchivesExactlyOnceOnRealServers(t *testing.T) {
 		protocol string
 	}{{"s3", realS3Lake, "consumer"}, {"gcs", emulatedGCSLake, "classic"}} {
 		t.Run(c.name, func(t *testing.T) {
-			rng := seeded(t)
+			rng := runtest.Rand(t)
 			crashConsumers(t, rng, realConsumerBroker(t), c.lake(t, rng), consumerOptions{
 				protocol:    c.protocol,
 				session:     3 * time.Second,
@@ -282,7 +283,7 @@ func crashConsumers(
 	if len(objects) < enough {
 		t.Errorf("only %d records in %d objects: the test shows nothing", total, len(objects))
 	}
-	if long() && redone == 0 {
+	if runtest.Long() && redone == 0 {
 		// Uploads to a directory are so short that a kill seldom falls between intent and commit;
 		// spool's tests place it there.
 		t.Log("no kill fell into an upload: no cut was made again")

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // The demo promises to end within a minute, with exit code 0 if its count comes out even.
@@ -35,7 +37,7 @@ func TestDemo(t *testing.T) {
 // exit code 1.
 func TestLossShowsInTheDemo(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	dir := t.TempDir()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestMoreFilesThanDescriptors(t *testing.T) {
 	parallel(t)
 	limit, files := 256, 375
-	if long() {
+	if runtest.Long() {
 		limit, files = 1024, 1500
 	}
 	// Rotated files are not in the glob: they are found again by where they went.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -180,7 +181,7 @@ type crashOptions struct {
 // nothing is sent twice but what was in flight at a kill.
 func TestEdgeSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	opts := crashOptions{
 		kills:       6,
@@ -189,7 +190,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 		storeFaults: 0.25,
 		maxRun:      2 * time.Second,
 	}
-	if long() {
+	if runtest.Long() {
 		opts.kills, opts.maxRun = 50, 2500*time.Millisecond
 	}
 	s3.kinds = append(s3.kinds, "hang")
@@ -202,7 +203,7 @@ func TestEdgeSurvivesCrashes(t *testing.T) {
 // TestEdgeSurvivesCrashesWithGCS is the same with an overflow in Google Cloud Storage.
 func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	opts := crashOptions{
 		kills:       3,
 		rate:        2000,
@@ -210,7 +211,7 @@ func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 		storeFaults: 0.25,
 		maxRun:      2 * time.Second,
 	}
-	if long() {
+	if runtest.Long() {
 		opts.kills = 10
 	}
 	crashEdge(t, rng, embeddedKafka(t), gcsOverflow(t, rng), opts)
@@ -220,10 +221,10 @@ func TestEdgeSurvivesCrashesWithGCS(t *testing.T) {
 // restarted, and a real S3 server.
 func TestEdgeSurvivesCrashesOnRealServers(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3, err := servers.NewS3(t.TempDir(), "overflow")
 	if errors.Is(err, servers.ErrMissing) {
 		t.Skip(err)

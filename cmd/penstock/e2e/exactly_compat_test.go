@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/outputs"
@@ -84,7 +85,7 @@ func compatRecords(topic string, n int) []record.Record {
 // of Apache Kafka) and librdkafka: each record is as it was written.
 func TestOthersReadOurBatches(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	dir := t.TempDir()

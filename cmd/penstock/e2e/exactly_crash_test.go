@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
@@ -141,7 +142,7 @@ type exactlyOptions struct {
 // committed records see each line once, and so does the lake behind a consumer.
 func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
 		kills:   7,
@@ -150,7 +151,7 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 		faults:  0.25,
 		patient: time.Minute,
 	}
-	if long() {
+	if runtest.Long() {
 		o.kills, o.maxRun = 100, 800*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
@@ -161,7 +162,7 @@ func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 // Kafka keeps up.
 func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
 		kills:   6,
@@ -171,7 +172,7 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 		patient: time.Minute,
 		buffer:  "spill = true",
 	}
-	if long() {
+	if runtest.Long() {
 		o.kills, o.maxRun = 25, 2500*time.Millisecond
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
@@ -182,7 +183,7 @@ func TestExactlyOnceSpillSurvivesCrashes(t *testing.T) {
 // records of a line, forget repeats, and choose by a condition.
 func TestExactlyOnceWithFiltersSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := exactlyOptions{
 		kills:   3,
@@ -193,7 +194,7 @@ func TestExactlyOnceWithFiltersSurvivesCrashes(t *testing.T) {
 		route:   exactlyFilters,
 		parts:   2,
 	}
-	if long() {
+	if runtest.Long() {
 		o.kills = 25
 	}
 	store := replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
@@ -220,10 +221,10 @@ func realStore(t *testing.T) string {
 // killed and started again, and a real S3 server.
 func TestExactlyOnceSurvivesCrashesOnRealServers(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	store := realStore(t)
 	o := exactlyOptions{kills: 15, rate: 1500, maxRun: 6 * time.Second, patient: 3 * time.Minute}
 	if rng.IntN(2) == 0 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -32,7 +33,7 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	parallel(t)
 	var broker stopper
 	rounds := 2
-	if long() {
+	if runtest.Long() {
 		broker, rounds = realKafka(t), 6
 	} else {
 		broker = embeddedKafka(t)

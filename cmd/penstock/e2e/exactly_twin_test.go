@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestExactlyOnceTwinStops(t *testing.T) {
 	parallel(t)
 	broker := embeddedKafka
-	if long() {
+	if runtest.Long() {
 		broker = realKafka
 	}
 	twinStops(t, broker(t))

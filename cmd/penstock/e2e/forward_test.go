@@ -16,6 +16,7 @@ import (
 
 	"github.com/fluent/fluent-logger-golang/fluent"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/outputs"
@@ -157,9 +158,9 @@ func forwardWriter(t *testing.T, addr string, change func(*forward.Config)) *for
 // order.
 func TestRelaySurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	kills, maxRun := 6, 1500*time.Millisecond
-	if long() {
+	if runtest.Long() {
 		kills, maxRun = 20, 1500*time.Millisecond
 	}
 	broker := embeddedKafka(t)
@@ -311,9 +312,9 @@ pipeline "relay" {
 // files in, Kafka out, no line is lost and each source keeps its order.
 func TestChainSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	kills, maxRun := 8, 1200*time.Millisecond
-	if long() {
+	if runtest.Long() {
 		kills, maxRun = 25, 1500*time.Millisecond
 	}
 	broker := embeddedKafka(t)

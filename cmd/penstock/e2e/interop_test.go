@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fluent/fluent-logger-golang/fluent"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tidwall/gjson"
@@ -219,7 +220,7 @@ func run(t *testing.T, env []string, name string, args ...string) {
 // needs skips the test unless it is one of make integration and the variable names what is needed.
 func needs(t *testing.T, variable, what string) string {
 	t.Helper()
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	value := os.Getenv(variable)
@@ -460,7 +461,7 @@ func TestOTLPExporter(t *testing.T) {
 // program skips the test unless a program is on the PATH, in make integration.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/tidwall/gjson"
 )
@@ -153,7 +154,7 @@ func free(t *testing.T, dir string) int64 {
 // each record is in one object all the same.
 func TestSpoolOnAFullDisk(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	withSmallDisk(t, "8m", spoolOnSmallDisk)
@@ -214,7 +215,7 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 // error: it says so, does not end, and after a repair and a restart every line arrives.
 func TestReadOnlyRemount(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	if os.Getuid() != 0 {

@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -56,7 +56,7 @@ func (f *farm) append(name string, n int) {
 // within seconds, and the descriptors and the memory stay in bounds.
 func TestTwentyThousandFiles(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	const files, active = 20_000, 500
@@ -131,7 +131,7 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 		return nil
 	})
 	rounds := 5
-	if long() {
+	if runtest.Long() {
 		rounds = 20
 	}
 	for range rounds {
@@ -168,15 +168,11 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 func TestStartWithABacklog(t *testing.T) {
 	parallel(t)
 	lines := 300_000
-	if long() {
+	if runtest.Long() {
 		lines = 3_000_000
 	}
-	if s := os.Getenv("PENSTOCK_BACKLOG"); s != "" { // 24,000,000 lines are 5 GB
-		var err error
-		if lines, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	const perMiB = 5_000 // lines
+	lines = perMiB * runtest.Number(t, "PENSTOCK_BACKLOG", lines/perMiB)
 	r := newRig(t, plainEdge)
 	r.must(r.broker.Stop())
 	r.agent.start()
@@ -217,7 +213,7 @@ func TestStartWithABacklog(t *testing.T) {
 func TestFiveThousandPartitions(t *testing.T) {
 	parallel(t)
 	partitions, each := int32(5000), 20
-	if !long() {
+	if !runtest.Long() {
 		partitions, each = 500, 20
 	}
 	broker, err := demo.StartBroker(
@@ -274,21 +270,15 @@ func TestFiveThousandPartitions(t *testing.T) {
 	}
 }
 
-// Kafka and the overflow's store are away at the same time for as long as PENSTOCK_OUTAGE says: all
+// Kafka and the overflow's store are away at the same time for as long as PENSTOCK_TIME says: all
 // of it waits on disk, and afterwards all of it arrives in order.
 func TestKafkaAndTheStoreAreAway(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
-	outage := 4 * time.Second
-	if s := os.Getenv("PENSTOCK_OUTAGE"); s != "" {
-		var err error
-		if outage, err = time.ParseDuration(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rng := seeded(t)
+	outage := runtest.Span(t, 4*time.Second)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	r := newRig(
 		t,

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/kafka/client"
@@ -416,7 +417,7 @@ func (c *certs) keyStore(t *testing.T, listener string) []string {
 // certificates, and SASL_SSL with OAUTHBEARER, whose sessions are short.
 func TestSecuredRealKafka(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
 	c := newCerts(t)

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // namespaceEnv is set in the process that withSmallDisk starts.
@@ -38,7 +40,7 @@ func withSmallDisk(t *testing.T, size string, fn func(t *testing.T, dir string))
 	out, err := cmd.CombinedOutput()
 	switch {
 	case cmd.ProcessState == nil || bytes.Contains(out, []byte("--- SKIP")):
-		if long() {
+		if runtest.Long() {
 			t.Fatalf("%s: %v\n%s", needs, err, out)
 		}
 		t.Skipf("%s: %v\n%s", needs, err, out)

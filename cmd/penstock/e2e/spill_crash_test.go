@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -66,10 +67,10 @@ output "http" "slow" {
 // acknowledged yet are in the files alone, unless these rotate.
 func TestSpillSurvivesCrashes(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	s3 := newFaultyS3(t, rng, "overflow")
 	o := spillOptions{kills: 6, rate: 2000, faults: 0.1, maxRun: 2 * time.Second}
-	if long() {
+	if runtest.Long() {
 		o.kills, o.maxRun = 20, 1500*time.Millisecond
 	}
 	o.store = replaceAll(exactlyStore, "URL", s3.URL, "ACCESS", "key", "SECRET", "secret")
@@ -80,9 +81,9 @@ func TestSpillSurvivesCrashes(t *testing.T) {
 // each line as before, and none misses one.
 func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
-	if long() {
+	if runtest.Long() {
 		o.kills, o.maxRun = 10, 1500*time.Millisecond
 	}
 	crashSpill(t, rng, embeddedKafka(t), func(float64) {}, o)
@@ -91,10 +92,10 @@ func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 // TestSpillSurvivesCrashesOnRealServers is the first one with Apache Kafka and a real S3 server.
 func TestSpillSurvivesCrashesOnRealServers(t *testing.T) {
 	parallel(t)
-	if !long() {
+	if !runtest.Long() {
 		t.Skip("make integration runs it")
 	}
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	store := realStore(t)
 	crashSpill(
 		t, rng, realKafka(t), func(float64) {},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -57,7 +58,7 @@ pipeline "b" {
 // through a kill -9, until the clusters are back.
 func TestStandbySharedBySeveralOutputs(t *testing.T) {
 	parallel(t)
-	rng := seeded(t)
+	rng := runtest.Rand(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	dir := t.TempDir()

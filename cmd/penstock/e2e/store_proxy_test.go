@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
@@ -18,7 +19,7 @@ func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
 	parallel(t)
 	for _, kind := range []string{"s3", "gcs"} {
 		t.Run(kind, func(t *testing.T) {
-			rng := seeded(t)
+			rng := runtest.Rand(t)
 			var store *overflow
 			if kind == "s3" {
 				s3 := newFaultyS3(t, rng, "overflow")
@@ -52,7 +53,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		{"GET", "403"}, {"DELETE", "hang up"}, {"LIST", "hang up"},
 	}
 	rounds := 1
-	if long() {
+	if runtest.Long() {
 		rounds = 6
 	}
 	for round := range rounds {

@@ -2,7 +2,6 @@ package producer
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,13 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-var (
-	modelSeed  = flag.Uint64("model.seed", 0, "seed of the model test; 0 picks one")
-	modelSteps = flag.Int("model.steps", 1_000_000, "steps of the model test")
-)
+func modelSteps(t *testing.T) int { return runtest.Number(t, "PENSTOCK_STEPS", 1_000_000) }
 
 // modelLog is a partition as brokers keep it: the records and what they know of producers.
 type modelLog struct {
@@ -624,22 +621,18 @@ func (w *model) settle() {
 }
 
 func TestModel(t *testing.T) {
-	seed := *modelSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("seed %d", seed)
-	bad, sum := runModel(t, seed, *modelSteps, Faults{})
+	seed := runtest.Seed(t)
+	steps := modelSteps(t)
+	bad, sum := runModel(t, seed, steps, Faults{})
 	if bad != "" {
-		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
+		t.Fatalf("%s (PENSTOCK_SEED=%d)", bad, seed)
 	}
-	t.Logf("%d steps: %+v", *modelSteps, sum)
-	n := *modelSteps
-	if sum.delivered < n/50 || sum.unknown < n/500_000 || sum.overdue < n/2_000 ||
-		sum.given < n/2_000 ||
-		sum.crossed < n/20_000 ||
-		sum.refused < n/5_000 {
-		t.Fatalf("the model hardly delivers, forgets, keeps or gives back: %+v in %d steps", sum, n)
+	t.Logf("%d steps: %+v", steps, sum)
+	if sum.delivered < steps/50 || sum.unknown < steps/500_000 || sum.overdue < steps/2_000 ||
+		sum.given < steps/2_000 ||
+		sum.crossed < steps/20_000 ||
+		sum.refused < steps/5_000 {
+		t.Fatalf("the model hardly delivers, forgets, keeps or gives back: %+v in %d steps", sum, steps)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -658,18 +659,15 @@ func runTxnModel(seed uint64, steps int, faults Faults) (bad string, sum txnMode
 // Readers of committed records see each one once, in order, and the stored position agrees with
 // them after every transaction, whatever is lost, late, moved, timed out or killed.
 func TestTxnModel(t *testing.T) {
-	seed := *modelSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("seed %d", seed)
-	bad, sum := runTxnModel(seed, *modelSteps, Faults{})
+	seed := runtest.Seed(t)
+	steps := modelSteps(t)
+	bad, sum := runTxnModel(seed, steps, Faults{})
 	if bad != "" {
-		t.Fatalf("%s (repeat with -model.seed=%d)", bad, seed)
+		t.Fatalf("%s (PENSTOCK_SEED=%d)", bad, seed)
 	}
-	t.Logf("%d steps: %+v", *modelSteps, sum)
-	if sum.committed < int64(*modelSteps)/100 || sum.breaks < int64(*modelSteps)/5000 ||
-		sum.refused < int64(*modelSteps)/5000 {
+	t.Logf("%d steps: %+v", steps, sum)
+	if sum.committed < int64(steps)/100 || sum.breaks < int64(steps)/5000 ||
+		sum.refused < int64(steps)/5000 {
 		t.Fatalf("the model hardly does anything: %+v", sum)
 	}
 }
