@@ -3,11 +3,11 @@ package kafka
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -15,9 +15,7 @@ import (
 // Whatever shapes records and batches have, what is read is what was written, while memory goes
 // round; what is to be kept stays as it was.
 func TestRecycledBatchesHoldTheirRecords(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := runtest.Rand(t)
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	var written []*kgo.Record
 	for i, codec := range []kgo.CompressionCodec{

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/tidwall/gjson"
 )
