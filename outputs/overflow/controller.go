@@ -43,12 +43,7 @@ type Controller struct {
 	moving *mover // nil with a standby
 	replay *Replayer
 
-	// the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
-	down bool
-	// the buffer has passed cfg.AtFill and not fallen far enough below since
-	filling         bool
-	ended           bool      // the log is sealed, and nothing of it is left
-	retries         int       // trials in a row that failed
+	condition                 // of which desiredState is made
 	lastLogged      time.Time // when the log last said what waits
 	replayNotBefore time.Time // the replayer is not started before
 
@@ -71,6 +66,7 @@ func New(c Control) *Controller {
 		slog:    d.Env.Log.With("log", c.Log.Name()),
 		own:     recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
 	}
+	f.condition = condition{cfg: c.Config, standby: d.Store == nil}
 	f.base = f.own
 	if n := f.note(); n.Stored() && n.Base != "" && d.Store != nil && n.To == f.Config.To {
 		f.base = n.Base
@@ -206,45 +202,16 @@ func (f *Controller) objects() bool { return f.moving != nil && f.note().Objects
 
 // observe looks at the destination and the buffer.
 func (f *Controller) observe() {
-	if !f.down && f.Health.Stalled() >= f.Config.After {
-		if f.Health.Taken() {
-			f.retries = 0
-		}
-		f.down = true
-	}
-	if fill, ok := f.Log.(record.Filler); ok && f.Config.AtFill > 0 && f.moving != nil {
-		switch now := fill.Fill(); {
-		case now >= f.Config.AtFill:
-			f.filling = true
-		case now < max(f.Config.AtFill-0.1, f.Config.AtFill/2):
-			f.filling = false
-		}
+	f.stalled(f.Health.Stalled(), f.Health.Taken)
+	if l, ok := f.Log.(record.Filler); ok && f.Config.AtFill > 0 && f.moving != nil {
+		f.fill(l.Fill())
 	}
 }
 
 // desiredState tells what should be working on the log ("" for nothing), and whether objects should
 // be replayed.
 func (f *Controller) desiredState() (log string, replay bool) {
-	objects := f.objects()
-	switch {
-	case f.down && f.moving == nil:
-		log = StateStandby
-	case f.down:
-		log = StateOverflow
-	case objects:
-		replay = true
-		if f.Config.Order == "newest_first" {
-			log = StateDirect
-		}
-	default:
-		log = StateDirect
-	}
-	if f.filling {
-		log = StateOverflow
-	}
-	if f.ended {
-		log = ""
-	}
+	log, replay = f.desired(f.objects())
 	if x := f.Txn; x != nil && !f.down && f.moving != nil &&
 		(x.Doubtful() || log == StateOverflow && !x.Clean()) {
 		return settling, false
@@ -404,8 +371,7 @@ func (f *Controller) collect(ctx context.Context) error {
 	if a := f.onRecovery; a.over() {
 		f.onRecovery = nil
 		if a.err == nil {
-			f.down = false
-			f.retries = min(f.retries+1, 3)
+			f.recovered()
 			f.Health.Reset()
 		}
 	}
@@ -422,7 +388,7 @@ func (f *Controller) collect(ctx context.Context) error {
 // cfg.Recover, or, if it cannot be probed, that time has passed and the next records are the trial.
 // After trials that failed the time is longer.
 func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
-	need := f.Config.Recover << f.retries
+	need := f.patience()
 	if f.To.Send.Prober == nil {
 		return retry.Sleep(ctx, need)
 	}

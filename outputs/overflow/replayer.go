@@ -1,16 +1,13 @@
 package overflow
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -58,12 +55,7 @@ type Replayer struct {
 	// what is known to be delivered of an object, by positions in the log; may be nil
 	known func(key string) *deliver.Ahead
 
-	// How far the object that was cut short had been delivered, by its lines, so that this process
-	// does not repeat it.
-	partKey string
-	partAt  int64
-	part    *deliver.Ahead
-	partMu  sync.Mutex
+	partial partial // of the object that is replayed
 }
 
 // Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or
@@ -177,25 +169,16 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 	if p.txn != nil {
 		return p.txn.object(ctx, o)
 	}
-	p.partMu.Lock()
-	if p.partKey != o.Key {
-		p.partKey, p.partAt, p.part = o.Key, 0, &deliver.Ahead{}
-	}
-	start, part := p.partAt, p.part
-	p.partMu.Unlock()
+	start, ahead := p.partial.of(o.Key)
 	src := p.source(o, start)
 	defer src.close()
 	f := &deliver.Flight{
 		Send:   p.Send,
 		Source: src,
 		From:   start,
-		Ahead:  part,
+		Ahead:  ahead,
 		Health: p.Health,
-		OnAck: func(pos int64) {
-			p.partMu.Lock()
-			p.partAt = pos
-			p.partMu.Unlock()
-		},
+		OnAck:  p.partial.moveTo,
 	}
 	err := f.Run(ctx)
 	if p.onStraggler != nil {
@@ -211,9 +194,7 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 		return nil
 	}
 	if err := src.delivered(f.Delivered); err != nil {
-		p.partMu.Lock()
-		p.partKey = "" // what was read was not what it holds
-		p.partMu.Unlock()
+		p.partial.forget() // what was read was not what it holds
 		return err
 	}
 	return p.Remove(ctx, o, f.Delivered, src.damage())
@@ -249,98 +230,6 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 		}
 	}
 	return s
-}
-
-// Remove takes away an object of which all is delivered, see objectSource.delivered, or all that
-// can be read.
-func (p *Replayer) Remove(
-	ctx context.Context, o spool.Object, delivered int64, damage error,
-) (err error) {
-	if damage != nil {
-		p.Log.Error(
-			"an overflow object is damaged; what could be read was delivered, and the object is moved aside",
-			"object", o.Key, "to", p.aside(o.Key, recordline.DamagedDir), "error", damage,
-			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it",
-		)
-		err = p.Persist(
-			ctx, "move aside "+o.Key, func() error { return p.move(ctx, o, recordline.DamagedDir) },
-		)
-	} else if p.Keep {
-		err = p.Persist(
-			ctx, "move "+o.Key, func() error { return p.move(ctx, o, recordline.ReplayedDir) },
-		)
-	} else {
-		err = p.Persist(ctx, "delete "+o.Key, func() error { return p.Store.Delete(ctx, o.Key) })
-	}
-	if err != nil {
-		return err
-	}
-	if p.m != nil {
-		if p.m.replayed.Inc(); damage != nil {
-			p.m.damaged.Inc()
-		}
-	}
-	if p.OnDone != nil {
-		p.OnDone(o, delivered, damage != nil)
-	}
-	return nil
-}
-
-func (p *Replayer) aside(
-	key, dir string,
-) string {
-	return p.Base + p.OwnDir + dir + key[len(p.Base):]
-}
-
-// move copies an object, byte by byte, and deletes the original.
-func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) error {
-	key := listed.Key
-	r, o, err := p.Store.Get(ctx, key)
-	if errors.Is(err, spool.ErrNotFound) {
-		return nil // an earlier attempt came as far as the delete
-	}
-	if err != nil {
-		return err
-	}
-	r = spool.Body(r, listed.Size)
-	defer r.Close()
-	opts := spool.PutOptions{ContentType: "application/zstd", Metadata: o.Metadata}
-	if listed.Size <= 32<<20 {
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return err
-		}
-		return p.moveTo(
-			ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts,
-		)
-	}
-	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(p.Dir, "object-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	n, err := io.Copy(f, r)
-	if err != nil {
-		return err
-	}
-	return p.moveTo(ctx, listed, p.aside(key, dir), f, n, opts)
-}
-
-func (p *Replayer) moveTo(
-	ctx context.Context, listed spool.Object, to string, r io.ReaderAt, size int64,
-	opts spool.PutOptions,
-) error {
-	if size != listed.Size {
-		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, listed.Size, size)
-	}
-	if err := spool.Place(ctx, p.Store, to, r, size, opts); err != nil {
-		return err
-	}
-	return p.Store.Delete(ctx, listed.Key)
 }
 
 // Persist tries until do succeeds. It returns ctx's error or a *LeasedError.
