@@ -49,6 +49,7 @@ type Agent struct {
 	own     *ownMetrics
 	dead    map[string]*deadletter.Dir
 	files   *inputs.Descriptors
+	pacer   pacer
 
 	reloads  chan reload
 	opened   chan opened
@@ -113,7 +114,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := os.MkdirAll(a.dataDir, 0o750); err != nil {
 		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
 	}
-	setMemory(a.cur.cfg.Agent.MemoryLimit)
+	a.setMemory(a.cur.cfg.Agent.MemoryLimit)
+	defer a.pacer.start()()
 	srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())

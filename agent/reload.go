@@ -52,7 +52,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 		a.RefuseReload(err)
 		return err
 	}
-	setMemory(cfg.Agent.MemoryLimit)
+	a.setMemory(cfg.Agent.MemoryLimit)
 
 	var stopped []<-chan struct{}
 	seen := map[string]bool{}

@@ -11,7 +11,7 @@ import (
 
 // setMemory sets the soft limit, in bytes; 0 means none. The variables GOMEMLIMIT and GOGC, where
 // set, go before.
-func setMemory(limit int64) {
+func (a *Agent) setMemory(limit int64) {
 	percent := 100
 	if limit > 0 {
 		// With a limit there is no need to collect each time a small heap has doubled.
@@ -22,9 +22,7 @@ func setMemory(limit int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
+	a.pacer.setMost(percent)
 }
 
 // SystemdNotify tells systemd what the agent is doing; without systemd it does nothing.

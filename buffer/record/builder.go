@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 )
@@ -29,22 +30,35 @@ func (b *Builder) Reset(tag, origin string, sizeHint int) {
 	*b = Builder{tag: tag, origin: origin, body: newBody(sizeHint), maxTime: math.MinInt64}
 }
 
-// bodies holds what Release and Shed gave back: large arenas, that would otherwise keep the
-// collector busy; the largest apart from the others.
-var bodies [2]sync.Pool
+// bodies holds what Release and Shed gave back, which would otherwise keep the collector busy: the
+// small ones by their size, which is a power of two, and then two pools of what has any.
+var bodies [largeClass + 2]sync.Pool
 
-const smallestPooled = 64 << 10
+const (
+	smallestBits = 11 // of the size of the smallest
+	largeBits    = 16
+	largeClass   = largeBits - smallestBits
+)
 
-func bodyPool(size int) *sync.Pool {
-	if size >= TargetSize/2 {
-		return &bodies[1]
+// bodyClass is where a body of a size belongs; -1 for what is not kept. The size of a small one is
+// rounded up.
+func bodyClass(size int) (class, rounded int) {
+	switch {
+	case size >= TargetSize/2:
+		return largeClass + 1, size
+	case size > 1<<(largeBits-1):
+		return largeClass, size
+	case size <= 1<<(smallestBits-1):
+		return -1, size
 	}
-	return &bodies[0]
+	n := max(bits.Len(uint(size-1)), smallestBits)
+	return n - smallestBits, 1 << n
 }
 
 func newBody(size int) []byte {
-	if size >= smallestPooled {
-		if p, _ := bodyPool(size).Get().(*[]byte); p != nil && cap(*p) >= size {
+	class, size := bodyClass(size)
+	if class >= 0 {
+		if p, _ := bodies[class].Get().(*[]byte); p != nil && cap(*p) >= size {
 			return (*p)[:0]
 		}
 	}
@@ -52,8 +66,12 @@ func newBody(size int) []byte {
 }
 
 func giveBody(body []byte) {
-	if cap(body) >= smallestPooled {
-		bodyPool(cap(body)).Put(&body)
+	class, rounded := bodyClass(cap(body))
+	if rounded > cap(body) {
+		class-- // it has grown to a size between two
+	}
+	if class >= 0 {
+		bodies[class].Put(&body)
 	}
 }
 

@@ -146,7 +146,9 @@ func (w *Writer) append(
 	}
 	if p == nil {
 		p = &pile{parcel: &parcel{key: k, mapping: m}, since: now}
-		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), d.b.Size()+64))
+		// Piles are of about one size while the load is steady.
+		room := max(d.b.Size(), w.scratch.pile) + 64
+		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), room))
 		if len(w.open) == 0 {
 			w.timer.Reset(w.cfg.Linger)
 		}
@@ -176,7 +178,10 @@ func (w *Writer) flush(k producer.Key, p *pile) {
 		w.pickSpread(1, true)
 	}
 	b := p.builder.Build()
-	w.prod.Send(k, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: p.parcel})
+	w.scratch.pile = max(b.Size(), w.scratch.pile-w.scratch.pile/8)
+	w.prod.Send(k, &producer.Item{
+		Batch: b, Alone: true, Count: int32(b.Len()), Size: b.Size(), Owner: p.parcel,
+	})
 }
 
 func (w *Writer) flushAll() {

@@ -82,6 +82,7 @@ type scratch struct {
 	key     []byte
 	headers []record.Header
 	parked  map[string]*parked // of the delivery at hand, by topic
+	pile    int                // the size that piles have had of late
 }
 
 // New returns a writer. It connects to nothing yet.

@@ -12,6 +12,7 @@ type Key struct {
 // until it comes back by Events.
 type Item struct {
 	Batch *record.Batch
+	Alone bool  // nobody else reads Batch: once it is packed its records are not kept as they were
 	Count int32 // records
 	Size  int   // bytes on the wire, give or take
 	Owner any   // for whoever sends

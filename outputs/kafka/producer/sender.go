@@ -63,6 +63,9 @@ func (s *sender) wire(r *Request) (*wireRequest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s partition %d: %w", b.Topic, b.Partition, err)
 		}
+		if b.Item.Alone {
+			b.Item.Batch.Shed()
+		}
 		bytes += len(packed)
 		j, ok := at[b.Topic]
 		if !ok {
