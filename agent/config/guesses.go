@@ -503,6 +503,18 @@ var Guesses = []Guess{
 		Names: "flush_interval flush_timeout timeout_ms",
 		Write: `timeout = "1s"`,
 	},
+	{
+		At:    "input.tail",
+		Block: "multiline",
+		Names: "preset parser parsers language languages lang stacktrace builtin",
+		Write: `presets = ["java", "python"]`,
+	},
+	{
+		At:    "input.tail",
+		Block: "multiline",
+		Names: "end_pattern last_line lastline ends halt_with flush_pattern",
+		Write: `end = ";$"`,
+	},
 	{At: "input.tail", Names: "delimiter line_delimiter", Write: `line_end = "lf"`},
 	{At: "input.tail", Names: "path_key file_key filename_key", Write: `path_header = "path"`},
 	{At: "input.tail", Names: "offset_key", Write: `offset_header = "offset"`},

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/inputs/join"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,10 +42,9 @@ type Config struct {
 	ForgetAfter    time.Duration     `hcl:"forget_after,optional" doc:"How long the position of a file that is gone is remembered, to recognise it should it return compressed."`
 }
 
-// Multiline configures the events of several lines. Exactly one of Start and Continue is set.
+// Multiline configures the events of several lines.
 type Multiline struct {
-	Start    string        `hcl:"start,optional" doc:"Regular expression that the first line of every event matches."`
-	Continue string        `hcl:"continue,optional" doc:"Regular expression that every line but the first of an event matches."`
+	join.Patterns
 	Timeout  time.Duration `hcl:"timeout,optional" doc:"How long the file must be quiet before its last event is taken as complete."`
 	MaxLines int           `hcl:"max_lines,optional" doc:"Lines of an event; the next line begins another one."`
 }
@@ -167,14 +166,10 @@ func (c *Config) Validate() error {
 		bad("max_open_files: must be at least 1")
 	}
 	if m := c.Multiline; m != nil {
-		if (m.Start == "") == (m.Continue == "") {
-			bad("multiline: needs either start or continue")
-		}
-		if _, err := regexp.Compile(m.Start); err != nil {
-			bad("multiline.start: %v", err)
-		}
-		if _, err := regexp.Compile(m.Continue); err != nil {
-			bad("multiline.continue: %v", err)
+		if err := m.Patterns.Validate(); err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				bad("multiline.%s", line)
+			}
 		}
 		if m.Timeout < time.Millisecond {
 			bad("multiline.timeout: must be at least 1ms")

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"fmt"
+	"github.com/penstock/penstock/inputs/join"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,12 +77,12 @@ func TestValidate(t *testing.T) {
 	c.Paths = []string{"relative/*.log", "/a/[", ""}
 	c.StartAt, c.LongLines, c.MaxLineSize = "middle", "drop", 1
 	c.Tag = mustTemplate(t, "${nothing}")
-	c.Multiline = &Multiline{Start: "(", Continue: "x"}
+	c.Multiline = &Multiline{Patterns: join.Patterns{Start: "(", Continue: "x"}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`paths: "relative`, `paths: "/a/["`, "paths: must not", "start_at: ", "long_lines: ", "max_line_size: ", "tag: ${nothing}: unknown name", "multiline: needs either", "multiline.start: ", "multiline.timeout: "} {
+	for _, want := range []string{`paths: "relative`, `paths: "/a/["`, "paths: must not", "start_at: ", "long_lines: ", "max_line_size: ", "tag: ${nothing}: unknown name", "multiline.start: ", "multiline.timeout: "} {
 		if !strings.Contains("\n"+err.Error(), "\n"+want) {
 			t.Errorf("nothing begins with %q in\n%v", want, err)
 		}

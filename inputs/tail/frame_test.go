@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/inputs/join"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -141,19 +142,35 @@ func TestFraming(t *testing.T) {
 
 func multilines() []framingCase {
 	start := func(c *Config) {
-		c.Multiline = &Multiline{Start: `^\d`, Timeout: 150 * time.Millisecond, MaxLines: 4}
+		c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^\d`}, Timeout: 150 * time.Millisecond, MaxLines: 4}
 	}
 	return []framingCase{
 		{"start", start, "1 a\n  b\r\n  c\n2\n3\n", []string{"1 a\n  b\n  c", "2", "3"}},
 		{"before the first start", start, "x\ny\n1\n", []string{"x\ny", "1"}},
 		{"max lines", start, "1\na\nb\nc\nd\ne\n2\n", []string{"1\na\nb\nc", "d\ne", "2"}},
 		{"continue", func(c *Config) {
-			c.Multiline = &Multiline{
-				Continue: `^\s`,
-				Timeout:  150 * time.Millisecond,
+			c.Multiline = &Multiline{Patterns: join.Patterns{Continue: `^\s`}, Timeout: 150 * time.Millisecond,
 				MaxLines: 100,
 			}
 		}, "a\n b\n\n c\nd\n", []string{"a\n b", "\n c", "d"}},
+		{"mysql: a line that only sometimes stands before the first", func(c *Config) {
+			start(c)
+			c.Multiline.Patterns = join.Patterns{Start: "^(T|U)", ContinueAfter: "^T"}
+		}, "T1\nU1\nq\nU2\nr\nT3\nU3\nq\n", []string{"T1\nU1\nq", "U2\nr", "T3\nU3\nq"}},
+		{"start and end", func(c *Config) {
+			start(c)
+			c.Multiline.Patterns = join.Patterns{Start: "^B", End: "^E"}
+		}, "x\nB1\na\nE\ny\nB2\nb\n", []string{"x", "B1\na\nE", "y", "B2\nb"}},
+		{"presets", func(c *Config) {
+			start(c)
+			c.Multiline.MaxLines = 100
+			c.Multiline.Presets = []string{"java", "python"}
+			c.Multiline.Start = ""
+		}, "a\nx.E: no\nx.Error: no\n\tat a.b(C.java:1)\nb\n" +
+			"Traceback (most recent call last):\n  File x\nValueError: 1\n", []string{
+			"a", "x.E: no", "x.Error: no\n\tat a.b(C.java:1)", "b",
+			"Traceback (most recent call last):\n  File x\nValueError: 1",
+		}},
 		{
 			"utf-16",
 			func(c *Config) { start(c); c.Encoding = "utf-16" },
@@ -204,7 +221,9 @@ func TestMultilineWaitsForTheEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(
 		t,
-		func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 100} },
+		func(c *Config) {
+			c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^\d`}, Timeout: time.Hour, MaxLines: 100}
+		},
 	)
 	r.write("a.log", "1\n x\n")
 	r.start()
@@ -215,6 +234,25 @@ func TestMultilineWaitsForTheEvent(t *testing.T) {
 	r.wants("1\n x\n y")
 	r.rename("a.log", "a.gone") // no longer read: what is pending is complete
 	r.wants("1\n x\n y", "2")
+}
+
+// An event whose end is known, and a line that begins none, do not wait for the next line.
+func TestCompleteEventsDoNotWait(t *testing.T) {
+	for _, p := range []join.Patterns{{End: "^E"}, {ContinueAfter: "^[^E]"}} {
+		r := newRig(t, func(c *Config) {
+			c.Multiline = &Multiline{Patterns: p, Timeout: time.Hour, MaxLines: 100}
+		})
+		r.start()
+		r.write("a.log", "1\nE\n2\n")
+		r.wants("1\nE")
+		r.write("a.log", "E\n3\n")
+		r.wants("1\nE", "2\nE")
+		r.halt()
+		r.start()
+		r.write("a.log", "E\n")
+		r.wants("1\nE", "2\nE", "3\nE")
+		r.halt()
+	}
 }
 
 func TestPartialLineTimeout(t *testing.T) {
@@ -422,7 +460,7 @@ func fuzzConfig(encoding uint8, multiline, skipEmpty bool) Config {
 	c.Paths = []string{"/a"}
 	c.Encoding = []string{"utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1"}[int(encoding)%5]
 	if multiline {
-		c.Multiline = &Multiline{Start: `^[A-M]`, Timeout: time.Second, MaxLines: 5}
+		c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^[A-M]`}, Timeout: time.Second, MaxLines: 5}
 	} else if skipEmpty {
 		c.EmptyLines = "skip"
 	}

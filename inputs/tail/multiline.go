@@ -1,13 +1,10 @@
 package tail
 
-import "regexp"
-
-var anything = regexp.MustCompile("")
+import "github.com/penstock/penstock/inputs/join"
 
 // joiner makes events of lines.
 type joiner struct {
-	re       *regexp.Regexp
-	begins   bool // re matches the first line of an event; otherwise all but the first
+	rules    *join.Rules
 	maxLines int
 }
 
@@ -15,10 +12,7 @@ func newJoiner(m *Multiline) *joiner {
 	if m == nil {
 		return nil
 	}
-	if m.Start != "" {
-		return &joiner{re: regexp.MustCompile(m.Start), begins: true, maxLines: m.MaxLines}
-	}
-	return &joiner{re: regexp.MustCompile(m.Continue), maxLines: m.MaxLines}
+	return &joiner{rules: join.New(m.Patterns), maxLines: m.MaxLines}
 }
 
 // frame finds the events among the lines from b.from on. The last one is complete only if events or
@@ -29,23 +23,33 @@ func (j *joiner) frame(
 	var scratch []byte
 	event, lines := b.from, 0 // the current event's beginning and length
 	at := b.from
+	var state join.State
 	add := func(next, textEnd int) {
 		text := c.trimCR(raw[at:textEnd])
 		if c.decodes() {
 			scratch = c.decode(scratch[:0], text)
 			text = scratch
 		}
-		begins := j.re.Match(text) == j.begins
-		limit := lines >= j.maxLines || textEnd-event > maxSize
-		if lines > 0 && (begins || limit) {
-			if !begins {
+		belongs, whole := false, false
+		if lines > 0 {
+			if belongs, whole = j.rules.Next(&state, text); belongs &&
+				(lines >= j.maxLines || textEnd-event > maxSize) {
 				counts.eventLimit.Inc()
+				belongs = false
 			}
+			if !belongs {
+				b.spans = append(b.spans, span{event, at})
+				event, lines = at, 0
+			}
+		}
+		if !belongs {
+			whole = j.rules.Begin(&state, text)
+		}
+		lines++
+		if at = next; whole {
 			b.spans = append(b.spans, span{event, at})
 			event, lines = at, 0
 		}
-		lines++
-		at = next
 	}
 	for at < b.to {
 		i := c.newline(raw[at:])

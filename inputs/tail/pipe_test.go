@@ -16,6 +16,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/inputs/join"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 )
@@ -234,9 +235,11 @@ func TestPipeOfSeveralWriters(t *testing.T) {
 func TestPipeHoldsAPartialLine(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]func(*Config){
-		"utf-8":     nil,
-		"utf-16":    func(c *Config) { c.Encoding = "utf-16be" },
-		"multiline": func(c *Config) { c.Multiline = &Multiline{Start: "^a", Timeout: time.Millisecond, MaxLines: 10} },
+		"utf-8":  nil,
+		"utf-16": func(c *Config) { c.Encoding = "utf-16be" },
+		"multiline": func(c *Config) {
+			c.Multiline = &Multiline{Patterns: join.Patterns{Start: "^a"}, Timeout: time.Millisecond, MaxLines: 10}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, w := newPipeRig(t, cfg)
@@ -275,7 +278,7 @@ func TestPipePartialLineTimeout(t *testing.T) {
 func TestPipeEventTimeout(t *testing.T) {
 	t.Parallel()
 	r, w := newPipeRig(t, func(c *Config) {
-		c.Multiline = &Multiline{Start: `^\d`, Timeout: 500 * time.Millisecond, MaxLines: 100}
+		c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^\d`}, Timeout: 500 * time.Millisecond, MaxLines: 100}
 	})
 	r.say(w, "1\n x\n")
 	r.say(w, " y\n2\n z\npart")
@@ -296,7 +299,9 @@ func TestPipeEventOutlastsABlockedSink(t *testing.T) {
 	}
 	r := newRig(
 		t,
-		func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: timeout, MaxLines: 100} },
+		func(c *Config) {
+			c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^\d`}, Timeout: timeout, MaxLines: 100}
+		},
 	)
 	r.sink = sink.MemSink
 	p, w := r.reader(sink)
@@ -389,8 +394,10 @@ func (r *rig) allTaken(w *os.File) {
 func TestPipeStopsInMidLine(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]framingCase{
-		"a line":              {in: "1\nhalf a", want: []string{"1", "half a"}},
-		"an event":            {cfg: func(c *Config) { c.Multiline = &Multiline{Start: `^\d`, Timeout: time.Hour, MaxLines: 9} }, in: "1\n x\n y", want: []string{"1\n x\n y"}},
+		"a line": {in: "1\nhalf a", want: []string{"1", "half a"}},
+		"an event": {cfg: func(c *Config) {
+			c.Multiline = &Multiline{Patterns: join.Patterns{Start: `^\d`}, Timeout: time.Hour, MaxLines: 9}
+		}, in: "1\n x\n y", want: []string{"1\n x\n y"}},
 		"a long line":         {cfg: func(c *Config) { c.MaxLineSize, c.PartialLine = 16, time.Hour }, in: strings.Repeat("x", 40), want: []string{strings.Repeat("x", 16), strings.Repeat("x", 16), strings.Repeat("x", 8)}},
 		"what is skipped":     {cfg: func(c *Config) { c.MaxLineSize, c.LongLines = 16, "truncate" }, in: strings.Repeat("x", 40), want: []string{strings.Repeat("x", 16)}},
 		"a character":         {cfg: func(c *Config) { c.Encoding = "utf-16" }, in: "x\x00y", want: []string{"x\uFFFD"}},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/inputs/join"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -24,7 +25,7 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 	if len(cs.bom) > 0 && len(data) >= len(cs.bom) && string(data[:len(cs.bom)]) == string(cs.bom) {
 		b.from = len(cs.bom)
 	}
-	lines := &joiner{begins: true, maxLines: 1, re: anything}
+	lines := &joiner{rules: join.New(join.Patterns{Start: "^"}), maxLines: 1}
 	if c.Multiline != nil {
 		lines = newJoiner(c.Multiline)
 	}

@@ -2,12 +2,14 @@ package fluentbit
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/inputs/join"
 )
 
 // Convert reads fluent-bit's files and writes an agent.
@@ -631,18 +633,26 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			c.logField(s, m)
 			return
 		case name == "java" || name == "python" || name == "go" || name == "ruby":
-			b.In("multiline").
-				Set("continue", draft.Text(`^(?:\s|Caused by:|\.\.\. \d+ more|goroutine \d+|$)`))
-			c.d.Changed(
-				b.In("multiline"), p.at, shown(p),
-				"lines that look like the rest of a stack trace belong to the line before",
-			)
+			b.In("multiline").Set("presets", draft.Texts(c.languages(p)...))
+			c.carry(p)
 			c.logField(s, m)
 			return
 		}
 	}
 	c.d.Lost(b, p.at, shown(p), "there is no such parser; write multiline")
 	c.parsed(s, m, "tail")
+}
+
+// languages returns those parsers of multiline.parser that are presets of the same name.
+func (c *converter) languages(p *prop) (out []string) {
+	for name := range strings.SplitSeq(p.value, ",") {
+		name = strings.TrimSpace(name)
+		if slices.Contains(join.Names(), name) && c.multiline[name] == nil &&
+			!slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)

@@ -41,9 +41,7 @@ input "tail" "c" {
   tag      = "c"
   start_at = "end"
   multiline {
-    continue = "^(?:\\s|Caused by:|\\.\\.\\. \\d+ more|goroutine \\d+|$)"
-    # Changed: multiline.parser java: lines that look like the rest of a stack trace belong to the
-    # line before
+    presets = ["java"]
   }
 }
 
