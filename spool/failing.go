@@ -2,8 +2,8 @@ package spool
 
 import "time"
 
-// failing is what an archiver says, once and then at intervals, of what may fail and is tried again,
-// of dead letters and of names that are taken. Each part is safe for concurrent use.
+// failing is what an archiver says, once and then at intervals, of what may fail and is tried
+// again, of dead letters and of names that are taken. Each part is safe for concurrent use.
 type failing struct {
 	store, commit, disk, log, decode, complete *trouble
 

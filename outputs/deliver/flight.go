@@ -30,8 +30,7 @@ type Flight struct {
 	OnAck  func(int64)     // called as the position before which all is delivered grows
 	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
-	window  []*entry
-	bytes   int64
+	window  window
 	results chan result
 	// entries handed to a lane, the starter or a burial, whose result has not come yet
 	unsettled int
@@ -40,10 +39,17 @@ type Flight struct {
 
 	// Only for async writers.
 	starter chan *entry
-	halted  atomic.Bool // the starter passes entries back unstarted
-	broken  bool        // a batch failed; once all is settled, begin again with it
-	back    retry.Backoff
-	again   <-chan time.Time
+	restart restart
+}
+
+// restart is how a flight begins again with the first batch that failed: everything behind it comes
+// back first, so that nothing overtakes.
+type restart struct {
+	halted atomic.Bool // the starter passes entries back unstarted
+	// The rest belongs to the goroutine of Flight.Run.
+	broken bool // a batch failed; once all is settled, begin again with it
+	back   retry.Backoff
+	again  <-chan time.Time // when to
 }
 
 type entryState uint8
@@ -100,31 +106,18 @@ func (f *Flight) Run(ctx context.Context) error {
 	limit := f.Send.Config.Window
 	f.results = make(chan result, limit.Batches+1)
 	f.Ended = make(chan struct{})
-	f.back.Retry = f.Send.Config.Retry
+	f.restart.back.Retry = f.Send.Config.Retry
 	dispatch, join := f.lanes(ctx)
 
 	rctx, stopReading := context.WithCancel(ctx)
-	incoming, readerDone := make(chan read), make(chan struct{})
-	go func() {
-		defer close(readerDone)
-		for {
-			b, err := f.Source.Next(rctx)
-			select {
-			case incoming <- read{b, err}:
-			case <-rctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
+	incoming, readerDone := f.read(rctx)
 
 	var end error // why nothing more is read
 	quit := f.Quit
-	for end == nil || len(f.window) > 0 {
-		var in chan read
-		if end == nil && len(f.window) < limit.Batches && f.bytes < limit.Bytes && !f.broken {
+	for end == nil || f.window.len() > 0 {
+		var in <-chan read
+		if end == nil && f.window.len() < limit.Batches && f.window.bytes < limit.Bytes &&
+			!f.restart.broken {
 			in = incoming
 		}
 		select {
@@ -149,11 +142,11 @@ func (f *Flight) Run(ctx context.Context) error {
 		case r := <-f.results:
 			f.handleResult(ctx, r)
 			f.pop()
-			if f.broken && f.unsettled == 0 && f.again == nil {
-				f.again = time.After(f.back.Next())
+			if r := &f.restart; r.broken && f.unsettled == 0 && r.again == nil {
+				r.again = time.After(r.back.Next())
 			}
-		case <-f.again:
-			f.again = nil
+		case <-f.restart.again:
+			f.restart.again = nil
 			f.resume(dispatch)
 		case <-quit:
 			quit = nil
@@ -177,40 +170,43 @@ func (f *Flight) Run(ctx context.Context) error {
 	return end
 }
 
-func (f *Flight) push(e *entry) {
-	size := int64(e.whole.Size())
-	f.window = append(f.window, e)
-	f.bytes += size
-	f.Health.Add(1)
-	f.Send.fly(1, size)
+// read reads the source, by one batch ahead, until ctx ends. Nothing follows an error.
+func (f *Flight) read(ctx context.Context) (incoming <-chan read, ended <-chan struct{}) {
+	in, over := make(chan read), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			b, err := f.Source.Next(ctx)
+			select {
+			case in <- read{b, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return in, over
 }
 
-// pop removes delivered entries from the front of the window.
+func (f *Flight) push(e *entry) {
+	f.window.push(e)
+	f.Health.Add(1)
+	f.Send.fly(1, int64(e.whole.Size()))
+}
+
+// pop counts what has been delivered up to something that is not.
 func (f *Flight) pop() {
-	n := 0
-	var end, records, bytes int64
-	for _, e := range f.window {
-		if e.state != done {
-			break
-		}
-		n++
-		end = e.whole.End
-		records += int64(e.whole.Len())
-		bytes += int64(e.whole.Size())
-	}
-	if n == 0 {
+	l := f.window.pop()
+	if l.batches == 0 {
 		return
 	}
-	clear(f.window[:n])
-	if f.window = f.window[n:]; len(f.window) == 0 {
-		f.window = nil
-	}
-	f.bytes -= bytes
-	f.Send.fly(-n, -bytes)
-	f.Delivered += records
-	f.Send.m.records.Add(float64(records))
-	f.Send.m.bytes.Add(float64(bytes))
-	f.progress(end)
+	f.Send.fly(-l.batches, -l.bytes)
+	f.Delivered += l.records
+	f.Send.m.records.Add(float64(l.records))
+	f.Send.m.bytes.Add(float64(l.bytes))
+	f.progress(l.end)
 }
 
 func (f *Flight) progress(pos int64) {
@@ -238,7 +234,7 @@ wait:
 			break wait
 		}
 	}
-	for _, e := range f.window {
+	for _, e := range f.window.entries {
 		if e.state == done {
 			f.Ahead.add(e.whole.First, e.whole.End)
 		} else {
@@ -247,7 +243,7 @@ wait:
 		}
 		f.Send.fly(-1, -int64(e.whole.Size()))
 	}
-	f.window = nil
+	f.window = window{}
 	left := f.unsettled
 	go func() {
 		for range left {

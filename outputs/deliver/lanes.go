@@ -70,13 +70,13 @@ func (f *Flight) start(ctx context.Context) {
 		if e.begins {
 			round = outputs.WithRound(ctx)
 		}
-		if f.halted.Load() || ctx.Err() != nil {
+		if f.restart.halted.Load() || ctx.Err() != nil {
 			f.results <- result{e: e, err: errNotStarted}
 			continue
 		}
 		f.writer().Start(round, e.b, func(err error) {
 			if sendAgain(err) {
-				f.halted.Store(true)
+				f.restart.halted.Store(true)
 			}
 			f.results <- result{e: e, err: err}
 		})
@@ -114,13 +114,13 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		}
 	case r.err == errNotStarted:
 		e.state = waiting
-		f.broken = true
+		f.restart.broken = true
 	case r.err != nil && ctx.Err() != nil:
 	default:
 		v := f.Send.classify(e.b, r.err)
 		if v.alive {
 			f.Health.alive()
-			f.back.Failures = 0
+			f.restart.back.Failures = 0
 		}
 		if len(v.letters) == 0 {
 			f.conclude(e, v)
@@ -141,8 +141,8 @@ func (f *Flight) conclude(e *entry, v verdict) {
 		return
 	}
 	e.b, e.state = v.rest, failed
-	f.broken = true
-	f.halted.Store(true)
+	f.restart.broken = true
+	f.restart.halted.Store(true)
 }
 
 func (f *Flight) finish(e *entry) {
@@ -156,10 +156,10 @@ func (f *Flight) finish(e *entry) {
 // resume begins again with the first batch that failed. What was delivered is not sent again: a
 // writer lets nothing overtake what it fails.
 func (f *Flight) resume(dispatch func(*entry)) {
-	f.broken = false
-	f.halted.Store(false)
+	f.restart.broken = false
+	f.restart.halted.Store(false)
 	begins := true
-	for _, e := range f.window {
+	for _, e := range f.window.entries {
 		if e.state == done {
 			continue
 		}

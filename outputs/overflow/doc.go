@@ -19,7 +19,7 @@
 // An object is made by an intent in the log's note, a put, and a commit (mover.go). A replay holds
 // a lease (lease.go), so that two never run at once, and takes objects oldest first (replayer.go).
 //
-// Who may delete an object: Replayer.Remove (remove.go), once all of it is acknowledged and what was
-// read is what was stored (source.go); and mover.deleteVoided, where an intent was given up and its
-// records stay in the log. That comes before anything else touches the store. Nobody else does.
+// Who may delete an object: Replayer.Remove (remove.go), once all of it is acknowledged and what
+// was read is what was stored (source.go); and mover.deleteVoided, where an intent was given up and
+// its records stay in the log. That comes before anything else touches the store. Nobody else does.
 package overflow
