@@ -39,7 +39,8 @@ func (m *manager) restore(ctx context.Context) error {
 	}
 	m.starting = false
 	for _, c := range m.gz.compare {
-		c.m.beside = m.byPath[uncompressedName(c.where())]
+		c.m.beside = m.besideOf(c.where())
+		c.m.formOf = c.m.beside
 	}
 	unstarted := m.unstarted
 	m.unstarted = nil
@@ -163,6 +164,9 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
 	f.compression = compressionOf(s.path, head[:n])
+	if p.Off == 0 && p.Head.N == 0 && f.compression == none {
+		f.begins(head[:n])
+	}
 	f.last.Store(f.position(p.prints(), p.Skip))
 	f.r.dead = p.Done
 	f.m.ended = p.Done
@@ -277,6 +281,7 @@ func (m *manager) unregister(f *file) {
 // unfamily takes f out of its family.
 func (m *manager) unfamily(f *file) {
 	delete(m.families[f.m.family], f)
+	delete(m.behind, f)
 	if len(m.families[f.m.family]) == 0 {
 		delete(m.families, f.m.family)
 		delete(m.grows, f.m.family)

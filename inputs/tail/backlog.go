@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -80,8 +81,11 @@ func (m *manager) discoverCompressed(s sight, kind compression) {
 	f.m.hold = &hold{}
 	plain := uncompressedName(s.path)
 	_, vanished := m.vanished[plain]
-	f.m.beside = m.byPath[plain]
+	f.m.beside = m.besideOf(s.path)
 	f.m.known = !m.starting && (vanished || f.m.beside != nil)
+	if f.m.formOf = f.m.beside; f.m.formOf == nil {
+		f.m.formOf = m.leftFor(plain)
+	}
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
 	if m.gz.undecided[f.m.family] == nil {
@@ -168,6 +172,9 @@ func (m *manager) sweepGz(now time.Time) {
 			}
 		case m.beingCompressed(f, now):
 			continue
+		case m.passedOn(f.m.family): // what it was made of may be known by what it is no longer
+			m.look(m.siblings([]string{f.where()}, nil))
+			return
 		}
 		m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 		m.compare(f)
@@ -204,6 +211,28 @@ func (m *manager) ownContent(f *file) bool {
 	})
 }
 
+// besideOf returns the file that the compressed one at path is being made of, as far as the names tell.
+func (m *manager) besideOf(path string) *file {
+	plain := uncompressedName(path)
+	b := m.byPath[plain]
+	if b == nil || b.compression != none {
+		return nil
+	}
+	if fi, err := m.sys.stat(plain); err != nil || !fi.is(b.id, b.birth) {
+		return nil // it was that file's name
+	}
+	return b
+}
+
+// leftFor returns the file that was at path until this look, and is nowhere now.
+func (m *manager) leftFor(path string) *file {
+	x := m.replaced[path]
+	if x == nil || len(x.m.names) > 0 || x.compression != none || m.stillThere(x) {
+		return nil
+	}
+	return x
+}
+
 // moved deals with a compressed file, not decided about, that is no longer where it was: it is
 // found again before anything waits for it no more.
 func (m *manager) moved(f *file) {
@@ -219,6 +248,21 @@ func (m *manager) moved(f *file) {
 
 // beingCompressed tells whether the file that f may have been made of is still being read.
 func (m *manager) beingCompressed(f *file, now time.Time) bool {
+	if f.m.asked == nil { // what is read of others now, or was and is not appended yet, counts
+		f.m.asked = map[*file]uint64{}
+		plain := filepath.Base(uncompressedName(f.where()))
+		for _, g := range inSeq(m.families[f.m.family]) {
+			if g.m.started && g.compression == none && (m.beginsLike(f, g) ||
+				slices.Contains(originalsOf(plain), filepath.Base(g.path0))) {
+				f.m.asked[g] = m.wake(g, cmdRead)
+			}
+		}
+	}
+	for g, need := range f.m.asked {
+		if !g.m.ended && g.m.answered < need && g.m.failure == "" {
+			return true
+		}
+	}
 	for _, g := range inSeq(m.left) {
 		if m.mayHold(f, g) && (g.m.failure == "" || now.Sub(g.m.left) < m.run.tail.patience) {
 			return true
@@ -311,11 +355,20 @@ func (m *manager) compared(res result) {
 	m.unregister(f)
 	s := sight{path: path, fi: fi, was: f}
 	path0 := m.sourceOf(s)
-	if res.match != nil {
+	switch {
+	case res.match != nil:
 		path0 = res.match.origin()
+	case m.tooLate(f, path0):
+		path0 = path
 	}
 	g := m.newFile(s, path0, f.key)
 	g.compression = f.compression
+	if b := f.m.formOf; b != nil {
+		g.m.seq, g.m.at, g.m.lived = b.m.seq, b.m.at, b.m.lived
+		if b.path0 == path0 {
+			g.m.rank = b.m.rank
+		}
+	}
 	if p := res.match; p != nil {
 		m.run.tail.counts.recognised.Inc()
 		g.r.prints, g.r.skip = p.prints(), p.Skip
@@ -337,6 +390,13 @@ func (m *manager) compared(res result) {
 	if !g.m.ended {
 		m.tryStart(g)
 	}
+}
+
+// tooLate tells whether something newer than the compressed file f has been read of a source.
+func (m *manager) tooLate(f *file, source string) bool {
+	return slices.ContainsFunc(
+		m.streams[source], func(g *file) bool { return g.delivered.Load() > 0 && m.older(f, g) },
+	)
 }
 
 // vanishedFor is how long it is remembered that a known file left a path.
@@ -377,17 +437,35 @@ func (m *manager) mayHold(c, g *file) bool {
 		return false
 	}
 	begins := m.beginningOf(c)
-	if last := g.last.Load(); last != nil {
-		n := last.Head.N
-		return n == 0 || len(begins) < n || printOf(begins[:n]) == last.Head
-	}
+	empty := g.delivered.Load() == 0 && g.m.pending == pendingNone
 	if g.m.started || g.r.h == nil {
-		return true
+		if empty && g.m.started && g.m.answered >= g.m.leftWake && g.m.leftWake > 0 {
+			return len(begins) == 0
+		}
+		if !g.m.started && !m.stillThere(g) {
+			return false // nobody will read it
+		}
+		return m.beginsLike(c, g)
 	}
 	var buf [headSize]byte // no worker has it
 	n, _ := g.r.h.ReadAt(buf[:], 0)
+	if n > len(begins) && c.m.beginsAll || n == 0 && empty {
+		return len(begins) == 0
+	}
 	n = min(n, len(begins))
 	return bytes.Equal(begins[:n], buf[:n])
+}
+
+// beginsLike tells whether the compressed file c may begin as g does, by what is known of g.
+func (m *manager) beginsLike(c, g *file) bool {
+	head, begins := g.m.head, m.beginningOf(c)
+	if last := g.last.Load(); last != nil && last.Head.N > 0 {
+		head = last.Head
+	}
+	if len(begins) < head.N {
+		return !c.m.beginsAll
+	}
+	return printOf(begins[:head.N]) == head
 }
 
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
@@ -404,8 +482,8 @@ func (m *manager) beginningOf(c *file) []byte {
 	if z, err := newStream(h, fi.size, c.compression); err == nil {
 		defer z.Close()
 		buf := make([]byte, headSize)
-		n, _ := z.ReadAt(buf, 0)
-		c.m.begins = buf[:n]
+		n, err := z.ReadAt(buf, 0)
+		c.m.begins, c.m.beginsAll = buf[:n], err == io.EOF && n > 0
 	}
 	return c.m.begins
 }

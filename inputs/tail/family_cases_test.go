@@ -2,6 +2,7 @@ package tail
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -74,6 +75,46 @@ func TestCopySeenEmpty(t *testing.T) {
 			p.byCopy()
 		})
 	}
+}
+
+// A log and a copy of it are found together, nothing having been read of either, and the copy is not
+// complete, or empty, or complete while the log is not truncated yet.
+func TestCopyFoundTogetherWithItsLog(t *testing.T) {
+	for part := range 3 {
+		scripted(t, true, func(p *play) {
+			p.toggle()
+			for range 5 {
+				p.write(false)
+			}
+			c, data := p.create("app.log.1"), p.content(p.writer)
+			n := len(data) * part / 2
+			p.put(c, data[:n])
+			c.lines = slices.Clone(p.writer.lines)
+			p.step(20)
+			p.put(c, data[n:])
+			p.step(20)
+			p.truncate(p.writer)
+			p.write(false)
+			p.step(20)
+		})
+	}
+}
+
+// A backup of a log is not what comes before it: it is read once, and the log goes on.
+func TestBackupOfLogFoundTogetherWithIt(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		for range 5 {
+			p.write(false)
+		}
+		c, data := p.create("app.log.1"), p.content(p.writer)
+		p.put(c, data)
+		c.lines = slices.Clone(p.writer.lines)
+		p.toggle()
+		p.step(20)
+		p.write(false)
+		p.settle()
+		p.write(false)
+	})
 }
 
 // A compressed file is renamed between the decision to compare it and the comparison.
@@ -168,5 +209,105 @@ func TestCopyCompressedBeforeItWasRead(t *testing.T) {
 		}
 		p.write(false)
 		p.step(1)
+	})
+}
+
+// What is compressed holds lines that were read, and are not appended yet: nobody takes any.
+func TestCompressedWhileItsLinesAreOnTheirWay(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.toggle()
+		p.a.sink.stalled = true
+		p.write(false)
+		p.step(3) // they are read
+		p.write(false)
+		p.byCopy()
+		p.write(false)
+		p.compressed("app.log.1")
+		for range 20 {
+			p.clock.at += 200e6
+			p.step(3)
+		}
+		p.a.sink.stalled = false
+	})
+}
+
+// A copy that is not begun yet is compressed: its place among the others is that of the copy,
+// whatever their names and times are by then.
+func TestCompressedCopyKeepsItsPlace(t *testing.T) {
+	for _, tick := range []int64{1, 10e6} {
+		scripted(t, true, func(p *play) {
+			p.tick = tick
+			p.write(false)
+			p.toggle()
+			p.settle()
+			p.write(false)
+			p.byCopy()
+			p.step(0) // the copy is held
+			p.write(false)
+			p.pause = func() { p.step(0) } // its compressed form is found beside it
+			p.compressed("app.log.1")
+			p.pause = func() {}
+			p.step(0)
+			p.byLink()
+			p.write(false)
+			p.step(0)
+			p.compressed("app.log.1")
+		})
+	}
+}
+
+// Where the file system does not know when files were made, too: what is older than what has been
+// read comes too late, and is a source of its own.
+func TestFoundTooLateWithoutBirth(t *testing.T) {
+	for _, zip := range []bool{false, true} {
+		scripted(t, true, func(p *play) {
+			p.birth = false
+			p.write(false)
+			p.toggle()
+			p.settle()
+			p.a.halt()
+			p.killed()
+			p.write(false)
+			p.byRename()
+			must(p.a.start()) // there is no live file
+			p.a.sink.held = true
+			p.write(false)
+			p.step(1)
+			p.a.halt()
+			p.killed()
+			p.a.sink.held = false
+			p.byRename()
+			if zip {
+				p.compressed("app.log.2")
+			}
+			p.write(false)
+			must(p.a.start())
+		})
+	}
+}
+
+// A log that waits for its copies to be read holds another thing when its turn comes than when it
+// was found again after a start: what lies between is in copies that nobody has seen yet.
+func TestTruncatedAgainWhileItWaits(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.watched = false
+		p.write(false)
+		p.toggle()
+		p.settle()
+		p.a.halt()
+		p.killed()
+		p.write(false)
+		p.byCopy()
+		must(p.a.start())
+		p.a.halt()
+		p.killed()
+		p.write(false)
+		must(p.a.start()) // the log is found with lines in it, and waits for the copy
+		p.byCopy()
+		p.write(false)
+		for range 30 { // nobody looks
+			p.a.work()
+			p.a.results()
+		}
 	})
 }

@@ -505,6 +505,11 @@ func (w *family) byCopy() {
 	if w.rng.IntN(10) == 0 && w.fd >= 0 {
 		w.write(false) // what comes between is lost
 	}
+	w.truncate(g)
+}
+
+// truncate takes away what is in g, of which there may be a copy.
+func (w *family) truncate(g *generation) {
 	was := g.lines
 	g.lines, g.cut = nil, w.clock.at
 	must(unix.Truncate(w.path(w.live), 0))

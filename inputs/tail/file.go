@@ -87,8 +87,15 @@ type mgrState struct {
 	// content
 	known    bool
 	beside   *file  // the uncompressed file of the same name, when a compressed one was found
+	formOf   *file  // the uncompressed one whose place it has, as long as it is not decided about
 	begins   []byte // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
+	// that is all of it
+	beginsAll bool
+	// the wakes of others that must have been answered before it is compared with them
+	asked map[*file]uint64
+	// since when it waits for a copy of it, see followsCopy
+	behind   time.Time
 	settle   settling
 	head     print // what it began with before it was read
 	nameless bool  // it was open, and not at its path any more, when it was discovered

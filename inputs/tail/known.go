@@ -150,8 +150,13 @@ func (m *manager) sourceOf(s sight) string {
 			return s.path
 		}
 		if slices.ContainsFunc(m.streams[source], func(g *file) bool {
-			return g.birth > s.fi.birth && s.fi.birth != 0 && g.compression == none &&
-				g.delivered.Load() > 0
+			if g.delivered.Load() == 0 || g.compression != none || name != base {
+				return false
+			}
+			if s.fi.birth == 0 {
+				return m.seenOlder(s, g)
+			}
+			return g.birth > s.fi.birth
 		}) {
 			return s.path
 		}

@@ -53,6 +53,7 @@ type manager struct {
 	missing  map[string]bool
 	vanished map[string]time.Time          // when a known file left a path
 	waiting  map[string]map[*file]struct{} // files that wait for a comparison, by family
+	behind   map[*file]struct{}            // files that wait for a copy of them, see followsCopy
 
 	known *knownPositions // of content that is not in byID
 	held  heldFiles
@@ -92,6 +93,7 @@ func newManager(r *run) *manager {
 		missing:  map[string]bool{},
 		vanished: map[string]time.Time{},
 		waiting:  map[string]map[*file]struct{}{},
+		behind:   map[*file]struct{}{},
 		pipes:    map[ident]*pipe{},
 		watched:  map[string]bool{},
 		dirs:     map[string]bool{},
@@ -137,6 +139,9 @@ func (m *manager) manage(ctx context.Context) error {
 func (m *manager) step(do func()) {
 	m.deciding, m.refreshed = true, false
 	do()
+	if len(m.ready) > 0 && m.nextScan.IsZero() { // there is something that is not found yet
+		m.scan()
+	}
 	m.deciding = false
 	for len(m.ready) > 0 {
 		m.startReady()
@@ -177,7 +182,7 @@ func (m *manager) startReady() {
 }
 
 func (m *manager) interval() time.Duration {
-	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting) > 0 || m.gz.waits() {
+	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting)+len(m.behind) > 0 || m.gz.waits() {
 		return busyTick
 	}
 	if m.watch == nil {
@@ -327,7 +332,7 @@ func (m *manager) tryStart(f *file) {
 			m.await(f, p)
 		}
 	}
-	if len(f.m.pred) > 0 {
+	if len(f.m.pred) > 0 || m.followsCopy(f) {
 		return
 	}
 	m.continueReplaced(f)
@@ -348,8 +353,14 @@ func (m *manager) await(f, p *file) {
 	}
 }
 
-// isLive tells whether f is where its source is.
-func (m *manager) isLive(f *file) bool { return slices.Contains(f.m.names, f.path0) }
+// isLive tells whether f is where its source is, now: names are known as of the last look.
+func (m *manager) isLive(f *file) bool {
+	if !slices.Contains(f.m.names, f.path0) {
+		return false
+	}
+	fi, err := m.sys.stat(f.path0)
+	return err == nil && fi.is(f.id, f.birth)
+}
 
 // precedes tells whether p is to be read before f, of the same source.
 func (m *manager) precedes(p, f *file) bool {

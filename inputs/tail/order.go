@@ -121,10 +121,11 @@ func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
 // arrange puts the generations of a source that are not being read yet into the order in which they
 // are to be read.
 func (m *manager) arrange(source string) {
-	list := m.streams[source]
+	gone := m.undecidedOf(source)
+	list := append(gone, m.streams[source]...)
 	var begun, rest []*file
 	for _, f := range list {
-		if f.m.started || f.delivered.Load() > 0 {
+		if f.reads() || f.delivered.Load() > 0 {
 			begun = append(begun, f)
 		} else {
 			rest = append(rest, f)
@@ -132,25 +133,42 @@ func (m *manager) arrange(source string) {
 	}
 	slices.SortStableFunc(begun, func(a, b *file) int {
 		switch {
-		case a.m.started && b.m.started:
+		case a.reads() && b.reads():
 			return 0
-		case a.m.started:
+		case a.reads():
 			return -1
-		case b.m.started:
+		case b.reads():
 			return 1
 		}
 		return 0
 	})
 	started := 0
-	for started < len(begun) && begun[started].m.started {
+	for started < len(begun) && begun[started].reads() {
 		started++
 	}
 	m.sortFiles(source, begun[started:])
 	m.sortFiles(source, rest)
-	m.streams[source] = append(begun, rest...)
-	for i, f := range m.streams[source] {
+	list = append(begun, rest...)
+	for i, f := range list {
 		f.m.rank = i + 1
 	}
+	m.streams[source] = slices.DeleteFunc(
+		list, func(f *file) bool { return slices.Contains(gone, f) },
+	)
+}
+
+// reads tells whether f is being read.
+func (f *file) reads() bool { return f.m.started && !f.m.ended }
+
+// undecidedOf returns the files of a source that are no longer there, and of which it is not decided
+// what compressed file they have become: their places are kept for those.
+func (m *manager) undecidedOf(source string) (gone []*file) {
+	for _, c := range inSeq(m.gz.undecided[familyOf(source)]) {
+		if b := c.m.formOf; b != nil && b.m.ended && b.path0 == source {
+			gone = append(gone, b)
+		}
+	}
+	return gone
 }
 
 func (m *manager) sortFiles(source string, files []*file) {
@@ -191,6 +209,22 @@ func (m *manager) older(c, f *file) bool {
 	return pair[0] == c
 }
 
+// seenOlder is older for what was seen, and is not a file yet.
+func (m *manager) seenOlder(s sight, g *file) bool {
+	live, err := m.sys.stat(g.path0)
+	c := ageOf(s.path, &s.fi)
+	c.place, c.sight = s.at, &s
+	members := []age{c, m.ageOfFile(g, g.path0, err == nil && live.is(g.id, g.birth))}
+	members = append(members, m.witnesses(g.m.family, map[*file]bool{g: true})...)
+	m.sortAges(g.m.family, members)
+	for _, a := range members {
+		if a.sight != nil || a.file != nil {
+			return a.sight != nil
+		}
+	}
+	return false
+}
+
 // ageOfFile is ageOf a file that nobody reads yet.
 func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	// its name may have passed on since the last look, and those of others with it
@@ -204,12 +238,16 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 		fi = fileInfo{mtime: f.m.mtime, birth: f.birth}
 	}
 	a := ageOf(path, &fi)
-	if !there {
-		a.number = nil
+	if !there && !dated(a.number) {
+		a.number = nil // that may be another's by now
 	}
 	a.live = live
-	if a.file, a.place, a.seq = f, f.m.at, f.m.seq; f.path0 == source {
-		a.lived, a.rank = f.m.lived, f.m.rank
+	of := f
+	if of.m.hold != nil && of.m.formOf != nil {
+		of = of.m.formOf // it is not decided about, and has that one's place
+	}
+	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.path0 == source {
+		a.lived, a.rank = of.m.lived, of.m.rank
 	}
 	return a
 }
@@ -240,25 +278,29 @@ func (m *manager) sortAges(family string, members []age) {
 			cmp.Compare(b.place.look, a.place.look), cmp.Compare(b.place.index, a.place.index),
 		)
 	})
-	for len(found) > 0 {
-		n := 1
-		for n < len(found) && found[n].place.look == found[0].place.look {
-			n++
-		}
-		inTurn(found[:n])
-		found = found[n:]
-	}
 	slices.SortStableFunc(
 		numbered, func(a, b *age) int { return slices.Compare(a.number, b.number) },
 	)
 	if m.numbersGrow(family, numbered) {
 		slices.Reverse(numbered)
 	}
-	inTurn(numbered)
 	slices.SortFunc(lived, func(a, b *age) int { return cmp.Compare(b.lived, a.lived) })
-	inTurn(lived)
 	slices.SortFunc(ranked, func(a, b *age) int { return cmp.Compare(b.rank, a.rank) })
-	inTurn(ranked)
+	// What weighs more comes later, and has its say; what it moves may have to move others.
+	for moved, round := true, 0; moved && round < maxRounds; round++ {
+		moved = false
+		for rest := found; len(rest) > 0; {
+			n := 1
+			for n < len(rest) && rest[n].place.look == rest[0].place.look {
+				n++
+			}
+			moved = inTurn(rest[:n]) || moved
+			rest = rest[n:]
+		}
+		moved = inTurn(numbered) || moved
+		moved = inTurn(lived) || moved
+		moved = inTurn(ranked) || moved
+	}
 	slices.SortFunc(members, func(a, b age) int {
 		return cmp.Or(
 			cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq),
@@ -267,18 +309,23 @@ func (m *manager) sortAges(family string, members []age) {
 	})
 }
 
-// inTurn sees to it that the times of list, the newest first, descend.
-func inTurn(list []*age) {
+// maxRounds bounds how often what is known of an order is gone through: some of it may contradict.
+const maxRounds = 8
+
+// inTurn sees to it that the times of list, the newest first, descend, and reports whether that
+// changed one.
+func inTurn(list []*age) (moved bool) {
 	limit := int64(math.MaxInt64)
 	for _, a := range list {
 		if a.witness {
 			continue
 		}
 		if a.at >= limit {
-			a.at = limit - 1
+			a.at, moved = limit-1, true
 		}
 		limit = a.at
 	}
+	return moved
 }
 
 // numbersGrow tells whether a larger number means a newer file, as it does for dates and for
@@ -290,7 +337,7 @@ func inTurn(list []*age) {
 func (m *manager) numbersGrow(family string, numbered []*age) bool {
 	grow := 0
 	for i, r := range numbered {
-		if len(r.number) > 1 || r.number[0] > 99999 {
+		if dated(r.number) {
 			return true
 		}
 		for _, s := range numbered[max(0, i-50):i] {
@@ -313,6 +360,9 @@ func (m *manager) numbersGrow(family string, numbered []*age) bool {
 	m.grows[family] = grow
 	return grow > 0
 }
+
+// dated tells whether a number of a name is a date: others may be passed on from file to file.
+func dated(number []int) bool { return len(number) > 1 || len(number) == 1 && number[0] > 99999 }
 
 // timed tells whether the time of the last write is that of what is in the file.
 func (a *age) timed() bool { return !a.compressed || a.mtime < a.birth }

@@ -68,6 +68,10 @@ func (m *manager) continueReplaced(f *file) {
 		return
 	}
 	if m.goesOn(f, x) {
+		m.log.Info(
+			"a file was replaced by one that goes on with its content; it is read on where that was left",
+			"path", f.where(), "offset", x.delivered.Load(),
+		)
 		m.continueAt(f, x.last.Load())
 		x.m.copied = true
 	}
@@ -77,10 +81,6 @@ func (m *manager) continueReplaced(f *file) {
 // continueAt lets f, which has not been started, begin behind the content of p.
 func (m *manager) continueAt(f *file, p *position) {
 	m.run.tail.counts.recognised.Inc()
-	m.log.Info(
-		"a file was replaced by one that goes on with its content; it is read on where that was left",
-		"path", f.where(), "offset", p.Off,
-	)
 	f.r.prints, f.r.skip = p.prints(), p.Skip
 	f.delivered.Store(p.Off)
 	f.last.Store(f.position(p.prints(), p.Skip))

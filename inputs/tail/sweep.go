@@ -24,6 +24,9 @@ func (m *manager) sweep(now time.Time) {
 		m.sweepLeft(f, now)
 	}
 	m.sweepHeld(now)
+	for _, f := range inSeq(m.behind) {
+		m.tryStart(f)
+	}
 	m.sweepGz(now)
 	m.closeIdle(now)
 	if !now.Before(m.nextForget) {

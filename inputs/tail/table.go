@@ -290,16 +290,16 @@ func (m *manager) compareAll(paths []string) {
 	}
 	// what they were made of may have been found after them
 	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] {
-		if plain := m.byPath[uncompressedName(c.where())]; plain != nil && c.m.beside == nil &&
+		if plain := m.besideOf(c.where()); plain != nil && c.m.beside == nil &&
 			!m.starting {
-			c.m.beside, c.m.known = plain, true
+			c.m.beside, c.m.formOf, c.m.known = plain, plain, true
 		}
 	}
 	m.storeUnstored()
 }
 
-// siblings returns the paths, not among seen, of the files to read that are of the family of those
-// that were at left.
+// siblings returns the paths, not among seen, at which files to read are, or were, of the family of
+// those that were at left.
 func (m *manager) siblings(left, seen []string) []string {
 	if len(left) == 0 {
 		return nil
@@ -321,11 +321,35 @@ func (m *manager) siblings(left, seen []string) []string {
 			path := filepath.Join(dir, e.Name())
 			if e.Type().IsRegular() && !known[path] && families[familyOf(path)] &&
 				m.globs.match(path) {
-				out = append(out, path)
+				out, known[path] = append(out, path), true
+			}
+		}
+	}
+	for _, family := range slices.Sorted(maps.Keys(families)) {
+		for _, f := range inSeq(m.families[family]) {
+			for _, path := range f.m.names {
+				if !known[path] {
+					out, known[path] = append(out, path), true // there is none any more
+				}
 			}
 		}
 	}
 	return out
+}
+
+// passedOn tells whether names of a family are no longer those of the files that they were seen to
+// be of.
+func (m *manager) passedOn(family string) bool {
+	for f := range m.families[family] {
+		for _, path := range f.m.names {
+			fi, err := m.sys.stat(path)
+			if err == nil && !fi.is(f.id, f.birth) ||
+				errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // seen notes a file's size.
