@@ -206,7 +206,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		if runtest.Long() {
 			stride = 1
 		}
-		for k := 1 + rand.IntN(stride); k <= len(steps); k += stride {
+		for k := 1 + int(seed%uint64(stride)); k <= len(steps); k += stride {
 			for _, after := range []bool{false, true} {
 				ok := t.Run(fmt.Sprintf("%s/%d/%v", order, k, after), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
