@@ -25,7 +25,7 @@ func (m *manager) restore(ctx context.Context) error {
 		if err != nil {
 			m.fallBack(err)
 		} else {
-			m.watch = w
+			m.watches.begin(w)
 		}
 	} else {
 		m.run.tail.counts.polling.Set(1)
@@ -76,7 +76,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 		}
 		// Not now; it is not taken for a new file either.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			m.trouble(s.path, err)
+			m.unreadable.failed(s.path, err)
 		} else {
 			m.raced = true
 		}
@@ -87,7 +87,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 		same, err := m.holds(h, &fi, p)
 		if err != nil {
 			_ = h.Close()
-			m.trouble(s.path, err)
+			m.unreadable.failed(s.path, err)
 			return true, false
 		}
 		if same &&
@@ -108,7 +108,7 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 		return false, overwritten
 	}
 	m.known.remove(best)
-	m.healed(s.path)
+	m.unreadable.works(s.path)
 	m.resume(s, h, fi, best, best.key)
 	return true, false
 }
@@ -332,7 +332,7 @@ func (m *manager) discover(s sight) {
 	h, fi, err := m.open(s.path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			m.trouble(s.path, err)
+			m.unreadable.failed(s.path, err)
 		} else {
 			m.raced = true
 		}
@@ -347,10 +347,10 @@ func (m *manager) discover(s sight) {
 	n, err := h.ReadAt(buf[:], 0)
 	if err != nil && err != io.EOF {
 		_ = h.Close()
-		m.trouble(s.path, err)
+		m.unreadable.failed(s.path, err)
 		return
 	}
-	m.healed(s.path)
+	m.unreadable.works(s.path)
 	s.fi = fi
 	switch compression := compressionOf(s.path, buf[:n]); {
 	case compression == foreign:
@@ -376,7 +376,7 @@ func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	f.r.truncated = s.truncated || m.known.truncated(s.fi.id)
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
-			m.trouble(s.path, err)
+			m.unreadable.failed(s.path, err)
 		} else {
 			f.r.prints = p
 			f.delivered.Store(p.off)

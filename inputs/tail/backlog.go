@@ -330,7 +330,7 @@ func (m *manager) compared(res result) {
 		return
 	}
 	if res.err != nil && !f.m.ended {
-		m.trouble(path, res.err)
+		m.unreadable.failed(path, res.err)
 		if !errors.Is(res.err, errCompressed) {
 			now := m.sys.now()
 			f.m.retry = now.Add(max(m.cfg.PollInterval, settleFor))
@@ -344,7 +344,7 @@ func (m *manager) compared(res result) {
 		return
 	}
 	if res.err == nil {
-		m.healed(path)
+		m.unreadable.works(path)
 	}
 	fi, err := m.sys.stat(path)
 	if err != nil || !fi.is(f.id, f.birth) {

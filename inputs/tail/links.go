@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Rotation happens where a file really is: what containers/x.log leads to is renamed in the
@@ -29,17 +30,25 @@ func (m *manager) realPath(path string) string {
 
 // realDir is realPath of a directory. Many files share one, so it is remembered until the next
 // look.
-func (m *manager) realDir(dir string) string {
-	if !m.realAt.Equal(m.looked) || m.realDirs == nil {
-		m.realDirs, m.realAt = map[string]string{}, m.looked
+func (m *manager) realDir(dir string) string { return m.realDirs.of(dir, m.looked) }
+
+// realDirs is directories without symbolic links, as of one look.
+type realDirs struct {
+	look time.Time
+	dirs map[string]string
+}
+
+func (r *realDirs) of(dir string, look time.Time) string {
+	if !r.look.Equal(look) || r.dirs == nil {
+		r.dirs, r.look = map[string]string{}, look
 	}
-	real, ok := m.realDirs[dir]
+	real, ok := r.dirs[dir]
 	if !ok {
 		var err error
 		if real, err = filepath.EvalSymlinks(dir); err != nil {
 			return dir
 		}
-		m.realDirs[dir] = real
+		r.dirs[dir] = real
 	}
 	return real
 }

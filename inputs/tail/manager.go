@@ -41,9 +41,8 @@ type manager struct {
 	raced     bool    // something was renamed under a look
 	unstarted []*file // what looks have found to read
 	near      map[string]neighbours
-	looked    time.Time         // when the last look began
-	realDirs  map[string]string // directories without symbolic links, as of realAt
-	realAt    time.Time
+	looked    time.Time // when the last look began
+	realDirs  realDirs
 	deciding  bool    // a step is under way
 	ready     []*file // to be started when it is done
 	// of content that is gone, to be stored with what has taken its place
@@ -60,44 +59,39 @@ type manager struct {
 	gz    backlog
 	pipes map[ident]*pipe
 
-	watch       *watcher // nil while polling
-	watched     map[string]bool
-	dirs        map[string]bool
-	troubles    map[string]string // what is wrong with a path, said once
-	saidTooMany time.Time
-	noWait      time.Time // until then nothing waits for a descriptor
-	nextScan    time.Time
-	nextPoll    time.Time
-	nextForget  time.Time
+	watches    watches
+	unreadable unreadable
+	noWait     time.Time // until then nothing waits for a descriptor
+	nextScan   time.Time
+	nextPoll   time.Time
+	nextForget time.Time
 }
 
 func newManager(r *run) *manager {
 	cfg := &r.tail.cfg
 	return &manager{
-		run:      r,
-		cfg:      cfg,
-		sys:      &r.tail.sys,
-		log:      r.tail.log,
-		globs:    newGlobs(cfg),
-		queue:    r.queue,
-		byID:     map[ident]*file{},
-		byPath:   map[string]*file{},
-		alias:    map[string]string{},
-		streams:  map[string][]*file{},
-		unsorted: map[string]bool{},
-		families: map[string]map[*file]struct{}{},
-		left:     map[*file]struct{}{},
-		due:      map[*file]struct{}{},
-		gz:       backlog{undecided: map[string]map[*file]struct{}{}},
-		held:     heldFiles{},
-		missing:  map[string]bool{},
-		vanished: map[string]time.Time{},
-		waiting:  map[string]map[*file]struct{}{},
-		behind:   map[*file]struct{}{},
-		pipes:    map[ident]*pipe{},
-		watched:  map[string]bool{},
-		dirs:     map[string]bool{},
-		troubles: map[string]string{},
+		run:        r,
+		cfg:        cfg,
+		sys:        &r.tail.sys,
+		log:        r.tail.log,
+		globs:      newGlobs(cfg),
+		queue:      r.queue,
+		byID:       map[ident]*file{},
+		byPath:     map[string]*file{},
+		alias:      map[string]string{},
+		streams:    map[string][]*file{},
+		unsorted:   map[string]bool{},
+		families:   map[string]map[*file]struct{}{},
+		left:       map[*file]struct{}{},
+		due:        map[*file]struct{}{},
+		gz:         backlog{undecided: map[string]map[*file]struct{}{}},
+		held:       heldFiles{},
+		missing:    map[string]bool{},
+		vanished:   map[string]time.Time{},
+		waiting:    map[string]map[*file]struct{}{},
+		behind:     map[*file]struct{}{},
+		pipes:      map[ident]*pipe{},
+		unreadable: unreadable{run: r, reasons: map[string]string{}},
 	}
 }
 
@@ -115,16 +109,12 @@ func (m *manager) manage(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		m.sweepPipes(ctx)
-		var changed <-chan changes
-		if m.watch != nil {
-			changed = m.watch.out
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case res := <-m.run.results:
 			m.step(func() { m.result(res) })
-		case c := <-changed:
+		case c := <-m.watches.changes():
 			m.step(func() { m.changed(c) })
 		case now := <-tick.C:
 			m.step(func() { m.sweep(now) })
@@ -185,7 +175,7 @@ func (m *manager) interval() time.Duration {
 	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting)+len(m.behind) > 0 || m.gz.waits() {
 		return busyTick
 	}
-	if m.watch == nil {
+	if !m.watches.on() {
 		return min(idleTick, m.cfg.PollInterval)
 	}
 	return min(idleTick, m.cfg.RescanInterval)
@@ -193,9 +183,7 @@ func (m *manager) interval() time.Duration {
 
 // close gives back what the manager holds, once all workers have returned.
 func (m *manager) close() {
-	if m.watch != nil {
-		m.watch.close()
-	}
+	m.watches.stop()
 	for f := range m.run.files {
 		m.run.closeFile(f)
 	}
@@ -231,7 +219,7 @@ func (m *manager) result(res result) {
 	}
 	switch res.outcome {
 	case failed:
-		m.trouble(f.where(), res.err)
+		m.unreadable.failed(f.where(), res.err)
 		if tooMany(res.err) {
 			m.run.tail.files.Short()
 			m.closeIdle(now)
@@ -260,7 +248,7 @@ func (m *manager) result(res result) {
 		return
 	}
 	if f.m.failure != "" {
-		m.healed(f.where())
+		m.unreadable.works(f.where())
 		f.m.failure = ""
 	}
 	f.m.idle = false
@@ -405,9 +393,7 @@ func (m *manager) changed(c changes) {
 		switch {
 		case m.byPath[p] != nil || m.globs.match(p):
 			look = append(look, p)
-		case m.watched[p]: // a directory is gone
-			delete(m.watched, p)
-			m.watch.remove(p)
+		case m.watches.forget(p): // a directory is gone
 			m.nextScan = time.Time{}
 		default:
 			if fi, err := m.sys.stat(p); err == nil && fi.dir() {
@@ -489,38 +475,5 @@ func (m *manager) forget(now time.Time) {
 	)
 	if len(list) > 0 {
 		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
-	}
-}
-
-// trouble says once what is wrong with path.
-func (m *manager) trouble(path string, err error) {
-	reason := reasonOf(err)
-	m.run.tail.counts.errors.WithLabelValues(reason).Inc()
-	if reason == reasonTooMany {
-		if now := m.sys.now(); now.Sub(m.saidTooMany) >= time.Minute {
-			m.saidTooMany = now
-			m.log.Warn(
-				"too many open files; it is tried again", "path", path, "error", err,
-				"do", adviceFor(reason),
-			)
-		}
-		return
-	}
-	if m.troubles[path] == reason {
-		return
-	}
-	m.troubles[path] = reason
-	m.run.cannotRead(path, err, adviceFor(reason))
-	m.log.Warn(
-		"cannot read; it is tried again", "path", path, "error", err, "do", adviceFor(reason),
-	)
-}
-
-// healed says that path is all right again.
-func (m *manager) healed(path string) {
-	if _, was := m.troubles[path]; was {
-		delete(m.troubles, path)
-		m.run.canRead(path)
-		m.log.Info("can be read again", "path", path)
 	}
 }

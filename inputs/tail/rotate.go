@@ -89,7 +89,7 @@ func (m *manager) locateKnown() {
 		// guess as any.
 		path, ok, err := m.nearby(p.id(), p.Birth, p.Path, p.real(), m.realPath(p.Path))
 		if err != nil {
-			m.trouble(filepath.Dir(p.Path), err)
+			m.unreadable.failed(filepath.Dir(p.Path), err)
 			continue // the next start looks again
 		}
 		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more

@@ -11,7 +11,7 @@ func (m *manager) sweep(now time.Time) {
 	switch {
 	case !now.Before(m.nextScan):
 		m.scan()
-	case m.watch == nil && !now.Before(m.nextPoll):
+	case !m.watches.on() && !now.Before(m.nextPoll):
 		m.poll(now)
 	}
 	for _, f := range inSeq(m.due) {

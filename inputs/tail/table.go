@@ -30,11 +30,11 @@ func (m *manager) scan() {
 	begin := m.sys.now()
 	found := m.globs.walk()
 	for path, err := range found.errs {
-		m.trouble(path, err)
+		m.unreadable.failed(path, err)
 	}
-	for path := range m.troubles {
+	for path := range m.unreadable.reasons {
 		if found.cache[path] != nil && found.errs[path] == nil {
-			m.healed(path) // a directory
+			m.unreadable.works(path) // a directory
 		}
 	}
 	paths := make([]string, 0, len(found.paths)+8)
@@ -57,8 +57,7 @@ func (m *manager) scan() {
 			delete(m.alias, real)
 		}
 	}
-	m.dirs = found.dirs
-	m.watchDirs()
+	m.watchDirs(found.dirs)
 	due := m.sys.now()
 	m.nextScan = due
 	m.scanning = true
@@ -113,33 +112,16 @@ func (m *manager) supersede(f *file) {
 }
 
 // watchDirs watches the directories; where that is not possible everything is polled.
-func (m *manager) watchDirs() {
-	if m.watch == nil {
+func (m *manager) watchDirs(dirs map[string]bool) {
+	if !m.watches.on() {
 		return
 	}
-	for dir := range m.watched {
-		if !m.dirs[dir] {
-			m.watch.remove(dir)
-			delete(m.watched, dir)
-		}
+	add := m.watches.watch.add
+	if m.run.tail.addWatch != nil {
+		add = m.run.tail.addWatch
 	}
-	for dir := range m.dirs {
-		if m.watched[dir] {
-			continue
-		}
-		add := m.watch.add
-		if m.run.tail.addWatch != nil {
-			add = m.run.tail.addWatch
-		}
-		err := add(dir)
-		switch {
-		case err == nil:
-			m.watched[dir] = true
-		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || isNotDir(err):
-		default:
-			m.fallBack(err)
-			return
-		}
+	if err := m.watches.follow(dirs, add); err != nil {
+		m.fallBack(err)
 	}
 }
 
@@ -150,11 +132,7 @@ func (m *manager) fallBack(err error) {
 		"error", err, "do", watchAdvice(err),
 	)
 	m.run.tail.counts.polling.Set(1)
-	if m.watch != nil {
-		m.watch.close()
-		m.watch = nil
-	}
-	m.watched = map[string]bool{}
+	m.watches.stop()
 }
 
 // maxRaces bounds how often a look is followed by another one because files were renamed under it.
@@ -211,9 +189,9 @@ func (m *manager) compareAll(paths []string) {
 		fi, err := m.sys.stat(path)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
-				m.healedQuietly(path)
+				m.unreadable.forget(path)
 			} else {
-				m.trouble(path, err)
+				m.unreadable.failed(path, err)
 			}
 			if cur != nil && (errors.Is(err, fs.ErrNotExist) || isNotDir(err)) {
 				leave(cur, path)
@@ -465,7 +443,7 @@ func (m *manager) displaced(f *file) {
 	m.looked = m.sys.now()
 	switch found, err := m.relocate(f); {
 	case err != nil: // it is not given up because nobody can look for it
-		m.trouble(f.where(), err)
+		m.unreadable.failed(f.where(), err)
 		f.m.failure, f.m.retry = err.Error(), m.looked.Add(m.cfg.PollInterval)
 		m.due[f] = struct{}{}
 		return
@@ -478,13 +456,6 @@ func (m *manager) displaced(f *file) {
 	m.missing[f.path0] = true
 	m.look(m.siblings([]string{f.where(), f.path0}, nil))
 	m.wake(f, cmdFinish)
-}
-
-func (m *manager) healedQuietly(path string) {
-	if _, was := m.troubles[path]; was {
-		delete(m.troubles, path)
-		m.run.canRead(path)
-	}
 }
 
 // reasonOf names an error for a metric.
