@@ -10,6 +10,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/fluentbit"
 	"github.com/penstock/penstock/agent/convert/fluentd"
+	"github.com/penstock/penstock/agent/convert/flume"
 	"github.com/penstock/penstock/agent/convert/secor"
 )
 
@@ -33,6 +34,11 @@ func Tools() []Tool {
 			"fluentd",
 			"fluentd's configuration, of v0.12 or v1, with what it includes",
 			fluentd.Convert,
+		},
+		{
+			"flume",
+			"the properties of Flume agents",
+			flume.Convert,
 		},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 	}

@@ -109,8 +109,8 @@ func snapshot(dir string, states map[string]json.RawMessage) (uint64, error) {
 	return newest, nil
 }
 
-// changes reads pairs of lines: what is done, and to what. A last one that was not written whole was
-// never done.
+// changes reads pairs of lines: what is done, and to what. A last one that was not written whole
+// was never done.
 func changes(file string, since uint64, states map[string]json.RawMessage) error {
 	data, err := text(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +154,13 @@ func changes(file string, since uint64, states map[string]json.RawMessage) error
 
 // beatPosition returns the position of a state, and whether it is one of a file.
 func beatPosition(key string, raw json.RawMessage) (p tail.Foreign, ok bool, err error) {
-	log, stream := strings.HasPrefix(key, "filebeat::logs::"), strings.HasPrefix(key, "filestream::")
+	log, stream := strings.HasPrefix(
+		key,
+		"filebeat::logs::",
+	), strings.HasPrefix(
+		key,
+		"filestream::",
+	)
 	if !log && !stream {
 		return p, false, nil
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/penstock/penstock/inputs/tail"
 )
 
-// fluentBit reads the database of a tail input. Of several rows with one inode the latest counts, as
-// it does there.
+// fluentBit reads the database of a tail input. Of several rows with one inode the latest counts,
+// as it does there.
 func fluentBit(path string) ([]tail.Foreign, error) {
 	rows, err := sqlite.Rows(path, "in_tail_files")
 	if err != nil {

@@ -71,7 +71,11 @@ func text(path string) ([]byte, error) {
 // sorted orders positions as they are told.
 func sorted(all []tail.Foreign) []tail.Foreign {
 	slices.SortStableFunc(all, func(a, b tail.Foreign) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.From, b.From))
+		return cmp.Or(
+			cmp.Compare(a.Path, b.Path),
+			cmp.Compare(a.Ino, b.Ino),
+			cmp.Compare(a.From, b.From),
+		)
 	})
 	return all
 }

@@ -51,7 +51,11 @@ func TestFluentdsPosFile(t *testing.T) {
 		"/var/log/app.log\t00000000000004d3\t000000000000004d\n")
 	all, err := fluentd(path)
 	wants(
-		t, all, err, "/var/log/app.log dev 0 ino 77 at 1235", "/var/log/with\ttab.log dev 0 ino 2 at 10",
+		t,
+		all,
+		err,
+		"/var/log/app.log dev 0 ino 77 at 1235",
+		"/var/log/with\ttab.log dev 0 ino 2 at 10",
 	)
 	_, err = fluentd(written(t, "bad.pos", "/var/log/app.log 12\n"))
 	if err == nil || !strings.Contains(err.Error(), "bad.pos:1: this is no line of a pos_file") {
@@ -59,8 +63,8 @@ func TestFluentdsPosFile(t *testing.T) {
 	}
 }
 
-// Written by SQLite with the statements and the journal mode of in_tail; open.db as a killed process
-// leaves it, with its last changes in the write-ahead log alone.
+// Written by SQLite with the statements and the journal mode of in_tail; open.db as a killed
+// process leaves it, with its last changes in the write-ahead log alone.
 func TestFluentBitsDatabase(t *testing.T) {
 	all, err := fluentBit("testdata/fluent-bit/closed.db")
 	wants(
@@ -89,7 +93,8 @@ func TestFluentBitsDatabaseOfManyPages(t *testing.T) {
 	}
 }
 
-// A write-ahead log of which the last transaction was not written whole counts up to the one before.
+// A write-ahead log of which the last transaction was not written whole counts up to the one
+// before.
 func TestFluentBitsDatabaseAfterAPowerFailure(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"open.db", "open.db-wal"} {

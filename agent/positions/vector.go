@@ -13,8 +13,8 @@ import (
 	"github.com/penstock/penstock/inputs/tail"
 )
 
-// vector reads the checkpoints of a file source. They tell files by a checksum of their first lines,
-// or by device and inode; no path is in them.
+// vector reads the checkpoints of a file source. They tell files by a checksum of their first
+// lines, or by device and inode; no path is in them.
 func vector(path string) ([]tail.Foreign, error) {
 	if isDir(path) {
 		path = filepath.Join(path, "checkpoints.json")
@@ -55,7 +55,10 @@ func vector(path string) ([]tail.Foreign, error) {
 			}
 		}
 		if err != nil || p.Ino == 0 && p.Holds == nil {
-			errs = append(errs, fmt.Errorf("%s: its fingerprint is of no kind that is known", p.From))
+			errs = append(
+				errs,
+				fmt.Errorf("%s: its fingerprint is of no kind that is known", p.From),
+			)
 			err = nil
 			continue
 		}
@@ -64,15 +67,16 @@ func vector(path string) ([]tail.Foreign, error) {
 	return all, errors.Join(errs...)
 }
 
-// The most that its checksums read, unless max_line_bytes is set; and the most lines that are tried.
+// The most that its checksums read, unless max_line_bytes is set; and the most lines that are
+// tried.
 const (
 	longest   = 100 << 10
 	mostLines = 10
 )
 
 // beginsLike tells whether a checksum is that of a file's first lines: of one unless configured
-// otherwise. Earlier releases filled the rest with zeros, used another polynomial, and took the first
-// 256 bytes.
+// otherwise. Earlier releases filled the rest with zeros, used another polynomial, and took the
+// first 256 bytes.
 func beginsLike(r io.ReaderAt, size int64, sum uint64) (bool, error) {
 	head := make([]byte, longest)
 	n, err := r.ReadAt(head[:min(size, longest)], 0)

@@ -71,7 +71,13 @@ cannot be read; 2 the configuration or the command line is wrong.`,
 		if all == nil && readErr != nil {
 			return readErr
 		}
-		m := &moveIn{cfg: cfg, all: all, met: make([]bool, len(all)), dry: dry, out: cmd.OutOrStdout()}
+		m := &moveIn{
+			cfg: cfg,
+			all: all,
+			met: make([]bool, len(all)),
+			dry: dry,
+			out: cmd.OutOrStdout(),
+		}
 		if err := m.run(cmd.Context()); err != nil {
 			return errors.Join(readErr, err)
 		}
@@ -116,7 +122,10 @@ func (m *moveIn) run(ctx context.Context) error {
 		}
 	}
 	if tails == 0 {
-		return &exitError{exitConfig, errors.New("no pipeline has an input \"tail\" that could go on")}
+		return &exitError{
+			exitConfig,
+			errors.New("no pipeline has an input \"tail\" that could go on"),
+		}
 	}
 	for i, p := range m.all {
 		if m.met[i] {
@@ -125,7 +134,9 @@ func (m *moveIn) run(ctx context.Context) error {
 		if _, err := os.Stat(p.Path); p.Path != "" && err == nil {
 			m.failed = true
 			fmt.Fprintf(
-				m.out, "NOT TAKEN OVER  %s: no input reads it; add it to paths, or ignore this\n", p.Path,
+				m.out,
+				"NOT TAKEN OVER  %s: no input reads it; add it to paths, or ignore this\n",
+				p.Path,
 			)
 			continue
 		}
@@ -143,7 +154,11 @@ func (m *moveIn) run(ctx context.Context) error {
 	return nil
 }
 
-func (m *moveIn) pipeline(ctx context.Context, p *config.Pipeline, inputs []*config.Instance) (err error) {
+func (m *moveIn) pipeline(
+	ctx context.Context,
+	p *config.Pipeline,
+	inputs []*config.Instance,
+) (err error) {
 	dir := filepath.Join(m.cfg.Agent.DataDir, "buffer", p.Name)
 	var buf *buffer.Buffer
 	if _, serr := os.Stat(dir); serr == nil || !m.dry {
@@ -210,5 +225,12 @@ func (m *moveIn) tell(input string, t tail.Taken) {
 	case tail.Unread:
 		what, why = "new", "no position tells of it: from its beginning"
 	}
-	fmt.Fprintf(m.out, "%-15s %s: %s (%s)\n", what, t.Path, why, strings.TrimPrefix(input, "input."))
+	fmt.Fprintf(
+		m.out,
+		"%-15s %s: %s (%s)\n",
+		what,
+		t.Path,
+		why,
+		strings.TrimPrefix(input, "input."),
+	)
 }

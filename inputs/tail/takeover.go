@@ -72,7 +72,8 @@ func (c *Config) TakeOver(
 		}
 	}
 	for _, f := range t.files {
-		if !f.taken && !slices.ContainsFunc(known, func(p *position) bool { return p.id() == f.fi.id }) {
+		if !f.taken &&
+			!slices.ContainsFunc(known, func(p *position) bool { return p.id() == f.fi.id }) {
 			taken = append(taken, Taken{Fate: Unread, Index: -1, Path: f.path, Size: f.fi.size})
 		}
 	}
@@ -80,7 +81,10 @@ func (c *Config) TakeOver(
 		return nil, taken
 	}
 	// The oldest content has the oldest key: it is read first.
-	slices.SortStableFunc(t.made, func(a, b *candidate) int { return cmp.Compare(a.fi.mtime, b.fi.mtime) })
+	slices.SortStableFunc(
+		t.made,
+		func(a, b *candidate) int { return cmp.Compare(a.fi.mtime, b.fi.mtime) },
+	)
 	var out []inputs.Position
 	if !started {
 		out = append(out, inputs.Position{Key: startedKey, Value: []byte("true")})
@@ -221,7 +225,10 @@ func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return nil, fmt.Errorf(
-			"%s and %s, on different devices, have its inode %d", found[0].path, found[1].path, p.Ino,
+			"%s and %s, on different devices, have its inode %d",
+			found[0].path,
+			found[1].path,
+			p.Ino,
 		)
 	case p.Path == "" || !t.globs.match(filepath.Clean(p.Path)):
 		return nil, nil

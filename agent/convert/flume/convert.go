@@ -1,0 +1,339 @@
+package flume
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// Convert reads the properties of Flume agents and writes one agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	agents, err := read(paths)
+	if err != nil {
+		return nil, err
+	}
+	c := &converter{Conv: kit.New()}
+	for _, a := range agents {
+		c.agent(a, len(agents))
+	}
+	return c.D, nil
+}
+
+type converter struct {
+	*kit.Conv
+	a        *kit.Node // the agent
+	sources  []*source
+	channels map[string]*channel
+}
+
+// source is a source that could be carried over.
+type source struct {
+	name   string
+	kafka  bool
+	input  *draft.Block
+	node   *kit.Node
+	header []draft.Value // headers that its files have
+}
+
+// channel tells what comes into a channel: by the name of a source, the condition of its selector.
+type channel struct {
+	node *kit.Node
+	from map[string]string
+	sink []string
+}
+
+// words are the names in a list.
+func words(n *kit.Node, name string) []string {
+	return strings.FieldsFunc(
+		n.Text(name), func(r rune) bool { return r == ' ' || r == ',' || r == '\t' },
+	)
+}
+
+func (c *converter) agent(a *kit.Node, of int) {
+	c.a, c.sources, c.channels = a, nil, map[string]*channel{}
+	a.Comment(c.Agent)
+	for _, name := range words(a, "channels") {
+		n := a.Find("channels." + name)
+		if n == nil {
+			n = &kit.Node{Name: a.Name + ".channels." + name, At: a.At}
+		}
+		c.channels[name] = &channel{node: n, from: map[string]string{}}
+	}
+	for _, name := range words(a, "sources") {
+		c.source(name)
+	}
+	for _, name := range words(a, "sinks") {
+		n := a.Find("sinks." + name)
+		if n == nil {
+			c.D.Lost(c.Agent, a.At, a.Name+".sinks."+name, "nothing is said of it")
+			continue
+		}
+		ch := n.Text("channel")
+		if c.channels[ch] == nil {
+			c.Lost(c.Agent, n, "it names no channel that there is")
+			continue
+		}
+		c.channels[ch].sink = append(c.channels[ch].sink, name)
+	}
+	prefix := ""
+	if of > 1 {
+		prefix = a.Key + "_"
+	}
+	c.pipelines(prefix)
+	for _, kind := range []string{"sources", "channels", "sinks", "sinkgroups"} {
+		if n := a.Find(kind); n != nil {
+			c.Rest(c.Agent, n, harmless)
+		}
+	}
+	c.Rest(c.Agent, a, harmless)
+}
+
+// pipelines writes one pipeline for all that is buffered, and one for each source that is Kafka.
+func (c *converter) pipelines(prefix string) {
+	var buffered []*source
+	groups := [][]*source{nil}
+	for _, s := range c.sources {
+		if s.kafka {
+			groups = append(groups, []*source{s})
+		} else {
+			buffered = append(buffered, s)
+		}
+	}
+	groups[0] = buffered
+	if buffered == nil && len(groups) > 1 {
+		groups = groups[1:]
+	}
+	all := make([]*kit.Pipeline, len(groups))
+	for i, g := range groups {
+		name := prefix + "main"
+		if len(g) > 0 && g[0].kafka {
+			name = prefix + g[0].name
+		}
+		all[i] = c.Pipeline(name)
+		for _, s := range g {
+			all[i].Inputs = append(all[i].Inputs, s.input)
+			c.interceptors(all[i], s, kit.Tagged([]string{s.name}, len(g)))
+		}
+	}
+	for _, name := range words(c.a, "channels") {
+		ch := c.channels[name]
+		if ch == nil {
+			continue
+		}
+		c.channel(ch, all[0])
+		outs := c.sinks(name, ch)
+		for i, g := range groups {
+			for cond, tags := range byCondition(ch, g) {
+				for _, out := range outs {
+					all[i].Send(kit.And(kit.Tagged(tags, len(g)), cond), out)
+				}
+			}
+		}
+	}
+	for _, s := range c.sources {
+		c.Rest(s.input, s.node, harmless)
+	}
+	for _, p := range all {
+		p.Finish()
+	}
+}
+
+// byCondition yields the sources of a channel by the conditions of their selectors, in order.
+func byCondition(
+	ch *channel, sources []*source,
+) func(yield func(cond string, tags []string) bool) {
+	return func(yield func(string, []string) bool) {
+		var conds []string
+		tags := map[string][]string{}
+		for _, s := range sources {
+			cond, ok := ch.from[s.name]
+			if !ok {
+				continue
+			}
+			if !slices.Contains(conds, cond) {
+				conds = append(conds, cond)
+			}
+			tags[cond] = append(tags[cond], s.name)
+		}
+		for _, cond := range conds {
+			if !yield(cond, tags[cond]) {
+				return
+			}
+		}
+	}
+}
+
+// selector tells which channels get what of a source.
+func (c *converter) selector(n *kit.Node, name string) {
+	channels := words(n, "channels")
+	sel := n.Find("selector")
+	typ := strings.ToLower(sel.Text("type"))
+	switch typ {
+	case "", "replicating":
+		for _, ch := range channels {
+			c.into(n, ch, name, "")
+		}
+		if x := sel.Take("optional"); x != nil {
+			c.Changed(c.Agent, x, "all outputs get all, each at its own pace")
+		}
+	case "multiplexing":
+		c.multiplex(n, sel, name)
+		c.D.Carried(n.At, sel.Name)
+	default:
+		for _, ch := range channels {
+			c.into(n, ch, name, "")
+		}
+		c.Lost(c.Agent, sel, "a selector that penstock does not know: all channels get all now")
+	}
+}
+
+func (c *converter) multiplex(n, sel *kit.Node, name string) {
+	header := sel.Text("header")
+	if header == "" {
+		header = "flume.selector.header"
+	}
+	h := "header[" + kit.Quote(header) + "]"
+	conds := map[string][]string{} // the values that lead to a channel
+	var order, values []string
+	if m := sel.Find("mapping"); m != nil {
+		for _, k := range m.Kids {
+			value := k.Key
+			values = append(values, kit.Quote(value))
+			for _, ch := range words(m, value) {
+				if conds[ch] == nil {
+					order = append(order, ch)
+				}
+				conds[ch] = append(conds[ch], kit.Quote(value))
+			}
+		}
+	}
+	oneOf := func(v []string) string {
+		if len(v) == 1 {
+			return h + " == " + v[0]
+		}
+		return h + " in [" + strings.Join(v, ", ") + "]"
+	}
+	byChannel := map[string]string{}
+	for _, ch := range order {
+		byChannel[ch] = oneOf(conds[ch])
+	}
+	for _, ch := range words(sel, "default") {
+		other := "not (" + oneOf(values) + ")"
+		if len(values) == 0 {
+			other = ""
+		}
+		if before := byChannel[ch]; before != "" {
+			other = before + " or " + other
+		} else {
+			order = append(order, ch)
+		}
+		byChannel[ch] = other
+	}
+	for _, ch := range order {
+		c.into(n, ch, name, byChannel[ch])
+	}
+}
+
+func (c *converter) into(n *kit.Node, ch, source, cond string) {
+	if c.channels[ch] == nil {
+		c.D.Lost(c.Agent, n.At, n.Name+".channels", fmt.Sprintf("there is no channel %s", ch))
+		return
+	}
+	c.channels[ch].from[source] = cond
+}
+
+// channel takes over what is left of a channel: there is one buffer, on disk.
+func (c *converter) channel(ch *channel, p *kit.Pipeline) {
+	n := ch.node
+	n.Comment(p.Notes)
+	typ := n.Take("type")
+	switch {
+	case typ == nil:
+	case strings.EqualFold(typ.Value, "memory"):
+		c.D.Changed(p.Notes, typ.At, typ.Shown(), "the buffer is on disk, and survives a crash")
+	case strings.EqualFold(typ.Value, "file"), strings.EqualFold(typ.Value, "spillablememory"):
+		c.Carry(typ)
+	case strings.HasSuffix(typ.Value, "KafkaChannel"):
+		c.kafkaChannel(ch, typ)
+	default:
+		c.D.Changed(p.Notes, typ.At, typ.Shown(), "the buffer is penstock's own, on disk")
+	}
+	if typ == nil || !strings.HasSuffix(typ.Value, "KafkaChannel") {
+		c.Rest(p.Notes, n, harmless)
+	}
+}
+
+// kafkaChannel makes an output of a channel that is a topic, which others may read.
+func (c *converter) kafkaChannel(ch *channel, typ *kit.Node) {
+	if len(ch.sink) > 0 {
+		c.D.Lost(
+			c.Agent, typ.At, typ.Shown(),
+			"its records do not pass through Kafka any more; what is in the topic is left to others to read",
+		)
+		return
+	}
+	c.Carry(typ)
+	ch.sink = append(ch.sink, "")
+}
+
+var harmless = map[string]string{
+	"capacity":                     "the buffer is on disk: see buffer.max_size",
+	"transactioncapacity":          "batches are as large as they come",
+	"transactionCapacity":          "batches are as large as they come",
+	"byteCapacity":                 "the buffer is on disk: see buffer.max_size",
+	"byteCapacityBufferPercentage": "the buffer is on disk",
+	"keep-alive":                   "inputs wait as long as the buffer is full",
+	"checkpointDir":                "the buffer lies below data_dir",
+	"dataDirs":                     "the buffer lies below data_dir",
+	"useDualCheckpoints":           "all is checked, and nothing is written twice",
+	"backupCheckpointDir":          "all is checked, and nothing is written twice",
+	"checkpointInterval":           "see buffer.flush_interval",
+	"maxFileSize":                  "see buffer.segment_size",
+	"minimumRequiredSpace":         "see buffer.min_free",
+	"memoryCapacity":               "the buffer is on disk",
+	"overflowCapacity":             "see buffer.max_size",
+	"positionFile":                 "positions are kept below data_dir",
+	"batchSize":                    "batches are as large as they come",
+	"batchDurationMillis":          "see latency_budget of the pipeline",
+	"batchTimeout":                 "see latency_budget of the pipeline",
+	"maxBatchCount":                "files are read side by side",
+	"idleTimeout":                  "see close_inactive",
+	"writePosInterval":             "positions are stored with what was read",
+	"backoffSleepIncrement":        "files are watched",
+	"maxBackoffSleep":              "files are watched",
+	"cachePatternMatching":         "see rescan_interval",
+	"kafka.flumeBatchSize":         "see linger and batch_max_bytes",
+	"flumeBatchSize":               "see linger and batch_max_bytes",
+	"kafka.producer.acks":          "a record counts as delivered when all in-sync replicas have it, always",
+	"requiredAcks":                 "a record counts as delivered when all in-sync replicas have it, always",
+	"useLocalTimeStamp":            "records have the time at which they were read, unless filter \"time\" gives them another",
+	"threads":                      "inputs need no threads",
+	"numProcessors":                "inputs need no threads",
+	"hdfs.batchSize":               "see roll",
+	"hdfs.threadsPoolSize":         "see upload.parallel",
+	"hdfs.rollTimerPoolSize":       "see roll",
+	"hdfs.callTimeout":             "see timeout",
+	"hdfs.writeFormat":             "objects hold the lines",
+	"hdfs.maxOpenFiles":            "see spool.open_files",
+	"hdfs.minBlockReplicas":        "the store replicates",
+	"hdfs.closeTries":              "objects appear whole, or not at all",
+	"hdfs.retryInterval":           "attempts never end",
+	"hdfs.fileCloseByEndEvent":     "objects appear whole",
+	"hdfs.inUsePrefix":             "objects appear whole, or not at all",
+	"hdfs.inUseSuffix":             "objects appear whole, or not at all",
+	"hdfs.emptyInUseSuffix":        "objects appear whole, or not at all",
+	"restart":                      "a command that ends is started again",
+	"restartThrottle":              "see interval",
+	"logStdErr":                    "what a command says on its standard error is in the log",
+	"shell":                        "commands run by /bin/sh",
+	"inputCharset":                 "see encoding",
+	"fileSuffix":                   "files are not renamed",
+	"pollDelay":                    "files are watched",
+	"trackerDir":                   "positions are kept below data_dir",
+	"trackingPolicy":               "positions are kept below data_dir",
+	"consumeOrder":                 "each source keeps its own order",
+	"decodeErrorPolicy":            "bytes pass as they are",
+}

@@ -1,0 +1,659 @@
+package flume
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// sinks adds the outputs of a channel, all of which get everything. Sinks of one channel, where no
+// group says otherwise, share what is in it.
+func (c *converter) sinks(name string, ch *channel) []*draft.Block {
+	var outs []*draft.Block
+	grouped := map[string]bool{}
+	for _, g := range words(c.a, "sinkgroups") {
+		n := c.a.Find("sinkgroups." + g)
+		if n == nil {
+			continue
+		}
+		var members []string
+		for _, m := range words(n, "sinks") {
+			if slices.Contains(ch.sink, m) {
+				members = append(members, m)
+				grouped[m] = true
+			}
+		}
+		if len(members) == 0 {
+			continue
+		}
+		n.Comment(c.Agent)
+		if out := c.group(n, g, members); out != nil {
+			outs = append(outs, out)
+		}
+	}
+	var alone []string
+	for _, s := range ch.sink {
+		if !grouped[s] {
+			alone = append(alone, s)
+		}
+	}
+	switch {
+	case len(alone) == 0:
+		return outs
+	case c.all(alone, "avro"):
+		outs = append(outs, c.servers(alone[0], alone, nil))
+	default:
+		var out *draft.Block
+		var first string
+		for _, s := range alone {
+			if out == nil {
+				if out, first = c.sink(s, ch), s; out != nil {
+					outs = append(outs, out)
+				}
+				continue
+			}
+			n := c.a.Find("sinks." + s)
+			if c.same(first, s) {
+				c.D.Carried(n.At, n.Name+" shares the channel")
+				n.Done()
+				continue
+			}
+			c.Lost(
+				c.Agent,
+				n,
+				"it took a share of channel "+name+"; now sink "+first+" takes all of it",
+			)
+		}
+	}
+	return outs
+}
+
+// same tells whether two sinks write to the same place.
+func (c *converter) same(a, b string) bool {
+	x, y := c.a.Find("sinks."+a), c.a.Find("sinks."+b)
+	for _, key := range []string{"type", "kafka.topic", "hdfs.path", "sink.directory", "topic", "hostname", "kafka.bootstrap.servers"} {
+		if v, w := x.Find(key), y.Find(key); (v == nil) != (w == nil) ||
+			v != nil && v.Value != w.Value {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *converter) all(sinks []string, typ string) bool {
+	for _, s := range sinks {
+		if n := c.a.Find("sinks." + s); n == nil || !strings.EqualFold(n.Text("type"), typ) {
+			return false
+		}
+	}
+	return true
+}
+
+// group adds the output for a failover or load-balancing group.
+func (c *converter) group(n *kit.Node, name string, members []string) *draft.Block {
+	proc := n.Find("processor")
+	typ := strings.ToLower(proc.Text("type"))
+	priority := map[string]int{}
+	for _, m := range members {
+		priority[m], _ = strconv.Atoi(proc.Text("priority." + m))
+	}
+	slices.SortStableFunc(
+		members,
+		func(a, b string) int { return cmp.Compare(priority[b], priority[a]) },
+	)
+	if c.all(members, "avro") {
+		standby := map[string]bool{}
+		if typ == "failover" {
+			for _, m := range members[1:] {
+				standby[m] = true
+			}
+		}
+		out := c.servers(name, members, standby)
+		if x := proc.Take("maxpenalty"); x != nil {
+			c.Left(out, x, "see recover_wait")
+		}
+		if x := proc.Take("selector", "backoff", "selector.maxTimeOut"); x != nil {
+			proc.Done()
+		}
+		c.D.Carried(n.At, n.Name)
+		return out
+	}
+	first := c.sink(members[0], nil)
+	if first == nil {
+		return nil
+	}
+	rest := members[1:]
+	streams := slices.Contains(
+		[]string{
+			"kafka",
+			"http",
+			"elasticsearch",
+			"forward",
+			"stdout",
+		},
+		strings.Split(string(first.Ref()), ".")[1],
+	)
+	if typ == "failover" && len(rest) > 0 && streams {
+		if second := c.sink(rest[0], nil); second != nil {
+			first.Add("failover").Set("to", second.Ref())
+			c.D.Carried(n.At, n.Name)
+		}
+		if x := proc.Take("maxpenalty"); x != nil {
+			c.Left(first, x, "see failover.recover")
+		}
+		rest = rest[1:]
+	}
+	for _, m := range rest {
+		x := c.a.Find("sinks." + m)
+		if typ != "failover" && c.same(members[0], m) {
+			c.D.Carried(x.At, x.Name)
+			x.Done()
+			continue
+		}
+		why := "it took a share of the events; now sink " + members[0] + " takes them all"
+		if typ == "failover" {
+			why = "there is one place to fail over to, of an output that streams; an archive waits for its store, with all on disk"
+		}
+		c.Lost(first, x, why)
+	}
+	proc.Done()
+	return first
+}
+
+// servers adds one output for Avro sinks to several agents.
+func (c *converter) servers(name string, members []string, standby map[string]bool) *draft.Block {
+	b := c.Add("output", "forward", name, c.a.Find("sinks."+members[0]))
+	for _, m := range members {
+		n := c.a.Find("sinks." + m)
+		s := b.Add("server", m)
+		n.Comment(s)
+		s.Set("address", kit.Text(n.Text("hostname")+":"+n.Text("port")))
+		if standby[m] {
+			s.Set("standby", draft.Bool(true))
+		}
+		if c := n.Text("compression-type"); strings.EqualFold(c, "deflate") {
+			b.Set("compression", draft.Text("gzip"))
+		}
+		for _, x := range []string{"batch-size", "connect-timeout", "request-timeout", "reset-connection-interval", "maxIoWorkers", "compression-level"} {
+			n.Take(x)
+		}
+		n.Text("channel")
+	}
+	first := c.a.Find("sinks." + members[0])
+	c.D.Lost(
+		b,
+		first.At,
+		first.Name+".type = avro",
+		"penstock does not speak Avro's RPC: the other side has to be a penstock with input \"forward\", or a fluentd",
+	)
+	return b
+}
+
+// sink adds the output for a sink, or returns nil.
+func (c *converter) sink(name string, ch *channel) *draft.Block {
+	b := c.sinkOf(name, ch)
+	if n := c.a.Find("sinks." + name); b != nil && n != nil {
+		c.Rest(b, n, harmless)
+	}
+	return b
+}
+
+func (c *converter) sinkOf(name string, ch *channel) *draft.Block {
+	if name == "" {
+		return c.kafkaSink(ch.node, ch.node.Key, "kafka.topic", "flume-channel")
+	}
+	n := c.a.Find("sinks." + name)
+	typ := n.Text("type")
+	short := strings.ToLower(typ[strings.LastIndexByte(typ, '.')+1:])
+	switch short {
+	case "hdfs", "hdfseventsink":
+		return c.hdfs(n, name)
+	case "kafkasink":
+		return c.kafkaSink(n, name, "kafka.topic", "default-flume-topic")
+	case "logger", "loggersink":
+		b := c.Add("output", "stdout", name, n)
+		c.D.Changed(b, n.At, n.Name, "lines go to standard output whole, and not to the log")
+		n.Text("maxBytesToLog")
+		return b
+	case "file_roll", "rollingfilesink":
+		return c.fileRoll(n, name)
+	case "avro", "avrosink":
+		return c.servers(name, []string{name}, nil)
+	case "elasticsearch", "elasticsearchsink":
+		return c.elastic(n, name)
+	case "http", "httpsink":
+		b := c.Add("output", "http", name, n)
+		if !c.Set(b, "url", n, "endpoint") {
+			b.Set("url", draft.Text("http://CHANGE-ME/"))
+			c.D.Lost(b, n.At, n.Name, "it names no endpoint")
+		}
+		b.Set("format", draft.Text("lines"))
+		if x := n.Take("contentTypeHeader"); x != nil {
+			b.Set("content_type", kit.Text(x.Value))
+			c.Carry(x)
+		}
+		c.D.Changed(b, n.At, n.Name, "a request holds a batch of lines, not one event")
+		for _, code := range []string{"backoff", "rollback", "incrementMetrics"} {
+			n.Find(code).Done()
+		}
+		for _, key := range []string{"defaultBackoff", "defaultRollback", "defaultIncrementMetrics", "acceptHeader", "connectTimeout", "requestTimeout"} {
+			n.Take(key)
+		}
+		return b
+	case "null", "nullsink":
+		c.D.Carried(n.At, n.Name)
+		n.Done()
+		return nil
+	}
+	c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
+	return nil
+}
+
+func (c *converter) kafkaSink(n *kit.Node, name, topicKey, preset string) *draft.Block {
+	b := c.Add("output", "kafka", name, n)
+	hosts := n.Take("kafka.bootstrap.servers", "brokerList")
+	if hosts != nil {
+		c.Brokers(b, n, []string{hosts.Value})
+		c.Carry(hosts)
+	} else {
+		c.Brokers(b, n, nil)
+	}
+	topic := n.Take(topicKey, "topic")
+	value := preset
+	if topic != nil {
+		value = topic.Value
+		c.Carry(topic)
+	}
+	b.Set("topic", draft.Join(c.escapes(b, n, value)...))
+	if x := n.Take("allowTopicOverride"); x == nil || !strings.EqualFold(x.Value, "false") {
+		if topicKey != "" && n.Find("type") != nil && c.setsHeader("topic") {
+			c.D.Lost(
+				b,
+				n.At,
+				n.Name,
+				`events with a header topic went there: write topic = "${header.topic}" for a route of their own`,
+			)
+		}
+	}
+	b.Set("key", draft.Join(draft.Tmpl("header.key")))
+	if !c.setsHeader("key") {
+		b.Unset("key")
+	}
+	if x := n.Take("useFlumeEventFormat", "parseAsFlumeEvent"); x != nil {
+		if strings.EqualFold(x.Value, "true") {
+			c.Lost(b, x, "values are the lines themselves, not Avro events of Flume")
+		} else {
+			c.Carry(x)
+		}
+	} else if n.Find("type") != nil && strings.HasSuffix(n.Text("type"), "KafkaChannel") {
+		c.D.Lost(
+			b, n.At, n.Name+".parseAsFlumeEvent",
+			"values are the lines themselves: readers of the topic that expect Flume's Avro events must be told",
+		)
+	}
+	c.Set(b, "compression", n, "kafka.producer.compression.type")
+	c.Duration(b, "linger", n, time.Millisecond, "kafka.producer.linger.ms")
+	c.Size(b, "batch_max_bytes", n, "kafka.producer.max.request.size")
+	c.Set(b, "client_id", n, "kafka.producer.client.id")
+	c.kafkaSecurity(b, n, "kafka.producer.")
+	return b
+}
+
+// setsHeader tells whether any source sets a header.
+func (c *converter) setsHeader(name string) bool {
+	for _, s := range c.sources {
+		for i := 0; i < len(s.header); i += 2 {
+			if s.header[i] == draft.Text(name) {
+				return true
+			}
+		}
+		if x := s.node.Find("interceptors"); x != nil {
+			for _, k := range x.Kids {
+				if key := k.Find("key"); key != nil && key.Value == name {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+var jaas = regexp.MustCompile(`(username|password)\s*=\s*"?([^";\s]+)"?`)
+
+func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
+	protocol := n.Take(prefix + "security.protocol")
+	if protocol == nil {
+		return
+	}
+	c.Carry(protocol)
+	if strings.HasSuffix(strings.ToUpper(protocol.Value), "SSL") {
+		t := b.In("tls")
+		for _, key := range []string{"truststore", "keystore"} {
+			x := n.Take(prefix+"ssl."+key+".location", prefix+"ssl."+key+".path")
+			for _, y := range []string{"password", "type"} {
+				n.Take(prefix + "ssl." + key + "." + y)
+			}
+			if x != nil {
+				c.Lost(t, x, "a Java "+key+": write ca_file, or cert_file and key_file, as PEM")
+			}
+		}
+		n.Take(prefix + "ssl.key.password")
+	}
+	if !strings.HasPrefix(strings.ToUpper(protocol.Value), "SASL") {
+		return
+	}
+	mechanism := n.Text(prefix + "sasl.mechanism")
+	n.Take(prefix + "sasl.kerberos.service.name")
+	config := n.Take(prefix + "sasl.jaas.config")
+	found := map[string]string{}
+	if config != nil {
+		for _, m := range jaas.FindAllStringSubmatch(config.Value, -1) {
+			found[m[1]] = m[2]
+		}
+	}
+	if found["username"] == "" || found["password"] == "" || mechanism == "" ||
+		mechanism == "GSSAPI" {
+		c.D.Lost(
+			b,
+			protocol.At,
+			protocol.Shown(),
+			"write a sasl block: user and password stand in a JAAS file, or it is Kerberos, which penstock does not speak",
+		)
+		return
+	}
+	kit.SASL(b, mechanism, found["username"], found["password"])
+	c.Carry(config)
+}
+
+func (c *converter) fileRoll(n *kit.Node, name string) *draft.Block {
+	b := c.Add("output", "local", name, n)
+	if !c.Set(b, "directory", n, "sink.directory") {
+		b.Set("directory", draft.Text("/var/lib/penstock-files"))
+		c.D.Lost(b, n.At, n.Name, "it names no directory")
+	}
+	b.Set("path", draft.Join(draft.Tmpl("topic")))
+	b.Set("compression", draft.Text("none"))
+	b.Add("format", "raw")
+	age := 30 * time.Second
+	if x := n.Take("sink.rollInterval"); x != nil {
+		if d, ok := kit.ParseDuration(x.Value, time.Second); ok && d > 0 {
+			age = d
+		} else {
+			age = 24 * time.Hour
+			c.Changed(b, x, "a file ends some time: once a day now")
+		}
+		c.Carry(x)
+	}
+	b.In("roll").Set("age", draft.Duration(age))
+	c.D.Changed(
+		b,
+		n.At,
+		n.Name,
+		"files appear whole when they roll, in a directory by topic, which is the tag",
+	)
+	n.Find("sink").Done()
+	return b
+}
+
+func (c *converter) elastic(n *kit.Node, name string) *draft.Block {
+	b := c.Add("output", "elasticsearch", name, n)
+	var urls []string
+	for _, h := range words(n, "hostNames") {
+		host, _, _ := strings.Cut(h, ":")
+		urls = append(urls, "http://"+host+":9200")
+	}
+	if urls == nil {
+		urls = []string{"http://localhost:9200"}
+		c.D.Lost(b, n.At, n.Name, "it names no hosts")
+	}
+	b.Set("urls", kit.Texts(urls))
+	index := n.Text("indexName")
+	if index == "" {
+		index = "flume"
+	}
+	b.Set(
+		"index",
+		draft.Join(
+			append(c.escapes(b, n, index), draft.Lit("-"), draft.Tmpl(`strftime("%Y-%m-%d")`))...),
+	)
+	c.D.Changed(
+		b,
+		n.At,
+		n.Name,
+		"the HTTP port, 9200, and not the transport's; records are the documents",
+	)
+	for _, key := range []string{"indexType", "clusterName", "ttl", "serializer", "client"} {
+		n.Take(key)
+	}
+	return b
+}
+
+var (
+	scheme = regexp.MustCompile(`^([a-z0-9]+)://([^/]*)/?(.*)$`)
+	escape = regexp.MustCompile(`%\{([^}]+)\}|%\[([^\]]+)\]|%([a-zA-Z])`)
+)
+
+// hdfs adds an archive.
+func (c *converter) hdfs(n *kit.Node, name string) *draft.Block {
+	x := n.Take("hdfs.path")
+	value, at := "", n.At
+	if x != nil {
+		value, at = x.Value, x.At
+	}
+	kind, bucket, dir := "hdfs", "", strings.TrimPrefix(value, "/")
+	if m := scheme.FindStringSubmatch(value); m != nil {
+		kind, bucket, dir = m[1], m[2], m[3]
+	}
+	var b *draft.Block
+	switch kind {
+	case "s3", "s3a", "s3n", "oss", "cosn":
+		b = c.Add("output", "s3", name, n)
+		b.Set("bucket", kit.Text(bucket))
+	case "gs":
+		b = c.Add("output", "gcs", name, n)
+		b.Set("bucket", kit.Text(bucket))
+	case "file":
+		b = c.Add("output", "local", name, n)
+		fixed, rest := dir, ""
+		if i := strings.IndexByte(dir, '%'); i >= 0 {
+			cut := strings.LastIndexByte(dir[:i], '/') + 1
+			fixed, rest = dir[:cut], dir[cut:]
+		}
+		b.Set("directory", kit.Text("/"+strings.TrimRight(fixed, "/")))
+		dir = rest
+	default:
+		b = c.Add("output", "local", name, n)
+		b.Set("directory", draft.Text("/var/lib/penstock-lake"))
+		c.D.Lost(
+			b,
+			at,
+			n.Name+".hdfs.path = "+value,
+			"penstock writes to S3, GCS and directories, not to HDFS: write output \"s3\" or \"gcs\", or the directory at which HDFS is mounted",
+		)
+	}
+	parts := c.escapes(b, n, strings.Trim(dir, "/"))
+	if text, ok := draft.Literal(parts); ok && text == "" {
+		parts = []draft.Part{draft.Tmpl("topic")}
+	}
+	b.Set("path", draft.Join(parts...))
+	if x != nil && kind != "hdfs" {
+		c.Carry(x)
+	}
+	if zone := n.Take("hdfs.timeZone"); zone != nil {
+		if strings.EqualFold(zone.Value, "local time") {
+			c.Left(b, zone, "write timezone: UTC otherwise")
+		} else {
+			b.Set("timezone", kit.Text(zone.Value))
+			c.Carry(zone)
+		}
+	} else {
+		c.D.Changed(b, n.At, n.Name+".hdfs.timeZone", "hours and days are those of UTC; write timezone for others")
+	}
+	c.hdfsFiles(b, n)
+	c.rounding(b, n, value)
+	c.rolls(b, n)
+	for _, k := range []string{"hdfs.kerberosPrincipal", "hdfs.kerberosKeytab", "hdfs.proxyUser"} {
+		if k := n.Take(k); k != nil {
+			c.Left(b, k, "object stores have keys, roles and their own ways to say who one is")
+		}
+	}
+	return b
+}
+
+// escapes turns %{header} and %Y into a template.
+func (c *converter) escapes(b *draft.Block, n *kit.Node, value string) []draft.Part {
+	var out []draft.Part
+	for {
+		m := escape.FindStringSubmatchIndex(value)
+		if m == nil {
+			break
+		}
+		if m[0] > 0 {
+			out = append(out, kit.Parts(value[:m[0]])...)
+		}
+		whole := value[m[0]:m[1]]
+		switch {
+		case m[2] >= 0:
+			name := value[m[2]:m[3]]
+			switch name {
+			case "host", "hostname":
+				out = append(out, draft.Tmpl("agent"))
+			case "topic":
+				out = append(out, draft.Tmpl(c.topic()))
+			default:
+				out = append(out, draft.Tmpl("header["+string(draft.Text(name))+"]"))
+			}
+		case m[4] >= 0:
+			out = append(out, draft.Tmpl("agent"))
+			if value[m[4]:m[5]] == "IP" {
+				c.D.Changed(b, n.At, whole, "the agent's name, not its address")
+			}
+		case strings.ContainsAny(value[m[6]:m[7]], "aAbBcdDHIjklmMnpsSyYzEeh"):
+			letter := value[m[6]:m[7]]
+			if d := map[string]string{"D": "%m/%d/%y", "k": "%k", "n": "%-m", "e": "%-d", "E": "%e"}[letter]; d != "" {
+				out = append(out, draft.Tmpl(`strftime("`+d+`")`))
+			} else {
+				out = append(out, draft.Tmpl(`strftime("`+whole+`")`))
+			}
+		default:
+			out = append(out, draft.Lit(whole))
+		}
+		value = value[m[1]:]
+	}
+	if value != "" || out == nil {
+		out = append(out, kit.Parts(value)...)
+	}
+	return out
+}
+
+// topic is what header topic is now: Kafka's topic, which is the tag, unless a source sets it.
+func (c *converter) topic() string {
+	if c.setsHeader("topic") {
+		return "header.topic"
+	}
+	return "tag"
+}
+
+func (c *converter) hdfsFiles(b *draft.Block, n *kit.Node) {
+	for _, key := range []string{"hdfs.filePrefix", "hdfs.fileSuffix"} {
+		if x := n.Take(key); x != nil {
+			c.Changed(
+				b,
+				x,
+				"an object's name tells which records are in it, so that none is written twice: see file_name",
+			)
+		}
+	}
+	typ := n.Take("hdfs.fileType")
+	codec := n.Take("hdfs.codeC")
+	compression := "none"
+	if codec != nil {
+		switch strings.ToLower(codec.Value) {
+		case "gzip", "snappy":
+			compression = strings.ToLower(codec.Value)
+			c.Carry(codec)
+		case "bzip2":
+			compression = "bzip2"
+			c.Carry(codec)
+		default:
+			compression = "gzip"
+			c.Changed(b, codec, "objects are compressed with gzip")
+		}
+	}
+	switch {
+	case typ == nil || strings.EqualFold(typ.Value, "SequenceFile"):
+		c.D.Changed(b, n.At, n.Name+".hdfs.fileType = SequenceFile", "objects are plain lines")
+	default:
+		c.Carry(typ)
+		if strings.EqualFold(typ.Value, "DataStream") {
+			compression = "none"
+		}
+	}
+	b.Set("compression", draft.Text(compression))
+	b.Add("format", "raw")
+	if x := n.Take("serializer"); x != nil && !strings.EqualFold(x.Value, "TEXT") {
+		c.Lost(b, x, "write format \"avro\" or \"parquet\", which make columns of JSON records")
+	}
+	if x := n.Find("serializer"); x != nil {
+		for _, k := range x.Kids {
+			k.Done()
+		}
+	}
+}
+
+// rounding tells where times were rounded down in the path.
+func (c *converter) rounding(b *draft.Block, n *kit.Node, path string) {
+	if !n.On("hdfs.round") {
+		return
+	}
+	value, unit := n.Text("hdfs.roundValue"), n.Take("hdfs.roundUnit")
+	u := "second"
+	if unit != nil {
+		u = strings.ToLower(unit.Value)
+	}
+	round := n.Find("hdfs.round")
+	if u == "hour" && (value == "" || value == "1") && !strings.Contains(path, "%M") ||
+		!strings.Contains(path, "%M") && !strings.Contains(path, "%S") && u != "hour" {
+		c.Carry(round)
+		return
+	}
+	c.Lost(
+		b, round, "times in paths are not rounded, down to "+value+" "+u+
+			"s: write the path by the hour, or by the day",
+	)
+}
+
+func (c *converter) rolls(b *draft.Block, n *kit.Node) {
+	r := b.In("roll")
+	zero := func(name string) bool {
+		x := n.Find(name)
+		if x != nil && x.Value == "0" {
+			n.Take(name)
+			c.Carry(x)
+			return true
+		}
+		return x == nil
+	}
+	if !zero("hdfs.rollInterval") {
+		c.Duration(r, "age", n, time.Second, "hdfs.rollInterval")
+	}
+	if !zero("hdfs.rollSize") {
+		c.Size(r, "size", n, "hdfs.rollSize")
+	}
+	if !zero("hdfs.rollCount") {
+		c.Number(r, "records", n, "hdfs.rollCount")
+	}
+	if !zero("hdfs.idleTimeout") {
+		c.Duration(r, "idle", n, time.Second, "hdfs.idleTimeout")
+	}
+	if r.Empty() {
+		r.Set("age", draft.Text("10m"))
+		r.Comment("Flume's own presets, 30 s, 1 kB and 10 events, make many small files.")
+	}
+}

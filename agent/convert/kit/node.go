@@ -1,0 +1,161 @@
+package kit
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+)
+
+// Node is a setting, a section or an entry of a list.
+type Node struct {
+	Key      string // "" in a list
+	Name     string // with those above it
+	Value    string // of a setting
+	Scalar   bool
+	Quoted   bool // it is a text, whatever it looks like
+	At       draft.Place
+	Comments []string // right above it
+	Kids     []*Node
+
+	used bool
+}
+
+// Find returns what has a name with dots below n, written nested or with dots, or nil.
+func (n *Node) Find(name string) *Node {
+	if n == nil {
+		return nil
+	}
+	for _, k := range n.Kids {
+		if k.Key == name {
+			return k
+		}
+		if rest, ok := strings.CutPrefix(name, k.Key+"."); ok && k.Key != "" {
+			if found := k.Find(rest); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// Take is Find for a setting that is dealt with now, by the first of several names.
+func (n *Node) Take(names ...string) *Node {
+	for _, name := range names {
+		if found := n.Find(name); found != nil {
+			found.used = true
+			return found
+		}
+	}
+	return nil
+}
+
+// Text returns a setting as text, "" if there is none; it is dealt with.
+func (n *Node) Text(names ...string) string {
+	if found := n.Take(names...); found != nil {
+		return found.Value
+	}
+	return ""
+}
+
+// On tells whether a setting is true; it is dealt with.
+func (n *Node) On(names ...string) bool {
+	switch strings.ToLower(n.Text(names...)) {
+	case "true", "on", "yes", "1":
+		return true
+	}
+	return false
+}
+
+// List returns the entries of a list, or the one setting, or the words of it; they are dealt with.
+func (n *Node) List(names ...string) []*Node {
+	found := n.Take(names...)
+	if found == nil {
+		return nil
+	}
+	if found.Scalar {
+		return []*Node{found}
+	}
+	found.Done()
+	return found.Kids
+}
+
+// Texts returns a list of texts, or the one text.
+func (n *Node) Texts(names ...string) []string {
+	var out []string
+	for _, k := range n.List(names...) {
+		out = append(out, k.Value)
+	}
+	return out
+}
+
+// Done marks all below n as dealt with.
+func (n *Node) Done() {
+	if n == nil {
+		return
+	}
+	n.used = true
+	for _, k := range n.Kids {
+		k.Done()
+	}
+}
+
+// Unused calls fn for each setting that nothing was made of.
+func (n *Node) Unused(fn func(*Node)) {
+	for _, k := range n.Kids {
+		if k.Scalar && !k.used {
+			k.used = true
+			fn(k)
+		}
+		k.Unused(fn)
+	}
+}
+
+var secret = regexp.MustCompile(
+	`(?i)passw|secret|token|shared_key|api_?key|access_?key|credential|jaas|auth\.user`,
+)
+
+// Shown is a setting as it is told, without what is secret.
+func (n *Node) Shown() string {
+	switch {
+	case secret.MatchString(n.Name):
+		return n.Name + " ..."
+	case n.Scalar:
+		return n.Name + " = " + n.Value
+	}
+	return n.Name
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Key is the name of a map's entry.
+func Key(name string) draft.Value {
+	if plain.MatchString(name) {
+		return draft.Value(name)
+	}
+	return draft.Text(name)
+}
+
+// Field is a field in an expression.
+func Field(name string) string {
+	var b strings.Builder
+	b.WriteString("field")
+	for part := range strings.SplitSeq(name, ".") {
+		if plain.MatchString(part) {
+			b.WriteString("." + part)
+		} else {
+			b.WriteString(`['` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(part) + `']`)
+		}
+	}
+	return b.String()
+}
+
+// FieldPart is a field in a template.
+func FieldPart(name string) draft.Part {
+	for part := range strings.SplitSeq(name, ".") {
+		if !plain.MatchString(part) {
+			return draft.Tmpl("field[" + string(draft.Text(name)) + "]")
+		}
+	}
+	return draft.Tmpl("field." + name)
+}

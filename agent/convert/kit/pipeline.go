@@ -1,0 +1,141 @@
+package kit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+)
+
+// Pipeline is a pipeline whose routes are conditions.
+type Pipeline struct {
+	Name   string
+	Inputs []*draft.Block
+	Buffer *draft.Block // settings of its buffer
+	Notes  *draft.Block // comments about it
+
+	c       *Conv
+	filters []*draft.Block
+	routes  []route
+}
+
+type route struct {
+	cond   string // "" for all
+	output *draft.Block
+}
+
+// Pipeline returns an empty pipeline.
+func (c *Conv) Pipeline(name string) *Pipeline {
+	return &Pipeline{c: c, Name: name, Buffer: &draft.Block{}, Notes: &draft.Block{}}
+}
+
+// Filter adds a filter for the records for which a condition holds, "" for all.
+func (p *Pipeline) Filter(typ, name, cond string) *draft.Block {
+	b := p.c.D.Add("filter", typ, p.c.D.Name("filter", typ, name))
+	if cond != "" {
+		b.Set("if", draft.Text(cond))
+	}
+	p.filters = append(p.filters, b)
+	return b
+}
+
+// Send sends the records for which a condition holds to an output.
+func (p *Pipeline) Send(cond string, output *draft.Block) {
+	p.routes = append(p.routes, route{cond, output})
+}
+
+// Sends tells whether anything goes anywhere.
+func (p *Pipeline) Sends() bool { return len(p.routes) > 0 }
+
+// Finish writes the pipeline.
+func (p *Pipeline) Finish() {
+	if len(p.Inputs) == 0 {
+		in := p.c.D.Add("input", "stdin", p.c.D.Name("input", "stdin", "nothing"))
+		p.c.D.Lost(in, draft.Place{}, "the input of pipeline "+p.Name, "none could be carried over")
+		p.Inputs = append(p.Inputs, in)
+	}
+	if len(p.routes) == 0 {
+		out := p.c.D.Add("output", "stdout", p.c.D.Name("output", "stdout", "nothing"))
+		p.c.D.Lost(out, draft.Place{}, "the output of pipeline "+p.Name, "none could be carried over")
+		p.Send("", out)
+	}
+	b := p.c.D.Add("pipeline", p.c.D.Name("pipeline", "", p.Name))
+	b.Set("from", refs(p.Inputs))
+	if len(p.filters) > 0 {
+		b.Set("filter", refs(p.filters))
+	}
+	var all []*draft.Block
+	byCond := map[string][]*draft.Block{}
+	var order []string
+	for _, r := range p.routes {
+		if r.cond == "" {
+			all = append(all, r.output)
+			continue
+		}
+		if byCond[r.cond] == nil {
+			order = append(order, r.cond)
+		}
+		byCond[r.cond] = append(byCond[r.cond], r.output)
+	}
+	if all != nil {
+		b.Set("to", refs(all))
+	}
+	for _, text := range p.Notes.Comments() {
+		b.Comment(text)
+	}
+	if !p.Buffer.Empty() {
+		b.Add("buffer").Move(p.Buffer)
+	}
+	for _, cond := range order {
+		in := b.Add("route")
+		in.Set("if", draft.Text(cond))
+		in.Set("to", refs(byCond[cond]))
+	}
+}
+
+func refs(blocks []*draft.Block) draft.Value {
+	var out []draft.Value
+	for _, b := range blocks {
+		if v := b.Ref(); !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return draft.List(out...)
+}
+
+// Tagged is the condition that a record has one of the tags, of all there are; "" if it is all.
+func Tagged(tags []string, of int) string {
+	var quoted []string
+	for _, t := range tags {
+		if q := Quote(t); !slices.Contains(quoted, q) {
+			quoted = append(quoted, q)
+		}
+	}
+	switch {
+	case len(quoted) == of:
+		return ""
+	case len(quoted) == 1:
+		return "tag == " + quoted[0]
+	}
+	return "tag in [" + strings.Join(quoted, ", ") + "]"
+}
+
+// And is the condition that all hold.
+func And(conds ...string) string {
+	var out []string
+	for _, c := range conds {
+		if c == "" {
+			continue
+		}
+		if strings.Contains(c, " or ") && !strings.HasPrefix(c, "(") {
+			c = "(" + c + ")"
+		}
+		out = append(out, c)
+	}
+	return strings.Join(out, " and ")
+}
+
+// Quote writes a text of an expression.
+func Quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(s) + "'"
+}

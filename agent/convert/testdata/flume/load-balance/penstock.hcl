@@ -1,0 +1,34 @@
+# Shows: load-balanced Avro sinks to a second tier, spooldir with patterns and a character set.
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tail" "spool" {
+  paths                = ["/var/spool/billing/*"]
+  exclude              = ["/var/spool/billing/*.COMPLETED", "/var/spool/billing/*.tmp"]
+  partial_line_timeout = "5s"
+  # Changed: a1.sources.spool: files are neither renamed nor deleted when they have been read;
+  # penstock remembers them
+  max_line_size = "64KiB"
+  encoding      = "latin-1"
+  # Changed: a1.sources.spool.basenameHeader: path_header holds the whole path
+  path_header = "file"
+  tag         = "spool"
+}
+
+output "forward" "g1" {
+  server "k1" {
+    address = "collector-1:4545"
+  }
+  compression = "gzip"
+  server "k2" {
+    address = "collector-2:4545"
+  }
+  # LEFT OUT: a1.sinks.k1.type = avro: penstock does not speak Avro's RPC: the other side has to be
+  # a penstock with input "forward", or a fluentd
+}
+
+pipeline "main" {
+  from = [input.tail.spool]
+  to   = [output.forward.g1]
+}
