@@ -34,7 +34,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	}
 	now := time.Now()
 	d.lastRead = now
-	d.cur.lost += b.Lost
+	d.cur.losses.lost += b.Lost
 	if d.id.topic == "" {
 		d.placing.in.Topic = b.Tag
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,14 +29,10 @@ type cut struct {
 	byPath  map[string]*file
 	records int64
 	// that the cut makes good; nil for one that is made for the first time
-	whole *protocol.Intent
-	// records that retention took before they were read, or before a redo read them again
-	lost      int64
-	missing   int64     // records that a redo lacks
-	explained bool      // it was said what took them
-	compacted int64     // records that compaction took before a redo read them again
-	bytes     int64     // of keys and values
-	began     time.Time // when the first record was added
+	whole  *protocol.Intent
+	losses losses
+	bytes  int64     // of keys and values
+	began  time.Time // when the first record was added
 
 	members *store // compressed members, in the order they were made
 	pieces  *store // uncompressed beginnings of members, written when memory ran short
@@ -46,10 +41,7 @@ type cut struct {
 
 	deadPieces int64 // bytes of pieces that have become members
 
-	mu      sync.Mutex
-	largest int64     // bytes of the largest file's members
-	err     error     // of a worker
-	held    []*extent // members that the disk did not take, held in memory
+	made made // by workers
 }
 
 // file is what one partition path holds of a cut, by and by: members, pieces of the next member,
@@ -66,7 +58,7 @@ type file struct {
 	pieces   []extent
 	pieceLen int
 	members  []*extent
-	stored   int64 // bytes of members; guarded by the cut's mutex
+	stored   int64 // bytes of members; guarded by cut.made.mu
 }
 
 // extent is a run of bytes in a working file, or in memory.
@@ -162,7 +154,7 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 
 // flush hands the rows since the last member to a worker.
 func (c *cut) flush(f *file) error {
-	if err := c.failed(); err != nil {
+	if err := c.made.failed(); err != nil {
 		return err
 	}
 	m := &extent{}
@@ -174,96 +166,6 @@ func (c *cut) flush(f *file) error {
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil
-}
-
-// job is a member to be made. Its memory stays on the account until then.
-type job struct {
-	c        *cut
-	f        *file
-	m        *extent
-	buf      []byte
-	pieces   []extent
-	pieceLen int
-}
-
-func (j *job) run(scratch []byte) []byte {
-	c := j.c
-	defer c.jobs.Done()
-	out, err := c.compress(scratch[:0], j.f.format, j.pieces, j.pieceLen, j.buf)
-	c.a.buffers.put(j.buf)
-	c.acct.take(-int64(cap(j.buf)), 0)
-	if err == nil {
-		j.m.n = len(out)
-		c.place(j.m, out)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.err = errors.Join(c.err, err)
-	}
-	j.f.stored += int64(j.m.n)
-	c.largest = max(c.largest, j.f.stored)
-	return out
-}
-
-// place writes a member, or keeps it in memory while the disk is full: what is spooled can then
-// still be uploaded.
-func (c *cut) place(m *extent, p []byte) {
-	off, err := c.append(c.members, p)
-	if err == nil {
-		m.off = off
-		return
-	}
-	m.mem = slices.Clone(p)
-	c.acct.take(int64(len(m.mem)), 0)
-	c.a.diskRefused(err)
-	c.mu.Lock()
-	c.held = append(c.held, m)
-	c.mu.Unlock()
-}
-
-// settle tries again to write what the disk did not take, and tells whether it has taken all.
-func (c *cut) settle() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.held) > 0 {
-		m := c.held[0]
-		off, err := c.append(c.members, m.mem)
-		if err != nil {
-			c.a.diskRefused(err)
-			return false
-		}
-		c.acct.take(-int64(len(m.mem)), 0)
-		m.off, m.mem = off, nil
-		c.held = c.held[1:]
-	}
-	return true
-}
-
-func (c *cut) failed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
-// compress makes one member of pieces and buf.
-func (c *cut) compress(
-	dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte,
-) ([]byte, error) {
-	rows := buf
-	if len(pieces) > 0 {
-		rows = c.a.buffers.get(pieceLen + len(buf))
-		defer func() { c.a.buffers.put(rows) }()
-		for _, p := range pieces {
-			n := len(rows)
-			rows = rows[:n+p.n]
-			if err := c.readAt(c.pieces, rows[n:], p.off); err != nil {
-				return nil, err
-			}
-		}
-		rows = append(rows, buf...)
-	}
-	return ff.AppendMember(dst, rows)
 }
 
 // spill moves the buffers to disk, as they are. When the disk refuses, they stay.
@@ -313,26 +215,13 @@ func (c *cut) spill() error {
 
 // size is what a roll would set free.
 func (c *cut) size() int64 {
-	c.mu.Lock()
-	n := c.buffers
-	for _, m := range c.held {
-		n += int64(len(m.mem))
-	}
-	c.mu.Unlock()
-	return n + c.members.size() + c.pieces.size()
+	return c.buffers + c.made.heldBytes() + c.members.size() + c.pieces.size()
 }
 
 func (s *store) size() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.end
-}
-
-// largestFile returns the bytes that the largest file has on disk so far.
-func (c *cut) largestFile() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.largest
 }
 
 // sorted returns the files by path.
@@ -379,10 +268,8 @@ func (c *cut) release() {
 			f.buf = nil
 		}
 	}
-	for _, m := range c.held {
-		c.acct.take(-int64(len(m.mem)), 0)
-	}
-	c.held = nil
+	c.acct.take(-c.made.heldBytes(), 0)
+	c.made.held = nil
 	for _, s := range []*store{c.members, c.pieces} {
 		_ = c.drop(s, nil)
 	}

@@ -13,7 +13,8 @@
 //   - one log: drain.go (its goroutine, and when a cut is due), reading.go (the log, ahead of it),
 //     add.go (a batch is taken), placing.go (the file of a record), letters.go and rows.go (records
 //     that cannot be archived), steps.go (what the protocol says is done)
-//   - one cut: cut.go (files, members, spilling), compact.go, finish.go (a file as it is uploaded)
+//   - one cut: cut.go (files, spilling), member.go (what workers make), compact.go, losses.go (what
+//     was gone before it was read), finish.go (a file as it is uploaded)
 //   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)
 //   - completeness: success.go (its configuration), completeness.go (what a drain knows of it),
 //     complete.go (markers and hooks)

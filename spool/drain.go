@@ -307,7 +307,7 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 func (d *drain) due(now time.Time) string {
 	roll, c := &d.a.cfg.Roll, d.cur
 	switch {
-	case roll.Size > 0 && c.largestFile() >= roll.Size:
+	case roll.Size > 0 && c.made.largestFile() >= roll.Size:
 		return "size"
 	case roll.Records > 0 && c.records >= roll.Records:
 		return "records"

@@ -42,7 +42,7 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 		Digest:  c.digest(files),
 		After:   progress,
 	})
-	c.missing = d.m.Missing - missing
+	c.losses.missing = d.m.Missing - missing
 	d.a.metrics.cuts.WithLabelValues(reason).Inc()
 	d.a.env.Log.Debug(
 		"cut", "log", d.log.Name(), "reason", reason, "start", c.start, "end", c.end,
@@ -51,33 +51,6 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 	d.sealed = c
 	d.renew()
 	return d.do(ctx, step)
-}
-
-// explain finds out what took the records that a cut made again lacks, and says so: compaction
-// takes records of a log that still has its beginning, and that is as it should be.
-func (d *drain) explain(ctx context.Context, c *cut) {
-	if c == nil || c.missing == 0 || c.explained {
-		return
-	}
-	c.explained = true
-	if s, ok := d.log.(record.Starter); ok {
-		if start, err := s.Start(ctx); err == nil && start <= c.start {
-			c.compacted = c.missing
-			d.a.metrics.compacted.Add(float64(c.missing))
-			d.a.env.Log.Info(
-				"compaction took records of a begun cut: what remains is archived, objects already stored are kept",
-				"log", d.log.Name(), "start", c.start, "end", c.end, "records", c.missing,
-			)
-			return
-		}
-	}
-	c.lost = max(c.lost, c.missing)
-	d.a.metrics.missing.Add(float64(c.missing))
-	d.a.env.Log.Error(
-		"records of a begun cut are gone from the log: what remains is archived, objects already stored are kept",
-		"log", d.log.Name(), "start", c.start, "end", c.end, "missing", c.missing,
-		"do", "make the log's retention longer than the archive's longest outage; \"penstock archive verify\" shows such cuts",
-	)
 }
 
 // do carries out what the protocol says next.

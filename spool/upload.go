@@ -21,7 +21,7 @@ const batchFrom = 8
 // as they are.
 func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, keep bool) error {
 	c.jobs.Wait()
-	if err := c.failed(); err != nil {
+	if err := c.made.failed(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
 	u := &upload{a: a, id: id, c: c, end: end, keep: keep}
@@ -278,11 +278,11 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 	}
 	opts.Metadata[MetaCutObjects] = strconv.Itoa(objects)
 	opts.Metadata[MetaCutRecords] = strconv.FormatInt(records, 10)
-	if c.lost > 0 {
-		opts.Metadata[MetaCutLost] = strconv.FormatInt(c.lost, 10)
+	if c.losses.lost > 0 {
+		opts.Metadata[MetaCutLost] = strconv.FormatInt(c.losses.lost, 10)
 	}
-	if c.compacted > 0 {
-		opts.Metadata[MetaCutCompact] = strconv.FormatInt(c.compacted, 10)
+	if c.losses.compacted > 0 {
+		opts.Metadata[MetaCutCompact] = strconv.FormatInt(c.losses.compacted, 10)
 	}
 	if id.life != "" {
 		opts.Metadata[MetaLife] = id.life

@@ -1,0 +1,134 @@
+package spool
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/penstock/penstock/spool/format"
+)
+
+// made is what workers have made of a cut's members. Safe for concurrent use: they add to it while
+// the drain's goroutine asks.
+type made struct {
+	mu      sync.Mutex
+	largest int64     // bytes of the largest file's members
+	err     error     // of a worker
+	held    []*extent // members that the disk did not take, held in memory
+}
+
+// add counts a member of n bytes of f, or notes why there is none.
+func (w *made) add(f *file, n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.err = errors.Join(w.err, err)
+	}
+	f.stored += int64(n)
+	w.largest = max(w.largest, f.stored)
+}
+
+// hold keeps a member until the disk takes it, see cut.settle.
+func (w *made) hold(m *extent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = append(w.held, m)
+}
+
+func (w *made) heldBytes() (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.held {
+		n += int64(len(m.mem))
+	}
+	return n
+}
+
+func (w *made) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// largestFile returns the bytes that the largest file has on disk so far.
+func (w *made) largestFile() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.largest
+}
+
+// job is a member to be made. Its memory stays on the account until then.
+type job struct {
+	c        *cut
+	f        *file
+	m        *extent
+	buf      []byte
+	pieces   []extent
+	pieceLen int
+}
+
+func (j *job) run(scratch []byte) []byte {
+	c := j.c
+	defer c.jobs.Done()
+	out, err := c.compress(scratch[:0], j.f.format, j.pieces, j.pieceLen, j.buf)
+	c.a.buffers.put(j.buf)
+	c.acct.take(-int64(cap(j.buf)), 0)
+	if err == nil {
+		j.m.n = len(out)
+		c.place(j.m, out)
+	}
+	c.made.add(j.f, j.m.n, err)
+	return out
+}
+
+// place writes a member, or keeps it in memory while the disk is full: what is spooled can then
+// still be uploaded.
+func (c *cut) place(m *extent, p []byte) {
+	off, err := c.append(c.members, p)
+	if err == nil {
+		m.off = off
+		return
+	}
+	m.mem = slices.Clone(p)
+	c.acct.take(int64(len(m.mem)), 0)
+	c.a.diskRefused(err)
+	c.made.hold(m)
+}
+
+// settle tries again to write what the disk did not take, and reports whether it has taken all.
+func (c *cut) settle() bool {
+	c.made.mu.Lock()
+	defer c.made.mu.Unlock()
+	for len(c.made.held) > 0 {
+		m := c.made.held[0]
+		off, err := c.append(c.members, m.mem)
+		if err != nil {
+			c.a.diskRefused(err)
+			return false
+		}
+		c.acct.take(-int64(len(m.mem)), 0)
+		m.off, m.mem = off, nil
+		c.made.held = c.made.held[1:]
+	}
+	return true
+}
+
+// compress makes one member of pieces and buf.
+func (c *cut) compress(
+	dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte,
+) ([]byte, error) {
+	rows := buf
+	if len(pieces) > 0 {
+		rows = c.a.buffers.get(pieceLen + len(buf))
+		defer func() { c.a.buffers.put(rows) }()
+		for _, p := range pieces {
+			n := len(rows)
+			rows = rows[:n+p.n]
+			if err := c.readAt(c.pieces, rows[n:], p.off); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, buf...)
+	}
+	return ff.AppendMember(dst, rows)
+}
