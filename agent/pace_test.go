@@ -31,7 +31,7 @@ func TestCollectionsFollowTheLoad(t *testing.T) {
 	}{
 		{100e3, 0, 1, 0, 25},
 		{5e6, 5, 13, 24, 27},
-		{500e6, 200, 300, 39, 40}, // as with GOGC=100
+		{500e6, 200, 300, 39, 40}, // as with the percentage of full load
 		{5e6, 2, 13, 24, 31},
 		{100e3, 0, 1, 0, 25},
 	} {

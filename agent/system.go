@@ -12,9 +12,10 @@ import (
 // setMemory sets the soft limit, in bytes; 0 means none. The variables GOMEMLIMIT and GOGC, where
 // set, go before.
 func (a *Agent) setMemory(limit int64) {
-	percent := 100
+	// Most of what is live is buffers, which cost the collector little.
+	percent := 60
 	if limit > 0 {
-		// With a limit there is no need to collect each time a small heap has doubled.
+		// With a limit there is no need to collect each time a small heap has grown.
 		percent = 200
 	} else {
 		limit = math.MaxInt64

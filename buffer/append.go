@@ -31,11 +31,20 @@ type appendOp struct {
 // any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
 	_, err := batch.Packed(b.codec())
-	if err == nil && !b.opt.Spill { // else outputs may get it as it is
+	switch {
+	case err != nil:
+	case !b.opt.Spill:
 		batch.Shed()
+	case batch.Size() >= shedFrom && !b.missed.Load():
+		// Outputs get it as it is. Most take large batches packed; where one does not, as the first
+		// of them shows, they are left as they were.
+		batch.ShedFor(&b.missed)
 	}
 	return err
 }
+
+// shedFrom is the size from which batches in memory are kept packed alone.
+const shedFrom = 64 << 10
 
 // Append places batch at the end of the log and stores the input's positions with it, in one
 // transaction. batch may be nil (positions only) and is read-only from the call on. Append returns

@@ -43,6 +43,7 @@ type Buffer struct {
 	dir      *directory
 	opt      Options
 	packs    atomic.Uint32 // the codec
+	missed   atomic.Bool   // records were wanted of a batch that Pack had left packed alone
 	log      *slog.Logger
 	m        *metrics
 	lock     *os.File

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	memTableSize = 4 << 20
+	memTableSize = 2 << 20
 	walName      = "00001.mem"
 
 	// maxGroups keeps a segment's memtable from filling up, which would make Badger write tables,
 	// through memory maps, at a time of its own choosing. One group takes about 100 bytes of
 	// write-ahead log and as much of the table.
-	maxGroups    = 20_000
+	maxGroups    = 12_000
 	walGroupSize = 128
 
 	walStep = 1 << 20

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -319,5 +320,42 @@ func BenchmarkAppendReplayable(b *testing.B) {
 			bb.Append(rng.Int64(), nil, make([]byte, 8000), nil)
 		}
 		replayable(b, buf, "in", bb.Build(), 1)
+	}
+}
+
+// Large batches are kept in memory packed alone until somebody wants the records of one; then they
+// are kept as they were, which costs memory and no decompression. Small ones always are.
+func TestSpillKeepsWhatIsAskedFor(t *testing.T) {
+	b := open(t, t.TempDir(), spilling(t))
+	shed := func(batch *record.Batch) bool {
+		t.Helper()
+		want := numbers(t, batch)
+		if err := b.Pack(batch); err != nil {
+			t.Fatal(err)
+		}
+		was := b.missed.Swap(false)
+		if got := numbers(t, batch); !slices.Equal(got, want) {
+			t.Fatalf("%d records, %d before", len(got), len(want))
+		}
+		missed := b.missed.Load()
+		b.missed.Store(was || missed)
+		return missed
+	}
+	compressible := func(n int) *record.Batch {
+		var bb record.Builder
+		bb.Reset("app.test", "/var/log/test", 0)
+		for i := range n {
+			bb.Append(0, nil, fmt.Appendf(nil, "%d %0100d", i, 0), nil)
+		}
+		return bb.Build()
+	}
+	if shed(compressible(50)) {
+		t.Error("a small batch was decompressed")
+	}
+	if !shed(compressible(1000)) {
+		t.Error("a large batch was kept twice in memory, for nobody")
+	}
+	if shed(compressible(1000)) {
+		t.Error("a large batch was decompressed once more")
 	}
 }

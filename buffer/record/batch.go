@@ -3,6 +3,7 @@ package record
 import (
 	"iter"
 	"sync"
+	"sync/atomic"
 )
 
 // Batch is a run of records that travel together. It is read-only once emitted, and safe for
@@ -29,13 +30,14 @@ type Batch struct {
 	recs []Record // set for batches made of records; otherwise body or packed is
 
 	mu     sync.Mutex
-	base   int64    // base timestamp of body, milliseconds
-	body   []byte   // uncompressed record section of a Kafka record batch
-	sub    []uint32 // nanoseconds below the millisecond, by record; nil when all are zero
-	packed []byte   // the whole Kafka record batch, compressed
-	codec  Codec    // of packed
-	valid  bool     // body has been checked to parse
-	free   func()   // takes body back, which was lent; see Recycle
+	base   int64        // base timestamp of body, milliseconds
+	body   []byte       // uncompressed record section of a Kafka record batch
+	sub    []uint32     // nanoseconds below the millisecond, by record; nil when all are zero
+	packed []byte       // the whole Kafka record batch, compressed
+	codec  Codec        // of packed
+	valid  bool         // body has been checked to parse
+	missed *atomic.Bool // set when body is wanted and not there; may be nil
+	free   func()       // takes body back, which was lent; see Recycle
 }
 
 // FromRecords returns a batch over recs, which it keeps. Offsets must ascend; they may have gaps.
@@ -124,6 +126,7 @@ func (b *Batch) open() ([]byte, error) {
 		return b.body, nil
 	}
 	if b.body == nil {
+		b.miss()
 		body, err := decompress(nil, b.packed[batchHeaderSize:], b.codec, b.bodySize)
 		if err != nil {
 			return nil, err

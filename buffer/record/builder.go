@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // TargetSize is the uncompressed size, in bytes, at which inputs end a batch. One larger record
@@ -89,16 +90,26 @@ func (b *Batch) Release() {
 // Shed gives back the memory of the records as they were before b was packed, and does nothing to a
 // batch that was not. It is for who has just packed the batch and holds it alone: what was read
 // from it before is not valid any more. Records that are asked for later are decompressed.
-func (b *Batch) Shed() {
+func (b *Batch) Shed() { b.ShedFor(nil) }
+
+// ShedFor is Shed, and has missed set when the records are asked for nevertheless.
+func (b *Batch) ShedFor(missed *atomic.Bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// body may be a part of packed
-	if b.packed == nil || b.body == nil || b.recs != nil || b.codec == None {
+	// body may be a part of packed, or lent
+	if b.packed == nil || b.body == nil || b.recs != nil || b.codec == None || b.free != nil {
 		return
 	}
 	body := b.body
-	b.body, b.valid = nil, false
+	b.body, b.valid, b.missed = nil, false, missed
 	giveBody(body)
+}
+
+// miss notes that the records were asked for and are not there. b.mu is held.
+func (b *Batch) miss() {
+	if b.missed != nil {
+		b.missed.Store(true)
+	}
 }
 
 // Len returns the number of records appended since Reset.

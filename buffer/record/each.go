@@ -54,6 +54,9 @@ func (b *Batch) Each(s *Scratch, do func(*Record) error) error {
 func (b *Batch) openIn(s *Scratch) ([]byte, error) {
 	b.mu.Lock()
 	body, packed := b.body, b.packed
+	if body == nil {
+		b.miss()
+	}
 	b.mu.Unlock()
 	if body != nil {
 		return body, nil
