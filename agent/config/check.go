@@ -65,6 +65,16 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			p.Name,
 		)
 	}
+	l.checkSources(p, owner)
+	l.checkOverflow(p)
+	l.checkTwice(p)
+	l.checkRest(p)
+}
+
+// checkSources parts the inputs of p into logs, which are read where they are, and others, which go
+// through a buffer. owner says which pipeline an input belongs to.
+func (l *loader) checkSources(p *Pipeline, owner map[string]string) {
+	at := func(path string) hcl.Range { return p.positions.position(path) }
 	var sources, others []string
 	for i, id := range p.From {
 		path := fmt.Sprintf("from[%d]", i)
@@ -101,9 +111,17 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			p.Name, len(outs), list(sources),
 		)
 	}
+	if p.Source {
+		l.checkSource(p, sources, len(others) == 0)
+	}
+}
+
+// checkSource reports what has no meaning for logs that are read where they are: alone is whether
+// the pipeline reads nothing else.
+func (l *loader) checkSource(p *Pipeline, sources []string, alone bool) {
 	for _, id := range p.Outputs() {
 		inst := l.cfg.Find(id)
-		if inst == nil || !p.Source {
+		if inst == nil {
 			continue
 		}
 		if c, ok := inst.Config.(needsBuffer); ok {
@@ -115,30 +133,37 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 			}
 		}
 	}
-	if block, ok := p.positions.where["buffer"]; ok && p.Source && len(others) == 0 {
+	if block, ok := p.positions.where["buffer"]; ok && alone {
 		l.report.errorf(
 			block, "Remove the block.",
 			"pipeline.%s has no buffer: %s is a log already and is read where it is", p.Name,
 			list(sources),
 		)
 	}
-	l.checkOverflow(p)
-	if d := p.positions; p.Source && d.attrs["latency_budget"] != nil && len(others) == 0 {
+	if d := p.positions; alone && d.attrs["latency_budget"] != nil {
 		l.report.errorf(
 			d.position("latency_budget"), "Remove the attribute.",
 			"latency_budget has no meaning in pipeline.%s: %s is a log already and is read in batches",
 			p.Name, list(sources),
 		)
 	}
+}
+
+func (l *loader) checkTwice(p *Pipeline) {
 	for path, ids := range map[string][]string{"to": p.To, "filter": p.named, "otherwise": p.Otherwise} {
 		for i, id := range ids {
 			if slices.Index(ids, id) < i && id != "" {
 				l.report.errorf(
-					at(fmt.Sprintf("%s[%d]", path, i)), "Remove one.", "%s is listed twice", id,
+					p.positions.position(fmt.Sprintf("%s[%d]", path, i)),
+					"Remove one.", "%s is listed twice", id,
 				)
 			}
 		}
 	}
+}
+
+// checkRest looks at what becomes of records that no route takes.
+func (l *loader) checkRest(p *Pipeline) {
 	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 &&
 		len(p.positions.failed) == 0 {
 		for _, r := range p.Routes {
@@ -153,7 +178,7 @@ func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(
-			at("otherwise"), "Write to = [...] for all records.",
+			p.positions.position("otherwise"), "Write to = [...] for all records.",
 			"otherwise has no meaning without a route",
 		)
 	}

@@ -3,6 +3,7 @@ package http
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -36,77 +37,76 @@ func (h *HTTP) elastic(method, path string) (protocol, bool) {
 		}
 		p.take = func(w http.ResponseWriter, r *request) error { return r.document(w, index, id) }
 	case read && path == "":
-		p.take = answer(map[string]any{
-			"name":         h.env.Agent,
-			"cluster_name": "penstock",
-			"cluster_uuid": "cGVuc3RvY2stY2x1c3Rlcg",
-			"version": map[string]any{
-				"number":                              elasticVersion,
-				"build_flavor":                        "default",
-				"build_type":                          "tar",
-				"lucene_version":                      "9.12.0",
-				"minimum_wire_compatibility_version":  "7.17.0",
-				"minimum_index_compatibility_version": "7.0.0",
-			},
-			"tagline": "You Know, for Search",
-		})
+		p.take = answer(h.elasticAbout())
 	case method == http.MethodHead && index != "" && len(parts) == 0: // every index is there
 		p.take = answer(map[string]any{})
 	case read && api == "_cluster" && len(parts) > 1 && parts[1] == "health":
-		p.take = answer(
-			map[string]any{
-				"cluster_name":                     "penstock",
-				"status":                           "green",
-				"timed_out":                        false,
-				"number_of_nodes":                  1,
-				"number_of_data_nodes":             1,
-				"active_primary_shards":            1,
-				"active_shards":                    1,
-				"relocating_shards":                0,
-				"initializing_shards":              0,
-				"unassigned_shards":                0,
-				"delayed_unassigned_shards":        0,
-				"number_of_pending_tasks":          0,
-				"number_of_in_flight_fetch":        0,
-				"task_max_waiting_in_queue_millis": 0,
-				"active_shards_percent_as_number":  100.0,
-			},
-		)
+		p.take = answer(elasticHealth())
 	case read && path == "/_license":
-		p.take = answer(
-			map[string]any{
-				"license": map[string]any{
-					"status": "active",
-					"uid":    "penstock",
-					"type":   "basic",
-					"mode":   "basic",
-				},
-			},
-		)
+		p.take = answer(map[string]any{"license": elasticLicense()})
 	case read && path == "/_xpack":
-		p.take = answer(
-			map[string]any{
-				"license": map[string]any{
-					"status": "active",
-					"uid":    "penstock",
-					"type":   "basic",
-					"mode":   "basic",
-				},
-				"features": map[string]any{
-					"ilm": map[string]any{"available": false, "enabled": false},
-				},
+		p.take = answer(map[string]any{
+			"license": elasticLicense(),
+			"features": map[string]any{
+				"ilm": map[string]any{"available": false, "enabled": false},
 			},
-		)
-	case strings.HasPrefix(api, "_template") || strings.HasPrefix(api, "_index_template") || strings.HasPrefix(api, "_ilm") ||
-		strings.HasPrefix(
-			api, "_component_template",
-		) || strings.HasPrefix(api, "_ingest") || strings.HasPrefix(api, "_data_stream"):
+		})
+	case isElasticSetup(api):
 		// Shippers set up what they are going to write to; there is nothing to set up here.
 		p.take = answer(map[string]any{"acknowledged": true})
 	default:
 		return p, false
 	}
 	return p, true
+}
+
+// isElasticSetup reports whether a request of api would set up what is going to be written to.
+func isElasticSetup(api string) bool {
+	return slices.ContainsFunc([]string{
+		"_template", "_index_template", "_ilm", "_component_template", "_ingest", "_data_stream",
+	}, func(prefix string) bool { return strings.HasPrefix(api, prefix) })
+}
+
+// elasticAbout is what shippers ask first: whether this is a server that they know.
+func (h *HTTP) elasticAbout() map[string]any {
+	return map[string]any{
+		"name":         h.env.Agent,
+		"cluster_name": "penstock",
+		"cluster_uuid": "cGVuc3RvY2stY2x1c3Rlcg",
+		"version": map[string]any{
+			"number":                              elasticVersion,
+			"build_flavor":                        "default",
+			"build_type":                          "tar",
+			"lucene_version":                      "9.12.0",
+			"minimum_wire_compatibility_version":  "7.17.0",
+			"minimum_index_compatibility_version": "7.0.0",
+		},
+		"tagline": "You Know, for Search",
+	}
+}
+
+func elasticHealth() map[string]any {
+	return map[string]any{
+		"cluster_name":                     "penstock",
+		"status":                           "green",
+		"timed_out":                        false,
+		"number_of_nodes":                  1,
+		"number_of_data_nodes":             1,
+		"active_primary_shards":            1,
+		"active_shards":                    1,
+		"relocating_shards":                0,
+		"initializing_shards":              0,
+		"unassigned_shards":                0,
+		"delayed_unassigned_shards":        0,
+		"number_of_pending_tasks":          0,
+		"number_of_in_flight_fetch":        0,
+		"task_max_waiting_in_queue_millis": 0,
+		"active_shards_percent_as_number":  100.0,
+	}
+}
+
+func elasticLicense() map[string]any {
+	return map[string]any{"status": "active", "uid": "penstock", "type": "basic", "mode": "basic"}
 }
 
 func answer(v any) func(http.ResponseWriter, *request) error {

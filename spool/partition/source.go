@@ -79,12 +79,20 @@ func (b *binder) layout(what string, t template.Template, full bool) (*layout, e
 const partNames = "topic, partition, tag, tag[N], origin, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N) or strftime(\"...\")"
 
 func (b *binder) part(p template.Part, full bool) (part, error) {
-	args := func(least, most int) error {
-		if len(p.Args) < least || len(p.Args) > most {
-			return fmt.Errorf("has %d arguments", len(p.Args))
-		}
-		return nil
+	out, ok, err := b.batchPart(p)
+	switch {
+	case ok:
+		return out, err
+	case !full:
+		return part{}, fmt.Errorf(
+			"is not known here: use topic, partition, tag, tag[N], origin or agent",
+		)
 	}
+	return b.recordPart(p)
+}
+
+// batchPart returns a part that all records of a batch have in common; ok is false if p is not one.
+func (b *binder) batchPart(p template.Part) (out part, ok bool, err error) {
 	switch p.Name {
 	case "topic":
 		return part{
@@ -92,49 +100,49 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 			src: func(dst []byte, in *Input) ([]byte, bool) {
 				return append(dst, in.Topic...), in.Topic != ""
 			},
-		}, args(0, 0)
+		}, true, arity(p, 0, 0)
 	case "tag":
 		if len(p.Args) == 1 {
 			n, err := dialect.TagIndex(p)
 			return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 				v := dialect.TagPart(in.Tag, n)
 				return append(dst, v...), v != ""
-			}}, err
+			}}, true, err
 		}
 		return part{
 			src: func(dst []byte, in *Input) ([]byte, bool) {
 				return append(dst, in.Tag...), in.Tag != ""
 			},
-		}, args(0, 0)
+		}, true, arity(p, 0, 0)
 	case "origin":
 		return part{
 			src: func(dst []byte, in *Input) ([]byte, bool) {
 				return append(dst, in.Origin...), in.Origin != ""
 			},
-		}, args(0, 0)
+		}, true, arity(p, 0, 0)
 	case "partition":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			return strconv.AppendInt(dst, int64(in.Partition), 10), true
-		}}, args(0, 0)
+		}}, true, arity(p, 0, 0)
 	case "agent":
 		return part{
 			src: func(dst []byte, in *Input) ([]byte, bool) {
 				return append(dst, b.agent...), true
 			},
-		}, args(0, 0)
+		}, true, arity(p, 0, 0)
 	}
-	if !full {
-		return part{}, fmt.Errorf(
-			"is not known here: use topic, partition, tag, tag[N], origin or agent",
-		)
-	}
+	return part{}, false, nil
+}
+
+// recordPart returns a part that each record has for itself.
+func (b *binder) recordPart(p template.Part) (part, error) {
 	switch p.Name {
 	case "key":
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
 			return append(dst, in.Record.Key...), len(in.Record.Key) > 0
-		}}, args(0, 0)
+		}}, arity(p, 0, 0)
 	case "header":
-		if err := args(1, 1); err != nil {
+		if err := arity(p, 1, 1); err != nil {
 			return part{}, err
 		}
 		return part{src: header(p.Args[0])}, nil
@@ -154,7 +162,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 			return dst, len(dst) > n
 		}}, nil
 	case "regex":
-		if err := args(1, 2); err != nil {
+		if err := arity(p, 1, 2); err != nil {
 			return part{}, err
 		}
 		group := ""
@@ -164,7 +172,7 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		src, err := regexSource(p.Args[0], group)
 		return part{src: src}, err
 	case "column":
-		if err := args(1, 1); err != nil {
+		if err := arity(p, 1, 1); err != nil {
 			return part{}, err
 		}
 		n, err := strconv.Atoi(p.Args[0])
@@ -182,6 +190,14 @@ func (b *binder) part(p template.Part, full bool) (part, error) {
 		return part{}, fmt.Errorf("would be an object a record: use strftime(\"%%Y-%%m-%%d\")")
 	}
 	return part{}, fmt.Errorf("is not known: use %s", partNames)
+}
+
+// arity returns an error unless p has from least to most arguments.
+func arity(p template.Part, least, most int) error {
+	if len(p.Args) < least || len(p.Args) > most {
+		return fmt.Errorf("has %d arguments", len(p.Args))
+	}
+	return nil
 }
 
 func header(name string) source {
