@@ -211,7 +211,7 @@ func (m *manager) ownContent(f *file) bool {
 	})
 }
 
-// besideOf returns the file that the compressed one at path is being made of, as far as the names tell.
+// besideOf returns the file that the compressed one at path is being made of, as far as names tell.
 func (m *manager) besideOf(path string) *file {
 	plain := uncompressedName(path)
 	b := m.byPath[plain]
@@ -287,7 +287,7 @@ func (m *manager) candidates(f *file) (candidates []*position) {
 			candidates = append(candidates, p)
 		}
 	}
-	for _, g := range m.byPath {
+	for _, g := range m.byID {
 		if last := g.last.Load(); last != nil && g != f && last.Off > 0 && g.compression == none &&
 			related(path, g.where()) {
 			candidates = append(candidates, last)
@@ -470,7 +470,8 @@ func (m *manager) beginsLike(c, g *file) bool {
 
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
 func (m *manager) beginningOf(c *file) []byte {
-	if len(c.m.begins) == headSize || m.sys.since(c.m.beginsAt) < settleFor {
+	if len(c.m.begins) == headSize ||
+		c.size.Load() == c.m.beginsOf && m.sys.since(c.m.beginsAt) < settleFor {
 		return c.m.begins
 	}
 	h, fi, _ := m.openFile(c)
@@ -478,14 +479,20 @@ func (m *manager) beginningOf(c *file) []byte {
 		return c.m.begins
 	}
 	defer func() { _ = h.Close() }()
-	c.m.beginsAt = m.sys.now()
+	c.m.beginsAt, c.m.beginsOf = m.sys.now(), fi.size
 	if z, err := newStream(h, fi.size, c.compression); err == nil {
 		defer z.Close()
 		buf := make([]byte, headSize)
 		n, err := z.ReadAt(buf, 0)
-		c.m.begins, c.m.beginsAll = buf[:n], err == io.EOF && n > 0
+		c.m.begins, c.m.beginsAll = buf[:n], err == io.EOF
 	}
 	return c.m.begins
+}
+
+// incomplete tells whether c is being written, so that not even its beginning can be read.
+func (m *manager) incomplete(c *file) bool {
+	quiet := min(settleFor, m.cfg.RotateWait)
+	return len(m.beginningOf(c)) == 0 && !c.m.beginsAll && m.sys.since(c.m.settle.steady) < quiet
 }
 
 // entangled tells whether the comparison of c waits for f, or for what waits for f.
@@ -497,6 +504,9 @@ func (m *manager) entangled(c, f *file) bool {
 			return false
 		}
 		seen[c] = true
+		if m.incomplete(c) {
+			return false // it is not compared before that has changed, or it is late
+		}
 		if g := c.m.beside; g != nil && reading(g) {
 			return true
 		}

@@ -8,10 +8,13 @@
 // The generations of a log, what rotation has made of it by renaming, copying, linking and
 // compressing, are read in the order in which they were written; order.go decides it. Not
 // everything can be known from the files. Where a file system does not tell when a file was made,
-// an inode that is used again at once is taken for the file that had it before. A copy and a log
-// that begin alike, and of which nothing has been read, are not told apart. What is written to a
-// file after it was rotated, and after what followed it was begun, comes late, and so does a
-// generation that turns up when a newer one has been begun: it becomes a source of its own.
+// an inode that is used again at once is taken for the file that had it before. What begins alike
+// is read again where it cannot be told whether it is the same, never left out: a log that was
+// written to since a copy of it was made, of no more than 1 KiB, when nothing had been read of
+// either (ahead.go); and one that has replaced another of which no more than 1 KiB had been read,
+// and goes on with its content, if nobody saw the one go and the other come (replace.go). What is
+// written to a file after it was rotated, and after what followed it was begun, comes late, and so
+// does a generation that turns up when a newer one has been begun: it becomes a source of its own.
 //
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A
 // few workers read, encode and append; a file is read by one worker at a time, encoded by several,
@@ -28,7 +31,7 @@
 //   - which files there are: discover.go (globs), watch.go (inotify), table.go (looks), links.go
 //     (symbolic links), order.go (the order in which a source is read)
 //   - which file is which: ident.go, file.go, known.go and adopt.go (after a restart), rotate.go,
-//     replace.go (another file in the place of one)
+//     replace.go (another file in the place of one), ahead.go (a copy that was read before its log)
 //   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go
 //     (turns), worker.go (a turn: read, encode, append)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go

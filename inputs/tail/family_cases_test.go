@@ -77,8 +77,8 @@ func TestCopySeenEmpty(t *testing.T) {
 	}
 }
 
-// A log and a copy of it are found together, nothing having been read of either, and the copy is not
-// complete, or empty, or complete while the log is not truncated yet.
+// A log and a copy of it are found together, nothing having been read of either, and the copy is
+// empty, or not complete, or complete while the log is not truncated yet.
 func TestCopyFoundTogetherWithItsLog(t *testing.T) {
 	for part := range 3 {
 		scripted(t, true, func(p *play) {

@@ -59,6 +59,13 @@ type family struct {
 	events  []event // that the agent was not told of
 	watched bool    // it is told of them at all
 	pause   func()  // what happens in the middle of a rotation
+	// replaces decides about what is replaced
+	replaces *rand.Rand
+	// short are replacements that the agent may not have understood yet, of logs of which no more
+	// than headSize had been read, with the lines that were in those
+	short map[*generation][]int
+	again map[int]bool // lines that may come again: see puzzle
+	twice int          // how many did
 }
 
 // generation is one file of a family.
@@ -347,6 +354,7 @@ func (w *family) loseLines(lines []int) {
 // killed is called when the agent has gone down: what only it knew is lost.
 func (w *family) killed() {
 	w.events = nil
+	w.puzzle()
 	if c := w.copied; c != nil && !w.stored(c, 0) && !w.stored(w.of, 1) {
 		w.noticed()
 	}
@@ -480,6 +488,7 @@ func (w *family) byCopy() {
 	if g == nil || w.fd >= 0 && w.writer != g {
 		return
 	}
+	w.puzzle()
 	w.complete()
 	w.noticed()
 	to := w.room()
@@ -516,6 +525,68 @@ func (w *family) truncate(g *generation) {
 	w.changed(g, true)
 	w.log("truncate")
 	w.loseLines(was)
+}
+
+// byReplacement puts another file in the place of the log: one that goes on with its content, as
+// rsync and editors make it, or another one.
+func (w *family) byReplacement(rng *rand.Rand) {
+	g := w.names[w.live]
+	if g == nil || w.fd >= 0 && w.writer != g {
+		return
+	}
+	w.puzzle()
+	w.complete()
+	w.noticed()
+	w.close()
+	const temp = ".app.tmp"
+	c := w.create(temp)
+	goesOn := rng.IntN(4) > 0
+	w.log("replacement that goes on %v", goesOn)
+	w.pause()
+	data := w.content(g)
+	if goesOn && len(data) > 0 {
+		w.put(c, data)
+		c.lines = slices.Clone(g.lines)
+		w.pause()
+	}
+	if !goesOn || rng.IntN(3) > 0 {
+		w.put(c, []byte(w.text(c, 4, false)))
+	}
+	must(unix.Rename(w.path(temp), w.path(w.live)))
+	delete(w.names, temp)
+	w.names[w.live], c.names = c, []string{w.live}
+	g.names = slices.DeleteFunc(g.names, func(n string) bool { return n == w.live })
+	w.event(temp, false)
+	w.event(w.live, false)
+	w.changed(c, false)
+	w.changed(g, false)
+	if !w.reachable(g) {
+		w.lose(g)
+	}
+	w.log("replaced; next is %d", w.next)
+	if goesOn && !w.stored(g, headSize+1) {
+		w.short[c] = slices.Clone(g.lines)
+	}
+	if w.agent.m == nil {
+		w.puzzle()
+	}
+}
+
+// puzzle notes what may come again. Whether a log goes on with the content of one that it has
+// replaced, of which no more than headSize had been read, or begins as that one did, can only be
+// told by who has seen the one go and the other come, and not by who comes later, or too late.
+func (w *family) puzzle() {
+	for c, lines := range w.short {
+		if w.agent.m != nil {
+			if f := w.agent.m.byID[c.id]; f != nil && f.m.started {
+				continue
+			}
+		}
+		for _, n := range lines {
+			w.again[n] = true
+		}
+	}
+	clear(w.short)
 }
 
 // has reports whether the agent has begun to read g, and will know.
@@ -581,6 +652,10 @@ func (w *family) arrived(origin string, n int, value string) {
 		return
 	}
 	if before, twice := w.durable[n]; twice {
+		if w.again[n] {
+			w.twice++
+			return
+		}
 		w.fault("line %d came again, from %s after %s", n, origin, before)
 	}
 	w.durable[n] = origin

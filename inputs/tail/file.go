@@ -90,6 +90,7 @@ type mgrState struct {
 	formOf   *file  // the uncompressed one whose place it has, as long as it is not decided about
 	begins   []byte // what a compressed file begins with, read at beginsAt
 	beginsAt time.Time
+	beginsOf int64 // the size of it then
 	// that is all of it
 	beginsAll bool
 	// the wakes of others that must have been answered before it is compared with them

@@ -160,8 +160,8 @@ func (m *manager) arrange(source string) {
 // reads tells whether f is being read.
 func (f *file) reads() bool { return f.m.started && !f.m.ended }
 
-// undecidedOf returns the files of a source that are no longer there, and of which it is not decided
-// what compressed file they have become: their places are kept for those.
+// undecidedOf returns the files of a source that are no longer there, and of which it is not
+// decided what compressed file they have become: their places are kept for those.
 func (m *manager) undecidedOf(source string) (gone []*file) {
 	for _, c := range inSeq(m.gz.undecided[familyOf(source)]) {
 		if b := c.m.formOf; b != nil && b.m.ended && b.path0 == source {

@@ -37,15 +37,17 @@ func (m *manager) goesOn(g, f *file) bool {
 	if n > 1 || n == 0 && m.stillThere(f) {
 		return false
 	}
-	if gone := f.changed.Load(); n == 1 && gone != 0 && g.birth > gone {
-		return false // it was made when the old one was gone: nobody could copy that
+	if gone := f.changed.Load(); n == 1 && gone != 0 && g.birth > gone && last.Off <= headSize {
+		return false // it was made when the old one was gone: it may be a copy of a copy, or none
 	}
-	h, fi, err := m.open(g.where())
-	if err != nil {
-		return false
+	h := g.r.h // no worker has it; where it was another may be by now
+	if h == nil {
+		if h, _, _ = m.openFile(g); h == nil {
+			return false
+		}
+		defer func() { _ = h.Close() }()
 	}
-	defer func() { _ = h.Close() }()
-	if !fi.is(g.id, g.birth) || fi.size < last.Off {
+	if fi, err := m.sys.statOpen(h); err != nil || fi.size < last.Off {
 		return false
 	}
 	var scratch [headSize]byte

@@ -182,6 +182,13 @@ func (m *manager) truncated(f *file) {
 		}
 		return
 	}
+	if m.replaced == nil {
+		m.replaced = map[string]*file{}
+		defer func() { m.replaced = nil }()
+	}
+	for _, name := range names { // it was there until now
+		m.replaced[name] = g
+	}
 	m.leave(g)
 	m.look(names)
 }
