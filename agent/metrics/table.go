@@ -385,6 +385,11 @@ var Table = []Metric{
 		"counter",
 		"Lines longer than max_line_size, which were split, truncated or skipped. A split line so long that its end was not read with its beginning counts at each cut.",
 	},
+	{
+		"penstock_tail_foreign_lines_total",
+		"counter",
+		"Lines of containers' logs that no container runtime has written; each is a record as it stands.",
+	},
 	{"penstock_tail_multiline_flushes_total", "counter",
 		"Multiline events taken as complete because nothing followed."},
 	{"penstock_tail_multiline_limits_total", "counter",

@@ -151,9 +151,8 @@ func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key string) *file {
 	s.fi = fi
 	f := m.newFile(s, p.origin(), key)
-	f.r.prints, f.r.skip = p.prints(), p.Skip
+	f.goOnAt(p)
 	f.r.truncated = p.Off == 0 && m.known.truncated(fi.id)
-	f.delivered.Store(p.Off)
 	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
 		m.log.Info(
 			"continuing a file under another path", "path", s.path, "source", f.path0,
@@ -164,10 +163,10 @@ func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key strin
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
 	f.compression = compressionOf(s.path, head[:n])
+	f.last.Store(f.goOnAt(p))
 	if p.Off == 0 && p.Head.N == 0 && f.compression == none {
 		f.begins(head[:n])
 	}
-	f.last.Store(f.position(p.prints(), p.Skip))
 	f.r.dead = p.Done
 	f.m.ended = p.Done
 	m.register(f)

@@ -371,9 +371,7 @@ func (m *manager) compared(res result) {
 	}
 	if p := res.match; p != nil {
 		m.run.tail.counts.recognised.Inc()
-		g.r.prints, g.r.skip = p.prints(), p.Skip
-		g.delivered.Store(p.Off)
-		last := g.position(p.prints(), p.Skip)
+		last := g.goOnAt(p)
 		last.Done = res.err == nil && res.size == p.Off
 		g.last.Store(last)
 		g.m.ended, g.r.dead = last.Done, last.Done

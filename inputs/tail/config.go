@@ -30,6 +30,7 @@ type Config struct {
 	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
 	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
 	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted, and for a named pipe until it is removed or the input stops."`
+	Container      bool              `hcl:"container,optional" doc:"Whether the files are logs of containers, written by a CRI runtime (containerd, CRI-O) or by Docker's json-file driver, which is told by each line. Records are the lines that the container has written, put together where the runtime has cut them, of stdout and stderr each by itself, with their time and the header stream; multiline joins these. Where the path is one of Kubernetes, they have headers namespace, pod, container, uid and container_id."`
 	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
 	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching files compressed as gzip, zstd, xz, bzip2 or lz4 are read, decompressed; what was read before they were compressed is not read again."`
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
@@ -143,6 +144,12 @@ func (c *Config) Validate() error {
 	oneOf("empty_lines", c.EmptyLines, "keep", "skip")
 	oneOf("compressed", c.Compressed, "read", "ignore")
 	oneOf("watch", c.Watch, "auto", "poll")
+	if c.Container && c.Encoding != "utf-8" {
+		bad("encoding: logs of containers are utf-8, always; leave it out")
+	}
+	if c.Container && c.LineEnd != "lf" {
+		bad("line_end: container runtimes end lines with newlines; leave it out")
+	}
 	if c.MaxLineSize < 16 || c.MaxLineSize > 64<<20 {
 		bad("max_line_size: must be between 16 bytes and 64MiB")
 	}

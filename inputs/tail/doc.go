@@ -16,6 +16,11 @@
 // written to a file after it was rotated, and after what followed it was begun, comes late, and so
 // does a generation that turns up when a newer one has been begun: it becomes a source of its own.
 //
+// Of the log of a container two streams are interleaved, and what one has begun may be complete
+// long after lines of the other that follow it have been delivered. What is begun is held in
+// memory, and the position is that of the first line that is not delivered; where the other stream
+// is further, the position says how far, and what lies before is passed over when it is read again.
+//
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A
 // few workers read, encode and append; a file is read by one worker at a time, encoded by several,
 // and appended in order. Quiet files hold neither goroutine nor, after a while, descriptor, and
@@ -35,7 +40,8 @@
 //   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go
 //     (turns), worker.go (a turn: read, encode, append)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go
-//     (batches; tooLong, for long lines whose end was in sight), multiline.go, charset.go, tag.go
+//     (batches; tooLong, for long lines whose end was in sight), multiline.go, charset.go, tag.go;
+//     container.go and kubepath.go (logs of containers)
 //   - compressed files: formats.go, compressed.go, backlog.go
 //   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), descriptors.go
 //   - what is stored: position.go; what can be read again (spill mode): spill.go

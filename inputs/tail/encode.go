@@ -16,6 +16,7 @@ type encoder struct {
 	pathHeader   string
 	offsetHeader string
 	joined       bool // blocks have spans
+	box          bool // blocks have records of containers' logs
 	counts       *counts
 
 	builder record.Builder
@@ -33,7 +34,8 @@ func newEncoder(r *run) encoder {
 		),
 		long:         c.LongLines,
 		skipEmpty:    c.EmptyLines == "skip",
-		joined:       c.Multiline != nil,
+		joined:       c.Multiline != nil && !c.Container,
+		box:          c.Container,
 		pathHeader:   c.PathHeader,
 		offsetHeader: c.OffsetHeader,
 		counts:       r.tail.counts,
@@ -45,6 +47,7 @@ type encoded struct {
 	batch *record.Batch
 	prints
 	skip bool
+	upto upto
 }
 
 // encode builds b's batches. The result is valid until the next call; the batches do not refer to
@@ -59,6 +62,8 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	room = min(room+room/10+64, record.TargetSize+record.TargetSize/8)
 	e.builder.Reset(f.tag, f.origin, room)
 	switch {
+	case e.box:
+		return e.containers(f, b, room)
 	case e.joined:
 		for _, s := range b.spans {
 			e.event(b, c, s, now)
@@ -76,19 +81,47 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 			if next > end {
 				line = c.trimCR(line)
 			}
-			e.line(b, c, at, line, now)
+			e.line(c, b.base+int64(at), line, now)
 			at = next
 			e.cut(f, b, at, room)
 		}
 	}
 	if batch := e.builder.Build(); batch != nil || len(e.out) == 0 || b.end > b.to || b.skip {
-		e.out = append(
-			e.out,
-			encoded{batch, prints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}, b.skip},
-		)
+		at := prints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}
+		e.out = append(e.out, encoded{batch: batch, prints: at, skip: b.skip})
 	} else {
 		e.out[len(e.out)-1].prints.off = b.base + int64(b.end)
 	}
+	return e.out
+}
+
+// containers builds the batches of a container's log. A batch ends where all that was made of a
+// line of the file is in it.
+func (e *encoder) containers(f *file, b *block, room int) []encoded {
+	fixed := len(e.headers)
+	if e.offsetHeader != "" {
+		fixed-- // it stays the last
+	}
+	for i := range b.logged {
+		l := &b.logged[i]
+		e.headers = e.headers[:fixed]
+		if name := streamNames[l.stream]; name != nil {
+			e.headers = append(e.headers, record.Header{Key: "stream", Value: name})
+		}
+		if len(l.attrs) > 0 {
+			e.headers = append(e.headers, record.Header{Key: "attrs", Value: l.attrs})
+		}
+		if e.offsetHeader != "" {
+			e.headers = append(e.headers, record.Header{Key: e.offsetHeader})
+		}
+		e.line(csUTF8, l.off, l.text, l.time)
+		if l.settled && e.builder.Size() >= record.TargetSize {
+			e.out = append(e.out, encoded{e.builder.Build(), b.printsAt(l.first), false, l.upto})
+			e.builder.Reset(f.tag, f.origin, room)
+		}
+	}
+	e.out = append(e.out, encoded{e.builder.Build(), b.printsAt(b.first), b.skip, b.upto})
+	clear(b.logged) // it refers to what was held
 	return e.out
 }
 
@@ -135,10 +168,8 @@ func (e *encoder) cut(f *file, b *block, at, room int) {
 	if e.builder.Size() < record.TargetSize {
 		return
 	}
-	e.out = append(
-		e.out,
-		encoded{e.builder.Build(), prints{b.base + int64(at), b.head, tailOf(b.raw[:at])}, false},
-	)
+	after := prints{b.base + int64(at), b.head, tailOf(b.raw[:at])}
+	e.out = append(e.out, encoded{batch: e.builder.Build(), prints: after})
 	e.builder.Reset(f.tag, f.origin, min(room, b.to-at+(b.to-at)/2+64))
 }
 
@@ -147,17 +178,17 @@ func (e *encoder) event(b *block, c *charset, s span, now int64) {
 	if i := len(text) - c.unit; i >= 0 && i%c.unit == 0 && c.isLineEnd(text, i) {
 		text = c.trimCR(text[:i])
 	}
-	e.line(b, c, s.from, text, now)
+	e.line(c, b.base+int64(s.from), text, now)
 }
 
-// line appends the line that begins at at, still encoded.
-func (e *encoder) line(b *block, c *charset, at int, line []byte, now int64) {
+// line appends the line that begins at off, still encoded.
+func (e *encoder) line(c *charset, off int64, line []byte, now int64) {
 	switch {
 	case len(line) > e.maxLine:
-		e.tooLong(c, b.base+int64(at), line, now)
+		e.tooLong(c, off, line, now)
 	case len(line) == 0 && e.skipEmpty:
 	default:
-		e.add(c, b.base+int64(at), line, now)
+		e.add(c, off, line, now)
 	}
 }
 

@@ -42,11 +42,13 @@ type readState struct {
 	h       *handle
 	z       *stream // over h, for compressed files
 	charset *charset
-	prints        // off is where to read on
-	skip    bool  // off lies in a long line whose rest is skipped
-	seen    int64 // the end of what was read last
-	probed  int64 // there is no line end between off and here
-	finish  bool  // nothing will be added: what is left at the end is complete
+	prints                        // off is where to read on
+	skip    bool                  // off lies in a long line whose rest is skipped
+	upto    upto                  // of the log of a container
+	streams *[streams]streamState // nil until it is found to be one
+	seen    int64                 // the end of what was read last
+	probed  int64                 // there is no line end between off and here
+	finish  bool                  // nothing will be added: what is left at the end is complete
 	// truncated: what was here before is gone, and its writer may go on behind it
 	truncated bool
 	toldCR    bool          // that there are carriage returns and no line ends
@@ -145,6 +147,17 @@ func (f *file) realPath() string {
 		return *p
 	}
 	return f.where()
+}
+
+// goOnAt lets the file, which nobody reads yet, be read from where p is, and returns its position
+// there.
+func (f *file) goOnAt(p *position) *position {
+	f.r.prints, f.r.skip, f.r.upto = p.prints(), p.Skip, upto{}
+	copy(f.r.upto[:], p.Upto)
+	f.delivered.Store(p.Off)
+	at := f.position(p.prints(), p.Skip)
+	at.Upto = p.Upto
+	return at
 }
 
 // position returns the file's position at p.

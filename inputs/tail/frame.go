@@ -13,6 +13,12 @@ type block struct {
 	head  print  // of the file at base+end
 	skip  bool   // the position at end is inside a line whose rest is to be skipped
 	done  bool   // the position at end is that of a compressed file read to its end
+
+	// of the logs of containers
+	logged []logged
+	held   []prints // where what was held before begins
+	first  int64    // the first line that is not delivered with this
+	upto   upto
 }
 
 type span struct{ from, to int }
@@ -23,17 +29,26 @@ type framer struct {
 	maxLine   int
 	long      string // long_lines
 	multiline *joiner
+	box       *containers // instead of multiline; nil if lines are lines
+	most      int         // bytes of a line that are read before it is cut
 	counts    *counts
 }
 
 func newFramer(r *run) framer {
 	c := &r.tail.cfg
-	return framer{
-		maxLine:   int(c.MaxLineSize),
-		long:      c.LongLines,
-		multiline: newJoiner(c.Multiline),
-		counts:    r.tail.counts,
+	fr := framer{
+		maxLine: int(c.MaxLineSize),
+		long:    c.LongLines,
+		box:     newContainers(c, r.tail.counts),
+		most:    int(c.MaxLineSize),
+		counts:  r.tail.counts,
 	}
+	if fr.box == nil {
+		fr.multiline = newJoiner(c.Multiline)
+	} else {
+		fr.most = r.tail.bufferSize() - 64 // the text of a line is shorter, of Docker by far
+	}
+	return fr
 }
 
 // verdict of frame.
@@ -74,11 +89,15 @@ func (fr *framer) frame(b *block, r *readState, full, events, partial bool) fram
 		b.end = b.to
 	}
 	rest := len(raw) - b.end
-	if last < 0 || fr.multiline != nil {
-		// One line, or one event, may be all there is.
-		if last < 0 && rest > fr.maxLine {
-			return fr.cutLong(b, c, raw)
+	if last < 0 && rest > fr.most { // one line, or one event, may be all there is
+		out := fr.cutLong(b, c, raw)
+		if fr.box != nil {
+			fr.box.cutLong(b, r, raw)
 		}
+		return out
+	}
+	if fr.box != nil {
+		return fr.box.frame(b, r, raw, full, partial, events && r.finish)
 	}
 	if fr.multiline != nil {
 		return fr.multiline.frame(b, c, raw, fr.maxLine, full, events, partial, fr.counts)

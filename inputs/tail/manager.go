@@ -262,7 +262,7 @@ func (m *manager) setDeadline(f *file, now time.Time) {
 	m.supersede(f)
 	switch {
 	case f.m.pending == pendingEvent:
-		f.m.deadline = now.Add(m.cfg.Multiline.Timeout)
+		f.m.deadline = now.Add(m.cfg.eventTimeout())
 	case f.m.pending == pendingLine && m.cfg.PartialLine > 0:
 		f.m.deadline = now.Add(m.cfg.PartialLine)
 	default:

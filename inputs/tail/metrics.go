@@ -9,17 +9,18 @@ import (
 
 // counts are the input's metrics.
 type counts struct {
-	long       prometheus.Counter
-	holes      prometheus.Counter
-	crOnly     prometheus.Counter
-	eventFlush prometheus.Counter
-	eventLimit prometheus.Counter
-	truncated  prometheus.Counter
-	rotated    prometheus.Counter
-	recognised prometheus.Counter
-	errors     *prometheus.CounterVec
-	skipped    *prometheus.CounterVec
-	polling    prometheus.Gauge
+	long         prometheus.Counter
+	holes        prometheus.Counter
+	crOnly       prometheus.Counter
+	eventFlush   prometheus.Counter
+	notContainer prometheus.Counter
+	eventLimit   prometheus.Counter
+	truncated    prometheus.Counter
+	rotated      prometheus.Counter
+	recognised   prometheus.Counter
+	errors       *prometheus.CounterVec
+	skipped      *prometheus.CounterVec
+	polling      prometheus.Gauge
 }
 
 func newCounts(reg prometheus.Registerer, t *Tail) *counts {
@@ -40,6 +41,10 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		holes: counter(
 			"penstock_tail_hole_bytes_total",
 			"Bytes of holes that were skipped: NULs where a file was truncated under a program that does not append.",
+		),
+		notContainer: counter(
+			"penstock_tail_foreign_lines_total",
+			"Lines of containers' logs that no container runtime has written; each is a record as it stands.",
 		),
 		eventFlush: counter(
 			"penstock_tail_multiline_flushes_total",

@@ -130,7 +130,7 @@ func (p *pipeReader) due() time.Time {
 	c := &p.run.tail.cfg
 	switch {
 	case p.pending == pendingEvent:
-		return p.grown.Add(c.Multiline.Timeout)
+		return p.grown.Add(c.eventTimeout())
 	case p.pending == pendingLine && c.PartialLine > 0:
 		return p.grown.Add(c.PartialLine)
 	}
@@ -210,6 +210,7 @@ func (p *pipeReader) finish() error {
 			}
 		}
 	}
+	p.file.r.finish = true
 	if err := p.deal(true, true); err != nil {
 		return err
 	}
@@ -234,14 +235,14 @@ func (p *pipeReader) deal(events, partial bool) error {
 		return nil
 	}
 	at := 0
-	for at < len(p.held) {
+	for at < len(p.held) || p.pending == pendingEvent {
 		b := block{raw: p.held[at:], base: r.off, spans: p.spans[:0]}
 		fr := p.framer.frame(&b, r, full && at == 0, events, partial)
 		p.spans, p.pending = b.spans, fr.pending
 		if fr.grow {
 			p.grow(p.run.tail.bufferSize())
 		}
-		if b.end == 0 {
+		if b.end == 0 && len(b.logged) == 0 {
 			break
 		}
 		if err := p.add(&b); err != nil {

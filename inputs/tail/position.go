@@ -26,9 +26,12 @@ type position struct {
 	// after the last delivered line, of the decompressed bytes for a compressed file
 	Off  int64 `json:"off"`
 	Skip bool  `json:"skip,omitempty"` // Off lies within a long line whose rest is to be skipped
-	Head print `json:"head"`
-	Tail print `json:"tail"`
-	Done bool  `json:"done,omitempty"` // a compressed file has been read to its end
+	// of the log of a container: where what has been delivered of each stream ends, if that is
+	// behind Off
+	Upto []int64 `json:"upto,omitempty"`
+	Head print   `json:"head"`
+	Tail print   `json:"tail"`
+	Done bool    `json:"done,omitempty"` // a compressed file has been read to its end
 	// Unix time at which this content was last looked for and not found
 	Gone int64 `json:"gone,omitempty"`
 	// the file was truncated: it may still be there, but this content is not in it
@@ -89,7 +92,7 @@ func decodePositions(stored map[string][]byte) (all []*position, started bool, b
 			continue
 		}
 		if p.Off < 0 || p.Head.N < 0 || p.Head.N > headSize || p.Tail.N < 0 ||
-			p.Tail.N > tailSize ||
+			p.Tail.N > tailSize || len(p.Upto) > streams ||
 			p.Path == "" {
 			bad = append(bad, fmt.Errorf("position %q makes no sense: %s", key, value))
 			continue

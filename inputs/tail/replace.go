@@ -83,9 +83,7 @@ func (m *manager) continueReplaced(f *file) {
 // continueAt lets f, which has not been started, begin behind the content of p.
 func (m *manager) continueAt(f *file, p *position) {
 	m.run.tail.counts.recognised.Inc()
-	f.r.prints, f.r.skip = p.prints(), p.Skip
-	f.delivered.Store(p.Off)
-	f.last.Store(f.position(p.prints(), p.Skip))
+	f.last.Store(f.goOnAt(p))
 	m.storeBefore(f)
 }
 

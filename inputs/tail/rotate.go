@@ -414,7 +414,7 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 	m.run.tail.counts.recognised.Inc()
 	q := *p
 	if s.fi.size < q.Off {
-		q.Off, q.Skip = s.fi.size, false
+		q.Off, q.Skip, q.Upto = s.fi.size, false, nil
 		tail := make([]byte, min(tailSize, s.fi.size))
 		n, _ := h.ReadAt(tail, s.fi.size-int64(len(tail)))
 		q.Tail = tailOf(tail[:n])

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -25,6 +26,9 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 	if len(cs.bom) > 0 && len(data) >= len(cs.bom) && string(data[:len(cs.bom)]) == string(cs.bom) {
 		b.from = len(cs.bom)
 	}
+	if c.Container {
+		return record.FromRecords(tags.tag(path), path, c.sampleContainer(&b, headers, at)), nil
+	}
 	lines := &joiner{rules: join.New(join.Patterns{Start: "^"}), maxLines: 1}
 	if c.Multiline != nil {
 		lines = newJoiner(c.Multiline)
@@ -47,4 +51,29 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 		recs = append(recs, record.Record{Time: at.UnixNano(), Value: text, Headers: headers})
 	}
 	return record.FromRecords(tags.tag(path), path, recs), nil
+}
+
+// sampleContainer returns the records of the log of a container.
+func (c *Config) sampleContainer(b *block, headers []record.Header, at time.Time) []record.Record {
+	none := prometheus.NewCounter(prometheus.CounterOpts{Name: "none"})
+	f := newContainers(c, &counts{
+		long: none, eventFlush: none, eventLimit: none, notContainer: none,
+	})
+	f.now = func() time.Time { return at }
+	f.frame(b, &readState{}, b.raw, false, true, true)
+	var recs []record.Record
+	for _, l := range b.logged {
+		if len(l.text) == 0 && c.EmptyLines == "skip" {
+			continue
+		}
+		rec := record.Record{Time: l.time, Value: l.text, Headers: slices.Clone(headers)}
+		if name := streamNames[l.stream]; name != nil {
+			rec.Headers = append(rec.Headers, record.Header{Key: "stream", Value: name})
+		}
+		if len(l.attrs) > 0 {
+			rec.Headers = append(rec.Headers, record.Header{Key: "attrs", Value: l.attrs})
+		}
+		recs = append(recs, rec)
+	}
+	return recs
 }

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ type tagger struct {
 	bound   *template.Bound[*pathMatch]
 	pattern *regexp.Regexp
 	headers bool // named groups of pattern become headers
+	box     bool // paths are those of containers' logs
 }
 
 type pathMatch struct {
@@ -26,7 +28,7 @@ type pathMatch struct {
 
 // newTagger compiles the tag template; without one every tag is fallback.
 func newTagger(c *Config, fallback string) (*tagger, error) {
-	t := &tagger{headers: c.PathHeaders}
+	t := &tagger{headers: c.PathHeaders, box: c.Container}
 	if c.PathPattern != "" {
 		re, err := regexp.Compile(c.PathPattern)
 		if err != nil {
@@ -107,13 +109,17 @@ func (t *tagger) tag(path string) string {
 // headersOf returns the headers of the records of the file first seen at path: a named group keeps
 // the dots that a part of a tag cannot have. A group that matched nothing has no header.
 func (t *tagger) headersOf(path string) []record.Header {
+	var out []record.Header
+	if t.box && t.headers {
+		out = kubeHeaders(path, os.Readlink)
+	}
 	if !t.headers || t.pattern == nil {
-		return nil
+		return out
 	}
 	groups := t.pattern.FindStringSubmatch(path)
-	var out []record.Header
 	for i, name := range t.pattern.SubexpNames() {
 		if name != "" && groups != nil && groups[i] != "" {
+			out = slices.DeleteFunc(out, func(h record.Header) bool { return h.Key == name })
 			out = append(out, record.Header{Key: name, Value: []byte(groups[i])})
 		}
 	}

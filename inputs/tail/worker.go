@@ -50,6 +50,7 @@ type worker struct {
 	enc     encoder
 	buf     []byte
 	spans   []span
+	logged  []logged
 	head    [headSize]byte
 	scratch []byte // to look for the end of a hole
 	wide    bool   // characters of two bytes: NULs are everywhere
@@ -119,10 +120,10 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		r.finish = true
 	}
 
-	b := block{base: r.off, spans: w.spans[:0]}
+	b := block{base: r.off, spans: w.spans[:0], logged: w.logged[:0]}
 	var fr framed
 	eof, err := w.readFrom(f, r.source(), &b, &fr, t.cmd)
-	w.spans = b.spans
+	w.spans, w.logged = b.spans, b.logged
 	if err != nil && b.end == 0 {
 		w.close(f)
 		res.outcome, res.err = failed, err
@@ -135,7 +136,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		end = false // a line was cut off; its rest has been read but not dealt with
 	}
 	done := end && r.finish
-	if b.end == 0 && !(done && f.compression != none) {
+	if b.end == 0 && len(b.logged) == 0 && !(done && f.compression != none) {
 		if done {
 			w.close(f)
 			r.dead, res.outcome = true, finished
@@ -265,7 +266,7 @@ func (w *worker) readFrom(
 	// A long last line that grows slowly is not read again and again.
 	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 &&
 		r.probed-r.off < w.run.tail.cfg.MaxLineSize &&
-		r.z == nil {
+		r.z == nil && w.framer.box == nil {
 		n, err := src.ReadAt(w.buf, r.probed)
 		if err != nil && err != io.EOF {
 			return false, err
@@ -336,12 +337,13 @@ func (w *worker) readFrom(
 			w.buf = append(w.buf, make([]byte, want-len(w.buf))...)
 		}
 		var m int
-		b.spans = b.spans[:0]
+		b.spans, b.logged, b.held = b.spans[:0], b.logged[:0], b.held[:0]
 		m, err = src.ReadAt(w.buf[n:], r.off+int64(n))
 		n += m
 	}
 	w.watchCR(f, b.raw)
-	if fr.pending == pendingLine && w.framer.multiline == nil && b.end == 0 && !open {
+	if fr.pending == pendingLine && w.framer.multiline == nil && w.framer.box == nil &&
+		b.end == 0 && !open {
 		r.probed = b.base + int64(len(b.raw))
 		if r.charset.unit == 2 {
 			r.probed &^= 1
@@ -402,7 +404,9 @@ func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 		}
 		r.head = printOf(head[:n])
 	}
-	r.off, r.tail, r.skip = end, tailOf(b.raw[:b.end]), b.skip
+	if r.off, r.skip = end, b.skip; b.end > 0 {
+		r.tail = tailOf(b.raw[:b.end])
+	}
 	r.probed = 0
 	b.head = r.head
 	return nil
@@ -412,6 +416,7 @@ func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 func (w *worker) deliver(ctx context.Context, f *file, out []encoded, done bool) error {
 	for i := range out {
 		pos := f.position(out[i].prints, out[i].skip)
+		pos.Upto = out[i].upto.stored(pos.Off)
 		pos.Done = done && i == len(out)-1
 		if err := w.run.append(ctx, out[i].batch, []inputs.Position{pos.stored()}); err != nil {
 			return err

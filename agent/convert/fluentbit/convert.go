@@ -598,17 +598,15 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		own := c.multiline[name]
 		switch {
 		case name == "docker" || name == "cri":
-			f := c.flow.Filter("parse", c.inputName(s), m, "")
-			both := strings.Contains(p.value, "docker") && strings.Contains(p.value, "cri")
-			if both {
-				f.Set("formats", draft.Texts("docker", "cri"))
-			} else {
-				f.Set("format", draft.Text(name))
+			b.Set("container", draft.Bool(true))
+			if more := c.languages(p); len(more) > 0 {
+				b.In("multiline").Set("presets", draft.Texts(more...))
 			}
-			f.Set("time", draft.Bool(true))
+			c.logField(s, m)
+			c.flow.Filter("add_fields", "stream", m, "").
+				Set("fields", draft.Map("stream", "header.stream"))
 			c.d.Changed(
-				f, p.at, shown(p),
-				"parts of a line that the container's runtime has split are not put together; a line is at most 16 KiB there",
+				b, p.at, shown(p), "the time that the runtime has written is the record's, not a field",
 			)
 			return
 		case own != nil:

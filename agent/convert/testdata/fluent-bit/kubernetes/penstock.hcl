@@ -7,14 +7,21 @@ input "tail" "kube" {
   tag             = "kube.${path_dots}"
   start_at        = "end"
   rescan_interval = "5s"
-  path_header     = "path"
+  container       = true
+  # Changed: multiline.parser docker, cri: the time that the runtime has written is the record's,
+  # not a field
+  path_header = "path"
 }
 
 filter "parse" "kube" {
-  formats = ["docker", "cri"]
-  time    = true
-  # Changed: multiline.parser docker, cri: parts of a line that the container's runtime has split
-  # are not put together; a line is at most 16 KiB there
+  format  = "regex"
+  pattern = "^(?P<log>(?s:.*))$"
+}
+
+filter "add_fields" "stream" {
+  fields = {
+    stream = header.stream
+  }
 }
 
 filter "add_fields" "file" {
@@ -42,8 +49,13 @@ output "forward" "forward" {
 }
 
 pipeline "main" {
-  from   = [input.tail.kube]
-  filter = [filter.parse.kube, filter.add_fields.file, filter.grep.grep]
+  from = [input.tail.kube]
+  filter = [
+    filter.parse.kube,
+    filter.add_fields.stream,
+    filter.add_fields.file,
+    filter.grep.grep,
+  ]
   route {
     match = ["kube.**"]
     to    = [output.forward.forward]
