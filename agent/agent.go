@@ -41,15 +41,15 @@ type Options struct {
 // Agent runs the pipelines of a configuration. Run is called once; all other methods are safe for
 // concurrent use.
 type Agent struct {
-	opts    Options
-	log     *slog.Logger
-	dataDir string
-	started time.Time
-	regs    *registries
-	own     *ownMetrics
-	dead    map[string]*deadletter.Dir
-	files   *inputs.Descriptors
-	pacer   pacer
+	opts           Options
+	log            *slog.Logger
+	dataDir        string
+	started        time.Time
+	registries     *registries
+	metrics        *ownMetrics
+	deadLetterDirs map[string]*deadletter.Dir
+	descriptors    *inputs.Descriptors
+	pacer          pacer
 
 	reloads  chan reload
 	opened   chan opened
@@ -75,20 +75,20 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		opts.restart = defaultRestart
 	}
 	a := &Agent{
-		opts:      opts,
-		log:       opts.Log,
-		dataDir:   cfg.Agent.DataDir,
-		started:   time.Now(),
-		regs:      newRegistries(),
-		dead:      map[string]*deadletter.Dir{},
-		files:     inputs.NewDescriptors(),
-		reloads:   make(chan reload),
-		opened:    make(chan opened),
-		finished:  make(chan struct{}, 1),
-		stopped:   make(chan struct{}),
-		pipelines: map[string]*pipeline{},
+		opts:           opts,
+		log:            opts.Log,
+		dataDir:        cfg.Agent.DataDir,
+		started:        time.Now(),
+		registries:     newRegistries(),
+		deadLetterDirs: map[string]*deadletter.Dir{},
+		descriptors:    inputs.NewDescriptors(),
+		reloads:        make(chan reload),
+		opened:         make(chan opened),
+		finished:       make(chan struct{}, 1),
+		stopped:        make(chan struct{}),
+		pipelines:      map[string]*pipeline{},
 	}
-	a.own = newOwnMetrics(a)
+	a.metrics = newOwnMetrics(a)
 	var err error
 	if a.cur, err = a.build(cfg, nil); err != nil {
 		return nil, err
@@ -227,10 +227,10 @@ func (a *Agent) set(f func()) {
 // show makes the metrics of built components visible.
 func (a *Agent) show(b *built) {
 	for _, o := range b.outputs {
-		a.regs.show(o.reg)
+		a.registries.show(o.reg)
 	}
 	for _, f := range b.filters {
-		a.regs.show(f.reg)
+		a.registries.show(f.reg)
 	}
 }
 
@@ -249,7 +249,10 @@ func (a *Agent) handleOpened(o opened) {
 		p.finish(o.buf)
 		return
 	}
-	a.set(func() { p.buf, p.openErr, p.forlorn, p.opening = o.buf, o.err, o.forlorn, false })
+	a.set(func() {
+		p.buf, p.openErr, p.opening = o.buf, o.err, false
+		p.orphanedCursors = o.orphanedCursors
+	})
 	if o.err == nil {
 		a.set(func() { p.run() })
 		return
@@ -325,7 +328,7 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 	if !waitAll(last, append(gone, a.closers...)...) {
 		a.log.Error("not everything could be closed in time; nothing that was acknowledged is lost")
 	}
-	for _, d := range a.dead {
+	for _, d := range a.deadLetterDirs {
 		if err := d.Close(); err != nil {
 			a.log.Warn("closing a dead letter failed", "error", err)
 		}
@@ -360,18 +363,18 @@ func (a *Agent) closeOutputs(old []*output, after []<-chan struct{}) <-chan stru
 			if err := o.Close(); err != nil {
 				a.log.Warn("closing an output failed", "component", o.id, "error", err)
 			}
-			a.regs.hide(o.reg)
+			a.registries.hide(o.reg)
 		}
 	}()
 	return done
 }
 
-func (a *Agent) newUnit(id, fingerprint string, log *slog.Logger) *unit {
-	return &unit{
+func (a *Agent) newSupervised(id, fingerprint string, log *slog.Logger) *supervised {
+	return &supervised{
 		id:          id,
 		fingerprint: fingerprint,
 		log:         log,
-		restarts:    a.own.restarts.WithLabelValues(id),
+		restarts:    a.metrics.restarts.WithLabelValues(id),
 	}
 }
 
@@ -412,6 +415,6 @@ func newOwnMetrics(a *Agent) *ownMetrics {
 	for _, result := range []string{"applied", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}
-	a.regs.show(reg)
+	a.registries.show(reg)
 	return m
 }

@@ -303,7 +303,7 @@ func TestFiniteInputsEndTheAgent(t *testing.T) {
 	equal(t, "y", w.delivered("y"), "app/1")
 }
 
-func TestForlornCursorsAreReported(t *testing.T) {
+func TestOrphanedCursorsAreReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.down["y"] = true
@@ -314,7 +314,7 @@ func TestForlornCursorsAreReported(t *testing.T) {
 	r.stop()
 	r.wait()
 	r = startAgent(t, w, dir, strings.Replace(simple, ", output.fake.y", "", 1))
-	equal(t, "forlorn", r.Status().Pipelines[0].Forlorn, "output.fake.y")
+	equal(t, "orphaned cursors", r.Status().Pipelines[0].OrphanedCursors, "output.fake.y")
 	if !strings.Contains(r.log.String(), "penstock buffer forget") {
 		t.Error("nothing says what to do")
 	}

@@ -33,10 +33,10 @@ type output struct {
 	id          string
 	fingerprint string
 	outputs.Output
-	reg  *registry
-	said *lastLine
+	reg      *registry
+	lastLine *lastLine
 	// its dead letter, for what filters refuse
-	bury func(ctx context.Context, b *record.Batch, reason string) error
+	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
 }
 
 type builtFilter struct {
@@ -47,19 +47,19 @@ type builtFilter struct {
 
 // plan is a pipeline about to be started.
 type plan struct {
-	spec    *config.Pipeline
-	buffer  string // fingerprint of all that cannot change while the buffer is open
-	codec   record.Codec
-	inputs  []*inputPlan
-	outputs []*outputPlan
-	routed  func(tag string) bool // nil: every tag has an output
+	spec     *config.Pipeline
+	buffer   string // fingerprint of all that cannot change while the buffer is open
+	codec    record.Codec
+	inputs   []*inputPlan
+	outputs  []*outputPlan
+	isRouted func(tag string) bool // nil: every tag has an output
 }
 
 type inputPlan struct {
 	id, fingerprint string
-	said            *lastLine
+	lastLine        *lastLine
 	log             *slog.Logger
-	bury            func(ctx context.Context, b *record.Batch, reason string) error
+	deadLetter      func(ctx context.Context, b *record.Batch, reason string) error
 	make            func(reg *registry) (inputs.Input, error)
 	source          func(reg *registry) (inputs.Source, error)
 }
@@ -68,20 +68,20 @@ type outputPlan struct {
 	id, fingerprint string
 	output          *output
 	chain           filter.Chain
-	want            func(tag string) bool // nil: every tag
-	// fingerprint of chain and want: what the output gets to see of a log
-	contents string
+	matches         func(tag string) bool // nil: every tag
+	// fingerprint of chain and matches: what the output gets to see of a log
+	viewFingerprint string
 }
 
 // view returns a log as the output is to see it.
 func (o *outputPlan) view(log record.Log, name string) *view {
 	return &view{
-		Log:   log,
-		name:  name,
-		chain: o.chain.Fresh(name),
-		want:  o.want,
-		print: o.contents,
-		bury:  o.output.bury,
+		Log:         log,
+		name:        name,
+		chain:       o.chain.Fresh(name),
+		matches:     o.matches,
+		fingerprint: o.viewFingerprint,
+		deadLetter:  o.output.deadLetter,
 	}
 }
 
@@ -137,35 +137,35 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 		p.buffer += config.Fingerprint(spec.Buffer) + spec.LatencyBudget.String()
 	}
 	var chain filter.Chain
-	prints := []string{}
+	fingerprints := []string{}
 	for _, id := range spec.Filter {
 		if f := b.filter(id); f != nil {
 			chain = append(chain, f.Filter)
-			prints = append(prints, f.fingerprint)
+			fingerprints = append(fingerprints, f.fingerprint)
 			b.checkArchives(spec, id, f)
 			b.checkMetric(id, f)
 		}
 	}
 	r := newRoutes(spec)
-	if routed := r.routed(); routed != nil {
-		p.routed = func(tag string) bool { return routed(chain.Tag(tag)) }
+	if routed := r.matcher(); routed != nil {
+		p.isRouted = func(tag string) bool { return routed(chain.Tag(tag)) }
 	}
 	for _, id := range spec.Outputs() {
 		if out := b.output(id); out != nil {
 			o := &outputPlan{
-				id:       id,
-				output:   out,
-				chain:    chain,
-				want:     r.want(id),
-				contents: strings.Join(prints, " "),
+				id:              id,
+				output:          out,
+				chain:           chain,
+				matches:         r.matcherFor(id),
+				viewFingerprint: strings.Join(fingerprints, " "),
 			}
 			if router := b.router(r, id); router != nil {
 				o.chain = append(slices.Clip(chain), router)
 			}
-			if o.want != nil {
-				o.contents += " " + routePrint(spec, id)
+			if o.matches != nil {
+				o.viewFingerprint += " " + routeFingerprint(spec, id)
 			}
-			o.fingerprint = out.fingerprint + " " + o.contents
+			o.fingerprint = out.fingerprint + " " + o.viewFingerprint
 			p.outputs = append(p.outputs, o)
 		}
 	}
@@ -249,8 +249,8 @@ func (b *builder) filter(id string) *builtFilter {
 		return f
 	}
 	inst := b.cfg.Find(id)
-	print := config.Fingerprint(inst.Config, inst.Common)
-	if b.old != nil && b.old.filters[id] != nil && b.old.filters[id].fingerprint == print {
+	fingerprint := config.Fingerprint(inst.Config, inst.Common)
+	if b.old != nil && b.old.filters[id] != nil && b.old.filters[id].fingerprint == fingerprint {
 		b.new.filters[id] = b.old.filters[id]
 		return b.new.filters[id]
 	}
@@ -276,7 +276,7 @@ func (b *builder) filter(id string) *builtFilter {
 		b.fail(inst, err)
 		return nil
 	}
-	b.new.filters[id] = &builtFilter{f, print, reg}
+	b.new.filters[id] = &builtFilter{f, fingerprint, reg}
 	return b.new.filters[id]
 }
 
@@ -289,15 +289,15 @@ func (b *builder) output(id string) *output {
 	b.new.outputs[id] = nil // should it fail, it is reported once
 	inst := b.cfg.Find(id)
 	refs := map[string]*output{}
-	prints := []string{config.Fingerprint(inst.Config, inst.Common)}
+	fingerprints := []string{config.Fingerprint(inst.Config, inst.Common)}
 	for _, r := range inst.Refs {
 		if refs[r.Target] = b.output(r.Target); refs[r.Target] == nil {
 			return nil
 		}
-		prints = append(prints, refs[r.Target].fingerprint)
+		fingerprints = append(fingerprints, refs[r.Target].fingerprint)
 	}
-	print := strings.Join(prints, "+")
-	if b.old != nil && b.old.outputs[id] != nil && b.old.outputs[id].fingerprint == print {
+	fingerprint := strings.Join(fingerprints, "+")
+	if b.old != nil && b.old.outputs[id] != nil && b.old.outputs[id].fingerprint == fingerprint {
 		b.new.outputs[id] = b.old.outputs[id]
 		return b.new.outputs[id]
 	}
@@ -345,11 +345,11 @@ func (b *builder) output(id string) *output {
 	b.created = append(b.created, out)
 	b.new.outputs[id] = &output{
 		id:          id,
-		fingerprint: print,
+		fingerprint: fingerprint,
 		Output:      out,
 		reg:         reg,
-		said:        said,
-		bury:        bury,
+		lastLine:    said,
+		deadLetter:  bury,
 	}
 	return b.new.outputs[id]
 }
@@ -417,7 +417,7 @@ func (b *builder) input(p *plan, id string) {
 		Agent:       b.cfg.Agent.Name,
 		Log:         log,
 		Dir:         b.a.dir("inputs", id),
-		Descriptors: b.a.files,
+		Descriptors: b.a.descriptors,
 		Latency:     p.spec.LatencyBudget,
 	}
 	dead := b.a.deadLetters(b.a.dir("dead-letter", id))
@@ -429,9 +429,9 @@ func (b *builder) input(p *plan, id string) {
 	in := &inputPlan{
 		id:          id,
 		fingerprint: config.Fingerprint(inst.Config),
-		said:        said,
+		lastLine:    said,
 		log:         log,
-		bury:        env.DeadLetter,
+		deadLetter:  env.DeadLetter,
 	}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {
@@ -455,8 +455,8 @@ func (b *builder) input(p *plan, id string) {
 	p.inputs = append(p.inputs, in)
 }
 
-// routePrint is equal for pipelines that send the same tags to an output.
-func routePrint(p *config.Pipeline, id string) string {
+// routeFingerprint is equal for pipelines that send the same tags to an output.
+func routeFingerprint(p *config.Pipeline, id string) string {
 	s := fmt.Sprint(slices.Contains(p.Otherwise, id))
 	for _, r := range p.Routes {
 		s += fmt.Sprintf("%q%q%v", r.Match, r.If, slices.Contains(r.To, id))
@@ -468,10 +468,10 @@ func (a *Agent) dir(kind, id string) string { return filepath.Join(a.dataDir, ki
 
 // deadLetters returns the dead letter in a directory, of which there is one however many use it.
 func (a *Agent) deadLetters(dir string) outputs.DeadLetter {
-	if a.dead[dir] == nil {
-		a.dead[dir] = deadletter.NewDir(dir)
+	if a.deadLetterDirs[dir] == nil {
+		a.deadLetterDirs[dir] = deadletter.NewDir(dir)
 	}
-	return a.dead[dir]
+	return a.deadLetterDirs[dir]
 }
 
 // options returns the options of the pipeline's buffer.

@@ -18,7 +18,9 @@ const growingAfter = 10 * time.Second
 
 // facts returns what is known of a pipeline. Agent.mu is held.
 func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
-	f := state.Pipeline{Name: p.name, Opening: !p.open, Stopping: stopping, Orphans: p.forlorn}
+	f := state.Pipeline{
+		Name: p.name, Opening: !p.open, Stopping: stopping, OrphanedCursors: p.orphanedCursors,
+	}
 	if p.openErr != nil {
 		f.Error = p.openErr.Error()
 	}
@@ -42,7 +44,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 			cursors[c.Name] = bufferCursor{c.Lag, c.Oldest}
 		}
 		unresolved = p.buf.UnresolvedCursors()
-		in := p.in.Rate(now)
+		in := p.inputRate.Rate(now)
 		if st.OldestAge >= growingAfter {
 			least := in
 			for _, u := range p.outputs {
@@ -62,7 +64,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
 		u := p.outputs[id]
 		o := u.facts(logName(p.name, id), now)
-		o.In = p.in.Rate(now)
+		o.In = p.inputRate.Rate(now)
 		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
 		f.Outputs = append(f.Outputs, o)
 	}

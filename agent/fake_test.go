@@ -316,10 +316,10 @@ func (s *syncBuilder) String() string {
 }
 
 var fast = restart{
-	min:    5 * time.Millisecond,
-	max:    20 * time.Millisecond,
-	steady: time.Minute,
-	again:  time.Minute,
+	min:      5 * time.Millisecond,
+	max:      20 * time.Millisecond,
+	steady:   time.Minute,
+	logEvery: time.Minute,
 }
 
 func loadTest(t *testing.T, w *world, dir, text string) *config.Config {

@@ -15,21 +15,21 @@ import (
 // Outputs are some outputs of a configuration, made without the rest of it, for commands that work
 // beside the agent.
 type Outputs struct {
-	byID map[string]*output
-	made []outputs.Output
-	dead map[string]*deadletter.Dir
+	byID           map[string]*output
+	opened         []outputs.Output
+	deadLetterDirs map[string]*deadletter.Dir
 }
 
 // OpenOutputs makes the outputs called ids, and those that they refer to. The error joins one
 // Mistake for each that cannot be made.
 func OpenOutputs(cfg *config.Config, opts Options, ids ...string) (*Outputs, error) {
 	a := &Agent{
-		opts:    opts,
-		log:     opts.Log,
-		dataDir: cfg.Agent.DataDir,
-		started: time.Now(),
-		regs:    newRegistries(),
-		dead:    map[string]*deadletter.Dir{},
+		opts:           opts,
+		log:            opts.Log,
+		dataDir:        cfg.Agent.DataDir,
+		started:        time.Now(),
+		registries:     newRegistries(),
+		deadLetterDirs: map[string]*deadletter.Dir{},
 	}
 	b := &builder{a: a, cfg: cfg, new: &built{cfg: cfg, outputs: map[string]*output{}}}
 	for _, id := range ids {
@@ -39,7 +39,7 @@ func OpenOutputs(cfg *config.Config, opts Options, ids ...string) (*Outputs, err
 		}
 		b.output(id)
 	}
-	o := &Outputs{byID: b.new.outputs, made: b.created, dead: a.dead}
+	o := &Outputs{byID: b.new.outputs, opened: b.created, deadLetterDirs: a.deadLetterDirs}
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
@@ -68,10 +68,10 @@ func DeadLetterDir(cfg *config.Config, id string) string {
 // Close closes them, those that others refer to last.
 func (o *Outputs) Close() error {
 	var errs []error
-	for _, out := range slices.Backward(o.made) {
+	for _, out := range slices.Backward(o.opened) {
 		errs = append(errs, out.Close())
 	}
-	for _, d := range o.dead {
+	for _, d := range o.deadLetterDirs {
 		errs = append(errs, d.Close())
 	}
 	return errors.Join(errs...)

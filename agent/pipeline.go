@@ -22,40 +22,40 @@ import (
 // pipeline is a plan that has been started. The goroutine of Agent.Run owns it; others read it
 // under Agent.mu.
 type pipeline struct {
-	a    *Agent
-	plan *plan
-	name string
-	log  *slog.Logger
-	reg  *registry
-	tap  *admin.Tap
-	in   state.Meter // records
+	a         *Agent
+	plan      *plan
+	name      string
+	log       *slog.Logger
+	reg       *registry
+	tap       *admin.Tap
+	inputRate state.Meter // records
 
-	buf     *buffer.Buffer // nil while it is being opened, and for sources
-	opening bool           // openBuffer is at work, and will report
-	open    bool           // inputs and outputs have been started
-	openErr error
-	retired bool
-	inputs  map[string]*inputUnit
-	outputs map[string]*outputUnit
-	forlorn []string
+	buf             *buffer.Buffer // nil while it is being opened, and for sources
+	opening         bool           // openBuffer is at work, and will report
+	open            bool           // inputs and outputs have been started
+	openErr         error
+	retired         bool
+	inputs          map[string]*inputUnit
+	outputs         map[string]*outputUnit
+	orphanedCursors []string
 
 	// end is done when the logs of sources are to end for their outputs: they finish what they have
 	// begun.
 	end     context.Context
 	endLogs context.CancelFunc
 	gone    chan struct{}        // closed when nothing of the pipeline is left
-	routed  atomic.Pointer[plan] // the current plan, for the sinks
+	current atomic.Pointer[plan] // the current plan, for the sinks
 }
 
 type inputUnit struct {
-	*unit
+	*supervised
 	plan *inputPlan
-	reg  *registry    // of the current instance; under unit.mu
-	own  inputs.Input // the current instance, nil if there is none; under unit.mu
+	reg  *registry    // of the current instance; under supervised.mu
+	own  inputs.Input // the current instance, nil if there is none; under supervised.mu
 }
 
 type outputUnit struct {
-	*unit
+	*supervised
 	plan *outputPlan
 	reg  *registry   // of the unit, not of the output
 	out  state.Meter // records that it has got rid of
@@ -83,10 +83,10 @@ func (a *Agent) newPipeline(p *plan) *pipeline {
 
 // opened is the outcome of opening a pipeline's buffer.
 type opened struct {
-	p       *pipeline
-	buf     *buffer.Buffer
-	forlorn []string
-	err     error
+	p               *pipeline
+	buf             *buffer.Buffer
+	orphanedCursors []string
+	err             error
 }
 
 // openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that
@@ -102,7 +102,7 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 		out.err = errStopping
 	}
 	if !p.plan.spec.Source && out.err == nil {
-		out.buf, out.forlorn, out.err = p.tryOpen()
+		out.buf, out.orphanedCursors, out.err = p.tryOpen()
 	}
 	p.a.opened <- out
 }
@@ -122,13 +122,13 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 		}
 		cursor.Close()
 	}
-	p.a.regs.show(reg)
-	return buf, p.forlornCursors(buf), nil
+	p.a.registries.show(reg)
+	return buf, p.findOrphanedCursors(buf), nil
 }
 
-// forlornCursors returns the cursors that no output reads any more. They hold what they have not
-// passed.
-func (p *pipeline) forlornCursors(buf *buffer.Buffer) []string {
+// findOrphanedCursors returns the cursors that no output reads any more. They hold what they have
+// not passed.
+func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
 	var out []string
 	for _, c := range buf.Cursors() {
 		if !slices.ContainsFunc(
@@ -148,19 +148,21 @@ func (p *pipeline) forlornCursors(buf *buffer.Buffer) []string {
 // plan has not, or not any more like this. Nothing that goes on is touched. It returns what it
 // stopped.
 func (p *pipeline) run() (stopped []<-chan struct{}) {
-	p.routed.Store(p.plan)
+	p.current.Store(p.plan)
 	p.abandonUnresolved()
 	after := map[string]<-chan struct{}{}
 	for id, u := range p.outputs {
 		if !slices.ContainsFunc(
 			p.plan.outputs,
-			func(o *outputPlan) bool { return o.id == id && p.outputPrint(o) == u.fingerprint },
+			func(o *outputPlan) bool {
+				return o.id == id && p.outputFingerprint(o) == u.fingerprint
+			},
 		) {
 			u.stop()
 			after[id] = u.done
 			stopped = append(stopped, u.done)
 			delete(p.outputs, id)
-			p.a.regs.hide(u.reg)
+			p.a.registries.hide(u.reg)
 		}
 	}
 	for id, u := range p.inputs {
@@ -188,20 +190,20 @@ func (p *pipeline) run() (stopped []<-chan struct{}) {
 	return stopped
 }
 
-// outputPrint is the fingerprint of an output's unit: for sources, what it reads from belongs to
-// it.
-func (p *pipeline) outputPrint(o *outputPlan) string {
-	print := o.fingerprint
+// outputFingerprint is that of an output as it is supervised: for sources, what it reads from
+// belongs to it.
+func (p *pipeline) outputFingerprint(o *outputPlan) string {
+	fingerprint := o.fingerprint
 	for _, in := range p.plan.inputs {
 		if in.source != nil {
-			print += " " + in.fingerprint
+			fingerprint += " " + in.fingerprint
 		}
 	}
-	return print
+	return fingerprint
 }
 
 func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
-	u := &inputUnit{unit: p.a.newUnit(in.id, in.fingerprint, in.log), plan: in}
+	u := &inputUnit{supervised: p.a.newSupervised(in.id, in.fingerprint, in.log), plan: in}
 	u.start(p.a.opts.restart, after, func(ctx context.Context) error {
 		if err := p.awaitResolved(ctx, in.id); err != nil {
 			return err
@@ -212,8 +214,8 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 			return err
 		}
 		s := newSink(p.buf, in, input, reg, p)
-		p.a.regs.show(reg)
-		defer p.a.regs.hide(reg)
+		p.a.registries.show(reg)
+		defer p.a.registries.hide(reg)
 		u.show(reg, input)
 		if err := input.Run(ctx, s); err != nil || ctx.Err() != nil {
 			return err
@@ -287,8 +289,8 @@ func (u *outputUnit) show(source string, reg *registry) {
 func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit {
 	reg := newRegistry(o.id, "pipeline", p.name)
 	u := &outputUnit{
-		unit: p.a.newUnit(
-			o.id, p.outputPrint(o), p.a.log.With("component", o.id, "pipeline", p.name),
+		supervised: p.a.newSupervised(
+			o.id, p.outputFingerprint(o), p.a.log.With("component", o.id, "pipeline", p.name),
 		),
 		plan: o,
 		reg:  reg,
@@ -299,7 +301,7 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 			Help: "Records in the buffer that the output has not delivered.",
 		}, func() float64 { return p.lag(o.id) })
 		reg.MustRegister(lag)
-		p.a.regs.show(reg)
+		p.a.registries.show(reg)
 		u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drain(ctx, u) })
 		return u
 	}
@@ -329,7 +331,7 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	}
 	defer cursor.Close()
 	v := o.view(cursor, logName(p.name, o.id))
-	v.moved = func(n int64) { u.out.Add(float64(n), time.Now()) }
+	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
 	return o.output.Drain(ctx, newView(v))
 }
 
@@ -362,8 +364,8 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		return err
 	}
 	count := newInputCounters(reg)
-	p.a.regs.show(reg)
-	defer p.a.regs.hide(reg)
+	p.a.registries.show(reg)
+	defer p.a.registries.hide(reg)
 	u.show(in.id, reg)
 
 	logs := newLogSet(p.end, cancel)
@@ -376,7 +378,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		}
 		v := func() record.Log {
 			v := u.plan.view(log, log.Name())
-			v.end, v.seen = p.end, seen
+			v.end, v.onRead = p.end, seen
 			return newView(v)
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {
@@ -409,7 +411,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 func (u *outputUnit) persist(
 	ctx context.Context, r restart, name string, drain func(context.Context) error,
 ) error {
-	one := &unit{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
+	one := &supervised{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
 	var last error
 	one.loop(ctx, r, func(ctx context.Context) error {
 		last = drain(ctx)
@@ -470,7 +472,7 @@ func (p *pipeline) retire() {
 	for _, u := range p.outputs {
 		u.stop()
 		done = append(done, u.done)
-		p.a.regs.hide(u.reg)
+		p.a.registries.hide(u.reg)
 	}
 	if p.opening {
 		return // who receives the outcome finishes

@@ -85,11 +85,11 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 	fails, buried, seen := 2, 0, 0
 	full := errors.New("no room")
 	v := newView(&view{
-		Log:   newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)),
-		name:  "n",
-		chain: filter.Chain{f},
-		seen:  func(*record.Batch) { seen++ },
-		bury: func(_ context.Context, b *record.Batch, _ string) error {
+		Log:    newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)),
+		name:   "n",
+		chain:  filter.Chain{f},
+		onRead: func(*record.Batch) { seen++ },
+		deadLetter: func(_ context.Context, b *record.Batch, _ string) error {
 			if fails--; fails >= 0 {
 				return full
 			}

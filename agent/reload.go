@@ -31,7 +31,7 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) error {
 
 // RefuseReload records that a new configuration could not be read.
 func (a *Agent) RefuseReload(err error) {
-	a.own.reloads.WithLabelValues("refused").Inc()
+	a.metrics.reloads.WithLabelValues("refused").Inc()
 	a.set(func() { a.reloaded = admin.Reload{Time: time.Now(), Error: err.Error()} })
 }
 
@@ -81,7 +81,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 				}
 				stopped = append(stopped, p.run()...)
 				if p.buf != nil {
-					p.forlorn = p.forlornCursors(p.buf)
+					p.orphanedCursors = p.findOrphanedCursors(p.buf)
 				}
 			}
 		}
@@ -108,7 +108,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 	}
 	for id, f := range a.cur.filters {
 		if next.filters[id] != f {
-			a.regs.hide(f.reg)
+			a.registries.hide(f.reg)
 		}
 	}
 	if len(stopped) > 0 {
@@ -121,7 +121,7 @@ func (a *Agent) apply(cfg *config.Config) error {
 		a.cur = next
 		a.reloaded = admin.Reload{Time: time.Now()}
 	})
-	a.own.reloads.WithLabelValues("applied").Inc()
+	a.metrics.reloads.WithLabelValues("applied").Inc()
 	a.log.Info("configuration reloaded", "pipelines", len(next.plans), "stopped", len(stopped))
 	return nil
 }

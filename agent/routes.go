@@ -49,8 +49,8 @@ func matches(list []filter.Route, tag string, sure bool) bool {
 	})
 }
 
-// want returns which tags may have records for an output; nil for all.
-func (r *routes) want(id string) func(tag string) bool {
+// matcherFor returns which tags may have records for an output; nil for all.
+func (r *routes) matcherFor(id string) func(tag string) bool {
 	if slices.Contains(r.spec.To, id) {
 		return nil
 	}
@@ -63,8 +63,8 @@ func (r *routes) want(id string) func(tag string) bool {
 	}
 }
 
-// routed returns whether records of a tag may have an output at all; nil for all.
-func (r *routes) routed() func(tag string) bool {
+// matcher returns whether records of a tag may have an output at all; nil for all.
+func (r *routes) matcher() func(tag string) bool {
 	if len(r.spec.To) > 0 || len(r.spec.Otherwise) > 0 {
 		return nil
 	}
@@ -88,8 +88,9 @@ func (b *builder) router(r *routes, id string) filter.Filter {
 		return nil
 	}
 	name := "route." + r.spec.Name + "." + id
-	print := routePrint(r.spec, id)
-	if b.old != nil && b.old.filters[name] != nil && b.old.filters[name].fingerprint == print {
+	fingerprint := routeFingerprint(r.spec, id)
+	if b.old != nil && b.old.filters[name] != nil &&
+		b.old.filters[name].fingerprint == fingerprint {
 		b.new.filters[name] = b.old.filters[name]
 		return b.new.filters[name].Filter
 	}
@@ -99,6 +100,6 @@ func (b *builder) router(r *routes, id string) filter.Filter {
 		own, r.all, rest, r.counts(id),
 		filter.Env{Name: name, Agent: b.cfg.Agent.Name, Metrics: reg},
 	)
-	b.new.filters[name] = &builtFilter{f, print, reg}
+	b.new.filters[name] = &builtFilter{f, fingerprint, reg}
 	return f
 }

@@ -69,7 +69,7 @@ pipeline "p" {
 	w.send(t, "a", "u", "x", "y")
 	w.await(t, "both", func() bool { return len(w.got["x"]) == 1 && len(w.got["y"]) == 2 })
 	count := func() (n float64) {
-		families, err := r.regs.Gather()
+		families, err := r.registries.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,15 +41,15 @@ func (c *inputCounters) add(b *record.Batch) {
 
 // sink is a pipeline's buffer as one input sees it.
 type sink struct {
-	buf      *buffer.Buffer
-	input    string
-	p        *pipeline
-	count    *inputCounters
-	unrouted prometheus.Counter
-	tooLarge prometheus.Counter
-	warned   atomic.Int64 // Unix seconds of the last warning of unrouted records
-	replay   bool         // what comes with positions can be read again
-	bury     func(ctx context.Context, b *record.Batch, reason string) error
+	buf        *buffer.Buffer
+	input      string
+	p          *pipeline
+	count      *inputCounters
+	unrouted   prometheus.Counter
+	tooLarge   prometheus.Counter
+	warned     atomic.Int64 // Unix seconds of the last warning of unrouted records
+	replay     bool         // what comes with positions can be read again
+	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
 }
 
 func newSink(
@@ -57,12 +57,12 @@ func newSink(
 ) *sink {
 	r, ok := input.(inputs.Replayer)
 	s := &sink{
-		replay: ok && r.Replayable(),
-		bury:   in.bury,
-		buf:    buf,
-		input:  in.id,
-		p:      p,
-		count:  newInputCounters(reg),
+		replay:     ok && r.Replayable(),
+		deadLetter: in.deadLetter,
+		buf:        buf,
+		input:      in.id,
+		p:          p,
+		count:      newInputCounters(reg),
 		tooLarge: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "penstock_input_too_large_records_total",
@@ -90,7 +90,7 @@ func (s *sink) Append(
 	}
 	err := add(ctx, s.input, b, positions, done)
 	if errors.Is(err, buffer.ErrTooLarge) {
-		if berr := s.bury(ctx, b, err.Error()); berr != nil {
+		if berr := s.deadLetter(ctx, b, err.Error()); berr != nil {
 			return berr
 		}
 		s.p.log.Warn(
@@ -105,9 +105,9 @@ func (s *sink) Append(
 		return err
 	}
 	s.count.add(b)
-	s.p.in.Add(float64(b.Len()), time.Now())
+	s.p.inputRate.Add(float64(b.Len()), time.Now())
 	s.p.tap.Publish(b)
-	if routed := s.p.routed.Load().routed; routed != nil && !routed(b.Tag) {
+	if routed := s.p.current.Load().isRouted; routed != nil && !routed(b.Tag) {
 		s.unrouted.Add(float64(b.Len()))
 		if last, now := s.warned.Load(), time.Now().
 			Unix(); now-last >= 300 &&

@@ -75,7 +75,7 @@ func (a *Agent) Tap(pipeline string) *admin.Tap {
 }
 
 // Gather implements prometheus.Gatherer.
-func (a *Agent) Gather() ([]*dto.MetricFamily, error) { return a.regs.Gather() }
+func (a *Agent) Gather() ([]*dto.MetricFamily, error) { return a.registries.Gather() }
 
 // Status implements admin.Agent.
 func (a *Agent) Status() admin.Status {
@@ -134,7 +134,7 @@ func maskStrings(v reflect.Value, secrets *Secrets) {
 }
 
 func (p *pipeline) status(stopping bool) admin.Pipeline {
-	s := admin.Pipeline{Name: p.name, State: "running", Forlorn: p.forlorn}
+	s := admin.Pipeline{Name: p.name, State: "running", OrphanedCursors: p.orphanedCursors}
 	switch {
 	case p.openErr != nil:
 		s.State, s.Error = "failed", p.openErr.Error()
@@ -173,13 +173,13 @@ func (p *pipeline) status(stopping bool) admin.Pipeline {
 		reg := u.reg
 		u.mu.Unlock()
 		c := u.component(reg)
-		c.Said = u.plan.said.get()
+		c.Said = u.plan.lastLine.get()
 		s.Inputs = append(s.Inputs, c)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
 		u := p.outputs[id]
 		c := u.component(u.plan.output.reg)
-		c.Said = u.plan.output.said.get()
+		c.Said = u.plan.output.lastLine.get()
 		if d, ok := u.plan.output.Output.(*drain.Drainer); ok {
 			drainerStatus(&c, d.Status(), logName(p.name, id))
 		}
@@ -204,7 +204,7 @@ func (u *outputUnit) sourceStatus(inputs []*inputPlan) []admin.Component {
 		reg := u.sources[in.id]
 		u.mu.Unlock()
 		c := u.component(reg)
-		c.ID, c.Said = in.id, in.said.get()
+		c.ID, c.Said = in.id, in.lastLine.get()
 		out = append(out, c)
 	}
 	return out
@@ -230,7 +230,7 @@ func drainerStatus(c *admin.Component, s drain.Status, log string) {
 }
 
 // component describes a unit, with the counters and gauges of its registry.
-func (u *unit) component(reg *registry) admin.Component {
+func (u *supervised) component(reg *registry) admin.Component {
 	c := admin.Component{ID: u.id, Conditions: map[string]float64{}}
 	var state State
 	state, c.Since, c.Error = u.status()

@@ -234,7 +234,7 @@ func (t *trier) record(b *record.Batch, r record.Record) Trial {
 	for _, r := range recordsOf(result.Batch) {
 		left := Trialed{Tag: result.Batch.Tag, Record: r}
 		for _, o := range t.plan.outputs {
-			if o.want != nil && !o.want(result.Batch.Tag) {
+			if o.matches != nil && !o.matches(result.Batch.Tag) {
 				continue
 			}
 			// Behind the filters of all stands what chooses for this output.

@@ -22,21 +22,21 @@ const (
 // records, so that the reader can commit beyond it.
 type view struct {
 	record.Log
-	name  string
-	chain filter.Chain
-	want  func(tag string) bool // nil: everything
+	name    string
+	chain   filter.Chain
+	matches func(tag string) bool // nil: everything
 	// when done, the log ends for this reader; nil: never
 	end context.Context
 	// called for every batch of the log, if not nil
-	seen func(*record.Batch)
-	// of the settings of chain and want
-	print string
+	onRead func(*record.Batch)
+	// of the settings of chain and matches
+	fingerprint string
 	// called with the positions that each commit moves on, if not nil
-	moved func(n int64)
+	onCommit func(n int64)
 	// takes what filters refuse
-	bury func(ctx context.Context, b *record.Batch, reason string) error
-	// has been read, but what filters refuse of it is not buried yet
-	held *record.Batch
+	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	// has been read, but what filters refuse of it is not in the dead letter yet
+	pending *record.Batch
 
 	gap      *record.Batch // what has been passed over
 	gapSince time.Time
@@ -104,9 +104,9 @@ func (v *view) Name() string { return v.name }
 // Fingerprint implements record.Fingerprinter.
 func (v *view) Fingerprint() string {
 	if f, ok := v.Log.(record.Fingerprinter); ok && f.Fingerprint() != "" {
-		return v.print + "\n" + f.Fingerprint()
+		return v.fingerprint + "\n" + f.Fingerprint()
 	}
-	return v.print
+	return v.fingerprint
 }
 
 // Start implements record.Starter.
@@ -151,15 +151,15 @@ func (v *view) Former() (life, note string) {
 func (v *view) Commit(ctx context.Context, pos int64, note string) error {
 	was, _ := v.Log.Committed()
 	err := v.Log.Commit(ctx, pos, note)
-	if err == nil && v.moved != nil && pos > was {
-		v.moved(pos - was)
+	if err == nil && v.onCommit != nil && pos > was {
+		v.onCommit(pos - was)
 	}
 	return err
 }
 
 // SeekTo implements record.Log.
 func (v *view) SeekTo(pos int64) error {
-	v.gap, v.held, v.eof = nil, nil, false
+	v.gap, v.pending, v.eof = nil, nil, false
 	return v.Log.SeekTo(pos)
 }
 
@@ -178,14 +178,14 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 		case err != nil:
 			return nil, err
 		}
-		if v.seen != nil && b != v.held {
-			v.seen(b)
+		if v.onRead != nil && b != v.pending {
+			v.onRead(b)
 		}
 		if b.Len() == 0 {
 			v.skip(b)
 			return v.takeGap(), nil
 		}
-		if v.want == nil || v.want(v.chain.Tag(b.Tag)) {
+		if v.matches == nil || v.matches(v.chain.Tag(b.Tag)) {
 			out, err := v.filter(ctx, b)
 			if err != nil {
 				return nil, err
@@ -219,12 +219,12 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 	for _, reason := range reasons {
 		letters := record.FromRecords(b.Tag, b.Origin, byReason[reason])
 		letters.Topic = b.Topic
-		if err := v.bury(ctx, letters, reason); err != nil {
-			v.held = b
+		if err := v.deadLetter(ctx, letters, reason); err != nil {
+			v.pending = b
 			return nil, err
 		}
 	}
-	v.held = nil
+	v.pending = nil
 	return out.Batch, nil
 }
 
@@ -232,8 +232,8 @@ var errGapWaited = errors.New("what was passed over has waited long enough")
 
 // next reads the log, but no longer than a gap may wait, and not beyond the end.
 func (v *view) next(ctx context.Context) (*record.Batch, error) {
-	if v.held != nil {
-		return v.held, nil
+	if v.pending != nil {
+		return v.pending, nil
 	}
 	if v.eof {
 		return nil, io.EOF

@@ -32,7 +32,7 @@ func TestViewKeepsABatchUntilWhatIsRefusedIsBuried(t *testing.T) {
 		buried = append(buried, describe(t, b))
 		return nil
 	}
-	v := newView(&view{Log: log, name: "n", chain: filter.Chain{parse}, bury: bury})
+	v := newView(&view{Log: log, name: "n", chain: filter.Chain{parse}, deadLetter: bury})
 	for range 2 {
 		if b, err := v.Next(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v %v", b, err)

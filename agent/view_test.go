@@ -101,10 +101,10 @@ func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 	close(log.batches)
 	v := newView(
 		&view{
-			Log:   log,
-			name:  "n",
-			chain: grep(t, "drop"),
-			want:  func(tag string) bool { return tag == "a" },
+			Log:     log,
+			name:    "n",
+			chain:   grep(t, "drop"),
+			matches: func(tag string) bool { return tag == "a" },
 		},
 	)
 	var got []string
@@ -132,7 +132,7 @@ func TestViewTellsOfGapsOnAnIdleLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog(testBatch(0, "b", "x"), testBatch(1, "b", "y"))
-		v := newView(&view{Log: log, want: func(string) bool { return false }})
+		v := newView(&view{Log: log, matches: func(string) bool { return false }})
 		start := time.Now()
 		b, err := v.Next(t.Context())
 		if err != nil || describe(t, b) != "[0,2) " {
@@ -187,7 +187,7 @@ func TestViewHasTheAbilitiesOfItsLog(t *testing.T) {
 	if e, ok := full.(record.Ender); !ok || e.End() != 7 {
 		t.Error("no end")
 	}
-	part := newView(&view{Log: &partitionLog{}, print: "p"})
+	part := newView(&view{Log: &partitionLog{}, fingerprint: "p"})
 	if f, ok := part.(record.Fingerprinter); !ok || f.Fingerprint() != "p" {
 		t.Error("no fingerprint")
 	}

@@ -36,7 +36,7 @@ type Pipeline struct {
 	Inputs  []Component         `json:"inputs"`
 	Outputs []Component         `json:"outputs"`
 	// cursors that no output reads, which hold up the buffer
-	Forlorn []string `json:"forlorn_cursors,omitempty"`
+	OrphanedCursors []string `json:"forlorn_cursors,omitempty"`
 }
 
 // Buffer is the condition of a pipeline's buffer.

@@ -75,14 +75,14 @@ type Buffer struct {
 
 // Pipeline is what is known of a pipeline.
 type Pipeline struct {
-	Name     string
-	Opening  bool
-	Stopping bool
-	Error    string  // why it cannot be opened
-	Buffer   *Buffer // nil if its inputs are logs themselves
-	Inputs   []Input
-	Outputs  []Output
-	Orphans  []string // cursors that no output reads
+	Name            string
+	Opening         bool
+	Stopping        bool
+	Error           string  // why it cannot be opened
+	Buffer          *Buffer // nil if its inputs are logs themselves
+	Inputs          []Input
+	Outputs         []Output
+	OrphanedCursors []string // cursors that no output reads
 }
 
 // PipelineState is how a pipeline is.
@@ -196,7 +196,7 @@ func (p Pipeline) State(now time.Time) PipelineState {
 			)
 		}
 	}
-	for _, o := range p.Orphans {
+	for _, o := range p.OrphanedCursors {
 		add(
 			id, Orphan, Warning, time.Time{},
 			"its buffer keeps data for "+o+", which is not configured any more",

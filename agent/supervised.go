@@ -15,14 +15,14 @@ import (
 type restart struct {
 	min, max time.Duration
 	steady   time.Duration // a component that ran for so long begins again at min
-	again    time.Duration // the same error is logged once in so long
+	logEvery time.Duration // the same error is logged once in so long
 }
 
 var defaultRestart = restart{
-	min:    time.Second,
-	max:    time.Minute,
-	steady: time.Minute,
-	again:  5 * time.Minute,
+	min:      time.Second,
+	max:      time.Minute,
+	steady:   time.Minute,
+	logEvery: 5 * time.Minute,
 }
 
 // State is what a component is doing.
@@ -35,8 +35,8 @@ const (
 	Stopped  State = "stopped"
 )
 
-// unit is one supervised component of a pipeline: an input, or an output with its cursor.
-type unit struct {
+// supervised is one supervised component of a pipeline: an input, or an output with its cursor.
+type supervised struct {
 	id          string
 	fingerprint string
 	log         *slog.Logger
@@ -53,7 +53,7 @@ type unit struct {
 
 // start runs f, again and again while it fails, until stop is called or f returns nil. It begins
 // once after is closed, if that is not nil.
-func (u *unit) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
+func (u *supervised) start(r restart, after <-chan struct{}, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.stop, u.done = cancel, make(chan struct{})
 	u.set(Running, nil)
@@ -73,7 +73,7 @@ func (u *unit) start(r restart, after <-chan struct{}, f func(ctx context.Contex
 	}()
 }
 
-func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) error) {
+func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Context) error) {
 	wait := r.min
 	var logged time.Time
 	var last string
@@ -98,7 +98,7 @@ func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) 
 		wait = min(wait*2, r.max)
 		u.set(Waiting, err)
 		u.restarts.Inc()
-		if err.Error() != last || time.Since(logged) >= r.again {
+		if err.Error() != last || time.Since(logged) >= r.logEvery {
 			u.log.Error(
 				"component failed; it is started again until it works", "error", err,
 				"in", pause.Round(time.Millisecond).String(),
@@ -113,7 +113,7 @@ func (u *unit) loop(ctx context.Context, r restart, f func(ctx context.Context) 
 	u.set(Stopped, nil)
 }
 
-func (u *unit) set(s State, err error) {
+func (u *supervised) set(s State, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.state != s {
@@ -125,7 +125,7 @@ func (u *unit) set(s State, err error) {
 	}
 }
 
-func (u *unit) status() (state State, since time.Time, err string) {
+func (u *supervised) status() (state State, since time.Time, err string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.state, u.since, u.err
