@@ -12,6 +12,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/flume"
 	"github.com/penstock/penstock/agent/convert/secor"
+	"github.com/penstock/penstock/agent/convert/vector"
 )
 
 // Tool is another tool whose configurations can be read.
@@ -41,6 +42,7 @@ func Tools() []Tool {
 			flume.Convert,
 		},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
+		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert},
 	}
 }
 

@@ -39,6 +39,9 @@ func (p *Pipeline) Filter(typ, name, cond string) *draft.Block {
 	return b
 }
 
+// Filters returns the filters so far.
+func (p *Pipeline) Filters() []*draft.Block { return p.filters }
+
 // Send sends the records for which a condition holds to an output.
 func (p *Pipeline) Send(cond string, output *draft.Block) {
 	p.routes = append(p.routes, route{cond, output})

@@ -1,0 +1,53 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Ingest by tailing one or more files.
+input "tail" "apache_logs" {
+  paths = ["/var/log/apache2/*.log"]
+  tag   = "apache_logs"
+  # Left out: sources.apache_logs.ignore_older_secs = 86400: old files are read, too; see start_at
+}
+
+filter "parse" "message" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+  # Vector's events are objects with the line as message.
+}
+
+# Structure and parse via VRL.
+filter "parse" "apache_parser" {
+  format = "apache_combined"
+  field  = "message"
+  # Changed: apache_parser: . = parse_apache_log!(.message, format: "combined"): fields are called
+  # as penstock calls them: see penstock help filter.parse
+}
+
+# Sample the data to save on cost.
+filter "sample" "apache_sampler" {
+  keep = 0.5
+}
+
+output "elasticsearch" "es_cluster" {
+  urls      = ["http://79.12.221.222:9200"]
+  index     = "vector-${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  operation = "index"
+}
+
+output "s3" "s3_archives" {
+  bucket      = "my-log-archives"
+  region      = "us-east-1"
+  path        = "date=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  compression = "gzip"
+  format "ndjson" {}
+  roll {
+    age  = "5m"
+    size = "10MB"
+  }
+}
+
+pipeline "main" {
+  from   = [input.tail.apache_logs]
+  filter = [filter.parse.message, filter.parse.apache_parser, filter.sample.apache_sampler]
+  to     = [output.elasticsearch.es_cluster, output.s3.s3_archives]
+}

@@ -1,0 +1,95 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: if, else and abort, a filter for all sinks, strings and numbers, coalescing, a time.
+input "tail" "app" {
+  paths = ["/var/log/app.log"]
+  tag   = "app"
+}
+
+filter "parse" "message" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+  # Vector's events are objects with the line as message.
+}
+
+filter "parse" "parse" {
+  format = "json"
+  field  = "message"
+  keep   = "message"
+}
+
+filter "drop" "parse" {
+  if = "field.level == 'debug'"
+}
+
+filter "set" "parse" {
+  if = "field.status >= 500"
+  fields = {
+    severity = "'error'"
+  }
+}
+
+filter "set" "parse_2" {
+  if = "not (field.status >= 500) and field.status >= 400"
+  fields = {
+    severity = "'warning'"
+  }
+}
+
+filter "set" "parse_3" {
+  if = "not (field.status >= 500) and not (field.status >= 400)"
+  fields = {
+    severity = "'info'"
+  }
+}
+
+filter "set" "parse_4" {
+  fields = {
+    host = "lower(field.host)"
+  }
+}
+
+filter "set" "parse_5" {
+  fields = {
+    ms = "field.seconds * 1000"
+  }
+}
+
+filter "set" "parse_6" {
+  fields = {
+    user = "field.user ?? 'nobody'"
+  }
+}
+
+filter "time" "parse" {
+  field   = "ts"
+  formats = ["%d/%b/%Y:%T %z"]
+}
+
+filter "where" "keep" {
+  condition = "field.severity != 'info' and not ((field.probe in ['health', 'ready']))"
+}
+
+output "stdout" "out" {
+  format = "ndjson"
+}
+
+pipeline "main" {
+  from = [input.tail.app]
+  filter = [
+    filter.parse.message,
+    filter.parse.parse,
+    filter.drop.parse,
+    filter.set.parse,
+    filter.set.parse_2,
+    filter.set.parse_3,
+    filter.set.parse_4,
+    filter.set.parse_5,
+    filter.set.parse_6,
+    filter.time.parse,
+    filter.where.keep,
+  ]
+  to = [output.stdout.out]
+}

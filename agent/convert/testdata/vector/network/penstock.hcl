@@ -1,0 +1,72 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  admin {
+    listen = "127.0.0.1:8686"
+    # Changed: api: the status page and /metrics, on loopback
+  }
+}
+
+input "http" "web" {
+  listen = "0.0.0.0:8080"
+  tag    = "web"
+}
+
+input "syslog" "sys" {
+  listen = ["udp://0.0.0.0:514"]
+  # Changed: sources.sys: fields are called as penstock calls them: see penstock help input.syslog
+  tag = "sys"
+}
+
+input "forward" "fwd" {
+  listen     = "0.0.0.0:24224"
+  tag_prefix = "fwd"
+}
+
+input "udp" "dgram" {
+  listen = "0.0.0.0:9001"
+  tag    = "dgram"
+}
+
+filter "parse" "message" {
+  if      = "tag == 'dgram'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+  # Vector's events are objects with the line as message.
+}
+
+filter "throttle" "calm" {
+  if    = "tag in ['web', 'sys', 'dgram']"
+  limit = 100
+  per   = "1s"
+  key   = "field.host"
+}
+
+filter "dedupe" "once" {
+  if       = "tag in ['web', 'sys', 'dgram']"
+  key      = "string(field.message ?? '') + '|' + string(field.host ?? '')"
+  max_keys = 5000
+  # Changed: transforms.once: repeats are discarded for a time: see within
+}
+
+output "http" "http" {
+  url    = "http://collector:8000/"
+  format = "ndjson"
+  headers = {
+    "X-Team" = "web"
+  }
+  compression = "gzip"
+  # Left out: sinks.http.request.retry_attempts = 10: attempts never end
+  # Left out: sinks.http.buffer.type = disk: the buffer is on disk: see buffer of the pipeline
+  # Left out: sinks.http.buffer.max_size = 104900000: the buffer is one for all outputs: see
+  # buffer.max_size
+  # Left out: sinks.http.buffer.when_full = block: see buffer.when_full
+}
+
+pipeline "main" {
+  from   = [input.http.web, input.syslog.sys, input.forward.fwd, input.udp.dgram]
+  filter = [filter.parse.message, filter.throttle.calm, filter.dedupe.once]
+  route {
+    if = "tag in ['web', 'sys', 'dgram']"
+    to = [output.http.http]
+  }
+}

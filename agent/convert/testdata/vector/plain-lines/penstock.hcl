@@ -1,0 +1,46 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Left out: sources.internal: penstock takes logs, not measures; see /metrics for its own
+}
+
+# Shows: lines that stay lines, several sources for several sinks, wildcards, exec, stdin,
+# blackhole.
+input "tail" "file_a" {
+  paths = ["/var/log/a.log"]
+  tag   = "file_a"
+}
+
+input "tail" "file_b" {
+  paths = ["/var/log/b.log"]
+  tag   = "file_b"
+}
+
+input "exec" "vmstat" {
+  command  = ["vmstat", "1", "1"]
+  interval = "1m"
+  tag      = "vmstat"
+}
+
+output "kafka" "files" {
+  brokers = ["kafka:9092"]
+  topic   = "files"
+  # Left out: sinks.files.encoding.codec = text: records go out as they are
+}
+
+output "local" "all" {
+  directory = "/var/log/archive"
+  path      = "${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  # Changed: sinks.all.path = /var/log/archive/%Y-%m-%d/all.log: files appear whole, in directories
+  # by that path, when they roll
+  format "raw" {}
+  compression = "gzip"
+}
+
+pipeline "main" {
+  from = [input.tail.file_a, input.tail.file_b, input.exec.vmstat]
+  to   = [output.local.all]
+  route {
+    if = "tag in ['file_a', 'file_b']"
+    to = [output.kafka.files]
+  }
+}

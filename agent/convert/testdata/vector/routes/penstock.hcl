@@ -1,0 +1,53 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tcp" "in" {
+  listen = "0.0.0.0:9000"
+  tag    = "in"
+}
+
+filter "parse" "message" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+  # Vector's events are objects with the line as message.
+}
+
+filter "parse" "parse" {
+  format = "logfmt"
+  field  = "message"
+  keep   = "message"
+}
+
+output "http" "errors" {
+  url         = "https://alerts.example.org/in"
+  format      = "json"
+  token       = "hunter2"
+  compression = "none"
+}
+
+output "file" "web" {
+  path   = "/var/log/web.log"
+  format = "ndjson"
+}
+
+output "stdout" "rest" {
+  format = "ndjson"
+}
+
+pipeline "main" {
+  from   = [input.tcp.in]
+  filter = [filter.parse.message, filter.parse.parse]
+  route {
+    if = "(field.level == 'error' or (field.message startsWith 'panic'))"
+    to = [output.http.errors]
+  }
+  route {
+    if = "(field.path matches '^/web/') and (field.user != nil)"
+    to = [output.file.web]
+  }
+  route {
+    if = "(not (field.level == 'error' or (field.message startsWith 'panic'))) and not ((field.path matches '^/web/') and (field.user != nil))"
+    to = [output.stdout.rest]
+  }
+}

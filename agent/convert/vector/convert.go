@@ -1,0 +1,562 @@
+package vector
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// Convert reads Vector's files and writes an agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	c := &converter{Conv: kit.New(), byID: map[string]*component{}, told: map[string]bool{}}
+	for _, path := range paths {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		read := kit.YAML
+		if filepath.Ext(path) == ".toml" {
+			read = kit.TOML
+		}
+		root, err := read(path, src)
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range root.Comments {
+			c.Agent.Above(text)
+		}
+		c.file(root)
+	}
+	c.write()
+	return c.D, nil
+}
+
+// component is a source, a transform or a sink.
+type component struct {
+	id, kind, typ string
+	node          *kit.Node
+	inputs        []string
+	streams       []stream // what comes out of it
+	object        bool     // of a source: its lines become objects
+}
+
+// stream is what a source has brought, as far as conditions let it pass.
+type stream struct {
+	source string
+	cond   string
+}
+
+type converter struct {
+	*kit.Conv
+	all  []*component
+	byID map[string]*component
+	p    *kit.Pipeline
+	tags int // sources of the pipeline
+	told map[string]bool
+}
+
+func (c *converter) file(root *kit.Node) {
+	for _, kind := range []string{"sources", "transforms", "sinks"} {
+		list := root.Find(kind)
+		if list == nil {
+			continue
+		}
+		for _, n := range list.Kids {
+			x := &component{id: n.Key, kind: kind, typ: n.Text("type"), node: n}
+			x.inputs = n.Texts("inputs")
+			c.all = append(c.all, x)
+			c.byID[x.id] = x
+		}
+	}
+	for _, n := range root.Kids {
+		switch n.Key {
+		case "sources", "transforms", "sinks":
+		case "api":
+			if n.On("enabled") {
+				c.Agent.In("admin").Set("listen", draft.Text("127.0.0.1:8686"))
+				c.D.Changed(
+					c.Agent.In("admin"), n.At, n.Name, "the status page and /metrics, on loopback",
+				)
+			}
+			n.Done()
+		default:
+			n.Unused(func(x *kit.Node) { c.Left(c.Agent, x, "penstock has nothing of this name here") })
+			if n.Scalar && n.Key != "data_dir" {
+				c.Left(c.Agent, n, "penstock has nothing of this name here")
+			}
+		}
+	}
+}
+
+// ins returns the components that feed x, with the name of their output.
+func (c *converter) ins(x *component) (found []*component, outputs []string) {
+	for _, in := range x.inputs {
+		hit := false
+		for _, y := range c.all {
+			ok := y.id == in
+			output := ""
+			if strings.Contains(in, "*") {
+				ok, _ = filepath.Match(in, y.id)
+			} else if rest, dotted := strings.CutPrefix(in, y.id+"."); dotted {
+				ok, output = true, rest
+			}
+			if ok && y.kind != "sinks" && y != x {
+				found, outputs, hit = append(found, y), append(outputs, output), true
+			}
+		}
+		if !hit && !c.told[x.id+" "+in] {
+			c.told[x.id+" "+in] = true
+			c.D.Lost(c.Agent, x.node.At, x.node.Name+".inputs", "there is no "+in)
+		}
+	}
+	return found, outputs
+}
+
+// passes tells whether all that a sink has of a source comes through x.
+func (c *converter) passes(x *component, source string) bool {
+	var reach func(y *component, seen map[*component]bool) bool
+	reach = func(y *component, seen map[*component]bool) bool {
+		if y == x || seen[y] {
+			return false
+		}
+		seen[y] = true
+		if y.id == source {
+			return true
+		}
+		found, _ := c.ins(y)
+		return slices.ContainsFunc(found, func(z *component) bool { return reach(z, seen) })
+	}
+	for _, y := range c.all {
+		if y.kind == "sinks" && reach(y, map[*component]bool{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// order returns the transforms, each after what feeds it.
+func (c *converter) order() []*component {
+	var out []*component
+	state := map[*component]int{}
+	var visit func(x *component)
+	visit = func(x *component) {
+		if state[x] > 0 || x.kind != "transforms" {
+			return
+		}
+		state[x] = 1
+		found, _ := c.ins(x)
+		for _, y := range found {
+			visit(y)
+		}
+		out = append(out, x)
+	}
+	for _, x := range c.all {
+		visit(x)
+	}
+	return out
+}
+
+func (c *converter) write() {
+	c.p = c.Pipeline("main")
+	var sources []*component
+	var kafka []*component
+	for _, x := range c.all {
+		if x.kind != "sources" {
+			continue
+		}
+		in := c.source(x)
+		if in == nil {
+			continue
+		}
+		x.streams = []stream{{source: x.id}}
+		if x.typ == "kafka" {
+			kafka = append(kafka, x)
+		} else {
+			sources = append(sources, x)
+		}
+		c.p.Inputs = append(c.p.Inputs, in)
+	}
+	if len(kafka) > 0 && len(sources)+len(kafka) > 1 {
+		c.D.Lost(
+			c.p.Notes, kafka[0].node.At, kafka[0].node.Name,
+			"a pipeline reads Kafka or a buffer: write a pipeline of its own for it",
+		)
+		c.p.Inputs = slices.DeleteFunc(
+			c.p.Inputs, func(b *draft.Block) bool {
+				return strings.HasPrefix(string(b.Ref()), "input.kafka.") == (len(sources) > 0)
+			},
+		)
+		for _, x := range kafka {
+			x.streams = nil
+		}
+		kafka = nil
+	}
+	c.tags = len(sources) + len(kafka)
+	if len(kafka) > 0 {
+		c.tags = 1
+	}
+	c.objects(sources)
+	for _, x := range c.order() {
+		c.transform(x)
+	}
+	for _, x := range c.all {
+		if x.kind != "sinks" {
+			continue
+		}
+		if out := c.sink(x); out != nil {
+			for cond, tags := range byCondition(c.streamsInto(x)) {
+				c.p.Send(kit.And(c.tagged(tags), cond), out)
+			}
+			c.Rest(out, x.node, harmless)
+		}
+	}
+	c.p.Finish()
+}
+
+func (c *converter) tagged(tags []string) string {
+	if c.tags <= 1 {
+		return ""
+	}
+	return kit.Tagged(tags, c.tags)
+}
+
+func byCondition(streams []stream) func(yield func(cond string, tags []string) bool) {
+	return func(yield func(string, []string) bool) {
+		var conds []string
+		tags := map[string][]string{}
+		for _, s := range streams {
+			if !slices.Contains(conds, s.cond) {
+				conds = append(conds, s.cond)
+			}
+			if !slices.Contains(tags[s.cond], s.source) {
+				tags[s.cond] = append(tags[s.cond], s.source)
+			}
+		}
+		for _, cond := range conds {
+			if !yield(cond, tags[cond]) {
+				return
+			}
+		}
+	}
+}
+
+// streamsInto returns what comes into x; of a route only what its output lets pass.
+func (c *converter) streamsInto(x *component) []stream {
+	var out []stream
+	found, outputs := c.ins(x)
+	for i, y := range found {
+		if outputs[i] == "" || y.typ != "route" && y.typ != "swimlanes" && y.typ != "exclusive_route" {
+			out = append(out, y.streams...)
+			continue
+		}
+		cond, ok := c.lane(y, outputs[i])
+		if !ok {
+			c.D.Lost(c.Agent, x.node.At, x.node.Name+".inputs", "there is no "+y.id+"."+outputs[i])
+			continue
+		}
+		for _, s := range y.streams {
+			out = append(out, stream{s.source, kit.And(s.cond, cond)})
+		}
+	}
+	return out
+}
+
+// lane is the condition of one output of a route.
+func (c *converter) lane(x *component, name string) (string, bool) {
+	var names, conds []string
+	if x.typ == "exclusive_route" {
+		for _, r := range x.node.List("routes") {
+			names = append(names, r.Text("name"))
+			conds = append(conds, c.condition(x, r, "condition"))
+		}
+	} else {
+		routes := x.node.Find("route")
+		if routes == nil {
+			routes = x.node.Find("lanes")
+		}
+		if routes == nil {
+			return "", false
+		}
+		for _, r := range routes.Kids {
+			names = append(names, r.Key)
+			conds = append(conds, c.condition(x, routes, r.Key))
+		}
+	}
+	i := slices.Index(names, name)
+	switch {
+	case name == "_unmatched":
+		var not []string
+		for _, cond := range conds {
+			not = append(not, "not ("+cond+")")
+		}
+		return kit.And(not...), true
+	case i < 0:
+		return "", false
+	case x.typ == "exclusive_route":
+		var not []string
+		for _, cond := range conds[:i] {
+			not = append(not, "not ("+cond+")")
+		}
+		return kit.And(append(not, conds[i])...), true
+	}
+	return conds[i], true
+}
+
+// condition reads a condition: VRL, or a section with a type.
+func (c *converter) condition(x *component, n *kit.Node, name string) string {
+	found := n.Take(name)
+	if found == nil {
+		return "true"
+	}
+	src := found.Value
+	if !found.Scalar {
+		src = found.Text("source")
+		if typ := found.Text("type"); typ != "" && typ != "vrl" && typ != "remap" {
+			c.Lost(c.p.Notes, found, "write the condition")
+			return "true"
+		}
+	}
+	e, err := expression(strings.TrimSpace(src))
+	if err != nil {
+		c.D.Lost(c.p.Notes, found.At, found.Name+" = "+src, err.Error()+"; write the condition")
+		return "true"
+	}
+	c.D.Carried(found.At, found.Name)
+	return e
+}
+
+// objects makes {"message": line} of lines, as Vector does, where anything looks into them.
+func (c *converter) objects(sources []*component) {
+	plain := true
+	for _, x := range c.all {
+		switch x.kind {
+		case "transforms":
+			plain = false
+		case "sinks":
+			switch codec := x.node.Find("encoding.codec"); {
+			case x.typ == "blackhole":
+			case codec == nil || codec.Value != "text" && codec.Value != "raw_message":
+				plain = false
+			}
+		}
+	}
+	if plain {
+		return
+	}
+	var tags []string
+	for _, x := range sources {
+		if x.object {
+			tags = append(tags, x.id)
+		}
+	}
+	if tags == nil {
+		return
+	}
+	b := c.p.Filter("parse", "message", c.tagged(tags))
+	b.Set("format", draft.Text("regex"))
+	b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+	b.Comment("Vector's events are objects with the line as message.")
+}
+
+func (c *converter) transform(x *component) {
+	in := c.streamsInto(x)
+	x.streams = in
+	var parts []string
+	for cond, tags := range byCondition(in) {
+		parts = append(parts, kit.And(c.tagged(tags), cond))
+	}
+	cond := ""
+	switch {
+	case slices.Contains(parts, ""):
+	case len(parts) == 1:
+		cond = parts[0]
+	case len(parts) > 1:
+		cond = "(" + strings.Join(parts, ") or (") + ")"
+	default:
+		c.D.Lost(c.Agent, x.node.At, x.node.Name, "nothing comes into it")
+		return
+	}
+	whole := true
+	for _, s := range in {
+		whole = whole && c.passes(x, s.source)
+	}
+	n := x.node
+	notes := c.p.Notes
+	switch x.typ {
+	case "route", "swimlanes", "exclusive_route":
+		c.D.Carried(n.At, n.Name)
+		return
+	case "filter":
+		e := c.condition(x, n, "condition")
+		if whole {
+			b := c.p.Filter("where", x.id, cond)
+			n.Comment(b)
+			b.Set("condition", draft.Text(e))
+		} else {
+			for i := range x.streams {
+				x.streams[i].cond = kit.And(x.streams[i].cond, e)
+			}
+		}
+		return
+	}
+	if !whole && x.typ != "remap" {
+		whole = true
+		c.D.Lost(notes, n.At, n.Name, "it holds for all outputs now: some got the events without it")
+	}
+	switch x.typ {
+	case "remap":
+		filters := len(c.p.Filters())
+		if !whole {
+			c.D.Lost(
+				notes, n.At, n.Name, "all outputs get the events as it makes them: some got them without it",
+			)
+		}
+		g := &program{c: c, p: c.p, name: x.id, node: n, label: x.id, vars: map[string]string{}}
+		src := n.Take("source")
+		if src == nil {
+			c.Lost(notes, n, "the program stands in a file: write filters for it")
+			return
+		}
+		g.run(src.Value, cond)
+		if first := c.p.Filters()[filters:]; len(first) > 0 {
+			n.Comment(first[0])
+		}
+		if n.On("drop_on_error") {
+			c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
+		}
+		n.Text("drop_on_abort")
+	case "dedupe":
+		b := c.p.Filter("dedupe", x.id, cond)
+		n.Comment(b)
+		var keys []string
+		for _, f := range n.Texts("fields.match") {
+			keys = append(keys, "string("+kit.Field(strings.TrimPrefix(f, "."))+" ?? '')")
+		}
+		if keys != nil {
+			b.Set("key", draft.Text(strings.Join(keys, " + '|' + ")))
+		}
+		c.Number(b, "max_keys", n, "cache.num_events")
+		c.D.Changed(b, n.At, n.Name, "repeats are discarded for a time: see within")
+		c.Rest(b, n, harmless)
+	case "sample":
+		b := c.p.Filter("sample", x.id, cond)
+		n.Comment(b)
+		keep := "0.1"
+		if rate, err := strconv.ParseFloat(n.Text("rate"), 64); err == nil && rate > 0 {
+			keep = strconv.FormatFloat(1/rate, 'g', 6, 64)
+		}
+		b.Set("keep", draft.Value(keep))
+		if x := n.Take("key_field"); x != nil {
+			b.Set("field", draft.Text(strings.TrimPrefix(x.Value, ".")))
+			c.Carry(x)
+		}
+		if x := n.Take("exclude"); x != nil {
+			c.Lost(b, x, "write always, or if")
+		}
+		c.Rest(b, n, harmless)
+	case "throttle":
+		b := c.p.Filter("throttle", x.id, cond)
+		n.Comment(b)
+		c.Number(b, "limit", n, "threshold")
+		c.Duration(b, "per", n, time.Second, "window_secs")
+		if x := n.Take("key_field"); x != nil {
+			if m := template.FindStringSubmatch(x.Value); m != nil {
+				b.Set("key", draft.Text(kit.Field(strings.TrimPrefix(m[1], "."))))
+				c.Carry(x)
+			} else {
+				c.Left(b, x, "write key")
+			}
+		}
+		c.Rest(b, n, harmless)
+	case "log_to_metric", "metric_to_log", "aggregate", "tag_cardinality_limit", "incremental_to_absolute":
+		c.Left(notes, n, "penstock takes logs; see filter \"count\" for metrics of them")
+	default:
+		c.Lost(notes, n, "there is no such filter; see penstock help for those there are")
+	}
+}
+
+var harmless = map[string]string{
+	"data_dir":                              "see agent.data_dir",
+	"ignore_older_secs":                     "old files are read, too; see start_at",
+	"glob_minimum_cooldown_ms":              "see rescan_interval",
+	"fingerprint.strategy":                  "files are told by device, inode and what they begin with",
+	"fingerprint.lines":                     "files are told by device, inode and what they begin with",
+	"fingerprint.ignored_header_bytes":      "files are told by device, inode and what they begin with",
+	"remove_after_secs":                     "files are not deleted",
+	"oldest_first":                          "each source keeps its own order",
+	"max_read_bytes":                        "files are read side by side",
+	"rotate_wait_secs":                      "see rotate_wait",
+	"host_key":                              "write filter \"add_fields\" with ${agent}",
+	"offset_key":                            "see offset_header",
+	"buffer.type":                           "the buffer is on disk: see buffer of the pipeline",
+	"buffer.max_events":                     "the buffer is on disk: see buffer.max_size",
+	"buffer.max_size":                       "the buffer is one for all outputs: see buffer.max_size",
+	"buffer.when_full":                      "see buffer.when_full",
+	"acknowledgements":                      "what is read counts when it is on disk, always",
+	"acknowledgements.enabled":              "what is read counts when it is on disk, always",
+	"healthcheck":                           "see penstock validate",
+	"healthcheck.enabled":                   "see penstock validate",
+	"request.concurrency":                   "see window.lanes",
+	"request.retry_attempts":                "attempts never end",
+	"request.retry_max_duration_secs":       "see retry.max",
+	"request.rate_limit_num":                "see filter \"throttle\"",
+	"request.timeout_secs":                  "see timeout",
+	"request.in_flight_limit":               "see window.lanes",
+	"batch.max_events":                      "see window",
+	"batch.max_bytes":                       "see window",
+	"batch.timeout_secs":                    "outputs read the buffer all the time",
+	"encoding.codec":                        "records go out as they are",
+	"encoding.timestamp_format":             "times in fields stay as they are",
+	"framing.method":                        "lines",
+	"tls.enabled":                           "a tls block turns it on",
+	"mode":                                  "see the output's reference",
+	"api_version":                           "it finds out by itself",
+	"compression":                           "see compression",
+	"message_timeout_ms":                    "attempts never end",
+	"socket_timeout_ms":                     "see request_timeout",
+	"librdkafka_options.batch.num.messages": "see batch_max_bytes",
+	"tls.verify_certificate":                "see insecure_skip_verify",
+	"tls.verify_hostname":                   "see insecure_skip_verify",
+}
+
+var template = regexp.MustCompile(`\{\{\s*(\.?[\w.@"]+)\s*\}\}`)
+
+// tmpl turns {{ field }} and %Y into a template.
+func tmpl(value string) draft.Value {
+	var out []draft.Part
+	plain := func(s string) {
+		for s != "" {
+			i := strings.IndexByte(s, '%')
+			if i < 0 || i+1 >= len(s) {
+				out = append(out, kit.Parts(s)...)
+				return
+			}
+			if i > 0 {
+				out = append(out, kit.Parts(s[:i])...)
+			}
+			out = append(out, draft.Tmpl(`strftime("`+s[i:i+2]+`")`))
+			s = s[i+2:]
+		}
+	}
+	for {
+		m := template.FindStringSubmatchIndex(value)
+		if m == nil {
+			break
+		}
+		plain(value[:m[0]])
+		out = append(out, kit.FieldPart(plainPath(value[m[2]:m[3]])))
+		value = value[m[1]:]
+	}
+	plain(value)
+	if out == nil {
+		out = append(out, draft.Lit(""))
+	}
+	return draft.Join(out...)
+}

@@ -1,0 +1,250 @@
+package vector
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// source adds the input for a source, or returns nil.
+func (c *converter) source(x *component) *draft.Block {
+	n := x.node
+	var b *draft.Block
+	add := func(typ string) {
+		b = c.Add("input", typ, x.id, n)
+		x.object = typ != "forward" && typ != "http" && typ != "journald" && typ != "syslog"
+	}
+	address := func(preset string) draft.Value {
+		v := n.Text("address")
+		if v == "" {
+			v = preset
+		}
+		return kit.Text(v)
+	}
+	switch x.typ {
+	case "file", "kubernetes_logs":
+		add("tail")
+		c.tail(b, x)
+	case "kafka":
+		add("kafka")
+		c.kafka(b, n)
+		if !c.Set(b, "group", n, "group_id") {
+			b.Set("group", draft.Text("vector"))
+		}
+		var plain, patterns []string
+		for _, t := range n.Texts("topics") {
+			if strings.HasPrefix(t, "^") {
+				patterns = append(patterns, t)
+			} else {
+				plain = append(plain, t)
+			}
+		}
+		if plain != nil {
+			b.Set("topics", kit.Texts(plain))
+		}
+		if patterns != nil {
+			b.Set("topics_regex", draft.Texts(patterns...))
+		}
+		if r := n.Text("auto_offset_reset"); r == "" || r == "largest" || r == "latest" {
+			b.Set("start", draft.Text("latest"))
+		}
+		c.Rest(b, n, harmless)
+		return b
+	case "http", "http_server":
+		add("http")
+		b.Set("listen", address("0.0.0.0:80"))
+		n.Text("encoding")
+		n.Text("decoding.codec")
+		n.Text("framing.method")
+	case "syslog", "socket":
+		mode := n.Text("mode")
+		c.socket(b, x, mode, add, &b)
+	case "stdin":
+		add("stdin")
+	case "exec":
+		add("exec")
+		b.Set("command", kit.Texts(n.Texts("command")))
+		if n.Text("mode") == "scheduled" {
+			b.Set("interval", draft.Text("1m"))
+			c.Duration(b, "interval", n, time.Second, "scheduled.exec_interval_secs")
+		}
+	case "journald":
+		add("journald")
+		if units := n.Texts("include_units"); units != nil {
+			b.Set("units", kit.Texts(units))
+		}
+		if x := n.Take("exclude_units"); x != nil {
+			c.Lost(b, x, "write filter \"drop\"")
+		}
+		if n.Text("current_boot_only") != "false" {
+			b.Set("from", draft.Text("beginning"))
+		}
+	case "fluent":
+		add("forward")
+		b.Set("listen", address("0.0.0.0:24224"))
+		b.Set("tag_prefix", draft.Text(x.id))
+	case "opentelemetry":
+		add("http")
+		b.Set("listen", kit.Text(n.Text("http.address")))
+		n.Find("grpc").Done()
+		c.D.Changed(b, n.At, n.Name, "OTLP over HTTP alone")
+	case "internal_logs", "internal_metrics", "host_metrics", "demo_logs", "prometheus_scrape",
+		"statsd", "apache_metrics", "nginx_metrics", "static_metrics":
+		c.Left(c.Agent, n, "penstock takes logs, not measures; see /metrics for its own")
+		return nil
+	default:
+		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
+		return nil
+	}
+	if b.Get("tag") == "" && b.Get("tag_prefix") == "" {
+		b.Set("tag", draft.Text(x.id))
+	}
+	if t := n.Find("tls"); t != nil {
+		c.tls(b, t)
+	}
+	c.Rest(b, n, harmless)
+	return b
+}
+
+func (c *converter) tls(b *draft.Block, t *kit.Node) {
+	if e := t.Find("enabled"); e != nil && e.Value == "false" {
+		t.Done()
+		return
+	}
+	in := b.In("tls")
+	c.Set(in, "ca_file", t, "ca_file")
+	c.Set(in, "cert_file", t, "crt_file")
+	c.Set(in, "key_file", t, "key_file")
+	if strings.HasPrefix(string(b.Ref()), "input.") {
+		if ca := in.Get("ca_file"); ca != "" && !strings.HasPrefix(string(b.Ref()), "input.kafka.") {
+			in.Set("client_ca_file", ca)
+			in.Unset("ca_file")
+		}
+	} else if v := t.Find("verify_certificate"); v != nil && v.Value == "false" {
+		in.Set("insecure_skip_verify", draft.Bool(true))
+	}
+	t.Text("enabled")
+	t.Text("verify_certificate")
+}
+
+func (c *converter) socket(
+	_ *draft.Block, x *component, mode string, add func(string), b **draft.Block,
+) {
+	n := x.node
+	addr := n.Text("address")
+	switch {
+	case x.typ == "syslog":
+		add("syslog")
+		listen := mode + "://" + addr
+		if mode == "unix" {
+			listen = "unix://" + n.Text("path")
+		}
+		(*b).Set("listen", kit.Texts([]string{listen}))
+		c.D.Changed(
+			*b, n.At, n.Name, "fields are called as penstock calls them: see penstock help input.syslog",
+		)
+	case mode == "udp":
+		add("udp")
+		(*b).Set("listen", kit.Text(addr))
+	case mode == "tcp":
+		add("tcp")
+		(*b).Set("listen", kit.Text(addr))
+	default:
+		add("tcp")
+		(*b).Set("listen", kit.Text("unix://"+n.Text("path")))
+		c.D.Lost(*b, n.At, n.Name+".mode = "+mode, "write where it listens")
+	}
+	n.Text("decoding.codec")
+	c.Size(*b, map[bool]string{true: "max_message_size", false: "max_line_size"}[x.typ == "syslog"], n, "max_length")
+}
+
+func (c *converter) tail(b *draft.Block, x *component) {
+	n := x.node
+	if x.typ == "kubernetes_logs" {
+		b.Set("paths", draft.Texts("/var/log/containers/*.log"))
+		b.Set(
+			"path_pattern",
+			draft.Text(`/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\.log$`),
+		)
+		c.D.Lost(
+			b, n.At, n.Name,
+			"labels and selectors are not asked of Kubernetes: pod, namespace and container come from the path, as headers; write exclude for what is not wanted",
+		)
+		n.Done()
+		return
+	}
+	paths := n.Texts("include")
+	if paths == nil {
+		paths = []string{"/var/log/CHANGE-ME.log"}
+		c.D.Lost(b, n.At, n.Name, "it has no include")
+	}
+	b.Set("paths", kit.Texts(paths))
+	if ex := n.Texts("exclude"); ex != nil {
+		b.Set("exclude", kit.Texts(ex))
+	}
+	if n.Text("read_from") == "end" || n.On("ignore_checkpoints") {
+		b.Set("start_at", draft.Text("end"))
+	}
+	c.Size(b, "max_line_size", n, "max_line_bytes")
+	if b.Get("max_line_size") != "" {
+		b.Set("long_lines", draft.Text("skip"))
+	}
+	if cs := n.Take("encoding.charset"); cs != nil {
+		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "iso-8859-1": "latin-1", "utf-8": "utf-8"}
+		if v := known[strings.ToLower(cs.Value)]; v != "" {
+			b.Set("encoding", draft.Text(v))
+			c.Carry(cs)
+		} else {
+			c.Left(b, cs, "penstock reads UTF-8, UTF-16 and Latin-1")
+		}
+	}
+	if k := n.Take("file_key"); k != nil && k.Value != "" {
+		b.Set("path_header", draft.Text(k.Value))
+		c.Changed(b, k, "the path is a header")
+	}
+	m := n.Find("multiline")
+	if m == nil {
+		return
+	}
+	in := b.In("multiline")
+	start, cond, mode := m.Text("start_pattern"), m.Text("condition_pattern"), m.Text("mode")
+	switch mode {
+	case "halt_before":
+		in.Set("start", draft.Text(cond))
+		c.D.Carried(m.At, m.Name)
+	case "continue_through":
+		in.Set("continue", draft.Text(cond))
+		c.D.Carried(m.At, m.Name)
+	default:
+		in.Set("start", draft.Text(start))
+		c.D.Lost(
+			in, m.At, m.Name+".mode = "+mode, "an event begins with start, or goes on with continue",
+		)
+	}
+	if ms, err := strconv.Atoi(m.Text("timeout_ms")); err == nil && ms > 0 {
+		in.Set("timeout", draft.Duration(time.Duration(ms)*time.Millisecond))
+	}
+}
+
+func (c *converter) kafka(b *draft.Block, n *kit.Node) {
+	hosts := n.Take("bootstrap_servers")
+	if hosts != nil {
+		c.Brokers(b, n, []string{hosts.Value})
+		c.Carry(hosts)
+	} else {
+		c.Brokers(b, n, nil)
+	}
+	if s := n.Find("sasl"); s != nil {
+		if s.On("enabled") {
+			kit.SASL(b, s.Text("mechanism"), s.Text("username"), s.Text("password"))
+			c.D.Carried(s.At, s.Name)
+		}
+		s.Done()
+	}
+	if t := n.Find("tls"); t != nil && t.On("enabled") {
+		c.tls(b, t)
+	}
+}

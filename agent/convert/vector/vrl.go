@@ -1,0 +1,336 @@
+package vector
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// program adds filters for a program in VRL.
+type program struct {
+	c     *converter
+	p     *kit.Pipeline
+	name  string
+	node  *kit.Node // the source
+	label string
+	vars  map[string]string // expressions that variables stand for
+}
+
+// statements divides a program at line ends and semicolons, outside of brackets.
+func statements(src string) []string {
+	var out []string
+	depth, start := 0, 0
+	quote := byte(0)
+	var text []byte
+	for i := 0; i < len(src); i++ {
+		ch := src[i]
+		switch {
+		case quote != 0:
+			if ch == '\\' && i+1 < len(src) {
+				text = append(text, ch, src[i+1])
+				i++
+				continue
+			}
+			if ch == quote {
+				quote = 0
+			}
+		case ch == '"' || ch == '\'':
+			quote = ch
+		case ch == '#':
+			for i < len(src) && src[i] != '\n' {
+				i++
+			}
+			i--
+			continue
+		case strings.IndexByte("([{", ch) >= 0:
+			depth++
+		case strings.IndexByte(")]}", ch) >= 0:
+			depth--
+		case (ch == '\n' || ch == ';') && depth == 0:
+			rest := strings.TrimSpace(src[i+1:])
+			if strings.HasPrefix(rest, "else") || strings.HasPrefix(rest, "??") ||
+				strings.HasPrefix(
+					rest,
+					"||",
+				) || strings.HasPrefix(rest, "&&") || strings.HasPrefix(rest, "|") {
+				text = append(text, ' ')
+				continue
+			}
+			if s := strings.TrimSpace(string(text[start:])); s != "" {
+				out = append(out, s)
+			}
+			start = len(text)
+			continue
+		}
+		text = append(text, ch)
+	}
+	if s := strings.TrimSpace(string(text[start:])); s != "" {
+		out = append(out, s)
+	}
+	return out
+}
+
+func (g *program) run(src, cond string) {
+	for _, s := range statements(src) {
+		g.statement(s, cond)
+	}
+}
+
+func (g *program) lost(s, why string) {
+	g.c.D.Lost(g.p.Notes, g.node.At, g.label+": "+s, why)
+}
+
+func (g *program) carried(s string) { g.c.D.Carried(g.node.At, g.label+": "+s) }
+
+const arg = `\(\s*(?:(?:string|to_string)!?\(\s*)?(\.[\w.@"]*)\s*\)?(?:\s*\?\?\s*"[^"]*")?\s*`
+
+var (
+	parsing = regexp.MustCompile(
+		`^(\.[\w.@"]*|[a-z]\w*)\s*(?:,\s*\w+\s*)?(\|?=)\s*(?:object!?\()?\s*(parse_\w+?)!?` + arg + `(?:,\s*(?s:(.*?)))?\)+(?:\s*\?\?\s*\{\s*\})?$`,
+	)
+	merging   = regexp.MustCompile(`^\.\s*=\s*merge!?\(\s*\.\s*,\s*(.*?)\)$`)
+	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*=\s*(?s:(.*))$`)
+	variable  = regexp.MustCompile(`^([a-z]\w*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
+	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.[\w.@"]+)\s*\)$`)
+	moving    = regexp.MustCompile(`^(\.[\w.@"]+)\s*=\s*del\(\s*(\.[\w.@"]+)\s*\)$`)
+	timing    = regexp.MustCompile(
+		`^\.timestamp\s*=\s*parse_timestamp!?` + arg + `,\s*(?:format:\s*)?"([^"]*)"\s*\)(?:\s*\?\?\s*now\(\))?$`,
+	)
+	env = regexp.MustCompile(
+		`^(\.[\w.@"]+)\s*=\s*get_env_var!?\("(\w+)"\)(?:\s*\?\?\s*"([^"]*)")?$`,
+	)
+	regexArg = regexp.MustCompile(`r'((?:[^'\\]|\\.)*)'`)
+	textArg  = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+)
+
+func (g *program) statement(s, cond string) {
+	switch {
+	case strings.HasPrefix(s, "if "):
+		g.branch(s, cond)
+	case s == "abort" || strings.HasPrefix(s, "abort "):
+		b := g.p.Filter("drop", g.name, cond)
+		if cond == "" {
+			b.Set("if", draft.Text("true"))
+		}
+		g.carried(s)
+	case strings.HasPrefix(s, "log(") || strings.HasPrefix(s, "assert"):
+		g.c.D.Left(g.p.Notes, g.node.At, g.label+": "+s, "see /tap of the admin server")
+	case s == ".":
+	case timing.MatchString(s):
+		m := timing.FindStringSubmatch(s)
+		b := g.p.Filter("time", g.name, cond)
+		b.Set("field", draft.Text(plainPath(m[1])))
+		b.Set("formats", draft.Texts(m[2]))
+		g.carried(s)
+	case parsing.MatchString(s):
+		g.parse(s, cond)
+	case merging.MatchString(s):
+		g.merge(s, merging.FindStringSubmatch(s)[1], cond)
+	case strings.HasPrefix(s, ". |= "):
+		g.merge(s, strings.TrimPrefix(s, ". |= "), cond)
+	case deleting.MatchString(s):
+		g.p.Filter("remove_fields", g.name, cond).
+			Set("fields", draft.Texts(plainPath(deleting.FindStringSubmatch(s)[1])))
+		g.carried(s)
+	case moving.MatchString(s):
+		m := moving.FindStringSubmatch(s)
+		g.p.Filter("rename_fields", g.name, cond).
+			Set("fields", draft.Map(kit.Key(plainPath(m[2])), draft.Text(plainPath(m[1]))))
+		g.carried(s)
+	case env.MatchString(s):
+		m := env.FindStringSubmatch(s)
+		g.p.Filter("add_fields", g.name, cond).
+			Set("fields", draft.Map(kit.Key(plainPath(m[1])), draft.Join(draft.EnvPart(m[2], m[3]))))
+		g.carried(s)
+	default:
+		g.assign(s, cond)
+	}
+}
+
+func (g *program) assign(s, cond string) {
+	if m := variable.FindStringSubmatch(s); m != nil {
+		if e, err := expression(m[2]); err == nil {
+			g.vars[m[1]] = e
+			return
+		}
+	}
+	m := assigning.FindStringSubmatch(s)
+	if m == nil {
+		g.lost(s, "write filters for it")
+		return
+	}
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(m[2]), "."); ok && m[1] == "." &&
+		rest == "" {
+		return
+	}
+	e, err := expression(m[2])
+	switch {
+	case err != nil:
+		g.lost(s, err.Error()+"; write filters for it")
+		return
+	case m[1] == ".":
+		if parent, ok := strings.CutPrefix(e, "field."); ok {
+			b := g.p.Filter("flatten", g.name, cond)
+			b.Set("field", draft.Text(parent))
+			g.c.D.Changed(b, g.node.At, g.label+": "+s, "the other fields stay; see keep_fields")
+			return
+		}
+		g.lost(s, "a record is put together by filters: see keep_fields and set")
+		return
+	case m[1] == ".timestamp" && e == "time":
+		g.carried(s)
+		return
+	case m[1] == ".timestamp":
+		b := g.p.Filter("time", g.name, cond)
+		b.Set("field", draft.Text(strings.TrimPrefix(e, "field.")))
+		g.carried(s)
+		return
+	}
+	b := g.p.Filter("set", g.name, cond)
+	b.Set("fields", draft.Map(kit.Key(plainPath(m[1])), draft.Text(e)))
+	g.carried(s)
+}
+
+var formats = map[string]string{
+	"parse_json": "json", "parse_logfmt": "logfmt", "parse_key_value": "key_value", "parse_regex": "regex",
+	"parse_grok": "grok", "parse_groks": "grok", "parse_syslog": "syslog", "parse_linux_authorization": "syslog",
+	"parse_klog": "klog", "parse_glog": "klog", "parse_query_string": "query", "parse_nginx_log": "nginx",
+	"parse_apache_log": "apache_combined", "parse_common_log": "apache_common", "parse_cri": "cri",
+}
+
+// parse adds what parses a field: into the record, in place of it, or into a field.
+func (g *program) parse(s, cond string) {
+	m := parsing.FindStringSubmatch(s)
+	target, op, fn, from, more := m[1], m[2], m[3], plainPath(m[4]), m[5]
+	format, ok := formats[fn]
+	if !ok {
+		g.lost(s, "penstock has no format like "+fn)
+		return
+	}
+	if !strings.HasPrefix(target, ".") { // a variable
+		g.vars[target] = "\x00" + fmt.Sprintf("%s(.%s, %s)", fn, from, more)
+		return
+	}
+	switch texts := textArg.FindStringSubmatch(more); {
+	case fn == "parse_nginx_log" && texts != nil && texts[1] == "error":
+		format = "nginx_error"
+	case fn == "parse_apache_log" && texts != nil:
+		format = "apache_" + texts[1]
+	}
+	b := g.p.Filter("parse", g.name, cond)
+	b.Set("format", draft.Text(format))
+	b.Set("field", draft.Text(from))
+	switch format {
+	case "regex":
+		re := regexArg.FindStringSubmatch(more)
+		if re == nil {
+			b.Set("pattern", draft.Text("^(?P<message>.*)$"))
+			g.lost(s, "write its pattern")
+			return
+		}
+		pattern := regexp.MustCompile(`\(\?<([A-Za-z_])`).ReplaceAllString(re[1], "(?P<$1")
+		if _, err := regexp.Compile(pattern); err != nil {
+			b.Set("pattern", draft.Text("^(?P<message>.*)$"))
+			g.lost(s, "RE2 has it not: "+err.Error())
+			return
+		}
+		b.Set("pattern", draft.Text(pattern))
+	case "grok":
+		var patterns []string
+		for _, t := range textArg.FindAllStringSubmatch(more, -1) {
+			patterns = append(patterns, t[1])
+		}
+		b.Set("patterns", draft.Texts(patterns...))
+	}
+	switch {
+	case target != ".":
+		b.Set("into", draft.Text(plainPath(target)))
+		if plainPath(target) != from {
+			b.Set("keep", draft.Text(from))
+		}
+	case op == "|=":
+		b.Set("keep", draft.Text(from))
+	}
+	switch format {
+	case "json", "regex", "grok", "logfmt", "key_value", "query":
+		g.carried(s)
+	default:
+		g.c.D.Changed(
+			b, g.node.At, g.label+": "+s,
+			"fields are called as penstock calls them: see penstock help filter.parse",
+		)
+	}
+}
+
+// merge brings the fields of what is parsed, or of an object, to the top.
+func (g *program) merge(s, what, cond string) {
+	what = strings.TrimSpace(what)
+	if call, ok := strings.CutPrefix(g.vars[strings.TrimSuffix(what, "!")], "\x00"); ok {
+		g.statement(". |= "+strings.Replace(call, "(", "!(", 1), cond)
+		return
+	}
+	full := ". |= " + what
+	if parsing.MatchString(full) {
+		g.parse(full, cond)
+		return
+	}
+	if strings.HasPrefix(what, ".") && !strings.ContainsAny(what, "( ") {
+		g.p.Filter("flatten", g.name, cond).Set("field", draft.Text(plainPath(what)))
+		g.carried(s)
+		return
+	}
+	g.lost(s, "write filters for it")
+}
+
+// branch adds what an if does: conditions of filters.
+func (g *program) branch(s, cond string) {
+	rest := strings.TrimPrefix(s, "if ")
+	var before []string
+	for {
+		open := strings.IndexByte(rest, '{')
+		if open < 0 {
+			g.lost(s, "it has no block")
+			return
+		}
+		test, body, after := strings.TrimSpace(rest[:open]), "", ""
+		depth := 0
+		for i := open; i < len(rest); i++ {
+			if rest[i] == '{' {
+				depth++
+			}
+			if rest[i] == '}' {
+				if depth--; depth == 0 {
+					body, after = rest[open+1:i], strings.TrimSpace(rest[i+1:])
+					break
+				}
+			}
+		}
+		here := append([]string{cond}, before...)
+		if test != "" {
+			e, err := expression(test)
+			if err != nil {
+				if strings.HasPrefix(test, "err ") || strings.Contains(test, "err != null") {
+					g.c.D.Changed(
+						g.p.Notes, g.node.At, g.label+": if "+test,
+						"what cannot be parsed passes as it is: see on_failure",
+					)
+					return
+				}
+				g.lost("if "+test, err.Error()+"; write the condition")
+				return
+			}
+			here = append(here, e)
+			before = append(before, "not ("+e+")")
+		}
+		g.run(body, kit.And(here...))
+		after, ok := strings.CutPrefix(after, "else")
+		if !ok {
+			return
+		}
+		rest = strings.TrimSpace(after)
+		rest = strings.TrimPrefix(rest, "if ")
+	}
+}
