@@ -109,6 +109,7 @@ func (h *harness) archiveWorkloads() []job {
 			baseline: local,
 			run:      h.archive(shuffled, "local", hourly, parquet),
 		},
+		{name: to + "ndjson+zstd, 50,000 records/s as they come", run: h.keepUp},
 	}
 }
 
@@ -176,11 +177,11 @@ func (h *harness) startConsumer(store, group, output string) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin := l.Addr().String()
+	h.admin = l.Addr().String()
 	_ = l.Close()
 	data, config := filepath.Join(h.dir, "consumer-data"), filepath.Join(h.dir, "consumer.hcl")
 	text := fmt.Appendf(
-		nil, archiveConfig, data, admin, h.lake.addr, benchTopic, group, store,
+		nil, archiveConfig, data, h.admin, h.lake.addr, benchTopic, group, store,
 		strings.ReplaceAll(output, `\"`, `"`),
 	)
 	if err := errors.Join(os.RemoveAll(data), os.WriteFile(config, text, 0o644)); err != nil {

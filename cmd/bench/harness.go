@@ -26,6 +26,7 @@ type harness struct {
 	lake      *broker // holds that backlog
 	lakeOrder order   // of its times
 	archived  int     // times it was archived
+	admin     string  // address of the consumer that was started last
 
 	steady steady
 }
@@ -97,6 +98,9 @@ func (h *harness) run(ctx context.Context) error {
 		lines, size := h.lines*w.scale, h.size*w.scale
 		if w.scale == 0 {
 			lines, size = h.records, h.records*recordSize
+		}
+		if u.lines > 0 {
+			lines = u.lines
 		}
 		if u.moved > 0 {
 			size = u.moved

@@ -99,6 +99,8 @@ func workload(name string, args []string) (bool, error) {
 		return true, serveBroker(int32(num(0)), arg(1))
 	case "lake-broker":
 		return true, serveLakeBroker(num(0), order(arg(1)))
+	case "lake-feed":
+		return true, feedSteadily(arg(0), num(1))
 	case "lake-limit":
 		return true, lakeLimit(arg(0), num(1), arg(2))
 	case "s3":

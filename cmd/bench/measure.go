@@ -19,6 +19,7 @@ type usage struct {
 	peakMapped int64 // bytes: resident file mappings and shared memory
 	wroteDisk  int64 // bytes sent to the block layer
 	writes     int64 // system calls that write
+	lines      int64 // if not those of the workload
 	moved      int64 // bytes of what was moved, if that is not the corpus
 }
 
