@@ -1,5 +1,6 @@
 // Command demo runs the main job of penstock on this machine alone, with an embedded broker, and
-// counts every line: `make demo`. Its exit code is 1 if one is missing.
+// counts every line: `make demo`. Its exit code is 1 if one is missing. With -broker it is the
+// broker alone, for trying.
 //
 // It owns a command line; the rest is in cmd/penstock/demo. It is a program of its own so that
 // penstock carries no broker along.
@@ -10,7 +11,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"golang.org/x/term"
@@ -33,6 +36,14 @@ func run() error {
 		&opts.Dir, "dir", "", "work directory, kept afterwards (default: a temporary one, removed)",
 	)
 	flag.IntVar(&opts.Rate, "rate", 4000, "lines a second that the apps write together")
+	broker := flag.String(
+		"broker", "", "only an embedded broker, for trying, at this host:port, until it is interrupted",
+	)
 	flag.Parse()
+	if *broker != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return demo.Serve(ctx, *broker, os.Stdout)
+	}
 	return demo.Run(context.Background(), opts)
 }
