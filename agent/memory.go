@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// settled is how long after the start what only the start has needed is given back.
-	settled = 5 * time.Second
-	// tidyEvery is how often it is seen whether a burst is over.
-	tidyEvery = 30 * time.Second
+	// begun is how long after the start what only the beginning has touched of the program is
+	// dropped.
+	begun = time.Second
+	// tidyEvery is how often it is seen whether a burst is over; earlySteps times, after the start,
+	// it is done sooner.
+	tidyEvery, tidyEarly, earlySteps = 30 * time.Second, 5 * time.Second, 12
 	// calm is the share of a processor below which the agent has time to give memory back.
 	calm = 0.1
 	// worthFreeing is how many bytes must be unused.
@@ -25,25 +27,29 @@ func keepSmall() (stop func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		timer := time.NewTimer(settled)
+		timer := time.NewTimer(begun)
 		defer timer.Stop()
-		before, first := cpuTime(), true
-		for {
+		before, step := cpuTime(), begun
+		for i := 0; ; i++ {
 			select {
 			case <-quit:
 				return
 			case <-timer.C:
 			}
-			timer.Reset(tidyEvery)
 			now := cpuTime()
-			used := now - before
+			busy := float64(now-before) > calm*float64(step)
 			before = now
-			if first ||
-				used < time.Duration(calm*float64(tidyEvery)) && unusedMemory() >= worthFreeing {
+			switch {
+			case i == 0:
+				dropProgramPages()
+			case !busy && unusedMemory() >= worthFreeing:
 				debug.FreeOSMemory()
 				dropProgramPages()
 			}
-			first = false
+			if step = tidyEvery; i < earlySteps {
+				step = tidyEarly
+			}
+			timer.Reset(step)
 		}
 	})
 	return func() {

@@ -15,7 +15,7 @@ import (
 var quietFiles = []int{20, 1000, 10_000}
 
 // settleQuiet is how long an agent has, once it has delivered all, to give back what it needed.
-const settleQuiet = 12 * time.Second
+const settleQuiet = 15 * time.Second
 
 // runQuiet prints what an agent costs that has read all its files and to which nothing comes.
 func (h *harness) runQuiet(ctx context.Context) error {
