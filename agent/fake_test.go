@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/filter"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs"
 )
@@ -276,7 +276,7 @@ type running struct {
 	t    *testing.T
 	w    *world
 	dir  string
-	log  *syncBuilder
+	log  *runtest.LogBuffer
 	addr string
 	stop context.CancelFunc
 	done chan error
@@ -295,24 +295,6 @@ func (r *running) notify(state string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.states = append(r.states, state)
-}
-
-// syncBuilder collects log lines.
-type syncBuilder struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (s *syncBuilder) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuilder) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 var fast = restart{
@@ -342,7 +324,7 @@ func loadTest(t *testing.T, w *world, dir, text string) *config.Config {
 // startAgent runs an agent with a data directory and waits until it is ready.
 func startAgent(t *testing.T, w *world, dir, text string) *running {
 	t.Helper()
-	r := &running{t: t, w: w, dir: dir, log: &syncBuilder{}, done: make(chan error, 1)}
+	r := &running{t: t, w: w, dir: dir, log: &runtest.LogBuffer{}, done: make(chan error, 1)}
 	ready := make(chan string, 1)
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	a, err := New(

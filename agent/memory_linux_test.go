@@ -3,38 +3,21 @@ package agent
 import (
 	"os"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"testing"
-)
 
-// resident returns the kilobytes of a field of /proc/self/status.
-func resident(t *testing.T, field string) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip("no /proc")
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, field); ok {
-			n, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	t.Skip(field + " is not told")
-	return 0
-}
+	"github.com/penstock/penstock/buffer/record/costtest"
+)
 
 // The program goes on with its own pages dropped, and touches few of them again.
 func TestProgramPagesAreDropped(t *testing.T) {
-	before := resident(t, "RssFile:")
+	before := costtest.Files(os.Getpid())
+	if before == 0 {
+		t.Skip("the system does not tell")
+	}
 	dropProgramPages()
-	after := resident(t, "RssFile:")
+	after := costtest.Files(os.Getpid())
 	if after > before*2/3 {
-		t.Errorf("%d kB of files are resident, %d before", after, before)
+		t.Errorf("%d bytes of files are resident, %d before", after, before)
 	}
 }
 

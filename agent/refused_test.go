@@ -7,24 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/penstock/penstock/agent/filter"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// eventually waits for what no event tells.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out: %s", what)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
 
 // What a filter refuses is in the dead letter of the output, with its origin and the reason, and
 // the rest goes on.
@@ -48,7 +36,7 @@ pipeline "p" {
 	w.send(t, "a", "u", "text two")
 	w.await(t, "x", func() bool { return len(w.got["x"]) == 2 })
 	equal(t, "x", w.delivered("x"), `t/{"n":1}`, `t/{"n":2}`)
-	eventually(
+	runtest.Until(
 		t, "all to be committed",
 		func() bool { return *r.Status().Pipelines[0].Outputs[0].Lag == 0 },
 	)

@@ -3,6 +3,8 @@ package agent
 import (
 	"strings"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 func TestRoutesByConditions(t *testing.T) {
@@ -82,7 +84,7 @@ pipeline "p" {
 		}
 		return n
 	}
-	eventually(t, "the count", func() bool { return count() == 2 })
+	runtest.Until(t, "the count", func() bool { return count() == 2 })
 }
 
 // Filters work in the order in which they are written, wherever they stand.

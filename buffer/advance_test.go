@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -65,7 +66,7 @@ func TestAdvanceIsStoredByItselfAfterAWhile(t *testing.T) {
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, 10, 10))
 	c.Advance(7)
-	eventually(t, "stored", func() bool { pos, _ := c.Committed(); return pos == 7 })
+	runtest.Until(t, "stored", func() bool { pos, _ := c.Committed(); return pos == 7 })
 }
 
 // A crash must not repeat very much, and disk that something waits for is given back.
@@ -75,7 +76,7 @@ func TestAdvanceIsStoredAtOnceWhereItMatters(t *testing.T) {
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, advanceRecords, 0))
 	c.Advance(advanceRecords)
-	eventually(t, "stored", func() bool { pos, _ := c.Committed(); return pos == advanceRecords })
+	runtest.Until(t, "stored", func() bool { pos, _ := c.Committed(); return pos == advanceRecords })
 
 	opt := patient(t)
 	opt.MaxSize = 16 << 20
@@ -194,7 +195,7 @@ func TestAppendsThatNobodyWaitsForAreOneCommit(t *testing.T) {
 		t.Errorf("%d commits before anybody waits", n)
 	}
 	replayable(t, b, "in", batchOf(20, 400, 1000), 20) // more than FlushBytes
-	eventually(t, "written", func() bool { return b.Stats().End == 421 })
+	runtest.Until(t, "written", func() bool { return b.Stats().End == 421 })
 	if n := commits(b) - before; n != 1 {
 		t.Errorf("%d commits, want 1", n)
 	}

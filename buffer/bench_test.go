@@ -6,14 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 )
 
 // logBatches makes batches of about a MiB of JSON lines of 200 bytes, as a tail does.
@@ -43,23 +41,6 @@ func logBatches(n int) (out []*record.Batch) {
 
 // copyOf returns the batch as if it had just been built: not packed.
 func copyOf(b *record.Batch) *record.Batch { return record.Unpacked(b) }
-
-func cpuTime() time.Duration {
-	var ru syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-}
-
-// anonymous returns the process's anonymous memory.
-func anonymous() (n int64) {
-	p, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(p)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "RssAnon:" {
-			n, _ = strconv.ParseInt(f[1], 10, 64)
-		}
-	}
-	return n << 10
-}
 
 // One appender that does not wait, as a tail that catches up, sync on; with so many outputs at the
 // head.
@@ -104,7 +85,7 @@ func benchAppend(b *testing.B, codec record.Codec, outputs int) {
 			}
 		})
 	}
-	cpu := cpuTime()
+	cpu := costtest.CPU()
 	b.ResetTimer()
 	var pending sync.WaitGroup
 	for i := range b.N {
@@ -120,7 +101,7 @@ func benchAppend(b *testing.B, codec record.Codec, outputs int) {
 	pending.Wait()
 	b.StopTimer()
 	b.SetBytes(int64(src[0].Size()))
-	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/MiB")
+	b.ReportMetric(float64((costtest.CPU()-cpu).Microseconds())/float64(b.N), "cpu-µs/MiB")
 	buf.Seal()
 	wg.Wait()
 }
@@ -147,14 +128,14 @@ func BenchmarkDrain(b *testing.B) {
 	buf.Seal()
 	runtime.GC()
 	b.ResetTimer()
-	cpu, peak := cpuTime(), int64(0)
+	cpu, peak := costtest.CPU(), int64(0)
 	for i := 0; ; i++ {
 		batch, err := c.Next(context.Background())
 		if err != nil {
 			break
 		}
 		if i%16 == 0 {
-			peak = max(peak, anonymous())
+			peak = max(peak, costtest.Anonymous(os.Getpid()))
 		}
 		if _, err := batch.Records(); err != nil {
 			b.Fatal(err)
@@ -167,7 +148,7 @@ func BenchmarkDrain(b *testing.B) {
 	}
 	b.StopTimer()
 	b.SetBytes(int64(src[0].Size()))
-	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(b.N), "cpu-µs/MiB")
+	b.ReportMetric(float64((costtest.CPU()-cpu).Microseconds())/float64(b.N), "cpu-µs/MiB")
 	b.ReportMetric(float64(peak>>20), "anon-MiB")
 }
 

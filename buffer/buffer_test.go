@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 func TestAppendReadCommitReopen(t *testing.T) {
@@ -79,7 +80,7 @@ func TestRollingKeepsOrderAndGivesDiskBack(t *testing.T) {
 	wantRun(t, readTo(t, slow, batches*per), 0, batches*per)
 	before := b.Stats().Bytes
 	commit(t, slow, batches*per/2)
-	eventually(t, "the disk of all segments before that is back", func() bool {
+	runtest.Until(t, "the disk of all segments before that is back", func() bool {
 		s := b.Stats()
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -94,7 +95,7 @@ func TestRollingKeepsOrderAndGivesDiskBack(t *testing.T) {
 		t.Fatalf("after SeekTo: %d to %d", got.First, got.End)
 	}
 	commit(t, slow, batches*per)
-	eventually(t, "all of the disk is back", func() bool {
+	runtest.Until(t, "all of the disk is back", func() bool {
 		sealed, _ := segmentDirs(t, dir)
 		return len(sealed) == 0 && b.Stats().Bytes < 1<<20 && diskUsage(dir) < reserveSize+4<<20
 	})
@@ -244,7 +245,7 @@ func TestUnopenedCursorHolds(t *testing.T) {
 	if err := b.Forget("absent"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "data is released", func() bool { return b.Stats().Bytes < 2<<20 })
+	runtest.Until(t, "data is released", func() bool { return b.Stats().Bytes < 2<<20 })
 }
 
 func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
@@ -278,7 +279,7 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 	go func() { unblocked <- b.Append(t.Context(), "in", batchOf(n*100, 100, 1000), nil, nil) }()
 	wantRun(t, readTo(t, c, int64(n*100)), 0, n*100)
 	before := b.Stats().BlockedFor
-	eventually(t, "the waiting append to show while it waits", func() bool {
+	runtest.Until(t, "the waiting append to show while it waits", func() bool {
 		s := b.Stats()
 		return s.Blocked && s.BlockedFor > before+20*time.Millisecond
 	})

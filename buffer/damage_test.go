@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -42,7 +43,7 @@ func filled(t *testing.T, killed bool) (dir string, records int) {
 		}
 		return dir, batches * per
 	}
-	eventually(
+	runtest.Until(
 		t, "old segments are closed",
 		func() bool { _, heads := segmentDirs(t, dir); return len(heads) <= 2 },
 	)
@@ -164,7 +165,7 @@ func TestDamagedValueLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.cursors.open["all"].commitAll(t)
-			eventually(t, "the segment is aside", func() bool {
+			runtest.Until(t, "the segment is aside", func() bool {
 				names, _ := os.ReadDir(filepath.Join(dir, damagedName))
 				return len(names) == 1 && strings.HasPrefix(names[0].Name(), filepath.Base(seg))
 			})
@@ -297,7 +298,7 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first is written", func() bool { return b.End() == 1 })
+	runtest.Until(t, "the first is written", func() bool { return b.End() == 1 })
 	for i := 1; i < 10; i++ { // one commit of several groups, since the writer is held
 		if err := b.Append(
 			t.Context(), "in", batchOf(i, 1, 3000),
@@ -307,7 +308,7 @@ func TestNothingIsTakenFromBeyondATornGroup(t *testing.T) {
 		}
 	}
 	close(queued)
-	eventually(t, "all is written", func() bool { return b.End() == 10 })
+	runtest.Until(t, "all is written", func() bool { return b.End() == 10 })
 	to := filepath.Join(t.TempDir(), "copy")
 	copyDir(t, dir, to)
 	path, entries := headOf(t, to)

@@ -120,14 +120,14 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 						added := make(chan struct{})
 						go func() { defer close(added); add(25) }() // more than a segment
 						if times < 0 {
-							eventually(
+							runtest.Until(
 								t, "it fails, or is not needed",
 								func() bool { return f.hits.Load() > 0 || acked.Load() == int64(from+25*50) },
 							)
 							f.arm("", nil, 0, 0)
 						}
 						<-added
-						eventually(
+						runtest.Until(
 							t, "all is acknowledged",
 							func() bool { return acked.Load() == int64(n) },
 						)
@@ -169,7 +169,7 @@ func TestEveryStepOfASegmentMayFail(t *testing.T) {
 					wantRun(t, readTo(t, all, int64(n)), 0, n)
 					commit(t, all, all.pos)
 					commit(t, out, all.pos)
-					eventually(t, "passed segments are gone", func() bool {
+					runtest.Until(t, "passed segments are gone", func() bool {
 						sealed, heads := segmentDirs(t, dir)
 						return len(sealed) == 0 && len(heads) <= 2
 					})

@@ -117,11 +117,11 @@ func TestFullDisk(t *testing.T) {
 		got = append(got, numbers(t, next(t, c))...)
 		commit(t, c, c.pos)
 	}
-	eventually(t, "segments are removed", func() bool { return b.Stats().Segments < before })
+	runtest.Until(t, "segments are removed", func() bool { return b.Stats().Segments < before })
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
+	runtest.Until(
 		t, "the buffer takes data again",
 		func() bool { return !b.Stats().LowSpace && acked.Load() == int64(n) },
 	)
@@ -129,7 +129,7 @@ func TestFullDisk(t *testing.T) {
 	got = append(got, readTo(t, c, int64(n+50))...)
 	wantRun(t, got, 0, n+50)
 	commit(t, c, c.pos)
-	eventually(
+	runtest.Until(
 		t, "the disk is back", func() bool { free, _ := freeSpace(dir); return free > 50<<20 },
 	)
 }
@@ -195,7 +195,7 @@ func TestFullDiskComesAndGoes(t *testing.T) {
 		got = append(got, numbers(t, next(t, c))...)
 		commit(t, c, c.pos)
 	}
-	eventually(t, "all is acknowledged", func() bool { return acked.Load() == int64(n) })
+	runtest.Until(t, "all is acknowledged", func() bool { return acked.Load() == int64(n) })
 	wantRun(t, got, 0, n)
 	if n < 1000 {
 		t.Errorf("only %d records in all the time", n)
@@ -210,7 +210,7 @@ func TestFullDiskAtStartAndStop(t *testing.T) {
 	path := filepath.Join(dir, "buffer")
 	b := open(t, path, fullOptions(t))
 	cursor(t, b, "out").Close()
-	eventually(
+	runtest.Until(
 		t, "the reserve is there",
 		func() bool { _, err := os.Stat(filepath.Join(path, reserveName)); return err == nil },
 	)
@@ -230,7 +230,7 @@ func TestFullDiskAtStartAndStop(t *testing.T) {
 	}
 	got := readTo(t, c, n/2)
 	commit(t, c, c.pos)
-	eventually(t, "there is space again", func() bool { return !b.Stats().LowSpace })
+	runtest.Until(t, "there is space again", func() bool { return !b.Stats().LowSpace })
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestDropOldest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all is stored", func() bool { return b.End() == n })
+	runtest.Until(t, "all is stored", func() bool { return b.End() == n })
 	s := b.Stats()
 	if s.First < n/2 || s.Bytes > opt.MaxSize {
 		t.Fatalf("stats %+v", s)
@@ -305,7 +305,7 @@ func TestDropOldestAtTheFloor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all is stored", func() bool { return b.End() == n })
+	runtest.Until(t, "all is stored", func() bool { return b.End() == n })
 	first := b.Stats().First
 	got := readTo(t, c, n)
 	wantRun(t, got, int(first), n-int(first))

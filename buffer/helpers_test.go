@@ -142,22 +142,6 @@ func commit(t testing.TB, c *Cursor, pos int64) {
 	}
 }
 
-// eventually polls until ok or a minute has passed.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(time.Minute)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 func segmentDirs(t testing.TB, dir string) (sealed, heads []string) {
 	t.Helper()
 	names, err := os.ReadDir(dir)

@@ -145,6 +145,6 @@ func TestModel(t *testing.T) {
 		_ = name
 	}
 	if len(cursors) > 0 {
-		eventually(t, "the disk is back", func() bool { return b.Stats().Bytes < 1<<20 })
+		runtest.Until(t, "the disk is back", func() bool { return b.Stats().Bytes < 1<<20 })
 	}
 }

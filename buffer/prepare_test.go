@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // killed returns a copy of the buffer as a kill would leave it at this moment, opened.
@@ -156,7 +157,7 @@ func TestResolveAfterASpill(t *testing.T) {
 	}
 	prepare(t, c, 10)
 	b.Spill("asked")
-	eventually(t, "it is on disk", func() bool { return onDisk(b, "in") == "30" })
+	runtest.Until(t, "it is on disk", func() bool { return onDisk(b, "in") == "30" })
 	prepare(t, c, 20) // needs nothing
 	b = killed(t, dir, opt)
 	c = cursor(t, b, "out")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -37,7 +38,7 @@ func replayable(t testing.TB, b *Buffer, input string, batch *record.Batch, n in
 // inMemory waits until appends stay in memory.
 func inMemory(t testing.TB, b *Buffer) {
 	t.Helper()
-	eventually(t, "appends stay in memory", func() bool { return b.Stats().Memory })
+	runtest.Until(t, "appends stay in memory", func() bool { return b.Stats().Memory })
 }
 
 // onDisk returns the input's position as a restart would find it.
@@ -72,7 +73,7 @@ func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
 			t.Fatalf("position %q is stored with the commit of %d", p, n)
 		}
 	}
-	eventually(
+	runtest.Until(
 		t, "all went through memory",
 		func() bool { return metricValue(t, reg, "penstock_buffer_memory_records_total") == 1000 },
 	)
@@ -136,7 +137,7 @@ func TestSpill(t *testing.T) {
 				t.Fatal("the position is stored although nothing is")
 			}
 			cause(t, b, c)
-			eventually(t, "it is on disk", func() bool { return onDisk(b, "in") == "500" })
+			runtest.Until(t, "it is on disk", func() bool { return onDisk(b, "in") == "500" })
 			if st := b.Stats(); st.LastSpill.Reason != reason {
 				t.Fatalf("%+v", st.LastSpill)
 			}
@@ -181,7 +182,7 @@ func TestAFullWindowIsBackPressure(t *testing.T) {
 			replayable(t, b, "in", batchOf(n, 50, 1000), n+50)
 		}
 	}()
-	eventually(
+	runtest.Until(
 		t, "the input waits",
 		func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.window.waiting == 1 },
 	)
@@ -209,7 +210,7 @@ func TestAppendsStayInMemoryAgain(t *testing.T) {
 	replayable(t, b, "in", batchOf(0, 50, 1000), 50)
 	b.Spill("asked")
 	for n := 50; n < 1000; n += 50 {
-		eventually(t, "it is on disk", func() bool { return onDisk(b, "in") == fmt.Sprint(n) })
+		runtest.Until(t, "it is on disk", func() bool { return onDisk(b, "in") == fmt.Sprint(n) })
 		replayable(t, b, "in", batchOf(n, 50, 1000), n+50)
 		if n > 500 && b.Stats().Memory {
 			t.Fatal("appends stay in memory although the cursor is behind")
@@ -236,7 +237,7 @@ func TestANewCursorPassesWhatWasNeverWritten(t *testing.T) {
 		replayable(t, b, "in", batchOf(n, 10, 1000), n+10)
 		if spill {
 			b.Spill("asked")
-			eventually(
+			runtest.Until(
 				t, "it is on disk", func() bool { return onDisk(b, "in") == fmt.Sprint(n+10) },
 			)
 		}
@@ -294,7 +295,7 @@ func TestPositionsOnlyFollowTheSlowestCursor(t *testing.T) {
 		t.Fatalf("position %s is stored, want 90", p)
 	}
 	commit(t, slow, 100)
-	eventually(t, "the last position is stored", func() bool { return onDisk(b, "in") == "111" })
+	runtest.Until(t, "the last position is stored", func() bool { return onDisk(b, "in") == "111" })
 }
 
 func BenchmarkAppendReplayable(b *testing.B) {

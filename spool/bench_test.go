@@ -6,11 +6,11 @@ import (
 	"io"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 )
 
 // benchLog hands out prepared batches again and again, at rising positions.
@@ -95,7 +95,7 @@ func BenchmarkArchive(b *testing.B) {
 					cfg.Path = mustTemplate(`${topic}/user=${field.user}/hr=${strftime("%H")}`)
 				}
 			})
-			before := cpuSeconds()
+			before := costtest.CPU().Seconds()
 			b.ResetTimer()
 			var wg sync.WaitGroup
 			for p := range int32(parts) {
@@ -110,20 +110,11 @@ func BenchmarkArchive(b *testing.B) {
 			}
 			wg.Wait()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e3, "krec/s")
-			b.ReportMetric((cpuSeconds()-before)/float64(b.N)*1e6, "cpu-s/Mrec")
+			b.ReportMetric((costtest.CPU().Seconds()-before)/float64(b.N)*1e6, "cpu-s/Mrec")
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			b.ReportMetric(float64(m.HeapSys)/(1<<20), "heap-MB")
 			b.ReportMetric(float64(a.objectsPut())/1, "objects")
 		})
 	}
-}
-
-// cpuSeconds is what the process has used: on a busy machine a fairer measure than the clock.
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }

@@ -1,11 +1,10 @@
 package filter
 
 import (
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 )
 
 // benchFilter reports records per second of processor time, so that it means the same on a busy
@@ -22,19 +21,10 @@ func benchFilter(b *testing.B, name string, f Filter, values ...string) {
 		chain := Chain{f}
 		chain.Apply(in)
 		b.ReportAllocs()
-		start := processor()
+		start := costtest.CPU()
 		for b.Loop() {
 			chain.Apply(in)
 		}
-		b.ReportMetric(float64(n)*float64(b.N)/(processor()-start).Seconds(), "records/cpu-s")
+		b.ReportMetric(float64(n)*float64(b.N)/(costtest.CPU()-start).Seconds(), "records/cpu-s")
 	})
-}
-
-// processor returns the processor time that the process has taken.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

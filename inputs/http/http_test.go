@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +27,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/inputs/listen/certtest"
@@ -35,18 +35,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-func (l *logBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 type rig struct {
 	t      testing.TB
@@ -56,7 +44,7 @@ type rig struct {
 	addr   string
 	url    string
 	client *http.Client
-	log    logBuffer
+	log    runtest.LogBuffer
 }
 
 func start(t testing.TB, change func(*Config)) *rig {

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sys/unix"
 )
 
 // BenchmarkRead reads a backlog of 200-byte records over 6 partitions from a broker in the same
@@ -38,18 +38,13 @@ func BenchmarkRead(b *testing.B) {
 		b.Fatal(err)
 	}
 	cl.Close()
-	cpu := func() time.Duration {
-		var u unix.Rusage
-		_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
 	b.ResetTimer()
 	for i := range b.N {
 		cfg := testConfig(c)
 		cfg.Group = fmt.Sprint("bench", i)
 		m := join(b, cfg)
 		m.await("all", count(6))
-		begun, used := time.Now(), cpu()
+		begun, used := time.Now(), costtest.CPU()
 		counts := make(chan int, 1000)
 		for p := range 6 {
 			l := m.log(fmt.Sprintf("logs/%d", p))
@@ -67,7 +62,7 @@ func BenchmarkRead(b *testing.B) {
 			n += <-counts
 		}
 		b.ReportMetric(total/time.Since(begun).Seconds(), "records/s")
-		b.ReportMetric((cpu()-used).Seconds()/total*1e6, "cpu-s/Mrecord")
+		b.ReportMetric((costtest.CPU()-used).Seconds()/total*1e6, "cpu-s/Mrecord")
 		m.leave()
 	}
 }

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,42 +34,18 @@ type gated struct {
 	mend  func()
 }
 
-var writes atomic.Int64
-
-// write puts a file in place of another. Each is a second younger than the one before: what is
-// written within a tick of the clock is else of one age.
-func write(t *testing.T, file string, data []byte) {
-	t.Helper()
-	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
-	if err := errors.Join(
-		os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age),
-		os.Rename(file+".new", file),
-	); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 var gates = map[string]func(t *testing.T) gated{
 	"OAUTHBEARER": func(t *testing.T) gated {
 		mechanism := new(gatetest.OAuthBearer).Accept("good")
 		file := filepath.Join(t.TempDir(), "token")
-		write(t, file, []byte("good\n"))
+		certtest.Replace(t, file, []byte("good\n"))
 		return gated{
 			&gatetest.Gate{SASL: mechanism, Lifetime: 2 * time.Second},
 			client.Config{
 				SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}},
 			},
-			func() string { write(t, file, []byte("bad")); return "invalid_token" },
-			func() { write(t, file, []byte("good")) },
+			func() string { certtest.Replace(t, file, []byte("bad")); return "invalid_token" },
+			func() { certtest.Replace(t, file, []byte("good")) },
 		}
 	},
 	"AWS_MSK_IAM": func(t *testing.T) gated {
@@ -99,28 +73,28 @@ var gates = map[string]func(t *testing.T) gated{
 	},
 	"mutual TLS, a wrong CA": func(t *testing.T) gated {
 		gate, conf := mutualTLS(t)
-		good := read(t, conf.CAFile)
+		good := certtest.Read(t, conf.CAFile)
 		return gated{gate, client.Config{TLS: &conf},
 			func() string {
-				write(t, conf.CAFile, read(t, certtest.New(t).File))
+				certtest.Replace(t, conf.CAFile, certtest.Read(t, certtest.New(t).File))
 				return "certificate signed by unknown authority"
 			},
-			func() { write(t, conf.CAFile, good) },
+			func() { certtest.Replace(t, conf.CAFile, good) },
 		}
 	},
 	"mutual TLS, a wrong client certificate": func(t *testing.T) gated {
 		gate, conf := mutualTLS(t)
-		cert, key := read(t, conf.CertFile), read(t, conf.KeyFile)
+		cert, key := certtest.Read(t, conf.CertFile), certtest.Read(t, conf.KeyFile)
 		return gated{gate, client.Config{TLS: &conf},
 			func() string {
 				badCert, badKey := certtest.New(t).Issue("edge-1")
-				write(t, conf.CertFile, read(t, badCert))
-				write(t, conf.KeyFile, read(t, badKey))
+				certtest.Replace(t, conf.CertFile, certtest.Read(t, badCert))
+				certtest.Replace(t, conf.KeyFile, certtest.Read(t, badKey))
 				return "does the listener trust the certificate of tls.cert_file?"
 			},
 			func() {
-				write(t, conf.CertFile, cert)
-				write(t, conf.KeyFile, key)
+				certtest.Replace(t, conf.CertFile, cert)
+				certtest.Replace(t, conf.KeyFile, key)
 			},
 		}
 	},
@@ -138,7 +112,7 @@ func mutualTLS(t *testing.T) (*gatetest.Gate, tlsconf.Client) {
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    x509.NewCertPool(),
 	}
-	conf.ClientCAs.AppendCertsFromPEM(read(t, ca.File))
+	conf.ClientCAs.AppendCertsFromPEM(certtest.Read(t, ca.File))
 	cert, key := ca.Issue("edge-1")
 	return &gatetest.Gate{
 			TLS: conf,

@@ -12,6 +12,7 @@ import (
 
 	hpcloud "github.com/hpcloud/tail"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
@@ -78,7 +79,7 @@ func benchTail(b *testing.B, pack bool) {
 	b.SetBytes(benchLines * 200)
 	b.ReportAllocs()
 	b.ResetTimer()
-	begin := cpuUsed()
+	begin := costtest.CPU()
 	for range b.N {
 		sink := &countingSink{want: benchLines, reach: make(chan struct{})}
 		cfg := Default()
@@ -110,7 +111,7 @@ func benchTail(b *testing.B, pack bool) {
 func report(b *testing.B, begin time.Duration) {
 	lines := float64(benchLines) * float64(b.N)
 	b.ReportMetric(lines/b.Elapsed().Seconds()/1e6, "Mlines/s")
-	b.ReportMetric((cpuUsed()-begin).Seconds()/lines*1e6, "cpu-s/Mlines")
+	b.ReportMetric((costtest.CPU()-begin).Seconds()/lines*1e6, "cpu-s/Mlines")
 }
 
 // BenchmarkTailToNothing reads 1,000,000 lines of 200 bytes and throws them away, batches built.
@@ -124,7 +125,7 @@ func BenchmarkHpcloudToNothing(b *testing.B) {
 	path := benchFile(b)
 	b.SetBytes(benchLines * 200)
 	b.ResetTimer()
-	begin := cpuUsed()
+	begin := costtest.CPU()
 	for range b.N {
 		tl, err := hpcloud.TailFile(
 			path, hpcloud.Config{Logger: hpcloud.DiscardingLogger, Follow: true, ReOpen: true},

@@ -219,7 +219,7 @@ func TestNeitherTextNorReadableIsSkipped(t *testing.T) {
 	r.start()
 	r.wants("1")
 	for name := range contents {
-		if said := log.lines("file is skipped", r.path(name)+" ", "do="); len(said) != 1 {
+		if said := log.Lines("file is skipped", r.path(name)+" ", "do="); len(said) != 1 {
 			t.Errorf("of %s it is said %q", name, said)
 		}
 	}

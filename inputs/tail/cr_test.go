@@ -23,7 +23,7 @@ func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 		}
 		r.eventually(
 			"said",
-			func() bool { return len(log.lines("carriage returns", r.path("mac.log"), "do=", "line_end")) > 0 },
+			func() bool { return len(log.Lines("carriage returns", r.path("mac.log"), "do=", "line_end")) > 0 },
 		)
 		r.write("mac.log", text)
 		r.write("bars.log", strings.Repeat("5%\r", 3000)+"\n6%\n")
@@ -31,7 +31,7 @@ func TestCarriageReturnsAloneAreSaid(t *testing.T) {
 			v := r.sink.Values()
 			return len(v) == 3 && v[2] == "6%"
 		})
-		if said := log.lines("carriage returns"); len(said) != 1 {
+		if said := log.Lines("carriage returns"); len(said) != 1 {
 			t.Errorf("in pieces of %d: said %q", piece, said)
 		}
 		if n := testutil.ToFloat64(r.tail.counts.crOnly); n != 1 {

@@ -92,7 +92,7 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	r.wantsSet(want...)
 	r.eventually("few are open", few)
-	if said := log.lines("more files than may be open", "do="); len(said) != 1 {
+	if said := log.Lines("more files than may be open", "do="); len(said) != 1 {
 		t.Errorf("said %q", said)
 	}
 }
@@ -138,7 +138,7 @@ func TestNoDescriptorLeftLosesNothing(t *testing.T) {
 	})
 	restore()
 	r.wants("1", "2")
-	if said := log.lines("too many open files"); len(said) != 1 {
+	if said := log.Lines("too many open files"); len(said) != 1 {
 		t.Errorf("said %q", said)
 	}
 }

@@ -2,7 +2,6 @@ package tail
 
 import (
 	"fmt"
-	"github.com/penstock/penstock/inputs/join"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/inputs/join"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -194,7 +195,7 @@ func TestPolling(t *testing.T) {
 			if n := testutil.ToFloat64(r.tail.counts.polling); n != c.polling {
 				t.Errorf("polling gauge is %v", n)
 			}
-			said := log.lines("inotify is not to be had")
+			said := log.Lines("inotify is not to be had")
 			switch {
 			case c.advice == "" && len(said) != 0:
 				t.Errorf("said %q", said)

@@ -85,7 +85,7 @@ func TestHoleOfACopytruncate(t *testing.T) {
 								t.Errorf("%q is at %s, want %d", rec.Value, off, size+int64(2*i))
 							}
 						}
-						if said := log.lines("a hole in a file is skipped", "do="); len(said) != 1 {
+						if said := log.Lines("a hole in a file is skipped", "do="); len(said) != 1 {
 							t.Errorf("said %q", said)
 						}
 						if n := testutil.ToFloat64(r.tail.counts.holes); n != float64(size) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/inputs/inputstest"
 )
 
@@ -44,35 +45,35 @@ func TestTenThousandFiles(t *testing.T) {
 			t.Fatalf("%d of %d records", len(r.sink.Values()), n)
 		}
 	}
-	begin, cpu := time.Now(), cpuUsed()
+	begin, cpu := time.Now(), costtest.CPU()
 	r.start()
 	all(2 * files)
 	t.Logf(
 		"first start: %d files are followed after %.2f s, CPU %v", files,
-		time.Since(begin).Seconds(), cpuUsed()-cpu,
+		time.Since(begin).Seconds(), costtest.CPU()-cpu,
 	)
 	r.halt()
 
-	begin, cpu = time.Now(), cpuUsed()
+	begin, cpu = time.Now(), costtest.CPU()
 	r.start()
 	r.write(name(7), "after the restart\n")
 	all(2*files + 1)
-	t.Logf("restart: ready after %v, CPU %v", time.Since(begin), cpuUsed()-cpu)
-	if used := cpuUsed() - cpu; used > 5*time.Second {
+	t.Logf("restart: ready after %v, CPU %v", time.Since(begin), costtest.CPU()-cpu)
+	if used := costtest.CPU() - cpu; used > 5*time.Second {
 		t.Errorf("a restart takes %v of CPU", used)
 	}
 
-	begin, cpu = time.Now(), cpuUsed()
+	begin, cpu = time.Now(), costtest.CPU()
 	for round := range 5 {
 		for i := range active {
 			r.write(name(i*97), fmt.Sprintf("round %d\n", round))
 		}
 		all(2*files + 1 + (round+1)*active)
 	}
-	t.Logf("5 rounds of 100 active files: %v, CPU %v", time.Since(begin), cpuUsed()-cpu)
+	t.Logf("5 rounds of 100 active files: %v, CPU %v", time.Since(begin), costtest.CPU()-cpu)
 
 	// The rest of the process and the sink's copies of 20,000 records are in this as well.
-	if peak := peakMemory(); measured && peak >= 200_000_000 {
+	if peak := costtest.MostResident(os.Getpid()); measured && peak >= 200_000_000 {
 		t.Errorf("peak memory of the process %d MB", peak/1e6)
 	} else {
 		t.Logf("peak memory of the process %d MB", peak/1e6)
@@ -91,10 +92,10 @@ func TestTenThousandFiles(t *testing.T) {
 		t.Errorf("%d goroutines", n)
 	}
 
-	cpu = cpuUsed()
+	cpu = costtest.CPU()
 	idle := 3 * time.Second
 	<-time.After(idle)
-	used := cpuUsed() - cpu
+	used := costtest.CPU() - cpu
 	t.Logf("idle for %v: CPU %v", idle, used)
 	if used > idle/10 {
 		t.Errorf("%v of CPU in %v of idleness", used, idle)

@@ -41,7 +41,7 @@ func TestACompressedFileThatIsNeverCompleteHoldsNothingUp(t *testing.T) {
 		r.write("app.log", "3\n")
 		r.start()
 		r.wants("3")
-		if said := log.lines("is empty", r.path("app.log.1.gz"), "do="); len(said) != 1 {
+		if said := log.Lines("is empty", r.path("app.log.1.gz"), "do="); len(said) != 1 {
 			t.Errorf("said %q", said)
 		}
 		if err := os.WriteFile(r.path("app.log.1.gz"), gz([]byte("1\n2\n")), 0o644); err != nil {
@@ -111,7 +111,7 @@ func TestACompressedFileThatIsNeverCompleteHoldsNothingUp(t *testing.T) {
 						func() bool { return len(r.sink.Values()) >= 21 },
 					)
 				}
-				if said := log.lines("keeps being written", r.path("app.log.1.gz"), "do="); len(
+				if said := log.Lines("keeps being written", r.path("app.log.1.gz"), "do="); len(
 					said,
 				) != 1 {
 					t.Errorf("said %q", said)

@@ -2,17 +2,15 @@ package tail
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs"
 )
@@ -46,20 +44,12 @@ func heapFromSystem() int64 {
 	return int64(m.HeapSys - m.HeapReleased)
 }
 
-// resetPeakMemory makes peakMemory begin anew, and tells whether the system has such a figure.
+// resetPeakMemory makes costtest.MostResident begin anew, and tells whether the system has such a
+// figure.
 func resetPeakMemory() bool {
 	debug.FreeOSMemory()
-	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil && peakMemory() > 0
-}
-
-// peakMemory returns the most memory that the process has had resident.
-func peakMemory() int64 {
-	var kib int64
-	status, _ := os.ReadFile("/proc/self/status")
-	if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
-		_, _ = fmt.Sscan(rest, &kib)
-	}
-	return kib << 10
+	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil &&
+		costtest.MostResident(os.Getpid()) > 0
 }
 
 // tallySink counts values and keeps no batch.
@@ -115,10 +105,4 @@ func (s *tallySink) run(t *testing.T, tl *Tail, until string) {
 	if err := <-errc; err != nil {
 		t.Error(err)
 	}
-}
-
-func cpuUsed() time.Duration {
-	var ru syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 }

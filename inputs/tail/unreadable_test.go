@@ -1,18 +1,17 @@
 package tail
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -84,7 +83,7 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 			failures := func() float64 { return testutil.ToFloat64(r.tail.counts.errors.WithLabelValues(c.reason)) }
 			r.eventually("tried again and again", func() bool { return failures() >= 5 })
 			r.wants(want...)
-			if said := log.lines(
+			if said := log.Lines(
 				"cannot read",
 			); len(said) != 1 ||
 				!strings.Contains(said[0], "path="+r.path(c.at)+" ") {
@@ -101,16 +100,16 @@ func TestUnreadableIsRetriedAndSaidOnce(t *testing.T) {
 			r.wants(append(want, "2")...)
 			r.eventually(
 				"said that it can be read",
-				func() bool { return len(log.lines("can be read again")) > 0 },
+				func() bool { return len(log.Lines("can be read again")) > 0 },
 			)
 			if f, ok := r.tail.Following(); !ok || len(f.Unread) != 0 || f.Files < 2 {
 				t.Errorf("in the end the status says %+v", f)
 			}
 			r.halt()
-			if said := log.lines("can be read again", "path="+r.path(c.at)); len(said) != 1 {
+			if said := log.Lines("can be read again", "path="+r.path(c.at)); len(said) != 1 {
 				t.Errorf("said %q", said)
 			}
-			if said := log.lines("cannot read"); len(said) != 1 {
+			if said := log.Lines("cannot read"); len(said) != 1 {
 				t.Errorf("in the end said %q", said)
 			}
 		})
@@ -138,38 +137,10 @@ func asNobody(t *testing.T, dir string) {
 	})
 }
 
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// lines returns the lines that hold all of parts.
-func (l *logBuffer) lines(parts ...string) (out []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-lines:
-	for line := range strings.Lines(l.b.String()) {
-		for _, part := range parts {
-			if !strings.Contains(line, part) {
-				continue lines
-			}
-		}
-		out = append(out, line)
-	}
-	return out
-}
-
 // capture makes what starts from now on log into the buffer returned, after prepare if that is not
 // nil.
-func (r *rig) capture(prepare func(*Tail)) *logBuffer {
-	log := &logBuffer{}
+func (r *rig) capture(prepare func(*Tail)) *runtest.LogBuffer {
+	log := &runtest.LogBuffer{}
 	r.prepare = func(tl *Tail) {
 		if prepare != nil {
 			prepare(tl)

@@ -1,7 +1,6 @@
 package drain_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,32 +19,14 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 type fixture struct {
 	env  outputs.Env
 	reg  *prometheus.Registry
-	logs *logBuffer
+	logs *runtest.LogBuffer
 }
 
 func newFixture(t testing.TB, name string) *fixture {
-	f := &fixture{reg: prometheus.NewRegistry(), logs: &logBuffer{}}
+	f := &fixture{reg: prometheus.NewRegistry(), logs: &runtest.LogBuffer{}}
 	w := io.MultiWriter(f.logs, runtest.Log())
 	f.env = outputs.Env{
 		Name: name, Agent: "web-1", Dir: t.TempDir(), Metrics: f.reg,

@@ -7,21 +7,12 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sys/unix"
 )
-
-// cpu returns the processor time of this process.
-func cpu(b *testing.B) time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to
 // a broker in the same process that forgets them, and whose share is in the CPU figure; or to the
@@ -78,7 +69,7 @@ func BenchmarkWriter(b *testing.B) {
 				left := make(chan error, total)
 				b.ReportAllocs()
 				b.ResetTimer()
-				begun := cpu(b)
+				begun := costtest.CPU()
 				for i := range total {
 					w.Start(b.Context(), batches[i%len(batches)], func(err error) { left <- err })
 				}
@@ -90,7 +81,7 @@ func BenchmarkWriter(b *testing.B) {
 				b.StopTimer()
 				lines := float64(total * n)
 				b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
-				b.ReportMetric((cpu(b)-begun).Seconds()/lines*1e6, "cpu-s/Mline")
+				b.ReportMetric((costtest.CPU()-begun).Seconds()/lines*1e6, "cpu-s/Mline")
 			})
 		}
 	}

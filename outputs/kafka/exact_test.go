@@ -27,24 +27,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// lockedBuffer is a log that a test can read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 type letters struct {
 	mu  sync.Mutex
 	all []outputs.Letter
@@ -72,7 +54,7 @@ type exactRig struct {
 	c       *kfake.Cluster
 	log     *outputtest.MemLog
 	want    map[string]int
-	logs    lockedBuffer
+	logs    runtest.LogBuffer
 	reg     *prometheus.Registry // of the output made last
 	letters letters
 	change  func(*Config)

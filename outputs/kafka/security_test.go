@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -80,38 +79,14 @@ func (g *gated) readAll(t *testing.T, want map[string]int) {
 	checkOrder(t, recs, want)
 }
 
-var writes atomic.Int64
-
-// write puts a file in place of another. Each is a second younger than the one before: what is
-// written within a tick of the clock is else of one age.
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	age := time.Now().Add(time.Duration(writes.Add(1)) * time.Second)
-	if err := errors.Join(
-		os.WriteFile(file+".new", []byte(text), 0o600), os.Chtimes(file+".new", age, age),
-		os.Rename(file+".new", file),
-	); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func replace(t *testing.T, file, by string) {
-	t.Helper()
-	data, err := os.ReadFile(by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, file, string(data))
-}
-
 func tokenFile(t *testing.T) *gated {
 	mechanism := new(gatetest.OAuthBearer).Accept("one")
 	file := filepath.Join(t.TempDir(), "token")
-	write(t, file, "one\n")
+	certtest.Replace(t, file, []byte("one\n"))
 	g := &gated{Gate: &gatetest.Gate{SASL: mechanism}}
 	g.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}}
 	g.spoil = func() string { mechanism.Accept("two"); return "invalid_token" }
-	g.mend = func() { write(t, file, "two") }
+	g.mend = func() { certtest.Replace(t, file, []byte("two")) }
 	return g.start(t)
 }
 
@@ -124,7 +99,7 @@ func missingTokenFile(t *testing.T) *gated {
 		}
 		return "sasl.oauth.token_file: open " + file
 	}
-	g.mend = func() { write(t, file, "one") }
+	g.mend = func() { certtest.Replace(t, file, []byte("one")) }
 	return g
 }
 
@@ -196,11 +171,11 @@ func mutualTLS(t *testing.T) *gated {
 	good := map[string]string{}
 	for _, f := range []string{ca.File, cert, key} {
 		good[f] = f + ".good"
-		replace(t, good[f], f)
+		certtest.Replace(t, good[f], certtest.Read(t, f))
 	}
 	g.mend = func() {
 		for f, copied := range good {
-			replace(t, f, copied)
+			certtest.Replace(t, f, certtest.Read(t, copied))
 		}
 	}
 	return g.start(t)
@@ -227,7 +202,7 @@ func serverTLS(t *testing.T, cert, key, clientCA string, demand bool) *tls.Confi
 func wrongCA(t *testing.T) *gated {
 	g := mutualTLS(t)
 	g.spoil = func() string {
-		replace(t, g.cfg.TLS.CAFile, certtest.New(t).File)
+		certtest.Replace(t, g.cfg.TLS.CAFile, certtest.Read(t, certtest.New(t).File))
 		return "certificate signed by unknown authority"
 	}
 	return g
@@ -237,8 +212,8 @@ func wrongClientCert(t *testing.T) *gated {
 	g := mutualTLS(t)
 	g.spoil = func() string {
 		cert, key := certtest.New(t).Issue("edge-1")
-		replace(t, g.cfg.TLS.CertFile, cert)
-		replace(t, g.cfg.TLS.KeyFile, key)
+		certtest.Replace(t, g.cfg.TLS.CertFile, certtest.Read(t, cert))
+		certtest.Replace(t, g.cfg.TLS.KeyFile, certtest.Read(t, key))
 		return "does the listener trust the certificate of tls.cert_file?"
 	}
 	return g
@@ -423,7 +398,7 @@ func TestTokenRenewed(t *testing.T) {
 	eachPath(t, func(t *testing.T, change func(*Config), _ string) {
 		mechanism := new(gatetest.OAuthBearer).Accept("one")
 		file := filepath.Join(t.TempDir(), "token")
-		write(t, file, "one")
+		certtest.Replace(t, file, []byte("one"))
 		g := &gated{Gate: &gatetest.Gate{SASL: mechanism, Lifetime: 1500 * time.Millisecond}}
 		g.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}}
 		g.start(t)
@@ -442,7 +417,7 @@ func TestTokenRenewed(t *testing.T) {
 			}
 			if len(seen.Renewed) > 0 && seen.Renewed[0] == "one" {
 				mechanism.Accept("one", "two")
-				write(t, file, "two")
+				certtest.Replace(t, file, []byte("two"))
 				mechanism.Accept("two")
 			}
 		}

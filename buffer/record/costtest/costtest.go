@@ -58,9 +58,9 @@ func Measure(t *testing.T, slack int, make func(n int) (take func())) {
 	large := Large()
 	run := func(n int) time.Duration {
 		take := make(n)
-		begun := cpu()
+		begun := CPU()
 		take()
-		return cpu() - begun
+		return CPU() - begun
 	}
 	run(1 << 10) // whatever is set up only once
 	for try := 1; ; try++ {
@@ -84,8 +84,8 @@ func Measure(t *testing.T, slack int, make func(n int) (take func())) {
 	}
 }
 
-// cpu is the time that the process has had: the machine may be busy with something else.
-func cpu() time.Duration {
+// CPU is the time that the process has had: the machine may be busy with something else.
+func CPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err) // it cannot fail for oneself

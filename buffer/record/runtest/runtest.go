@@ -14,7 +14,7 @@
 // variables of their own, and tests are skipped without them: PENSTOCK_KAFKA_BROKERS,
 // PENSTOCK_S3_ENDPOINT, PENSTOCK_GCS_ENDPOINT, and what .ci/integration installs and names.
 //
-// It never waits, starts or cleans up anything.
+// It starts and cleans up nothing, and knows nothing of what is tested.
 package runtest
 
 import (

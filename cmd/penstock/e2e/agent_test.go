@@ -225,20 +225,6 @@ lines:
 	return sum, nil
 }
 
-// eventually polls until ok returns true, or fails the test with what say returns.
-func eventually(t *testing.T, within time.Duration, ok func() bool, say func() string) {
-	t.Helper()
-	deadline := time.Now().Add(within)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %v: %s", within, say())
-		}
-		<-tick.C
-	}
-}
-
 // pause waits for d or the end of the test: time that the system under test is given, not a wait
 // for something.
 func pause(ctx context.Context, d time.Duration) {

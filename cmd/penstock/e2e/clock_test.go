@@ -141,7 +141,7 @@ func TestClockSteps(t *testing.T) {
 			r.must(r.broker.Start())
 		}
 		began := time.Now()
-		eventually(
+		runtest.Within(
 			t,
 			40*time.Second,
 			func() bool { return r.ledger.Distinct() >= r.app.Written() },

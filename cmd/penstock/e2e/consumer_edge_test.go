@@ -123,7 +123,7 @@ func crashArchivingEdge(t *testing.T, rng *rand.Rand, lake *lake, kills int, max
 		return err == nil && n == 0
 	}
 	var found int64
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		if !idle("penstock_output_lag_records") || !idle("penstock_tail_lag_total_bytes") {
 			return false
 		}

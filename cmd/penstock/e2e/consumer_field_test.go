@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -158,7 +159,7 @@ func TestStorageCloud177_ManyPathsUnderPressure(t *testing.T) {
 			case <-ticking:
 				return
 			case <-tick.C:
-				peak = max(peak, anonymousMemory(t, ag.cmd.Process.Pid))
+				peak = max(peak, costtest.Anonymous(ag.cmd.Process.Pid))
 			}
 		}
 	})

@@ -240,7 +240,7 @@ func crashConsumers(
 	}
 	// A machine that is slow writes on until there is something to be wrong.
 	enough := 2 * 12 * lakePartitions // two cuts of twelve hours
-	eventually(t, 2*time.Minute, func() bool {
+	runtest.Within(t, 2*time.Minute, func() bool {
 		return len(lake.objects(t)) >= enough && sum(feed.produced()) >= int64(opts.kills)*300
 	}, func() string { return "the members archive next to nothing" })
 	if err := stopFeed(); err != nil {
@@ -330,7 +330,7 @@ func (c *crew) blow() {
 // leave ends a member with SIGTERM, once it has come so far that it handles signals.
 func leave(t *testing.T, m *agent) {
 	t.Helper()
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		code, _, err := m.get("/healthz")
 		return err == nil && code == 200 || !m.running()
 	}, func() string { return "a member does not start" })
@@ -465,7 +465,7 @@ func (f *feed) flush() error {
 // waitAssigned waits until every member has partitions.
 func waitAssigned(t *testing.T, members []*agent) {
 	t.Helper()
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		for _, m := range members {
 			if n, err := m.metric("penstock_archive_logs"); err != nil || n == 0 {
 				return false
@@ -485,7 +485,7 @@ func waitArchived(t *testing.T, addr, group string, produced []int64, within tim
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	var state string
-	eventually(t, within, func() bool {
+	runtest.Within(t, within, func() bool {
 		offsets, err := adm.FetchOffsets(t.Context(), group)
 		if err != nil {
 			state = err.Error()

@@ -71,7 +71,7 @@ output "local" "overflow" { directory = "DIR/overflow" }`,
 			want[a.Source] = a.Written()
 			total += a.Written()
 		}
-		eventually(
+		runtest.Within(
 			t,
 			time.Minute,
 			func() bool { return r.ledger.Distinct() >= total },
@@ -111,7 +111,7 @@ output "local" "overflow" { directory = "DIR/overflow" }`,
 		write(50)
 		pause(t.Context(), 500*time.Millisecond)
 	}
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_overflow_objects_written_total")
 		return err == nil && n > 0
 	}, func() string { return "nothing went to the overflow: " + lastLines(r.agent.logPath, 5) })

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // The data directory's filesystem fills up while the broker is away, first by the buffer itself,
@@ -32,7 +34,7 @@ func fillDisk(t *testing.T, data string) {
 	r.agent.start()
 	r.write(1_500_000) // about 100 MB even compressed
 	var before float64
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		var st syscall.Statfs_t
 		r.must(syscall.Statfs(data, &st))
 		n, err := r.agent.metric("penstock_input_records_total")

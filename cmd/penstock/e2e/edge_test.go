@@ -314,7 +314,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		total += app.Written()
 	}
 	ag.start()
-	eventually(
+	runtest.Within(
 		t,
 		2*time.Minute,
 		func() bool { return ledger.Distinct() >= total || !ag.running() },

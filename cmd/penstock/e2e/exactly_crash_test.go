@@ -305,7 +305,7 @@ func crashExactly(
 		total += written[app.Source]
 	}
 	edge.start()
-	eventually(
+	runtest.Within(
 		t,
 		o.patient,
 		func() bool { return ledger.Distinct() >= total || !edge.running() },
@@ -328,7 +328,7 @@ func crashExactly(
 		}
 		return l
 	}
-	eventually(
+	runtest.Within(
 		t,
 		o.patient,
 		func() bool { return objects().Distinct() >= total || !consumer.running() },

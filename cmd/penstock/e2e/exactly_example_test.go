@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // Through a kill, a rotation and an outage, each line is there once.
@@ -26,7 +28,7 @@ func exampleEdgeExactlyOnce(w *world) {
 		w.Fatal(err)
 	}
 	w.rotate(500)
-	eventually(
+	runtest.Within(
 		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
 		func() string { return "nothing overflows into S3" },
 	)
@@ -34,7 +36,7 @@ func exampleEdgeExactlyOnce(w *world) {
 		w.Fatal(err)
 	}
 	w.complete(ledger)
-	eventually(
+	runtest.Within(
 		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
 		func() string { return "the overflow is not emptied" },
 	)

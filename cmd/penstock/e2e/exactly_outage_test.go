@@ -75,7 +75,7 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 	write(1000)
 	stops := 0
 	for range rounds {
-		eventually(
+		runtest.Within(
 			t,
 			60*time.Second,
 			func() bool { return ledger.Distinct() >= app.Written() },
@@ -87,7 +87,7 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(500)
-		eventually(
+		runtest.Within(
 			t, 30*time.Second, func() bool { return waiting() > 0 },
 			func() string { return "nothing is in the overflow" },
 		)
@@ -95,19 +95,19 @@ func TestExactlyOnceRestartedInAnOutage(t *testing.T) {
 		edge.kill()
 		write(500)
 		edge.start()
-		eventually(
+		runtest.Within(
 			t, 30*time.Second, func() bool { return waiting() > before },
 			func() string { return "nothing more is in the overflow" },
 		)
 		if err := broker.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(
+		runtest.Within(
 			t, 60*time.Second, func() bool { return waiting() == 0 || said() > stops },
 			func() string { return "the overflow is not replayed" },
 		)
 		write(500)
-		eventually(
+		runtest.Within(
 			t,
 			60*time.Second,
 			func() bool { return ledger.Distinct() >= app.Written() || said() > stops },

@@ -52,7 +52,7 @@ func twinStops(t *testing.T, broker stopper) {
 	)
 	complete := func() {
 		t.Helper()
-		eventually(
+		runtest.Within(
 			t,
 			60*time.Second,
 			func() bool { return ledger.Distinct() >= app.Written() },
@@ -76,7 +76,7 @@ func twinStops(t *testing.T, broker stopper) {
 	second := newAgent(t, "second", config(filepath.Join(dir, "data-2")))
 	first.start()
 	ready := func(a *agent) {
-		eventually(t, 30*time.Second, func() bool {
+		runtest.Within(t, 30*time.Second, func() bool {
 			n, err := a.metric("penstock_kafka_transactions_total", `result="committed"`)
 			return err == nil && n >= 1
 		}, func() string { return "no transaction" })
@@ -92,7 +92,7 @@ func twinStops(t *testing.T, broker stopper) {
 		write(200)
 		complete()
 	}
-	eventually(
+	runtest.Within(
 		t, 60*time.Second, func() bool { return said(first) > 0 },
 		func() string { return "the first does not say that it has stopped" },
 	)

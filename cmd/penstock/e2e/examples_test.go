@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/listen/certtest"
@@ -111,7 +112,7 @@ func TestReadmeConfigurations(t *testing.T) {
 // listening waits until somebody listens on addr.
 func (w *world) listening(addr string) {
 	w.Helper()
-	eventually(w.T, 20*time.Second, func() bool {
+	runtest.Within(w.T, 20*time.Second, func() bool {
 		c, err := net.Dial("tcp", addr)
 		return err == nil && c.Close() == nil
 	}, func() string { return "nobody listens on " + addr })
@@ -157,7 +158,7 @@ func (w *world) start(file, name string, pairs ...string) *agent {
 		"AWS_SECRET_ACCESS_KEY=secret",
 	}
 	ag.start()
-	eventually(w.T, 20*time.Second, func() bool {
+	runtest.Within(w.T, 20*time.Second, func() bool {
 		log, _ := os.ReadFile(ag.logPath)
 		return strings.Contains(string(log), `"msg":"running"`) || !ag.running()
 	}, func() string { return name + " does not start" })
@@ -221,7 +222,7 @@ func (w *world) arrived(ledger *demo.Ledger) demo.Balance {
 		written[app.Source] = app.Written()
 		total += app.Written()
 	}
-	eventually(
+	runtest.Within(
 		w.T,
 		60*time.Second,
 		func() bool { return ledger.Distinct() >= total },
@@ -285,7 +286,7 @@ func exampleEdge(w *world) {
 		w.Fatal(err)
 	}
 	w.rotate(500)
-	eventually(
+	runtest.Within(
 		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) > 0 },
 		func() string { return "nothing overflows into S3" },
 	)
@@ -293,7 +294,7 @@ func exampleEdge(w *world) {
 		w.Fatal(err)
 	}
 	w.arrived(ledger) // what was sent and not answered when failover began may come twice
-	eventually(
+	runtest.Within(
 		w.T, 30*time.Second, func() bool { return len(s3.keys(w.T, "acme-overflow")) == 0 },
 		func() string { return "the overflow is not emptied" },
 	)
@@ -355,7 +356,7 @@ func exampleEdgeParse(w *world) {
 		}
 	}
 	failed := filepath.Join(w.dir, "edge", "failed.log")
-	eventually(w.T, 20*time.Second, func() bool {
+	runtest.Within(w.T, 20*time.Second, func() bool {
 		out, _ := os.ReadFile(failed)
 		return strings.Count(string(out), "\n") == 1 && strings.Contains(string(out), `"path":"/b"`)
 	}, func() string { return "failed.log is not what it should be" })
@@ -414,7 +415,7 @@ func exampleEdgeToLake(w *world) {
 	}
 	var ledger *demo.Ledger
 	for range 2 {
-		eventually(w.T, 60*time.Second, func() bool {
+		runtest.Within(w.T, 60*time.Second, func() bool {
 			ledger = demo.NewLedger()
 			for k, data := range s3.contents(w.T, "acme-lake") {
 				if !key.MatchString(k) {
@@ -454,7 +455,7 @@ func exampleDropIn(w *world) {
 	}
 	tags := map[string]int{}
 	rotated := false
-	eventually(w.T, 60*time.Second, func() bool {
+	runtest.Within(w.T, 60*time.Second, func() bool {
 		clear(tags)
 		for _, b := range fluentd.Batches() {
 			tags[b.Tag] += b.Len()
@@ -532,7 +533,7 @@ func exampleTron(w *world) {
 	}
 	defer cl.Close()
 	seen := map[string]int{}
-	eventually(w.T, 30*time.Second, func() bool {
+	runtest.Within(w.T, 30*time.Second, func() bool {
 		ctx, cancel := context.WithTimeout(w.Context(), 200*time.Millisecond)
 		defer cancel()
 		for r := range cl.PollFetches(ctx).RecordsAll() {

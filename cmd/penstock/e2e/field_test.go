@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
@@ -75,7 +77,7 @@ func (r *rig) must(err error) {
 func (r *rig) arrives(within time.Duration) {
 	r.t.Helper()
 	want := map[string]int64{"a": r.app.Written()}
-	eventually(
+	runtest.Within(
 		r.t,
 		within,
 		func() bool { return r.ledger.Distinct() >= r.app.Written() },
@@ -135,7 +137,7 @@ func TestFluentd1638_WhatLaySpooledAtACrashIsSent(t *testing.T) {
 	r.must(r.broker.Stop())
 	r.agent.start()
 	r.write(5_000)
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_buffer_appended_records_total")
 		return err == nil && n >= 5_000
 	}, func() string { return "the lines are not on disk" })
@@ -153,7 +155,7 @@ func TestFluentBit10670_ReloadDuringAnOutage(t *testing.T) {
 	r.must(r.broker.Stop())
 	r.agent.start()
 	r.write(2_000)
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_input_records_total")
 		return err == nil && n >= 2_000
 	}, func() string { return "the lines were not buffered" })
@@ -235,14 +237,14 @@ func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
 	for range 100 {
 		r.write(lines / 100)
 	}
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_input_records_total")
 		return err == nil && n >= float64(lines)
 	}, func() string { return "the lines were not buffered" })
 	r.agent.kill()
 	started := time.Now()
 	r.agent.start()
-	eventually(
+	runtest.Within(
 		t, 10*time.Second,
 		func() bool { code, _, err := r.agent.get("/healthz"); return err == nil && code == 200 },
 		func() string { return "a backlog blocks the start" },
@@ -250,8 +252,8 @@ func TestFluentBit6082_MemoryStaysFlatOverABacklog(t *testing.T) {
 	t.Logf("healthy %v after the start", time.Since(started).Round(time.Millisecond))
 	r.must(r.broker.Start())
 	peak := int64(0)
-	eventually(t, 2*time.Minute, func() bool {
-		peak = max(peak, anonymousMemory(t, r.agent.cmd.Process.Pid))
+	runtest.Within(t, 2*time.Minute, func() bool {
+		peak = max(peak, costtest.Anonymous(r.agent.cmd.Process.Pid))
 		return r.ledger.Distinct() >= r.app.Written()
 	}, func() string { return fmt.Sprintf("%d of %d lines arrived", r.ledger.Distinct(), r.app.Written()) })
 	r.arrives(time.Second)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/forward"
 	"github.com/penstock/penstock/inputs/inputstest"
@@ -123,14 +124,14 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 		b.Append(r.Time, r.Key, r.Value, r.Headers)
 	}
 	batch := b.Build()
-	eventually(
+	runtest.Within(
 		t, 20*time.Second, func() bool { return client.Write(t.Context(), batch) == nil },
 		func() string { return "not acknowledged" },
 	)
 	one.kill()
 	one.start()
 	two.start()
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		n, err := one.metric("penstock_output_records_total")
 		return err == nil && int(n) == len(records)
 	}, func() string { return "the second relay did not take the records" })
@@ -139,7 +140,7 @@ func TestRecordsPassRelaysUnchanged(t *testing.T) {
 	sink := forwardPeer(t, last, func(c *forward.Config) {
 		c.Security = &forward.Security{SharedKey: "between us", AllowAnonymousSource: true}
 	})
-	eventually(
+	runtest.Within(
 		t,
 		20*time.Second,
 		func() bool { return len(sink.Records()) >= len(records) },

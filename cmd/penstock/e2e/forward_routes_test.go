@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tidwall/gjson"
@@ -162,7 +163,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	want := map[string]map[string]int64{}
 	var stored int64
-	eventually(
+	runtest.Within(
 		t, 20*time.Second, func() bool { return client.Probe(t.Context()) == nil },
 		func() string { return "the relay does not listen" },
 	)
@@ -186,7 +187,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 	}
 	for topic, sources := range want {
 		l := seen.of(topic)
-		eventually(
+		runtest.Within(
 			t,
 			30*time.Second,
 			func() bool { return l.Check(sources).Lost == 0 },
@@ -222,7 +223,7 @@ func TestRoutesAndADeadOutput(t *testing.T) {
 		all[tag] = perTag
 	}
 	var ledger *demo.Ledger
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		records := sink.Records()
 		if len(records) < total { // more when some came twice
 			return false
@@ -307,14 +308,14 @@ func TestOtherwise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, tag := range []string{"other", "app.web", "db"} {
 		b := padded(rng, tag, 0, 10)
-		eventually(
+		runtest.Within(
 			t, 20*time.Second, func() bool { return client.Write(t.Context(), b) == nil },
 			func() string { return "not acknowledged" },
 		)
 	}
 	for topic, source := range map[string]string{"rest": "other", "app": "app.web", "either": "db"} {
 		l, want := seen.of(topic), map[string]int64{source: 10}
-		eventually(
+		runtest.Within(
 			t, 20*time.Second, func() bool { return l.Check(want).Lost == 0 },
 			func() string { return fmt.Sprint(topic, ": ", l.Check(want).Notes) },
 		)

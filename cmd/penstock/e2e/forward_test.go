@@ -192,7 +192,7 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 	for kill := range kills {
 		relay.start()
 		if kill == 0 {
-			eventually(t, 30*time.Second, func() bool {
+			runtest.Within(t, 30*time.Second, func() bool {
 				return !slices.ContainsFunc(
 					clients, func(c *ackedClient) bool { return c.acked.Load() < int64(c.size) },
 				)
@@ -234,7 +234,7 @@ func TestRelaySurvivesCrashes(t *testing.T) {
 			t.Errorf("%s got no ack at all", c.source)
 		}
 	}
-	eventually(
+	runtest.Within(
 		t,
 		time.Minute,
 		func() bool { return ledger.Check(acked).Lost == 0 || !relay.running() },
@@ -380,7 +380,7 @@ func TestChainSurvivesCrashes(t *testing.T) {
 		}
 		written[apps[i].Source] = apps[i].Written()
 	}
-	eventually(
+	runtest.Within(
 		t,
 		time.Minute,
 		func() bool { return ledger.Check(written).Lost == 0 || !edge.running() || !relay.running() },

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +20,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/penstock/penstock/buffer/record/costtest"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/tinylib/msgp/msgp"
@@ -83,7 +84,7 @@ func newSiege(t *testing.T) *siege {
 	)
 	t.Cleanup(func() { _ = stopReader() })
 	for _, addr := range []string{s.listen, s.http} {
-		eventually(t, 20*time.Second, func() bool {
+		runtest.Within(t, 20*time.Second, func() bool {
 			c, err := net.Dial("tcp", addr)
 			if err == nil {
 				c.Close()
@@ -150,14 +151,14 @@ func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stop := background(ctx, func(ctx context.Context) error {
 			for ctx.Err() == nil {
-				peak.Store(max(peak.Load(), rssAnon(s.relay.cmd.Process.Pid)))
+				peak.Store(max(peak.Load(), costtest.Anonymous(s.relay.cmd.Process.Pid)))
 				pause(ctx, 5*time.Millisecond)
 			}
 			return nil
 		})
 		attack(t)
 		took := time.Since(begun)
-		eventually(
+		runtest.Within(
 			t, 10*time.Second,
 			func() bool { return s.client.acked.Load() > packed && s.posted.Load() > posted },
 			func() string { return "honest clients are not served" },
@@ -180,18 +181,6 @@ func (s *siege) endure(name string, limit int64, attack func(t *testing.T)) {
 			t.Errorf("an honest client waited %v", slowest)
 		}
 	})
-}
-
-// rssAnon returns a process's anonymous memory in bytes.
-func rssAnon(pid int) int64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for _, line := range strings.Split(string(status), "\n") {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "RssAnon:" {
-			n, _ := strconv.ParseInt(f[1], 10, 64)
-			return n << 10
-		}
-	}
-	return 0
 }
 
 func (s *siege) dial(t *testing.T) net.Conn {
@@ -419,7 +408,7 @@ func TestHostileClients(t *testing.T) {
 				}
 			})
 		}
-		eventually(
+		runtest.Within(
 			t, 8*time.Second, func() bool { return open.Load() == 0 },
 			func() string { return fmt.Sprintf("%d of 400 are still connected", open.Load()) },
 		)
@@ -516,7 +505,7 @@ func TestHostileClients(t *testing.T) {
 			}
 		}
 		before := s.client.acked.Load()
-		eventually(
+		runtest.Within(
 			t, 5*time.Second, func() bool { return s.client.acked.Load() >= before+1000 },
 			func() string { return "honest clients are not served beside them" },
 		)
@@ -535,7 +524,7 @@ func TestHostileClients(t *testing.T) {
 		t.Errorf("%d warnings for a few kinds of attack", n)
 	}
 	want := map[string]int64{"honest": s.client.acked.Load(), "poster": s.posted.Load()}
-	eventually(
+	runtest.Within(
 		t, 20*time.Second, func() bool { return s.ledger.Check(want).Lost == 0 },
 		func() string { return fmt.Sprint(s.ledger.Check(want).Notes) },
 	)

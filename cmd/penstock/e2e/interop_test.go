@@ -113,7 +113,7 @@ func newIntake(t *testing.T) *intake {
 	)
 	t.Cleanup(func() { _ = stop() })
 	for _, name := range []string{"PLAIN", "KEYED", "USERS", "HTTP", "TCP", "LINES"} {
-		eventually(t, 20*time.Second, func() bool {
+		runtest.Within(t, 20*time.Second, func() bool {
 			c, err := net.Dial("tcp", in.addrs[name])
 			if err == nil {
 				c.Close()
@@ -176,7 +176,7 @@ func (in *intake) expect(tag, source string, n int64) string {
 		return demo.NewLedger()
 	}
 	want := map[string]int64{source: n}
-	eventually(
+	runtest.Within(
 		in.t,
 		20*time.Second,
 		func() bool { return ledger().Check(want).Lost == 0 },
@@ -401,7 +401,7 @@ func TestNodeServer(t *testing.T) {
 			arrive := func() {
 				t.Helper()
 				want := map[string]int64{"a": app.Written()}
-				eventually(
+				runtest.Within(
 					t, 30*time.Second, func() bool { return ledger.Check(want).Lost == 0 },
 					func() string { return fmt.Sprint(ledger.Check(want).Notes) },
 				)
@@ -514,7 +514,7 @@ func TestRsyslog(t *testing.T) {
 	})
 	t.Cleanup(stop)
 	var sock net.Conn
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		var err error
 		sock, err = net.Dial("unixgram", filepath.Join(in.dir, "rsyslog.sock"))
 		return err == nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 const largeEdge = `
@@ -49,7 +51,7 @@ func TestLineLargerThanTheBuffer(t *testing.T) {
 			holds := func(want string) {
 				t.Helper()
 				var got []byte
-				eventually(t, 20*time.Second, func() bool {
+				runtest.Within(t, 20*time.Second, func() bool {
 					got, _ = os.ReadFile(filepath.Join(dir, "out.log"))
 					return string(got) == want
 				}, func() string { return "the file holds " + string(got[:min(len(got), 200)]) })

@@ -79,7 +79,7 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 				)
 				r.agent.start()
 				r.write(c.lines)
-				eventually(t, 30*time.Second, func() bool {
+				runtest.Within(t, 30*time.Second, func() bool {
 					log, _ := os.ReadFile(r.agent.logPath)
 					return bytes.Contains(log, []byte("no space left on device"))
 				}, func() string {
@@ -98,7 +98,7 @@ func TestEveryWriterOutlastsAFullDisk(t *testing.T) {
 				r.must(syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=256m"))
 				var b demo.Balance
 				var ledger *demo.Ledger
-				eventually(t, 60*time.Second, func() bool {
+				runtest.Within(t, 60*time.Second, func() bool {
 					ledger = linesOf(t, filepath.Join(small, c.pattern))
 					b = ledger.Check(map[string]int64{"a": int64(c.lines)})
 					return b.Lost == 0
@@ -182,7 +182,7 @@ func spoolOnSmallDisk(t *testing.T, small string) {
 	if err := feed.cl.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
+	runtest.Within(
 		t, 40*time.Second,
 		func() bool { return free(t, small) < 1<<20 || len(lake.objects(t)) > 0 },
 		func() string { return "nothing is spooled" },
@@ -261,7 +261,7 @@ func TestReadOnlyRemount(t *testing.T) {
 		t.Skip(err)
 	}
 	r.write(20_000)
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		code, body, err := r.agent.get("/readyz")
 		return err == nil && code == http.StatusServiceUnavailable &&
 			strings.Contains(body, "read-only")
@@ -280,7 +280,7 @@ func TestReadOnlyRemount(t *testing.T) {
 	}
 	mount()
 	r.agent.start()
-	eventually(
+	runtest.Within(
 		t,
 		30*time.Second,
 		func() bool { return r.ledger.Distinct() >= r.app.Written() },

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/tidwall/gjson"
@@ -71,7 +72,7 @@ func TestTwentyThousandFiles(t *testing.T) {
 	arrived := func(what string) {
 		t.Helper()
 		began := time.Now()
-		eventually(
+		runtest.Within(
 			t,
 			60*time.Second,
 			func() bool { return r.ledger.Distinct() >= f.total },
@@ -81,7 +82,7 @@ func TestTwentyThousandFiles(t *testing.T) {
 		)
 		t.Logf(
 			"%s: all lines after %.2f s; peak memory %d MB", what, time.Since(began).Seconds(),
-			peakMemory(t, r.agent.cmd.Process.Pid)/1e6,
+			costtest.MostResident(r.agent.cmd.Process.Pid)/1e6,
 		)
 	}
 	arrived("20,000 files")
@@ -95,7 +96,7 @@ func TestTwentyThousandFiles(t *testing.T) {
 	if b := r.ledger.Check(f.written); b.Lost+b.Duplicated+b.Disordered != 0 {
 		t.Errorf("%+v", b)
 	}
-	if peak := peakMemory(t, r.agent.cmd.Process.Pid); peak > 300e6 {
+	if peak := costtest.MostResident(r.agent.cmd.Process.Pid); peak > 300e6 {
 		t.Errorf("peak memory %d MB", peak/1e6)
 	}
 }
@@ -144,7 +145,7 @@ func TestAFastFileBesideAThousandSlowOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := int64(rounds * slow)
-	eventually(t, 60*time.Second, func() bool {
+	runtest.Within(t, 60*time.Second, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return int64(len(delays)) >= want
@@ -179,7 +180,7 @@ func TestStartWithABacklog(t *testing.T) {
 	for left := lines; left > 0; left -= 100_000 {
 		r.write(min(left, 100_000))
 	}
-	eventually(t, 5*time.Minute, func() bool {
+	runtest.Within(t, 5*time.Minute, func() bool {
 		n, err := r.agent.metric("penstock_buffer_appended_records_total")
 		return err == nil && n >= float64(lines)
 	}, func() string { return "the lines are not on disk" })
@@ -188,7 +189,7 @@ func TestStartWithABacklog(t *testing.T) {
 	started := time.Now()
 	r.agent.start()
 	// Asked of the agent: the test's own reader waits for the broker in steps of seconds.
-	eventually(t, 20*time.Second, func() bool {
+	runtest.Within(t, 20*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_output_records_total")
 		return err == nil && n > 0
 	}, func() string { return "no record is delivered" })
@@ -201,8 +202,8 @@ func TestStartWithABacklog(t *testing.T) {
 		lines,
 		time.Since(started).
 			Round(10*time.Millisecond),
-		peakMemory(t, r.agent.cmd.Process.Pid)/1e6,
-		anonymousMemory(t, r.agent.cmd.Process.Pid)/1e6,
+		costtest.MostResident(r.agent.cmd.Process.Pid)/1e6,
+		costtest.Anonymous(r.agent.cmd.Process.Pid)/1e6,
 	)
 	if first > 5*time.Second {
 		t.Errorf("the first record came after %v", first)
@@ -259,9 +260,9 @@ func TestFiveThousandPartitions(t *testing.T) {
 	waitArchived(t, broker.Addr(), lakeGroup, produced, 3*time.Minute)
 	t.Logf(
 		"%d partitions of %d records archived after %v; peak memory %d MB", partitions, each,
-		time.Since(started).Round(100*time.Millisecond), peakMemory(t, ag.cmd.Process.Pid)/1e6,
+		time.Since(started).Round(100*time.Millisecond), costtest.MostResident(ag.cmd.Process.Pid)/1e6,
 	)
-	if peak := peakMemory(t, ag.cmd.Process.Pid); peak >= 512e6 {
+	if peak := costtest.MostResident(ag.cmd.Process.Pid); peak >= 512e6 {
 		t.Errorf("peak memory %d MB", peak/1e6)
 	}
 	leave(t, ag)
@@ -302,12 +303,12 @@ func TestKafkaAndTheStoreAreAway(t *testing.T) {
 	}
 	s3.fail(0)
 	r.write(500)
-	eventually(t, time.Minute, func() bool {
+	runtest.Within(t, time.Minute, func() bool {
 		n, err := r.agent.metric("penstock_overflow_objects")
 		return err == nil && n > 0
 	}, func() string { return "the overflow does not go on" })
 	r.must(r.broker.Start())
-	eventually(
+	runtest.Within(
 		t,
 		2*time.Minute,
 		func() bool { return r.ledger.Distinct() >= r.app.Written() },

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/listen/certtest"
@@ -95,7 +96,7 @@ func TestRefusedClients(t *testing.T) {
 		return n
 	}
 	good := forwardWriter(t, listen, right)
-	eventually(
+	runtest.Within(
 		t, 20*time.Second, func() bool { return good.Write(t.Context(), one) == nil },
 		func() string { return "the right client is refused\n" + lastLines(relay.logPath, 5) },
 	)
@@ -127,7 +128,7 @@ func TestRefusedClients(t *testing.T) {
 				t.Errorf("%s: the error tells a secret: %v", c.name, err)
 			}
 		}
-		eventually(t, 10*time.Second, func() bool {
+		runtest.Within(t, 10*time.Second, func() bool {
 			n, err := relay.metric(
 				"penstock_forward_refused_connections_total", fmt.Sprintf("reason=%q", c.reason),
 			)

@@ -5,34 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/costtest"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
-
-// anonymousMemory returns a process's resident anonymous memory in bytes.
-func anonymousMemory(t *testing.T, pid int) int64 { return memoryOf(t, pid, "RssAnon:") }
-
-// peakMemory returns the most memory that a process has had resident since it started, file
-// mappings included, in bytes.
-func peakMemory(t *testing.T, pid int) int64 { return memoryOf(t, pid, "VmHWM:") }
-
-func memoryOf(t *testing.T, pid int, field string) int64 {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, ok := strings.Cut(string(status), field)
-	if !ok {
-		return 0
-	}
-	kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-	return kb << 10
-}
 
 func replaceAll(s string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(s)
@@ -72,8 +52,8 @@ func TestTenThousandFiles(t *testing.T) {
 	pid, anonymous := 0, int64(0)
 	arrived := func() {
 		t.Helper()
-		eventually(t, within, func() bool {
-			anonymous = max(anonymous, anonymousMemory(t, pid))
+		runtest.Within(t, within, func() bool {
+			anonymous = max(anonymous, costtest.Anonymous(pid))
 			return r.ledger.Distinct() >= total
 		}, func() string { return fmt.Sprintf("%d of %d lines arrived", r.ledger.Distinct(), total) })
 	}
@@ -88,7 +68,7 @@ func TestTenThousandFiles(t *testing.T) {
 		}
 		t.Logf(
 			"%s: %d lines to %d files in %.2f s; peak memory %d MB, anonymous %d MB", what,
-			total-before, active, time.Since(started).Seconds(), peakMemory(t, pid)/1e6,
+			total-before, active, time.Since(started).Seconds(), costtest.MostResident(pid)/1e6,
 			anonymous/1e6,
 		)
 	}
@@ -101,10 +81,10 @@ func TestTenThousandFiles(t *testing.T) {
 	arrived()
 	t.Logf(
 		"%d files are followed %.2f s after the start; peak memory %d MB", files,
-		time.Since(started).Seconds(), peakMemory(t, pid)/1e6,
+		time.Since(started).Seconds(), costtest.MostResident(pid)/1e6,
 	)
 	work("active", 50, 4)
-	if peak := peakMemory(t, pid); peak == 0 || peak >= memory {
+	if peak := costtest.MostResident(pid); peak == 0 || peak >= memory {
 		t.Errorf("peak memory %d MB, want less than %d", peak/1e6, memory/1_000_000)
 	}
 	work("flooded", 20, 500)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
 )
 
@@ -260,7 +261,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 		"output.local.b",
 		"input.kafka.in",
 	}
-	eventually(t, 40*time.Second, func() bool {
+	runtest.Within(t, 40*time.Second, func() bool {
 		log, _ := os.ReadFile(ag.logPath)
 		for _, id := range failing {
 			if !regexp.MustCompile(`"level":"(WARN|ERROR)".*` + regexp.QuoteMeta(id)).Match(log) {

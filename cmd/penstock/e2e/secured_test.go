@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -118,7 +117,7 @@ func secured(
 ) {
 	r := securedRig(t, m.listener, topic, m.bad, read)
 	r.write(2000)
-	eventually(t, 30*time.Second, func() bool {
+	runtest.Within(t, 30*time.Second, func() bool {
 		n, err := r.agent.metric("penstock_overflow_records_written_total")
 		return err == nil && n >= 2000
 	}, func() string { return "the records are not in the overflow" })
@@ -151,7 +150,7 @@ func secured(
 	)
 	lake := newAgent(t, "lake", strings.ReplaceAll(consumer, "SECURITY", m.good))
 	lake.start()
-	eventually(t, 30*time.Second, func() bool {
+	runtest.Within(t, 30*time.Second, func() bool {
 		n, err := lake.metric("penstock_archive_records_total")
 		return err == nil && n >= 3000
 	}, func() string { return "the Kafka input did not read the topic" })
@@ -202,30 +201,6 @@ func iamBlock(secret string) string {
 	)
 }
 
-var replaced atomic.Int64
-
-// replaceFile puts a file in place of another. Each is a second younger than the one before: what
-// is written within a tick of the clock is else of one age.
-func replaceFile(t *testing.T, file string, data []byte) {
-	t.Helper()
-	age := time.Now().Add(time.Duration(replaced.Add(1)) * time.Second)
-	if err := errors.Join(
-		os.WriteFile(file+".new", data, 0o600), os.Chtimes(file+".new", age, age),
-		os.Rename(file+".new", file),
-	); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func fileOf(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // certs are what mutual TLS takes, and what is wrong for it.
 type certs struct {
 	ca, other                            *certtest.Authority
@@ -241,7 +216,7 @@ func newCerts(t *testing.T) *certs {
 	c.cert, c.key = c.ca.Issue("edge-1")
 	c.strangeCert, c.strangeKey = c.other.Issue("edge-1")
 	c.mendable = filepath.Join(t.TempDir(), "ca.pem")
-	replaceFile(t, c.mendable, fileOf(t, c.other.File))
+	certtest.Replace(t, c.mendable, certtest.Read(t, c.other.File))
 	c.noCert, c.wrongCA = tlsBlock(c.ca.File, "", ""), tlsBlock(c.mendable, c.cert, c.key)
 	c.wrongCert, c.goodAuth = tlsBlock(c.ca.File, c.strangeCert, c.strangeKey), tlsBlock(c.ca.File, c.cert, c.key)
 	return c
@@ -268,7 +243,7 @@ func (c *certs) mistakes(t *testing.T, listener string) map[string]mistake {
 			listener,
 			c.wrongCA,
 			c.wrongCA,
-			func() { replaceFile(t, c.mendable, fileOf(t, c.ca.File)) },
+			func() { certtest.Replace(t, c.mendable, certtest.Read(t, c.ca.File)) },
 			"certificate signed by unknown authority",
 		},
 	}
@@ -315,7 +290,7 @@ func TestSecuredKafka(t *testing.T) {
 				ClientAuth:   tls.RequireAndVerifyClientCert,
 				ClientCAs:    x509.NewCertPool(),
 			}
-			conf.ClientCAs.AppendCertsFromPEM(fileOf(t, c.ca.File))
+			conf.ClientCAs.AppendCertsFromPEM(certtest.Read(t, c.ca.File))
 			return c.mistakes(t, start(t, &gatetest.Gate{TLS: conf}))[name],
 				client.Config{
 					TLS: &tlsconf.Client{
@@ -330,12 +305,12 @@ func TestSecuredKafka(t *testing.T) {
 	run("OAUTHBEARER", func(t *testing.T) (mistake, client.Config) {
 		g := &gatetest.Gate{SASL: new(gatetest.OAuthBearer).Accept("good")}
 		file := filepath.Join(t.TempDir(), "token")
-		replaceFile(t, file, []byte("bad"))
+		certtest.Replace(t, file, []byte("bad"))
 		return mistake{
 				start(t, g),
 				tokenBlock(file),
 				tokenBlock(file),
-				func() { replaceFile(t, file, []byte("good")) },
+				func() { certtest.Replace(t, file, []byte("good")) },
 				"invalid_token",
 			},
 			client.Config{
@@ -387,7 +362,7 @@ func unsecuredToken(life time.Duration) string {
 // clients.
 func (c *certs) keyStore(t *testing.T, listener string) []string {
 	t.Helper()
-	block, _ := pem.Decode(fileOf(t, c.brokerKey))
+	block, _ := pem.Decode(certtest.Read(t, c.brokerKey))
 	key, err := x509.ParseECPrivateKey(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
@@ -397,12 +372,12 @@ func (c *certs) keyStore(t *testing.T, listener string) []string {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "keystore.pem")
-	replaceFile(
+	certtest.Replace(
 		t,
 		file,
 		append(
 			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
-			fileOf(t, c.brokerCert)...),
+			certtest.Read(t, c.brokerCert)...),
 	)
 	of := "listener.name." + listener + ".ssl."
 	return []string{
@@ -462,8 +437,8 @@ func TestSecuredRealKafka(t *testing.T) {
 	block := func(file string) string { return tlsBlock(c.ca.File, "", "") + "\n  " + tokenBlock(file) }
 	t.Run("oauthbearer", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "token")
-		replaceFile(t, file, []byte(unsecuredToken(-time.Hour)))
-		mend := func() { replaceFile(t, file, []byte(unsecuredToken(time.Hour))) }
+		certtest.Replace(t, file, []byte(unsecuredToken(-time.Hour)))
+		mend := func() { certtest.Replace(t, file, []byte(unsecuredToken(time.Hour))) }
 		secured(
 			t, mistake{listener, block(file), block(file), mend, "invalid_token"}, "oauth",
 			inside(t, "oauth"),
@@ -483,14 +458,14 @@ func renewed(
 ) {
 	const life = 5 * time.Second
 	file := filepath.Join(t.TempDir(), "token")
-	replaceFile(t, file, []byte(unsecuredToken(life)))
+	certtest.Replace(t, file, []byte(unsecuredToken(life)))
 	r := securedRig(t, listener, "renewed", block(file), read)
 	for range 3 {
 		for end := time.Now().Add(life - 2*time.Second); time.Now().Before(end); {
 			r.write(50)
 			r.arrives(20 * time.Second)
 		}
-		replaceFile(t, file, []byte(unsecuredToken(life)))
+		certtest.Replace(t, file, []byte(unsecuredToken(life)))
 	}
 	if n, err := r.agent.metric("penstock_kafka_connects_total", `result="error"`); err != nil ||
 		n > 0 {

@@ -166,7 +166,7 @@ func crashSpill(
 	for kill := range o.kills {
 		ag.start()
 		if kill == 0 { // with an empty buffer and all outputs up, memory is where lines go
-			eventually(t, 30*time.Second, func() bool {
+			runtest.Within(t, 30*time.Second, func() bool {
 				return counted(
 					"penstock_buffer_memory_records_total",
 				)+counted(
@@ -215,7 +215,7 @@ func crashSpill(
 		total += app.Written()
 	}
 	ag.start()
-	eventually(t, 3*time.Minute, func() bool {
+	runtest.Within(t, 3*time.Minute, func() bool {
 		return ledger.Distinct() >= total && (!o.slow || second.Distinct() >= total) ||
 			!ag.running()
 	}, func() string {
@@ -327,11 +327,11 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 	}
 	write(100)
 	ag.start()
-	eventually(
+	runtest.Within(
 		t, 30*time.Second, func() bool { return ledger.Distinct() == 100 },
 		func() string { return "the first lines do not arrive" },
 	)
-	eventually(t, 30*time.Second, func() bool {
+	runtest.Within(t, 30*time.Second, func() bool {
 		n, err := ag.metric("penstock_buffer_memory_records_total")
 		return err == nil && n == 100
 	},
@@ -340,7 +340,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(100)
-	eventually(
+	runtest.Within(
 		t, 30*time.Second,
 		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 200 },
 		func() string { return "the second lines are not read" },
@@ -349,12 +349,12 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(100)
-	eventually(
+	runtest.Within(
 		t, 30*time.Second,
 		func() bool { n, err := ag.metric("penstock_input_records_total"); return err == nil && n == 300 },
 		func() string { return "the third lines are not read" },
 	)
-	eventually(t, 30*time.Second, func() bool {
+	runtest.Within(t, 30*time.Second, func() bool {
 		n, err := ag.metric("penstock_buffer_appended_records_total")
 		return err == nil && n >= 100
 	},
@@ -364,7 +364,7 @@ func TestSpillKeepsWhatIsTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	ag.start()
-	eventually(
+	runtest.Within(
 		t, 30*time.Second, func() bool { return ledger.Distinct() == 300 },
 		func() string { return fmt.Sprintf("%d of 300 lines arrived", ledger.Distinct()) },
 	)

@@ -103,7 +103,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		for _, i := range i {
 			from[i] = came[i].Load()
 		}
-		eventually(t, 30*time.Second, func() bool {
+		runtest.Within(t, 30*time.Second, func() bool {
 			for _, i := range i {
 				if came[i].Load() <= from[i]+100 {
 					return false
@@ -134,14 +134,14 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 			return sum == want
 		}
 	}
-	eventually(
+	runtest.Within(
 		t, 30*time.Second, inStandby(2),
 		func() string { return "not both outputs have gone over to the standby" },
 	)
 	grows("nothing comes to the standby", 2)
 	ag.kill()
 	ag.start()
-	eventually(
+	runtest.Within(
 		t, 30*time.Second, inStandby(2),
 		func() string { return "not both outputs have gone over to the standby after the kill" },
 	)
@@ -151,7 +151,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(
+	runtest.Within(
 		t, 30*time.Second, inStandby(0), func() string { return "not both outputs have gone back" },
 	)
 	settled := came[2].Load()
@@ -169,7 +169,7 @@ func TestStandbySharedBySeveralOutputs(t *testing.T) {
 		written[name] = apps[name].Written()
 		total += apps[name].Written()
 	}
-	eventually(t, 30*time.Second, func() bool { return ledger.Distinct() >= total }, func() string {
+	runtest.Within(t, 30*time.Second, func() bool { return ledger.Distinct() >= total }, func() string {
 		return fmt.Sprintf(
 			"%d of %d lines arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes,
 		)

@@ -66,7 +66,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		// writing until the store has been asked so often, or holds so much
 		writing := func(enough func() bool, what string) {
 			t.Helper()
-			eventually(
+			runtest.Within(
 				t, 30*time.Second, func() bool { r.write(100); return enough() },
 				func() string { return what },
 			)
@@ -89,7 +89,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 				r.must(r.broker.Start())
 			}
 			before, since := store.faults.count(s.verb, s.kind), time.Now()
-			eventually(t, 30*time.Second, func() bool {
+			runtest.Within(t, 30*time.Second, func() bool {
 				// A replay that has come to its end asks no more.
 				return store.faults.count(s.verb, s.kind) >= before+8 ||
 					i > 0 && time.Since(since) > 2*time.Second
@@ -101,7 +101,7 @@ func closeConnections(t *testing.T, rng *rand.Rand, store *overflow) {
 		}
 		store.faults.lift()
 		want := map[string]int64{"a": r.app.Written()}
-		eventually(
+		runtest.Within(
 			t,
 			time.Minute,
 			func() bool { return r.ledger.Distinct() >= r.app.Written() || !r.agent.running() },
