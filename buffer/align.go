@@ -20,10 +20,10 @@ func padding(off, size int64) int64 {
 	if size > alignBelow {
 		return 0
 	}
-	for pad := int64(0); pad <= 2*pageSize; {
+	for pad := int64(0); pad <= int64(mostPadding()); {
 		over := (off + vlogEntrySize(size+pad)) % pageSize
 		switch {
-		case over == 0 && (pad == 0 || pad >= leastPadding):
+		case over == 0 && (pad == 0 || fills(pad)):
 			return pad
 		case over == 0:
 			pad += pageSize
@@ -38,15 +38,27 @@ func padding(off, size int64) int64 {
 const leastPadding = 3
 
 // mostPadding is the size of the largest one.
-func mostPadding() int { return int(2*pageSize) + leastPadding }
+func mostPadding() int { return int(3*pageSize) + leastPadding }
 
-// appendPadding appends n bytes, at least leastPadding: a key is forgotten that no input has. Of
-// one length, 131 bytes, it is one byte less.
-func appendPadding(dst []byte, n int64) []byte {
-	key := n - 3
-	for key > 0 && 2+int64(len(binary.AppendUvarint(nil, uint64(key))))+key > n {
+// fills reports whether there is a change of n bytes that fills. Of 131 there is none: the length of
+// its key takes a byte more from 128 on.
+func fills(n int64) bool { return n >= leastPadding && paddingSize(paddingKey(n)) == n }
+
+func paddingSize(key int64) int64 {
+	return 2 + int64(len(binary.AppendUvarint(nil, uint64(key)))) + key
+}
+
+// paddingKey returns how long the key of a change is that takes n bytes, or the next fewer.
+func paddingKey(n int64) int64 {
+	key := n - leastPadding
+	for key > 0 && paddingSize(key) > n {
 		key--
 	}
-	c := change{kind: changeForget, key: string(make([]byte, key))}
+	return key
+}
+
+// appendPadding appends n bytes, of which fills is true: a key is forgotten that no input has.
+func appendPadding(dst []byte, n int64) []byte {
+	c := change{kind: changeForget, key: string(make([]byte, paddingKey(n)))}
 	return c.append(dst)
 }

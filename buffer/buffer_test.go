@@ -65,12 +65,7 @@ func TestRollingKeepsOrderAndGivesDiskBack(t *testing.T) {
 	c, slow := cursor(t, b, "out"), cursor(t, b, "slow")
 	const batches, per = 400, 20
 	for i := range batches {
-		batch := batchOf(i*per, per, 1000)
-		if i%20 == 0 { // groups are as large as the machine is slow, and a segment is at least one
-			appendWait(t, b, batch)
-		} else if err := b.Append(t.Context(), "in", batch, nil, nil); err != nil {
-			t.Fatal(err)
-		}
+		appendSome(t, b, i, batchOf(i*per, per, 1000))
 	}
 	wantRun(t, readTo(t, c, batches*per), 0, batches*per)
 	commit(t, c, batches*per)
@@ -229,9 +224,7 @@ func TestUnopenedCursorHolds(t *testing.T) {
 	b = open(t, dir, small(t))
 	c := cursor(t, b, "out")
 	for i := range 300 {
-		if err := b.Append(t.Context(), "in", batchOf(i*10, 10, 1000), nil, nil); err != nil {
-			t.Fatal(err)
-		}
+		appendSome(t, b, i, batchOf(i*10, 10, 1000))
 	}
 	readTo(t, c, 3000)
 	commit(t, c, 3000)

@@ -89,6 +89,17 @@ func appendWait(t testing.TB, b *Buffer, batch *record.Batch, positions ...recor
 	}
 }
 
+// appendSome appends batch i and waits for each twentieth: a group is as large as the machine is
+// slow, and a segment is at least one.
+func appendSome(t testing.TB, b *Buffer, i int, batch *record.Batch) {
+	t.Helper()
+	if i%20 == 0 {
+		appendWait(t, b, batch)
+	} else if err := b.Append(t.Context(), "in", batch, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // next reads a batch that must be there.
 func next(t testing.TB, c *Cursor) *record.Batch {
 	t.Helper()

@@ -1,11 +1,11 @@
 package join
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 // events joins lines as a reader does that has all of them. pending reports whether the last one
@@ -236,8 +236,7 @@ func TestJoining(t *testing.T) {
 
 // What an event is depends on its lines alone: a reader that begins again at one finds the same.
 func TestEventsAreTheSameWhereverReadingBegins(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := runtest.Rand(t)
 	var vocabulary []string
 	for _, c := range cases() {
 		for _, e := range c.want {
@@ -255,7 +254,7 @@ func TestEventsAreTheSameWhereverReadingBegins(t *testing.T) {
 		for i, e := range all {
 			got, _ := events(r, lines[at:])
 			if !slices.Equal(got, all[i:]) {
-				t.Fatalf("%s, seed %d, event %d: got %q, want %q", c.name, seed, i, got, all[i:])
+				t.Fatalf("%s, event %d: got %q, want %q", c.name, i, got, all[i:])
 			}
 			at += strings.Count(e, "\n") + 1
 		}
