@@ -230,8 +230,16 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 	m.seq++
 	f.m.seq, f.m.at, f.m.mtime, f.m.grown = m.seq, s.at, s.fi.mtime, m.sys.now()
 	if was := s.was; was != nil {
-		f.m.seq, f.m.at, f.m.lived = was.m.seq, was.m.at, was.m.lived
+		m.succeed(was, f)
+		f.m.lived = was.m.lived
+		if !s.truncated { // what it holds now is younger than what was found with it
+			f.m.seq, f.m.at = was.m.seq, was.m.at
+			if was.path0 == path0 {
+				f.m.rank = was.m.rank
+			}
+		}
 	}
+	f.m.rewritten = s.truncated
 	f.m.family, f.m.nameless = familyOf(s.path), s.nameless
 	return f
 }
@@ -368,7 +376,8 @@ func (m *manager) discover(s sight) {
 // fresh adds the file seen as one that has not been read at all.
 func (m *manager) fresh(s sight, h *handle, path0 string) *file {
 	f := m.newFile(s, path0, newKey(s.fi.id, m.sys.now()))
-	if f.m.replaces = m.replacedBy(s.path); s.was != nil && f.m.replaces == nil {
+	if f.m.replaces = m.replacedBy(s.path); s.was != nil && len(f.m.replaces) == 0 &&
+		!s.truncated {
 		f.m.replaces = s.was.m.replaces
 	}
 	f.m.blank = s.fi.size == 0

@@ -17,7 +17,7 @@ import "path/filepath"
 // may be a copy of it.
 func (m *manager) followsCopy(f *file) bool {
 	delete(m.behind, f)
-	if f.compression != none || f.m.replaces != nil || f.delivered.Load() > 0 || !m.isLive(f) {
+	if f.compression != none || len(f.m.replaces) > 0 || f.delivered.Load() > 0 || !m.isLive(f) {
 		return false
 	}
 	c, sure := m.copyAhead(f)

@@ -81,7 +81,8 @@ type mgrState struct {
 	retry    time.Time // when to try again after a failure
 	ended    bool      // finished, or its content is gone
 	idle     bool      // asked to close
-	replaces *file     // what was at its path when it came, perhaps with the same content so far
+	// what was at its path when it came, perhaps with the same content so far
+	replaces []*file
 	// a file that goes on with its content has taken its place: its last line need not be completed
 	copied bool
 	hold   *hold // undecided whether it is a copy of another
@@ -98,11 +99,13 @@ type mgrState struct {
 	// the wakes of others that must have been answered before it is compared with them
 	asked map[*file]uint64
 	// since when it waits for a copy of it, see followsCopy
-	behind   time.Time
-	settle   settling
-	head     print // what it began with before it was read
-	nameless bool  // it was open, and not at its path any more, when it was discovered
-	blank    bool  // there was nothing in it that tells what it is
+	behind time.Time
+	settle settling
+	head   print // what it began with before it was read
+	// what was in it was truncated: it holds what is younger than the file
+	rewritten bool
+	nameless  bool // it was open, and not at its path any more, when it was discovered
+	blank     bool // there was nothing in it that tells what it is
 }
 
 // toBeCompressed tells whether somebody has made f, which is empty, to be a compressed file.

@@ -246,6 +246,9 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	if of.m.hold != nil && of.m.formOf != nil {
 		of = of.m.formOf // it is not decided about, and has that one's place
 	}
+	if f.m.rewritten {
+		a.birth = max(a.birth, a.mtime)
+	}
 	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.path0 == source {
 		a.lived, a.rank = of.m.lived, of.m.rank
 	}

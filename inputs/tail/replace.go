@@ -1,6 +1,9 @@
 package tail
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"slices"
+)
 
 // A file that others have put in the place of one, and that begins as that one did, is read on
 // where that one was left: what editors, rsync and configuration management write anew, and then
@@ -8,21 +11,30 @@ import "path/filepath"
 // the same, and that the old file is no longer there: a new log may well begin as the one before it
 // did.
 
-// replacedBy returns what has left the path of a new file in this look, or the path that it was
+// replacedBy returns what has left the path of a new file in this look, or a path that it was
 // rotated from since.
-func (m *manager) replacedBy(path string) *file {
+func (m *manager) replacedBy(path string) (left []*file) {
 	dir, base := filepath.Split(path)
 	for _, of := range append([]string{base}, originalsOf(base)...) {
 		if x := m.replaced[dir+of]; x != nil && len(x.m.names) == 0 && x.compression == none {
-			return x
+			left = append(left, x)
 		}
 	}
-	return nil
+	return left
+}
+
+// succeed notes that the file of f is known as g now.
+func (m *manager) succeed(f, g *file) {
+	for _, x := range m.streams[f.path0] {
+		if i := slices.Index(x.m.replaces, f); i >= 0 {
+			x.m.replaces[i] = g
+		}
+	}
 }
 
 // goesOn reports whether g, which stands where f was, goes on with the content of f.
 func (m *manager) goesOn(g, f *file) bool {
-	if g.m.replaces != f || g.m.started || g.compression != none {
+	if !slices.Contains(g.m.replaces, f) || g.m.started || g.compression != none {
 		return false
 	}
 	last := f.last.Load()
@@ -65,11 +77,13 @@ func (m *manager) stillThere(f *file) bool {
 // continueReplaced sets where to begin in f, which is about to be started, if it goes on with what
 // was at its path before. All of that has been read and appended.
 func (m *manager) continueReplaced(f *file) {
-	x := f.m.replaces
-	if x == nil {
-		return
+	var x *file
+	for _, left := range f.m.replaces {
+		if (x == nil || left.delivered.Load() > x.delivered.Load()) && m.goesOn(f, left) {
+			x = left
+		}
 	}
-	if m.goesOn(f, x) {
+	if x != nil {
 		m.log.Info(
 			"a file was replaced by one that goes on with its content; it is read on where that was left",
 			"path", f.where(), "offset", x.delivered.Load(),

@@ -138,6 +138,16 @@ func (m *manager) truncated(f *file) {
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)
+	if m.replaced == nil {
+		m.replaced = map[string]*file{}
+		defer func() { m.replaced = nil }()
+	}
+	for _, name := range names { // it may have been there until now
+		if fi, err := m.sys.stat(name); err != nil || !fi.is(f.id, f.birth) {
+			m.replaced[name] = f
+			f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == name })
+		}
+	}
 	if last := f.last.Load(); last != nil {
 		m.known.add(last)
 		m.lostContent(last)
@@ -182,12 +192,10 @@ func (m *manager) truncated(f *file) {
 		}
 		return
 	}
-	if m.replaced == nil {
-		m.replaced = map[string]*file{}
-		defer func() { m.replaced = nil }()
-	}
-	for _, name := range names { // it was there until now
-		m.replaced[name] = g
+	for name, x := range m.replaced {
+		if x == f {
+			m.replaced[name] = g
+		}
 	}
 	m.leave(g)
 	m.look(names)
@@ -346,11 +354,15 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			}
 		}
 	}
-	if most != nil {
+	originals := m.originals(dir, base)
+	if most != nil && !slices.ContainsFunc(originals, func(x *file) bool {
+		last := x.last.Load()
+		return last != nil && last.Off > most.Off && m.isCopy(s, h, last)
+	}) {
 		m.continueCopy(s, h, most)
 		return true
 	}
-	for _, x := range m.originals(dir, base) {
+	for _, x := range originals {
 		if !m.looksLike(h, head, x) {
 			continue
 		}
@@ -364,7 +376,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 			begun: m.sys.now(),
 			need:  m.wake(x, cmdRead),
 		}
-		f.m.replaces = m.replacedBy(s.path)
+		f.m.replaces = append(m.replacedBy(s.path), x.m.replaces...)
 		m.register(f)
 		m.held[f] = struct{}{}
 		return true
