@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/filebeat"
 	"github.com/penstock/penstock/agent/convert/fluentbit"
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/flume"
@@ -26,6 +27,7 @@ type Tool struct {
 // Tools returns all of them.
 func Tools() []Tool {
 	return []Tool{
+		{"filebeat", "Filebeat's configuration, with its processors", filebeat.Convert},
 		{
 			"fluent-bit",
 			"fluent-bit's configuration, classic or YAML, with its parsers",

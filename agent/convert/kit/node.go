@@ -159,3 +159,35 @@ func FieldPart(name string) draft.Part {
 	}
 	return draft.Tmpl("field." + name)
 }
+
+// Nest makes sections of names with dots, and one of all that are written apart.
+func (n *Node) Nest() {
+	var out []*Node
+	for _, k := range n.Kids {
+		for k.Key != "" {
+			first, rest, dotted := strings.Cut(k.Key, ".")
+			if !dotted || first == "" || rest == "" {
+				break
+			}
+			name := strings.TrimSuffix(k.Name, k.Key) + first
+			k.Key = rest
+			k = &Node{Key: first, Name: name, At: k.At, Comments: k.Comments, Kids: []*Node{k}}
+			k.Kids[0].Comments = nil
+		}
+		merged := false
+		for _, o := range out {
+			if k.Key != "" && o.Key == k.Key && !o.Scalar && !k.Scalar {
+				o.Kids = append(o.Kids, k.Kids...)
+				o.Comments = append(o.Comments, k.Comments...)
+				merged = true
+			}
+		}
+		if !merged {
+			out = append(out, k)
+		}
+	}
+	n.Kids = out
+	for _, k := range n.Kids {
+		k.Nest()
+	}
+}

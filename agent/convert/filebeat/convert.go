@@ -1,0 +1,451 @@
+package filebeat
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/javatime"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// Convert reads Filebeat's files and writes an agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	c := &converter{Conv: kit.New()}
+	root := &kit.Node{}
+	for _, path := range paths {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		n, err := kit.YAML(path, src)
+		if err != nil {
+			return nil, err
+		}
+		root.Kids = append(root.Kids, n.Kids...)
+		for _, text := range n.Comments {
+			c.Agent.Above(text)
+		}
+	}
+	root.Nest()
+	c.root(root)
+	return c.D, nil
+}
+
+type converter struct {
+	*kit.Conv
+	p      *kit.Pipeline
+	inputs int
+	plain  bool // lines stay lines
+}
+
+func (c *converter) root(root *kit.Node) {
+	c.p = c.Pipeline("main")
+	var inputs []*kit.Node
+	for _, name := range []string{"filebeat.inputs", "filebeat.prospectors"} {
+		if list := root.Find(name); list != nil {
+			inputs = append(inputs, list.Kids...)
+		}
+	}
+	for _, n := range inputs {
+		if e := n.Find("enabled"); e == nil || e.Value != "false" {
+			c.inputs++
+		}
+	}
+	out := root.Find("output")
+	for _, kind := range []string{"kafka", "elasticsearch", "logstash", "file", "console", "redis"} {
+		n := root.Find("output." + kind)
+		if n == nil {
+			continue
+		}
+		if f := n.Find("codec.format.string"); f != nil && strings.TrimSpace(f.Value) == "%{[message]}" {
+			c.plain = true
+		}
+	}
+	for i, n := range inputs {
+		c.input(n, i)
+	}
+	for _, name := range []string{"filebeat.modules", "filebeat.autodiscover", "filebeat.config"} {
+		if n := root.Find(name); n != nil {
+			c.Lost(c.p.Notes, n, "write inputs for the files that it finds")
+		}
+	}
+	c.event(root, "", "shipper", "")
+	c.processors(root.Find("processors"), "")
+	for _, kind := range []string{"kafka", "elasticsearch", "logstash", "file", "console", "redis"} {
+		n := root.Find("output." + kind)
+		if n == nil {
+			continue
+		}
+		if e := n.Find("enabled"); e != nil && e.Value == "false" {
+			c.Left(c.Agent, n, "it is not enabled")
+			continue
+		}
+		n.Text("enabled")
+		if b := c.output(kind, n); b != nil {
+			c.p.Send("", b)
+			c.Rest(b, n, harmless)
+		}
+	}
+	_ = out
+	if level := root.Take("logging.level"); level != nil {
+		v := map[string]string{"warning": "warn", "critical": "error"}[level.Value]
+		if v == "" {
+			v = level.Value
+		}
+		c.Agent.In("log").Set("level", draft.Text(v))
+		c.Carry(level)
+	}
+	if root.On("http.enabled") {
+		c.Agent.In("admin").Set("listen", draft.Text("127.0.0.1:5066"))
+		c.D.Changed(c.Agent.In("admin"), root.Find("http.enabled").At, "http.enabled", "the status page and /metrics")
+		root.Text("http.host")
+		root.Text("http.port")
+	}
+	c.Rest(c.Agent, root, harmless)
+	c.p.Finish()
+}
+
+var harmless = map[string]string{
+	"enabled":                                "what a pipeline names runs",
+	"ignore_older":                           "old files are read, too; see start_at",
+	"scan_frequency":                         "see rescan_interval",
+	"prospector.scanner.check_interval":      "see rescan_interval",
+	"prospector.scanner.fingerprint.enabled": "files are told by device, inode and what they begin with",
+	"file_identity.fingerprint":              "files are told by device, inode and what they begin with",
+	"close_inactive":                         "see close_inactive",
+	"close.on_state_change.inactive":         "see close_inactive",
+	"close_renamed":                          "see rotate_wait",
+	"close_removed":                          "see rotate_wait",
+	"close_eof":                              "files are watched",
+	"close_timeout":                          "see close_inactive",
+	"clean_inactive":                         "see forget_after",
+	"clean_removed":                          "see forget_after",
+	"harvester_buffer_size":                  "files are read in blocks",
+	"harvester_limit":                        "see max_open_files",
+	"backoff":                                "files are watched",
+	"max_backoff":                            "files are watched",
+	"id":                                     "the input has a name",
+	"queue.mem.events":                       "the buffer is on disk: see buffer.max_size",
+	"queue.disk.max_size":                    "see buffer.max_size",
+	"queue.mem.flush.timeout":                "see latency_budget",
+	"required_acks":                          "a record counts as delivered when all in-sync replicas have it, always",
+	"worker":                                 "see window.lanes",
+	"workers":                                "see window.lanes",
+	"loadbalance":                            "requests go round all of them",
+	"max_retries":                            "attempts never end",
+	"bulk_max_size":                          "see window",
+	"timeout":                                "see request_timeout",
+	"broker_timeout":                         "see request_timeout",
+	"keep_alive":                             "connections are kept",
+	"version":                                "it is found out",
+	"metadata":                               "see metadata_max_age",
+	"partition.round_robin.reachable_only":   "see delivery_timeout",
+	"partition.hash.reachable_only":          "see delivery_timeout",
+	"setup.ilm.enabled":                      "templates and life cycles are set up by others",
+	"setup.template.enabled":                 "templates and life cycles are set up by others",
+	"setup.template.name":                    "templates and life cycles are set up by others",
+	"setup.template.pattern":                 "templates and life cycles are set up by others",
+	"setup.kibana.host":                      "dashboards are set up by others",
+	"pretty":                                 "records stand on a line each",
+	"symlinks":                               "symbolic links are followed",
+	"prospector.scanner.symlinks":            "symbolic links are followed",
+	"filebeat.registry.path":                 "positions are kept below data_dir",
+	"path.data":                              "see agent.data_dir",
+	"name":                                   "see agent.name",
+	"logging.to_files":                       "the log goes to standard error",
+	"files.path":                             "the log goes to standard error",
+	"files.name":                             "the log goes to standard error",
+	"compression_level":                      "see compression",
+	"ignore_missing":                         "what is not there is left alone",
+	"fail_on_error":                          "what fails passes as it is",
+	"permissions":                            "see the output's reference",
+	"number_of_files":                        "see rotate",
+	"rotate_every_kb":                        "see rotate",
+}
+
+func (c *converter) nameOf(n *kit.Node, i int) string {
+	for _, key := range []string{"id", "name"} {
+		if x := n.Find(key); x != nil && x.Value != "" {
+			return x.Value
+		}
+	}
+	return n.Text("type") + "_" + strconv.Itoa(i+1)
+}
+
+func (c *converter) input(n *kit.Node, i int) {
+	name := c.nameOf(n, i)
+	if e := n.Find("enabled"); e != nil && e.Value == "false" {
+		c.Left(c.Agent, n, "it is not enabled")
+		return
+	}
+	n.Text("enabled")
+	typ := n.Text("type")
+	var b *draft.Block
+	add := func(kind string) { b = c.Add("input", kind, name, n) }
+	lines := true
+	switch typ {
+	case "log", "filestream", "container", "docker":
+		add("tail")
+		c.tail(b, n, typ)
+	case "stdin":
+		add("stdin")
+	case "tcp", "udp":
+		add(typ)
+		b.Set("listen", kit.Text(n.Text("host")))
+		c.Size(b, "max_line_size", n, "max_message_size")
+	case "syslog", "unix":
+		add("syslog")
+		lines = false
+		var all []string
+		for _, p := range []string{"udp", "tcp"} {
+			if x := n.Take("protocol." + p + ".host"); x != nil {
+				all = append(all, p+"://"+x.Value)
+			}
+		}
+		b.Set("listen", kit.Texts(all))
+		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help input.syslog")
+	case "kafka":
+		c.Lost(c.Agent, n, "a pipeline reads Kafka or a buffer: write input \"kafka\" with a pipeline of its own")
+		return
+	case "http_endpoint":
+		add("http")
+		lines = false
+		b.Set("listen", kit.Text(n.Text("listen_address")+":"+n.Text("listen_port")))
+	case "journald":
+		add("journald")
+		lines = false
+	default:
+		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
+		return
+	}
+	tag := b.Label()
+	b.Set("tag", draft.Text(tag))
+	c.p.Inputs = append(c.p.Inputs, b)
+	cond := ""
+	if c.inputs > 1 {
+		cond = "tag == " + kit.Quote(tag)
+	}
+	if lines {
+		c.lines(n, typ, name, cond)
+	}
+	c.event(n, cond, name, tag)
+	c.processors(n.Find("processors"), cond)
+	c.Rest(b, n, harmless)
+}
+
+// lines does what Filebeat does to lines before anything else.
+func (c *converter) lines(n *kit.Node, typ, name, cond string) {
+	for _, key := range []string{"include_lines", "exclude_lines"} {
+		patterns := n.Texts(key)
+		if patterns == nil {
+			continue
+		}
+		b := c.p.Filter("grep", name, cond)
+		b.Set(strings.TrimSuffix(key, "_lines"), draft.Texts(patterns...))
+		c.D.Carried(n.At, n.Name+"."+key)
+	}
+	format := ""
+	into := ""
+	if json := n.Find("json"); json != nil {
+		format = "json"
+		if !json.On("keys_under_root") {
+			into = "json"
+		}
+		json.Done()
+	}
+	for _, p := range n.List("parsers") {
+		if x := p.Find("ndjson"); x != nil {
+			format, into = "json", x.Text("target")
+			x.Done()
+		}
+		if x := p.Find("container"); x != nil {
+			typ = "container"
+			x.Done()
+		}
+		p.Done()
+	}
+	if typ == "container" || typ == "docker" {
+		b := c.p.Filter("parse", name, cond)
+		b.Set("formats", draft.Texts("cri", "docker"))
+		b.Set("time", draft.Bool(true))
+		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help filter.parse")
+		if format == "" {
+			return
+		}
+	}
+	switch {
+	case format == "json":
+		b := c.p.Filter("parse", name, cond)
+		b.Set("format", draft.Text("json"))
+		if into != "" {
+			b.Set("into", draft.Text(into))
+		}
+	case !c.plain:
+		b := c.p.Filter("parse", name, cond)
+		b.Set("format", draft.Text("regex"))
+		b.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+	}
+}
+
+// event adds fields and tags.
+func (c *converter) event(n *kit.Node, cond, name, _ string) {
+	fields := n.Find("fields")
+	prefix := "fields."
+	if n.On("fields_under_root") {
+		prefix = ""
+	}
+	var pairs []draft.Value
+	if fields != nil {
+		for _, k := range fields.Kids {
+			if k.Scalar {
+				pairs = append(pairs, kit.Key(prefix+k.Key), scalar(k))
+			}
+		}
+		fields.Done()
+	}
+	if pairs != nil {
+		b := c.p.Filter("add_fields", name, cond)
+		b.Set("fields", draft.Map(pairs...))
+		c.D.Carried(fields.At, fields.Name)
+	}
+	if tags := n.Texts("tags"); tags != nil {
+		var quoted []string
+		for _, t := range tags {
+			quoted = append(quoted, kit.Quote(t))
+		}
+		b := c.p.Filter("set", name+"_tags", cond)
+		b.Set("fields", draft.Map("tags", draft.Text("["+strings.Join(quoted, ", ")+"]")))
+		c.D.Carried(n.At, n.Name+".tags")
+	}
+}
+
+func scalar(k *kit.Node) draft.Value {
+	if !k.Quoted {
+		if _, err := strconv.ParseFloat(k.Value, 64); err == nil || k.Value == "true" || k.Value == "false" {
+			return draft.Value(k.Value)
+		}
+	}
+	return kit.Text(k.Value)
+}
+
+func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
+	paths := n.Texts("paths")
+	if paths == nil && (typ == "container" || typ == "docker") {
+		paths = []string{"/var/lib/docker/containers/*/*.log"}
+	}
+	if paths == nil {
+		paths = []string{"/var/log/CHANGE-ME.log"}
+		c.D.Lost(b, n.At, n.Name, "it has no paths")
+	}
+	b.Set("paths", kit.Texts(paths))
+	for _, x := range append(n.List("exclude_files"), n.List("prospector.scanner.exclude_files")...) {
+		if ext, ok := strings.CutPrefix(x.Value, `\.`); ok && strings.HasSuffix(ext, "$") {
+			old := b.Get("exclude")
+			v := string(draft.Text("/**/*." + strings.TrimSuffix(ext, "$")))
+			if old != "" {
+				v = strings.TrimSuffix(strings.TrimPrefix(string(old), "["), "]") + ", " + v
+			}
+			b.Set("exclude", draft.Value("["+v+"]"))
+			c.Carry(x)
+			continue
+		}
+		c.Lost(b, x, "globs stand for files: write exclude")
+	}
+	if n.On("tail_files") || n.Text("seek") == "tail" {
+		b.Set("start_at", draft.Text("end"))
+	}
+	c.Size(b, "max_line_size", n, "max_bytes", "message_max_bytes")
+	if b.Get("max_line_size") != "" {
+		b.Set("long_lines", draft.Text("truncate"))
+	}
+	if e := n.Take("encoding"); e != nil && e.Value != "plain" && e.Value != "utf-8" {
+		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "utf-16le-bom": "utf-16", "utf-16be-bom": "utf-16", "latin1": "latin-1", "iso8859-1": "latin-1"}
+		if v := known[e.Value]; v != "" {
+			b.Set("encoding", draft.Text(v))
+			c.Carry(e)
+		} else {
+			c.Left(b, e, "penstock reads UTF-8, UTF-16 and Latin-1")
+		}
+	}
+	m := n.Find("multiline")
+	if list := n.Find("parsers"); list != nil {
+		for _, p := range list.Kids {
+			if x := p.Find("multiline"); x != nil {
+				m = x
+			}
+		}
+	}
+	if m != nil {
+		c.multiline(b, m)
+	}
+}
+
+func (c *converter) multiline(b *draft.Block, m *kit.Node) {
+	in := b.In("multiline")
+	pattern, negate, match := m.Text("pattern"), m.On("negate"), m.Text("match")
+	m.Text("type")
+	if _, err := regexp.Compile(pattern); err != nil {
+		pattern = "^[^ \t]"
+		c.D.Lost(in, m.At, m.Name+".pattern", "RE2 has it not: "+err.Error())
+	}
+	switch {
+	case match == "before":
+		in.Set("start", draft.Text(pattern))
+		c.D.Lost(in, m.At, m.Name+".match = before", "an event begins with start, or goes on with continue")
+	case negate:
+		in.Set("start", draft.Text(pattern))
+		c.D.Carried(m.At, m.Name)
+	default:
+		in.Set("continue", draft.Text(pattern))
+		c.D.Carried(m.At, m.Name)
+	}
+	c.Number(in, "max_lines", m, "max_lines")
+	c.Duration(in, "timeout", m, time.Second, "timeout")
+}
+
+var reference = regexp.MustCompile(`%\{\[([^\]]+(?:\]\[[^\]]+)*)\](?::([^}]*))?\}|%\{\+([^}]+)\}`)
+
+// format turns %{[field]} and %{+yyyy.MM.dd} into a template.
+func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.Part {
+	var out []draft.Part
+	for {
+		m := reference.FindStringSubmatchIndex(value)
+		if m == nil {
+			break
+		}
+		if m[0] > 0 {
+			out = append(out, kit.Parts(value[:m[0]])...)
+		}
+		switch {
+		case m[6] >= 0:
+			p, err := javatime.Strftime(value[m[6]:m[7]])
+			if err != nil {
+				p = "%Y.%m.%d"
+				c.D.Lost(b, at.At, at.Shown(), err.Error())
+			}
+			out = append(out, draft.Tmpl(fmt.Sprintf("strftime(%q)", p)))
+		default:
+			name := strings.ReplaceAll(value[m[2]:m[3]], "][", ".")
+			switch name {
+			case "agent.version", "@metadata.version":
+				out = append(out, draft.Lit("8"))
+			case "@metadata.beat", "beat.name", "agent.type":
+				out = append(out, draft.Lit("filebeat"))
+			case "host.name", "agent.name", "host.hostname":
+				out = append(out, draft.Tmpl("agent"))
+			default:
+				out = append(out, kit.FieldPart(name))
+			}
+		}
+		value = value[m[1]:]
+	}
+	if value != "" || out == nil {
+		out = append(out, kit.Parts(value)...)
+	}
+	return out
+}

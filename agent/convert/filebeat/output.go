@@ -1,0 +1,178 @@
+package filebeat
+
+import (
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+func (c *converter) output(kind string, n *kit.Node) *draft.Block {
+	var b *draft.Block
+	add := func(typ string) { b = c.Add("output", typ, typ, n) }
+	n.Text("codec.format.string")
+	switch kind {
+	case "kafka":
+		add("kafka")
+		c.Brokers(b, n, n.Texts("hosts"))
+		c.topic(b, n)
+		if k := n.Take("key"); k != nil {
+			b.Set("key", draft.Join(c.format(b, k, k.Value)...))
+			c.Carry(k)
+		}
+		switch {
+		case n.Find("partition.round_robin") != nil:
+			b.Set("partitioner", draft.Text("round_robin"))
+		case n.Find("partition.random") != nil:
+			b.Set("partitioner", draft.Text("sticky"))
+		case n.Find("partition.hash") != nil && b.Get("key") != "":
+			b.Set("partitioner", draft.Text("hash"))
+		}
+		c.Set(b, "compression", n, "compression")
+		if b.Get("compression") == "" {
+			b.Set("compression", draft.Text("gzip"))
+		}
+		c.Size(b, "batch_max_bytes", n, "max_message_bytes")
+		c.Set(b, "client_id", n, "client_id")
+		if user := n.Take("username"); user != nil {
+			mechanism := n.Text("sasl.mechanism")
+			if mechanism == "" {
+				mechanism = "PLAIN"
+			}
+			kit.SASL(b, mechanism, user.Value, n.Text("password"))
+			c.Carry(user)
+		}
+		c.ssl(b, n)
+	case "elasticsearch":
+		add("elasticsearch")
+		protocol := n.Text("protocol")
+		if protocol == "" {
+			protocol = "http"
+		}
+		var urls []string
+		for _, h := range n.Texts("hosts") {
+			if !strings.Contains(h, "://") {
+				if !strings.Contains(h, ":") {
+					h += ":9200"
+				}
+				h = protocol + "://" + h
+			}
+			urls = append(urls, h)
+		}
+		if urls == nil {
+			urls = []string{"http://localhost:9200"}
+			c.D.Lost(b, n.At, n.Name, "it names no hosts")
+		}
+		b.Set("urls", kit.Texts(urls))
+		c.choose(b, n, "index", "index", "indices", `filebeat-8-%{+yyyy.MM.dd}`)
+		c.Set(b, "user", n, "username")
+		c.Set(b, "password", n, "password")
+		c.Set(b, "api_key", n, "api_key")
+		c.Set(b, "pipeline", n, "pipeline")
+		c.ssl(b, n)
+	case "logstash":
+		add("http")
+		hosts := n.Texts("hosts")
+		host := "CHANGE-ME"
+		if hosts != nil {
+			host, _, _ = strings.Cut(hosts[0], ":")
+		}
+		b.Set("url", kit.Text("http://"+host+":8080"))
+		c.D.Lost(
+			b, n.At, n.Name,
+			"penstock does not speak the Beats protocol: give Logstash an input http, or let penstock do what Logstash does and write to where it writes",
+		)
+		c.ssl(b, n)
+	case "file":
+		add("file")
+		name := n.Text("filename")
+		if name == "" {
+			name = "filebeat"
+		}
+		b.Set("path", kit.Text(strings.TrimRight(n.Text("path"), "/")+"/"+name))
+		if !c.plain {
+			b.Set("format", draft.Text("ndjson"))
+		}
+	case "console":
+		add("stdout")
+		if !c.plain {
+			b.Set("format", draft.Text("ndjson"))
+		}
+	default:
+		c.Lost(c.Agent, n, "there is no such output; see penstock help for those there are")
+	}
+	return b
+}
+
+func (c *converter) topic(b *draft.Block, n *kit.Node) {
+	c.choose(b, n, "topic", "topic", "topics", "filebeat")
+}
+
+// choose writes a topic or an index; where conditions choose it, by a header.
+func (c *converter) choose(b *draft.Block, n *kit.Node, attr, one, many, preset string) {
+	value := preset
+	at := n
+	if x := n.Take(one); x != nil {
+		value, at = x.Value, x
+		c.Carry(x)
+	}
+	rules := n.List(many)
+	if rules == nil {
+		b.Set(attr, draft.Join(c.format(b, at, value)...))
+		return
+	}
+	last := kit.Quote(value)
+	if strings.Contains(value, "%{") {
+		last = "nil"
+	}
+	expr := ""
+	for _, r := range rules {
+		name := r.Text(one)
+		when := r.Find("when")
+		e, ok := "true", true
+		if when != nil {
+			e, ok = c.condition(when)
+		}
+		if strings.Contains(name, "%{") || !ok || r.Find("mappings") != nil {
+			c.Lost(b, r, "write a route with an output of its own")
+			continue
+		}
+		if e == "" {
+			e = "true"
+		}
+		expr += "(" + e + ") ? " + kit.Quote(name) + " : "
+		c.D.Carried(r.At, r.Name)
+	}
+	if expr == "" {
+		b.Set(attr, draft.Join(c.format(b, at, value)...))
+		return
+	}
+	f := c.p.Filter("set", attr, "")
+	f.Set("headers", draft.Map(draft.Value(attr), draft.Text(expr+last)))
+	b.Set(attr, draft.Join(draft.Tmpl("header."+attr)))
+	if last == "nil" {
+		c.Lost(b, at, "what no condition chooses goes to the dead letter: write it as plain text")
+	}
+}
+
+func (c *converter) ssl(b *draft.Block, n *kit.Node) {
+	s := n.Find("ssl")
+	if s == nil {
+		return
+	}
+	t := b.In("tls")
+	if ca := s.Texts("certificate_authorities"); ca != nil {
+		t.Set("ca_file", kit.Text(ca[0]))
+		c.D.Carried(s.At, s.Name)
+		if len(ca) > 1 {
+			c.D.Left(t, s.At, s.Name+".certificate_authorities", "put them into one file")
+		}
+	}
+	c.Set(t, "cert_file", s, "certificate")
+	c.Set(t, "key_file", s, "key")
+	if s.Text("verification_mode") == "none" {
+		t.Set("insecure_skip_verify", draft.Bool(true))
+	}
+	s.Text("enabled")
+	s.Text("key_passphrase")
+}

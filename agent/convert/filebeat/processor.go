@@ -1,0 +1,315 @@
+package filebeat
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+func (c *converter) processors(list *kit.Node, cond string) {
+	if list == nil {
+		return
+	}
+	for _, p := range list.Kids {
+		for _, x := range p.Kids {
+			switch {
+			case x.Key == "if":
+				when, ok := c.condition(x)
+				if !ok {
+					continue
+				}
+				c.processors(asList(p.Find("then")), kit.And(cond, when))
+				c.processors(asList(p.Find("else")), kit.And(cond, "not ("+when+")"))
+			case x.Key == "then" || x.Key == "else":
+			default:
+				c.processor(x, cond)
+			}
+		}
+	}
+}
+
+// asList makes a list of one processor where there is no list.
+func asList(n *kit.Node) *kit.Node {
+	if n == nil || len(n.Kids) > 0 && n.Kids[0].Key == "" {
+		return n
+	}
+	return &kit.Node{Kids: []*kit.Node{n}}
+}
+
+func (c *converter) processor(x *kit.Node, cond string) {
+	if when := x.Find("when"); when != nil {
+		e, ok := c.condition(when)
+		if !ok {
+			x.Done()
+			return
+		}
+		cond = kit.And(cond, e)
+	}
+	add := func(typ string) *draft.Block {
+		b := c.p.Filter(typ, x.Key, cond)
+		x.Comment(b)
+		c.D.Carried(x.At, x.Name)
+		return b
+	}
+	switch x.Key {
+	case "drop_event":
+		b := add("drop")
+		if cond == "" {
+			b.Set("if", draft.Text("true"))
+		}
+	case "drop_fields":
+		if f := x.Texts("fields"); f != nil {
+			add("remove_fields").Set("fields", draft.Texts(f...))
+		}
+	case "include_fields":
+		add("keep_fields").Set("fields", draft.Texts(x.Texts("fields")...))
+	case "add_fields", "add_labels":
+		list, target := x.Find("fields"), "fields"
+		if x.Key == "add_labels" {
+			list, target = x.Find("labels"), "labels"
+		}
+		if t := x.Take("target"); t != nil {
+			target = t.Value
+		}
+		if target != "" {
+			target += "."
+		}
+		var pairs []draft.Value
+		for _, k := range list.Kids {
+			if k.Scalar {
+				pairs = append(pairs, kit.Key(target+k.Key), scalar(k))
+			}
+		}
+		add("add_fields").Set("fields", draft.Map(pairs...))
+	case "add_tags":
+		var quoted []string
+		for _, t := range x.Texts("tags") {
+			quoted = append(quoted, kit.Quote(t))
+		}
+		target := x.Text("target")
+		if target == "" {
+			target = "tags"
+		}
+		add("set").Set("fields", draft.Map(kit.Key(target), draft.Text(
+			"["+strings.Join(quoted, ", ")+"]")))
+	case "rename", "copy_fields":
+		var pairs []draft.Value
+		for _, f := range x.List("fields") {
+			from, to := f.Text("from"), f.Text("to")
+			if x.Key == "rename" {
+				pairs = append(pairs, kit.Key(from), draft.Text(to))
+			} else {
+				pairs = append(pairs, kit.Key(to), draft.Text(kit.Field(from)))
+			}
+		}
+		typ := map[string]string{"rename": "rename_fields", "copy_fields": "set"}[x.Key]
+		add(typ).Set("fields", draft.Map(pairs...))
+	case "decode_json_fields":
+		for _, f := range x.Texts("fields") {
+			b := add("parse")
+			b.Set("format", draft.Text("json"))
+			b.Set("field", draft.Text(f))
+			switch target := x.Take("target"); {
+			case target == nil:
+				b.Set("into", draft.Text(f))
+			case target.Value != "":
+				b.Set("into", draft.Text(target.Value))
+				b.Set("keep", draft.Text(f))
+			default:
+				b.Set("keep", draft.Text(f))
+			}
+		}
+	case "dissect":
+		c.dissect(x, add)
+	case "timestamp":
+		b := add("time")
+		b.Set("field", draft.Text(x.Text("field")))
+		b.Comment("Filebeat's layouts are tried as auto does; see formats for others.")
+		c.Set(b, "zone", x, "timezone")
+	case "convert":
+		var types, renames []draft.Value
+		for _, f := range x.List("fields") {
+			typ := map[string]string{"integer": "int", "long": "int", "float": "float", "double": "float", "boolean": "bool", "string": "string", "ip": "string"}[f.Text("type")]
+			from, to := f.Text("from"), f.Text("to")
+			if to != "" {
+				renames = append(renames, kit.Key(from), draft.Text(to))
+				from = to
+			}
+			if typ != "" {
+				types = append(types, kit.Key(from), draft.Text(typ))
+			}
+		}
+		if renames != nil {
+			add("rename_fields").Set("fields", draft.Map(renames...))
+		}
+		if types != nil {
+			add("convert").Set("types", draft.Map(types...))
+		}
+	case "replace":
+		for _, f := range x.List("fields") {
+			b := add("replace")
+			b.Set("field", draft.Text(f.Text("field")))
+			b.Set("pattern", draft.Text(f.Text("pattern")))
+			b.Set("with", draft.Text(f.Text("replacement")))
+		}
+	case "truncate_fields":
+		c.Left(c.p.Notes, x, "see filter \"truncate\"")
+	case "add_id":
+		c.Left(c.p.Notes, x, "see filter \"uuid\"")
+	case "add_host_metadata", "add_cloud_metadata", "add_docker_metadata", "add_kubernetes_metadata",
+		"add_process_metadata", "add_locale", "add_observer_metadata":
+		c.Left(c.p.Notes, x, "nothing is asked of others; write filter \"add_fields\" with ${agent} and what is known of the host")
+	default:
+		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")
+	}
+	x.Done()
+}
+
+var dissectKey = regexp.MustCompile(`%\{([^}]*)\}`)
+
+// dissect turns a tokenizer into a regular expression.
+func (c *converter) dissect(x *kit.Node, add func(string) *draft.Block) {
+	pattern, ok := Dissect(x.Text("tokenizer"))
+	if !ok {
+		c.Lost(c.p.Notes, x, "write a regular expression for the tokenizer")
+		return
+	}
+	field := x.Text("field")
+	if field == "" {
+		field = "message"
+	}
+	b := add("parse")
+	b.Set("format", draft.Text("regex"))
+	b.Set("field", draft.Text(field))
+	b.Set("keep", draft.Text(field))
+	b.Set("pattern", draft.Text(pattern))
+	switch target := x.Take("target_prefix"); {
+	case target == nil:
+		b.Set("into", draft.Text("dissect"))
+	case target.Value != "":
+		b.Set("into", draft.Text(target.Value))
+	}
+}
+
+// Dissect turns a tokenizer such as "%{a} - %{b}" into a regular expression, if its keys are plain.
+func Dissect(tokenizer string) (string, bool) {
+	pattern := "^"
+	rest := tokenizer
+	for {
+		m := dissectKey.FindStringSubmatchIndex(rest)
+		if m == nil {
+			break
+		}
+		pattern += regexp.QuoteMeta(rest[:m[0]])
+		key := rest[m[2]:m[3]]
+		padded := strings.HasSuffix(key, "->")
+		key = strings.TrimSuffix(key, "->")
+		last := m[1] == len(rest)
+		any := ".*?"
+		if last {
+			any = ".*"
+		}
+		switch {
+		case key == "" || key[0] == '?':
+			pattern += any
+		case strings.ContainsAny(key, "+&*/:|") || !regexp.MustCompile(`^[A-Za-z_]\w*$`).MatchString(key):
+			return "", false
+		default:
+			pattern += "(?P<" + key + ">" + any + ")"
+		}
+		if padded {
+			pattern += " *"
+		}
+		rest = rest[m[1]:]
+	}
+	return pattern + regexp.QuoteMeta(rest) + "$", pattern != "^"
+}
+
+// condition reads a condition; false if it is not known, which is told.
+func (c *converter) condition(n *kit.Node) (string, bool) {
+	var parts []string
+	for _, k := range n.Kids {
+		e, ok := c.test(k)
+		if !ok {
+			c.D.Lost(c.p.Notes, k.At, k.Name, "this condition is not known: write the filter")
+			n.Done()
+			return "", false
+		}
+		parts = append(parts, e)
+	}
+	n.Done()
+	return kit.And(parts...), len(parts) > 0
+}
+
+func (c *converter) test(k *kit.Node) (string, bool) {
+	var parts []string
+	switch k.Key {
+	case "and", "or":
+		for _, x := range k.Kids {
+			e, ok := c.condition(x)
+			if !ok {
+				return "", false
+			}
+			parts = append(parts, e)
+		}
+		return "(" + strings.Join(parts, " "+k.Key+" ") + ")", true
+	case "not":
+		e, ok := c.condition(k)
+		return "not (" + e + ")", ok
+	case "has_fields":
+		for _, x := range k.Kids {
+			parts = append(parts, kit.Field(x.Value)+" != nil")
+		}
+		return kit.And(parts...), true
+	case "equals", "contains", "regexp":
+		for name, x := range leaves(k, "") {
+			f := kit.Field(name)
+			switch {
+			case k.Key == "contains":
+				parts = append(parts, "string("+f+" ?? '') contains "+kit.Quote(x.Value))
+			case k.Key == "regexp":
+				if _, err := regexp.Compile(x.Value); err != nil {
+					return "", false
+				}
+				parts = append(parts, "string("+f+" ?? '') matches "+kit.Quote(x.Value))
+			case !x.Quoted:
+				parts = append(parts, f+" == "+x.Value)
+			default:
+				parts = append(parts, f+" == "+kit.Quote(x.Value))
+			}
+		}
+		return kit.And(parts...), true
+	case "range":
+		for name, x := range leaves(k, "") {
+			i := strings.LastIndexByte(name, '.')
+			op := map[string]string{"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}[name[i+1:]]
+			if op == "" || i < 0 {
+				return "", false
+			}
+			parts = append(parts, kit.Field(name[:i])+" "+op+" "+x.Value)
+		}
+		return kit.And(parts...), true
+	}
+	return "", false
+}
+
+// leaves yields the settings below n by their names with dots.
+func leaves(n *kit.Node, prefix string) func(yield func(string, *kit.Node) bool) {
+	return func(yield func(string, *kit.Node) bool) {
+		for _, k := range n.Kids {
+			if k.Scalar {
+				if !yield(prefix+k.Key, k) {
+					return
+				}
+				continue
+			}
+			for name, x := range leaves(k, prefix+k.Key+".") {
+				if !yield(name, x) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  admin {
+    listen = "127.0.0.1:5066"
+    # Changed: http.enabled: the status page and /metrics
+  }
+  # Shows: container logs with metadata, TCP, UDP and syslog inputs, HTTP, queue settings.
+  # Left out: queue.disk.max_size = 10GB: see buffer.max_size
+}
+
+input "tail" "container_1" {
+  paths = ["/var/log/containers/*.log"]
+  tag   = "container_1"
+}
+
+filter "parse" "container_1" {
+  if      = "tag == 'container_1'"
+  formats = ["cri", "docker"]
+  time    = true
+  # Changed: filebeat.inputs: fields are called as penstock calls them: see penstock help
+  # filter.parse
+}
+
+input "tcp" "tcp_2" {
+  listen        = "0.0.0.0:9000"
+  max_line_size = "20MiB"
+  tag           = "tcp_2"
+}
+
+filter "parse" "tcp_2" {
+  if      = "tag == 'tcp_2'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+input "udp" "udp_3" {
+  listen = "0.0.0.0:9001"
+  tag    = "udp_3"
+}
+
+filter "parse" "udp_3" {
+  if      = "tag == 'udp_3'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+input "syslog" "syslog_4" {
+  listen = ["udp://0.0.0.0:514"]
+  # Changed: filebeat.inputs: fields are called as penstock calls them: see penstock help
+  # input.syslog
+  tag = "syslog_4"
+}
+
+input "http" "http_endpoint_5" {
+  listen = "0.0.0.0:8080"
+  tag    = "http_endpoint_5"
+}
+
+output "elasticsearch" "elasticsearch" {
+  urls     = ["http://es:9200"]
+  index    = "filebeat-8-${strftime("%Y.%m.%d")}"
+  user     = "elastic"
+  password = "hunter2"
+}
+
+pipeline "main" {
+  from = [
+    input.tail.container_1,
+    input.tcp.tcp_2,
+    input.udp.udp_3,
+    input.syslog.syslog_4,
+    input.http.http_endpoint_5,
+  ]
+  filter = [filter.parse.container_1, filter.parse.tcp_2, filter.parse.udp_3]
+  to     = [output.elasticsearch.elasticsearch]
+  # Left out: filebeat.inputs.processors.add_kubernetes_metadata: nothing is asked of others; write
+  # filter "add_fields" with ${agent} and what is known of the host
+}

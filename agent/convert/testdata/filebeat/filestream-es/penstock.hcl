@@ -1,0 +1,35 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  log {
+    level = "warn"
+  }
+  # Shows: filestream with parsers, Elasticsearch with an index by day, TLS, an API key, templates.
+  # Left out: setup.template.name = app: templates and life cycles are set up by others
+  # Left out: setup.template.pattern = app-*: templates and life cycles are set up by others
+}
+
+input "tail" "app" {
+  paths = ["/var/log/app/*.json"]
+  tag   = "app"
+  # Left out: filebeat.inputs.id = app: the input has a name
+  # Left out: filebeat.inputs.close.on_state_change.inactive = 1m: see close_inactive
+}
+
+filter "parse" "app" {
+  format = "json"
+}
+
+output "elasticsearch" "elasticsearch" {
+  urls    = ["https://es-1:9200", "https://es-2:9200"]
+  index   = "app-${field.service}-${strftime("%Y.%m.%d")}"
+  api_key = env("API_KEY")
+  tls {
+    insecure_skip_verify = true
+  }
+}
+
+pipeline "main" {
+  from   = [input.tail.app]
+  filter = [filter.parse.app]
+  to     = [output.elasticsearch.elasticsearch]
+}

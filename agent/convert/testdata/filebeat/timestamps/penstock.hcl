@@ -1,0 +1,46 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Shows: a time out of the record, a replacement, included fields, the time zone.
+}
+
+input "tail" "log_1" {
+  paths = ["/var/log/app.json"]
+  tag   = "log_1"
+}
+
+filter "parse" "log_1" {
+  format = "json"
+}
+
+filter "time" "timestamp" {
+  field = "ts"
+  # Filebeat's layouts are tried as auto does; see formats for others.
+  zone = "Europe/Berlin"
+}
+
+filter "replace" "replace" {
+  field   = "path"
+  pattern = "^/home/[^/]+"
+  with    = "~"
+}
+
+filter "keep_fields" "include_fields" {
+  fields = ["ts", "path", "level"]
+}
+
+output "kafka" "kafka" {
+  brokers     = ["kafka"]
+  topic       = "app-${strftime("%Y%m")}"
+  compression = "gzip"
+}
+
+pipeline "main" {
+  from = [input.tail.log_1]
+  filter = [
+    filter.parse.log_1,
+    filter.time.timestamp,
+    filter.replace.replace,
+    filter.keep_fields.include_fields,
+  ]
+  to = [output.kafka.kafka]
+}
