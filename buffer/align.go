@@ -40,8 +40,8 @@ const leastPadding = 3
 // mostPadding is the size of the largest one.
 func mostPadding() int { return int(3*pageSize) + leastPadding }
 
-// fills reports whether there is a change of n bytes that fills. Of 131 there is none: the length of
-// its key takes a byte more from 128 on.
+// fills reports whether there is a change of n bytes that fills. Of 131 there is none: the length
+// of its key takes a byte more from 128 on.
 func fills(n int64) bool { return n >= leastPadding && paddingSize(paddingKey(n)) == n }
 
 func paddingSize(key int64) int64 {

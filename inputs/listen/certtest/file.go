@@ -10,8 +10,9 @@ import (
 
 var replaced atomic.Int64
 
-// Replace puts a file in place of another, as those do who renew certificates and tokens. Each is a
-// second younger than the one before: what is written within a tick of the clock is else of one age.
+// Replace puts a file in place of another, as those do who renew certificates and tokens. Each is
+// a second younger than the one before: what is written within a tick of the clock is else of one
+// age.
 func Replace(t testing.TB, file string, data []byte) {
 	t.Helper()
 	age := time.Now().Add(time.Duration(replaced.Add(1)) * time.Second)
