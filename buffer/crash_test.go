@@ -119,7 +119,7 @@ func crashChild(dir string) error {
 
 // What was acknowledged before a SIGKILL is read back exactly once and in order, and positions and
 // cursors are those of the same moment.
-func TestKill(t *testing.T) { testKill(t, t.TempDir(), 12) }
+func TestAcknowledgedSurvivesSIGKILLOnceAndInOrder(t *testing.T) { testKill(t, t.TempDir(), 12) }
 
 // fluent-bit#10952: killed with SIGKILL, chunks already acknowledged fail their format check and
 // are discarded.

@@ -133,7 +133,7 @@ func FuzzReadEntry(f *testing.F) {
 	})
 }
 
-func TestConfig(t *testing.T) {
+func TestConfigIsValidated(t *testing.T) {
 	t.Parallel()
 	c := Default()
 	if err := c.Validate(); err != nil {

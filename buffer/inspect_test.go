@@ -10,7 +10,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-func TestInspect(t *testing.T) {
+func TestInspectChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, killed := range []bool{false, true} {
 		dir, n := filled(t, killed)

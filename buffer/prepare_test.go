@@ -32,7 +32,7 @@ func prepare(t *testing.T, c *Cursor, pos int64) {
 
 // What was being committed elsewhere when the agent was killed is decided by who knows: until then
 // nothing is appended.
-func TestResolve(t *testing.T) {
+func TestPreparedCommitsAreResolvedBeforeAppends(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
 		at   int64 // what the destination says

@@ -97,7 +97,7 @@ func TestWhatOutputsTakeAtOnceIsNeverWritten(t *testing.T) {
 }
 
 // Each of these has what is in memory written, in its place.
-func TestSpill(t *testing.T) {
+func TestWhatIsInMemoryIsWrittenInItsPlace(t *testing.T) {
 	t.Parallel()
 	for reason, cause := range map[string]func(t *testing.T, b *Buffer, c *Cursor){
 		"asked":   func(t *testing.T, b *Buffer, c *Cursor) { b.Spill("asked") },

@@ -39,7 +39,7 @@ func drainAll(
 	return a
 }
 
-func TestArchive(t *testing.T) {
+func TestEachRecordIsInOneObjectOfItsHour(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []string{"none", "gzip", "zstd"} {
 		s, topic := newMemStore(), newTopic("app", 3)

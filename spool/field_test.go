@@ -27,7 +27,7 @@ import (
 // TestZombieUploadsAndCommitsLate, #375 is TestDaylightSavingKeepsOnePathPerHour too.
 
 // secor#600: duplicates across files after a crash, because the second cut ends elsewhere.
-func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
+func TestSecor600_NoDuplicatesAfterACrash(t *testing.T) {
 	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(1_200, hourly(0, 8))
@@ -41,7 +41,7 @@ func TestSecor600NoDuplicatesAfterACrash(t *testing.T) {
 }
 
 // secor#395, secor#2316, redpanda connect#4009: records lost and repeated over rebalances.
-func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
+func TestSecor395_RebalancesLoseAndRepeatNothing(t *testing.T) {
 	t.Parallel()
 	rng := runtest.Rand(t)
 	s := newMemStore()
@@ -113,7 +113,7 @@ func TestSecor395RebalancesLoseAndRepeatNothing(t *testing.T) {
 }
 
 // secor#785: local files leak.
-func TestSecor785WorkingFilesDoNotLeak(t *testing.T) {
+func TestSecor785_WorkingFilesDoNotLeak(t *testing.T) {
 	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	topic.produce(3_000, func(o int64) (time.Time, string) {
@@ -157,7 +157,7 @@ func TestSecor785WorkingFilesDoNotLeak(t *testing.T) {
 }
 
 // secor#328, kafka-connect-storage-cloud#177, #454: out of memory with many output partitions.
-func TestSecor328ManyPathsInLittleMemory(t *testing.T) {
+func TestSecor328_ManyPathsInLittleMemory(t *testing.T) {
 	t.Parallel()
 	const paths, records = 15_000, 150_000
 	s, topic := newMemStore(), newTopic("app", 0)
@@ -253,7 +253,7 @@ func TestPiecesAreCompacted(t *testing.T) {
 }
 
 // secor#305: records in the wrong dt=.
-func TestSecor305EachRecordIsInThePartitionOfItsTime(t *testing.T) {
+func TestSecor305_EachRecordIsInThePartitionOfItsTime(t *testing.T) {
 	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	loc, err := time.LoadLocation("Europe/Berlin")
@@ -322,7 +322,7 @@ func TestSecor86AgeIsThatOfTheFirstRecord(t *testing.T) {
 }
 
 // kafka-connect-storage-cloud#144: the tail of an idle topic is never flushed.
-func TestStorageCloud144IdleTailIsFlushed(t *testing.T) {
+func TestStorageCloud144_IdleTailIsFlushed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -412,7 +412,7 @@ func TestRollOnShutdown(t *testing.T) {
 }
 
 // kafka-connect-storage-cloud#529: each late event makes a tiny file.
-func TestStorageCloud529LateRecordsMakeNoTinyFiles(t *testing.T) {
+func TestStorageCloud529_LateRecordsMakeNoTinyFiles(t *testing.T) {
 	t.Parallel()
 	for _, late := range []bool{false, true} {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -446,7 +446,7 @@ func TestStorageCloud529LateRecordsMakeNoTinyFiles(t *testing.T) {
 }
 
 // kafka-connect-storage-cloud#525: two schemas, mixed, made 1,000,000 files of 1,200.
-func TestStorageCloud525MixedSchemasMakeNoMoreFiles(t *testing.T) {
+func TestStorageCloud525_MixedSchemasMakeNoMoreFiles(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"parquet", "avro"} {
 		s, topic := newMemStore(), newTopic("app", 0)
@@ -471,7 +471,7 @@ func TestStorageCloud525MixedSchemasMakeNoMoreFiles(t *testing.T) {
 }
 
 // vector#14416: batch settings ignored, small files with 60 partitions.
-func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
+func TestVector14416_SizesHoldWithManyLogs(t *testing.T) {
 	t.Parallel()
 	s := newMemStore()
 	a := testArchiver(t, s, func(c *Config) {
@@ -510,7 +510,7 @@ func TestVector14416SizesHoldWithManyLogs(t *testing.T) {
 }
 
 // aiven s3-connector#335: out of memory on a backlog.
-func TestAiven335BacklogIsReadAsFastAsItIsStored(t *testing.T) {
+func TestAiven335_BacklogIsReadAsFastAsItIsStored(t *testing.T) {
 	t.Parallel()
 	s, topic := newMemStore(), newTopic("app", 0)
 	pad := strings.Repeat("x", 1000)

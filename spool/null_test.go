@@ -36,7 +36,7 @@ func formatOf(kind string, change func(*format.Config)) *format.Config {
 	return &c
 }
 
-func TestTombstones(t *testing.T) {
+func TestTombstonesAreRefusedSkippedOrKept(t *testing.T) {
 	t.Parallel()
 	count := func(s *memStore, t *testing.T) (main, dead int) {
 		for _, key := range s.keys() {

@@ -158,7 +158,7 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 }
 
 // Place tells what is there from what is to be there by size, metadata and contents.
-func TestPlace(t *testing.T) {
+func TestPlaceTellsWhatIsThereAlready(t *testing.T) {
 	t.Parallel()
 	s := newMemStore()
 	refuseOverwrites(s, func(string) bool { return false })

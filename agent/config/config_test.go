@@ -205,7 +205,7 @@ pipeline "app" {
 }
 `
 
-func TestLoad(t *testing.T) {
+func TestEveryKindOfAttributeIsRead(t *testing.T) {
 	cfg, report := loadText(t, good, Options{Env: func(name string) (string, bool) {
 		return map[string]string{"LAST": "y:8", "PENSTOCK_VAR_size": "12"}[name], name != "PENSTOCK_VAR_brokers"
 	}})
@@ -256,7 +256,7 @@ func TestLoad(t *testing.T) {
 }
 
 // Every mistake stands in testdata/mistakes.txt with the text that people get to see.
-func TestMistakes(t *testing.T) {
+func TestMistakesAreReportedAsPeopleSeeThem(t *testing.T) {
 	golden := filepath.Join("testdata", "mistakes.txt")
 	raw, err := os.ReadFile(golden)
 	if err != nil {
@@ -384,7 +384,7 @@ func TestFingerprintIgnoresPlaces(t *testing.T) {
 	}
 }
 
-func TestTags(t *testing.T) {
+func TestTagPatternsMatch(t *testing.T) {
 	for _, c := range []struct {
 		pattern, yes, no string
 	}{
@@ -419,7 +419,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-func TestUnits(t *testing.T) {
+func TestSizesAndDurationsAreParsed(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "128MiB": 128 << 20, "1.5 kb": 1500, "2G": 2 << 30, "10B": 10, "7": 7} {
 		if got, err := ParseSize(text); err != nil || got != want {
 			t.Errorf("ParseSize(%q) = %d, %v", text, got, err)
@@ -447,7 +447,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-func TestReference(t *testing.T) {
+func TestReferenceNamesTypesAndDefaults(t *testing.T) {
 	var b strings.Builder
 	if err := testCatalogue().WriteReference(&b, "output.kafka"); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 // Each directory testdata/TOOL/CASE holds the files of a tool, beside the configuration made of
 // them (penstock.hcl) and the account (summary.txt). The file that is named main.*, or is alone, is
 // the one to convert; the first comment in it says what the case shows.
-func TestGolden(t *testing.T) {
+func TestConfigurationsAreConvertedAsTestdataSays(t *testing.T) {
 	for _, tool := range convert.Tools() {
 		cases, err := filepath.Glob(filepath.Join("testdata", tool.Name, "*"))
 		if err != nil {

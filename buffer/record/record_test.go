@@ -132,7 +132,7 @@ func TestBatchRoundTrip(t *testing.T) {
 
 // What a batch was packed from goes back to be used again; who reads on gets it from the packed
 // form.
-func TestShed(t *testing.T) {
+func TestShedBatchesAreReadFromTheirPackedForm(t *testing.T) {
 	line := bytes.Repeat([]byte("x"), 1000)
 	again := false
 	for range 100 {

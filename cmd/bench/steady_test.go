@@ -27,7 +27,7 @@ func TestSteadyLineTellsWhenItWasWritten(t *testing.T) {
 	}
 }
 
-func TestPercentiles(t *testing.T) {
+func TestPercentilesAreOfTheSamples(t *testing.T) {
 	list := make([]int64, 1000)
 	for i := range list {
 		list[i] = int64(i)

@@ -61,7 +61,7 @@ func TestRestartsWhatEnds(t *testing.T) {
 	}
 }
 
-func TestInterval(t *testing.T) {
+func TestCommandIsRunAtEachInterval(t *testing.T) {
 	got, log, _ := run(t, 3, func(c *Config) { c.Interval = 20 * time.Millisecond }, "echo", "x")
 	if len(got) < 3 || log != "" {
 		t.Fatal(got, log)

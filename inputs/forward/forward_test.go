@@ -263,7 +263,7 @@ func TestCrashSendsNoAck(t *testing.T) {
 }
 
 // fluent-bit#9288: the forward input acks what it then discards.
-func TestFluentBit9288NoAckForWhatIsDiscarded(t *testing.T) {
+func TestFluentBit9288_NoAckForWhatIsDiscarded(t *testing.T) {
 	r := start(t, nil)
 	r.sink.Fail(errors.New("no space"))
 	nc := r.dial()

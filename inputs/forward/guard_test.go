@@ -56,7 +56,7 @@ func secured(c *Config) {
 	c.Security = s
 }
 
-func TestHandshake(t *testing.T) {
+func TestHandshakeRefusesStrangers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*Security)

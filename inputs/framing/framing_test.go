@@ -35,7 +35,7 @@ func split(src io.Reader, mode Mode, max int) (out []string) {
 	}
 }
 
-func TestSplitter(t *testing.T) {
+func TestFramesAreSplitWithinTheLimit(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		mode Mode

@@ -324,7 +324,7 @@ func TestBackPressure(t *testing.T) {
 	}
 }
 
-func TestAuth(t *testing.T) {
+func TestRequestsNeedATokenOrAUser(t *testing.T) {
 	r := start(t, func(c *Config) {
 		c.Auth = &Auth{Tokens: []string{"tok-en"}, Users: []User{{"ann", "se:cret"}}}
 	})
@@ -433,7 +433,7 @@ not json
 	}
 }
 
-func TestSplunk(t *testing.T) {
+func TestSplunkEventsAreRecords(t *testing.T) {
 	r := start(t, nil)
 	body := `{"time":1700000000.25,"host":"h","index":"main","event":{"a":1}}{"time":"1700000001","event":"text"}
 {"event":"now"}`

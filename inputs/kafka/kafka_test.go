@@ -715,7 +715,7 @@ func TestReadCommitted(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
+func TestANewGroupStartsWhereItIsTold(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, kfake.SeedTopics(1, "logs"))
 	middle := time.Now().Add(-time.Hour)

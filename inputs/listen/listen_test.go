@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestBudget(t *testing.T) {
+func TestBudgetIsSharedAndWaitedFor(t *testing.T) {
 	b := NewBudget(100, 20*time.Millisecond)
 	if err := b.Acquire(80); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func TestGlobs(t *testing.T) {
+func TestGlobsFindFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"a.log", "b.txt", "x/c.log", "x/y/d.log", "x/y/e.log.gz", "x/skip/f.log", "z/g.log", "we[ird].log"} {
@@ -223,7 +223,7 @@ func TestCloseInactive(t *testing.T) {
 	r.wants("1", "2", "3", "4")
 }
 
-func TestFairness(t *testing.T) {
+func TestAQuietFileDoesNotWaitForABusyOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.block = 4096

@@ -197,7 +197,7 @@ func TestShrinksToALineWithin(t *testing.T) {
 	r.wants("1", "2", "3", "1", "2")
 }
 
-func TestDeleted(t *testing.T) {
+func TestDeletedFileIsReadToItsEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.write("app.log", "1\n")

@@ -213,7 +213,7 @@ func TestFailoverRoundTrip(t *testing.T) {
 }
 
 // A destination that hangs instead of failing is as dead: otel-contrib#50234, fluent-bit#3766.
-func TestFailoverOnHungDestination_OtelContrib50234(t *testing.T) {
+func TestOtelContrib50234_FailoverOnHungDestination(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
 		r.start()
@@ -253,7 +253,7 @@ func TestFailoverWithoutProbe(t *testing.T) {
 
 // A destination that flaps faster than after and recover moves nothing to and fro:
 // otel-contrib#36587, #32094.
-func TestFlappingMovesNothing_OtelContrib36587(t *testing.T) {
+func TestOtelContrib36587_FlappingMovesNothing(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
 		r.start()
@@ -669,7 +669,7 @@ func TestObjectIsReadable(t *testing.T) {
 	})
 }
 
-func TestStandby(t *testing.T) {
+func TestStandbyTakesOverDuringAnOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
 		sf, standby := newFixture(t, "output.test.standby"), outputtest.NewDest()

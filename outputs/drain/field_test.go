@@ -59,7 +59,7 @@ func (p *plain) finish(t *testing.T) (repeats int) {
 }
 
 // The position advanced while the output was failing.
-func TestPositionWaitsForDelivery_FluentBit2846(t *testing.T) {
+func TestFluentBit2846_PositionWaitsForDelivery(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.dest.SetDown(true)
@@ -74,7 +74,7 @@ func TestPositionWaitsForDelivery_FluentBit2846(t *testing.T) {
 }
 
 // The destination came back, and the first stored batches were dropped.
-func TestFirstBatchesSurviveTheOutage_FluentBit10667(t *testing.T) {
+func TestFluentBit10667_FirstBatchesSurviveTheOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.dest.SetDown(true)
@@ -94,7 +94,7 @@ func TestFirstBatchesSurviveTheOutage_FluentBit10667(t *testing.T) {
 }
 
 // What was queued counted as delivered, and a full queue was the end.
-func TestQueuedIsNotDelivered_FluentBit3766(t *testing.T) {
+func TestFluentBit3766_QueuedIsNotDelivered(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		c := quick()
 		c.Window = outputs.Window{Bytes: 500, Batches: 3, Lanes: 3}
@@ -112,7 +112,7 @@ func TestQueuedIsNotDelivered_FluentBit3766(t *testing.T) {
 }
 
 // Half an hour without Kafka, some minutes of draining, then frozen until restarted.
-func TestDrainsToTheEndAfterAnOutage_FluentBit4378(t *testing.T) {
+func TestFluentBit4378_DrainsToTheEndAfterAnOutage(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.g.fill(p.log, 50, 4, 4)
@@ -134,7 +134,7 @@ func TestDrainsToTheEndAfterAnOutage_FluentBit4378(t *testing.T) {
 
 // One dead output stalled the others: fluent-bit#11370, vector#22064. Each has a cursor of its own
 // on the one log; flume kept a copy for each.
-func TestDeadOutputStallsNoOther_FluentBit11370(t *testing.T) {
+func TestFluentBit11370_DeadOutputStallsNoOther(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		rng := runtest.Rand(t)
 		seed := rng.Uint64()
@@ -156,7 +156,7 @@ func TestDeadOutputStallsNoOther_FluentBit11370(t *testing.T) {
 }
 
 // A broker that is bounced loses nothing that was in flight.
-func TestBounceWithBatchesInFlight_Vector24193(t *testing.T) {
+func TestVector24193_BounceWithBatchesInFlight(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.dest.SetLatency(func() time.Duration { return 30 * time.Millisecond })
@@ -173,7 +173,7 @@ func TestBounceWithBatchesInFlight_Vector24193(t *testing.T) {
 
 // All chunks were dropped without reaching the secondary: here primary and standby are both down,
 // and nothing is dropped.
-func TestStandbyDownToo_Fluentd2123(t *testing.T) {
+func TestFluentd2123_StandbyDownToo(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
 		sf, standby := newFixture(t, "output.test.standby"), outputtest.NewDest()
@@ -201,7 +201,7 @@ func TestStandbyDownToo_Fluentd2123(t *testing.T) {
 
 // One over-large message stopped the output (fluent-plugin-kafka#117, #323; flume: one bad event
 // stops the rest), or was dropped and not counted (beats#14906).
-func TestOverLargeRecordGoesToTheDeadLetterCounted_Beats14906(t *testing.T) {
+func TestBeats14906_OverLargeRecordGoesToTheDeadLetterCounted(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.dest.SetJudge(func(r *record.Record) error {
@@ -231,7 +231,7 @@ func TestOverLargeRecordGoesToTheDeadLetterCounted_Beats14906(t *testing.T) {
 
 // The output never reconnected (beats#37276): however many attempts fail, there is another, and it
 // is not far off.
-func TestAttemptsNeverEnd_Beats37276(t *testing.T) {
+func TestBeats37276_AttemptsNeverEnd(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		p := newPlain(t, async, quick())
 		p.dest.SetDown(true)
@@ -252,7 +252,7 @@ func TestAttemptsNeverEnd_Beats37276(t *testing.T) {
 }
 
 // A reload or a stop during an outage ended in an endless loop that ignored SIGTERM.
-func TestStopDuringAnOutage_FluentBit10670(t *testing.T) {
+func TestFluentBit10670_StopDuringAnOutage(t *testing.T) {
 	for _, hang := range []bool{false, true} {
 		both(t, func(t *testing.T, async bool) {
 			r := newRig(t, async)
@@ -275,7 +275,7 @@ func TestStopDuringAnOutage_FluentBit10670(t *testing.T) {
 
 // A queue's drain after recovery ran out of memory or collapsed (otel-contrib#44469, #41204): the
 // replay holds no more than a window, and objects are read one at a time.
-func TestReplayHoldsNoMoreThanAWindow_OtelContrib44469(t *testing.T) {
+func TestOtelContrib44469_ReplayHoldsNoMoreThanAWindow(t *testing.T) {
 	both(t, func(t *testing.T, async bool) {
 		r := newRig(t, async)
 		r.c.Window = outputs.Window{Bytes: 1000, Batches: 10, Lanes: 2}

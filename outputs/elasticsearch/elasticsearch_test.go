@@ -143,7 +143,7 @@ func batch(values ...string) *record.Batch {
 	return record.FromRecords("App", "o", recs)
 }
 
-func TestDocuments(t *testing.T) {
+func TestDocumentsOfRecords(t *testing.T) {
 	c := newCluster(t)
 	e := open(t, []string{c.URL + "/"}, func(cfg *Config) {
 		cfg.Index = template.MustParse(`${tag}-${strftime("%Y.%m.%d")}-${header["ix"]}`)

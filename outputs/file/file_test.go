@@ -133,7 +133,7 @@ func TestTornLineIsCutOff(t *testing.T) {
 	}
 }
 
-func TestRotation(t *testing.T) {
+func TestRotatedFilesAreCompressedAndFew(t *testing.T) {
 	cfg := Default()
 	cfg.Path = filepath.Join(t.TempDir(), "f")
 	cfg.Rotate = Rotate{Size: 20, Keep: 3, Compress: true}

@@ -487,7 +487,7 @@ func TestAllDownIsRetryable(t *testing.T) {
 	}
 }
 
-func TestWeights(t *testing.T) {
+func TestServersAreTriedByTheirWeights(t *testing.T) {
 	f := open(
 		t,
 		Config{

@@ -172,7 +172,7 @@ func TestUploadAttemptsAreBounded(t *testing.T) {
 
 // Credentials of a service account, named or application-default, are exchanged for a token, and
 // the token goes along.
-func TestCredentials(t *testing.T) {
+func TestCredentialsBecomeTokens(t *testing.T) {
 	for name, use := range map[string]func(t *testing.T, cfg *StoreConfig, file string){
 		"credentials_file":    func(_ *testing.T, cfg *StoreConfig, file string) { cfg.CredentialsFile = file },
 		"application default": func(t *testing.T, _ *StoreConfig, file string) { t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file) },

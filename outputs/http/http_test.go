@@ -95,7 +95,7 @@ func serve(t *testing.T, answer func(w http.ResponseWriter, body string, n int))
 	return s
 }
 
-func TestFormats(t *testing.T) {
+func TestBodiesOfEachFormat(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
 		want   string

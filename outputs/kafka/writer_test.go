@@ -113,7 +113,7 @@ func TestKeepsRecords(t *testing.T) {
 
 // A broker bounced in mid-flight (vector#24193, fluent-bit#10667, fluent-bit#3766, fluent-bit#4378,
 // beats#37276): nothing lost, nothing stuck, nothing twice, nothing out of order.
-func TestBrokerBouncedInFlight_vector24193_fluentbit10667_beats37276(t *testing.T) {
+func TestVector24193_FluentBit10667_Beats37276_BrokerBouncedInFlight(t *testing.T) {
 	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		seed := runtest.Seed(t)
@@ -301,7 +301,7 @@ func TestLeaderMoves(t *testing.T) {
 
 // One over-large message must not stop the output (fluent-plugin-kafka#117, #323) and must be
 // counted (beats#14906): it alone is refused, with its index.
-func TestOverlargeRecord_fluentpluginkafka117_323_beats14906(t *testing.T) {
+func TestFluentPluginKafka117_Beats14906_OverlargeRecord(t *testing.T) {
 	t.Parallel()
 	eachPath(t, func(t *testing.T, change func(*Config), path string) {
 		c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))

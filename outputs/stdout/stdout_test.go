@@ -78,7 +78,7 @@ func TestLinesStayWhole(t *testing.T) {
 	}
 }
 
-func TestFormats(t *testing.T) {
+func TestLinesOfEachFormat(t *testing.T) {
 	b := record.FromRecords("app", "/f", []record.Record{
 		{Time: 1e9, Key: []byte("k"), Value: []byte("text \"x\"")},
 		{Value: []byte(" {\"a\":\n1} ")},

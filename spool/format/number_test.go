@@ -356,7 +356,7 @@ func TestLoneSurrogates(t *testing.T) {
 
 // A record with a key and no value says that the key is gone. What has columns for the key can hold
 // it; elsewhere the dead letter says what it is.
-func TestTombstones(t *testing.T) {
+func TestTombstonesAreRowsWhereKeysAre(t *testing.T) {
 	tombstone := record.Record{Offset: 7, Time: 1e15, Key: []byte("gone")}
 	for _, kind := range []string{"parquet", "avro"} {
 		for _, declared := range []bool{true, false} {

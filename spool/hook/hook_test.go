@@ -41,7 +41,7 @@ func mustHook(t *testing.T, change func(*Config)) Hook {
 	return h
 }
 
-func TestWebhook(t *testing.T) {
+func TestWebhookIsToldUntilItAnswers(t *testing.T) {
 	status := http.StatusServiceUnavailable
 	var got Partition
 	var key, auth string
@@ -76,7 +76,7 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-func TestCommand(t *testing.T) {
+func TestCommandIsRunForAPartition(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	h := mustHook(t, func(c *Config) {
 		c.Type, c.Command = "command", []string{
@@ -103,7 +103,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-func TestTrino(t *testing.T) {
+func TestTrinoRegistersPartitions(t *testing.T) {
 	var statements []string
 	polls := 0
 	final := `{"stats":{}}`
@@ -151,7 +151,7 @@ func TestTrino(t *testing.T) {
 	}
 }
 
-func TestGlue(t *testing.T) {
+func TestGlueGetsPartitions(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "a")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "b")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")

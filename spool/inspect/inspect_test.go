@@ -256,7 +256,7 @@ func TestLifeOf(t *testing.T) {
 	}
 }
 
-func TestRead(t *testing.T) {
+func TestReadFindsEveryRecord(t *testing.T) {
 	store := archive(t, nil)
 	n := 0
 	objects, err := List(t.Context(), store, "")

@@ -74,7 +74,7 @@ func TestPathParts(t *testing.T) {
 	}
 }
 
-func TestMissing(t *testing.T) {
+func TestMissingFieldsHaveAPathOfTheirOwn(t *testing.T) {
 	tmpl := template.MustParse(`${topic}/u=${field.u}/dt=${strftime("%F")}`)
 	for _, c := range []struct{ value, want string }{
 		{`{"u":"x"}`, "app-logs/u=x/dt=NONE"},

@@ -8,7 +8,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/template"
 )
 
-func TestSpan(t *testing.T) {
+func TestSpanOfAPathFollowsItsZone(t *testing.T) {
 	at := time.Date(2025, 11, 2, 5, 40, 0, 0, time.UTC) // 01:40 EDT, the first of two 01s
 	for _, c := range []struct{ path, zone, start, end string }{
 		{`${strftime("%F-%H")}`, "UTC", "2025-11-02T05:00:00Z", "2025-11-02T06:00:00Z"},
@@ -35,7 +35,7 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
+func TestMatchFindsThePathsOfATime(t *testing.T) {
 	p := mustNew(t, func(cfg *Config) {
 		cfg.Path = template.MustParse(
 			`${topic}/app=${field.app}/dt=${strftime("%F")}/hr=${strftime("%H")}`,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNotes(t *testing.T) {
+func TestNotesComeBackAsTheyWere(t *testing.T) {
 	n := Note{
 		Progress{1 << 62, 1 << 62, 1 << 62, 1 << 62},
 		&Intent{1 << 62, 1<<62 + 1, "0123456789ab", 1 << 30, 1 << 62, "0123456789abcdef"},

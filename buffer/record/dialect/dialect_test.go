@@ -29,7 +29,7 @@ func subject(value string) dialect.Subject {
 	return dialect.Subject{Batch: b, Record: &recs[0]}
 }
 
-func TestNames(t *testing.T) {
+func TestVariablesOfARecord(t *testing.T) {
 	for text, want := range map[string]string{
 		`${tag}`:                          "kube.shop.web",
 		`${tag[0]}/${tag[1]}`:             "kube/shop",
@@ -70,7 +70,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestMisused(t *testing.T) {
+func TestMisusedVariablesSayWhatToWrite(t *testing.T) {
 	for text, want := range map[string]string{
 		`${tag["x"]}`: "tag[0]", `${tag[0][1]}`: "arguments", `${origin.x}`: "arguments", `${header}`: "header.app", `${field}`: "field.app",
 		`${strftime}`: "strftime(", `${strftime("%Q")}`: "%Q", `${strftime("%F", "Nowhere")}`: "Nowhere", `${tag("x")}`: "no function",

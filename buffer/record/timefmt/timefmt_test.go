@@ -7,7 +7,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
-func TestTimestamps(t *testing.T) {
+func TestTimestampsOfEachUnit(t *testing.T) {
 	berlin, _ := time.LoadLocation("Europe/Berlin")
 	near := time.Date(2026, 1, 1, 0, 30, 0, 0, time.UTC).UnixNano()
 	for _, c := range []struct{ format, text, want string }{
@@ -192,7 +192,7 @@ func TestRFC3339(t *testing.T) {
 }
 
 // A memo changes nothing, whatever was read before.
-func TestMemo(t *testing.T) {
+func TestMemoChangesNothing(t *testing.T) {
 	rng := runtest.Rand(t)
 	for _, name := range []string{"auto", "iso8601", "rfc1123", "epoch", "%Y-%m-%dT%H:%M:%SZ"} {
 		f, err := New(name, time.UTC)

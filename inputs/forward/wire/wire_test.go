@@ -135,7 +135,7 @@ func zst(p []byte) []byte {
 	return w.EncodeAll(p, nil)
 }
 
-func TestModes(t *testing.T) {
+func TestEachModeIsRead(t *testing.T) {
 	two := append(event(1, map[string]any{"a": "x"}), event(2, map[string]any{"b": 2})...)
 	want := []got{
 		{tag: "t", record: `{"a":"x"}`, time: 1e9},
@@ -261,7 +261,7 @@ func count(r *Reader) (n int) {
 	return n
 }
 
-func TestTimes(t *testing.T) {
+func TestEachFormOfTimeIsRead(t *testing.T) {
 	et := func(lead ...byte) []byte { return append(lead, 0, 0, 0, 2, 0, 0, 0, 3) }
 	for _, c := range []struct {
 		name string

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestRepeats(t *testing.T) {
+func TestRepeatsOfOneCauseAreLoggedOnce(t *testing.T) {
 	var r Repeats
 	now := time.Now()
 	refused := errors.New("connection refused")
