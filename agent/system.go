@@ -13,7 +13,7 @@ import (
 // set, go before.
 func (a *Agent) setMemory(limit int64) {
 	// Most of what is live is buffers, which cost the collector little.
-	percent := 60
+	percent := 50
 	if limit > 0 {
 		// With a limit there is no need to collect each time a small heap has grown.
 		percent = 200
