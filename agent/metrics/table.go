@@ -390,6 +390,8 @@ var Table = []Metric{
 		"counter",
 		"Lines of containers' logs that no container runtime has written; each is a record as it stands.",
 	},
+	{"penstock_tail_ignored_files_total", "counter",
+		"Files found to be older than ignore_older, and left alone."},
 	{"penstock_tail_multiline_flushes_total", "counter",
 		"Multiline events taken as complete because nothing followed."},
 	{"penstock_tail_multiline_limits_total", "counter",

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/penstock/penstock/inputs"
 )
@@ -333,7 +335,7 @@ func (m *manager) discover(s sight) {
 	case s.fi.fifo():
 		m.openPipe(s)
 		return
-	case !s.fi.regular():
+	case !s.fi.regular() || m.ignored(&s):
 		return
 	}
 	h, fi, err := m.open(s.path)
@@ -371,6 +373,29 @@ func (m *manager) discover(s sight) {
 	default:
 		m.fresh(s, h, m.sourceOf(s))
 	}
+}
+
+// ignored reports whether the file seen, which is not known, is older than ignore_older. It is seen
+// again by the next look.
+func (m *manager) ignored(s *sight) bool {
+	age := m.sys.now().Sub(time.Unix(0, s.fi.mtime))
+	if m.cfg.IgnoreOlder <= 0 || age <= m.cfg.IgnoreOlder || s.was != nil || s.nameless {
+		delete(m.tooOld, s.path)
+		return false
+	}
+	if m.tooOld[s.path] {
+		return true
+	}
+	if m.tooOld == nil {
+		m.tooOld = map[string]bool{}
+		m.log.Info(
+			"files older than ignore_older are left alone until somebody writes to them; penstock_tail_ignored_files_total counts them",
+			"path", s.path, "do", "raise ignore_older, or leave it out, to have them read",
+		)
+	}
+	m.tooOld[s.path] = true
+	m.run.tail.counts.ignored.Inc()
+	return true
 }
 
 // fresh adds the file seen as one that has not been read at all.
@@ -453,7 +478,7 @@ func endOf(h *handle, size int64, c *Config) (prints, error) {
 func lineStart(h *handle, size int64, c *Config, limit int64) (prints, error) {
 	buf := make([]byte, min(size, limit))
 	base := size - int64(len(buf))
-	if c.Encoding != "utf-8" && c.Encoding != "latin-1" && base%2 != 0 {
+	if strings.HasPrefix(strings.ToLower(c.Encoding), "utf-16") && base%2 != 0 {
 		base, buf = base+1, buf[1:]
 	}
 	n, err := h.ReadAt(buf, base)

@@ -3,9 +3,13 @@ package tail
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -13,16 +17,16 @@ import (
 // charset finds line ends and decodes lines. One is used by one goroutine at a time only for
 // decoding.
 type charset struct {
-	unit   int  // bytes per code unit: 1 or 2
-	big    bool // utf-16: big endian
-	latin1 bool
-	bom    []byte
-	nl     byte // ends a line
+	unit int               // bytes per code unit: 1 or 2
+	big  bool              // utf-16: big endian
+	enc  encoding.Encoding // of unit 1; nil for bytes as they are
+	bom  []byte
+	nl   byte // ends a line
 }
 
 var (
 	csUTF8    = &charset{nl: '\n', unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
-	csLatin1  = &charset{nl: '\n', unit: 1, latin1: true}
+	csLatin1  = &charset{nl: '\n', unit: 1, enc: charmap.ISO8859_1}
 	csUTF16LE = &charset{nl: '\n', unit: 2, bom: []byte{0xFF, 0xFE}}
 	csUTF16BE = &charset{nl: '\n', unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
 )
@@ -41,10 +45,53 @@ func (c *Config) ended(cs *charset) *charset {
 	return &with
 }
 
+// supersets are decoders that read a character set, and more, under another name.
+var supersets = map[string]string{"windows-31j": "shift_jis", "cp932": "shift_jis", "gb2312": "gbk"}
+
+// encodingOf returns the encoding of that name of IANA's, for charsets whose line ends are those of
+// ASCII; nil for UTF-8, whose bytes are taken as they are.
+func encodingOf(name string) (encoding.Encoding, error) {
+	if strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "us-ascii") {
+		return nil, nil
+	}
+	alias := strings.ToLower(name)
+	if known := supersets[alias]; known != "" {
+		alias = known
+	}
+	enc, err := ianaindex.IANA.Encoding(alias)
+	if err != nil || enc == nil {
+		enc, err = ianaindex.MIME.Encoding(alias)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%q is no name of a character set that IANA knows", name)
+	case enc == nil:
+		return nil, fmt.Errorf("%q cannot be read", name)
+	case enc == unicode.UTF8:
+		return nil, nil
+	}
+	for _, end := range []string{"\n", "\r", "\r\na"} {
+		if out, err := enc.NewEncoder().String(end); err != nil || out != end {
+			return nil, fmt.Errorf("%q cannot be read: its lines do not end as those of ASCII do", name)
+		}
+	}
+	return enc, nil
+}
+
+// KnownEncoding reports whether files in the character set of that name can be read.
+func KnownEncoding(name string) bool {
+	switch strings.ToLower(name) {
+	case "utf-16", "utf-16le", "utf-16be", "latin-1":
+		return true
+	}
+	_, err := encodingOf(name)
+	return err == nil
+}
+
 // charsetOf returns the charset named encoding for a file that begins with head, or nil if head is
 // too short to tell.
 func charsetOf(encoding string, head []byte) *charset {
-	switch encoding {
+	switch encoding = strings.ToLower(encoding); encoding {
 	case "latin-1":
 		return csLatin1
 	case "utf-16le":
@@ -60,11 +107,14 @@ func charsetOf(encoding string, head []byte) *charset {
 		}
 		return csUTF16LE
 	}
+	if enc, err := encodingOf(encoding); err == nil && enc != nil { // Validate tells the error
+		return &charset{nl: '\n', unit: 1, enc: enc}
+	}
 	return csUTF8
 }
 
 // decodes tells whether lines are anything but their bytes.
-func (c *charset) decodes() bool { return c.unit == 2 || c.latin1 }
+func (c *charset) decodes() bool { return c.unit == 2 || c.enc != nil }
 
 // newline returns the index of the first line end's first byte, or -1. p begins at a code unit.
 func (c *charset) newline(p []byte) int {
@@ -134,7 +184,10 @@ func (c *charset) cut(p []byte, n int) int {
 		}
 		return n
 	}
-	if c.latin1 || n >= len(p) || utf8.RuneStart(p[n]) {
+	if c.enc != nil {
+		return c.cutDecoded(p, n)
+	}
+	if n >= len(p) || utf8.RuneStart(p[n]) {
 		return n
 	}
 	for back := 1; back < utf8.UTFMax && n-back > 0; back++ {
@@ -146,6 +199,27 @@ func (c *charset) cut(p []byte, n int) int {
 		}
 	}
 	return n
+}
+
+// cutDecoded is cut by what the decoder takes: a character may have bytes that are others by
+// themselves.
+func (c *charset) cutDecoded(p []byte, n int) int {
+	n = min(n, len(p))
+	if _, single := c.enc.(*charmap.Charmap); single {
+		return n
+	}
+	dec := c.enc.NewDecoder()
+	var scratch [256]byte
+	for at := 0; ; {
+		_, m, err := dec.Transform(scratch[:], p[at:n], false)
+		at += m
+		if !errors.Is(err, transform.ErrShortDst) {
+			if at == 0 {
+				return n
+			}
+			return at
+		}
+	}
 }
 
 // trimCR removes one carriage return from the end of a line, still encoded.
@@ -168,8 +242,8 @@ func (c *charset) trimCR(line []byte) []byte {
 // decode appends line in UTF-8 to dst.
 func (c *charset) decode(dst, line []byte) []byte {
 	var t transform.Transformer
-	if c.latin1 {
-		t = charmap.ISO8859_1.NewDecoder()
+	if c.enc != nil {
+		t = c.enc.NewDecoder()
 	} else {
 		order := unicode.LittleEndian
 		if c.big {

@@ -17,6 +17,7 @@ import (
 // Config configures the input "tail".
 type Config struct {
 	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories. Named pipes among them are read, too; what was taken from one and is not on disk yet when the agent is killed is lost."`
+	IgnoreOlder    time.Duration     `hcl:"ignore_older,optional" doc:"Files that have not been written to for so long when they are first seen are left alone, until somebody writes to them; then they are read from their beginning. 0s reads all."`
 	Exclude        []string          `hcl:"exclude,optional" doc:"Globs of files to leave out."`
 	StartAt        string            `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
 	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; a template (penstock help templates) that knows path, path_dots, dir, base, stem and ext, and group.NAME and group[N] of path_pattern, named ones also without group. The default is the input's name."`
@@ -24,7 +25,7 @@ type Config struct {
 	PathHeaders    bool              `hcl:"path_headers,optional" doc:"Whether the named groups of path_pattern become headers of that name, with the dots that a part of a tag cannot have."`
 	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
 	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
-	Encoding       string            `hcl:"encoding,optional" oneof:"utf-8|utf-16|utf-16le|utf-16be|latin-1" doc:"Character set of the files; records are UTF-8. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
+	Encoding       string            `hcl:"encoding,optional" doc:"Character set of the files, by IANA's name: utf-8, utf-16, utf-16le, utf-16be, iso-8859-1 (also latin-1), windows-1252, gb18030, big5, shift_jis, euc-jp, euc-kr, koi8-r and so on, without those whose line ends are not ASCII's. Records are UTF-8; what cannot be decoded becomes U+FFFD. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
 	LineEnd        string            `hcl:"line_end,optional" oneof:"lf|cr" doc:"What ends a line: lf is a newline, with or without a carriage return before it; cr is a carriage return alone."`
 	MaxLineSize    int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
 	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
@@ -138,13 +139,16 @@ func (c *Config) Validate() error {
 		bad("%s: must be one of %q, not %q", name, allowed, v)
 	}
 	oneOf("start_at", c.StartAt, "beginning", "end")
-	oneOf("encoding", c.Encoding, "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1")
+	if !KnownEncoding(c.Encoding) {
+		_, err := encodingOf(c.Encoding)
+		bad("encoding: %v: write \"utf-8\", \"windows-1252\" or another of IANA's names", err)
+	}
 	oneOf("line_end", c.LineEnd, "lf", "cr")
 	oneOf("long_lines", c.LongLines, "split", "truncate", "skip")
 	oneOf("empty_lines", c.EmptyLines, "keep", "skip")
 	oneOf("compressed", c.Compressed, "read", "ignore")
 	oneOf("watch", c.Watch, "auto", "poll")
-	if c.Container && c.Encoding != "utf-8" {
+	if c.Container && !strings.EqualFold(c.Encoding, "utf-8") {
 		bad("encoding: logs of containers are utf-8, always; leave it out")
 	}
 	if c.Container && c.LineEnd != "lf" {
@@ -161,6 +165,7 @@ func (c *Config) Validate() error {
 		{"rotate_wait", c.RotateWait, 10 * time.Millisecond}, {"close_inactive", c.CloseInactive, 10 * time.Millisecond},
 		{"poll_interval", c.PollInterval, 10 * time.Millisecond}, {"rescan_interval", c.RescanInterval, 10 * time.Millisecond},
 		{"forget_after", c.ForgetAfter, time.Second}, {"partial_line_timeout", c.PartialLine, 0},
+		{"ignore_older", c.IgnoreOlder, 0},
 	} {
 		if d.v < d.min {
 			bad("%s: must be at least %v", d.name, d.min)

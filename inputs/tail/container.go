@@ -158,8 +158,8 @@ func (f *containers) frame(b *block, r *readState, raw []byte, full, partial, fi
 	return framed{}
 }
 
-// cutLong deals with a line longer than any runtime writes, which framer.cutLong has cut. Nothing is
-// held across it.
+// cutLong deals with a line longer than any runtime writes, which framer.cutLong has cut. Nothing
+// is held across it.
 func (f *containers) cutLong(b *block, r *readState, raw []byte) {
 	if r.streams == nil {
 		r.streams = new([streams]streamState)
@@ -317,8 +317,8 @@ func (r *readState) first(end int64) int64 {
 	return end
 }
 
-// keep gives what is held its fingerprints, while its bytes are at hand. It reports whether anything
-// is.
+// keep gives what is held its fingerprints, while its bytes are at hand. It reports whether
+// anything is.
 func (f *containers) keep(b *block, r *readState) (open bool) {
 	for s := range r.streams {
 		for _, h := range []*held{&r.streams[s].event, &r.streams[s].line} {
@@ -356,8 +356,8 @@ type containerPart struct {
 	partial bool // the line that the container has written goes on in the next of its stream
 }
 
-// parseContainerLine reads a line of a CRI runtime or of Docker's json-file. Where it is neither, ok
-// is false, and the stream is noStream.
+// parseContainerLine reads a line of a CRI runtime or of Docker's json-file. Where it is neither,
+// ok is false, and the stream is noStream.
 func parseContainerLine(line []byte) (p containerPart, ok bool) {
 	if len(line) > 0 && line[0] == '{' {
 		p, ok = parseDocker(line)

@@ -69,7 +69,7 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 			e.event(b, c, s, now)
 			e.cut(f, b, s.to, room)
 		}
-	case c.unit == 1 && !c.latin1 && len(e.headers) == 0:
+	case c.unit == 1 && c.enc == nil && len(e.headers) == 0:
 		e.plain(f, c, b, now, room)
 	default:
 		for at := b.from; at < b.to; {

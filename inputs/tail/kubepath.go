@@ -49,7 +49,8 @@ func kubeHeaders(path string, readlink func(string) (string, error)) []record.He
 	add("pod", parts[0])
 	add("container", parts[2])
 	if to, err := readlink(path); err == nil {
-		if linked, _, uid := podOf(to); linked != nil && linked[0] == parts[1] && linked[1] == parts[0] {
+		linked, _, uid := podOf(to)
+		if linked != nil && linked[0] == parts[1] && linked[1] == parts[0] {
 			add("uid", uid)
 		}
 	}

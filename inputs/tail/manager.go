@@ -23,6 +23,7 @@ type manager struct {
 
 	byID   map[ident]*file
 	byPath map[string]*file  // matching paths
+	tooOld map[string]bool   // matching paths of files that ignore_older leaves alone
 	alias  map[string]string // what a matching symbolic link leads to, and the link
 	// files not ended by where they were first seen, in order of discovery
 	streams   map[string][]*file

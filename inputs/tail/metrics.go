@@ -13,6 +13,7 @@ type counts struct {
 	holes        prometheus.Counter
 	crOnly       prometheus.Counter
 	eventFlush   prometheus.Counter
+	ignored      prometheus.Counter
 	notContainer prometheus.Counter
 	eventLimit   prometheus.Counter
 	truncated    prometheus.Counter
@@ -45,6 +46,10 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		notContainer: counter(
 			"penstock_tail_foreign_lines_total",
 			"Lines of containers' logs that no container runtime has written; each is a record as it stands.",
+		),
+		ignored: counter(
+			"penstock_tail_ignored_files_total",
+			"Files found to be older than ignore_older, and left alone.",
 		),
 		eventFlush: counter(
 			"penstock_tail_multiline_flushes_total",

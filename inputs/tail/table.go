@@ -52,6 +52,11 @@ func (m *manager) scan() {
 			paths = append(paths, path)
 		}
 	}
+	for path := range m.tooOld {
+		if _, ok := found.paths[path]; !ok {
+			delete(m.tooOld, path)
+		}
+	}
 	for real, path := range m.alias {
 		if _, ok := found.paths[path]; !ok {
 			delete(m.alias, real)

@@ -60,7 +60,7 @@ func newWorker(r *run) *worker {
 	return &worker{
 		run:    r,
 		buf:    make([]byte, r.tail.block),
-		wide:   strings.HasPrefix(r.tail.cfg.Encoding, "utf-16"),
+		wide:   strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16"),
 		framer: newFramer(r),
 		enc:    newEncoder(r),
 	}

@@ -546,6 +546,7 @@ func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *d
 	}
 	c.duration(b, "rescan_interval", s, time.Second, "refresh_interval")
 	c.duration(b, "rotate_wait", s, time.Second, "rotate_wait")
+	c.duration(b, "ignore_older", s, time.Second, "ignore_older")
 	c.size(b, "max_line_size", s, "buffer_max_size")
 	if p := s.get("skip_long_lines"); p != nil && on(p.value) {
 		b.Set("long_lines", draft.Text("skip"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/flow"
+	"github.com/penstock/penstock/inputs/tail"
 )
 
 // source adds an input and the filters that parse what it reads.
@@ -293,7 +294,12 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 			b.Set("encoding", draft.Text("latin-1"))
 			c.carry(p)
 		default:
-			c.d.Left(b, p.at, shown(p), "files are read as UTF-8, UTF-16 or Latin-1")
+			if !tail.KnownEncoding(enc) {
+				c.d.Left(b, p.at, shown(p), "write encoding with a name of IANA's")
+				break
+			}
+			b.Set("encoding", draft.Text(enc))
+			c.carry(p)
 		}
 	}
 	spec := e.sub("parse")
