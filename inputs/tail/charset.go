@@ -37,11 +37,14 @@ func (c *Config) charset(head []byte) *charset { return c.ended(charsetOf(c.Enco
 
 // ended returns cs with the line ends that are configured.
 func (c *Config) ended(cs *charset) *charset {
-	if cs == nil || c.LineEnd != "cr" {
+	if cs == nil || c.LineEnd == "lf" {
 		return cs
 	}
 	with := *cs
 	with.nl = '\r'
+	if c.LineEnd == "nul" {
+		with.nl = 0
+	}
 	return &with
 }
 
@@ -226,6 +229,7 @@ func (c *charset) cutDecoded(p []byte, n int) int {
 func (c *charset) trimCR(line []byte) []byte {
 	n := len(line)
 	switch {
+	case c.nl == 0:
 	case c.unit == 1:
 		if n > 0 && line[n-1] == '\r' {
 			return line[:n-1]

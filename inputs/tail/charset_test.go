@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/inputs/join"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/text/encoding/ianaindex"
 )
@@ -138,5 +139,64 @@ func TestIgnoreOlder(t *testing.T) {
 	r.wantsSet("k1", "k2", "n1", "o1", "o2")
 	if n := testutil.ToFloat64(r.tail.counts.ignored); n != 2 {
 		t.Errorf("%v files left alone", n)
+	}
+}
+
+func TestLinesThatEndWithANUL(t *testing.T) {
+	for _, block := range []int{0, 16} {
+		r := newRig(t, func(c *Config) { c.LineEnd, c.OffsetHeader = "nul", "offset" })
+		r.block = block
+		r.write("a.log", "one\nand more\r\x00two\x00\x00half")
+		r.start()
+		r.wants("one\nand more\r", "two", "")
+		r.write("a.log", " and half\x00")
+		r.wants("one\nand more\r", "two", "", "half and half")
+		r.halt()
+		r.write("a.log", "\x00last\x00")
+		r.start()
+		r.wants("one\nand more\r", "two", "", "half and half", "", "last")
+		r.halt()
+		var offsets []string
+		for _, rec := range r.sink.Records() {
+			at, _ := rec.Header("offset")
+			offsets = append(offsets, string(at))
+		}
+		if got := strings.Join(offsets, " "); got != "0 14 18 19 33 34" {
+			t.Errorf("offsets %s", got)
+		}
+	}
+}
+
+// Lines that are joined have newlines between them, whatever ended them.
+func TestEventsOfLinesWithOtherEnds(t *testing.T) {
+	for end, nl := range map[string]string{"cr": "\r", "nul": "\x00"} {
+		r := newRig(t, func(c *Config) {
+			c.LineEnd = end
+			c.Multiline = &Multiline{
+				Patterns: join.Patterns{Start: `^\d`}, Timeout: 50 * time.Millisecond, MaxLines: 9,
+			}
+		})
+		r.write("a.log", strings.ReplaceAll("1\n a\n b\n2\n", "\n", nl))
+		r.start()
+		r.wants("1\n a\n b", "2")
+		r.halt()
+	}
+}
+
+// What penstock test makes of a file is what the input does.
+func TestSamplesHaveTheLineEndsThatAreConfigured(t *testing.T) {
+	for end, nl := range map[string]string{"lf": "\n", "cr": "\r", "nul": "\x00"} {
+		cfg := Default()
+		cfg.Paths, cfg.LineEnd, cfg.Encoding = []string{"/a"}, end, "utf-16"
+		b, err := cfg.Sample("a", "/a", []byte("\n"), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg.Encoding = "utf-8"; b == nil {
+			t.Error("nothing")
+		}
+		if b, err = cfg.Sample("a", "/a", []byte("a"+nl+"b"+nl), time.Now()); err != nil || b.Len() != 2 {
+			t.Errorf("%s: %v, %v", end, b, err)
+		}
 	}
 }

@@ -143,7 +143,7 @@ func (e *encoder) plain(f *file, c *charset, b *block, now int64, room int) {
 		line := rest
 		if i := bytes.IndexByte(rest, c.nl); i >= 0 {
 			line, rest = rest[:i], rest[i+1:]
-			if i > 0 && line[i-1] == '\r' {
+			if i > 0 && line[i-1] == '\r' && c.nl != 0 {
 				line = line[:i-1]
 			}
 		} else {
@@ -216,7 +216,11 @@ func (e *encoder) add(c *charset, off int64, line []byte, now int64) {
 		e.text = c.decode(e.text[:0], line)
 		line = e.text
 	}
-	if e.joined && bytes.Contains(line, []byte("\r\n")) {
+	switch {
+	case !e.joined:
+	case c.nl != '\n':
+		line = bytes.ReplaceAll(line, []byte{c.nl}, []byte("\n"))
+	case bytes.Contains(line, []byte("\r\n")):
 		line = bytes.ReplaceAll(line, []byte("\r\n"), []byte("\n"))
 	}
 	if e.offsetHeader != "" {

@@ -17,7 +17,10 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 	if err != nil {
 		return nil, err
 	}
-	cs := charsetOf(c.Encoding, data)
+	cs := c.charset(data)
+	if cs == nil { // too short to tell
+		cs = c.ended(csUTF16LE)
+	}
 	headers := tags.headersOf(path)
 	if c.PathHeader != "" {
 		headers = append(headers, record.Header{Key: c.PathHeader, Value: []byte(path)})

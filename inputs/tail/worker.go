@@ -53,14 +53,15 @@ type worker struct {
 	logged  []logged
 	head    [headSize]byte
 	scratch []byte // to look for the end of a hole
-	wide    bool   // characters of two bytes: NULs are everywhere
+	wide    bool   // characters of two bytes, or lines that end with one: NULs are everywhere
 }
 
 func newWorker(r *run) *worker {
 	return &worker{
-		run:    r,
-		buf:    make([]byte, r.tail.block),
-		wide:   strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16"),
+		run: r,
+		buf: make([]byte, r.tail.block),
+		wide: strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16") ||
+			r.tail.cfg.LineEnd == "nul",
 		framer: newFramer(r),
 		enc:    newEncoder(r),
 	}

@@ -279,6 +279,7 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 	}
 	c.duration(b, "rescan_interval", e, "refresh_interval")
 	c.duration(b, "rotate_wait", e, "rotate_wait")
+	c.duration(b, "ignore_older", e, "limit_recently_modified")
 	c.size(b, "max_line_size", e, "max_line_size")
 	if e.get("from_encoding") != nil {
 		e.get("encoding")
