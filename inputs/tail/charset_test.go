@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 )
 
-// What each character set is tried with: characters whose bytes hold those of ASCII among them, such
-// as the backslash in the second byte of ソ.
+// What each character set is tried with: characters whose bytes hold those of ASCII among them,
+// such as the backslash in the second byte of ソ.
 var charsetTexts = map[string]string{
 	"gb18030":      "日志 漢字 ÿ€ \U0001F600 ｜",
 	"GBK":          "日志 漢字",

@@ -154,7 +154,7 @@ func TestContainersSurviveCrashes(t *testing.T) {
 		}
 	}
 	edge.start()
-	eventually(t, time.Minute,
+	runtest.Within(t, time.Minute,
 		func() bool { return ledger.Distinct() >= total || !edge.running() },
 		func() string {
 			return fmt.Sprintf("%d of %d arrived: %v", ledger.Distinct(), total, ledger.Check(written).Notes)
