@@ -2,25 +2,22 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer"
-	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// pipeline is a plan that has been started. The goroutine of Agent.Run owns it; others read it
-// under Agent.mu.
+// pipeline is a plan that has been started: its buffer is opened (opening.go), or it reads sources
+// that are logs already (sources.go). The goroutine of Agent.Run owns it; others read it under
+// Agent.mu.
 type pipeline struct {
 	a         *Agent
 	plan      *plan
@@ -79,69 +76,6 @@ func (a *Agent) newPipeline(p *plan) *pipeline {
 		endLogs: endLogs,
 		gone:    make(chan struct{}),
 	}
-}
-
-// opened is the outcome of opening a pipeline's buffer.
-type opened struct {
-	p               *pipeline
-	buf             *buffer.Buffer
-	orphanedCursors []string
-	err             error
-}
-
-// openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that
-// every output has its cursor before any input can append, and reports the outcome.
-func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
-	if after != nil {
-		<-after
-	}
-	out := opened{p: p}
-	select {
-	case <-time.After(pause):
-	case <-p.end.Done():
-		out.err = errStopping
-	}
-	if !p.plan.spec.Source && out.err == nil {
-		out.buf, out.orphanedCursors, out.err = p.tryOpen()
-	}
-	p.a.opened <- out
-}
-
-func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
-	reg := newRegistry("buffer." + p.name)
-	buf, err := buffer.Open(
-		p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
-	)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, o := range p.plan.outputs {
-		cursor, err := buf.Cursor(o.id)
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cursor of %s: %w", o.id, err), buf.Close())
-		}
-		cursor.Close()
-	}
-	p.a.registries.show(reg)
-	return buf, p.findOrphanedCursors(buf), nil
-}
-
-// findOrphanedCursors returns the cursors that no output reads any more. They hold what they have
-// not passed.
-func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
-	var out []string
-	for _, c := range buf.Cursors() {
-		if !slices.ContainsFunc(
-			p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name },
-		) {
-			out = append(out, c.Name)
-			p.log.Warn(
-				"the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
-				"output", c.Name, "records", c.Lag, "buffer", p.a.dir("buffer", p.name),
-			)
-		}
-	}
-	return out
 }
 
 // run starts everything that the plan has and the pipeline has not, and stops what it has and the
@@ -334,131 +268,6 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
 	return o.output.Drain(ctx, newView(v))
 }
-
-// drainSources lets an output drain all logs of the pipeline's sources. It is their only output, as
-// the loader makes sure.
-func (p *pipeline) drainSources(ctx context.Context, u *outputUnit, sources []*inputPlan) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for _, in := range sources {
-		wg.Go(func() {
-			if err := p.drainSource(ctx, u, in); err != nil {
-				cancel(fmt.Errorf("%s: %w", in.id, err))
-			}
-		})
-	}
-	wg.Wait()
-	if p.end.Err() != nil {
-		return nil
-	}
-	return context.Cause(ctx)
-}
-
-func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	reg := newRegistry(in.id)
-	source, err := in.source(reg)
-	if err != nil {
-		return err
-	}
-	count := newInputCounters(reg)
-	p.a.registries.show(reg)
-	defer p.a.registries.hide(reg)
-	u.show(in.id, reg)
-
-	logs := newLogSet(p.end, cancel)
-	defer logs.close()
-	err = source.Run(ctx, func(ctx context.Context, log record.Log) error {
-		defer logs.enter()()
-		seen := func(b *record.Batch) {
-			count.add(b)
-			p.tap.Publish(b)
-		}
-		v := func() record.Log {
-			v := u.plan.view(log, log.Name())
-			v.end, v.onRead = p.end, seen
-			return newView(v)
-		}
-		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {
-			if p.end.Err() != nil {
-				return nil // a log that comes while the agent stops is left as it is
-			}
-			err := u.plan.output.Drain(ctx, v())
-			if err != nil && p.end.Err() != nil && ctx.Err() == nil &&
-				!errors.Is(err, record.ErrFenced) {
-				u.log.Info(
-					"stopped in the middle of a log; its next owner goes on", "log", log.Name(),
-					"reason", err,
-				)
-				return nil
-			}
-			return err
-		})
-	})
-	if ctx.Err() != nil && (p.end.Err() != nil || errors.Is(err, context.Canceled)) {
-		return nil
-	}
-	if err == nil && ctx.Err() == nil {
-		return errors.New("the source ended by itself")
-	}
-	return err
-}
-
-// persist drains one log of a source until that ends, the log is lost, or ctx ends. A failure
-// concerns this log alone.
-func (u *outputUnit) persist(
-	ctx context.Context, r restart, name string, drain func(context.Context) error,
-) error {
-	one := &supervised{id: u.id, log: u.log.With("log", name), restarts: u.restarts}
-	var last error
-	one.loop(ctx, r, func(ctx context.Context) error {
-		last = drain(ctx)
-		if errors.Is(last, record.ErrFenced) {
-			return nil
-		}
-		if last != nil && ctx.Err() == nil {
-			u.mu.Lock()
-			u.err = name + ": " + last.Error()
-			u.mu.Unlock()
-		}
-		return last
-	})
-	return last
-}
-
-// logSet counts the logs being drained, and cancels the source once end is done and none is left.
-type logSet struct {
-	mu     sync.Mutex
-	n      int
-	ended  bool
-	cancel context.CancelFunc
-	stop   func() bool
-}
-
-func newLogSet(end context.Context, cancel context.CancelFunc) *logSet {
-	s := &logSet{cancel: cancel}
-	s.stop = context.AfterFunc(end, func() { s.change(0, true) })
-	return s
-}
-
-func (s *logSet) change(by int, ended bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n += by
-	s.ended = s.ended || ended
-	if s.ended && s.n == 0 {
-		s.cancel()
-	}
-}
-
-func (s *logSet) enter() (leave func()) {
-	s.change(1, false)
-	return func() { s.change(-1, false) }
-}
-
-func (s *logSet) close() { s.stop() }
 
 // retire stops the pipeline, keeping what is in its buffer, and closes gone when that is done.
 func (p *pipeline) retire() {

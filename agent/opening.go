@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/penstock/penstock/buffer"
+)
+
+// opened is the outcome of opening a pipeline's buffer.
+type opened struct {
+	p               *pipeline
+	buf             *buffer.Buffer
+	orphanedCursors []string
+	err             error
+}
+
+// openBuffer opens the pipeline's buffer once after is closed and pause is over, makes sure that
+// every output has its cursor before any input can append, and reports the outcome.
+func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
+	if after != nil {
+		<-after
+	}
+	out := opened{p: p}
+	select {
+	case <-time.After(pause):
+	case <-p.end.Done():
+		out.err = errStopping
+	}
+	if !p.plan.spec.Source && out.err == nil {
+		out.buf, out.orphanedCursors, out.err = p.tryOpen()
+	}
+	p.a.opened <- out
+}
+
+func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
+	reg := newRegistry("buffer." + p.name)
+	buf, err := buffer.Open(
+		p.a.dir("buffer", p.name), p.plan.options(p.a.log.With("component", "buffer."+p.name), reg),
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range p.plan.outputs {
+		cursor, err := buf.Cursor(o.id)
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("cursor of %s: %w", o.id, err), buf.Close())
+		}
+		cursor.Close()
+	}
+	p.a.registries.show(reg)
+	return buf, p.findOrphanedCursors(buf), nil
+}
+
+// findOrphanedCursors returns the cursors that no output reads any more. They hold what they have
+// not passed.
+func (p *pipeline) findOrphanedCursors(buf *buffer.Buffer) []string {
+	var out []string
+	for _, c := range buf.Cursors() {
+		if !slices.ContainsFunc(
+			p.plan.outputs, func(o *outputPlan) bool { return o.id == c.Name },
+		) {
+			out = append(out, c.Name)
+			p.log.Warn(
+				"the buffer keeps data for an output that is not configured any more: configure it again to have it delivered, or give it up: stop the agent and run penstock buffer forget",
+				"output", c.Name, "records", c.Lag, "buffer", p.a.dir("buffer", p.name),
+			)
+		}
+	}
+	return out
+}
