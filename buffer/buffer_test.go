@@ -248,11 +248,15 @@ func TestAppendBlocksAtMaxSizeUntilDelivered(t *testing.T) {
 	b := open(t, t.TempDir(), opt)
 	c := cursor(t, b, "out")
 	var n int
-	for ; ; n++ {
+	for begun := time.Now(); ; n++ {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		err := b.Append(ctx, "in", batchOf(n*100, 100, 1000), nil, nil)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
+			if b.Fill() < 0.9 && time.Since(begun) < time.Minute { // it is the disk that is slow
+				n--
+				continue
+			}
 			break
 		}
 		if err != nil {
