@@ -83,9 +83,7 @@ func (m *manager) discoverCompressed(s sight, kind compression) {
 	_, vanished := m.vanished[plain]
 	f.m.beside = m.besideOf(s.path)
 	f.m.known = !m.starting && (vanished || f.m.beside != nil)
-	if f.m.formOf = f.m.beside; f.m.formOf == nil {
-		f.m.formOf = m.leftFor(plain)
-	}
+	f.m.formOf = f.m.beside
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
 	if m.gz.undecided[f.m.family] == nil {
@@ -222,15 +220,6 @@ func (m *manager) besideOf(path string) *file {
 		return nil // it was that file's name
 	}
 	return b
-}
-
-// leftFor returns the file that was at path until this look, and is nowhere now.
-func (m *manager) leftFor(path string) *file {
-	x := m.replaced[path]
-	if x == nil || len(x.m.names) > 0 || x.compression != none || m.stillThere(x) {
-		return nil
-	}
-	return x
 }
 
 // moved deals with a compressed file, not decided about, that is no longer where it was: it is

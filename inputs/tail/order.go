@@ -225,13 +225,13 @@ func (m *manager) seenOlder(s sight, g *file) bool {
 	return false
 }
 
-// ageOfFile is ageOf a file that nobody reads yet.
+// ageOfFile is ageOf a file of the table.
 func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	// its name may have passed on since the last look, and those of others with it
 	path := m.find(f)
 	fi, err := m.sys.stat(path)
 	there := err == nil && fi.is(f.id, f.birth)
-	if !there && f.r.h != nil {
+	if !there && !f.m.started && f.r.h != nil {
 		fi, err = m.sys.statOpen(f.r.h)
 	}
 	if err != nil || !fi.is(f.id, f.birth) {
@@ -246,8 +246,13 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	if of.m.hold != nil && of.m.formOf != nil {
 		of = of.m.formOf // it is not decided about, and has that one's place
 	}
-	if f.m.rewritten {
+	switch { // the birth of what is in it is meant
+	case f.m.rewritten:
+		a.birth = max(a.birth, a.mtime+1)
+	case f.m.blank:
 		a.birth = max(a.birth, a.mtime)
+	case a.compressed && a.timed():
+		a.birth = a.mtime
 	}
 	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.path0 == source {
 		a.lived, a.rank = of.m.lived, of.m.rank

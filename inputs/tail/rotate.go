@@ -345,19 +345,11 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.
 func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
-	// files that went on with the content of others are told by the most that was read of it
-	var most *position
-	for _, of := range originalsOf(base) {
-		for _, p := range slices.Concat(m.known.byPath[dir+of], m.known.bySource[dir+of]) {
-			if (most == nil || p.Off > most.Off) && m.isCopy(s, h, p) {
-				most = p
-			}
-		}
-	}
+	most := m.mostKnown(s, h)
 	originals := m.originals(dir, base)
 	if most != nil && !slices.ContainsFunc(originals, func(x *file) bool {
 		last := x.last.Load()
-		return last != nil && last.Off > most.Off && m.isCopy(s, h, last)
+		return last != nil && last.Off > most.Off && m.looksLike(h, head, x)
 	}) {
 		m.continueCopy(s, h, most)
 		return true
@@ -382,6 +374,20 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 		return true
 	}
 	return false
+}
+
+// mostKnown returns the position of what the file seen is a copy of: files that went on with the
+// content of others are told by the most that was read of it.
+func (m *manager) mostKnown(s sight, h *handle) (most *position) {
+	dir, base := filepath.Split(s.path)
+	for _, of := range originalsOf(base) {
+		for _, p := range slices.Concat(m.known.byPath[dir+of], m.known.bySource[dir+of]) {
+			if (most == nil || p.Off > most.Off) && m.isCopy(s, h, p) {
+				most = p
+			}
+		}
+	}
+	return most
 }
 
 // originals returns the files that one of that name may be a copy of: those at the names that it
@@ -490,7 +496,16 @@ func (m *manager) resolve(f *file, p *position) {
 		return
 	}
 	s := sight{path: path, fi: fi, was: f}
-	if p != nil && m.isCopy(s, h, p) {
+	if p == nil || !m.isCopy(s, h, p) {
+		p = m.mostKnown(s, h)
+		if p != nil && slices.ContainsFunc(f.m.replaces, func(x *file) bool {
+			last := x.last.Load()
+			return last != nil && last.Off > p.Off && m.isCopy(s, h, last)
+		}) {
+			p = nil // that is decided when it is begun
+		}
+	}
+	if p != nil {
 		m.continueCopy(s, h, p)
 	} else {
 		m.fresh(s, h, m.sourceOf(s))
