@@ -12,6 +12,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/fluentbit"
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/flume"
+	"github.com/penstock/penstock/agent/convert/logstash"
 	"github.com/penstock/penstock/agent/convert/secor"
 	"github.com/penstock/penstock/agent/convert/vector"
 )
@@ -43,6 +44,7 @@ func Tools() []Tool {
 			"the properties of Flume agents",
 			flume.Convert,
 		},
+		{"logstash", "the files of one Logstash pipeline, which count as one", logstash.Convert},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert},
 	}

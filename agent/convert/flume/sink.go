@@ -324,8 +324,6 @@ func (c *converter) setsHeader(name string) bool {
 	return false
 }
 
-var jaas = regexp.MustCompile(`(username|password)\s*=\s*"?([^";\s]+)"?`)
-
 func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
 	protocol := n.Take(prefix + "security.protocol")
 	if protocol == nil {
@@ -351,13 +349,11 @@ func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
 	mechanism := n.Text(prefix + "sasl.mechanism")
 	n.Take(prefix + "sasl.kerberos.service.name")
 	config := n.Take(prefix + "sasl.jaas.config")
-	found := map[string]string{}
+	user, password := "", ""
 	if config != nil {
-		for _, m := range jaas.FindAllStringSubmatch(config.Value, -1) {
-			found[m[1]] = m[2]
-		}
+		user, password = kit.JAAS(config.Value)
 	}
-	if found["username"] == "" || found["password"] == "" || mechanism == "" ||
+	if user == "" || password == "" || mechanism == "" ||
 		mechanism == "GSSAPI" {
 		c.D.Lost(
 			b,
@@ -367,7 +363,7 @@ func (c *converter) kafkaSecurity(b *draft.Block, n *kit.Node, prefix string) {
 		)
 		return
 	}
-	kit.SASL(b, mechanism, found["username"], found["password"])
+	kit.SASL(b, mechanism, user, password)
 	c.Carry(config)
 }
 

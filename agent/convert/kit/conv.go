@@ -257,3 +257,17 @@ func (c *Conv) Brokers(b *draft.Block, at *Node, hosts []string) {
 	}
 	b.Set("brokers", Texts(out))
 }
+
+var jaas = regexp.MustCompile(`(username|password)\s*=\s*["']?([^"';\s]+)["']?`)
+
+// JAAS returns user and password of a line of Java's.
+func JAAS(line string) (user, password string) {
+	for _, m := range jaas.FindAllStringSubmatch(line, -1) {
+		if m[1] == "username" {
+			user = m[2]
+		} else {
+			password = m[2]
+		}
+	}
+	return user, password
+}

@@ -1,0 +1,366 @@
+package logstash
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/javatime"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// Convert reads the files of one pipeline, which count as one, and writes an agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	c := &converter{Conv: kit.New()}
+	var all []section
+	for _, path := range paths {
+		some, err := parse(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	c.p = c.Pipeline("main")
+	for _, s := range all {
+		if s.kind == "input" {
+			for _, st := range s.body {
+				if st.plugin != nil {
+					c.inputs++
+				}
+			}
+		}
+	}
+	for _, kind := range []string{"input", "filter", "output"} {
+		for _, s := range all {
+			if s.kind == kind {
+				c.body(kind, s.body, "")
+			}
+		}
+	}
+	c.p.Finish()
+	return c.D, nil
+}
+
+type converter struct {
+	*kit.Conv
+	p      *kit.Pipeline
+	inputs int
+}
+
+func (c *converter) body(kind string, body []statement, cond string) {
+	for _, s := range body {
+		if s.plugin != nil {
+			switch kind {
+			case "input":
+				c.input(s.plugin)
+			case "filter":
+				c.filter(s.plugin, cond)
+			case "output":
+				if b := c.output(s.plugin); b != nil {
+					c.p.Send(cond, b)
+					c.Rest(b, s.plugin, harmless)
+				}
+			}
+			continue
+		}
+		var before []string
+		for _, b := range s.branches {
+			here := append([]string{cond}, before...)
+			if b.cond != "" {
+				e, err := condition(b.cond)
+				if err != nil {
+					shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(b.cond, "")
+					c.D.Lost(
+						c.p.Notes, b.at, "if "+strings.ReplaceAll(shown, "\x01", " "),
+						err.Error()+"; write the condition of what is in it",
+					)
+					break
+				}
+				here = append(here, e)
+				before = append(before, "not ("+e+")")
+			}
+			c.body(kind, b.body, kit.And(here...))
+		}
+	}
+}
+
+var harmless = map[string]string{
+	"sincedb_path":           "positions are kept below data_dir: see penstock import-positions",
+	"sincedb_write_interval": "positions are stored with what was read",
+	"stat_interval":          "files are watched",
+	"discover_interval":      "see rescan_interval",
+	"ignore_older":           "old files are read, too; see start_at",
+	"close_older":            "see close_inactive",
+	"max_open_files":         "see max_open_files",
+	"id":                     "components have names of their own",
+	"codec":                  "records go out as they are",
+	"acks":                   "a record counts as delivered when all in-sync replicas have it, always",
+	"retries":                "attempts never end",
+	"workers":                "see window.lanes",
+	"manage_template":        "templates are set up by others",
+	"template":               "templates are set up by others",
+	"template_name":          "templates are set up by others",
+	"template_overwrite":     "templates are set up by others",
+	"ilm_enabled":            "life cycles are set up by others",
+	"data_stream":            "see operation and index",
+	"document_type":          "Elasticsearch has no types any more",
+	"consumer_threads":       "a member reads all of its partitions at once",
+	"decorate_events":        "topic, partition and offset are known to templates and archives",
+	"temporary_directory":    "the spool lies below data_dir",
+	"rotation_strategy":      "see roll",
+	"flush_interval":         "outputs read the buffer all the time",
+	"batch_size":             "see batch_max_bytes",
+	"linger_ms":              "see linger",
+}
+
+func field(name string) string {
+	return strings.Trim(strings.ReplaceAll(name, "][", "."), "[]")
+}
+
+var reference = regexp.MustCompile(`%\{\+([^}]+)\}|%\{([^}]+)\}`)
+
+// format turns %{field} and %{+YYYY.MM.dd} into a template.
+func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.Part {
+	var out []draft.Part
+	for {
+		m := reference.FindStringSubmatchIndex(value)
+		if m == nil {
+			break
+		}
+		if m[0] > 0 {
+			out = append(out, kit.Parts(value[:m[0]])...)
+		}
+		if m[2] >= 0 {
+			p, err := javatime.Strftime(strings.ReplaceAll(value[m[2]:m[3]], "YYYY", "yyyy"))
+			if err != nil {
+				p = "%Y.%m.%d"
+				c.D.Lost(b, at.At, at.Shown(), err.Error())
+			}
+			out = append(out, draft.Tmpl(fmt.Sprintf("strftime(%q)", p)))
+		} else if name := field(value[m[4]:m[5]]); name == "host" {
+			out = append(out, draft.Tmpl("agent"))
+		} else if name == "@timestamp" {
+			out = append(out, draft.Tmpl("time"))
+		} else {
+			out = append(out, kit.FieldPart(name))
+		}
+		value = value[m[1]:]
+	}
+	if value != "" || out == nil {
+		out = append(out, kit.Parts(value)...)
+	}
+	return out
+}
+
+func (c *converter) input(n *kit.Node) {
+	var b *draft.Block
+	want := n.Text("type")
+	if want == "" {
+		want = n.Key
+	}
+	typ := want
+	add := func(kind string) { b = c.Add("input", kind, want, n) }
+	lines := true
+	listen := func(before, preset string) draft.Value {
+		host, port := n.Text("host"), n.Text("port")
+		if host == "" {
+			host = "0.0.0.0"
+		}
+		if port == "" {
+			port = preset
+		}
+		return kit.Text(before + host + ":" + port)
+	}
+	codec := n.Take("codec")
+	switch n.Key {
+	case "file":
+		add("tail")
+		b.Set("paths", kit.Texts(n.Texts("path")))
+		if ex := n.Texts("exclude"); ex != nil {
+			for i, g := range ex {
+				if !strings.HasPrefix(g, "/") {
+					ex[i] = "/**/" + g
+				}
+			}
+			b.Set("exclude", kit.Texts(ex))
+		}
+		if n.Text("start_position") != "beginning" && n.Text("mode") != "read" {
+			b.Set("start_at", draft.Text("end"))
+		}
+		if codec != nil && codec.Value == "multiline" {
+			c.multiline(b, codec)
+		}
+	case "tcp", "udp":
+		add(n.Key)
+		b.Set("listen", listen("", "5000"))
+	case "syslog":
+		add("syslog")
+		host, port := n.Text("host"), n.Text("port")
+		if host == "" {
+			host = "0.0.0.0"
+		}
+		if port == "" {
+			port = "514"
+		}
+		b.Set(
+			"listen",
+			kit.Texts([]string{"udp://" + host + ":" + port, "tcp://" + host + ":" + port}),
+		)
+		c.D.Changed(
+			b,
+			n.At,
+			n.Name,
+			"fields are called as penstock calls them: see penstock help input.syslog",
+		)
+		lines = false
+	case "http":
+		add("http")
+		b.Set("listen", listen("", "8080"))
+		lines = false
+	case "stdin":
+		add("stdin")
+	case "exec":
+		add("exec")
+		b.Set(
+			"command",
+			draft.List(draft.Text("/bin/sh"), draft.Text("-c"), kit.Text(n.Text("command"))),
+		)
+		b.Set("interval", draft.Text("1m"))
+		c.Duration(b, "interval", n, time.Second, "interval")
+	case "kafka":
+		if c.inputs > 1 {
+			c.Lost(
+				c.Agent,
+				n,
+				"a pipeline reads Kafka or a buffer: write input \"kafka\" with a pipeline of its own",
+			)
+			return
+		}
+		add("kafka")
+		c.Brokers(b, n, n.Texts("bootstrap_servers"))
+		if !c.Set(b, "group", n, "group_id") {
+			b.Set("group", draft.Text("logstash"))
+		}
+		if x := n.Take("topics_pattern"); x != nil {
+			b.Set("topics_regex", draft.Texts("^("+x.Value+")$"))
+			c.Carry(x)
+		} else if t := n.Texts("topics"); t != nil {
+			b.Set("topics", kit.Texts(t))
+		} else {
+			b.Set("topics", draft.Texts("logstash"))
+		}
+		if n.Text("auto_offset_reset") != "earliest" {
+			b.Set("start", draft.Text("latest"))
+		}
+		c.security(b, n)
+	case "beats", "elastic_agent", "lumberjack":
+		add("http")
+		b.Set("listen", listen("", "5044"))
+		lines = false
+		c.D.Lost(
+			b,
+			n.At,
+			n.Name,
+			"penstock does not speak the Beats protocol: let penstock read the files there, or have them sent by HTTP",
+		)
+	default:
+		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
+		return
+	}
+	tag := b.Label()
+	cond := ""
+	if n.Key != "kafka" {
+		b.Set("tag", draft.Text(tag))
+	}
+	if c.inputs > 1 {
+		cond = "tag == " + kit.Quote(tag)
+	}
+	c.p.Inputs = append(c.p.Inputs, b)
+	if lines {
+		f := c.p.Filter("parse", tag, cond)
+		if codec != nil && strings.HasPrefix(codec.Value, "json") {
+			f.Set("format", draft.Text("json"))
+			c.Carry(codec)
+		} else {
+			f.Set("format", draft.Text("regex"))
+			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
+		}
+	}
+	if typ != n.Key {
+		c.p.Filter("add_fields", tag, cond).Set("fields", draft.Map("type", draft.Text(typ)))
+	}
+	c.common(n, tag, cond)
+	codec.Done()
+	c.Rest(b, n, harmless)
+}
+
+func (c *converter) multiline(b *draft.Block, m *kit.Node) {
+	in := b.In("multiline")
+	pattern, negate, what := m.Text("pattern"), m.On("negate"), m.Text("what")
+	if _, err := regexp.Compile(pattern); err != nil || strings.Contains(pattern, "%{") {
+		c.D.Lost(in, m.At, m.Name+".pattern = "+pattern, "write it as a regular expression of RE2")
+		pattern = `^\S`
+	}
+	attr := map[bool]string{true: "start", false: "continue"}[negate]
+	in.Set(attr, draft.Text(pattern))
+	if what == "next" {
+		c.D.Lost(
+			in,
+			m.At,
+			m.Name+".what = next",
+			"an event begins with start, or goes on with continue",
+		)
+	}
+	c.Number(in, "max_lines", m, "max_lines")
+	c.Duration(in, "timeout", m, time.Second, "auto_flush_interval")
+	c.D.Carried(m.At, m.Name)
+}
+
+// common does what every plugin can: add_field, add_tag, remove_field, tags.
+func (c *converter) common(n *kit.Node, label, cond string) {
+	if f := n.Find("add_field"); f != nil {
+		var pairs []draft.Value
+		var kids []*kit.Node
+		for i := 0; i < len(f.Kids); i++ {
+			k := f.Kids[i]
+			if k.Key == "" && i+1 < len(f.Kids) { // the old form: a list of names and values
+				v := *f.Kids[i+1]
+				v.Key = k.Value
+				k, i = &v, i+1
+			}
+			kids = append(kids, k)
+		}
+		for _, k := range kids {
+			pairs = append(
+				pairs,
+				kit.Key(field(k.Key)),
+				draft.Join(c.format(c.p.Notes, k, k.Value)...),
+			)
+		}
+		c.p.Filter("add_fields", label, cond).Set("fields", draft.Map(pairs...))
+		c.D.Carried(f.At, f.Name)
+		f.Done()
+	}
+	var tags []string
+	for _, name := range []string{"tags", "add_tag"} {
+		for _, t := range n.Texts(name) {
+			tags = append(tags, kit.Quote(t))
+		}
+	}
+	if tags != nil {
+		c.p.Filter("set", label+"_tags", cond).Set("fields", draft.Map(
+			"tags",
+			draft.Text("concat(field.tags ?? [], ["+strings.Join(tags, ", ")+"])"),
+		))
+		c.D.Carried(n.At, n.Name+".add_tag")
+	}
+	if f := n.Texts("remove_field"); f != nil {
+		for i := range f {
+			f[i] = field(f[i])
+		}
+		c.p.Filter("remove_fields", label, cond).Set("fields", draft.Texts(f...))
+		c.D.Carried(n.At, n.Name+".remove_field")
+	}
+}

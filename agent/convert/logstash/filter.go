@@ -1,0 +1,387 @@
+package logstash
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/filebeat"
+	"github.com/penstock/penstock/agent/convert/javatime"
+	"github.com/penstock/penstock/agent/convert/kit"
+	grokformats "github.com/penstock/penstock/agent/filter/formats"
+)
+
+func (c *converter) filter(n *kit.Node, cond string) {
+	add := func(typ string) *draft.Block {
+		b := c.p.Filter(typ, n.Key, cond)
+		n.Comment(b)
+		c.D.Carried(n.At, n.Name)
+		return b
+	}
+	switch n.Key {
+	case "grok":
+		c.grok(n, add)
+	case "mutate":
+		c.mutate(n, cond)
+	case "date":
+		c.date(n, add)
+	case "json":
+		c.parsed(n, add("parse"), "json")
+	case "kv":
+		b := add("parse")
+		c.parsed(n, b, "key_value")
+		if s := n.Take("field_split"); s != nil {
+			b.Set("pair_separator", draft.Text(s.Value))
+		}
+		if s := n.Take("value_split"); s != nil {
+			b.Set("value_separator", draft.Text(s.Value))
+		}
+	case "csv":
+		b := add("parse")
+		c.parsed(n, b, "csv")
+		if cols := n.Texts("columns"); cols != nil {
+			b.Set("columns", draft.Texts(cols...))
+		} else {
+			b.Set("header", draft.Bool(true))
+			c.D.Changed(b, n.At, n.Name, "the first line of a file names the columns")
+		}
+		if s := n.Take("separator"); s != nil {
+			b.Set("delimiter", draft.Text(strings.ReplaceAll(s.Value, `\t`, "\t")))
+		}
+		n.Take("autodetect_column_names")
+		n.Take("skip_header")
+		if conv := n.Find("convert"); conv != nil {
+			c.types(conv, cond)
+		}
+	case "drop":
+		b := c.p.Filter("drop", n.Key, cond)
+		n.Comment(b)
+		if cond == "" {
+			b.Set("if", draft.Text("true"))
+		}
+		if x := n.Take("percentage"); x != nil {
+			c.Lost(b, x, "see filter \"sample\"")
+		}
+		c.D.Carried(n.At, n.Name)
+	case "dissect":
+		c.dissect(n, add, cond)
+	case "split":
+		f := field(n.Text("field"))
+		if f == "" {
+			f = "message"
+		}
+		b := add("split")
+		b.Set("field", draft.Text(f))
+		sep := n.Text("terminator")
+		if sep == "" {
+			sep = "\n"
+		}
+		b.Set("separator", draft.Text(strings.ReplaceAll(sep, `\n`, "\n")))
+		e := add("explode")
+		e.Set("field", draft.Text(f))
+	case "fingerprint":
+		b := add("hash")
+		src := n.Texts("source")
+		if src == nil {
+			src = []string{"message"}
+		}
+		for i := range src {
+			src[i] = field(src[i])
+		}
+		target := field(n.Text("target"))
+		if target == "" {
+			target = "fingerprint"
+		}
+		b.Set("fields", draft.Texts(src...))
+		b.Set("into", draft.Text(target))
+		c.D.Changed(b, n.At, n.Name, "the hash is another; see algorithm")
+		n.Done()
+	case "uuid":
+		b := add("uuid")
+		if target := field(n.Text("target")); target != "" {
+			b.Set("field", draft.Text(target))
+		}
+	case "geoip", "useragent", "dns", "urldecode", "cidr", "cipher", "metrics", "elapsed", "i18n":
+		c.Left(
+			c.p.Notes,
+			n,
+			"see filter \"lookup\" for tables of your own; nothing is asked of others",
+		)
+		return
+	default:
+		c.Lost(c.p.Notes, n, "there is no filter that does this; see penstock help")
+		return
+	}
+	c.common(n, n.Key, cond)
+	c.Rest(c.p.Notes, n, map[string]string{
+		"skip_on_invalid_json": "what cannot be parsed passes: see on_failure",
+		"tag_on_failure":       "what cannot be parsed has a header parse_error: see on_failure",
+		"break_on_match":       "the first pattern that fits is taken",
+		"named_captures_only":  "named parts become fields",
+		"locale":               "names of months and days are English",
+		"id":                   "components have names of their own",
+	})
+}
+
+// parsed writes what is parsed, and where to.
+func (c *converter) parsed(n *kit.Node, b *draft.Block, format string) {
+	b.Set("format", draft.Text(format))
+	source := field(n.Text("source"))
+	if source == "" {
+		source = "message"
+	}
+	b.Set("field", draft.Text(source))
+	b.Set("keep", draft.Text(source))
+	if target := field(n.Text("target")); target != "" {
+		b.Set("into", draft.Text(target))
+	}
+	b.Set("on_failure", draft.Text("mark"))
+}
+
+var nested = regexp.MustCompile(`(%\{\w+):\[([^}:]+)\]((?::\w+)?\})`)
+
+func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
+	match := n.Find("match")
+	if match == nil {
+		c.Lost(c.p.Notes, n, "it has no match")
+		return
+	}
+	kids := match.Kids
+	if len(kids) == 2 && kids[0].Key == "" { // the old form: a list of field and pattern
+		kids = []*kit.Node{
+			{
+				Key:    kids[0].Value,
+				Name:   match.Name,
+				Value:  kids[1].Value,
+				Scalar: true,
+				At:     match.At,
+			},
+		}
+	}
+	overwrite := n.Texts("overwrite")
+	for _, k := range kids {
+		var patterns []string
+		for _, x := range append([]*kit.Node{k}, k.Kids...) {
+			if !x.Scalar {
+				continue
+			}
+			p := nested.ReplaceAllStringFunc(x.Value, func(s string) string {
+				m := nested.FindStringSubmatch(s)
+				return m[1] + ":" + strings.ReplaceAll(m[2], "][", "_") + m[3]
+			})
+			if p != x.Value {
+				c.D.Changed(c.p.Notes, x.At, x.Shown(), "nested fields are joined with _")
+			}
+			patterns = append(
+				patterns,
+				regexp.MustCompile(`\(\?<([A-Za-z_])`).ReplaceAllString(p, "(?P<$1"),
+			)
+		}
+		definitions := map[string]string{}
+		defs := n.Find("pattern_definitions")
+		if defs != nil {
+			for _, d := range defs.Kids {
+				definitions[d.Key] = d.Value
+			}
+		}
+		wrong := false
+		for _, p := range patterns {
+			if _, err := grokformats.NewGrok(p, definitions); err != nil {
+				c.D.Lost(c.p.Notes, k.At, k.Name+" "+p, err.Error())
+				wrong = true
+			}
+		}
+		if wrong {
+			continue
+		}
+		b := add("parse")
+		if strings.Contains(strings.Join(patterns, " "), "APACHELOG") {
+			b.Comment("Its fields have the names of the Elastic Common Schema.")
+		}
+		b.Set("format", draft.Text("grok"))
+		b.Set("field", draft.Text(field(k.Key)))
+		if len(overwrite) == 0 {
+			b.Set("keep", draft.Text(field(k.Key)))
+		}
+		if len(patterns) == 1 {
+			b.Set("pattern", draft.Text(patterns[0]))
+		} else {
+			b.Set("patterns", draft.Texts(patterns...))
+		}
+		b.Set("on_failure", draft.Text("mark"))
+		if defs != nil {
+			var pairs []draft.Value
+			for _, d := range defs.Kids {
+				pairs = append(pairs, kit.Key(d.Key), draft.Text(d.Value))
+			}
+			b.Set("definitions", draft.Map(pairs...))
+			defs.Done()
+		}
+		if d := n.Take("patterns_dir"); d != nil {
+			d.Done()
+			c.D.Lost(b, d.At, d.Name, "write what of those files is used into definitions")
+		}
+	}
+	match.Done()
+}
+
+func (c *converter) types(conv *kit.Node, cond string) {
+	var pairs []draft.Value
+	for _, k := range conv.Kids {
+		typ := map[string]string{"integer": "int", "float": "float", "boolean": "bool", "string": "string", "integer_eu": "int", "float_eu": "float"}[k.Value]
+		if typ == "" {
+			c.Left(c.p.Notes, k, "there is no such type")
+			continue
+		}
+		pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(typ))
+	}
+	conv.Done()
+	if pairs != nil {
+		c.p.Filter("convert", "mutate", cond).Set("types", draft.Map(pairs...))
+		c.D.Carried(conv.At, conv.Name)
+	}
+}
+
+// mutate does things in the order in which Logstash does them, whatever order they are written in.
+func (c *converter) mutate(n *kit.Node, cond string) {
+	add := func(typ, op string) *draft.Block {
+		b := c.p.Filter(typ, "mutate", cond)
+		n.Comment(b)
+		c.D.Carried(n.At, n.Name+"."+op)
+		return b
+	}
+	for _, op := range []string{"coerce", "rename", "update", "replace", "convert", "gsub", "uppercase", "capitalize", "lowercase", "strip", "split", "join", "merge", "copy"} {
+		x := n.Find(op)
+		if x == nil {
+			continue
+		}
+		if op == "convert" {
+			c.types(x, cond)
+			continue
+		}
+		var pairs []draft.Value
+		switch op {
+		case "rename":
+			for _, k := range x.Kids {
+				pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(field(k.Value)))
+			}
+			add("rename_fields", op).Set("fields", draft.Map(pairs...))
+		case "replace", "update":
+			b := add("add_fields", op)
+			for _, k := range x.Kids {
+				pairs = append(pairs, kit.Key(field(k.Key)), draft.Join(c.format(b, k, k.Value)...))
+			}
+			b.Set("fields", draft.Map(pairs...))
+			if op == "update" && len(x.Kids) == 1 {
+				b.Set("if", draft.Text(kit.And(cond, kit.Field(field(x.Kids[0].Key))+" != nil")))
+			}
+		case "copy":
+			for _, k := range x.Kids {
+				pairs = append(pairs, kit.Key(field(k.Value)), draft.Text(kit.Field(field(k.Key))))
+			}
+			add("set", op).Set("fields", draft.Map(pairs...))
+		case "uppercase", "lowercase", "strip":
+			fn := map[string]string{"uppercase": "upper", "lowercase": "lower", "strip": "trim"}[op]
+			for _, f := range n.Texts(op) {
+				pairs = append(pairs, kit.Key(field(f)), draft.Text(fn+"("+kit.Field(field(f))+")"))
+			}
+			add("set", op).Set("fields", draft.Map(pairs...))
+		case "gsub":
+			list := n.Texts(op)
+			for i := 0; i+2 < len(list); i += 3 {
+				if _, err := regexp.Compile(list[i+1]); err != nil {
+					c.D.Lost(c.p.Notes, x.At, x.Name, "RE2 has it not: "+err.Error())
+					continue
+				}
+				b := add("replace", op)
+				b.Set("field", draft.Text(field(list[i])))
+				b.Set("pattern", draft.Text(list[i+1]))
+				b.Set(
+					"with",
+					draft.Text(regexp.MustCompile(`\\(\d)`).ReplaceAllString(list[i+2], "$$$1")),
+				)
+			}
+		case "split":
+			for _, k := range x.Kids {
+				b := add("split", op)
+				b.Set("field", draft.Text(field(k.Key)))
+				b.Set("separator", draft.Text(k.Value))
+			}
+		case "join":
+			for _, k := range x.Kids {
+				pairs = append(pairs, kit.Key(field(k.Key)), draft.Text(
+					"join("+kit.Field(field(k.Key))+", "+kit.Quote(k.Value)+")"))
+			}
+			add("set", op).Set("fields", draft.Map(pairs...))
+		default:
+			c.Left(c.p.Notes, x, "write filter \"set\" for it")
+		}
+		x.Done()
+	}
+	// its own conditions are those of the others
+}
+
+func (c *converter) date(n *kit.Node, add func(string) *draft.Block) {
+	match := n.Texts("match")
+	if len(match) < 2 {
+		c.Lost(c.p.Notes, n, "it has no match")
+		return
+	}
+	b := add("time")
+	b.Set("field", draft.Text(field(match[0])))
+	var formats []string
+	for _, f := range match[1:] {
+		switch f {
+		case "ISO8601":
+			formats = append(formats, "iso8601")
+		case "UNIX":
+			formats = append(formats, "epoch_s")
+		case "UNIX_MS":
+			formats = append(formats, "epoch_ms")
+		default:
+			p, err := javatime.Strftime(strings.ReplaceAll(f, "YYYY", "yyyy"))
+			if err != nil {
+				c.D.Lost(b, n.At, n.Name+" "+f, err.Error())
+				continue
+			}
+			formats = append(formats, p)
+		}
+	}
+	if formats != nil {
+		b.Set("formats", draft.Texts(formats...))
+	}
+	c.Set(b, "zone", n, "timezone")
+	if target := field(n.Text("target")); target != "" && target != "@timestamp" {
+		c.D.Lost(b, n.At, n.Name+".target", "it becomes the record's time, and no field")
+	}
+	n.Find("match").Done()
+}
+
+func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond string) {
+	m := n.Find("mapping")
+	if m == nil {
+		c.Lost(c.p.Notes, n, "it has no mapping")
+		return
+	}
+	for _, k := range m.Kids {
+		pattern, ok := filebeat.Dissect(k.Value)
+		if !ok {
+			c.Lost(c.p.Notes, k, "write a regular expression for the tokenizer")
+			continue
+		}
+		b := add("parse")
+		b.Set("format", draft.Text("regex"))
+		b.Set("field", draft.Text(field(k.Key)))
+		b.Set("keep", draft.Text(field(k.Key)))
+		b.Set("pattern", draft.Text(pattern))
+		b.Set("on_failure", draft.Text("mark"))
+		k.Done()
+	}
+	m.Done()
+	if conv := n.Find("convert_datatype"); conv != nil {
+		for _, k := range conv.Kids {
+			k.Value = map[string]string{"int": "integer", "float": "float"}[k.Value]
+		}
+		c.types(conv, cond)
+	}
+}

@@ -1,0 +1,210 @@
+package logstash
+
+import (
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+func (c *converter) security(b *draft.Block, n *kit.Node) {
+	protocol := n.Take("security_protocol")
+	if protocol == nil {
+		return
+	}
+	if strings.HasSuffix(protocol.Value, "SSL") {
+		t := b.In("tls")
+		for _, key := range []string{"ssl_truststore_location", "ssl_keystore_location"} {
+			if x := n.Take(key); x != nil {
+				c.Lost(t, x, "a Java keystore: write ca_file, or cert_file and key_file, as PEM")
+			}
+		}
+		n.Take("ssl_truststore_password")
+		n.Take("ssl_keystore_password")
+	}
+	if strings.HasPrefix(protocol.Value, "SASL") {
+		user, password := kit.JAAS(n.Text("sasl_jaas_config"))
+		mechanism := n.Text("sasl_mechanism")
+		if user == "" || mechanism == "" {
+			c.Lost(b, protocol, "write a sasl block")
+			return
+		}
+		kit.SASL(b, mechanism, user, password)
+	}
+	c.Carry(protocol)
+}
+
+func (c *converter) output(n *kit.Node) *draft.Block {
+	var b *draft.Block
+	add := func(typ string) { b = c.Add("output", typ, n.Key, n) }
+	codec := n.Take("codec")
+	defer codec.Done()
+	line := ""
+	if codec != nil {
+		line = codec.Text("format")
+	}
+	switch n.Key {
+	case "elasticsearch", "opensearch":
+		add("elasticsearch")
+		scheme := "http://"
+		if n.On("ssl", "ssl_enabled") {
+			scheme = "https://"
+		}
+		var urls []string
+		for _, h := range n.Texts("hosts") {
+			if !strings.Contains(h, "://") {
+				if !strings.Contains(h, ":") {
+					h += ":9200"
+				}
+				h = scheme + h
+			}
+			urls = append(urls, h)
+		}
+		if urls == nil {
+			urls = []string{"http://localhost:9200"}
+		}
+		b.Set("urls", kit.Texts(urls))
+		index := n.Take("index")
+		value, at := "logstash-%{+yyyy.MM.dd}", n
+		if index != nil {
+			value, at = index.Value, index
+		}
+		b.Set("index", draft.Join(c.format(b, at, value)...))
+		if a := n.Text("action"); a != "create" {
+			b.Set("operation", draft.Text("index"))
+		}
+		c.Set(b, "user", n, "user")
+		c.Set(b, "password", n, "password")
+		c.Set(b, "api_key", n, "api_key")
+		c.Set(b, "pipeline", n, "pipeline")
+		if x := n.Take("document_id"); x != nil {
+			if name := reference.FindStringSubmatch(x.Value); name != nil && name[0] == x.Value &&
+				name[2] != "" {
+				c.p.Filter("set", "document_id", "").
+					Set("headers", draft.Map("document_id", draft.Text(kit.Field(field(name[2])))))
+				b.Set("id_header", draft.Text("document_id"))
+				c.Carry(x)
+			} else {
+				c.Left(b, x, "write id_header, and filter \"set\" for that header")
+			}
+		}
+		if ca := n.Take("cacert", "ssl_certificate_authorities"); ca != nil {
+			b.In("tls").Set("ca_file", kit.Text(ca.Value))
+			c.Carry(ca)
+		}
+		if v := n.Text("ssl_certificate_verification", "ssl_verification_mode"); v == "false" ||
+			v == "none" {
+			b.In("tls").Set("insecure_skip_verify", draft.Bool(true))
+		}
+	case "kafka":
+		add("kafka")
+		c.Brokers(b, n, n.Texts("bootstrap_servers"))
+		topic := n.Take("topic_id")
+		if topic == nil {
+			b.Set("topic", draft.Text("CHANGE-ME"))
+			c.D.Lost(b, n.At, n.Name, "it names no topic")
+		} else {
+			b.Set("topic", draft.Join(c.format(b, topic, topic.Value)...))
+			c.Carry(topic)
+		}
+		if k := n.Take("message_key"); k != nil {
+			b.Set("key", draft.Join(c.format(b, k, k.Value)...))
+			c.Carry(k)
+		}
+		c.Set(b, "compression", n, "compression_type")
+		c.Set(b, "client_id", n, "client_id")
+		if codec == nil || codec.Value == "plain" {
+			c.D.Changed(b, n.At, n.Name+".codec", "values are the events as JSON")
+		}
+		c.security(b, n)
+	case "s3":
+		add("s3")
+		if !c.Set(b, "bucket", n, "bucket") {
+			b.Set("bucket", draft.Text("CHANGE-ME"))
+			c.D.Lost(b, n.At, n.Name, "it names no bucket")
+		}
+		c.Set(b, "region", n, "region")
+		c.Set(b, "endpoint", n, "endpoint")
+		c.Set(b, "access_key_id", n, "access_key_id")
+		c.Set(b, "secret_access_key", n, "secret_access_key")
+		c.Set(b, "storage_class", n, "storage_class")
+		path := draft.Join(draft.Tmpl("topic"))
+		if p := n.Take("prefix"); p != nil {
+			path = draft.Join(c.format(b, p, strings.Trim(p.Value, "/"))...)
+			c.Carry(p)
+		}
+		b.Set("path", path)
+		compression := "none"
+		if n.Text("encoding") == "gzip" {
+			compression = "gzip"
+		}
+		b.Set("compression", draft.Text(compression))
+		b.Add("format", "ndjson")
+		r := b.In("roll")
+		c.Size(r, "size", n, "size_file")
+		c.Duration(r, "age", n, time.Minute, "time_file")
+		if r.Empty() {
+			r.Set("age", draft.Text("15m"))
+		}
+	case "file":
+		path := n.Text("path")
+		if strings.Contains(path, "%{") {
+			add("local")
+			i := strings.LastIndexByte(path[:strings.Index(path, "%{")], '/')
+			b.Set("directory", kit.Text(path[:max(i, 1)]))
+			rest := strings.Trim(path[max(i, 1):], "/")
+			if j := strings.LastIndexByte(rest, '/'); j > 0 {
+				rest = rest[:j]
+			}
+			b.Set("path", draft.Join(c.format(b, n, rest)...))
+			b.Set("compression", draft.Text("none"))
+			b.Add("format", "ndjson")
+			c.D.Changed(
+				b,
+				n.At,
+				n.Name+".path = "+path,
+				"files appear whole, in directories by that path, when they roll",
+			)
+		} else {
+			add("file")
+			b.Set("path", kit.Text(path))
+			b.Set("format", draft.Text("ndjson"))
+		}
+		if line != "" {
+			c.D.Changed(b, n.At, n.Name+".codec = line "+line, "lines are the events as JSON")
+		}
+		n.Text("gzip")
+	case "stdout":
+		add("stdout")
+		b.Set("format", draft.Text("ndjson"))
+	case "http":
+		add("http")
+		b.Set("url", kit.Text(n.Text("url")))
+		if m := strings.ToUpper(n.Text("http_method")); m == "PUT" {
+			b.Set("method", draft.Text("PUT"))
+		}
+		switch f := n.Take("format"); {
+		case f == nil || f.Value == "json":
+			b.Set("format", draft.Text("ndjson"))
+			c.D.Changed(b, n.At, n.Name, "a request holds a batch of lines of JSON, not one event")
+		case f.Value == "json_batch":
+			b.Set("format", draft.Text("json"))
+		default:
+			b.Set("format", draft.Text("ndjson"))
+			c.Lost(b, f, "bodies are JSON")
+		}
+		if h := n.Find("headers"); h != nil {
+			var pairs []draft.Value
+			for _, k := range h.Kids {
+				pairs = append(pairs, kit.Key(k.Key), kit.Text(k.Value))
+			}
+			b.Set("headers", draft.Map(pairs...))
+			h.Done()
+		}
+		b.Set("compression", draft.Text("none"))
+	default:
+		c.Lost(c.p.Notes, n, "there is no such output; see penstock help for those there are")
+	}
+	return b
+}

@@ -1,0 +1,70 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: the example of Logstash's documentation: grok, mutate, date, conditions on the type and on
+# tags.
+# both of Apache's logs
+input "tail" "file" {
+  paths = ["/tmp/*_log"]
+  tag   = "file"
+  # Left out: file.sincedb_path = /dev/null: positions are kept below data_dir: see penstock
+  # import-positions
+}
+
+filter "parse" "file" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "add_fields" "mutate" {
+  if = "string(field.message ?? '') matches '\\\\[error\\\\]'"
+  fields = {
+    type = "apache_error"
+  }
+}
+
+filter "add_fields" "mutate_2" {
+  if = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  fields = {
+    type = "apache_access"
+  }
+}
+
+filter "parse" "grok" {
+  if = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  # Its fields have the names of the Elastic Common Schema.
+  format     = "grok"
+  field      = "message"
+  keep       = "message"
+  pattern    = "%%{COMBINEDAPACHELOG}"
+  on_failure = "mark"
+}
+
+filter "time" "date" {
+  if      = "not (string(field.message ?? '') matches '\\\\[error\\\\]')"
+  field   = "timestamp"
+  formats = ["%d/%b/%Y:%H:%M:%S %z"]
+}
+
+output "elasticsearch" "elasticsearch" {
+  urls      = ["http://localhost:9200"]
+  index     = "logstash-${strftime("%Y.%m.%d")}"
+  operation = "index"
+}
+
+output "stdout" "stdout" {
+  format = "ndjson"
+}
+
+pipeline "main" {
+  from = [input.tail.file]
+  filter = [
+    filter.parse.file,
+    filter.add_fields.mutate,
+    filter.add_fields.mutate_2,
+    filter.parse.grok,
+    filter.time.date,
+  ]
+  to = [output.elasticsearch.elasticsearch, output.stdout.stdout]
+}

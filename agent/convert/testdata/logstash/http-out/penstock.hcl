@@ -1,0 +1,71 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: HTTP and exec inputs, HTTP output in batches, a file by field, fingerprint, uuid, split.
+input "http" "http" {
+  listen = "0.0.0.0:8080"
+  tag    = "http"
+}
+
+input "exec" "exec" {
+  command  = ["/bin/sh", "-c", "df -P"]
+  interval = "1m"
+  tag      = "exec"
+}
+
+filter "parse" "exec" {
+  if      = "tag == 'exec'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "hash" "fingerprint" {
+  fields = ["message"]
+  into   = "hash"
+  # Changed: fingerprint: the hash is another; see algorithm
+}
+
+filter "split" "split" {
+  field     = "message"
+  separator = "\n"
+}
+
+filter "explode" "split" {
+  field = "message"
+}
+
+filter "uuid" "uuid" {
+  field = "event_id"
+}
+
+output "http" "http" {
+  url    = "https://collector/in"
+  format = "json"
+  headers = {
+    "X-Team" = "web"
+  }
+  compression = "none"
+}
+
+output "local" "file" {
+  directory   = "/var/log/by"
+  path        = "${field.service}"
+  compression = "none"
+  format "ndjson" {}
+  # Changed: file.path = /var/log/by/%{service}/events.log: files appear whole, in directories by
+  # that path, when they roll
+  # Changed: file.codec = line %{message}: lines are the events as JSON
+}
+
+pipeline "main" {
+  from = [input.http.http, input.exec.exec]
+  filter = [
+    filter.parse.exec,
+    filter.hash.fingerprint,
+    filter.split.split,
+    filter.explode.split,
+    filter.uuid.uuid,
+  ]
+  to = [output.http.http, output.local.file]
+}

@@ -1,0 +1,48 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: the multiline codec, dissect, kv, csv.
+input "tail" "file" {
+  paths = ["/var/log/java.log"]
+  multiline {
+    start   = "^\\d{4}-"
+    timeout = "2s"
+  }
+  tag = "file"
+}
+
+filter "parse" "file" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "parse" "dissect" {
+  format     = "regex"
+  field      = "text"
+  keep       = "text"
+  pattern    = "^(?P<class>.*?) - (?P<rest>.*)$"
+  on_failure = "mark"
+}
+
+filter "parse" "kv" {
+  format          = "key_value"
+  field           = "rest"
+  keep            = "rest"
+  into            = "kv"
+  on_failure      = "mark"
+  pair_separator  = ","
+  value_separator = ":"
+}
+
+output "stdout" "stdout" {
+  format = "ndjson"
+}
+
+pipeline "main" {
+  from   = [input.tail.file]
+  filter = [filter.parse.file, filter.parse.dissect, filter.parse.kv]
+  to     = [output.stdout.stdout]
+  # LEFT OUT: dissect.mapping.message = %{ts} %{+ts} [%{thread}] %{level} %{text}: write a regular
+  # expression for the tokenizer
+}

@@ -1,0 +1,39 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # LEFT OUT: jdbc: there is no such input; see penstock help for those there are
+  # LEFT OUT: kafka: a pipeline reads Kafka or a buffer: write input "kafka" with a pipeline of its
+  # own
+}
+
+input "tail" "file" {
+  paths    = ["/var/log/x.log"]
+  start_at = "end"
+  tag      = "file"
+}
+
+filter "parse" "file" {
+  if      = "tag == 'file'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+output "stdout" "nothing" {
+  # LEFT OUT: the output of pipeline main: none could be carried over
+}
+
+pipeline "main" {
+  from   = [input.tail.file]
+  filter = [filter.parse.file]
+  to     = [output.stdout.nothing]
+  # LEFT OUT: ruby: there is no filter that does this; see penstock help
+  # LEFT OUT: aggregate: there is no filter that does this; see penstock help
+  # Changed: grok.match.message = %{MINE:[a][b]}: nested fields are joined with _
+  # LEFT OUT: grok.match.message %{MINE:a_b}: there is no pattern %{MINE}; define it under
+  # definitions
+  # Left out: grok.patterns_dir = /etc/patterns: penstock has nothing of this name here
+  # Left out: geoip: see filter "lookup" for tables of your own; nothing is asked of others
+  # LEFT OUT: if [ message ] =~ "(?!x)": RE2 has it not: error parsing regexp: invalid or
+  # unsupported Perl syntax: `(?!`; write the condition of what is in it
+  # LEFT OUT: redis: there is no such output; see penstock help for those there are
+  # LEFT OUT: tcp: there is no such output; see penstock help for those there are
+}
