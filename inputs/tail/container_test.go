@@ -59,9 +59,10 @@ func containerCases() []containerCase {
 			[]string{"stderr: e", "stdout: " + part + part + "end", "stdout: ", "stderr: a\tb \"c\" \\ ü"}},
 		{"told by each line", nil,
 			cri(1, "stdout", "F", "cri") + docker(2, "stderr", "docker\n") + "neither\n" +
+				"2026-11-28T01:02:03Z stdout  a\n" +
 				`{"a":1}` + "\n" + cri(3, "stdout", "F:x", "tags") +
 				"2026-11-28T01:02:03+01:00 stdout F\n",
-			[]string{"stdout: cri", "stderr: docker", ": neither", `: {"a":1}`, "stdout: tags", "stdout: "}},
+			[]string{"stdout: cri", "stderr: docker", ": neither", ": 2026-11-28T01:02:03Z stdout  a", `: {"a":1}`, "stdout: tags", "stdout: "}},
 		{"a java trace in two streams", func(c *Config) { c.Multiline = javaTraces() },
 			cri(1, "stdout", "F", "x.Error: out") + cri(2, "stderr", "F", "x.Error: err") +
 				cri(3, "stdout", "P", "\tat a.") + cri(4, "stderr", "F", "\tat e.f(E.java:1)") +
@@ -365,11 +366,43 @@ func TestContainersSurviveCrashesAnywhere(t *testing.T) {
 	}
 }
 
+// FuzzContainers compares what is made of the log of a container in small blocks with the same in
+// one.
+func FuzzContainers(f *testing.F) {
+	for _, c := range containerCases() {
+		if len(c.in) < 4<<10 {
+			f.Add([]byte(c.in), uint8(80), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, block uint8, traces bool) {
+		var got [2][]string
+		for i, size := range []int{max(2, int(block)), 16 << 10} {
+			c := containerConfig()
+			if traces {
+				c.Multiline = javaTraces()
+				c.Multiline.Timeout = time.Hour
+			}
+			c.PartialLine = time.Hour
+			tl, err := New(c, inputstest.Env("input.tail.fuzz", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got[i], err = frameAll(tl, data, size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got[0], got[1]) {
+			t.Errorf("in blocks of %d %q, whole %q", block, got[0], got[1])
+		}
+	})
+}
+
 func FuzzContainerLine(f *testing.F) {
 	f.Add([]byte(cri(1, "stdout", "P", "a")))
 	f.Add([]byte(docker(1, "stdout", "a\n")))
 	f.Add([]byte(`{"log":"a","attrs":{"b":1},"log":2}`))
 	f.Add([]byte("2026-11-28T01:02:03Z stdout F"))
+	f.Add([]byte("2026-11-28T01:02:03Z stdout  a"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		p, ok := parseContainerLine(line)
 		if !ok && p.stream != noStream || len(p.text) > 3*len(line) {

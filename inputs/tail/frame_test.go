@@ -425,7 +425,7 @@ func frameAll(t *Tail, data []byte, size int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.end > 0 {
+		if b.end > 0 || len(b.logged) > 0 {
 			if b.base != f.r.off {
 				return nil, errors.New("wrong base")
 			}
