@@ -323,19 +323,19 @@ func (b *builder) output(id string) *output {
 		}
 		env.DeadLetter = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
-	bury := env.DeadLetter
+	deadLetter := env.DeadLetter
 	common, _ := inst.Common.(*outputs.Common)
 	targets, err := b.targets(env, common, refs)
 	if err != nil {
 		b.fail(inst, err)
 		return nil
 	}
-	if bury == nil {
+	if deadLetter == nil {
 		dead := targets.DeadLetter
 		if dead == nil {
 			dead = b.a.deadLetters(b.a.dir("dead-letter", id))
 		}
-		bury = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
+		deadLetter = deliver.DeadLetterFunc(dead, env, outputs.DefaultCommon().Retry)
 	}
 	out, err := comp.output(inst.Config, common, env, targets)
 	if err != nil {
@@ -349,7 +349,7 @@ func (b *builder) output(id string) *output {
 		Output:      out,
 		reg:         reg,
 		lastLine:    said,
-		deadLetter:  bury,
+		deadLetter:  deadLetter,
 	}
 	return b.new.outputs[id]
 }

@@ -59,7 +59,7 @@ pipeline "p" {
 	}
 }
 
-// A batch whose refused records cannot be buried now comes again: it is neither passed nor half
+// A batch whose refused records cannot be kept now comes again: it is neither passed nor half
 // delivered.
 func TestABatchWaitsForItsBurial(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails, buried, seen := 2, 0, 0
+	fails, kept, seen := 2, 0, 0
 	full := errors.New("no room")
 	v := newView(&view{
 		Log:    newMemLog(testBatch(0, "t", `{"a":1}`, "bad"), testBatch(2, "t", `{"b":1}`)),
@@ -81,7 +81,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 			if fails--; fails >= 0 {
 				return full
 			}
-			buried += b.Len()
+			kept += b.Len()
 			return nil
 		},
 	})
@@ -99,7 +99,7 @@ func TestABatchWaitsForItsBurial(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if buried != 1 || seen != 2 {
-		t.Errorf("%d buried, %d batches seen", buried, seen)
+	if kept != 1 || seen != 2 {
+		t.Errorf("%d kept, %d batches seen", kept, seen)
 	}
 }

@@ -24,15 +24,15 @@ func TestViewKeepsABatchUntilWhatIsRefusedIsBuried(t *testing.T) {
 	log := newMemLog(testBatch(0, "a", `{"n":1}`, "text"), testBatch(2, "a", `{"n":2}`))
 	close(log.batches)
 	full := true
-	var buried []string
-	bury := func(_ context.Context, b *record.Batch, _ string) error {
+	var refused []string
+	keep := func(_ context.Context, b *record.Batch, _ string) error {
 		if full {
 			return context.DeadlineExceeded
 		}
-		buried = append(buried, describe(t, b))
+		refused = append(refused, describe(t, b))
 		return nil
 	}
-	v := newView(&view{Log: log, name: "n", chain: filter.Chain{parse}, deadLetter: bury})
+	v := newView(&view{Log: log, name: "n", chain: filter.Chain{parse}, deadLetter: keep})
 	for range 2 {
 		if b, err := v.Next(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v %v", b, err)
@@ -51,7 +51,7 @@ func TestViewKeepsABatchUntilWhatIsRefusedIsBuried(t *testing.T) {
 	if _, err := v.Next(t.Context()); err != io.EOF {
 		t.Error(err)
 	}
-	if len(buried) != 1 || buried[0] != "[1,2) 1=text" {
-		t.Errorf("in the dead letter: %q", buried)
+	if len(refused) != 1 || refused[0] != "[1,2) 1=text" {
+		t.Errorf("in the dead letter: %q", refused)
 	}
 }

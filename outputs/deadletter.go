@@ -9,9 +9,9 @@ import (
 
 // DeadLetter keeps what a destination refuses for good. Safe for concurrent use.
 type DeadLetter interface {
-	// Bury returns nil once all of letters is durable. Errors are retryable: the caller tries again
+	// Keep returns nil once all of letters is durable. Errors are retryable: the caller tries again
 	// for ever, since the records are not safe anywhere else.
-	Bury(ctx context.Context, letters []Letter) error
+	Keep(ctx context.Context, letters []Letter) error
 }
 
 // Letter is one refused record. Its slices are not kept.

@@ -104,8 +104,8 @@ type RecordError struct {
 // order of Index.
 type PartialError struct{ Records []RecordError }
 
-// Sound tells whether the list can be one of records of a batch of n.
-func (e *PartialError) Sound(n int) bool {
+// IsValid tells whether the list can be one of records of a batch of n.
+func (e *PartialError) IsValid(n int) bool {
 	last := -1
 	for _, r := range e.Records {
 		if r.Index <= last || r.Index >= n || r.Err == nil {

@@ -5,31 +5,31 @@ import (
 	"path/filepath"
 )
 
-// compactOver is how many dead bytes of pieces are let lie.
+// compactOver is how many dead bytes of chunks are let lie.
 const compactOver = 32 << 20
 
-// compact rewrites the file of pieces once more than half of it is dead, so that it takes no more
+// compact rewrites the file of chunks once more than half of it is dead, so that it takes no more
 // than twice what it holds.
 func (c *cut) compact() error {
-	if c.deadPieces < compactOver || c.deadPieces < c.pieces.size()/2 {
+	if c.deadChunkBytes < compactOver || c.deadChunkBytes < c.chunks.size()/2 {
 		return nil
 	}
 	c.jobs.Wait() // they read from the old file
-	old := c.pieces
-	fresh := &store{path: filepath.Join(c.a.dir, fmt.Sprintf("%d.pieces", c.a.serial.Add(1)))}
+	old := c.chunks
+	fresh := &store{path: filepath.Join(c.a.dir, fmt.Sprintf("%d.chunks", c.a.serial.Add(1)))}
 	moved := map[*file]extent{}
 	buf := c.a.buffers.get(chunkSize)
 	defer func() { c.a.buffers.put(buf) }()
 	for _, f := range c.byPath {
-		if f.pieceLen == 0 {
+		if f.chunksLen == 0 {
 			continue
 		}
-		if cap(buf) < f.pieceLen {
+		if cap(buf) < f.chunksLen {
 			c.a.buffers.put(buf)
-			buf = c.a.buffers.get(f.pieceLen)
+			buf = c.a.buffers.get(f.chunksLen)
 		}
 		buf = buf[:0]
-		for _, p := range f.pieces {
+		for _, p := range f.chunks {
 			n := len(buf)
 			buf = buf[:n+p.n]
 			if err := c.readAt(old, buf[n:], p.off); err != nil {
@@ -44,9 +44,9 @@ func (c *cut) compact() error {
 		moved[f] = extent{off: off, n: len(buf)}
 	}
 	for f, e := range moved {
-		f.pieces = append(f.pieces[:0], e)
+		f.chunks = append(f.chunks[:0], e)
 	}
-	c.pieces, c.deadPieces = fresh, 0
+	c.chunks, c.deadChunkBytes = fresh, 0
 	return c.drop(old, nil)
 }
 

@@ -387,7 +387,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 func TestTroubleIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	tr := &trouble{log: slog.New(slog.NewTextHandler(&log, nil)), what: "x", flag: func(float64) {}}
+	tr := &failureLog{log: slog.New(slog.NewTextHandler(&log, nil)), what: "x", flag: func(float64) {}}
 	for range 5 {
 		tr.failed("a", errTimeout)
 		tr.failed("b", errTimeout)

@@ -29,36 +29,36 @@ type cut struct {
 	byPath  map[string]*file
 	records int64
 	// that the cut makes good; nil for one that is made for the first time
-	whole  *protocol.Intent
-	losses losses
-	bytes  int64     // of keys and values
-	began  time.Time // when the first record was added
+	redoIntent *protocol.Intent
+	losses     losses
+	bytes      int64     // of keys and values
+	began      time.Time // when the first record was added
 
 	members *store // compressed members, in the order they were made
-	pieces  *store // uncompressed beginnings of members, written when memory ran short
+	chunks  *store // uncompressed beginnings of members, written when memory ran short
 	jobs    sync.WaitGroup
 	buffers int64 // bytes of the files' buffers
 
-	deadPieces int64 // bytes of pieces that have become members
+	deadChunkBytes int64 // bytes of chunks that have become members
 
 	made made // by workers
 }
 
-// file is what one partition path holds of a cut, by and by: members, pieces of the next member,
+// file is what one partition path holds of a cut, by and by: members, chunks of the next member,
 // and a buffer.
 type file struct {
-	path     string
-	class    partition.Class
-	format   format.Format
-	count    int64
-	first    int64
-	last     int64
-	hash     uint64
-	buf      []byte
-	pieces   []extent
-	pieceLen int
-	members  []*extent
-	stored   int64 // bytes of members; guarded by cut.made.mu
+	path      string
+	class     partition.Class
+	format    format.Format
+	count     int64
+	first     int64
+	last      int64
+	hash      uint64
+	buf       []byte
+	chunks    []extent
+	chunksLen int
+	members   []*extent
+	stored    int64 // bytes of members; guarded by cut.made.mu
 }
 
 // extent is a run of bytes in a working file, or in memory.
@@ -80,7 +80,7 @@ func (a *Archiver) newCut(acct *account, start int64) *cut {
 	return &cut{
 		a: a, acct: acct, start: start, byKey: map[string]*file{}, byPath: map[string]*file{},
 		members: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.members", n))},
-		pieces:  &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.pieces", n))},
+		chunks:  &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.chunks", n))},
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *cut) add(f *file, r *record.Record, row []byte) error {
 	} else {
 		f.buf = append(f.buf, row...)
 	}
-	if f.pieceLen+len(f.buf) >= chunkSize {
+	if f.chunksLen+len(f.buf) >= chunkSize {
 		return c.flush(f)
 	}
 	return nil
@@ -158,11 +158,11 @@ func (c *cut) flush(f *file) error {
 		return err
 	}
 	m := &extent{}
-	j := job{c: c, f: f, m: m, buf: f.buf, pieces: f.pieces, pieceLen: f.pieceLen}
+	j := job{c: c, f: f, m: m, buf: f.buf, chunks: f.chunks, chunksLen: f.chunksLen}
 	f.members = append(f.members, m)
 	c.buffers -= int64(cap(f.buf))
-	c.deadPieces += int64(f.pieceLen)
-	f.buf, f.pieces, f.pieceLen = nil, nil, 0
+	c.deadChunkBytes += int64(f.chunksLen)
+	f.buf, f.chunks, f.chunksLen = nil, nil, 0
 	c.jobs.Add(1)
 	c.a.workers.do(j)
 	return nil
@@ -181,15 +181,15 @@ func (c *cut) spill() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		off, err := c.append(c.pieces, batch)
+		off, err := c.append(c.chunks, batch)
 		if err != nil {
 			c.a.diskRefused(err)
 			return err
 		}
 		for _, f := range moved {
-			f.pieces = append(f.pieces, extent{off: off, n: len(f.buf)})
+			f.chunks = append(f.chunks, extent{off: off, n: len(f.buf)})
 			off += int64(len(f.buf))
-			f.pieceLen += len(f.buf)
+			f.chunksLen += len(f.buf)
 			c.buffers -= int64(cap(f.buf))
 			c.acct.take(-int64(cap(f.buf)), 0)
 			c.a.buffers.put(f.buf)
@@ -215,7 +215,7 @@ func (c *cut) spill() error {
 
 // size is what a roll would set free.
 func (c *cut) size() int64 {
-	return c.buffers + c.made.heldBytes() + c.members.size() + c.pieces.size()
+	return c.buffers + c.made.heldBytes() + c.members.size() + c.chunks.size()
 }
 
 func (s *store) size() int64 {
@@ -270,7 +270,7 @@ func (c *cut) release() {
 	}
 	c.acct.take(-c.made.heldBytes(), 0)
 	c.made.held = nil
-	for _, s := range []*store{c.members, c.pieces} {
+	for _, s := range []*store{c.members, c.chunks} {
 		_ = c.drop(s, nil)
 	}
 }

@@ -9,10 +9,11 @@
 //
 //   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
-//     fdcache.go, bufpool.go, workers.go; what it says of failures: failing.go, trouble.go
+//     fdcache.go, bufpool.go, workers.go; what it says of failures: failing.go, failurelog.go
 //   - one log: drain.go (its goroutine, and when a cut is due), reading.go (the log, ahead of it),
-//     add.go (a batch is taken), placing.go (the file of a record), letters.go and rows.go (records
-//     that cannot be archived), steps.go (what the protocol says is done)
+//     records.go (a batch is taken), placing.go (the file of a record), deadletter.go and
+//     deadletterline.go (records that cannot be archived), commit.go (what the protocol says is
+//     done)
 //   - one cut: cut.go (files, spilling), member.go (what workers make), compact.go, losses.go (what
 //     was gone before it was read), finish.go (a file as it is uploaded)
 //   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)

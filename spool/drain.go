@@ -232,7 +232,7 @@ func (d *drain) receive(ctx, work context.Context, in delivery) error {
 	if err := d.take(work, in.b); err != nil {
 		return err
 	}
-	return d.placing.bury(ctx)
+	return d.placing.writeDeadLetters(ctx)
 }
 
 // tick is how often the clock is looked at.
@@ -365,7 +365,7 @@ func (d *drain) unblock() {
 	if !d.a.budget.isBlocked() {
 		return
 	}
-	if d.cur.settle() && d.cur.spill() == nil {
+	if d.cur.writeHeld() && d.cur.spill() == nil {
 		d.a.diskWorks()
 	}
 }

@@ -5,16 +5,16 @@ import "time"
 // failing is what an archiver says, once and then at intervals, of what may fail and is tried
 // again, of dead letters and of names that are taken. Each part is safe for concurrent use.
 type failing struct {
-	store, commit, disk, log, decode, complete *trouble
+	store, commit, disk, log, decode, complete *failureLog
 
-	deadLetters *notice
+	deadLetters *throttledLog
 	occupied    *occupied
 }
 
 func newFailing(m *metrics, env Env, dir string) *failing {
 	f := &failing{}
-	say := func(reason, what, do string) *trouble {
-		return &trouble{
+	say := func(reason, what, do string) *failureLog {
+		return &failureLog{
 			log:  env.Log,
 			what: what,
 			do:   do,
@@ -46,7 +46,7 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
 	)
 	f.occupied = &occupied{log: env.Log, count: m.occupied, keys: map[string]occupant{}}
-	f.deadLetters = &notice{log: env.Log, what: "records become dead letters",
+	f.deadLetters = &throttledLog{log: env.Log, what: "records become dead letters",
 		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
 	if env.DeadLetter != nil {
 		f.deadLetters.do = "the reasons are with them; mend the configuration and bring them back with penstock replay"
@@ -56,7 +56,7 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 
 // forget is for a log that is not archived any more.
 func (f *failing) forget(log string) {
-	for _, t := range []*trouble{f.commit, f.log, f.decode, f.complete} {
+	for _, t := range []*failureLog{f.commit, f.log, f.decode, f.complete} {
 		t.forget(log)
 	}
 }
@@ -64,7 +64,7 @@ func (f *failing) forget(log string) {
 // Failing tells since when something fails that is tried again, what, and what a person can do
 // about it; since is zero if nothing does.
 func (a *Archiver) Failing() (since time.Time, what, do string) {
-	for _, t := range []*trouble{
+	for _, t := range []*failureLog{
 		a.failing.store, a.failing.disk, a.failing.commit,
 		a.failing.log, a.failing.decode, a.failing.complete,
 	} {

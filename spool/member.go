@@ -28,7 +28,7 @@ func (w *made) add(f *file, n int, err error) {
 	w.largest = max(w.largest, f.stored)
 }
 
-// hold keeps a member until the disk takes it, see cut.settle.
+// hold keeps a member until the disk takes it, see cut.writeHeld.
 func (w *made) hold(m *extent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,18 +59,18 @@ func (w *made) largestFile() int64 {
 
 // job is a member to be made. Its memory stays on the account until then.
 type job struct {
-	c        *cut
-	f        *file
-	m        *extent
-	buf      []byte
-	pieces   []extent
-	pieceLen int
+	c         *cut
+	f         *file
+	m         *extent
+	buf       []byte
+	chunks    []extent
+	chunksLen int
 }
 
 func (j *job) run(scratch []byte) []byte {
 	c := j.c
 	defer c.jobs.Done()
-	out, err := c.compress(scratch[:0], j.f.format, j.pieces, j.pieceLen, j.buf)
+	out, err := c.compress(scratch[:0], j.f.format, j.chunks, j.chunksLen, j.buf)
 	c.a.buffers.put(j.buf)
 	c.acct.take(-int64(cap(j.buf)), 0)
 	if err == nil {
@@ -95,8 +95,8 @@ func (c *cut) place(m *extent, p []byte) {
 	c.made.hold(m)
 }
 
-// settle tries again to write what the disk did not take, and reports whether it has taken all.
-func (c *cut) settle() bool {
+// writeHeld tries again to write what the disk did not take, and reports whether it has taken all.
+func (c *cut) writeHeld() bool {
 	c.made.mu.Lock()
 	defer c.made.mu.Unlock()
 	for len(c.made.held) > 0 {
@@ -113,18 +113,18 @@ func (c *cut) settle() bool {
 	return true
 }
 
-// compress makes one member of pieces and buf.
+// compress makes one member of chunks and buf.
 func (c *cut) compress(
-	dst []byte, ff format.Format, pieces []extent, pieceLen int, buf []byte,
+	dst []byte, ff format.Format, chunks []extent, chunksLen int, buf []byte,
 ) ([]byte, error) {
 	rows := buf
-	if len(pieces) > 0 {
-		rows = c.a.buffers.get(pieceLen + len(buf))
+	if len(chunks) > 0 {
+		rows = c.a.buffers.get(chunksLen + len(buf))
 		defer func() { c.a.buffers.put(rows) }()
-		for _, p := range pieces {
+		for _, p := range chunks {
 			n := len(rows)
 			rows = rows[:n+p.n]
-			if err := c.readAt(c.pieces, rows[n:], p.off); err != nil {
+			if err := c.readAt(c.chunks, rows[n:], p.off); err != nil {
 				return nil, err
 			}
 		}

@@ -140,7 +140,7 @@ func TestDeadLettersAreReadBack(t *testing.T) {
 		{Key: "h", Value: []byte("v")},
 	}
 	a := drainAll(t, s, topic, 7, nil)
-	if a.failing.deadLetters.n != 101 || a.failing.deadLetters.said.IsZero() {
+	if a.failing.deadLetters.n != 101 || a.failing.deadLetters.lastLogged.IsZero() {
 		t.Errorf("%d dead letters told of", a.failing.deadLetters.n)
 	}
 	found := 0

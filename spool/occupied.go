@@ -22,8 +22,8 @@ type occupied struct {
 }
 
 type occupant struct {
-	said time.Time
-	text string
+	lastLogged time.Time
+	text       string
 }
 
 // note takes down err if it tells of such a key.
@@ -35,8 +35,8 @@ func (o *occupied) note(err error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	said := o.keys[e.Key].said
-	if now.Sub(said) >= sayAgainEvery {
+	said := o.keys[e.Key].lastLogged
+	if now.Sub(said) >= logAgainEvery {
 		said = now
 		o.log.Error(
 			"an object cannot be stored because another is there; its log waits", "key", e.Key,

@@ -18,13 +18,13 @@ type placing struct {
 	id   *identity
 	part *partition.Partitioner
 
-	in      partition.Input // the record being placed
-	key     []byte          // of its partition
-	row     []byte          // it, as its file has it
-	last    *file           // that the record before went to
-	lastKey []byte          // of last
-	event   eventTime       // of the record that was added last
-	letters []letter        // to be buried before anything more is read
+	in          partition.Input // the record being placed
+	key         []byte          // of its partition
+	row         []byte          // it, as its file has it
+	last        *file           // that the record before went to
+	lastKey     []byte          // of last
+	event       eventTime       // of the record that was added last
+	deadLetters []deadLetter    // to be written before anything more is read
 }
 
 // eventTime is the time that a record says it is of, in nanoseconds.

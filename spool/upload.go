@@ -273,8 +273,8 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 		},
 	}
 	objects, records := len(c.byPath), c.records
-	if c.whole != nil {
-		objects, records = c.whole.Files, c.whole.Records
+	if c.redoIntent != nil {
+		objects, records = c.redoIntent.Files, c.redoIntent.Records
 	}
 	opts.Metadata[MetaCutObjects] = strconv.Itoa(objects)
 	opts.Metadata[MetaCutRecords] = strconv.FormatInt(records, 10)
@@ -309,9 +309,9 @@ func (c *cut) object(f *file) (*object, error) {
 	for _, m := range f.members {
 		o.add(*m)
 	}
-	if f.pieceLen+len(f.buf) > 0 {
-		buf := c.a.buffers.get((f.pieceLen + len(f.buf)) / 2)
-		tail, err := c.compress(buf, f.format, f.pieces, f.pieceLen, f.buf)
+	if f.chunksLen+len(f.buf) > 0 {
+		buf := c.a.buffers.get((f.chunksLen + len(f.buf)) / 2)
+		tail, err := c.compress(buf, f.format, f.chunks, f.chunksLen, f.buf)
 		if o.tail = buf; err != nil {
 			o.close()
 			return nil, err

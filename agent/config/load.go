@@ -70,10 +70,10 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 		l.cfg.Agent.MemoryLimit = sourceMemory
 	}
 	l.cfg.Secrets = slices.Clone(report.sealed)
-	report.sound = &Config{Agent: DefaultAgent()}
+	report.validSubset = &Config{Agent: DefaultAgent()}
 	if len(l.scope.syntax) == 0 {
 		l.checkMachine()
-		report.sound = l.sound()
+		report.validSubset = l.validSubset()
 	}
 	if report.Errors() > 0 {
 		return nil, report

@@ -24,17 +24,17 @@ type Problem struct {
 // Report collects all problems of a configuration. It is an error when it holds one that is not a
 // warning.
 type Report struct {
-	problems []Problem
-	sources  map[string][]byte
-	secrets  []string    // values that must not be printed
-	sealed   []string    // those of them that are secret wherever they turn up
-	hidden   []hcl.Range // source text that must not be printed
-	sound    *Config
+	problems    []Problem
+	sources     map[string][]byte
+	secrets     []string    // values that must not be printed
+	sealed      []string    // those of them that are secret wherever they turn up
+	hidden      []hcl.Range // source text that must not be printed
+	validSubset *Config
 }
 
-// Sound returns the components without mistakes and the pipelines between them, in which making
-// them may find others.
-func (r *Report) Sound() *Config { return r.sound }
+// ValidSubset returns the components without mistakes and the pipelines between them, in which
+// making them may find others.
+func (r *Report) ValidSubset() *Config { return r.validSubset }
 
 func newReport() *Report { return &Report{sources: map[string][]byte{}} }
 

@@ -12,8 +12,8 @@ func Over(tag, origin string, body []byte, first, base int64, count int, free fu
 }
 
 // Recycle tells that nobody will look at the batch any more, nor at anything that was read from it.
-// It gives back memory that was lent for it, and does nothing for other batches, or after Keep. Only
-// the reader of a log calls it, for what Next has returned.
+// It gives back memory that was lent for it, and does nothing for other batches, or after Keep.
+// Only the reader of a log calls it, for what Next has returned.
 func (b *Batch) Recycle() {
 	b.mu.Lock()
 	free := b.free

@@ -13,7 +13,7 @@
 //
 //  1. inputs/tail/discover.go, inputs/tail/watch.go: the globs find the file, inotify says it
 //     grows.
-//  2. inputs/tail/manager.go, inputs/tail/table.go: which file this is (inputs/tail/ident.go), and
+//  2. inputs/tail/manager.go, inputs/tail/scan.go: which file this is (inputs/tail/ident.go), and
 //     where to go on in it after a restart (inputs/tail/adopt.go).
 //  3. inputs/tail/queue.go, inputs/tail/worker.go: one worker has the file's turn and reads a
 //     block.
@@ -84,7 +84,7 @@
 // # The forwarder
 //
 //  1. inputs/forward/forward.go, inputs/forward/conn.go: a connection, after its handshake
-//     (inputs/forward/guard.go).
+//     (inputs/forward/auth.go).
 //  2. inputs/forward/wire/message.go: messages and events are read as they arrive.
 //  3. inputs/forward/gather.go: events of a tag become batches, and are appended.
 //  4. agent/sink.go and on through the buffer, as above (steps 7 to 11).
@@ -100,9 +100,10 @@
 //  4. agent/pipeline.go, agent/view.go: the log goes to its one output, through filters,
 //     unbuffered.
 //  5. spool/archiver.go, spool/drain.go: one drain for each log.
-//  6. spool/add.go, spool/partition/partition.go: a record's path; spool/format/format.go: its row.
+//  6. spool/records.go, spool/partition/partition.go: a record's path; spool/format/format.go: its
+//     row.
 //  7. spool/cut.go: rows are spooled, one file for each path (spool/budget.go bounds them).
-//  8. spool/drain.go, due: a roll policy says that it is time; spool/steps.go seals the cut.
+//  8. spool/drain.go, due: a roll policy says that it is time; spool/commit.go seals the cut.
 //  9. spool/protocol/machine.go: the intent is committed (inputs/kafka/offsets.go).
 //  10. spool/upload.go, spool/finish.go: each file becomes an object named by spool/name.go and is
 //     put (outputs/s3/store.go, outputs/gcs/store.go, outputs/local/store.go).

@@ -56,7 +56,7 @@ func addMistakes(report *config.Report, err error) {
 // tryToMake makes what is right in a configuration, to report what only that shows.
 func tryToMake(report *config.Report) {
 	made, err := agent.New(
-		report.Sound(),
+		report.ValidSubset(),
 		agent.Options{
 			Catalogue: agent.Components(),
 			Log:       slog.New(slog.DiscardHandler),

@@ -67,7 +67,7 @@ func TestReplayCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := deadletter.NewDir(filepath.Join(dir, "data", "dead-letter", "output.file.sink"))
-	if err := dead.Bury(
+	if err := dead.Keep(
 		t.Context(),
 		outputs.Letters(
 			record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}),

@@ -25,10 +25,10 @@ const steady = time.Minute
 
 // Exec is the input. Make one with New.
 type Exec struct {
-	cfg   Config
-	notes *listen.Notes
-	name  string
-	runs  *prometheus.CounterVec
+	cfg      Config
+	warnings *listen.ThrottledLog
+	name     string
+	runs     *prometheus.CounterVec
 }
 
 // New returns the input.
@@ -36,7 +36,9 @@ func New(cfg Config, env inputs.Env) (*Exec, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Exec{cfg: cfg, notes: listen.NewNotes(env.Log), name: filepath.Base(cfg.Command[0])}
+	e := &Exec{
+		cfg: cfg, warnings: listen.NewThrottledLog(env.Log), name: filepath.Base(cfg.Command[0]),
+	}
 	e.runs = prometheus.NewCounterVec(
 		prometheus.CounterOpts{
 			Name: "penstock_exec_runs_total",
@@ -53,7 +55,7 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	g := framing.NewGather(late, sink, e.cfg.Tag, func(err error) {
-		e.notes.Warn(
+		e.warnings.Warn(
 			e.name, "lines are not stored yet; they are kept and offered again", "error", err,
 		)
 	})
@@ -103,7 +105,7 @@ func (e *Exec) once(ctx context.Context, g *framing.Gather) {
 		err = fmt.Errorf("timeout after %v", e.cfg.Timeout)
 	}
 	e.runs.WithLabelValues("failure").Inc()
-	e.notes.Warn(e.name, "the command failed; it is run again", "error", err)
+	e.warnings.Warn(e.name, "the command failed; it is run again", "error", err)
 }
 
 func (e *Exec) command(ctx context.Context, g *framing.Gather) error {

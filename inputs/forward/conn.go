@@ -46,12 +46,12 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 	host := listen.Host(nc.RemoteAddr())
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if f.guard != nil {
+	if f.auth != nil {
 		_ = nc.SetDeadline(time.Now().Add(f.cfg.HandshakeTimeout))
 		if ctx.Err() != nil {
 			return
 		}
-		name, err := f.guard.admit(ctx, nc)
+		name, err := f.auth.admit(ctx, nc)
 		if err != nil {
 			var no *refusal
 			label := "handshake"
@@ -64,7 +64,7 @@ func (f *Forward) serve(ctx context.Context, nc net.Conn, sink inputs.Sink) {
 				f.refused(host, label, err)
 			case advice(err) != "":
 				// most are load balancers that only look whether the port is open
-				f.notes.Warn(host, "connection closed", "error", err, "do", advice(err))
+				f.warnings.Warn(host, "connection closed", "error", err, "do", advice(err))
 			}
 			return
 		}
@@ -104,7 +104,7 @@ func (c *conn) tellIgnored() {
 	}
 	c.in.metrics.ignored.Add(float64(n - c.told))
 	c.told = n
-	c.in.notes.Warn(
+	c.in.warnings.Warn(
 		c.host, "data that is no message was ignored", "begins_with",
 		fmt.Sprintf("%.16q", c.reader.First()), "do",
 		first(guess(c.reader.First()), "look at what the client sends"),
@@ -147,7 +147,7 @@ func (c *conn) message(m *wire.Message) error {
 		o, err = m.Options()
 	}
 	if err == nil && o.Signal != 0 {
-		c.in.notes.Warn(
+		c.in.warnings.Warn(
 			c.host,
 			"metrics or traces came, which do not become records: they are in the dead letter", "tag",
 			m.Tag, "fluent_signal", o.Signal, "do", "send only logs here",
@@ -234,5 +234,5 @@ func (c *conn) report(err error) {
 	if do := guess(c.reader.First()); do != "" && label == "malformed" {
 		args = append(args, "do", do)
 	}
-	c.in.notes.Warn(c.host, "connection closed: "+label, args...)
+	c.in.warnings.Warn(c.host, "connection closed: "+label, args...)
 }

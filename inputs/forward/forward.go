@@ -22,15 +22,15 @@ const grace = 5 * time.Second
 
 // Forward is the input. Make one with New.
 type Forward struct {
-	cfg     Config
-	env     inputs.Env
-	tls     *tls.Config
-	guard   *guard // nil without a security block
-	metrics *metrics
-	notes   *listen.Notes
-	limits  wire.Limits
-	bound   listen.Bound
-	open    atomic.Int64 // batches being gathered
+	cfg      Config
+	env      inputs.Env
+	tls      *tls.Config
+	auth     *authenticator // nil without a security block
+	metrics  *metrics
+	warnings *listen.ThrottledLog
+	limits   wire.Limits
+	bound    listen.Bound
+	open     atomic.Int64 // batches being gathered
 }
 
 // New returns the input. Files that the tls block names are read now.
@@ -39,10 +39,10 @@ func New(cfg Config, env inputs.Env) (*Forward, error) {
 		return nil, err
 	}
 	f := &Forward{
-		cfg:     cfg,
-		env:     env,
-		metrics: newMetrics(env.Metrics),
-		notes:   listen.NewNotes(env.Log),
+		cfg:      cfg,
+		env:      env,
+		metrics:  newMetrics(env.Metrics),
+		warnings: listen.NewThrottledLog(env.Log),
 	}
 	f.limits = wire.Limits{
 		Message:  cfg.MaxMessageSize,
@@ -58,7 +58,7 @@ func New(cfg Config, env inputs.Env) (*Forward, error) {
 		}
 	}
 	if cfg.Security != nil {
-		f.guard = newGuard(*cfg.Security, env.Agent, cfg.Keepalive)
+		f.auth = newAuthenticator(*cfg.Security, env.Agent, cfg.Keepalive)
 	}
 	return f, nil
 }
@@ -89,7 +89,7 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 	f.bound.Set(ln.Addr())
 	f.env.Log.Info(
 		"listening", "address", ln.Addr().String(), "tls", f.tls != nil,
-		"handshake", f.guard != nil,
+		"handshake", f.auth != nil,
 	)
 	server := listen.Server{
 		TLS: f.tls, MaxConnections: f.cfg.MaxConnections, HandshakeTimeout: f.cfg.HandshakeTimeout,
@@ -109,7 +109,7 @@ func (f *Forward) refused(host, label string, err error) {
 	if do := advice(err); do != "" {
 		args = append(args, "do", do)
 	}
-	f.notes.Warn(host, "connection refused: "+label, args...)
+	f.warnings.Warn(host, "connection refused: "+label, args...)
 }
 
 // heartbeat echoes one-byte datagrams until ctx ends.

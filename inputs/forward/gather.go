@@ -221,7 +221,7 @@ func (d *deadLetter) flush() error {
 		return nil
 	}
 	batch := d.b.Build()
-	d.g.c.in.notes.Warn(
+	d.g.c.in.warnings.Warn(
 		d.g.c.host, "to the dead letter: "+reasons[d.reason], "tag", d.tag, "records", batch.Len(),
 	)
 	if err := d.g.c.in.env.DeadLetter(d.g.c.store, batch, reasons[d.reason]); err != nil {

@@ -12,10 +12,10 @@ import (
 // Gather turns records into batches by origin. The senders cannot send again, so what the sink
 // refuses is offered again, with growing waits, until ctx ends. One goroutine uses it.
 type Gather struct {
-	ctx     context.Context
-	sink    inputs.Sink
-	tag     string
-	trouble func(err error)
+	ctx       context.Context
+	sink      inputs.Sink
+	tag       string
+	onFailure func(err error)
 
 	open   map[string]*record.Builder
 	order  []string
@@ -26,14 +26,15 @@ type Gather struct {
 	failed []*record.Batch
 }
 
-// NewGather returns a Gather that appends to sink until ctx ends. trouble is told of each failure.
+// NewGather returns a Gather that appends to sink until ctx ends. onFailure is told of each
+// failure.
 func NewGather(ctx context.Context, sink inputs.Sink, tag string, trouble func(err error)) *Gather {
 	return &Gather{
-		ctx:     ctx,
-		sink:    sink,
-		tag:     tag,
-		trouble: trouble,
-		open:    map[string]*record.Builder{},
+		ctx:       ctx,
+		sink:      sink,
+		tag:       tag,
+		onFailure: trouble,
+		open:      map[string]*record.Builder{},
 	}
 }
 
@@ -103,7 +104,7 @@ func (g *Gather) append(b *record.Batch) error {
 				g.mu.Lock()
 				g.failed = append(g.failed, b)
 				g.mu.Unlock()
-				g.trouble(err)
+				g.onFailure(err)
 			}
 			g.flying.Done()
 		})
@@ -114,7 +115,7 @@ func (g *Gather) append(b *record.Batch) error {
 		if g.ctx.Err() != nil {
 			return g.ctx.Err()
 		}
-		g.trouble(err)
+		g.onFailure(err)
 		if err := pause(g.ctx, wait); err != nil {
 			return err
 		}

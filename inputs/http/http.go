@@ -31,7 +31,7 @@ type HTTP struct {
 	env      inputs.Env
 	tls      *tls.Config
 	keys     *keys // nil without an auth block
-	notes    *listen.Notes
+	warnings *listen.ThrottledLog
 	memory   *listen.Budget
 	bound    listen.Bound
 	requests *prometheus.CounterVec
@@ -45,10 +45,10 @@ func New(cfg Config, env inputs.Env) (*HTTP, error) {
 		return nil, err
 	}
 	h := &HTTP{
-		cfg:    cfg,
-		env:    env,
-		notes:  listen.NewNotes(env.Log),
-		memory: listen.NewBudget(cfg.Memory, cfg.Wait),
+		cfg:      cfg,
+		env:      env,
+		warnings: listen.NewThrottledLog(env.Log),
+		memory:   listen.NewBudget(cfg.Memory, cfg.Wait),
 	}
 	h.requests = prometheus.NewCounterVec(
 		prometheus.CounterOpts{Name: "penstock_http_requests_total",
@@ -84,7 +84,7 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 	addr := ln.Addr()
 	ln = listen.Limit(ln, h.cfg.MaxConnections, func(host string) {
 		h.refused.Inc()
-		h.notes.Warn(host, "connection refused", "error", listen.ErrTooMany)
+		h.warnings.Warn(host, "connection refused", "error", listen.ErrTooMany)
 	})
 	var serving sync.WaitGroup
 	srv := &http.Server{
@@ -94,7 +94,7 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 		ReadTimeout:       h.cfg.ReadTimeout,
 		IdleTimeout:       h.cfg.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(noteWriter{h.notes}, "", 0),
+		ErrorLog:          log.New(warningWriter{h.warnings}, "", 0),
 	}
 	var serveErr error
 	serving.Go(func() {
@@ -125,10 +125,10 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 	return nil
 }
 
-// noteWriter passes on what the server itself logs: handshakes that failed, mostly.
-type noteWriter struct{ notes *listen.Notes }
+// warningWriter passes on what the server itself logs: handshakes that failed, mostly.
+type warningWriter struct{ warnings *listen.ThrottledLog }
 
-func (w noteWriter) Write(p []byte) (int, error) {
+func (w warningWriter) Write(p []byte) (int, error) {
 	line := strings.TrimSpace(string(p))
 	source := ""
 	// "http: TLS handshake error from 10.0.0.1:1234: EOF"
@@ -137,7 +137,7 @@ func (w noteWriter) Write(p []byte) (int, error) {
 			source = host
 		}
 	}
-	w.notes.Warn(source, "connection failed", "error", line)
+	w.warnings.Warn(source, "connection failed", "error", line)
 	return len(p), nil
 }
 
@@ -189,7 +189,7 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, p protocol, sink in
 		return
 	}
 	f := failureOf(err)
-	h.notes.Warn(
+	h.warnings.Warn(
 		req.host,
 		fmt.Sprintf("request refused: %d %s", f.status, http.StatusText(f.status)), "path",
 		r.URL.Path, "error", err,
@@ -261,7 +261,7 @@ func (h *HTTP) cors(w http.ResponseWriter, r *http.Request) (allowed bool) {
 // foreign refuses a request that a web page of another origin has its reader's browser send.
 func (h *HTTP) foreign(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
-	h.notes.Warn(
+	h.warnings.Warn(
 		remoteHost(r), "request refused: a web page sent it", "origin", origin, "path",
 		r.URL.Path, "do", "if the page may send here, add its origin to cors_origins",
 	)

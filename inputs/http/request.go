@@ -293,7 +293,7 @@ func (r *request) store() error {
 			wait:   retryAfter,
 		}
 	}
-	r.h.notes.Warn("", "records could not be stored", "error", first)
+	r.h.warnings.Warn("", "records could not be stored", "error", first)
 	return &failure{
 		status: http.StatusServiceUnavailable,
 		reason: "the records could not be stored",

@@ -34,7 +34,7 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 	in := &Input{cfg: cfg, env: env, metrics: newMetrics(env.Metrics)}
 	env.Metrics.MustRegister(lagCollector{in})
 	reach := cfg.NewReach()
-	reach.Tell = func(err error) { in.metrics.trouble(env.Log, "a broker cannot be connected to; trying again", err) }
+	reach.OnFailure = func(err error) { in.metrics.logFailure(env.Log, "a broker cannot be connected to; trying again", err) }
 	in.opts = append(
 		opts,
 		kgo.WithHooks(reach),
@@ -94,7 +94,7 @@ func (in *Input) readerOptions(inflater *inflater) []kgo.Opt {
 }
 
 // memberOptions are those of the client that is the group's member.
-func (in *Input) memberOptions(protocol string, guard *guard) []kgo.Opt {
+func (in *Input) memberOptions(protocol string, guard *heartbeats) []kgo.Opt {
 	opts := append(in.opts[:len(in.opts):len(in.opts)],
 		kgo.ConsumerGroup(in.cfg.Group),
 		kgo.DisableAutoCommit(),
@@ -147,7 +147,7 @@ func (in *Input) protocol(ctx context.Context, cl *kgo.Client) (string, error) {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		in.metrics.trouble(in.env.Log, "the brokers do not answer", err)
+		in.metrics.logFailure(in.env.Log, "the brokers do not answer", err)
 		if err := sleep(ctx, time.Second); err != nil {
 			return "", err
 		}

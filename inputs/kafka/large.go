@@ -32,9 +32,11 @@ func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	l.s.poke()
 }
 
-// bury writes the dead letter of a batch that is too large: the batch as Kafka has it, if it still
-// does. It tries until that is done or ctx ends.
-func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompressTooLarge) error {
+// writeDeadLetter writes the dead letter of a batch that is too large: the batch as Kafka has it,
+// if it still does. It tries until that is done or ctx ends.
+func (l *Lease) writeDeadLetter(
+	ctx context.Context, b *record.Batch, large *kgo.ErrDecompressTooLarge,
+) error {
 	log := l.s.in.env.Log.With("partition", l.name)
 	for {
 		l.mu.Lock()
@@ -53,7 +55,7 @@ func (l *Lease) bury(ctx context.Context, b *record.Batch, large *kgo.ErrDecompr
 			if otherLife(err) {
 				l.s.suspectLife()
 			}
-			l.s.in.metrics.trouble(
+			l.s.in.metrics.logFailure(
 				log, "a batch for the dead letter cannot be fetched; trying again", err,
 			)
 			if err := l.awaitChange(ctx, retryLarge); err != nil {

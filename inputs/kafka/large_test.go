@@ -27,7 +27,7 @@ type letters struct {
 	fail int // so many times
 }
 
-func (l *letters) bury(_ context.Context, b *record.Batch, reason string) error {
+func (l *letters) keep(_ context.Context, b *record.Batch, reason string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail > 0 {
@@ -130,7 +130,7 @@ func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
 			cfg := testConfig(c)
 			cfg.MaxInflatedBatch = 2 << 20
 			dead := &letters{fail: 1}
-			m := joinWith(t, cfg, dead.bury)
+			m := joinWith(t, cfg, dead.keep)
 			defer m.leave()
 			l := m.log("logs/0")
 			if _, err := l.Next(t.Context()); err != nil { // the first five

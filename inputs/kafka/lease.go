@@ -190,7 +190,7 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 			b := l.ahead.queue[0].Batch
 			if refused := l.ahead.queue[0].refused; refused != nil {
 				l.mu.Unlock()
-				if err := l.bury(ctx, b, refused); err != nil {
+				if err := l.writeDeadLetter(ctx, b, refused); err != nil {
 					return nil, err
 				}
 				l.mu.Lock()

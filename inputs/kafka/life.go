@@ -104,7 +104,7 @@ func (s *session) watchLives(ctx context.Context) {
 		case <-s.suspect:
 		}
 		if err := s.checkLives(ctx); err != nil && ctx.Err() == nil {
-			s.in.metrics.trouble(s.in.env.Log, "the topics cannot be looked up; trying again", err)
+			s.in.metrics.logFailure(s.in.env.Log, "the topics cannot be looked up; trying again", err)
 		}
 		// One look a second at most, however many partitions have a suspicion.
 		if sleep(ctx, time.Second) != nil {

@@ -79,8 +79,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// trouble logs a failure that is tried again, at most once a minute for each kind and cause.
-func (m *metrics) trouble(log *slog.Logger, what string, err error) {
+// logFailure logs a failure that is tried again, at most once a minute for each kind and cause.
+func (m *metrics) logFailure(log *slog.Logger, what string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.repeats.Due(what, err, time.Now()) {

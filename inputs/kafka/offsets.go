@@ -131,7 +131,7 @@ func (l *Lease) locate(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		l.s.in.metrics.trouble(
+		l.s.in.metrics.logFailure(
 			l.s.in.env.Log, "the committed position of a partition cannot be read; trying again",
 			fmt.Errorf("%s: %w", l.name, err),
 		)

@@ -198,7 +198,7 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 	}
 	if fp.Err != nil {
 		recycle(fp.Records)
-		l.trouble(ctx, fp.Err)
+		l.onFetchError(ctx, fp.Err)
 		return
 	}
 	last := int64(0)
@@ -380,8 +380,8 @@ func recordSize(r *kgo.Record) int {
 	return n
 }
 
-// trouble deals with a partition that could not be fetched.
-func (l *Lease) trouble(ctx context.Context, err error) {
+// onFetchError deals with a partition that could not be fetched.
+func (l *Lease) onFetchError(ctx context.Context, err error) {
 	log := l.s.in.env.Log.With("partition", l.name)
 	var loss *kgo.ErrDataLoss
 	var large *kgo.ErrDecompressTooLarge
@@ -400,7 +400,7 @@ func (l *Lease) trouble(ctx context.Context, err error) {
 			l.s.suspectLife()
 		}
 		l.s.in.metrics.fetchErrors.Inc()
-		l.s.in.metrics.trouble(log, "a partition cannot be fetched; trying again", err)
+		l.s.in.metrics.logFailure(log, "a partition cannot be fetched; trying again", err)
 		// franz-go goes on by itself after most errors; after the others it waits to be asked.
 		if !kerr.IsRetriable(err) {
 			l.mu.Lock()

@@ -27,10 +27,10 @@ type session struct {
 	member *kgo.Client
 	reader *kgo.Client
 	// of the reading client
-	inflater *inflater
-	guard    *guard
-	first    firstStart
-	wg       sync.WaitGroup // leases
+	inflater   *inflater
+	heartbeats *heartbeats
+	first      firstStart
+	wg         sync.WaitGroup // leases
 
 	mu     sync.Mutex
 	leases map[partition]*Lease
@@ -59,14 +59,14 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.findFirstStart(ctx); err != nil {
 		return nil // ctx has ended
 	}
-	s.guard = newGuard(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
+	s.heartbeats = newHeartbeats(s.in.cfg.SessionTimeout, s.in.cfg.RebalanceTimeout)
 	s.ctx = ctx
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer stop()
 	s.member, err = kgo.NewClient(append(
-		s.in.memberOptions(protocol, s.guard),
+		s.in.memberOptions(protocol, s.heartbeats),
 		kgo.OnPartitionsAssigned(
 			func(_ context.Context, cl *kgo.Client, parts map[string][]int32) {
 				s.assigned(cl, parts)
@@ -208,7 +208,7 @@ func (s *session) drainMember(ctx context.Context) {
 		fetches.EachError(func(topic string, p int32, err error) {
 			var group *kgo.ErrGroupSession
 			if errors.As(err, &group) {
-				s.in.metrics.trouble(
+				s.in.metrics.logFailure(
 					s.in.env.Log, "the consumer group session failed; joining again", err,
 				)
 			}
@@ -228,7 +228,7 @@ func (s *session) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !s.guard.alive(time.Now()) {
+		if !s.heartbeats.alive(time.Now()) {
 			s.mu.Lock()
 			for p, l := range s.leases {
 				if silent[p] != l {

@@ -28,7 +28,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.in.metrics.trouble(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
+		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
 		if err := sleep(ctx, startRetry); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func TestBudgetIsSharedAndWaitedFor(t *testing.T) {
 
 func TestNotesAreFew(t *testing.T) {
 	var buf bytes.Buffer
-	n := NewNotes(slog.New(slog.NewTextHandler(&buf, nil)))
+	n := NewThrottledLog(slog.New(slog.NewTextHandler(&buf, nil)))
 	for range 100 {
 		n.Warn("10.0.0.1", "bad")
 		n.Warn("10.0.0.2", "bad")
@@ -42,13 +42,13 @@ func TestNotesAreFew(t *testing.T) {
 	if c := strings.Count(buf.String(), "\n"); c != 2 {
 		t.Fatalf("%d lines", c)
 	}
-	if since, ok := n.due(note{"10.0.0.1", "bad"}, time.Now().Add(noteEvery)); !ok || since != 100 {
+	if since, ok := n.due(warning{"10.0.0.1", "bad"}, time.Now().Add(logEvery)); !ok || since != 100 {
 		t.Fatal(since, ok)
 	}
-	for i := range 10 * maxNotes {
+	for i := range 10 * maxLogged {
 		n.Warn(fmt.Sprint(i), "bad")
 	}
-	if len(n.seen) > maxNotes+1 {
+	if len(n.seen) > maxLogged+1 {
 		t.Fatalf("%d sources remembered", len(n.seen))
 	}
 }

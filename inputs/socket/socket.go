@@ -25,12 +25,12 @@ var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
 
 // TCP is the input "tcp". Make one with NewTCP.
 type TCP struct {
-	cfg     TCPConfig
-	env     inputs.Env
-	tls     *tls.Config
-	notes   *listen.Notes
-	bound   listen.Bound
-	refused prometheus.Counter
+	cfg      TCPConfig
+	env      inputs.Env
+	tls      *tls.Config
+	warnings *listen.ThrottledLog
+	bound    listen.Bound
+	refused  prometheus.Counter
 }
 
 // NewTCP returns the input. Files that the tls block names are read now.
@@ -38,7 +38,7 @@ func NewTCP(cfg TCPConfig, env inputs.Env) (*TCP, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	t := &TCP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
+	t := &TCP{cfg: cfg, env: env, warnings: listen.NewThrottledLog(env.Log)}
 	t.refused = prometheus.NewCounter(
 		prometheus.CounterOpts{
 			Name: "penstock_tcp_refused_connections_total",
@@ -71,11 +71,11 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 		TLS: t.tls, MaxConnections: t.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
 		Refused: func(host, label string, err error) {
 			t.refused.Inc()
-			t.notes.Warn(host, "connection refused", "reason", label, "error", err)
+			t.warnings.Warn(host, "connection refused", "reason", label, "error", err)
 		},
 		Handle: func(ctx context.Context, nc net.Conn) {
 			host := listen.Host(nc.RemoteAddr())
-			g := framing.NewGather(late, sink, t.cfg.Tag, trouble(t.notes))
+			g := framing.NewGather(late, sink, t.cfg.Tag, onAppendFailure(t.warnings))
 			st := framing.Stream{
 				Mode: framing.Text,
 				Max:  int(t.cfg.MaxLineSize),
@@ -85,7 +85,7 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 				},
 			}
 			if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
-				t.notes.Warn(host, "connection ended", "error", err)
+				t.warnings.Warn(host, "connection ended", "error", err)
 			}
 		},
 	}
@@ -99,7 +99,7 @@ func headers(more bool) []record.Header {
 	return nil
 }
 
-func trouble(notes *listen.Notes) func(error) {
+func onAppendFailure(notes *listen.ThrottledLog) func(error) {
 	return func(err error) {
 		notes.Warn("", "records are not stored yet; they are kept and offered again", "error", err)
 	}
@@ -109,7 +109,7 @@ func trouble(notes *listen.Notes) func(error) {
 type UDP struct {
 	cfg       UDPConfig
 	env       inputs.Env
-	notes     *listen.Notes
+	warnings  *listen.ThrottledLog
 	bound     listen.Bound
 	dropped   prometheus.Counter
 	truncated prometheus.Counter
@@ -120,7 +120,7 @@ func NewUDP(cfg UDPConfig, env inputs.Env) (*UDP, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	u := &UDP{cfg: cfg, env: env, notes: listen.NewNotes(env.Log)}
+	u := &UDP{cfg: cfg, env: env, warnings: listen.NewThrottledLog(env.Log)}
 	u.dropped = prometheus.NewCounter(
 		prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
 			Help: "Datagrams that the kernel dropped for want of room in receive_buffer."},
@@ -147,7 +147,7 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	u.bound.Set(pc.LocalAddr())
-	g := framing.NewGather(late, sink, u.cfg.Tag, trouble(u.notes))
+	g := framing.NewGather(late, sink, u.cfg.Tag, onAppendFailure(u.warnings))
 	d := framing.Datagrams{
 		Max: int(u.cfg.MaxLineSize), ReceiveBuffer: int(u.cfg.ReceiveBuffer),
 		Handle: func(host string, msg []byte, truncated bool) error {
@@ -158,7 +158,7 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 		},
 		Dropped: func(n uint32) {
 			u.dropped.Add(float64(n))
-			u.notes.Warn(
+			u.warnings.Warn(
 				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
 				n,
 			)

@@ -39,9 +39,9 @@ func (c *Config) Validate() error {
 
 // Stdin is the input. Make one with New.
 type Stdin struct {
-	cfg   Config
-	notes *listen.Notes
-	file  *os.File
+	cfg      Config
+	warnings *listen.ThrottledLog
+	file     *os.File
 }
 
 // New returns the input.
@@ -49,7 +49,7 @@ func New(cfg Config, env inputs.Env) (*Stdin, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Stdin{cfg: cfg, notes: listen.NewNotes(env.Log), file: os.Stdin}, nil
+	return &Stdin{cfg: cfg, warnings: listen.NewThrottledLog(env.Log), file: os.Stdin}, nil
 }
 
 var continued = []record.Header{{Key: "continued", Value: []byte("true")}}
@@ -60,7 +60,7 @@ func (s *Stdin) Run(ctx context.Context, sink inputs.Sink) error {
 	late, end := framing.Stopping(ctx)
 	defer end()
 	g := framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
-		s.notes.Warn(
+		s.warnings.Warn(
 			"stdin", "lines are not stored yet; they are kept and offered again", "error", err,
 		)
 	})

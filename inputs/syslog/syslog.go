@@ -23,16 +23,16 @@ const handshakeTimeout = 10 * time.Second
 
 // Syslog is the input. Make one with New.
 type Syslog struct {
-	cfg     Config
-	env     inputs.Env
-	tls     *tls.Config
-	zone    *time.Location
-	notes   *listen.Notes
-	bound   []listen.Bound
-	bad     prometheus.Counter
-	long    prometheus.Counter
-	dropped prometheus.Counter
-	refused prometheus.Counter
+	cfg      Config
+	env      inputs.Env
+	tls      *tls.Config
+	zone     *time.Location
+	warnings *listen.ThrottledLog
+	bound    []listen.Bound
+	bad      prometheus.Counter
+	long     prometheus.Counter
+	dropped  prometheus.Counter
+	refused  prometheus.Counter
 }
 
 // New returns the input. Files that the tls block names are read now.
@@ -46,10 +46,10 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 		return c
 	}
 	s := &Syslog{
-		cfg:   cfg,
-		env:   env,
-		notes: listen.NewNotes(env.Log),
-		bound: make([]listen.Bound, len(cfg.Listen)),
+		cfg:      cfg,
+		env:      env,
+		warnings: listen.NewThrottledLog(env.Log),
+		bound:    make([]listen.Bound, len(cfg.Listen)),
 		bad: counter(
 			"penstock_syslog_malformed_messages_total",
 			"Messages kept raw because they are not syslog.",
@@ -133,7 +133,7 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 		MaxConnections: s.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
 		Refused: func(host, label string, err error) {
 			s.refused.Inc()
-			s.notes.Warn(host, "connection refused", "reason", label, "error", err)
+			s.warnings.Warn(host, "connection refused", "reason", label, "error", err)
 		},
 		Handle: func(ctx context.Context, nc net.Conn) { s.stream(ctx, late, nc, sink) },
 	}
@@ -145,7 +145,7 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 
 func (s *Syslog) gather(late context.Context, sink inputs.Sink) *framing.Gather {
 	return framing.NewGather(late, sink, s.cfg.Tag, func(err error) {
-		s.notes.Warn(
+		s.warnings.Warn(
 			"", "messages are not stored yet; they are kept and offered again", "error", err,
 		)
 	})
@@ -164,7 +164,7 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 		},
 		Dropped: func(n uint32) {
 			s.dropped.Add(float64(n))
-			s.notes.Warn(
+			s.warnings.Warn(
 				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",
 				n,
 			)
@@ -194,7 +194,7 @@ func (s *Syslog) stream(ctx, late context.Context, nc net.Conn, sink inputs.Sink
 		},
 	}
 	if err := st.Serve(ctx, nc, g); err != nil && !errors.Is(err, framing.ErrIdle) {
-		s.notes.Warn(host, "connection ended", "error", err)
+		s.warnings.Warn(host, "connection ended", "error", err)
 	}
 }
 

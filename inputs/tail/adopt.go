@@ -19,7 +19,7 @@ func (m *manager) restore(ctx context.Context) error {
 	for _, err := range bad {
 		m.log.Error("a stored position cannot be used; the file is treated as new", "error", err)
 	}
-	m.known = newKnown(all)
+	m.detached = newDetached(all)
 	m.first = !started
 	m.run.tail.counts.polling.Set(0)
 	if m.cfg.Watch == "auto" {
@@ -66,8 +66,8 @@ func (m *manager) restore(ctx context.Context) error {
 
 // claim continues what is known of the file seen. It tells whether the file is dealt with, and
 // whether it is known but its content is not.
-func (m *manager) claim(s sight) (claimed, overwritten bool) {
-	candidates := m.known.at(&s.fi, s.path)
+func (m *manager) claim(s observation) (claimed, overwritten bool) {
+	candidates := m.detached.at(&s.fi, s.path)
 	if len(candidates) == 0 || !s.fi.regular() {
 		return false, false
 	}
@@ -104,12 +104,12 @@ func (m *manager) claim(s sight) (claimed, overwritten bool) {
 			if p.Gone == 0 && p.Dev == fi.id.dev {
 				overwritten = true
 				m.lostContent(p)
-				m.findCopy(m.known.byKey[p.key])
+				m.findCopy(m.detached.byKey[p.key])
 			}
 		}
 		return false, overwritten
 	}
-	m.known.remove(best)
+	m.detached.remove(best)
 	m.unreadable.works(s.path)
 	m.resume(s, h, fi, best, best.key)
 	return true, false
@@ -123,10 +123,10 @@ func (m *manager) lostContent(p *position) {
 		"file was truncated or overwritten; it is read from its beginning", "path", p.Path,
 		"read_before", p.Off,
 	)
-	m.known.remove(p)
+	m.detached.remove(p)
 	gone := *p
 	gone.Trunc, gone.Gone = true, m.sys.now().Unix()
-	m.known.add(&gone)
+	m.detached.add(&gone)
 	m.unstored = append(m.unstored, &gone)
 }
 
@@ -145,19 +145,19 @@ func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 	if fi.size < p.Off {
 		return false, nil
 	}
-	prints := p.prints()
-	return prints.matches(h, head[:])
+	known := p.fingerprints()
+	return known.matches(h, head[:])
 }
 
 // resume adds the file seen, which holds what p tells, under key.
-func (m *manager) resume(s sight, h *handle, fi fileInfo, p *position, key string) *file {
+func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key string) *file {
 	s.fi = fi
 	f := m.newFile(s, p.origin(), key)
 	f.goOnAt(p)
-	f.r.truncated = p.Off == 0 && m.known.truncated(fi.id)
-	if f.path0 != s.path && m.globs.match(s.path) && !m.starting {
+	f.r.truncated = p.Off == 0 && m.detached.truncated(fi.id)
+	if f.firstPath != s.path && m.globs.match(s.path) && !m.starting {
 		m.log.Info(
-			"continuing a file under another path", "path", s.path, "source", f.path0,
+			"continuing a file under another path", "path", s.path, "source", f.firstPath,
 			"offset", p.Off,
 		)
 	}
@@ -216,16 +216,16 @@ func (m *manager) storeUnstored() {
 	}
 }
 
-// newFile makes a file of the source path0.
-func (m *manager) newFile(s sight, path0, key string) *file {
+// newFile makes a file of the source firstPath.
+func (m *manager) newFile(s observation, firstPath, key string) *file {
 	f := &file{
-		key:     key,
-		id:      s.fi.id,
-		birth:   s.fi.birth,
-		path0:   path0,
-		origin:  m.run.tail.env.Agent + ":" + path0,
-		tag:     m.run.tail.tagger.tag(path0),
-		headers: m.run.tail.tagger.headersOf(path0),
+		key:       key,
+		id:        s.fi.id,
+		birth:     s.fi.birth,
+		firstPath: firstPath,
+		origin:    m.run.tail.env.Agent + ":" + firstPath,
+		tag:       m.run.tail.tagger.tag(firstPath),
+		headers:   m.run.tail.tagger.headersOf(firstPath),
 	}
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
@@ -236,7 +236,7 @@ func (m *manager) newFile(s sight, path0, key string) *file {
 		f.m.lived = was.m.lived
 		if !s.truncated { // what it holds now is younger than what was found with it
 			f.m.seq, f.m.at = was.m.seq, was.m.at
-			if was.path0 == path0 {
+			if was.firstPath == firstPath {
 				f.m.rank = was.m.rank
 			}
 		}
@@ -254,13 +254,13 @@ func (m *manager) register(f *file) {
 	}
 	m.families[f.m.family][f] = struct{}{}
 	if !f.m.ended {
-		for _, g := range m.streams[f.path0] {
+		for _, g := range m.streams[f.firstPath] {
 			if g.m.pred != nil && !g.m.started {
 				m.tryStart(g) // what it waits for may be another now
 			}
 		}
-		m.unsorted[f.path0] = true
-		m.streams[f.path0] = append(m.streams[f.path0], f)
+		m.unsorted[f.firstPath] = true
+		m.streams[f.firstPath] = append(m.streams[f.firstPath], f)
 	}
 	m.run.mu.Lock()
 	m.run.files[f] = struct{}{}
@@ -330,7 +330,7 @@ func (m *manager) beginAll() {
 }
 
 // discover adds a file that nothing is known of.
-func (m *manager) discover(s sight) {
+func (m *manager) discover(s observation) {
 	switch {
 	case s.fi.fifo():
 		m.openPipe(s)
@@ -377,7 +377,7 @@ func (m *manager) discover(s sight) {
 
 // ignored reports whether the file seen, which is not known, is older than ignore_older. It is seen
 // again by the next look.
-func (m *manager) ignored(s *sight) bool {
+func (m *manager) ignored(s *observation) bool {
 	age := m.sys.now().Sub(time.Unix(0, s.fi.mtime))
 	if m.cfg.IgnoreOlder <= 0 || age <= m.cfg.IgnoreOlder || s.was != nil || s.nameless {
 		delete(m.tooOld, s.path)
@@ -399,19 +399,19 @@ func (m *manager) ignored(s *sight) bool {
 }
 
 // fresh adds the file seen as one that has not been read at all.
-func (m *manager) fresh(s sight, h *handle, path0 string) *file {
-	f := m.newFile(s, path0, newKey(s.fi.id, m.sys.now()))
+func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
+	f := m.newFile(s, firstPath, newKey(s.fi.id, m.sys.now()))
 	if f.m.replaces = m.replacedBy(s.path); s.was != nil && len(f.m.replaces) == 0 &&
 		!s.truncated {
 		f.m.replaces = s.was.m.replaces
 	}
 	f.m.blank = s.fi.size == 0
-	f.r.truncated = s.truncated || m.known.truncated(s.fi.id)
+	f.r.truncated = s.truncated || m.detached.truncated(s.fi.id)
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.unreadable.failed(s.path, err)
 		} else {
-			f.r.prints = p
+			f.r.fingerprints = p
 			f.delivered.Store(p.off)
 			f.last.Store(f.position(p, false))
 		}
@@ -462,20 +462,20 @@ func (m *manager) unmask(f *file) bool {
 	left := f.m.left
 	m.run.closeFile(f)
 	m.unregister(f)
-	m.discover(sight{path: f.where(), fi: fi, was: f})
+	m.discover(observation{path: f.where(), fi: fi, was: f})
 	m.leftAt(fi.id, left)
 	return true
 }
 
 // endOf returns the position at the beginning of the last line, if that is not complete yet, or at
 // the end.
-func endOf(h *handle, size int64, c *Config) (prints, error) {
+func endOf(h *handle, size int64, c *Config) (fingerprints, error) {
 	return lineStart(h, size, c, min(c.MaxLineSize, 64<<10))
 }
 
 // lineStart returns the position at the beginning of the line that size lies in, or at size if the
 // line is longer than limit.
-func lineStart(h *handle, size int64, c *Config, limit int64) (prints, error) {
+func lineStart(h *handle, size int64, c *Config, limit int64) (fingerprints, error) {
 	buf := make([]byte, min(size, limit))
 	base := size - int64(len(buf))
 	if strings.HasPrefix(strings.ToLower(c.Encoding), "utf-16") && base%2 != 0 {
@@ -483,13 +483,13 @@ func lineStart(h *handle, size int64, c *Config, limit int64) (prints, error) {
 	}
 	n, err := h.ReadAt(buf, base)
 	if err != nil && err != io.EOF {
-		return prints{}, err
+		return fingerprints{}, err
 	}
 	buf = buf[:n]
 	var head [headSize]byte
 	hn, err := h.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
-		return prints{}, err
+		return fingerprints{}, err
 	}
 	end := n // a line that fills the buffer is not worth more
 	if cs := c.charset(head[:hn]); cs != nil {
@@ -500,5 +500,5 @@ func lineStart(h *handle, size int64, c *Config, limit int64) (prints, error) {
 		}
 	}
 	off := base + int64(end)
-	return prints{off, headOf(head[:min(int64(hn), off)]), tailOf(buf[:end])}, nil
+	return fingerprints{off, headOf(head[:min(int64(hn), off)]), tailOf(buf[:end])}, nil
 }

@@ -46,12 +46,12 @@ func (m *manager) followsCopy(f *file) bool {
 // copyAhead returns the file before f that was made as a copy of it as it is, or is still empty and
 // may become one, if there is such a file, and whether it surely is a copy.
 func (m *manager) copyAhead(f *file) (c *file, sure bool) {
-	for _, p := range m.streams[f.path0] {
+	for _, p := range m.streams[f.firstPath] {
 		if p == f {
 			break
 		}
 		if p.compression != none || p.birth != 0 && p.birth < f.birth ||
-			!isRotationOf(filepath.Base(p.where()), filepath.Base(f.path0)) {
+			!isRotationOf(filepath.Base(p.where()), filepath.Base(f.firstPath)) {
 			continue
 		}
 		last := p.last.Load()
@@ -69,8 +69,8 @@ func (m *manager) copyAhead(f *file) (c *file, sure bool) {
 			return nil, false
 		}
 		var scratch [headSize]byte
-		prints := last.prints()
-		same, err := prints.matches(h, scratch[:])
+		known := last.fingerprints()
+		same, err := known.matches(h, scratch[:])
 		_ = h.Close()
 		if err == nil && same && fi.size >= last.Off {
 			c, sure = p, last.Off > headSize || fi.mtime < max(p.m.mtime, p.birth)

@@ -49,7 +49,7 @@ func (b *backlog) ended(f *file) {
 }
 
 // skipForeign adds a file that is neither text nor can be decompressed, and says so.
-func (m *manager) skipForeign(s sight, head []byte) {
+func (m *manager) skipForeign(s observation, head []byte) {
 	f := m.newFile(s, s.path, newKey(s.fi.id, m.sys.now()))
 	f.compression, f.m.ended, f.r.dead = foreign, true, true
 	m.register(f)
@@ -65,20 +65,20 @@ func (m *manager) skipForeign(s sight, head []byte) {
 }
 
 // discoverCompressed adds a compressed file that nothing is known of.
-func (m *manager) discoverCompressed(s sight, kind compression) {
+func (m *manager) discoverCompressed(s observation, kind compression) {
 	f := m.newFile(s, s.path, newKey(s.fi.id, m.sys.now()))
 	f.compression = kind
 	if m.cfg.Compressed == "ignore" || m.first && m.starting && m.cfg.StartAt == "end" {
 		f.m.ended, f.r.dead = true, true
 		if m.cfg.Compressed != "ignore" {
-			last := f.position(prints{}, false)
+			last := f.position(fingerprints{}, false)
 			last.Done = true
 			f.last.Store(last)
 		}
 		m.register(f)
 		return
 	}
-	f.m.hold = &hold{}
+	f.m.hold = &copyCandidate{}
 	plain := uncompressedName(s.path)
 	_, vanished := m.vanished[plain]
 	f.m.beside = m.besideOf(s.path)
@@ -205,7 +205,7 @@ func (m *manager) worthReading(f *file, now time.Time) bool {
 func (m *manager) ownContent(f *file) bool {
 	begins := m.beginningOf(f)
 	return len(begins) == headSize && !slices.ContainsFunc(m.candidates(f), func(p *position) bool {
-		return p.Head.N > 0 && printOf(begins[:p.Head.N]) == p.Head
+		return p.Head.N > 0 && fingerprintOf(begins[:p.Head.N]) == p.Head
 	})
 }
 
@@ -242,7 +242,7 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 		plain := filepath.Base(uncompressedName(f.where()))
 		for _, g := range inSeq(m.families[f.m.family]) {
 			if g.m.started && g.compression == none && (m.beginsLike(f, g) ||
-				slices.Contains(originalsOf(plain), filepath.Base(g.path0))) {
+				slices.Contains(originalsOf(plain), filepath.Base(g.firstPath))) {
 				f.m.asked[g] = m.wake(g, cmdRead)
 			}
 		}
@@ -271,7 +271,7 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 // candidates are the positions of what f may hold.
 func (m *manager) candidates(f *file) (candidates []*position) {
 	path := f.where()
-	for _, p := range m.known.byKey {
+	for _, p := range m.detached.byKey {
 		if p.Off > 0 && (related(path, p.Path) || related(path, p.origin())) {
 			candidates = append(candidates, p)
 		}
@@ -342,19 +342,19 @@ func (m *manager) compared(res result) {
 	}
 	m.gz.decided(f)
 	m.unregister(f)
-	s := sight{path: path, fi: fi, was: f}
-	path0 := m.sourceOf(s)
+	s := observation{path: path, fi: fi, was: f}
+	firstPath := m.sourceOf(s)
 	switch {
 	case res.match != nil:
-		path0 = res.match.origin()
-	case m.tooLate(f, path0):
-		path0 = path
+		firstPath = res.match.origin()
+	case m.tooLate(f, firstPath):
+		firstPath = path
 	}
-	g := m.newFile(s, path0, f.key)
+	g := m.newFile(s, firstPath, f.key)
 	g.compression = f.compression
 	if b := f.m.formOf; b != nil {
 		g.m.seq, g.m.at, g.m.lived = b.m.seq, b.m.at, b.m.lived
-		if b.path0 == path0 {
+		if b.firstPath == firstPath {
 			g.m.rank = b.m.rank
 		}
 	}
@@ -366,7 +366,7 @@ func (m *manager) compared(res result) {
 		g.m.ended, g.r.dead = last.Done, last.Done
 		m.store(last)
 		m.log.Info(
-			"compressed file holds what was read before", "path", path, "source", path0,
+			"compressed file holds what was read before", "path", path, "source", firstPath,
 			"offset", p.Off, "complete", last.Done,
 		)
 	}
@@ -397,7 +397,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 		if f.compression != none && !m.older(c, f) {
 			continue // they are read one after the other
 		}
-		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.path0]) &&
+		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.firstPath]) &&
 			!m.entangled(c, f) {
 			if m.waiting[f.m.family] == nil {
 				m.waiting[f.m.family] = map[*file]struct{}{}
@@ -407,7 +407,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 		}
 	}
 	if len(undecided) == 0 {
-		delete(m.missing, f.path0)
+		delete(m.missing, f.firstPath)
 	}
 	m.unwait(f)
 	return false
@@ -452,7 +452,7 @@ func (m *manager) beginsLike(c, g *file) bool {
 	if len(begins) < head.N {
 		return !c.m.beginsAll
 	}
-	return printOf(begins[:head.N]) == head
+	return fingerprintOf(begins[:head.N]) == head
 }
 
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
@@ -512,7 +512,7 @@ func (m *manager) entangled(c, f *file) bool {
 			return false
 		}
 		seen[g] = true
-		for _, p := range m.streams[g.path0] {
+		for _, p := range m.streams[g.firstPath] {
 			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.precedes(p, g)) &&
 				reading(p) {
 				return true

@@ -144,8 +144,8 @@ func headMatches(h *handle, size int64, kind compression, p *position) (bool, er
 	}
 	defer s.Close()
 	var scratch [headSize]byte
-	prints := prints{off: p.Off, head: p.Head}
-	return prints.matches(s, scratch[:])
+	known := fingerprints{off: p.Off, head: p.Head}
+	return known.matches(s, scratch[:])
 }
 
 // findContent reads a compressed file through and returns that of the candidates whose content it
@@ -165,7 +165,7 @@ func findContent(
 	}
 	ends := map[int64][]*position{}
 	for _, p := range candidates {
-		if p.Head.N > 0 && p.Head.N <= n && printOf(head[:p.Head.N]) == p.Head {
+		if p.Head.N > 0 && p.Head.N <= n && fingerprintOf(head[:p.Head.N]) == p.Head {
 			ends[p.Off] = append(ends[p.Off], p)
 		}
 	}
@@ -182,7 +182,7 @@ func findContent(
 				tail := buf[:p.Tail.N]
 				if _, err := s.ReadAt(
 					tail, off-int64(p.Tail.N),
-				); err == nil && printOf(tail) == p.Tail &&
+				); err == nil && fingerprintOf(tail) == p.Tail &&
 					(best == nil || off > best.Off) {
 					best = p
 				}

@@ -49,7 +49,7 @@ type logged struct {
 // read again from off should the agent end before it is delivered.
 type held struct {
 	open  bool
-	at    prints // of off; without fingerprints until the block has been read
+	at    fingerprints // of off; without fingerprints until the block has been read
 	end   int64
 	text  []byte
 	attrs []byte
@@ -121,7 +121,7 @@ func (f *containers) frame(b *block, r *readState, raw []byte, full, partial, fi
 		}
 	}
 	b.head = r.head
-	b.held = append(b.held, r.prints)
+	b.held = append(b.held, r.fingerprints)
 	now := f.now()
 	at := b.from
 	for at < b.to {
@@ -164,7 +164,7 @@ func (f *containers) cutLong(b *block, r *readState, raw []byte) {
 	if r.streams == nil {
 		r.streams = new([streams]streamState)
 	}
-	b.head, b.held = r.head, append(b.held, r.prints)
+	b.head, b.held = r.head, append(b.held, r.fingerprints)
 	for s := range r.streams {
 		f.endLine(b, r, s)
 		f.emit(b, r, s, &r.streams[s].event)
@@ -211,12 +211,13 @@ func (f *containers) line(b *block, r *readState, at, next int, text []byte, now
 		}
 	case p.partial:
 		*l = held{
-			open: true, at: prints{off: off}, end: end, time: p.time,
+			open: true, at: fingerprints{off: off}, end: end, time: p.time,
 			text: bytes.Clone(p.text), attrs: bytes.Clone(p.attrs),
 		}
 	default:
 		whole := held{
-			open: true, at: prints{off: off}, end: end, time: p.time, text: p.text, attrs: p.attrs,
+			open: true, at: fingerprints{off: off}, end: end, time: p.time,
+			text: p.text, attrs: p.attrs,
 		}
 		f.join(b, r, p.stream, &whole)
 		return
@@ -245,8 +246,8 @@ func (f *containers) foreign(b *block, r *readState, at, next int, text []byte, 
 	f.endLine(b, r, noStream)
 	f.emit(b, r, noStream, &r.streams[noStream].event)
 	f.emit(b, r, noStream, &held{
-		open: true, at: prints{off: b.base + int64(at)}, end: b.base + int64(next), text: text,
-		time: now.UnixMilli() * 1e6,
+		open: true, at: fingerprints{off: b.base + int64(at)}, end: b.base + int64(next),
+		text: text, time: now.UnixMilli() * 1e6,
 	})
 }
 
@@ -323,7 +324,7 @@ func (f *containers) keep(b *block, r *readState) (open bool) {
 	for s := range r.streams {
 		for _, h := range []*held{&r.streams[s].event, &r.streams[s].line} {
 			if h.open && h.at.off >= b.base {
-				h.at = b.printsAt(h.at.off)
+				h.at = b.fingerprintsAt(h.at.off)
 			}
 			open = open || h.open
 		}
@@ -332,15 +333,15 @@ func (f *containers) keep(b *block, r *readState) (open bool) {
 	return open
 }
 
-// printsAt returns the fingerprints at off, which is in the block or held.
-func (b *block) printsAt(off int64) prints {
+// fingerprintsAt returns the fingerprints at off, which is in the block or held.
+func (b *block) fingerprintsAt(off int64) fingerprints {
 	for _, p := range b.held {
 		if p.off == off {
 			return p
 		}
 	}
 	n := int(off - b.base)
-	p := prints{off: off, head: b.head, tail: tailOf(b.raw[:n])}
+	p := fingerprints{off: off, head: b.head, tail: tailOf(b.raw[:n])}
 	if b.base == 0 {
 		p.head = headOf(b.raw[:n])
 	}

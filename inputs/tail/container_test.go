@@ -256,7 +256,7 @@ func unboxed(lines []string) (out [streams][]string) {
 func crashing(t *testing.T, tl *Tail, data []byte, rnd *rand.Rand) (out [streams][]string) {
 	t.Helper()
 	r := &run{tail: tl, queue: newQueue()}
-	f := &file{path0: "/a"}
+	f := &file{firstPath: "/a"}
 	f.setPath("/a", "/a")
 	src := bytes.NewReader(data)
 	crashes := 6
@@ -292,7 +292,7 @@ func crashing(t *testing.T, tl *Tail, data []byte, rnd *rand.Rand) (out [streams
 						out[s] = append(out[s], string(rec.Value))
 					}
 				}
-				pos := f.position(e.prints, e.skip)
+				pos := f.position(e.fingerprints, e.skip)
 				pos.Upto = e.upto.stored(pos.Off)
 				f.last.Store(pos)
 			}
@@ -301,7 +301,7 @@ func crashing(t *testing.T, tl *Tail, data []byte, rnd *rand.Rand) (out [streams
 		switch {
 		case crash:
 			crashes--
-			f = &file{path0: "/a"}
+			f = &file{firstPath: "/a"}
 			f.setPath("/a", "/a")
 			if last == nil {
 				break
@@ -427,7 +427,7 @@ func benchContainer(b *testing.B, line string) {
 	r := &run{tail: tl, queue: newQueue()}
 	w := newWorker(r)
 	data := bytes.Repeat([]byte(line), tl.block/len(line))
-	f := &file{path0: "/a", tag: "t", origin: "o"}
+	f := &file{firstPath: "/a", tag: "t", origin: "o"}
 	f.setPath("/a", "/a")
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += tl.block / len(line) {

@@ -33,10 +33,11 @@
 //
 // Where things are:
 //
-//   - which files there are: discover.go (globs), watch.go (inotify), table.go (looks), links.go
+//   - which files there are: discover.go (globs), watch.go (inotify), scan.go (looks), links.go
 //     (symbolic links), order.go (the order in which a source is read)
-//   - which file is which: ident.go, file.go, known.go and adopt.go (after a restart), rotate.go,
-//     replace.go (another file in the place of one), ahead.go (a copy that was read before its log)
+//   - which file is which: ident.go, file.go, detached.go and adopt.go (after a restart),
+//     rotate.go, replace.go (another file in the place of one), ahead.go (a copy that was read
+//     before its log)
 //   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go
 //     (turns), worker.go (a turn: read, encode, append)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go

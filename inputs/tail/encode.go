@@ -45,7 +45,7 @@ func newEncoder(r *run) encoder {
 // encoded is a batch and the position after it. batch is nil when only the position has moved.
 type encoded struct {
 	batch *record.Batch
-	prints
+	fingerprints
 	skip bool
 	upto upto
 }
@@ -87,10 +87,10 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 		}
 	}
 	if batch := e.builder.Build(); batch != nil || len(e.out) == 0 || b.end > b.to || b.skip {
-		at := prints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}
-		e.out = append(e.out, encoded{batch: batch, prints: at, skip: b.skip})
+		at := fingerprints{b.base + int64(b.end), b.head, tailOf(b.raw[:b.end])}
+		e.out = append(e.out, encoded{batch: batch, fingerprints: at, skip: b.skip})
 	} else {
-		e.out[len(e.out)-1].prints.off = b.base + int64(b.end)
+		e.out[len(e.out)-1].fingerprints.off = b.base + int64(b.end)
 	}
 	return e.out
 }
@@ -116,11 +116,12 @@ func (e *encoder) containers(f *file, b *block, room int) []encoded {
 		}
 		e.line(csUTF8, l.off, l.text, l.time)
 		if l.settled && e.builder.Size() >= record.TargetSize {
-			e.out = append(e.out, encoded{e.builder.Build(), b.printsAt(l.first), false, l.upto})
+			first := b.fingerprintsAt(l.first)
+			e.out = append(e.out, encoded{e.builder.Build(), first, false, l.upto})
 			e.builder.Reset(f.tag, f.origin, room)
 		}
 	}
-	e.out = append(e.out, encoded{e.builder.Build(), b.printsAt(b.first), b.skip, b.upto})
+	e.out = append(e.out, encoded{e.builder.Build(), b.fingerprintsAt(b.first), b.skip, b.upto})
 	clear(b.logged) // it refers to what was held
 	return e.out
 }
@@ -168,8 +169,8 @@ func (e *encoder) cut(f *file, b *block, at, room int) {
 	if e.builder.Size() < record.TargetSize {
 		return
 	}
-	after := prints{b.base + int64(at), b.head, tailOf(b.raw[:at])}
-	e.out = append(e.out, encoded{batch: e.builder.Build(), prints: after})
+	after := fingerprints{b.base + int64(at), b.head, tailOf(b.raw[:at])}
+	e.out = append(e.out, encoded{batch: e.builder.Build(), fingerprints: after})
 	e.builder.Reset(f.tag, f.origin, min(room, b.to-at+(b.to-at)/2+64))
 }
 

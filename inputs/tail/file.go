@@ -16,9 +16,9 @@ type file struct {
 	key         string // of its position
 	id          ident
 	birth       int64
-	path0       string          // where it was first seen; the source whose order is kept
+	firstPath   string          // where it was first seen; the source whose order is kept
 	origin, tag string          // of its batches
-	headers     []record.Header // of its records, from path0; never changed
+	headers     []record.Header // of its records, from firstPath; never changed
 	compression compression
 
 	sched schedule  // guarded by queue.mu
@@ -39,16 +39,16 @@ type file struct {
 
 // readState is what reading a file needs from one turn to the next.
 type readState struct {
-	h       *handle
-	z       *stream // over h, for compressed files
-	charset *charset
-	prints                        // off is where to read on
-	skip    bool                  // off lies in a long line whose rest is skipped
-	upto    upto                  // of the log of a container
-	streams *[streams]streamState // nil until it is found to be one
-	seen    int64                 // the end of what was read last
-	probed  int64                 // there is no line end between off and here
-	finish  bool                  // nothing will be added: what is left at the end is complete
+	h            *handle
+	z            *stream // over h, for compressed files
+	charset      *charset
+	fingerprints                       // off is where to read on
+	skip         bool                  // off lies in a long line whose rest is skipped
+	upto         upto                  // of the log of a container
+	streams      *[streams]streamState // nil until it is found to be one
+	seen         int64                 // the end of what was read last
+	probed       int64                 // there is no line end between off and here
+	finish       bool                  // nothing will be added: what is left at the end is complete
 	// truncated: what was here before is gone, and its writer may go on behind it
 	truncated bool
 	toldCR    bool          // that there are carriage returns and no line ends
@@ -85,7 +85,7 @@ type mgrState struct {
 	replaces []*file
 	// a file that goes on with its content has taken its place: its last line need not be completed
 	copied bool
-	hold   *hold // undecided whether it is a copy of another
+	hold   *copyCandidate // undecided whether it is a copy of another
 	// a compressed file that appeared beside, or in the place of, a known file: it is that one's
 	// content
 	known    bool
@@ -101,7 +101,7 @@ type mgrState struct {
 	// since when it waits for a copy of it, see followsCopy
 	behind time.Time
 	settle settling
-	head   print // what it began with before it was read
+	head   fingerprint // what it began with before it was read
 	// what was in it was truncated: it holds what is younger than the file
 	rewritten bool
 	nameless  bool // it was open, and not at its path any more, when it was discovered
@@ -155,22 +155,22 @@ func (f *file) realPath() string {
 // goOnAt lets the file, which nobody reads yet, be read from where p is, and returns its position
 // there.
 func (f *file) goOnAt(p *position) *position {
-	f.r.prints, f.r.skip, f.r.upto = p.prints(), p.Skip, upto{}
+	f.r.fingerprints, f.r.skip, f.r.upto = p.fingerprints(), p.Skip, upto{}
 	copy(f.r.upto[:], p.Upto)
 	f.delivered.Store(p.Off)
-	at := f.position(p.prints(), p.Skip)
+	at := f.position(p.fingerprints(), p.Skip)
 	at.Upto = p.Upto
 	return at
 }
 
 // position returns the file's position at p.
-func (f *file) position(p prints, skip bool) *position {
+func (f *file) position(p fingerprints, skip bool) *position {
 	pos := &position{
 		key: f.key, Path: f.where(), Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
 		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip,
 	}
-	if f.path0 != pos.Path {
-		pos.Origin = f.path0
+	if f.firstPath != pos.Path {
+		pos.Origin = f.firstPath
 	}
 	if real := f.realPath(); real != pos.Path {
 		pos.Real = real

@@ -6,18 +6,18 @@ import "bytes"
 type block struct {
 	raw   []byte // as read, from the file's offset base on
 	base  int64
-	from  int    // the lines begin here in raw
-	to    int    // and end here; the last one's line end may be missing
-	spans []span // the events, if lines are joined; within raw
-	end   int    // what has been dealt with, to's line end and skipped bytes included
-	head  print  // of the file at base+end
-	skip  bool   // the position at end is inside a line whose rest is to be skipped
-	done  bool   // the position at end is that of a compressed file read to its end
+	from  int         // the lines begin here in raw
+	to    int         // and end here; the last one's line end may be missing
+	spans []span      // the events, if lines are joined; within raw
+	end   int         // what has been dealt with, to's line end and skipped bytes included
+	head  fingerprint // of the file at base+end
+	skip  bool        // the position at end is inside a line whose rest is to be skipped
+	done  bool        // the position at end is that of a compressed file read to its end
 
 	// of the logs of containers
 	logged []logged
-	held   []prints // where what was held before begins
-	first  int64    // the first line that is not delivered with this
+	held   []fingerprints // where what was held before begins
+	first  int64          // the first line that is not delivered with this
 	upto   upto
 }
 

@@ -413,7 +413,7 @@ func frameAll(t *Tail, data []byte, size int) ([]string, error) {
 	t.block = size
 	r := &run{tail: t, queue: newQueue()}
 	w := newWorker(r)
-	f := &file{path0: "/a", r: readState{h: nil}}
+	f := &file{firstPath: "/a", r: readState{h: nil}}
 	f.setPath("/a", "/a")
 	src := bytes.NewReader(data)
 	var out []string

@@ -126,14 +126,14 @@ var nuls [4096]byte
 
 // isNUL tells whether p is the fingerprint of nothing but NULs, which tells files apart no more
 // than none.
-func (p print) isNUL() bool { return p.N > 0 && p == printOf(nuls[:p.N]) }
+func (p fingerprint) isNUL() bool { return p.N > 0 && p == fingerprintOf(nuls[:p.N]) }
 
 // holed counts a hole, and tells once of each source that it has some.
 func (w *worker) holed(f *file, size int64) {
 	w.run.tail.counts.holes.Add(float64(size))
 	w.run.mu.Lock()
-	told := w.run.holed[f.path0]
-	w.run.holed[f.path0] = true
+	told := w.run.holed[f.firstPath]
+	w.run.holed[f.firstPath] = true
 	w.run.mu.Unlock()
 	if !told {
 		w.run.tail.log.Warn(

@@ -38,53 +38,53 @@ const (
 	tailSize = 256  // bytes before a position that tell whether it still fits the file
 )
 
-// print is a fingerprint of n bytes.
-type print struct {
+// fingerprint is a fingerprint of n bytes.
+type fingerprint struct {
 	N   int    `json:"n,omitempty"`
 	Sum uint64 `json:"sum,omitempty"`
 }
 
-func printOf(b []byte) print {
+func fingerprintOf(b []byte) fingerprint {
 	if len(b) == 0 {
-		return print{}
+		return fingerprint{}
 	}
-	return print{N: len(b), Sum: xxhash.Sum64(b)}
+	return fingerprint{N: len(b), Sum: xxhash.Sum64(b)}
 }
 
 // headOf returns the fingerprint of a file's first bytes, of which b is a prefix.
-func headOf(b []byte) print { return printOf(b[:min(len(b), headSize)]) }
+func headOf(b []byte) fingerprint { return fingerprintOf(b[:min(len(b), headSize)]) }
 
 // tailOf returns the fingerprint of the last bytes of b.
-func tailOf(b []byte) print { return printOf(b[max(0, len(b)-tailSize):]) }
+func tailOf(b []byte) fingerprint { return fingerprintOf(b[max(0, len(b)-tailSize):]) }
 
-// prints tells which content has been read up to off.
-type prints struct {
+// fingerprints tells which content has been read up to off.
+type fingerprints struct {
 	off  int64
-	head print // of the first bytes
-	tail print // of the last bytes before off
+	head fingerprint // of the first bytes
+	tail fingerprint // of the last bytes before off
 }
 
 // matches tells whether src holds, before p.off, the content that p was taken from. scratch has
 // room for headSize bytes.
-func (p *prints) matches(src io.ReaderAt, scratch []byte) (bool, error) {
+func (p *fingerprints) matches(src io.ReaderAt, scratch []byte) (bool, error) {
 	for _, part := range []struct {
-		print print
-		at    int64
+		fingerprint fingerprint
+		at          int64
 	}{{p.head, 0}, {p.tail, p.off - int64(p.tail.N)}} {
-		if part.print.N == 0 {
+		if part.fingerprint.N == 0 {
 			continue
 		}
-		if part.print.N > headSize || part.at < 0 {
+		if part.fingerprint.N > headSize || part.at < 0 {
 			return false, nil
 		}
-		b := scratch[:part.print.N]
+		b := scratch[:part.fingerprint.N]
 		if n, err := src.ReadAt(b, part.at); n < len(b) {
 			if errors.Is(err, io.EOF) {
 				return false, nil
 			}
 			return false, err
 		}
-		if printOf(b) != part.print {
+		if fingerprintOf(b) != part.fingerprint {
 			return false, nil
 		}
 	}

@@ -55,10 +55,10 @@ type manager struct {
 	waiting  map[string]map[*file]struct{} // files that wait for a comparison, by family
 	behind   map[*file]struct{}            // files that wait for a copy of them, see followsCopy
 
-	known *knownPositions // of content that is not in byID
-	held  heldFiles
-	gz    backlog
-	pipes map[ident]*pipe
+	detached       *detachedPositions // of content that is not in byID
+	copyCandidates copyCandidates
+	gz             backlog
+	pipes          map[ident]*pipe
 
 	watches    watches
 	unreadable unreadable
@@ -71,28 +71,28 @@ type manager struct {
 func newManager(r *run) *manager {
 	cfg := &r.tail.cfg
 	return &manager{
-		run:        r,
-		cfg:        cfg,
-		sys:        &r.tail.sys,
-		log:        r.tail.log,
-		globs:      newGlobs(cfg),
-		queue:      r.queue,
-		byID:       map[ident]*file{},
-		byPath:     map[string]*file{},
-		alias:      map[string]string{},
-		streams:    map[string][]*file{},
-		unsorted:   map[string]bool{},
-		families:   map[string]map[*file]struct{}{},
-		left:       map[*file]struct{}{},
-		due:        map[*file]struct{}{},
-		gz:         backlog{undecided: map[string]map[*file]struct{}{}},
-		held:       heldFiles{},
-		missing:    map[string]bool{},
-		vanished:   map[string]time.Time{},
-		waiting:    map[string]map[*file]struct{}{},
-		behind:     map[*file]struct{}{},
-		pipes:      map[ident]*pipe{},
-		unreadable: unreadable{run: r, reasons: map[string]string{}},
+		run:            r,
+		cfg:            cfg,
+		sys:            &r.tail.sys,
+		log:            r.tail.log,
+		globs:          newGlobs(cfg),
+		queue:          r.queue,
+		byID:           map[ident]*file{},
+		byPath:         map[string]*file{},
+		alias:          map[string]string{},
+		streams:        map[string][]*file{},
+		unsorted:       map[string]bool{},
+		families:       map[string]map[*file]struct{}{},
+		left:           map[*file]struct{}{},
+		due:            map[*file]struct{}{},
+		gz:             backlog{undecided: map[string]map[*file]struct{}{}},
+		copyCandidates: copyCandidates{},
+		missing:        map[string]bool{},
+		vanished:       map[string]time.Time{},
+		waiting:        map[string]map[*file]struct{}{},
+		behind:         map[*file]struct{}{},
+		pipes:          map[ident]*pipe{},
+		unreadable:     unreadable{run: r, reasons: map[string]string{}},
 	}
 }
 
@@ -150,8 +150,8 @@ func (m *manager) startReady() {
 			continue
 		}
 		wanted[f] = true
-		if !slices.Contains(sources, f.path0) {
-			sources = append(sources, f.path0)
+		if !slices.Contains(sources, f.firstPath) {
+			sources = append(sources, f.firstPath)
 		}
 	}
 	for _, source := range sources {
@@ -173,7 +173,8 @@ func (m *manager) startReady() {
 }
 
 func (m *manager) interval() time.Duration {
-	if len(m.left)+len(m.due)+len(m.held)+len(m.waiting)+len(m.behind) > 0 || m.gz.waits() {
+	if len(m.left)+len(m.due)+len(m.copyCandidates)+len(m.waiting)+len(m.behind) > 0 ||
+		m.gz.waits() {
 		return busyTick
 	}
 	if !m.watches.on() {
@@ -274,7 +275,7 @@ func (m *manager) setDeadline(f *file, now time.Time) {
 
 // release starts the successors that waited for f to be read to its end.
 func (m *manager) release(f *file) {
-	for _, g := range m.streams[f.path0] {
+	for _, g := range m.streams[f.firstPath] {
 		if f.m.pending != pendingNone && !f.m.ended && !m.goesOn(g, f) {
 			continue
 		}
@@ -287,7 +288,7 @@ func (m *manager) release(f *file) {
 
 // pass lets the successors of f, which cannot be read, go ahead of it.
 func (m *manager) pass(f *file) {
-	for _, g := range m.streams[f.path0] {
+	for _, g := range m.streams[f.firstPath] {
 		if _, waits := g.m.pred[f]; waits {
 			delete(g.m.pred, f)
 			m.tryStart(g)
@@ -311,7 +312,7 @@ func (m *manager) tryStart(f *file) {
 		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by
 		// now goes first.
 		f.m.pred = map[*file]uint64{}
-		for _, p := range m.streams[f.path0] {
+		for _, p := range m.streams[f.firstPath] {
 			if p == f {
 				break
 			}
@@ -337,23 +338,23 @@ func (m *manager) tryStart(f *file) {
 func (m *manager) await(f, p *file) {
 	m.tryStart(p)
 	f.m.pred[p] = max(1, m.wake(p, cmdRead))
-	if p.m.left.IsZero() && !slices.Contains(p.m.names, p.path0) {
+	if p.m.left.IsZero() && !slices.Contains(p.m.names, p.firstPath) {
 		m.leave(p) // its last line is complete, with or without line end
 	}
 }
 
 // isLive tells whether f is where its source is, now: names are known as of the last look.
 func (m *manager) isLive(f *file) bool {
-	if !slices.Contains(f.m.names, f.path0) {
+	if !slices.Contains(f.m.names, f.firstPath) {
 		return false
 	}
-	fi, err := m.sys.stat(f.path0)
+	fi, err := m.sys.stat(f.firstPath)
 	return err == nil && fi.is(f.id, f.birth)
 }
 
 // precedes tells whether p is to be read before f, of the same source.
 func (m *manager) precedes(p, f *file) bool {
-	list := m.streams[f.path0]
+	list := m.streams[f.firstPath]
 	return slices.Index(list, p) < slices.Index(list, f)
 }
 
@@ -437,14 +438,14 @@ func (m *manager) end(f *file) {
 	if last := f.last.Load(); last != nil {
 		gone := *last
 		gone.Path, gone.Gone = f.where(), m.sys.now().Unix()
-		m.known.add(&gone)
+		m.detached.add(&gone)
 		m.store(&gone)
 	}
 }
 
 func (m *manager) unstream(f *file) {
 	m.release(f)
-	list := m.streams[f.path0]
+	list := m.streams[f.firstPath]
 	for i, g := range list {
 		if g == f {
 			list = append(list[:i:i], list[i+1:]...)
@@ -452,10 +453,10 @@ func (m *manager) unstream(f *file) {
 		}
 	}
 	if len(list) == 0 {
-		delete(m.streams, f.path0)
-		delete(m.unsorted, f.path0)
+		delete(m.streams, f.firstPath)
+		delete(m.unsorted, f.firstPath)
 	} else {
-		m.streams[f.path0] = list
+		m.streams[f.firstPath] = list
 	}
 }
 
@@ -468,7 +469,7 @@ func (m *manager) store(positions ...*position) {
 // forget drops positions of content that has been gone for long.
 func (m *manager) forget(now time.Time) {
 	var list []inputs.Position
-	for _, p := range m.known.expire(now.Add(-m.cfg.ForgetAfter)) {
+	for _, p := range m.detached.expire(now.Add(-m.cfg.ForgetAfter)) {
 		list = append(list, inputs.Position{Key: p.key})
 	}
 	maps.DeleteFunc(

@@ -30,17 +30,17 @@ type age struct {
 	birth     int64
 	// of its name: {2} for app.log.2, {2026, 1, 31} for app.log-2026-01-31; nil for words such as
 	// old
-	number     []int
-	live       bool // rotation has not renamed it
-	compressed bool
-	witness    bool // it only helps to tell what numbers mean
-	lived      int  // see mgrState
-	rank       int
-	place      place
-	seq        int // order of discovery
-	path       string
-	sight      *sight // of one of these two, unless it is a witness
-	file       *file
+	number      []int
+	live        bool // rotation has not renamed it
+	compressed  bool
+	witness     bool // it only helps to tell what numbers mean
+	lived       int  // see mgrState
+	rank        int
+	place       place
+	seq         int // order of discovery
+	path        string
+	observation *observation // of one of these two, unless it is a witness
+	file        *file
 }
 
 func ageOf(path string, fi *fileInfo) age {
@@ -66,21 +66,21 @@ func ageOf(path string, fi *fileInfo) age {
 }
 
 // sortByAge orders what was seen in one look.
-func (m *manager) sortByAge(list []sight) {
+func (m *manager) sortByAge(list []observation) {
 	families := map[string][]age{}
 	for i := range list {
 		family := familyOf(list[i].path)
 		a := ageOf(list[i].path, &list[i].fi)
-		a.sight = &list[i]
+		a.observation = &list[i]
 		families[family] = append(families[family], a)
 	}
-	at := map[*sight]int{}
+	at := map[*observation]int{}
 	for family, members := range families {
 		members = append(members, m.witnesses(family, nil)...)
 		m.sortAges(family, members)
 		for i := range members {
-			if members[i].sight != nil {
-				at[members[i].sight] = i
+			if members[i].observation != nil {
+				at[members[i].observation] = i
 			}
 		}
 	}
@@ -95,7 +95,7 @@ func (m *manager) sortByAge(list []sight) {
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(list[a].path, list[b].path))
 	})
-	sorted := make([]sight, len(list))
+	sorted := make([]observation, len(list))
 	for i, j := range order {
 		sorted[i] = list[j]
 	}
@@ -164,7 +164,7 @@ func (f *file) reads() bool { return f.m.started && !f.m.ended }
 // decided what compressed file they have become: their places are kept for those.
 func (m *manager) undecidedOf(source string) (gone []*file) {
 	for _, c := range inSeq(m.gz.undecided[familyOf(source)]) {
-		if b := c.m.formOf; b != nil && b.m.ended && b.path0 == source {
+		if b := c.m.formOf; b != nil && b.m.ended && b.firstPath == source {
 			gone = append(gone, b)
 		}
 	}
@@ -205,21 +205,21 @@ func (m *manager) sortFiles(source string, files []*file) {
 // older tells whether c, which is not compared yet, was written before f.
 func (m *manager) older(c, f *file) bool {
 	pair := []*file{f, c}
-	m.sortFiles(f.path0, pair)
+	m.sortFiles(f.firstPath, pair)
 	return pair[0] == c
 }
 
 // seenOlder is older for what was seen, and is not a file yet.
-func (m *manager) seenOlder(s sight, g *file) bool {
-	live, err := m.sys.stat(g.path0)
+func (m *manager) seenOlder(s observation, g *file) bool {
+	live, err := m.sys.stat(g.firstPath)
 	c := ageOf(s.path, &s.fi)
-	c.place, c.sight = s.at, &s
-	members := []age{c, m.ageOfFile(g, g.path0, err == nil && live.is(g.id, g.birth))}
+	c.place, c.observation = s.at, &s
+	members := []age{c, m.ageOfFile(g, g.firstPath, err == nil && live.is(g.id, g.birth))}
 	members = append(members, m.witnesses(g.m.family, map[*file]bool{g: true})...)
 	m.sortAges(g.m.family, members)
 	for _, a := range members {
-		if a.sight != nil || a.file != nil {
-			return a.sight != nil
+		if a.observation != nil || a.file != nil {
+			return a.observation != nil
 		}
 	}
 	return false
@@ -254,7 +254,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	case a.compressed && a.timed():
 		a.birth = a.mtime
 	}
-	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.path0 == source {
+	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.firstPath == source {
 		a.lived, a.rank = of.m.lived, of.m.rank
 	}
 	return a

@@ -53,9 +53,9 @@ func TestSortByAge(t *testing.T) {
 	} {
 		for range 5 {
 			m := &manager{families: map[string]map[*file]struct{}{}}
-			var list []sight
+			var list []observation
 			for _, s := range tc.in {
-				list = append(list, sight{path: "/logs/" + s.name, fi: fileInfo{mtime: s.mtime}})
+				list = append(list, observation{path: "/logs/" + s.name, fi: fileInfo{mtime: s.mtime}})
 			}
 			m.sortByAge(list)
 			var got []string

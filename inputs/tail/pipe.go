@@ -26,7 +26,7 @@ func (p *pipe) wait() {
 }
 
 // openPipe notes a named pipe to follow.
-func (m *manager) openPipe(s sight) {
+func (m *manager) openPipe(s observation) {
 	if m.pipes[s.fi.id] == nil {
 		m.pipes[s.fi.id] = &pipe{path: s.path, id: s.fi.id, stopped: make(chan struct{})}
 	}

@@ -63,7 +63,7 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 		return nil, err
 	}
 	t := r.tail
-	notes := listen.NewNotes(t.log)
+	notes := listen.NewThrottledLog(t.log)
 	trouble := func(err error) {
 		t.counts.errors.WithLabelValues("pipe").Inc()
 		notes.Warn(
@@ -78,10 +78,10 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 		src:  src,
 		conn: conn,
 		file: &file{
-			path0:   path,
-			origin:  t.env.Agent + ":" + path,
-			tag:     tag,
-			headers: t.tagger.headersOf(path),
+			firstPath: path,
+			origin:    t.env.Agent + ":" + path,
+			tag:       tag,
+			headers:   t.tagger.headersOf(path),
 		},
 		framer: newFramer(r),
 		enc:    newEncoder(r),
@@ -261,7 +261,7 @@ func (p *pipeReader) deal(events, partial bool) error {
 
 // add hands on what b holds.
 func (p *pipeReader) add(b *block) error {
-	for _, e := range p.enc.encode(p.file, p.file.path0, p.file.r.charset, b) {
+	for _, e := range p.enc.encode(p.file, p.file.firstPath, p.file.r.charset, b) {
 		if e.batch == nil {
 			continue
 		}

@@ -28,10 +28,10 @@ type position struct {
 	Skip bool  `json:"skip,omitempty"` // Off lies within a long line whose rest is to be skipped
 	// of the log of a container: where what has been delivered of each stream ends, if that is
 	// behind Off
-	Upto []int64 `json:"upto,omitempty"`
-	Head print   `json:"head"`
-	Tail print   `json:"tail"`
-	Done bool    `json:"done,omitempty"` // a compressed file has been read to its end
+	Upto []int64     `json:"upto,omitempty"`
+	Head fingerprint `json:"head"`
+	Tail fingerprint `json:"tail"`
+	Done bool        `json:"done,omitempty"` // a compressed file has been read to its end
 	// Unix time at which this content was last looked for and not found
 	Gone int64 `json:"gone,omitempty"`
 	// the file was truncated: it may still be there, but this content is not in it
@@ -54,8 +54,8 @@ func (p *position) real() string {
 	return p.Path
 }
 
-func (p *position) id() ident      { return ident{p.Dev, p.Ino} }
-func (p *position) prints() prints { return prints{p.Off, p.Head, p.Tail} }
+func (p *position) id() ident                  { return ident{p.Dev, p.Ino} }
+func (p *position) fingerprints() fingerprints { return fingerprints{p.Off, p.Head, p.Tail} }
 
 // stored returns p as an input's position.
 func (p *position) stored() inputs.Position {

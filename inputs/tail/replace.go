@@ -25,7 +25,7 @@ func (m *manager) replacedBy(path string) (left []*file) {
 
 // succeed notes that the file of f is known as g now.
 func (m *manager) succeed(f, g *file) {
-	for _, x := range m.streams[f.path0] {
+	for _, x := range m.streams[f.firstPath] {
 		if i := slices.Index(x.m.replaces, f); i >= 0 {
 			x.m.replaces[i] = g
 		}
@@ -63,8 +63,8 @@ func (m *manager) goesOn(g, f *file) bool {
 		return false
 	}
 	var scratch [headSize]byte
-	prints := last.prints()
-	same, err := prints.matches(h, scratch[:])
+	known := last.fingerprints()
+	same, err := known.matches(h, scratch[:])
 	return err == nil && same
 }
 
@@ -102,12 +102,12 @@ func (m *manager) continueAt(f *file, p *position) {
 }
 
 // continueKnown deals with a new file that goes on with content that was at its path and is gone.
-func (m *manager) continueKnown(s sight, h *handle) bool {
+func (m *manager) continueKnown(s observation, h *handle) bool {
 	if m.replaced[s.path] != nil {
 		return false // that is decided once it has been read to its end
 	}
 	var best *position
-	for _, p := range m.known.byPath[s.path] {
+	for _, p := range m.detached.byPath[s.path] {
 		if p.Gone == 0 || p.Trunc || p.Done || p.Off == 0 || s.fi.size < p.Off ||
 			best != nil && best.Off >= p.Off {
 			continue
@@ -126,7 +126,7 @@ func (m *manager) continueKnown(s sight, h *handle) bool {
 		return false
 	}
 	m.run.tail.counts.recognised.Inc()
-	m.known.remove(best)
+	m.detached.remove(best)
 	f := m.resume(s, h, s.fi, best, best.key)
 	m.log.Info(
 		"a file was replaced by one that goes on with its content; it is read on where that was left",

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// hold keeps a file unread that looks like a copy being made of another one, until that one is
-// truncated or the file is left alone.
-type hold struct {
+// copyCandidate keeps a file unread that looks like a copy being made of another one, until that
+// one is truncated or the file is left alone.
+type copyCandidate struct {
 	of    *file
 	size  int64
 	since time.Time // when it last changed
@@ -21,7 +21,7 @@ type hold struct {
 	need uint64
 }
 
-type heldFiles map[*file]struct{}
+type copyCandidates map[*file]struct{}
 
 // relocate looks for a file that has lost its name among its old neighbours, and tells whether it
 // is there. An open file need not be found.
@@ -73,7 +73,7 @@ type neighbours struct {
 // rotated while nobody looked is read to its end.
 func (m *manager) locateKnown() {
 	var lost []*position
-	for _, p := range m.known.byKey {
+	for _, p := range m.detached.byKey {
 		if p.Gone == 0 {
 			lost = append(lost, p)
 		} else if !p.Trunc && !p.Done {
@@ -94,7 +94,7 @@ func (m *manager) locateKnown() {
 		}
 		ok = ok && !p.Done && m.globs.match(p.origin()) // or it is not wanted any more
 		if ok && m.adoptOrphan(path, p, p.key) != nil {
-			m.known.remove(p)
+			m.detached.remove(p)
 			continue
 		}
 		if ok && m.adoptRewritten(path, p) {
@@ -102,8 +102,8 @@ func (m *manager) locateKnown() {
 		}
 		q := *p
 		q.Gone = m.sys.now().Unix()
-		m.known.remove(p)
-		m.known.add(&q)
+		m.detached.remove(p)
+		m.detached.add(&q)
 		gone = append(gone, &q)
 		m.missing[p.origin()] = true
 	}
@@ -126,7 +126,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 		_ = h.Close()
 		return nil
 	}
-	f := m.resume(sight{path: path, fi: fi}, h, fi, p, key)
+	f := m.resume(observation{path: path, fi: fi}, h, fi, p, key)
 	m.leave(f)
 	return f
 }
@@ -149,9 +149,9 @@ func (m *manager) truncated(f *file) {
 		}
 	}
 	if last := f.last.Load(); last != nil {
-		m.known.add(last)
+		m.detached.add(last)
 		m.lostContent(last)
-		if p := m.known.byKey[last.key]; p != nil {
+		if p := m.detached.byKey[last.key]; p != nil {
 			m.resolveHeld(f, p)
 			m.findCopy(p)
 		}
@@ -171,7 +171,7 @@ func (m *manager) truncated(f *file) {
 		m.look(names)
 		return
 	}
-	s := sight{path: path, fi: fi, truncated: true}
+	s := observation{path: path, fi: fi, truncated: true}
 	at, err := m.sys.stat(path)
 	s.nameless = err != nil || !at.is(f.id, f.birth)
 	moved := s.nameless || !slices.Contains(names, path)
@@ -183,7 +183,7 @@ func (m *manager) truncated(f *file) {
 	if m.adoptCopy(s, h, head[:n]) {
 		moved = moved && len(m.byID[fi.id].m.names) == 0
 	} else {
-		m.storeBefore(m.freshAt(s, h, f.path0))
+		m.storeBefore(m.freshAt(s, h, f.firstPath))
 	}
 	g := m.byID[fi.id]
 	if !moved {
@@ -266,8 +266,8 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 		return false
 	}
 	m.lostContent(p)
-	m.findCopy(m.known.byKey[p.key])
-	f := m.freshAt(sight{path: path, fi: fi, truncated: true}, h, p.origin())
+	m.findCopy(m.detached.byKey[p.key])
+	f := m.freshAt(observation{path: path, fi: fi, truncated: true}, h, p.origin())
 	m.storeBefore(f)
 	m.leave(f)
 	return true
@@ -275,9 +275,9 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 
 // freshAt is fresh, and lets the file be known by a position although nothing of it has been
 // delivered: should it be rotated before anything is, then it is found again.
-func (m *manager) freshAt(s sight, h *handle, path0 string) *file {
-	f := m.fresh(s, h, path0)
-	f.last.Store(f.position(f.r.prints, false))
+func (m *manager) freshAt(s observation, h *handle, firstPath string) *file {
+	f := m.fresh(s, h, firstPath)
+	f.last.Store(f.position(f.r.fingerprints, false))
 	return f
 }
 
@@ -333,7 +333,7 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 	if err != nil {
 		return false
 	}
-	s := sight{path: path, fi: fi}
+	s := observation{path: path, fi: fi}
 	if m.byID[fi.id] != nil || !m.isCopy(s, h, p) {
 		_ = h.Close()
 		return false
@@ -343,7 +343,7 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 }
 
 // adoptCopy deals with a new file that is a copy of what has been read, or may become one.
-func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
+func (m *manager) adoptCopy(s observation, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
 	most := m.mostKnown(s, h)
 	originals := m.originals(dir, base)
@@ -360,8 +360,8 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 		}
 		_ = h.Close()
 		// what comes after it waits with it
-		f := m.newFile(s, x.path0, newKey(s.fi.id, m.sys.now()))
-		f.m.hold = &hold{
+		f := m.newFile(s, x.firstPath, newKey(s.fi.id, m.sys.now()))
+		f.m.hold = &copyCandidate{
 			of:    x,
 			size:  s.fi.size,
 			since: m.sys.now(),
@@ -370,7 +370,7 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 		}
 		f.m.replaces = append(m.replacedBy(s.path), x.m.replaces...)
 		m.register(f)
-		m.held[f] = struct{}{}
+		m.copyCandidates[f] = struct{}{}
 		return true
 	}
 	return false
@@ -378,10 +378,10 @@ func (m *manager) adoptCopy(s sight, h *handle, head []byte) bool {
 
 // mostKnown returns the position of what the file seen is a copy of: files that went on with the
 // content of others are told by the most that was read of it.
-func (m *manager) mostKnown(s sight, h *handle) (most *position) {
+func (m *manager) mostKnown(s observation, h *handle) (most *position) {
 	dir, base := filepath.Split(s.path)
 	for _, of := range originalsOf(base) {
-		for _, p := range slices.Concat(m.known.byPath[dir+of], m.known.bySource[dir+of]) {
+		for _, p := range slices.Concat(m.detached.byPath[dir+of], m.detached.bySource[dir+of]) {
 			if (most == nil || p.Off > most.Off) && m.isCopy(s, h, p) {
 				most = p
 			}
@@ -400,7 +400,7 @@ func (m *manager) originals(dir, base string) []*file {
 	}
 	for _, f := range inSeq(m.families[familyOf(dir+base)]) {
 		if f.compression == none && f.m.hold == nil && !f.m.ended &&
-			(sources[f.path0] || sources[f.where()]) {
+			(sources[f.firstPath] || sources[f.where()]) {
 			out = append(out, f)
 		}
 	}
@@ -410,8 +410,8 @@ func (m *manager) originals(dir, base string) []*file {
 
 // isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little
 // before the truncation it may lack the very last lines that had been read.
-func (m *manager) isCopy(s sight, h *handle, p *position) bool {
-	prints := p.prints()
+func (m *manager) isCopy(s observation, h *handle, p *position) bool {
+	known := p.fingerprints()
 	var scratch [headSize]byte
 	if p.Head.N == 0 {
 		return false // nothing was delivered, and nothing is known of it
@@ -421,14 +421,14 @@ func (m *manager) isCopy(s sight, h *handle, p *position) bool {
 			s.fi.size < int64(p.Head.N) {
 			return false
 		}
-		prints.tail = print{}
+		known.tail = fingerprint{}
 	}
-	same, err := prints.matches(h, scratch[:])
+	same, err := known.matches(h, scratch[:])
 	return err == nil && same
 }
 
 // continueCopy reads what is in a copy of the content of p beyond p.
-func (m *manager) continueCopy(s sight, h *handle, p *position) {
+func (m *manager) continueCopy(s observation, h *handle, p *position) {
 	m.run.tail.counts.recognised.Inc()
 	q := *p
 	if s.fi.size < q.Off {
@@ -446,16 +446,16 @@ func (m *manager) continueCopy(s sight, h *handle, p *position) {
 func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	var scratch [headSize]byte
 	if last := x.last.Load(); last != nil && last.Head.N > 0 {
-		prints := last.prints()
-		if same, err := prints.matches(h, scratch[:]); err == nil && same {
+		known := last.fingerprints()
+		if same, err := known.matches(h, scratch[:]); err == nil && same {
 			return true
 		}
 	}
-	if n := x.m.head.N; n > 0 && n <= len(head) && printOf(head[:n]) == x.m.head {
+	if n := x.m.head.N; n > 0 && n <= len(head) && fingerprintOf(head[:n]) == x.m.head {
 		return true // and perhaps what it begins with is being read just now
 	}
 	if last := x.last.Load(); last != nil && !m.isLive(x) && last.Head.N <= len(head) &&
-		printOf(head[:last.Head.N]) != last.Head {
+		fingerprintOf(head[:last.Head.N]) != last.Head {
 		return false
 	}
 	y, fi, _ := m.openFile(x)
@@ -476,26 +476,26 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 
 // resolveHeld decides about files held as copies of f, whose content is now that of p and gone.
 func (m *manager) resolveHeld(f *file, p *position) {
-	for _, held := range inSeq(m.held) {
-		if _, undecided := m.held[held]; undecided && held.m.hold.of == f {
+	for _, held := range inSeq(m.copyCandidates) {
+		if _, undecided := m.copyCandidates[held]; undecided && held.m.hold.of == f {
 			m.resolve(held, p)
 		}
 	}
 }
 
-// resolve ends a hold: the file is a copy of the content of p, if that is given and so, or one of
-// its own.
+// resolve ends the wait of a copyCandidate: the file is a copy of the content of p, if that is
+// given and so, or one of its own.
 func (m *manager) resolve(f *file, p *position) {
-	delete(m.held, f)
+	delete(m.copyCandidates, f)
 	left := f.m.left
 	m.unregister(f)
 	h, fi, path := m.reopen(f)
 	if h == nil { // or it was compressed, and is found as that
-		m.vanished[f.where()], m.missing[f.path0] = m.sys.now(), true
+		m.vanished[f.where()], m.missing[f.firstPath] = m.sys.now(), true
 		m.nextScan = time.Time{}
 		return
 	}
-	s := sight{path: path, fi: fi, was: f}
+	s := observation{path: path, fi: fi, was: f}
 	if p == nil || !m.isCopy(s, h, p) {
 		p = m.mostKnown(s, h)
 		if p != nil && slices.ContainsFunc(f.m.replaces, func(x *file) bool {
@@ -525,8 +525,8 @@ func (m *manager) leftAt(id ident, left time.Time) {
 
 // sweepHeld ends holds of files that are no copies, or of which nothing comes.
 func (m *manager) sweepHeld(now time.Time) {
-	for _, f := range inSeq(m.held) {
-		if _, undecided := m.held[f]; !undecided {
+	for _, f := range inSeq(m.copyCandidates) {
+		if _, undecided := m.copyCandidates[f]; !undecided {
 			continue
 		}
 		hold := f.m.hold
@@ -575,8 +575,8 @@ func (m *manager) departs(h *handle, size int64, x *file) bool {
 	defer func() { _ = y.Close() }()
 	if last := x.last.Load(); last != nil {
 		var scratch [headSize]byte
-		prints := last.prints()
-		if same, err := prints.matches(y, scratch[:]); err != nil || !same {
+		known := last.fingerprints()
+		if same, err := known.matches(y, scratch[:]); err != nil || !same {
 			return false // it was truncated: what it holds now tells nothing
 		}
 	}
@@ -610,8 +610,8 @@ func (m *manager) shrunk(f *file) bool {
 		return true
 	case last != nil:
 		var scratch [headSize]byte
-		prints := last.prints()
-		same, err := prints.matches(h, scratch[:])
+		known := last.fingerprints()
+		same, err := known.matches(h, scratch[:])
 		return err == nil && !same
 	}
 	return false

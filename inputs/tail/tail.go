@@ -85,7 +85,7 @@ func (t *Tail) Status() []FileStatus {
 	out := make([]FileStatus, 0, len(r.files))
 	for f := range r.files {
 		s := FileStatus{
-			Path: f.where(), Source: f.path0, Offset: f.delivered.Load(), Size: f.size.Load(),
+			Path: f.where(), Source: f.firstPath, Offset: f.delivered.Load(), Size: f.size.Load(),
 			Open: f.isOpen.Load(), Compressed: f.compression != none,
 		}
 		if !s.Compressed {

@@ -159,7 +159,7 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 	w.run.read.Add(int64(b.end))
 	prev, mine := r.last, make(chan struct{})
 	r.last = mine
-	c, path := r.charset, f.path0
+	c, path := r.charset, f.firstPath
 	var again command
 	if !end {
 		again = cmdRead | t.cmd&(cmdFlush|cmdFlushLine)
@@ -220,7 +220,7 @@ func (w *worker) ready(f *file) (outcome, error) {
 	if fi.size < r.off {
 		return truncated, nil
 	}
-	same, err := r.prints.matches(r.h, w.head[:])
+	same, err := r.fingerprints.matches(r.h, w.head[:])
 	switch {
 	case err != nil:
 		return failed, err
@@ -403,7 +403,7 @@ func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 			}
 			head = w.head[:]
 		}
-		r.head = printOf(head[:n])
+		r.head = fingerprintOf(head[:n])
 	}
 	if r.off, r.skip = end, b.skip; b.end > 0 {
 		r.tail = tailOf(b.raw[:b.end])
@@ -416,7 +416,7 @@ func (w *worker) advanceFrom(f *file, src io.ReaderAt, b *block) error {
 // deliver appends what a block was made into.
 func (w *worker) deliver(ctx context.Context, f *file, out []encoded, done bool) error {
 	for i := range out {
-		pos := f.position(out[i].prints, out[i].skip)
+		pos := f.position(out[i].fingerprints, out[i].skip)
 		pos.Upto = out[i].upto.stored(pos.Off)
 		pos.Done = done && i == len(out)-1
 		if err := w.run.append(ctx, out[i].batch, []inputs.Position{pos.stored()}); err != nil {

@@ -24,13 +24,13 @@ const (
 )
 
 // Dir keeps refused records in a local directory, as files of one JSON object per line, synced
-// before Bury returns. Files are rolled by size. A reader takes one away by renaming it under an
+// before Keep returns. Files are rolled by size. A reader takes one away by renaming it under an
 // exclusive flock, at any time; see TakeDeadLetters.
 type Dir struct {
 	dir string
 
 	mu   sync.Mutex
-	f    *os.File // nil until something is buried
+	f    *os.File // nil until something is refused
 	size int64
 	seq  int
 	buf  []byte
@@ -39,8 +39,8 @@ type Dir struct {
 // NewDir returns a dead letter in dir, which is created when it is needed.
 func NewDir(dir string) *Dir { return &Dir{dir: dir} }
 
-// Bury implements DeadLetter.
-func (d *Dir) Bury(_ context.Context, letters []outputs.Letter) error {
+// Keep implements DeadLetter.
+func (d *Dir) Keep(_ context.Context, letters []outputs.Letter) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.buf = d.buf[:0]

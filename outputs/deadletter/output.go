@@ -20,7 +20,7 @@ type another struct {
 	deliver func(ctx context.Context, b *record.Batch) error
 }
 
-func (d another) Bury(ctx context.Context, letters []outputs.Letter) error {
+func (d another) Keep(ctx context.Context, letters []outputs.Letter) error {
 	for len(letters) > 0 {
 		n := 1
 		for n < len(letters) &&

@@ -12,7 +12,7 @@ import (
 	"github.com/penstock/penstock/spool"
 )
 
-// Store keeps refused records in an object store: one object of the overflow's form per burial,
+// Store keeps refused records in an object store: one object of the overflow's form per write,
 // under dead-letter/<agent>/<component>/.
 type Store struct {
 	store spool.Store
@@ -30,8 +30,8 @@ func NewStore(store spool.Store, env outputs.Env) *Store {
 	}
 }
 
-// Bury implements DeadLetter.
-func (d *Store) Bury(ctx context.Context, letters []outputs.Letter) error {
+// Keep implements DeadLetter.
+func (d *Store) Keep(ctx context.Context, letters []outputs.Letter) error {
 	w := recordline.NewObjectWriter()
 	for i := range letters {
 		if err := w.Write(&letters[i]); err != nil {
@@ -42,7 +42,7 @@ func (d *Store) Bury(ctx context.Context, letters []outputs.Letter) error {
 	if err != nil {
 		return err
 	}
-	// The name is new for each burial and each run of the agent: nothing is overwritten.
+	// The name is new for each write and each run of the agent: nothing is overwritten.
 	key := fmt.Sprintf(
 		"%s%020d-%d%s", d.base, time.Now().UnixNano(), d.seq.Add(1), recordline.ObjectSuffix,
 	)

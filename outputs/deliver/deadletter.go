@@ -15,7 +15,7 @@ func DeadLetterFunc(
 ) func(ctx context.Context, b *record.Batch, reason string) error {
 	t := NewDeadLetterLog(env)
 	return func(ctx context.Context, b *record.Batch, reason string) error {
-		return bury(ctx, d, outputs.Letters(b, env.Name, reason, nil), wait, t)
+		return writeDeadLetter(ctx, d, outputs.Letters(b, env.Name, reason, nil), wait, t)
 	}
 }
 
@@ -27,13 +27,13 @@ func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
 	}
 }
 
-func bury(
+func writeDeadLetter(
 	ctx context.Context, d outputs.DeadLetter, letters []outputs.Letter, wait outputs.Retry,
 	t *retry.FailureLog,
 ) error {
 	back := retry.Backoff{Retry: wait}
 	for {
-		err := d.Bury(ctx, letters)
+		err := d.Keep(ctx, letters)
 		if err == nil {
 			t.Worked()
 			return nil

@@ -4,7 +4,7 @@
 // and the commits that follow (ledger.go).
 //
 // It never chooses where records go, nor what becomes of a destination that is down: it tells
-// Health (health.go), and tries for ever. What fails at present is told by trouble.go.
+// Health (health.go), and tries for ever. What fails at present is told by failure.go.
 //
 // An entry of a flight's window:
 //

@@ -32,7 +32,7 @@ type Flight struct {
 
 	window  window
 	results chan result
-	// entries handed to a lane, the starter or a burial, whose result has not come yet
+	// entries handed to a lane, the starter or the dead letter, whose result has not come yet
 	unsettled int
 	Delivered int64
 	Ended     chan struct{} // closed once nothing that this flight began is running any more
@@ -74,9 +74,10 @@ type result struct {
 	e    *entry
 	err  error
 	rest *record.Batch // of a Writer that failed with err: what was not delivered
-	// buried tells that err is the outcome of a burial, and v the verdict that asked for it.
-	buried bool
-	v      verdict
+	// isDeadLettered tells that err is that of writing a dead letter, and v the verdict that asked
+	// for it.
+	isDeadLettered bool
+	v              verdict
 }
 
 type read struct {
@@ -275,9 +276,9 @@ func (f *Flight) late(r result) {
 	switch {
 	case r.err == nil && r.v.rest == nil:
 		e.state = done
-	case r.err == nil: // buried, and some of it is left
+	case r.err == nil: // in the dead letter, and some of it is left
 		e.b = r.v.rest
-	case r.buried, r.err == errNotStarted:
+	case r.isDeadLettered, r.err == errNotStarted:
 	case f.writer() == nil:
 		e.b = r.rest
 	default:

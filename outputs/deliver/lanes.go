@@ -108,7 +108,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 			return
 		}
 		f.finish(e)
-	case r.buried:
+	case r.isDeadLettered:
 		if r.err == nil {
 			f.conclude(e, r.v)
 		}
@@ -118,7 +118,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 	case r.err != nil && ctx.Err() != nil:
 	default:
 		v := f.Send.classify(e.b, r.err)
-		if v.alive {
+		if v.hasAnswered {
 			f.Health.alive()
 			f.restart.back.Failures = 0
 		}
@@ -128,8 +128,8 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		}
 		f.unsettled++
 		go func() {
-			err := f.Send.buryAll(ctx, v.letters, f.Health)
-			f.results <- result{e: e, err: err, buried: true, v: v}
+			err := f.Send.writeDeadLetters(ctx, v.letters, f.Health)
+			f.results <- result{e: e, err: err, isDeadLettered: true, v: v}
 		}()
 	}
 }

@@ -23,7 +23,7 @@ type Sender struct {
 
 	name              string
 	Config            outputs.Common
-	dl                outputs.DeadLetter
+	deadLetter        outputs.DeadLetter
 	Router            outputs.Router // nil if the writer is none
 	Prober            outputs.Prober // nil if the writer is none
 	m                 *senderMetrics
@@ -43,10 +43,10 @@ type Sender struct {
 }
 
 func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadLetter) {
-	s.name, s.Config, s.dl, s.log = env.Name, c, dl, env.Log
+	s.name, s.Config, s.deadLetter, s.log = env.Name, c, dl, env.Log
 	s.Router, _ = w.(outputs.Router)
 	s.Prober, _ = w.(outputs.Prober)
-	s.m = newSenderMetrics(env.Metrics, func() bool { return !s.Trouble().Since.IsZero() })
+	s.m = newSenderMetrics(env.Metrics, func() bool { return !s.Failure().Since.IsZero() })
 	s.Failing = retry.FailureLog{
 		Log:  env.Log,
 		What: "the destination",
@@ -95,8 +95,8 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 	return s.Sync.Write(ctx, b)
 }
 
-// Deliver sends b until every record has been taken or buried. It fails only with ctx's error, and
-// returns what was not taken then. h may be nil.
+// Deliver sends b until every record has been taken or is a dead letter. It fails only with ctx's
+// error, and returns what was not taken then. h may be nil.
 func (s *Sender) Deliver(
 	ctx context.Context, b *record.Batch, h *Health,
 ) (rest *record.Batch, err error) {
@@ -108,11 +108,11 @@ func (s *Sender) Deliver(
 			return undelivered(b, sent), ctx.Err()
 		}
 		v := s.classify(b, sent)
-		if v.alive && h != nil {
+		if v.hasAnswered && h != nil {
 			h.alive()
 		}
 		if len(v.letters) > 0 {
-			if err := s.buryAll(ctx, v.letters, h); err != nil {
+			if err := s.writeDeadLetters(ctx, v.letters, h); err != nil {
 				return undelivered(b, sent), err
 			}
 		}
@@ -131,12 +131,13 @@ func (s *Sender) Deliver(
 	}
 }
 
-func (s *Sender) buryAll(ctx context.Context, letters []outputs.Letter, h *Health) error {
+func (s *Sender) writeDeadLetters(ctx context.Context, letters []outputs.Letter, h *Health) error {
 	if h != nil {
 		h.block(1)
 		defer h.block(-1)
 	}
-	if err := bury(ctx, s.dl, letters, s.Config.Retry, s.DeadLetterFailing); err != nil {
+	err := writeDeadLetter(ctx, s.deadLetter, letters, s.Config.Retry, s.DeadLetterFailing)
+	if err != nil {
 		return err
 	}
 	s.m.dead.Add(float64(len(letters)))
@@ -153,29 +154,29 @@ func (s *Sender) buryAll(ctx context.Context, letters []outputs.Letter, h *Healt
 
 // verdict is what becomes of a batch after an attempt.
 type verdict struct {
-	rest    *record.Batch    // to send again; nil if nothing is
-	letters []outputs.Letter // to bury
-	taken   int              // records delivered
-	alive   bool             // the destination answered for at least one record
+	rest        *record.Batch    // to send again; nil if nothing is
+	letters     []outputs.Letter // for the dead letter
+	taken       int              // records delivered
+	hasAnswered bool             // the destination answered for at least one record
 }
 
 // classify splits b by the outcome of an attempt, and counts and logs it.
 func (s *Sender) classify(b *record.Batch, err error) verdict {
 	if err == nil {
 		s.succeeded()
-		return verdict{taken: b.Len(), alive: true}
+		return verdict{taken: b.Len(), hasAnswered: true}
 	}
 	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
 	if errors.Is(err, record.ErrCorrupt) || outputs.IsPermanent(err) {
 		s.Failing.Worked()
-		return verdict{letters: outputs.Letters(b, s.name, err.Error(), nil), alive: true}
+		return verdict{letters: outputs.Letters(b, s.name, err.Error(), nil), hasAnswered: true}
 	}
 	var partial *outputs.PartialError
 	if !errors.As(err, &partial) {
 		s.Failing.Failed(err)
 		return verdict{rest: b}
 	}
-	if !partial.Sound(b.Len()) {
+	if !partial.IsValid(b.Len()) {
 		// a writer's mistake: nothing it says can be trusted, so nothing is taken as delivered
 		s.Failing.Failed(err)
 		return verdict{rest: b}
@@ -189,7 +190,7 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 		}
 	}
 	v := verdict{taken: b.Len() - len(partial.Records)}
-	v.alive = v.taken > 0 || len(refused) > 0
+	v.hasAnswered = v.taken > 0 || len(refused) > 0
 	if len(refused) > 0 {
 		v.letters = outputs.Letters(b, s.name, "", refused)
 	}
@@ -229,7 +230,7 @@ func undelivered(b *record.Batch, err error) *record.Batch {
 		return nil
 	}
 	var partial *outputs.PartialError
-	if !errors.As(err, &partial) || !partial.Sound(b.Len()) {
+	if !errors.As(err, &partial) || !partial.IsValid(b.Len()) {
 		return b
 	}
 	return pick(b, partial.Records)

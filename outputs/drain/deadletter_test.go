@@ -64,9 +64,9 @@ func TestDeadLetterDirKeepsEverything(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dead-letter", "output.test.a")
 	d := deadletter.NewDir(dir)
 	if len(files(t, dir)) != 0 {
-		t.Fatal("files before anything was buried")
+		t.Fatal("files before anything was refused")
 	}
-	if err := d.Bury(t.Context(), []outputs.Letter{letter("one"), letter("two\xff")}); err != nil {
+	if err := d.Keep(t.Context(), []outputs.Letter{letter("one"), letter("two\xff")}); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()
@@ -93,7 +93,7 @@ func TestDeadLetterDirKeepsEverything(t *testing.T) {
 func TestDeadLetterDirAfterACrash(t *testing.T) {
 	dir := t.TempDir()
 	d := deadletter.NewDir(dir)
-	d.Bury(t.Context(), []outputs.Letter{letter("one")})
+	d.Keep(t.Context(), []outputs.Letter{letter("one")})
 	d.Close()
 	name := filepath.Join(dir, "00000000000000000001.ndjson")
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
@@ -103,7 +103,7 @@ func TestDeadLetterDirAfterACrash(t *testing.T) {
 	f.WriteString(`{"output":"output.te`)
 	f.Close()
 	d = deadletter.NewDir(dir)
-	if err := d.Bury(t.Context(), []outputs.Letter{letter("two")}); err != nil {
+	if err := d.Keep(t.Context(), []outputs.Letter{letter("two")}); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()
@@ -125,7 +125,7 @@ func TestDeadLetterDirShared(t *testing.T) {
 			d := deadletter.NewDir(dir)
 			defer d.Close()
 			for i := range 50 {
-				if err := d.Bury(
+				if err := d.Keep(
 					t.Context(), []outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))},
 				); err != nil {
 					t.Error(err)
@@ -217,7 +217,7 @@ func TestDeadLetterTo(t *testing.T) {
 }
 
 // Dead letters are replayed once the reason is mended, from a directory and from a store; what is
-// refused again is buried again.
+// refused again is kept again.
 func TestReplayDeadLetters(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		dir, store := t.TempDir(), outputtest.NewMemStore()
@@ -283,7 +283,7 @@ func TestReplayDeadLetters(t *testing.T) {
 func TestReplayFilesSkipsATornLineAndReportsDamage(t *testing.T) {
 	dir := t.TempDir()
 	d := deadletter.NewDir(dir)
-	d.Bury(t.Context(), []outputs.Letter{letter("one"), letter("two"), letter("three")})
+	d.Keep(t.Context(), []outputs.Letter{letter("one"), letter("two"), letter("three")})
 	d.Close()
 	name := filepath.Join(dir, "00000000000000000001.ndjson")
 	p, _ := os.ReadFile(name)

@@ -109,8 +109,8 @@ func (d *Drainer) Drain(ctx context.Context, log record.Log) error {
 	return r.run(ctx)
 }
 
-// Deliver sends b until every record has been taken or buried. It fails only with ctx's error. Safe
-// for concurrent use.
+// Deliver sends b until every record has been taken or is a dead letter. It fails only with ctx's
+// error. Safe for concurrent use.
 func (d *Drainer) Deliver(ctx context.Context, b *record.Batch) error {
 	_, err := d.to.Send.Deliver(ctx, b, nil)
 	return err

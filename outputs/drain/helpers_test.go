@@ -70,7 +70,7 @@ type memDead struct {
 	fail    bool
 }
 
-func (d *memDead) Bury(_ context.Context, letters []outputs.Letter) error {
+func (d *memDead) Keep(_ context.Context, letters []outputs.Letter) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fail {
@@ -127,10 +127,10 @@ func (g *gen) fill(l *outputtest.MemLog, batches, origins, maxRecords int) {
 	}
 }
 
-// checkDelivered checks that every value sent arrived or was buried, that first arrivals per origin
-// are in order, and returns the number of repeats. ordered false skips the order.
+// checkDelivered checks that every value sent arrived or is a dead letter, that first arrivals per
+// origin are in order, and returns the number of repeats. ordered false skips the order.
 func checkDelivered(
-	t testing.TB, sent []string, got []outputtest.Received, buried []outputs.Letter, ordered bool,
+	t testing.TB, sent []string, got []outputtest.Received, refused []outputs.Letter, ordered bool,
 ) (repeats int) {
 	t.Helper()
 	seen := map[string]int{}
@@ -160,7 +160,7 @@ func checkDelivered(
 			t.Fatalf("record %q changed on the way: %+v", v, r)
 		}
 	}
-	for _, l := range buried {
+	for _, l := range refused {
 		seen[string(l.Record.Value)]++
 	}
 	lost := 0

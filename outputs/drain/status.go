@@ -56,7 +56,7 @@ func (d *Drainer) Status() Status {
 		FlyingBytes:   d.to.Send.Bytes.Load(),
 		DeadLettered:  d.to.Send.Dead.Load(),
 	}
-	t := d.to.Send.Trouble()
+	t := d.to.Send.Failure()
 	s.FailingSince, s.LastError, s.Do = t.Since, t.Error, t.Do
 	s.Failing = !s.FailingSince.IsZero()
 	if ns := d.to.Send.LastSuccess.Load(); ns != 0 {

@@ -88,7 +88,7 @@ func TestReplayDeletesOnlyWhatItDelivered(t *testing.T) {
 				letters := deadletter.NewStore(r.store, f.env)
 				for i := range 3 {
 					l := letter(fmt.Sprintf("origin-9 %d", i))
-					if err := letters.Bury(t.Context(), []outputs.Letter{l}); err != nil {
+					if err := letters.Keep(t.Context(), []outputs.Letter{l}); err != nil {
 						t.Fatal(err)
 					}
 				}

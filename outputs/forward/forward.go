@@ -102,7 +102,7 @@ func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 	for _, s := range f.balance.turn(origin) {
 		err := s.write(ctx, b, chunk)
 		if err == nil {
-			f.well(s)
+			f.onSuccess(s)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -111,7 +111,7 @@ func (f *Forward) Write(ctx context.Context, b *record.Batch) error {
 		if errors.Is(err, record.ErrCorrupt) {
 			return err // by no fault of the server
 		}
-		f.ill(s, err)
+		f.onFailure(s, err)
 		errs = append(errs, fmt.Errorf("server %q (%s): %w", s.cfg.Name, s.cfg.Address, err))
 		if len(errs) < len(f.servers) {
 			f.metrics.resent.Inc()
@@ -144,25 +144,25 @@ func (f *Forward) Close() error {
 	return nil
 }
 
-func (f *Forward) well(s *server) {
+func (f *Forward) onSuccess(s *server) {
 	if s.sign(time.Now(), f.cfg.RecoverWait) {
-		f.recovered(s)
+		f.onUp(s)
 	}
 }
 
-func (f *Forward) recovered(s *server) {
+func (f *Forward) onUp(s *server) {
 	f.env.Log.Info("server is up again", "server", s.cfg.Name, "address", s.cfg.Address)
 	f.metrics.up.WithLabelValues(s.cfg.Name).Set(1)
 	f.balance.rebuild()
 }
 
-func (f *Forward) ill(s *server, err error) {
+func (f *Forward) onFailure(s *server, err error) {
 	if s.failed() {
-		f.lost(s, err)
+		f.onDown(s, err)
 	}
 }
 
-func (f *Forward) lost(s *server, err error) {
+func (f *Forward) onDown(s *server, err error) {
 	f.env.Log.Warn(
 		"server is down; others take its share where there are any", "server", s.cfg.Name,
 		"address", s.cfg.Address, "error", err, "do", advice(err),

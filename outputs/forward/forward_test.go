@@ -522,7 +522,7 @@ func TestServersAreTriedByTheirWeights(t *testing.T) {
 	if s := count(); s != "map[a:200 b:100]" {
 		t.Fatal(s)
 	}
-	f.ill(f.servers[1], io.EOF)
+	f.onFailure(f.servers[1], io.EOF)
 	if s := count(); s != "map[a:120 c:180]" {
 		t.Fatal(s)
 	}

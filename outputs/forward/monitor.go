@@ -37,7 +37,7 @@ func (f *Forward) monitor(s *server) {
 func (f *Forward) beat(s *server, now time.Time) {
 	if f.cfg.Heartbeat == "none" {
 		if s.isDown() { // nobody asks: it may try again when the time is over
-			f.well(s)
+			f.onSuccess(s)
 		}
 		return
 	}
@@ -56,9 +56,9 @@ func (f *Forward) beat(s *server, now time.Time) {
 	switch {
 	case f.ctx.Err() != nil:
 	case err == nil:
-		f.well(s)
+		f.onSuccess(s)
 	case s.missed(time.Now(), f.cfg.HardTimeout):
-		f.lost(s, fmt.Errorf("no sign of life for hard_timeout: %w", err))
+		f.onDown(s, fmt.Errorf("no sign of life for hard_timeout: %w", err))
 	}
 }
 

@@ -44,8 +44,8 @@ type Sender struct {
 	next    atomic.Uint32
 	zs      *zstd.Encoder
 
-	mu   sync.Mutex
-	hold time.Time // nothing is sent before: a server asked for it
+	mu         sync.Mutex
+	retryAfter time.Time // nothing is sent before: a server asked for it
 }
 
 // server is one of the URLs, with connections of its own: what its certificate has to show depends
@@ -55,8 +55,8 @@ type server struct {
 	client *http.Client
 }
 
-// maxHold bounds what a server may ask for with Retry-After.
-const maxHold = time.Minute
+// maxRetryAfter bounds what a server may ask for with Retry-After.
+const maxRetryAfter = time.Minute
 
 // New returns a Sender. Files that TLS names are read now; nothing is connected.
 func New(o Options, log *slog.Logger) (*Sender, error) {
@@ -232,17 +232,17 @@ func (s *Sender) obey(after string) {
 	} else if t, err := http.ParseTime(after); err == nil {
 		d = time.Until(t)
 	}
-	d = min(d, maxHold)
+	d = min(d, maxRetryAfter)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until := time.Now().Add(d); d > 0 && until.After(s.hold) {
-		s.hold = until
+	if until := time.Now().Add(d); d > 0 && until.After(s.retryAfter) {
+		s.retryAfter = until
 	}
 }
 
 func (s *Sender) wait(ctx context.Context) error {
 	s.mu.Lock()
-	d := time.Until(s.hold)
+	d := time.Until(s.retryAfter)
 	s.mu.Unlock()
 	if d <= 0 {
 		return nil

@@ -36,8 +36,8 @@ type absence struct {
 	used    time.Time // when records last were for it
 }
 
-// forsaken is after what time without records a missing topic is nobody's trouble any more.
-const forsaken = 10 * time.Minute
+// absentForLong is after what time without records a missing topic is nobody's trouble any more.
+const absentForLong = 10 * time.Minute
 
 // isAbsence tells whether err is about one topic, and lasts until a person does something.
 func isAbsence(err error) bool {
@@ -59,7 +59,7 @@ func (a *absent) note(topic string, err error, missing bool, now time.Time) bool
 	if t.err, t.missing = err, missing; !missing {
 		t.used = now
 	}
-	if now.Sub(t.used) > forsaken {
+	if now.Sub(t.used) > absentForLong {
 		a.metrics.absent.DeleteLabelValues(topic)
 	} else {
 		a.metrics.absent.WithLabelValues(topic).Set(1)
@@ -147,7 +147,7 @@ func (a *absent) reasons() []string {
 	defer a.mu.Unlock()
 	var out []string
 	for name, t := range a.topics {
-		if time.Since(t.used) > forsaken {
+		if time.Since(t.used) > absentForLong {
 			continue
 		}
 		s := (&producer.TopicError{Topic: name, Err: bare(t.err)}).Error()

@@ -19,6 +19,6 @@
 //     of it is delivered), events.go (the producer's answers)
 //   - topics and partitions: route.go, mapping.go (their number has changed), absent.go and
 //     parked.go (topics that are not there), retention.go (records that would expire at once)
-//   - exactly once: session.go; is it up again?: probe.go; what fails, told once: trouble.go; where
-//     a record would go, without sending it: aim.go
+//   - exactly once: session.go; is it up again?: probe.go; what fails, told once: failurelog.go;
+//     where a record would go, without sending it: aim.go
 package kafka

@@ -22,12 +22,12 @@ func (e events) Delivered(it *producer.Item) {
 
 func (e events) Failed(it *producer.Item, err error) {
 	p := it.Owner.(*parcel)
-	e.w.trouble.givenBack(p.key)
+	e.w.failing.givenBack(p.key)
 	p.fail(err)
 }
 
-func (e events) Troubled(k producer.Key, err error) { e.w.trouble.failed(k, err) }
-func (e events) Cleared(k producer.Key)             { e.w.trouble.worked(k) }
+func (e events) Troubled(k producer.Key, err error) { e.w.failing.failed(k, err) }
+func (e events) Cleared(k producer.Key)             { e.w.failing.worked(k) }
 
 // Behind implements producer.Events.
 func (e events) Behind(it *producer.Item) bool {
@@ -55,7 +55,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 	te := &producer.TopicError{Topic: topic, Err: err}
 	over := e.w.absent.note(topic, te, missing, time.Now())
 	if missing {
-		e.w.trouble.failed(producer.Key{Topic: topic, Partition: -1}, te)
+		e.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, te)
 		e.w.parking.kick()
 	}
 	return over
@@ -64,7 +64,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 // Present implements producer.Events.
 func (e events) Present(topic string) {
 	e.w.absent.there(topic, false)
-	e.w.trouble.worked(producer.Key{Topic: topic, Partition: -1})
+	e.w.failing.worked(producer.Key{Topic: topic, Partition: -1})
 	e.w.parking.kick()
 }
 

@@ -32,7 +32,7 @@ type letters struct {
 	all []outputs.Letter
 }
 
-func (l *letters) Bury(_ context.Context, more []outputs.Letter) error {
+func (l *letters) Keep(_ context.Context, more []outputs.Letter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range more {

@@ -212,7 +212,7 @@ func (k *parking) tell(p *parked, topic string) {
 	}
 	p.told = now
 	err := k.w.prod.TopicError(topic)
-	k.w.trouble.failed(producer.Key{Topic: topic, Partition: -1}, err)
+	k.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, err)
 	k.w.overdue(err)
 }
 

@@ -305,7 +305,7 @@ func (e sessionEvents) Settled(o producer.Stored) {
 
 func (e sessionEvents) Committed() {
 	e.s.w.metrics.committed.Inc()
-	e.s.w.trouble.worked(e.key())
+	e.s.w.failing.worked(e.key())
 	e.s.mu.Lock()
 	e.s.claimed = true
 	e.s.mu.Unlock()
@@ -320,7 +320,7 @@ func (e sessionEvents) Broken(err error) {
 		errors.Is(err, context.Canceled):
 		// told elsewhere, or no trouble
 	default:
-		e.s.w.trouble.failed(e.key(), err)
+		e.s.w.failing.failed(e.key(), err)
 	}
 	e.s.mu.Lock()
 	select {
@@ -332,4 +332,4 @@ func (e sessionEvents) Broken(err error) {
 	e.s.tell(outcome{err: err})
 }
 
-func (e sessionEvents) Delayed(err error) { e.s.w.trouble.failed(e.key(), err) }
+func (e sessionEvents) Delayed(err error) { e.s.w.failing.failed(e.key(), err) }

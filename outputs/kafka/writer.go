@@ -58,7 +58,7 @@ type shared struct {
 	reach     *client.Reach
 	metrics   *metrics
 	producing *producer.Metrics
-	trouble   *trouble
+	failing   *failureLog
 	retention *retention
 	absent    *absent
 	report    func(error)
@@ -106,8 +106,8 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		why:     cfg.perRecord(),
 		reach:   cfg.NewReach(),
 	}
-	s.trouble = newTrouble(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
-	s.reach.Tell = s.trouble.unreachable
+	s.failing = newFailureLog(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
+	s.reach.OnFailure = s.failing.unreachable
 	s.absent = &absent{
 		after:   cfg.missingAfter(),
 		log:     env.Log,
@@ -229,9 +229,9 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	w.records(ctx, d)
 }
 
-// Trouble implements outputs.Troubled.
-func (w *Writer) Trouble() outputs.Trouble {
-	return w.trouble.state(w.reach.Err())
+// Failure implements outputs.FailureReporter.
+func (w *Writer) Failure() outputs.Failure {
+	return w.failing.state(w.reach.Err())
 }
 
 // Report implements outputs.Reporter.

@@ -83,7 +83,7 @@ type dead struct {
 	vals []string
 }
 
-func (d *dead) Bury(_ context.Context, letters []outputs.Letter) error {
+func (d *dead) Keep(_ context.Context, letters []outputs.Letter) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range letters {

@@ -162,7 +162,7 @@ func replayBases(
 }
 
 // FromFiles replays the files of a dead letter directory; the agent that writes there may be
-// running. What it buries meanwhile is left for another time.
+// running. What it refuses meanwhile is left for another time.
 func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 	var sum Summary
 	if opts.DryRun {

@@ -104,11 +104,11 @@ func (t *FailureLog) State() (since time.Time, last string) {
 	return t.since, t.last
 }
 
-// Trouble returns what fails at present.
-func (t *FailureLog) Trouble() outputs.Trouble {
+// Failure returns what fails at present.
+func (t *FailureLog) Failure() outputs.Failure {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return outputs.Trouble{Since: t.since, Error: t.last, Do: t.lastDo}
+	return outputs.Failure{Since: t.since, Error: t.last, Do: t.lastDo}
 }
 
 // Throttle paces what is worth a line when it first happens, and then at intervals.

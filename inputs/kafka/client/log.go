@@ -22,8 +22,8 @@ const repeatAfter = time.Minute
 type logger struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]*saying // by message: franz-go's are constants
+	mu         sync.Mutex
+	lastLogged map[string]*saying // by message: franz-go's are constants
 }
 
 type saying struct {
@@ -31,7 +31,9 @@ type saying struct {
 	silent int
 }
 
-func newLogger(log *slog.Logger) *logger { return &logger{log: log, said: map[string]*saying{}} }
+func newLogger(log *slog.Logger) *logger {
+	return &logger{log: log, lastLogged: map[string]*saying{}}
+}
 
 func (l *logger) Level() kgo.LogLevel {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -59,10 +61,10 @@ func (l *logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.said[msg]
+	s := l.lastLogged[msg]
 	if s == nil {
 		s = &saying{last: now.Add(-repeatAfter)}
-		l.said[msg] = s
+		l.lastLogged[msg] = s
 	}
 	if now.Sub(s.last) < repeatAfter {
 		s.silent++
@@ -75,7 +77,7 @@ func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 // Reach is a kgo.Hook that remembers why no broker could be connected to, which franz-go does not
 // tell while it tries again. Safe for concurrent use.
 type Reach struct {
-	Tell func(error) // called with each failure, if set before the client is made
+	OnFailure func(error) // called with each failure, if set before the client is made
 
 	tls, sasl bool
 
@@ -107,8 +109,8 @@ func (r *Reach) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, conn net.
 			err,
 		)
 	}
-	if err != nil && r.Tell != nil {
-		r.Tell(err)
+	if err != nil && r.OnFailure != nil {
+		r.OnFailure(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

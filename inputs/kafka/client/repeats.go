@@ -7,22 +7,22 @@ const maxCauses = 50
 
 // Repeats paces the log: a failure that goes on is told of once a minute for each cause. The zero
 // Repeats is ready. Not safe for concurrent use.
-type Repeats struct{ said map[string]time.Time }
+type Repeats struct{ lastLogged map[string]time.Time }
 
 // Due tells whether a failure of the kind what is to be logged now. Where there are many causes,
 // all others of a kind are one.
 func (r *Repeats) Due(what string, err error, now time.Time) bool {
-	if r.said == nil {
-		r.said = map[string]time.Time{}
+	if r.lastLogged == nil {
+		r.lastLogged = map[string]time.Time{}
 	}
 	key := what + cause(err)
-	if _, known := r.said[key]; !known && len(r.said) >= maxCauses {
+	if _, known := r.lastLogged[key]; !known && len(r.lastLogged) >= maxCauses {
 		key = what
 	}
-	if now.Sub(r.said[key]) < repeatAfter {
+	if now.Sub(r.lastLogged[key]) < repeatAfter {
 		return false
 	}
-	r.said[key] = now
+	r.lastLogged[key] = now
 	return true
 }
 

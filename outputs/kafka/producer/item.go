@@ -17,12 +17,12 @@ type Item struct {
 	Size  int   // bytes on the wire, give or take
 	Owner any   // for whoever sends
 
-	unsure bool    // an attempt may have been appended: its answer never came
-	flying bool    // in a request
-	denied bool    // no attempt of it was appended, says the broker
-	acked  bool    // the broker has it, and one before it is still in a request
-	txn    int64   // the transaction it belongs to
-	no     *Result // the broker's refusal, to be acted upon once all before it is settled
+	unsure      bool    // an attempt may have been appended: its answer never came
+	flying      bool    // in a request
+	notAppended bool    // no attempt of it was appended, says the broker
+	acked       bool    // the broker has it, and one before it is still in a request
+	txn         int64   // the transaction it belongs to
+	rejection   *Result // the broker's refusal, to be acted upon once all before it is settled
 }
 
 // Result is what became of one batch of a request.

@@ -196,7 +196,7 @@ func (m *Machine) Identify(k Key, id int64, epoch int16, err error, now int64) {
 	p := m.part(k)
 	p.asking = false
 	if err != nil {
-		m.trouble(p, fmt.Errorf("no producer id: %w", err), now)
+		m.reportFailure(p, fmt.Errorf("no producer id: %w", err), now)
 		return
 	}
 	p.id, p.epoch, p.head, p.proven = id, epoch, 0, false
@@ -219,7 +219,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 	start := m.turn[broker] % len(parts)
 	for i := range parts {
 		p := parts[(start+i)%len(parts)]
-		if !m.ready(p, now) {
+		if !m.prepareNext(p, now) {
 			continue
 		}
 		it := p.queue[p.sent]
@@ -242,26 +242,27 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 			},
 		)
 		r.Bytes += it.Size
-		it.flying, it.denied = true, false
+		it.flying, it.notAppended = true, false
 		p.sent++
 		p.flying++
 	}
 	return r
 }
 
-// ready tells whether queue[sent] may be sent now, and settles what must come first.
-func (m *Machine) ready(p *partition, now int64) bool {
+// prepareNext tells whether queue[sent] may be sent now, and settles what must come first.
+func (m *Machine) prepareNext(p *partition, now int64) bool {
 	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) ||
 		m.held(p) {
 		return false
 	}
 	if p.flying > 0 {
 		it := p.queue[p.sent]
-		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight && it.no == nil &&
+		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight &&
+			it.rejection == nil &&
 			!p.bump &&
 			!p.renew
 	}
-	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].no != nil {
+	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].rejection != nil {
 		m.replace(p)
 	}
 	if len(p.queue) == 0 {
@@ -299,8 +300,8 @@ func (m *Machine) renumber(p *partition) bool {
 // replace puts what Events makes of it in the place of a refused item.
 func (m *Machine) replace(p *partition) {
 	it := p.queue[0]
-	no := *it.no
-	it.no = nil
+	no := *it.rejection
+	it.rejection = nil
 	parts := m.events.Rejected(p.Key, it, no)
 	for _, part := range parts {
 		part.txn = it.txn

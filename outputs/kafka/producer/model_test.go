@@ -112,32 +112,32 @@ type modelFlight struct {
 }
 
 type model struct {
-	t       testing.TB
-	rng     *rand.Rand
-	m       *Machine
-	now     int64
-	logs    map[Key]*modelLog
-	sources map[Key]*modelSource
-	keys    []Key
-	conns   [3][]*modelFlight // requests on each broker's connection, in order
-	zombies [3][]*modelFlight // given up by the client, still on their way
-	nextID  int64
-	rebatch bool // a repeated batch has other bounds
-	trouble map[Key]bool
-	denied  map[string]int64
-	sum     modelSum
-	bad     string
+	t        testing.TB
+	rng      *rand.Rand
+	m        *Machine
+	now      int64
+	logs     map[Key]*modelLog
+	sources  map[Key]*modelSource
+	keys     []Key
+	conns    [3][]*modelFlight // requests on each broker's connection, in order
+	zombies  [3][]*modelFlight // given up by the client, still on their way
+	nextID   int64
+	rebatch  bool // a repeated batch has other bounds
+	failures map[Key]bool
+	denied   map[string]int64
+	sum      modelSum
+	bad      string
 }
 
 func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model {
 	w := &model{
-		t:       t,
-		rng:     rng,
-		logs:    map[Key]*modelLog{},
-		sources: map[Key]*modelSource{},
-		trouble: map[Key]bool{},
-		denied:  map[string]int64{},
-		rebatch: rebatch,
+		t:        t,
+		rng:      rng,
+		logs:     map[Key]*modelLog{},
+		sources:  map[Key]*modelSource{},
+		failures: map[Key]bool{},
+		denied:   map[string]int64{},
+		rebatch:  rebatch,
 	}
 	w.m = NewMachine(Config{
 		Inflight: 1 + rng.IntN(
@@ -312,8 +312,8 @@ func (w *model) Rejected(k Key, it *Item, res Result) []*Item {
 	return nil
 }
 
-func (w *model) Troubled(k Key, err error) { w.trouble[k] = true }
-func (w *model) Cleared(k Key)             { w.trouble[k] = false }
+func (w *model) Troubled(k Key, err error) { w.failures[k] = true }
+func (w *model) Cleared(k Key)             { w.failures[k] = false }
 func (w *model) Renumbered(Key)            {}
 
 func newModelItem(recs []int) *Item {
@@ -690,11 +690,11 @@ func newTinyModel(t *testing.T) (*model, *modelSource, *modelLog) {
 		states: map[int64]*modelState{},
 	}
 	w := &model{
-		t:       t,
-		keys:    []Key{k},
-		sources: map[Key]*modelSource{k: s},
-		logs:    map[Key]*modelLog{k: l},
-		trouble: map[Key]bool{},
+		t:        t,
+		keys:     []Key{k},
+		sources:  map[Key]*modelSource{k: s},
+		logs:     map[Key]*modelLog{k: l},
+		failures: map[Key]bool{},
 	}
 	w.m = NewMachine(
 		Config{

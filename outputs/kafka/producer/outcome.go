@@ -48,19 +48,19 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		}
 		p.recovering = true
 		m.stale = true
-		m.trouble(p, res.failure(), now)
+		m.reportFailure(p, res.failure(), now)
 	case again, moved:
 		if res.Code == kerr.TopicAuthorizationFailed.Code &&
 			m.events.Denied(p.Topic, res.failure(), false) {
 			p.denial = &res
 		}
 		p.recovering = true
-		it.denied = !it.unsure
+		it.notAppended = !it.unsure
 		m.stale = m.stale || classify(res) == moved
-		m.trouble(p, res.failure(), now)
+		m.reportFailure(p, res.failure(), now)
 	case sequence, identity:
 		p.recovering = true
-		it.denied = !it.unsure
+		it.notAppended = !it.unsure
 		if !first && !m.cfg.Faults.BumpEarly {
 			return // the consequence of a failure before it
 		}
@@ -71,12 +71,12 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		p.bump = true
 		p.renew = p.renew || classify(res) == identity
 		it.unsure = false
-		m.trouble(p, res.failure(), now)
+		m.reportFailure(p, res.failure(), now)
 		p.notBefore = now // nothing to wait for
 	case refused:
 		p.recovering = true
-		it.denied = !it.unsure
-		it.no = &res
+		it.notAppended = !it.unsure
+		it.rejection = &res
 	}
 }
 
@@ -93,7 +93,7 @@ func (m *Machine) settle(p *partition, now int64) {
 		}
 		forgot, sure := false, 0
 		for i, it := range p.queue[:last] {
-			if it.denied {
+			if it.notAppended {
 				forgot, last = true, sure // what was taken behind it proves nothing
 				break
 			}
@@ -102,7 +102,8 @@ func (m *Machine) settle(p *partition, now int64) {
 			}
 		}
 		for _, it := range p.queue[:last] {
-			it.acked, it.no = true, nil // appended: the leader would not have taken what follows
+			// appended: the leader would not have taken what follows
+			it.acked, it.rejection = true, nil
 		}
 		switch {
 		case forgot && m.cfg.Transactional:
@@ -138,7 +139,7 @@ func (m *Machine) settle(p *partition, now int64) {
 	}
 }
 
-func (m *Machine) trouble(p *partition, err error, now int64) {
+func (m *Machine) reportFailure(p *partition, err error, now int64) {
 	p.err = err
 	wait := m.cfg.BackoffMax
 	if p.failures < 20 {

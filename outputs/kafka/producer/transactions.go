@@ -79,7 +79,7 @@ func (m *Machine) bar(k KeyCode, now int64) {
 		m.reject(p, res)
 		return
 	}
-	m.trouble(p, res.failure(), now)
+	m.reportFailure(p, res.failure(), now)
 }
 
 func (m *Machine) join(keys []Key) {

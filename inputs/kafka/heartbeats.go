@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// guard tells whether the group has been heard of lately. A member that has not, must take itself
-// for dropped: others may have its partitions. It is a hook of the member's client.
-type guard struct {
+// heartbeats tells whether the group has been heard of lately. A member that has not, must take
+// itself for dropped: others may have its partitions. It is a hook of the member's client.
+type heartbeats struct {
 	session, rebalance time.Duration
 
 	mu      sync.Mutex
@@ -18,11 +18,11 @@ type guard struct {
 	joining bool // a join or sync is under way, during which there are no heartbeats
 }
 
-func newGuard(session, rebalance time.Duration) *guard {
-	return &guard{session: session, rebalance: rebalance, heard: time.Now()}
+func newHeartbeats(session, rebalance time.Duration) *heartbeats {
+	return &heartbeats{session: session, rebalance: rebalance, heard: time.Now()}
 }
 
-func (g *guard) alive(now time.Time) bool {
+func (g *heartbeats) alive(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	limit := g.session
@@ -33,7 +33,7 @@ func (g *guard) alive(now time.Time) bool {
 }
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
-func (g *guard) OnBrokerWrite(
+func (g *heartbeats) OnBrokerWrite(
 	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	if k := kmsg.Key(key); err == nil && (k == kmsg.JoinGroup || k == kmsg.SyncGroup) {
@@ -44,7 +44,7 @@ func (g *guard) OnBrokerWrite(
 }
 
 // OnBrokerRead implements kgo.HookBrokerRead.
-func (g *guard) OnBrokerRead(
+func (g *heartbeats) OnBrokerRead(
 	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	switch k := kmsg.Key(key); k {

@@ -23,7 +23,7 @@ func (d *drain) take(ctx context.Context, b *record.Batch) error {
 		d.a.failing.decode.worked(d.log.Name())
 	}
 	if err == nil {
-		b.Recycle() // its records were copied, those among the letters too
+		b.Recycle() // its records were copied, those among the dead letters too
 	}
 	return err
 }

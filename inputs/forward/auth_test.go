@@ -87,7 +87,7 @@ func TestHandshakeRefusesStrangers(t *testing.T) {
 					c.change(cfg.Security)
 				}
 			})
-			r.in.guard.lookup = func(_ context.Context, host string) ([]netip.Addr, error) {
+			r.in.auth.lookup = func(_ context.Context, host string) ([]netip.Addr, error) {
 				if host != "peer.test" {
 					t.Errorf("looked up %q", host)
 				}

@@ -112,11 +112,11 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 	}
 	log := outputtest.NewMemLog("buffer")
 	go func() { _ = out.Drain(t.Context(), log.Owner()) }()
-	await := func(what string, ok func(outputs.Trouble) bool) outputs.Trouble {
+	await := func(what string, ok func(outputs.Failure) bool) outputs.Failure {
 		t.Helper()
 		deadline := time.Now().Add(20 * time.Second)
 		for {
-			tr := w.Trouble()
+			tr := w.Failure()
 			if ok(tr) {
 				return tr
 			}
@@ -129,24 +129,24 @@ func TestOutageBeginsWithItsFirstFailure(t *testing.T) {
 	log.Append(lines("o", 0, 10, 100))
 	await(
 		"delivered",
-		func(tr outputs.Trouble) bool { return w.delivered.Load() > 0 && tr.Since.IsZero() },
+		func(tr outputs.Failure) bool { return w.delivered.Load() > 0 && tr.Since.IsZero() },
 	)
 	n.set(true, 0)
 	log.Append(lines("o", 10, 10, 100))
-	first := await("told", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() })
+	first := await("told", func(tr outputs.Failure) bool { return !tr.Since.IsZero() })
 	until := time.Now().Add(2500 * time.Millisecond) // several rounds of giving back
-	await("given back", func(tr outputs.Trouble) bool {
+	await("given back", func(tr outputs.Failure) bool {
 		if !tr.Since.IsZero() && !tr.Since.Equal(first.Since) {
 			t.Fatalf("it began at %v, and now at %v", first.Since, tr.Since)
 		}
 		return time.Now().After(until)
 	})
 	n.set(false, 0)
-	await("over", func(tr outputs.Trouble) bool { return tr.Since.IsZero() })
+	await("over", func(tr outputs.Failure) bool { return tr.Since.IsZero() })
 	n.set(true, 0)
 	log.Append(lines("o", 20, 10, 100))
 	if second := await(
-		"another", func(tr outputs.Trouble) bool { return !tr.Since.IsZero() },
+		"another", func(tr outputs.Failure) bool { return !tr.Since.IsZero() },
 	); !second.Since.After(
 		first.Since,
 	) {
@@ -187,7 +187,7 @@ func TestBrokerThatNeverWasIsToldAtOnce(t *testing.T) {
 func TestGivingBackBeginsNoOutage(t *testing.T) {
 	t.Parallel()
 	var delivered time.Time
-	tr := newTrouble(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
+	tr := newFailureLog(slog.New(slog.DiscardHandler), func() time.Time { return delivered })
 	k := producer.Key{Topic: "logs"}
 	tr.failed(k, io.ErrUnexpectedEOF)
 	first := tr.state(nil).Since

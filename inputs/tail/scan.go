@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sight is what was seen at a path.
-type sight struct {
+// observation is what was seen at a path.
+type observation struct {
 	path      string
 	fi        fileInfo
 	at        place // 0 if it was not with others
@@ -165,7 +165,7 @@ func (m *manager) look(paths []string) {
 func (m *manager) compareAll(paths []string) {
 	m.looked = m.sys.now()
 	m.looks++
-	var fresh []sight
+	var fresh []observation
 	var departed []*file
 	var left []string
 	if m.replaced == nil { // or this look is part of another one
@@ -229,7 +229,7 @@ func (m *manager) compareAll(paths []string) {
 			m.seen(f, &fi)
 			continue
 		}
-		fresh = append(fresh, sight{path: path, fi: fi})
+		fresh = append(fresh, observation{path: path, fi: fi})
 		if fi.size > 0 && fi.regular() && !whole {
 			left = append(left, path) // older generations may have come with it
 		}
@@ -245,7 +245,7 @@ func (m *manager) compareAll(paths []string) {
 	for i := range fresh {
 		fresh[i].at = place{m.looks, i}
 	}
-	var unknown, overwritten []sight
+	var unknown, overwritten []observation
 	for _, s := range fresh {
 		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
 			m.arrive(f, s.path)
@@ -382,7 +382,7 @@ func (m *manager) drop(f *file, path string) {
 	delete(m.byPath, path)
 	m.vanished[path] = m.sys.now()
 	if !f.m.started && !f.m.ended {
-		m.missing[f.path0] = true // should it be compressed, then unread
+		m.missing[f.firstPath] = true // should it be compressed, then unread
 	}
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
@@ -401,7 +401,7 @@ func (m *manager) arrive(f *file, path string) {
 	}
 	m.byPath[path] = f
 	f.m.names = append(f.m.names, path)
-	if path == f.path0 && f.compression == none {
+	if path == f.firstPath && f.compression == none {
 		m.seq++
 		f.m.lived = m.seq
 	}
@@ -458,8 +458,8 @@ func (m *manager) displaced(f *file) {
 	}
 	// It may have been compressed. Whoever does that removes the file last: what it has become is
 	// there, and found before anything waits for f no more.
-	m.missing[f.path0] = true
-	m.look(m.siblings([]string{f.where(), f.path0}, nil))
+	m.missing[f.firstPath] = true
+	m.look(m.siblings([]string{f.where(), f.firstPath}, nil))
 	m.wake(f, cmdFinish)
 }
 

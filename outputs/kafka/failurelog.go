@@ -13,38 +13,38 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// trouble logs when partitions begin to fail, at intervals and for another cause while they do, and
-// when all work again. Safe for concurrent use.
-type trouble struct {
+// failureLog logs when partitions begin to fail, at intervals and for another cause while they do,
+// and when all work again. Safe for concurrent use.
+type failureLog struct {
 	log *slog.Logger
 
-	mu        sync.Mutex
-	bad       map[producer.Key]struct{}
-	since     time.Time
-	repeats   client.Repeats
-	count     int
-	last      error
-	failedAt  time.Time
-	delivered func() time.Time // when something last was
+	mu         sync.Mutex
+	partitions map[producer.Key]struct{}
+	since      time.Time
+	repeats    client.Repeats
+	count      int
+	last       error
+	failedAt   time.Time
+	delivered  func() time.Time // when something last was
 
 	// since when no connection could be opened; zero if one was, or something was delivered
-	aloof   time.Time
-	aloofBy error
+	unreachableSince time.Time
+	unreachableErr   error
 }
 
-func newTrouble(log *slog.Logger, delivered func() time.Time) *trouble {
-	return &trouble{log: log, delivered: delivered, bad: map[producer.Key]struct{}{}}
+func newFailureLog(log *slog.Logger, delivered func() time.Time) *failureLog {
+	return &failureLog{log: log, delivered: delivered, partitions: map[producer.Key]struct{}{}}
 }
 
-func (t *trouble) failed(k producer.Key, err error) {
+func (t *failureLog) failed(k producer.Key, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if len(t.bad) == 0 && (t.failedAt.IsZero() || t.delivered().After(t.failedAt)) {
+	if len(t.partitions) == 0 && (t.failedAt.IsZero() || t.delivered().After(t.failedAt)) {
 		t.since = now // and not when what was given back in the meantime is tried again
 	}
 	t.failedAt = now
-	t.bad[k] = struct{}{}
+	t.partitions[k] = struct{}{}
 	t.count++
 	t.last = err
 	if !t.repeats.Due("", err, now) && t.count > 1 {
@@ -52,21 +52,21 @@ func (t *trouble) failed(k producer.Key, err error) {
 	}
 	t.log.Warn(
 		"Kafka does not take what is sent; it is tried again", "topic", k.Topic,
-		"partition", k.Partition, "error", err, "failures", t.count, "partitions", len(t.bad),
+		"partition", k.Partition, "error", err, "failures", t.count, "partitions", len(t.partitions),
 		"do", advice(err),
 	)
 }
 
 // unreachable takes note of a connection that could not be opened, for which no partition may ever
 // fail: what waits for it can be given up before.
-func (t *trouble) unreachable(err error) {
+func (t *failureLog) unreachable(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	if t.aloof.IsZero() {
-		t.aloof = now
+	if t.unreachableSince.IsZero() {
+		t.unreachableSince = now
 	}
-	t.aloofBy = err
+	t.unreachableErr = err
 	if t.repeats.Due("", err, now) {
 		t.log.Warn(
 			"a broker cannot be connected to; it is tried again", "error", err, "do", advice(err),
@@ -76,39 +76,41 @@ func (t *trouble) unreachable(err error) {
 
 // givenBack takes note that what failed for a partition is tried no more: whoever has it now knows
 // of the failure.
-func (t *trouble) givenBack(k producer.Key) {
+func (t *failureLog) givenBack(k producer.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.bad, k)
+	delete(t.partitions, k)
 }
 
 // state tells what is failing. reach is why no broker can be connected to.
-func (t *trouble) state(reach error) outputs.Trouble {
+func (t *failureLog) state(reach error) outputs.Failure {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delivered := t.delivered()
-	if reach == nil || delivered.After(t.aloof) {
-		t.aloof = time.Time{}
+	if reach == nil || delivered.After(t.unreachableSince) {
+		t.unreachableSince = time.Time{}
 	}
 	switch {
-	case len(t.bad) > 0:
-		return outputs.Trouble{Since: t.since, Error: t.last.Error(), Do: advice(t.last)}
-	case !t.aloof.IsZero():
-		since := t.aloof
+	case len(t.partitions) > 0:
+		return outputs.Failure{Since: t.since, Error: t.last.Error(), Do: advice(t.last)}
+	case !t.unreachableSince.IsZero():
+		since := t.unreachableSince
 		if !t.since.IsZero() && t.since.Before(since) && !delivered.After(t.failedAt) {
 			since = t.since
 		}
-		return outputs.Trouble{Since: since, Error: t.aloofBy.Error(), Do: advice(t.aloofBy)}
+		return outputs.Failure{
+			Since: since, Error: t.unreachableErr.Error(), Do: advice(t.unreachableErr),
+		}
 	}
-	return outputs.Trouble{}
+	return outputs.Failure{}
 }
 
-func (t *trouble) worked(k producer.Key) {
+func (t *failureLog) worked(k producer.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.bad, producer.Key{Topic: k.Topic, Partition: -1})
-	delete(t.bad, k)
-	if len(t.bad) == 0 && t.count > 0 {
+	delete(t.partitions, producer.Key{Topic: k.Topic, Partition: -1})
+	delete(t.partitions, k)
+	if len(t.partitions) == 0 && t.count > 0 {
 		t.log.Info(
 			"Kafka takes everything again",
 			"after", time.Since(t.since).Round(time.Millisecond).String(), "failures", t.count,

@@ -2,8 +2,8 @@ package config
 
 import "slices"
 
-// sound leaves out what is wrong, and what refers to it.
-func (l *loader) sound() *Config {
+// validSubset leaves out what is wrong, and what refers to it.
+func (l *loader) validSubset() *Config {
 	out := *l.cfg
 	out.Components, out.Pipelines = nil, nil
 	left := slices.Clone(l.cfg.Components)

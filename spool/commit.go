@@ -31,7 +31,7 @@ func (d *drain) seal(ctx context.Context, reason string) error {
 		_ = c.spill()
 	}
 	if in, redo := d.m.Redo(); redo {
-		c.whole = &in
+		c.redoIntent = &in
 	}
 	missing := d.m.Missing
 	step := d.m.MakeCut(protocol.Cut{
@@ -61,13 +61,13 @@ func (d *drain) do(ctx context.Context, s protocol.Step) error {
 		d.spawn(ctx, s.Again, func() func() protocol.Step {
 			d.explain(ctx, c)
 			err := d.log.Commit(ctx, s.Pos, s.Note)
-			d.outcome(ctx, err)
+			d.onCommit(ctx, err)
 			return func() protocol.Step { return d.m.Committed(err) }
 		})
 	case protocol.Refresh:
 		d.spawn(ctx, s.Again, func() func() protocol.Step {
 			pos, note, err := d.log.(record.Refresher).Refresh(ctx)
-			d.outcome(ctx, err)
+			d.onCommit(ctx, err)
 			return func() protocol.Step { return d.m.Refreshed(pos, note, err) }
 		})
 	case protocol.Upload:
@@ -83,7 +83,7 @@ func (d *drain) do(ctx context.Context, s protocol.Step) error {
 			}
 		})
 	case protocol.Release:
-		d.released()
+		d.onReleased()
 	case protocol.Fail:
 		return s.Err
 	}
@@ -100,7 +100,7 @@ func (d *drain) spawn(ctx context.Context, again int, work func() func() protoco
 	})
 }
 
-func (d *drain) outcome(ctx context.Context, err error) {
+func (d *drain) onCommit(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		d.a.failing.commit.worked(d.log.Name())
@@ -110,8 +110,8 @@ func (d *drain) outcome(ctx context.Context, err error) {
 	}
 }
 
-// released counts a cut that is archived and committed, and forgets it.
-func (d *drain) released() {
+// onReleased counts a cut that is archived and committed, and forgets it.
+func (d *drain) onReleased() {
 	c := d.sealed
 	d.sealed = nil
 	m := d.a.metrics

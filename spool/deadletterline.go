@@ -16,27 +16,27 @@ import (
 func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason error) []byte {
 	r := in.Record
 	if partitioned {
-		dst = appendMember(dst, "{", "topic", []byte(in.Topic))
+		dst = appendField(dst, "{", "topic", []byte(in.Topic))
 		dst = strconv.AppendInt(append(dst, `,"partition":`...), int64(in.Partition), 10)
 	} else {
-		dst = appendMember(dst, "{", "tag", []byte(in.Tag))
+		dst = appendField(dst, "{", "tag", []byte(in.Tag))
 	}
 	dst = strconv.AppendInt(append(dst, `,"offset":`...), r.Offset, 10)
 	dst = append(r.When().AppendFormat(append(dst, `,"time":"`...), time.RFC3339Nano), '"')
 	if partitioned && in.Tag != "" {
-		dst = appendMember(dst, ",", "tag", []byte(in.Tag))
+		dst = appendField(dst, ",", "tag", []byte(in.Tag))
 	}
 	if r.Key != nil {
-		dst = appendMember(dst, ",", "key", r.Key)
+		dst = appendField(dst, ",", "key", r.Key)
 	}
 	for i, h := range r.Headers {
 		sep := `},`
 		if i == 0 {
 			sep = `,"headers":[`
 		}
-		dst = appendMember(append(dst, sep...), "{", "key", []byte(h.Key))
+		dst = appendField(append(dst, sep...), "{", "key", []byte(h.Key))
 		if h.Value != nil {
-			dst = appendMember(dst, ",", "value", h.Value)
+			dst = appendField(dst, ",", "value", h.Value)
 		}
 		if i == len(r.Headers)-1 {
 			dst = append(dst, `}]`...)
@@ -45,16 +45,16 @@ func appendDeadLetter(dst []byte, in *partition.Input, partitioned bool, reason 
 	switch {
 	case r.Value == nil:
 	case utf8.Valid(r.Value):
-		dst = appendMember(dst, ",", "value_text", r.Value)
+		dst = appendField(dst, ",", "value_text", r.Value)
 	default:
-		dst = appendMember(dst, ",", "value", r.Value)
+		dst = appendField(dst, ",", "value", r.Value)
 	}
-	dst = appendMember(dst, ",", "reason", []byte(reason.Error()))
+	dst = appendField(dst, ",", "reason", []byte(reason.Error()))
 	return append(dst, '}', '\n')
 }
 
-// appendMember appends a string, or base64 under the name with "_base64".
-func appendMember(dst []byte, before, name string, v []byte) []byte {
+// appendField appends a string, or base64 under the name with "_base64".
+func appendField(dst []byte, before, name string, v []byte) []byte {
 	dst = append(append(append(dst, before...), '"'), name...)
 	if !utf8.Valid(v) {
 		return append(base64.StdEncoding.AppendEncode(append(dst, `_base64":"`...), v), '"')

@@ -10,30 +10,30 @@ import (
 )
 
 const (
-	sayAgainEvery = 5 * time.Minute
+	logAgainEvery = 5 * time.Minute
 	minBackoff    = 200 * time.Millisecond
 	maxBackoff    = 30 * time.Second
 )
 
-// trouble says once that something fails, again at intervals, and when it works again. What it is
-// that fails has a key, a log or an object: that others work says nothing about it. Safe for
+// failureLog says once that something fails, again at intervals, and when it works again. What it
+// is that fails has a key, a log or an object: that others work says nothing about it. Safe for
 // concurrent use.
-type trouble struct {
+type failureLog struct {
 	log  *slog.Logger
 	what string
 	do   string // what a person can do about it
 	flag func(float64)
 
-	mu       sync.Mutex
-	failing  map[string]string // the latest error, if it is one that trying again does not mend
-	failures int
-	since    time.Time
-	said     time.Time
-	told     bool // that it fails, and not yet that it works
-	last     string
+	mu         sync.Mutex
+	failing    map[string]string // the latest error, if it is one that trying again does not mend
+	failures   int
+	since      time.Time
+	lastLogged time.Time
+	logged     bool // that it fails, and not yet that it works
+	last       string
 }
 
-func (t *trouble) failed(key string, err error, args ...any) {
+func (t *failureLog) failed(key string, err error, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -45,10 +45,10 @@ func (t *trouble) failed(key string, err error, args ...any) {
 	if errors.Is(err, ErrRefused) {
 		t.failing[key] = err.Error()
 	}
-	if t.failures++; !t.said.IsZero() && now.Sub(t.said) < sayAgainEvery {
+	if t.failures++; !t.lastLogged.IsZero() && now.Sub(t.lastLogged) < logAgainEvery {
 		return
 	}
-	t.said, t.told = now, true
+	t.lastLogged, t.logged = now, true
 	t.log.Warn(
 		t.what+" fails, trying again until it works",
 		append(
@@ -57,13 +57,13 @@ func (t *trouble) failed(key string, err error, args ...any) {
 }
 
 // worked tells that what key names works.
-func (t *trouble) worked(key string) {
+func (t *failureLog) worked(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.remove(key) || !t.told {
+	if !t.remove(key) || !t.logged {
 		return
 	}
-	t.told = false
+	t.logged = false
 	t.log.Info(
 		t.what+" works again", "failures", t.failures,
 		"after", time.Since(t.since).Round(time.Millisecond),
@@ -71,14 +71,14 @@ func (t *trouble) worked(key string) {
 }
 
 // forget tells that what key names is not tried any more.
-func (t *trouble) forget(key string) {
+func (t *failureLog) forget(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remove(key)
 }
 
 // refusal returns an error that trying again does not mend, "" if there is none.
-func (t *trouble) refusal() string {
+func (t *failureLog) refusal() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text := ""
@@ -91,7 +91,7 @@ func (t *trouble) refusal() string {
 }
 
 // remove reports whether key was the last that failed.
-func (t *trouble) remove(key string) bool {
+func (t *failureLog) remove(key string) bool {
 	if _, ok := t.failing[key]; !ok {
 		return false
 	}
@@ -102,24 +102,24 @@ func (t *trouble) remove(key string) bool {
 	return true
 }
 
-// notice says at intervals that something happens which is no failure of the archiver. Safe for
-// concurrent use.
-type notice struct {
+// throttledLog says at intervals that something happens which is no failure of the archiver. Safe
+// for concurrent use.
+type throttledLog struct {
 	log  *slog.Logger
 	what string
 	do   string
 
-	mu   sync.Mutex
-	n    int64
-	said time.Time
+	mu         sync.Mutex
+	n          int64
+	lastLogged time.Time
 }
 
-func (n *notice) add(args ...any) {
+func (n *throttledLog) add(args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.n++
-	if now := time.Now(); now.Sub(n.said) >= sayAgainEvery {
-		n.said = now
+	if now := time.Now(); now.Sub(n.lastLogged) >= logAgainEvery {
+		n.lastLogged = now
 		n.log.Warn(n.what, append(args, "so_far", n.n, "do", n.do)...)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// knownPositions are those of content that no open or matching file is known to hold: after a start
-// all, later of what is gone.
-type knownPositions struct {
+// detachedPositions are those of content that no open or matching file is known to hold: after a
+// start all, later of what is gone.
+type detachedPositions struct {
 	byKey  map[string]*position
 	byIno  map[uint64][]*position
 	byPath map[string][]*position // by where they were last seen
@@ -18,8 +18,8 @@ type knownPositions struct {
 	bySource map[string][]*position
 }
 
-func newKnown(all []*position) *knownPositions {
-	k := &knownPositions{
+func newDetached(all []*position) *detachedPositions {
+	k := &detachedPositions{
 		byKey:    map[string]*position{},
 		byIno:    map[uint64][]*position{},
 		byPath:   map[string][]*position{},
@@ -31,7 +31,7 @@ func newKnown(all []*position) *knownPositions {
 	return k
 }
 
-func (k *knownPositions) add(p *position) {
+func (k *detachedPositions) add(p *position) {
 	k.byKey[p.key] = p
 	k.byIno[p.Ino] = append(k.byIno[p.Ino], p)
 	k.byPath[p.Path] = append(k.byPath[p.Path], p)
@@ -40,7 +40,7 @@ func (k *knownPositions) add(p *position) {
 	}
 }
 
-func (k *knownPositions) remove(p *position) {
+func (k *detachedPositions) remove(p *position) {
 	delete(k.byKey, p.key)
 	without(k.byIno, p.Ino, p)
 	without(k.byPath, p.Path, p)
@@ -60,7 +60,7 @@ func without[K comparable](index map[K][]*position, key K, p *position) {
 
 // at returns the positions that may be those of fi at path: same inode, and same device or, as
 // devices are numbered anew by a reboot, same path.
-func (k *knownPositions) at(fi *fileInfo, path string) []*position {
+func (k *detachedPositions) at(fi *fileInfo, path string) []*position {
 	var out []*position
 	for _, p := range k.byIno[fi.id.ino] {
 		if p.Trunc || fi.birth != 0 && p.Birth != 0 && fi.birth != p.Birth {
@@ -74,14 +74,14 @@ func (k *knownPositions) at(fi *fileInfo, path string) []*position {
 }
 
 // truncated tells whether the file was found truncated before.
-func (k *knownPositions) truncated(id ident) bool {
+func (k *detachedPositions) truncated(id ident) bool {
 	return slices.ContainsFunc(
 		k.byIno[id.ino], func(p *position) bool { return p.Trunc && p.Dev == id.dev },
 	)
 }
 
 // expire removes and returns what has been gone since before t.
-func (k *knownPositions) expire(t time.Time) []*position {
+func (k *detachedPositions) expire(t time.Time) []*position {
 	var out []*position
 	for _, p := range k.byKey {
 		if p.Gone != 0 && time.Unix(p.Gone, 0).Before(t) {
@@ -137,7 +137,7 @@ func rotationSuffix(name string) string {
 // app.log for app.log.1 and app.log.2.gz, where app.log is read too. So what was rotated while
 // nobody looked keeps its place, its tag and its origin. It is a source of its own if what was
 // written after it is being read already.
-func (m *manager) sourceOf(s sight) string {
+func (m *manager) sourceOf(s observation) string {
 	dir, base := filepath.Split(s.path)
 	name := uncompressedName(base)
 	for _, of := range append(originalsOf(name), name) {
@@ -160,7 +160,7 @@ func (m *manager) sourceOf(s sight) string {
 		}) {
 			return s.path
 		}
-		if live != nil || len(m.streams[source]) > 0 || len(m.known.byPath[source]) > 0 {
+		if live != nil || len(m.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
 			return source
 		}
 		if fi, err := m.sys.stat(source); err == nil && fi.regular() {

@@ -26,7 +26,7 @@ func newLetterbox(
 	return &letterbox{t: t, tried: make(chan struct{}, 1)}
 }
 
-func (l *letterbox) bury(ctx context.Context, b *record.Batch, reason string) error {
+func (l *letterbox) keep(ctx context.Context, b *record.Batch, reason string) error {
 	if l.full != nil && l.full() {
 		select {
 		case l.tried <- struct{}{}:
@@ -58,7 +58,7 @@ func drainWith(
 ) (*Archiver, error) {
 	t.Helper()
 	a := testArchiver(t, s, change)
-	a.env.DeadLetter = box.bury
+	a.env.DeadLetter = box.keep
 	return a, a.Drain(ctx, refreshLog{topic.own(batch)})
 }
 

@@ -2,15 +2,15 @@ package deliver
 
 import "github.com/penstock/penstock/outputs"
 
-// Trouble tells what fails on the way to the destination: what the drain loop has seen of it, or
+// Failure tells what fails on the way to the destination: what the drain loop has seen of it, or
 // what the writer sees while it holds on to a batch.
-func (s *Sender) Trouble() outputs.Trouble {
-	t := s.Failing.Trouble()
-	own, ok := s.Closer.(outputs.Troubled)
+func (s *Sender) Failure() outputs.Failure {
+	t := s.Failing.Failure()
+	own, ok := s.Closer.(outputs.FailureReporter)
 	if !ok {
 		return t
 	}
-	o := own.Trouble()
+	o := own.Failure()
 	switch {
 	case o.Since.IsZero():
 		return t

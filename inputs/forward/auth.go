@@ -16,8 +16,8 @@ import (
 	"github.com/penstock/penstock/inputs/forward/wire"
 )
 
-// guard is the server's side of the handshake. Safe for concurrent use.
-type guard struct {
+// authenticator is the server's side of the handshake. Safe for concurrent use.
+type authenticator struct {
 	cfg       Security
 	self      string
 	keepalive bool
@@ -42,8 +42,8 @@ type resolved struct {
 // hostAge is how long a host name's addresses are believed.
 const hostAge = time.Minute
 
-func newGuard(cfg Security, agent string, keepalive bool) *guard {
-	g := &guard{
+func newAuthenticator(cfg Security, agent string, keepalive bool) *authenticator {
+	g := &authenticator{
 		cfg:       cfg,
 		self:      cfg.SelfHostname,
 		keepalive: keepalive,
@@ -83,7 +83,7 @@ var (
 )
 
 // admit runs the handshake on conn, within its deadline, and returns the client's host name.
-func (g *guard) admit(ctx context.Context, conn net.Conn) (hostname string, err error) {
+func (g *authenticator) admit(ctx context.Context, conn net.Conn) (hostname string, err error) {
 	hello := wire.Hello{Nonce: random(), Keepalive: g.keepalive, Exact: true}
 	if g.cfg.UserAuth {
 		hello.Auth = random()
@@ -120,7 +120,7 @@ func (e *handshakeError) Error() string { return "handshake: " + e.what + ": " +
 func (e *handshakeError) Unwrap() error { return e.err }
 
 // broken explains why no PING came.
-func (g *guard) broken(err error) error {
+func (g *authenticator) broken(err error) error {
 	var late net.Error
 	switch {
 	case err == io.EOF:
@@ -167,7 +167,7 @@ func random() []byte {
 	return b
 }
 
-func (g *guard) check(
+func (g *authenticator) check(
 	ctx context.Context, from net.Addr, hello wire.Hello, ping wire.Ping,
 ) (key string, err error) {
 	key = g.cfg.SharedKey
@@ -196,7 +196,7 @@ func (g *guard) check(
 }
 
 // match returns the first rule for the address, or nil.
-func (g *guard) match(ctx context.Context, from net.Addr) *rule {
+func (g *authenticator) match(ctx context.Context, from net.Addr) *rule {
 	tcp, ok := from.(*net.TCPAddr)
 	if !ok {
 		return nil
@@ -212,7 +212,7 @@ func (g *guard) match(ctx context.Context, from net.Addr) *rule {
 	return nil
 }
 
-func (g *guard) addresses(ctx context.Context, host string) []netip.Addr {
+func (g *authenticator) addresses(ctx context.Context, host string) []netip.Addr {
 	g.mu.Lock()
 	known := g.hosts[host]
 	g.mu.Unlock()
