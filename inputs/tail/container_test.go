@@ -2,6 +2,7 @@ package tail
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -221,6 +222,39 @@ func TestContainersGoOnBetweenParts(t *testing.T) {
 	r.write("a.log", cri(5, "stdout", "F", "new"))
 	r.start()
 	r.wantsBoxed("stdout: ab", "stdout: c", "stdout: new", "stderr: x")
+}
+
+// What a pipe brings is joined, too, and nobody is busy while more is waited for.
+func TestContainersInAPipe(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) {
+		c.Container, c.Multiline, c.PartialLine = true, javaTraces(), 400*time.Millisecond
+		c.Multiline.Timeout = 20 * time.Millisecond
+	})
+	p, w := r.reader(r.sink)
+	frames := 0
+	p.framer.box.now = func() time.Time { frames++; return time.Now() }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- p.read(ctx) }()
+	r.say(w, cri(1, "stdout", "P", "a")+cri(2, "stderr", "F", "x.Error: no")+cri(3, "stdout", "F", "b"))
+	r.wantsBoxed("stdout: ab", "stderr: x.Error: no")
+	r.say(w, cri(4, "stdout", "P", "prompt> "))
+	r.wantsBoxed("stdout: ab", "stdout: prompt> ", "stderr: x.Error: no")
+	r.say(w, cri(5, "stdout", "P", "unfinished"))
+	r.allTaken(w)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	r.wantsBoxed("stdout: ab", "stdout: prompt> ", "stdout: unfinished", "stderr: x.Error: no")
+	if frames > 100 {
+		t.Errorf("framed %d times", frames)
+	}
 }
 
 // unboxed frames lines the simple way: whole streams, without events.

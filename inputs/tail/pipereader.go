@@ -130,7 +130,11 @@ func (p *pipeReader) due() time.Time {
 	c := &p.run.tail.cfg
 	switch {
 	case p.pending == pendingEvent:
-		return p.grown.Add(c.eventTimeout())
+		at := p.grown.Add(c.eventTimeout())
+		if now := time.Now(); c.Container && at.Before(now) { // each stream has a time of its own
+			at = now.Add(c.eventTimeout())
+		}
+		return at
 	case p.pending == pendingLine && c.PartialLine > 0:
 		return p.grown.Add(c.PartialLine)
 	}
