@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/fluentd"
 	"github.com/penstock/penstock/agent/convert/flume"
 	"github.com/penstock/penstock/agent/convert/logstash"
+	"github.com/penstock/penstock/agent/convert/promtail"
 	"github.com/penstock/penstock/agent/convert/secor"
 	"github.com/penstock/penstock/agent/convert/vector"
 )
@@ -45,6 +46,7 @@ func Tools() []Tool {
 			flume.Convert,
 		},
 		{"logstash", "the files of one Logstash pipeline, which count as one", logstash.Convert},
+		{"promtail", "promtail's configuration", promtail.Convert},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert},
 	}

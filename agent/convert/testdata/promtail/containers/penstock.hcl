@@ -1,0 +1,55 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Shows: Docker and CRI stages, sampling, an encoding, several static configs.
+}
+
+input "tail" "docker" {
+  tag = "docker"
+  # Changed: scrape_configs.static_configs.labels: all files of the job have the labels of the
+  # first one
+  paths       = ["/var/lib/docker/containers/*/*-json.log", "/srv/*.log"]
+  path_header = "filename"
+}
+
+filter "set" "docker" {
+  if = "tag == 'docker'"
+  headers = {
+    job = "'docker'"
+  }
+}
+
+filter "parse" "docker" {
+  if     = "tag == 'docker'"
+  format = "docker"
+  time   = true
+}
+
+filter "sample" "docker" {
+  if   = "tag == 'docker'"
+  keep = 0.5
+}
+
+input "tail" "cri" {
+  tag         = "cri"
+  paths       = ["/var/log/pods/*/*/*.log"]
+  path_header = "filename"
+  encoding    = "utf-16le"
+}
+
+filter "parse" "cri" {
+  if     = "tag == 'cri'"
+  format = "cri"
+  time   = true
+}
+
+output "stdout" "nothing" {
+  # LEFT OUT: the output of pipeline main: none could be carried over
+}
+
+pipeline "main" {
+  from   = [input.tail.docker, input.tail.cri]
+  filter = [filter.set.docker, filter.parse.docker, filter.sample.docker, filter.parse.cri]
+  to     = [output.stdout.nothing]
+  # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
+  # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki
+}

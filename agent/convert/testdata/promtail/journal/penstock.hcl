@@ -1,0 +1,31 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Shows: the journal with matches and labels, relabeling.
+}
+
+input "journald" "journal" {
+  tag       = "journal"
+  directory = "/var/log/journal"
+  matches   = ["_TRANSPORT=kernel", "PRIORITY=3"]
+  # Left out: scrape_configs.journal.max_age = 12h: entries are objects, from where reading stopped
+  # Left out: scrape_configs.relabel_configs: labels come from the path, by path_pattern of input
+  # "tail", or from filter "set"
+}
+
+filter "set" "journal" {
+  headers = {
+    job = "'systemd-journal'"
+  }
+}
+
+output "stdout" "nothing" {
+  # LEFT OUT: the output of pipeline main: none could be carried over
+}
+
+pipeline "main" {
+  from   = [input.journald.journal]
+  filter = [filter.set.journal]
+  to     = [output.stdout.nothing]
+  # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
+  # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki
+}

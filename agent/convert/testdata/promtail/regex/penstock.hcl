@@ -1,0 +1,44 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Shows: a regular expression, a timestamp by a layout of Go, a zone, an output that penstock has
+  # not.
+}
+
+input "tail" "nginx" {
+  tag         = "nginx"
+  paths       = ["/var/log/nginx/*.log"]
+  path_header = "filename"
+}
+
+filter "parse" "nginx" {
+  format  = "regex"
+  pattern = "^(?P<ts>\\S+ \\S+) (?P<level>\\w+) (?P<text>.*)$"
+  keep    = "message"
+  # The record is an object with what is taken out, and the line as message.
+}
+
+filter "time" "nginx" {
+  field   = "ts"
+  formats = ["%Y-%m-%d %H:%M:%S"]
+  zone    = "Europe/Berlin"
+}
+
+filter "set" "nginx" {
+  headers = {
+    level = "field.level"
+  }
+}
+
+output "stdout" "nothing" {
+  # LEFT OUT: the output of pipeline main: none could be carried over
+}
+
+pipeline "main" {
+  from   = [input.tail.nginx]
+  filter = [filter.parse.nginx, filter.time.nginx, filter.set.nginx]
+  to     = [output.stdout.nothing]
+  # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
+  # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki
+  # LEFT OUT: scrape_configs.pipeline_stages.output: the record stays an object: see keep_fields,
+  # and format of the output
+}
