@@ -5,9 +5,9 @@
 // however many filters edit it. A record that no filter changes is never encoded anew, and a batch
 // of which no record is changed leaves as it came.
 //
-// Filters keep the positions of a batch and the offsets of the records they let through, and give
-// the same result each time they see the same batch, so that records are delivered again unchanged
-// after a failure; one that remembers what came before (Stateful) does so by position, and has its
+// Filters keep the positions of a batch and the offsets of the records they let through. They give
+// the same result each time they see the same batch: after a failure, records are delivered again
+// unchanged. A filter that remembers what came before (Stateful) does so by position, and has its
 // memory per log and output. A record that a filter cannot handle (no JSON, no such field) passes
 // unchanged and is counted, unless the filter was told what to do with it; only what a filter was
 // told to discard is discarded, and counted too; what it refuses is in the dead letter before the

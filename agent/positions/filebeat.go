@@ -186,7 +186,9 @@ func beatPosition(key string, raw json.RawMessage) (p tail.Foreign, ok bool, err
 		}
 		p.Dev, _ = strconv.ParseUint(dev, 10, 64)
 	} else if _, sum, ok := cutLast(key, "::fingerprint::"); ok {
-		p.Holds = func(r io.ReaderAt, size int64) (bool, error) { return beginsWithSum(r, size, sum) }
+		p.Holds = func(r io.ReaderAt, size int64) (bool, error) {
+			return beginsWithSum(r, size, sum)
+		}
 	}
 	return p, true, nil
 }

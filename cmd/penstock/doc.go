@@ -320,15 +320,23 @@
 //   - batch: records that travel together, of one tag and one origin; read-only once appended.
 //   - checkpoint: a position that is stored. An input's stands in the buffer, a consumer's in
 //     Kafka.
+//   - chunk: uncompressed rows of a cut that wait on disk until a member is made of them
+//     (spool/cut.go); of the forward protocol, the events that one ack answers for.
+//   - copy candidate: a file that may be the copy of a log that is about to be truncated
+//     (inputs/tail/rotate.go); not read before that is decided.
 //   - cursor: an output's place in a buffer: a committed position and a note (buffer/cursor.go).
 //   - cut: the range of positions [C, E) that goes into one set of objects of an archive.
 //   - dead letter: what a destination refuses for good, with reason and origin; and where it is
 //     kept.
+//   - detached position: of content that no file is known to hold, as after a restart
+//     (inputs/tail/detached.go).
 //   - drain: one log being delivered by one output; also the stop in which outputs deliver what is
 //     left.
 //   - epoch: a number that grows when a producer begins anew, so that brokers refuse what is older.
 //   - fencing: whoever has lost a log, a lease or an epoch gets an error for a commit, never a
 //     success.
+//   - fingerprint: a checksum of first or last bytes, by which the tail knows content again; of a
+//     configuration or a log, what must be the same for work begun under it to be finished.
 //   - flight: one run of an in-flight window over a log or an object, until it ends or is given up.
 //   - generation: the content of a file between two truncations or rotations; of a group, its
 //     membership.
@@ -346,11 +354,14 @@
 //     nothing.
 //   - log: batches in order, with one committed position and note: a buffer's cursor or a
 //     partition.
+//   - member: a part of an object that is compressed by itself, as in gzip (spool/member.go).
 //   - note: the short text committed with a position. It holds intents, doubts and what was
 //     replayed.
 //   - offset: a position in a file (bytes) or in a Kafka partition (records).
 //   - origin: what a record's order is kept within: a file with its rotations, a connection, a
 //     sender.
+//   - orphaned cursor: one that no output of the configuration reads; it holds segments until it is
+//     forgotten.
 //   - overflow: the part of a log that was moved to an object store while the destination was down.
 //   - position: a place in a log, counted in records from its beginning.
 //   - retention: how long a broker keeps records; what is older is gone, and reported.
@@ -359,6 +370,7 @@
 //   - segment: a part of the buffer's chain: a small Badger database in a directory of its own.
 //   - spill: from memory to disk, in the buffer's spill mode; records in memory can be read again.
 //   - spool: the local working files of a cut, until its objects are stored.
+//   - straggler: a write that was given up, and may still take effect (outputs/drain/drain.go).
 //   - tag: where a record came from, as a name with dots; decides routes and topics.
 //   - watermark: the event time up to which an archive's partitions are complete.
 package main

@@ -25,8 +25,8 @@ import (
 // A body of N bytes costs at most about 4 N of memory, whatever is in it. It is read whole, for
 // nothing is stored of a body that is wrong somewhere. Its records are made one by one: those that
 // fit into what may be held are kept until all of the body is known to be right, and stored then.
-// If they do not fit they are let go, the rest of the body is looked at only, and then it is read a
-// second time, each part of the records stored before the next is made.
+// If they do not fit they are let go, and the rest of the body is looked at only. Then it is read a
+// second time, and each part of the records is stored before the next is made.
 type request struct {
 	*http.Request
 	h       *HTTP

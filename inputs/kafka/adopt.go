@@ -31,7 +31,8 @@ func (l *Lease) adopt(in []*kgo.Record) (b *record.Batch, held int64, n int) {
 		return nil, 0, n
 	}
 	for i, r := range in[:n] {
-		if r.Offset != head.Offset+int64(i) || r.Attrs.IsControl() || r.Timestamp.UnixNano()%1e6 != 0 {
+		if r.Offset != head.Offset+int64(i) || r.Attrs.IsControl() ||
+			r.Timestamp.UnixNano()%1e6 != 0 {
 			return nil, 0, n
 		}
 	}

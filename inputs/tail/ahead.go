@@ -8,10 +8,10 @@ import "path/filepath"
 // once. So a log that begins with all that was read of such a copy waits until the copy has been
 // quiet for rotate_wait, and is then read on where the copy ends.
 //
-// Two logs may begin alike, and one that was truncated may hold again what it did. That a log was
-// not truncated since the copy was made is known where it was last written before the copy was, or
-// where they have more in common than headSize, which is what tells files apart everywhere. Where
-// neither is known the log is read from its beginning: what is in both is repeated, not lost.
+// Two logs may begin alike, and one that was truncated may hold again what it did. A log was surely
+// not truncated since the copy was made in two cases: it was last written before the copy was, or
+// they have more in common than headSize, which is what tells files apart everywhere. Where neither
+// is known the log is read from its beginning: what is in both is repeated, not lost.
 
 // followsCopy tells whether f, all of whose predecessors have been read, waits because one of them
 // may be a copy of it.
@@ -44,7 +44,7 @@ func (m *manager) followsCopy(f *file) bool {
 }
 
 // copyAhead returns the file before f that was made as a copy of it as it is, or is still empty and
-// may become one, if there is such a file, and whether it surely is a copy.
+// may become one; nil if there is none. It reports whether that surely is a copy.
 func (m *manager) copyAhead(f *file) (c *file, sure bool) {
 	for _, p := range m.streams[f.firstPath] {
 		if p == f {

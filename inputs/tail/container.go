@@ -390,7 +390,8 @@ func parseCRI(line []byte) (p containerPart, ok bool) {
 		return p, false
 	}
 	tags, text, _ := bytes.Cut(rest[7:], []byte(" "))
-	if len(tags) == 0 || tags[0] != 'P' && tags[0] != 'F' || len(tags) > 1 && tags[1] != ':' && string(tags[1:]) != "\r" {
+	if len(tags) == 0 || tags[0] != 'P' && tags[0] != 'F' ||
+		len(tags) > 1 && tags[1] != ':' && string(tags[1:]) != "\r" {
 		return p, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(when))

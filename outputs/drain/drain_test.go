@@ -44,8 +44,8 @@ func both(t *testing.T, f func(t *testing.T, async bool)) {
 }
 
 // TestDrainUnderRandomFaults fails batches and records at random, for good or not, with random
-// latency, failing commits, gaps in the log and restarts, and checks that everything arrives in
-// order per origin, or is in the dead letter.
+// latency, failing commits, gaps in the log and restarts. Everything arrives in order per origin,
+// or is in the dead letter.
 func TestDrainUnderRandomFaults(t *testing.T) {
 	rounds := 10
 	if runtest.Long() {

@@ -179,10 +179,9 @@ func outage(t *testing.T, seed uint64, order string, l *life) (r *rig, repeats i
 	}
 }
 
-// TestKilledAtEveryStep kills the agent before and after each step of an outage (each third one,
-// from a random first, but for the long form), and checks that nothing is lost, that order per
-// origin holds, and that no more is repeated than one object, or what was delivered directly and
-// not yet committed.
+// TestKilledAtEveryStep kills the agent before and after each step of an outage; in the short form,
+// each third one from a random first. Nothing is lost, and order per origin holds. No more is
+// repeated than one object, or what was delivered directly and not yet committed.
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, order := range []string{"oldest_first", "newest_first"} {
 		seed := runtest.Seed(t)

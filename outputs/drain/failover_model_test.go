@@ -14,8 +14,8 @@ import (
 )
 
 // TestFailoverModel throws outages, hangs, a filling buffer, a faulty store, failing commits and
-// kills at the output, all at random and all at once, and checks that in the end nothing is lost,
-// nothing is left in the store and order per origin holds.
+// kills at the output, all at random and all at once. In the end nothing is lost, nothing is left
+// in the store, and order per origin holds.
 func TestFailoverModel(t *testing.T) {
 	n := 10
 	if runtest.Long() {

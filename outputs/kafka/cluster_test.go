@@ -212,9 +212,9 @@ func deliver(t testing.TB, w *Writer, batches ...*record.Batch) []error {
 	return errs
 }
 
-// sitOut starts batches during an outage that is longer than the delivery timeout, waits until it
-// is told why they are kept or gets them back, mends, and sees all delivered, those that came back
-// at another try. It returns the first thing that was told.
+// sitOut starts batches during an outage that is longer than the delivery timeout. It waits until
+// it is told why they are kept, or gets them back, and mends. Then all are delivered, those that
+// came back at another try. It returns the first thing that was told.
 func sitOut(t testing.TB, w *Writer, mend func(), batches ...*record.Batch) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)

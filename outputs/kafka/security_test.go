@@ -259,9 +259,9 @@ var gates = map[string]func(t *testing.T) *gated{
 	"no client certificate":       noClientCert,
 }
 
-// While the client is not let in, from the beginning or later, a batch comes back with an error
-// that says why, to be retried or to fail over, or the error is told while the batch is kept; and
-// the probe that ends failover fails. Once it is let in the batch is delivered, once.
+// The client is not let in, from the beginning or later. Then a batch comes back with an error that
+// says why, to be retried or to fail over; or the error is told while the batch is kept. The probe
+// that ends failover fails. Once the client is let in the batch is delivered, once.
 func TestNotLetIn(t *testing.T) {
 	t.Parallel()
 	for name, gate := range gates {

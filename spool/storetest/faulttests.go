@@ -154,9 +154,9 @@ func testAnswerLost(t *testing.T, r *run) {
 	}
 }
 
-// A connection that is closed before the answer, after the work, or in the middle of the answer,
-// and an answer that says nothing, are errors that no reader can take for the end of what it reads,
-// nor a listing for one that is empty.
+// A connection is closed before the answer, after the work, or in the middle of the answer; or an
+// answer says nothing. These are errors: no reader takes them for the end of what it reads, and no
+// listing for one that is empty.
 func testHangsUp(t *testing.T, r *run) {
 	r.needProxy(t)
 	data := randomBytes(100_000)

@@ -13,10 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// TestClusterHoldsThePromises runs edges in all modes before Apache Kafka with three brokers that
-// are killed, frozen and rolled, while topics get partitions, other replicas, and second lives,
-// rights are taken away, quotas bite, and the edges are killed. A reader of committed records,
-// another client's, finds each line, once and in order, but for what README says of duplicates.
+// TestClusterHoldsThePromises runs edges in all modes before Apache Kafka with three brokers. These
+// are killed, frozen and rolled; topics get partitions, other replicas, and second lives; rights
+// are taken away, quotas bite, and the edges are killed. A reader of committed records, another
+// client's, finds each line, once and in order, but for what README says of duplicates.
 //
 // It goes on for $PENSTOCK_TIME; what it does is given by the seed, though not to the
 // millisecond.

@@ -22,8 +22,8 @@ const containerTail = `
   }
 `
 
-// criWriter writes what a container runtime makes of two streams: lines cut into parts, and those of
-// the streams between each other. Every fifth record is two lines.
+// criWriter writes what a container runtime makes of two streams: lines cut into parts, and those
+// of the streams between each other. Every fifth record is two lines.
 type criWriter struct {
 	path string
 	rng  *rand.Rand

@@ -11,10 +11,10 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// TestOverflowWhileTheStoreClosesConnections is an outage of Kafka after which the store closes the
-// connection of every GET, later of every LIST, PUT and DELETE, before, in or after the answer, for
-// as long as the agent asks a number of times; the agent is killed in the midst of it. No line is
-// lost.
+// TestOverflowWhileTheStoreClosesConnections is an outage of Kafka, followed by one of the store.
+// It closes the connection of every GET, later of every LIST, PUT and DELETE: before, in or after
+// the answer. It does so until the agent has asked a number of times, and the agent is killed in
+// the midst of it. No line is lost.
 func TestOverflowWhileTheStoreClosesConnections(t *testing.T) {
 	parallel(t)
 	for _, kind := range []string{"s3", "gcs"} {

@@ -21,8 +21,8 @@ import (
 )
 
 // faults stands before a server and makes a share of the requests fail, whatever they are:
-// connections that are closed before, in and after the answer, answers that come late, errors with
-// the work done or not, and, where "hang" is one of the kinds, answers that never come, although
+// connections that are closed before, in and after the answer, answers that come late, and errors
+// with the work done or not. Where "hang" is one of the kinds, some answers never come, although
 // the work may be done.
 type faults struct {
 	mu    sync.Mutex
