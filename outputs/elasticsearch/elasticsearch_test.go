@@ -8,18 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/outputtest"
 )
 
 func open(t *testing.T, urls []string, change func(*Config)) *Elasticsearch {
@@ -29,15 +27,7 @@ func open(t *testing.T, urls []string, change func(*Config)) *Elasticsearch {
 	if change != nil {
 		change(&cfg)
 	}
-	e, err := New(
-		cfg,
-		outputs.Env{
-			Name:    "output.elasticsearch.test",
-			Agent:   "a",
-			Log:     slog.New(slog.DiscardHandler),
-			Metrics: prometheus.NewRegistry(),
-		},
-	)
+	e, err := New(cfg, outputtest.Env(t, "output.elasticsearch.test"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -26,6 +25,7 @@ import (
 	"github.com/penstock/penstock/inputs/listen/certtest"
 	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/outputtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,16 +75,7 @@ func peer(
 
 func open(t *testing.T, cfg Config) *Forward {
 	t.Helper()
-	f, err := New(
-		cfg,
-		outputs.Env{
-			Name:    "output.forward.test",
-			Agent:   "edge-1",
-			Log:     slog.New(slog.DiscardHandler),
-			Metrics: prometheus.NewRegistry(),
-			Dir:     t.TempDir(),
-		},
-	)
+	f, err := New(cfg, outputtest.Env(t, "output.forward.test"))
 	if err != nil {
 		t.Fatal(err)
 	}

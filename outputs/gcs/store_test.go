@@ -1,8 +1,6 @@
 package gcs
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"os"
@@ -83,28 +81,12 @@ func TestRealServer(t *testing.T) {
 	if err != nil && status(err) != http.StatusConflict {
 		t.Fatal(err)
 	}
-	server, err := storetest.Forward(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := rand.Text()
-	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
+	storetest.RunReal(
+		t, endpoint, 1<<20, direct,
+		func(t *testing.T, url, prefix string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
-				"%s/%s", run, t.Name(),
-			), timeout
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, prefix, timeout
 			return open(t, cfg)
 		},
-		Server: server,
-		Large:  1 << 20,
-	})
-	for o, err := range direct.List(context.Background(), run) {
-		if err == nil {
-			err = direct.Delete(context.Background(), o.Key)
-		}
-		if err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-	}
+	)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,12 +15,12 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/penstock/penstock/buffer/record"
 	in "github.com/penstock/penstock/inputs/http"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/outputtest"
 )
 
 func open(t *testing.T, url string, change func(*Config)) *HTTP {
@@ -31,15 +30,7 @@ func open(t *testing.T, url string, change func(*Config)) *HTTP {
 	if change != nil {
 		change(&cfg)
 	}
-	h, err := New(
-		cfg,
-		outputs.Env{
-			Name:    "output.http.test",
-			Agent:   "a",
-			Log:     slog.New(slog.DiscardHandler),
-			Metrics: prometheus.NewRegistry(),
-		},
-	)
+	h, err := New(cfg, outputtest.Env(t, "output.http.test"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,15 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/outputs"
+	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/penstock/penstock/spool/format"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // sealed is a log of one batch that ends.
@@ -58,13 +56,7 @@ func TestOutputArchives(t *testing.T) {
 		f := format.Default()
 		f.Type = kind
 		cfg.Format, cfg.Roll.Records = &f, 100
-		o, err := New(cfg, outputs.Env{
-			Name:    "output.local.out",
-			Agent:   "host-1",
-			Log:     slog.New(slog.DiscardHandler),
-			Metrics: prometheus.NewRegistry(),
-			Dir:     t.TempDir(),
-		})
+		o, err := New(cfg, outputtest.Env(t, "output.local.out"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,6 @@
 package s3
 
 import (
-	"context"
-	"crypto/rand"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -86,28 +83,12 @@ func TestRealServer(t *testing.T) {
 		!strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
 		t.Fatal(err)
 	}
-	server, err := storetest.Forward(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := rand.Text()
-	storetest.Run(t, storetest.Subject{
-		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
+	storetest.RunReal(
+		t, endpoint, minPart, direct,
+		func(t *testing.T, url, prefix string, timeout time.Duration) spool.Store {
 			cfg := cfg
-			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, fmt.Sprintf(
-				"%s/%s", run, t.Name(),
-			), timeout
+			cfg.Endpoint, cfg.Prefix, cfg.Timeout = url, prefix, timeout
 			return open(t, cfg)
 		},
-		Server: server,
-		Large:  minPart,
-	})
-	for o, err := range direct.List(context.Background(), run) {
-		if err == nil {
-			err = direct.Delete(context.Background(), o.Key)
-		}
-		if err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-	}
+	)
 }

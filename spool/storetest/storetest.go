@@ -465,3 +465,31 @@ func testCancelled(t *testing.T, r *run) {
 	}
 	r.absent(t, "cancelled")
 }
+
+// RunReal runs the suite against the server at endpoint, under a prefix of its own, which direct
+// empties afterwards.
+func RunReal(
+	t *testing.T, endpoint string, large int64, direct spool.Store,
+	open func(t *testing.T, url, prefix string, timeout time.Duration) spool.Store,
+) {
+	server, err := Forward(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := fmt.Sprintf("%016x", rand.Uint64())
+	Run(t, Subject{
+		New: func(t *testing.T, url string, timeout time.Duration) spool.Store {
+			return open(t, url, prefix+"/"+t.Name(), timeout)
+		},
+		Server: server,
+		Large:  large,
+	})
+	for o, err := range direct.List(context.Background(), prefix) {
+		if err == nil {
+			err = direct.Delete(context.Background(), o.Key)
+		}
+		if err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
+}
