@@ -160,7 +160,8 @@ func (m *manager) sourceOf(s observation) string {
 		}) {
 			return s.path
 		}
-		if live != nil || len(m.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
+		if live != nil || source == m.truncating ||
+			len(m.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
 			return source
 		}
 		if fi, err := m.sys.stat(source); err == nil && fi.regular() {

@@ -311,3 +311,84 @@ func TestTruncatedAgainWhileItWaits(t *testing.T) {
 		}
 	})
 }
+
+// long writes more than headSize.
+func (p *play) long() {
+	for from := len(p.content(p.writer)); len(p.content(p.writer)) < from+2*headSize; {
+		p.write(false)
+	}
+}
+
+// A log is replaced by one that goes on with its content, and that one by another one, or it is
+// rotated, before anything of it was read.
+func TestReplacedAgainBeforeItWasRead(t *testing.T) {
+	for what, next := range map[string]func(p *play){
+		"replaced": func(p *play) { p.replace(true, true) },
+		"copied":   func(p *play) { p.byCopy() },
+		"renamed":  func(p *play) { p.byRename() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			scripted(t, true, func(p *play) {
+				p.open()
+				p.long()
+				p.toggle()
+				p.settle()
+				p.a.sink.stalled = true
+				p.long()
+				p.step(2) // read, but not appended
+				p.replace(true, true)
+				p.step(2)
+				next(p)
+				p.step(2)
+				p.a.sink.stalled = false
+				p.write(false)
+			})
+		})
+	}
+}
+
+// A log that was replaced while nobody looked is read on; a copy that is made of it then is known
+// by what was read of it, and not of the one before it.
+func TestCopyOfALogThatWentOn(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.open()
+		p.long()
+		p.toggle()
+		p.settle()
+		p.a.halt()
+		p.killed()
+		p.replace(true, true)
+		must(p.a.start())
+		p.settle()
+		p.open()
+		p.long()
+		p.settle()
+		c, data := p.create("app.log.1"), p.content(p.writer)
+		c.lines = slices.Clone(p.writer.lines)
+		p.put(c, data[:3*headSize])
+		p.step(3)
+		p.put(c, data[3*headSize:])
+		p.step(3)
+		p.truncate(p.writer)
+		p.write(false)
+	})
+}
+
+// A log that was read, and is closed, is rotated and compressed before anybody looks: it has no
+// name when its compressed form is found.
+func TestCompressedWhenItHadNoName(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.open()
+		p.long()
+		p.toggle()
+		p.settle()
+		p.a.halt()
+		p.killed()
+		must(p.a.start()) // all of it has been read: it is not opened
+		p.byLink()
+		p.compressed("app.log.1")
+		p.write(false)
+		p.byLink()
+		p.write(false)
+	})
+}

@@ -84,6 +84,30 @@ func TestFamilyHistories(t *testing.T) {
 	)
 }
 
+// TestFamilyHistoriesThatWentWrong runs those of other seeds that did, by what was mended.
+func TestFamilyHistoriesThatWentWrong(t *testing.T) {
+	for cause, seeds := range map[string][]uint64{
+		"a log found together with a copy of it":          {20089269, 20003558, 20052871, 30054016},
+		"names that had passed on":                        {10072800, 20083074, 90004414},
+		"read, and not appended yet":                      {10082668},
+		"the place of a copy that was compressed":         {20041838, 30001365, 40053183},
+		"a beginning that was not complete, or empty":     {30025836, 30038941, 50013628},
+		"a held copy that was compressed":                 {30002741},
+		"older than what was read":                        {30050803, 50025942},
+		"truncated again while it waited":                 {50025129},
+		"compressed when it had no name":                  {60016313, 60028603},
+		"replaced again, or copied, before it was read":   {176, 789, 70004562, 70012950, 80021469},
+		"the age of a truncated log, or a compressed one": {80085857, 90070619, 70005229},
+		"a copy of what went on":                          {80005794, 80067765, 100024160},
+	} {
+		for _, seed := range seeds {
+			if w := history(seed, filepath.Join(t.TempDir(), "logs")); len(w.wrong) > 0 {
+				t.Errorf("PENSTOCK_SEED=%d, %s: %.200s", seed, cause, w.wrong[0])
+			}
+		}
+	}
+}
+
 // history runs the history of that seed in dir, which it removes.
 func history(seed uint64, dir string) *family {
 	w := newFamily(rand.New(rand.NewPCG(seed, 2)), dir)

@@ -530,6 +530,11 @@ func (w *family) truncate(g *generation) {
 // byReplacement puts another file in the place of the log: one that goes on with its content, as
 // rsync and editors make it, or another one.
 func (w *family) byReplacement(rng *rand.Rand) {
+	goesOn := rng.IntN(4) > 0
+	w.replace(goesOn, !goesOn || rng.IntN(3) > 0)
+}
+
+func (w *family) replace(goesOn, more bool) {
 	g := w.names[w.live]
 	if g == nil || w.fd >= 0 && w.writer != g {
 		return
@@ -540,7 +545,6 @@ func (w *family) byReplacement(rng *rand.Rand) {
 	w.close()
 	const temp = ".app.tmp"
 	c := w.create(temp)
-	goesOn := rng.IntN(4) > 0
 	w.log("replacement that goes on %v", goesOn)
 	w.pause()
 	data := w.content(g)
@@ -549,7 +553,7 @@ func (w *family) byReplacement(rng *rand.Rand) {
 		c.lines = slices.Clone(g.lines)
 		w.pause()
 	}
-	if !goesOn || rng.IntN(3) > 0 {
+	if more {
 		w.put(c, []byte(w.text(c, 4, false)))
 	}
 	must(unix.Rename(w.path(temp), w.path(w.live)))

@@ -48,7 +48,9 @@ type manager struct {
 	ready     []*file // to be started when it is done
 	// of content that is gone, to be stored with what has taken its place
 	unstored []*position
-	replaced map[string]*file // what has left a path in this look
+	// the source of a file that is in no stream while it becomes another generation
+	truncating string
+	replaced   map[string]*file // what has left a path in this look
 	// sources of which something unread may have been compressed
 	missing  map[string]bool
 	vanished map[string]time.Time          // when a known file left a path

@@ -135,6 +135,8 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 // that is by now.
 func (m *manager) truncated(f *file) {
 	m.run.spill(spillTruncated)
+	defer func(source string) { m.truncating = source }(m.truncating)
+	m.truncating = f.firstPath
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)
