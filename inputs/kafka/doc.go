@@ -10,7 +10,8 @@
 // Where things are:
 //
 //   - membership: input.go, session.go, heartbeats.go (has the group been heard of?)
-//   - a partition that is ours: lease.go; its topic made again: life.go
+//   - a partition that is ours: lease.go, readahead.go (what was fetched of it); its topic made
+//     again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), large.go, pools.go,
 //     adopt.go (batches that are not copied)
 //   - offsets: offsets.go, places.go and start.go (where to begin), together.go (many at once),
