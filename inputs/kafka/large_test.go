@@ -115,8 +115,7 @@ func collect(t testing.TB, l record.Log, end int64) (got []string, gaps [][2]int
 
 // A batch that inflates beyond all measure goes to the dead letter as it is, and what is around it
 // is read.
-func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) {
-	t.Parallel()
+func TestBatchThatInflatesGoesToTheDeadLetter(t *testing.T) { // large: by itself
 	for name, codec := range map[string]kgo.CompressionCodec{
 		"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	} {

@@ -247,8 +247,9 @@ func chunkOption(b []byte, chunk, compressed string) []byte {
 
 // TestHostileClients besieges the inputs: bounded memory, a clear end for whoever misbehaves, and
 // everybody else is served.
+//
+// It runs by itself: whoever is honest must be served in time.
 func TestHostileClients(t *testing.T) {
-	parallel(t)
 	s := newSiege(t)
 	const mb = 1 << 20
 	packed := func(tag string) []byte { return msgp.AppendString(msgp.AppendArrayHeader(nil, 3), tag) }
