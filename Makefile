@@ -10,7 +10,9 @@ FUZZTIME ?= 10s
 COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/prometheus \
 	github.com/spf13 github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kmsg \
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
-	$(addprefix github.com/penstock/penstock/,agent/config agent/convert cmd) \
+	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
+	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
+	github.com/dgraph-io github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
