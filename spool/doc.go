@@ -7,7 +7,8 @@
 //
 // Where things are:
 //
-//   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go
+//   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go;
+//     output.go (an archiver and the store that it owns)
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
 //     fdcache.go, bufpool.go, workers.go; what it says of failures: failing.go, failurelog.go
 //   - one log: drain.go (its goroutine, and when a cut is due), reading.go (the log, ahead of it),
