@@ -14,6 +14,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/flume"
 	"github.com/penstock/penstock/agent/convert/logstash"
 	"github.com/penstock/penstock/agent/convert/promtail"
+	"github.com/penstock/penstock/agent/convert/rsyslog"
 	"github.com/penstock/penstock/agent/convert/secor"
 	"github.com/penstock/penstock/agent/convert/vector"
 )
@@ -47,6 +48,7 @@ func Tools() []Tool {
 		},
 		{"logstash", "the files of one Logstash pipeline, which count as one", logstash.Convert},
 		{"promtail", "promtail's configuration", promtail.Convert},
+		{"rsyslog", "rsyslog's configuration: imfile, omkafka and the like", rsyslog.Convert},
 		{"secor", "Secor's properties, with what they include", secor.Convert},
 		{"vector", "Vector's configuration, TOML or YAML, with its VRL", vector.Convert},
 	}

@@ -219,7 +219,9 @@ func (c *Conv) Rest(b *draft.Block, n *Node, harmless map[string]string) {
 	n.Unused(func(x *Node) {
 		why := ""
 		for name := x.Name; why == "" && name != ""; {
-			why = harmless[name]
+			if why = harmless[name]; why == "" {
+				why = harmless[strings.ToLower(name)]
+			}
 			_, rest, ok := strings.Cut(name, ".")
 			if !ok {
 				break

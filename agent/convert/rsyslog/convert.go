@@ -1,0 +1,590 @@
+package rsyslog
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// Convert reads rsyslog's files and writes an agent.
+func Convert(paths []string) (*draft.Draft, error) {
+	c := &converter{
+		Conv:     kit.New(),
+		rulesets: map[string]statement{},
+		tags:     map[string][]string{},
+		files:    map[string]*draft.Block{},
+	}
+	var all []statement
+	for _, path := range paths {
+		some, err := read(path, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	c.p = c.Pipeline("main")
+	var main []statement
+	for _, s := range all {
+		switch {
+		case s.kind == "directive":
+			c.directive(s)
+		case s.kind == "object" && s.node.Key == "input":
+			c.input(s.node)
+		case s.kind == "object" && s.node.Key == "ruleset":
+			c.rulesets[s.node.Text("name")] = s
+			c.order = append(c.order, s.node.Text("name"))
+		case s.kind == "object" && (s.node.Key == "action" || s.node.Key == "template"):
+			main = append(main, s)
+		case s.kind == "object":
+			s.node.Comments = nil
+			c.Rest(c.Agent, s.node, harmless)
+		default:
+			main = append(main, s)
+		}
+	}
+	for _, r := range append([]string{""}, c.order...) {
+		tags := c.tags[r]
+		if len(tags) == 0 {
+			if r == "" && len(main) > 0 && len(c.p.Inputs) > 0 {
+				c.D.Left(
+					c.p.Notes,
+					main[0].at,
+					"the default ruleset",
+					"no input that was carried over goes there",
+				)
+			}
+			continue
+		}
+		body := main
+		if r != "" {
+			body = c.rulesets[r].body
+		}
+		c.stopped = nil
+		c.body(body, kit.Tagged(tags, c.count))
+	}
+	c.p.Finish()
+	return c.D, nil
+}
+
+type converter struct {
+	*kit.Conv
+	p        *kit.Pipeline
+	rulesets map[string]statement
+	order    []string
+	tags     map[string][]string // of inputs by their ruleset
+	count    int
+	stopped  []string // conditions under which nothing further happens
+	last     string   // condition of the last filter, for &
+	file     legacy
+	files    map[string]*draft.Block
+}
+
+// legacy is the file that directives describe.
+type legacy struct {
+	path, tag string
+	at        draft.Place
+}
+
+var harmless = map[string]string{
+	"load":                    "inputs and outputs need no modules",
+	"mode":                    "files are watched",
+	"pollinginterval":         "files are watched; see poll_interval",
+	"persiststateinterval":    "positions are stored with what was read",
+	"statefile":               "positions are kept below data_dir: see penstock import-positions",
+	"workdirectory":           "see agent.data_dir",
+	"queue.type":              "the buffer is on disk: see buffer.max_size",
+	"queue.size":              "the buffer is on disk: see buffer.max_size",
+	"queue.filename":          "the buffer lies below data_dir",
+	"queue.maxdiskspace":      "see buffer.max_size",
+	"queue.saveonshutdown":    "the buffer is on disk",
+	"queue.dequeuebatchsize":  "batches are as large as they come",
+	"queue.workerthreads":     "see window.lanes",
+	"action.resumeretrycount": "attempts never end",
+	"action.resumeinterval":   "see retry",
+	"severity":                "lines of files have no severity",
+	"facility":                "lines of files have no facility",
+	"addmetadata":             "see path_header",
+	"partitions.auto":         "see partitioner",
+	"resubmitonfailure":       "attempts never end",
+	"keepfailedmessages":      "what is not delivered stays in the buffer",
+	"failedmsgfile":           "what is not delivered stays in the buffer",
+	"errorfile":               "see dead_letter",
+	"closetimeout":            "see agent.shutdown_timeout",
+	"asyncrepl":               "see penstock help output.file",
+	"maxlinesatonce":          "files are read side by side",
+	"name":                    "components have names of their own",
+}
+
+var directives = []string{
+	"$modload", "$workdirectory", "$fileowner", "$filegroup", "$filecreatemode", "$umask", "$privdroptouser",
+	"$privdroptogroup", "$dircreatemode", "$inputfilepollinterval", "$inputfilestatefile", "$inputfileseverity",
+	"$inputfilefacility", "$inputfilepersiststateinterval", "$actionfiledefaulttemplate", "$repeatedmsgreduction",
+	"$maxmessagesize", "$actionqueuetype", "$actionqueuefilename", "$actionqueuemaxdiskspace",
+	"$actionqueuesaveonshutdown", "$actionresumeretrycount", "$escapecontrolcharactersonreceive",
+}
+
+func (c *converter) directive(s statement) {
+	name, value, _ := strings.Cut(s.text, " ")
+	value = strings.Trim(strings.TrimSpace(value), `"`)
+	switch lower := strings.ToLower(name); lower {
+	case "$inputfilename":
+		c.file.path, c.file.at = value, s.at
+	case "$inputfiletag":
+		c.file.tag = value
+	case "$inputrunfilemonitor":
+		n := &kit.Node{Key: "input", Name: "$InputFileName", At: c.file.at}
+		for k, v := range map[string]string{"type": "imfile", "file": c.file.path, "tag": c.file.tag} {
+			n.Kids = append(
+				n.Kids,
+				&kit.Node{Key: k, Name: k, Value: v, Scalar: true, At: c.file.at},
+			)
+		}
+		c.input(n)
+	case "$udpserverrun", "$inputtcpserverrun":
+		typ := map[string]string{"$udpserverrun": "imudp", "$inputtcpserverrun": "imtcp"}[lower]
+		c.input(&kit.Node{Key: "input", Name: name, At: s.at, Kids: []*kit.Node{
+			{
+				Key:    "type",
+				Name:   "type",
+				Value:  typ,
+				Scalar: true,
+			}, {Key: "port", Name: "port", Value: value, Scalar: true},
+		}})
+	default:
+		why := "penstock has nothing of this name here"
+		if slices.Contains(directives, lower) {
+			why = "penstock needs no such setting, or has it elsewhere"
+		}
+		c.D.Left(c.Agent, s.at, s.text, why)
+	}
+}
+
+func (c *converter) input(n *kit.Node) {
+	var b *draft.Block
+	typ := n.Text("type")
+	ruleset := n.Text("ruleset")
+	tag := strings.TrimRight(n.Text("tag"), ":")
+	switch typ {
+	case "imfile":
+		if tag == "" {
+			tag = "file"
+		}
+		b = c.Add("input", "tail", tag, n)
+		b.Set("paths", kit.Texts([]string{n.Text("file")}))
+		if re := n.Take("startmsg.regex"); re != nil {
+			b.In("multiline").Set("start", draft.Text(re.Value))
+			c.Carry(re)
+		}
+		if re := n.Take("endmsg.regex"); re != nil {
+			c.Lost(b, re, "an event begins with start, or goes on with continue: write multiline")
+		}
+		switch m := n.Take("readmode"); {
+		case m == nil || m.Value == "0":
+		case m.Value == "2":
+			b.In("multiline").Set("continue", draft.Text(`^[ \t]`))
+			c.Carry(m)
+		default:
+			c.Lost(b, m, "events parted by empty lines: write multiline")
+		}
+		if x := n.Find("multiline"); x == nil {
+			c.Duration(b, "partial_line_timeout", n, time.Second, "readtimeout")
+		}
+		if n.On("freshstarttail") {
+			b.Set("start_at", draft.Text("end"))
+		}
+		n.Take("escapelf")
+		n.Take("reopenontruncate")
+	case "imudp", "imtcp", "imptcp", "imrelp":
+		if typ == "imrelp" {
+			c.Lost(c.Agent, n, "penstock does not speak RELP: have it sent by syslog over TCP")
+			return
+		}
+		if tag == "" {
+			tag = "syslog"
+		}
+		b = c.Add("input", "syslog", tag, n)
+		address := n.Text("address")
+		if address == "" {
+			address = "0.0.0.0"
+		}
+		scheme := map[bool]string{true: "udp://", false: "tcp://"}[typ == "imudp"]
+		b.Set("listen", kit.Texts([]string{scheme + address + ":" + n.Text("port")}))
+	case "imjournal":
+		if tag == "" {
+			tag = "journal"
+		}
+		b = c.Add("input", "journald", tag, n)
+	default:
+		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
+		return
+	}
+	if slices.Contains(c.tags[ruleset], tag) && !strings.HasSuffix(b.Label(), tag) {
+		tag = b.Label()
+	}
+	b.Set("tag", draft.Text(tag))
+	if !slices.ContainsFunc(
+		c.p.Inputs,
+		func(x *draft.Block) bool { return x.Get("tag") == draft.Text(tag) },
+	) {
+		c.count++
+	}
+	c.tags[ruleset] = append(c.tags[ruleset], tag)
+	c.p.Inputs = append(c.p.Inputs, b)
+	c.Rest(b, n, harmless)
+}
+
+func (c *converter) body(body []statement, cond string) {
+	for _, s := range body {
+		switch s.kind {
+		case "object":
+			switch s.node.Key {
+			case "action":
+				c.action(s.node, cond)
+			case "template":
+				s.node.Done()
+			default:
+				c.Lost(c.p.Notes, s.node, "this is not known here")
+			}
+		case "stop":
+			c.stop(cond)
+		case "call":
+			if r, ok := c.rulesets[s.text]; ok {
+				c.body(r.body, cond)
+				continue
+			}
+			c.D.Lost(c.p.Notes, s.at, "call "+s.text, "there is no such ruleset")
+		case "if":
+			e, err := condition(s.text)
+			if err != nil {
+				c.D.Lost(
+					c.p.Notes,
+					s.at,
+					"if "+s.text,
+					err.Error()+"; write the condition of what is in it",
+				)
+				continue
+			}
+			c.body(s.body, kit.And(cond, e))
+			c.body(s.els, kit.And(cond, "not ("+e+")"))
+		case "filter":
+			c.property(s, cond)
+		case "selector":
+			sel, rest, _ := strings.Cut(s.text, " ")
+			if i := strings.IndexAny(s.text, " \t"); i > 0 {
+				sel, rest = s.text[:i], s.text[i:]
+			}
+			if sel != "*.*" {
+				c.D.Lost(
+					c.p.Notes,
+					s.at,
+					s.text,
+					"facility and severity are fields of syslog messages: write a route with if",
+				)
+				continue
+			}
+			c.last = cond
+			c.guarded(s, strings.TrimSpace(rest), cond)
+		case "and":
+			c.guarded(s, s.text, c.last)
+		default:
+			c.line(s.text, s.at, cond)
+		}
+	}
+}
+
+func (c *converter) stop(cond string) {
+	if cond == "" {
+		cond = "true"
+	}
+	c.stopped = append(c.stopped, "not ("+cond+")")
+	c.D.Carried(draft.Place{}, "stop")
+}
+
+func (c *converter) send(cond string, b *draft.Block) {
+	c.p.Send(kit.And(append([]string{cond}, c.stopped...)...), b)
+}
+
+var propertyFilter = regexp.MustCompile(
+	`^:([\w!$.-]+)\s*,\s*(!?)(\w+)\s*,\s*"((?:[^"\\]|\\.)*)"\s*(.*)$`,
+)
+
+// property does :msg, contains, "x" action.
+func (c *converter) property(s statement, cond string) {
+	m := propertyFilter.FindStringSubmatch(s.text)
+	op := map[string]string{
+		"contains":   "contains",
+		"isequal":    "==",
+		"startswith": "startsWith",
+		"regex":      "matches",
+		"ereregex":   "matches",
+	}
+	if m == nil || op[strings.ToLower(m[3])] == "" ||
+		property[strings.TrimPrefix(m[1], "$")] == "" {
+		c.D.Lost(c.p.Notes, s.at, s.text, "this filter is not known: write a route with if")
+		return
+	}
+	if strings.Contains(strings.ToLower(m[3]), "regex") {
+		if _, err := regexp.Compile(m[4]); err != nil {
+			c.D.Lost(c.p.Notes, s.at, s.text, "RE2 has it not: "+err.Error())
+			return
+		}
+	}
+	e := property[strings.TrimPrefix(m[1], "$")] + " " + op[strings.ToLower(m[3])] + " " + kit.Quote(
+		m[4],
+	)
+	if m[2] == "!" {
+		e = "not (" + e + ")"
+	}
+	c.last = kit.And(cond, e)
+	c.guarded(s, m[5], c.last)
+}
+
+// guarded does the action of a selector or filter, of either grammar.
+func (c *converter) guarded(s statement, line, cond string) {
+	if s.body != nil {
+		c.body(s.body, cond)
+		return
+	}
+	c.line(line, s.at, cond)
+}
+
+// toFile returns the output for a file, of which there is one however many actions name it.
+func (c *converter) toFile(path string) *draft.Block {
+	if b := c.files[path]; b != nil {
+		return b
+	}
+	b := c.D.Add("output", "file", c.D.Name("output", "file", "file"))
+	b.Set("path", kit.Text(path))
+	c.files[path] = b
+	return b
+}
+
+// line does an action of the legacy grammar.
+func (c *converter) line(text string, at draft.Place, cond string) {
+	text, _, _ = strings.Cut(text, ";")
+	text = strings.TrimPrefix(strings.TrimSpace(text), "-")
+	switch {
+	case text == "stop" || text == "~":
+		c.stop(cond)
+	case strings.HasPrefix(text, "/"):
+		b := c.toFile(text)
+		c.D.Carried(at, text)
+		c.send(cond, b)
+	case text == "":
+	default:
+		c.D.Lost(
+			c.p.Notes,
+			at,
+			text,
+			"there is no such output; see penstock help for those there are",
+		)
+	}
+}
+
+func (c *converter) action(n *kit.Node, cond string) {
+	var b *draft.Block
+	typ := n.Text("type")
+	template := n.Take("template")
+	switch typ {
+	case "omkafka":
+		b = c.Add("output", "kafka", "kafka", n)
+		c.Brokers(b, n, n.Texts("broker"))
+		topic := n.Take("topic")
+		switch {
+		case topic == nil:
+			b.Set("topic", draft.Text("CHANGE-ME"))
+			c.D.Lost(b, n.At, n.Name, "it names no topic")
+		case n.On("dynatopic"):
+			b.Set("topic", draft.Join(draft.Tmpl("tag")))
+			c.Lost(b, topic, "the topic is what a template makes: write it with ${...}")
+		default:
+			b.Set("topic", kit.Text(topic.Value))
+			c.Carry(topic)
+		}
+		if k := n.Take("key"); k != nil {
+			b.Set("key", kit.Text(k.Value))
+			c.Carry(k)
+		}
+		c.confParam(b, n)
+	case "omfile":
+		if f := n.Take("dynafile"); f != nil {
+			b = c.Add("output", "file", "file", n)
+			b.Set("path", draft.Text("/var/log/CHANGE-ME.log"))
+			c.Lost(
+				b,
+				f,
+				"the path is what a template makes: output \"local\" writes directories by a path with ${...}",
+			)
+		} else {
+			b = c.toFile(n.Text("file"))
+			n.Comment(b)
+			c.D.Carried(n.At, n.Name)
+		}
+	case "omelasticsearch":
+		b = c.Add("output", "elasticsearch", "elasticsearch", n)
+		server, port := n.Texts("server"), n.Text("serverport")
+		if port == "" {
+			port = "9200"
+		}
+		var urls []string
+		for _, s := range server {
+			if !strings.Contains(s, "://") {
+				s = "http://" + s
+			}
+			urls = append(urls, s+":"+port)
+		}
+		if urls == nil {
+			urls = []string{"http://localhost:9200"}
+		}
+		b.Set("urls", kit.Texts(urls))
+		index := n.Text("searchindex")
+		if index == "" {
+			index = "system"
+		}
+		b.Set("index", kit.Text(index))
+		if n.On("dynsearchindex") {
+			c.D.Lost(
+				b,
+				n.At,
+				n.Name+".searchIndex = "+index,
+				"the index is what a template makes: write it with ${...}",
+			)
+		}
+		b.Set("operation", draft.Text("index"))
+		c.Set(b, "user", n, "uid")
+		c.Set(b, "password", n, "pwd")
+		n.Take("bulkmode")
+		n.Take("searchtype")
+	case "omstdout":
+		b = c.Add("output", "stdout", "stdout", n)
+	case "mmjsonparse":
+		f := c.p.Filter("parse", "mmjsonparse", cond)
+		f.Set("format", draft.Text("json"))
+		c.D.Carried(n.At, n.Name+" mmjsonparse")
+		if n.Text("cookie") != "" {
+			c.D.Changed(
+				f,
+				n.At,
+				n.Name+" mmjsonparse",
+				"the line is JSON, without a cookie before it",
+			)
+		}
+		return
+	default:
+		c.Lost(
+			c.p.Notes,
+			n,
+			fmt.Sprintf("there is no output like %s; see penstock help for those there are", typ),
+		)
+		return
+	}
+	if template != nil {
+		c.D.Changed(
+			b,
+			template.At,
+			template.Shown(),
+			"lines of files go out as they are, and syslog messages as objects: shape them with filters",
+		)
+	}
+	c.send(cond, b)
+	c.Rest(b, n, harmless)
+}
+
+// confParam takes over librdkafka's settings.
+func (c *converter) confParam(b *draft.Block, n *kit.Node) {
+	var mechanism, user, password string
+	tls := false
+	for _, x := range n.List("confparam") {
+		key, value, _ := strings.Cut(x.Value, "=")
+		switch key {
+		case "compression.codec", "compression.type":
+			b.Set("compression", draft.Text(value))
+		case "client.id":
+			b.Set("client_id", kit.Text(value))
+		case "sasl.mechanisms", "sasl.mechanism":
+			mechanism = value
+		case "sasl.username":
+			user = value
+		case "sasl.password":
+			password = value
+		case "security.protocol":
+			tls = strings.HasSuffix(strings.ToUpper(value), "SSL")
+		case "ssl.ca.location":
+			b.In("tls").Set("ca_file", kit.Text(value))
+		default:
+			c.D.Left(b, x.At, key, "see penstock help output.kafka")
+			continue
+		}
+		c.D.Carried(x.At, key)
+	}
+	n.Take("confparam")
+	if tls {
+		b.In("tls")
+	}
+	if mechanism != "" && user != "" {
+		kit.SASL(b, mechanism, user, password)
+	}
+}
+
+var property = map[string]string{
+	"msg": "value", "rawmsg": "value", "syslogtag": "tag", "programname": "(field.app_name ?? tag)",
+	"hostname": "(field.hostname ?? agent)", "fromhost-ip": "origin", "syslogseverity": "field.severity",
+	"syslogseverity-text": "field.severity", "syslogfacility-text": "field.facility", "inputname": "tag",
+}
+
+var word = regexp.MustCompile(
+	`^(?:(\s+)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\$(!?[\w!-]+)|(==|!=|<>|<=|>=|<|>|\(|\))|(-?\d+)|([A-Za-z_]+))`,
+)
+
+// condition translates a condition of RainerScript.
+func condition(src string) (string, error) {
+	var out []string
+	for src != "" {
+		m := word.FindStringSubmatch(src)
+		if m == nil {
+			return "", fmt.Errorf("%.20q is not known", src)
+		}
+		src = src[len(m[0]):]
+		switch {
+		case m[1] != "":
+		case m[2] != "":
+			out = append(
+				out,
+				kit.Quote(
+					strings.NewReplacer(`\'`, `'`, `\"`, `"`, `\\`, `\`).
+						Replace(m[2][1:len(m[2])-1]),
+				),
+			)
+		case strings.HasPrefix(m[3], "!"):
+			out = append(
+				out,
+				kit.Field(strings.ReplaceAll(strings.TrimPrefix(m[3], "!"), "!", ".")),
+			)
+		case m[3] != "":
+			e := property[strings.ToLower(m[3])]
+			if e == "" {
+				return "", fmt.Errorf("$%s is not known", m[3])
+			}
+			out = append(out, e)
+		case m[4] != "":
+			out = append(
+				out,
+				map[string]string{"<>": "!="}[m[4]]+map[bool]string{true: m[4]}[m[4] != "<>"],
+			)
+		case m[5] != "":
+			out = append(out, m[5])
+		default:
+			op := map[string]string{"and": "and", "or": "or", "not": "not", "contains": "contains", "startswith": "startsWith"}[strings.ToLower(m[6])]
+			if op == "" {
+				return "", fmt.Errorf("%s is not known", m[6])
+			}
+			out = append(out, op)
+		}
+	}
+	return strings.Join(out, " "), nil
+}

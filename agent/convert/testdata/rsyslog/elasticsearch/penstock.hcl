@@ -1,0 +1,32 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Left out: module.load = mmjsonparse: inputs and outputs need no modules
+}
+
+input "tail" "app" {
+  paths = ["/var/log/app.json"]
+  tag   = "app"
+}
+
+filter "parse" "mmjsonparse" {
+  format = "json"
+}
+
+output "elasticsearch" "elasticsearch" {
+  urls      = ["http://es:9200"]
+  index     = "app"
+  operation = "index"
+  user      = "me"
+  password  = "hunter2"
+  # Left out: action.queue.type = linkedlist: the buffer is on disk: see buffer.max_size
+  # Left out: action.queue.size = 5000: the buffer is on disk: see buffer.max_size
+}
+
+pipeline "main" {
+  from   = [input.tail.app]
+  filter = [filter.parse.mmjsonparse]
+  route {
+    if = "not (field.level == 'debug')"
+    to = [output.elasticsearch.elasticsearch]
+  }
+}

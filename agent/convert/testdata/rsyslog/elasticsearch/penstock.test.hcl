@@ -1,0 +1,7 @@
+case "by a field" {
+  lines = ["{\"level\":\"info\"}"]
+  expect {
+    value = { level = "info" }
+    index = "app"
+  }
+}

@@ -1,0 +1,8 @@
+case "lines stay lines" {
+  lines = ["GET /"]
+  expect {
+    value = "GET /"
+    tag   = "nginx"
+    topic = "nginx"
+  }
+}

@@ -1,0 +1,30 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: SASL and TLS for Kafka, a dynamic topic, a key.
+input "tail" "x" {
+  paths = ["/var/log/x.log"]
+  tag   = "x"
+}
+
+output "kafka" "kafka" {
+  brokers = ["kafka:9093"]
+  topic   = "${tag}"
+  # LEFT OUT: action.topic = t-%programname%: the topic is what a template makes: write it with
+  # ${...}
+  key = "host"
+  tls {
+    ca_file = "/etc/ca.pem"
+  }
+  sasl {
+    mechanism = "SCRAM-SHA-512"
+    username  = "me"
+    password  = "hunter2"
+  }
+}
+
+pipeline "main" {
+  from = [input.tail.x]
+  to   = [output.kafka.kafka]
+}

@@ -1,0 +1,31 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # Left out: $ModLoad imfile: penstock needs no such setting, or has it elsewhere
+  # Left out: $WorkDirectory /var/spool/rsyslog: penstock needs no such setting, or has it elsewhere
+  # Left out: $InputFileStateFile state-app: penstock needs no such setting, or has it elsewhere
+}
+
+input "tail" "app" {
+  paths = ["/var/log/app.log"]
+  tag   = "app"
+}
+
+output "file" "file" {
+  path = "/var/log/audit.log"
+}
+
+output "file" "file_2" {
+  path = "/var/log/all.log"
+}
+
+pipeline "main" {
+  from = [input.tail.app]
+  route {
+    if = "value startsWith 'AUDIT' and not (value contains 'DEBUG')"
+    to = [output.file.file]
+  }
+  route {
+    if = "not (value contains 'DEBUG') and not (value startsWith 'AUDIT')"
+    to = [output.file.file_2]
+  }
+}

@@ -1,0 +1,22 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tail" "app" {
+  paths = ["/var/log/app.log"]
+  tag   = "app"
+}
+
+# one
+output "file" "file" {
+  path = "/var/log/CHANGE-ME.log"
+  # LEFT OUT: action.dynaFile = path: the path is what a template makes: output "local" writes
+  # directories by a path with ${...}
+  # Changed: action.template = j: lines of files go out as they are, and syslog messages as
+  # objects: shape them with filters
+}
+
+pipeline "main" {
+  from = [input.tail.app]
+  to   = [output.file.file]
+}

@@ -1,0 +1,35 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "syslog" "syslog" {
+  listen = ["udp://0.0.0.0:514"]
+  tag    = "syslog"
+}
+
+# Shows: UDP and TCP inputs, both grammars, conditions on programs.
+input "syslog" "syslog_2" {
+  listen = ["tcp://127.0.0.1:10514"]
+  tag    = "syslog_2"
+}
+
+output "file" "file" {
+  path = "/var/log/sshd.log"
+}
+
+output "kafka" "kafka" {
+  brokers = ["kafka:9092"]
+  topic   = "syslog"
+}
+
+pipeline "main" {
+  from = [input.syslog.syslog, input.syslog.syslog_2]
+  route {
+    if = "(field.app_name ?? tag) == 'sshd'"
+    to = [output.file.file]
+  }
+  route {
+    if = "not ( (field.app_name ?? tag) startsWith 'cron' )"
+    to = [output.kafka.kafka]
+  }
+}

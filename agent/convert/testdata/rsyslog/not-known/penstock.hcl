@@ -1,0 +1,31 @@
+agent {
+  data_dir = "/var/lib/penstock"
+  # LEFT OUT: input: penstock does not speak RELP: have it sent by syslog over TCP
+  # LEFT OUT: input: there is no such input; see penstock help for those there are
+}
+
+input "tail" "x" {
+  paths = ["/var/log/x.log"]
+  # LEFT OUT: input.endmsg.regex = ^END: an event begins with start, or goes on with continue:
+  # write multiline
+  # LEFT OUT: input.readMode = 1: events parted by empty lines: write multiline
+  tag = "x"
+}
+
+output "stdout" "nothing" {
+  # LEFT OUT: the output of pipeline main: none could be carried over
+}
+
+pipeline "main" {
+  from = [input.tail.x]
+  to   = [output.stdout.nothing]
+  # LEFT OUT: mail.err;auth.* /var/log/mail.log: facility and severity are fields of syslog
+  # messages: write a route with if
+  # LEFT OUT: @@central:514: there is no such output; see penstock help for those there are
+  # LEFT OUT: :fromhost, isequal, "a" stop: this filter is not known: write a route with if
+  # LEFT OUT: if re_match($msg, '(?!x)'): re_match is not known; write the condition of what is in
+  # it
+  # LEFT OUT: set $!a = "b": there is no such output; see penstock help for those there are
+  # LEFT OUT: call nowhere: there is no such ruleset
+  # LEFT OUT: action: there is no output like ommysql; see penstock help for those there are
+}
