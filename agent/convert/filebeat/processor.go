@@ -73,6 +73,9 @@ func (c *converter) processor(x *kit.Node, cond string) {
 		if t := x.Take("target"); t != nil {
 			target = t.Value
 		}
+		if list == nil {
+			return
+		}
 		if target != "" {
 			target += "."
 		}

@@ -175,7 +175,7 @@ func (p *parser) statement() (statement, error) {
 	case rest[0] == '&':
 		p.at++
 		return p.guarded(s, "and")
-	case strings.HasPrefix(rest, "call "):
+	case regexp.MustCompile(`^call[ \t]+\w`).MatchString(rest):
 		name := strings.Fields(rest)[1]
 		p.at += strings.Index(rest, name) + len(name)
 		s.kind, s.text = "call", name
