@@ -111,6 +111,10 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 			r.add(1, records)
 			return len(r.out.Status().Held) == 0
 		})
+		r.until("what had been refused by then to be in the dead letter", func() bool {
+			pos, _ := r.log.Committed()
+			return pos == int64(r.others+r.want["logs"])
+		})
 		lost := r.letters.count()
 		r.add(20, records)
 		r.ended(wait)
