@@ -107,6 +107,9 @@ func (c *converter) processor(x *kit.Node, cond string) {
 				pairs = append(pairs, kit.Key(to), draft.Text(kit.Field(from)))
 			}
 		}
+		if pairs == nil {
+			return
+		}
 		typ := map[string]string{"rename": "rename_fields", "copy_fields": "set"}[x.Key]
 		add(typ).Set("fields", draft.Map(pairs...))
 	case "decode_json_fields":

@@ -62,6 +62,12 @@ func (p *Pipeline) Finish() {
 		p.c.D.Lost(out, draft.Place{}, "the output of pipeline "+p.Name, "none could be carried over")
 		p.Send("", out)
 	}
+	for _, in := range p.Inputs {
+		p.c.complete(in)
+	}
+	for _, r := range p.routes {
+		p.c.complete(r.output)
+	}
 	b := p.c.D.Add("pipeline", p.c.D.Name("pipeline", "", p.Name))
 	b.Set("from", refs(p.Inputs))
 	if len(p.filters) > 0 {
@@ -93,6 +99,47 @@ func (p *Pipeline) Finish() {
 		in := b.Add("route")
 		in.Set("if", draft.Text(cond))
 		in.Set("to", refs(byCond[cond]))
+	}
+}
+
+// required are attributes without which a component is no component, and what stands in for them.
+var required = map[string][2]string{
+	"input.tail":           {"paths", `["/var/log/CHANGE-ME.log"]`},
+	"input.tcp":            {"listen", `"127.0.0.1:5170"`},
+	"input.udp":            {"listen", `"127.0.0.1:5170"`},
+	"input.syslog":         {"listen", `["udp://127.0.0.1:5140"]`},
+	"input.exec":           {"command", `["/bin/false"]`},
+	"output.kafka":         {"topic", `"CHANGE-ME"`},
+	"output.http":          {"url", `"http://CHANGE-ME/"`},
+	"output.file":          {"path", `"/var/log/CHANGE-ME.log"`},
+	"output.elasticsearch": {"urls", `["http://CHANGE-ME:9200"]`},
+	"output.s3":            {"bucket", `"CHANGE-ME"`},
+	"output.gcs":           {"bucket", `"CHANGE-ME"`},
+}
+
+// complete puts something in the place of what was not said, and tells it.
+func (c *Conv) complete(b *draft.Block) {
+	missing := func(in *draft.Block, attr, instead string) {
+		switch in.Get(attr) {
+		case "", `""`, "[]", `[""]`, `"unix://"`, `["tcp://"]`, `["udp://"]`:
+			in.Set(attr, draft.Value(instead))
+			c.D.Lost(in, draft.Place{}, string(b.Ref())+"."+attr, "it is not said: write it")
+		}
+	}
+	kind := strings.Join(strings.Split(string(b.Ref()), ".")[:2], ".")
+	if r, ok := required[kind]; ok {
+		missing(b, r[0], r[1])
+	}
+	if kind == "input.kafka" && b.Get("topics_regex") == "" {
+		missing(b, "topics", `["CHANGE-ME"]`)
+	}
+	if m := b.Find("multiline"); m != nil && m.Get("continue") == "" {
+		missing(m, "start", `"^[^ \\t]"`)
+	}
+	if sasl := b.Find("sasl"); sasl != nil {
+		missing(sasl, "mechanism", `"PLAIN"`)
+		missing(sasl, "username", `"CHANGE-ME"`)
+		missing(sasl, "password", `"CHANGE-ME"`)
 	}
 }
 

@@ -465,6 +465,10 @@ func (c *converter) transform(x *component) {
 		b := c.p.Filter("throttle", x.id, cond)
 		n.Comment(b)
 		c.Number(b, "limit", n, "threshold")
+		if b.Get("limit") == "" {
+			b.Set("limit", draft.Int(1000))
+			c.D.Lost(b, n.At, n.Name, "it has no threshold: write limit")
+		}
 		c.Duration(b, "per", n, time.Second, "window_secs")
 		if x := n.Take("key_field"); x != nil {
 			if m := template.FindStringSubmatch(x.Value); m != nil {
