@@ -6,6 +6,16 @@
 // a log that an output drains (view.go, and routes.go for who gets what). One goroutine, that of
 // Run (agent.go), owns all that changes.
 //
-// It never looks into a record, holds no queue of its own, and never decides that something may be
-// lost.
+// Where the rest is:
+//
+//   - what is told: facts.go (gathered for package state), status.go, statemetrics.go, registry.go
+//     (metrics by component), logging.go
+//   - the process: system.go and memory.go (limits, memory given back), pace.go (the collector)
+//   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
+//     record)
+//   - packages below: config (HCL to structs), filter, state (what everything is doing), admin (the
+//     page), metrics (their table), cases, graph, convert, positions
+//
+// It leaves what is in a record to package filter, holds no queue of its own, and never decides
+// that something may be lost.
 package agent

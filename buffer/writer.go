@@ -293,7 +293,8 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 }
 
 // publish makes what was committed visible and calls those who wait for it. This is where a batch
-// is acknowledged: its done is called (settled), upon which inputs send acks and answers.
+// is acknowledged, unless spill mode keeps it in memory (add): its done is called (settled), upon
+// which inputs send acks and answers.
 func (w *writer) publish(k work, groups [][]byte) {
 	b := w.b
 	now := time.Now()

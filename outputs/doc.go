@@ -3,7 +3,7 @@
 // configuration that every output has (Common), and the dead letter.
 //
 // It runs nothing. What wraps a writer is in the rooms below, each of which imports only those
-// above it:
+// above it, this one, and the contract of a store (spool):
 //
 //	retry       backoff, and the log of a failure that lasts
 //	recordline  records as lines of JSON, and the objects made of them
@@ -13,6 +13,7 @@
 //	drain       one log into one destination: all of these together
 //	replay      what a lost host, or a dead letter, has left behind
 //
-// Each output lives in a package of its own beside them. Outputs never decide what is durable in
+// Each output lives in a package of its own beside them; lines and httpsend are shared by several,
+// outputtest is the suite that all pass. Outputs never decide what is durable in
 // the buffer, and never drop: what a destination refuses for good goes to the dead letter.
 package outputs

@@ -2,8 +2,8 @@
 // once. It owns the cut, the intent, the spool files and the order of upload and commit, and the
 // contract of an object store.
 //
-// It never reads back from the store to decide what was done, and never lets the wall clock decide
-// where a record goes.
+// It never reads back from the store to decide what was done (read-backs are of commits),
+// and never lets the wall clock decide where a record goes.
 //
 // Where things are:
 //

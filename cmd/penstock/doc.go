@@ -19,7 +19,9 @@
 //     block.
 //  4. inputs/tail/frame.go: the block is cut into lines; those over max_line_size are split,
 //     truncated or skipped, as long_lines says, here (cutLong) or in inputs/tail/encode.go
-//     (tooLong).
+//     (tooLong). Events of several lines are cut in inputs/tail/multiline.go, the lines of
+//     containers joined in inputs/tail/container.go. inputs/tail/order.go decides in which order
+//     the generations of a log are read.
 //  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag and origin.
 //  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
 //     Append.
@@ -76,7 +78,7 @@
 //     and read; what the destination has already is skipped (outputs/overflow/inventory.go
 //     compares).
 //  10. outputs/deliver/flight.go: they go the way of all batches.
-//  11. outputs/overflow/replayer.go: an object of which all is acknowledged is deleted. Once
+//  11. outputs/overflow/remove.go: an object of which all is acknowledged is deleted. Once
 //     nothing is listed any more, the log itself goes on.
 //
 // outputs/replay/replay.go does steps 8 to 11 by hand, for a host that is gone.
@@ -152,8 +154,9 @@
 //     an overflow and a place for dead letters. It must pass spool/storetest/storetest.go, called
 //     as in outputs/gcs TestStore.
 //   - A metric: where what it counts happens; then the table of agent/metrics is made anew, by the
-//     -update of agent/metrics TestTableIsWhatTheSourcesMake. A state that operators see:
-//     agent/state.
+//     -update of agent/metrics TestTableIsWhatTheSourcesMake. What names it elsewhere is checked by
+//     agent/metrics TestExamplesNameMetricsThatThereAre and
+//     cmd/penstock/e2e TestHandbookNamesWhatIsThere. A state that operators see: agent/state.
 //   - Another tool to convert from: a package in agent/convert, as agent/convert/secor, and a line
 //     in agent/convert/convert.go.
 //
@@ -176,28 +179,32 @@
 //
 // What must stay true, where, and the test that fails when it does not.
 //
-//   - A batch is acknowledged after the sync of the group that holds it, and by nothing else
-//     (buffer/writer.go): buffer TestFailedWriteGoesToANewSegment. So are what is made of it: a
+//   - A batch is acknowledged after the sync of the group that holds it (buffer/writer.go,
+//     publish): buffer TestFailedWriteGoesToANewSegment. In spill mode what can be read again is
+//     acknowledged once it has its place in the order (buffer/append.go, add), with sync = false
+//     once it is written, and what is too large for the buffer once it is in the dead letter
+//     (agent/sink.go). So are what is made of it: a
 //     forward ack waits for all events of its chunk, and after one failure nothing more is
 //     acknowledged on that connection (inputs/forward/acks.go):
 //     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck; and an answer of
 //     HTTP: inputs/http TestAnsweredOnlyWhenDurable.
 //   - The position of an input is in the very group of the records that it stands for, never in one
-//     before it (buffer/work.go): buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The
-//     input hands both over in one Append (inputs/tail/worker.go, deliver):
+//     before it, but for spill mode, below (buffer/work.go):
+//     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands both over in one Append (inputs/tail/worker.go, deliver):
 //     inputs/tail TestLogrotate286_CrashAfterACopyWasFound.
 //   - Blocks of a file are encoded at the same time, but appended in the order of their turns
 //     (inputs/tail/worker.go, turn): inputs/tail TestRandomWritersAndRestarts.
 //   - In spill mode a position is stored once every cursor has passed its records, or the disk has
-//     them (buffer/spill.go, safe): buffer TestPositionsOnlyFollowTheSlowestCursor,
+//     them (buffer/spill.go, safe; buffer/work.go, gather, every 100 ms):
+//     buffer TestPositionsOnlyFollowTheSlowestCursor,
 //     buffer TestSpillModel.
 //   - A buffer's directory has one owner, which holds its lock (buffer/sys.go):
 //     buffer TestTwoOpenersAreRefused.
 //   - A segment goes as a whole, once every cursor has passed it, those included that nobody has
-//     opened (buffer/chain.go, trimLocked): buffer TestUnopenedCursorHolds.
-//   - The newest segment begins with the whole state, so that older ones can go (buffer/chain.go,
+//     opened (buffer/chain.go, trim): buffer TestUnopenedCursorHolds.
+//   - The newest segment begins with the whole state, so that older ones can go (buffer/roll.go,
 //     birth): buffer TestManyPositions, buffer TestModel.
-//   - A damaged segment is moved aside, never removed (buffer/chain.go, remove):
+//   - A damaged segment is moved aside, never removed (buffer/retire.go, removeOne):
 //     buffer TestDamagedValueLog.
 //   - A filter's refusal is in the dead letter before its position is passed: the batch comes again
 //     until it is (agent/view.go): agent TestViewKeepsABatchUntilWhatIsRefusedIsBuried. So it is
@@ -221,7 +228,7 @@
 //   - Intent, put, commit, in this order: no object is put that no intent names
 //     (outputs/overflow/mover.go, place): outputs/drain TestKilledAtEveryStep.
 //   - An object of the overflow is deleted by the replayer alone, of an agent or of "penstock
-//     replay", once all its records are acknowledged (outputs/overflow/replayer.go, Remove):
+//     replay", once all its records are acknowledged (outputs/overflow/remove.go, Remove):
 //     outputs/drain TestOutageDuringReplay; and once what was read is what was stored
 //     (outputs/overflow/source.go): outputs/drain TestObjectIsDeletedOnlyOnceItIsDelivered,
 //     outputs/drain TestReplayDeletesOnlyWhatItDelivered.
@@ -233,7 +240,7 @@
 //     outputs/drain TestAgentAndReplayExcludeEachOther.
 //   - The order of replay: objects are replayed oldest first (outputs/overflow/replayer.go), and
 //     the log itself goes on only once none is left, but for order = "newest_first"
-//     (outputs/overflow/controller.go, desiredState): outputs/drain TestFailoverRoundTrip,
+//     (outputs/overflow/condition.go, desired): outputs/drain TestFailoverRoundTrip,
 //     outputs/drain TestOutageDuringReplay.
 //   - Positions mean something within one log alone: an object, and what is not to be replayed of
 //     it, carry the mark of theirs (outputs/overflow/note.go):
@@ -244,6 +251,15 @@
 //   - With exactly_once the position in Kafka wins over the one on disk (outputs/drain/txn.go,
 //     place): outputs/kafka TestExactlyOnceAfterARestart,
 //     outputs/kafka TestExactlyOnceWithAnOlderCopy.
+//   - Of two agents with one transactional id, the one that ran before stops (outputs/drain/txn.go,
+//     stopped) and does not take it back (outputs/kafka/session.go, Ours):
+//     cmd/penstock/e2e TestExactlyOnceTwinStops.
+//   - The generations of a log are read in the order in which they were written, each once
+//     (inputs/tail/order.go, sortByAge): inputs/tail TestFamilyHistories.
+//   - When the buffer is full inputs wait (buffer/space.go): a tail's lines are in the file, a
+//     forward client gets no ack, HTTP answers 429 after wait (inputs/http/request.go, store), a
+//     stream is not read on; what comes by UDP the kernel drops (inputs/framing/datagram.go,
+//     Dropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered.
 //   - A partition's commit names the member and generation that it was ours in, and none is made
 //     once it is lost (inputs/kafka/lease.go): inputs/kafka TestZombieCommit,
 //     inputs/kafka TestRebalance.
@@ -325,7 +341,8 @@
 //   - copy candidate: a file that may be the copy of a log that is about to be truncated
 //     (inputs/tail/rotate.go); not read before that is decided.
 //   - cursor: an output's place in a buffer: a committed position and a note (buffer/cursor.go).
-//   - cut: the range of positions [C, E) that goes into one set of objects of an archive.
+//   - cut: the range of positions [C, E) that goes into one set of objects of an archive, or into
+//     one object of the overflow.
 //   - dead letter: what a destination refuses for good, with reason and origin; and where it is
 //     kept.
 //   - detached position: of content that no file is known to hold, as after a restart
@@ -355,8 +372,11 @@
 //   - log: batches in order, with one committed position and note: a buffer's cursor or a
 //     partition.
 //   - member: a part of an object that is compressed by itself, as in gzip (spool/member.go).
-//   - note: the short text committed with a position. It holds intents, doubts and what was
-//     replayed.
+//   - mark: eight digits in the names of overflow objects that tell which log, in which life, they
+//     are of.
+//   - note: the short text committed with a position, in one of two formats: that of the
+//     overflow (outputs/overflow/note.go: intent, doubts, what was replayed) and that of archives
+//     (spool/protocol/note.go: intent, watermark, life).
 //   - offset: a position in a file (bytes) or in a Kafka partition (records).
 //   - origin: what a record's order is kept within: a file with its rotations, a connection, a
 //     sender.

@@ -25,6 +25,7 @@ var (
 	mapPath     = regexp.MustCompile(`(?:^|[^\w-])(` + mapFolders + `(?:/[\w./-]*\w)?)\b`)
 	mapFile     = regexp.MustCompile(`[\w./-]+\.go\b`)
 	mapTest     = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`)
+	mapFunc     = regexp.MustCompile(`([\w./-]+\.go), (\w+)[,);:]`)
 	mapVariable = regexp.MustCompile(`\b(?:PENSTOCK|TAIL)_[A-Z_]+\b`)
 	mapTarget   = regexp.MustCompile("(?:`|^(?://)?\\s+)make ([a-z]+)\\b")
 	testFunc    = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
@@ -112,7 +113,20 @@ func (r *repository) wrong(root, line string) (wrong []string) {
 	return wrong
 }
 
-// The map names files, tests, variables and targets that are there, so that whoever moves one moves
+// missing returns the functions and types, named behind their files, that are not there.
+func missing(root, text string) (wrong []string) {
+	text = regexp.MustCompile(`\n// +`).ReplaceAllString(text, " ")
+	for _, m := range mapFunc.FindAllStringSubmatch(text, -1) {
+		src, err := os.ReadFile(filepath.Join(root, m[1]))
+		declared := regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |\t)` + m[2] + `\b`)
+		if err == nil && !declared.Match(src) {
+			wrong = append(wrong, m[1]+" has no "+m[2])
+		}
+	}
+	return wrong
+}
+
+// The map names files, functions, tests, variables and targets that are there, so that whoever moves one moves
 // the map.
 func TestMapNamesWhatIsThere(t *testing.T) {
 	root := filepath.Join("..", "..")
@@ -121,6 +135,9 @@ func TestMapNamesWhatIsThere(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, w := range missing(root, string(text)) {
+			t.Errorf("%s: %s", file, w)
 		}
 		names := 0
 		for i, line := range bytes.Split(text, []byte("\n")) {
@@ -184,6 +201,13 @@ func TestMapFindsWhatIsGone(t *testing.T) {
 		if w := r.wrong(root, line); w != nil {
 			t.Errorf("%s: %v", line, w)
 		}
+	}
+	there := "(buffer/writer.go, publish), (buffer/writer.go,\n//     settled):"
+	if w := missing(root, there); w != nil {
+		t.Error(w)
+	}
+	if w := missing(root, "(buffer/writer.go, nothingOfTheKind)"); len(w) != 1 {
+		t.Error(w)
 	}
 	for _, line := range []string{
 		"outputs/deliver/fright.go", "flight.go", "no/such/flight.go", "(buffer/nothing)",

@@ -2,8 +2,9 @@
 // framing, RFC 6587, or a newline or NUL behind each message), TLS (RFC 5425) and unix sockets.
 //
 // It owns the sockets and the parser. The protocol has no acks: what was read is stored even when
-// the agent is stopping, and a full buffer stops the reading. Nothing is discarded: a message that
-// is not syslog is kept raw, flagged with "malformed": true.
+// the agent is stopping. A full buffer stops the reading; then the kernel drops what comes by UDP,
+// and is asked how much that was. Nothing that was read is discarded: a message that is not syslog
+// is kept raw, flagged with "malformed": true.
 //
 // A record's value is a JSON object with what the message has of: facility, severity, hostname,
 // app_name, proc_id, msg_id, structured_data (an object of objects), message; its time is the

@@ -3,7 +3,8 @@
 // It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the
 // first and the latest delivered bytes), reading each of their lines once and in order, and
 // framing: line ends, character sets, long lines, multiline events. Its position for a file is the
-// exact byte offset after the last delivered line, appended in the same transaction as that line.
+// exact byte offset after the last delivered line, appended in the same transaction as that line
+// (in spill mode it is stored once every output has the line: buffer/spill.go).
 //
 // The generations of a log, what rotation has made of it by renaming, copying, linking and
 // compressing, are read in the order in which they were written; order.go decides it. Not
@@ -28,8 +29,8 @@
 // that could not be found again. Nothing that is read waits without a bound for what cannot be: a
 // compressed file that is never complete, a copy that is never made. Holes and what is neither text
 // nor compressed in a known way are skipped, said and counted. Writes to files are gathered for as
-// long as the latency budget allows, and read together. It never waits for a batch to be durable,
-// and never writes to what it reads.
+// long as the latency budget allows, and read together. While
+// it reads it never waits for a batch to be durable, and it never writes to what it reads.
 //
 // Where things are:
 //
@@ -38,13 +39,17 @@
 //     in which a source is read)
 //   - which file is which: ident.go, file.go, detached.go and adopt.go (after a restart),
 //     rotate.go, replace.go (another file in the place of one), ahead.go (a copy that was read
-//     before its log)
-//   - what is done when: manager.go (everything that is decided), sweep.go (what is due), queue.go
-//     (turns), worker.go (a turn: read, encode, append)
+//     before its log), takeover.go (another program's positions)
+//   - what is done when: tail.go (the input), manager.go (everything that is decided), sweep.go
+//     (what is due), queue.go (turns), worker.go (a turn: read, encode, append), sys.go (clock and
+//     files, in one place for the model)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go
-//     (batches; tooLong, for long lines whose end was in sight), multiline.go, charset.go, tag.go;
-//     container.go and kubepath.go (logs of containers)
+//     (batches; tooLong, for long lines whose end was in sight), multiline.go (events, and those
+//     that are too long), charset.go, tag.go; container.go and kubepath.go (logs of containers);
+//     sample.go (all of it without a file, for "penstock try")
 //   - compressed files: formats.go, compressed.go, backlog.go
-//   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), descriptors.go
+//   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), handle.go and
+//     descriptors.go (more files than may be open)
 //   - what is stored: position.go; what can be read again (spill mode): spill.go
+//   - what is told: following.go (the status), metrics.go
 package tail

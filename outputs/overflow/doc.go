@@ -2,7 +2,8 @@
 // object store while the destination is down or the buffer full, and replays what waits there, in
 // order.
 //
-// It never deletes an object of which not all is acknowledged, and commits nothing but through the
+// It never deletes an object of which not all is acknowledged (one that is damaged, or is to be
+// kept, is moved: copied first), and commits nothing but through the
 // log's ledger. Only the controller (controller.go) starts activities (activity.go), which ones the
 // condition decides (condition.go); each tells it by ending how it went.
 //
@@ -21,5 +22,10 @@
 //
 // Who may delete an object: Replayer.Remove (remove.go), once all of it is acknowledged and what
 // was read is what was stored (source.go); and mover.deleteVoided, where an intent was given up and
-// its records stay in the log. That comes before anything else touches the store. Nobody else does.
+// its records stay in the log. That comes before anything else touches the store. "penstock replay"
+// uses the former; nobody else does.
+//
+// What is known: note.go (what stands in the log's note), inventory.go (what an object says of
+// itself), partial.go (an object that was cut short), rename.go (objects under names of before),
+// status.go and metrics.go (what is told), control.go (what the failovers of an output share).
 package overflow
