@@ -190,7 +190,8 @@
 //     HTTP: inputs/http TestAnsweredOnlyWhenDurable.
 //   - The position of an input is in the very group of the records that it stands for, never in one
 //     before it, but for spill mode, below (buffer/work.go):
-//     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands both over in one Append (inputs/tail/worker.go, deliver):
+//     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands
+//     both over in one Append (inputs/tail/worker.go, deliver):
 //     inputs/tail TestLogrotate286_CrashAfterACopyWasFound.
 //   - Blocks of a file are encoded at the same time, but appended in the order of their turns
 //     (inputs/tail/worker.go, turn): inputs/tail TestRandomWritersAndRestarts.

@@ -126,8 +126,8 @@ func missing(root, text string) (wrong []string) {
 	return wrong
 }
 
-// The map names files, functions, tests, variables and targets that are there, so that whoever moves one moves
-// the map.
+// The map names files, functions, tests, variables and targets that are there, so that whoever
+// moves one moves the map.
 func TestMapNamesWhatIsThere(t *testing.T) {
 	root := filepath.Join("..", "..")
 	r := readRepository(t, root)
