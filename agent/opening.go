@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer"
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 // opened is the outcome of opening a pipeline's buffer.
@@ -24,9 +25,7 @@ func (p *pipeline) openBuffer(after <-chan struct{}, pause time.Duration) {
 		<-after
 	}
 	out := opened{p: p}
-	select {
-	case <-time.After(pause):
-	case <-p.end.Done():
+	if fault.Sleep(p.end, pause) != nil {
 		out.err = errStopping
 	}
 	if !p.plan.spec.Source && out.err == nil {

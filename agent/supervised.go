@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -105,10 +106,7 @@ func (u *supervised) loop(ctx context.Context, r restart, f func(ctx context.Con
 			)
 			logged, last = time.Now(), err.Error()
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
+		_ = fault.Sleep(ctx, pause)
 	}
 	u.set(Stopped, nil)
 }

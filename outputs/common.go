@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -23,6 +24,9 @@ type Retry struct {
 	Min time.Duration `hcl:"min,optional" doc:"Upper bound of the first wait, doubled after each failure."`
 	Max time.Duration `hcl:"max,optional" doc:"Upper bound of every wait."`
 }
+
+// Backoff returns the waits, as they are after a success.
+func (r Retry) Backoff() fault.Backoff { return fault.Backoff{Min: r.Min, Max: r.Max} }
 
 // Window bounds what is in flight, per log.
 type Window struct {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 const (
@@ -129,13 +130,11 @@ func pause(ctx context.Context, n int) error {
 	if n <= 0 {
 		return ctx.Err()
 	}
-	limit := min(minBackoff<<min(n-1, 10), maxBackoff)
-	t := time.NewTimer(limit/2 + rand.N(limit/2))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	back := backoff(n)
+	return back.Wait(ctx)
+}
+
+// backoff returns the waits from the one before attempt n+1 on.
+func backoff(n int) fault.Backoff {
+	return fault.Backoff{Min: minBackoff, Max: maxBackoff, Half: true, Failures: n - 1}
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/spool/partition"
 )
 
@@ -72,15 +73,7 @@ func (e storeError) Unwrap() error { return e.error }
 // tells it from all else that is tried.
 func (a *Archiver) persist(ctx context.Context, what, key string, do func() error) error {
 	defer a.failing.store.forget(what)
-	for attempt := 1; ; attempt++ {
-		err := do()
-		if err == nil {
-			a.failing.store.worked(what)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	err := fault.Persist(ctx, backoff(1), do, func(err error) error {
 		if !errors.As(err, new(storeError)) {
 			return err
 		}
@@ -92,10 +85,15 @@ func (a *Archiver) persist(ctx context.Context, what, key string, do func() erro
 		} else {
 			a.failing.store.failed(what, err, "key", key)
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return context.Cause(ctx)
-		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		a.failing.store.worked(what)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
+	return err
 }
 
 // batch makes one attempt to put all files together.

@@ -333,7 +333,8 @@
 // # Glossary
 //
 //   - ack: the answer that makes a sender forget. Durable comes before the ack, everywhere.
-//   - backoff: the growing pause between two attempts (outputs/retry/backoff.go); it never ends.
+//   - backoff: the growing pause between two attempts (buffer/record/fault/backoff.go); it never
+//     ends.
 //   - batch: records that travel together, of one tag and one origin; read-only once appended.
 //   - checkpoint: a position that is stored. An input's stands in the buffer, a consumer's in
 //     Kafka.

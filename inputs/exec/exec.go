@@ -12,12 +12,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // steady is how long a command must have run for its end not to count as one at once.
@@ -73,12 +73,7 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 		default:
 			wait = e.cfg.RestartWait
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-		}
+		_ = fault.Sleep(ctx, pause)
 	}
 	if err := g.Close(); err != nil {
 		return fmt.Errorf("store the last lines: %w", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 )
 
@@ -89,7 +90,7 @@ func (g *Gather) Close() error {
 		if left == 0 {
 			return nil
 		}
-		if err := pause(g.ctx, time.Second); err != nil {
+		if err := fault.Sleep(g.ctx, time.Second); err != nil {
 			return err
 		}
 	}
@@ -116,7 +117,7 @@ func (g *Gather) append(b *record.Batch) error {
 			return g.ctx.Err()
 		}
 		g.onFailure(err)
-		if err := pause(g.ctx, wait); err != nil {
+		if err := fault.Sleep(g.ctx, wait); err != nil {
 			return err
 		}
 		wait = min(2*wait, 5*time.Second)
@@ -135,15 +136,4 @@ func (g *Gather) again() error {
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -148,19 +149,8 @@ func (in *Input) protocol(ctx context.Context, cl *kgo.Client) (string, error) {
 			return "", ctx.Err()
 		}
 		in.metrics.logFailure(in.env.Log, "the brokers do not answer", err)
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := fault.Sleep(ctx, time.Second); err != nil {
 			return "", err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -388,7 +389,7 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	doubt := l.committed.doubt
 	l.mu.Unlock()
 	if !doubt.IsZero() {
-		if err := sleep(ctx, time.Until(doubt.Add(l.s.in.cfg.RequestTimeout))); err != nil {
+		if err := fault.Sleep(ctx, time.Until(doubt.Add(l.s.in.cfg.RequestTimeout))); err != nil {
 			return 0, "", err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -107,7 +108,7 @@ func (s *session) watchLives(ctx context.Context) {
 			s.in.metrics.logFailure(s.in.env.Log, "the topics cannot be looked up; trying again", err)
 		}
 		// One look a second at most, however many partitions have a suspicion.
-		if sleep(ctx, time.Second) != nil {
+		if fault.Sleep(ctx, time.Second) != nil {
 			return
 		}
 	}

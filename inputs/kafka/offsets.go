@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -135,7 +136,7 @@ func (l *Lease) locate(ctx context.Context) error {
 			l.s.in.env.Log, "the committed position of a partition cannot be read; trying again",
 			fmt.Errorf("%s: %w", l.name, err),
 		)
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := fault.Sleep(ctx, time.Second); err != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -406,7 +407,7 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 			l.mu.Lock()
 			l.ahead.seek = l.ahead.seek || l.gone == nil && l.failure == nil
 			l.mu.Unlock()
-			_ = sleep(ctx, 100*time.Millisecond)
+			_ = fault.Sleep(ctx, 100*time.Millisecond)
 			l.s.poke()
 		}
 	}

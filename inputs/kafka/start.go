@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -29,7 +30,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 			return ctx.Err()
 		}
 		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
-		if err := sleep(ctx, startRetry); err != nil {
+		if err := fault.Sleep(ctx, startRetry); err != nil {
 			return err
 		}
 	}

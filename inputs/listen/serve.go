@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 // Server accepts connections and runs one goroutine for each.
@@ -54,10 +56,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			return fmt.Errorf("accept: %w", err)
 		case err != nil: // out of file descriptors, say: it passes
 			s.Refused("", "accept", err)
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
+			_ = fault.Sleep(ctx, wait)
 			wait = min(2*wait, time.Second)
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/retry"
 )
@@ -31,19 +32,13 @@ func writeDeadLetter(
 	ctx context.Context, d outputs.DeadLetter, letters []outputs.Letter, wait outputs.Retry,
 	t *retry.FailureLog,
 ) error {
-	back := retry.Backoff{Retry: wait}
-	for {
-		err := d.Keep(ctx, letters)
-		if err == nil {
-			t.Worked()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	keep := func() error { return d.Keep(ctx, letters) }
+	err := fault.Persist(ctx, wait.Backoff(), keep, func(err error) error {
 		t.Failed(err)
-		if err := back.Wait(ctx); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err == nil {
+		t.Worked()
 	}
+	return err
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
-	"github.com/penstock/penstock/outputs/retry"
 )
 
 // source is what a flight reads: a log, or an overflow object.
@@ -48,7 +48,7 @@ type restart struct {
 	halted atomic.Bool // the starter passes entries back unstarted
 	// The rest belongs to the goroutine of Flight.Run.
 	broken bool // a batch failed; once all is settled, begin again with it
-	back   retry.Backoff
+	back   fault.Backoff
 	again  <-chan time.Time // when to
 }
 
@@ -107,7 +107,7 @@ func (f *Flight) Run(ctx context.Context) error {
 	limit := f.Send.Config.Window
 	f.results = make(chan result, limit.Batches+1)
 	f.Ended = make(chan struct{})
-	f.restart.back.Retry = f.Send.Config.Retry
+	f.restart.back = f.Send.Config.Retry.Backoff()
 	dispatch, join := f.lanes(ctx)
 
 	rctx, stopReading := context.WithCancel(ctx)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/retry"
 )
@@ -104,7 +105,7 @@ func (l *Ledger) resolvePending(ctx context.Context) error {
 // store tries until pos and note are known to be durable. It returns ctx's error or one wrapping
 // record.ErrFenced.
 func (l *Ledger) store(ctx context.Context, pos int64, note string) error {
-	back := retry.Backoff{Retry: l.retry}
+	back := l.retry.Backoff()
 	for {
 		err := l.log.Commit(ctx, pos, note)
 		switch {
@@ -227,7 +228,7 @@ func (c *committer) run(ctx context.Context) error {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
-		if err := retry.Sleep(ctx, c.every); err != nil {
+		if err := fault.Sleep(ctx, c.every); err != nil {
 			return err
 		}
 	}

@@ -100,7 +100,7 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 func (s *Sender) Deliver(
 	ctx context.Context, b *record.Batch, h *Health,
 ) (rest *record.Batch, err error) {
-	back := retry.Backoff{Retry: s.Config.Retry}
+	back := s.Config.Retry.Backoff()
 	begin := time.Now()
 	for {
 		sent := s.attempt(ctx, b)

@@ -12,7 +12,6 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/overflow"
-	"github.com/penstock/penstock/outputs/retry"
 )
 
 // txnLog drains one log exactly once.
@@ -58,7 +57,7 @@ func newTxnLog(r *drain) (*txnLog, error) {
 // run delivers the log until it ends, quit is closed, or ctx ends, however often transactions
 // break.
 func (x *txnLog) run(ctx context.Context, quit <-chan struct{}) error {
-	back := retry.Backoff{Retry: x.Send.Config.Retry}
+	back := x.Send.Config.Retry.Backoff()
 	for {
 		at, err := x.settle(ctx, quit)
 		if err == nil {
@@ -98,7 +97,7 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 
 // SettleOnly settles what is in doubt, however long that takes.
 func (x *txnLog) SettleOnly(ctx, quit context.Context) error {
-	back := retry.Backoff{Retry: x.Send.Config.Retry}
+	back := x.Send.Config.Retry.Backoff()
 	for {
 		if _, err := x.settle(ctx, quit.Done()); !errors.Is(err, deliver.ErrAborted) {
 			return err

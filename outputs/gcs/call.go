@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 // client speaks the JSON API of Cloud Storage, version 1:
@@ -134,12 +135,9 @@ func (c *client) pause(ctx context.Context, failures int, err error) error {
 	if failures >= c.cfg.MaxAttempts || !passing(err) || ctx.Err() != nil {
 		return err
 	}
-	timer := time.NewTimer(rand.N(min(firstPause<<min(failures-1, 10), longestPause)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), err)
+	back := fault.Backoff{Min: firstPause, Max: longestPause, Failures: failures - 1}
+	if end := back.Wait(ctx); end != nil {
+		return errors.Join(end, err)
 	}
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/spool/storehttp"
 )
@@ -247,14 +247,7 @@ func (s *Sender) wait(ctx context.Context) error {
 	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return fault.Sleep(ctx, d)
 }
 
 func (s *Sender) compress(body []byte) (packed []byte, encoding string, err error) {

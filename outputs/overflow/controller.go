@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -390,7 +391,7 @@ func (f *Controller) collect(ctx context.Context) error {
 func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 	need := f.patience()
 	if f.To.Send.Prober == nil {
-		return retry.Sleep(ctx, need)
+		return fault.Sleep(ctx, need)
 	}
 	every := min(max(f.Config.Recover/20, 10*time.Millisecond), 2*time.Second)
 	var healthy time.Time
@@ -409,7 +410,7 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 		if !healthy.IsZero() && time.Since(healthy) >= need {
 			return nil
 		}
-		if err := retry.Sleep(ctx, every); err != nil {
+		if err := fault.Sleep(ctx, every); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -363,20 +364,13 @@ func objectDigest(ctx context.Context, store spool.Store, listed spool.Object) (
 
 // persist tries until do succeeds or ctx ends.
 func (v *mover) persist(ctx context.Context, do func() error) error {
-	back := retry.Backoff{Retry: v.retry}
-	for {
-		err := do()
-		if err == nil {
-			v.failing.Worked()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	err := fault.Persist(ctx, v.retry.Backoff(), do, func(err error) error {
 		v.m.storeErrors.Inc()
 		v.failing.Failed(err)
-		if err := back.Wait(ctx); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err == nil {
+		v.failing.Worked()
 	}
+	return err
 }

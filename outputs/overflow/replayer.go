@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -88,7 +89,7 @@ func (p *Replayer) Run(ctx context.Context) error {
 
 func (p *Replayer) keepLease(ctx context.Context, cancel context.CancelCauseFunc, l *lease) {
 	for {
-		if retry.Sleep(ctx, LeaseTTL/4) != nil {
+		if fault.Sleep(ctx, LeaseTTL/4) != nil {
 			return
 		}
 		err := l.renew(ctx)
@@ -234,24 +235,18 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 
 // Persist tries until do succeeds. It returns ctx's error or a *LeasedError.
 func (p *Replayer) Persist(ctx context.Context, what string, do func() error) error {
-	back := retry.Backoff{Retry: p.Retry}
-	for {
-		err := do()
+	err := fault.Persist(ctx, p.Retry.Backoff(), do, func(err error) error {
 		var held *LeasedError
-		switch {
-		case err == nil:
-			p.Failing.Worked()
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &held), errors.Is(err, outputs.ErrTaken):
+		if errors.As(err, &held) || errors.Is(err, outputs.ErrTaken) {
 			return err
 		}
 		p.failed(fmt.Errorf("%s: %w", what, err))
-		if err := back.Wait(ctx); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err == nil {
+		p.Failing.Worked()
 	}
+	return err
 }
 
 func (p *Replayer) failed(err error) {

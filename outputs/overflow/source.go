@@ -75,7 +75,7 @@ var ErrOtherObject = errors.New("the store lists another object than it gives")
 
 // Next implements source. It returns io.EOF at the end, ctx's error, or ErrOtherObject.
 func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
-	back := retry.Backoff{Retry: s.retry}
+	back := s.retry.Backoff()
 	for {
 		b, err := s.next(ctx)
 		switch {

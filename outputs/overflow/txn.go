@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -105,34 +105,31 @@ func (x *txnReplay) ready(ctx context.Context) error {
 	if x.live {
 		return nil
 	}
-	back := retry.Backoff{Retry: x.Send.Config.Retry}
-	for {
+	return fault.Persist(ctx, x.Send.Config.Retry.Backoff(), func() error {
 		p, found, err := x.Settle(ctx, func() bool { return true })
-		if err == nil {
-			if found {
-				x.at = p
-			} else {
-				x.missed()
-			}
-			// See exactLog.settle.
-			if err = x.Session.Commit(ctx, x.at); err == nil {
-				x.live = true
-				x.remember(ctx)
-				x.Settled()
-				return nil
-			}
+		if err != nil {
+			return err
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, outputs.ErrTaken):
+		if found {
+			x.at = p
+		} else {
+			x.missed()
+		}
+		// See exactLog.settle.
+		if err := x.Session.Commit(ctx, x.at); err != nil {
+			return err
+		}
+		x.live = true
+		x.remember(ctx)
+		x.Settled()
+		return nil
+	}, func(err error) error {
+		if errors.Is(err, outputs.ErrTaken) {
 			return err
 		}
 		x.Send.Failing.Failed(err)
-		if err := back.Wait(ctx); err != nil {
-			return err
-		}
-	}
+		return nil
+	})
 }
 
 // object replays one object and removes it.
@@ -144,7 +141,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", o.Key, err)
 	}
-	back := retry.Backoff{Retry: x.Send.Config.Retry}
+	back := x.Send.Config.Retry.Backoff()
 	for {
 		if err := x.ready(ctx); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/drain"
@@ -127,7 +128,7 @@ func (opts *Options) run(ctx context.Context, p *overflow.Replayer, sum *Summary
 			return nil
 		}
 		opts.Log.Info("waiting", "prefix", p.Base, "reason", err)
-		if err := retry.Sleep(ctx, overflow.LeaseTTL/6); err != nil {
+		if err := fault.Sleep(ctx, overflow.LeaseTTL/6); err != nil {
 			return err
 		}
 	}

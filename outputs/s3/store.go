@@ -16,6 +16,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -182,10 +183,8 @@ func (s *Store) putIfAbsent(
 	nonce := rand.Text()
 	taken, err := s.putObject(ctx, key, r, size, opts, nonce)
 	for attempt := 1; errors.Is(err, errVanished) && attempt < s.cfg.MaxAttempts; attempt++ {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond << attempt):
+		if err := fault.Sleep(ctx, 50*time.Millisecond<<attempt); err != nil {
+			return err
 		}
 		taken, err = s.putObject(ctx, key, r, size, opts, nonce)
 	}

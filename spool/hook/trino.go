@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 // trino calls the Hive connector's procedures over the coordinator's HTTP API.
@@ -87,11 +89,7 @@ func (t *trino) call(ctx context.Context, method, to, body string) (*trinoAnswer
 		if !busy {
 			return answer, err
 		}
-		timer := time.NewTimer(100 * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if fault.Sleep(ctx, 100*time.Millisecond) != nil {
 			return nil, err
 		}
 	}

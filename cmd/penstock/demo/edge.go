@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -145,16 +144,4 @@ func overflowing(dir string) (objects int, bytes int64) {
 		return nil
 	})
 	return objects, bytes
-}
-
-// wait returns after d, or ctx's error.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

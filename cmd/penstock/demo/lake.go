@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
 )
 
 const lakeConfig = `# The consumer of the demo: Kafka -> hourly partitions in a directory.
@@ -91,7 +93,7 @@ func (r *run) archive(ctx context.Context) error {
 			!r.consumer.running() {
 			break
 		}
-		if err := wait(ctx, 200*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -117,7 +119,7 @@ func (r *run) waitObjects(ctx context.Context, n int) error {
 		if time.Now().After(deadline) || !r.consumer.running() {
 			return fmt.Errorf("the consumer archives nothing; see %s", r.consumer.log)
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -141,7 +142,7 @@ func (r *run) play(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := wait(ctx, s.run); err != nil {
+		if err := fault.Sleep(ctx, s.run); err != nil {
 			return err
 		}
 		if r.edge.cmd != nil && !r.edge.running() {
@@ -160,17 +161,17 @@ func (r *run) play(ctx context.Context) error {
 	var arriving, draining progress
 	for r.ledger.Distinct() < total && arriving.goesOn(r.ledger.Distinct()) &&
 		time.Now().Before(deadline) && r.edge.running() {
-		if err := wait(ctx, 50*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	left := func() int { n, _ := overflowing(r.overflowDir()); return n }
 	for n := left(); n > 0 && draining.goesOn(int64(n)) && time.Now().Before(deadline); n = left() {
-		if err := wait(ctx, 50*time.Millisecond); err != nil {
+		if err := fault.Sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	if err := wait(ctx, 500*time.Millisecond); err != nil { // for what might be sent twice
+	if err := fault.Sleep(ctx, 500*time.Millisecond); err != nil { // for what might be sent twice
 		return err
 	}
 	r.meter.sample()
