@@ -143,12 +143,12 @@ pipeline "p" {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
-	letters, err := filepath.Glob(filepath.Join(dir, "dead-letter", "output.fake.x", "*.ndjson"))
-	if err != nil || len(letters) != 1 {
-		t.Fatalf("dead letters %q: %v", letters, err)
+	dead, err := filepath.Glob(filepath.Join(dir, "dead-letter", "output.fake.x", "*.ndjson"))
+	if err != nil || len(dead) != 1 {
+		t.Fatalf("dead letters %q: %v", dead, err)
 	}
 	if text, err := os.ReadFile(
-		letters[0],
+		dead[0],
 	); err != nil || strings.Count(string(text), "\n") != 1 ||
 		!strings.Contains(string(text), `"poison"`) {
 		t.Errorf("the dead letter is %q: %v", text, err)

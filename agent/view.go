@@ -217,9 +217,9 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 		byReason[r.Reason] = append(byReason[r.Reason], r.Record)
 	}
 	for _, reason := range reasons {
-		letters := record.FromRecords(b.Tag, b.Origin, byReason[reason])
-		letters.Topic = b.Topic
-		if err := v.deadLetter(ctx, letters, reason); err != nil {
+		dead := record.FromRecords(b.Tag, b.Origin, byReason[reason])
+		dead.Topic = b.Topic
+		if err := v.deadLetter(ctx, dead, reason); err != nil {
 			v.pending = b
 			return nil, err
 		}

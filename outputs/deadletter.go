@@ -9,13 +9,13 @@ import (
 
 // DeadLetter keeps what a destination refuses for good. Safe for concurrent use.
 type DeadLetter interface {
-	// Keep returns nil once all of letters is durable. Errors are retryable: the caller tries again
+	// Keep returns nil once all of dead is durable. Errors are retryable: the caller tries again
 	// for ever, since the records are not safe anywhere else.
-	Keep(ctx context.Context, letters []Letter) error
+	Keep(ctx context.Context, dead []DeadRecord) error
 }
 
-// Letter is one refused record. Its slices are not kept.
-type Letter struct {
+// DeadRecord is one refused record. Its slices are not kept.
+type DeadRecord struct {
 	Record record.Record // Offset is its position in the log of Output
 	Tag    string
 	Origin string
@@ -27,10 +27,10 @@ type Letter struct {
 	Raw []byte
 }
 
-// Letters returns the records of b that are listed in refused, or all of them with the same reason
-// if refused is nil.
-func Letters(b *record.Batch, output, reason string, refused []RecordError) []Letter {
-	letter := Letter{
+// DeadRecords returns the records of b that are listed in refused, or all of them with the same
+// reason if refused is nil.
+func DeadRecords(b *record.Batch, output, reason string, refused []RecordError) []DeadRecord {
+	dead := DeadRecord{
 		Tag:    b.Tag,
 		Origin: b.Origin,
 		Topic:  b.Topic,
@@ -40,20 +40,20 @@ func Letters(b *record.Batch, output, reason string, refused []RecordError) []Le
 	}
 	recs, err := b.Records()
 	if err != nil {
-		letter.Raw, _ = b.Packed(record.None)
-		letter.Record.Offset = b.First
-		letter.Reason = reason + "; " + err.Error()
-		return []Letter{letter}
+		dead.Raw, _ = b.Packed(record.None)
+		dead.Record.Offset = b.First
+		dead.Reason = reason + "; " + err.Error()
+		return []DeadRecord{dead}
 	}
-	var out []Letter
+	var out []DeadRecord
 	i := 0
 	for r := range recs {
 		if refused == nil {
-			letter.Record = *r
-			out = append(out, letter)
+			dead.Record = *r
+			out = append(out, dead)
 		} else if len(refused) > 0 && refused[0].Index == i {
-			letter.Record, letter.Reason = *r, refused[0].Err.Error()
-			out = append(out, letter)
+			dead.Record, dead.Reason = *r, refused[0].Err.Error()
+			out = append(out, dead)
 			refused = refused[1:]
 		}
 		if refused != nil && len(refused) == 0 {

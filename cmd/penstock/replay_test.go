@@ -69,7 +69,7 @@ func TestReplayCommand(t *testing.T) {
 	dead := deadletter.NewDir(filepath.Join(dir, "data", "dead-letter", "output.file.sink"))
 	if err := dead.Keep(
 		t.Context(),
-		outputs.Letters(
+		outputs.DeadRecords(
 			record.FromRecords("app", "/f", []record.Record{{Value: []byte("three")}}),
 			"output.file.sink", "no", nil,
 		),

@@ -40,12 +40,12 @@ type Dir struct {
 func NewDir(dir string) *Dir { return &Dir{dir: dir} }
 
 // Keep implements DeadLetter.
-func (d *Dir) Keep(_ context.Context, letters []outputs.Letter) error {
+func (d *Dir) Keep(_ context.Context, dead []outputs.DeadRecord) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.buf = d.buf[:0]
-	for i := range letters {
-		d.buf = recordline.AppendLine(d.buf, &letters[i])
+	for i := range dead {
+		d.buf = recordline.AppendLine(d.buf, &dead[i])
 	}
 	err := d.append(d.buf)
 	if cap(d.buf) > 4<<20 {
@@ -101,7 +101,7 @@ func (d *Dir) ready() error {
 		here, err := os.Stat(d.f.Name())
 		if err == nil {
 			if mine, err := d.f.Stat(); err == nil && os.SameFile(here, mine) {
-				return d.settle(mine.Size())
+				return d.recoverEnd(mine.Size())
 			}
 		}
 		if err := d.drop(); err != nil { // a reader has taken it
@@ -111,8 +111,8 @@ func (d *Dir) ready() error {
 	return errors.New("the file is taken away again and again")
 }
 
-// settle finds the end of the locked file, where another process may have written.
-func (d *Dir) settle(size int64) error {
+// recoverEnd finds the end of the locked file, where another process may have written.
+func (d *Dir) recoverEnd(size int64) error {
 	if size == d.size {
 		return nil
 	}

@@ -20,15 +20,15 @@ type another struct {
 	deliver func(ctx context.Context, b *record.Batch) error
 }
 
-func (d another) Keep(ctx context.Context, letters []outputs.Letter) error {
-	for len(letters) > 0 {
+func (d another) Keep(ctx context.Context, dead []outputs.DeadRecord) error {
+	for len(dead) > 0 {
 		n := 1
-		for n < len(letters) &&
-			letters[n].Tag == letters[0].Tag && letters[n].Origin == letters[0].Origin {
+		for n < len(dead) &&
+			dead[n].Tag == dead[0].Tag && dead[n].Origin == dead[0].Origin {
 			n++
 		}
 		recs := make([]record.Record, n)
-		for i, l := range letters[:n] {
+		for i, l := range dead[:n] {
 			r := l.Record
 			if l.Raw != nil {
 				r.Value = l.Raw
@@ -50,11 +50,11 @@ func (d another) Keep(ctx context.Context, letters []outputs.Letter) error {
 			recs[i] = r
 		}
 		if err := d.deliver(
-			ctx, record.FromRecords(letters[0].Tag, letters[0].Origin, recs),
+			ctx, record.FromRecords(dead[0].Tag, dead[0].Origin, recs),
 		); err != nil {
 			return err
 		}
-		letters = letters[n:]
+		dead = dead[n:]
 	}
 	return nil
 }

@@ -31,10 +31,10 @@ func NewStore(store spool.Store, env outputs.Env) *Store {
 }
 
 // Keep implements DeadLetter.
-func (d *Store) Keep(ctx context.Context, letters []outputs.Letter) error {
+func (d *Store) Keep(ctx context.Context, dead []outputs.DeadRecord) error {
 	w := recordline.NewObjectWriter()
-	for i := range letters {
-		if err := w.Write(&letters[i]); err != nil {
+	for i := range dead {
+		if err := w.Write(&dead[i]); err != nil {
 			return err
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/penstock/penstock/outputs/retry"
 )
 
-// DeadLetterFunc adapts d to what inputs are lent: it tries until the letters are durable or ctx
+// DeadLetterFunc adapts d to what inputs are lent: it tries until the records are durable or ctx
 // ends.
 func DeadLetterFunc(
 	d outputs.DeadLetter, env outputs.Env, wait outputs.Retry,
 ) func(ctx context.Context, b *record.Batch, reason string) error {
 	t := NewDeadLetterLog(env)
 	return func(ctx context.Context, b *record.Batch, reason string) error {
-		return writeDeadLetter(ctx, d, outputs.Letters(b, env.Name, reason, nil), wait, t)
+		return writeDeadLetter(ctx, d, outputs.DeadRecords(b, env.Name, reason, nil), wait, t)
 	}
 }
 
@@ -29,10 +29,10 @@ func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
 }
 
 func writeDeadLetter(
-	ctx context.Context, d outputs.DeadLetter, letters []outputs.Letter, wait outputs.Retry,
+	ctx context.Context, d outputs.DeadLetter, dead []outputs.DeadRecord, wait outputs.Retry,
 	t *retry.FailureLog,
 ) error {
-	keep := func() error { return d.Keep(ctx, letters) }
+	keep := func() error { return d.Keep(ctx, dead) }
 	err := fault.Persist(ctx, wait.Backoff(), keep, func(err error) error {
 		t.Failed(err)
 		return nil

@@ -122,13 +122,13 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 			f.Health.alive()
 			f.restart.back.Failures = 0
 		}
-		if len(v.letters) == 0 {
+		if len(v.dead) == 0 {
 			f.conclude(e, v)
 			return
 		}
 		f.unsettled++
 		go func() {
-			err := f.Send.writeDeadLetters(ctx, v.letters, f.Health)
+			err := f.Send.writeDeadLetters(ctx, v.dead, f.Health)
 			f.results <- result{e: e, err: err, isDeadLettered: true, v: v}
 		}()
 	}

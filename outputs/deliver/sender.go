@@ -111,8 +111,8 @@ func (s *Sender) Deliver(
 		if v.hasAnswered && h != nil {
 			h.alive()
 		}
-		if len(v.letters) > 0 {
-			if err := s.writeDeadLetters(ctx, v.letters, h); err != nil {
+		if len(v.dead) > 0 {
+			if err := s.writeDeadLetters(ctx, v.dead, h); err != nil {
 				return undelivered(b, sent), err
 			}
 		}
@@ -131,21 +131,21 @@ func (s *Sender) Deliver(
 	}
 }
 
-func (s *Sender) writeDeadLetters(ctx context.Context, letters []outputs.Letter, h *Health) error {
+func (s *Sender) writeDeadLetters(ctx context.Context, dead []outputs.DeadRecord, h *Health) error {
 	if h != nil {
 		h.block(1)
 		defer h.block(-1)
 	}
-	err := writeDeadLetter(ctx, s.deadLetter, letters, s.Config.Retry, s.DeadLetterFailing)
+	err := writeDeadLetter(ctx, s.deadLetter, dead, s.Config.Retry, s.DeadLetterFailing)
 	if err != nil {
 		return err
 	}
-	s.m.dead.Add(float64(len(letters)))
-	s.Dead.Add(int64(len(letters)))
-	if n := s.refusals.Due(len(letters), time.Now()); n > 0 {
+	s.m.dead.Add(float64(len(dead)))
+	s.Dead.Add(int64(len(dead)))
+	if n := s.refusals.Due(len(dead), time.Now()); n > 0 {
 		s.log.Warn(
 			"the destination refuses records for good; they are in the dead letter", "records", n,
-			"reason", letters[0].Reason, "origin", letters[0].Origin,
+			"reason", dead[0].Reason, "origin", dead[0].Origin,
 			"do", "mend the reason and take them back with penstock replay --output "+s.name+" --dead-letter",
 		)
 	}
@@ -154,10 +154,10 @@ func (s *Sender) writeDeadLetters(ctx context.Context, letters []outputs.Letter,
 
 // verdict is what becomes of a batch after an attempt.
 type verdict struct {
-	rest        *record.Batch    // to send again; nil if nothing is
-	letters     []outputs.Letter // for the dead letter
-	taken       int              // records delivered
-	hasAnswered bool             // the destination answered for at least one record
+	rest        *record.Batch        // to send again; nil if nothing is
+	dead        []outputs.DeadRecord // for the dead letter
+	taken       int                  // records delivered
+	hasAnswered bool                 // the destination answered for at least one record
 }
 
 // classify splits b by the outcome of an attempt, and counts and logs it.
@@ -169,7 +169,7 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
 	if errors.Is(err, record.ErrCorrupt) || outputs.IsPermanent(err) {
 		s.Failing.Worked()
-		return verdict{letters: outputs.Letters(b, s.name, err.Error(), nil), hasAnswered: true}
+		return verdict{dead: outputs.DeadRecords(b, s.name, err.Error(), nil), hasAnswered: true}
 	}
 	var partial *outputs.PartialError
 	if !errors.As(err, &partial) {
@@ -192,7 +192,7 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 	v := verdict{taken: b.Len() - len(partial.Records)}
 	v.hasAnswered = v.taken > 0 || len(refused) > 0
 	if len(refused) > 0 {
-		v.letters = outputs.Letters(b, s.name, "", refused)
+		v.dead = outputs.DeadRecords(b, s.name, "", refused)
 	}
 	if len(again) > 0 {
 		s.Failing.Failed(err)

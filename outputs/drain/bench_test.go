@@ -39,7 +39,7 @@ type nothing struct{}
 func (nothing) Write(context.Context, *record.Batch) error              { return nil }
 func (nothing) Start(_ context.Context, _ *record.Batch, f func(error)) { f(nil) }
 
-func (nothing) Keep(context.Context, []outputs.Letter) error {
+func (nothing) Keep(context.Context, []outputs.DeadRecord) error {
 	return errors.New("nothing is refused")
 }
 func (nothing) Close() error { return nil }

@@ -24,8 +24,8 @@ import (
 	"github.com/penstock/penstock/outputs/replay"
 )
 
-func letter(value string) outputs.Letter {
-	return outputs.Letter{
+func deadRecord(value string) outputs.DeadRecord {
+	return outputs.DeadRecord{
 		Tag:    "app",
 		Origin: "/var/log/app.log",
 		Output: "output.test.a",
@@ -66,7 +66,7 @@ func TestDeadLetterDirKeepsEverything(t *testing.T) {
 	if len(files(t, dir)) != 0 {
 		t.Fatal("files before anything was refused")
 	}
-	if err := d.Keep(t.Context(), []outputs.Letter{letter("one"), letter("two\xff")}); err != nil {
+	if err := d.Keep(t.Context(), []outputs.DeadRecord{deadRecord("one"), deadRecord("two\xff")}); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()
@@ -93,7 +93,7 @@ func TestDeadLetterDirKeepsEverything(t *testing.T) {
 func TestDeadLetterDirAfterACrash(t *testing.T) {
 	dir := t.TempDir()
 	d := deadletter.NewDir(dir)
-	d.Keep(t.Context(), []outputs.Letter{letter("one")})
+	d.Keep(t.Context(), []outputs.DeadRecord{deadRecord("one")})
 	d.Close()
 	name := filepath.Join(dir, "00000000000000000001.ndjson")
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
@@ -103,7 +103,7 @@ func TestDeadLetterDirAfterACrash(t *testing.T) {
 	f.WriteString(`{"output":"output.te`)
 	f.Close()
 	d = deadletter.NewDir(dir)
-	if err := d.Keep(t.Context(), []outputs.Letter{letter("two")}); err != nil {
+	if err := d.Keep(t.Context(), []outputs.DeadRecord{deadRecord("two")}); err != nil {
 		t.Fatal(err)
 	}
 	d.Close()
@@ -126,7 +126,7 @@ func TestDeadLetterDirShared(t *testing.T) {
 			defer d.Close()
 			for i := range 50 {
 				if err := d.Keep(
-					t.Context(), []outputs.Letter{letter(fmt.Sprintf("%d-%d", w, i))},
+					t.Context(), []outputs.DeadRecord{deadRecord(fmt.Sprintf("%d-%d", w, i))},
 				); err != nil {
 					t.Error(err)
 					return
@@ -283,7 +283,7 @@ func TestReplayDeadLetters(t *testing.T) {
 func TestReplayFilesSkipsATornLineAndReportsDamage(t *testing.T) {
 	dir := t.TempDir()
 	d := deadletter.NewDir(dir)
-	d.Keep(t.Context(), []outputs.Letter{letter("one"), letter("two"), letter("three")})
+	d.Keep(t.Context(), []outputs.DeadRecord{deadRecord("one"), deadRecord("two"), deadRecord("three")})
 	d.Close()
 	name := filepath.Join(dir, "00000000000000000001.ndjson")
 	p, _ := os.ReadFile(name)

@@ -66,19 +66,19 @@ func (f *fixture) metric(t testing.TB, name string) float64 {
 // memDead is a dead letter in memory.
 type memDead struct {
 	mu      sync.Mutex
-	letters []outputs.Letter
+	records []outputs.DeadRecord
 	fail    bool
 }
 
-func (d *memDead) Keep(_ context.Context, letters []outputs.Letter) error {
+func (d *memDead) Keep(_ context.Context, records []outputs.DeadRecord) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fail {
 		return errors.New("no space left on device")
 	}
-	for _, l := range letters {
+	for _, l := range records {
 		l.Record = l.Record.Clone()
-		d.letters = append(d.letters, l)
+		d.records = append(d.records, l)
 	}
 	return nil
 }
@@ -89,10 +89,10 @@ func (d *memDead) setFail(fail bool) {
 	d.fail = fail
 }
 
-func (d *memDead) all() []outputs.Letter {
+func (d *memDead) all() []outputs.DeadRecord {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]outputs.Letter(nil), d.letters...)
+	return append([]outputs.DeadRecord(nil), d.records...)
 }
 
 // gen makes batches of numbered records: per origin, the numbers ascend.
@@ -130,7 +130,7 @@ func (g *gen) fill(l *outputtest.MemLog, batches, origins, maxRecords int) {
 // checkDelivered checks that every value sent arrived or is a dead letter, that first arrivals per
 // origin are in order, and returns the number of repeats. ordered false skips the order.
 func checkDelivered(
-	t testing.TB, sent []string, got []outputtest.Received, refused []outputs.Letter, ordered bool,
+	t testing.TB, sent []string, got []outputtest.Received, refused []outputs.DeadRecord, ordered bool,
 ) (repeats int) {
 	t.Helper()
 	seen := map[string]int{}

@@ -85,10 +85,10 @@ func TestReplayDeletesOnlyWhatItDelivered(t *testing.T) {
 				r := newRig(t, false)
 				lostHost(t, r)
 				f := newFixture(t, "output.test.a")
-				letters := deadletter.NewStore(r.store, f.env)
+				records := deadletter.NewStore(r.store, f.env)
 				for i := range 3 {
-					l := letter(fmt.Sprintf("origin-9 %d", i))
-					if err := letters.Keep(t.Context(), []outputs.Letter{l}); err != nil {
+					l := deadRecord(fmt.Sprintf("origin-9 %d", i))
+					if err := records.Keep(t.Context(), []outputs.DeadRecord{l}); err != nil {
 						t.Fatal(err)
 					}
 				}

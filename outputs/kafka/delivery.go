@@ -28,11 +28,11 @@ func (d *delivery) refuse(err error) {
 	if !outputs.IsPermanent(err) {
 		d.round.FailAll()
 	}
-	d.settle(0, d.b.Len(), err)
+	d.finish(0, d.b.Len(), err)
 }
 
-// settle accounts for the records of b from index from up to to.
-func (d *delivery) settle(from, to int, err error) {
+// finish accounts for the records of b from index from up to to.
+func (d *delivery) finish(from, to int, err error) {
 	d.mu.Lock()
 	if err != nil {
 		for i := from; i < to; i++ {
@@ -97,15 +97,15 @@ func (p *parcel) fail(err error) {
 		r.d.round.Fail(p.key)
 		r.d.round.Fail(p.mapping)
 	}
-	p.settle(err)
+	p.finish(err)
 }
 
-// settle accounts for all records.
-func (p *parcel) settle(err error) {
+// finish accounts for all records.
+func (p *parcel) finish(err error) {
 	n := 0
 	for _, r := range p.refs {
 		for _, u := range r.runs {
-			r.d.settle(u.from, u.to, err)
+			r.d.finish(u.from, u.to, err)
 			n += u.to - u.from
 		}
 	}

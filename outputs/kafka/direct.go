@@ -31,7 +31,7 @@ func (w *Writer) direct(
 	packed, err := b.Packed(w.codec)
 	if err != nil {
 		w.arrived(dest)
-		d.settle(0, b.Len(), outputs.Permanent(err))
+		d.finish(0, b.Len(), outputs.Permanent(err))
 		return "", true
 	}
 	switch {
@@ -48,14 +48,14 @@ func (w *Writer) direct(
 			}
 		}
 		if err != nil {
-			d.settle(0, b.Len(), outputs.Permanent(err))
+			d.finish(0, b.Len(), outputs.Permanent(err))
 			return "", true
 		}
 		dest = w.find(ctx, string(name), b)
 	}
 	if dest.err != nil {
 		w.absent.refused(dest.topic, b.Len())
-		d.settle(0, b.Len(), dest.err)
+		d.finish(0, b.Len(), dest.err)
 		return "", true
 	}
 	if !dest.wait && tooOld(b, dest.maxAge) {
@@ -67,7 +67,7 @@ func (w *Writer) direct(
 		if dest.first {
 			w.parking.dropLocked(dest.topic)
 		}
-		d.settle(0, b.Len(), producer.ErrClosed)
+		d.finish(0, b.Len(), producer.ErrClosed)
 		return "", true
 	}
 	name := dest.topic
@@ -82,7 +82,7 @@ func (w *Writer) direct(
 	if dest.first {
 		w.parking.dropLocked(name)
 		if dest.cuts != w.cuts() {
-			d.settle(0, b.Len(), errThere)
+			d.finish(0, b.Len(), errThere)
 			return "", true
 		}
 	}

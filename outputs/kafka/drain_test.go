@@ -20,7 +20,7 @@ var errTest = errors.New("no dead letter expected")
 
 type noLetters struct{}
 
-func (noLetters) Keep(context.Context, []outputs.Letter) error { return errTest }
+func (noLetters) Keep(context.Context, []outputs.DeadRecord) error { return errTest }
 
 // The whole way from a log to the topic under the drain loop, with outages longer than the delivery
 // timeout: every record once, in order.

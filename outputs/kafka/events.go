@@ -17,7 +17,7 @@ func (e events) Delivered(it *producer.Item) {
 	p := it.Owner.(*parcel)
 	e.w.delivered.Store(time.Now().UnixNano())
 	e.w.absent.there(p.key.Topic, true)
-	p.settle(nil)
+	p.finish(nil)
 }
 
 func (e events) Failed(it *producer.Item, err error) {
@@ -26,8 +26,8 @@ func (e events) Failed(it *producer.Item, err error) {
 	p.fail(err)
 }
 
-func (e events) Troubled(k producer.Key, err error) { e.w.failing.failed(k, err) }
-func (e events) Cleared(k producer.Key)             { e.w.failing.worked(k) }
+func (e events) AttemptFailed(k producer.Key, err error) { e.w.failing.failed(k, err) }
+func (e events) Recovered(k producer.Key)                { e.w.failing.worked(k) }
 
 // Behind implements producer.Events.
 func (e events) Behind(it *producer.Item) bool {
@@ -88,14 +88,14 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 	switch res.Code {
 	case kerr.UnknownTopicOrPartition.Code, kerr.TopicAuthorizationFailed.Code:
 		e.w.absent.refused(k.Topic, n)
-		p.settle(refusal)
+		p.finish(refusal)
 		return nil
 	case kerr.InvalidTopicException.Code:
-		p.settle(refusal)
+		p.finish(refusal)
 		return nil
 	case kerr.InvalidTimestamp.Code:
 		if p.retimed {
-			p.settle(refusal)
+			p.finish(refusal)
 			return nil
 		}
 		e.w.metrics.retimed.Inc()
@@ -116,7 +116,7 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 		}
 	}
 	if n == 1 {
-		p.settle(refusal)
+		p.finish(refusal)
 		return nil
 	}
 	e.w.metrics.split.Inc()
@@ -151,7 +151,7 @@ func (e events) rebuild(
 	p := it.Owner.(*parcel)
 	recs, err := it.Batch.Records()
 	if err != nil {
-		p.settle(err)
+		p.finish(err)
 		return nil
 	}
 	type owner struct {
@@ -186,7 +186,7 @@ func (e events) rebuild(
 			headers = append(append([]record.Header(nil), headers...), originalTime(t))
 			t = now
 		case refuse:
-			owners[i].d.settle(owners[i].index, owners[i].index+1, refusal)
+			owners[i].d.finish(owners[i].index, owners[i].index+1, refusal)
 			p.mapping.arrived(1)
 			continue
 		}

@@ -27,12 +27,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-type letters struct {
+type deadRecords struct {
 	mu  sync.Mutex
-	all []outputs.Letter
+	all []outputs.DeadRecord
 }
 
-func (l *letters) Keep(_ context.Context, more []outputs.Letter) error {
+func (l *deadRecords) Keep(_ context.Context, more []outputs.DeadRecord) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range more {
@@ -42,7 +42,7 @@ func (l *letters) Keep(_ context.Context, more []outputs.Letter) error {
 	return nil
 }
 
-func (l *letters) count() int {
+func (l *deadRecords) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.all)
@@ -56,7 +56,7 @@ type exactRig struct {
 	want    map[string]int
 	logs    runtest.LogBuffer
 	reg     *prometheus.Registry // of the output made last
-	letters letters
+	dead    deadRecords
 	change  func(*Config)
 	common  func(*outputs.Common)
 	targets drain.Targets
@@ -114,7 +114,7 @@ func (r *exactRig) output() *drain.Drainer {
 	r.reg = prometheus.NewRegistry()
 	env.Metrics = r.reg
 	t := r.targets
-	t.DeadLetter = &r.letters
+	t.DeadLetter = &r.dead
 	out, err := drain.NewAsyncOutput(w, common, env, t)
 	if err != nil {
 		r.Fatal(err)
@@ -519,7 +519,7 @@ func TestExactlyOnceRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.check()
-	if n := r.letters.count(); n != 1 || len(r.letters.all[0].Record.Value) != len(big) {
+	if n := r.dead.count(); n != 1 || len(r.dead.all[0].Record.Value) != len(big) {
 		t.Errorf("%d dead letters", n)
 	}
 }

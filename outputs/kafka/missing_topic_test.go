@@ -98,7 +98,7 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 			return pos == int64(r.others+r.want["logs"])
 		})
 		checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})
-		if n := r.letters.count(); n != r.others {
+		if n := r.dead.count(); n != r.others {
 			t.Errorf("%d records of %d are in the dead letter", n, r.others)
 		}
 		if s := r.logs.String(); strings.Count(s, "its records go to the dead letter") != 1 ||
@@ -115,10 +115,10 @@ func TestMissingTopicHoldsUpNoOther(t *testing.T) {
 			pos, _ := r.log.Committed()
 			return pos == int64(r.others+r.want["logs"])
 		})
-		lost := r.letters.count()
+		lost := r.dead.count()
 		r.add(20, records)
 		r.ended(wait)
-		if n := r.letters.count(); n != lost {
+		if n := r.dead.count(); n != lost {
 			t.Errorf("%d more records are in the dead letter", n-lost)
 		}
 		if n := len(consume(t, c, "other", r.others-lost)); n != r.others-lost {
@@ -144,8 +144,8 @@ func TestMissingTopicThatComesInTime(t *testing.T) {
 		r.ended(wait)
 		checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})
 		checkOrder(t, consume(t, c, "other", r.others), map[string]int{"other": r.others})
-		if held := r.out.Status().Held; len(held) > 0 || r.letters.count() > 0 {
-			t.Errorf("held %v, %d in the dead letter", held, r.letters.count())
+		if held := r.out.Status().Held; len(held) > 0 || r.dead.count() > 0 {
+			t.Errorf("held %v, %d in the dead letter", held, r.dead.count())
 		}
 	})
 }
@@ -191,11 +191,11 @@ func TestDeniedTopicHoldsUpNoOther(t *testing.T) {
 			pos, _ := r.log.Committed()
 			return pos == int64(r.others+r.want["logs"])
 		})
-		if n := r.letters.count(); n != r.others {
+		if n := r.dead.count(); n != r.others {
 			t.Errorf("%d records of %d are in the dead letter", n, r.others)
 		}
 		denied.Store(false)
-		lost := r.letters.count()
+		lost := r.dead.count()
 		r.add(20, records)
 		r.ended(wait)
 		checkOrder(t, r.committed(r.want["logs"]), map[string]int{"logs": r.want["logs"]})

@@ -25,19 +25,19 @@ type parking struct {
 
 // parked is the records of one delivery that go to one topic.
 type parked struct {
-	d       *delivery
-	runs    []run
-	whole   bool // the delivery is not looked at yet: it may go as it lies
-	since   time.Time
-	told    time.Time
-	forget  func() bool // ends the watch over d.ctx
-	records int
-	cuts    int64 // of the session when it came here
+	d            *delivery
+	runs         []run
+	whole        bool // the delivery is not looked at yet: it may go as it lies
+	since        time.Time
+	lastReported time.Time
+	forget       func() bool // ends the watch over d.ctx
+	records      int
+	cuts         int64 // of the session when it came here
 }
 
-func (p *parked) settle(err error) {
+func (p *parked) finish(err error) {
 	for _, r := range p.runs {
-		p.d.settle(r.from, r.to, err)
+		p.d.finish(r.from, r.to, err)
 	}
 }
 
@@ -72,7 +72,7 @@ func (k *parking) kick() {
 // add parks records behind those that wait for the topic. w.mu is held.
 func (k *parking) add(topic string, p *parked) {
 	p.since = time.Now()
-	p.told = p.since
+	p.lastReported = p.since
 	for _, r := range p.runs {
 		p.records += r.to - r.from
 	}
@@ -94,7 +94,7 @@ func (k *parking) close() {
 	for _, q := range queues {
 		for _, p := range q {
 			p.forget()
-			p.settle(producer.ErrClosed)
+			p.finish(producer.ErrClosed)
 		}
 	}
 }
@@ -147,13 +147,13 @@ func (k *parking) work(topic string) bool {
 		switch {
 		case p.d.ctx.Err() != nil:
 			k.drop(topic)
-			p.settle(p.d.ctx.Err())
+			p.finish(p.d.ctx.Err())
 		case dest.err != nil:
 			k.drop(topic)
 			k.w.absent.refused(topic, p.records)
-			p.settle(dest.err)
+			p.finish(dest.err)
 		case dest.wait:
-			k.tell(p, topic)
+			k.reportOverdue(p, topic)
 			return true
 		case k.w.outgrown(topic):
 			return true
@@ -200,17 +200,17 @@ func (k *parking) cancelled(topic string) {
 	}
 	k.w.mu.Unlock()
 	for _, p := range gone {
-		p.settle(p.d.ctx.Err())
+		p.finish(p.d.ctx.Err())
 	}
 }
 
-// tell reports a topic that keeps records waiting for long.
-func (k *parking) tell(p *parked, topic string) {
+// reportOverdue reports a topic that keeps records waiting for long.
+func (k *parking) reportOverdue(p *parked, topic string) {
 	now := time.Now()
-	if now.Sub(p.told) < k.w.cfg.DeliveryTimeout {
+	if now.Sub(p.lastReported) < k.w.cfg.DeliveryTimeout {
 		return
 	}
-	p.told = now
+	p.lastReported = now
 	err := k.w.prod.TopicError(topic)
 	k.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, err)
 	k.w.overdue(err)
@@ -218,7 +218,7 @@ func (k *parking) tell(p *parked, topic string) {
 
 // unpark sends the first of a topic's queue and takes it off.
 func (w *Writer) unpark(p *parked, dest *destination) {
-	if p.whole && w.why == "" {
+	if p.whole && w.recordPathReason == "" {
 		reason, sent := w.direct(p.d.ctx, p.d, dest)
 		if sent {
 			return
@@ -228,7 +228,7 @@ func (w *Writer) unpark(p *parked, dest *destination) {
 	recs, err := p.d.b.Records()
 	if err != nil {
 		w.parking.drop(dest.topic)
-		p.settle(err) // corrupt: the drain loop knows what to do
+		p.finish(err) // corrupt: the drain loop knows what to do
 		return
 	}
 	w.mu.Lock()
@@ -236,10 +236,10 @@ func (w *Writer) unpark(p *parked, dest *destination) {
 	defer w.parking.dropLocked(dest.topic)
 	switch {
 	case w.closed:
-		p.settle(producer.ErrClosed)
+		p.finish(producer.ErrClosed)
 		return
 	case dest.cuts != w.cuts():
-		p.settle(errThere)
+		p.finish(errThere)
 		return
 	}
 	w.place(p.d, recs, func(i int) *destination {

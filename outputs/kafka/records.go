@@ -31,7 +31,7 @@ type pile struct {
 func (w *Writer) records(ctx context.Context, d *delivery) {
 	recs, err := d.b.Records()
 	if err != nil {
-		d.settle(0, d.b.Len(), err) // corrupt: the drain loop knows what to do
+		d.finish(0, d.b.Len(), err) // corrupt: the drain loop knows what to do
 		return
 	}
 	plan, err := w.route(ctx, d)
@@ -42,7 +42,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		d.settle(0, d.b.Len(), producer.ErrClosed)
+		d.finish(0, d.b.Len(), producer.ErrClosed)
 		return
 	}
 	w.started(d.b)
@@ -79,7 +79,7 @@ func (w *Writer) place(
 			if dest.topic != "" {
 				w.absent.refused(dest.topic, 1)
 			}
-			d.settle(i, i+1, dest.err)
+			d.finish(i, i+1, dest.err)
 			continue
 		case dest.wait || !dest.first && w.parking.queues[dest.topic] != nil || !w.mapped(dest):
 			w.park(d, i, dest.topic)

@@ -187,7 +187,7 @@ func (s *Session) tell(o outcome) {
 func (w *Writer) discard() {
 	for k, p := range w.open {
 		delete(w.open, k)
-		p.parcel.settle(producer.ErrAborted)
+		p.parcel.finish(producer.ErrAborted)
 	}
 }
 

@@ -44,26 +44,26 @@ type Writer struct {
 // shared is what an output has once: the writer outside of transactions and those of its sessions
 // share it. New makes it; after the start only what is safe for concurrent use changes.
 type shared struct {
-	cfg     Config
-	env     outputs.Env
-	codec   record.Codec
-	topic   *template.Bound[dialect.Subject]
-	key     *template.Bound[dialect.Subject] // nil: records keep theirs
-	headers []record.Header
-	byHash  bool
-	small   int    // smallBatch, but for tests
-	why     string // why the record path is taken for all batches; "" if it is not
+	cfg              Config
+	env              outputs.Env
+	codec            record.Codec
+	topic            *template.Bound[dialect.Subject]
+	key              *template.Bound[dialect.Subject] // nil: records keep theirs
+	headers          []record.Header
+	byHash           bool
+	small            int    // smallBatch, but for tests
+	recordPathReason string // why the record path is taken for all batches; "" if it is not
 
-	cl        *kgo.Client
-	reach     *client.Reach
-	metrics   *metrics
-	producing *producer.Metrics
-	failing   *failureLog
-	retention *retention
-	absent    *absent
-	report    func(error)
-	told      sync.Map     // reasons for the record path that were logged
-	delivered atomic.Int64 // when something last was, in nanoseconds since the Unix epoch
+	cl            *kgo.Client
+	reach         *client.Reach
+	metrics       *metrics
+	producing     *producer.Metrics
+	failing       *failureLog
+	retention     *retention
+	absent        *absent
+	report        func(error)
+	loggedReasons sync.Map     // reasons for the record path that were logged
+	delivered     atomic.Int64 // when something last was, in nanoseconds since the Unix epoch
 }
 
 // newWriter returns one that does not run yet.
@@ -96,15 +96,15 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		return nil, err
 	}
 	s := &shared{
-		cfg:     cfg,
-		env:     env,
-		codec:   codec,
-		metrics: newMetrics(env.Metrics),
-		headers: staticHeaders(cfg.Headers),
-		small:   smallBatch,
-		byHash:  cfg.byHash(),
-		why:     cfg.perRecord(),
-		reach:   cfg.NewReach(),
+		cfg:              cfg,
+		env:              env,
+		codec:            codec,
+		metrics:          newMetrics(env.Metrics),
+		headers:          staticHeaders(cfg.Headers),
+		small:            smallBatch,
+		byHash:           cfg.byHash(),
+		recordPathReason: cfg.perRecord(),
+		reach:            cfg.NewReach(),
 	}
 	s.failing = newFailureLog(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
 	s.reach.OnFailure = s.failing.unreachable
@@ -123,10 +123,10 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 			return nil, fmt.Errorf("key: %w", err)
 		}
 	}
-	if s.why == "" {
+	if s.recordPathReason == "" {
 		env.Log.Info("batches go to Kafka as they lie (direct path)")
 	} else {
-		env.Log.Info("batches go to Kafka record by record", "because", s.why)
+		env.Log.Info("batches go to Kafka record by record", "because", s.recordPathReason)
 	}
 	if err := s.connect(opts); err != nil {
 		return nil, err
@@ -213,13 +213,13 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 		d.done(nil)
 		return
 	}
-	reason := w.why
+	reason := w.recordPathReason
 	if reason == "" {
 		var sent bool
 		if reason, sent = w.direct(ctx, d, nil); sent {
 			return
 		}
-		if _, told := w.told.LoadOrStore(reason, true); !told {
+		if _, logged := w.loggedReasons.LoadOrStore(reason, true); !logged {
 			w.env.Log.Info(
 				"some batches go record by record", "because", reason, "means", reasons[reason],
 			)
@@ -267,7 +267,7 @@ func (w *Writer) stop() {
 	w.mu.Unlock()
 	w.parking.close()
 	for _, p := range piles {
-		p.parcel.settle(producer.ErrClosed)
+		p.parcel.finish(producer.ErrClosed)
 	}
 	w.prod.Close()
 }

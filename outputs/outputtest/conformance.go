@@ -83,10 +83,10 @@ type dead struct {
 	vals []string
 }
 
-func (d *dead) Keep(_ context.Context, letters []outputs.Letter) error {
+func (d *dead) Keep(_ context.Context, records []outputs.DeadRecord) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, l := range letters {
+	for _, l := range records {
 		d.vals = append(d.vals, string(l.Record.Value))
 	}
 	return nil

@@ -71,7 +71,7 @@ func (v *mover) run(ctx, quit context.Context) error {
 			err = v.next(rctx, quit)
 		}
 		if err != nil {
-			return v.why(ctx, err)
+			return v.stopCause(ctx, err)
 		}
 		if quit.Err() != nil {
 			return deliver.ErrQuit
@@ -79,8 +79,8 @@ func (v *mover) run(ctx, quit context.Context) error {
 	}
 }
 
-// why tells a run that was asked to quit from one whose ctx ended.
-func (v *mover) why(ctx context.Context, err error) error {
+// stopCause tells a run that was asked to quit from one whose ctx ended.
+func (v *mover) stopCause(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return deliver.ErrQuit
 	}

@@ -28,12 +28,12 @@ const timeLayout = time.RFC3339Nano
 // AppendRecord appends a record of b as one line of the overflow's form.
 func AppendRecord(dst []byte, b *record.Batch, r *record.Record) []byte {
 	return AppendLine(
-		dst, &outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r},
+		dst, &outputs.DeadRecord{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic, Record: *r},
 	)
 }
 
 // AppendLine appends the line for l, with its end.
-func AppendLine(dst []byte, l *outputs.Letter) []byte {
+func AppendLine(dst []byte, l *outputs.DeadRecord) []byte {
 	dst = append(dst, '{')
 	if l.Output != "" {
 		dst = appendText(dst, "output", l.Output)
@@ -190,23 +190,23 @@ var (
 )
 
 // parseLine reads what appendLine wrote, or what a person edited. p is not kept.
-func parseLine(p []byte) (outputs.Letter, error) {
+func parseLine(p []byte) (outputs.DeadRecord, error) {
 	if l, ok := parsePlain(p); ok {
 		return l, nil
 	}
 	return parseAnyLine(p)
 }
 
-func parseAnyLine(p []byte) (outputs.Letter, error) {
+func parseAnyLine(p []byte) (outputs.DeadRecord, error) {
 	if !utf8.Valid(p) {
 		// encoding/json would replace what is not, and say nothing
-		return outputs.Letter{}, errNotUTF8
+		return outputs.DeadRecord{}, errNotUTF8
 	}
 	var in line
 	if err := json.Unmarshal(p, &in); err != nil {
-		return outputs.Letter{}, err
+		return outputs.DeadRecord{}, err
 	}
-	l := outputs.Letter{
+	l := outputs.DeadRecord{
 		Output: text(in.Output, in.OutputB),
 		Reason: text(in.Reason, in.ReasonB),
 		Topic:  text(in.Topic, in.TopicB),
@@ -224,12 +224,12 @@ func parseAnyLine(p []byte) (outputs.Letter, error) {
 	}
 	switch {
 	case in.raw() && (in.Time != nil || l.Record.Value != nil):
-		return outputs.Letter{}, errors.New("both a record and raw_base64")
+		return outputs.DeadRecord{}, errors.New("both a record and raw_base64")
 	case in.raw():
 	case in.Time == nil:
-		return outputs.Letter{}, errors.New("no time")
+		return outputs.DeadRecord{}, errors.New("no time")
 	case in.Time.Before(minTime) || in.Time.After(maxTime):
-		return outputs.Letter{}, fmt.Errorf("time %v is out of range", in.Time)
+		return outputs.DeadRecord{}, fmt.Errorf("time %v is out of range", in.Time)
 	default:
 		l.Record.Time = in.Time.UnixNano()
 	}

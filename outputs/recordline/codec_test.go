@@ -13,7 +13,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 )
 
-var letters = []outputs.Letter{
+var deadRecords = []outputs.DeadRecord{
 	{Tag: "app", Origin: "/var/log/a", Record: record.Record{Time: 1, Value: []byte("x")}},
 	{
 		Tag:    "",
@@ -42,7 +42,7 @@ var letters = []outputs.Letter{
 }
 
 func TestLineRoundTrip(t *testing.T) {
-	for i, l := range letters {
+	for i, l := range deadRecords {
 		p := AppendLine(nil, &l)
 		if !json.Valid(p) || bytes.Count(p, []byte("\n")) != 1 {
 			t.Errorf("letter %d is no line of JSON: %s", i, p)
@@ -60,7 +60,7 @@ func TestLineRoundTrip(t *testing.T) {
 }
 
 func FuzzLine(f *testing.F) {
-	for _, l := range letters {
+	for _, l := range deadRecords {
 		f.Add(AppendLine(nil, &l))
 	}
 	f.Add(
@@ -98,8 +98,8 @@ func FuzzLine(f *testing.F) {
 // FuzzObject reads anything as an overflow object: it ends, panics never, and positions ascend.
 func FuzzObject(f *testing.F) {
 	w := NewObjectWriter()
-	for i := range letters {
-		if err := w.Write(&letters[i]); err != nil {
+	for i := range deadRecords {
+		if err := w.Write(&deadRecords[i]); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -109,7 +109,7 @@ func FuzzObject(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add(data[:len(data)/2])
-	f.Add(AppendLine(AppendLine(nil, &letters[0]), &letters[1]))
+	f.Add(AppendLine(AppendLine(nil, &deadRecords[0]), &deadRecords[1]))
 	f.Add([]byte("{\"time\":\"2026-01-01T00:00:00Z\"}\n\n{\"to"))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		lines, err := NewLineReader(bytes.NewReader(p), nil)

@@ -57,7 +57,7 @@ func (w *ObjectWriter) Reset() {
 
 // Add appends the records of b. router may be nil. A batch that cannot be read is kept as it is.
 func (w *ObjectWriter) Add(b *record.Batch, router outputs.Router) error {
-	l := outputs.Letter{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic}
+	l := outputs.DeadRecord{Tag: b.Tag, Origin: b.Origin, Topic: b.Topic}
 	recs, err := b.Records()
 	if err != nil {
 		l.Raw, _ = b.Packed(record.None)
@@ -76,7 +76,7 @@ func (w *ObjectWriter) Add(b *record.Batch, router outputs.Router) error {
 	return nil
 }
 
-func (w *ObjectWriter) Write(l *outputs.Letter) error {
+func (w *ObjectWriter) Write(l *outputs.DeadRecord) error {
 	w.line = AppendLine(w.line[:0], l)
 	if w.Records == 0 {
 		w.Oldest = l.Record.When()
@@ -169,7 +169,7 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 type LineSource struct {
 	Lines   *LineReader
 	At      int64                // number of the next line
-	pending *outputs.Letter      // read already, belongs to the next batch
+	pending *outputs.DeadRecord  // read already, belongs to the next batch
 	err     error                // met after lines that are still to be returned
 	Bad     int                  // Lines that could not be read
 	BadErr  error                // the first of them
@@ -190,7 +190,7 @@ func (s *LineSource) ReadBatch() (*record.Batch, error) {
 	for s.err == nil && size < record.TargetSize {
 		l := s.pending
 		if s.pending = nil; l == nil {
-			if l = s.letter(); l == nil {
+			if l = s.deadRecord(); l == nil {
 				continue
 			}
 		}
@@ -213,8 +213,8 @@ func (s *LineSource) ReadBatch() (*record.Batch, error) {
 	return b, nil
 }
 
-// letter returns the next record; nil if s.err was set or the line is none.
-func (s *LineSource) letter() *outputs.Letter {
+// deadRecord returns the next record; nil if s.err was set or the line is none.
+func (s *LineSource) deadRecord() *outputs.DeadRecord {
 	p, err := s.Lines.ReadLine()
 	if p == nil && err != nil {
 		s.err = err

@@ -12,7 +12,7 @@ import (
 // parsePlain reads a line as appendLine writes it for a record without headers of valid UTF-8:
 // nearly all of them. For all other lines ok is false, and says nothing about the line. p is not
 // kept.
-func parsePlain(p []byte) (l outputs.Letter, ok bool) {
+func parsePlain(p []byte) (l outputs.DeadRecord, ok bool) {
 	s := plainScanner{p: bytes.TrimSuffix(p, []byte{'\n'}), ok: true}
 	s.literal(`{`)
 	if s.next(`"topic":"`) {
@@ -31,7 +31,7 @@ func parsePlain(p []byte) (l outputs.Letter, ok bool) {
 	s.literal(`,"time":"`)
 	t, err := time.Parse(timeLayout, string(s.text()))
 	if err != nil || t.Before(minTime) || t.After(maxTime) {
-		return outputs.Letter{}, false
+		return outputs.DeadRecord{}, false
 	}
 	l.Record.Time = t.UnixNano()
 	if s.next(`,"key":"`) {
@@ -42,7 +42,7 @@ func parsePlain(p []byte) (l outputs.Letter, ok bool) {
 	}
 	s.literal(`}`)
 	if !s.ok || len(s.p) > 0 {
-		return outputs.Letter{}, false
+		return outputs.DeadRecord{}, false
 	}
 	return l, true
 }

@@ -50,7 +50,7 @@ func FromArchive(
 	p.Skip = func(key string) bool { return key > last }
 	p.ReplayObject = func(ctx context.Context, o spool.Object) error {
 		err := replayLetters(ctx, p, o)
-		if errors.Is(err, errNoLetter) {
+		if errors.Is(err, errNoDeadRecord) {
 			left[o.Key] = true
 			sum.Skipped = append(sum.Skipped, fmt.Sprintf("%s: %v", o.Key, err))
 			return nil
@@ -62,7 +62,7 @@ func FromArchive(
 }
 
 // errNoLetter is said of an object that is not what it was taken for, and is left alone.
-var errNoLetter = errors.New("this is no dead letter of an archive")
+var errNoDeadRecord = errors.New("this is no dead letter of an archive")
 
 // replayLetters replays an object of dead letters and removes it.
 func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) error {
@@ -83,13 +83,13 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 		if got.Size != o.Size {
 			return fmt.Errorf("%w: %d bytes, and %d", overflow.ErrOtherObject, o.Size, got.Size)
 		}
-		l := letterBatch{send: p.Send, health: p.Health}
+		l := deadBatch{send: p.Send, health: p.Health}
 		lines, stored := int64(0), overflow.InventoryOf(got)
 		err = format.ReadLines(body, "ndjson", func(e *format.Entry) error {
 			lines++
 			switch ok := e.Located && e.Reason != ""; {
 			case !ok && lines == 1:
-				return errNoLetter
+				return errNoDeadRecord
 			case !ok:
 				return fmt.Errorf("line %d cannot be read", lines)
 			case lines <= done:
@@ -101,7 +101,7 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 			return ferr
 		}
 		done += l.delivered
-		if errors.Is(err, errNoLetter) || lines == 0 && ctx.Err() == nil && body.Err == nil {
+		if errors.Is(err, errNoDeadRecord) || lines == 0 && ctx.Err() == nil && body.Err == nil {
 			foreign = true
 			return nil
 		}
@@ -130,13 +130,13 @@ func replayLetters(ctx context.Context, p *overflow.Replayer, o spool.Object) er
 	case gone:
 		return nil
 	case foreign:
-		return errNoLetter
+		return errNoDeadRecord
 	}
 	return p.Remove(ctx, o, done, damage)
 }
 
 // letterBatch delivers entries of one topic together.
-type letterBatch struct {
+type deadBatch struct {
 	send      *deliver.Sender
 	health    *deliver.Health
 	delivered int64
@@ -146,7 +146,7 @@ type letterBatch struct {
 	size               int
 }
 
-func (l *letterBatch) add(ctx context.Context, e *format.Entry) error {
+func (l *deadBatch) add(ctx context.Context, e *format.Entry) error {
 	tag, origin := e.Tag, "penstock replay"
 	if e.Topic != "" {
 		origin = fmt.Sprintf("%s/%d", e.Topic, e.Partition)
@@ -164,7 +164,7 @@ func (l *letterBatch) add(ctx context.Context, e *format.Entry) error {
 	return nil
 }
 
-func (l *letterBatch) flush(ctx context.Context) error {
+func (l *deadBatch) flush(ctx context.Context) error {
 	if len(l.recs) == 0 {
 		return nil
 	}

@@ -92,10 +92,10 @@ type Events interface {
 	Denied(topic string, err error, missing bool) bool
 	Present(topic string)
 
-	// Troubled tells of a partition's failed attempt, which will be repeated. Cleared tells that it
-	// works again.
-	Troubled(Key, error)
-	Cleared(Key)
+	// AttemptFailed tells of a partition's failed attempt, which will be repeated. Recovered tells
+	// that it works again.
+	AttemptFailed(Key, error)
+	Recovered(Key)
 
 	// Renumbered tells that a partition goes on with another epoch or producer id: what was sent
 	// and never answered may be there twice.

@@ -312,9 +312,9 @@ func (w *model) Rejected(k Key, it *Item, res Result) []*Item {
 	return nil
 }
 
-func (w *model) Troubled(k Key, err error) { w.failures[k] = true }
-func (w *model) Cleared(k Key)             { w.failures[k] = false }
-func (w *model) Renumbered(Key)            {}
+func (w *model) AttemptFailed(k Key, err error) { w.failures[k] = true }
+func (w *model) Recovered(k Key)                { w.failures[k] = false }
+func (w *model) Renumbered(Key)                 {}
 
 func newModelItem(recs []int) *Item {
 	return &Item{Count: int32(len(recs)), Size: len(recs), Owner: &modelBatch{recs}}

@@ -16,7 +16,7 @@ func (m *Machine) Done(r *Request, results []Result, now int64) {
 		b.p.flying--
 		b.Item.flying = false
 		m.result(b.p, b.Item, results[i], now)
-		m.settle(b.p, now)
+		m.popAcked(b.p, now)
 	}
 }
 
@@ -39,7 +39,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		p.since, p.lastAck = now, now
 		if p.err != nil {
 			p.err = nil
-			m.events.Cleared(p.Key)
+			m.events.Recovered(p.Key)
 		}
 	case lost:
 		it.unsure = !m.cfg.Faults.ForgetUnsure
@@ -80,9 +80,9 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 	}
 }
 
-// settle takes acknowledged items off the front, and begins again once all requests of a failed
+// popAcked takes acknowledged items off the front, and begins again once all requests of a failed
 // round are back.
-func (m *Machine) settle(p *partition, now int64) {
+func (m *Machine) popAcked(p *partition, now int64) {
 	if p.recovering && p.flying == 0 {
 		p.recovering, p.proven = false, false
 		last := 0
@@ -147,5 +147,5 @@ func (m *Machine) reportFailure(p *partition, err error, now int64) {
 	}
 	p.failures++
 	p.notBefore = now + int64(wait)
-	m.events.Troubled(p.Key, err)
+	m.events.AttemptFailed(p.Key, err)
 }

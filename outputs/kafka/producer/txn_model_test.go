@@ -28,10 +28,11 @@ type txnCluster struct {
 	pendAt  int16 // epoch of pending
 	fence   int16 // epoch below which the group takes nothing
 
-	barred  map[Key]bool // may not be written to, for a while
-	letters map[int]bool // records that were refused for that
-	refused int          // so many, and so often
-	dead    int          // of letters, those that no transaction held when the position passed them
+	barred      map[Key]bool // may not be written to, for a while
+	deadRecords map[int]bool // records that were refused for that
+	refused     int          // so many, and so often
+	// of deadRecords, those that no transaction held when the position passed them
+	dead int
 
 	// leaders ask the coordinator whether the partition is in the transaction, as brokers do since
 	// 3.6
@@ -49,12 +50,12 @@ type txnLog struct {
 
 func newTxnCluster(rng *rand.Rand) *txnCluster {
 	c := &txnCluster{
-		logs:    map[Key]*txnLog{},
-		parts:   map[Key]bool{},
-		barred:  map[Key]bool{},
-		letters: map[int]bool{},
-		epoch:   -1,
-		verify:  rng.IntN(2) == 0,
+		logs:        map[Key]*txnLog{},
+		parts:       map[Key]bool{},
+		barred:      map[Key]bool{},
+		deadRecords: map[int]bool{},
+		epoch:       -1,
+		verify:      rng.IntN(2) == 0,
 	}
 	for i := range 1 + rng.IntN(3) {
 		k := Key{fmt.Sprint("t", i), int32(i)}
@@ -130,7 +131,7 @@ func (c *txnCluster) end(commit bool, epoch int16) {
 	slices.Sort(seen)
 	next := from
 	for _, r := range append(seen, int(to)) {
-		for ; next < int64(r) && c.letters[int(next)]; next++ {
+		for ; next < int64(r) && c.deadRecords[int(next)]; next++ {
 			c.dead++
 		}
 		if int64(r) != next {
@@ -310,11 +311,11 @@ func (w *txnWorld) commitLocally(at int64) {
 	}
 }
 
-func (c *txnClient) Broken(error)        { c.live = false; c.w.breaks++ }
-func (c *txnClient) Delayed(error)       {}
-func (c *txnClient) Troubled(Key, error) {}
-func (c *txnClient) Cleared(Key)         {}
-func (c *txnClient) Present(string)      {}
+func (c *txnClient) Broken(error)             { c.live = false; c.w.breaks++ }
+func (c *txnClient) Delayed(error)            {}
+func (c *txnClient) AttemptFailed(Key, error) {}
+func (c *txnClient) Recovered(Key)            {}
+func (c *txnClient) Present(string)           {}
 
 // Denied gives a topic up after a while.
 func (c *txnClient) Denied(topic string, err error, missing bool) bool {
@@ -354,7 +355,7 @@ func (c *txnClient) Rejected(k Key, it *Item, res Result) []*Item {
 	b := it.Owner.(*txnBatch)
 	if res.Code == kerr.TopicAuthorizationFailed.Code {
 		for _, r := range b.recs {
-			c.w.c.letters[r] = true
+			c.w.c.deadRecords[r] = true
 		}
 		c.w.c.refused += len(b.recs)
 		c.Delivered(it)
