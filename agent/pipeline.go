@@ -301,7 +301,7 @@ func (p *pipeline) finish(buf *buffer.Buffer) {
 	close(p.gone)
 }
 
-// inputsFinished tells whether every input has come to its natural end.
+// inputsFinished reports whether every input has come to its natural end.
 func (p *pipeline) inputsFinished() bool {
 	for _, u := range p.inputs {
 		if s, _, _ := u.status(); s != Finished {

@@ -129,7 +129,7 @@ func (u *supervised) status() (state State, since time.Time, err string) {
 	return u.state, u.since, u.err
 }
 
-// waitAll waits until all channels are closed, and tells whether that was before ctx ended.
+// waitAll waits until all channels are closed, and reports whether that was before ctx ended.
 func waitAll(ctx context.Context, done ...<-chan struct{}) bool {
 	for _, d := range done {
 		select {

@@ -42,7 +42,7 @@ func (c *Cursor) Advance(pos int64) bool {
 	return true
 }
 
-// advancing tells whether there is a position to be stored. Caller holds mu.
+// advancing reports whether there is a position to be stored. Caller holds mu.
 func (c *Cursor) advancing() bool { return c.advanced > c.b.state.cursors[c.name].pos }
 
 // hurried tells that the position of c is to be stored now: it frees the disk that something waits
@@ -95,7 +95,7 @@ func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 	return states
 }
 
-// about tells whether s changes the cursor called name.
+// about reports whether s changes the cursor called name.
 func (s *stateOp) about(name string) bool {
 	return slices.ContainsFunc(
 		s.changes,

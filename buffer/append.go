@@ -116,7 +116,7 @@ func (b *Buffer) add(
 }
 
 // place waits for room and puts op into the queue, where it is the writer's, or into the window,
-// and so into the log. kick tells whether the writer has to know.
+// and so into the log. kick reports whether the writer has to know.
 func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,7 +158,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 	}
 }
 
-// enqueue puts op into the queue, and tells whether the writer has to know. Caller holds mu.
+// enqueue puts op into the queue, and reports whether the writer has to know. Caller holds mu.
 func (b *Buffer) enqueue(op *appendOp) bool {
 	first, enough := b.queue.empty(), b.queue.bytes >= b.opt.FlushBytes
 	b.queue.add(op)

@@ -177,7 +177,7 @@ func (c *Config) Validate() error {
 // bytes; 0 is no bound.
 func (c *Config) Space() (use, free int64) { return c.MaxSize, c.MinFree }
 
-// Overflows tells whether a full buffer relies on the failover of the outputs.
+// Overflows reports whether a full buffer relies on the failover of the outputs.
 func (c *Config) Overflows() bool { return c.WhenFull == "overflow" }
 
 // Options converts a valid configuration.

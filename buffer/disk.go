@@ -132,7 +132,7 @@ func needDescriptors(dir string, n int) (err error) {
 	return nil
 }
 
-// isFull tells whether err says that there is no room on the disk, or none for this user.
+// isFull reports whether err says that there is no room on the disk, or none for this user.
 func isFull(
 	err error,
 ) bool {

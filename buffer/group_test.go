@@ -73,7 +73,7 @@ func TestDecodeGroupFindsFlippedBits(t *testing.T) {
 	}
 }
 
-// covered tells whether the batches still hold what they should: some bytes of a record batch are
+// covered reports whether the batches still hold what they should: some bytes of a record batch are
 // outside of its checksum and unused.
 func covered(t *testing.T, batches []*record.Batch) bool {
 	got := append(numbers(t, batches[0]), numbers(t, batches[1])...)

@@ -229,7 +229,7 @@ func (h *head) sync() error {
 	return err
 }
 
-// full tells whether size more bytes belong into the next segment.
+// full reports whether size more bytes belong into the next segment.
 func (h *head) full(size, segmentSize int64, groups int) bool {
 	return h.groups > 1 && (h.written+size > segmentSize || h.groups+groups > maxGroups)
 }

@@ -225,7 +225,7 @@ func (f *found) resolve(durable uint64) {
 	}
 }
 
-// wasUsed tells whether a group was ever completed in a segment without a readable one.
+// wasUsed reports whether a group was ever completed in a segment without a readable one.
 func (f *found) wasUsed() bool {
 	nonzero := func(file *os.File) bool {
 		var p [256]byte
@@ -242,7 +242,7 @@ func (f *found) wasUsed() bool {
 	return len(tables) > 0
 }
 
-// replay brings st up to this segment's end and returns the number of the last group. full tells
+// replay brings st up to this segment's end and returns the number of the last group. full reports
 // whether the whole state was found. damage is what did not read back; err is about access.
 func (f *found) replay(d disk, st **state) (seq uint64, full bool, damage, err error) {
 	file, err := d.openToRead(filepath.Join(f.dir, vlogName))

@@ -84,7 +84,7 @@ func openFiles(limit int) int {
 // Limit returns the process's limit of open files.
 func (d *Descriptors) Limit() int { return d.limit() }
 
-// Take counts a file that is opened. It tells whether it may stay open.
+// Take counts a file that is opened. It reports whether it may stay open.
 func (d *Descriptors) Take() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -88,7 +88,7 @@ type permanentError struct{ err error }
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// IsPermanent tells whether err, or an error it wraps, was marked by Permanent.
+// IsPermanent reports whether err, or an error it wraps, was marked by Permanent.
 func IsPermanent(err error) bool {
 	var p *permanentError
 	return errors.As(err, &p)
@@ -104,7 +104,7 @@ type RecordError struct {
 // order of Index.
 type PartialError struct{ Records []RecordError }
 
-// IsValid tells whether the list can be one of records of a batch of n.
+// IsValid reports whether the list can be one of records of a batch of n.
 func (e *PartialError) IsValid(n int) bool {
 	last := -1
 	for _, r := range e.Records {

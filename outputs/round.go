@@ -53,7 +53,7 @@ func (r *Round) FailAll() {
 	r.all = true
 }
 
-// Failed tells whether what comes for key would overtake something.
+// Failed reports whether what comes for key would overtake something.
 func (r *Round) Failed(key any) bool {
 	if r == nil {
 		return false

@@ -11,7 +11,7 @@ import (
 type Transactor interface {
 	AsyncWriter
 
-	// Transactions tells whether they are wanted, and how often one is to be committed.
+	// Transactions reports whether they are wanted, and how often one is to be committed.
 	Transactions() (every time.Duration, wanted bool)
 
 	// Session returns the transactions called name, a name that stays the same for a log. It does

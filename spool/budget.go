@@ -85,7 +85,7 @@ func (a *account) setOpen(bytes int64, busy bool) {
 	a.open, a.busy = bytes, busy
 }
 
-// setBlocked tells whether the disk takes writes.
+// setBlocked notes whether the disk takes writes.
 func (b *budget) setBlocked(blocked bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -95,7 +95,7 @@ func (b *budget) setBlocked(blocked bool) {
 	}
 }
 
-// overMemory tells whether this log should move its records from memory to disk.
+// overMemory reports whether this log should move its records from memory to disk.
 func (a *account) overMemory() bool {
 	b := a.b
 	b.mu.Lock()
@@ -103,9 +103,9 @@ func (a *account) overMemory() bool {
 	return b.memory > b.maxMemory && a.memory*int64(len(b.logs)) >= b.memory
 }
 
-// admit tells whether the log may read on, and whether it should make a cut now to set space free.
-// redo is true for a log that has to make a cut again, which cannot end early: one of these at a
-// time goes beyond the budget, but not beyond a full disk.
+// admit reports whether the log may read on, and whether it should make a cut now to set space
+// free. redo is true for a log that has to make a cut again, which cannot end early: one of these
+// at a time goes beyond the budget, but not beyond a full disk.
 //
 // yield asks a redo to give up what it holds: the disk is full, and another redo is to get it.
 func (a *account) admit(redo bool) (read, roll, yield bool) {
@@ -137,7 +137,8 @@ func (b *budget) isBlocked() bool {
 	return b.blocked
 }
 
-// largest tells whether no log that could roll now would set more free. The caller holds the mutex.
+// largest reports whether no log that could roll now would set more free. The caller holds the
+// mutex.
 func (a *account) largest() bool {
 	if a.busy || a.open == 0 {
 		return false

@@ -97,7 +97,7 @@ func (d *drain) complete(ctx context.Context, now time.Time) error {
 	return d.do(ctx, d.m.NoteProgress(p))
 }
 
-// atEnd tells whether everything appended to the log was read, as far as the log knows its end.
+// atEnd reports whether everything appended to the log was read, as far as the log knows its end.
 func (d *drain) atEnd() bool {
 	e, ok := d.log.(record.Ender)
 	return !ok || e.End() <= d.pos

@@ -163,7 +163,7 @@ func (c *Config) hash(agent, formatFingerprint, logFingerprint string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// usesAgent tells whether object names depend on which agent makes them.
+// usesAgent reports whether object names depend on which agent makes them.
 func (c *Config) usesAgent() bool {
 	all := append(
 		slices.Clone(c.Path.Parts),

@@ -134,7 +134,7 @@ func asStoreError(err error) error {
 	return storeError{err}
 }
 
-// kept tells whether err says that the object of an earlier attempt was left as it is.
+// kept reports whether err says that the object of an earlier attempt was left as it is.
 func (u *upload) kept(err error) bool {
 	if !u.keep || !errors.Is(err, ErrExists) {
 		return false

@@ -21,7 +21,7 @@ import (
 type Agent interface {
 	prometheus.Gatherer
 	Status() Status
-	// Ready tells whether the agent takes and moves data as configured, or why it does not.
+	// Ready reports whether the agent takes and moves data as configured, or why it does not.
 	Ready() (bool, []string)
 	// States returns how its pipelines are.
 	States() []state.PipelineState

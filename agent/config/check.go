@@ -186,7 +186,7 @@ func (l *loader) checkRest(p *Pipeline) {
 
 // overflows is the configuration of a buffer.
 type overflows interface {
-	// Overflows tells whether a full buffer relies on the failover of the outputs.
+	// Overflows reports whether a full buffer relies on the failover of the outputs.
 	Overflows() bool
 }
 

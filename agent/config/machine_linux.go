@@ -2,7 +2,7 @@ package config
 
 import "golang.org/x/sys/unix"
 
-// holdsFiles tells whether files can be made in a directory: the kernel's own file systems have
+// holdsFiles reports whether files can be made in a directory: the kernel's own file systems have
 // none.
 func holdsFiles(dir string) bool {
 	var st unix.Statfs_t

@@ -48,7 +48,7 @@ func (l *loader) checkPorts() {
 	}
 }
 
-// sameSocket tells whether only one of two addresses can be listened on.
+// sameSocket reports whether only one of two addresses can be listened on.
 func sameSocket(a, b string) bool {
 	netA, addrA, _ := strings.Cut(a, "://")
 	netB, addrB, _ := strings.Cut(b, "://")
@@ -71,7 +71,7 @@ func sameSocket(a, b string) bool {
 	return overlap(hostA, hostB)
 }
 
-// overlap tells whether two hosts to listen on share an address. Names are compared as names:
+// overlap reports whether two hosts to listen on share an address. Names are compared as names:
 // looking them up is for the start.
 func overlap(a, b string) bool {
 	if a == "localhost" {

@@ -21,7 +21,7 @@ func article(kind string) string {
 	return "a " + kind
 }
 
-// isReferenceText tells whether s reads kind.type.name.
+// isReferenceText reports whether s reads kind.type.name.
 func isReferenceText(s string) bool {
 	parts := strings.Split(s, ".")
 	kinds := []string{string(Input), string(Output), string(Filter)}

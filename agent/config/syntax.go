@@ -90,7 +90,7 @@ func (r *Report) unclosed(src []byte, d *hcl.Diagnostic) {
 	)
 }
 
-// openBrace tells whether the last ${ of a line has no } behind it.
+// openBrace reports whether the last ${ of a line has no } behind it.
 func openBrace(line []byte) bool {
 	i := bytes.LastIndex(line, []byte("${"))
 	return i >= 0 && (i == 0 || line[i-1] != '$') && !bytes.ContainsRune(line[i:], '}')

@@ -28,7 +28,7 @@ func CompileTags(patterns []string) (*Tags, error) {
 	return &Tags{re}, nil
 }
 
-// Match tells whether tag matches one of the patterns.
+// Match reports whether tag matches one of the patterns.
 func (t *Tags) Match(tag string) bool { return t.re.MatchString(tag) }
 
 func tagRegexp(p string) (string, error) {

@@ -63,7 +63,7 @@ func (r *Report) Mistake(inst *Instance, err error) {
 // Failure adds a mistake that stands at no place in a file.
 func (r *Report) Failure(err error) { r.errorf(hcl.Range{}, "", "%v", err) }
 
-// hasFailed tells whether the attribute, or a block around it, or something within the block, has
+// hasFailed reports whether the attribute, or a block around it, or something within the block, has
 // been reported already.
 func (d *decoder) hasFailed(path string) bool {
 	for failed := range d.failed {

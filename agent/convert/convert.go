@@ -77,7 +77,7 @@ func Convert(tool string, files []string) (*Result, error) {
 	return nil, fmt.Errorf("%q is none of %s", tool, strings.Join(names, ", "))
 }
 
-// Complete tells whether all that decides where data goes was carried over.
+// Complete reports whether all that decides where data goes was carried over.
 func (r *Result) Complete() bool {
 	return !slices.ContainsFunc(r.Notes, func(n draft.Note) bool { return n.Decides })
 }

@@ -200,8 +200,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// beginsWithSum tells whether the SHA-256 of a file's first bytes is the one given. How many bytes
-// those are is not written anywhere: 1024 unless configured otherwise, as few as 64.
+// beginsWithSum reports whether the SHA-256 of a file's first bytes is the one given. How many
+// bytes those are is not written anywhere: 1024 unless configured otherwise, as few as 64.
 func beginsWithSum(r io.ReaderAt, size int64, sum string) (bool, error) {
 	head := make([]byte, min(size, 4096))
 	n, err := r.ReadAt(head, 0)

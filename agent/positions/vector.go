@@ -74,7 +74,7 @@ const (
 	mostLines = 10
 )
 
-// beginsLike tells whether a checksum is that of a file's first lines: of one unless configured
+// beginsLike reports whether a checksum is that of a file's first lines: of one unless configured
 // otherwise. Earlier releases filled the rest with zeros, used another polynomial, and took the
 // first 256 bytes.
 func beginsLike(r io.ReaderAt, size int64, sum uint64) (bool, error) {

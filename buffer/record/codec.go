@@ -168,7 +168,7 @@ func inflate(dst, p []byte, codec Codec, size int) ([]byte, error) {
 	return nil, fmt.Errorf("unknown codec")
 }
 
-// inflateBlocks inflates one frame as appendLZ4 writes it, and tells whether p is one.
+// inflateBlocks inflates one frame as appendLZ4 writes it, and reports whether p is one.
 func inflateBlocks(dst, p []byte, size int) ([]byte, bool) {
 	if !bytes.HasPrefix(p, lz4Header) {
 		return nil, false

@@ -71,13 +71,13 @@ func tryToMake(report *config.Report) {
 	}
 }
 
-// isTerminal tells whether w is a terminal.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// logsJSON tells whether the log is JSON: people read a terminal, programs all else.
+// logsJSON reports whether the log is JSON: people read a terminal, programs all else.
 func logsJSON(format string, terminal bool) bool {
 	return format == "json" || format == "auto" && !terminal
 }

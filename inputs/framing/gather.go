@@ -55,7 +55,7 @@ func (g *Gather) Add(origin string, t int64, value []byte, headers []record.Head
 	return g.Flush()
 }
 
-// Empty tells whether there is nothing to flush.
+// Empty reports whether there is nothing to flush.
 func (g *Gather) Empty() bool { return len(g.order) == 0 }
 
 // Flush appends what was added; the error is ctx's.

@@ -37,7 +37,7 @@ func NewSplitter(src io.Reader, mode Mode, max int) *Splitter {
 	return &Splitter{src: src, mode: mode, max: max}
 }
 
-// Inside tells whether part of a frame has been read.
+// Inside reports whether part of a frame has been read.
 func (s *Splitter) Inside() bool { return s.r < s.w || s.rest > 0 || s.long }
 
 // Next returns the next frame, valid until the next call, without its end. A frame over the limit

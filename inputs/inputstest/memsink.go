@@ -236,7 +236,7 @@ func (s *MemSink) Values() []string {
 }
 
 // Wait blocks until cond, which must not call the sink's methods, holds for the durable records,
-// and tells whether it did before ctx ended.
+// and reports whether it did before ctx ended.
 func (s *MemSink) Wait(ctx context.Context, cond func([]Record) bool) bool {
 	stop := context.AfterFunc(ctx, func() { s.set(func() {}) })
 	defer stop()

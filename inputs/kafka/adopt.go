@@ -54,7 +54,7 @@ func (l *Lease) adopt(in []*kgo.Record) (b *record.Batch, held int64, n int) {
 
 const recordBytes = unsafe.Sizeof(kgo.Record{})
 
-// opens tells whether a section begins with a record, and returns the delta of its time.
+// opens reports whether a section begins with a record, and returns the delta of its time.
 func opens(section []byte, r *kgo.Record) (delta int64, ok bool) {
 	p := section
 	number := func() (v int64) {
@@ -81,7 +81,7 @@ func opens(section []byte, r *kgo.Record) (delta int64, ok bool) {
 		&p[0] == &r.Value[0]
 }
 
-// closes tells whether a section ends with a record.
+// closes reports whether a section ends with a record.
 func closes(section []byte, r *kgo.Record) bool {
 	end, rest := r.Value, 1 // no headers
 	if n := len(r.Headers); n > 0 {

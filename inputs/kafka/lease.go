@@ -347,7 +347,7 @@ func (l *Lease) awaitChange(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// refused tells whether a commit that failed with err was certainly not applied.
+// refused reports whether a commit that failed with err was certainly not applied.
 func refused(err error) bool {
 	var k *kerr.Error
 	if !errors.As(err, &k) {
@@ -363,8 +363,8 @@ func refused(err error) bool {
 	return true
 }
 
-// transient tells whether a refusal may end while the lease stands: either the group comes to agree
-// on a generation, or the lease is lost.
+// transient reports whether a refusal may end while the lease stands: either the group comes to
+// agree on a generation, or the lease is lost.
 func transient(err error) bool {
 	for _, k := range []*kerr.Error{
 		kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID,

@@ -63,7 +63,7 @@ func (s *session) read(ctx context.Context) {
 	}
 }
 
-// rest waits for a lease to change, and tells whether one did before it took too long.
+// rest waits for a lease to change, and reports whether one did before it took too long.
 func (s *session) rest(ctx context.Context) (changed bool) {
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
@@ -77,9 +77,9 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 	}
 }
 
-// adjust brings the client in line with the leases, and tells whether the next poll should wait: a
-// partition that has enough is not paused as long as its output reads on, for what was fetched of a
-// paused partition is fetched again.
+// adjust brings the client in line with the leases, and reports whether the next poll should wait:
+// a partition that has enough is not paused as long as its output reads on, for what was fetched of
+// a paused partition is fetched again.
 func (s *session) adjust(
 	mine map[partition]*Lease, ids map[string][16]byte, patient bool,
 ) (rest bool) {
@@ -185,7 +185,7 @@ func share(leases map[partition]*Lease, total int64) {
 	}
 }
 
-// over tells whether nobody reads the lease any more.
+// over reports whether nobody reads the lease any more.
 func (l *Lease) over() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -322,7 +322,7 @@ func (l *Lease) copied(out []queued, in []*kgo.Record) []queued {
 	return out
 }
 
-// dense tells whether the records have no gaps between them, as is usual.
+// dense reports whether the records have no gaps between them, as is usual.
 func dense(in []*kgo.Record) bool {
 	for i, r := range in {
 		if r.Attrs.IsControl() || r.Offset != in[0].Offset+int64(i) {

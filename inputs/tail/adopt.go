@@ -64,7 +64,7 @@ func (m *manager) restore(ctx context.Context) error {
 	return nil
 }
 
-// claim continues what is known of the file seen. It tells whether the file is dealt with, and
+// claim continues what is known of the file seen. It reports whether the file is dealt with, and
 // whether it is known but its content is not.
 func (m *manager) claim(s observation) (claimed, overwritten bool) {
 	candidates := m.detached.at(&s.fi, s.path)
@@ -130,7 +130,7 @@ func (m *manager) lostContent(p *position) {
 	m.unstored = append(m.unstored, &gone)
 }
 
-// holds tells whether the file holds the content of p up to its offset.
+// holds reports whether the file holds the content of p up to its offset.
 func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 	var head [headSize]byte
 	n, err := h.ReadAt(head[:], 0)
@@ -436,7 +436,7 @@ func (f *file) begins(head []byte) {
 	}
 }
 
-// unmask finds out what a file is that was empty when it was discovered. It tells whether it is
+// unmask finds out what a file is that was empty when it was discovered. It reports whether it is
 // another than it was taken for.
 func (m *manager) unmask(f *file) bool {
 	h, fi, err := m.open(f.where())

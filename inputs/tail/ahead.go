@@ -13,8 +13,8 @@ import "path/filepath"
 // they have more in common than headSize, which is what tells files apart everywhere. Where neither
 // is known the log is read from its beginning: what is in both is repeated, not lost.
 
-// followsCopy tells whether f, all of whose predecessors have been read, waits because one of them
-// may be a copy of it.
+// followsCopy reports whether f, all of whose predecessors have been read, waits because one of
+// them may be a copy of it.
 func (m *manager) followsCopy(f *file) bool {
 	delete(m.behind, f)
 	if f.compression != none || len(f.m.replaces) > 0 || f.delivered.Load() > 0 || !m.isLive(f) {

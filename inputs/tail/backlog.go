@@ -28,7 +28,7 @@ func (b *backlog) decided(f *file) {
 	}
 }
 
-// waits tells whether something is about to happen.
+// waits reports whether something is about to happen.
 func (b *backlog) waits() bool {
 	return len(b.read) > 0 ||
 		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.settle.late })
@@ -109,8 +109,8 @@ type settling struct {
 	tried       time.Time // when it was last read
 }
 
-// settled tells whether nobody writes to the compressed file f any more, of which fi was seen now.
-// What it was seen to do counts: the time that it bears may lie in the future.
+// settled reports whether nobody writes to the compressed file f any more, of which fi was seen
+// now. What it was seen to do counts: the time that it bears may lie in the future.
 func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
 	s, quiet := &f.m.settle, min(settleFor, m.cfg.RotateWait)
 	if s.steady.IsZero() || s.size != fi.size || s.mtime != fi.mtime {
@@ -191,8 +191,8 @@ func (m *manager) sweepGz(now time.Time) {
 	}
 }
 
-// worthReading tells whether there is more to be had of f than when it was last read: each time it
-// is decompressed from its beginning.
+// worthReading reports whether there is more to be had of f than when it was last read: each time
+// it is decompressed from its beginning.
 func (m *manager) worthReading(f *file, now time.Time) bool {
 	if f.m.settle.tried.IsZero() || now.Sub(f.m.settle.tried) >= m.run.tail.patience {
 		return true
@@ -201,7 +201,7 @@ func (m *manager) worthReading(f *file, now time.Time) bool {
 	return err != nil || m.settled(f, &fi, now)
 }
 
-// ownContent tells whether f, which is not complete, begins like nothing that is known.
+// ownContent reports whether f, which is not complete, begins like nothing that is known.
 func (m *manager) ownContent(f *file) bool {
 	begins := m.beginningOf(f)
 	return len(begins) == headSize && !slices.ContainsFunc(m.candidates(f), func(p *position) bool {
@@ -235,7 +235,7 @@ func (m *manager) moved(f *file) {
 	m.nextScan = time.Time{}
 }
 
-// beingCompressed tells whether the file that f may have been made of is still being read.
+// beingCompressed reports whether the file that f may have been made of is still being read.
 func (m *manager) beingCompressed(f *file, now time.Time) bool {
 	if f.m.asked == nil { // what is read of others now, or was and is not appended yet, counts
 		f.m.asked = map[*file]uint64{}
@@ -379,7 +379,7 @@ func (m *manager) compared(res result) {
 	}
 }
 
-// tooLate tells whether something newer than the compressed file f has been read of a source.
+// tooLate reports whether something newer than the compressed file f has been read of a source.
 func (m *manager) tooLate(f *file, source string) bool {
 	return slices.ContainsFunc(
 		m.streams[source], func(g *file) bool { return g.delivered.Load() > 0 && m.older(f, g) },
@@ -389,8 +389,8 @@ func (m *manager) tooLate(f *file, source string) bool {
 // vanishedFor is how long it is remembered that a known file left a path.
 const vanishedFor = 10 * time.Minute
 
-// awaitsCompressed tells whether a compressed file, not compared yet, may hold what comes before f;
-// f then waits.
+// awaitsCompressed reports whether a compressed file, not compared yet, may hold what comes before
+// f; f then waits.
 func (m *manager) awaitsCompressed(f *file) bool {
 	undecided := m.gz.undecided[f.m.family]
 	for _, c := range inSeq(undecided) {
@@ -413,8 +413,8 @@ func (m *manager) awaitsCompressed(f *file) bool {
 	return false
 }
 
-// mayHold tells whether the compressed file c may hold what g does, whose name is gone: their names
-// are alike, and their beginnings not known to differ.
+// mayHold reports whether the compressed file c may hold what g does, whose name is gone: their
+// names are alike, and their beginnings not known to differ.
 func (m *manager) mayHold(c, g *file) bool {
 	if len(g.m.names) > 0 || g.compression != none || g.m.ended {
 		return false
@@ -443,7 +443,7 @@ func (m *manager) mayHold(c, g *file) bool {
 	return bytes.Equal(begins[:n], buf[:n])
 }
 
-// beginsLike tells whether the compressed file c may begin as g does, by what is known of g.
+// beginsLike reports whether the compressed file c may begin as g does, by what is known of g.
 func (m *manager) beginsLike(c, g *file) bool {
 	head, begins := g.m.head, m.beginningOf(c)
 	if last := g.last.Load(); last != nil && last.Head.N > 0 {
@@ -476,13 +476,13 @@ func (m *manager) beginningOf(c *file) []byte {
 	return c.m.begins
 }
 
-// incomplete tells whether c is being written, so that not even its beginning can be read.
+// incomplete reports whether c is being written, so that not even its beginning can be read.
 func (m *manager) incomplete(c *file) bool {
 	quiet := min(settleFor, m.cfg.RotateWait)
 	return len(m.beginningOf(c)) == 0 && !c.m.beginsAll && m.sys.since(c.m.settle.steady) < quiet
 }
 
-// entangled tells whether the comparison of c waits for f, or for what waits for f.
+// entangled reports whether the comparison of c waits for f, or for what waits for f.
 func (m *manager) entangled(c, f *file) bool {
 	seen := map[*file]bool{}
 	var comparison, reading func(*file) bool

@@ -116,7 +116,7 @@ func charsetOf(encoding string, head []byte) *charset {
 	return csUTF8
 }
 
-// decodes tells whether lines are anything but their bytes.
+// decodes reports whether lines are anything but their bytes.
 func (c *charset) decodes() bool { return c.unit == 2 || c.enc != nil }
 
 // newline returns the index of the first line end's first byte, or -1. p begins at a code unit.
@@ -164,7 +164,7 @@ func (c *charset) isNewline(p []byte, at int) bool {
 	return p[at] == c.nl && p[at+1] == 0
 }
 
-// isLineEnd tells whether there is a line end at at.
+// isLineEnd reports whether there is a line end at at.
 func (c *charset) isLineEnd(p []byte, at int) bool {
 	if c.unit == 1 {
 		return p[at] == c.nl

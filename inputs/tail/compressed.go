@@ -136,7 +136,7 @@ func (r *run) openStream(f *file) error {
 	return nil
 }
 
-// headMatches tells whether the decompressed content begins like that of p.
+// headMatches reports whether the decompressed content begins like that of p.
 func headMatches(h *handle, size int64, kind compression, p *position) (bool, error) {
 	s, err := newStream(h, size, kind)
 	if err != nil {

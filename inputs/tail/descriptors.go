@@ -10,7 +10,7 @@ import (
 
 const reasonTooMany = "too_many_open_files"
 
-// tooMany tells whether err says that there are no more descriptors.
+// tooMany reports whether err says that there are no more descriptors.
 func tooMany(
 	err error,
 ) bool {

@@ -73,7 +73,7 @@ func (k *detachedPositions) at(fi *fileInfo, path string) []*position {
 	return out
 }
 
-// truncated tells whether the file was found truncated before.
+// truncated reports whether the file was found truncated before.
 func (k *detachedPositions) truncated(id ident) bool {
 	return slices.ContainsFunc(
 		k.byIno[id.ino], func(p *position) bool { return p.Trunc && p.Dev == id.dev },
@@ -171,10 +171,10 @@ func (m *manager) sourceOf(s observation) string {
 	return s.path
 }
 
-// isRotationOf tells whether a file named name may be what rotation made of one named of.
+// isRotationOf reports whether a file named name may be what rotation made of one named of.
 func isRotationOf(name, of string) bool { return slices.Contains(originalsOf(name), of) }
 
-// suffixOfRotation tells whether s looks like a number, a date, or a word such as old.
+// suffixOfRotation reports whether s looks like a number, a date, or a word such as old.
 func suffixOfRotation(s string) bool {
 	switch strings.ToLower(s) {
 	case "old", "bak", "prev", "previous", "last", "rotated", "copy", "orig", "save":
@@ -203,7 +203,7 @@ func uncompressedName(name string) string {
 	return name
 }
 
-// related tells whether the compressed file at path may hold what was at other: the names are the
+// related reports whether the compressed file at path may hold what was at other: the names are the
 // same but for what rotation adds.
 func related(path, other string) bool {
 	return rotationStem(path) == rotationStem(other)

@@ -79,7 +79,7 @@ func expandBraces(p string) []string {
 	return []string{p}
 }
 
-// match tells whether path is among those to read.
+// match reports whether path is among those to read.
 func (g *globs) match(path string) bool {
 	return slices.ContainsFunc(
 		g.whole, func(p string) bool { return doublestar.PathMatchUnvalidated(p, path) },

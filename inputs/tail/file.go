@@ -108,7 +108,7 @@ type mgrState struct {
 	blank     bool // there was nothing in it that tells what it is
 }
 
-// toBeCompressed tells whether somebody has made f, which is empty, to be a compressed file.
+// toBeCompressed reports whether somebody has made f, which is empty, to be a compressed file.
 func (f *file) toBeCompressed() bool {
 	return f.m.blank && f.compression == none && uncompressedName(f.where()) != f.where()
 }

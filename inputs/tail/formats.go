@@ -39,7 +39,7 @@ type format struct {
 	magic []byte
 	is    func(head []byte) bool // besides magic; nil: magic is enough
 	open  func(raw *bufio.Reader) (io.Reader, func(), error)
-	// complete tells whether the file of that size ends as it should; nil: the decoder does.
+	// complete reports whether the file of that size ends as it should; nil: the decoder does.
 	complete func(src io.ReaderAt, size int64) bool
 }
 
@@ -194,8 +194,8 @@ func openXZ(raw *bufio.Reader) (io.Reader, func(), error) {
 	return zr, func() {}, nil
 }
 
-// completeXZ tells whether a stream ends where the file does, or padding follows. The decoder takes
-// every end for the end. https://tukaani.org/xz/xz-file-format.txt, 2.1.2 and 2.2
+// completeXZ reports whether a stream ends where the file does, or padding follows. The decoder
+// takes every end for the end. https://tukaani.org/xz/xz-file-format.txt, 2.1.2 and 2.2
 func completeXZ(src io.ReaderAt, size int64) bool {
 	buf := make([]byte, min(size, 4096))
 	n, _ := src.ReadAt(buf, size-int64(len(buf)))

@@ -124,7 +124,7 @@ func firstNonNUL(b []byte) int {
 
 var nuls [4096]byte
 
-// isNUL tells whether p is the fingerprint of nothing but NULs, which tells files apart no more
+// isNUL reports whether p is the fingerprint of nothing but NULs, which tells files apart no more
 // than none.
 func (p fingerprint) isNUL() bool { return p.N > 0 && p == fingerprintOf(nuls[:p.N]) }
 

@@ -27,7 +27,7 @@ type fileInfo struct {
 func (fi *fileInfo) regular() bool { return fi.mode&unix.S_IFMT == unix.S_IFREG }
 func (fi *fileInfo) fifo() bool    { return fi.mode&unix.S_IFMT == unix.S_IFIFO }
 
-// is tells whether fi is the file with that identity. An inode that was reused has another birth
+// is reports whether fi is the file with that identity. An inode that was reused has another birth
 // time.
 func (fi *fileInfo) is(id ident, birth int64) bool {
 	return fi.id == id && (fi.birth == birth || fi.birth == 0 || birth == 0)
@@ -64,7 +64,7 @@ type fingerprints struct {
 	tail fingerprint // of the last bytes before off
 }
 
-// matches tells whether src holds, before p.off, the content that p was taken from. scratch has
+// matches reports whether src holds, before p.off, the content that p was taken from. scratch has
 // room for headSize bytes.
 func (p *fingerprints) matches(src io.ReaderAt, scratch []byte) (bool, error) {
 	for _, part := range []struct {

@@ -345,7 +345,7 @@ func (m *manager) await(f, p *file) {
 	}
 }
 
-// isLive tells whether f is where its source is, now: names are known as of the last look.
+// isLive reports whether f is where its source is, now: names are known as of the last look.
 func (m *manager) isLive(f *file) bool {
 	if !slices.Contains(f.m.names, f.firstPath) {
 		return false
@@ -354,7 +354,7 @@ func (m *manager) isLive(f *file) bool {
 	return err == nil && fi.is(f.id, f.birth)
 }
 
-// precedes tells whether p is to be read before f, of the same source.
+// precedes reports whether p is to be read before f, of the same source.
 func (m *manager) precedes(p, f *file) bool {
 	list := m.streams[f.firstPath]
 	return slices.Index(list, p) < slices.Index(list, f)

@@ -157,7 +157,7 @@ func (m *manager) arrange(source string) {
 	)
 }
 
-// reads tells whether f is being read.
+// reads reports whether f is being read.
 func (f *file) reads() bool { return f.m.started && !f.m.ended }
 
 // undecidedOf returns the files of a source that are no longer there, and of which it is not
@@ -202,7 +202,7 @@ func (m *manager) sortFiles(source string, files []*file) {
 	}
 }
 
-// older tells whether c, which is not compared yet, was written before f.
+// older reports whether c, which is not compared yet, was written before f.
 func (m *manager) older(c, f *file) bool {
 	pair := []*file{f, c}
 	m.sortFiles(f.firstPath, pair)
@@ -336,7 +336,7 @@ func inTurn(list []*age) (moved bool) {
 	return moved
 }
 
-// numbersGrow tells whether a larger number means a newer file, as it does for dates and for
+// numbersGrow reports whether a larger number means a newer file, as it does for dates and for
 // loggers that count up; logrotate counts the rotations that a file has been through. numbered is
 // in ascending order. Times decide; but where one of two files is compressed, and does not bear the
 // time of what is in it, then that the older one is compressed first.
@@ -369,10 +369,10 @@ func (m *manager) numbersGrow(family string, numbered []*age) bool {
 	return grow > 0
 }
 
-// dated tells whether a number of a name is a date: others may be passed on from file to file.
+// dated reports whether a number of a name is a date: others may be passed on from file to file.
 func dated(number []int) bool { return len(number) > 1 || len(number) == 1 && number[0] > 99999 }
 
-// timed tells whether the time of the last write is that of what is in the file.
+// timed reports whether the time of the last write is that of what is in the file.
 func (a *age) timed() bool { return !a.compressed || a.mtime < a.birth }
 
 // familyOf returns what the generations of a log have in common: their directory and their name but

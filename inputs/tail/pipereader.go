@@ -175,7 +175,7 @@ func (p *pipeReader) takeNow(most int) (n int, err error) {
 	return n, nil
 }
 
-// room tells whether more may be taken before what is held is framed.
+// room reports whether more may be taken before what is held is framed.
 func (p *pipeReader) room() bool {
 	if p.full() && cap(p.held) < p.run.tail.block {
 		p.grow(p.run.tail.block)

@@ -115,7 +115,8 @@ func (q *queue) release(f *file, again command) {
 	}
 }
 
-// rests tells whether f has no turn and waits for none: what a turn changes may be looked at then.
+// rests reports whether f has no turn and waits for none: what a turn changes may be looked at
+// then.
 func (q *queue) rests(f *file) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -23,7 +23,7 @@ type copyCandidate struct {
 
 type copyCandidates map[*file]struct{}
 
-// relocate looks for a file that has lost its name among its old neighbours, and tells whether it
+// relocate looks for a file that has lost its name among its old neighbours, and reports whether it
 // is there. An open file need not be found.
 func (m *manager) relocate(f *file) (bool, error) {
 	if f.isOpen.Load() {
@@ -410,7 +410,7 @@ func (m *manager) originals(dir, base string) []*file {
 	return out
 }
 
-// isCopy tells whether the file seen is a copy of the content of p. Where it was copied a little
+// isCopy reports whether the file seen is a copy of the content of p. Where it was copied a little
 // before the truncation it may lack the very last lines that had been read.
 func (m *manager) isCopy(s observation, h *handle, p *position) bool {
 	known := p.fingerprints()
@@ -443,8 +443,8 @@ func (m *manager) continueCopy(s observation, h *handle, p *position) {
 	m.resume(s, h, s.fi, &q, newKey(s.fi.id, m.sys.now()))
 }
 
-// looksLike tells whether the file that begins with head may be a copy of x as it is, or as it was
-// before a truncation that is not noticed yet.
+// looksLike reports whether the file that begins with head may be a copy of x as it is, or as it
+// was before a truncation that is not noticed yet.
 func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	var scratch [headSize]byte
 	if last := x.last.Load(); last != nil && last.Head.N > 0 {
@@ -567,8 +567,8 @@ func (m *manager) sweepHeld(now time.Time) {
 // like a copy being made.
 const longestCopy = 20
 
-// departs tells whether what was last written to the file, of that size, is not what stands at its
-// place in x: it is no copy of it then.
+// departs reports whether what was last written to the file, of that size, is not what stands at
+// its place in x: it is no copy of it then.
 func (m *manager) departs(h *handle, size int64, x *file) bool {
 	y, fi, _ := m.openFile(x)
 	if y == nil {
@@ -596,8 +596,8 @@ func (m *manager) departs(h *handle, size int64, x *file) bool {
 	return a != b
 }
 
-// shrunk tells whether f is truncated, which will come out when it is read next: it is shorter than
-// what was read of it, or has been filled anew since.
+// shrunk reports whether f is truncated, which will come out when it is read next: it is shorter
+// than what was read of it, or has been filled anew since.
 func (m *manager) shrunk(f *file) bool {
 	if f.m.ended {
 		return false

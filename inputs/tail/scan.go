@@ -320,8 +320,8 @@ func (m *manager) siblings(left, seen []string) []string {
 	return out
 }
 
-// passedOn tells whether names of a family are no longer those of the files that they were seen to
-// be of.
+// passedOn reports whether names of a family are no longer those of the files that they were seen
+// to be of.
 func (m *manager) passedOn(family string) bool {
 	for f := range m.families[family] {
 		for _, path := range f.m.names {
@@ -356,7 +356,7 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	}
 }
 
-// same tells whether what was seen at path, which is a new name, is f. Where the file system does
+// same reports whether what was seen at path, which is a new name, is f. Where the file system does
 // not know when a file was made it may be another one, that has got its inode: a compressed file
 // does not become text.
 func (m *manager) same(f *file, path string, fi *fileInfo) bool {

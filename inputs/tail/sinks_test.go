@@ -44,7 +44,7 @@ func heapFromSystem() int64 {
 	return int64(m.HeapSys - m.HeapReleased)
 }
 
-// resetPeakMemory makes costtest.MostResident begin anew, and tells whether the system has such a
+// resetPeakMemory makes costtest.MostResident begin anew, and reports whether the system has such a
 // figure.
 func resetPeakMemory() bool {
 	debug.FreeOSMemory()

@@ -225,7 +225,7 @@ func (r *run) takeOpen(f *file) *handle {
 }
 
 // holdOpen makes h the open file of f, whose turn the caller has or which nobody reads yet. It
-// tells whether it may stay open.
+// reports whether it may stay open.
 func (r *run) holdOpen(f *file, h *handle) bool {
 	f.r.h = h
 	f.isOpen.Store(true)

@@ -20,7 +20,7 @@ type Foreign struct {
 	Dev  uint64 // 0 if it does not tell
 	Ino  uint64 // 0 if it does not tell
 	Off  int64  // after the last line it has passed on, or within the line after that
-	// Holds tells whether the file that r reads is the one; nil if it is known by what is above.
+	// Holds reports whether the file that r reads is the one; nil if it is known by what is above.
 	Holds func(r io.ReaderAt, size int64) (bool, error)
 	// From is where this is written, for people.
 	From string

@@ -247,7 +247,7 @@ func (w *worker) giveWay(f *file) {
 	})
 }
 
-// findable tells whether the open file can be opened again by where it is, which is all that is
+// findable reports whether the open file can be opened again by where it is, which is all that is
 // known of it once it is closed.
 func (w *worker) findable(f *file) bool {
 	if f.r.h == nil {

@@ -46,7 +46,7 @@ func (h *Health) block(n int) {
 	h.since = time.Now()
 }
 
-// Taken tells whether the destination took anything since reset.
+// Taken reports whether the destination took anything since reset.
 func (h *Health) Taken() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

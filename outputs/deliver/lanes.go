@@ -83,7 +83,7 @@ func (f *Flight) start(ctx context.Context) {
 	}
 }
 
-// sendAgain tells whether err leaves something to be sent again.
+// sendAgain reports whether err leaves something to be sent again.
 func sendAgain(err error) bool {
 	var partial *outputs.PartialError
 	switch {

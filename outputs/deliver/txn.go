@@ -252,7 +252,7 @@ func (c *commits) finish(ctx context.Context, ended bool) error {
 	return c.commit(ctx, ended, false)
 }
 
-// left tells whether something was started that is not delivered, or not committed.
+// left reports whether something was started that is not delivered, or not committed.
 func (c *commits) left() bool { return c.cut > c.reached.Load() }
 
 // pass takes note that only what needs no delivery lies between what is committed and at.

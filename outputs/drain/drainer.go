@@ -131,6 +131,6 @@ func newLostPositions(r prometheus.Registerer) prometheus.Counter {
 	return lost
 }
 
-// ExactlyOnce tells whether the Drainer asks its destination what it has committed of a log before
-// it delivers.
+// ExactlyOnce reports whether the Drainer asks its destination what it has committed of a log
+// before it delivers.
 func (d *Drainer) ExactlyOnce() bool { return d.to.Transactor != nil }

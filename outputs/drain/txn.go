@@ -114,7 +114,7 @@ func (x *txnLog) note() overflow.Note {
 	return n
 }
 
-// Doubtful tells whether it has to be settled what the destination has, before anything is
+// Doubtful reports whether it has to be settled what the destination has, before anything is
 // replayed.
 func (x *txnLog) Doubtful() bool { return x.note().Doubt != nil }
 
@@ -144,7 +144,7 @@ func (x *txnLog) change(ctx context.Context, pos int64, change func(*overflow.No
 // Clean reports whether nothing was started that is not known to be committed.
 func (x *txnLog) Clean() bool { return x.AllCommitted.Load() }
 
-// waiting tells whether the log holds something to deliver.
+// waiting reports whether the log holds something to deliver.
 func (x *txnLog) waiting() bool {
 	e, ok := x.r.log.(record.Ender)
 	pos, _ := x.r.ledger.State()

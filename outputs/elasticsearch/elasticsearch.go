@@ -122,8 +122,8 @@ type delivery struct {
 	stopped int
 }
 
-// send sends one bulk request, or two of half the size where it is too large, and tells whether to
-// go on.
+// send sends one bulk request, or two of half the size where it is too large, and reports whether
+// to go on.
 func (e *Elasticsearch) send(ctx context.Context, docs []doc, d *delivery) bool {
 	var body []byte
 	for _, doc := range docs {
@@ -270,7 +270,7 @@ func (e *Elasticsearch) document(dst []byte, b *record.Batch, r *record.Record) 
 	return append(wire.AppendJSONString(dst, r.Value), '}')
 }
 
-// has tells whether an object has a field of that very name.
+// has reports whether an object has a field of that very name.
 func has(object []byte, name string) bool {
 	found := false
 	gjson.ParseBytes(object).ForEach(func(key, _ gjson.Result) bool {

@@ -134,7 +134,7 @@ func (s *server) handshake(l *link, key string) error {
 	return nil
 }
 
-// alive tells whether an idle connection is still open at the other end, without waiting.
+// alive reports whether an idle connection is still open at the other end, without waiting.
 func (l *link) alive() bool {
 	sc, ok := l.raw.(syscall.Conn)
 	if !ok {

@@ -131,7 +131,7 @@ func (s *server) write(ctx context.Context, b *record.Batch, chunk string) error
 	return nil
 }
 
-// failed notes a failure at now, and tells whether the server was up before.
+// failed notes a failure at now, and reports whether the server was up before.
 func (h *health) failed() bool {
 	h.hmu.Lock()
 	defer h.hmu.Unlock()
@@ -140,7 +140,7 @@ func (h *health) failed() bool {
 	return was
 }
 
-// sign notes a sign of life, and tells whether the server is up again with it.
+// sign notes a sign of life, and reports whether the server is up again with it.
 func (h *health) sign(now time.Time, recoverWait time.Duration) (recovered bool) {
 	h.hmu.Lock()
 	defer h.hmu.Unlock()
@@ -158,7 +158,7 @@ func (h *health) sign(now time.Time, recoverWait time.Duration) (recovered bool)
 	return true
 }
 
-// missed notes a heartbeat that got no answer, and tells whether the server is down with it.
+// missed notes a heartbeat that got no answer, and reports whether the server is down with it.
 func (h *health) missed(now time.Time, hardTimeout time.Duration) (lost bool) {
 	h.hmu.Lock()
 	defer h.hmu.Unlock()

@@ -42,20 +42,20 @@ func status(err error) int {
 	return 0
 }
 
-// isNotFound tells whether what was asked for is not there.
+// isNotFound reports whether what was asked for is not there.
 func isNotFound(err error) bool {
 	var api *apiError
 	return errors.As(err, &api) && api.code == http.StatusNotFound
 }
 
-// passing tells whether the same call may go well the next time.
+// passing reports whether the same call may go well the next time.
 func passing(err error) bool {
 	code := status(err)
 	return code == 0 && !refused(err) || code == http.StatusRequestTimeout ||
 		code == http.StatusTooManyRequests || code >= 500
 }
 
-// refused tells whether trying the same again cannot help.
+// refused reports whether trying the same again cannot help.
 func refused(err error) bool {
 	// The server that gives out tokens.
 	var re *oauth2.RetrieveError

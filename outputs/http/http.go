@@ -160,7 +160,7 @@ func (d *delivery) outcome(n int) error {
 	return &outputs.PartialError{Records: d.refused}
 }
 
-// send delivers parts, whose first is the record of index at, and tells whether to go on.
+// send delivers parts, whose first is the record of index at, and reports whether to go on.
 func (h *HTTP) send(ctx context.Context, parts [][]byte, at int, d *delivery) bool {
 	a, err := h.sender.Do(ctx, h.cfg.Method, "", h.contentType, h.body(parts))
 	if err == nil && !a.OK() {

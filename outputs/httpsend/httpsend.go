@@ -134,7 +134,7 @@ type Answer struct {
 	Location string // where a redirect points
 }
 
-// OK tells whether the status is one of success.
+// OK reports whether the status is one of success.
 func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 
 // Err describes an answer that is not one of success.

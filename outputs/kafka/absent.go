@@ -39,13 +39,13 @@ type absence struct {
 // absentForLong is after what time without records a missing topic is nobody's trouble any more.
 const absentForLong = 10 * time.Minute
 
-// isAbsence tells whether err is about one topic, and lasts until a person does something.
+// isAbsence reports whether err is about one topic, and lasts until a person does something.
 func isAbsence(err error) bool {
 	return errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.TopicAuthorizationFailed)
 }
 
-// note takes note of what the cluster has against a topic. It tells whether the time is over for
+// note takes note of what the cluster has against a topic. It reports whether the time is over for
 // which records wait.
 func (a *absent) note(topic string, err error, missing bool, now time.Time) bool {
 	a.mu.Lock()

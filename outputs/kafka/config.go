@@ -199,7 +199,7 @@ func (c *Config) perRecord() string {
 	return ""
 }
 
-// byHash tells whether a record's key decides on its partition.
+// byHash reports whether a record's key decides on its partition.
 func (c *Config) byHash() bool {
 	return c.Partitioner == "hash" || c.Partitioner == "auto" && !c.Key.IsZero()
 }

@@ -41,7 +41,7 @@ func (p *parked) finish(err error) {
 	}
 }
 
-// has tells whether the record at index is one of p's. Calls come with ascending indices.
+// has reports whether the record at index is one of p's. Calls come with ascending indices.
 func (p *parked) has(index int) bool {
 	for len(p.runs) > 0 && p.runs[0].to <= index {
 		p.runs = p.runs[1:]

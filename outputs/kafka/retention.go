@@ -51,7 +51,8 @@ func (w *Writer) maxAge(ctx context.Context, topic string, b *record.Batch) time
 	return w.retention.of(ctx, topic, time.Since(time.Unix(0, b.MaxTime())) >= worthWaiting)
 }
 
-// tooOld tells whether some records of b may be older than age. Within a batch times hardly differ.
+// tooOld reports whether some records of b may be older than age. Within a batch times hardly
+// differ.
 func tooOld(b *record.Batch, age time.Duration) bool {
 	return age > 0 && time.Since(time.Unix(0, b.MaxTime())) > age-min(age/2, margin)
 }

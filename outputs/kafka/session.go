@@ -92,7 +92,7 @@ func (s *Session) Start(ctx context.Context, b *record.Batch, done func(error)) 
 	})
 }
 
-// forGood tells whether no record of the batch is to be sent again.
+// forGood reports whether no record of the batch is to be sent again.
 func forGood(err error) bool {
 	var partial *outputs.PartialError
 	if errors.As(err, &partial) {

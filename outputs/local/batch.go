@@ -83,7 +83,7 @@ func (s *Store) newBatch(root *os.Root) (*batch, error) {
 	return nil, fmt.Errorf("lock a working directory in %s: taken away again and again", workDir)
 }
 
-// stands tells whether the working directory still has its name.
+// stands reports whether the working directory still has its name.
 func (b *batch) stands() bool {
 	mine, err := b.dir.Stat()
 	if err != nil {

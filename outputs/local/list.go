@@ -42,7 +42,7 @@ type walker struct {
 }
 
 // walk yields what lies in dir ("" or ending with a slash) with names beginning with base; more
-// tells whether to go on.
+// reports whether to go on.
 func (w *walker) walk(dir, base string) (more bool, err error) {
 	names, err := w.names(dir, base)
 	if err != nil {

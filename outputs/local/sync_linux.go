@@ -17,8 +17,8 @@ var wholes = map[int64]bool{
 	unix.TMPFS_MAGIC:       true,
 }
 
-// syncsWhole tells whether syncWhole makes everything on fd's file system durable. Before Linux 5.8
-// syncfs did not report failed writes.
+// syncsWhole reports whether syncWhole makes everything on fd's file system durable. Before Linux
+// 5.8 syncfs did not report failed writes.
 func syncsWhole(fd int) bool {
 	var fs unix.Statfs_t
 	var name unix.Utsname

@@ -198,7 +198,7 @@ func (f *Controller) noteText() string {
 	return text
 }
 
-// objects tells whether objects wait, or may.
+// objects reports whether objects wait, or may.
 func (f *Controller) objects() bool { return f.moving != nil && f.note().Objects }
 
 // observe looks at the destination and the buffer.

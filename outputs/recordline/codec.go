@@ -245,7 +245,7 @@ func parseAnyLine(p []byte) (outputs.DeadRecord, error) {
 	return l, nil
 }
 
-// raw tells whether the line is a batch that could not be read.
+// raw reports whether the line is a batch that could not be read.
 func (l *line) raw() bool { return l.RawBase64 != nil }
 
 func text(s string, b []byte) string {

@@ -73,7 +73,7 @@ func ParseObjectName(name string) (first, end int64, mark string) {
 	return first, last + 1, mark
 }
 
-// waiting tells whether key names an object under base that waits to be replayed. past is true if
+// waiting reports whether key names an object under base that waits to be replayed. past is true if
 // no key after it in order can.
 func WaitingObject(key, base string) (ok, past bool) {
 	name := strings.TrimPrefix(key, base)

@@ -144,7 +144,7 @@ func (s *plainScanner) value() []byte {
 	return append(out, raw...)
 }
 
-// printable tells whether p is UTF-8 without control characters.
+// printable reports whether p is UTF-8 without control characters.
 func printable(p []byte) bool {
 	for _, c := range p {
 		if c < 0x20 {

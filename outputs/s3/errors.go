@@ -52,7 +52,7 @@ func errorCode(err error) string {
 	return ""
 }
 
-// refused tells whether trying the same again cannot help.
+// refused reports whether trying the same again cannot help.
 func refused(status int, code string) bool {
 	switch code {
 	case "ExpiredToken", "TokenRefreshRequired", // fresh credentials come

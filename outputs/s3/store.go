@@ -216,7 +216,7 @@ func existing(exists bool) error {
 	return nil
 }
 
-// nonce tells whether there is an object, and the nonce it was put with.
+// nonce reports whether there is an object, and the nonce it was put with.
 func (s *Store) nonce(ctx context.Context, key string) (nonce string, exists bool, err error) {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket:              &s.cfg.Bucket,

@@ -465,7 +465,7 @@ func (r *row) extras() []byte {
 // of its elements at a time.
 const maxElements = 16 << 10
 
-// fits tells whether n can be a value of c, and converts it if c is a leaf.
+// fits reports whether n can be a value of c, and converts it if c is a leaf.
 func (r *row) fits(c *column, n *node) bool {
 	switch c.typ {
 	case tGroup:
@@ -493,7 +493,7 @@ func (r *row) fits(c *column, n *node) bool {
 	return ok
 }
 
-// fitsElement tells whether n can be a value of type t.
+// fitsElement reports whether n can be a value of type t.
 func (r *row) fitsElement(t ctype, n *node) bool {
 	if t == tString {
 		return n.kind != text || !n.escaped || !loneSurrogate(n.val)

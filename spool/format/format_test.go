@@ -130,7 +130,7 @@ func samples(n int) []record.Record {
 	return recs
 }
 
-// same tells whether two JSON texts say the same, nulls and empty things apart.
+// same reports whether two JSON texts say the same, nulls and empty things apart.
 func same(t *testing.T, got, want []byte) bool {
 	t.Helper()
 	var a, b any

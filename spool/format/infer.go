@@ -188,7 +188,7 @@ func (s *shape) scalarKinds() int {
 	return n
 }
 
-// avroName tells whether s is a name by Avro's rules.
+// avroName reports whether s is a name by Avro's rules.
 func avroName(s string) bool { return s != "" && avroSafe(s) == s }
 
 // avroSafe makes s one.

@@ -95,7 +95,7 @@ func (a *assembler) group(fields []parquet.Field, rep, def int) error {
 	return nil
 }
 
-// node appends a value; it tells whether there was one.
+// node appends a value; it reports whether there was one.
 func (a *assembler) node(n parquet.Node, rep, def int) (bool, error) {
 	v, ok := a.peek(a.column)
 	if !ok {

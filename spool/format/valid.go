@@ -2,7 +2,7 @@ package format
 
 import "unicode/utf8"
 
-// validJSON tells whether src is one JSON text as root takes it. It is the quick way for what is
+// validJSON reports whether src is one JSON text as root takes it. It is the quick way for what is
 // nearly always fine: explain says what is wrong.
 func validJSON(src []byte) bool {
 	if !utf8.Valid(src) {

@@ -98,7 +98,7 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// NeedsLocation tells whether the hook is of no use without the partition's URL.
+// NeedsLocation reports whether the hook is of no use without the partition's URL.
 func (c *Config) NeedsLocation() bool {
 	return c.Type == "glue" || c.Type == "trino" && c.Mode == "register"
 }

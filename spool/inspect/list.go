@@ -36,7 +36,7 @@ type Object struct {
 	NameEnd   int64
 }
 
-// Describe tells whether the object has the metadata of an archived object.
+// Describe reports whether the object has the metadata of an archived object.
 func (o *Object) known() bool { return o.Start >= 0 && o.End >= 0 && o.Records >= 0 }
 
 var defaultName = regexp.MustCompile(`^(.+)_(\d{20})-(\d{20})\.`)

@@ -360,7 +360,7 @@ func newOffsets(start, end int64) *offsets {
 	return &offsets{start: start, end: end, bits: make([]uint64, min(end-start, 1<<36)/64+1)}
 }
 
-// add tells whether pos was not there yet. Positions outside of the cut are not kept.
+// add reports whether pos was not there yet. Positions outside of the cut are not kept.
 func (s *offsets) add(pos int64) bool {
 	i := (pos - s.start) / 64
 	if pos < s.start || pos >= s.end || i >= int64(len(s.bits)) {

@@ -144,7 +144,7 @@ func (m *Machine) Redo() (Intent, bool) {
 	return *m.note.Intent, true
 }
 
-// Ready tells whether a cut may be made: nothing else is under way.
+// Ready reports whether a cut may be made: nothing else is under way.
 func (m *Machine) Ready() bool { return m.phase == idle || m.phase == redo }
 
 // MakeCut begins to archive c, which starts at Position. In a redo it must end where the intent

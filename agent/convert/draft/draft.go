@@ -217,7 +217,7 @@ func (b *Block) Find(typ string) *Block {
 // Ref is how the block is referred to.
 func (b *Block) Ref() Value { return Value(b.typ + "." + strings.Join(b.labels, ".")) }
 
-// Empty tells whether nothing stands in it.
+// Empty reports whether nothing stands in it.
 func (b *Block) Empty() bool { return len(b.items) == 0 }
 
 func (b *Block) write(w *bytes.Buffer) {

@@ -34,7 +34,7 @@ func New(d *draft.Draft, name string) *Flow {
 // From adds an input.
 func (f *Flow) From(b *draft.Block) { f.from = append(f.from, b) }
 
-// HasInputs tells whether anything comes in.
+// HasInputs reports whether anything comes in.
 func (f *Flow) HasInputs() bool { return len(f.from) > 0 }
 
 // Notes is where comments about the pipeline itself go.

@@ -15,7 +15,7 @@ type Match struct {
 // All is every tag.
 func All() Match { return Match{Patterns: []string{"**"}} }
 
-// IsAll tells whether it is every tag.
+// IsAll reports whether it is every tag.
 func (m Match) IsAll() bool {
 	for _, p := range m.Patterns {
 		if p == "**" {
@@ -103,7 +103,8 @@ func regexpOf(p string) string {
 	return b.String()
 }
 
-// overlap tells whether two sets may have a tag in common: false only where they plainly have none.
+// overlap reports whether two sets may have a tag in common: false only where they plainly have
+// none.
 func (m Match) overlap(o Match) bool {
 	if m.Regexp != "" || o.Regexp != "" {
 		return true

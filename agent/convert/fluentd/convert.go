@@ -59,7 +59,7 @@ func (c *converter) gather(e *element) {
 	}
 }
 
-// onlySingleValue tells whether all formats of outputs are single_value, and there is one.
+// onlySingleValue reports whether all formats of outputs are single_value, and there is one.
 func onlySingleValue(e *element) bool {
 	found, other := false, false
 	var walk func(*element)

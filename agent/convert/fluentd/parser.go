@@ -240,7 +240,7 @@ func (c *converter) parseRest(
 	}
 }
 
-// mayHave tells whether what a filter parses may have a field of that name.
+// mayHave reports whether what a filter parses may have a field of that name.
 func mayHave(b *draft.Block, field string) bool {
 	if p := string(b.Get("pattern")); p != "" {
 		return strings.Contains(p, "<"+field+">")

@@ -74,7 +74,7 @@ func (c *converter) sinks(name string, ch *channel) []*draft.Block {
 	return outs
 }
 
-// same tells whether two sinks write to the same place.
+// same reports whether two sinks write to the same place.
 func (c *converter) same(a, b string) bool {
 	x, y := c.a.Find("sinks."+a), c.a.Find("sinks."+b)
 	for _, key := range []string{"type", "kafka.topic", "hdfs.path", "sink.directory", "topic", "hostname", "kafka.bootstrap.servers"} {
@@ -305,7 +305,7 @@ func (c *converter) kafkaSink(n *kit.Node, name, topicKey, preset string) *draft
 	return b
 }
 
-// setsHeader tells whether any source sets a header.
+// setsHeader reports whether any source sets a header.
 func (c *converter) setsHeader(name string) bool {
 	for _, s := range c.sources {
 		for i := 0; i < len(s.header); i += 2 {

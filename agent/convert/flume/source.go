@@ -171,7 +171,7 @@ func (c *converter) fileHeaders(b *draft.Block, n *kit.Node) {
 
 var rest = regexp.MustCompile(`\.[*+]|\\d[*+]?|\\w[*+]?|\[[^\]]*\][*+]`)
 
-// globOf turns the regular expression of a file's name into a glob, and tells whether it matches
+// globOf turns the regular expression of a file's name into a glob, and reports whether it matches
 // the same names.
 func globOf(pattern string) (string, bool) {
 	exact := strings.Count(pattern, ".*") == len(rest.FindAllString(pattern, -1))

@@ -58,7 +58,7 @@ func (n *Node) Text(names ...string) string {
 	return ""
 }
 
-// On tells whether a setting is true; it is dealt with.
+// On reports whether a setting is true; it is dealt with.
 func (n *Node) On(names ...string) bool {
 	switch strings.ToLower(n.Text(names...)) {
 	case "true", "on", "yes", "1":

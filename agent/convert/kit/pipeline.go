@@ -47,7 +47,7 @@ func (p *Pipeline) Send(cond string, output *draft.Block) {
 	p.routes = append(p.routes, route{cond, output})
 }
 
-// Sends tells whether anything goes anywhere.
+// Sends reports whether anything goes anywhere.
 func (p *Pipeline) Sends() bool { return len(p.routes) > 0 }
 
 // Finish writes the pipeline.

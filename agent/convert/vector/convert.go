@@ -119,7 +119,7 @@ func (c *converter) ins(x *component) (found []*component, outputs []string) {
 	return found, outputs
 }
 
-// passes tells whether all that a sink has of a source comes through x.
+// passes reports whether all that a sink has of a source comes through x.
 func (c *converter) passes(x *component, source string) bool {
 	var reach func(y *component, seen map[*component]bool) bool
 	reach = func(y *component, seen map[*component]bool) bool {

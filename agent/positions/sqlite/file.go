@@ -72,7 +72,7 @@ func read(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// hot tells whether a rollback journal has something to roll back.
+// hot reports whether a rollback journal has something to roll back.
 func hot(path string) bool {
 	data, err := read(path)
 	return err == nil && len(data) >= 28 &&

@@ -199,7 +199,7 @@ type progress struct {
 	since time.Time
 }
 
-// goesOn tells whether n has changed lately.
+// goesOn reports whether n has changed lately.
 func (p *progress) goesOn(n int64) bool {
 	if p.since.IsZero() || n != p.n {
 		p.n, p.since = n, time.Now()

@@ -177,7 +177,7 @@ func (a *agent) terminate(within time.Duration) int {
 	return code
 }
 
-// running tells whether the process has not ended by itself.
+// running reports whether the process has not ended by itself.
 func (a *agent) running() bool {
 	select {
 	case <-a.done:

@@ -35,7 +35,7 @@ type excuse struct {
 // nothing to do with what was on its way then.
 const spareBefore = 2 * time.Second
 
-// holds tells whether a record that was appended at first, and again later, had been sent and not
+// holds reports whether a record that was appended at first, and again later, had been sent and not
 // been acknowledged when the agent was killed. A fault at that time may have kept it unanswered
 // since its beginning, or let it be appended only at its end, and so may those before and after it
 // without a gap.
@@ -63,7 +63,7 @@ func (e excuse) holds(first, again time.Time) bool {
 	return false
 }
 
-// meets tells whether a kill may have come while something was unanswered because of the fault.
+// meets reports whether a kill may have come while something was unanswered because of the fault.
 func (f span) meets(kill span, margin time.Duration) bool {
 	return f.from.Before(kill.to.Add(spareBefore)) && kill.from.Add(-margin).Before(f.to)
 }

@@ -188,7 +188,7 @@ func (m *Message) event() (*Event, error) {
 	return nil, err
 }
 
-// whole tells whether it is worth while to parse the event that b begins with. An event that
+// whole reports whether it is worth while to parse the event that b begins with. An event that
 // arrives in crumbs is parsed once, not once per crumb.
 func (m *Message) whole(b []byte, last bool) bool {
 	if m.scanned == 0 || last {

@@ -60,7 +60,7 @@ func (p *jsonParser) next(at int) int {
 	return space(p.src, at)
 }
 
-// is tells whether c stands at that place.
+// is reports whether c stands at that place.
 func (p *jsonParser) is(at int, c byte) bool { return at < len(p.src) && p.src[at] == c }
 
 func (p *jsonParser) value(at, depth int) int {

@@ -100,7 +100,7 @@ func (f *inflater) Read(p []byte) (int, error) {
 	return n, wrapCorrupt(err)
 }
 
-// bomb tells whether the payload inflates beyond the limit.
+// bomb reports whether the payload inflates beyond the limit.
 func (f *inflater) bomb() bool {
 	g, err := newInflater(f.codec, f.payload, f.limit)
 	if err != nil {

@@ -235,7 +235,7 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 
 // appendShort appends a number with at most three decimals. A decimal number of up to 15 digits is
 // the shortest form of the double nearest to it, and the division, which is rounded correctly,
-// tells whether f is that double.
+// reports whether f is that double.
 func appendShort(dst []byte, f float64) (out []byte, ok bool) {
 	const scale = 1000
 	m := int64(math.Round(f * scale))

@@ -87,10 +87,10 @@ func NewReader(src io.Reader, lim Limits) *Reader {
 	return &Reader{win: window{src: src, budget: lim.Memory}, lim: lim, clock: time.Now}
 }
 
-// JSON tells whether the connection speaks JSON; known after the first Next.
+// JSON reports whether the connection speaks JSON; known after the first Next.
 func (r *Reader) JSON() bool { return r.json }
 
-// Inside tells whether the reader stands within a message.
+// Inside reports whether the reader stands within a message.
 func (r *Reader) Inside() bool { return r.inside }
 
 // First returns the first bytes of the connection, up to 16: what a peer that does not speak the
@@ -317,7 +317,7 @@ func (m *Message) sniff() error {
 // skipper finds the end of a value that is not at hand as a whole, in constant memory.
 type skipper struct{ left, body uint64 }
 
-// step takes what it can of b, and tells whether the value ends there.
+// step takes what it can of b, and reports whether the value ends there.
 func (s *skipper) step(b []byte) (n int, done bool, err error) {
 	for {
 		if s.body > 0 {

@@ -57,7 +57,7 @@ func (l *logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Log(context.Background(), to, msg, append(keyvals, "library", "franz-go")...)
 }
 
-// due tells whether msg is to be logged now, and how often it was not since it was logged last.
+// due reports whether msg is to be logged now, and how often it was not since it was logged last.
 func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

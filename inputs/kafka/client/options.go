@@ -98,7 +98,7 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refused tells whether the other side has said that it does not go on with a handshake.
+// refused reports whether the other side has said that it does not go on with a handshake.
 func refused(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"

@@ -9,7 +9,7 @@ const maxCauses = 50
 // Repeats is ready. Not safe for concurrent use.
 type Repeats struct{ lastLogged map[string]time.Time }
 
-// Due tells whether a failure of the kind what is to be logged now. Where there are many causes,
+// Due reports whether a failure of the kind what is to be logged now. Where there are many causes,
 // all others of a kind are one.
 func (r *Repeats) Due(what string, err error, now time.Time) bool {
 	if r.lastLogged == nil {

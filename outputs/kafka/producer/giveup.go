@@ -54,7 +54,7 @@ func (m *Machine) Expire(now int64) {
 	}
 }
 
-// doubtful tells whether something may have been appended that is not known to be.
+// doubtful reports whether something may have been appended that is not known to be.
 func (m *Machine) doubtful() bool {
 	for _, p := range m.all {
 		for _, it := range p.queue {

@@ -70,11 +70,11 @@ type Events interface {
 	// gives back what may be there, too.
 	Failed(*Item, error)
 
-	// Behind tells whether an item comes behind one that was given back and must not overtake it.
+	// Behind reports whether an item comes behind one that was given back and must not overtake it.
 	// It is given back, too, then.
 	Behind(*Item) bool
 
-	// Unwanted tells whether nobody waits for an item any more.
+	// Unwanted reports whether nobody waits for an item any more.
 	Unwanted(*Item) bool
 
 	// Overdue tells that nothing of a partition got through for Config.DeliveryTimeout, and that it

@@ -249,7 +249,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 	return r
 }
 
-// prepareNext tells whether queue[sent] may be sent now, and settles what must come first.
+// prepareNext reports whether queue[sent] may be sent now, and settles what must come first.
 func (m *Machine) prepareNext(p *partition, now int64) bool {
 	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) ||
 		m.held(p) {
@@ -271,8 +271,8 @@ func (m *Machine) prepareNext(p *partition, now int64) bool {
 	return m.renumber(p)
 }
 
-// renumber gives the partition a new epoch or asks for a new id where that is due. It tells whether
-// the partition may send.
+// renumber gives the partition a new epoch or asks for a new id where that is due. It reports
+// whether the partition may send.
 func (m *Machine) renumber(p *partition) bool {
 	if m.cfg.Transactional && (p.bump || p.renew) {
 		m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errUnsure))

@@ -447,7 +447,7 @@ func (w *model) step() {
 	}
 }
 
-// underway tells whether a request for k has not been answered, or may yet arrive.
+// underway reports whether a request for k has not been answered, or may yet arrive.
 func (w *model) underway(k Key) bool {
 	for _, flights := range append(w.conns[:], w.zombies[:]...) {
 		for _, f := range flights {

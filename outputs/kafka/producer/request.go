@@ -59,7 +59,7 @@ func (r *wireRequest) ResponseKind() kmsg.Response {
 	return resp
 }
 
-// sent tells whether the request may have left.
+// sent reports whether the request may have left.
 func (r *wireRequest) sent() bool {
 	select {
 	case <-r.written:

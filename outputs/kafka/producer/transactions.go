@@ -51,7 +51,7 @@ func (m *Machine) Cut() {
 	}
 }
 
-// held tells whether the partition's next item has to wait for its transaction.
+// held reports whether the partition's next item has to wait for its transaction.
 func (m *Machine) held(p *partition) bool {
 	if !m.cfg.Transactional {
 		return false
@@ -88,7 +88,7 @@ func (m *Machine) join(keys []Key) {
 	}
 }
 
-// pending tells whether something of the current transaction is not acknowledged.
+// pending reports whether something of the current transaction is not acknowledged.
 func (m *Machine) pending() bool {
 	for _, p := range m.all {
 		if len(p.queue) > 0 && p.queue[0].txn <= m.current {

@@ -228,7 +228,7 @@ func (v *visit) requests() {
 	}
 }
 
-// sasl answers a request of the SASL exchange and tells whether the connection may stay.
+// sasl answers a request of the SASL exchange and reports whether the connection may stay.
 func (v *visit) sasl(frame []byte) (stay bool) {
 	r := kbin.Reader{Src: frame}
 	req := kmsg.RequestForKey(r.Int16())
