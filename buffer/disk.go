@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/penstock/penstock/buffer/record/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,7 +92,7 @@ func (d disk) syncDir(dir string) error {
 	if err := d.try(stepSyncDir, dir); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // close closes f, whatever it returns.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/penstock/penstock/buffer/record/durable"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,15 +25,6 @@ func diskSpace(dir string) (free, total int64, err error) {
 		return 0, 0, os.NewSyscallError("statfs", err)
 	}
 	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // diskUsage returns the disk that a directory's files occupy.
@@ -54,15 +46,10 @@ func writeFile(dir, name string, p []byte) error {
 		return err
 	}
 	_, err = f.Write(p)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(tmp, filepath.Join(dir, name))
+	if err := durable.Replace(filepath.Join(dir, name), f, err); err != nil {
+		return err
 	}
-	if err == nil {
-		return syncDir(dir)
-	}
-	_ = os.Remove(tmp)
-	return err
+	return durable.SyncDir(dir)
 }
 
 const lockName = "LOCK"

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/penstock/penstock/agent/filter/formats"
+	"github.com/penstock/penstock/buffer/record/durable"
 )
 
 // table parses lines whose columns have names: those of the config, or those that a line of the
@@ -220,12 +221,5 @@ func writeFile(name string, text []byte) error {
 		return err
 	}
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return durable.Replace(name, f, err)
 }

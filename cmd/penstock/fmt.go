@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/durable"
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 )
@@ -166,12 +167,5 @@ func replaceFile(path string, content []byte) error {
 		return err
 	}
 	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return durable.Replace(path, tmp, errors.Join(err, tmp.Chmod(info.Mode().Perm())))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/penstock/penstock/buffer/record/durable"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/recordline"
 	"golang.org/x/sys/unix"
@@ -154,7 +155,7 @@ func (d *Dir) open() error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(d.dir); err != nil {
+	if err := durable.SyncDir(d.dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	d.f, d.size = f, 0
@@ -208,14 +209,6 @@ func DeadLetterFiles(dir string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 const TakenPrefix = "replaying-"
@@ -276,7 +269,7 @@ func take(name string) error {
 			filepath.Dir(name), fmt.Sprintf("%s%s-%d%s", TakenPrefix, base, i, deadLetterSuffix),
 		)
 	}
-	return errors.Join(os.Rename(name, to), syncDir(filepath.Dir(name)))
+	return errors.Join(os.Rename(name, to), durable.SyncDir(filepath.Dir(name)))
 }
 
 // LockDir keeps a second replay out of dir.

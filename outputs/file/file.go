@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/durable"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/lines"
 )
@@ -109,7 +110,7 @@ func (o *Output) open() error {
 	}
 	size, begun, err := resume(f)
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncDir(dir)
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -159,12 +160,4 @@ func (o *Output) Close() error {
 		return nil
 	}
 	return o.drop()
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/durable"
 )
 
 // stampLayout ends the names of rotated files: they sort by age.
@@ -109,12 +111,8 @@ func compress(name string) (err error) {
 	}
 	z := gzip.NewWriter(out)
 	_, err = io.Copy(z, in)
-	err = errors.Join(err, z.Close(), out.Sync(), out.Close())
-	if err == nil {
-		err = os.Rename(tmp, name+".gz")
+	if err := durable.Replace(name+".gz", out, errors.Join(err, z.Close())); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return errors.Join(syncDir(filepath.Dir(name)), os.Remove(name))
+	return errors.Join(durable.SyncDir(filepath.Dir(name)), os.Remove(name))
 }
