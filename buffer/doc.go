@@ -64,7 +64,7 @@
 //
 //   - the way in: append.go (a place in the order, back-pressure), queue.go, space.go, and
 //     window.go and spill.go (memory instead of disk)
-//   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), work.go (what
+//   - to the disk: writer.go (the one goroutine that writes; publish acknowledges), commit.go (what
 //     one commit takes), group.go (its bytes), align.go (whole pages), head.go (Badger, and the
 //     sync), state.go
 //   - the chain: chain.go (the segments in order), roll.go and ahead.go (the next one), retire.go

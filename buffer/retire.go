@@ -123,7 +123,7 @@ func (c *chain) removeOne(s *segment) {
 	if live != nil {
 		return // could not be closed; the next start removes it
 	}
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		var err error
 		if s.damaged.Load() {
 			err = c.dir.moveAside(dir)
@@ -133,7 +133,7 @@ func (c *chain) removeOne(s *segment) {
 		if err == nil {
 			return
 		}
-		if !told {
+		if !logged {
 			c.dir.log.Error(
 				"buffer: cannot remove a segment that nobody needs any more; it is tried again",
 				"error", err, "segment", dir, "do", adviceFor(err),

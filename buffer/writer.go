@@ -64,7 +64,7 @@ func (w *writer) run() {
 			if err == nil && b.opt.Spill {
 				// All is on disk: no position need be skipped at the next start.
 				err = w.write(
-					work{
+					groupCommit{
 						states: []*stateOp{
 							{
 								changes: []change{{kind: changeReserve, pos: b.end}},
@@ -164,11 +164,11 @@ func (w *writer) step() error {
 		return nil
 	}
 	w.lastCommit = time.Now()
-	data := len(k.ops) > k.done
+	data := len(k.ops) > k.positionsOnly
 	err := w.write(k)
 	if errors.Is(err, errNoSpace) || errors.Is(err, errNoSegment) {
 		w.outOfSpace(err)
-		if k.ops, k.size = k.ops[:k.done], 0; data {
+		if k.ops, k.size = k.ops[:k.positionsOnly], 0; data {
 			// Cursors move on, for that is what frees the disk; but those that wait for the data.
 			k.states = w.putBack(k.states, func(s *stateOp) bool { return s.barrier })
 			if len(k.ops)+len(k.passed)+len(k.states) > 0 && w.write(k) == nil {
@@ -220,9 +220,9 @@ func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others [
 }
 
 // write commits k and tells those who wait.
-func (w *writer) write(k work) error {
+func (w *writer) write(k groupCommit) error {
 	b := w.b
-	data := len(k.ops) > k.done
+	data := len(k.ops) > k.positionsOnly
 	if w.broken || w.head.full(k.size, b.opt.SegmentSize, 1+int(k.size/b.opt.FlushBytes)) {
 		err := w.roll()
 		if err != nil && (w.broken || data) {
@@ -295,7 +295,7 @@ func (w *writer) ensureSpace(groups [][]byte, data bool) error {
 // publish makes what was committed visible and calls those who wait for it. This is where a batch
 // is acknowledged, unless spill mode keeps it in memory (add): its done is called (settled), upon
 // which inputs send acks and answers.
-func (w *writer) publish(k work, groups [][]byte) {
+func (w *writer) publish(k groupCommit, groups [][]byte) {
 	b := w.b
 	now := time.Now()
 	var stored, records, bytes, spilled int64
@@ -310,7 +310,7 @@ func (w *writer) publish(k work, groups [][]byte) {
 		switch {
 		case op.batch == nil:
 			continue
-		case i < k.done:
+		case i < k.positionsOnly:
 			b.m.through(op.batch)
 			continue
 		case op.shown:

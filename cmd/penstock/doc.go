@@ -29,7 +29,8 @@
 //     buffer goes to the dead letter.
 //  8. buffer/append.go, in spill mode buffer/spill.go: the batch gets its place in the order. Here
 //     appends wait while the buffer is full: that is the back-pressure.
-//  9. buffer/work.go, buffer/writer.go: group commit. What waits becomes groups (buffer/group.go).
+//  9. buffer/commit.go, buffer/writer.go: group commit. What waits becomes groups
+//     (buffer/group.go).
 //  10. buffer/head.go: the groups are written to the newest segment's Badger database, and synced.
 //  11. buffer/writer.go, publish: ACKNOWLEDGED. Readers may have the batch, and its done is called:
 //     it is the input's ack. The chain of segments is kept by buffer/chain.go.
@@ -53,7 +54,7 @@
 //
 // The tail's position is stored with the records (step 10). In spill mode records may never be
 // written: then it is stored with the cursors once all have passed them (buffer/spill.go,
-// buffer/work.go). agent/pipeline.go starts and stops all of this; agent/build.go makes it from a
+// buffer/commit.go). agent/pipeline.go starts and stops all of this; agent/build.go makes it from a
 // configuration.
 //
 // With delivery = "exactly_once" steps 14 to 21 are outputs/drain/txn.go, outputs/deliver/txn.go,
@@ -189,14 +190,14 @@
 //     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck; and an answer of
 //     HTTP: inputs/http TestAnsweredOnlyWhenDurable.
 //   - The position of an input is in the very group of the records that it stands for, never in one
-//     before it, but for spill mode, below (buffer/work.go):
+//     before it, but for spill mode, below (buffer/commit.go):
 //     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands
 //     both over in one Append (inputs/tail/worker.go, deliver):
 //     inputs/tail TestLogrotate286_CrashAfterACopyWasFound.
 //   - Blocks of a file are encoded at the same time, but appended in the order of their turns
 //     (inputs/tail/worker.go, turn): inputs/tail TestRandomWritersAndRestarts.
 //   - In spill mode a position is stored once every cursor has passed its records, or the disk has
-//     them (buffer/spill.go, safe; buffer/work.go, gather, every 100 ms):
+//     them (buffer/spill.go, safe; buffer/commit.go, gather, every 100 ms):
 //     buffer TestPositionsOnlyFollowTheSlowestCursor,
 //     buffer TestSpillModel.
 //   - A buffer's directory has one owner, which holds its lock (buffer/sys.go):
@@ -359,7 +360,7 @@
 //   - flight: one run of an in-flight window over a log or an object, until it ends or is given up.
 //   - generation: the content of a file between two truncations or rotations; of a group, its
 //     membership.
-//   - group commit: several appends written and synced together (buffer/work.go).
+//   - group commit: several appends written and synced together (buffer/commit.go).
 //   - health: for how long a destination has taken nothing though it was given something.
 //   - in-flight window: the batches that were read and are not acknowledged; bounded by number and
 //     bytes.

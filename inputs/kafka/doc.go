@@ -14,6 +14,6 @@
 //     again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), large.go, pools.go,
 //     adopt.go (batches that are not copied)
-//   - offsets: offsets.go, places.go and start.go (where to begin), together.go (many at once),
+//   - offsets: offsets.go, lookup.go and start.go (where to begin), coalesce.go (many at once),
 //     lag.go
 package kafka

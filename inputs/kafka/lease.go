@@ -29,8 +29,8 @@ type Lease struct {
 	limit  atomic.Int64  // bytes to read ahead
 	end    atomic.Int64  // the partition's end, as far as known
 
-	commits sync.Mutex // one commit at a time
-	reborn  bool       // the topic was made again while this member read it
+	commits   sync.Mutex // one commit at a time
+	recreated bool       // the topic was made again while this member read it
 
 	formerLife, formerNote string // committed in an earlier life of the topic
 

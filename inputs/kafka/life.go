@@ -151,7 +151,7 @@ func (s *session) checkLives(ctx context.Context) error {
 			"former_position", pos, "read_and_not_committed", max(0, read-pos),
 			"do", "nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it",
 		)
-		s.in.metrics.reborn.Inc()
+		s.in.metrics.recreated.Inc()
 		l.lose(errReborn)
 		s.beginLocked(p, true)
 	}

@@ -14,7 +14,7 @@ type metrics struct {
 	commits              *prometheus.CounterVec
 	skipped, fetchErrors prometheus.Counter
 	pauses               prometheus.Counter
-	reborn               prometheus.Counter
+	recreated            prometheus.Counter
 	large, crowded       prometheus.Counter
 
 	mu      sync.Mutex
@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			},
 		),
 	}
-	m.reborn = prometheus.NewCounter(
+	m.recreated = prometheus.NewCounter(
 		prometheus.CounterOpts{
 			Name: "penstock_kafka_topics_made_again_total",
 			Help: "Partitions that were begun anew because their topic was deleted and made again.",
@@ -74,7 +74,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		},
 	)
 	r.MustRegister(
-		m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.reborn, m.large, m.crowded,
+		m.partitions, m.commits, m.skipped, m.fetchErrors, m.pauses, m.recreated, m.large,
+		m.crowded,
 	)
 	return m
 }

@@ -150,7 +150,7 @@ const (
 func (l *Lease) tryLocate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	found, err := l.s.place.get(ctx, l.part)
+	found, err := l.s.info.get(ctx, l.part)
 	if err == nil {
 		err = found.err
 	}
@@ -166,7 +166,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 			"the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
 			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID,
 		)
-		l.formerLife, l.formerNote, l.reborn = o.topicID, o.note, true
+		l.formerLife, l.formerNote, l.recreated = o.topicID, o.note, true
 		o.at = -1
 	}
 	if o.at >= 0 {

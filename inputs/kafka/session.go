@@ -36,8 +36,8 @@ type session struct {
 	leases map[partition]*Lease
 	last   map[partition]chan struct{} // closed when the last handle of a partition has returned
 
-	place *together[partition, place]
-	start *together[startQuestion, startAnswer]
+	info  *coalescer[partition, partitionInfo]
+	start *coalescer[startQuestion, startAnswer]
 
 	suspect chan struct{} // a topic may have been made again
 
@@ -82,14 +82,14 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
-	s.place, s.start = newTogether(s.places), newTogether(s.starts)
+	s.info, s.start = newCoalescer(s.lookUp), newCoalescer(s.starts)
 	close(s.ready)
 	s.in.env.Log.Info("joining the consumer group", "group", s.in.cfg.Group, "protocol", protocol)
 	helpers.Go(func() { s.read(own) })
 	helpers.Go(func() { s.drainMember(own) })
 	helpers.Go(func() { s.watch(own) })
 	helpers.Go(func() { s.watchLives(own) })
-	helpers.Go(func() { s.place.run(own) })
+	helpers.Go(func() { s.info.run(own) })
 	helpers.Go(func() { s.start.run(own) })
 	<-ctx.Done()
 	// The handles end while the membership still stands, so that they can commit what they have
@@ -121,13 +121,13 @@ func (s *session) begin(p partition) {
 	s.beginLocked(p, false)
 }
 
-// beginLocked begins a lease; reborn tells that the topic was made again since the one before.
-func (s *session) beginLocked(p partition, reborn bool) {
+// beginLocked begins a lease; recreated tells that the topic was made again since the one before.
+func (s *session) beginLocked(p partition, recreated bool) {
 	if s.ctx.Err() != nil {
 		return
 	}
 	l := newLease(s, p)
-	l.reborn = reborn
+	l.recreated = recreated
 	before := s.last[p]
 	s.leases[p], s.last[p] = l, l.done
 	s.in.metrics.partitions.Set(float64(len(s.leases)))

@@ -68,7 +68,8 @@ func (s *session) tryFirstStart(ctx context.Context) (firstStart, error) {
 // startRule returns where the lease begins, as the group has no offset for it.
 func (l *Lease) startRule(topic kadm.TopicDetail) startAt {
 	was, ok := l.s.first[l.part.topic]
-	if _, existed := was.Partitions[l.part.num]; ok && existed && was.ID == topic.ID && !l.reborn {
+	_, existed := was.Partitions[l.part.num]
+	if ok && existed && was.ID == topic.ID && !l.recreated {
 		return l.s.in.start
 	}
 	if !l.s.in.start.earliest {

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// work is what one commit takes.
-type work struct {
-	ops    []*appendOp // the first of the queue
-	passed []*appendOp // the first of the window, of which nothing but positions is written
-	done   int         // the first so many of ops are like that too
-	states []*stateOp
-	size   int64 // of ops, encoded
+// groupCommit is what one commit takes.
+type groupCommit struct {
+	ops           []*appendOp // the first of the queue
+	passed        []*appendOp // the first of the window, of which nothing but positions is written
+	positionsOnly int         // the first so many of ops are like that too
+	states        []*stateOp
+	size          int64 // of ops, encoded
 }
 
 // gather takes what is waiting, as much as one commit takes. Commits are taken out of b.cursors.
-func (w *writer) gather() (k work) {
+func (w *writer) gather() (k groupCommit) {
 	b := w.b
 	now := time.Now()
 	b.mu.Lock()
@@ -31,8 +31,8 @@ func (w *writer) gather() (k work) {
 		return k
 	}
 	safe := b.safe(k.states)
-	k.done = passed(k.ops, safe)
-	for _, op := range k.ops[:k.done] {
+	k.positionsOnly = passed(k.ops, safe)
+	for _, op := range k.ops[:k.positionsOnly] {
 		k.size -= op.encoded
 	}
 	if len(k.ops) == len(b.queue.ops) { // positions keep their order
@@ -54,7 +54,7 @@ func (w *writer) gather() (k work) {
 }
 
 // build lays the groups out in w.buf.
-func (w *writer) build(k work) ([][]byte, error) {
+func (w *writer) build(k groupCommit) ([][]byte, error) {
 	b := w.b
 	now := time.Now().UnixMilli()
 	buf := w.buf[:0]
@@ -63,7 +63,7 @@ func (w *writer) build(k work) ([][]byte, error) {
 	g := groupBuilder{}
 	g.chg = append(g.chg, w.extra...)
 	var moved changeSet
-	for _, op := range k.ops[:k.done] {
+	for _, op := range k.ops[:k.positionsOnly] {
 		moved.add(op.changes)
 	}
 	for _, op := range k.passed {
@@ -97,7 +97,7 @@ func (w *writer) build(k work) ([][]byte, error) {
 		return nil
 	}
 	var size int64
-	for _, op := range k.ops[k.done:] {
+	for _, op := range k.ops[k.positionsOnly:] {
 		if size > 0 && size+op.encoded > b.opt.FlushBytes {
 			if err := flush(); err != nil {
 				return nil, err

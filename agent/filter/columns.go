@@ -14,31 +14,31 @@ import (
 )
 
 // table parses lines whose columns have names: those of the config, or those that a line of the
-// same origin has told before. What such a line said is remembered by its position, so that a line
+// same origin gave before. What such a line said is remembered by its position, so that a line
 // that is delivered again is read as the first time.
 type table struct {
 	csv    formats.CSV
 	w3c    bool
 	header bool     // the first line of an origin tells the names
-	fixed  []string // for where none has been told
+	fixed  []string // where no line has named them
 
-	known map[string][]told // by origin, ascending
+	known map[string][]columnLine // by origin, ascending
 	env   Env
 	file  string // where known is kept over a restart; "" for nowhere
 }
 
-// told is what a line said of the columns.
-type told struct {
+// columnLine is a line that named the columns.
+type columnLine struct {
 	at    int64
 	text  string
 	names []string
 }
 
-// maxTold bounds how many changes of columns are remembered per origin, maxOrigins for how many
-// origins.
+// maxColumnLines bounds how many changes of columns are remembered per origin, maxOrigins for how
+// many origins.
 const (
-	maxTold    = 16
-	maxOrigins = 10000
+	maxColumnLines = 16
+	maxOrigins     = 10000
 )
 
 func (c *ParseConfig) table(format string) ([]attempt, error) {
@@ -46,7 +46,7 @@ func (c *ParseConfig) table(format string) ([]attempt, error) {
 		w3c:    format == "w3c",
 		header: c.Header,
 		fixed:  c.Columns,
-		known:  map[string][]told{},
+		known:  map[string][]columnLine{},
 	}
 	switch format {
 	case "csv":
@@ -78,11 +78,11 @@ func (t *table) names(origin string, at int64) (names []string, text string) {
 	return t.fixed, ""
 }
 
-// tell notes what a line said.
-func (t *table) tell(origin string, at int64, text []byte, names []string) {
+// remember notes what a line said.
+func (t *table) remember(origin string, at int64, text []byte, names []string) {
 	list := t.known[origin]
 	i, found := slices.BinarySearchFunc(
-		list, at, func(x told, at int64) int { return int(min(max(x.at-at, -1), 1)) },
+		list, at, func(x columnLine, at int64) int { return int(min(max(x.at-at, -1), 1)) },
 	)
 	if found && list[i].text == string(text) {
 		return
@@ -93,9 +93,9 @@ func (t *table) tell(origin string, at int64, text []byte, names []string) {
 			break
 		}
 	}
-	// What is told of later positions is of another log, which had them before.
-	list = append(list[:i:i], told{at, string(text), names})
-	if len(list) > maxTold {
+	// What is known of later positions is of another log, which had them before.
+	list = append(list[:i:i], columnLine{at, string(text), names})
+	if len(list) > maxColumnLines {
 		list = list[1:]
 	}
 	t.known[origin] = list
@@ -108,7 +108,7 @@ func (t *table) parse(v *View, text []byte) (names bool, err error) {
 	if t.w3c {
 		if list, directive := formats.W3CNames(text); directive {
 			if list != nil {
-				t.tell(v.batch.Origin, v.rec.Offset, text, list)
+				t.remember(v.batch.Origin, v.rec.Offset, text, list)
 			}
 			return true, nil
 		}
@@ -120,23 +120,23 @@ func (t *table) parse(v *View, text []byte) (names bool, err error) {
 		if err != nil {
 			return false, &formats.Error{Reason: "no_columns", Hint: err.Error()}
 		}
-		t.tell(v.batch.Origin, v.rec.Offset, text, list)
+		t.remember(v.batch.Origin, v.rec.Offset, text, list)
 		return true, nil
 	case line != "" && string(text) == line:
 		return true, nil
 	case line == "":
 		if list, err := t.csv.Names(text); err == nil && slices.Equal(list, known) {
-			t.tell(v.batch.Origin, v.rec.Offset, text, list)
+			t.remember(v.batch.Origin, v.rec.Offset, text, list)
 			return true, nil
 		}
 	}
 	return false, t.csv.Row(known, text, &v.fields)
 }
 
-// fresh returns the table for a log, with what had been told of it before a restart.
+// fresh returns the table for a log, with what was known of it before a restart.
 func (t *table) fresh(env Env, log string) *table {
 	f := *t
-	f.known, f.env = map[string][]told{}, env
+	f.known, f.env = map[string][]columnLine{}, env
 	if env.Dir != "" {
 		f.file = filepath.Join(env.Dir, url.PathEscape(log)+".json")
 		f.load()
@@ -144,22 +144,22 @@ func (t *table) fresh(env Env, log string) *table {
 	return &f
 }
 
-// toldLine is how told is stored.
-type toldLine struct {
+// storedLine is how a columnLine is stored.
+type storedLine struct {
 	At   int64  `json:"at"`
 	Text string `json:"text"`
 }
 
-// save stores what has been told, so that it is there when lines behind it are read after a
-// restart. It is told rarely: with a new file, or when its columns change.
+// save stores the lines, so that it is there when lines behind it are read after a
+// restart. That is rare: with a new file, or when its columns change.
 func (t *table) save() {
 	if t.file == "" {
 		return
 	}
-	out := map[string][]toldLine{}
+	out := map[string][]storedLine{}
 	for origin, list := range t.known {
 		for _, one := range list {
-			out[origin] = append(out[origin], toldLine{one.at, one.text})
+			out[origin] = append(out[origin], storedLine{one.at, one.text})
 		}
 	}
 	text, err := json.Marshal(out)
@@ -179,7 +179,7 @@ func (t *table) load() {
 	if errors.Is(err, os.ErrNotExist) {
 		return
 	}
-	in := map[string][]toldLine{}
+	in := map[string][]storedLine{}
 	if err == nil {
 		err = json.Unmarshal(text, &in)
 	}
@@ -193,7 +193,7 @@ func (t *table) load() {
 		for _, one := range list {
 			names := t.namesOf([]byte(one.Text))
 			if names != nil {
-				t.known[origin] = append(t.known[origin], told{one.At, one.Text, names})
+				t.known[origin] = append(t.known[origin], columnLine{one.At, one.Text, names})
 			}
 		}
 	}

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// together answers questions that are asked at about the same time with one request for all of
+// coalescer answers questions that are asked at about the same time with one request for all of
 // them: a member that is given thousands of partitions would otherwise ask as often about the whole
 // topic. Its fields are set before run, which answers until its context ends.
-type together[Q comparable, A any] struct {
+type coalescer[Q comparable, A any] struct {
 	// every question has an answer, if there is no error
 	ask       func(ctx context.Context, all []Q) (map[Q]A, error)
 	questions chan question[Q, A]
@@ -24,17 +24,17 @@ type answer[A any] struct {
 	err error
 }
 
-func newTogether[Q comparable, A any](
+func newCoalescer[Q comparable, A any](
 	ask func(context.Context, []Q) (map[Q]A, error),
-) *together[Q, A] {
-	return &together[Q, A]{ask: ask, questions: make(chan question[Q, A])}
+) *coalescer[Q, A] {
+	return &coalescer[Q, A]{ask: ask, questions: make(chan question[Q, A])}
 }
 
 // gather is how long the first question waits for others. Those that come while a request is under
 // way travel together with the next one.
 const gather = 5 * time.Millisecond
 
-func (t *together[Q, A]) run(ctx context.Context) {
+func (t *coalescer[Q, A]) run(ctx context.Context) {
 	for {
 		var asked []question[Q, A]
 		select {
@@ -56,7 +56,7 @@ func (t *together[Q, A]) run(ctx context.Context) {
 	}
 }
 
-func (t *together[Q, A]) answer(ctx context.Context, asked []question[Q, A]) {
+func (t *coalescer[Q, A]) answer(ctx context.Context, asked []question[Q, A]) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	all := make([]Q, 0, len(asked))
@@ -74,7 +74,7 @@ func (t *together[Q, A]) answer(ctx context.Context, asked []question[Q, A]) {
 }
 
 // get returns the answer to q.
-func (t *together[Q, A]) get(ctx context.Context, q Q) (A, error) {
+func (t *coalescer[Q, A]) get(ctx context.Context, q Q) (A, error) {
 	own := question[Q, A]{q, make(chan answer[A], 1)}
 	var none A
 	select {

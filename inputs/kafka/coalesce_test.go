@@ -15,7 +15,7 @@ func TestQuestionsTravelTogether(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		requests := 0
 		bad := errors.New("no")
-		tog := newTogether(func(_ context.Context, all []int) (map[int]int, error) {
+		tog := newCoalescer(func(_ context.Context, all []int) (map[int]int, error) {
 			requests++
 			out := map[int]int{}
 			for _, q := range all {

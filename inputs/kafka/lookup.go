@@ -6,15 +6,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// place is what has to be known of a partition before it is read.
-type place struct {
+// partitionInfo is what has to be known of a partition before it is read.
+type partitionInfo struct {
 	topic kadm.TopicDetail
 	group stored // what the group has committed
-	err   error  // what speaks against this topic; others have their places all the same
+	err   error  // what speaks against this topic; others are looked up all the same
 }
 
-// places asks, once for each topic, what it is and what the group has committed.
-func (s *session) places(ctx context.Context, all []partition) (map[partition]place, error) {
+// lookUp asks, once for each topic, what it is and what the group has committed.
+func (s *session) lookUp(
+	ctx context.Context, all []partition,
+) (map[partition]partitionInfo, error) {
 	nums := map[string][]int32{}
 	for _, p := range all {
 		nums[p.topic] = append(nums[p.topic], p.num)
@@ -27,7 +29,7 @@ func (s *session) places(ctx context.Context, all []partition) (map[partition]pl
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[partition]place, len(all))
+	out := make(map[partition]partitionInfo, len(all))
 	for topic, nums := range nums {
 		detail := details[topic]
 		err := detail.Err
@@ -36,7 +38,7 @@ func (s *session) places(ctx context.Context, all []partition) (map[partition]pl
 			offsets, err = s.fetchOffsets(ctx, topic, nums)
 		}
 		for _, n := range nums {
-			out[partition{topic, n}] = place{detail, offsets[n], err}
+			out[partition{topic, n}] = partitionInfo{detail, offsets[n], err}
 		}
 	}
 	return out, nil
