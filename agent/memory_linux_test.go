@@ -25,14 +25,19 @@ func TestProgramPagesAreDropped(t *testing.T) {
 func TestUnusedMemoryIsSeen(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	burst := make([][]byte, 64)
-	for i := range burst {
-		burst[i] = make([]byte, 1<<20)
-		for j := 0; j < len(burst[i]); j += 4096 {
-			burst[i][j] = 1
+	before := int64(0)
+	for range 10 { // the runtime gives back some by itself, when it likes
+		for i := range burst {
+			burst[i] = make([]byte, 1<<20)
+			for j := 0; j < len(burst[i]); j += 4096 {
+				burst[i][j] = 1
+			}
+		}
+		clear(burst)
+		if before = unusedMemory(); before >= worthFreeing {
+			break
 		}
 	}
-	clear(burst)
-	before := unusedMemory()
 	if before < worthFreeing {
 		t.Errorf("%d bytes unused", before)
 	}

@@ -141,7 +141,12 @@ func usableDataDir(dir string) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if e.IsDir() && e.Name() != "lost+found" && unix.Access(path, unix.W_OK|unix.X_OK) != nil {
+		if !e.IsDir() || e.Name() == "lost+found" {
+			continue
+		}
+		// What is gone by now is no reason: the agent may be running.
+		err := unix.Access(path, unix.W_OK|unix.X_OK)
+		if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EROFS) {
 			return fmt.Errorf(
 				"%s may not be written to by this user: an agent of another user has made it; run as that user, or give it to this one (chown -R)",
 				path,
