@@ -5,7 +5,6 @@
 // It runs nothing. What wraps a writer is in the rooms below, each of which imports only those
 // above it, this one, and the contract of a store (spool):
 //
-//	retry       the log of a failure that lasts
 //	recordline  records as lines of JSON, and the objects made of them
 //	deliver     batches to one writer: flight, lanes, retry, transactions
 //	deadletter  where refused records are kept

@@ -16,7 +16,6 @@ import (
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
-	"github.com/penstock/penstock/inputs/listen"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -26,7 +25,7 @@ const steady = time.Minute
 // Exec is the input. Make one with New.
 type Exec struct {
 	cfg      Config
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	name     string
 	runs     *prometheus.CounterVec
 }
@@ -37,7 +36,7 @@ func New(cfg Config, env inputs.Env) (*Exec, error) {
 		return nil, err
 	}
 	e := &Exec{
-		cfg: cfg, warnings: listen.NewThrottledLog(env.Log), name: filepath.Base(cfg.Command[0]),
+		cfg: cfg, warnings: fault.NewThrottledLog(env.Log), name: filepath.Base(cfg.Command[0]),
 	}
 	e.runs = prometheus.NewCounterVec(
 		prometheus.CounterOpts{

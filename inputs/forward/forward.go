@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/listen"
@@ -27,7 +28,7 @@ type Forward struct {
 	tls      *tls.Config
 	auth     *authenticator // nil without a security block
 	metrics  *metrics
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	limits   wire.Limits
 	bound    listen.Bound
 	open     atomic.Int64 // batches being gathered
@@ -42,7 +43,7 @@ func New(cfg Config, env inputs.Env) (*Forward, error) {
 		cfg:      cfg,
 		env:      env,
 		metrics:  newMetrics(env.Metrics),
-		warnings: listen.NewThrottledLog(env.Log),
+		warnings: fault.NewThrottledLog(env.Log),
 	}
 	f.limits = wire.Limits{
 		Message:  cfg.MaxMessageSize,

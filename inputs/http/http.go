@@ -15,11 +15,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/listen"
 	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // grace is how long a stop waits for requests that have begun.
@@ -31,7 +31,7 @@ type HTTP struct {
 	env      inputs.Env
 	tls      *tls.Config
 	keys     *keys // nil without an auth block
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	memory   *listen.Budget
 	bound    listen.Bound
 	requests *prometheus.CounterVec
@@ -47,7 +47,7 @@ func New(cfg Config, env inputs.Env) (*HTTP, error) {
 	h := &HTTP{
 		cfg:      cfg,
 		env:      env,
-		warnings: listen.NewThrottledLog(env.Log),
+		warnings: fault.NewThrottledLog(env.Log),
 		memory:   listen.NewBudget(cfg.Memory, cfg.Wait),
 	}
 	h.requests = prometheus.NewCounterVec(
@@ -126,7 +126,7 @@ func (h *HTTP) Run(ctx context.Context, sink inputs.Sink) error {
 }
 
 // warningWriter passes on what the server itself logs: handshakes that failed, mostly.
-type warningWriter struct{ warnings *listen.ThrottledLog }
+type warningWriter struct{ warnings *fault.ThrottledLog }
 
 func (w warningWriter) Write(p []byte) (int, error) {
 	line := strings.TrimSpace(string(p))

@@ -9,13 +9,13 @@ import (
 	"net"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
 	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // handshakeTimeout is for TLS.
@@ -28,7 +28,7 @@ type TCP struct {
 	cfg      TCPConfig
 	env      inputs.Env
 	tls      *tls.Config
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	bound    listen.Bound
 	refused  prometheus.Counter
 }
@@ -38,7 +38,7 @@ func NewTCP(cfg TCPConfig, env inputs.Env) (*TCP, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	t := &TCP{cfg: cfg, env: env, warnings: listen.NewThrottledLog(env.Log)}
+	t := &TCP{cfg: cfg, env: env, warnings: fault.NewThrottledLog(env.Log)}
 	t.refused = prometheus.NewCounter(
 		prometheus.CounterOpts{
 			Name: "penstock_tcp_refused_connections_total",
@@ -99,7 +99,7 @@ func headers(more bool) []record.Header {
 	return nil
 }
 
-func onAppendFailure(notes *listen.ThrottledLog) func(error) {
+func onAppendFailure(notes *fault.ThrottledLog) func(error) {
 	return func(err error) {
 		notes.Warn("", "records are not stored yet; they are kept and offered again", "error", err)
 	}
@@ -109,7 +109,7 @@ func onAppendFailure(notes *listen.ThrottledLog) func(error) {
 type UDP struct {
 	cfg       UDPConfig
 	env       inputs.Env
-	warnings  *listen.ThrottledLog
+	warnings  *fault.ThrottledLog
 	bound     listen.Bound
 	dropped   prometheus.Counter
 	truncated prometheus.Counter
@@ -120,7 +120,7 @@ func NewUDP(cfg UDPConfig, env inputs.Env) (*UDP, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	u := &UDP{cfg: cfg, env: env, warnings: listen.NewThrottledLog(env.Log)}
+	u := &UDP{cfg: cfg, env: env, warnings: fault.NewThrottledLog(env.Log)}
 	u.dropped = prometheus.NewCounter(
 		prometheus.CounterOpts{Name: "penstock_udp_kernel_dropped_datagrams_total",
 			Help: "Datagrams that the kernel dropped for want of room in receive_buffer."},

@@ -8,12 +8,11 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
-	"github.com/penstock/penstock/inputs/listen"
+	"golang.org/x/sys/unix"
 )
 
 // Config of the input.
@@ -40,7 +39,7 @@ func (c *Config) Validate() error {
 // Stdin is the input. Make one with New.
 type Stdin struct {
 	cfg      Config
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	file     *os.File
 }
 
@@ -49,7 +48,7 @@ func New(cfg Config, env inputs.Env) (*Stdin, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Stdin{cfg: cfg, warnings: listen.NewThrottledLog(env.Log), file: os.Stdin}, nil
+	return &Stdin{cfg: cfg, warnings: fault.NewThrottledLog(env.Log), file: os.Stdin}, nil
 }
 
 var continued = []record.Header{{Key: "continued", Value: []byte("true")}}

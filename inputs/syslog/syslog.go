@@ -9,13 +9,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
 	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // handshakeTimeout is for TLS.
@@ -27,7 +27,7 @@ type Syslog struct {
 	env      inputs.Env
 	tls      *tls.Config
 	zone     *time.Location
-	warnings *listen.ThrottledLog
+	warnings *fault.ThrottledLog
 	bound    []listen.Bound
 	bad      prometheus.Counter
 	long     prometheus.Counter
@@ -48,7 +48,7 @@ func New(cfg Config, env inputs.Env) (*Syslog, error) {
 	s := &Syslog{
 		cfg:      cfg,
 		env:      env,
-		warnings: listen.NewThrottledLog(env.Log),
+		warnings: fault.NewThrottledLog(env.Log),
 		bound:    make([]listen.Bound, len(cfg.Listen)),
 		bad: counter(
 			"penstock_syslog_malformed_messages_total",

@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs/framing"
-	"github.com/penstock/penstock/inputs/listen"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,7 +63,7 @@ func newPipeReader(ctx context.Context, r *run, src *os.File, path string) (*pip
 		return nil, err
 	}
 	t := r.tail
-	notes := listen.NewThrottledLog(t.log)
+	notes := fault.NewThrottledLog(t.log)
 	trouble := func(err error) {
 		t.counts.errors.WithLabelValues("pipe").Inc()
 		notes.Warn(

@@ -6,7 +6,6 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
-	"github.com/penstock/penstock/outputs/retry"
 )
 
 // DeadLetterFunc adapts d to what inputs are lent: it tries until the records are durable or ctx
@@ -20,8 +19,8 @@ func DeadLetterFunc(
 	}
 }
 
-func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
-	return &retry.FailureLog{
+func NewDeadLetterLog(env outputs.Env) *fault.FailureLog {
+	return &fault.FailureLog{
 		Log:  env.Log,
 		What: "the dead letter",
 		Do:   "make room for it or repair it: what it cannot keep holds up what follows",
@@ -30,7 +29,7 @@ func NewDeadLetterLog(env outputs.Env) *retry.FailureLog {
 
 func writeDeadLetter(
 	ctx context.Context, d outputs.DeadLetter, dead []outputs.DeadRecord, wait outputs.Retry,
-	t *retry.FailureLog,
+	t *fault.FailureLog,
 ) error {
 	keep := func() error { return d.Keep(ctx, dead) }
 	err := fault.Persist(ctx, wait.Backoff(), keep, func(err error) error {

@@ -5,7 +5,8 @@ import "github.com/penstock/penstock/outputs"
 // Failure tells what fails on the way to the destination: what the drain loop has seen of it, or
 // what the writer sees while it holds on to a batch.
 func (s *Sender) Failure() outputs.Failure {
-	t := s.Failing.Failure()
+	since, text, do := s.Failing.State()
+	t := outputs.Failure{Since: since, Error: text, Do: do}
 	own, ok := s.Closer.(outputs.FailureReporter)
 	if !ok {
 		return t

@@ -9,7 +9,6 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
-	"github.com/penstock/penstock/outputs/retry"
 )
 
 // commitEvery is how often the position in a partition of a topic is committed at most while it is
@@ -22,7 +21,7 @@ const commitEvery = 250 * time.Millisecond
 type Ledger struct {
 	log     record.Log
 	retry   outputs.Retry
-	failing retry.FailureLog
+	failing fault.FailureLog
 
 	turn chan struct{} // holds a token while somebody commits
 	// tried, outcome unknown: nothing else may be committed before it is known to be
@@ -35,7 +34,7 @@ type Ledger struct {
 }
 
 func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
-	l := &Ledger{log: log, retry: wait, turn: make(chan struct{}, 1), failing: retry.FailureLog{
+	l := &Ledger{log: log, retry: wait, turn: make(chan struct{}, 1), failing: fault.FailureLog{
 		Log:  env.Log.With("log", log.Name()),
 		What: "committing the position",
 		Do:   "check the disk of the data directory, or the brokers that hold the consumer group",

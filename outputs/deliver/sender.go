@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
-	"github.com/penstock/penstock/outputs/retry"
 )
 
 // Sender delivers batches to one writer. It is shared by everything that sends there: the logs
@@ -27,11 +27,11 @@ type Sender struct {
 	Router            outputs.Router // nil if the writer is none
 	Prober            outputs.Prober // nil if the writer is none
 	m                 *senderMetrics
-	Failing           retry.FailureLog
-	DeadLetterFailing *retry.FailureLog
+	Failing           fault.FailureLog
+	DeadLetterFailing *fault.FailureLog
 	log               *slog.Logger
 
-	refusals retry.Throttle
+	refusals fault.Throttle
 
 	// A Writer never sees two batches of one origin at once, whoever sends them.
 	seed    maphash.Seed
@@ -47,7 +47,7 @@ func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadL
 	s.Router, _ = w.(outputs.Router)
 	s.Prober, _ = w.(outputs.Prober)
 	s.m = newSenderMetrics(env.Metrics, func() bool { return !s.Failure().Since.IsZero() })
-	s.Failing = retry.FailureLog{
+	s.Failing = fault.FailureLog{
 		Log:  env.Log,
 		What: "the destination",
 		Do:   "check that it is reachable, that it accepts this agent's credentials, and that it has room",

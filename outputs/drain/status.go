@@ -63,7 +63,7 @@ func (d *Drainer) Status() Status {
 		s.LastSuccess = time.Unix(0, ns)
 	}
 	s.Held = d.Held()
-	if busy, err := d.to.Send.DeadLetterFailing.State(); !busy.IsZero() {
+	if busy, err, _ := d.to.Send.DeadLetterFailing.State(); !busy.IsZero() {
 		s.DeadLetterBusy = err
 	}
 	d.mu.Lock()

@@ -14,7 +14,6 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -39,7 +38,7 @@ type Controller struct {
 	base    string // the one in use: that of the note as long as something is there, see note.Base
 	slog    *slog.Logger
 	m       *overflowMetrics
-	failing retry.FailureLog
+	failing fault.FailureLog
 
 	moving *mover // nil with a standby
 	replay *Replayer
@@ -73,7 +72,7 @@ func New(c Control) *Controller {
 		f.base = n.Base
 	}
 	f.status.m = d.Over
-	f.failing = retry.FailureLog{
+	f.failing = fault.FailureLog{
 		Log: f.slog, What: "the overflow's object store", Do: f.advice(),
 	}
 	if d.Store == nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -34,7 +33,7 @@ type mover struct {
 	retry   outputs.Retry
 	router  outputs.Router
 	m       *overflowMetrics
-	failing *retry.FailureLog
+	failing *fault.FailureLog
 	// called once an object is stored and committed; oldest is its first record's time
 	onStored   func(o spool.Object, oldest time.Time)
 	beforeMove func(context.Context) error // called before anything is moved; may be nil

@@ -15,7 +15,6 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -31,7 +30,7 @@ type Replayer struct {
 	Health  *deliver.Health
 	Log     *slog.Logger
 	m       *overflowMetrics // nil outside the agent
-	Failing *retry.FailureLog
+	Failing *fault.FailureLog
 	// takes flights that may still be ending
 	onStraggler func(chan struct{})
 	listed      func() // called before each listing

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -25,7 +25,7 @@ type objectSource struct {
 	store   spool.Store
 	o       spool.Object // as it was listed
 	retry   outputs.Retry
-	failing *retry.FailureLog
+	failing *fault.FailureLog
 	onErr   func()              // counts a failed request
 	first   func(*record.Batch) // called with the first batch; may be nil
 	// tells of records, by their position in the log, that are not wanted; may be nil

@@ -159,7 +159,7 @@ func (s *overflowStatus) now() State {
 // State returns the present condition. Safe for concurrent use.
 func (f *Controller) State() State {
 	s := f.status.now()
-	if bad, err := f.failing.State(); !bad.IsZero() {
+	if bad, err, _ := f.failing.State(); !bad.IsZero() {
 		s.StoreError = err
 	}
 	return s
@@ -167,4 +167,4 @@ func (f *Controller) State() State {
 
 // Stuck returns why the overflow cannot go on without a person; "" if it can. Safe for concurrent
 // use.
-func (f *Controller) Stuck() string { return f.failing.Refusal() }
+func (f *Controller) Stuck() string { return f.failing.Refusal(spool.ErrRefused) }

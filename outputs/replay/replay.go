@@ -21,7 +21,6 @@ import (
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/overflow"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/outputs/retry"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -98,7 +97,7 @@ func (opts *Options) replayer(store spool.Store, base string, sum *Summary) *ove
 		Dir:         opts.Dir,
 		Health:      new(deliver.Health),
 		Log:         opts.Log,
-		Failing: &retry.FailureLog{
+		Failing: &fault.FailureLog{
 			Log:  opts.Log,
 			What: "the object store",
 			Do:   "check that it is reachable, and that its credentials allow to list, read, write and delete",

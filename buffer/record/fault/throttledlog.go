@@ -1,4 +1,4 @@
-package listen
+package fault
 
 import (
 	"context"
@@ -7,10 +7,7 @@ import (
 	"time"
 )
 
-const (
-	logEvery  = 5 * time.Minute
-	maxLogged = 1024
-)
+const maxLogged = 1024 // sources and messages that are told apart
 
 // ThrottledLog logs what sources do wrong: once per source and message, then at intervals with the
 // number of times. Safe for concurrent use.

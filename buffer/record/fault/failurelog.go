@@ -1,16 +1,13 @@
-package retry
+package fault
 
 import (
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/penstock/penstock/outputs"
-	"github.com/penstock/penstock/spool"
 )
 
-const stillFailingEvery = 5 * time.Minute
+const logEvery = 5 * time.Minute // what goes on
 
 // FailureLog logs when something begins to fail, at intervals while it goes on, and when it works
 // again: never once per attempt.
@@ -25,7 +22,7 @@ type FailureLog struct {
 	failures   int
 	last       string
 	lastDo     string // what a person can do about last
-	refused    bool   // last is what trying again does not mend
+	failed     error  // the latest that was tried again; nil while all is well
 }
 
 func (t *FailureLog) Failed(err error) {
@@ -33,7 +30,7 @@ func (t *FailureLog) Failed(err error) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	t.failures++
-	t.last, t.refused = err.Error(), errors.Is(err, spool.ErrRefused)
+	t.last, t.failed = err.Error(), err
 	do := t.Do
 	var remedy interface{ Do() string }
 	if errors.As(err, &remedy) {
@@ -47,7 +44,7 @@ func (t *FailureLog) Failed(err error) {
 			t.What+" is failing; it is tried again until it works, and nothing is lost meanwhile",
 			"error", err, "do", do,
 		)
-	case now.Sub(t.lastLogged) >= stillFailingEvery:
+	case now.Sub(t.lastLogged) >= logEvery:
 		t.lastLogged = now
 		t.Log.Warn(
 			t.What+" is still failing", "error", err,
@@ -77,7 +74,7 @@ func (t *FailureLog) Worked() {
 		t.What+" works again", "after", time.Since(t.since).Round(time.Millisecond).String(),
 		"attempts", t.failures,
 	)
-	t.since, t.failures, t.refused = time.Time{}, 0, false
+	t.since, t.failures, t.failed = time.Time{}, 0, nil
 }
 
 // Advise changes what a person can do about it.
@@ -87,28 +84,23 @@ func (t *FailureLog) Advise(do string) {
 	t.Do = do
 }
 
-// Refusal returns the latest error if trying again does not mend it; "" otherwise.
-func (t *FailureLog) Refusal() string {
+// Refusal returns the latest error if what failed is hopeless, an error that trying again does not
+// mend; "" otherwise.
+func (t *FailureLog) Refusal(hopeless error) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.refused {
+	if !errors.Is(t.failed, hopeless) {
 		return ""
 	}
 	return t.last
 }
 
-// State returns since when it fails (zero if it does not) and the latest error.
-func (t *FailureLog) State() (since time.Time, last string) {
+// State returns since when it fails (zero if it does not), the latest error, and what a person can
+// do about that.
+func (t *FailureLog) State() (since time.Time, last, do string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.since, t.last
-}
-
-// Failure returns what fails at present.
-func (t *FailureLog) Failure() outputs.Failure {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return outputs.Failure{Since: t.since, Error: t.last, Do: t.lastDo}
+	return t.since, t.last, t.lastDo
 }
 
 // Throttle paces what is worth a line when it first happens, and then at intervals.
@@ -124,7 +116,7 @@ func (c *Throttle) Due(n int, now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unlogged += n
-	if !c.lastLogged.IsZero() && now.Sub(c.lastLogged) < stillFailingEvery {
+	if !c.lastLogged.IsZero() && now.Sub(c.lastLogged) < logEvery {
 		return 0
 	}
 	n, c.unlogged, c.lastLogged = c.unlogged, 0, now
