@@ -174,8 +174,8 @@
 //   - inputs/listen, inputs/framing, inputs/tlsconf, outputs/httpsend: what network components
 //     share.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
-//   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files come
-//     to be on disk.
+//   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
+//     come to be on disk.
 //   - spool/inspect: an archive from the outside ("penstock archive").
 //
 // # What is not obvious
