@@ -357,7 +357,7 @@ func (b *Buffer) takeStock() (segs []*found, heads int, lostNewest bool, err err
 			lostNewest = lostNewest || i == len(all)-1 || !f.sealed
 		default:
 			segs = append(segs, f)
-			f.settle(b)
+			f.sealRecovered(b)
 		}
 		if err != nil {
 			return nil, 0, false, err
@@ -394,9 +394,9 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 	b.leftovers.begin(st.prepared)
 }
 
-// settle seals a segment that its writer has left behind, and gives back what was allocated ahead.
-// A full disk or a damaged segment leaves it as it is.
-func (f *found) settle(b *Buffer) {
+// sealRecovered seals a segment that its writer has left behind, and gives back what was allocated
+// ahead. A full disk or a damaged segment leaves it as it is.
+func (f *found) sealRecovered(b *Buffer) {
 	if !f.sealed && f.err == nil {
 		path := filepath.Join(f.dir, vlogName)
 		if f.torn {

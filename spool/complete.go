@@ -58,7 +58,7 @@ func (c *completer) check(
 	}
 	limit -= c.a.cfg.Success.Grace.Milliseconds()
 	if c.queued == 0 {
-		if c.queued = own.Told; c.queued == 0 {
+		if c.queued = own.HooksDone; c.queued == 0 {
 			c.queued = from
 		}
 	}
@@ -81,9 +81,9 @@ func (c *completer) check(
 	if done > from || own.Completed > 0 {
 		own.Completed = done
 	}
-	own.Told = 0
-	if told := c.told(); told < done {
-		own.Told = told
+	own.HooksDone = 0
+	if hooked := c.hooksDone(); hooked < done {
+		own.HooksDone = hooked
 	}
 	return own, err
 }
@@ -157,13 +157,13 @@ func (c *completer) enqueue(paths []string, start, end time.Time, err error) {
 	}
 }
 
-// told returns up to where all hooks have succeeded.
-func (c *completer) told() int64 {
-	told := c.queued
+// hooksDone returns up to where all hooks have succeeded.
+func (c *completer) hooksDone() int64 {
+	upTo := c.queued
 	for i := range c.chores {
-		told = min(told, c.chores[i].start.UnixMilli())
+		upTo = min(upTo, c.chores[i].start.UnixMilli())
 	}
-	return told
+	return upTo
 }
 
 // failing reports whether a hook has failed and did not succeed since.

@@ -358,7 +358,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	}
 	waitFor(t, "the note", func() bool {
 		return note().Completed == old.Add(3*time.Hour).UnixMilli() &&
-			note().Told == old.UnixMilli()
+			note().HooksDone == old.UnixMilli()
 	})
 	trouble := func() (failures, failing int) {
 		a.failing.complete.mu.Lock()
@@ -374,7 +374,7 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	mu.Lock()
 	mended = true
 	mu.Unlock()
-	waitFor(t, "the last hook", func() bool { return note().Told == 0 })
+	waitFor(t, "the last hook", func() bool { return note().HooksDone == 0 })
 	waitFor(
 		t, "the end of the trouble", func() bool { _, failing := trouble(); return failing == 0 },
 	)

@@ -52,7 +52,7 @@ func (c *completeness) took(done completion) {
 // progress is stored, with what the last check has found.
 func (c *completeness) progress(stored protocol.Progress) protocol.Progress {
 	if c.found != nil {
-		stored.Completed, stored.Told = c.found.Completed, c.found.Told
+		stored.Completed, stored.HooksDone = c.found.Completed, c.found.HooksDone
 	}
 	return stored
 }

@@ -35,7 +35,7 @@ func (p *pending) done(err error) {
 		p.conn.acks.fail(fmt.Errorf("%w: %w", errNotStored, err))
 	}
 	if p.left.Add(-1) == 0 {
-		p.conn.acks.settle(p.chunk)
+		p.conn.acks.complete(p.chunk)
 	}
 }
 
@@ -68,7 +68,7 @@ func (a *acks) reserve(ctx context.Context) error {
 		return nil
 	default:
 	}
-	if err := a.c.gather.flushAll(); err != nil { // else nothing would ever settle
+	if err := a.c.gather.flushAll(); err != nil { // else nothing would ever complete
 		return err
 	}
 	select {
@@ -79,8 +79,8 @@ func (a *acks) reserve(ctx context.Context) error {
 	}
 }
 
-// settle ends a message, with its ack if it gets one.
-func (a *acks) settle(ack []byte) {
+// complete ends a message, with its ack if it gets one.
+func (a *acks) complete(ack []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if ack == nil || a.err != nil {

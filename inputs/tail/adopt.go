@@ -405,7 +405,7 @@ func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
 		!s.truncated {
 		f.m.replaces = s.was.m.replaces
 	}
-	f.m.blank = s.fi.size == 0
+	f.m.foundEmpty = s.fi.size == 0
 	f.r.truncated = s.truncated || m.detached.truncated(s.fi.id)
 	if m.first && m.cfg.StartAt == "end" && m.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
@@ -436,9 +436,9 @@ func (f *file) begins(head []byte) {
 	}
 }
 
-// unmask finds out what a file is that was empty when it was discovered. It reports whether it is
-// another than it was taken for.
-func (m *manager) unmask(f *file) bool {
+// identifyEmpty finds out what a file is that was empty when it was discovered. It reports whether
+// it is another than it was taken for.
+func (m *manager) identifyEmpty(f *file) bool {
 	h, fi, err := m.open(f.where())
 	if err != nil {
 		return false // reading it will say so
@@ -449,7 +449,7 @@ func (m *manager) unmask(f *file) bool {
 	if n == 0 || !fi.is(f.id, f.birth) {
 		return false
 	}
-	f.m.blank = false
+	f.m.foundEmpty = false
 	if dir, base := filepath.Split(
 		f.where(),
 	); compressionOf(f.where(), head[:n]) == none &&

@@ -398,7 +398,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 			continue // they are read one after the other
 		}
 		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.firstPath]) &&
-			!m.entangled(c, f) {
+			!m.comparisonAwaits(c, f) {
 			if m.waiting[f.m.family] == nil {
 				m.waiting[f.m.family] = map[*file]struct{}{}
 			}
@@ -482,8 +482,8 @@ func (m *manager) incomplete(c *file) bool {
 	return len(m.beginningOf(c)) == 0 && !c.m.beginsAll && m.sys.since(c.m.settle.steady) < quiet
 }
 
-// entangled reports whether the comparison of c waits for f, or for what waits for f.
-func (m *manager) entangled(c, f *file) bool {
+// comparisonAwaits reports whether the comparison of c waits for f, or for what waits for f.
+func (m *manager) comparisonAwaits(c, f *file) bool {
 	seen := map[*file]bool{}
 	var comparison, reading func(*file) bool
 	comparison = func(c *file) bool {

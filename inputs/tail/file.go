@@ -51,7 +51,7 @@ type readState struct {
 	finish       bool                  // nothing will be added: what is left at the end is complete
 	// truncated: what was here before is gone, and its writer may go on behind it
 	truncated bool
-	toldCR    bool          // that there are carriage returns and no line ends
+	loggedCR  bool          // that there are carriage returns and no line ends
 	sparse    bool          // it may have holes
 	dead      bool          // truncated, finished or unusable: nothing is read any more
 	last      chan struct{} // closed when what was read before has been appended
@@ -103,14 +103,14 @@ type mgrState struct {
 	settle settling
 	head   fingerprint // what it began with before it was read
 	// what was in it was truncated: it holds what is younger than the file
-	rewritten bool
-	nameless  bool // it was open, and not at its path any more, when it was discovered
-	blank     bool // there was nothing in it that tells what it is
+	rewritten  bool
+	nameless   bool // it was open, and not at its path any more, when it was discovered
+	foundEmpty bool // there was nothing in it that tells what it is
 }
 
 // toBeCompressed reports whether somebody has made f, which is empty, to be a compressed file.
 func (f *file) toBeCompressed() bool {
-	return f.m.blank && f.compression == none && uncompressedName(f.where()) != f.where()
+	return f.m.foundEmpty && f.compression == none && uncompressedName(f.where()) != f.where()
 }
 
 // place is that of a file in the order in which the files that a look has found were written.

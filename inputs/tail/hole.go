@@ -128,14 +128,14 @@ var nuls [4096]byte
 // than none.
 func (p fingerprint) isNUL() bool { return p.N > 0 && p == fingerprintOf(nuls[:p.N]) }
 
-// holed counts a hole, and tells once of each source that it has some.
+// holed counts a hole, and logs once for each source that it has some.
 func (w *worker) holed(f *file, size int64) {
 	w.run.tail.counts.holes.Add(float64(size))
 	w.run.mu.Lock()
-	told := w.run.holed[f.firstPath]
+	logged := w.run.holed[f.firstPath]
 	w.run.holed[f.firstPath] = true
 	w.run.mu.Unlock()
-	if !told {
+	if !logged {
 		w.run.tail.log.Warn(
 			"a hole in a file is skipped: its writer goes on where it was before the file was truncated",
 			"path", f.where(), "bytes", size,

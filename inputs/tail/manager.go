@@ -362,12 +362,12 @@ func (m *manager) precedes(p, f *file) bool {
 
 // grew notes that f has more to read.
 func (m *manager) grew(f *file) {
-	if f.m.started && f.m.blank && m.queue.rests(f) && f.r.off == 0 {
+	if f.m.started && f.m.foundEmpty && m.queue.rests(f) && f.r.off == 0 {
 		f.m.started, f.m.pred = false, nil // it was empty, and goes behind what came meanwhile
 	}
 	if f.m.started {
 		m.wake(f, cmdRead)
-	} else if f.m.blank && m.unmask(f) {
+	} else if f.m.foundEmpty && m.identifyEmpty(f) {
 		return
 	} else if f.size.Load() > 0 || f.delivered.Load() > 0 {
 		m.begin(f)

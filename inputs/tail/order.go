@@ -249,7 +249,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	switch { // the birth of what is in it is meant
 	case f.m.rewritten:
 		a.birth = max(a.birth, a.mtime+1)
-	case f.m.blank:
+	case f.m.foundEmpty:
 		a.birth = max(a.birth, a.mtime)
 	case a.compressed && a.timed():
 		a.birth = a.mtime

@@ -542,7 +542,7 @@ func (m *manager) sweepHeld(now time.Time) {
 			var head [headSize]byte
 			n, _ := h.ReadAt(head[:], 0)
 			if !hold.of.m.ended &&
-				(!m.looksLike(h, head[:n], hold.of) || m.departs(h, fi.size, hold.of)) {
+				(!m.looksLike(h, head[:n], hold.of) || m.tailDiffers(h, fi.size, hold.of)) {
 				hold.since = time.Time{}
 			}
 		}
@@ -567,9 +567,9 @@ func (m *manager) sweepHeld(now time.Time) {
 // like a copy being made.
 const longestCopy = 20
 
-// departs reports whether what was last written to the file, of that size, is not what stands at
-// its place in x: it is no copy of it then.
-func (m *manager) departs(h *handle, size int64, x *file) bool {
+// tailDiffers reports whether what was last written to the file, of that size, is not what stands
+// at its place in x: it is no copy of it then.
+func (m *manager) tailDiffers(h *handle, size int64, x *file) bool {
 	y, fi, _ := m.openFile(x)
 	if y == nil {
 		return false

@@ -360,16 +360,16 @@ func (w *worker) readFrom(
 // crBound is how much of a file without a line end is looked at for carriage returns.
 const crBound = 4 << 10
 
-// watchCR says once of each source that carriage returns seem to end its lines, which are not
+// watchCR logs once for each source that carriage returns seem to end its lines, which are not
 // delivered as such.
 func (w *worker) watchCR(f *file, b []byte) {
 	c := f.r.charset
-	if f.r.toldCR || len(b) < crBound || c.nl != '\n' ||
+	if f.r.loggedCR || len(b) < crBound || c.nl != '\n' ||
 		bytes.Count(b[:crBound], []byte{'\r'}) < 2 ||
 		c.newline(b) >= 0 {
 		return
 	}
-	f.r.toldCR = true
+	f.r.loggedCR = true
 	w.run.tail.counts.crOnly.Inc()
 	w.run.tail.log.Warn(
 		"a file has carriage returns and no line end so far: nothing of it is delivered before one comes, or it is cut at max_line_size",

@@ -70,7 +70,7 @@ func (p Progress) Sound(now, back int64) Progress {
 		p.Watermark = 0
 	}
 	if p.Completed > now {
-		p.Completed, p.Told = back, 0
+		p.Completed, p.HooksDone = back, 0
 	}
 	return p
 }

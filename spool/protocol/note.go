@@ -25,7 +25,7 @@ type Progress struct {
 	// well before the first event of the log: where completeness begins
 	First int64 `json:"first,omitempty"`
 	// hooks have succeeded for time partitions that end by then; 0 for all that are marked
-	Told int64 `json:"told,omitempty"`
+	HooksDone int64 `json:"told,omitempty"`
 }
 
 // Intent names the one cut that may be uploaded next.

@@ -15,7 +15,7 @@ import (
 
 // Convert reads Vector's files and writes an agent.
 func Convert(paths []string) (*draft.Draft, error) {
-	c := &converter{Conv: kit.New(), byID: map[string]*component{}, told: map[string]bool{}}
+	c := &converter{Conv: kit.New(), byID: map[string]*component{}, reported: map[string]bool{}}
 	for _, path := range paths {
 		src, err := os.ReadFile(path)
 		if err != nil {
@@ -55,11 +55,11 @@ type stream struct {
 
 type converter struct {
 	*kit.Conv
-	all  []*component
-	byID map[string]*component
-	p    *kit.Pipeline
-	tags int // sources of the pipeline
-	told map[string]bool
+	all      []*component
+	byID     map[string]*component
+	p        *kit.Pipeline
+	tags     int // sources of the pipeline
+	reported map[string]bool
 }
 
 func (c *converter) file(root *kit.Node) {
@@ -111,8 +111,8 @@ func (c *converter) ins(x *component) (found []*component, outputs []string) {
 				found, outputs, hit = append(found, y), append(outputs, output), true
 			}
 		}
-		if !hit && !c.told[x.id+" "+in] {
-			c.told[x.id+" "+in] = true
+		if !hit && !c.reported[x.id+" "+in] {
+			c.reported[x.id+" "+in] = true
 			c.D.Lost(c.Agent, x.node.At, x.node.Name+".inputs", "there is no "+in)
 		}
 	}
