@@ -268,7 +268,8 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 	return g.m.failure == "" || !f.m.settle.late
 }
 
-// candidates are the positions of what f may hold.
+// candidates are the positions of what f may hold: those of all files of the table. byID lacks what
+// was removed, once another has its inode.
 func (m *manager) candidates(f *file) (candidates []*position) {
 	path := f.where()
 	for _, p := range m.detached.byKey {
@@ -276,7 +277,7 @@ func (m *manager) candidates(f *file) (candidates []*position) {
 			candidates = append(candidates, p)
 		}
 	}
-	for _, g := range m.byID {
+	for g := range m.run.files {
 		if last := g.last.Load(); last != nil && g != f && last.Off > 0 && g.compression == none &&
 			related(path, g.where()) {
 			candidates = append(candidates, last)

@@ -392,3 +392,45 @@ func TestCompressedWhenItHadNoName(t *testing.T) {
 		p.write(false)
 	})
 }
+
+// A generation that was read before a restart is compressed, and the log that follows gets its
+// inode before the compressed form is found: it is still known by what was read.
+func TestCompressedWhenItsInodeIsAnothers(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.open()
+		p.long()
+		p.toggle()
+		p.settle()
+		p.a.halt()
+		p.killed()
+		p.byRename()
+		p.open()
+		p.write(false)
+		must(p.a.start())
+		p.settle()
+		taken := p.names["app.log.1"].id.ino
+		p.compressed("app.log.1")
+		p.close()
+		p.rename("app.log", "app.log.2")
+		p.inodes = taken - 1
+		p.open()
+		p.write(false)
+		p.tell(len(p.events))
+		compressed := 0
+		for f := range p.a.m.run.files {
+			if f.compression == none {
+				continue
+			}
+			compressed++
+			if !slices.ContainsFunc(p.a.m.candidates(f), func(pos *position) bool {
+				return pos.Ino == taken
+			}) {
+				t.Errorf("%s is not compared with what was read of app.log.1", f.where())
+			}
+		}
+		if compressed != 1 {
+			t.Errorf("%d compressed files", compressed)
+		}
+		p.settle()
+	})
+}

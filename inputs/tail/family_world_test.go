@@ -39,7 +39,7 @@ type family struct {
 
 	names  map[string]*generation
 	stamps map[ident]*stamp // by what the file system knows a file by
-	inodes uint64           // as the agent sees them: none is used again
+	inodes uint64           // as the agent sees them: used again where birth tells files apart
 	writer *generation      // what the writer has open
 	fd     int
 	next   int  // number of the next line
@@ -154,6 +154,9 @@ func (w *family) create(name string) *generation {
 	now := w.now()
 	w.inodes++
 	s := &stamp{ident{1, w.inodes}, now, now, now}
+	if old := w.stamps[fi.id]; old != nil && w.birth && old.birth != now {
+		s.id = old.id // as the file system does, too
+	}
 	w.stamps[fi.id] = s
 	g := &generation{id: s.id, stamp: s, names: []string{name}, cut: w.clock.at}
 	w.names[name] = g
