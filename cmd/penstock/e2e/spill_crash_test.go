@@ -84,7 +84,7 @@ func TestSpillSurvivesCrashesWithASlowOutput(t *testing.T) {
 	rng := runtest.Rand(t)
 	o := spillOptions{kills: 5, rate: 1000, maxRun: 4 * time.Second, slow: true}
 	if runtest.Long() {
-		o.kills, o.maxRun = 10, 1500*time.Millisecond
+		o.kills, o.maxRun = 10, 3*time.Second // positions are a second behind
 	}
 	crashSpill(t, rng, embeddedKafka(t), func(float64) {}, o)
 }
@@ -247,7 +247,8 @@ func crashSpill(
 			t.Errorf("lost %d, strange %d: %v", b.Lost, l.Strange(), b.Notes)
 		}
 		checkOrder(t, l, apps)
-		if most := b.Written * 6 / 10; b.Duplicated > most {
+		// Of the slow output all that it is behind may be in flight, up to 16 MiB.
+		if most := b.Written * 6 / 10; i == 0 && b.Duplicated > most {
 			t.Errorf(
 				"%d of %d lines came again: that is more than was in flight", b.Duplicated,
 				b.Written,
