@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/kit"
 )
 
@@ -26,50 +25,15 @@ func read(paths []string) ([]*kit.Node, error) {
 }
 
 func parse(root *kit.Node, file, src string) {
-	var comments []string
-	lines := strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n")
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimSpace(lines[i])
-		at := draft.Place{File: file, Line: i + 1}
-		switch {
-		case line == "":
-			comments = nil
-			continue
-		case line[0] == '#' || line[0] == '!':
-			comments = append(comments, strings.TrimSpace(strings.TrimLeft(line, "#! ")))
-			continue
-		}
-		for odd(line) && i+1 < len(lines) {
-			i++
-			line = line[:len(line)-1] + strings.TrimSpace(lines[i])
-		}
-		end := strings.IndexAny(line, "=: \t")
-		key, value := line, ""
-		if end >= 0 {
-			key = line[:end]
-			value = strings.TrimSpace(line[end:])
-			if value != "" && (value[0] == '=' || value[0] == ':') {
-				value = strings.TrimSpace(value[1:])
-			}
-		}
+	for _, p := range kit.Properties(file, src) {
 		n := root
-		for part := range strings.SplitSeq(key, ".") {
+		for part := range strings.SplitSeq(p.Key, ".") {
 			if n = child(n, part); n.At.File == "" {
-				n.At = at
+				n.At = p.At
 			}
 		}
-		n.Value, n.Scalar, n.At = unescape(value), true, at
-		n.Comments = comments
-		comments = nil
+		n.Value, n.Scalar, n.At, n.Comments = p.Value, true, p.At, p.Comments
 	}
-}
-
-func odd(line string) bool {
-	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
-}
-
-func unescape(v string) string {
-	return strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\:`, ":", `\=`, "=").Replace(v)
 }
 
 func child(n *kit.Node, key string) *kit.Node {

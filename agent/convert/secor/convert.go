@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 // Convert reads properties, of which later ones count more, and writes a consumer.
@@ -34,28 +35,30 @@ type converter struct {
 }
 
 // take returns a property that is set to something, and counts it as seen.
-func (c *converter) take(key string) (property, bool) {
+func (c *converter) take(key string) (kit.Property, bool) {
 	x, ok := c.byKey[key]
 	c.used[key] = true
-	return x, ok && x.value != ""
+	return x, ok && x.Value != ""
 }
 
 // text returns the value of a property as an expression.
-func (c *converter) text(x property) draft.Value { return draft.Join(c.parts(x.value, 0)...) }
+func (c *converter) text(x kit.Property) draft.Value { return draft.Join(c.parts(x.Value, 0)...) }
 
 // literal returns the value with references to other properties replaced, and false where it
 // depends on the environment.
-func (c *converter) literal(x property) (string, bool) { return draft.Literal(c.parts(x.value, 0)) }
+func (c *converter) literal(x kit.Property) (string, bool) {
+	return draft.Literal(c.parts(x.Value, 0))
+}
 
 // plain returns a value that has to be known now, or fallback; that it is not is told at b.
-func (c *converter) plain(b *draft.Block, key, fallback string) (string, property, bool) {
+func (c *converter) plain(b *draft.Block, key, fallback string) (string, kit.Property, bool) {
 	x, ok := c.take(key)
 	if !ok {
 		return fallback, x, false
 	}
 	v, known := c.literal(x)
 	if !known {
-		c.d.Lost(b, x.at, shown(x), "it comes from the environment; write what it is to be here")
+		c.d.Lost(b, x.At, shown(x), "it comes from the environment; write what it is to be here")
 		return fallback, x, false
 	}
 	return v, x, true
@@ -64,14 +67,14 @@ func (c *converter) plain(b *draft.Block, key, fallback string) (string, propert
 var secret = regexp.MustCompile(`(?i)secret|password|token|access\.key|jaas|customer\.key|api\.key`)
 
 // shown is a property for a comment.
-func shown(x property) string {
-	if secret.MatchString(x.key) {
-		return x.key + "=..."
+func shown(x kit.Property) string {
+	if secret.MatchString(x.Key) {
+		return x.Key + "=..."
 	}
-	return x.key + "=" + x.value
+	return x.Key + "=" + x.Value
 }
 
-func (c *converter) carry(x property) { c.d.Carried(x.at, shown(x)) }
+func (c *converter) carry(x kit.Property) { c.d.Carried(x.At, shown(x)) }
 
 // set carries a property over as it is.
 func (c *converter) set(b *draft.Block, key, attr string) {
@@ -83,21 +86,21 @@ func (c *converter) set(b *draft.Block, key, attr string) {
 }
 
 // keep writes the comments that stood above a property.
-func (c *converter) keep(b *draft.Block, x property) {
-	if len(x.comments) > 0 && len(x.comments) < 12 {
-		b.Comment(strings.Join(x.comments, "\n"))
+func (c *converter) keep(b *draft.Block, x kit.Property) {
+	if len(x.Comments) > 0 && len(x.Comments) < 12 {
+		b.Comment(strings.Join(x.Comments, "\n"))
 	}
 }
 
 // number carries over a whole number, as made by the caller.
-func (c *converter) number(b *draft.Block, key string, set func(x property, n int64)) {
+func (c *converter) number(b *draft.Block, key string, set func(x kit.Property, n int64)) {
 	v, x, ok := c.plain(b, key, "")
 	if !ok {
 		return
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
 	if err != nil {
-		c.d.Left(b, x.at, shown(x), "it is no whole number")
+		c.d.Left(b, x.At, shown(x), "it is no whole number")
 		return
 	}
 	c.keep(b, x)
@@ -106,7 +109,7 @@ func (c *converter) number(b *draft.Block, key string, set func(x property, n in
 
 func (c *converter) on(key string) bool {
 	x, ok := c.take(key)
-	return ok && strings.EqualFold(x.value, "true")
+	return ok && strings.EqualFold(x.Value, "true")
 }
 
 var plainTopics = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:\|[A-Za-z0-9_-]+)*$`)
@@ -123,7 +126,7 @@ func (c *converter) input() {
 	for _, key := range []string{"kafka.new.consumer.auto.offset.reset", "kafka.consumer.auto.offset.reset"} {
 		if x, ok := c.take(key); ok {
 			start := "earliest"
-			if x.value == "largest" || x.value == "latest" {
+			if x.Value == "largest" || x.Value == "latest" {
 				start = "latest"
 			}
 			if b.Get("start") == "" {
@@ -133,16 +136,16 @@ func (c *converter) input() {
 		}
 	}
 	if x, ok := c.take("kafka.new.consumer.isolation.level"); ok {
-		b.Set("isolation", draft.Text(strings.ReplaceAll(strings.ToLower(x.value), "-", "_")))
+		b.Set("isolation", draft.Text(strings.ReplaceAll(strings.ToLower(x.Value), "-", "_")))
 		c.carry(x)
 	}
-	c.number(b, "secor.messages.per.second", func(x property, n int64) {
+	c.number(b, "secor.messages.per.second", func(x kit.Property, n int64) {
 		b.Set("rate_limit", draft.Int(n))
 		c.carry(x)
 	})
-	if x, ok := c.take("kafka.offsets.storage"); ok && x.value == "zookeeper" && !c.dual() {
+	if x, ok := c.take("kafka.offsets.storage"); ok && x.Value == "zookeeper" && !c.dual() {
 		c.d.Lost(
-			b, x.at, shown(x),
+			b, x.At, shown(x),
 			"penstock goes on from the offsets that Secor committed to Kafka, and there are none: commit them with kafka-consumer-groups before the change, or it begins at start",
 		)
 	} else if ok {
@@ -160,14 +163,14 @@ func (c *converter) brokers(b *draft.Block) {
 		at := draft.Place{}
 		what := "brokers"
 		if q, zk := c.take("zookeeper.quorum"); zk {
-			at, what = q.at, shown(q)
+			at, what = q.At, shown(q)
 		}
 		c.d.Lost(b, at, what, "the brokers are found by their own addresses: write them here")
 		return
 	}
 	port, _, _ := c.plain(b, "kafka.seed.broker.port", "9092")
 	var list []draft.Value
-	for _, h := range strings.Split(host.value, ",") {
+	for _, h := range strings.Split(host.Value, ",") {
 		h = strings.TrimSpace(h)
 		parts := c.parts(h, 0)
 		if !strings.Contains(reference.ReplaceAllString(h, ""), ":") {
@@ -186,7 +189,7 @@ func (c *converter) brokers(b *draft.Block) {
 func (c *converter) topics(b *draft.Block) {
 	if x, ok := c.take("kafka.new.consumer.topic.list"); ok {
 		var list []draft.Value
-		for _, t := range strings.Split(x.value, ",") {
+		for _, t := range strings.Split(x.Value, ",") {
 			list = append(list, draft.Join(c.parts(strings.TrimSpace(t), 0)...))
 		}
 		b.Set("topics", draft.List(list...))
@@ -207,7 +210,7 @@ func (c *converter) topics(b *draft.Block) {
 				draft.List(
 					draft.Join(
 						append(
-							append([]draft.Part{draft.Lit("^(?:")}, c.parts(x.value, 0)...),
+							append([]draft.Part{draft.Lit("^(?:")}, c.parts(x.Value, 0)...),
 							draft.Lit(")$"),
 						)...),
 				),
@@ -221,20 +224,20 @@ func (c *converter) topics(b *draft.Block) {
 		if v, known := c.literal(x); known {
 			if topics := string(b.Get("topics")); topics != "" && plainTopics.MatchString(v) {
 				c.d.Changed(
-					b, x.at, shown(x),
+					b, x.At, shown(x),
 					"topics are listed by name here, and exclude_regex only bears on topics_regex",
 				)
 			} else {
 				c.regex(b, x, "exclude_regex", v)
 			}
 		} else {
-			c.d.Lost(b, x.at, shown(x), "it comes from the environment; write exclude_regex")
+			c.d.Lost(b, x.At, shown(x), "it comes from the environment; write exclude_regex")
 		}
 	}
 }
 
 // regex carries over a regular expression on the whole name of a topic.
-func (c *converter) regex(b *draft.Block, x property, attr, v string) {
+func (c *converter) regex(b *draft.Block, x kit.Property, attr, v string) {
 	v = "^(?:" + v + ")$"
 	if _, err := regexp.Compile(v); err != nil {
 		if attr == "topics_regex" {
@@ -242,7 +245,7 @@ func (c *converter) regex(b *draft.Block, x property, attr, v string) {
 		}
 		c.d.Lost(
 			b,
-			x.at,
+			x.At,
 			shown(x),
 			fmt.Sprintf(
 				"it is a regular expression of Java that RE2 has not (%v); write %s, or topics",
@@ -260,28 +263,28 @@ func (c *converter) security(b *draft.Block) {
 	if hasProtocol {
 		c.carry(protocol)
 	}
-	if strings.HasSuffix(protocol.value, "SSL") {
+	if strings.HasSuffix(protocol.Value, "SSL") {
 		tls := b.In("tls")
 		for _, key := range []string{"kafka.new.consumer.ssl.truststore.location", "kafka.new.consumer.ssl.keystore.location"} {
 			if x, ok := c.take(key); ok {
 				c.d.Left(
-					tls, x.at, shown(x),
+					tls, x.At, shown(x),
 					"a keystore of Java; export PEM files with keytool and openssl and name them here (ca_file, cert_file, key_file)",
 				)
 			}
 		}
 	}
 	mechanism, ok := c.take("kafka.new.consumer.sasl.mechanism")
-	if !strings.HasPrefix(protocol.value, "SASL") && !ok {
+	if !strings.HasPrefix(protocol.Value, "SASL") && !ok {
 		return
 	}
-	name := strings.ToUpper(mechanism.value)
+	name := strings.ToUpper(mechanism.Value)
 	jaas, hasJaas := c.take("kafka.new.consumer.sasl.jaas.config")
 	switch name {
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 	default:
 		c.d.Lost(
-			b, mechanism.at, shown(mechanism),
+			b, mechanism.At, shown(mechanism),
 			"write a sasl block with one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
 		)
 		return
@@ -289,12 +292,12 @@ func (c *converter) security(b *draft.Block) {
 	sasl := b.In("sasl")
 	sasl.Set("mechanism", draft.Text(name))
 	c.carry(mechanism)
-	user, password := jaasValue(jaas.value, "username"), jaasValue(jaas.value, "password")
+	user, password := jaasValue(jaas.Value, "username"), jaasValue(jaas.Value, "password")
 	if !hasJaas || user == "" {
 		sasl.Set("username", draft.Text("secor"))
 		sasl.Set("password", draft.Text("CHANGE-ME"))
 		c.d.Lost(
-			sasl, mechanism.at, "the user and password", "no sasl.jaas.config with both was found",
+			sasl, mechanism.At, "the user and password", "no sasl.jaas.config with both was found",
 		)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
 func (c *converter) output() {
@@ -32,12 +33,12 @@ func (c *converter) store() {
 		c.out = c.d.Add("output", "local", "lake")
 		c.out.Set("directory", draft.Text("/var/lib/penstock-lake"))
 		c.d.Lost(
-			c.out, x.at, shown(x),
+			c.out, x.At, shown(x),
 			"penstock archives to S3, GCS and directories; Azure and Swift are reached by a gateway that speaks S3: write output \"s3\" with its endpoint",
 		)
 		return
 	}
-	if x.at.File != "" {
+	if x.At.File != "" {
 		c.carry(x)
 	}
 }
@@ -51,7 +52,7 @@ func (c *converter) s3() {
 	}
 	c.set(b, "aws.region", "region")
 	if x, ok := c.take("aws.endpoint"); ok {
-		parts := c.parts(x.value, 0)
+		parts := c.parts(x.Value, 0)
 		if v, known := draft.Literal(parts); known && !strings.Contains(v, "://") {
 			parts = []draft.Part{draft.Lit("https://" + v)}
 		}
@@ -59,7 +60,7 @@ func (c *converter) s3() {
 		c.carry(x)
 	}
 	if x, ok := c.take("aws.client.pathstyleaccess"); ok {
-		if strings.EqualFold(x.value, "true") {
+		if strings.EqualFold(x.Value, "true") {
 			b.Set("path_style", draft.Bool(true))
 		}
 		c.carry(x)
@@ -79,7 +80,7 @@ func (c *converter) s3() {
 		c.carry(x)
 	}
 	if x, ok := c.take("aws.sse.type"); ok {
-		switch strings.ToLower(x.value) {
+		switch strings.ToLower(x.Value) {
 		case "s3":
 			b.In("encryption").Set("type", draft.Text("AES256"))
 			c.carry(x)
@@ -89,7 +90,7 @@ func (c *converter) s3() {
 			c.carry(x)
 		default:
 			c.d.Left(
-				b, x.at, shown(x),
+				b, x.At, shown(x),
 				"there is no encryption with keys of the client's; give the bucket a default encryption, or write encryption { type = \"aws:kms\" }",
 			)
 			c.take("aws.sse.customer.key")
@@ -98,21 +99,21 @@ func (c *converter) s3() {
 	if c.on("secor.s3.prefix.md5hash") {
 		x := c.byKey["secor.s3.prefix.md5hash"]
 		c.d.Lost(
-			b, x.at, shown(x),
+			b, x.At, shown(x),
 			"objects have no hash before their path; S3 divides its load by prefixes itself. Readers that know the hash must be told",
 		)
 	}
 	for _, k := range []string{"secor.s3.alternate.path.date", "secor.s3.alternative.path"} {
 		if x, ok := c.take(k); ok {
 			c.d.Lost(
-				b, x.at, shown(x),
+				b, x.At, shown(x),
 				"a path that changes on a certain day: write a new prefix on that day",
 			)
 		}
 	}
 	if c.on("aws.proxy.isEnabled") {
 		x := c.byKey["aws.proxy.isEnabled"]
-		c.d.Left(b, x.at, shown(x), "a proxy is given by HTTPS_PROXY in the environment")
+		c.d.Left(b, x.At, shown(x), "a proxy is given by HTTPS_PROXY in the environment")
 	}
 }
 
@@ -172,19 +173,19 @@ func (c *converter) path() {
 	switch {
 	case !written:
 		c.d.Lost(
-			b, x.at, "secor.message.parser.class",
+			b, x.At, "secor.message.parser.class",
 			"it is not set: objects are filed under the time that Kafka has of a record",
 		)
 	case !known:
 		c.d.Lost(
-			b, x.at, shown(x),
+			b, x.At, shown(x),
 			"a parser of your own, or one that penstock does not know: write path and time so that objects go where it put them",
 		)
 	case p.why != "":
-		c.d.Lost(b, x.at, shown(x), p.why)
+		c.d.Lost(b, x.At, shown(x), p.why)
 	case p.offset:
 		c.d.Lost(
-			b, x.at, shown(x),
+			b, x.At, shown(x),
 			"objects have no folder for the offset; the first one of each stands in its name",
 		)
 	default:
@@ -193,7 +194,7 @@ func (c *converter) path() {
 	parts := []draft.Part{draft.Tmpl("topic")}
 	field := func() {
 		if x, ok := c.take("message.split.field.name"); ok && p.split {
-			parts = append(parts, draft.Lit("/"), fieldPart(x.value))
+			parts = append(parts, draft.Lit("/"), fieldPart(x.Value))
 			c.carry(x)
 		}
 	}
@@ -215,7 +216,7 @@ func (c *converter) path() {
 		}
 	}
 	if required, ok := c.take("message.timestamp.required"); ok {
-		if strings.EqualFold(required.value, "false") {
+		if strings.EqualFold(required.Value, "false") {
 			b.Set("on_missing", draft.Text("default"))
 			b.In("time").Set("default", draft.Text("1970-01-01T00:00:00Z"))
 		}
@@ -225,7 +226,7 @@ func (c *converter) path() {
 		d := b.Add("decode", p.decode)
 		if x, ok := c.take("schema.registry.url"); ok && p.decode == "avro" {
 			var urls []draft.Value
-			for _, u := range strings.Split(x.value, ",") {
+			for _, u := range strings.Split(x.Value, ",") {
 				urls = append(urls, draft.Join(c.parts(strings.TrimSpace(u), 0)...))
 			}
 			d.In("registry").Set("urls", draft.List(urls...))
@@ -275,7 +276,7 @@ func (c *converter) dates(b *draft.Block, daily bool) []draft.Part {
 		}
 		parts = append(parts, draft.Lit("/"))
 		if hasPrefix {
-			parts = append(parts, c.parts(prefix.value, 0)...)
+			parts = append(parts, c.parts(prefix.Value, 0)...)
 			c.carry(prefix)
 		} else {
 			parts = append(parts, draft.Lit(g.prefix))
@@ -288,7 +289,7 @@ func (c *converter) dates(b *draft.Block, daily bool) []draft.Part {
 		}
 		strftime, err := javatime.Strftime(pattern)
 		if err != nil {
-			c.d.Lost(b, format.at, shown(format), err.Error()+"; write strftime in path")
+			c.d.Lost(b, format.At, shown(format), err.Error()+"; write strftime in path")
 			strftime, _ = javatime.Strftime(g.standard)
 		} else if hasFormat {
 			c.carry(format)
@@ -302,12 +303,12 @@ func (c *converter) time(b *draft.Block, p parser) {
 	t := b.In("time")
 	if p.time == "regex" {
 		if x, ok := c.take("message.timestamp.input.pattern"); ok {
-			if _, err := regexp.Compile(x.value); err != nil {
+			if _, err := regexp.Compile(x.Value); err != nil {
 				c.d.Lost(
-					t, x.at, shown(x), "a regular expression of Java that RE2 has not; write regex",
+					t, x.At, shown(x), "a regular expression of Java that RE2 has not; write regex",
 				)
 			} else {
-				t.Set("regex", draft.Text(x.value))
+				t.Set("regex", draft.Text(x.Value))
 				t.Set("format", draft.Text("epoch"))
 				c.carry(x)
 			}
@@ -317,14 +318,14 @@ func (c *converter) time(b *draft.Block, p parser) {
 	name, ok := c.take("message.timestamp.name")
 	separator, hasSeparator := c.take("message.timestamp.name.separator")
 	if !ok {
-		name = property{key: "message.timestamp.name", value: "timestamp"}
+		name = kit.Property{Key: "message.timestamp.name", Value: "timestamp"}
 	}
 	v, known := c.literal(name)
 	if !known {
 		t.Set("field", c.text(name))
 	} else {
-		if hasSeparator && separator.value != "." {
-			v = strings.ReplaceAll(v, separator.value, ".")
+		if hasSeparator && separator.Value != "." {
+			v = strings.ReplaceAll(v, separator.Value, ".")
 		}
 		t.Set("field", draft.Text(v))
 	}
@@ -339,16 +340,16 @@ func (c *converter) time(b *draft.Block, p parser) {
 	if format == "pattern" {
 		format = "auto"
 		if hasPattern {
-			f, err := javatime.Strftime(pattern.value)
+			f, err := javatime.Strftime(pattern.Value)
 			if err != nil {
-				c.d.Lost(t, pattern.at, shown(pattern), err.Error()+"; write format")
+				c.d.Lost(t, pattern.At, shown(pattern), err.Error()+"; write format")
 			} else {
 				format = f
 				c.carry(pattern)
 			}
 		}
 		c.d.Changed(
-			t, name.at, "DateMessageParser",
+			t, name.At, "DateMessageParser",
 			"it filed records without a time under dt=1970-01-01; they are dead letters unless on_missing says otherwise",
 		)
 	}
@@ -377,14 +378,14 @@ func (c *converter) fileName() {
 	}
 	compression, ext := "none", ""
 	if x, ok := c.take("secor.compression.codec"); ok {
-		known, found := codecs[x.value[strings.LastIndexByte(x.value, '.')+1:]]
+		known, found := codecs[x.Value[strings.LastIndexByte(x.Value, '.')+1:]]
 		if found {
 			compression, ext = known[0], known[1]
 			c.carry(x)
 		} else {
 			compression, ext = "gzip", ".gz"
 			c.d.Lost(
-				b, x.at, shown(x),
+				b, x.At, shown(x),
 				"penstock writes gzip, zstd, snappy, lz4 and bzip2; gzip is written now",
 			)
 		}
@@ -396,7 +397,7 @@ func (c *converter) fileName() {
 		draft.Tmpl("start"),
 	}
 	if x, ok := c.take("secor.file.extension"); ok {
-		parts = append(parts, c.parts(x.value, 0)...)
+		parts = append(parts, c.parts(x.Value, 0)...)
 		c.carry(x)
 	} else if ext != "" {
 		parts = append(parts, draft.Lit(ext))
@@ -415,9 +416,9 @@ func (c *converter) format() {
 	for _, k := range []string{"secor.file.reader.Delimiter", "secor.file.writer.Delimiter"} {
 		if d, ok := c.take(
 			k,
-		); ok && d.value != `\n` && d.value != "\n" &&
+		); ok && d.Value != `\n` && d.Value != "\n" &&
 			strings.HasPrefix(name, "Flexible") {
-			c.d.Left(b, d.at, shown(d), "records end with a newline")
+			c.d.Left(b, d.At, shown(d), "records end with a newline")
 		}
 	}
 	switch {
@@ -430,7 +431,7 @@ func (c *converter) format() {
 			c.carry(x)
 		} else {
 			c.d.Lost(
-				f, x.at, shown(x),
+				f, x.At, shown(x),
 				"columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf",
 			)
 		}
@@ -444,12 +445,12 @@ func (c *converter) format() {
 			what = "secor.file.reader.writer.factory (SequenceFileReaderWriterFactory where it is not set)"
 		}
 		c.d.Lost(
-			f, x.at, what,
+			f, x.At, what,
 			"there are no such files here: values are written as lines; parquet and avro can be had",
 		)
 		if b.Get("compression") == `"none"` {
 			c.d.Changed(
-				f, x.at, "compression",
+				f, x.At, "compression",
 				"sequence files may be compressed inside; write compression",
 			)
 		}
@@ -459,27 +460,27 @@ func (c *converter) format() {
 func (c *converter) roll() {
 	b := c.out
 	r := b.In("roll")
-	c.number(r, "secor.max.file.size.bytes", func(x property, n int64) {
+	c.number(r, "secor.max.file.size.bytes", func(x kit.Property, n int64) {
 		r.Set("size", draft.Size(n))
 		c.carry(x)
 	})
-	c.number(r, "secor.max.file.age.seconds", func(x property, n int64) {
+	c.number(r, "secor.max.file.age.seconds", func(x kit.Property, n int64) {
 		r.Set("age", seconds(n))
 		c.carry(x)
 	})
 	if x, ok := c.take("secor.file.age.youngest"); ok {
-		if strings.EqualFold(x.value, "true") {
+		if strings.EqualFold(x.Value, "true") {
 			c.d.Changed(
-				r, x.at, shown(x),
+				r, x.At, shown(x),
 				"age counts from the first record of a cut; new files do not reset it",
 			)
 		} else {
 			c.carry(x)
 		}
 	}
-	c.number(r, "secor.upload.minute_mark", func(x property, n int64) {
+	c.number(r, "secor.upload.minute_mark", func(x kit.Property, n int64) {
 		if n < 0 || n > 59 {
-			c.d.Left(r, x.at, shown(x), "it is no minute")
+			c.d.Left(r, x.At, shown(x), "it is no minute")
 			return
 		}
 		r.Set("minute_marks", draft.Texts(fmt.Sprintf("%02d", n)))
@@ -492,7 +493,7 @@ func (c *converter) roll() {
 	if c.on("secor.upload.deterministic") {
 		x := c.byKey["secor.upload.deterministic"]
 		c.d.Changed(
-			r, x.at, shown(x),
+			r, x.At, shown(x),
 			"a cut that is made again is always the same cut; idle flushes the tail of a quiet topic, which Secor did not",
 		)
 	}
@@ -501,7 +502,7 @@ func (c *converter) roll() {
 	}
 	if x, ok := c.take("secor.max.file.count"); ok {
 		c.d.Left(
-			b, x.at, shown(x),
+			b, x.At, shown(x),
 			"the number of files is not limited; spool { memory, disk, open_files } say what they may take",
 		)
 	}
@@ -512,11 +513,11 @@ func (c *converter) roll() {
 				continue
 			}
 		}
-		c.number(b, key, func(x property, n int64) {
+		c.number(b, key, func(x kit.Property, n int64) {
 			s := b.In("success")
 			s.Set("grace", seconds(n))
 			c.d.Changed(
-				s, x.at, shown(x),
+				s, x.At, shown(x),
 				"the finalizer is part of the consumer: it writes _SUCCESS. Register partitions with a hook: hook \"trino\", \"glue\", \"webhook\" or \"command\"",
 			)
 		})
@@ -534,26 +535,26 @@ func (c *converter) rest() {
 	if v, x, ok := c.plain(c.agent, "ostrich.port", ""); ok {
 		c.agent.In("admin").Set("listen", draft.Text("127.0.0.1:"+v))
 		c.d.Changed(
-			c.agent.In("admin"), x.at, shown(x),
+			c.agent.In("admin"), x.At, shown(x),
 			"the status page, and /metrics for Prometheus, on loopback unless written otherwise",
 		)
 	}
 	for _, key := range c.order {
 		x := c.byKey[key]
-		if c.used[key] || x.value == "" {
+		if c.used[key] || x.Value == "" {
 			continue
 		}
 		c.used[key] = true
 		if why, ok := harmless(key); ok {
-			c.d.Left(c.agent, x.at, shown(x), why)
+			c.d.Left(c.agent, x.At, shown(x), why)
 			continue
 		}
 		if key == "secor.message.transformer.class" &&
-			strings.HasSuffix(x.value, "IdentityMessageTransformer") {
+			strings.HasSuffix(x.Value, "IdentityMessageTransformer") {
 			c.carry(x)
 			continue
 		}
-		c.d.Lost(c.out, x.at, shown(x), "penstock has nothing of this name")
+		c.d.Lost(c.out, x.At, shown(x), "penstock has nothing of this name")
 	}
 }
 

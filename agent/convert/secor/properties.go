@@ -8,25 +8,19 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
 )
 
-// property is a property as it counts: the last one written, of a file before what the file
-// includes.
-type property struct {
-	key, value string
-	at         draft.Place
-	comments   []string // right above it
-}
-
-// properties are all of them, in the order in which they were first met.
+// properties are all of them, in the order in which they were first met. What counts is the last
+// one written, of a file before what the file includes.
 type properties struct {
 	order []string
-	byKey map[string]property
+	byKey map[string]kit.Property
 	used  map[string]bool
 }
 
 func read(files []string) (*properties, error) {
-	p := &properties{byKey: map[string]property{}, used: map[string]bool{}}
+	p := &properties{byKey: map[string]kit.Property{}, used: map[string]bool{}}
 	for _, f := range files {
 		if err := p.file(f, nil); err != nil {
 			return nil, err
@@ -45,103 +39,31 @@ func (p *properties) file(path string, above []string) error {
 	if err != nil {
 		return err
 	}
-	own := parse(path, string(src))
+	own := kit.Properties(path, string(src))
 	for _, x := range own {
-		if x.key != "include" {
+		if x.Key != "include" {
 			continue
 		}
-		for name := range strings.SplitSeq(x.value, ",") {
+		for name := range strings.SplitSeq(x.Value, ",") {
 			name = strings.TrimSpace(name)
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(filepath.Dir(path), name)
 			}
 			if err := p.file(name, append(above, path)); err != nil {
-				return fmt.Errorf("%s: include: %w", x.at, err)
+				return fmt.Errorf("%s: include: %w", x.At, err)
 			}
 		}
 	}
 	for _, x := range own {
-		if x.key == "include" {
+		if x.Key == "include" {
 			continue
 		}
-		if _, known := p.byKey[x.key]; !known {
-			p.order = append(p.order, x.key)
+		if _, known := p.byKey[x.Key]; !known {
+			p.order = append(p.order, x.Key)
 		}
-		p.byKey[x.key] = x
+		p.byKey[x.Key] = x
 	}
 	return nil
-}
-
-// parse reads java.util.Properties.
-func parse(file, src string) []property {
-	var out []property
-	var comments []string
-	lines := strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n")
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimLeft(lines[i], " \t\f")
-		at := draft.Place{File: file, Line: i + 1}
-		switch {
-		case line == "":
-			comments = nil
-			continue
-		case line[0] == '#' || line[0] == '!':
-			comments = append(comments, strings.TrimSpace(strings.TrimLeft(line, "#! ")))
-			continue
-		}
-		for continues(line) && i+1 < len(lines) {
-			i++
-			line = line[:len(line)-1] + strings.TrimLeft(lines[i], " \t\f")
-		}
-		key, value := split(line)
-		out = append(out, property{key: key, value: value, at: at, comments: comments})
-		comments = nil
-	}
-	return out
-}
-
-// continues tells a line that ends in an odd number of backslashes.
-func continues(line string) bool {
-	n := len(line) - len(strings.TrimRight(line, `\`))
-	return n%2 == 1
-}
-
-func split(line string) (key, value string) {
-	i := 0
-	for i < len(line) && !strings.ContainsRune("=: \t", rune(line[i])) {
-		if line[i] == '\\' {
-			i++
-		}
-		i++
-	}
-	i = min(i, len(line))
-	key = unescape(line[:i])
-	rest := strings.TrimLeft(line[i:], " \t")
-	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
-		rest = rest[1:]
-	}
-	return key, strings.TrimSpace(unescape(strings.TrimLeft(rest, " \t")))
-}
-
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
 }
 
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
@@ -165,7 +87,7 @@ func (p *properties) parts(value string, depth int) []draft.Part {
 		switch {
 		case known && depth < 8:
 			p.used[name] = true
-			out = append(out, p.parts(other.value, depth+1)...)
+			out = append(out, p.parts(other.Value, depth+1)...)
 		case strings.HasPrefix(name, "env:"):
 			out = append(out, draft.EnvPart(strings.TrimPrefix(name, "env:")))
 		case environment.MatchString(name):
