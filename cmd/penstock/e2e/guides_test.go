@@ -48,8 +48,8 @@ func runGuide(t *testing.T, text string) {
 	dir := t.TempDir()
 	text = replaceAll(text,
 		"/tmp/first", filepath.Join(dir, "first"),
-		"127.0.0.1:9092", freeAddr(t))
-	admin := freeAddr(t)
+		"127.0.0.1:9092", servers.FreeAddr(t))
+	admin := servers.FreeAddr(t)
 	script := &strings.Builder{}
 	fmt.Fprintf(script, "set -em\ntrap 'status=$?; j=$(jobs -p); [ -z \"$j\" ] || kill $j; wait; exit $status' EXIT\n")
 	var expect []string
@@ -185,13 +185,4 @@ func sources(t *testing.T) string {
 		}
 	}
 	return regexp.MustCompile(`"\s*\+\s*"`).ReplaceAllString(all.String(), "")
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	port, err := servers.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
