@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -49,5 +50,22 @@ func TestCollectionsFollowTheLoad(t *testing.T) {
 			t.Fatalf("after %v and %d collections %d %%", took, steps, p.percent)
 		}
 		p.percent = p.next(step, live)
+	}
+}
+
+// What is reckoned is what the collector is told, until the pacer is stopped.
+func TestPacerSetsTheTarget(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	now := time.Now()
+	p := &pacer{most: 50, percent: 50, garbage: leastGarbage, last: now}
+	if !p.collected(now.Add(time.Minute), 100<<20) {
+		t.Fatal("it does not go on")
+	}
+	if got := debug.SetGCPercent(100); got != p.percent || got >= 50 {
+		t.Errorf("the collector's target is %d %%, reckoned %d %%", got, p.percent)
+	}
+	p.ended = true
+	if p.collected(now.Add(2*time.Minute), 1<<20) || debug.SetGCPercent(100) != 100 {
+		t.Error("a pacer that was stopped sets the target")
 	}
 }

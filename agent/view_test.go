@@ -128,6 +128,23 @@ func TestViewLeavesOutButKeepsPositions(t *testing.T) {
 }
 
 // A reader of a route that nothing takes would otherwise hold the buffer's disk for ever.
+// What a filter has seen is not given back: it may have kept something of it.
+func TestViewKeepsWhatAFilterHasSeen(t *testing.T) {
+	t.Parallel()
+	for _, chain := range []filter.Chain{nil, grep(t, "drop")} {
+		body := []byte{14, 0, 0, 0, 1, 2, 'x', 0} // one record, "x"
+		given := false
+		lent := record.Over("a", "o", body, 0, 0, 1, func() { given = true })
+		v := newView(&view{Log: newMemLog(lent), chain: chain})
+		if _, err := v.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if lent.Recycle(); given == (chain != nil) {
+			t.Errorf("with %d filters: given back %v", len(chain), given)
+		}
+	}
+}
+
 func TestViewTellsOfGapsOnAnIdleLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

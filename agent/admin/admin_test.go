@@ -341,6 +341,23 @@ func TestTapStreamsRecords(t *testing.T) {
 	}
 }
 
+// What somebody watches is not given back.
+func TestTapKeepsWhatItShows(t *testing.T) {
+	tap := &Tap{}
+	for _, watched := range []bool{false, true} {
+		if watched {
+			_, leave := tap.Watch()
+			defer leave()
+		}
+		given := false
+		b := record.Over("a", "o", nil, 0, 0, 0, func() { given = true })
+		tap.Publish(b)
+		if b.Recycle(); given == watched {
+			t.Errorf("watched %v: given back %v", watched, given)
+		}
+	}
+}
+
 func TestSlowViewersMissRecordsAndHoldUpNobody(t *testing.T) {
 	tap := &Tap{}
 	slow, leave := tap.Watch()

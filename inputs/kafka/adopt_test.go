@@ -92,6 +92,9 @@ func TestRecycledBatchesHoldTheirRecords(t *testing.T) {
 		}
 	}
 	for _, b := range kept {
+		if b.Len() != int(b.End-b.First) {
+			t.Fatalf("[%d, %d) was kept and holds %d records", b.First, b.End, b.Len())
+		}
 		check(b)
 	}
 	if adopted == 0 {

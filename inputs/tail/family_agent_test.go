@@ -212,9 +212,15 @@ func (s *handSink) stored() map[ident][]*position {
 }
 
 // handClock is the time of a history. It never stands still.
-type handClock struct{ at int64 }
+type handClock struct {
+	at     int64
+	onLook func() // called whenever the agent looks at the clock; may be nil
+}
 
 func (c *handClock) now() time.Time {
 	c.at += int64(time.Microsecond)
+	if c.onLook != nil {
+		c.onLook()
+	}
 	return time.Unix(0, c.at)
 }

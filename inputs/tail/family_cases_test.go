@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -433,4 +434,32 @@ func TestCompressedWhenItsInodeIsAnothers(t *testing.T) {
 		}
 		p.settle()
 	})
+}
+
+// A log is rotated while the agent looks at it for the first time, wherever that look is.
+func TestRotatedDuringTheFirstLook(t *testing.T) {
+	for look := 1; look <= 26; look++ {
+		t.Run(fmt.Sprint(look), func(t *testing.T) {
+			scripted(t, true, func(p *play) {
+				p.open()
+				p.write(false)
+				looks := 0
+				p.clock.onLook = func() {
+					if looks++; looks != look {
+						return
+					}
+					p.close()
+					p.rename("app.log", "app.log.1")
+					p.open()
+					p.write(false)
+				}
+				p.toggle()
+				p.clock.onLook = nil
+				p.settle()
+				if len(p.last) != 1 {
+					t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+				}
+			})
+		})
+	}
 }

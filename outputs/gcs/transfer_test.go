@@ -142,6 +142,33 @@ func TestResumableUpload(t *testing.T) {
 	})
 }
 
+// An object that the server says it has stored otherwise than it was sent is not stored.
+func TestStoredOtherwise(t *testing.T) {
+	t.Parallel()
+	data := randomBytes(t, 1000)
+	sum := castagnoliOf(data)
+	for name, answer := range map[string]string{
+		"another checksum": `{"name":"k","size":"1000","crc32c":"AAAAAA=="}`,
+		"another size":     fmt.Sprintf(`{"name":"k","size":"999","crc32c":%q}`, sum),
+		"another name":     fmt.Sprintf(`{"name":"l","size":"1000","crc32c":%q}`, sum),
+		"":                 fmt.Sprintf(`{"name":"k","size":"1000","crc32c":%q}`, sum),
+	} {
+		server := httptest.NewServer(http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, answer)
+			},
+		))
+		err := open(t, testConfig(server.URL)).Put(
+			t.Context(), "k", bytes.NewReader(data), int64(len(data)), spool.PutOptions{},
+		)
+		server.Close()
+		if refused := err != nil && strings.Contains(err.Error(), "the server has stored"); refused != (name != "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 // A connection that breaks while an object is read is made again where it broke.
 func TestReadGoesOnWhereItBroke(t *testing.T) {
 	t.Parallel()

@@ -94,6 +94,9 @@ func (w *criWriter) run(ctx context.Context) error {
 		}
 		pause(ctx, 10*time.Millisecond)
 	}
+	if err == nil {
+		err = w.write(f, true) // ctx may have ended when it had not been asked
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -118,6 +121,9 @@ func TestContainersSurviveCrashes(t *testing.T) {
 		exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", "", "STORE", "",
 		"ROUTE", exactlyRoute, "BUFFER", "", "\n}\n\noutput \"kafka\"", containerTail+"}\n\noutput \"kafka\"",
 	))
+	// It finds each log before that is rotated. What is found for the first time while its log is
+	// between two names is a source of its own.
+	edge.start()
 	var writers []*criWriter
 	var stops []func() error
 	writing, stopWriting := context.WithCancel(ctx)
@@ -135,8 +141,10 @@ func TestContainersSurviveCrashes(t *testing.T) {
 		ctx, func(ctx context.Context) error { return readInto(ctx, broker.Addr(), ledger) },
 	)
 	n := kills(t, 5)
-	for range n {
-		edge.start()
+	for i := range n {
+		if i > 0 {
+			edge.start()
+		}
 		pause(ctx, 300*time.Millisecond+time.Duration(rng.Int64N(int64(900*time.Millisecond))))
 		edge.kill()
 	}
@@ -169,9 +177,7 @@ func TestContainersSurviveCrashes(t *testing.T) {
 	}
 	b := ledger.Check(written)
 	t.Logf("%d records, %d kills: %d lost, %d repeated", total, n, b.Lost, b.Duplicated)
-	if b.Lost != 0 || b.Duplicated != 0 || b.Seen != total || total < 1000 {
+	if b.Lost != 0 || b.Duplicated != 0 || b.Disordered != 0 || b.Seen != total || total < 1000 {
 		t.Errorf("%+v", b)
 	}
-	// A generation that turns up when a newer one has been begun comes late: inputs/tail/doc.go.
-	t.Logf("%d records came late: %v", b.Disordered, b.Notes)
 }
