@@ -12,7 +12,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
-	github.com/dgraph-io github.com/elastic github.com/twmb/franz-go/pkg/sr \
+	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
 FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version=$(VERSION)"
 # Tests wait most of the time, so that more of them run at once than there are processors.
