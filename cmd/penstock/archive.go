@@ -28,7 +28,7 @@ func archiveCommand() *cobra.Command {
 
 The object store is that of an output in the configuration files given with --config; --output picks one where there are several. With
 --directory it is a local directory, and no configuration is needed.`,
-		Args: cobra.NoArgs,
+		Args: usage(cobra.NoArgs),
 	}
 	t := &archiveTarget{}
 	flags := cmd.PersistentFlags()

@@ -33,7 +33,7 @@ gaps are told only when PREFIX ends above the time partitions. A topic that was 
 ends in the life that its objects have in theirs.
 
 With --config the offsets of the groups are looked at too: a cut that is begun and not finished is no mistake while a consumer runs, which
-is about to finish it, and it is one when none does. The exit code is 1 if anything is wrong.`,
+is about to finish it, and it is one when none does.`,
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -28,7 +28,7 @@ func bufferCommand() *cobra.Command {
 
 DIR is the buffer of one pipeline, such as /var/lib/penstock/buffer/app-logs. Nothing is changed but by forget. While the agent
 is running its buffer is locked: look at its status page and metrics instead.`,
-		Args: cobra.NoArgs,
+		Args: usage(cobra.NoArgs),
 	}
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "dir", "", "the buffer's directory, instead of DIR")
@@ -37,7 +37,7 @@ is running its buffer is locked: look at its status page and metrics instead.`,
 			return dir, args, nil
 		}
 		if len(args) == 0 {
-			return "", nil, errors.New(
+			return "", nil, configError(
 				"which buffer? give its directory, such as /var/lib/penstock/buffer/PIPELINE",
 			)
 		}
@@ -61,7 +61,7 @@ func withBuffer(
 		return err
 	}
 	if len(rest) > 0 {
-		return fmt.Errorf("unexpected argument %q", rest[0])
+		return configError("unexpected argument %q", rest[0])
 	}
 	in, err := buffer.Inspect(dir)
 	if err != nil {
@@ -74,7 +74,7 @@ func bufferLs(pick pickDir) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls [DIR]",
 		Short: "List the segments, the cursors of outputs and the positions of inputs",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withBuffer(pick, args, func(in *buffer.Inspection, dir string) error {
 				return listBuffer(cmd.OutOrStdout(), in)
@@ -169,7 +169,7 @@ func bufferPeek(pick pickDir) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peek [DIR]",
 		Short: "Show some records",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withBuffer(pick, args, func(in *buffer.Inspection, dir string) error {
 				start := from
@@ -229,7 +229,7 @@ func bufferVerify(pick pickDir) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "Check every checksum; exits with 1 if anything is damaged",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withBuffer(pick, args, func(in *buffer.Inspection, dir string) error {
 				problems := 0
@@ -291,7 +291,7 @@ func bufferExport(pick pickDir) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [DIR]",
 		Short: "Write the records as JSON, one to a line",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withBuffer(pick, args, func(in *buffer.Inspection, dir string) (err error) {
 				out := cmd.OutOrStdout()
@@ -347,14 +347,14 @@ func bufferForget(pick pickDir) *cobra.Command {
 	return &cobra.Command{
 		Use:   "forget [DIR] CURSOR",
 		Short: "Drop the cursor of an output that is gone, and with it what it alone holds",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  usage(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, rest, err := pick(args)
 			if err != nil {
 				return err
 			}
 			if len(rest) != 1 {
-				return errors.New("which cursor? `penstock buffer ls` lists them")
+				return configError("which cursor? `penstock buffer ls` lists them")
 			}
 			// so that a mistyped directory is not made into a buffer
 			before, err := buffer.Inspect(dir)

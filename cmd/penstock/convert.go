@@ -24,11 +24,9 @@ FROM is one of
 		long += fmt.Sprintf("    %-12s%s\n", t.Name, t.Doc)
 	}
 	cmd := &cobra.Command{
-		Use:   "convert FROM FILE...",
-		Short: "Turn the configuration of another tool into one of penstock",
-		Long: long + `
-Exit codes: 0 all that decides where data goes was carried over; 1 some of it was left out, or a file
-cannot be read; 2 the command line is wrong.`,
+		Use:       "convert FROM FILE...",
+		Short:     "Turn the configuration of another tool into one of penstock",
+		Long:      strings.TrimSpace(long),
 		Args:      usage(cobra.MinimumNArgs(2)),
 		ValidArgs: tools,
 	}

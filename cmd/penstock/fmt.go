@@ -26,10 +26,7 @@ func fmtCommand() *cobra.Command {
 		Short: "Bring configuration files, or directories of them, into their usual form",
 		Long: `Bring configuration files, or directories of them, into their usual form: indentation, spaces and
 the alignment of equals signs. Nothing else is changed. The names of the files that were rewritten are
-printed. - reads standard input and writes to standard output.
-
-Exit codes: 0 success; 1 with -check, there are files in another form; 2 a file cannot be read as HCL,
-which is left as it is.`,
+printed. - reads standard input and writes to standard output.`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	cmd.Flags().

@@ -20,7 +20,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			*cobra.Command, []string, string,
 		) ([]string, cobra.ShellCompDirective) {
 			return append(
-				agent.Components().Config().Subjects(), "metrics",
+				agent.Components().Config().Subjects(), "metrics", "exit-codes",
 			), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,12 +34,16 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 				catalogue.WriteList(out)
 				fmt.Fprintln(
 					out,
-					"\nUse \"penstock help output.kafka\" for every attribute of a component,\nand \"penstock help metrics\" for every metric.",
+					"\nUse \"penstock help output.kafka\" for every attribute of a component,\n\"penstock help metrics\" for every metric, and \"penstock help exit-codes\" for exit codes.",
 				)
 				return nil
 			}
 			if len(args) == 1 && args[0] == "metrics" {
 				writeMetrics(out)
+				return nil
+			}
+			if len(args) == 1 && args[0] == "exit-codes" {
+				writeExitCodes(out)
 				return nil
 			}
 			if found, rest, err := root.Find(args); err == nil && len(rest) == 0 && found != root {

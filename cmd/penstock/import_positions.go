@@ -42,11 +42,9 @@ FROM is one of
 		long += fmt.Sprintf("    %-12s%s\n", t.Name, t.Doc)
 	}
 	cmd := &cobra.Command{
-		Use:   "import-positions FROM STATE... --config CONFIG",
-		Short: "Go on where fluentd, fluent-bit, Filebeat, Vector, promtail or rsyslog has stopped reading",
-		Long: long + `
-Exit codes: 0 all that is known of files that are there was taken over; 1 some of it was not, or a file
-cannot be read; 2 the configuration or the command line is wrong.`,
+		Use:       "import-positions FROM STATE... --config CONFIG",
+		Short:     "Go on where fluentd, fluent-bit, Filebeat, Vector, promtail or rsyslog has stopped reading",
+		Long:      strings.TrimSpace(long),
 		Args:      usage(cobra.MinimumNArgs(2)),
 		ValidArgs: tools,
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,46 +15,19 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// Exit codes, as documented in the help of penstock.
-const (
-	exitOK      = 0
-	exitFailure = 1 // something that worked on paper did not work
-	exitConfig  = 2 // the configuration or the command line is wrong
-	exitSignal  = 3 // a second signal ended the agent before it had stopped
-)
-
-// exitError is an error with an exit code. A nil err has been told to the user before.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprint("exit code ", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run runs the command line args and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	root := rootCommand()
+	root := rootCommand(stdout, stderr)
 	root.SetArgs(oneDash(args))
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.Execute()
 	if err == nil {
 		return exitOK
 	}
-	code := exitFailure
-	if e, ok := errors.AsType[*exitError](err); ok {
-		if code, err = e.code, e.err; err == nil {
-			return code
-		}
+	code, err := exitCode(root, args, err)
+	if err == nil {
+		return code
 	}
 	fmt.Fprintln(stderr, "penstock:", config.RedactURLs(err.Error()))
 	return code
@@ -75,17 +47,20 @@ func oneDash(args []string) []string {
 	return args
 }
 
-func rootCommand() *cobra.Command {
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "penstock",
 		Short: "Moves logs from servers to Kafka and object storage, and loses none",
 		Long: `penstock moves logs from servers to Kafka and object storage, and loses none.
 
 Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wrong;
-3 ended at once by a second signal. Those of status and check tell how the agent is.`,
+3 ended at once by a second signal. Those of status and check tell how the agent is.
+"penstock help exit-codes" lists them by command.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{exitConfig, fmt.Errorf("%w\nSee %s --help", err, cmd.CommandPath())}
 	})
@@ -98,6 +73,9 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		tryCommand(), statusCommand(), checkCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	explainExits(root)
 	return root
 }
 

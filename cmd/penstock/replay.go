@@ -51,10 +51,7 @@ replayed as dead letters too.
 brings what the archive output.s3.lake could not hold, and has under dead_letter_path, back into the topics that it came from.
 
 What has been taken by the output is deleted, or with --keep moved aside. A replay that was stopped goes on when it is started again; what it was
-working on when it was stopped is repeated. Two replays of the same records exclude each other.
-
-Exit codes: 0 all was replayed; 1 it was not, or something was damaged or is being replayed by another; 2 the command line or the configuration
-is wrong.`,
+working on when it was stopped is repeated. Two replays of the same records exclude each other.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	flags := cmd.Flags()

@@ -17,21 +17,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes of status and check, as those of Nagios plugins.
-const (
-	exitWarning  = 1
-	exitCritical = 2
-	exitUnknown  = 3
-)
-
-const statusExits = `Exit codes: 0 all is well, or mends itself; 1 have a look; 2 a person is needed; 3 the agent
-does not answer.`
-
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Tell how a running agent is: whether all is safe, what is amiss, and what to do",
-		Long:  "Tells how a running agent is: whether all is safe, what is amiss, and what to do.\n\n" + statusExits,
+		Long:  "Tells how a running agent is: whether all is safe, what is amiss, and what to do.",
 		Args:  usage(cobra.NoArgs),
 	}
 	addr := adminFlag(cmd)
@@ -51,9 +41,7 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check a running agent as a Nagios plugin does",
 		Long: `Checks a running agent as a Nagios plugin does: one line with the state and performance data.
-It warns and alarms as penstock status does, and beyond the thresholds that are given.
-
-` + statusExits,
+It warns and alarms as penstock status does, and beyond the thresholds that are given.`,
 		Args: usage(cobra.NoArgs),
 	}
 	addr := adminFlag(cmd)

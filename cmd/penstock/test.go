@@ -40,10 +40,7 @@ of the outputs, as they would in the agent; nothing is started and nobody is rea
     }
 
 A record that is expected to be refused has dead_letter = "a part of the reason". tag and key of a case
-stand for those that the input gives.
-
-Exit codes: 0 all is as expected; 1 something is not; 2 the configuration, a test file or the command line
-is wrong.`,
+stand for those that the input gives.`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)

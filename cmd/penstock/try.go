@@ -22,9 +22,7 @@ func tryCommand() *cobra.Command {
 that get it, with topic, key, index or path of the object. Lines go through the input, the filters, the
 routes and the templates as they would in the agent; nothing is started and nobody is reached.
 
-    head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock
-
-Exit codes: 0 success; 1 standard input cannot be read; 2 the configuration or the command line is wrong.`,
+    head -5 /var/log/app/app.log | penstock try --path /var/log/app/app.log /etc/penstock`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// Each command that can be run says in its help, and in "penstock help exit-codes", what its exit
+// codes mean.
+func TestEveryCommandExplainsItsExitCodes(t *testing.T) {
+	t.Parallel()
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			walk(c)
+		}
+		if cmd.HasParent() && strings.Count(cmd.Long, "Exit codes: 0 ") != 1 {
+			t.Errorf("%s: its help tells no exit codes, or tells them twice:\n%s", cmd.Name(), cmd.Long)
+		}
+	}
+	root := rootCommand(io.Discard, io.Discard)
+	walk(root)
+	var all bytes.Buffer
+	writeExitCodes(&all)
+	for _, e := range exitTable {
+		for _, name := range strings.Fields(e.commands) {
+			if cmd, _, err := root.Find([]string{name}); err != nil || !cmd.HasParent() {
+				t.Errorf("there is no command %q", name)
+			}
+		}
+		if !strings.Contains(all.String(), strings.ReplaceAll(e.commands, " ", ", ")) {
+			t.Errorf("help exit-codes leaves out %s", e.commands)
+		}
+	}
+}
+
+func TestExitCodesAreAsDocumented(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, text := range map[string]string{
+		"valid.hcl": "agent { data_dir = \"data\" }\ninput \"stdin\" \"in\" {}\n" +
+			"output \"stdout\" \"out\" {}\n" +
+			"pipeline \"p\" {\n  from = [input.stdin.in]\n  to   = [output.stdout.out]\n}\n",
+		"valid.test.hcl": "case \"a\" {\n  lines = [\"x\"]\n  expect { value = \"y\" }\n}\n",
+		"wrong.hcl":      "agent {\n  date_dir = \"data\"\n}\n",
+		"loose.hcl":      "agent {\n data_dir   =   \"data\"\n}\n",
+		"broken.hcl":     "agent {",
+		"fluentd.conf":   "<match **>\n  @type exotic\n</match>\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line, want := range map[string]int{
+		"":                                exitOK,
+		"help":                            exitOK,
+		"help exit-codes":                 exitOK,
+		"help frobnicate":                 exitConfig,
+		"frobnicate":                      exitConfig,
+		"--frobnicate":                    exitConfig,
+		"version":                         exitOK,
+		"version x":                       exitConfig,
+		"archive":                         exitOK,
+		"archive frobnicate":              exitConfig,
+		"archive verify":                  exitConfig,
+		"archive cat missing":             exitFailure,
+		"buffer":                          exitOK,
+		"buffer frobnicate":               exitConfig,
+		"buffer ls":                       exitConfig,
+		"buffer ls missing x":             exitConfig,
+		"buffer forget missing":           exitConfig,
+		"buffer ls missing":               exitFailure,
+		"completion bash":                 exitOK,
+		"completion frobnicate":           exitConfig,
+		"validate valid.hcl":              exitOK,
+		"validate wrong.hcl":              exitConfig,
+		"validate missing.hcl":            exitConfig,
+		"validate":                        exitConfig,
+		"run wrong.hcl":                   exitConfig,
+		"run":                             exitConfig,
+		"test valid.hcl":                  exitFailure,
+		"test wrong.hcl":                  exitConfig,
+		"try wrong.hcl":                   exitConfig,
+		"fmt --check valid.hcl":           exitOK,
+		"fmt -check loose.hcl":            exitFailure,
+		"fmt broken.hcl":                  exitConfig,
+		"fmt":                             exitConfig,
+		"graph valid.hcl":                 exitOK,
+		"graph --format x valid.hcl":      exitConfig,
+		"convert fluentd fluentd.conf":    exitFailure,
+		"convert fluentd missing.conf":    exitFailure,
+		"convert frobnicate fluentd.conf": exitConfig,
+		"import-positions fluentd x":      exitConfig,
+		"import-positions fluentd x -c valid.hcl": exitFailure,
+		"replay":                     exitConfig,
+		"status --admin 127.0.0.1:1": exitUnknown,
+		"status x":                   exitUnknown,
+		"check --frobnicate":         exitUnknown,
+		"check --admin 127.0.0.1:1":  exitUnknown,
+	} {
+		var out, errs bytes.Buffer
+		if got := run(strings.Fields(line), &out, &errs); got != want {
+			t.Errorf("penstock %s: exit code %d, want %d\n%s", line, got, want, errs.String())
+		} else if want != exitOK && out.Len()+errs.Len() == 0 {
+			t.Error(fmt.Sprintf("penstock %s fails and says nothing", line))
+		}
+	}
+}
