@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 )
 
 // appendOp is one call of Append. It belongs to its caller until it is placed, and to the writer
@@ -14,7 +15,8 @@ type appendOp struct {
 	input   string
 	batch   *record.Batch // nil: positions only
 	changes []change
-	encoded int64 // about
+	read    tally.Count // of batch, as it came
+	encoded int64       // about
 	weight  int64
 	done    func(error)
 
@@ -89,6 +91,7 @@ func (b *Buffer) add(
 			return err
 		}
 		op.batch = batch
+		op.read = tally.Count{Records: int64(batch.Len()), Bytes: int64(batch.Size())}
 		op.encoded += int64(len(packed) + len(batch.Tag) + len(batch.Origin))
 		op.weight += int64(batch.Size() + len(packed))
 		if len(packed) > maxBatchBytes || b.opt.MaxSize > 0 && op.encoded > b.opt.limit()/2 {
@@ -147,6 +150,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 					b.spill(SpillInput, time.Now())
 				}
 				op.batch.At(b.assigned)
+				b.books.placed(b.assigned, time.Now())
 				b.assigned = op.batch.End
 			}
 			op.held = true

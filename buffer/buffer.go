@@ -66,6 +66,7 @@ type Buffer struct {
 	recent    recent    // in memory for readers, wherever else it is
 	state     *state    // durable; changed by the writer alone
 	cursors   cursors   // open readers, and what they want stored
+	books     books     // of counts, what is not stored yet
 	leftovers leftovers // of spill mode: what a killed run has left undecided
 	space     space     // room for appends, and those that wait for it
 	changed   signal    // end, the chain or the life of the buffer

@@ -73,6 +73,7 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 	for _, s := range k.states {
 		g.chg = append(g.chg, s.changes...)
 	}
+	w.books.begin(k)
 	off := w.head.written // where the next entry begins
 	flush := func() error {
 		w.seq++
@@ -80,6 +81,8 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 		if len(g.ops) > 0 {
 			h.first = g.ops[0].batch.First
 		}
+		w.books.group(g.ops)
+		g.chg = append(g.chg, w.books.changes()...)
 		var err error
 		if buf, err = g.appendTo(buf, h, b.codec()); err != nil {
 			return err
@@ -110,6 +113,7 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 		g.chg = append(g.chg, op.changes...)
 		size += op.encoded
 	}
+	w.books.last()
 	if b.opt.Sync {
 		g.pad = func(size int64) int64 { return padding(off, size) }
 	}

@@ -41,13 +41,14 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: none
 
 	// For tests.
-	window int64         // instead of windowBytes
-	age    time.Duration // instead of spillAge
-	within time.Duration // instead of advanceWithin
-	every  time.Duration // instead of stateEvery
-	retry  time.Duration // instead of retryWrite
-	hook   func(stage string)
-	disk   disk
+	window  int64         // instead of windowBytes
+	age     time.Duration // instead of spillAge
+	within  time.Duration // instead of advanceWithin
+	noBooks bool          // count nothing
+	every   time.Duration // instead of stateEvery
+	retry   time.Duration // instead of retryWrite
+	hook    func(stage string)
+	disk    disk
 }
 
 // DefaultOptions returns the options that Default's Config stands for.

@@ -70,6 +70,7 @@ func crashChild(dir string) error {
 		for {
 			batch, err := c.Next(context.Background())
 			if err == nil {
+				noteDelivered(c, batch)
 				err = c.Commit(context.Background(), batch.End, batch.Origin)
 			}
 			if err != nil {
@@ -181,7 +182,11 @@ func testKill(t *testing.T, dir string, kills int) {
 		}
 		_ = cmd.Wait()
 		timer.Stop()
+		if t.Failed() {
+			return
+		}
 	}
+	wantBalance(t, dir)
 	opt := crashOptions()
 	opt.Log = small(t).Log
 	b = open(t, dir, opt)

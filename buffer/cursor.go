@@ -117,6 +117,7 @@ func (c *Cursor) SeekTo(pos int64) error {
 	}
 	c.pos = pos
 	c.pending = nil
+	c.rewindBooks(pos)
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/buffer/record/tally"
 )
 
 // cursors are the cursors that are open, and the changes of state that they have handed to the
@@ -23,6 +25,10 @@ type stateOp struct {
 	lazy    bool       // can wait a little
 	barrier bool       // takes effect once all records that readers may have are on disk
 	advance bool       // made by the writer, of what Advance was told
+
+	// what was read and delivered without being stored, by the cursor named by; see Resolve
+	read []tally.Entry
+	by   string
 }
 
 func (cs *cursors) isOpen(c *Cursor) bool { return cs.open[c.name] == c }
@@ -82,9 +88,10 @@ func (b *Buffer) Cursor(name string) (*Cursor, error) {
 	b.mu.Unlock()
 	c.pos = st.pos
 	if !ok {
-		if err := b.change(
-			context.Background(), change{kind: changeCursor, name: name, pos: st.pos},
-		); err != nil {
+		op := &stateOp{done: make(chan error, 1), changes: []change{
+			{kind: changeCursor, name: name, pos: st.pos}, booksBegin(name, st.pos),
+		}}
+		if err := b.submit(context.Background(), op); err != nil {
 			c.Close()
 			return nil, err
 		}

@@ -71,6 +71,8 @@
 //     (closing and removing), directory.go, segment.go, vlog.go, recover.go
 //   - the way out: cursor.go (reading and committing), cursors.go (those that are open), advance.go
 //     (positions that can wait for the next write), recent.go (batches in memory), ages.go
+//   - the books, which say what became of all records: books.go (what is not stored yet),
+//     bookkeeping.go (the changes that go with a commit), cursor_books.go, books_read.go
 //   - the end of the disk: full.go, disk.go, sys.go; memory maps: mapping_linux.go
 //   - exactly once: prepare.go; for people: inspect.go, stats.go, metrics.go
 package buffer

@@ -122,7 +122,9 @@ func (in *Inspection) Cursors() []CursorInfo {
 func (in *Inspection) Inputs() map[string]int {
 	out := map[string]int{}
 	for name, p := range in.state.inputs {
-		out[name] = len(p)
+		if name != booksName {
+			out[name] = len(p)
+		}
 	}
 	return out
 }

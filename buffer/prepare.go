@@ -74,6 +74,7 @@ func (c *Cursor) Prepare(ctx context.Context, pos int64) error {
 		for _, ch := range b.memoryOnly(pos) {
 			p = ch.append(p)
 		}
+		p = b.countedInMemory(p, pos)
 		op.changes = []change{{kind: changePrepare, name: c.name, pos: pos, value: p}}
 	}
 	b.mu.Unlock()
@@ -125,6 +126,8 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 		if err != nil {
 			return fmt.Errorf("cursor %q: %w", name, err)
 		}
+		op.read, changes = readInMemory(changes, b.leftovers.found)
+		op.by = name
 		op.changes = append(op.changes, changes...)
 	}
 	if pos > st.pos {

@@ -392,6 +392,7 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 		st.reserved = b.end + reserveAhead
 	}
 	b.leftovers.begin(st.prepared)
+	b.books.load(st)
 }
 
 // sealRecovered seals a segment that its writer has left behind, and gives back what was allocated

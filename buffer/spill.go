@@ -82,6 +82,7 @@ func (b *Buffer) show(op *appendOp, now time.Time) {
 	op.shown, op.at = true, now
 	if op.batch != nil {
 		op.batch.At(b.assigned)
+		b.books.placed(b.assigned, now)
 		b.assigned = op.batch.End
 		b.end = b.assigned
 		b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)

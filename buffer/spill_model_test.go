@@ -260,6 +260,7 @@ func (m *spillModel) read(r *modelReader) {
 		return
 	}
 	batch := next(m.t, r.c)
+	noteDelivered(r.c, batch)
 	r.pos = batch.End
 	r.ends = append(r.ends, r.pos)
 	recs, err := batch.Records()
@@ -345,6 +346,7 @@ func (m *spillModel) crash() {
 	m.dir, m.image, m.crashAt = m.image, "", ""
 	m.crashed = make(chan struct{})
 	m.mu.Unlock()
+	wantBalance(m.t, m.dir)
 	m.reopen()
 	for _, input := range []string{"x", "y", "z"} {
 		at, _ := strconv.Atoi(string(m.b.Positions(input)["n"]))
@@ -379,6 +381,7 @@ func (m *spillModel) restart() {
 	if err := m.b.Close(); err != nil {
 		m.t.Fatal(err)
 	}
+	wantBalance(m.t, m.dir)
 	m.reopen()
 	for input, n := range want {
 		if at, _ := strconv.Atoi(string(m.b.Positions(input)["n"])); at != n {

@@ -25,6 +25,8 @@ type writer struct {
 	durable uint64 // of the last group known to be on disk
 	buf     []byte // for groups
 
+	books *bookkeeper
+
 	extra      []change  // for the next group
 	lastCommit time.Time // or attempt
 	lastAppend time.Time
@@ -38,6 +40,7 @@ type writer struct {
 // directory and of a group that may be in use.
 func newWriter(b *Buffer, heads int, seq uint64) *writer {
 	w := &writer{b: b, seq: seq, durable: seq, reports: map[string]time.Time{}}
+	w.books = newBookkeeper(b)
 	w.ahead = ahead{dir: b.dir, bg: &b.chain.bg, heads: heads, size: w.birthSize}
 	w.ahead.onFailure = func(err error) {
 		w.report(
@@ -323,6 +326,7 @@ func (w *writer) publish(k groupCommit, groups [][]byte) {
 		records += int64(op.batch.Len())
 		bytes += int64(op.batch.Size())
 	}
+	w.books.published()
 	b.queue.drop(len(k.ops))
 	b.leaveWindow(k.passed)
 	for _, s := range k.states {
@@ -333,6 +337,9 @@ func (w *writer) publish(k groupCommit, groups [][]byte) {
 				was := b.state.cursors[c.name].pos
 				c.pos = max(c.pos, was)
 				b.observePassed(c.name, was, c.pos, now)
+			}
+			if c.kind == changeUncursor {
+				delete(b.books.noted, c.name)
 			}
 			b.state.apply(&c)
 		}

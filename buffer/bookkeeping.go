@@ -1,0 +1,401 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record/tally"
+)
+
+// bookkeeper makes the changes to the books that go with a commit. It belongs to the writer.
+type bookkeeper struct {
+	b     *Buffer
+	ids   map[string]uint32 // names; 0 stands for all others
+	next  uint32
+	swept int64 // the minute of the last sweep
+
+	// Of the commit that is being built: rows as they will be, and changes that are not in a group
+	// yet.
+	rows  map[rowKey]*bookRow
+	chg   []change
+	made  []change        // all of the commit that are in a group
+	fresh map[string]bool // keys of names and slots in chg, or in a group before
+	limit map[string]int64
+	// the position before which what was appended is counted: as stored, with the groups that were
+	// built, and with the whole commit
+	through, reach, whole int64
+	ended                 bool
+}
+
+type rowKey struct {
+	minute int64
+	hour   bool
+	origin uint32
+}
+
+type bookRow struct {
+	tally.Row
+	changed bool
+}
+
+func newBookkeeper(b *Buffer) *bookkeeper {
+	k := &bookkeeper{b: b, ids: map[string]uint32{}, next: 1, through: b.end}
+	for id, name := range namesOf(b.state) {
+		k.ids[name] = id
+		k.next = max(k.next, id+1)
+	}
+	return k
+}
+
+// namesOf returns the names of origins and outputs by their numbers.
+func namesOf(st *state) map[uint32]string {
+	out := map[uint32]string{}
+	for key, value := range st.inputs[booksName] {
+		if id, n := binary.Uvarint([]byte(key[1:])); key[0] == 'n' && n > 0 {
+			out[uint32(id)] = string(value)
+		}
+	}
+	return out
+}
+
+func (k rowKey) String() string {
+	return string(binary.AppendUvarint(
+		[]byte(slot{minute: k.minute, hour: k.hour}.key('r')), uint64(k.origin),
+	))
+}
+
+func parseRowKey(key string) (k rowKey, ok bool) {
+	s, ok := parseSlot(key, 'r')
+	if !ok {
+		return k, false
+	}
+	origin, n := binary.Uvarint([]byte(key[5:]))
+	return rowKey{s.minute, s.hour, uint32(origin)}, n > 0
+}
+
+// begin starts on a commit.
+func (k *bookkeeper) begin(c groupCommit) {
+	k.rows, k.fresh = map[rowKey]*bookRow{}, map[string]bool{}
+	k.chg, k.made = nil, nil
+	k.limit, k.ended = map[string]int64{}, false
+	if k.b.opt.noBooks {
+		return
+	}
+	for _, s := range c.states {
+		for i := range s.changes {
+			if c := &s.changes[i]; c.kind == changeCursor {
+				k.limit[c.name] = max(k.limit[c.name], c.pos)
+			}
+		}
+	}
+	b := k.b
+	b.mu.Lock()
+	for _, n := range b.books.noted {
+		n.failed()
+	}
+	b.mu.Unlock()
+	k.sweep(time.Now().Unix() / 60)
+	for _, s := range c.states {
+		k.confirm(s.read, s.by)
+	}
+	k.reach = k.through
+	k.appended(c.ops[:c.positionsOnly])
+	k.whole = k.reach
+	if n := len(c.passed); n > 0 {
+		k.whole = c.passed[n-1].end
+	}
+	reach := k.reach
+	k.appended(c.passed)
+	if len(c.ops) > c.positionsOnly { // what comes before it is in a later group
+		k.reach = reach
+	}
+}
+
+// group counts what goes into the next group.
+func (k *bookkeeper) group(ops []*appendOp) {
+	k.appended(ops)
+	k.noted()
+}
+
+// last tells that the next group is the last one of the commit.
+func (k *bookkeeper) last() { k.ended = true }
+
+// published takes note that the commit is stored. Caller holds mu.
+func (k *bookkeeper) published() {
+	for i := range k.made {
+		k.b.state.apply(&k.made[i])
+	}
+	k.made = nil
+	k.through = max(k.through, k.reach)
+	for _, n := range k.b.books.noted {
+		n.written()
+	}
+}
+
+// confirm counts what was read in memory alone, delivered, and found by position after a crash.
+func (k *bookkeeper) confirm(read []tally.Entry, by string) {
+	if len(read) == 0 {
+		return
+	}
+	now := slot{minute: time.Now().Unix() / 60}
+	k.b.mu.Lock()
+	end := k.b.end
+	if n := len(k.b.books.slots); n == 0 || k.b.books.slots[n-1].minute < now.minute {
+		k.b.books.slots = append(k.b.books.slots, slot{first: end, minute: now.minute})
+	}
+	now = k.b.books.slots[len(k.b.books.slots)-1]
+	k.b.mu.Unlock()
+	for _, e := range read {
+		for _, s := range []tally.Stage{tally.Read, tally.Buffered} {
+			k.add(now, e.Origin, "", s, e.Count)
+		}
+		for _, s := range []tally.Stage{tally.Taken, tally.Confirmed} {
+			k.add(now, e.Origin, by, s, e.Count)
+		}
+	}
+}
+
+// appended counts what ops have brought, whether they are written or were passed in memory.
+func (k *bookkeeper) appended(ops []*appendOp) {
+	if k.b.opt.noBooks || len(ops) == 0 {
+		return
+	}
+	k.b.mu.Lock()
+	at := make([]slot, len(ops))
+	for i, op := range ops {
+		if op.batch != nil {
+			at[i], _ = k.b.books.slots.at(op.batch.First)
+		}
+	}
+	k.b.mu.Unlock()
+	for i, op := range ops {
+		if op.batch == nil {
+			continue
+		}
+		k.reach = max(k.reach, op.batch.End)
+		k.add(at[i], op.batch.Origin, "", tally.Read, op.read)
+		k.add(at[i], op.batch.Origin, "", tally.Buffered, tally.Count{
+			Records: op.batch.End - op.batch.First, Bytes: int64(op.batch.Size()),
+		})
+	}
+}
+
+// noted counts what outputs have done with records that are counted as appended, as far as their
+// cursors are, or will be with this commit.
+func (k *bookkeeper) noted() {
+	if k.b.opt.noBooks {
+		return
+	}
+	type line struct {
+		slot   slot
+		output string
+		tally.Entry
+	}
+	var lines []line
+	b := k.b
+	b.mu.Lock()
+	if k.ended {
+		k.reach = max(k.reach, k.whole)
+	}
+	for name, n := range b.books.noted {
+		limit := min(max(k.limit[name], b.state.cursors[name].pos), k.reach)
+		for _, e := range n.take(limit) {
+			if s, ok := b.books.slots.at(e.First); ok {
+				lines = append(lines, line{s, name, e})
+			}
+		}
+	}
+	b.mu.Unlock()
+	for _, l := range lines {
+		k.add(l.slot, l.Origin, l.output, l.Stage, l.Count)
+	}
+}
+
+func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tally.Count) {
+	if n == (tally.Count{}) {
+		return
+	}
+	if key := s.key('i'); k.isNew(key) {
+		k.set(key, binary.AppendUvarint(nil, uint64(s.first)))
+	}
+	id := uint32(0)
+	if output != "" {
+		id = k.name(output, true)
+	}
+	r := k.row(rowKey{s.minute, s.hour, k.name(origin, false)})
+	r.Add(id, stage, n)
+	r.changed = true
+}
+
+func (k *bookkeeper) stored(key string) ([]byte, bool) {
+	v, ok := k.b.state.inputs[booksName][key]
+	return v, ok
+}
+
+// isNew reports whether key is not stored yet, and takes it to be from now on.
+func (k *bookkeeper) isNew(key string) bool {
+	if _, ok := k.stored(key); ok || k.fresh[key] {
+		return false
+	}
+	k.fresh[key] = true
+	return true
+}
+
+func (k *bookkeeper) set(key string, value []byte) {
+	k.chg = append(k.chg, change{kind: changePosition, name: booksName, key: key, value: value})
+}
+
+func (k *bookkeeper) forget(key string) {
+	k.chg = append(k.chg, change{kind: changeForget, name: booksName, key: key})
+}
+
+// name returns the number of a name. When there are too many, origins share 0.
+func (k *bookkeeper) name(name string, output bool) uint32 {
+	id, ok := k.ids[name]
+	if !ok {
+		if len(k.ids) >= maxNames && !output {
+			return 0
+		}
+		id = k.next
+		k.next++
+		k.ids[name] = id
+	}
+	if key := nameKey(id); k.isNew(key) {
+		k.set(key, []byte(name))
+	}
+	return id
+}
+
+func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
+
+func (k *bookkeeper) row(key rowKey) *bookRow {
+	r := k.rows[key]
+	if r == nil {
+		r = &bookRow{}
+		if p, ok := k.stored(key.String()); ok {
+			r.Row, _ = tally.ParseRow(p)
+		}
+		k.rows[key] = r
+	}
+	return r
+}
+
+// changes returns those of the books that go into the next group.
+func (k *bookkeeper) changes() []change {
+	out := k.chg
+	k.chg = nil
+	for key, r := range k.rows {
+		if r.changed {
+			r.changed = false
+			out = append(out, change{
+				kind: changePosition, name: booksName, key: key.String(), value: r.Append(nil),
+			})
+		}
+	}
+	k.made = append(k.made, out...)
+	return out
+}
+
+// sweep merges minutes into hours and forgets what is old, once a minute.
+func (k *bookkeeper) sweep(now int64) {
+	if k.swept == now {
+		return
+	}
+	k.swept = now
+	var keys []rowKey
+	for key := range k.b.state.inputs[booksName] {
+		if r, ok := parseRowKey(key); ok {
+			keys = append(keys, r)
+		}
+	}
+	slices.SortFunc(keys, func(x, y rowKey) int { return int(x.minute - y.minute) })
+	left := len(keys)
+	var gone []rowKey
+	hours := map[int64]bool{}
+	for _, key := range keys {
+		switch {
+		case key.minute < now-rowsFor || left > 2*maxRows && key.hour:
+			gone = append(gone, key)
+			left--
+		case !key.hour && (key.minute < now-minutesFor || left > maxRows && key.minute < now-1 ||
+			hours[key.minute-key.minute%60]):
+			// with all of the hour, so that no position is in both
+			hours[key.minute-key.minute%60] = true
+			left--
+		}
+	}
+	k.mergeHours(hours, keys)
+	for _, key := range gone {
+		delete(k.rows, key)
+		k.forget(key.String())
+	}
+	k.sweepSlots(hours, now)
+	k.sweepNames(keys, gone)
+}
+
+// mergeHours makes rows of hours out of all rows of their minutes.
+func (k *bookkeeper) mergeHours(hours map[int64]bool, keys []rowKey) {
+	for _, key := range keys {
+		if hour := key.minute - key.minute%60; !key.hour && hours[hour] {
+			to := k.row(rowKey{hour, true, key.origin})
+			to.Merge(k.row(key).Row)
+			to.changed = true
+			delete(k.rows, key)
+			k.forget(key.String())
+		}
+	}
+}
+
+// sweepSlots makes one slot of an hour's, and forgets those that have no rows any more, but for the
+// last one.
+func (k *bookkeeper) sweepSlots(hours map[int64]bool, now int64) {
+	b := k.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var kept slots
+	for i, s := range b.books.slots {
+		hour := s.minute - s.minute%60
+		last := i == len(b.books.slots)-1
+		switch {
+		case s.minute < now-rowsFor-60 && !last:
+			k.forget(s.key('i'))
+		case !s.hour && hours[hour]:
+			k.forget(s.key('i'))
+			if n := len(kept); n > 0 && kept[n-1].hour && kept[n-1].minute == hour {
+				continue
+			}
+			s = slot{first: s.first, minute: hour, hour: true}
+			if v, ok := k.stored(s.key('i')); ok { // what came after an earlier merge
+				first, _ := binary.Uvarint(v)
+				s.first = min(s.first, int64(first))
+			}
+			k.fresh[s.key('i')] = true
+			k.set(s.key('i'), binary.AppendUvarint(nil, uint64(s.first)))
+			kept = append(kept, s)
+		default:
+			kept = append(kept, s)
+		}
+	}
+	b.books.slots = kept
+}
+
+func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
+	if len(k.ids) < maxNames/2 {
+		return
+	}
+	used := map[uint32]bool{}
+	for _, key := range keys {
+		used[key.origin] = true
+	}
+	for _, key := range gone {
+		delete(used, key.origin)
+	}
+	for name, id := range maps.Clone(k.ids) {
+		if _, output := k.b.state.cursors[name]; !used[id] && !output {
+			delete(k.ids, name)
+			k.forget(nameKey(id))
+		}
+	}
+}
