@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/penstock/penstock/inputs/forward/wire"
+	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
-	"github.com/penstock/penstock/inputs/kafka/client"
 	"github.com/penstock/penstock/outputs/gcs"
 	"github.com/penstock/penstock/outputs/local"
 	"github.com/penstock/penstock/outputs/s3"
@@ -167,7 +167,7 @@ func (t *archiveTarget) sources(cmd *cobra.Command) ([]*kafkain.Config, error) {
 }
 
 // kafkaClient connects as a component does.
-func kafkaClient(cmd *cobra.Command, c *client.Config, opts ...kgo.Opt) (*kgo.Client, error) {
+func kafkaClient(cmd *cobra.Command, c *kafkaclient.Config, opts ...kgo.Opt) (*kgo.Client, error) {
 	log := agent.NewLogger(cmd.ErrOrStderr(), false, slog.LevelWarn, nil)
 	base, err := c.Options("archive", log, prometheus.NewRegistry())
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/inputs/forward/wire"
+	"github.com/penstock/penstock/buffer/record/network/wire"
 )
 
 // client is the client's side of the handshake.

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/penstock/penstock/inputs/listen"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config of the input.
@@ -76,9 +76,9 @@ func Default() Config {
 
 // Listens returns where it listens.
 func (c *Config) Listens() []string {
-	network, addr, err := listen.ParseAddress(c.Listen)
-	out := []string{network + "://" + addr}
-	if err == nil && network == "tcp" && c.UDPHeartbeat {
+	kind, addr, err := network.ParseAddress(c.Listen)
+	out := []string{kind + "://" + addr}
+	if err == nil && kind == "tcp" && c.UDPHeartbeat {
 		out = append(out, "udp://"+addr)
 	}
 	return out
@@ -88,11 +88,11 @@ func (c *Config) Listens() []string {
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	network, _, err := listen.ParseAddress(c.Listen)
+	kind, _, err := network.ParseAddress(c.Listen)
 	if err != nil {
 		bad("listen: %w", err)
 	}
-	if network == "unix" && c.TLS != nil {
+	if kind == "unix" && c.TLS != nil {
 		bad("tls: a unix socket needs no TLS; remove the block")
 	}
 	if c.MaxConnections < 1 {

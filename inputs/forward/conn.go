@@ -9,8 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/inputs"
-	"github.com/penstock/penstock/inputs/forward/wire"
 	"github.com/penstock/penstock/inputs/listen"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/penstock/penstock/inputs/listen"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config of the input.
@@ -65,15 +65,15 @@ func Default() Config {
 
 // Listens returns where it listens.
 func (c *Config) Listens() []string {
-	network, addr, _ := listen.ParseAddress(c.Listen) // Validate tells of a mistake
-	return []string{network + "://" + addr}
+	kind, addr, _ := network.ParseAddress(c.Listen) // Validate tells of a mistake
+	return []string{kind + "://" + addr}
 }
 
 // Validate reports every mistake.
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if _, _, err := listen.ParseAddress(c.Listen); err != nil {
+	if _, _, err := network.ParseAddress(c.Listen); err != nil {
 		bad("listen: %w", err)
 	}
 	if c.MaxBodySize < 1 {

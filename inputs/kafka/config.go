@@ -6,12 +6,12 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/penstock/penstock/inputs/kafka/client"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 )
 
 // Config is the configuration of input "kafka".
 type Config struct {
-	client.Config
+	kafkaclient.Config
 	Group             string        `hcl:"group" doc:"Consumer group to join; its offsets hold the progress."`
 	Topics            []string      `hcl:"topics,optional" doc:"Topics to read."`
 	TopicsRegex       []string      `hcl:"topics_regex,optional" doc:"Regular expressions for the topics to read, beside those listed; new topics that match are read once they appear. A match anywhere in the name counts unless ^ and $ are used."`
@@ -37,7 +37,7 @@ const defaultMaxInflated = 128 << 20
 // Default returns the defaults.
 func Default() Config {
 	return Config{
-		Config:            client.DefaultConfig(),
+		Config:            kafkaclient.DefaultConfig(),
 		Start:             "earliest",
 		Isolation:         "read_committed",
 		Protocol:          "auto",

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/penstock/penstock/inputs/kafka/client"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -18,7 +18,7 @@ type metrics struct {
 	large, crowded       prometheus.Counter
 
 	mu      sync.Mutex
-	repeats client.Repeats
+	repeats kafkaclient.Repeats
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {

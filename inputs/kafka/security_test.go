@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/inputs/kafka/client"
-	"github.com/penstock/penstock/inputs/kafka/client/gatetest"
-	"github.com/penstock/penstock/inputs/listen/certtest"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/certtest"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient/gatetest"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,7 +28,7 @@ import (
 // is let in.
 type gated struct {
 	gate *gatetest.Gate
-	cfg  client.Config
+	cfg  kafkaclient.Config
 	// makes the client one that is not let in; returns what the log must say then
 	spoil func() string
 	mend  func()
@@ -41,8 +41,8 @@ var gates = map[string]func(t *testing.T) gated{
 		certtest.Replace(t, file, []byte("good\n"))
 		return gated{
 			&gatetest.Gate{SASL: mechanism, Lifetime: 2 * time.Second},
-			client.Config{
-				SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}},
+			kafkaclient.Config{
+				SASL: &kafkaclient.SASL{Mechanism: "OAUTHBEARER", OAuth: kafkaclient.OAuth{TokenFile: file}},
 			},
 			func() string { certtest.Replace(t, file, []byte("bad")); return "invalid_token" },
 			func() { certtest.Replace(t, file, []byte("good")) },
@@ -57,10 +57,10 @@ var gates = map[string]func(t *testing.T) gated{
 		}
 		return gated{
 			&gatetest.Gate{SASL: iam, Lifetime: 2 * time.Second},
-			client.Config{
-				SASL: &client.SASL{
+			kafkaclient.Config{
+				SASL: &kafkaclient.SASL{
 					Mechanism: "AWS_MSK_IAM",
-					AWS: client.AWS{
+					AWS: kafkaclient.AWS{
 						Region:          "eu-west-1",
 						AccessKeyID:     "AKIDEXAMPLE",
 						SecretAccessKey: "secret",
@@ -74,7 +74,7 @@ var gates = map[string]func(t *testing.T) gated{
 	"mutual TLS, a wrong CA": func(t *testing.T) gated {
 		gate, conf := mutualTLS(t)
 		good := certtest.Read(t, conf.CAFile)
-		return gated{gate, client.Config{TLS: &conf},
+		return gated{gate, kafkaclient.Config{TLS: &conf},
 			func() string {
 				certtest.Replace(t, conf.CAFile, certtest.Read(t, certtest.New(t).File))
 				return "certificate signed by unknown authority"
@@ -85,7 +85,7 @@ var gates = map[string]func(t *testing.T) gated{
 	"mutual TLS, a wrong client certificate": func(t *testing.T) gated {
 		gate, conf := mutualTLS(t)
 		cert, key := certtest.Read(t, conf.CertFile), certtest.Read(t, conf.KeyFile)
-		return gated{gate, client.Config{TLS: &conf},
+		return gated{gate, kafkaclient.Config{TLS: &conf},
 			func() string {
 				badCert, badKey := certtest.New(t).Issue("edge-1")
 				certtest.Replace(t, conf.CertFile, certtest.Read(t, badCert))
@@ -184,7 +184,7 @@ func TestNotLetIn(t *testing.T) {
 
 func (g gated) producer(t *testing.T, brokers []string) *kgo.Client {
 	t.Helper()
-	conf := client.DefaultConfig()
+	conf := kafkaclient.DefaultConfig()
 	conf.Brokers, conf.TLS, conf.SASL = brokers, g.cfg.TLS, g.cfg.SASL
 	opts, err := conf.Options("producer", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {

@@ -2,44 +2,28 @@ package listen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
+
+	"github.com/penstock/penstock/buffer/record/network"
 )
 
-// ParseAddress splits an address as written in a configuration: "host:port" for TCP, "unix:///path"
-// for a unix socket.
-func ParseAddress(s string) (network, address string, err error) {
-	if path, ok := strings.CutPrefix(s, "unix://"); ok {
-		if path == "" {
-			return "", "", errors.New(`"unix://" needs a path, as in "unix:///run/penstock.sock"`)
-		}
-		return "unix", path, nil
-	}
-	s = strings.TrimPrefix(s, "tcp://")
-	if _, _, err := net.SplitHostPort(s); err != nil {
-		return "", "", fmt.Errorf(`must be "host:port" or "unix:///path", not %q`, s)
-	}
-	return "tcp", s, nil
-}
-
-// Open listens on an address that ParseAddress takes. A unix socket left behind by a process that
-// is gone is replaced; one that is in use is not.
+// Open listens on an address that network.ParseAddress takes. A unix socket left behind by a
+// process that is gone is replaced; one that is in use is not.
 func Open(ctx context.Context, addr string) (net.Listener, error) {
-	network, address, err := ParseAddress(addr)
+	kind, address, err := network.ParseAddress(addr)
 	if err != nil {
 		return nil, err
 	}
-	if network == "unix" {
-		if err := removeStale(network, address); err != nil {
+	if kind == "unix" {
+		if err := removeStale(kind, address); err != nil {
 			return nil, err
 		}
 	}
 	var lc net.ListenConfig
-	return lc.Listen(ctx, network, address)
+	return lc.Listen(ctx, kind, address)
 }
 
 // OpenPacket is Open for datagrams; network is "udp" or "unixgram".

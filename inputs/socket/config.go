@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/inputs/listen"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // TCPConfig is the configuration of the input "tcp".
@@ -33,14 +33,14 @@ func DefaultTCP() TCPConfig {
 
 // Listens returns where it listens.
 func (c *TCPConfig) Listens() []string {
-	network, addr, _ := listen.ParseAddress(c.Listen) // Validate tells of a mistake
-	return []string{network + "://" + addr}
+	kind, addr, _ := network.ParseAddress(c.Listen) // Validate tells of a mistake
+	return []string{kind + "://" + addr}
 }
 
 // Validate reports every mistake.
 func (c *TCPConfig) Validate() error {
 	var errs []error
-	if _, _, err := listen.ParseAddress(c.Listen); err != nil {
+	if _, _, err := network.ParseAddress(c.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("listen: %w", err))
 	}
 	errs = append(errs, common(c.Tag, c.MaxLineSize)...)
@@ -84,8 +84,8 @@ func DefaultUDP() UDPConfig {
 
 // Listens returns where it listens.
 func (c *UDPConfig) Listens() []string {
-	network, addr := c.address()
-	return []string{network + "://" + addr}
+	kind, addr := c.address()
+	return []string{kind + "://" + addr}
 }
 
 // Validate reports every mistake.

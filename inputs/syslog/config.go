@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config of the input.

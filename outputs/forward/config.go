@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/penstock/penstock/inputs/listen"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config of the output.
@@ -90,7 +90,7 @@ func (c *Config) Validate() error {
 			bad("server: %q is defined twice", s.Name)
 		}
 		names[s.Name] = true
-		if _, _, err := listen.ParseAddress(s.Address); err != nil {
+		if _, _, err := network.ParseAddress(s.Address); err != nil {
 			bad("server: %q: address %w", s.Name, err)
 		}
 		if s.Weight < 0 || s.Weight > 10_000 {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/inputs/forward/wire"
-	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/buffer/record/network/wire"
 )
 
 // link is one connection to a server, past the handshake. One goroutine uses it at a time.
@@ -34,11 +34,11 @@ type link struct {
 func (s *server) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.out.cfg.ConnectTimeout)
 	defer cancel()
-	network, address, err := listen.ParseAddress(s.cfg.Address)
+	kind, address, err := network.ParseAddress(s.cfg.Address)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.out.dialer.DialContext(ctx, network, address)
+	raw, err := s.out.dialer.DialContext(ctx, kind, address)
 	if err != nil {
 		return nil, err
 	}

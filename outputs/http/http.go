@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/inputs/forward/wire"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/httpsend"
 )

@@ -7,13 +7,13 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/template"
-	"github.com/penstock/penstock/inputs/kafka/client"
 )
 
 // Config is the configuration of output "kafka".
 type Config struct {
-	client.Config
+	kafkaclient.Config
 	Topic                  template.Template `hcl:"topic" doc:"Topic to produce to, a template (penstock help templates) such as app-${tag[1]}; characters that no topic may have become \"_\"."`
 	Key                    template.Template `hcl:"key,optional" doc:"Record key, a template; by default each record keeps its own. A record that lacks a part gets no key."`
 	Delivery               string            `hcl:"delivery,optional" oneof:"at_least_once|exactly_once" doc:"Whether a crash may repeat records (at_least_once) or records go out in transactions that hold the position in the buffer too, so that readers with isolation.level=read_committed see each record once (exactly_once)."`
@@ -43,7 +43,7 @@ const (
 // Default returns the defaults.
 func Default() Config {
 	return Config{
-		Config:             client.DefaultConfig(),
+		Config:             kafkaclient.DefaultConfig(),
 		Delivery:           AtLeastOnce,
 		CommitInterval:     200 * time.Millisecond,
 		TransactionTimeout: time.Minute,

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/penstock/penstock/inputs/kafka/client"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,7 +21,7 @@ type failureLog struct {
 	mu         sync.Mutex
 	partitions map[producer.Key]struct{}
 	since      time.Time
-	repeats    client.Repeats
+	repeats    kafkaclient.Repeats
 	count      int
 	last       error
 	failedAt   time.Time

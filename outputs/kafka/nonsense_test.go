@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/template"
-	"github.com/penstock/penstock/inputs/kafka/client"
-	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/outputs"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -63,10 +63,10 @@ func TestNotTheBrokerThatWasMeant(t *testing.T) {
 		"no TLS there":         {plain, func(c *Config) { c.TLS = &tlsconf.Client{MinVersion: "1.2"} }, "is TLS spoken on this port?"},
 		"authentication asked": {guarded, nil, "is SASL missing?"},
 		"a wrong password": {guarded, func(c *Config) {
-			c.SASL = &client.SASL{Mechanism: "SCRAM-SHA-256", Username: "me", Password: "bad"}
+			c.SASL = &kafkaclient.SASL{Mechanism: "SCRAM-SHA-256", Username: "me", Password: "bad"}
 		}, "does not accept the SASL mechanism, user or password"},
 		"an unknown mechanism": {guarded, func(c *Config) {
-			c.SASL = &client.SASL{Mechanism: "SCRAM-SHA-512", Username: "me", Password: "good"}
+			c.SASL = &kafkaclient.SASL{Mechanism: "SCRAM-SHA-512", Username: "me", Password: "good"}
 		}, "does not accept the SASL mechanism, user or password"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/inputs/kafka/client"
-	"github.com/penstock/penstock/inputs/kafka/client/gatetest"
-	"github.com/penstock/penstock/inputs/listen/certtest"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/certtest"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient/gatetest"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/outputs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -84,7 +84,7 @@ func tokenFile(t *testing.T) *gated {
 	file := filepath.Join(t.TempDir(), "token")
 	certtest.Replace(t, file, []byte("one\n"))
 	g := &gated{Gate: &gatetest.Gate{SASL: mechanism}}
-	g.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}}
+	g.cfg.SASL = &kafkaclient.SASL{Mechanism: "OAUTHBEARER", OAuth: kafkaclient.OAuth{TokenFile: file}}
 	g.spoil = func() string { mechanism.Accept("two"); return "invalid_token" }
 	g.mend = func() { certtest.Replace(t, file, []byte("two")) }
 	return g.start(t)
@@ -128,9 +128,9 @@ func tokenEndpoint(want string, bad http.HandlerFunc) func(t *testing.T) *gated 
 		}))
 		t.Cleanup(srv.Close)
 		g := &gated{Gate: &gatetest.Gate{SASL: mechanism}}
-		g.cfg.SASL = &client.SASL{
+		g.cfg.SASL = &kafkaclient.SASL{
 			Mechanism: "OAUTHBEARER",
-			OAuth:     client.OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"},
+			OAuth:     kafkaclient.OAuth{TokenURL: srv.URL, ClientID: "id", ClientSecret: "secret"},
 		}
 		g.spoil = func() string { spoilt.Store(true); return want }
 		g.mend = func() { spoilt.Store(false) }
@@ -147,9 +147,9 @@ func mskIAM(t *testing.T) *gated {
 		Hosts:        []string{"127.0.0.1"},
 	}
 	g := &gated{Gate: &gatetest.Gate{SASL: iam}}
-	g.cfg.SASL = &client.SASL{
+	g.cfg.SASL = &kafkaclient.SASL{
 		Mechanism: "AWS_MSK_IAM",
-		AWS: client.AWS{
+		AWS: kafkaclient.AWS{
 			Region:          "eu-west-1",
 			AccessKeyID:     "AKIDEXAMPLE",
 			SecretAccessKey: "se/cr+et",
@@ -400,7 +400,7 @@ func TestTokenRenewed(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "token")
 		certtest.Replace(t, file, []byte("one"))
 		g := &gated{Gate: &gatetest.Gate{SASL: mechanism, Lifetime: 1500 * time.Millisecond}}
-		g.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{TokenFile: file}}
+		g.cfg.SASL = &kafkaclient.SASL{Mechanism: "OAUTHBEARER", OAuth: kafkaclient.OAuth{TokenFile: file}}
 		g.start(t)
 		change(&g.cfg)
 		w, reg := newWriter(t, g.cfg)
@@ -442,7 +442,7 @@ func TestMutualTLSWithToken(t *testing.T) {
 			Gate: &gatetest.Gate{TLS: g.Gate.TLS, SASL: new(gatetest.OAuthBearer).Accept("good")},
 		}
 		with.cfg.TLS = g.cfg.TLS
-		with.cfg.SASL = &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{Token: "good"}}
+		with.cfg.SASL = &kafkaclient.SASL{Mechanism: "OAUTHBEARER", OAuth: kafkaclient.OAuth{Token: "good"}}
 		with.start(t)
 		change(&with.cfg)
 		w, _ := newWriter(t, with.cfg)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/template"
-	"github.com/penstock/penstock/inputs/kafka/client"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,7 +55,7 @@ type shared struct {
 	recordPathReason string // why the record path is taken for all batches; "" if it is not
 
 	cl            *kgo.Client
-	reach         *client.Reach
+	reach         *kafkaclient.Reach
 	metrics       *metrics
 	producing     *producer.Metrics
 	failing       *failureLog

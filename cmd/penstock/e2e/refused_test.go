@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/network/certtest"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
-	"github.com/penstock/penstock/inputs/forward/wire"
-	"github.com/penstock/penstock/inputs/listen/certtest"
-	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/penstock/penstock/outputs/forward"
 )
 

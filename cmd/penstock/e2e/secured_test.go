@@ -17,13 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/network/certtest"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient/gatetest"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
-	"github.com/penstock/penstock/inputs/kafka/client"
-	"github.com/penstock/penstock/inputs/kafka/client/gatetest"
-	"github.com/penstock/penstock/inputs/listen/certtest"
-	"github.com/penstock/penstock/inputs/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -263,11 +263,11 @@ func TestSecuredKafka(t *testing.T) {
 		t.Cleanup(c.Close)
 		return c.ListenAddrs()[0]
 	}
-	run := func(name string, prepare func(t *testing.T) (mistake, client.Config)) {
+	run := func(name string, prepare func(t *testing.T) (mistake, kafkaclient.Config)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, conf := prepare(t)
-			base := client.DefaultConfig()
+			base := kafkaclient.DefaultConfig()
 			base.Brokers, base.TLS, base.SASL = []string{m.listener}, conf.TLS, conf.SASL
 			opts, err := base.Options(
 				"reader", slog.New(slog.DiscardHandler), prometheus.NewRegistry(),
@@ -279,7 +279,7 @@ func TestSecuredKafka(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"no-client-certificate", "wrong-client-certificate", "wrong-ca"} {
-		run(name, func(t *testing.T) (mistake, client.Config) {
+		run(name, func(t *testing.T) (mistake, kafkaclient.Config) {
 			c := newCerts(t)
 			pair, err := tls.LoadX509KeyPair(c.brokerCert, c.brokerKey)
 			if err != nil {
@@ -292,7 +292,7 @@ func TestSecuredKafka(t *testing.T) {
 			}
 			conf.ClientCAs.AppendCertsFromPEM(certtest.Read(t, c.ca.File))
 			return c.mistakes(t, start(t, &gatetest.Gate{TLS: conf}))[name],
-				client.Config{
+				kafkaclient.Config{
 					TLS: &tlsconf.Client{
 						MinVersion: "1.2",
 						CAFile:     c.ca.File,
@@ -302,7 +302,7 @@ func TestSecuredKafka(t *testing.T) {
 				}
 		})
 	}
-	run("OAUTHBEARER", func(t *testing.T) (mistake, client.Config) {
+	run("OAUTHBEARER", func(t *testing.T) (mistake, kafkaclient.Config) {
 		g := &gatetest.Gate{SASL: new(gatetest.OAuthBearer).Accept("good")}
 		file := filepath.Join(t.TempDir(), "token")
 		certtest.Replace(t, file, []byte("bad"))
@@ -313,11 +313,11 @@ func TestSecuredKafka(t *testing.T) {
 				func() { certtest.Replace(t, file, []byte("good")) },
 				"invalid_token",
 			},
-			client.Config{
-				SASL: &client.SASL{Mechanism: "OAUTHBEARER", OAuth: client.OAuth{Token: "good"}},
+			kafkaclient.Config{
+				SASL: &kafkaclient.SASL{Mechanism: "OAUTHBEARER", OAuth: kafkaclient.OAuth{Token: "good"}},
 			}
 	})
-	run("AWS_MSK_IAM", func(t *testing.T) (mistake, client.Config) {
+	run("AWS_MSK_IAM", func(t *testing.T) (mistake, kafkaclient.Config) {
 		g := &gatetest.Gate{
 			SASL: &gatetest.IAM{
 				Region:    "eu-west-1",
@@ -333,10 +333,10 @@ func TestSecuredKafka(t *testing.T) {
 				nil,
 				"the signature does not match",
 			},
-			client.Config{
-				SASL: &client.SASL{
+			kafkaclient.Config{
+				SASL: &kafkaclient.SASL{
 					Mechanism: "AWS_MSK_IAM",
-					AWS: client.AWS{
+					AWS: kafkaclient.AWS{
 						Region:          "eu-west-1",
 						AccessKeyID:     "AKIDEXAMPLE",
 						SecretAccessKey: "secret",

@@ -1,4 +1,4 @@
-package client
+package kafkaclient
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/inputs/kafka/client/gatetest"
-	"github.com/penstock/penstock/inputs/listen/certtest"
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/certtest"
+	"github.com/penstock/penstock/buffer/record/network/kafkaclient/gatetest"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"

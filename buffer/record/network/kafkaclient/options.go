@@ -1,4 +1,4 @@
-package client
+package kafkaclient
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 )

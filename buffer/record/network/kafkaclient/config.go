@@ -1,4 +1,4 @@
-package client
+package kafkaclient
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/inputs/tlsconf"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config is the part of a component's configuration that says how to reach a Kafka cluster.

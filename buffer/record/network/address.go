@@ -1,0 +1,24 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// ParseAddress splits an address as written in a configuration: "host:port" for TCP, "unix:///path"
+// for a unix socket.
+func ParseAddress(s string) (network, address string, err error) {
+	if path, ok := strings.CutPrefix(s, "unix://"); ok {
+		if path == "" {
+			return "", "", errors.New(`"unix://" needs a path, as in "unix:///run/penstock.sock"`)
+		}
+		return "unix", path, nil
+	}
+	s = strings.TrimPrefix(s, "tcp://")
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		return "", "", fmt.Errorf(`must be "host:port" or "unix:///path", not %q`, s)
+	}
+	return "tcp", s, nil
+}

@@ -1,0 +1,5 @@
+// Package kafkaclient holds the connection settings that everything speaking to Kafka shares, and
+// turns them into franz-go options: brokers, TLS, SASL, timeouts, logging and connection metrics.
+//
+// It opens no connection itself and knows nothing of topics, groups or records.
+package kafkaclient
