@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/filter"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 )
 
 const (
@@ -185,7 +186,8 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 			v.skip(b)
 			return v.takeGap(), nil
 		}
-		if v.matches == nil || v.matches(v.chain.Tag(b.Tag)) {
+		matched := v.matches == nil || v.matches(v.chain.Tag(b.Tag))
+		if matched {
 			out, err := v.filter(ctx, b)
 			if err != nil {
 				return nil, err
@@ -194,6 +196,10 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 				v.gap = nil // committing out commits what was passed over before it
 				return out, nil
 			}
+		}
+		if !matched {
+			v.note(b, tally.Taken, b.Len(), b.Size())
+			v.note(b, tally.Unmatched, b.Len(), b.Size())
 		}
 		if v.skip(b); v.gapBytes >= skipBytes {
 			return v.takeGap(), nil
@@ -225,7 +231,48 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 		}
 	}
 	v.pending = nil
+	v.counted(b, out)
 	return out.Batch, nil
+}
+
+// counted notes what the chain has made of a batch.
+func (v *view) counted(b *record.Batch, out filter.Result) {
+	v.note(b, tally.Taken, b.Len(), b.Size())
+	if refused := len(out.Refused); refused > 0 {
+		v.note(b, tally.Dead, refused, b.Size()*refused/b.Len())
+	}
+	gone, bytes := b.Len()-out.Batch.Len()-len(out.Refused), b.Size()-out.Batch.Size()
+	if gone > 0 {
+		v.note(b, tally.Filtered, gone, max(bytes, 0))
+	} else if gone < 0 {
+		v.note(b, tally.Added, -gone, max(-bytes, 0))
+	}
+}
+
+func (v *view) note(b *record.Batch, s tally.Stage, n, bytes int) {
+	if n == 0 {
+		return
+	}
+	v.Note(tally.Entry{
+		Stage: s, Origin: b.Origin, First: b.First, End: b.End,
+		Count: tally.Count{Records: int64(n), Bytes: int64(bytes)},
+	})
+}
+
+// Note implements tally.Keeper.
+func (v *view) Note(entries ...tally.Entry) {
+	if k, ok := v.Log.(tally.Keeper); ok {
+		k.Note(entries...)
+	}
+}
+
+// Confirm implements tally.Keeper.
+func (v *view) Confirm(ctx context.Context, pos int64) error {
+	v.gap, v.pending, v.eof = nil, nil, false
+	if k, ok := v.Log.(tally.Keeper); ok {
+		return k.Confirm(ctx, pos)
+	}
+	return nil
 }
 
 var errGapWaited = errors.New("what was passed over has waited long enough")

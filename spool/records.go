@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
@@ -40,6 +41,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	}
 	d.placing.in.Tag, d.placing.in.Origin = b.Tag, b.Origin
 	var refused error
+	dead := len(d.placing.deadLetters)
 	err := b.Each(&d.scratch, func(r *record.Record) error {
 		refused = d.addRecord(ctx, r, now)
 		return refused
@@ -59,11 +61,25 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 		d.begin(now)
 		d.pos = b.End
 	}
+	d.note(b, len(d.placing.deadLetters)-dead)
 	if d.acct.overMemory() {
 		d.a.metrics.spills.Inc()
 		_ = d.cur.spill() // said and counted where it failed; admission stops the reading
 	}
 	return nil
+}
+
+// note counts a batch, once its end is committed, as archived but for what is a dead letter.
+func (d *drain) note(b *record.Batch, dead int) {
+	k, ok := d.log.(tally.Keeper)
+	if !ok || b.Len() == 0 {
+		return
+	}
+	e := tally.Entry{Stage: tally.Delivered, Origin: b.Origin, First: b.First, End: b.End}
+	e.Count = tally.Count{Records: int64(b.Len() - dead), Bytes: int64(b.Size())}
+	k.Note(e)
+	e.Stage, e.Count = tally.Dead, tally.Count{Records: int64(dead)}
+	k.Note(e)
 }
 
 // addRecord adds one record, unless it was read before.

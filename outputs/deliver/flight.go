@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 )
 
@@ -26,9 +27,12 @@ type Flight struct {
 	// what the destination has already, and takes note of what it has when the flight is given up;
 	// may be nil
 	Ahead  *Ahead
-	Health *Health         // may be shared by flights to the same destination
-	OnAck  func(int64)     // called as the position before which all is delivered grows
-	Quit   <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
+	Health *Health     // may be shared by flights to the same destination
+	OnAck  func(int64) // called as the position before which all is delivered grows
+	// called with what has become of records, before OnAck is with a position behind them; may be
+	// nil
+	Note func(...tally.Entry)
+	Quit <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
 	window  window
 	results chan result
@@ -68,12 +72,15 @@ type entry struct {
 	begun time.Time
 
 	begins bool // the first of a new round, see AsyncWriter.Start
+
+	outcome // of what was sent
 }
 
 type result struct {
 	e    *entry
 	err  error
 	rest *record.Batch // of a Writer that failed with err: what was not delivered
+	of   outcome       // of a Writer
 	// isDeadLettered tells that err is that of writing a dead letter, and v the verdict that asked
 	// for it.
 	isDeadLettered bool
@@ -132,6 +139,9 @@ func (f *Flight) Run(ctx context.Context) error {
 				continue
 			}
 			e := &entry{b: f.Ahead.without(b), whole: b, begun: time.Now()}
+			if e.taken = b.Len(); e.b != nil { // the destination has what is not sent
+				e.taken -= e.b.Len()
+			}
 			f.push(e)
 			if e.b != nil && b.Len() > 0 {
 				dispatch(e)
@@ -207,6 +217,9 @@ func (f *Flight) pop() {
 	f.Delivered += l.records
 	f.Send.m.records.Add(float64(l.records))
 	f.Send.m.bytes.Add(float64(l.bytes))
+	if f.Note != nil {
+		f.Note(l.notes...)
+	}
 	f.progress(l.end)
 }
 
@@ -274,9 +287,17 @@ func (f *Flight) patience() time.Duration {
 func (f *Flight) late(r result) {
 	e := r.e
 	switch {
-	case r.err == nil && r.v.rest == nil:
+	case r.err == nil && r.isDeadLettered && r.v.rest == nil:
+		e.add(r.v.outcome())
 		e.state = done
+	case r.err == nil && !r.isDeadLettered:
+		if e.state = done; f.writer() == nil {
+			e.add(r.of)
+		} else {
+			e.taken += e.b.Len()
+		}
 	case r.err == nil: // in the dead letter, and some of it is left
+		e.add(r.v.outcome())
 		e.b = r.v.rest
 	case r.isDeadLettered, r.err == errNotStarted:
 	case f.writer() == nil:
@@ -285,6 +306,7 @@ func (f *Flight) late(r result) {
 		if rest := undelivered(e.b, r.err); rest != nil {
 			e.b = rest
 		} else {
+			e.taken += e.b.Len()
 			e.state = done
 		}
 	}

@@ -35,11 +35,11 @@ func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 		wg.Go(func() {
 			var given error // once a batch is given up, what follows must not overtake it
 			for e := range lanes[i] {
-				rest := e.b
+				rest, of := e.b, outcome{}
 				if given == nil {
-					rest, given = f.Send.Deliver(ctx, e.b, f.Health)
+					rest, of, given = f.Send.deliver(ctx, e.b, f.Health)
 				}
-				f.results <- result{e: e, err: given, rest: rest}
+				f.results <- result{e: e, err: given, rest: rest, of: of}
 			}
 		})
 	}
@@ -107,6 +107,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		if r.err != nil { // only ever ctx's
 			return
 		}
+		e.add(r.of)
 		f.finish(e)
 	case r.isDeadLettered:
 		if r.err == nil {
@@ -135,6 +136,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 }
 
 func (f *Flight) conclude(e *entry, v verdict) {
+	e.add(v.outcome())
 	if v.rest == nil {
 		f.Send.m.latency.Observe(time.Since(e.begun).Seconds())
 		f.finish(e)

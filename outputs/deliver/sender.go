@@ -100,12 +100,24 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 func (s *Sender) Deliver(
 	ctx context.Context, b *record.Batch, h *Health,
 ) (rest *record.Batch, err error) {
+	rest, _, err = s.deliver(ctx, b, h)
+	return rest, err
+}
+
+func (s *Sender) deliver(
+	ctx context.Context, b *record.Batch, h *Health,
+) (rest *record.Batch, of outcome, err error) {
 	back := s.Config.Retry.Backoff()
 	begin := time.Now()
 	for {
 		sent := s.attempt(ctx, b)
 		if sent != nil && ctx.Err() != nil {
-			return undelivered(b, sent), ctx.Err()
+			rest = undelivered(b, sent)
+			of.taken += b.Len()
+			if rest != nil {
+				of.taken -= rest.Len()
+			}
+			return rest, of, ctx.Err()
 		}
 		v := s.classify(b, sent)
 		if v.hasAnswered && h != nil {
@@ -113,19 +125,20 @@ func (s *Sender) Deliver(
 		}
 		if len(v.dead) > 0 {
 			if err := s.writeDeadLetters(ctx, v.dead, h); err != nil {
-				return undelivered(b, sent), err
+				return undelivered(b, sent), of, err
 			}
 		}
+		of.add(v.outcome())
 		if v.rest == nil {
 			s.m.latency.Observe(time.Since(begin).Seconds())
-			return nil, nil
+			return nil, of, nil
 		}
 		if v.rest.Len() < b.Len() {
 			back.Failures = 0
 		}
 		b = v.rest
 		if err := back.Wait(ctx); err != nil {
-			return b, err
+			return b, of, err
 		}
 		s.m.retries.Inc()
 	}
@@ -157,8 +170,11 @@ type verdict struct {
 	rest        *record.Batch        // to send again; nil if nothing is
 	dead        []outputs.DeadRecord // for the dead letter
 	taken       int                  // records delivered
+	refused     int                  // records in dead, which may be fewer
 	hasAnswered bool                 // the destination answered for at least one record
 }
+
+func (v *verdict) outcome() outcome { return outcome{v.taken, v.refused} }
 
 // classify splits b by the outcome of an attempt, and counts and logs it.
 func (s *Sender) classify(b *record.Batch, err error) verdict {
@@ -169,7 +185,10 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 	s.m.errors.WithLabelValues(reasonOf(err)).Inc()
 	if errors.Is(err, record.ErrCorrupt) || outputs.IsPermanent(err) {
 		s.Failing.Worked()
-		return verdict{dead: outputs.DeadRecords(b, s.name, err.Error(), nil), hasAnswered: true}
+		return verdict{
+			dead: outputs.DeadRecords(b, s.name, err.Error(), nil), refused: b.Len(),
+			hasAnswered: true,
+		}
 	}
 	var partial *outputs.PartialError
 	if !errors.As(err, &partial) {
@@ -189,7 +208,7 @@ func (s *Sender) classify(b *record.Batch, err error) verdict {
 			again = append(again, r)
 		}
 	}
-	v := verdict{taken: b.Len() - len(partial.Records)}
+	v := verdict{taken: b.Len() - len(partial.Records), refused: len(refused)}
 	v.hasAnswered = v.taken > 0 || len(refused) > 0
 	if len(refused) > 0 {
 		v.dead = outputs.DeadRecords(b, s.name, "", refused)

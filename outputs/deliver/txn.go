@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 )
 
@@ -35,6 +36,7 @@ type TxnFlight struct {
 	Position     func(at int64, ended bool) outputs.Position
 	BeforeCommit func(ctx context.Context, at int64) error // before a commit; may be nil
 	OnCommit     func(at int64)                            // after one
+	Note         func(...tally.Entry)                      // see Flight; may be nil
 }
 
 // keepEvery is how often a position is committed that does not move: brokers forget it, and the
@@ -125,6 +127,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 		Health: x.Health,
 		Quit:   e.Quit,
 		OnAck:  c.ack,
+		Note:   e.Note,
 	}
 	// It goes on while a flight that was cancelled waits for what is under way, some of which may
 	// wait for a commit.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/overflow"
@@ -187,6 +188,14 @@ func (r *drain) AddStraggler(done chan struct{}) {
 	r.stragglers = append(r.stragglers, done)
 }
 
+// note returns where flights note what has become of records of the log; nil if it keeps no counts.
+func (r *drain) note() func(...tally.Entry) {
+	if k, ok := r.log.(tally.Keeper); ok {
+		return k.Note
+	}
+	return nil
+}
+
 // Fly delivers the log from its committed position through send and commits as it goes. It returns
 // io.EOF at the log's end, ErrQuit once quit is closed, ctx's error, or what the log answers.
 func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struct{}) error {
@@ -215,6 +224,7 @@ func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struc
 				r.ahead.Forget(pos, at)
 				reached(at)
 			},
+			Note: r.note(),
 			Quit: quit,
 		}
 		err := f.Run(ctx)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/overflow"
@@ -84,6 +85,7 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 			From:     at,
 			Quit:     quit,
 			OnCommit: reached,
+			Note:     x.r.note(),
 			Position: func(at int64, _ bool) outputs.Position {
 				return outputs.Position{At: at, Log: id}
 			},
@@ -243,6 +245,11 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	}
 	if !found && n.Held {
 		x.missed(at)
+	}
+	if k, ok := x.r.log.(tally.Keeper); ok && at > was {
+		if err := k.Confirm(ctx, at); err != nil {
+			return 0, fmt.Errorf("count what Kafka has of %s: %w", x.r.log.Name(), err)
+		}
 	}
 	if log, ok := x.r.log.(record.Preparer); ok && !x.resolved {
 		if err := log.Resolve(ctx, at); err != nil {

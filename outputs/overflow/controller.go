@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -115,7 +116,8 @@ func New(c Control) *Controller {
 			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) ||
 				n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 		},
-		note: f.note,
+		note:    f.note,
+		counted: f.counted,
 		remember: func(ctx context.Context, p replayed) {
 			// It fails once the log is lost, and then there is nobody to remember it for.
 			_ = f.moving.annotate(ctx, func(n *Note) { n.Replay = &p })
@@ -128,6 +130,20 @@ func New(c Control) *Controller {
 		},
 	}
 	return f
+}
+
+// counted notes that an object has been replayed.
+func (f *Controller) counted(logMark string, origins map[string]*recordline.OriginCount) {
+	k, ok := f.Log.(tally.Keeper)
+	if !ok || logMark == "" || logMark != mark(f.note().Log) {
+		return // it is of another log
+	}
+	for origin, n := range origins {
+		k.Note(tally.Entry{
+			Stage: tally.Replayed, Origin: origin, First: n.First,
+			Count: tally.Count{Records: n.Records, Bytes: n.Bytes},
+		})
+	}
 }
 
 // Run drives the activities until the log ends, ctx ends or one of them fails.

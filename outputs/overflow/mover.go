@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -176,7 +177,7 @@ func (v *mover) next(ctx, quit context.Context) error {
 			deadline = time.Now().Add(v.cfg.ObjectAge)
 		}
 		if b2 := deliver.From(b, pos); b2 != nil {
-			if err := w.Add(b2, v.router); err != nil {
+			if err := v.add(b2); err != nil {
 				return err
 			}
 		}
@@ -184,6 +185,25 @@ func (v *mover) next(ctx, quit context.Context) error {
 	}
 	v.at = end
 	return v.place(ctx, pos, end, w)
+}
+
+// add puts a batch into the object, and notes that once it is committed.
+func (v *mover) add(b *record.Batch) error {
+	before := v.w.Records
+	if err := v.w.Add(b, v.router); err != nil {
+		return err
+	}
+	k, ok := v.log.(tally.Keeper)
+	if n := v.w.Records - before; ok {
+		if _, err := b.Records(); err != nil {
+			n = int64(b.Len()) // in one line
+		}
+		k.Note(tally.Entry{
+			Stage: tally.Overflowed, Origin: b.Origin, First: b.First, End: b.End,
+			Count: tally.Count{Records: n, Bytes: int64(b.Size())},
+		})
+	}
+	return nil
 }
 
 // seek makes the next batch begin at pos. Until the reading that follows has come to a known end,
@@ -220,7 +240,7 @@ func (v *mover) redo(ctx context.Context, c objectRange) error {
 		at = b.End
 		// Batches need not have the bounds that they had the first time.
 		if b = deliver.UpTo(deliver.From(b, c.First), c.End); b != nil {
-			if err := w.Add(b, v.router); err != nil {
+			if err := v.add(b); err != nil {
 				return err
 			}
 		}

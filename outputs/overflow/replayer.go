@@ -52,6 +52,10 @@ type Replayer struct {
 	remember func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
 	txn      *txnReplay                      // while run runs
 
+	// called with what was in an object of the log with this mark, before it is removed; nil
+	// outside the agent
+	counted func(mark string, origins map[string]*recordline.OriginCount)
+
 	// what is known to be delivered of an object, by positions in the log; may be nil
 	known func(key string) *deliver.Ahead
 
@@ -197,7 +201,35 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 		p.partial.forget() // what was read was not what it holds
 		return err
 	}
+	p.count(src)
 	return p.Remove(ctx, o, f.Delivered, src.damage())
+}
+
+// count notes what was in an object that was read to its end.
+func (p *Replayer) count(src *objectSource) {
+	if p.counted != nil && src.src != nil {
+		_, _, mark := recordline.ParseObjectName(path.Base(src.o.Key))
+		p.counted(mark, src.src.Origins)
+	}
+}
+
+// countAgain reads an object only to note what is in it: it was replayed before a crash.
+func (p *Replayer) countAgain(ctx context.Context, o spool.Object) error {
+	if p.counted == nil {
+		return nil
+	}
+	src := p.source(o, 0)
+	defer src.close()
+	for {
+		_, err := src.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			p.count(src)
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func (p *Replayer) source(o spool.Object, at int64) *objectSource {

@@ -153,6 +153,9 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 				if x.at.Damaged {
 					damage = errors.New("some of it could not be read")
 				}
+				if err := x.p.countAgain(ctx, o); err != nil {
+					return err
+				}
 				return x.p.Remove(ctx, o, 0, damage)
 			}
 			start = x.at.At
@@ -178,6 +181,9 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 		unfinished := src.delivered(src.handed)
 		if acked, handed := x.at.At, max(src.at, start); unfinished == nil && acked != handed {
 			unfinished = fmt.Errorf("%s is acknowledged up to line %d of %d", o.Key, acked, handed)
+		}
+		if errors.Is(err, io.EOF) && unfinished == nil {
+			x.p.count(src)
 		}
 		src.close()
 		if x.p.m != nil {

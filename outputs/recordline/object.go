@@ -179,7 +179,11 @@ type LineSource struct {
 	// Of the records that have a position in a log, as dead letters have not.
 	Positioned bool
 	Low, High  int64
+	Origins    map[string]*OriginCount // those that Skip is true of too
 }
+
+// OriginCount is how many records of one origin there are, and the position of the first.
+type OriginCount struct{ First, Records, Bytes int64 }
 
 // ReadBatch returns the next batch; io.EOF after the last; any other error means that the rest
 // cannot be read.
@@ -240,7 +244,7 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 		return nil
 	}
 	if l.Output == "" {
-		s.place(l.Record.Offset)
+		s.place(&l)
 		if s.Skip != nil && s.Skip(l.Record.Offset) {
 			return nil
 		}
@@ -252,7 +256,18 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 	return &l
 }
 
-func (s *LineSource) place(pos int64) {
+func (s *LineSource) place(l *outputs.DeadRecord) {
+	pos := l.Record.Offset
+	n := s.Origins[l.Origin]
+	if n == nil {
+		if s.Origins == nil {
+			s.Origins = map[string]*OriginCount{}
+		}
+		n = &OriginCount{First: pos}
+		s.Origins[l.Origin] = n
+	}
+	n.Records++
+	n.Bytes += int64(len(l.Record.Key) + len(l.Record.Value))
 	if !s.Positioned {
 		s.Positioned, s.Low, s.High = true, pos, pos
 	}
