@@ -126,12 +126,12 @@ func (a *Archiver) start(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		a.failing.disk.failed("", err)
+		a.failing.disk.Failed("", err)
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	a.failing.disk.worked("")
+	a.failing.disk.Worked("")
 	a.workers.start()
 	a.begun = true
 	return nil
@@ -151,12 +151,12 @@ func (a *Archiver) Close() error {
 
 func (a *Archiver) diskRefused(err error) {
 	a.metrics.diskRefused.Inc()
-	a.failing.disk.failed("", err)
+	a.failing.disk.Failed("", err)
 	a.budget.setBlocked(true)
 }
 
 func (a *Archiver) diskWorks() {
-	a.failing.disk.worked("")
+	a.failing.disk.Worked("")
 	a.budget.setBlocked(false)
 }
 

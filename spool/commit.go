@@ -12,7 +12,7 @@ import (
 func (d *drain) endRedo(ctx context.Context) error {
 	d.pos = d.redo
 	d.redo = 0
-	d.a.failing.log.worked(d.log.Name())
+	d.a.failing.log.Worked(d.log.Name())
 	return d.seal(ctx, "redo")
 }
 
@@ -103,10 +103,10 @@ func (d *drain) spawn(ctx context.Context, again int, work func() func() protoco
 func (d *drain) onCommit(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		d.a.failing.commit.worked(d.log.Name())
+		d.a.failing.commit.Worked(d.log.Name())
 	case ctx.Err() == nil:
 		d.a.metrics.commitRetries.Inc()
-		d.a.failing.commit.failed(d.log.Name(), err, "log", d.log.Name())
+		d.a.failing.commit.Failed(d.log.Name(), err, "log", d.log.Name())
 	}
 }
 

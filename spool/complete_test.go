@@ -1,13 +1,11 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -361,9 +359,8 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 			note().HooksDone == old.UnixMilli()
 	})
 	trouble := func() (failures, failing int) {
-		a.failing.complete.mu.Lock()
-		defer a.failing.complete.mu.Unlock()
-		return a.failing.complete.failures, len(a.failing.complete.failing)
+		o := a.failing.complete.Outage()
+		return o.Failures, o.Failing
 	}
 	waitFor(
 		t, "another failure, of the same trouble", func() bool { n, _ := trouble(); return n > 2 },
@@ -380,25 +377,5 @@ func TestFailingHookHoldsUpItsPartitionOnly(t *testing.T) {
 	)
 	if count(1) != 1 || count(2) != 1 {
 		t.Errorf("hooks ran %d and %d times", count(1), count(2))
-	}
-}
-
-// What fails for one log is told once, though the same works for others all the time.
-func TestTroubleIsToldOnce(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	tr := &failureLog{log: slog.New(slog.NewTextHandler(&log, nil)), what: "x", flag: func(float64) {}}
-	for range 5 {
-		tr.failed("a", errTimeout)
-		tr.failed("b", errTimeout)
-		tr.worked("b")
-		tr.worked("c")
-	}
-	if got := strings.Count(log.String(), "\n"); got != 1 {
-		t.Errorf("%d lines: %s", got, log.String())
-	}
-	tr.worked("a")
-	if got := strings.Count(log.String(), "works again"); got != 1 {
-		t.Errorf("%s", log.String())
 	}
 }

@@ -79,9 +79,9 @@ func (d *drain) complete(ctx context.Context, now time.Time) error {
 			out.progress, err = c.completer.check(ctx, own, now)
 			switch {
 			case err == nil && !c.completer.failing():
-				d.a.failing.complete.worked(d.log.Name())
+				d.a.failing.complete.Worked(d.log.Name())
 			case err != nil && ctx.Err() == nil:
-				d.a.failing.complete.failed(d.log.Name(), err, "log", d.log.Name())
+				d.a.failing.complete.Failed(d.log.Name(), err, "log", d.log.Name())
 			}
 			c.results <- out
 		})

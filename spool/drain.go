@@ -334,7 +334,7 @@ func (d *drain) overdue(now time.Time) {
 		return
 	}
 	if end := e.End(); end < d.redo {
-		d.a.failing.log.failed(
+		d.a.failing.log.Failed(
 			d.log.Name(),
 			fmt.Errorf("%s ends at %d, the cut that was begun at %d", d.log.Name(), end, d.redo),
 		)

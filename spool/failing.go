@@ -1,25 +1,65 @@
 package spool
 
-import "time"
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock/penstock/buffer/record/fault"
+)
+
+const (
+	minBackoff = 200 * time.Millisecond
+	maxBackoff = 30 * time.Second
+)
+
+// pause sleeps before attempt n+1, with jitter, or until ctx ends.
+func pause(ctx context.Context, n int) error {
+	if n <= 0 {
+		return ctx.Err()
+	}
+	back := backoff(n)
+	return back.Wait(ctx)
+}
+
+// backoff returns the waits from the one before attempt n+1 on.
+func backoff(n int) fault.Backoff {
+	return fault.Backoff{Min: minBackoff, Max: maxBackoff, Half: true, Failures: n - 1}
+}
 
 // failing is what an archiver says, once and then at intervals, of what may fail and is tried
 // again, of dead letters and of names that are taken. Each part is safe for concurrent use.
 type failing struct {
 	store, commit, disk, log, decode, complete *failureLog
 
-	deadLetters *throttledLog
+	deadLetters *deadLetterLog
 	occupied    *occupied
+}
+
+// failureLog is of one kind of work; a log or an object is what has the key.
+type failureLog struct {
+	fault.KeyedLog[string]
+	what, do string
 }
 
 func newFailing(m *metrics, env Env, dir string) *failing {
 	f := &failing{}
 	say := func(reason, what, do string) *failureLog {
-		return &failureLog{
-			log:  env.Log,
-			what: what,
-			do:   do,
-			flag: m.stuck.WithLabelValues(reason).Set,
-		}
+		stuck := m.stuck.WithLabelValues(reason)
+		return &failureLog{what: what, do: do, KeyedLog: fault.KeyedLog[string]{
+			Log:   env.Log,
+			Fails: what + " fails, trying again until it works",
+			Works: what + " works again",
+			Do:    func(error) string { return do },
+			OnChange: func(failing bool) {
+				value := 0.0
+				if failing {
+					value = 1
+				}
+				stuck.Set(value)
+			},
+		}}
 	}
 	f.store = say(
 		"store", "uploading to the object store",
@@ -45,9 +85,11 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 		"log", "making a begun cut again",
 		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
 	)
-	f.occupied = &occupied{log: env.Log, count: m.occupied, keys: map[string]occupant{}}
-	f.deadLetters = &throttledLog{log: env.Log, what: "records become dead letters",
-		do: "penstock archive cat --envelope prints them with the reasons; nothing is lost"}
+	f.occupied = newOccupied(env.Log, m.occupied)
+	f.deadLetters = &deadLetterLog{
+		log: env.Log,
+		do:  "penstock archive cat --envelope prints them with the reasons; nothing is lost",
+	}
 	if env.DeadLetter != nil {
 		f.deadLetters.do = "the reasons are with them; mend the configuration and bring them back with penstock replay"
 	}
@@ -57,7 +99,23 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 // forget is for a log that is not archived any more.
 func (f *failing) forget(log string) {
 	for _, t := range []*failureLog{f.commit, f.log, f.decode, f.complete} {
-		t.forget(log)
+		t.Forget(log)
+	}
+}
+
+// deadLetterLog says at intervals that records become dead letters.
+type deadLetterLog struct {
+	log *slog.Logger
+	do  string
+
+	throttle fault.Throttle
+	n        atomic.Int64
+}
+
+func (l *deadLetterLog) add(args ...any) {
+	n := l.n.Add(1)
+	if l.throttle.Due(1, time.Now()) > 0 {
+		l.log.Warn("records become dead letters", append(args, "so_far", n, "do", l.do)...)
 	}
 }
 
@@ -68,11 +126,9 @@ func (a *Archiver) Failing() (since time.Time, what, do string) {
 		a.failing.store, a.failing.disk, a.failing.commit,
 		a.failing.log, a.failing.decode, a.failing.complete,
 	} {
-		t.mu.Lock()
-		if len(t.failing) > 0 && (since.IsZero() || t.since.Before(since)) {
-			since, what, do = t.since, t.what+" fails: "+t.last, t.do
+		if o := t.Outage(); o.Failing > 0 && (since.IsZero() || o.Since.Before(since)) {
+			since, what, do = o.Since, t.what+" fails: "+o.Last.Error(), t.do
 		}
-		t.mu.Unlock()
 	}
 	return since, what, do
 }

@@ -49,7 +49,7 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 		if w.refused == nil {
 			return nil, fmt.Errorf("make %s: %w", f.path, err)
 		}
-		a.failing.disk.failed("", w.refused)
+		a.failing.disk.Failed("", w.refused)
 		if err := pause(ctx, attempt); err != nil {
 			return nil, context.Cause(ctx)
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+const occupiedLogEvery = 5 * time.Minute
+
 // occupied keeps account of the keys that hold another object than is to be put there: each stops
 // its log until a person has looked at it, while others go on. Safe for concurrent use.
 type occupied struct {
@@ -19,6 +21,10 @@ type occupied struct {
 
 	mu   sync.Mutex
 	keys map[string]occupant
+}
+
+func newOccupied(log *slog.Logger, count prometheus.Gauge) *occupied {
+	return &occupied{log: log, count: count, keys: map[string]occupant{}}
 }
 
 type occupant struct {
@@ -36,7 +42,7 @@ func (o *occupied) note(err error) bool {
 	defer o.mu.Unlock()
 	now := time.Now()
 	said := o.keys[e.Key].lastLogged
-	if now.Sub(said) >= logAgainEvery {
+	if now.Sub(said) >= occupiedLogEvery {
 		said = now
 		o.log.Error(
 			"an object cannot be stored because another is there; its log waits", "key", e.Key,
@@ -71,7 +77,7 @@ func (o *occupied) reasons() []string {
 // Stuck returns what only a person can mend: the archiver cannot go on by itself.
 func (a *Archiver) Stuck() []string {
 	out := a.failing.occupied.reasons()
-	if text := a.failing.store.refusal(); text != "" {
+	if text := a.failing.store.Refusal(ErrRefused); text != "" {
 		out = append(out, text)
 	}
 	return out

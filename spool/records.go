@@ -16,12 +16,12 @@ func (d *drain) take(ctx context.Context, b *record.Batch) error {
 	err := d.add(ctx, b)
 	if errors.Is(err, decode.ErrUnavailable) {
 		d.waiting = b
-		d.a.failing.decode.failed(d.log.Name(), err, "log", d.log.Name())
+		d.a.failing.decode.Failed(d.log.Name(), err, "log", d.log.Name())
 		return nil
 	}
 	if err == nil && d.waiting != nil {
 		d.waiting = nil
-		d.a.failing.decode.worked(d.log.Name())
+		d.a.failing.decode.Worked(d.log.Name())
 	}
 	if err == nil {
 		b.Recycle() // its records were copied, those among the dead letters too

@@ -72,24 +72,24 @@ func (e storeError) Unwrap() error { return e.error }
 // persist tries do until it works, ctx ends, or it fails for another reason than the store. what
 // tells it from all else that is tried.
 func (a *Archiver) persist(ctx context.Context, what, key string, do func() error) error {
-	defer a.failing.store.forget(what)
+	defer a.failing.store.Forget(what)
 	err := fault.Persist(ctx, backoff(1), do, func(err error) error {
 		if !errors.As(err, new(storeError)) {
 			return err
 		}
 		a.metrics.uploadRetries.Inc()
 		if a.failing.occupied.note(err) {
-			a.failing.store.worked(what) // it answers
+			a.failing.store.Worked(what) // it answers
 		} else if key == "" {
-			a.failing.store.failed(what, err)
+			a.failing.store.Failed(what, err)
 		} else {
-			a.failing.store.failed(what, err, "key", key)
+			a.failing.store.Failed(what, err, "key", key)
 		}
 		return nil
 	})
 	switch {
 	case err == nil:
-		a.failing.store.worked(what)
+		a.failing.store.Worked(what)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -14,47 +15,50 @@ import (
 )
 
 // failureLog logs when partitions begin to fail, at intervals and for another cause while they do,
-// and when all work again. Safe for concurrent use.
+// and when all work again; and that no broker can be connected to. Safe for concurrent use.
 type failureLog struct {
-	log *slog.Logger
-
-	mu         sync.Mutex
-	partitions map[producer.Key]struct{}
-	since      time.Time
-	repeats    kafkaclient.Repeats
-	count      int
-	last       error
-	failedAt   time.Time
+	log        *slog.Logger
+	partitions fault.KeyedLog[producer.Key]
 	delivered  func() time.Time // when something last was
 
+	mu      sync.Mutex
+	repeats kafkaclient.Repeats
 	// since when no connection could be opened; zero if one was, or something was delivered
 	unreachableSince time.Time
 	unreachableErr   error
 }
 
 func newFailureLog(log *slog.Logger, delivered func() time.Time) *failureLog {
-	return &failureLog{log: log, delivered: delivered, partitions: map[producer.Key]struct{}{}}
+	t := &failureLog{log: log, delivered: delivered}
+	t.partitions = fault.KeyedLog[producer.Key]{
+		Log:   log,
+		Fails: "Kafka does not take what is sent; it is tried again",
+		Works: "Kafka takes everything again",
+		Do:    advice,
+		Due:   t.due,
+		// what was given back in the meantime and is tried again is of the same outage
+		Resumes: func(last time.Time) bool { return !delivered().After(last) },
+	}
+	return t
 }
 
 func (t *failureLog) failed(k producer.Key, err error) {
+	t.partitions.Failed(k, err, "topic", k.Topic, "partition", k.Partition)
+}
+
+// worked is also for the topic, which may have been failing before it had partitions.
+func (t *failureLog) worked(k producer.Key) {
+	t.partitions.Worked(producer.Key{Topic: k.Topic, Partition: -1}, k)
+}
+
+// givenBack takes note that what failed for a partition is tried no more: whoever has it now knows
+// of the failure.
+func (t *failureLog) givenBack(k producer.Key) { t.partitions.Forget(k) }
+
+func (t *failureLog) due(err error, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	if len(t.partitions) == 0 && (t.failedAt.IsZero() || t.delivered().After(t.failedAt)) {
-		t.since = now // and not when what was given back in the meantime is tried again
-	}
-	t.failedAt = now
-	t.partitions[k] = struct{}{}
-	t.count++
-	t.last = err
-	if !t.repeats.Due("", err, now) && t.count > 1 {
-		return
-	}
-	t.log.Warn(
-		"Kafka does not take what is sent; it is tried again", "topic", k.Topic,
-		"partition", k.Partition, "error", err, "failures", t.count, "partitions", len(t.partitions),
-		"do", advice(err),
-	)
+	return t.repeats.Due("", err, now)
 }
 
 // unreachable takes note of a connection that could not be opened, for which no partition may ever
@@ -74,49 +78,27 @@ func (t *failureLog) unreachable(err error) {
 	}
 }
 
-// givenBack takes note that what failed for a partition is tried no more: whoever has it now knows
-// of the failure.
-func (t *failureLog) givenBack(k producer.Key) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.partitions, k)
-}
-
 // state tells what is failing. reach is why no broker can be connected to.
 func (t *failureLog) state(reach error) outputs.Failure {
+	o, delivered := t.partitions.Outage(), t.delivered()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delivered := t.delivered()
 	if reach == nil || delivered.After(t.unreachableSince) {
 		t.unreachableSince = time.Time{}
 	}
 	switch {
-	case len(t.partitions) > 0:
-		return outputs.Failure{Since: t.since, Error: t.last.Error(), Do: advice(t.last)}
+	case o.Failing > 0:
+		return outputs.Failure{Since: o.Since, Error: o.Last.Error(), Do: advice(o.Last)}
 	case !t.unreachableSince.IsZero():
 		since := t.unreachableSince
-		if !t.since.IsZero() && t.since.Before(since) && !delivered.After(t.failedAt) {
-			since = t.since
+		if !o.Since.IsZero() && o.Since.Before(since) && !delivered.After(o.LastAt) {
+			since = o.Since
 		}
 		return outputs.Failure{
 			Since: since, Error: t.unreachableErr.Error(), Do: advice(t.unreachableErr),
 		}
 	}
 	return outputs.Failure{}
-}
-
-func (t *failureLog) worked(k producer.Key) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.partitions, producer.Key{Topic: k.Topic, Partition: -1})
-	delete(t.partitions, k)
-	if len(t.partitions) == 0 && t.count > 0 {
-		t.log.Info(
-			"Kafka takes everything again",
-			"after", time.Since(t.since).Round(time.Millisecond).String(), "failures", t.count,
-		)
-		t.count = 0
-	}
 }
 
 func advice(err error) string {
