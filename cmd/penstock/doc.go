@@ -143,7 +143,7 @@
 //     contract is Filter in agent/filter/filter.go. Row: FilterType. Its tests go through a chain,
 //     as agent/filter TestWhereAndDrop does. It must give the same result for the same record each
 //     time.
-//   - A format of the filter parse: copy agent/filter/formats/cri.go; register it in
+//   - A format of the filter parse: copy agent/filter/formats/klog.go; register it in
 //     agent/filter/parse.go; add its lines to agent/filter TestParseFormats and
 //     agent/filter TestParseFormatsRefuse.
 //   - A format of archives: copy the raw format in spool/format/lines.go; register it in the table
@@ -172,7 +172,8 @@
 //   - agent/positions: how far another tool has read, for "penstock import-positions";
 //     inputs/tail/takeover.go finds the files again.
 //   - buffer/record/network: what inputs and outputs share of networks (addresses, TLS, the forward
-//     protocol, a connection to Kafka); inputs/listen, inputs/framing: what inputs share;
+//     protocol, a connection to Kafka); inputs/listen, inputs/framing,
+//     inputs/container (lines of container runtimes): what inputs share;
 //     outputs/httpsend, spool/storehttp: what outputs over HTTP do.
 //   - Who may import whom is checked by cmd/penstock TestArrowsPointDownwards.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.

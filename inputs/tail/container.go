@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/penstock/penstock/inputs/container"
 	"github.com/penstock/penstock/inputs/join"
 	"github.com/tidwall/gjson"
 )
@@ -374,57 +375,28 @@ func parseContainerLine(line []byte) (p containerPart, ok bool) {
 	return p, true
 }
 
-// parseCRI reads time, stream, tags and text.
-// https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 func parseCRI(line []byte) (p containerPart, ok bool) {
-	when, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || len(when) < 20 || len(rest) < 8 || rest[6] != ' ' {
+	l, ok := container.ParseCRI(line)
+	if !ok {
 		return p, false
 	}
-	switch string(rest[:6]) {
-	case "stdout":
-		p.stream = stdout
-	case "stderr":
-		p.stream = stderr
-	default:
-		return p, false
-	}
-	tags, text, _ := bytes.Cut(rest[7:], []byte(" "))
-	if len(tags) == 0 || tags[0] != 'P' && tags[0] != 'F' ||
-		len(tags) > 1 && tags[1] != ':' && string(tags[1:]) != "\r" {
-		return p, false
-	}
-	t, err := time.Parse(time.RFC3339Nano, string(when))
+	t, err := time.Parse(time.RFC3339Nano, string(l.Time))
 	if err != nil {
 		return p, false
 	}
-	p.time, p.partial, p.text = t.UnixNano(), tags[0] == 'P', text
-	return p, true
+	return containerPart{
+		stream: streamOf(string(l.Stream)), time: t.UnixNano(), text: l.Text, partial: l.IsPartial,
+	}, true
 }
 
-// parseDocker reads an object with log, stream and time. A log without a newline at its end is a
-// part of a line.
-// https://docs.docker.com/engine/logging/drivers/json-file/
 func parseDocker(line []byte) (p containerPart, ok bool) {
-	if !gjson.ValidBytes(line) {
-		return p, false
-	}
 	p.stream = noStream
-	gjson.ParseBytes(line).ForEach(func(key, v gjson.Result) bool {
-		switch key.Str {
-		case "log":
-			if ok = v.Type == gjson.String; ok {
-				var whole bool
-				p.text, whole = bytes.CutSuffix([]byte(v.Str), []byte("\n"))
-				p.partial = !whole
-			}
+	ok = container.ParseDocker(line, func(text []byte, isPartial bool) {
+		p.text, p.partial = text, isPartial
+	}, func(name string, v gjson.Result) {
+		switch name {
 		case "stream":
-			switch v.Str {
-			case "stdout":
-				p.stream = stdout
-			case "stderr":
-				p.stream = stderr
-			}
+			p.stream = streamOf(v.Str)
 		case "time":
 			if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
 				p.time = t.UnixNano()
@@ -432,7 +404,16 @@ func parseDocker(line []byte) (p containerPart, ok bool) {
 		case "attrs":
 			p.attrs = []byte(v.Raw)
 		}
-		return ok || key.Str != "log"
 	})
 	return p, ok && p.time != 0
+}
+
+func streamOf(name string) int {
+	switch name {
+	case "stdout":
+		return stdout
+	case "stderr":
+		return stderr
+	}
+	return noStream
 }

@@ -17,7 +17,7 @@ type KeyedLog[K comparable] struct {
 	Works string                 // "uploading works again"
 	Do    func(err error) string // what a person can do about it
 
-	// OnChange, if there is one, is told when the first begins to fail, and when none does any more.
+	// OnChange, if there is one, is told when the first begins to fail and when the last ends to.
 	OnChange func(failing bool)
 	// Due, if there is one, reports whether a failure is logged that is not the first of an outage.
 	// Without it a failure is logged at intervals, be it the first of an outage or not.
@@ -122,8 +122,8 @@ func (t *KeyedLog[K]) Outage() Outage {
 	return Outage{len(t.failing), t.failures, t.since, t.lastAt, t.last}
 }
 
-// Refusal returns the latest error of one whose failure is hopeless, an error that trying again does
-// not mend; "" if there is none.
+// Refusal returns the latest error of one whose failure is hopeless, an error that trying again
+// does not mend; "" if there is none.
 func (t *KeyedLog[K]) Refusal(hopeless error) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
