@@ -12,7 +12,7 @@ type CRILine struct {
 	IsPartial          bool // the container's line goes on in the next of its stream
 }
 
-// ParseCRI takes a line, without its end, apart: time, stream ("stdout" or "stderr"), tags and text.
+// ParseCRI takes a line, without its end, apart: time, stream ("stdout" or "stderr"), tags, text.
 // Of the time only its length and shape are looked at.
 // https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 func ParseCRI(line []byte) (l CRILine, ok bool) {
