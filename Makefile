@@ -11,6 +11,7 @@ COLD    := github.com/aws github.com/hashicorp github.com/zclconf github.com/pro
 	github.com/spf13 github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kmsg \
 	$(addprefix github.com/expr-lang/expr/,checker compiler optimizer parser) \
 	$(addprefix github.com/penstock/penstock/,agent/admin agent/config agent/convert) \
+	$(addprefix github.com/penstock/penstock/,agent/reference agent/graph) \
 	$(addprefix github.com/penstock/penstock/,agent/positions cmd spool/hook spool/inspect) \
 	github.com/elastic github.com/twmb/franz-go/pkg/sr \
 	cloud.google.com go.opentelemetry.io go.yaml.in golang.org/x/oauth2 google.golang.org html text
@@ -19,10 +20,19 @@ FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version
 BESIDE  := -p 3 -parallel 4
 PACKAGES ?= ./...
 
-.PHONY: build test slowest race integration bench size demo lint fuzz clean
+.PHONY: build share test slowest race integration bench size demo lint fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
+
+# Man pages and completions, where packages have them below /usr/share.
+share: build
+	rm -rf bin/share
+	$(BIN) help --man bin/share/man && gzip -9n bin/share/man/*/*
+	mkdir -p $(addprefix bin/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(BIN) completion bash > bin/share/bash-completion/completions/penstock
+	$(BIN) completion zsh > bin/share/zsh/site-functions/_penstock
+	$(BIN) completion fish > bin/share/fish/vendor_completions.d/penstock.fish
 
 test:
 	$(GO) test $(BESIDE) -timeout 15m ./...

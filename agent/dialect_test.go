@@ -54,7 +54,7 @@ func TestDocumentedTemplatesAreNoLiterals(t *testing.T) {
 	if err := cat.WriteReference(&all, "templates"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"${tag[N]}", "output.kafka  topic", "filter.add_fields  fields", "input.tail  tag"} {
+	for _, want := range []string{"${tag[N]}", "output.kafka\n    topic, key", "filter.add_fields\n    fields", "input.tail\n    tag"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("the help about templates lacks %s", want)
 		}

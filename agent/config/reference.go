@@ -8,141 +8,174 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/agent/reference"
 	"github.com/penstock/penstock/buffer/record/template"
 )
 
-// Subjects lists what WriteReference knows, apart from the list itself.
+// Subjects lists the names of all pages.
 func (c *Catalogue) Subjects() []string {
-	out := []string{"agent", "pipeline", "pipeline.buffer", templates, expressions}
-	for _, comp := range c.Components {
-		out = append(out, string(comp.Kind)+"."+comp.Type)
+	var out []string
+	for _, p := range c.Pages() {
+		out = append(out, p.Name)
 	}
 	slices.Sort(out)
 	return out
 }
 
-// WriteList prints the catalogue.
-func (c *Catalogue) WriteList(w io.Writer) {
-	width := 0
-	for _, s := range c.Subjects() {
-		width = max(width, len(s))
-	}
+// Pages returns the whole reference of the configuration, group by group.
+func (c *Catalogue) Pages() []reference.Page {
+	var out []reference.Page
 	for _, kind := range []Kind{Input, Output, Filter} {
-		fmt.Fprintf(w, "%s%ss:\n", strings.ToUpper(string(kind[:1])), kind[1:])
 		for _, typ := range c.types(kind) {
-			fmt.Fprintf(w, "  %-*s  %s\n", width, string(kind)+"."+typ, c.find(kind, typ).Doc)
+			out = append(out, c.componentPage(c.find(kind, typ)))
 		}
-		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "Blocks:\n")
-	for _, s := range [][2]string{
-		{"agent", "Settings of the whole agent."},
-		{"pipeline", "What goes from which inputs through which filters to which outputs."},
-		{"pipeline.buffer", "The disk buffer of a pipeline."},
-		{templates, "Text such as \"app-${tag[1]}\", and what stands in it."},
-		{expressions, "Conditions and values such as \"field.status >= 500\"."},
-	} {
-		fmt.Fprintf(w, "  %-*s  %s\n", width, s[0], s[1])
-	}
+	return append(
+		out, c.agentPage(), pipelinePage(), c.bufferPage(), c.templatesPage(),
+		c.expressionsPage(), functionsPage(),
+	)
 }
 
-// WriteReference prints every attribute of a subject, such as "output.kafka", with type, default
-// and meaning.
-func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
-	parts := strings.Split(subject, ".")
-	switch {
-	case subject == templates || subject == "template":
-		c.writeTemplates(w)
-	case subject == expressions || subject == "expression":
-		c.writeExpressions(w)
-	case subject == "agent":
-		a := DefaultAgent()
-		fmt.Fprint(w, "agent {\n}\n\nSettings of the whole agent.\n\n")
-		writeFields(w, "", reflect.ValueOf(a))
-	case subject == "pipeline":
-		fmt.Fprint(
-			w,
-			"pipeline \"NAME\" {\n}\n\nWhat goes from which inputs through which filters to which outputs.\n\n",
-		)
-		writeFields(w, "", reflect.ValueOf(Pipeline{LatencyBudget: DefaultLatencyBudget}))
-	case subject == "pipeline.buffer" || subject == "buffer":
-		fmt.Fprint(w, "buffer {\n}\n\nThe disk buffer of a pipeline.\n\n")
-		writeFields(w, "", reflect.ValueOf(c.Buffer()).Elem())
-	case len(parts) == 2 && c.find(Kind(parts[0]), parts[1]) != nil:
-		comp := c.find(Kind(parts[0]), parts[1])
-		fmt.Fprintf(w, "%s %q \"NAME\" {\n}\n\n%s\n\n", comp.Kind, comp.Type, comp.Doc)
-		if comp.Cost != "" {
-			fmt.Fprintf(
-				w, "Costs about %s, of one core, for a record of some 170 bytes.\n\n", comp.Cost,
-			)
-		}
-		structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
-		if comp.Common != nil {
-			structs = append(structs, reflect.ValueOf(comp.Common()).Elem())
-		}
-		writeFields(w, "", structs...)
-	default:
-		var also []string
-		for _, s := range c.Subjects() {
-			if strings.HasSuffix(s, "."+subject) {
-				also = append(also, s)
-			}
-		}
-		hint := didYouMean(subject, c.Subjects())
-		if len(also) > 0 {
-			hint = "Write " + listOr(also) + "."
-		}
-		return fmt.Errorf("there is no help about %q. %s", subject, hint)
+// Page returns the page of a subject, such as "output.kafka". The error says what there is.
+func (c *Catalogue) Page(subject string) (*reference.Page, error) {
+	if other, ok := alsoKnown[subject]; ok {
+		subject = other
 	}
+	pages := c.Pages()
+	var also []string
+	for i := range pages {
+		if pages[i].Name == subject {
+			return &pages[i], nil
+		}
+		if strings.HasSuffix(pages[i].Name, "."+subject) {
+			also = append(also, pages[i].Name)
+		}
+	}
+	hint := didYouMean(subject, c.Subjects())
+	if len(also) > 0 {
+		hint = "Write " + listOr(also) + "."
+	}
+	return nil, fmt.Errorf("there is no help about %q. %s", subject, hint)
+}
+
+// alsoKnown are other names of pages.
+var alsoKnown = map[string]string{
+	"buffer": "pipeline.buffer", "template": templates, "expression": expressions,
+	"function": functions,
+}
+
+// WriteReference prints every attribute of a subject, with type, default and meaning.
+func (c *Catalogue) WriteReference(w io.Writer, subject string) error {
+	p, err := c.Page(subject)
+	if err != nil {
+		return err
+	}
+	p.WriteText(w)
 	return nil
 }
 
-func writeFields(w io.Writer, indent string, structs ...reflect.Value) {
+// WriteList prints the names of all pages with what they are about.
+func (c *Catalogue) WriteList(w io.Writer) { reference.WriteList(w, c.Pages()) }
+
+// blocks is the group of the pages that are about no component.
+const blocks = "Blocks"
+
+func (c *Catalogue) componentPage(comp *Component) reference.Page {
+	p := reference.Page{
+		Name:  string(comp.Kind) + "." + comp.Type,
+		Group: strings.ToUpper(string(comp.Kind[:1])) + string(comp.Kind[1:]) + "s",
+		Brief: comp.Doc,
+	}
+	p.Blocks = []reference.Block{
+		{Code: fmt.Sprintf("%s %q \"NAME\" {\n}\n", comp.Kind, comp.Type)}, {Text: comp.Doc},
+	}
+	if comp.Cost != "" {
+		p.Blocks = append(p.Blocks, reference.Block{Text: fmt.Sprintf(
+			"Costs about %s, of one core, for a record of some 170 bytes.", comp.Cost,
+		)})
+	}
+	structs := []reflect.Value{reflect.ValueOf(comp.Default()).Elem()}
+	if comp.Common != nil {
+		structs = append(structs, reflect.ValueOf(comp.Common()).Elem())
+	}
+	p.Blocks = append(p.Blocks, reference.Block{Entries: entries(structs...)})
+	return p
+}
+
+func (c *Catalogue) agentPage() reference.Page {
+	return blockPage("agent", "agent", "Settings of the whole agent.", DefaultAgent())
+}
+
+func pipelinePage() reference.Page {
+	return blockPage(
+		"pipeline", `pipeline "NAME"`,
+		"What goes from which inputs through which filters to which outputs.",
+		Pipeline{LatencyBudget: DefaultLatencyBudget},
+	)
+}
+
+func (c *Catalogue) bufferPage() reference.Page {
+	return blockPage(
+		"pipeline.buffer", "buffer", "The disk buffer of a pipeline.",
+		reflect.ValueOf(c.Buffer()).Elem().Interface(),
+	)
+}
+
+func blockPage(name, head, brief string, defaults any) reference.Page {
+	return reference.Page{Name: name, Group: blocks, Brief: brief, Blocks: []reference.Block{
+		{Code: head + " {\n}\n"}, {Text: brief}, {Entries: entries(reflect.ValueOf(defaults))},
+	}}
+}
+
+// entries lists the attributes of config structs, and then their blocks with what is in them.
+func entries(structs ...reflect.Value) []reference.Entry {
+	var out []reference.Entry
 	targets := targetsOf(structs...)
 	for _, t := range targets {
-		if t.block || t.label {
-			continue
+		if !t.block && !t.label {
+			out = append(out, reference.Entry{
+				Term: t.name, Traits: strings.Join(traits(t), "; "), Text: t.doc,
+			})
 		}
-		fmt.Fprintf(w, "%s%s  (%s)\n", indent, t.name, strings.Join(traits(t), "; "))
-		fmt.Fprintf(w, "%s    %s\n", indent, t.doc)
 	}
 	for _, t := range targets {
-		if !t.block {
-			continue
+		if t.block {
+			out = append(out, blockEntry(t))
 		}
-		elem, repeated := blockStruct(t.typ)
-		var inner reflect.Value
-		note := ""
-		switch {
-		case t.typ.Kind() == reflect.Interface:
-			fmt.Fprintf(
-				w, "%s%s { }\n%s    %s See penstock help pipeline.%s.\n", indent, t.name, indent,
-				t.doc, t.name,
-			)
-			continue
-		case t.typ.Kind() == reflect.Struct:
-			inner = t.value
-		default:
-			inner = newBlock(elem).Elem()
-			note = "  (optional)"
-		}
-		if repeated {
-			note = "  (any number)"
-		}
-		labels := ""
-		for _, f := range fieldsOf(elem) {
-			if f.label {
-				labels += fmt.Sprintf(" %q", strings.ToUpper(f.name))
-				if f.oneof != nil {
-					labels = strings.TrimSuffix(
-						labels, fmt.Sprintf(" %q", strings.ToUpper(f.name)),
-					) + " " + strings.Join(quoted(f.oneof), "|")
-				}
-			}
-		}
-		fmt.Fprintf(w, "%s%s%s { }%s\n%s    %s\n", indent, t.name, labels, note, indent, t.doc)
-		writeFields(w, indent+"    ", inner)
 	}
+	return out
+}
+
+func blockEntry(t target) reference.Entry {
+	if t.typ.Kind() == reflect.Interface {
+		return reference.Entry{
+			Term: t.name + " { }", Text: t.doc + " See penstock help pipeline." + t.name + ".",
+		}
+	}
+	elem, repeated := blockStruct(t.typ)
+	e := reference.Entry{Text: t.doc}
+	var inner reflect.Value
+	if t.typ.Kind() == reflect.Struct {
+		inner = t.value
+	} else {
+		inner = newBlock(elem).Elem()
+		e.Traits = "optional"
+	}
+	if repeated {
+		e.Traits = "any number"
+	}
+	labels := ""
+	for _, f := range fieldsOf(elem) {
+		switch {
+		case f.label && f.oneof != nil:
+			labels += " " + strings.Join(quoted(f.oneof), "|")
+		case f.label:
+			labels += fmt.Sprintf(" %q", strings.ToUpper(f.name))
+		}
+	}
+	e.Term = t.name + labels + " { }"
+	e.Inner = entries(inner)
+	return e
 }
 
 // traits lists a field's type, default and other properties.
@@ -150,6 +183,12 @@ func traits(t target) []string {
 	out := []string{typeName(t.field)}
 	if t.oneof != nil {
 		out[0] = listOr(quoted(t.oneof))
+		switch t.typ.Kind() {
+		case reflect.Slice:
+			out[0] = "list of " + out[0]
+		case reflect.Map:
+			out[0] = "map of " + out[0]
+		}
 	}
 	switch def := formatDefault(t); {
 	case !t.optional:

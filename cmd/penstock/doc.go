@@ -168,6 +168,8 @@
 //   - agent/state: what each input, output and pipeline is doing, told by page, JSON and metrics
 //     alike; agent/admin shows it. agent/facts.go gathers what it is told from.
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
+//   - agent/reference: what there is to say about a subject, as text, Markdown and man page; the
+//     pages of examples/reference are held to it by cmd/penstock TestReferenceIsWhatHelpSays.
 //   - agent/graph, agent/convert: a configuration drawn; one of another tool turned into ours.
 //   - agent/positions: how far another tool has read, for "penstock import-positions";
 //     inputs/tail/takeover.go finds the files again.

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/agent/reference"
 	"github.com/spf13/cobra"
 )
 
@@ -119,26 +119,7 @@ func (e exits) String() string {
 			out += fmt.Sprintf(" %d %s;", code, meaning)
 		}
 	}
-	return wrap(strings.TrimSuffix(out, ";")+".", 96)
-}
-
-// wrap breaks a text into lines of at most so many characters.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	n := 0
-	for _, word := range strings.Fields(text) {
-		switch {
-		case n > 0 && n+1+len(word) > width:
-			b.WriteByte('\n')
-			n = 0
-		case n > 0:
-			b.WriteByte(' ')
-			n++
-		}
-		b.WriteString(word)
-		n += len(word)
-	}
-	return b.String()
+	return strings.Join(reference.Wrap(strings.TrimSuffix(out, ";")+".", 96), "\n")
 }
 
 // explainExits adds the exit codes to the help of each command, and sees to it that a command which
@@ -184,16 +165,4 @@ func exitCode(root *cobra.Command, args []string, err error) (int, error) {
 		}
 	}
 	return code, err
-}
-
-func writeExitCodes(out io.Writer) {
-	fmt.Fprintln(out, "Exit codes of all commands:")
-	for _, e := range exitTable {
-		fmt.Fprintf(out, "\n%s\n", strings.ReplaceAll(e.commands, " ", ", "))
-		for code, meaning := range e.meanings {
-			if meaning != "-" {
-				fmt.Fprintf(out, "  %d  %s\n", code, meaning)
-			}
-		}
-	}
 }

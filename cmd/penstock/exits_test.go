@@ -28,7 +28,8 @@ func TestEveryCommandExplainsItsExitCodes(t *testing.T) {
 	root := rootCommand(io.Discard, io.Discard)
 	walk(root)
 	var all bytes.Buffer
-	writeExitCodes(&all)
+	page := exitCodesPage()
+	page.WriteText(&all)
 	for _, e := range exitTable {
 		for _, name := range strings.Fields(e.commands) {
 			if cmd, _, err := root.Find([]string{name}); err != nil || !cmd.HasParent() {

@@ -2,68 +2,97 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent"
-	"github.com/penstock/penstock/agent/metrics"
+	"github.com/penstock/penstock/agent/reference"
 	"github.com/spf13/cobra"
 )
 
-// helpCommand explains commands, and components from their config structs.
+// helpCommand explains commands, components from their config structs, and topics.
 func helpCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND | COMPONENT]",
+	var man string
+	cmd := &cobra.Command{
+		Use:   "help [COMMAND | SUBJECT]",
 		Short: "Explain a command, or every attribute of a component such as output.kafka",
 		Args:  usage(cobra.ArbitraryArgs),
 		ValidArgsFunction: func(
 			*cobra.Command, []string, string,
 		) ([]string, cobra.ShellCompDirective) {
-			return append(
-				agent.Components().Config().Subjects(), "metrics", "exit-codes",
-			), cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			catalogue := agent.Components().Config()
-			out := cmd.OutOrStdout()
-			if len(args) == 0 {
-				if err := root.Help(); err != nil {
-					return err
-				}
-				fmt.Fprintln(out)
-				catalogue.WriteList(out)
-				fmt.Fprintln(
-					out,
-					"\nUse \"penstock help output.kafka\" for every attribute of a component,\n\"penstock help metrics\" for every metric, and \"penstock help exit-codes\" for exit codes.",
-				)
-				return nil
+			var names []string
+			for _, p := range subjects() {
+				names = append(names, p.Name+"\t"+p.Brief)
 			}
-			if len(args) == 1 && args[0] == "metrics" {
-				writeMetrics(out)
-				return nil
-			}
-			if len(args) == 1 && args[0] == "exit-codes" {
-				writeExitCodes(out)
-				return nil
-			}
-			if found, rest, err := root.Find(args); err == nil && len(rest) == 0 && found != root {
-				return found.Help()
-			}
-			// Both output.kafka and output kafka are natural to write.
-			if err := catalogue.WriteReference(out, strings.Join(args, ".")); err != nil {
-				return &exitError{exitConfig, err}
-			}
-			return nil
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	cmd.Flags().StringVar(&man, "man", "", "write all of this as man pages, into a directory")
+	_ = cmd.Flags().MarkHidden("man") // it is for who makes packages
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		out := cmd.OutOrStdout()
+		if man != "" {
+			return writeMan(root, man)
+		}
+		if len(args) == 0 {
+			if err := root.Help(); err != nil {
+				return err
+			}
+			fmt.Fprintln(out)
+			reference.WriteList(out, subjects())
+			fmt.Fprintln(out, "\nUse \"penstock help output.kafka\" for every attribute of a component.")
+			return nil
+		}
+		if len(args) == 1 {
+			for _, p := range topics() {
+				if p.Name == args[0] {
+					p.WriteText(out)
+					return nil
+				}
+			}
+		}
+		if found, rest, err := root.Find(args); err == nil && len(rest) == 0 && found != root {
+			return found.Help()
+		}
+		// Both output.kafka and output kafka are natural to write.
+		err := agent.Components().Config().WriteReference(out, strings.Join(args, "."))
+		if err != nil {
+			return &exitError{exitConfig, err}
+		}
+		return nil
+	}
+	return cmd
 }
 
-func writeMetrics(out io.Writer) {
-	fmt.Fprintln(
-		out,
-		"Metrics at /metrics, and as JSON by component at /metrics.json. Those of a component carry its name as a label.",
-	)
-	for _, m := range metrics.Table {
-		fmt.Fprintf(out, "\n%s (%s)\n    %s\n", m.Name, m.Kind, m.Help)
+// subjects are all pages but those of the commands.
+func subjects() []reference.Page {
+	return slices.Concat(agent.Components().Config().Pages(), topics())
+}
+
+// everything is the whole reference.
+func everything(root *cobra.Command) []reference.Page {
+	return slices.Concat(subjects(), commandPages(root))
+}
+
+// writeMan writes a page for each command into man1, and for each other subject into man5.
+func writeMan(root *cobra.Command, dir string) error {
+	for section, pages := range map[int][]reference.Page{
+		1: append(commandPages(root), programPage(root)), 5: subjects(),
+	} {
+		at := filepath.Join(dir, fmt.Sprint("man", section))
+		if err := os.MkdirAll(at, 0o755); err != nil {
+			return err
+		}
+		for _, p := range pages {
+			var b strings.Builder
+			p.WriteMan(&b, section)
+			name := fmt.Sprintf("%s.%d", reference.ManName(p.Name), section)
+			if err := os.WriteFile(filepath.Join(at, name), []byte(b.String()), 0o644); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }

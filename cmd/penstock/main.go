@@ -57,7 +57,6 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 3 ended at once by a second signal. Those of status and check tell how the agent is.
 "penstock help exit-codes" lists them by command.`,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -74,7 +73,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
+	addCompletion(root)
 	explainExits(root)
 	return root
 }

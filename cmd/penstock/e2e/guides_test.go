@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,8 +109,13 @@ func TestGuideLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages, err := filepath.Glob(examplesDir + "/reference/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := 0
-	for _, doc := range append(docs, "../../../README.md", "../../../.github/CONTRIBUTING.md") {
+	for _, doc := range slices.Concat(docs, pages,
+		[]string{"../../../README.md", "../../../.github/CONTRIBUTING.md"}) {
 		text, err := os.ReadFile(doc)
 		if err != nil {
 			t.Fatal(err)
