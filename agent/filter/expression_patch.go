@@ -247,7 +247,7 @@ func vague(n ast.Node) bool {
 }
 
 // forget takes their types from calls once all is patched. The checker has run between the
-// patchers, and looks into no call that has a type: so what is wrong there would be found by nobody.
+// patchers, and looks into no call that has a type: nobody would find what is wrong there.
 type forget struct{}
 
 // Visit implements ast.Visitor.

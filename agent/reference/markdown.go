@@ -74,11 +74,11 @@ func (m markdown) write(w io.Writer, indent, text string) {
 }
 
 var (
-	// What the code host would read as its own, and what is code: templates, and text in quotes that
-	// holds such characters.
-	codeLike = regexp.MustCompile("`[^`]*`" + `|\$+\{([^}\s]*\})?|"[^"\s]*[*<\\~|][^"\s]*"`)
+	// Templates, and text in quotes that holds what the code host would read as its own.
+	codeLike = regexp.MustCompile("`[^`]*`" + `|"[^"\s]*[*<\\~|$][^"\s]*"|"_[^"\s]*"` +
+		`|[\w/-]*\$+\{([^}\s]*\}([\w/-]|\$\{[^}\s]*\})*)?`)
 	helpName = regexp.MustCompile(`penstock help (\w[\w.-]*\w)`)
-	special  = regexp.MustCompile(`[*\\` + "`" + `]|<[a-zA-Z/!?]|~~|\]\(|\b_|_\b`)
+	special  = regexp.MustCompile(`[*\\` + "`" + `]|<[a-zA-Z/!?]|~~|\]\(|\b_+|_+\b`)
 	// What begins a list, a heading or a quotation at the start of a line.
 	mark = regexp.MustCompile(`^([-+]|#+|>\S*|\d+[.)])( |$)`)
 )
@@ -104,7 +104,13 @@ func (m markdown) escapeBut(head string) string {
 
 func (m markdown) plain(text string) string {
 	text = special.ReplaceAllStringFunc(text, func(s string) string {
-		return strings.NewReplacer("](", `]\(`, "~~", `\~~`).Replace(escapeFirst(s))
+		switch {
+		case s == "](":
+			return `]\(`
+		case s[0] == '_':
+			return strings.ReplaceAll(s, "_", `\_`)
+		}
+		return `\` + s
 	})
 	return helpName.ReplaceAllStringFunc(text, func(s string) string {
 		file, ok := m.exists(strings.TrimPrefix(s, "penstock help "))
@@ -113,13 +119,6 @@ func (m markdown) plain(text string) string {
 		}
 		return "[" + s + "](" + file + ")"
 	})
-}
-
-func escapeFirst(s string) string {
-	if s == "](" || s == "~~" {
-		return s
-	}
-	return `\` + s
 }
 
 func escapeMark(line string) string {
@@ -145,7 +144,8 @@ func WriteIndex(w io.Writer, title, intro string, pages []Page) {
 	for _, g := range groups {
 		fmt.Fprintf(w, "\n## %s\n\n| | |\n| --- | --- |\n", g)
 		for _, p := range byGroup[g] {
-			fmt.Fprintf(w, "| [%s](%s) | %s |\n", m.escape(p.Name), p.File(), strings.ReplaceAll(m.escape(p.Brief), "|", `\|`))
+			brief := strings.ReplaceAll(m.escape(p.Brief), "|", `\|`)
+			fmt.Fprintf(w, "| [%s](%s) | %s |\n", m.escape(p.Name), p.File(), brief)
 		}
 	}
 }

@@ -43,7 +43,9 @@ func exitCodesPage() reference.Page {
 		row := reference.Entry{Term: strings.ReplaceAll(e.commands, " ", ", ")}
 		for code, meaning := range e.meanings {
 			if meaning != "-" {
-				row.Inner = append(row.Inner, reference.Entry{Term: fmt.Sprint(code), Text: meaning})
+				row.Inner = append(
+					row.Inner, reference.Entry{Term: fmt.Sprint(code), Text: meaning},
+				)
 			}
 		}
 		rows = append(rows, row)
