@@ -8,8 +8,8 @@
 //
 // Where the rest is:
 //
-//   - what is told: facts.go (gathered for package state), status.go, statemetrics.go, registry.go
-//     (metrics by component), logging.go
+//   - what is told: facts.go (gathered for package state), status.go, audit.go, statemetrics.go,
+//     registry.go (metrics by component), logging.go
 //   - the process: system.go and memory.go (limits, memory given back), pace.go (the collector)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
 //     record)

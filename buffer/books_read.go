@@ -92,7 +92,7 @@ func readBooks(st *state, l slots, end int64) (out tally.Books) {
 		out.Rows = append(out.Rows, r)
 	}
 	for name, c := range st.cursors {
-		o := tally.BookOutput{Name: name, Number: numbers[name], Pos: c.pos, Left: -1}
+		o := tally.BookOutput{Name: name, Number: numbers[name], Pos: c.pos, Left: -1, Note: c.note}
 		if o.Number == 0 {
 			o.Number = ^uint32(0) // it has no cells
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/tally"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -37,6 +38,10 @@ func (f *fakeAgent) States() []state.PipelineState {
 		out = append(out, p.Now)
 	}
 	return out
+}
+func (f *fakeAgent) Audit(since time.Time) (r tally.Report) {
+	r.Lines = []tally.Line{{Pipeline: "p", From: since}}
+	return r
 }
 func (f *fakeAgent) Tap(pipeline string) *Tap {
 	if pipeline == "p" {
@@ -441,5 +446,23 @@ func TestFiguresAreReadable(t *testing.T) {
 		if got := figure(name, tc.v, now); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
+	}
+}
+
+func TestTheAuditIsOfTheTimeThatIsAskedFor(t *testing.T) {
+	srv := serve(t, &fakeAgent{})
+	for query, want := range map[string]time.Duration{"": 24 * time.Hour, "?since=90m": 90 * time.Minute} {
+		code, body := fetch(t, srv.URL+"/api/audit"+query)
+		var r tally.Report
+		if err := json.Unmarshal([]byte(body), &r); err != nil || code != 200 || len(r.Lines) != 1 {
+			t.Fatal(code, body, err)
+		}
+		if d := time.Since(r.Lines[0].From) - want; d < 0 || d > time.Minute {
+			t.Errorf("%q: since %v", query, r.Lines[0].From)
+		}
+	}
+	if code, body := fetch(t, srv.URL+"/api/audit?since=yesterday"); code != 400 ||
+		!strings.Contains(body, "24h") {
+		t.Error(code, body)
 	}
 }

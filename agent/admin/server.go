@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -27,6 +28,8 @@ type Agent interface {
 	States() []state.PipelineState
 	// Tap returns the tap of a pipeline, or nil if there is none of that name.
 	Tap(pipeline string) *Tap
+	// Audit accounts for what was read since then.
+	Audit(since time.Time) tally.Report
 }
 
 // Server is a running admin server. A nil Server is one that is turned off.
@@ -126,6 +129,10 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 			log.Debug("writing the status", "error", err)
 		}
 	})
+	mux.HandleFunc(
+		"GET /api/audit",
+		func(w http.ResponseWriter, r *http.Request) { serveAudit(w, r, agent, log) },
+	)
 	mux.HandleFunc(
 		"GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") },
 	)

@@ -92,6 +92,10 @@ var exitTable = []exits{
 	{"buffer", []string{
 		"success", "something is damaged, or cannot be read", "the command line is wrong",
 	}},
+	{"audit", []string{
+		"every record is accounted for", "there are differences",
+		"it could not be told, or the command line is wrong",
+	}},
 	{"status check", []string{
 		"all is well, or mends itself", "have a look", "a person is needed",
 		"the agent does not answer, or the command line is wrong",

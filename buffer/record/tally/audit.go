@@ -31,10 +31,12 @@ type BookRow struct {
 type BookOutput struct {
 	Number uint32 // of its cells
 	Name   string
-	From   int64 // it began to read there
-	Pos    int64 // everything before it is dealt with
-	Left   int64 // records in the buffer behind Pos; -1 when that is not known
-	// Store reports whether something of it is in the store of its failover.
+	From   int64  // it began to read there
+	Pos    int64  // everything before it is dealt with
+	Left   int64  // records in the buffer behind Pos; -1 when that is not known
+	Note   string // of its position
+	// Store reports whether something of it is in the store of its failover. Who knows its notes
+	// sets it.
 	Store bool
 }
 

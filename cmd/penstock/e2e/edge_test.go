@@ -342,6 +342,7 @@ func crashEdge(t *testing.T, rng *rand.Rand, broker stopper, store *overflow, op
 		t.Errorf("lost %d, strange %d: %v", b.Lost, ledger.Strange(), b.Notes)
 	}
 	checkOrder(t, ledger, apps)
+	ag.wantAudit(total)
 	repeated.failovers(t, ag.logPath)
 	said, err := os.ReadFile(ag.logPath)
 	if err != nil {

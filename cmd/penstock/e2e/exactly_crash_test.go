@@ -359,6 +359,7 @@ func crashExactly(
 	}
 	repeated.tell(t)
 	checkOrder(t, ledger, apps)
+	edge.wantAudit(total / max(1, o.parts))
 	if total < int64(o.kills)*100 || outages == 0 {
 		t.Errorf("only %d lines and %d outages: the test shows nothing", total, outages)
 	}

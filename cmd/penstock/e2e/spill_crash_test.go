@@ -255,6 +255,7 @@ func crashSpill(
 			)
 		}
 	}
+	ag.wantAudit(total)
 	repeated.failovers(t, ag.logPath)
 	repeated.check(t, worst(), 10_000)
 	t.Logf("%.0f lines through memory alone, %.0f spills", memory, spilled)

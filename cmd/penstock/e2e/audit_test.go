@@ -1,0 +1,45 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"testing"
+
+	"github.com/penstock/penstock/buffer/record/tally"
+)
+
+// wantAudit has a stopped agent's books account for every record, lines of them at least.
+func (a *agent) wantAudit(lines int64) {
+	a.t.Helper()
+	out, err := exec.Command(binary, "audit", "--json", a.config).Output()
+	var r tally.Report
+	if jerr := json.Unmarshal(out, &r); jerr != nil {
+		a.t.Fatalf("audit: %v, %v: %s", err, jerr, out)
+	}
+	for _, d := range r.Differences {
+		a.t.Errorf("audit: %s; %s", d.String(), d.Explain)
+	}
+	sums := map[string]int64{}
+	for _, l := range r.Lines {
+		for stage, n := range l.Counts {
+			sums[l.Output+" "+stage] += n.Records
+		}
+		sums[l.Output+" waiting"] += l.Waiting
+	}
+	a.t.Logf("audit: %v", sums)
+	if out, err := exec.Command(binary, "audit", "--explain", a.config).CombinedOutput(); err != nil {
+		a.t.Errorf("audit: %v\n%s", err, out)
+	}
+	const output = "output.kafka.events "
+	done := sums[output+"delivered"] + sums[output+"confirmed"] + sums[output+"replayed"]
+	if sums[output+"read"] < lines || done < lines {
+		a.t.Errorf("audit: %d lines were written; counted: %v", lines, sums)
+	}
+}
+
+func TestAuditCannotTellOfAnAgentThatIsRunningOrIsNot(t *testing.T) {
+	out, err := exec.Command(binary, "audit", "--admin", "127.0.0.1:1").CombinedOutput()
+	if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 2 {
+		t.Errorf("%v: %s", err, out)
+	}
+}
