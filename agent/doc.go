@@ -12,7 +12,7 @@
 //     registry.go (metrics by component), logging.go
 //   - the process: system.go and memory.go (limits, memory given back), pace.go (the collector)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
-//     record)
+//     record), preflight.go (whether what components talk to will serve them)
 //   - packages below: config (HCL to structs), filter, state (what everything is doing), admin (the
 //     page), metrics (their table), cases, graph, convert, positions
 //

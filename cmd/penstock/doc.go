@@ -134,6 +134,8 @@
 //     Source and the optional interfaces of buffer/record/log.go instead. Row: SourceType; copy
 //     inputs/kafka/input.go. Redis would be a package redis in inputs: an Input for lists or
 //     pub/sub; streams with consumer groups have positions of their own, and could be a Source.
+//     An input or output that has something to look at before it starts implements Checker of
+//     buffer/record/preflight on its Config, as outputs/http/preflight.go does.
 //   - An output: copy outputs/stdout/stdout.go; with requests, outputs/http/http.go. The contract
 //     is Writer in outputs/outputs.go (AsyncWriter if it keeps order with several batches in
 //     flight). Row: WriterType. It must pass the suite in outputs/outputtest/conformance.go, called
@@ -180,7 +182,8 @@
 //   - Who may import whom is checked by cmd/penstock TestArrowsPointDownwards.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
-//     come to be on disk.
+//     come to be on disk; buffer/record/preflight: what components look at for "penstock validate
+//     --online", which agent/preflight.go has them do.
 //   - spool/inspect: an archive from the outside ("penstock archive").
 //
 // # What is not obvious

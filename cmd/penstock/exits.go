@@ -55,7 +55,9 @@ var exitTable = []exits{
 		"ended at once by a second signal; what was acknowledged is on disk",
 	}},
 	{"validate", []string{
-		"valid", "-", "there are mistakes, or with --deny-warnings warnings, or the command line is wrong",
+		"valid, and with --online nothing failed",
+		"with --online, something failed, or with --deny-warnings is not as it should be",
+		"there are mistakes, or with --deny-warnings warnings, or the command line is wrong",
 	}},
 	{"test", []string{
 		"all is as expected", "something is not",

@@ -11,12 +11,28 @@ func validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate CONFIG...",
 		Short: "Check configuration files, or directories of them, without starting anything",
-		Args:  usage(cobra.MinimumNArgs(1)),
+		Long: `Check configuration files, or directories of them, without starting anything. Nobody is reached, unless
+with --online: then what the components would talk to is looked at, all side by side, and each of them
+is a line: ok, warning, or failed with what to do.
+
+    penstock validate --online /etc/penstock
+
+Brokers are connected to, and asked for topics and groups and what this user may do with them; buckets
+are listed, servers connected to, handshakes done; ports are listened on for a moment; files and
+directories are looked at. Nothing is written, but with --write-probe: a small object in each object
+store, whose name begins with _penstock_write_probe_ and which is deleted at once. Run it as the agent's
+user, on the agent's host.`,
+		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
 	var deny bool
-	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "exit with 2 if there are warnings, too")
+	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "exit with 2 if there are warnings, too, or with 1 if --online finds some")
+	var look online
+	look.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
+		if err := look.validate(); err != nil {
+			return err
+		}
 		cfg, report, err := loadConfig(paths, *vars)
 		if err != nil {
 			return err
@@ -26,6 +42,9 @@ func validateCommand() *cobra.Command {
 		if report.Errors() > 0 || deny && report.Warnings() > 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}
+		}
+		if look.on {
+			return look.run(cmd, cfg, deny)
 		}
 		inputs, outputs := 0, 0
 		for _, c := range cfg.Components {

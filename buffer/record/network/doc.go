@@ -6,6 +6,6 @@
 //	kafkaclient  the settings of a connection to Kafka
 //	certtest     certificates for tests
 //
-// Nothing in here opens a connection, starts a goroutine or knows an input or an output. wire alone
-// knows records.
+// Nothing in here opens a connection, but to see whether a cluster answers, or knows an input or an
+// output. wire alone knows records.
 package network

@@ -1,0 +1,243 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/preflight"
+	"github.com/penstock/penstock/inputs/listen"
+)
+
+// Looked is what was found where one component looks: what a preflight says of it.
+type Looked struct {
+	Component string // "output.kafka.events", or "agent"
+	preflight.Finding
+}
+
+// overrun is how long a component may take to end once its time is over.
+const overrun = 2 * time.Second
+
+// Preflight looks, side by side, at what all components that a pipeline reaches would talk to,
+// until ctx ends. It starts nothing, and write says whether small objects may be put into stores
+// and deleted again. What is found is in the order of the configuration.
+func Preflight(ctx context.Context, cfg *config.Config, write bool) []Looked {
+	p := &preflights{cfg: cfg, reports: map[string]*preflight.Report{}}
+	p.look(ctx, "agent", p.agent)
+	pipelines, holds := reached(cfg)
+	for _, inst := range cfg.Components {
+		id := inst.ID()
+		if pipelines[id] == nil && !holds[id] {
+			continue
+		}
+		if c, ok := inst.Config.(interface{ Listens() []string }); ok {
+			p.look(ctx, id, func(ctx context.Context, r *preflight.Report) {
+				p.ports(ctx, c.Listens(), r)
+			})
+		}
+		c, ok := inst.Config.(preflight.Checker)
+		if !ok {
+			continue
+		}
+		env := preflight.Env{
+			Name: id, Agent: cfg.Agent.Name, Pipelines: pipelines[id], Holds: holds[id],
+			Log: slog.New(slog.DiscardHandler), Metrics: newRegistry(id), Write: write,
+		}
+		p.look(ctx, id, func(ctx context.Context, r *preflight.Report) { c.Preflight(ctx, env, r) })
+	}
+	return p.wait(ctx)
+}
+
+// reached returns the pipelines that name each component, and which are held by others: for their
+// overflow or dead letters.
+func reached(cfg *config.Config) (pipelines map[string][]string, holds map[string]bool) {
+	pipelines, holds = map[string][]string{}, map[string]bool{}
+	var hold func(id string)
+	hold = func(id string) {
+		if inst := cfg.Find(id); inst != nil {
+			for _, ref := range inst.Refs {
+				if !holds[ref.Target] {
+					holds[ref.Target] = true
+					hold(ref.Target)
+				}
+			}
+		}
+	}
+	for _, p := range cfg.Pipelines {
+		for _, id := range slices.Concat(p.From, p.Filter, p.Outputs()) {
+			pipelines[id] = append(pipelines[id], p.Name)
+			hold(id)
+		}
+	}
+	return pipelines, holds
+}
+
+// preflights is those under way.
+type preflights struct {
+	cfg     *config.Config
+	wg      sync.WaitGroup
+	mu      sync.Mutex
+	order   []string
+	reports map[string]*preflight.Report
+	pending map[string]int
+}
+
+func (p *preflights) look(
+	ctx context.Context, id string, f func(context.Context, *preflight.Report),
+) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending == nil {
+		p.pending = map[string]int{}
+	}
+	r := p.reports[id]
+	if r == nil {
+		r = &preflight.Report{}
+		p.reports[id] = r
+		p.order = append(p.order, id)
+	}
+	p.pending[id]++
+	p.wg.Go(func() {
+		f(ctx, r)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.pending[id]--
+	})
+}
+
+// wait returns what was found once all have ended, or have had their time: a file system that does
+// not answer holds whoever asks it.
+func (p *preflights) wait(ctx context.Context) []Looked {
+	done := make(chan struct{})
+	go func() {
+		p.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		select {
+		case <-done:
+		case <-time.After(overrun):
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Looked
+	for _, id := range p.order {
+		for _, f := range p.reports[id].Findings() {
+			out = append(out, Looked{id, f})
+		}
+		if p.pending[id] > 0 {
+			out = append(out, Looked{id, preflight.Finding{
+				Level: preflight.Failed, Target: id, Text: "no answer in time",
+				Do: "see that what it talks to is well, or give it longer with --timeout",
+			}})
+		}
+	}
+	return out
+}
+
+// agent looks at what belongs to the agent itself.
+func (p *preflights) agent(ctx context.Context, r *preflight.Report) {
+	preflight.Directory(p.cfg.Agent.DataDir, r)
+	if addr := p.cfg.Agent.Admin.Listen; addr != "" {
+		p.ports(ctx, []string{"tcp://" + addr}, r)
+	}
+}
+
+// ports listens on addresses for a moment.
+func (p *preflights) ports(ctx context.Context, addresses []string, r *preflight.Report) {
+	for _, address := range addresses {
+		err := bind(ctx, address)
+		switch {
+		case err == nil:
+			r.OK(address, "is free")
+		case errors.Is(err, syscall.EADDRINUSE) && p.running(ctx):
+			r.OK(address, "is taken, as the agent is running")
+		case errors.Is(err, syscall.EADDRINUSE):
+			r.Fail(address, "end what listens there, or write another port", "is taken: %v", err)
+		case errors.Is(err, syscall.EACCES):
+			r.Fail(
+				address, "write a port over 1023, or give the agent CAP_NET_BIND_SERVICE",
+				"may not be listened on: %v", err,
+			)
+		default:
+			r.Fail(address, "write an address of this machine", "%v", err)
+		}
+	}
+}
+
+// bind listens on an address and closes it again.
+func bind(ctx context.Context, address string) error {
+	network, addr, _ := strings.Cut(address, "://")
+	if strings.HasPrefix(network, "unix") {
+		return bindUnix(ctx, network, addr)
+	}
+	if strings.HasPrefix(network, "udp") {
+		conn, err := listen.OpenPacket(ctx, network, addr)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	ln, err := listen.Open(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return ln.Close()
+}
+
+// bindUnix looks whether a socket can be made at a path: making it would take it from whoever
+// listens there.
+func bindUnix(ctx context.Context, network, path string) error {
+	if conn, err := (&net.Dialer{}).DialContext(ctx, network, path); err == nil {
+		conn.Close()
+		return fmt.Errorf("somebody listens on it: %w", syscall.EADDRINUSE)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	var r preflight.Report
+	preflight.Directory(filepath.Dir(path), &r)
+	for _, f := range r.Findings() {
+		if f.Level == preflight.Failed {
+			return errors.New(f.Text)
+		}
+	}
+	return nil
+}
+
+// running reports whether an agent with this name answers on the admin address.
+func (p *preflights) running(ctx context.Context) bool {
+	a := p.cfg.Agent
+	if a.Admin.Listen == "" {
+		return false
+	}
+	req, err := http.NewRequestWithContext(
+		ctx, http.MethodGet, "http://"+a.Admin.Listen+"/api/status", nil,
+	)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var s admin.Status
+	return json.NewDecoder(resp.Body).Decode(&s) == nil && s.Agent == a.Name && s.Version != ""
+}

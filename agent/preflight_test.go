@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/agent/config"
+)
+
+// preflightOf looks at a configuration in which DIR, TAKEN and SILENT stand for themselves: a port
+// on which somebody listens and one on which nobody answers.
+func preflightOf(t *testing.T, timeout time.Duration, text string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	dir := t.TempDir()
+	text = strings.NewReplacer(
+		"DIR", dir, "TAKEN", ln.Addr().String(), "SILENT", ln.Addr().String(),
+	).Replace(text)
+	file := filepath.Join(dir, "penstock.hcl")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, report := config.Load([]string{file}, Components().Config(), config.Options{})
+	if report.Errors() > 0 {
+		t.Fatal(report.Error())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	var out strings.Builder
+	for _, f := range Preflight(ctx, cfg, false) {
+		fmt.Fprintf(&out, "%s %s %s: %s -> %s\n", f.Level, f.Component, f.Target, f.Text, f.Do)
+	}
+	return strings.NewReplacer(dir, "DIR", ln.Addr().String(), "PORT").Replace(out.String())
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	got := preflightOf(t, 10*time.Second, `
+agent {
+  data_dir = "DIR/data"
+  admin { listen = "" }
+}
+input "tail" "app" { paths = ["DIR/*.hcl", "DIR/none/*.log"] }
+input "tcp" "taken" { listen = "TAKEN" }
+input "tcp" "free" { listen = "127.0.0.1:0" }
+input "tcp" "unused" { listen = "TAKEN" }
+output "local" "lake" { directory = "DIR/lake" }
+output "file" "under" { path = "DIR/penstock.hcl/out.log" }
+output "stdout" "out" {}
+pipeline "p" {
+  from = [input.tail.app, input.tcp.taken, input.tcp.free]
+  to   = [output.local.lake, output.file.under, output.stdout.out]
+}
+`)
+	for _, want := range []string{
+		"ok agent DIR/data: may be made in DIR",
+		"ok input.tail.app DIR/*.hcl: 1 file, which may be read",
+		"warning input.tail.app DIR/none/*.log: no file matches",
+		"failed input.tcp.taken tcp://PORT: is taken: ",
+		"ok input.tcp.free tcp://127.0.0.1:0: is free",
+		"ok output.local.lake DIR/lake: may be made in DIR",
+		"failed output.file.under DIR/penstock.hcl: DIR/penstock.hcl is not a directory",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("not told: %s\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "unused") {
+		t.Errorf("it looks at what no pipeline reaches:\n%s", got)
+	}
+}
+
+// Who connects and gets no answer is done when the time is over, and the others are told.
+func TestPreflightEndsInTime(t *testing.T) {
+	t.Parallel()
+	begun := time.Now()
+	got := preflightOf(t, 300*time.Millisecond, `
+agent {
+  data_dir = "DIR/data"
+  admin { listen = "" }
+}
+input "stdin" "in" {}
+output "kafka" "k" {
+  brokers = ["SILENT"]
+  topic   = "x"
+  failover { to = output.s3.o }
+}
+output "s3" "o" {
+  bucket            = "b"
+  endpoint          = "http://SILENT"
+  access_key_id     = "k"
+  secret_access_key = "abcdefgh"
+}
+output "forward" "f" {
+  server "a" { address = "SILENT" }
+  shared_key = "abcdefgh"
+}
+output "http" "h" { url = "http://SILENT/x" }
+pipeline "p" {
+  from = [input.stdin.in]
+  to   = [output.kafka.k, output.forward.f, output.http.h]
+}
+`)
+	if took := time.Since(begun); took > 300*time.Millisecond+overrun {
+		t.Errorf("it took %v", took)
+	}
+	for _, want := range []string{"kafka.k", "s3.o", "forward.f", "http.h"} {
+		if !strings.Contains(got, "failed output."+want) {
+			t.Errorf("output.%s is not told to have failed:\n%s", want, got)
+		}
+	}
+	if !strings.Contains(got, "ok agent DIR/data") || strings.Contains(got, "no answer in time") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -1,0 +1,7 @@
+// Package preflight is how components tell, before anything is started, whether what they would
+// talk to will serve them: the contract (Checker), what they find (Report), and what to do about
+// the failures of networks and TLS that all of them meet.
+//
+// It reaches nobody itself, and never says what is worth looking at: each component does, beside
+// its code. It is a leaf, which imports no other package of this module.
+package preflight
