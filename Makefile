@@ -53,7 +53,7 @@ bench: build
 
 # What is in the binary, by section, module and package; kept in bin/size.txt.
 size: build
-	GO=$(GO) bash .ci/size $(BIN) | tee bin/size.txt
+	GO=$(GO) FLAGS='$(COLD:%=-gcflags=%/...=-l)' bash .ci/size $(BIN) | tee bin/size.txt
 
 demo: build
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo ./cmd/demo

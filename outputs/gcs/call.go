@@ -3,14 +3,13 @@ package gcs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/fault"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // client speaks the JSON API of Cloud Storage, version 1:
@@ -28,8 +27,8 @@ type call struct {
 	method string
 	url    string
 	header http.Header
-	body   func() *body // nil for none
-	into   any          // where the JSON of the answer goes; nil for nowhere
+	body   func() *storehttp.Body // nil for none
+	into   any                    // where the JSON of the answer goes; nil for nowhere
 }
 
 // object is what GCS says of an object, or is told of a new one.
@@ -97,7 +96,7 @@ func (c *client) once(ctx context.Context, r call) (*http.Response, error) {
 		b := r.body()
 		// The transport may read on for a moment after it has answered; the caller's data may not.
 		defer b.Close()
-		if req.ContentLength = b.length; b.length > 0 {
+		if req.ContentLength = b.Length; b.Length > 0 {
 			req.Body = b
 		}
 	}
@@ -128,16 +127,7 @@ func answer(resp *http.Response, into any) error {
 	return nil
 }
 
-const firstPause, longestPause = 200 * time.Millisecond, 5 * time.Second
-
 // pause returns err if there is no use in another attempt, and nil when it is time for one.
 func (c *client) pause(ctx context.Context, failures int, err error) error {
-	if failures >= c.cfg.MaxAttempts || !passing(err) || ctx.Err() != nil {
-		return err
-	}
-	back := fault.Backoff{Min: firstPause, Max: longestPause, Failures: failures - 1}
-	if end := back.Wait(ctx); end != nil {
-		return errors.Join(end, err)
-	}
-	return nil
+	return storehttp.Attempts{Max: c.cfg.MaxAttempts, Passing: passing}.Next(ctx, failures, err)
 }

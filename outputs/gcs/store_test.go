@@ -9,6 +9,7 @@ import (
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/penstock/penstock/spool"
+	"github.com/penstock/penstock/spool/storehttp"
 	"github.com/penstock/penstock/spool/storetest"
 )
 
@@ -76,7 +77,7 @@ func TestRealServer(t *testing.T) {
 	_, err = c.do(t.Context(), call{
 		method: http.MethodPost, url: c.root + "/storage/v1/b?project=test",
 		header: http.Header{"Content-Type": {"application/json"}},
-		body:   func() *body { return bodyOf(fmt.Appendf(nil, `{"name":%q}`, cfg.Bucket)) },
+		body:   func() *storehttp.Body { return storehttp.BodyOf(fmt.Appendf(nil, `{"name":%q}`, cfg.Bucket)) },
 	})
 	if err != nil && status(err) != http.StatusConflict {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/penstock/penstock/spool/storehttp"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -66,8 +67,8 @@ func (c *client) putWhole(ctx context.Context, u *upload) error {
 		method: http.MethodPost,
 		url:    c.uploads(u.query),
 		header: http.Header{"Content-Type": {"multipart/related; boundary=" + parts.Boundary()}},
-		body: func() *body {
-			return newBody(
+		body: func() *storehttp.Body {
+			return storehttp.NewBody(
 				int64(len(before)+len(after))+u.size, bytes.NewReader(before),
 				io.NewSectionReader(u.data, 0, u.size), bytes.NewReader(after),
 			)
@@ -132,7 +133,7 @@ func (c *client) begin(ctx context.Context, u *upload) (string, error) {
 	}
 	got, err := c.do(ctx, call{
 		method: http.MethodPost, url: from, header: header,
-		body: func() *body { return bodyOf(meta) },
+		body: func() *storehttp.Body { return storehttp.BodyOf(meta) },
 	})
 	if err != nil {
 		return "", err
@@ -162,7 +163,9 @@ func (c *client) chunk(ctx context.Context, u *upload, session string, at int64)
 	}
 	resp, err := c.once(ctx, call{
 		method: http.MethodPut, url: session, header: header,
-		body: func() *body { return newBody(length, io.NewSectionReader(u.data, at, length)) },
+		body: func() *storehttp.Body {
+			return storehttp.NewBody(length, io.NewSectionReader(u.data, at, length))
+		},
 	})
 	if err != nil {
 		return 0, err

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -133,7 +131,10 @@ func (c *StoreConfig) Validate() error {
 		}
 	}
 	if c.ACL != "" {
-		oneOf("acl", c.ACL, names(types.ObjectCannedACL("").Values())...)
+		oneOf(
+			"acl", c.ACL, "private", "public-read", "public-read-write", "authenticated-read",
+			"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control",
+		)
 	}
 	if len(c.Tags) > 10 {
 		bad("tags: must be at most ten, not %d", len(c.Tags))
@@ -153,12 +154,4 @@ func (c *StoreConfig) Validate() error {
 		bad("max_attempts: must be at least 1, not %d", c.MaxAttempts)
 	}
 	return errors.Join(errs...)
-}
-
-func names[T ~string](values []T) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = string(v)
-	}
-	return out
 }

@@ -1,12 +1,13 @@
 package s3
 
 import (
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/smithy-go"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storehttp"
 )
@@ -22,10 +23,10 @@ func (s *Store) fail(verb, key string, err error) error {
 	if errors.Is(err, spool.ErrRefused) || errors.Is(err, spool.ErrNotFound) {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	var re *awshttp.ResponseError
 	status := 0
-	if errors.As(err, &re) {
-		status = re.HTTPStatusCode()
+	var api *apiError
+	if errors.As(err, &api) {
+		status = api.status
 	}
 	switch code := errorCode(err); {
 	case code == "NoSuchKey", code == "NotFound" && verb == "read":
@@ -33,7 +34,7 @@ func (s *Store) fail(verb, key string, err error) error {
 	case code == "NoSuchBucket":
 		return fmt.Errorf("%s: %w: the bucket does not exist: %w", where, spool.ErrRefused, err)
 	case status == http.StatusMovedPermanently:
-		region := re.Response.Header.Get("X-Amz-Bucket-Region")
+		region := api.header.Get("X-Amz-Bucket-Region")
 		return fmt.Errorf(
 			"%s: %w: the bucket is elsewhere; set region (%q, the server says): %w", where,
 			spool.ErrRefused, region, err,
@@ -44,12 +45,63 @@ func (s *Store) fail(verb, key string, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
+// apiError is an answer of S3 that is no success.
+type apiError struct {
+	status                 int
+	code, message, request string
+	header                 http.Header
+}
+
+func (e *apiError) Error() string {
+	text := fmt.Sprintf("%d %s", e.status, e.code)
+	if e.message != "" {
+		text += ": " + e.message
+	}
+	if e.request != "" {
+		text += " (request " + e.request + ")"
+	}
+	return text
+}
+
 func errorCode(err error) string {
-	var api smithy.APIError
+	var api *apiError
 	if errors.As(err, &api) {
-		return api.ErrorCode()
+		return api.code
 	}
 	return ""
+}
+
+// refusal reads the error in an answer and closes it. What has no XML, as answers to HEAD have not,
+// has the name of its status for a code.
+func refusal(resp *http.Response) error {
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
+	e := parseError(text)
+	if e == nil {
+		e = &apiError{message: strings.TrimSpace(string(text[:min(len(text), 500)]))}
+	}
+	if e.code == "" {
+		e.code = strings.ReplaceAll(http.StatusText(resp.StatusCode), " ", "")
+	}
+	if e.request == "" {
+		e.request = resp.Header.Get("X-Amz-Request-Id")
+	}
+	e.status, e.header = resp.StatusCode, resp.Header
+	return e
+}
+
+// parseError returns the error that text is, or nil.
+func parseError(text []byte) *apiError {
+	var e struct {
+		XMLName   xml.Name `xml:"Error"`
+		Code      string
+		Message   string
+		RequestID string `xml:"RequestId"`
+	}
+	if xml.Unmarshal(text, &e) != nil {
+		return nil
+	}
+	return &apiError{code: e.Code, message: e.Message, request: e.RequestID}
 }
 
 // refused reports whether trying the same again cannot help.
@@ -74,4 +126,29 @@ func refused(status int, code string) bool {
 		return false
 	}
 	return status >= 300 && status < 500
+}
+
+// passing reports whether the very same request may go well a moment later.
+func passing(err error) bool {
+	var api *apiError
+	if !errors.As(err, &api) {
+		return !errors.Is(err, errCredentials)
+	}
+	if clockRefused(api.code) {
+		return true
+	}
+	switch api.code {
+	case "RequestTimeout", "IncompleteBody", "SlowDown", "Throttling", "ThrottlingException",
+		"RequestThrottled", "RequestLimitExceeded", "BandwidthLimitExceeded", "InternalError":
+		return true
+	case "NotImplemented":
+		return false
+	}
+	return api.status >= 500 || api.status == http.StatusTooManyRequests ||
+		api.status == http.StatusRequestTimeout
+}
+
+// clockRefused reports whether a code tells that our clock and the server's differ.
+func clockRefused(code string) bool {
+	return code == "RequestTimeTooSkewed" || code == "RequestExpired" || code == "RequestInTheFuture"
 }

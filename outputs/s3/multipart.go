@@ -1,19 +1,21 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"hash/crc32"
 	"io"
+	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/penstock/penstock/spool"
 	"golang.org/x/sync/errgroup"
 )
@@ -36,64 +38,34 @@ func partSize(size, part int64) int64 {
 func (s *Store) putParts(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions,
 ) error {
-	create := &s3.CreateMultipartUploadInput{
-		Bucket: &s.cfg.Bucket,
-		Key:    aws.String(s.prefix + key),
-		ContentType: optional(
-			opts.ContentType,
-		),
-		ContentEncoding: optional(opts.ContentEncoding),
-		Metadata:        opts.Metadata,
-		ACL: types.ObjectCannedACL(
-			s.cfg.ACL,
-		),
-		StorageClass:        types.StorageClass(s.cfg.StorageClass),
-		Tagging:             s.tags,
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	}
+	key = s.prefix + key
+	header := s.newObject(opts)
 	if s.cfg.Checksum == "crc32c" {
-		create.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
+		header.Set("X-Amz-Checksum-Algorithm", "CRC32C")
 	}
-	if e := s.cfg.Encryption; e != nil {
-		create.ServerSideEncryption = types.ServerSideEncryption(e.Type)
-		create.SSEKMSKeyId, create.SSEKMSEncryptionContext = optional(e.KMSKeyID), e.context()
-		if e.BucketKey {
-			create.BucketKeyEnabled = aws.Bool(true)
-		}
+	var upload struct {
+		UploadID string `xml:"UploadId"`
 	}
-	upload, err := s.client.CreateMultipartUpload(ctx, create)
-	if err != nil {
+	if _, err := s.client.do(ctx, call{
+		method: http.MethodPost, key: key, query: url.Values{"uploads": {""}}, header: header,
+		into: &upload,
+	}); err != nil {
 		return err
 	}
-	if upload.UploadId == nil {
+	if upload.UploadID == "" {
 		return errNoAnswer
 	}
-	parts, err := s.uploadParts(ctx, upload.UploadId, key, r, size)
+	parts, err := s.uploadParts(ctx, upload.UploadID, key, r, size)
 	if err == nil {
-		var done *s3.CompleteMultipartUploadOutput
-		done, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket:   &s.cfg.Bucket,
-			Key:      create.Key,
-			UploadId: upload.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{
-				Parts: parts,
-			},
-			ExpectedBucketOwner: create.ExpectedBucketOwner,
-		})
-		if err == nil && done.ETag == nil {
-			err = errNoAnswer
-		}
+		err = s.complete(ctx, upload.UploadID, key, parts)
 	}
 	if err == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, abortErr := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket:              &s.cfg.Bucket,
-		Key:                 create.Key,
-		UploadId:            upload.UploadId,
-		ExpectedBucketOwner: create.ExpectedBucketOwner,
+	_, abortErr := s.client.do(ctx, call{
+		method: http.MethodDelete, key: key, query: url.Values{"uploadId": {upload.UploadID}},
 	})
 	if abortErr != nil && errorCode(abortErr) != "NoSuchUpload" {
 		// Not %w: the class of the failure is that of the upload.
@@ -102,12 +74,43 @@ func (s *Store) putParts(
 	return err
 }
 
+// part is one that the server has. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html
+type part struct {
+	CRC32C string `xml:"ChecksumCRC32C,omitempty"`
+	ETag   string
+	Number int `xml:"PartNumber"`
+}
+
+// complete makes an object of the parts.
+func (s *Store) complete(ctx context.Context, id, key string, parts []part) error {
+	text, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CompleteMultipartUpload"`
+		Parts   []part   `xml:"Part"`
+	}{Parts: parts})
+	if err != nil {
+		return err
+	}
+	var done struct{ ETag string }
+	if _, err := s.client.do(ctx, call{
+		method: http.MethodPost, key: key, query: url.Values{"uploadId": {id}},
+		header: http.Header{"Content-Type": {"application/xml"}},
+		body:   io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))),
+		into:   &done,
+	}); err != nil {
+		return err
+	}
+	if done.ETag == "" {
+		return errNoAnswer
+	}
+	return nil
+}
+
 // uploadParts uploads part_concurrency parts at once, each straight from r.
 func (s *Store) uploadParts(
-	ctx context.Context, id *string, key string, r io.ReaderAt, size int64,
-) ([]types.CompletedPart, error) {
+	ctx context.Context, id, key string, r io.ReaderAt, size int64,
+) ([]part, error) {
 	length := partSize(size, s.cfg.PartSize)
-	parts := make([]types.CompletedPart, (size+length-1)/length)
+	parts := make([]part, (size+length-1)/length)
 	g, groupCtx := errgroup.WithContext(ctx)
 	g.SetLimit(s.cfg.PartConcurrency)
 	for i := range parts {
@@ -121,27 +124,22 @@ func (s *Store) uploadParts(
 			if err != nil {
 				return err
 			}
-			in := &s3.UploadPartInput{
-				Bucket:              &s.cfg.Bucket,
-				Key:                 aws.String(s.prefix + key),
-				UploadId:            id,
-				PartNumber:          aws.Int32(int32(i + 1)),
-				Body:                io.NewSectionReader(r, off, n),
-				ContentLength:       &n,
-				ChecksumCRC32C:      sum.crc32c,
-				ContentMD5:          sum.md5,
-				ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-			}
-			out, err := s.client.UploadPart(groupCtx, in, s.unsigned)
+			header := http.Header{}
+			sum.set(header)
+			resp, err := s.client.do(groupCtx, call{
+				method: http.MethodPut, key: key, header: header,
+				query: url.Values{"partNumber": {strconv.Itoa(i + 1)}, "uploadId": {id}},
+				body:  io.NewSectionReader(r, off, n),
+			})
 			if err != nil {
 				return err
 			}
-			if out.ETag == nil {
+			parts[i] = part{ETag: resp.Header.Get("ETag"), Number: i + 1}
+			if parts[i].ETag == "" {
 				return errNoAnswer
 			}
-			parts[i] = types.CompletedPart{ETag: out.ETag, PartNumber: in.PartNumber}
-			if out.ChecksumCRC32C != nil { // the server knows it, so it wants it again
-				parts[i].ChecksumCRC32C = sum.crc32c
+			if resp.Header.Get(crcHeader) != "" { // the server knows it, so it wants it again
+				parts[i].CRC32C = sum.crc32c
 			}
 			return nil
 		})
@@ -152,7 +150,19 @@ func (s *Store) uploadParts(
 	return parts, ctx.Err() // some were not begun if it ended
 }
 
-type sums struct{ crc32c, md5 *string }
+const crcHeader = "X-Amz-Checksum-Crc32c"
+
+// sums are checksums of a body, empty where there is none, in base64.
+type sums struct{ crc32c, md5 string }
+
+func (s sums) set(h http.Header) {
+	if s.crc32c != "" {
+		h.Set(crcHeader, s.crc32c)
+	}
+	if s.md5 != "" {
+		h.Set("Content-Md5", s.md5)
+	}
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -183,12 +193,12 @@ func (s *Store) checksum(r io.ReaderAt, off, size int64) (sums, error) {
 	return sums{}, nil
 }
 
-func encode(sum []byte) *string { return aws.String(base64.StdEncoding.EncodeToString(sum)) }
+func encode(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
 
 // context returns the encryption context in the form that the header wants.
-func (e *Encryption) context() *string {
+func (e *Encryption) context() string {
 	if len(e.Context) == 0 {
-		return nil
+		return ""
 	}
 	text, _ := json.Marshal(e.Context) // strings always marshal
 	return encode(text)

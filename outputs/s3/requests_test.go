@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/penstock/penstock/spool"
 	"github.com/penstock/penstock/spool/storetest"
 )
@@ -95,7 +94,10 @@ func TestAttributesReachTheServer(t *testing.T) {
 			Metadata:        map[string]string{"k": "v"},
 		},
 	)
-	requests := append(rec.find("PUT", "x-id=PutObject"), rec.find("POST", "uploads")...)
+	requests := append(
+		slices.DeleteFunc(rec.find("PUT", ""), func(r *http.Request) bool { return r.URL.RawQuery != "" }),
+		rec.find("POST", "uploads")...,
+	)
 	if len(requests) != 2 {
 		t.Fatalf("%d requests, want one put and one begin of an upload", len(requests))
 	}
@@ -193,10 +195,12 @@ func TestFailedUploadIsAborted(t *testing.T) {
 	); err == nil {
 		t.Fatal("no error")
 	}
-	out, err := s.client.ListMultipartUploads(
-		t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)},
-	)
-	if err != nil {
+	var out struct {
+		Uploads []struct{ Key string } `xml:"Upload"`
+	}
+	if _, err := s.client.do(t.Context(), call{
+		method: http.MethodGet, query: url.Values{"uploads": {""}}, into: &out,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if len(out.Uploads) != 0 {
@@ -227,7 +231,7 @@ func TestServerWithoutConditionalWrites(t *testing.T) {
 		proxy := storetest.NewProxy(t, fake(t))
 		proxy.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.Header.Get("If-None-Match") != "" {
-				answer(w, http.StatusNotImplemented, "NotImplemented")
+				respond(w, http.StatusNotImplemented, "NotImplemented")
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -270,7 +274,7 @@ func TestClaimOfAKeyThatVanishes(t *testing.T) {
 	var refused atomic.Int32
 	proxy.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.Method == http.MethodPut && refused.Add(1) == 1 {
-			answer(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			respond(w, http.StatusPreconditionFailed, "PreconditionFailed")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -290,7 +294,7 @@ func TestClaimOfAKeyThatVanishes(t *testing.T) {
 	}
 }
 
-func answer(w http.ResponseWriter, status int, code string) {
+func respond(w http.ResponseWriter, status int, code string) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `<?xml version="1.0"?><Error><Code>%s</Code><Message>m</Message></Error>`, code)
 }
@@ -315,7 +319,7 @@ func TestErrorClasses(t *testing.T) {
 		proxy.Set(func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("X-Amz-Bucket-Region", "ap-south-1")
-			answer(w, c.status, c.code)
+			respond(w, c.status, c.code)
 		})
 		err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{})
 		if err == nil || errors.Is(err, spool.ErrRefused) != c.refused ||

@@ -6,16 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
+	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/spool"
 )
@@ -24,8 +19,8 @@ import (
 type Store struct {
 	cfg    StoreConfig
 	prefix string
-	tags   *string
-	client *s3.Client
+	tags   string // as a query
+	client *client
 
 	conditional atomic.Bool // the server is known to honour If-None-Match
 }
@@ -37,17 +32,17 @@ func NewStore(cfg StoreConfig) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	client, err := newClient(&cfg)
-	if err != nil {
+	s := &Store{cfg: cfg, prefix: spool.JoinPrefix(cfg.Prefix)}
+	var err error
+	if s.client, err = newClient(&s.cfg); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, prefix: spool.JoinPrefix(cfg.Prefix), client: client}
 	if len(cfg.Tags) > 0 {
 		v := url.Values{}
 		for key, value := range cfg.Tags {
 			v.Set(key, value)
 		}
-		s.tags = aws.String(v.Encode())
+		s.tags = v.Encode()
 	}
 	s.conditional.Store(
 		cfg.ConditionalWrites == "header" || cfg.ConditionalWrites == "auto" && cfg.Endpoint == "",
@@ -57,9 +52,7 @@ func NewStore(cfg StoreConfig) (*Store, error) {
 
 // Close closes idle connections.
 func (s *Store) Close() error {
-	if c, ok := s.client.Options().HTTPClient.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
+	s.client.close()
 	return nil
 }
 
@@ -67,8 +60,7 @@ func (s *Store) Close() error {
 // meanwhile, or another write is not visible yet.
 var errVanished = errors.New("the key was taken a moment ago")
 
-// errNoAnswer tells that the server said 200 and nothing else, which the client library takes for
-// an answer in which everything is empty.
+// errNoAnswer tells that the server said 200 and nothing else.
 var errNoAnswer = errors.New(
 	"the answer has no content: it was cut short on the way, or this is no S3 server",
 )
@@ -102,44 +94,21 @@ func (s *Store) Put(
 func (s *Store) putObject(
 	ctx context.Context, key string, r io.ReaderAt, size int64, opts spool.PutOptions, nonce string,
 ) (taken bool, err error) {
-	in := &s3.PutObjectInput{
-		Bucket:        &s.cfg.Bucket,
-		Key:           aws.String(s.prefix + key),
-		Body:          io.NewSectionReader(r, 0, size),
-		ContentLength: &size,
-		ContentType: optional(
-			opts.ContentType,
-		),
-		ContentEncoding: optional(opts.ContentEncoding),
-		Metadata:        opts.Metadata,
-		ACL: types.ObjectCannedACL(
-			s.cfg.ACL,
-		),
-		StorageClass:        types.StorageClass(s.cfg.StorageClass),
-		Tagging:             s.tags,
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	}
 	sum, err := s.checksum(r, 0, size)
 	if err != nil {
 		return false, err
 	}
-	in.ChecksumCRC32C, in.ContentMD5 = sum.crc32c, sum.md5
-	if e := s.cfg.Encryption; e != nil {
-		in.ServerSideEncryption = types.ServerSideEncryption(e.Type)
-		in.SSEKMSKeyId, in.SSEKMSEncryptionContext = optional(e.KMSKeyID), e.context()
-		if e.BucketKey {
-			in.BucketKeyEnabled = aws.Bool(true)
-		}
-	}
+	header := s.newObject(opts)
+	sum.set(header)
 	if nonce != "" {
-		in.IfNoneMatch = aws.String("*")
-		in.Metadata = map[string]string{putNonce: nonce}
-		for k, v := range opts.Metadata {
-			in.Metadata[k] = v
-		}
+		header.Set("If-None-Match", "*")
+		header.Set(metaPrefix+putNonce, nonce)
 	}
-	out, err := s.client.PutObject(ctx, in, s.unsigned)
-	if err == nil && out.ETag == nil {
+	resp, err := s.client.do(ctx, call{
+		method: http.MethodPut, key: s.prefix + key, header: header,
+		body: io.NewSectionReader(r, 0, size),
+	})
+	if err == nil && resp.Header.Get("ETag") == "" {
 		err = errNoAnswer
 	}
 	if nonce == "" || err == nil {
@@ -218,21 +187,17 @@ func existing(exists bool) error {
 
 // nonce reports whether there is an object, and the nonce it was put with.
 func (s *Store) nonce(ctx context.Context, key string) (nonce string, exists bool, err error) {
-	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket:              &s.cfg.Bucket,
-		Key:                 aws.String(s.prefix + key),
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	})
+	resp, err := s.client.do(ctx, call{method: http.MethodHead, key: s.prefix + key})
 	if err != nil {
 		if code := errorCode(err); code == "NotFound" || code == "NoSuchKey" {
 			return "", false, nil
 		}
 		return "", false, err
 	}
-	if out.ETag == nil {
+	if resp.Header.Get("ETag") == "" {
 		return "", false, errNoAnswer
 	}
-	return out.Metadata[putNonce], true, nil
+	return resp.Header.Get(metaPrefix + putNonce), true, nil
 }
 
 // Get opens the object.
@@ -240,97 +205,37 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 	if err := spool.CheckKey(s.prefix + key); err != nil {
 		return nil, spool.Object{}, err
 	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
-		Bucket:              &s.cfg.Bucket,
-		Key:                 aws.String(s.prefix + key),
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	})
+	resp, err := s.client.do(
+		ctx, call{method: http.MethodGet, key: s.prefix + key, stream: true},
+	)
 	if err != nil {
 		return nil, spool.Object{}, s.fail("read", key, err)
 	}
-	delete(out.Metadata, putNonce)
-	size, err := s.size(ctx, key, out)
+	size, err := s.size(ctx, key, resp.ContentLength)
 	if err != nil {
-		out.Body.Close()
+		resp.Body.Close()
 		return nil, spool.Object{}, s.fail("read", key, err)
 	}
-	return spool.Body(out.Body, size), spool.Object{
-		Key: key, Size: size, Modified: aws.ToTime(out.LastModified), Metadata: out.Metadata,
+	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
+	return spool.Body(resp.Body, size), spool.Object{
+		Key: key, Size: size, Modified: modified, Metadata: metadata(resp.Header),
 	}, nil
 }
 
 // size returns how long an object is, so that a body which ends early is noticed.
-func (s *Store) size(ctx context.Context, key string, got *s3.GetObjectOutput) (int64, error) {
-	if got.ContentLength != nil {
-		return *got.ContentLength, nil
+func (s *Store) size(ctx context.Context, key string, told int64) (int64, error) {
+	if told >= 0 {
+		return told, nil
 	}
 	// Something on the way compresses, or speaks HTTP/1.0.
-	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket:              &s.cfg.Bucket,
-		Key:                 aws.String(s.prefix + key),
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	})
+	head, err := s.client.do(ctx, call{method: http.MethodHead, key: s.prefix + key})
 	if err != nil {
 		return 0, err
 	}
-	if head.ContentLength == nil {
+	if head.ContentLength < 0 {
 		return 0, errors.New("the server does not tell how long the object is")
 	}
-	return *head.ContentLength, nil
-}
-
-// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
-// slash, which consoles make to show a folder, are left out.
-func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
-	return func(yield func(spool.Object, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{
-			Bucket:              &s.cfg.Bucket,
-			Prefix:              aws.String(s.prefix + prefix),
-			ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-		})
-		last := ""
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err == nil && page.Name == nil && page.IsTruncated == nil && page.KeyCount == nil {
-				err = errNoAnswer
-			}
-			if err != nil {
-				yield(spool.Object{}, s.fail("list", prefix, err))
-				return
-			}
-			for _, o := range page.Contents {
-				key := strings.TrimPrefix(aws.ToString(o.Key), s.prefix)
-				if strings.HasSuffix(key, "/") || key == "" {
-					continue
-				}
-				if key <= last {
-					yield(
-						spool.Object{},
-						s.fail(
-							"list",
-							prefix,
-							fmt.Errorf(
-								"%w: the server lists %q after %q: not in the order of keys (directory buckets do that)",
-								spool.ErrRefused, key, last,
-							),
-						),
-					)
-					return
-				}
-				last = key
-				if !yield(
-					spool.Object{
-						Key:      key,
-						Size:     aws.ToInt64(o.Size),
-						Modified: aws.ToTime(o.LastModified),
-					},
-					nil,
-				) {
-					return
-				}
-			}
-		}
-	}
+	return head.ContentLength, nil
 }
 
 // Delete removes the object.
@@ -338,28 +243,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := spool.CheckKey(s.prefix + key); err != nil {
 		return err
 	}
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{
-		Bucket:              &s.cfg.Bucket,
-		Key:                 aws.String(s.prefix + key),
-		ExpectedBucketOwner: optional(s.cfg.ExpectedBucketOwner),
-	})
+	_, err := s.client.do(ctx, call{method: http.MethodDelete, key: s.prefix + key})
 	if err = s.fail("delete", key, err); errors.Is(err, spool.ErrNotFound) {
 		return nil
 	}
 	return err
-}
-
-// unsigned leaves the payload out of the signature where TLS protects it: one pass over the file
-// less.
-func (s *Store) unsigned(o *s3.Options) {
-	if o.BaseEndpoint == nil || strings.HasPrefix(*o.BaseEndpoint, "https:") {
-		o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
-	}
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
