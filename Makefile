@@ -29,9 +29,10 @@ build:
 share: build
 	rm -rf bin/share
 	$(BIN) help --man bin/share/man && gzip -9n bin/share/man/*/*
-	mkdir -p $(addprefix bin/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	mkdir -p $(addprefix bin/share/,bash-completion/completions fish/vendor_completions.d) \
+		$(addprefix bin/share/zsh/,site-functions vendor-completions) # RHEL and Debian
 	$(BIN) completion bash > bin/share/bash-completion/completions/penstock
-	$(BIN) completion zsh > bin/share/zsh/site-functions/_penstock
+	for at in bin/share/zsh/*; do $(BIN) completion zsh > $$at/_penstock; done
 	$(BIN) completion fish > bin/share/fish/vendor_completions.d/penstock.fish
 
 test:

@@ -13,13 +13,16 @@ func graphCommand() *cobra.Command {
 		Use:   "graph CONFIG...",
 		Short: "Draw a configuration: what goes where",
 		Long: `Draw a configuration: what goes from which inputs through which filters to which outputs, and where it
-goes in case of need. As text, as Mermaid for a page of Markdown, or as DOT:
+goes in case of need. As text, as Mermaid for a page of Markdown, as DOT for Graphviz, or as a picture:
 
-    penstock graph --format dot /etc/penstock | dot -Tsvg > penstock.svg`,
+    penstock graph --format svg /etc/penstock > penstock.svg
+
+The picture is an SVG that stands by itself and is light or dark as its reader is. Names, tag patterns
+and conditions are all that is shown of the configuration.`,
 		Args: usage(cobra.MinimumNArgs(1)),
 	}
 	vars := varFlags(cmd)
-	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid or dot")
+	cmd.Flags().StringVar(&format, "format", "text", "text, mermaid, dot or svg")
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
 		cfg, report, err := loadConfig(paths, *vars)
 		if err != nil {
@@ -36,12 +39,14 @@ goes in case of need. As text, as Mermaid for a page of Markdown, or as DOT:
 			g.WriteText(cmd.OutOrStdout())
 		case "mermaid":
 			g.WriteMermaid(cmd.OutOrStdout())
+		case "svg":
+			g.WriteSVG(cmd.OutOrStdout())
 		case "dot":
 			g.WriteDOT(cmd.OutOrStdout())
 		default:
 			return &exitError{
 				exitConfig,
-				fmt.Errorf("--format %q: write text, mermaid or dot", format),
+				fmt.Errorf("--format %q: write text, mermaid, dot or svg", format),
 			}
 		}
 		return nil
