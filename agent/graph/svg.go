@@ -149,7 +149,9 @@ func parts(label string) (kind, name string) {
 // width returns how wide the box of a node has to be.
 func width(n *node) float64 {
 	kind, name := parts(n.label)
-	return max(textWidth(shortened(name, longName)), textWidth(shortened(kind, longName))*0.9, 60) + 24
+	return 24 + max(
+		60, textWidth(shortened(name, longName)), textWidth(shortened(kind, longName))*0.9,
+	)
 }
 
 // textWidth returns the width of a text; letters of East Asia are twice as wide as others.
@@ -157,7 +159,7 @@ func textWidth(s string) float64 {
 	n := 0
 	for _, r := range s {
 		n++
-		if r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) {
+		if unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) {
 			n++
 		}
 	}
