@@ -48,9 +48,9 @@ type Trialed struct {
 
 // Delivery is one output that gets a record.
 type Delivery struct {
-	Output string
-	Aim    [][2]string // topic, key, index or path, with its value
-	Dead   string      // why it goes to the output's dead letter instead, or ""
+	Output      string
+	Destination [][2]string // topic, key, index or path, with its value
+	Dead        string      // why it goes to the output's dead letter instead, or ""
 }
 
 // sampler is implemented by the configurations of inputs that do more with lines than pass them on.
@@ -62,9 +62,9 @@ type sampler interface {
 
 // aimer is implemented by the configurations of outputs that choose by the record.
 type aimer interface {
-	// Aim returns a function that tells where a record goes, as pairs of a name and a value, or why
-	// it is refused.
-	Aim(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
+	// BindDestination returns a function that tells where a record goes, as pairs of a name and a
+	// value, or why it is refused.
+	BindDestination(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
 }
 
 // Try tells what would become of a sample, without starting anything or reaching anybody: through
@@ -84,9 +84,9 @@ func (a *Agent) Try(s Sample) ([]Trial, error) {
 		return nil, err
 	}
 	t := &trier{
-		a:    a,
-		plan: p,
-		aims: map[string]func(*record.Batch, *record.Record) ([][2]string, error){},
+		a:            a,
+		plan:         p,
+		destinations: map[string]func(*record.Batch, *record.Record) ([][2]string, error){},
 	}
 	if err := t.prepare(); err != nil {
 		return nil, err
@@ -175,11 +175,11 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 
 // trier takes records through a pipeline one by one.
 type trier struct {
-	a     *Agent
-	plan  *plan
-	chain filter.Chain
-	steps []filter.Chain
-	aims  map[string]func(*record.Batch, *record.Record) ([][2]string, error)
+	a            *Agent
+	plan         *plan
+	chain        filter.Chain
+	steps        []filter.Chain
+	destinations map[string]func(*record.Batch, *record.Record) ([][2]string, error)
 }
 
 func (t *trier) prepare() error {
@@ -196,11 +196,11 @@ func (t *trier) prepare() error {
 		if !ok {
 			continue
 		}
-		aim, err := c.Aim(t.a.cur.cfg.Agent.Name)
+		bound, err := c.BindDestination(t.a.cur.cfg.Agent.Name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.id, err)
 		}
-		t.aims[o.id] = aim
+		t.destinations[o.id] = bound
 	}
 	return nil
 }
@@ -250,9 +250,9 @@ func (t *trier) record(b *record.Batch, r record.Record) Trial {
 
 func (t *trier) deliver(id string, b *record.Batch, r *record.Record) Delivery {
 	d := Delivery{Output: id}
-	if aim, ok := t.aims[id]; ok {
+	if destination, ok := t.destinations[id]; ok {
 		var err error
-		if d.Aim, err = aim(b, r); err != nil {
+		if d.Destination, err = destination(b, r); err != nil {
 			d.Dead = err.Error()
 		}
 	}

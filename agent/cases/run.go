@@ -150,18 +150,18 @@ func (e *Expect) compare(o outcome) []string {
 		if a.want != nil {
 			differ(
 				map[string]string{"path": "object"}[a.name]+strings.TrimPrefix(a.name, "path"),
-				*a.want, e.aim(o, a.name),
+				*a.want, e.destination(o, a.name),
 			)
 		}
 	}
 	return append(wrong, e.compareValue(o)...)
 }
 
-// aim returns what the outputs make of a name, those that have one.
-func (e *Expect) aim(o outcome, name string) string {
+// destination returns what the outputs make of a name, those that have one.
+func (e *Expect) destination(o outcome, name string) string {
 	var all []string
 	for _, d := range o.Deliver {
-		for _, a := range d.Aim {
+		for _, a := range d.Destination {
 			if a[0] == name && !slices.Contains(all, a[1]) {
 				all = append(all, a[1])
 			}

@@ -120,7 +120,7 @@ func (p *trialPrinter) print(n int, t agent.Trial) {
 		}
 		for _, d := range o.Deliver {
 			text := ""
-			for _, a := range d.Aim {
+			for _, a := range d.Destination {
 				text += fmt.Sprintf("%s %s  ", a[0], a[1])
 			}
 			color := ""

@@ -7,9 +7,9 @@ import (
 	"github.com/penstock/penstock/buffer/record/dialect"
 )
 
-// Aim returns a function that tells where a record goes, as pairs of a name and a value: its topic
-// and key. The function's error is why the record would be refused.
-func (c *Config) Aim(
+// BindDestination returns a function that tells where a record goes, as pairs of a name and a
+// value: its topic and key. The function's error is why the record would be refused.
+func (c *Config) BindDestination(
 	agent string,
 ) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	topic, err := dialect.Bind(c.Topic, agent)

@@ -5,9 +5,10 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// Aim returns a function that tells where a record goes, as pairs of a name and a value: the path
-// of its object below the prefix. The function's error is why the record would be a dead letter.
-func (c *Config) Aim(
+// BindDestination returns a function that tells where a record goes, as pairs of a name and a
+// value: the path of its object below the prefix. The function's error is why the record would be a
+// dead letter.
+func (c *Config) BindDestination(
 	agent string,
 ) (func(*record.Batch, *record.Record) ([][2]string, error), error) {
 	codec, err := c.codec()
