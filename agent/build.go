@@ -78,7 +78,7 @@ func (o *outputPlan) view(log record.Log, name string) *view {
 	return &view{
 		Log:         log,
 		name:        name,
-		chain:       o.chain.Fresh(name),
+		chain:       o.chain.ForLog(name),
 		matches:     o.matches,
 		fingerprint: o.viewFingerprint,
 		deadLetter:  o.output.deadLetter,

@@ -187,9 +187,9 @@ func (t *trier) prepare() error {
 	for _, id := range t.plan.spec.Filter {
 		all = append(all, t.a.cur.filters[id].Filter)
 	}
-	t.chain = all.Fresh("trial")
+	t.chain = all.ForLog("trial")
 	for _, f := range all {
-		t.steps = append(t.steps, filter.Chain{f}.Fresh("trial"))
+		t.steps = append(t.steps, filter.Chain{f}.ForLog("trial"))
 	}
 	for _, o := range t.plan.outputs {
 		c, ok := t.a.cur.cfg.Find(o.id).Config.(aimer)

@@ -238,7 +238,7 @@ func (c *Cursor) readGroup(seg *segment) {
 	}
 	if h.appended > 0 {
 		b.mu.Lock()
-		b.recent.ages.note(h.first, h.appended)
+		b.recent.appended.add(h.first, h.appended)
 		b.mu.Unlock()
 	}
 	size := 0

@@ -140,12 +140,12 @@ func (d *directory) emptyTrash() error {
 
 // moveAside keeps a damaged segment for a person to look at.
 func (d *directory) moveAside(dir string) error {
-	aside := filepath.Join(d.path, damagedName)
-	if err := os.MkdirAll(aside, 0o750); err != nil {
+	damaged := filepath.Join(d.path, damagedName)
+	if err := os.MkdirAll(damaged, 0o750); err != nil {
 		return err
 	}
 	to := filepath.Join(
-		aside, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
+		damaged, filepath.Base(dir)+"-"+time.Now().UTC().Format("20060102T150405.000000000"),
 	)
 	return d.disk.rename(dir, to)
 }

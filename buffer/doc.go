@@ -70,7 +70,7 @@
 //   - the chain: chain.go (the segments in order), roll.go and ahead.go (the next one), retire.go
 //     (closing and removing), directory.go, segment.go, vlog.go, recover.go
 //   - the way out: cursor.go (reading and committing), cursors.go (those that are open), advance.go
-//     (positions that can wait for the next write), recent.go (batches in memory), ages.go
+//     (positions that can wait for the next write), recent.go (batches in memory), appendtimes.go
 //   - the books, which say what became of all records: books.go (what is not stored yet),
 //     bookkeeping.go (the changes that go with a commit), cursor_books.go, books_read.go
 //   - the end of the disk: full.go, disk.go, sys.go; memory maps: mapping_linux.go

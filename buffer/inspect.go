@@ -130,7 +130,7 @@ func (in *Inspection) Inputs() map[string]int {
 }
 
 // Aside lists the damaged segments that were moved aside.
-func (in *Inspection) Aside() []string {
+func (in *Inspection) MovedAside() []string {
 	paths, _ := filepath.Glob(filepath.Join(in.dir, damagedName, "*"))
 	return paths
 }

@@ -138,7 +138,7 @@ func (b *Buffer) observePassed(cursor string, was, pos int64, now time.Time) {
 	if pos <= was {
 		return
 	}
-	if ms := b.recent.ages.at(pos - 1); ms > 0 {
+	if ms := b.recent.appended.at(pos - 1); ms > 0 {
 		b.m.passedSeconds.WithLabelValues(cursor).
 			Observe(max(now.Sub(time.UnixMilli(ms)), 0).Seconds())
 	}

@@ -8,9 +8,9 @@ import (
 
 // recent holds the newest batches, for readers at the head, and all that are in memory alone.
 type recent struct {
-	items []recentItem
-	bytes int64
-	ages  ages // of what is on disk, too
+	items    []recentItem
+	bytes    int64
+	appended appendTimes // of what is on disk, too
 }
 
 type recentItem struct {
@@ -22,7 +22,7 @@ type recentItem struct {
 // end at or before disk.
 func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
 	r.items = append(r.items, recentItem{b, size})
-	r.ages.note(b.First, ms)
+	r.appended.add(b.First, ms)
 	r.bytes += size
 	n := 0
 	for r.bytes > limit && n < len(r.items)-1 && r.items[n].batch.End <= disk {
@@ -34,7 +34,7 @@ func (r *recent) add(b *record.Batch, size, ms, limit, disk int64) {
 
 // trim forgets what ends at or before pos.
 func (r *recent) trim(pos int64) {
-	r.ages.trim(pos)
+	r.appended.trim(pos)
 	n := 0
 	for n < len(r.items) && r.items[n].batch.End <= pos {
 		r.bytes -= r.items[n].size

@@ -113,7 +113,7 @@ func (b *Buffer) ageLocked(pos int64) time.Duration {
 	if pos >= b.end {
 		return 0
 	}
-	ms := b.recent.ages.at(pos)
+	ms := b.recent.appended.at(pos)
 	if ms == 0 {
 		if i := b.chain.find(pos); i < len(b.chain.segs) {
 			ms = b.chain.segs[i].appended

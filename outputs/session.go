@@ -27,13 +27,13 @@ type Session interface {
 	// is broken.
 	AsyncWriter
 
-	// Settle ends whatever is open or of unknown outcome, of this session and any before it, and
+	// Resolve ends whatever is open or of unknown outcome, of this session and any before it, and
 	// returns the committed position, if there is one. No Start is running. It tries until ctx
 	// ends, or fails with an error that wraps ErrTaken.
-	Settle(ctx context.Context) (p Position, found bool, err error)
+	Resolve(ctx context.Context) (p Position, found bool, err error)
 
-	// Broken is closed when the transactions since Settle can not go on: what was not committed, or
-	// may not have been, is started again after the next Settle.
+	// Broken is closed when the transactions since Resolve can not go on: what was not committed,
+	// or may not have been, is started again after the next Resolve.
 	Broken() <-chan struct{}
 
 	// Cut makes batches started from now on belong to the next transaction, and returns where the

@@ -23,18 +23,18 @@ import (
 // Markers do not wait for hooks: a partition whose hooks fail is tried again, ever more seldom,
 // while later ones are marked and told.
 type completer struct {
-	a      *Archiver
-	log    record.Log
-	part   *partition.Partitioner
-	id     *identity
-	chores []chore
-	// the hooks of partitions that end by then are among chores, or have succeeded; 0 before the
-	// first look
+	a            *Archiver
+	log          record.Log
+	part         *partition.Partitioner
+	id           *identity
+	pendingHooks []pendingHook
+	// the hooks of partitions that end by then are among pendingHooks, or have succeeded; 0 before
+	// the first look
 	queued int64
 }
 
-// chore is the hooks that are still to be run for one path of a complete partition.
-type chore struct {
+// pendingHook is the hooks that are still to be run for one path of a complete partition.
+type pendingHook struct {
 	start, end time.Time
 	path       string
 	hook       int // the next
@@ -45,7 +45,7 @@ type chore struct {
 const (
 	spansAtOnce    = 500 // time partitions in one round: enough to catch up with
 	failuresAtOnce = 3   // of one hook in one round: then it is likely to be down
-	maxChoreDelay  = time.Hour
+	maxHookDelay   = time.Hour
 )
 
 // check publishes what has become complete, and returns how far it is done now.
@@ -143,7 +143,7 @@ func (c *completer) publish(ctx context.Context, start time.Time) ([]string, err
 	return paths, nil
 }
 
-// enqueue makes chores of a partition's paths, if err is nil.
+// enqueue makes pendingHooks of a partition's paths, if err is nil.
 func (c *completer) enqueue(paths []string, start, end time.Time, err error) {
 	if err != nil {
 		return
@@ -153,32 +153,32 @@ func (c *completer) enqueue(paths []string, start, end time.Time, err error) {
 		return
 	}
 	for _, p := range paths {
-		c.chores = append(c.chores, chore{start: start, end: end, path: p})
+		c.pendingHooks = append(c.pendingHooks, pendingHook{start: start, end: end, path: p})
 	}
 }
 
 // hooksDone returns up to where all hooks have succeeded.
 func (c *completer) hooksDone() int64 {
 	upTo := c.queued
-	for i := range c.chores {
-		upTo = min(upTo, c.chores[i].start.UnixMilli())
+	for i := range c.pendingHooks {
+		upTo = min(upTo, c.pendingHooks[i].start.UnixMilli())
 	}
 	return upTo
 }
 
 // failing reports whether a hook has failed and did not succeed since.
 func (c *completer) failing() bool {
-	return slices.ContainsFunc(c.chores, func(todo chore) bool { return todo.failures > 0 })
+	return slices.ContainsFunc(c.pendingHooks, func(h pendingHook) bool { return h.failures > 0 })
 }
 
 // runHooks runs the hooks that are due, and returns the errors.
 func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 	var errs []error
 	failures := make([]int, len(c.a.hooks))
-	left := c.chores[:0]
-	for _, todo := range c.chores {
+	left := c.pendingHooks[:0]
+	for _, todo := range c.pendingHooks {
 		if ctx.Err() == nil && !now.Before(todo.next) {
-			if err := c.runChore(ctx, &todo, failures, now); err != nil {
+			if err := c.runPendingHook(ctx, &todo, failures, now); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -186,7 +186,7 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 			left = append(left, todo)
 		}
 	}
-	c.chores = left
+	c.pendingHooks = left
 	if len(errs) > 1 {
 		errs = append(
 			errs[:1],
@@ -200,8 +200,8 @@ func (c *completer) runHooks(ctx context.Context, now time.Time) error {
 }
 
 // runChore runs the hooks of one path, in their order, until one fails.
-func (c *completer) runChore(
-	ctx context.Context, todo *chore, failures []int, now time.Time,
+func (c *completer) runPendingHook(
+	ctx context.Context, todo *pendingHook, failures []int, now time.Time,
 ) error {
 	cfg := c.a.cfg.Success
 	names, values := partition.Values(todo.path)
@@ -231,7 +231,7 @@ func (c *completer) runChore(
 		if err != nil {
 			failures[i]++
 			todo.failures++
-			todo.next = now.Add(min(cfg.Check<<min(todo.failures-1, 20), maxChoreDelay))
+			todo.next = now.Add(min(cfg.Check<<min(todo.failures-1, 20), maxHookDelay))
 			return fmt.Errorf("hook %s for %s: %w", cfg.Hooks[i].Type, todo.path, err)
 		}
 		todo.failures = 0

@@ -7,7 +7,7 @@
 //
 // Where things are:
 //
-//   - the contract of a store: store.go, place.go (stores that refuse to overwrite), body.go;
+//   - the contract of a store: store.go, putonce.go (stores that refuse to overwrite), body.go;
 //     output.go (an archiver and the store that it owns)
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
 //     fdcache.go, bufpool.go, workers.go; what it says of failures: failing.go
@@ -17,7 +17,7 @@
 //     done)
 //   - one cut: cut.go (files, spilling), member.go (what workers make), compact.go, losses.go (what
 //     was gone before it was read), finish.go (a file as it is uploaded)
-//   - to the store: upload.go, name.go (names of objects), occupied.go (names that are taken)
+//   - to the store: upload.go, name.go (names of objects), conflicts.go (names that are taken)
 //   - completeness: success.go (its configuration), completeness.go (what a drain knows of it),
 //     complete.go (markers and hooks)
 //

@@ -34,7 +34,7 @@ type failing struct {
 	store, commit, disk, log, decode, complete *failureLog
 
 	deadLetters *deadLetterLog
-	occupied    *occupied
+	conflicts   *conflicts
 }
 
 // failureLog is of one kind of work; a log or an object is what has the key.
@@ -85,7 +85,7 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 		"log", "making a begun cut again",
 		"the log ends before the position up to which a cut was begun: if the topic was made anew, set the group's offsets by hand",
 	)
-	f.occupied = newOccupied(env.Log, m.occupied)
+	f.conflicts = newConflicts(env.Log, m.conflicts)
 	f.deadLetters = &deadLetterLog{
 		log: env.Log,
 		do:  "penstock archive cat --envelope prints them with the reasons; nothing is lost",

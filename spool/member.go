@@ -75,15 +75,15 @@ func (j *job) run(scratch []byte) []byte {
 	c.acct.take(-int64(cap(j.buf)), 0)
 	if err == nil {
 		j.m.n = len(out)
-		c.place(j.m, out)
+		c.storeMember(j.m, out)
 	}
 	c.made.add(j.f, j.m.n, err)
 	return out
 }
 
-// place writes a member, or keeps it in memory while the disk is full: what is spooled can then
-// still be uploaded.
-func (c *cut) place(m *extent, p []byte) {
+// storeMember writes a member, or keeps it in memory while the disk is full: what is spooled can
+// then still be uploaded.
+func (c *cut) storeMember(m *extent, p []byte) {
 	off, err := c.append(c.members, p)
 	if err == nil {
 		m.off = off

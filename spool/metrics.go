@@ -14,7 +14,7 @@ type metrics struct {
 	memory, disk, openFiles, paths, logs              prometheus.GaugeFunc
 	uploadSeconds                                     prometheus.Histogram
 	stuck                                             *prometheus.GaugeVec
-	occupied                                          prometheus.Gauge
+	conflicts                                         prometheus.Gauge
 }
 
 func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
@@ -108,7 +108,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 				Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60},
 			},
 		),
-		occupied: prometheus.NewGauge(
+		conflicts: prometheus.NewGauge(
 			prometheus.GaugeOpts{
 				Name: "penstock_archive_occupied_keys",
 				Help: "Objects that cannot be stored because another is there that the store refuses to overwrite.",
@@ -146,7 +146,7 @@ func newMetrics(a *Archiver, r prometheus.Registerer) *metrics {
 	r.MustRegister(
 		m.records, m.bytes, m.archived, m.cuts, m.hooks, m.objects, m.objectBytes, m.kept,
 		m.completed, m.redos, m.missing, m.compacted, m.moved, m.fenced, m.skipped, m.uploadRetries,
-		m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.occupied, m.memory,
+		m.commitRetries, m.diskRefused, m.spills, m.uploadSeconds, m.stuck, m.conflicts, m.memory,
 		m.disk, m.openFiles, m.paths, m.logs,
 	)
 	return m

@@ -78,7 +78,7 @@ func (a *Archiver) persist(ctx context.Context, what, key string, do func() erro
 			return err
 		}
 		a.metrics.uploadRetries.Inc()
-		if a.failing.occupied.note(err) {
+		if a.failing.conflicts.note(err) {
 			a.failing.store.Worked(what) // it answers
 		} else if key == "" {
 			a.failing.store.Failed(what, err)
@@ -146,15 +146,15 @@ func (u *upload) kept(err error) bool {
 // put makes one attempt to put one object.
 func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptions) error {
 	began := time.Now()
-	if err := Place(ctx, u.a.store, key, obj, obj.size, opts); err != nil && !u.kept(err) {
-		if errors.As(err, new(*OccupiedError)) {
+	if err := PutOnce(ctx, u.a.store, key, obj, obj.size, opts); err != nil && !u.kept(err) {
+		if errors.As(err, new(*ConflictError)) {
 			u.mu.Lock()
 			u.met = append(u.met, key)
 			u.mu.Unlock()
 		}
 		return storeError{err}
 	}
-	u.a.failing.occupied.forget(key)
+	u.a.failing.conflicts.forget(key)
 	u.a.metrics.objects.Inc()
 	u.a.metrics.objectBytes.Add(float64(obj.size))
 	u.a.metrics.uploadSeconds.Observe(time.Since(began).Seconds())
@@ -164,7 +164,7 @@ func (u *upload) put(ctx context.Context, obj *object, key string, opts PutOptio
 // forget drops what was noted about keys of this cut, which is stored or given up.
 func (u *upload) forget() {
 	for _, key := range u.met {
-		u.a.failing.occupied.forget(key)
+		u.a.failing.conflicts.forget(key)
 	}
 }
 

@@ -142,7 +142,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	i := slices.IndexFunc(targets, func(t target) bool { return t.name == attr.Name && !t.label })
 	if i < 0 {
 		near := nearest(attr.Name, names(targets, false))
-		if g, ok := findGuess(d.owner, path, attr.Name, ""); ok {
+		if g, ok := findForeignName(d.owner, path, attr.Name, ""); ok {
 			near = g.attribute()
 			if strings.Contains(g.Write, "env(") {
 				d.report.hidden = append(d.report.hidden, attr.Expr.Range())
@@ -213,7 +213,7 @@ func (d *decoder) asBlock(t target, expr hclsyntax.Expression, path string) stri
 		v, _ := lit.Value(nil)
 		text := v.AsString()
 		if !slices.Contains(f.oneof, text) {
-			if g := guessValue(d.owner, join(path, t.name), text); g != "" {
+			if g := hintForValue(d.owner, join(path, t.name), text); g != "" {
 				return fmt.Sprintf(
 					"%s\nIt is a block, with %s for its label.", g, listOr(quoted(f.oneof)),
 				)
@@ -280,7 +280,7 @@ func (d *decoder) unknown(at hcl.Range, name, title, path string, targets []targ
 		what = "block"
 	}
 	hint := ""
-	if g := guess(d.owner, path, name); g != "" {
+	if g := hintForName(d.owner, path, name); g != "" {
 		hint = g
 	} else if near := nearest(
 		name, append(names(targets, block), names(targets, !block)...),

@@ -104,7 +104,7 @@ func (r *Report) dottedName(src []byte, at *hcl.Range) bool {
 	}
 	parts := strings.Split(string(m[1]), ".")
 	last := len(parts) - 1
-	hint := guessDotted(parts)
+	hint := hintForPath(parts)
 	if hint == "" {
 		hint = parts[last] + " = ..."
 	}

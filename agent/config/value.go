@@ -141,7 +141,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 			hint := "For example: " + f.name + " = " + example(f)
 			if typ == cty.String && !f.secret {
 				hint = fmt.Sprintf("Write [%q].", val.AsString())
-				if g := guessValue(d.owner, path, val.AsString()); g != "" {
+				if g := hintForValue(d.owner, path, val.AsString()); g != "" {
 					hint = g
 				}
 			}
@@ -190,7 +190,7 @@ func (d *decoder) fromCty(val cty.Value, v reflect.Value, f field, path string, 
 		text := s.AsString()
 		if f.oneof != nil && !slices.Contains(f.oneof, text) {
 			hint := choices(text, f.oneof)
-			if g := guessValue(d.owner, path, text); g != "" {
+			if g := hintForValue(d.owner, path, text); g != "" {
 				hint = g
 			}
 			d.report.errorf(at, hint, "%s cannot be %s", f.name, show(val, f))

@@ -33,12 +33,12 @@ func (c Chain) Tag(tag string) string {
 	return tag
 }
 
-// Fresh returns the chain with a memory of its own for each filter that has one.
-func (c Chain) Fresh(log string) Chain {
+// ForLog returns the chain with a memory of its own for each filter that has one.
+func (c Chain) ForLog(log string) Chain {
 	out := make(Chain, len(c))
 	for i, f := range c {
 		if s, ok := f.(Stateful); ok {
-			f = s.Fresh(log)
+			f = s.ForLog(log)
 		}
 		out[i] = f
 	}

@@ -133,8 +133,8 @@ func (t *table) parse(v *View, text []byte) (names bool, err error) {
 	return false, t.csv.Row(known, text, &v.fields)
 }
 
-// fresh returns the table for a log, with what was known of it before a restart.
-func (t *table) fresh(env Env, log string) *table {
+// forLog returns the table for a log, with what was known of it before a restart.
+func (t *table) forLog(env Env, log string) *table {
 	f := *t
 	f.known, f.env = map[string][]columnLine{}, env
 	if env.Dir != "" {

@@ -111,11 +111,11 @@ func (c *conditional) Edit(v *View) Verdict {
 	return c.Filter.Edit(v)
 }
 
-// Fresh implements Stateful.
-func (c *conditional) Fresh(log string) Filter {
+// ForLog implements Stateful.
+func (c *conditional) ForLog(log string) Filter {
 	s, ok := c.Filter.(Stateful)
 	if !ok {
 		return c
 	}
-	return &conditional{s.Fresh(log), c.only}
+	return &conditional{s.ForLog(log), c.only}
 }

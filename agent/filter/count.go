@@ -114,8 +114,8 @@ func NewCount(c CountConfig, env Env) (*Count, error) {
 	return f, nil
 }
 
-// Fresh implements Stateful.
-func (f *Count) Fresh(log string) Filter {
+// ForLog implements Stateful.
+func (f *Count) ForLog(log string) Filter {
 	g := *f
 	g.log, g.series, g.progress = log, map[string]bool{}, newProgress()
 	return &g

@@ -51,8 +51,8 @@ func NewDedupe(c DedupeConfig, env Env) (*Dedupe, error) {
 	return f, nil
 }
 
-// Fresh implements Stateful.
-func (f *Dedupe) Fresh(string) Filter {
+// ForLog implements Stateful.
+func (f *Dedupe) ForLog(string) Filter {
 	g := *f
 	g.seen, g.progress = newMemory[[2]uint64, first](f.cfg.MaxKeys), newProgress()
 	return &g

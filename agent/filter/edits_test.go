@@ -496,7 +496,7 @@ func BenchmarkOthers(b *testing.B) {
 		},
 		env,
 	)
-	bench("count", benchLines["json"], cnt.Fresh("x"), err)
+	bench("count", benchLines["json"], cnt.ForLog("x"), err)
 	csv, err := NewParse(
 		ParseConfig{
 			Format:    "csv",

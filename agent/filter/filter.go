@@ -27,9 +27,9 @@ type Filter interface {
 // decides must be the same when a record is delivered again while the agent runs.
 type Stateful interface {
 	Filter
-	// Fresh returns the filter with a memory of its own, for one log of one output, which log
+	// ForLog returns the filter with a memory of its own, for one log of one output, which log
 	// names. It is not safe for concurrent use.
-	Fresh(log string) Filter
+	ForLog(log string) Filter
 }
 
 // unrepeatable is implemented by filters that an archive cannot follow: it makes the same objects

@@ -252,14 +252,14 @@ func (c *ParseConfig) patterns(format string) ([]attempt, error) {
 	return out, errors.Join(errs...)
 }
 
-// Fresh implements Stateful: what lines say of columns holds for the log they are of.
-func (f *Parse) Fresh(log string) Filter {
+// ForLog implements Stateful: what lines say of columns holds for the log they are of.
+func (f *Parse) ForLog(log string) Filter {
 	g := *f
 	g.attempts = slices.Clone(f.attempts)
 	alone := false
 	for i := range g.attempts {
 		if a := &g.attempts[i]; a.table != nil {
-			a.table, alone = a.table.fresh(f.env, log), true
+			a.table, alone = a.table.forLog(f.env, log), true
 		}
 	}
 	if !alone {

@@ -160,7 +160,7 @@ func TestParseCSV(t *testing.T) {
 func TestParseW3CWithFieldsThatChange(t *testing.T) {
 	f := newParse(
 		t, func(p *ParseConfig) { p.Format, p.Time, p.OnFailure = "w3c", true, "mark" },
-	).Fresh("x")
+	).ForLog("x")
 	in := []string{
 		"GET /before-any 200",
 		"#Software: Microsoft Internet Information Services 10.0",
@@ -203,7 +203,7 @@ func TestParseKnowsColumnsAfterARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Chain{f}.Fresh("p.kafka.x")
+		return Chain{f}.ForLog("p.kafka.x")
 	}
 	c := open()
 	c.Apply(at(0, "0 #Fields: a b", "0 1 2", "0 #Fields: b a", "0 3 4"))
@@ -478,7 +478,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, p := range filters {
-			for _, r := range lines(t, p.Fresh("x"), near, string(text)) {
+			for _, r := range lines(t, p.ForLog("x"), near, string(text)) {
 				if !json.Valid(r.Value) {
 					t.Errorf("%s: %q gives %q", p.cfg.Format, text, r.Value)
 				}

@@ -40,7 +40,7 @@ func TestThrottle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Chain{f}.Fresh("x")
+	c := Chain{f}.ForLog("x")
 	a := at(0, "0 a1", "1 a2", "2 b1", "3 a3", "4 b2", "999 b3", "1000 a4", "1001 b4")
 	want := "0:a1 1:a2 2:b1 4:b2 6:a4 7:b4"
 	// the same when it is delivered again, but for what is late by then: that passes
@@ -59,7 +59,7 @@ func TestThrottle(t *testing.T) {
 		t.Error(got)
 	}
 	if got := passedOf(
-		t, Chain{f}.Fresh("y"), at(8, "1100 a5", "1200 a6", "1300 a7"),
+		t, Chain{f}.ForLog("y"), at(8, "1100 a5", "1200 a6", "1300 a7"),
 	); got != "8:a5 9:a6" {
 		t.Errorf("another output has a memory of its own: %s", got)
 	}
@@ -72,7 +72,7 @@ func TestDedupe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Chain{f}.Fresh("x")
+	c := Chain{f}.ForLog("x")
 	a := at(0, "0 a", "10 a", "20 b", "999 a", "1000 a", "1500 a")
 	if got := passedOf(t, c, a); got != "0:a 2:b 4:a" {
 		t.Error(got)
@@ -91,7 +91,7 @@ func TestDedupe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = Chain{e, f}.Fresh("x")
+	c = Chain{e, f}.ForLog("x")
 	for range 2 {
 		if got := passedOf(
 			t, c, at(9, `0 {"l":["x","y","x"]}`, `1 {"l":["y","z"]}`),
@@ -120,7 +120,7 @@ func TestMemoriesNeverLose(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range []Filter{throttle, dedupe} {
-		c := Chain{f}.Fresh("x")
+		c := Chain{f}.ForLog("x")
 		var log []string
 		for i := range 2000 {
 			log = append(log, fmt.Sprintf("%d k%d", i*10+rng.IntN(50), rng.IntN(40)))
@@ -187,7 +187,7 @@ func TestCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Chain{f, h}.Fresh("p.kafka.x")
+	c := Chain{f, h}.ForLog("p.kafka.x")
 	b := at(
 		0, `0 {"status":200,"s":0.05}`, `0 {"status":503,"s":2}`, `0 {"status":200,"s":"x"}`,
 		`0 {"status":404}`, `0 text`,
@@ -232,12 +232,12 @@ func BenchmarkStateful(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	benchFilter(b, "throttle", t.Fresh("x"), benchLines["json"])
+	benchFilter(b, "throttle", t.ForLog("x"), benchLines["json"])
 	d, err := NewDedupe(
 		DedupeConfig{Key: must(b, "field.msg"), Within: time.Second, MaxKeys: 1000}, Env{},
 	)
 	if err != nil {
 		b.Fatal(err)
 	}
-	benchFilter(b, "dedupe", d.Fresh("x"), benchLines["json"])
+	benchFilter(b, "dedupe", d.ForLog("x"), benchLines["json"])
 }

@@ -58,8 +58,8 @@ func NewThrottle(c ThrottleConfig, env Env) (*Throttle, error) {
 	return f, nil
 }
 
-// Fresh implements Stateful.
-func (f *Throttle) Fresh(string) Filter {
+// ForLog implements Stateful.
+func (f *Throttle) ForLog(string) Filter {
 	g := *f
 	g.seen, g.progress = newMemory[string, passed](f.cfg.MaxKeys), newProgress()
 	return &g

@@ -34,7 +34,7 @@ func (g *Graph) WriteDOT(w io.Writer) {
 		if e.label != "" {
 			attrs = append(attrs, "label = "+dotText(e.label))
 		}
-		if e.aside {
+		if e.isFallback {
 			attrs = append(attrs, "style = dashed")
 		}
 		end := ""
@@ -78,7 +78,7 @@ func (g *Graph) WriteMermaid(w io.Writer) {
 	}, func() { fmt.Fprint(w, "  end\n") })
 	for _, e := range g.edges {
 		arrow := "-->"
-		if e.aside {
+		if e.isFallback {
 			arrow = "-.->"
 		}
 		if e.label != "" {

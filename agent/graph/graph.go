@@ -44,9 +44,9 @@ const (
 )
 
 type edge struct {
-	from, to string
-	label    string
-	aside    bool // records take this way only in case of need
+	from, to   string
+	label      string
+	isFallback bool // records take this way only in case of need
 }
 
 // New returns the graph of a configuration.
@@ -66,7 +66,7 @@ func New(cfg *config.Config) *Graph {
 	for _, c := range cfg.Components {
 		for _, r := range c.Refs {
 			g.edges = append(
-				g.edges, edge{from: c.ID(), to: r.Target, label: reason(r.Path), aside: true},
+				g.edges, edge{from: c.ID(), to: r.Target, label: reason(r.Path), isFallback: true},
 			)
 		}
 	}

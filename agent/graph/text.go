@@ -43,15 +43,15 @@ func (g *Graph) WriteText(w io.Writer) {
 
 // writeAside prints where an output's records go in case of need. The configuration has no circles.
 func (g *Graph) writeAside(w io.Writer, indent, output string) {
-	var aside []edge
+	var fallbacks []edge
 	for _, e := range g.edges {
-		if e.aside && e.from == output {
-			aside = append(aside, e)
+		if e.isFallback && e.from == output {
+			fallbacks = append(fallbacks, e)
 		}
 	}
-	for i, e := range aside {
+	for i, e := range fallbacks {
 		branch, below := "├╌ ", "│  "
-		if i == len(aside)-1 {
+		if i == len(fallbacks)-1 {
 			branch, below = "└╌ ", "   "
 		}
 		fmt.Fprintf(w, "%s%s%s: %s\n", indent, branch, e.label, e.to)

@@ -115,7 +115,7 @@ func listBuffer(out io.Writer, in *buffer.Inspection) error {
 			fmt.Fprintf(w, "%s\t%d\n", name, n)
 		}
 	}
-	for i, path := range in.Aside() {
+	for i, path := range in.MovedAside() {
 		if i == 0 {
 			fmt.Fprintln(w, "\nDAMAGED, MOVED ASIDE")
 		}

@@ -70,7 +70,7 @@
 //  3. outputs/overflow/mover.go: the oldest batches become one object
 //     (outputs/recordline/object.go, named by outputs/recordline/names.go).
 //  4. outputs/overflow/note.go: the intent, committed in the log's note, at the old position.
-//  5. spool/place.go, spool/store.go: the object is put, unless it is there.
+//  5. spool/putonce.go, spool/store.go: the object is put, unless it is there.
 //  6. outputs/deliver/ledger.go: the position after it is committed, without the intent.
 //  7. outputs/overflow/controller.go: the destination answers (outputs/kafka/probe.go) for
 //     failover.recover, so replay begins.
@@ -238,7 +238,7 @@
 //     other, or a note would be lost (outputs/deliver/ledger.go):
 //     outputs/deliver TestCommitOfUnknownOutcomeComesFirst.
 //   - Intent, put, commit, in this order: no object is put that no intent names
-//     (outputs/overflow/mover.go, place): outputs/drain TestKilledAtEveryStep.
+//     (outputs/overflow/mover.go, putObject): outputs/drain TestKilledAtEveryStep.
 //   - An object of the overflow is deleted by the replayer alone, of an agent or of "penstock
 //     replay", once all its records are acknowledged (outputs/overflow/remove.go, Remove):
 //     outputs/drain TestOutageDuringReplay; and once what was read is what was stored
@@ -261,7 +261,7 @@
 //     is not given back (outputs/kafka/producer/machine.go): outputs/kafka/producer TestModel. That
 //     the model finds such faults shows outputs/kafka/producer TestModelFindsFaults.
 //   - With exactly_once the position in Kafka wins over the one on disk (outputs/drain/txn.go,
-//     place): outputs/kafka TestExactlyOnceAfterARestart,
+//     laterPosition): outputs/kafka TestExactlyOnceAfterARestart,
 //     outputs/kafka TestExactlyOnceWithAnOlderCopy.
 //   - Of two agents with one transactional id, the one that ran before stops (outputs/drain/txn.go,
 //     stopped) and does not take it back (outputs/kafka/session.go, Ours):

@@ -107,7 +107,7 @@ func (c *conn) tellIgnored() {
 	c.in.warnings.Warn(
 		c.host, "data that is no message was ignored", "begins_with",
 		fmt.Sprintf("%.16q", c.reader.First()), "do",
-		first(guess(c.reader.First()), "look at what the client sends"),
+		first(hintForProtocol(c.reader.First()), "look at what the client sends"),
 	)
 }
 
@@ -231,7 +231,7 @@ func (c *conn) report(err error) {
 	}
 	c.in.metrics.closed.WithLabelValues(label).Inc()
 	args := []any{"error", err}
-	if do := guess(c.reader.First()); do != "" && label == "malformed" {
+	if do := hintForProtocol(c.reader.First()); do != "" && label == "malformed" {
 		args = append(args, "do", do)
 	}
 	c.in.warnings.Warn(c.host, "connection closed: "+label, args...)

@@ -17,7 +17,7 @@
 // With transactions (TxnDelivery, txn.go) the same flight goes out through a Session, and what it
 // acknowledges counts once committed:
 //
-//	settled -> open -> cut -> committed -> open ...
+//	resolved -> open -> cut -> committed -> open ...
 //	   ^         |       |
 //	   +---------+-------+               aborted: the flight ends, and the next one begins where
 //	                                     the destination says

@@ -37,9 +37,9 @@ type Flight struct {
 	window  window
 	results chan result
 	// entries handed to a lane, the starter or the dead letter, whose result has not come yet
-	unsettled int
-	Delivered int64
-	Ended     chan struct{} // closed once nothing that this flight began is running any more
+	outstanding int
+	Delivered   int64
+	Ended       chan struct{} // closed once nothing that this flight began is running any more
 
 	// Only for async writers.
 	starter chan *entry
@@ -51,7 +51,7 @@ type Flight struct {
 type restart struct {
 	halted atomic.Bool // the starter passes entries back unstarted
 	// The rest belongs to the goroutine of Flight.Run.
-	broken bool // a batch failed; once all is settled, begin again with it
+	broken bool // a batch failed; once nothing is outstanding, begin again with it
 	back   fault.Backoff
 	again  <-chan time.Time // when to
 }
@@ -153,7 +153,7 @@ func (f *Flight) Run(ctx context.Context) error {
 		case r := <-f.results:
 			f.handleResult(ctx, r)
 			f.pop()
-			if r := &f.restart; r.broken && f.unsettled == 0 && r.again == nil {
+			if r := &f.restart; r.broken && f.outstanding == 0 && r.again == nil {
 				r.again = time.After(r.back.Next())
 			}
 		case <-f.restart.again:
@@ -236,10 +236,10 @@ func (f *Flight) abandon(join func()) {
 	timeout := time.NewTimer(f.patience())
 	defer timeout.Stop()
 wait:
-	for f.unsettled > 0 {
+	for f.outstanding > 0 {
 		select {
 		case r := <-f.results:
-			f.unsettled--
+			f.outstanding--
 			if f.late(r); r.e.state == done {
 				f.Health.Add(-1)
 			}
@@ -258,7 +258,7 @@ wait:
 		f.Send.fly(-1, -int64(e.whole.Size()))
 	}
 	f.window = window{}
-	left := f.unsettled
+	left := f.outstanding
 	go func() {
 		for range left {
 			r := <-f.results

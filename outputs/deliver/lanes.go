@@ -22,7 +22,7 @@ func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 		wg.Go(func() { f.start(ctx) })
 		return func(e *entry) {
 				e.state = flying
-				f.unsettled++
+				f.outstanding++
 				f.starter <- e
 			}, func() {
 				close(f.starter)
@@ -45,7 +45,7 @@ func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 	}
 	return func(e *entry) {
 			e.state = flying
-			f.unsettled++
+			f.outstanding++
 			lanes[f.Send.hash(e.whole.Origin)%uint64(len(lanes))] <- e
 		}, func() {
 			for _, lane := range lanes {
@@ -100,7 +100,7 @@ func sendAgain(err error) bool {
 
 // handleResult takes one result into account.
 func (f *Flight) handleResult(ctx context.Context, r result) {
-	f.unsettled--
+	f.outstanding--
 	e := r.e
 	switch {
 	case f.writer() == nil:
@@ -127,7 +127,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 			f.conclude(e, v)
 			return
 		}
-		f.unsettled++
+		f.outstanding++
 		go func() {
 			err := f.Send.writeDeadLetters(ctx, v.dead, f.Health)
 			f.results <- result{e: e, err: err, isDeadLettered: true, v: v}

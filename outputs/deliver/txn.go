@@ -44,12 +44,12 @@ type TxnFlight struct {
 const keepEvery = time.Hour
 
 // ErrAborted is what a flight ends with whose transactions broke: what is not committed is
-// delivered again, after settling.
+// delivered again, after resolving.
 var ErrAborted = errors.New("a transaction was given up; what it held is sent again")
 
-// Settle brings the session to a known state. While something waits to be delivered, the
+// Resolve brings the session to a known state. While something waits to be delivered, the
 // destination counts as stalled.
-func (x *TxnDelivery) Settle(
+func (x *TxnDelivery) Resolve(
 	ctx context.Context, waiting func() bool,
 ) (outputs.Position, bool, error) {
 	if err := x.AwaitStragglers(ctx); err != nil {
@@ -72,7 +72,7 @@ func (x *TxnDelivery) Settle(
 			}
 		}
 	})
-	p, found, err := x.Session.Settle(ctx)
+	p, found, err := x.Session.Resolve(ctx)
 	close(stop)
 	wg.Wait()
 	if err != nil {
@@ -94,8 +94,8 @@ func (x *TxnDelivery) ClearStalled() {
 	}
 }
 
-// Settled takes note of a commit that went through: whatever was in doubt is known.
-func (x *TxnDelivery) Settled() {
+// NoteResolved takes note of a commit that went through: whatever was in doubt is known.
+func (x *TxnDelivery) NoteResolved() {
 	x.Health.alive()
 	x.ClearStalled()
 	x.AllCommitted.Store(true)
@@ -110,7 +110,7 @@ func (x *TxnDelivery) Start(ctx context.Context, b *record.Batch, done func(erro
 
 func (x *TxnDelivery) Close() error { return nil }
 
-// Fly delivers a source from a settled session on. It returns io.EOF once all is delivered and
+// Fly delivers a source from a resolved session on. It returns io.EOF once all is delivered and
 // committed, ErrQuit once what was in flight when Quit was closed is, errAborted, ctx's error or
 // the source's.
 func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {

@@ -17,7 +17,7 @@ type cutSession struct {
 }
 
 func (s *cutSession) Start(context.Context, *record.Batch, func(error)) {}
-func (s *cutSession) Settle(context.Context) (outputs.Position, bool, error) {
+func (s *cutSession) Resolve(context.Context) (outputs.Position, bool, error) {
 	return outputs.Position{}, false, nil
 }
 func (s *cutSession) Broken() <-chan struct{} { return nil }

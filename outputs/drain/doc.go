@@ -4,9 +4,9 @@
 //
 // Exactly once works like this. A flight goes out through a Session, whose transactions hold how
 // far it has come; the log's cursor follows. When a transaction breaks, the flight ends, the
-// Session is settled (nothing open, nothing of unknown outcome) and the next flight begins where
+// Session is resolved (nothing open, nothing of unknown outcome) and the next flight begins where
 // the destination says. While it cannot be asked, records may go to the overflow all the same: the
-// note remembers from where on that is in doubt, and once settled which of them are not to be
+// note remembers from where on that is in doubt, and once resolved which of them are not to be
 // replayed.
 //
 // It never talks to a destination or a store itself.

@@ -25,7 +25,7 @@ type txnLog struct {
 	r    *drain
 	slog *slog.Logger
 
-	mu       sync.Mutex // one settles at a time
+	mu       sync.Mutex // one resolves at a time
 	resolved bool       // a record.Preparer has been told what is committed
 }
 
@@ -60,7 +60,7 @@ func newTxnLog(r *drain) (*txnLog, error) {
 func (x *txnLog) run(ctx context.Context, quit <-chan struct{}) error {
 	back := x.Send.Config.Retry.Backoff()
 	for {
-		at, err := x.settle(ctx, quit)
+		at, err := x.resolve(ctx, quit)
 		if err == nil {
 			err = x.flyFrom(ctx, at, quit)
 			back.Failures = 0
@@ -97,11 +97,11 @@ func (x *txnLog) flyFrom(ctx context.Context, at int64, quit <-chan struct{}) er
 	})
 }
 
-// SettleOnly settles what is in doubt, however long that takes.
-func (x *txnLog) SettleOnly(ctx, quit context.Context) error {
+// ResolveOnly resolves what is in doubt, however long that takes.
+func (x *txnLog) ResolveOnly(ctx, quit context.Context) error {
 	back := x.Send.Config.Retry.Backoff()
 	for {
-		if _, err := x.settle(ctx, quit.Done()); !errors.Is(err, deliver.ErrAborted) {
+		if _, err := x.resolve(ctx, quit.Done()); !errors.Is(err, deliver.ErrAborted) {
 			return err
 		}
 		if err := back.Wait(quit); err != nil {
@@ -116,7 +116,7 @@ func (x *txnLog) note() overflow.Note {
 	return n
 }
 
-// Doubtful reports whether it has to be settled what the destination has, before anything is
+// Doubtful reports whether it has to be resolved what the destination has, before anything is
 // replayed.
 func (x *txnLog) Doubtful() bool { return x.note().Doubt != nil }
 
@@ -153,10 +153,10 @@ func (x *txnLog) waiting() bool {
 	return !ok || e.End() > pos
 }
 
-// settle returns where the log goes on: what the destination has committed, or where the log's own
+// resolve returns where the log goes on: what the destination has committed, or where the log's own
 // cursor is if that is further. Both hold that position when it returns. It fails with errAborted
 // when the destination has to be asked again.
-func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error) {
+func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	sctx, cancel := context.WithCancel(ctx)
@@ -170,7 +170,7 @@ func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error
 			}
 		}()
 	}
-	p, found, err := x.TxnDelivery.Settle(sctx, x.waiting)
+	p, found, err := x.TxnDelivery.Resolve(sctx, x.waiting)
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -183,7 +183,7 @@ func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error
 		x.Send.Failing.Failed(err)
 		return 0, deliver.ErrAborted
 	}
-	at, err := x.place(ctx, p, found)
+	at, err := x.laterPosition(ctx, p, found)
 	if err != nil {
 		return 0, err
 	}
@@ -204,7 +204,7 @@ func (x *txnLog) settle(ctx context.Context, quit <-chan struct{}) (int64, error
 			return 0, err
 		}
 	}
-	x.Settled()
+	x.NoteResolved()
 	return at, nil
 }
 
@@ -233,9 +233,9 @@ func (x *txnLog) missed(at int64) {
 	)
 }
 
-// place compares the destination's position with the log's, and makes the log's cursor hold the
-// later one.
-func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int64, error) {
+// laterPosition compares the destination's position with the log's, and makes the log's cursor hold
+// the later one.
+func (x *txnLog) laterPosition(ctx context.Context, p outputs.Position, found bool) (int64, error) {
 	at, _ := x.r.ledger.State()
 	n := x.note()
 	id, was := n.Log, at
@@ -287,7 +287,7 @@ func (x *txnLog) place(ctx context.Context, p outputs.Position, found bool) (int
 	}
 	forgot := false
 	err := x.change(ctx, at, func(n *overflow.Note) {
-		forgot = n.Settle(has)
+		forgot = n.ResolveDoubt(has)
 		n.Log = id
 	})
 	if forgot {

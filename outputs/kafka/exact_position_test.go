@@ -119,7 +119,7 @@ func TestSessionCommitsAnEmptyTransaction(t *testing.T) {
 	defer session.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if _, _, err := session.Settle(ctx); err != nil {
+	if _, _, err := session.Resolve(ctx); err != nil {
 		t.Fatal(err)
 	}
 	start := func(i int) chan error {

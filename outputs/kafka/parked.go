@@ -242,7 +242,7 @@ func (w *Writer) unpark(p *parked, dest *destination) {
 		p.finish(errThere)
 		return
 	}
-	w.place(p.d, recs, func(i int) *destination {
+	w.sendRecords(p.d, recs, func(i int) *destination {
 		if p.has(i) {
 			return dest
 		}

@@ -49,7 +49,7 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	if w.spread() {
 		w.pickSpread(1, w.cfg.Partitioner == "round_robin")
 	}
-	w.place(d, recs, func(i int) *destination {
+	w.sendRecords(d, recs, func(i int) *destination {
 		if plan.all != nil {
 			return plan.all
 		}
@@ -61,9 +61,9 @@ func (w *Writer) records(ctx context.Context, d *delivery) {
 	}
 }
 
-// place sends the records of d for which there is a destination. Those whose topic is waited for
-// are left in w.scratch.parked. w.mu is held.
-func (w *Writer) place(
+// sendRecords sends the records of d for which there is a destination. Those whose topic is waited
+// for are left in w.scratch.parked. w.mu is held.
+func (w *Writer) sendRecords(
 	d *delivery, recs iter.Seq[*record.Record], destinationOf func(i int) *destination,
 ) {
 	now := time.Now()

@@ -58,8 +58,8 @@ type Session struct {
 
 	mu      sync.Mutex
 	broken  chan struct{} // closed while no transaction can be open
-	outcome chan outcome  // of the Settle or Commit under way
-	// is over that of every session before this one; 0 before the first Settle
+	outcome chan outcome  // of the Resolve or Commit under way
+	// is over that of every session before this one; 0 before the first Resolve
 	claim   int64
 	claimed bool // a transaction of this session has been committed
 }
@@ -121,8 +121,8 @@ func (w *Writer) cuts() int64 {
 	return w.session.cuts
 }
 
-// Settle implements outputs.Session.
-func (s *Session) Settle(ctx context.Context) (outputs.Position, bool, error) {
+// Resolve implements outputs.Session.
+func (s *Session) Resolve(ctx context.Context) (outputs.Position, bool, error) {
 	s.w.mu.Lock()
 	s.w.discard()
 	s.last = 0
@@ -135,7 +135,7 @@ func (s *Session) Settle(ctx context.Context) (outputs.Position, bool, error) {
 	}
 	s.mu.Unlock()
 	out := s.await()
-	if !s.w.prod.Settle() {
+	if !s.w.prod.Resolve() {
 		return outputs.Position{}, false, producer.ErrClosed
 	}
 	select {
@@ -289,9 +289,9 @@ func (e sessionEvents) Ours(o producer.Stored) error {
 	return fmt.Errorf("transactional id %q: %w", e.s.id, outputs.ErrTaken)
 }
 
-// Settled takes a position that is stable, and none can come after it but through this session or
+// Resolved takes a position that is stable, and none can come after it but through this session or
 // one that takes over from it.
-func (e sessionEvents) Settled(o producer.Stored) {
+func (e sessionEvents) Resolved(o producer.Stored) {
 	var m stamp
 	_ = json.Unmarshal([]byte(o.Metadata), &m) // what cannot be read claims nothing
 	e.s.mu.Lock()

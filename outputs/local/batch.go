@@ -185,7 +185,7 @@ func (b *batch) commit(ctx context.Context) error {
 		if n < 0 {
 			n = len(rest)
 		}
-		if err := b.place(dir, rest[:n]); err != nil {
+		if err := b.nameFiles(dir, rest[:n]); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -201,12 +201,12 @@ func (b *batch) commit(ctx context.Context) error {
 	return nil
 }
 
-// place gives the files of one directory their names.
-func (b *batch) place(dir string, files []batchFile) error {
+// nameFiles gives the files of one directory their names.
+func (b *batch) nameFiles(dir string, files []batchFile) error {
 	var err error
 	// A Delete may remove the directory, empty, between its making and the rename.
 	for range 10 {
-		if files, err = b.tryPlace(dir, files); !errors.Is(err, fs.ErrNotExist) {
+		if files, err = b.tryNameFiles(dir, files); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err := b.s.makeDirs(b.root, dir, !b.whole); err != nil {
@@ -216,8 +216,8 @@ func (b *batch) place(dir string, files []batchFile) error {
 	return err
 }
 
-// tryPlace returns those that have no name yet.
-func (b *batch) tryPlace(dir string, files []batchFile) ([]batchFile, error) {
+// tryNameFiles returns those that have no name yet.
+func (b *batch) tryNameFiles(dir string, files []batchFile) ([]batchFile, error) {
 	to, err := b.root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return files, err

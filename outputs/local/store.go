@@ -133,13 +133,13 @@ func (s *Store) put(
 	if err := tmp.Sync(); err != nil {
 		return err
 	}
-	place := root.Rename
+	setName := root.Rename
 	if opts.IfAbsent {
-		place = root.Link
+		setName = root.Link
 	}
 	// A Delete may remove the directory, empty, between its making and the rename.
 	for range 10 {
-		if err = place(tmp.name, key); !errors.Is(err, fs.ErrNotExist) {
+		if err = setName(tmp.name, key); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 		if err = s.makeDirs(root, path.Dir(key), true); err != nil {

@@ -67,8 +67,8 @@ type transactions interface {
 	// Doubtful reports whether that is so.
 	Doubt(ctx context.Context) error
 	Doubtful() bool
-	// SettleOnly settles what is in doubt, however long that takes.
-	SettleOnly(ctx, quit context.Context) error
+	// ResolveOnly resolves what is in doubt, however long that takes.
+	ResolveOnly(ctx, quit context.Context) error
 	// Clean reports whether nothing was started that is not known to be committed.
 	Clean() bool
 }

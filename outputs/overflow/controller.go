@@ -26,9 +26,9 @@ const (
 	StateStandby  = "standby"  // the log goes to the standby
 )
 
-// settling is what works on the log while the destination is asked how much of it it has; it is no
+// resolving is what works on the log while the destination is asked how much of it it has; it is no
 // state of its own to others.
-const settling = "settling"
+const resolving = "resolving"
 
 // Controller decides who works on a log: the flight to the destination, the mover to the store or
 // the flight to the standby, of which there is at most one; and whether the replayer works on what
@@ -230,7 +230,7 @@ func (f *Controller) desiredState() (log string, replay bool) {
 	log, replay = f.desired(f.objects())
 	if x := f.Txn; x != nil && !f.down && f.moving != nil &&
 		(x.Doubtful() || log == StateOverflow && !x.Clean()) {
-		return settling, false
+		return resolving, false
 	}
 	return log, replay
 }
@@ -256,7 +256,7 @@ func (f *Controller) adjust(ctx context.Context, log string, replay bool) error 
 		return nil // what was stopped has changed the picture; the next round sees to it
 	}
 	surveying := f.onReconcile != nil // what needs the store waits until it is known what it holds
-	if f.onLog == nil && log != "" && (!f.ended || log == settling) &&
+	if f.onLog == nil && log != "" && (!f.ended || log == resolving) &&
 		(log != StateOverflow || !surveying) {
 		f.startLog(ctx, log)
 	}
@@ -299,8 +299,8 @@ func (f *Controller) awaitAnswers(flight *activity) {
 func (f *Controller) startLog(ctx context.Context, kind string) {
 	f.onLog = f.start(ctx, kind, func(ctx, quit context.Context) error {
 		switch kind {
-		case settling:
-			return f.Txn.SettleOnly(ctx, quit)
+		case resolving:
+			return f.Txn.ResolveOnly(ctx, quit)
 		case StateOverflow:
 			return f.moving.run(ctx, quit)
 		case StateStandby:
@@ -480,7 +480,7 @@ func (f *Controller) leave() {
 }
 
 func (f *Controller) announce(log string, replay bool) {
-	if log == settling {
+	if log == resolving {
 		return
 	}
 	state := log

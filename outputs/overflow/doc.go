@@ -14,7 +14,7 @@
 //	  +------------------- replay <-----------------+
 //
 // With a standby in the store's place: direct <-> standby. With order = "newest_first", replay runs
-// beside direct. With transactions (txn.go), settling comes before both while it is in doubt what
+// beside direct. With transactions (txn.go), resolving comes before both while it is in doubt what
 // the destination has.
 //
 // An object is made by an intent in the log's note, a put, and a commit (mover.go). A replay holds

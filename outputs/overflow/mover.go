@@ -184,7 +184,7 @@ func (v *mover) next(ctx, quit context.Context) error {
 		end = max(end, b.End)
 	}
 	v.at = end
-	return v.place(ctx, pos, end, w)
+	return v.putObject(ctx, pos, end, w)
 }
 
 // add puts a batch into the object, and notes that once it is committed.
@@ -248,11 +248,11 @@ func (v *mover) redo(ctx context.Context, c objectRange) error {
 	if w.Records == 0 {
 		return v.commit(ctx, c.End, func(n *Note) { n.Intent = nil })
 	}
-	return v.place(ctx, c.First, c.End, w)
+	return v.putObject(ctx, c.First, c.End, w)
 }
 
-// place stores an object under the protocol: intent, put, commit.
-func (v *mover) place(ctx context.Context, first, end int64, w *recordline.ObjectWriter) error {
+// putObject stores an object under the protocol: intent, put, commit.
+func (v *mover) putObject(ctx context.Context, first, end int64, w *recordline.ObjectWriter) error {
 	data, digest, err := w.Finish()
 	if err != nil {
 		return err
@@ -315,7 +315,7 @@ func (v *mover) put(
 	opts.IfAbsent = true
 	for _, key := range v.keys(c) {
 		o := spool.Object{Key: key, Size: int64(len(data)), Modified: time.Now()}
-		err := spool.Place(ctx, v.store, key, bytes.NewReader(data), int64(len(data)), opts)
+		err := spool.PutOnce(ctx, v.store, key, bytes.NewReader(data), int64(len(data)), opts)
 		if err == nil {
 			return o, nil
 		}

@@ -85,9 +85,9 @@ func (n Note) empty() bool {
 // Stored reports whether something of the log is in the store, or may be.
 func (n Note) Stored() bool { return n.Objects || n.Intent != nil || n.Void != nil }
 
-// Settle ends a doubt: has is how far the destination had come in this log, 0 where it holds
+// ResolveDoubt ends a doubt: has is how far the destination had come in this log, 0 where it holds
 // nothing of it. It reports whether the oldest of what is not to be replayed had to be forgotten.
-func (n *Note) Settle(has int64) (forgot bool) {
+func (n *Note) ResolveDoubt(has int64) (forgot bool) {
 	if n.Doubt == nil {
 		return false
 	}

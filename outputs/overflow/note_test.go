@@ -15,7 +15,7 @@ func TestSkipsAreOfTheirLog(t *testing.T) {
 	const mine, other = "0123456789abcdef", "fedcba9876543210"
 	at := func(pos int64) *int64 { return &pos }
 	n := Note{Log: mine, Doubt: at(100), DoubtLog: mine}
-	n.Settle(300)
+	n.ResolveDoubt(300)
 	if n.Doubt != nil || n.DoubtLog != "" {
 		t.Errorf("still in doubt: %+v", n)
 	}
@@ -42,13 +42,13 @@ func TestSkipsAreOfTheirLog(t *testing.T) {
 	}
 	// An earlier release was in doubt, and has moved some of it without naming the log.
 	n.Doubt, n.DoubtLog = at(300), ""
-	n.Settle(320)
+	n.ResolveDoubt(320)
 	for _, key := range []string{named, recordline.ObjectName(0, 400, "")} {
 		if !skips(key, 310) || skips(key, 320) {
 			t.Errorf("%s: the doubt of an earlier release is not settled", key)
 		}
 	}
-	if n.Doubt = at(400); n.Settle(0) || skips(named, 400) {
+	if n.Doubt = at(400); n.ResolveDoubt(0) || skips(named, 400) {
 		t.Error("a destination that holds nothing of the log has nothing to skip")
 	}
 }
@@ -79,7 +79,7 @@ func TestNoteHasRoomForAllThatItHolds(t *testing.T) {
 	for i := range int64(200) {
 		from := math.MaxInt64 - 10*(200-i)
 		n.Doubt, n.DoubtLog = &from, n.Log
-		forgot = n.Settle(from+5) || forgot
+		forgot = n.ResolveDoubt(from+5) || forgot
 		n.Doubt, n.DoubtLog = &from, n.Log
 		if got := len(n.String()); got > record.MaxNote {
 			t.Fatalf("after %d outages the note has %d bytes", i+1, got)

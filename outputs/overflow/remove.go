@@ -20,7 +20,7 @@ func (p *Replayer) Remove(
 	if damage != nil {
 		p.Log.Error(
 			"an overflow object is damaged; what could be read was delivered, and the object is moved aside",
-			"object", o.Key, "to", p.aside(o.Key, recordline.DamagedDir), "error", damage,
+			"object", o.Key, "to", p.movedKey(o.Key, recordline.DamagedDir), "error", damage,
 			"do", "repair it (it is zstd over one JSON object per line) and move it back without its metadata, or delete it",
 		)
 		err = p.Persist(
@@ -47,7 +47,7 @@ func (p *Replayer) Remove(
 	return nil
 }
 
-func (p *Replayer) aside(key, dir string) string {
+func (p *Replayer) movedKey(key, dir string) string {
 	return p.Base + p.OwnDir + dir + key[len(p.Base):]
 }
 
@@ -70,7 +70,7 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 			return err
 		}
 		return p.moveTo(
-			ctx, listed, p.aside(key, dir), bytes.NewReader(data), int64(len(data)), opts,
+			ctx, listed, p.movedKey(key, dir), bytes.NewReader(data), int64(len(data)), opts,
 		)
 	}
 	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
@@ -86,7 +86,7 @@ func (p *Replayer) move(ctx context.Context, listed spool.Object, dir string) er
 	if err != nil {
 		return err
 	}
-	return p.moveTo(ctx, listed, p.aside(key, dir), f, n, opts)
+	return p.moveTo(ctx, listed, p.movedKey(key, dir), f, n, opts)
 }
 
 func (p *Replayer) moveTo(
@@ -96,7 +96,7 @@ func (p *Replayer) moveTo(
 	if size != listed.Size {
 		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, listed.Size, size)
 	}
-	if err := spool.Place(ctx, p.Store, to, r, size, opts); err != nil {
+	if err := spool.PutOnce(ctx, p.Store, to, r, size, opts); err != nil {
 		return err
 	}
 	return p.Store.Delete(ctx, listed.Key)

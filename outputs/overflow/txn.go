@@ -19,8 +19,8 @@ import (
 type txnReplay struct {
 	*deliver.TxnDelivery
 	p    *Replayer
-	at   outputs.Position // as of the last settling or commit
-	live bool             // settled, and no transaction is broken
+	at   outputs.Position // as of the last resolving or commit
+	live bool             // resolved, and no transaction is broken
 	left []chan struct{}
 }
 
@@ -100,13 +100,13 @@ func (x *txnReplay) missed() {
 	)
 }
 
-// ready settles what is open or in doubt.
+// ready resolves what is open or in doubt.
 func (x *txnReplay) ready(ctx context.Context) error {
 	if x.live {
 		return nil
 	}
 	return fault.Persist(ctx, x.Send.Config.Retry.Backoff(), func() error {
-		p, found, err := x.Settle(ctx, func() bool { return true })
+		p, found, err := x.Resolve(ctx, func() bool { return true })
 		if err != nil {
 			return err
 		}
@@ -115,13 +115,13 @@ func (x *txnReplay) ready(ctx context.Context) error {
 		} else {
 			x.missed()
 		}
-		// See exactLog.settle.
+		// See txnLog.resolve.
 		if err := x.Session.Commit(ctx, x.at); err != nil {
 			return err
 		}
 		x.live = true
 		x.remember(ctx)
-		x.Settled()
+		x.NoteResolved()
 		return nil
 	}, func(err error) error {
 		if errors.Is(err, outputs.ErrTaken) {

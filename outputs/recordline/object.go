@@ -244,7 +244,7 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 		return nil
 	}
 	if l.Output == "" {
-		s.place(&l)
+		s.count(&l)
 		if s.Skip != nil && s.Skip(l.Record.Offset) {
 			return nil
 		}
@@ -256,7 +256,7 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 	return &l
 }
 
-func (s *LineSource) place(l *outputs.DeadRecord) {
+func (s *LineSource) count(l *outputs.DeadRecord) {
 	pos := l.Record.Offset
 	n := s.Origins[l.Origin]
 	if n == nil {

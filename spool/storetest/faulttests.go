@@ -233,7 +233,7 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 	for _, size := range []int64{100, 2*r.Large + 1} {
 		data := randomBytes(size)
 		place := func(data []byte, opts spool.PutOptions) error {
-			return spool.Place(
+			return spool.PutOnce(
 				r.ctx, r.store, "object", bytes.NewReader(data), int64(len(data)), opts,
 			)
 		}
@@ -245,12 +245,12 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 		}
 		changed := bytes.Clone(data)
 		changed[size-1]++
-		var occupied *spool.OccupiedError
-		if err := place(changed, meta); !errors.As(err, &occupied) || occupied.There.Size != size {
+		var conflict *spool.ConflictError
+		if err := place(changed, meta); !errors.As(err, &conflict) || conflict.There.Size != size {
 			t.Errorf("another: %v", err)
 		}
 		other := spool.PutOptions{Metadata: map[string]string{"penstock-start": "8"}}
-		if err := place(data, other); !errors.As(err, &occupied) {
+		if err := place(data, other); !errors.As(err, &conflict) {
 			t.Errorf("other metadata: %v", err)
 		}
 		if size < r.Large {
@@ -270,7 +270,7 @@ func testRefusesToOverwrite(t *testing.T, r *run) {
 		}
 		r.proxy.Set(Uploads(Status(http.StatusForbidden)))
 		if err := place(data, meta); !errors.Is(err, spool.ErrRefused) ||
-			errors.As(err, new(*spool.OccupiedError)) {
+			errors.As(err, new(*spool.ConflictError)) {
 			t.Errorf("nothing there: %v, want ErrRefused", err)
 		}
 	}

@@ -48,7 +48,7 @@ func (p *Producer) maxProduce() int16 {
 }
 
 type (
-	settling   struct{}
+	resolving  struct{}
 	cutting    struct{}
 	committing struct {
 		position int64
@@ -61,15 +61,15 @@ type (
 	}
 )
 
-func (settling) happen(p *Producer)     { p.t.Settle(p.now()) }
+func (resolving) happen(p *Producer)    { p.t.Resolve(p.now()) }
 func (cutting) happen(p *Producer)      { p.m.Cut() }
 func (e committing) happen(p *Producer) { p.t.Commit(e.position, e.metadata, p.now()) }
 func (e breaking) happen(p *Producer)   { p.t.Break(e.err) }
 func (e called) happen(p *Producer)     { p.t.Answer(e.c, e.a, p.now()) }
 
-// Settle begins to find out what is committed; TxnEvents.Settled or Broken follows. It is called at
-// first and after Broken.
-func (p *Producer) Settle() bool { return p.post(settling{}) }
+// Resolve begins to find out what is committed; TxnEvents.Resolved or Broken follows. It is called
+// at first and after Broken.
+func (p *Producer) Resolve() bool { return p.post(resolving{}) }
 
 // Cut makes what is sent from now on belong to the next transaction.
 func (p *Producer) Cut() { p.post(cutting{}) }

@@ -22,7 +22,7 @@ type Item struct {
 	notAppended bool    // no attempt of it was appended, says the broker
 	acked       bool    // the broker has it, and one before it is still in a request
 	txn         int64   // the transaction it belongs to
-	rejection   *Result // the broker's refusal, to be acted upon once all before it is settled
+	rejection   *Result // the broker's refusal, to be acted upon once all before it is answered
 }
 
 // Result is what became of one batch of a request.

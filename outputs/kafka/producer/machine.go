@@ -249,7 +249,7 @@ func (m *Machine) Next(broker int32, now int64) *Request {
 	return r
 }
 
-// prepareNext reports whether queue[sent] may be sent now, and settles what must come first.
+// prepareNext reports whether queue[sent] may be sent now, and resolves what must come first.
 func (m *Machine) prepareNext(p *partition, now int64) bool {
 	if p.recovering || p.vanished || p.id < 0 || now < p.notBefore || p.sent >= len(p.queue) ||
 		m.held(p) {

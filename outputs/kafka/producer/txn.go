@@ -24,15 +24,15 @@ type TxnEvents interface {
 	// before: it need not hold the last commit. An error ends the attempt.
 	Ours(Stored) error
 
-	// Settled tells that no transaction is open and none of unknown outcome is left, and what is
+	// Resolved tells that no transaction is open and none of unknown outcome is left, and what is
 	// committed. Items may be added.
-	Settled(Stored)
+	Resolved(Stored)
 
 	// Committed tells that the transaction of the last Commit is complete.
 	Committed()
 
 	// Broken tells that the transaction is given up and all items have failed. If a commit was
-	// under way, its outcome is not known until Settled says.
+	// under way, its outcome is not known until Resolved says.
 	Broken(error)
 
 	// Delayed tells of a failed attempt that will be repeated.
@@ -88,7 +88,7 @@ type KeyCode struct {
 	Code int16
 }
 
-// Txn is the state of a transactional producer: it settles what came before, adds the Machine's
+// Txn is the state of a transactional producer: it resolves what came before, adds the Machine's
 // partitions to the open transaction, and commits it together with a position. Like Machine it has
 // no clock, input or output, and is not safe for concurrent use.
 //
@@ -102,7 +102,7 @@ type Txn struct {
 	events TxnEvents
 
 	phase     txnPhase
-	round     int // counts the settlings
+	round     int // counts the resolvings
 	calling   bool
 	failures  int
 	notBefore int64
@@ -129,13 +129,13 @@ const (
 	txnEnd
 )
 
-// NewTxn returns the transactions of a transactional machine. Settle comes first.
+// NewTxn returns the transactions of a transactional machine. Resolve comes first.
 func NewTxn(m *Machine, cfg Config, events TxnEvents) *Txn {
 	return &Txn{cfg: cfg, m: m, events: events, id: -1}
 }
 
-// Settle begins anew, at first and after Broken. What is under way is given up.
-func (t *Txn) Settle(now int64) {
+// Resolve begins anew, at first and after Broken. What is under way is given up.
+func (t *Txn) Resolve(now int64) {
 	if t.phase != txnIdle {
 		t.phase = txnIdle
 		t.m.Break(errNotBegun)
@@ -267,7 +267,7 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 		}
 		t.enter(txnOpen, now)
 		t.m.Begin(t.id, t.epoch)
-		t.events.Settled(a.Stored)
+		t.events.Resolved(a.Stored)
 	case CallJoin:
 		t.m.join(c.Keys)
 	case CallGroup:
@@ -326,7 +326,7 @@ const (
 )
 
 func classifyCall(k CallKind, a Answer) callClass {
-	settling := k == CallPeek || k == CallInit || k == CallFetch
+	resolving := k == CallPeek || k == CallInit || k == CallFetch
 	switch {
 	case a.Err != nil && (k == CallStore || k == CallEnd):
 		return callBreak
@@ -334,7 +334,7 @@ func classifyCall(k CallKind, a Answer) callClass {
 		return callAgain
 	case a.Code == 0:
 		return callDone
-	case settling:
+	case resolving:
 		return callAgain // whatever it is: nothing can go on before
 	}
 	switch a.Code {

@@ -276,12 +276,12 @@ func (w *txnWorld) start() {
 	c.t = NewTxn(c.m, w.cfg, c)
 	w.client, w.call = c, nil
 	w.lives++
-	c.t.Settle(w.now)
+	c.t.Resolve(w.now)
 }
 
 func (c *txnClient) Ours(Stored) error { return nil }
 
-func (c *txnClient) Settled(s Stored) {
+func (c *txnClient) Resolved(s Stored) {
 	at := max(c.w.local, s.Position)
 	c.live, c.claiming = true, true
 	c.next, c.reached, c.cut, c.commits, c.out = at, at, -1, true, nil
@@ -456,7 +456,7 @@ func (w *txnWorld) step() {
 		}
 	case 23:
 		if !c.live && c.t.phase == txnIdle {
-			c.t.Settle(w.now)
+			c.t.Resolve(w.now)
 		}
 	}
 }
@@ -590,7 +590,7 @@ func (w *txnWorld) settle() {
 		}
 		w.now += int64(time.Millisecond)
 		if !c.live && c.t.phase == txnIdle {
-			c.t.Settle(w.now)
+			c.t.Resolve(w.now)
 		}
 		if c.live && !c.claiming && c.next < goal {
 			w.add()

@@ -15,9 +15,10 @@ var notSo = regexp.MustCompile(
 	`error: (unknown|there is no (?:input|output|filter)|.* is a block|.* is an attribute|.* cannot be|.* must be|.*has no dots|wrong number|invalid|.*without its)`,
 )
 
-// What a guess says to write is understood, so that following a hint leads to no second mistake;
-// and each name in the table is one that penstock does not have itself, and leads to its hint.
-func TestGuessesAreRight(t *testing.T) {
+// What is said of a foreign name to write is understood, so that following a hint leads to no
+// second mistake; and each name in the table is one that penstock does not have itself, and leads
+// to its hint.
+func TestHintsForForeignNamesAreRight(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	report := func(t *testing.T, body string) string {
@@ -32,7 +33,7 @@ func TestGuessesAreRight(t *testing.T) {
 		)
 		return r.Error()
 	}
-	for i, g := range config.Guesses {
+	for i, g := range config.ForeignNames {
 		for _, at := range expand(g.At) {
 			in := func(text string) string {
 				for _, b := range strings.Split(g.Block, ".") {
@@ -57,11 +58,11 @@ func TestGuessesAreRight(t *testing.T) {
 					body = g.Write + "\n"
 				}
 				if got := report(t, declared(body)); notSo.MatchString(got) {
-					t.Errorf("guess %d at %s: %s\nleads to:\n%s", i, at, g.Write, got)
+					t.Errorf("foreign name %d at %s: %s\nleads to:\n%s", i, at, g.Write, got)
 				}
 			}
 			if g.Write == "" && g.Why == "" {
-				t.Errorf("guess %d says nothing", i)
+				t.Errorf("foreign name %d says nothing", i)
 			}
 			if g.Value != "" {
 				continue
@@ -75,11 +76,11 @@ func TestGuessesAreRight(t *testing.T) {
 			names := strings.Fields(g.Names)
 			for _, name := range names {
 				if !strings.Contains(got, fmt.Sprintf("unknown attribute %q", name)) {
-					t.Errorf("guess %d: %s has %q itself:\n%s", i, at, name, got)
+					t.Errorf("foreign name %d: %s has %q itself:\n%s", i, at, name, got)
 				}
 			}
 			if n := strings.Count(got, first); n < len(names) {
-				t.Errorf("guess %d at %s: %d of %s lead to %q:\n%s", i, at, n, g.Names, first, got)
+				t.Errorf("foreign name %d at %s: %d of %s lead to %q:\n%s", i, at, n, g.Names, first, got)
 			}
 		}
 	}

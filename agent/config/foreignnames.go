@@ -7,7 +7,7 @@ const (
 )
 
 // Guesses is the table of names from other tools.
-var Guesses = []Guess{
+var ForeignNames = []ForeignName{
 	// Agent.
 	{
 		At:    "agent",

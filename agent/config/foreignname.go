@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Guess is what people write who know another tool, and what to write instead.
-type Guess struct {
+// ForeignName is what people write who know another tool, and what to write instead.
+type ForeignName struct {
 	At    string // components, such as "output.kafka" or "output.*", "agent" or "pipeline"
 	Block string // path of the block it stands in; "" is the component itself
 	Names string // the names of attributes or blocks
@@ -33,12 +33,13 @@ func plainName(name string) string {
 
 var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-// findGuess returns the guess for a name, or for the value of an attribute if that is not "".
-func findGuess(owner, path, name, value string) (Guess, bool) {
+// findForeignName returns what is known of a name, or of the value of an attribute if that is not
+// "".
+func findForeignName(owner, path, name, value string) (ForeignName, bool) {
 	kind, rest, _ := strings.Cut(owner, ".")
 	typ, _, _ := strings.Cut(rest, ".")
 	path = listIndex.ReplaceAllString(path, "")
-	for _, g := range Guesses {
+	for _, g := range ForeignNames {
 		if g.Block != path || (g.Value == "") != (value == "") {
 			continue
 		}
@@ -54,30 +55,30 @@ func findGuess(owner, path, name, value string) (Guess, bool) {
 			return g, true
 		}
 	}
-	return Guess{}, false
+	return ForeignName{}, false
 }
 
-// guess returns the hint for an unknown name, or "".
-func guess(owner, path, name string) string {
-	g, _ := findGuess(owner, path, name, "")
+// hintForName returns the hint for an unknown name, or "".
+func hintForName(owner, path, name string) string {
+	g, _ := findForeignName(owner, path, name, "")
 	return g.hint()
 }
 
-// guessValue returns the hint for a value that the attribute at a path cannot have, or "".
-func guessValue(owner, path, value string) string {
+// hintForValue returns the hint for a value that the attribute at a path cannot have, or "".
+func hintForValue(owner, path, value string) string {
 	block, name := "", path
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		block, name = path[:i], path[i+1:]
 	}
-	g, _ := findGuess(owner, block, name, value)
+	g, _ := findForeignName(owner, block, name, value)
 	return g.hint()
 }
 
-// guessDotted returns what to write for a path such as auth.token where the component is not known
+// hintForPath returns what to write for a path such as auth.token where the component is not known
 // yet, or "".
-func guessDotted(parts []string) string {
+func hintForPath(parts []string) string {
 	block, name := strings.Join(parts[:len(parts)-1], "."), parts[len(parts)-1]
-	for _, g := range Guesses {
+	for _, g := range ForeignNames {
 		if g.Block == block && g.Write != "" && g.Value == "" &&
 			slices.Contains(strings.Fields(g.Names), plainName(name)) {
 			return g.Write
@@ -86,7 +87,7 @@ func guessDotted(parts []string) string {
 	return ""
 }
 
-func (g Guess) hint() string {
+func (g ForeignName) hint() string {
 	switch {
 	case g.Write == "":
 		return g.Why
@@ -105,8 +106,8 @@ func sentence(before, s string) string {
 
 var firstName = regexp.MustCompile(`^[a-z_]+`)
 
-// attribute returns the name of the attribute or block that stands for what was guessed, or "".
-func (g Guess) attribute() string {
+// attribute returns the name of the attribute or block that stands for the name, or "".
+func (g ForeignName) attribute() string {
 	if g.Apart {
 		return ""
 	}

@@ -20,7 +20,7 @@ func TestOldestAgeIsThatOfTheRecordUnderLoad(t *testing.T) {
 	appendWait(t, b, batchOf(0, 1, 20))
 	b.mu.Lock() // the segment was begun an hour ago
 	b.chain.segs[0].appended -= time.Hour.Milliseconds()
-	b.recent.ages.marks[0].ms -= time.Hour.Milliseconds()
+	b.recent.appended.marks[0].ms -= time.Hour.Milliseconds()
 	b.mu.Unlock()
 	n := 1
 	for range 40 { // more than is kept in memory
@@ -75,14 +75,14 @@ func TestAgesStayExactEnough(t *testing.T) {
 	t.Parallel()
 	seed := runtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	var a ages
+	var a appendTimes
 	times := map[int64]int64{}
 	pos, ms, low := int64(0), int64(1_000_000), int64(0)
 	for i := range 50_000 {
 		pos += 1 + rng.Int64N(100)
 		ms += rng.Int64N(10)
 		times[pos] = ms
-		a.note(pos, ms)
+		a.add(pos, ms)
 		if i == 25_000 {
 			low = pos
 			a.trim(low)
@@ -113,7 +113,7 @@ func TestTimeThroughTheBufferIsMeasured(t *testing.T) {
 	c := cursor(t, b, "out")
 	appendWait(t, b, batchOf(0, 10, 20))
 	b.mu.Lock() // a minute ago
-	b.recent.ages.marks[0].ms -= time.Minute.Milliseconds()
+	b.recent.appended.marks[0].ms -= time.Minute.Milliseconds()
 	b.mu.Unlock()
 	commit(t, c, 5)
 	commit(t, c, 5)

@@ -11,30 +11,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const occupiedLogEvery = 5 * time.Minute
+const conflictLogEvery = 5 * time.Minute
 
-// occupied keeps account of the keys that hold another object than is to be put there: each stops
+// conflicts keeps account of the keys that hold another object than is to be put there: each stops
 // its log until a person has looked at it, while others go on. Safe for concurrent use.
-type occupied struct {
+type conflicts struct {
 	log   *slog.Logger
 	count prometheus.Gauge
 
 	mu   sync.Mutex
-	keys map[string]occupant
+	keys map[string]conflict
 }
 
-func newOccupied(log *slog.Logger, count prometheus.Gauge) *occupied {
-	return &occupied{log: log, count: count, keys: map[string]occupant{}}
+func newConflicts(log *slog.Logger, count prometheus.Gauge) *conflicts {
+	return &conflicts{log: log, count: count, keys: map[string]conflict{}}
 }
 
-type occupant struct {
+type conflict struct {
 	lastLogged time.Time
 	text       string
 }
 
 // note takes down err if it tells of such a key.
-func (o *occupied) note(err error) bool {
-	var e *OccupiedError
+func (o *conflicts) note(err error) bool {
+	var e *ConflictError
 	if !errors.As(err, &e) {
 		return false
 	}
@@ -42,20 +42,20 @@ func (o *occupied) note(err error) bool {
 	defer o.mu.Unlock()
 	now := time.Now()
 	said := o.keys[e.Key].lastLogged
-	if now.Sub(said) >= occupiedLogEvery {
+	if now.Sub(said) >= conflictLogEvery {
 		said = now
 		o.log.Error(
 			"an object cannot be stored because another is there; its log waits", "key", e.Key,
 			"error", err, "do", e.Do(),
 		)
 	}
-	o.keys[e.Key] = occupant{said, e.Error()}
+	o.keys[e.Key] = conflict{said, e.Error()}
 	o.count.Set(float64(len(o.keys)))
 	return true
 }
 
 // forget drops what was noted about a key.
-func (o *occupied) forget(key string) {
+func (o *conflicts) forget(key string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if _, ok := o.keys[key]; ok {
@@ -64,7 +64,7 @@ func (o *occupied) forget(key string) {
 	}
 }
 
-func (o *occupied) reasons() []string {
+func (o *conflicts) reasons() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []string
@@ -76,7 +76,7 @@ func (o *occupied) reasons() []string {
 
 // Stuck returns what only a person can mend: the archiver cannot go on by itself.
 func (a *Archiver) Stuck() []string {
-	out := a.failing.occupied.reasons()
+	out := a.failing.conflicts.reasons()
 	if text := a.failing.store.Refusal(ErrRefused); text != "" {
 		out = append(out, text)
 	}

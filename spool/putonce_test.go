@@ -46,7 +46,7 @@ func TestStoreThatRefusesToOverwrite_LostAnswers(t *testing.T) {
 	refuseOverwrites(s, firstTime())
 	a := drainAll(t, s, topic, 100, nil)
 	checkOnce(t, s, nil, topic)
-	if n := len(a.Stuck()); n != 0 || value(a.metrics.occupied) != 0 {
+	if n := len(a.Stuck()); n != 0 || value(a.metrics.conflicts) != 0 {
 		t.Errorf("stuck: %q", a.Stuck())
 	}
 }
@@ -118,7 +118,7 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 		go func() { ended <- a.Drain(ctx, topic.own(100)) }()
 		waitFor(
 			t, "the object in the way to be met",
-			func() bool { return value(a.metrics.occupied) == 1 },
+			func() bool { return value(a.metrics.conflicts) == 1 },
 		)
 		go func() { ended <- a.Drain(ctx, other.own(100)) }()
 		waitFor(
@@ -140,7 +140,7 @@ func TestStoreThatRefusesToOverwrite_AnotherObject(t *testing.T) {
 		waitFor(
 			t, "the log to go on", func() bool { pos, _ := topic.committed(); return pos >= 1_000 },
 		)
-		if len(a.Stuck()) != 0 || value(a.metrics.occupied) != 0 {
+		if len(a.Stuck()) != 0 || value(a.metrics.conflicts) != 0 {
 			t.Errorf("stuck still: %q", a.Stuck())
 		}
 		stop()
@@ -178,18 +178,18 @@ func TestPlaceTellsWhatIsThereAlready(t *testing.T) {
 		{memObject{data[1:], meta}, "200000 bytes are to be put"},
 	} {
 		s.objs["key"] = c.there
-		err := Place(
+		err := PutOnce(
 			t.Context(), s, "key", bytes.NewReader(data), int64(len(data)),
 			PutOptions{Metadata: meta},
 		)
-		var occupied *OccupiedError
+		var conflict *ConflictError
 		switch {
 		case c.want == "" && err == nil:
-		case c.want != "" && errors.As(err, &occupied) && errors.Is(err, ErrRefused) && strings.Contains(err.Error(), c.want):
+		case c.want != "" && errors.As(err, &conflict) && errors.Is(err, ErrRefused) && strings.Contains(err.Error(), c.want):
 		default:
 			t.Errorf("%v: %v, want %q", c.there.meta, err, c.want)
 		}
-		if err = Place(
+		if err = PutOnce(
 			t.Context(), s, "key", bytes.NewReader(data), int64(len(data)),
 			PutOptions{Metadata: meta, IfAbsent: true},
 		); (c.want == "") != (err == nil) ||
@@ -199,8 +199,8 @@ func TestPlaceTellsWhatIsThereAlready(t *testing.T) {
 	}
 	refused := func(string, func() error) error { return fmt.Errorf("%w: no such bucket", ErrRefused) }
 	s.put = refused
-	err := Place(t.Context(), s, "new", bytes.NewReader(data), int64(len(data)), PutOptions{})
-	if !errors.Is(err, ErrRefused) || errors.As(err, new(*OccupiedError)) {
+	err := PutOnce(t.Context(), s, "new", bytes.NewReader(data), int64(len(data)), PutOptions{})
+	if !errors.Is(err, ErrRefused) || errors.As(err, new(*ConflictError)) {
 		t.Errorf("nothing there: %v", err)
 	}
 }

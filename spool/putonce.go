@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Place is Store.Put for stores that may refuse to overwrite: a bucket with a retention policy, a
+// PutOnce is Store.Put for stores that may refuse to overwrite: a bucket with a retention policy, a
 // lock, or credentials that may create and not replace. If what is under the key is what would be
 // put, an earlier attempt did it, whose answer was lost or whose process ended. If it is another,
-// the error is an *OccupiedError, or ErrExists with opts.IfAbsent.
-func Place(
+// the error is an *ConflictError, or ErrExists with opts.IfAbsent.
+func PutOnce(
 	ctx context.Context, store Store, key string, r io.ReaderAt, size int64, opts PutOptions,
 ) error {
 	err := store.Put(ctx, key, r, size, opts)
@@ -32,18 +32,18 @@ func Place(
 	case opts.IfAbsent:
 		return ErrExists
 	}
-	return &OccupiedError{Key: key, There: there, Diff: diff, err: err}
+	return &ConflictError{Key: key, There: there, Diff: diff, err: err}
 }
 
-// OccupiedError tells that a store refuses to put an object because another is there.
-type OccupiedError struct {
+// ConflictError tells that a store refuses to put an object because another is there.
+type ConflictError struct {
 	Key   string
 	There Object
 	Diff  string // how the two differ
 	err   error
 }
 
-func (e *OccupiedError) Error() string {
+func (e *ConflictError) Error() string {
 	return fmt.Sprintf(
 		"%s holds another object, which the store refuses to overwrite: %d bytes of %s, metadata %v; %s: %v",
 		e.Key, e.There.Size, e.There.Modified.UTC().Format(time.RFC3339), e.There.Metadata, e.Diff,
@@ -51,10 +51,10 @@ func (e *OccupiedError) Error() string {
 	)
 }
 
-func (e *OccupiedError) Unwrap() error { return e.err }
+func (e *ConflictError) Unwrap() error { return e.err }
 
 // Do tells what a person can do about it.
-func (e *OccupiedError) Do() string {
+func (e *ConflictError) Do() string {
 	return "look at what is there: if it is not wanted, remove it, or let this agent overwrite it (in GCS that takes storage.objects.delete and a retention policy that has passed); " +
 		"what is to be put is kept and tried again, and nothing is lost"
 }

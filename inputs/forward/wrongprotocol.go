@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// guess tells what a client seems to speak whose connection begins with first, and what to do about
-// it; "" when it may well be the forward protocol.
-func guess(first []byte) string {
+// hintForProtocol tells what a client seems to speak whose connection begins with first, and what
+// to do about it; "" when it may well be the forward protocol.
+func hintForProtocol(first []byte) string {
 	text := true
 	for _, c := range first {
 		text = text && (c >= ' ' && c < 0x7f || c == '\t' || c == '\r' || c == '\n')
