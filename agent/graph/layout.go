@@ -38,10 +38,10 @@ func (b *box) middle() float64 { return b.y + b.h/2 }
 
 // wire is a line from the right side of a box to the left side of one in the next column.
 type wire struct {
-	from, to *box
-	label    string
-	aside    bool
-	y        float64 // where it ends
+	from, to   *box
+	label      string
+	isFallback bool
+	y          float64 // where it ends
 }
 
 // band is what belongs to one pipeline alone.
@@ -83,7 +83,7 @@ func newLayout(g *Graph) *layout {
 		l.addPipe(p)
 	}
 	for _, e := range g.edges {
-		if e.aside {
+		if e.isFallback {
 			l.connect(l.boxes[e.from], l.boxes[e.to], e.label, true)
 		}
 	}
@@ -102,7 +102,7 @@ func (l *layout) layer(g *Graph) {
 		moved = false
 		for _, e := range g.edges {
 			from, to := l.boxes[e.from], l.boxes[e.to]
-			if e.aside && to.column <= from.column {
+			if e.isFallback && to.column <= from.column {
 				to.column, moved = from.column+1, true
 			}
 		}
@@ -150,14 +150,14 @@ func (l *layout) addPipe(p pipe) {
 }
 
 // connect adds a line, with a place in each column that it passes.
-func (l *layout) connect(from, to *box, label string, aside bool) {
+func (l *layout) connect(from, to *box, label string, isFallback bool) {
 	for c := from.column + 1; c < to.column; c++ {
 		b := l.passing(c)
-		l.wires = append(l.wires, &wire{from: from, to: b, aside: aside})
+		l.wires = append(l.wires, &wire{from: from, to: b, isFallback: isFallback})
 		b.in = append(b.in, l.wires[len(l.wires)-1])
 		from = b
 	}
-	w := &wire{from: from, to: to, label: label, aside: aside}
+	w := &wire{from: from, to: to, label: label, isFallback: isFallback}
 	l.wires = append(l.wires, w)
 	to.in = append(to.in, w)
 }

@@ -96,7 +96,7 @@ func (l *layout) writeBand(w io.Writer, b *band) {
 // label. Where a line passes an outer column, it goes straight through that as well.
 func (l *layout) writeWire(w io.Writer, e *wire) {
 	class := "line"
-	if e.aside {
+	if e.isFallback {
 		class += " aside"
 	}
 	x1, y1 := e.from.x+e.from.w, e.from.middle()

@@ -48,7 +48,7 @@ func randomGraph(r *rand.Rand) *Graph {
 	for i, from := range outputs {
 		for _, to := range outputs[i+1:] {
 			if r.IntN(4) == 0 {
-				g.edges = append(g.edges, edge{from: from, to: to, label: "failover", aside: true})
+				g.edges = append(g.edges, edge{from: from, to: to, label: "failover", isFallback: true})
 			}
 		}
 	}
