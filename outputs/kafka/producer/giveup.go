@@ -121,9 +121,7 @@ func (m *Machine) vanish(p *partition) {
 		m.Break(err)
 		return
 	}
-	for _, it := range p.queue {
-		p.bump = p.bump || it.unsure // should the partition come back
-	}
+	p.abandon(p.queue) // should the partition come back
 	m.giveUp(p, err)
 }
 
@@ -142,8 +140,8 @@ func (m *Machine) Reject(topic string, res Result) {
 func (m *Machine) reject(p *partition, res Result) {
 	queue := p.queue
 	p.queue, p.sent, p.notBefore, p.denial = nil, 0, 0, nil
+	p.abandon(queue) // should the topic come back
 	for _, it := range queue {
-		p.bump = p.bump || it.unsure // should the topic come back
 		m.events.Rejected(p.Key, it, res)
 	}
 }

@@ -2,7 +2,6 @@ package producer
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -58,35 +57,6 @@ type Machine struct {
 	current   int64 // the one whose items may be sent: accepting or the one before it
 }
 
-type partition struct {
-	Key
-	leader int32
-	queue  []*Item
-	sent   int // items at the front that are flying or acked
-	flying int
-
-	id     int64 // -1: none yet
-	epoch  int16
-	head   int32 // sequence of queue[0]
-	asking bool
-	bump   bool // take the next epoch before sending anything
-	renew  bool // take another producer id before sending anything
-
-	proven     bool    // the leader has acknowledged a batch of this epoch
-	recovering bool    // send nothing until all requests are back
-	denial     *Result // refuses all that is held, once all requests are back
-	failures   int
-	notBefore  int64
-	since      int64 // of the last progress while the queue is not empty
-	lastAck    int64
-	err        error
-
-	vanished bool // the topic was made again without it
-
-	joined int64 // the transaction it was last added to
-	dead   bool  // of a time before Begin
-}
-
 // forgetAfter is how long an idle partition may count on its leader remembering the sequence:
 // brokers look every ten minutes for producers whose time (producer.id.expiration.ms, a day) is
 // over, and both can be set. To prove it again costs one round trip.
@@ -110,7 +80,7 @@ func NewMachine(cfg Config, events Events) *Machine {
 func (m *Machine) part(k Key) *partition {
 	p := m.parts[k]
 	if p == nil {
-		p = &partition{Key: k, leader: -1, id: -1}
+		p = &partition{Key: k, leader: -1, sequencing: sequencing{id: -1}}
 		if m.cfg.Transactional {
 			p.id, p.epoch = m.id, m.epoch
 		}
@@ -199,7 +169,7 @@ func (m *Machine) Identify(k Key, id int64, epoch int16, err error, now int64) {
 		m.reportFailure(p, fmt.Errorf("no producer id: %w", err), now)
 		return
 	}
-	p.id, p.epoch, p.head, p.proven = id, epoch, 0, false
+	p.identify(id, epoch)
 }
 
 // NeedMetadata tells, once, that leaders are to be looked up anew.
@@ -258,9 +228,7 @@ func (m *Machine) prepareNext(p *partition, now int64) bool {
 	if p.flying > 0 {
 		it := p.queue[p.sent]
 		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight &&
-			it.rejection == nil &&
-			!p.bump &&
-			!p.renew
+			it.rejection == nil && !p.isDue()
 	}
 	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].rejection != nil {
 		m.replace(p)
@@ -274,27 +242,14 @@ func (m *Machine) prepareNext(p *partition, now int64) bool {
 // renumber gives the partition a new epoch or asks for a new id where that is due. It reports
 // whether the partition may send.
 func (m *Machine) renumber(p *partition) bool {
-	if m.cfg.Transactional && (p.bump || p.renew) {
+	if p.isDue() && m.cfg.Transactional {
 		m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, errUnsure))
 		return false
 	}
-	if p.bump && p.epoch == math.MaxInt16 {
-		p.renew = true
-	}
-	if p.renew || p.bump {
+	if p.isDue() {
 		m.events.Renumbered(p.Key)
 	}
-	switch {
-	case p.renew:
-		p.renew, p.bump, p.proven = false, false, false
-		p.id = -1 // Identities asks for another
-		return false
-	case p.bump:
-		p.bump, p.proven = false, false
-		p.epoch++
-		p.head = 0
-	}
-	return true
+	return p.sequencing.renumber()
 }
 
 // replace puts what Events makes of it in the place of a refused item.
@@ -311,14 +266,3 @@ func (m *Machine) replace(p *partition) {
 	}
 	p.queue = append(append(make([]*Item, 0, len(parts)+len(p.queue)-1), parts...), p.queue[1:]...)
 }
-
-func (p *partition) sequence(i int) int32 {
-	seq := p.head
-	for _, it := range p.queue[:i] {
-		seq = addSequence(seq, it.Count)
-	}
-	return seq
-}
-
-// addSequence wraps at the largest number to 0, as brokers do.
-func addSequence(seq, n int32) int32 { return int32((int64(seq) + int64(n)) & math.MaxInt32) }

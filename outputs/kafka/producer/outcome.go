@@ -35,10 +35,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 		it.acked = true
 		it.unsure = false
 		p.proven = !p.recovering || p.proven
-		p.failures, p.notBefore = 0, 0
-		p.since, p.lastAck = now, now
-		if p.err != nil {
-			p.err = nil
+		if p.worked(now) {
 			m.events.Recovered(p.Key)
 		}
 	case lost:
@@ -122,7 +119,7 @@ func (m *Machine) popAcked(p *partition, now int64) {
 	n := 0
 	for n < p.sent && p.queue[n].acked {
 		it := p.queue[n]
-		p.head = addSequence(p.head, it.Count)
+		p.acknowledge(it)
 		m.events.Delivered(it)
 		p.queue[n] = nil
 		n++
@@ -140,12 +137,6 @@ func (m *Machine) popAcked(p *partition, now int64) {
 }
 
 func (m *Machine) reportFailure(p *partition, err error, now int64) {
-	p.err = err
-	wait := m.cfg.BackoffMax
-	if p.failures < 20 {
-		wait = min(wait, m.cfg.BackoffMin<<p.failures)
-	}
-	p.failures++
-	p.notBefore = now + int64(wait)
+	p.failed(err, now, m.cfg.BackoffMin, m.cfg.BackoffMax)
 	m.events.AttemptFailed(p.Key, err)
 }
