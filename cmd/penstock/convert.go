@@ -50,7 +50,7 @@ FROM is one of
 		if output == "" {
 			_, err = cmd.OutOrStdout().Write(result.HCL)
 		} else {
-			err = writeNew(output, result.HCL)
+			err = writeNew(output, result.HCL, 0o600) // it may hold passwords
 		}
 		if err != nil {
 			return err
@@ -64,9 +64,9 @@ FROM is one of
 	return cmd
 }
 
-// writeNew writes a file that does not exist yet; it may hold passwords.
-func writeNew(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// writeNew writes a file that does not exist yet.
+func writeNew(path string, content []byte, mode os.FileMode) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

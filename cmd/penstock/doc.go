@@ -172,6 +172,7 @@
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").
 //   - agent/reference: what there is to say about a subject, as text, Markdown and man page; the
 //     pages of examples/reference are held to it by cmd/penstock TestReferenceIsWhatHelpSays.
+//   - agent/starter: a first configuration from a few answers ("penstock init").
 //   - agent/graph, agent/convert: a configuration drawn; one of another tool turned into ours.
 //   - agent/positions: how far another tool has read, for "penstock import-positions";
 //     inputs/tail/takeover.go finds the files again.

@@ -59,6 +59,10 @@ var exitTable = []exits{
 		"with --online, something failed, or with --deny-warnings is not as it should be",
 		"there are mistakes, or with --deny-warnings warnings, or the command line is wrong",
 	}},
+	{"init", []string{
+		"the configuration is written", "it cannot be written",
+		"answers are missing or make no valid configuration, or there is a file already",
+	}},
 	{"test", []string{
 		"all is as expected", "something is not",
 		"the configuration, a test file or the command line is wrong",

@@ -69,7 +69,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	)
 	root.AddCommand(
 		fmtCommand(), graphCommand(), convertCommand(), importPositionsCommand(), testCommand(),
-		tryCommand(), statusCommand(), checkCommand(), auditCommand(),
+		tryCommand(), initCommand(), statusCommand(), checkCommand(), auditCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/agent/starter"
+)
+
+// Every combination of answers makes a configuration that validates and is in its usual form.
+func TestInitMakesValidConfigurations(t *testing.T) {
+	t.Chdir(t.TempDir())
+	questions := starter.Questions("data")
+	choices := map[string][]string{}
+	for _, q := range questions {
+		choices[q.Flag] = q.Choices
+	}
+	value := map[string]string{
+		"path": "/var/log/{a,b}/*.log, /var/log/${x}.log", "brokers": "kafka-1:9092,kafka-2:9092",
+		"topic": "app-logs", "server": "tron-1:24224,tron-2:24224", "bucket": "acme",
+		"directory": "lake", "region": "eu-central-1", "endpoint": "http://127.0.0.1:9000",
+		"listen": "127.0.0.1:15140",
+	}
+	n := 0
+	for _, from := range choices["from"] {
+		for _, to := range choices["to"] {
+			for _, failover := range choices["failover"] {
+				if from == "kafka" && to == "kafka" {
+					continue
+				}
+				args := []string{"init", fmt.Sprintf("%s-%s-%s.hcl", from, to, failover)}
+				a := starter.Answers{"from": from, "to": to, "failover": failover}
+				if (to != "kafka" && to != "forward" || from == "kafka") && failover != "none" {
+					continue
+				} else if failover == "none" {
+					delete(a, "failover")
+				}
+				for {
+					q, open := starter.Next(questions, a)
+					if !open {
+						break
+					}
+					if a[q.Flag] = value[q.Flag]; q.Flag == "failover" {
+						a[q.Flag] = failover
+					}
+				}
+				if n%2 == 0 { // and those that are not asked
+					for _, flag := range []string{"region", "endpoint"} {
+						if to == "s3" || failover == "s3" {
+							a[flag] = value[flag]
+						}
+					}
+					if from == "forward" || from == "http" || from == "syslog" {
+						a["listen"] = value["listen"]
+					}
+				}
+				for flag, v := range a {
+					args = append(args, "--"+flag, v)
+				}
+				args = append(args, "--data-dir", "data")
+				var out, errs bytes.Buffer
+				if run(args, &out, &errs) != exitOK {
+					t.Fatalf("%s: %s", args, errs.String())
+				}
+				for _, then := range []string{"validate", "fmt -check"} {
+					errs.Reset()
+					if run(append(strings.Fields(then), args[1]), io.Discard, &errs) != exitOK {
+						text, _ := os.ReadFile(args[1])
+						t.Errorf("%s: %s %s\n%s", args, then, errs.String(), text)
+					}
+				}
+				if !strings.Contains(out.String(), "penstock validate --online "+args[1]) ||
+					!strings.Contains(out.String(), "penstock run "+args[1]) {
+					t.Errorf("it does not say how to go on:\n%s", out.String())
+				}
+				n++
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d combinations", n)
+	}
+}
+
+func TestInitSaysWhatIsMissing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for line, want := range map[string]string{
+		"init":                                                         "not said: --from (tail, forward,",
+		"init --from tail --to kafka":                                  "not said: --path, --brokers, --topic",
+		"init --from forward --to s3":                                  "not said: --bucket\n",
+		"init --from journald --to x":                                  `--to "x": write one of kafka,`,
+		"init --from journald --to stdout --bucket b":                  "--bucket has no meaning from journald to stdout",
+		"init --from kafka --to kafka --brokers b --topic t":           "there are two clusters or topics",
+		"init --from journald --to kafka --brokers http://b --topic t": "is not host:port",
+	} {
+		var errs bytes.Buffer
+		if code := run(strings.Fields(line), io.Discard, &errs); code != exitConfig ||
+			!strings.Contains(errs.String(), want) {
+			t.Errorf("penstock %s: exit code %d, %s", line, code, errs.String())
+		}
+	}
+	if files, _ := os.ReadDir("."); len(files) > 0 {
+		t.Errorf("it wrote %v", files)
+	}
+}
+
+func TestInitWritesOverNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("penstock.hcl", []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := strings.Fields("init --from journald --to stdout --data-dir data")
+	var errs bytes.Buffer
+	if code := run(args, io.Discard, &errs); code != exitConfig ||
+		!strings.Contains(errs.String(), "give --force") {
+		t.Errorf("exit code %d, %s", code, errs.String())
+	}
+	if text, _ := os.ReadFile("penstock.hcl"); string(text) != "mine" {
+		t.Errorf("it wrote over a file")
+	}
+	if code := run(append(args, "--force"), io.Discard, &errs); code != exitOK {
+		t.Errorf("exit code %d, %s", code, errs.String())
+	}
+	var out bytes.Buffer
+	if run(append(args, "-"), &out, io.Discard) != exitOK ||
+		!strings.Contains(out.String(), "\npipeline \"main\" {") {
+		t.Errorf("- gives %s", out.String())
+	}
+}
+
+// On a terminal what the flags leave open is asked for: by word or number, until it is answered.
+func TestInitAsks(t *testing.T) {
+	t.Parallel()
+	questions := starter.Questions("data")
+	a := starter.Answers{"topic": "app"}
+	var out bytes.Buffer
+	in := strings.NewReader("nowhere\n1\n\n/var/log/*.log\nkafka\nk:9092\n\n")
+	if err := ask(in, &out, questions, a); err != nil {
+		t.Fatal(err)
+	}
+	want := starter.Answers{
+		"topic": "app", "from": "tail", "path": "/var/log/*.log", "to": "kafka",
+		"brokers": "k:9092", "failover": "none",
+	}
+	if fmt.Sprint(a) != fmt.Sprint(want) {
+		t.Errorf("got %v\n%s", a, out.String())
+	}
+	if err := ask(strings.NewReader("1\n"), io.Discard, questions, starter.Answers{}); err == nil {
+		t.Error("answers that end are enough")
+	}
+}
