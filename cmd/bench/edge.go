@@ -47,6 +47,7 @@ const deadOutput = `output "kafka" "dead" {
 type variant struct {
 	output, buffer string // attributes
 	dead           bool   // a dead output beside the one measured
+	corpus         corpus // jsonLines if it has no name
 }
 
 // exactly is the setting of the kafka output for which positions are committed with the records.
@@ -117,7 +118,15 @@ func (h *harness) toKafkaRun(ctx context.Context, v variant) (usage, error) {
 	}
 	defer b.close()
 	_ = os.RemoveAll(filepath.Join(h.dir, "edge-data"))
-	e, err := h.startEdge(h.corpus, b.addr, v)
+	path, size := h.corpus, h.size
+	if v.corpus.name != "" {
+		path = filepath.Join(h.dir, v.corpus.file)
+		if size, _, err = v.corpus.ensure(path, h.lines); err != nil {
+			return usage{}, err
+		}
+		defer os.Remove(path)
+	}
+	e, err := h.startEdge(path, b.addr, v)
 	if err != nil {
 		return usage{}, err
 	}
@@ -130,6 +139,7 @@ func (h *harness) toKafkaRun(ctx context.Context, v variant) (usage, error) {
 		err = b.waitStored(ctx, h.lines)
 	}
 	u := m.end()
+	u.moved = size
 	e.stop()
 	return u, errors.Join(err, os.RemoveAll(e.data))
 }

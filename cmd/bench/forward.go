@@ -102,14 +102,8 @@ func (h *harness) relayRun(
 	}
 	u := m.end()
 	u.moved = h.lines * eventSize
-	h.rows = append(
-		h.rows,
-		row{
-			name:  fmt.Sprintf("forward to buffer, acked, %d clients (%s)", clients, to),
-			lines: h.lines,
-			bytes: h.lines * eventSize,
-			u:     au,
-		},
+	h.note(fmt.Sprintf("forward to buffer, acked, %d clients (%s)", clients, to), "").add(
+		result{lines: h.lines, bytes: h.lines * eventSize, u: au},
 	)
 	return u, err
 }

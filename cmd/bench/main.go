@@ -55,7 +55,11 @@ func run(ctx context.Context, args []string) error {
 		&s.window, "window", 10*time.Second,
 		"steady load: how long each agent is measured at each rate",
 	)
-	fs.IntVar(&s.rounds, "rounds", 1, "steady load: runs of which the median is printed")
+	fs.IntVar(&h.rounds, "rounds", 1, "runs of each workload, of which the median is printed, with the least and the most")
+	fs.StringVar(
+		&h.before, "before", "",
+		"another penstock binary, which runs each workload at full speed beside the first: ratios of the pairs are printed",
+	)
 	fs.Func(
 		"agent",
 		"steady load: another agent, as name=command line for sh; may be repeated. It finds in its environment LOGS (a glob), BROKER, TOPIC, DIR "+
@@ -77,6 +81,10 @@ func run(ctx context.Context, args []string) error {
 	if h.only, err = regexp.Compile(*only); err != nil {
 		return err
 	}
+	if h.rounds < 1 {
+		return errors.New("rounds: must be at least 1")
+	}
+	s.rounds = h.rounds
 	if s.rates, err = parseRates(*rates); err != nil {
 		return err
 	}
