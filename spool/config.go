@@ -213,10 +213,11 @@ func (c *Config) codec() (*codec, error) {
 		return nil, under("decode", err)
 	}
 	out := &codec{showsTime: fc.Envelope || fc.Metadata}
-	switch dc.Type {
-	case "json":
+	framed := dc.Frame != "" && dc.Frame != "none"
+	switch {
+	case dc.Type == "json" && !framed:
 		out.fields = partition.JSONFields
-	case "msgpack":
+	case dc.Type == "msgpack" && !framed:
 		out.fields = partition.MessagePackFields
 	default:
 		out.fields = partition.DecodedFields(dec)

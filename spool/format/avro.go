@@ -81,7 +81,7 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 		f.staged.rows.Put(t)
 	}()
 	var err error
-	if t.json, err = f.staged.appendJSON(t.json[:0], in.Record.Value); err != nil {
+	if t.json, err = f.staged.appendJSON(t.json[:0], in.Record); err != nil {
 		return dst, err
 	}
 	t.row.reset()

@@ -93,7 +93,7 @@ func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 		return dst, errTombstone
 	}
 	var err error
-	if s.json, err = f.dec.AppendJSON(s.json[:0], in.Record.Value); err != nil {
+	if s.json, err = f.dec.AppendJSON(s.json[:0], in.Record.Value, in.Record.Headers); err != nil {
 		return dst, err
 	}
 	s.row.reset()

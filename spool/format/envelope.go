@@ -44,7 +44,7 @@ func (f *ndjson) appendEnvelope(dst []byte, in *partition.Input) ([]byte, error)
 		out = appendField(out, ',', "value", r.Value)
 	default:
 		var err error
-		if out, err = f.appendValue(append(out, `,"value":`...), r.Value); err != nil {
+		if out, err = f.appendValue(append(out, `,"value":`...), r); err != nil {
 			return dst, err
 		}
 	}

@@ -440,6 +440,33 @@ func TestNDJSONLines(t *testing.T) {
 	}
 }
 
+// JSON in a frame is held to what JSON without one is: on one line, and valid.
+func TestNDJSONOfFramedJSON(t *testing.T) {
+	dc := decode.Default()
+	dc.Frame = "confluent"
+	dec, err := decode.New(dc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(config("ndjson"), "none", dec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 7b2261223a317d is of confluent-kafka 2.16 for Python, JSONSerializer
+	for in, want := range map[string]string{
+		"\x00\x00\x00\x00\x07{\"a\":1}": `{"a":1}`, "\x00\x00\x00\x00\x07{\n\"a\": 1}": `{"a":1}`,
+	} {
+		if got, err := row1(t, f, in); err != nil || got != want+"\n" {
+			t.Errorf("%q gives %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{`{"a":1}`, "\x00\x00\x00\x00\x07", "\x00\x00\x00\x00\x07{"} {
+		if got, err := row1(t, f, bad); err == nil {
+			t.Errorf("%q gives %q, want an error", bad, got)
+		}
+	}
+}
+
 func TestRawNewlines(t *testing.T) {
 	for choice, want := range map[string]string{"keep": "a\nb\n", "escape": "a\\nb\n", "dead_letter": ""} {
 		c := config("raw")

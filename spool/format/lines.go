@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
 	"github.com/penstock/penstock/spool/partition"
 )
@@ -52,13 +53,14 @@ func (f *raw) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 type ndjson struct {
 	lines
 	dec      decode.Decoder
-	json     bool // values are JSON already
+	json     decode.Texts // not nil: values are JSON already
 	envelope bool
 	text     bool // the envelope holds the value as it came
 	check    bool
 }
 
 func newNDJSON(c *Config, comp *compressor, dec decode.Decoder) (Format, error) {
+	json, _ := dec.(decode.Texts)
 	return &ndjson{
 		lines: lines{
 			comp,
@@ -67,7 +69,7 @@ func newNDJSON(c *Config, comp *compressor, dec decode.Decoder) (Format, error) 
 			c.fingerprint("ndjson 2", comp.name, dec.Fingerprint()),
 		},
 		dec:      dec,
-		json:     dec.Fingerprint() == "json",
+		json:     json,
 		envelope: c.Envelope,
 		text:     c.EnvelopeValue == "text",
 		check:    c.Check,
@@ -78,7 +80,7 @@ func (f *ndjson) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	if f.envelope {
 		return f.appendEnvelope(dst, in)
 	}
-	out, err := f.appendValue(dst, in.Record.Value)
+	out, err := f.appendValue(dst, in.Record)
 	if err != nil {
 		return dst, err
 	}
@@ -86,12 +88,16 @@ func (f *ndjson) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 }
 
 // appendValue appends a value as JSON on one line.
-func (f *ndjson) appendValue(dst, value []byte) ([]byte, error) {
-	if value == nil {
+func (f *ndjson) appendValue(dst []byte, r *record.Record) ([]byte, error) {
+	if r.Value == nil {
 		return dst, errTombstone
 	}
-	if !f.json {
-		return f.dec.AppendJSON(dst, value)
+	if f.json == nil {
+		return f.dec.AppendJSON(dst, r.Value, r.Headers)
+	}
+	value, err := f.json.Text(r.Value, r.Headers)
+	if err != nil {
+		return dst, err
 	}
 	value = bytes.TrimSpace(value)
 	breaks := bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0

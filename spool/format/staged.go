@@ -86,7 +86,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 		s.rows.Put(t)
 	}()
 	var err error
-	if t.json, err = s.appendJSON(t.json[:0], in.Record.Value); err != nil {
+	if t.json, err = s.appendJSON(t.json[:0], in.Record); err != nil {
 		return dst, err
 	}
 	content := t.json
@@ -137,9 +137,9 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 }
 
 // appendJSON appends a value as JSON. A tombstone has its key and place, and no fields.
-func (s *staged) appendJSON(dst, value []byte) ([]byte, error) {
-	if value != nil {
-		return s.dec.AppendJSON(dst, value)
+func (s *staged) appendJSON(dst []byte, r *record.Record) ([]byte, error) {
+	if r.Value != nil {
+		return s.dec.AppendJSON(dst, r.Value, r.Headers)
 	}
 	if !s.cfg.Metadata {
 		return dst, errTombstone

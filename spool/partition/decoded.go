@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/spool/format/decode"
 )
 
@@ -32,9 +33,10 @@ func DecodedFields(dec decode.Decoder) Fields {
 // forget tells that the next value is another record's, even if it lies where the last one lay.
 func (f *decodedFinder) forget() { f.of = nil }
 
-func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
+func (f *decodedFinder) Find(r *record.Record, field int) (Value, error) {
+	value := r.Value
 	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
-		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value); f.err != nil &&
+		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value, r.Headers); f.err != nil &&
 			errors.Is(f.err, decode.ErrUnavailable) {
 			f.of = nil
 			return Value{}, fmt.Errorf("find a field: %w", f.err)
@@ -44,5 +46,5 @@ func (f *decodedFinder) Find(value []byte, field int) (Value, error) {
 	if f.err != nil {
 		return Value{}, f.err
 	}
-	return f.json.Find(f.text, field)
+	return f.json.find(f.text, field)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/tidwall/gjson"
 )
 
@@ -31,7 +32,11 @@ func JSONFields(paths [][]string) (Finder, error) {
 	return f, nil
 }
 
-func (f jsonFinder) Find(value []byte, field int) (Value, error) {
+func (f jsonFinder) Find(r *record.Record, field int) (Value, error) {
+	return f.find(r.Value, field)
+}
+
+func (f jsonFinder) find(value []byte, field int) (Value, error) {
 	if len(value) == 0 {
 		return Value{}, nil
 	}

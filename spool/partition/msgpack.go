@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"unicode/utf8"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/timefmt"
 	"github.com/tinylib/msgp/msgp"
 )
@@ -14,8 +15,8 @@ type msgpackFinder [][]string
 // MessagePack extension (-1) and of Fluentd's EventTime (0) are Instants.
 func MessagePackFields(paths [][]string) (Finder, error) { return msgpackFinder(paths), nil }
 
-func (f msgpackFinder) Find(value []byte, field int) (Value, error) {
-	b := value
+func (f msgpackFinder) Find(r *record.Record, field int) (Value, error) {
+	b := r.Value
 next:
 	for _, name := range f[field] {
 		if msgp.NextType(b) != msgp.MapType {

@@ -154,7 +154,7 @@ func (p *Partitioner) bindTime(b *binder, cfg *TimeConfig) error {
 	case cfg.Field != "":
 		i := b.field(dialect.SplitNames(cfg.Field))
 		p.eventTime = func(in *Input) (int64, error) {
-			v, err := b.finder.Find(in.Record.Value, i)
+			v, err := b.finder.Find(in.Record, i)
 			if err != nil {
 				b.note(err)
 				return 0, err

@@ -152,7 +152,7 @@ func (b *binder) recordPart(p template.Part) (part, error) {
 		}
 		i := b.field(dialect.Nested(p))
 		return part{src: func(dst []byte, in *Input) ([]byte, bool) {
-			v, err := b.finder.Find(in.Record.Value, i)
+			v, err := b.finder.Find(in.Record, i)
 			if err != nil || v.Kind == Missing || v.Kind == Other {
 				b.note(err)
 				return dst, false

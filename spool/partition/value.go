@@ -3,6 +3,7 @@ package partition
 import (
 	"strconv"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/timefmt"
 )
 
@@ -65,7 +66,7 @@ func readTime(f *timefmt.Format, m *timefmt.Memo, v *Value, near int64) (int64, 
 // that keeps something of the value has a method forget, which is called before the next record.
 // Not safe for concurrent use.
 type Finder interface {
-	Find(value []byte, field int) (Value, error)
+	Find(r *record.Record, field int) (Value, error)
 }
 
 // Fields makes a Finder for paths, each a list of nested names.

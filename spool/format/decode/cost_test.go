@@ -29,13 +29,20 @@ func TestValuesCostInProportion(t *testing.T) {
 		}
 		return s
 	}
+	thrift := func(protocol string) Decoder {
+		d, err := New(Config{Type: "thrift", Protocol: protocol})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
 	names := `{"type":"record","name":"r","fields":[{"name":"` + strings.Repeat(
 		"n", 2000,
 	) + `","type":"null"}]}`
 	block := func(n int) []byte { return binary.AppendVarint(nil, int64(n)) }
 	for _, c := range []struct {
 		name   string
-		schema avro.Schema // nil: msgpack
+		schema any // nil: msgpack; else one of Avro, or a Decoder
 		value  func(n int) []byte
 	}{
 		{"msgpack nils", nil, func(n int) []byte {
@@ -63,6 +70,19 @@ func TestValuesCostInProportion(t *testing.T) {
 		{"avro text", schema(`"string"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
 		{"avro bytes", schema(`"bytes"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
 		{"avro lying", schema(`{"type":"array","items":"int"}`), func(n int) []byte { return append(block(1<<60), bytes.Repeat([]byte{1}, n)...) }},
+		{"thrift bools", thrift("compact"), func(n int) []byte { return append(bytes.Repeat([]byte{0x11}, n), 0) }},
+		{"thrift empty", thrift("compact"), func(n int) []byte {
+			return append(append(binary.AppendUvarint([]byte{0x19, 0xfc}, uint64(n)), make([]byte, n)...), 0)
+		}},
+		{"thrift text", thrift("binary"), func(n int) []byte {
+			return append(append(binary.BigEndian.AppendUint32([]byte{11, 0, 1}, uint32(n)), bytes.Repeat([]byte{1}, n)...), 0)
+		}},
+		{"thrift lying", thrift("binary"), func(n int) []byte {
+			return append([]byte{15, 0, 1, 2, 0x7f, 0xff, 0xff, 0xff}, make([]byte, n)...)
+		}},
+		{"thrift keys", thrift("compact"), func(n int) []byte {
+			return append(append([]byte{0x1b}, bytes.Repeat([]byte{1, 0xbb}, 100)...), make([]byte, n)...)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			costtest.Measure(t, slack, func(n int) func() {
@@ -70,10 +90,13 @@ func TestValuesCostInProportion(t *testing.T) {
 				return func() {
 					var out []byte
 					var err error
-					if c.schema == nil {
-						out, err = msgpack{}.AppendJSON(nil, value)
-					} else {
-						out, _, err = AppendAvro(nil, value, c.schema)
+					switch s := c.schema.(type) {
+					case avro.Schema:
+						out, _, err = AppendAvro(nil, value, s)
+					case Decoder:
+						out, err = s.AppendJSON(nil, value, nil)
+					default:
+						out, err = msgpack{}.AppendJSON(nil, value, nil)
 					}
 					if len(out) > 2*maxText(len(value)) {
 						t.Errorf("%d bytes of JSON for %d", len(out), len(value))
@@ -99,12 +122,12 @@ func TestRegistryThatDoesNotEnd(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second})
+	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second}, confluentFrame)
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := costtest.Peak(func() {
-		if _, err = d.AppendJSON(nil, []byte{0, 0, 0, 0, 7, 0}); !errors.Is(err, ErrUnavailable) ||
+		if _, err = d.AppendJSON(nil, []byte{0, 0, 0, 0, 7, 0}, nil); !errors.Is(err, ErrUnavailable) ||
 			!strings.Contains(err.Error(), "an answer of more than") {
 			t.Error(err)
 		}
@@ -124,17 +147,18 @@ func TestMissingSchemasAreForgotten(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
 	}))
 	defer srv.Close()
-	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second})
+	d, err := newAvro(&Registry{URLs: []string{srv.URL}, Timeout: 10 * time.Second}, confluentFrame)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.schemas[1<<31] = &entry{} // one that is known stays
+	known := schemaID{id: 1 << 31}
+	d.schemas[known] = &entry[avro.Schema]{} // one that is known stays
 	for id := range uint32(maxMissing + 100) {
-		if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, id)); err == nil {
+		if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, id), nil); err == nil {
 			t.Fatal("no error")
 		}
 	}
-	if n := len(d.schemas); n > maxMissing+1 || d.schemas[1<<31] == nil {
+	if n := len(d.schemas); n > maxMissing+1 || d.schemas[known] == nil {
 		t.Errorf("%d schemas are remembered", n)
 	}
 }

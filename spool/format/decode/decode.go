@@ -1,11 +1,15 @@
 package decode
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/penstock/penstock/buffer/record"
 )
 
 // ErrUnavailable is wrapped by errors that pass: the schema registry does not answer. The record
@@ -16,17 +20,28 @@ var ErrUnavailable = errors.New("schema registry unavailable")
 type Decoder interface {
 	// AppendJSON appends value as one JSON text. An error that does not wrap ErrUnavailable tells
 	// that value is not what it should be. The text may hold white space where the value was JSON;
-	// it is not checked then.
-	AppendJSON(dst, value []byte) ([]byte, error)
+	// it is not checked then. headers are the record's.
+	AppendJSON(dst, value []byte, headers []record.Header) ([]byte, error)
 	// Fingerprint tells what decides how values are decoded.
 	Fingerprint() string
 }
 
+// Texts is a Decoder of values that are JSON already.
+type Texts interface {
+	Decoder
+	// Text returns the part of value that is JSON; it is not checked.
+	Text(value []byte, headers []record.Header) ([]byte, error)
+}
+
 // Config says what the values of records are.
 type Config struct {
-	Type     string    `hcl:"type,label" oneof:"json|msgpack|avro|text" doc:"What the values are: json, msgpack, avro (with a schema registry, in the Confluent wire format) or text."`
-	Field    string    `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
-	Registry *Registry `hcl:"registry,block" doc:"Schema registry of avro values."`
+	Type     string            `hcl:"type,label" oneof:"json|msgpack|avro|thrift|text" doc:"What the values are: json, msgpack, avro (with a schema registry), thrift (a struct, read by the ids of its fields) or text."`
+	Frame    string            `hcl:"frame,optional" oneof:"none|confluent|apicurio|apicurio_global|apicurio_headers" doc:"What names the schema of a value: confluent (a zero byte and an id of four), apicurio (the same, a content id: Apicurio 3), apicurio_global (a global id of eight bytes: Apicurio 2), apicurio_headers (an id in a header), or none. avro has confluent unless another is given, all others none; json with a frame is what JSON Schema serializers write."`
+	Field    string            `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
+	Protocol string            `hcl:"protocol,optional" oneof:"binary|compact" doc:"thrift: protocol of the values."`
+	Names    map[string]string `hcl:"names,optional" doc:"thrift: names of fields by their ids, such as { \"1\" = \"time\", \"2.3\" = \"city\" }, where 2.3 is field 3 of the struct, or of the structs, in field 2; a field without one is named by its id."`
+	Binary   []string          `hcl:"binary,optional" doc:"thrift: ids of the fields that are binary, and stand in base64; those of type string are texts otherwise."`
+	Registry *Registry         `hcl:"registry,block" doc:"Schema registry of avro values: Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3."`
 }
 
 // Registry is a Confluent schema registry, or one with its API.
@@ -46,48 +61,65 @@ func (r *Registry) SetDefaults() { *r = Registry{Timeout: 10 * time.Second} }
 func (c *Config) SetDefaults() { *c = Default() }
 
 // Default returns the presets: the values are JSON.
-func Default() Config { return Config{Type: "json", Field: "message"} }
+func Default() Config { return Config{Type: "json", Field: "message", Protocol: "binary"} }
 
 // Validate reports every mistake at once.
 func (c *Config) Validate() error {
 	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch c.Type {
-	case "json", "msgpack", "text":
+	case "json", "msgpack", "text", "thrift":
 		if c.Registry != nil {
-			errs = append(errs, fmt.Errorf("registry: only avro values need one"))
+			bad("registry: only avro values need one")
 		}
 	case "avro":
 		if c.Registry == nil {
-			errs = append(errs, fmt.Errorf("registry: avro values need one"))
-			break
+			bad("registry: avro values need one")
+		} else {
+			errs = append(errs, c.Registry.validate())
 		}
-		if len(c.Registry.URLs) == 0 {
-			errs = append(errs, fmt.Errorf("registry.urls: must not be empty"))
-		}
-		for _, s := range c.Registry.URLs {
-			if u, err := url.Parse(
-				s,
-			); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-				u.Host == "" {
-				errs = append(
-					errs,
-					fmt.Errorf(
-						"registry.urls: must be URLs such as \"http://registry:8081\", not %q", s,
-					),
-				)
-			}
-		}
-		if c.Registry.Timeout <= 0 {
-			errs = append(errs, fmt.Errorf("registry.timeout: must be more than 0"))
-		}
-		if c.Registry.Username != "" && c.Registry.Token != "" {
-			errs = append(errs, fmt.Errorf("registry.token: cannot be used together with username"))
+		if c.Frame == noFrame {
+			bad("frame: avro values are read by the schema that their frame names")
 		}
 	default:
-		errs = append(errs, fmt.Errorf("type: must be json, msgpack, avro or text, not %q", c.Type))
+		bad("type: must be json, msgpack, avro, thrift or text, not %q", c.Type)
+	}
+	if c.Frame != "" && !slices.Contains(frames, c.Frame) {
+		bad("frame: must be one of %s, not %q", frameList(), c.Frame)
 	}
 	if c.Type == "text" && c.Field == "" {
-		errs = append(errs, fmt.Errorf("field: must not be empty"))
+		bad("field: must not be empty")
+	}
+	if c.Type == "thrift" {
+		if c.Protocol != "binary" && c.Protocol != "compact" {
+			bad("protocol: must be binary or compact, not %q", c.Protocol)
+		}
+		_, err := newThrift(c)
+		errs = append(errs, err)
+	} else if len(c.Names) > 0 || len(c.Binary) > 0 {
+		bad("names, binary: only for thrift")
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Registry) validate() error {
+	var errs []error
+	if len(r.URLs) == 0 {
+		errs = append(errs, fmt.Errorf("registry.urls: must not be empty"))
+	}
+	for _, s := range r.URLs {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			errs = append(errs, fmt.Errorf(
+				"registry.urls: must be URLs such as \"http://registry:8081\", not %q", s,
+			))
+		}
+	}
+	if r.Timeout <= 0 {
+		errs = append(errs, fmt.Errorf("registry.timeout: must be more than 0"))
+	}
+	if r.Username != "" && r.Token != "" {
+		errs = append(errs, fmt.Errorf("registry.token: cannot be used together with username"))
 	}
 	return errors.Join(errs...)
 }
@@ -99,23 +131,29 @@ func New(c Config) (Decoder, error) {
 	}
 	switch c.Type {
 	case "msgpack":
-		return msgpack{}, nil
+		return inFrame(c.Frame, msgpack{}), nil
 	case "text":
-		return plain{field: c.Field}, nil
+		return inFrame(c.Frame, plain{field: c.Field}), nil
+	case "thrift":
+		d, err := newThrift(&c)
+		return inFrame(c.Frame, d), err
 	case "avro":
-		return newAvro(c.Registry)
+		return newAvro(c.Registry, cmp.Or(c.Frame, confluentFrame))
 	}
-	return asIs{}, nil
+	return inFrame(c.Frame, asIs{}), nil
 }
 
 type asIs struct{}
 
-func (asIs) AppendJSON(dst, value []byte) ([]byte, error) { return append(dst, value...), nil }
-func (asIs) Fingerprint() string                          { return "json" }
+func (asIs) AppendJSON(dst, value []byte, _ []record.Header) ([]byte, error) {
+	return append(dst, value...), nil
+}
+func (asIs) Text(value []byte, _ []record.Header) ([]byte, error) { return value, nil }
+func (asIs) Fingerprint() string                                  { return "json" }
 
 type plain struct{ field string }
 
-func (p plain) AppendJSON(dst, value []byte) ([]byte, error) {
+func (p plain) AppendJSON(dst, value []byte, _ []record.Header) ([]byte, error) {
 	if !utf8.Valid(value) {
 		return dst, errors.New("text: not valid UTF-8")
 	}

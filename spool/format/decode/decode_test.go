@@ -126,7 +126,7 @@ func TestSchemaRegistry(t *testing.T) {
 	_, body := encoded(t)
 	value := append(binary.BigEndian.AppendUint32([]byte{0}, 7), body...)
 	for range 3 {
-		got, err := d.AppendJSON(nil, value)
+		got, err := d.AppendJSON(nil, value, nil)
 		if err != nil || string(got) != wantJSON {
 			t.Fatalf("%s, %v", got, err)
 		}
@@ -136,7 +136,7 @@ func TestSchemaRegistry(t *testing.T) {
 	}
 	for _, bad := range [][]byte{nil, {0, 0, 0}, append([]byte{1}, value[1:]...), value[:len(value)-1], append(value[:len(value):len(value)], 0), binary.BigEndian.AppendUint32([]byte{0}, 8)} {
 		if got, err := d.AppendJSON(
-			[]byte("x"), bad,
+			[]byte("x"), bad, nil,
 		); err == nil || errors.Is(err, ErrUnavailable) ||
 			string(got) != "x" {
 			t.Errorf("%x gives %s, %v; want an error that is for good", bad, got, err)
@@ -144,10 +144,10 @@ func TestSchemaRegistry(t *testing.T) {
 	}
 	// A registry that is down makes no dead letters, and what is known already needs none.
 	reg.down.Store(true)
-	if _, err := d.AppendJSON(nil, value); err != nil {
+	if _, err := d.AppendJSON(nil, value, nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, 9)); !errors.Is(err, ErrUnavailable) {
+	if _, err := d.AppendJSON(nil, binary.BigEndian.AppendUint32([]byte{0}, 9), nil); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("registry down: %v, want ErrUnavailable", err)
 	}
 }
@@ -159,20 +159,20 @@ func TestMessagePackToJSON(t *testing.T) {
 	value = msgp.AppendBytes(msgp.AppendString(value, "b"), []byte{0, 255})
 	value = msgp.AppendUint64(msgp.AppendString(value, "u"), math.MaxUint64)
 	value = msgp.AppendNil(msgp.AppendString(value, "n"))
-	got, err := msgpack{}.AppendJSON(nil, value)
+	got, err := msgpack{}.AppendJSON(nil, value, nil)
 	if want := `{"i":-5,"f":1.5,"b":"AP8=","u":18446744073709551615,"n":null}`; err != nil ||
 		string(got) != want {
 		t.Fatalf("%s, %v; want %s", got, err, want)
 	}
 	times := "\x83\xa1e\xd7\x00\x00\x00\x00\x01\x00\x00\x00\x02\x07\xd6\xff\x00\x00\x00\x03\xa1x\xc7\x01\x05z"
-	if got, err := (msgpack{}).AppendJSON(nil, []byte(times)); err != nil ||
+	if got, err := (msgpack{}).AppendJSON(nil, []byte(times), nil); err != nil ||
 		string(
 			got,
 		) != `{"e":"1970-01-01T00:00:01.000000002Z","7":"1970-01-01T00:00:03Z","x":{"type":5,"data":"eg=="}}` {
 		t.Errorf("%s, %v", got, err)
 	}
 	for i := range value {
-		if _, err := (msgpack{}).AppendJSON(nil, value[:i]); err == nil {
+		if _, err := (msgpack{}).AppendJSON(nil, value[:i], nil); err == nil {
 			t.Errorf("no error for %d of %d bytes", i, len(value))
 		}
 	}
@@ -183,7 +183,7 @@ func FuzzMessagePack(f *testing.F) {
 	f.Add([]byte("\xd7\x00\x00\x00\x00\x01\x00\x00\x00\x02"))
 	f.Add([]byte("\x81\xa1\xff\xa1\xfe"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out, err := msgpack{}.AppendJSON([]byte("before"), b)
+		out, err := msgpack{}.AppendJSON([]byte("before"), b, nil)
 		if !strings.HasPrefix(string(out), "before") {
 			t.Fatalf("%q", out)
 		}

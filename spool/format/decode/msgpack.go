@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -20,7 +21,7 @@ func (msgpack) Fingerprint() string { return "msgpack" }
 // AppendJSON implements Decoder. Binary becomes base64, timestamps (MessagePack's own and Fluentd's
 // event time) ISO 8601, keys that are no strings the text of their JSON, floats that are no numbers
 // strings, and other extensions {"type": n, "data": base64}.
-func (msgpack) AppendJSON(dst, value []byte) ([]byte, error) {
+func (msgpack) AppendJSON(dst, value []byte, _ []record.Header) ([]byte, error) {
 	out, rest, err := appendMessagePack(dst, value, 0, len(dst)+maxText(len(value)))
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the end", len(rest))

@@ -1,0 +1,212 @@
+package decode
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+)
+
+// client asks a registry. For Confluent's API that is the library's; Apicurio's own answers a
+// schema's text with all that it refers to in it, if asked to.
+type client struct {
+	confluent *sr.Client
+	http      *http.Client
+	cfg       *Registry
+}
+
+// catalogue is what is known of schemas: an id is never given to another one.
+type catalogue[T any] struct {
+	load    func(ctx context.Context, id schemaID) (T, error)
+	timeout time.Duration
+
+	mu      sync.RWMutex
+	schemas map[schemaID]*entry[T]
+	missing int // among them, at most
+}
+
+type entry[T any] struct {
+	schema T
+	err    error     // why not
+	until  time.Time // of err: it is asked again afterwards
+}
+
+// missTime is how long the registry is not asked again for an id it does not know, or while it does
+// not answer.
+const missTime = 5 * time.Second
+
+// maxAnswer bounds an answer of the registry: the library reads it whole.
+const maxAnswer = 4 << 20
+
+// short is a transport whose answers end with an error when they are too long.
+type short struct{ http.RoundTripper }
+
+func (s short) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := s.RoundTripper.RoundTrip(req)
+	if err == nil {
+		res.Body = &shortBody{res.Body, maxAnswer}
+	}
+	return res, err
+}
+
+type shortBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *shortBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("an answer of more than %d bytes", maxAnswer)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func newClient(r *Registry) (*client, error) {
+	opts := []sr.ClientOpt{sr.URLs(r.URLs...), sr.UserAgent("penstock")}
+	if r.Username != "" {
+		opts = append(opts, sr.BasicAuth(r.Username, r.Password))
+	}
+	if r.Token != "" {
+		opts = append(opts, sr.BearerToken(r.Token))
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if r.CAFile != "" {
+		pem, err := os.ReadFile(r.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("registry.ca_file: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("registry.ca_file: no certificate in %s", r.CAFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	h := &http.Client{Timeout: 5 * time.Second, Transport: short{transport}}
+	confluent, err := sr.NewClient(append(opts, sr.HTTPClient(h))...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return &client{confluent: confluent, http: h, cfg: r}, nil
+}
+
+// apicurio returns the text of a schema. The error wraps ErrUnavailable if it passes.
+func (c *client) apicurio(ctx context.Context, id schemaID) (string, error) {
+	path := "/ids/globalIds/"
+	if id.kind == contentID {
+		path = "/ids/contentIds/"
+	}
+	path += strconv.FormatUint(id.id, 10)
+	// The first is of the API's third version, the other of the second.
+	query := url.Values{"references": {"DEREFERENCE"}, "dereference": {"true"}}.Encode()
+	var errs []error
+	for _, base := range c.cfg.URLs {
+		text, known, err := c.get(ctx, strings.TrimSuffix(base, "/")+path+"?"+query)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case !known:
+			return "", fmt.Errorf("the registry has no schema %v", id)
+		default:
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, errors.Join(errs...))
+}
+
+func (c *client) get(ctx context.Context, url string) (text string, known bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", false, err
+	}
+	req.Header.Set("User-Agent", "penstock")
+	if c.cfg.Username != "" {
+		req.SetBasicAuth(c.cfg.Username, c.cfg.Password)
+	}
+	if c.cfg.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return "", false, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+		return "", false, err
+	case res.StatusCode == http.StatusNotFound && strings.Contains(string(body), "error_code"):
+		return "", false, nil
+	case res.StatusCode != http.StatusOK:
+		return "", false, fmt.Errorf("%s answers %s", url, res.Status)
+	}
+	return string(body), true, nil
+}
+
+// refused reports whether the registry says that it has no such schema, for good.
+func refused(err error) bool {
+	var answer *sr.ResponseError
+	return errors.As(err, &answer) && answer.ErrorCode == 40403
+}
+
+func newCatalogue[T any](
+	timeout time.Duration, load func(context.Context, schemaID) (T, error),
+) *catalogue[T] {
+	return &catalogue[T]{load: load, timeout: timeout, schemas: map[schemaID]*entry[T]{}}
+}
+
+// schema returns the schema of id, which is asked for once.
+func (c *catalogue[T]) schema(id schemaID) (T, error) {
+	c.mu.RLock()
+	e := c.schemas[id]
+	c.mu.RUnlock()
+	if e == nil || e.err != nil && time.Now().After(e.until) {
+		e = c.fetch(id)
+	}
+	return e.schema, e.err
+}
+
+func (c *catalogue[T]) fetch(id schemaID) *entry[T] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.schemas[id]; e != nil && (e.err == nil || time.Now().Before(e.until)) {
+		return e // another was faster
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	e := &entry[T]{}
+	if e.schema, e.err = c.load(ctx, id); e.err != nil {
+		e.until = time.Now().Add(missTime)
+		c.forget()
+	}
+	c.schemas[id] = e
+	return e
+}
+
+// maxMissing bounds how many ids are remembered that are no schemas: a value says any id.
+const maxMissing = 1000
+
+// forget makes room for an id that is no schema.
+func (c *catalogue[T]) forget() {
+	if c.missing++; c.missing <= maxMissing {
+		return
+	}
+	for id, e := range c.schemas {
+		if e.err != nil {
+			delete(c.schemas, id)
+		}
+	}
+	c.missing = 1
+}
