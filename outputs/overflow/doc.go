@@ -21,9 +21,9 @@
 // a lease (lease.go), so that two never run at once, and takes objects oldest first (replayer.go).
 //
 // Who may delete an object: Replayer.Remove (remove.go), once all of it is acknowledged and what
-// was read is what was stored (source.go); and mover.deleteVoided, where an intent was given up and
-// its records stay in the log. That comes before anything else touches the store. "penstock replay"
-// uses the former; nobody else does.
+// was read is what was stored (source.go, body.go); and mover.deleteVoided, where an intent was
+// given up and its records stay in the log. That comes before anything else touches the store.
+// "penstock replay" uses the former; nobody else does.
 //
 // What is known: note.go (what stands in the log's note), inventory.go (what an object says of
 // itself), partial.go (an object that was cut short), rename.go (objects under names of before),

@@ -175,7 +175,7 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 	}
 	start, ahead := p.partial.of(o.Key)
 	src := p.source(o, start)
-	defer src.close()
+	defer src.body.close()
 	f := &deliver.Flight{
 		Send:   p.Send,
 		Source: src,
@@ -207,9 +207,9 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 
 // count notes what was in an object that was read to its end.
 func (p *Replayer) count(src *objectSource) {
-	if p.counted != nil && src.src != nil {
+	if p.counted != nil && src.body.src != nil {
 		_, _, mark := recordline.ParseObjectName(path.Base(src.o.Key))
-		p.counted(mark, src.src.Origins)
+		p.counted(mark, src.body.src.Origins)
 	}
 }
 
@@ -219,7 +219,7 @@ func (p *Replayer) countAgain(ctx context.Context, o spool.Object) error {
 		return nil
 	}
 	src := p.source(o, 0)
-	defer src.close()
+	defer src.body.close()
 	for {
 		_, err := src.Next(ctx)
 		switch {

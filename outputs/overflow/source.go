@@ -2,11 +2,8 @@ package overflow
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 
@@ -14,7 +11,6 @@ import (
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
-	"github.com/penstock/penstock/outputs/recordline"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -31,11 +27,7 @@ type objectSource struct {
 	// tells of records, by their position in the log, that are not wanted; may be nil
 	skip func(pos int64) bool
 
-	body   *countingBody
-	sum    hash.Hash // of the lines
-	lines  *recordline.LineReader
-	src    *recordline.LineSource
-	stored inventory
+	body objectBody // of the attempt under way
 
 	at       int64 // the next line to hand out
 	handed   int64 // records handed out
@@ -48,26 +40,6 @@ type objectSource struct {
 // suspicions is how often an object is read before what is wrong with it is taken to be in the
 // store, and not on the way.
 const suspicions = 3
-
-// countingBody remembers what the store said, apart from what the decoder makes of it.
-type countingBody struct {
-	io.ReadCloser
-	N   int64
-	Err error
-}
-
-func NewCountingBody(r io.ReadCloser, size int64) *countingBody {
-	return &countingBody{ReadCloser: spool.Body(r, size)}
-}
-
-func (b *countingBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.N += int64(n)
-	if err != nil && err != io.EOF {
-		b.Err = err
-	}
-	return n, err
-}
 
 // ErrOtherObject tells that what the store gives is not what it listed: an answer in another's
 // place, or an object that was replaced. It is listed again.
@@ -89,9 +61,9 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 			return nil, io.EOF
 		case errors.Is(err, ErrOtherObject):
 			return nil, fmt.Errorf("read %s: %w", s.o.Key, err)
-		case s.body == nil || s.body.Err != nil:
-			if s.body != nil && s.body.Err != nil {
-				err = s.body.Err // what the decoder makes of it says less
+		case s.body.raw == nil || s.body.raw.Err != nil:
+			if s.body.raw != nil {
+				err = s.body.raw.Err // what the decoder makes of it says less
 			}
 			if s.onErr != nil {
 				s.onErr()
@@ -100,13 +72,13 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 		default:
 			// The store gave all that it has, and the reader has come to its end: err is io.EOF, or
 			// what it does not understand.
-			s.err = s.wanting(err)
+			s.err = s.body.wanting(err)
 			if s.suspects++; s.err == nil || s.suspects >= suspicions {
 				s.ended = true
 				return nil, io.EOF
 			}
 		}
-		s.close()
+		s.body.close()
 		if err := back.Wait(ctx); err != nil {
 			return nil, err
 		}
@@ -114,13 +86,13 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 }
 
 func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
-	if s.src == nil {
-		if err := s.open(ctx); err != nil {
+	if s.body.src == nil {
+		if err := s.body.open(ctx, s.store, s.o, s.skip); err != nil {
 			return nil, err
 		}
 	}
 	for {
-		b, err := s.src.ReadBatch()
+		b, err := s.body.src.ReadBatch()
 		if err != nil {
 			return nil, err
 		}
@@ -134,42 +106,6 @@ func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 			return b, nil
 		}
 	}
-}
-
-func (s *objectSource) open(ctx context.Context) error {
-	r, o, err := s.store.Get(ctx, s.o.Key)
-	if err != nil {
-		return err
-	}
-	s.body = NewCountingBody(r, o.Size)
-	if o.Size != s.o.Size {
-		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, s.o.Size, o.Size)
-	}
-	s.stored = InventoryOf(o)
-	s.sum = sha256.New()
-	if s.lines, err = recordline.NewLineReader(s.body, s.sum); err != nil {
-		return err
-	}
-	s.src = &recordline.LineSource{Lines: s.lines, Skip: s.skip}
-	return nil
-}
-
-// wanting returns what is wrong with an object that was read to its end, where the reader met err;
-// nil if nothing is.
-func (s *objectSource) wanting(err error) error {
-	switch {
-	case err != io.EOF:
-		return err
-	case s.src == nil:
-		return io.ErrUnexpectedEOF
-	case s.src.Bad > 0:
-		return fmt.Errorf("%d lines cannot be read; %w", s.src.Bad, s.src.BadErr)
-	case s.src.Torn:
-		return errors.New("the last line is cut short")
-	case s.body.N != s.o.Size:
-		return fmt.Errorf("%d bytes were read, the store lists %d", s.body.N, s.o.Size)
-	}
-	return s.stored.compare(s.src, hex.EncodeToString(s.sum.Sum(nil)[:16]))
 }
 
 // damage returns what is wrong with the object, once it was read to its end; nil if nothing is.
@@ -196,14 +132,4 @@ func timeOf(b *record.Batch) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-func (s *objectSource) close() {
-	if s.lines != nil {
-		s.lines.Close()
-	}
-	if s.body != nil {
-		_ = s.body.Close() // read only
-	}
-	s.body, s.lines, s.src = nil, nil, nil
 }

@@ -185,7 +185,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 		if errors.Is(err, io.EOF) && unfinished == nil {
 			x.p.count(src)
 		}
-		src.close()
+		src.body.close()
 		if x.p.m != nil {
 			x.p.m.replayedRecords.Add(float64(max(x.at.At-start, 0)))
 		}
