@@ -22,11 +22,21 @@ type bookkeeper struct {
 	chg   []change
 	made  []change        // all of the commit that are in a group
 	fresh map[string]bool // keys of names and slots in chg, or in a group before
+	slot  slot            // the last one that is stored, or fresh
+	lines []bookLine      // memory of noted
+	named map[uint32]bool // names that are
 	limit map[string]int64
 	// the position before which what was appended is counted: as stored, with the groups that were
 	// built, and with the whole commit
 	through, reach, whole int64
 	ended                 bool
+}
+
+// bookLine is an entry of a cursor, with its time.
+type bookLine struct {
+	slot   slot
+	output string
+	tally.Entry
 }
 
 type rowKey struct {
@@ -41,7 +51,10 @@ type bookRow struct {
 }
 
 func newBookkeeper(b *Buffer) *bookkeeper {
-	k := &bookkeeper{b: b, ids: map[string]uint32{}, next: 1, through: b.end}
+	k := &bookkeeper{
+		b: b, ids: map[string]uint32{}, next: 1, through: b.end, rows: map[rowKey]*bookRow{},
+		fresh: map[string]bool{}, named: map[uint32]bool{}, limit: map[string]int64{},
+	}
 	for id, name := range namesOf(b.state) {
 		k.ids[name] = id
 		k.next = max(k.next, id+1)
@@ -77,9 +90,13 @@ func parseRowKey(key string) (k rowKey, ok bool) {
 
 // begin starts on a commit.
 func (k *bookkeeper) begin(c groupCommit) {
-	k.rows, k.fresh = map[rowKey]*bookRow{}, map[string]bool{}
-	k.chg, k.made = nil, nil
-	k.limit, k.ended = map[string]int64{}, false
+	if len(k.fresh) > 0 { // it was not stored
+		clear(k.named)
+	}
+	clear(k.rows)
+	clear(k.fresh)
+	clear(k.limit)
+	k.chg, k.made, k.ended, k.slot = nil, nil, false, slot{}
 	if k.b.opt.noBooks {
 		return
 	}
@@ -128,6 +145,7 @@ func (k *bookkeeper) published() {
 		k.b.state.apply(&k.made[i])
 	}
 	k.made = nil
+	clear(k.fresh)
 	k.through = max(k.through, k.reach)
 	for _, n := range k.b.books.noted {
 		n.written()
@@ -188,12 +206,7 @@ func (k *bookkeeper) noted() {
 	if k.b.opt.noBooks {
 		return
 	}
-	type line struct {
-		slot   slot
-		output string
-		tally.Entry
-	}
-	var lines []line
+	lines := k.lines[:0]
 	b := k.b
 	b.mu.Lock()
 	if k.ended {
@@ -203,7 +216,7 @@ func (k *bookkeeper) noted() {
 		limit := min(max(k.limit[name], b.state.cursors[name].pos), k.reach)
 		for _, e := range n.take(limit) {
 			if s, ok := b.books.slots.at(e.First); ok {
-				lines = append(lines, line{s, name, e})
+				lines = append(lines, bookLine{s, name, e})
 			}
 		}
 	}
@@ -211,14 +224,19 @@ func (k *bookkeeper) noted() {
 	for _, l := range lines {
 		k.add(l.slot, l.Origin, l.output, l.Stage, l.Count)
 	}
+	clear(lines)
+	k.lines = lines
 }
 
 func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tally.Count) {
 	if n == (tally.Count{}) {
 		return
 	}
-	if key := s.key('i'); k.isNew(key) {
-		k.set(key, binary.AppendUvarint(nil, uint64(s.first)))
+	if s != k.slot {
+		if key := s.key('i'); k.isNew(key) {
+			k.set(key, binary.AppendUvarint(nil, uint64(s.first)))
+		}
+		k.slot = s
 	}
 	id := uint32(0)
 	if output != "" {
@@ -262,9 +280,13 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 		k.next++
 		k.ids[name] = id
 	}
+	if k.named[id] {
+		return id
+	}
 	if key := nameKey(id); k.isNew(key) {
 		k.set(key, []byte(name))
 	}
+	k.named[id] = true
 	return id
 }
 
@@ -395,6 +417,7 @@ func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
 	for name, id := range maps.Clone(k.ids) {
 		if _, output := k.b.state.cursors[name]; !used[id] && !output {
 			delete(k.ids, name)
+			delete(k.named, id)
 			k.forget(nameKey(id))
 		}
 	}
