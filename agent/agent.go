@@ -302,10 +302,11 @@ func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
 			p.buf.Seal()
 		}
 	}
-	if !waitAll(drain, outs...) && timeout > 0 {
+	began := time.Now()
+	if !a.awaitOutputs(drain, all) && timeout > 0 {
 		a.log.Warn(
 			"not everything could be delivered in time: the rest is on disk and is delivered after the next start",
-			"waited", timeout.String(),
+			"waited", time.Since(began).Round(time.Millisecond).String(),
 		)
 	}
 

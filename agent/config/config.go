@@ -52,7 +52,7 @@ type Agent struct {
 	DataDir         string        `hcl:"data_dir,optional" doc:"Directory of buffers, positions and spools."`
 	Name            string        `hcl:"name,optional" doc:"Name of this agent, unique among all that share a destination; the host name unless set."`
 	MemoryLimit     int64         `hcl:"memory_limit,optional" unit:"bytes" doc:"Soft limit of the process's memory; garbage is collected harder near it. Unless it is set, an agent with a pipeline that reads a log as it lies, such as Kafka, gets 240MiB. 0 means none."`
-	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long outputs may go on delivering after SIGTERM; what is left stays on disk."`
+	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long outputs may go on delivering after SIGTERM; what is left stays on disk. Outputs whose destination does not answer are not waited for."`
 	Log             Log           `hcl:"log,block" doc:"What the agent logs about itself, on standard error."`
 	Admin           Admin         `hcl:"admin,block" doc:"The status page, metrics and health checks."`
 }

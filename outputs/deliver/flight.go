@@ -97,13 +97,6 @@ var (
 	errNotStarted = errors.New("not started")
 )
 
-// Grace is how long a cancelled flight waits for answers that would spare sending the same records
-// twice.
-const Grace = 5 * time.Second
-
-// brief is how long writes have to return that end with their context.
-const brief = 100 * time.Millisecond
-
 // Run returns io.EOF once the source has ended and all of it was delivered, ErrQuit once what was
 // in flight when quit was closed has been delivered, ctx's error, or the source's. It returns after
 // the source is not used any more; writes may still be ending, see Ended.
@@ -233,7 +226,7 @@ func (f *Flight) progress(pos int64) {
 // count, and then elsewhere. What is delivered behind something that is not goes to ahead, however
 // late that is known.
 func (f *Flight) abandon(join func()) {
-	timeout := time.NewTimer(f.patience())
+	timeout := time.NewTimer(f.Send.Patience(f.Health))
 	defer timeout.Stop()
 wait:
 	for f.outstanding > 0 {
@@ -272,15 +265,6 @@ wait:
 		join()
 		close(f.Ended)
 	}()
-}
-
-// patience is how long a cancelled flight waits for answers. A destination that was waited for as
-// long as failover says is not waited for again: what it answers later counts all the same.
-func (f *Flight) patience() time.Duration {
-	if o := f.Send.Config.Failover; o != nil && f.Health.Stalled() >= o.After {
-		return brief
-	}
-	return Grace
 }
 
 // late takes the result of a flight that is given up: only what is delivered matters.

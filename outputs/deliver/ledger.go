@@ -129,6 +129,12 @@ func (l *Ledger) store(ctx context.Context, pos int64, note string) error {
 	}
 }
 
+// Fails reports whether commits have failed for a while.
+func (l *Ledger) Fails() bool {
+	since, _, _ := l.failing.State()
+	return !since.IsZero() && time.Since(since) >= silence
+}
+
 // pass has the log store pos in passing, if it can. It does not wait.
 func (l *Ledger) pass(pos int64) bool {
 	a, ok := l.log.(record.Advancer)
@@ -179,6 +185,11 @@ func (l *Ledger) Follow(
 	}
 	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), Grace)
 	defer cancelLast()
+	defer context.AfterFunc(ctx, func() {
+		if l.Fails() {
+			time.AfterFunc(Brief, cancelLast)
+		}
+	})()
 	if ferr := c.flush(last); ferr != nil && ctx.Err() == nil {
 		return ferr
 	}

@@ -69,7 +69,7 @@ func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadL
 func (s *Sender) hash(origin string) uint64 { return maphash.String(s.seed, origin) }
 
 // attempt sends b once and waits for the answer.
-func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
+func (s *Sender) attempt(ctx context.Context, b *record.Batch, h *Health) error {
 	if s.Async != nil {
 		errc := make(chan error, 1)
 		s.Async.Start(ctx, b, func(err error) { errc <- err })
@@ -81,7 +81,7 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch) error {
 		select {
 		case err := <-errc:
 			return err
-		case <-time.After(Grace): // it may yet be delivered
+		case <-time.After(s.Patience(h)): // it may yet be delivered
 			return ctx.Err()
 		}
 	}
@@ -110,7 +110,7 @@ func (s *Sender) deliver(
 	back := s.Config.Retry.Backoff()
 	begin := time.Now()
 	for {
-		sent := s.attempt(ctx, b)
+		sent := s.attempt(ctx, b, h)
 		if sent != nil && ctx.Err() != nil {
 			rest = undelivered(b, sent)
 			of.taken += b.Len()

@@ -143,6 +143,10 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	}()
 	err := f.Run(ctx)
 	x.OnStraggler(f.Ended)
+	patience := x.Send.Patience(x.Health)
+	if f.unsettled > 0 { // the flight has waited
+		patience = Brief
+	}
 	stop()
 	<-closed
 	if cause := context.Cause(ctx); cause != nil && outer.Err() == nil {
@@ -153,7 +157,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	if outer.Err() != nil {
 		// What was delivered until the end is committed if that goes quickly.
 		cancelLast()
-		last, cancelLast = context.WithTimeout(context.WithoutCancel(outer), Grace)
+		last, cancelLast = context.WithTimeout(context.WithoutCancel(outer), patience)
 	}
 	defer cancelLast()
 	cerr := c.finish(last, ended)
@@ -277,7 +281,9 @@ func (c *commits) commit(ctx context.Context, ended, always bool) error {
 	// A commit under way is waited for a while: its outcome would have to be asked for.
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(Grace/4, cancel) })()
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(min(Grace/4, c.x.Send.Patience(c.x.Health)), cancel)
+	})()
 	if c.e.BeforeCommit != nil {
 		if err := c.e.BeforeCommit(wctx, at); err != nil {
 			c.x.Session.Break()

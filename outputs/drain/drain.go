@@ -90,13 +90,13 @@ func (r *drain) deliver(ctx context.Context) error {
 	return err
 }
 
-// leaveStragglers waits for the writes of flights that are over. What an AsyncWriter does not
-// answer in time it answers when it is closed.
+// leaveStragglers waits for the writes of flights that are over. What an AsyncWriter has not
+// answered while its flight waited for it, it answers when it is closed.
 func (r *drain) leaveStragglers(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	if r.out.to.Send.Async != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, deliver.Grace)
+		ctx, cancel = context.WithTimeout(ctx, deliver.Brief)
 		defer cancel()
 	}
 	_ = r.AwaitStragglers(ctx)

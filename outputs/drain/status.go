@@ -39,6 +39,7 @@ type LogStatus struct {
 	Replayed      int64     // records of objects that are gone since
 	Oldest        time.Time
 	StoreError    string // why the overflow's store cannot be used, if it cannot
+	CommitFails   bool   // what is delivered cannot be committed, for a while now
 }
 
 // Held implements Holder.
@@ -72,6 +73,7 @@ func (d *Drainer) Status() Status {
 		l := LogStatus{Log: r.log.Name(), State: overflow.StateDirect}
 		l.Committed, _ = r.ledger.State()
 		l.Stalled = r.health.Stalled()
+		l.CommitFails = r.ledger.Fails()
 		if f := r.over; f != nil {
 			o := f.State()
 			l.State, l.Objects, l.ObjectBytes = o.Name, o.Objects, o.Bytes

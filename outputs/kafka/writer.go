@@ -177,6 +177,7 @@ func (s *shared) producerOptions() producer.Options {
 		AutoCreate:     cfg.AllowAutoTopicCreation,
 		Requests:       cfg.MaxInFlight,
 		Unreachable:    s.reach.Err,
+		Failing:        func() bool { return !s.failing.state(s.reach.Err()).Since.IsZero() },
 		Log:            s.env.Log,
 		Metrics:        s.producing,
 	}

@@ -26,6 +26,7 @@ type Options struct {
 	AutoCreate     bool          // let brokers create missing topics
 	Requests       int           // requests in flight per broker
 	Unreachable    func() error  // why no broker can be connected to, nil if not known
+	Failing        func() bool   // what is sent now is not taken; nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
 	Txn            *TxnOptions // of a transactional producer; then Config.Transactional is set too
@@ -225,7 +226,11 @@ func (p *Producer) shutdown() {
 	p.m.Close(ErrClosed)
 	if p.t != nil && p.t.open {
 		// Readers of committed records would wait for it until it times out. If this fails they do.
-		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+		wait := closeWait
+		if p.cfg.Failing != nil && p.cfg.Failing() {
+			wait = closeWait / 10
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		defer cancel()
 		p.calls.do(ctx, &Call{Kind: CallInit})
 	}

@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/overflow"
+)
+
+// silence is for how long an output that fails has delivered nothing once a stop does not wait for
+// it: what it has not delivered is on disk, in the overflow, or in the source's own log.
+const silence = time.Second
+
+// awaitOutputs waits until all outputs have ended, or those that are left deliver nothing, or ctx
+// ends. It reports whether all have ended.
+func (a *Agent) awaitOutputs(ctx context.Context, all []*pipeline) bool {
+	tick := time.NewTicker(silence / 20)
+	defer tick.Stop()
+	for {
+		left, hopeful := 0, 0
+		for _, p := range all {
+			for _, u := range p.outputs {
+				select {
+				case <-u.done:
+					continue
+				default:
+				}
+				if left++; !p.hopeless(u, time.Now()) {
+					hopeful++
+				}
+			}
+		}
+		if left == 0 || hopeful == 0 {
+			return left == 0
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// hopeless reports whether u will soon deliver nothing, nor move it elsewhere.
+func (p *pipeline) hopeless(u *outputUnit, now time.Time) bool {
+	f := u.facts(logName(p.name, u.id), now)
+	lasts := func(since time.Time) bool { return !since.IsZero() && now.Sub(since) >= silence }
+	switch {
+	case f.Unit == string(Waiting):
+		return lasts(f.UnitSince)
+	case f.Mode == overflow.StateOverflow, f.Mode == overflow.StateReplay && f.Down:
+		return f.StoreError != ""
+	case f.Mode == overflow.StateStandby:
+		return false
+	case f.DeadLetter != "":
+		return true
+	}
+	d, drains := u.plan.output.Output.(*drain.Drainer)
+	if !drains {
+		return lasts(f.FailingSince)
+	}
+	s := d.Status()
+	if p.buf == nil && s.FlyingBatches == 0 {
+		for _, l := range s.Logs {
+			if !l.CommitFails {
+				return false
+			}
+		}
+		return true
+	}
+	return lasts(f.FailingSince) && (p.buf == nil || f.Stalled >= silence || s.FlyingBatches == 0)
+}
