@@ -144,7 +144,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	err := f.Run(ctx)
 	x.OnStraggler(f.Ended)
 	patience := x.Send.Patience(x.Health)
-	if f.unsettled > 0 { // the flight has waited
+	if f.outstanding > 0 { // the flight has waited
 		patience = Brief
 	}
 	stop()
