@@ -1,13 +1,18 @@
 package config
 
+import "slices"
+
 const (
 	archives = "output.s3 output.gcs output.local"
 	kafkas   = "input.kafka output.kafka"
 	servers  = "input.http input.forward input.tcp input.udp"
 )
 
-// Guesses is the table of names from other tools.
-var ForeignNames = []ForeignName{
+// ForeignNames is the table of names from other tools. Of rows that fit, the first counts.
+var ForeignNames = slices.Concat(common, foreignInputs, foreignOutputs, foreignFilters)
+
+// common is what several tools call alike.
+var common = []ForeignName{
 	// Agent.
 	{
 		At:    "agent",
@@ -700,12 +705,6 @@ var ForeignNames = []ForeignName{
 	},
 	{At: "filter.parse", Names: "key key_name source_field", Write: `field = "message"`},
 	{At: "filter.parse", Names: "format", Value: "regexp re", Write: `format = "regex"`},
-	{
-		At:    "filter.parse",
-		Names: "format",
-		Value: "nginx",
-		Write: "format  = \"regex\"\npattern = \"^(?P<remote>[^ ]*) [^ ]* (?P<user>[^ ]*) \\\\[(?P<time>[^]]*)\\\\] \\\"(?P<method>\\\\S+) (?P<path>[^ ]*) [^\\\"]*\\\" (?P<code>[^ ]*) (?P<size>[^ ]*)\"",
-	},
 	{
 		At:    "filter.add_fields",
 		Names: "record field add values",
