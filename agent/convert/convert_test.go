@@ -111,11 +111,26 @@ func behaves(t *testing.T, hcl string) {
 		}
 		return
 	}
+	a := offlineAgent(t, hcl, file.Env)
+	for i := range file.Cases {
+		wrong, err := file.Cases[i].Run(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wrong {
+			t.Errorf("%s: %s", file.Cases[i].Name, w)
+		}
+	}
+}
+
+// offlineAgent returns an agent that is not run.
+func offlineAgent(t *testing.T, hcl string, env map[string]string) *agent.Agent {
+	t.Helper()
 	cfg, report := config.Load(
 		[]string{hcl},
 		agent.Components().Config(),
 		config.Options{DataDir: t.TempDir(), Env: func(name string) (string, bool) {
-			v, ok := file.Env[name]
+			v, ok := env[name]
 			return v, ok
 		}},
 	)
@@ -128,20 +143,12 @@ func behaves(t *testing.T, hcl string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := a.Discard(); err != nil {
 			t.Error(err)
 		}
-	}()
-	for i := range file.Cases {
-		wrong, err := file.Cases[i].Run(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, w := range wrong {
-			t.Errorf("%s: %s", file.Cases[i].Name, w)
-		}
-	}
+	})
+	return a
 }
 
 func compare(t *testing.T, file string, got []byte) {

@@ -184,6 +184,15 @@ func (b *Block) Get(name string) Value {
 	return ""
 }
 
+// Rename gives an attribute another name, in its place.
+func (b *Block) Rename(name, to string) {
+	for i := range b.items {
+		if b.items[i].name == name {
+			b.items[i].name = to
+		}
+	}
+}
+
 // Unset removes an attribute.
 func (b *Block) Unset(name string) {
 	b.items = slices.DeleteFunc(b.items, func(i item) bool { return i.name == name })

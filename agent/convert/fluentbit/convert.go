@@ -464,13 +464,17 @@ func (c *converter) tls(b *draft.Block, s *section) {
 
 // logField makes {"log": line} of lines, as fluent-bit does.
 func (c *converter) logField(s *section, m flow.Match) {
+	b := c.flow.Filter("parse", c.inputName(s), m, "")
+	b.Set("format", draft.Text("regex"))
+	b.Set("pattern", draft.Text(logPattern(s)))
+}
+
+func logPattern(s *section) string {
 	key := s.value("key")
 	if !plain.MatchString(key) {
 		key = "log"
 	}
-	b := c.flow.Filter("parse", c.inputName(s), m, "")
-	b.Set("format", draft.Text("regex"))
-	b.Set("pattern", draft.Text("^(?P<"+key+">(?s:.*))$"))
+	return "^(?P<" + key + ">(?s:.*))$"
 }
 
 func (c *converter) inputName(s *section) string {
@@ -491,7 +495,24 @@ func (c *converter) parsed(s *section, m flow.Match, name string) {
 		c.logField(s, m)
 		return
 	}
-	c.parser(c.flow, p, c.parsers[p.value], m, c.inputName(s), "")
+	c.orLogField(c.parser(c.flow, p, c.parsers[p.value], m, c.inputName(s), ""), s)
+}
+
+// orLogField makes {"log": line} of lines that an input's parser does not take.
+func (c *converter) orLogField(b *draft.Block, s *section) {
+	if b == nil {
+		return
+	}
+	whole := draft.Text(logPattern(s))
+	if format := b.Get("format"); format != draft.Text("regex") {
+		b.Rename("format", "formats")
+		b.Set("formats", draft.List(format, draft.Text("regex")))
+		b.Set("pattern", whole)
+		return
+	}
+	pattern := b.Get("pattern")
+	b.Rename("pattern", "patterns")
+	b.Set("patterns", draft.List(pattern, whole))
 }
 
 func (c *converter) tail(s *section, add func(typ, want string) *draft.Block) *draft.Block {
@@ -580,7 +601,9 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 		if first != nil && c.parsers[first.value] != nil {
 			if out, err := flow.RE2(c.parsers[first.value].value("regex"), false); err == nil {
 				re = out
-				c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), "")
+				c.orLogField(
+					c.parser(c.flow, first, c.parsers[first.value], m, c.inputName(s), ""), s,
+				)
 			} else {
 				c.d.Lost(b, first.at, shown(first), err.Error())
 			}
@@ -612,34 +635,61 @@ func (c *converter) tailMultiline(b *draft.Block, s *section, m flow.Match) {
 			return
 		case own != nil:
 			ml := b.In("multiline")
-			re := "^[^ \t]"
-			for _, r := range own.all("rule") {
-				fields := quotedFields(r.value)
-				if len(fields) > 1 && fields[0] == "start_state" {
-					if out, err := flow.RE2(fields[1], false); err == nil {
-						re = out
-					} else {
-						c.d.Lost(ml, r.at, shown(r), err.Error())
-					}
-				}
-			}
-			ml.Set("start", draft.Text(re))
+			c.rules(ml, own, name)
 			c.duration(ml, "timeout", own, time.Millisecond, "flush_timeout")
-			c.d.Changed(
-				ml, own.at, "multiline_parser "+name,
-				"an event goes on until a line begins another one; the rules of further states are not needed for that",
-			)
+			c.newline(ml, p)
 			c.logField(s, m)
 			return
 		case name == "java" || name == "python" || name == "go" || name == "ruby":
 			b.In("multiline").Set("presets", draft.Texts(c.languages(p)...))
-			c.carry(p)
+			c.newline(b, p)
 			c.logField(s, m)
 			return
 		}
 	}
 	c.d.Lost(b, p.at, shown(p), "there is no such parser; write multiline")
 	c.parsed(s, m, "tail")
+}
+
+// newline tells what all events of multiline.parser differ in.
+func (c *converter) newline(b *draft.Block, p *prop) {
+	c.d.Changed(b, p.at, shown(p), "an event does not end with a newline, as there")
+}
+
+// rules carries over the rules of a multiline parser: the first state's, and those of the states
+// that come after it.
+func (c *converter) rules(ml *draft.Block, own *section, name string) {
+	start := "^[^ \t]"
+	var goesOn, states []string
+	for _, r := range own.all("rule") {
+		fields := quotedFields(r.value)
+		if len(fields) < 2 {
+			continue
+		}
+		re, err := flow.RE2(fields[1], false)
+		switch {
+		case err != nil:
+			c.d.Lost(ml, r.at, shown(r), err.Error())
+		case fields[0] == "start_state":
+			start = re
+		default:
+			goesOn = append(goesOn, "(?:"+re+")")
+			if !slices.Contains(states, fields[0]) {
+				states = append(states, fields[0])
+			}
+		}
+	}
+	ml.Set("start", draft.Text(start))
+	if len(goesOn) == 1 {
+		ml.Set("continue", draft.Text(goesOn[0][3:len(goesOn[0])-1]))
+	} else if len(goesOn) > 0 {
+		ml.Set("continue", draft.Text(strings.Join(goesOn, "|")))
+	}
+	why := "a line that goes on with an event also does so with a line that begins none"
+	if len(states) > 1 {
+		why = "an event goes on with lines of any of its states, in any order; " + why
+	}
+	c.d.Changed(ml, own.at, "multiline_parser "+name, why)
 }
 
 // languages returns those parsers of multiline.parser that are presets of the same name.

@@ -7,10 +7,12 @@ input "tail" "a" {
   tag      = "a"
   start_at = "end"
   multiline {
-    start   = "^\\d{4}-\\d{2}-\\d{2}"
+    start    = "^\\d{4}-\\d{2}-\\d{2}"
+    continue = "^\\s+at"
+    # Changed: multiline_parser app: a line that goes on with an event also does so with a line
+    # that begins none
     timeout = "2s"
-    # Changed: multiline_parser app: an event goes on until a line begins another one; the rules of
-    # further states are not needed for that
+    # Changed: multiline.parser app: an event does not end with a newline, as there
   }
 }
 
@@ -31,9 +33,9 @@ input "tail" "b" {
 }
 
 filter "parse" "b" {
-  if      = "tag == 'b'"
-  format  = "regex"
-  pattern = "(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)"
+  if       = "tag == 'b'"
+  format   = "regex"
+  patterns = ["(?s)^(?P<time>\\d{4}-\\d{2}-\\d{2}) (?P<message>.*)", "^(?P<log>(?s:.*))$"]
 }
 
 input "tail" "c" {
@@ -43,6 +45,7 @@ input "tail" "c" {
   multiline {
     presets = ["java"]
   }
+  # Changed: multiline.parser java: an event does not end with a newline, as there
 }
 
 filter "parse" "c" {

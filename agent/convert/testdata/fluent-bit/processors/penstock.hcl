@@ -8,10 +8,12 @@ input "tail" "app" {
   tag      = "app"
   start_at = "end"
   multiline {
-    start   = "^\\["
+    start    = "^\\["
+    continue = "^ "
+    # Changed: multiline_parser app: a line that goes on with an event also does so with a line
+    # that begins none
     timeout = "1s"
-    # Changed: multiline_parser app: an event goes on until a line begins another one; the rules of
-    # further states are not needed for that
+    # Changed: multiline.parser app: an event does not end with a newline, as there
   }
   # LEFT OUT: INPUT tail processors: write filters for its tag
 }

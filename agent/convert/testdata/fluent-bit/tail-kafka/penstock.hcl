@@ -20,7 +20,8 @@ input "tail" "app" {
 }
 
 filter "parse" "app" {
-  format = "json"
+  formats = ["json", "regex"]
+  pattern = "^(?P<log>(?s:.*))$"
 }
 
 filter "time" "app" {

@@ -16,8 +16,8 @@ input "tail" "access" {
 }
 
 filter "parse" "access" {
-  format  = "regex"
-  pattern = "^(?P<host>[^ ]*) (?P<code>[0-9]+)$"
+  format   = "regex"
+  patterns = ["^(?P<host>[^ ]*) (?P<code>[0-9]+)$", "^(?P<log>(?s:.*))$"]
   types = {
     code = "int"
   }
