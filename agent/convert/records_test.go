@@ -14,8 +14,8 @@ import (
 	"github.com/penstock/penstock/agent"
 )
 
-// told is the head of a file NAME.records: lines went into an input of a tool, of which records came
-// out, one a line below it.
+// told is the head of a file NAME.records: lines went into an input of a tool, and the records that
+// came out stand below it, one a line.
 type told struct {
 	From  string            // the program and its version, or "its documentation"
 	Input string            // the input of the converted configuration
@@ -23,13 +23,13 @@ type told struct {
 	Env   map[string]string // what the configuration reads
 }
 
-// toldRecord is what the tool made. What penstock makes instead is in Ours (null for no record), and
-// the summary of the conversion says so in the words of Because.
+// toldRecord is what the tool made. What penstock makes instead is in Ours (null for no record),
+// and the summary of the conversion says so in the words of Because.
 type toldRecord struct {
 	Tag     *string
 	Time    string // where the record tells it
 	Value   any
-	Ours    *json.RawMessage
+	Ours    json.RawMessage
 	Because string
 }
 
@@ -117,7 +117,7 @@ func (want toldRecord) expected(t *testing.T) (value any, none bool) {
 	if want.Ours == nil {
 		return want.Value, false
 	}
-	if err := json.Unmarshal(*want.Ours, &value); err != nil {
+	if err := json.Unmarshal(want.Ours, &value); err != nil {
 		t.Fatal(err)
 	}
 	return value, value == nil
