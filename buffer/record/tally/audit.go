@@ -146,7 +146,7 @@ func (a *audit) output(row *BookRow, o BookOutput) {
 
 	n := row.Row.Get(0, Buffered).Records - get(Taken) - l.Waiting
 	a.differs(row, o.Name, Buffered.String(), Taken.String(), n, either(n,
-		"they were in the buffer, the output is beyond them and has not read them: a segment was lost, damaged or dropped",
+		"they were put into the buffer, the output has not read them, and they are not there any more: a segment was lost, damaged or dropped",
 		"the output has read, or there waits, more than was put into the buffer"))
 	n = get(Taken) - get(Unmatched) - get(Filtered) + get(Added) -
 		get(Delivered) - get(Confirmed) - get(Overflowed) - get(Dead)
