@@ -103,6 +103,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"replaced again, or copied, before it was read":   {176, 789, 70004562, 70012950, 80021469},
 		"the age of a truncated log, or a compressed one": {80085857, 90070619, 70005229},
 		"a copy of what went on":                          {80005794, 80067765, 100024160},
+		"truncated and replaced while a copy was held":    {200105613, 200129739, 300249317},
 	} {
 		for _, seed := range seeds {
 			if w := history(seed, filepath.Join(t.TempDir(), "logs")); len(w.wrong) > 0 {

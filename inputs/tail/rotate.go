@@ -19,6 +19,8 @@ type copyCandidate struct {
 	begun time.Time
 	// the wake of the other one that must have been answered: it may have read what it has lost
 	need uint64
+	// the other one was asked whether it is truncated, which only who has it open can tell
+	asked bool
 }
 
 type copyCandidates map[*file]struct{}
@@ -553,6 +555,8 @@ func (m *manager) sweepHeld(now time.Time) {
 			now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
 		switch {
 		case !waited:
+		case !hold.asked && x.m.started && !x.m.ended && !m.findable(x):
+			hold.asked, hold.need = true, m.wake(x, cmdRead)
 		case !m.shrunk(x):
 			m.resolve(f, nil)
 		case x.m.started:
@@ -594,6 +598,12 @@ func (m *manager) tailDiffers(h *handle, size int64, x *file) bool {
 		return false
 	}
 	return a != b
+}
+
+// findable reports whether f is where it was last seen.
+func (m *manager) findable(f *file) bool {
+	fi, err := m.sys.stat(f.where())
+	return err == nil && fi.is(f.id, f.birth)
 }
 
 // shrunk reports whether f is truncated, which will come out when it is read next: it is shorter
