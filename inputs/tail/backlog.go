@@ -79,10 +79,8 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 		return
 	}
 	f.m.hold = &copyCandidate{}
-	plain := uncompressedName(s.path)
-	_, vanished := m.vanished[plain]
 	f.m.beside = m.besideOf(s.path)
-	f.m.known = !m.starting && (vanished || f.m.beside != nil)
+	f.m.known = !m.starting && (f.m.beside != nil || m.replacesKnown(s.path))
 	f.m.formOf = f.m.beside
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
@@ -90,6 +88,22 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 		m.gz.undecided[f.m.family] = map[*file]struct{}{}
 	}
 	m.gz.undecided[f.m.family][f] = struct{}{}
+}
+
+// replacesKnown reports whether the compressed file at path has taken the place of a known one.
+// Where the log has left its own path since that was seen there, its number may have passed on to
+// another, which is not known: app.log.1.gz is not what app.log.1 was.
+func (m *manager) replacesKnown(path string) bool {
+	plain := uncompressedName(path)
+	at, ok := m.vanished[plain]
+	if !ok || dated(ageOf(plain, &fileInfo{}).number) {
+		return ok
+	}
+	dir, base := filepath.Split(plain)
+	return !slices.ContainsFunc(originalsOf(base), func(of string) bool {
+		left, ok := m.vanished[dir+of]
+		return ok && !left.Before(at)
+	})
 }
 
 const (

@@ -239,7 +239,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	}
 	a := ageOf(path, &fi)
 	if !there && !dated(a.number) {
-		a.number = nil // that may be another's by now
+		a.number = m.numberOfForm(f) // its own may be another's by now
 	}
 	a.live = live
 	of := f
@@ -260,8 +260,25 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	return a
 }
 
+// numberOfForm returns the number in the name of what f, which is gone, was compressed into.
+func (m *manager) numberOfForm(f *file) []int {
+	for _, c := range inSeq(m.gz.undecided[f.m.family]) {
+		if c.m.formOf == f && !c.m.ended {
+			path := m.find(c)
+			if fi, err := m.sys.stat(path); err == nil && fi.is(c.id, c.birth) {
+				return ageOf(path, &fi).number
+			}
+		}
+	}
+	return nil
+}
+
 // sortAges sorts members of a family, the oldest first.
 func (m *manager) sortAges(family string, members []age) {
+	slices.SortFunc(members, byTime)
+	for i := range members { // what equal times leave open is decided here, and moves nothing
+		members[i].at = int64(i) << 20
+	}
 	var numbered, found, lived, ranked []*age
 	for i := range members {
 		a := &members[i]
@@ -309,12 +326,14 @@ func (m *manager) sortAges(family string, members []age) {
 		moved = inTurn(lived) || moved
 		moved = inTurn(ranked) || moved
 	}
-	slices.SortFunc(members, func(a, b age) int {
-		return cmp.Or(
-			cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq),
-			cmp.Compare(a.path, b.path),
-		)
-	})
+	slices.SortFunc(members, byTime)
+}
+
+func byTime(a, b age) int {
+	return cmp.Or(
+		cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq),
+		cmp.Compare(a.path, b.path),
+	)
 }
 
 // maxRounds bounds how often what is known of an order is gone through: some of it may contradict.

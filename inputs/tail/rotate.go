@@ -353,7 +353,8 @@ func (m *manager) adoptCopy(s observation, h *handle, head []byte) bool {
 	originals := m.originals(dir, base)
 	if most != nil && !slices.ContainsFunc(originals, func(x *file) bool {
 		last := x.last.Load()
-		return last != nil && last.Off > most.Off && m.looksLike(h, head, x)
+		return (last != nil && last.Off > most.Off || x.size.Load() > most.Off) &&
+			m.looksLike(h, head, x)
 	}) {
 		m.continueCopy(s, h, most)
 		return true

@@ -380,7 +380,7 @@ func (m *manager) same(f *file, path string, fi *fileInfo) bool {
 // drop takes a name from a file.
 func (m *manager) drop(f *file, path string) {
 	delete(m.byPath, path)
-	m.vanished[path] = m.sys.now()
+	m.vanished[path] = m.looked
 	if !f.m.started && !f.m.ended {
 		m.missing[f.firstPath] = true // should it be compressed, then unread
 	}
