@@ -20,7 +20,7 @@ func (m *manager) restore(ctx context.Context) error {
 		m.log.Error("a stored position cannot be used; the file is treated as new", "error", err)
 	}
 	m.detached = newDetached(all)
-	m.first = !started
+	m.looks.firstStart = !started
 	m.run.tail.counts.polling.Set(0)
 	if m.cfg.Watch == "auto" {
 		w, err := newWatcher(ctx, m.run.tail.newWatch, m.run.tail.env.Latency, &m.run.read)
@@ -32,34 +32,34 @@ func (m *manager) restore(ctx context.Context) error {
 	} else {
 		m.run.tail.counts.polling.Set(1)
 	}
-	m.starting = true
+	m.looks.starting = true
 	// What is renamed while a directory is read may be missed. Nothing is read before all is found,
 	// or the order would suffer.
-	for known, tries := -1, 0; m.seq != known && tries < 3; tries++ {
-		known = m.seq
+	for known, tries := -1, 0; m.sources.seq != known && tries < 3; tries++ {
+		known = m.sources.seq
 		m.scan()
 	}
-	m.starting = false
+	m.looks.starting = false
 	for _, c := range m.gz.compare {
 		c.m.beside = m.besideOf(c.where())
 		c.m.formOf = c.m.beside
 	}
-	unstarted := m.unstarted
-	m.unstarted = nil
-	if m.first {
+	unstarted := m.looks.unstarted
+	m.looks.unstarted = nil
+	if m.looks.firstStart {
 		positions := []inputs.Position{{Key: startedKey, Value: []byte("true")}}
-		for _, f := range m.byID {
+		for _, f := range m.table.byID {
 			if last := f.last.Load(); last != nil {
 				positions = append(positions, last.stored())
 			}
 		}
-		m.first = false
+		m.looks.firstStart = false
 		// Appended before anything is read, so that no line can be durable without the mark.
 		if err := m.run.append(ctx, nil, positions); err != nil {
 			return err
 		}
 	}
-	m.unstarted = unstarted
+	m.looks.unstarted = unstarted
 	m.step(m.beginAll)
 	return nil
 }
@@ -80,7 +80,7 @@ func (m *manager) claim(s observation) (claimed, overwritten bool) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			m.unreadable.failed(s.path, err)
 		} else {
-			m.raced = true
+			m.looks.raced = true
 		}
 		return true, false
 	}
@@ -127,7 +127,7 @@ func (m *manager) lostContent(p *position) {
 	gone := *p
 	gone.Trunc, gone.Gone = true, m.sys.now().Unix()
 	m.detached.add(&gone)
-	m.unstored = append(m.unstored, &gone)
+	m.decision.unstored = append(m.decision.unstored, &gone)
 }
 
 // holds reports whether the file holds the content of p up to its offset.
@@ -155,7 +155,7 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 	f := m.newFile(s, p.origin(), key)
 	f.goOnAt(p)
 	f.r.truncated = p.Off == 0 && m.detached.truncated(fi.id)
-	if f.firstPath != s.path && m.globs.match(s.path) && !m.starting {
+	if f.firstPath != s.path && m.globs.match(s.path) && !m.looks.starting {
 		m.log.Info(
 			"continuing a file under another path", "path", s.path, "source", f.firstPath,
 			"offset", p.Off,
@@ -197,8 +197,8 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 func (m *manager) storeBefore(f *file) {
 	stored := make(chan struct{})
 	f.r.last = stored
-	all := append(m.unstored, f.last.Load())
-	m.unstored = nil
+	all := append(m.decision.unstored, f.last.Load())
+	m.decision.unstored = nil
 	m.queue.do(func(ctx context.Context) error {
 		err := m.run.append(ctx, nil, encodePositions(all))
 		if err == nil {
@@ -210,9 +210,9 @@ func (m *manager) storeBefore(f *file) {
 
 // storeUnstored stores what lostContent has noted, where nothing has taken its place.
 func (m *manager) storeUnstored() {
-	if len(m.unstored) > 0 {
-		m.store(m.unstored...)
-		m.unstored = nil
+	if len(m.decision.unstored) > 0 {
+		m.store(m.decision.unstored...)
+		m.decision.unstored = nil
 	}
 }
 
@@ -229,8 +229,8 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 	}
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
-	m.seq++
-	f.m.seq, f.m.at, f.m.mtime, f.m.grown = m.seq, s.at, s.fi.mtime, m.sys.now()
+	m.sources.seq++
+	f.m.seq, f.m.at, f.m.mtime, f.m.grown = m.sources.seq, s.at, s.fi.mtime, m.sys.now()
 	if was := s.was; was != nil {
 		m.succeed(was, f)
 		f.m.lived = was.m.lived
@@ -248,19 +248,19 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 
 // register puts f into the table.
 func (m *manager) register(f *file) {
-	m.byID[f.id] = f
-	if m.families[f.m.family] == nil {
-		m.families[f.m.family] = map[*file]struct{}{}
+	m.table.byID[f.id] = f
+	if m.sources.families[f.m.family] == nil {
+		m.sources.families[f.m.family] = map[*file]struct{}{}
 	}
-	m.families[f.m.family][f] = struct{}{}
+	m.sources.families[f.m.family][f] = struct{}{}
 	if !f.m.ended {
-		for _, g := range m.streams[f.firstPath] {
+		for _, g := range m.sources.streams[f.firstPath] {
 			if g.m.pred != nil && !g.m.started {
 				m.tryStart(g) // what it waits for may be another now
 			}
 		}
-		m.unsorted[f.firstPath] = true
-		m.streams[f.firstPath] = append(m.streams[f.firstPath], f)
+		m.sources.unsorted[f.firstPath] = true
+		m.sources.streams[f.firstPath] = append(m.sources.streams[f.firstPath], f)
 	}
 	m.run.mu.Lock()
 	m.run.files[f] = struct{}{}
@@ -274,14 +274,14 @@ func (m *manager) register(f *file) {
 func (m *manager) unregister(f *file) {
 	f.m.ended = true
 	for _, name := range f.m.names {
-		delete(m.byPath, name)
+		delete(m.table.byPath, name)
 	}
-	if m.byID[f.id] == f {
-		delete(m.byID, f.id)
+	if m.table.byID[f.id] == f {
+		delete(m.table.byID, f.id)
 	}
 	m.unstream(f)
 	m.unfamily(f)
-	delete(m.left, f)
+	delete(m.swept.left, f)
 	m.run.mu.Lock()
 	delete(m.run.files, f)
 	m.run.mu.Unlock()
@@ -289,12 +289,8 @@ func (m *manager) unregister(f *file) {
 
 // unfamily takes f out of its family.
 func (m *manager) unfamily(f *file) {
-	delete(m.families[f.m.family], f)
-	delete(m.behind, f)
-	if len(m.families[f.m.family]) == 0 {
-		delete(m.families, f.m.family)
-		delete(m.grows, f.m.family)
-	}
+	m.sources.leaveFamily(f)
+	delete(m.swept.behind, f)
 	m.unwait(f)
 }
 
@@ -309,19 +305,19 @@ func (m *manager) pin(f *file, h *handle) {
 
 // begin reads f as soon as its turn in its stream has come.
 func (m *manager) begin(f *file) {
-	m.unstarted = append(m.unstarted, f)
-	if m.looking == 0 {
+	m.looks.unstarted = append(m.looks.unstarted, f)
+	if m.looks.depth == 0 {
 		m.beginAll()
 	}
 }
 
 // beginAll begins what a look has found.
 func (m *manager) beginAll() {
-	if m.starting {
+	if m.looks.starting {
 		return
 	}
-	found := m.unstarted
-	m.unstarted = nil
+	found := m.looks.unstarted
+	m.looks.unstarted = nil
 	for _, f := range found {
 		if !f.m.ended && (f.size.Load() > f.r.off || f.m.touched || f.compression != none) {
 			m.tryStart(f)
@@ -343,13 +339,13 @@ func (m *manager) discover(s observation) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.unreadable.failed(s.path, err)
 		} else {
-			m.raced = true
+			m.looks.raced = true
 		}
 		return
 	}
 	if !fi.is(s.fi.id, s.fi.birth) {
 		_ = h.Close()
-		m.raced = true
+		m.looks.raced = true
 		return
 	}
 	var buf [headSize]byte
@@ -380,20 +376,20 @@ func (m *manager) discover(s observation) {
 func (m *manager) ignored(s *observation) bool {
 	age := m.sys.now().Sub(time.Unix(0, s.fi.mtime))
 	if m.cfg.IgnoreOlder <= 0 || age <= m.cfg.IgnoreOlder || s.was != nil || s.nameless {
-		delete(m.tooOld, s.path)
+		delete(m.table.tooOld, s.path)
 		return false
 	}
-	if m.tooOld[s.path] {
+	if m.table.tooOld[s.path] {
 		return true
 	}
-	if m.tooOld == nil {
-		m.tooOld = map[string]bool{}
+	if m.table.tooOld == nil {
+		m.table.tooOld = map[string]bool{}
 		m.log.Info(
 			"files older than ignore_older are left alone until somebody writes to them; penstock_tail_ignored_files_total counts them",
 			"path", s.path, "do", "raise ignore_older, or leave it out, to have them read",
 		)
 	}
-	m.tooOld[s.path] = true
+	m.table.tooOld[s.path] = true
 	m.run.tail.counts.ignored.Inc()
 	return true
 }
@@ -407,7 +403,7 @@ func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
 	}
 	f.m.foundEmpty = s.fi.size == 0
 	f.r.truncated = s.truncated || m.detached.truncated(s.fi.id)
-	if m.first && m.cfg.StartAt == "end" && m.starting {
+	if m.looks.firstStart && m.cfg.StartAt == "end" && m.looks.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
 			m.unreadable.failed(s.path, err)
 		} else {

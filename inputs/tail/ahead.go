@@ -16,7 +16,7 @@ import "path/filepath"
 // followsCopy reports whether f, all of whose predecessors have been read, waits because one of
 // them may be a copy of it.
 func (m *manager) followsCopy(f *file) bool {
-	delete(m.behind, f)
+	delete(m.swept.behind, f)
 	if f.compression != none || len(f.m.replaces) > 0 || f.delivered.Load() > 0 || !m.isLive(f) {
 		return false
 	}
@@ -30,7 +30,7 @@ func (m *manager) followsCopy(f *file) bool {
 	}
 	quiet := now.Sub(c.m.grown) >= m.cfg.RotateWait && now.Sub(f.m.behind) >= m.cfg.RotateWait
 	if !quiet && now.Sub(f.m.behind) < longestCopy*m.run.tail.patience {
-		m.behind[f] = struct{}{}
+		m.swept.behind[f] = struct{}{}
 		return true
 	}
 	if sure {
@@ -46,7 +46,7 @@ func (m *manager) followsCopy(f *file) bool {
 // copyAhead returns the file before f that was made as a copy of it as it is, or is still empty and
 // may become one; nil if there is none. It reports whether that surely is a copy.
 func (m *manager) copyAhead(f *file) (c *file, sure bool) {
-	for _, p := range m.streams[f.firstPath] {
+	for _, p := range m.sources.streams[f.firstPath] {
 		if p == f {
 			break
 		}

@@ -19,6 +19,24 @@ type backlog struct {
 	read      []*file
 	busy      *file                         // being compared or read
 	undecided map[string]map[*file]struct{} // not compared yet, by family
+	// sources of which something unread may have been compressed
+	missing  map[string]bool
+	vanished map[string]time.Time // when a known file left a path
+}
+
+func newBacklog() backlog {
+	return backlog{
+		undecided: map[string]map[*file]struct{}{},
+		missing:   map[string]bool{},
+		vanished:  map[string]time.Time{},
+	}
+}
+
+// forget drops what vanished so long ago that no compressed file will come of it.
+func (b *backlog) forget(now time.Time) {
+	maps.DeleteFunc(
+		b.vanished, func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor },
+	)
 }
 
 func (b *backlog) decided(f *file) {
@@ -68,7 +86,8 @@ func (m *manager) skipForeign(s observation, head []byte) {
 func (m *manager) discoverCompressed(s observation, kind compression) {
 	f := m.newFile(s, s.path, newKey(s.fi.id, m.sys.now()))
 	f.compression = kind
-	if m.cfg.Compressed == "ignore" || m.first && m.starting && m.cfg.StartAt == "end" {
+	if m.cfg.Compressed == "ignore" ||
+		m.looks.firstStart && m.looks.starting && m.cfg.StartAt == "end" {
 		f.m.ended, f.r.dead = true, true
 		if m.cfg.Compressed != "ignore" {
 			last := f.position(fingerprints{}, false)
@@ -80,7 +99,7 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 	}
 	f.m.hold = &copyCandidate{}
 	f.m.beside = m.besideOf(s.path)
-	f.m.known = !m.starting && (f.m.beside != nil || m.replacesKnown(s.path))
+	f.m.known = !m.looks.starting && (f.m.beside != nil || m.replacesKnown(s.path))
 	f.m.formOf = f.m.beside
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
@@ -95,13 +114,13 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 // another, which is not known: app.log.1.gz is not what app.log.1 was.
 func (m *manager) replacesKnown(path string) bool {
 	plain := uncompressedName(path)
-	at, ok := m.vanished[plain]
+	at, ok := m.gz.vanished[plain]
 	if !ok || dated(ageOf(plain, &fileInfo{}).number) {
 		return ok
 	}
 	dir, base := filepath.Split(plain)
 	return !slices.ContainsFunc(originalsOf(base), func(of string) bool {
-		left, ok := m.vanished[dir+of]
+		left, ok := m.gz.vanished[dir+of]
 		return ok && !left.Before(at)
 	})
 }
@@ -226,7 +245,7 @@ func (m *manager) ownContent(f *file) bool {
 // besideOf returns the file that the compressed one at path is being made of, as far as names tell.
 func (m *manager) besideOf(path string) *file {
 	plain := uncompressedName(path)
-	b := m.byPath[plain]
+	b := m.table.byPath[plain]
 	if b == nil || b.compression != none {
 		return nil
 	}
@@ -246,7 +265,7 @@ func (m *manager) moved(f *file) {
 	}
 	m.gz.decided(f)
 	m.unregister(f)
-	m.nextScan = time.Time{}
+	m.next.scan = time.Time{}
 }
 
 // beingCompressed reports whether the file that f may have been made of is still being read.
@@ -254,7 +273,7 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 	if f.m.asked == nil { // what is read of others now, or was and is not appended yet, counts
 		f.m.asked = map[*file]uint64{}
 		plain := filepath.Base(uncompressedName(f.where()))
-		for _, g := range inSeq(m.families[f.m.family]) {
+		for _, g := range inSeq(m.sources.families[f.m.family]) {
 			if g.m.started && g.compression == none && (m.beginsLike(f, g) ||
 				slices.Contains(originalsOf(plain), filepath.Base(g.firstPath))) {
 				f.m.asked[g] = m.wake(g, cmdRead)
@@ -266,7 +285,7 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 			return true
 		}
 	}
-	for _, g := range inSeq(m.left) {
+	for _, g := range inSeq(m.swept.left) {
 		if m.mayHold(f, g) && (g.m.failure == "" || now.Sub(g.m.left) < m.run.tail.patience) {
 			return true
 		}
@@ -397,7 +416,8 @@ func (m *manager) compared(res result) {
 // tooLate reports whether something newer than the compressed file f has been read of a source.
 func (m *manager) tooLate(f *file, source string) bool {
 	return slices.ContainsFunc(
-		m.streams[source], func(g *file) bool { return g.delivered.Load() > 0 && m.older(f, g) },
+		m.sources.streams[source],
+		func(g *file) bool { return g.delivered.Load() > 0 && m.older(f, g) },
 	)
 }
 
@@ -412,17 +432,17 @@ func (m *manager) awaitsCompressed(f *file) bool {
 		if f.compression != none && !m.older(c, f) {
 			continue // they are read one after the other
 		}
-		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.missing[f.firstPath]) &&
+		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.gz.missing[f.firstPath]) &&
 			!m.comparisonAwaits(c, f) {
-			if m.waiting[f.m.family] == nil {
-				m.waiting[f.m.family] = map[*file]struct{}{}
+			if m.swept.waiting[f.m.family] == nil {
+				m.swept.waiting[f.m.family] = map[*file]struct{}{}
 			}
-			m.waiting[f.m.family][f] = struct{}{}
+			m.swept.waiting[f.m.family][f] = struct{}{}
 			return true
 		}
 	}
 	if len(undecided) == 0 {
-		delete(m.missing, f.firstPath)
+		delete(m.gz.missing, f.firstPath)
 	}
 	m.unwait(f)
 	return false
@@ -512,7 +532,7 @@ func (m *manager) comparisonAwaits(c, f *file) bool {
 		if g := c.m.beside; g != nil && reading(g) {
 			return true
 		}
-		for _, g := range inSeq(m.left) {
+		for _, g := range inSeq(m.swept.left) {
 			if !seen[g] && m.mayHold(c, g) && reading(g) {
 				return true
 			}
@@ -527,13 +547,13 @@ func (m *manager) comparisonAwaits(c, f *file) bool {
 			return false
 		}
 		seen[g] = true
-		for _, p := range m.streams[g.firstPath] {
-			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.precedes(p, g)) &&
+		for _, p := range m.sources.streams[g.firstPath] {
+			if _, waits := g.m.pred[p]; (waits || g.m.pred == nil && m.sources.precedes(p, g)) &&
 				reading(p) {
 				return true
 			}
 		}
-		if _, waits := m.waiting[g.m.family][g]; waits {
+		if _, waits := m.swept.waiting[g.m.family][g]; waits {
 			for _, other := range inSeq(m.gz.undecided[g.m.family]) {
 				if comparison(other) {
 					return true
@@ -546,16 +566,16 @@ func (m *manager) comparisonAwaits(c, f *file) bool {
 }
 
 func (m *manager) unwait(f *file) {
-	delete(m.waiting[f.m.family], f)
-	if len(m.waiting[f.m.family]) == 0 {
-		delete(m.waiting, f.m.family)
+	delete(m.swept.waiting[f.m.family], f)
+	if len(m.swept.waiting[f.m.family]) == 0 {
+		delete(m.swept.waiting, f.m.family)
 	}
 }
 
 // startWaiting starts the files that wait for comparisons no more.
 func (m *manager) startWaiting() {
-	for _, family := range slices.Sorted(maps.Keys(m.waiting)) {
-		for _, f := range inSeq(m.waiting[family]) {
+	for _, family := range slices.Sorted(maps.Keys(m.swept.waiting)) {
+		for _, f := range inSeq(m.swept.waiting[family]) {
 			m.tryStart(f)
 		}
 	}

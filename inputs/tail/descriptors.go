@@ -43,7 +43,7 @@ func (m *manager) descriptor(do func() error) {
 		return
 	}
 	m.run.tail.files.Short()
-	if m.sys.now().Before(m.noWait) {
+	if m.sys.now().Before(m.next.descriptorWait) {
 		return
 	}
 	m.closeIdle(m.sys.now())
@@ -53,5 +53,5 @@ func (m *manager) descriptor(do func() error) {
 			return
 		}
 	}
-	m.noWait = m.sys.now().Add(tries * 10 * pause)
+	m.next.descriptorWait = m.sys.now().Add(tries * 10 * pause)
 }

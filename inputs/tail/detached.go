@@ -145,11 +145,11 @@ func (m *manager) sourceOf(s observation) string {
 		if of == base || !strings.HasPrefix(name, of) || !m.globs.match(source) {
 			continue
 		}
-		live := m.byPath[source]
+		live := m.table.byPath[source]
 		if live != nil && live.m.started && (live.birth == 0 || live.birth >= s.fi.birth) {
 			return s.path
 		}
-		if slices.ContainsFunc(m.streams[source], func(g *file) bool {
+		if slices.ContainsFunc(m.sources.streams[source], func(g *file) bool {
 			if g.delivered.Load() == 0 || g.compression != none || name != base {
 				return false
 			}
@@ -160,8 +160,8 @@ func (m *manager) sourceOf(s observation) string {
 		}) {
 			return s.path
 		}
-		if live != nil || source == m.truncating ||
-			len(m.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
+		if live != nil || source == m.decision.truncating ||
+			len(m.sources.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
 			return source
 		}
 		if fi, err := m.sys.stat(source); err == nil && fi.regular() {

@@ -37,9 +37,9 @@
 //   - which files there are: discover.go (globs), watch.go and watches.go (inotify), scan.go
 //     (looks), links.go (symbolic links), unreadable.go (what cannot be read), order.go (the order
 //     in which a source is read)
-//   - which file is which: ident.go, file.go, detached.go and adopt.go (after a restart),
-//     rotate.go, replace.go (another file in the place of one), ahead.go (a copy that was read
-//     before its log), takeover.go (another program's positions)
+//   - which file is which: ident.go, file.go, table.go (those that are known), detached.go and
+//     adopt.go (after a restart), rotate.go, replace.go (another file in the place of one),
+//     ahead.go (a copy that was read before its log), takeover.go (another program's positions)
 //   - what is done when: tail.go (the input), manager.go (everything that is decided), sweep.go
 //     (what is due), queue.go (turns), worker.go (a turn: read, encode, append), sys.go (clock and
 //     files, in one place for the model)

@@ -299,7 +299,7 @@ func (w *family) reachable(g *generation) bool {
 		return true
 	}
 	if w.agent != nil && w.agent.m != nil {
-		if f := w.agent.m.byID[g.id]; f != nil && !f.m.ended {
+		if f := w.agent.m.table.byID[g.id]; f != nil && !f.m.ended {
 			return true
 		}
 	}
@@ -585,7 +585,7 @@ func (w *family) replace(goesOn, more bool) {
 func (w *family) puzzle() {
 	for c, lines := range w.short {
 		if w.agent.m != nil {
-			if f := w.agent.m.byID[c.id]; f != nil && f.m.started {
+			if f := w.agent.m.table.byID[c.id]; f != nil && f.m.started {
 				continue
 			}
 		}
@@ -604,7 +604,7 @@ func (w *family) has(g *generation) bool {
 	if w.agent.m == nil {
 		return false
 	}
-	f := w.agent.m.byID[g.id]
+	f := w.agent.m.table.byID[g.id]
 	return f != nil && f.delivered.Load() > 0
 }
 

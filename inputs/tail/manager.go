@@ -21,53 +21,31 @@ type manager struct {
 	globs *globs
 	queue *queue
 
-	byID   map[ident]*file
-	byPath map[string]*file  // matching paths
-	tooOld map[string]bool   // matching paths of files that ignore_older leaves alone
-	alias  map[string]string // what a matching symbolic link leads to, and the link
-	// files not ended by where they were first seen, in order of discovery
-	streams   map[string][]*file
-	unsorted  map[string]bool               // sources with files that arrange has not seen yet
-	families  map[string]map[*file]struct{} // files by family
-	grows     map[string]int                // see numbersGrow
-	left      map[*file]struct{}            // rotated or deleted, not ended
-	due       map[*file]struct{}            // something is to happen to them at a certain time
-	seq       int
-	first     bool    // this is the input's very first start
-	starting  bool    // everything is looked at for the first time
-	looking   int     // depth of looks
-	looks     int     // how often it was looked
-	scanning  bool    // the look that begins is at everything
-	refreshed bool    // directories were read again in this step
-	raced     bool    // something was renamed under a look
-	unstarted []*file // what looks have found to read
-	near      map[string]neighbours
-	looked    time.Time // when the last look began
-	realDirs  realDirs
-	deciding  bool    // a step is under way
-	ready     []*file // to be started when it is done
+	table    fileTable
+	sources  sources
+	looks    looks
+	near     map[string]neighbours
+	realDirs realDirs
+	swept    sweptFiles
+	next     nextTimes
+	decision decision
+
+	detached       *detachedPositions // of content that is not in the table
+	copyCandidates copyCandidates
+	gz             backlog
+	pipes          map[ident]*pipe
+	watches        watches
+	unreadable     unreadable
+}
+
+// decision is the step under way.
+type decision struct {
+	underWay bool
+	ready    []*file // to be started when it is done
 	// of content that is gone, to be stored with what has taken its place
 	unstored []*position
 	// the source of a file that is in no stream while it becomes another generation
 	truncating string
-	replaced   map[string]*file // what has left a path in this look
-	// sources of which something unread may have been compressed
-	missing  map[string]bool
-	vanished map[string]time.Time          // when a known file left a path
-	waiting  map[string]map[*file]struct{} // files that wait for a comparison, by family
-	behind   map[*file]struct{}            // files that wait for a copy of them, see followsCopy
-
-	detached       *detachedPositions // of content that is not in byID
-	copyCandidates copyCandidates
-	gz             backlog
-	pipes          map[ident]*pipe
-
-	watches    watches
-	unreadable unreadable
-	noWait     time.Time // until then nothing waits for a descriptor
-	nextScan   time.Time
-	nextPoll   time.Time
-	nextForget time.Time
 }
 
 func newManager(r *run) *manager {
@@ -79,20 +57,11 @@ func newManager(r *run) *manager {
 		log:            r.tail.log,
 		globs:          newGlobs(cfg),
 		queue:          r.queue,
-		byID:           map[ident]*file{},
-		byPath:         map[string]*file{},
-		alias:          map[string]string{},
-		streams:        map[string][]*file{},
-		unsorted:       map[string]bool{},
-		families:       map[string]map[*file]struct{}{},
-		left:           map[*file]struct{}{},
-		due:            map[*file]struct{}{},
-		gz:             backlog{undecided: map[string]map[*file]struct{}{}},
+		table:          newFileTable(),
+		sources:        newSources(),
+		swept:          newSweptFiles(),
+		gz:             newBacklog(),
 		copyCandidates: copyCandidates{},
-		missing:        map[string]bool{},
-		vanished:       map[string]time.Time{},
-		waiting:        map[string]map[*file]struct{}{},
-		behind:         map[*file]struct{}{},
 		pipes:          map[ident]*pipe{},
 		unreadable:     unreadable{run: r, reasons: map[string]string{}},
 	}
@@ -130,21 +99,22 @@ func (m *manager) manage(ctx context.Context) error {
 // that waits for another is not begun because that one is about to be another generation, or a
 // copy.
 func (m *manager) step(do func()) {
-	m.deciding, m.refreshed = true, false
+	m.decision.underWay, m.looks.refreshed = true, false
 	do()
-	if len(m.ready) > 0 && m.nextScan.IsZero() { // there is something that is not found yet
+	if len(m.decision.ready) > 0 && m.next.scan.IsZero() {
+		// there is something that is not found yet
 		m.scan()
 	}
-	m.deciding = false
-	for len(m.ready) > 0 {
+	m.decision.underWay = false
+	for len(m.decision.ready) > 0 {
 		m.startReady()
 	}
 }
 
 // startReady begins with what a step has found to be ready, in the order of each source.
 func (m *manager) startReady() {
-	ready := m.ready
-	m.ready = nil
+	ready := m.decision.ready
+	m.decision.ready = nil
 	wanted := map[*file]bool{}
 	var sources []string
 	for _, f := range ready {
@@ -157,15 +127,15 @@ func (m *manager) startReady() {
 		}
 	}
 	for _, source := range sources {
-		if m.unsorted[source] {
-			delete(m.unsorted, source)
+		if m.sources.unsorted[source] {
+			delete(m.sources.unsorted, source)
 			m.arrange(source)
-			for _, f := range m.streams[source] {
+			for _, f := range m.sources.streams[source] {
 				wanted[f] = wanted[f] || f.m.pred != nil
 				f.m.pred = nil
 			}
 		}
-		list := slices.Clone(m.streams[source])
+		list := slices.Clone(m.sources.streams[source])
 		for _, f := range list {
 			if wanted[f] {
 				m.tryStart(f)
@@ -175,8 +145,7 @@ func (m *manager) startReady() {
 }
 
 func (m *manager) interval() time.Duration {
-	if len(m.left)+len(m.due)+len(m.copyCandidates)+len(m.waiting)+len(m.behind) > 0 ||
-		m.gz.waits() {
+	if !m.swept.isEmpty() || len(m.copyCandidates) > 0 || m.gz.waits() {
 		return busyTick
 	}
 	if !m.watches.on() {
@@ -234,7 +203,7 @@ func (m *manager) result(res result) {
 			return
 		}
 		f.m.failure, f.m.retry = res.err.Error(), now.Add(m.cfg.PollInterval)
-		m.due[f] = struct{}{}
+		m.swept.due[f] = struct{}{}
 		return
 	case lost:
 		m.displaced(f)
@@ -272,12 +241,12 @@ func (m *manager) setDeadline(f *file, now time.Time) {
 	default:
 		return
 	}
-	m.due[f] = struct{}{}
+	m.swept.due[f] = struct{}{}
 }
 
 // release starts the successors that waited for f to be read to its end.
 func (m *manager) release(f *file) {
-	for _, g := range m.streams[f.firstPath] {
+	for _, g := range m.sources.streams[f.firstPath] {
 		if f.m.pending != pendingNone && !f.m.ended && !m.goesOn(g, f) {
 			continue
 		}
@@ -290,7 +259,7 @@ func (m *manager) release(f *file) {
 
 // pass lets the successors of f, which cannot be read, go ahead of it.
 func (m *manager) pass(f *file) {
-	for _, g := range m.streams[f.firstPath] {
+	for _, g := range m.sources.streams[f.firstPath] {
 		if _, waits := g.m.pred[f]; waits {
 			delete(g.m.pred, f)
 			m.tryStart(g)
@@ -303,8 +272,8 @@ func (m *manager) tryStart(f *file) {
 	if f.m.started || f.m.hold != nil || f.m.ended || f.toBeCompressed() {
 		return
 	}
-	if m.deciding {
-		m.ready = append(m.ready, f)
+	if m.decision.underWay {
+		m.decision.ready = append(m.decision.ready, f)
 		return
 	}
 	if m.awaitsCompressed(f) {
@@ -314,7 +283,7 @@ func (m *manager) tryStart(f *file) {
 		// f is not empty: whoever wrote it had finished with its predecessors. What they hold by
 		// now goes first.
 		f.m.pred = map[*file]uint64{}
-		for _, p := range m.streams[f.firstPath] {
+		for _, p := range m.sources.streams[f.firstPath] {
 			if p == f {
 				break
 			}
@@ -354,12 +323,6 @@ func (m *manager) isLive(f *file) bool {
 	return err == nil && fi.is(f.id, f.birth)
 }
 
-// precedes reports whether p is to be read before f, of the same source.
-func (m *manager) precedes(p, f *file) bool {
-	list := m.streams[f.firstPath]
-	return slices.Index(list, p) < slices.Index(list, f)
-}
-
 // grew notes that f has more to read.
 func (m *manager) grew(f *file) {
 	if f.m.started && f.m.foundEmpty && m.queue.rests(f) && f.r.off == 0 {
@@ -377,38 +340,34 @@ func (m *manager) grew(f *file) {
 // changed deals with notifications.
 func (m *manager) changed(c changes) {
 	if c.missed {
-		m.nextScan = time.Time{}
+		m.next.scan = time.Time{}
 	}
 	var look []string
 	for _, p := range slices.Sorted(maps.Keys(c.written)) {
-		if to, ok := m.alias[p]; ok {
-			p = to
-		}
-		if f := m.byPath[p]; f != nil && f.m.started {
+		f, p := m.table.at(p)
+		if f != nil && f.m.started {
 			m.wake(f, cmdRead)
 		} else if m.globs.match(p) {
 			look = append(look, p)
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(c.touched)) {
-		if to, ok := m.alias[p]; ok {
-			p = to
-		}
+		f, p := m.table.at(p)
 		switch {
-		case m.byPath[p] != nil || m.globs.match(p):
+		case f != nil || m.globs.match(p):
 			look = append(look, p)
 		case m.watches.forget(p): // a directory is gone
-			m.nextScan = time.Time{}
+			m.next.scan = time.Time{}
 		default:
 			if fi, err := m.sys.stat(p); err == nil && fi.dir() {
-				m.nextScan = time.Time{}
+				m.next.scan = time.Time{}
 			}
 		}
 	}
 	if len(look) > 0 {
 		m.look(look)
 	}
-	if m.nextScan.IsZero() {
+	if m.next.scan.IsZero() {
 		m.scan()
 	}
 }
@@ -416,8 +375,8 @@ func (m *manager) changed(c changes) {
 // end forgets a file that is finished; its position is kept for a while.
 func (m *manager) end(f *file) {
 	f.m.ended = true
-	delete(m.left, f)
-	delete(m.due, f)
+	delete(m.swept.left, f)
+	delete(m.swept.due, f)
 	if f.compression != none {
 		m.gz.ended(f)
 		if len(f.m.names) > 0 {
@@ -426,12 +385,7 @@ func (m *manager) end(f *file) {
 			return
 		}
 	}
-	for _, name := range f.m.names {
-		delete(m.byPath, name)
-	}
-	if m.byID[f.id] == f {
-		delete(m.byID, f.id)
-	}
+	m.table.remove(f)
 	m.unstream(f)
 	m.unfamily(f)
 	m.run.mu.Lock()
@@ -447,19 +401,7 @@ func (m *manager) end(f *file) {
 
 func (m *manager) unstream(f *file) {
 	m.release(f)
-	list := m.streams[f.firstPath]
-	for i, g := range list {
-		if g == f {
-			list = append(list[:i:i], list[i+1:]...)
-			break
-		}
-	}
-	if len(list) == 0 {
-		delete(m.streams, f.firstPath)
-		delete(m.unsorted, f.firstPath)
-	} else {
-		m.streams[f.firstPath] = list
-	}
+	m.sources.remove(f)
 }
 
 // store appends positions of content that no worker deals with any more.
@@ -474,9 +416,7 @@ func (m *manager) forget(now time.Time) {
 	for _, p := range m.detached.expire(now.Add(-m.cfg.ForgetAfter)) {
 		list = append(list, inputs.Position{Key: p.key})
 	}
-	maps.DeleteFunc(
-		m.vanished, func(_ string, t time.Time) bool { return now.Sub(t) > vanishedFor },
-	)
+	m.gz.forget(now)
 	if len(list) > 0 {
 		m.queue.do(func(ctx context.Context) error { return m.run.append(ctx, nil, list) })
 	}

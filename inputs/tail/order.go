@@ -24,6 +24,56 @@ import (
 //     files are not those of what is in them, a file system's clock may be coarse, and it is not
 //     the agent's.
 
+// sources are the logs that are read: the generations of each, in the order in which they are to be
+// read, and the families in which they are looked for.
+type sources struct {
+	// files not ended by where they were first seen, in order of discovery
+	streams  map[string][]*file
+	unsorted map[string]bool               // sources with files that arrange has not seen yet
+	families map[string]map[*file]struct{} // files by family
+	grows    map[string]int                // see numbersGrow
+	seq      int                           // counts discoveries
+}
+
+func newSources() sources {
+	return sources{
+		streams: map[string][]*file{}, unsorted: map[string]bool{},
+		families: map[string]map[*file]struct{}{}, grows: map[string]int{},
+	}
+}
+
+// remove takes f out of its source.
+func (s *sources) remove(f *file) {
+	list := s.streams[f.firstPath]
+	for i, g := range list {
+		if g == f {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(s.streams, f.firstPath)
+		delete(s.unsorted, f.firstPath)
+	} else {
+		s.streams[f.firstPath] = list
+	}
+}
+
+// leaveFamily takes f out of its family.
+func (s *sources) leaveFamily(f *file) {
+	delete(s.families[f.m.family], f)
+	if len(s.families[f.m.family]) == 0 {
+		delete(s.families, f.m.family)
+		delete(s.grows, f.m.family)
+	}
+}
+
+// precedes reports whether p is to be read before f, of the same source.
+func (s *sources) precedes(p, f *file) bool {
+	list := s.streams[f.firstPath]
+	return slices.Index(list, p) < slices.Index(list, f)
+}
+
 // age is what tells how old a generation is, among those of its family.
 type age struct {
 	mtime, at int64 // when it was last written to, and about when its last line was
@@ -104,7 +154,7 @@ func (m *manager) sortByAge(list []observation) {
 
 // witnesses returns the ages of the files of a family that have a name, but for those in not.
 func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
-	for _, f := range inSeq(m.families[family]) {
+	for _, f := range inSeq(m.sources.families[family]) {
 		if not[f] || len(f.m.names) == 0 {
 			continue
 		}
@@ -122,7 +172,7 @@ func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
 // are to be read.
 func (m *manager) arrange(source string) {
 	gone := m.undecidedOf(source)
-	list := append(gone, m.streams[source]...)
+	list := append(gone, m.sources.streams[source]...)
 	var begun, rest []*file
 	for _, f := range list {
 		if f.reads() || f.delivered.Load() > 0 {
@@ -152,7 +202,7 @@ func (m *manager) arrange(source string) {
 	for i, f := range list {
 		f.m.rank = i + 1
 	}
-	m.streams[source] = slices.DeleteFunc(
+	m.sources.streams[source] = slices.DeleteFunc(
 		list, func(f *file) bool { return slices.Contains(gone, f) },
 	)
 }
@@ -378,13 +428,10 @@ func (m *manager) numbersGrow(family string, numbered []*age) bool {
 			}
 		}
 	}
-	if was := m.grows[family]; max(grow, -grow) <= max(was, -was) {
+	if was := m.sources.grows[family]; max(grow, -grow) <= max(was, -was) {
 		return was > 0
 	}
-	if m.grows == nil {
-		m.grows = map[string]int{}
-	}
-	m.grows[family] = grow
+	m.sources.grows[family] = grow
 	return grow > 0
 }
 

@@ -52,7 +52,7 @@ func TestSortByAge(t *testing.T) {
 		},
 	} {
 		for range 5 {
-			m := &manager{families: map[string]map[*file]struct{}{}}
+			m := &manager{sources: newSources()}
 			var list []observation
 			for _, s := range tc.in {
 				list = append(list, observation{path: "/logs/" + s.name, fi: fileInfo{mtime: s.mtime}})

@@ -16,7 +16,7 @@ import (
 func (m *manager) replacedBy(path string) (left []*file) {
 	dir, base := filepath.Split(path)
 	for _, of := range append([]string{base}, originalsOf(base)...) {
-		if x := m.replaced[dir+of]; x != nil && len(x.m.names) == 0 && x.compression == none {
+		if x := m.looks.replaced[dir+of]; x != nil && len(x.m.names) == 0 && x.compression == none {
 			left = append(left, x)
 		}
 	}
@@ -25,7 +25,7 @@ func (m *manager) replacedBy(path string) (left []*file) {
 
 // succeed notes that the file of f is known as g now.
 func (m *manager) succeed(f, g *file) {
-	for _, x := range m.streams[f.firstPath] {
+	for _, x := range m.sources.streams[f.firstPath] {
 		if i := slices.Index(x.m.replaces, f); i >= 0 {
 			x.m.replaces[i] = g
 		}
@@ -103,7 +103,7 @@ func (m *manager) continueAt(f *file, p *position) {
 
 // continueKnown deals with a new file that goes on with content that was at its path and is gone.
 func (m *manager) continueKnown(s observation, h *handle) bool {
-	if m.replaced[s.path] != nil {
+	if m.looks.replaced[s.path] != nil {
 		return false // that is decided once it has been read to its end
 	}
 	var best *position

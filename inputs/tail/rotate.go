@@ -41,7 +41,7 @@ func (m *manager) relocate(f *file) (bool, error) {
 // neighbours returns what is in a directory by identity, as of this look at it or later: many files
 // are often rotated at once. A directory that is gone is empty.
 func (m *manager) neighbours(dir string) (map[ident]string, error) {
-	if n, ok := m.near[dir]; ok && n.at.After(m.looked) {
+	if n, ok := m.near[dir]; ok && n.at.After(m.looks.began) {
 		return n.paths, nil
 	}
 	n := neighbours{m.sys.now(), map[ident]string{}}
@@ -79,7 +79,7 @@ func (m *manager) locateKnown() {
 		if p.Gone == 0 {
 			lost = append(lost, p)
 		} else if !p.Trunc && !p.Done {
-			m.missing[p.origin()] = true
+			m.gz.missing[p.origin()] = true
 		}
 	}
 	slices.SortFunc(
@@ -107,7 +107,7 @@ func (m *manager) locateKnown() {
 		m.detached.remove(p)
 		m.detached.add(&q)
 		gone = append(gone, &q)
-		m.missing[p.origin()] = true
+		m.gz.missing[p.origin()] = true
 	}
 	if len(gone) > 0 {
 		m.store(gone...)
@@ -120,7 +120,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 	if err != nil {
 		return nil
 	}
-	if m.byID[fi.id] != nil || !fi.regular() {
+	if m.table.byID[fi.id] != nil || !fi.regular() {
 		_ = h.Close()
 		return nil
 	}
@@ -137,18 +137,18 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 // that is by now.
 func (m *manager) truncated(f *file) {
 	m.run.spill(spillTruncated)
-	defer func(source string) { m.truncating = source }(m.truncating)
-	m.truncating = f.firstPath
+	defer func(source string) { m.decision.truncating = source }(m.decision.truncating)
+	m.decision.truncating = f.firstPath
 	f.m.ended = true
 	names := slices.Clone(f.m.names)
 	m.unregister(f)
-	if m.replaced == nil {
-		m.replaced = map[string]*file{}
-		defer func() { m.replaced = nil }()
+	if m.looks.replaced == nil {
+		m.looks.replaced = map[string]*file{}
+		defer func() { m.looks.replaced = nil }()
 	}
 	for _, name := range names { // it may have been there until now
 		if fi, err := m.sys.stat(name); err != nil || !fi.is(f.id, f.birth) {
-			m.replaced[name] = f
+			m.looks.replaced[name] = f
 			f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == name })
 		}
 	}
@@ -168,7 +168,7 @@ func (m *manager) truncated(f *file) {
 		m.look(siblings)
 	}
 	h, fi, path := m.reopen(f)
-	if h == nil || m.byID[f.id] != nil {
+	if h == nil || m.table.byID[f.id] != nil {
 		if h != nil {
 			_ = h.Close()
 		}
@@ -185,20 +185,20 @@ func (m *manager) truncated(f *file) {
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
 	if m.adoptCopy(s, h, head[:n]) {
-		moved = moved && len(m.byID[fi.id].m.names) == 0
+		moved = moved && len(m.table.byID[fi.id].m.names) == 0
 	} else {
 		m.storeBefore(m.freshAt(s, h, f.firstPath))
 	}
-	g := m.byID[fi.id]
+	g := m.table.byID[fi.id]
 	if !moved {
 		for _, name := range names {
 			m.arrive(g, name)
 		}
 		return
 	}
-	for name, x := range m.replaced {
+	for name, x := range m.looks.replaced {
 		if x == f {
-			m.replaced[name] = g
+			m.looks.replaced[name] = g
 		}
 	}
 	m.leave(g)
@@ -242,10 +242,10 @@ func (m *manager) find(f *file) string {
 		if at, ok, _ := m.nearby(f.id, f.birth, path, f.realPath()); ok {
 			return at
 		}
-		if m.refreshed { // many files are often rotated at once
+		if m.looks.refreshed { // many files are often rotated at once
 			return path
 		}
-		m.refreshed, m.looked = true, m.sys.now()
+		m.looks.refreshed, m.looks.began = true, m.sys.now()
 	}
 }
 
@@ -263,7 +263,7 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 	var head [headSize]byte
 	n, err := h.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF || !fi.is(p.id(), p.Birth) || !fi.regular() ||
-		m.byID[fi.id] != nil ||
+		m.table.byID[fi.id] != nil ||
 		m.globs.excluded(path) ||
 		compressionOf(p.Path, head[:n]) != none {
 		_ = h.Close()
@@ -310,7 +310,7 @@ func (m *manager) findCopyOf(p *position, beside string) bool {
 			continue
 		}
 		fi, err := m.sys.stat(path)
-		if err != nil || m.byID[fi.id] != nil {
+		if err != nil || m.table.byID[fi.id] != nil {
 			continue
 		}
 		if m.globs.match(path) {
@@ -338,7 +338,7 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 		return false
 	}
 	s := observation{path: path, fi: fi}
-	if m.byID[fi.id] != nil || !m.isCopy(s, h, p) {
+	if m.table.byID[fi.id] != nil || !m.isCopy(s, h, p) {
 		_ = h.Close()
 		return false
 	}
@@ -403,7 +403,7 @@ func (m *manager) originals(dir, base string) []*file {
 	for _, of := range originalsOf(base) {
 		sources[dir+of] = true
 	}
-	for _, f := range inSeq(m.families[familyOf(dir+base)]) {
+	for _, f := range inSeq(m.sources.families[familyOf(dir+base)]) {
 		if f.compression == none && f.m.hold == nil && !f.m.ended &&
 			(sources[f.firstPath] || sources[f.where()]) {
 			out = append(out, f)
@@ -496,8 +496,8 @@ func (m *manager) resolve(f *file, p *position) {
 	m.unregister(f)
 	h, fi, path := m.reopen(f)
 	if h == nil { // or it was compressed, and is found as that
-		m.vanished[f.where()], m.missing[f.firstPath] = m.sys.now(), true
-		m.nextScan = time.Time{}
+		m.gz.vanished[f.where()], m.gz.missing[f.firstPath] = m.sys.now(), true
+		m.next.scan = time.Time{}
 		return
 	}
 	s := observation{path: path, fi: fi, was: f}
@@ -520,10 +520,10 @@ func (m *manager) resolve(f *file, p *position) {
 
 // leftAt notes when the file of that identity, which is known as another one now, was rotated.
 func (m *manager) leftAt(id ident, left time.Time) {
-	if g := m.byID[id]; g != nil {
+	if g := m.table.byID[id]; g != nil {
 		if g.m.left = left; !left.IsZero() {
 			g.m.leftWake = 1
-			m.left[g] = struct{}{}
+			m.swept.left[g] = struct{}{}
 		}
 	}
 }

@@ -25,6 +25,21 @@ type observation struct {
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
 
+// looks is what is known of the looks at files: at all those that the globs match (a scan), or at
+// those that something was heard of. A look may lead to another, within it.
+type looks struct {
+	firstStart bool             // this is the input's very first start
+	starting   bool             // everything is looked at for the first time
+	depth      int              // of looks within looks
+	count      int              // how often it was looked
+	began      time.Time        // when the last look did
+	whole      bool             // the look that begins is at everything
+	refreshed  bool             // directories were read again in this step
+	raced      bool             // something was renamed under a look
+	unstarted  []*file          // what looks have found to read
+	replaced   map[string]*file // what has left a path in this look
+}
+
 // scan evaluates the globs and looks at everything.
 func (m *manager) scan() {
 	begin := m.sys.now()
@@ -42,54 +57,54 @@ func (m *manager) scan() {
 		paths = append(paths, path)
 		if link {
 			if to, err := filepath.EvalSymlinks(path); err == nil {
-				m.alias[to] = path
+				m.table.alias[to] = path
 				found.dirs[filepath.Dir(to)] = true
 			}
 		}
 	}
-	for path := range m.byPath {
+	for path := range m.table.byPath {
 		if _, ok := found.paths[path]; !ok {
 			paths = append(paths, path)
 		}
 	}
-	for path := range m.tooOld {
+	for path := range m.table.tooOld {
 		if _, ok := found.paths[path]; !ok {
-			delete(m.tooOld, path)
+			delete(m.table.tooOld, path)
 		}
 	}
-	for real, path := range m.alias {
+	for real, path := range m.table.alias {
 		if _, ok := found.paths[path]; !ok {
-			delete(m.alias, real)
+			delete(m.table.alias, real)
 		}
 	}
 	m.watchDirs(found.dirs)
 	due := m.sys.now()
-	m.nextScan = due
-	m.scanning = true
+	m.next.scan = due
+	m.looks.whole = true
 	slices.Sort(paths)
 	m.look(paths)
-	for _, f := range m.byID {
+	for _, f := range m.table.byID {
 		m.supersede(f)
 	}
 	// Where a scan takes long it must not be all that is done.
 	wait := max(m.cfg.RescanInterval, 20*m.sys.since(begin))
-	if m.nextScan.Equal(due) {
-		m.nextScan = m.sys.now().Add(wait)
+	if m.next.scan.Equal(due) {
+		m.next.scan = m.sys.now().Add(wait)
 	}
-	m.nextPoll = m.sys.now().Add(min(wait, m.cfg.PollInterval))
+	m.next.poll = m.sys.now().Add(min(wait, m.cfg.PollInterval))
 	m.run.looks()
 }
 
 // poll looks at the files known, those that were active lately more often.
 func (m *manager) poll(now time.Time) {
-	m.nextPoll = now.Add(m.cfg.PollInterval)
+	m.next.poll = now.Add(m.cfg.PollInterval)
 	var paths []string
-	for path, f := range m.byPath {
-		if quiet := now.Sub(f.m.grown); quiet < time.Minute || (m.seq+f.m.seq)%5 == 0 {
+	for path, f := range m.table.byPath {
+		if quiet := now.Sub(f.m.grown); quiet < time.Minute || (m.sources.seq+f.m.seq)%5 == 0 {
 			paths = append(paths, path)
 		}
 	}
-	m.seq++
+	m.sources.seq++
 	slices.Sort(paths)
 	m.look(paths)
 }
@@ -102,7 +117,7 @@ func (m *manager) supersede(f *file) {
 	}
 	dir, base := filepath.Split(f.where())
 	for _, of := range originalsOf(base) {
-		x := m.byPath[dir+of]
+		x := m.table.byPath[dir+of]
 		if x == nil || x.birth == 0 {
 			continue
 		}
@@ -145,41 +160,41 @@ const maxRaces = 3
 
 // look compares what is at the paths with the table, and then begins to read what is new.
 func (m *manager) look(paths []string) {
-	m.looking++
+	m.looks.depth++
 	m.compareAll(paths)
-	if m.raced {
+	if m.looks.raced {
 		// Something unread went away under this look: nothing is begun before it is known where to.
-		m.raced = false
-		if m.looking <= maxRaces {
+		m.looks.raced = false
+		if m.looks.depth <= maxRaces {
 			m.scan()
 		} else {
-			m.nextScan = time.Time{}
+			m.next.scan = time.Time{}
 		}
 	}
-	m.looking--
-	if m.looking == 0 {
+	m.looks.depth--
+	if m.looks.depth == 0 {
 		m.beginAll()
 	}
 }
 
 func (m *manager) compareAll(paths []string) {
-	m.looked = m.sys.now()
-	m.looks++
+	m.looks.began = m.sys.now()
+	m.looks.count++
 	var fresh []observation
 	var departed []*file
 	var left []string
-	if m.replaced == nil { // or this look is part of another one
-		m.replaced = map[string]*file{}
-		defer func() { m.replaced = nil }()
+	if m.looks.replaced == nil { // or this look is part of another one
+		m.looks.replaced = map[string]*file{}
+		defer func() { m.looks.replaced = nil }()
 	}
 	leave := func(f *file, path string) {
-		m.replaced[path] = f
+		m.looks.replaced[path] = f
 		m.drop(f, path)
 		departed, left = append(departed, f), append(left, path)
 	}
 	visited := 0
-	whole := m.scanning
-	m.scanning = false
+	whole := m.looks.whole
+	m.looks.whole = false
 	for ; ; visited++ {
 		if visited == len(paths) {
 			// Rotation has been here, more than once perhaps: what lies between what was known and
@@ -190,7 +205,7 @@ func (m *manager) compareAll(paths []string) {
 			}
 		}
 		path := paths[visited]
-		cur := m.byPath[path]
+		cur := m.table.byPath[path]
 		fi, err := m.sys.stat(path)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
@@ -210,12 +225,12 @@ func (m *manager) compareAll(paths []string) {
 		if cur != nil {
 			leave(cur, path)
 		}
-		f := m.byID[fi.id]
+		f := m.table.byID[fi.id]
 		if f != nil && !m.same(f, path, &fi) { // another file with the inode of one that is gone
 			for _, name := range slices.Clone(f.m.names) {
 				m.drop(f, name)
 			}
-			delete(m.byID, fi.id)
+			delete(m.table.byID, fi.id)
 			if f.compression != none && !f.isOpen.Load() {
 				f.m.names = nil
 				m.end(f) // there is nothing left to read
@@ -243,11 +258,11 @@ func (m *manager) compareAll(paths []string) {
 	}
 	m.sortByAge(fresh)
 	for i := range fresh {
-		fresh[i].at = place{m.looks, i}
+		fresh[i].at = place{m.looks.count, i}
 	}
 	var unknown, overwritten []observation
 	for _, s := range fresh {
-		if f := m.byID[s.fi.id]; f != nil { // a second name, seen in the same look
+		if f := m.table.byID[s.fi.id]; f != nil { // a second name, seen in the same look
 			m.arrive(f, s.path)
 			continue
 		}
@@ -259,13 +274,13 @@ func (m *manager) compareAll(paths []string) {
 			unknown = append(unknown, s)
 		}
 	}
-	if m.starting {
+	if m.looks.starting {
 		m.locateKnown()
 	}
 	// A copy that was made before a truncation is read before what was written after it.
 	compressed := len(m.gz.compare)
 	for _, s := range append(unknown, overwritten...) {
-		if f := m.byID[s.fi.id]; f != nil {
+		if f := m.table.byID[s.fi.id]; f != nil {
 			m.arrive(f, s.path)
 			continue
 		}
@@ -274,7 +289,7 @@ func (m *manager) compareAll(paths []string) {
 	// what they were made of may have been found after them
 	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] {
 		if plain := m.besideOf(c.where()); plain != nil && c.m.beside == nil &&
-			!m.starting {
+			!m.looks.starting {
 			c.m.beside, c.m.formOf, c.m.known = plain, plain, true
 		}
 	}
@@ -309,7 +324,7 @@ func (m *manager) siblings(left, seen []string) []string {
 		}
 	}
 	for _, family := range slices.Sorted(maps.Keys(families)) {
-		for _, f := range inSeq(m.families[family]) {
+		for _, f := range inSeq(m.sources.families[family]) {
 			for _, path := range f.m.names {
 				if !known[path] {
 					out, known[path] = append(out, path), true // there is none any more
@@ -323,7 +338,7 @@ func (m *manager) siblings(left, seen []string) []string {
 // passedOn reports whether names of a family are no longer those of the files that they were seen
 // to be of.
 func (m *manager) passedOn(family string) bool {
-	for f := range m.families[family] {
+	for f := range m.sources.families[family] {
 		for _, path := range f.m.names {
 			fi, err := m.sys.stat(path)
 			if err == nil && !fi.is(f.id, f.birth) ||
@@ -345,7 +360,7 @@ func (m *manager) seen(f *file, fi *fileInfo) {
 	switch {
 	case f.compression == foreign && (fi.size < was || was == 0):
 		m.unregister(f) // it may be another thing now
-		m.nextScan = time.Time{}
+		m.next.scan = time.Time{}
 	case f.m.hold != nil:
 	case f.compression == none && !f.m.started && fi.size < f.delivered.Load():
 		m.truncated(f) // no worker has to be asked
@@ -379,10 +394,10 @@ func (m *manager) same(f *file, path string, fi *fileInfo) bool {
 
 // drop takes a name from a file.
 func (m *manager) drop(f *file, path string) {
-	delete(m.byPath, path)
-	m.vanished[path] = m.looked
+	delete(m.table.byPath, path)
+	m.gz.vanished[path] = m.looks.began
 	if !f.m.started && !f.m.ended {
-		m.missing[f.firstPath] = true // should it be compressed, then unread
+		m.gz.missing[f.firstPath] = true // should it be compressed, then unread
 	}
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
@@ -392,18 +407,18 @@ func (m *manager) drop(f *file, path string) {
 
 // arrive gives a file a name.
 func (m *manager) arrive(f *file, path string) {
-	if m.byPath[path] == f {
+	if m.table.byPath[path] == f {
 		return
 	}
-	old := m.byPath[path]
+	old := m.table.byPath[path]
 	if old != nil {
 		m.drop(old, path)
 	}
-	m.byPath[path] = f
+	m.table.byPath[path] = f
 	f.m.names = append(f.m.names, path)
 	if path == f.firstPath && f.compression == none {
-		m.seq++
-		f.m.lived = m.seq
+		m.sources.seq++
+		f.m.lived = m.sources.seq
 	}
 	m.place(f, f.m.names[0])
 	switch {
@@ -428,7 +443,7 @@ func (m *manager) depart(f *file) {
 func (m *manager) leave(f *file) {
 	m.run.spill(spillRotated)
 	f.m.left = m.sys.now()
-	m.left[f] = struct{}{}
+	m.swept.left[f] = struct{}{}
 	f.m.leftWake = max(1, m.wake(f, cmdRead))
 }
 
@@ -445,12 +460,12 @@ func (m *manager) displaced(f *file) {
 		}
 		return
 	}
-	m.looked = m.sys.now()
+	m.looks.began = m.sys.now()
 	switch found, err := m.relocate(f); {
 	case err != nil: // it is not given up because nobody can look for it
 		m.unreadable.failed(f.where(), err)
-		f.m.failure, f.m.retry = err.Error(), m.looked.Add(m.cfg.PollInterval)
-		m.due[f] = struct{}{}
+		f.m.failure, f.m.retry = err.Error(), m.looks.began.Add(m.cfg.PollInterval)
+		m.swept.due[f] = struct{}{}
 		return
 	case found:
 		m.wake(f, cmdRead)
@@ -458,7 +473,7 @@ func (m *manager) displaced(f *file) {
 	}
 	// It may have been compressed. Whoever does that removes the file last: what it has become is
 	// there, and found before anything waits for f no more.
-	m.missing[f.firstPath] = true
+	m.gz.missing[f.firstPath] = true
 	m.look(m.siblings([]string{f.where(), f.firstPath}, nil))
 	m.wake(f, cmdFinish)
 }

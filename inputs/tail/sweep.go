@@ -6,31 +6,56 @@ import (
 	"time"
 )
 
+// sweptFiles are those that every sweep looks at: something is to happen to them.
+type sweptFiles struct {
+	left    map[*file]struct{}            // rotated or deleted, not ended
+	due     map[*file]struct{}            // something is to happen to them at a certain time
+	waiting map[string]map[*file]struct{} // files that wait for a comparison, by family
+	behind  map[*file]struct{}            // files that wait for a copy of them, see followsCopy
+}
+
+func newSweptFiles() sweptFiles {
+	return sweptFiles{
+		left: map[*file]struct{}{}, due: map[*file]struct{}{},
+		waiting: map[string]map[*file]struct{}{}, behind: map[*file]struct{}{},
+	}
+}
+
+func (s *sweptFiles) isEmpty() bool {
+	return len(s.left)+len(s.due)+len(s.waiting)+len(s.behind) == 0
+}
+
+// nextTimes are when something is done again.
+type nextTimes struct {
+	scan, poll, forget time.Time
+	descriptorWait     time.Time // until then nothing waits for a descriptor
+}
+
 // sweep does what is due.
 func (m *manager) sweep(now time.Time) {
 	switch {
-	case !now.Before(m.nextScan):
+	case !now.Before(m.next.scan):
 		m.scan()
-	case !m.watches.on() && !now.Before(m.nextPoll):
+	case !m.watches.on() && !now.Before(m.next.poll):
 		m.poll(now)
 	}
-	for _, f := range inSeq(m.due) {
+	for _, f := range inSeq(m.swept.due) {
 		m.sweepDue(f, now)
 	}
-	for _, f := range inSeq(m.left) {
-		if _, left := m.left[f]; !left {
+	for _, f := range inSeq(m.swept.left) {
+		if _, left := m.swept.left[f]; !left {
 			continue
 		}
 		m.sweepLeft(f, now)
 	}
 	m.sweepHeld(now)
-	for _, f := range inSeq(m.behind) {
+	for _, f := range inSeq(m.swept.behind) {
 		m.tryStart(f)
 	}
 	m.sweepGz(now)
 	m.closeIdle(now)
-	if !now.Before(m.nextForget) {
-		m.nextForget = now.Add(time.Minute)
+	if !now.Before(m.next.forget) {
+		m.next.forget = now.Add(time.Minute)
 		m.forget(now)
 	}
 }
@@ -56,7 +81,7 @@ func (m *manager) sweepDue(f *file, now time.Time) {
 		}
 	}
 	if !waiting {
-		delete(m.due, f)
+		delete(m.swept.due, f)
 	}
 }
 
@@ -76,7 +101,7 @@ func (m *manager) sweepLeft(f *file, now time.Time) {
 	case len(f.m.names) > 0:
 		// It is still among the files to read, under its new name: its last line is complete, more
 		// may come.
-		delete(m.left, f)
+		delete(m.swept.left, f)
 		f.m.left = time.Time{}
 		if f.m.pending != pendingNone {
 			m.wake(f, cmdFlush|cmdFlushLine)
@@ -92,7 +117,7 @@ func (m *manager) closeIdle(now time.Time) {
 	files := m.run.tail.files
 	excess := max(int(m.run.opened.Load())-m.cfg.MaxOpenFiles, files.Excess()+files.Most()/8)
 	var idle, quietest []*file
-	for _, f := range m.byID {
+	for _, f := range m.table.byID {
 		switch quiet := now.Sub(f.m.grown); {
 		case !f.isOpen.Load() || f.m.idle || !f.m.left.IsZero() || f.compression != none:
 		case !f.m.started: // no worker has it
