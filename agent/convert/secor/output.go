@@ -154,13 +154,13 @@ var parsers = map[string]parser{
 		why: "its partitions come from a field by rules of its own: write path",
 	},
 	"ThriftMessageParser": {
-		why: "penstock reads no Thrift: objects are filed under the time that Kafka has of a record",
+		why: "write decode \"thrift\", with names for the ids of fields, and time: until then objects are filed under the time that Kafka has of a record",
 	},
 	"ProtobufMessageParser": {
-		why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record",
+		why: "write decode \"protobuf\", with descriptors, and time: until then objects are filed under the time that Kafka has of a record",
 	},
 	"ProtobufTimestampParser": {
-		why: "penstock reads no Protobuf: objects are filed under the time that Kafka has of a record",
+		why: "write decode \"protobuf\", with descriptors, and time: until then objects are filed under the time that Kafka has of a record",
 	},
 }
 
@@ -432,7 +432,7 @@ func (c *converter) format() {
 		} else {
 			c.d.Lost(
 				f, x.At, shown(x),
-				"columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf",
+				"columns are inferred from JSON, or given here; see decode for Thrift and Protobuf",
 			)
 		}
 	case strings.HasPrefix(name, "Avro"):
@@ -583,8 +583,8 @@ func harmless(key string) (string, bool) {
 		{"secor.upload.manager.class", "the store decides"},
 		{"secor.s3.filesystem", "objects are uploaded without Hadoop"},
 		{"secor.gs.*", "see chunk_size, timeout and upload"},
-		{"secor.thrift.*", "penstock reads no Thrift"},
-		{"secor.protobuf.*", "penstock reads no Protobuf"},
+		{"secor.thrift.*", "see protocol of decode \"thrift\""},
+		{"secor.protobuf.*", "see descriptors and message of decode \"protobuf\""},
 		{"secor.orc.*", "penstock writes no ORC"},
 		{"secor.avro.*", "schemas come from the registry"},
 		{"secor.offsets.*", "objects have no folder for the offset"},

@@ -29,6 +29,7 @@ func TestValuesCostInProportion(t *testing.T) {
 		}
 		return s
 	}
+	proto := mustDecoder(t, descriptors("acme.Event", ""))
 	thrift := func(protocol string) Decoder {
 		d, err := New(Config{Type: "thrift", Protocol: protocol})
 		if err != nil {
@@ -70,6 +71,26 @@ func TestValuesCostInProportion(t *testing.T) {
 		{"avro text", schema(`"string"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
 		{"avro bytes", schema(`"bytes"`), func(n int) []byte { return append(block(n), bytes.Repeat([]byte{1}, n)...) }},
 		{"avro lying", schema(`{"type":"array","items":"int"}`), func(n int) []byte { return append(block(1<<60), bytes.Repeat([]byte{1}, n)...) }},
+		{"protobuf zeros", proto, func(n int) []byte { return bytes.Repeat([]byte{0xaa, 2, 0}, n/3) }},
+		{"protobuf list of empty", proto, func(n int) []byte { return bytes.Repeat([]byte{0xc2, 1, 0}, n/3) }},
+		{"protobuf numbers", proto, func(n int) []byte {
+			return append(binary.AppendUvarint([]byte{0x8a, 1}, uint64(n)), bytes.Repeat([]byte{1}, n)...)
+		}},
+		{"protobuf unknown", proto, func(n int) []byte { return bytes.Repeat([]byte{0xf8, 7, 1}, n/3) }},
+		{"protobuf disorder", proto, func(n int) []byte {
+			return bytes.Repeat([]byte{0x8a, 1, 1, 7, 0x90, 1, 7, 0x9a, 1, 0, 0xc2, 1, 0}, n/13)
+		}},
+		{"protobuf parts", proto, func(n int) []byte { return bytes.Repeat([]byte{0xba, 1, 3, 0x0a, 1, 'a'}, n/6) }},
+		{"protobuf depth", proto, func(n int) []byte {
+			b := bytes.Repeat([]byte{0xaa, 2, 0}, n/3)
+			for range 100 {
+				b = append(binary.AppendUvarint([]byte{0xaa, 2}, uint64(len(b))), b...)
+			}
+			return b
+		}},
+		{"protobuf groups", mustDecoder(t, descriptors("Point", "")), func(n int) []byte {
+			return append(bytes.Repeat([]byte{0x1b}, n/2), bytes.Repeat([]byte{0x1c}, n/2)...)
+		}},
 		{"thrift bools", thrift("compact"), func(n int) []byte { return append(bytes.Repeat([]byte{0x11}, n), 0) }},
 		{"thrift empty", thrift("compact"), func(n int) []byte {
 			return append(append(binary.AppendUvarint([]byte{0x19, 0xfc}, uint64(n)), make([]byte, n)...), 0)

@@ -35,13 +35,15 @@ type Texts interface {
 
 // Config says what the values of records are.
 type Config struct {
-	Type     string            `hcl:"type,label" oneof:"json|msgpack|avro|thrift|text" doc:"What the values are: json, msgpack, avro (with a schema registry), thrift (a struct, read by the ids of its fields) or text."`
-	Frame    string            `hcl:"frame,optional" oneof:"none|confluent|apicurio|apicurio_global|apicurio_headers" doc:"What names the schema of a value: confluent (a zero byte and an id of four), apicurio (the same, a content id: Apicurio 3), apicurio_global (a global id of eight bytes: Apicurio 2), apicurio_headers (an id in a header), or none. avro has confluent unless another is given, all others none; json with a frame is what JSON Schema serializers write."`
-	Field    string            `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
-	Protocol string            `hcl:"protocol,optional" oneof:"binary|compact" doc:"thrift: protocol of the values."`
-	Names    map[string]string `hcl:"names,optional" doc:"thrift: names of fields by their ids, such as { \"1\" = \"time\", \"2.3\" = \"city\" }, where 2.3 is field 3 of the struct, or of the structs, in field 2; a field without one is named by its id."`
-	Binary   []string          `hcl:"binary,optional" doc:"thrift: ids of the fields that are binary, and stand in base64; those of type string are texts otherwise."`
-	Registry *Registry         `hcl:"registry,block" doc:"Schema registry of avro values: Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3."`
+	Type        string            `hcl:"type,label" oneof:"json|msgpack|avro|protobuf|thrift|text" doc:"What the values are: json, msgpack, avro (with a schema registry), protobuf (with one, or with descriptors), thrift (a struct, read by the ids of its fields) or text."`
+	Frame       string            `hcl:"frame,optional" oneof:"none|confluent|apicurio|apicurio_global|apicurio_headers" doc:"What names the schema of a value: confluent (a zero byte and an id of four), apicurio (the same, a content id: Apicurio 3), apicurio_global (a global id of eight bytes: Apicurio 2), apicurio_headers (an id in a header), or none. avro has confluent unless another is given, as has protobuf with a registry; all others have none; json with a frame is what JSON Schema serializers write."`
+	Field       string            `hcl:"field,optional" doc:"Name under which a text stands in the JSON made of it."`
+	Protocol    string            `hcl:"protocol,optional" oneof:"binary|compact" doc:"thrift: protocol of the values."`
+	Names       map[string]string `hcl:"names,optional" doc:"thrift: names of fields by their ids, such as { \"1\" = \"time\", \"2.3\" = \"city\" }, where 2.3 is field 3 of the struct, or of the structs, in field 2; a field without one is named by its id."`
+	Binary      []string          `hcl:"binary,optional" doc:"thrift: ids of the fields that are binary, and stand in base64; those of type string are texts otherwise."`
+	Message     string            `hcl:"message,optional" doc:"protobuf: full name of the message; needed where no registry tells it."`
+	Descriptors string            `hcl:"descriptors,optional" path:"read" doc:"protobuf: file of descriptors, made by protoc --include_imports --descriptor_set_out=FILE, in place of a registry. Fields that it does not have stand in _unknown, in base64."`
+	Registry    *Registry         `hcl:"registry,block" doc:"Schema registry of avro and protobuf values; one of the latter must know ?format=serialized, as Confluent's does. It has Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3."`
 }
 
 // Registry is a Confluent schema registry, or one with its API.
@@ -63,6 +65,14 @@ func (c *Config) SetDefaults() { *c = Default() }
 // Default returns the presets: the values are JSON.
 func Default() Config { return Config{Type: "json", Field: "message", Protocol: "binary"} }
 
+// frame returns the frame of the values.
+func (c *Config) frame() string {
+	if c.Registry != nil {
+		return cmp.Or(c.Frame, confluentFrame)
+	}
+	return cmp.Or(c.Frame, noFrame)
+}
+
 // Validate reports every mistake at once.
 func (c *Config) Validate() error {
 	var errs []error
@@ -70,7 +80,7 @@ func (c *Config) Validate() error {
 	switch c.Type {
 	case "json", "msgpack", "text", "thrift":
 		if c.Registry != nil {
-			bad("registry: only avro values need one")
+			bad("registry: only avro and protobuf values need one")
 		}
 	case "avro":
 		if c.Registry == nil {
@@ -81,11 +91,18 @@ func (c *Config) Validate() error {
 		if c.Frame == noFrame {
 			bad("frame: avro values are read by the schema that their frame names")
 		}
+	case "protobuf":
+		if c.checkProtobuf(bad); c.Registry != nil {
+			errs = append(errs, c.Registry.validate())
+		}
 	default:
-		bad("type: must be json, msgpack, avro, thrift or text, not %q", c.Type)
+		bad("type: must be json, msgpack, avro, protobuf, thrift or text, not %q", c.Type)
 	}
 	if c.Frame != "" && !slices.Contains(frames, c.Frame) {
 		bad("frame: must be one of %s, not %q", frameList(), c.Frame)
+	}
+	if c.Type != "protobuf" && (c.Message != "" || c.Descriptors != "") {
+		bad("message, descriptors: only for protobuf")
 	}
 	if c.Type == "text" && c.Field == "" {
 		bad("field: must not be empty")
@@ -138,7 +155,9 @@ func New(c Config) (Decoder, error) {
 		d, err := newThrift(&c)
 		return inFrame(c.Frame, d), err
 	case "avro":
-		return newAvro(c.Registry, cmp.Or(c.Frame, confluentFrame))
+		return newAvro(c.Registry, c.frame())
+	case "protobuf":
+		return newProtobuf(&c)
 	}
 	return inFrame(c.Frame, asIs{}), nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -260,15 +259,7 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 // binary appends bytes: a decimal as a string of digits, anything else in base64.
 func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
 	if d, ok := logical.(*avro.DecimalLogicalSchema); ok {
-		v := new(big.Int).SetBytes(b)
-		if len(b) > 0 && b[0]&0x80 != 0 {
-			v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(len(b))*8))
-		}
-		text := new(
-			big.Rat,
-		).SetFrac(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Scale())), nil)).
-			FloatString(d.Scale())
-		t.dst = appendString(t.dst, text)
+		t.dst = appendDecimal(t.dst, b, d.Scale())
 		return
 	}
 	t.dst = appendBase64(t.dst, b)

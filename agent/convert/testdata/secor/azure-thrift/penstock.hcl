@@ -29,7 +29,7 @@ output "local" "lake" {
   format "parquet" {
     # LEFT OUT:
     # secor.file.reader.writer.factory=com.pinterest.secor.io.impl.ThriftParquetFileReaderWriterFactory:
-    # columns are inferred from JSON, or given here; penstock reads no Thrift and no Protobuf
+    # columns are inferred from JSON, or given here; see decode for Thrift and Protobuf
   }
   roll {
     age = "1h"

@@ -1,0 +1,229 @@
+package decode
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/twmb/franz-go/pkg/sr"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// protobufDecoder reads messages whose definitions are in a file of descriptors, or with a registry
+// that gives these in place of the text of .proto files.
+type protobufDecoder struct {
+	frame   string
+	name    string // of the message; "" for the one that the value names
+	given   *protoPool
+	message *protoMessage // of name, in given
+
+	client *client
+	*catalogue[*protoPool]
+	print string
+}
+
+func newProtobuf(c *Config) (*protobufDecoder, error) {
+	d := &protobufDecoder{frame: c.frame(), name: c.Message}
+	d.print = "protobuf " + c.Message + " in " + d.frame
+	if c.Descriptors == "" {
+		var err error
+		if d.client, err = newClient(c.Registry); err != nil {
+			return nil, err
+		}
+		d.catalogue = newCatalogue(c.Registry.Timeout, d.fetchSchema)
+		return d, nil
+	}
+	data, err := os.ReadFile(c.Descriptors)
+	if err != nil {
+		return nil, fmt.Errorf("descriptors: %w", err)
+	}
+	d.given = newPool()
+	if err = d.given.addSet(data); err == nil {
+		err = d.given.link()
+	}
+	if err != nil {
+		return nil, fmt.Errorf(
+			"descriptors: %s: %w: make it by protoc --include_imports --descriptor_set_out=FILE",
+			c.Descriptors, err,
+		)
+	}
+	if c.Message != "" {
+		if d.message, err = d.given.find(c.Message); err != nil {
+			return nil, fmt.Errorf("message: %w", err)
+		}
+	}
+	d.print += fmt.Sprintf(" by %x", sha256.Sum256(data))
+	return d, nil
+}
+
+func (d *protobufDecoder) Fingerprint() string { return d.print }
+
+func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header) ([]byte, error) {
+	id, body, err := unframe(d.frame, value, headers)
+	if err != nil {
+		return dst, fmt.Errorf("protobuf: %w", err)
+	}
+	pool := d.given
+	if pool == nil {
+		if pool, err = d.schema(id); err != nil {
+			return dst, err
+		}
+	}
+	m, body, err := d.whose(pool, body)
+	if err != nil {
+		return dst, fmt.Errorf("protobuf: %w", err)
+	}
+	r := protoReader{
+		pool: pool,
+		dst:  dst,
+		most: len(dst) + maxText(len(body)),
+		work: 64*len(body) + 1<<20,
+	}
+	if err := r.message(m, body, 0); err != nil {
+		return dst, fmt.Errorf("protobuf: %s: %w", m.name, err)
+	}
+	if len(r.dst) > r.most {
+		return dst, fmt.Errorf("protobuf: %w", errLong)
+	}
+	return r.dst, nil
+}
+
+// whose returns the message of a value, and the value without what tells it.
+func (d *protobufDecoder) whose(pool *protoPool, body []byte) (*protoMessage, []byte, error) {
+	var m *protoMessage
+	var err error
+	switch d.frame {
+	case noFrame:
+		return d.message, body, nil
+	case confluentFrame:
+		m, body, err = pool.byIndex(body)
+	default:
+		m, body, err = pool.byRef(body)
+	}
+	switch {
+	case body == nil && err != nil, d.name == "":
+		return m, body, err
+	case d.message != nil:
+		return d.message, body, nil
+	}
+	m, err = pool.find(d.name)
+	return m, body, err
+}
+
+// byIndex reads the path of a message within its file: the number of indexes and these, each in a
+// zigzag varint; a single zero for the first message.
+func (o *protoPool) byIndex(body []byte) (*protoMessage, []byte, error) {
+	next := func() (int64, error) {
+		v, n := binary.Varint(body)
+		if n <= 0 {
+			return 0, errors.New("no index of a message behind the schema's id")
+		}
+		body = body[n:]
+		return v, nil
+	}
+	count, err := next()
+	if err != nil {
+		return nil, nil, err
+	}
+	path := []int64{0}
+	if count != 0 {
+		if count < 0 || count > maxDepth {
+			return nil, nil, fmt.Errorf("a message %d levels down", count)
+		}
+		path = path[:0]
+		for range count {
+			i, err := next()
+			if err != nil {
+				return nil, nil, err
+			}
+			path = append(path, i)
+		}
+	}
+	if body == nil {
+		body = []byte{}
+	}
+	var m *protoMessage
+	among := o.last
+	for _, i := range path {
+		if i < 0 || i >= int64(len(among)) {
+			return nil, body, fmt.Errorf("the schema has no message %d", path)
+		}
+		m = among[i]
+		among = m.nested
+	}
+	return m, body, nil
+}
+
+// byRef reads the name of a message: a message of its own, with its length before it.
+func (o *protoPool) byRef(body []byte) (*protoMessage, []byte, error) {
+	ref, n := protowire.ConsumeBytes(body)
+	if n < 0 {
+		return nil, nil, errors.New("no name of a message before it")
+	}
+	name := ""
+	if err := each(ref, func(num protowire.Number, _ uint64, data []byte) error {
+		if num == 1 {
+			name = string(data)
+		}
+		return nil
+	}); err != nil {
+		return nil, nil, errors.New("no name of a message before it")
+	}
+	m, err := o.find(name)
+	return m, body[n:], err
+}
+
+func (d *protobufDecoder) fetchSchema(ctx context.Context, id schemaID) (*protoPool, error) {
+	ctx = sr.WithParams(ctx, sr.Format("serialized"))
+	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
+	switch {
+	case refused(err):
+		return nil, fmt.Errorf("protobuf: the registry has no schema %v", id)
+	case err != nil:
+		return nil, fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, err)
+	case s.Type != sr.TypeProtobuf:
+		return nil, fmt.Errorf("protobuf: schema %v is of type %v", id, s.Type)
+	}
+	pool := newPool()
+	add := func(name string, s sr.Schema) error {
+		data, err := base64.StdEncoding.DecodeString(s.Schema)
+		if err != nil {
+			return fmt.Errorf(
+				"protobuf: schema %v: the registry gives no descriptors for it: use descriptors = FILE", id,
+			)
+		}
+		if err := pool.addFile(data); err != nil {
+			return fmt.Errorf("protobuf: schema %v: %s: %w", id, name, err)
+		}
+		return nil
+	}
+	if err := d.client.references(ctx, s.References, add); err != nil {
+		return nil, err
+	}
+	if err := add("", s); err != nil {
+		return nil, err
+	}
+	if err := pool.link(); err != nil {
+		return nil, fmt.Errorf("protobuf: schema %v: %w", id, err)
+	}
+	return pool, nil
+}
+
+// checkProtobuf is the part of Validate that is about protobuf.
+func (c *Config) checkProtobuf(bad func(format string, args ...any)) {
+	frame := c.frame()
+	switch {
+	case (c.Registry == nil) == (c.Descriptors == ""):
+		bad("registry: protobuf values need one, or descriptors = FILE")
+	case c.Registry != nil && frame != confluentFrame:
+		bad("frame: with a registry it must be confluent for protobuf; give descriptors = FILE")
+	case c.Registry == nil && c.Message == "" && !strings.HasPrefix(frame, apicurioFrame):
+		bad("message: must be set, such as \"acme.Event\", where no registry tells it")
+	}
+}
