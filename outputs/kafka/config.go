@@ -3,6 +3,8 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -71,6 +73,12 @@ func (c *Config) Validate() error {
 			name,
 		)
 	}
+	if n := len(c.literals()); n > maxTopic {
+		bad("topic: its fixed parts alone have %d characters, and a topic may have %d", n, maxTopic)
+	}
+	if name, _ := c.Topic.Constant(); slices.Contains(internalTopics, name) {
+		bad("topic: %s is the brokers' own, and nobody else may write to it", name)
+	}
 	if _, err := dialect.Bind(c.Topic, ""); err != nil {
 		bad("topic: %w", err)
 	}
@@ -127,6 +135,37 @@ func (c *Config) Validate() error {
 		bad("max_record_age: must not be negative")
 	}
 	return errors.Join(errs...)
+}
+
+var internalTopics = []string{"__consumer_offsets", "__transaction_state"}
+
+// Warnings tells of fixed parts of topic that no topic can have.
+func (c *Config) Warnings() error {
+	if _, constant := c.Topic.Constant(); constant {
+		return nil // Validate has refused it
+	}
+	var bad []string
+	for _, char := range c.literals() {
+		if s := string(char); (char > 0x7f || !topicByte(byte(char))) && !slices.Contains(bad, s) {
+			bad = append(bad, s)
+		}
+	}
+	if bad == nil {
+		return nil
+	}
+	return fmt.Errorf(
+		"topic: no topic can have %q in its name: each of its bytes becomes \"_\"; write letters, digits, \".\", \"_\" and \"-\"",
+		strings.Join(bad, ""),
+	)
+}
+
+// literals returns the fixed parts of topic.
+func (c *Config) literals() string {
+	var b strings.Builder
+	for _, p := range c.Topic.Parts {
+		b.WriteString(p.Literal)
+	}
+	return b.String()
 }
 
 func (c *Config) validateTransactions() (errs []error) {
