@@ -60,6 +60,25 @@ func TryStore(
 	}
 }
 
+// TryRest looks, where a pipeline archives, at what else is talked to: the schema registry, and the
+// servers of hooks.
+func (c *Config) TryRest(ctx context.Context, env preflight.Env, r *preflight.Report) {
+	if len(env.Pipelines) == 0 {
+		return
+	}
+	if c.Decode != nil && c.Decode.Registry != nil {
+		c.Decode.Registry.Preflight(ctx, c.Decode.Frame, r)
+	}
+	if c.Success == nil {
+		return
+	}
+	for i := range c.Success.Hooks {
+		if u := c.Success.Hooks[i].URL; u != "" {
+			preflight.Connect(ctx, u, r)
+		}
+	}
+}
+
 func storeAdvice(err error) string {
 	if errors.Is(err, ErrRefused) {
 		return "see that bucket, region and credentials are right, and that they may list, read, " +

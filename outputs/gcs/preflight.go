@@ -15,6 +15,7 @@ import (
 // Preflight implements preflight.Checker. GCS tells what a user may do, and so nothing need be
 // tried.
 func (c *Config) Preflight(ctx context.Context, env preflight.Env, r *preflight.Report) {
+	c.TryRest(ctx, env, r)
 	cfg := c.StoreConfig
 	cfg.MaxAttempts = 1
 	where := "gs://" + cfg.Bucket + "/" + spool.JoinPrefix(cfg.Prefix)

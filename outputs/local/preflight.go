@@ -7,6 +7,7 @@ import (
 )
 
 // Preflight implements preflight.Checker.
-func (c *Config) Preflight(_ context.Context, _ preflight.Env, r *preflight.Report) {
+func (c *Config) Preflight(ctx context.Context, env preflight.Env, r *preflight.Report) {
+	c.TryRest(ctx, env, r)
 	preflight.Directory(c.Directory, r)
 }

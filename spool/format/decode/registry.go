@@ -126,10 +126,11 @@ func (c *client) apicurio(ctx context.Context, id schemaID) (string, error) {
 	return "", fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, errors.Join(errs...))
 }
 
-func (c *client) get(ctx context.Context, url string) (text string, known bool, err error) {
+// send asks for a URL with the registry's credentials.
+func (c *client) send(ctx context.Context, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return "", false, err
+		return nil, err
 	}
 	req.Header.Set("User-Agent", "penstock")
 	if c.cfg.Username != "" {
@@ -138,7 +139,11 @@ func (c *client) get(ctx context.Context, url string) (text string, known bool, 
 	if c.cfg.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
 	}
-	res, err := c.http.Do(req)
+	return c.http.Do(req)
+}
+
+func (c *client) get(ctx context.Context, url string) (text string, known bool, err error) {
+	res, err := c.send(ctx, url)
 	if err != nil {
 		return "", false, err
 	}
