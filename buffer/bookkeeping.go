@@ -242,7 +242,14 @@ func (k *bookkeeper) add(s slot, origin, output string, stage tally.Stage, n tal
 	if output != "" {
 		id = k.name(output, true)
 	}
-	r := k.row(rowKey{s.minute, s.hour, k.name(origin, false)})
+	key := rowKey{s.minute, s.hour, k.name(origin, false)}
+	if stage > tally.Buffered && !k.has(key) {
+		// It was read when there were too many origins, or so long ago that it is forgotten.
+		if key.origin = 0; !k.has(key) {
+			return
+		}
+	}
+	r := k.row(key)
 	r.Add(id, stage, n)
 	r.changed = true
 }
@@ -292,6 +299,15 @@ func (k *bookkeeper) name(name string, output bool) uint32 {
 
 func nameKey(id uint32) string { return string(binary.AppendUvarint([]byte{'n'}, uint64(id))) }
 
+// has reports whether there is a row.
+func (k *bookkeeper) has(key rowKey) bool {
+	if r := k.rows[key]; r != nil {
+		return true
+	}
+	_, ok := k.stored(key.String())
+	return ok
+}
+
 func (k *bookkeeper) row(key rowKey) *bookRow {
 	r := k.rows[key]
 	if r == nil {
@@ -333,15 +349,15 @@ func (k *bookkeeper) sweep(now int64) {
 		}
 	}
 	slices.SortFunc(keys, func(x, y rowKey) int { return int(x.minute - y.minute) })
-	left := len(keys)
+	left, most := len(keys), k.b.opt.rows()
 	var gone []rowKey
 	hours := map[int64]bool{}
 	for _, key := range keys {
 		switch {
-		case key.minute < now-rowsFor || left > 2*maxRows && key.hour:
+		case key.minute < now-rowsFor || left > 2*most && key.hour:
 			gone = append(gone, key)
 			left--
-		case !key.hour && (key.minute < now-minutesFor || left > maxRows && key.minute < now-1 ||
+		case !key.hour && (key.minute < now-minutesFor || left > most && key.minute < now-1 ||
 			hours[key.minute-key.minute%60]):
 			// with all of the hour, so that no position is in both
 			hours[key.minute-key.minute%60] = true
@@ -407,15 +423,15 @@ func (k *bookkeeper) sweepNames(keys, gone []rowKey) {
 	if len(k.ids) < maxNames/2 {
 		return
 	}
-	used := map[uint32]bool{}
+	rows := map[uint32]int{}
 	for _, key := range keys {
-		used[key.origin] = true
+		rows[key.origin]++
 	}
 	for _, key := range gone {
-		delete(used, key.origin)
+		rows[key.origin]--
 	}
 	for name, id := range maps.Clone(k.ids) {
-		if _, output := k.b.state.cursors[name]; !used[id] && !output {
+		if _, output := k.b.state.cursors[name]; rows[id] == 0 && !output {
 			delete(k.ids, name)
 			delete(k.named, id)
 			k.forget(nameKey(id))

@@ -26,7 +26,15 @@ const (
 	// maxRows is how many rows there are, and maxNames how many names, give or take those of one
 	// minute.
 	maxRows, maxNames = 4096, 512
+	// rowBytes is what a row takes of each segment, about, and rowShare the share of a segment that
+	// all may take.
+	rowBytes, rowShare = 20, 1.0 / 200
 )
+
+// rows returns how many rows there may be. Each segment begins with all of them.
+func (o *Options) rows() int {
+	return max(128, min(maxRows, int(float64(o.SegmentSize)*rowShare/rowBytes)))
+}
 
 // slot is a time in which records were appended.
 type slot struct {

@@ -316,6 +316,44 @@ func TestMinutesBecomeHoursAndAreForgotten(t *testing.T) {
 	})
 }
 
+// What is forgotten before an output comes to it makes no difference then.
+func TestWhatIsForgottenIsNotMissed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		b := open(t, dir, small(t))
+		c := cursor(t, b, "out")
+		most := b.opt.rows()
+		for hour := range 3 * most {
+			if hour%(most/4) == 0 { // and the clock comes to the time of a sweep
+				time.Sleep(time.Hour)
+			}
+			var bb record.Builder
+			bb.Reset("app", "/var/log/"+time.Duration(hour%400).String(), 10)
+			bb.Append(1, nil, []byte("x"), nil)
+			appendWait(t, b, bb.Build())
+		}
+		time.Sleep(25 * time.Hour)
+		appendWait(t, b, batchOf(0, 1, 1))
+		books := b.Books()
+		if len(books.Rows) > 2*most+2 {
+			t.Errorf("%d rows, and there are to be %d", len(books.Rows), 2*most)
+		}
+		for c.pos < b.End() {
+			noteDelivered(c, next(t, c))
+		}
+		commit(t, c, c.pos)
+		r := tally.Audit(b.Books(), time.Time{})
+		if len(r.Differences) > 0 {
+			t.Error(r.Differences[0], " and ", len(r.Differences)-1, " more")
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantBalance(t, dir)
+	})
+}
+
 // Too many origins share a row, and too many rows make hours.
 func TestRowsAreBounded(t *testing.T) {
 	t.Parallel()

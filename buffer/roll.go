@@ -51,6 +51,7 @@ func (w *writer) roll() error {
 		return fmt.Errorf("%w: %w", errNoSegment, err)
 	}
 	w.durable = w.seq
+	w.idleRoll = max(idleRollMin, 64*int64(len(group)))
 	old, oldHead := w.seg, w.head
 	b.mu.Lock()
 	w.head, w.broken = h, false
@@ -112,7 +113,7 @@ func (w *writer) idle() {
 		w.ahead.begin()
 		b.dir.holdReserve()
 	}
-	if !passed || w.head.written < idleRollMin || time.Since(w.lastAppend) < idleRoll && !low {
+	if !passed || w.head.written < w.idleRoll || time.Since(w.lastAppend) < idleRoll && !low {
 		return
 	}
 	if err := w.roll(); err != nil && !errors.Is(err, errNoSpace) {

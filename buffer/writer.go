@@ -10,7 +10,7 @@ const (
 	pollSpace   = 200 * time.Millisecond // while there is no room
 	retryWrite  = time.Second            // after a failed write, or removal
 	idleRoll    = time.Second            // how long a head that everybody has passed stays
-	idleRollMin = 256 << 10              // the size from which that is worth it
+	idleRollMin = 256 << 10              // the size from which that is worth it, at least
 )
 
 // writer is the goroutine that writes: it alone changes the state, the head and the chain.
@@ -18,6 +18,8 @@ type writer struct {
 	b    *Buffer
 	head *head
 	seg  *segment // of head
+	// the size from which it is worth it to roll an idle head, seen what the next one begins with
+	idleRoll int64
 
 	ahead ahead
 
@@ -113,7 +115,7 @@ func (w *writer) wait() bool {
 			d = max(b.opt.FlushInterval-since, company, 0)
 		case low:
 			d = max(pollSpace-since, 0)
-		case w.head.written >= idleRollMin || !w.ahead.ready():
+		case w.head.written >= w.idleRoll || !w.ahead.ready():
 			d = idleRoll
 		}
 		for _, other := range []time.Duration{pace, advance} {

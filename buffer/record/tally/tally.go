@@ -103,16 +103,23 @@ func (r Row) Get(output uint32, s Stage) Count {
 	return Count{}
 }
 
-// Append appends the row as bytes: of each cell that is not zero, output and stage in one number,
-// records, and bytes, as unsigned varints. Cells stand in the order of outputs and stages.
+// Append appends the row as bytes: of each cell that is not zero, output, stage, and whether its
+// count is that of the cell before in one number, and if it is not, records and bytes, as unsigned
+// varints. Cells stand in the order of outputs and stages.
 func (r Row) Append(dst []byte) []byte {
 	slices.SortFunc(r, func(x, y Cell) int { return cmp.Compare(x.id(), y.id()) })
+	var before Count
 	for i := range r {
 		c := &r[i]
-		if c.Count == (Count{}) {
+		switch c.Count {
+		case Count{}:
+			continue
+		case before:
+			dst = binary.AppendUvarint(dst, c.id()<<1|1)
 			continue
 		}
-		dst = binary.AppendUvarint(dst, c.id())
+		before = c.Count
+		dst = binary.AppendUvarint(dst, c.id()<<1)
 		dst = binary.AppendUvarint(dst, uint64(c.Records))
 		dst = binary.AppendUvarint(dst, uint64(c.Bytes))
 	}
@@ -136,10 +143,14 @@ func ParseRow(p []byte) (Row, error) {
 		p = p[w:]
 		return n
 	}
+	var before Count
 	for len(p) > 0 {
 		id := next()
-		c := Cell{Output: uint32(id >> 4), Stage: Stage(id & 15)}
-		c.Records, c.Bytes = int64(next()), int64(next())
+		c := Cell{Output: uint32(id >> 5), Stage: Stage(id >> 1 & 15), Count: before}
+		if id&1 == 0 {
+			c.Records, c.Bytes = int64(next()), int64(next())
+			before = c.Count
+		}
 		if err != nil {
 			return nil, err
 		}
