@@ -168,6 +168,7 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 	f.last.Store(f.goOnAt(p))
 	if p.Off == 0 && p.Head.N == 0 && f.compression == none {
 		f.begins(head[:n])
+		f.m.foundEmpty = n == 0
 	}
 	f.r.dead = p.Done
 	f.m.ended = p.Done

@@ -99,8 +99,15 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 	}
 	f.m.hold = &copyCandidate{}
 	f.m.beside = m.besideOf(s.path)
-	f.m.known = !m.looks.starting && (f.m.beside != nil || m.replacesKnown(s.path))
 	f.m.formOf = f.m.beside
+	f.m.known = !m.looks.starting && f.m.beside != nil
+	if !m.looks.starting && !f.m.known && m.replacesKnown(s.path) {
+		f.m.known = true
+		was := m.looks.replaced[uncompressedName(s.path)]
+		if was != nil && was.compression == none {
+			f.m.formOf = was
+		}
+	}
 	m.register(f)
 	m.gz.compare = append(m.gz.compare, f)
 	if m.gz.undecided[f.m.family] == nil {
@@ -177,7 +184,8 @@ func (m *manager) sweepGz(now time.Time) {
 	if m.gz.busy != nil {
 		return
 	}
-	for i, f := range m.gz.compare {
+	// What is newest is compared first: older ones come too late if that had been read.
+	for i, f := range slices.Backward(m.gz.compare) {
 		if f.m.ended {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 			m.gz.decided(f)
@@ -415,10 +423,9 @@ func (m *manager) compared(res result) {
 
 // tooLate reports whether something newer than the compressed file f has been read of a source.
 func (m *manager) tooLate(f *file, source string) bool {
-	return slices.ContainsFunc(
-		m.sources.streams[source],
-		func(g *file) bool { return g.delivered.Load() > 0 && m.older(f, g) },
-	)
+	return slices.ContainsFunc(inSeq(m.sources.families[f.m.family]), func(g *file) bool {
+		return g.firstPath == source && g.delivered.Load() > 0 && m.older(f, g)
+	})
 }
 
 // vanishedFor is how long it is remembered that a known file left a path.

@@ -153,7 +153,7 @@ func (m *manager) sourceOf(s observation) string {
 			if g.delivered.Load() == 0 || g.compression != none || name != base {
 				return false
 			}
-			if s.fi.birth == 0 {
+			if s.fi.birth == 0 || s.fi.birth == g.birth { // in one tick of the clock
 				return m.seenOlder(s, g)
 			}
 			return g.birth > s.fi.birth

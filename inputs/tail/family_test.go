@@ -105,11 +105,13 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"a copy of what went on":                          {80005794, 80067765, 100024160},
 		"truncated and replaced while a copy was held":    {200105613, 200129739, 300249317},
 		"within one tick of the file system's clock": {
-			200120636, 300010780, 300100610, 300292209, 300957202,
+			200120636, 300010780, 300100610, 300292209, 300957202, 300346277, 300392201, 300661511,
 		},
-		"the number of what was compressed":  {300140912, 300276775},
-		"a copy of what is still to be read": {300351774, 300493123},
-		"compressed in the place of another": {300801738},
+		"the number of what was compressed":               {300140912, 300276775, 300274310},
+		"older than what is known by its compressed form": {200089600, 300384457, 300983614},
+		"found empty after a restart":                     {300558148},
+		"a copy of what is still to be read":              {300351774, 300493123},
+		"compressed in the place of another":              {300801738},
 	} {
 		for _, seed := range seeds {
 			if w := history(seed, filepath.Join(t.TempDir(), "logs")); len(w.wrong) > 0 {
