@@ -133,7 +133,8 @@ func (c *Conv) complete(b *draft.Block) {
 	if kind == "input.kafka" && b.Get("topics_regex") == "" {
 		missing(b, "topics", `["CHANGE-ME"]`)
 	}
-	if m := b.Find("multiline"); m != nil && m.Get("continue") == "" {
+	if m := b.Find("multiline"); m != nil && m.Get("continue") == "" && m.Get("end") == "" &&
+		m.Get("continue_after") == "" && m.Get("presets") == "" {
 		missing(m, "start", `"^[^ \\t]"`)
 	}
 	if sasl := b.Find("sasl"); sasl != nil {

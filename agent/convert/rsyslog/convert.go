@@ -181,7 +181,8 @@ func (c *converter) input(n *kit.Node) {
 			c.Carry(re)
 		}
 		if re := n.Take("endmsg.regex"); re != nil {
-			c.Lost(b, re, "an event begins with start, or goes on with continue: write multiline")
+			b.In("multiline").Set("end", draft.Text(re.Value))
+			c.Carry(re)
 		}
 		switch m := n.Take("readmode"); {
 		case m == nil || m.Value == "0":
@@ -191,8 +192,19 @@ func (c *converter) input(n *kit.Node) {
 		default:
 			c.Lost(b, m, "events parted by empty lines: write multiline")
 		}
-		if x := n.Find("multiline"); x == nil {
-			c.Duration(b, "partial_line_timeout", n, time.Second, "readtimeout")
+		c.Duration(b, "partial_line_timeout", n, time.Second, "readtimeout")
+		if ml := b.Find("multiline"); ml == nil {
+			b.Set("empty_lines", draft.Text("skip"))
+		} else {
+			if timeout := b.Get("partial_line_timeout"); timeout != "" {
+				ml.Set("timeout", timeout)
+				b.Unset("partial_line_timeout")
+			}
+			if e := n.Take("escapelf"); e == nil || e.Value != "off" {
+				c.D.Changed(
+					ml, n.At, "the lines of an event", `newlines join them, not \n as text`,
+				)
+			}
 		}
 		if n.On("freshstarttail") {
 			b.Set("start_at", draft.Text("end"))
@@ -464,7 +476,8 @@ func (c *converter) action(n *kit.Node, cond string) {
 		b = c.Add("output", "stdout", "stdout", n)
 	case "mmjsonparse":
 		f := c.p.Filter("parse", "mmjsonparse", cond)
-		f.Set("format", draft.Text("json"))
+		f.Set("formats", draft.List(draft.Text("json"), draft.Text("regex")))
+		f.Set("pattern", draft.Text("^(?P<msg>(?s:.*))$"))
 		c.D.Carried(n.At, n.Name+" mmjsonparse")
 		if n.Text("cookie") != "" {
 			c.D.Changed(
@@ -483,7 +496,12 @@ func (c *converter) action(n *kit.Node, cond string) {
 		)
 		return
 	}
-	if template != nil {
+	if template == nil {
+		c.D.Changed(
+			b, n.At, n.Name+" "+typ,
+			"lines of files go out as they are: a template of rsyslog has time, host and tag before them",
+		)
+	} else {
 		c.D.Changed(
 			b,
 			template.At,

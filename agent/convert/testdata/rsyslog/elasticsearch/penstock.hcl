@@ -4,12 +4,14 @@ agent {
 }
 
 input "tail" "app" {
-  paths = ["/var/log/app.json"]
-  tag   = "app"
+  paths       = ["/var/log/app.json"]
+  empty_lines = "skip"
+  tag         = "app"
 }
 
 filter "parse" "mmjsonparse" {
-  format = "json"
+  formats = ["json", "regex"]
+  pattern = "^(?P<msg>(?s:.*))$"
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -18,6 +20,8 @@ output "elasticsearch" "elasticsearch" {
   operation = "index"
   user      = "me"
   password  = "hunter2"
+  # Changed: action omelasticsearch: lines of files go out as they are: a template of rsyslog has
+  # time, host and tag before them
   # Left out: action.queue.type = linkedlist: the buffer is on disk: see buffer.max_size
   # Left out: action.queue.size = 5000: the buffer is on disk: see buffer.max_size
 }

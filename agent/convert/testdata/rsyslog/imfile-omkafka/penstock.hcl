@@ -7,8 +7,9 @@ agent {
 
 # the web servers
 input "tail" "nginx" {
-  paths = ["/var/log/nginx/access.log"]
-  tag   = "nginx"
+  paths       = ["/var/log/nginx/access.log"]
+  empty_lines = "skip"
+  tag         = "nginx"
   # Left out: input.Severity = info: lines of files have no severity
   # Left out: input.PersistStateInterval = 100: positions are stored with what was read
 }

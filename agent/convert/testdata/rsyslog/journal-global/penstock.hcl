@@ -15,12 +15,16 @@ input "journald" "journal" {
 
 output "file" "file" {
   path = "/var/log/journal.log"
+  # Changed: action omfile: lines of files go out as they are: a template of rsyslog has time, host
+  # and tag before them
   # Left out: action.asyncRepl = on: see penstock help output.file
 }
 
 output "kafka" "kafka" {
   brokers = ["kafka:9092"]
   topic   = "journal"
+  # Changed: action omkafka: lines of files go out as they are: a template of rsyslog has time,
+  # host and tag before them
 }
 
 pipeline "main" {

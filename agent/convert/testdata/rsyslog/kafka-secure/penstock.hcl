@@ -4,8 +4,9 @@ agent {
 
 # Shows: SASL and TLS for Kafka, a dynamic topic, a key.
 input "tail" "x" {
-  paths = ["/var/log/x.log"]
-  tag   = "x"
+  paths       = ["/var/log/x.log"]
+  empty_lines = "skip"
+  tag         = "x"
 }
 
 output "kafka" "kafka" {
@@ -22,6 +23,8 @@ output "kafka" "kafka" {
     username  = "me"
     password  = "hunter2"
   }
+  # Changed: action omkafka: lines of files go out as they are: a template of rsyslog has time,
+  # host and tag before them
 }
 
 pipeline "main" {

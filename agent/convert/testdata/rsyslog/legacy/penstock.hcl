@@ -6,8 +6,9 @@ agent {
 }
 
 input "tail" "app" {
-  paths = ["/var/log/app.log"]
-  tag   = "app"
+  paths       = ["/var/log/app.log"]
+  empty_lines = "skip"
+  tag         = "app"
 }
 
 output "file" "file" {

@@ -6,22 +6,27 @@ agent {
 input "tail" "java" {
   paths = ["/var/log/java/*.log"]
   multiline {
-    start = "^[[:digit:]]{4}-"
+    start   = "^[[:digit:]]{4}-"
+    timeout = "5s"
+    # Changed: the lines of an event: newlines join them, not \n as text
   }
-  partial_line_timeout = "5s"
-  tag                  = "java"
+  tag = "java"
 }
 
 input "tail" "i" {
   paths = ["/var/log/i.log"]
   multiline {
     continue = "^[ \\t]"
+    # Changed: the lines of an event: newlines join them, not \n as text
   }
   start_at = "end"
   tag      = "i"
 }
 
-output "stdout" "stdout" {}
+output "stdout" "stdout" {
+  # Changed: action omstdout: lines of files go out as they are: a template of rsyslog has time,
+  # host and tag before them
+}
 
 pipeline "main" {
   from = [input.tail.java, input.tail.i]

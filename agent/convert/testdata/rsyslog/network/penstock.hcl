@@ -20,6 +20,8 @@ output "file" "file" {
 output "kafka" "kafka" {
   brokers = ["kafka:9092"]
   topic   = "syslog"
+  # Changed: action omkafka: lines of files go out as they are: a template of rsyslog has time,
+  # host and tag before them
 }
 
 pipeline "main" {

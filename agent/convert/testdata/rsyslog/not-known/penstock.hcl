@@ -6,8 +6,10 @@ agent {
 
 input "tail" "x" {
   paths = ["/var/log/x.log"]
-  # LEFT OUT: input.endmsg.regex = ^END: an event begins with start, or goes on with continue:
-  # write multiline
+  multiline {
+    end = "^END"
+    # Changed: the lines of an event: newlines join them, not \n as text
+  }
   # LEFT OUT: input.readMode = 1: events parted by empty lines: write multiline
   tag = "x"
 }
