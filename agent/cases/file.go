@@ -2,10 +2,12 @@ package cases
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -86,7 +88,9 @@ func Find(configs []string) ([]string, error) {
 	slices.Sort(out)
 	out = slices.Compact(out)
 	if len(out) == 0 {
-		return nil, fmt.Errorf("there is no file *.test.hcl beside the configuration")
+		return nil, errors.New(
+			"there is no file *.test.hcl beside the configuration: penstock test --help shows what stands in one",
+		)
 	}
 	return out, nil
 }
@@ -96,11 +100,11 @@ func Read(path string) (*File, error) {
 	parser := hclparse.NewParser()
 	parsed, diags := parser.ParseHCLFile(path)
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, mistakes(diags)
 	}
 	f := &File{Path: path}
 	if diags := gohcl.DecodeBody(parsed.Body, nil, f); diags.HasErrors() {
-		return nil, diags
+		return nil, mistakes(diags)
 	}
 	for i := range f.Cases {
 		if err := f.Cases[i].check(filepath.Dir(path)); err != nil {
@@ -198,4 +202,21 @@ func jsonOf(v cty.Value) (any, error) {
 	}
 	var out any
 	return out, json.Unmarshal(raw, &out)
+}
+
+// mistakes tells all that is wrong with a file, a line each.
+func mistakes(diags hcl.Diagnostics) error {
+	var errs []error
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError && d.Subject != nil {
+			errs = append(errs, fmt.Errorf(
+				"%s:%d:%d: %s: %s", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column,
+				strings.ToLower(d.Summary), d.Detail,
+			))
+		}
+	}
+	if len(errs) == 0 {
+		return diags
+	}
+	return errors.Join(errs...)
 }

@@ -90,6 +90,7 @@ func TestExitCodesAreAsDocumented(t *testing.T) {
 		"test wrong.hcl":                  exitConfig,
 		"try wrong.hcl":                   exitConfig,
 		"fmt --check valid.hcl":           exitOK,
+		"fmt -check=true loose.hcl":       exitFailure,
 		"fmt -check loose.hcl":            exitFailure,
 		"fmt broken.hcl":                  exitConfig,
 		"fmt":                             exitConfig,

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func oneDash(args []string) []string {
 	}
 	args = slices.Clone(args)
 	for i, a := range args {
-		if a == "-check" || a == "-diff" {
+		if name, _, _ := strings.Cut(a, "="); name == "-check" || name == "-diff" {
 			args[i] = "-" + a
 		}
 	}
