@@ -51,6 +51,8 @@ type Agent struct {
 	descriptors    *inputs.Descriptors
 	pacer          pacer
 
+	paused   *pauses       // nil before Run
+	drains   chan draining // asked for by Drain
 	reloads  chan reload
 	opened   chan opened
 	finished chan struct{} // capacity 1: an input has come to its end
@@ -82,6 +84,7 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		registries:     newRegistries(),
 		deadLetterDirs: map[string]*deadletter.Dir{},
 		descriptors:    inputs.NewDescriptors(),
+		drains:         make(chan draining),
 		reloads:        make(chan reload),
 		opened:         make(chan opened),
 		finished:       make(chan struct{}, 1),
@@ -114,6 +117,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := os.MkdirAll(a.dataDir, 0o750); err != nil {
 		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
 	}
+	paused, err := loadPauses(a.dataDir)
+	if err != nil {
+		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
+	}
+	a.paused = paused
 	a.setMemory(a.cur.cfg.Agent.MemoryLimit)
 	defer a.pacer.start()()
 	srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
@@ -179,6 +187,10 @@ func (a *Agent) loop(ctx context.Context) {
 			r.result <- a.apply(r.cfg)
 		case o := <-a.opened:
 			a.handleOpened(o)
+		case d := <-a.drains:
+			a.drain(ctx, d)
+			a.stop(ctx, 0)
+			return
 		case <-a.finished:
 			if a.allFinished() {
 				a.log.Info("all inputs have come to their end: delivering what is left")
@@ -203,7 +215,9 @@ func (a *Agent) allFinished() bool {
 func (a *Agent) drainAll(ctx context.Context) {
 	var done []<-chan struct{}
 	for _, p := range a.pipelines {
-		p.buf.Seal()
+		if p.buf != nil {
+			p.buf.Seal()
+		}
 		for _, u := range p.outputs {
 			done = append(done, u.done)
 		}

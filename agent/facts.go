@@ -64,6 +64,7 @@ func (p *pipeline) facts(stopping bool, now time.Time) state.Pipeline {
 	for _, id := range slices.Sorted(maps.Keys(p.outputs)) {
 		u := p.outputs[id]
 		o := u.facts(logName(p.name, id), now)
+		o.PausedSince, _ = p.a.paused.get(id)
 		o.In = p.inputRate.Rate(now)
 		o.Waiting, o.Oldest = cursors[id].lag, cursors[id].oldest
 		f.Outputs = append(f.Outputs, o)

@@ -46,6 +46,7 @@ type pipeline struct {
 
 type inputUnit struct {
 	*supervised
+	tap  admin.Tap // what it has taken in
 	plan *inputPlan
 	reg  *registry    // of the current instance; under supervised.mu
 	own  inputs.Input // the current instance, nil if there is none; under supervised.mu
@@ -53,6 +54,7 @@ type inputUnit struct {
 
 type outputUnit struct {
 	*supervised
+	tap  admin.Tap // what it is given
 	plan *outputPlan
 	reg  *registry   // of the unit, not of the output
 	out  state.Meter // records that it has got rid of
@@ -148,6 +150,7 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 			return err
 		}
 		s := newSink(p.buf, in, input, reg, p)
+		s.tap = &u.tap
 		p.a.registries.show(reg)
 		defer p.a.registries.hide(reg)
 		u.show(reg, input)
@@ -236,13 +239,21 @@ func (p *pipeline) startOutput(o *outputPlan, after <-chan struct{}) *outputUnit
 		}, func() float64 { return p.lag(o.id) })
 		reg.MustRegister(lag)
 		p.a.registries.show(reg)
-		u.start(p.a.opts.restart, after, func(ctx context.Context) error { return p.drain(ctx, u) })
+		u.start(p.a.opts.restart, after, func(ctx context.Context) error {
+			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
+				return p.drain(ctx, u)
+			})
+		})
 		return u
 	}
 	sources := p.plan.inputs
 	u.start(
 		p.a.opts.restart, after,
-		func(ctx context.Context) error { return p.drainSources(ctx, u, sources) },
+		func(ctx context.Context) error {
+			return p.a.paused.while(ctx, o.id, func(ctx context.Context) error {
+				return p.drainSources(ctx, u, sources)
+			})
+		},
 	)
 	return u
 }
@@ -265,6 +276,7 @@ func (p *pipeline) drain(ctx context.Context, u *outputUnit) error {
 	}
 	defer cursor.Close()
 	v := o.view(cursor, logName(p.name, o.id))
+	v.tap = &u.tap
 	v.onCommit = func(n int64) { u.out.Add(float64(n), time.Now()) }
 	return o.output.Drain(ctx, newView(v))
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
@@ -44,6 +45,7 @@ type sink struct {
 	buf        *buffer.Buffer
 	input      string
 	p          *pipeline
+	tap        *admin.Tap
 	count      *inputCounters
 	unrouted   prometheus.Counter
 	tooLarge   prometheus.Counter
@@ -107,6 +109,7 @@ func (s *sink) Append(
 	s.count.add(b)
 	s.p.inputRate.Add(float64(b.Len()), time.Now())
 	s.p.tap.Publish(b)
+	s.tap.Publish(b)
 	if routed := s.p.current.Load().isRouted; routed != nil && !routed(b.Tag) {
 		s.unrouted.Add(float64(b.Len()))
 		if last, now := s.warned.Load(), time.Now().

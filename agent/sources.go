@@ -52,7 +52,7 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 		}
 		v := func() record.Log {
 			v := u.plan.view(log, log.Name())
-			v.end, v.onRead = p.end, seen
+			v.end, v.onRead, v.tap = p.end, seen, &u.tap
 			return newView(v)
 		}
 		return u.persist(ctx, p.a.opts.restart, log.Name(), func(ctx context.Context) error {

@@ -64,16 +64,6 @@ func (a *Agent) States() []state.PipelineState {
 	return out
 }
 
-// Tap implements admin.Agent.
-func (a *Agent) Tap(pipeline string) *admin.Tap {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if p := a.pipelines[pipeline]; p != nil {
-		return p.tap
-	}
-	return nil
-}
-
 // Gather implements prometheus.Gatherer.
 func (a *Agent) Gather() ([]*dto.MetricFamily, error) { return a.registries.Gather() }
 

@@ -44,6 +44,9 @@ func (a *Agent) awaitOutputs(ctx context.Context, all []*pipeline) bool {
 
 // hopeless reports whether u will soon deliver nothing, nor move it elsewhere.
 func (p *pipeline) hopeless(u *outputUnit, now time.Time) bool {
+	if since, _ := p.a.paused.get(u.id); !since.IsZero() {
+		return true
+	}
 	f := u.facts(logName(p.name, u.id), now)
 	lasts := func(since time.Time) bool { return !since.IsZero() && now.Sub(since) >= silence }
 	switch {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/filter"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/tally"
@@ -30,6 +31,7 @@ type view struct {
 	end context.Context
 	// called for every batch of the log, if not nil
 	onRead func(*record.Batch)
+	tap    *admin.Tap // is shown what the output is given; may be nil
 	// of the settings of chain and matches
 	fingerprint string
 	// called with the positions that each commit moves on, if not nil
@@ -193,6 +195,7 @@ func (v *view) Next(ctx context.Context) (*record.Batch, error) {
 				return nil, err
 			}
 			if out.Len() > 0 {
+				v.tap.Publish(out)
 				v.gap = nil // committing out commits what was passed over before it
 				return out, nil
 			}

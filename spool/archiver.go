@@ -52,6 +52,7 @@ type Archiver struct {
 	slots     chan struct{}
 	finishing chan struct{} // files that are made in one go: each takes memory
 	serial    atomic.Int64
+	flushes   atomic.Int64 // how often Flush was called
 	paths     atomic.Int64
 	metrics   *metrics
 

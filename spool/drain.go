@@ -40,6 +40,7 @@ type drain struct {
 	mark     time.Time // the next minute mark
 	spooled  bool      // a record was taken
 	finish   finish
+	flushed  int64 // Archiver.flushes when the last cut for it was sealed
 }
 
 // finish says that nothing more is to be read, and what becomes of what was.
@@ -86,6 +87,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		a: a, log: log, id: id, m: m, acct: a.budget.join(), pos: pos,
 		reading: reading{log: log},
 		results: make(chan func() protocol.Step, 1), lastRead: time.Now(),
+		flushed: a.flushes.Load(),
 	}
 	if a.cfg.Success != nil {
 		// A partitioner of its own: it is no use to two goroutines.
@@ -281,6 +283,7 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 		switch {
 		case reason == "":
 		case d.m.Ready():
+			d.flushed = d.a.flushes.Load() // before the seal, which takes all that was read
 			if err := d.seal(ctx, reason); err != nil {
 				return nil, err
 			}
@@ -288,6 +291,9 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 			// the cut before is not archived yet: no object grows beyond its limit meanwhile
 			return nil, nil
 		}
+	}
+	if d.pos == d.cur.start {
+		d.flushed = d.a.flushes.Load() // there is nothing to flush
 	}
 	d.acct.setOpen(d.cur.size(), redo || !d.m.Ready())
 	read, roll, yield := d.acct.admit(redo)
@@ -307,6 +313,8 @@ func (d *drain) admission(ctx context.Context) (<-chan delivery, error) {
 func (d *drain) due(now time.Time) string {
 	roll, c := &d.a.cfg.Roll, d.cur
 	switch {
+	case d.a.flushes.Load() != d.flushed:
+		return "flush"
 	case roll.Size > 0 && c.made.largestFile() >= roll.Size:
 		return "size"
 	case roll.Records > 0 && c.records >= roll.Records:

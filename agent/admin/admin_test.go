@@ -43,6 +43,9 @@ func (f *fakeAgent) Audit(since time.Time) (r tally.Report) {
 	r.Lines = []tally.Line{{Pipeline: "p", From: since}}
 	return r
 }
+func (f *fakeAgent) Condition(string) (func(*record.Batch) *record.Batch, error) {
+	return func(b *record.Batch) *record.Batch { return b }, nil
+}
 func (f *fakeAgent) Tap(pipeline string) *Tap {
 	if pipeline == "p" {
 		return f.tap

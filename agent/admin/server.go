@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -26,8 +27,12 @@ type Agent interface {
 	Ready() (bool, []string)
 	// States returns how its pipelines are.
 	States() []state.PipelineState
-	// Tap returns the tap of a pipeline, or nil if there is none of that name.
-	Tap(pipeline string) *Tap
+	// Tap returns the tap of a pipeline, an input or an output, or nil if there is none of that
+	// name.
+	Tap(of string) *Tap
+	// Condition returns what leaves of a batch the records for which an expression holds: nil if it
+	// is none.
+	Condition(expression string) (func(*record.Batch) *record.Batch, error)
 	// Audit accounts for what was read since then.
 	Audit(since time.Time) tally.Report
 }
@@ -170,6 +175,9 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.HandleFunc(
 		"GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) },
 	)
+	if c, ok := agent.(Commander); ok {
+		handleCommands(mux, c)
+	}
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

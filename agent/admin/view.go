@@ -2,10 +2,6 @@ package admin
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"net/http"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -23,6 +19,7 @@ type tapRecord struct {
 	KeyBase64   string      `json:"key_base64,omitempty"`
 	Value       *string     `json:"value,omitempty"`
 	ValueBase64 string      `json:"value_base64,omitempty"`
+	Cut         bool        `json:"cut,omitempty"` // only the first tapValue bytes of value
 	Headers     [][2]string `json:"headers,omitempty"`
 }
 
@@ -31,79 +28,17 @@ type tapDropped struct {
 	Dropped int64 `json:"dropped"`
 }
 
-// tapWrite bounds how long a viewer may take for one batch.
-const tapWrite = 10 * time.Second
-
-// serveTap streams records of ?pipeline= until the client leaves, or n= records have been shown.
-func serveTap(w http.ResponseWriter, r *http.Request, agent Agent) {
-	name := r.URL.Query().Get("pipeline")
-	tap := agent.Tap(name)
-	if tap == nil {
-		http.Error(
-			w,
-			fmt.Sprintf("there is no pipeline %q: write /tap?pipeline=NAME&n=100", name), http.StatusNotFound,
-		)
-		return
-	}
-	left := -1
-	if text := r.URL.Query().Get("n"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			http.Error(w, "n must be a number above 0", http.StatusBadRequest)
-			return
-		}
-		left = n
-	}
-	viewer, leave := tap.Watch()
-	defer leave()
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.WriteHeader(http.StatusOK)
-	rc := http.NewResponseController(w)
-	if rc.Flush() != nil {
-		return
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	told := int64(0)
-	for {
-		var b *record.Batch
-		select {
-		case b = <-viewer.C:
-		case <-r.Context().Done():
-			return
-		}
-		records, err := b.Records()
-		if err != nil {
-			continue
-		}
-		if rc.SetWriteDeadline(time.Now().Add(tapWrite)) != nil {
-			return
-		}
-		for rec := range records {
-			if left == 0 {
-				break
-			}
-			left--
-			if enc.Encode(newTapRecord(b, rec)) != nil {
-				return
-			}
-		}
-		if d := viewer.Dropped(); d > told {
-			if enc.Encode(tapDropped{d - told}) != nil {
-				return
-			}
-			told = d
-		}
-		if rc.Flush() != nil || left == 0 {
-			return
-		}
-	}
-}
-
 func newTapRecord(b *record.Batch, r *record.Record) tapRecord {
 	out := tapRecord{Time: r.When(), Tag: b.Tag, Origin: b.Origin, Offset: r.Offset}
 	out.Key, out.KeyBase64 = text(r.Key)
-	out.Value, out.ValueBase64 = text(r.Value)
+	value := r.Value
+	if out.Cut = len(value) > tapValue; out.Cut {
+		value = value[:tapValue]
+		for i := 0; i < utf8.UTFMax && !utf8.Valid(value) && utf8.Valid(r.Value); i++ {
+			value = value[:len(value)-1]
+		}
+	}
+	out.Value, out.ValueBase64 = text(value)
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, [2]string{h.Key, string(h.Value)})
 	}

@@ -16,6 +16,7 @@ const (
 	Replaying   = "replaying"   // the overflow comes back
 	StandingBy  = "standing_by" // records go to the standby
 	Refused     = "refused"     // a person has to change something
+	Paused      = "paused"      // a person has told it to deliver nothing
 	Failed      = "failed"      // the component fails as a whole and is started again
 	Finished    = "finished"
 	Stopped     = "stopped"
@@ -30,6 +31,7 @@ var OutputKinds = []string{
 	Replaying,
 	StandingBy,
 	Refused,
+	Paused,
 	Failed,
 	Finished,
 	Stopped,
@@ -48,6 +50,8 @@ type Output struct {
 	Unit      string    // running, waiting (to be started again), finished or stopped
 	UnitError string    // of the last failure as a whole
 	UnitSince time.Time // when the unit came to be so
+
+	PausedSince time.Time // zero unless a person has told it to deliver nothing
 
 	Mode         string // direct, overflow, replay or standby
 	Waiting      int64  // records that it has not delivered, but for those in the overflow
@@ -93,6 +97,10 @@ func (o Output) State(now time.Time) OutputState {
 		why = ": " + o.Error
 	}
 	switch {
+	case !o.PausedSince.IsZero():
+		s.Kind, s.Level, s.Since = Paused, Warning, o.PausedSince
+		s.Text = "is paused" + sinceText(s.Since, now) + ": it delivers nothing, and what comes waits"
+		s.Do = "penstock resume " + o.ID
 	case o.Unit == "waiting":
 		s.Kind, s.Level, s.Since = Failed, Critical, o.UnitSince
 		s.Text, s.Do = "has failed: "+o.UnitError, "mend what it says; it is started again until it works"

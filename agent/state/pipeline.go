@@ -34,6 +34,7 @@ var ProblemKinds = []string{
 	WaitingBuffer,
 	Retrying,
 	Slow,
+	Paused,
 	Overflowing,
 	StandingBy,
 	Replaying,

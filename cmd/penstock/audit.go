@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -146,24 +145,13 @@ func askAudit(ctx context.Context, addr string, since time.Duration) (r tally.Re
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	u := "http://" + addr + "/api/audit?since=" + url.QueryEscape(since.String())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	resp, err := adminAddress(addr).do(
+		ctx, http.MethodGet, "/api/audit", url.Values{"since": {since.String()}},
+	)
 	if err != nil {
-		return r, fmt.Errorf("--admin %q is not host:port: %w", addr, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return r, fmt.Errorf(
-			"no agent answers at %s: %w; see that it runs, or give its data directory", addr, err,
-		)
+		return r, fmt.Errorf("%w; or give its data directory", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return r, fmt.Errorf(
-			"the agent at %s answers %s: %s", addr, resp.Status, strings.TrimSpace(string(text)),
-		)
-	}
 	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
 		return r, fmt.Errorf("what answers at %s is no agent of this release: %w", addr, err)
 	}

@@ -106,6 +106,14 @@ var exitTable = []exits{
 		"all is well, or mends itself", "have a look", "a person is needed",
 		"the agent does not answer, or the command line is wrong",
 	}},
+	{"pause resume flush tap top", []string{
+		"success", "the agent does not answer, or refuses it", "the command line is wrong",
+	}},
+	{"drain", []string{
+		"all is delivered, and the agent ends",
+		"some of it could not be delivered in time and stays on disk, or the agent does not answer",
+		"the command line is wrong",
+	}},
 	{"help version completion", []string{"success", "-", "the command line is wrong"}},
 }
 

@@ -72,6 +72,10 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 		fmtCommand(), graphCommand(), convertCommand(), importPositionsCommand(), testCommand(),
 		tryCommand(), initCommand(), statusCommand(), checkCommand(), auditCommand(),
 	)
+	root.AddCommand(
+		topCommand(), tapCommand(), pauseCommand(), resumeCommand(), flushCommand(),
+		drainCommand(),
+	)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()
 	addCompletion(root)

@@ -90,11 +90,6 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 	return cmd
 }
 
-func adminFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().
-		String("admin", "127.0.0.1:9600", "address of the agent's admin server (agent.admin.listen)")
-}
-
 // askStatus asks a running agent how it is.
 func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
 	if ctx == nil {
@@ -102,24 +97,11 @@ func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/status", nil)
+	resp, err := adminAddress(addr).do(ctx, http.MethodGet, "/api/status", nil)
 	if err != nil {
-		return s, fmt.Errorf("--admin %q is not host:port: %w", addr, err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return s, fmt.Errorf(
-			"no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen",
-			addr, err,
-		)
+		return s, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return s, fmt.Errorf(
-			"the agent at %s answers %s: %s", addr, resp.Status, strings.TrimSpace(string(text)),
-		)
-	}
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
 		return s, fmt.Errorf("what answers at %s is no agent of this release: %w", addr, err)
 	}

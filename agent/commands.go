@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/agent/admin"
+)
+
+var _ admin.Commander = (*Agent)(nil)
+
+// output returns the id of the output that name means: output.TYPE.LABEL or TYPE.LABEL.
+func (a *Agent) output(name string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := "output." + strings.TrimPrefix(name, "output.")
+	var known []string
+	for _, p := range a.pipelines {
+		if p.outputs[id] != nil {
+			return id, nil
+		}
+		known = append(known, slices.Collect(maps.Keys(p.outputs))...)
+	}
+	slices.Sort(known)
+	return "", fmt.Errorf(
+		"%w: no pipeline delivers to %q; outputs are %s", admin.ErrUnknown, name,
+		strings.Join(slices.Compact(known), ", "),
+	)
+}
+
+// Pause implements admin.Commander.
+func (a *Agent) Pause(name string) (string, error) {
+	id, err := a.output(name)
+	if err != nil {
+		return "", err
+	}
+	changed, err := a.paused.set(id, true, time.Now())
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s is not paused, since that cannot be stored: %w", id, err)
+	case !changed:
+		return id + " is paused already", nil
+	}
+	a.log.Warn(
+		"the output is paused, also after a restart: it delivers nothing, and the buffer fills",
+		"component", id, "do", "penstock resume "+id,
+	)
+	return id + " is paused; what comes waits on disk until penstock resume " + id, nil
+}
+
+// Resume implements admin.Commander.
+func (a *Agent) Resume(name string) (string, error) {
+	id, err := a.output(name)
+	if err != nil {
+		return "", err
+	}
+	changed, err := a.paused.set(id, false, time.Now())
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s stays paused, since that cannot be stored: %w", id, err)
+	case !changed:
+		return id + " is not paused", nil
+	}
+	a.log.Info("the output goes on", "component", id)
+	return id + " goes on", nil
+}
+
+// Flush implements admin.Commander.
+func (a *Agent) Flush() (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var asked []string
+	for id, o := range a.cur.outputs {
+		if f, ok := o.Output.(interface{ Flush() }); ok {
+			f.Flush()
+			asked = append(asked, id)
+		}
+	}
+	if len(asked) == 0 {
+		return "no output holds files open: all send what they have within milliseconds", nil
+	}
+	slices.Sort(asked)
+	a.log.Info("flush: what is open is closed and uploaded now", "components", asked)
+	return "what is open is closed and uploaded now: " + strings.Join(asked, ", "), nil
+}
+
+// draining is a request to stop once everything is delivered.
+type draining struct {
+	ctx    context.Context
+	result chan string // the error's text; "" if all was delivered
+}
+
+// Drain implements admin.Commander.
+func (a *Agent) Drain(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	var paused []string
+	for _, p := range a.pipelines {
+		for id := range p.outputs {
+			if since, _ := a.paused.get(id); !since.IsZero() {
+				paused = append(paused, id)
+			}
+		}
+	}
+	a.mu.Unlock()
+	if len(paused) > 0 {
+		slices.Sort(paused)
+		return "", fmt.Errorf(
+			"nothing was begun: %s paused; resume first, or stop the agent as it is",
+			strings.Join(slices.Compact(paused), ", "),
+		)
+	}
+	d := draining{ctx, make(chan string, 1)}
+	select {
+	case a.drains <- d:
+	case <-a.stopped:
+		return "", errors.New("the agent is stopping")
+	case <-ctx.Done():
+		return "", errors.New("the agent is busy: nothing was begun; try again")
+	}
+	if text := <-d.result; text != "" {
+		return "", errors.New(text)
+	}
+	return "all is delivered; the agent ends", nil
+}
+
+// drain stops inputs, lets outputs deliver what they have, and tells how that went. ctx ends when
+// the agent is to stop.
+func (a *Agent) drain(ctx context.Context, d draining) {
+	a.log.Info("draining: inputs stop, what is in the buffers is delivered, and the agent ends")
+	var ins []<-chan struct{}
+	for _, p := range a.pipelines {
+		for _, u := range p.inputs {
+			u.stop()
+			ins = append(ins, u.done)
+		}
+		p.endLogs()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
+	waitAll(ctx, ins...)
+	a.drainAll(ctx)
+	var left []string
+	for _, s := range a.States() {
+		if n := s.OnDisk; n > 0 {
+			left = append(left, fmt.Sprintf("%d records of pipeline %s wait on disk", n, s.Name))
+		}
+		if n := s.Stored; n > 0 {
+			left = append(left, fmt.Sprintf("%d records of pipeline %s wait in the overflow", n, s.Name))
+		}
+	}
+	if len(left) > 0 {
+		a.log.Warn(
+			"not everything could be delivered in time: the rest is delivered after the next start",
+			"left", left,
+		)
+		d.result <- "not everything could be delivered: " + strings.Join(left, ", ") +
+			"; the agent ends, and they are delivered after the next start"
+		return
+	}
+	d.result <- ""
+}

@@ -1,0 +1,204 @@
+package agent
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record/runtest"
+)
+
+// post sends a command to the running agent.
+func post(t *testing.T, r *running, path string, header ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.addr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// A paused output delivers nothing, the others go on, a restart changes nothing about it, and all
+// that came meanwhile is delivered after the resume.
+func TestAPausedOutputWaitsAlsoAfterARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	dir := t.TempDir()
+	r := startAgent(t, w, dir, simple)
+	w.send(t, "a", "app", "1")
+	w.await(t, "both", func() bool { return len(w.got["x"]) == 1 && len(w.got["y"]) == 1 })
+	if code, text := post(t, r, "/api/pause?output=fake.x"); code != 200 {
+		t.Fatal(code, text)
+	}
+	w.send(t, "a", "app", "2")
+	w.await(t, "the other output", w.has("y", 2))
+	kind := func(r *running) string { return r.States()[0].Outputs[0].Kind }
+	if kind(r) != state.Paused {
+		t.Errorf("the output is %s", kind(r))
+	}
+	if ready := get(t, r, "/readyz"); !strings.Contains(ready, "paused: output.fake.x is paused") {
+		t.Errorf("readiness does not say so: %s", ready)
+	}
+	if m := get(t, r, "/metrics"); !strings.Contains(
+		m, `penstock_state{component="output.fake.x",pipeline="p",state="paused"} 1`,
+	) {
+		t.Error("no metric says so")
+	}
+	began := time.Now()
+	r.stop()
+	r.wait()
+	if took := time.Since(began); took > 2*time.Second { // the shutdown timeout is 3 s
+		t.Errorf("the stop waited %v for a paused output", took)
+	}
+
+	r = startAgent(t, w, dir, simple)
+	w.send(t, "a", "app", "3")
+	w.await(t, "the other output", w.has("y", 3))
+	if kind(r) != state.Paused || len(w.delivered("x")) != 1 {
+		t.Errorf("after a restart the output is %s, and has %q", kind(r), w.delivered("x"))
+	}
+	if code, text := post(t, r, "/api/resume?output=output.fake.x"); code != 200 {
+		t.Fatal(code, text)
+	}
+	w.await(t, "all", w.has("x", 3))
+	equal(t, "x", w.delivered("x"), "app/1", "app/2", "app/3")
+	runtest.Within(
+		t, 5*time.Second, func() bool { return kind(r) == state.Delivering }, r.log.String,
+	)
+	if kind(r) != state.Delivering {
+		t.Errorf("the output is %s", kind(r))
+	}
+	if code, text := post(t, r, "/api/pause?output=fake.none"); code != 404 ||
+		!strings.Contains(text, "output.fake.x, output.fake.y") {
+		t.Errorf("an output that there is not: %d %s", code, text)
+	}
+}
+
+// A page of another origin cannot send commands, and a GET is none.
+func TestCommandsAreThoseOfPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), simple)
+	for _, header := range [][]string{
+		{"Origin", "http://evil.example"},
+		{"Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Sec-Fetch-Site", "same-site"},
+		{"Host", "evil.example", "Origin", "http://127.0.0.1:1"},
+	} {
+		if code, text := post(t, r, "/api/pause?output=fake.x", header...); code != 403 {
+			t.Errorf("%q: %d %s", header, code, text)
+		}
+	}
+	if code, _ := post(t, r, "/api/flush", "Origin", "http://"+r.addr); code != 200 {
+		t.Errorf("the page itself: %d", code)
+	}
+	resp, err := http.Get("http://" + r.addr + "/api/pause?output=fake.x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %s", resp.Status)
+	}
+	if s := r.States()[0].Outputs[0].Kind; s == state.Paused {
+		t.Error("it is paused")
+	}
+}
+
+// A drain delivers what there is and ends the agent; what cannot be delivered in time is told.
+func TestADrainEndsTheAgent(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		w := newWorld()
+		w.down["y"] = down
+		r := startAgent(t, w, t.TempDir(), simple)
+		w.send(t, "a", "app", "1", "2")
+		code, text := post(t, r, "/api/drain?timeout=300ms")
+		if !down && code != 200 || down && (code != 409 || !strings.Contains(text, "2 records")) {
+			t.Errorf("down %v: %d %s", down, code, text)
+		}
+		r.wait()
+		if !down {
+			equal(t, "y", w.delivered("y"), "app/1", "app/2")
+		}
+	}
+}
+
+// The tap shows an input's records as they came and an output's as it is given them, by tag,
+// expression and rate.
+func TestTapByComponent(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" { name = "x" }
+filter "grep" "noise" { exclude = ["noise"] }
+pipeline "p" {
+  from   = [input.fake.a]
+  filter = [filter.grep.noise]
+  to     = [output.fake.x]
+}`)
+	watch := func(query string) chan string {
+		resp, err := http.Get("http://" + r.addr + "/tap?" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := make(chan string, 1)
+		go func() {
+			defer resp.Body.Close()
+			all, _ := io.ReadAll(resp.Body)
+			text <- string(all)
+		}()
+		return text
+	}
+	taps := map[string]chan string{
+		`"noise" "one" "two"`: watch("of=input.fake.a&n=3"),
+		`"one" "two"`:         watch("of=output.fake.x&n=2"),
+		`"two"`:               watch("of=output.fake.x&n=1&where=" + `value+contains+"w"`),
+		`"other"`:             watch("of=pipeline.p&n=1&tag=b*"),
+	}
+	w.send(t, "a", "app", "noise", "one", "two")
+	w.send(t, "a", "box", "other")
+	for want, got := range taps {
+		select {
+		case text := <-got:
+			for value := range strings.FieldsSeq(want) {
+				if !strings.Contains(text, `"value":`+value) {
+					t.Errorf("want %s, got %s", want, text)
+				}
+			}
+			if n := strings.Count(text, `"value"`); n != len(strings.Fields(want)) {
+				t.Errorf("want %s, got %s", want, text)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("nothing is shown of %s", want)
+		}
+	}
+	for _, bad := range []string{"of=none", "of=p&rate=x", "of=p&tag=[", "of=p&where=1+%2B"} {
+		resp, err := http.Get("http://" + r.addr + "/tap?" + bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode < 400 {
+			t.Errorf("%s: %s", bad, resp.Status)
+		}
+	}
+	runtest.Within(t, 5*time.Second, func() bool { return len(w.delivered("x")) == 3 }, r.log.String)
+}
