@@ -41,8 +41,8 @@ func (m *manager) restore(ctx context.Context) error {
 	}
 	m.looks.starting = false
 	for _, c := range m.gz.compare {
-		c.m.beside = m.besideOf(c.where())
-		c.m.formOf = c.m.beside
+		c.m.gz.beside = m.besideOf(c.where())
+		c.m.gz.formOf = c.m.gz.beside
 	}
 	unstarted := m.looks.unstarted
 	m.looks.unstarted = nil
@@ -168,7 +168,7 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 	f.last.Store(f.goOnAt(p))
 	if p.Off == 0 && p.Head.N == 0 && f.compression == none {
 		f.begins(head[:n])
-		f.m.foundEmpty = n == 0
+		f.m.evidence.foundEmpty = n == 0
 	}
 	f.r.dead = p.Done
 	f.m.ended = p.Done
@@ -231,19 +231,20 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 	m.place(f, s.path)
 	f.size.Store(s.fi.size)
 	m.sources.seq++
-	f.m.seq, f.m.at, f.m.mtime, f.m.grown = m.sources.seq, s.at, s.fi.mtime, m.sys.now()
+	f.m.evidence.seq, f.m.evidence.at, f.m.evidence.mtime, f.m.evidence.grown =
+		m.sources.seq, s.at, s.fi.mtime, m.sys.now()
 	if was := s.was; was != nil {
 		m.succeed(was, f)
-		f.m.lived = was.m.lived
+		f.m.evidence.lived = was.m.evidence.lived
 		if !s.truncated { // what it holds now is younger than what was found with it
-			f.m.seq, f.m.at = was.m.seq, was.m.at
+			f.m.evidence.seq, f.m.evidence.at = was.m.evidence.seq, was.m.evidence.at
 			if was.firstPath == firstPath {
-				f.m.rank = was.m.rank
+				f.m.evidence.rank = was.m.evidence.rank
 			}
 		}
 	}
-	f.m.rewritten = s.truncated
-	f.m.family, f.m.nameless = familyOf(s.path), s.nameless
+	f.m.evidence.rewritten = s.truncated
+	f.m.family, f.m.evidence.nameless = familyOf(s.path), s.nameless
 	return f
 }
 
@@ -266,7 +267,7 @@ func (m *manager) register(f *file) {
 	m.run.mu.Lock()
 	m.run.files[f] = struct{}{}
 	m.run.mu.Unlock()
-	if path := f.where(); !f.m.nameless && m.globs.match(path) {
+	if path := f.where(); !f.m.evidence.nameless && m.globs.match(path) {
 		m.arrive(f, path)
 	}
 }
@@ -320,7 +321,8 @@ func (m *manager) beginAll() {
 	found := m.looks.unstarted
 	m.looks.unstarted = nil
 	for _, f := range found {
-		if !f.m.ended && (f.size.Load() > f.r.off || f.m.touched || f.compression != none) {
+		if !f.m.ended &&
+			(f.size.Load() > f.r.off || f.m.evidence.touched || f.compression != none) {
 			m.tryStart(f)
 		}
 	}
@@ -398,11 +400,11 @@ func (m *manager) ignored(s *observation) bool {
 // fresh adds the file seen as one that has not been read at all.
 func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
 	f := m.newFile(s, firstPath, newKey(s.fi.id, m.sys.now()))
-	if f.m.replaces = m.replacedBy(s.path); s.was != nil && len(f.m.replaces) == 0 &&
-		!s.truncated {
-		f.m.replaces = s.was.m.replaces
+	f.m.rotation.replaces = m.replacedBy(s.path)
+	if s.was != nil && len(f.m.rotation.replaces) == 0 && !s.truncated {
+		f.m.rotation.replaces = s.was.m.rotation.replaces
 	}
-	f.m.foundEmpty = s.fi.size == 0
+	f.m.evidence.foundEmpty = s.fi.size == 0
 	f.r.truncated = s.truncated || m.detached.truncated(s.fi.id)
 	if m.looks.firstStart && m.cfg.StartAt == "end" && m.looks.starting {
 		if p, err := endOf(h, s.fi.size, m.cfg); err != nil {
@@ -428,8 +430,8 @@ func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
 // read, it was truncated meanwhile.
 func (f *file) begins(head []byte) {
 	if len(head) > 0 && head[0] != 0 {
-		f.m.head = headOf(head)
-		f.r.head = f.m.head
+		f.m.evidence.head = headOf(head)
+		f.r.head = f.m.evidence.head
 	}
 }
 
@@ -446,7 +448,7 @@ func (m *manager) identifyEmpty(f *file) bool {
 	if n == 0 || !fi.is(f.id, f.birth) {
 		return false
 	}
-	f.m.foundEmpty = false
+	f.m.evidence.foundEmpty = false
 	if dir, base := filepath.Split(
 		f.where(),
 	); compressionOf(f.where(), head[:n]) == none &&
@@ -456,7 +458,7 @@ func (m *manager) identifyEmpty(f *file) bool {
 		m.look(m.siblings([]string{f.where()}, f.m.names))
 		return false
 	}
-	left := f.m.left
+	left := f.m.rotation.left
 	m.run.closeFile(f)
 	m.unregister(f)
 	m.discover(observation{path: f.where(), fi: fi, was: f})

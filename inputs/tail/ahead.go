@@ -17,7 +17,8 @@ import "path/filepath"
 // them may be a copy of it.
 func (m *manager) followsCopy(f *file) bool {
 	delete(m.swept.behind, f)
-	if f.compression != none || len(f.m.replaces) > 0 || f.delivered.Load() > 0 || !m.isLive(f) {
+	if f.compression != none || len(f.m.rotation.replaces) > 0 || f.delivered.Load() > 0 ||
+		!m.isLive(f) {
 		return false
 	}
 	c, sure := m.copyAhead(f)
@@ -25,11 +26,12 @@ func (m *manager) followsCopy(f *file) bool {
 		return false
 	}
 	now := m.sys.now()
-	if f.m.behind.IsZero() {
-		f.m.behind = now
+	if f.m.rotation.behind.IsZero() {
+		f.m.rotation.behind = now
 	}
-	quiet := now.Sub(c.m.grown) >= m.cfg.RotateWait && now.Sub(f.m.behind) >= m.cfg.RotateWait
-	if !quiet && now.Sub(f.m.behind) < longestCopy*m.run.tail.patience {
+	quiet := now.Sub(c.m.evidence.grown) >= m.cfg.RotateWait &&
+		now.Sub(f.m.rotation.behind) >= m.cfg.RotateWait
+	if !quiet && now.Sub(f.m.rotation.behind) < longestCopy*m.run.tail.patience {
 		m.swept.behind[f] = struct{}{}
 		return true
 	}
@@ -73,7 +75,7 @@ func (m *manager) copyAhead(f *file) (c *file, sure bool) {
 		same, err := known.matches(h, scratch[:])
 		_ = h.Close()
 		if err == nil && same && fi.size >= last.Off {
-			c, sure = p, last.Off > headSize || fi.mtime < max(p.m.mtime, p.birth)
+			c, sure = p, last.Off > headSize || fi.mtime < max(p.m.evidence.mtime, p.birth)
 		}
 	}
 	return c, sure

@@ -49,13 +49,13 @@ func (b *backlog) decided(f *file) {
 // waits reports whether something is about to happen.
 func (b *backlog) waits() bool {
 	return len(b.read) > 0 ||
-		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.settle.late })
+		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.gz.settle.late })
 }
 
 // add has f read, as soon as it is its turn.
 func (b *backlog) add(f *file) {
-	if !f.m.settle.queued {
-		f.m.settle.queued = true
+	if !f.m.gz.settle.queued {
+		f.m.gz.settle.queued = true
 		b.read = append(b.read, f)
 	}
 }
@@ -98,14 +98,14 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 		return
 	}
 	f.m.hold = &copyCandidate{}
-	f.m.beside = m.besideOf(s.path)
-	f.m.formOf = f.m.beside
-	f.m.known = !m.looks.starting && f.m.beside != nil
-	if !m.looks.starting && !f.m.known && m.replacesKnown(s.path) {
-		f.m.known = true
+	f.m.gz.beside = m.besideOf(s.path)
+	f.m.gz.formOf = f.m.gz.beside
+	f.m.gz.known = !m.looks.starting && f.m.gz.beside != nil
+	if !m.looks.starting && !f.m.gz.known && m.replacesKnown(s.path) {
+		f.m.gz.known = true
 		was := m.looks.replaced[uncompressedName(s.path)]
 		if was != nil && was.compression == none {
-			f.m.formOf = was
+			f.m.gz.formOf = was
 		}
 	}
 	m.register(f)
@@ -139,6 +139,26 @@ const (
 	patience = 30 * time.Second
 )
 
+// compressedState is what the manager knows of a compressed file.
+type compressedState struct {
+	// it appeared beside, or in the place of, a known file: it is that one's content
+	known  bool
+	beside *file // the uncompressed file of the same name, when it was found
+	formOf *file // the uncompressed one whose place it has, as long as it is not decided about
+	begins beginning
+	// the wakes of others that must have been answered before it is compared with them
+	asked  map[*file]uint64
+	settle settling
+}
+
+// beginning is what a compressed file begins with.
+type beginning struct {
+	bytes []byte
+	at    time.Time // when it was read
+	of    int64     // the size of the file then
+	isAll bool
+}
+
 // settling is what the manager has seen of a compressed file being written.
 type settling struct {
 	size, mtime int64
@@ -152,7 +172,7 @@ type settling struct {
 // settled reports whether nobody writes to the compressed file f any more, of which fi was seen
 // now. What it was seen to do counts: the time that it bears may lie in the future.
 func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
-	s, quiet := &f.m.settle, min(settleFor, m.cfg.RotateWait)
+	s, quiet := &f.m.gz.settle, min(settleFor, m.cfg.RotateWait)
 	if s.steady.IsZero() || s.size != fi.size || s.mtime != fi.mtime {
 		s.size, s.mtime, s.steady = fi.size, fi.mtime, now
 	}
@@ -162,7 +182,7 @@ func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
 // notReady notes that f cannot be compared yet. After a while those that were written later wait
 // for it no more.
 func (m *manager) notReady(f *file, now time.Time, why string) {
-	s := &f.m.settle
+	s := &f.m.gz.settle
 	if s.since.IsZero() {
 		s.since = now
 	}
@@ -191,7 +211,7 @@ func (m *manager) sweepGz(now time.Time) {
 			m.gz.decided(f)
 			return
 		}
-		if now.Before(f.m.retry) {
+		if now.Before(f.m.turns.retry) {
 			continue
 		}
 		fi, err := m.sys.stat(f.where())
@@ -206,7 +226,7 @@ func (m *manager) sweepGz(now time.Time) {
 			continue
 		case !m.settled(f, &fi, now):
 			m.notReady(f, now, "keeps being written")
-			if !f.m.settle.late || !m.ownContent(f) {
+			if !f.m.gz.settle.late || !m.ownContent(f) {
 				continue
 			}
 		case m.beingCompressed(f, now):
@@ -224,8 +244,8 @@ func (m *manager) sweepGz(now time.Time) {
 			continue
 		}
 		m.gz.read = append(m.gz.read[:i:i], m.gz.read[i+1:]...)
-		if f.m.settle.queued = false; !f.m.ended {
-			m.gz.busy, f.m.settle.tried = f, now
+		if f.m.gz.settle.queued = false; !f.m.ended {
+			m.gz.busy, f.m.gz.settle.tried = f, now
 			m.wake(f, cmdRead)
 		}
 		return
@@ -235,7 +255,7 @@ func (m *manager) sweepGz(now time.Time) {
 // worthReading reports whether there is more to be had of f than when it was last read: each time
 // it is decompressed from its beginning.
 func (m *manager) worthReading(f *file, now time.Time) bool {
-	if f.m.settle.tried.IsZero() || now.Sub(f.m.settle.tried) >= m.run.tail.patience {
+	if f.m.gz.settle.tried.IsZero() || now.Sub(f.m.gz.settle.tried) >= m.run.tail.patience {
 		return true
 	}
 	fi, err := m.sys.stat(f.where())
@@ -278,35 +298,37 @@ func (m *manager) moved(f *file) {
 
 // beingCompressed reports whether the file that f may have been made of is still being read.
 func (m *manager) beingCompressed(f *file, now time.Time) bool {
-	if f.m.asked == nil { // what is read of others now, or was and is not appended yet, counts
-		f.m.asked = map[*file]uint64{}
+	if f.m.gz.asked == nil { // what is read of others now, or was and is not appended yet, counts
+		f.m.gz.asked = map[*file]uint64{}
 		plain := filepath.Base(uncompressedName(f.where()))
 		for _, g := range inSeq(m.sources.families[f.m.family]) {
 			if g.m.started && g.compression == none && (m.beginsLike(f, g) ||
 				slices.Contains(originalsOf(plain), filepath.Base(g.firstPath))) {
-				f.m.asked[g] = m.wake(g, cmdRead)
+				f.m.gz.asked[g] = m.wake(g, cmdRead)
 			}
 		}
 	}
-	for g, need := range f.m.asked {
-		if !g.m.ended && g.m.answered < need && g.m.failure == "" {
+	for g, need := range f.m.gz.asked {
+		if !g.m.ended && g.m.turns.answered < need && g.m.turns.failure == "" {
 			return true
 		}
 	}
 	for _, g := range inSeq(m.swept.left) {
-		if m.mayHold(f, g) && (g.m.failure == "" || now.Sub(g.m.left) < m.run.tail.patience) {
+		if m.mayHold(f, g) &&
+			(g.m.turns.failure == "" || now.Sub(g.m.rotation.left) < m.run.tail.patience) {
 			return true
 		}
 	}
-	g := f.m.beside
+	g := f.m.gz.beside
 	if g == nil || g.m.ended || g.compression != none || g.size.Load() <= g.delivered.Load() {
 		return false
 	}
-	if g.m.failure == "" && g.m.pending == pendingNone && now.Sub(g.m.grown) >= settleFor {
+	if g.m.turns.failure == "" && g.m.turns.pending == pendingNone &&
+		now.Sub(g.m.evidence.grown) >= settleFor {
 		return true // nobody takes anything: all wait
 	}
 	m.notReady(f, now, "stands beside an uncompressed file of its name that is not read to its end")
-	return g.m.failure == "" || !f.m.settle.late
+	return g.m.turns.failure == "" || !f.m.gz.settle.late
 }
 
 // candidates are the positions of what f may hold: those of all files of the table. byID lacks what
@@ -364,7 +386,7 @@ func (m *manager) compared(res result) {
 		m.unreadable.failed(path, res.err)
 		if !errors.Is(res.err, errCompressed) {
 			now := m.sys.now()
-			f.m.retry = now.Add(max(m.cfg.PollInterval, settleFor))
+			f.m.turns.retry = now.Add(max(m.cfg.PollInterval, settleFor))
 			m.notReady(f, now, "cannot be read")
 			m.gz.compare = append(m.gz.compare, f)
 			return
@@ -394,10 +416,11 @@ func (m *manager) compared(res result) {
 	}
 	g := m.newFile(s, firstPath, f.key)
 	g.compression = f.compression
-	if b := f.m.formOf; b != nil {
-		g.m.seq, g.m.at, g.m.lived = b.m.seq, b.m.at, b.m.lived
+	if b := f.m.gz.formOf; b != nil {
+		g.m.evidence.seq, g.m.evidence.at, g.m.evidence.lived =
+			b.m.evidence.seq, b.m.evidence.at, b.m.evidence.lived
 		if b.firstPath == firstPath {
-			g.m.rank = b.m.rank
+			g.m.evidence.rank = b.m.evidence.rank
 		}
 	}
 	if p := res.match; p != nil {
@@ -439,7 +462,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 		if f.compression != none && !m.older(c, f) {
 			continue // they are read one after the other
 		}
-		if !c.m.ended && !c.m.settle.late && (!c.m.known || m.gz.missing[f.firstPath]) &&
+		if !c.m.ended && !c.m.gz.settle.late && (!c.m.gz.known || m.gz.missing[f.firstPath]) &&
 			!m.comparisonAwaits(c, f) {
 			if m.swept.waiting[f.m.family] == nil {
 				m.swept.waiting[f.m.family] = map[*file]struct{}{}
@@ -466,9 +489,10 @@ func (m *manager) mayHold(c, g *file) bool {
 		return false
 	}
 	begins := m.beginningOf(c)
-	empty := g.delivered.Load() == 0 && g.m.pending == pendingNone
+	empty := g.delivered.Load() == 0 && g.m.turns.pending == pendingNone
 	if g.m.started || g.r.h == nil {
-		if empty && g.m.started && g.m.answered >= g.m.leftWake && g.m.leftWake > 0 {
+		if empty && g.m.started && g.m.turns.answered >= g.m.rotation.leftWake &&
+			g.m.rotation.leftWake > 0 {
 			return len(begins) == 0
 		}
 		if !g.m.started && !m.stillThere(g) {
@@ -478,7 +502,7 @@ func (m *manager) mayHold(c, g *file) bool {
 	}
 	var buf [headSize]byte // no worker has it
 	n, _ := g.r.h.ReadAt(buf[:], 0)
-	if n > len(begins) && c.m.beginsAll || n == 0 && empty {
+	if n > len(begins) && c.m.gz.begins.isAll || n == 0 && empty {
 		return len(begins) == 0
 	}
 	n = min(n, len(begins))
@@ -487,41 +511,42 @@ func (m *manager) mayHold(c, g *file) bool {
 
 // beginsLike reports whether the compressed file c may begin as g does, by what is known of g.
 func (m *manager) beginsLike(c, g *file) bool {
-	head, begins := g.m.head, m.beginningOf(c)
+	head, begins := g.m.evidence.head, m.beginningOf(c)
 	if last := g.last.Load(); last != nil && last.Head.N > 0 {
 		head = last.Head
 	}
 	if len(begins) < head.N {
-		return !c.m.beginsAll
+		return !c.m.gz.begins.isAll
 	}
 	return fingerprintOf(begins[:head.N]) == head
 }
 
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
 func (m *manager) beginningOf(c *file) []byte {
-	if len(c.m.begins) == headSize ||
-		c.size.Load() == c.m.beginsOf && m.sys.since(c.m.beginsAt) < settleFor {
-		return c.m.begins
+	if len(c.m.gz.begins.bytes) == headSize ||
+		c.size.Load() == c.m.gz.begins.of && m.sys.since(c.m.gz.begins.at) < settleFor {
+		return c.m.gz.begins.bytes
 	}
 	h, fi, _ := m.openFile(c)
 	if h == nil {
-		return c.m.begins
+		return c.m.gz.begins.bytes
 	}
 	defer func() { _ = h.Close() }()
-	c.m.beginsAt, c.m.beginsOf = m.sys.now(), fi.size
+	c.m.gz.begins.at, c.m.gz.begins.of = m.sys.now(), fi.size
 	if z, err := newStream(h, fi.size, c.compression); err == nil {
 		defer z.Close()
 		buf := make([]byte, headSize)
 		n, err := z.ReadAt(buf, 0)
-		c.m.begins, c.m.beginsAll = buf[:n], err == io.EOF
+		c.m.gz.begins.bytes, c.m.gz.begins.isAll = buf[:n], err == io.EOF
 	}
-	return c.m.begins
+	return c.m.gz.begins.bytes
 }
 
 // incomplete reports whether c is being written, so that not even its beginning can be read.
 func (m *manager) incomplete(c *file) bool {
 	quiet := min(settleFor, m.cfg.RotateWait)
-	return len(m.beginningOf(c)) == 0 && !c.m.beginsAll && m.sys.since(c.m.settle.steady) < quiet
+	return len(m.beginningOf(c)) == 0 && !c.m.gz.begins.isAll &&
+		m.sys.since(c.m.gz.settle.steady) < quiet
 }
 
 // comparisonAwaits reports whether the comparison of c waits for f, or for what waits for f.
@@ -536,7 +561,7 @@ func (m *manager) comparisonAwaits(c, f *file) bool {
 		if m.incomplete(c) {
 			return false // it is not compared before that has changed, or it is late
 		}
-		if g := c.m.beside; g != nil && reading(g) {
+		if g := c.m.gz.beside; g != nil && reading(g) {
 			return true
 		}
 		for _, g := range inSeq(m.swept.left) {

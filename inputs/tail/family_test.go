@@ -183,7 +183,7 @@ func (p *play) files() string {
 	for f := range p.a.m.run.files {
 		fmt.Fprintf(
 			&b, "%s %v started %v ended %v names %v left %v delivered %d size %d pred %d hold %v\n",
-			f.where(), f.id.ino, f.m.started, f.m.ended, f.m.names, !f.m.left.IsZero(),
+			f.where(), f.id.ino, f.m.started, f.m.ended, f.m.names, !f.m.rotation.left.IsZero(),
 			f.delivered.Load(), f.size.Load(), len(f.m.pred), f.m.hold,
 		)
 	}

@@ -59,58 +59,64 @@ type readState struct {
 
 // mgrState is what the manager knows of a file.
 type mgrState struct {
-	names []string // matching paths at which it is
-	seq   int      // order of discovery
-	rank  int      // the place in the order of its source, once that was decided
-	at    place    // among what was found with it
+	names   []string         // matching paths at which it is
+	family  string           // directory and name without what rotation adds
+	started bool             // it is being read; before, it waits for its predecessors
+	pred    map[*file]uint64 // predecessors, and the wake that each must have answered
+	ended   bool             // finished, or its content is gone
+	hold    *copyCandidate   // undecided whether it is a copy of another
+
+	evidence evidence
+	rotation rotation
+	turns    turns
+	gz       compressedState // of compressed files only
+}
+
+// evidence is what was seen of a file that tells how old it is and what it holds; order.go and
+// rotate.go decide by it.
+type evidence struct {
+	seq  int   // order of discovery
+	rank int   // the place in the order of its source, once that was decided
+	at   place // among what was found with it
 	// when it was first seen where its source is, and thus the order of those that were; 0: never
-	lived  int
-	family string    // directory and name without what rotation adds
-	grown  time.Time // when it was last seen to grow
-	mtime  int64
+	lived int
+	grown time.Time // when it was last seen to grow
+	mtime int64
+	head  fingerprint // what it began with before it was read
 	// written to since it was found: it may hold something else in the same length
-	touched  bool
-	left     time.Time        // when it was rotated or deleted; zero while it is where it was
-	leftWake uint64           // the wake at that time
-	started  bool             // it is being read; before, it waits for its predecessors
-	pred     map[*file]uint64 // predecessors, and the wake that each must have answered
-	answered uint64           // the last wake answered at the file's end
-	pending  pending
-	deadline time.Time // when what is pending is flushed
-	failure  string    // reason of the last failure, reported
-	retry    time.Time // when to try again after a failure
-	ended    bool      // finished, or its content is gone
-	idle     bool      // asked to close
-	// what was at its path when it came, perhaps with the same content so far
-	replaces []*file
-	// a file that goes on with its content has taken its place: its last line need not be completed
-	copied bool
-	hold   *copyCandidate // undecided whether it is a copy of another
-	// a compressed file that appeared beside, or in the place of, a known file: it is that one's
-	// content
-	known    bool
-	beside   *file  // the uncompressed file of the same name, when a compressed one was found
-	formOf   *file  // the uncompressed one whose place it has, as long as it is not decided about
-	begins   []byte // what a compressed file begins with, read at beginsAt
-	beginsAt time.Time
-	beginsOf int64 // the size of it then
-	// that is all of it
-	beginsAll bool
-	// the wakes of others that must have been answered before it is compared with them
-	asked map[*file]uint64
-	// since when it waits for a copy of it, see followsCopy
-	behind time.Time
-	settle settling
-	head   fingerprint // what it began with before it was read
+	touched bool
 	// what was in it was truncated: it holds what is younger than the file
 	rewritten  bool
 	nameless   bool // it was open, and not at its path any more, when it was discovered
 	foundEmpty bool // there was nothing in it that tells what it is
 }
 
+// rotation is what rotation has done to a file.
+type rotation struct {
+	left     time.Time // when it was rotated or deleted; zero while it is where it was
+	leftWake uint64    // the wake at that time
+	// what was at its path when it came, perhaps with the same content so far
+	replaces []*file
+	// a file that goes on with its content has taken its place: its last line need not be completed
+	copied bool
+	// since when it waits for a copy of it, see followsCopy
+	behind time.Time
+}
+
+// turns is how the latest turns of a file went, see result.
+type turns struct {
+	answered uint64 // the last wake answered at the file's end
+	pending  pending
+	deadline time.Time // when what is pending is flushed
+	idle     bool      // asked to close
+	failure  string    // reason of the last failure, reported
+	retry    time.Time // when to try again after a failure
+}
+
 // toBeCompressed reports whether somebody has made f, which is empty, to be a compressed file.
 func (f *file) toBeCompressed() bool {
-	return f.m.foundEmpty && f.compression == none && uncompressedName(f.where()) != f.where()
+	return f.m.evidence.foundEmpty && f.compression == none &&
+		uncompressedName(f.where()) != f.where()
 }
 
 // place is that of a file in the order in which the files that a look has found were written.
@@ -120,7 +126,7 @@ type place struct{ look, index int }
 // on chance.
 func inSeq(set map[*file]struct{}) []*file {
 	return slices.SortedFunc(maps.Keys(set), func(a, b *file) int {
-		return cmp.Or(cmp.Compare(a.m.seq, b.m.seq), cmp.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.m.evidence.seq, b.m.evidence.seq), cmp.Compare(a.key, b.key))
 	})
 }
 

@@ -188,7 +188,7 @@ func (m *manager) result(res result) {
 	}
 	now := m.sys.now()
 	if res.grown {
-		f.m.grown = now
+		f.m.evidence.grown = now
 	}
 	switch res.outcome {
 	case failed:
@@ -202,7 +202,7 @@ func (m *manager) result(res result) {
 			m.pass(f)
 			return
 		}
-		f.m.failure, f.m.retry = res.err.Error(), now.Add(m.cfg.PollInterval)
+		f.m.turns.failure, f.m.turns.retry = res.err.Error(), now.Add(m.cfg.PollInterval)
 		m.swept.due[f] = struct{}{}
 		return
 	case lost:
@@ -215,29 +215,29 @@ func (m *manager) result(res result) {
 		m.end(f)
 		return
 	case closed:
-		if f.m.copied {
+		if f.m.rotation.copied {
 			m.end(f)
 		}
 		return
 	}
-	if f.m.failure != "" {
+	if f.m.turns.failure != "" {
 		m.unreadable.works(f.where())
-		f.m.failure = ""
+		f.m.turns.failure = ""
 	}
-	f.m.idle = false
-	f.m.answered, f.m.pending = res.wakes, res.pending
+	f.m.turns.idle = false
+	f.m.turns.answered, f.m.turns.pending = res.wakes, res.pending
 	m.setDeadline(f, now)
 	m.release(f)
 }
 
 func (m *manager) setDeadline(f *file, now time.Time) {
-	f.m.deadline = time.Time{}
+	f.m.turns.deadline = time.Time{}
 	m.supersede(f)
 	switch {
-	case f.m.pending == pendingEvent:
-		f.m.deadline = now.Add(m.cfg.eventTimeout())
-	case f.m.pending == pendingLine && m.cfg.PartialLine > 0:
-		f.m.deadline = now.Add(m.cfg.PartialLine)
+	case f.m.turns.pending == pendingEvent:
+		f.m.turns.deadline = now.Add(m.cfg.eventTimeout())
+	case f.m.turns.pending == pendingLine && m.cfg.PartialLine > 0:
+		f.m.turns.deadline = now.Add(m.cfg.PartialLine)
 	default:
 		return
 	}
@@ -247,10 +247,10 @@ func (m *manager) setDeadline(f *file, now time.Time) {
 // release starts the successors that waited for f to be read to its end.
 func (m *manager) release(f *file) {
 	for _, g := range m.sources.streams[f.firstPath] {
-		if f.m.pending != pendingNone && !f.m.ended && !m.goesOn(g, f) {
+		if f.m.turns.pending != pendingNone && !f.m.ended && !m.goesOn(g, f) {
 			continue
 		}
-		if need, waits := g.m.pred[f]; waits && (f.m.ended || f.m.answered >= need) {
+		if need, waits := g.m.pred[f]; waits && (f.m.ended || f.m.turns.answered >= need) {
 			delete(g.m.pred, f)
 			m.tryStart(g)
 		}
@@ -309,7 +309,7 @@ func (m *manager) tryStart(f *file) {
 func (m *manager) await(f, p *file) {
 	m.tryStart(p)
 	f.m.pred[p] = max(1, m.wake(p, cmdRead))
-	if p.m.left.IsZero() && !slices.Contains(p.m.names, p.firstPath) {
+	if p.m.rotation.left.IsZero() && !slices.Contains(p.m.names, p.firstPath) {
 		m.leave(p) // its last line is complete, with or without line end
 	}
 }
@@ -325,12 +325,12 @@ func (m *manager) isLive(f *file) bool {
 
 // grew notes that f has more to read.
 func (m *manager) grew(f *file) {
-	if f.m.started && f.m.foundEmpty && m.queue.rests(f) && f.r.off == 0 {
+	if f.m.started && f.m.evidence.foundEmpty && m.queue.rests(f) && f.r.off == 0 {
 		f.m.started, f.m.pred = false, nil // it was empty, and goes behind what came meanwhile
 	}
 	if f.m.started {
 		m.wake(f, cmdRead)
-	} else if f.m.foundEmpty && m.identifyEmpty(f) {
+	} else if f.m.evidence.foundEmpty && m.identifyEmpty(f) {
 		return
 	} else if f.size.Load() > 0 || f.delivered.Load() > 0 {
 		m.begin(f)

@@ -84,7 +84,7 @@ type age struct {
 	live        bool // rotation has not renamed it
 	compressed  bool
 	witness     bool // it only helps to tell what numbers mean
-	lived       int  // see mgrState
+	lived       int  // see evidence
 	rank        int
 	place       place
 	seq         int // order of discovery
@@ -200,7 +200,7 @@ func (m *manager) arrange(source string) {
 	m.sortFiles(source, rest)
 	list = append(begun, rest...)
 	for i, f := range list {
-		f.m.rank = i + 1
+		f.m.evidence.rank = i + 1
 	}
 	m.sources.streams[source] = slices.DeleteFunc(
 		list, func(f *file) bool { return slices.Contains(gone, f) },
@@ -214,7 +214,7 @@ func (f *file) reads() bool { return f.m.started && !f.m.ended }
 // decided what compressed file they have become: their places are kept for those.
 func (m *manager) undecidedOf(source string) (gone []*file) {
 	for _, c := range inSeq(m.gz.undecided[familyOf(source)]) {
-		if b := c.m.formOf; b != nil && b.m.ended && b.firstPath == source {
+		if b := c.m.gz.formOf; b != nil && b.m.ended && b.firstPath == source {
 			gone = append(gone, b)
 		}
 	}
@@ -285,7 +285,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 		fi, err = m.sys.statOpen(f.r.h)
 	}
 	if err != nil || !fi.is(f.id, f.birth) {
-		fi = fileInfo{mtime: f.m.mtime, birth: f.birth}
+		fi = fileInfo{mtime: f.m.evidence.mtime, birth: f.birth}
 	}
 	a := ageOf(path, &fi)
 	if !there && !dated(a.number) {
@@ -293,19 +293,19 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	}
 	a.live = live
 	of := f
-	if of.m.hold != nil && of.m.formOf != nil {
-		of = of.m.formOf // it is not decided about, and has that one's place
+	if of.m.hold != nil && of.m.gz.formOf != nil {
+		of = of.m.gz.formOf // it is not decided about, and has that one's place
 	}
 	switch { // the birth of what is in it is meant
-	case f.m.rewritten:
+	case f.m.evidence.rewritten:
 		a.birth = max(a.birth, a.mtime+1)
-	case f.m.foundEmpty:
+	case f.m.evidence.foundEmpty:
 		a.birth = max(a.birth, a.mtime)
 	case a.compressed && a.timed():
 		a.birth = a.mtime
 	}
-	if a.file, a.place, a.seq = f, of.m.at, of.m.seq; of.firstPath == source {
-		a.lived, a.rank = of.m.lived, of.m.rank
+	if a.file, a.place, a.seq = f, of.m.evidence.at, of.m.evidence.seq; of.firstPath == source {
+		a.lived, a.rank = of.m.evidence.lived, of.m.evidence.rank
 	}
 	return a
 }
@@ -313,7 +313,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 // numberOfForm returns the number in the name of what f, which is gone, was compressed into.
 func (m *manager) numberOfForm(f *file) []int {
 	for _, c := range inSeq(m.gz.undecided[f.m.family]) {
-		if c.m.formOf == f && !c.m.ended {
+		if c.m.gz.formOf == f && !c.m.ended {
 			path := m.find(c)
 			if fi, err := m.sys.stat(path); err == nil && fi.is(c.id, c.birth) {
 				return ageOf(path, &fi).number

@@ -26,15 +26,15 @@ func (m *manager) replacedBy(path string) (left []*file) {
 // succeed notes that the file of f is known as g now.
 func (m *manager) succeed(f, g *file) {
 	for _, x := range m.sources.streams[f.firstPath] {
-		if i := slices.Index(x.m.replaces, f); i >= 0 {
-			x.m.replaces[i] = g
+		if i := slices.Index(x.m.rotation.replaces, f); i >= 0 {
+			x.m.rotation.replaces[i] = g
 		}
 	}
 }
 
 // goesOn reports whether g, which stands where f was, goes on with the content of f.
 func (m *manager) goesOn(g, f *file) bool {
-	if !slices.Contains(g.m.replaces, f) || g.m.started || g.compression != none {
+	if !slices.Contains(g.m.rotation.replaces, f) || g.m.started || g.compression != none {
 		return false
 	}
 	last := f.last.Load()
@@ -78,7 +78,7 @@ func (m *manager) stillThere(f *file) bool {
 // was at its path before. All of that has been read and appended.
 func (m *manager) continueReplaced(f *file) {
 	var x *file
-	for _, left := range f.m.replaces {
+	for _, left := range f.m.rotation.replaces {
 		if (x == nil || left.delivered.Load() > x.delivered.Load()) && m.goesOn(f, left) {
 			x = left
 		}
@@ -89,9 +89,9 @@ func (m *manager) continueReplaced(f *file) {
 			"path", f.where(), "offset", x.delivered.Load(),
 		)
 		m.continueAt(f, x.last.Load())
-		x.m.copied = true
+		x.m.rotation.copied = true
 	}
-	f.m.replaces = nil
+	f.m.rotation.replaces = nil
 }
 
 // continueAt lets f, which has not been started, begin behind the content of p.

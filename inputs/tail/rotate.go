@@ -373,7 +373,7 @@ func (m *manager) adoptCopy(s observation, h *handle, head []byte) bool {
 			begun: m.sys.now(),
 			need:  m.wake(x, cmdRead),
 		}
-		f.m.replaces = append(m.replacedBy(s.path), x.m.replaces...)
+		f.m.rotation.replaces = append(m.replacedBy(s.path), x.m.rotation.replaces...)
 		m.register(f)
 		m.copyCandidates[f] = struct{}{}
 		return true
@@ -409,7 +409,9 @@ func (m *manager) originals(dir, base string) []*file {
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *file) int { return cmp.Compare(b.m.lived, a.m.lived) })
+	slices.SortStableFunc(out, func(a, b *file) int {
+		return cmp.Compare(b.m.evidence.lived, a.m.evidence.lived)
+	})
 	return out
 }
 
@@ -456,7 +458,8 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 			return true
 		}
 	}
-	if n := x.m.head.N; n > 0 && n <= len(head) && fingerprintOf(head[:n]) == x.m.head {
+	if n := x.m.evidence.head.N; n > 0 && n <= len(head) &&
+		fingerprintOf(head[:n]) == x.m.evidence.head {
 		return true // and perhaps what it begins with is being read just now
 	}
 	if last := x.last.Load(); last != nil && !m.isLive(x) && last.Head.N <= len(head) &&
@@ -492,7 +495,7 @@ func (m *manager) resolveHeld(f *file, p *position) {
 // given and so, or one of its own.
 func (m *manager) resolve(f *file, p *position) {
 	delete(m.copyCandidates, f)
-	left := f.m.left
+	left := f.m.rotation.left
 	m.unregister(f)
 	h, fi, path := m.reopen(f)
 	if h == nil { // or it was compressed, and is found as that
@@ -503,7 +506,7 @@ func (m *manager) resolve(f *file, p *position) {
 	s := observation{path: path, fi: fi, was: f}
 	if p == nil || !m.isCopy(s, h, p) {
 		p = m.mostKnown(s, h)
-		if p != nil && slices.ContainsFunc(f.m.replaces, func(x *file) bool {
+		if p != nil && slices.ContainsFunc(f.m.rotation.replaces, func(x *file) bool {
 			last := x.last.Load()
 			return last != nil && last.Off > p.Off && m.isCopy(s, h, last)
 		}) {
@@ -521,8 +524,8 @@ func (m *manager) resolve(f *file, p *position) {
 // leftAt notes when the file of that identity, which is known as another one now, was rotated.
 func (m *manager) leftAt(id ident, left time.Time) {
 	if g := m.table.byID[id]; g != nil {
-		if g.m.left = left; !left.IsZero() {
-			g.m.leftWake = 1
+		if g.m.rotation.left = left; !left.IsZero() {
+			g.m.rotation.leftWake = 1
 			m.swept.left[g] = struct{}{}
 		}
 	}
@@ -551,7 +554,8 @@ func (m *manager) sweepHeld(now time.Time) {
 		}
 		_ = h.Close()
 		x := hold.of
-		read := x.m.ended || !x.m.started || x.m.answered >= hold.need || x.m.failure != ""
+		read := x.m.ended || !x.m.started || x.m.turns.answered >= hold.need ||
+			x.m.turns.failure != ""
 		waited := read && now.Sub(hold.since) >= m.cfg.RotateWait ||
 			now.Sub(hold.begun) >= longestCopy*m.run.tail.patience
 		switch {

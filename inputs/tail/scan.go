@@ -100,7 +100,8 @@ func (m *manager) poll(now time.Time) {
 	m.next.poll = now.Add(m.cfg.PollInterval)
 	var paths []string
 	for path, f := range m.table.byPath {
-		if quiet := now.Sub(f.m.grown); quiet < time.Minute || (m.sources.seq+f.m.seq)%5 == 0 {
+		if quiet := now.Sub(f.m.evidence.grown); quiet < time.Minute ||
+			(m.sources.seq+f.m.evidence.seq)%5 == 0 {
 			paths = append(paths, path)
 		}
 	}
@@ -112,7 +113,7 @@ func (m *manager) poll(now time.Time) {
 // supersede notices that f, which was never seen elsewhere, must have been rotated: the file it was
 // named after came into being when nobody wrote to f any more. So its last line is complete.
 func (m *manager) supersede(f *file) {
-	if f.m.pending != pendingLine || !f.m.left.IsZero() || f.m.ended {
+	if f.m.turns.pending != pendingLine || !f.m.rotation.left.IsZero() || f.m.ended {
 		return
 	}
 	dir, base := filepath.Split(f.where())
@@ -250,7 +251,7 @@ func (m *manager) compareAll(paths []string) {
 		}
 	}
 	for _, f := range departed {
-		if f.m.left.IsZero() && !f.m.ended {
+		if f.m.rotation.left.IsZero() && !f.m.ended {
 			m.depart(f)
 		} else if f.m.ended && len(f.m.names) == 0 {
 			m.end(f) // a compressed file that had been read
@@ -288,9 +289,9 @@ func (m *manager) compareAll(paths []string) {
 	}
 	// what they were made of may have been found after them
 	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] {
-		if plain := m.besideOf(c.where()); plain != nil && c.m.beside == nil &&
+		if plain := m.besideOf(c.where()); plain != nil && c.m.gz.beside == nil &&
 			!m.looks.starting {
-			c.m.beside, c.m.formOf, c.m.known = plain, plain, true
+			c.m.gz.beside, c.m.gz.formOf, c.m.gz.known = plain, plain, true
 		}
 	}
 	m.storeUnstored()
@@ -352,10 +353,10 @@ func (m *manager) passedOn(family string) bool {
 
 // seen notes a file's size.
 func (m *manager) seen(f *file, fi *fileInfo) {
-	if fi.size == f.size.Load() && fi.mtime == f.m.mtime && f.m.failure == "" {
+	if fi.size == f.size.Load() && fi.mtime == f.m.evidence.mtime && f.m.turns.failure == "" {
 		return
 	}
-	f.m.mtime, f.m.touched = fi.mtime, true
+	f.m.evidence.mtime, f.m.evidence.touched = fi.mtime, true
 	was := f.size.Swap(fi.size)
 	switch {
 	case f.compression == foreign && (fi.size < was || was == 0):
@@ -418,14 +419,14 @@ func (m *manager) arrive(f *file, path string) {
 	f.m.names = append(f.m.names, path)
 	if path == f.firstPath && f.compression == none {
 		m.sources.seq++
-		f.m.lived = m.sources.seq
+		f.m.evidence.lived = m.sources.seq
 	}
 	m.place(f, f.m.names[0])
 	switch {
 	case old == nil || len(old.m.names) > 0:
 	case old.m.ended:
 		m.end(old)
-	case old.m.left.IsZero():
+	case old.m.rotation.left.IsZero():
 		m.depart(old)
 	}
 }
@@ -442,9 +443,9 @@ func (m *manager) depart(f *file) {
 // leave begins the time that a rotated file must be quiet for.
 func (m *manager) leave(f *file) {
 	m.run.spill(spillRotated)
-	f.m.left = m.sys.now()
+	f.m.rotation.left = m.sys.now()
 	m.swept.left[f] = struct{}{}
-	f.m.leftWake = max(1, m.wake(f, cmdRead))
+	f.m.rotation.leftWake = max(1, m.wake(f, cmdRead))
 }
 
 // displaced deals with a closed file that was not where it should be when it was opened again.
@@ -455,7 +456,7 @@ func (m *manager) displaced(f *file) {
 			m.wake(f, cmdRead) // it was renamed meanwhile
 			return
 		}
-		if f.m.left.IsZero() {
+		if f.m.rotation.left.IsZero() {
 			m.depart(f)
 		}
 		return
@@ -464,7 +465,7 @@ func (m *manager) displaced(f *file) {
 	switch found, err := m.relocate(f); {
 	case err != nil: // it is not given up because nobody can look for it
 		m.unreadable.failed(f.where(), err)
-		f.m.failure, f.m.retry = err.Error(), m.looks.began.Add(m.cfg.PollInterval)
+		f.m.turns.failure, f.m.turns.retry = err.Error(), m.looks.began.Add(m.cfg.PollInterval)
 		m.swept.due[f] = struct{}{}
 		return
 	case found:

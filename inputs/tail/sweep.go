@@ -62,21 +62,21 @@ func (m *manager) sweep(now time.Time) {
 
 func (m *manager) sweepDue(f *file, now time.Time) {
 	waiting := false
-	if !f.m.ended && !f.m.deadline.IsZero() {
+	if !f.m.ended && !f.m.turns.deadline.IsZero() {
 		waiting = true
-		if !now.Before(f.m.deadline) {
+		if !now.Before(f.m.turns.deadline) {
 			cmd := cmdFlush
-			if f.m.pending == pendingLine {
+			if f.m.turns.pending == pendingLine {
 				cmd = cmdFlushLine
 			}
-			f.m.deadline = time.Time{}
+			f.m.turns.deadline = time.Time{}
 			m.wake(f, cmd)
 		}
 	}
-	if !f.m.ended && f.m.failure != "" {
+	if !f.m.ended && f.m.turns.failure != "" {
 		waiting = true
-		if !now.Before(f.m.retry) {
-			f.m.retry = now.Add(max(m.cfg.PollInterval, now.Sub(f.m.grown)/10))
+		if !now.Before(f.m.turns.retry) {
+			f.m.turns.retry = now.Add(max(m.cfg.PollInterval, now.Sub(f.m.evidence.grown)/10))
 			m.wake(f, cmdRead)
 		}
 	}
@@ -88,22 +88,23 @@ func (m *manager) sweepDue(f *file, now time.Time) {
 // sweepLeft reads on in a file that was rotated or deleted, until it has been quiet for long
 // enough.
 func (m *manager) sweepLeft(f *file, now time.Time) {
-	quiet := now.Sub(f.m.left) >= m.cfg.RotateWait && now.Sub(f.m.grown) >= m.cfg.RotateWait
+	quiet := now.Sub(f.m.rotation.left) >= m.cfg.RotateWait &&
+		now.Sub(f.m.evidence.grown) >= m.cfg.RotateWait
 	switch {
 	case !f.m.started:
 		m.tryStart(f)
-	case quiet && f.m.failure != "":
+	case quiet && f.m.turns.failure != "":
 		m.pass(f)
-	case quiet && f.m.copied && f.m.answered >= f.m.leftWake:
+	case quiet && f.m.rotation.copied && f.m.turns.answered >= f.m.rotation.leftWake:
 		m.wake(f, cmdClose)
-	case !quiet || f.m.answered < f.m.leftWake:
+	case !quiet || f.m.turns.answered < f.m.rotation.leftWake:
 		m.wake(f, cmdRead)
 	case len(f.m.names) > 0:
 		// It is still among the files to read, under its new name: its last line is complete, more
 		// may come.
 		delete(m.swept.left, f)
-		f.m.left = time.Time{}
-		if f.m.pending != pendingNone {
+		f.m.rotation.left = time.Time{}
+		if f.m.turns.pending != pendingNone {
 			m.wake(f, cmdFlush|cmdFlushLine)
 		}
 	default:
@@ -118,22 +119,25 @@ func (m *manager) closeIdle(now time.Time) {
 	excess := max(int(m.run.opened.Load())-m.cfg.MaxOpenFiles, files.Excess()+files.Most()/8)
 	var idle, quietest []*file
 	for _, f := range m.table.byID {
-		switch quiet := now.Sub(f.m.grown); {
-		case !f.isOpen.Load() || f.m.idle || !f.m.left.IsZero() || f.compression != none:
+		switch quiet := now.Sub(f.m.evidence.grown); {
+		case !f.isOpen.Load() || f.m.turns.idle || !f.m.rotation.left.IsZero() ||
+			f.compression != none:
 		case !f.m.started: // no worker has it
 			if excess > 0 && f.size.Load() == f.delivered.Load() {
 				m.run.closeFile(f)
 				excess--
 			}
-		case f.m.pending == pendingNone && quiet >= m.cfg.CloseInactive:
-			f.m.idle = true
+		case f.m.turns.pending == pendingNone && quiet >= m.cfg.CloseInactive:
+			f.m.turns.idle = true
 			quietest = append(quietest, f)
 			excess--
 		case excess > 0 && quiet >= idleTick:
 			idle = append(idle, f)
 		}
 	}
-	slices.SortFunc(quietest, func(a, b *file) int { return cmp.Compare(a.m.seq, b.m.seq) })
+	slices.SortFunc(quietest, func(a, b *file) int {
+		return cmp.Compare(a.m.evidence.seq, b.m.evidence.seq)
+	})
 	for _, f := range quietest {
 		m.wake(f, cmdClose)
 	}
@@ -142,12 +146,13 @@ func (m *manager) closeIdle(now time.Time) {
 	}
 	slices.SortFunc(idle, func(a, b *file) int {
 		return cmp.Or(
-			cmp.Compare(a.m.pending, b.m.pending), a.m.grown.Compare(b.m.grown),
-			cmp.Compare(a.m.seq, b.m.seq),
+			cmp.Compare(a.m.turns.pending, b.m.turns.pending),
+			a.m.evidence.grown.Compare(b.m.evidence.grown),
+			cmp.Compare(a.m.evidence.seq, b.m.evidence.seq),
 		)
 	})
 	for _, f := range idle[:min(excess, len(idle))] {
-		f.m.idle = true
+		f.m.turns.idle = true
 		m.wake(f, cmdClose)
 	}
 }
