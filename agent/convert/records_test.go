@@ -29,6 +29,7 @@ type toldRecord struct {
 	Tag     *string
 	Time    string // where the record tells it
 	Value   any
+	Headers map[string]string // all that it has
 	Ours    json.RawMessage
 	Because string
 }
@@ -135,6 +136,11 @@ func (want toldRecord) compare(value any, got agent.Trialed) (wrong []string) {
 	}
 	if want.Tag != nil && *want.Tag != got.Tag {
 		wrong = append(wrong, "its tag is "+got.Tag)
+	}
+	for name, text := range want.Headers {
+		if is, ok := got.Record.Header(name); !ok || string(is) != text {
+			wrong = append(wrong, fmt.Sprintf("its header %s is %q", name, is))
+		}
 	}
 	if want.Time == "" {
 		return wrong
