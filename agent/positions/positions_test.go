@@ -75,6 +75,18 @@ func TestFluentBitsDatabase(t *testing.T) {
 	wants(t, all, err, "/var/log/app.log dev 0 ino 77 at 30")
 }
 
+// Written by fluent-bit 5.1.1 itself, whose table has more columns, once stopped and once killed; of
+// a.log half a line was not taken, b.log was rotated, and a third file deleted.
+func TestFluentBitsDatabaseAsFluentBitLeavesIt(t *testing.T) {
+	for _, name := range []string{"stopped", "killed"} {
+		all, err := fluentBit("testdata/fluent-bit/v5.1-" + name + ".db")
+		wants(
+			t, all, err, "/tmp/fbpos/logs/a.log dev 0 ino 10298084 at 8",
+			"/tmp/fbpos/logs/b.log dev 0 ino 10298176 at 4",
+		)
+	}
+}
+
 func TestFluentBitsDatabaseOfManyPages(t *testing.T) {
 	all, err := fluentBit("testdata/fluent-bit/many.db")
 	if err != nil || len(all) != 120 {
