@@ -75,8 +75,8 @@ func TestFluentBitsDatabase(t *testing.T) {
 	wants(t, all, err, "/var/log/app.log dev 0 ino 77 at 30")
 }
 
-// Written by fluent-bit 5.1.1 itself, whose table has more columns, once stopped and once killed; of
-// a.log half a line was not taken, b.log was rotated, and a third file deleted.
+// Written by fluent-bit 5.1.1 itself, whose table has more columns, once stopped and once killed:
+// half a line of a.log was not taken, b.log was rotated, and a third file deleted.
 func TestFluentBitsDatabaseAsFluentBitLeavesIt(t *testing.T) {
 	for _, name := range []string{"stopped", "killed"} {
 		all, err := fluentBit("testdata/fluent-bit/v5.1-" + name + ".db")
