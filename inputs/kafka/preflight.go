@@ -49,14 +49,15 @@ func checkTopic(t *kmsg.MetadataResponseTopic, r *preflight.Report) {
 		)
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		r.Fail(
-			target, "give this user Read and Describe on the topic", "this user may not look at it",
+			target, "give this user Read and Describe on the topic",
+			"this user may not look at it, or whether there is one",
 		)
 	case err != nil:
 		r.Warn(target, "see that the cluster is well", "%v", err)
 	case !kafkaclient.Allowed(t.AuthorizedOperations, kmsg.ACLOperationRead):
 		r.Fail(target, "give this user Read on the topic", "this user may not read it")
 	default:
-		r.OK(target, "may be read, %d partitions", len(t.Partitions))
+		r.OK(target, "may be read, %s", kafkaclient.Count(len(t.Partitions), "partition"))
 	}
 }
 
@@ -92,5 +93,5 @@ func (c *Config) checkRegex(ctx context.Context, cl *kgo.Client, r *preflight.Re
 		)
 		return
 	}
-	r.OK(target, "%d topics match", n)
+	r.OK(target, "%s", kafkaclient.Count(n, "topic"))
 }

@@ -61,11 +61,11 @@ func TestPreflight(t *testing.T) {
 	check(
 		"ok cluster: 1 broker of 1 answer, with PLAIN", "ok topic logs: may be read, 2 partitions",
 		"failed topic seen: this user may not read it",
-		"failed topic hidden: this user may not look at it",
+		"failed topic hidden: this user may not look at it, or whether there is one",
 		"warning topic absent: there is no such topic", "ok group mine: may be used",
 	)
 	cfg.Topics, cfg.TopicsRegex, cfg.Group = nil, []string{"^lo"}, "theirs"
-	check(`ok topics_regex ["^lo"]: 1 topics match`)
+	check(`ok topics_regex ["^lo"]: 1 topic`)
 	if got := look(); !strings.Contains(got, "failed group theirs: ") {
 		t.Errorf("the group is not told of:\n%s", got)
 	}

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,13 @@ func (c *Config) checkTopic(
 			"this user may not %s it", strings.ToLower(opName(op)),
 		)
 		return
+	case c.Delivery == ExactlyOnce && name == c.positionTopic() &&
+		!kafkaclient.Allowed(t.AuthorizedOperations, kmsg.ACLOperationRead):
+		r.Fail(
+			target, "give this user Read on the topic",
+			"with exactly_once positions are stored for it, and this user may not read it",
+		)
+		return
 	}
 	before := len(r.Findings())
 	c.checkPartitions(t, target, r)
@@ -73,7 +81,8 @@ func (c *Config) checkTopic(
 			verb = "hold positions"
 		}
 		r.OK(
-			target, "may %s, %d partitions, %d replicas", verb, len(t.Partitions), replicas(t),
+			target, "may %s, %s, %s", verb, kafkaclient.Count(len(t.Partitions), "partition"),
+			kafkaclient.Count(replicas(t), "replica"),
 		)
 	}
 }
@@ -228,7 +237,7 @@ func (c *Config) checkTemplate(ctx context.Context, cl *kgo.Client, r *preflight
 	}
 	switch {
 	case n > 0:
-		r.OK(target, "%d topics that there are fit", n)
+		r.OK(target, "%s", kafkaclient.Count(n, "topic"))
 	case c.AllowAutoTopicCreation:
 		r.OK(target, "no topic fits yet; the brokers will be asked to create them")
 	default:
@@ -270,7 +279,7 @@ func (c *Config) checkTransactions(
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 			for _, found := range resp.Coordinators {
-				err = errors.Join(err, kerr.ErrorForCode(found.ErrorCode))
+				err = cmp.Or(err, kerr.ErrorForCode(found.ErrorCode))
 			}
 		}
 		if err != nil {

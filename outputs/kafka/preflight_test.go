@@ -66,7 +66,7 @@ func TestPreflight(t *testing.T) {
 
 	cfg = testConfig(cluster)
 	cfg.Topic = template.MustParse("app-${tag[1]}")
-	look(t, cfg, "ok topics app-*: 1 topics that there are fit")
+	look(t, cfg, "ok topics app-*: 1 topic")
 	cfg.Topic = template.MustParse("ap.${tag[1]}")
 	look(t, cfg, "warning topics ap.*: no topic that this user may see fits")
 
@@ -109,6 +109,10 @@ func TestPreflightOfRights(t *testing.T) {
 		look(t, cfg, "ok cluster: 1 broker of 1 answer, with PLAIN", want)
 	}
 	cfg.Topic, cfg.Delivery = template.MustParse("writable"), ExactlyOnce
+	look(
+		t, cfg, "failed topic writable: with exactly_once positions are stored for it",
+		"failed transactional id penstock.edge-1.app.kafka.events: TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+	)
 	look(t, cfg, "failed group penstock.edge-1.app.kafka.events: ...give this user Read on the group")
 	cfg.SASL.Password = "wrong"
 	look(t, cfg, "failed broker ...check the sasl block: ")

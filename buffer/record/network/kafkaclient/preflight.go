@@ -113,16 +113,17 @@ func (c *Config) tryNamed(
 		answering++
 	}
 	if answering > 0 {
-		r.OK("cluster", "%s of %d answer%s", brokers(answering), len(resp.Brokers), c.how())
+		r.OK("cluster", "%s of %d answer%s", Count(answering, "broker"), len(resp.Brokers), c.how())
 	}
 	return answering > 0
 }
 
-func brokers(n int) string {
+// Count writes a number of things.
+func Count(n int, what string) string {
 	if n == 1 {
-		return "1 broker"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d brokers", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // how says by what the connection is protected.
