@@ -5,4 +5,16 @@
 // reference docs made from the structs. It never imports a component: a Catalogue tells it what
 // there is. It opens no connection, starts nothing, and prints no secret: neither a value marked as
 // one nor anything that came through env or file.
+//
+// Where things are:
+//
+//   - from files to structs: load.go (all of it), syntax.go (what is no HCL), decode.go (blocks and
+//     attributes), value.go and units.go (values), schema.go (the tags of structs), eval.go,
+//     functions.go and inline.go (variables, functions, filters written in a pipeline)
+//   - what the whole must be: config.go (the result), validate.go and check.go (what components and
+//     pipelines say of it), refs.go, ports.go, machine.go (this machine's files), tags.go (patterns
+//     of tags), subset.go (what of it is sound), fingerprint.go
+//   - what is said of mistakes: report.go, suggest.go, and the names of other tools in
+//     foreignname.go; redact.go keeps secrets out
+//   - what there is: catalogue.go; reference.go and its neighbours make the reference of it
 package config

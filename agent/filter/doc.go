@@ -14,4 +14,13 @@
 // record's position is passed.
 //
 // The text formats that parse knows are in formats/, which knows nothing of records and JSON texts.
+//
+// Where things are:
+//
+//   - the contract: filter.go; several in a row: chain.go; who is concerned: common.go, route.go
+//   - a record being edited: view.go (the record), object.go (its value as JSON), path.go (a
+//     field's name), types.go, arena.go (memory for what is made)
+//   - expressions: expression.go, expression_env.go, expression_patch.go
+//   - what outlives a record: memory.go (keys), columns.go (names of columns), meter.go (metrics)
+//   - each filter in a file of its name; those of a few lines are drop.go, where.go and rename.go
 package filter

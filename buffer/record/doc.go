@@ -4,4 +4,14 @@
 // It owns the one representation of a batch, from the input to the topic: a Kafka record batch
 // (magic 2) under a small envelope. It is a leaf: it does no input or output, starts no goroutine,
 // and imports no other package of this module.
+//
+// Where things are:
+//
+//   - what there is: record.go, batch.go, time.go; the log and what it may be able to do: log.go
+//   - a batch being made: builder.go; one read from elsewhere: over.go; under another tag: retag.go
+//   - its bytes: kafka.go (the record batch), envelope.go, codec.go (compression), varint.go,
+//     each.go (records without memory of their own)
+//
+// Below lie the leaves that all rooms share: fault (failures), durable (files), network, template,
+// dialect and timefmt (what stands in templates), and helpers of tests.
 package record

@@ -20,8 +20,9 @@
 //  4. inputs/tail/frame.go: the block is cut into lines; those over max_line_size are split,
 //     truncated or skipped, as long_lines says, here (cutLong) or in inputs/tail/encode.go
 //     (tooLong). Events of several lines are cut in inputs/tail/multiline.go, the lines of
-//     containers joined in inputs/tail/container.go. inputs/tail/order.go decides in which order
-//     the generations of a log are read.
+//     containers taken apart in inputs/container/container.go and joined in
+//     inputs/tail/container.go. inputs/tail/order.go decides in which order the generations of a
+//     log are read.
 //  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag and origin.
 //  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
 //     Append.
@@ -166,7 +167,7 @@
 // # What else there is
 //
 //   - agent/config: HCL to typed structs, mistakes with their places, the reference, "penstock
-//     fmt".
+//     fmt". agent/reload.go: what a changed one does to a running agent.
 //   - agent/state: what each input, output and pipeline is doing, told by page, JSON and metrics
 //     alike; agent/admin shows it. agent/facts.go gathers what it is told from.
 //   - agent/trial.go, agent/cases: what would become of a record ("penstock try", "penstock test").

@@ -30,4 +30,9 @@
 //
 // Paths of other protocols and content types that are none of these are refused, 404 and 415, for
 // their bodies would only look like records.
+//
+// Where things are: http.go (the input), config.go, auth.go, request.go (a request: its records
+// become batches, in parts), plain.go (bodies of our own), forms.go, json.go; Elasticsearch in
+// elastic.go, bulk.go and filterpath.go; Splunk in splunk.go; OTLP in otlp.go and otlpwire.go; what
+// others speak in elsewhere.go.
 package http

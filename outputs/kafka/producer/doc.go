@@ -27,4 +27,14 @@
 // Outside of transactions every partition has a producer id of its own, so that trouble in one
 // never touches another, and a bumped epoch fences whatever an earlier attempt may still have on
 // its way. It never decodes records and never decides which partition or topic they belong to.
+//
+// Where things are:
+//
+//   - the machine, without I/O: machine.go (what is sent next), partition.go (what is known of a
+//     partition: numbers, attempts), item.go, outcome.go (answers), codes.go (what an error means),
+//     giveup.go (what is given back); transactions.go (items of a transaction), txn.go (the
+//     transaction)
+//   - the loop that runs it: producer.go, inbox.go (what others ask of it), calls.go (of
+//     transactions), topics.go (metadata), sender.go and request.go (a broker's connection),
+//     metrics.go
 package producer
