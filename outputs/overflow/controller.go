@@ -132,8 +132,10 @@ func New(c Control) *Controller {
 	return f
 }
 
-// counted notes that an object has been replayed.
-func (f *Controller) counted(logMark string, origins map[string]*recordline.OriginCount) {
+// counted notes that an object has been replayed, durably: it is about to be removed.
+func (f *Controller) counted(
+	ctx context.Context, logMark string, origins map[string]*recordline.OriginCount,
+) {
 	k, ok := f.Log.(tally.Keeper)
 	if !ok || logMark == "" || logMark != mark(f.note().Log) {
 		return // it is of another log
@@ -143,6 +145,9 @@ func (f *Controller) counted(logMark string, origins map[string]*recordline.Orig
 			Stage: tally.Replayed, Origin: origin, First: n.First,
 			Count: tally.Count{Records: n.Records, Bytes: n.Bytes},
 		})
+	}
+	if r, ok := f.Log.(record.Refresher); ok {
+		_, _, _ = r.Refresh(ctx) // it fails when the log is lost, and the count with it
 	}
 }
 

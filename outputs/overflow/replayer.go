@@ -54,7 +54,7 @@ type Replayer struct {
 
 	// called with what was in an object of the log with this mark, before it is removed; nil
 	// outside the agent
-	counted func(mark string, origins map[string]*recordline.OriginCount)
+	counted func(ctx context.Context, mark string, origins map[string]*recordline.OriginCount)
 
 	// what is known to be delivered of an object, by positions in the log; may be nil
 	known func(key string) *deliver.Ahead
@@ -201,15 +201,15 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 		p.partial.forget() // what was read was not what it holds
 		return err
 	}
-	p.count(src)
+	p.count(ctx, src)
 	return p.Remove(ctx, o, f.Delivered, src.damage())
 }
 
 // count notes what was in an object that was read to its end.
-func (p *Replayer) count(src *objectSource) {
+func (p *Replayer) count(ctx context.Context, src *objectSource) {
 	if p.counted != nil && src.body.src != nil {
 		_, _, mark := recordline.ParseObjectName(path.Base(src.o.Key))
-		p.counted(mark, src.body.src.Origins)
+		p.counted(ctx, mark, src.body.src.Origins)
 	}
 }
 
@@ -224,7 +224,7 @@ func (p *Replayer) countAgain(ctx context.Context, o spool.Object) error {
 		_, err := src.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			p.count(src)
+			p.count(ctx, src)
 			return nil
 		case err != nil:
 			return err

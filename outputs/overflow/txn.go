@@ -183,7 +183,7 @@ func (x *txnReplay) object(ctx context.Context, o spool.Object) error {
 			unfinished = fmt.Errorf("%s is acknowledged up to line %d of %d", o.Key, acked, handed)
 		}
 		if errors.Is(err, io.EOF) && unfinished == nil {
-			x.p.count(src)
+			x.p.count(ctx, src)
 		}
 		src.body.close()
 		if x.p.m != nil {

@@ -174,6 +174,7 @@ func (a *agent) terminate(within time.Duration) int {
 	}
 	code := a.cmd.ProcessState.ExitCode()
 	a.cmd = nil
+	a.wantBalance()
 	return code
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"os/exec"
 	"testing"
@@ -8,15 +9,23 @@ import (
 	"github.com/penstock/penstock/buffer/record/tally"
 )
 
-// wantAudit has a stopped agent's books account for every record, lines of them at least.
-func (a *agent) wantAudit(lines int64) {
+// wantBalance has a stopped agent's books account for every record, and returns how many records
+// are counted by output and stage.
+func (a *agent) wantBalance() map[string]int64 {
 	a.t.Helper()
 	out, err := exec.Command(binary, "audit", "--json", a.config).Output()
+	if e, ok := err.(*exec.ExitError); ok && bytes.Contains(e.Stderr, []byte("there are no buffers")) {
+		return nil // it reads Kafka
+	}
 	var r tally.Report
 	if jerr := json.Unmarshal(out, &r); jerr != nil {
 		a.t.Fatalf("audit: %v, %v: %s", err, jerr, out)
 	}
 	for _, d := range r.Differences {
+		if d.Before == tally.Replayed.String() && d.Missing < 0 {
+			a.t.Logf("audit: %s", d.String()) // an object came again, killed as it was removed
+			continue
+		}
 		a.t.Errorf("audit: %s; %s", d.String(), d.Explain)
 	}
 	sums := map[string]int64{}
@@ -27,9 +36,13 @@ func (a *agent) wantAudit(lines int64) {
 		sums[l.Output+" waiting"] += l.Waiting
 	}
 	a.t.Logf("audit: %v", sums)
-	if out, err := exec.Command(binary, "audit", "--explain", a.config).CombinedOutput(); err != nil {
-		a.t.Errorf("audit: %v\n%s", err, out)
-	}
+	return sums
+}
+
+// wantAudit is wantBalance for lines that went to Kafka, so many at least.
+func (a *agent) wantAudit(lines int64) {
+	a.t.Helper()
+	sums := a.wantBalance()
 	const output = "output.kafka.events "
 	done := sums[output+"delivered"] + sums[output+"confirmed"] + sums[output+"replayed"]
 	if sums[output+"read"] < lines || done < lines {
