@@ -3,10 +3,15 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,5 +126,107 @@ pipeline "p" {
 	}
 	if !strings.Contains(got, "ok agent DIR/data") || strings.Contains(got, "no answer in time") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// Ports that the running agent itself has taken are no failure; those of another one are.
+func TestPreflightBesideARunningAgent(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"agent":"edge-1","version":"dev"}`)
+	}))
+	defer srv.Close()
+	addr := srv.Listener.Addr().String()
+	for name, want := range map[string]string{
+		"edge-1": "ok agent tcp://" + addr + ": is taken, as the agent is running",
+		"edge-2": "failed agent tcp://" + addr + ": is taken: ",
+	} {
+		got := preflightOf(t, 10*time.Second, `
+agent {
+  name     = "`+name+`"
+  data_dir = "DIR/data"
+  admin { listen = "`+addr+`" }
+}
+input "stdin" "in" {}
+output "stdout" "out" {}
+pipeline "p" {
+  from = [input.stdin.in]
+  to   = [output.stdout.out]
+}
+`)
+		if !strings.Contains(got, want) {
+			t.Errorf("not told: %s\n%s", want, got)
+		}
+	}
+}
+
+// Servers are asked with the credentials that records would go with, and given nothing.
+func TestPreflightOfServers(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var methods []string
+	status := func(code int) *httptest.Server {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			methods = append(methods, r.Method)
+			if _, password, _ := r.BasicAuth(); password != "right" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			w.WriteHeader(code)
+		}))
+	}
+	fine, busy, only := status(200), status(503), status(405)
+	defer fine.Close()
+	defer busy.Close()
+	defer only.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer secure.Close()
+	got := preflightOf(t, 10*time.Second, `
+agent {
+  data_dir = "DIR/data"
+  admin { listen = "" }
+}
+input "stdin" "in" {}
+output "http" "only" {
+  url      = "`+only.URL+`"
+  user     = "me"
+  password = "right"
+}
+output "http" "wrong" {
+  url      = "`+fine.URL+`"
+  user     = "me"
+  password = "wrong"
+}
+output "http" "secure" { url = "`+secure.URL+`" }
+output "elasticsearch" "es" {
+  urls     = ["`+fine.URL+`", "`+busy.URL+`"]
+  index    = "logs"
+  user     = "me"
+  password = "right"
+}
+pipeline "p" {
+  from = [input.stdin.in]
+  to   = [output.http.only, output.http.wrong, output.http.secure, output.elasticsearch.es]
+}
+`)
+	for _, want := range []string{
+		"ok output.http.only " + only.URL + ": answers, with 405 to HEAD",
+		"failed output.http.wrong " + fine.URL + ": answered 401",
+		"failed output.http.secure " + secure.URL + ": tls: failed to verify certificate: x509: " +
+			"certificate signed by unknown authority -> name the authority",
+		"ok output.elasticsearch.es " + fine.URL + ": answers",
+		"warning output.elasticsearch.es " + busy.URL + ": answered 503",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("not told: %s\n%s", want, got)
+		}
+	}
+	for _, m := range methods {
+		if m != http.MethodGet && m != http.MethodHead {
+			t.Errorf("it made a request %s", m)
+		}
 	}
 }

@@ -146,7 +146,10 @@ func (a *Answer) Err() error {
 		)
 	}
 	text := strings.Join(strings.Fields(string(a.Body[:min(len(a.Body), 300)])), " ")
-	return fmt.Errorf("answered %d %s: %s", a.Status, http.StatusText(a.Status), text)
+	if text != "" {
+		text = ": " + text
+	}
+	return fmt.Errorf("answered %d %s%s", a.Status, http.StatusText(a.Status), text)
 }
 
 // Do sends one request to the path below one of the URLs; the others are tried when it cannot be
