@@ -11,6 +11,7 @@ import (
 	"github.com/penstock/penstock/agent/convert/draft"
 	"github.com/penstock/penstock/agent/convert/javatime"
 	"github.com/penstock/penstock/agent/convert/kit"
+	"github.com/penstock/penstock/inputs/tail"
 )
 
 // Convert reads Filebeat's files and writes an agent.
@@ -232,6 +233,10 @@ func (c *converter) input(n *kit.Node, i int) {
 	}
 	if lines {
 		c.lines(n, typ, name, cond)
+		c.D.Changed(
+			b, n.At, n.Name+" "+typ,
+			"@timestamp, agent, ecs, host, input and log are no fields: write filter \"add_fields\"",
+		)
 	}
 	c.event(n, cond, name, tag)
 	c.processors(n.Find("processors"), cond)
@@ -365,11 +370,15 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 	}
 	if e := n.Take("encoding"); e != nil && e.Value != "plain" && e.Value != "utf-8" {
 		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "utf-16le-bom": "utf-16", "utf-16be-bom": "utf-16", "latin1": "latin-1", "iso8859-1": "latin-1"}
-		if v := known[e.Value]; v != "" {
+		v := known[e.Value]
+		if v == "" && tail.KnownEncoding(e.Value) {
+			v = e.Value
+		}
+		if v != "" {
 			b.Set("encoding", draft.Text(v))
 			c.Carry(e)
 		} else {
-			c.Left(b, e, "penstock reads UTF-8, UTF-16 and Latin-1")
+			c.Left(b, e, "write encoding with a name of IANA's")
 		}
 	}
 	m := n.Find("multiline")
@@ -382,7 +391,9 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 	}
 	if m != nil {
 		c.multiline(b, m)
+		return
 	}
+	b.Set("empty_lines", draft.Text("skip")) // as Filebeat does, always
 }
 
 func (c *converter) multiline(b *draft.Block, m *kit.Node) {
@@ -394,9 +405,10 @@ func (c *converter) multiline(b *draft.Block, m *kit.Node) {
 		c.D.Lost(in, m.At, m.Name+".pattern", "RE2 has it not: "+err.Error())
 	}
 	switch {
+	case match == "before" && negate:
+		in.Set("end", draft.Text(pattern))
 	case match == "before":
-		in.Set("start", draft.Text(pattern))
-		c.D.Lost(in, m.At, m.Name+".match = before", "an event begins with start, or goes on with continue")
+		in.Set("continue_after", draft.Text(pattern))
 	case negate:
 		in.Set("start", draft.Text(pattern))
 		c.D.Carried(m.At, m.Name)

@@ -29,9 +29,21 @@ func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match
 		}
 	}
 	c.parser(f, spec, name, c.own(tags, only), "", "")
+	if typ := spec.value("@type", "format", "type"); !takesAll[typ] && !c.raw {
+		if strings.HasPrefix(typ, "/") {
+			typ = "regexp"
+		}
+		c.d.Changed(f.Notes(), spec.at, describe(e)+" "+typ,
+			"a line that does not match passes as it is; fluentd leaves it out, with a warning")
+	}
 	if spec != e {
 		c.unused(f.Notes(), spec)
 	}
+}
+
+// takesAll are the parsers that every line matches.
+var takesAll = map[string]bool{
+	"none": true, "": true, "csv": true, "tsv": true, "ltsv": true,
 }
 
 // parseNone makes {"message": line} of a line, as fluentd does.

@@ -279,9 +279,14 @@ func (c *converter) input(n *kit.Node) {
 	}
 	c.p.Inputs = append(c.p.Inputs, b)
 	if lines {
+		c.D.Changed(
+			b, n.At, n.Name,
+			"@timestamp, @version, event, host and log are no fields: write filter \"add_fields\"",
+		)
 		f := c.p.Filter("parse", tag, cond)
 		if codec != nil && strings.HasPrefix(codec.Value, "json") {
-			f.Set("format", draft.Text("json"))
+			f.Set("formats", draft.List(draft.Text("json"), draft.Text("regex")))
+			f.Set("pattern", draft.Text("^(?P<message>(?s:.*))$"))
 			c.Carry(codec)
 		} else {
 			f.Set("format", draft.Text("regex"))

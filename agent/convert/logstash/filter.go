@@ -135,7 +135,14 @@ func (c *converter) parsed(n *kit.Node, b *draft.Block, format string) {
 	if target := field(n.Text("target")); target != "" {
 		b.Set("into", draft.Text(target))
 	}
+	c.mark(b, n)
+}
+
+// mark lets what cannot be parsed pass with a header, and tells so.
+func (c *converter) mark(b *draft.Block, n *kit.Node) {
 	b.Set("on_failure", draft.Text("mark"))
+	c.D.Changed(b, n.At, n.Name,
+		"what cannot be parsed has a header parse_error, and no tag that says so")
 }
 
 var nested = regexp.MustCompile(`(%\{\w+):\[([^}:]+)\]((?::\w+)?\})`)
@@ -208,7 +215,7 @@ func (c *converter) grok(n *kit.Node, add func(string) *draft.Block) {
 		} else {
 			b.Set("patterns", draft.Texts(patterns...))
 		}
-		b.Set("on_failure", draft.Text("mark"))
+		c.mark(b, n)
 		if defs != nil {
 			var pairs []draft.Value
 			for _, d := range defs.Kids {
@@ -374,7 +381,7 @@ func (c *converter) dissect(n *kit.Node, add func(string) *draft.Block, cond str
 		b.Set("field", draft.Text(field(k.Key)))
 		b.Set("keep", draft.Text(field(k.Key)))
 		b.Set("pattern", draft.Text(pattern))
-		b.Set("on_failure", draft.Text("mark"))
+		c.mark(b, n)
 		k.Done()
 	}
 	m.Done()

@@ -105,6 +105,10 @@ func (c *converter) source(x *component) *draft.Block {
 	if t := n.Find("tls"); t != nil {
 		c.tls(b, t)
 	}
+	c.D.Changed(
+		b, n.At, n.Name,
+		"what Vector adds (timestamp, source_type, host, file ...) is no field: write filter \"add_fields\"",
+	)
 	c.Rest(b, n, harmless)
 	return b
 }

@@ -9,8 +9,11 @@ agent {
 }
 
 input "tail" "container_1" {
-  paths = ["/var/log/containers/*.log"]
-  tag   = "container_1"
+  paths       = ["/var/log/containers/*.log"]
+  empty_lines = "skip"
+  tag         = "container_1"
+  # Changed: filebeat.inputs container: @timestamp, agent, ecs, host, input and log are no fields:
+  # write filter "add_fields"
 }
 
 filter "parse" "container_1" {
@@ -25,6 +28,8 @@ input "tcp" "tcp_2" {
   listen        = "0.0.0.0:9000"
   max_line_size = "20MiB"
   tag           = "tcp_2"
+  # Changed: filebeat.inputs tcp: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "tcp_2" {
@@ -36,6 +41,8 @@ filter "parse" "tcp_2" {
 input "udp" "udp_3" {
   listen = "0.0.0.0:9001"
   tag    = "udp_3"
+  # Changed: filebeat.inputs udp: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "udp_3" {

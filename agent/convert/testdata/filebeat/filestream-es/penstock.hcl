@@ -9,8 +9,11 @@ agent {
 }
 
 input "tail" "app" {
-  paths = ["/var/log/app/*.json"]
-  tag   = "app"
+  paths       = ["/var/log/app/*.json"]
+  empty_lines = "skip"
+  tag         = "app"
+  # Changed: filebeat.inputs filestream: @timestamp, agent, ecs, host, input and log are no fields:
+  # write filter "add_fields"
   # Left out: filebeat.inputs.id = app: the input has a name
   # Left out: filebeat.inputs.close.on_state_change.inactive = 1m: see close_inactive
 }

@@ -6,9 +6,12 @@ agent {
 
 # the web servers
 input "tail" "log_1" {
-  paths   = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]
-  exclude = ["/**/*.gz"]
-  tag     = "log_1"
+  paths       = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]
+  exclude     = ["/**/*.gz"]
+  empty_lines = "skip"
+  tag         = "log_1"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
   # Left out: filebeat.inputs.ignore_older = 24h: old files are read, too; see start_at
 }
 
@@ -32,6 +35,8 @@ input "tail" "log_2" {
     start = "^\\d{4}-"
   }
   tag = "log_2"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "log_2" {

@@ -4,8 +4,11 @@ agent {
 }
 
 input "tail" "web" {
-  paths = ["/var/log/web.log"]
-  tag   = "web"
+  paths       = ["/var/log/web.log"]
+  empty_lines = "skip"
+  tag         = "web"
+  # Changed: filebeat.inputs filestream: @timestamp, agent, ecs, host, input and log are no fields:
+  # write filter "add_fields"
   # Left out: filebeat.inputs.id = web: the input has a name
 }
 

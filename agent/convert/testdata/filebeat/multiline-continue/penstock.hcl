@@ -1,7 +1,6 @@
 agent {
   data_dir = "/var/lib/penstock"
-  # Shows: multiline by continuation with a flush time, in a filestream; continuation before, which
-  # penstock has not.
+  # Shows: multiline by continuation with a flush time, in a filestream; continuation before.
 }
 
 input "tail" "traces" {
@@ -12,6 +11,8 @@ input "tail" "traces" {
     timeout   = "10s"
   }
   tag = "traces"
+  # Changed: filebeat.inputs filestream: @timestamp, agent, ecs, host, input and log are no fields:
+  # write filter "add_fields"
   # Left out: filebeat.inputs.id = traces: the input has a name
 }
 
@@ -24,11 +25,11 @@ filter "parse" "traces" {
 input "tail" "log_2" {
   paths = ["/var/log/c.log"]
   multiline {
-    start = "\\\\$"
-    # LEFT OUT: filebeat.inputs.multiline.match = before: an event begins with start, or goes on
-    # with continue
+    continue_after = "\\\\$"
   }
   tag = "log_2"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "log_2" {

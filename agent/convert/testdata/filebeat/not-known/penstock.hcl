@@ -11,7 +11,10 @@ input "tail" "log_2" {
   # LEFT OUT: filebeat.inputs: it has no paths
   paths = ["/var/log/CHANGE-ME.log"]
   # LEFT OUT: filebeat.inputs.exclude_files = ^/tmp/: globs stand for files: write exclude
-  tag = "log_2"
+  empty_lines = "skip"
+  tag         = "log_2"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "log_2" {

@@ -10,7 +10,10 @@ input "tail" "log_1" {
   max_line_size = "64KiB"
   long_lines    = "truncate"
   encoding      = "utf-16le"
+  empty_lines   = "skip"
   tag           = "log_1"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "grep" "log_1" {

@@ -6,8 +6,11 @@ agent {
 }
 
 input "tail" "log_1" {
-  paths = ["/var/log/app.log"]
-  tag   = "log_1"
+  paths       = ["/var/log/app.log"]
+  empty_lines = "skip"
+  tag         = "log_1"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "log_1" {

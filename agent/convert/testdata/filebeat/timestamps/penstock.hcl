@@ -4,8 +4,11 @@ agent {
 }
 
 input "tail" "log_1" {
-  paths = ["/var/log/app.json"]
-  tag   = "log_1"
+  paths       = ["/var/log/app.json"]
+  empty_lines = "skip"
+  tag         = "log_1"
+  # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
 }
 
 filter "parse" "log_1" {

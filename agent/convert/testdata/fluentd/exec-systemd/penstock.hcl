@@ -87,6 +87,8 @@ pipeline "main" {
     input.forward.unix,
   ]
   filter = [filter.parse.exec, filter.time.tcp, filter.parse.udp]
+  # Changed: <source> tcp json: a line that does not match passes as it is; fluentd leaves it out,
+  # with a warning
   # LEFT OUT: <match disk> roundrobin: outputs do not take turns: the first gets all; output
   # "forward" and "elasticsearch" spread over several servers
   route {

@@ -91,6 +91,8 @@ pipeline "WEB" {
     filter.drop.null,
     filter.add_fields.record_transformer,
   ]
+  # Changed: <source> tail nginx: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   route {
     match = ["nginx.error"]
     to    = [output.stdout.stdout, output.file.file]

@@ -151,6 +151,10 @@ pipeline "main" {
     filter.time.access,
     filter.parse.syslog,
   ]
+  # Changed: <source> tail apache2: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
+  # Changed: <source> tail syslog: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   route {
     match = ["{java,sales}"]
     to    = [output.stdout.stdout]

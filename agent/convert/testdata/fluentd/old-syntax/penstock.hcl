@@ -63,6 +63,8 @@ pipeline "main" {
     filter.grep.grep,
     filter.grep.grep_2,
   ]
+  # Changed: <source> tail regexp: a line that does not match passes as it is; fluentd leaves it
+  # out, with a warning
   route {
     match = ["apache.*"]
     to    = [output.kafka.kafka]

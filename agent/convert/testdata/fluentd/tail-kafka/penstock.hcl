@@ -48,6 +48,8 @@ filter "set" "kafka_topic" {
 pipeline "main" {
   from   = [input.tail.app]
   filter = [filter.time.app, filter.set.kafka_topic]
+  # Changed: <source> tail json: a line that does not match passes as it is; fluentd leaves it out,
+  # with a warning
   buffer {
     max_size = "4GiB"
   }

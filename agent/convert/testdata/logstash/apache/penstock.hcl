@@ -8,6 +8,8 @@ agent {
 input "tail" "file" {
   paths = ["/tmp/*_log"]
   tag   = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
   # Left out: file.sincedb_path = /dev/null: positions are kept below data_dir: see penstock
   # import-positions
 }
@@ -39,6 +41,7 @@ filter "parse" "grok" {
   keep       = "message"
   pattern    = "%%{COMBINEDAPACHELOG}"
   on_failure = "mark"
+  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
 filter "time" "date" {

@@ -5,6 +5,8 @@ agent {
 # Shows: else if, nested conditions, not in, regular expressions, numbers, fields that are there.
 input "stdin" "stdin" {
   tag = "stdin"
+  # Changed: stdin: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "stdin" {
@@ -17,6 +19,7 @@ filter "parse" "json" {
   field      = "message"
   keep       = "message"
   on_failure = "mark"
+  # Changed: json: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
 filter "add_fields" "mutate" {

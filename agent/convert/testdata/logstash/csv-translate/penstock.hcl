@@ -7,6 +7,8 @@ input "tail" "file" {
   paths   = ["/var/data/*.csv"]
   exclude = ["/**/*.gz"]
   tag     = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "file" {
@@ -19,8 +21,9 @@ filter "parse" "csv" {
   field      = "message"
   keep       = "message"
   on_failure = "mark"
-  columns    = ["when", "customer", "amount"]
-  delimiter  = ";"
+  # Changed: csv: what cannot be parsed has a header parse_error, and no tag that says so
+  columns   = ["when", "customer", "amount"]
+  delimiter = ";"
 }
 
 filter "convert" "mutate" {

@@ -12,6 +12,8 @@ input "exec" "exec" {
   command  = ["/bin/sh", "-c", "df -P"]
   interval = "1m"
   tag      = "exec"
+  # Changed: exec: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "exec" {

@@ -7,10 +7,13 @@ input "tail" "file" {
   paths    = ["/var/log/app/*.json"]
   start_at = "end"
   tag      = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "file" {
-  format = "json"
+  formats = ["json", "regex"]
+  pattern = "^(?P<message>(?s:.*))$"
 }
 
 filter "set" "file_tags" {

@@ -10,6 +10,8 @@ input "tail" "file" {
     timeout = "2s"
   }
   tag = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "file" {
@@ -23,14 +25,16 @@ filter "parse" "dissect" {
   keep       = "text"
   pattern    = "^(?P<class>.*?) - (?P<rest>.*)$"
   on_failure = "mark"
+  # Changed: dissect: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
 filter "parse" "kv" {
-  format          = "key_value"
-  field           = "rest"
-  keep            = "rest"
-  into            = "kv"
-  on_failure      = "mark"
+  format     = "key_value"
+  field      = "rest"
+  keep       = "rest"
+  into       = "kv"
+  on_failure = "mark"
+  # Changed: kv: what cannot be parsed has a header parse_error, and no tag that says so
   pair_separator  = ","
   value_separator = ":"
 }

@@ -9,6 +9,8 @@ input "tail" "file" {
   paths    = ["/var/log/x.log"]
   start_at = "end"
   tag      = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
 }
 
 filter "parse" "file" {

@@ -7,6 +7,7 @@ agent {
 input "tcp" "syslog" {
   listen = "0.0.0.0:5000"
   tag    = "syslog"
+  # Changed: tcp: @timestamp, @version, event, host and log are no fields: write filter "add_fields"
 }
 
 filter "parse" "syslog" {
@@ -25,6 +26,7 @@ filter "add_fields" "syslog" {
 input "udp" "raw" {
   listen = "0.0.0.0:5001"
   tag    = "raw"
+  # Changed: udp: @timestamp, @version, event, host and log are no fields: write filter "add_fields"
 }
 
 filter "parse" "raw" {
@@ -50,6 +52,7 @@ filter "parse" "grok" {
     "%%{GREEDYDATA:text}",
   ]
   on_failure = "mark"
+  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
 }
 
 filter "add_fields" "grok" {

@@ -6,6 +6,8 @@ agent {
 input "tail" "apache_logs" {
   paths = ["/var/log/apache2/*.log"]
   tag   = "apache_logs"
+  # Changed: sources.apache_logs: what Vector adds (timestamp, source_type, host, file ...) is no
+  # field: write filter "add_fields"
   # Left out: sources.apache_logs.ignore_older_secs = 86400: old files are read, too; see start_at
 }
 

@@ -5,6 +5,8 @@ agent {
 input "tail" "in" {
   paths = ["/var/log/in.log"]
   tag   = "in"
+  # Changed: sources.in: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {

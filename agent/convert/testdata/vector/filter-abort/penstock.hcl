@@ -6,6 +6,8 @@ agent {
 input "tail" "app" {
   paths = ["/var/log/app.log"]
   tag   = "app"
+  # Changed: sources.app: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {

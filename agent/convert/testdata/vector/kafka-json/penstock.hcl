@@ -8,6 +8,8 @@ input "tail" "shop" {
   exclude  = ["/var/log/shop/debug-*.json"]
   start_at = "end"
   tag      = "shop"
+  # Changed: sources.shop: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {

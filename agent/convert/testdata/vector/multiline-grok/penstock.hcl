@@ -13,12 +13,16 @@ input "tail" "java" {
     timeout = "1s"
   }
   tag = "java"
+  # Changed: sources.java: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "journald" "journal" {
   units = ["sshd", "nginx"]
   from  = "beginning"
   tag   = "journal"
+  # Changed: sources.journal: what Vector adds (timestamp, source_type, host, file ...) is no
+  # field: write filter "add_fields"
 }
 
 filter "parse" "message" {

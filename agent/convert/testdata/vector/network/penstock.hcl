@@ -9,22 +9,30 @@ agent {
 input "http" "web" {
   listen = "0.0.0.0:8080"
   tag    = "web"
+  # Changed: sources.web: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "syslog" "sys" {
   listen = ["udp://0.0.0.0:514"]
   # Changed: sources.sys: fields are called as penstock calls them: see penstock help input.syslog
   tag = "sys"
+  # Changed: sources.sys: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "forward" "fwd" {
   listen     = "0.0.0.0:24224"
   tag_prefix = "fwd"
+  # Changed: sources.fwd: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "udp" "dgram" {
   listen = "0.0.0.0:9001"
   tag    = "dgram"
+  # Changed: sources.dgram: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {

@@ -12,6 +12,8 @@ input "tail" "k8s" {
   # LEFT OUT: sources.k8s: labels and selectors are not asked of Kubernetes: pod, namespace and
   # container come from the path, as headers; write exclude for what is not wanted
   tag = "k8s"
+  # Changed: sources.k8s: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {

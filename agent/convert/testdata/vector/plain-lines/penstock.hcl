@@ -8,17 +8,23 @@ agent {
 input "tail" "file_a" {
   paths = ["/var/log/a.log"]
   tag   = "file_a"
+  # Changed: sources.file_a: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "tail" "file_b" {
   paths = ["/var/log/b.log"]
   tag   = "file_b"
+  # Changed: sources.file_b: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 input "exec" "vmstat" {
   command  = ["vmstat", "1", "1"]
   interval = "1m"
   tag      = "vmstat"
+  # Changed: sources.vmstat: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 output "kafka" "files" {

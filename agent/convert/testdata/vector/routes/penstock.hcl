@@ -5,6 +5,8 @@ agent {
 input "tcp" "in" {
   listen = "0.0.0.0:9000"
   tag    = "in"
+  # Changed: sources.in: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
 }
 
 filter "parse" "message" {
