@@ -376,6 +376,9 @@ func (m *manager) compared(res result) {
 	f := res.f
 	m.gz.ended(f)
 	defer m.startWaiting()
+	if !f.m.ended && m.passedOn(f.m.family) { // while it was compared
+		m.look(m.siblings([]string{f.where()}, nil))
+	}
 	path, names := f.where(), f.m.names
 	// it was renamed before it could be compared
 	if errors.Is(res.err, fs.ErrNotExist) && !f.m.ended {

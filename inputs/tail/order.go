@@ -310,22 +310,37 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	return a
 }
 
-// numberOfForm returns the number in the name of what f, which is gone, was compressed into.
-func (m *manager) numberOfForm(f *file) []int {
+// numberOfForm returns the number in the name of what f, which is gone, was compressed into: what
+// has its place, or else begins as it did.
+func (m *manager) numberOfForm(f *file) (number []int) {
 	for _, c := range inSeq(m.gz.undecided[f.m.family]) {
-		if c.m.gz.formOf == f && !c.m.ended {
-			path := m.find(c)
-			if fi, err := m.sys.stat(path); err == nil && fi.is(c.id, c.birth) {
-				return ageOf(path, &fi).number
-			}
+		if c.m.ended || c.m.gz.formOf != f && (c.m.gz.formOf != nil || !m.beganAs(c, f)) {
+			continue
 		}
+		path := m.find(c)
+		if fi, err := m.sys.stat(path); err != nil || !fi.is(c.id, c.birth) {
+			continue
+		}
+		n := ageOf(path, &fileInfo{}).number
+		if c.m.gz.formOf == f {
+			return n
+		}
+		number = n
 	}
-	return nil
+	return number
+}
+
+// beganAs reports whether the compressed file c begins with what f, which is still to be read,
+// began with.
+func (m *manager) beganAs(c, f *file) bool {
+	head, begins := f.m.evidence.head, m.beginningOf(c)
+	return head.N > 0 && head.N <= len(begins) && fingerprintOf(begins[:head.N]) == head
 }
 
 // sortAges sorts members of a family, the oldest first.
 func (m *manager) sortAges(family string, members []age) {
 	slices.SortFunc(members, byTime)
+	m.pairAges(members)
 	for i := range members { // what equal times leave open is decided here, and moves nothing
 		members[i].at = int64(i) << 20
 	}
@@ -379,6 +394,29 @@ func (m *manager) sortAges(family string, members []age) {
 	slices.SortFunc(members, byTime)
 }
 
+// pairAges puts a generation right before the one that goes on with its content, as far as equal
+// times leave that open. members are sorted by time.
+func (m *manager) pairAges(members []age) {
+	for _, b := range slices.Clone(members) {
+		if b.file == nil {
+			continue
+		}
+		for _, x := range b.file.m.rotation.replaces {
+			from := slices.IndexFunc(members, func(a age) bool { return a.file == x })
+			if from < 0 || !m.beginsWith(b.file, x) {
+				continue
+			}
+			to := slices.IndexFunc(members, func(a age) bool { return a.file == b.file })
+			for ; from+1 < to && members[from+1].at == members[from].at; from++ {
+				members[from], members[from+1] = members[from+1], members[from]
+			}
+			for ; from > to && members[from-1].at == members[from].at; from-- {
+				members[from], members[from-1] = members[from-1], members[from]
+			}
+		}
+	}
+}
+
 func byTime(a, b age) int {
 	return cmp.Or(
 		cmp.Compare(a.at, b.at), cmp.Compare(a.birth, b.birth), cmp.Compare(a.seq, b.seq),
@@ -403,6 +441,16 @@ func inTurn(list []*age) (moved bool) {
 		limit = a.at
 	}
 	return moved
+}
+
+// renumbered notes that a file of a family has got another name: numbers that count the rotations
+// are told by that, whatever the times.
+func (m *manager) renumbered(f *file, path string) {
+	from, to := ageOf(f.where(), &fileInfo{}).number, ageOf(path, &fileInfo{}).number
+	if len(from) == 1 && len(to) == 1 && from[0] < to[0] && !dated(to) &&
+		familyOf(f.where()) == f.m.family && familyOf(path) == f.m.family {
+		m.sources.grows[f.m.family] = math.MinInt32
+	}
 }
 
 // numbersGrow reports whether a larger number means a newer file, as it does for dates and for

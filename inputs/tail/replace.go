@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"path/filepath"
 	"slices"
 )
@@ -10,6 +11,9 @@ import (
 // rename, and what was restored from a copy. The evidence is that the content up to the offset is
 // the same, and that the old file is no longer there: a new log may well begin as the one before it
 // did.
+
+// mostCompared bounds how much of two files is read to order them by what is in them.
+const mostCompared = 64 << 10
 
 // replacedBy returns what has left the path of a new file in this look, or a path that it was
 // rotated from since.
@@ -66,6 +70,32 @@ func (m *manager) goesOn(g, f *file) bool {
 	known := last.fingerprints()
 	same, err := known.matches(h, scratch[:])
 	return err == nil && same
+}
+
+// beginsWith reports whether g begins with all that is in f, neither of which is being read.
+func (m *manager) beginsWith(g, f *file) bool {
+	if g.m.started || f.m.started || g.compression != none || f.compression != none {
+		return false
+	}
+	var all [2][]byte
+	for i, x := range []*file{f, g} {
+		h := x.r.h
+		if h == nil {
+			if h, _, _ = m.openFile(x); h == nil {
+				return false
+			}
+			defer func() { _ = h.Close() }()
+		}
+		fi, err := m.sys.statOpen(h)
+		if err != nil || i == 0 && (fi.size == 0 || fi.size > mostCompared) {
+			return false
+		}
+		all[i] = make([]byte, min(fi.size, mostCompared))
+		if n, _ := h.ReadAt(all[i], 0); n < len(all[i]) {
+			return false
+		}
+	}
+	return bytes.HasPrefix(all[1], all[0])
 }
 
 // stillThere reports whether f is to be found among its old neighbours.

@@ -415,6 +415,7 @@ func (m *manager) arrive(f *file, path string) {
 	if old != nil {
 		m.drop(old, path)
 	}
+	m.renumbered(f, path)
 	m.table.byPath[path] = f
 	f.m.names = append(f.m.names, path)
 	if path == f.firstPath && f.compression == none {
