@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,7 +156,10 @@ func (p *preflights) wait(ctx context.Context) []Looked {
 func (p *preflights) agent(ctx context.Context, r *preflight.Report) {
 	preflight.Directory(p.cfg.Agent.DataDir, r)
 	if addr := p.cfg.Agent.Admin.Listen; addr != "" {
-		p.ports(ctx, []string{"tcp://" + addr}, r)
+		if !strings.HasPrefix(addr, "unix://") {
+			addr = "tcp://" + addr
+		}
+		p.ports(ctx, []string{addr}, r)
 	}
 }
 
@@ -227,13 +231,24 @@ func (p *preflights) running(ctx context.Context) bool {
 	if a.Admin.Listen == "" {
 		return false
 	}
-	req, err := http.NewRequestWithContext(
-		ctx, http.MethodGet, "http://"+a.Admin.Listen+"/api/status", nil,
-	)
+	client, url := http.DefaultClient, "http://"+a.Admin.Listen+"/api/status"
+	if path, ok := strings.CutPrefix(a.Admin.Listen, "unix://"); ok {
+		url = "http://localhost/api/status"
+		client = &http.Client{Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", path)
+			},
+		}}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false
 	}
-	resp, err := http.DefaultClient.Do(req)
+	if token := cmp.Or(a.Admin.Token, a.Admin.ReadToken); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return false
 	}

@@ -57,7 +57,7 @@ func serve(t *testing.T, a Agent) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(
 		Handler(
-			Options{Listen: "web-1.example.org:9600", Pprof: true}, a,
+			Options{Listen: "web-1.example.org:9600", Pprof: true, Anonymous: "read"}, a,
 			slog.New(slog.DiscardHandler),
 		),
 	)
@@ -121,6 +121,7 @@ func TestRebindingIsRefused(t *testing.T) {
 	}
 	o := Options{
 		Listen:       "Web-1.example.org:9600",
+		Anonymous:    "read",
 		AllowedHosts: []string{"logs.example.org", "*.internal"},
 	}
 	for host, ok := range map[string]bool{
@@ -138,7 +139,7 @@ func TestRebindingIsRefused(t *testing.T) {
 		}
 	}
 	if got := status(
-		Options{AllowedHosts: []string{"*"}}, "anything.example",
+		Options{AllowedHosts: []string{"*"}, Anonymous: "read"}, "anything.example",
 	); got != http.StatusNotFound {
 		t.Errorf("with * a name was answered %d", got)
 	}
@@ -147,7 +148,7 @@ func TestRebindingIsRefused(t *testing.T) {
 func TestProfilesByChoice(t *testing.T) {
 	for on, want := range map[bool]int{true: 200, false: 404} {
 		srv := httptest.NewServer(
-			Handler(Options{Pprof: on}, &fakeAgent{}, slog.New(slog.DiscardHandler)),
+			Handler(Options{Pprof: on, Anonymous: "read"}, &fakeAgent{}, slog.New(slog.DiscardHandler)),
 		)
 		if code, _ := fetch(t, srv.URL+"/debug/pprof/cmdline"); code != want {
 			t.Errorf("pprof = %v: %d, want %d", on, code, want)

@@ -2,6 +2,6 @@
 // live tap, over HTTP.
 //
 // It owns the forms in which these are shown, and takes commands (commands.go), which the agent
-// carries out. It holds up no pipeline for a slow viewer, and has no authentication: it is meant
-// for loopback.
+// carries out, and decides who may do what (access.go, hosts.go). It holds up no pipeline for a
+// slow viewer.
 package admin

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -47,7 +48,18 @@ type Server struct {
 
 // Options says where and what the server serves.
 type Options struct {
-	Listen string // host:port; "" turns it off
+	Listen string // host:port or unix:///path; "" turns it off
+	Mode   string // of a unix socket, in octal
+	Group  string // of a unix socket; "" for the process's own
+
+	Token     string // of who may do everything
+	ReadToken string // of who may read
+	// what others may do: one of the Anonymous words, or "" for everything where only this host
+	// reaches the server and there is no token, and nothing elsewhere
+	Anonymous string
+	// nil for none; who has a certificate of its client_ca_file may do everything
+	TLS *tlsconf.Server
+
 	// names by which it may be addressed, beside those that are known to be its own; *.NAME and *
 	// stand for several
 	AllowedHosts []string
@@ -60,15 +72,9 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 	if o.Listen == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", o.Listen)
+	l, err := listen(o, log)
 	if err != nil {
 		return nil, err
-	}
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		log.Warn(
-			"the admin server is open to other hosts and has no authentication: restrict admin.listen to 127.0.0.1 unless a firewall guards it",
-			"listen", l.Addr().String(),
-		)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
@@ -79,7 +85,7 @@ func Start(o Options, agent Agent, log *slog.Logger) (*Server, error) {
 			BaseContext:       func(net.Listener) context.Context { return ctx },
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
-		addr: l.Addr().String(), end: cancel, done: make(chan struct{}),
+		addr: addressOf(l), end: cancel, done: make(chan struct{}),
 	}
 	go func() {
 		defer close(s.done)
@@ -185,5 +191,5 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return newHosts(o.Listen, o.AllowedHosts).guard(mux)
+	return newHosts(o.Listen, o.AllowedHosts).guard(newAccess(o).guard(mux))
 }

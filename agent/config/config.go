@@ -3,13 +3,13 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 )
 
 // Config is a whole configuration, decoded and checked.
@@ -65,10 +65,16 @@ type Log struct {
 
 // Admin is the admin block of the agent.
 type Admin struct {
-	Listen       string   `hcl:"listen,optional" doc:"Address of the admin server; an empty string turns it off. It has no authentication: keep it on loopback or behind a proxy."`
-	AllowedHosts []string `hcl:"allowed_hosts,optional" doc:"Names by which the admin server may be addressed, such as \"web-1.example.org\" or \"*.example.org\", beside localhost, this machine's name, the host of listen and any IP address; \"*\" is any name, and lets a web page that makes its own name lead here read all of it."`
-	Pprof        bool     `hcl:"pprof,optional" doc:"Whether profiles are served at /debug/pprof."`
-	NotReady     []string `hcl:"not_ready,optional" doc:"The kinds of problems with which /readyz answers 503; with others it answers 200 and names them. failed, opening, refused, held (some records wait for a person), waiting_for_buffer; further ones are retrying, slow, paused, overflowing, standing_by, replaying, unreadable, nothing_matches, filling, dropped, damaged and orphan. While it starts and stops an agent is never ready."`
+	Listen       string          `hcl:"listen,optional" doc:"Address of the admin server, host:port or unix:///PATH; an empty string turns it off. Where other hosts can reach it, token, read_token, tls with client_ca_file or anonymous has to be given."`
+	Mode         string          `hcl:"mode,optional" doc:"Permissions of a unix socket, in octal; 0660 unless set."`
+	Group        string          `hcl:"group,optional" doc:"Group of a unix socket; that of the process unless set."`
+	Token        string          `hcl:"token,optional" secret:"true" doc:"Token of those who may read everything and give commands, as a bearer token or as the password of any user. It is needed for all but /healthz, also on this host, and what anonymous allows."`
+	ReadToken    string          `hcl:"read_token,optional" secret:"true" doc:"Token of those who may read everything, and command nothing."`
+	Anonymous    string          `hcl:"anonymous,optional" oneof:"|none|metrics|read" doc:"What those may do who have no token: none; metrics: /metrics, /metrics.json and /readyz, which hold no data; or read everything, live records among it. Unless it is set everything, if the server listens on loopback or a unix socket and has neither token nor tls, and nothing otherwise."`
+	TLS          *tlsconf.Server `hcl:"tls,block" doc:"Serve HTTPS. Who has a certificate of client_ca_file may do everything."`
+	AllowedHosts []string        `hcl:"allowed_hosts,optional" doc:"Names by which the admin server may be addressed, such as \"web-1.example.org\" or \"*.example.org\", beside localhost, this machine's name, the host of listen and any IP address; \"*\" is any name, and lets a web page that makes its own name lead here read all of it."`
+	Pprof        bool            `hcl:"pprof,optional" doc:"Whether profiles are served at /debug/pprof."`
+	NotReady     []string        `hcl:"not_ready,optional" doc:"The kinds of problems with which /readyz answers 503; with others it answers 200 and names them. failed, opening, refused, held (some records wait for a person), waiting_for_buffer; further ones are retrying, slow, paused, overflowing, standing_by, replaying, unreadable, nothing_matches, filling, dropped, damaged and orphan. While it starts and stops an agent is never ready."`
 }
 
 // DefaultAgent returns the agent block as it is when nothing is written.
@@ -116,20 +122,7 @@ func (a *Agent) Validate() error {
 	if a.ShutdownTimeout < 0 {
 		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
 	}
-	if a.Admin.Listen != "" {
-		_, port, err := net.SplitHostPort(a.Admin.Listen)
-		if err == nil {
-			_, err = net.LookupPort("tcp", port)
-		}
-		if err != nil {
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"admin.listen: %q is not host:port, such as 127.0.0.1:9600", a.Admin.Listen,
-				),
-			)
-		}
-	}
+	errs = append(errs, a.Admin.check()...)
 	for _, kind := range a.Admin.NotReady {
 		if !slices.Contains(state.ProblemKinds, kind) {
 			errs = append(

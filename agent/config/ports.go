@@ -17,7 +17,10 @@ func (l *loader) checkPorts() {
 	type taken struct{ owner, address string }
 	var all []taken
 	if a := l.cfg.Agent.Admin.Listen; a != "" {
-		all = append(all, taken{"agent.admin", "tcp://" + a})
+		if !strings.HasPrefix(a, "unix://") {
+			a = "tcp://" + a
+		}
+		all = append(all, taken{"agent.admin", a})
 	}
 	used := map[string]bool{}
 	for _, p := range l.cfg.Pipelines {

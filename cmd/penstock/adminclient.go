@@ -22,7 +22,7 @@ type adminAddress string
 func adminFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String(
 		"admin", "127.0.0.1:9600",
-		"address of the agent's admin server (agent.admin.listen), host:port or unix:///PATH; "+
+		"address of the agent's admin server (agent.admin.listen), host:port, https://host:port or unix:///PATH; "+
 			"its token is read from $"+adminTokenVar,
 	)
 }
@@ -46,6 +46,9 @@ func (a adminAddress) do(
 		}}
 	}
 	target := "http://" + host + path
+	if strings.HasPrefix(host, "https://") {
+		target = strings.TrimSuffix(host, "/") + path
+	}
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}

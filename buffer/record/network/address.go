@@ -22,3 +22,12 @@ func ParseAddress(s string) (network, address string, err error) {
 	}
 	return "tcp", s, nil
 }
+
+// IsLocal reports whether only processes of this host reach what listens at host:port or unix:///path.
+func IsLocal(listen string) bool {
+	if strings.HasPrefix(listen, "unix://") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}

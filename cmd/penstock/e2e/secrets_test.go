@@ -22,7 +22,12 @@ const secretsConfig = `
 agent {
   data_dir         = "DIR/data"
   shutdown_timeout = "1s"
-  admin { listen = "ADMIN" }
+  admin {
+    listen     = "ADMIN"
+    token      = "PLANT"
+    read_token = "PLANT"
+    anonymous  = "read"
+  }
   log { level = "debug" }
 }
 input "tail" "app" { paths = ["DIR/*.log"] }
