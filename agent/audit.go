@@ -1,12 +1,16 @@
 package agent
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs/overflow"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Audit implements admin.Agent.
@@ -35,4 +39,37 @@ func Audit(b tally.Books, since time.Time) tally.Report {
 		o.Store = err == nil && n.Stored()
 	}
 	return tally.Audit(b, since)
+}
+
+// auditEvery is how often a buffer is audited for its metric, at most.
+const auditEvery = 30 * time.Second
+
+// newAuditGauge audits a buffer as it is collected, and logs what differs.
+func newAuditGauge(buf *buffer.Buffer, log *slog.Logger) prometheus.Collector {
+	var mu sync.Mutex
+	var last time.Time
+	var differing int64
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penstock_audit_differing_records",
+		Help: "Records of the last 24 hours that one stage has counted and the next has not, or the other way round.",
+	}, func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); last.IsZero() || now.Sub(last) >= auditEvery {
+			was := differing
+			last, differing = now, 0
+			r := Audit(buf.Books(), now.Add(-24*time.Hour))
+			for _, d := range r.Differences {
+				differing += max(d.Missing, -d.Missing)
+			}
+			if differing != was && differing > 0 {
+				d := &r.Differences[0]
+				log.Error(
+					"records are not accounted for", "records", differing, "first", d.String(),
+					"do", "see penstock audit --explain",
+				)
+			}
+		}
+		return float64(differing)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // meddler is a log between two stages that takes records away, or adds some.
@@ -315,6 +317,7 @@ func TestAuditNamesAnOverflowObjectThatIsGone(t *testing.T) {
 				a.want("/log/x", map[string]int64{"overflowed": 30, "replayed": 30})
 				return
 			}
+			a.wantMetric(10)
 			for _, d := range a.report().Differences {
 				if d.Missing == 10 && d.After == "overflowed" && d.Before == "replayed" &&
 					d.Origin != "" {
@@ -326,6 +329,23 @@ func TestAuditNamesAnOverflowObjectThatIsGone(t *testing.T) {
 				t.Errorf("%+v", a.report().Differences)
 			}
 		})
+	}
+}
+
+// wantMetric has the metric and the log tell of so many records.
+func (a *audited) wantMetric(n float64) {
+	a.t.Helper()
+	logs := &runtest.LogBuffer{}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(newAuditGauge(a.buf, slog.New(slog.NewTextHandler(logs, nil))))
+	for range 2 { // and logs it once
+		families, err := reg.Gather()
+		if err != nil || len(families) != 1 || families[0].Metric[0].Gauge.GetValue() != n {
+			a.t.Fatal(families, err)
+		}
+	}
+	if lines := logs.Lines("penstock audit --explain"); len(lines) != 1 {
+		a.t.Error(lines)
 	}
 }
 

@@ -49,6 +49,7 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 		}
 		cursor.Close()
 	}
+	reg.MustRegister(newAuditGauge(buf, p.log))
 	p.a.registries.show(reg)
 	return buf, p.findOrphanedCursors(buf), nil
 }

@@ -67,6 +67,11 @@ var Table = []Metric{
 		"gauge",
 		"1 while the archiver cannot go on for this reason: store, commit, disk, decode, complete or log.",
 	},
+	{
+		"penstock_audit_differing_records",
+		"gauge",
+		"Records of the last 24 hours that one stage has counted and the next has not, or the other way round.",
+	},
 	{"penstock_buffer_appended_bytes_total", "counter",
 		"Bytes of records stored in the buffer, before compression."},
 	{"penstock_buffer_appended_records_total", "counter",
