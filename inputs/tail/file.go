@@ -25,6 +25,11 @@ type file struct {
 	r     readState // belongs to whoever has the turn
 	m     mgrState  // belongs to the manager
 
+	seenByAll
+}
+
+// seenByAll is what the manager, workers and the status tell each other of a file.
+type seenByAll struct {
 	path atomic.Pointer[string] // where it is now, or was last
 	real atomic.Pointer[string] // the same without symbolic links
 	// names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown

@@ -41,11 +41,9 @@ type Writer struct {
 	closed   bool
 }
 
-// shared is what an output has once: the writer outside of transactions and those of its sessions
-// share it. New makes it; after the start only what is safe for concurrent use changes.
-type shared struct {
-	cfg              Config
-	env              outputs.Env
+// recordSettings say what a record becomes: its topic, key and headers, how it is compressed and
+// which path it takes. They never change.
+type recordSettings struct {
 	codec            record.Codec
 	topic            *template.Bound[dialect.Subject]
 	key              *template.Bound[dialect.Subject] // nil: records keep theirs
@@ -53,6 +51,36 @@ type shared struct {
 	byHash           bool
 	small            int    // smallBatch, but for tests
 	recordPathReason string // why the record path is taken for all batches; "" if it is not
+}
+
+func newRecordSettings(cfg *Config, agent string) (recordSettings, error) {
+	s := recordSettings{
+		headers:          staticHeaders(cfg.Headers),
+		small:            smallBatch,
+		byHash:           cfg.byHash(),
+		recordPathReason: cfg.perRecord(),
+	}
+	var err error
+	if s.codec, err = record.ParseCodec(cfg.Compression); err != nil {
+		return s, fmt.Errorf("compression: %w", err)
+	}
+	if s.topic, err = dialect.Bind(cfg.Topic, agent); err != nil {
+		return s, fmt.Errorf("topic: %w", err)
+	}
+	if !cfg.Key.IsZero() {
+		if s.key, err = dialect.Bind(cfg.Key, agent); err != nil {
+			return s, fmt.Errorf("key: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// shared is what an output has once: the writer outside of transactions and those of its sessions
+// share it. New makes it; after the start only what is safe for concurrent use changes.
+type shared struct {
+	cfg Config
+	env outputs.Env
+	recordSettings
 
 	cl            *kgo.Client
 	reach         *kafkaclient.Reach
@@ -87,24 +115,20 @@ type scratch struct {
 
 // New returns a writer. It connects to nothing yet.
 func New(cfg Config, env outputs.Env) (*Writer, error) {
-	codec, err := record.ParseCodec(cfg.Compression)
+	settings, err := newRecordSettings(&cfg, env.Agent)
 	if err != nil {
-		return nil, fmt.Errorf("compression: %w", err)
+		return nil, err
 	}
 	opts, err := cfg.Options(env.Agent, env.Log, env.Metrics)
 	if err != nil {
 		return nil, err
 	}
 	s := &shared{
-		cfg:              cfg,
-		env:              env,
-		codec:            codec,
-		metrics:          newMetrics(env.Metrics),
-		headers:          staticHeaders(cfg.Headers),
-		small:            smallBatch,
-		byHash:           cfg.byHash(),
-		recordPathReason: cfg.perRecord(),
-		reach:            cfg.NewReach(),
+		cfg:            cfg,
+		env:            env,
+		recordSettings: settings,
+		metrics:        newMetrics(env.Metrics),
+		reach:          cfg.NewReach(),
 	}
 	s.failing = newFailureLog(env.Log, func() time.Time { return time.Unix(0, s.delivered.Load()) })
 	s.reach.OnFailure = s.failing.unreachable
@@ -114,14 +138,6 @@ func New(cfg Config, env outputs.Env) (*Writer, error) {
 		output:  env.Name,
 		metrics: s.metrics,
 		topics:  map[string]*absence{},
-	}
-	if s.topic, err = dialect.Bind(cfg.Topic, env.Agent); err != nil {
-		return nil, fmt.Errorf("topic: %w", err)
-	}
-	if !cfg.Key.IsZero() {
-		if s.key, err = dialect.Bind(cfg.Key, env.Agent); err != nil {
-			return nil, fmt.Errorf("key: %w", err)
-		}
 	}
 	if s.recordPathReason == "" {
 		env.Log.Info("batches go to Kafka as they lie (direct path)")

@@ -107,23 +107,25 @@ func New(c Control) *Controller {
 		Dir:         d.Env.Dir,
 		Health:      c.Health,
 		Log:         f.slog,
-		m:           f.m,
 		Failing:     &f.failing,
-		onStraggler: c.Drain.AddStraggler,
-		listed:      func() { f.listed.Store(f.moving.puts.Load()) },
 		Skip: func(key string) bool { // what is not committed as moved may yet go out of the log
 			n := f.note()
 			return n.Intent != nil && slices.Contains(f.moving.keys(*n.Intent), key) ||
 				n.Void != nil && slices.Contains(f.moving.keys(*n.Void), key)
 		},
-		note:    f.note,
-		counted: f.counted,
-		remember: func(ctx context.Context, p replayed) {
-			// It fails once the log is lost, and then there is nobody to remember it for.
-			_ = f.moving.annotate(ctx, func(n *Note) { n.Replay = &p })
+		agentSide: agentSide{
+			m:             f.m,
+			onStraggler:   c.Drain.AddStraggler,
+			listed:        func() { f.listed.Store(f.moving.puts.Load()) },
+			onObjectStart: f.status.begins,
+			note:          f.note,
+			remember: func(ctx context.Context, p replayed) {
+				// It fails once the log is lost, and then there is nobody to remember it for.
+				_ = f.moving.annotate(ctx, func(n *Note) { n.Replay = &p })
+			},
+			counted: f.counted,
+			known:   c.Drain.AheadIn,
 		},
-		onObjectStart: f.status.begins,
-		known:         c.Drain.AheadIn,
 		OnDone: func(o spool.Object, _ int64, _ bool) {
 			c.Drain.Replayed(o.Key)
 			f.status.remove(o)

@@ -29,37 +29,41 @@ type Replayer struct {
 	Dir     string
 	Health  *deliver.Health
 	Log     *slog.Logger
-	m       *overflowMetrics // nil outside the agent
 	Failing *fault.FailureLog
-	// takes flights that may still be ending
-	onStraggler func(chan struct{})
-	listed      func() // called before each listing
 	// tells of objects that do not count yet, or not any more
-	Skip func(key string) bool
-	// called with the time of each object's first record; may be nil
-	onObjectStart func(oldest time.Time)
-	OnDone        func(o spool.Object, records int64, damaged bool) // called after each object
+	Skip   func(key string) bool
+	OnDone func(o spool.Object, records int64, damaged bool) // called after each object
 
-	// Only for objects that are no overflow.
-	// the directory below base of what the replayer itself puts there
-	OwnDir    string
+	OtherObjects
+	agentSide
+
+	txn     *txnReplay // while run runs
+	partial partial    // of the object that is replayed
+}
+
+// OtherObjects are objects that are no overflow. The zero value says that they are overflow.
+type OtherObjects struct {
+	OwnDir    string                // below base, for what the replayer itself puts there
 	IsWaiting func(key string) bool // tells which objects wait
 	// replays one object and removes it
 	ReplayObject func(ctx context.Context, o spool.Object) error
+}
 
-	// of the log, which says what the destination has already; nil outside the agent
-	note     func() Note
-	remember func(context.Context, replayed) // keeps it in the log's note; nil outside the agent
-	txn      *txnReplay                      // while run runs
-
-	// called with what was in an object of the log with this mark, before it is removed; nil
-	// outside the agent
+// agentSide is what the agent whose overflow it is has to say, and is told. All of it is zero
+// outside of agents.
+type agentSide struct {
+	m           *overflowMetrics
+	onStraggler func(chan struct{}) // takes flights that may still be ending
+	listed      func()              // called before each listing
+	// called with the time of an object's first record
+	onObjectStart func(oldest time.Time)
+	note          func() Note // of the log: what the destination has already
+	// keeps it in the log's note
+	remember func(context.Context, replayed)
+	// called with what was in an object of the log with this mark, before it is removed
 	counted func(ctx context.Context, mark string, origins map[string]*recordline.OriginCount)
-
-	// what is known to be delivered of an object, by positions in the log; may be nil
+	// what is known to be delivered of an object, by positions in the log
 	known func(key string) *deliver.Ahead
-
-	partial partial // of the object that is replayed
 }
 
 // Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or

@@ -46,8 +46,9 @@ func FromArchive(
 	}
 	sum = Summary{}
 	p := opts.replayer(store, base, &sum)
-	p.OwnDir, p.IsWaiting, p.Transactor = replayOwn, waits, nil
+	p.Transactor = nil
 	p.Skip = func(key string) bool { return key > last }
+	p.OtherObjects = overflow.OtherObjects{OwnDir: replayOwn, IsWaiting: waits}
 	p.ReplayObject = func(ctx context.Context, o spool.Object) error {
 		err := replayLetters(ctx, p, o)
 		if errors.Is(err, errNoDeadRecord) {
