@@ -36,8 +36,18 @@ func (t *tableSchema) avro() string {
 			v = logical("long", "timestamp-nanos")
 		case tDate:
 			v = logical("int", "date")
+		case tTimeMS:
+			v = logical("int", "time-millis")
+		case tTimeUS:
+			v = logical("long", "time-micros")
 		case tBinary:
 			v = "bytes"
+		case tDecimal:
+			v = map[string]any{
+				"type": "bytes", "logicalType": "decimal", "precision": c.precision, "scale": c.scale,
+			}
+		case tUUID:
+			v = logical("string", "uuid")
 		default:
 			v = "string"
 		}
@@ -111,7 +121,7 @@ func appendAvroColumn(dst []byte, c *column, r *row) []byte {
 			}
 			var v scalar
 			if e.kind != null {
-				v, _ = r.convert(c.elem.typ, &e) // fits has seen that it can be
+				v, _ = r.convert(c.elem, &e) // fits has seen that it can be
 			}
 			dst = appendAvroScalar(dst, c.elem, v, e.kind != null)
 		}
@@ -128,7 +138,7 @@ func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {
 		dst = append(dst, 2)
 	}
 	switch c.typ {
-	case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate:
+	case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tTimeMS, tTimeUS:
 		return binary.AppendVarint(dst, v.n)
 	case tFloat:
 		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v.f)))
@@ -136,6 +146,8 @@ func appendAvroScalar(dst []byte, c *column, v scalar, present bool) []byte {
 		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
 	case tBoolean:
 		return append(dst, byte(v.n))
+	case tUUID:
+		return appendBytes(dst, uuidText(v.b))
 	}
 	return appendBytes(dst, v.b)
 }

@@ -59,6 +59,12 @@ func (r *row) appendAvro(dst []byte, schema avro.Schema, n node) ([]byte, error)
 		}
 		return dst, fmt.Errorf("avro: %s is no symbol of %s", n.val, s.Name())
 	case *avro.FixedSchema:
+		if d, ok := s.Logical().(*avro.DecimalLogicalSchema); ok {
+			b, ok := decimalOf(n.val, d.Precision(), d.Scale())
+			if (n.kind == text || n.kind == number) && ok && len(b) <= s.Size() {
+				return append(dst, signExtend(b, s.Size())...), nil
+			}
+		}
 		b, err := base64.StdEncoding.DecodeString(string(n.val))
 		if n.kind != text || err != nil || len(b) != s.Size() {
 			return dst, fmt.Errorf("avro: no base64 of %d bytes", s.Size())
@@ -170,6 +176,13 @@ func (r *row) appendPrimitive(dst []byte, s *avro.PrimitiveSchema, n node) ([]by
 		if n.kind != text {
 			return dst, errors.New("avro: no string")
 		}
+	case s.Type() == avro.Bytes && logical == avro.Decimal:
+		d := s.Logical().(*avro.DecimalLogicalSchema)
+		c.typ, c.precision, c.scale = tDecimal, d.Precision(), d.Scale()
+	case logical == avro.TimeMillis:
+		c.typ = tTimeMS
+	case logical == avro.TimeMicros:
+		c.typ = tTimeUS
 	case s.Type() == avro.Bytes && logical == "":
 		c.typ = tBinary
 	case s.Type() == avro.Boolean:
@@ -194,7 +207,7 @@ func (r *row) appendPrimitive(dst []byte, s *avro.PrimitiveSchema, n node) ([]by
 	if n.kind == null {
 		return dst, errors.New("avro: null")
 	}
-	v, ok := r.convert(c.typ, &n)
+	v, ok := r.convert(c, &n)
 	if !ok {
 		return dst, fmt.Errorf("avro: %s is no %s", strconv.QuoteToASCII(string(n.val)), s.Type())
 	}

@@ -32,7 +32,8 @@ func (t *tableSchema) appendCells(dst []byte, r *row) []byte {
 		}
 		dst = append(dst, 1)
 		switch c.typ {
-		case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean:
+		case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean,
+			tTimeMS, tTimeUS:
 			dst = binary.AppendVarint(dst, v.n)
 		case tFloat, tDouble:
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.f))
@@ -59,7 +60,8 @@ func (t *tableSchema) cells(dst [][]parquet.Value, s *stagedRow) error {
 		var v scalar
 		if present[0] != 0 {
 			switch c.typ {
-			case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean:
+			case tInt32, tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tDate, tBoolean,
+				tTimeMS, tTimeUS:
 				v.n = q.varint()
 			case tFloat, tDouble:
 				if b := q.bytes(8); !q.bad {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -29,6 +30,10 @@ const (
 	tDate
 	tJSON
 	tBinary
+	tDecimal
+	tUUID
+	tTimeMS
+	tTimeUS
 	tGroup
 	tList
 )
@@ -43,6 +48,8 @@ type column struct {
 	children []*column // of a group
 	elem     *column   // of a list
 	id       int       // its slot
+
+	precision, scale int // of a decimal
 
 	leaf         int // Parquet: index of the leaf, and its levels
 	maxRep, defs byte
@@ -146,6 +153,10 @@ var columnTypes = []string{
 	tDate:        "date",
 	tJSON:        "json",
 	tBinary:      "binary",
+	tDecimal:     "decimal",
+	tUUID:        "uuid",
+	tTimeMS:      "time_ms",
+	tTimeUS:      "time_us",
 }
 
 func columnType(name string) ctype { return ctype(slices.Index(columnTypes, name)) }
@@ -161,6 +172,9 @@ func declared(columns []Column) []*column {
 			path:     c.path(),
 			typ:      columnType(c.Type),
 			required: c.Required,
+
+			precision: cmp.Or(c.Precision, maxPrecision),
+			scale:     c.Scale,
 		}
 	}
 	return out
@@ -480,7 +494,7 @@ func (r *row) fits(c *column, n *node) bool {
 			if !ok {
 				return true
 			}
-			if count == maxElements || e.kind != null && !r.fitsElement(c.elem.typ, &e) {
+			if count == maxElements || e.kind != null && !r.fitsElement(c.elem, &e) {
 				return false
 			}
 		}
@@ -488,24 +502,24 @@ func (r *row) fits(c *column, n *node) bool {
 	if n.kind == null {
 		return false
 	}
-	v, ok := r.convert(c.typ, n)
+	v, ok := r.convert(c, n)
 	r.vals[c.id] = v
 	return ok
 }
 
-// fitsElement reports whether n can be a value of type t.
-func (r *row) fitsElement(t ctype, n *node) bool {
-	if t == tString {
+// fitsElement reports whether n can be a value of c.
+func (r *row) fitsElement(c *column, n *node) bool {
+	if c.typ == tString {
 		return n.kind != text || !n.escaped || !loneSurrogate(n.val)
 	}
-	_, ok := r.convert(t, n)
+	_, ok := r.convert(c, n)
 	return ok
 }
 
-// convert makes a value of type t of n, which is not null. It does so only where the value says
+// convert makes a value of c of n, which is not null. It does so only where the value says
 // exactly what n does: a number that would be rounded, or a time cut, does not fit.
-func (r *row) convert(t ctype, n *node) (v scalar, ok bool) {
-	switch t {
+func (r *row) convert(c *column, n *node) (v scalar, ok bool) {
+	switch t := c.typ; t {
 	case tString:
 		if n.kind == text {
 			return scalar{b: r.text(n)}, !n.escaped || !loneSurrogate(n.val)
@@ -543,6 +557,18 @@ func (r *row) convert(t ctype, n *node) (v scalar, ok bool) {
 	case tDate:
 		when, err := time.Parse(time.DateOnly, view(n.val))
 		return scalar{n: floorDay(when.Unix())}, n.kind == text && err == nil
+	case tTimeMS, tTimeUS:
+		v.n, ok = timeOfDay(n, t)
+		return v, ok
+	case tUUID:
+		v.b, ok = uuidBytes(r.text(n))
+		return v, ok && n.kind == text
+	case tDecimal:
+		if n.kind != text && n.kind != number {
+			return v, false
+		}
+		v.b, ok = decimalOf(r.text(n), c.precision, c.scale)
+		return v, ok
 	case tBinary:
 		if n.kind != text {
 			return v, false

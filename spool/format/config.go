@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,10 +39,12 @@ type Config struct {
 
 // Column is one column of a table.
 type Column struct {
-	Name     string `hcl:"name,label" doc:"Name of the column."`
-	Field    string `hcl:"field,optional" doc:"Field it is filled from, nested names joined by dots; the one of the column's name when empty."`
-	Type     string `hcl:"type,optional" oneof:"string|int32|int64|float|double|boolean|timestamp_ms|timestamp_us|timestamp_ns|date|json|binary" doc:"Type; timestamps are filled from RFC 3339 texts or from integers in their own unit, binary from base64. A column holds exactly what the record says: a number that would be rounded, or a time that would be cut, does not fit."`
-	Required bool   `hcl:"required,optional" doc:"A record without the field is a dead letter."`
+	Name      string `hcl:"name,label" doc:"Name of the column."`
+	Field     string `hcl:"field,optional" doc:"Field it is filled from, nested names joined by dots; the one of the column's name when empty."`
+	Type      string `hcl:"type,optional" oneof:"string|int32|int64|float|double|boolean|timestamp_ms|timestamp_us|timestamp_ns|date|json|binary|decimal|uuid|time_ms|time_us" doc:"Type; timestamps are filled from RFC 3339 texts or from integers in their own unit, binary from base64, decimals from numbers or texts of digits, times of day from texts such as 15:04:05.678. A column holds exactly what the record says: a number that would be rounded, or a time that would be cut, does not fit."`
+	Precision int    `json:",omitempty" hcl:"precision,optional" doc:"decimal: digits it has, 38 at most and without it."`
+	Scale     int    `json:",omitempty" hcl:"scale,optional" doc:"decimal: digits behind the point."`
+	Required  bool   `hcl:"required,optional" doc:"A record without the field is a dead letter."`
 }
 
 // SetDefaults sets the presets.
@@ -105,6 +108,13 @@ func (c *Config) Validate() error {
 		}
 		seen[col.Name] = true
 		oneOf(fmt.Sprintf("column[%d].type", i), col.Type, columnTypes...)
+		digits := cmp.Or(col.Precision, maxPrecision)
+		if digits < 1 || digits > maxPrecision || col.Scale < 0 || col.Scale > digits {
+			bad(
+				"column[%d]: precision must be 1 to 38 and scale 0 to that, not %d and %d",
+				i, col.Precision, col.Scale,
+			)
+		}
 		if c.Type == "avro" && !avroName(col.Name) {
 			bad(
 				"column[%d].name: must be letters, digits and underscores for avro, not %q", i,

@@ -118,7 +118,7 @@ func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 			out = append(out, f.null...)
 			continue
 		}
-		v, err := s.row.cell(c.typ, n)
+		v, err := s.row.cell(c, n)
 		if err != nil {
 			return dst, fmt.Errorf("%s: %w", strings.Join(c.path, "."), err)
 		}
@@ -129,20 +129,20 @@ func (f *delimited) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 
 // cell returns what a column of text shows of n, which is not null: what was written, if that is
 // a value of the column's type. Whole numbers stand as such, however they were written.
-func (r *row) cell(t ctype, n *node) ([]byte, error) {
+func (r *row) cell(c *column, n *node) ([]byte, error) {
 	written := n.val
 	if n.kind == text || n.kind == object || n.kind == array {
-		v, ok := r.convert(tString, n)
+		v, ok := r.convert(&column{typ: tString}, n)
 		if !ok {
 			return nil, errSurrogate
 		}
 		written = v.b
 	}
-	switch t {
+	switch t := c.typ; t {
 	case tJSON:
 		return r.compact(n), nil
 	case tInt32, tInt64:
-		if v, ok := r.convert(t, n); ok {
+		if v, ok := r.convert(c, n); ok {
 			r.room(24)
 			start := len(r.arena)
 			r.arena = strconv.AppendInt(r.arena, v.n, 10)
@@ -160,11 +160,11 @@ func (r *row) cell(t ctype, n *node) ([]byte, error) {
 			return written, nil
 		}
 	default:
-		if _, ok := r.convert(t, n); ok {
+		if _, ok := r.convert(c, n); ok {
 			return written, nil
 		}
 	}
-	return nil, fmt.Errorf("%.100q is no %s", written, t)
+	return nil, fmt.Errorf("%.100q is no %s", written, c.typ)
 }
 
 func (f *delimited) appendColumn(dst, v []byte) []byte {

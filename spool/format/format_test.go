@@ -570,7 +570,7 @@ func TestValidate(t *testing.T) {
 		Delimiter:     "ab",
 		Extra:         "a b",
 		Schema:        "{",
-		Columns:       []Column{{Name: "a", Type: "uuid"}, {Name: "a", Type: "string"}},
+		Columns:       []Column{{Name: "a", Type: "money"}, {Name: "a", Type: "string"}},
 	}
 	err := c.Validate()
 	for _, attribute := range []string{"type", "on_newline", "envelope_value", "quote", "nested", "delimiter", "extra", "schema", "sample", "row_group", "column[0].type", "column[1].name"} {

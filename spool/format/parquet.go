@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/binary"
 	"io"
 
 	"github.com/parquet-go/parquet-go"
@@ -265,7 +266,7 @@ func shred(dst [][]parquet.Value, c *column, r *row, present bool, def byte) {
 			var v scalar
 			ok := e.kind != null
 			if ok {
-				v, _ = r.convert(c.elem.typ, &e) // fits has seen that it can be
+				v, _ = r.convert(c.elem, &e) // fits has seen that it can be
 			}
 			appendLeaf(dst, c.elem, v, ok, rep, c.defs+1)
 			rep = c.elem.maxRep
@@ -287,9 +288,9 @@ func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, d
 	}
 	var pv parquet.Value
 	switch c.typ {
-	case tInt32, tDate:
+	case tInt32, tDate, tTimeMS:
 		pv = parquet.Int32Value(int32(v.n))
-	case tInt64, tTimestampMS, tTimestampUS, tTimestampNS:
+	case tInt64, tTimestampMS, tTimestampUS, tTimestampNS, tTimeUS:
 		pv = parquet.Int64Value(v.n)
 	case tFloat:
 		pv = parquet.FloatValue(float32(v.f))
@@ -297,6 +298,19 @@ func appendLeaf(dst [][]parquet.Value, c *column, v scalar, present bool, rep, d
 		pv = parquet.DoubleValue(v.f)
 	case tBoolean:
 		pv = parquet.BooleanValue(v.n != 0)
+	case tUUID:
+		pv = parquet.FixedLenByteArrayValue(v.b)
+	case tDecimal:
+		wide := signExtend(v.b, decimalBytes)
+		n := int64(binary.BigEndian.Uint64(wide[decimalBytes-8:]))
+		switch {
+		case c.precision <= smallDecimal:
+			pv = parquet.Int32Value(int32(n))
+		case c.precision <= narrowDecimal:
+			pv = parquet.Int64Value(n)
+		default:
+			pv = parquet.FixedLenByteArrayValue(wide)
+		}
 	default:
 		pv = parquet.ByteArrayValue(v.b)
 	}

@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/penstock/penstock/spool/format/decode"
 )
 
 // parquetText writes rows as JSON: nulls left out of groups, timestamps and dates in ISO 8601,
@@ -205,6 +207,15 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 			)
 			return nil
 		}
+		switch l := logical.(type) {
+		case *format.TimeType:
+			a.timeOfDay(time.Duration(v.Int32()) * time.Millisecond)
+			return nil
+		case *format.DecimalType:
+			if a.decimal(int64(v.Int32()), l) {
+				return nil
+			}
+		}
 		a.dst = strconv.AppendInt(a.dst, int64(v.Int32()), 10)
 	case parquet.Int64:
 		if ts, ok := logical.(*format.TimestampType); ok {
@@ -220,6 +231,19 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 				return nil
 			}
 		}
+		switch l := logical.(type) {
+		case *format.DecimalType:
+			if a.decimal(v.Int64(), l) {
+				return nil
+			}
+		case *format.TimeType:
+			unit := time.Microsecond
+			if _, ok := l.Unit.Value.(*format.NanoSeconds); ok {
+				unit = 1
+			}
+			a.timeOfDay(time.Duration(v.Int64()) * unit)
+			return nil
+		}
 		a.dst = strconv.AppendInt(a.dst, v.Int64(), 10)
 	case parquet.Float:
 		a.float(float64(v.Float()), 32)
@@ -227,7 +251,15 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 		a.float(v.Double(), 64)
 	case parquet.ByteArray, parquet.FixedLenByteArray:
 		b := v.ByteArray()
-		switch logical.(type) {
+		switch l := logical.(type) {
+		case *format.DecimalType:
+			if len(b) <= 64 && l.Scale >= 0 && l.Scale <= 155 {
+				a.dst = decode.AppendDecimal(a.dst, b, int(l.Scale))
+				return nil
+			}
+		case *format.UUIDType:
+			a.dst = appendString(a.dst, uuidText(b))
+			return nil
 		case *format.JsonType:
 			if n, err := root(b); err == nil {
 				a.dst = appendCompact(a.dst, n)
@@ -244,6 +276,19 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 		return fmt.Errorf("parquet: cannot show %v", v.Kind())
 	}
 	return nil
+}
+
+func (a *assembler) decimal(n int64, l *format.DecimalType) bool {
+	if l.Scale < 0 || l.Scale > maxPrecision {
+		return false
+	}
+	b := binary.BigEndian.AppendUint64(nil, uint64(n))
+	a.dst = decode.AppendDecimal(a.dst, b, int(l.Scale))
+	return true
+}
+
+func (a *assembler) timeOfDay(d time.Duration) {
+	a.dst = append(time.Unix(0, int64(d)).UTC().AppendFormat(append(a.dst, '"'), timeLayout), '"')
 }
 
 func (a *assembler) float(f float64, bits int) {

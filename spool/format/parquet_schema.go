@@ -98,6 +98,21 @@ func (t *tableSchema) parquetNode(plain []bool) parquet.Node {
 			n = parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.Plain)
 		case tDate:
 			n = parquet.Date()
+		case tTimeMS:
+			n = parquet.Encoded(parquet.Time(parquet.Millisecond), &parquet.Plain)
+		case tTimeUS:
+			n = parquet.Encoded(parquet.Time(parquet.Microsecond), &parquet.Plain)
+		case tUUID:
+			n = parquet.Encoded(parquet.UUID(), &parquet.Plain)
+		case tDecimal:
+			typ := parquet.Int64Type
+			switch {
+			case c.precision <= smallDecimal:
+				typ = parquet.Int32Type
+			case c.precision > narrowDecimal:
+				typ = parquet.FixedLenByteArrayType(decimalBytes)
+			}
+			n = parquet.Encoded(parquet.Decimal(c.scale, c.precision, typ), &parquet.Plain)
 		case tJSON:
 			n = text(c, parquet.JSON())
 		default:
@@ -126,6 +141,11 @@ func (t *tableSchema) unbounded() (heads, all [][]string) {
 			look(c.elem, append(path, "list"))
 		case tString:
 			heads = append(heads, path)
+		case tDecimal:
+			// The library would compare the bytes without their sign.
+			if c.precision > narrowDecimal {
+				heads, all = append(heads, path), append(all, path)
+			}
 		case tJSON, tBinary:
 			heads, all = append(heads, path), append(all, path)
 		}

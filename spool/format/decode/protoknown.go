@@ -136,7 +136,7 @@ func (r *protoReader) wellKnown(m *protoMessage, p []byte, depth int) error {
 		if scale := int32(v[3]); scale < 0 || scale > 1000 || len(b) > 1024 {
 			return fmt.Errorf("a decimal of %d bytes and scale %d", len(b), scale)
 		}
-		r.dst = appendDecimal(r.dst, b, int(v[3]))
+		r.dst = AppendDecimal(r.dst, b, int(v[3]))
 	case knownDate:
 		if v[1] < 1 || v[1] > 9999 || v[2] < 1 || v[2] > 12 || v[3] < 1 || v[3] > 31 {
 			return errors.New("a date that is none, or lacks a part")
@@ -158,8 +158,8 @@ func (r *protoReader) duration(seconds, nanos int64) {
 	r.dst = append(r.dst, 's', '"')
 }
 
-// appendDecimal appends a number in two's complement as digits.
-func appendDecimal(dst, b []byte, scale int) []byte {
+// AppendDecimal appends a number in two's complement as a text of digits.
+func AppendDecimal(dst, b []byte, scale int) []byte {
 	v := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0]&0x80 != 0 {
 		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(len(b))*8))

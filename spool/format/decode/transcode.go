@@ -259,7 +259,7 @@ func (t *transcoder) integer(n int64, logical avro.LogicalSchema) {
 // binary appends bytes: a decimal as a string of digits, anything else in base64.
 func (t *transcoder) binary(b []byte, logical avro.LogicalSchema) {
 	if d, ok := logical.(*avro.DecimalLogicalSchema); ok {
-		t.dst = appendDecimal(t.dst, b, d.Scale())
+		t.dst = AppendDecimal(t.dst, b, d.Scale())
 		return
 	}
 	t.dst = appendBase64(t.dst, b)
