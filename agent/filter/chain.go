@@ -51,7 +51,7 @@ func (c Chain) Apply(b *record.Batch) Result {
 		if b.Len() == 0 {
 			return Result{Batch: b}
 		}
-		verdict := f.Glance(b)
+		verdict := glance(f, b)
 		if verdict == Look {
 			return c[i:].each(b)
 		}
@@ -145,7 +145,7 @@ func (r *run) begin(c Chain, b *record.Batch) {
 	r.arena.size = min(b.Size()+b.Size()/4, arenaMax)
 	subject := b
 	for _, f := range c {
-		r.stages = append(r.stages, stage{filter: f, subject: subject, glance: f.Glance(subject)})
+		r.stages = append(r.stages, stage{filter: f, subject: subject, glance: glance(f, subject)})
 		subject = retag(subject, f.Tag(subject.Tag))
 	}
 }
@@ -188,7 +188,7 @@ func (r *run) do(i, depth int, v *View) (same bool) {
 		t.bytesIn += v.size()
 		verdict := s.glance
 		if verdict == Look {
-			verdict = s.filter.Edit(v)
+			verdict = edit(s.filter, v)
 		}
 		t.records[verdict]++
 		switch verdict {

@@ -9,6 +9,7 @@ import (
 type meters struct {
 	records                                  [verdicts]prometheus.Counter
 	recordsIn, recordsOut, bytesIn, bytesOut prometheus.Counter
+	panics                                   *panics
 }
 
 const eachOutput = "; each output of a pipeline runs the filters for itself."
@@ -19,6 +20,7 @@ func newMeters(env Env) meters {
 		"Records seen by a filter, by what became of them"+eachOutput, "result",
 	)
 	m := meters{
+		panics: newPanics(env),
 		recordsIn: env.counter(
 			"penstock_filter_records_in_total", "Records that came to a filter"+eachOutput,
 		),
