@@ -61,7 +61,7 @@ func (w *writer) input() {
 	case "tail":
 		w.line("# Follows files through rotation. Include the rotated ones (app.log.*): what was not read")
 		w.line("# before a rotation is then read from there.")
-		w.line("input \"tail\" \"in\" {")
+		w.line("input \"tail\" \"logs\" {")
 		w.line("paths = %s", quotes(w.a.List("path")))
 		w.line("# exclude  = [\"/var/log/app/debug.log\"]")
 		w.line("# start_at = \"end\"   # of files that are there already; the beginning by default")
@@ -69,14 +69,14 @@ func (w *writer) input() {
 		w.line("}\n")
 	case "forward":
 		w.line("# Takes what fluentd and fluent-bit send with their output forward.")
-		w.line("input \"forward\" \"in\" {")
+		w.line("input \"forward\" \"logs\" {")
 		w.line("listen = %s", quote(w.listen("0.0.0.0:24224")))
 		w.serverTLS()
 		w.line("# security { shared_key = env(\"SHARED_KEY\") }")
 		w.line("}\n")
 	case "http":
 		w.line("# Takes lines, JSON, Elasticsearch bulk, Splunk HEC and OTLP. Other hosts reach it by 0.0.0.0.")
-		w.line("input \"http\" \"in\" {")
+		w.line("input \"http\" \"logs\" {")
 		w.line("listen = %s", quote(w.listen("127.0.0.1:9880")))
 		w.serverTLS()
 		w.line("# auth { tokens = [env(\"HTTP_TOKEN\")] }")
@@ -84,17 +84,17 @@ func (w *writer) input() {
 	case "syslog":
 		at := strings.TrimPrefix(strings.TrimPrefix(w.listen("0.0.0.0:5514"), "tcp://"), "udp://")
 		w.line("# Takes RFC 3164 and 5424. Ports below 1024 need CAP_NET_BIND_SERVICE.")
-		w.line("input \"syslog\" \"in\" {")
+		w.line("input \"syslog\" \"logs\" {")
 		w.line("listen = %s", quotes([]string{"udp://" + at, "tcp://" + at}))
 		w.line("}\n")
 	case "journald":
 		w.line("# Follows the systemd journal; the agent's user must be in the group systemd-journal.")
-		w.line("input \"journald\" \"in\" {")
+		w.line("input \"journald\" \"logs\" {")
 		w.line("# units = [\"nginx.service\"]")
 		w.line("}\n")
 	case "kafka":
 		w.line("# Reads topics as a member of a group, whose offsets hold the progress.")
-		w.line("input \"kafka\" \"in\" {")
+		w.line("input \"kafka\" \"logs\" {")
 		w.line("brokers = %s", quotes(w.a.List("brokers")))
 		w.line("topics = %s", quotes(w.a.List("topic")))
 		w.line("group = %s", quote(w.a["group"]))
@@ -224,7 +224,7 @@ func (w *writer) overflow() {
 
 func (w *writer) pipeline() {
 	w.line("pipeline \"main\" {")
-	w.line("from = [input.%s.in]", w.a["from"])
+	w.line("from = [input.%s.logs]", w.a["from"])
 	w.line("to = [output.%s.out]\n", w.a["to"])
 	w.line("# Filters work in the order in which they stand: penstock help filter.drop")
 	w.line("# filter \"drop\" { if = \"field.level == 'debug'\" }")

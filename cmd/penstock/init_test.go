@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,6 +15,11 @@ import (
 // Every combination of answers makes a configuration that validates and is in its usual form.
 func TestInitMakesValidConfigurations(t *testing.T) {
 	t.Chdir(t.TempDir())
+	for _, name := range []string{
+		"KAFKA_PASSWORD", "SHARED_KEY", "HTTP_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+	} {
+		t.Setenv(name, "any value")
+	}
 	questions := starter.Questions("data")
 	choices := map[string][]string{}
 	for _, q := range questions {
@@ -77,12 +83,38 @@ func TestInitMakesValidConfigurations(t *testing.T) {
 					!strings.Contains(out.String(), "penstock run "+args[1]) {
 					t.Errorf("it does not say how to go on:\n%s", out.String())
 				}
+				checkComments(t, args[1])
 				n++
 			}
 		}
 	}
 	if n < 50 {
 		t.Errorf("only %d combinations", n)
+	}
+}
+
+var commented = regexp.MustCompile(
+	`(?m)^( *)# ( *(?:[a-z_]+ +=|[a-z_]+ (?:"[^"]*" )*\{|\}).*)$`,
+)
+
+// checkComments uncomments all that is proposed in comments: it must be right but for files that
+// are not there.
+func checkComments(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = commented.ReplaceAll(text, []byte("$1$2"))
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	run([]string{"validate", file}, io.Discard, &errs)
+	for line := range strings.Lines(errs.String()) {
+		if strings.Contains(line, " error: ") && !strings.Contains(line, "no such file") {
+			t.Errorf("what %s proposes is wrong: %s%s", file, line, text)
+		}
 	}
 }
 
