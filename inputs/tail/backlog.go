@@ -449,9 +449,14 @@ func (m *manager) compared(res result) {
 
 // tooLate reports whether something newer than the compressed file f has been read of a source.
 func (m *manager) tooLate(f *file, source string) bool {
-	return slices.ContainsFunc(inSeq(m.sources.families[f.m.family]), func(g *file) bool {
-		return g.firstPath == source && g.delivered.Load() > 0 && m.older(f, g)
-	})
+	list := []*file{f}
+	for _, g := range inSeq(m.sources.families[f.m.family]) {
+		if g != f && g.firstPath == source && g.delivered.Load() > 0 {
+			list = append(list, g)
+		}
+	}
+	m.sortFiles(source, list)
+	return list[len(list)-1] != f
 }
 
 // vanishedFor is how long it is remembered that a known file left a path.
