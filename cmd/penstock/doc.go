@@ -161,8 +161,12 @@
 //     -update of agent/metrics TestTableIsWhatTheSourcesMake. What names it elsewhere is checked by
 //     agent/metrics TestExamplesNameMetricsThatThereAre and
 //     cmd/penstock/e2e TestHandbookNamesWhatIsThere. A state that operators see: agent/state.
+//   - An attribute: with a doc tag, which is all the documentation it needs. The pages of
+//     examples/reference are made anew by the -update of
+//     cmd/penstock TestReferenceIsWhatHelpSays; so they are after a metric, a flag or an exit code.
 //   - Another tool to convert from: a package in agent/convert, as agent/convert/secor, and a line
-//     in agent/convert/convert.go.
+//     in agent/convert/convert.go. Lines and the records that the tool itself makes of them go into
+//     agent/convert/testdata, for agent/convert TestTheSameLinesGiveTheSameRecords.
 //
 // # What else there is
 //

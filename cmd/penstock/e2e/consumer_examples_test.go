@@ -28,7 +28,13 @@ func (w *world) archive(
 	if err := feed.flush(); err != nil {
 		w.Fatal(err)
 	}
-	w.start("consumer.hcl", "consumer", append(pairs, "kafka-1:9092", b.Addr())...)
+	file := "consumer.hcl"
+	if w.folder == "kubernetes" {
+		file = "consumer.yaml"
+	}
+	w.start(
+		file, "consumer",
+		append(pairs, "kafka-1:9092", b.Addr(), "kafka.kafka.svc:9092", b.Addr())...)
 	waitArchived(w.T, b.Addr(), group, feed.produced(), 60*time.Second)
 	feed.write(w.Context(), 600)
 	if err := feed.flush(); err != nil {

@@ -38,6 +38,7 @@ var exampleTests = map[string]func(*world){
 	"fluentd-drop-in":   exampleDropIn,
 	"kafka-to-gcs":      exampleKafkaToGCS,
 	"kafka-to-s3":       exampleKafkaToS3,
+	"kubernetes":        exampleKubernetes,
 	"parquet-for-trino": exampleParquet,
 	"secor-layout":      exampleSecor,
 	"tron-forwarder":    exampleTron,
@@ -51,6 +52,11 @@ func TestExamples(t *testing.T) {
 	if err != nil || len(found) == 0 {
 		t.Fatalf("%d examples, %v", len(found), err)
 	}
+	manifests, err := filepath.Glob(filepath.Join(examplesDir, "kubernetes", "*.yaml"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("%d manifests, %v", len(manifests), err)
+	}
+	found = append(found, manifests...)
 	files := map[string][]string{}
 	for _, path := range found {
 		folder := filepath.Base(filepath.Dir(path))
@@ -134,6 +140,9 @@ func (w *world) start(file, name string, pairs ...string) *agent {
 	text, err := os.ReadFile(filepath.Join(examplesDir, w.folder, file))
 	if err != nil {
 		w.Fatal(err)
+	}
+	if filepath.Ext(file) == ".yaml" {
+		text = w.ofManifest(text)
 	}
 	config := replaceAll(string(text), append([]string{
 		"agent {", fmt.Sprintf("agent {\n  name = %q", name), // all are one host here
