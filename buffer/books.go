@@ -128,8 +128,10 @@ func parseSlot(key string, kind byte) (s slot, ok bool) {
 func (k *books) placed(first int64, now time.Time) {
 	minute := now.Unix() / 60
 	if n := len(k.slots); n > 0 {
-		// A clock that is set back a little stands still; one that was far ahead is followed.
-		if last := k.slots[n-1].minute; minute <= last && last-minute < 60 {
+		// A clock that is set back a little stands still, or to a time that there was; one that was
+		// far ahead is followed.
+		if last := k.slots[n-1].minute; minute <= last && (last-minute < 60 ||
+			slices.ContainsFunc(k.slots, func(s slot) bool { return s.minute/60 == minute/60 })) {
 			return
 		}
 	}

@@ -18,7 +18,9 @@ func (b *Buffer) Books() tally.Books {
 	out := readBooks(b.state, b.books.slots, b.disk)
 	for i := range out.Outputs {
 		o := &out.Outputs[i]
-		o.Left = b.chain.records(o.Pos)
+		if b.chain.dense(o.Pos) {
+			o.Left = b.chain.records(o.Pos)
+		}
 	}
 	return out
 }

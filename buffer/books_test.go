@@ -3,6 +3,7 @@ package buffer
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -314,6 +315,28 @@ func TestMinutesBecomeHoursAndAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A clock that is set back makes no two times of one.
+func TestACountStaysWhereItIsWhenTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	var k books
+	at := func(first, minute int64) { k.placed(first, time.Unix(minute*60, 0)) }
+	at(0, 600)
+	at(10, 601)
+	at(20, 599)  // a little
+	at(30, 540)  // and more
+	at(40, 602)  // right again
+	at(50, 9000) // far ahead
+	at(60, 603)  // and back to a time that there was
+	want := slots{{0, 600, false}, {10, 601, false}, {30, 540, false}, {40, 602, false}, {50, 9000, false}}
+	if !slices.Equal(k.slots, want) {
+		t.Errorf("%v, want %v", k.slots, want)
+	}
+	at(70, 670)
+	if s, _ := k.slots.at(75); s.minute != 670 {
+		t.Error(s)
+	}
 }
 
 // What is forgotten before an output comes to it makes no difference then.

@@ -61,6 +61,17 @@ func (c *chain) records(pos int64) (n int64) {
 	return n
 }
 
+// dense reports whether records is exact from pos on: no segment there has positions that hold
+// nothing.
+func (c *chain) dense(pos int64) bool {
+	for _, s := range c.segs[c.find(pos):] {
+		if s.records != s.end-s.first {
+			return false
+		}
+	}
+	return true
+}
+
 // trim takes the segments that end at or before pos out of the chain, but for the head.
 func (c *chain) trim(pos int64) (removed []*segment) {
 	for len(c.segs) > 1 && c.segs[0].end <= pos {

@@ -25,6 +25,7 @@ type placing struct {
 	lastKey     []byte          // of last
 	event       eventTime       // of the record that was added last
 	deadLetters []deadLetter    // to be written before anything more is read
+	skipped     int             // records that were left out, ever
 }
 
 // eventTime is the time that a record says it is of, in nanoseconds.
@@ -116,7 +117,10 @@ func (p *placing) add(c *cut, r *record.Record) error {
 }
 
 // skip leaves a record out.
-func (p *placing) skip() { p.a.metrics.skipped.Inc() }
+func (p *placing) skip() {
+	p.skipped++
+	p.a.metrics.skipped.Inc()
+}
 
 // newFile returns the file for p.key, which was not seen before in this cut; nil for a record that
 // became a dead letter.

@@ -41,7 +41,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	}
 	d.placing.in.Tag, d.placing.in.Origin = b.Tag, b.Origin
 	var refused error
-	dead := len(d.placing.deadLetters)
+	dead, skipped := len(d.placing.deadLetters), d.placing.skipped
 	err := b.Each(&d.scratch, func(r *record.Record) error {
 		refused = d.addRecord(ctx, r, now)
 		return refused
@@ -61,7 +61,7 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 		d.begin(now)
 		d.pos = b.End
 	}
-	d.note(b, len(d.placing.deadLetters)-dead)
+	d.note(b, len(d.placing.deadLetters)-dead, d.placing.skipped-skipped)
 	if d.acct.overMemory() {
 		d.a.metrics.spills.Inc()
 		_ = d.cur.spill() // said and counted where it failed; admission stops the reading
@@ -69,16 +69,19 @@ func (d *drain) add(ctx context.Context, b *record.Batch) error {
 	return nil
 }
 
-// note counts a batch, once its end is committed, as archived but for what is a dead letter.
-func (d *drain) note(b *record.Batch, dead int) {
+// note counts a batch, once its end is committed, as archived but for what is a dead letter or was
+// left out.
+func (d *drain) note(b *record.Batch, dead, skipped int) {
 	k, ok := d.log.(tally.Keeper)
 	if !ok || b.Len() == 0 {
 		return
 	}
 	e := tally.Entry{Stage: tally.Delivered, Origin: b.Origin, First: b.First, End: b.End}
-	e.Count = tally.Count{Records: int64(b.Len() - dead), Bytes: int64(b.Size())}
+	e.Count = tally.Count{Records: int64(b.Len() - dead - skipped), Bytes: int64(b.Size())}
 	k.Note(e)
 	e.Stage, e.Count = tally.Dead, tally.Count{Records: int64(dead)}
+	k.Note(e)
+	e.Stage, e.Count = tally.Filtered, tally.Count{Records: int64(skipped)}
 	k.Note(e)
 }
 

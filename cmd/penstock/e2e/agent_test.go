@@ -150,6 +150,9 @@ func (a *agent) kill() {
 	if a.cmd == nil || a.cmd.Process == nil { // it could not be started
 		return
 	}
+	if a.running() {
+		a.wantBalanceNow()
+	}
 	_ = a.cmd.Process.Kill()
 	<-a.done
 	a.cmd = nil

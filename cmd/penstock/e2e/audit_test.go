@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record/tally"
 )
@@ -21,13 +23,7 @@ func (a *agent) wantBalance() map[string]int64 {
 	if jerr := json.Unmarshal(out, &r); jerr != nil {
 		a.t.Fatalf("audit: %v, %v: %s", err, jerr, out)
 	}
-	for _, d := range r.Differences {
-		if d.Before == tally.Replayed.String() && d.Missing < 0 {
-			a.t.Logf("audit: %s", d.String()) // an object came again, killed as it was removed
-			continue
-		}
-		a.t.Errorf("audit: %s; %s", d.String(), d.Explain)
-	}
+	a.wantNoDifference(r)
 	sums := map[string]int64{}
 	for _, l := range r.Lines {
 		for stage, n := range l.Counts {
@@ -37,6 +33,32 @@ func (a *agent) wantBalance() map[string]int64 {
 	}
 	a.t.Logf("audit: %v", sums)
 	return sums
+}
+
+func (a *agent) wantNoDifference(r tally.Report) {
+	a.t.Helper()
+	for _, d := range r.Differences {
+		if d.Before == tally.Replayed.String() && d.Missing < 0 {
+			a.t.Logf("audit: %s", d.String()) // an object came again, killed as it was removed
+			continue
+		}
+		a.t.Errorf("audit: %s; %s", d.String(), d.Explain)
+	}
+}
+
+// wantBalanceNow audits the running agent, if it answers.
+func (a *agent) wantBalanceNow() {
+	a.t.Helper()
+	c := http.Client{Timeout: time.Second}
+	resp, err := c.Get("http://" + a.admin + "/api/audit")
+	if err != nil {
+		return
+	}
+	defer resp.Body.Close()
+	var r tally.Report
+	if resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(&r) == nil {
+		a.wantNoDifference(r)
+	}
 }
 
 // wantAudit is wantBalance for lines that went to Kafka, so many at least.
