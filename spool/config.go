@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/spool/format"
 	"github.com/penstock/penstock/spool/format/decode"
@@ -200,6 +201,17 @@ type codec struct {
 	showsTime bool // a row holds the record's own time
 }
 
+// pathFields returns the fields that stand in the path of objects.
+func (c *Config) pathFields() []string {
+	var out []string
+	for _, p := range c.Path.Parts {
+		if p.Name == "field" && len(p.Args) > 0 {
+			out = append(out, dialect.JoinNames(dialect.Nested(p)))
+		}
+	}
+	return out
+}
+
 func (c *Config) codec() (*codec, error) {
 	dc, fc := decode.Default(), format.Default()
 	if c.Decode != nil {
@@ -207,6 +219,9 @@ func (c *Config) codec() (*codec, error) {
 	}
 	if c.Format != nil {
 		fc = *c.Format
+	}
+	if fc.OmitPathFields {
+		fc.Omit = append(slices.Clone(fc.Omit), c.pathFields()...)
 	}
 	dec, err := decode.New(dc)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/hamba/avro/v2"
+	"github.com/penstock/penstock/buffer/record/dialect"
 )
 
 // ctype is the type of a column.
@@ -83,6 +84,7 @@ type trie struct {
 	all      []int   // slots of all columns that it fills, by declaration
 	below    []int   // and of those that are filled from what is in it
 	children map[string]*trie
+	omit     bool // left out of the file
 }
 
 func (t *trie) at(path []string) *trie {
@@ -136,6 +138,11 @@ func newTable(columns []*column, c *Config) *tableSchema {
 		}
 	}
 	number(columns)
+	for _, path := range c.Omit {
+		if at := t.root.at(dialect.SplitNames(path)); at.col == nil {
+			at.omit = true
+		}
+	}
 	return t
 }
 
@@ -366,7 +373,7 @@ func (r *row) members(t *tableSchema, at *trie, i, depth int) (int, error) {
 
 // member lays the value at i, which next takes if it is not nil.
 func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int, error) {
-	if next != nil && len(next.children) > 0 && i < len(r.src) && r.src[i] == '{' {
+	if next != nil && !next.omit && len(next.children) > 0 && i < len(r.src) && r.src[i] == '{' {
 		c := next.col
 		inside := c == nil || c.typ == tGroup
 		if !inside {
@@ -397,7 +404,7 @@ func (r *row) member(t *tableSchema, next *trie, i, depth int, name []byte) (int
 			return end, nil
 		}
 	}
-	if n.kind == null {
+	if n.kind == null || next != nil && next.omit {
 		return end, nil
 	}
 	if !t.extra {

@@ -28,13 +28,16 @@ type Config struct {
 	Header    bool   `hcl:"header,optional" doc:"delimited: the first row names the columns."`
 	Null      string `hcl:"null,optional" doc:"delimited: stands for fields that are missing or null."`
 
-	Columns  []Column `hcl:"column,block" doc:"delimited, avro, parquet: columns in order; needed for delimited, inferred for the others when there are none."`
-	Schema   string   `hcl:"schema,optional" doc:"avro: schema as JSON text, such as file(\"event.avsc\")."`
-	Sample   int      `hcl:"sample,optional" doc:"avro, parquet: records of an object that its schema is inferred from."`
-	Nested   string   `hcl:"nested,optional" oneof:"group|json" doc:"avro, parquet: inferred objects become groups, or columns with JSON."`
-	Extra    string   `hcl:"extra,optional" doc:"avro, parquet: column that takes, as JSON, the fields that have no column or do not fit theirs; without it they make the record a dead letter."`
-	Metadata bool     `hcl:"metadata,optional" doc:"avro, parquet: adds the columns _topic, _partition, _offset, _time and _key."`
-	RowGroup int64    `hcl:"row_group,optional" unit:"bytes" doc:"parquet: values, as JSON, that make one row group."`
+	Columns        []Column `hcl:"column,block" doc:"delimited, avro, parquet: columns in order; needed for delimited, inferred for the others when there are none."`
+	Schema         string   `hcl:"schema,optional" doc:"avro: schema as JSON text, such as file(\"event.avsc\")."`
+	Sample         int      `hcl:"sample,optional" doc:"avro, parquet: records of an object that its schema is inferred from."`
+	Nested         string   `hcl:"nested,optional" oneof:"group|json" doc:"avro, parquet: inferred objects become groups, or columns with JSON."`
+	ColumnCase     string   `json:",omitempty" hcl:"column_case,optional" oneof:"keep|lower|snake" doc:"avro, parquet: names of inferred columns: as the fields', in lower case, or in snake_case (userID becomes user_id). Of fields whose names become one, the first is the column."`
+	Omit           []string `json:",omitempty" hcl:"omit,optional" doc:"avro, parquet: fields that are left out of the files, nested names joined by dots."`
+	OmitPathFields bool     `json:",omitempty" hcl:"omit_path_fields,optional" doc:"avro, parquet: leaves out the fields that stand in the path by field.NAME, as Hive and its like have them from there."`
+	Extra          string   `hcl:"extra,optional" doc:"avro, parquet: column that takes, as JSON, the fields that have no column or do not fit theirs; without it they make the record a dead letter."`
+	Metadata       bool     `hcl:"metadata,optional" doc:"avro, parquet: adds the columns _topic, _partition, _offset, _time and _key."`
+	RowGroup       int64    `hcl:"row_group,optional" unit:"bytes" doc:"parquet: values, as JSON, that make one row group."`
 }
 
 // Column is one column of a table.
@@ -100,6 +103,13 @@ func (c *Config) Validate() error {
 	}
 	if len(c.Columns) > 0 && (c.Type == "raw" || c.Type == "ndjson") {
 		bad("column: %s has no columns", c.Type)
+	}
+	if c.ColumnCase != "" {
+		oneOf("column_case", c.ColumnCase, "keep", "lower", "snake")
+	}
+	table := c.Type == "avro" && c.Schema == "" || c.Type == "parquet"
+	if !table && (c.ColumnCase != "" || len(c.Omit) > 0 || c.OmitPathFields) {
+		bad("column_case, omit, omit_path_fields: only for parquet, and for avro without a schema")
 	}
 	seen := map[string]bool{}
 	for i, col := range c.Columns {

@@ -120,7 +120,10 @@ func (s *shape) columns(path []string, c *Config, left *int) []*column {
 		}
 	}
 	for _, m := range s.members {
-		name := m.name
+		if c.omits(path, m.name) {
+			continue
+		}
+		name := columnName(m.name, c.ColumnCase)
 		if c.Type == "avro" {
 			name = avroSafe(name)
 		}

@@ -214,6 +214,15 @@ func SplitNames(s string) []string {
 	return append(out, cur.String())
 }
 
+// JoinNames is the reverse of SplitNames.
+func JoinNames(names []string) string {
+	escaped := make([]string, len(names))
+	for i, name := range names {
+		escaped[i] = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(name)
+	}
+	return strings.Join(escaped, ".")
+}
+
 func fieldPath(p template.Part) string {
 	names := Nested(p)
 	escaped := make([]string, len(names))
