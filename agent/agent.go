@@ -9,10 +9,12 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/prometheus/client_golang/prometheus"
@@ -124,7 +126,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.paused = paused
 	a.setMemory(a.cur.cfg.Agent.MemoryLimit)
 	defer a.pacer.start()()
-	srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
+	srv, err := a.startAdmin(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())
 	}
@@ -154,6 +156,32 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.loop(ctx)
 	return nil
+}
+
+// portPatience is how long the address of the admin server may be taken: a predecessor that was
+// killed has it until the kernel has done away with its memory.
+const portPatience = 10 * time.Second
+
+// startAdmin starts the admin server. An address that is taken is waited for.
+func (a *Agent) startAdmin(ctx context.Context) (*admin.Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, portPatience)
+	defer cancel()
+	told := false
+	for {
+		srv, err := admin.Start(admin.Options(a.cur.cfg.Agent.Admin), a, a.log)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) ||
+			fault.Sleep(ctx, 100*time.Millisecond) != nil {
+			return srv, err
+		}
+		if !told {
+			told = true
+			a.log.Warn(
+				"the address of the admin server is taken; it is waited for", "error", err,
+				"for", portPatience.String(),
+				"do", "nothing if an agent was just killed or is ending; else see who listens there",
+			)
+		}
+	}
 }
 
 // awaitStart waits for the buffers of all pipelines.

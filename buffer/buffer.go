@@ -70,6 +70,7 @@ type Buffer struct {
 	leftovers leftovers // of spill mode: what a killed run has left undecided
 	space     space     // room for appends, and those that wait for it
 	changed   signal    // end, the chain or the life of the buffer
+	recovered bool      // until then whoever opens the buffer changes all of this without mu
 	sealed    bool
 	closed    bool
 }
@@ -111,6 +112,9 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open buffer %s: %w", dir, err), b.lock.Close())
 	}
+	b.mu.Lock()
+	b.recovered = true
+	b.mu.Unlock()
 	go w.run()
 	return b, nil
 }

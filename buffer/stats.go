@@ -66,8 +66,8 @@ type Stats struct {
 func (b *Buffer) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.chain.segs) == 0 {
-		return Stats{} // still being opened
+	if !b.recovered {
+		return Stats{}
 	}
 	why := ""
 	if b.space.writeErr != nil {
