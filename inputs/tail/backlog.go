@@ -204,14 +204,20 @@ func (m *manager) sweepGz(now time.Time) {
 	if m.gz.busy != nil {
 		return
 	}
-	// What is newest is compared first: older ones come too late if that had been read.
+	// What is newest is compared first: older ones come too late if that had been read. Those found
+	// in one look with it wait until it is complete.
+	type found struct {
+		family string
+		look   int
+	}
+	incomplete := map[found]bool{}
 	for i, f := range slices.Backward(m.gz.compare) {
 		if f.m.ended {
 			m.gz.compare = append(m.gz.compare[:i:i], m.gz.compare[i+1:]...)
 			m.gz.decided(f)
 			return
 		}
-		if now.Before(f.m.turns.retry) {
+		if now.Before(f.m.turns.retry) || incomplete[found{f.m.family, f.m.evidence.at.look}] {
 			continue
 		}
 		fi, err := m.sys.stat(f.where())
@@ -226,6 +232,9 @@ func (m *manager) sweepGz(now time.Time) {
 			continue
 		case !m.settled(f, &fi, now):
 			m.notReady(f, now, "keeps being written")
+			if at := f.m.evidence.at.look; at > 0 && !f.m.gz.settle.late {
+				incomplete[found{f.m.family, at}] = true
+			}
 			if !f.m.gz.settle.late || !m.ownContent(f) {
 				continue
 			}

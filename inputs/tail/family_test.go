@@ -111,7 +111,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"compressed between two looks":                    {300446253},
 		"numbers that were seen to pass on":               {301125652},
 		"in one tick, and gone on with":                   {200086377, 300691378},
-		"older than what is known by its compressed form": {200089600, 300384457, 300983614},
+		"older than what is known by its compressed form": {200089600, 300384457, 300983614, 303028415},
 		"found empty after a restart":                     {300558148},
 		"a copy of what is still to be read":              {300351774, 300493123},
 		"compressed in the place of another":              {300801738},
