@@ -100,23 +100,27 @@ func commonConfig() any { c := outputs.DefaultCommon(); return &c }
 func WriterType[C any, W outputs.Writer](
 	typ, doc string, def func() C, build func(C, outputs.Env) (W, error),
 ) Component {
-	c := row(config.Output, typ, doc, def)
-	c.Common = commonConfig
-	c.output = func(
-		cfg any, common *outputs.Common, env outputs.Env, t drain.Targets,
+	return drained(typ, doc, def, build, func(
+		w W, common outputs.Common, env outputs.Env, t drain.Targets,
 	) (outputs.Output, error) {
-		w, err := build(*cfg.(*C), env)
-		if err != nil {
-			return nil, err
-		}
-		return drain.NewOutput(w, *common, env, t)
-	}
-	return c
+		return drain.NewOutput(w, common, env, t)
+	})
 }
 
 // AsyncWriterType describes an output made of an AsyncWriter and the shared drain loop.
 func AsyncWriterType[C any, W outputs.AsyncWriter](
 	typ, doc string, def func() C, build func(C, outputs.Env) (W, error),
+) Component {
+	return drained(typ, doc, def, build, func(
+		w W, common outputs.Common, env outputs.Env, t drain.Targets,
+	) (outputs.Output, error) {
+		return drain.NewAsyncOutput(w, common, env, t)
+	})
+}
+
+func drained[C, W any](
+	typ, doc string, def func() C, build func(C, outputs.Env) (W, error),
+	wrap func(W, outputs.Common, outputs.Env, drain.Targets) (outputs.Output, error),
 ) Component {
 	c := row(config.Output, typ, doc, def)
 	c.Common = commonConfig
@@ -127,7 +131,7 @@ func AsyncWriterType[C any, W outputs.AsyncWriter](
 		if err != nil {
 			return nil, err
 		}
-		return drain.NewAsyncOutput(w, *common, env, t)
+		return wrap(w, *common, env, t)
 	}
 	return c
 }

@@ -9,7 +9,7 @@
 //
 // Where things are:
 //
-//   - membership: input.go, session.go, heartbeats.go (has the group been heard of?)
+//   - membership: input.go, session.go, leases.go, heartbeats.go (has the group been heard of?)
 //   - a partition that is ours: lease.go, readahead.go (what was fetched of it); its topic made
 //     again: life.go
 //   - reading: reader.go, inflate.go (what batches inflate to is bounded), large.go, pools.go,

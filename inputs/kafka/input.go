@@ -61,8 +61,7 @@ func (in *Input) Run(
 	s := &session{
 		in:      in,
 		handle:  handle,
-		leases:  map[partition]*Lease{},
-		last:    map[partition]chan struct{}{},
+		leases:  newLeases(),
 		wake:    make(chan struct{}, 1),
 		suspect: make(chan struct{}, 1),
 		ready:   make(chan struct{}),

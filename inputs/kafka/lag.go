@@ -68,12 +68,7 @@ func (in *Input) Lags() []Lag {
 	if s == nil {
 		return nil
 	}
-	s.mu.Lock()
-	leases := make([]*Lease, 0, len(s.leases))
-	for _, l := range s.leases {
-		leases = append(leases, l)
-	}
-	s.mu.Unlock()
+	leases := s.leases.all()
 	now := time.Now()
 	out := make([]Lag, 0, len(leases))
 	for _, l := range leases {

@@ -116,11 +116,9 @@ func (s *session) watchLives(ctx context.Context) {
 
 func (s *session) checkLives(ctx context.Context) error {
 	known := map[string]bool{}
-	s.mu.Lock()
-	for p := range s.leases {
+	for p := range s.leases.byPartition() {
 		known[p.topic] = true
 	}
-	s.mu.Unlock()
 	topics := make([]string, 0, len(known))
 	for t := range known {
 		topics = append(topics, t)
@@ -134,9 +132,9 @@ func (s *session) checkLives(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for p, l := range s.leases {
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	for p, l := range s.leases.held {
 		d, ok := details[p.topic]
 		id := l.located()
 		if !ok || d.Err != nil || d.ID == [16]byte{} || id == [16]byte{} || d.ID == id {

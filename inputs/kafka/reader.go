@@ -83,12 +83,7 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 func (s *session) adjust(
 	mine map[partition]*Lease, ids map[string][16]byte, patient bool,
 ) (rest bool) {
-	s.mu.Lock()
-	wanted := make(map[partition]*Lease, len(s.leases))
-	for p, l := range s.leases {
-		wanted[p] = l
-	}
-	s.mu.Unlock()
+	wanted := s.leases.byPartition()
 	remove := func(p partition) {
 		s.reader.RemoveConsumePartitions(map[string][]int32{p.topic: {p.num}})
 		s.reader.ResumeFetchPartitions(map[string][]int32{p.topic: {p.num}})

@@ -30,11 +30,8 @@ type session struct {
 	inflater   *inflater
 	heartbeats *heartbeats
 	first      firstStart
-	wg         sync.WaitGroup // leases
 
-	mu     sync.Mutex
-	leases map[partition]*Lease
-	last   map[partition]chan struct{} // closed when the last handle of a partition has returned
+	leases leases
 
 	info  *coalescer[partition, partitionInfo]
 	start *coalescer[startQuestion, startAnswer]
@@ -94,12 +91,12 @@ func (s *session) run(ctx context.Context) error {
 	<-ctx.Done()
 	// The handles end while the membership still stands, so that they can commit what they have
 	// done.
-	s.mu.Lock()
-	for _, l := range s.leases {
+	s.leases.mu.Lock()
+	for _, l := range s.leases.held {
 		l.cancel(ctx.Err())
 	}
-	s.mu.Unlock()
-	s.wg.Wait()
+	s.leases.mu.Unlock()
+	s.leases.wg.Wait()
 	s.member.Close()
 	return nil
 }
@@ -116,39 +113,30 @@ func (s *session) assigned(cl *kgo.Client, parts map[string][]int32) {
 }
 
 func (s *session) begin(p partition) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
 	s.beginLocked(p, false)
 }
 
-// beginLocked begins a lease; recreated tells that the topic was made again since the one before.
+// beginLocked begins a lease, with leases.mu held; recreated tells that the topic was made again
+// since the one before.
 func (s *session) beginLocked(p partition, recreated bool) {
 	if s.ctx.Err() != nil {
 		return
 	}
 	l := newLease(s, p)
 	l.recreated = recreated
-	before := s.last[p]
-	s.leases[p], s.last[p] = l, l.done
-	s.in.metrics.partitions.Set(float64(len(s.leases)))
-	s.wg.Go(func() { l.run(before) })
+	before := s.leases.put(p, l)
+	s.in.metrics.partitions.Set(float64(len(s.leases.held)))
+	s.leases.wg.Go(func() { l.run(before) })
 }
 
-// take removes the leases of partitions.
+// take ends the leases of partitions for the session, not yet for their handles.
 func (s *session) take(parts map[string][]int32) []*Lease {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []*Lease
-	for topic, nums := range parts {
-		for _, n := range nums {
-			p := partition{topic, n}
-			if l := s.leases[p]; l != nil {
-				out = append(out, l)
-				delete(s.leases, p)
-			}
-		}
-	}
-	s.in.metrics.partitions.Set(float64(len(s.leases)))
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	out := s.leases.take(parts)
+	s.in.metrics.partitions.Set(float64(len(s.leases.held)))
 	return out
 }
 
@@ -229,8 +217,8 @@ func (s *session) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		if !s.heartbeats.alive(time.Now()) {
-			s.mu.Lock()
-			for p, l := range s.leases {
+			s.leases.mu.Lock()
+			for p, l := range s.leases.held {
 				if silent[p] != l {
 					silent[p] = l
 					s.in.env.Log.Warn(
@@ -240,15 +228,12 @@ func (s *session) watch(ctx context.Context) {
 					l.lose(errSilent)
 				}
 			}
-			s.mu.Unlock()
+			s.leases.mu.Unlock()
 			continue
 		}
 		for p, l := range silent {
 			delete(silent, p)
-			s.mu.Lock()
-			still := s.leases[p] == l
-			s.mu.Unlock()
-			if still {
+			if s.leases.has(p, l) {
 				s.begin(p)
 			}
 		}
