@@ -22,7 +22,7 @@ import (
 //  6. What was found in one look has the order that it had then.
 //  7. The times of the last write, and of birth. They come last: those of copies and of compressed
 //     files are not those of what is in them, a file system's clock may be coarse, and it is not
-//     the agent's.
+//     the agent's. Of equal times, what another one goes on with comes right before that.
 
 // sources are the logs that are read: the generations of each, in the order in which they are to be
 // read, and the families in which they are looked for.
