@@ -79,7 +79,7 @@ func sources(t *testing.T) map[string]Metric {
 			switch n := n.(type) {
 			case *ast.BasicLit:
 				if name, ok := literal(n, nil, ""); ok && metricName.MatchString(name) &&
-					!strings.HasSuffix(filepath.Dir(path), "forward/wire") {
+					!strings.HasSuffix(filepath.Dir(path), "network/wire") {
 					named[name] = true
 				}
 			case *ast.CallExpr:

@@ -92,14 +92,15 @@ func (c *StoreConfig) Validate() error {
 		bad("prefix: must not hold empty segments")
 	}
 	if c.Endpoint != "" {
-		if u, err := url.Parse(
-			c.Endpoint,
-		); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-			u.Host == "" {
+		u, err := url.Parse(c.Endpoint)
+		switch {
+		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 			bad(
 				"endpoint: must be a URL such as \"https://s3.example.com:9000\", not %q",
 				c.Endpoint,
 			)
+		case u.RawQuery != "":
+			bad("endpoint: must be a URL without a query; keys are access_key_id and secret_access_key")
 		}
 	}
 	if c.CAFile != "" {

@@ -124,7 +124,7 @@ output "kafka" "c" {
 }
 output "s3" "a" {
   bucket            = "b"
-  endpoint          = "http://PLANT:PLANT@HERE?token=PLANT"
+  endpoint          = "http://PLANT:PLANT@HERE"
   access_key_id     = "id"
   secret_access_key = "PLANT"
   session_token     = "PLANT"
