@@ -108,6 +108,10 @@ func TestProtobufThatIsUnusual(t *testing.T) {
 		}
 	}
 	ev := mustDecoder(t, descriptors("acme.Event", ""))
+	got, err := ev.AppendJSON(nil, join(number(26, 9), text(25, "last")), nil)
+	if err != nil || !strings.Contains(string(got), `"name":"last"`) || strings.Contains(string(got), "number") {
+		t.Errorf("of a choice: %s, %v", got, err)
+	}
 	for want, value := range map[string][]byte{
 		"s: string is not valid UTF-8":  text(1, "\xff"),
 		"at: a timestamp that is none":  text(28, "\x10\xff\xff\xff\xff\x7f"),
