@@ -44,11 +44,11 @@ func (l *Lease) adopt(in []*kgo.Record) (b *record.Batch, held int64, n int) {
 		return nil, 0, n
 	}
 	f.disown(section)
-	f.pools.putUnused(head, n)
 	b = record.Over(
 		l.part.topic, l.name, section, head.Offset, head.Timestamp.UnixMilli()-delta, n,
 		func() { f.pools.PutDecompressBytes(section) },
 	)
+	f.pools.putUnused(head, n) // the client may write to all of them from here on
 	return b, int64(cap(section)), n
 }
 
