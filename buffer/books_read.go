@@ -93,10 +93,12 @@ func readBooks(st *state, l slots, end int64) (out tally.Books) {
 		}
 		out.Rows = append(out.Rows, r)
 	}
+	spare := ^uint32(0)
 	for name, c := range st.cursors {
 		o := tally.BookOutput{Name: name, Number: numbers[name], Pos: c.pos, Left: -1, Note: c.note}
-		if o.Number == 0 {
-			o.Number = ^uint32(0) // it has no cells
+		if o.Number == 0 { // it has no cells
+			spare--
+			o.Number = spare
 		}
 		from, _ := binary.Uvarint(st.inputs[booksName]["s"+name])
 		o.From = int64(from)

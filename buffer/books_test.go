@@ -118,6 +118,23 @@ func TestCountsAreStoredWithTheData(t *testing.T) {
 }
 
 // What is read again because its commit failed is counted once.
+// What waits for one output is not what waits for all of those that have delivered nothing yet.
+func TestOutputsThatHaveDeliveredNothingWaitForThemselves(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := open(t, dir, small(t))
+	for _, name := range []string{"out", "down", "dead"} {
+		cursor(t, b, name)
+	}
+	appendWait(t, b, batchOf(0, 10, 10))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantBalance(t, dir)
+	_, r := audited(t, dir)
+	wantCounts(t, r, map[string]int64{"buffered": 10}, 10)
+}
+
 func TestWhatIsReadAgainIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	b := open(t, t.TempDir(), small(t))
