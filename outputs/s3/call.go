@@ -28,6 +28,7 @@ type call struct {
 	body   *io.SectionReader // nil for none; each attempt reads it from its beginning
 	into   any               // where the XML of the answer goes; nil for nowhere
 	stream bool              // the answer is left to be read
+	to     *place            // where the server has sent this attempt; nil for where the bucket is
 }
 
 const (
@@ -36,6 +37,10 @@ const (
 	announced = 2 << 20
 	// maxAnswer is more than a page of the longest keys takes.
 	maxAnswer = 16 << 20
+	// A request is sent on so often, then it is refused.
+	maxRedirects = 5
+	// An answer to HEAD does not say why it is a refusal; a clock that is this far off is why.
+	wrongClock = 5 * time.Minute
 )
 
 // do makes the call until it succeeds, fails for good, or has failed max_attempts times. The answer
@@ -46,8 +51,16 @@ func (c *client) do(ctx context.Context, r call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	redirects := 0
 	for failures := 1; ; failures++ {
 		resp, err := c.once(ctx, r, hash)
+		if to := c.redirected(r, err); to != nil && redirects < maxRedirects {
+			r.to = to
+			redirects++
+			failures--
+			continue
+		}
+		r.to = nil // the next attempt asks where the bucket is again
 		if err == nil && !r.stream {
 			err = answer(resp, r.into)
 		}
@@ -83,22 +96,36 @@ func (c *client) once(ctx context.Context, r call, hash string) (*http.Response,
 		return nil, err
 	}
 	if r.body != nil {
+		var bodies []*storehttp.Body
+		defer func() { // the caller's data may not be read after this
+			for _, b := range bodies {
+				b.Close()
+			}
+		}()
 		body := func() *storehttp.Body {
-			return storehttp.NewBody(r.body.Size(), io.NewSectionReader(r.body, 0, r.body.Size()))
+			b := storehttp.NewBody(r.body.Size(), io.NewSectionReader(r.body, 0, r.body.Size()))
+			bodies = append(bodies, b)
+			return b
 		}
 		b := body()
-		defer b.Close() // the caller's data may not be read after this
 		if req.ContentLength = b.Length; b.Length > 0 {
 			req.Body = b
+			// The transport asks for another where a connection was closed before it was used.
 			req.GetBody = func() (io.ReadCloser, error) { return body(), nil }
 		}
 		if b.Length >= announced {
 			req.Header.Set("Expect", "100-continue")
 		}
 	}
-	if err := c.sign(ctx, req, hash); err != nil {
+	where := &c.bucket
+	if r.to != nil {
+		where = r.to
+	}
+	if err := c.sign(ctx, req, hash, where); err != nil {
 		return nil, err
 	}
+	// Not signed: what stands between may change it.
+	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -120,6 +147,9 @@ func (c *client) request(ctx context.Context, r call) (*http.Request, error) {
 		u.Path = "/"
 	}
 	u.RawQuery = r.query.Encode()
+	if r.to != nil {
+		u = r.to.url
+	}
 	req, err := http.NewRequestWithContext(ctx, r.method, "", nil)
 	if err != nil {
 		return nil, err
@@ -131,7 +161,6 @@ func (c *client) request(ctx context.Context, r call) (*http.Request, error) {
 		}
 	}
 	req.Header.Set("User-Agent", "penstock")
-	req.Header.Set("Accept-Encoding", "identity")
 	if c.cfg.ExpectedBucketOwner != "" {
 		req.Header.Set("X-Amz-Expected-Bucket-Owner", c.cfg.ExpectedBucketOwner)
 	}
@@ -142,7 +171,9 @@ func (c *client) request(ctx context.Context, r call) (*http.Request, error) {
 // gives them out has been asked again by then.
 var errCredentials = errors.New("credentials")
 
-func (c *client) sign(ctx context.Context, req *http.Request, hash string) error {
+func (c *client) sign(
+	ctx context.Context, req *http.Request, hash string, where *place,
+) error {
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	if c.creds == nil {
 		return nil
@@ -153,7 +184,7 @@ func (c *client) sign(ctx context.Context, req *http.Request, hash string) error
 	}
 	now := time.Now().Add(time.Duration(c.skew.Load()))
 	return c.signer.SignHTTP(
-		ctx, aws.Credentials(creds), req, hash, c.bucket.service, c.bucket.region, now,
+		ctx, aws.Credentials(creds), req, hash, where.service, where.region, now,
 		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true },
 	)
 }
@@ -161,12 +192,22 @@ func (c *client) sign(ctx context.Context, req *http.Request, hash string) error
 // noteSkew takes the server's word for the time once it refuses ours.
 func (c *client) noteSkew(err error) {
 	var api *apiError
-	if !errors.As(err, &api) || !clockRefused(api.code) {
+	if !errors.As(err, &api) {
 		return
 	}
-	if there, err := http.ParseTime(api.header.Get("Date")); err == nil {
-		c.skew.Store(int64(time.Until(there)))
+	there, err := http.ParseTime(api.header.Get("Date"))
+	if err != nil {
+		return
 	}
+	skew := time.Until(there)
+	if !clockRefused(api.code) {
+		off := (skew - time.Duration(c.skew.Load())).Abs()
+		if c.creds == nil || api.code != "Forbidden" || off < wrongClock {
+			return
+		}
+		api.code = "RequestTimeTooSkewed"
+	}
+	c.skew.Store(int64(skew))
 }
 
 // answer reads an answer to its end and closes it. One that is empty leaves into as it is; one that

@@ -76,13 +76,28 @@ func newClient(cfg *StoreConfig) (*client, error) {
 		return nil, err
 	}
 	c := &client{
-		cfg: cfg, http: ac.HTTPClient, creds: ac.Credentials, signer: v4.NewSigner(),
+		cfg: cfg, http: unredirected(ac.HTTPClient), creds: ac.Credentials, signer: v4.NewSigner(),
 		bucket: bucket,
 	}
 	if aws.IsCredentialsProvider(c.creds, (*aws.AnonymousCredentials)(nil)) {
 		c.creds = nil
 	}
 	return c, nil
+}
+
+// unredirected is a client that hands redirects to its caller: one that follows them sends the
+// signature for one host to another, or none.
+func unredirected(c aws.HTTPClient) aws.HTTPClient {
+	b, ok := c.(*awshttp.BuildableClient)
+	if !ok {
+		return c
+	}
+	return &http.Client{
+		Transport: b.GetTransport(),
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
 }
 
 // loadConfig reads what Amazon's own tools read, after what the configuration says.

@@ -2,7 +2,9 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -54,6 +56,31 @@ func locate(cfg *StoreConfig, ac *aws.Config) (place, error) {
 		break
 	}
 	return p, nil
+}
+
+// redirected returns where an answer sends the request, or nil. The request is signed anew for
+// there: a signature holds for one host. Data that was to go encrypted is not sent on in the open.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+func (c *client) redirected(r call, err error) *place {
+	var api *apiError
+	if !errors.As(err, &api) || api.status != http.StatusTemporaryRedirect &&
+		api.status != http.StatusPermanentRedirect {
+		return nil
+	}
+	from := c.bucket
+	if r.to != nil {
+		from = *r.to
+	}
+	to, err := from.url.Parse(api.header.Get("Location"))
+	if err != nil || api.header.Get("Location") == "" || to.Host == "" || to.User != nil ||
+		to.Scheme != "https" && to.Scheme != from.url.Scheme {
+		return nil
+	}
+	from.url = *to
+	if region := api.header.Get("X-Amz-Bucket-Region"); region != "" {
+		from.region = region
+	}
+	return &from
 }
 
 // source is what files and the environment say of S3; the first that says anything is right.

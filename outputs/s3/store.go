@@ -211,6 +211,12 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 	if err != nil {
 		return nil, spool.Object{}, s.fail("read", key, err)
 	}
+	if resp.StatusCode != http.StatusOK { // a part of the object, or nothing, is not the object
+		resp.Body.Close()
+		return nil, spool.Object{}, s.fail("read", key, fmt.Errorf(
+			"the server answers %s to a request for the whole object", resp.Status,
+		))
+	}
 	size, err := s.size(ctx, key, resp.ContentLength)
 	if err != nil {
 		resp.Body.Close()
