@@ -299,6 +299,8 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	switch { // the birth of what is in it is meant
 	case f.m.evidence.rewritten:
 		a.birth = max(a.birth, a.mtime+1)
+	case f.m.evidence.foundEmpty && !there && f.birth < a.mtime:
+		a.birth = max(a.birth, a.mtime+1) // a copy made meanwhile is older: it was truncated
 	case f.m.evidence.foundEmpty:
 		a.birth = max(a.birth, a.mtime)
 	case a.compressed && a.timed():
