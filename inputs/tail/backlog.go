@@ -102,10 +102,13 @@ func (m *manager) discoverCompressed(s observation, kind compression) {
 	f.m.gz.formOf = f.m.gz.beside
 	f.m.gz.known = !m.looks.starting && f.m.gz.beside != nil
 	if !m.looks.starting && !f.m.gz.known && m.replacesKnown(s.path) {
-		f.m.gz.known = true
 		was := m.looks.replaced[uncompressedName(s.path)]
-		if was != nil && was.compression == none {
-			f.m.gz.formOf = was
+		if was != nil && was.compression != none {
+			was = nil
+		}
+		// or that name was another's in between, which nobody has seen
+		if was == nil || m.beginsLike(f, was) {
+			f.m.gz.known, f.m.gz.formOf = true, was
 		}
 	}
 	m.register(f)
@@ -428,7 +431,7 @@ func (m *manager) compared(res result) {
 	}
 	g := m.newFile(s, firstPath, f.key)
 	g.compression = f.compression
-	if b := f.m.gz.formOf; b != nil {
+	if b := f.m.gz.formOf; b != nil && m.beginsLike(f, b) {
 		g.m.evidence.seq, g.m.evidence.at, g.m.evidence.lived =
 			b.m.evidence.seq, b.m.evidence.at, b.m.evidence.lived
 		if b.firstPath == firstPath {
