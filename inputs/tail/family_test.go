@@ -106,7 +106,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"truncated and replaced while a copy was held":    {200105613, 200129739, 300249317},
 		"within one tick of the file system's clock": {
 			200120636, 300010780, 300100610, 300292209, 300957202, 300346277, 300392201, 300661511,
-			304083535,
+			304083535, 304668784,
 		},
 		"the number of what was compressed":               {300140912, 300276775, 300274310},
 		"compressed between two looks":                    {300446253},
