@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -111,7 +110,7 @@ func TestExitCodesAreAsDocumented(t *testing.T) {
 		if got := run(strings.Fields(line), &out, &errs); got != want {
 			t.Errorf("penstock %s: exit code %d, want %d\n%s", line, got, want, errs.String())
 		} else if want != exitOK && out.Len()+errs.Len() == 0 {
-			t.Error(fmt.Sprintf("penstock %s fails and says nothing", line))
+			t.Errorf("penstock %s fails and says nothing", line)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,7 +108,7 @@ func readValues(t *testing.T, addr string, n int) []string {
 	var got []string
 	for len(got) < n && ctx.Err() == nil {
 		for r := range cl.PollFetches(ctx).RecordsAll() {
-			got = append(got, fmt.Sprintf("%s", r.Value))
+			got = append(got, string(r.Value))
 		}
 	}
 	slices.Sort(got)
