@@ -124,14 +124,19 @@ func parseSlot(key string, kind byte) (s slot, ok bool) {
 	}, true
 }
 
-// placed takes note of the time of a record that has got its position.
+// placed takes note of the time of a record that has got its position. The slots of an hour follow
+// one another, for they become one, and no minute has two: when the clock is set to an hour that
+// was left, or back a little, it stands still.
 func (k *books) placed(first int64, now time.Time) {
 	minute := now.Unix() / 60
 	if n := len(k.slots); n > 0 {
-		// A clock that is set back a little stands still, or to a time that there was; one that was
-		// far ahead is followed.
-		if last := k.slots[n-1].minute; minute <= last && (last-minute < 60 ||
-			slices.ContainsFunc(k.slots, func(s slot) bool { return s.minute/60 == minute/60 })) {
+		last := k.slots[n-1].minute
+		if minute <= last && last-minute < 60 {
+			return
+		}
+		if minute/60 != last/60 && slices.ContainsFunc(k.slots, func(s slot) bool {
+			return s.minute/60 == minute/60
+		}) {
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/buffer/record/tally"
 )
 
@@ -343,10 +344,10 @@ func TestACountStaysWhereItIsWhenTheClockIsSetBack(t *testing.T) {
 	at(10, 601)
 	at(20, 599)  // a little
 	at(30, 540)  // and more
-	at(40, 602)  // right again
+	at(40, 602)  // right again, in an hour that there was
 	at(50, 9000) // far ahead
-	at(60, 603)  // and back to a time that there was
-	want := slots{{0, 600, false}, {10, 601, false}, {30, 540, false}, {40, 602, false}, {50, 9000, false}}
+	at(60, 603)  // and back to it
+	want := slots{{0, 600, false}, {10, 601, false}, {30, 540, false}, {50, 9000, false}}
 	if !slices.Equal(k.slots, want) {
 		t.Errorf("%v, want %v", k.slots, want)
 	}
@@ -357,6 +358,39 @@ func TestACountStaysWhereItIsWhenTheClockIsSetBack(t *testing.T) {
 }
 
 // What is forgotten before an output comes to it makes no difference then.
+// Whatever the clock does, no minute has two slots, and the slots of an hour follow one another:
+// both are stored under their time, and would take each other's place.
+func TestSlotsOfAnyClockAreToldApart(t *testing.T) {
+	t.Parallel()
+	rng := runtest.Rand(t)
+	for range 200 {
+		var k books
+		minute := int64(1_000_000)
+		for pos := range int64(300) {
+			switch rng.IntN(8) {
+			case 0:
+				minute += []int64{-1440, -60, -59, -1, 59, 60, 1440}[rng.IntN(7)]
+			case 1, 2:
+				minute += rng.Int64N(20)
+			}
+			k.placed(pos, time.Unix(minute*60, 0))
+		}
+		left := map[int64]bool{} // hours
+		for i, s := range k.slots {
+			if i > 0 && s.minute/60 == k.slots[i-1].minute/60 {
+				if s.minute <= k.slots[i-1].minute {
+					t.Fatalf("%v after %v", s, k.slots[i-1])
+				}
+				continue
+			}
+			if left[s.minute/60] {
+				t.Fatalf("the hour of %v was left before: %v", s, k.slots)
+			}
+			left[s.minute/60] = true
+		}
+	}
+}
+
 func TestWhatIsForgottenIsNotMissed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
