@@ -166,8 +166,17 @@ func (a *agent) signal(s syscall.Signal) {
 	}
 }
 
-// terminate ends the process with SIGTERM and returns its exit code.
+// terminate ends the process with SIGTERM and returns its exit code. What it leaves behind is
+// accounted for.
 func (a *agent) terminate(within time.Duration) int {
+	a.t.Helper()
+	code := a.terminateUnread(within)
+	a.wantBalance()
+	return code
+}
+
+// terminateUnread is terminate where what is left behind cannot be read.
+func (a *agent) terminateUnread(within time.Duration) int {
 	a.t.Helper()
 	a.signal(syscall.SIGTERM)
 	select {
@@ -177,7 +186,6 @@ func (a *agent) terminate(within time.Duration) int {
 	}
 	code := a.cmd.ProcessState.ExitCode()
 	a.cmd = nil
-	a.wantBalance()
 	return code
 }
 

@@ -272,7 +272,8 @@ func TestReadOnlyRemount(t *testing.T) {
 	if !r.agent.running() {
 		t.Fatal("the agent has ended")
 	}
-	r.agent.terminate(40 * time.Second) // it must end; what it could not write it reads again
+	// It must end; what it could not write it reads again.
+	r.agent.terminateUnread(40 * time.Second)
 	r.must(exec.Command("umount", mnt).Run())
 	var exit *exec.ExitError
 	if err := exec.Command("fsck.ext4", "-y", image).Run(); err != nil && !errors.As(err, &exit) {
