@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ import (
 
 // world is what the fake components of one test share.
 type world struct {
+	shutdown string // the shutdown_timeout, 3s if empty
+
 	mu      sync.Mutex
 	changed chan struct{}
 	got     map[string][]string // by output: what was delivered, in order
@@ -308,8 +311,8 @@ func loadTest(t *testing.T, w *world, dir, text string) *config.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.hcl")
 	text = fmt.Sprintf(
-		"agent {\n data_dir = %q\n name = \"test\"\n shutdown_timeout = \"3s\"\n admin { listen = \"127.0.0.1:0\" }\n}\n",
-		dir,
+		"agent {\n data_dir = %q\n name = \"test\"\n shutdown_timeout = %q\n admin { listen = \"127.0.0.1:0\" }\n}\n",
+		dir, cmp.Or(w.shutdown, "3s"),
 	) + text
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ pipeline "p" {
   to   = [output.kafka.k, output.forward.f, output.http.h]
 }
 `)
-	if took := time.Since(begun); took > 300*time.Millisecond+overrun {
+	if took := time.Since(begun); took > 5*time.Second+overrun { // silent ones are given up
 		t.Errorf("it took %v", took)
 	}
 	for _, want := range []string{"kafka.k", "s3.o", "forward.f", "http.h"} {

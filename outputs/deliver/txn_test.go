@@ -39,6 +39,7 @@ func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 			Session: s,
 			Every:   time.Millisecond,
 			Health:  &Health{},
+			Send:    &Sender{},
 		},
 		wake: make(chan struct{}, 1),
 		e: TxnFlight{
@@ -93,6 +94,7 @@ func TestIdlePositionIsKeptAlive(t *testing.T) {
 				Session: s,
 				Every:   200 * time.Millisecond,
 				Health:  &Health{},
+				Send:    &Sender{},
 			},
 			wake: make(chan struct{}, 1),
 			e: TxnFlight{
@@ -119,9 +121,11 @@ func TestIdlePositionIsKeptAlive(t *testing.T) {
 				t.Fatalf("committed %d, want 7", p.At)
 			}
 		}
+		synctest.Wait()
 		started = 9
 		c.ack(9)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if p := <-s.committed; p.At != 9 || done[len(done)-1] != 9 {
 			t.Errorf("committed %d and told %v, want 9", p.At, done)
 		}
