@@ -233,6 +233,9 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 	m.sources.seq++
 	f.m.evidence.seq, f.m.evidence.at, f.m.evidence.mtime, f.m.evidence.grown =
 		m.sources.seq, s.at, s.fi.mtime, m.sys.now()
+	if now := f.m.evidence.grown; now.Sub(time.Unix(0, s.fi.mtime)) < time.Minute {
+		f.m.evidence.since = now
+	}
 	if was := s.was; was != nil {
 		m.succeed(was, f)
 		f.m.evidence.lived = was.m.evidence.lived

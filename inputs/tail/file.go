@@ -87,6 +87,9 @@ type evidence struct {
 	lived int
 	grown time.Time // when it was last seen to grow
 	mtime int64
+	// since when it was seen with that mtime, which tells nothing of what is written within the
+	// same tick; zero once it is certain
+	since time.Time
 	head  fingerprint // what it began with before it was read
 	// written to since it was found: it may hold something else in the same length
 	touched bool

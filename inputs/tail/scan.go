@@ -351,9 +351,19 @@ func (m *manager) passedOn(family string) bool {
 	return false
 }
 
+// coarsest is how coarse a file system's times may be.
+const coarsest = 2 * time.Second
+
 // seen notes a file's size.
 func (m *manager) seen(f *file, fi *fileInfo) {
-	if fi.size == f.size.Load() && fi.mtime == f.m.evidence.mtime && f.m.turns.failure == "" {
+	same := fi.size == f.size.Load() && fi.mtime == f.m.evidence.mtime
+	switch since := f.m.evidence.since; {
+	case !same:
+		f.m.evidence.since = m.looks.began
+	case !since.IsZero() && m.looks.began.Sub(since) >= coarsest && fi.size > 0 &&
+		f.compression == none:
+		f.m.evidence.since = time.Time{} // it is read once more, see there
+	case f.m.turns.failure == "":
 		return
 	}
 	f.m.evidence.mtime, f.m.evidence.touched = fi.mtime, true
