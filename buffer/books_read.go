@@ -37,7 +37,7 @@ func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books
 	rows := map[of]*tally.BookRow{}
 	for i := range out.Rows {
 		r := &out.Rows[i]
-		r.Waiting = map[uint32]int64{}
+		r.Waiting = map[string]int64{}
 		if s, ok := l.at(r.First); ok {
 			rows[of{s, r.Origin}] = r
 		}
@@ -56,7 +56,7 @@ func (in *Inspection) Books(damaged func(segment string, err error)) tally.Books
 			return nil
 		}
 		for _, o := range out.Outputs {
-			r.Waiting[o.Number] += max(b.End-max(b.First, o.Pos), 0)
+			r.Waiting[o.Name] += max(b.End-max(b.First, o.Pos), 0)
 		}
 		return nil
 	}, damaged)
@@ -93,12 +93,10 @@ func readBooks(st *state, l slots, end int64) (out tally.Books) {
 		}
 		out.Rows = append(out.Rows, r)
 	}
-	spare := ^uint32(0)
 	for name, c := range st.cursors {
 		o := tally.BookOutput{Name: name, Number: numbers[name], Pos: c.pos, Left: -1, Note: c.note}
-		if o.Number == 0 { // it has no cells
-			spare--
-			o.Number = spare
+		if o.Number == 0 {
+			o.Number = ^uint32(0) // it has no cells
 		}
 		from, _ := binary.Uvarint(st.inputs[booksName]["s"+name])
 		o.From = int64(from)

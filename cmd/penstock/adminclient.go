@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -32,9 +34,6 @@ func adminFlag(cmd *cobra.Command) *string {
 func (a adminAddress) do(
 	ctx context.Context, method, path string, query url.Values,
 ) (*http.Response, error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	client, host := http.DefaultClient, string(a)
 	if socket, ok := strings.CutPrefix(host, "unix://"); ok {
 		host = "localhost"
@@ -74,4 +73,21 @@ func (a adminAddress) do(
 	return nil, fmt.Errorf(
 		"the agent at %s answers %s: %s", a, resp.Status, strings.TrimSpace(string(text)),
 	)
+}
+
+// get asks for a page of JSON within a time.
+func (a adminAddress) get(
+	ctx context.Context, within time.Duration, path string, query url.Values, into any,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	resp, err := a.do(ctx, http.MethodGet, path, query)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("what answers at %s is no agent of this release: %w", a, err)
+	}
+	return nil
 }

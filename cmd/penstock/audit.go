@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -140,22 +139,11 @@ func (a *auditing) buffers(args []string) ([]string, error) {
 
 // askAudit asks a running agent.
 func askAudit(ctx context.Context, addr string, since time.Duration) (r tally.Report, err error) {
-	if ctx == nil {
-		ctx = context.Background()
+	query := url.Values{"since": {since.String()}}
+	if err = adminAddress(addr).get(ctx, 30*time.Second, "/api/audit", query, &r); err != nil {
+		err = fmt.Errorf("%w; or give its data directory", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	resp, err := adminAddress(addr).do(
-		ctx, http.MethodGet, "/api/audit", url.Values{"since": {since.String()}},
-	)
-	if err != nil {
-		return r, fmt.Errorf("%w; or give its data directory", err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
-		return r, fmt.Errorf("what answers at %s is no agent of this release: %w", addr, err)
-	}
-	return r, nil
+	return r, err
 }
 
 // write writes a table of all lines, and then the differences.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,11 +14,7 @@ import (
 
 // command sends a command to a running agent and prints what it says.
 func command(cmd *cobra.Command, addr, name string, query url.Values) error {
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	resp, err := adminAddress(addr).do(ctx, http.MethodPost, "/api/"+name, query)
 	if err != nil {

@@ -46,11 +46,7 @@ func (o *online) validate() error {
 
 // run looks, prints what it finds, and fails if something does not work; with deny warnings count.
 func (o *online) run(cmd *cobra.Command, cfg *config.Config, deny bool) error {
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 	defer cancel()
 	found := agent.Preflight(ctx, cfg, o.write)
 	var secrets agent.Secrets

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -92,20 +90,8 @@ It warns and alarms as penstock status does, and beyond the thresholds that are 
 
 // askStatus asks a running agent how it is.
 func askStatus(ctx context.Context, addr string) (s admin.Status, err error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	resp, err := adminAddress(addr).do(ctx, http.MethodGet, "/api/status", nil)
-	if err != nil {
-		return s, err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("what answers at %s is no agent of this release: %w", addr, err)
-	}
-	return s, nil
+	err = adminAddress(addr).get(ctx, 10*time.Second, "/api/status", nil, &s)
+	return s, err
 }
 
 func exitOf(l state.Level) error {

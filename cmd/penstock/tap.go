@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,11 +40,7 @@ how many; delivery is never held up. Values over 4 KiB are cut.
 		if *where != "" {
 			q.Set("where", *where)
 		}
-		ctx := cmd.Context()
-		if ctx == nil {
-			ctx = context.Background()
-		}
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		resp, err := adminAddress(*addr).do(ctx, http.MethodGet, "/tap", q)
 		if err != nil {

@@ -35,11 +35,7 @@ With --once it prints one page as plain text, for scripts.`,
 		if t.every < 100*time.Millisecond || t.screens < 0 {
 			return &exitError{exitConfig, fmt.Errorf("--interval must be at least 100ms, and -n not negative")}
 		}
-		ctx := cmd.Context()
-		if ctx == nil {
-			ctx = context.Background()
-		}
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		t.out, t.ask = cmd.OutOrStdout(), func(ctx context.Context) (admin.Status, error) {
 			return askStatus(ctx, *addr)

@@ -186,8 +186,7 @@ func (s *Store) get(ctx context.Context, key string) (io.ReadCloser, spool.Objec
 	}, nil
 }
 
-// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
-// slash, which consoles make to show a folder, are left out.
+// List pages through the bucket, 1,000 keys per request.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
 		fail := func(err error) { yield(spool.Object{}, s.fail("list", prefix, err)) }
@@ -200,7 +199,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 			"prefix": {s.prefix + prefix}, "projection": {"noAcl"}, "maxResults": {"1000"},
 			"fields": {"nextPageToken,items(name,size,updated)"},
 		}
-		last := ""
+		names := spool.Listed{Prefix: s.prefix}
 		for {
 			var page struct {
 				Items []object `json:"items"`
@@ -213,18 +212,14 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 				return
 			}
 			for _, o := range page.Items {
-				key := strings.TrimPrefix(o.Name, s.prefix)
-				if strings.HasSuffix(key, "/") || key == "" {
-					continue
-				}
-				if key <= last {
-					fail(fmt.Errorf(
-						"%w: the server lists %q after %q: not in the order of keys",
-						spool.ErrRefused, key, last,
-					))
+				key, ok, err := names.Key(o.Name)
+				if err != nil {
+					fail(err)
 					return
 				}
-				last = key
+				if !ok {
+					continue
+				}
 				if !yield(spool.Object{Key: key, Size: o.Size, Modified: o.Updated}, nil) {
 					return
 				}

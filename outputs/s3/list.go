@@ -3,11 +3,9 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/penstock/penstock/spool"
@@ -50,11 +48,10 @@ func (s *Store) page(ctx context.Context, prefix, token string) (*listing, error
 
 func (p *listing) more() bool { return p.IsTruncated != nil && *p.IsTruncated }
 
-// List pages through the bucket, 1,000 keys per request. Empty objects whose names end with a
-// slash, which consoles make to show a folder, are left out.
+// List pages through the bucket, 1,000 keys per request.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object, error] {
 	return func(yield func(spool.Object, error) bool) {
-		last, token := "", ""
+		names, token := spool.Listed{Prefix: s.prefix}, ""
 		for {
 			page, err := s.page(ctx, s.prefix+prefix, token)
 			if err != nil {
@@ -62,15 +59,14 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 				return
 			}
 			for _, o := range page.Contents {
-				key := strings.TrimPrefix(o.Key, s.prefix)
-				if strings.HasSuffix(key, "/") || key == "" {
-					continue
-				}
-				if key <= last {
-					yield(spool.Object{}, s.fail("list", prefix, outOfOrder(key, last)))
+				key, ok, err := names.Key(o.Key)
+				if err != nil {
+					yield(spool.Object{}, s.fail("list", prefix, err))
 					return
 				}
-				last = key
+				if !ok {
+					continue
+				}
 				if !yield(
 					spool.Object{Key: key, Size: o.Size, Modified: o.LastModified}, nil,
 				) {
@@ -82,11 +78,4 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[spool.Object,
 			}
 		}
 	}
-}
-
-func outOfOrder(key, last string) error {
-	return fmt.Errorf(
-		"%w: the server lists %q after %q: not in the order of keys (directory buckets do that)",
-		spool.ErrRefused, key, last,
-	)
 }

@@ -16,23 +16,34 @@ import (
 // locate finds where a bucket is by Amazon's rules: path or host, access points, FIPS, dual stack,
 // and AWS_ENDPOINT_URL_S3.
 func locate(cfg *StoreConfig, ac *aws.Config) (place, error) {
-	sources := source{context.Background(), ac.ConfigSources}
+	ctx, sources := context.Background(), ac.ConfigSources
 	endpoint := ac.BaseEndpoint
 	if cfg.Endpoint != "" {
 		endpoint = &cfg.Endpoint
-	} else if url := sources.endpoint(); url != "" {
+	} else if url := said(sources, func(f saysEndpoint) (string, bool, error) {
+		return f.GetServiceBaseEndpoint(ctx, "S3")
+	}); url != "" {
 		endpoint = &url
 	}
+	fips := said(sources, func(f saysFIPS) (aws.FIPSEndpointState, bool, error) {
+		return f.GetUseFIPSEndpoint(ctx)
+	})
+	dual := said(sources, func(f saysDualStack) (aws.DualStackEndpointState, bool, error) {
+		return f.GetUseDualStackEndpoint(ctx)
+	})
+	arnRegion := said(sources, func(f saysARNRegion) (bool, bool, error) {
+		return f.GetS3UseARNRegion(ctx)
+	})
 	where, err := s3.NewDefaultEndpointResolverV2().ResolveEndpoint(
-		sources.ctx,
+		ctx,
 		s3.EndpointParameters{
 			Bucket:                         &cfg.Bucket,
 			Region:                         &ac.Region,
 			Endpoint:                       endpoint,
 			ForcePathStyle:                 &cfg.PathStyle,
-			UseFIPS:                        aws.Bool(sources.fips()),
-			UseDualStack:                   aws.Bool(sources.dualStack()),
-			UseArnRegion:                   aws.Bool(sources.arnRegion()),
+			UseFIPS:                        aws.Bool(fips == aws.FIPSEndpointStateEnabled),
+			UseDualStack:                   aws.Bool(dual == aws.DualStackEndpointStateEnabled),
+			UseArnRegion:                   &arnRegion,
 			DisableMultiRegionAccessPoints: aws.Bool(true),
 			// Their requests can be signed as all others are.
 			DisableS3ExpressSessionAuth: aws.Bool(true),
@@ -83,60 +94,31 @@ func (c *client) redirected(r call, err error) *place {
 	return &from
 }
 
-// source is what files and the environment say of S3; the first that says anything is right.
-type source struct {
-	ctx  context.Context
-	from []any
-}
-
-func (s source) endpoint() string {
-	for _, from := range s.from {
-		if f, ok := from.(interface {
-			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
-		}); ok {
-			if url, found, err := f.GetServiceBaseEndpoint(s.ctx, "S3"); err == nil && found {
-				return url
-			}
+// said asks what files and the environment say of S3; the first that says anything is right.
+func said[F, V any](sources []any, ask func(F) (V, bool, error)) (v V) {
+	for _, from := range sources {
+		f, ok := from.(F)
+		if !ok {
+			continue
+		}
+		if value, found, err := ask(f); err == nil && found {
+			return value
 		}
 	}
-	return ""
+	return v
 }
 
-func (s source) fips() bool {
-	for _, from := range s.from {
-		if f, ok := from.(interface {
-			GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
-		}); ok {
-			if state, found, err := f.GetUseFIPSEndpoint(s.ctx); err == nil && found {
-				return state == aws.FIPSEndpointStateEnabled
-			}
-		}
+type (
+	saysEndpoint interface {
+		GetServiceBaseEndpoint(ctx context.Context, service string) (string, bool, error)
 	}
-	return false
-}
-
-func (s source) dualStack() bool {
-	for _, from := range s.from {
-		if f, ok := from.(interface {
-			GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
-		}); ok {
-			if state, found, err := f.GetUseDualStackEndpoint(s.ctx); err == nil && found {
-				return state == aws.DualStackEndpointStateEnabled
-			}
-		}
+	saysFIPS interface {
+		GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
 	}
-	return false
-}
-
-func (s source) arnRegion() bool {
-	for _, from := range s.from {
-		if f, ok := from.(interface {
-			GetS3UseARNRegion(context.Context) (bool, bool, error)
-		}); ok {
-			if use, found, err := f.GetS3UseARNRegion(s.ctx); err == nil && found {
-				return use
-			}
-		}
+	saysDualStack interface {
+		GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
 	}
-	return false
-}
+	saysARNRegion interface {
+		GetS3UseARNRegion(context.Context) (bool, bool, error)
+	}
+)

@@ -22,9 +22,9 @@ type BookRow struct {
 	Row    Row
 
 	First, End int64 // positions of what was read in that time
-	// Waiting counts, for each output, what is found in the buffer behind its position; nil when
-	// that was not looked for.
-	Waiting map[uint32]int64
+	// Waiting counts, by the name of an output, what is found in the buffer behind its position;
+	// nil when that was not looked for.
+	Waiting map[string]int64
 }
 
 // BookOutput is one that reads the buffer.
@@ -160,7 +160,7 @@ func (a *audit) output(row *BookRow, o BookOutput) {
 func (a *audit) waiting(row *BookRow, o BookOutput) int64 {
 	switch {
 	case row.Waiting != nil:
-		return row.Waiting[o.Number]
+		return row.Waiting[o.Name]
 	case o.Pos >= row.End:
 		return 0
 	}
