@@ -217,8 +217,9 @@ func (c *Cluster) Stop(id int) error {
 	}
 }
 
-// Freeze stops a node without ending it: its connections stay, and nothing is answered.
-func (c *Cluster) Freeze(id int) error { return c.nodes[id].running().signal(syscall.SIGSTOP) }
+// Freeze stops a node without ending it: its connections stay, and nothing is answered once Freeze
+// has returned.
+func (c *Cluster) Freeze(id int) error { return c.nodes[id].running().freeze() }
 
 // Thaw lets a node go on that was frozen.
 func (c *Cluster) Thaw(id int) error { return c.nodes[id].running().signal(syscall.SIGCONT) }

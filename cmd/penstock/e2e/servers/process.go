@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,6 +55,25 @@ func (p *process) kill() {
 }
 
 func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// freeze stops the process. kill(2) returns before it has: on a busy machine its threads go on
+// until one of them has taken the signal.
+func (p *process) freeze() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if stopped, err := threadsStopped(p.cmd.Process.Pid); stopped || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d runs on 10s after SIGSTOP", p.cmd.Process.Pid)
+		}
+		<-tick.C
+	}
+}
 
 func (p *process) ended() bool {
 	select {
