@@ -450,22 +450,34 @@ func TestSecuredRealKafka(t *testing.T) {
 	)
 }
 
-// renewed lets an agent write through the lives of several tokens, each of which is put into the
-// file before the last one ends.
+// renewed lets an agent write through the lives of several tokens. The file gets a new one long before
+// the last one ends, however long the records take: what is late then is the agent.
 func renewed(
 	t *testing.T, listener string, block func(file string) string,
 	read func(context.Context, *demo.Ledger) error,
 ) {
-	const life = 5 * time.Second
+	const life = 8 * time.Second
 	file := filepath.Join(t.TempDir(), "token")
 	certtest.Replace(t, file, []byte(unsecuredToken(life)))
-	r := securedRig(t, listener, "renewed", block(file), read)
-	for range 3 {
-		for end := time.Now().Add(life - 2*time.Second); time.Now().Before(end); {
-			r.write(50)
-			r.arrives(20 * time.Second)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	defer func() { close(stop); <-stopped }()
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(life / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				certtest.Replace(t, file, []byte(unsecuredToken(life)))
+			}
 		}
-		certtest.Replace(t, file, []byte(unsecuredToken(life)))
+	}()
+	r := securedRig(t, listener, "renewed", block(file), read)
+	for end := time.Now().Add(2 * life); time.Now().Before(end); {
+		r.write(50)
+		r.arrives(20 * time.Second)
 	}
 	if n, err := r.agent.metric("penstock_kafka_connects_total", `result="error"`); err != nil ||
 		n > 0 {
