@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/network"
 )
 
 // role is what who asks may do. Each may do what those before it may.

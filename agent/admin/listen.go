@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // listen opens what o says. A socket file that nobody listens on is replaced.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/penstock/penstock/agent/state"
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/tally"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/network"
 )
 
 // check reports what is wrong with where the admin server listens, and who may use it.

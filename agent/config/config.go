@@ -9,7 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/penstock/penstock/agent/state"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // Config is a whole configuration, decoded and checked.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/filter/formats"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/timefmt"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
 )

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/tidwall/gjson"

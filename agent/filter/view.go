@@ -5,7 +5,7 @@ import (
 	"github.com/penstock/penstock/agent/filter/formats"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/tidwall/gjson"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/tinylib/msgp/msgp"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/config"
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs/gcs"
 	"github.com/penstock/penstock/outputs/local"
 	"github.com/penstock/penstock/outputs/s3"

@@ -89,7 +89,7 @@
 //
 //  1. inputs/forward/forward.go, inputs/forward/conn.go: a connection, after its handshake
 //     (inputs/forward/auth.go).
-//  2. buffer/record/network/wire/message.go: messages and events are read as they arrive.
+//  2. network/wire/message.go: messages and events are read as they arrive.
 //  3. inputs/forward/gather.go: events of a tag become batches, and are appended.
 //  4. agent/sink.go and on through the buffer, as above (steps 7 to 11).
 //  5. inputs/forward/acks.go: the ack is sent once all events of the chunk are durable.
@@ -181,10 +181,9 @@
 //   - agent/graph, agent/convert: a configuration drawn; one of another tool turned into ours.
 //   - agent/positions: how far another tool has read, for "penstock import-positions";
 //     inputs/tail/takeover.go finds the files again.
-//   - buffer/record/network: what inputs and outputs share of networks (addresses, TLS, the forward
-//     protocol, a connection to Kafka); inputs/listen, inputs/framing,
-//     inputs/container (lines of container runtimes): what inputs share;
-//     outputs/httpsend, spool/storehttp: what outputs over HTTP do.
+//   - network: what inputs and outputs share of networks (addresses, TLS, the forward protocol, a
+//     connection to Kafka); inputs/listen, inputs/framing, inputs/container (lines of container
+//     runtimes): what inputs share; outputs/httpsend, spool/storehttp: what outputs over HTTP do.
 //   - Who may import whom is checked by cmd/penstock TestArrowsPointDownwards.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files

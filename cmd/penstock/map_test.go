@@ -19,7 +19,7 @@ type repository struct {
 	targets   string              // the Makefile
 }
 
-const mapFolders = `(?:agent|buffer|cmd|examples|inputs|outputs|spool|\.ci)`
+const mapFolders = `(?:agent|buffer|cmd|examples|inputs|network|outputs|spool|\.ci)`
 
 var (
 	mapPath     = regexp.MustCompile(`(?:^|[^\w-])(` + mapFolders + `(?:/[\w./-]*\w)?)\b`)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // authenticator is the server's side of the handshake. Safe for concurrent use.

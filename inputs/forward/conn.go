@@ -9,9 +9,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/network/wire"
 )
 
 var (

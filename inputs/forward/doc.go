@@ -9,4 +9,12 @@
 // Events become records whose value is the JSON text of their map (see package wire); tag and time,
 // to the nanosecond, are kept. Origin is the sender's host name where the handshake proved one,
 // else its address. Metadata of protocol v1.5 becomes the header "fluent_metadata".
+//
+// Where things are:
+//
+//   - the input: forward.go, config.go, metrics.go
+//   - a connection: conn.go, auth.go (the handshake), wrongprotocol.go (clients that speak another
+//     protocol)
+//   - its events: gather.go (events of a tag become batches), acks.go (when a chunk is
+//     acknowledged)
 package forward

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // grace is how long after a stop what was read is still stored, and acks of what is durable are

@@ -6,8 +6,8 @@ import (
 	"strconv"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // maxOpen bounds the tags of one connection that batches are gathered for at a time.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // Config of the input.

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 )
 

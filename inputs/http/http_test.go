@@ -27,11 +27,11 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/penstock/penstock/buffer/record/network/certtest"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/network/certtest"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // scan returns where the JSON value ends that b begins with, checked and not nested deeper than

@@ -15,7 +15,7 @@ import (
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // otlp takes ExportLogsServiceRequests: https://opentelemetry.io/docs/specs/otlp/#otlphttp

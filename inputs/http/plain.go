@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // plain takes POSTs of records; the path is the tag.

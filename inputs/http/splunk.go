@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 const splunkName = "splunk"

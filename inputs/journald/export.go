@@ -8,7 +8,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/network/kafkaclient"
 )
 
 // Config is the configuration of input "kafka".

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/prometheus/client_golang/prometheus"
 )
 

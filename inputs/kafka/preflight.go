@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/preflight"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/preflight"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"

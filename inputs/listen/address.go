@@ -7,7 +7,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/penstock/penstock/buffer/record/network"
+	"github.com/penstock/penstock/network"
 )
 
 // Open listens on an address that network.ParseAddress takes. A unix socket left behind by a

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // TCPConfig is the configuration of the input "tcp".

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // Config of the input.

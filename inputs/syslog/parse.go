@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // message is a parsed message; its slices alias the input.

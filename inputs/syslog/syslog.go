@@ -11,10 +11,10 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/framing"
 	"github.com/penstock/penstock/inputs/listen"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 )
 

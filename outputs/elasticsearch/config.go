@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/penstock/penstock/outputs/httpsend"
 )
 

@@ -18,8 +18,8 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/httpsend"
 )

@@ -9,4 +9,11 @@
 //
 // To anyone but a penstock a record goes as the map its JSON value stands for, or as {"message":
 // value}; key and headers stay behind.
+//
+// Where things are:
+//
+//   - the output: forward.go (a batch, as one chunk), config.go, preflight.go
+//   - servers: balance.go (whose turn it is), server.go (connections and health of one), monitor.go
+//     (heartbeats)
+//   - connections: link.go (dialling, sending, the ack), handshake.go (what a failed one means)
 package forward

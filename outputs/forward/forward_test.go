@@ -19,11 +19,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/certtest"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	in "github.com/penstock/penstock/inputs/forward"
 	"github.com/penstock/penstock/inputs/inputstest"
+	"github.com/penstock/penstock/network/certtest"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/outputtest"
 )

@@ -7,7 +7,7 @@ import (
 	"net"
 	"syscall"
 
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 var errRefused = errors.New("handshake refused")

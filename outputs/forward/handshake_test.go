@@ -13,7 +13,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // greeter is a server that shakes hands by the book but for what change makes of its words, and

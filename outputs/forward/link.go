@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network"
+	"github.com/penstock/penstock/network/wire"
 )
 
 // link is one connection to a server, past the handshake. One goroutine uses it at a time.

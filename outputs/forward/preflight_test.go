@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/preflight"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/penstock/penstock/outputs/outputtest"
 )
 

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/httpsend"
 )

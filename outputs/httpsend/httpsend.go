@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/penstock/penstock/spool/storehttp"
 )
 

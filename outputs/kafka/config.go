@@ -9,8 +9,8 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/network/kafkaclient"
 )
 
 // Config is the configuration of output "kafka".

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record/fault"
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kerr"

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/network/kafkaclient"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/penstock/penstock/outputs"
 	"github.com/twmb/franz-go/pkg/kfake"
 )

@@ -10,8 +10,8 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/network/kafkaclient"
 	"github.com/penstock/penstock/buffer/record/template"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
 	"github.com/twmb/franz-go/pkg/kgo"

@@ -1,4 +1,7 @@
 // Package fluentd turns fluentd's configurations, of v0.12 and v1, into pipelines.
 //
 // It owns the syntax of fluentd's files and what its plugins are in penstock. It evaluates no Ruby.
+//
+// Where things are: parse.go (the files), convert.go, source.go, filter.go, parser.go, output.go;
+// match.go says which events come to which output.
 package fluentd

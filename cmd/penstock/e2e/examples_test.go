@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/certtest"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/demo"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/network/certtest"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/penstock/penstock/outputs/forward"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
-	"github.com/penstock/penstock/buffer/record/network/certtest"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
-	"github.com/penstock/penstock/buffer/record/network/wire"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/network/certtest"
+	"github.com/penstock/penstock/network/tlsconf"
+	"github.com/penstock/penstock/network/wire"
 	"github.com/penstock/penstock/outputs/forward"
 )
 

@@ -3,4 +3,14 @@
 // frames of registries.
 //
 // It owns the schema registry's client. It never changes a record and knows nothing of files.
+//
+// Where things are:
+//
+//   - the contract and the table of decoders: decode.go
+//   - with a registry: registry.go (its client), frame.go (which schema a value is of),
+//     preflight.go
+//   - Avro: avro.go, transcode.go (binary to JSON)
+//   - Protobuf: protobuf.go, protoschema.go (descriptors), protoread.go, protoknown.go (well-known
+//     types)
+//   - Thrift: thrift.go; MessagePack: msgpack.go
 package decode

@@ -3,4 +3,11 @@
 //
 // It opens no connection itself, but to see whether a cluster answers (preflight.go), and knows
 // nothing of records.
+//
+// Where things are:
+//
+//   - config.go (the attributes), options.go (franz-go's options, and TLS), preflight.go (does a
+//     cluster answer?)
+//   - who we are: sasl.go, bearer.go (OAuth), iam.go (Amazon's)
+//   - what is logged: log.go (what franz-go says), repeats.go (not each time)
 package kafkaclient

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/certtest"
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/certtest"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 )

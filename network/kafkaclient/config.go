@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/buffer/record/network/tlsconf"
+	"github.com/penstock/penstock/network/tlsconf"
 )
 
 // Config is the part of a component's configuration that says how to reach a Kafka cluster.

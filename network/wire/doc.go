@@ -7,6 +7,15 @@
 //
 // Protocol: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1 and -v1.5.
 //
+// Where things are:
+//
+//   - reading: window.go (the stream, within a budget of memory), message.go (which mode), event.go
+//     (events of a message), inflate.go (compressed chunks), option.go (options and acks),
+//     jsonconn.go (connections that speak JSON)
+//   - writing: pack.go, exact.go (records as they are)
+//   - msgpack: value.go, time.go; to JSON: json.go, string.go; from JSON: fromjson.go, scan.go
+//   - the handshake, of both ends: handshake.go
+//
 // # Records as JSON
 //
 // An event's record is handed out as the JSON text of its map, in the order of its keys, repeated
