@@ -177,7 +177,9 @@ func handbookMistakes(t *testing.T, text string) (wrong []string) {
 // sources returns the code of all packages but tests, with strings that are added up joined.
 func sources(t *testing.T) string {
 	var all strings.Builder
-	for _, room := range []string{"agent", "buffer", "inputs", "outputs", "spool", "cmd/penstock"} {
+	for _, room := range []string{
+		"agent", "buffer", "inputs", "network", "outputs", "spool", "cmd/penstock",
+	} {
 		err := filepath.WalkDir("../../../"+room, func(path string, d os.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err

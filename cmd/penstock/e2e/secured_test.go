@@ -450,8 +450,8 @@ func TestSecuredRealKafka(t *testing.T) {
 	)
 }
 
-// renewed lets an agent write through the lives of several tokens. The file gets a new one long before
-// the last one ends, however long the records take: what is late then is the agent.
+// renewed lets an agent write through the lives of several tokens. The file gets a new one long
+// before the last one ends, however long the records take: what is late then is the agent.
 func renewed(
 	t *testing.T, listener string, block func(file string) string,
 	read func(context.Context, *demo.Ledger) error,
