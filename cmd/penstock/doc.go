@@ -13,8 +13,8 @@
 //
 //  1. inputs/tail/discover.go, inputs/tail/watch.go: the globs find the file, inotify says it
 //     grows.
-//  2. inputs/tail/manager.go, inputs/tail/scan.go: which file this is (inputs/tail/ident.go), and
-//     where to go on in it after a restart (inputs/tail/adopt.go).
+//  2. inputs/tail/manager.go, inputs/tail/scan.go, inputs/tail/compare.go: which file this is
+//     (inputs/tail/ident.go), and where to go on in it after a restart (inputs/tail/adopt.go).
 //  3. inputs/tail/queue.go, inputs/tail/worker.go: one worker has the file's turn and reads a
 //     block.
 //  4. inputs/tail/frame.go: the block is cut into lines; those over max_line_size are split,

@@ -161,7 +161,7 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 			"offset", p.Off,
 		)
 	}
-	m.place(f, s.path)
+	m.noteLocation(f, s.path)
 	var head [headSize]byte
 	n, _ := h.ReadAt(head[:], 0)
 	f.compression = compressionOf(s.path, head[:n])
@@ -228,7 +228,7 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 		tag:       m.run.tail.tagger.tag(firstPath),
 		headers:   m.run.tail.tagger.headersOf(firstPath),
 	}
-	m.place(f, s.path)
+	m.noteLocation(f, s.path)
 	f.size.Store(s.fi.size)
 	m.sources.seq++
 	f.m.evidence.seq, f.m.evidence.at, f.m.evidence.mtime, f.m.evidence.grown =
@@ -373,7 +373,7 @@ func (m *manager) discover(s observation) {
 	case m.adoptCopy(s, h, buf[:n]):
 	case m.continueKnown(s, h):
 	default:
-		m.fresh(s, h, m.sourceOf(s))
+		m.addUnread(s, h, m.sourceOf(s))
 	}
 }
 
@@ -400,8 +400,8 @@ func (m *manager) ignored(s *observation) bool {
 	return true
 }
 
-// fresh adds the file seen as one that has not been read at all.
-func (m *manager) fresh(s observation, h *handle, firstPath string) *file {
+// addUnread adds the file seen as one that has not been read at all.
+func (m *manager) addUnread(s observation, h *handle, firstPath string) *file {
 	f := m.newFile(s, firstPath, newKey(s.fi.id, m.sys.now()))
 	f.m.rotation.replaces = m.replacedBy(s.path)
 	if s.was != nil && len(f.m.rotation.replaces) == 0 && !s.truncated {

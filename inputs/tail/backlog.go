@@ -49,13 +49,13 @@ func (b *backlog) decided(f *file) {
 // waits reports whether something is about to happen.
 func (b *backlog) waits() bool {
 	return len(b.read) > 0 ||
-		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.gz.settle.late })
+		slices.ContainsFunc(b.compare, func(f *file) bool { return !f.m.gz.writing.late })
 }
 
 // add has f read, as soon as it is its turn.
 func (b *backlog) add(f *file) {
-	if !f.m.gz.settle.queued {
-		f.m.gz.settle.queued = true
+	if !f.m.gz.writing.queued {
+		f.m.gz.writing.queued = true
 		b.read = append(b.read, f)
 	}
 }
@@ -136,8 +136,8 @@ func (m *manager) replacesKnown(path string) bool {
 }
 
 const (
-	// settleFor is how long a compressed file must be unchanged to be taken as complete.
-	settleFor = time.Second
+	// completeAfter is how long a compressed file must be unchanged to be taken as complete.
+	completeAfter = time.Second
 	// patience is how long others wait for one that is not: they go ahead of it then.
 	patience = 30 * time.Second
 )
@@ -150,8 +150,8 @@ type compressedState struct {
 	formOf *file // the uncompressed one whose place it has, as long as it is not decided about
 	begins beginning
 	// the wakes of others that must have been answered before it is compared with them
-	asked  map[*file]uint64
-	settle settling
+	asked   map[*file]uint64
+	writing writing
 }
 
 // beginning is what a compressed file begins with.
@@ -162,8 +162,8 @@ type beginning struct {
 	isAll bool
 }
 
-// settling is what the manager has seen of a compressed file being written.
-type settling struct {
+// writing is what the manager has seen of a compressed file being written.
+type writing struct {
 	size, mtime int64
 	steady      time.Time // when it was first seen like that
 	since       time.Time // when it was first found not to be ready
@@ -172,10 +172,10 @@ type settling struct {
 	tried       time.Time // when it was last read
 }
 
-// settled reports whether nobody writes to the compressed file f any more, of which fi was seen
+// isComplete reports whether nobody writes to the compressed file f any more, of which fi was seen
 // now. What it was seen to do counts: the time that it bears may lie in the future.
-func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
-	s, quiet := &f.m.gz.settle, min(settleFor, m.cfg.RotateWait)
+func (m *manager) isComplete(f *file, fi *fileInfo, now time.Time) bool {
+	s, quiet := &f.m.gz.writing, min(completeAfter, m.cfg.RotateWait)
 	if s.steady.IsZero() || s.size != fi.size || s.mtime != fi.mtime {
 		s.size, s.mtime, s.steady = fi.size, fi.mtime, now
 	}
@@ -185,7 +185,7 @@ func (m *manager) settled(f *file, fi *fileInfo, now time.Time) bool {
 // notReady notes that f cannot be compared yet. After a while those that were written later wait
 // for it no more.
 func (m *manager) notReady(f *file, now time.Time, why string) {
-	s := &f.m.gz.settle
+	s := &f.m.gz.writing
 	if s.since.IsZero() {
 		s.since = now
 	}
@@ -233,12 +233,12 @@ func (m *manager) sweepGz(now time.Time) {
 		case fi.size == 0:
 			m.notReady(f, now, "is empty")
 			continue
-		case !m.settled(f, &fi, now):
+		case !m.isComplete(f, &fi, now):
 			m.notReady(f, now, "keeps being written")
-			if at := f.m.evidence.at.look; at > 0 && !f.m.gz.settle.late {
+			if at := f.m.evidence.at.look; at > 0 && !f.m.gz.writing.late {
 				incomplete[found{f.m.family, at}] = true
 			}
-			if !f.m.gz.settle.late || !m.ownContent(f) {
+			if !f.m.gz.writing.late || !m.ownContent(f) {
 				continue
 			}
 		case m.beingCompressed(f, now):
@@ -256,8 +256,8 @@ func (m *manager) sweepGz(now time.Time) {
 			continue
 		}
 		m.gz.read = append(m.gz.read[:i:i], m.gz.read[i+1:]...)
-		if f.m.gz.settle.queued = false; !f.m.ended {
-			m.gz.busy, f.m.gz.settle.tried = f, now
+		if f.m.gz.writing.queued = false; !f.m.ended {
+			m.gz.busy, f.m.gz.writing.tried = f, now
 			m.wake(f, cmdRead)
 		}
 		return
@@ -267,11 +267,11 @@ func (m *manager) sweepGz(now time.Time) {
 // worthReading reports whether there is more to be had of f than when it was last read: each time
 // it is decompressed from its beginning.
 func (m *manager) worthReading(f *file, now time.Time) bool {
-	if f.m.gz.settle.tried.IsZero() || now.Sub(f.m.gz.settle.tried) >= m.run.tail.patience {
+	if f.m.gz.writing.tried.IsZero() || now.Sub(f.m.gz.writing.tried) >= m.run.tail.patience {
 		return true
 	}
 	fi, err := m.sys.stat(f.where())
-	return err != nil || m.settled(f, &fi, now)
+	return err != nil || m.isComplete(f, &fi, now)
 }
 
 // ownContent reports whether f, which is not complete, begins like nothing that is known.
@@ -336,11 +336,11 @@ func (m *manager) beingCompressed(f *file, now time.Time) bool {
 		return false
 	}
 	if g.m.turns.failure == "" && g.m.turns.pending == pendingNone &&
-		now.Sub(g.m.evidence.grown) >= settleFor {
+		now.Sub(g.m.evidence.grown) >= completeAfter {
 		return true // nobody takes anything: all wait
 	}
 	m.notReady(f, now, "stands beside an uncompressed file of its name that is not read to its end")
-	return g.m.turns.failure == "" || !f.m.gz.settle.late
+	return g.m.turns.failure == "" || !f.m.gz.writing.late
 }
 
 // candidates are the positions of what f may hold: those of all files of the table. byID lacks what
@@ -401,7 +401,7 @@ func (m *manager) compared(res result) {
 		m.unreadable.failed(path, res.err)
 		if !errors.Is(res.err, errCompressed) {
 			now := m.sys.now()
-			f.m.turns.retry = now.Add(max(m.cfg.PollInterval, settleFor))
+			f.m.turns.retry = now.Add(max(m.cfg.PollInterval, completeAfter))
 			m.notReady(f, now, "cannot be read")
 			m.gz.compare = append(m.gz.compare, f)
 			return
@@ -482,7 +482,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 		if f.compression != none && !m.older(c, f) {
 			continue // they are read one after the other
 		}
-		if !c.m.ended && !c.m.gz.settle.late && (!c.m.gz.known || m.gz.missing[f.firstPath]) &&
+		if !c.m.ended && !c.m.gz.writing.late && (!c.m.gz.known || m.gz.missing[f.firstPath]) &&
 			!m.comparisonAwaits(c, f) {
 			if m.swept.waiting[f.m.family] == nil {
 				m.swept.waiting[f.m.family] = map[*file]struct{}{}
@@ -544,7 +544,7 @@ func (m *manager) beginsLike(c, g *file) bool {
 // beginningOf returns what a compressed file begins with, as far as that could be read lately.
 func (m *manager) beginningOf(c *file) []byte {
 	if len(c.m.gz.begins.bytes) == headSize ||
-		c.size.Load() == c.m.gz.begins.of && m.sys.since(c.m.gz.begins.at) < settleFor {
+		c.size.Load() == c.m.gz.begins.of && m.sys.since(c.m.gz.begins.at) < completeAfter {
 		return c.m.gz.begins.bytes
 	}
 	h, fi, _ := m.openFile(c)
@@ -564,9 +564,9 @@ func (m *manager) beginningOf(c *file) []byte {
 
 // incomplete reports whether c is being written, so that not even its beginning can be read.
 func (m *manager) incomplete(c *file) bool {
-	quiet := min(settleFor, m.cfg.RotateWait)
+	quiet := min(completeAfter, m.cfg.RotateWait)
 	return len(m.beginningOf(c)) == 0 && !c.m.gz.begins.isAll &&
-		m.sys.since(c.m.gz.settle.steady) < quiet
+		m.sys.since(c.m.gz.writing.steady) < quiet
 }
 
 // comparisonAwaits reports whether the comparison of c waits for f, or for what waits for f.

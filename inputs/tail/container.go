@@ -41,9 +41,9 @@ type logged struct {
 	off    int64 // where it begins in the file
 	stream int
 	// all that was made of a line of the file is here or before: where reading would go on is known
-	settled bool
-	first   int64 // the first line that is not delivered with this
-	upto    upto
+	canResume bool
+	first     int64 // the first line that is not delivered with this
+	upto      upto
 }
 
 // held is what has been read and waits for what it goes on with. It lies in memory; its file is
@@ -146,7 +146,7 @@ func (f *containers) frame(b *block, r *readState, raw []byte, full, partial, fi
 			f.counts.eventFlush.Inc()
 		}
 	}
-	f.settle(b, r, before, b.base+int64(at))
+	f.noteResume(b, r, before, b.base+int64(at))
 	open := f.keep(b, r)
 	switch {
 	case full && at == 0:
@@ -173,14 +173,14 @@ func (f *containers) cutLong(b *block, r *readState, raw []byte) {
 	if b.to > b.from {
 		f.foreign(b, r, b.from, b.to, raw[b.from:b.to], f.now())
 	}
-	f.settle(b, r, 0, b.base+int64(b.end))
+	f.noteResume(b, r, 0, b.base+int64(b.end))
 	f.keep(b, r)
 }
 
 // line takes the line of the file that stands from at to next.
 func (f *containers) line(b *block, r *readState, at, next int, text []byte, now time.Time) {
 	before := len(b.logged)
-	defer f.settle(b, r, before, b.base+int64(next))
+	defer f.noteResume(b, r, before, b.base+int64(next))
 	off, end := b.base+int64(at), b.base+int64(next)
 	p, ok := parseContainerLine(text)
 	if off < r.upto[p.stream] {
@@ -295,14 +295,14 @@ func (f *containers) emit(b *block, r *readState, s int, h *held) {
 	*h = held{}
 }
 
-// settle notes where reading would go on after the records from before on, with all before end
+// noteResume notes where reading would go on after the records from before on, with all before end
 // taken.
-func (f *containers) settle(b *block, r *readState, before int, end int64) {
+func (f *containers) noteResume(b *block, r *readState, before int, end int64) {
 	if len(b.logged) == before {
 		return
 	}
 	last := &b.logged[len(b.logged)-1]
-	last.settled, last.first, last.upto = true, r.first(end), r.upto
+	last.canResume, last.first, last.upto = true, r.first(end), r.upto
 }
 
 // first returns where the first line that is not delivered begins, if all before end is taken.

@@ -35,8 +35,8 @@
 // Where things are:
 //
 //   - which files there are: discover.go (globs), watch.go and watches.go (inotify), scan.go
-//     (looks), links.go (symbolic links), unreadable.go (what cannot be read), order.go (the order
-//     in which a source is read)
+//     (looks), compare.go (what a look finds), links.go (symbolic links), unreadable.go (what
+//     cannot be read), order.go (the order in which a source is read)
 //   - which file is which: ident.go, file.go, table.go (those that are known), detached.go and
 //     adopt.go (after a restart), rotate.go, replace.go (another file in the place of one),
 //     ahead.go (a copy that was read before its log), takeover.go (another program's positions)

@@ -115,7 +115,7 @@ func (e *encoder) containers(f *file, b *block, room int) []encoded {
 			e.headers = append(e.headers, record.Header{Key: e.offsetHeader})
 		}
 		e.line(csUTF8, l.off, l.text, l.time)
-		if l.settled && e.builder.Size() >= record.TargetSize {
+		if l.canResume && e.builder.Size() >= record.TargetSize {
 			first := b.fingerprintsAt(l.first)
 			e.out = append(e.out, encoded{e.builder.Build(), first, false, l.upto})
 			e.builder.Reset(f.tag, f.origin, room)

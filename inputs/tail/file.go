@@ -80,9 +80,9 @@ type mgrState struct {
 // evidence is what was seen of a file that tells how old it is and what it holds; order.go and
 // rotate.go decide by it.
 type evidence struct {
-	seq  int   // order of discovery
-	rank int   // the place in the order of its source, once that was decided
-	at   place // among what was found with it
+	seq  int     // order of discovery
+	rank int     // the place in the order of its source, once that was decided
+	at   foundAt // among what was found with it
 	// when it was first seen where its source is, and thus the order of those that were; 0: never
 	lived int
 	grown time.Time // when it was last seen to grow
@@ -127,8 +127,9 @@ func (f *file) toBeCompressed() bool {
 		uncompressedName(f.where()) != f.where()
 }
 
-// place is that of a file in the order in which the files that a look has found were written.
-type place struct{ look, index int }
+// foundAt is which look has found a file, and where it stands among all that this look has found,
+// in the order in which they were written.
+type foundAt struct{ look, index int }
 
 // inSeq returns the files of a set in the order of their discovery: what is decided does not depend
 // on chance.

@@ -30,7 +30,7 @@ func (w *worker) passHole(f *file) (hole, error) {
 	if r.charset != nil && r.charset.unit == 2 {
 		to -= (to - r.off) % 2
 	}
-	w.holed(f, to-r.off)
+	w.skippedHole(f, to-r.off)
 	r.off, r.tail = to, tailOf(nuls[:min(to, tailSize)])
 	return passed, nil
 }
@@ -128,12 +128,12 @@ var nuls [4096]byte
 // than none.
 func (p fingerprint) isNUL() bool { return p.N > 0 && p == fingerprintOf(nuls[:p.N]) }
 
-// holed counts a hole, and logs once for each source that it has some.
-func (w *worker) holed(f *file, size int64) {
+// skippedHole counts a hole, and logs once for each source that it has some.
+func (w *worker) skippedHole(f *file, size int64) {
 	w.run.tail.counts.holes.Add(float64(size))
 	w.run.mu.Lock()
-	logged := w.run.holed[f.firstPath]
-	w.run.holed[f.firstPath] = true
+	logged := w.run.holesLogged[f.firstPath]
+	w.run.holesLogged[f.firstPath] = true
 	w.run.mu.Unlock()
 	if !logged {
 		w.run.tail.log.Warn(

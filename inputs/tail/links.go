@@ -11,8 +11,8 @@ import (
 // directory of its pods, and current/app.log is not in the release that was current yesterday. So
 // besides the path that a glob has led to, each file and position knows the real one.
 
-// place notes that f is at path.
-func (m *manager) place(f *file, path string) { f.setPath(path, m.realPath(path)) }
+// noteLocation notes that f is at path.
+func (m *manager) noteLocation(f *file, path string) { f.setPath(path, m.realPath(path)) }
 
 // realPath returns path without symbolic links, as of the last look; path itself where that cannot
 // be told.

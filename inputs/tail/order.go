@@ -86,7 +86,7 @@ type age struct {
 	witness     bool // it only helps to tell what numbers mean
 	lived       int  // see evidence
 	rank        int
-	place       place
+	foundAt     foundAt
 	seq         int // order of discovery
 	path        string
 	observation *observation // of one of these two, unless it is a witness
@@ -263,7 +263,7 @@ func (m *manager) older(c, f *file) bool {
 func (m *manager) seenOlder(s observation, g *file) bool {
 	live, err := m.sys.stat(g.firstPath)
 	c := ageOf(s.path, &s.fi)
-	c.place, c.observation = s.at, &s
+	c.foundAt, c.observation = s.at, &s
 	members := []age{c, m.ageOfFile(g, g.firstPath, err == nil && live.is(g.id, g.birth))}
 	members = append(members, m.witnesses(g.m.family, map[*file]bool{g: true})...)
 	m.sortAges(g.m.family, members)
@@ -306,7 +306,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 	case a.compressed && a.timed():
 		a.birth = a.mtime
 	}
-	if a.file, a.place, a.seq = f, of.m.evidence.at, of.m.evidence.seq; of.firstPath == source {
+	if a.file, a.foundAt, a.seq = f, of.m.evidence.at, of.m.evidence.seq; of.firstPath == source {
 		a.lived, a.rank = of.m.evidence.lived, of.m.evidence.rank
 	}
 	return a
@@ -361,13 +361,14 @@ func (m *manager) sortAges(family string, members []age) {
 		if a.rank > 0 && !a.live {
 			ranked = append(ranked, a)
 		}
-		if a.place.look > 0 && !a.live {
+		if a.foundAt.look > 0 && !a.live {
 			found = append(found, a)
 		}
 	}
 	slices.SortFunc(found, func(a, b *age) int {
 		return cmp.Or(
-			cmp.Compare(b.place.look, a.place.look), cmp.Compare(b.place.index, a.place.index),
+			cmp.Compare(b.foundAt.look, a.foundAt.look),
+			cmp.Compare(b.foundAt.index, a.foundAt.index),
 		)
 	})
 	slices.SortStableFunc(
@@ -383,7 +384,7 @@ func (m *manager) sortAges(family string, members []age) {
 		moved = false
 		for rest := found; len(rest) > 0; {
 			n := 1
-			for n < len(rest) && rest[n].place.look == rest[0].place.look {
+			for n < len(rest) && rest[n].foundAt.look == rest[0].foundAt.look {
 				n++
 			}
 			moved = inTurn(rest[:n]) || moved

@@ -95,7 +95,7 @@ func (p *pipeReader) read(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = p.src.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var due time.Time
-	fresh := false // some of what is held has not been framed yet
+	unframed := false // some of what is held has not been framed yet
 	for {
 		if err := p.src.SetReadDeadline(due); err != nil {
 			return err
@@ -109,8 +109,8 @@ func (p *pipeReader) read(ctx context.Context) error {
 			return err
 		case n > 0:
 			p.grown = time.Now()
-			if !fresh {
-				fresh, due = true, p.grown.Add(pipeLinger)
+			if !unframed {
+				unframed, due = true, p.grown.Add(pipeLinger)
 			}
 			if p.room() {
 				continue
@@ -118,10 +118,10 @@ func (p *pipeReader) read(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		}
-		if err := p.deal(!fresh, !fresh && p.pending == pendingLine); err != nil {
+		if err := p.deal(!unframed, !unframed && p.pending == pendingLine); err != nil {
 			return err
 		}
-		fresh, due = false, p.due()
+		unframed, due = false, p.due()
 	}
 }
 

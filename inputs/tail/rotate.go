@@ -33,7 +33,7 @@ func (m *manager) relocate(f *file) (bool, error) {
 	}
 	path, ok, err := m.nearby(f.id, f.birth, f.where(), f.realPath())
 	if ok {
-		m.place(f, path)
+		m.noteLocation(f, path)
 	}
 	return ok, err
 }
@@ -187,7 +187,7 @@ func (m *manager) truncated(f *file) {
 	if m.adoptCopy(s, h, head[:n]) {
 		moved = moved && len(m.table.byID[fi.id].m.names) == 0
 	} else {
-		m.storeBefore(m.freshAt(s, h, f.firstPath))
+		m.storeBefore(m.addWithPosition(s, h, f.firstPath))
 	}
 	g := m.table.byID[fi.id]
 	if !moved {
@@ -271,16 +271,16 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 	}
 	m.lostContent(p)
 	m.findCopy(m.detached.byKey[p.key])
-	f := m.freshAt(observation{path: path, fi: fi, truncated: true}, h, p.origin())
+	f := m.addWithPosition(observation{path: path, fi: fi, truncated: true}, h, p.origin())
 	m.storeBefore(f)
 	m.leave(f)
 	return true
 }
 
-// freshAt is fresh, and lets the file be known by a position although nothing of it has been
-// delivered: should it be rotated before anything is, then it is found again.
-func (m *manager) freshAt(s observation, h *handle, firstPath string) *file {
-	f := m.fresh(s, h, firstPath)
+// addWithPosition is addUnread, and lets the file be known by a position although nothing of it has
+// been delivered: should it be rotated before anything is, then it is found again.
+func (m *manager) addWithPosition(s observation, h *handle, firstPath string) *file {
+	f := m.addUnread(s, h, firstPath)
 	f.last.Store(f.position(f.r.fingerprints, false))
 	return f
 }
@@ -516,7 +516,7 @@ func (m *manager) resolve(f *file, p *position) {
 	if p != nil {
 		m.continueCopy(s, h, p)
 	} else {
-		m.fresh(s, h, m.sourceOf(s))
+		m.addUnread(s, h, m.sourceOf(s))
 	}
 	m.leftAt(fi.id, left)
 }

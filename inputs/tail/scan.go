@@ -17,10 +17,10 @@ import (
 type observation struct {
 	path      string
 	fi        fileInfo
-	at        place // 0 if it was not with others
-	was       *file // what it was known as until now; nil if it is new
-	truncated bool  // what was in it is gone
-	nameless  bool  // it is open, and not at path any more
+	at        foundAt // 0 if it was not with others
+	was       *file   // what it was known as until now; nil if it is new
+	truncated bool    // what was in it is gone
+	nameless  bool    // it is open, and not at path any more
 }
 
 func (fi *fileInfo) dir() bool { return fi.mode&unix.S_IFMT == unix.S_IFDIR }
@@ -178,125 +178,6 @@ func (m *manager) look(paths []string) {
 	}
 }
 
-func (m *manager) compareAll(paths []string) {
-	m.looks.began = m.sys.now()
-	m.looks.count++
-	var fresh []observation
-	var departed []*file
-	var left []string
-	if m.looks.replaced == nil { // or this look is part of another one
-		m.looks.replaced = map[string]*file{}
-		defer func() { m.looks.replaced = nil }()
-	}
-	leave := func(f *file, path string) {
-		m.looks.replaced[path] = f
-		m.drop(f, path)
-		departed, left = append(departed, f), append(left, path)
-	}
-	visited := 0
-	whole := m.looks.whole
-	m.looks.whole = false
-	for ; ; visited++ {
-		if visited == len(paths) {
-			// Rotation has been here, more than once perhaps: what lies between what was known and
-			// what is there now is found before anything is begun.
-			paths = append(paths, m.siblings(left, paths)...)
-			if left = nil; visited == len(paths) {
-				break
-			}
-		}
-		path := paths[visited]
-		cur := m.table.byPath[path]
-		fi, err := m.sys.stat(path)
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) || isNotDir(err) {
-				m.unreadable.forget(path)
-			} else {
-				m.unreadable.failed(path, err)
-			}
-			if cur != nil && (errors.Is(err, fs.ErrNotExist) || isNotDir(err)) {
-				leave(cur, path)
-			}
-			continue
-		}
-		if cur != nil && fi.is(cur.id, cur.birth) {
-			m.seen(cur, &fi)
-			continue
-		}
-		if cur != nil {
-			leave(cur, path)
-		}
-		f := m.table.byID[fi.id]
-		if f != nil && !m.same(f, path, &fi) { // another file with the inode of one that is gone
-			for _, name := range slices.Clone(f.m.names) {
-				m.drop(f, name)
-			}
-			delete(m.table.byID, fi.id)
-			if f.compression != none && !f.isOpen.Load() {
-				f.m.names = nil
-				m.end(f) // there is nothing left to read
-			} else {
-				departed = append(departed, f)
-			}
-			f = nil
-		}
-		if f != nil {
-			m.arrive(f, path)
-			m.seen(f, &fi)
-			continue
-		}
-		fresh = append(fresh, observation{path: path, fi: fi})
-		if fi.size > 0 && fi.regular() && !whole {
-			left = append(left, path) // older generations may have come with it
-		}
-	}
-	for _, f := range departed {
-		if f.m.rotation.left.IsZero() && !f.m.ended {
-			m.depart(f)
-		} else if f.m.ended && len(f.m.names) == 0 {
-			m.end(f) // a compressed file that had been read
-		}
-	}
-	m.sortByAge(fresh)
-	for i := range fresh {
-		fresh[i].at = place{m.looks.count, i}
-	}
-	var unknown, overwritten []observation
-	for _, s := range fresh {
-		if f := m.table.byID[s.fi.id]; f != nil { // a second name, seen in the same look
-			m.arrive(f, s.path)
-			continue
-		}
-		switch claimed, over := m.claim(s); {
-		case claimed:
-		case over:
-			overwritten = append(overwritten, s)
-		default:
-			unknown = append(unknown, s)
-		}
-	}
-	if m.looks.starting {
-		m.locateKnown()
-	}
-	// A copy that was made before a truncation is read before what was written after it.
-	compressed := len(m.gz.compare)
-	for _, s := range append(unknown, overwritten...) {
-		if f := m.table.byID[s.fi.id]; f != nil {
-			m.arrive(f, s.path)
-			continue
-		}
-		m.discover(s)
-	}
-	// what they were made of may have been found after them
-	for _, c := range m.gz.compare[min(compressed, len(m.gz.compare)):] {
-		if plain := m.besideOf(c.where()); plain != nil && c.m.gz.beside == nil &&
-			!m.looks.starting {
-			c.m.gz.beside, c.m.gz.formOf, c.m.gz.known = plain, plain, true
-		}
-	}
-	m.storeUnstored()
-}
-
 // siblings returns the paths, not among seen, at which files to read are, or were, of the family of
 // those that were at left.
 func (m *manager) siblings(left, seen []string) []string {
@@ -412,7 +293,7 @@ func (m *manager) drop(f *file, path string) {
 	}
 	f.m.names = slices.DeleteFunc(f.m.names, func(n string) bool { return n == path })
 	if len(f.m.names) > 0 {
-		m.place(f, f.m.names[0])
+		m.noteLocation(f, f.m.names[0])
 	}
 }
 
@@ -432,7 +313,7 @@ func (m *manager) arrive(f *file, path string) {
 		m.sources.seq++
 		f.m.evidence.lived = m.sources.seq
 	}
-	m.place(f, f.m.names[0])
+	m.noteLocation(f, f.m.names[0])
 	switch {
 	case old == nil || len(old.m.names) > 0:
 	case old.m.ended:

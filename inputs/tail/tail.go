@@ -117,9 +117,9 @@ type run struct {
 	crowded sync.Once      // told that there are more files than may be open
 	pending sync.WaitGroup // appends whose outcome is not known yet
 
-	mu    sync.Mutex
-	files map[*file]struct{} // for Status; the manager adds and removes
-	holed map[string]bool    // sources of which it was told that they have holes
+	mu          sync.Mutex
+	files       map[*file]struct{} // for Status; the manager adds and removes
+	holesLogged map[string]bool    // sources of which it was told that they have holes
 
 	unread map[string]inputs.Unread // by path; guarded by mu
 	pipes  atomic.Int64             // named pipes that are followed
@@ -164,7 +164,7 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 	r := &run{
 		tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel,
-		files: map[*file]struct{}{}, holed: map[string]bool{},
+		files: map[*file]struct{}{}, holesLogged: map[string]bool{},
 	}
 	r.packer, _ = sink.(inputs.Packer)
 	r.done = func(err error) {

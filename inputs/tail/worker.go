@@ -120,7 +120,13 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 	if f.compression != none {
 		r.finish = true
 	}
+	return w.readBlock(ctx, t, res)
+}
 
+// readBlock reads a block of the file of an opened turn, gives the turn back, and appends what was
+// read after what was read before it.
+func (w *worker) readBlock(ctx context.Context, t turn, res result) error {
+	f, r := t.f, &t.f.r
 	b := block{base: r.off, spans: w.spans[:0], logged: w.logged[:0]}
 	var fr framed
 	eof, err := w.readFrom(f, r.source(), &b, &fr, t.cmd)
@@ -168,14 +174,8 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 
 	// From here on others may read the file.
 	out := w.enc.encode(f, path, c, &b)
-	if w.run.packer != nil {
-		for i := range out {
-			if out[i].batch != nil {
-				if err := w.run.packer.Pack(out[i].batch); err != nil {
-					return fmt.Errorf("pack a batch of %s: %w", path, err)
-				}
-			}
-		}
+	if err := w.pack(path, out); err != nil {
+		return err
 	}
 	if !await(ctx, prev) {
 		return ctx.Err()
@@ -187,6 +187,21 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		w.run.tell(ctx, res)
 	}
 	close(mine)
+	return nil
+}
+
+// pack encodes and compresses what a block was made into, if the sink would do it in Append.
+func (w *worker) pack(path string, out []encoded) error {
+	if w.run.packer == nil {
+		return nil
+	}
+	for i := range out {
+		if out[i].batch != nil {
+			if err := w.run.packer.Pack(out[i].batch); err != nil {
+				return fmt.Errorf("pack a batch of %s: %w", path, err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -264,24 +279,12 @@ func (w *worker) readFrom(
 	f *file, src io.ReaderAt, b *block, fr *framed, cmd command,
 ) (eof bool, err error) {
 	r := &f.r
-	// A long last line that grows slowly is not read again and again.
-	if r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 &&
-		r.probed-r.off < w.run.tail.cfg.MaxLineSize &&
-		r.z == nil && w.framer.box == nil {
-		n, err := src.ReadAt(w.buf, r.probed)
-		if err != nil && err != io.EOF {
-			return false, err
-		}
-		crosses := r.probed-r.off < crBound && r.probed+int64(n)-r.off >= crBound
-		if n < len(w.buf) && !crosses && r.charset.newline(w.buf[:n]) < 0 &&
-			r.probed+int64(n)-r.off <= w.run.tail.cfg.MaxLineSize {
-			if r.charset.unit == 2 {
-				n &^= 1
+	if w.mayProbe(r, cmd) {
+		if waits, err := w.probe(r, src); waits || err != nil {
+			if waits {
+				fr.pending = pendingLine
 			}
-			r.probed += int64(n)
-			r.seen = r.probed
-			fr.pending = pendingLine
-			return true, nil
+			return waits, err
 		}
 	}
 	n, err := src.ReadAt(w.buf[:w.run.tail.block], r.off)
@@ -292,7 +295,7 @@ func (w *worker) readFrom(
 			return false, herr
 		case hole == openHole:
 			if r.finish {
-				w.holed(f, f.size.Load()-r.off)
+				w.skippedHole(f, f.size.Load()-r.off)
 			}
 			return true, nil
 		}
@@ -301,12 +304,11 @@ func (w *worker) readFrom(
 	}
 	open := false
 	if r.sparse && !w.wide && r.h != nil && r.z == nil {
-		m, ends, herr := w.beforeHole(r, w.buf[:n])
-		switch open = ends; {
+		switch m, ends, herr := w.beforeHole(r, w.buf[:n]); {
 		case herr != nil:
 			return false, herr
-		case open:
-			n, err = m, io.EOF
+		case ends:
+			n, open, err = m, true, io.EOF
 		case m < n:
 			n, err = m, nil // the next turn begins with the hole
 		}
@@ -355,6 +357,34 @@ func (w *worker) readFrom(
 	}
 	r.seen = r.off + int64(n)
 	return eof, err
+}
+
+// mayProbe reports whether a long last line, that grows slowly, need not be read again from its
+// beginning.
+func (w *worker) mayProbe(r *readState, cmd command) bool {
+	return r.probed > r.off && !r.finish && cmd&(cmdFlush|cmdFlushLine) == 0 &&
+		r.probed-r.off < w.run.tail.cfg.MaxLineSize &&
+		r.z == nil && w.framer.box == nil
+}
+
+// probe reads what has been added to the last line, and reports whether it still has no end and is
+// not too long.
+func (w *worker) probe(r *readState, src io.ReaderAt) (waits bool, err error) {
+	n, err := src.ReadAt(w.buf, r.probed)
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	crosses := r.probed-r.off < crBound && r.probed+int64(n)-r.off >= crBound
+	if n == len(w.buf) || crosses || r.charset.newline(w.buf[:n]) >= 0 ||
+		r.probed+int64(n)-r.off > w.run.tail.cfg.MaxLineSize {
+		return false, nil
+	}
+	if r.charset.unit == 2 {
+		n &^= 1
+	}
+	r.probed += int64(n)
+	r.seen = r.probed
+	return true, nil
 }
 
 // crBound is how much of a file without a line end is looked at for carriage returns.
