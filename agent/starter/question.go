@@ -16,6 +16,8 @@ type Question struct {
 	List    bool     // the answer may have several parts, with commas between
 	Hidden  bool     // only a flag: it is not asked
 	needed  func(Answers) bool
+
+	mirrored string // the preset from Kafka to Kafka, where it is another
 }
 
 // Answers are what was answered, by the flags' names.
@@ -46,6 +48,9 @@ func (a Answers) List(flag string) []string {
 }
 
 func (a Answers) is(flag string, any ...string) bool { return slices.Contains(any, a[flag]) }
+
+// mirror reports whether one Kafka cluster or topic is copied to another.
+func (a Answers) mirror() bool { return a.is("from", "kafka") && a.is("to", "kafka") }
 
 // Questions returns all questions, in the order in which they are asked. dataDir is the preset of
 // the data directory.
@@ -80,8 +85,20 @@ func Questions(dataDir string) []Question {
 			needed: func(a Answers) bool { return a.is("from", "kafka") || a.is("to", "kafka") },
 		},
 		{
+			Flag: "to-brokers", List: true,
+			Ask:    "Which Kafka brokers does it write to? host:port, with commas between",
+			Usage:  "Kafka brokers to write to, where it reads from --brokers",
+			needed: Answers.mirror,
+		},
+		{
+			Flag: "to-topic", Ask: "Which topic does it write to?", Preset: "${tag}",
+			Usage:  "topic to write to, where it reads --topic; ${tag} is the same name",
+			needed: Answers.mirror,
+		},
+		{
 			Flag: "group", Usage: "consumer group to join", Preset: "penstock-lake", Hidden: true,
-			needed: func(a Answers) bool { return a.is("from", "kafka") },
+			mirrored: "penstock-mirror",
+			needed:   func(a Answers) bool { return a.is("from", "kafka") },
 		},
 		{
 			Flag: "server", Ask: "Which servers? host:port, with commas between", List: true,
@@ -161,6 +178,9 @@ func Complete(all []Question, a Answers) error {
 		}
 		if a[q.Flag] == "" {
 			a[q.Flag] = q.Preset
+			if a.mirror() && q.mirrored != "" {
+				a[q.Flag] = q.mirrored
+			}
 		}
 		if q.Choices != nil && !slices.Contains(q.Choices, a[q.Flag]) {
 			return fmt.Errorf(
@@ -168,11 +188,27 @@ func Complete(all []Question, a Answers) error {
 			)
 		}
 	}
-	if a.is("from", "kafka") && a.is("to", "kafka") {
-		return fmt.Errorf(
-			"from kafka to kafka there are two clusters or topics to name: begin with another --to, " +
-				"and see penstock help output.kafka",
-		)
+	if a.mirror() {
+		return a.checkMirror()
+	}
+	return nil
+}
+
+// checkMirror refuses one that would read what it has written.
+func (a Answers) checkMirror() error {
+	to := a["to-topic"]
+	for _, topic := range a.List("topic") {
+		if to != topic && to != "${tag}" {
+			continue
+		}
+		for _, broker := range a.List("brokers") {
+			if slices.Contains(a.List("to-brokers"), broker) {
+				return fmt.Errorf(
+					"it would read what it writes: %s of %s is both; name another --to-topic",
+					topic, broker,
+				)
+			}
+		}
 	}
 	return nil
 }

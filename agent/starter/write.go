@@ -123,10 +123,15 @@ func (w *writer) output() {
 	switch w.a["to"] {
 	case "kafka":
 		w.line("output \"kafka\" \"out\" {")
-		w.line("brokers = %s", quotes(w.a.List("brokers")))
-		w.line("topic = %s", quote(w.a["topic"]))
-		w.line("# Each record once, for readers of committed records:")
-		w.line("# delivery = \"exactly_once\"")
+		if w.a.mirror() {
+			w.line("brokers = %s", quotes(w.a.List("to-brokers")))
+			w.topic()
+		} else {
+			w.line("brokers = %s", quotes(w.a.List("brokers")))
+			w.line("topic = %s", quote(w.a["topic"]))
+			w.line("# Each record once, for readers of committed records:")
+			w.line("# delivery = \"exactly_once\"")
+		}
 		w.kafkaSecurity()
 		w.failover()
 		w.line("}\n")
@@ -149,6 +154,15 @@ func (w *writer) output() {
 		w.archive()
 		w.line("}\n")
 	}
+}
+
+// topic is that of a mirror. It is a template, as its preset is one.
+func (w *writer) topic() {
+	w.line("# Topics have to exist there; records keep their keys, headers and times.")
+	name := strings.TrimSuffix(strings.TrimPrefix(quote(w.a["to-topic"]), "\""), "\"")
+	w.line("topic = \"%s\"", strings.ReplaceAll(name, "$${", "${"))
+	w.line("# A partition's records stay together, in their order. By their keys, as producers do it:")
+	w.line("# partitioner = \"hash\"")
 }
 
 func (w *writer) failover() {

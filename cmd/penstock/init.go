@@ -33,6 +33,8 @@ terminal what the flags leave open is asked for; otherwise the flags have to say
       --failover s3 --bucket acme-overflow                            # an edge
     penstock init --from forward --to kafka --brokers kafka-1:9092 --topic logs   # a forwarder
     penstock init --from kafka --brokers kafka-1:9092 --topic logs --to s3 --bucket acme-lake   # a consumer
+    penstock init --from kafka --brokers kafka-1:9092 --topic logs \
+      --to kafka --to-brokers other-1:9092          # a mirror
     penstock init --from tail --path '/var/log/*.log' --to local --directory lake  # to try, without Kafka`,
 		Args: usage(cobra.MaximumNArgs(1)),
 	}
