@@ -9,8 +9,8 @@
 // Where things are:
 //
 //   - from files to structs: load.go (all of it), syntax.go (what is no HCL), decode.go (blocks and
-//     attributes), value.go and units.go (values), schema.go (the tags of structs), eval.go,
-//     functions.go and inline.go (variables, functions, filters written in a pipeline)
+//     attributes), value.go, assign.go and units.go (values), schema.go (the tags of structs),
+//     eval.go, functions.go and inline.go (variables, functions, filters written in a pipeline)
 //   - what the whole must be: config.go (the result), validate.go and check.go (what components and
 //     pipelines say of it), refs.go, ports.go, machine.go (this machine's files), tags.go (patterns
 //     of tags), subset.go (what of it is sound), fingerprint.go

@@ -117,97 +117,111 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 
 func keys(m map[string]cty.Value) []string { return slices.Sorted(maps.Keys(m)) }
 
+// variable is what a variable block says.
+type variable struct {
+	name      string
+	typ       cty.Type
+	def       hcl.Expression // nil if it has no default
+	sensitive bool
+	at        hcl.Range
+}
+
 // addVariable evaluates a variable block: --var, then PENSTOCK_VAR_name, then its default.
 func (s *scope) addVariable(b *hclsyntax.Block, given map[string]string) {
-	name := b.Labels[0]
-	typ := cty.DynamicPseudoType
-	var def hcl.Expression
-	sensitive := false
+	v := s.readVariable(b)
+	value := s.variableValue(v, given)
+	if v.sensitive && value.IsKnown() && !value.IsNull() {
+		if text, err := convert.Convert(value, cty.String); err == nil {
+			s.report.seal(text.AsString())
+		}
+	}
+	s.variables[v.name] = value
+}
+
+func (s *scope) readVariable(b *hclsyntax.Block) variable {
+	v := variable{name: b.Labels[0], typ: cty.DynamicPseudoType, at: b.DefRange()}
 	for _, attr := range sortedAttributes(b.Body) {
 		switch attr.Name {
 		case "default":
-			def = attr.Expr
+			v.def = attr.Expr
 		case "type":
 			t, diags := typeexpr.TypeConstraint(attr.Expr)
 			s.report.add(diags)
 			if !diags.HasErrors() {
-				typ = t
+				v.typ = t
 			}
 		case "description":
 			s.eval(attr.Expr)
 		case "sensitive":
-			if v := s.eval(attr.Expr); v.IsKnown() && v.Type() == cty.Bool && !v.IsNull() {
-				sensitive = v.True()
+			if is := s.eval(attr.Expr); is.IsKnown() && is.Type() == cty.Bool && !is.IsNull() {
+				v.sensitive = is.True()
 			}
 		default:
 			s.report.errorf(
 				attr.NameRange,
 				didYouMean(attr.Name, []string{"default", "type", "description", "sensitive"}),
-				"unknown attribute %q in variable %q", attr.Name, name,
+				"unknown attribute %q in variable %q", attr.Name, v.name,
 			)
 		}
 	}
 	for _, inner := range b.Body.Blocks {
 		s.report.errorf(inner.DefRange(), "", "a variable has no blocks")
 	}
+	return v
+}
 
-	value := cty.DynamicVal
+// variableValue returns what v stands for; unknown once a mistake has been reported.
+func (s *scope) variableValue(v variable, given map[string]string) cty.Value {
 	fallback := cty.DynamicVal
-	if def != nil {
-		fallback = s.eval(def)
-		if sensitive {
-			s.report.hidden = append(s.report.hidden, def.Range())
+	if v.def != nil {
+		fallback = s.eval(v.def)
+		if v.sensitive {
+			s.report.hidden = append(s.report.hidden, v.def.Range())
 		}
 	}
-	text, origin, ok := given[name], "--var "+name, false
-	if _, ok = given[name]; !ok {
-		origin = "PENSTOCK_VAR_" + name
+	text, ok := given[v.name]
+	origin := "--var " + v.name
+	if !ok {
+		origin = "PENSTOCK_VAR_" + v.name
 		text, ok = s.env(origin)
 	}
 	switch {
 	case ok:
-		if sensitive {
+		if v.sensitive {
 			s.report.seal(text)
 		}
-		want := typ
-		if want == cty.DynamicPseudoType && def != nil && fallback.IsKnown() && !fallback.IsNull() {
+		want := v.typ
+		if want == cty.DynamicPseudoType && fallback.IsKnown() && !fallback.IsNull() {
 			want = fallback.Type()
 		}
-		v, err := fromText(text, want)
+		value, err := fromText(text, want)
 		if err != nil {
-			s.report.errorf(b.DefRange(), "It comes from "+origin+".", "variable %q %v", name, err)
-			break
+			s.report.errorf(v.at, "It comes from "+origin+".", "variable %q %v", v.name, err)
+			return cty.DynamicVal
 		}
-		value = v
-	case def != nil:
-		value = fallback
-		if typ != cty.DynamicPseudoType && fallback.IsKnown() {
-			v, err := convert.Convert(fallback, typ)
-			if err != nil {
-				s.report.errorf(
-					def.Range(), "", "the default of variable %q does not fit its type: %v", name,
-					err,
-				)
-			} else {
-				value = v
-			}
+		return value
+	case v.def != nil:
+		if v.typ == cty.DynamicPseudoType || !fallback.IsKnown() {
+			return fallback
 		}
-	default:
-		s.report.errorf(
-			b.DefRange(),
-			fmt.Sprintf(
-				"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", name, name,
-			),
-			"variable %q has no value",
-			name,
-		)
+		value, err := convert.Convert(fallback, v.typ)
+		if err != nil {
+			s.report.errorf(
+				v.def.Range(), "", "the default of variable %q does not fit its type: %v", v.name,
+				err,
+			)
+			return fallback
+		}
+		return value
 	}
-	if sensitive && value.IsKnown() && !value.IsNull() {
-		if text, err := convert.Convert(value, cty.String); err == nil {
-			s.report.seal(text.AsString())
-		}
-	}
-	s.variables[name] = value
+	s.report.errorf(
+		v.at,
+		fmt.Sprintf(
+			"Give it with --var %s=... or PENSTOCK_VAR_%s, or write a default.", v.name, v.name,
+		),
+		"variable %q has no value", v.name,
+	)
+	return cty.DynamicVal
 }
 
 // fromText reads the value of a variable from the command line or the environment.
