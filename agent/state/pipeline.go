@@ -110,22 +110,17 @@ type PipelineState struct {
 // State tells how the pipeline is.
 func (p Pipeline) State(now time.Time) PipelineState {
 	s := PipelineState{Name: p.Name, Kind: Running, Safe: true, Flows: true}
-	id := "pipeline." + p.Name
-	add := func(component, kind string, l Level, since time.Time, text, do string) {
-		s.Problems = append(s.Problems, Problem{component, kind, l, since, text, do})
-	}
 	switch {
 	case p.Error != "":
 		s.Kind, s.Flows = Failed, false
-		add(
-			id, Failed, Critical, time.Time{}, "cannot be opened: "+p.Error,
-			"mend what it says; it is tried again",
+		s.add(
+			Failed, Critical, "cannot be opened: "+p.Error, "mend what it says; it is tried again",
 		)
 	case p.Stopping:
 		s.Kind = Stopping
 	case p.Opening:
 		s.Kind, s.Flows = Opening, false
-		add(id, Opening, Notice, time.Time{}, "is being opened", "")
+		s.add(Opening, Notice, "is being opened", "")
 	}
 	for _, in := range p.Inputs {
 		st := in.State()
@@ -134,7 +129,9 @@ func (p Pipeline) State(now time.Time) PipelineState {
 			s.Flows = false
 		}
 		if st.Level > OK {
-			add(st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do)
+			s.Problems = append(
+				s.Problems, Problem{st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do},
+			)
 		}
 	}
 	for _, out := range p.Outputs {
@@ -142,65 +139,24 @@ func (p Pipeline) State(now time.Time) PipelineState {
 		s.Outputs = append(s.Outputs, st)
 		s.Stored += st.Stored
 		if st.Level > OK {
-			add(st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do)
+			s.Problems = append(
+				s.Problems, Problem{st.ID, st.Kind, st.Level, st.Since, st.Text, st.Do},
+			)
 		}
 		if len(out.Held) > 0 {
-			add(
+			s.Problems = append(s.Problems, Problem{
 				st.ID, Held, Warning, time.Time{},
-				"holds up records: "+strings.Join(out.Held, "; "),
+				"holds up records: " + strings.Join(out.Held, "; "),
 				"mend what it says; the rest goes on meanwhile",
-			)
+			})
 		}
 	}
-	if b := p.Buffer; b != nil {
-		s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
-		if b.Grows > 0 && b.Room > 0 {
-			s.Full = clamp(float64(b.Room) / b.Grows)
-		}
-		switch {
-		case b.Blocked || b.WriteError != "":
-		case s.Full > 0 && s.Full < nearlyFull:
-			add(
-				id, Filling, Critical, time.Time{}, "its buffer is full in "+Duration(s.Full),
-				"get the outputs going again, add a failover, or raise the buffer's max_size",
-			)
-		case s.Full > 0 && s.Full < soonFull:
-			add(
-				id, Filling, Warning, time.Time{}, "its buffer is full in "+Duration(s.Full),
-				"get the outputs going again, add a failover, or raise the buffer's max_size",
-			)
-		}
-		if b.Dropped > 0 {
-			s.Safe = false
-			add(
-				id,
-				Dropped,
-				Warning,
-				time.Time{},
-				Count(
-					b.Dropped, "record was", "records were",
-				)+" dropped undelivered since the start, as when_full = \"drop_oldest\" says",
-				"give the buffer more room, or add a failover",
-			)
-		}
-		if b.Damaged > 0 {
-			s.Safe = false
-			add(
-				id,
-				Damaged,
-				Warning,
-				time.Time{},
-				Count(
-					b.Damaged, "record", "records",
-				)+" did not read back from the disk; the segments are kept in the buffer's directory damaged",
-				"check the disk",
-			)
-		}
+	if p.Buffer != nil {
+		s.addBuffer(p.Buffer)
 	}
 	for _, o := range p.OrphanedCursors {
-		add(
-			id, Orphan, Warning, time.Time{},
-			"its buffer keeps data for "+o+", which is not configured any more",
+		s.add(
+			Orphan, Warning, "its buffer keeps data for "+o+", which is not configured any more",
 			"configure it again, or stop the agent and run penstock buffer forget",
 		)
 	}
@@ -210,6 +166,47 @@ func (p Pipeline) State(now time.Time) PipelineState {
 	}
 	s.Sentence = s.sentence(p)
 	return s
+}
+
+// add adds a problem of the pipeline itself.
+func (s *PipelineState) add(kind string, l Level, text, do string) {
+	s.Problems = append(s.Problems, Problem{"pipeline." + s.Name, kind, l, time.Time{}, text, do})
+}
+
+// addBuffer adds how the pipeline's buffer is.
+func (s *PipelineState) addBuffer(b *Buffer) {
+	s.OnDisk, s.Oldest, s.Fill = b.Waiting, b.Oldest, b.Fill
+	if b.Grows > 0 && b.Room > 0 {
+		s.Full = clamp(float64(b.Room) / b.Grows)
+	}
+	if !b.Blocked && b.WriteError == "" && s.Full > 0 && s.Full < soonFull {
+		level := Warning
+		if s.Full < nearlyFull {
+			level = Critical
+		}
+		s.add(
+			Filling, level, "its buffer is full in "+Duration(s.Full),
+			"get the outputs going again, add a failover, or raise the buffer's max_size",
+		)
+	}
+	if b.Dropped > 0 {
+		s.Safe = false
+		s.add(
+			Dropped, Warning,
+			Count(b.Dropped, "record was", "records were")+
+				" dropped undelivered since the start, as when_full = \"drop_oldest\" says",
+			"give the buffer more room, or add a failover",
+		)
+	}
+	if b.Damaged > 0 {
+		s.Safe = false
+		s.add(
+			Damaged, Warning,
+			Count(b.Damaged, "record", "records")+
+				" did not read back from the disk; the segments are kept in the buffer's directory damaged",
+			"check the disk",
+		)
+	}
 }
 
 // SortProblems puts first what is worst, and of equals what concerns outputs.
