@@ -54,26 +54,44 @@ func (a *Agent) apply(cfg *config.Config) error {
 	}
 	a.setMemory(cfg.Agent.MemoryLimit)
 
-	var stopped []<-chan struct{}
-	seen := map[string]bool{}
-	type start struct {
-		plan  *plan
-		after <-chan struct{}
+	starts, stopped := a.changePipelines(next)
+	for _, s := range starts {
+		a.startPipeline(s.plan, s.after)
 	}
-	var starts []start
+	a.dismiss(next, stopped)
+	a.show(next)
 	a.set(func() {
+		a.cur = next
+		a.reloaded = admin.Reload{Time: time.Now()}
+	})
+	a.metrics.reloads.WithLabelValues("applied").Inc()
+	a.log.Info("configuration reloaded", "pipelines", len(next.plans), "stopped", len(stopped))
+	return nil
+}
+
+// pipelineStart is a pipeline to be started, once after is closed if there is one.
+type pipelineStart struct {
+	plan  *plan
+	after <-chan struct{}
+}
+
+// changePipelines gives the pipelines that go on their new plans, and retires those that do not.
+// starts are still to be started; each of stopped is closed once what was stopped has ended.
+func (a *Agent) changePipelines(next *built) (starts []pipelineStart, stopped []<-chan struct{}) {
+	a.set(func() {
+		seen := map[string]bool{}
 		for _, pl := range next.plans {
 			name := pl.spec.Name
 			seen[name] = true
 			p := a.pipelines[name]
 			switch {
 			case p == nil:
-				starts = append(starts, start{pl, nil})
+				starts = append(starts, pipelineStart{pl, nil})
 			case p.plan.buffer != pl.buffer || !p.open:
 				// Its buffer is opened anew: the new pipeline takes over when the old one is gone.
 				p.retire()
 				stopped = append(stopped, p.gone)
-				starts = append(starts, start{pl, p.gone})
+				starts = append(starts, pipelineStart{pl, p.gone})
 			default:
 				p.plan = pl
 				if p.buf != nil {
@@ -97,9 +115,12 @@ func (a *Agent) apply(cfg *config.Config) error {
 			}
 		}
 	})
-	for _, s := range starts {
-		a.startPipeline(s.plan, s.after)
-	}
+	return starts, stopped
+}
+
+// dismiss closes outputs that are not in use any more, once all that was stopped has ended, and
+// hides the metrics of filters that are not.
+func (a *Agent) dismiss(next *built, stopped []<-chan struct{}) {
 	var leftover []*output
 	for id, o := range a.cur.outputs {
 		if next.outputs[id] != o {
@@ -111,19 +132,9 @@ func (a *Agent) apply(cfg *config.Config) error {
 			a.registries.hide(f.reg)
 		}
 	}
-	if len(stopped) > 0 {
+	if len(stopped) > 0 || len(leftover) > 0 {
 		a.closers = append(pending(a.closers), a.closeOutputs(leftover, stopped))
-	} else if len(leftover) > 0 {
-		a.closers = append(pending(a.closers), a.closeOutputs(leftover, nil))
 	}
-	a.show(next)
-	a.set(func() {
-		a.cur = next
-		a.reloaded = admin.Reload{Time: time.Now()}
-	})
-	a.metrics.reloads.WithLabelValues("applied").Inc()
-	a.log.Info("configuration reloaded", "pipelines", len(next.plans), "stopped", len(stopped))
-	return nil
 }
 
 // pending returns those channels that are not closed.

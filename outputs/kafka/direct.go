@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka/producer"
@@ -41,12 +42,7 @@ func (w *Writer) direct(
 		return "compression", false
 	}
 	if dest == nil {
-		name := []byte(b.Topic)
-		if b.Topic == "" {
-			if name, err = w.topic.Append(nil, dialect.Subject{Batch: b}); err == nil {
-				err = sanitizeTopic(name)
-			}
-		}
+		name, err := w.topicOf(b)
 		if err != nil {
 			d.finish(0, b.Len(), outputs.Permanent(err))
 			return "", true
@@ -105,6 +101,18 @@ func (w *Writer) direct(
 		Owner: &parcel{key: k, mapping: dest.mapping, refs: []ref{{d, []run{{0, b.Len()}}}}},
 	})
 	return "", true
+}
+
+// topicOf returns the name of the topic of all records of a batch.
+func (w *Writer) topicOf(b *record.Batch) ([]byte, error) {
+	if b.Topic != "" {
+		return []byte(b.Topic), nil
+	}
+	name, err := w.topic.Append(nil, dialect.Subject{Batch: b})
+	if err != nil {
+		return nil, err
+	}
+	return name, sanitizeTopic(name)
 }
 
 func packedCodec(packed []byte) byte { return packed[22] & 7 }

@@ -265,7 +265,32 @@ func (b *bench) until(t *testing.T, what string, ok func() bool) {
 }
 
 func testContents(t *testing.T, b *bench) {
-	keeps := b.h.Keeps()
+	want := contents(b.h.Keeps())
+	var w record.Builder
+	w.Reset("test.tag", "origin", 0)
+	for _, r := range want {
+		w.Append(r.Time, r.Key, r.Value, r.Headers)
+	}
+	b.log.Append(w.Build())
+	b.log.Seal()
+	d := b.open(t)
+	if err := b.drain(t, t.Context(), d)(); err != nil {
+		t.Fatal(err)
+	}
+	b.close(t, d)
+	got := b.h.Received(t)
+	if len(got) != len(want) {
+		t.Fatalf("%d records arrived, want %d; dead letters: %q", len(got), len(want), b.dead.all())
+	}
+	for i, g := range got {
+		if !b.h.Keeps().kept(want[i], g) {
+			t.Errorf("record %d arrived as %+v, sent %+v", i, g, want[i])
+		}
+	}
+}
+
+// contents returns records with all that a destination keeps of them.
+func contents(keeps Keeps) []record.Record {
 	values := [][]byte{
 		[]byte("plain"),
 		{},
@@ -283,9 +308,7 @@ func testContents(t *testing.T, b *bench) {
 		)
 	}
 	base := time.Now().Truncate(time.Millisecond).UnixNano()
-	want := make([]record.Record, len(values))
-	var w record.Builder
-	w.Reset("test.tag", "origin", 0)
+	records := make([]record.Record, len(values))
 	for i, v := range values {
 		r := record.Record{Time: base + int64(i)*1e6, Value: v}
 		switch i % 3 {
@@ -301,49 +324,24 @@ func testContents(t *testing.T, b *bench) {
 				{Key: "", Value: []byte{}},
 			}
 		}
-		want[i] = r
-		w.Append(r.Time, r.Key, r.Value, r.Headers)
+		records[i] = r
 	}
-	b.log.Append(w.Build())
-	b.log.Seal()
-	d := b.open(t)
-	if err := b.drain(t, t.Context(), d)(); err != nil {
-		t.Fatal(err)
+	return records
+}
+
+// kept reports whether what arrived has of w what is to be kept.
+func (keeps Keeps) kept(w record.Record, g Received) bool {
+	r := g.Record
+	sameHeader := func(x, y record.Header) bool {
+		return x.Key == y.Key && bytes.Equal(x.Value, y.Value)
 	}
-	b.close(t, d)
-	got := b.h.Received(t)
-	if len(got) != len(want) {
-		t.Fatalf("%d records arrived, want %d; dead letters: %q", len(got), len(want), b.dead.all())
-	}
-	for i, g := range got {
-		w, r := want[i], g.Record
-		same := bytes.Equal(r.Value, w.Value) &&
-			(!keeps.NullValue || (r.Value == nil) == (w.Value == nil))
-		if keeps.Key {
-			same = same && bytes.Equal(r.Key, w.Key) && (r.Key == nil) == (w.Key == nil)
-		}
-		if keeps.Headers {
-			same = same &&
-				slices.EqualFunc(
-					r.Headers, w.Headers,
-					func(x, y record.Header) bool {
-						return x.Key == y.Key && bytes.Equal(x.Value, y.Value)
-					},
-				)
-		}
-		if keeps.Time {
-			same = same && r.Time == w.Time
-		}
-		if keeps.Tag {
-			same = same && g.Tag == "test.tag"
-		}
-		if keeps.Origin {
-			same = same && g.Origin == "origin"
-		}
-		if !same {
-			t.Errorf("record %d arrived as %+v, sent %+v", i, g, w)
-		}
-	}
+	return bytes.Equal(r.Value, w.Value) &&
+		(!keeps.NullValue || (r.Value == nil) == (w.Value == nil)) &&
+		(!keeps.Key || bytes.Equal(r.Key, w.Key) && (r.Key == nil) == (w.Key == nil)) &&
+		(!keeps.Headers || slices.EqualFunc(r.Headers, w.Headers, sameHeader)) &&
+		(!keeps.Time || r.Time == w.Time) &&
+		(!keeps.Tag || g.Tag == "test.tag") &&
+		(!keeps.Origin || g.Origin == "origin")
 }
 
 func testLarge(t *testing.T, b *bench) {

@@ -198,84 +198,89 @@ func (a *assembler) leaf(n parquet.Node, v parquet.Value) error {
 	case parquet.Boolean:
 		a.dst = strconv.AppendBool(a.dst, v.Boolean())
 	case parquet.Int32:
-		if _, ok := logical.(*format.DateType); ok {
-			a.dst = append(
-				time.Unix(int64(v.Int32())*86400, 0).
-					UTC().
-					AppendFormat(append(a.dst, '"'), time.DateOnly),
-				'"',
-			)
-			return nil
-		}
-		switch l := logical.(type) {
-		case *format.TimeType:
-			a.timeOfDay(time.Duration(v.Int32()) * time.Millisecond)
-			return nil
-		case *format.DecimalType:
-			if a.decimal(int64(v.Int32()), l) {
-				return nil
-			}
-		}
-		a.dst = strconv.AppendInt(a.dst, int64(v.Int32()), 10)
+		a.int32(v.Int32(), logical)
 	case parquet.Int64:
-		if ts, ok := logical.(*format.TimestampType); ok {
-			when := time.UnixMilli(v.Int64())
-			switch ts.Unit.Value.(type) {
-			case *format.MicroSeconds:
-				when = time.UnixMicro(v.Int64())
-			case *format.NanoSeconds:
-				when = time.Unix(0, v.Int64())
-			}
-			if y := when.UTC().Year(); y >= 0 && y <= 9999 {
-				a.dst = append(when.UTC().AppendFormat(append(a.dst, '"'), time.RFC3339Nano), '"')
-				return nil
-			}
-		}
-		switch l := logical.(type) {
-		case *format.DecimalType:
-			if a.decimal(v.Int64(), l) {
-				return nil
-			}
-		case *format.TimeType:
-			unit := time.Microsecond
-			if _, ok := l.Unit.Value.(*format.NanoSeconds); ok {
-				unit = 1
-			}
-			a.timeOfDay(time.Duration(v.Int64()) * unit)
-			return nil
-		}
-		a.dst = strconv.AppendInt(a.dst, v.Int64(), 10)
+		a.int64(v.Int64(), logical)
 	case parquet.Float:
 		a.float(float64(v.Float()), 32)
 	case parquet.Double:
 		a.float(v.Double(), 64)
 	case parquet.ByteArray, parquet.FixedLenByteArray:
-		b := v.ByteArray()
-		switch l := logical.(type) {
-		case *format.DecimalType:
-			if len(b) <= 64 && l.Scale >= 0 && l.Scale <= 155 {
-				a.dst = decode.AppendDecimal(a.dst, b, int(l.Scale))
-				return nil
-			}
-		case *format.UUIDType:
-			a.dst = appendString(a.dst, uuidText(b))
-			return nil
-		case *format.JsonType:
-			if n, err := root(b); err == nil {
-				a.dst = appendCompact(a.dst, n)
-				return nil
-			}
-		case *format.StringType, *format.EnumType:
-			if utf8.Valid(b) {
-				a.dst = appendString(a.dst, b)
-				return nil
-			}
-		}
-		a.dst = append(base64.StdEncoding.AppendEncode(append(a.dst, '"'), b), '"')
+		a.bytes(v.ByteArray(), logical)
 	default:
 		return fmt.Errorf("parquet: cannot show %v", v.Kind())
 	}
 	return nil
+}
+
+func (a *assembler) int32(n int32, logical any) {
+	switch l := logical.(type) {
+	case *format.DateType:
+		day := time.Unix(int64(n)*86400, 0).UTC()
+		a.dst = append(day.AppendFormat(append(a.dst, '"'), time.DateOnly), '"')
+		return
+	case *format.TimeType:
+		a.timeOfDay(time.Duration(n) * time.Millisecond)
+		return
+	case *format.DecimalType:
+		if a.decimal(int64(n), l) {
+			return
+		}
+	}
+	a.dst = strconv.AppendInt(a.dst, int64(n), 10)
+}
+
+func (a *assembler) int64(n int64, logical any) {
+	switch l := logical.(type) {
+	case *format.TimestampType:
+		when := time.UnixMilli(n)
+		switch l.Unit.Value.(type) {
+		case *format.MicroSeconds:
+			when = time.UnixMicro(n)
+		case *format.NanoSeconds:
+			when = time.Unix(0, n)
+		}
+		if y := when.UTC().Year(); y >= 0 && y <= 9999 {
+			a.dst = append(when.UTC().AppendFormat(append(a.dst, '"'), time.RFC3339Nano), '"')
+			return
+		}
+	case *format.DecimalType:
+		if a.decimal(n, l) {
+			return
+		}
+	case *format.TimeType:
+		unit := time.Microsecond
+		if _, ok := l.Unit.Value.(*format.NanoSeconds); ok {
+			unit = 1
+		}
+		a.timeOfDay(time.Duration(n) * unit)
+		return
+	}
+	a.dst = strconv.AppendInt(a.dst, n, 10)
+}
+
+func (a *assembler) bytes(b []byte, logical any) {
+	switch l := logical.(type) {
+	case *format.DecimalType:
+		if len(b) <= 64 && l.Scale >= 0 && l.Scale <= 155 {
+			a.dst = decode.AppendDecimal(a.dst, b, int(l.Scale))
+			return
+		}
+	case *format.UUIDType:
+		a.dst = appendString(a.dst, uuidText(b))
+		return
+	case *format.JsonType:
+		if n, err := root(b); err == nil {
+			a.dst = appendCompact(a.dst, n)
+			return
+		}
+	case *format.StringType, *format.EnumType:
+		if utf8.Valid(b) {
+			a.dst = appendString(a.dst, b)
+			return
+		}
+	}
+	a.dst = append(base64.StdEncoding.AppendEncode(append(a.dst, '"'), b), '"')
 }
 
 func (a *assembler) decimal(n int64, l *format.DecimalType) bool {

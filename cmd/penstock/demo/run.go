@@ -91,7 +91,45 @@ func (r *run) play(ctx context.Context) error {
 	fmt.Fprintf(r.opts.Out, "work directory %s, status page http://%s\n\n", r.dir, r.edgeAdmin)
 	writing, stopWriting := context.WithCancel(ctx)
 	defer stopWriting()
-	var tasks []func() error
+	apps := r.startApps(writing)
+	readCtx, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	reader := spawn(func() error { return consume(readCtx, r.broker.Addr(), r.topic, r.ledger) })
+	r.meter = newFlowMeter(r.edgeAdmin)
+	r.show = newDisplay(r)
+	defer r.show.stop()
+
+	if err := r.outage(ctx); err != nil {
+		return err
+	}
+	stopWriting()
+	for _, wait := range apps {
+		if err := wait(); err != nil {
+			return err
+		}
+	}
+	r.show.say("the apps have stopped; the last lines arrive")
+	if err := r.arrive(ctx); err != nil {
+		return err
+	}
+	r.meter.sample()
+	if err := r.edge.terminate(15 * time.Second); err != nil {
+		return err
+	}
+	stopReading()
+	if err := reader(); err != nil {
+		return err
+	}
+	if err := r.archive(ctx); err != nil {
+		return err
+	}
+	r.show.stop()
+	return r.report()
+}
+
+// startApps lets apps write and rotate logs until ctx ends. What it returns waits for each.
+func (r *run) startApps(ctx context.Context) []func() error {
+	var waits []func() error
 	for i := range 2 {
 		name := fmt.Sprintf("app-%d", i+1)
 		app := &App{
@@ -101,17 +139,15 @@ func (r *run) play(ctx context.Context) error {
 			Rand:   rand.New(rand.NewPCG(uint64(i), 1)),
 		}
 		r.apps = append(r.apps, app)
-		tasks = append(tasks, spawn(func() error {
-			return errors.Join(app.Run(writing, r.opts.Rate/2, 3*time.Second), app.Close())
+		waits = append(waits, spawn(func() error {
+			return errors.Join(app.Run(ctx, r.opts.Rate/2, 3*time.Second), app.Close())
 		}))
 	}
-	readCtx, stopReading := context.WithCancel(ctx)
-	defer stopReading()
-	reader := spawn(func() error { return consume(readCtx, r.broker.Addr(), r.topic, r.ledger) })
-	r.meter = newFlowMeter(r.edgeAdmin)
-	r.show = newDisplay(r)
-	defer r.show.stop()
+	return waits
+}
 
+// outage starts the edge, and takes away and gives back what it works with.
+func (r *run) outage(ctx context.Context) error {
 	if err := r.edge.start(); err != nil {
 		return err
 	}
@@ -149,13 +185,11 @@ func (r *run) play(ctx context.Context) error {
 			return fmt.Errorf("the edge ended by itself; see %s", r.edge.log)
 		}
 	}
-	stopWriting()
-	for _, t := range tasks {
-		if err := t(); err != nil {
-			return err
-		}
-	}
-	r.show.say("the apps have stopped; the last lines arrive")
+	return nil
+}
+
+// arrive waits until every line has arrived and the overflow is empty, or nothing moves any more.
+func (r *run) arrive(ctx context.Context) error {
 	total := r.total()
 	deadline := time.Now().Add(40 * time.Second)
 	var arriving, draining progress
@@ -171,22 +205,7 @@ func (r *run) play(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := fault.Sleep(ctx, 500*time.Millisecond); err != nil { // for what might be sent twice
-		return err
-	}
-	r.meter.sample()
-	if err := r.edge.terminate(15 * time.Second); err != nil {
-		return err
-	}
-	stopReading()
-	if err := reader(); err != nil {
-		return err
-	}
-	if err := r.archive(ctx); err != nil {
-		return err
-	}
-	r.show.stop()
-	return r.report()
+	return fault.Sleep(ctx, 500*time.Millisecond) // for what might be sent twice
 }
 
 // patience is how long nothing may move before what is missing counts as lost: the demo ends within
