@@ -175,10 +175,13 @@ func beatPosition(key string, raw json.RawMessage) (p tail.Foreign, ok bool, err
 		p = tail.Foreign{Path: s.Source, Off: *s.Offset, Ino: s.OS.Inode, Dev: s.OS.Device}
 		return p, true, nil
 	}
-	if s.Cursor == nil || s.Meta == nil {
+	if s.Cursor == nil {
 		return p, false, nil // nothing was read of it
 	}
-	p = tail.Foreign{Path: s.Meta.Source, Off: s.Cursor.Offset}
+	p = tail.Foreign{Off: s.Cursor.Offset}
+	if s.Meta != nil { // of a file that came into the place of a renamed one there is none
+		p.Path = s.Meta.Source
+	}
 	if _, id, ok := cutLast(key, "::native::"); ok {
 		ino, dev, _ := strings.Cut(id, "-")
 		if p.Ino, err = strconv.ParseUint(ino, 10, 64); err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,8 +31,9 @@ takes its place: stop the other program, import its positions, start the agent.
     systemctl start penstock
 
 Run it as the agent's user: it writes below agent.data_dir. Files are told by their inode, or by what they
-begin with, so that rotation in between does no harm; promtail's are told by their path alone. Where the
-other program had read half a line, the line is read from its beginning. Files that it did not know are read from
+begin with, so that rotation in between does no harm; promtail's are told by their path alone, and neither
+promtail nor fluentd keeps the position of a file that was renamed. Where the other program had read half a
+line, the line is read from its beginning. Files that it did not know are read from
 their beginning, whatever start_at says. A file that penstock has read itself keeps that position.
 
 FROM is one of
@@ -70,11 +72,12 @@ FROM is one of
 			return readErr
 		}
 		m := &moveIn{
-			cfg: cfg,
-			all: all,
-			met: make([]bool, len(all)),
-			dry: dry,
-			out: cmd.OutOrStdout(),
+			tool: args[0],
+			cfg:  cfg,
+			all:  all,
+			met:  make([]bool, len(all)),
+			dry:  dry,
+			out:  cmd.OutOrStdout(),
 		}
 		if err := m.run(cmd.Context()); err != nil {
 			return errors.Join(readErr, err)
@@ -92,6 +95,7 @@ FROM is one of
 
 // moveIn gives foreign positions to the inputs whose files they tell of.
 type moveIn struct {
+	tool   string
 	cfg    *config.Config
 	all    []tail.Foreign
 	met    []bool // an input has something to do with it
@@ -222,6 +226,9 @@ func (m *moveIn) tell(input string, t tail.Taken) {
 		}
 	case tail.Unread:
 		what, why = "new", "no position tells of it: from its beginning"
+		if m.renamed(t.Path) {
+			why += "; " + m.tool + " forgets what is renamed: if it has read this file, exclude it"
+		}
 	}
 	fmt.Fprintf(
 		m.out,
@@ -231,4 +238,14 @@ func (m *moveIn) tell(input string, t tail.Taken) {
 		why,
 		strings.TrimPrefix(input, "input."),
 	)
+}
+
+// renamed reports whether a file is called like one that the other program has read, and more, and
+// that program keeps no positions of such.
+func (m *moveIn) renamed(path string) bool {
+	return (m.tool == "fluentd" || m.tool == "promtail") &&
+		slices.ContainsFunc(m.all, func(p tail.Foreign) bool {
+			more, ok := strings.CutPrefix(path, p.Path)
+			return ok && more != "" && strings.Contains(".-_~", more[:1])
+		})
 }

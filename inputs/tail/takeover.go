@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/inputs"
@@ -103,6 +105,8 @@ type takeover struct {
 	now   time.Time
 	files []*candidate // those the globs lead to, by path
 	made  []*candidate
+
+	renamed []*candidate // what siblings has found, once
 }
 
 type candidate struct {
@@ -110,6 +114,8 @@ type candidate struct {
 	fi    fileInfo
 	taken bool
 	pos   *position
+	// former is the path that it had within the reach of the globs, by its name; "" if it is there
+	former string
 }
 
 // look finds the files that the input would read.
@@ -153,7 +159,7 @@ func (t *takeover) take(p *Foreign) Taken {
 		out.Err = errors.New("another position tells of the same file: the first one counts")
 		return out
 	}
-	path := f.path
+	path := cmp.Or(f.former, f.path)
 	if wanted {
 		path = filepath.Clean(p.Path)
 	}
@@ -230,7 +236,14 @@ func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 			found[1].path,
 			p.Ino,
 		)
-	case p.Path == "" || !t.globs.match(filepath.Clean(p.Path)):
+	case p.Path == "":
+		for _, f := range t.siblings() {
+			if f.fi.id.ino == p.Ino && (p.Dev == 0 || p.Dev == f.fi.id.dev) {
+				return f, nil
+			}
+		}
+		return nil, nil
+	case !t.globs.match(filepath.Clean(p.Path)):
 		return nil, nil
 	}
 	dirs := []string{filepath.Dir(p.Path)}
@@ -254,8 +267,63 @@ func (t *takeover) byIno(p *Foreign) (*candidate, error) {
 
 // byContent finds the one file that holds what the position was taken from.
 func (t *takeover) byContent(p *Foreign) (*candidate, error) {
-	var found *candidate
+	found, err := oneThatHolds(t.files, p)
+	if found != nil || err != nil || p.Path != "" && !t.globs.match(filepath.Clean(p.Path)) {
+		return found, err
+	}
+	return oneThatHolds(t.siblings(), p)
+}
+
+// siblings returns the files beside those the globs lead to that are called like one within their
+// reach, with something behind that: app.log.1, app.log-20240229. They were renamed, where the
+// position does not tell from which path.
+func (t *takeover) siblings() []*candidate {
+	if t.renamed != nil {
+		return t.renamed
+	}
+	t.renamed = []*candidate{}
+	dirs, seen := map[string]bool{}, map[ident]bool{}
 	for _, f := range t.files {
+		dirs[filepath.Dir(f.path)] = true
+		seen[f.fi.id] = true
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // what the globs lead to is looked at all the same
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			former := t.former(path)
+			if former == "" {
+				continue
+			}
+			fi, err := statPath(path)
+			if err != nil || !fi.regular() || seen[fi.id] {
+				continue
+			}
+			seen[fi.id] = true
+			t.renamed = append(t.renamed, &candidate{path: path, fi: fi, former: former})
+		}
+	}
+	return t.renamed
+}
+
+// former returns the longest beginning of a name that is within the reach of the globs, or "".
+func (t *takeover) former(path string) string {
+	dir, name := filepath.Split(path)
+	for i := len(name) - 1; i > 0; i-- {
+		if strings.IndexByte(".-_~", name[i]) >= 0 && t.globs.match(dir+name[:i]) {
+			return dir + name[:i]
+		}
+	}
+	return ""
+}
+
+// oneThatHolds finds the one file that holds what the position was taken from.
+func oneThatHolds(files []*candidate, p *Foreign) (*candidate, error) {
+	var found *candidate
+	for _, f := range files {
 		holds, err := f.holds(p)
 		if err != nil {
 			return nil, err

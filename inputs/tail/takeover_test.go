@@ -135,3 +135,42 @@ func TestTakeOver_KeepsWhatTheInputKnows(t *testing.T) {
 	r.wants("1", "2", "3")
 	r.wantsNoMore(quiet, "1", "2", "3")
 }
+
+// A position that tells no path is found beside the files of the globs, too, if what has been
+// renamed is called like one of them and more.
+func TestTakeOver_FindsRenamedFilesOfPositionsWithoutPaths(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.RotateWait = time.Minute })
+	r.cfg.Paths = []string{r.path("*.log")}
+	r.write("a.log", "a1\n")
+	r.write("b.log", "b1\n")
+	r.write("c.txt", "c1\n")
+	a, c := r.ino("a.log"), r.ino("c.txt")
+	r.rename("a.log", "a.log.1")
+	r.rename("b.log", "b.log-20240229")
+	for name, text := range map[string]string{
+		"a.log.1": "a2\n", "b.log-20240229": "b2\n", "a.log": "a3\n",
+	} {
+		f, err := os.OpenFile(r.path(name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = io.WriteString(f, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	r.fates(
+		r.takeOver(
+			Foreign{Ino: a, Off: 3},
+			Foreign{Ino: c, Off: 3},
+			Foreign{Off: 3, Holds: func(r io.ReaderAt, size int64) (bool, error) {
+				var head [3]byte
+				_, err := r.ReadAt(head[:], 0)
+				return string(head[:]) == "b1\n", err
+			}},
+		),
+		map[string]Fate{"a.log.1": TakenOver, "b.log-20240229": TakenOver, "a.log": Unread},
+	)
+	r.start()
+	r.wantsSet("a2", "a3", "b2")
+}

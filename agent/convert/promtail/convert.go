@@ -277,6 +277,12 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 		}
 		b.Set("formats", draft.Texts(format))
 		c.Set(b, "zone", x, "location")
+		if x.Text("action_on_failure") != "skip" {
+			c.D.Changed(
+				b, x.At, x.Name,
+				"where it cannot be read, the time is that of reading, not of the line before",
+			)
+		}
 	case "labels", "structured_metadata", "static_labels":
 		var pairs []draft.Value
 		for _, k := range x.Kids {
@@ -319,7 +325,9 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "sampling":
 		add("sample").Set("keep", draft.Value(x.Text("rate")))
 	case "output":
-		c.Lost(c.p.Notes, x, "the record stays an object: see keep_fields, and format of the output")
+		b := add("set")
+		b.Set("fields", draft.Map(draft.Value("message"), draft.Text(kit.Field(x.Text("source")))))
+		c.D.Changed(b, x.At, x.Name, "the record stays an object, whose message is the line")
 	case "metrics", "tenant", "pack", "labeldrop", "labelallow", "limit", "decolorize", "eventlogmessage", "geoip":
 		c.Left(c.p.Notes, x, "see filters \"count\", \"throttle\" and \"remove_fields\"")
 	default:

@@ -29,6 +29,8 @@ filter "set" "app_2" {
 filter "time" "app" {
   field   = "ts"
   formats = ["iso8601"]
+  # Changed: scrape_configs.pipeline_stages.timestamp: where it cannot be read, the time is that of
+  # reading, not of the line before
 }
 
 filter "set" "app_3" {

@@ -21,6 +21,8 @@ filter "time" "nginx" {
   field   = "ts"
   formats = ["%Y-%m-%d %H:%M:%S"]
   zone    = "Europe/Berlin"
+  # Changed: scrape_configs.pipeline_stages.timestamp: where it cannot be read, the time is that of
+  # reading, not of the line before
 }
 
 filter "set" "nginx" {
@@ -29,16 +31,22 @@ filter "set" "nginx" {
   }
 }
 
+filter "set" "nginx_2" {
+  fields = {
+    message = "field.text"
+  }
+  # Changed: scrape_configs.pipeline_stages.output: the record stays an object, whose message is
+  # the line
+}
+
 output "stdout" "nothing" {
   # LEFT OUT: the output of pipeline main: none could be carried over
 }
 
 pipeline "main" {
   from   = [input.tail.nginx]
-  filter = [filter.parse.nginx, filter.time.nginx, filter.set.nginx]
+  filter = [filter.parse.nginx, filter.time.nginx, filter.set.nginx, filter.set.nginx_2]
   to     = [output.stdout.nothing]
   # LEFT OUT: client http://loki:3100/loki/api/v1/push: there is no output for Loki: write one,
   # such as output "kafka", or output "forward" to a fluent-bit that sends to Loki
-  # LEFT OUT: scrape_configs.pipeline_stages.output: the record stays an object: see keep_fields,
-  # and format of the output
 }
