@@ -63,7 +63,8 @@ func TestFamilyHistories(t *testing.T) {
 					done.Add(-1)
 					return
 				}
-				w := history(seed+uint64(i), filepath.Join(dir, strconv.FormatInt(i, 10)))
+				w := newHistory(seed+uint64(i), filepath.Join(dir, strconv.FormatInt(i, 10)))
+				w.history()
 				lines.Add(int64(len(w.durable)))
 				splits.Add(int64(len(w.last) - 1))
 				twice.Add(int64(w.twice))
@@ -119,22 +120,34 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"truncated, and as long again within one tick":    {320253051},
 	} {
 		for _, seed := range seeds {
-			if w := history(seed, filepath.Join(t.TempDir(), "logs")); len(w.wrong) > 0 {
-				t.Errorf("PENSTOCK_SEED=%d, %s: %.200s", seed, cause, w.wrong[0])
+			for _, reuses := range []bool{false, true} {
+				w := newHistory(seed, filepath.Join(t.TempDir(), "logs"))
+				w.reuses = reuses
+				if w.history(); len(w.wrong) > 0 {
+					t.Errorf(
+						"PENSTOCK_SEED=%d, %s, inodes used again %v: %.200s", seed, cause, reuses,
+						w.wrong[0],
+					)
+				}
 			}
 		}
 	}
 }
 
-// history runs the history of that seed in dir, which it removes.
-func history(seed uint64, dir string) *family {
+// newHistory returns the world of the history of that seed, in dir.
+func newHistory(seed uint64, dir string) *family {
 	w := newFamily(rand.New(rand.NewPCG(seed, 2)), dir)
 	w.replaces = rand.New(rand.NewPCG(seed, 3))
-	defer func() { _ = os.RemoveAll(dir) }()
+	w.reuses = rand.New(rand.NewPCG(seed, 4)).IntN(2) == 0
+	return w
+}
+
+// history runs it, and removes its directory.
+func (w *family) history() {
+	defer func() { _ = os.RemoveAll(w.root) }()
 	p := w.play()
 	w.pause = p.meanwhile
 	p.catching(p.run)
-	return w
 }
 
 // newFamily returns a world in dir.

@@ -39,7 +39,9 @@ type family struct {
 
 	names  map[string]*generation
 	stamps map[ident]*stamp // by what the file system knows a file by
-	inodes uint64           // as the agent sees them: used again where birth tells files apart
+	inodes uint64           // as the agent sees them
+	reuses bool             // those of files that are gone are used again, as ext4 does
+	freed  []*stamp         // that nobody can find any more; the agent or the writer may have them open
 	writer *generation      // what the writer has open
 	fd     int
 	next   int  // number of the next line
@@ -152,16 +154,56 @@ func (w *family) create(name string) *generation {
 	must(err)
 	must(unix.Close(fd))
 	now := w.now()
-	w.inodes++
-	s := &stamp{ident{1, w.inodes}, now, now, now}
-	if old := w.stamps[fi.id]; old != nil && w.birth && old.birth != now {
-		s.id = old.id // as the file system does, too
-	}
+	s := &stamp{w.inode(now), now, now, now}
 	w.stamps[fi.id] = s
 	g := &generation{id: s.id, stamp: s, names: []string{name}, cut: w.clock.at}
 	w.names[name] = g
 	w.event(name, false)
 	return g
+}
+
+// inode returns that of a new file. It is used again only where birth tells the two apart.
+func (w *family) inode(now int64) ident {
+	if w.reuses && w.birth {
+		free := func(s *stamp) bool { return s.birth != now && !w.opened(s) }
+		if i := slices.IndexFunc(w.freed, free); i >= 0 {
+			id := w.freed[i].id
+			w.freed = slices.Delete(w.freed, i, i+1)
+			return id
+		}
+	}
+	w.inodes++
+	return ident{1, w.inodes}
+}
+
+// opened reports whether a file without a name is open.
+func (w *family) opened(s *stamp) bool {
+	if w.writer != nil && w.writer.stamp == s {
+		return true
+	}
+	if w.agent == nil || w.agent.m == nil {
+		return false
+	}
+	if w.agent.sink.working {
+		return true // it may have anything open
+	}
+	for f := range w.agent.m.run.files {
+		if f.isOpen.Load() && f.id == s.id && f.birth == s.birth {
+			return true
+		}
+	}
+	return false
+}
+
+// left notes that g has lost a name.
+func (w *family) left(g *generation) {
+	if len(g.names) == 0 {
+		w.freed = append(w.freed, g.stamp)
+	}
+	w.changed(g, false)
+	if !w.reachable(g) {
+		w.lose(g)
+	}
 }
 
 func (w *family) put(g *generation, data []byte) {
@@ -258,10 +300,7 @@ func (w *family) drop(name string) {
 		g.names = slices.DeleteFunc(g.names, func(n string) bool { return n == name })
 		delete(w.names, name)
 		w.event(name, false)
-		w.changed(g, false)
-		if !w.reachable(g) {
-			w.lose(g)
-		}
+		w.left(g)
 	}
 }
 
@@ -298,12 +337,23 @@ func (w *family) reachable(g *generation) bool {
 	if g == w.copied {
 		return true
 	}
-	if w.agent != nil && w.agent.m != nil {
-		if f := w.agent.m.table.byID[g.id]; f != nil && !f.m.ended {
-			return true
-		}
+	if f := w.known(g); f != nil && !f.m.ended {
+		return true
 	}
 	return w.stored(g, 0)
+}
+
+// known returns what the agent has of g, and not of a file that had its inode before, or nil.
+func (w *family) known(g *generation) *file {
+	if w.agent == nil || w.agent.m == nil {
+		return nil
+	}
+	f := w.agent.m.table.byID[g.id]
+	fi := fileInfo{id: g.id, birth: g.stamp.birth}
+	if f == nil || !fi.is(f.id, f.birth) {
+		return nil
+	}
+	return f
 }
 
 // stored reports whether there is a durable position for g, behind off at least.
@@ -566,10 +616,7 @@ func (w *family) replace(goesOn, more bool) {
 	w.event(temp, false)
 	w.event(w.live, false)
 	w.changed(c, false)
-	w.changed(g, false)
-	if !w.reachable(g) {
-		w.lose(g)
-	}
+	w.left(g)
 	w.log("replaced; next is %d", w.next)
 	if goesOn && !w.stored(g, headSize+1) {
 		w.short[c] = slices.Clone(g.lines)
@@ -584,10 +631,8 @@ func (w *family) replace(goesOn, more bool) {
 // told by who has seen the one go and the other come, and not by who comes later, or too late.
 func (w *family) puzzle() {
 	for c, lines := range w.short {
-		if w.agent.m != nil {
-			if f := w.agent.m.table.byID[c.id]; f != nil && f.m.started {
-				continue
-			}
+		if f := w.known(c); f != nil && f.m.started {
+			continue
 		}
 		for _, n := range lines {
 			w.again[n] = true
@@ -601,10 +646,7 @@ func (w *family) has(g *generation) bool {
 	if w.stored(g, 1) {
 		return true
 	}
-	if w.agent.m == nil {
-		return false
-	}
-	f := w.agent.m.table.byID[g.id]
+	f := w.known(g)
 	return f != nil && f.delivered.Load() > 0
 }
 
