@@ -463,3 +463,30 @@ func TestRotatedDuringTheFirstLook(t *testing.T) {
 		})
 	}
 }
+
+// A copy that no glob leads to has the inode of another log, which was read, and removed since.
+func TestCopyWithTheInodeOfAnotherLog(t *testing.T) {
+	t.Parallel()
+	scripted(t, false, func(p *play) {
+		p.reuses = true
+		g := p.create(otherLog)
+		p.put(g, []byte(p.text(g, 4, false)))
+		p.toggle()
+		p.write(false)
+		p.settle()
+		if f := p.known(g); f == nil || f.isOpen.Load() {
+			t.Fatal("the other log is to be known, and closed")
+		}
+		p.write(false) // is not read before it is copied
+		p.unlink(otherLog)
+		p.byCopy()
+		p.write(false)
+		if id := p.names[p.live+".1"].id; id != g.id {
+			t.Fatal("the copy is to have the inode of the other log")
+		}
+		p.events = nil // those of the other log are polled less often
+		p.a.notify(changes{written: map[string]struct{}{p.path(p.live): {}}})
+		for p.a.work() || p.a.results() {
+		}
+	})
+}

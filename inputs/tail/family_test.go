@@ -177,11 +177,14 @@ func newFamily(rng *rand.Rand, dir string) *family {
 	}
 }
 
+// otherLog is the name of another log that the agent would read.
+const otherLog = "other.log"
+
 // play gives the world an agent.
 func (w *family) play() *play {
 	w.layout()
 	cfg := Default()
-	cfg.Paths, cfg.Watch = []string{w.glob}, "poll"
+	cfg.Paths, cfg.Watch = []string{w.glob, w.path(otherLog)}, "poll"
 	cfg.RotateWait = time.Duration(50+w.rng.IntN(450)) * time.Millisecond
 	cfg.PollInterval = time.Duration(20+w.rng.IntN(1000)) * time.Millisecond
 	cfg.RescanInterval = time.Duration(100+w.rng.IntN(2000)) * time.Millisecond
@@ -413,7 +416,7 @@ func (p *play) settle() {
 		p.a.sweep()
 		p.clock.at += int64(300 * time.Millisecond)
 	}
-	p.noticed()
+	p.noticedInTime()
 }
 
 // finish lets everything arrive, and nothing more after a restart.

@@ -428,6 +428,17 @@ func (w *family) noticed() {
 	}
 }
 
+// noticedInTime is noticed, when the agent has had the time to notice, and all of it.
+func (w *family) noticedInTime() {
+	if w.agent.sink.held {
+		return
+	}
+	before := len(w.gone)
+	if w.noticed(); len(w.gone) > before {
+		w.fault("%d lines of a copy that no glob leads to have not come", len(w.gone)-before)
+	}
+}
+
 func (w *family) all() map[*generation]*generation {
 	out := map[*generation]*generation{}
 	for _, g := range w.names {
@@ -647,7 +658,7 @@ func (w *family) has(g *generation) bool {
 		return true
 	}
 	f := w.known(g)
-	return f != nil && f.delivered.Load() > 0
+	return f != nil && f.delivered.Load() > 0 && keyedAt(f.key) >= g.cut
 }
 
 // compress does what gzip does to one of the rotated files.

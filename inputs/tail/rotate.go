@@ -120,7 +120,7 @@ func (m *manager) adoptOrphan(path string, p *position, key string) *file {
 	if err != nil {
 		return nil
 	}
-	if m.table.byID[fi.id] != nil || !fi.regular() {
+	if m.table.known(&fi) || !fi.regular() {
 		_ = h.Close()
 		return nil
 	}
@@ -263,7 +263,7 @@ func (m *manager) adoptRewritten(path string, p *position) bool {
 	var head [headSize]byte
 	n, err := h.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF || !fi.is(p.id(), p.Birth) || !fi.regular() ||
-		m.table.byID[fi.id] != nil ||
+		m.table.known(&fi) ||
 		m.globs.excluded(path) ||
 		compressionOf(p.Path, head[:n]) != none {
 		_ = h.Close()
@@ -310,7 +310,7 @@ func (m *manager) findCopyOf(p *position, beside string) bool {
 			continue
 		}
 		fi, err := m.sys.stat(path)
-		if err != nil || m.table.byID[fi.id] != nil {
+		if err != nil || m.table.known(&fi) {
 			continue
 		}
 		if m.globs.match(path) {
@@ -338,7 +338,7 @@ func (m *manager) continueUnlisted(path string, p *position) bool {
 		return false
 	}
 	s := observation{path: path, fi: fi}
-	if m.table.byID[fi.id] != nil || !m.isCopy(s, h, p) {
+	if m.table.known(&fi) || !m.isCopy(s, h, p) {
 		_ = h.Close()
 		return false
 	}

@@ -22,6 +22,17 @@ func (t *fileTable) at(path string) (*file, string) {
 	return t.byPath[path], path
 }
 
+// known reports whether the file seen is in the table. What had its inode before is gone: only its
+// names are left, until somebody looks there.
+func (t *fileTable) known(fi *fileInfo) bool {
+	f := t.byID[fi.id]
+	if f != nil && !fi.is(f.id, f.birth) {
+		delete(t.byID, f.id)
+		return false
+	}
+	return f != nil
+}
+
 // remove forgets f. Another file may have its identity by now.
 func (t *fileTable) remove(f *file) {
 	for _, name := range f.m.names {
