@@ -37,7 +37,7 @@ func (c *Cursor) Advance(pos int64) bool {
 	tell := first || !before && b.hurried(c)
 	b.mu.Unlock()
 	if tell {
-		b.kick()
+		b.wakeWriter()
 	}
 	return true
 }
@@ -49,7 +49,7 @@ func (c *Cursor) advancing() bool { return c.advanced > c.b.state.cursors[c.name
 // for, or is far ahead of the one that is stored. Caller holds mu.
 func (b *Buffer) hurried(c *Cursor) bool {
 	return c.advancing() &&
-		(b.space.pressing() || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
+		(b.space.isAwaited() || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
 }
 
 // advanceDue returns in how long the position of some cursor is to be written by itself, and

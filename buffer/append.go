@@ -102,15 +102,15 @@ func (b *Buffer) add(
 	if err := b.inflight.Acquire(ctx, held); err != nil {
 		return err
 	}
-	inLog, kick, err := b.place(ctx, op)
+	inLog, wake, err := b.place(ctx, op)
 	if err != nil || inLog {
 		b.inflight.Release(held)
 	}
 	if err != nil {
 		return err
 	}
-	if kick {
-		b.kick()
+	if wake {
+		b.wakeWriter()
 	}
 	if inLog && done != nil {
 		done(nil)
@@ -119,14 +119,14 @@ func (b *Buffer) add(
 }
 
 // place waits for room and puts op into the queue, where it is the writer's, or into the window,
-// and so into the log. kick reports whether the writer has to know.
-func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err error) {
+// and so into the log. wake reports whether the writer has to know.
+func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
 		if b.window.open && op.batch != nil && b.space.over(b.taken(), op.encoded) {
 			b.spill(SpillFull, time.Now())
-			b.kick()
+			b.wakeWriter()
 		}
 		inMemory := op.replay && b.window.open
 		switch {
@@ -143,7 +143,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, kick bool, err
 				return true, len(b.window.ops) == 1 ||
 					b.window.bytes > above && b.window.bytes-op.weight <= above, nil
 			}
-			b.kick()
+			b.wakeWriter()
 		case op.batch == nil || b.hasRoom(op.encoded):
 			if op.batch != nil {
 				if b.window.open {
@@ -175,7 +175,7 @@ func (b *Buffer) await(ctx context.Context, op *appendOp, inMemory bool) error {
 	if inMemory {
 		b.window.waiting++
 	} else if b.space.block(op.encoded) {
-		b.kick()
+		b.wakeWriter()
 	}
 	freed := b.space.freed.wait()
 	b.mu.Unlock()

@@ -130,8 +130,8 @@ func (b *Buffer) taken() int64 { return b.chain.used + b.queue.bytes + b.window.
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
 
-// kick wakes the writer.
-func (b *Buffer) kick() {
+// wakeWriter wakes the writer.
+func (b *Buffer) wakeWriter() {
 	select {
 	case b.wake <- struct{}{}:
 	default:

@@ -30,7 +30,7 @@ func (c *Cursor) Note(entries ...tally.Entry) {
 	}
 	b.mu.Unlock()
 	if left {
-		b.kick()
+		b.wakeWriter()
 	}
 }
 

@@ -33,8 +33,8 @@ type stateOp struct {
 
 func (cs *cursors) isOpen(c *Cursor) bool { return cs.open[c.name] == c }
 
-// urgent reports whether some commit cannot wait.
-func (cs *cursors) urgent() bool {
+// hasUrgent reports whether some commit cannot wait.
+func (cs *cursors) hasUrgent() bool {
 	return slices.ContainsFunc(cs.commits, func(s *stateOp) bool { return !s.lazy })
 }
 
@@ -113,7 +113,7 @@ func (b *Buffer) submit(ctx context.Context, op *stateOp) error {
 	}
 	b.cursors.commits = append(b.cursors.commits, op)
 	b.mu.Unlock()
-	b.kick()
+	b.wakeWriter()
 	select {
 	case err := <-op.done:
 		return err

@@ -305,7 +305,7 @@ func (b *Buffer) recover() (*writer, error) {
 	if err := b.dir.emptyTrash(); err != nil {
 		return nil, err
 	}
-	segs, heads, lostNewest, err := b.takeStock()
+	segs, heads, lostNewest, err := b.inventory()
 	if err != nil {
 		return nil, err
 	}
@@ -339,10 +339,10 @@ func (b *Buffer) recover() (*writer, error) {
 	return w, nil
 }
 
-// takeStock returns the segments in which something is readable, in order, and the newest number of
+// inventory returns the segments in which something is readable, in order, and the newest number of
 // a head directory. What was never written is removed, and what is not readable is moved aside;
 // lostNewest reports whether that may have been the newest data.
-func (b *Buffer) takeStock() (segs []*found, heads int, lostNewest bool, err error) {
+func (b *Buffer) inventory() (segs []*found, heads int, lostNewest bool, err error) {
 	all, heads, err := inspectDir(b.dir.path)
 	if err != nil {
 		return nil, 0, false, err

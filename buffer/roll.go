@@ -28,7 +28,7 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
-	group, err := w.birth()
+	group, err := w.firstGroup()
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func (w *writer) roll() error {
 	return nil
 }
 
-// birth builds the group that begins a segment.
-func (w *writer) birth() ([]byte, error) {
+// firstGroup builds the group that begins a segment.
+func (w *writer) firstGroup() ([]byte, error) {
 	b := w.b
 	b.mu.Lock()
 	g := groupBuilder{chg: b.state.full()}

@@ -24,8 +24,8 @@ func (s *space) fits(taken, n int64) bool { return !s.low && !s.over(taken, n) }
 // over reports whether n bytes more than taken are over the limit, whatever the disk says.
 func (s *space) over(taken, n int64) bool { return s.limit > 0 && taken+n > s.limit }
 
-// pressing reports whether something waits for disk that cursors may free.
-func (s *space) pressing() bool { return s.blocked > 0 || s.low }
+// isAwaited reports whether something waits for disk that cursors may free.
+func (s *space) isAwaited() bool { return s.blocked > 0 || s.low }
 
 // block counts an append of n bytes among those that wait, and reports whether it is the first.
 // unblock goes with it.
@@ -64,7 +64,7 @@ func (s *space) fill(taken int64) float64 {
 	if s.limit > 0 {
 		fill = float64(taken) / float64(s.limit)
 	}
-	if s.pressing() {
+	if s.isAwaited() {
 		fill = max(fill, 1)
 	}
 	return fill

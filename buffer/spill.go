@@ -67,7 +67,7 @@ func (b *Buffer) Spill(reason string) {
 	asked := !b.window.empty() && b.window.ask(reason)
 	b.mu.Unlock()
 	if asked {
-		b.kick()
+		b.wakeWriter()
 	}
 }
 
@@ -173,7 +173,7 @@ func (b *Buffer) pace(now time.Time, sinceCommit time.Duration) time.Duration {
 		return d
 	}
 	every := max(b.opt.every-sinceCommit, 0)
-	if b.window.crowded() {
+	if b.window.wantsCommits() {
 		every = soon
 	}
 	if d == -1 || every < d {

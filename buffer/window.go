@@ -80,8 +80,8 @@ func (w *window) ask(reason string) bool {
 // because that makes room.
 func (w *window) commitAbove() int64 { return w.max / 4 }
 
-// crowded reports whether positions are to be stored as soon as cursors move.
-func (w *window) crowded() bool { return w.bytes > w.commitAbove() || w.waiting > 0 }
+// wantsCommits reports whether positions are to be stored as soon as cursors move.
+func (w *window) wantsCommits() bool { return w.bytes > w.commitAbove() || w.waiting > 0 }
 
 // spillDue returns why the window is to be spilled now, or "", and when to ask again; 0 stands for
 // never. closing is whether the buffer is.
@@ -95,7 +95,7 @@ func (w *window) spillDue(
 		return "", 0
 	case closing:
 		return SpillClose, 0
-	case w.waiting > 0 && w.skewed(cursors):
+	case w.waiting > 0 && w.isHeldByOne(cursors):
 		return SpillReader, 0
 	}
 	if again = w.maxAge - now.Sub(w.ops[0].at); again <= 0 {
@@ -104,10 +104,10 @@ func (w *window) spillDue(
 	return "", again
 }
 
-// skewed reports whether the window is full because of one cursor, while another has passed most of
-// it: that one is not to wait for the first. What is full because all are busy makes the inputs
-// wait, whose sources keep what has not been read.
-func (w *window) skewed(cursors map[string]cursorState) bool {
+// isHeldByOne reports whether the window is full because of one cursor, while another has passed
+// most of it: that one is not to wait for the first. What is full because all are busy makes the
+// inputs wait, whose sources keep what has not been read.
+func (w *window) isHeldByOne(cursors map[string]cursorState) bool {
 	first := int64(-1)
 	for _, c := range cursors {
 		first = max(first, c.pos)

@@ -94,7 +94,7 @@ func (w *writer) wait() bool {
 		now := time.Now()
 		since := now.Sub(w.lastCommit)
 		data := !b.queue.empty()
-		states := b.cursors.urgent()
+		states := b.cursors.hasUrgent()
 		advance, hurried := b.advanceDue(now)
 		states = states || hurried
 		company := b.company(now)

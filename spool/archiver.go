@@ -56,7 +56,7 @@ type Archiver struct {
 	paths     atomic.Int64
 	metrics   *metrics
 
-	failing *failing
+	failing *failureLogs
 
 	begin   sync.Mutex // guards begun
 	begun   bool       // the working directory is empty, and workers run
@@ -104,7 +104,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}
 	a.metrics = newMetrics(a, env.Metrics)
-	a.failing = newFailing(a.metrics, env, a.dir)
+	a.failing = newFailureLogs(a.metrics, env, a.dir)
 	return a, nil
 }
 

@@ -114,8 +114,8 @@ func (d *drain) endsAt(ctx context.Context, pos int64) bool {
 	return errors.Is(err, errors.ErrUnsupported) || err == nil && end <= pos
 }
 
-// sound mends what earlier releases may have noted, who believed times in the future.
-func (d *drain) sound(now time.Time) {
+// correctProgress mends what earlier releases may have noted, who believed times in the future.
+func (d *drain) correctProgress(now time.Time) {
 	back := int64(0)
 	if start, _, ok := d.placing.part.Span(now); ok {
 		back = start.UnixMilli()

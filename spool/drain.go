@@ -106,7 +106,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 		a: a, log: log.Name(), id: &d.id, part: part,
 		in: partition.Input{Topic: id.topic, Partition: id.partition},
 	}
-	d.sound(time.Now())
+	d.correctProgress(time.Now())
 	d.completeness.clock = protocol.NewClock(m.Progress().Watermark, idle, time.Now().UnixMilli())
 	d.cur = a.newCut(d.acct, pos)
 	if m.Moved {

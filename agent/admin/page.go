@@ -34,7 +34,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"words":   state.Words,
 	"mark":    mark,
 	"title":   title,
-	"spoken":  spoken,
+	"spoken":  announcement,
 	"figures": figures,
 	"problems": func(v view) []state.Problem {
 		var out []state.Problem
@@ -88,8 +88,8 @@ func title(v view) string {
 	return text
 }
 
-// spoken is what a screen reader says when it changes: no numbers, which always do.
-func spoken(v view) string {
+// announcement is what a screen reader says when it changes: no numbers, which always do.
+func announcement(v view) string {
 	var parts []string
 	for _, p := range v.Pipelines {
 		for _, pr := range p.Now.Problems {

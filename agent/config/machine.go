@@ -61,8 +61,8 @@ func (d *decoder) paths(t target, path string) {
 	}
 }
 
-// spacious is the configuration of a buffer, which lies below data_dir.
-type spacious interface {
+// diskUser is the configuration of a buffer, which lies below data_dir.
+type diskUser interface {
 	// Space returns the attributes that are measured by the size of the file system, in bytes, or
 	// 0: the most that is used, and what is left free.
 	Space() (use, free int64)
@@ -75,7 +75,7 @@ func (l *loader) checkMachine() {
 		return // data_dir has been complained of
 	}
 	for i, p := range l.cfg.Pipelines {
-		s, ok := p.Buffer.(spacious)
+		s, ok := p.Buffer.(diskUser)
 		if _, written := l.pipelines[i].where["buffer"]; !ok || !written {
 			continue
 		}

@@ -51,8 +51,8 @@ func (c Chain) Apply(b *record.Batch) Result {
 		if b.Len() == 0 {
 			return Result{Batch: b}
 		}
-		verdict := glance(f, b)
-		if verdict == Look {
+		verdict := verdictOf(f, b)
+		if verdict == PerRecord {
 			return c[i:].each(b)
 		}
 		var t tally
@@ -93,7 +93,7 @@ type run struct {
 type stage struct {
 	filter  Filter
 	subject *record.Batch // with the tag that it has here
-	glance  Verdict
+	verdict Verdict
 	tally   tally
 }
 
@@ -145,7 +145,9 @@ func (r *run) begin(c Chain, b *record.Batch) {
 	r.arena.size = min(b.Size()+b.Size()/4, arenaMax)
 	subject := b
 	for _, f := range c {
-		r.stages = append(r.stages, stage{filter: f, subject: subject, glance: glance(f, subject)})
+		r.stages = append(
+			r.stages, stage{filter: f, subject: subject, verdict: verdictOf(f, subject)},
+		)
 		subject = retag(subject, f.Tag(subject.Tag))
 	}
 }
@@ -186,8 +188,8 @@ func (r *run) do(i, depth int, v *View) (same bool) {
 		t := &s.tally
 		t.in++
 		t.bytesIn += v.size()
-		verdict := s.glance
-		if verdict == Look {
+		verdict := s.verdict
+		if verdict == PerRecord {
 			verdict = edit(s.filter, v)
 		}
 		t.records[verdict]++

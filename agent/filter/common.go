@@ -83,14 +83,14 @@ func (c *conditional) Tag(tag string) string {
 	return out
 }
 
-// Glance implements Filter.
-func (c *conditional) Glance(b *record.Batch) Verdict {
-	verdict := c.Filter.Glance(b)
+// BatchVerdict implements Filter.
+func (c *conditional) BatchVerdict(b *record.Batch) Verdict {
+	verdict := c.Filter.BatchVerdict(b)
 	switch {
 	case verdict == Kept && !c.only.OfBatch():
 		return Kept
 	case !c.only.OfBatch():
-		return Look
+		return PerRecord
 	case !c.only.ofBatch(b):
 		return Skipped
 	}

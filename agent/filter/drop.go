@@ -14,8 +14,8 @@ type Drop struct{ base }
 // NewDrop returns the filter.
 func NewDrop(_ DropConfig, env Env) (*Drop, error) { return &Drop{newBase(env)}, nil }
 
-// Glance implements Filter.
-func (f *Drop) Glance(*record.Batch) Verdict { return Discarded }
+// BatchVerdict implements Filter.
+func (f *Drop) BatchVerdict(*record.Batch) Verdict { return Discarded }
 
 // Edit implements Filter.
 func (f *Drop) Edit(*View) Verdict { return Discarded }

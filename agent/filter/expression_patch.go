@@ -197,7 +197,7 @@ func (p *tolerant) Visit(node *ast.Node) {
 	}
 	switch n.Operator {
 	case "<", "<=", ">", ">=":
-		if !vague(n.Left) && !vague(n.Right) {
+		if !isDynamic(n.Left) && !isDynamic(n.Right) {
 			return
 		}
 		left, right := n.Left, n.Right
@@ -224,14 +224,14 @@ func (p *tolerant) Visit(node *ast.Node) {
 }
 
 func asText(n ast.Node) ast.Node {
-	if !vague(n) {
+	if !isDynamic(n) {
 		return n
 	}
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: textually}, Arguments: []ast.Node{n}}
 }
 
-// vague reports whether the type of a node is known only when it is evaluated.
-func vague(n ast.Node) bool {
+// isDynamic reports whether the type of a node is known only when it is evaluated.
+func isDynamic(n ast.Node) bool {
 	if c, ok := n.(*ast.CallNode); ok {
 		if id, ok := c.Callee.(*ast.IdentifierNode); ok {
 			switch id.Value {

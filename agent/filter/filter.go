@@ -13,10 +13,10 @@ import (
 type Filter interface {
 	// Tag returns the tag that a batch tagged tag leaves with.
 	Tag(tag string) string
-	// Glance says what becomes of all records of a batch where that needs no look at them: Kept,
-	// Discarded, or Skipped. Otherwise it returns Look, and Edit is called for each. Only tag,
-	// origin and topic of b count.
-	Glance(b *record.Batch) Verdict
+	// BatchVerdict says what becomes of all records of a batch where that needs no look at them:
+	// Kept, Discarded, or Skipped. Otherwise it returns PerRecord, and Edit is called for each.
+	// Only tag, origin and topic of b count.
+	BatchVerdict(b *record.Batch) Verdict
 	// Edit does the filter's work on one record. It says Changed only after an edit of v.
 	Edit(v *View) Verdict
 
@@ -77,9 +77,9 @@ const (
 	Refused           // to the dead letter
 	Split             // other records stand in its place
 	Skipped           // its condition does not hold
-	Look              // of Glance alone: each record has to be looked at
+	PerRecord         // of BatchVerdict alone: each record has to be looked at
 
-	verdicts = int(Look)
+	verdicts = int(PerRecord)
 )
 
 var verdictNames = [verdicts]string{
@@ -101,8 +101,8 @@ func newBase(env Env) base { return base{newMeters(env)} }
 // Tag implements Filter.
 func (b *base) Tag(tag string) string { return tag }
 
-// Glance implements Filter.
-func (b *base) Glance(*record.Batch) Verdict { return Look }
+// BatchVerdict implements Filter.
+func (b *base) BatchVerdict(*record.Batch) Verdict { return PerRecord }
 
 func (b *base) meters() *meters { return &b.m }
 

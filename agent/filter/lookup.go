@@ -100,8 +100,8 @@ func NewLookup(c LookupConfig, env Env) (*Lookup, error) {
 	return f, nil
 }
 
-// Glance implements Filter. It sees to the table, once for a batch.
-func (f *Lookup) Glance(*record.Batch) Verdict {
+// BatchVerdict implements Filter. It sees to the table, once for a batch.
+func (f *Lookup) BatchVerdict(*record.Batch) Verdict {
 	if every := int64(
 		f.cfg.Reload,
 	); every > 0 && time.Now().UnixNano()-f.looked.Load() >= every &&
@@ -120,7 +120,7 @@ func (f *Lookup) Glance(*record.Batch) Verdict {
 		}
 		f.mu.Unlock()
 	}
-	return Look
+	return PerRecord
 }
 
 // load reads the table if it has changed.

@@ -50,12 +50,12 @@ func edit(f Filter, v *View) (verdict Verdict) {
 	return f.Edit(v)
 }
 
-// glance is Glance, but that a filter which panics looks at each record.
-func glance(f Filter, b *record.Batch) (verdict Verdict) {
+// verdictOf is BatchVerdict, but that a filter which panics looks at each record.
+func verdictOf(f Filter, b *record.Batch) (verdict Verdict) {
 	defer func() {
 		if recover() != nil { // which edit tells of
-			verdict = Look
+			verdict = PerRecord
 		}
 	}()
-	return f.Glance(b)
+	return f.BatchVerdict(b)
 }

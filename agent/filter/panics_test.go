@@ -15,11 +15,11 @@ import (
 // faulty panics on records and batches that say so.
 type faulty struct{ base }
 
-func (f *faulty) Glance(b *record.Batch) Verdict {
+func (f *faulty) BatchVerdict(b *record.Batch) Verdict {
 	if b.Tag == "bad" {
 		panic("of the batch")
 	}
-	return Look
+	return PerRecord
 }
 
 func (f *faulty) Edit(v *View) Verdict {

@@ -85,8 +85,8 @@ func (f *RenameTag) Tag(tag string) string {
 	return string(out)
 }
 
-// Glance implements Filter.
-func (f *RenameTag) Glance(*record.Batch) Verdict { return Kept }
+// BatchVerdict implements Filter.
+func (f *RenameTag) BatchVerdict(*record.Batch) Verdict { return Kept }
 
 // Edit implements Filter. It is not called.
 func (f *RenameTag) Edit(*View) Verdict { return Kept }

@@ -49,8 +49,8 @@ func NewRouter(own, all []Route, rest, count bool, env Env) *Router {
 	}
 }
 
-// Glance implements Filter.
-func (f *Router) Glance(b *record.Batch) Verdict {
+// BatchVerdict implements Filter.
+func (f *Router) BatchVerdict(b *record.Batch) Verdict {
 	sure := func(list []Route) bool {
 		return slices.ContainsFunc(
 			list, func(r Route) bool { return r.If.IsZero() && r.matches(b.Tag) },
@@ -63,13 +63,13 @@ func (f *Router) Glance(b *record.Batch) Verdict {
 	case sure(f.own):
 		return Kept
 	case f.first && !sure(f.all):
-		return Look
+		return PerRecord
 	case !f.rest && !possible(f.own), f.rest && sure(f.all) && !possible(f.own):
 		return Discarded
 	case f.rest && !possible(f.all):
 		return Kept
 	}
-	return Look
+	return PerRecord
 }
 
 // Edit implements Filter.

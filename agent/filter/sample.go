@@ -59,12 +59,12 @@ func NewSample(c SampleConfig, env Env) (*Sample, error) {
 	return f, nil
 }
 
-// Glance implements Filter.
-func (f *Sample) Glance(*record.Batch) Verdict {
+// BatchVerdict implements Filter.
+func (f *Sample) BatchVerdict(*record.Batch) Verdict {
 	if f.all {
 		return Kept
 	}
-	return Look
+	return PerRecord
 }
 
 // Edit implements Filter.

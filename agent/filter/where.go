@@ -40,11 +40,11 @@ func NewWhere(c WhereConfig, env Env) (*Where, error) {
 	return &Where{newBase(env), newCondition(c.Condition, env)}, nil
 }
 
-// Glance implements Filter.
-func (f *Where) Glance(b *record.Batch) Verdict {
+// BatchVerdict implements Filter.
+func (f *Where) BatchVerdict(b *record.Batch) Verdict {
 	switch {
 	case !f.condition.OfBatch():
-		return Look
+		return PerRecord
 	case f.condition.ofBatch(b):
 		return Kept
 	}

@@ -220,7 +220,7 @@
 //   - A segment goes as a whole, once every cursor has passed it, those included that nobody has
 //     opened (buffer/chain.go, trim): buffer TestUnopenedCursorHolds.
 //   - The newest segment begins with the whole state, so that older ones can go (buffer/roll.go,
-//     birth): buffer TestManyPositions, buffer TestModel.
+//     firstGroup): buffer TestManyPositions, buffer TestModel.
 //   - A damaged segment is moved aside, never removed (buffer/retire.go, removeOne):
 //     buffer TestDamagedValueLog.
 //   - A filter's refusal is in the dead letter before its position is passed: the batch comes again
@@ -276,7 +276,7 @@
 //   - When the buffer is full inputs wait (buffer/space.go): a tail's lines are in the file, a
 //     forward client gets no ack, HTTP answers 429 after wait (inputs/http/request.go, store), a
 //     stream is not read on; what comes by UDP the kernel drops (inputs/framing/datagram.go,
-//     Dropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered.
+//     OnDropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered.
 //   - A partition's commit names the member and generation that it was ours in, and none is made
 //     once it is lost (inputs/kafka/lease.go): inputs/kafka TestZombieCommit,
 //     inputs/kafka TestRebalance.

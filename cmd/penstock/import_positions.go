@@ -186,7 +186,7 @@ func (m *moveIn) pipeline(
 			}
 		}
 		for _, t := range taken {
-			m.tell(in.ID(), t)
+			m.report(in.ID(), t)
 		}
 	}
 	return nil
@@ -203,7 +203,7 @@ func appendPositions(
 	return <-stored
 }
 
-func (m *moveIn) tell(input string, t tail.Taken) {
+func (m *moveIn) report(input string, t tail.Taken) {
 	if t.Index >= 0 {
 		m.met[t.Index] = true
 	}

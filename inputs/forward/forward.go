@@ -94,7 +94,7 @@ func (f *Forward) Run(ctx context.Context, sink inputs.Sink) error {
 	)
 	server := listen.Server{
 		TLS: f.tls, MaxConnections: f.cfg.MaxConnections, HandshakeTimeout: f.cfg.HandshakeTimeout,
-		Refused: f.refused,
+		OnRefused: f.refused,
 		Handle: func(ctx context.Context, nc net.Conn) {
 			f.metrics.connections.Inc()
 			defer f.metrics.connections.Dec()

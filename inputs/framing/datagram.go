@@ -25,8 +25,8 @@ type Datagrams struct {
 	ReceiveBuffer int
 	// Handle takes a datagram, which is valid for the call only.
 	Handle func(host string, msg []byte, truncated bool) error
-	// Dropped is told how many datagrams the kernel has dropped for want of room.
-	Dropped func(n uint32)
+	// OnDropped is told how many datagrams the kernel has dropped for want of room.
+	OnDropped func(n uint32)
 
 	buf, oob []byte
 	hosts    map[netip.Addr]string
@@ -98,7 +98,7 @@ func (d *Datagrams) drain(fd int) (n int, err error) {
 		}
 		n++
 		if total, ok := drops(d.oob[:oobn]); ok && total != d.drops {
-			d.Dropped(total - d.drops)
+			d.OnDropped(total - d.drops)
 			d.drops = total
 		}
 		if err := d.Handle(d.host(from), d.buf[:size], flags&unix.MSG_TRUNC != 0); err != nil {

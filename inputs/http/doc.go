@@ -34,5 +34,5 @@
 // Where things are: http.go (the input), config.go, auth.go, request.go (a request: its records
 // become batches, in parts), plain.go (bodies of our own), forms.go, json.go; Elasticsearch in
 // elastic.go, bulk.go and filterpath.go; Splunk in splunk.go; OTLP in otlp.go and otlpwire.go; what
-// others speak in elsewhere.go.
+// others speak in otherprotocol.go.
 package http

@@ -221,7 +221,7 @@ func (h *HTTP) route(r *http.Request) protocol {
 			return p
 		}
 	}
-	if why := elsewhere(path); why != "" {
+	if why := otherProtocol(path); why != "" {
 		return protocol{
 			name: "unknown",
 			fail: failPlain,

@@ -12,7 +12,7 @@
 //   - membership: input.go, session.go, leases.go, heartbeats.go (has the group been heard of?)
 //   - a partition that is ours: lease.go, readahead.go (what was fetched of it); its topic made
 //     again: life.go
-//   - reading: reader.go, inflate.go (what batches inflate to is bounded), large.go, pools.go,
+//   - reading: reader.go, inflate.go (what batches inflate to is bounded), toolarge.go, pools.go,
 //     adopt.go (batches that are not copied)
 //   - offsets: offsets.go, lookup.go and start.go (where to begin), coalesce.go (many at once),
 //     lag.go

@@ -98,7 +98,7 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 		f.pools.PutDecompressBytes(dst[:0])
 		return nil, err
 	}
-	f.pools.learn(len(src), len(out))
+	f.pools.observe(len(src), len(out))
 	f.charge(c, out)
 	return out, nil
 }

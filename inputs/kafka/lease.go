@@ -83,7 +83,7 @@ func (l *Lease) run(before <-chan struct{}) {
 	l.mu.Lock()
 	l.ahead.seekTo(l.committed.pos)
 	l.mu.Unlock()
-	l.s.poke()
+	l.s.wakeReader()
 	err := l.s.handle(l.ctx, l)
 	l.stop()
 	switch {
@@ -103,13 +103,13 @@ func (l *Lease) stop() {
 	l.failure = errStopped
 	l.change()
 	l.mu.Unlock()
-	l.s.poke()
+	l.s.wakeReader()
 }
 
 var errStopped = errors.New("the log was handed back")
 
-// lose ends the lease.
-func (l *Lease) lose(why error) {
+// revoke ends the lease.
+func (l *Lease) revoke(why error) {
 	l.mu.Lock()
 	if l.gone == nil {
 		l.gone = why
@@ -118,7 +118,7 @@ func (l *Lease) lose(why error) {
 	}
 	l.mu.Unlock()
 	l.cancel(why)
-	l.s.poke()
+	l.s.wakeReader()
 }
 
 // change wakes whoever waits. l.mu is held.
@@ -204,7 +204,7 @@ func (l *Lease) Next(ctx context.Context) (*record.Batch, error) {
 			resume := l.ahead.full && l.ahead.bytes <= l.limit.Load()/2
 			l.mu.Unlock()
 			if resume {
-				l.s.poke()
+				l.s.wakeReader()
 			}
 			return b, l.throttle(ctx, b.Len())
 		case l.failure != nil:
@@ -257,7 +257,7 @@ func (l *Lease) SeekTo(pos int64) error {
 	l.ahead.seekTo(pos)
 	l.failure = nil
 	l.mu.Unlock()
-	l.s.poke()
+	l.s.wakeReader()
 	return nil
 }
 
@@ -322,7 +322,7 @@ func (l *Lease) Commit(ctx context.Context, pos int64, note string) error {
 		}
 		l.s.in.metrics.commits.WithLabelValues("fenced").Inc()
 		if time.Now().After(patience) {
-			l.lose(fmt.Errorf("commit %s at %d: %w: %w", l.name, pos, err, record.ErrFenced))
+			l.revoke(fmt.Errorf("commit %s at %d: %w: %w", l.name, pos, err, record.ErrFenced))
 			continue
 		}
 		if err := l.awaitChange(ctx, 100*time.Millisecond); err != nil {
@@ -405,7 +405,7 @@ func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	}
 	o := offsets[l.part.num]
 	if id := l.Life(); o.at >= 0 && o.topicID != "" && id != "" && o.topicID != id {
-		l.lose(errReborn)
+		l.revoke(errReborn)
 		l.s.suspectLife()
 		return 0, "", errReborn
 	}

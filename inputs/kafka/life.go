@@ -150,7 +150,7 @@ func (s *session) checkLives(ctx context.Context) error {
 			"do", "nothing; before deleting a topic, stop its producers and wait until its lag is 0, for what was not committed went with it",
 		)
 		s.in.metrics.recreated.Inc()
-		l.lose(errReborn)
+		l.revoke(errReborn)
 		s.beginLocked(p, true)
 	}
 	return nil

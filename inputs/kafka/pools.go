@@ -14,19 +14,19 @@ import (
 // them away each time.
 type fetchPools struct {
 	mu      sync.Mutex
-	bytes   [byteClasses]stock[byte] // of i+1 times byteStep each
-	kept    int                      // bytes of all of them
-	ratio   float64                  // of inflated to compressed, of late
-	records [32]stock[kgo.Record]    // of capacity 2^i each
+	bytes   [byteClasses]freeList[byte] // of i+1 times byteStep each
+	kept    int                         // bytes of all of them
+	ratio   float64                     // of inflated to compressed, of late
+	records [32]freeList[kgo.Record]    // of capacity 2^i each
 	// of all records
 	keptRecords int
 }
 
-// stock is slices that wait to be used again.
-type stock[T any] [][]T
+// freeList is slices that wait to be used again.
+type freeList[T any] [][]T
 
 // take returns a slice of any length, or nil.
-func (s *stock[T]) take() []T {
+func (s *freeList[T]) take() []T {
 	last := len(*s) - 1
 	if last < 0 {
 		return nil
@@ -74,8 +74,8 @@ func (p *fetchPools) GetDecompressBytes(compressed []byte, _ kgo.CompressionCode
 	return make([]byte, 0, (i+1)*byteStep)
 }
 
-// learn takes a batch into account for what others will inflate to.
-func (p *fetchPools) learn(compressed, inflated int) {
+// observe takes a batch into account for what others will inflate to.
+func (p *fetchPools) observe(compressed, inflated int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ratio := min(float64(inflated)/float64(max(compressed, 1)), 16)

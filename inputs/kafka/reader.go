@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// poke makes the reader look after its leases.
-func (s *session) poke() {
+// wakeReader makes the reader look after its leases.
+func (s *session) wakeReader() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -212,7 +212,7 @@ func (l *Lease) take(ctx context.Context, fp *kgo.FetchPartition) {
 		l.ahead.push(b)
 	}
 	if l.ahead.bytes > l.limit.Load() {
-		l.s.poke()
+		l.s.wakeReader()
 	}
 	l.change()
 }
@@ -388,9 +388,9 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 	case errors.Is(err, errCrowded):
 		l.s.in.metrics.crowded.Inc()
 		l.again()
-		l.s.poke()
+		l.s.wakeReader()
 	case errors.As(err, &large):
-		l.pass(large)
+		l.skipLarge(large)
 	default:
 		if otherLife(err) {
 			l.s.suspectLife()
@@ -403,7 +403,7 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 			l.ahead.seek = l.ahead.seek || l.gone == nil && l.failure == nil
 			l.mu.Unlock()
 			_ = fault.Sleep(ctx, 100*time.Millisecond)
-			l.s.poke()
+			l.s.wakeReader()
 		}
 	}
 }
@@ -443,5 +443,5 @@ func (l *Lease) relocate(ctx context.Context) {
 		l.ahead.seek = true
 	}
 	l.change()
-	l.s.poke()
+	l.s.wakeReader()
 }

@@ -161,7 +161,7 @@ func (s *session) revoked(parts map[string][]int32) {
 		}
 	}
 	for _, l := range leases {
-		l.lose(errRevoked)
+		l.revoke(errRevoked)
 	}
 	for _, l := range leases {
 		l.awaitCommits()
@@ -171,7 +171,7 @@ func (s *session) revoked(parts map[string][]int32) {
 // lost ends leases at once: the group has given the partitions away.
 func (s *session) lost(parts map[string][]int32) {
 	for _, l := range s.take(parts) {
-		l.lose(errLost)
+		l.revoke(errLost)
 	}
 }
 
@@ -225,7 +225,7 @@ func (s *session) watch(ctx context.Context) {
 						"the consumer group is out of reach; the partition is given up until it is back",
 						"partition", l.Name(),
 					)
-					l.lose(errSilent)
+					l.revoke(errSilent)
 				}
 			}
 			s.leases.mu.Unlock()

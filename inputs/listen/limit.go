@@ -9,14 +9,14 @@ import (
 // Limit returns ln with at most max connections open at a time; more are closed at once, and
 // refused is told of them.
 func Limit(ln net.Listener, max int, refused func(host string)) net.Listener {
-	return &limited{Listener: ln, max: int64(max), refused: refused}
+	return &limited{Listener: ln, max: int64(max), onRefused: refused}
 }
 
 type limited struct {
 	net.Listener
-	max     int64
-	open    atomic.Int64
-	refused func(host string)
+	max       int64
+	open      atomic.Int64
+	onRefused func(host string)
 }
 
 func (l *limited) Accept() (net.Conn, error) {
@@ -29,7 +29,7 @@ func (l *limited) Accept() (net.Conn, error) {
 			return &counted{Conn: conn, release: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
 		}
 		l.open.Add(-1)
-		l.refused(Host(conn.RemoteAddr()))
+		l.onRefused(Host(conn.RemoteAddr()))
 		conn.Close()
 	}
 }

@@ -18,8 +18,8 @@ type Server struct {
 	TLS              *tls.Config   // nil for plain connections
 	MaxConnections   int           // more are closed at once
 	HandshakeTimeout time.Duration // of TLS
-	// Refused is told of a connection that was not served, and why: a short label, and the error.
-	Refused func(host, label string, err error)
+	// OnRefused is told of a connection that was not served, and why: a short label, and the error.
+	OnRefused func(host, label string, err error)
 	// Handle serves one connection, which is closed when it returns. It must return soon after ctx
 	// has ended.
 	Handle func(ctx context.Context, conn net.Conn)
@@ -55,7 +55,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept: %w", err)
 		case err != nil: // out of file descriptors, say: it passes
-			s.Refused("", "accept", err)
+			s.OnRefused("", "accept", err)
 			_ = fault.Sleep(ctx, wait)
 			wait = min(2*wait, time.Second)
 			continue
@@ -64,7 +64,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		select {
 		case slots <- struct{}{}:
 		default:
-			s.Refused(Host(conn.RemoteAddr()), TooMany, ErrTooMany)
+			s.OnRefused(Host(conn.RemoteAddr()), TooMany, ErrTooMany)
 			conn.Close()
 			continue
 		}
@@ -89,7 +89,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 				if errors.As(err, &plain) {
 					err = fmt.Errorf("the client does not use TLS: %w", err)
 				}
-				s.Refused(Host(conn.RemoteAddr()), BadTLS, fmt.Errorf("TLS handshake: %w", err))
+				s.OnRefused(Host(conn.RemoteAddr()), BadTLS, fmt.Errorf("TLS handshake: %w", err))
 			}
 			return
 		}

@@ -69,7 +69,7 @@ func (t *TCP) Run(ctx context.Context, sink inputs.Sink) error {
 	t.bound.Set(ln.Addr())
 	server := listen.Server{
 		TLS: t.tls, MaxConnections: t.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
-		Refused: func(host, label string, err error) {
+		OnRefused: func(host, label string, err error) {
 			t.refused.Inc()
 			t.warnings.Warn(host, "connection refused", "reason", label, "error", err)
 		},
@@ -156,7 +156,7 @@ func (u *UDP) Run(ctx context.Context, sink inputs.Sink) error {
 			}
 			return u.add(g, host, msg)
 		},
-		Dropped: func(n uint32) {
+		OnDropped: func(n uint32) {
 			u.dropped.Add(float64(n))
 			u.warnings.Warn(
 				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",

@@ -131,7 +131,7 @@ func (s *Syslog) listen(ctx, late context.Context, i int, sink inputs.Sink) erro
 	s.env.Log.Info("listening", "address", s.cfg.Listen[i])
 	server := listen.Server{
 		MaxConnections: s.cfg.MaxConnections, HandshakeTimeout: handshakeTimeout,
-		Refused: func(host, label string, err error) {
+		OnRefused: func(host, label string, err error) {
 			s.refused.Inc()
 			s.warnings.Warn(host, "connection refused", "reason", label, "error", err)
 		},
@@ -162,7 +162,7 @@ func (s *Syslog) datagrams(ctx, late context.Context, pc net.PacketConn, sink in
 			}
 			return w.add(host, trimEnd(msg), false)
 		},
-		Dropped: func(n uint32) {
+		OnDropped: func(n uint32) {
 			s.dropped.Add(float64(n))
 			s.warnings.Warn(
 				"", "the kernel dropped datagrams: raise receive_buffer, or use TCP", "datagrams",

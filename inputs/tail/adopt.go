@@ -176,7 +176,7 @@ func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key
 	if p.Done || f.compression == none && fi.size == p.Off {
 		_ = h.Close()
 	} else {
-		m.pin(f, h)
+		m.keepOpen(f, h)
 	}
 	if p.Done {
 		return f
@@ -296,11 +296,12 @@ func (m *manager) unregister(f *file) {
 func (m *manager) unfamily(f *file) {
 	m.sources.leaveFamily(f)
 	delete(m.swept.behind, f)
-	m.unwait(f)
+	m.stopWaiting(f)
 }
 
-// pin keeps the file open, so that its content outlives its deletion, as long as not too many are.
-func (m *manager) pin(f *file, h *handle) {
+// keepOpen keeps the file open, so that its content outlives its deletion, as long as not too many
+// are.
+func (m *manager) keepOpen(f *file, h *handle) {
 	if int(m.run.opened.Load()) >= m.cfg.MaxOpenFiles || m.run.tail.files.Excess() >= 0 {
 		_ = h.Close()
 		return
@@ -424,7 +425,7 @@ func (m *manager) addUnread(s observation, h *handle, firstPath string) *file {
 		f.begins(head[:n])
 	}
 	m.register(f)
-	m.pin(f, h)
+	m.keepOpen(f, h)
 	m.begin(f)
 	return f
 }

@@ -74,7 +74,7 @@ func (m *manager) skipForeign(s observation, head []byte) {
 	if m.cfg.Compressed == "ignore" {
 		return
 	}
-	name, do := strangerOf(s.path, head)
+	name, do := foreignFormat(s.path, head)
 	m.run.tail.counts.skipped.WithLabelValues(name).Inc()
 	m.log.Warn(
 		"file is skipped: it is neither text nor compressed in a way that can be read",
@@ -378,7 +378,7 @@ func (m *manager) compare(f *file) {
 			}
 			_ = h.Close()
 		}
-		m.run.tell(ctx, res)
+		m.run.sendResult(ctx, res)
 		return nil
 	})
 }
@@ -494,7 +494,7 @@ func (m *manager) awaitsCompressed(f *file) bool {
 	if len(undecided) == 0 {
 		delete(m.gz.missing, f.firstPath)
 	}
-	m.unwait(f)
+	m.stopWaiting(f)
 	return false
 }
 
@@ -617,7 +617,7 @@ func (m *manager) comparisonAwaits(c, f *file) bool {
 	return comparison(c)
 }
 
-func (m *manager) unwait(f *file) {
+func (m *manager) stopWaiting(f *file) {
 	delete(m.swept.waiting[f.m.family], f)
 	if len(m.swept.waiting[f.m.family]) == 0 {
 		delete(m.swept.waiting, f.m.family)

@@ -105,8 +105,8 @@ func formatOf(kind compression) *format {
 	return nil
 }
 
-// strangers are files that are neither text nor can be read, with what to do about them.
-var strangers = []struct {
+// foreignFormats are files that are neither text nor can be read, with what to do about them.
+var foreignFormats = []struct {
 	name, ext string
 	at        int
 	magic     string
@@ -145,16 +145,16 @@ func compressionOf(path string, head []byte) compression {
 			return f.kind
 		}
 	}
-	if name, _ := strangerOf(path, head); name != "" {
+	if name, _ := foreignFormat(path, head); name != "" {
 		return foreign
 	}
 	return none
 }
 
-// strangerOf tells what a file is that cannot be read, and what to do about it; "" if that is not
-// known of it.
-func strangerOf(path string, head []byte) (name, do string) {
-	for _, s := range strangers {
+// foreignFormat tells what a file is that cannot be read, and what to do about it; "" if that is
+// not known of it.
+func foreignFormat(path string, head []byte) (name, do string) {
+	for _, s := range foreignFormats {
 		if len(head) < s.at+len(s.magic) {
 			if s.ext == "" || len(head) > 0 || !strings.HasSuffix(path, s.ext) {
 				continue

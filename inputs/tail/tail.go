@@ -193,8 +193,8 @@ func (r *run) append(ctx context.Context, b *record.Batch, positions []inputs.Po
 	return nil
 }
 
-// tell passes a result to the manager.
-func (r *run) tell(ctx context.Context, res result) {
+// sendResult passes a result to the manager.
+func (r *run) sendResult(ctx context.Context, res result) {
 	select {
 	case r.results <- res:
 	case <-ctx.Done():

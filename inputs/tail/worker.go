@@ -184,7 +184,7 @@ func (w *worker) readBlock(ctx context.Context, t turn, res result) error {
 		return err
 	}
 	if end {
-		w.run.tell(ctx, res)
+		w.run.sendResult(ctx, res)
 	}
 	close(mine)
 	return nil
@@ -464,7 +464,7 @@ func (w *worker) report(ctx context.Context, res result) error {
 	if !await(ctx, res.f.r.last) {
 		return ctx.Err()
 	}
-	w.run.tell(ctx, res)
+	w.run.sendResult(ctx, res)
 	w.run.queue.release(res.f, 0)
 	return nil
 }

@@ -31,8 +31,8 @@ type Flight struct {
 	OnAck  func(int64) // called as the position before which all is delivered grows
 	// called with what has become of records, before OnAck is with a position behind them; may be
 	// nil
-	Note func(...tally.Entry)
-	Quit <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
+	OnTally func(...tally.Entry)
+	Quit    <-chan struct{} // closed: read nothing more, finish what is in flight, return ErrQuit
 
 	window  window
 	results chan result
@@ -210,8 +210,8 @@ func (f *Flight) pop() {
 	f.Delivered += l.records
 	f.Send.m.records.Add(float64(l.records))
 	f.Send.m.bytes.Add(float64(l.bytes))
-	if f.Note != nil {
-		f.Note(l.notes...)
+	if f.OnTally != nil {
+		f.OnTally(l.notes...)
 	}
 	f.progress(l.end)
 }
@@ -226,7 +226,7 @@ func (f *Flight) progress(pos int64) {
 // count, and then elsewhere. What is delivered behind something that is not goes to ahead, however
 // late that is known.
 func (f *Flight) abandon(join func()) {
-	timeout := time.NewTimer(f.Send.Patience(f.Health))
+	timeout := time.NewTimer(f.Send.GracePeriod(f.Health))
 	defer timeout.Stop()
 wait:
 	for f.outstanding > 0 {

@@ -81,7 +81,7 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch, h *Health) error 
 		select {
 		case err := <-errc:
 			return err
-		case <-time.After(s.Patience(h)): // it may yet be delivered
+		case <-time.After(s.GracePeriod(h)): // it may yet be delivered
 			return ctx.Err()
 		}
 	}

@@ -120,14 +120,14 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	c.reached.Store(e.From)
 	c.committed = e.From
 	f := &Flight{
-		Send:   x.Send,
-		via:    x,
-		Source: e.Source,
-		From:   e.From,
-		Health: x.Health,
-		Quit:   e.Quit,
-		OnAck:  c.ack,
-		Note:   e.Note,
+		Send:    x.Send,
+		via:     x,
+		Source:  e.Source,
+		From:    e.From,
+		Health:  x.Health,
+		Quit:    e.Quit,
+		OnAck:   c.ack,
+		OnTally: e.Note,
 	}
 	// It goes on while a flight that was cancelled waits for what is under way, some of which may
 	// wait for a commit.
@@ -143,7 +143,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	}()
 	err := f.Run(ctx)
 	x.OnStraggler(f.Ended)
-	patience := x.Send.Patience(x.Health)
+	patience := x.Send.GracePeriod(x.Health)
 	if f.outstanding > 0 { // the flight has waited
 		patience = Brief
 	}
@@ -282,7 +282,7 @@ func (c *commits) commit(ctx context.Context, ended, always bool) error {
 	wctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(min(Grace/4, c.x.Send.Patience(c.x.Health)), cancel)
+		time.AfterFunc(min(Grace/4, c.x.Send.GracePeriod(c.x.Health)), cancel)
 	})()
 	if c.e.BeforeCommit != nil {
 		if err := c.e.BeforeCommit(wctx, at); err != nil {

@@ -224,8 +224,8 @@ func (r *drain) Fly(ctx context.Context, send *deliver.Sender, quit <-chan struc
 				r.ahead.Forget(pos, at)
 				reached(at)
 			},
-			Note: r.note(),
-			Quit: quit,
+			OnTally: r.note(),
+			Quit:    quit,
 		}
 		err := f.Run(ctx)
 		r.AddStraggler(f.Ended)

@@ -219,7 +219,7 @@ func (s *Sender) once(
 	_, _ = io.CopyN(io.Discard, res.Body, 1<<20) // so that the connection can be used again
 	if res.StatusCode == http.StatusTooManyRequests ||
 		res.StatusCode == http.StatusServiceUnavailable {
-		s.obey(res.Header.Get("Retry-After"))
+		s.pauseFor(res.Header.Get("Retry-After"))
 	}
 	a := &Answer{Status: res.StatusCode, Body: text}
 	if at, err := res.Location(); err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
@@ -228,7 +228,7 @@ func (s *Sender) once(
 	return a, nil
 }
 
-func (s *Sender) obey(after string) {
+func (s *Sender) pauseFor(after string) {
 	var d time.Duration
 	if n, err := strconv.Atoi(after); err == nil {
 		d = time.Duration(n) * time.Second

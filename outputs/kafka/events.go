@@ -56,7 +56,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 	over := e.w.absent.note(topic, te, missing, time.Now())
 	if missing {
 		e.w.failing.failed(producer.Key{Topic: topic, Partition: -1}, te)
-		e.w.parking.kick()
+		e.w.parking.wake()
 	}
 	return over
 }
@@ -65,7 +65,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 func (e events) Present(topic string) {
 	e.w.absent.there(topic, false)
 	e.w.failing.worked(producer.Key{Topic: topic, Partition: -1})
-	e.w.parking.kick()
+	e.w.parking.wake()
 }
 
 func (e events) Renumbered(k producer.Key) {
@@ -99,7 +99,7 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 			return nil
 		}
 		e.w.metrics.retimed.Inc()
-		return e.rebuild(it, func(i int, r *record.Record) fate {
+		return e.rebuild(it, func(i int, r *record.Record) disposition {
 			if len(blamed) > 0 && !blamed[i] {
 				return keep
 			}
@@ -107,7 +107,7 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 		}, refusal)
 	case kerr.InvalidRecord.Code:
 		if len(blamed) > 0 {
-			return e.rebuild(it, func(i int, r *record.Record) fate {
+			return e.rebuild(it, func(i int, r *record.Record) disposition {
 				if blamed[i] {
 					return refuse
 				}
@@ -124,9 +124,9 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 		e.w.codec,
 	); err == nil &&
 		res.Code != kerr.InvalidRecord.Code {
-		e.w.learn(k.Topic, len(packed))
+		e.w.lowerLimit(k.Topic, len(packed))
 	}
-	return e.rebuild(it, func(i int, r *record.Record) fate {
+	return e.rebuild(it, func(i int, r *record.Record) disposition {
 		if i == n/2 {
 			return cut
 		}
@@ -134,19 +134,19 @@ func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result)
 	}, refusal)
 }
 
-// fate is what becomes of a record of a refused batch.
-type fate uint8
+// disposition is what becomes of a record of a refused batch.
+type disposition uint8
 
 const (
-	keep   fate = iota
-	cut         // keep, at the beginning of another batch
-	retime      // keep, with the current time
-	refuse      // to the dead letter
+	keep   disposition = iota
+	cut                // keep, at the beginning of another batch
+	retime             // keep, with the current time
+	refuse             // to the dead letter
 )
 
 // rebuild makes new batches of a refused one.
 func (e events) rebuild(
-	it *producer.Item, decide func(i int, r *record.Record) fate, refusal error,
+	it *producer.Item, decide func(i int, r *record.Record) disposition, refusal error,
 ) []*producer.Item {
 	p := it.Owner.(*parcel)
 	recs, err := it.Batch.Records()

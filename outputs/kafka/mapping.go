@@ -21,7 +21,7 @@ type mapping struct {
 	flying     atomic.Int64 // records on their way
 	outgrown   atomic.Bool  // somebody waits for flying to be 0
 	before     *mapping     // the one before; nil if there is none, or it is long ago
-	kick       func()       // looks at what is parked
+	onChange   func()       // looks at what is parked
 }
 
 // mapped finds the mapping for what goes to dest, and reports whether it may go. It must be parked,
@@ -46,7 +46,7 @@ func (w *Writer) mapped(dest *destination) bool {
 		if m != nil {
 			m.before = nil
 		}
-		m = &mapping{partitions: n, before: m, kick: w.parking.kick}
+		m = &mapping{partitions: n, before: m, onChange: w.parking.wake}
 		w.mappings[dest.topic] = m
 	}
 	dest.mapping = m
@@ -71,7 +71,7 @@ func (w *Writer) outgrown(topic string) bool {
 // arrived takes note of n records that are not on their way any more.
 func (m *mapping) arrived(n int) {
 	if m.flying.Add(-int64(n)) == 0 && m.outgrown.Load() {
-		m.kick()
+		m.onChange()
 	}
 }
 

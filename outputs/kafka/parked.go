@@ -17,10 +17,10 @@ type parking struct {
 	w      *Writer
 	queues map[string][]*parked // guarded by w.mu
 
-	kicked chan struct{}
-	ended  chan struct{}
-	end    func() // closes ended, once
-	wg     sync.WaitGroup
+	woken chan struct{}
+	ended chan struct{}
+	end   func() // closes ended, once
+	wg    sync.WaitGroup
 }
 
 // parked is the records of one delivery that go to one topic.
@@ -53,7 +53,7 @@ func newParking(w *Writer) *parking {
 	k := &parking{
 		w:      w,
 		queues: map[string][]*parked{},
-		kicked: make(chan struct{}, 1),
+		woken:  make(chan struct{}, 1),
 		ended:  make(chan struct{}),
 	}
 	k.end = sync.OnceFunc(func() { close(k.ended) })
@@ -61,10 +61,10 @@ func newParking(w *Writer) *parking {
 	return k
 }
 
-// kick makes it look at what waits.
-func (k *parking) kick() {
+// wake makes it look at what waits.
+func (k *parking) wake() {
 	select {
-	case k.kicked <- struct{}{}:
+	case k.woken <- struct{}{}:
 	default:
 	}
 }
@@ -78,9 +78,9 @@ func (k *parking) add(topic string, p *parked) {
 	}
 	p.d.free() // what waits here is bounded by the windows, and must not keep others from going on
 	p.cuts = k.w.cuts()
-	p.forget = context.AfterFunc(p.d.ctx, k.kick)
+	p.forget = context.AfterFunc(p.d.ctx, k.wake)
 	k.queues[topic] = append(k.queues[topic], p)
-	k.kick()
+	k.wake()
 }
 
 // close gives back what waits, and waits for the goroutine.
@@ -107,7 +107,7 @@ func (k *parking) run() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-k.kicked:
+		case <-k.woken:
 		case <-tick.C:
 		case <-k.ended:
 			return

@@ -19,8 +19,8 @@ import (
 // HeaderOriginalTime holds a record's own time (RFC 3339, nanoseconds) where it could not be kept.
 const HeaderOriginalTime = "penstock-original-time"
 
-// pile is a batch being put together for one partition.
-type pile struct {
+// accumulator is a batch being put together for one partition.
+type accumulator struct {
 	builder record.Builder
 	parcel  *parcel
 	since   time.Time
@@ -134,7 +134,7 @@ func (w *Writer) park(d *delivery, index int, topic string) {
 	p.runs = append(p.runs, run{index, index + 1})
 }
 
-// append puts one record onto its partition's pile.
+// append puts one record onto its partition's accumulator.
 func (w *Writer) append(
 	k producer.Key, m *mapping, d *delivery, index int, t int64, key, value []byte,
 	headers []record.Header, now time.Time,
@@ -145,9 +145,9 @@ func (w *Writer) append(
 		p = nil
 	}
 	if p == nil {
-		p = &pile{parcel: &parcel{key: k, mapping: m}, since: now}
+		p = &accumulator{parcel: &parcel{key: k, mapping: m}, since: now}
 		// Piles are of about one size while the load is steady.
-		room := max(d.b.Size(), w.scratch.pile) + 64
+		room := max(d.b.Size(), w.scratch.accumulated) + 64
 		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), room))
 		if len(w.open) == 0 {
 			w.timer.Reset(w.cfg.Linger)
@@ -171,14 +171,14 @@ func recordSlack(headers []record.Header) int {
 // too.
 func (w *Writer) pileSize(topic string) int { return min(w.limit(topic)-100, record.TargetSize) }
 
-// flush sends a pile. w.mu is held.
-func (w *Writer) flush(k producer.Key, p *pile) {
+// flush sends an accumulator. w.mu is held.
+func (w *Writer) flush(k producer.Key, p *accumulator) {
 	delete(w.open, k)
 	if w.cfg.Partitioner == "sticky" {
 		w.pickSpread(1, true)
 	}
 	b := p.builder.Build()
-	w.scratch.pile = max(b.Size(), w.scratch.pile-w.scratch.pile/8)
+	w.scratch.accumulated = max(b.Size(), w.scratch.accumulated-w.scratch.accumulated/8)
 	w.prod.Send(k, &producer.Item{
 		Batch: b, Alone: true, Count: int32(b.Len()), Size: b.Size(), Owner: p.parcel,
 	})

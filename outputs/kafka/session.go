@@ -174,7 +174,7 @@ func (s *Session) await() <-chan outcome {
 	return s.outcome
 }
 
-func (s *Session) tell(o outcome) {
+func (s *Session) sendOutcome(o outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -300,7 +300,7 @@ func (e sessionEvents) Resolved(o producer.Stored) {
 		e.s.claim = max(m.Claim+1, time.Now().UnixMilli())
 	}
 	e.s.mu.Unlock()
-	e.s.tell(outcome{stored: o})
+	e.s.sendOutcome(outcome{stored: o})
 }
 
 func (e sessionEvents) Committed() {
@@ -309,7 +309,7 @@ func (e sessionEvents) Committed() {
 	e.s.mu.Lock()
 	e.s.claimed = true
 	e.s.mu.Unlock()
-	e.s.tell(outcome{})
+	e.s.sendOutcome(outcome{})
 }
 
 func (e sessionEvents) Broken(err error) {
@@ -329,7 +329,7 @@ func (e sessionEvents) Broken(err error) {
 		close(e.s.broken)
 	}
 	e.s.mu.Unlock()
-	e.s.tell(outcome{err: err})
+	e.s.sendOutcome(outcome{err: err})
 }
 
 func (e sessionEvents) Delayed(err error) { e.s.w.failing.failed(e.key(), err) }

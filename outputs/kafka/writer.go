@@ -32,7 +32,7 @@ type Writer struct {
 	parking *parking
 
 	mu       sync.Mutex // guards what follows, and the order of sends
-	open     map[producer.Key]*pile
+	open     map[producer.Key]*accumulator
 	limits   map[string]int      // bytes a batch may have, by topic, learnt from refusals
 	mappings map[string]*mapping // by topic
 	sticky   int
@@ -99,7 +99,7 @@ func (s *shared) newWriter(session *Session, sticky int) *Writer {
 	return &Writer{
 		shared: s, session: session, sticky: sticky,
 		room:     semaphore.NewWeighted(s.cfg.BufferBytes),
-		open:     map[producer.Key]*pile{},
+		open:     map[producer.Key]*accumulator{},
 		limits:   map[string]int{},
 		mappings: map[string]*mapping{},
 		scratch:  scratch{parked: map[string]*parked{}},
@@ -107,10 +107,10 @@ func (s *shared) newWriter(session *Session, sticky int) *Writer {
 }
 
 type scratch struct {
-	key     []byte
-	headers []record.Header
-	parked  map[string]*parked // of the delivery at hand, by topic
-	pile    int                // the size that piles have had of late
+	key         []byte
+	headers     []record.Header
+	parked      map[string]*parked // of the delivery at hand, by topic
+	accumulated int                // the size that batches have had of late
 }
 
 // New returns a writer. It connects to nothing yet.
@@ -280,7 +280,7 @@ func (w *Writer) stop() {
 	w.closed = true
 	w.timer.Stop()
 	piles := w.open
-	w.open = map[producer.Key]*pile{}
+	w.open = map[producer.Key]*accumulator{}
 	w.mu.Unlock()
 	w.parking.close()
 	for _, p := range piles {
@@ -309,8 +309,8 @@ func (w *Writer) limit(topic string) int {
 	return int(w.cfg.BatchMaxBytes)
 }
 
-// learn takes note of a size that the brokers refuse for a topic.
-func (w *Writer) learn(topic string, size int) {
+// lowerLimit takes note of a size that the brokers refuse for a topic.
+func (w *Writer) lowerLimit(topic string, size int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n := max(size/2, smallBatch); n < w.limit(topic) {

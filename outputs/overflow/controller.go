@@ -116,15 +116,15 @@ func New(c Control) *Controller {
 		agentSide: agentSide{
 			m:             f.m,
 			onStraggler:   c.Drain.AddStraggler,
-			listed:        func() { f.listed.Store(f.moving.puts.Load()) },
+			onList:        func() { f.listed.Store(f.moving.puts.Load()) },
 			onObjectStart: f.status.begins,
 			note:          f.note,
-			remember: func(ctx context.Context, p replayed) {
+			onReplayed: func(ctx context.Context, p replayed) {
 				// It fails once the log is lost, and then there is nobody to remember it for.
 				_ = f.moving.annotate(ctx, func(n *Note) { n.Replay = &p })
 			},
-			counted: f.counted,
-			known:   c.Drain.AheadIn,
+			onCounted: f.counted,
+			known:     c.Drain.AheadIn,
 		},
 		OnDone: func(o spool.Object, _ int64, _ bool) {
 			c.Drain.Replayed(o.Key)

@@ -54,14 +54,14 @@ type OtherObjects struct {
 type agentSide struct {
 	m           *overflowMetrics
 	onStraggler func(chan struct{}) // takes flights that may still be ending
-	listed      func()              // called before each listing
+	onList      func()              // called before each listing
 	// called with the time of an object's first record
 	onObjectStart func(oldest time.Time)
 	note          func() Note // of the log: what the destination has already
 	// keeps it in the log's note
-	remember func(context.Context, replayed)
+	onReplayed func(context.Context, replayed)
 	// called with what was in an object of the log with this mark, before it is removed
-	counted func(ctx context.Context, mark string, origins map[string]*recordline.OriginCount)
+	onCounted func(ctx context.Context, mark string, origins map[string]*recordline.OriginCount)
 	// what is known to be delivered of an object, by positions in the log
 	known func(key string) *deliver.Ahead
 }
@@ -135,8 +135,8 @@ func (p *Replayer) objects(ctx context.Context) error {
 	for {
 		n := 0
 		err := p.Persist(ctx, "list", func() error {
-			if p.listed != nil {
-				p.listed()
+			if p.onList != nil {
+				p.onList()
 			}
 			for o, err := range p.Store.List(ctx, p.Base) {
 				if err != nil {
@@ -211,15 +211,15 @@ func (p *Replayer) object(ctx context.Context, o spool.Object) error {
 
 // count notes what was in an object that was read to its end.
 func (p *Replayer) count(ctx context.Context, src *objectSource) {
-	if p.counted != nil && src.body.src != nil {
+	if p.onCounted != nil && src.body.src != nil {
 		_, _, mark := recordline.ParseObjectName(path.Base(src.o.Key))
-		p.counted(ctx, mark, src.body.src.Origins)
+		p.onCounted(ctx, mark, src.body.src.Origins)
 	}
 }
 
 // countAgain reads an object only to note what is in it: it was replayed before a crash.
 func (p *Replayer) countAgain(ctx context.Context, o spool.Object) error {
-	if p.counted == nil {
+	if p.onCounted == nil {
 		return nil
 	}
 	src := p.source(o, 0)
@@ -246,7 +246,7 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 		onErr:   p.countError,
 	}
 	if p.onObjectStart != nil {
-		s.first = func(b *record.Batch) { p.onObjectStart(timeOf(b)) }
+		s.onFirst = func(b *record.Batch) { p.onObjectStart(timeOf(b)) }
 	}
 	var skips []func(int64) bool
 	if p.note != nil {

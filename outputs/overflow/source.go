@@ -23,7 +23,7 @@ type objectSource struct {
 	retry   outputs.Retry
 	failing *fault.FailureLog
 	onErr   func()              // counts a failed request
-	first   func(*record.Batch) // called with the first batch; may be nil
+	onFirst func(*record.Batch) // called with the first batch; may be nil
 	// tells of records, by their position in the log, that are not wanted; may be nil
 	skip func(pos int64) bool
 
@@ -97,9 +97,9 @@ func (s *objectSource) next(ctx context.Context) (*record.Batch, error) {
 			return nil, err
 		}
 		if b = deliver.From(b, s.at); b != nil {
-			if s.first != nil {
-				s.first(b)
-				s.first = nil
+			if s.onFirst != nil {
+				s.onFirst(b)
+				s.onFirst = nil
 			}
 			s.at = b.End
 			s.handed += int64(b.Len())

@@ -69,8 +69,8 @@ func (x *txnReplay) close() {
 
 // remember keeps how far the replay has come where it is found should the destination forget it.
 func (x *txnReplay) remember(ctx context.Context) {
-	if x.p.remember != nil {
-		x.p.remember(ctx, replayed{Object: x.at.Object, Digest: x.at.Digest, At: x.at.At})
+	if x.p.onReplayed != nil {
+		x.p.onReplayed(ctx, replayed{Object: x.at.Object, Digest: x.at.Digest, At: x.at.At})
 	}
 }
 

@@ -20,18 +20,18 @@ func locate(cfg *StoreConfig, ac *aws.Config) (place, error) {
 	endpoint := ac.BaseEndpoint
 	if cfg.Endpoint != "" {
 		endpoint = &cfg.Endpoint
-	} else if url := said(sources, func(f saysEndpoint) (string, bool, error) {
+	} else if url := firstAnswer(sources, func(f saysEndpoint) (string, bool, error) {
 		return f.GetServiceBaseEndpoint(ctx, "S3")
 	}); url != "" {
 		endpoint = &url
 	}
-	fips := said(sources, func(f saysFIPS) (aws.FIPSEndpointState, bool, error) {
+	fips := firstAnswer(sources, func(f saysFIPS) (aws.FIPSEndpointState, bool, error) {
 		return f.GetUseFIPSEndpoint(ctx)
 	})
-	dual := said(sources, func(f saysDualStack) (aws.DualStackEndpointState, bool, error) {
+	dual := firstAnswer(sources, func(f saysDualStack) (aws.DualStackEndpointState, bool, error) {
 		return f.GetUseDualStackEndpoint(ctx)
 	})
-	arnRegion := said(sources, func(f saysARNRegion) (bool, bool, error) {
+	arnRegion := firstAnswer(sources, func(f saysARNRegion) (bool, bool, error) {
 		return f.GetS3UseARNRegion(ctx)
 	})
 	where, err := s3.NewDefaultEndpointResolverV2().ResolveEndpoint(
@@ -94,8 +94,8 @@ func (c *client) redirected(r call, err error) *place {
 	return &from
 }
 
-// said asks what files and the environment say of S3; the first that says anything is right.
-func said[F, V any](sources []any, ask func(F) (V, bool, error)) (v V) {
+// firstAnswer asks what files and the environment say of S3; the first that says anything is right.
+func firstAnswer[F, V any](sources []any, ask func(F) (V, bool, error)) (v V) {
 	for _, from := range sources {
 		f, ok := from.(F)
 		if !ok {

@@ -90,7 +90,7 @@ func (f *avroFormat) AppendRow(dst []byte, in *partition.Input) ([]byte, error) 
 		out = make([]byte, 0, len(t.json)+1024)
 	}
 	if f.table != nil {
-		if err := t.row.lay(f.table, t.json); err != nil {
+		if err := t.row.setColumns(f.table, t.json); err != nil {
 			return dst, err
 		}
 		out = f.table.appendAvro(
@@ -163,7 +163,7 @@ func (f *avroInferred) Finish(dst io.Writer, members io.Reader) error {
 	}
 	err = rd.each(sample, func(s *stagedRow) error {
 		r.reset()
-		if err := r.lay(t, s.Value); err != nil {
+		if err := r.setColumns(t, s.Value); err != nil {
 			return err
 		}
 		if len(s.Value) > avroBlock {

@@ -272,9 +272,9 @@ func (r *row) keep(b []byte) []byte {
 // errWhole tells that the names before the extra members would make a row longer than its record.
 var errWhole = errors.New("the record as a whole is extra")
 
-// lay gives the members of json to columns. What has none, or does not fit, goes to extra; without
-// an extra column it is an error, as is a required column without a value.
-func (r *row) lay(t *tableSchema, json []byte) error {
+// setColumns gives the members of json to columns. What has none, or does not fit, goes to extra;
+// without an extra column it is an error, as is a required column without a value.
+func (r *row) setColumns(t *tableSchema, json []byte) error {
 	if !utf8.Valid(json) {
 		return explain(json)
 	}

@@ -51,17 +51,17 @@ func (a *sampler) see(s *shape, n node, depth int) {
 		}
 	case object:
 		if depth < maxNesting && (a.nested || depth == 0) {
-			a.seeMembers(s, n, depth)
+			a.inferMembers(s, n, depth)
 		}
 	case array:
 		if s.elem == nil {
 			s.elem = &shape{}
 		}
-		a.seeElements(s, n)
+		a.inferElements(s, n)
 	}
 }
 
-func (a *sampler) seeMembers(s *shape, n node, depth int) {
+func (a *sampler) inferMembers(s *shape, n node, depth int) {
 	var spare []byte
 	for w := (walk{src: n.val}); ; {
 		v, ok := w.next()
@@ -87,9 +87,9 @@ func (a *sampler) seeMembers(s *shape, n node, depth int) {
 	}
 }
 
-// seeElements takes in the elements of a list: no more than their kinds, for lists of anything but
-// scalars are JSON.
-func (a *sampler) seeElements(s *shape, n node) {
+// inferElements takes in the elements of a list: no more than their kinds, for lists of anything
+// but scalars are JSON.
+func (a *sampler) inferElements(s *shape, n node) {
 	count := 0
 	for w := (walk{src: n.val}); ; count++ {
 		e, ok := w.next()

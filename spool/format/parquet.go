@@ -130,7 +130,7 @@ func (w *parquetWriter) add(s *stagedRow) error {
 			return err
 		}
 	} else {
-		if err := w.r.lay(w.t, s.Value); err != nil {
+		if err := w.r.setColumns(w.t, s.Value); err != nil {
 			return err
 		}
 		w.t.shred(w.columns, &w.r, s)
@@ -164,7 +164,7 @@ func (w *parquetWriter) write() error {
 		// there.
 		cfg.SkipPageStatistics, cfg.SkipPageBounds = w.t.unbounded()
 		w.out = parquet.NewGenericWriter[any](
-			w.dst, parquet.NewSchema("record", w.schema(w.unlike())), cfg,
+			w.dst, parquet.NewSchema("record", w.schema(w.mostlyDistinct())), cfg,
 		)
 	}
 	columns := w.out.ColumnWriters()
@@ -183,9 +183,9 @@ func (w *parquetWriter) write() error {
 	return nil
 }
 
-// unlike tells of each leaf whether most of its first values are unlike each other, or one of them
-// is large: a dictionary of them would be work for nothing.
-func (w *parquetWriter) unlike() []bool {
+// mostlyDistinct tells of each leaf whether most of its first values are unlike each other, or one
+// of them is large: a dictionary of them would be work for nothing.
+func (w *parquetWriter) mostlyDistinct() []bool {
 	plain := make([]bool, len(w.columns))
 	for i, values := range w.columns {
 		seen := map[string]struct{}{}

@@ -93,7 +93,7 @@ func (s *staged) AppendRow(dst []byte, in *partition.Input) ([]byte, error) {
 	// What does not fit is found now, while it can be a dead letter still.
 	t.row.reset()
 	if s.fixed != nil {
-		err = t.row.lay(s.fixed, t.json)
+		err = t.row.setColumns(s.fixed, t.json)
 	} else if err = valid(t.json); err == nil && bytes.TrimLeft(t.json, " \t\r\n")[0] != '{' {
 		err = errNoObject
 	}

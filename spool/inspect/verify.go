@@ -18,11 +18,11 @@ type Options struct {
 	Topic      string  // "" for all
 	Partitions []int32 // of Topic; none for all
 	// only objects of this life of the topic, NoLife for those without; "" for all
-	Life     string
-	Open     []Open // cuts that are known to be begun and not finished
-	From, To int64  // positions; To 0 means to the end
-	Deep     bool   // read the contents
-	Each     func(done, total int)
+	Life       string
+	Open       []Open // cuts that are known to be begun and not finished
+	From, To   int64  // positions; To 0 means to the end
+	Deep       bool   // read the contents
+	OnProgress func(done, total int)
 }
 
 // Open is a cut that is begun and not finished, as the note of its log says.

@@ -157,7 +157,7 @@ func (m *Machine) MakeCut(c Cut) Step {
 	}
 	m.cut, m.keep = c, false
 	if m.phase == redo {
-		return m.makeGood(*m.note.Intent)
+		return m.compareWithIntent(*m.note.Intent)
 	}
 	if c.Files == 0 {
 		return m.conclude()
@@ -172,7 +172,7 @@ func (m *Machine) MakeCut(c Cut) Step {
 	)
 }
 
-func (m *Machine) makeGood(in Intent) Step {
+func (m *Machine) compareWithIntent(in Intent) Step {
 	c := m.cut
 	switch {
 	case c.End != in.End:

@@ -34,7 +34,7 @@ func Compile(expr hcl.Expression, ctx *hcl.EvalContext) (Template, hcl.Diagnosti
 	if syntax, ok := expr.(hclsyntax.Expression); ok {
 		diags = t.add(syntax, ctx)
 		if _, quoted := expr.(*hclsyntax.TemplateExpr); quoted {
-			t.untype()
+			t.asText()
 		}
 	} else {
 		v, d := expr.Value(ctx)
@@ -171,8 +171,8 @@ func (t *Template) literal(v cty.Value, at hcl.Range) hcl.Diagnostics {
 	return nil
 }
 
-// untype makes text of what may be a number.
-func (t *Template) untype() {
+// asText makes text of what may be a number.
+func (t *Template) asText() {
 	for i := range t.Parts {
 		t.Parts[i].Typed = false
 	}

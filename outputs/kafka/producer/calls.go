@@ -61,11 +61,11 @@ type (
 	}
 )
 
-func (resolving) happen(p *Producer)    { p.t.Resolve(p.now()) }
-func (cutting) happen(p *Producer)      { p.m.Cut() }
-func (e committing) happen(p *Producer) { p.t.Commit(e.position, e.metadata, p.now()) }
-func (e breaking) happen(p *Producer)   { p.t.Break(e.err) }
-func (e called) happen(p *Producer)     { p.t.Answer(e.c, e.a, p.now()) }
+func (resolving) apply(p *Producer)    { p.t.Resolve(p.now()) }
+func (cutting) apply(p *Producer)      { p.m.Cut() }
+func (e committing) apply(p *Producer) { p.t.Commit(e.position, e.metadata, p.now()) }
+func (e breaking) apply(p *Producer)   { p.t.Break(e.err) }
+func (e called) apply(p *Producer)     { p.t.Answer(e.c, e.a, p.now()) }
 
 // Resolve begins to find out what is committed; TxnEvents.Resolved or Broken follows. It is called
 // at first and after Broken.

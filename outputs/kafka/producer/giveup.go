@@ -109,10 +109,10 @@ var errVanished = errors.New(
 func (m *Machine) Vanish(k Key) {
 	p := m.part(k)
 	p.vanished = true
-	m.vanish(p)
+	m.returnVanished(p)
 }
 
-func (m *Machine) vanish(p *partition) {
+func (m *Machine) returnVanished(p *partition) {
 	if p.flying > 0 || len(p.queue) == 0 {
 		return
 	}

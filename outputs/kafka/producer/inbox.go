@@ -3,7 +3,7 @@ package producer
 import "sync"
 
 // event is something for the loop, which alone calls it.
-type event interface{ happen(p *Producer) }
+type event interface{ apply(p *Producer) }
 
 // inbox is how others reach the loop. Its methods are safe for concurrent use and never block.
 type inbox struct {
@@ -90,26 +90,26 @@ type (
 	}
 )
 
-func (e added) happen(p *Producer) {
+func (e added) apply(p *Producer) {
 	p.m.Add(e.key, e.it, p.now())
-	p.lead(e.key, p.topics.get(e.key.Topic).leaders)
+	p.updateLeader(e.key, p.topics.get(e.key.Topic).leaders)
 }
 
-func (e answered) happen(p *Producer) {
+func (e answered) apply(p *Producer) {
 	e.from.free++
 	p.m.Done(e.r, e.results, p.now())
 }
 
-func (e identified) happen(p *Producer) { p.m.Identify(e.key, e.id, e.epoch, e.err, p.now()) }
+func (e identified) apply(p *Producer) { p.m.Identify(e.key, e.id, e.epoch, e.err, p.now()) }
 
-func (e found) happen(p *Producer) {
+func (e found) apply(p *Producer) {
 	p.fetching = false
 	p.topics.store(e.topics, e.err)
 	for name, t := range e.topics {
-		p.looked(name, t.err)
+		p.onTopicLookup(name, t.err)
 		for _, part := range p.m.all {
 			if part.Topic == name && t.err == nil {
-				p.lead(part.Key, t.leaders)
+				p.updateLeader(part.Key, t.leaders)
 			}
 		}
 	}

@@ -105,7 +105,7 @@ func (m *Machine) Add(k Key, it *Item, now int64) {
 	p := m.part(k)
 	if p.vanished {
 		p.queue = append(p.queue, it)
-		m.vanish(p)
+		m.returnVanished(p)
 		return
 	}
 	if len(p.queue) == 0 {

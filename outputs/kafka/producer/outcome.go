@@ -132,7 +132,7 @@ func (m *Machine) popAcked(p *partition, now int64) {
 		m.reject(p, *p.denial)
 	}
 	if p.vanished {
-		m.vanish(p)
+		m.returnVanished(p)
 	}
 }
 

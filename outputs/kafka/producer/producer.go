@@ -113,14 +113,14 @@ func (p *Producer) run() {
 		}
 		events, stale := p.inbox.take()
 		for _, e := range events {
-			e.happen(p)
+			e.apply(p)
 		}
 		timer.Reset(p.drive(stale))
 	}
 }
 
-// lead tells the machine what the metadata says of a partition.
-func (p *Producer) lead(k Key, leaders []int32) {
+// updateLeader tells the machine what the metadata says of a partition.
+func (p *Producer) updateLeader(k Key, leaders []int32) {
 	switch {
 	case int(k.Partition) < len(leaders):
 		p.m.SetLeader(k, leaders[k.Partition])
@@ -129,8 +129,8 @@ func (p *Producer) lead(k Key, leaders []int32) {
 	}
 }
 
-// looked passes on what the metadata says of a topic.
-func (p *Producer) looked(name string, err error) {
+// onTopicLookup passes on what the metadata says of a topic.
+func (p *Producer) onTopicLookup(name string, err error) {
 	var k *kerr.Error
 	switch {
 	case err == nil:
@@ -221,7 +221,7 @@ func (p *Producer) shutdown() {
 	}
 	p.wg.Wait()
 	for _, e := range left {
-		e.happen(p)
+		e.apply(p)
 	}
 	p.m.Close(ErrClosed)
 	if p.t != nil && p.t.open {

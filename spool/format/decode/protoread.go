@@ -123,7 +123,7 @@ func (r *protoReader) members(m *protoMessage, p []byte, depth int, sep byte) er
 	r.spans = slices.Grow(r.spans, n)[:base+n]
 	clear(r.spans[base:])
 	defer func() { r.spans = r.spans[:base] }()
-	unknown, err := r.survey(m, p, base)
+	unknown, err := r.locateFields(m, p, base)
 	if err != nil {
 		return err
 	}
@@ -156,8 +156,8 @@ func (r *protoReader) members(m *protoMessage, p []byte, depth int, sep byte) er
 	return nil
 }
 
-// survey notes where the fields are, and reports whether there are others.
-func (r *protoReader) survey(m *protoMessage, p []byte, base int) (unknown bool, err error) {
+// locateFields notes where the fields are, and reports whether there are others.
+func (r *protoReader) locateFields(m *protoMessage, p []byte, base int) (unknown bool, err error) {
 	if err := r.spend(len(p) + len(m.fields)); err != nil {
 		return false, err
 	}
@@ -312,7 +312,7 @@ func (r *protoReader) entry(m *protoMessage, p []byte, depth int) error {
 	base := len(r.spans)
 	r.spans = append(r.spans, protoSpan{}, protoSpan{})
 	defer func() { r.spans = r.spans[:base] }()
-	if _, err := r.survey(m, p, base); err != nil {
+	if _, err := r.locateFields(m, p, base); err != nil {
 		return err
 	}
 	key, start := m.fields[0], len(r.dst)

@@ -16,10 +16,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// pass lets the reader go on after a batch that is too large. What stands for the batch in the
+// skipLarge lets the reader go on after a batch that is too large. What stands for the batch in the
 // queue is a batch without records: the dead letter is written when it is its turn, before anything
 // behind it can be committed, and by each redo of a cut again.
-func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
+func (l *Lease) skipLarge(large *kgo.ErrDecompressTooLarge) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.gone != nil || l.failure != nil || l.ahead.seek || large.NextOffset <= l.ahead.next {
@@ -29,7 +29,7 @@ func (l *Lease) pass(large *kgo.ErrDecompressTooLarge) {
 	b.First, b.End = max(large.Offset, l.ahead.next), large.NextOffset
 	l.ahead.pass(queued{Batch: b, refused: large})
 	l.change()
-	l.s.poke()
+	l.s.wakeReader()
 }
 
 // writeDeadLetter writes the dead letter of a batch that is too large: the batch as Kafka has it,

@@ -28,9 +28,9 @@ func backoff(n int) fault.Backoff {
 	return fault.Backoff{Min: minBackoff, Max: maxBackoff, Half: true, Failures: n - 1}
 }
 
-// failing is what an archiver says, once and then at intervals, of what may fail and is tried
+// failureLogs is what an archiver says, once and then at intervals, of what may fail and is tried
 // again, of dead letters and of names that are taken. Each part is safe for concurrent use.
-type failing struct {
+type failureLogs struct {
 	store, commit, disk, log, decode, complete *failureLog
 
 	deadLetters *deadLetterLog
@@ -43,8 +43,8 @@ type failureLog struct {
 	what, do string
 }
 
-func newFailing(m *metrics, env Env, dir string) *failing {
-	f := &failing{}
+func newFailureLogs(m *metrics, env Env, dir string) *failureLogs {
+	f := &failureLogs{}
 	say := func(reason, what, do string) *failureLog {
 		stuck := m.stuck.WithLabelValues(reason)
 		return &failureLog{what: what, do: do, KeyedLog: fault.KeyedLog[string]{
@@ -97,7 +97,7 @@ func newFailing(m *metrics, env Env, dir string) *failing {
 }
 
 // forget is for a log that is not archived any more.
-func (f *failing) forget(log string) {
+func (f *failureLogs) forget(log string) {
 	for _, t := range []*failureLog{f.commit, f.log, f.decode, f.complete} {
 		t.Forget(log)
 	}

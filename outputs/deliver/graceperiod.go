@@ -14,11 +14,11 @@ const (
 	silence = time.Second
 )
 
-// Patience is how long who was cancelled waits for answers. A destination that was waited for as
+// GracePeriod is how long who was cancelled waits for answers. A destination that was waited for as
 // long as failover says, or that fails and has not answered for a while, is not waited for again:
 // what it answers later counts all the same.
 // h may be nil.
-func (s *Sender) Patience(h *Health) time.Duration {
+func (s *Sender) GracePeriod(h *Health) time.Duration {
 	failing := s.Failure().Since
 	var stalled time.Duration
 	if h != nil {

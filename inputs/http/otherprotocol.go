@@ -17,8 +17,8 @@ var endpoints = []struct{ path, why string }{
 	{"/insert/", "use /_bulk, or a path without /insert for lines and JSON"},
 }
 
-// elsewhere says why a path is no tag; "" when it is one.
-func elsewhere(path string) string {
+// otherProtocol says why a path is no tag; "" when it is one.
+func otherProtocol(path string) string {
 	for _, e := range endpoints {
 		if path == e.path ||
 			strings.HasSuffix(e.path, "/") && strings.HasPrefix(path+"/", e.path) ||
