@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/outputs/deadletter"
@@ -117,6 +118,9 @@ func (a *Agent) Discard() error {
 func (a *Agent) Run(ctx context.Context) error {
 	defer close(a.stopped)
 	if err := os.MkdirAll(a.dataDir, 0o750); err != nil {
+		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
+	}
+	if err := dataformat.Mark(a.dataDir, config.DataDirFormat); err != nil {
 		return errors.Join(fmt.Errorf("data_dir: %w", err), a.Discard())
 	}
 	paused, err := loadPauses(a.dataDir)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -31,6 +32,9 @@ const (
 	commitBytes = 8 << 20
 
 	maxBatchBytes = 1 << 30
+
+	// formatVersion is the format of a buffer's directory: segments, groups and the state in them.
+	formatVersion = 1
 )
 
 // Buffer is an open buffer: what holds its parts together. All methods are safe for concurrent use.
@@ -103,6 +107,9 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	b.SetCodec(opt.Codec)
 	if b.lock, err = lockDir(dir); err != nil {
 		return nil, err
+	}
+	if err := dataformat.Mark(dir, formatVersion); err != nil {
+		return nil, errors.Join(err, b.lock.Close())
 	}
 	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {
 		return nil, errors.Join(err, b.lock.Close())

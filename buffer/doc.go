@@ -3,6 +3,7 @@
 //
 // It owns the segment chain and is the only importer of Badger. A buffer directory holds
 //
+//	FORMAT                 the number of the format; a later one is refused
 //	LOCK                   flocked by the one process that has the buffer open; its process id
 //	00000000000000012345/  a closed segment, named after its first position
 //	head-00000007/         a segment being written, or one whose writer was killed

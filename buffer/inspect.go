@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 )
 
 // Inspection looks at the buffer of an agent that is not running, without changing it. It holds the
@@ -40,6 +41,9 @@ func Inspect(dir string) (*Inspection, error) {
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := dataformat.CheckDir(dir, formatVersion); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	in := &Inspection{dir: dir, lock: lock}
 	segs, _, err := inspectDir(dir)

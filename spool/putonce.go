@@ -74,7 +74,7 @@ func compare(
 	}
 	if len(there.Metadata) > 0 { // some directories keep none
 		for k, v := range opts.Metadata {
-			if got := there.Metadata[k]; got != v && k != MetaVersion {
+			if got := there.Metadata[k]; got != v && k != MetaVersion && k != MetaFormat {
 				return there, fmt.Sprintf("%s is to be %q and is %q", k, v, got), nil
 			}
 		}

@@ -224,6 +224,7 @@ func (u *upload) with(
 // cut.
 const (
 	MetaVersion = "penstock-version"
+	MetaFormat  = "penstock-format" // as a number, of objects that penstock reads again
 	MetaLog     = "penstock-log"
 	MetaStart   = "penstock-start"
 	MetaEnd     = "penstock-end"

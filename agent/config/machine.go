@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"golang.org/x/sys/unix"
 )
 
@@ -126,6 +127,10 @@ func usableDir(dir string) error {
 	return nil
 }
 
+// DataDirFormat is the format of data directories: which directories and files are in them. Buffers
+// have formats of their own.
+const DataDirFormat = 1
+
 // usableDataDir checks a directory that holds what earlier runs, perhaps by another user, have
 // left, and that it can hold files.
 func usableDataDir(dir string) error {
@@ -134,6 +139,10 @@ func usableDataDir(dir string) error {
 	}
 	if path, _, err := existing(dir); err == nil && !holdsFiles(path) {
 		return fmt.Errorf("%s is no place for files: name a directory on a disk", path)
+	}
+	var newer *dataformat.NewerError
+	if err := dataformat.CheckDir(dir, DataDirFormat); errors.As(err, &newer) {
+		return err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

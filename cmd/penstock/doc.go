@@ -187,8 +187,9 @@
 //   - Who may import whom is checked by cmd/penstock TestArrowsPointDownwards.
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
-//     come to be on disk; buffer/record/preflight: what components look at for "penstock validate
-//     --online", which agent/preflight.go has them do.
+//     come to be on disk; buffer/record/dataformat: in which format something was written, and that
+//     a later one is refused; buffer/record/preflight: what components look at for "penstock
+//     validate --online", which agent/preflight.go has them do.
 //   - spool/inspect: an archive from the outside ("penstock archive").
 //
 // # What is not obvious

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
@@ -44,6 +45,11 @@ func newDrain(d *Drainer, log record.Log) *drain {
 
 func (r *drain) run(ctx context.Context) error {
 	defer r.leaveStragglers(ctx)
+	_, text := r.ledger.State()
+	var newer *dataformat.NewerError
+	if _, err := overflow.ParseNote(text); errors.As(err, &newer) {
+		return err // what it says is not to be overwritten
+	}
 	if r.out.to.Transactor != nil {
 		var err error
 		if r.txn, err = newTxnLog(r); err != nil {

@@ -37,6 +37,10 @@ func (b *objectBody) open(
 	if got.Size != o.Size {
 		return fmt.Errorf("%w: %d bytes, and %d", ErrOtherObject, o.Size, got.Size)
 	}
+	got.Key = o.Key
+	if err := recordline.CheckFormat(got); err != nil {
+		return err
+	}
 	b.stored = InventoryOf(got)
 	b.sum = sha256.New()
 	if b.lines, err = recordline.NewLineReader(b.raw, b.sum); err != nil {

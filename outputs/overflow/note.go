@@ -6,10 +6,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/penstock/penstock/buffer/record/dataformat"
 )
 
 // Note is what a log's commit note says about overflow. It is empty while there is none.
 type Note struct {
+	// Format is that of the note, if it is not 1: a later one may hold what must not be forgotten.
+	Format int `json:"format,omitempty"`
 	// Objects tells that objects of this log may wait in the store. It is set before the first is
 	// put, so that a restart knows that it must ask the store before anything newer goes out, and
 	// otherwise need not.
@@ -132,7 +136,10 @@ type objectRange struct {
 	Log string `json:"log,omitempty"`
 }
 
-const notePrefix = "overflow:"
+const (
+	notePrefix = "overflow:"
+	noteFormat = 1
+)
 
 func (n Note) String() string {
 	if !n.Stored() {
@@ -157,6 +164,9 @@ func ParseNote(s string) (Note, error) {
 	}
 	if err := json.Unmarshal([]byte(s[len(notePrefix):]), &n); err != nil {
 		return Note{}, fmt.Errorf("the log's commit carries a note that cannot be read: %w", err)
+	}
+	if err := dataformat.Check("the note with the log's position", n.Format, noteFormat); err != nil {
+		return Note{}, err
 	}
 	return n, nil
 }

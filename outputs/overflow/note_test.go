@@ -1,9 +1,12 @@
 package overflow
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/penstock/penstock/buffer/record/dataformat"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs/recordline"
@@ -95,5 +98,19 @@ func TestNoteHasRoomForAllThatItHolds(t *testing.T) {
 	back, err := ParseNote(n.String())
 	if err != nil || back.String() != n.String() {
 		t.Errorf("%v: %s", err, back.String())
+	}
+}
+
+// What a later release has noted may be what must not be forgotten.
+func TestNoteOfALaterFormatIsRefused(t *testing.T) {
+	t.Parallel()
+	n := Note{Objects: true}
+	if _, err := ParseNote(n.String()); err != nil {
+		t.Error(err)
+	}
+	n.Format = noteFormat + 1
+	var newer *dataformat.NewerError
+	if _, err := ParseNote(n.String()); !errors.As(err, &newer) {
+		t.Errorf("taken: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
@@ -272,8 +273,10 @@ func (p *Replayer) source(o spool.Object, at int64) *objectSource {
 func (p *Replayer) Persist(ctx context.Context, what string, do func() error) error {
 	err := fault.Persist(ctx, p.Retry.Backoff(), do, func(err error) error {
 		var held *LeasedError
-		if errors.As(err, &held) || errors.Is(err, outputs.ErrTaken) {
-			return err
+		var newer *dataformat.NewerError
+		if errors.As(err, &held) || errors.Is(err, outputs.ErrTaken) ||
+			p.m == nil && errors.As(err, &newer) {
+			return err // an agent keeps trying: it is upgraded where it is
 		}
 		p.failed(fmt.Errorf("%s: %w", what, err))
 		return nil

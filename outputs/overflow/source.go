@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deliver"
@@ -61,6 +62,8 @@ func (s *objectSource) Next(ctx context.Context) (*record.Batch, error) {
 			return nil, io.EOF
 		case errors.Is(err, ErrOtherObject):
 			return nil, fmt.Errorf("read %s: %w", s.o.Key, err)
+		case errors.As(err, new(*dataformat.NewerError)):
+			return nil, err
 		case s.body.raw == nil || s.body.raw.Err != nil:
 			if s.body.raw != nil {
 				err = s.body.raw.Err // what the decoder makes of it says less

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/penstock/penstock/buffer/record/dataformat"
 	"github.com/penstock/penstock/spool"
 )
 
@@ -22,7 +23,15 @@ const (
 
 	MetaDigest  = "penstock-digest"
 	MetaRecords = "penstock-records"
+
+	// formatVersion is the format of objects of records: their lines, names and metadata.
+	formatVersion = 1
 )
+
+// CheckFormat refuses an object that a later release has put, with a *dataformat.NewerError.
+func CheckFormat(o spool.Object) error {
+	return dataformat.CheckText("the object "+o.Key, o.Metadata[spool.MetaFormat], formatVersion)
+}
 
 // OverflowBase returns what the names of a log's objects begin with, up to and including the last
 // slash.
@@ -90,8 +99,9 @@ func ObjectOptions(digest string, records int64) spool.PutOptions {
 	return spool.PutOptions{
 		ContentType: "application/zstd",
 		Metadata: map[string]string{
-			MetaDigest:  digest,
-			MetaRecords: strconv.FormatInt(records, 10),
+			MetaDigest:       digest,
+			MetaRecords:      strconv.FormatInt(records, 10),
+			spool.MetaFormat: strconv.Itoa(formatVersion),
 		},
 	}
 }
