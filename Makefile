@@ -20,7 +20,7 @@ FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version
 BESIDE  := -p 3 -parallel 4
 PACKAGES ?= ./...
 
-.PHONY: build share test slowest race integration bench size demo lint fuzz clean
+.PHONY: build share release image notice test slowest race integration bench size demo lint fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
@@ -34,6 +34,19 @@ share: build
 	$(BIN) completion bash > bin/share/bash-completion/completions/penstock
 	for at in bin/share/zsh/*; do $(BIN) completion zsh > $$at/_penstock; done
 	$(BIN) completion fish > bin/share/fish/vendor_completions.d/penstock.fish
+
+# What is published, below bin/release: programs, packages, an image, bills of materials, checksums.
+# Each program is made twice, from two directories, and compared. Needs a tree without changes.
+release:
+	$(GO) run ./.ci/release $(RELEASE)
+
+# An image for this machine's architecture, without a daemon: docker load -i bin/image.tar
+image: build
+	$(GO) run ./.ci/release image -binary $(BIN) -arch $$($(GO) env GOARCH) -version $(VERSION)
+
+# NOTICE, from the licences of what is linked.
+notice:
+	$(GO) run ./.ci/release notice
 
 test:
 	$(GO) test $(BESIDE) -timeout 15m ./...
