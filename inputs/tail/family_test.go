@@ -118,6 +118,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"a copy of what is still to be read":              {300351774, 300493123},
 		"compressed in the place of another":              {300801738, 304468996},
 		"truncated, and as long again within one tick":    {320253051},
+		"empty ones made while an older was written to":   {310253112},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {

@@ -83,6 +83,7 @@ type age struct {
 	number      []int
 	live        bool // rotation has not renamed it
 	compressed  bool
+	empty       bool // its times tell when it was made, and not until when it was written to
 	witness     bool // it only helps to tell what numbers mean
 	lived       int  // see evidence
 	rank        int
@@ -104,6 +105,7 @@ func ageOf(path string, fi *fileInfo) age {
 		path:       path,
 		live:       suffix == "" && name == base,
 		compressed: name != base,
+		empty:      fi.size == 0,
 	}
 	for _, digits := range strings.FieldsFunc(suffix, func(c rune) bool { return c < '0' || c > '9' }) {
 		n, err := strconv.Atoi(digits)
@@ -285,7 +287,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 		fi, err = m.sys.statOpen(f.r.h)
 	}
 	if err != nil || !fi.is(f.id, f.birth) {
-		fi = fileInfo{mtime: f.m.evidence.mtime, birth: f.birth}
+		fi = fileInfo{mtime: f.m.evidence.mtime, birth: f.birth, size: f.size.Load()}
 	}
 	a := ageOf(path, &fi)
 	if !there && !dated(a.number) {
@@ -470,6 +472,7 @@ func (m *manager) numbersGrow(family string, numbered []*age) bool {
 		}
 		for _, s := range numbered[max(0, i-50):i] {
 			switch {
+			case r.empty || s.empty:
 			case r.timed() && s.timed() || r.compressed && s.compressed:
 				grow += cmp.Compare(r.mtime, s.mtime)
 			case s.compressed:
