@@ -119,6 +119,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"compressed in the place of another":              {300801738, 304468996},
 		"truncated, and as long again within one tick":    {320253051},
 		"empty ones made while an older was written to":   {310253112},
+		"the source of what was read and is gone":         {400338047},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {

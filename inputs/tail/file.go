@@ -181,14 +181,20 @@ func (f *file) goOnAt(p *position) *position {
 // position returns the file's position at p.
 func (f *file) position(p fingerprints, skip bool) *position {
 	pos := &position{
-		key: f.key, Path: f.where(), Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
+		key: f.key, Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
 		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip,
 	}
+	f.locate(pos)
+	return pos
+}
+
+// locate notes in a position of the file where it is.
+func (f *file) locate(pos *position) {
+	pos.Path, pos.Origin, pos.Real = f.where(), "", ""
 	if f.firstPath != pos.Path {
 		pos.Origin = f.firstPath
 	}
 	if real := f.realPath(); real != pos.Path {
 		pos.Real = real
 	}
-	return pos
 }

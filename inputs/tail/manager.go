@@ -393,7 +393,8 @@ func (m *manager) end(f *file) {
 	m.run.mu.Unlock()
 	if last := f.last.Load(); last != nil {
 		gone := *last
-		gone.Path, gone.Gone = f.where(), m.sys.now().Unix()
+		f.locate(&gone)
+		gone.Gone = m.sys.now().Unix()
 		m.detached.add(&gone)
 		m.store(&gone)
 	}
