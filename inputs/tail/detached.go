@@ -80,6 +80,16 @@ func (k *detachedPositions) truncated(id ident) bool {
 	)
 }
 
+// readAfter reports whether something was read of a file of that source that was made after birth.
+func (k *detachedPositions) readAfter(source string, birth int64) bool {
+	if birth == 0 {
+		return false
+	}
+	after := func(p *position) bool { return p.origin() == source && p.Off > 0 && p.Birth > birth }
+	return slices.ContainsFunc(k.byPath[source], after) ||
+		slices.ContainsFunc(k.bySource[source], after)
+}
+
 // expire removes and returns what has been gone since before t.
 func (k *detachedPositions) expire(t time.Time) []*position {
 	var out []*position
@@ -157,7 +167,7 @@ func (m *manager) sourceOf(s observation) string {
 				return m.seenOlder(s, g)
 			}
 			return g.birth > s.fi.birth
-		}) {
+		}) || name == base && m.detached.readAfter(source, s.fi.birth) {
 			return s.path
 		}
 		if live != nil || source == m.decision.truncating ||

@@ -120,6 +120,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"truncated, and as long again within one tick":    {320253051},
 		"empty ones made while an older was written to":   {310253112},
 		"the source of what was read and is gone":         {400338047},
+		"older than what was read, and is gone":           {400058884},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {
