@@ -336,6 +336,8 @@ var Table = []Metric{
 		"Multiline events cut at max_lines or max_line_size."},
 	{"penstock_tail_polling", "gauge",
 		"1 while files are polled because inotify is not to be had."},
+	{"penstock_tail_rate_limited_total", "counter",
+		"Times that a file began to wait for a rate limit, by limit."},
 	{"penstock_tail_recognised_copies_total", "counter",
 		"Files found to be copies, plain or compressed, of content read before."},
 	{"penstock_tail_rotations_total", "counter",

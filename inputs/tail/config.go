@@ -11,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs/join"
+	"github.com/penstock/penstock/inputs/ratelimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 	Container      bool              `hcl:"container,optional" doc:"Whether the files are logs of containers, written by a CRI runtime (containerd, CRI-O) or by Docker's json-file driver, which is told by each line. Records are the lines that the container has written, put together where the runtime has cut them, of stdout and stderr each by itself, with their time and the header stream; multiline joins these. Where the path is one of Kubernetes, they have headers namespace, pod, container, uid and container_id."`
 	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
 	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching files compressed as gzip, zstd, xz, bzip2 or lz4 are read, decompressed; what was read before they were compressed is not read again."`
+	RateLimit      *ratelimit.Config `hcl:"rate_limit,block" doc:"How fast each file is read at most. What is over it stays in the file and is read later, through rotations too, as long as the file is there or open; the generations of a log count together. Named pipes have no limit."`
 	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
 	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
 	LagFiles       int               `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`
@@ -177,12 +179,11 @@ func (c *Config) Validate() error {
 	if c.MaxOpenFiles < 1 {
 		bad("max_open_files: must be at least 1")
 	}
+	if c.RateLimit != nil {
+		nested("rate_limit", c.RateLimit.Validate(), bad)
+	}
 	if m := c.Multiline; m != nil {
-		if err := m.Patterns.Validate(); err != nil {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				bad("multiline.%s", line)
-			}
-		}
+		nested("multiline", m.Patterns.Validate(), bad)
 		if m.Timeout < time.Millisecond {
 			bad("multiline.timeout: must be at least 1ms")
 		}
@@ -194,6 +195,16 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// nested passes on what is wrong in a block.
+func nested(block string, err error, bad func(string, ...any)) {
+	if err == nil {
+		return
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		bad("%s.%s", block, line)
+	}
 }
 
 func checkGlob(name, glob string, bad func(string, ...any)) {

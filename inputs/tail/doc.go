@@ -48,6 +48,7 @@
 //     that are too long), charset.go, tag.go; container.go and kubepath.go (logs of containers);
 //     sample.go (all of it without a file, for "penstock try")
 //   - compressed files: formats.go, compressed.go, backlog.go
+//   - what may not be read yet: limits.go (rate limits)
 //   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), handle.go and
 //     descriptors.go (more files than may be open)
 //   - what is stored: position.go; what can be read again (spill mode): spill.go

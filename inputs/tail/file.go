@@ -60,6 +60,8 @@ type readState struct {
 	sparse    bool          // it may have holes
 	dead      bool          // truncated, finished or unusable: nothing is read any more
 	last      chan struct{} // closed when what was read before has been appended
+	waiting   time.Time     // since when it may not be read; zero: it may
+	owed      command       // of the turns since then
 }
 
 // mgrState is what the manager knows of a file.

@@ -88,8 +88,8 @@ func (m *manager) manage(ctx context.Context) error {
 			m.step(func() { m.result(res) })
 		case c := <-m.watches.changes():
 			m.step(func() { m.changed(c) })
-		case now := <-tick.C:
-			m.step(func() { m.sweep(now) })
+		case <-tick.C:
+			m.step(func() { m.sweep(m.sys.now()) })
 			tick.Reset(m.interval())
 		}
 	}
@@ -184,6 +184,10 @@ func (m *manager) result(res result) {
 		if res.outcome == truncated {
 			m.run.closeFile(f)
 		}
+		return
+	}
+	if res.outcome == waits {
+		m.swept.limited[f] = waitingFile{f, res.since, res.until}
 		return
 	}
 	now := m.sys.now()
@@ -377,6 +381,7 @@ func (m *manager) end(f *file) {
 	f.m.ended = true
 	delete(m.swept.left, f)
 	delete(m.swept.due, f)
+	delete(m.swept.limited, f)
 	if f.compression != none {
 		m.gz.ended(f)
 		if len(f.m.names) > 0 {

@@ -21,6 +21,7 @@ type counts struct {
 	recognised   prometheus.Counter
 	errors       *prometheus.CounterVec
 	skipped      *prometheus.CounterVec
+	rateLimited  *prometheus.CounterVec
 	polling      prometheus.Gauge
 }
 
@@ -78,12 +79,16 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 			Name: "penstock_tail_skipped_files_total",
 			Help: "Files found to be neither text nor compressed in a way that can be read, by format.",
 		}, []string{"format"}),
+		rateLimited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_tail_rate_limited_total",
+			Help: "Times that a file began to wait for a rate limit, by limit.",
+		}, []string{"limit"}),
 		polling: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "penstock_tail_polling",
 			Help: "1 while files are polled because inotify is not to be had.",
 		}),
 	}
-	reg.MustRegister(c.errors, c.skipped, c.polling, fileCollector{t})
+	reg.MustRegister(c.errors, c.skipped, c.rateLimited, c.polling, fileCollector{t})
 	return c
 }
 

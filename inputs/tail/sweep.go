@@ -12,17 +12,19 @@ type sweptFiles struct {
 	due     map[*file]struct{}            // something is to happen to them at a certain time
 	waiting map[string]map[*file]struct{} // files that wait for a comparison, by family
 	behind  map[*file]struct{}            // files that wait for a copy of them, see followsCopy
+	limited map[*file]waitingFile         // files that may not be read yet
 }
 
 func newSweptFiles() sweptFiles {
 	return sweptFiles{
 		left: map[*file]struct{}{}, due: map[*file]struct{}{},
 		waiting: map[string]map[*file]struct{}{}, behind: map[*file]struct{}{},
+		limited: map[*file]waitingFile{},
 	}
 }
 
 func (s *sweptFiles) isEmpty() bool {
-	return len(s.left)+len(s.due)+len(s.waiting)+len(s.behind) == 0
+	return len(s.left)+len(s.due)+len(s.waiting)+len(s.behind)+len(s.limited) == 0
 }
 
 // nextTimes are when something is done again.
@@ -48,6 +50,7 @@ func (m *manager) sweep(now time.Time) {
 		}
 		m.sweepLeft(f, now)
 	}
+	m.sweepWaiting(now)
 	m.sweepHeld(now)
 	for _, f := range inSeq(m.swept.behind) {
 		m.tryStart(f)

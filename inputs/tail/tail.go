@@ -30,6 +30,7 @@ type Tail struct {
 	newWatch func() (notifier, error)
 	addWatch func(dir string) error // instead of inotify, if set
 	blind    bool                   // as if no file system told of holes
+	shared   func(*file) []limit    // rate limits of several files; nil for none
 	patience time.Duration          // how long a file waits for a compressed one to be complete
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
@@ -116,6 +117,7 @@ type run struct {
 	read    atomic.Int64   // bytes of complete lines
 	crowded sync.Once      // told that there are more files than may be open
 	pending sync.WaitGroup // appends whose outcome is not known yet
+	limits  limits
 
 	mu          sync.Mutex
 	files       map[*file]struct{} // for Status; the manager adds and removes
@@ -164,8 +166,9 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 	r := &run{
 		tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel,
-		files: map[*file]struct{}{}, holesLogged: map[string]bool{},
+		files: map[*file]struct{}{}, holesLogged: map[string]bool{}, limits: newLimits(&t.cfg),
 	}
+	r.limits.shared = t.shared
 	r.packer, _ = sink.(inputs.Packer)
 	r.done = func(err error) {
 		defer r.pending.Done()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
@@ -28,6 +29,7 @@ const (
 	failed                   // it cannot be read; the turn's err says why
 	finished                 // read to the end for good, and closed
 	compared                 // compared with what is known; not a turn
+	waits                    // it may not be read before the result's until
 )
 
 // result tells the manager about a turn. Turns that end with more to read have none.
@@ -40,6 +42,8 @@ type result struct {
 	size    int64     // of the file, as far as it was read
 	grown   bool      // something was read
 	match   *position // what a compressed file holds
+	until   time.Time // of waits: when it may be read on
+	since   time.Time // of waits: since when it waits
 }
 
 // worker takes turns. Reading needs the turn; encoding and appending go on after it has been
@@ -52,8 +56,9 @@ type worker struct {
 	spans   []span
 	logged  []logged
 	head    [headSize]byte
-	scratch []byte // to look for the end of a hole
-	wide    bool   // characters of two bytes, or lines that end with one: NULs are everywhere
+	scratch []byte  // to look for the end of a hole
+	limits  []limit // of the file of the turn
+	wide    bool    // characters of two bytes, or lines that end with one: NULs are everywhere
 }
 
 func newWorker(r *run) *worker {
@@ -106,6 +111,12 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		res.outcome = closed
 		return w.report(ctx, res)
 	}
+	if until := w.limited(f); !until.IsZero() {
+		w.wait(f, t.cmd, &res, until)
+		return w.report(ctx, res)
+	}
+	t.cmd |= r.owed
+	r.owed, r.waiting = 0, time.Time{}
 	if out, err := w.ready(f); err != nil || out != atEnd {
 		if out != truncated { // the manager goes on with what is open: it may be elsewhere by now
 			w.close(f)
@@ -163,6 +174,7 @@ func (w *worker) readBlock(ctx context.Context, t turn, res result) error {
 	}
 	w.giveWay(f)
 	w.run.read.Add(int64(b.end))
+	w.charge(r.charset, &b)
 	prev, mine := r.last, make(chan struct{})
 	r.last = mine
 	c, path := r.charset, f.firstPath
@@ -287,7 +299,7 @@ func (w *worker) readFrom(
 			return waits, err
 		}
 	}
-	n, err := src.ReadAt(w.buf[:w.run.tail.block], r.off)
+	n, err := src.ReadAt(w.buf[:w.chunk()], r.off)
 	if n > 0 && w.buf[0] == 0 && !r.skip && r.h != nil && r.z == nil {
 		hole, herr := w.passHole(f)
 		switch {
@@ -300,7 +312,7 @@ func (w *worker) readFrom(
 			return true, nil
 		}
 		b.base = r.off
-		n, err = src.ReadAt(w.buf[:w.run.tail.block], r.off)
+		n, err = src.ReadAt(w.buf[:w.chunk()], r.off)
 	}
 	open := false
 	if r.sparse && !w.wide && r.h != nil && r.z == nil {
