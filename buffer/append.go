@@ -32,15 +32,15 @@ type appendOp struct {
 // one of them appends in order. The caller holds batch alone; what it has read from it is not valid
 // any more.
 func (b *Buffer) Pack(batch *record.Batch) error {
-	_, err := batch.Packed(b.codec())
+	_, err := batch.Packed(b.codec.get())
 	switch {
 	case err != nil:
 	case !b.opt.Spill:
 		batch.Shed()
-	case batch.Size() >= shedFrom && !b.missed.Load():
+	case batch.Size() >= shedFrom && !b.codec.missed.Load():
 		// Outputs get it as it is. Most take large batches packed; where one does not, as the first
 		// of them shows, they are left as they were.
-		batch.ShedFor(&b.missed)
+		batch.ShedFor(&b.codec.missed)
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func (b *Buffer) add(
 	if batch != nil && batch.Len() > 0 {
 		// Compressed here, so that several callers compress at once and before they have a place in
 		// the order.
-		packed, err := batch.Packed(b.codec())
+		packed, err := batch.Packed(b.codec.get())
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err
 			return false, false, ErrClosed
 		case b.sealed:
 			return false, false, ErrSealed
-		case b.leftovers.any():
+		case b.cursors.leftovers.any():
 			inMemory = true // only in that it does not wait for the disk
 		case inMemory:
 			if b.fits(op) {

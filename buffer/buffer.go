@@ -3,7 +3,6 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,38 +45,65 @@ const (
 type Buffer struct {
 	dir      *directory
 	opt      Options
-	packs    atomic.Uint32 // the codec
-	missed   atomic.Bool   // records were wanted of a batch that Pack had left packed alone
-	log      *slog.Logger
+	codec    codecChoice
 	m        *metrics
-	lock     *os.File
 	inflight *semaphore.Weighted // of maxInFlight
-
-	wake chan struct{} // tells the writer that there is something to do; capacity 1
-	quit chan struct{} // closed by Close
-	done chan struct{} // closed by the writer when it ends
+	writerSignals
 
 	mu sync.Mutex // guards everything below, and the fields of segments
 
-	// Where the log ends: disk <= end <= assigned.
+	ends
+	queue   queue   // accepted, on the way to disk
+	window  window  // of spill mode: in the log, in memory alone
+	chain   chain   // on disk
+	recent  recent  // in memory for readers, wherever else it is
+	state   *state  // durable; changed by the writer alone
+	cursors cursors // open readers, and what they want stored
+	books   books   // of counts, what is not stored yet
+	space   space   // room for appends, and those that wait for it
+	changed signal  // ends, the chain or the phase
+	phase
+}
+
+// writerSignals are what the writer and the others tell each other without the lock.
+type writerSignals struct {
+	wake chan struct{} // tells the writer that there is something to do; capacity 1
+	quit chan struct{} // closed by Close
+	done chan struct{} // closed by the writer when it ends
+}
+
+// wakeWriter wakes the writer.
+func (s *writerSignals) wakeWriter() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ends are where the log ends: disk <= end <= assigned. Buffer.mu guards them.
+type ends struct {
 	disk     int64 // after the last record on disk: end, but for what is in memory alone
 	end      int64 // after the last record that readers may have
 	assigned int64 // after the last accepted record
+}
 
-	queue     queue     // accepted, on the way to disk
-	window    window    // of spill mode: in the log, in memory alone
-	chain     chain     // on disk
-	recent    recent    // in memory for readers, wherever else it is
-	state     *state    // durable; changed by the writer alone
-	cursors   cursors   // open readers, and what they want stored
-	books     books     // of counts, what is not stored yet
-	leftovers leftovers // of spill mode: what a killed run has left undecided
-	space     space     // room for appends, and those that wait for it
-	changed   signal    // end, the chain or the life of the buffer
-	recovered bool      // until then whoever opens the buffer changes all of this without mu
+// phase is where in its life the buffer is. Buffer.mu guards it.
+type phase struct {
+	recovered bool // until then whoever opens the buffer changes all of it without mu
 	sealed    bool
 	closed    bool
 }
+
+// codecChoice is how batches are packed, and whether it pays to keep them unpacked in memory, too.
+// Safe for concurrent use.
+type codecChoice struct {
+	codec  atomic.Uint32
+	missed atomic.Bool // records were wanted of a batch that Pack had left packed alone
+}
+
+func (c *codecChoice) set(codec record.Codec) { c.codec.Store(uint32(codec)) }
+
+func (c *codecChoice) get() record.Codec { return record.Codec(c.codec.Load()) }
 
 // Open opens the buffer in dir, creating it if need be. It fails with ErrLocked if another process
 // has it open.
@@ -91,33 +117,33 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		return nil, fmt.Errorf("create buffer directory: %w", err)
 	}
 	b := &Buffer{
-		dir: newDirectory(dir, &opt), opt: opt, log: opt.Log,
+		dir: newDirectory(dir, &opt), opt: opt,
 		inflight: semaphore.NewWeighted(maxInFlight),
-		wake:     make(chan struct{}, 1),
-		quit:     make(chan struct{}),
-		done:     make(chan struct{}),
+		writerSignals: writerSignals{
+			wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		},
 	}
 	b.chain = chain{dir: b.dir, retry: opt.retry, quit: b.quit, mu: &b.mu}
 	b.cursors.open = map[string]*Cursor{}
-	b.leftovers.none = make(chan struct{})
+	b.cursors.leftovers.none = make(chan struct{})
 	b.window.max, b.window.maxAge = opt.window, opt.age
 	if opt.MaxSize > 0 {
 		b.space.limit = opt.limit()
 	}
 	b.SetCodec(opt.Codec)
-	if b.lock, err = lockDir(dir); err != nil {
+	if err := b.dir.take(); err != nil {
 		return nil, err
 	}
 	if err := dataformat.Mark(dir, formatVersion); err != nil {
 		return nil, errors.Join(err, b.lock.Close())
 	}
 	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {
-		return nil, errors.Join(err, b.lock.Close())
+		return nil, errors.Join(err, b.dir.release())
 	}
 	b.chain.m = b.m
 	w, err := b.recover()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open buffer %s: %w", dir, err), b.lock.Close())
+		return nil, errors.Join(fmt.Errorf("open buffer %s: %w", dir, err), b.dir.release())
 	}
 	b.mu.Lock()
 	b.recovered = true
@@ -127,23 +153,13 @@ func Open(dir string, opt Options) (*Buffer, error) {
 }
 
 // SetCodec changes Options.Codec for what is appended from now on.
-func (b *Buffer) SetCodec(c record.Codec) { b.packs.Store(uint32(c)) }
-
-func (b *Buffer) codec() record.Codec { return record.Codec(b.packs.Load()) }
+func (b *Buffer) SetCodec(c record.Codec) { b.codec.set(c) }
 
 // taken returns the bytes of disk in use, or that what was accepted will take. Caller holds mu.
 func (b *Buffer) taken() int64 { return b.chain.used + b.queue.bytes + b.window.disk }
 
 // hasRoom reports whether n more encoded bytes may be accepted. Caller holds mu.
 func (b *Buffer) hasRoom(n int64) bool { return b.space.fits(b.taken(), n) }
-
-// wakeWriter wakes the writer.
-func (b *Buffer) wakeWriter() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
 
 // makeRoom wakes the appends that wait. Caller holds mu.
 func (b *Buffer) makeRoom() {
@@ -212,5 +228,5 @@ func (b *Buffer) Close() error {
 	close(b.quit)
 	<-b.done
 	b.chain.bg.Wait()
-	return b.lock.Close()
+	return b.dir.release()
 }

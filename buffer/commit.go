@@ -84,7 +84,7 @@ func (w *writer) build(k groupCommit) ([][]byte, error) {
 		w.books.group(g.ops)
 		g.chg = append(g.chg, w.books.changes()...)
 		var err error
-		if buf, err = g.appendTo(buf, h, b.codec()); err != nil {
+		if buf, err = g.appendTo(buf, h, b.codec.get()); err != nil {
 			return err
 		}
 		if n := len(g.ops); n > 0 {

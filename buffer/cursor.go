@@ -178,7 +178,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct
 	// What may have been delivered from memory by the last run: nobody passes it before that is
 	// known, since the positions of inputs that belong to it are still needed. Nothing is appended
 	// before, either.
-	unresolved := b.leftovers.any() && c.pos >= b.leftovers.found
+	unresolved := b.cursors.leftovers.any() && c.pos >= b.cursors.leftovers.found
 	if i := b.chain.find(c.pos); i < len(b.chain.segs) && !unresolved {
 		s := b.chain.segs[i]
 		if s.first > c.pos {

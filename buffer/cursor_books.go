@@ -49,8 +49,8 @@ func (c *Cursor) Confirm(ctx context.Context, pos int64) error {
 	b.mu.Lock()
 	from := b.state.cursors[c.name].pos
 	end := min(pos, b.end)
-	if b.leftovers.any() {
-		end = min(end, b.leftovers.found) // of the others, Resolve knows
+	if b.cursors.leftovers.any() {
+		end = min(end, b.cursors.leftovers.found) // of the others, Resolve knows
 	}
 	b.mu.Unlock()
 	if err := c.SeekTo(from); err != nil {

@@ -14,8 +14,9 @@ import (
 // cursors are the cursors that are open, and the changes of state that they have handed to the
 // writer. Where every cursor stands durably, open or not, is in state. Buffer.mu guards it.
 type cursors struct {
-	open    map[string]*Cursor
-	commits []*stateOp // in order
+	open      map[string]*Cursor
+	commits   []*stateOp // in order
+	leftovers leftovers  // of spill mode: what a killed run has left undecided
 }
 
 // stateOp is changes of the state that are stored together, for who waits at done.

@@ -16,6 +16,7 @@ import (
 // to do with a path.
 type directory struct {
 	path string
+	lock *os.File // held while the buffer is open
 	disk disk
 	log  *slog.Logger
 
@@ -32,6 +33,14 @@ func newDirectory(path string, opt *Options) *directory {
 		badger: badgerLog{log: opt.Log, dir: path},
 	}
 }
+
+// take makes the directory this process's own.
+func (d *directory) take() (err error) {
+	d.lock, err = lockDir(d.path)
+	return err
+}
+
+func (d *directory) release() error { return d.lock.Close() }
 
 // reserveName is a file that only holds disk: given up to begin a segment when the buffer is opened
 // on a full disk, so that outputs can deliver what fills it.

@@ -52,7 +52,7 @@ func (w *writer) enoughSpace() {
 	if was {
 		delete(w.reports, "space")
 		delete(w.reports, "create")
-		b.log.Info("buffer: data is written again", "dir", b.dir.path)
+		b.opt.Log.Info("buffer: data is written again", "dir", b.dir.path)
 	}
 }
 

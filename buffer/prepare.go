@@ -86,7 +86,7 @@ func (c *Cursor) Unresolved() []int64 {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	var out []int64
-	for _, p := range c.b.leftovers.byCursor[c.name] {
+	for _, p := range c.b.cursors.leftovers.byCursor[c.name] {
 		out = append(out, p.pos)
 	}
 	return out
@@ -103,7 +103,7 @@ func (b *Buffer) Abandon(name string) error { return b.resolve(context.Backgroun
 
 func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	b.mu.Lock()
-	list, ok := b.leftovers.byCursor[name]
+	list, ok := b.cursors.leftovers.byCursor[name]
 	st := b.state.cursors[name]
 	pos = min(pos, b.end) // of an older copy of the directory, the rest is gone
 	b.mu.Unlock()
@@ -120,13 +120,13 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 			best = &list[i]
 		}
 	}
-	if best != nil && best.pos > b.leftovers.found {
+	if best != nil && best.pos > b.cursors.leftovers.found {
 		// Nothing that was read after it is on disk, so these are the newest positions.
 		changes, err := decodeChanges(best.changes)
 		if err != nil {
 			return fmt.Errorf("cursor %q: %w", name, err)
 		}
-		op.read, changes = readInMemory(changes, b.leftovers.found)
+		op.read, changes = readInMemory(changes, b.cursors.leftovers.found)
 		op.by = name
 		op.changes = append(op.changes, changes...)
 	}
@@ -140,7 +140,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.leftovers.resolve(name) {
+	if b.cursors.leftovers.resolve(name) {
 		b.space.wakeAll()
 		b.changed.fire()
 	}
@@ -149,14 +149,14 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 
 // Resolved returns a channel that is closed once no cursor has anything left to resolve: until then
 // positions of inputs may not be the latest, and Append waits.
-func (b *Buffer) Resolved() <-chan struct{} { return b.leftovers.none }
+func (b *Buffer) Resolved() <-chan struct{} { return b.cursors.leftovers.none }
 
 // UnresolvedCursors names the cursors that Resolved waits for.
 func (b *Buffer) UnresolvedCursors() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []string
-	for name := range b.leftovers.byCursor {
+	for name := range b.cursors.leftovers.byCursor {
 		out = append(out, name)
 	}
 	slices.Sort(out)

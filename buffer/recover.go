@@ -314,7 +314,7 @@ func (b *Buffer) recover() (*writer, error) {
 		return nil, err
 	}
 	if !whole {
-		b.log.Error(
+		b.opt.Log.Error(
 			"buffer: no segment holds the whole state; inputs and outputs begin again where they do without one",
 			"dir", b.dir.path,
 		)
@@ -377,7 +377,7 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 		b.chain.add(&f.segment)
 		b.end = max(b.end, f.end)
 		if f.records > 0 {
-			b.leftovers.found = max(b.leftovers.found, f.end)
+			b.cursors.leftovers.found = max(b.cursors.leftovers.found, f.end)
 		}
 	}
 	for _, c := range st.cursors {
@@ -391,7 +391,7 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 	if st.reserved = 0; b.opt.Spill {
 		st.reserved = b.end + reserveAhead
 	}
-	b.leftovers.begin(st.prepared)
+	b.cursors.leftovers.begin(st.prepared)
 	b.books.load(st)
 }
 
@@ -401,7 +401,7 @@ func (f *found) sealRecovered(b *Buffer) {
 	if !f.sealed && f.err == nil {
 		path := filepath.Join(f.dir, vlogName)
 		if f.torn {
-			b.log.Warn(
+			b.opt.Log.Warn(
 				"buffer: the last write before the crash was incomplete; it had not been acknowledged and is cut off",
 				"segment", f.dir,
 			)
@@ -414,7 +414,7 @@ func (f *found) sealRecovered(b *Buffer) {
 			err = b.chain.rename(&f.segment)
 		}
 		if err != nil {
-			b.log.Warn(
+			b.opt.Log.Warn(
 				"buffer: cannot seal a segment found after a crash; it is read all the same",
 				"error", err, "segment", f.dir,
 			)

@@ -95,7 +95,7 @@ func (w *writer) firstGroup() ([]byte, error) {
 		durable:  w.durable,
 		appended: time.Now().UnixMilli(),
 		flags:    flagFullState,
-	}, b.codec())
+	}, b.codec.get())
 }
 
 // idle looks after the chain between commits: the next segment is opened ahead, and the disk of a

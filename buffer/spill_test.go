@@ -334,12 +334,12 @@ func TestSpillKeepsWhatIsAskedFor(t *testing.T) {
 		if err := b.Pack(batch); err != nil {
 			t.Fatal(err)
 		}
-		was := b.missed.Swap(false)
+		was := b.codec.missed.Swap(false)
 		if got := numbers(t, batch); !slices.Equal(got, want) {
 			t.Fatalf("%d records, %d before", len(got), len(want))
 		}
-		missed := b.missed.Load()
-		b.missed.Store(was || missed)
+		missed := b.codec.missed.Load()
+		b.codec.missed.Store(was || missed)
 		return missed
 	}
 	compressible := func(n int) *record.Batch {

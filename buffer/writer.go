@@ -426,7 +426,7 @@ func (w *writer) finish(err error) {
 	b.mu.Unlock()
 	b.chain.retire(w.seg, w.head)
 	if err := w.ahead.discard(); err != nil {
-		b.log.Warn("buffer: remove unused segment", "error", err)
+		b.opt.Log.Warn("buffer: remove unused segment", "error", err)
 	}
 }
 
@@ -436,5 +436,5 @@ func (w *writer) report(kind, msg string, args ...any) {
 		return
 	}
 	w.reports[kind] = time.Now()
-	w.b.log.Error(msg, append(args, "dir", w.b.dir.path)...)
+	w.b.opt.Log.Error(msg, append(args, "dir", w.b.dir.path)...)
 }
