@@ -36,33 +36,42 @@ type Env struct {
 // Archiver persists logs into partitioned objects of one store, each record exactly once. Its Drain
 // may run for many logs at once: they share memory, disk, workers and uploads.
 type Archiver struct {
-	cfg     Config
-	env     Env
-	store   Store
+	cfg   Config
+	env   Env
+	store Store
+	rules
+
+	dir     workDir
+	files   *fdCache
+	buffers *bufferPool
+	limits
+	workers *workers
+
+	starting sync.Mutex // guards started
+	started  bool       // the working directory is empty, and workers run
+
+	flushes atomic.Int64 // how often Flush was called
+	paths   atomic.Int64
+	metrics *metrics
+	failing *failureLogs
+
+	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
+}
+
+// rules are what follows from the configuration. They never change.
+type rules struct {
 	version string
-	dir     string
 	namer   *namer
 	marks   []int
 	codec   *codec
 	hooks   []hook.Hook
+}
 
+// limits are what all drains share. Safe for concurrent use.
+type limits struct {
 	budget    *budget
-	files     *fdCache
-	buffers   *bufferPool
-	slots     chan struct{}
+	slots     chan struct{} // uploads under way
 	finishing chan struct{} // files that are made in one go: each takes memory
-	serial    atomic.Int64
-	flushes   atomic.Int64 // how often Flush was called
-	paths     atomic.Int64
-	metrics   *metrics
-
-	failing *failureLogs
-
-	begin   sync.Mutex // guards begun
-	begun   bool       // the working directory is empty, and workers run
-	workers *workers
-
-	writeAt func(f *os.File, p []byte, off int64) (int, error) // replaced by tests
 }
 
 // NewArchiver returns the archiver; it does no I/O. Close it after all Drains have returned.
@@ -71,19 +80,21 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg:       cfg,
-		env:       env,
-		store:     store,
-		version:   version(),
-		dir:       filepath.Join(env.Dir, "spool"),
-		budget:    newBudget(cfg.Spool.Memory, cfg.Spool.Disk),
-		files:     newFDCache(cfg.Spool.OpenFiles),
-		buffers:   &bufferPool{max: int(cfg.Spool.Memory)},
-		slots:     make(chan struct{}, cfg.Upload.Parallel),
-		workers:   newWorkers(),
-		finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		writeAt:   (*os.File).WriteAt,
+		cfg:     cfg,
+		env:     env,
+		store:   store,
+		rules:   rules{version: version()},
+		files:   newFDCache(cfg.Spool.OpenFiles),
+		buffers: &bufferPool{max: int(cfg.Spool.Memory)},
+		limits: limits{
+			budget:    newBudget(cfg.Spool.Memory, cfg.Spool.Disk),
+			slots:     make(chan struct{}, cfg.Upload.Parallel),
+			finishing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		},
+		workers: newWorkers(),
+		writeAt: (*os.File).WriteAt,
 	}
+	a.dir.path = filepath.Join(env.Dir, "spool")
 	var err error
 	if a.namer, err = newNamer(&cfg, env.Agent); err != nil {
 		return nil, err
@@ -104,7 +115,7 @@ func NewArchiver(cfg Config, store Store, env Env) (*Archiver, error) {
 		return nil, fmt.Errorf("roll.minute_marks: %w", err)
 	}
 	a.metrics = newMetrics(a, env.Metrics)
-	a.failing = newFailureLogs(a.metrics, env, a.dir)
+	a.failing = newFailureLogs(a.metrics, env, a.dir.path)
 	return a, nil
 }
 
@@ -117,13 +128,13 @@ func version() string {
 
 // start clears what an earlier process left and starts the workers, once.
 func (a *Archiver) start(ctx context.Context) error {
-	a.begin.Lock()
-	defer a.begin.Unlock()
-	if a.begun {
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	if a.started {
 		return nil
 	}
 	for attempt := 1; ; attempt++ {
-		err := errors.Join(os.RemoveAll(a.dir), os.MkdirAll(a.dir, 0o700))
+		err := a.dir.clear()
 		if err == nil {
 			break
 		}
@@ -134,20 +145,20 @@ func (a *Archiver) start(ctx context.Context) error {
 	}
 	a.failing.disk.Worked("")
 	a.workers.start()
-	a.begun = true
+	a.started = true
 	return nil
 }
 
 // Close ends the workers and removes the working files. No Drain may be running.
 func (a *Archiver) Close() error {
-	a.begin.Lock()
-	defer a.begin.Unlock()
-	if !a.begun {
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	if !a.started {
 		return nil
 	}
-	a.begun = false
+	a.started = false
 	a.workers.stop()
-	return os.RemoveAll(a.dir)
+	return a.dir.remove()
 }
 
 func (a *Archiver) diskRefused(err error) {

@@ -1,10 +1,5 @@
 package spool
 
-import (
-	"fmt"
-	"path/filepath"
-)
-
 // compactOver is how many dead bytes of chunks are let lie.
 const compactOver = 32 << 20
 
@@ -16,7 +11,7 @@ func (c *cut) compact() error {
 	}
 	c.jobs.Wait() // they read from the old file
 	old := c.chunks
-	fresh := &store{path: filepath.Join(c.a.dir, fmt.Sprintf("%d.chunks", c.a.serial.Add(1)))}
+	fresh := c.a.dir.newStore("chunks")
 	moved := map[*file]extent{}
 	buf := c.a.buffers.get(chunkSize)
 	defer func() { c.a.buffers.put(buf) }()

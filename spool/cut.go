@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -76,11 +75,10 @@ type store struct {
 }
 
 func (a *Archiver) newCut(acct *account, start int64) *cut {
-	n := a.serial.Add(1)
 	return &cut{
 		a: a, acct: acct, start: start, byKey: map[string]*file{}, byPath: map[string]*file{},
-		members: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.members", n))},
-		chunks:  &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.chunks", n))},
+		members: a.dir.newStore("members"),
+		chunks:  a.dir.newStore("chunks"),
 	}
 }
 

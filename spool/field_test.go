@@ -122,10 +122,10 @@ func TestSecor785_WorkingFilesDoNotLeak(t *testing.T) {
 	})
 	change := func(c *Config) { c.Compression = "none"; c.Roll.Records = 1e6; c.Spool.Memory = 4 << 20 }
 	a := testArchiver(t, s, change)
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+	if err := os.MkdirAll(a.dir.path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	stale := filepath.Join(a.dir, "17.members")
+	stale := filepath.Join(a.dir.path, "17.members")
 	if err := os.WriteFile(stale, []byte("of a process that was killed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestSecor785_WorkingFilesDoNotLeak(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- a.Drain(ctx, refreshLog{topic.own(50)}) }()
 	files := func() int {
-		e, _ := os.ReadDir(a.dir)
+		e, _ := os.ReadDir(a.dir.path)
 		return len(e)
 	}
 	waitFor(t, "working files", func() bool { return a.budget.used(false) > 4<<20 })

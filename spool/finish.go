@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/penstock/penstock/spool/format"
 )
@@ -30,7 +29,7 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 	for attempt := 1; ; attempt++ {
 		w := &finishWriter{
 			c:  c,
-			to: &store{path: filepath.Join(a.dir, fmt.Sprintf("%d.file", a.serial.Add(1)))},
+			to: a.dir.newStore("file"),
 		}
 		err := ff.Finish(w, io.NewSectionReader(staged, 0, staged.size))
 		if err == nil {
