@@ -31,16 +31,27 @@ type drain struct {
 	placing      placing
 	completeness completeness
 
-	results chan func() protocol.Step // of async
-	async   sync.WaitGroup            // a commit or upload at a time, and a check
+	background
+	rolling
 
-	scratch  record.Scratch // of batches that are read
-	waiting  *record.Batch  // cannot be decoded while the schema registry does not answer
+	scratch record.Scratch // of batches that are read
+	waiting *record.Batch  // cannot be decoded while the schema registry does not answer
+	spooled bool           // a record was taken
+	finish  finish
+}
+
+// background is what goes on in other goroutines: a commit or upload at a time, which answers with
+// what the drain is to do about it, and a check.
+type background struct {
+	results chan func() protocol.Step // capacity 1
+	async   sync.WaitGroup
+}
+
+// rolling is what roll policies go by, beside the cut itself; see due.
+type rolling struct {
 	lastRead time.Time
 	mark     time.Time // the next minute mark
-	spooled  bool      // a record was taken
-	finish   finish
-	flushed  int64 // Archiver.flushes when the last cut for it was sealed
+	flushed  int64     // Archiver.flushes when the last cut for it was sealed
 }
 
 // finish says that nothing more is to be read, and what becomes of what was.
@@ -85,9 +96,9 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	}
 	d := &drain{
 		a: a, log: log, id: id, m: m, acct: a.budget.join(), pos: pos,
-		reading: reading{log: log},
-		results: make(chan func() protocol.Step, 1), lastRead: time.Now(),
-		flushed: a.flushes.Load(),
+		reading:    reading{log: log},
+		background: background{results: make(chan func() protocol.Step, 1)},
+		rolling:    rolling{lastRead: time.Now(), flushed: a.flushes.Load()},
 	}
 	if a.cfg.Success != nil {
 		// A partitioner of its own: it is no use to two goroutines.
