@@ -30,23 +30,36 @@ type Message struct {
 	left  uint64  // events (message, forward) or bytes (packed) not yet read
 	over  bool    // the chunk is over Limits.Message from the start
 
-	codec    string
-	payload  []byte // the compressed chunk
-	inflater *inflater
-
-	scan    skipper // looks for the end of an event that is not at hand as a whole
-	scanned int     // one more than the bytes of it that scan has seen; 0 when not scanning
-
-	bad  Reason  // of the event that is being skipped; "" when none is
-	skip skipper // in it
-	rest Reason  // why all that is left of the chunk is handed out raw; "" when it is not
-	dead []byte  // what is left of a payload handed out raw
-	part int
+	compressed
+	scanning
+	unusable
 
 	json    *jsonMessage
 	ev      Event
 	scratch []byte
 	headers []record.Header
+}
+
+// compressed is the chunk, if it is compressed.
+type compressed struct {
+	codec    string
+	payload  []byte
+	inflater *inflater
+}
+
+// scanning looks for the end of an event that is not at hand as a whole.
+type scanning struct {
+	scan    skipper
+	scanned int // one more than the bytes of it that scan has seen; 0 when not scanning
+}
+
+// unusable is what is handed out raw, in parts.
+type unusable struct {
+	bad  Reason  // of the event that is being skipped; "" when none is
+	skip skipper // in it
+	rest Reason  // why all that is left of the chunk is handed out raw; "" when it is not
+	dead []byte  // what is left of a payload handed out raw
+	part int
 }
 
 // Codec returns "gzip" or "zstd" for a compressed chunk, else "".
