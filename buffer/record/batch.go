@@ -28,7 +28,12 @@ type Batch struct {
 	maxTime  int64 // nanoseconds
 
 	recs []Record // set for batches made of records; otherwise body or packed is
+	section
+}
 
+// section is the records of a batch in Kafka's encoding, plain or packed or both. Each is made of
+// the other when somebody wants it, under mu.
+type section struct {
 	mu     sync.Mutex
 	base   int64        // base timestamp of body, milliseconds
 	body   []byte       // uncompressed record section of a Kafka record batch
@@ -42,7 +47,8 @@ type Batch struct {
 
 // FromRecords returns a batch over recs, which it keeps. Offsets must ascend; they may have gaps.
 func FromRecords(tag, origin string, recs []Record) *Batch {
-	b := &Batch{Tag: tag, Origin: origin, recs: recs, count: len(recs), valid: true}
+	b := &Batch{Tag: tag, Origin: origin, recs: recs, count: len(recs)}
+	b.valid = true
 	for i := range recs {
 		r := &recs[i]
 		b.bodySize += len(r.Key) + len(r.Value) + recordOverhead
@@ -155,6 +161,7 @@ func Unpacked(b *Batch) *Batch {
 	return &Batch{
 		Tag: b.Tag, Origin: b.Origin, First: b.First, End: b.End,
 		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime,
-		recs: b.recs, base: b.base, body: b.body, sub: b.sub, valid: b.valid,
+		recs:    b.recs,
+		section: section{base: b.base, body: b.body, sub: b.sub, valid: b.valid},
 	}
 }

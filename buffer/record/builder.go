@@ -151,7 +151,7 @@ func (b *Builder) Build() *Batch {
 	out := &Batch{
 		Tag: b.tag, Origin: b.origin, End: int64(b.count),
 		count: b.count, bodySize: len(b.body), maxTime: b.maxTime,
-		base: b.base, body: b.body, sub: b.sub, valid: true,
+		section: section{base: b.base, body: b.body, sub: b.sub, valid: true},
 	}
 	*b = Builder{}
 	return out

@@ -124,8 +124,10 @@ func unpack(p []byte) (*Batch, error) {
 	}
 	return &Batch{
 		End: int64(count), count: int(count),
-		base:    int64(binary.BigEndian.Uint64(p[offBaseTime:])),
 		maxTime: int64(binary.BigEndian.Uint64(p[offMaxTime:])) * 1e6,
-		packed:  p, codec: Codec(attributes & 7),
+		section: section{
+			base:   int64(binary.BigEndian.Uint64(p[offBaseTime:])),
+			packed: p, codec: Codec(attributes & 7),
+		},
 	}, nil
 }

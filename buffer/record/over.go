@@ -7,7 +7,7 @@ package record
 func Over(tag, origin string, body []byte, first, base int64, count int, free func()) *Batch {
 	return &Batch{
 		Tag: tag, Origin: origin, First: first, End: first + int64(count), count: count,
-		bodySize: len(body), base: base, body: body, free: free,
+		bodySize: len(body), section: section{base: base, body: body, free: free},
 	}
 }
 

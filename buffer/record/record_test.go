@@ -172,10 +172,9 @@ func TestEachFindsDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			bad := &Batch{
-				packed:   packed[:len(packed)-cut-1],
-				codec:    codec,
 				count:    b.count,
 				bodySize: b.bodySize,
+				section:  section{packed: packed[:len(packed)-cut-1], codec: codec},
 			}
 			if codec == None {
 				bad.bodySize = len(bad.packed) - batchHeaderSize

@@ -7,6 +7,9 @@ func (b *Batch) Retag(tag string) *Batch {
 	return &Batch{
 		Tag: tag, Origin: b.Origin, Topic: b.Topic, First: b.First, End: b.End,
 		count: b.count, bodySize: b.bodySize, maxTime: b.maxTime, recs: b.recs,
-		base: b.base, body: b.body, sub: b.sub, packed: b.packed, codec: b.codec, valid: b.valid,
+		section: section{
+			base: b.base, body: b.body, sub: b.sub, packed: b.packed, codec: b.codec,
+			valid: b.valid,
+		},
 	}
 }
