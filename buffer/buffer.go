@@ -135,7 +135,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 		return nil, err
 	}
 	if err := dataformat.Mark(dir, formatVersion); err != nil {
-		return nil, errors.Join(err, b.lock.Close())
+		return nil, errors.Join(err, b.dir.release())
 	}
 	if b.m, err = newMetrics(opt.Metrics, b.Stats); err != nil {
 		return nil, errors.Join(err, b.dir.release())
