@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,12 +23,17 @@ var (
 // counters.
 func TestExamplesNameMetricsThatThereAre(t *testing.T) {
 	var paths []string
-	for _, pattern := range []string{"monitoring/*", "kubernetes/*"} {
-		found, err := filepath.Glob(filepath.Join("../../examples", pattern))
+	for _, folder := range []string{"monitoring", "kubernetes"} {
+		err := filepath.WalkDir(filepath.Join("../../examples", folder),
+			func(path string, d fs.DirEntry, err error) error {
+				if err == nil && !d.IsDir() {
+					paths = append(paths, path)
+				}
+				return err
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, found...)
 	}
 	kinds := append(slices.Clone(state.OutputKinds), state.InputKinds...)
 	seen := 0

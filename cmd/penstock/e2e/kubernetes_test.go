@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/outputs/forward"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.yaml.in/yaml/v3"
 )
@@ -74,6 +77,26 @@ func exampleKubernetes(w *world) {
 			"Traceback (most recent call last):\n  File \"a.py\", line 1\nValueError: x", "a line in parts",
 		}
 		if !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+	})
+	w.Run("forwarder", func(t *testing.T) {
+		relay := &world{T: t, folder: w.folder, dir: t.TempDir(), ran: w.ran}
+		b := relay.broker()
+		addr := servers.FreeAddr(t)
+		relay.start("forwarder.yaml", "forwarder", append(pod,
+			"kafka.kafka.svc:9092", b.Addr(), "0.0.0.0:24224", addr)...)
+		relay.listening(addr)
+		client := forwardWriter(t, addr, func(c *forward.Config) {
+			c.SharedKey, c.Peer = "between relays", "fluentd"
+		})
+		var batch record.Builder
+		batch.Reset("shop.web", "", 0)
+		batch.Append(time.Now().UnixNano(), nil, []byte(`{"seq":1}`), nil)
+		if err := client.Write(t.Context(), batch.Build()); err != nil {
+			t.Fatal(err)
+		}
+		if got := readValues(t, b.Addr(), 1); !slices.Equal(got, []string{`{"seq":1}`}) {
 			t.Errorf("got %q", got)
 		}
 	})
