@@ -121,6 +121,7 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"empty ones made while an older was written to":   {310253112},
 		"the source of what was read and is gone":         {400338047},
 		"older than what was read, and is gone":           {400058884},
+		"a copy too short to tell what of":                {430027337},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {

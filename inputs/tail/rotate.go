@@ -351,16 +351,20 @@ func (m *manager) adoptCopy(s observation, h *handle, head []byte) bool {
 	dir, base := filepath.Split(s.path)
 	most := m.mostKnown(s, h)
 	originals := m.originals(dir, base)
-	if most != nil && !slices.ContainsFunc(originals, func(x *file) bool {
+	mayBe := func(x *file) bool {
+		if most == nil {
+			return m.looksLike(h, head, x)
+		}
 		last := x.last.Load()
 		return (last != nil && last.Off > most.Off || x.size.Load() > most.Off) &&
-			m.looksLike(h, head, x)
-	}) {
+			(m.looksLike(h, head, x) || m.tooShort(head, x))
+	}
+	if most != nil && !slices.ContainsFunc(originals, mayBe) {
 		m.continueCopy(s, h, most)
 		return true
 	}
 	for _, x := range originals {
-		if !m.looksLike(h, head, x) {
+		if !mayBe(x) && !m.looksLike(h, head, x) {
 			continue
 		}
 		_ = h.Close()
@@ -482,6 +486,20 @@ func (m *manager) looksLike(h *handle, head []byte, x *file) bool {
 	return string(scratch[:k]) == string(head[:k])
 }
 
+// tooShort reports whether what begins with head cannot be told from a copy of x yet: there is no
+// more of x to be seen than what was noted of its beginning, which is longer.
+func (m *manager) tooShort(head []byte, x *file) bool {
+	last := x.last.Load()
+	if last == nil || last.Head.N <= len(head) {
+		return false
+	}
+	y, _, _ := m.openFile(x)
+	if y != nil {
+		_ = y.Close()
+	}
+	return y == nil
+}
+
 // resolveHeld decides about files held as copies of f, whose content is now that of p and gone.
 func (m *manager) resolveHeld(f *file, p *position) {
 	for _, held := range inSeq(m.copyCandidates) {
@@ -547,7 +565,7 @@ func (m *manager) sweepHeld(now time.Time) {
 			hold.size, hold.since = fi.size, now
 			var head [headSize]byte
 			n, _ := h.ReadAt(head[:], 0)
-			if !hold.of.m.ended &&
+			if !hold.of.m.ended && !m.tooShort(head[:n], hold.of) &&
 				(!m.looksLike(h, head[:n], hold.of) || m.tailDiffers(h, fi.size, hold.of)) {
 				hold.since = time.Time{}
 			}
