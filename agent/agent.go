@@ -54,20 +54,27 @@ type Agent struct {
 	descriptors    *inputs.Descriptors
 	pacer          pacer
 
-	paused   *pauses       // nil before Run
-	drains   chan draining // asked for by Drain
-	reloads  chan reload
-	opened   chan opened
-	finished chan struct{} // capacity 1: an input has come to its end
-	closers  []<-chan struct{}
-	stopped  chan struct{} // closed when Run returns
+	paused *pauses // nil before Run
+	mailbox
+	closers []<-chan struct{}
+	stopped chan struct{} // closed when Run returns
 
 	mu        sync.Mutex // held to change what follows, and by others to read it
 	cur       *built
 	pipelines map[string]*pipeline
-	ready     bool
-	stopping  bool
+	phase     phase
 	reloaded  admin.Reload
+}
+
+// phase is how far the agent has come.
+type phase struct{ ready, stopping bool }
+
+// mailbox is what others want of the goroutine of Run.
+type mailbox struct {
+	drains   chan draining // asked for by Drain
+	reloads  chan reload
+	opened   chan opened
+	finished chan struct{} // capacity 1: an input has come to its end
 }
 
 // New makes everything that cfg names and starts nothing. The error joins one Mistake for each
@@ -87,12 +94,14 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 		registries:     newRegistries(),
 		deadLetterDirs: map[string]*deadletter.Dir{},
 		descriptors:    inputs.NewDescriptors(),
-		drains:         make(chan draining),
-		reloads:        make(chan reload),
-		opened:         make(chan opened),
-		finished:       make(chan struct{}, 1),
-		stopped:        make(chan struct{}),
-		pipelines:      map[string]*pipeline{},
+		mailbox: mailbox{
+			drains:   make(chan draining),
+			reloads:  make(chan reload),
+			opened:   make(chan opened),
+			finished: make(chan struct{}, 1),
+		},
+		stopped:   make(chan struct{}),
+		pipelines: map[string]*pipeline{},
 	}
 	a.metrics = newOwnMetrics(a)
 	var err error
@@ -148,7 +157,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	if ctx.Err() == nil {
-		a.set(func() { a.ready = true })
+		a.set(func() { a.phase.ready = true })
 		a.opts.Notify("READY=1")
 		a.log.Info(
 			"running", "version", a.opts.Version, "pipelines", len(a.pipelines),
@@ -317,13 +326,13 @@ func (a *Agent) handleOpened(o opened) {
 func (a *Agent) isReady() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.ready
+	return a.phase.ready
 }
 
 // stop stops inputs, seals the buffers, gives outputs until timeout to deliver, and closes
 // everything.
 func (a *Agent) stop(ctx context.Context, timeout time.Duration) {
-	a.set(func() { a.stopping, a.ready = true, false })
+	a.set(func() { a.phase.stopping, a.phase.ready = true, false })
 	a.opts.Notify("STOPPING=1")
 	ctx = context.WithoutCancel(ctx)
 	drain, cancel := context.WithTimeout(ctx, timeout)

@@ -155,7 +155,7 @@ func (a *Agent) statesLocked() []state.PipelineState {
 	now := time.Now()
 	out := []state.PipelineState{}
 	for _, name := range slices.Sorted(maps.Keys(a.pipelines)) {
-		out = append(out, a.pipelines[name].facts(a.stopping, now).State(now))
+		out = append(out, a.pipelines[name].facts(a.phase.stopping, now).State(now))
 	}
 	return out
 }

@@ -27,10 +27,8 @@ type pipeline struct {
 	tap       *admin.Tap
 	inputRate state.Meter // records
 
-	buf             *buffer.Buffer // nil while it is being opened, and for sources
-	opening         bool           // openBuffer is at work, and will report
-	open            bool           // inputs and outputs have been started
-	openErr         error
+	pipelineBuffer
+	open            bool // inputs and outputs have been started
 	retired         bool
 	inputs          map[string]*inputUnit
 	outputs         map[string]*outputUnit
@@ -42,6 +40,13 @@ type pipeline struct {
 	endLogs context.CancelFunc
 	gone    chan struct{}        // closed when nothing of the pipeline is left
 	current atomic.Pointer[plan] // the current plan, for the sinks
+}
+
+// pipelineBuffer is the buffer of a pipeline, or how its opening goes.
+type pipelineBuffer struct {
+	buf     *buffer.Buffer // nil while it is being opened, and for sources
+	opening bool           // openBuffer is at work, and will report
+	openErr error
 }
 
 type inputUnit struct {

@@ -37,9 +37,9 @@ func (a *Agent) Ready() (bool, []string) {
 
 func (a *Agent) readyLocked() (bool, []string) {
 	switch {
-	case a.stopping:
+	case a.phase.stopping:
 		return false, []string{"the agent is stopping"}
-	case !a.ready:
+	case !a.phase.ready:
 		return false, []string{"the agent is starting"}
 	}
 	var reasons []string
@@ -82,7 +82,7 @@ func (a *Agent) Status() admin.Status {
 	states := a.statesLocked()
 	s.Sentence = state.Sentence(states)
 	for i, name := range slices.Sorted(maps.Keys(a.pipelines)) {
-		p := a.pipelines[name].status(a.stopping)
+		p := a.pipelines[name].status(a.phase.stopping)
 		p.Now = states[i]
 		s.Pipelines = append(s.Pipelines, p)
 		s.Level = max(s.Level, p.Now.Level)

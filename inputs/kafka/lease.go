@@ -32,7 +32,7 @@ type Lease struct {
 	commits   sync.Mutex // one commit at a time
 	recreated bool       // the topic was made again while this member read it
 
-	formerLife, formerNote string // committed in an earlier life of the topic
+	former former
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and renewed on each change
@@ -43,6 +43,10 @@ type Lease struct {
 	// of the topic that is read; zero until located, and where brokers do not tell
 	topicID [16]byte
 }
+
+// former is what was committed in an earlier life of the topic; empty if nothing was. It is written
+// before anybody reads it.
+type former struct{ life, note string }
 
 // committed is what is stored of a partition's position, as far as is known. Lease.mu guards it;
 // commits are made one at a time, under Lease.commits.

@@ -72,7 +72,7 @@ func TopicIDOf(metadata string) (id, note string) {
 func (l *Lease) Life() string { return TopicID(l.topicID) }
 
 // Former implements record.Mortal.
-func (l *Lease) Former() (life, note string) { return l.formerLife, l.formerNote }
+func (l *Lease) Former() (life, note string) { return l.former.life, l.former.note }
 
 var errReborn = fmt.Errorf("the topic was deleted and made again: %w", record.ErrFenced)
 

@@ -166,7 +166,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 			"the group's offset is of an earlier life of the topic: it is not used, and the partition is read from its beginning",
 			"partition", l.name, "offset", o.at, "topic_id", id, "former_topic_id", o.topicID,
 		)
-		l.formerLife, l.formerNote, l.recreated = o.topicID, o.note, true
+		l.former, l.recreated = former{o.topicID, o.note}, true
 		o.at = -1
 	}
 	if o.at >= 0 {
@@ -182,7 +182,7 @@ func (l *Lease) tryLocate(ctx context.Context) error {
 	l.mu.Lock()
 	l.committed.pos, l.committed.note = at, ""
 	l.mu.Unlock()
-	if l.s.in.start.earliest || l.formerNote != "" {
+	if l.s.in.start.earliest || l.former.note != "" {
 		return nil
 	}
 	// Without a commit the start would move: records that arrive until the first one would be

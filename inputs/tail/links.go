@@ -30,7 +30,7 @@ func (m *manager) realPath(path string) string {
 
 // realDir is realPath of a directory. Many files share one, so it is remembered until the next
 // look.
-func (m *manager) realDir(dir string) string { return m.realDirs.of(dir, m.looks.began) }
+func (m *manager) realDir(dir string) string { return m.looks.realDirs.of(dir, m.looks.began) }
 
 // realDirs is directories without symbolic links, as of one look.
 type realDirs struct {

@@ -24,8 +24,6 @@ type manager struct {
 	table    fileTable
 	sources  sources
 	looks    looks
-	near     map[string]neighbours
-	realDirs realDirs
 	swept    sweptFiles
 	next     nextTimes
 	decision decision

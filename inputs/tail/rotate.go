@@ -41,7 +41,7 @@ func (m *manager) relocate(f *file) (bool, error) {
 // neighbours returns what is in a directory by identity, as of this look at it or later: many files
 // are often rotated at once. A directory that is gone is empty.
 func (m *manager) neighbours(dir string) (map[ident]string, error) {
-	if n, ok := m.near[dir]; ok && n.at.After(m.looks.began) {
+	if n, ok := m.looks.near[dir]; ok && n.at.After(m.looks.began) {
 		return n.paths, nil
 	}
 	n := neighbours{m.sys.now(), map[ident]string{}}
@@ -58,11 +58,11 @@ func (m *manager) neighbours(dir string) (map[ident]string, error) {
 			n.paths[fi.id] = path
 		}
 	}
-	if m.near == nil || len(m.near) > 64 {
-		m.near = map[string]neighbours{}
+	if m.looks.near == nil || len(m.looks.near) > 64 {
+		m.looks.near = map[string]neighbours{}
 	}
 	n.at = m.sys.now()
-	m.near[dir] = n
+	m.looks.near[dir] = n
 	return n.paths, nil
 }
 

@@ -38,6 +38,10 @@ type looks struct {
 	raced      bool             // something was renamed under a look
 	unstarted  []*file          // what looks have found to read
 	replaced   map[string]*file // what has left a path in this look
+
+	// what directories held, and where they really are, as of a look
+	near     map[string]neighbours
+	realDirs realDirs
 }
 
 // scan evaluates the globs and looks at everything.

@@ -46,7 +46,7 @@ func (f *Flight) lanes(ctx context.Context) (dispatch func(*entry), join func())
 	return func(e *entry) {
 			e.state = flying
 			f.outstanding++
-			lanes[f.Send.hash(e.whole.Origin)%uint64(len(lanes))] <- e
+			lanes[f.Send.origins.hash(e.whole.Origin)%uint64(len(lanes))] <- e
 		}, func() {
 			for _, lane := range lanes {
 				close(lane)

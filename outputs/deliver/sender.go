@@ -33,13 +33,45 @@ type Sender struct {
 
 	refusals fault.Throttle
 
-	// A Writer never sees two batches of one origin at once, whoever sends them.
-	seed    maphash.Seed
-	stripes []chan struct{}
+	origins originLocks
 
+	Counters
+}
+
+// Counters say how delivery goes. Safe for concurrent use.
+type Counters struct {
 	LastSuccess   atomic.Int64 // nanoseconds since the Unix epoch
 	Flying, Bytes atomic.Int64
 	Dead          atomic.Int64
+}
+
+// originLocks sees to it that a Writer never sees two batches of one origin at once, whoever sends
+// them.
+type originLocks struct {
+	seed    maphash.Seed
+	stripes []chan struct{}
+}
+
+func newOriginLocks(n int) originLocks {
+	o := originLocks{seed: maphash.MakeSeed(), stripes: make([]chan struct{}, n)}
+	for i := range o.stripes {
+		o.stripes[i] = make(chan struct{}, 1)
+	}
+	return o
+}
+
+func (o *originLocks) hash(origin string) uint64 { return maphash.String(o.seed, origin) }
+
+// lock waits until nobody else sends what is of this origin, or ctx ends. Whoever has the lock
+// gives it back by receiving from held.
+func (o *originLocks) lock(ctx context.Context, origin string) (held <-chan struct{}, err error) {
+	stripe := o.stripes[o.hash(origin)%uint64(len(o.stripes))]
+	select {
+	case stripe <- struct{}{}:
+		return stripe, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadLetter) {
@@ -59,14 +91,8 @@ func (s *Sender) Init(w any, c outputs.Common, env outputs.Env, dl outputs.DeadL
 		})
 	}
 	s.DeadLetterFailing = NewDeadLetterLog(env)
-	s.seed = maphash.MakeSeed()
-	s.stripes = make([]chan struct{}, 4*c.Window.Lanes)
-	for i := range s.stripes {
-		s.stripes[i] = make(chan struct{}, 1)
-	}
+	s.origins = newOriginLocks(4 * c.Window.Lanes)
 }
-
-func (s *Sender) hash(origin string) uint64 { return maphash.String(s.seed, origin) }
 
 // attempt sends b once and waits for the answer.
 func (s *Sender) attempt(ctx context.Context, b *record.Batch, h *Health) error {
@@ -85,13 +111,11 @@ func (s *Sender) attempt(ctx context.Context, b *record.Batch, h *Health) error 
 			return ctx.Err()
 		}
 	}
-	stripe := s.stripes[s.hash(b.Origin)%uint64(len(s.stripes))]
-	select {
-	case stripe <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	held, err := s.origins.lock(ctx, b.Origin)
+	if err != nil {
+		return err
 	}
-	defer func() { <-stripe }()
+	defer func() { <-held }()
 	return s.Sync.Write(ctx, b)
 }
 
