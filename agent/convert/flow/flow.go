@@ -58,7 +58,7 @@ func (f *Flow) condition(m Match, further string) string {
 		parts = append(parts, c)
 	}
 	for _, t := range f.taken {
-		if !t.overlap(m) {
+		if !t.Overlaps(m) {
 			continue
 		}
 		if c := t.Condition(); c != "" {
@@ -153,7 +153,7 @@ func (f *Flow) Finish() {
 			cond = r.match.Condition()
 		}
 		for _, before := range f.routes[:i] {
-			if r.shared || !before.match.overlap(r.match) {
+			if r.shared || !before.match.Overlaps(r.match) {
 				continue
 			}
 			if cond == "" {

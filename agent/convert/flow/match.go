@@ -10,6 +10,7 @@ import (
 type Match struct {
 	Patterns []string // as a route takes them; any of them
 	Regexp   string   // instead, where patterns cannot say it
+	Further  string   // a further condition, for filters; "" for none
 }
 
 // All is every tag.
@@ -17,6 +18,10 @@ func All() Match { return Match{Patterns: []string{"**"}} }
 
 // IsAll reports whether it is every tag.
 func (m Match) IsAll() bool {
+	return m.Further == "" && m.everyTag()
+}
+
+func (m Match) everyTag() bool {
 	for _, p := range m.Patterns {
 		if p == "**" {
 			return true
@@ -27,7 +32,15 @@ func (m Match) IsAll() bool {
 
 // Condition returns the set as an expression, "" for every tag.
 func (m Match) Condition() string {
-	if m.IsAll() {
+	tags := m.tags()
+	if tags != "" && m.Further != "" {
+		return tags + " and " + m.Further
+	}
+	return tags + m.Further
+}
+
+func (m Match) tags() string {
+	if m.everyTag() {
 		return ""
 	}
 	if m.Regexp != "" {
@@ -103,9 +116,9 @@ func regexpOf(p string) string {
 	return b.String()
 }
 
-// overlap reports whether two sets may have a tag in common: false only where they plainly have
+// Overlaps reports whether two sets may have a tag in common: false only where they plainly have
 // none.
-func (m Match) overlap(o Match) bool {
+func (m Match) Overlaps(o Match) bool {
 	if m.Regexp != "" || o.Regexp != "" {
 		return true
 	}

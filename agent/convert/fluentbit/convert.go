@@ -419,11 +419,8 @@ func (c *converter) input(s *section) {
 		)
 		return
 	}
-	for _, p := range s.props {
-		if strings.HasPrefix(p.key, "processors") {
-			p.used = true
-			c.d.Lost(b, p.at, s.title()+" processors", "write filters for its tag")
-		}
+	if len(s.processors) > 0 {
+		c.processors(s, c.tags(s, name))
 	}
 	c.rest(b, s)
 }

@@ -17,6 +17,10 @@ type section struct {
 	kind  string // lower case
 	at    draft.Place
 	props []*prop
+
+	processors []*section // of an input or an output, in YAML
+	signal     string     // of a processor: logs, metrics or traces
+	condition  *yaml.Node // of a processor; nil for none
 }
 
 type prop struct {
@@ -172,6 +176,10 @@ func pairs(n *yaml.Node, each func(key string, v *yaml.Node)) {
 func (f *files) entry(kind string, n *yaml.Node, path string) {
 	s := &section{kind: kind, at: draft.Place{File: path, Line: n.Line}}
 	f.sections = append(f.sections, s)
+	f.fill(s, n, path)
+}
+
+func (f *files) fill(s *section, n *yaml.Node, path string) {
 	pairs(n, func(key string, v *yaml.Node) {
 		at := draft.Place{File: path, Line: v.Line}
 		switch v.Kind {
@@ -195,7 +203,21 @@ func (f *files) entry(kind string, n *yaml.Node, path string) {
 				f.add(s, key, item.Value, at)
 			}
 		case yaml.MappingNode:
-			f.add(s, key, "...", at)
+			switch {
+			case key == "processors":
+				pairs(v, func(signal string, list *yaml.Node) {
+					for _, e := range list.Content {
+						at := draft.Place{File: path, Line: e.Line}
+						p := &section{kind: "processor", at: at, signal: signal}
+						s.processors = append(s.processors, p)
+						f.fill(p, e, path)
+					}
+				})
+			case key == "condition" && s.kind == "processor":
+				s.condition = v
+			default:
+				f.add(s, key, "...", at)
+			}
 		default:
 			f.add(s, key, v.Value, at)
 		}

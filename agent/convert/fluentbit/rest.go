@@ -8,8 +8,9 @@ import (
 	"github.com/penstock/penstock/agent/convert/flow"
 )
 
-func (c *converter) filter(s *section) {
-	m := c.match(s)
+func (c *converter) filter(s *section) { c.filterOf(s, c.match(s)) }
+
+func (c *converter) filterOf(s *section, m flow.Match) {
 	name := s.value("name")
 	title := s.title()
 	f := c.flow
@@ -358,12 +359,7 @@ func (c *converter) output(s *section) {
 		return
 	}
 	c.d.Carried(s.at, title)
-	for _, p := range s.props {
-		if strings.HasPrefix(p.key, "processors") {
-			p.used = true
-			c.d.Lost(b, p.at, title+" processors", "write filters")
-		}
-	}
+	c.outputProcessors(b, s, m)
 	c.rest(b, s)
 	c.flow.Send(m, b)
 }

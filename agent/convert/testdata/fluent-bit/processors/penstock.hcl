@@ -15,13 +15,20 @@ input "tail" "app" {
     timeout = "1s"
     # Changed: multiline.parser app: an event does not end with a newline, as there
   }
-  # LEFT OUT: INPUT tail processors: write filters for its tag
 }
 
 filter "parse" "app" {
   if      = "tag == 'app'"
   format  = "regex"
   pattern = "^(?P<log>(?s:.*))$"
+}
+
+filter "add_fields" "insert" {
+  if = "tag == 'app'"
+  fields = {
+    a = "b"
+  }
+  overwrite = false
 }
 
 output "elasticsearch" "elasticsearch" {
@@ -32,7 +39,7 @@ output "elasticsearch" "elasticsearch" {
 
 pipeline "main" {
   from   = [input.tail.app]
-  filter = [filter.parse.app]
+  filter = [filter.parse.app, filter.add_fields.insert]
   # LEFT OUT: OUTPUT loki: there is no such output; see penstock help for those there are
   to = [output.elasticsearch.elasticsearch]
 }
