@@ -127,6 +127,9 @@ func (s *sink) Append(
 // Pack implements inputs.Packer.
 func (s *sink) Pack(b *record.Batch) error { return s.buf.Pack(b) }
 
+// Flush implements inputs.Flusher.
+func (s *sink) Flush() { s.buf.Flush() }
+
 // Spill implements inputs.Spiller.
 func (s *sink) Spill(reason string) { s.buf.Spill(reason) }
 

@@ -273,3 +273,44 @@ func TestPaddingEndsWithAPage(t *testing.T) {
 		t.Errorf("%d sizes are not met", short)
 	}
 }
+
+// What nobody waits for is written within the budget, or once it is said that nothing more comes.
+func TestFlushEndsTheWaitForCompany(t *testing.T) {
+	t.Parallel()
+	opt := patient(t)
+	opt.FlushInterval = time.Hour
+	b := open(t, t.TempDir(), opt)
+	durable := make(chan error, 20)
+	for i := range 10 {
+		if err := b.AppendReplayable(
+			t.Context(), "in", batchOf(i, 1, 10), nil, func(err error) { durable <- err },
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-durable:
+		t.Fatalf("written before the budget ended: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	before := commits(b)
+	b.Flush()
+	for range 10 {
+		select {
+		case err := <-durable:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("not written")
+		}
+	}
+	if n := commits(b) - before; n != 1 {
+		t.Errorf("%d commits for what was there together", n)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.queue.complete {
+		t.Error("what comes next does not wait for company any more")
+	}
+}

@@ -118,6 +118,18 @@ func (b *Buffer) add(
 	return nil
 }
 
+// Flush says that nothing more comes for now: what was appended does not wait for it. It does not
+// wait either, and two commits are FlushInterval apart all the same.
+func (b *Buffer) Flush() {
+	b.mu.Lock()
+	tell := !b.queue.empty() && !b.queue.complete
+	b.queue.complete = b.queue.complete || tell
+	b.mu.Unlock()
+	if tell {
+		b.kick()
+	}
+}
+
 // place waits for room and puts op into the queue, where it is the writer's, or into the window,
 // and so into the log. wake reports whether the writer has to know.
 func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err error) {

@@ -9,10 +9,11 @@ import (
 // at its end. The writer alone takes out, at the front, and only once it is written: while it
 // writes without the lock, what it writes stays where it is. Buffer.mu guards it.
 type queue struct {
-	ops     []*appendOp
-	bytes   int64     // of ops, encoded
-	awaited int       // ops whose outcome somebody waits for
-	since   time.Time // when the first op of an empty queue was added
+	ops      []*appendOp
+	bytes    int64     // of ops, encoded
+	awaited  int       // ops whose outcome somebody waits for
+	complete bool      // nothing more comes for now that the ops would wait for
+	since    time.Time // when the first op of an empty queue was added
 }
 
 func (q *queue) empty() bool { return len(q.ops) == 0 }
@@ -54,7 +55,7 @@ func (q *queue) drop(n int) {
 	}
 	clear(q.ops[:n])
 	if q.ops = q.ops[n:]; len(q.ops) == 0 {
-		q.ops = nil
+		q.ops, q.complete = nil, false
 	}
 }
 

@@ -148,9 +148,10 @@ func (w *writer) wait() bool {
 }
 
 // company returns how much longer what is in the queue waits for more, since nobody waits for it.
-// What is read at one time is appended within moments. Caller holds mu.
+// What is read at one time is appended within moments, and some say when that is over. Caller holds
+// mu.
 func (b *Buffer) company(now time.Time) time.Duration {
-	if b.queue.awaited > 0 || b.opt.Spill {
+	if b.queue.awaited > 0 || b.queue.complete || b.opt.Spill {
 		return 0
 	}
 	return min(b.opt.FlushInterval, b.opt.Latency) - now.Sub(b.queue.since)

@@ -49,6 +49,10 @@ type Replayer interface{ Replayable() bool }
 // a word for metrics, of few.
 type Spiller interface{ Spill(reason string) }
 
+// Flusher is implemented by sinks that let what nobody waits for wait for company. Flush says that
+// nothing more comes for now. It does not wait.
+type Flusher interface{ Flush() }
+
 // Packer is implemented by sinks whose Append would encode and compress in the caller's goroutine.
 // An input that encodes several batches of one source at a time calls Pack on each, in any order
 // and concurrently, before it calls Append in the source's order. What was read from the batch

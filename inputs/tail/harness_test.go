@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/inputs"
 	"github.com/penstock/penstock/inputs/inputstest"
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
@@ -33,6 +34,7 @@ type rig struct {
 	done    chan error
 	block   int // read so much at a time
 	prepare func(*Tail)
+	into    inputs.Sink // instead of sink, to which it passes on; may be nil
 }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
@@ -74,7 +76,11 @@ func (r *rig) start() *rig {
 	r.tail = tl
 	ctx, cancel := context.WithCancel(context.Background())
 	errc := make(chan error, 1)
-	go func() { errc <- tl.Run(ctx, r.sink) }()
+	into := r.into
+	if into == nil {
+		into = r.sink
+	}
+	go func() { errc <- tl.Run(ctx, into) }()
 	r.done = errc
 	r.stop = func() error { cancel(); return <-errc }
 	return r

@@ -85,7 +85,9 @@ func (m *manager) manage(ctx context.Context) error {
 		case res := <-m.run.results:
 			m.step(func() { m.result(res) })
 		case c := <-m.watches.changes():
+			m.queue.begin()
 			m.step(func() { m.changed(c) })
+			m.queue.done()
 		case <-tick.C:
 			m.step(func() { m.sweep(m.sys.now()) })
 			tick.Reset(m.interval())

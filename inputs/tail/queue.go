@@ -31,15 +31,19 @@ type job func(context.Context) error
 // queue hands out turns, first come first served, so that a busy file waits for all others between
 // two blocks.
 type queue struct {
+	// called when there is nothing left to do, after there was; it must not block
+	onRest func()
+
 	mu          sync.Mutex
 	more        sync.Cond
 	first, last *file
 	jobs        []job
+	busy        int // turns that are taken, and those who are about to ask for some
 	closed      bool
 }
 
 func newQueue() *queue {
-	q := &queue{}
+	q := &queue{onRest: func() {}}
 	q.more.L = &q.mu
 	return q
 }
@@ -68,6 +72,25 @@ func (q *queue) push(f *file) {
 	q.more.Signal()
 }
 
+// begin says that turns are about to be asked for, which belong together; done says that they have
+// been.
+func (q *queue) begin() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy++
+}
+
+// done ends what begin, or next, has begun.
+func (q *queue) done() {
+	q.mu.Lock()
+	q.busy--
+	rests := q.busy == 0 && q.first == nil && len(q.jobs) == 0
+	q.mu.Unlock()
+	if rests {
+		q.onRest()
+	}
+}
+
 // turn is the right to read a file.
 type turn struct {
 	f     *file
@@ -76,7 +99,8 @@ type turn struct {
 	job   job // instead of a file
 }
 
-// next waits for a turn or a job. ok is false once the queue is closed.
+// next waits for a turn or a job; done is to be called behind it. ok is false once the queue is
+// closed.
 func (q *queue) next() (t turn, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,6 +111,7 @@ func (q *queue) next() (t turn, ok bool) {
 		case len(q.jobs) > 0:
 			t.job = q.jobs[0]
 			q.jobs = q.jobs[1:]
+			q.busy++
 			return t, true
 		case q.first != nil:
 			f := q.first
@@ -97,6 +122,7 @@ func (q *queue) next() (t turn, ok bool) {
 			s := &f.sched
 			t = turn{f: f, cmd: s.cmd, wakes: s.wakes}
 			s.next, s.queued, s.running, s.cmd = nil, false, true, 0
+			q.busy++
 			return t, true
 		}
 		q.more.Wait()

@@ -170,6 +170,9 @@ func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 	}
 	r.limits.shared = t.shared
 	r.packer, _ = sink.(inputs.Packer)
+	if f, ok := sink.(inputs.Flusher); ok {
+		r.queue.onRest = f.Flush
+	}
 	r.done = func(err error) {
 		defer r.pending.Done()
 		if err != nil {

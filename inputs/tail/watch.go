@@ -21,8 +21,8 @@ type notifier interface {
 	add(dir string) error
 	remove(dir string)
 	// wait returns once there is something to take, and whether that is more than that files were
-	// written to. With a time it returns then, or once there is more than that. It returns an error
-	// once it is stopped.
+	// written to. With a time it returns then, written to or not, or once there is more than that.
+	// It returns an error once it is stopped.
 	wait(until time.Time) (more bool, err error)
 	// take adds what there is to c.
 	take(c *changes)
@@ -32,7 +32,9 @@ type notifier interface {
 }
 
 // watcher gathers notifications. That files were written to piles up in the kernel for as long as
-// the latency budget allows, so that many of them are one wake-up; everything else ends that.
+// the latency budget allows, so that many of them are one wake-up; everything else ends that. As
+// long as they are written to all the time, it is not the first write that wakes it up, but the end
+// of the budget alone.
 type watcher struct {
 	notifier
 	budget  time.Duration
@@ -72,13 +74,19 @@ func (w *watcher) close() {
 func (w *watcher) gather(ctx context.Context) {
 	defer close(w.stopped)
 	last, had := time.Now(), w.read.Load()
+	taken := last
+	steady := false // there was a write sooner after the last ones were taken than the wait is long
 	for {
-		more, err := w.wait(time.Time{})
-		if err != nil {
-			return
+		var more bool
+		var err error
+		if !steady {
+			if more, err = w.wait(time.Time{}); err != nil {
+				return
+			}
 		}
 		now, have := time.Now(), w.read.Load()
 		company := pace{budget: w.budget, read: have - had, during: now.Sub(last)}.wait()
+		steady = now.Sub(taken) < company
 		last, had = now, have
 		if !more && company > gatherFor {
 			if more, err = w.wait(now.Add(company)); err != nil {
@@ -94,6 +102,7 @@ func (w *watcher) gather(ctx context.Context) {
 		}
 		c := changes{written: map[string]struct{}{}, touched: map[string]struct{}{}}
 		w.take(&c)
+		steady = steady && len(c.written) > 0
 		if len(c.written)+len(c.touched) == 0 && !c.missed {
 			continue
 		}
@@ -102,6 +111,7 @@ func (w *watcher) gather(ctx context.Context) {
 			return
 		case w.out <- c:
 		}
+		taken = time.Now()
 	}
 }
 

@@ -14,11 +14,15 @@ import (
 )
 
 // inotify is the notifier of Linux. A library would wake for each write to a file; this one wakes
-// once for as many as come before they are taken: writes have a queue of their own, which is not
-// listened to between the first of them and the taking.
+// once for as many as come before they are taken: writes have a queue of their own, which is
+// listened to only until the first of them.
+//
+// Time is told by the kernel. A timer of the runtime would wake up the process twice, because it
+// waits for whole milliseconds, and its monitor as well: that is most of what a trickle costs.
 type inotify struct {
-	poll   *os.File // an epoll over both queues, which the runtime's poller waits for
+	poll   *os.File // an epoll over timer and both queues, which the runtime's poller waits for
 	fd     int      // of poll
+	timer  int      // a timerfd
 	raw    syscall.RawConn
 	writes inotifyQueue
 	others inotifyQueue
@@ -53,20 +57,35 @@ func newNotifier() (notifier, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
 	}
-	n.poll, n.fd = os.NewFile(uintptr(fd), "inotify"), fd
+	n.poll, n.fd, n.timer = os.NewFile(uintptr(fd), "inotify"), fd, -1
 	n.writes.fd, n.writes.mask = -1, writeEvents
 	n.others.fd, n.others.mask = -1, otherEvents
 	if n.raw, err = n.poll.SyscallConn(); err != nil {
 		n.close()
 		return nil, err
 	}
+	err = n.openTimer()
 	for _, q := range []*inotifyQueue{&n.writes, &n.others} {
-		if err := n.open(q); err != nil {
-			n.close()
-			return nil, err
+		if err == nil {
+			err = n.open(q)
 		}
 	}
+	if err != nil {
+		n.close()
+		return nil, err
+	}
 	return n, nil
+}
+
+func (n *inotify) openTimer() (err error) {
+	if n.timer, err = unix.TimerfdCreate(
+		unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK,
+	); err != nil {
+		n.timer = -1
+		return os.NewSyscallError("timerfd_create", err)
+	}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(n.fd, unix.EPOLL_CTL_ADD, n.timer,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(n.timer)}))
 }
 
 func (n *inotify) open(q *inotifyQueue) (err error) {
@@ -81,7 +100,7 @@ func (n *inotify) open(q *inotifyQueue) (err error) {
 }
 
 // interest is how the queue is listened to. Of writes the first is told, and no other one before
-// they are taken.
+// they are listened to again.
 func (q *inotifyQueue) interest() *unix.EpollEvent {
 	ev := &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(q.fd)}
 	if q.mask == writeEvents {
@@ -100,35 +119,56 @@ func (n *inotify) close() {
 			q.fd = -1
 		}
 	}
+	if n.timer >= 0 {
+		_ = unix.Close(n.timer)
+		n.timer = -1
+	}
 }
 
 func (n *inotify) wait(until time.Time) (more bool, err error) {
-	if err := n.poll.SetReadDeadline(until); err != nil {
+	if until.IsZero() {
+		err = n.listen()
+	} else {
+		err = n.setTimer(time.Until(until))
+	}
+	if err != nil {
 		return false, err
 	}
-	var events [2]unix.EpollEvent
-	var got int
 	var waitErr error
 	err = n.raw.Read(func(fd uintptr) bool {
-		for {
-			got, waitErr = unix.EpollWait(int(fd), events[:], 0)
-			if waitErr != unix.EINTR {
-				return got != 0 || waitErr != nil
-			}
+		var events [3]unix.EpollEvent
+		got, err := unix.EpollWait(int(fd), events[:], 0)
+		for err == unix.EINTR {
+			got, err = unix.EpollWait(int(fd), events[:], 0)
 		}
+		waitErr = os.NewSyscallError("epoll_wait", err)
+		done := err != nil
+		for _, ev := range events[:max(got, 0)] {
+			more = more || ev.Fd == int32(n.others.fd)
+			// a first write that was still listened to does not end a wait for a time
+			done = done || ev.Fd != int32(n.writes.fd) || until.IsZero()
+		}
+		return done
 	})
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return false, nil
-	case err != nil:
-		return false, err
-	case waitErr != nil:
-		return false, os.NewSyscallError("epoll_wait", waitErr)
+	if err = errors.Join(err, waitErr); err == nil && !until.IsZero() {
+		err = n.setTimer(-1)
 	}
-	for _, ev := range events[:got] {
-		more = more || ev.Fd == int32(n.others.fd)
+	return more, err
+}
+
+// listen has the next write told.
+func (n *inotify) listen() error {
+	return os.NewSyscallError("epoll_ctl",
+		unix.EpollCtl(n.fd, unix.EPOLL_CTL_MOD, n.writes.fd, n.writes.interest()))
+}
+
+// setTimer has the timer expire in d, at once if that has passed; if d is -1, never.
+func (n *inotify) setTimer(d time.Duration) error {
+	var spec unix.ItimerSpec
+	if d != -1 {
+		spec.Value = unix.NsecToTimespec(max(d, 1).Nanoseconds())
 	}
-	return more, nil
+	return os.NewSyscallError("timerfd_settime", unix.TimerfdSettime(n.timer, 0, &spec, nil))
 }
 
 func (n *inotify) add(dir string) error {
@@ -171,11 +211,6 @@ func (q *inotifyQueue) remove(dir string) {
 func (n *inotify) take(c *changes) {
 	n.read(&n.others, c)
 	n.read(&n.writes, c)
-	if err := unix.EpollCtl(
-		n.fd, unix.EPOLL_CTL_MOD, n.writes.fd, n.writes.interest(),
-	); err != nil {
-		c.missed = true // nothing more would be told: at least this is
-	}
 }
 
 func (n *inotify) read(q *inotifyQueue, c *changes) {

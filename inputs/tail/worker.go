@@ -76,20 +76,20 @@ func newWorker(r *run) *worker {
 func (w *worker) work(ctx context.Context) {
 	for {
 		t, ok := w.run.queue.next()
-		switch {
-		case !ok:
+		if !ok {
 			return
-		case t.job != nil:
-			if err := t.job(ctx); err != nil {
-				w.run.fail(err)
-				return
-			}
-		default:
-			if err := w.turn(ctx, t); err != nil {
-				w.run.fail(err)
-				return
-			}
 		}
+		var err error
+		if t.job != nil {
+			err = t.job(ctx)
+		} else {
+			err = w.turn(ctx, t)
+		}
+		if err != nil {
+			w.run.fail(err)
+			return
+		}
+		w.run.queue.done()
 	}
 }
 
