@@ -122,11 +122,11 @@ func (b *Buffer) add(
 // wait either, and two commits are FlushInterval apart all the same.
 func (b *Buffer) Flush() {
 	b.mu.Lock()
-	tell := !b.queue.empty() && !b.queue.complete
-	b.queue.complete = b.queue.complete || tell
+	wake := !b.queue.empty() && !b.queue.complete
+	b.queue.complete = b.queue.complete || wake
 	b.mu.Unlock()
-	if tell {
-		b.kick()
+	if wake {
+		b.wakeWriter()
 	}
 }
 
