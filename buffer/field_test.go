@@ -179,8 +179,8 @@ func TestFluentBit6082_OtelContrib44469_DrainingABacklogTakesLittleMemory(t *tes
 }
 
 // vector#23783: adding a disk buffer cuts throughput to a quarter. Here it adds little work, and
-// none that an input or an output at the head waits for: a batch is compressed once, by its caller,
-// and those very bytes are what an output gets and what lies on disk; appends go on while the disk
+// none that an input or an output at the head waits for. A batch is compressed once, by its caller,
+// and those very bytes are what an output gets and what lies on disk. Appends go on while the disk
 // stands still, and what has gathered meanwhile is one write. What it costs in time is measured by
 // cmd/bench, against the tail alone.
 func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {

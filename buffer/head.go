@@ -32,7 +32,7 @@ const (
 	headFootprint = 3 << 20
 
 	// closeHeadroom is the free disk at which a segment's database is closed, or a quarter of a
-	// small file system: closing writes a table through a memory map that nobody can allocate
+	// small file system. Closing writes a table through a memory map that nobody can allocate
 	// ahead, so what other processes may take in those milliseconds must still be there after.
 	closeHeadroom = 64 << 20
 

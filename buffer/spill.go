@@ -7,9 +7,9 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 )
 
-// In spill mode batches that their input can read again are in the log before they are on disk:
-// they stand in the window, from which readers are served, and leave it when every cursor has
-// passed them, together with the positions that belong to them, in one write of state; or they are
+// In spill mode batches that their input can read again are in the log before they are on disk.
+// They stand in the window, from which readers are served. They leave it when every cursor has
+// passed them, together with the positions that belong to them, in one write of state. Or they are
 // spilled: written to a segment like all others. The window is the end of the log. What is on disk
 // ends at Buffer.disk, and positions between there and the first one in the window are of records
 // that never were.
@@ -50,9 +50,8 @@ type LastSpill struct {
 // AppendReplayable is Append for a batch that input can read again from the positions it gave
 // before, until it says otherwise by Spill. Without Options.Spill it is Append, but for that nobody
 // waits for the outcome. Otherwise done may be called, with nil, before any of it is on disk and
-// before AppendReplayable returns: what it stands for is that batch and positions are in the log,
-// and that Positions, after a crash, never are beyond what cursors have committed or the disk
-// holds.
+// before AppendReplayable returns. What it stands for is that batch and positions are in the log.
+// Positions, after a crash, never are beyond what cursors have committed or the disk holds.
 func (b *Buffer) AppendReplayable(
 	ctx context.Context, input string, batch *record.Batch, positions []record.Position,
 	done func(error),

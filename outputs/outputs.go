@@ -38,7 +38,7 @@ type AsyncWriter interface {
 	// and in any order, and must not block.
 	//
 	// After a retryable error for a batch, or for some records of it, the drain loop starts nothing
-	// more, waits for all that is in flight, and begins again with that batch: everything from it
+	// more, waits for all that is in flight, and begins again with that batch. Everything from it
 	// on that was not delivered is started again, in order, and nothing that was. So nothing may
 	// overtake a record that failed where their order matters: once a record has failed, those
 	// behind it in its partition fail too. A Start may cross with the failure of an earlier batch.

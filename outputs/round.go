@@ -7,7 +7,7 @@ import (
 
 // Round is what the Starts between two new beginnings of a flight have in common. A writer that
 // fails a batch for now notes what of its order has failed, so that a later batch of the round,
-// whose Start may have crossed with that failure, does not overtake it: that one fails too, and
+// whose Start may have crossed with that failure, does not overtake it. That one fails too, and
 // both come again, in order, in another round. Safe for concurrent use; nil, of Starts that belong
 // to none, holds nothing.
 type Round struct {

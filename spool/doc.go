@@ -22,7 +22,7 @@
 //     complete.go (markers and hooks)
 //
 // Memory: the rows of a path wait in a buffer of 512 bytes to 512 KB until they are a member, all
-// together within spool.memory, or are spilled; a path of a cut takes less than 1 KB beside it, and
+// together within spool.memory, or are spilled. A path of a cut takes less than 1 KB beside it, and
 // a log, with its reader in Kafka, about 30 KB.
 //
 // Which commit, upload or read-back comes next is decided in package protocol; where a record

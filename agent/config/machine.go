@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkPath tells whether a file or directory can be used as the tag `path` of its attribute says:
-// read is a file that is read, write a file that is written, dir a directory that is written and
-// made when it does not exist, run a program.
+// checkPath tells whether a file or directory can be used as the tag `path` of its attribute says.
+// read is a file that is read, write a file that is written, run a program. dir is a directory that
+// is written, and made when it does not exist.
 func checkPath(use, path string) error {
 	switch use {
 	case "read":

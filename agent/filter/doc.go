@@ -9,8 +9,8 @@
 // the same result each time they see the same batch: after a failure, records are delivered again
 // unchanged. A filter that remembers what came before (Stateful) does so by position, and has its
 // memory per log and output. A record that a filter cannot handle (no JSON, no such field) passes
-// unchanged and is counted, unless the filter was told what to do with it; only what a filter was
-// told to discard is discarded, and counted too; what it refuses is in the dead letter before the
+// unchanged and is counted, unless the filter was told what to do with it. Only what a filter was
+// told to discard is discarded, and counted too. What it refuses is in the dead letter before the
 // record's position is passed.
 //
 // The text formats that parse knows are in formats/, which knows nothing of records and JSON texts.

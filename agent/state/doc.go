@@ -1,5 +1,5 @@
-// Package state turns facts about a running agent into what an operator wants to know: for each
-// output and input what it is doing, and for each pipeline whether its data is safe, where it
+// Package state turns facts about a running agent into what an operator wants to know. For each
+// output and input that is what it is doing; for each pipeline whether its data is safe, where it
 // waits, for how long, and how long there is room for more. The page, the JSON, readiness, metrics
 // and the terminal show what it says, so that they never differ.
 //

@@ -14,8 +14,8 @@ import (
 const startRounds = 7
 
 // runStarts prints how long it is from the start of an agent until the consumer has the first line,
-// which was written before: with a new data directory, with the one that an agent has left which
-// was stopped, and with that of one that was killed.
+// which was written before. It does so with a new data directory, with the one that an agent has
+// left which was stopped, and with that of one that was killed.
 func (h *harness) runStarts(ctx context.Context) error {
 	const name = "start to first record"
 	if !h.only.MatchString(name) {

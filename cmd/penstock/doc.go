@@ -315,9 +315,9 @@
 //	PENSTOCK_SEED=7 go test ./outputs/kafka/producer -run 'TestModel$' -v
 //
 // What depends on the scheduling of processes is repeated only roughly by its seed. The names are
-// the same everywhere, and listed in buffer/record/runtest: PENSTOCK_INTEGRATION=1 runs the long
-// forms, PENSTOCK_LOG=1 shows what the parts under test log, PENSTOCK_KEEP=/tmp/it keeps
-// configuration and log of an agent whose test failed (the data directory is the test's own), and
+// the same everywhere, and listed in buffer/record/runtest. PENSTOCK_INTEGRATION=1 runs the long
+// forms; PENSTOCK_LOG=1 shows what the parts under test log. PENSTOCK_KEEP=/tmp/it keeps
+// configuration and log of an agent whose test failed (the data directory is the test's own).
 // PENSTOCK_KILLS, PENSTOCK_HISTORIES, PENSTOCK_STEPS, PENSTOCK_TIME and PENSTOCK_BACKLOG make tests
 // longer. Golden files are written anew with -update.
 //

@@ -3,7 +3,7 @@ package tail
 import "path/filepath"
 
 // A copy of a log that was found together with it, or before it, when nothing had been read of
-// either, is read as what comes before the log: it is named so, and where the log is truncated
+// either, is read as what comes before the log. It is named so, and where the log is truncated
 // next, as copytruncate does it, it is that. Until then both hold the same, and it is to be read
 // once. So a log that begins with all that was read of such a copy waits until the copy has been
 // quiet for rotate_wait, and is then read on where the copy ends.

@@ -10,12 +10,13 @@
 // compressing, are read in the order in which they were written; order.go decides it. Not
 // everything can be known from the files. Where a file system does not tell when a file was made,
 // an inode that is used again at once is taken for the file that had it before. What begins alike
-// is read again where it cannot be told whether it is the same, never left out: a log that was
-// written to since a copy of it was made, of no more than 1 KiB, when nothing had been read of
-// either (ahead.go); and one that has replaced another of which no more than 1 KiB had been read,
-// and goes on with its content, if nobody saw the one go and the other come (replace.go). What is
-// written to a file after it was rotated, and after what followed it was begun, comes late, and so
-// does a generation that turns up when a newer one has been begun: it becomes a source of its own.
+// is read again where it cannot be told whether it is the same, never left out. That is so of a log
+// that was written to since a copy of it was made, of no more than 1 KiB, when nothing had been
+// read of either (ahead.go). It is so of one that has replaced another of which no more than 1 KiB
+// had been read, and goes on with its content, if nobody saw the one go and the other come
+// (replace.go). What is written to a file after it was rotated, and after what followed it was
+// begun, comes late, and so does a generation that turns up when a newer one has been begun: it
+// becomes a source of its own.
 //
 // Of the log of a container two streams are interleaved, and what one has begun may be complete
 // long after lines of the other that follow it have been delivered. What is begun is held in

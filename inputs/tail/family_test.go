@@ -20,13 +20,13 @@ import (
 // PENSTOCK_SEED runs one of them again, or as many from that seed on.
 //
 // The world is that of a log of one writer, with its rotated files beside it, numbered or dated, or
-// that others replace by one that goes on with its content, or by another one; the agent may be
-// told of changes or poll, late and in any order; files may have no time of birth, and times as
-// coarse as 10 ms. Left out are inodes that are used again where there is no time of birth, writers
-// that go on for more than some 30 ms in a file that was rotated, files that are named like rotated
-// ones and are none, and logs that are replaced where there is no time of birth, or where others
-// compress them and do not keep the time. Excused is what the contract of the package leaves open:
-// see puzzle.
+// that others replace by one that goes on with its content, or by another one. The agent may be
+// told of changes or poll, late and in any order. Files may have no time of birth, and times as
+// coarse as 10 ms. Left out are inodes that are used again where there is no time of birth, and
+// writers that go on for more than some 30 ms in a file that was rotated. So are files that are
+// named like rotated ones and are none, and logs that are replaced where there is no time of birth,
+// or where others compress them and do not keep the time. Excused is what the contract of the
+// package leaves open: see puzzle.
 //
 // Of others than those of the default a few in a million still end with lines out of order, or
 // again: where a log is copied, compressed or replaced several times within milliseconds. One in

@@ -9,7 +9,7 @@ import (
 // mapping is the number of partitions that a topic's records are spread over. It changes when
 // partitions are added, or the topic is made again with another number, and then a source or a key
 // belongs to another partition. So while records are on their way under one number none are sent
-// under another: a partition that is slow would let newer records of a source overtake older ones
+// under another. A partition that is slow would let newer records of a source overtake older ones
 // that come to the same partition later, because they are given back or because the agent is
 // killed. Those behind them are parked.
 //

@@ -209,7 +209,7 @@ func (w writer) Write(ctx context.Context, b *record.Batch) error {
 func (writer) Close() error { return nil }
 
 // AsyncWriter returns an AsyncWriter in front of d that keeps order per origin, answers out of
-// order, and can be probed: as a Kafka producer, once a batch of an origin has failed it fails
+// order, and can be probed. As a Kafka producer does, once a batch of an origin has failed it fails
 // those of the same origin that are behind it in flight.
 func (d *Dest) AsyncWriter(limit int) outputs.AsyncWriter {
 	a := &asyncWriter{d: d, room: make(chan struct{}, limit), queues: map[string]*asyncQueue{}}

@@ -8,9 +8,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Cells are a laid row of declared columns as it is kept until its file is made: for each column
-// that is filled from the value, in order, a byte that is 0 if there is nothing, and then a varint,
-// eight bytes of a float, or a length and bytes.
+// Cells are a laid row of declared columns as it is kept until its file is made. For each column
+// that is filled from the value, in order, there is a byte that is 0 if there is nothing, and then
+// a varint, eight bytes of a float, or a length and bytes.
 
 // appendCells appends the cells of a laid row.
 func (t *tableSchema) appendCells(dst []byte, r *row) []byte {

@@ -6,7 +6,7 @@ import (
 )
 
 // Opaque returns err, which came from a connection or a file system, in a form that errors.Is does
-// not take for io.EOF: a connection that is closed while an answer is waited for ends in it, and it
+// not take for io.EOF. A connection that is closed while an answer is waited for ends in it, and it
 // must never pass for the end of what is read. Its text and all else that it is stay.
 func Opaque(err error) error {
 	if err == nil || !errors.Is(err, io.EOF) {

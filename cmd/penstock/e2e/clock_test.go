@@ -90,7 +90,7 @@ func buildWithClock(t *testing.T) string {
 }
 
 // The wall clock jumps by an hour and by a day, forwards and back, while lines are written, files
-// are rotated, Kafka comes and goes and the agent is killed: no line is lost or out of order, none
+// are rotated, Kafka comes and goes and the agent is killed. No line is lost or out of order, none
 // waits for the clock, and only what was in flight at a kill or an outage comes twice.
 func TestClockSteps(t *testing.T) {
 	parallel(t)

@@ -293,8 +293,8 @@ var lakeKey = regexp.MustCompile(
 	`^app-logs/(dt=\d{4}-\d\d-\d\d/hr=\d\d)/app-logs-(\d+)_(\d{20})-(\d{20})(?:\.[0-9a-f]{8})?\.ndjson\.(?:gz|zst)$`,
 )
 
-// checkLake tells what is wrong with objects that ought to hold each record of a topic once:
-// offsets 0 to produced[p]-1 of each partition, in the hive partition of their time, in order
+// checkLake tells what is wrong with objects that ought to hold each record of a topic once. That
+// is offsets 0 to produced[p]-1 of each partition, in the hive partition of their time, in order
 // within each object, and none outside of the range that the object's name says.
 func checkLake(objects map[string][]byte, produced []int64) (wrong []string) {
 	bad := func(format string, args ...any) {

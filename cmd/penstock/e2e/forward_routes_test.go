@@ -124,7 +124,7 @@ func (c *topics) read(ctx context.Context, addr string, names ...string) error {
 }
 
 // TestRoutesAndADeadOutput sends more than the buffer holds to five outputs that work and one that
-// does not: each gets what its routes say, the dead one delays nobody and gets everything in the
+// does not. Each gets what its routes say, the dead one delays nobody and gets everything in the
 // end, and there is one copy of a record on disk however many outputs it has.
 func TestRoutesAndADeadOutput(t *testing.T) {
 	parallel(t)

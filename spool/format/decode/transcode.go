@@ -15,10 +15,10 @@ import (
 
 var errShort = errors.New("unexpected end")
 
-// AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON:
-// records with their fields in order, unions without naming the branch, timestamps and dates in ISO
-// 8601, decimals and floats that are no numbers as strings, bytes in base64. It returns what
-// follows.
+// AppendAvro reads one value of schema in Avro's binary encoding from p and appends it as JSON.
+// Records have their fields in order, unions do not name the branch, timestamps and dates are in
+// ISO 8601. Decimals and floats that are no numbers are strings, bytes are in base64. It returns
+// what follows.
 func AppendAvro(dst, p []byte, schema avro.Schema) (out, rest []byte, err error) {
 	t := transcoder{dst: dst, p: p, budget: 16*len(p) + 1<<16, most: len(dst) + maxText(len(p))}
 	if err := t.value(schema, 0); err != nil {
