@@ -102,7 +102,9 @@ func (c *comparison) vacate(f *file, path string) {
 // inodeReused takes f, which is gone, out of the table: another file has its inode.
 func (c *comparison) inodeReused(f *file) {
 	for _, name := range slices.Clone(f.m.names) {
+		c.looks.replaced[name] = f
 		c.drop(f, name)
+		c.vacated = append(c.vacated, name)
 	}
 	delete(c.table.byID, f.id)
 	if f.compression != none && !f.isOpen.Load() {

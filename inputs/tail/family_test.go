@@ -122,6 +122,8 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"the source of what was read and is gone":         {400338047},
 		"older than what was read, and is gone":           {400058884},
 		"a copy too short to tell what of":                {430027337},
+		"rotated within the tick of what was read":        {480038769},
+		"replaced, and its inode used again":              {480030687},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {

@@ -265,7 +265,7 @@ func (m *manager) older(c, f *file) bool {
 func (m *manager) seenOlder(s observation, g *file) bool {
 	live, err := m.sys.stat(g.firstPath)
 	c := ageOf(s.path, &s.fi)
-	c.foundAt, c.observation = s.at, &s
+	c.foundAt, c.observation, c.seq = s.at, &s, m.sources.seq+1
 	members := []age{c, m.ageOfFile(g, g.firstPath, err == nil && live.is(g.id, g.birth))}
 	members = append(members, m.witnesses(g.m.family, map[*file]bool{g: true})...)
 	m.sortAges(g.m.family, members)
