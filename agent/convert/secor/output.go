@@ -219,6 +219,11 @@ func (c *converter) path() {
 		if strings.EqualFold(required.Value, "false") {
 			b.Set("on_missing", draft.Text("default"))
 			b.In("time").Set("default", draft.Text("1970-01-01T00:00:00Z"))
+		} else {
+			c.d.Changed(
+				b, required.At, "message.timestamp.required",
+				"JSON without a time goes to the dead letter, not to 1970-01-01, and other text ends nothing",
+			)
 		}
 		c.carry(required)
 	}

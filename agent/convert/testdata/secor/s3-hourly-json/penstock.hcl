@@ -32,6 +32,8 @@ output "s3" "lake" {
     field  = "timestamp"
     format = "epoch"
   }
+  # Changed: message.timestamp.required: JSON without a time goes to the dead letter, not to
+  # 1970-01-01, and other text ends nothing
   file_name   = "1_${partition}_${start}.gz"
   compression = "gzip"
   format "raw" {}
