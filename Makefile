@@ -20,7 +20,7 @@ FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version
 BESIDE  := -p 3 -parallel 4
 PACKAGES ?= ./...
 
-.PHONY: build share release image notice test slowest race integration bench size demo lint fuzz clean
+.PHONY: build share release image notice test slowest race integration bench size demo lint vulncheck fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
@@ -76,6 +76,10 @@ demo: build
 lint:
 	$(GO) vet ./...
 	bash .ci/lint
+
+# Vulnerabilities that are known of what is linked; needs to reach their database.
+vulncheck:
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./cmd/penstock
 
 # Each fuzz target for FUZZTIME.
 fuzz:
