@@ -159,10 +159,11 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 				matches:         r.matcherFor(id),
 				viewFingerprint: strings.Join(fingerprints, " "),
 			}
-			if router := b.router(r, id); router != nil {
+			router := b.router(r, id)
+			if router != nil {
 				o.chain = append(slices.Clip(chain), router)
 			}
-			if o.matches != nil {
+			if o.matches != nil || router != nil {
 				o.viewFingerprint += " " + routeFingerprint(spec, id)
 			}
 			o.fingerprint = out.fingerprint + " " + o.viewFingerprint
@@ -460,6 +461,9 @@ func routeFingerprint(p *config.Pipeline, id string) string {
 	s := fmt.Sprint(slices.Contains(p.Otherwise, id))
 	for _, r := range p.Routes {
 		s += fmt.Sprintf("%q%q%v", r.Match, r.If, slices.Contains(r.To, id))
+	}
+	if p.Unrouted == config.UnroutedDeadLetter {
+		s += p.Unrouted
 	}
 	return s
 }

@@ -55,8 +55,11 @@ func (r *routes) matcherFor(id string) func(tag string) bool {
 		return nil
 	}
 	own, rest := r.of(id)
-	if r.counts(id) {
+	switch r.unroutedAt(id) {
+	case filter.CountUnrouted:
 		own = r.all
+	case filter.RefuseUnrouted:
+		return nil
 	}
 	return func(tag string) bool {
 		return matches(own, tag, false) || rest && !matches(r.all, tag, true)
@@ -65,16 +68,25 @@ func (r *routes) matcherFor(id string) func(tag string) bool {
 
 // matcher returns whether records of a tag may have an output at all; nil for all.
 func (r *routes) matcher() func(tag string) bool {
-	if len(r.spec.To) > 0 || len(r.spec.Otherwise) > 0 {
+	if len(r.spec.To) > 0 || len(r.spec.Otherwise) > 0 ||
+		r.spec.Unrouted == config.UnroutedDeadLetter {
 		return nil
 	}
 	return func(tag string) bool { return matches(r.all, tag, false) }
 }
 
-// counts reports whether the router of an output counts the records that no route takes. One does.
-func (r *routes) counts(id string) bool {
-	return r.conditional() && len(r.spec.To) == 0 && len(r.spec.Otherwise) == 0 &&
-		r.spec.Outputs()[0] == id
+// unroutedAt returns what the router of an output does with records that no route takes. One router
+// sees to them.
+func (r *routes) unroutedAt(id string) filter.Unrouted {
+	switch {
+	case !r.spec.MayLeaveUnrouted() || r.spec.Outputs()[0] != id:
+		return filter.LeaveUnrouted
+	case r.spec.Unrouted == config.UnroutedDeadLetter:
+		return filter.RefuseUnrouted
+	case r.conditional():
+		return filter.CountUnrouted
+	}
+	return filter.LeaveUnrouted // the sink counts them by their tag
 }
 
 // conditional reports whether any route has a condition.
@@ -84,7 +96,9 @@ func (r *routes) conditional() bool {
 
 // router returns the filter that picks an output's records; nil if its tags tell them.
 func (b *builder) router(r *routes, id string) filter.Filter {
-	if slices.Contains(r.spec.To, id) || !r.conditional() {
+	unrouted := r.unroutedAt(id)
+	if slices.Contains(r.spec.To, id) ||
+		!r.conditional() && unrouted != filter.RefuseUnrouted {
 		return nil
 	}
 	name := "route." + r.spec.Name + "." + id
@@ -97,7 +111,7 @@ func (b *builder) router(r *routes, id string) filter.Filter {
 	own, rest := r.of(id)
 	reg := newRegistry(name)
 	f := filter.NewRouter(
-		own, r.all, rest, r.counts(id),
+		own, r.all, rest, unrouted,
 		filter.Env{Name: name, Agent: b.cfg.Agent.Name, Metrics: reg},
 	)
 	b.new.filters[name] = &builtFilter{f, fingerprint, reg}

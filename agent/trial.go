@@ -233,15 +233,24 @@ func (t *trier) record(b *record.Batch, r record.Record) Trial {
 	}
 	for _, r := range recordsOf(result.Batch) {
 		left := Trialed{Tag: result.Batch.Tag, Record: r}
+		refused := ""
 		for _, o := range t.plan.outputs {
 			if o.matches != nil && !o.matches(result.Batch.Tag) {
 				continue
 			}
 			// Behind the filters of all stands what chooses for this output.
 			own := o.chain[len(t.chain):].Apply(single(result.Batch.Tag, b.Origin, r))
+			for _, refusal := range own.Refused {
+				refused = refusal.Reason
+			}
 			if own.Batch.Len() > 0 {
 				left.Deliver = append(left.Deliver, t.deliver(o.id, result.Batch, &r))
 			}
+		}
+		if refused != "" {
+			out.Refused = refused
+			out.Steps = append(out.Steps, Step{Filter: "route", Refused: refused})
+			continue
 		}
 		out.Out = append(out.Out, left)
 	}

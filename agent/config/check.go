@@ -164,17 +164,21 @@ func (l *loader) checkTwice(p *Pipeline) {
 
 // checkRest looks at what becomes of records that no route takes.
 func (l *loader) checkRest(p *Pipeline) {
-	if len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 &&
-		len(p.positions.failed) == 0 {
-		for _, r := range p.Routes {
-			if slices.Contains(r.Match, "**") && r.If == "" {
-				return
-			}
+	if p.MayLeaveUnrouted() && len(p.positions.failed) == 0 {
+		const hint = "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all"
+		switch p.Unrouted {
+		case UnroutedCount:
+			l.report.warnf(
+				p.Range, hint+`, or unrouted = "dead_letter".`,
+				"pipeline.%s discards records that no route takes", p.Name,
+			)
+		case UnroutedError:
+			l.report.errorf(
+				p.positions.position("unrouted"), hint+", or a route with match = [\"**\"] and no if.",
+				"some records of pipeline.%s may have no output: each of its routes has a condition",
+				p.Name,
+			)
 		}
-		l.report.warnf(
-			p.Range, "Add otherwise = [output.TYPE.NAME] for the rest, or to = [...] for all.",
-			"pipeline.%s discards records that no route takes", p.Name,
-		)
 	}
 	if len(p.Otherwise) > 0 && len(p.Routes) == 0 {
 		l.report.errorf(

@@ -157,6 +157,7 @@ type Pipeline struct {
 	To        []string `hcl:"to,optional" ref:"output" doc:"The outputs that get every record. Each goes at its own pace."`
 	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order. A filter may also be written within the pipeline, without a name: filter \"parse\" { format = \"json\" }; then the order in which all of them are written counts."`
 	Otherwise []string `hcl:"otherwise,optional" ref:"output" doc:"The outputs that get the records which no route takes."`
+	Unrouted  string   `hcl:"unrouted,optional" oneof:"count|dead_letter|error" doc:"What becomes of records that no output takes, where there is neither to nor otherwise: they are counted and leave the buffer; or they go to the dead letter of the first output, counted too; or the configuration is wrong unless some route takes all records (match = [\"**\"] and no if), so that there can be none."`
 	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags, or for which a condition holds, to further outputs; every route that matches applies."`
 	Buffer    any      `hcl:"buffer,block" doc:"The disk buffer between inputs and outputs."`
 
@@ -173,6 +174,13 @@ type Pipeline struct {
 // consumer below a tenth of a second.
 const DefaultLatencyBudget = 50 * time.Millisecond
 
+// Values of Pipeline.Unrouted.
+const (
+	UnroutedCount      = "count"
+	UnroutedDeadLetter = "dead_letter"
+	UnroutedError      = "error"
+)
+
 // Validate reports every mistake, each beginning with the attribute's name.
 func (p *Pipeline) Validate() error {
 	if p.LatencyBudget < 0 || p.LatencyBudget > 10*time.Second {
@@ -186,6 +194,15 @@ type Route struct {
 	If    string   `hcl:"if,optional" doc:"Expression (penstock help expressions): only records for which it holds, after the filters, are the route's. A record that it cannot be evaluated for is not."`
 	Match []string `hcl:"match,optional" doc:"Tag patterns: * stands for one part of a tag, ** for any number of parts, {a,b} for either."`
 	To    []string `hcl:"to" ref:"output" doc:"The outputs that get the matching records."`
+}
+
+// MayLeaveUnrouted reports whether there may be records that no output takes, as far as the routes
+// show.
+func (p *Pipeline) MayLeaveUnrouted() bool {
+	return len(p.Routes) > 0 && len(p.To) == 0 && len(p.Otherwise) == 0 &&
+		!slices.ContainsFunc(p.Routes, func(r Route) bool {
+			return slices.Contains(r.Match, "**") && r.If == ""
+		})
 }
 
 // Outputs returns every output of the pipeline once, in the order of writing.

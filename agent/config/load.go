@@ -339,6 +339,7 @@ func (l *loader) pipeline(b *hclsyntax.Block) {
 		Name:          b.Labels[0],
 		Range:         b.DefRange(),
 		Buffer:        l.cat.Buffer(),
+		Unrouted:      UnroutedCount,
 		LatencyBudget: DefaultLatencyBudget,
 	}
 	d := newDecoder(l.scope, "pipeline."+p.Name, b.DefRange())

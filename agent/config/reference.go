@@ -110,7 +110,7 @@ func pipelinePage() reference.Page {
 	return blockPage(
 		"pipeline", `pipeline "NAME"`,
 		"What goes from which inputs through which filters to which outputs.",
-		Pipeline{LatencyBudget: DefaultLatencyBudget},
+		Pipeline{Unrouted: UnroutedCount, LatencyBudget: DefaultLatencyBudget},
 	)
 }
 

@@ -518,7 +518,7 @@ func BenchmarkOthers(b *testing.B) {
 	bench("parse_grok", `203.0.113.7 GET /api/v1/things 200`, grok, err)
 	route := NewRouter(
 		[]Route{{If: must(b, "field.level == 'error'")}},
-		[]Route{{If: must(b, "field.level == 'error'")}}, false, false, env,
+		[]Route{{If: must(b, "field.level == 'error'")}}, false, LeaveUnrouted, env,
 	)
 	bench("route_if", benchLines["json"], route, nil)
 }

@@ -15,34 +15,45 @@ type Route struct {
 
 func (r *Route) matches(tag string) bool { return r.Match == nil || r.Match(tag) }
 
+// Unrouted is what a router does with records that no route takes.
+type Unrouted int
+
+const (
+	LeaveUnrouted  Unrouted = iota // another router sees to them, or there are none
+	CountUnrouted                  // they are counted
+	RefuseUnrouted                 // they are counted and go to the dead letter
+)
+
+// reasonUnrouted is the reason of dead letters.
+const reasonUnrouted = "no route of the pipeline takes it"
+
 // Router is the last filter before an output: it lets pass what the output's routes take.
 type Router struct {
 	base
-	own   []Route // any of them
-	rest  bool    // and what none of all takes
-	all   []Route
-	first bool // it counts what nobody takes
-	agent string
+	own      []Route // any of them
+	rest     bool    // and what none of all takes
+	all      []Route
+	unrouted Unrouted
+	agent    string
 
-	errors, unrouted prometheus.Counter
+	errors, none prometheus.Counter
 }
 
 // NewRouter returns the filter for an output that takes what one of own says and, with rest, what
-// none of all does. With count it counts the records that no route takes; one router of a pipeline
-// is to do so.
-func NewRouter(own, all []Route, rest, count bool, env Env) *Router {
+// none of all does. One router of a pipeline is to see to the records that no route takes.
+func NewRouter(own, all []Route, rest bool, unrouted Unrouted, env Env) *Router {
 	return &Router{
-		base:  newBase(env),
-		own:   own,
-		all:   all,
-		rest:  rest,
-		first: count,
-		agent: env.Agent,
+		base:     newBase(env),
+		own:      own,
+		all:      all,
+		rest:     rest,
+		unrouted: unrouted,
+		agent:    env.Agent,
 		errors: env.counter(
 			"penstock_filter_expression_errors_total",
 			"Records that an expression could not be evaluated for.",
 		),
-		unrouted: env.counter(
+		none: env.counter(
 			"penstock_route_unrouted_records_total",
 			"Records that no route takes: they reach no output.",
 		),
@@ -62,7 +73,7 @@ func (f *Router) BatchVerdict(b *record.Batch) Verdict {
 	switch {
 	case sure(f.own):
 		return Kept
-	case f.first && !sure(f.all):
+	case f.unrouted != LeaveUnrouted && !sure(f.all):
 		return PerRecord
 	case !f.rest && !possible(f.own), f.rest && sure(f.all) && !possible(f.own):
 		return Discarded
@@ -77,7 +88,7 @@ func (f *Router) Edit(v *View) Verdict {
 	if f.takes(f.own, v) {
 		return Kept
 	}
-	if !f.rest && !f.first {
+	if !f.rest && f.unrouted == LeaveUnrouted {
 		return Discarded
 	}
 	if f.takes(f.all, v) {
@@ -86,7 +97,10 @@ func (f *Router) Edit(v *View) Verdict {
 	if f.rest {
 		return Kept
 	}
-	f.unrouted.Inc()
+	f.none.Inc()
+	if f.unrouted == RefuseUnrouted {
+		return v.refuse(reasonUnrouted)
+	}
 	return Discarded
 }
 
