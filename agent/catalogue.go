@@ -125,9 +125,10 @@ func Components() Catalogue {
 			filter.DefaultKeepFields, filter.NewKeepFields,
 		).costs("0.7 µs"),
 		FilterType(
-			"lookup", "Adds what a table, in a CSV or JSON file, says about a key.",
+			"lookup",
+			"Adds what a table, in a CSV or JSON file or a GeoIP database (mmdb), says about a key.",
 			filter.DefaultLookup, filter.NewLookup,
-		).costs("0.8 µs, and the table in memory"),
+		).costs("0.8 µs, and the table in memory; of a GeoIP database some µs, a third of it for one path"),
 		FilterType(
 			"nest", "Moves fields of JSON values into an object.", filter.DefaultNest,
 			filter.NewNest,

@@ -19,11 +19,11 @@ import (
 
 // LookupConfig is the config of the lookup filter.
 type LookupConfig struct {
-	Table  string        `hcl:"table" path:"read" doc:"A file with the table: *.csv whose first line names the columns, or *.json: an object of rows by their key, or a list of objects. It is held in memory."`
-	Column string        `hcl:"column,optional" doc:"The column that is looked into; the first one of a CSV file unless it is named."`
+	Table  string        `hcl:"table" path:"read" doc:"A file with the table: *.csv whose first line names the columns, or *.json: an object of rows by their key, or a list of objects; or *.mmdb, a database of networks in MaxMind's format (GeoIP), in which the key is an IP address. It is held in memory, and twice while it is read again: agent.memory_limit should leave room for a large one."`
+	Column string        `hcl:"column,optional" doc:"The column that is looked into; the first one of a CSV file unless it is named. Not for *.mmdb."`
 	Key    Expression    `hcl:"key" doc:"Expression for what is looked up: \"field.user.id\", \"origin\" (penstock help expressions)."`
 	Into   string        `hcl:"into,optional" doc:"Field for the row that is found, as an object; its columns are set at the top of the JSON value otherwise."`
-	Take   []string      `hcl:"take,optional" doc:"The columns that are taken; all but the one that is looked into otherwise."`
+	Take   []string      `hcl:"take,optional" doc:"The columns that are taken; all but the one that is looked into otherwise. Of *.mmdb they are paths, [\"country.iso_code\", \"city.names.en\"], and what is taken stays nested; each costs less than all of it."`
 	Reload time.Duration `hcl:"reload,optional" doc:"How often it is looked whether the file has changed; a table with mistakes is reported, and the one before it stays. \"0s\" means never. A table that changes makes other records of what is delivered again."`
 }
 
@@ -44,8 +44,13 @@ func (c *LookupConfig) Validate() error {
 	switch filepath.Ext(c.Table) {
 	case ".csv":
 	case ".json":
+	case ".mmdb":
+		if c.Column != "" {
+			errs = append(errs, errors.New("column: has no meaning for *.mmdb: the key is an address"))
+		}
+		errs = append(errs, checkTake(c.Take))
 	default:
-		errs = append(errs, errors.New("table: must be a file *.csv or *.json"))
+		errs = append(errs, errors.New("table: must be a file *.csv, *.json or *.mmdb"))
 	}
 	if c.Reload < 0 {
 		errs = append(errs, errors.New("reload: must not be negative"))
@@ -53,8 +58,17 @@ func (c *LookupConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
+// lookupTable is a table that has been read. Safe for concurrent use.
+type lookupTable interface {
+	// find returns the members of a row; nil if there is none.
+	find(key string) ([]member, error)
+}
+
 // rows are the members of each row, by key.
 type rows map[string][]member
+
+// find implements lookupTable.
+func (r rows) find(key string) ([]member, error) { return r[key], nil }
 
 // Lookup adds what a table says.
 type Lookup struct {
@@ -62,7 +76,7 @@ type Lookup struct {
 	cfg   LookupConfig
 	env   Env
 	into  *Path
-	table atomic.Pointer[rows]
+	table atomic.Pointer[lookupTable]
 
 	mu      sync.Mutex // held by who looks whether the file has changed
 	looked  atomic.Int64
@@ -70,6 +84,7 @@ type Lookup struct {
 	size    int64
 
 	missed, reloads, failed prometheus.Counter
+	damaged                 prometheus.Counter
 }
 
 // NewLookup returns the filter.
@@ -92,6 +107,10 @@ func NewLookup(c LookupConfig, env Env) (*Lookup, error) {
 	f.failed = env.counter(
 		"penstock_filter_lookup_failures_total",
 		"Tables that could not be read again; the one before it stayed.",
+	)
+	f.damaged = env.counter(
+		"penstock_filter_lookup_damaged_total",
+		"Records that passed as they were because the database is damaged where they led.",
 	)
 	if _, err := f.load(); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
@@ -137,11 +156,14 @@ func (f *Lookup) load() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var table rows
-	if filepath.Ext(f.cfg.Table) == ".csv" {
+	var table lookupTable
+	switch filepath.Ext(f.cfg.Table) {
+	case ".csv":
 		table, err = f.readCSV(text)
-	} else {
+	case ".json":
 		table, err = f.readJSON(text)
+	default:
+		table, err = newNetworks(text, f.cfg.Take)
 	}
 	if err != nil {
 		return false, err
@@ -152,7 +174,7 @@ func (f *Lookup) load() (changed bool, err error) {
 
 // row returns the members of a row that are taken.
 func (f *Lookup) row(key string, all []member) []member {
-	var out []member
+	out := []member{} // a row, even if nothing is taken of it
 	for _, m := range all {
 		if name := m.name(); slices.Contains(f.cfg.Take, name) ||
 			len(f.cfg.Take) == 0 && name != key {
@@ -259,8 +281,12 @@ func (f *Lookup) readJSON(text []byte) (rows, error) {
 // Edit implements Filter.
 func (f *Lookup) Edit(v *View) Verdict {
 	key := keyOf(v, f.cfg.Key, f.env.Agent)
-	row, ok := (*f.table.Load())[key]
-	if !ok {
+	row, err := (*f.table.Load()).find(key)
+	switch {
+	case err != nil:
+		f.damaged.Inc()
+		return Unhandled
+	case row == nil:
 		f.missed.Inc()
 		return Kept
 	}

@@ -128,6 +128,8 @@ var Table = []Metric{
 		"Records that an expression could not be evaluated for."},
 	{"penstock_filter_fields_left_out_total", "counter",
 		"Fields that were left out because a record lacks what they are made of."},
+	{"penstock_filter_lookup_damaged_total", "counter",
+		"Records that passed as they were because the database is damaged where they led."},
 	{"penstock_filter_lookup_failures_total", "counter",
 		"Tables that could not be read again; the one before it stayed."},
 	{"penstock_filter_lookup_misses_total", "counter",
