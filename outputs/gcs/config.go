@@ -2,13 +2,10 @@ package gcs
 
 import (
 	"errors"
-	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // StoreConfig says where the bucket is and how objects are written to it.
@@ -38,60 +35,42 @@ func DefaultStore() StoreConfig {
 
 // Validate reports every mistake at once.
 func (c *StoreConfig) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	oneOf := func(name, value string, allowed ...string) {
-		if value != "" && !slices.Contains(allowed, value) {
-			bad("%s: must be one of %s, not %q", name, strings.Join(allowed, ", "), value)
-		}
-	}
+	var m storehttp.Mistakes
 	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/ :") {
-		bad("bucket: must be the name of a bucket, without a scheme or a path, not %q", c.Bucket)
+		m.Add("bucket: must be the name of a bucket, without a scheme or a path, not %q", c.Bucket)
 	}
-	if strings.Contains(c.Prefix, "//") {
-		bad("prefix: must not hold empty segments")
-	}
-	if c.Endpoint != "" {
-		if u, err := url.Parse(
-			c.Endpoint,
-		); err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-			u.Host == "" {
-			bad("endpoint: must be a URL such as \"http://localhost:4443\", not %q", c.Endpoint)
-		}
-	}
+	m.Prefix(c.Prefix)
+	m.Endpoint(c.Endpoint, "http://localhost:4443")
+	m.Readable("credentials_file", c.CredentialsFile)
 	if c.CredentialsFile != "" {
-		if err := unix.Access(c.CredentialsFile, unix.R_OK); err != nil {
-			bad("credentials_file: %s: %v", c.CredentialsFile, err)
-		}
 		if c.Anonymous {
-			bad("anonymous: cannot be used together with credentials_file")
+			m.Add("anonymous: cannot be used together with credentials_file")
 		}
 		if strings.HasPrefix(c.Endpoint, "http:") {
-			bad("endpoint: must begin with https:// for credentials to be sent to it")
+			m.Add("endpoint: must begin with https:// for credentials to be sent to it")
 		}
 	}
-	oneOf("storage_class", c.StorageClass, "STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
-	oneOf(
-		"predefined_acl", c.PredefinedACL, "authenticatedRead", "bucketOwnerFullControl",
-		"bucketOwnerRead", "private", "projectPrivate", "publicRead",
-	)
+	if c.StorageClass != "" {
+		m.OneOf("storage_class", c.StorageClass, "STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
+	}
+	if c.PredefinedACL != "" {
+		m.OneOf(
+			"predefined_acl", c.PredefinedACL, "authenticatedRead", "bucketOwnerFullControl",
+			"bucketOwnerRead", "private", "projectPrivate", "publicRead",
+		)
+	}
 	if c.KMSKey != "" && !strings.HasPrefix(c.KMSKey, "projects/") {
-		bad(
+		m.Add(
 			"kms_key: must be like \"projects/P/locations/L/keyRings/R/cryptoKeys/K\", not %q",
 			c.KMSKey,
 		)
 	}
 	if c.ChunkSize < quantum || c.ChunkSize > 1<<30 || c.ChunkSize%quantum != 0 {
-		bad(
+		m.Add(
 			"chunk_size: must be 256KiB to 1GiB and a multiple of 256KiB, not %d bytes",
 			c.ChunkSize,
 		)
 	}
-	if c.Timeout < time.Second {
-		bad("timeout: must be at least 1s, not %v", c.Timeout)
-	}
-	if c.MaxAttempts < 1 {
-		bad("max_attempts: must be at least 1, not %d", c.MaxAttempts)
-	}
-	return errors.Join(errs...)
+	m.Attempts(c.Timeout, c.MaxAttempts)
+	return errors.Join(m...)
 }

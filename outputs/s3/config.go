@@ -2,13 +2,10 @@ package s3
 
 import (
 	"errors"
-	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/penstock/penstock/spool/storehttp"
 )
 
 // StoreConfig says where the bucket is and how objects are written to it.
@@ -77,82 +74,56 @@ func DefaultStore() StoreConfig {
 
 // Validate reports every mistake at once.
 func (c *StoreConfig) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	oneOf := func(name, value string, allowed ...string) {
-		if !slices.Contains(allowed, value) {
-			bad("%s: must be one of %s, not %q", name, strings.Join(allowed, ", "), value)
-		}
-	}
+	var m storehttp.Mistakes
 	if c.Bucket == "" ||
 		strings.ContainsAny(c.Bucket, "/ ") && !strings.HasPrefix(c.Bucket, "arn:") {
-		bad("bucket: must be the name of a bucket, without a scheme or a path, not %q", c.Bucket)
+		m.Add("bucket: must be the name of a bucket, without a scheme or a path, not %q", c.Bucket)
 	}
-	if strings.Contains(c.Prefix, "//") {
-		bad("prefix: must not hold empty segments")
+	m.Prefix(c.Prefix)
+	if u := m.Endpoint(c.Endpoint, "https://s3.example.com:9000"); u != nil && u.RawQuery != "" {
+		m.Add("endpoint: must be a URL without a query; keys are access_key_id and secret_access_key")
 	}
-	if c.Endpoint != "" {
-		u, err := url.Parse(c.Endpoint)
-		switch {
-		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-			bad(
-				"endpoint: must be a URL such as \"https://s3.example.com:9000\", not %q",
-				c.Endpoint,
-			)
-		case u.RawQuery != "":
-			bad("endpoint: must be a URL without a query; keys are access_key_id and secret_access_key")
-		}
-	}
-	if c.CAFile != "" {
-		if err := unix.Access(c.CAFile, unix.R_OK); err != nil {
-			bad("ca_file: %s: %v", c.CAFile, err)
-		}
-	}
+	m.Readable("ca_file", c.CAFile)
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		bad("access_key_id: must be set together with secret_access_key")
+		m.Add("access_key_id: must be set together with secret_access_key")
 	}
 	if c.SessionToken != "" && c.AccessKeyID == "" {
-		bad("session_token: needs access_key_id and secret_access_key")
+		m.Add("session_token: needs access_key_id and secret_access_key")
 	}
 	if c.AccessKeyID != "" && c.Profile != "" {
-		bad("profile: cannot be used together with access_key_id")
+		m.Add("profile: cannot be used together with access_key_id")
 	}
 	if r := c.AssumeRole; r != nil {
 		if !strings.HasPrefix(r.ARN, "arn:") {
-			bad("assume_role.arn: must begin with \"arn:\", not %q", r.ARN)
+			m.Add("assume_role.arn: must begin with \"arn:\", not %q", r.ARN)
 		}
 		if r.Duration < 15*time.Minute || r.Duration > 12*time.Hour {
-			bad("assume_role.duration: must be 15m to 12h, not %v", r.Duration)
+			m.Add("assume_role.duration: must be 15m to 12h, not %v", r.Duration)
 		}
 	}
 	if e := c.Encryption; e != nil {
-		oneOf("encryption.type", e.Type, "AES256", "aws:kms", "aws:kms:dsse")
+		m.OneOf("encryption.type", e.Type, "AES256", "aws:kms", "aws:kms:dsse")
 		if e.Type == "AES256" && (e.KMSKeyID != "" || len(e.Context) > 0 || e.BucketKey) {
-			bad("encryption.type: must be \"aws:kms\" for kms_key_id, context and bucket_key")
+			m.Add("encryption.type: must be \"aws:kms\" for kms_key_id, context and bucket_key")
 		}
 	}
 	if c.ACL != "" {
-		oneOf(
+		m.OneOf(
 			"acl", c.ACL, "private", "public-read", "public-read-write", "authenticated-read",
 			"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control",
 		)
 	}
 	if len(c.Tags) > 10 {
-		bad("tags: must be at most ten, not %d", len(c.Tags))
+		m.Add("tags: must be at most ten, not %d", len(c.Tags))
 	}
 	if c.PartSize < minPart || c.PartSize > maxPart {
-		bad("part_size: must be 5MiB to 5GiB, not %d bytes", c.PartSize)
+		m.Add("part_size: must be 5MiB to 5GiB, not %d bytes", c.PartSize)
 	}
 	if c.PartConcurrency < 1 || c.PartConcurrency > 64 {
-		bad("part_concurrency: must be 1 to 64, not %d", c.PartConcurrency)
+		m.Add("part_concurrency: must be 1 to 64, not %d", c.PartConcurrency)
 	}
-	oneOf("checksum", c.Checksum, "crc32c", "md5", "none")
-	oneOf("conditional_writes", c.ConditionalWrites, "auto", "header", "head")
-	if c.Timeout < time.Second {
-		bad("timeout: must be at least 1s, not %v", c.Timeout)
-	}
-	if c.MaxAttempts < 1 {
-		bad("max_attempts: must be at least 1, not %d", c.MaxAttempts)
-	}
-	return errors.Join(errs...)
+	m.OneOf("checksum", c.Checksum, "crc32c", "md5", "none")
+	m.OneOf("conditional_writes", c.ConditionalWrites, "auto", "header", "head")
+	m.Attempts(c.Timeout, c.MaxAttempts)
+	return errors.Join(m...)
 }
