@@ -23,7 +23,8 @@
 //     containers taken apart in inputs/container/container.go and joined in
 //     inputs/tail/container.go. inputs/tail/order.go decides in which order the generations of a
 //     log are read.
-//  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag and origin.
+//  5. inputs/tail/encode.go: lines become a batch (buffer/record/builder.go) with tag
+//     (inputs/tail/tag.go) and origin.
 //  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
 //     Append.
 //  7. agent/sink.go: the pipeline's buffer as the input sees it. Counted; what is too large for the
@@ -185,6 +186,8 @@
 //     connection to Kafka); inputs/listen, inputs/framing, inputs/container (lines of container
 //     runtimes): what inputs share; outputs/httpsend, spool/storehttp: what outputs over HTTP do.
 //   - Who may import whom is checked by cmd/penstock TestArrowsPointDownwards.
+//   - outputs/deadletter: where what is refused for good is kept: a directory, a store, or another
+//     output; "penstock replay" sends it again (outputs/replay/replay.go).
 //   - buffer/record/template, buffer/record/dialect, buffer/record/timefmt: the names in templates.
 //   - buffer/record/fault: how failures are waited out and told; buffer/record/durable: how files
 //     come to be on disk; buffer/record/dataformat: in which format something was written, and that
@@ -277,7 +280,9 @@
 //   - When the buffer is full inputs wait (buffer/space.go): a tail's lines are in the file, a
 //     forward client gets no ack, HTTP answers 429 after wait (inputs/http/request.go, store), a
 //     stream is not read on; what comes by UDP the kernel drops (inputs/framing/datagram.go,
-//     OnDropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered.
+//     OnDropped): buffer TestAppendBlocksAtMaxSizeUntilDelivered. With when_full = "drop_oldest"
+//     whole segments go, and what was in them is counted (buffer/full.go, dropOldest):
+//     buffer TestDropOldest.
 //   - A partition's commit names the member and generation that it was ours in, and none is made
 //     once it is lost (inputs/kafka/lease.go): inputs/kafka TestZombieCommit,
 //     inputs/kafka TestRebalance.
@@ -350,6 +355,8 @@
 // # Glossary
 //
 //   - ack: the answer that makes a sender forget. Durable comes before the ack, everywhere.
+//   - accumulator: records that are put together into a batch for one partition of Kafka
+//     (outputs/kafka/records.go).
 //   - backoff: the growing pause between two attempts (buffer/record/fault/backoff.go); it never
 //     ends.
 //   - batch: records that travel together, of one tag and one origin; read-only once appended.
@@ -376,6 +383,8 @@
 //   - flight: one run of an in-flight window over a log or an object, until it ends or is given up.
 //   - generation: the content of a file between two truncations or rotations; of a group, its
 //     membership.
+//   - grace period: how long answers are waited for of what is given up
+//     (outputs/deliver/graceperiod.go).
 //   - group commit: several appends written and synced together (buffer/commit.go).
 //   - health: for how long a destination has taken nothing though it was given something.
 //   - in-flight window: the batches that were read and are not acknowledged; bounded by number and
