@@ -470,6 +470,29 @@ func (m *manager) identifyEmpty(f *file) bool {
 	return true
 }
 
+// filled finds out what a file is that was begun when it was empty: it may be a copy.
+func (m *manager) filled(f *file) {
+	left := f.m.rotation.left
+	m.unregister(f)
+	h, fi, path := m.reopen(f)
+	if h == nil {
+		m.look(f.m.names)
+		return
+	}
+	s := observation{path: path, fi: fi, was: f}
+	at, err := m.sys.stat(path)
+	s.nameless = err != nil || !at.is(fi.id, fi.birth)
+	var head [headSize]byte
+	n, _ := h.ReadAt(head[:], 0)
+	if c := compressionOf(path, head[:n]); c != none && !s.nameless {
+		_ = h.Close()
+		m.discover(s)
+	} else if !m.adoptCopy(s, h, head[:n]) {
+		m.addUnread(s, h, f.firstPath)
+	}
+	m.leftAt(fi.id, left)
+}
+
 // endOf returns the position at the beginning of the last line, if that is not complete yet, or at
 // the end.
 func endOf(h *handle, size int64, c *Config) (fingerprints, error) {

@@ -53,6 +53,7 @@ type readState struct {
 	streams      *[streams]streamState // nil until it is found to be one
 	seen         int64                 // the end of what was read last
 	probed       int64                 // there is no line end between off and here
+	blank        bool                  // it was empty when it was begun
 	finish       bool                  // nothing will be added: what is left at the end is complete
 	// truncated: what was here before is gone, and its writer may go on behind it
 	truncated bool

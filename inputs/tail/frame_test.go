@@ -317,7 +317,7 @@ func TestGroupsOfThePathBecomeHeaders(t *testing.T) {
 }
 
 func TestHugeLineNeedsLittleMemory(t *testing.T) {
-	for policy, size := range map[string]int64{"split": 128 << 20, "truncate": 1 << 30, "skip": 128 << 20} {
+	for policy, size := range map[string]int64{"split": 128 << 20, "truncate": 256 << 20, "skip": 128 << 20} {
 		r := newRig(t, func(c *Config) { c.LongLines = policy; c.MaxLineSize = 1 << 20 })
 		r.write("a.log", "first\n")
 		sparse(t, r.path("a.log"), size) // one line of NULs

@@ -181,7 +181,7 @@ func (m *manager) result(res result) {
 		m.compared(res)
 		return
 	case f.m.ended:
-		if res.outcome == truncated {
+		if res.outcome == truncated || res.outcome == filled {
 			m.run.closeFile(f)
 		}
 		return
@@ -214,6 +214,9 @@ func (m *manager) result(res result) {
 		return
 	case truncated:
 		m.truncated(f)
+		return
+	case filled:
+		m.filled(f)
 		return
 	case finished:
 		m.end(f)
@@ -302,6 +305,7 @@ func (m *manager) tryStart(f *file) {
 	}
 	m.continueReplaced(f)
 	f.m.started = true
+	f.r.blank = f.m.evidence.foundEmpty && f.last.Load() == nil
 	if f.compression != none {
 		m.gz.add(f)
 		return

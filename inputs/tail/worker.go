@@ -30,6 +30,7 @@ const (
 	finished                 // read to the end for good, and closed
 	compared                 // compared with what is known; not a turn
 	waits                    // it may not be read before the result's until
+	filled                   // it was empty when it was begun: what is in it is to be looked at
 )
 
 // result tells the manager about a turn. Turns that end with more to read have none.
@@ -118,13 +119,14 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 	t.cmd |= r.owed
 	r.owed, r.waiting = 0, time.Time{}
 	if out, err := w.ready(f); err != nil || out != atEnd {
-		if out != truncated { // the manager goes on with what is open: it may be elsewhere by now
+		// the manager goes on with what is open: it may be elsewhere by now
+		if out != truncated && out != filled {
 			w.close(f)
 		}
 		if out == lost && r.finish {
 			out = finished
 		}
-		r.dead = out == truncated || out == finished
+		r.dead = out == truncated || out == finished || out == filled
 		res.outcome, res.err = out, err
 		return w.report(ctx, res)
 	}
@@ -246,6 +248,9 @@ func (w *worker) ready(f *file) (outcome, error) {
 	r.sparse = fi.holes
 	if fi.size < r.off {
 		return truncated, nil
+	}
+	if r.blank && fi.size > 0 {
+		return filled, nil
 	}
 	same, err := r.fingerprints.matches(r.h, w.head[:])
 	switch {
