@@ -144,6 +144,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("admin.listen: %w", err), a.Discard())
 	}
 	defer srv.Close()
+	defer a.startPush(ctx)()
 	watchdog := startWatchdog(a.opts.Notify, a.alive)
 	defer watchdog()
 	defer keepSmall()()

@@ -15,7 +15,8 @@
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
 //     record), preflight.go (whether what components talk to will serve them)
 //   - packages below: config (HCL to structs), filter, state (what everything is doing), admin (the
-//     page), metrics (their table), cases, graph, convert, positions, starter
+//     page), metrics (their table), push (of
+//     metrics), cases, graph, convert, positions, starter
 //
 // It leaves what is in a record to package filter, holds no queue of its own, and never decides
 // that something may be lost.

@@ -55,6 +55,7 @@ type Agent struct {
 	ShutdownTimeout time.Duration `hcl:"shutdown_timeout,optional" doc:"How long outputs may go on delivering after SIGTERM; what is left stays on disk. Outputs whose destination does not answer are not waited for."`
 	Log             Log           `hcl:"log,block" doc:"What the agent logs about itself, on standard error."`
 	Admin           Admin         `hcl:"admin,block" doc:"The status page, metrics and health checks."`
+	Metrics         *Metrics      `hcl:"metrics,block" doc:"Push the metrics to somebody who does not fetch them."`
 }
 
 // Log is the log block of the agent.
@@ -123,6 +124,9 @@ func (a *Agent) Validate() error {
 		errs = append(errs, errors.New("shutdown_timeout: must not be negative"))
 	}
 	errs = append(errs, a.Admin.check()...)
+	if a.Metrics != nil {
+		errs = append(errs, a.Metrics.check()...)
+	}
 	for _, kind := range a.Admin.NotReady {
 		if !slices.Contains(state.ProblemKinds, kind) {
 			errs = append(

@@ -1,0 +1,276 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// things are metrics to push: a counter, gauges and a histogram, with labels that need care.
+type things struct {
+	*prometheus.Registry
+	records *prometheus.CounterVec
+}
+
+func someThings() things {
+	reg := prometheus.NewRegistry()
+	t := things{reg, prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: "records_total", Help: "h"}, []string{"component", "path"})}
+	temperature := prometheus.NewGauge(prometheus.GaugeOpts{Name: "below", Help: "h"})
+	temperature.Set(-2.5)
+	never := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "never", Help: "h"},
+		func() float64 { return 1 / zero })
+	took := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "took_seconds", Help: "h", Buckets: []float64{1, 2},
+	})
+	for _, v := range []float64{0.5, 1.5, 1.5, 9} {
+		took.Observe(v)
+	}
+	t.records.WithLabelValues("output.kafka.events", "/var/log/a b.log|#,").Add(7)
+	reg.MustRegister(t.records, temperature, never, took)
+	return t
+}
+
+var zero float64
+
+func gathered(t *testing.T, from prometheus.Gatherer) []*dto.MetricFamily {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+func text1(datagrams [][]byte) string { return string(bytes.Join(datagrams, []byte("\n"))) }
+
+func TestStatsDLines(t *testing.T) {
+	from := someThings()
+	s := statsd{prefix: "x.", host: "web 1", largest: udpDatagram, last: map[string]float64{}}
+	got, accept := s.encode(points(gathered(t, from)))
+	want := "x.below:0|g\nx.below:-2.5|g\n" +
+		"x.records_total.output_kafka_events._var_log_a_b_log___:7|c\n" +
+		"x.took_seconds_count:4|c\nx.took_seconds_sum:12.5|c"
+	if text1(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", text1(got), want)
+	}
+	// What was not accepted is added again, what was is not.
+	from.records.WithLabelValues("output.kafka.events", "/var/log/a b.log|#,").Add(3)
+	got, _ = s.encode(points(gathered(t, from)))
+	if !strings.Contains(text1(got), "records_total.output_kafka_events._var_log_a_b_log___:10|c") {
+		t.Errorf("what was not sent is lost:\n%s", text1(got))
+	}
+	accept()
+	got, _ = s.encode(points(gathered(t, from)))
+	if !strings.Contains(text1(got), ":3|c") || strings.Contains(text1(got), "took") {
+		t.Errorf("what was sent is sent again:\n%s", text1(got))
+	}
+}
+
+func TestDogStatsDLinesHaveTagsAndFitIntoDatagrams(t *testing.T) {
+	s := statsd{tags: true, host: "web 1", largest: 100, last: map[string]float64{}}
+	got, _ := s.encode(points(gathered(t, someThings())))
+	if want := "records_total:7|c|#agent:web_1,component:output.kafka.events,path:/var/log/a_b.log___"; !strings.Contains(
+		text1(got), want) {
+		t.Errorf("got\n%s", text1(got))
+	}
+	for _, d := range got {
+		if len(d) > 100 || bytes.HasSuffix(d, []byte("\n")) {
+			t.Errorf("a datagram of %d bytes: %q", len(d), d)
+		}
+	}
+}
+
+func TestOpenTSDBLines(t *testing.T) {
+	o := opentsdb{prefix: "x.", host: "web 1"}
+	got := string(o.lines(points(gathered(t, someThings())), time.Unix(1700000000, 0)))
+	want := "put x.below 1700000000 -2.5 agent=web_1\n" +
+		"put x.records_total 1700000000 7 agent=web_1 component=output.kafka.events path=/var/log/a_b.log___\n" +
+		"put x.took_seconds_count 1700000000 4 agent=web_1\n" +
+		"put x.took_seconds_sum 1700000000 12.5 agent=web_1\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What is written by hand here is read by the generated code.
+func TestOTLPIsWhatItsDefinitionSays(t *testing.T) {
+	o := otlp{prefix: "x.", host: "web-1", version: "1.0", start: time.Unix(1, 0)}
+	var got metricspb.MetricsData
+	body := o.encode(gathered(t, someThings()), time.Unix(2, 0))
+	if err := (proto.UnmarshalOptions{}).Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.ProtoReflect().GetUnknown()) > 0 || len(got.ResourceMetrics) != 1 {
+		t.Fatalf("got %v", &got)
+	}
+	var want metricspb.MetricsData
+	if err := protojson.Unmarshal([]byte(`{"resourceMetrics":[{
+"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"penstock"}},
+ {"key":"service.instance.id","value":{"stringValue":"web-1"}},
+ {"key":"service.version","value":{"stringValue":"1.0"}}]},
+"scopeMetrics":[{"scope":{"name":"penstock"},"metrics":[
+ {"name":"x.below","gauge":{"dataPoints":[{"startTimeUnixNano":"1000000000","timeUnixNano":"2000000000","asDouble":-2.5}]}},
+ {"name":"x.records_total","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+  {"startTimeUnixNano":"1000000000","timeUnixNano":"2000000000","asDouble":7,"attributes":[
+   {"key":"component","value":{"stringValue":"output.kafka.events"}},
+   {"key":"path","value":{"stringValue":"/var/log/a b.log|#,"}}]}]}},
+ {"name":"x.took_seconds","histogram":{"aggregationTemporality":2,"dataPoints":[
+  {"startTimeUnixNano":"1000000000","timeUnixNano":"2000000000","count":"4","sum":12.5,
+   "bucketCounts":["1","2","1"],"explicitBounds":[1,2]}]}}]}]}]}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(&got, &want) {
+		t.Errorf("got %s", protojson.Format(&got))
+	}
+}
+
+func pusher(t *testing.T, from prometheus.Gatherer, to, address string) *Pusher {
+	t.Helper()
+	return New(Config{To: to, Address: address, Interval: time.Second, Timeout: 20 * time.Second},
+		"web-1", "1.0", from, slog.New(slog.DiscardHandler))
+}
+
+func counted(c prometheus.Counter) float64 {
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		return -1
+	}
+	return m.GetCounter().GetValue()
+}
+
+func TestDatagramsArriveOverUDPAndUnixSockets(t *testing.T) {
+	for _, network := range []string{"udp", "unixgram"} {
+		listen, address := "127.0.0.1:0", ""
+		if network == "unixgram" {
+			listen = filepath.Join(t.TempDir(), "s")
+		}
+		c, err := net.ListenPacket(network, listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if address = c.LocalAddr().String(); network == "unixgram" {
+			address = "unix://" + listen
+		}
+		p := pusher(t, someThings(), "dogstatsd", address)
+		p.push(t.Context())
+		b := make([]byte, 1<<16)
+		if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, _, err := c.ReadFrom(b)
+		if err != nil || !bytes.Contains(b[:n], []byte("records_total:7|c|#agent:web-1")) {
+			t.Errorf("%s: %q, %v", network, b[:n], err)
+		}
+		if counted(p.sent) != 1 || counted(p.failures) != 0 {
+			t.Errorf("%s: %v sent, %v failures", network, counted(p.sent), counted(p.failures))
+		}
+	}
+}
+
+// A receiver that is away gets what it missed, with its times, the oldest first; of what it refuses
+// nothing is sent twice; and no more than a bounded number of snapshots waits.
+func TestWhatCouldNotBePushedComesLater(t *testing.T) {
+	var mu sync.Mutex
+	status, got := http.StatusServiceUnavailable, 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		var data metricspb.MetricsData
+		if err := proto.Unmarshal(body, &data); err != nil || r.Header.Get("X-Key") != "k" {
+			t.Errorf("%v, %v", err, r.Header)
+		}
+		if status < 300 {
+			got++
+		}
+		w.WriteHeader(status)
+	}))
+	defer srv.Close()
+	set := func(s int) { mu.Lock(); status = s; mu.Unlock() }
+	p := pusher(t, someThings(), "otlp", srv.URL)
+	p.cfg.Headers = map[string]string{"X-Key": "k"}
+	for range kept + 2 {
+		p.push(t.Context())
+	}
+	if len(p.waiting) != kept || counted(p.dropped) != 2 || counted(p.failures) != kept+2 {
+		t.Errorf("%d wait, %v dropped, %v failures", len(p.waiting), counted(p.dropped), counted(p.failures))
+	}
+	set(http.StatusOK)
+	p.push(t.Context())
+	if got != kept || len(p.waiting) != 0 || counted(p.dropped) != 3 {
+		t.Errorf("%d came, %d wait, %v dropped", got, len(p.waiting), counted(p.dropped))
+	}
+	set(http.StatusBadRequest)
+	p.push(t.Context())
+	if len(p.waiting) != 0 || counted(p.dropped) != 4 || !p.failing {
+		t.Errorf("%d wait, %v dropped", len(p.waiting), counted(p.dropped))
+	}
+}
+
+func TestOpenTSDBTakesLinesOrSaysWhatIsWrong(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	got := make(chan string, 2)
+	go func() {
+		for _, answer := range []string{"", "put: illegal argument\n"} {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all, _ := io.ReadAll(c)
+			_, _ = io.WriteString(c, answer)
+			_ = c.Close()
+			got <- string(all)
+		}
+	}()
+	p := pusher(t, someThings(), "opentsdb", l.Addr().String())
+	if err := p.send(t.Context(), p.requests(gathered(t, p.from), time.Unix(5, 0))); err != nil {
+		t.Error(err)
+	}
+	if text := <-got; strings.Count(text, "put ") != 4 || strings.Contains(text, "exit") {
+		t.Errorf("got %q", text)
+	}
+	err = p.send(t.Context(), p.requests(gathered(t, p.from), time.Unix(5, 0)))
+	var refused *refusedError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "illegal argument") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// It begins at a time of its own, and says at the stop what there was last.
+func TestTheLastSnapshotIsPushedAtTheStop(t *testing.T) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p := pusher(t, someThings(), "statsd", c.LocalAddr().String())
+	p.cfg.Interval = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.Run(ctx)
+	if counted(p.sent) != 1 {
+		t.Errorf("%v snapshots were pushed", counted(p.sent))
+	}
+}
