@@ -52,7 +52,9 @@ func (p *Pusher) send(ctx context.Context, requests [][]byte) error {
 }
 
 func (p *Pusher) post(ctx context.Context, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.cfg.Address, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		ctx, http.MethodPost, p.cfg.Address, bytes.NewReader(body),
+	)
 	if err != nil {
 		return err
 	}
