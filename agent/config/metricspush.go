@@ -19,7 +19,9 @@ type Metrics struct {
 }
 
 // SetDefaults presets the optional attributes.
-func (c *Metrics) SetDefaults() { *c = Metrics{Interval: 10 * time.Second, Timeout: 5 * time.Second} }
+func (c *Metrics) SetDefaults() {
+	*c = Metrics{Interval: 10 * time.Second, Timeout: 5 * time.Second}
+}
 
 // check reports what is wrong.
 func (c *Metrics) check() []error {

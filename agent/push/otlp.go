@@ -69,11 +69,11 @@ func (o *otlp) family(f *dto.MetricFamily, at time.Time) []byte {
 	out := text(nil, metricName, o.prefix+f.GetName())
 	switch f.GetType() {
 	case dto.MetricType_COUNTER:
-		data = protowire.AppendVarint(protowire.AppendTag(data, temporality, protowire.VarintType), cumulative)
-		data = protowire.AppendVarint(protowire.AppendTag(data, monotonic, protowire.VarintType), 1)
+		data = number(data, temporality, cumulative)
+		data = number(data, monotonic, 1)
 		return message(out, metricSum, data)
 	case dto.MetricType_HISTOGRAM:
-		data = protowire.AppendVarint(protowire.AppendTag(data, temporality, protowire.VarintType), cumulative)
+		data = number(data, temporality, cumulative)
 		return message(out, metricHis, data)
 	}
 	return message(out, metricGauge, data)
@@ -131,4 +131,8 @@ func text(b []byte, field protowire.Number, s string) []byte {
 
 func fixed(b []byte, field protowire.Number, v uint64) []byte {
 	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), v)
+}
+
+func number(b []byte, field protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
 }
