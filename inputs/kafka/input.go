@@ -9,6 +9,7 @@ import (
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/time/rate"
@@ -39,11 +40,7 @@ func New(cfg Config, env inputs.Env) (*Input, error) {
 	in.opts = append(
 		opts,
 		kgo.WithHooks(reach),
-		kgo.RetryBackoffFn(
-			func(n int) time.Duration {
-				return min(100*time.Millisecond<<min(n, 10), 2*time.Second)
-			},
-		),
+		kgo.RetryBackoffFn(kafkaclient.RetryBackoff(2*time.Second)),
 	)
 	if in.start, err = cfg.start(); err != nil {
 		return nil, err
@@ -148,7 +145,7 @@ func (in *Input) protocol(ctx context.Context, cl *kgo.Client) (string, error) {
 			return "", ctx.Err()
 		}
 		in.metrics.logFailure(in.env.Log, "the brokers do not answer", err)
-		if err := fault.Sleep(ctx, time.Second); err != nil {
+		if err := fault.Sleep(ctx, fault.Spread(time.Second)); err != nil {
 			return "", err
 		}
 	}

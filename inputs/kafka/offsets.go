@@ -136,7 +136,7 @@ func (l *Lease) locate(ctx context.Context) error {
 			l.s.in.env.Log, "the committed position of a partition cannot be read; trying again",
 			fmt.Errorf("%s: %w", l.name, err),
 		)
-		if err := fault.Sleep(ctx, time.Second); err != nil {
+		if err := fault.Sleep(ctx, fault.Spread(time.Second)); err != nil {
 			return context.Cause(ctx)
 		}
 	}

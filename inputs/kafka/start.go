@@ -30,7 +30,7 @@ func (s *session) findFirstStart(ctx context.Context) error {
 			return ctx.Err()
 		}
 		s.in.metrics.logFailure(s.in.env.Log, "the group's offsets cannot be read; trying again", err)
-		if err := fault.Sleep(ctx, startRetry); err != nil {
+		if err := fault.Sleep(ctx, fault.Spread(startRetry)); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
@@ -158,9 +159,7 @@ func (s *shared) connect(opts []kgo.Opt) (err error) {
 	opts = append(
 		opts,
 		kgo.WithHooks(s.reach),
-		kgo.RetryBackoffFn(
-			func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 10), time.Second) },
-		),
+		kgo.RetryBackoffFn(kafkaclient.RetryBackoff(time.Second)),
 		kgo.ProduceRequestTimeout(s.cfg.RequestTimeout),
 	)
 	if s.cfg.AllowAutoTopicCreation {
@@ -185,8 +184,8 @@ func (s *shared) producerOptions() producer.Options {
 			Inflight:        min(cfg.MaxInFlight, 5),
 			RequestBytes:    int(max(4<<20, cfg.BatchMaxBytes)),
 			DeliveryTimeout: cfg.DeliveryTimeout,
-			BackoffMin:      50 * time.Millisecond,
-			BackoffMax:      time.Second,
+			BackoffMin:      fault.Spread(50 * time.Millisecond),
+			BackoffMax:      fault.Spread(time.Second), // each agent has a step of its own
 		},
 		Codec:          s.codec,
 		RequestTimeout: cfg.RequestTimeout,

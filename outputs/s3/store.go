@@ -152,7 +152,7 @@ func (s *Store) putIfAbsent(
 	nonce := rand.Text()
 	taken, err := s.putObject(ctx, key, r, size, opts, nonce)
 	for attempt := 1; errors.Is(err, errVanished) && attempt < s.cfg.MaxAttempts; attempt++ {
-		if err := fault.Sleep(ctx, 50*time.Millisecond<<attempt); err != nil {
+		if err := fault.Sleep(ctx, fault.Spread(50*time.Millisecond<<attempt)); err != nil {
 			return err
 		}
 		taken, err = s.putObject(ctx, key, r, size, opts, nonce)

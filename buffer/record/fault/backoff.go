@@ -31,6 +31,10 @@ func (b *Backoff) Next() time.Duration {
 	return rand.N(limit) + 1
 }
 
+// Spread returns a time within a quarter of d, so that many agents that began to wait at once, as
+// when they lose the same broker, do not come back at once.
+func Spread(d time.Duration) time.Duration { return d - d/4 + rand.N(d/2+1) }
+
 // Wait sleeps for next, or until ctx ends, whose error it returns.
 func (b *Backoff) Wait(ctx context.Context) error { return Sleep(ctx, b.Next()) }
 
