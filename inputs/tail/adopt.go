@@ -228,6 +228,9 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 		tag:       m.run.tail.tagger.tag(firstPath),
 		headers:   m.run.tail.tagger.headersOf(firstPath),
 	}
+	if m.run.tail.pods != nil {
+		f.pod = podRefOf(firstPath)
+	}
 	m.noteLocation(f, s.path)
 	f.size.Store(s.fi.size)
 	m.sources.seq++

@@ -11,39 +11,41 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/inputs/join"
+	"github.com/penstock/penstock/inputs/kubernetes"
 	"github.com/penstock/penstock/inputs/ratelimit"
 	"golang.org/x/sys/unix"
 )
 
 // Config configures the input "tail".
 type Config struct {
-	Paths          []string          `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories. Named pipes among them are read, too; what was taken from one and is not on disk yet when the agent is killed is lost."`
-	IgnoreOlder    time.Duration     `hcl:"ignore_older,optional" doc:"Files that have not been written to for so long when they are first seen are left alone, until somebody writes to them; then they are read from their beginning. 0s reads all."`
-	Exclude        []string          `hcl:"exclude,optional" doc:"Globs of files to leave out."`
-	StartAt        string            `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
-	Tag            template.Template `hcl:"tag,optional" doc:"Tag of the records; a template (penstock help templates) that knows path, path_dots, dir, base, stem and ext, and group.NAME and group[N] of path_pattern, named ones also without group. The default is the input's name."`
-	PathPattern    string            `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag, and become headers."`
-	PathHeaders    bool              `hcl:"path_headers,optional" doc:"Whether the named groups of path_pattern become headers of that name, with the dots that a part of a tag cannot have."`
-	PathHeader     string            `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
-	OffsetHeader   string            `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
-	Encoding       string            `hcl:"encoding,optional" doc:"Character set of the files, by IANA's name: utf-8, utf-16, utf-16le, utf-16be, iso-8859-1 (also latin-1), windows-1252, gb18030, big5, shift_jis, euc-jp, euc-kr, koi8-r and so on, without those whose line ends are not ASCII's. Records are UTF-8; what cannot be decoded becomes U+FFFD. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
-	LineEnd        string            `hcl:"line_end,optional" oneof:"lf|cr|nul" doc:"What ends a line: lf is a newline, with or without a carriage return before it; cr is a carriage return alone; nul is a NUL, and newlines are text."`
-	MaxLineSize    int64             `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
-	LongLines      string            `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
-	EmptyLines     string            `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
-	PartialLine    time.Duration     `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted, and for a named pipe until it is removed or the input stops."`
-	Container      bool              `hcl:"container,optional" doc:"Whether the files are logs of containers, written by a CRI runtime (containerd, CRI-O) or by Docker's json-file driver, which is told by each line. Records are the lines that the container has written, put together where the runtime has cut them, of stdout and stderr each by itself, with their time and the header stream; multiline joins these. Where the path is one of Kubernetes, they have headers namespace, pod, container, uid and container_id."`
-	Multiline      *Multiline        `hcl:"multiline,block" doc:"Makes one record of several lines."`
-	Compressed     string            `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching files compressed as gzip, zstd, xz, bzip2 or lz4 are read, decompressed; what was read before they were compressed is not read again."`
-	RateLimit      *ratelimit.Config `hcl:"rate_limit,block" doc:"How fast each file is read at most. What is over it stays in the file and is read later, through rotations too, as long as the file is there or open; the generations of a log count together. Named pipes have no limit."`
-	RotateWait     time.Duration     `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
-	CloseInactive  time.Duration     `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
-	LagFiles       int               `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`
-	MaxOpenFiles   int               `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early. All inputs together keep to half of the process's limit of open files, and to less when outputs and connections need more than the other half."`
-	Watch          string            `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
-	PollInterval   time.Duration     `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
-	RescanInterval time.Duration     `hcl:"rescan_interval,optional" doc:"How often the globs are evaluated anew and all files looked at, inotify or not."`
-	ForgetAfter    time.Duration     `hcl:"forget_after,optional" doc:"How long the position of a file that is gone is remembered, to recognise it should it return compressed."`
+	Paths          []string           `hcl:"paths" doc:"Globs of the files to read; ** stands for any number of directories. Named pipes among them are read, too; what was taken from one and is not on disk yet when the agent is killed is lost."`
+	IgnoreOlder    time.Duration      `hcl:"ignore_older,optional" doc:"Files that have not been written to for so long when they are first seen are left alone, until somebody writes to them; then they are read from their beginning. 0s reads all."`
+	Exclude        []string           `hcl:"exclude,optional" doc:"Globs of files to leave out."`
+	StartAt        string             `hcl:"start_at,optional" oneof:"beginning|end" doc:"Where to begin in files that exist at the very first start; files that appear later are always read whole."`
+	Tag            template.Template  `hcl:"tag,optional" doc:"Tag of the records; a template (penstock help templates) that knows path, path_dots, dir, base, stem and ext, and group.NAME and group[N] of path_pattern, named ones also without group. The default is the input's name."`
+	PathPattern    string             `hcl:"path_pattern,optional" doc:"Regular expression on the path; its named groups can be used in tag, and become headers."`
+	PathHeaders    bool               `hcl:"path_headers,optional" doc:"Whether the named groups of path_pattern become headers of that name, with the dots that a part of a tag cannot have."`
+	PathHeader     string             `hcl:"path_header,optional" doc:"Name of a record header that holds the path of the file; none if empty."`
+	OffsetHeader   string             `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
+	Encoding       string             `hcl:"encoding,optional" doc:"Character set of the files, by IANA's name: utf-8, utf-16, utf-16le, utf-16be, iso-8859-1 (also latin-1), windows-1252, gb18030, big5, shift_jis, euc-jp, euc-kr, koi8-r and so on, without those whose line ends are not ASCII's. Records are UTF-8; what cannot be decoded becomes U+FFFD. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
+	LineEnd        string             `hcl:"line_end,optional" oneof:"lf|cr|nul" doc:"What ends a line: lf is a newline, with or without a carriage return before it; cr is a carriage return alone; nul is a NUL, and newlines are text."`
+	MaxLineSize    int64              `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
+	LongLines      string             `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
+	EmptyLines     string             `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
+	PartialLine    time.Duration      `hcl:"partial_line_timeout,optional" doc:"How long a file must be quiet before a last line without line end is taken as complete; 0s waits until the file is rotated or deleted, and for a named pipe until it is removed or the input stops."`
+	Container      bool               `hcl:"container,optional" doc:"Whether the files are logs of containers, written by a CRI runtime (containerd, CRI-O) or by Docker's json-file driver, which is told by each line. Records are the lines that the container has written, put together where the runtime has cut them, of stdout and stderr each by itself, with their time and the header stream; multiline joins these. Where the path is one of Kubernetes, they have headers namespace, pod, container, uid and container_id."`
+	Kubernetes     *kubernetes.Config `hcl:"kubernetes,block" doc:"What the API server of Kubernetes knows of the pods of this node, with container = true: headers node, owner_kind and owner (of a Deployment's pod the Deployment), labels.NAME and annotations.NAME, as they are when a line is read; pods that an annotation leaves out; rate limits of pods and namespaces. One watch for each input; each batch costs a lookup."`
+	Multiline      *Multiline         `hcl:"multiline,block" doc:"Makes one record of several lines."`
+	Compressed     string             `hcl:"compressed,optional" oneof:"read|ignore" doc:"Whether matching files compressed as gzip, zstd, xz, bzip2 or lz4 are read, decompressed; what was read before they were compressed is not read again."`
+	RateLimit      *ratelimit.Config  `hcl:"rate_limit,block" doc:"How fast each file is read at most. What is over it stays in the file and is read later, through rotations too, as long as the file is there or open; the generations of a log count together. Named pipes have no limit."`
+	RotateWait     time.Duration      `hcl:"rotate_wait,optional" doc:"How long a rotated or deleted file must be quiet before it is given up."`
+	CloseInactive  time.Duration      `hcl:"close_inactive,optional" doc:"How long a file must be quiet before it is closed; it is opened again when it grows."`
+	LagFiles       int                `hcl:"lag_files,optional" doc:"Number of files whose lag has a metric of its own, those that lag most first; 0 for none. The sum over all files always has one."`
+	MaxOpenFiles   int                `hcl:"max_open_files,optional" doc:"Number of idle files kept open; beyond it the longest idle ones are closed early. All inputs together keep to half of the process's limit of open files, and to less when outputs and connections need more than the other half."`
+	Watch          string             `hcl:"watch,optional" oneof:"auto|poll" doc:"auto uses inotify, and polling where it is not to be had; poll never uses it, as needed on network filesystems."`
+	PollInterval   time.Duration      `hcl:"poll_interval,optional" doc:"How often files are looked at where inotify is not used."`
+	RescanInterval time.Duration      `hcl:"rescan_interval,optional" doc:"How often the globs are evaluated anew and all files looked at, inotify or not."`
+	ForgetAfter    time.Duration      `hcl:"forget_after,optional" doc:"How long the position of a file that is gone is remembered, to recognise it should it return compressed."`
 }
 
 // Multiline configures the events of several lines.
@@ -155,6 +157,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Container && c.LineEnd != "lf" {
 		bad("line_end: container runtimes end lines with newlines; leave it out")
+	}
+	if c.Kubernetes != nil {
+		nested("kubernetes", c.Kubernetes.Validate(), bad)
+		if !c.Container {
+			bad("kubernetes: needs container = true: it is about the logs of containers")
+		}
 	}
 	if c.MaxLineSize < 16 || c.MaxLineSize > 64<<20 {
 		bad("max_line_size: must be between 16 bytes and 64MiB")

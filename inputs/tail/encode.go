@@ -54,7 +54,7 @@ type encoded struct {
 // b.
 func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	e.out = e.out[:0]
-	e.begin(f, path)
+	e.begin(f, b, path)
 	// Milliseconds are what the batch keeps without extra cost.
 	now := time.Now().UnixMilli() * 1e6
 	// Room for lines of 128 bytes and more; shorter ones make the builder grow.
@@ -127,8 +127,12 @@ func (e *encoder) containers(f *file, b *block, room int) []encoded {
 }
 
 // begin sets the headers of what comes from f, which is at path now.
-func (e *encoder) begin(f *file, path string) {
-	e.headers = append(e.headers[:0], f.headers...)
+func (e *encoder) begin(f *file, b *block, path string) {
+	headers := f.headers
+	if b.headers != nil {
+		headers = b.headers
+	}
+	e.headers = append(e.headers[:0], headers...)
 	if e.pathHeader != "" {
 		e.headers = append(e.headers, record.Header{Key: e.pathHeader, Value: []byte(path)})
 	}

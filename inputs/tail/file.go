@@ -19,6 +19,7 @@ type file struct {
 	firstPath   string          // where it was first seen; the source whose order is kept
 	origin, tag string          // of its batches
 	headers     []record.Header // of its records, from firstPath; never changed
+	pod         podRef          // whose log it is
 	compression compression
 
 	sched schedule  // guarded by queue.mu
@@ -40,6 +41,7 @@ type seenByAll struct {
 	last      atomic.Pointer[position] // as last appended; nil before
 	delivered atomic.Int64             // offset after the last appended line
 	isOpen    atomic.Bool
+	excluded  atomic.Bool // an annotation of its pod leaves it out
 }
 
 // readState is what reading a file needs from one turn to the next.
@@ -63,6 +65,7 @@ type readState struct {
 	last      chan struct{} // closed when what was read before has been appended
 	waiting   time.Time     // since when it may not be read; zero: it may
 	owed      command       // of the turns since then
+	podState  podState
 }
 
 // mgrState is what the manager knows of a file.

@@ -21,7 +21,7 @@ func (t *Tail) Following() (inputs.Following, bool) {
 	defer r.mu.Unlock()
 	f := inputs.Following{Files: len(r.files) + int(r.pipes.Load())}
 	for file := range r.files {
-		if file.compression == none {
+		if file.compression == none && !file.excluded.Load() {
 			f.Lag += max(0, file.size.Load()-file.delivered.Load())
 		}
 	}
@@ -56,4 +56,16 @@ func (r *run) canRead(path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.unread, path)
+}
+
+// excluded returns how many files are left out.
+func (r *run) excluded() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for f := range r.files {
+		if f.excluded.Load() {
+			n++
+		}
+	}
+	return n
 }

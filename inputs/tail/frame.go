@@ -1,6 +1,10 @@
 package tail
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/penstock/penstock/buffer/record"
+)
 
 // block is a run of complete lines, or of multiline events, ready to be encoded by anybody.
 type block struct {
@@ -13,6 +17,8 @@ type block struct {
 	head  fingerprint // of the file at base+end
 	skip  bool        // the position at end is inside a line whose rest is to be skipped
 	done  bool        // the position at end is that of a compressed file read to its end
+
+	headers []record.Header // of the records; nil: those of the file
 
 	// of the logs of containers
 	logged []logged

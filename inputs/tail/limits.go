@@ -11,14 +11,21 @@ import (
 
 // limits are the rate limits of a run. What is over one stays in its file and is read later.
 type limits struct {
-	files  *ratelimit.Group[string] // by source
-	shared func(*file) []limit      // those of several files; nil for none
+	files      *ratelimit.Group[string] // by source
+	pods       *ratelimit.Group[podRef] // without the container
+	namespaces *ratelimit.Group[string]
 }
 
 func newLimits(c *Config) limits {
 	var l limits
 	if c.RateLimit != nil {
 		l.files = ratelimit.NewGroup[string](*c.RateLimit)
+	}
+	if k := c.Kubernetes; k != nil && k.PodRateLimit != nil {
+		l.pods = ratelimit.NewGroup[podRef](*k.PodRateLimit)
+	}
+	if k := c.Kubernetes; k != nil && k.NamespaceRateLimit != nil {
+		l.namespaces = ratelimit.NewGroup[string](*k.NamespaceRateLimit)
 	}
 	return l
 }
@@ -34,8 +41,16 @@ func (l *limits) of(dst []limit, f *file, now time.Time) []limit {
 	if l.files != nil {
 		dst = append(dst, limit{"file", l.files.Of(f.firstPath, now)})
 	}
-	if l.shared != nil {
-		dst = append(dst, l.shared(f)...)
+	if f.pod.name == "" {
+		return dst
+	}
+	if l.pods != nil {
+		pod := f.pod
+		pod.container = ""
+		dst = append(dst, limit{"pod", l.pods.Of(pod, now)})
+	}
+	if l.namespaces != nil {
+		dst = append(dst, limit{"namespace", l.namespaces.Of(f.pod.namespace, now)})
 	}
 	return dst
 }

@@ -23,6 +23,7 @@ type counts struct {
 	skipped      *prometheus.CounterVec
 	rateLimited  *prometheus.CounterVec
 	polling      prometheus.Gauge
+	unknownPod   prometheus.Counter
 }
 
 func newCounts(reg prometheus.Registerer, t *Tail) *counts {
@@ -51,6 +52,10 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 		ignored: counter(
 			"penstock_tail_ignored_files_total",
 			"Files found to be older than ignore_older, and left alone.",
+		),
+		unknownPod: counter(
+			"penstock_tail_unknown_pods_total",
+			"Logs read without labels because nothing was known of their pod in time.",
 		),
 		eventFlush: counter(
 			"penstock_tail_multiline_flushes_total",
@@ -94,7 +99,7 @@ func newCounts(reg prometheus.Registerer, t *Tail) *counts {
 
 var (
 	descWatched = prometheus.NewDesc(
-		"penstock_tail_files", "Files known, and of those open.", []string{"state"}, nil,
+		"penstock_tail_files", "Files known, of those open, and of those left out by an annotation of their pod.", []string{"state"}, nil,
 	)
 	descLag = prometheus.NewDesc(
 		"penstock_tail_lag_bytes",
@@ -117,7 +122,10 @@ func (c fileCollector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
 	files := c.t.Status()
-	var open, lag float64
+	var open, lag, excluded float64
+	if r := c.t.run.Load(); r != nil {
+		excluded = float64(r.excluded())
+	}
 	lags := map[string]int64{}
 	for _, f := range files {
 		if f.Open {
@@ -133,6 +141,7 @@ func (c fileCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descWatched, float64(len(files)), "watched")
 	gauge(descWatched, open, "open")
+	gauge(descWatched, excluded, "excluded")
 	gauge(descLagAll, lag)
 	paths := make([]string, 0, len(lags))
 	for p := range lags {

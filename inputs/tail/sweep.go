@@ -30,6 +30,7 @@ func (s *sweptFiles) isEmpty() bool {
 // nextTimes are when something is done again.
 type nextTimes struct {
 	scan, poll, forget time.Time
+	excluded           time.Time // when those left out are looked at
 	descriptorWait     time.Time // until then nothing waits for a descriptor
 }
 
@@ -51,6 +52,7 @@ func (m *manager) sweep(now time.Time) {
 		m.sweepLeft(f, now)
 	}
 	m.sweepWaiting(now)
+	m.sweepExcluded(now)
 	m.sweepHeld(now)
 	for _, f := range inSeq(m.swept.behind) {
 		m.tryStart(f)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
+	"github.com/penstock/penstock/inputs/kubernetes"
 )
 
 // Tail is the input "tail". Run may be called again after it has returned.
@@ -30,7 +31,7 @@ type Tail struct {
 	newWatch func() (notifier, error)
 	addWatch func(dir string) error // instead of inotify, if set
 	blind    bool                   // as if no file system told of holes
-	shared   func(*file) []limit    // rate limits of several files; nil for none
+	pods     *kubernetes.Watcher    // nil if nothing is to be known of them
 	patience time.Duration          // how long a file waits for a compressed one to be complete
 	run      atomic.Pointer[run]    // the current Run, for Status
 }
@@ -59,6 +60,9 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 		t.files = inputs.NewDescriptors()
 	}
 	t.counts = newCounts(env.Metrics, t)
+	if t.pods, err = newPods(t); err != nil {
+		return nil, err
+	}
 	return t, nil
 }
 
@@ -89,7 +93,7 @@ func (t *Tail) Status() []FileStatus {
 			Path: f.where(), Source: f.firstPath, Offset: f.delivered.Load(), Size: f.size.Load(),
 			Open: f.isOpen.Load(), Compressed: f.compression != none,
 		}
-		if !s.Compressed {
+		if !s.Compressed && !f.excluded.Load() {
 			s.Lag = max(0, s.Size-s.Offset)
 		}
 		out = append(out, s)
@@ -142,6 +146,9 @@ func (t *Tail) Run(ctx context.Context, sink inputs.Sink) error {
 	stop := context.AfterFunc(ctx, r.queue.close)
 	defer stop()
 	var wg sync.WaitGroup
+	if t.pods != nil {
+		wg.Go(func() { t.pods.Run(ctx) })
+	}
 	for range min(max(2, runtime.GOMAXPROCS(0)), 8) {
 		w := newWorker(r)
 		wg.Go(func() { w.work(ctx) })
@@ -168,7 +175,6 @@ func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 		tail: t, sink: sink, queue: newQueue(), results: make(chan result, 256), cancel: cancel,
 		files: map[*file]struct{}{}, holesLogged: map[string]bool{}, limits: newLimits(&t.cfg),
 	}
-	r.limits.shared = t.shared
 	r.packer, _ = sink.(inputs.Packer)
 	if f, ok := sink.(inputs.Flusher); ok {
 		r.queue.onRest = f.Flush

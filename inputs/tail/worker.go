@@ -112,7 +112,16 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 		res.outcome = closed
 		return w.report(ctx, res)
 	}
-	if until := w.limited(f); !until.IsZero() {
+	until, excluded := w.lookUp(f)
+	if excluded {
+		w.leaveOut(f, &res)
+		return w.report(ctx, res)
+	}
+	if until.IsZero() {
+		f.excluded.Store(false)
+		until = w.limited(f)
+	}
+	if !until.IsZero() {
 		w.wait(f, t.cmd, &res, until)
 		return w.report(ctx, res)
 	}
@@ -140,7 +149,9 @@ func (w *worker) turn(ctx context.Context, t turn) error {
 // read after what was read before it.
 func (w *worker) readBlock(ctx context.Context, t turn, res result) error {
 	f, r := t.f, &t.f.r
-	b := block{base: r.off, spans: w.spans[:0], logged: w.logged[:0]}
+	b := block{
+		base: r.off, spans: w.spans[:0], logged: w.logged[:0], headers: r.podState.headers,
+	}
 	var fr framed
 	eof, err := w.readFrom(f, r.source(), &b, &fr, t.cmd)
 	w.spans, w.logged = b.spans, b.logged

@@ -164,8 +164,9 @@ func (c *converter) processor(x *kit.Node, cond string) {
 		c.Left(c.p.Notes, x, "see filter \"truncate\"")
 	case "add_id":
 		c.Left(c.p.Notes, x, "see filter \"uuid\"")
-	case "add_host_metadata", "add_cloud_metadata", "add_docker_metadata", "add_kubernetes_metadata",
-		"add_process_metadata", "add_locale", "add_observer_metadata":
+	case "add_kubernetes_metadata":
+		c.Left(c.p.Notes, x, "write container = true and a kubernetes block in input \"tail\"")
+	case "add_host_metadata", "add_cloud_metadata", "add_docker_metadata", "add_process_metadata", "add_locale", "add_observer_metadata":
 		c.Left(c.p.Notes, x, "nothing is asked of others; write filter \"add_fields\" with ${agent} and what is known of the host")
 	default:
 		c.Lost(c.p.Notes, x, "there is no filter that does this; see penstock help")

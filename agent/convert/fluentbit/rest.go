@@ -66,10 +66,16 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 		s.get("reserve_data")
 	case "nest":
 		c.nest(s, m, label)
-	case "kubernetes", "aws", "geoip2", "nightfall", "checklist":
+	case "kubernetes":
 		c.d.Left(
 			f.Notes(), s.at, title,
-			"nothing is asked of others; path_pattern of input \"tail\" takes pod, namespace and container out of the path",
+			"write container = true and a kubernetes block in input \"tail\": labels, annotations and the pod come as headers",
+		)
+		return
+	case "aws", "geoip2", "nightfall", "checklist":
+		c.d.Left(
+			f.Notes(), s.at, title,
+			"nothing is asked of others; path_pattern of input \"tail\" takes out of the path what that tells",
 		)
 		return
 	case "stdout":

@@ -29,7 +29,7 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 	case "kubernetes_metadata":
 		c.d.Left(
 			f.Notes(), e.at, describe(e),
-			"nothing is asked of Kubernetes: path_pattern of input \"tail\" takes pod, namespace and container out of the path",
+			"write container = true and a kubernetes block in input \"tail\": labels, annotations and the pod come as headers",
 		)
 	case "geoip", "dedot", "prometheus", "detect_exceptions":
 		c.d.Left(f.Notes(), e.at, describe(e), "there is no such filter")

@@ -175,7 +175,7 @@ func (c *converter) tail(b *draft.Block, x *component) {
 		)
 		c.D.Lost(
 			b, n.At, n.Name,
-			"labels and selectors are not asked of Kubernetes: pod, namespace and container come from the path, as headers; write exclude for what is not wanted",
+			"pod, namespace and container come from the path, as headers; labels with a kubernetes block, and exclude for what is not wanted",
 		)
 		n.Done()
 		return

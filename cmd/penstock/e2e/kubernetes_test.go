@@ -3,14 +3,17 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/cmd/penstock/e2e/servers"
+	"github.com/penstock/penstock/inputs/kubernetes/kubernetestest"
 	"github.com/penstock/penstock/outputs/forward"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.yaml.in/yaml/v3"
@@ -62,7 +65,10 @@ func exampleKubernetes(w *world) {
 		if err := os.MkdirAll(edge.logs(), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join(edge.logs(), "web-0_shop_web-0123.log")
+		api := kubernetestest.New(false)
+		defer api.Close()
+		api.Put(kubernetestest.Pod{Namespace: "shop", Name: "web-0", UID: "u0", Node: "node-1"})
+		file := filepath.Join(edge.logs(), "web-0_shop_web-"+strings.Repeat("0a", 32)+".log")
 		text := "2026-01-31T12:00:00Z stdout P a line \n2026-01-31T12:00:00Z stdout F in parts\n" +
 			"2026-01-31T12:00:01Z stderr F Traceback (most recent call last):\n" +
 			"2026-01-31T12:00:01Z stderr F   File \"a.py\", line 1\n" +
@@ -71,6 +77,8 @@ func exampleKubernetes(w *world) {
 			t.Fatal(err)
 		}
 		edge.start("edge.yaml", "edge", append(pod,
+			`kubernetes { node = env("NODE_NAME") }`,
+			fmt.Sprintf("kubernetes {\n  node = \"node-1\"\n  server = %q\n}", api.URL),
 			"kafka.kafka.svc:9092", b.Addr(), "/var/log/containers", edge.logs())...)
 		got := readValues(t, b.Addr(), 2)
 		want := []string{
@@ -78,6 +86,9 @@ func exampleKubernetes(w *world) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q", got)
+		}
+		if len(api.Watches()) == 0 {
+			t.Error("the node's pods are not watched")
 		}
 	})
 	w.Run("forwarder", func(t *testing.T) {

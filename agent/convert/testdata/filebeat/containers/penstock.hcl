@@ -80,6 +80,6 @@ pipeline "main" {
   ]
   filter = [filter.parse.container_1, filter.parse.tcp_2, filter.parse.udp_3]
   to     = [output.elasticsearch.elasticsearch]
-  # Left out: filebeat.inputs.processors.add_kubernetes_metadata: nothing is asked of others; write
-  # filter "add_fields" with ${agent} and what is known of the host
+  # Left out: filebeat.inputs.processors.add_kubernetes_metadata: write container = true and a
+  # kubernetes block in input "tail"
 }

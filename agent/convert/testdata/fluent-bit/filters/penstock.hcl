@@ -89,8 +89,8 @@ pipeline "main" {
     filter.nest.nest,
     filter.flatten.nest,
   ]
-  # Left out: FILTER kubernetes: nothing is asked of others; path_pattern of input "tail" takes
-  # pod, namespace and container out of the path
+  # Left out: FILTER kubernetes: write container = true and a kubernetes block in input "tail":
+  # labels, annotations and the pod come as headers
   # LEFT OUT: FILTER lua: there is no such filter; see penstock help for those there are
   to = [output.stdout.stdout]
 }

@@ -54,8 +54,8 @@ pipeline "main" {
     filter.time.parser,
     filter.where.grep,
   ]
-  # Left out: <filter kube.**> kubernetes_metadata: nothing is asked of Kubernetes: path_pattern of
-  # input "tail" takes pod, namespace and container out of the path
+  # Left out: <filter kube.**> kubernetes_metadata: write container = true and a kubernetes block
+  # in input "tail": labels, annotations and the pod come as headers
   route {
     match = ["kube.**"]
     to    = [output.kafka.kafka]

@@ -9,8 +9,8 @@ agent {
 input "tail" "k8s" {
   paths        = ["/var/log/containers/*.log"]
   path_pattern = "/(?P<pod>[^_/]+)_(?P<namespace>[^_]+)_(?P<container>.+)-[0-9a-f]{64}\\.log$"
-  # LEFT OUT: sources.k8s: labels and selectors are not asked of Kubernetes: pod, namespace and
-  # container come from the path, as headers; write exclude for what is not wanted
+  # LEFT OUT: sources.k8s: pod, namespace and container come from the path, as headers; labels with
+  # a kubernetes block, and exclude for what is not wanted
   tag = "k8s"
   # Changed: sources.k8s: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
