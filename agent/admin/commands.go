@@ -30,21 +30,7 @@ const drainTimeout = 5 * time.Minute
 // handleCommands adds what changes something, as POST.
 func handleCommands(mux *http.ServeMux, c Commander) {
 	handle := func(name string, run func(r *http.Request) (string, error)) {
-		mux.HandleFunc("POST /api/"+name, func(w http.ResponseWriter, r *http.Request) {
-			if !isOwnOrigin(r) {
-				http.Error(w, "a command of another origin is refused", http.StatusForbidden)
-				return
-			}
-			text, err := run(r)
-			switch {
-			case errors.Is(err, ErrUnknown):
-				http.Error(w, err.Error(), http.StatusNotFound)
-			case err != nil:
-				http.Error(w, err.Error(), http.StatusConflict)
-			default:
-				fmt.Fprintln(w, text)
-			}
-		})
+		handleCommand(mux, name, run)
 	}
 	output := func(r *http.Request) string { return r.URL.Query().Get("output") }
 	handle("pause", func(r *http.Request) (string, error) { return c.Pause(output(r)) })
@@ -63,6 +49,25 @@ func handleCommands(mux *http.ServeMux, c Commander) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
 		defer cancel()
 		return c.Drain(ctx)
+	})
+}
+
+// handleCommand adds one, which answers with the sentence that run returns.
+func handleCommand(mux *http.ServeMux, name string, run func(r *http.Request) (string, error)) {
+	mux.HandleFunc("POST /api/"+name, func(w http.ResponseWriter, r *http.Request) {
+		if !isOwnOrigin(r) {
+			http.Error(w, "a command of another origin is refused", http.StatusForbidden)
+			return
+		}
+		text, err := run(r)
+		switch {
+		case errors.Is(err, ErrUnknown):
+			http.Error(w, err.Error(), http.StatusNotFound)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusConflict)
+		default:
+			fmt.Fprintln(w, text)
+		}
 	})
 }
 

@@ -181,6 +181,18 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.HandleFunc(
 		"GET /tap", func(w http.ResponseWriter, r *http.Request) { serveTap(w, r, agent) },
 	)
+	if d, ok := agent.(DeadLetterer); ok {
+		mux.HandleFunc("GET /api/dead-letters", func(w http.ResponseWriter, r *http.Request) {
+			serveDeadLetters(w, r, d, log)
+		})
+		handleCommand(mux, "dead-letters/replay", func(r *http.Request) (string, error) {
+			f, err := FilterOf(r.URL.Query())
+			if err != nil {
+				return "", err
+			}
+			return d.ReplayDeadLetters(r.Context(), r.URL.Query().Get("output"), &f)
+		})
+	}
 	if c, ok := agent.(Commander); ok {
 		handleCommands(mux, c)
 	}

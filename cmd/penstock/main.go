@@ -74,7 +74,7 @@ Exit codes: 0 success; 1 failure; 2 the configuration or the command line is wro
 	)
 	root.AddCommand(
 		topCommand(), tapCommand(), pauseCommand(), resumeCommand(), flushCommand(),
-		drainCommand(),
+		drainCommand(), deadLettersCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()

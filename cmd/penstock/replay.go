@@ -28,6 +28,7 @@ type replayFlags struct {
 	deadLetter           bool
 	keep, dryRun, waitOK bool
 	prefixGiven          bool
+	filter               replay.Filter // of dead letters in directories
 }
 
 func replayCommand() *cobra.Command {
@@ -171,6 +172,7 @@ func (f *replayFlags) replay(
 		Keep:   f.keep,
 		DryRun: f.dryRun,
 		Wait:   f.waitOK,
+		Filter: f.filter,
 		Dir:    filepath.Join(cfg.Agent.DataDir, "replay"),
 	}
 	if f.from != "" {

@@ -213,6 +213,17 @@ func DeadLetterFiles(dir string) ([]string, error) {
 
 const TakenPrefix = "replaying-"
 
+// Waiting returns all files of a dead letter directory, those that a replay has taken and not
+// finished first.
+func Waiting(dir string) ([]string, error) {
+	taken, err := takenFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := DeadLetterFiles(dir)
+	return append(taken, names...), err
+}
+
 // TakeDeadLetters takes the files of a dead letter directory away from whoever writes them, and
 // returns the names they have now, oldest first, those that an earlier call took and that are still
 // there included. The agent may be running.
@@ -226,6 +237,10 @@ func TakeDeadLetters(dir string) ([]string, error) {
 			return nil, err
 		}
 	}
+	return takenFiles(dir)
+}
+
+func takenFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -236,9 +236,7 @@ wait:
 		select {
 		case r := <-f.results:
 			f.outstanding--
-			if f.late(r); r.e.state == done {
-				f.Health.Add(-1)
-			}
+			f.lateHere(r)
 			f.pop()
 		case <-timeout.C:
 			break wait
@@ -268,6 +266,13 @@ wait:
 		join()
 		close(f.Ended)
 	}()
+}
+
+// lateHere is late for an entry that is still in the window.
+func (f *Flight) lateHere(r result) {
+	if f.late(r); r.e.state == done {
+		f.Health.Add(-1)
+	}
 }
 
 // late takes the result of a flight that is given up: only what is delivered matters.

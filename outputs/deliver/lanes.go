@@ -110,6 +110,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 	switch {
 	case f.writer() == nil:
 		if r.err != nil { // only ever ctx's
+			f.lateHere(r)
 			return
 		}
 		e.add(r.of)
@@ -122,6 +123,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		e.state = waiting
 		f.restart.broken = true
 	case r.err != nil && ctx.Err() != nil:
+		f.lateHere(r)
 	default:
 		v := f.Send.classify(e.b, r.err)
 		if v.hasAnswered {

@@ -197,6 +197,9 @@ func parseLine(p []byte) (outputs.DeadRecord, error) {
 	return parseAnyLine(p)
 }
 
+// ParseLine reads a line without its end, which is not kept.
+func ParseLine(p []byte) (outputs.DeadRecord, error) { return parseLine(p) }
+
 func parseAnyLine(p []byte) (outputs.DeadRecord, error) {
 	if !utf8.Valid(p) {
 		// encoding/json would replace what is not, and say nothing

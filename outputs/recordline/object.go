@@ -175,6 +175,8 @@ type LineSource struct {
 	BadErr  error                // the first of them
 	Skip    func(pos int64) bool // may be nil
 	Torn    bool                 // the last line was cut short
+	// Want tells which records are wanted; nil for all.
+	Want func(*outputs.DeadRecord) bool
 
 	// Of the records that have a position in a log, as dead letters have not.
 	Positioned bool
@@ -248,6 +250,9 @@ func (s *LineSource) deadRecord() *outputs.DeadRecord {
 		if s.Skip != nil && s.Skip(l.Record.Offset) {
 			return nil
 		}
+	}
+	if s.Want != nil && !s.Want(&l) {
+		return nil
 	}
 	l.Record.Offset = at
 	if l.Output != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -37,6 +38,8 @@ type Options struct {
 	Dir string
 	// Holder names this replay to others that try; by default host, process and a random number.
 	Holder string
+	// Filter chooses among the dead letters of a directory.
+	Filter Filter
 	// Wait waits for bases that another is replaying; otherwise they are skipped and reported.
 	Wait bool
 }
@@ -186,12 +189,15 @@ func FromFiles(ctx context.Context, dir string, opts Options) (Summary, error) {
 	}
 	for _, name := range names {
 		records, bytes, damage, err := replayFile(ctx, name, opts)
+		sum.Records += records
 		if err != nil {
 			return sum, fmt.Errorf("%s: %w", name, err)
 		}
-		sum.Records += records
 		sum.Bytes += bytes
 		sum.Objects++
+		if !opts.Filter.All() {
+			continue // the rest of the file is there
+		}
 		to := ""
 		if damage != nil {
 			sum.Damaged++
@@ -245,15 +251,29 @@ func replayFile(
 	}
 	defer lines.Close()
 	src := &fileSource{recordline.LineSource{Lines: lines}}
+	if !opts.Filter.All() {
+		src.Want = opts.Filter.Wants
+	}
+	acked, ahead := int64(0), new(deliver.Ahead)
 	fl := &deliver.Flight{
 		Send:   opts.To.Destination().Send,
 		Source: src,
 		Health: new(deliver.Health),
+		Ahead:  ahead,
+		OnAck:  func(pos int64) { acked = pos },
 	}
 	if err = fl.Run(ctx); errors.Is(err, io.EOF) {
-		err = nil
+		err, acked = nil, math.MaxInt64
 	}
 	<-fl.Ended
+	if err != nil || !opts.Filter.All() {
+		// What is acknowledged is not sent again.
+		delivered := func(at int64) bool { return at < acked || ahead.Has(at) }
+		taken, rerr := keepRest(name, &opts.Filter, delivered)
+		if records, err = taken, errors.Join(err, rerr); rerr == nil {
+			return records, size, nil, err
+		}
+	}
 	if src.Bad > 0 {
 		damage = fmt.Errorf("%d lines cannot be read; %w", src.Bad, src.BadErr)
 	}

@@ -1,0 +1,114 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/config"
+	"github.com/penstock/penstock/outputs/drain"
+	"github.com/penstock/penstock/outputs/replay"
+)
+
+var _ admin.DeadLetterer = (*Agent)(nil)
+
+// DeadLetterDirs returns all directories in which components keep refused records, those of
+// components that are not configured any more included.
+func DeadLetterDirs(cfg *config.Config) ([]string, error) {
+	base := filepath.Join(cfg.Agent.DataDir, "dead-letter")
+	entries, err := os.ReadDir(base)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var dirs []string
+	for _, e := range entries {
+		if e.IsDir() {
+			dirs = append(dirs, filepath.Join(base, e.Name()))
+		}
+	}
+	for _, inst := range cfg.Components {
+		if inst.Component.Kind != config.Output {
+			continue
+		}
+		if dir := DeadLetterDir(cfg, inst.ID()); dir != "" && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, nil
+}
+
+// DeadLetters implements admin.DeadLetterer.
+func (a *Agent) DeadLetters(
+	ctx context.Context, f *replay.Filter, samples int,
+) (*replay.Overview, error) {
+	a.mu.Lock()
+	cfg := a.cur.cfg
+	a.mu.Unlock()
+	return LookAtDeadLetters(ctx, cfg, f, samples)
+}
+
+// LookAtDeadLetters groups what waits in the directories of a configuration.
+func LookAtDeadLetters(
+	ctx context.Context, cfg *config.Config, f *replay.Filter, samples int,
+) (*replay.Overview, error) {
+	dirs, err := DeadLetterDirs(cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := replay.NewOverview(samples)
+	for _, dir := range dirs {
+		if err := o.AddDir(ctx, dir, f); err != nil {
+			return nil, err
+		}
+	}
+	o.Sort()
+	return o, nil
+}
+
+// ReplayDeadLetters implements admin.DeadLetterer.
+func (a *Agent) ReplayDeadLetters(
+	ctx context.Context, name string, f *replay.Filter,
+) (string, error) {
+	id, err := a.output(name)
+	if err != nil {
+		return "", err
+	}
+	a.mu.Lock()
+	cfg, out := a.cur.cfg, a.cur.outputs[id]
+	a.mu.Unlock()
+	if since, _ := a.paused.get(id); !since.IsZero() {
+		return "", fmt.Errorf("%s is paused: resume it first", id)
+	}
+	to, ok := out.Output.(*drain.Drainer)
+	dir := DeadLetterDir(cfg, id)
+	if !ok || dir == "" {
+		return "", fmt.Errorf(
+			"the dead letters of %s are not in a directory: use penstock replay --from", id,
+		)
+	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return "nothing was ever refused by " + id, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // an agent that stops does not wait for who asked
+		select {
+		case <-a.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	sum, err := replay.FromFiles(ctx, dir, replay.Options{
+		To: to, Log: a.log.With("component", id), Filter: *f,
+	})
+	if err != nil {
+		return "", fmt.Errorf("%d records were replayed, the others stay: %w", sum.Records, err)
+	}
+	return fmt.Sprintf(
+		"replayed %d records into %s; damaged files moved aside: %d", sum.Records, id, sum.Damaged,
+	), nil
+}

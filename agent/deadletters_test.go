@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/buffer/record/runtest"
+	"github.com/penstock/penstock/outputs/replay"
+)
+
+// A running agent shows what was refused, and delivers it when it is told to, what is chosen first.
+func TestARunningAgentReplaysItsDeadLetters(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" { name = "x" }
+pipeline "p" {
+  from = [input.fake.a]
+  filter "parse" {
+    format     = "json"
+    on_failure = "dead_letter"
+  }
+  to = [output.fake.x]
+}`)
+	look := func(query string) (o replay.Overview) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(get(t, r, "/api/dead-letters"+query)), &o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	if o := look(""); len(o.Reasons) != 0 {
+		t.Errorf("%+v", o)
+	}
+	if code, text := post(t, r, "/api/dead-letters/replay?output=fake.x"); code != 200 ||
+		!strings.Contains(text, "nothing was ever refused") {
+		t.Errorf("%d %s", code, text)
+	}
+	w.send(t, "a", "t", "one", "two")
+	w.send(t, "a", "u", "three")
+	runtest.Until(t, "all are refused", func() bool {
+		o := look("?n=5")
+		return len(o.Reasons) == 1 && o.Reasons[0].Records == 3
+	})
+	if o := look("?n=2"); len(o.Reasons[0].Samples) != 2 || o.Reasons[0].Output != "output.fake.x" {
+		t.Errorf("%+v", o)
+	}
+	if o := look("?reason=nonsense"); len(o.Reasons) != 0 {
+		t.Errorf("%+v", o)
+	}
+	for _, c := range []struct {
+		path, want string
+		code       int
+	}{
+		{"?output=fake.x&reason=nonsense", "replayed 0 records into output.fake.x", 200},
+		{"?output=fake.x&since=1x", "neither a time", 409},
+		{"?output=fake.none", "outputs are output.fake.x", 404},
+		{"?output=output.fake.x", "replayed 3 records into output.fake.x", 200},
+	} {
+		code, text := post(t, r, "/api/dead-letters/replay"+c.path)
+		if code != c.code || !strings.Contains(text, c.want) {
+			t.Errorf("%s: %d %s", c.path, code, text)
+		}
+	}
+	equal(t, "x", w.delivered("x"), "t/one", "t/two", "u/three")
+	if o := look(""); len(o.Reasons) != 0 {
+		t.Errorf("left: %+v", o)
+	}
+	if code, _ := post(
+		t, r, "/api/dead-letters/replay?output=fake.x", "Origin", "http://elsewhere",
+	); code != 403 {
+		t.Errorf("of another origin: %d", code)
+	}
+}
