@@ -167,8 +167,8 @@
 //   - An attribute: with a doc tag, which is all the documentation it needs. The pages of
 //     examples/reference are made anew by the -update of
 //     cmd/penstock TestReferenceIsWhatHelpSays; so they are after a metric, a flag or an exit code.
-//   - A change of a format on disk or in a store: its number goes up (formatVersion in buffer/buffer.go
-//     and outputs/recordline/names.go, noteFormat in outputs/overflow/note.go, DataDirFormat in
+//   - A change of a format on disk or in a store: its number goes up (formatVersion in
+//     buffer/buffer.go and outputs/recordline/names.go, noteFormat in outputs/overflow/note.go, DataDirFormat in
 //     agent/config/machine.go), what has the old number is still read, and so is what every release
 //     has left behind: cmd/penstock/e2e TestDataDirectoriesOfEveryRelease, whose -update packs what
 //     this one leaves behind beside it.

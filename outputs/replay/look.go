@@ -177,7 +177,9 @@ func (o *Overview) add(l *outputs.DeadRecord, size int64) {
 
 // Sort brings the largest groups to the front.
 func (o *Overview) Sort() {
-	slices.SortStableFunc(o.Reasons, func(x, y Reason) int { return cmp.Compare(y.Records, x.Records) })
+	slices.SortStableFunc(
+		o.Reasons, func(x, y Reason) int { return cmp.Compare(y.Records, x.Records) },
+	)
 	o.find = nil
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // keepRest takes the records that f wants, and whose lines are delivered, out of a file: what was
-// not chosen, not acknowledged, or cannot be read stays. It removes a file of which nothing is left,
-// and reports how many records it took.
+// not chosen, not acknowledged, or cannot be read stays. It removes a file of which nothing is
+// left, and reports how many records it took.
 func keepRest(
 	name string, f *Filter, delivered func(at int64) bool,
 ) (taken int64, err error) {

@@ -118,7 +118,8 @@ var lakeDataDirs = []dataDir{
 
 const formatLines = 300
 
-// cutOff waits until an upload of a cut, whose intent is committed, has failed, and kills the agent.
+// cutOff waits until an upload of a cut, whose intent is committed, has failed, and kills the
+// agent.
 func (m *making) cutOff() left {
 	m.reaches("penstock_archive_upload_retries_total", 1)
 	m.ag.kill()
