@@ -168,10 +168,10 @@
 //     examples/reference are made anew by the -update of
 //     cmd/penstock TestReferenceIsWhatHelpSays; so they are after a metric, a flag or an exit code.
 //   - A change of a format on disk or in a store: its number goes up (formatVersion in
-//     buffer/buffer.go and outputs/recordline/names.go, noteFormat in outputs/overflow/note.go, DataDirFormat in
-//     agent/config/machine.go), what has the old number is still read, and so is what every release
-//     has left behind: cmd/penstock/e2e TestDataDirectoriesOfEveryRelease, whose -update packs what
-//     this one leaves behind beside it.
+//     buffer/buffer.go and outputs/recordline/names.go, noteFormat in outputs/overflow/note.go,
+//     DataDirFormat in agent/config/machine.go), what has the old number is still read, and so is
+//     what every release has left behind: cmd/penstock/e2e TestDataDirectoriesOfEveryRelease, whose
+//     -update packs what this one leaves behind beside it.
 //   - Another tool to convert from: a package in agent/convert, as agent/convert/secor, and a line
 //     in agent/convert/convert.go. Lines and the records that the tool itself makes of them go into
 //     agent/convert/testdata, for agent/convert TestTheSameLinesGiveTheSameRecords.
