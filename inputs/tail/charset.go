@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -65,10 +66,13 @@ func encodingOf(name string) (encoding.Encoding, error) {
 	if err != nil || enc == nil {
 		enc, err = ianaindex.MIME.Encoding(alias)
 	}
+	if err != nil { // a name of the web, such as x-mac-cyrillic
+		enc, err = htmlindex.Get(alias)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%q is no name of a character set that IANA knows", name)
-	case enc == nil:
+	case enc == nil, enc == encoding.Replacement:
 		return nil, fmt.Errorf("%q cannot be read", name)
 	case enc == unicode.UTF8:
 		return nil, nil
