@@ -15,7 +15,7 @@ import (
 
 var (
 	anyMetric = regexp.MustCompile(`penstock_[a-z0-9_]+`)
-	anyState  = regexp.MustCompile(`state=~?"([a-z_|]+)"`)
+	anyState  = regexp.MustCompile(`\bstate=~?"([a-z_|]+)"`)
 	rate      = regexp.MustCompile(`(?:rate|increase)\((penstock_[a-z0-9_]+)`)
 )
 
