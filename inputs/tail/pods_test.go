@@ -170,11 +170,12 @@ func TestExcludedPodIsLeftOut(t *testing.T) {
 	}
 	// A generation of it that goes is finished, without a word.
 	r.rename(side, side+".20261128")
-	r.write(side, cri(2, "stdout", "F", "young"))
+	young := cri(2, "stdout", "F", "young") // longer than the old one
+	r.write(side, young)
 	r.eventually("the old one is forgotten", func() bool {
 		s := r.tail.Status()
 		return testutil.ToFloat64(r.tail.counts.rotated) == 1 && len(s) == 2 &&
-			s[1].Path == r.path(side)
+			s[1].Path == r.path(side) && s[1].Size == int64(len(young))
 	})
 	r.says("main@a")
 	r.server.Put(labelled("1", "b"))
