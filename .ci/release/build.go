@@ -17,7 +17,7 @@ import (
 
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "freebsd/amd64"}
 
-const nfpm = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0"
+const nfpm = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4"
 
 var semantic = regexp.MustCompile(`^v?(\d+\.\d+\.\d+.*)$`)
 
