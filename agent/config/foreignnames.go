@@ -22,7 +22,7 @@ var common = []ForeignName{
 	{At: "agent", Names: "hostname host id agent_name", Write: `name = "web-1"`},
 	{
 		At:    "agent",
-		Names: "listen http_port port http_server metrics metrics_port prometheus api health",
+		Names: "listen http_port port http_server metrics_port prometheus api health",
 		Write: `admin { listen = "127.0.0.1:9600" }`,
 	},
 	{At: "agent", Names: "log_level level loglevel", Write: `log { level = "info" }`},

@@ -91,6 +91,10 @@ var exitTable = []exits{
 		"it was not, or something was damaged or is being replayed by another",
 		"the configuration or the command line is wrong",
 	}},
+	{"dead-letters", []string{
+		"success", "something was not replayed, or cannot be read, or the agent does not answer",
+		"the configuration or the command line is wrong",
+	}},
 	{"archive", []string{
 		"success", "something is wrong with what is stored, or cannot be reached",
 		"the configuration or the command line is wrong",

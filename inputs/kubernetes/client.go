@@ -61,6 +61,7 @@ func expired(err error) bool {
 // client speaks with the API server.
 type client struct {
 	base, node, tokenFile string
+	noServer              error // why nobody can be asked, outside of a cluster
 	http                  *http.Client
 	watchFor              time.Duration // how long the server is asked to keep a watch
 	grace                 time.Duration // how much longer it may take, and a list
@@ -69,7 +70,10 @@ type client struct {
 func newClient(c *Config, log *slog.Logger) (*client, error) {
 	base, err := c.server()
 	if err != nil {
-		return nil, err
+		return &client{
+			base: "the API server of Kubernetes", noServer: err, http: &http.Client{},
+			watchFor: 5 * time.Minute, grace: 30 * time.Second,
+		}, nil
 	}
 	tr := &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
@@ -111,6 +115,9 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 
 // get asks for the node's pods with these parameters. The caller closes what it returns.
 func (c *client) get(ctx context.Context, list string, params url.Values) (io.ReadCloser, error) {
+	if c.noServer != nil {
+		return nil, c.noServer
+	}
 	params.Set("fieldSelector", "spec.nodeName="+c.node)
 	req, err := http.NewRequestWithContext(
 		ctx, http.MethodGet, c.base+"/api/v1/pods?"+params.Encode(), nil,

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -417,6 +418,13 @@ func TestConfigMistakes(t *testing.T) {
 		}
 	}
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	outside, err := newClient(&Config{Node: "n1"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Errorf("outside of a cluster a configuration is not valid: %v", err)
+	} else if _, err = outside.get(t.Context(), "List", url.Values{}); err == nil ||
+		!strings.Contains(err.Error(), "not in a cluster") {
+		t.Errorf("asked outside of a cluster: %v", err)
+	}
 	if _, err := (&Config{}).server(); err == nil {
 		t.Error("outside of a cluster a server is needed")
 	}
