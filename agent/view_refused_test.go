@@ -14,7 +14,7 @@ import (
 // What filters refuse is in the dead letter before its position is passed: where that takes longer
 // than the reader waits, as a mover's does for the age of an object, the batch comes again, and
 // nothing behind it comes before.
-func TestViewKeepsABatchUntilWhatIsRefusedIsBuried(t *testing.T) {
+func TestViewKeepsABatchUntilWhatIsRefusedIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	parse, err := filter.NewParse(filter.ParseConfig{Format: "json", OnFailure: "dead_letter"},
 		filter.Env{Name: "filter.parse.p", Metrics: prometheus.NewRegistry()})

@@ -68,7 +68,7 @@
 //  1. outputs/deliver/health.go: nothing was taken for failover.after, or the buffer is filling up.
 //  2. outputs/overflow/controller.go: desiredState says who works on the log; adjust sees to it.
 //     The flight ends; what the destination has of the log beyond the position is remembered
-//     (outputs/deliver/ahead.go).
+//     (outputs/deliver/acknowledged.go).
 //  3. outputs/overflow/mover.go: the oldest batches become one object
 //     (outputs/recordline/object.go, named by outputs/recordline/names.go).
 //  4. outputs/overflow/note.go: the intent, committed in the log's note, at the old position.
@@ -146,9 +146,9 @@
 //     as in outputs/stdout TestConformance. Retry, dead letter, failover and metrics come with the
 //     row.
 //   - A filter: copy agent/filter/drop.go, or agent/filter/rename.go if it changes something. The
-//     contract is Filter in agent/filter/filter.go. Row: FilterType. Its tests go through a chain,
-//     as agent/filter TestWhereAndDrop does. It must give the same result for the same record each
-//     time.
+//     contract is Filter in agent/filter/filter.go. Row: FilterType, with what it costs. Its tests
+//     go through a chain, as agent/filter TestWhereAndDrop does. It must give the same result for
+//     the same record each time. Its page is made as those of attributes are.
 //   - A format of the filter parse: copy agent/filter/formats/klog.go; register it in
 //     agent/filter/parse.go; add its lines to agent/filter TestParseFormats and
 //     agent/filter TestParseFormatsRefuse.
@@ -235,9 +235,15 @@
 //   - A damaged segment is moved aside, never removed (buffer/retire.go, removeOne):
 //     buffer TestDamagedValueLog.
 //   - A filter's refusal is in the dead letter before its position is passed: the batch comes again
-//     until it is (agent/view.go): agent TestViewKeepsABatchUntilWhatIsRefusedIsBuried. So it is
-//     with what a destination refuses (outputs/deliver/sender.go):
+//     until it is (agent/view.go): agent TestViewKeepsABatchUntilWhatIsRefusedIsADeadLetter. So it
+//     is with what a destination refuses (outputs/deliver/sender.go):
 //     outputs/drain TestDeadLetterThatFailsHoldsTheLog.
+//   - A topic that was deleted and made again is another log: positions, intents and objects of its
+//     former life are not those of this one. A running consumer goes over to it
+//     (inputs/kafka/life.go): inputs/kafka TestTopicMadeAgainIsReadByItself; an offset of the
+//     former one is not used (inputs/kafka/offsets.go):
+//     inputs/kafka TestOffsetOfAnEarlierLifeIsNotUsed; and its open intent is refused
+//     (spool/drain.go): spool TestIntentOfAFormerLifeIsRefused.
 //   - Batches of one origin share a lane, and so never overtake each other
 //     (outputs/deliver/lanes.go): outputs/drain TestDrainUnderRandomFaults,
 //     outputs/drain TestFailoverRoundTrip.

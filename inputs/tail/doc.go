@@ -12,8 +12,8 @@
 // an inode that is used again at once is taken for the file that had it before. What begins alike
 // is read again where it cannot be told whether it is the same, never left out. That is so of a log
 // that was written to since a copy of it was made, of no more than 1 KiB, when nothing had been
-// read of either (ahead.go). It is so of one that has replaced another of which no more than 1 KiB
-// had been read, and goes on with its content, if nobody saw the one go and the other come
+// read of either (copyfirst.go). It is so of one that has replaced another of which no more than 1
+// KiB had been read, and goes on with its content, if nobody saw the one go and the other come
 // (replace.go). What is written to a file after it was rotated, and after what followed it was
 // begun, comes late, and so does a generation that turns up when a newer one has been begun: it
 // becomes a source of its own.
@@ -40,7 +40,7 @@
 //     cannot be read), order.go (the order in which a source is read)
 //   - which file is which: ident.go, file.go, table.go (those that are known), detached.go and
 //     adopt.go (after a restart), rotate.go, replace.go (another file in the place of one),
-//     ahead.go (a copy that was read before its log), takeover.go (another program's positions)
+//     copyfirst.go (a copy that was read before its log), takeover.go (another program's positions)
 //   - what is done when: tail.go (the input), manager.go (everything that is decided), sweep.go
 //     (what is due), queue.go (turns), worker.go (a turn: read, encode, append), sys.go (clock and
 //     files, in one place for the model)
