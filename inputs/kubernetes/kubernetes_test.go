@@ -69,10 +69,10 @@ func (r *rig) start() *rig {
 	return r
 }
 
-func (r *rig) told() (error, string) {
+func (r *rig) told() (do string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.err, r.do
+	return r.do, r.err
 }
 
 // label waits until the pod of uid has the label app with that value.
@@ -233,8 +233,8 @@ func TestServerIsAwayForAWhile(t *testing.T) {
 	r := newRig(t, nil)
 	r.server.SetAway(true)
 	r.start()
-	runtest.Until(t, "it is told", func() bool { err, _ := r.told(); return err != nil })
-	err, do := r.told()
+	runtest.Until(t, "it is told", func() bool { _, err := r.told(); return err != nil })
+	do, err := r.told()
 	if !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "n1") || do == "" {
 		t.Errorf("told %v; do %q", err, do)
 	}
@@ -248,7 +248,7 @@ func TestServerIsAwayForAWhile(t *testing.T) {
 	r.server.SetAway(false)
 	r.label("uid-1", "a")
 	runtest.Until(t, "it is told", func() bool {
-		err, _ := r.told()
+		_, err := r.told()
 		return err == nil && testutil.ToFloat64(r.w.connected) == 1
 	})
 	if n := len(r.log.Lines("does not tell of pods")); n != 1 {
@@ -256,7 +256,7 @@ func TestServerIsAwayForAWhile(t *testing.T) {
 	}
 	// What is known stays in use.
 	r.server.SetAway(true)
-	runtest.Until(t, "it is told again", func() bool { err, _ := r.told(); return err != nil })
+	runtest.Until(t, "it is told again", func() bool { _, err := r.told(); return err != nil })
 	r.label("uid-1", "a")
 }
 
@@ -266,7 +266,7 @@ func TestServerThatDoesNotAnswer(t *testing.T) {
 	r.w.client.watchFor = time.Second
 	end := r.server.Silence()
 	r.start()
-	runtest.Until(t, "it is told", func() bool { err, _ := r.told(); return err != nil })
+	runtest.Until(t, "it is told", func() bool { _, err := r.told(); return err != nil })
 	if n := testutil.ToFloat64(r.w.errors.WithLabelValues("network")); n < 1 {
 		t.Error("it is not counted")
 	}
@@ -304,7 +304,7 @@ func TestTokenIsReadAgain(t *testing.T) {
 	runtest.Until(t, "it is refused", func() bool {
 		return testutil.ToFloat64(r.w.errors.WithLabelValues("unauthorized")) >= 1
 	})
-	if _, do := r.told(); !strings.Contains(do, "token_file") {
+	if do, _ := r.told(); !strings.Contains(do, "token_file") {
 		t.Errorf("do %q", do)
 	}
 	server.Put(pod(2, "b"))

@@ -66,7 +66,7 @@ func exampleKubernetes(w *world) {
 			t.Fatal(err)
 		}
 		api := kubernetestest.New(false)
-		defer api.Close()
+		t.Cleanup(api.Close) // once the agent, whose watch it would wait for, has stopped
 		api.Put(kubernetestest.Pod{Namespace: "shop", Name: "web-0", UID: "u0", Node: "node-1"})
 		file := filepath.Join(edge.logs(), "web-0_shop_web-"+strings.Repeat("0a", 32)+".log")
 		text := "2026-01-31T12:00:00Z stdout P a line \n2026-01-31T12:00:00Z stdout F in parts\n" +
