@@ -25,17 +25,6 @@ func watching(t *testing.T, budget time.Duration) (w *watcher, dir string, read 
 	return w, dir, read
 }
 
-func (w *watcher) next(t *testing.T) changes {
-	t.Helper()
-	select {
-	case c := <-w.out:
-		return c
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing is told")
-		panic("unreachable")
-	}
-}
-
 func openFiles(t *testing.T, dir string, n int) (files []*os.File) {
 	t.Helper()
 	for i := range n {

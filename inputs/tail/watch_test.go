@@ -43,6 +43,17 @@ func (s *script) take(c *changes) {
 	}
 }
 
+func (w *watcher) next(t *testing.T) changes {
+	t.Helper()
+	select {
+	case c := <-w.out:
+		return c
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing is told")
+		panic("unreachable")
+	}
+}
+
 // While files are written to all the time nothing listens for the first write: each budget is one
 // wake-up and not two.
 func TestSteadyWritesAreNotListenedFor(t *testing.T) {
