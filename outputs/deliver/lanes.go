@@ -66,8 +66,6 @@ func (f *Flight) writer() outputs.AsyncWriter {
 // start hands entries to the async writer, in order, from the one goroutine that may.
 func (f *Flight) start(ctx context.Context) {
 	round := outputs.WithRound(ctx)
-	w := f.writer()
-	flusher, flushes := w.(outputs.Flusher)
 	for e := range f.starter {
 		if e.begins {
 			round = outputs.WithRound(ctx)
@@ -76,15 +74,12 @@ func (f *Flight) start(ctx context.Context) {
 			f.results <- result{e: e, err: errNotStarted}
 			continue
 		}
-		w.Start(round, e.b, func(err error) {
+		f.writer().Start(round, e.b, func(err error) {
 			if sendAgain(err) {
 				f.restart.halted.Store(true)
 			}
 			f.results <- result{e: e, err: err}
 		})
-		if e.ends && flushes {
-			flusher.Flush()
-		}
 	}
 }
 
@@ -123,7 +118,6 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 		e.state = waiting
 		f.restart.broken = true
 	case r.err != nil && ctx.Err() != nil:
-		f.lateHere(r)
 	default:
 		v := f.Send.classify(e.b, r.err)
 		if v.hasAnswered {

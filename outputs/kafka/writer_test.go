@@ -750,41 +750,6 @@ func TestSmallBatchesTravelTogether(t *testing.T) {
 	}
 }
 
-// What is started when there is no more goes at once, unless something else went of late.
-func TestWhatIsFlushedDoesNotLinger(t *testing.T) {
-	t.Parallel()
-	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
-	cfg := testConfig(c)
-	cfg.Linger = time.Minute
-	w, _ := newWriter(t, cfg)
-	done := make(chan error, 3)
-	start := func(first int) {
-		w.Start(t.Context(), lines("o", first, 2, 50), func(err error) { done <- err })
-	}
-	mustDeliver(t, w, lines("o", 0, 200, 100)) // the topic is known from here on
-	start(200)
-	start(202)
-	w.Flush()
-	for range 2 {
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatal(err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatal("what was flushed lingers")
-		}
-	}
-	start(204)
-	w.Flush()
-	w.mu.Lock()
-	lingers := len(w.open)
-	w.mu.Unlock()
-	if lingers != 1 {
-		t.Error("a trickle makes a request of each batch")
-	}
-}
-
 func TestCloseGivesBatchesBack(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(1)
