@@ -10,7 +10,6 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
-	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
@@ -183,8 +182,8 @@ func (s *shared) producerOptions() producer.Options {
 			Inflight:        min(cfg.MaxInFlight, 5),
 			RequestBytes:    int(max(4<<20, cfg.BatchMaxBytes)),
 			DeliveryTimeout: cfg.DeliveryTimeout,
-			BackoffMin:      fault.Spread(50 * time.Millisecond),
-			BackoffMax:      fault.Spread(time.Second), // each agent has a step of its own
+			BackoffMin:      50 * time.Millisecond,
+			BackoffMax:      time.Second,
 		},
 		Codec:          s.codec,
 		RequestTimeout: cfg.RequestTimeout,
