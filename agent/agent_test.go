@@ -159,7 +159,12 @@ func TestStopDeliversWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.down["x"], w.down["y"] = true, true
-	r := startAgent(t, w, t.TempDir(), simple)
+	// a stop waits for what is tried again within a second
+	quick := strings.NewReplacer(
+		`{ name = "x" }`, "{\n  name = \"x\"\n  retry {\n    min = \"10ms\"\n    max = \"50ms\"\n  }\n}",
+		`{ name = "y" }`, "{\n  name = \"y\"\n  retry {\n    min = \"10ms\"\n    max = \"50ms\"\n  }\n}",
+	)
+	r := startAgent(t, w, t.TempDir(), quick.Replace(simple))
 	for i := range 50 {
 		w.send(t, "a", "app", fmt.Sprint(i))
 	}

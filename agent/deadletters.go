@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/config"
@@ -94,14 +95,16 @@ func (a *Agent) ReplayDeadLetters(
 		return "nothing was ever refused by " + id, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	defer cancel()
-	go func() { // an agent that stops does not wait for who asked
+	wg.Go(func() { // an agent that stops does not wait for who asked
 		select {
 		case <-a.stopped:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
 	sum, err := replay.FromFiles(ctx, dir, replay.Options{
 		To: to, Log: a.log.With("component", id), Filter: *f,
 	})

@@ -15,7 +15,6 @@ import (
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/deadletter"
 	"github.com/penstock/penstock/outputs/recordline"
-	"github.com/penstock/penstock/spool"
 )
 
 const (
@@ -78,33 +77,6 @@ func (o *Overview) AddDir(ctx context.Context, dir string, f *Filter) error {
 		err = o.read(ctx, file, f)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// AddStore adds the stored dead letters whose keys begin with prefix.
-func (o *Overview) AddStore(
-	ctx context.Context, store spool.Store, prefix string, f *Filter,
-) error {
-	for obj, err := range store.List(ctx, prefix) {
-		if err != nil {
-			return fmt.Errorf("list %s: %w", prefix, err)
-		}
-		if ok, _ := recordline.WaitingObject(
-			obj.Key, obj.Key[:strings.LastIndexByte(obj.Key, '/')+1],
-		); !ok {
-			continue
-		}
-		r, _, err := store.Get(ctx, obj.Key)
-		if errors.Is(err, spool.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = errors.Join(o.read(ctx, r, f), r.Close())
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", obj.Key, err)
 		}
 	}
 	return nil
