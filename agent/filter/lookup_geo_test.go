@@ -114,6 +114,8 @@ func TestMistakesInLookupsOfAddresses(t *testing.T) {
 	}{
 		{column: "ip", want: "column: has no meaning"},
 		{take: []string{"a", "a.b"}, want: "overlap"},
+		{take: []string{"a.b", "a"}, want: "overlap"},
+		{take: []string{"a", "a"}, want: "overlap"},
 		{take: []string{"a..b"}, want: "is no path"},
 	} {
 		cfg := LookupConfig{
