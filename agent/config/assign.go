@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/penstock/penstock/buffer/record/template"
@@ -132,7 +134,7 @@ func (a *assignment) setList(val cty.Value) {
 	if !typ.IsListType() && !typ.IsTupleType() && !typ.IsSetType() {
 		hint := "For example: " + a.f.name + " = " + example(a.f)
 		if typ == cty.String && !a.f.secret {
-			hint = fmt.Sprintf("Write [%q].", val.AsString())
+			hint = fmt.Sprintf("Write [%s].", strings.Join(quoted(listed(val.AsString())), ", "))
 			if g := hintForValue(a.owner, a.path, val.AsString()); g != "" {
 				hint = g
 			}
@@ -241,3 +243,19 @@ func isWhole(f *big.Float) bool {
 	x, _ := f.Float64()
 	return !math.IsInf(x, 0) && f.IsInt()
 }
+
+// listed takes apart a text that other tools take for a list: "a:1,b:2".
+func listed(text string) []string {
+	if !addressList.MatchString(text) {
+		return []string{text}
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// addressList is a list of addresses, or of paths: what is otherwise written with commas may be
+// meant so.
+var addressList = regexp.MustCompile(`^(?:[\w.-]+:\d+|/[^,{}]*)(?: *, *(?:[\w.-]+:\d+|/[^,{}]*))+$`)

@@ -53,7 +53,7 @@ func (l *loader) newPipeline() string {
 
 func (l *loader) checkPipeline(p *Pipeline, owner map[string]string) {
 	at := func(path string) hcl.Range { return p.positions.position(path) }
-	if len(p.From) == 0 && p.positions.attrs["from"] != nil {
+	if len(p.From) == 0 && p.positions.attrs["from"] != nil && !p.positions.failed["from"] {
 		l.report.errorf(
 			at("from"), "Write from = [input.TYPE.NAME].", "pipeline.%s reads no input", p.Name,
 		)

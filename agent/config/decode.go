@@ -27,7 +27,8 @@ type decoder struct {
 	where map[string]hcl.Range            // of blocks, by path; "" is the component itself
 	lists map[string][]hcl.Range          // of a list's elements, by path
 
-	failed map[string]bool // paths with a mistake that has been reported
+	failed  map[string]bool // paths with a mistake that has been reported
+	foreign []foreignNote   // texts that look like another tool's, until they are told
 }
 
 func newDecoder(s *scope, owner string, header hcl.Range) *decoder {
@@ -76,7 +77,8 @@ func (d *decoder) body(
 			targets, func(t target) bool { return t.name == block.Type && !t.label },
 		)
 		if i < 0 {
-			d.unknown(block.TypeRange, block.Type, title, path, targets, true)
+			value := literalOf(block.Body, "type")
+			d.unknown(block.TypeRange, block.Type, value, title, path, targets, true)
 			continue
 		}
 		t := targets[i]
@@ -142,7 +144,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 	i := slices.IndexFunc(targets, func(t target) bool { return t.name == attr.Name && !t.label })
 	if i < 0 {
 		near := nearest(attr.Name, names(targets, false))
-		if g, ok := findForeignName(d.owner, path, attr.Name, ""); ok {
+		if g, ok := foreignAttribute(d.owner, path, attr.Name, literalText(attr.Expr)); ok {
 			near = g.attribute()
 			if strings.Contains(g.Write, "env(") {
 				d.report.hidden = append(d.report.hidden, attr.Expr.Range())
@@ -156,7 +158,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 			}
 			d.failed[join(path, near)] = true
 		}
-		d.unknown(attr.NameRange, attr.Name, title, path, targets, false)
+		d.unknown(attr.NameRange, attr.Name, literalText(attr.Expr), title, path, targets, false)
 		return
 	}
 	t := targets[i]
@@ -177,6 +179,7 @@ func (d *decoder) attribute(attr *hclsyntax.Attribute, targets []target, title, 
 		d.failed[join(path, t.name)] = true
 	} else {
 		d.paths(t, join(path, t.name))
+		d.noteForeignText(t, join(path, t.name), attr.Expr)
 	}
 	eachString(t.value, func(s string) {
 		if t.secret {
@@ -273,15 +276,18 @@ func names(targets []target, blocks bool) []string {
 	return out
 }
 
-// unknown reports a name that a body does not have, with the best guess of what was meant.
-func (d *decoder) unknown(at hcl.Range, name, title, path string, targets []target, block bool) {
+// unknown reports a name that a body does not have, with the best guess of what was meant. value is
+// its text where it has one.
+func (d *decoder) unknown(
+	at hcl.Range, name, value, title, path string, targets []target, block bool,
+) {
 	what := "attribute"
 	if block {
 		what = "block"
 	}
 	hint := ""
-	if g := hintForName(d.owner, path, name); g != "" {
-		hint = g
+	if g, ok := foreignAttribute(d.owner, path, name, value); ok {
+		hint = g.hint()
 	} else if near := nearest(
 		name, append(names(targets, block), names(targets, !block)...),
 	); near != "" {

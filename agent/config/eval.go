@@ -109,6 +109,11 @@ func (s *scope) checkNames(expr hcl.Expression) (bad bool) {
 				"Write text in quotes: %q. Values of your own are var.%s or local.%s.", root, root,
 				root,
 			)
+			if name := environmentName(t); name != "" {
+				hint = fmt.Sprintf(
+					"A variable of the environment is env(%q), in a text ${env(%q)}.", name, name,
+				)
+			}
 			s.report.errorf(at, hint, "unknown name %q", root)
 		}
 	}
@@ -318,4 +323,25 @@ func hostname() (string, error) {
 		return "", fmt.Errorf("the host name cannot be read: %w", err)
 	}
 	return name, nil
+}
+
+// environmentName returns the name of the environment's variable that HOST, env.HOST or ENV["HOST"]
+// is meant to be, or "".
+func environmentName(t hcl.Traversal) string {
+	root := t.RootName()
+	if strings.EqualFold(root, "env") && len(t) > 1 {
+		switch step := t[1].(type) {
+		case hcl.TraverseAttr:
+			return step.Name
+		case hcl.TraverseIndex:
+			if step.Key.Type() == cty.String && step.Key.IsKnown() && !step.Key.IsNull() {
+				return step.Key.AsString()
+			}
+		}
+		return ""
+	}
+	if len(t) == 1 && root == strings.ToUpper(root) {
+		return root
+	}
+	return ""
 }

@@ -61,6 +61,44 @@ var foreignFilters = []ForeignName{
 		Why:   "Remove it: times are UTC; where a zone counts, the component has zone or timezone.",
 	},
 	{
+		At:    "pipeline",
+		Names: "exactly_once delivery guarantee acknowledgements",
+		Write: `output "kafka" "events" {
+  brokers  = ["kafka-1:9092"]
+  topic    = "app-logs"
+  delivery = "exactly_once"
+}`,
+		Why:   "It is the output that delivers exactly once; an archive always does.",
+		Apart: true,
+	},
+	{
+		At:    "pipeline",
+		Names: "storage storage_type persistent_queue",
+		Write: `buffer { max_size = "8GiB" }`,
+		Why:   "It is on disk, below agent.data_dir.",
+	},
+	{
+		At:    "agent",
+		Block: "admin",
+		Names: "port bind address host http_port",
+		Write: `listen = "127.0.0.1:9600"`,
+	},
+	{
+		At:    "filter.time",
+		Names: "time_key key timestamp_field source",
+		Write: `field = "ts"`,
+	},
+	{
+		At:    "filter.time",
+		Names: "time_format format layout match layouts pattern",
+		Write: `formats = ["%Y-%m-%d %H:%M:%S"]`,
+	},
+	{
+		At:    "filter.time",
+		Names: "timezone time_zone",
+		Write: `zone = "Europe/Berlin"`,
+	},
+	{
 		At:    "filter.parse",
 		Names: "parser parser_type",
 		Write: `format = "json"`,

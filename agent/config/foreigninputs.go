@@ -1,7 +1,85 @@
 package config
 
+// parserNames are names for how lines are written, which an input here does not ask.
+const (
+	parserNames = "format parser parse codec decoding decoder parsers format_type message_format"
+	parserWhy   = "Lines are passed on as they are; a filter of the pipeline takes them apart."
+)
+
 // foreignInputs is what inputs of other tools are told.
 var foreignInputs = []ForeignName{
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "nginx nginx_access",
+		Write: `filter "parse" "app" { format = "nginx" }`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "apache apache2 apache_error combined httpd apache_combined apache_log combinedapachelog",
+		Write: `filter "parse" "app" { format = "apache_combined" }`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "syslog syslog_rfc3164 syslog_rfc5424 rfc3164 rfc5424",
+		Write: `filter "parse" "app" { format = "syslog" }`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "logfmt kv key_value ltsv",
+		Write: `filter "parse" "app" { format = "logfmt" }`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "csv tsv delimited",
+		Write: `filter "parse" "app" {
+  format  = "csv"
+  columns = ["time", "level", "message"]
+}`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "regexp regex grok /*",
+		Write: `filter "parse" "app" {
+  format  = "regex"
+  pattern = "^(?P<level>[A-Z]+) (?P<message>.*)$"
+}`,
+		Why:   parserWhy,
+		Apart: true,
+	},
+	{
+		At:    "input.tail",
+		Names: parserNames,
+		Value: "docker cri containerd",
+		Write: `container = true`,
+	},
+	{
+		At:    "input.tail input.exec input.tcp input.udp input.stdin",
+		Names: parserNames,
+		Value: "none raw plain text single_line string bytes",
+		Why:   "Remove it: lines pass as they are.",
+	},
+	{
+		At:    "input.tail",
+		Block: "multiline",
+		Names: "negate match condition_pattern type what mode",
+		Why:   "Write start for what an event begins with, continue for lines that belong to the one before, end for what it ends with: each is a regular expression.",
+	},
 	{
 		At:    "input.tail",
 		Names: "pos_file_compaction_interval db_sync db_locking sincedb_write_interval persist_state_interval fresh_start_tail",

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // ForeignName is what people write who know another tool, and what to write instead.
@@ -12,7 +14,9 @@ type ForeignName struct {
 	At    string // components, such as "output.kafka" or "output.*", "agent" or "pipeline"
 	Block string // path of the block it stands in; "" is the component itself
 	Names string // the names of attributes or blocks
-	Value string // set: the values of the attribute Names that are meant; * is any that is no URL
+	// Value set: the values of the attribute Names that are meant; * is any that is no URL, /* what
+	// begins with a slash.
+	Value string
 	Write string // what to write there; "" is nothing
 	Why   string // a sentence
 	Apart bool   // Write stands outside of the component
@@ -51,16 +55,46 @@ func findForeignName(owner, path, name, value string) (ForeignName, bool) {
 		}
 		anything := g.Value == "*" && !strings.Contains(value, "://")
 		if value == "" || anything ||
-			slices.Contains(strings.Fields(g.Value), strings.ToLower(value)) {
+			slices.Contains(strings.Fields(g.Value), strings.ToLower(value)) ||
+			strings.HasSuffix(g.Value, " /*") && strings.HasPrefix(value, "/") {
 			return g, true
 		}
 	}
 	return ForeignName{}, false
 }
 
-// hintForName returns the hint for an unknown name, or "".
-func hintForName(owner, path, name string) string {
-	g, _ := findForeignName(owner, path, name, "")
+// foreignAttribute returns what is known of a name that is not there, with its value if that says
+// more.
+func foreignAttribute(owner, path, name, value string) (ForeignName, bool) {
+	if value != "" {
+		if g, ok := findForeignName(owner, path, name, value); ok {
+			return g, true
+		}
+	}
+	return findForeignName(owner, path, name, "")
+}
+
+// literalText returns the text of an expression that is nothing else, or "".
+func literalText(e hclsyntax.Expression) string {
+	lit, ok := e.(*hclsyntax.TemplateExpr)
+	if !ok || !lit.IsStringLiteral() {
+		return ""
+	}
+	v, _ := lit.Value(nil)
+	return v.AsString()
+}
+
+// literalOf returns the text of an attribute of a body, or "".
+func literalOf(b *hclsyntax.Body, name string) string {
+	if attr, ok := b.Attributes[name]; ok {
+		return literalText(attr.Expr)
+	}
+	return ""
+}
+
+// hintForName returns the hint for a name that does not stand where it belongs, or "".
+func hintForName(owner, name string) string {
+	g, _ := findForeignName(owner, "", name, "")
 	return g.hint()
 }
 

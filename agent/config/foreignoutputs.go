@@ -3,6 +3,18 @@ package config
 // foreignOutputs is what outputs of other tools are told.
 var foreignOutputs = []ForeignName{
 	{
+		At:    "input.kafka output.kafka",
+		Block: "sasl",
+		Names: "enabled enable",
+		Why:   "Remove it: the block turns SASL on.",
+	},
+	{
+		At:    "output.kafka",
+		Names: "batch",
+		Write: `batch_max_bytes = "1MB"`,
+		Why:   "How long a batch is waited for is linger.",
+	},
+	{
 		At:    "output.kafka",
 		Names: "bulk_max_size max_request_bytes flume_batch_size",
 		Write: `batch_max_bytes = "1MB"`,

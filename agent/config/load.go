@@ -145,8 +145,14 @@ func (l *loader) parse(file string) {
 		return
 	}
 	for _, attr := range sortedAttributes(body) {
+		hint := didYouMean(attr.Name, topLevel)
+		if slices.Contains(names(targetsOf(reflect.ValueOf(Agent{})), false), attr.Name) {
+			hint = fmt.Sprintf("It belongs into a block: agent { %s = ... }", attr.Name)
+		} else if g := hintForName("agent", attr.Name); g != "" {
+			hint = g + " It belongs into agent { }."
+		}
 		l.report.errorf(
-			attr.NameRange, didYouMean(attr.Name, topLevel),
+			attr.NameRange, hint,
 			"the attribute %q stands outside of any block", attr.Name,
 		)
 	}
@@ -163,7 +169,11 @@ func (l *loader) parse(file string) {
 		want, known := labels[b.Type]
 		switch {
 		case !known:
-			l.report.errorf(b.TypeRange, didYouMean(b.Type, topLevel), "unknown block %q", b.Type)
+			hint := foreignBlocks[plainName(b.Type)]
+			if hint == "" {
+				hint = didYouMean(b.Type, topLevel)
+			}
+			l.report.errorf(b.TypeRange, hint, "unknown block %q", b.Type)
 			continue
 		case len(b.Labels) != want:
 			l.report.errorf(
@@ -313,6 +323,9 @@ func (l *loader) instance(b *hclsyntax.Block, typ, name string) {
 func unknownType(cat *Catalogue, kind Kind, typ string) string {
 	all := cat.types(kind)
 	hint := fmt.Sprintf("The types of %s are %s.", kind, list(all))
+	if g := hintForType(kind, typ); g != "" {
+		return g + "\n" + hint
+	}
 	if s := nearest(typ, all); s != "" {
 		return fmt.Sprintf("Did you mean %q? ", s) + hint
 	}

@@ -26,6 +26,9 @@ const (
 	openControl       = "Unterminated template control sequence"
 	openString        = "Unterminated template string"
 	brokenString      = "Invalid multi-line string"
+
+	wrongDirective = "Invalid template directive"
+	wrongKeyword   = "Invalid template control keyword"
 )
 
 // dotted finds a path of names before an equals sign, which HCL does not have.
@@ -41,6 +44,19 @@ func (r *Report) addSyntax(src []byte, diags hcl.Diagnostics) {
 		case openInterpolation, openControl, openString, brokenString:
 			r.unclosed(src, d)
 			return
+		case wrongDirective, wrongKeyword:
+			if d.Subject != nil {
+				r.errorf(
+					*d.Subject,
+					"A field is ${field.NAME}, a time ${strftime(\"%Y-%m-%d\")}. A %{ that stands for itself, as in a grok pattern, is\nwritten %%{.",
+					"%%{ begins a directive of HCL here, and this is none",
+				)
+				continue
+			}
+		case "Invalid single-argument block definition":
+			r.add(hcl.Diagnostics{d})
+			r.problems[len(r.problems)-1].Hint = "Write each attribute on a line of its own."
+			continue
 		case "Argument or block definition required":
 			if d.Subject != nil && r.dottedName(src, d.Subject) {
 				continue

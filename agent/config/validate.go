@@ -26,6 +26,7 @@ func (d *decoder) validateAt(cfg any, prefix string) {
 	if w, ok := cfg.(warner); ok {
 		d.place(w.Warnings(), prefix, d.report.warnf)
 	}
+	d.warnForeign()
 }
 
 // place tells each part of err where its attribute stands.
@@ -44,7 +45,7 @@ func (d *decoder) place(
 		if prefix != "" {
 			owner += "." + prefix
 		}
-		tell(d.position(path), "", "%s: %s", owner, text)
+		tell(d.position(path), d.foreignAt(path), "%s: %s", owner, text)
 	}
 }
 

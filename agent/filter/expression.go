@@ -3,6 +3,8 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/file"
@@ -70,7 +72,7 @@ func NewExpression(text string) (Expression, error) {
 		err = p.err
 	}
 	if err != nil {
-		return Expression{}, explain(err)
+		return Expression{}, explain(text, err)
 	}
 	return Expression{text: text, program: program, names: p}, nil
 }
@@ -85,15 +87,45 @@ func CheckCondition(text string) error {
 }
 
 // explain says on one line what is wrong with an expression, and where.
-func explain(err error) error {
+func explain(text string, err error) error {
 	var e *file.Error
 	if !errors.As(err, &e) {
 		return fmt.Errorf("is no expression that can be used: %w", err)
 	}
 	return fmt.Errorf(
-		"is no expression that can be used: %s, at character %d of it (penstock help expressions)",
-		e.Message, e.Column+1,
+		"is no expression that can be used: %s, at character %d of it%s (penstock help expressions)",
+		e.Message, e.Column+1, foreignSyntax(text),
 	)
+}
+
+// Ways in which other languages write what an expression says otherwise.
+var (
+	quotedText   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+	dottedField  = regexp.MustCompile(`(?:^|[\s(!=<>&|])(\.[A-Za-z_][\w.]*)`)
+	singleEquals = regexp.MustCompile(`[^=!<>~]=[^=~]`)
+	bracketField = regexp.MustCompile(`(?:^|[\s(!])\[([A-Za-z_]\w*)\]`)
+	dollarField  = regexp.MustCompile(`\$\.?([A-Za-z_]\w*)`)
+)
+
+// foreignSyntax says what to write in place of what another language has, or is "".
+func foreignSyntax(text string) string {
+	bare := quotedText.ReplaceAllString(text, "''")
+	if m := dottedField.FindStringSubmatch(bare); m != nil {
+		return fmt.Sprintf("; write field%s for %s", m[1], m[1])
+	}
+	if m := bracketField.FindStringSubmatch(bare); m != nil {
+		return fmt.Sprintf("; write field.%s for [%s]", m[1], m[1])
+	}
+	if m := dollarField.FindStringSubmatch(bare); m != nil {
+		return fmt.Sprintf("; write field.%s for %s", m[1], m[0])
+	}
+	if strings.Contains(bare, "=~") {
+		return "; write matches for =~, and the pattern in quotes"
+	}
+	if singleEquals.MatchString(bare) {
+		return "; write == to compare"
+	}
+	return ""
 }
 
 // OfBatch reports whether the expression is the same for all records of a batch: it looks at tag,

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// foreignType is what other tools call a type of component, and what to write instead.
+type foreignType struct {
+	Kind  Kind
+	Names string
+	Write string // the type that stands for it; "" is none
+	Why   string // a sentence
+}
+
+// foreignTypes holds names that no component has.
+var foreignTypes = []foreignType{
+	{Kind: Input, Names: "file log filestream in_tail taildir imfile spooldir", Write: "tail"},
+	{
+		Kind:  Input,
+		Names: "kubernetes_logs container docker docker_logs cri",
+		Write: "tail",
+		Why:   "Give it paths = [\"/var/log/containers/*.log\"] and container = true.",
+	},
+	{
+		Kind:  Input,
+		Names: "beats lumberjack logstash",
+		Why:   "There is none for the protocol of Beats: read the files themselves with input \"tail\", or let Filebeat write to Kafka.",
+	},
+	{Kind: Input, Names: "fluent fluentd in_forward tron", Write: "forward"},
+	{Kind: Input, Names: "systemd journal imjournal sd_journal", Write: "journald"},
+	{Kind: Input, Names: "http_server splunk_hec loki_push heroku_logs elastic_bulk", Write: "http"},
+	{Kind: Input, Names: "imtcp imudp syslogtcp syslogudp unix netsyslog", Write: "syslog"},
+	{Kind: Input, Names: "socket netcat", Write: "tcp"},
+	{Kind: Input, Names: "kafka_group rdkafka_group", Write: "kafka"},
+	{
+		Kind:  Input,
+		Names: "dummy demo_logs demo random generator seq",
+		Write: "exec",
+		Why:   "Let it run a command that prints lines; penstock try takes lines without any input.",
+	},
+	{
+		Kind:  Input,
+		Names: "prometheus_scrape host_metrics internal_metrics cpu mem statsd node_exporter_metrics",
+		Why:   "There is none: penstock takes logs, not measures.",
+	},
+	{Kind: Output, Names: "kafka2 kafka_buffered rdkafka rdkafka2 omkafka", Write: "kafka"},
+	{Kind: Output, Names: "aws_s3 minio s3_event", Write: "s3"},
+	{Kind: Output, Names: "gcp_cloud_storage google_cloud_storage google_gcs", Write: "gcs"},
+	{Kind: Output, Names: "es opensearch elastic omelasticsearch", Write: "elasticsearch"},
+	{Kind: Output, Names: "console print debug logger", Write: "stdout"},
+	{Kind: Output, Names: "fluent fluentd tron secure_forward", Write: "forward"},
+	{Kind: Output, Names: "webhook splunk_hec_logs", Write: "http"},
+	{
+		Kind:  Output,
+		Names: "null blackhole devnull",
+		Write: "file",
+		Why:   "There is none that throws records away: filter \"drop\" does, and counts them.",
+	},
+	{
+		Kind: Output,
+		Names: "loki kinesis kinesis_streams aws_kinesis_streams firehose azure azure_blob pulsar nats " +
+			"redis clickhouse postgres bigquery datadog splunk cloudwatch_logs hdfs",
+		Why: "There is none for it. Send to Kafka, or with output \"http\" to what takes lines or JSON.",
+	},
+	{
+		Kind: Filter, Names: "remap record_modifier mutate modify js script", Write: "set",
+		Why: "Its values are expressions: penstock help expressions. Others rename, remove, convert and split.",
+	},
+	{Kind: Filter, Names: "record_transformer add_field add_tags", Write: "add_fields"},
+	{Kind: Filter, Names: "drop_fields remove_key", Write: "remove_fields"},
+	{
+		Kind: Filter, Names: "grok dissect json json_parser parser decode_json_fields csv kv regex",
+		Write: "parse",
+		Why:   "How the text is written is its format: json, regex, grok, logfmt, csv and others.",
+	},
+	{
+		Kind: Filter, Names: "rewrite_tag_filter rewrite_tag retag", Write: "rename_tag",
+		Why: "Where records go by what they say is a route of the pipeline.",
+	},
+	{Kind: Filter, Names: "filter if condition", Write: "where"},
+	{Kind: Filter, Names: "date timestamp", Write: "time"},
+	{Kind: Filter, Names: "fingerprint", Write: "hash"},
+	{Kind: Filter, Names: "translate geoip enrich", Write: "lookup"},
+	{Kind: Filter, Names: "rate_limit rate_limiter", Write: "throttle"},
+	{Kind: Filter, Names: "mask anonymizer anonymize", Write: "redact"},
+	{
+		Kind: Filter, Names: "lua ruby wasm",
+		Why: "Code of one's own does not run here: see filter \"set\" and penstock help expressions.",
+	},
+	{
+		Kind: Filter, Names: "kubernetes kubernetes_metadata add_kubernetes_metadata add_docker_metadata",
+		Why: "The API is not asked: path_pattern of input \"tail\" takes namespace, pod and container out of the file's name.",
+	},
+	{
+		Kind: Filter, Names: "multiline concat reduce",
+		Why: "Lines are joined where they are read: multiline { } of input \"tail\".",
+	},
+	{
+		Kind: Filter, Names: "route swimlanes",
+		Why: "Write route { } in the pipeline.",
+	},
+}
+
+// foreignBlocks holds what other tools have on the outermost level.
+var foreignBlocks = map[string]string{
+	"source":     `Did you mean input "tail" "app" { ... }?`,
+	"sources":    `Did you mean input "tail" "app" { ... }?`,
+	"inputs":     `Did you mean input "tail" "app" { ... }?`,
+	"sink":       `Did you mean output "kafka" "events" { ... }?`,
+	"sinks":      `Did you mean output "kafka" "events" { ... }?`,
+	"store":      `Did you mean output "kafka" "events" { ... }?`,
+	"outputs":    `Did you mean output "kafka" "events" { ... }?`,
+	"match":      `Did you mean output "kafka" "events" { ... }? Which records it gets is said by a pipeline.`,
+	"transform":  `Did you mean filter "set" "more" { ... }?`,
+	"transforms": `Did you mean filter "set" "more" { ... }?`,
+	"processor":  `Did you mean filter "set" "more" { ... }?`,
+	"processors": `Did you mean filter "set" "more" { ... }?`,
+	"filters":    `Did you mean filter "set" "more" { ... }?`,
+	"parser":     `Did you mean filter "parse" "app" { format = "json" }?`,
+	"parsers":    `Did you mean filter "parse" "app" { format = "json" }?`,
+	"label":      "Write a pipeline: it says which inputs go to which outputs.",
+	"route":      "It belongs into a pipeline: what is taken by no route goes to its to.",
+	"routes":     `Write pipeline "main" { ... }, with route { } in it.`,
+	"service":    "Did you mean agent { ... }?",
+	"system":     "Did you mean agent { ... }?",
+	"global":     "Did you mean agent { ... }?",
+	"api":        `Did you mean agent { admin { listen = "127.0.0.1:9600" } }?`,
+	"buffer":     "It belongs into a pipeline: pipeline \"main\" { buffer { max_size = \"8GiB\" } }",
+	"failover":   "It belongs into an output: failover { to = output.s3.overflow }",
+	"include":    "Remove it: penstock reads all the files, and all *.hcl of the directories, that it is given.",
+}
+
+// hintForType returns what is known of the name of a type, or "".
+func hintForType(kind Kind, typ string) string {
+	name := plainName(typ)
+	for _, f := range foreignTypes {
+		if f.Kind != kind || !slices.Contains(strings.Fields(f.Names), name) {
+			continue
+		}
+		if f.Write == "" {
+			return f.Why
+		}
+		return strings.TrimSpace(fmt.Sprintf("Did you mean %s %q? %s", kind, f.Write, f.Why))
+	}
+	return ""
+}

@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/agent/config"
+)
+
+// What people write who come from another tool is answered with what to write instead.
+func TestGuessesOfPeopleLeadToWhatToWrite(t *testing.T) {
+	t.Parallel()
+	const kafka = "brokers = [\"k\"]\ntopic = \"t\"\n"
+	for _, g := range []struct{ at, body, told string }{
+		{"input.tail", `format = "nginx"`, `filter "parse" "app" { format = "nginx" }`},
+		{"input.tail", `parser = "apache2"`, `{ format = "apache_combined" }`},
+		{"input.tail", `format = "/^(?<a>.*)$/"`, `format  = "regex"`},
+		{"input.tail", "parse {\n  type = \"nginx\"\n}", `{ format = "nginx" }`},
+		{"input.tail", `parser = "cri"`, `container = true`},
+		{"input.tail", `format = "json"`, `{ format = "json" }`},
+		{"input.tail", "multiline {\n  pattern = \"^a\"\n  negate = true\n}", "continue for lines"},
+		{"input.file", ``, `input "tail"`},
+		{"input.kubernetes_logs", ``, `container = true`},
+		{"input.beats", ``, `let Filebeat write to Kafka`},
+		{"input.syslog", `listen = "0.0.0.0:514"`, `listen = ["udp://0.0.0.0:514"`},
+		{"input.http", "auth {\n  token = \"x\"\n}", `tokens = [env("HTTP_TOKEN")]`},
+		{"input.http", `auth.token = "x"`, `auth { tokens = [env("HTTP_TOKEN")] }`},
+		{"output.kafka", kafka + `acks = "all"`, `always`},
+		{"output.kafka", kafka + `exactly_once = true`, `delivery = "exactly_once"`},
+		{"output.kafka", "brokers = \"a:9092, b:9092\"\ntopic = \"t\"", `["a:9092", "b:9092"]`},
+		{"output.kafka", "brokers = [\"k\"]\ntopic = \"{{ app }}\"", `topic = "${field.app}"`},
+		{"output.kafka", "brokers = [\"k\"]\ntopic = \"$TOPIC\"", `topic = env("TOPIC")`},
+		{"output.kafka", "brokers = [\"k\"]\ntopic = \"%{[log_topic]}\"", `${field.NAME}`},
+		{"output.kafka", "brokers = [\"${KAFKA}\"]\ntopic = \"t\"", `env("KAFKA")`},
+		{"output.kafka", "brokers = [ENV[\"K\"]]\ntopic = \"t\"", `env("K")`},
+		{"output.kafka", kafka + "sasl {\n  enabled = true\n}", `turns SASL on`},
+		{"output.kafka2", kafka, `output "kafka"`},
+		{"output.console", ``, `output "stdout"`},
+		{"output.loki", ``, `There is none`},
+		{"output.s3", "bucket = \"b\"\naccess_key = \"x\"", `access_key_id`},
+		{"output.s3", "bucket = \"b\"\nroll {\n  every = \"1h\"\n}", `age = "1h"`},
+		{"output.s3", "bucket = \"b\"\nformat = \"parquet\"", `format "parquet" {}`},
+		{
+			"output.s3", "bucket = \"b\"\npath = \"dt=%Y-%m-%d/${tag}\"",
+			`path = "dt=${strftime("%Y-%m-%d")}/${tag}"`,
+		},
+		{"output.s3", "bucket = \"b\"\nprefix = \"logs/%Y\"", `is the same for all records`},
+		{"filter.grok", ``, `filter "parse"`},
+		{"filter.remap", ``, `filter "set"`},
+		{"filter.lua", ``, `does not run here`},
+		{"filter.parse", "format = \"grok\"\npattern = \"%{IP:client}\"", `written %%{`},
+		{"filter.where", `condition = ".status == 200"`, `write field.status`},
+		{"filter.where", `condition = "$level == 'a'"`, `write field.level`},
+		{"filter.where", `condition = "[level] == 'a'"`, `write field.level`},
+		{"filter.where", `condition = "field.a = 200"`, `write ==`},
+		{"filter.where", `condition = "field.a =~ '^x'"`, `write matches`},
+		{"filter.time", `time_key = "ts"`, `field = "ts"`},
+		{"pipeline", `exactly_once = true`, `delivery = "exactly_once"`},
+		{"top", "source \"tail\" \"a\" {}", `input "tail"`},
+		{"top", "sinks \"a\" \"b\" {}", `output "kafka"`},
+		{"top", "api {}", `admin { listen`},
+		{"top", `data_dir = "/x"`, `agent { data_dir = ... }`},
+		{"top", `log_level = "info"`, `log { level = "info" }`},
+	} {
+		kind, typ, named := strings.Cut(g.at, ".")
+		text := g.body + "\n"
+		switch {
+		case named:
+			text = fmt.Sprintf("%s %q \"x\" {\n%s\n}\n", kind, typ, g.body)
+		case kind == "pipeline":
+			text = fmt.Sprintf("pipeline \"x\" {\n%s\n}\n", g.body)
+		}
+		file := filepath.Join(t.TempDir(), "penstock.hcl")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, report := config.Load([]string{file}, Components().Config(), config.Options{})
+		if got := report.Error(); !strings.Contains(got, g.told) {
+			t.Errorf("%s with %s is not told %q:\n%s", g.at, g.body, g.told, got)
+		}
+	}
+}
+
+// A template of this tool's own, and a percent sign elsewhere, is nobody else's.
+func TestOwnTemplatesAreNoForeignText(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "penstock.hcl")
+	const text = `
+output "s3" "a" {
+  bucket = "b"
+  path   = "${topic}/dt=${strftime("%Y-%m-%d")}/${default(field.app, "100%")}"
+}
+filter "add_fields" "b" { fields = { form = "%Y" } }
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, report := config.Load([]string{file}, Components().Config(), config.Options{})
+	if got := report.Error(); strings.Contains(got, "another tool") {
+		t.Error(got)
+	}
+}
