@@ -252,6 +252,13 @@ func (c *converter) streamsInto(x *component) []stream {
 	var out []stream
 	found, outputs := c.ins(x)
 	for i, y := range found {
+		if outputs[i] == "dropped" && y.typ == "remap" {
+			c.D.Lost(
+				c.p.Notes, x.node.At, x.node.Name+".inputs "+y.id+".dropped",
+				"what a transform has dropped goes nowhere by itself: see on_failure = \"dead_letter\" of filter parse, and dead_letter of outputs",
+			)
+			continue
+		}
 		if outputs[i] == "" || y.typ != "route" && y.typ != "swimlanes" && y.typ != "exclusive_route" {
 			out = append(out, y.streams...)
 			continue
@@ -432,6 +439,12 @@ func (c *converter) transform(x *component) {
 			c.D.Changed(notes, n.At, n.Name+".drop_on_error", "what fails passes as it is: see on_failure")
 		}
 		n.Text("drop_on_abort")
+		if strings.Contains(src.Value, "!(") && !n.On("drop_on_error") {
+			c.D.Changed(
+				notes, n.At, n.Name,
+				"where a function with ! fails, Vector lets the event pass as it came in; here the filters behind go on with it",
+			)
+		}
 	case "dedupe":
 		b := c.p.Filter("dedupe", x.id, cond)
 		n.Comment(b)
@@ -488,7 +501,6 @@ func (c *converter) transform(x *component) {
 
 var harmless = map[string]string{
 	"data_dir":                              "see agent.data_dir",
-	"ignore_older_secs":                     "old files are read, too; see start_at",
 	"glob_minimum_cooldown_ms":              "see rescan_interval",
 	"fingerprint.strategy":                  "files are told by device, inode and what they begin with",
 	"fingerprint.lines":                     "files are told by device, inode and what they begin with",

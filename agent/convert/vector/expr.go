@@ -94,6 +94,10 @@ func (p *parser) binary(level int) (string, error) {
 		if right, err = p.binary(level + 1); err != nil {
 			break
 		}
+		if op == "||" && !truth(left) && !truth(right) {
+			left = fmt.Sprintf("((%s ?? false) != false ? %s : %s)", left, left, right)
+			continue
+		}
 		if o, ok := operators[op]; ok {
 			op = o
 		}
@@ -101,6 +105,15 @@ func (p *parser) binary(level int) (string, error) {
 	}
 	return "", err
 }
+
+var (
+	compared = regexp.MustCompile(`==|!=|[<>]| in | matches | contains |sWith |\bnot\b|\band\b|\bor\b|^(?:true|false)$`)
+	literal  = regexp.MustCompile(`'(?:[^'\\\\]|\\\\.)*'`)
+)
+
+// truth reports whether an expression is true or false, so that || is or. Otherwise it is the left
+// value unless that is null or false.
+func truth(e string) bool { return compared.MatchString(literal.ReplaceAllString(e, "''")) }
 
 func (p *parser) unary() (string, error) {
 	if p.is("!") {

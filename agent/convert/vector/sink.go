@@ -191,6 +191,9 @@ func (c *converter) archive(b *draft.Block, n *kit.Node) {
 		}
 	}
 	compression := "gzip"
+	if n.Text("type") == "gcp_cloud_storage" {
+		compression = "none"
+	}
 	if x := n.Take("compression"); x != nil {
 		compression = x.Value
 		if compression != "none" && compression != "gzip" && compression != "zstd" && compression != "snappy" {

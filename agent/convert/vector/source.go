@@ -192,6 +192,7 @@ func (c *converter) tail(b *draft.Block, x *component) {
 	if n.Text("read_from") == "end" || n.On("ignore_checkpoints") {
 		b.Set("start_at", draft.Text("end"))
 	}
+	c.Duration(b, "ignore_older", n, time.Second, "ignore_older_secs", "ignore_older")
 	c.Size(b, "max_line_size", n, "max_line_bytes")
 	if b.Get("max_line_size") != "" {
 		b.Set("long_lines", draft.Text("skip"))

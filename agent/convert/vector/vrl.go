@@ -92,7 +92,7 @@ var (
 		`^(\.[\w.@"]*|[a-z]\w*)\s*(?:,\s*\w+\s*)?(\|?=)\s*(?:object!?\()?\s*(parse_\w+?)!?` + arg + `(?:,\s*(?s:(.*?)))?\)+(?:\s*\?\?\s*\{\s*\})?$`,
 	)
 	merging   = regexp.MustCompile(`^\.\s*=\s*merge!?\(\s*\.\s*,\s*(.*?)\)$`)
-	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*=\s*(?s:(.*))$`)
+	assigning = regexp.MustCompile(`^(\.[\w.@"]*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	variable  = regexp.MustCompile(`^([a-z]\w*)\s*(?:,\s*\w+\s*)?=\s*(?s:(.*))$`)
 	deleting  = regexp.MustCompile(`^(?:_\s*=\s*)?del\(\s*(\.[\w.@"]+)\s*\)$`)
 	moving    = regexp.MustCompile(`^(\.[\w.@"]+)\s*=\s*del\(\s*(\.[\w.@"]+)\s*\)$`)

@@ -27,41 +27,48 @@ filter "drop" "parse" {
 }
 
 filter "set" "parse" {
+  fields = {
+    status = "int(field.status)"
+  }
+}
+
+filter "set" "parse_2" {
   if = "field.status >= 500"
   fields = {
     severity = "'error'"
   }
 }
 
-filter "set" "parse_2" {
+filter "set" "parse_3" {
   if = "not (field.status >= 500) and field.status >= 400"
   fields = {
     severity = "'warning'"
   }
 }
 
-filter "set" "parse_3" {
+filter "set" "parse_4" {
   if = "not (field.status >= 500) and not (field.status >= 400)"
   fields = {
     severity = "'info'"
   }
 }
 
-filter "set" "parse_4" {
+filter "set" "parse_5" {
   fields = {
     host = "lower(field.host)"
   }
 }
 
-filter "set" "parse_5" {
+filter "set" "parse_6" {
   fields = {
     ms = "field.seconds * 1000"
   }
 }
 
-filter "set" "parse_6" {
+filter "set" "parse_7" {
+  if = "not ((field.user != nil))"
   fields = {
-    user = "field.user ?? 'nobody'"
+    user = "'nobody'"
   }
 }
 
@@ -90,8 +97,11 @@ pipeline "main" {
     filter.set.parse_4,
     filter.set.parse_5,
     filter.set.parse_6,
+    filter.set.parse_7,
     filter.time.parse,
     filter.where.keep,
   ]
   to = [output.stdout.out]
+  # Changed: transforms.parse: where a function with ! fails, Vector lets the event pass as it came
+  # in; here the filters behind go on with it
 }

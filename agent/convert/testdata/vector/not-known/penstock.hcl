@@ -39,5 +39,7 @@ pipeline "main" {
   # LEFT OUT: odd: if parse_int!(.x, 16) > 3: penstock has no function like parse_int; write the
   # condition
   # Left out: odd: log("hello", level: "info"): see /tap of the admin server
+  # Changed: transforms.odd: where a function with ! fails, Vector lets the event pass as it came
+  # in; here the filters behind go on with it
   # LEFT OUT: transforms.sum: there is no such filter; see penstock help for those there are
 }

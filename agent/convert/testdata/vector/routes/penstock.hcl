@@ -40,6 +40,8 @@ output "stdout" "rest" {
 pipeline "main" {
   from   = [input.tcp.in]
   filter = [filter.parse.message, filter.parse.parse]
+  # Changed: transforms.parse: where a function with ! fails, Vector lets the event pass as it came
+  # in; here the filters behind go on with it
   route {
     if = "(field.level == 'error' or (field.message startsWith 'panic'))"
     to = [output.http.errors]

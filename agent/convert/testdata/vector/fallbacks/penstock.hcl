@@ -1,0 +1,82 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+input "tail" "app" {
+  paths        = ["/var/log/app/*.log"]
+  ignore_older = "1d"
+  tag          = "app"
+  # Changed: sources.app: what Vector adds (timestamp, source_type, host, file ...) is no field:
+  # write filter "add_fields"
+}
+
+filter "parse" "message" {
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+  # Vector's events are objects with the line as message.
+}
+
+filter "parse" "shape" {
+  format = "json"
+  field  = "message"
+}
+
+filter "set" "shape" {
+  fields = {
+    env = "((field.env ?? false) != false ? field.env : 'prod')"
+  }
+}
+
+filter "set" "shape_2" {
+  fields = {
+    who = "((field.client ?? false) != false ? field.client : field.host)"
+  }
+}
+
+filter "set" "shape_3" {
+  fields = {
+    late = "field.ms == 5 or field.level == 'late'"
+  }
+}
+
+filter "set" "shape_4" {
+  fields = {
+    double = "field.n * 2"
+  }
+}
+
+output "stdout" "out" {
+  format = "ndjson"
+}
+
+output "kafka" "failed" {
+  brokers = ["kafka:9092"]
+  topic   = "failed"
+  # Left out: sinks.failed.encoding.codec = json: records go out as they are
+}
+
+output "gcs" "lake" {
+  bucket      = "lake"
+  path        = "dt=${strftime("%Y")}-${strftime("%m")}-${strftime("%d")}"
+  compression = "none"
+  format "ndjson" {}
+  roll {
+    age = "5m"
+  }
+}
+
+pipeline "main" {
+  from = [input.tail.app]
+  filter = [
+    filter.parse.message,
+    filter.parse.shape,
+    filter.set.shape,
+    filter.set.shape_2,
+    filter.set.shape_3,
+    filter.set.shape_4,
+  ]
+  to = [output.stdout.out, output.gcs.lake]
+  # Changed: transforms.shape.drop_on_error: what fails passes as it is: see on_failure
+  # LEFT OUT: sinks.failed.inputs shape.dropped: what a transform has dropped goes nowhere by
+  # itself: see on_failure = "dead_letter" of filter parse, and dead_letter of outputs
+}
