@@ -63,7 +63,7 @@ func (c *converter) root(root *kit.Node) {
 		if n == nil {
 			continue
 		}
-		if f := n.Find("codec.format.string"); f != nil && strings.TrimSpace(f.Value) == "%{[message]}" {
+		if f := n.Find("codec.format.string"); f != nil && messageAlone(f) {
 			c.plain = true
 		}
 	}
@@ -113,13 +113,10 @@ func (c *converter) root(root *kit.Node) {
 
 var harmless = map[string]string{
 	"enabled":                                "what a pipeline names runs",
-	"ignore_older":                           "old files are read, too; see start_at",
 	"scan_frequency":                         "see rescan_interval",
 	"prospector.scanner.check_interval":      "see rescan_interval",
 	"prospector.scanner.fingerprint.enabled": "files are told by device, inode and what they begin with",
 	"file_identity.fingerprint":              "files are told by device, inode and what they begin with",
-	"close_inactive":                         "see close_inactive",
-	"close.on_state_change.inactive":         "see close_inactive",
 	"close_renamed":                          "see rotate_wait",
 	"close_removed":                          "see rotate_wait",
 	"close_eof":                              "files are watched",
@@ -219,6 +216,11 @@ func (c *converter) input(n *kit.Node, i int) {
 		b.Set("listen", kit.Text(n.Text("listen_address")+":"+n.Text("listen_port")))
 	case "journald":
 		add("journald")
+		if x := n.Texts("include_matches"); x != nil {
+			b.Set("matches", kit.Texts(x))
+		} else if x := n.Texts("include_matches.match"); x != nil {
+			b.Set("matches", kit.Texts(x))
+		}
 		lines = false
 	default:
 		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
@@ -279,6 +281,11 @@ func (c *converter) lines(n *kit.Node, typ, name, cond string) {
 		b.Set("formats", draft.Texts("cri", "docker"))
 		b.Set("time", draft.Bool(true))
 		c.D.Changed(b, n.At, n.Name, "fields are called as penstock calls them: see penstock help filter.parse")
+		if x := n.Take("stream"); x != nil && x.Value != "all" {
+			c.p.Filter("where", name, cond).
+				Set("condition", draft.Text("field.stream == "+kit.Quote(x.Value)))
+			c.Carry(x)
+		}
 		if format == "" {
 			return
 		}
@@ -348,6 +355,10 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 		c.D.Lost(b, n.At, n.Name, "it has no paths")
 	}
 	b.Set("paths", kit.Texts(paths))
+	c.Duration(b, "ignore_older", n, time.Second, "ignore_older")
+	c.Duration(
+		b, "close_inactive", n, time.Second, "close_inactive", "close.on_state_change.inactive",
+	)
 	for _, x := range append(n.List("exclude_files"), n.List("prospector.scanner.exclude_files")...) {
 		if ext, ok := strings.CutPrefix(x.Value, `\.`); ok && strings.HasSuffix(ext, "$") {
 			old := b.Get("exclude")

@@ -10,7 +10,9 @@ import (
 func (c *converter) output(kind string, n *kit.Node) *draft.Block {
 	var b *draft.Block
 	add := func(typ string) { b = c.Add("output", typ, typ, n) }
-	n.Text("codec.format.string")
+	if f := n.Take("codec.format.string"); f != nil && !messageAlone(f) {
+		c.Lost(c.p.Notes, f, "records go out as JSON objects: nothing makes other text of them")
+	}
 	switch kind {
 	case "kafka":
 		add("kafka")
@@ -176,3 +178,6 @@ func (c *converter) ssl(b *draft.Block, n *kit.Node) {
 	s.Text("enabled")
 	s.Text("key_passphrase")
 }
+
+// messageAlone reports whether a format is that of lines that stay as they are.
+func messageAlone(format *kit.Node) bool { return strings.TrimSpace(format.Value) == "%{[message]}" }

@@ -343,7 +343,12 @@ func (c *converter) input(s *section) {
 			b.Set("listen", draft.List(listen(mode+"://", "5140")))
 		}
 		c.set(b, "tag", s, "tag")
-		s.get("parser")
+		if p := s.get("parser"); p != nil {
+			c.d.Changed(
+				b, p.at, shown(p),
+				"fields are called as penstock calls them: see penstock help input.syslog",
+			)
+		}
 	case "tcp", "udp":
 		b = add(name, name)
 		b.Set("listen", listen("", "5170"))

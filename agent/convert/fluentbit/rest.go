@@ -88,39 +88,56 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 		)
 		return
 	default:
-		c.d.Lost(
-			f.Notes(), s.at, title,
-			"there is no such filter; see penstock help for those there are",
-		)
+		why := elsewhere[strings.ToLower(s.value("name"))]
+		if why == "" {
+			why = "there is no such filter; see penstock help for those there are"
+		}
+		c.d.Lost(f.Notes(), s.at, title, why)
 		return
 	}
 	c.d.Carried(s.at, title)
 	c.rest(f.Notes(), s)
 }
 
+// elsewhere says what does the work of filters that are not carried over.
+var elsewhere = map[string]string{
+	"throttle":    "write filter \"throttle\", with limit, per and key",
+	"rewrite_tag": "write a route with if, or filter \"rename_tag\" where records go on by their tag",
+	"lua":         "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+	"wasm":        "code of one's own does not run here; see filter \"set\" and penstock help expressions",
+}
+
 // modify does add, set, remove, rename, copy and record, each in its order.
 func (c *converter) modify(s *section, m flow.Match, label string) {
 	f := c.flow
+	further, err := conditions(s)
+	if err != nil {
+		c.d.Lost(f.Notes(), s.at, s.title(), err.Error()+": write its filters with if")
+		for _, p := range s.props {
+			p.used = true
+		}
+		return
+	}
 	for _, p := range s.props {
 		key, value, _ := strings.Cut(p.value, " ")
 		value = strings.Trim(strings.TrimSpace(value), `"`)
 		switch p.key {
 		case "add", "set", "record":
-			b := f.Filter("add_fields", label, m, "")
+			b := f.Filter("add_fields", label, m, further)
 			b.Set("fields", draft.Map(plainKey(key), draft.Join(c.parts(value)...)))
 			if p.key == "add" {
 				b.Set("overwrite", draft.Bool(false))
 			}
 		case "remove", "remove_key":
-			f.Filter("remove_fields", label, m, "").Set("fields", draft.Texts(field(key)))
+			f.Filter("remove_fields", label, m, further).Set("fields", draft.Texts(field(key)))
 		case "rename", "hard_rename":
-			b := f.Filter("rename_fields", label, m, "")
+			b := f.Filter("rename_fields", label, m, further)
 			b.Set("fields", draft.Map(plainKey(key), draft.Text(value)))
 			if p.key == "rename" {
 				b.Set("overwrite", draft.Bool(false))
 			}
 		case "copy", "hard_copy":
-			b := f.Filter("set", label, m, "")
+			b := f.Filter("set", label, m, further)
 			b.Set("fields", draft.Map(plainKey(value), draft.Text("field["+flow.Quote(key)+"]")))
 			if p.key == "copy" {
 				b.Set("overwrite", draft.Bool(false))
@@ -135,8 +152,9 @@ func (c *converter) modify(s *section, m flow.Match, label string) {
 					keep = append(keep, field(a.value))
 				}
 			}
-			f.Filter("keep_fields", label, m, "").Set("fields", draft.Texts(keep...))
-		case "remove_wildcard", "remove_regex", "condition":
+			f.Filter("keep_fields", label, m, further).Set("fields", draft.Texts(keep...))
+		case "condition":
+		case "remove_wildcard", "remove_regex":
 			p.used = true
 			c.d.Left(
 				f.Notes(), p.at, s.title()+" "+shown(p),

@@ -2,7 +2,9 @@ package fluentd
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,13 +19,17 @@ func Convert(files []string) (*draft.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &converter{d: draft.New(), labels: map[string]*element{}, root: &element{name: "ROOT"}}
+	c := &converter{
+		d: draft.New(), labels: map[string]*element{}, walked: map[*element]bool{},
+		root: &element{name: "ROOT"},
+	}
 	c.agent = c.d.Add("agent")
 	c.agent.Set("data_dir", draft.Text("/var/lib/penstock"))
 	c.gather(root)
 	c.raw = onlySingleValue(c.root)
 	c.system(root)
 	c.pipelines()
+	c.unreached()
 	return c.d, nil
 }
 
@@ -32,8 +38,9 @@ type converter struct {
 	agent  *draft.Block
 	root   *element // what stands outside of labels, workers taken apart
 	labels map[string]*element
-	total  int64 // of the buffer of the pipeline that is being made
-	raw    bool  // outputs write the message alone: lines need not become JSON
+	walked map[*element]bool // labels that something leads to
+	total  int64             // of the buffer of the pipeline that is being made
+	raw    bool              // outputs write the message alone: lines need not become JSON
 }
 
 // gather sorts what stands at the top.
@@ -179,9 +186,9 @@ func seconds(v string) (time.Duration, error) {
 	return time.Duration(f * float64(unit)), err
 }
 
-// size reads 8m, 1g, 1024.
+// size reads 8m, 1g, 4GB, 1024.
 func size(v string) (int64, error) {
-	v = strings.ToLower(strings.TrimSpace(v))
+	v = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(v)), "b")
 	unit := int64(1)
 	for suffix, n := range map[string]int64{"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40} {
 		if rest, ok := strings.CutSuffix(v, suffix); ok {
@@ -297,6 +304,24 @@ var harmless = map[string]string{
 	"emit_unmatched_lines":             "a line that does not match stays what it is",
 }
 
+// unreached tells of labels that no source and no match leads to.
+func (c *converter) unreached() {
+	for _, name := range slices.Sorted(maps.Keys(c.labels)) {
+		switch label := c.labels[name]; {
+		case c.walked[label]:
+		case name == "@ERROR":
+			c.d.Changed(
+				c.agent, label.at, label.title(),
+				"what cannot be delivered goes to the dead letter, a directory below data_dir: see dead_letter of outputs",
+			)
+		case name == "@FLUENT_LOG":
+			c.d.Left(c.agent, label.at, label.title(), "the agent's own log goes to standard error: see agent.log")
+		default:
+			c.d.Left(c.agent, label.at, label.title(), "nothing leads to it")
+		}
+	}
+}
+
 // pipelines makes one for each scope that sources lead to.
 func (c *converter) pipelines() {
 	var order []string
@@ -327,6 +352,7 @@ func (c *converter) pipelines() {
 		if !f.HasInputs() {
 			continue
 		}
+		c.walked[scope] = true
 		c.walk(f, scope, flow.All(), 0)
 		f.Finish()
 	}

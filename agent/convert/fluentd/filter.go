@@ -316,6 +316,10 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 	if spec == nil {
 		spec = e
 	}
+	if p := e.get("reserve_time"); p != nil && truth(p.value) {
+		spec.reserveTime = true
+		c.carry(p)
+	}
 	b := c.parser(f, spec, name, m, field, further)
 	if b == nil {
 		return
@@ -348,7 +352,6 @@ func (c *converter) parserFilter(f *flow.Flow, e *element, m flow.Match, further
 			"what cannot be parsed passes as it is, and is counted; see on_failure",
 		)
 	}
-	e.get("reserve_time")
 	e.get("inject_key_prefix")
 	c.unused(b, e)
 }

@@ -98,6 +98,7 @@ func (c *converter) relabel(f *flow.Flow, e *element, m flow.Match, depth int, t
 		return
 	}
 	c.d.Carried(e.at, describe(e)+" "+name)
+	c.walked[label] = true
 	c.walk(f, label, m, depth+1)
 }
 
@@ -110,6 +111,7 @@ func (c *converter) copyRelabel(f *flow.Flow, e *element, m flow.Match, depth in
 		return nil
 	}
 	var outs []*draft.Block
+	c.walked[label] = true
 	for _, s := range label.elements {
 		switch {
 		case s.name == "filter":

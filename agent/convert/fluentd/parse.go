@@ -13,11 +13,12 @@ import (
 
 // element is a <name arg> ... </name> with its parameters.
 type element struct {
-	name, arg string
-	at        draft.Place
-	params    []*param
-	elements  []*element
-	comments  []string
+	reserveTime bool // of what a filter parses: the event keeps its time
+	name, arg   string
+	at          draft.Place
+	params      []*param
+	elements    []*element
+	comments    []string
 }
 
 type param struct {

@@ -219,6 +219,12 @@ func (c *converter) parseRest(
 	if timeKey == "" || b != nil && spec.get("time_key") == nil && !mayHave(b, timeKey) {
 		return
 	}
+	if spec.reserveTime {
+		if keep == nil || !truth(keep.value) {
+			f.Filter("remove_fields", name, m, cond).Set("fields", draft.Texts(timeKey))
+		}
+		return
+	}
 	t := f.Filter("time", name, m, cond)
 	t.Set("field", draft.Text(timeKey))
 	switch {

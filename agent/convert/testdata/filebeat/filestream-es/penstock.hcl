@@ -9,13 +9,13 @@ agent {
 }
 
 input "tail" "app" {
-  paths       = ["/var/log/app/*.json"]
-  empty_lines = "skip"
-  tag         = "app"
+  paths          = ["/var/log/app/*.json"]
+  close_inactive = "1m"
+  empty_lines    = "skip"
+  tag            = "app"
   # Changed: filebeat.inputs filestream: @timestamp, agent, ecs, host, input and log are no fields:
   # write filter "add_fields"
   # Left out: filebeat.inputs.id = app: the input has a name
-  # Left out: filebeat.inputs.close.on_state_change.inactive = 1m: see close_inactive
 }
 
 filter "parse" "app" {

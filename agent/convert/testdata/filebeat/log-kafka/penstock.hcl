@@ -6,13 +6,13 @@ agent {
 
 # the web servers
 input "tail" "log_1" {
-  paths       = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]
-  exclude     = ["/**/*.gz"]
-  empty_lines = "skip"
-  tag         = "log_1"
+  paths        = ["/var/log/nginx/access.log", "/var/log/nginx/other-*.log"]
+  ignore_older = "1d"
+  exclude      = ["/**/*.gz"]
+  empty_lines  = "skip"
+  tag          = "log_1"
   # Changed: filebeat.inputs log: @timestamp, agent, ecs, host, input and log are no fields: write
   # filter "add_fields"
-  # Left out: filebeat.inputs.ignore_older = 24h: old files are read, too; see start_at
 }
 
 filter "parse" "log_1" {

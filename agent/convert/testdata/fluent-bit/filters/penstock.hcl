@@ -91,6 +91,7 @@ pipeline "main" {
   ]
   # Left out: FILTER kubernetes: write container = true and a kubernetes block in input "tail":
   # labels, annotations and the pod come as headers
-  # LEFT OUT: FILTER lua: there is no such filter; see penstock help for those there are
+  # LEFT OUT: FILTER lua: code of one's own does not run here; see filter "set" and penstock help
+  # expressions
   to = [output.stdout.stdout]
 }

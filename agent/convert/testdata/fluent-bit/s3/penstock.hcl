@@ -13,6 +13,8 @@ input "journald" "journal" {
 input "syslog" "syslog" {
   listen = ["tcp://0.0.0.0:5140"]
   tag    = "syslog"
+  # Changed: parser syslog-rfc3164: fields are called as penstock calls them: see penstock help
+  # input.syslog
 }
 
 output "s3" "s3" {
