@@ -2,6 +2,7 @@ package flume
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -271,13 +272,20 @@ func (c *converter) kafkaSink(n *kit.Node, name, topicKey, preset string) *draft
 		c.Carry(topic)
 	}
 	b.Set("topic", draft.Join(c.escapes(b, n, value)...))
+	header, named := "topic", n.Take("topicHeader")
+	if named != nil {
+		header = named.Value
+	}
 	if x := n.Take("allowTopicOverride"); x == nil || !strings.EqualFold(x.Value, "false") {
-		if topicKey != "" && n.Find("type") != nil && c.setsHeader("topic") {
+		if topicKey != "" && n.Find("type") != nil && (named != nil || c.setsHeader(header)) {
 			c.D.Lost(
 				b,
 				n.At,
 				n.Name,
-				`events with a header topic went there: write topic = "${header.topic}" for a route of their own`,
+				fmt.Sprintf(
+					"events with a header %[1]s went to the topic it names: write topic = \"${header[%[1]q]}\" for a route of their own",
+					header,
+				),
 			)
 		}
 	}

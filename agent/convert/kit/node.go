@@ -152,12 +152,16 @@ func Field(name string) string {
 
 // FieldPart is a field in a template.
 func FieldPart(name string) draft.Part {
+	var b strings.Builder
+	b.WriteString("field")
 	for part := range strings.SplitSeq(name, ".") {
-		if !plain.MatchString(part) {
-			return draft.Tmpl("field[" + string(draft.Text(name)) + "]")
+		if plain.MatchString(part) {
+			b.WriteString("." + part)
+		} else {
+			b.WriteString("[" + string(draft.Text(part)) + "]")
 		}
 	}
-	return draft.Tmpl("field." + name)
+	return draft.Tmpl(b.String())
 }
 
 // Nest makes sections of names with dots, and one of all that are written apart.

@@ -45,8 +45,9 @@ func Convert(paths []string) (*draft.Draft, error) {
 
 type converter struct {
 	*kit.Conv
-	p      *kit.Pipeline
-	inputs int
+	p        *kit.Pipeline
+	inputs   int
+	failures []string // tags of events that could not be parsed
 }
 
 func (c *converter) body(kind string, body []statement, cond string) {
@@ -69,7 +70,7 @@ func (c *converter) body(kind string, body []statement, cond string) {
 		for _, b := range s.branches {
 			here := append([]string{cond}, before...)
 			if b.cond != "" {
-				e, err := condition(b.cond)
+				e, err := condition(b.cond, c.failures)
 				if err != nil {
 					shown := regexp.MustCompile("[a-z]+\x00").ReplaceAllString(b.cond, "")
 					c.D.Lost(
@@ -195,6 +196,7 @@ func (c *converter) input(n *kit.Node) {
 	case "tcp", "udp":
 		add(n.Key)
 		b.Set("listen", listen("", "5000"))
+		c.serverTLS(b, n)
 	case "syslog":
 		add("syslog")
 		host, port := n.Text("host"), n.Text("port")
@@ -218,6 +220,12 @@ func (c *converter) input(n *kit.Node) {
 	case "http":
 		add("http")
 		b.Set("listen", listen("", "8080"))
+		c.serverTLS(b, n)
+		if user := n.Take("user"); user != nil {
+			auth := b.Add("auth").Add("user", user.Value)
+			c.Set(auth, "password", n, "password")
+			c.Carry(user)
+		}
 		lines = false
 	case "stdin":
 		add("stdin")
@@ -258,6 +266,7 @@ func (c *converter) input(n *kit.Node) {
 	case "beats", "elastic_agent", "lumberjack":
 		add("http")
 		b.Set("listen", listen("", "5044"))
+		c.serverTLS(b, n)
 		lines = false
 		c.D.Lost(
 			b,

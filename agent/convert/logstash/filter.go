@@ -112,10 +112,10 @@ func (c *converter) filter(n *kit.Node, cond string) {
 		c.Lost(c.p.Notes, n, "there is no filter that does this; see penstock help")
 		return
 	}
+	c.failures = append(c.failures, n.Texts("tag_on_failure")...)
 	c.common(n, n.Key, cond)
 	c.Rest(c.p.Notes, n, map[string]string{
 		"skip_on_invalid_json": "what cannot be parsed passes: see on_failure",
-		"tag_on_failure":       "what cannot be parsed has a header parse_error: see on_failure",
 		"break_on_match":       "the first pattern that fits is taken",
 		"named_captures_only":  "named parts become fields",
 		"locale":               "names of months and days are English",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -239,13 +240,13 @@ func unquote(s string) string {
 }
 
 // condition translates a condition.
-func condition(src string) (string, error) {
+func condition(src string, failures []string) (string, error) {
 	var tokens []token
 	for _, w := range strings.Split(src, "\x01") {
 		kind, text, _ := strings.Cut(w, "\x00")
 		tokens = append(tokens, token{kind: kind, text: text})
 	}
-	c := &conditions{tokens: tokens}
+	c := &conditions{tokens: tokens, failures: failures}
 	out, err := c.or()
 	if err == nil && len(c.tokens) > 0 {
 		err = fmt.Errorf("%q is not known here", c.tokens[0].text)
@@ -253,7 +254,10 @@ func condition(src string) (string, error) {
 	return out, err
 }
 
-type conditions struct{ tokens []token }
+type conditions struct {
+	tokens   []token
+	failures []string // tags that a filter puts where it cannot parse
+}
 
 func (c *conditions) peek() string {
 	if len(c.tokens) == 0 {
@@ -331,7 +335,9 @@ func (c *conditions) not() (string, error) {
 			right = "(" + right + " ?? [])"
 		}
 		e := left + " in " + right
-		if strings.HasSuffix(left, "parsefailure'") && right == "(field.tags ?? [])" {
+		failed := strings.HasSuffix(left, "parsefailure'") ||
+			slices.Contains(c.failures, strings.Trim(left, "'"))
+		if failed && right == "(field.tags ?? [])" {
 			e = "header.parse_error != nil"
 		}
 		if op == "not" {

@@ -42,6 +42,7 @@ func Convert(paths []string) (*draft.Draft, error) {
 			main = append(main, s)
 		case s.kind == "object":
 			s.node.Comments = nil
+			c.streamTLS(c.Agent, s.node)
 			c.Rest(c.Agent, s.node, harmless)
 		default:
 			main = append(main, s)
@@ -80,6 +81,7 @@ type converter struct {
 	count    int
 	stopped  []string // conditions under which nothing further happens
 	last     string   // condition of the last filter, for &
+	unread   bool     // the last filter is none that is known
 	file     legacy
 	files    map[string]*draft.Block
 }
@@ -245,9 +247,17 @@ func (c *converter) input(n *kit.Node) {
 	) {
 		c.count++
 	}
+	c.streamTLS(b, n)
 	c.tags[ruleset] = append(c.tags[ruleset], tag)
 	c.p.Inputs = append(c.p.Inputs, b)
 	c.Rest(b, n, harmless)
+}
+
+// streamTLS tells of TLS that inputs had, which is in no block here.
+func (c *converter) streamTLS(b *draft.Block, n *kit.Node) {
+	if m := n.Take("streamdriver.mode"); m != nil && m.Value == "1" {
+		c.Lost(b, m, "write tls { } in the input, with cert_file and key_file: it listens without now")
+	}
 }
 
 func (c *converter) body(body []statement, cond string) {
@@ -279,10 +289,15 @@ func (c *converter) body(body []statement, cond string) {
 					"if "+s.text,
 					err.Error()+"; write the condition of what is in it",
 				)
+				c.unread = true
 				continue
 			}
 			c.body(s.body, kit.And(cond, e))
 			c.body(s.els, kit.And(cond, "not ("+e+")"))
+			c.last, c.unread = kit.And(cond, e), false
+			if s.els != nil {
+				c.last = kit.And(cond, "not ("+e+")")
+			}
 		case "filter":
 			c.property(s, cond)
 		case "selector":
@@ -297,11 +312,18 @@ func (c *converter) body(body []statement, cond string) {
 					s.text,
 					"facility and severity are fields of syslog messages: write a route with if",
 				)
+				c.unread = true
 				continue
 			}
-			c.last = cond
+			c.last, c.unread = cond, false
 			c.guarded(s, strings.TrimSpace(rest), cond)
 		case "and":
+			if c.unread {
+				c.D.Lost(
+					c.p.Notes, s.at, "& "+s.text, "it belongs to what stands before it, and that is not known",
+				)
+				continue
+			}
 			c.guarded(s, s.text, c.last)
 		default:
 			c.line(s.text, s.at, cond)
@@ -338,11 +360,13 @@ func (c *converter) property(s statement, cond string) {
 	if m == nil || op[strings.ToLower(m[3])] == "" ||
 		property[strings.TrimPrefix(m[1], "$")] == "" {
 		c.D.Lost(c.p.Notes, s.at, s.text, "this filter is not known: write a route with if")
+		c.unread = true
 		return
 	}
 	if strings.Contains(strings.ToLower(m[3]), "regex") {
 		if _, err := regexp.Compile(m[4]); err != nil {
 			c.D.Lost(c.p.Notes, s.at, s.text, "RE2 has it not: "+err.Error())
+			c.unread = true
 			return
 		}
 	}
@@ -352,7 +376,7 @@ func (c *converter) property(s statement, cond string) {
 	if m[2] == "!" {
 		e = "not (" + e + ")"
 	}
-	c.last = kit.And(cond, e)
+	c.last, c.unread = kit.And(cond, e), false
 	c.guarded(s, m[5], c.last)
 }
 

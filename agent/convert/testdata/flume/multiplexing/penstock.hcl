@@ -1,5 +1,5 @@
 # Shows: a multiplexing selector with mappings and a default, a static interceptor that sets the
-# header.
+# header, a header that names topics.
 agent {
   data_dir = "/var/lib/penstock"
 }
@@ -26,6 +26,8 @@ filter "set" "state" {
 output "kafka" "k1" {
   brokers = ["kafka:9092"]
   topic   = "czech"
+  # LEFT OUT: a1.sinks.k1: events with a header dest went to the topic it names: write topic =
+  # "${header["dest"]}" for a route of their own
 }
 
 output "kafka" "k2" {

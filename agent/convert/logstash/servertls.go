@@ -1,0 +1,38 @@
+package logstash
+
+import (
+	"github.com/penstock/penstock/agent/convert/draft"
+	"github.com/penstock/penstock/agent/convert/kit"
+)
+
+// serverTLS carries over how an input is protected. What listened with TLS does not listen without
+// it unsaid.
+func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
+	on := false
+	for _, name := range []string{"ssl", "ssl_enable", "ssl_enabled"} {
+		on = n.On(name) || on
+	}
+	cert, key := n.Take("ssl_certificate", "ssl_cert"), n.Take("ssl_key")
+	if cert == nil && !on {
+		return
+	}
+	if cert == nil || key == nil {
+		c.D.Lost(b, n.At, n.Name+".ssl", "write tls { }, with cert_file and key_file: it listens without now")
+		return
+	}
+	tls := b.In("tls")
+	tls.Set("cert_file", kit.Text(cert.Value))
+	tls.Set("key_file", kit.Text(key.Value))
+	c.Carry(cert)
+	c.Carry(key)
+	if ca := n.Texts("ssl_certificate_authorities"); len(ca) > 0 {
+		tls.Set("client_ca_file", kit.Text(ca[0]))
+		if len(ca) > 1 {
+			c.D.Lost(tls, n.At, n.Name+".ssl_certificate_authorities", "put all into one file")
+		}
+	}
+	switch mode := n.Text("ssl_verify_mode") + n.Text("ssl_client_authentication"); mode {
+	case "force_peer", "required":
+		tls.Set("require_client_cert", draft.Bool(true))
+	}
+}

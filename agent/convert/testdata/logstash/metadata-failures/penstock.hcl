@@ -1,0 +1,85 @@
+agent {
+  data_dir = "/var/lib/penstock"
+}
+
+# Shows: a topic from @metadata, tags of what could not be parsed, of one's own too, TLS that is
+# not carried over and users of inputs.
+input "tail" "file" {
+  paths = ["/var/log/app/*.log"]
+  tag   = "file"
+  # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
+  # "add_fields"
+}
+
+filter "parse" "file" {
+  if      = "tag == 'file'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+input "http" "http" {
+  listen = "0.0.0.0:8080"
+  auth {
+    user "me" {
+      password = "secret"
+    }
+  }
+  tag = "http"
+}
+
+input "tcp" "tcp" {
+  listen = "0.0.0.0:5000"
+  # LEFT OUT: tcp.ssl: write tls { }, with cert_file and key_file: it listens without now
+  tag = "tcp"
+  # Changed: tcp: @timestamp, @version, event, host and log are no fields: write filter "add_fields"
+}
+
+filter "parse" "tcp" {
+  if      = "tag == 'tcp'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
+filter "parse" "grok" {
+  format     = "grok"
+  field      = "message"
+  keep       = "message"
+  pattern    = "%%{LOGLEVEL:level} %%{GREEDYDATA:msg}"
+  on_failure = "mark"
+  # Changed: grok: what cannot be parsed has a header parse_error, and no tag that says so
+}
+
+filter "drop" "drop" {
+  if = "header.parse_error != nil"
+}
+
+filter "add_fields" "mutate" {
+  fields = {
+    "@metadata.topic" = "t-${field.level}"
+  }
+}
+
+filter "add_fields" "mutate_2" {
+  if = "not (header.parse_error != nil)"
+  fields = {
+    good = "1"
+  }
+}
+
+output "kafka" "kafka" {
+  brokers = ["kafka-1:9092"]
+  topic   = "${field["@metadata"].topic}"
+}
+
+pipeline "main" {
+  from = [input.tail.file, input.http.http, input.tcp.tcp]
+  filter = [
+    filter.parse.file,
+    filter.parse.tcp,
+    filter.parse.grok,
+    filter.drop.drop,
+    filter.add_fields.mutate,
+    filter.add_fields.mutate_2,
+  ]
+  to = [output.kafka.kafka]
+}
