@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
+	"github.com/penstock/penstock/buffer/record/fault"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/network/kafkaclient"
 	"github.com/penstock/penstock/outputs"
@@ -184,6 +185,7 @@ func (s *shared) producerOptions() producer.Options {
 			DeliveryTimeout: cfg.DeliveryTimeout,
 			BackoffMin:      50 * time.Millisecond,
 			BackoffMax:      time.Second,
+			Spread:          fault.Spread,
 		},
 		Codec:          s.codec,
 		RequestTimeout: cfg.RequestTimeout,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Config bounds a Machine. All fields are required.
+// Config bounds a Machine. All fields but Spread are required.
 type Config struct {
 	// requests of one partition at a time, at most 5: brokers recognise the last five batches
 	Inflight     int
@@ -14,8 +14,23 @@ type Config struct {
 	DeliveryTimeout time.Duration
 	BackoffMin      time.Duration // wait after a first failure, doubled with each further one
 	BackoffMax      time.Duration
-	Transactional   bool // one identity for all partitions, given by Begin; see Txn
-	Faults          Faults
+	// Spread varies each wait by chance, so that many agents that lose a broker at once do not come
+	// back at once, nor one of them always when its leader moves; nil leaves waits as they are.
+	Spread        func(time.Duration) time.Duration
+	Transactional bool // one identity for all partitions, given by Begin; see Txn
+	Faults        Faults
+}
+
+// wait is how long to wait after that many failures in a row.
+func (c *Config) wait(first time.Duration, failures int) time.Duration {
+	wait := c.BackoffMax
+	if failures < 20 {
+		wait = min(wait, first<<failures)
+	}
+	if c.Spread != nil {
+		wait = c.Spread(wait)
+	}
+	return wait
 }
 
 // Faults break the protocol on purpose, to show that the model test finds it.

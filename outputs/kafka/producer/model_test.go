@@ -147,7 +147,10 @@ func newModel(t testing.TB, rng *rand.Rand, faults Faults, rebatch bool) *model 
 		DeliveryTimeout: 200 * time.Millisecond,
 		BackoffMin:      time.Millisecond,
 		BackoffMax:      20 * time.Millisecond,
-		Faults:          faults,
+		Spread: func(d time.Duration) time.Duration {
+			return d - d/4 + time.Duration(rng.Int64N(int64(d/2)+1))
+		},
+		Faults: faults,
 	}, w)
 	for i := range 1 + rng.IntN(3) {
 		k := Key{fmt.Sprint("t", i), int32(i)}
@@ -738,3 +741,23 @@ func TestModelFindsFaults(t *testing.T) {
 }
 
 func (b *modelBatch) records() []int { return b.recs }
+
+// Many agents that lose a broker at once do not come back at once.
+func TestWaitsAreSpread(t *testing.T) {
+	cfg := Config{
+		BackoffMin: time.Millisecond,
+		BackoffMax: 4 * time.Millisecond,
+		Spread:     func(d time.Duration) time.Duration { return d + 1 },
+	}
+	first, late := attempts{}, attempts{failures: 10}
+	first.failed(ErrTimeout, 0, &cfg)
+	late.failed(ErrTimeout, 0, &cfg)
+	if first.notBefore != 1e6+1 || late.notBefore != 4e6+1 {
+		t.Error("waits of", first.notBefore, "and", late.notBefore)
+	}
+	txn := Txn{cfg: cfg, events: &txnClient{}}
+	txn.delay(ErrTimeout, 0)
+	if txn.notBefore != 1e6+1 {
+		t.Error("a transaction waits", txn.notBefore)
+	}
+}

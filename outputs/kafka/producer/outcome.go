@@ -137,6 +137,6 @@ func (m *Machine) popAcked(p *partition, now int64) {
 }
 
 func (m *Machine) reportFailure(p *partition, err error, now int64) {
-	p.failed(err, now, m.cfg.BackoffMin, m.cfg.BackoffMax)
+	p.failed(err, now, &m.cfg)
 	m.events.AttemptFailed(p.Key, err)
 }

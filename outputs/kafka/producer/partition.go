@@ -2,7 +2,6 @@ package producer
 
 import (
 	"math"
-	"time"
 )
 
 // partition is what a Machine holds for one partition. What goes out under which numbers is its
@@ -90,14 +89,10 @@ func (a *attempts) worked(now int64) (again bool) {
 	return again
 }
 
-func (a *attempts) failed(err error, now int64, first, longest time.Duration) {
+func (a *attempts) failed(err error, now int64, cfg *Config) {
 	a.err = err
-	wait := longest
-	if a.failures < 20 {
-		wait = min(wait, first<<a.failures)
-	}
+	a.notBefore = now + int64(cfg.wait(cfg.BackoffMin, a.failures))
 	a.failures++
-	a.notBefore = now + int64(wait)
 }
 
 func (p *partition) sequence(i int) int32 {

@@ -287,18 +287,15 @@ func (t *Txn) Answer(c *Call, a Answer, now int64) {
 const concurrentWait = 4 * time.Millisecond
 
 func (t *Txn) delay(err error, now int64) {
-	wait := t.cfg.BackoffMax
-	if t.failures < 20 {
-		wait = min(wait, t.cfg.BackoffMin<<t.failures)
-	}
+	first, failures := t.cfg.BackoffMin, t.failures
 	if errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnstableOffsetCommit) {
-		wait = min(concurrentWait<<min(t.failures, 6), t.cfg.BackoffMax)
+		first, failures = concurrentWait, min(t.failures, 6)
 		if t.failures < 10 {
 			err = nil // as it must be
 		}
 	}
+	t.notBefore = now + int64(t.cfg.wait(first, failures))
 	t.failures++
-	t.notBefore = now + int64(wait)
 	if err != nil {
 		t.events.Delayed(err)
 	}

@@ -262,8 +262,11 @@ func newTxnWorld(rng *rand.Rand, faults Faults) *txnWorld {
 		DeliveryTimeout: 200 * time.Millisecond,
 		BackoffMin:      time.Millisecond,
 		BackoffMax:      20 * time.Millisecond,
-		Transactional:   true,
-		Faults:          faults,
+		Spread: func(d time.Duration) time.Duration {
+			return d - d/4 + time.Duration(rng.Int64N(int64(d/2)+1))
+		},
+		Transactional: true,
+		Faults:        faults,
 	}
 	w.start()
 	return w
