@@ -48,6 +48,10 @@ type AsyncWriter interface {
 	Close() error
 }
 
+// Flusher is implemented by AsyncWriters that let what was started wait for company. Flush, which
+// comes from where Start does, says that there is no more for now. It does not wait.
+type Flusher interface{ Flush() }
+
 // Reporter is implemented by writers that keep a batch although the destination does not take it.
 // Report is called once, before the first Start; tell is called, from any goroutine, whenever that
 // is so for long.

@@ -72,6 +72,7 @@ type entry struct {
 	begun time.Time
 
 	begins bool // the first of a new round, see AsyncWriter.Start
+	ends   bool // when it was read there was nothing behind it
 
 	outcome // of what was sent
 }
@@ -88,8 +89,9 @@ type result struct {
 }
 
 type read struct {
-	b   *record.Batch
-	err error
+	b    *record.Batch
+	err  error
+	ends bool // there is nothing behind it for now
 }
 
 var (
@@ -131,7 +133,7 @@ func (f *Flight) Run(ctx context.Context) error {
 			if b == nil {
 				continue
 			}
-			e := &entry{b: f.Ahead.without(b), whole: b, begun: time.Now()}
+			e := &entry{b: f.Ahead.without(b), whole: b, begun: time.Now(), ends: r.ends}
 			if e.taken = b.Len(); e.b != nil { // the destination has what is not sent
 				e.taken -= e.b.Len()
 			}
@@ -177,12 +179,13 @@ func (f *Flight) Run(ctx context.Context) error {
 // read reads the source, by one batch ahead, until ctx ends. Nothing follows an error.
 func (f *Flight) read(ctx context.Context) (incoming <-chan read, ended <-chan struct{}) {
 	in, over := make(chan read), make(chan struct{})
+	log, ends := f.Source.(record.Ender)
 	go func() {
 		defer close(over)
 		for {
 			b, err := f.Source.Next(ctx)
 			select {
-			case in <- read{b, err}:
+			case in <- read{b, err, ends && err == nil && b.End >= log.End()}:
 			case <-ctx.Done():
 				return
 			}

@@ -66,6 +66,8 @@ func (f *Flight) writer() outputs.AsyncWriter {
 // start hands entries to the async writer, in order, from the one goroutine that may.
 func (f *Flight) start(ctx context.Context) {
 	round := outputs.WithRound(ctx)
+	w := f.writer()
+	flusher, flushes := w.(outputs.Flusher)
 	for e := range f.starter {
 		if e.begins {
 			round = outputs.WithRound(ctx)
@@ -74,12 +76,15 @@ func (f *Flight) start(ctx context.Context) {
 			f.results <- result{e: e, err: errNotStarted}
 			continue
 		}
-		f.writer().Start(round, e.b, func(err error) {
+		w.Start(round, e.b, func(err error) {
 			if sendAgain(err) {
 				f.restart.halted.Store(true)
 			}
 			f.results <- result{e: e, err: err}
 		})
+		if e.ends && flushes {
+			flusher.Flush()
+		}
 	}
 }
 

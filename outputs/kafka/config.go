@@ -25,7 +25,7 @@ type Config struct {
 	Partitioner            string            `hcl:"partitioner,optional" oneof:"auto|origin|hash|sticky|round_robin" doc:"How records find their partition: by the source they came from (origin), by their key with Kafka's hash (hash), or spread by batches (sticky, round_robin); auto is hash if key is set, otherwise origin. Only origin and hash keep an order."`
 	Compression            string            `hcl:"compression,optional" oneof:"none|gzip|snappy|lz4|zstd" doc:"Compression of batches. Batches that a buffer has compressed otherwise are compressed anew; those that it has not compressed go as they are."`
 	BatchMaxBytes          int64             `hcl:"batch_max_bytes,optional" unit:"bytes" doc:"Largest batch to send; not more than the topic's max.message.bytes."`
-	Linger                 time.Duration     `hcl:"linger,optional" doc:"How long small batches wait for company."`
+	Linger                 time.Duration     `hcl:"linger,optional" doc:"How long small batches wait for company: less where the log has no more and the last such request is as long ago."`
 	Headers                map[string]string `hcl:"headers,optional" doc:"Headers added to every record."`
 	AllowAutoTopicCreation bool              `hcl:"allow_auto_topic_creation,optional" doc:"Ask the brokers to create topics that do not exist."`
 	DeliveryTimeout        time.Duration     `hcl:"delivery_timeout,optional" doc:"How long a partition may take nothing before its batches are given back to be retried from the buffer, or to fail over. What was sent and not answered is kept until its fate is known, so that it is not repeated."`

@@ -190,6 +190,17 @@ func (w *Writer) flushAll() {
 	}
 }
 
+// Flush implements outputs.Flusher: what lies in piles lingers only if others went of late.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); !w.closed && len(w.open) > 0 && now.Sub(w.flushed) >= w.cfg.Linger {
+		w.timer.Stop()
+		w.flushed = now
+		w.flushAll()
+	}
+}
+
 // flushLingering sends the piles whose time has come.
 func (w *Writer) flushLingering() {
 	w.mu.Lock()
@@ -201,6 +212,7 @@ func (w *Writer) flushLingering() {
 	wait := w.cfg.Linger
 	for k, p := range w.open {
 		if age := now.Sub(p.since); age >= w.cfg.Linger {
+			w.flushed = now
 			w.flush(k, p)
 		} else {
 			wait = min(wait, w.cfg.Linger-age)

@@ -198,6 +198,9 @@ func (s *Session) Broken() <-chan struct{} {
 	return s.broken
 }
 
+// Flush implements outputs.Flusher.
+func (s *Session) Flush() { s.w.Flush() }
+
 // Cut implements outputs.Session.
 func (s *Session) Cut(empty bool) int64 {
 	s.w.mu.Lock()

@@ -38,6 +38,7 @@ type Writer struct {
 	mappings map[string]*mapping // by topic
 	sticky   int
 	timer    *time.Timer
+	flushed  time.Time // when a pile last went that was not full
 	scratch  scratch
 	closed   bool
 }

@@ -372,7 +372,8 @@ func setTopicConfig(t *testing.T, c *kfake.Cluster, topic, name, value string) {
 	}
 }
 
-// brokerAnswers makes the broker answer produce requests with a code until it returns 0.
+// brokerAnswers makes the broker answer produce requests with a code until it returns 0. A
+// partition that comes with one that is refused has to come again.
 func brokerAnswers(
 	c *kfake.Cluster,
 	code func(p *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) int16,
@@ -393,6 +394,13 @@ func brokerAnswers(
 				t.Partitions = append(t.Partitions, p)
 			}
 			resp.Topics = append(resp.Topics, t)
+		}
+		for i := range resp.Topics {
+			for j := range resp.Topics[i].Partitions {
+				if p := &resp.Topics[i].Partitions[j]; bad && p.ErrorCode == 0 {
+					p.ErrorCode = kerr.NotLeaderForPartition.Code // the cluster does not get it
+				}
+			}
 		}
 		return resp, nil, bad
 	})
@@ -747,6 +755,41 @@ func TestSmallBatchesTravelTogether(t *testing.T) {
 	checkOrder(t, consume(t, c, "logs", 1000), map[string]int{"o": 1000})
 	if n := counter(t, reg, "penstock_kafka_produce_batches_total", nil); n > 50 {
 		t.Errorf("500 small batches went out as %v", n)
+	}
+}
+
+// What is started when there is no more goes at once, unless something else went of late.
+func TestWhatIsFlushedDoesNotLinger(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, nil, kfake.SeedTopics(1, "logs"))
+	cfg := testConfig(c)
+	cfg.Linger = time.Minute
+	w, _ := newWriter(t, cfg)
+	done := make(chan error, 3)
+	start := func(first int) {
+		w.Start(t.Context(), lines("o", first, 2, 50), func(err error) { done <- err })
+	}
+	mustDeliver(t, w, lines("o", 0, 200, 100)) // the topic is known from here on
+	start(200)
+	start(202)
+	w.Flush()
+	for range 2 {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("what was flushed lingers")
+		}
+	}
+	start(204)
+	w.Flush()
+	w.mu.Lock()
+	lingers := len(w.open)
+	w.mu.Unlock()
+	if lingers != 1 {
+		t.Error("a trickle makes a request of each batch")
 	}
 }
 
