@@ -54,7 +54,8 @@ type Agent struct {
 	descriptors    *inputs.Descriptors
 	pacer          pacer
 
-	paused *pauses // nil before Run
+	audit  *auditing // nil unless counts are published
+	paused *pauses   // nil before Run
 	mailbox
 	closers []<-chan struct{}
 	stopped chan struct{} // closed when Run returns
@@ -108,6 +109,9 @@ func New(cfg *config.Config, opts Options) (*Agent, error) {
 	if a.cur, err = a.build(cfg, nil); err != nil {
 		return nil, err
 	}
+	if a.audit, err = newAuditing(cfg, opts, a.started); err != nil {
+		return nil, errors.Join(err, a.Discard())
+	}
 	return a, nil
 }
 
@@ -116,6 +120,9 @@ func (a *Agent) Discard() error {
 	var errs []error
 	for _, o := range a.cur.outputs {
 		errs = append(errs, o.Close())
+	}
+	if a.audit != nil {
+		errs = append(errs, a.audit.outputs.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -145,6 +152,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer srv.Close()
 	defer a.startPush(ctx)()
+	defer a.startAuditing(ctx)()
 	watchdog := startWatchdog(a.opts.Notify, a.alive)
 	defer watchdog()
 	defer keepSmall()()

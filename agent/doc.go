@@ -10,13 +10,13 @@
 //
 //   - what is commanded: commands.go, pauses.go, stopping.go (whom a stop waits for)
 //   - what is told: taps.go, facts.go (gathered for package state), status.go, audit.go,
-//     statemetrics.go, registry.go (metrics by component), logging.go
+//     publishing.go, statemetrics.go, registry.go (metrics by component), logging.go
 //   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
 //     record), preflight.go (whether what components talk to will serve them)
 //   - packages below: config (HCL to structs), filter, state (what everything is doing), admin (the
 //     page), metrics (their table), push (of
-//     metrics), cases, graph, convert, positions, starter
+//     metrics), ledger (audits of all agents), cases, graph, convert, positions, starter
 //
 // It leaves what is in a record to package filter, holds no queue of its own, and never decides
 // that something may be lost.

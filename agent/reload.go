@@ -40,14 +40,15 @@ func (a *Agent) apply(cfg *config.Config) error {
 	now := cfg.Agent
 	old := a.cur.cfg.Agent
 	if now.DataDir != old.DataDir || now.Name != old.Name ||
-		!reflect.DeepEqual(now.Admin, old.Admin) || !reflect.DeepEqual(now.Metrics, old.Metrics) {
+		!reflect.DeepEqual(now.Admin, old.Admin) || !reflect.DeepEqual(now.Metrics, old.Metrics) ||
+		!reflect.DeepEqual(now.Audit, old.Audit) {
 		a.log.Warn(
-			"data_dir, name, admin and metrics of the agent change with its next start only",
+			"data_dir, name, admin, metrics and audit of the agent change with its next start only",
 			"data_dir", old.DataDir, "name", old.Name, "admin", old.Admin.Listen,
 		)
 	}
 	cfg.Agent.DataDir, cfg.Agent.Name = old.DataDir, old.Name
-	cfg.Agent.Admin, cfg.Agent.Metrics = old.Admin, old.Metrics
+	cfg.Agent.Admin, cfg.Agent.Metrics, cfg.Agent.Audit = old.Admin, old.Metrics, old.Audit
 	next, err := a.build(cfg, a.cur)
 	if err != nil {
 		a.RefuseReload(err)

@@ -50,8 +50,11 @@ func (p *pipeline) drainSource(ctx context.Context, u *outputUnit, in *inputPlan
 			count.add(b)
 			p.tap.Publish(b)
 		}
+		count, stopCounting := p.countLog(u, log)
+		defer stopCounting()
 		v := func() record.Log {
 			v := u.plan.view(log, log.Name())
+			v.counter = count()
 			v.end, v.onRead, v.tap = p.end, seen, &u.tap
 			return newView(v)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/agent/admin"
 	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/agent/ledger"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/tally"
 )
@@ -36,6 +37,8 @@ type view struct {
 	fingerprint string
 	// called with the positions that each commit moves on, if not nil
 	onCommit func(n int64)
+	// counts, where the log does not; may be nil
+	counter *ledger.LogCounter
 	// takes what filters refuse
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
 	// has been read, but what filters refuse of it is not in the dead letter yet
@@ -157,12 +160,18 @@ func (v *view) Commit(ctx context.Context, pos int64, note string) error {
 	if err == nil && v.onCommit != nil && pos > was {
 		v.onCommit(pos - was)
 	}
+	if err == nil && v.counter != nil {
+		v.counter.Committed(pos, time.Now())
+	}
 	return err
 }
 
 // SeekTo implements record.Log.
 func (v *view) SeekTo(pos int64) error {
 	v.gap, v.pending, v.eof = nil, nil, false
+	if v.counter != nil {
+		v.counter.Rewind(pos)
+	}
 	return v.Log.SeekTo(pos)
 }
 
@@ -266,6 +275,8 @@ func (v *view) note(b *record.Batch, s tally.Stage, n, bytes int) {
 func (v *view) Note(entries ...tally.Entry) {
 	if k, ok := v.Log.(tally.Keeper); ok {
 		k.Note(entries...)
+	} else if v.counter != nil {
+		v.counter.Note(entries...)
 	}
 }
 
@@ -274,6 +285,9 @@ func (v *view) Confirm(ctx context.Context, pos int64) error {
 	v.gap, v.pending, v.eof = nil, nil, false
 	if k, ok := v.Log.(tally.Keeper); ok {
 		return k.Confirm(ctx, pos)
+	}
+	if v.counter != nil {
+		v.counter.Skip(pos)
 	}
 	return nil
 }

@@ -261,6 +261,9 @@ func (l *loader) warnUnused() {
 			}
 		}
 	}
+	if a := l.cfg.Agent.Audit; a != nil {
+		use(a.To)
+	}
 	for _, inst := range l.cfg.Components {
 		if !used[inst.ID()] {
 			l.report.warnf(

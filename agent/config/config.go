@@ -56,6 +56,7 @@ type Agent struct {
 	Log             Log           `hcl:"log,block" doc:"What the agent logs about itself, on standard error."`
 	Admin           Admin         `hcl:"admin,block" doc:"The status page, metrics and health checks."`
 	Metrics         *Metrics      `hcl:"metrics,block" doc:"Push the metrics to somebody who does not fetch them."`
+	Audit           *Audit        `hcl:"audit,block" doc:"Publish the counts of penstock audit, so that those of all agents can be compared: penstock audit --fleet."`
 }
 
 // Log is the log block of the agent.
@@ -126,6 +127,9 @@ func (a *Agent) Validate() error {
 	errs = append(errs, a.Admin.check()...)
 	if a.Metrics != nil {
 		errs = append(errs, a.Metrics.check()...)
+	}
+	if a.Audit != nil {
+		errs = append(errs, a.Audit.check()...)
 	}
 	for _, kind := range a.Admin.NotReady {
 		if !slices.Contains(state.ProblemKinds, kind) {

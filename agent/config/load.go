@@ -275,6 +275,7 @@ func (l *loader) agent() {
 	}
 	l.memorySet = d.attrs["memory_limit"] != nil
 	d.validate(a)
+	l.refs = append(l.refs, d.refs...)
 }
 
 func (l *loader) component(b *hclsyntax.Block) { l.instance(b, b.Labels[0], b.Labels[1]) }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent"
+	"github.com/penstock/penstock/agent/ledger"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record/tally"
 	"github.com/spf13/cobra"
@@ -27,6 +28,8 @@ type auditing struct {
 	admin         string
 	since         time.Duration
 	explain, json bool
+	fleet         bool
+	notes         []string // what could not be compared
 	vars          *[]string
 }
 
@@ -41,12 +44,18 @@ dead letter. Every difference is named. What waits is no difference.
 
 Without DATA_DIR or CONFIG it asks the running agent. With the data directory of an agent that is
 stopped, or its configuration, it reads the buffers there, and finds what is missing from one at
-once. Minutes are told in UTC; those that are more than a day old make hours.`,
+once. Minutes are told in UTC; those that are more than a day old make hours.
+
+With --fleet and the configuration of one agent it reads what all agents have published into the
+store of its audit block, and compares each agent with the next: what an edge was told to have
+arrived with what the forwarder has read, what was produced to a topic with what its consumers have
+read from there.`,
 	}
 	f := cmd.Flags()
 	addr := adminFlag(cmd)
 	f.DurationVar(&a.since, "since", 24*time.Hour, "account for what was read since so long ago")
 	f.BoolVar(&a.explain, "explain", false, "say what lies between the two stages that differ")
+	f.BoolVar(&a.fleet, "fleet", false, "compare all agents, by the counts that they publish")
 	f.BoolVar(&a.json, "json", false, "write JSON")
 	a.vars = varFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -58,7 +67,7 @@ once. Minutes are told in UTC; those that are more than a day old make hours.`,
 		if a.json {
 			enc := json.NewEncoder(cmd.OutOrStdout())
 			enc.SetIndent("", "  ")
-			err = enc.Encode(r)
+			err = enc.Encode(ledger.Report{Report: r, Notes: a.notes})
 		} else {
 			err = a.write(cmd.OutOrStdout(), r)
 		}
@@ -73,6 +82,9 @@ once. Minutes are told in UTC; those that are more than a day old make hours.`,
 func (a *auditing) report(ctx context.Context, args []string) (r tally.Report, err error) {
 	if a.since <= 0 {
 		return r, errors.New("--since: must be more than 0")
+	}
+	if a.fleet {
+		return a.published(ctx, args)
 	}
 	if len(args) == 0 {
 		return askAudit(ctx, a.admin, a.since)
@@ -186,6 +198,12 @@ func (a *auditing) write(out io.Writer, r tally.Report) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for i, note := range a.notes {
+		if i == 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintln(out, "not compared: "+note)
 	}
 	switch len(r.Differences) {
 	case 0:
