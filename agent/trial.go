@@ -60,8 +60,8 @@ type sampler interface {
 	Sample(name, path string, data []byte, at time.Time) (*record.Batch, error)
 }
 
-// aimer is implemented by the configurations of outputs that choose by the record.
-type aimer interface {
+// destinationBinder is implemented by the configurations of outputs that choose by the record.
+type destinationBinder interface {
 	// BindDestination returns a function that tells where a record goes, as pairs of a name and a
 	// value, or why it is refused.
 	BindDestination(agent string) (func(*record.Batch, *record.Record) ([][2]string, error), error)
@@ -192,7 +192,7 @@ func (t *trier) prepare() error {
 		t.steps = append(t.steps, filter.Chain{f}.ForLog("trial"))
 	}
 	for _, o := range t.plan.outputs {
-		c, ok := t.a.cur.cfg.Find(o.id).Config.(aimer)
+		c, ok := t.a.cur.cfg.Find(o.id).Config.(destinationBinder)
 		if !ok {
 			continue
 		}

@@ -30,11 +30,11 @@ func (c *Cursor) Advance(pos int64) bool {
 		b.mu.Unlock()
 		return false // Commit says why
 	}
-	first, before := !c.advancing(), b.hurried(c)
+	first, before := !c.advancing(), b.isAdvanceUrgent(c)
 	if c.advanced = max(c.advanced, pos); first {
 		c.advancedAt = time.Now()
 	}
-	tell := first || !before && b.hurried(c)
+	tell := first || !before && b.isAdvanceUrgent(c)
 	b.mu.Unlock()
 	if tell {
 		b.wakeWriter()
@@ -45,22 +45,22 @@ func (c *Cursor) Advance(pos int64) bool {
 // advancing reports whether there is a position to be stored. Caller holds mu.
 func (c *Cursor) advancing() bool { return c.advanced > c.b.state.cursors[c.name].pos }
 
-// hurried tells that the position of c is to be stored now: it frees the disk that something waits
-// for, or is far ahead of the one that is stored. Caller holds mu.
-func (b *Buffer) hurried(c *Cursor) bool {
+// isAdvanceUrgent reports whether the position of c is to be stored now: it frees the disk that
+// something waits for, or is far ahead of the one that is stored. Caller holds mu.
+func (b *Buffer) isAdvanceUrgent(c *Cursor) bool {
 	return c.advancing() &&
 		(b.space.isAwaited() || c.advanced-b.state.cursors[c.name].pos >= advanceRecords)
 }
 
 // advanceDue returns in how long the position of some cursor is to be written by itself, and
-// whether that is for hurry; -1 stands for never. Caller holds mu.
-func (b *Buffer) advanceDue(now time.Time) (in time.Duration, hurried bool) {
+// whether that is urgent; -1 stands for never. Caller holds mu.
+func (b *Buffer) advanceDue(now time.Time) (in time.Duration, isUrgent bool) {
 	in = -1
 	for _, c := range b.cursors.open {
 		if !c.advancing() {
 			continue
 		}
-		if b.hurried(c) {
+		if b.isAdvanceUrgent(c) {
 			return 0, true
 		}
 		if d := max(b.opt.within-now.Sub(c.advancedAt), 0); in < 0 || d < in {
@@ -87,7 +87,7 @@ func (b *Buffer) withAdvances(states []*stateOp) []*stateOp {
 		}
 		states = append(
 			states,
-			&stateOp{advance: true, done: make(chan error, 1), changes: []change{{
+			&stateOp{isAdvance: true, done: make(chan error, 1), changes: []change{{
 				kind: changeCursor, name: name, pos: c.advanced, note: b.state.cursors[name].note,
 			}}},
 		)

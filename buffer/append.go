@@ -20,12 +20,12 @@ type appendOp struct {
 	weight  int64
 	done    func(error)
 
-	replay bool      // can be read again
-	awaits bool      // somebody waits for its outcome
-	held   bool      // inflight and done are to be settled; the writer's once it is in the queue
-	shown  bool      // in the log already
-	end    int64     // position after it, once shown
-	at     time.Time // when it was shown
+	replay      bool      // can be read again
+	hasWaiter   bool      // somebody waits for its outcome
+	held        bool      // inflight and done are to be settled; the writer's once it is queued
+	isPublished bool      // in the log already
+	end         int64     // position after it, once it is
+	at          time.Time // when it was
 }
 
 // Pack encodes and compresses batch as Append would, so that several goroutines can do it before
@@ -68,12 +68,12 @@ func (b *Buffer) add(
 	done func(error), replay bool,
 ) error {
 	op := &appendOp{
-		input:   input,
-		done:    done,
-		replay:  replay && b.opt.Spill,
-		awaits:  !replay && done != nil,
-		encoded: 256,
-		weight:  4096,
+		input:     input,
+		done:      done,
+		replay:    replay && b.opt.Spill,
+		hasWaiter: !replay && done != nil,
+		encoded:   256,
+		weight:    4096,
 	}
 	for _, p := range positions {
 		c := change{kind: changePosition, name: input, key: p.Key, value: p.Value}
@@ -146,7 +146,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err
 			return false, false, ErrClosed
 		case b.sealed:
 			return false, false, ErrSealed
-		case b.cursors.leftovers.any():
+		case b.cursors.unresolved.any():
 			inMemory = true // only in that it does not wait for the disk
 		case inMemory:
 			if b.fits(op) {
@@ -178,7 +178,7 @@ func (b *Buffer) place(ctx context.Context, op *appendOp) (inLog, wake bool, err
 func (b *Buffer) enqueue(op *appendOp) bool {
 	first, enough := b.queue.empty(), b.queue.bytes >= b.opt.FlushBytes
 	b.queue.add(op)
-	return first || op.awaits || b.opt.Latency == 0 || b.opt.Spill ||
+	return first || op.hasWaiter || b.opt.Latency == 0 || b.opt.Spill ||
 		!enough && b.queue.bytes >= b.opt.FlushBytes
 }
 

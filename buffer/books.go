@@ -77,11 +77,11 @@ func (l slots) end(s slot, last int64) int64 {
 // books are what writer.count needs to know of appends and cursors. Buffer.mu guards them.
 type books struct {
 	slots slots
-	noted map[string]*noted // by cursor, open or not
+	noted map[string]*unstoredEntries // by cursor, open or not
 }
 
-// noted is what a cursor's reader has told, and is not stored.
-type noted struct {
+// unstoredEntries is what a cursor's reader has told, and is not stored.
+type unstoredEntries struct {
 	entries []tally.Entry
 	writing []tally.Entry // in the commit that is being written
 	done    int64         // entries before it are stored or being written
@@ -89,10 +89,10 @@ type noted struct {
 }
 
 func (k *books) load(st *state) {
-	k.noted = map[string]*noted{}
+	k.noted = map[string]*unstoredEntries{}
 	k.slots = slotsOf(st)
 	for name, c := range st.cursors {
-		k.noted[name] = &noted{done: c.pos, stored: c.pos}
+		k.noted[name] = &unstoredEntries{done: c.pos, stored: c.pos}
 	}
 }
 
@@ -144,16 +144,16 @@ func (k *books) placed(first int64, now time.Time) {
 }
 
 // of returns what is noted for the cursor called name, which stands at pos.
-func (k *books) of(name string, pos int64) *noted {
+func (k *books) of(name string, pos int64) *unstoredEntries {
 	n := k.noted[name]
 	if n == nil {
-		n = &noted{done: pos, stored: pos}
+		n = &unstoredEntries{done: pos, stored: pos}
 		k.noted[name] = n
 	}
 	return n
 }
 
-func (n *noted) add(e tally.Entry) {
+func (n *unstoredEntries) add(e tally.Entry) {
 	switch {
 	case e.Records == 0 && e.Bytes == 0:
 		return
@@ -171,7 +171,7 @@ func (n *noted) add(e tally.Entry) {
 }
 
 // rewind forgets what is to come again.
-func (n *noted) rewind(pos int64) {
+func (n *unstoredEntries) rewind(pos int64) {
 	n.entries = slices.DeleteFunc(n.entries, func(e tally.Entry) bool {
 		return e.End > pos && !splits(e, pos)
 	})
@@ -203,7 +203,7 @@ func split(e tally.Entry, pos int64) (before, after tally.Entry) {
 }
 
 // take moves the entries up to pos to those that are being written, and returns them.
-func (n *noted) take(pos int64) []tally.Entry {
+func (n *unstoredEntries) take(pos int64) []tally.Entry {
 	n.done = max(n.done, pos)
 	before := len(n.writing)
 	rest := n.entries[:0]
@@ -222,13 +222,13 @@ func (n *noted) take(pos int64) []tally.Entry {
 }
 
 // written settles a commit.
-func (n *noted) written() {
+func (n *unstoredEntries) written() {
 	clear(n.writing)
 	n.writing, n.stored = n.writing[:0], n.done
 }
 
 // failed takes back what a commit did not write.
-func (n *noted) failed() {
+func (n *unstoredEntries) failed() {
 	if len(n.writing) > 0 {
 		n.entries = append(slices.Clone(n.writing), n.entries...)
 		clear(n.writing)

@@ -125,7 +125,7 @@ func Open(dir string, opt Options) (*Buffer, error) {
 	}
 	b.chain = chain{dir: b.dir, retry: opt.retry, quit: b.quit, mu: &b.mu}
 	b.cursors.open = map[string]*Cursor{}
-	b.cursors.leftovers.none = make(chan struct{})
+	b.cursors.unresolved.none = make(chan struct{})
 	b.window.max, b.window.maxAge = opt.window, opt.age
 	if opt.MaxSize > 0 {
 		b.space.limit = opt.limit()
@@ -186,7 +186,7 @@ func (b *Buffer) Positions(input string) map[string][]byte {
 	}
 	for _, list := range [][]*appendOp{b.queue.ops, b.window.ops} {
 		for _, op := range list {
-			if !op.shown || op.input != input {
+			if !op.isPublished || op.input != input {
 				continue
 			}
 			for i := range op.changes {

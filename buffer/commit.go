@@ -25,7 +25,10 @@ func (w *writer) gather() (k groupCommit) {
 	}
 	k.ops, k.size = b.queue.front(commitBytes)
 	left := !b.window.empty() ||
-		slices.ContainsFunc(b.queue.ops[len(k.ops):], func(op *appendOp) bool { return op.shown })
+		slices.ContainsFunc(
+			b.queue.ops[len(k.ops):],
+			func(op *appendOp) bool { return op.isPublished },
+		)
 	k.states = b.withAdvances(b.cursors.take(!left))
 	if !b.opt.Spill {
 		return k

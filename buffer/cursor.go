@@ -93,7 +93,7 @@ func (c *Cursor) Commit(ctx context.Context, pos int64, note string) error {
 		case note == st.note:
 			// What was prepared is committed elsewhere by now: should that be forgotten there, it
 			// is known here alone.
-			op.lazy = pos > b.disk && len(b.state.prepared[c.name]) == 0
+			op.canWait = pos > b.disk && len(b.state.prepared[c.name]) == 0
 		}
 		b.mu.Unlock()
 	}
@@ -178,7 +178,7 @@ func (c *Cursor) locate() (batch *record.Batch, seg *segment, wait <-chan struct
 	// What may have been delivered from memory by the last run: nobody passes it before that is
 	// known, since the positions of inputs that belong to it are still needed. Nothing is appended
 	// before, either.
-	unresolved := b.cursors.leftovers.any() && c.pos >= b.cursors.leftovers.found
+	unresolved := b.cursors.unresolved.any() && c.pos >= b.cursors.unresolved.found
 	if i := b.chain.find(c.pos); i < len(b.chain.segs) && !unresolved {
 		s := b.chain.segs[i]
 		if s.first > c.pos {

@@ -25,7 +25,7 @@ func (c *Cursor) Note(entries ...tally.Entry) {
 	}
 	if left && !b.closed {
 		b.cursors.commits = append(
-			b.cursors.commits, &stateOp{done: make(chan error, 1), lazy: true},
+			b.cursors.commits, &stateOp{done: make(chan error, 1), canWait: true},
 		)
 	}
 	b.mu.Unlock()
@@ -49,8 +49,8 @@ func (c *Cursor) Confirm(ctx context.Context, pos int64) error {
 	b.mu.Lock()
 	from := b.state.cursors[c.name].pos
 	end := min(pos, b.end)
-	if b.cursors.leftovers.any() {
-		end = min(end, b.cursors.leftovers.found) // of the others, Resolve knows
+	if b.cursors.unresolved.any() {
+		end = min(end, b.cursors.unresolved.found) // of the others, Resolve knows
 	}
 	b.mu.Unlock()
 	if err := c.SeekTo(from); err != nil {
@@ -85,7 +85,7 @@ func (b *Buffer) countedInMemory(p []byte, pos int64) []byte {
 	}
 	for _, list := range [][]*appendOp{b.queue.ops, b.window.ops} {
 		for _, op := range list {
-			if !op.shown || op.end > pos || op.batch == nil {
+			if !op.isPublished || op.end > pos || op.batch == nil {
 				continue
 			}
 			c := change{kind: changePosition, name: booksName, key: "d" + op.batch.Origin}

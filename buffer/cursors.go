@@ -14,18 +14,18 @@ import (
 // cursors are the cursors that are open, and the changes of state that they have handed to the
 // writer. Where every cursor stands durably, open or not, is in state. Buffer.mu guards it.
 type cursors struct {
-	open      map[string]*Cursor
-	commits   []*stateOp // in order
-	leftovers leftovers  // of spill mode: what a killed run has left undecided
+	open       map[string]*Cursor
+	commits    []*stateOp // in order
+	unresolved unresolved // of spill mode: what a killed run has left undecided
 }
 
 // stateOp is changes of the state that are stored together, for who waits at done.
 type stateOp struct {
-	changes []change   // none: only waits for those before it
-	done    chan error // capacity 1
-	lazy    bool       // can wait a little
-	barrier bool       // takes effect once all records that readers may have are on disk
-	advance bool       // made by the writer, of what Advance was told
+	changes   []change   // none: only waits for those before it
+	done      chan error // capacity 1
+	canWait   bool       // can wait a little
+	barrier   bool       // takes effect once all records that readers may have are on disk
+	isAdvance bool       // made by the writer, of what Advance was told
 
 	// what was read and delivered without being stored, by the cursor named by; see Resolve
 	read []tally.Entry
@@ -36,7 +36,7 @@ func (cs *cursors) isOpen(c *Cursor) bool { return cs.open[c.name] == c }
 
 // hasUrgent reports whether some commit cannot wait.
 func (cs *cursors) hasUrgent() bool {
-	return slices.ContainsFunc(cs.commits, func(s *stateOp) bool { return !s.lazy })
+	return slices.ContainsFunc(cs.commits, func(s *stateOp) bool { return !s.canWait })
 }
 
 // take takes the commits out, but for those that wait for all records to be on disk, unless they

@@ -16,12 +16,12 @@ type ahead struct {
 
 	heads    int // number of the newest head directory
 	next     *head
-	opening  chan opened // nil when none is on the way
+	opening  chan openedHead // nil when none is on the way
 	lastOpen time.Time
 }
 
-// opened is what came of opening a segment.
-type opened struct {
+// openedHead is what came of opening a segment.
+type openedHead struct {
 	head *head
 	err  error
 }
@@ -36,13 +36,13 @@ func (a *ahead) begin() {
 	}
 	a.lastOpen = time.Now()
 	a.heads++
-	n, size, ch := a.heads, a.size(), make(chan opened, 1)
+	n, size, ch := a.heads, a.size(), make(chan openedHead, 1)
 	a.opening = ch
 	a.bg.Add(1)
 	go func() {
 		defer a.bg.Done()
 		h, err := a.dir.create(n, size)
-		ch <- opened{h, err}
+		ch <- openedHead{h, err}
 	}()
 }
 
@@ -56,7 +56,7 @@ func (a *ahead) poll() {
 }
 
 // took takes what was opened. Where that failed, get tries again and deals with it.
-func (a *ahead) took(o opened) {
+func (a *ahead) took(o openedHead) {
 	a.next, a.opening = o.head, nil
 	if o.err != nil && !errors.Is(o.err, errNoSpace) {
 		a.onFailure(o.err)

@@ -16,25 +16,25 @@ type prepared struct {
 	changes []byte // of inputs' positions, encoded
 }
 
-// leftovers are what cursors had prepared when the last run was killed: whether it was committed
+// unresolved are what cursors had prepared when the last run was killed: whether it was committed
 // elsewhere is not known yet. Until it is, nothing is appended, and nobody passes the positions
 // found on disk. Buffer.mu guards it.
-type leftovers struct {
+type unresolved struct {
 	byCursor map[string][]prepared
 	none     chan struct{} // closed once there are none; made by Open
 	found    int64         // after the last record that Open found on disk
 }
 
-func (l *leftovers) begin(prepared map[string][]prepared) {
+func (l *unresolved) begin(prepared map[string][]prepared) {
 	if l.byCursor = maps.Clone(prepared); !l.any() {
 		close(l.none)
 	}
 }
 
-func (l *leftovers) any() bool { return len(l.byCursor) > 0 }
+func (l *unresolved) any() bool { return len(l.byCursor) > 0 }
 
 // resolve forgets those of the cursor called name, and reports whether they were the last ones.
-func (l *leftovers) resolve(name string) (last bool) {
+func (l *unresolved) resolve(name string) (last bool) {
 	if _, ok := l.byCursor[name]; !ok {
 		return false
 	}
@@ -86,7 +86,7 @@ func (c *Cursor) Unresolved() []int64 {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	var out []int64
-	for _, p := range c.b.cursors.leftovers.byCursor[c.name] {
+	for _, p := range c.b.cursors.unresolved.byCursor[c.name] {
 		out = append(out, p.pos)
 	}
 	return out
@@ -103,7 +103,7 @@ func (b *Buffer) Abandon(name string) error { return b.resolve(context.Backgroun
 
 func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	b.mu.Lock()
-	list, ok := b.cursors.leftovers.byCursor[name]
+	list, ok := b.cursors.unresolved.byCursor[name]
 	st := b.state.cursors[name]
 	pos = min(pos, b.end) // of an older copy of the directory, the rest is gone
 	b.mu.Unlock()
@@ -120,13 +120,13 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 			best = &list[i]
 		}
 	}
-	if best != nil && best.pos > b.cursors.leftovers.found {
+	if best != nil && best.pos > b.cursors.unresolved.found {
 		// Nothing that was read after it is on disk, so these are the newest positions.
 		changes, err := decodeChanges(best.changes)
 		if err != nil {
 			return fmt.Errorf("cursor %q: %w", name, err)
 		}
-		op.read, changes = readInMemory(changes, b.cursors.leftovers.found)
+		op.read, changes = readInMemory(changes, b.cursors.unresolved.found)
 		op.by = name
 		op.changes = append(op.changes, changes...)
 	}
@@ -140,7 +140,7 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cursors.leftovers.resolve(name) {
+	if b.cursors.unresolved.resolve(name) {
 		b.space.wakeAll()
 		b.changed.fire()
 	}
@@ -149,14 +149,14 @@ func (b *Buffer) resolve(ctx context.Context, name string, pos int64) error {
 
 // Resolved returns a channel that is closed once no cursor has anything left to resolve: until then
 // positions of inputs may not be the latest, and Append waits.
-func (b *Buffer) Resolved() <-chan struct{} { return b.cursors.leftovers.none }
+func (b *Buffer) Resolved() <-chan struct{} { return b.cursors.unresolved.none }
 
 // UnresolvedCursors names the cursors that Resolved waits for.
 func (b *Buffer) UnresolvedCursors() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []string
-	for name := range b.cursors.leftovers.byCursor {
+	for name := range b.cursors.unresolved.byCursor {
 		out = append(out, name)
 	}
 	slices.Sort(out)

@@ -24,7 +24,7 @@ func (q *queue) add(op *appendOp) {
 	}
 	q.ops = append(q.ops, op)
 	q.bytes += op.encoded
-	if op.awaits {
+	if op.hasWaiter {
 		q.awaited++
 	}
 }
@@ -49,7 +49,7 @@ func (q *queue) front(limit int64) (ops []*appendOp, size int64) {
 func (q *queue) drop(n int) {
 	for _, op := range q.ops[:n] {
 		q.bytes -= op.encoded
-		if op.awaits {
+		if op.hasWaiter {
 			q.awaited--
 		}
 	}

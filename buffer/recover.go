@@ -377,7 +377,7 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 		b.chain.add(&f.segment)
 		b.end = max(b.end, f.end)
 		if f.records > 0 {
-			b.cursors.leftovers.found = max(b.cursors.leftovers.found, f.end)
+			b.cursors.unresolved.found = max(b.cursors.unresolved.found, f.end)
 		}
 	}
 	for _, c := range st.cursors {
@@ -391,7 +391,7 @@ func (b *Buffer) takeOver(st *state, segs []*found, lostNewest bool) {
 	if st.reserved = 0; b.opt.Spill {
 		st.reserved = b.end + reserveAhead
 	}
-	b.cursors.leftovers.begin(st.prepared)
+	b.cursors.unresolved.begin(st.prepared)
 	b.books.load(st)
 }
 

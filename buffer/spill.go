@@ -78,7 +78,7 @@ func (b *Buffer) fits(op *appendOp) bool {
 
 // show places op at the end of the log, in the window. Caller holds mu.
 func (b *Buffer) show(op *appendOp, now time.Time) {
-	op.shown, op.at = true, now
+	op.isPublished, op.at = true, now
 	if op.batch != nil {
 		op.batch.At(b.assigned)
 		b.books.placed(b.assigned, now)
@@ -145,7 +145,7 @@ func (b *Buffer) safe(states []*stateOp) int64 {
 // Caller holds mu.
 func passed(ops []*appendOp, safe int64) int {
 	n := 0
-	for n < len(ops) && ops[n].shown && ops[n].end <= safe {
+	for n < len(ops) && ops[n].isPublished && ops[n].end <= safe {
 		n++
 	}
 	return n
@@ -201,13 +201,13 @@ func (b *Buffer) toMemory(now time.Time) (news []*appendOp) {
 		return nil
 	}
 	for _, op := range b.queue.ops {
-		if op.batch != nil && !op.shown && !op.replay {
+		if op.batch != nil && !op.isPublished && !op.replay {
 			return nil
 		}
 	}
 	for _, op := range b.queue.ops {
-		if op.batch != nil && !op.shown {
-			op.shown, op.end, op.at = true, op.batch.End, now
+		if op.batch != nil && !op.isPublished {
+			op.isPublished, op.end, op.at = true, op.batch.End, now
 			b.end = op.end
 			b.recent.add(op.batch, op.weight, now.UnixMilli(), b.recentMax(), b.disk)
 			news = append(news, op)
@@ -225,7 +225,7 @@ func (b *Buffer) memoryOnly(pos int64) []change {
 	var cs changeSet
 	for _, list := range [][]*appendOp{b.queue.ops, b.window.ops} {
 		for _, op := range list {
-			if op.shown && op.end <= pos {
+			if op.isPublished && op.end <= pos {
 				cs.add(op.changes)
 			}
 		}

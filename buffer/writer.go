@@ -95,8 +95,8 @@ func (w *writer) wait() bool {
 		since := now.Sub(w.lastCommit)
 		data := !b.queue.empty()
 		states := b.cursors.hasUrgent()
-		advance, hurried := b.advanceDue(now)
-		states = states || hurried
+		advance, isUrgent := b.advanceDue(now)
+		states = states || isUrgent
 		company := b.company(now)
 		enough := b.queue.bytes >= b.opt.FlushBytes
 		low, blocked := b.space.low, b.space.blocked > 0
@@ -212,7 +212,7 @@ func (w *writer) putBack(states []*stateOp, which func(*stateOp) bool) (others [
 	defer w.b.mu.Unlock()
 	var back []*stateOp
 	for _, s := range states {
-		if which(s) && s.advance {
+		if which(s) && s.isAdvance {
 			continue // it is made anew
 		}
 		if which(s) {
@@ -319,7 +319,7 @@ func (w *writer) publish(k groupCommit, groups [][]byte) {
 		case i < k.positionsOnly:
 			b.m.through(op.batch)
 			continue
-		case op.shown:
+		case op.isPublished:
 			spilled += op.encoded
 		default:
 			b.end = op.batch.End

@@ -17,7 +17,7 @@ func TestPathTakesLessThanAKilobyte(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := a.newCut(a.budget.join(), 0)
-	p := &placing{a: a, id: &identity{topic: "bench"}}
+	p := &placement{a: a, id: &identity{topic: "bench"}}
 	var err error
 	cfg := a.cfg.Config
 	cfg.Path = mustTemplate("${topic}/user=${key}")

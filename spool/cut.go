@@ -40,7 +40,7 @@ type cut struct {
 
 	deadChunkBytes int64 // bytes of chunks that have become members
 
-	made made // by workers
+	made builtMembers // by workers
 }
 
 // file is what one partition path holds of a cut, by and by: members, chunks of the next member,

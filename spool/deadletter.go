@@ -15,14 +15,14 @@ type deadLetter struct {
 
 // refuse makes a dead letter of a record. Those of a cut that is made again are kept once more: not
 // all need have been refused the first time.
-func (p *placing) refuse(r *record.Record, reason error) {
+func (p *placement) refuse(r *record.Record, reason error) {
 	p.deadLetters = append(p.deadLetters, deadLetter{r.Clone(), reason.Error()})
 	p.a.failing.deadLetters.add("log", p.log, "position", r.Offset, "reason", reason)
 }
 
 // writeDeadLetters hands the dead letters over. Nothing is committed that lies behind one which is
 // not kept; after a crash some are kept twice.
-func (p *placing) writeDeadLetters(ctx context.Context) error {
+func (p *placement) writeDeadLetters(ctx context.Context) error {
 	for len(p.deadLetters) > 0 {
 		reason, n := p.deadLetters[0].reason, 1
 		for n < len(p.deadLetters) && p.deadLetters[n].reason == reason {

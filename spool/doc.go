@@ -12,7 +12,7 @@
 //   - the archiver, one for each output: archiver.go, config.go; what its logs share: budget.go,
 //     fdcache.go, bufpool.go, workdir.go, workers.go; what it says of failures: failurelogs.go
 //   - one log: drain.go (its goroutine, and when a cut is due), reading.go (the log, ahead of it),
-//     records.go (a batch is taken), placing.go (the file of a record), deadletter.go and
+//     records.go (a batch is taken), placement.go (the file of a record), deadletter.go and
 //     deadletterline.go (records that cannot be archived), commit.go (what the protocol says is
 //     done)
 //   - one cut: cut.go (files, spilling), member.go (what workers make), compact.go, losses.go (what

@@ -28,7 +28,7 @@ type drain struct {
 	redo   int64 // the end of the cut that has to be made again; 0 for none
 
 	reading      reading
-	placing      placing
+	placing      placement
 	completeness completeness
 
 	background
@@ -113,7 +113,7 @@ func (a *Archiver) newDrain(log record.Log) (*drain, error) {
 	if a.cfg.Success != nil {
 		idle = a.cfg.Success.IdleAfter.Milliseconds()
 	}
-	d.placing = placing{
+	d.placing = placement{
 		a: a, log: log.Name(), id: &d.id, part: part,
 		in: partition.Input{Topic: id.topic, Partition: id.partition},
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/penstock/penstock/spool/format"
 )
 
-// made is what workers have made of a cut's members. Safe for concurrent use: they add to it while
-// the drain's goroutine asks.
-type made struct {
+// builtMembers is what workers have made of a cut's members. Safe for concurrent use: they add to
+// it while the drain's goroutine asks.
+type builtMembers struct {
 	mu      sync.Mutex
 	largest int64     // bytes of the largest file's members
 	err     error     // of a worker
@@ -18,7 +18,7 @@ type made struct {
 }
 
 // add counts a member of n bytes of f, or notes why there is none.
-func (w *made) add(f *file, n int, err error) {
+func (w *builtMembers) add(f *file, n int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
@@ -29,13 +29,13 @@ func (w *made) add(f *file, n int, err error) {
 }
 
 // hold keeps a member until the disk takes it, see cut.writeHeld.
-func (w *made) hold(m *extent) {
+func (w *builtMembers) hold(m *extent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.held = append(w.held, m)
 }
 
-func (w *made) heldBytes() (n int64) {
+func (w *builtMembers) heldBytes() (n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range w.held {
@@ -44,14 +44,14 @@ func (w *made) heldBytes() (n int64) {
 	return n
 }
 
-func (w *made) failed() error {
+func (w *builtMembers) failed() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
 }
 
 // largestFile returns the bytes that the largest file has on disk so far.
-func (w *made) largestFile() int64 {
+func (w *builtMembers) largestFile() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.largest

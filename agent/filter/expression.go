@@ -65,7 +65,7 @@ func NewExpression(text string) (Expression, error) {
 		expr.Env(environment{}), expr.MaxNodes(maxExpressionNodes),
 		// A clock makes a filter's result another one each time; repeat makes much of little.
 		expr.DisableBuiltin("now"), expr.DisableBuiltin("repeat"),
-		expr.Patch(p), expr.Patch(rest{p}), expr.Patch(&tolerant{p}), expr.Patch(forget{}),
+		expr.Patch(p), expr.Patch(wholeObject{p}), expr.Patch(&tolerant{p}), expr.Patch(forget{}),
 	}, functions...)
 	program, err := expr.Compile(text, options...)
 	if p.err != nil {

@@ -172,10 +172,10 @@ func (p *patcher) alone(node ast.Node) *Path {
 	return PathOf(p.names[c])
 }
 
-// rest turns field, where it is the whole object, into a call.
-type rest struct{ *patcher }
+// wholeObject turns field, where it is the whole object, into a call.
+type wholeObject struct{ *patcher }
 
-func (p rest) Visit(node *ast.Node) {
+func (p wholeObject) Visit(node *ast.Node) {
 	if n, ok := (*node).(*ast.IdentifierNode); ok {
 		switch n.Value {
 		case "field":

@@ -20,8 +20,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// letterFlags say which dead letters are meant, and where they are.
-type letterFlags struct {
+// deadLetterFlags say which dead letters are meant, and where they are.
+type deadLetterFlags struct {
 	config, vars  []string
 	admin         *string
 	reason, since string
@@ -44,7 +44,7 @@ are read with --config, or those that are named. What lies in an object store is
 	return cmd
 }
 
-func (f *letterFlags) add(cmd *cobra.Command) {
+func (f *deadLetterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.admin = adminFlag(cmd)
 	flags.StringArrayVarP(&f.config, "config", "c", nil,
@@ -57,7 +57,7 @@ func (f *letterFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.until, "until", "", "only those refused before then")
 }
 
-func (f *letterFlags) query() url.Values {
+func (f *deadLetterFlags) query() url.Values {
 	q := url.Values{}
 	for name, v := range map[string]string{
 		"reason": f.reason, "origin": f.origin, "since": f.since, "until": f.until,
@@ -70,7 +70,7 @@ func (f *letterFlags) query() url.Values {
 }
 
 func deadLettersLs() *cobra.Command {
-	f := &letterFlags{}
+	f := &deadLetterFlags{}
 	cmd := &cobra.Command{
 		Use:   "ls [DIR...]",
 		Short: "Count the dead letters by reason",
@@ -84,7 +84,7 @@ func deadLettersLs() *cobra.Command {
 }
 
 func deadLettersShow() *cobra.Command {
-	f := &letterFlags{}
+	f := &deadLetterFlags{}
 	cmd := &cobra.Command{
 		Use:   "show [DIR...]",
 		Short: "Show some dead letters of each reason",
@@ -99,7 +99,7 @@ func deadLettersShow() *cobra.Command {
 }
 
 // look has what there is printed.
-func (f *letterFlags) look(
+func (f *deadLetterFlags) look(
 	cmd *cobra.Command, dirs []string, show func(io.Writer, *replay.Overview),
 ) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
@@ -117,7 +117,7 @@ func (f *letterFlags) look(
 	return nil
 }
 
-func (f *letterFlags) overview(
+func (f *deadLetterFlags) overview(
 	ctx context.Context, cmd *cobra.Command, dirs []string,
 ) (*replay.Overview, error) {
 	filter, err := admin.FilterOf(f.query())
@@ -191,7 +191,7 @@ func printSamples(w io.Writer, o *replay.Overview) {
 }
 
 func deadLettersReplay() *cobra.Command {
-	f, r := &letterFlags{}, &replayFlags{deadLetter: true}
+	f, r := &deadLetterFlags{}, &replayFlags{deadLetter: true}
 	cmd := &cobra.Command{
 		Use:   "replay OUTPUT [DIR...]",
 		Short: "Deliver dead letters to an output, and remove those that it has taken",

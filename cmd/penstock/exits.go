@@ -39,15 +39,15 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exits is what the exit codes of some commands mean, code by code.
-type exits struct {
+// exitMeanings is what the exit codes of some commands mean, code by code.
+type exitMeanings struct {
 	commands string
 	meanings []string
 }
 
 // exitTable has a row for each command that does something. A row also holds for the commands
 // below those it names.
-var exitTable = []exits{
+var exitTable = []exitMeanings{
 	{"run", []string{
 		"stopped by SIGTERM or SIGINT, or all inputs have ended and all is delivered",
 		"it could not go on",
@@ -122,7 +122,7 @@ var exitTable = []exits{
 }
 
 // exitsOf returns the row of a command.
-func exitsOf(cmd *cobra.Command) (exits, bool) {
+func exitsOf(cmd *cobra.Command) (exitMeanings, bool) {
 	for ; cmd.HasParent(); cmd = cmd.Parent() {
 		for _, e := range exitTable {
 			if slices.Contains(strings.Fields(e.commands), cmd.Name()) {
@@ -130,11 +130,11 @@ func exitsOf(cmd *cobra.Command) (exits, bool) {
 			}
 		}
 	}
-	return exits{}, false
+	return exitMeanings{}, false
 }
 
 // String returns the row as a sentence for the help of a command.
-func (e exits) String() string {
+func (e exitMeanings) String() string {
 	out := "Exit codes:"
 	for code, meaning := range e.meanings {
 		if meaning != "-" {

@@ -71,7 +71,7 @@ FROM is one of
 		if all == nil && readErr != nil {
 			return readErr
 		}
-		m := &moveIn{
+		m := &positionImport{
 			tool: args[0],
 			cfg:  cfg,
 			all:  all,
@@ -93,8 +93,8 @@ FROM is one of
 	return cmd
 }
 
-// moveIn gives foreign positions to the inputs whose files they tell of.
-type moveIn struct {
+// positionImport gives foreign positions to the inputs whose files they tell of.
+type positionImport struct {
 	tool   string
 	cfg    *config.Config
 	all    []tail.Foreign
@@ -105,7 +105,7 @@ type moveIn struct {
 	failed bool
 }
 
-func (m *moveIn) run(ctx context.Context) error {
+func (m *positionImport) run(ctx context.Context) error {
 	tails := 0
 	for _, p := range m.cfg.Pipelines {
 		var inputs []*config.Instance
@@ -156,7 +156,7 @@ func (m *moveIn) run(ctx context.Context) error {
 	return nil
 }
 
-func (m *moveIn) pipeline(
+func (m *positionImport) pipeline(
 	ctx context.Context,
 	p *config.Pipeline,
 	inputs []*config.Instance,
@@ -203,7 +203,7 @@ func appendPositions(
 	return <-stored
 }
 
-func (m *moveIn) report(input string, t tail.Taken) {
+func (m *positionImport) report(input string, t tail.Taken) {
 	if t.Index >= 0 {
 		m.met[t.Index] = true
 	}
@@ -242,7 +242,7 @@ func (m *moveIn) report(input string, t tail.Taken) {
 
 // renamed reports whether a file is called like one that the other program has read, and more, and
 // that program keeps no positions of such.
-func (m *moveIn) renamed(path string) bool {
+func (m *positionImport) renamed(path string) bool {
 	return (m.tool == "fluentd" || m.tool == "promtail") &&
 		slices.ContainsFunc(m.all, func(p tail.Foreign) bool {
 			more, ok := strings.CutPrefix(path, p.Path)

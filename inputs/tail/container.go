@@ -19,12 +19,13 @@ const (
 
 var streamNames = [streams][]byte{[]byte("stdout"), []byte("stderr"), nil}
 
-// upto is, for each stream, where what has been delivered of it ends. Lines of a stream before that
-// are not delivered again when reading begins before them, for the sake of another stream.
-type upto [streams]int64
+// streamOffsets is, for each stream, where what has been delivered of it ends. Lines of a stream
+// before that are not delivered again when reading begins before them, for the sake of another
+// stream.
+type streamOffsets [streams]int64
 
 // stored returns u as the position at off wants it: nothing, mostly.
-func (u upto) stored(off int64) []int64 {
+func (u streamOffsets) stored(off int64) []int64 {
 	for _, end := range u {
 		if end > off {
 			return u[:]
@@ -33,8 +34,8 @@ func (u upto) stored(off int64) []int64 {
 	return nil
 }
 
-// logged is a record of a container's log.
-type logged struct {
+// containerRecord is a record of a container's log.
+type containerRecord struct {
 	text   []byte
 	attrs  []byte // Docker's, as JSON
 	time   int64
@@ -43,7 +44,7 @@ type logged struct {
 	// all that was made of a line of the file is here or before: where reading would go on is known
 	canResume bool
 	first     int64 // the first line that is not delivered with this
-	upto      upto
+	upto      streamOffsets
 }
 
 // held is what has been read and waits for what it goes on with. It lies in memory; its file is
@@ -288,7 +289,7 @@ func (f *containers) emit(b *block, r *readState, s int, h *held) {
 	if !h.open {
 		return
 	}
-	b.logged = append(b.logged, logged{
+	b.logged = append(b.logged, containerRecord{
 		text: h.text, attrs: h.attrs, time: h.time, off: h.at.off, stream: s,
 	})
 	r.upto[s] = max(r.upto[s], h.end)

@@ -10,14 +10,14 @@ import (
 
 // encoder builds batches from blocks. It has no state that outlives a block.
 type encoder struct {
-	maxLine      int
-	long         string
-	skipEmpty    bool
-	pathHeader   string
-	offsetHeader string
-	joined       bool // blocks have spans
-	box          bool // blocks have records of containers' logs
-	counts       *counts
+	maxLine        int
+	long           string
+	skipEmpty      bool
+	pathHeader     string
+	offsetHeader   string
+	joined         bool // blocks have spans
+	isContainerLog bool // blocks have records of containers' logs
+	counts         *counts
 
 	builder record.Builder
 	headers []record.Header
@@ -32,13 +32,13 @@ func newEncoder(r *run) encoder {
 		maxLine: int(
 			c.MaxLineSize,
 		),
-		long:         c.LongLines,
-		skipEmpty:    c.EmptyLines == "skip",
-		joined:       c.Multiline != nil && !c.Container,
-		box:          c.Container,
-		pathHeader:   c.PathHeader,
-		offsetHeader: c.OffsetHeader,
-		counts:       r.tail.counts,
+		long:           c.LongLines,
+		skipEmpty:      c.EmptyLines == "skip",
+		joined:         c.Multiline != nil && !c.Container,
+		isContainerLog: c.Container,
+		pathHeader:     c.PathHeader,
+		offsetHeader:   c.OffsetHeader,
+		counts:         r.tail.counts,
 	}
 }
 
@@ -47,7 +47,7 @@ type encoded struct {
 	batch *record.Batch
 	fingerprints
 	skip bool
-	upto upto
+	upto streamOffsets
 }
 
 // encode builds b's batches. The result is valid until the next call; the batches do not refer to
@@ -62,7 +62,7 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 	room = min(room+room/10+64, record.TargetSize+record.TargetSize/8)
 	e.builder.Reset(f.tag, f.origin, room)
 	switch {
-	case e.box:
+	case e.isContainerLog:
 		return e.containers(f, b, room)
 	case e.joined:
 		for _, s := range b.spans {

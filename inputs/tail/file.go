@@ -26,11 +26,11 @@ type file struct {
 	r     readState // belongs to whoever has the turn
 	m     mgrState  // belongs to the manager
 
-	seenByAll
+	sharedState
 }
 
-// seenByAll is what the manager, workers and the status tell each other of a file.
-type seenByAll struct {
+// sharedState is what the manager, workers and the status tell each other of a file.
+type sharedState struct {
 	path atomic.Pointer[string] // where it is now, or was last
 	real atomic.Pointer[string] // the same without symbolic links
 	// names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
@@ -51,7 +51,7 @@ type readState struct {
 	charset      *charset
 	fingerprints                       // off is where to read on
 	skip         bool                  // off lies in a long line whose rest is skipped
-	upto         upto                  // of the log of a container
+	upto         streamOffsets         // of the log of a container
 	streams      *[streams]streamState // nil until it is found to be one
 	seen         int64                 // the end of what was read last
 	probed       int64                 // there is no line end between off and here
@@ -176,7 +176,7 @@ func (f *file) realPath() string {
 // goOnAt lets the file, which nobody reads yet, be read from where p is, and returns its position
 // there.
 func (f *file) goOnAt(p *position) *position {
-	f.r.fingerprints, f.r.skip, f.r.upto = p.fingerprints(), p.Skip, upto{}
+	f.r.fingerprints, f.r.skip, f.r.upto = p.fingerprints(), p.Skip, streamOffsets{}
 	copy(f.r.upto[:], p.Upto)
 	f.delivered.Store(p.Off)
 	at := f.position(p.fingerprints(), p.Skip)

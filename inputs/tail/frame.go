@@ -21,10 +21,10 @@ type block struct {
 	headers []record.Header // of the records; nil: those of the file
 
 	// of the logs of containers
-	logged []logged
+	logged []containerRecord
 	held   []fingerprints // where what was held before begins
 	first  int64          // the first line that is not delivered with this
-	upto   upto
+	upto   streamOffsets
 }
 
 type span struct{ from, to int }

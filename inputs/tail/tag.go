@@ -15,10 +15,10 @@ import (
 
 // tagger makes a file's tag and headers from its path.
 type tagger struct {
-	bound   *template.Bound[*pathMatch]
-	pattern *regexp.Regexp
-	headers bool // named groups of pattern become headers
-	box     bool // paths are those of containers' logs
+	bound          *template.Bound[*pathMatch]
+	pattern        *regexp.Regexp
+	headers        bool // named groups of pattern become headers
+	isContainerLog bool // paths are those of containers' logs
 }
 
 type pathMatch struct {
@@ -28,7 +28,7 @@ type pathMatch struct {
 
 // newTagger compiles the tag template; without one every tag is fallback.
 func newTagger(c *Config, fallback string) (*tagger, error) {
-	t := &tagger{headers: c.PathHeaders, box: c.Container}
+	t := &tagger{headers: c.PathHeaders, isContainerLog: c.Container}
 	if c.PathPattern != "" {
 		re, err := regexp.Compile(c.PathPattern)
 		if err != nil {
@@ -110,7 +110,7 @@ func (t *tagger) tag(path string) string {
 // the dots that a part of a tag cannot have. A group that matched nothing has no header.
 func (t *tagger) headersOf(path string) []record.Header {
 	var out []record.Header
-	if t.box && t.headers {
+	if t.isContainerLog && t.headers {
 		out = kubeHeaders(path, os.Readlink)
 	}
 	if !t.headers || t.pattern == nil {

@@ -55,7 +55,7 @@ type worker struct {
 	enc     encoder
 	buf     []byte
 	spans   []span
-	logged  []logged
+	logged  []containerRecord
 	head    [headSize]byte
 	scratch []byte  // to look for the end of a hole
 	limits  []limit // of the file of the turn

@@ -23,16 +23,16 @@ type logger struct {
 	log *slog.Logger
 
 	mu         sync.Mutex
-	lastLogged map[string]*saying // by message: franz-go's are constants
+	lastLogged map[string]*lastSaid // by message: franz-go's are constants
 }
 
-type saying struct {
+type lastSaid struct {
 	last   time.Time
 	silent int
 }
 
 func newLogger(log *slog.Logger) *logger {
-	return &logger{log: log, lastLogged: map[string]*saying{}}
+	return &logger{log: log, lastLogged: map[string]*lastSaid{}}
 }
 
 func (l *logger) Level() kgo.LogLevel {
@@ -63,7 +63,7 @@ func (l *logger) due(msg string, now time.Time) (silent int, due bool) {
 	defer l.mu.Unlock()
 	s := l.lastLogged[msg]
 	if s == nil {
-		s = &saying{last: now.Add(-repeatAfter)}
+		s = &lastSaid{last: now.Add(-repeatAfter)}
 		l.lastLogged[msg] = s
 	}
 	if now.Sub(s.last) < repeatAfter {

@@ -12,8 +12,8 @@ type window struct {
 	bytes   int64
 }
 
-// landed is what has left the front of a window: all of it is delivered.
-type landed struct {
+// deliveredFront is what has left the front of a window: all of it is delivered.
+type deliveredFront struct {
 	batches        int
 	end            int64 // position after it
 	records, bytes int64
@@ -28,7 +28,7 @@ func (w *window) push(e *entry) {
 }
 
 // pop removes the entries at the front that are done.
-func (w *window) pop() (l landed) {
+func (w *window) pop() (l deliveredFront) {
 	for _, e := range w.entries {
 		if e.state != done {
 			break

@@ -62,8 +62,8 @@ func (d *delivery) outcome() error {
 	return &outputs.PartialError{Records: d.failed}
 }
 
-// parcel is what a producer.Item carries: which records of which deliveries, in order.
-type parcel struct {
+// itemContent is what a producer.Item carries: which records of which deliveries, in order.
+type itemContent struct {
 	key     producer.Key
 	mapping *mapping // by which key was found
 	refs    []ref
@@ -79,7 +79,7 @@ type ref struct {
 type run struct{ from, to int }
 
 // add appends one record.
-func (p *parcel) add(d *delivery, index int) {
+func (p *itemContent) add(d *delivery, index int) {
 	if n := len(p.refs); n == 0 || p.refs[n-1].d != d {
 		p.refs = append(p.refs, ref{d: d})
 	}
@@ -92,7 +92,7 @@ func (p *parcel) add(d *delivery, index int) {
 }
 
 // fail gives all records back. What comes behind them in their rounds must not overtake them.
-func (p *parcel) fail(err error) {
+func (p *itemContent) fail(err error) {
 	for _, r := range p.refs {
 		r.d.round.Fail(p.key)
 		r.d.round.Fail(p.mapping)
@@ -101,7 +101,7 @@ func (p *parcel) fail(err error) {
 }
 
 // finish accounts for all records.
-func (p *parcel) finish(err error) {
+func (p *itemContent) finish(err error) {
 	n := 0
 	for _, r := range p.refs {
 		for _, u := range r.runs {
@@ -113,7 +113,7 @@ func (p *parcel) finish(err error) {
 }
 
 // each calls f for each record in order.
-func (p *parcel) each(f func(d *delivery, index int)) {
+func (p *itemContent) each(f func(d *delivery, index int)) {
 	for _, r := range p.refs {
 		for _, u := range r.runs {
 			for i := u.from; i < u.to; i++ {

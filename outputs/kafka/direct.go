@@ -98,7 +98,7 @@ func (w *Writer) direct(
 	dest.mapping.flying.Add(int64(b.Len()))
 	w.prod.Send(k, &producer.Item{
 		Batch: b, Count: int32(b.Len()), Size: len(packed),
-		Owner: &parcel{key: k, mapping: dest.mapping, refs: []ref{{d, []run{{0, b.Len()}}}}},
+		Owner: &itemContent{key: k, mapping: dest.mapping, refs: []ref{{d, []run{{0, b.Len()}}}}},
 	})
 	return "", true
 }

@@ -20,5 +20,5 @@
 //   - topics and partitions: route.go, mapping.go (their number has changed), absent.go and
 //     parked.go (topics that are not there), retention.go (records that would expire at once)
 //   - exactly once: session.go; is it up again?: probe.go; what fails, told once: failurelog.go;
-//     where a record would go, without sending it: trial.go
+//     where a record would go, without sending it: bind.go
 package kafka

@@ -14,14 +14,14 @@ import (
 type events struct{ w *Writer }
 
 func (e events) Delivered(it *producer.Item) {
-	p := it.Owner.(*parcel)
+	p := it.Owner.(*itemContent)
 	e.w.delivered.Store(time.Now().UnixNano())
 	e.w.absent.there(p.key.Topic, true)
 	p.finish(nil)
 }
 
 func (e events) Failed(it *producer.Item, err error) {
-	p := it.Owner.(*parcel)
+	p := it.Owner.(*itemContent)
 	e.w.failing.givenBack(p.key)
 	p.fail(err)
 }
@@ -31,14 +31,14 @@ func (e events) Recovered(k producer.Key)                { e.w.failing.worked(k)
 
 // Behind implements producer.Events.
 func (e events) Behind(it *producer.Item) bool {
-	p := it.Owner.(*parcel)
+	p := it.Owner.(*itemContent)
 	return slices.ContainsFunc(p.refs, func(r ref) bool { return p.overtakes(r.d.round) })
 }
 
 // Unwanted implements producer.Events.
 func (e events) Unwanted(it *producer.Item) bool {
 	return !slices.ContainsFunc(
-		it.Owner.(*parcel).refs, func(r ref) bool { return r.d.ctx.Err() == nil },
+		it.Owner.(*itemContent).refs, func(r ref) bool { return r.d.ctx.Err() == nil },
 	)
 }
 
@@ -78,7 +78,7 @@ func (e events) Renumbered(k producer.Key) {
 // Rejected decides what becomes of a batch that the broker refuses as it is: split, changed, or
 // without the records that are to blame.
 func (e events) Rejected(k producer.Key, it *producer.Item, res producer.Result) []*producer.Item {
-	p := it.Owner.(*parcel)
+	p := it.Owner.(*itemContent)
 	refusal := outputs.Permanent(res.Failure())
 	blamed := make(map[int]bool, len(res.Records))
 	for _, r := range res.Records {
@@ -148,7 +148,7 @@ const (
 func (e events) rebuild(
 	it *producer.Item, decide func(i int, r *record.Record) disposition, refusal error,
 ) []*producer.Item {
-	p := it.Owner.(*parcel)
+	p := it.Owner.(*itemContent)
 	recs, err := it.Batch.Records()
 	if err != nil {
 		p.finish(err)
@@ -162,14 +162,14 @@ func (e events) rebuild(
 	p.each(func(d *delivery, index int) { owners = append(owners, owner{d, index}) })
 	var out []*producer.Item
 	var bb record.Builder
-	next := &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
+	next := &itemContent{key: p.key, mapping: p.mapping, retimed: p.retimed}
 	end := func() {
 		if b := bb.Build(); b != nil {
 			out = append(
 				out, &producer.Item{Batch: b, Count: int32(b.Len()), Size: b.Size(), Owner: next},
 			)
 		}
-		next = &parcel{key: p.key, mapping: p.mapping, retimed: p.retimed}
+		next = &itemContent{key: p.key, mapping: p.mapping, retimed: p.retimed}
 		bb.Reset(it.Batch.Tag, it.Batch.Origin, it.Batch.Size()/2)
 	}
 	end()

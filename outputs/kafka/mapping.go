@@ -77,6 +77,6 @@ func (m *mapping) arrived(n int) {
 
 // overtakes reports whether records of the round before these have failed, in their partition or
 // under the number of partitions before.
-func (p *parcel) overtakes(r *outputs.Round) bool {
+func (p *itemContent) overtakes(r *outputs.Round) bool {
 	return r.Failed(p.key) || p.mapping.before != nil && r.Failed(p.mapping.before)
 }

@@ -22,7 +22,7 @@ const HeaderOriginalTime = "penstock-original-time"
 // accumulator is a batch being put together for one partition.
 type accumulator struct {
 	builder record.Builder
-	parcel  *parcel
+	parcel  *itemContent
 	since   time.Time
 }
 
@@ -145,7 +145,7 @@ func (w *Writer) append(
 		p = nil
 	}
 	if p == nil {
-		p = &accumulator{parcel: &parcel{key: k, mapping: m}, since: now}
+		p = &accumulator{parcel: &itemContent{key: k, mapping: m}, since: now}
 		// Piles are of about one size while the load is steady.
 		room := max(d.b.Size(), w.scratch.accumulated) + 64
 		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), room))

@@ -21,16 +21,16 @@ type retention struct {
 	wg  sync.WaitGroup
 
 	mu    sync.Mutex
-	known map[string]*kept
+	known map[string]*retentionAnswer
 }
 
 func newRetention(cl *kgo.Client) *retention {
-	r := &retention{cl: cl, known: map[string]*kept{}}
+	r := &retention{cl: cl, known: map[string]*retentionAnswer{}}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	return r
 }
 
-type kept struct {
+type retentionAnswer struct {
 	asked chan struct{} // closed once the first answer has come, or its time is over
 	age   time.Duration // 0: for ever, or not known
 	until time.Time     // ask again
@@ -65,7 +65,7 @@ func (r *retention) of(ctx context.Context, topic string, wait bool) time.Durati
 	defer r.mu.Unlock()
 	k := r.known[topic]
 	if k == nil {
-		k = &kept{asked: make(chan struct{})}
+		k = &retentionAnswer{asked: make(chan struct{})}
 		r.known[topic] = k
 	}
 	if !now.Before(k.until) && r.ctx.Err() == nil {
@@ -94,7 +94,7 @@ func (r *retention) close() {
 }
 
 // renew asks once.
-func (r *retention) renew(topic string, k *kept) {
+func (r *retention) renew(topic string, k *retentionAnswer) {
 	age, err := r.ask(topic)
 	r.mu.Lock()
 	defer r.mu.Unlock()

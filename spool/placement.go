@@ -10,9 +10,9 @@ import (
 	"github.com/penstock/penstock/spool/partition"
 )
 
-// placing puts records into the files of a cut, by what they hold and nothing else, or among the
+// placement puts records into the files of a cut, by what they hold and nothing else, or among the
 // dead letters. It belongs to the drain's goroutine.
-type placing struct {
+type placement struct {
 	a    *Archiver
 	log  string // its name
 	id   *identity
@@ -35,10 +35,10 @@ type eventTime struct {
 }
 
 // renew forgets the files of a cut that has ended.
-func (p *placing) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
+func (p *placement) renew() { p.last, p.lastKey = nil, p.lastKey[:0] }
 
 // add puts one record into the file of c that it belongs to.
-func (p *placing) add(c *cut, r *record.Record) error {
+func (p *placement) add(c *cut, r *record.Record) error {
 	p.in.Record = r
 	key, res, err := p.part.Key(p.key[:0], &p.in)
 	p.key = key
@@ -117,14 +117,14 @@ func (p *placing) add(c *cut, r *record.Record) error {
 }
 
 // skip leaves a record out.
-func (p *placing) skip() {
+func (p *placement) skip() {
 	p.skipped++
 	p.a.metrics.skipped.Inc()
 }
 
 // newFile returns the file for p.key, which was not seen before in this cut; nil for a record that
 // became a dead letter.
-func (p *placing) newFile(c *cut, res *partition.Result) (*file, error) {
+func (p *placement) newFile(c *cut, res *partition.Result) (*file, error) {
 	path, err := p.part.Path(p.key)
 	if err != nil {
 		if p.a.cfg.OnMissing == "stop" {
