@@ -37,9 +37,9 @@ type found struct {
 // item is a group, or a stretch without one, of an unsealed segment's value log.
 type item struct {
 	entry
-	next  int64
-	err   error // did not read back
-	short bool  // because the file ends
+	next         int64
+	err          error // did not read back
+	endsWithFile bool  // because the file ends
 }
 
 // inspectDir looks at every segment in dir, without changing anything, and returns them in order.
@@ -162,14 +162,14 @@ func (f *found) scan(file *os.File, size int64) {
 				break
 			}
 			f.items = append(
-				f.items, item{next: off, err: err, short: ferr != nil && size-off < 4096},
+				f.items, item{next: off, err: err, endsWithFile: ferr != nil && size-off < 4096},
 			)
 			if ferr != nil {
 				break
 			}
 			e, next = after, resume
 		}
-		it := item{entry: e, next: next, short: next > size}
+		it := item{entry: e, next: next, endsWithFile: next > size}
 		if p, err := e.readAt(file); err != nil {
 			it.err = err
 		} else {
@@ -198,7 +198,7 @@ func (f *found) resolve(durable uint64) {
 			if seq == 0 {
 				seq = last + 1
 			}
-			if seq > durable && !it.short {
+			if seq > durable && !it.endsWithFile {
 				f.torn = true
 				break
 			}

@@ -23,9 +23,9 @@ type account struct {
 	memory int64
 	disk   int64 // of the cut that is being filled and of the one that is being archived
 	// of the cut that is being filled, memory and disk: what a roll would set free
-	open   int64
-	busy   bool          // an upload is under way: a roll has to wait
-	signal chan struct{} // capacity 1: space was freed, or this log is asked to roll
+	open        int64
+	isUploading bool          // an upload is under way: a roll has to wait
+	signal      chan struct{} // capacity 1: space was freed, or this log is asked to roll
 }
 
 func newBudget(memory, disk int64) *budget {
@@ -82,7 +82,7 @@ func (a *account) take(memory, disk int64) {
 func (a *account) setOpen(bytes int64, busy bool) {
 	a.b.mu.Lock()
 	defer a.b.mu.Unlock()
-	a.open, a.busy = bytes, busy
+	a.open, a.isUploading = bytes, busy
 }
 
 // setBlocked notes whether the disk takes writes.
@@ -140,11 +140,11 @@ func (b *budget) isBlocked() bool {
 // largest reports whether no log that could roll now would set more free. The caller holds the
 // mutex.
 func (a *account) largest() bool {
-	if a.busy || a.open == 0 {
+	if a.isUploading || a.open == 0 {
 		return false
 	}
 	for o := range a.b.logs {
-		if !o.busy && o.open > a.open {
+		if !o.isUploading && o.open > a.open {
 			return false
 		}
 	}

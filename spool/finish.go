@@ -35,7 +35,7 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 		if err == nil {
 			err = w.flush()
 		}
-		obj := &object{c: c, from: w.to, own: true}
+		obj := &object{c: c, from: w.to, ownsSource: true}
 		if err == nil {
 			if w.to.end > 0 {
 				obj.add(extent{n: int(w.to.end)})
@@ -57,7 +57,7 @@ func (a *Archiver) finished(ctx context.Context, c *cut, f *file) (*object, erro
 
 // close gives back what the object had to itself.
 func (o *object) close() {
-	if o.own {
+	if o.ownsSource {
 		_ = o.c.drop(o.from, nil)
 	}
 	o.c.a.buffers.put(o.tail)

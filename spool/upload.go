@@ -25,7 +25,7 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 	if err := c.made.failed(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	u := &upload{a: a, id: id, c: c, end: end, keep: keep}
+	u := &upload{a: a, id: id, c: c, end: end, keepsTaken: keep}
 	defer u.forget()
 	files := c.sorted()
 	if store, ok := a.store.(Batcher); ok && len(files) >= batchFrom {
@@ -54,11 +54,11 @@ func (a *Archiver) upload(ctx context.Context, id *identity, c *cut, end int64, 
 
 // upload is one cut on its way into the store.
 type upload struct {
-	a    *Archiver
-	id   *identity
-	c    *cut
-	end  int64
-	keep bool
+	a          *Archiver
+	id         *identity
+	c          *cut
+	end        int64
+	keepsTaken bool
 
 	mu  sync.Mutex
 	met []string // keys that held another object
@@ -136,7 +136,7 @@ func asStoreError(err error) error {
 
 // kept reports whether err says that the object of an earlier attempt was left as it is.
 func (u *upload) kept(err error) bool {
-	if !u.keep || !errors.Is(err, ErrExists) {
+	if !u.keepsTaken || !errors.Is(err, ErrExists) {
 		return false
 	}
 	u.a.metrics.kept.Inc()
@@ -216,7 +216,7 @@ func (u *upload) with(
 	}
 	defer obj.close()
 	key, opts := u.a.describe(u.id, u.c, f, u.end)
-	opts.IfAbsent = u.keep
+	opts.IfAbsent = u.keepsTaken
 	return do(obj, key, opts)
 }
 
@@ -294,13 +294,13 @@ func (a *Archiver) describe(id *identity, c *cut, f *file, end int64) (string, P
 
 // object is a file as it is uploaded: its members, on disk or in memory, one after the other.
 type object struct {
-	c     *cut
-	from  *store // of members that are on disk
-	own   bool   // from is this object's alone
-	tail  []byte // a buffer of the pool, in which the last member is if it fits
-	parts []extent
-	ends  []int64
-	size  int64
+	c          *cut
+	from       *store // of members that are on disk
+	ownsSource bool   // from is this object's alone
+	tail       []byte // a buffer of the pool, in which the last member is if it fits
+	parts      []extent
+	ends       []int64
+	size       int64
 }
 
 func (c *cut) object(f *file) (*object, error) {

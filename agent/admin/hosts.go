@@ -13,9 +13,9 @@ import (
 // lead here (DNS rebinding), and then reads what it likes as if it were its own; it cannot choose a
 // name that is not its own, nor an address.
 type hosts struct {
-	names    map[string]bool
-	suffixes []string // with their leading dot
-	any      bool
+	names     map[string]bool
+	suffixes  []string // with their leading dot
+	allowsAny bool
 }
 
 // newHosts allows the listen address, the machine's name, loopback names and those configured.
@@ -30,7 +30,7 @@ func newHosts(listen string, configured []string) *hosts {
 	for _, name := range configured {
 		switch name = normalHost(name); {
 		case name == "*":
-			h.any = true
+			h.allowsAny = true
 		case strings.HasPrefix(name, "*."):
 			h.suffixes = append(h.suffixes, name[1:])
 		default:
@@ -45,7 +45,7 @@ func normalHost(name string) string { return strings.TrimSuffix(strings.ToLower(
 // allows reports whether a request with that Host header may be answered. Those without one come
 // from no browser, and an address belongs to nobody else.
 func (h *hosts) allows(header string) bool {
-	if header == "" || h.any {
+	if header == "" || h.allowsAny {
 		return true
 	}
 	host := header

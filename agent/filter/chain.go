@@ -205,7 +205,7 @@ func (r *run) do(i, depth int, v *View) (same bool) {
 			for j := range parts {
 				inner := r.view(depth + 1)
 				inner.reset(&parts[j], &r.arena)
-				inner.changed, inner.part = true, j > 0 || v.part
+				inner.changed, inner.sharesPosition = true, j > 0 || v.sharesPosition
 				t.bytesOut += inner.size()
 				r.do(i+1, depth+1, inner)
 			}

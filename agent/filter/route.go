@@ -30,11 +30,11 @@ const reasonUnrouted = "no route of the pipeline takes it"
 // Router is the last filter before an output: it lets pass what the output's routes take.
 type Router struct {
 	base
-	own      []Route // any of them
-	rest     bool    // and what none of all takes
-	all      []Route
-	unrouted Unrouted
-	agent    string
+	own            []Route // any of them
+	takesUnmatched bool    // and what none of all takes
+	all            []Route
+	unrouted       Unrouted
+	agent          string
 
 	errors, none prometheus.Counter
 }
@@ -43,12 +43,12 @@ type Router struct {
 // none of all does. One router of a pipeline is to see to the records that no route takes.
 func NewRouter(own, all []Route, rest bool, unrouted Unrouted, env Env) *Router {
 	return &Router{
-		base:     newBase(env),
-		own:      own,
-		all:      all,
-		rest:     rest,
-		unrouted: unrouted,
-		agent:    env.Agent,
+		base:           newBase(env),
+		own:            own,
+		all:            all,
+		takesUnmatched: rest,
+		unrouted:       unrouted,
+		agent:          env.Agent,
 		errors: env.counter(
 			"penstock_filter_expression_errors_total",
 			"Records that an expression could not be evaluated for.",
@@ -75,9 +75,9 @@ func (f *Router) BatchVerdict(b *record.Batch) Verdict {
 		return Kept
 	case f.unrouted != LeaveUnrouted && !sure(f.all):
 		return PerRecord
-	case !f.rest && !possible(f.own), f.rest && sure(f.all) && !possible(f.own):
+	case !f.takesUnmatched && !possible(f.own), f.takesUnmatched && sure(f.all) && !possible(f.own):
 		return Discarded
-	case f.rest && !possible(f.all):
+	case f.takesUnmatched && !possible(f.all):
 		return Kept
 	}
 	return PerRecord
@@ -88,13 +88,13 @@ func (f *Router) Edit(v *View) Verdict {
 	if f.takes(f.own, v) {
 		return Kept
 	}
-	if !f.rest && f.unrouted == LeaveUnrouted {
+	if !f.takesUnmatched && f.unrouted == LeaveUnrouted {
 		return Discarded
 	}
 	if f.takes(f.all, v) {
 		return Discarded
 	}
-	if f.rest {
+	if f.takesUnmatched {
 		return Kept
 	}
 	f.none.Inc()

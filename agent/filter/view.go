@@ -13,12 +13,12 @@ import (
 // taken apart when a filter edits it, and put together when something wants the whole text; what is
 // read only is looked up in the text as it lies. Nothing is written into what came in.
 type View struct {
-	batch   *record.Batch // tag and origin of the record, at this place of the chain
-	rec     record.Record
-	obj     object
-	arena   *arena
-	changed bool
-	part    bool // it shares its position with one that came before
+	batch          *record.Batch // tag and origin of the record, at this place of the chain
+	rec            record.Record
+	obj            object
+	arena          *arena
+	changed        bool
+	sharesPosition bool // it shares its position with one that came before
 
 	fields  formats.Fields // scratch of filters
 	members []member
@@ -33,7 +33,7 @@ type View struct {
 }
 
 func (v *View) reset(r *record.Record, a *arena) {
-	v.rec, v.arena, v.changed, v.part = *r, a, false, false
+	v.rec, v.arena, v.changed, v.sharesPosition = *r, a, false, false
 	v.parts, v.reason = nil, ""
 	v.obj.reset()
 }

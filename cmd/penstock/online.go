@@ -16,14 +16,14 @@ import (
 
 // online is the flags of validate that reach out.
 type online struct {
-	on, write, json bool
-	timeout         time.Duration
+	isOn, write, json bool
+	timeout           time.Duration
 }
 
 func (o *online) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(
-		&o.on, "online", false,
+		&o.isOn, "online", false,
 		"look at what all components would talk to: brokers, topics, buckets, servers, ports, files",
 	)
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "with --online, how long that may take")
@@ -36,7 +36,7 @@ func (o *online) flags(cmd *cobra.Command) {
 
 func (o *online) validate() error {
 	switch {
-	case !o.on && (o.write || o.json):
+	case !o.isOn && (o.write || o.json):
 		return configError("--write-probe and --json go with --online")
 	case o.timeout <= 0:
 		return configError("--timeout: must be more than 0s")

@@ -43,7 +43,7 @@ user, on the agent's host.`,
 			fmt.Fprintln(cmd.ErrOrStderr(), summary(report))
 			return &exitError{code: exitConfig}
 		}
-		if look.on {
+		if look.isOn {
 			return look.run(cmd, cfg, deny)
 		}
 		inputs, outputs := 0, 0

@@ -73,16 +73,16 @@ func New(p Patterns) *Rules {
 
 // State is what has to be known of an event's lines to tell whether it goes on.
 type State struct {
-	at    [len(presets)]phase // by place in Rules.presets
-	more  bool                // the last line demands another one
-	stray bool                // the event began outside of start and end
+	at        [len(presets)]phase // by place in Rules.presets
+	needsMore bool                // the last line demands another one
+	isOutside bool                // the event began outside of start and end
 }
 
 // Begin takes text as the first line of an event, and reports whether the event is complete with
 // it.
 func (r *Rules) Begin(s *State, text []byte) (whole bool) {
 	*s = State{}
-	s.stray = r.start != nil && r.end != nil && !r.start.Match(text)
+	s.isOutside = r.start != nil && r.end != nil && !r.start.Match(text)
 	for i := range r.presets {
 		s.at[i] = r.presets[i].begins(text)
 	}
@@ -107,7 +107,7 @@ func (r *Rules) belongs(s *State, text []byte) bool {
 		}
 	}
 	switch {
-	case s.more || traced:
+	case s.needsMore || traced:
 		return true
 	case r.start != nil && r.start.Match(text):
 		return false
@@ -122,11 +122,11 @@ func (r *Rules) whole(s *State, text []byte) bool {
 	if r.end != nil && r.end.Match(text) {
 		return true
 	}
-	s.more = r.after != nil && r.after.Match(text)
+	s.needsMore = r.after != nil && r.after.Match(text)
 	switch {
-	case s.more || r.goesOn != nil:
+	case s.needsMore || r.goesOn != nil:
 		return false
-	case s.stray:
+	case s.isOutside:
 		return true
 	case r.start != nil || r.end != nil:
 		return false

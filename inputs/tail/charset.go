@@ -18,18 +18,18 @@ import (
 // charset finds line ends and decodes lines. One is used by one goroutine at a time only for
 // decoding.
 type charset struct {
-	unit int               // bytes per code unit: 1 or 2
-	big  bool              // utf-16: big endian
-	enc  encoding.Encoding // of unit 1; nil for bytes as they are
-	bom  []byte
-	nl   byte // ends a line
+	unit        int               // bytes per code unit: 1 or 2
+	isBigEndian bool              // utf-16: big endian
+	enc         encoding.Encoding // of unit 1; nil for bytes as they are
+	bom         []byte
+	nl          byte // ends a line
 }
 
 var (
 	csUTF8    = &charset{nl: '\n', unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
 	csLatin1  = &charset{nl: '\n', unit: 1, enc: charmap.ISO8859_1}
 	csUTF16LE = &charset{nl: '\n', unit: 2, bom: []byte{0xFF, 0xFE}}
-	csUTF16BE = &charset{nl: '\n', unit: 2, big: true, bom: []byte{0xFE, 0xFF}}
+	csUTF16BE = &charset{nl: '\n', unit: 2, isBigEndian: true, bom: []byte{0xFE, 0xFF}}
 )
 
 // charset returns what a file that begins with head is read as, or nil if head is too short to
@@ -162,7 +162,7 @@ func (c *charset) isNewline(p []byte, at int) bool {
 	if at+2 > len(p) {
 		return false
 	}
-	if c.big {
+	if c.isBigEndian {
 		return p[at] == 0 && p[at+1] == c.nl
 	}
 	return p[at] == c.nl && p[at+1] == 0
@@ -182,7 +182,7 @@ func (c *charset) cut(p []byte, n int) int {
 		n &^= 1
 		if n >= 4 {
 			hi := p[n-1]
-			if c.big {
+			if c.isBigEndian {
 				hi = p[n-2]
 			}
 			if hi&0xFC == 0xD8 { // a high surrogate, whose other half follows
@@ -239,8 +239,8 @@ func (c *charset) trimCR(line []byte) []byte {
 			return line[:n-1]
 		}
 	case n >= 2 && n%2 == 0:
-		if c.big && line[n-2] == 0 && line[n-1] == '\r' ||
-			!c.big && line[n-2] == '\r' && line[n-1] == 0 {
+		if c.isBigEndian && line[n-2] == 0 && line[n-1] == '\r' ||
+			!c.isBigEndian && line[n-2] == '\r' && line[n-1] == 0 {
 			return line[:n-2]
 		}
 	}
@@ -254,7 +254,7 @@ func (c *charset) decode(dst, line []byte) []byte {
 		t = c.enc.NewDecoder()
 	} else {
 		order := unicode.LittleEndian
-		if c.big {
+		if c.isBigEndian {
 			order = unicode.BigEndian
 		}
 		t = unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder()

@@ -151,7 +151,7 @@ func (f *containers) frame(b *block, r *readState, raw []byte, full, partial, fi
 	open := f.keep(b, r)
 	switch {
 	case full && at == 0:
-		return framed{grow: true}
+		return framed{needsMore: true}
 	case open:
 		return framed{pending: pendingEvent}
 	case at < len(b.raw):

@@ -59,8 +59,8 @@ func newFramer(r *run) framer {
 
 // verdict of frame.
 type framed struct {
-	pending pending
-	grow    bool // no line end within what was read: read more at once
+	pending   pending
+	needsMore bool // no line end within what was read: read more at once
 }
 
 // frame finds the complete lines in b.raw, which begins at r.off. eof: nothing follows at present.
@@ -113,7 +113,7 @@ func (fr *framer) frame(b *block, r *readState, full, events, partial bool) fram
 	case partial:
 		b.to, b.end = len(raw), len(raw)
 	case full && b.end == 0:
-		return framed{grow: true}
+		return framed{needsMore: true}
 	default:
 		return framed{pending: pendingLine}
 	}

@@ -356,7 +356,7 @@ func reference(c *Config, data []byte) []string {
 	data = bytes.TrimPrefix(data, cs.bom)
 	nl := []byte("\n")
 	if unit == 2 {
-		nl = encode16("\n", cs.big, false)
+		nl = encode16("\n", cs.isBigEndian, false)
 	}
 	var lines [][]byte
 	for len(data) > 0 {
@@ -374,7 +374,7 @@ func reference(c *Config, data []byte) []string {
 		line := data[:at]
 		if unit == 1 {
 			line = bytes.TrimSuffix(line, []byte("\r"))
-		} else if bytes.HasSuffix(line, encode16("\r", cs.big, false)) && len(line)%2 == 0 {
+		} else if bytes.HasSuffix(line, encode16("\r", cs.isBigEndian, false)) && len(line)%2 == 0 {
 			line = line[:len(line)-2]
 		}
 		lines = append(lines, line)

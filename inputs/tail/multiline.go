@@ -74,7 +74,7 @@ func (j *joiner) frame(
 	b.to, b.end = event, event
 	switch {
 	case full && event == 0:
-		return framed{grow: true}
+		return framed{needsMore: true}
 	case lines > 0:
 		return framed{pending: pendingEvent}
 	case at < len(b.raw):

@@ -243,7 +243,7 @@ func (p *pipeReader) deal(events, partial bool) error {
 		b := block{raw: p.held[at:], base: r.off, spans: p.spans[:0]}
 		fr := p.framer.frame(&b, r, full && at == 0, events, partial)
 		p.spans, p.pending = b.spans, fr.pending
-		if fr.grow {
+		if fr.needsMore {
 			p.grow(p.run.tail.bufferSize())
 		}
 		if b.end == 0 && len(b.logged) == 0 {

@@ -59,14 +59,14 @@ type worker struct {
 	head    [headSize]byte
 	scratch []byte  // to look for the end of a hole
 	limits  []limit // of the file of the turn
-	wide    bool    // characters of two bytes, or lines that end with one: NULs are everywhere
+	hasNULs bool    // characters of two bytes, or lines that end with one: NULs are everywhere
 }
 
 func newWorker(r *run) *worker {
 	return &worker{
 		run: r,
 		buf: make([]byte, r.tail.block),
-		wide: strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16") ||
+		hasNULs: strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16") ||
 			r.tail.cfg.LineEnd == "nul",
 		framer: newFramer(r),
 		enc:    newEncoder(r),
@@ -331,7 +331,7 @@ func (w *worker) readFrom(
 		n, err = src.ReadAt(w.buf[:w.chunk()], r.off)
 	}
 	open := false
-	if r.sparse && !w.wide && r.h != nil && r.z == nil {
+	if r.sparse && !w.hasNULs && r.h != nil && r.z == nil {
 		switch m, ends, herr := w.beforeHole(r, w.buf[:n]); {
 		case herr != nil:
 			return false, herr
@@ -360,7 +360,7 @@ func (w *worker) readFrom(
 		*fr = w.framer.frame(
 			b, r, !eof && err == nil, flush || still, flush || still && cmd&cmdFlushLine != 0,
 		)
-		if !fr.grow {
+		if !fr.needsMore {
 			break
 		}
 		// One line fills the buffer. It is needed whole, up to the longest one allowed.

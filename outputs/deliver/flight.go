@@ -71,8 +71,8 @@ type entry struct {
 	state entryState
 	begun time.Time
 
-	begins bool // the first of a new round, see AsyncWriter.Start
-	ends   bool // when it was read there was nothing behind it
+	startsRound bool // the first of a new round, see AsyncWriter.Start
+	ends        bool // when it was read there was nothing behind it
 
 	outcome // of what was sent
 }

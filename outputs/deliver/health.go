@@ -13,13 +13,13 @@ type Health struct {
 	outstanding int
 	blocked     int // outstanding, but waiting for the dead letter and not for the destination
 	since       time.Time
-	ever        bool // something was taken since reset
+	hasTaken    bool // something was taken since reset
 }
 
 func (h *Health) Reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.since, h.ever = time.Now(), false
+	h.since, h.hasTaken = time.Now(), false
 }
 
 func (h *Health) Add(n int) {
@@ -36,7 +36,7 @@ func (h *Health) Add(n int) {
 func (h *Health) alive() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.since, h.ever = time.Now(), true
+	h.since, h.hasTaken = time.Now(), true
 }
 
 func (h *Health) block(n int) {
@@ -50,7 +50,7 @@ func (h *Health) block(n int) {
 func (h *Health) Taken() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.ever
+	return h.hasTaken
 }
 
 func (h *Health) Stalled() time.Duration {

@@ -69,7 +69,7 @@ func (f *Flight) start(ctx context.Context) {
 	w := f.writer()
 	flusher, flushes := w.(outputs.Flusher)
 	for e := range f.starter {
-		if e.begins {
+		if e.startsRound {
 			round = outputs.WithRound(ctx)
 		}
 		if f.restart.halted.Load() || ctx.Err() != nil {
@@ -174,7 +174,7 @@ func (f *Flight) resume(dispatch func(*entry)) {
 		if e.state == failed {
 			f.Send.m.retries.Inc()
 		}
-		e.begins, begins = begins, false
+		e.startsRound, begins = begins, false
 		dispatch(e)
 	}
 }

@@ -27,10 +27,10 @@ type Ledger struct {
 	// tried, outcome unknown: nothing else may be committed before it is known to be
 	unsure *commit
 
-	stateMu sync.Mutex
-	pos     int64 // as of the last commit that is known to be durable
-	note    string
-	passing bool // the log stores positions in passing, too
+	stateMu         sync.Mutex
+	pos             int64 // as of the last commit that is known to be durable
+	note            string
+	storesInPassing bool // the log stores positions in passing, too
 }
 
 func NewLedger(log record.Log, wait outputs.Retry, env outputs.Env) *Ledger {
@@ -143,7 +143,7 @@ func (l *Ledger) pass(pos int64) bool {
 	}
 	l.stateMu.Lock()
 	defer l.stateMu.Unlock()
-	l.passing = true
+	l.storesInPassing = true
 	return true
 }
 
@@ -151,7 +151,7 @@ func (l *Ledger) pass(pos int64) bool {
 func (l *Ledger) State() (pos int64, note string) {
 	l.stateMu.Lock()
 	defer l.stateMu.Unlock()
-	if l.passing {
+	if l.storesInPassing {
 		if pos, note := l.log.Committed(); note == l.note {
 			l.pos = max(l.pos, pos)
 		}

@@ -54,13 +54,13 @@ func (w *Writer) direct(
 		d.finish(0, b.Len(), dest.err)
 		return "", true
 	}
-	if !dest.wait && tooOld(b, dest.maxAge) {
+	if !dest.awaitsTopic && tooOld(b, dest.maxAge) {
 		return "age", false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		if dest.first {
+		if dest.isForOldest {
 			w.parking.dropLocked(dest.topic)
 		}
 		d.finish(0, b.Len(), producer.ErrClosed)
@@ -70,12 +70,12 @@ func (w *Writer) direct(
 	if len(packed) > w.limit(name) {
 		return "size", false
 	}
-	if dest.wait || !dest.first && w.parking.queues[name] != nil || !w.mapped(dest) {
+	if dest.awaitsTopic || !dest.isForOldest && w.parking.queues[name] != nil || !w.mapped(dest) {
 		w.started(b)
 		w.parking.add(name, &parked{d: d, whole: true, runs: []run{{0, b.Len()}}})
 		return "", true
 	}
-	if dest.first {
+	if dest.isForOldest {
 		w.parking.dropLocked(name)
 		if dest.cuts != w.cuts() {
 			d.finish(0, b.Len(), errThere)
@@ -91,7 +91,7 @@ func (w *Writer) direct(
 	if p := w.open[k]; p != nil {
 		w.flush(k, p)
 	}
-	if !dest.first {
+	if !dest.isForOldest {
 		w.started(b)
 	}
 	w.metrics.direct.Inc()

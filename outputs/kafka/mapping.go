@@ -36,7 +36,7 @@ func (w *Writer) mapped(dest *destination) bool {
 	case n == 0:
 		n = dest.partitions
 	case m != nil && m.partitions != n && m.flying.Load() > 0 && !w.spread():
-		if !dest.first {
+		if !dest.isForOldest {
 			m.outgrown.Store(true)
 			return false
 		}

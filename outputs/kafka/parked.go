@@ -152,13 +152,13 @@ func (k *parking) work(topic string) bool {
 			k.drop(topic)
 			k.w.absent.refused(topic, p.records)
 			p.finish(dest.err)
-		case dest.wait:
+		case dest.awaitsTopic:
 			k.reportOverdue(p, topic)
 			return true
 		case k.w.outgrown(topic):
 			return true
 		default:
-			dest.first, dest.cuts = true, p.cuts
+			dest.isForOldest, dest.cuts = true, p.cuts
 			k.w.unpark(p, dest)
 		}
 	}

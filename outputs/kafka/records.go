@@ -22,7 +22,7 @@ const HeaderOriginalTime = "penstock-original-time"
 // accumulator is a batch being put together for one partition.
 type accumulator struct {
 	builder record.Builder
-	parcel  *itemContent
+	content *itemContent
 	since   time.Time
 }
 
@@ -81,7 +81,9 @@ func (w *Writer) sendRecords(
 			}
 			d.finish(i, i+1, dest.err)
 			continue
-		case dest.wait || !dest.first && w.parking.queues[dest.topic] != nil || !w.mapped(dest):
+		case dest.awaitsTopic,
+			!dest.isForOldest && w.parking.queues[dest.topic] != nil,
+			!w.mapped(dest):
 			w.park(d, i, dest.topic)
 			continue
 		}
@@ -145,7 +147,7 @@ func (w *Writer) append(
 		p = nil
 	}
 	if p == nil {
-		p = &accumulator{parcel: &itemContent{key: k, mapping: m}, since: now}
+		p = &accumulator{content: &itemContent{key: k, mapping: m}, since: now}
 		// Piles are of about one size while the load is steady.
 		room := max(d.b.Size(), w.scratch.accumulated) + 64
 		p.builder.Reset(d.b.Tag, d.b.Origin, min(w.pileSize(k.Topic), room))
@@ -155,7 +157,7 @@ func (w *Writer) append(
 		w.open[k] = p
 	}
 	p.builder.Append(t, key, value, headers)
-	p.parcel.add(d, index)
+	p.content.add(d, index)
 	m.flying.Add(1)
 }
 
@@ -180,7 +182,7 @@ func (w *Writer) flush(k producer.Key, p *accumulator) {
 	b := p.builder.Build()
 	w.scratch.accumulated = max(b.Size(), w.scratch.accumulated-w.scratch.accumulated/8)
 	w.prod.Send(k, &producer.Item{
-		Batch: b, Alone: true, Count: int32(b.Len()), Size: b.Size(), Owner: p.parcel,
+		Batch: b, Alone: true, Count: int32(b.Len()), Size: b.Size(), Owner: p.content,
 	})
 }
 
@@ -225,14 +227,14 @@ func (w *Writer) flushLingering() {
 
 // destination is where records go, or why they cannot.
 type destination struct {
-	topic      string
-	partitions int
-	mapping    *mapping      // once it is decided
-	maxAge     time.Duration // older records get the current time; 0: none
-	wait       bool          // nothing is known of the topic, or it is not there yet
-	first      bool          // for what has waited longest
-	cuts       int64         // with first: of the session when it came to wait
-	err        error
+	topic       string
+	partitions  int
+	mapping     *mapping      // once it is decided
+	maxAge      time.Duration // older records get the current time; 0: none
+	awaitsTopic bool          // nothing is known of the topic, or it is not there yet
+	isForOldest bool          // for what has waited longest
+	cuts        int64         // with isForOldest: of the session when it came to wait
+	err         error
 }
 
 // plan is the destinations of a batch's records.
@@ -255,7 +257,7 @@ func (w *Writer) find(ctx context.Context, name string, b *record.Batch) *destin
 	case gone != nil:
 		dest.err = outputs.Permanent(gone)
 	case n == 0:
-		dest.wait = true
+		dest.awaitsTopic = true
 	default:
 		dest.partitions, dest.maxAge = n, w.maxAge(ctx, name, b)
 	}

@@ -187,7 +187,7 @@ func (s *Session) sendOutcome(o outcome) {
 func (w *Writer) discard() {
 	for k, p := range w.open {
 		delete(w.open, k)
-		p.parcel.finish(producer.ErrAborted)
+		p.content.finish(producer.ErrAborted)
 	}
 }
 

@@ -285,7 +285,7 @@ func (w *Writer) stop() {
 	w.mu.Unlock()
 	w.parking.close()
 	for _, p := range piles {
-		p.parcel.finish(producer.ErrClosed)
+		p.content.finish(producer.ErrClosed)
 	}
 	w.prod.Close()
 }

@@ -161,7 +161,7 @@ func (g *Gate) guard(client, broker net.Conn) {
 		client.Close()
 		broker.Close()
 	}()
-	v := &visit{g: g, client: client, broker: broker, in: g.SASL == nil}
+	v := &visit{g: g, client: client, broker: broker, isAuthenticated: g.SASL == nil}
 	if g.TLS != nil {
 		secure := tls.Server(client, g.TLS)
 		if err := secure.Handshake(); err != nil {
@@ -180,10 +180,10 @@ type visit struct {
 	client, broker net.Conn
 	writing        sync.Mutex
 
-	in      bool // authenticated
-	asked   bool // a handshake was taken, and what follows it is due
-	round   int
-	expires time.Time // zero: never
+	isAuthenticated bool
+	asked           bool // a handshake was taken, and what follows it is due
+	round           int
+	expires         time.Time // zero: never
 }
 
 func (v *visit) answers() {
@@ -216,7 +216,7 @@ func (v *visit) requests() {
 			if !v.sasl(frame[4:]) {
 				return
 			}
-		case !v.in, !v.expires.IsZero() && time.Now().After(v.expires):
+		case !v.isAuthenticated, !v.expires.IsZero() && time.Now().After(v.expires):
 			v.g.note(func(s *Seen) { s.Strayed++ })
 			return
 		}
@@ -263,7 +263,7 @@ func (v *visit) sasl(frame []byte) (stay bool) {
 
 func (v *visit) handshake(req *kmsg.SASLHandshakeRequest, resp *kmsg.SASLHandshakeResponse) bool {
 	switch {
-	case req.Version == 0 || v.in && v.expires.IsZero():
+	case req.Version == 0 || v.isAuthenticated && v.expires.IsZero():
 		resp.ErrorCode = kerr.IllegalSaslState.Code
 	case req.Mechanism != v.g.SASL.Name():
 		resp.ErrorCode = kerr.UnsupportedSaslMechanism.Code
@@ -300,8 +300,8 @@ func (v *visit) authenticate(
 		v.expires = time.Now().Add(v.g.Lifetime)
 		resp.SessionLifetimeMillis = v.g.Lifetime.Milliseconds()
 	}
-	again := v.in
-	v.in, v.asked = true, false
+	again := v.isAuthenticated
+	v.isAuthenticated, v.asked = true, false
 	v.g.note(func(s *Seen) {
 		if again {
 			s.Renewed = append(s.Renewed, who)

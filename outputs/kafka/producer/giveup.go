@@ -162,7 +162,7 @@ func (m *Machine) Wake() int64 {
 			continue
 		}
 		at = min(at, p.since+int64(m.cfg.DeliveryTimeout))
-		if p.notBefore > 0 && p.leader >= 0 && !p.asking {
+		if p.notBefore > 0 && p.leader >= 0 && !p.isAsking {
 			at = min(at, p.notBefore)
 		}
 	}

@@ -126,7 +126,7 @@ func (m *Machine) Add(k Key, it *Item, now int64) {
 	if len(p.queue) == 0 {
 		p.since = now
 		if now-p.lastAck > forgetAfter {
-			p.proven = false
+			p.isProven = false
 		}
 	}
 	p.queue = append(p.queue, it)
@@ -148,7 +148,7 @@ func (m *Machine) SetLeader(k Key, broker int32) {
 	}
 	p.leader = broker
 	m.order[broker] = append(m.order[broker], p)
-	p.proven = false
+	p.isProven = false
 	p.recovering = p.recovering || p.flying > 0
 }
 
@@ -168,8 +168,8 @@ func (m *Machine) Leaders() []int32 {
 func (m *Machine) Identities(now int64) []Key {
 	var out []Key
 	for _, p := range m.all {
-		if p.id < 0 && !p.asking && len(p.queue) > 0 && now >= p.notBefore {
-			p.asking = true
+		if p.id < 0 && !p.isAsking && len(p.queue) > 0 && now >= p.notBefore {
+			p.isAsking = true
 			out = append(out, p.Key)
 		}
 	}
@@ -179,7 +179,7 @@ func (m *Machine) Identities(now int64) []Key {
 // Identify gives a partition its producer id, or tells why there is none.
 func (m *Machine) Identify(k Key, id int64, epoch int16, err error, now int64) {
 	p := m.part(k)
-	p.asking = false
+	p.isAsking = false
 	if err != nil {
 		m.reportFailure(p, fmt.Errorf("no producer id: %w", err), now)
 		return
@@ -242,7 +242,7 @@ func (m *Machine) prepareNext(p *partition, now int64) bool {
 	}
 	if p.flying > 0 {
 		it := p.queue[p.sent]
-		return (p.proven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight &&
+		return (p.isProven || m.cfg.Faults.NoGate) && p.flying < m.cfg.Inflight &&
 			it.rejection == nil && !p.isDue()
 	}
 	for p.sent == 0 && len(p.queue) > 0 && p.queue[0].rejection != nil {
@@ -277,7 +277,7 @@ func (m *Machine) replace(p *partition) {
 		part.txn = it.txn
 	}
 	if it.unsure {
-		p.bump = true // an earlier attempt may be there under this sequence
+		p.needsEpoch = true // an earlier attempt may be there under this sequence
 	}
 	p.queue = append(append(make([]*Item, 0, len(parts)+len(p.queue)-1), parts...), p.queue[1:]...)
 }

@@ -10,7 +10,7 @@ import (
 func (m *Machine) Done(r *Request, results []Result, now int64) {
 	for i := range r.Batches {
 		b := &r.Batches[i]
-		if b.p.dead {
+		if b.p.isOfOlderSession {
 			continue
 		}
 		b.p.flying--
@@ -34,14 +34,14 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 	case done:
 		it.acked = true
 		it.unsure = false
-		p.proven = !p.recovering || p.proven
+		p.isProven = !p.recovering || p.isProven
 		if p.worked(now) {
 			m.events.Recovered(p.Key)
 		}
 	case lost:
 		it.unsure = !m.cfg.Faults.ForgetUnsure
 		if m.cfg.Faults.ForgetUnsure {
-			p.bump = true
+			p.needsEpoch = true
 		}
 		p.recovering = true
 		m.stale = true
@@ -65,8 +65,8 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 			m.Break(fmt.Errorf("%s partition %d: %w", p.Topic, p.Partition, res.failure()))
 			return
 		}
-		p.bump = true
-		p.renew = p.renew || classify(res) == identity
+		p.needsEpoch = true
+		p.needsID = p.needsID || classify(res) == identity
 		it.unsure = false
 		m.reportFailure(p, res.failure(), now)
 		p.notBefore = now // nothing to wait for
@@ -81,7 +81,7 @@ func (m *Machine) result(p *partition, it *Item, res Result, now int64) {
 // round are back.
 func (m *Machine) popAcked(p *partition, now int64) {
 	if p.recovering && p.flying == 0 {
-		p.recovering, p.proven = false, false
+		p.recovering, p.isProven = false, false
 		last := 0
 		for i, it := range p.queue[:p.sent] {
 			if it.acked {
@@ -110,9 +110,9 @@ func (m *Machine) popAcked(p *partition, now int64) {
 			for _, it := range p.queue[last:p.sent] {
 				it.acked = false // once more, after what is missing
 			}
-			p.bump = true
+			p.needsEpoch = true
 		case last > 0:
-			p.bump, p.renew = false, false
+			p.needsEpoch, p.needsID = false, false
 		}
 		p.sent = last
 	}

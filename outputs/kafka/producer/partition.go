@@ -20,42 +20,42 @@ type partition struct {
 	denial     *Result // refuses all that is held, once all requests are back
 	vanished   bool    // the topic was made again without it
 
-	joined int64 // the transaction it was last added to
-	dead   bool  // of a time before Begin
+	joined           int64 // the transaction it was last added to
+	isOfOlderSession bool  // of a time before Begin
 }
 
 // sequencing is what a broker recognises a producer's batches by.
 type sequencing struct {
-	id     int64 // -1: none yet
-	epoch  int16
-	head   int32 // sequence of queue[0]
-	asking bool
-	bump   bool // take the next epoch before sending anything
-	renew  bool // take another producer id before sending anything
-	proven bool // the leader has acknowledged a batch of this epoch
+	id         int64 // -1: none yet
+	epoch      int16
+	head       int32 // sequence of queue[0]
+	isAsking   bool
+	needsEpoch bool // take the next epoch before sending anything
+	needsID    bool // take another producer id before sending anything
+	isProven   bool // the leader has acknowledged a batch of this epoch
 }
 
 // identify takes a producer id that was asked for.
 func (s *sequencing) identify(id int64, epoch int16) {
-	s.id, s.epoch, s.head, s.proven = id, epoch, 0, false
+	s.id, s.epoch, s.head, s.isProven = id, epoch, 0, false
 }
 
 // isDue reports whether the numbers must change before anything is sent.
-func (s *sequencing) isDue() bool { return s.bump || s.renew }
+func (s *sequencing) isDue() bool { return s.needsEpoch || s.needsID }
 
 // renumber takes the next epoch, or gives up the id, where that is due. It reports whether there
 // is an id: Identities asks for another.
 func (s *sequencing) renumber() bool {
-	if s.bump && s.epoch == math.MaxInt16 {
-		s.renew = true
+	if s.needsEpoch && s.epoch == math.MaxInt16 {
+		s.needsID = true
 	}
 	switch {
-	case s.renew:
-		s.renew, s.bump, s.proven = false, false, false
+	case s.needsID:
+		s.needsID, s.needsEpoch, s.isProven = false, false, false
 		s.id = -1
 		return false
-	case s.bump:
-		s.bump, s.proven = false, false
+	case s.needsEpoch:
+		s.needsEpoch, s.isProven = false, false
 		s.epoch++
 		s.head = 0
 	}
@@ -69,7 +69,7 @@ func (s *sequencing) acknowledge(it *Item) { s.head = addSequence(s.head, it.Cou
 // used again.
 func (s *sequencing) abandon(queue []*Item) {
 	for _, it := range queue {
-		s.bump = s.bump || it.unsure
+		s.needsEpoch = s.needsEpoch || it.unsure
 	}
 }
 

@@ -19,7 +19,7 @@ var ErrAborted = errors.New("transaction aborted")
 // Begin makes a transactional machine go on under an identity that no transaction is open for.
 func (m *Machine) Begin(id int64, epoch int16) {
 	for _, p := range m.all {
-		p.dead = true
+		p.isOfOlderSession = true
 	}
 	clear(m.parts)
 	m.all = nil
@@ -36,7 +36,7 @@ func (m *Machine) Break(err error) {
 	}
 	m.broken = fmt.Errorf("%w: %w", ErrAborted, err)
 	for _, p := range m.all {
-		p.dead = true
+		p.isOfOlderSession = true
 		for _, it := range p.queue {
 			m.events.Failed(it, m.broken)
 		}
