@@ -91,7 +91,7 @@ var foreignTypes = []foreignType{
 	},
 	{
 		Kind: Filter, Names: "kubernetes kubernetes_metadata add_kubernetes_metadata add_docker_metadata",
-		Why: "The API is not asked: path_pattern of input \"tail\" takes namespace, pod and container out of the file's name.",
+		Why: "Write container = true in input \"tail\", and a kubernetes block: the pod, its labels and annotations come as headers.",
 	},
 	{
 		Kind: Filter, Names: "multiline concat reduce",

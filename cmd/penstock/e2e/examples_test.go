@@ -84,7 +84,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-var hclBlock = regexp.MustCompile("(?ms)^```hcl\n(.*?)^```")
+var hclBlock = regexp.MustCompile("(?ms)^```hcl[^\n]*\n(.*?)^```")
 
 // Each configuration in the documentation is valid as it stands there.
 func TestReadmeConfigurations(t *testing.T) {

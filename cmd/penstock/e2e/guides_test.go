@@ -43,6 +43,20 @@ func TestGuides(t *testing.T) {
 	}
 }
 
+// TestReadme does what README says, as TestGuides does.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parallel(t)
+	short, long := `agent { data_dir = "data" }`, "agent {\n  data_dir = \"data\"\n}"
+	if !strings.Contains(string(text), short) {
+		t.Fatal("README's first configuration begins otherwise")
+	}
+	runGuide(t, strings.Replace(string(text), short, long, 1))
+}
+
 // runGuide makes one script of a guide's blocks. What is not the guide's own on a machine is
 // replaced: the directory, and ports.
 func runGuide(t *testing.T, text string) {
