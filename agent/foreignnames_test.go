@@ -16,8 +16,8 @@ var notSo = regexp.MustCompile(
 )
 
 // What is said of a foreign name to write is understood, so that following a hint leads to no
-// second mistake; and each name in the table is one that penstock does not have itself, and leads
-// to its hint.
+// second mistake. Each name in the table is one that penstock does not have itself, and leads to
+// its hint.
 func TestHintsForForeignNamesAreRight(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -21,7 +21,7 @@ const (
 )
 
 // pacer makes the collector's target follow the load. Go collects when the heap has grown by a
-// share of itself, twenty times a second or twice a minute; this lets it grow by little as long as
+// share of itself, twenty times a second or twice a minute. This lets it grow by little as long as
 // collections are rare, and by that share, as ever, once they would not be. It runs after each
 // collection and has no timer.
 type pacer struct {

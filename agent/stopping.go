@@ -9,7 +9,7 @@ import (
 )
 
 // silence is for how long an output that fails has delivered nothing once a stop does not wait for
-// it: what it has not delivered is on disk, in the overflow, or in the source's own log.
+// it. What it has not delivered is on disk, in the overflow, or in the source's own log.
 const silence = time.Second
 
 // awaitOutputs waits until all outputs have ended, or those that are left deliver nothing, or ctx

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What filters refuse is in the dead letter before its position is passed: where that takes longer
+// What filters refuse is in the dead letter before its position is passed. Where that takes longer
 // than the reader waits, as a mover's does for the age of an object, the batch comes again, and
 // nothing behind it comes before.
 func TestViewKeepsABatchUntilWhatIsRefusedIsADeadLetter(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// chain is the segments on disk, in order, and what becomes of those that leave it: the head is
+// chain is the segments on disk, in order, and what becomes of those that leave it. The head is
 // closed once there is another one, and what every cursor has passed is removed, or moved aside.
 //
 // Buffer.mu guards what changes in it, and segments. Methods are called with it held, but for those

@@ -25,7 +25,7 @@
 // what is written next (advance.go). A small commit fills its last page (align.go).
 //
 // Closed and damaged segments are read straight from the value log file (see vlog.go), without
-// opening them as databases: Badger ends the process on some damaged files, needs free disk to open
+// opening them as databases. Badger ends the process on some damaged files, needs free disk to open
 // a database, and keeps several MiB of memory for each.
 //
 // In spill mode (see spill.go) the end of the log may be in memory alone, as long as who appended

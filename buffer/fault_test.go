@@ -71,7 +71,7 @@ func openIn(t *testing.T, dir string) (open []string) {
 
 // The buffer once crashed on a nil pointer when a segment could not be set up after its database
 // was there. Each step of opening, rolling, closing and removing a segment fails here in each way,
-// once and for as long as anybody looks; nothing that was acknowledged is lost, appends go on once
+// once and for as long as anybody looks. Nothing that was acknowledged is lost, appends go on once
 // it works again, and nothing is left open or lying about.
 func TestEveryStepOfASegmentMayFail(t *testing.T) {
 	t.Parallel()

@@ -217,8 +217,8 @@ func (h *head) writeGroup(g []byte) error {
 }
 
 // sync makes what was written durable. The value log is all that recovery reads, so it is all that
-// is synced: one wait for the disk where Badger's SyncWrites takes two, and Badger logs a failed
-// sync of the value log but reports success.
+// is synced. That is one wait for the disk where Badger's SyncWrites takes two, and Badger logs a
+// failed sync of the value log but reports success.
 func (h *head) sync() error {
 	to := h.written
 	h.mapped.drop(h.synced, to)

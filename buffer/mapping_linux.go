@@ -65,7 +65,7 @@ func (m mapping) missing() bool { return m.path == "" }
 // drop takes the pages of [from, to) of the file out of the map; they stay in the page cache,
 // changes and all, and the map has them again when they are touched. A sync must take each page
 // that a map has changed from all processors before it writes it, one interrupt to the others for
-// each page; here it is one for all, and the sync takes a fraction of the time and the processor.
+// each page. Here it is one for all, and the sync takes a fraction of the time and the processor.
 //
 // The caller sees to it that nobody unmaps the file meanwhile. Should the map have moved before,
 // nothing is done.

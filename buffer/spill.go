@@ -24,8 +24,8 @@ const (
 	// again.
 	settleTime = time.Second
 
-	// reserveAhead is how many positions are set aside, durably, before they are used in memory:
-	// after a crash what was in memory is read again and may come in another order, so it gets
+	// reserveAhead is how many positions are set aside, durably, before they are used in memory.
+	// After a crash what was in memory is read again and may come in another order, so it gets
 	// other positions.
 	reserveAhead = 1 << 22
 )

@@ -422,7 +422,7 @@ func (m *spillModel) run(rounds int) {
 }
 
 // For each position that an input finds after a crash, everything before it is committed by every
-// cursor or on disk; nothing that all had committed is read again; the order of each input holds; a
+// cursor or on disk. Nothing that all had committed is read again; the order of each input holds; a
 // position never stands for two records.
 func TestSpillModel(t *testing.T) {
 	t.Parallel()

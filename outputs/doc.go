@@ -1,4 +1,4 @@
-// Package outputs holds the contract of an output: what a destination implements (Writer,
+// Package outputs holds the contract of an output. That is what a destination implements (Writer,
 // AsyncWriter, Transactor and their like), what the agent lends it (Env), the part of its
 // configuration that every output has (Common), and the dead letter.
 //

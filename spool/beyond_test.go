@@ -12,7 +12,7 @@ import (
 )
 
 // A Kafka timestamp that nanoseconds cannot hold is in microseconds, by mistake, or in year 9999 on
-// purpose: it is never shown as another time, and a record that needs it becomes a dead letter that
+// purpose. It is never shown as another time, and a record that needs it becomes a dead letter that
 // has the number.
 func TestTimeThatCannotBeHeld(t *testing.T) {
 	t.Parallel()

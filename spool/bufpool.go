@@ -23,7 +23,7 @@ var bufferClasses = [...]int{
 }
 
 // bufferPool hands out buffers by class and keeps those given back, as long as all together are no
-// more than max bytes: with many small files the garbage collector would else have the same memory
+// more than max bytes. With many small files the garbage collector would else have the same memory
 // to find again and again. Safe for concurrent use.
 type bufferPool struct {
 	max int

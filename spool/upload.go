@@ -233,9 +233,9 @@ const (
 	MetaRecords = "penstock-records"
 	MetaConfig  = "penstock-config"
 	MetaClass   = "penstock-class"
-	// Of the whole cut, of which an object is one: how many objects and records it has, those of
-	// them that were gone from the log before they could be stored, and those that compaction had
-	// taken.
+	// Of the whole cut, of which an object is one. They say how many objects and records it has,
+	// those of them that were gone from the log before they could be stored, and those that
+	// compaction had taken.
 	MetaCutObjects = "penstock-cut-objects"
 	MetaCutRecords = "penstock-cut-records"
 	MetaCutLost    = "penstock-cut-lost"

@@ -10,7 +10,7 @@ import (
 )
 
 // hosts says by which names the server may be addressed. A page on the web can make its own name
-// lead here (DNS rebinding), and then reads what it likes as if it were its own; it cannot choose a
+// lead here (DNS rebinding), and then reads what it likes as if it were its own. It cannot choose a
 // name that is not its own, nor an address.
 type hosts struct {
 	names     map[string]bool

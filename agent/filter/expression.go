@@ -14,9 +14,9 @@ import (
 // Expression is an expression over a record, compiled when the config is read. The zero Expression
 // is none.
 //
-// It is bounded: it has no loops but those over lists, of up to maxExpressionList elements of a
-// field, not one within another, that build no text and do not search the record anew; and it
-// cannot look at anything but the record. So it takes time and memory in proportion to the record's
+// It is bounded. It has no loops but those over lists, of up to maxExpressionList elements of a
+// field, not one within another, that build no text and do not search the record anew. It cannot
+// look at anything but the record. So it takes time and memory in proportion to the record's
 // length, and gives the same result for the same record, always.
 type Expression struct {
 	text    string

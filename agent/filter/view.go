@@ -10,7 +10,7 @@ import (
 )
 
 // View is a record on its way through the filters of a chain. A value that is a JSON object is
-// taken apart when a filter edits it, and put together when something wants the whole text; what is
+// taken apart when a filter edits it, and put together when something wants the whole text. What is
 // read only is looked up in the text as it lies. Nothing is written into what came in.
 type View struct {
 	batch          *record.Batch // tag and origin of the record, at this place of the chain

@@ -16,9 +16,9 @@ import (
 	"github.com/penstock/penstock/inputs/tail"
 )
 
-// testdata/real holds what programs have left of one and the same course of things, stopped
-// (TERM) and killed (KILL): they followed *.log; half a line ended app.log; b.log was renamed to
-// b.log.1 and made anew, d.log came, and c.log was deleted. "files" tells the inodes then.
+// testdata/real holds what programs have left of one and the same course of things, stopped (TERM)
+// and killed (KILL). They followed *.log; half a line ended app.log; b.log was renamed to b.log.1
+// and made anew, d.log came, and c.log was deleted. "files" tells the inodes then.
 const line = "%s 0000000000000000000000000000000000000000000000000000000000000000" +
 	"000000000000000000000000000000000000\n"
 

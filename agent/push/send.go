@@ -81,7 +81,7 @@ func (p *Pusher) post(ctx context.Context, body []byte) error {
 }
 
 // lines sends lines over a connection of its own, says that there are no more, and waits until the
-// other side has closed it or said what is wrong: OpenTSDB says nothing about what it takes.
+// other side has closed it or said what is wrong. OpenTSDB says nothing about what it takes.
 func (p *Pusher) lines(ctx context.Context, body []byte) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", p.cfg.Address)

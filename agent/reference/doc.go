@@ -1,6 +1,6 @@
 // Package reference is what there is to say about a subject, such as output.kafka, templates or the
-// command run, and the three forms it is told in: text for a terminal, Markdown for a code host,
-// and roff for man.
+// command run. It is told in three forms: text for a terminal, Markdown for a code host, and roff
+// for man.
 //
 // It owns the forms. It knows no subject: the configuration's are made from the structs that are
 // decoded, and those of the command line by cmd/penstock.

@@ -7,7 +7,7 @@ type Scratch struct {
 	headers []Header
 }
 
-// Each calls do with the records in order, as Records yields them, but keeps nothing of them: what
+// Each calls do with the records in order, as Records yields them, but keeps nothing of them. What
 // a record refers to is valid until the next Each with the same scratch, and the record itself
 // until do returns. The error is do's, or tells of a batch that does not decompress or parse, which
 // may be found after some records. Safe for concurrent use with a scratch for each caller.

@@ -24,7 +24,7 @@ type Log interface {
 	//
 	// A batch may hold no record at all: First and End then say that there is nothing to read
 	// between them. A log returns one when it learns of a gap (control records, compaction,
-	// retention) that no later batch shows yet: a reader that must get to a given position would
+	// retention) that no later batch shows yet. A reader that must get to a given position would
 	// else wait for ever on a log that stays idle.
 	//
 	// When ctx ends because the log was lost, context.Cause(ctx) wraps ErrFenced.

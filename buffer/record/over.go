@@ -1,9 +1,9 @@
 package record
 
 // Over returns a batch over body, which is the record section of a Kafka record batch, not
-// compressed: count records whose positions are first and those after it, and whose times are base,
-// in milliseconds since the Unix epoch, and the delta of each. The batch keeps body until free is
-// called.
+// compressed. It has count records, whose positions are first and those after it, and whose times
+// are base, in milliseconds since the Unix epoch, and the delta of each. The batch keeps body until
+// free is called.
 func Over(tag, origin string, body []byte, first, base int64, count int, free func()) *Batch {
 	return &Batch{
 		Tag: tag, Origin: origin, First: first, End: first + int64(count), count: count,

@@ -15,10 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// limit measures the blocks that a consumer is made of and nothing else: franz-go's fetch, the scan
-// for the field that decides where a record goes, and the compression of the same rows on all
-// cores. What is in between (who owns a partition, what is kept until when, paths, files, commits)
-// is what penstock adds.
+// limit measures the blocks that a consumer is made of and nothing else. These are franz-go's
+// fetch, the scan for the field that decides where a record goes, and the compression of the same
+// rows on all cores. What is in between (who owns a partition, what is kept until when, paths,
+// files, commits) is what penstock adds.
 func (h *harness) limit(compression string) func(context.Context) (usage, error) {
 	return func(ctx context.Context) (usage, error) {
 		if err := h.startLake(ordered); err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// stopper runs penstock with the arguments after the steps, and takes the steps: a signal ("TERM",
-// "HUP"), "ready" (until /readyz says so), "log=TEXT" (until standard error holds it),
+// stopper runs penstock with the arguments after the steps, and takes the steps. A step is a signal
+// ("TERM", "HUP"), "ready" (until /readyz says so), "log=TEXT" (until standard error holds it),
 // "cp=FROM:TO", or "page=PATH=TEXT" (until the admin server's page holds it). Then it prints what
 // penstock wrote, and ends with its exit code.
 //

@@ -173,9 +173,9 @@ func TestDataWithoutHandshake(t *testing.T) {
 	}
 }
 
-// What fluent-bit and fluentd send as their part of the handshake, as their sources have it:
-// fluent-bit a salt of 16 bytes in a str and a user whether or not one is asked for, fluentd 32
-// digits.
+// What fluent-bit and fluentd send as their part of the handshake, as their sources have it.
+// Fluent-bit sends a salt of 16 bytes in a str and a user whether or not one is asked for, fluentd
+// 32 digits.
 func TestHandshakeOfFluentBitAndFluentd(t *testing.T) {
 	for name, c := range map[string]struct{ salt, extra string }{
 		"fluent-bit": {"\xb0", "\x00\xff salt of flb \n"},

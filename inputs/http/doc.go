@@ -3,7 +3,7 @@
 // OTLP/HTTP logs.
 //
 // It owns the server and the meaning of requests. A request is answered with success when all its
-// records are durable, and with 429 and Retry-After when the buffer takes nothing for a while; what
+// records are durable, and with 429 and Retry-After when the buffer takes nothing for a while. What
 // it answers otherwise it has not taken, or at most in part. It holds no queue. A body is decoded
 // record by record: one of N bytes costs at most about four times N of memory (see request).
 //

@@ -16,7 +16,7 @@ import (
 )
 
 // A request is taken apart down to its log records, and only one of these is held as a message at a
-// time: an empty one is two bytes on the wire and two hundred in memory. For the same reason one is
+// time. An empty one is two bytes on the wire and two hundred in memory. For the same reason one is
 // weighed before it is read.
 
 // messageCost is what a message takes in memory beside its contents, about.

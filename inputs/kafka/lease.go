@@ -384,7 +384,7 @@ func transient(err error) bool {
 }
 
 // Refresh implements record.Refresher. After a commit whose outcome is unknown it waits until a
-// broker can no longer have that request lying about: connections on which a request timed out are
+// broker can no longer have that request lying about. Connections on which a request timed out are
 // closed, and brokers give up on an offset commit within the request timeout.
 func (l *Lease) Refresh(ctx context.Context) (int64, string, error) {
 	l.commits.Lock()

@@ -77,8 +77,8 @@ func (s *session) rest(ctx context.Context) (changed bool) {
 	}
 }
 
-// adjust brings the client in line with the leases, and reports whether the next poll should wait:
-// a partition that has enough is not paused as long as its output reads on, for what was fetched of
+// adjust brings the client in line with the leases, and reports whether the next poll should wait.
+// A partition that has enough is not paused as long as its output reads on, for what was fetched of
 // a paused partition is fetched again.
 func (s *session) adjust(
 	mine map[partition]*Lease, ids map[string][16]byte, patient bool,

@@ -40,7 +40,7 @@ const (
 
 // millis undoes what the client library does to a timestamp: it multiplies it by 1e6 and lets that
 // overflow. ok tells that it did not. What overflowed is nearly never a whole number of
-// milliseconds, and it is known but for multiples of period: those choose between a number of
+// milliseconds, and it is known but for multiples of period. Those choose between a number of
 // microseconds and one of nanoseconds, which are the mistakes that make such timestamps.
 func millis(ns int64) (ms int64, ok bool) {
 	if ns%1e6 == 0 {

@@ -17,7 +17,7 @@ import (
 )
 
 // skipLarge lets the reader go on after a batch that is too large. What stands for the batch in the
-// queue is a batch without records: the dead letter is written when it is its turn, before anything
+// queue is a batch without records. The dead letter is written when it is its turn, before anything
 // behind it can be committed, and by each redo of a cut again.
 func (l *Lease) skipLarge(large *kgo.ErrDecompressTooLarge) {
 	l.mu.Lock()

@@ -81,8 +81,8 @@ func (l *Limiter) pay(now time.Time) {
 // CountsLines reports whether Charge wants to know the lines.
 func (l *Limiter) CountsLines() bool { return l.cfg.Lines > 0 }
 
-// Chunk returns how much is best read at a time, so that a slow reader is given some ten times a
-// second what it may have rather than much at once and then nothing for long.
+// Chunk returns how much is best read at a time. So a slow reader is given some ten times a second
+// what it may have rather than much at once and then nothing for long.
 func (l *Limiter) Chunk() int {
 	const least, line = 4 << 10, 100
 	n := int64(1) << 30

@@ -9,9 +9,9 @@ import "path/filepath"
 // quiet for rotate_wait, and is then read on where the copy ends.
 //
 // Two logs may begin alike, and one that was truncated may hold again what it did. A log was surely
-// not truncated since the copy was made in two cases: it was last written before the copy was, or
-// they have more in common than headSize, which is what tells files apart everywhere. Where neither
-// is known the log is read from its beginning: what is in both is repeated, not lost.
+// not truncated since the copy was made in two cases. Either it was last written before the copy
+// was, or they have more in common than headSize, which is what tells files apart everywhere. Where
+// neither is known the log is read from its beginning: what is in both is repeated, not lost.
 
 // followsCopy reports whether f, all of whose predecessors have been read, waits because one of
 // them may be a copy of it.

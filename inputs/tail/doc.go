@@ -1,7 +1,7 @@
 // Package tail reads lines from files that others write, rotate, truncate, compress and delete.
 //
-// It owns finding files, telling them apart (device, inode, birth time, and fingerprints of the
-// first and the latest delivered bytes), reading each of their lines once and in order, and
+// It owns finding files and telling them apart (device, inode, birth time, and fingerprints of the
+// first and the latest delivered bytes). It owns reading each of their lines once and in order, and
 // framing: line ends, character sets, long lines, multiline events. Its position for a file is the
 // exact byte offset after the last delivered line, appended in the same transaction as that line
 // (in spill mode it is stored once every output has the line: buffer/spill.go).
@@ -20,7 +20,7 @@
 //
 // Of the log of a container two streams are interleaved, and what one has begun may be complete
 // long after lines of the other that follow it have been delivered. What is begun is held in
-// memory, and the position is that of the first line that is not delivered; where the other stream
+// memory, and the position is that of the first line that is not delivered. Where the other stream
 // is further, the position says how far, and what lies before is passed over when it is read again.
 //
 // One goroutine, the manager, owns the table of files and everything that is decided about them. A

@@ -638,8 +638,8 @@ func (w *family) replace(goesOn, more bool) {
 }
 
 // puzzle notes what may come again. Whether a log goes on with the content of one that it has
-// replaced, of which no more than headSize had been read, or begins as that one did, can only be
-// told by who has seen the one go and the other come, and not by who comes later, or too late.
+// replaced, of which no more than headSize had been read, or begins as that one did? That can only
+// be told by who has seen the one go and the other come, and not by who comes later, or too late.
 func (w *family) puzzle() {
 	for c, lines := range w.short {
 		if f := w.known(c); f != nil && f.m.started {

@@ -14,7 +14,7 @@ import (
 )
 
 // inotify is the notifier of Linux. A library would wake for each write to a file; this one wakes
-// once for as many as come before they are taken: writes have a queue of their own, which is
+// once for as many as come before they are taken. Writes have a queue of their own, which is
 // listened to only until the first of them.
 //
 // Time is told by the kernel. A timer of the runtime would wake up the process twice, because it

@@ -16,9 +16,10 @@ import (
 // maxJSONDepth is how deep a value may nest to be sent as a map.
 const maxJSONDepth = 256
 
-// AppendRecord appends value as the map of a forward event: the object itself where value is the
-// JSON text of one, and {"message": value} otherwise, as str where value is UTF-8 and as bin where
-// it is not. Integers beyond 64 bits become strings of their digits; other numbers become doubles.
+// AppendRecord appends value as the map of a forward event. That is the object itself where value
+// is the JSON text of one, and {"message": value} otherwise, as str where value is UTF-8 and as bin
+// where it is not. Integers beyond 64 bits become strings of their digits; other numbers become
+// doubles.
 func AppendRecord(dst, value []byte) []byte {
 	if i := space(value, 0); i < len(value) && value[i] == '{' {
 		p := jsonParser{src: value, dst: dst}

@@ -13,7 +13,7 @@ const (
 
 var errWindowFull = errors.New("window full")
 
-// Budget is memory that connections share. Acquire waits for n bytes and gives up with an error; it
+// Budget is memory that connections share. Acquire waits for n bytes and gives up with an error. It
 // is asked only for what lies beyond the first 64 KiB of a buffer, and only once data has filled
 // what was there before.
 type Budget interface {

@@ -159,9 +159,9 @@ func (l *Ledger) State() (pos int64, note string) {
 	return l.pos, l.note
 }
 
-// Follow runs fly, and commits in the background how far it says that it has come: as it goes, and
-// at its end, for what was delivered until then would be delivered again after a restart. fly's
-// context ends when the log is lost, of which the error tells then.
+// Follow runs fly, and commits in the background how far it says that it has come. It does so as it
+// goes, and at its end, for what was delivered until then would be delivered again after a restart.
+// fly's context ends when the log is lost, of which the error tells then.
 func (l *Ledger) Follow(
 	ctx context.Context, fly func(ctx context.Context, reached func(pos int64)) error,
 ) error {

@@ -101,8 +101,8 @@ func TestOverflowCannotKeepWhatItReplayed(t *testing.T) {
 	})
 }
 
-// The answer to a put is lost, and to the question what is there the store gives nothing at first:
-// the object is ours all the same, and is not stored a second time under another name.
+// The answer to a put is lost, and to the question what is there the store gives nothing at first.
+// The object is ours all the same, and is not stored a second time under another name.
 func TestMovedObjectIsNotMistakenForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, false)

@@ -208,7 +208,7 @@ func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, erro
 	return at, nil
 }
 
-// missed tells what it means that the destination has lost the position that it held: the log's own
+// missed tells what it means that the destination has lost the position that it held. The log's own
 // is gone on from, and of what was being committed when the agent was killed nobody knows whether
 // it was.
 func (x *txnLog) missed(at int64) {

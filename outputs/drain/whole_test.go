@@ -40,7 +40,7 @@ func faulty(f outputtest.StoreFault, n int64) func(op, key string) outputtest.St
 }
 
 // An object is deleted once what was acknowledged is the object, never because reading it ended
-// without an error: the store hangs up on every GET for a while, or the answer ends early, and each
+// without an error. The store hangs up on every GET for a while, or the answer ends early, and each
 // line still arrives, once.
 func TestObjectIsDeletedOnlyOnceItIsDelivered(t *testing.T) {
 	for name, fault := range inTheWay {

@@ -74,7 +74,7 @@ func gcd(a, b int) int {
 }
 
 // turn returns the servers to try for a chunk, the chosen one first, then the others that are up,
-// then those that are down: an attempt at a server that is down costs less than giving up. A
+// then those that are down. An attempt at a server that is down costs less than giving up. A
 // non-empty origin makes the choice depend on it alone.
 func (b *balance) turn(origin string) []*server {
 	b.mu.Lock()

@@ -1,9 +1,9 @@
-// Package forward is the output that speaks the Fluentd forward protocol: to fluentd, to
-// fluent-bit, or to another penstock, which it finds out from the server's HELO and then sends
+// Package forward is the output that speaks the Fluentd forward protocol to fluentd, to fluent-bit,
+// or to another penstock. Another penstock it finds out from the server's HELO and then sends
 // records to exactly as they are (see package wire).
 //
 // It owns the connections to its servers, their weights and their health. A batch is one chunk,
-// delivered when the server has acknowledged it; a chunk without an ack is sent again, to another
+// delivered when the server has acknowledged it. A chunk without an ack is sent again, to another
 // server where there is one, so that duplicates are never more than what was not acknowledged. It
 // does not retry beyond one round of its servers: that is the drain loop's business.
 //

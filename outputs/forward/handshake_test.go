@@ -138,9 +138,9 @@ func TestServerThatStopsReading(t *testing.T) {
 	}
 }
 
-// What goes over the wire when this client meets fluent-bit, byte by byte as its sources have it: a
-// server that takes every element of PING as str, the digests over the salt's own bytes, and a PONG
-// of str. https://github.com/fluent/fluent-bit/blob/master/plugins/in_forward/fw_prot.c
+// What goes over the wire when this client meets fluent-bit, byte by byte as its sources have it.
+// It is a server that takes every element of PING as str, the digests over the salt's own bytes,
+// and a PONG of str. https://github.com/fluent/fluent-bit/blob/master/plugins/in_forward/fw_prot.c
 func TestHandshakeWithFluentBit(t *testing.T) {
 	auth := []byte("fedcba9876543210")
 	got := make(chan []string, 1)

@@ -15,8 +15,8 @@ import (
 )
 
 // BenchmarkWriter sends batches of 200-byte lines, packed already as they come from the buffer, to
-// a broker in the same process that forgets them, and whose share is in the CPU figure; or to the
-// cluster at PENSTOCK_KAFKA_BROKERS.
+// a broker in the same process that forgets them, and whose share is in the CPU figure. Or it sends
+// them to the cluster at PENSTOCK_KAFKA_BROKERS.
 func BenchmarkWriter(b *testing.B) {
 	for path, change := range paths {
 		for _, partitions := range []int32{1, 6} {

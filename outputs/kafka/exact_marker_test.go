@@ -11,7 +11,7 @@ import (
 )
 
 // lateMarkers makes the group's coordinator learn late that a transaction is complete, as it does
-// with Apache Kafka, where EndTxn is answered before the markers are written: whoever does not ask
+// with Apache Kafka, where EndTxn is answered before the markers are written. Whoever does not ask
 // for a stable position gets the one before.
 type lateMarkers struct {
 	mu      sync.Mutex

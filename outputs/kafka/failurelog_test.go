@@ -16,7 +16,7 @@ import (
 )
 
 // An outage is told with the first try that fails, and not once a batch is given back, which the
-// delivery timeout puts off for minutes; and it is over with the first batch that is taken.
+// delivery timeout puts off for minutes. And it is over with the first batch that is taken.
 func TestOutageIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){

@@ -137,7 +137,7 @@ func TestAddedPartitionsLetNothingOvertake(t *testing.T) {
 	}
 }
 
-// A topic that is deleted and made again with fewer partitions: what one of those that are gone had
+// A topic that is deleted and made again with fewer partitions. What one of those that are gone had
 // not taken goes to one that is there, before newer records, also what may have been appended to
 // the topic that is gone.
 func TestTopicMadeAgainWithFewerPartitions(t *testing.T) {

@@ -31,8 +31,8 @@ const (
 const resolving = "resolving"
 
 // Controller decides who works on a log: the flight to the destination, the mover to the store or
-// the flight to the standby, of which there is at most one; and whether the replayer works on what
-// the mover has stored. run owns the state; the activities report by ending.
+// the flight to the standby, of which there is at most one. And it decides whether the replayer
+// works on what the mover has stored. run owns the state; the activities report by ending.
 type Controller struct {
 	Control
 	own     string // the base that the names of today make

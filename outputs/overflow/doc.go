@@ -1,4 +1,4 @@
-// Package overflow owns failover: it decides who works on a log, moves the oldest part of it to an
+// Package overflow owns failover. It decides who works on a log, moves the oldest part of it to an
 // object store while the destination is down or the buffer full, and replays what waits there, in
 // order.
 //
@@ -21,7 +21,7 @@
 // a lease (lease.go), so that two never run at once, and takes objects oldest first (replayer.go).
 //
 // Who may delete an object: Replayer.Remove (remove.go), once all of it is acknowledged and what
-// was read is what was stored (source.go, body.go); and mover.deleteVoided, where an intent was
+// was read is what was stored (source.go, body.go). And mover.deleteVoided, where an intent was
 // given up and its records stay in the log. That comes before anything else touches the store.
 // "penstock replay" uses the former; nobody else does.
 //

@@ -295,9 +295,9 @@ func (v *mover) putObject(ctx context.Context, first, end int64, w *recordline.O
 	return v.ledger.Advance(ctx, end)
 }
 
-// keys returns the names that a cut's object can have: the plain one, and the one it gets when that
-// is taken by an object of the same positions and other contents, as a copy of the data directory
-// can leave it behind.
+// keys returns the names that a cut's object can have. They are the plain one, and the one it gets
+// when that is taken by an object of the same positions and other contents, as a copy of the data
+// directory can leave it behind.
 func (v *mover) keys(c objectRange) []string {
 	key := v.base + recordline.ObjectName(c.First, c.End, c.Log)
 	return []string{

@@ -32,7 +32,7 @@ type Format interface {
 }
 
 // Finisher is a Format whose header and members are not the file yet, but what is kept to make it
-// from: Parquet cannot be written row by row, and a schema that is inferred is not known before
+// from. Parquet cannot be written row by row, and a schema that is inferred is not known before
 // there are rows.
 type Finisher interface {
 	Format

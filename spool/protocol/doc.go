@@ -21,6 +21,6 @@
 // one is believed.
 //
 // If records of [C, E) are gone (retention) when an intent is made good, what remains is uploaded
-// under names that are not taken yet: an object that is there came from the whole cut and is never
+// under names that are not taken yet. An object that is there came from the whole cut and is never
 // overwritten with less. The loss is reported.
 package protocol

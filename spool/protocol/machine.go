@@ -89,8 +89,8 @@ type Machine struct {
 	Missing int64
 }
 
-// New returns the machine for a log that was just acquired: pos and raw are its committed position
-// and note, config the hash of the settings in force, life what the log's life is called if the
+// New returns the machine for a log that was just acquired. Its committed position and note are pos
+// and raw; config is the hash of the settings in force, life what the log's life is called if the
 // note does not say. canReread tells whether Refresh is possible; where not, a commit of unknown
 // outcome is sent again.
 func New(pos int64, raw, config, life string, canReread bool) (*Machine, error) {

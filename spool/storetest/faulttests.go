@@ -224,7 +224,7 @@ func testHangsUp(t *testing.T, r *run) {
 	}
 }
 
-// The server refuses to overwrite, as under a retention policy: Place takes what is there for what
+// The server refuses to overwrite, as under a retention policy. Place takes what is there for what
 // is to be there if it is the same, in one piece and in several, and says what is there if it is
 // not.
 func testRefusesToOverwrite(t *testing.T, r *run) {

@@ -1,5 +1,5 @@
 // Package flow puts a pipeline together out of configurations in which events find their way by
-// tag: the first output that matches takes an event, and a filter sees what no output before it has
+// tag. The first output that matches takes an event, and a filter sees what no output before it has
 // taken.
 //
 // It owns that translation into filters with conditions and routes, and what the dialects of such

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Replace ends the writing of f, a new file in the directory of name: it syncs and closes f and
+// Replace ends the writing of f, a new file in the directory of name. It syncs and closes f and
 // puts it in the place of name, so that a crash leaves the one or the other. If that fails, or
 // written is what writing to f failed with, f is removed and name is as it was. Whether name is the
 // new one after a crash is not known before SyncDir of its directory.

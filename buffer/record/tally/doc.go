@@ -20,7 +20,7 @@
 // gone with them.
 //
 // Records are counted by batch, never looked at. Rows are few bytes, and bounded: a minute merges
-// into its hour after a day, or sooner when there are too many, and is forgotten after a week; when
+// into its hour after a day, or sooner when there are too many, and is forgotten after a week. When
 // there are too many origins the others share one row.
 //
 // It does no input or output. The buffer keeps the rows (buffer/books.go); deliver, overflow and

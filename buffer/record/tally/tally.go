@@ -103,9 +103,9 @@ func (r Row) Get(output uint32, s Stage) Count {
 	return Count{}
 }
 
-// Append appends the row as bytes: of each cell that is not zero, output, stage, and whether its
-// count is that of the cell before in one number, and if it is not, records and bytes, as unsigned
-// varints. Cells stand in the order of outputs and stages.
+// Append appends the row as bytes. It writes, of each cell that is not zero, output, stage, and
+// whether its count is that of the cell before in one number, and if it is not, records and bytes,
+// as unsigned varints. Cells stand in the order of outputs and stages.
 func (r Row) Append(dst []byte) []byte {
 	slices.SortFunc(r, func(x, y Cell) int { return cmp.Compare(x.id(), y.id()) })
 	var before Count

@@ -380,7 +380,7 @@ func (w *clusterWorld) create(topic string, partitions int) error {
 }
 
 // recreate deletes the edge's topic and makes it again. What it held must have been read by then,
-// and what the edge has to send comes after that: the agent lives, or else what is sent again for a
+// and what the edge has to send comes after that. The agent lives, or else what is sent again for a
 // kill would be in both lives of the topic.
 func (w *clusterWorld) recreate(ctx context.Context, rng *rand.Rand, e *clusterEdge) error {
 	w.tell(e, "the topic is deleted and made again")
@@ -456,7 +456,7 @@ func (w *clusterWorld) deny(ctx context.Context, rng *rand.Rand, e *clusterEdge)
 }
 
 // forget deletes the group with the position of the edge that sends exactly once, as happens to a
-// host that is off for long, and kills the edge: what it has delivered must not come again.
+// host that is off for long, and kills the edge. What it has delivered must not come again.
 func (w *clusterWorld) forget(_ context.Context, rng *rand.Rand, _ *clusterEdge) error {
 	e := w.edges[slices.IndexFunc(w.edges, func(e *clusterEdge) bool { return e.exact })]
 	what := w.tell(e, "the group is deleted, and the agent killed")

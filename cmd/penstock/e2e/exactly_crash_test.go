@@ -138,7 +138,7 @@ type exactlyOptions struct {
 }
 
 // TestExactlyOnceSurvivesCrashes kills an agent with delivery = "exactly_once" at random moments,
-// while apps write and rotate, the broker comes and goes and the overflow's store fails: readers of
+// while apps write and rotate, the broker comes and goes and the overflow's store fails. Readers of
 // committed records see each line once, and so does the lake behind a consumer.
 func TestExactlyOnceSurvivesCrashes(t *testing.T) {
 	parallel(t)

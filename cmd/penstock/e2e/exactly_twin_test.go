@@ -13,7 +13,7 @@ import (
 	"github.com/penstock/penstock/cmd/penstock/demo"
 )
 
-// TestExactlyOnceTwinStops runs two agents on copies of one data directory: the one that was there
+// TestExactlyOnceTwinStops runs two agents on copies of one data directory. The one that was there
 // stops its output with one error that says what to do, the other goes on, and neither repeats or
 // loses a line.
 func TestExactlyOnceTwinStops(t *testing.T) {

@@ -54,7 +54,7 @@ pipeline "relay" {
 `
 
 // TestRefusedClients tries to get past the handshake with a wrong key, user, password or
-// certificate and with a recorded handshake: each is refused, logged once per source, nothing of
+// certificate and with a recorded handshake. Each is refused, logged once per source, nothing of
 // theirs is stored, and no secret is told.
 func TestRefusedClients(t *testing.T) {
 	parallel(t)

@@ -171,7 +171,7 @@ func (r *repeats) failovers(t *testing.T, log string) {
 }
 
 // check fails if lines came again that had come too long before an interruption to have been
-// unacknowledged or uncommitted by then, but for one object of the overflow each time: it may have
+// unacknowledged or uncommitted by then, but for one object of the overflow each time. It may have
 // been delivered and not deleted yet. worst is how long a sync to disk took at most.
 func (r *repeats) check(t *testing.T, worst time.Duration, object int64) {
 	t.Helper()

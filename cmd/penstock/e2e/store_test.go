@@ -20,10 +20,10 @@ import (
 	"github.com/penstock/penstock/spool/storetest"
 )
 
-// faults stands before a server and makes a share of the requests fail, whatever they are:
-// connections that are closed before, in and after the answer, answers that come late, and errors
-// with the work done or not. Where "hang" is one of the kinds, some answers never come, although
-// the work may be done.
+// faults stands before a server and makes a share of the requests fail, whatever they are. It
+// causes connections that are closed before, in and after the answer, answers that come late, and
+// errors with the work done or not. Where "hang" is one of the kinds, some answers never come,
+// although the work may be done.
 type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand

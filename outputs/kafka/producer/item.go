@@ -78,7 +78,7 @@ type Events interface {
 	Unwanted(*Item) bool
 
 	// Overdue tells that nothing of a partition got through for Config.DeliveryTimeout, and that it
-	// is kept: some partition holds what may have been appended, and until that is known nothing
+	// is kept. Some partition holds what may have been appended, and until that is known nothing
 	// can be given back that would not perhaps come twice.
 	Overdue(Key, error)
 

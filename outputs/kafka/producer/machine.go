@@ -52,8 +52,8 @@ type Faults struct {
 //
 // Invariants: a partition's queue is in delivery order; its first sent items are in requests or
 // acknowledged; the sequence of queue[i] is head plus the record counts before i. More than one
-// request of a partition is in flight only while its leader has acknowledged a batch of this epoch:
-// from then on a broker refuses gaps, so an acknowledged batch proves that all before it were
+// request of a partition is in flight only while its leader has acknowledged a batch of this epoch.
+// From then on a broker refuses gaps, so an acknowledged batch proves that all before it were
 // appended.
 type Machine struct {
 	cfg    Config
