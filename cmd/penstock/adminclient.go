@@ -5,27 +5,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// adminTokenVar is the environment variable with the token of the admin server.
-const adminTokenVar = "PENSTOCK_ADMIN_TOKEN"
-
-// adminAddress is where a running agent is asked: host:port, or unix:///path.
+// adminAddress is where a running agent is asked: host:port, https://host:port, unix:///path, or a
+// configuration, which says it.
 type adminAddress string
 
 func adminFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String(
-		"admin", "127.0.0.1:9600",
+		"admin", defaultAdmin,
 		"address of the agent's admin server (agent.admin.listen), host:port, https://host:port or unix:///PATH; "+
-			"its token is read from $"+adminTokenVar,
+			"or the agent's configuration, which says it and the token; unless given, $"+adminVar+
+			". A token is read from $"+adminTokenVar+", for HTTPS whom to trust from $"+adminCAVar+
+			", and a client certificate from $"+adminCertVar+" and $"+adminKeyVar,
 	)
 }
 
@@ -34,35 +32,30 @@ func adminFlag(cmd *cobra.Command) *string {
 func (a adminAddress) do(
 	ctx context.Context, method, path string, query url.Values,
 ) (*http.Response, error) {
-	client, host := http.DefaultClient, string(a)
-	if socket, ok := strings.CutPrefix(host, "unix://"); ok {
-		host = "localhost"
-		client = &http.Client{Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", socket)
-			},
-		}}
+	s, err := a.server()
+	if err != nil {
+		return nil, err
 	}
-	target := "http://" + host + path
-	if strings.HasPrefix(host, "https://") {
-		target = strings.TrimSuffix(host, "/") + path
+	client, err := s.client()
+	if err != nil {
+		return nil, err
 	}
+	target := s.url + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {
-		return nil, fmt.Errorf("--admin %q is neither host:port nor unix:///PATH: %w", a, err)
+		return nil, fmt.Errorf("--admin %q is neither host:port nor unix:///PATH: %w", s.url, err)
 	}
-	if token := os.Getenv(adminTokenVar); token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if s.token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf(
-			"no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen",
-			a, err,
+			"no agent answers at %s: %w; see that it runs, and that --admin is its agent.admin.listen%s",
+			s.name, err, certificateHint(err),
 		)
 	}
 	if resp.StatusCode == http.StatusOK {
@@ -71,7 +64,7 @@ func (a adminAddress) do(
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	return nil, fmt.Errorf(
-		"the agent at %s answers %s: %s", a, resp.Status, strings.TrimSpace(string(text)),
+		"the agent at %s answers %s: %s", s.name, resp.Status, strings.TrimSpace(string(text)),
 	)
 }
 
