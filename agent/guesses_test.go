@@ -103,3 +103,35 @@ filter "add_fields" "b" { fields = { form = "%Y" } }
 		t.Error(got)
 	}
 }
+
+// Only outputs that can have a failover are told to have one.
+func TestWhatCannotFailOverIsNotToldTo(t *testing.T) {
+	t.Parallel()
+	const text = `
+agent { data_dir = "/var/lib/penstock" }
+input "tcp" "in" { listen = "127.0.0.1:1" }
+output "local" "lake" { directory = "/tmp/lake" }
+output "http" "web" { url = "http://127.0.0.1:1" }
+pipeline "p" {
+  from = [input.tcp.in]
+  to   = [%s]
+  buffer {
+    when_full = "overflow"
+  }
+}
+`
+	for to, told := range map[string]string{
+		"output.local.lake": `Write when_full = "block": output.local.lake can have no failover.`,
+		"output.local.lake, output.http.web": "Add failover { to = output.TYPE.NAME } to " +
+			"output.http.web, or",
+	} {
+		file := filepath.Join(t.TempDir(), "penstock.hcl")
+		if err := os.WriteFile(file, fmt.Appendf(nil, text, to), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, report := config.Load([]string{file}, Components().Config(), config.Options{})
+		if got := report.Error(); !strings.Contains(got, told) {
+			t.Errorf("%s is not told %q:\n%s", to, told, got)
+		}
+	}
+}

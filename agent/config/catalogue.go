@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // Kind is what a component is: an input, an output or a filter.
 type Kind string
@@ -24,6 +27,15 @@ type Component struct {
 	Common func() any
 	// Source says that an input is a log already and is not buffered.
 	Source bool
+}
+
+// has reports whether a component takes a block of that name.
+func (c *Component) has(block string) bool {
+	structs := []reflect.Value{reflect.ValueOf(c.Default()).Elem()}
+	if c.Common != nil {
+		structs = append(structs, reflect.ValueOf(c.Common()).Elem())
+	}
+	return slices.Contains(names(targetsOf(structs...), true), block)
 }
 
 // Catalogue is all that a configuration may name. Buffer and Settings return pointers to fresh

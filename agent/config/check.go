@@ -200,7 +200,7 @@ func (l *loader) checkOverflow(p *Pipeline) {
 	if !ok || p.Source || !c.Overflows() {
 		return
 	}
-	var without []string
+	var without, able []string
 	for _, id := range p.Outputs() {
 		inst := l.cfg.Find(id)
 		if inst == nil || inst.positions == nil || inst.positions.hasFailed("failover") {
@@ -208,12 +208,17 @@ func (l *loader) checkOverflow(p *Pipeline) {
 		}
 		if !slices.ContainsFunc(inst.Refs, func(r Ref) bool { return r.Path == "failover.to" }) {
 			without = append(without, id)
+			if inst.Component.has("failover") {
+				able = append(able, id)
+			}
 		}
 	}
 	at := p.positions.position("buffer.when_full")
-	hint := "Add failover { to = output.TYPE.NAME } to " + list(
-		without,
-	) + `, or write when_full = "block".`
+	hint := `Write when_full = "block": ` + list(without) + " can have no failover."
+	if able != nil {
+		hint = "Add failover { to = output.TYPE.NAME } to " + list(able) +
+			`, or write when_full = "block".`
+	}
 	switch {
 	case len(without) == 0:
 	case len(without) == len(p.Outputs()):
