@@ -90,6 +90,12 @@ func (k *detachedPositions) readAfter(source string, birth int64) bool {
 		slices.ContainsFunc(k.bySource[source], after)
 }
 
+// knows reports whether something of that source was read before, wherever it is now: the log may
+// just be between two names.
+func (k *detachedPositions) knows(source string) bool {
+	return len(k.byPath[source]) > 0 || len(k.bySource[source]) > 0
+}
+
 // expire removes and returns what has been gone since before t.
 func (k *detachedPositions) expire(t time.Time) []*position {
 	var out []*position
@@ -171,7 +177,7 @@ func (m *manager) sourceOf(s observation) string {
 			return s.path
 		}
 		if live != nil || source == m.decision.truncating ||
-			len(m.sources.streams[source]) > 0 || len(m.detached.byPath[source]) > 0 {
+			len(m.sources.streams[source]) > 0 || m.detached.knows(source) {
 			return source
 		}
 		if fi, err := m.sys.stat(source); err == nil && fi.regular() {

@@ -464,6 +464,36 @@ func TestRotatedDuringTheFirstLook(t *testing.T) {
 	}
 }
 
+// A log is between two names when the agent starts: what was rotated meanwhile is known by what was
+// read of the log before.
+func TestStartWhileTheLogHasNoName(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.open()
+		p.write(false)
+		p.toggle()
+		p.settle()
+		p.rename("app.log", "app.log.1")
+		p.write(false)
+		p.settle()
+		p.close()
+		p.a.sink.sync(1 << 30)
+		p.toggle()
+		p.compressed("app.log.1")
+		p.open()
+		p.write(false)
+		p.close()
+		p.rename("app.log", "app.log.2")
+		p.toggle()
+		p.settle()
+		p.open()
+		p.write(false)
+		p.settle()
+		if len(p.last) != 1 {
+			t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+		}
+	})
+}
+
 // A copy that no glob leads to has the inode of another log, which was read, and removed since.
 func TestCopyWithTheInodeOfAnotherLog(t *testing.T) {
 	t.Parallel()
