@@ -2,8 +2,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -102,20 +100,9 @@ var gates = map[string]func(t *testing.T) gated{
 
 func mutualTLS(t *testing.T) (*gatetest.Gate, tlsconf.Client) {
 	ca := certtest.New(t)
-	brokerCert, brokerKey := ca.Issue("broker")
-	pair, err := tls.LoadX509KeyPair(brokerCert, brokerKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conf := &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    x509.NewCertPool(),
-	}
-	conf.ClientCAs.AppendCertsFromPEM(certtest.Read(t, ca.File))
 	cert, key := ca.Issue("edge-1")
 	return &gatetest.Gate{
-			TLS: conf,
+			TLS: ca.Server("broker", true),
 		}, tlsconf.Client{
 			MinVersion: "1.2",
 			CAFile:     ca.File,

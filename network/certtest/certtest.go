@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -86,4 +87,20 @@ func (a *Authority) Issue(name string) (certFile, keyFile string) {
 		a.t.Fatal(err)
 	}
 	return a.write(name+".pem", "CERTIFICATE", der), a.write(name+".key", "EC PRIVATE KEY", keyDER)
+}
+
+// Server returns the configuration of a server called name, which asks for a certificate of this
+// authority if it demandsCert.
+func (a *Authority) Server(name string, demandsCert bool) *tls.Config {
+	a.t.Helper()
+	pair, err := tls.LoadX509KeyPair(a.Issue(name))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	conf := &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: x509.NewCertPool()}
+	conf.ClientCAs.AppendCertsFromPEM(Read(a.t, a.File))
+	if demandsCert {
+		conf.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return conf
 }

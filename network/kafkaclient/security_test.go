@@ -3,7 +3,6 @@ package kafkaclient
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -233,28 +232,11 @@ func TestMSKIAM(t *testing.T) {
 
 func TestMutualTLS(t *testing.T) {
 	ca, other := certtest.New(t), certtest.New(t)
-	brokerCert, brokerKey := ca.Issue("broker")
-	pair, err := tls.LoadX509KeyPair(brokerCert, brokerKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pem, err := os.ReadFile(ca.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clients := x509.NewCertPool()
-	clients.AppendCertsFromPEM(pem)
 	cert, key := ca.Issue("edge-1")
 	strangeCert, strangeKey := other.Issue("edge-1")
 	for version, max := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
-		g := &gatetest.Gate{
-			TLS: &tls.Config{
-				Certificates: []tls.Certificate{pair},
-				ClientAuth:   tls.RequireAndVerifyClientCert,
-				ClientCAs:    clients,
-				MaxVersion:   max,
-			},
-		}
+		g := &gatetest.Gate{TLS: ca.Server("broker", true)}
+		g.TLS.MaxVersion = max
 		c := guarded(t, g)
 		for name, tc := range map[string]struct {
 			tls  tlsconf.Client

@@ -129,13 +129,6 @@ func TestErrorClasses(t *testing.T) {
 			t.Errorf("%d %s: %v; want refused %v", c.status, c.reason, err, c.refused)
 		}
 	}
-	none := open(t, testConfig("http://127.0.0.1:1"))
-	if err := none.Put(
-		t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{},
-	); err == nil ||
-		errors.Is(err, spool.ErrRefused) {
-		t.Errorf("no server: %v, want a retryable error", err)
-	}
 }
 
 func TestMissingBucketIsRefused(t *testing.T) {

@@ -148,6 +148,13 @@ func testEnv() (outputs.Env, *prometheus.Registry) {
 	}, reg
 }
 
+// fastRetries is the common part of an output's configuration, with retries as a test wants them.
+func fastRetries() outputs.Common {
+	common := outputs.DefaultCommon()
+	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+	return common
+}
+
 func newWriter(t testing.TB, cfg Config) (*Writer, *prometheus.Registry) {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
 	"github.com/penstock/penstock/spool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -71,15 +69,7 @@ func newDeadPartition(
 	}
 	w, _ := newWriter(t, cfg)
 	d.w = w
-	env := outputs.Env{
-		Name:    "output.kafka.events",
-		Agent:   "edge-1",
-		Log:     slog.New(slog.DiscardHandler),
-		Metrics: prometheus.NewRegistry(),
-		Dir:     t.TempDir(),
-	}
-	common := outputs.DefaultCommon()
-	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+	env, common := outputtest.Env(t, "output.kafka.events"), fastRetries()
 	targets := drain.Targets{DeadLetter: noLetters{}, Overflow: overflow}
 	if overflow != nil {
 		common.Failover = new(outputs.Failover)

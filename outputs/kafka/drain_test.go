@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/drain"
 	"github.com/penstock/penstock/outputs/outputtest"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
@@ -33,15 +31,7 @@ func TestDrainThroughOutages(t *testing.T) {
 		cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
 		change(&cfg)
 		w, _ := newWriter(t, cfg)
-		env := outputs.Env{
-			Name:    "output.kafka.events",
-			Agent:   "edge-1",
-			Log:     slog.New(slog.DiscardHandler),
-			Metrics: prometheus.NewRegistry(),
-			Dir:     t.TempDir(),
-		}
-		common := outputs.DefaultCommon()
-		common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+		env, common := outputtest.Env(t, "output.kafka.events"), fastRetries()
 		out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
 		if err != nil {
 			t.Fatal(err)
@@ -113,15 +103,7 @@ func TestSmallBatchesInDoubtAreNotRepeated(t *testing.T) {
 	cfg := testConfig(c)
 	cfg.DeliveryTimeout, cfg.RequestTimeout = time.Second, 300*time.Millisecond
 	w, _ := newWriter(t, cfg)
-	env := outputs.Env{
-		Name:    "output.kafka.events",
-		Agent:   "edge-1",
-		Log:     slog.New(slog.DiscardHandler),
-		Metrics: prometheus.NewRegistry(),
-		Dir:     t.TempDir(),
-	}
-	common := outputs.DefaultCommon()
-	common.Retry = outputs.Retry{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond}
+	env, common := outputtest.Env(t, "output.kafka.events"), fastRetries()
 	out, err := drain.NewAsyncOutput(w, common, env, drain.Targets{DeadLetter: noLetters{}})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -164,9 +163,8 @@ func mskIAM(t *testing.T) *gated {
 // mutualTLS is a listener that demands a client certificate.
 func mutualTLS(t *testing.T) *gated {
 	ca := certtest.New(t)
-	brokerCert, brokerKey := ca.Issue("broker")
 	cert, key := ca.Issue("edge-1")
-	g := &gated{Gate: &gatetest.Gate{TLS: serverTLS(t, brokerCert, brokerKey, ca.File, true)}}
+	g := &gated{Gate: &gatetest.Gate{TLS: ca.Server("broker", true)}}
 	g.cfg.TLS = &tlsconf.Client{MinVersion: "1.2", CAFile: ca.File, CertFile: cert, KeyFile: key}
 	good := map[string]string{}
 	for _, f := range []string{ca.File, cert, key} {
@@ -179,24 +177,6 @@ func mutualTLS(t *testing.T) *gated {
 		}
 	}
 	return g.start(t)
-}
-
-func serverTLS(t *testing.T, cert, key, clientCA string, demand bool) *tls.Config {
-	t.Helper()
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pem, err := os.ReadFile(clientCA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conf := &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: x509.NewCertPool()}
-	conf.ClientCAs.AppendCertsFromPEM(pem)
-	if demand {
-		conf.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return conf
 }
 
 func wrongCA(t *testing.T) *gated {
@@ -222,12 +202,15 @@ func wrongClientCert(t *testing.T) *gated {
 // noClientCert is a listener that begins to demand what the client does not have.
 func noClientCert(t *testing.T) *gated {
 	ca := certtest.New(t)
-	cert, key := ca.Issue("broker")
+	open, closed := ca.Server("broker", false), ca.Server("broker", true)
 	var demands atomic.Bool
 	g := &gated{
 		Gate: &gatetest.Gate{
 			TLS: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				return serverTLS(t, cert, key, ca.File, demands.Load()), nil
+				if demands.Load() {
+					return closed, nil
+				}
+				return open, nil
 			}},
 		},
 	}

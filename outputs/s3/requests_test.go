@@ -336,14 +336,6 @@ func TestErrorClasses(t *testing.T) {
 			}
 		}
 	}
-	proxy.Set(nil)
-	none := open(t, func() StoreConfig { c := cfg; c.Endpoint = "http://127.0.0.1:1"; return c }())
-	if err := none.Put(
-		t.Context(), "k", strings.NewReader("x"), 1, spool.PutOptions{},
-	); err == nil ||
-		errors.Is(err, spool.ErrRefused) {
-		t.Errorf("no server: %v, want a retryable error", err)
-	}
 }
 
 // A server that lists out of order would have an overflow replayed out of order.

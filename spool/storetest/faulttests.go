@@ -80,6 +80,16 @@ func testServerErrors(t *testing.T, r *run) {
 	}
 }
 
+// Where there is no server another attempt may help.
+func testNoServer(t *testing.T, r *run) {
+	r.needProxy(t)
+	none := r.New(t, "http://127.0.0.1:1", time.Minute)
+	err := none.Put(r.ctx, "k", strings.NewReader("x"), 1, spool.PutOptions{})
+	if err == nil || errors.Is(err, spool.ErrRefused) {
+		t.Errorf("no server: %v, want a retryable error", err)
+	}
+}
+
 func testServerHangs(t *testing.T, r *run) {
 	r.needProxy(t)
 	r.passing(t, []byte("small"), r.proxy.Hang())

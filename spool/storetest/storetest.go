@@ -55,6 +55,7 @@ func runAll(t *testing.T, s Subject) {
 		{"ShortReader", testShortReader},
 		{"Cancelled", testCancelled},
 		{"ServerErrors", testServerErrors},
+		{"NoServer", testNoServer},
 		{"ServerHangs", testServerHangs},
 		{"ConnectionCut", testConnectionCut},
 		{"LargeCut", testLargeCut},
