@@ -163,13 +163,16 @@ func (c *converter) job(n *kit.Node, i int) {
 		b.Set("listen", kit.Texts([]string{protocol + "://" + s.Text("listen_address")}))
 		take(s.Find("labels"))
 		c.Duration(b, "idle_timeout", s, time.Second, "idle_timeout")
+		c.serverTLS(b, s.Find("tls_config"))
 		s.Text("label_structured_data")
 		s.Text("use_incoming_timestamp")
 	default:
 		c.Lost(c.Agent, n, "penstock finds its files by globs: write an input")
 		return
 	}
-	if r := n.Find("relabel_configs"); r != nil {
+	if r := n.Find("relabel_configs"); r != nil && chooses(n.List("relabel_configs")) {
+		c.Lost(b, r, "it chooses what is read: write paths and exclude, or filter \"where\"")
+	} else if r != nil {
 		c.Left(b, r, "labels come from the path, by path_pattern of input \"tail\", or from filter \"set\"")
 	}
 	cond := ""
@@ -222,7 +225,10 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 			return
 		}
 		b.Set("keep", draft.Text("message"))
-		b.Comment("The record is an object with what is taken out, and the line as message.")
+		c.D.Changed(
+			b, x.At, x.Name,
+			"the record becomes an object with what is taken out, and the line as message",
+		)
 	}
 	switch x.Key {
 	case "json":
@@ -270,12 +276,11 @@ func (c *converter) stage(x *kit.Node, in *draft.Block, name, cond string) {
 	case "timestamp":
 		b := add("time")
 		b.Set("field", draft.Text(x.Text("source")))
-		f := x.Text("format")
-		format := map[string]string{"RFC3339": "iso8601", "RFC3339Nano": "iso8601", "Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us", "UnixNs": "epoch_ns", "RFC1123": "rfc1123", "RFC1123Z": "rfc1123"}[f]
-		if format == "" {
-			format = layouts.Replace(f)
+		formats := []string{timeFormat(x.Text("format"))}
+		for _, f := range x.Texts("fallback_formats") {
+			formats = append(formats, timeFormat(f))
 		}
-		b.Set("formats", draft.Texts(format))
+		b.Set("formats", draft.Texts(formats...))
 		c.Set(b, "zone", x, "location")
 		if x.Text("action_on_failure") != "skip" {
 			c.D.Changed(
@@ -441,4 +446,44 @@ func selected(src string) (string, bool) {
 		rest = rest[len(l[0]):]
 	}
 	return kit.And(parts...), len(parts) > 0
+}
+
+// timeFormat returns what penstock calls a format of times.
+func timeFormat(name string) string {
+	known := map[string]string{
+		"RFC3339": "iso8601", "RFC3339Nano": "iso8601", "RFC1123": "rfc1123", "RFC1123Z": "rfc1123",
+		"Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us", "UnixNs": "epoch_ns",
+	}
+	if format := known[name]; format != "" {
+		return format
+	}
+	return layouts.Replace(name)
+}
+
+// serverTLS carries over the certificate that a server shows, and asks for.
+func (c *converter) serverTLS(b *draft.Block, n *kit.Node) {
+	if n == nil {
+		return
+	}
+	cert, key := n.Take("cert_file"), n.Take("key_file")
+	if cert == nil || key == nil {
+		c.Lost(b, n, "write tls { }, with cert_file and key_file: it listens without now")
+		return
+	}
+	tls := b.In("tls")
+	tls.Set("cert_file", kit.Text(cert.Value))
+	tls.Set("key_file", kit.Text(key.Value))
+	c.Carry(cert)
+	c.Carry(key)
+	c.Set(tls, "client_ca_file", n, "client_ca_file", "ca_file")
+}
+
+// chooses reports whether relabeling leaves targets out.
+func chooses(relabel []*kit.Node) bool {
+	for _, k := range relabel {
+		if a := k.Find("action"); a != nil && (a.Value == "drop" || a.Value == "keep") {
+			return true
+		}
+	}
+	return false
 }

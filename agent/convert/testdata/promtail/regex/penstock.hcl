@@ -14,7 +14,8 @@ filter "parse" "nginx" {
   format  = "regex"
   pattern = "^(?P<ts>\\S+ \\S+) (?P<level>\\w+) (?P<text>.*)$"
   keep    = "message"
-  # The record is an object with what is taken out, and the line as message.
+  # Changed: scrape_configs.pipeline_stages.regex: the record becomes an object with what is taken
+  # out, and the line as message
 }
 
 filter "time" "nginx" {

@@ -32,7 +32,8 @@ filter "parse" "app" {
   if     = "tag == 'app'"
   format = "logfmt"
   keep   = "message"
-  # The record is an object with what is taken out, and the line as message.
+  # Changed: scrape_configs.pipeline_stages.logfmt: the record becomes an object with what is taken
+  # out, and the line as message
 }
 
 filter "set" "app" {
