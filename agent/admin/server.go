@@ -132,14 +132,10 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	})
 	mux.HandleFunc("GET /page.js", serveAsset("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /style.css", serveAsset("style.css", "text/css; charset=utf-8"))
-	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(agent.Status()); err != nil {
-			log.Debug("writing the status", "error", err)
-		}
-	})
+	mux.HandleFunc(
+		"GET /api/status",
+		func(w http.ResponseWriter, r *http.Request) { serveStatus(w, agent, log) },
+	)
 	mux.HandleFunc(
 		"GET /api/audit",
 		func(w http.ResponseWriter, r *http.Request) { serveAudit(w, r, agent, log) },
@@ -147,27 +143,9 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 	mux.HandleFunc(
 		"GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") },
 	)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ready, reasons := agent.Ready()
-		var text strings.Builder
-		if ready {
-			fmt.Fprintln(&text, "ready")
-		} else {
-			fmt.Fprintln(&text, "not ready: "+strings.Join(reasons, "; "))
-		}
-		for _, p := range agent.States() {
-			for _, pr := range p.Problems {
-				fmt.Fprintf(
-					&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
-				)
-			}
-		}
-		if !ready {
-			http.Error(w, strings.TrimSuffix(text.String(), "\n"), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprint(w, text.String())
-	})
+	mux.HandleFunc(
+		"GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, agent) },
+	)
 	// One component's faulty metric must not take the others' away.
 	mux.Handle("GET /metrics", promhttp.HandlerFor(agent, promhttp.HandlerOpts{
 		ErrorHandling:     promhttp.ContinueOnError,
@@ -204,4 +182,35 @@ func Handler(o Options, agent Agent, log *slog.Logger) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return newHosts(o.Listen, o.AllowedHosts).guard(newAccess(o).guard(mux))
+}
+
+func serveStatus(w http.ResponseWriter, agent Agent, log *slog.Logger) {
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(agent.Status()); err != nil {
+		log.Debug("writing the status", "error", err)
+	}
+}
+
+func serveReady(w http.ResponseWriter, agent Agent) {
+	ready, reasons := agent.Ready()
+	var text strings.Builder
+	if ready {
+		fmt.Fprintln(&text, "ready")
+	} else {
+		fmt.Fprintln(&text, "not ready: "+strings.Join(reasons, "; "))
+	}
+	for _, p := range agent.States() {
+		for _, pr := range p.Problems {
+			fmt.Fprintf(
+				&text, "%s: %s: %s %s\n", pr.Level, state.Words(pr.Kind), pr.Component, pr.Text,
+			)
+		}
+	}
+	if !ready {
+		http.Error(w, strings.TrimSuffix(text.String(), "\n"), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprint(w, text.String())
 }

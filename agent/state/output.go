@@ -147,19 +147,7 @@ func (o Output) State(now time.Time) OutputState {
 		s.Text = "has taken nothing for " + Duration(o.Stalled) + " and does not say why"
 		s.Do = "look whether the destination hangs, or is short of disk or processor"
 	case o.Waiting > 0 && o.Oldest >= behindAfter:
-		s.Kind, s.Level = Slow, Notice
-		if s.ToGo = toGo(o.Waiting, o.Out-o.In); s.ToGo > 0 {
-			s.Text = "is behind by " + Duration(
-				o.Oldest,
-			) + " and catches up, about " + Duration(
-				s.ToGo,
-			) + " to go"
-		} else {
-			s.Level, s.Text = Warning, "is behind by "+Duration(
-				o.Oldest,
-			)+": it takes no more than comes in"
-			s.Do = "give the destination more room, or send less"
-		}
+		o.tellBehind(&s)
 	default:
 		s.Kind, s.Text = Delivering, "delivers"
 	}
@@ -169,6 +157,19 @@ func (o Output) State(now time.Time) OutputState {
 		s.Do = "check the store's network, credentials and room"
 	}
 	return s
+}
+
+// tellBehind says of an output that delivers, but is behind, whether it catches up.
+func (o Output) tellBehind(s *OutputState) {
+	s.Kind, s.Level = Slow, Notice
+	s.Text = "is behind by " + Duration(o.Oldest)
+	if s.ToGo = toGo(o.Waiting, o.Out-o.In); s.ToGo > 0 {
+		s.Text += " and catches up, about " + Duration(s.ToGo) + " to go"
+		return
+	}
+	s.Level = Warning
+	s.Text += ": it takes no more than comes in"
+	s.Do = "give the destination more room, or send less"
 }
 
 // downSince is when the destination was last known to take something, or failover began.

@@ -167,20 +167,7 @@ func (c *Config) Validate() error {
 	if c.MaxLineSize < 16 || c.MaxLineSize > 64<<20 {
 		bad("max_line_size: must be between 16 bytes and 64MiB")
 	}
-	for _, d := range []struct {
-		name string
-		v    time.Duration
-		min  time.Duration
-	}{
-		{"rotate_wait", c.RotateWait, 10 * time.Millisecond}, {"close_inactive", c.CloseInactive, 10 * time.Millisecond},
-		{"poll_interval", c.PollInterval, 10 * time.Millisecond}, {"rescan_interval", c.RescanInterval, 10 * time.Millisecond},
-		{"forget_after", c.ForgetAfter, time.Second}, {"partial_line_timeout", c.PartialLine, 0},
-		{"ignore_older", c.IgnoreOlder, 0},
-	} {
-		if d.v < d.min {
-			bad("%s: must be at least %v", d.name, d.min)
-		}
-	}
+	c.checkTimes(bad)
 	if c.LagFiles < 0 {
 		bad("lag_files: must not be negative")
 	}
@@ -203,6 +190,23 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) checkTimes(bad func(string, ...any)) {
+	for _, d := range []struct {
+		name string
+		v    time.Duration
+		min  time.Duration
+	}{
+		{"rotate_wait", c.RotateWait, 10 * time.Millisecond}, {"close_inactive", c.CloseInactive, 10 * time.Millisecond},
+		{"poll_interval", c.PollInterval, 10 * time.Millisecond}, {"rescan_interval", c.RescanInterval, 10 * time.Millisecond},
+		{"forget_after", c.ForgetAfter, time.Second}, {"partial_line_timeout", c.PartialLine, 0},
+		{"ignore_older", c.IgnoreOlder, 0},
+	} {
+		if d.v < d.min {
+			bad("%s: must be at least %v", d.name, d.min)
+		}
+	}
 }
 
 // nested passes on what is wrong in a block.
