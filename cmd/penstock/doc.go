@@ -40,6 +40,8 @@
 //     keeps up, from the segment's file (buffer/segment.go, buffer/vlog.go) while it does not.
 //  13. agent/view.go: the log as this output sees it, routes (agent/routes.go) and filters
 //     (agent/filter/chain.go) applied. Filters run here, on the way out, and not before the buffer.
+//     What a filter cannot handle passes unchanged and is counted, unless the filter says
+//     otherwise; what no route takes is counted, and dropped or refused (agent/filter/route.go).
 //  14. outputs/drain/drainer.go, outputs/drain/drain.go: the drain of this log into this output.
 //  15. outputs/deliver/flight.go: the in-flight window.
 //  16. outputs/deliver/lanes.go: one lane for each group of origins, or the starter of an
@@ -102,7 +104,9 @@
 // # The consumer
 //
 //  1. inputs/kafka/input.go, inputs/kafka/session.go: a member of the group is given partitions.
-//  2. inputs/kafka/lease.go: each is a log, a Lease, for as long as it is ours.
+//  2. inputs/kafka/lease.go: each is a log, a Lease, for as long as it is ours. A member that has
+//     not heard of its group for session_timeout takes its leases for lost
+//     (inputs/kafka/heartbeats.go).
 //  3. inputs/kafka/reader.go: fetched records become batches (inputs/kafka/inflate.go bounds them).
 //  4. agent/pipeline.go, agent/view.go: the log goes to its one output, through filters,
 //     unbuffered.
@@ -210,11 +214,10 @@
 //     publish): buffer TestFailedWriteGoesToANewSegment. In spill mode what can be read again is
 //     acknowledged once it has its place in the order (buffer/append.go, add), with sync = false
 //     once it is written, and what is too large for the buffer once it is in the dead letter
-//     (agent/sink.go). So are what is made of it: a
-//     forward ack waits for all events of its chunk, and after one failure nothing more is
-//     acknowledged on that connection (inputs/forward/acks.go):
-//     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck; and an answer of
-//     HTTP: inputs/http TestAnsweredOnlyWhenDurable.
+//     (agent/sink.go). A forward ack waits for all events of its chunk, and after one failure
+//     nothing more is acknowledged on that connection (inputs/forward/acks.go):
+//     inputs/forward TestAckOnlyWhenDurable, inputs/forward TestCrashSendsNoAck. An answer of HTTP
+//     waits likewise: inputs/http TestAnsweredOnlyWhenDurable.
 //   - The position of an input is in the very group of the records that it stands for, never in one
 //     before it, but for spill mode, below (buffer/commit.go):
 //     buffer TestFluentBit10952_AcknowledgedDataSurvivesSIGKILL. The input hands
@@ -298,7 +301,8 @@
 //     buffer TestDropOldest.
 //   - A partition's commit names the member and generation that it was ours in, and none is made
 //     once it is lost (inputs/kafka/lease.go): inputs/kafka TestZombieCommit,
-//     inputs/kafka TestRebalance.
+//     inputs/kafka TestRebalance. A silent group has it lost, too (inputs/kafka/heartbeats.go):
+//     inputs/kafka TestSilentGroup.
 //   - An archive uploads nothing of a cut before its intent is known to be committed
 //     (spool/protocol/machine.go): spool TestUnconfirmedIntentUploadsNothing,
 //     spool/protocol TestSimulation. A commit that was fenced never counts:
@@ -342,6 +346,11 @@
 // Tests wait most of their time, so `make test` runs more of them at once than there are
 // processors. A new test calls t.Parallel (in cmd/penstock/e2e parallel, which leaves the machine
 // to the long forms) unless it changes or measures the whole process.
+//
+// What tests share, one place a room: buffer/record/runtest (seeds, waiting), inputs/inputstest (a
+// sink), outputs/outputtest (destinations, logs and stores in memory), spool/storetest (a store's
+// suite, faults of its server), buffer/record/costtest (memory and time in proportion),
+// network/certtest (certificates), network/kafkaclient/gatetest (brokers with TLS and SASL).
 //
 // Real servers are started by cmd/penstock/e2e/servers, which skips what is not installed;
 // .ci/integration installs them and says which variables name them. With PENSTOCK_KAFKA_BROKERS a
