@@ -2,6 +2,7 @@ package fluentd
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/penstock/penstock/agent/convert/draft"
@@ -29,7 +30,7 @@ func (c *converter) parse(f *flow.Flow, e *element, name string, tags flow.Match
 		}
 	}
 	c.parser(f, spec, name, c.own(tags, only), "", "")
-	if typ := spec.value("@type", "format", "type"); !takesAll[typ] && !c.raw {
+	if typ := spec.value("format", "@type", "type"); !takesAll[typ] && !c.raw {
 		if strings.HasPrefix(typ, "/") {
 			typ = "regexp"
 		}
@@ -65,7 +66,7 @@ func (c *converter) parseNone(f *flow.Flow, name string, m flow.Match, spec *ele
 func (c *converter) parser(
 	f *flow.Flow, spec *element, name string, m flow.Match, field, further string,
 ) *draft.Block {
-	p := spec.get("@type", "format", "type")
+	p := spec.get("format", "@type", "type")
 	if p == nil {
 		p = &param{key: "@type", value: "none", at: spec.at}
 	}
@@ -240,8 +241,8 @@ func (c *converter) parseRest(
 		t.Set("formats", draft.Texts(timeFormat))
 	}
 	if z := spec.get("timezone"); z != nil {
-		if strings.Contains(z.value, "/") || z.value == "UTC" {
-			t.Set("zone", draft.Text(z.value))
+		if name := zone(z.value); name != "" {
+			t.Set("zone", draft.Text(name))
 			c.carry(z)
 		} else {
 			c.d.Left(t, z.at, shown(z), "write zone by its name, such as Europe/Berlin")
@@ -270,3 +271,22 @@ func mayHave(b *draft.Block, field string) bool {
 }
 
 func describe(e *element) string { return strings.TrimSpace(fmt.Sprint(e.title(), " ", e.typ())) }
+
+var wholeHours = regexp.MustCompile(`^([+-])0?(\d\d?):?00$`)
+
+// zone returns the name of a time zone, also of one that is told by its hours, or "".
+func zone(v string) string {
+	if strings.Contains(v, "/") || v == "UTC" {
+		return v
+	}
+	m := wholeHours.FindStringSubmatch(v)
+	switch {
+	case m == nil:
+		return ""
+	case m[2] == "0":
+		return "UTC"
+	case m[1] == "+": // these names count the other way
+		return "Etc/GMT-" + m[2]
+	}
+	return "Etc/GMT+" + m[2]
+}

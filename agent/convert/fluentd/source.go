@@ -11,6 +11,9 @@ import (
 	"github.com/penstock/penstock/inputs/tail"
 )
 
+// dateInName is what stands for a date in one part of a path.
+var dateInName = regexp.MustCompile(`%[A-Za-z](?:[-_.:]?%[A-Za-z])*`)
+
 // source adds an input and the filters that parse what it reads.
 func (c *converter) source(f *flow.Flow, e *element, only bool) {
 	typ := e.typ()
@@ -221,7 +224,7 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 				c.d.Lost(b, p.at, shown(p), "Ruby is not evaluated; write "+attr)
 			}
 			if strings.Contains(g, "%") && attr == "paths" {
-				g = conversion.ReplaceAllString(g, "*")
+				g = dateInName.ReplaceAllString(g, "*")
 				v = []draft.Part{draft.Lit(g)}
 				c.d.Changed(b, p.at, shown(p), "dates in a path are matched by *")
 			}
@@ -307,7 +310,7 @@ func (c *converter) tail(f *flow.Flow, e *element, only bool) {
 	if spec == nil {
 		spec = e
 	}
-	if strings.HasPrefix(spec.value("@type", "format"), "multiline") {
+	if strings.HasPrefix(spec.value("format", "@type"), "multiline") {
 		c.multiline(f, b, e, spec, tags, only)
 	} else {
 		c.parse(f, e, name, tags, only)
