@@ -56,6 +56,13 @@ func (c *converter) source(x *component) *draft.Block {
 	case "http", "http_server":
 		add("http")
 		b.Set("listen", address("0.0.0.0:80"))
+		if user := n.Take("auth.username"); user != nil {
+			n.Text("auth.strategy")
+			c.Set(b.Add("auth").Add("user", user.Value), "password", n, "auth.password")
+			c.Carry(user)
+		} else if a := n.Find("auth"); a != nil {
+			c.Lost(b, a, "write auth { }: it asks nobody who sends now")
+		}
 		n.Text("encoding")
 		n.Text("decoding.codec")
 		n.Text("framing.method")

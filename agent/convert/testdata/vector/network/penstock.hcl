@@ -8,7 +8,12 @@ agent {
 
 input "http" "web" {
   listen = "0.0.0.0:8080"
-  tag    = "web"
+  auth {
+    user "me" {
+      password = "secret"
+    }
+  }
+  tag = "web"
   # Changed: sources.web: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
 }
