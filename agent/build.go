@@ -343,6 +343,16 @@ func (b *builder) output(id string) *output {
 		b.fail(inst, err)
 		return nil
 	}
+	if d, ok := out.(*drain.Drainer); ok { // archives count nothing but what they refuse themselves
+		keep := deadLetter
+		deadLetter = func(ctx context.Context, b *record.Batch, reason string) error {
+			err := keep(ctx, b, reason)
+			if err == nil {
+				d.CountDead(b.Len())
+			}
+			return err
+		}
+	}
 	b.created = append(b.created, out)
 	b.new.outputs[id] = &output{
 		id:          id,

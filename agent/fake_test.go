@@ -24,7 +24,8 @@ import (
 
 // world is what the fake components of one test share.
 type world struct {
-	shutdown string // the shutdown_timeout, 3s if empty
+	shutdown string  // the shutdown_timeout, 3s if empty
+	restart  restart // fast if it is not set
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -337,7 +338,7 @@ func startAgent(t *testing.T, w *world, dir, text string) *running {
 			Log:       log,
 			Version:   "test",
 			Notify:    r.notify,
-			restart:   fast,
+			restart:   cmp.Or(w.restart, fast),
 			Ready:     func(addr string) { ready <- addr },
 		},
 	)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -14,8 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/penstock/penstock/agent/state"
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/runtest"
 	kafkain "github.com/penstock/penstock/inputs/kafka"
+	"github.com/penstock/penstock/outputs"
 	"github.com/penstock/penstock/outputs/kafka"
 )
 
@@ -170,6 +173,46 @@ pipeline "p" {
 	r.stop()
 	r.wait()
 	if took := time.Since(began); took > 4*time.Second { // the shutdown timeout is 20 s, Grace 5
+		t.Errorf("the stop took %v", took)
+	}
+}
+
+// brokenOutput fails as a whole.
+type brokenOutput struct{}
+
+func (brokenOutput) Drain(context.Context, record.Log) error { return errors.New("broken") }
+func (brokenOutput) Close() error                            { return nil }
+
+// An output that has failed as a whole, and is about to be started again, has nothing under way
+// that a stop could wait for.
+func TestAStopDoesNotWaitForAnOutputThatWaitsToBeStartedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.shutdown, w.restart = "20s", restart{
+		min: time.Minute, max: time.Minute, steady: time.Minute, logEvery: time.Minute,
+	}
+	w.more = Catalogue{OutputType(
+		"broken", "Broken.", func() emptyConfig { return emptyConfig{} },
+		func(emptyConfig, outputs.Env) (brokenOutput, error) { return brokenOutput{}, nil },
+	)}
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "in" { name = "in" }
+output "broken" "a" {}
+pipeline "p" {
+  from = [input.fake.in]
+  to   = [output.broken.a]
+}`)
+	w.send(t, "in", "app", "a record")
+	u := r.pipelines["p"].outputs["output.broken.a"]
+	runtest.Until(t, "the output waits", func() bool {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		return u.state == Waiting
+	})
+	began := time.Now()
+	r.stop()
+	r.wait()
+	if took := time.Since(began); took > 10*time.Second { // silence is a second
 		t.Errorf("the stop took %v", took)
 	}
 }

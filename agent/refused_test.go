@@ -57,6 +57,11 @@ pipeline "p" {
 			t.Errorf("the dead letter lacks %s:\n%s", want, all.String())
 		}
 	}
+	if m := get(t, r, "/metrics"); !strings.Contains(
+		m, `penstock_output_dead_letter_records_total{component="output.fake.x"} 2`,
+	) {
+		t.Errorf("the output's dead letters do not count what filters refuse:\n%s", m)
+	}
 }
 
 // A batch whose refused records cannot be kept now comes again: it is neither passed nor half

@@ -58,9 +58,9 @@ func (c *ArchiveCommon) Validate() error {
 // Failover says where records go while the destination is down.
 type Failover struct {
 	To          string        `hcl:"to" ref:"output" doc:"An object store output (s3, gcs, local) that holds the overflow until it is replayed, or a streaming output that stands by."`
-	After       time.Duration `hcl:"after,optional" doc:"How long the destination must have taken nothing before failover begins."`
+	After       time.Duration `hcl:"after,optional" doc:"How long the destination must have taken nothing before failover begins; each agent takes up to a tenth longer, so that many do not turn to the store at once."`
 	AtFill      float64       `hcl:"at_fill,optional" doc:"Share of the buffer in use, 0 to 1, from which its oldest part is moved to the overflow even if the destination works; 0 turns it off. Not used with a standby."`
-	Recover     time.Duration `hcl:"recover,optional" doc:"How long the destination must have been healthy before it is used again."`
+	Recover     time.Duration `hcl:"recover,optional" doc:"How long the destination must have been healthy before it is used again; each agent takes up to a half longer, so that many do not come back at once."`
 	Order       string        `hcl:"order,optional" oneof:"oldest_first|newest_first" doc:"Whether the overflow is replayed before newer records or beside them."`
 	AfterReplay string        `hcl:"after_replay,optional" oneof:"delete|keep" doc:"Whether replayed objects are deleted or moved under replayed/."`
 	Prefix      string        `hcl:"prefix,optional" doc:"First part of the overflow objects' names."`

@@ -259,7 +259,7 @@ var Table = []Metric{
 	{"penstock_output_bytes_total", "counter",
 		"Uncompressed bytes that the destination has taken."},
 	{"penstock_output_dead_letter_records_total", "counter",
-		"Records refused for good and kept in the dead letter."},
+		"Records refused for good, by the destination or by filters, and kept in the dead letter."},
 	{"penstock_output_delivery_seconds", "histogram",
 		"Time from a batch's first attempt to its acknowledgement."},
 	{"penstock_output_errors_total", "counter",

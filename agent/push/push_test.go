@@ -3,13 +3,16 @@ package push
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -277,5 +280,55 @@ func TestTheLastSnapshotIsPushedAtTheStop(t *testing.T) {
 	p.Run(ctx)
 	if counted(p.sent) != 1 {
 		t.Errorf("%v snapshots were pushed", counted(p.sent))
+	}
+}
+
+// OpenTSDB over HTTP takes points as JSON, few at a time, and says what it does not take.
+func TestOpenTSDBTakesPointsOverHTTP(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	many := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "many", Help: "h"}, []string{"n", "empty"})
+	reg.MustRegister(many)
+	for i := range perRequest + 10 {
+		many.WithLabelValues(strconv.Itoa(i), "").Set(float64(i) + 0.5)
+	}
+	var got []dataPoint
+	var sizes []int
+	status := http.StatusNoContent
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var some []dataPoint
+		if err := json.NewDecoder(r.Body).Decode(&some); err != nil || r.Method != http.MethodPost ||
+			r.URL.Path != "/api/put" || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s %v: %v", r.Method, r.URL, r.Header, err)
+		}
+		got, sizes = append(got, some...), append(sizes, len(some))
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "unknown metric")
+	}))
+	defer srv.Close()
+	p := pusher(t, reg, "opentsdb", srv.URL+"/api/put")
+	send := func() error {
+		return p.send(t.Context(), p.requests(gathered(t, p.from), time.Unix(5, 0)))
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != perRequest+10 || fmt.Sprint(sizes) != fmt.Sprint([]int{perRequest, 10}) {
+		t.Errorf("%d points came in requests of %v", len(got), sizes)
+	}
+	for _, d := range got {
+		n, err := strconv.Atoi(d.Tags["n"])
+		if err != nil || d.Metric != "many" || d.Timestamp != 5 || d.Value != float64(n)+0.5 ||
+			d.Tags["agent"] != "web-1" || len(d.Tags) != 2 {
+			t.Errorf("%+v, %v", d, err)
+		}
+	}
+	var refused *refusedError
+	if status = http.StatusBadRequest; !errors.As(send(), &refused) {
+		t.Error("a refusal is tried again")
+	} else if !strings.Contains(refused.Error(), "unknown metric") {
+		t.Error(refused)
+	}
+	if status = http.StatusServiceUnavailable; errors.As(send(), &refused) || send() == nil {
+		t.Error("what may work later is given up")
 	}
 }

@@ -41,7 +41,7 @@ func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetri
 		dead: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "penstock_output_dead_letter_records_total",
-				Help: "Records refused for good and kept in the dead letter.",
+				Help: "Records refused for good, by the destination or by filters, and kept in the dead letter.",
 			},
 		),
 		errors: prometheus.NewCounterVec(

@@ -177,7 +177,7 @@ func (s *Sender) writeDeadLetters(ctx context.Context, dead []outputs.DeadRecord
 	if err != nil {
 		return err
 	}
-	s.m.dead.Add(float64(len(dead)))
+	s.CountDead(len(dead))
 	s.Dead.Add(int64(len(dead)))
 	if n := s.refusals.Due(len(dead), time.Now()); n > 0 {
 		s.log.Warn(
@@ -303,3 +303,6 @@ func UpTo(b *record.Batch, end int64) *record.Batch {
 	}
 	return keep(b, func(r *record.Record) bool { return r.Offset < end })
 }
+
+// CountDead counts records that are in the dead letter.
+func (s *Sender) CountDead(n int) { s.m.dead.Add(float64(n)) }

@@ -116,6 +116,9 @@ func (d *Drainer) Deliver(ctx context.Context, b *record.Batch) error {
 	return err
 }
 
+// CountDead counts records that somebody else, such as a filter, has put into the dead letter.
+func (d *Drainer) CountDead(n int) { d.to.Send.CountDead(n) }
+
 // Destination returns where a replay sends what it reads.
 func (d *Drainer) Destination() overflow.Destination { return d.to.Destination }
 

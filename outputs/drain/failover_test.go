@@ -301,7 +301,7 @@ func TestOutageDuringReplay(t *testing.T) {
 		r.dest.SetLatency(func() time.Duration { return 500 * time.Millisecond })
 		for range 3 {
 			r.dest.SetDown(false)
-			r.feed(50 * time.Second)
+			r.feed(55 * time.Second)
 			if r.state() != overflow.StateReplay {
 				t.Fatalf("state %s", r.state())
 			}
@@ -478,7 +478,7 @@ func TestNewestFirst(t *testing.T) {
 		old := len(r.g.sent)
 		r.dest.SetLatency(func() time.Duration { return 20 * time.Millisecond })
 		r.dest.SetDown(false)
-		r.feed(40 * time.Second)
+		r.feed(55 * time.Second) // recover, and the half that an agent may take longer
 		r.dest.SetLatency(func() time.Duration { return 100 * time.Millisecond })
 		time.Sleep(time.Second)
 		fresh := r.g.batch(1, 1)
@@ -700,5 +700,37 @@ func TestStandbyTakesOverDuringAnOutage(t *testing.T) {
 		}
 		d.Close()
 		s.Close()
+	})
+}
+
+// A replay that is told to end does not wait long for a store that does not answer: the lease ends
+// by itself, and its holder may take it over.
+func TestAStopDuringReplayDoesNotWaitForTheLease(t *testing.T) {
+	both(t, func(t *testing.T, async bool) {
+		r := newRig(t, async)
+		r.start()
+		r.dest.SetDown(true)
+		r.feed(2 * time.Minute)
+		r.dest.SetLatency(func() time.Duration { return 10 * time.Second })
+		r.dest.SetDown(false)
+		for r.state() != overflow.StateReplay {
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		const limit = 2 * time.Second
+		r.store.SetDelay(func(string, string) time.Duration { return time.Hour })
+		began := time.Now()
+		r.stop()
+		if took := time.Since(began); took > limit {
+			t.Errorf("the stop took %v", took)
+		} else {
+			t.Log(took)
+		}
+		r.store.SetDelay(nil)
+		r.dest.SetLatency(nil)
+		r.start()
+		r.feed(2 * time.Minute)
+		r.finish()
+		r.check(true)
 	})
 }

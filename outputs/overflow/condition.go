@@ -1,6 +1,7 @@
 package overflow
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/penstock/penstock/outputs"
@@ -11,6 +12,9 @@ import (
 type condition struct {
 	cfg     *outputs.Failover
 	standby bool // there is a standby in the store's place
+	// which of many agents it is, from 0 to 1: agents that lose a destination together neither go
+	// to the store together nor come back together
+	spread float64
 
 	// the destination took nothing for cfg.After, and has not been healthy for cfg.Recover since
 	down bool
@@ -20,10 +24,14 @@ type condition struct {
 	retries int  // trials in a row that failed
 }
 
+func newCondition(cfg *outputs.Failover, standby bool) condition {
+	return condition{cfg: cfg, standby: standby, spread: rand.Float64()}
+}
+
 // stalled takes note of how long the destination has taken nothing. taken reports whether it has
 // taken anything since it was last healthy.
 func (c *condition) stalled(d time.Duration, taken func() bool) {
-	if c.down || d < c.cfg.After {
+	if c.down || d < c.after() {
 		return
 	}
 	if taken() {
@@ -49,7 +57,15 @@ func (c *condition) recovered() {
 }
 
 // patience is how long the destination has to be healthy: longer after trials that failed.
-func (c *condition) patience() time.Duration { return c.cfg.Recover << c.retries }
+func (c *condition) patience() time.Duration {
+	d := c.cfg.Recover << c.retries
+	return d + time.Duration(c.spread*float64(d)/2)
+}
+
+// after is how long the destination has to take nothing: up to a tenth longer than is said.
+func (c *condition) after() time.Duration {
+	return c.cfg.After + time.Duration(c.spread*float64(c.cfg.After)/10)
+}
 
 // desired returns what should work on the log ("" for nothing), and whether objects, if there are
 // some, should be replayed.

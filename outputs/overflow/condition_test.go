@@ -48,3 +48,34 @@ func TestPatienceGrowsWithTrialsThatFail(t *testing.T) {
 		t.Errorf("patience %v after it has taken something", c.patience())
 	}
 }
+
+// Agents that lose a destination in the same moment turn away, and come back, at times of their
+// own, none of them sooner than it was told to.
+func TestAgentsFailOverAndReturnAtTimesOfTheirOwn(t *testing.T) {
+	cfg := outputs.Failover{After: 5 * time.Second, Recover: 30 * time.Second}
+	spread := map[float64]bool{}
+	for range 100 {
+		c := newCondition(&cfg, false)
+		if c.spread < 0 || c.spread >= 1 {
+			t.Fatal(c.spread)
+		}
+		spread[c.spread] = true
+	}
+	if len(spread) < 90 {
+		t.Errorf("a hundred have %d times", len(spread))
+	}
+	never := func() bool { return false }
+	for _, share := range []float64{0, 0.5, 0.99} {
+		c := condition{cfg: &cfg, spread: share}
+		after := 5*time.Second + time.Duration(share*float64(500*time.Millisecond))
+		if c.stalled(after-time.Millisecond, never); c.down {
+			t.Errorf("%v: down before %v", share, after)
+		}
+		if c.stalled(after, never); !c.down {
+			t.Errorf("%v: not down after %v", share, after)
+		}
+		if want := 30*time.Second + time.Duration(share*float64(15*time.Second)); c.patience() != want {
+			t.Errorf("%v: patience %v, want %v", share, c.patience(), want)
+		}
+	}
+}

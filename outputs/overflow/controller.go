@@ -67,7 +67,7 @@ func New(c Control) *Controller {
 		slog:    d.Env.Log.With("log", c.Log.Name()),
 		own:     recordline.OverflowBase(c.Config.Prefix, d.Env.Agent, d.Env.Name, c.Log.Name()),
 	}
-	f.condition = condition{cfg: c.Config, standby: d.Store == nil}
+	f.condition = newCondition(c.Config, d.Store == nil)
 	f.base = f.own
 	if n := f.note(); n.Stored() && n.Base != "" && d.Store != nil && n.To == f.Config.To {
 		f.base = n.Base
@@ -432,7 +432,7 @@ func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
 		if !healthy.IsZero() && time.Since(healthy) >= need {
 			return nil
 		}
-		if err := fault.Sleep(ctx, every); err != nil {
+		if err := fault.Sleep(ctx, fault.Spread(every)); err != nil {
 			return err
 		}
 	}

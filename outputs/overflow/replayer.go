@@ -67,6 +67,9 @@ type agentSide struct {
 	known func(key string) *deliver.Ahead
 }
 
+// releaseWithin is how long giving the lease back may take when a replay is told to end.
+const releaseWithin = time.Second
+
 // Run replays until nothing waits. It returns nil then, ctx's error, a *LeasedError, or
 // ErrLeaseLost.
 func (p *Replayer) Run(ctx context.Context) error {
@@ -88,7 +91,11 @@ func (p *Replayer) Run(ctx context.Context) error {
 	if errors.Is(cause, ErrLeaseLost) {
 		return cause
 	}
-	rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), deliver.Grace)
+	within := deliver.Grace
+	if err != nil { // a stop does not wait for it: the same holder takes its own lease over
+		within = releaseWithin
+	}
+	rctx, stop := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer stop()
 	// If it cannot be released it ends by itself.
 	_ = p.Persist(rctx, "release the lease", func() error { return l.release(rctx) })
