@@ -226,6 +226,12 @@ func (c *converter) input(n *kit.Node, i int) {
 		c.Lost(c.Agent, n, "there is no such input; see penstock help for those there are")
 		return
 	}
+	c.protected(b, n)
+	for _, k := range []string{"index", "pipeline"} {
+		if x := n.Take(k); x != nil {
+			c.Lost(c.p.Notes, x, "it is for this input alone: write a route with an output of its own")
+		}
+	}
 	tag := b.Label()
 	b.Set("tag", draft.Text(tag))
 	c.p.Inputs = append(c.p.Inputs, b)
@@ -471,4 +477,31 @@ func (c *converter) format(b *draft.Block, at *kit.Node, value string) []draft.P
 		out = append(out, kit.Parts(value)...)
 	}
 	return out
+}
+
+// protected carries over how an input that listens is protected. What asked for a certificate or a
+// password does not stand open unsaid.
+func (c *converter) protected(b *draft.Block, n *kit.Node) {
+	if user := n.Take("username"); user != nil && b.Get("listen") != "" {
+		n.On("basic_auth")
+		c.Set(b.Add("auth").Add("user", user.Value), "password", n, "password")
+		c.Carry(user)
+	}
+	ssl := n.Find("ssl")
+	if ssl == nil || b.Get("listen") == "" || ssl.Text("enabled") == "false" {
+		return
+	}
+	cert, key := ssl.Take("certificate"), ssl.Take("key")
+	if cert == nil || key == nil {
+		c.Lost(b, ssl, "write tls { }, with cert_file and key_file: it listens without now")
+		return
+	}
+	tls := b.In("tls")
+	tls.Set("cert_file", kit.Text(cert.Value))
+	tls.Set("key_file", kit.Text(key.Value))
+	c.Carry(cert)
+	c.Carry(key)
+	if ca := ssl.Texts("certificate_authorities"); len(ca) > 0 {
+		tls.Set("client_ca_file", kit.Text(ca[0]))
+	}
 }

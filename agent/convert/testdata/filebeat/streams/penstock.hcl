@@ -1,7 +1,7 @@
 agent {
   data_dir = "/var/lib/penstock"
   # Shows: one stream of containers, units of the journal, files that are old or quiet, a format of
-  # lines.
+  # lines, inputs that listen with TLS and a password.
 }
 
 input "tail" "container_1" {
@@ -48,6 +48,31 @@ filter "parse" "app" {
   pattern = "^(?P<message>(?s:.*))$"
 }
 
+input "http" "http_endpoint_4" {
+  listen = "0.0.0.0:8088"
+  auth {
+    user "me" {
+      password = "secret"
+    }
+  }
+  tag = "http_endpoint_4"
+}
+
+input "tcp" "tcp_5" {
+  listen = "0.0.0.0:9000"
+  # LEFT OUT: filebeat.inputs.ssl: write tls { }, with cert_file and key_file: it listens without
+  # now
+  tag = "tcp_5"
+  # Changed: filebeat.inputs tcp: @timestamp, agent, ecs, host, input and log are no fields: write
+  # filter "add_fields"
+}
+
+filter "parse" "tcp_5" {
+  if      = "tag == 'tcp_5'"
+  format  = "regex"
+  pattern = "^(?P<message>(?s:.*))$"
+}
+
 output "kafka" "kafka" {
   brokers     = ["kafka-1:9092"]
   topic       = "lines"
@@ -55,9 +80,22 @@ output "kafka" "kafka" {
 }
 
 pipeline "main" {
-  from   = [input.tail.container_1, input.journald.ssh, input.tail.app]
-  filter = [filter.parse.container_1, filter.where.container_1, filter.parse.app]
-  to     = [output.kafka.kafka]
+  from = [
+    input.tail.container_1,
+    input.journald.ssh,
+    input.tail.app,
+    input.http.http_endpoint_4,
+    input.tcp.tcp_5,
+  ]
+  filter = [
+    filter.parse.container_1,
+    filter.where.container_1,
+    filter.parse.app,
+    filter.parse.tcp_5,
+  ]
+  to = [output.kafka.kafka]
+  # LEFT OUT: filebeat.inputs.index = net: it is for this input alone: write a route with an output
+  # of its own
   # LEFT OUT: output.kafka.codec.format.string = %{[@timestamp]} %{[message]}: records go out as
   # JSON objects: nothing makes other text of them
 }
