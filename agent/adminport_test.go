@@ -25,7 +25,7 @@ func TestTheAdminPortIsWaitedFor(t *testing.T) {
 	ready := make(chan string, 1)
 	a, err := New(cfg, Options{
 		Catalogue: w.catalogue(), Log: slog.New(slog.NewTextHandler(&log, nil)), restart: fast,
-		Ready: func(addr string) { ready <- addr },
+		OnReady: func(addr string) { ready <- addr },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -35,8 +35,8 @@ type Options struct {
 	Notify func(state string)
 	// Secrets is kept out of the status. Nil for none.
 	Secrets *Secrets
-	// Ready is called with the address of the admin server once everything runs. Nil for none.
-	Ready func(addr string)
+	// OnReady is called with the address of the admin server once everything runs. Nil for none.
+	OnReady func(addr string)
 
 	restart restart
 }
@@ -153,7 +153,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer srv.Close()
 	defer a.startPush(ctx)()
 	defer a.startAuditing(ctx)()
-	watchdog := startWatchdog(a.opts.Notify, a.alive)
+	watchdog := startWatchdog(a.opts.Notify, a.canLock)
 	defer watchdog()
 	defer keepSmall()()
 
@@ -172,8 +172,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			"running", "version", a.opts.Version, "pipelines", len(a.pipelines),
 			"admin", srv.Addr(),
 		)
-		if a.opts.Ready != nil {
-			a.opts.Ready(srv.Addr())
+		if a.opts.OnReady != nil {
+			a.opts.OnReady(srv.Addr())
 		}
 	}
 	a.loop(ctx)

@@ -339,7 +339,7 @@ func startAgent(t *testing.T, w *world, dir, text string) *running {
 			Version:   "test",
 			Notify:    r.notify,
 			restart:   cmp.Or(w.restart, fast),
-			Ready:     func(addr string) { ready <- addr },
+			OnReady:   func(addr string) { ready <- addr },
 		},
 	)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 var _ admin.Agent = (*Agent)(nil)
 
-// alive tells that what the agent's state is guarded by can be had.
-func (a *Agent) alive() bool {
+// canLock tells that what the agent's state is guarded by can be had.
+func (a *Agent) canLock() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return true

@@ -26,7 +26,7 @@ func (a *Agent) awaitOutputs(ctx context.Context, all []*pipeline) bool {
 					continue
 				default:
 				}
-				if left++; !p.hopeless(u, time.Now()) {
+				if left++; !p.isStuck(u, time.Now()) {
 					hopeful++
 				}
 			}
@@ -42,8 +42,8 @@ func (a *Agent) awaitOutputs(ctx context.Context, all []*pipeline) bool {
 	}
 }
 
-// hopeless reports whether u will soon deliver nothing, nor move it elsewhere.
-func (p *pipeline) hopeless(u *outputUnit, now time.Time) bool {
+// isStuck reports whether u will soon deliver nothing, nor move it elsewhere.
+func (p *pipeline) isStuck(u *outputUnit, now time.Time) bool {
 	if since, _ := p.a.paused.get(u.id); !since.IsZero() {
 		return true
 	}

@@ -18,7 +18,7 @@ type appendOp struct {
 	read    tally.Count // of batch, as it came
 	encoded int64       // about
 	weight  int64
-	done    func(error)
+	onDone  func(error)
 
 	replay      bool      // can be read again
 	hasWaiter   bool      // somebody waits for its outcome
@@ -69,7 +69,7 @@ func (b *Buffer) add(
 ) error {
 	op := &appendOp{
 		input:     input,
-		done:      done,
+		onDone:    done,
 		replay:    replay && b.opt.Spill,
 		hasWaiter: !replay && done != nil,
 		encoded:   256,

@@ -47,7 +47,7 @@ type Options struct {
 	noBooks bool          // count nothing
 	every   time.Duration // instead of stateEvery
 	retry   time.Duration // instead of retryWrite
-	hook    func(stage string)
+	onStage func(stage string)
 	disk    disk
 }
 
@@ -87,8 +87,8 @@ func (o *Options) fill() {
 	if o.retry <= 0 {
 		o.retry = retryWrite
 	}
-	if o.hook == nil {
-		o.hook = func(string) {}
+	if o.onStage == nil {
+		o.onStage = func(string) {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -191,7 +191,7 @@ func TestVector23783_TheBufferAddsLittleWork(t *testing.T) {
 	var writes atomic.Int64
 	entered := make(chan struct{}, 1)
 	var disk sync.Mutex // whoever holds it makes the disk stand still
-	opt.hook = func(stage string) {
+	opt.onStage = func(stage string) {
 		if stage != "write" {
 			return
 		}

@@ -79,7 +79,7 @@ func newSpillModel(t *testing.T, cursors int) *spillModel {
 	m.opt.Spill = true
 	m.opt.Codec = record.None
 	m.opt.window, m.opt.age, m.opt.every = 128<<10, 50*time.Millisecond, time.Millisecond
-	m.opt.hook = m.hook
+	m.opt.onStage = m.hook
 	m.crashed = make(chan struct{})
 	m.b = open(t, m.dir, m.opt)
 	for i := range cursors {

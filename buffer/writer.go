@@ -243,7 +243,7 @@ func (w *writer) write(k groupCommit) error {
 		return err
 	}
 	start := time.Now()
-	b.opt.hook("write")
+	b.opt.onStage("write")
 	if err := w.head.write(groups); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (w *writer) write(k groupCommit) error {
 			return err
 		}
 	}
-	b.opt.hook("written")
+	b.opt.onStage("written")
 	b.m.syncSeconds.Observe(time.Since(start).Seconds())
 	b.m.commits.Inc()
 	w.durable = w.seq
@@ -399,8 +399,8 @@ func (b *Buffer) settled(op *appendOp, err error) {
 	}
 	op.held = false
 	b.inflight.Release(min(op.weight, maxInFlight))
-	if op.done != nil {
-		op.done(err)
+	if op.onDone != nil {
+		op.onDone(err)
 	}
 }
 

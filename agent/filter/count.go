@@ -140,7 +140,7 @@ func MetricOf(f Filter) (name, shape string) {
 
 // Edit implements Filter.
 func (f *Count) Edit(v *View) Verdict {
-	if f.again(v) {
+	if f.isRepeated(v) {
 		return Kept
 	}
 	value := 1.0

@@ -62,7 +62,7 @@ func (f *Dedupe) whyUnrepeatable() string { return "remembers what came before" 
 
 // Edit implements Filter.
 func (f *Dedupe) Edit(v *View) Verdict {
-	again := f.again(v)
+	again := f.isRepeated(v)
 	var key string
 	if f.cfg.Key.IsZero() {
 		key = alias(v.Value())

@@ -34,9 +34,9 @@ type progress struct {
 
 func newProgress() progress { return progress{high: -1, at: -1} }
 
-// again reports whether the record has been seen before. Records that share a position are seen
-// together.
-func (p *progress) again(v *View) bool {
+// isRepeated reports whether the record has been seen before. Records that share a position are
+// seen together.
+func (p *progress) isRepeated(v *View) bool {
 	if at := v.rec.Offset; at != p.at || !v.sharesPosition {
 		p.at, p.repeated, p.high = at, at <= p.high, max(p.high, at)
 	}

@@ -70,7 +70,7 @@ func (f *Throttle) whyUnrepeatable() string { return "remembers what came before
 // Edit implements Filter.
 func (f *Throttle) Edit(v *View) Verdict {
 	p, fresh := f.seen.get(keyOf(v, f.cfg.Key, f.agent))
-	again := f.again(v)
+	again := f.isRepeated(v)
 	interval := v.rec.Time / int64(f.cfg.Per)
 	if fresh || interval > p.interval {
 		*p = passed{interval: interval, last: -1}

@@ -145,7 +145,7 @@ func (j *join) forward() {
 		return
 	}
 	for _, p := range readers {
-		for _, l := range once(p.Lines) {
+		for _, l := range firstOutputs(p.Lines) {
 			if h := hops[l.Origin]; h != nil {
 				h.read.read(&l)
 			}
@@ -188,8 +188,8 @@ func (j *join) sendForward(hops map[string]*hop, p *Page, output, host string, a
 	}
 }
 
-// once returns the lines of the first output of each row.
-func once(lines []tally.Line) []tally.Line {
+// firstOutputs returns the lines of the first output of each row.
+func firstOutputs(lines []tally.Line) []tally.Line {
 	type row struct {
 		from   time.Time
 		span   time.Duration
@@ -288,7 +288,7 @@ func (h *hop) consumed(readers []*Page, topic string) {
 	waits := map[string]time.Time{}
 	waiting := map[string]int64{}
 	for _, p := range readers {
-		for _, l := range once(p.Lines) {
+		for _, l := range firstOutputs(p.Lines) {
 			if mine(l.Origin) {
 				h.read.read(&l)
 			}

@@ -132,7 +132,7 @@ func (b *Batch) open() ([]byte, error) {
 		return b.body, nil
 	}
 	if b.body == nil {
-		b.miss()
+		b.noteMiss()
 		body, err := decompress(nil, b.packed[batchHeaderSize:], b.codec, b.bodySize)
 		if err != nil {
 			return nil, err

@@ -105,8 +105,8 @@ func (b *Batch) ShedFor(missed *atomic.Bool) {
 	giveBody(body)
 }
 
-// miss notes that the records were asked for and are not there. b.mu is held.
-func (b *Batch) miss() {
+// noteMiss notes that the records were asked for and are not there. b.mu is held.
+func (b *Batch) noteMiss() {
 	if b.missed != nil {
 		b.missed.Store(true)
 	}

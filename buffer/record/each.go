@@ -55,7 +55,7 @@ func (b *Batch) openIn(s *Scratch) ([]byte, error) {
 	b.mu.Lock()
 	body, packed := b.body, b.packed
 	if body == nil {
-		b.miss()
+		b.noteMiss()
 	}
 	b.mu.Unlock()
 	if body != nil {

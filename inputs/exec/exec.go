@@ -61,7 +61,7 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 	wait := e.cfg.RestartWait
 	for ctx.Err() == nil {
 		begun := time.Now()
-		e.once(ctx, g)
+		e.runOnce(ctx, g)
 		pause := wait
 		switch {
 		case e.cfg.Interval > 0:
@@ -80,8 +80,8 @@ func (e *Exec) Run(ctx context.Context, sink inputs.Sink) error {
 	return nil
 }
 
-// once runs the command once and takes its lines.
-func (e *Exec) once(ctx context.Context, g *framing.Gather) {
+// runOnce runs the command once and takes its lines.
+func (e *Exec) runOnce(ctx context.Context, g *framing.Gather) {
 	run := ctx
 	if e.cfg.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -60,7 +60,7 @@ func (g *Gather) Empty() bool { return len(g.order) == 0 }
 
 // Flush appends what was added; the error is ctx's.
 func (g *Gather) Flush() error {
-	if err := g.again(); err != nil {
+	if err := g.retryFailed(); err != nil {
 		return err
 	}
 	for len(g.order) > 0 {
@@ -124,8 +124,8 @@ func (g *Gather) append(b *record.Batch) error {
 	}
 }
 
-// again offers what was taken but could not be made durable.
-func (g *Gather) again() error {
+// retryFailed offers what was taken but could not be made durable.
+func (g *Gather) retryFailed() error {
 	g.mu.Lock()
 	failed := g.failed
 	g.failed = nil

@@ -25,7 +25,7 @@ func newKeys(a Auth) *keys {
 	return k
 }
 
-func among(list [][sha256.Size]byte, secret string) bool {
+func contains(list [][sha256.Size]byte, secret string) bool {
 	sum := sha256.Sum256([]byte(secret))
 	found := 0
 	for i := range list {
@@ -43,11 +43,11 @@ func (k *keys) check(r *http.Request) error {
 	ok := false
 	switch strings.ToLower(scheme) {
 	case "bearer", "splunk", "apikey":
-		ok = among(k.tokens, strings.TrimSpace(secret))
+		ok = contains(k.tokens, strings.TrimSpace(secret))
 	case "basic":
 		if user, password, valid := r.BasicAuth(); valid {
 			// Splunk's clients may send the token as the password of any user.
-			ok = among(k.users, user+":"+password) || among(k.tokens, password)
+			ok = contains(k.users, user+":"+password) || contains(k.tokens, password)
 		}
 	}
 	if !ok {

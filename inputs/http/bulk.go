@@ -322,7 +322,7 @@ func (b *bulkReply) write(w http.ResponseWriter, r *request, body []byte) error 
 			return nil //nolint:nilerr // the client is gone, and learns nothing
 		case n > 0:
 			out = append(out, ']')
-		case keep.all():
+		case keep.takesAll():
 			field("items")
 			out = append(out, "[]"...)
 		}

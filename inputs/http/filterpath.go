@@ -27,12 +27,12 @@ func newPathFilter(text string) *pathFilter {
 	return f
 }
 
-// all reports whether nothing is filtered.
-func (f *pathFilter) all() bool { return len(f.in)+len(f.out) == 0 }
+// takesAll reports whether nothing is filtered.
+func (f *pathFilter) takesAll() bool { return len(f.in)+len(f.out) == 0 }
 
 // path reports whether the value at that place is kept.
 func (f *pathFilter) path(parts ...string) bool {
-	if f.all() {
+	if f.takesAll() {
 		return true
 	}
 	name := strings.Join(parts, ".")

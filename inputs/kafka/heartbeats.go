@@ -22,7 +22,7 @@ func newHeartbeats(session, rebalance time.Duration) *heartbeats {
 	return &heartbeats{session: session, rebalance: rebalance, heard: time.Now()}
 }
 
-func (g *heartbeats) alive(now time.Time) bool {
+func (g *heartbeats) isAlive(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	limit := g.session

@@ -148,15 +148,15 @@ func (s *session) forgetFormer(
 		for p, l := range mine {
 			if p.topic == topic {
 				delete(mine, p)
-				l.again()
+				l.seekAgain()
 			}
 		}
 	}
 	ids[topic] = id
 }
 
-// again makes the reader ask for the lease's partition once more.
-func (l *Lease) again() {
+// seekAgain makes the reader ask for the lease's partition once more.
+func (l *Lease) seekAgain() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ahead.unknown()
@@ -387,7 +387,7 @@ func (l *Lease) onFetchError(ctx context.Context, err error) {
 		l.relocate(ctx)
 	case errors.Is(err, errCrowded):
 		l.s.in.metrics.crowded.Inc()
-		l.again()
+		l.seekAgain()
 		l.s.wakeReader()
 	case errors.As(err, &large):
 		l.skipLarge(large)

@@ -216,7 +216,7 @@ func (s *session) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !s.heartbeats.alive(time.Now()) {
+		if !s.heartbeats.isAlive(time.Now()) {
 			s.leases.mu.Lock()
 			for p, l := range s.leases.held {
 				if silent[p] != l {

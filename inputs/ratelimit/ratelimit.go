@@ -48,10 +48,10 @@ func (l *Limiter) Wait(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pay(now)
-	return max(owed(l.bytes, l.cfg.Bytes), owed(l.lines, l.cfg.Lines))
+	return max(debt(l.bytes, l.cfg.Bytes), debt(l.lines, l.cfg.Lines))
 }
 
-func owed(have float64, rate int64) time.Duration {
+func debt(have float64, rate int64) time.Duration {
 	if rate == 0 || have > 0 {
 		return 0
 	}

@@ -110,18 +110,18 @@ func (t *Tail) Status() []FileStatus {
 
 // run is what lives as long as one Run.
 type run struct {
-	tail    *Tail
-	sink    inputs.Sink
-	packer  inputs.Packer // nil if the sink is none
-	queue   *queue
-	results chan result
-	cancel  context.CancelCauseFunc
-	done    func(error) // passed to the sink; one for all appends
-	opened  atomic.Int64
-	read    atomic.Int64   // bytes of complete lines
-	crowded sync.Once      // told that there are more files than may be open
-	pending sync.WaitGroup // appends whose outcome is not known yet
-	limits  limits
+	tail       *Tail
+	sink       inputs.Sink
+	packer     inputs.Packer // nil if the sink is none
+	queue      *queue
+	results    chan result
+	cancel     context.CancelCauseFunc
+	onAppended func(error) // passed to the sink; one for all appends
+	opened     atomic.Int64
+	read       atomic.Int64   // bytes of complete lines
+	crowded    sync.Once      // told that there are more files than may be open
+	pending    sync.WaitGroup // appends whose outcome is not known yet
+	limits     limits
 
 	mu          sync.Mutex
 	files       map[*file]struct{} // for Status; the manager adds and removes
@@ -179,7 +179,7 @@ func (t *Tail) newRun(sink inputs.Sink, cancel context.CancelCauseFunc) *run {
 	if f, ok := sink.(inputs.Flusher); ok {
 		r.queue.onRest = f.Flush
 	}
-	r.done = func(err error) {
+	r.onAppended = func(err error) {
 		defer r.pending.Done()
 		if err != nil {
 			r.fail(fmt.Errorf("what was read did not become durable: %w", err))
@@ -198,7 +198,7 @@ func (r *run) append(ctx context.Context, b *record.Batch, positions []inputs.Po
 		return err
 	}
 	r.pending.Add(1)
-	if err := r.sink.Append(ctx, b, positions, r.done); err != nil {
+	if err := r.sink.Append(ctx, b, positions, r.onAppended); err != nil {
 		r.pending.Done()
 		return fmt.Errorf("append: %w", err)
 	}

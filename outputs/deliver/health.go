@@ -31,9 +31,9 @@ func (h *Health) Add(n int) {
 	h.outstanding += n
 }
 
-// alive records that the destination took something, or refused it for good: an answer all the
+// noteAnswer records that the destination took something, or refused it for good: an answer all the
 // same.
-func (h *Health) alive() {
+func (h *Health) noteAnswer() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.since, h.hasTaken = time.Now(), true

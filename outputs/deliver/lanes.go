@@ -126,7 +126,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 	default:
 		v := f.Send.classify(e.b, r.err)
 		if v.hasAnswered {
-			f.Health.alive()
+			f.Health.noteAnswer()
 			f.restart.back.Failures = 0
 		}
 		if len(v.dead) == 0 {
@@ -156,7 +156,7 @@ func (f *Flight) conclude(e *entry, v verdict) {
 func (f *Flight) finish(e *entry) {
 	e.state = done
 	if e.whole.Len() > 0 {
-		f.Health.alive()
+		f.Health.noteAnswer()
 	}
 	f.Health.Add(-1)
 }

@@ -145,7 +145,7 @@ func (s *Sender) deliver(
 		}
 		v := s.classify(b, sent)
 		if v.hasAnswered && h != nil {
-			h.alive()
+			h.noteAnswer()
 		}
 		if len(v.dead) > 0 {
 			if err := s.writeDeadLetters(ctx, v.dead, h); err != nil {

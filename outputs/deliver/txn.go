@@ -96,7 +96,7 @@ func (x *TxnDelivery) ClearStalled() {
 
 // NoteResolved takes note of a commit that went through: whatever was in doubt is known.
 func (x *TxnDelivery) NoteResolved() {
-	x.Health.alive()
+	x.Health.noteAnswer()
 	x.ClearStalled()
 	x.AllCommitted.Store(true)
 	x.Send.Failing.Worked()
@@ -298,7 +298,7 @@ func (c *commits) commit(ctx context.Context, ended, always bool) error {
 		return ErrAborted
 	}
 	c.committed = at
-	c.x.Health.alive()
+	c.x.Health.noteAnswer()
 	c.e.OnCommit(at)
 	return nil
 }

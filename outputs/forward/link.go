@@ -43,7 +43,7 @@ func (s *server) dial(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
-	l, err := s.greet(ctx, raw)
+	l, err := s.openLink(ctx, raw)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -57,7 +57,7 @@ func (s *server) dial(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-func (s *server) greet(ctx context.Context, raw net.Conn) (*link, error) {
+func (s *server) openLink(ctx context.Context, raw net.Conn) (*link, error) {
 	cfg := &s.out.cfg
 	l := &link{raw: raw, nc: raw, keepalive: cfg.Keepalive, opened: time.Now(), used: time.Now()}
 	if s.tls != nil {
@@ -134,8 +134,8 @@ func (s *server) handshake(l *link, key string) error {
 	return nil
 }
 
-// alive reports whether an idle connection is still open at the other end, without waiting.
-func (l *link) alive() bool {
+// isAlive reports whether an idle connection is still open at the other end, without waiting.
+func (l *link) isAlive() bool {
 	sc, ok := l.raw.(syscall.Conn)
 	if !ok {
 		return true
@@ -176,7 +176,7 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 	stop := context.AfterFunc(ctx, func() { _ = l.nc.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := l.nc.Write(msg); err != nil {
-		return l.because(ctx, "send", err)
+		return l.explain(ctx, "send", err)
 	}
 	l.used = time.Now()
 	if chunk == "" {
@@ -191,7 +191,7 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 		return &handshakeError{err: err, do: "set shared_key to the server's"}
 	}
 	if err != nil {
-		return l.because(ctx, "wait for the ack", err)
+		return l.explain(ctx, "wait for the ack", err)
 	}
 	if got != chunk {
 		return fmt.Errorf("ack for chunk %q, want %q", got, chunk)
@@ -202,7 +202,7 @@ func (l *link) send(ctx context.Context, out *Forward, b *record.Batch, chunk st
 	return nil
 }
 
-func (l *link) because(ctx context.Context, doing string, err error) error {
+func (l *link) explain(ctx context.Context, doing string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

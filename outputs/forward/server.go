@@ -48,7 +48,7 @@ func (s *server) take(ctx context.Context) (l *link, kept bool, err error) {
 			l, err = s.dial(ctx)
 			return l, false, err
 		}
-		if now.Sub(l.used) < s.out.cfg.KeepaliveTimeout && !s.aged(l, now) && l.alive() {
+		if now.Sub(l.used) < s.out.cfg.KeepaliveTimeout && !s.aged(l, now) && l.isAlive() {
 			return l, true, nil
 		}
 		l.close()

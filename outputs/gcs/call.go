@@ -68,7 +68,7 @@ func (c *client) billed(query url.Values) url.Values {
 // do makes the call until it succeeds, fails for good, or has failed max_attempts times.
 func (c *client) do(ctx context.Context, r call) (http.Header, error) {
 	for failures := 1; ; failures++ {
-		resp, err := c.once(ctx, r)
+		resp, err := c.doOnce(ctx, r)
 		if err == nil {
 			err = answer(resp, r.into)
 		}
@@ -81,9 +81,9 @@ func (c *client) do(ctx context.Context, r call) (http.Header, error) {
 	}
 }
 
-// once makes the call once. An answer that is no success is an error; any other is the caller's to
-// read and to close.
-func (c *client) once(ctx context.Context, r call) (*http.Response, error) {
+// doOnce makes the call once. An answer that is no success is an error; any other is the caller's
+// to read and to close.
+func (c *client) doOnce(ctx context.Context, r call) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, nil)
 	if err != nil {
 		return nil, err
@@ -129,5 +129,5 @@ func answer(resp *http.Response, into any) error {
 
 // pause returns err if there is no use in another attempt, and nil when it is time for one.
 func (c *client) pause(ctx context.Context, failures int, err error) error {
-	return storehttp.Attempts{Max: c.cfg.MaxAttempts, Passing: passing}.Next(ctx, failures, err)
+	return storehttp.Attempts{Max: c.cfg.MaxAttempts, MayPass: passing}.Next(ctx, failures, err)
 }

@@ -66,7 +66,7 @@ func (d *download) request() (*http.Response, error) {
 		query.Set("generation", d.generation)
 	}
 	r.url = d.c.objects(d.key, query)
-	resp, err := d.c.once(d.ctx, r)
+	resp, err := d.c.doOnce(d.ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +96,14 @@ func (d *download) Read(p []byte) (int, error) {
 		if n > 0 || err == nil {
 			return n, nil // an error comes again with the next read
 		}
-		if err := d.again(err); err != nil {
+		if err := d.resume(err); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// again goes on after err.
-func (d *download) again(err error) error {
+// resume goes on after err.
+func (d *download) resume(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}

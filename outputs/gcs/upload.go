@@ -161,7 +161,7 @@ func (c *client) chunk(ctx context.Context, u *upload, session string, at int64)
 	if u.meta.ContentType != "" {
 		header.Set("Content-Type", u.meta.ContentType)
 	}
-	resp, err := c.once(ctx, call{
+	resp, err := c.doOnce(ctx, call{
 		method: http.MethodPut, url: session, header: header,
 		body: func() *storehttp.Body {
 			return storehttp.NewBody(length, io.NewSectionReader(u.data, at, length))

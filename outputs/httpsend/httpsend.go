@@ -168,7 +168,7 @@ func (s *Sender) Do(
 	var last *Answer
 	var lastErr error
 	for i := range s.servers {
-		a, err := s.once(
+		a, err := s.sendOnce(
 			ctx, s.servers[(first+i)%len(s.servers)], method, path, contentType, encoding, packed,
 		)
 		if ctx.Err() != nil {
@@ -184,7 +184,7 @@ func (s *Sender) Do(
 	return last, lastErr
 }
 
-func (s *Sender) once(
+func (s *Sender) sendOnce(
 	ctx context.Context, to server, method, path, contentType, encoding string, body []byte,
 ) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to.url+path, bytes.NewReader(body))

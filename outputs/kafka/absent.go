@@ -118,8 +118,8 @@ func (a *absent) refused(topic string, records int) {
 	t.refused += records
 }
 
-// there takes note that a topic exists, or, with written, that it takes records.
-func (a *absent) there(topic string, written bool) {
+// notePresent takes note that a topic exists, or, with written, that it takes records.
+func (a *absent) notePresent(topic string, written bool) {
 	if a.count.Load() == 0 {
 		return
 	}
@@ -150,7 +150,7 @@ func (a *absent) reasons() []string {
 		if time.Since(t.used) > absentForLong {
 			continue
 		}
-		s := (&producer.TopicError{Topic: name, Err: bare(t.err)}).Error()
+		s := (&producer.TopicError{Topic: name, Err: withoutTopic(t.err)}).Error()
 		if t.refused > 0 {
 			s += fmt.Sprintf(" (%d records are in the dead letter)", t.refused)
 		}
@@ -160,7 +160,7 @@ func (a *absent) reasons() []string {
 	return out
 }
 
-func bare(err error) error {
+func withoutTopic(err error) error {
 	var te *producer.TopicError
 	if errors.As(err, &te) {
 		return te.Err

@@ -12,11 +12,11 @@ import (
 
 // delivery is one batch on its way, in however many parts.
 type delivery struct {
-	ctx   context.Context
-	round *outputs.Round
-	b     *record.Batch
-	done  func(error) // called once, when all parts are accounted for
-	free  func()      // gives back the room that b takes; done does, too
+	ctx    context.Context
+	round  *outputs.Round
+	b      *record.Batch
+	onDone func(error) // called once, when all parts are accounted for
+	onFree func()      // gives back the room that b takes; onDone does, too
 
 	mu     sync.Mutex
 	left   int // records not accounted for
@@ -43,7 +43,7 @@ func (d *delivery) finish(from, to int, err error) {
 	over := d.left == 0
 	d.mu.Unlock()
 	if over {
-		d.done(d.outcome())
+		d.onDone(d.outcome())
 	}
 }
 

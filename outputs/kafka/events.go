@@ -16,7 +16,7 @@ type events struct{ w *Writer }
 func (e events) Delivered(it *producer.Item) {
 	p := it.Owner.(*itemContent)
 	e.w.delivered.Store(time.Now().UnixNano())
-	e.w.absent.there(p.key.Topic, true)
+	e.w.absent.notePresent(p.key.Topic, true)
 	p.finish(nil)
 }
 
@@ -63,7 +63,7 @@ func (e events) Denied(topic string, err error, missing bool) bool {
 
 // Present implements producer.Events.
 func (e events) Present(topic string) {
-	e.w.absent.there(topic, false)
+	e.w.absent.notePresent(topic, false)
 	e.w.failing.worked(producer.Key{Topic: topic, Partition: -1})
 	e.w.parking.wake()
 }

@@ -30,7 +30,7 @@ type parked struct {
 	whole        bool // the delivery is not looked at yet: it may go as it lies
 	since        time.Time
 	lastReported time.Time
-	forget       func() bool // ends the watch over d.ctx
+	unwatch      func() bool // ends the watch over d.ctx
 	records      int
 	cuts         int64 // of the session when it came here
 }
@@ -76,9 +76,10 @@ func (k *parking) add(topic string, p *parked) {
 	for _, r := range p.runs {
 		p.records += r.to - r.from
 	}
-	p.d.free() // what waits here is bounded by the windows, and must not keep others from going on
+	// What waits here is bounded by the windows, and must not keep others from going on.
+	p.d.onFree()
 	p.cuts = k.w.cuts()
-	p.forget = context.AfterFunc(p.d.ctx, k.wake)
+	p.unwatch = context.AfterFunc(p.d.ctx, k.wake)
 	k.queues[topic] = append(k.queues[topic], p)
 	k.wake()
 }
@@ -93,7 +94,7 @@ func (k *parking) close() {
 	k.w.mu.Unlock()
 	for _, q := range queues {
 		for _, p := range q {
-			p.forget()
+			p.unwatch()
 			p.finish(producer.ErrClosed)
 		}
 	}
@@ -177,7 +178,7 @@ func (k *parking) drop(topic string) {
 
 func (k *parking) dropLocked(topic string) {
 	q := k.queues[topic]
-	q[0].forget()
+	q[0].unwatch()
 	q[0] = nil
 	if k.queues[topic] = q[1:]; len(q) == 1 {
 		delete(k.queues, topic)

@@ -193,8 +193,8 @@ func (s *shared) producerOptions() producer.Options {
 		MaxAge:         cfg.MetadataMaxAge,
 		AutoCreate:     cfg.AllowAutoTopicCreation,
 		Requests:       cfg.MaxInFlight,
-		Unreachable:    s.reach.Err,
-		Failing:        func() bool { return !s.failing.state(s.reach.Err()).Since.IsZero() },
+		ConnectError:   s.reach.Err,
+		IsFailing:      func() bool { return !s.failing.state(s.reach.Err()).Since.IsZero() },
 		Log:            s.env.Log,
 		Metrics:        s.producing,
 	}
@@ -217,18 +217,18 @@ func (w *Writer) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	}
 	free := sync.OnceFunc(func() { w.room.Release(size) })
 	d := &delivery{
-		ctx:   ctx,
-		round: outputs.RoundOf(ctx),
-		b:     b,
-		left:  b.Len(),
-		free:  free,
-		done: func(err error) {
+		ctx:    ctx,
+		round:  outputs.RoundOf(ctx),
+		b:      b,
+		left:   b.Len(),
+		onFree: free,
+		onDone: func(err error) {
 			free()
 			done(err)
 		},
 	}
 	if b.Len() == 0 {
-		d.done(nil)
+		d.onDone(nil)
 		return
 	}
 	reason := w.recordPathReason

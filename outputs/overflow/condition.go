@@ -56,8 +56,8 @@ func (c *condition) recovered() {
 	c.retries = min(c.retries+1, 3)
 }
 
-// patience is how long the destination has to be healthy: longer after trials that failed.
-func (c *condition) patience() time.Duration {
+// recoverWait is how long the destination has to be healthy: longer after trials that failed.
+func (c *condition) recoverWait() time.Duration {
 	d := c.cfg.Recover << c.retries
 	return d + time.Duration(c.spread*float64(d)/2)
 }

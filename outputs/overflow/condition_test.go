@@ -39,13 +39,13 @@ func TestPatienceGrowsWithTrialsThatFail(t *testing.T) {
 	c := condition{cfg: &cfg}
 	never, once := func() bool { return false }, func() bool { return true }
 	for want := time.Second; want <= 8*time.Second; want *= 2 {
-		if c.stalled(time.Second, never); !c.down || c.patience() != want {
-			t.Fatalf("down %v, patience %v, want %v", c.down, c.patience(), want)
+		if c.stalled(time.Second, never); !c.down || c.recoverWait() != want {
+			t.Fatalf("down %v, patience %v, want %v", c.down, c.recoverWait(), want)
 		}
 		c.recovered()
 	}
-	if c.stalled(time.Second, once); c.patience() != time.Second {
-		t.Errorf("patience %v after it has taken something", c.patience())
+	if c.stalled(time.Second, once); c.recoverWait() != time.Second {
+		t.Errorf("patience %v after it has taken something", c.recoverWait())
 	}
 }
 
@@ -74,8 +74,8 @@ func TestAgentsFailOverAndReturnAtTimesOfTheirOwn(t *testing.T) {
 		if c.stalled(after, never); !c.down {
 			t.Errorf("%v: not down after %v", share, after)
 		}
-		if want := 30*time.Second + time.Duration(share*float64(15*time.Second)); c.patience() != want {
-			t.Errorf("%v: patience %v, want %v", share, c.patience(), want)
+		if want := 30*time.Second + time.Duration(share*float64(15*time.Second)); c.recoverWait() != want {
+			t.Errorf("%v: patience %v, want %v", share, c.recoverWait(), want)
 		}
 	}
 }

@@ -411,7 +411,7 @@ func (f *Controller) collect(ctx context.Context) error {
 // cfg.Recover, or, if it cannot be probed, that time has passed and the next records are the trial.
 // After trials that failed the time is longer.
 func (f *Controller) awaitRecovery(ctx, _ context.Context) error {
-	need := f.patience()
+	need := f.recoverWait()
 	if f.To.Send.Prober == nil {
 		return fault.Sleep(ctx, need)
 	}

@@ -46,14 +46,14 @@ const (
 // do makes the call until it succeeds, fails for good, or has failed max_attempts times. The answer
 // has been read and is closed, unless it was to be left.
 func (c *client) do(ctx context.Context, r call) (*http.Response, error) {
-	attempts := storehttp.Attempts{Max: c.cfg.MaxAttempts, Passing: passing}
+	attempts := storehttp.Attempts{Max: c.cfg.MaxAttempts, MayPass: passing}
 	hash, err := c.payloadHash(r.body)
 	if err != nil {
 		return nil, err
 	}
 	redirects := 0
 	for failures := 1; ; failures++ {
-		resp, err := c.once(ctx, r, hash)
+		resp, err := c.doOnce(ctx, r, hash)
 		if to := c.redirected(r, err); to != nil && redirects < maxRedirects {
 			r.to = to
 			redirects++
@@ -89,8 +89,8 @@ func (c *client) payloadHash(body *io.SectionReader) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// once makes the call once. An answer that is no success is an error.
-func (c *client) once(ctx context.Context, r call, hash string) (*http.Response, error) {
+// doOnce makes the call once. An answer that is no success is an error.
+func (c *client) doOnce(ctx context.Context, r call, hash string) (*http.Response, error) {
 	req, err := c.request(ctx, r)
 	if err != nil {
 		return nil, err

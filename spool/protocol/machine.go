@@ -228,10 +228,10 @@ func (m *Machine) conclude() Step {
 func (m *Machine) commit(pos int64, n Note) Step {
 	n.Life = m.note.Life
 	m.wantPos, m.wantNote, m.wantRaw, m.attempts = pos, n, n.Encode(), 0
-	return m.again()
+	return m.commitAgain()
 }
 
-func (m *Machine) again() Step {
+func (m *Machine) commitAgain() Step {
 	return Step{Kind: Commit, Pos: m.wantPos, Note: m.wantRaw, Cut: m.cut, Again: m.attempts}
 }
 
@@ -247,7 +247,7 @@ func (m *Machine) Committed(err error) Step {
 	if m.canReread {
 		return Step{Kind: Refresh, Again: m.attempts}
 	}
-	return m.again()
+	return m.commitAgain()
 }
 
 // Refreshed tells what is stored.
@@ -261,7 +261,7 @@ func (m *Machine) Refreshed(pos int64, raw string, err error) Step {
 	case pos == m.wantPos && raw == m.wantRaw:
 		return m.applied()
 	case pos == m.pos && raw == m.raw:
-		return m.again()
+		return m.commitAgain()
 	}
 	return m.fail(
 		fmt.Errorf(

@@ -49,8 +49,8 @@ func (f *Fields) put(field Field) {
 
 func (f *Fields) add(name string, value []byte) { f.put(Field{Name: name, Value: value}) }
 
-// some adds a value unless it stands for none.
-func (f *Fields) some(name string, value []byte) {
+// addUnlessNone adds a value unless it stands for none.
+func (f *Fields) addUnlessNone(name string, value []byte) {
 	if len(value) > 0 && !(len(value) == 1 && value[0] == '-') {
 		f.add(name, value)
 	}

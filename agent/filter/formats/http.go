@@ -29,8 +29,8 @@ func ParseCombined(text []byte, _ int64, out *Fields) error {
 	if !ok || !ok2 {
 		return errNotCombined
 	}
-	out.some("referer", referrer)
-	out.some("user_agent", agent)
+	out.addUnlessNone("referer", referrer)
+	out.addUnlessNone("user_agent", agent)
 	if rest = bytes.TrimSpace(rest); len(rest) > 0 {
 		out.add("rest", rest)
 	}
@@ -61,8 +61,8 @@ func common(text []byte, out *Fields) (rest []byte, ok bool) {
 		return nil, false
 	}
 	out.add("remote_addr", host)
-	out.some("identity", identity)
-	out.some("user", user)
+	out.addUnlessNone("identity", identity)
+	out.addUnlessNone("user", user)
 	out.Time = text[open+1 : open+end]
 	out.add("time", out.Time)
 	request, rest, ok := quoted(text[open+end+1:], out)
@@ -97,7 +97,7 @@ func (f *Fields) request(request []byte) {
 		f.add("protocol", protocol)
 		return
 	}
-	f.some("request", request)
+	f.addUnlessNone("request", request)
 }
 
 func isMethod(p []byte) bool {

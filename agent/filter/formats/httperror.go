@@ -86,7 +86,7 @@ func ParseApacheError(text []byte, _ int64, out *Fields) error {
 	out.Time = when
 	out.add("time", when)
 	if module, severity, ok := bytes.Cut(level, []byte(":")); ok {
-		out.some("module", module)
+		out.addUnlessNone("module", module)
 		level = severity
 	}
 	out.add("level", level)

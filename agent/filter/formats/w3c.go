@@ -58,7 +58,7 @@ func W3CRow(names []string, text []byte, out *Fields) error {
 		case "time":
 			clock = value
 		}
-		out.some(names[n], value)
+		out.addUnlessNone(names[n], value)
 		n++
 	}
 	if n != len(names) {

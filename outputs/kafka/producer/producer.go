@@ -25,8 +25,8 @@ type Options struct {
 	MaxAge         time.Duration // of metadata
 	AutoCreate     bool          // let brokers create missing topics
 	Requests       int           // requests in flight per broker
-	Unreachable    func() error  // why no broker can be connected to, nil if not known
-	Failing        func() bool   // what is sent now is not taken; nil if not known
+	ConnectError   func() error  // why no broker can be connected to, nil if not known
+	IsFailing      func() bool   // what is sent now is not taken; nil if not known
 	Log            *slog.Logger
 	Metrics        *Metrics
 	Txn            *TxnOptions // of a transactional producer; then Config.Transactional is set too
@@ -227,7 +227,7 @@ func (p *Producer) shutdown() {
 	if p.t != nil && p.t.open {
 		// Readers of committed records would wait for it until it times out. If this fails they do.
 		wait := closeWait
-		if p.cfg.Failing != nil && p.cfg.Failing() {
+		if p.cfg.IsFailing != nil && p.cfg.IsFailing() {
 			wait = closeWait / 10
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), wait)

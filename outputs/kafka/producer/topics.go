@@ -196,7 +196,7 @@ func (p *Producer) TopicError(name string) error {
 			untold = fmt.Errorf("%w: %w", untold, t.err)
 		}
 		t.err = untold
-		if why := p.cfg.Unreachable(); why != nil {
+		if why := p.cfg.ConnectError(); why != nil {
 			t.err = fmt.Errorf("%w; connecting failed: %w", untold, why)
 		}
 	}

@@ -75,7 +75,7 @@ func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header)
 			return dst, err
 		}
 	}
-	m, body, err := d.whose(pool, body)
+	m, body, err := d.messageOf(pool, body)
 	if err != nil {
 		return dst, fmt.Errorf("protobuf: %w", err)
 	}
@@ -94,8 +94,8 @@ func (d *protobufDecoder) AppendJSON(dst, value []byte, headers []record.Header)
 	return r.dst, nil
 }
 
-// whose returns the message of a value, and the value without what tells it.
-func (d *protobufDecoder) whose(pool *protoPool, body []byte) (*protoMessage, []byte, error) {
+// messageOf returns the message of a value, and the value without what tells it.
+func (d *protobufDecoder) messageOf(pool *protoPool, body []byte) (*protoMessage, []byte, error) {
 	var m *protoMessage
 	var err error
 	switch d.frame {
