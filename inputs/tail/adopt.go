@@ -241,11 +241,11 @@ func (m *manager) newFile(s observation, firstPath, key string) *file {
 	}
 	if was := s.was; was != nil {
 		m.succeed(was, f)
-		f.m.evidence.lived = was.m.evidence.lived
+		f.m.evidence.sourceSeq = was.m.evidence.sourceSeq
 		if !s.truncated { // what it holds now is younger than what was found with it
 			f.m.evidence.seq, f.m.evidence.at = was.m.evidence.seq, was.m.evidence.at
 			if was.firstPath == firstPath {
-				f.m.evidence.rank = was.m.evidence.rank
+				f.m.evidence.decidedPlace = was.m.evidence.decidedPlace
 			}
 		}
 	}

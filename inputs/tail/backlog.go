@@ -432,10 +432,10 @@ func (m *manager) compared(res result) {
 	g := m.newFile(s, firstPath, f.key)
 	g.compression = f.compression
 	if b := f.m.gz.formOf; b != nil && m.beginsLike(f, b) {
-		g.m.evidence.seq, g.m.evidence.at, g.m.evidence.lived =
-			b.m.evidence.seq, b.m.evidence.at, b.m.evidence.lived
+		g.m.evidence.seq, g.m.evidence.at, g.m.evidence.sourceSeq =
+			b.m.evidence.seq, b.m.evidence.at, b.m.evidence.sourceSeq
 		if b.firstPath == firstPath {
-			g.m.evidence.rank = b.m.evidence.rank
+			g.m.evidence.decidedPlace = b.m.evidence.decidedPlace
 		}
 	}
 	if p := res.match; p != nil {

@@ -86,13 +86,13 @@ type mgrState struct {
 // evidence is what was seen of a file that tells how old it is and what it holds; order.go and
 // rotate.go decide by it.
 type evidence struct {
-	seq  int     // order of discovery
-	rank int     // the place in the order of its source, once that was decided
-	at   foundAt // among what was found with it
+	seq          int     // order of discovery
+	decidedPlace int     // the place in the order of its source, once that was decided
+	at           foundAt // among what was found with it
 	// when it was first seen where its source is, and thus the order of those that were; 0: never
-	lived int
-	grown time.Time // when it was last seen to grow
-	mtime int64
+	sourceSeq int
+	grown     time.Time // when it was last seen to grow
+	mtime     int64
 	// since when it was seen with that mtime, which tells nothing of what is written within the
 	// same tick; zero once it is certain
 	since time.Time

@@ -80,18 +80,18 @@ type age struct {
 	birth     int64
 	// of its name: {2} for app.log.2, {2026, 1, 31} for app.log-2026-01-31; nil for words such as
 	// old
-	number      []int
-	live        bool // rotation has not renamed it
-	compressed  bool
-	empty       bool // its times tell when it was made, and not until when it was written to
-	witness     bool // it only helps to tell what numbers mean
-	lived       int  // see evidence
-	rank        int
-	foundAt     foundAt
-	seq         int // order of discovery
-	path        string
-	observation *observation // of one of these two, unless it is a witness
-	file        *file
+	number       []int
+	live         bool // rotation has not renamed it
+	compressed   bool
+	empty        bool // its times tell when it was made, and not until when it was written to
+	isReference  bool // it only helps to tell what numbers mean
+	sourceSeq    int  // see evidence
+	decidedPlace int
+	foundAt      foundAt
+	seq          int // order of discovery
+	path         string
+	observation  *observation // of one of these two, unless it is a reference
+	file         *file
 }
 
 func ageOf(path string, fi *fileInfo) age {
@@ -128,7 +128,7 @@ func (m *manager) sortByAge(list []observation) {
 	}
 	at := map[*observation]int{}
 	for family, members := range families {
-		members = append(members, m.witnesses(family, nil)...)
+		members = append(members, m.referenceAges(family, nil)...)
 		m.sortAges(family, members)
 		for i := range members {
 			if members[i].observation != nil {
@@ -154,8 +154,8 @@ func (m *manager) sortByAge(list []observation) {
 	copy(list, sorted)
 }
 
-// witnesses returns the ages of the files of a family that have a name, but for those in not.
-func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
+// referenceAges returns the ages of the files of a family that have a name, but for those in not.
+func (m *manager) referenceAges(family string, not map[*file]bool) (out []age) {
 	for _, f := range inSeq(m.sources.families[family]) {
 		if not[f] || len(f.m.names) == 0 {
 			continue
@@ -163,7 +163,7 @@ func (m *manager) witnesses(family string, not map[*file]bool) (out []age) {
 		// Names are known as of the last look at them, and may have passed on since.
 		if fi, err := m.sys.stat(f.where()); err == nil && fi.is(f.id, f.birth) {
 			a := ageOf(f.where(), &fi)
-			a.witness = true
+			a.isReference = true
 			out = append(out, a)
 		}
 	}
@@ -202,7 +202,7 @@ func (m *manager) arrange(source string) {
 	m.sortFiles(source, rest)
 	list = append(begun, rest...)
 	for i, f := range list {
-		f.m.evidence.rank = i + 1
+		f.m.evidence.decidedPlace = i + 1
 	}
 	m.sources.streams[source] = slices.DeleteFunc(
 		list, func(f *file) bool { return slices.Contains(gone, f) },
@@ -242,7 +242,7 @@ func (m *manager) sortFiles(source string, files []*file) {
 		)
 	}
 	for _, family := range slices.Sorted(maps.Keys(families)) {
-		members = append(members, m.witnesses(family, mine)...)
+		members = append(members, m.referenceAges(family, mine)...)
 	}
 	m.sortAges(files[0].m.family, members)
 	i := 0
@@ -267,7 +267,7 @@ func (m *manager) seenOlder(s observation, g *file) bool {
 	c := ageOf(s.path, &s.fi)
 	c.foundAt, c.observation, c.seq = s.at, &s, m.sources.seq+1
 	members := []age{c, m.ageOfFile(g, g.firstPath, err == nil && live.is(g.id, g.birth))}
-	members = append(members, m.witnesses(g.m.family, map[*file]bool{g: true})...)
+	members = append(members, m.referenceAges(g.m.family, map[*file]bool{g: true})...)
 	m.sortAges(g.m.family, members)
 	for _, a := range members {
 		if a.observation != nil || a.file != nil {
@@ -309,7 +309,7 @@ func (m *manager) ageOfFile(f *file, source string, live bool) age {
 		a.birth = a.mtime
 	}
 	if a.file, a.foundAt, a.seq = f, of.m.evidence.at, of.m.evidence.seq; of.firstPath == source {
-		a.lived, a.rank = of.m.evidence.lived, of.m.evidence.rank
+		a.sourceSeq, a.decidedPlace = of.m.evidence.sourceSeq, of.m.evidence.decidedPlace
 	}
 	return a
 }
@@ -348,7 +348,7 @@ func (m *manager) sortAges(family string, members []age) {
 	for i := range members { // what equal times leave open is decided here, and moves nothing
 		members[i].at = int64(i) << 20
 	}
-	var numbered, found, lived, ranked []*age
+	var numbered, found, atSource, decided []*age
 	for i := range members {
 		a := &members[i]
 		switch {
@@ -357,11 +357,11 @@ func (m *manager) sortAges(family string, members []age) {
 		case a.number != nil:
 			numbered = append(numbered, a)
 		}
-		if a.lived > 0 && !a.live {
-			lived = append(lived, a)
+		if a.sourceSeq > 0 && !a.live {
+			atSource = append(atSource, a)
 		}
-		if a.rank > 0 && !a.live {
-			ranked = append(ranked, a)
+		if a.decidedPlace > 0 && !a.live {
+			decided = append(decided, a)
 		}
 		if a.foundAt.look > 0 && !a.live {
 			found = append(found, a)
@@ -379,8 +379,10 @@ func (m *manager) sortAges(family string, members []age) {
 	if m.numbersGrow(family, numbered) {
 		slices.Reverse(numbered)
 	}
-	slices.SortFunc(lived, func(a, b *age) int { return cmp.Compare(b.lived, a.lived) })
-	slices.SortFunc(ranked, func(a, b *age) int { return cmp.Compare(b.rank, a.rank) })
+	slices.SortFunc(atSource, func(a, b *age) int { return cmp.Compare(b.sourceSeq, a.sourceSeq) })
+	slices.SortFunc(
+		decided, func(a, b *age) int { return cmp.Compare(b.decidedPlace, a.decidedPlace) },
+	)
 	// What weighs more comes later, and has its say; what it moves may have to move others.
 	for moved, round := true, 0; moved && round < maxRounds; round++ {
 		moved = false
@@ -393,8 +395,8 @@ func (m *manager) sortAges(family string, members []age) {
 			rest = rest[n:]
 		}
 		moved = inTurn(numbered) || moved
-		moved = inTurn(lived) || moved
-		moved = inTurn(ranked) || moved
+		moved = inTurn(atSource) || moved
+		moved = inTurn(decided) || moved
 	}
 	slices.SortFunc(members, byTime)
 }
@@ -437,7 +439,7 @@ const maxRounds = 8
 func inTurn(list []*age) (moved bool) {
 	limit := int64(math.MaxInt64)
 	for _, a := range list {
-		if a.witness {
+		if a.isReference {
 			continue
 		}
 		if a.at >= limit {

@@ -414,7 +414,7 @@ func (m *manager) originals(dir, base string) []*file {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *file) int {
-		return cmp.Compare(b.m.evidence.lived, a.m.evidence.lived)
+		return cmp.Compare(b.m.evidence.sourceSeq, a.m.evidence.sourceSeq)
 	})
 	return out
 }

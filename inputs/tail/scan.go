@@ -315,7 +315,7 @@ func (m *manager) arrive(f *file, path string) {
 	f.m.names = append(f.m.names, path)
 	if path == f.firstPath && f.compression == none {
 		m.sources.seq++
-		f.m.evidence.lived = m.sources.seq
+		f.m.evidence.sourceSeq = m.sources.seq
 	}
 	m.noteLocation(f, f.m.names[0])
 	switch {
