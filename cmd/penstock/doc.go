@@ -289,7 +289,7 @@
 //     laterPosition): outputs/kafka TestExactlyOnceAfterARestart,
 //     outputs/kafka TestExactlyOnceWithAnOlderCopy.
 //   - Of two agents with one transactional id, the one that ran before stops (outputs/drain/txn.go,
-//     stopped) and does not take it back (outputs/kafka/session.go, Ours):
+//     awaitEnd) and does not take it back (outputs/kafka/session.go, Ours):
 //     cmd/penstock/e2e TestExactlyOnceTwinStops.
 //   - The generations of a log are read in the order in which they were written, each once
 //     (inputs/tail/order.go, sortByAge): inputs/tail TestFamilyHistories.

@@ -57,7 +57,7 @@ func (r *drain) run(ctx context.Context) error {
 		}
 		defer r.txn.Session.Close()
 		if err = r.deliver(ctx); errors.Is(err, outputs.ErrTaken) {
-			return r.txn.stopped(ctx, err)
+			return r.txn.awaitEnd(ctx, err)
 		}
 		return err
 	}

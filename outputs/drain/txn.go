@@ -116,14 +116,14 @@ func (x *txnLog) note() overflow.Note {
 	return n
 }
 
-// Doubtful reports whether it has to be resolved what the destination has, before anything is
+// IsDoubtful reports whether it has to be resolved what the destination has, before anything is
 // replayed.
-func (x *txnLog) Doubtful() bool { return x.note().Doubt != nil }
+func (x *txnLog) IsDoubtful() bool { return x.note().Doubt != nil }
 
-// Doubt notes, before records go elsewhere, that the destination may have some of them.
-func (x *txnLog) Doubt(ctx context.Context) error {
+// NoteDoubt notes, before records go elsewhere, that the destination may have some of them.
+func (x *txnLog) NoteDoubt(ctx context.Context) error {
 	x.ClearStalled()
-	if x.AllCommitted.Load() || x.Doubtful() {
+	if x.AllCommitted.Load() || x.IsDoubtful() {
 		return nil
 	}
 	at, _ := x.r.ledger.State()
@@ -143,11 +143,11 @@ func (x *txnLog) change(ctx context.Context, pos int64, change func(*overflow.No
 	})
 }
 
-// Clean reports whether nothing was started that is not known to be committed.
-func (x *txnLog) Clean() bool { return x.AllCommitted.Load() }
+// IsClean reports whether nothing was started that is not known to be committed.
+func (x *txnLog) IsClean() bool { return x.AllCommitted.Load() }
 
-// waiting reports whether the log holds something to deliver.
-func (x *txnLog) waiting() bool {
+// hasWaiting reports whether the log holds something to deliver.
+func (x *txnLog) hasWaiting() bool {
 	e, ok := x.r.log.(record.Ender)
 	pos, _ := x.r.ledger.State()
 	return !ok || e.End() > pos
@@ -170,7 +170,7 @@ func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, erro
 			}
 		}()
 	}
-	p, found, err := x.TxnDelivery.Resolve(sctx, x.waiting)
+	p, found, err := x.TxnDelivery.Resolve(sctx, x.hasWaiting)
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -208,10 +208,10 @@ func (x *txnLog) resolve(ctx context.Context, quit <-chan struct{}) (int64, erro
 	return at, nil
 }
 
-// missed tells what it means that the destination has lost the position that it held. The log's own
-// is gone on from, and of what was being committed when the agent was killed nobody knows whether
-// it was.
-func (x *txnLog) missed(at int64) {
+// reportLostPosition tells what it means that the destination has lost the position that it held.
+// The log's own is gone on from, and of what was being committed when the agent was killed nobody
+// knows whether it was.
+func (x *txnLog) reportLostPosition(at int64) {
 	x.r.out.to.Lost.Inc()
 	doubt := at
 	if log, ok := x.r.log.(record.Preparer); ok {
@@ -244,7 +244,7 @@ func (x *txnLog) laterPosition(ctx context.Context, p outputs.Position, found bo
 		at = max(at, p.At)
 	}
 	if !found && n.Held {
-		x.missed(at)
+		x.reportLostPosition(at)
 	}
 	if k, ok := x.r.log.(tally.Keeper); ok && at > was {
 		if err := k.Confirm(ctx, at); err != nil {
@@ -299,9 +299,9 @@ func (x *txnLog) laterPosition(ctx context.Context, p outputs.Position, found bo
 	return at, err
 }
 
-// stopped waits for ctx or the log's end, once the output cannot go on because another has its
+// awaitEnd waits for ctx or the log's end, once the output cannot go on because another has its
 // transactional id: taking that back would stop the other.
-func (x *txnLog) stopped(ctx context.Context, err error) error {
+func (x *txnLog) awaitEnd(ctx context.Context, err error) error {
 	x.slog.Error(
 		"this output has stopped: another agent uses the same transactional id, and goes on where this one was. Nothing is lost or sent twice",
 		"error", err,

@@ -63,12 +63,12 @@ type Flyer interface {
 
 // transactions are those of a log that is delivered exactly once.
 type transactions interface {
-	// Doubt notes, before records go elsewhere, that the destination may have some of them;
-	// Doubtful reports whether that is so.
-	Doubt(ctx context.Context) error
-	Doubtful() bool
+	// NoteDoubt notes, before records go elsewhere, that the destination may have some of them;
+	// IsDoubtful reports whether that is so.
+	NoteDoubt(ctx context.Context) error
+	IsDoubtful() bool
 	// ResolveOnly resolves what is in doubt, however long that takes.
 	ResolveOnly(ctx, quit context.Context) error
-	// Clean reports whether nothing was started that is not known to be committed.
-	Clean() bool
+	// IsClean reports whether nothing was started that is not known to be committed.
+	IsClean() bool
 }

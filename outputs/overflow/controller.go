@@ -96,7 +96,7 @@ func New(c Control) *Controller {
 		},
 	}
 	if c.Txn != nil {
-		f.moving.beforeMove = c.Txn.Doubt
+		f.moving.beforeMove = c.Txn.NoteDoubt
 	}
 	f.replay = &Replayer{
 		Destination: d.Destination,
@@ -236,7 +236,7 @@ func (f *Controller) observe() {
 func (f *Controller) desiredState() (log string, replay bool) {
 	log, replay = f.desired(f.objects())
 	if x := f.Txn; x != nil && !f.down && f.moving != nil &&
-		(x.Doubtful() || log == StateOverflow && !x.Clean()) {
+		(x.IsDoubtful() || log == StateOverflow && !x.IsClean()) {
 		return resolving, false
 	}
 	return log, replay

@@ -74,8 +74,9 @@ func (x *txnReplay) remember(ctx context.Context) {
 	}
 }
 
-// missed goes on from what is known here, if the destination has forgotten what it held.
-func (x *txnReplay) missed() {
+// reportLostPosition goes on from what is known here, if the destination has forgotten what it
+// held.
+func (x *txnReplay) reportLostPosition() {
 	known := x.at.Object != ""
 	if !known && x.p.note != nil {
 		if r := x.p.note().Replay; r != nil {
@@ -113,7 +114,7 @@ func (x *txnReplay) ready(ctx context.Context) error {
 		if found {
 			x.at = p
 		} else {
-			x.missed()
+			x.reportLostPosition()
 		}
 		// See txnLog.resolve.
 		if err := x.Session.Commit(ctx, x.at); err != nil {
