@@ -74,9 +74,9 @@ func (x *txnReplay) remember(ctx context.Context) {
 	}
 }
 
-// reportLostPosition goes on from what is known here, if the destination has forgotten what it
+// goOnAfterLoss goes on from what is known here, if the destination has forgotten what it
 // held.
-func (x *txnReplay) reportLostPosition() {
+func (x *txnReplay) goOnAfterLoss() {
 	known := x.at.Object != ""
 	if !known && x.p.note != nil {
 		if r := x.p.note().Replay; r != nil {
@@ -114,7 +114,7 @@ func (x *txnReplay) ready(ctx context.Context) error {
 		if found {
 			x.at = p
 		} else {
-			x.reportLostPosition()
+			x.goOnAfterLoss()
 		}
 		// See txnLog.resolve.
 		if err := x.Session.Commit(ctx, x.at); err != nil {
