@@ -20,7 +20,7 @@ func TestCollectionsFollowTheLoad(t *testing.T) {
 				collections++
 				heap = max(heap, live+garbage)
 			}
-			p.percent = p.next(step, live)
+			p.percent = p.next(step, int64(step.Seconds()*rate), live)
 		}
 		return collections, heap
 	}
@@ -49,7 +49,26 @@ func TestCollectionsFollowTheLoad(t *testing.T) {
 		if took += step; took > 200*time.Millisecond {
 			t.Fatalf("after %v and %d collections %d %%", took, steps, p.percent)
 		}
-		p.percent = p.next(step, live)
+		p.percent = p.next(step, int64(step.Seconds()*500e6), live)
+	}
+	// One that was asked for says nothing else than others.
+	before := p.percent
+	if got := p.next(time.Millisecond, 500e3, live); got != before {
+		t.Errorf("after a collection that was asked for %d %%, before it %d %%", got, before)
+	}
+}
+
+// What a start allocates is not taken for the load.
+func TestStartIsNotTheLoad(t *testing.T) {
+	p := &pacer{most: 200, percent: 50, garbage: leastGarbage}
+	heap := int64(0)
+	for i, ms := range []time.Duration{8, 10, 200} {
+		live := int64(2+4*i) << 20
+		p.percent = p.next(ms*time.Millisecond, 50<<20, live)
+		heap = live * int64(100+p.percent) / 100
+	}
+	if heap > 24<<20 {
+		t.Errorf("the heap may grow to %d MiB", heap>>20)
 	}
 }
 
@@ -58,14 +77,14 @@ func TestPacerSetsTheTarget(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	now := time.Now()
 	p := &pacer{most: 50, percent: 50, garbage: leastGarbage, last: now}
-	if !p.collected(now.Add(time.Minute), 100<<20) {
+	if !p.collected(now.Add(time.Minute), 100<<20, 4<<20) {
 		t.Fatal("it does not go on")
 	}
 	if got := debug.SetGCPercent(100); got != p.percent || got >= 50 {
 		t.Errorf("the collector's target is %d %%, reckoned %d %%", got, p.percent)
 	}
 	p.ended = true
-	if p.collected(now.Add(2*time.Minute), 1<<20) || debug.SetGCPercent(100) != 100 {
+	if p.collected(now.Add(2*time.Minute), 1<<20, 5<<20) || debug.SetGCPercent(100) != 100 {
 		t.Error("a pacer that was stopped sets the target")
 	}
 }

@@ -17,7 +17,7 @@ const (
 	// windowBytes bounds what is in the window, in memory: batches as they are and compressed.
 	windowBytes = 32 << 20
 	// stateEvery is how often positions are stored otherwise.
-	stateEvery = 100 * time.Millisecond
+	stateEvery = 250 * time.Millisecond
 	// spillAge is how long a batch may stay in the window.
 	spillAge = 2 * time.Second
 	// settleTime is how long appends go to disk at least after something came that cannot be read

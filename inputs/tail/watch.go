@@ -125,7 +125,7 @@ type pace struct {
 // wait returns the time in which a full batch comes together, as things went of late, if that is
 // less than the budget allows.
 func (p pace) wait() time.Duration {
-	d := gatherFor + p.budget
+	d := p.budget + gatherFor*3/2
 	if p.read > 0 {
 		d = min(d, time.Duration(float64(p.during)*blockSize/float64(p.read)))
 	}

@@ -119,7 +119,7 @@ func TestTheBudgetEndsWithAFullBatch(t *testing.T) {
 		read int64
 		want time.Duration
 	}{
-		{0, 60 * time.Millisecond}, {1000, 60 * time.Millisecond}, {blockSize, 60 * time.Millisecond},
+		{0, 65 * time.Millisecond}, {1000, 65 * time.Millisecond}, {blockSize, 65 * time.Millisecond},
 		{25 * blockSize, 40 * time.Millisecond}, {200 * blockSize, gatherFor},
 	} {
 		if got := (pace{budget: 50 * time.Millisecond, read: c.read, during: time.Second}).wait(); got != c.want {
