@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
+	"github.com/penstock/penstock/buffer/record/runtest"
 )
 
 const simple = `
@@ -462,3 +463,24 @@ func get(t *testing.T, r *running, path string) string {
 }
 
 var _ record.Log = (*memLog)(nil)
+
+// How old events are is known at both ends of a pipeline.
+func TestEventsAreTimedWhereTheyAreReadAndDelivered(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	r := startAgent(t, w, t.TempDir(), `
+input "fake" "a" { name = "a" }
+output "fake" "x" { name = "x" }
+pipeline "p" {
+  from = [input.fake.a]
+  to   = [output.fake.x]
+}`)
+	w.send(t, "a", "t", "one", "two")
+	w.await(t, "x", func() bool { return len(w.got["x"]) == 2 })
+	for _, want := range []string{
+		`penstock_input_event_age_seconds_count{component="input.fake.a"} 1`,
+		`penstock_output_event_age_seconds_count{component="output.fake.x"} 1`,
+	} {
+		runtest.Until(t, want, func() bool { return strings.Contains(get(t, r, "/metrics"), want) })
+	}
+}

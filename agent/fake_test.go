@@ -150,7 +150,7 @@ func (in *fakeInput) Run(ctx context.Context, sink inputs.Sink) error {
 				return nil
 			}
 			n++
-			b := testBatch(0, e.tag, e.values...)
+			b := batchOf(time.Now().UnixNano(), e.tag, e.values...)
 			e.done <- inputs.Append(ctx, sink, b, []inputs.Position{{Key: fmt.Sprint(n), Value: []byte("x")}})
 		case <-ctx.Done():
 			return nil

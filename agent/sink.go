@@ -14,7 +14,10 @@ import (
 )
 
 // inputCounters count what an input has brought.
-type inputCounters struct{ records, bytes prometheus.Counter }
+type inputCounters struct {
+	records, bytes prometheus.Counter
+	eventAge       prometheus.Histogram
+}
 
 func newInputCounters(reg prometheus.Registerer) *inputCounters {
 	c := &inputCounters{
@@ -30,14 +33,24 @@ func newInputCounters(reg prometheus.Registerer) *inputCounters {
 				Help: "Bytes of those records, before compression.",
 			},
 		),
+		eventAge: prometheus.NewHistogram(
+			prometheus.HistogramOpts{
+				Name:    "penstock_input_event_age_seconds",
+				Help:    "Time from an event, as its record's time says, until an input has read it and the pipeline has accepted it; of the newest record of each batch.",
+				Buckets: record.AgeBuckets,
+			},
+		),
 	}
-	reg.MustRegister(c.records, c.bytes)
+	reg.MustRegister(c.records, c.bytes, c.eventAge)
 	return c
 }
 
 func (c *inputCounters) add(b *record.Batch) {
 	c.records.Add(float64(b.Len()))
 	c.bytes.Add(float64(b.Size()))
+	if age, ok := b.Age(time.Now()); ok {
+		c.eventAge.Observe(age.Seconds())
+	}
 }
 
 // sink is a pipeline's buffer as one input sees it.

@@ -57,14 +57,19 @@ func newMemLog(batches ...*record.Batch) *memLog {
 }
 
 func testBatch(first int64, tag string, values ...string) *record.Batch {
+	out := batchOf(0, tag, values...)
+	out.At(first)
+	return out
+}
+
+// batchOf returns a batch of records of a time.
+func batchOf(at int64, tag string, values ...string) *record.Batch {
 	var b record.Builder
 	b.Reset(tag, "origin", 0)
 	for _, v := range values {
-		b.Append(0, nil, []byte(v), nil)
+		b.Append(at, nil, []byte(v), nil)
 	}
-	out := b.Build()
-	out.At(first)
-	return out
+	return b.Build()
 }
 
 func describe(t *testing.T, b *record.Batch) string {

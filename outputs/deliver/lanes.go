@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
@@ -144,7 +143,7 @@ func (f *Flight) handleResult(ctx context.Context, r result) {
 func (f *Flight) conclude(e *entry, v verdict) {
 	e.add(v.outcome())
 	if v.rest == nil {
-		f.Send.m.latency.Observe(time.Since(e.begun).Seconds())
+		f.Send.m.concluded(e.whole, v, e.begun)
 		f.finish(e)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
@@ -15,7 +16,7 @@ type senderMetrics struct {
 	errors                        *prometheus.CounterVec
 	flyingBatches, flyingBytes    prometheus.Gauge
 	lastSuccess                   prometheus.Gauge
-	latency                       prometheus.Histogram
+	latency, eventAge             prometheus.Histogram
 }
 
 func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetrics {
@@ -75,7 +76,13 @@ func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetri
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600},
 		}),
 	}
+	m.eventAge = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "penstock_output_event_age_seconds",
+		Help:    "Time from an event, as its record's time says, to its acknowledgement; of the newest record of each batch.",
+		Buckets: record.AgeBuckets,
+	})
 	r.MustRegister(
+		m.eventAge,
 		m.records,
 		m.bytes,
 		m.retries,
@@ -99,6 +106,15 @@ func newSenderMetrics(r prometheus.Registerer, failing func() bool) *senderMetri
 		),
 	)
 	return m
+}
+
+// concluded notes how long a batch took, since its first attempt and since its newest event.
+func (m *senderMetrics) concluded(b *record.Batch, v verdict, begun time.Time) {
+	now := time.Now()
+	m.latency.Observe(now.Sub(begun).Seconds())
+	if age, ok := b.Age(now); ok && v.taken > 0 {
+		m.eventAge.Observe(age.Seconds())
+	}
 }
 
 // Reasoner is implemented by errors that know a short, fixed name for what went wrong, used as a

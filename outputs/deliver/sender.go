@@ -154,7 +154,7 @@ func (s *Sender) deliver(
 		}
 		of.add(v.outcome())
 		if v.rest == nil {
-			s.m.latency.Observe(time.Since(begin).Seconds())
+			s.m.concluded(b, v, begin)
 			return nil, of, nil
 		}
 		if v.rest.Len() < b.Len() {
