@@ -258,6 +258,9 @@ func crashSpill(
 	ag.wantAudit(total)
 	repeated.failovers(t, ag.logPath)
 	repeated.check(t, worst(), 10_000)
+	if t.Failed() {
+		repeated.tell(t)
+	}
 	t.Logf("%.0f lines through memory alone, %.0f spills", memory, spilled)
 	if memory == 0 && (spilled == 0 || !o.slow) {
 		t.Error("nothing was in memory alone: the test shows nothing")
