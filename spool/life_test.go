@@ -43,7 +43,7 @@ func archiveLog(t *testing.T, s Store, topic *memTopic, log record.Log, change f
 
 // A topic that was deleted and made again has the names and the offsets of the one before: its
 // objects must not take the place of the former's.
-func TestTopicMadeAgainKeepsBothLives(t *testing.T) {
+func TestIceberg16360_TopicMadeAgainKeepsBothLives(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]string{"default": "", "as Secor names files": "1_${partition}_${start}.gz", "no extension": "${topic}-${partition}-${start}"} {
 		t.Run(name, func(t *testing.T) {

@@ -120,7 +120,7 @@ func rat(t *testing.T, text string) *big.Rat {
 
 // A cell holds exactly the number that the record has, or nothing, and then the number stands in
 // the extra column as it was written: in each format, for each type of column.
-func TestNumbersAreKeptExactly(t *testing.T) {
+func TestKafkaConnectStorageCloud642_NumbersAreKeptExactly(t *testing.T) {
 	rng := runtest.Rand(t)
 	for _, kind := range []string{"parquet", "avro", "delimited"} {
 		for _, typ := range append([]string{"inferred"}, columnTypes...) {
@@ -283,7 +283,7 @@ func TestTimesAreKeptExactly(t *testing.T) {
 	}
 }
 
-// secor#1787: a row of CSV is what its columns say, or a dead letter.
+// A row of CSV is what its columns say, or a dead letter.
 func TestDelimitedTypes(t *testing.T) {
 	c := config("delimited")
 	c.Columns = []Column{
