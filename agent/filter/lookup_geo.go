@@ -42,7 +42,11 @@ func (n *networks) find(key string) ([]member, error) {
 	if err != nil {
 		return nil, nil
 	}
-	found := n.db.Lookup(addr.Unmap().WithZone(""))
+	return n.findAddr(addr.Unmap().WithZone(""))
+}
+
+func (n *networks) findAddr(addr netip.Addr) ([]member, error) {
+	found := n.db.Lookup(addr)
 	if found.Err() != nil || !found.Found() {
 		return nil, found.Err()
 	}

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,21 +128,53 @@ func TestMistakesInLookupsOfAddresses(t *testing.T) {
 	}
 }
 
-// A database that is damaged leaves records as they are, and is no end of the process.
+// A database that is damaged leaves records as they are, and is no end of the process. Each input is
+// the places of up to eight bytes that are other ones, and by how much. To open a database takes
+// milliseconds: it is opened once, and damaged and mended below its reader.
 func FuzzLookupOfAddresses(f *testing.F) {
-	f.Add(geoDatabase(f, "Berlin"), "198.51.100.1", 0, byte(0))
-	f.Fuzz(func(t *testing.T, data []byte, key string, at int, with byte) {
-		if len(data) > 0 {
-			data = bytes.Clone(data)
-			data[uint(at)%uint(len(data))] ^= with
+	whole := geoDatabase(f, "Berlin")
+	data := bytes.Clone(whole)
+	all, err := newNetworks(data, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	some := &networks{db: all.db, take: [][]any{
+		{"country", "iso_code"}, {"lists"}, {"location", "latitude"},
+	}}
+	addresses := []netip.Addr{
+		netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::1"),
+		netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("::"),
+	}
+	f.Add([]byte{})
+	for at := 0; at < len(whole); at += 37 {
+		f.Add([]byte{byte(at >> 8), byte(at), 0xff})
+	}
+	f.Fuzz(func(t *testing.T, damage []byte) {
+		copy(data, whole)
+		for i := 0; i+2 < len(damage) && i < 24; i += 3 {
+			data[(int(damage[i])<<8|int(damage[i+1]))%len(data)] ^= damage[i+2]
 		}
-		for _, take := range [][]string{nil, {"country.iso_code"}} {
-			n, err := newNetworks(data, take)
-			if err != nil {
-				return
+		for _, addr := range addresses {
+			for _, n := range []*networks{all, some} {
+				if row, err := n.findAddr(addr); err != nil && row != nil {
+					t.Errorf("%s: %v with an error: %v", addr, row, err)
+				}
 			}
-			_, _ = n.find(key)
 		}
+	})
+}
+
+// A database whose own description is damaged is opened or refused, and then does the same.
+func FuzzOpenOfAddresses(f *testing.F) {
+	whole := geoDatabase(f, "Berlin")
+	at := bytes.LastIndex(whole, []byte("MaxMind.com"))
+	f.Add(whole[at:])
+	f.Fuzz(func(t *testing.T, description []byte) {
+		n, err := newNetworks(append(bytes.Clone(whole[:at]), description...), nil)
+		if err != nil {
+			return
+		}
+		_, _ = n.find("198.51.100.1")
 	})
 }
 
