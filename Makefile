@@ -20,10 +20,15 @@ FLAGS   := -trimpath $(COLD:%=-gcflags=%/...=-l) -ldflags "-s -w -X main.version
 BESIDE  := -p 3 -parallel 4
 PACKAGES ?= ./...
 
-.PHONY: build share release image notice test slowest race integration bench size demo lint release-check vulncheck fuzz clean
+.PHONY: build wasm share release image notice test slowest race integration bench size demo lint release-check vulncheck fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $(BIN) ./cmd/penstock
+
+# The same with the filter wasm, whose compiler is 2.5 MB.
+wasm:
+	CGO_ENABLED=0 $(GO) build -tags wasm_filter -gcflags=github.com/tetratelabs/wazero/...=-l \
+		$(FLAGS) -o $(BIN)-wasm ./cmd/penstock
 
 # Man pages and completions, where packages have them below /usr/share.
 share: build
@@ -50,6 +55,7 @@ notice:
 
 test:
 	$(GO) test $(BESIDE) -timeout 15m ./...
+	$(GO) test $(BESIDE) -timeout 15m -tags wasm_filter ./agent/filter/...
 
 # The ten slowest tests of `make test`; fewer packages with PACKAGES="./buffer ./spool/...".
 slowest:
@@ -75,6 +81,7 @@ demo: build
 
 lint:
 	$(GO) vet ./...
+	$(GO) vet -tags wasm_filter ./agent/filter/...
 	bash .ci/lint
 
 # Packages and image in roots of their own, and the alert rules by Prometheus's own tool: what they need

@@ -185,6 +185,11 @@ func Components() Catalogue {
 			filter.DefaultUUID, filter.NewUUID,
 		).costs("1.5 µs"),
 		FilterType(
+			"wasm",
+			"Has a WebAssembly module work on records; in programs that make wasm has built.",
+			filter.DefaultWasm, filter.NewWasm,
+		).costs("some µs, as the module is"),
+		FilterType(
 			"where", "Lets records pass for which a condition holds.", filter.DefaultWhere,
 			filter.NewWhere,
 		).costs("0.35 µs for a condition that looks at one field, nothing for one about the tag"),

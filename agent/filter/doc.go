@@ -22,5 +22,6 @@
 //     field's name), types.go, arena.go (memory for what is made)
 //   - expressions: expression.go, expression_env.go, expression_patch.go
 //   - what outlives a record: memory.go (keys), columns.go (names of columns), meter.go (metrics)
+//   - modules of WebAssembly: wasm.go, and wasm/ for their interface and instances
 //   - each filter in a file of its name; those of a few lines are drop.go, where.go and rename.go
 package filter

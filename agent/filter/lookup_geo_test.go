@@ -128,8 +128,8 @@ func TestMistakesInLookupsOfAddresses(t *testing.T) {
 	}
 }
 
-// A database that is damaged leaves records as they are, and is no end of the process. Each input is
-// the places of up to eight bytes that are other ones, and by how much. To open a database takes
+// A database that is damaged leaves records as they are, and is no end of the process. Each input
+// is the places of up to eight bytes that are other ones, and by how much. To open a database takes
 // milliseconds: it is opened once, and damaged and mended below its reader.
 func FuzzLookupOfAddresses(f *testing.F) {
 	whole := geoDatabase(f, "Berlin")

@@ -156,6 +156,8 @@ var Table = []Metric{
 		"Bytes that were cut off texts."},
 	{"penstock_filter_types_failed_total", "counter",
 		"Fields that did not have the form of the type that they were to have, and stayed as they were."},
+	{"penstock_filter_wasm_failures_total", "counter",
+		"Calls of a module that failed or took too long; each begins a fresh instance."},
 	{"penstock_forward_ack_seconds", "histogram",
 		"Time from sending a chunk to its ack."},
 	{"penstock_forward_acks_total", "counter",
