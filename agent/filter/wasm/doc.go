@@ -17,6 +17,8 @@
 //	u32 records, text tag, text origin, then for each record:
 //	i64 time (ns), bytes key, bytes value, u32 headers, then for each: text name, bytes value
 //
+// The filter gives batches of one record; a module has to take any number of them.
+//
 // text is u32 length and so many bytes; bytes is the same, with length 0xffffffff for null. The
 // answer has for each record, in order, a byte: 0 it stays, 1 it becomes the record that follows
 // (written as above), 2 it is discarded, 3 it goes to the dead letter, and text that says why.
