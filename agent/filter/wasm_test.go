@@ -67,6 +67,17 @@ func TestAModuleThatFailsRefusesItsRecord(t *testing.T) {
 	}
 }
 
+// A module that needs more memory than it may have does not even begin.
+func TestAModuleHasNoMoreThanItsMemory(t *testing.T) {
+	t.Parallel()
+	c := DefaultWasm()
+	c.Module = wasmModule(t, "testdata/wasm")
+	c.Memory = 1 << 20 // Go's own runtime takes more
+	if _, err := NewWasm(c, Env{}); err == nil || !strings.Contains(err.Error(), "memory") {
+		t.Errorf("with a megabyte: %v", err)
+	}
+}
+
 // The example reads and sets fields of records, and discards some.
 func TestTheExampleOfAModule(t *testing.T) {
 	t.Parallel()
