@@ -58,8 +58,8 @@ func (p *Program) load(ctx context.Context, code []byte) (err error) {
 		return err
 	}
 	host := p.runtime.NewHostModuleBuilder("penstock")
-	host.NewFunctionBuilder().WithFunc(field).Export("field")
-	host.NewFunctionBuilder().WithFunc(setField).Export("set_field")
+	export(host, "field", field)
+	export(host, "set_field", setField)
 	if _, err = host.Instantiate(ctx); err != nil {
 		return err
 	}
@@ -77,12 +77,30 @@ func (p *Program) load(ctx context.Context, code []byte) (err error) {
 	return nil
 }
 
+// export adds a function of five numbers that returns one, called without reflection.
+func export(
+	host wazero.HostModuleBuilder, name string,
+	call func(ctx context.Context, m api.Module, a, b, c, d, e uint32) int32,
+) {
+	i32 := api.ValueTypeI32
+	host.NewFunctionBuilder().WithGoModuleFunction(
+		api.GoModuleFunc(func(ctx context.Context, m api.Module, s []uint64) {
+			s[0] = api.EncodeI32(call(
+				ctx, m, uint32(s[0]), uint32(s[1]), uint32(s[2]), uint32(s[3]), uint32(s[4]),
+			))
+		}), []api.ValueType{i32, i32, i32, i32, i32}, []api.ValueType{i32},
+	).Export(name)
+}
+
 // Instance is a module with a memory of its own. Not safe for concurrent use.
 type Instance struct {
 	program        *Program
 	module         api.Module // nil: to be made
 	alloc, process api.Function
 	at, room       uint32 // for batches
+	host           Host   // of the batch that is worked on
+	ctx            context.Context
+	expire         *time.Timer // ends ctx, and with it the module, unless it is stopped
 	cleanup        runtime.Cleanup
 }
 
@@ -99,6 +117,10 @@ func (i *Instance) start() error {
 	}
 	i.module, i.at, i.room = m, 0, 0
 	i.alloc, i.process = m.ExportedFunction(exportAlloc), m.ExportedFunction(exportProcess)
+	var end func()
+	i.ctx, end = context.WithCancel(context.WithValue(context.Background(), hostKey{}, i))
+	i.expire = time.AfterFunc(time.Hour, end)
+	i.expire.Stop()
 	i.cleanup = runtime.AddCleanup(i, func(m api.Module) { _ = m.Close(context.Background()) }, m)
 	return nil
 }
@@ -115,6 +137,9 @@ func (i *Instance) drop() {
 // the next call; nil means that all records stay as they are. After an error, the next call begins
 // with a fresh instance.
 func (i *Instance) Process(batch []byte, h Host) (answer []byte, err error) {
+	if i.module != nil && i.ctx.Err() != nil {
+		i.drop() // the time was over when the last call had just returned
+	}
 	if i.module == nil {
 		if err := i.start(); err != nil {
 			return nil, err
@@ -125,25 +150,27 @@ func (i *Instance) Process(batch []byte, h Host) (answer []byte, err error) {
 			i.drop()
 		}
 	}()
-	ctx, cancel := context.WithTimeout(
-		context.WithValue(context.Background(), hostKey{}, h), i.program.time,
-	)
-	defer cancel()
+	i.host = h
+	i.expire.Reset(i.program.time)
+	defer func() {
+		i.expire.Stop()
+		i.host = nil
+	}()
 	if n := uint32(len(batch)); n > i.room {
 		n += n / 4
-		out, err := i.alloc.Call(ctx, uint64(n))
+		out, err := i.alloc.Call(i.ctx, uint64(n))
 		if err != nil {
-			return nil, i.why(ctx, err)
+			return nil, i.why(err)
 		}
 		i.at, i.room = uint32(out[0]), n
 	}
 	if !i.module.Memory().Write(i.at, batch) {
 		return nil, fmt.Errorf("%s gave no room for %d bytes", exportAlloc, len(batch))
 	}
-	out, err := i.process.Call(ctx, uint64(i.at), uint64(len(batch)))
+	out, err := i.process.Call(i.ctx, uint64(i.at), uint64(len(batch)))
 	switch {
 	case err != nil:
-		return nil, i.why(ctx, err)
+		return nil, i.why(err)
 	case out[0] == 0:
 		return nil, nil
 	}
@@ -154,8 +181,8 @@ func (i *Instance) Process(batch []byte, h Host) (answer []byte, err error) {
 	return answer, nil
 }
 
-func (i *Instance) why(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+func (i *Instance) why(err error) error {
+	if i.ctx.Err() != nil {
 		return fmt.Errorf("%w of %s", ErrTime, i.program.time)
 	}
 	if exit, ok := errors.AsType[*sys.ExitError](err); ok {
@@ -172,10 +199,18 @@ func short(err error) error {
 
 type hostKey struct{}
 
+// hostOf returns nil while a module begins.
+func hostOf(ctx context.Context) Host {
+	if i, ok := ctx.Value(hostKey{}).(*Instance); ok {
+		return i.host
+	}
+	return nil
+}
+
 func field(ctx context.Context, m api.Module, record, path, pathLen, room, roomLen uint32) int32 {
-	h, ok := ctx.Value(hostKey{}).(Host)
-	name, ok2 := m.Memory().Read(path, pathLen)
-	if !ok || !ok2 {
+	h := hostOf(ctx)
+	name, ok := m.Memory().Read(path, pathLen)
+	if h == nil || !ok {
 		return -1
 	}
 	text, ok := h.Field(int(record), string(name))
@@ -189,10 +224,10 @@ func field(ctx context.Context, m api.Module, record, path, pathLen, room, roomL
 }
 
 func setField(ctx context.Context, m api.Module, record, path, pathLen, at, size uint32) int32 {
-	h, ok := ctx.Value(hostKey{}).(Host)
-	name, ok2 := m.Memory().Read(path, pathLen)
-	text, ok3 := m.Memory().Read(at, size)
-	if ok && ok2 && ok3 && h.SetField(int(record), string(name), text) {
+	h := hostOf(ctx)
+	name, ok := m.Memory().Read(path, pathLen)
+	text, ok2 := m.Memory().Read(at, size)
+	if h != nil && ok && ok2 && h.SetField(int(record), string(name), text) {
 		return 1
 	}
 	return 0
