@@ -17,7 +17,7 @@ import (
 	"github.com/penstock/penstock/outputs"
 	forwardout "github.com/penstock/penstock/outputs/forward"
 	kafkaout "github.com/penstock/penstock/outputs/kafka"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/penstock/penstock/spool"
 )
 
 // auditing is what publishing the counts of the audit takes.
@@ -34,24 +34,35 @@ func newAuditing(cfg *config.Config, opts Options, started time.Time) (*auditing
 	if c == nil {
 		return nil, nil
 	}
-	outs, err := OpenOutputs(cfg, opts, c.To)
+	outs, store, err := OpenAuditStore(cfg, opts)
 	if err != nil {
-		return nil, fmt.Errorf("agent.audit: %w", err)
-	}
-	store, ok := outs.Get(c.To).(outputs.Storer)
-	if !ok {
-		_ = outs.Close()
-		return nil, fmt.Errorf(
-			"agent.audit: to: %s is no object store; name an s3, gcs or local output", c.To,
-		)
+		return nil, err
 	}
 	return &auditing{
 		outputs: outs, counter: ledger.NewCounter(),
 		cfg: ledger.Config{
-			Store: store.Store(), Prefix: c.Prefix, Interval: c.Interval, Keep: c.Keep,
+			Store: store, Prefix: c.Prefix, Interval: c.Interval, Keep: c.Keep,
 		},
 		run: strconv.FormatInt(started.UnixMilli(), 36),
 	}, nil
+}
+
+// OpenAuditStore opens the store that the configuration's audit block names. Closing the outputs
+// closes it.
+func OpenAuditStore(cfg *config.Config, opts Options) (*Outputs, spool.Store, error) {
+	to := cfg.Agent.Audit.To
+	outs, err := OpenOutputs(cfg, opts, to)
+	if err != nil {
+		return nil, nil, fmt.Errorf("agent.audit: %w", err)
+	}
+	s, ok := outs.Get(to).(outputs.Storer)
+	if !ok {
+		_ = outs.Close()
+		return nil, nil, fmt.Errorf(
+			"agent.audit: to: %s is no object store; name an s3, gcs or local output", to,
+		)
+	}
+	return outs, s.Store(), nil
 }
 
 // startAuditing publishes counts, if that is configured, until stop, which waits for the last of
@@ -72,18 +83,9 @@ func (a *Agent) startAuditing(ctx context.Context) (stop func()) {
 		},
 		a.log.With("component", "audit"),
 	)
-	reg := &registry{name: "audit", all: prometheus.NewRegistry()}
-	reg.all.MustRegister(p.Collectors()...)
-	a.registries.show(reg)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it tells of the stop, too
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.Run(ctx)
-	}()
+	stopTelling := a.tell(ctx, "audit", p)
 	return func() {
-		cancel()
-		<-done
+		stopTelling()
 		if err := a.audit.outputs.Close(); err != nil {
 			a.log.Warn("closing the store of the audit failed", "error", err)
 		}

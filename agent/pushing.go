@@ -14,14 +14,25 @@ func (a *Agent) startPush(ctx context.Context) (stop func()) {
 		return func() {}
 	}
 	p := push.New(push.Config(*cfg.Metrics), cfg.Name, a.opts.Version, a.registries, a.log)
-	reg := &registry{name: "push", all: prometheus.NewRegistry()}
-	reg.all.MustRegister(p.Collectors()...)
+	return a.tell(ctx, "push", p)
+}
+
+// teller tells others of the agent, until its context ends, and of its own work by metrics.
+type teller interface {
+	Run(ctx context.Context)
+	Collectors() []prometheus.Collector
+}
+
+// tell runs t until stop, which waits for the last that it tells: the agent's stop.
+func (a *Agent) tell(ctx context.Context, name string, t teller) (stop func()) {
+	reg := &registry{name: name, all: prometheus.NewRegistry()}
+	reg.all.MustRegister(t.Collectors()...)
 	a.registries.show(reg)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it tells of the stop, too
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.Run(ctx)
+		t.Run(ctx)
 	}()
 	return func() {
 		cancel()

@@ -11,7 +11,6 @@ import (
 	"github.com/penstock/penstock/agent"
 	"github.com/penstock/penstock/agent/ledger"
 	"github.com/penstock/penstock/buffer/record/tally"
-	"github.com/penstock/penstock/outputs"
 )
 
 // published compares what all agents have published into the store of a configuration's audit
@@ -32,22 +31,18 @@ func (a *auditing) published(ctx context.Context, args []string) (r tally.Report
 			"--fleet: the agent block has no audit { to = output.... }, so it publishes no counts",
 		)
 	}
-	outs, err := agent.OpenOutputs(cfg, agent.Options{
+	outs, store, err := agent.OpenAuditStore(cfg, agent.Options{
 		Catalogue: agent.Components(), Version: version,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	}, cfg.Agent.Audit.To)
+	})
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, outs.Close()) }()
-	store, ok := outs.Get(cfg.Agent.Audit.To).(outputs.Storer)
-	if !ok {
-		return r, fmt.Errorf("agent.audit.to: %s is no object store", cfg.Agent.Audit.To)
-	}
 	now := time.Now()
 	since := now.Add(-a.since)
 	pages, err := ledger.Read(
-		ctx, store.Store(), cfg.Agent.Audit.Prefix, since, now, func(key string, err error) {
+		ctx, store, cfg.Agent.Audit.Prefix, since, now, func(key string, err error) {
 			a.notes = append(a.notes, fmt.Sprintf("%s cannot be read: %v", key, err))
 		},
 	)
