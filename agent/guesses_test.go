@@ -39,6 +39,8 @@ func TestGuessesOfPeopleLeadToWhatToWrite(t *testing.T) {
 		{"output.kafka", kafka + "sasl {\n  enabled = true\n}", `turns SASL on`},
 		{"output.kafka2", kafka, `output "kafka"`},
 		{"output.console", ``, `output "stdout"`},
+		{"output.aws_s3", "bucket = \"b\"", `output "s3"`},
+		{"input.filestream", ``, `input "tail"`},
 		{"output.loki", ``, `There is none`},
 		{"output.s3", "bucket = \"b\"\naccess_key = \"x\"", `access_key_id`},
 		{"output.s3", "bucket = \"b\"\nroll {\n  every = \"1h\"\n}", `age = "1h"`},
