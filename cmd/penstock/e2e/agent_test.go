@@ -88,7 +88,7 @@ func newAgent(t *testing.T, name, config string) *agent {
 	t.Cleanup(func() {
 		a.kill()
 		if t.Failed() {
-			t.Logf("the end of %s:\n%s", name, lastLines(a.logPath, 60))
+			t.Logf("the end of %s:\n%s", name, shortLines(a.logPath, 20))
 			if keep := os.Getenv("PENSTOCK_KEEP"); keep != "" {
 				_ = exec.Command("cp", "-r", dir, keep).Run()
 			}
@@ -250,6 +250,15 @@ func lastLines(path string, n int) string {
 	data, _ := os.ReadFile(path)
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// shortLines is lastLines, each of them of a length that several agents' can be read together.
+func shortLines(path string, n int) string {
+	lines := strings.Split(lastLines(path, n), "\n")
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 300)]
+	}
+	return strings.Join(lines, "\n")
 }
 
 // background runs fn until the returned stop is called, which reports fn's error.
