@@ -443,7 +443,8 @@ func (f *file) begins(head []byte) {
 }
 
 // identifyEmpty finds out what a file is that was empty when it was discovered. It reports whether
-// it is another than it was taken for.
+// it is another than it was taken for. This is the first of it: older generations may have come
+// meanwhile.
 func (m *manager) identifyEmpty(f *file) bool {
 	h, fi, err := m.open(f.where())
 	if err != nil {
@@ -461,7 +462,6 @@ func (m *manager) identifyEmpty(f *file) bool {
 	); compressionOf(f.where(), head[:n]) == none &&
 		(f.last.Load() != nil || len(m.originals(dir, base)) == 0) {
 		f.begins(head[:n])
-		// This is the first of it: older generations may have come meanwhile.
 		m.look(m.siblings([]string{f.where()}, f.m.names))
 		return false
 	}
@@ -470,6 +470,7 @@ func (m *manager) identifyEmpty(f *file) bool {
 	m.unregister(f)
 	m.discover(observation{path: f.where(), fi: fi, was: f})
 	m.leftAt(fi.id, left)
+	m.look(m.siblings([]string{f.where()}, f.m.names))
 	return true
 }
 

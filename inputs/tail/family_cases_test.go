@@ -464,6 +464,91 @@ func TestRotatedDuringTheFirstLook(t *testing.T) {
 	}
 }
 
+// A log that was empty when it was found is filled, rotated and compressed before anybody looks,
+// and so is one after it: its place is that of what it was compressed into and what begins as it.
+func TestFoundEmptyAndCompressedBeforeItWasRead(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.birth, p.watched, p.tick = false, false, 10e6
+		p.write(false)
+		p.close()
+		p.rename("app.log", "app.log.1")
+		p.create("app.log")
+		p.toggle()
+		p.step(3)
+		for range 2 {
+			p.write(false)
+			p.close()
+			p.rename("app.log.1", "app.log.2")
+			p.rename("app.log", "app.log.1")
+			if p.names["app.log.3.gz"] == nil {
+				p.rename("app.log.2", "app.log.3")
+				p.compressed("app.log.3")
+			}
+		}
+		p.compressed("app.log.2")
+		p.settle()
+	})
+}
+
+// A log is truncated and rotated before that is noticed, and compressed: its compressed form is
+// found beside it while it is still thought to hold what it did.
+func TestCompressedBeforeItsTruncationWasNoticed(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.tick = 4e6
+		p.toggle()
+		p.write(false)
+		p.settle()
+		p.copyOf("app.log", "app.log.3")
+		p.truncate(p.names["app.log"])
+		p.long()
+		p.close()
+		p.rename("app.log", "app.log.2")
+		p.write(false)
+		p.copyOf("app.log", "app.log.1")
+		p.truncate(p.names["app.log"])
+		p.write(false)
+		p.pause = func() {
+			if z := p.names["app.log.2.gz"]; len(p.content(z)) > 0 {
+				p.tell(len(p.events))
+				p.a.work() // the truncation is found, and not told yet
+			}
+		}
+		p.compressed("app.log.2")
+		p.pause = func() {}
+		p.settle()
+	})
+}
+
+// What was truncated and rotated is found while it is empty, and the copy made of it before is not.
+// It is looked for when there is something in it.
+func TestCopyOfWhatWasFoundEmpty(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.toggle()
+		p.write(false)
+		p.copyOf("app.log", "app.log.2")
+		p.truncate(p.names["app.log"])
+		p.rename("app.log", "app.log.1")
+		p.create("app.log")
+		p.events = nil
+		p.a.notify(changes{touched: map[string]struct{}{
+			p.path("app.log"): {}, p.path("app.log.1"): {},
+		}})
+		p.write(false)
+		p.events = nil
+		p.a.notify(changes{written: map[string]struct{}{p.path("app.log.1"): {}}})
+		for p.a.work() || p.a.results() {
+		}
+		p.settle()
+	})
+}
+
+// copyOf makes a copy as copytruncate does.
+func (p *play) copyOf(from, to string) {
+	g, c := p.names[from], p.create(to)
+	p.put(c, p.content(g))
+	c.lines = slices.Clone(g.lines)
+}
+
 // A log is between two names when the agent starts: what was rotated meanwhile is known by what was
 // read of the log before.
 func TestStartWhileTheLogHasNoName(t *testing.T) {

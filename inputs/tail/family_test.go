@@ -125,6 +125,11 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 		"rotated within the tick of what was read":        {480038769},
 		"replaced, and its inode used again":              {480030687},
 		"filled before the first turn":                    {640008917, 730002385},
+		"found empty, and compressed before it was read": {
+			600056428, 700742322, 700850513, 882096872,
+		},
+		"truncated unnoticed, and compressed": {620057500},
+		"a copy of what was found empty":      {700205927},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {

@@ -338,6 +338,11 @@ func (m *manager) numberOfForm(f *file) (number []int) {
 // began with.
 func (m *manager) beganAs(c, f *file) bool {
 	head, begins := f.m.evidence.head, m.beginningOf(c)
+	if head.N == 0 && !f.m.started && f.r.h != nil { // it was empty when it was found
+		var buf [headSize]byte
+		n, _ := f.r.h.ReadAt(buf[:], 0)
+		head = headOf(buf[:n])
+	}
 	return head.N > 0 && head.N <= len(begins) && fingerprintOf(begins[:head.N]) == head
 }
 

@@ -29,6 +29,14 @@ func (m *manager) replacedBy(path string) (left []*file) {
 
 // succeed notes that the file of f is known as g now.
 func (m *manager) succeed(f, g *file) {
+	for c := range m.gz.undecided[f.m.family] {
+		if c.m.gz.beside == f {
+			c.m.gz.beside = g
+		}
+		if c.m.gz.formOf == f {
+			c.m.gz.formOf = g
+		}
+	}
 	for _, x := range m.sources.streams[f.firstPath] {
 		if i := slices.Index(x.m.rotation.replaces, f); i >= 0 {
 			x.m.rotation.replaces[i] = g
