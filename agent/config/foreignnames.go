@@ -520,7 +520,11 @@ var common = []ForeignName{
 		Names: "end_pattern last_line lastline ends halt_with flush_pattern",
 		Write: `end = ";$"`,
 	},
-	{At: "input.tail", Names: "delimiter line_delimiter", Write: `line_end = "lf"`},
+	{
+		At:    "input.tail",
+		Names: "line_delimiter line_terminator line_separator record_delimiter event_delimiter separator",
+		Write: `delimiter = "\n--\n"`,
+	},
 	{At: "input.tail", Names: "path_key file_key filename_key", Write: `path_header = "path"`},
 	{At: "input.tail", Names: "offset_key", Write: `offset_header = "offset"`},
 	{

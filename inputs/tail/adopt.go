@@ -524,7 +524,7 @@ func lineStart(h *handle, size int64, c *Config, limit int64) (fingerprints, err
 	end := n // a line that fills the buffer is not worth more
 	if cs := c.charset(head[:hn]); cs != nil {
 		if i := cs.lastNewline(buf); i >= 0 {
-			end = i + cs.unit
+			end = i + len(cs.end)
 		} else if base == 0 {
 			end = 0
 		}

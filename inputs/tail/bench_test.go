@@ -141,3 +141,27 @@ func BenchmarkHpcloudToNothing(b *testing.B) {
 	report(b, begin)
 	runtime.KeepAlive(path)
 }
+
+// BenchmarkLines cuts blocks of lines of 40 bytes, and makes batches of them.
+func BenchmarkLines(b *testing.B) {
+	data := bytes.Repeat([]byte("a line of forty bytes, of which the last\n"), blockSize/41)
+	cfg := Default()
+	cfg.Paths = []string{"/a"}
+	tl, err := New(cfg, inputstest.Env("input.tail.bench", ""))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := newWorker(&run{tail: tl, queue: newQueue()})
+	f := &file{firstPath: "/a"}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		r := readState{charset: cfg.charset(nil)}
+		blk := block{raw: data}
+		w.framer.frame(&blk, &r, true, false, false)
+		for _, e := range w.enc.encode(f, "/a", r.charset, &blk) {
+			if e.batch != nil {
+				e.batch.Release()
+			}
+		}
+	}
+}

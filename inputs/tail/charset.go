@@ -22,14 +22,18 @@ type charset struct {
 	isBigEndian bool              // utf-16: big endian
 	enc         encoding.Encoding // of unit 1; nil for bytes as they are
 	bom         []byte
-	nl          byte // ends a line
+	lineEnd
 }
 
 var (
-	csUTF8    = &charset{nl: '\n', unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}}
-	csLatin1  = &charset{nl: '\n', unit: 1, enc: charmap.ISO8859_1}
-	csUTF16LE = &charset{nl: '\n', unit: 2, bom: []byte{0xFF, 0xFE}}
-	csUTF16BE = &charset{nl: '\n', unit: 2, isBigEndian: true, bom: []byte{0xFE, 0xFF}}
+	csUTF8    = &charset{unit: 1, bom: []byte{0xEF, 0xBB, 0xBF}, lineEnd: newlineEnd}
+	csLatin1  = &charset{unit: 1, enc: charmap.ISO8859_1, lineEnd: newlineEnd}
+	csUTF16LE = &charset{unit: 2, bom: []byte{0xFF, 0xFE}, lineEnd: lineEnd{
+		end: []byte{'\n', 0}, crlf: true, text: []byte{'\n'},
+	}}
+	csUTF16BE = &charset{unit: 2, isBigEndian: true, bom: []byte{0xFE, 0xFF}, lineEnd: lineEnd{
+		end: []byte{0, '\n'}, crlf: true, text: []byte{'\n'},
+	}}
 )
 
 // charset returns what a file that begins with head is read as, or nil if head is too short to
@@ -38,13 +42,12 @@ func (c *Config) charset(head []byte) *charset { return c.ended(charsetOf(c.Enco
 
 // ended returns cs with the line ends that are configured.
 func (c *Config) ended(cs *charset) *charset {
-	if cs == nil || c.LineEnd == "lf" {
+	if cs == nil || c.LineEnd == "lf" && c.Delimiter == "" {
 		return cs
 	}
 	with := *cs
-	with.nl = '\r'
-	if c.LineEnd == "nul" {
-		with.nl = 0
+	if end, err := c.endOfLines(cs); err == nil { // Validate tells the error
+		with.lineEnd = end
 	}
 	return &with
 }
@@ -115,66 +118,13 @@ func charsetOf(encoding string, head []byte) *charset {
 		return csUTF16LE
 	}
 	if enc, err := encodingOf(encoding); err == nil && enc != nil { // Validate tells the error
-		return &charset{nl: '\n', unit: 1, enc: enc}
+		return &charset{unit: 1, enc: enc, lineEnd: newlineEnd}
 	}
 	return csUTF8
 }
 
 // decodes reports whether lines are anything but their bytes.
 func (c *charset) decodes() bool { return c.unit == 2 || c.enc != nil }
-
-// newline returns the index of the first line end's first byte, or -1. p begins at a code unit.
-func (c *charset) newline(p []byte) int {
-	if c.unit == 1 {
-		return bytes.IndexByte(p, c.nl)
-	}
-	for from := 0; ; {
-		i := bytes.IndexByte(p[from:], c.nl)
-		if i < 0 {
-			return -1
-		}
-		i += from
-		if at := i &^ 1; c.isNewline(p, at) {
-			return at
-		}
-		from = i + 1
-	}
-}
-
-// lastNewline returns the index of the last line end's first byte, or -1.
-func (c *charset) lastNewline(p []byte) int {
-	if c.unit == 1 {
-		return bytes.LastIndexByte(p, c.nl)
-	}
-	for end := len(p); ; {
-		i := bytes.LastIndexByte(p[:end], c.nl)
-		if i < 0 {
-			return -1
-		}
-		if at := i &^ 1; c.isNewline(p, at) {
-			return at
-		}
-		end = i
-	}
-}
-
-func (c *charset) isNewline(p []byte, at int) bool {
-	if at+2 > len(p) {
-		return false
-	}
-	if c.isBigEndian {
-		return p[at] == 0 && p[at+1] == c.nl
-	}
-	return p[at] == c.nl && p[at+1] == 0
-}
-
-// isLineEnd reports whether there is a line end at at.
-func (c *charset) isLineEnd(p []byte, at int) bool {
-	if c.unit == 1 {
-		return p[at] == c.nl
-	}
-	return c.isNewline(p, at)
-}
 
 // cut returns a place at or a little before n where p can be cut without cutting a character.
 func (c *charset) cut(p []byte, n int) int {
@@ -233,7 +183,7 @@ func (c *charset) cutDecoded(p []byte, n int) int {
 func (c *charset) trimCR(line []byte) []byte {
 	n := len(line)
 	switch {
-	case c.nl == 0:
+	case !c.crlf:
 	case c.unit == 1:
 		if n > 0 && line[n-1] == '\r' {
 			return line[:n-1]

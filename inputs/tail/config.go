@@ -29,6 +29,7 @@ type Config struct {
 	OffsetHeader   string             `hcl:"offset_header,optional" doc:"Name of a record header that holds the line's byte offset in the file (of the decompressed bytes for compressed files); none if empty."`
 	Encoding       string             `hcl:"encoding,optional" doc:"Character set of the files, by IANA's name: utf-8, utf-16, utf-16le, utf-16be, iso-8859-1 (also latin-1), windows-1252, gb18030, big5, shift_jis, euc-jp, euc-kr, koi8-r and so on, without those whose line ends are not ASCII's. Records are UTF-8; what cannot be decoded becomes U+FFFD. utf-8 passes bytes as they are; utf-16 goes by the byte order mark, little endian without one; of a named pipe, by the first bytes read since the start."`
 	LineEnd        string             `hcl:"line_end,optional" oneof:"lf|cr|nul" doc:"What ends a line: lf is a newline, with or without a carriage return before it; cr is a carriage return alone; nul is a NUL, and newlines are text."`
+	Delimiter      string             `hcl:"delimiter,optional" doc:"What ends a line instead of line_end: any text, of one character or several, such as \"\\n--\\n\" or \"\\r\\n\", exactly as it stands in the files; newlines that are not in it are text. Where it may overlap itself, lines are cut from the left. In a character set with characters of several bytes other than UTF-8 and UTF-16 it begins with a newline, a tab or another character below \"0\"."`
 	MaxLineSize    int64              `hcl:"max_line_size,optional" unit:"bytes" doc:"Longest line, or multiline event, that is kept whole."`
 	LongLines      string             `hcl:"long_lines,optional" oneof:"split|truncate|skip" doc:"What becomes of longer lines: several records, the first max_line_size bytes, or nothing. Each is counted."`
 	EmptyLines     string             `hcl:"empty_lines,optional" oneof:"keep|skip" doc:"Whether empty lines become records."`
@@ -148,6 +149,7 @@ func (c *Config) Validate() error {
 		bad("encoding: %v: write \"utf-8\", \"windows-1252\" or another of IANA's names", err)
 	}
 	oneOf("line_end", c.LineEnd, "lf", "cr", "nul")
+	c.checkDelimiter(bad)
 	oneOf("long_lines", c.LongLines, "split", "truncate", "skip")
 	oneOf("empty_lines", c.EmptyLines, "keep", "skip")
 	oneOf("compressed", c.Compressed, "read", "ignore")

@@ -46,8 +46,8 @@
 //     files, in one place for the model)
 //   - from bytes to records: frame.go (lines, and those over max_line_size: cutLong), encode.go
 //     (batches; tooLong, for long lines whose end was in sight), multiline.go (events, and those
-//     that are too long), charset.go, tag.go; container.go and kubepath.go (logs of containers);
-//     sample.go (all of it without a file, for "penstock try")
+//     that are too long), charset.go, delimiter.go, tag.go; container.go and kubepath.go (logs of
+//     containers); sample.go (all of it without a file, for "penstock try")
 //   - compressed files: formats.go, compressed.go, backlog.go
 //   - what may not be read yet: limits.go (rate limits)
 //   - what is odd: hole.go (sparse files), pipe.go and pipereader.go (named pipes), handle.go and

@@ -75,7 +75,7 @@ func (e *encoder) encode(f *file, path string, c *charset, b *block) []encoded {
 		for at := b.from; at < b.to; {
 			end, next := b.to, b.to
 			if i := c.newline(b.raw[at:b.to]); i >= 0 {
-				end, next = at+i, at+i+c.unit
+				end, next = at+i, at+i+len(c.end)
 			}
 			line := b.raw[at:end]
 			if next > end {
@@ -146,9 +146,9 @@ func (e *encoder) plain(f *file, c *charset, b *block, now int64, room int) {
 	rest := b.raw[b.from:b.to]
 	for len(rest) > 0 {
 		line := rest
-		if i := bytes.IndexByte(rest, c.nl); i >= 0 {
-			line, rest = rest[:i], rest[i+1:]
-			if i > 0 && line[i-1] == '\r' && c.nl != 0 {
+		if i := c.newline(rest); i >= 0 {
+			line, rest = rest[:i], rest[i+len(c.end):]
+			if i > 0 && line[i-1] == '\r' && c.crlf {
 				line = line[:i-1]
 			}
 		} else {
@@ -179,11 +179,7 @@ func (e *encoder) cut(f *file, b *block, at, room int) {
 }
 
 func (e *encoder) event(b *block, c *charset, s span, now int64) {
-	text := b.raw[s.from:s.to]
-	if i := len(text) - c.unit; i >= 0 && i%c.unit == 0 && c.isLineEnd(text, i) {
-		text = c.trimCR(text[:i])
-	}
-	e.line(c, b.base+int64(s.from), text, now)
+	e.line(c, b.base+int64(s.from), c.trimEnd(b.raw[s.from:s.to]), now)
 }
 
 // line appends the line that begins at off, still encoded.
@@ -223,8 +219,8 @@ func (e *encoder) add(c *charset, off int64, line []byte, now int64) {
 	}
 	switch {
 	case !e.joined:
-	case c.nl != '\n':
-		line = bytes.ReplaceAll(line, []byte{c.nl}, []byte("\n"))
+	case !c.crlf:
+		line = bytes.ReplaceAll(line, c.text, []byte("\n"))
 	case bytes.Contains(line, []byte("\r\n")):
 		line = bytes.ReplaceAll(line, []byte("\r\n"), []byte("\n"))
 	}

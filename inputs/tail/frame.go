@@ -79,23 +79,20 @@ func (fr *framer) frame(b *block, r *readState, full, events, partial bool) fram
 	if r.skip {
 		i := c.newline(raw[start:])
 		if i < 0 {
-			b.from, b.to, b.end = len(raw), len(raw), len(raw)
-			if partial {
-				b.skip = false
-			}
-			return framed{}
+			return b.skipped(c, raw, start, full, partial)
 		}
-		start += i + c.unit
+		start += i + len(c.end)
 		b.skip = false
 	}
 	b.from, b.to, b.end = start, start, start
 	last := c.lastNewline(raw[start:])
 	if last >= 0 {
-		b.to = start + last + c.unit
+		b.to = start + last + len(c.end)
 		b.end = b.to
 	}
 	rest := len(raw) - b.end
-	if last < 0 && rest > fr.most { // one line, or one event, may be all there is
+	if last < 0 && rest-c.begun(raw[b.end:]) > fr.most {
+		// One line, or one event, may be all there is.
 		out := fr.cutLong(b, c, raw)
 		if fr.box != nil {
 			fr.box.cutLong(b, r, raw)
@@ -130,15 +127,34 @@ func (fr *framer) cutLong(b *block, c *charset, raw []byte) framed {
 			b.spans = append(b.spans, span{b.from, cut})
 		}
 	case "truncate":
-		b.to, b.end, b.skip = cut, len(raw), true
+		b.to, b.end, b.skip = cut, len(raw)-c.begun(raw[b.from:]), true
 		if fr.multiline != nil {
 			b.spans = append(b.spans, span{b.from, cut})
 		}
 	default:
-		b.to, b.end, b.skip = b.from, len(raw), true
+		b.to, b.end, b.skip = b.from, len(raw)-c.begun(raw[b.from:]), true
 	}
 	fr.counts.long.Inc()
+	if b.skip && b.end < len(raw) {
+		return framed{pending: pendingLine}
+	}
 	return framed{}
+}
+
+// skipped deals with what is left from start on of a line that is skipped, whose end is not in raw.
+func (b *block) skipped(c *charset, raw []byte, start int, full, partial bool) framed {
+	to := len(raw)
+	if b.skip = !partial; b.skip {
+		to -= c.begun(raw[start:])
+	}
+	b.from, b.to, b.end = to, to, to
+	switch {
+	case to == len(raw):
+		return framed{}
+	case full && to == 0:
+		return framed{needsMore: true}
+	}
+	return framed{pending: pendingLine}
 }
 
 // pending says what waits at a file's end for more to come.

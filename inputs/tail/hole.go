@@ -91,11 +91,13 @@ func (w *worker) holeAfterPage(r *readState, off int64) (int64, bool) {
 // beforeHole returns how much of b, read from a sparse file, comes before the next hole that
 // follows a line, or that ends the file. open: it ends the file.
 func (w *worker) beforeHole(r *readState, b []byte) (n int, open bool, err error) {
-	nl := w.run.tail.cfg.ended(csUTF8).nl
-	if i := bytes.Index(b, []byte{nl, 0}); i >= 0 {
-		return i + 1, false, nil
+	if i := bytes.Index(b, w.endNUL); i >= 0 {
+		return i + len(w.endNUL) - 1, false, nil
 	}
-	last := bytes.LastIndexByte(b, nl) + 1
+	last := 0
+	if i := bytes.LastIndex(b, w.endNUL[:len(w.endNUL)-1]); i >= 0 {
+		last = i + len(w.endNUL) - 1
+	}
 	i := bytes.IndexByte(b[last:], 0)
 	if i < 0 {
 		return len(b), false, nil

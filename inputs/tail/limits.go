@@ -93,7 +93,7 @@ func (w *worker) charge(c *charset, b *block) {
 	now, lines := w.run.tail.sys.now(), -1
 	for _, l := range w.limits {
 		if lines < 0 && l.CountsLines() {
-			lines = bytes.Count(b.raw[:b.end], []byte{c.nl})
+			lines = bytes.Count(b.raw[:b.end], c.end)
 		}
 		l.Charge(now, b.end, max(lines, 0))
 	}

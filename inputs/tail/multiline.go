@@ -56,7 +56,7 @@ func (j *joiner) frame(
 		if i < 0 {
 			break
 		}
-		add(at+i+c.unit, at+i)
+		add(at+i+len(c.end), at+i)
 	}
 	if partial && at < len(raw) {
 		add(len(raw), len(raw))

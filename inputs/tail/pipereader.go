@@ -234,8 +234,9 @@ func (p *pipeReader) deal(events, partial bool) error {
 	}
 	full := p.full()
 	if !full && !events && p.pending == pendingLine && len(p.held) <= p.framer.maxLine &&
-		r.charset.newline(p.held[p.probed&^(r.charset.unit-1):]) < 0 {
-		p.probed = len(p.held) // a long line that grows slowly is not framed again and again
+		r.charset.newline(p.held[p.probed:]) < 0 {
+		// a long line that grows slowly is not framed again and again
+		p.probed = int(r.charset.unprobed(int64(p.probed), p.held[p.probed:]))
 		return nil
 	}
 	at := 0
@@ -259,7 +260,7 @@ func (p *pipeReader) deal(events, partial bool) error {
 		}
 	}
 	p.held = p.held[:copy(p.held, p.held[at:])]
-	p.probed = len(p.held)
+	p.probed = int(r.charset.unprobed(0, p.held))
 	return p.stored(p.out.Flush())
 }
 

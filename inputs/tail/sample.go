@@ -40,11 +40,7 @@ func (c *Config) Sample(name, path string, data []byte, at time.Time) (*record.B
 	lines.frame(&b, cs, data, 1<<30, false, true, true, &counts{eventFlush: none, eventLimit: none})
 	var recs []record.Record
 	for _, s := range b.spans {
-		text := data[s.from:s.to]
-		if n := len(text) - cs.unit; n >= 0 && cs.newline(text[n:]) == 0 {
-			text = text[:n]
-		}
-		text = cs.trimCR(text)
+		text := cs.trimEnd(data[s.from:s.to])
 		if cs.decodes() {
 			text = cs.decode(nil, text)
 		}

@@ -66,8 +66,10 @@ func New(cfg Config, env inputs.Env) (*Tail, error) {
 	return t, nil
 }
 
-// bufferSize is what a line of the longest length allowed needs.
-func (t *Tail) bufferSize() int { return max(t.block, int(t.cfg.MaxLineSize)+64) }
+// bufferSize is what a line of the longest length allowed needs, with its end.
+func (t *Tail) bufferSize() int {
+	return max(t.block, int(t.cfg.MaxLineSize)+64+maxDelimiter)
+}
 
 // FileStatus tells about one file.
 type FileStatus struct {

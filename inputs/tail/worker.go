@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/buffer/record"
@@ -60,17 +60,21 @@ type worker struct {
 	scratch []byte  // to look for the end of a hole
 	limits  []limit // of the file of the turn
 	hasNULs bool    // characters of two bytes, or lines that end with one: NULs are everywhere
+	endNUL  []byte  // unless hasNULs, a line end and a NUL
 }
 
 func newWorker(r *run) *worker {
-	return &worker{
-		run: r,
-		buf: make([]byte, r.tail.block),
-		hasNULs: strings.HasPrefix(strings.ToLower(r.tail.cfg.Encoding), "utf-16") ||
-			r.tail.cfg.LineEnd == "nul",
-		framer: newFramer(r),
-		enc:    newEncoder(r),
+	w := &worker{
+		run:     r,
+		buf:     make([]byte, r.tail.block),
+		hasNULs: r.tail.cfg.hasNULs(),
+		framer:  newFramer(r),
+		enc:     newEncoder(r),
 	}
+	if !w.hasNULs {
+		w.endNUL = append(slices.Clone(r.tail.cfg.charset(nil).end), 0)
+	}
+	return w
 }
 
 // work takes turns until the queue is closed.
@@ -375,10 +379,7 @@ func (w *worker) readFrom(
 	w.watchCR(f, b.raw)
 	if fr.pending == pendingLine && w.framer.multiline == nil && w.framer.box == nil &&
 		b.end == 0 && !open {
-		r.probed = b.base + int64(len(b.raw))
-		if r.charset.unit == 2 {
-			r.probed &^= 1
-		}
+		r.probed = r.charset.unprobed(b.base, b.raw)
 	}
 	if err == io.EOF {
 		err = nil
@@ -407,11 +408,8 @@ func (w *worker) probe(r *readState, src io.ReaderAt) (waits bool, err error) {
 		r.probed+int64(n)-r.off > w.run.tail.cfg.MaxLineSize {
 		return false, nil
 	}
-	if r.charset.unit == 2 {
-		n &^= 1
-	}
-	r.probed += int64(n)
-	r.seen = r.probed
+	r.seen = r.probed + int64(n)
+	r.probed = r.charset.unprobed(r.probed, w.buf[:n])
 	return true, nil
 }
 
@@ -422,7 +420,7 @@ const crBound = 4 << 10
 // delivered as such.
 func (w *worker) watchCR(f *file, b []byte) {
 	c := f.r.charset
-	if f.r.loggedCR || len(b) < crBound || c.nl != '\n' ||
+	if f.r.loggedCR || len(b) < crBound || !c.crlf ||
 		bytes.Count(b[:crBound], []byte{'\r'}) < 2 ||
 		c.newline(b) >= 0 {
 		return

@@ -385,6 +385,19 @@ func (c *converter) tail(b *draft.Block, n *kit.Node, typ string) {
 	if b.Get("max_line_size") != "" {
 		b.Set("long_lines", draft.Text("truncate"))
 	}
+	if e := n.Take("line_terminator"); e != nil {
+		ends := map[string]string{
+			"carriage_return_line_feed": "\r\n", "carriage_return": "\r", "vertical_tab": "\v",
+			"form_feed": "\f", "next_line": "\u0085", "line_separator": "\u2028",
+			"paragraph_separator": "\u2029",
+		}
+		if end := ends[e.Value]; end != "" {
+			b.Set("delimiter", draft.Text(end))
+		} else if e.Value == "null_terminator" {
+			b.Set("line_end", draft.Text("nul"))
+		}
+		c.Carry(e)
+	}
 	if e := n.Take("encoding"); e != nil && e.Value != "plain" && e.Value != "utf-8" {
 		known := map[string]string{"utf-16le": "utf-16le", "utf-16be": "utf-16be", "utf-16le-bom": "utf-16", "utf-16be-bom": "utf-16", "latin1": "latin-1", "iso8859-1": "latin-1"}
 		v := known[e.Value]

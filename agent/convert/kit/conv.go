@@ -273,3 +273,19 @@ func JAAS(line string) (user, password string) {
 	}
 	return user, password
 }
+
+// Delimiter sets what ends lines of input "tail", unless that is a newline.
+func (c *Conv) Delimiter(b *draft.Block, n *Node, name string) {
+	x := n.Take(name)
+	if x == nil {
+		return
+	}
+	switch end := strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t").Replace(x.Value); end {
+	case "", "\n":
+	case "\x00", `\0`, `\u0000`:
+		b.Set("line_end", draft.Text("nul"))
+	default:
+		b.Set("delimiter", draft.Text(end))
+	}
+	c.Carry(x)
+}

@@ -190,6 +190,7 @@ func (c *converter) input(n *kit.Node) {
 		if n.Text("start_position") != "beginning" && n.Text("mode") != "read" {
 			b.Set("start_at", draft.Text("end"))
 		}
+		c.Delimiter(b, n, "delimiter")
 		if codec != nil && codec.Value == "multiline" {
 			c.multiline(b, codec)
 		}

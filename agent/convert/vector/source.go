@@ -200,6 +200,7 @@ func (c *converter) tail(b *draft.Block, x *component) {
 		b.Set("start_at", draft.Text("end"))
 	}
 	c.Duration(b, "ignore_older", n, time.Second, "ignore_older_secs", "ignore_older")
+	c.Delimiter(b, n, "line_delimiter")
 	c.Size(b, "max_line_size", n, "max_line_bytes")
 	if b.Get("max_line_size") != "" {
 		b.Set("long_lines", draft.Text("skip"))

@@ -9,6 +9,7 @@ input "tail" "log_1" {
   start_at      = "end"
   max_line_size = "64KiB"
   long_lines    = "truncate"
+  delimiter     = "\u2028"
   encoding      = "utf-16le"
   empty_lines   = "skip"
   tag           = "log_1"

@@ -4,9 +4,10 @@ agent {
 
 # Shows: csv with columns and types, copy, strip, merge, update, UNIX times, translate.
 input "tail" "file" {
-  paths   = ["/var/data/*.csv"]
-  exclude = ["/**/*.gz"]
-  tag     = "file"
+  paths     = ["/var/data/*.csv"]
+  exclude   = ["/**/*.gz"]
+  delimiter = "\r\n"
+  tag       = "file"
   # Changed: file: @timestamp, @version, event, host and log are no fields: write filter
   # "add_fields"
 }

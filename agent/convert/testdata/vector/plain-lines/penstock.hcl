@@ -13,8 +13,9 @@ input "tail" "file_a" {
 }
 
 input "tail" "file_b" {
-  paths = ["/var/log/b.log"]
-  tag   = "file_b"
+  paths     = ["/var/log/b.log"]
+  delimiter = "\n--\n"
+  tag       = "file_b"
   # Changed: sources.file_b: what Vector adds (timestamp, source_type, host, file ...) is no field:
   # write filter "add_fields"
 }
