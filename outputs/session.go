@@ -12,11 +12,17 @@ type Transactor interface {
 	AsyncWriter
 
 	// Transactions reports whether they are wanted, and how often one is to be committed.
-	Transactions() (every time.Duration, wanted bool)
+	Transactions() (every CommitInterval, wanted bool)
 
 	// Session returns the transactions called name, a name that stays the same for a log. It does
 	// no I/O. One process at a time can have a session; a second one takes it from the first.
 	Session(name string) (Session, error)
+}
+
+// CommitInterval bounds how far apart transactions are committed.
+type CommitInterval struct {
+	Shortest time.Duration
+	Longest  time.Duration // while commits take long; not below Shortest
 }
 
 // Session is a transactional producer. Start comes from one goroutine, the other methods from

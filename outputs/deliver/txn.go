@@ -18,7 +18,7 @@ import (
 type TxnDelivery struct {
 	Session         outputs.Session
 	Send            *Sender
-	Every           time.Duration
+	Pace            *CommitPace
 	Health          *Health
 	OnStraggler     func(chan struct{})
 	AwaitStragglers func(context.Context) error // waits for what earlier flights left behind
@@ -26,6 +26,9 @@ type TxnDelivery struct {
 	// AllCommitted tells that nothing was started which is not known to be committed.
 	AllCommitted atomic.Bool
 	stalled      atomic.Bool
+
+	held    atomic.Int64 // bytes started since the last cut
+	lastCut time.Time    // of the flight under way, or the one before
 }
 
 // TxnFlight is what one flight delivers and how its progress is told.
@@ -105,6 +108,7 @@ func (x *TxnDelivery) NoteResolved() {
 // Start implements AsyncWriter for flights.
 func (x *TxnDelivery) Start(ctx context.Context, b *record.Batch, done func(error)) {
 	x.AllCommitted.Store(false)
+	x.held.Add(int64(b.Size()))
 	x.Session.Start(ctx, b, done)
 }
 
@@ -117,6 +121,7 @@ func (x *TxnDelivery) Fly(outer context.Context, e TxnFlight) error {
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	c := &commits{x: x, e: e, wake: make(chan struct{}, 1)}
+	x.held.Store(0)
 	c.reached.Store(e.From)
 	c.committed = e.From
 	f := &Flight{
@@ -201,10 +206,8 @@ func (c *commits) ack(pos int64) {
 // run commits until ctx ends, or a transaction breaks.
 func (c *commits) run(ctx context.Context) error {
 	broken := c.x.Session.Broken()
-	timer, keep := time.NewTimer(0), time.NewTimer(keepEvery)
-	defer timer.Stop()
+	keep := time.NewTimer(keepEvery)
 	defer keep.Stop()
-	<-timer.C
 	for {
 		idle := false
 		select {
@@ -216,17 +219,12 @@ func (c *commits) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		timer.Reset(c.x.Every)
-		select {
-		case <-timer.C:
-		case <-broken:
-			return ErrAborted
-		case <-ctx.Done():
-			return nil
+		if err := c.gather(ctx, broken); err != nil || ctx.Err() != nil {
+			return err
 		}
 		// before the Cut: what is started after it is in a transaction that stays open
 		passed := c.reached.Load()
-		if c.cut = c.x.Session.Cut(idle); c.cut == 0 {
+		if c.cut = c.cutNow(idle); c.cut == 0 {
 			c.pass(passed)
 			if !idle {
 				continue
@@ -248,10 +246,42 @@ func (c *commits) run(ctx context.Context) error {
 	}
 }
 
+// gather waits until the transaction is to be cut of which something has just been delivered, or
+// ctx ends.
+func (c *commits) gather(ctx context.Context, broken <-chan struct{}) error {
+	first := time.Now()
+	due := c.x.Pace.due(first, c.x.lastCut)
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return nil
+		case <-c.wake:
+		case <-broken:
+			return ErrAborted
+		case <-ctx.Done():
+			return nil
+		}
+		if c.x.held.Load() >= fullTransaction {
+			timer.Reset(time.Until(first.Add(c.x.Pace.bounds.Shortest)))
+		}
+	}
+}
+
+func (c *commits) cutNow(empty bool) int64 {
+	end := c.x.Session.Cut(empty)
+	if end != 0 {
+		c.x.lastCut = time.Now()
+		c.x.held.Store(0)
+	}
+	return end
+}
+
 // finish commits what is left once nothing is being delivered any more.
 func (c *commits) finish(ctx context.Context, ended bool) error {
 	if c.cut <= c.committed {
-		c.cut = c.x.Session.Cut(false)
+		c.cut = c.cutNow(false)
 	}
 	if c.left() {
 		return nil
@@ -290,7 +320,10 @@ func (c *commits) commit(ctx context.Context, ended, always bool) error {
 			return fmt.Errorf("prepare to commit %d: %w", at, err)
 		}
 	}
-	if err := c.x.Session.Commit(wctx, c.e.Position(at, ended)); err != nil {
+	begun := time.Now()
+	err := c.x.Session.Commit(wctx, c.e.Position(at, ended))
+	c.x.Pace.observe(time.Since(begun), err != nil)
+	if err != nil {
 		if errors.Is(err, outputs.ErrTaken) {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // cutSession is a Session of which only Cut and Commit are used.
@@ -29,6 +30,12 @@ func (s *cutSession) Commit(_ context.Context, p outputs.Position) error {
 func (s *cutSession) Break()       {}
 func (s *cutSession) Close() error { return nil }
 
+func fixedPace(every time.Duration) *CommitPace {
+	return NewCommitPace(
+		outputs.CommitInterval{Shortest: every, Longest: every}, prometheus.NewRegistry(),
+	)
+}
+
 // What is delivered in a transaction that is still open is not taken for committed, however quickly
 // it comes after a Cut that found nothing.
 func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
@@ -37,7 +44,7 @@ func TestEmptyCutPassesOnlyWhatWasBeforeIt(t *testing.T) {
 	c := &commits{
 		x: &TxnDelivery{
 			Session: s,
-			Every:   time.Millisecond,
+			Pace:    fixedPace(time.Millisecond),
 			Health:  &Health{},
 			Send:    &Sender{},
 		},
@@ -92,7 +99,7 @@ func TestIdlePositionIsKeptAlive(t *testing.T) {
 		c := &commits{
 			x: &TxnDelivery{
 				Session: s,
-				Every:   200 * time.Millisecond,
+				Pace:    fixedPace(200 * time.Millisecond),
 				Health:  &Health{},
 				Send:    &Sender{},
 			},

@@ -75,7 +75,8 @@ func newDrainer(
 	}
 	if t, ok := w.(outputs.Transactor); ok {
 		if every, wanted := t.Transactions(); wanted {
-			d.to.Transactor, d.to.Every, d.to.Lost = t, every, newLostPositions(env.Metrics)
+			d.to.Transactor, d.to.Pace = t, deliver.NewCommitPace(every, env.Metrics)
+			d.to.Lost = newLostPositions(env.Metrics)
 		}
 	}
 	if d.to.Transactor != nil && d.to.Standby != nil {

@@ -47,7 +47,7 @@ func newTxnLog(r *drain) (*txnLog, error) {
 	x.TxnDelivery = &deliver.TxnDelivery{
 		Session:         s,
 		Send:            r.out.to.Send,
-		Every:           r.out.to.Every,
+		Pace:            r.out.to.Pace,
 		Health:          &r.health,
 		OnStraggler:     r.AddStraggler,
 		AwaitStragglers: r.AwaitStragglers,

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/network/kafkaclient"
+	"github.com/penstock/penstock/outputs"
 )
 
 // Config is the configuration of output "kafka".
@@ -20,6 +21,7 @@ type Config struct {
 	Key                    template.Template `hcl:"key,optional" doc:"Record key, a template; by default each record keeps its own. A record that lacks a part gets no key."`
 	Delivery               string            `hcl:"delivery,optional" oneof:"at_least_once|exactly_once" doc:"Whether a crash may repeat records (at_least_once) or records go out in transactions that hold the position in the buffer too, so that readers with isolation.level=read_committed see each record once (exactly_once)."`
 	CommitInterval         time.Duration     `hcl:"commit_interval,optional" doc:"How often a transaction is committed, with exactly_once: readers see records that much later."`
+	CommitIntervalMax      time.Duration     `hcl:"commit_interval_max,optional" doc:"How far apart transactions are committed at most while the brokers are slow to commit them: an output spends about a tenth of its time on commits, and what comes after a pause does not wait longer than commit_interval. The value of commit_interval keeps that fixed."`
 	TransactionTimeout     time.Duration     `hcl:"transaction_timeout,optional" doc:"With exactly_once, how long an agent that died can keep readers waiting at its open transaction; at most the brokers' transaction.max.timeout.ms."`
 	PositionTopic          string            `hcl:"position_topic,optional" doc:"With exactly_once, the topic for whose partition 0 positions are stored, by the consumer group named like the transactional id; it must exist. By default topic, if that is one for all records."`
 	Partitioner            string            `hcl:"partitioner,optional" oneof:"auto|origin|hash|sticky|round_robin" doc:"How records find their partition: by the source they came from (origin), by their key with Kafka's hash (hash), or spread by batches (sticky, round_robin); auto is hash if key is set, otherwise origin. Only origin and hash keep an order."`
@@ -48,6 +50,7 @@ func Default() Config {
 		Config:             kafkaclient.DefaultConfig(),
 		Delivery:           AtLeastOnce,
 		CommitInterval:     200 * time.Millisecond,
+		CommitIntervalMax:  5 * time.Second,
 		TransactionTimeout: time.Minute,
 		Partitioner:        "auto",
 		Compression:        "snappy",
@@ -173,6 +176,9 @@ func (c *Config) validateTransactions() (errs []error) {
 	if c.CommitInterval < 10*time.Millisecond || c.CommitInterval > 10*time.Second {
 		bad("commit_interval: must be from 10ms to 10s")
 	}
+	if c.CommitIntervalMax < 0 || c.CommitIntervalMax > time.Minute {
+		bad("commit_interval_max: must be at most 1m")
+	}
 	if c.TransactionTimeout < 10*time.Second || c.TransactionTimeout > 15*time.Minute {
 		bad("transaction_timeout: must be from 10s to 15m")
 	}
@@ -194,6 +200,16 @@ func (c *Config) validateTransactions() (errs []error) {
 		)
 	}
 	return errs
+}
+
+// commitInterval returns how far apart commits are, stretched or not. A transaction stays open no
+// longer than the brokers let it while its records may take delivery_timeout.
+func (c *Config) commitInterval() outputs.CommitInterval {
+	longest := min(c.CommitIntervalMax, (c.TransactionTimeout-c.DeliveryTimeout)/2)
+	return outputs.CommitInterval{
+		Shortest: c.CommitInterval,
+		Longest:  max(longest, c.CommitInterval),
+	}
 }
 
 // positionTopic returns the topic that positions are stored for.

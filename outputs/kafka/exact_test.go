@@ -581,6 +581,7 @@ func TestExactlyOnceConfig(t *testing.T) {
 		"position_topic: \"a ": func(c *Config) { c.PositionTopic = "a b" },
 		"position_topic: has":  func(c *Config) { c.Delivery, c.PositionTopic = AtLeastOnce, "x" },
 		"commit_interval: ":    func(c *Config) { c.CommitInterval = time.Minute },
+		"commit_interval_max:": func(c *Config) { c.CommitIntervalMax = time.Hour },
 		"transaction_timeout: must be from": func(c *Config) {
 			c.TransactionTimeout = time.Hour
 		},
@@ -590,6 +591,25 @@ func TestExactlyOnceConfig(t *testing.T) {
 		change(&bad)
 		if err := bad.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)
+		}
+	}
+	for want, change := range map[outputs.CommitInterval]func(*Config){
+		{Shortest: 200 * time.Millisecond, Longest: 5 * time.Second}: func(*Config) {},
+		{Shortest: 8 * time.Second, Longest: 8 * time.Second}: func(c *Config) {
+			c.CommitInterval = 8 * time.Second
+		},
+		{Shortest: 200 * time.Millisecond, Longest: 2 * time.Second}: func(c *Config) {
+			c.TransactionTimeout = c.DeliveryTimeout + 4*time.Second
+		},
+	} {
+		c := cfg
+		change(&c)
+		if err := c.Validate(); err != nil {
+			t.Error(err)
+		}
+		if got := c.commitInterval(); got != want {
+			t.Errorf("commits are %v to %v apart, want %v to %v",
+				got.Shortest, got.Longest, want.Shortest, want.Longest)
 		}
 	}
 	many := cfg

@@ -15,8 +15,8 @@ import (
 )
 
 // Transactions implements outputs.Transactor.
-func (w *Writer) Transactions() (every time.Duration, wanted bool) {
-	return w.cfg.CommitInterval, w.cfg.Delivery == ExactlyOnce
+func (w *Writer) Transactions() (every outputs.CommitInterval, wanted bool) {
+	return w.cfg.commitInterval(), w.cfg.Delivery == ExactlyOnce
 }
 
 // Session implements outputs.Transactor. name is the transactional id, and the group that stores

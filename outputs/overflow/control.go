@@ -2,7 +2,6 @@ package overflow
 
 import (
 	"context"
-	"time"
 
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/outputs"
@@ -16,8 +15,8 @@ type Destination struct {
 	Send  *deliver.Sender
 	Retry outputs.Retry // of requests to the store
 
-	Transactor outputs.Transactor // nil unless delivery is exactly once
-	Every      time.Duration      // how often a transaction is committed
+	Transactor outputs.Transactor  // nil unless delivery is exactly once
+	Pace       *deliver.CommitPace // of its transactions; nil without transactor
 	// positions that the destination no longer had; nil without transactor
 	Lost prometheus.Counter
 }

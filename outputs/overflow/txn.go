@@ -36,7 +36,7 @@ func newTxnReplay(p *Replayer) (*txnReplay, error) {
 	x.TxnDelivery = &deliver.TxnDelivery{
 		Session:         s,
 		Send:            p.Send,
-		Every:           p.Every,
+		Pace:            p.Pace,
 		Health:          p.Health,
 		OnStraggler:     func(c chan struct{}) { x.left = append(x.left, c) },
 		AwaitStragglers: x.awaitStragglers,
