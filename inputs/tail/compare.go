@@ -117,6 +117,9 @@ func (c *comparison) inodeReused(f *file) {
 
 // take says of what a look has found, the oldest first, what it is: content that is known, or new.
 func (m *manager) take(found []observation) {
+	if m.looks.starting && m.looks.firstStart {
+		m.expectNames(found)
+	}
 	var unknown, overwritten []observation
 	for _, s := range found {
 		if f := m.table.byID[s.fi.id]; f != nil { // a second name, seen in the same look

@@ -1,6 +1,8 @@
 package tail
 
 import (
+	"errors"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -176,7 +178,7 @@ func (m *manager) sourceOf(s observation) string {
 		}) || name == base && m.detached.readAfter(source, s.fi.birth) {
 			return s.path
 		}
-		if live != nil || source == m.decision.truncating ||
+		if live != nil || source == m.decision.truncating || m.sources.unnamed[source] ||
 			len(m.sources.streams[source]) > 0 || m.detached.knows(source) {
 			return source
 		}
@@ -185,6 +187,35 @@ func (m *manager) sourceOf(s observation) string {
 		}
 	}
 	return s.path
+}
+
+// justRotated is how long ago a log may have been rotated that has no name when it is looked for.
+const justRotated = time.Minute
+
+// expectNames notes, of all that the first look of a first start has found, which logs have no name
+// now although rotations of them do: nothing of them was ever read that tells so. What is named
+// app.log.1 is one. What bears a date may be a log that is written under that name, and web.1 one
+// of several: they are rotations if they were renamed lately, and not written to since.
+func (m *manager) expectNames(found []observation) {
+	for i := range found {
+		dir, base := filepath.Split(found[i].path)
+		name := uncompressedName(base)
+		for of, suffix := range rotationsOf(name) {
+			source := dir + of
+			if len(of)+1+len(suffix) != len(name) || !strings.HasPrefix(name, of) ||
+				!m.globs.match(source) {
+				continue
+			}
+			fi := &found[i].fi
+			counts := filepath.Ext(of) != "" && !suffixOfRotation(filepath.Ext(of)[1:]) &&
+				!dated(ageOf(found[i].path, fi).number)
+			age := m.sys.now().Sub(time.Unix(0, fi.ctime)).Abs()
+			renamed := name == base && fi.ctime > fi.mtime && age < justRotated
+			if _, err := m.sys.stat(source); errors.Is(err, fs.ErrNotExist) && (counts || renamed) {
+				m.sources.unnamed[source] = true
+			}
+		}
+	}
 }
 
 // isRotationOf reports whether a file named name may be what rotation made of one named of.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // scripted plays one history that is written down, on real files and by a clock of its own.
@@ -575,6 +576,73 @@ func TestStartWhileTheLogHasNoName(t *testing.T) {
 		p.settle()
 		if len(p.last) != 1 {
 			t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+		}
+	})
+}
+
+// The very first start finds a log between two names, and nothing is known of it: what was rotated
+// is read as that log's. What has a date, or no number that counts, is that if it was just renamed.
+func TestFirstStartWhileTheLogHasNoName(t *testing.T) {
+	for _, tc := range []struct {
+		live, rotated string
+		pause         time.Duration
+		sources       int
+	}{
+		{"app.log", "app.log.1", 0, 1},
+		{"app.log", "app.log.1", 24 * time.Hour, 1},
+		{"app.log", "app.log-20261128", 5 * time.Second, 1},
+		{"app.log", "app.log-20261128", 24 * time.Hour, 2},
+		{"app.logs", "app.logs.old", 24 * time.Hour, 1},
+		{"app.1", "app.1.1", 5 * time.Second, 1},
+		{"app.1", "app.1.1", time.Hour, 2},
+	} {
+		for _, zip := range []bool{false, true} {
+			if zip && tc.pause == 5*time.Second {
+				continue // whoever compresses it has long been told
+			}
+			name := fmt.Sprintf("%s after %v, compressed %v", tc.rotated, tc.pause, zip)
+			t.Run(name, func(t *testing.T) {
+				scripted(t, true, func(p *play) {
+					p.live = tc.live
+					p.glob = p.path("app*")
+					p.a = p.playGlob().a
+					p.open()
+					p.write(false)
+					p.clock.at += 1e9
+					p.close()
+					p.rename(p.live, tc.rotated)
+					if zip {
+						p.compressed(tc.rotated)
+					}
+					p.clock.at += int64(tc.pause)
+					p.toggle()
+					p.settle()
+					p.open()
+					p.write(false)
+					p.settle()
+					if len(p.last) != tc.sources {
+						t.Errorf("its lines are of %d sources: %v", len(p.last), p.last)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Instances of one program are not what rotation has made of a log that there is not.
+func TestFirstStartBesideInstances(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.glob = p.path("*")
+		p.a = p.playGlob().a
+		names := []string{"app-1.log", "app-2.log", "web.1", "web.2", "access.log.2026-11-28"}
+		for _, name := range names {
+			p.put(p.create(name), []byte(p.text(p.names[name], 4, false)))
+			p.clock.at += 1e9
+		}
+		p.toggle()
+		p.settle()
+		if len(p.last) != len(names) {
+			t.Errorf("they are of %d sources: %v", len(p.last), p.last)
 		}
 	})
 }

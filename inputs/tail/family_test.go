@@ -195,6 +195,11 @@ const otherLog = "other.log"
 // play gives the world an agent.
 func (w *family) play() *play {
 	w.layout()
+	return w.playGlob()
+}
+
+// playGlob is play where there is what glob is to find.
+func (w *family) playGlob() *play {
 	cfg := Default()
 	cfg.Paths, cfg.Watch = []string{w.glob, w.path(otherLog)}, "poll"
 	cfg.RotateWait = time.Duration(50+w.rng.IntN(450)) * time.Millisecond

@@ -32,6 +32,7 @@ type sources struct {
 	unsorted map[string]bool               // sources with files that arrange has not seen yet
 	families map[string]map[*file]struct{} // files by family
 	grows    map[string]int                // see numbersGrow
+	unnamed  map[string]bool               // had no name at the first start, see expectNames
 	seq      int                           // counts discoveries
 }
 
@@ -39,6 +40,7 @@ func newSources() sources {
 	return sources{
 		streams: map[string][]*file{}, unsorted: map[string]bool{},
 		families: map[string]map[*file]struct{}{}, grows: map[string]int{},
+		unnamed: map[string]bool{},
 	}
 }
 
