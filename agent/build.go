@@ -53,6 +53,7 @@ type plan struct {
 	inputs   []*inputPlan
 	outputs  []*outputPlan
 	isRouted func(tag string) bool // nil: every tag has an output
+	front    *front                // the filters in front of the buffer; nil for none
 }
 
 type inputPlan struct {
@@ -60,6 +61,7 @@ type inputPlan struct {
 	lastLine        *lastLine
 	log             *slog.Logger
 	deadLetter      func(ctx context.Context, b *record.Batch, reason string) error
+	front           *front
 	make            func(reg *registry) (inputs.Input, error)
 	source          func(reg *registry) (inputs.Source, error)
 }
@@ -138,7 +140,9 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	}
 	var chain filter.Chain
 	fingerprints := []string{}
-	for _, id := range spec.Filter {
+	inFront, front := b.front(spec)
+	p.front = front
+	for _, id := range spec.Filter[inFront:] {
 		if f := b.filter(id); f != nil {
 			chain = append(chain, f.Filter)
 			fingerprints = append(fingerprints, f.fingerprint)
@@ -148,7 +152,7 @@ func (b *builder) pipeline(spec *config.Pipeline) {
 	}
 	r := newRoutes(spec)
 	if routed := r.matcher(); routed != nil {
-		p.isRouted = func(tag string) bool { return routed(chain.Tag(tag)) }
+		p.isRouted = func(tag string) bool { return routed(chain.Tag(front.tag(tag))) }
 	}
 	for _, id := range spec.Outputs() {
 		if out := b.output(id); out != nil {
@@ -443,6 +447,10 @@ func (b *builder) input(p *plan, id string) {
 		lastLine:    said,
 		log:         log,
 		deadLetter:  env.DeadLetter,
+		front:       p.front,
+	}
+	if p.front != nil {
+		in.fingerprint += " " + p.front.fingerprint
 	}
 	if comp.source != nil {
 		in.source = func(reg *registry) (inputs.Source, error) {

@@ -2,9 +2,9 @@
 //
 // It owns the catalogue of components (catalogue.go; component.go says what a row is), and the life
 // of every component and buffer (build.go, pipeline.go, opening.go, sources.go, supervised.go,
-// reload.go). It owns what connects them: the sink that an input appends to (sink.go), and the view
-// of a log that an output drains (view.go, and routes.go for who gets what). One goroutine, that of
-// Run (agent.go), owns all that changes.
+// reload.go). It owns what connects them: the sink that an input appends to (sink.go, and front.go
+// for filters in front of the buffer), and the view of a log that an output drains (view.go, and
+// routes.go for who gets what). One goroutine, that of Run (agent.go), owns all that changes.
 //
 // Where the rest is:
 //
@@ -14,8 +14,8 @@
 //   - the process: system.go and memory.go (limits, memory given back), gcpacer.go (the collector)
 //   - without an agent: outputs.go (outputs alone, for commands), trial.go (what would become of a
 //     record), preflight.go (whether what components talk to will serve them)
-//   - packages below: config (HCL to structs), filter, state (what everything is doing), admin (the
-//     page), metrics (their table), push (of
+//   - packages below: config (HCL to structs), filter, joining (of records, in front of a buffer),
+//     state (what everything is doing), admin (the page), metrics (their table), push (of
 //     metrics), ledger (audits of all agents), cases, graph, convert, positions, starter
 //
 // It leaves what is in a record to package filter, holds no queue of its own, and never decides

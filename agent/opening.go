@@ -51,6 +51,9 @@ func (p *pipeline) tryOpen() (*buffer.Buffer, []string, error) {
 	}
 	reg.MustRegister(newAuditGauge(buf, p.log))
 	p.a.registries.show(reg)
+	p.fronts.Lock()
+	p.orphanedInputs = p.findOrphanedInputs(buf)
+	p.fronts.Unlock()
 	return buf, p.findOrphanedCursors(buf), nil
 }
 

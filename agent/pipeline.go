@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,9 @@ type pipeline struct {
 	inputs          map[string]*inputUnit
 	outputs         map[string]*outputUnit
 	orphanedCursors []string
+
+	fronts         sync.Mutex
+	orphanedInputs []string // that are gone, and of which something is held; under fronts
 
 	// end is done when the logs of sources are to end for their outputs: they finish what they have
 	// begun.
@@ -156,10 +160,15 @@ func (p *pipeline) startInput(in *inputPlan, after <-chan struct{}) *inputUnit {
 		}
 		s := newSink(p.buf, in, input, reg, p)
 		s.tap = &u.tap
+		if err := p.openFront(ctx, s, in.front); err != nil {
+			return err
+		}
 		p.a.registries.show(reg)
 		defer p.a.registries.hide(reg)
 		u.show(reg, input)
-		if err := input.Run(ctx, s); err != nil || ctx.Err() != nil {
+		err = input.Run(ctx, s)
+		s.closeFront(p.deliversHeld(in, ctx.Err() != nil, err))
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		p.log.Info("input has come to its end", "input", in.id)

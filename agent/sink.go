@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/agent/admin"
+	"github.com/penstock/penstock/agent/joining"
 	"github.com/penstock/penstock/buffer"
 	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/inputs"
@@ -65,6 +66,7 @@ type sink struct {
 	warned     atomic.Int64 // Unix seconds of the last warning of unrouted records
 	replay     bool         // what comes with positions can be read again
 	deadLetter func(ctx context.Context, b *record.Batch, reason string) error
+	front      *frontSink // nil for none
 }
 
 func newSink(
@@ -99,24 +101,13 @@ func newSink(
 func (s *sink) Append(
 	ctx context.Context, b *record.Batch, positions []inputs.Position, done func(error),
 ) error {
-	add := s.buf.Append
-	if s.replay && len(positions) > 0 {
-		add = s.buf.AppendReplayable
+	kept, err := true, error(nil)
+	if s.front != nil {
+		err = s.front.take(ctx, b, positions, done)
+	} else {
+		kept, err = s.place(ctx, b, positions, len(positions) > 0, done)
 	}
-	err := add(ctx, s.input, b, positions, done)
-	if errors.Is(err, buffer.ErrTooLarge) {
-		if berr := s.deadLetter(ctx, b, err.Error()); berr != nil {
-			return berr
-		}
-		s.p.log.Warn(
-			"records are too large for the buffer; they are in the dead letter", "input", s.input,
-			"tag", b.Tag, "origin", b.Origin, "records", b.Len(), "error", err,
-			"do", "raise the buffer's max_size to several times the largest batch, or have the input split what is large",
-		)
-		s.tooLarge.Add(float64(b.Len()))
-		return add(ctx, s.input, nil, positions, done)
-	}
-	if err != nil || b == nil {
+	if err != nil || b == nil || !kept {
 		return err
 	}
 	s.count.add(b)
@@ -137,8 +128,38 @@ func (s *sink) Append(
 	return nil
 }
 
-// Pack implements inputs.Packer.
-func (s *sink) Pack(b *record.Batch) error { return s.buf.Pack(b) }
+// place appends to the buffer. Unless kept, the batch is too large for it, and in the dead letter.
+func (s *sink) place(
+	ctx context.Context, b *record.Batch, positions []inputs.Position, replayable bool,
+	done func(error),
+) (kept bool, err error) {
+	add := s.buf.Append
+	if s.replay && replayable {
+		add = s.buf.AppendReplayable
+	}
+	err = add(ctx, s.input, b, positions, done)
+	if !errors.Is(err, buffer.ErrTooLarge) {
+		return true, err
+	}
+	if berr := s.deadLetter(ctx, b, err.Error()); berr != nil {
+		return false, berr
+	}
+	s.p.log.Warn(
+		"records are too large for the buffer; they are in the dead letter", "input", s.input,
+		"tag", b.Tag, "origin", b.Origin, "records", b.Len(), "error", err,
+		"do", "raise the buffer's max_size to several times the largest batch, or have the input split what is large",
+	)
+	s.tooLarge.Add(float64(b.Len()))
+	return false, add(ctx, s.input, nil, positions, done)
+}
+
+// Pack implements inputs.Packer. What filters in front of the buffer are to see stays as it is.
+func (s *sink) Pack(b *record.Batch) error {
+	if s.front != nil {
+		return nil
+	}
+	return s.buf.Pack(b)
+}
 
 // Flush implements inputs.Flusher.
 func (s *sink) Flush() { s.buf.Flush() }
@@ -147,4 +168,6 @@ func (s *sink) Flush() { s.buf.Flush() }
 func (s *sink) Spill(reason string) { s.buf.Spill(reason) }
 
 // Positions implements inputs.Sink.
-func (s *sink) Positions() map[string][]byte { return s.buf.Positions(s.input) }
+func (s *sink) Positions() map[string][]byte {
+	return joining.WithoutHeld(s.buf.Positions(s.input))
+}

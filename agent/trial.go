@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock/penstock/agent/config"
 	"github.com/penstock/penstock/agent/filter"
+	"github.com/penstock/penstock/agent/joining"
 	"github.com/penstock/penstock/buffer/record"
 )
 
@@ -79,10 +80,6 @@ func (a *Agent) Try(s Sample) ([]Trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.ID(), err)
 	}
-	recs, err := b.Records()
-	if err != nil {
-		return nil, err
-	}
 	t := &trier{
 		a:            a,
 		plan:         p,
@@ -92,10 +89,35 @@ func (a *Agent) Try(s Sample) ([]Trial, error) {
 		return nil, err
 	}
 	var out []Trial
+	if p.front != nil {
+		if b, out, err = t.inFront(b); err != nil {
+			return nil, err
+		}
+	}
+	recs, err := b.Records()
+	if err != nil {
+		return nil, err
+	}
 	for r := range recs {
 		out = append(out, t.record(b, r.Clone()))
 	}
 	return out, nil
+}
+
+// inFront takes a sample through the filters in front of the buffer, of which the last joins
+// records. It returns what comes out, and what these filters refuse.
+func (t *trier) inFront(b *record.Batch) (*record.Batch, []Trial, error) {
+	f := t.plan.front
+	result := f.chain.Apply(b)
+	var refused []Trial
+	for _, r := range result.Refused {
+		refused = append(refused, Trial{
+			Pipeline: t.plan.spec.Name, In: Trialed{Tag: b.Tag, Record: r.Record.Clone()},
+			Refused: r.Reason,
+		})
+	}
+	joined, err := joining.All(f.multiline, result.Batch)
+	return joined, refused, err
 }
 
 func (a *Agent) findInput(id string) (*plan, *config.Instance, error) {
@@ -177,6 +199,7 @@ func sampleBatch(in *config.Instance, s Sample) (*record.Batch, error) {
 type trier struct {
 	a            *Agent
 	plan         *plan
+	filters      []string // those behind the buffer
 	chain        filter.Chain
 	steps        []filter.Chain
 	destinations map[string]func(*record.Batch, *record.Record) ([][2]string, error)
@@ -184,7 +207,11 @@ type trier struct {
 
 func (t *trier) prepare() error {
 	var all filter.Chain
-	for _, id := range t.plan.spec.Filter {
+	t.filters = t.plan.spec.Filter
+	if f := t.plan.front; f != nil { // these have been at work before
+		t.filters = t.filters[len(f.chain)+1:]
+	}
+	for _, id := range t.filters {
 		all = append(all, t.a.cur.filters[id].Filter)
 	}
 	t.chain = all.ForLog("trial")
@@ -209,7 +236,7 @@ func (t *trier) record(b *record.Batch, r record.Record) Trial {
 	one := single(b.Tag, b.Origin, r)
 	out := Trial{Pipeline: t.plan.spec.Name, In: Trialed{Tag: b.Tag, Record: r}}
 	now := []*record.Batch{one}
-	for i, id := range t.plan.spec.Filter {
+	for i, id := range t.filters {
 		step := Step{Filter: id}
 		var next []*record.Batch
 		for _, b := range now {

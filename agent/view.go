@@ -226,9 +226,23 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 		b.Keep() // a filter may have kept something of it
 	}
 	out := v.chain.Apply(b)
+	if err := deadByReason(ctx, b, out.Refused, v.deadLetter); err != nil {
+		v.pending = b
+		return nil, err
+	}
+	v.pending = nil
+	v.counted(b, out)
+	return out.Batch, nil
+}
+
+// deadByReason brings what filters refuse of b to a dead letter.
+func deadByReason(
+	ctx context.Context, b *record.Batch, refused []filter.Refusal,
+	deadLetter func(context.Context, *record.Batch, string) error,
+) error {
 	byReason := map[string][]record.Record{}
 	var reasons []string
-	for _, r := range out.Refused {
+	for _, r := range refused {
 		if byReason[r.Reason] == nil {
 			reasons = append(reasons, r.Reason)
 		}
@@ -237,14 +251,11 @@ func (v *view) filter(ctx context.Context, b *record.Batch) (*record.Batch, erro
 	for _, reason := range reasons {
 		dead := record.FromRecords(b.Tag, b.Origin, byReason[reason])
 		dead.Topic = b.Topic
-		if err := v.deadLetter(ctx, dead, reason); err != nil {
-			v.pending = b
-			return nil, err
+		if err := deadLetter(ctx, dead, reason); err != nil {
+			return err
 		}
 	}
-	v.pending = nil
-	v.counted(b, out)
-	return out.Batch, nil
+	return nil
 }
 
 // counted notes what the chain has made of a batch.

@@ -202,6 +202,19 @@ func (b *Buffer) Positions(input string) map[string][]byte {
 	return out
 }
 
+// Inputs returns the names of the inputs that have positions.
+func (b *Buffer) Inputs() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for name := range b.state.inputs {
+		if name != booksName {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // Seal ends the log: Append fails with ErrSealed from now on, and cursors return io.EOF once they
 // have read what was accepted. It is not remembered over a restart.
 func (b *Buffer) Seal() {

@@ -163,7 +163,7 @@ type Pipeline struct {
 	Name      string   `hcl:"name,label" doc:"Name of the pipeline, and of its buffer's directory."`
 	From      []string `hcl:"from" ref:"input" doc:"The inputs it reads. An input belongs to one pipeline."`
 	To        []string `hcl:"to,optional" ref:"output" doc:"The outputs that get every record. Each goes at its own pace."`
-	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order. A filter may also be written within the pipeline, without a name: filter \"parse\" { format = \"json\" }; then the order in which all of them are written counts."`
+	Filter    []string `hcl:"filter,optional" ref:"filter" doc:"The filters that records pass on their way out of the buffer, in this order; a filter of type multiline, and those before it, work on the way in. A filter may also be written within the pipeline, without a name: filter \"parse\" { format = \"json\" }; then the order in which all of them are written counts."`
 	Otherwise []string `hcl:"otherwise,optional" ref:"output" doc:"The outputs that get the records which no route takes."`
 	Unrouted  string   `hcl:"unrouted,optional" oneof:"count|dead_letter|error" doc:"What becomes of records that no output takes, where there is neither to nor otherwise: they are counted and leave the buffer; or they go to the dead letter of the first output, counted too; or the configuration is wrong unless some route takes all records (match = [\"**\"] and no if), so that there can be none."`
 	Routes    []Route  `hcl:"route,block" doc:"Sends the records with certain tags, or for which a condition holds, to further outputs; every route that matches applies."`

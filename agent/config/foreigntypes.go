@@ -84,6 +84,7 @@ var foreignTypes = []foreignType{
 	{Kind: Filter, Names: "fingerprint", Write: "hash"},
 	{Kind: Filter, Names: "translate geoip enrich", Write: "lookup"},
 	{Kind: Filter, Names: "rate_limit rate_limiter", Write: "throttle"},
+	{Kind: Filter, Names: "concat", Write: "multiline"},
 	{Kind: Filter, Names: "mask anonymizer anonymize", Write: "redact"},
 	{
 		Kind: Filter, Names: "lua ruby wasm",
@@ -94,8 +95,8 @@ var foreignTypes = []foreignType{
 		Why: "Write container = true in input \"tail\", and a kubernetes block: the pod, its labels and annotations come as headers.",
 	},
 	{
-		Kind: Filter, Names: "multiline concat reduce",
-		Why: "Lines are joined where they are read: multiline { } of input \"tail\".",
+		Kind: Filter, Names: "reduce merge",
+		Why: "Lines are joined by filter \"multiline\", or where they are read: multiline { } of input \"tail\".",
 	},
 	{
 		Kind: Filter, Names: "route swimlanes",

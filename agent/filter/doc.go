@@ -13,6 +13,9 @@
 // told to discard is discarded, and counted too. What it refuses is in the dead letter before the
 // record's position is passed.
 //
+// One filter joins records, and does it in front of the log, with those that are written before it:
+// what it says is here (multiline.go), what it does is in package joining.
+//
 // The text formats that parse knows are in formats/, which knows nothing of records and JSON texts.
 //
 // Where things are:

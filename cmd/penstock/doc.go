@@ -28,7 +28,8 @@
 //  6. inputs/tail/tail.go: batch and position (inputs/tail/position.go) go to the sink, in one
 //     Append.
 //  7. agent/sink.go: the pipeline's buffer as the input sees it. Counted; what is too large for the
-//     buffer goes to the dead letter.
+//     buffer goes to the dead letter. Where the pipeline joins records, that is done here, with the
+//     filters that stand before it (agent/front.go, agent/joining/joiner.go).
 //  8. buffer/append.go, in spill mode buffer/spill.go: the batch gets its place in the order. Here
 //     appends wait while the buffer is full: that is the back-pressure.
 //  9. buffer/commit.go, buffer/writer.go: group commit. What waits becomes groups
@@ -39,7 +40,7 @@
 //  12. buffer/cursor.go: the output's cursor reads it, from memory (buffer/recent.go) while it
 //     keeps up, from the segment's file (buffer/segment.go, buffer/vlog.go) while it does not.
 //  13. agent/view.go: the log as this output sees it, routes (agent/routes.go) and filters
-//     (agent/filter/chain.go) applied. Filters run here, on the way out, and not before the buffer.
+//     (agent/filter/chain.go) applied. Other filters run here, on the way out, and not before.
 //     What a filter cannot handle passes unchanged and is counted, unless the filter says
 //     otherwise; what no route takes is counted, and dropped or refused (agent/filter/route.go).
 //  14. outputs/drain/drainer.go, outputs/drain/drain.go: the drain of this log into this output.

@@ -1,0 +1,150 @@
+package joining
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/penstock/penstock/buffer/record"
+)
+
+// keyPrefix is how the keys begin under which parts are stored among an input's positions:
+// multiline/<slot>/<chunk>. A chunk is a batch of parts as they came, in its form on disk.
+const keyPrefix = "multiline/"
+
+// slotID stands for a tag, an origin and a key, under one expression for the key. It is wide enough
+// that two never meet.
+type slotID [16]byte
+
+func newSlotID(expression, tag, origin, key string) (id slotID) {
+	for i := range 2 {
+		d := xxhash.NewWithSeed(uint64(i))
+		for _, s := range []string{expression, tag, origin, key} {
+			_, _ = d.WriteString(strconv.Itoa(len(s)) + ":")
+			_, _ = d.WriteString(s)
+		}
+		d.Sum(id[8*i : 8*i])
+	}
+	return id
+}
+
+func (id slotID) key(chunk int) string {
+	return fmt.Sprintf("%s%s/%d", keyPrefix, hex.EncodeToString(id[:]), chunk)
+}
+
+// WithoutHeld takes what Joiners have stored out of an input's positions.
+func WithoutHeld(positions map[string][]byte) map[string][]byte {
+	maps.DeleteFunc(positions, func(key string, _ []byte) bool {
+		return strings.HasPrefix(key, keyPrefix)
+	})
+	return positions
+}
+
+// Holds reports whether an input's positions hold parts.
+func Holds(positions map[string][]byte) bool {
+	for key := range positions {
+		if strings.HasPrefix(key, keyPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// stored is the parts that are held of one key.
+type stored struct {
+	tag, origin string
+	parts       []record.Record
+	keys        []string // under which they are stored
+}
+
+// forget returns the positions that forget them.
+func (s *stored) forget() map[string][]byte {
+	out := make(map[string][]byte, len(s.keys))
+	for _, key := range s.keys {
+		out[key] = nil
+	}
+	return out
+}
+
+// readStored returns what is stored, in any order of keys. A chunk that cannot be read is returned
+// as a record that holds it.
+func readStored(positions map[string][]byte) (all []*stored, broken []record.Record) {
+	type chunk struct {
+		n     int
+		key   string
+		value []byte
+	}
+	chunks := map[string][]chunk{}
+	for key, value := range positions {
+		rest, ours := strings.CutPrefix(key, keyPrefix)
+		if !ours {
+			continue
+		}
+		id, number, _ := strings.Cut(rest, "/")
+		n, _ := strconv.Atoi(number)
+		chunks[id] = append(chunks[id], chunk{n, key, value})
+	}
+	for _, id := range slices.Sorted(maps.Keys(chunks)) {
+		list := chunks[id]
+		slices.SortFunc(list, func(a, b chunk) int { return a.n - b.n })
+		s := &stored{}
+		for _, c := range list {
+			s.keys = append(s.keys, c.key)
+			b, _, err := record.Decode(c.value, 0)
+			if err != nil {
+				broken = append(broken, record.Record{Value: c.value})
+				continue
+			}
+			s.tag, s.origin = b.Tag, b.Origin
+			records, err := b.Records()
+			if err != nil {
+				broken = append(broken, record.Record{Value: c.value})
+				continue
+			}
+			for r := range records {
+				part := r.Clone()
+				part.Offset = 0
+				s.parts = append(s.parts, part)
+			}
+		}
+		all = append(all, s)
+	}
+	return all, broken
+}
+
+// Release appends what is stored as it came, and forgets it: the filter that held it is gone. It
+// returns how many records that were.
+func Release(ctx context.Context, store Store) (n int, err error) {
+	all, broken := readStored(store.Positions())
+	if len(broken) > 0 {
+		if err := store.DeadLetter(ctx, record.FromRecords("", "", broken), brokenReason); err != nil {
+			return 0, err
+		}
+	}
+	for _, s := range all {
+		var b *record.Batch
+		if len(s.parts) > 0 {
+			b = built(record.FromRecords(s.tag, s.origin, nil), s.parts)
+		}
+		if err := store.Append(ctx, b, positionsOf(s.forget()), true, nil); err != nil {
+			return n, err
+		}
+		n += len(s.parts)
+	}
+	return n, nil
+}
+
+const brokenReason = "multiline: what was held back cannot be read any more"
+
+func positionsOf(m map[string][]byte) []record.Position {
+	out := make([]record.Position, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, record.Position{Key: key, Value: m[key]})
+	}
+	return out
+}
