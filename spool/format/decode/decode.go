@@ -42,8 +42,8 @@ type Config struct {
 	Names       map[string]string `hcl:"names,optional" doc:"thrift: names of fields by their ids, such as { \"1\" = \"time\", \"2.3\" = \"city\" }, where 2.3 is field 3 of the struct, or of the structs, in field 2; a field without one is named by its id."`
 	Binary      []string          `hcl:"binary,optional" doc:"thrift: ids of the fields that are binary, and stand in base64; those of type string are texts otherwise."`
 	Message     string            `hcl:"message,optional" doc:"protobuf: full name of the message; needed where no registry tells it."`
-	Descriptors string            `hcl:"descriptors,optional" path:"read" doc:"protobuf: file of descriptors, made by protoc --include_imports --descriptor_set_out=FILE, in place of a registry. Fields that it does not have stand in _unknown, in base64."`
-	Registry    *Registry         `hcl:"registry,block" doc:"Schema registry of avro and protobuf values; one of the latter must know ?format=serialized, as Confluent's does. It has Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3."`
+	Descriptors string            `hcl:"descriptors,optional" path:"read" doc:"protobuf: file of descriptors, made by protoc --include_imports --descriptor_set_out=FILE, in place of a registry. Fields that no definition has stand in _unknown, in base64."`
+	Registry    *Registry         `hcl:"registry,block" doc:"Schema registry of avro and protobuf values, with what schemas refer to. It has Confluent's API, or for the frames of Apicurio its own, such as http://registry:8080/apis/registry/v3. Schemas of protobuf may be descriptors or the text of .proto files."`
 }
 
 // Registry is a Confluent schema registry, or one with its API.

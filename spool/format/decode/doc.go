@@ -7,10 +7,10 @@
 // Where things are:
 //
 //   - the contract and the table of decoders: decode.go
-//   - with a registry: registry.go (its client), frame.go (which schema a value is of),
-//     preflight.go
+//   - with a registry: registry.go and apicurio.go (its client), frame.go (which schema a value is
+//     of), preflight.go
 //   - Avro: avro.go, transcode.go (binary to JSON)
-//   - Protobuf: protobuf.go, protoschema.go (descriptors), protoread.go, protoknown.go (well-known
-//     types)
+//   - Protobuf: protobuf.go, protoschema.go (descriptors), prototext.go, protobody.go and
+//     protolex.go (.proto files), protoread.go, protoknown.go and protogoogle.go (well-known types)
 //   - Thrift: thrift.go; MessagePack: msgpack.go
 package decode

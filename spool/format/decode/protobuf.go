@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,8 +16,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// protobufDecoder reads messages whose definitions are in a file of descriptors, or with a registry
-// that gives these in place of the text of .proto files.
+// protobufDecoder reads messages whose definitions are in a file of descriptors, or in a registry:
+// as descriptors, or as the text of .proto files.
 type protobufDecoder struct {
 	frame   string
 	name    string // of the message; "" for the one that the value names
@@ -180,33 +181,20 @@ func (o *protoPool) byRef(body []byte) (*protoMessage, []byte, error) {
 }
 
 func (d *protobufDecoder) fetchSchema(ctx context.Context, id schemaID) (*protoPool, error) {
-	ctx = sr.WithParams(ctx, sr.Format("serialized"))
-	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
-	switch {
-	case refused(err):
-		return nil, fmt.Errorf("protobuf: the registry has no schema %v", id)
-	case err != nil:
-		return nil, fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, err)
-	case s.Type != sr.TypeProtobuf:
-		return nil, fmt.Errorf("protobuf: schema %v is of type %v", id, s.Type)
-	}
 	pool := newPool()
-	add := func(name string, s sr.Schema) error {
-		data, err := base64.StdEncoding.DecodeString(s.Schema)
-		if err != nil {
-			return fmt.Errorf(
-				"protobuf: schema %v: the registry gives no descriptors for it: use descriptors = FILE", id,
-			)
+	add := func(name, text string) error {
+		var err error
+		if data, no := base64.StdEncoding.DecodeString(text); no == nil {
+			err = pool.addFile(data)
+		} else if err = pool.addText(name, text); err != nil { // it never is base64
+			err = fmt.Errorf("%w (descriptors = FILE takes any schema)", err)
 		}
-		if err := pool.addFile(data); err != nil {
-			return fmt.Errorf("protobuf: schema %v: %s: %w", id, name, err)
+		if err != nil {
+			return fmt.Errorf("protobuf: schema %v: %s: %w", id, cmp.Or(name, "itself"), err)
 		}
 		return nil
 	}
-	if err := d.client.references(ctx, s.References, add); err != nil {
-		return nil, err
-	}
-	if err := add("", s); err != nil {
+	if err := d.files(ctx, id, add); err != nil {
 		return nil, err
 	}
 	if err := pool.link(); err != nil {
@@ -215,14 +203,40 @@ func (d *protobufDecoder) fetchSchema(ctx context.Context, id schemaID) (*protoP
 	return pool, nil
 }
 
+// files calls add for what a schema refers to, each before what refers to it, and for itself: by
+// the names of imports, with descriptors in base64 where the registry has them, or with the text of
+// the .proto file.
+func (d *protobufDecoder) files(
+	ctx context.Context, id schemaID, add func(name, text string) error,
+) error {
+	if id.kind != confluentID {
+		return d.client.apicurioFiles(ctx, id, add)
+	}
+	ctx = sr.WithParams(ctx, sr.Format("serialized"))
+	s, err := d.client.confluent.SchemaByID(ctx, int(id.id))
+	switch {
+	case refused(err):
+		return fmt.Errorf("protobuf: the registry has no schema %v", id)
+	case err != nil:
+		return fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, err)
+	case s.Type != sr.TypeProtobuf:
+		return fmt.Errorf("protobuf: schema %v is of type %v", id, s.Type)
+	}
+	use := func(name string, s sr.Schema) error { return add(name, s.Schema) }
+	if err := d.client.references(ctx, s.References, use); err != nil {
+		return err
+	}
+	return add("", s.Schema)
+}
+
 // checkProtobuf is the part of Validate that is about protobuf.
 func (c *Config) checkProtobuf(bad func(format string, args ...any)) {
 	frame := c.frame()
 	switch {
 	case (c.Registry == nil) == (c.Descriptors == ""):
 		bad("registry: protobuf values need one, or descriptors = FILE")
-	case c.Registry != nil && frame != confluentFrame:
-		bad("frame: with a registry it must be confluent for protobuf; give descriptors = FILE")
+	case c.Registry != nil && frame == noFrame:
+		bad("frame: with a registry it names the schema of a value; give descriptors = FILE")
 	case c.Registry == nil && c.Message == "" && !strings.HasPrefix(frame, apicurioFrame):
 		bad("message: must be set, such as \"acme.Event\", where no registry tells it")
 	}

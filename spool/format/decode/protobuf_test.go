@@ -215,7 +215,7 @@ func TestProtobufOfDescriptorsInFrames(t *testing.T) {
 		"descriptors: testdata/event.proto":     {Type: "protobuf", Descriptors: "testdata/event.proto", Message: "x"},
 		"registry: protobuf values need one":    {Type: "protobuf"},
 		"message, descriptors: only for":        {Type: "json", Message: "x"},
-		"frame: with a registry it must be con": {Type: "protobuf", Frame: "apicurio", Registry: &Registry{URLs: []string{"http://x"}, Timeout: 1}},
+		"frame: with a registry it names the s": {Type: "protobuf", Frame: "none", Registry: &Registry{URLs: []string{"http://x"}, Timeout: 1}},
 	} {
 		if _, err := New(c); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

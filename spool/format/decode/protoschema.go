@@ -15,7 +15,9 @@ import (
 type protoPool struct {
 	messages map[string]*protoMessage
 	enums    map[string]*protoEnum
-	last     []*protoMessage // at the top of the file that was added last
+	last     []*protoMessage     // at the top of the file that was added last
+	exports  map[string][]string // types that the importers of a .proto text may use
+	mixed    bool                // some files are descriptors, and there are no exports of them
 }
 
 type protoMessage struct {
@@ -73,7 +75,11 @@ const (
 )
 
 func newPool() *protoPool {
-	return &protoPool{messages: map[string]*protoMessage{}, enums: map[string]*protoEnum{}}
+	return &protoPool{
+		messages: map[string]*protoMessage{},
+		enums:    map[string]*protoEnum{},
+		exports:  map[string][]string{},
+	}
 }
 
 // errDescriptor tells that bytes are no descriptor.
@@ -151,6 +157,7 @@ func (v presence) features(options []byte, number protowire.Number) presence {
 
 // addFile adds a FileDescriptorProto.
 func (o *protoPool) addFile(p []byte) error {
+	o.mixed = true
 	var pkg, syntax string
 	var options []byte
 	var messages, enums [][]byte
@@ -347,7 +354,10 @@ func (o *protoPool) link() error {
 					return fmt.Errorf("%s: %w", f.message.name, errDescriptor)
 				}
 			case protoEnumKind:
-				if f.enum = o.enums[f.typeName]; f.enum == nil {
+				switch f.enum = o.enums[f.typeName]; {
+				case f.enum == nil && f.typeName == nullValue:
+					f.enum = &protoEnum{names: map[int32]string{0: "NULL_VALUE"}}
+				case f.enum == nil:
 					f.enum = &protoEnum{} // numbers are all there is
 				}
 			}

@@ -102,26 +102,39 @@ func newClient(r *Registry) (*client, error) {
 	return &client{confluent: confluent, http: h, cfg: r}, nil
 }
 
-// apicurio returns the text of a schema. The error wraps ErrUnavailable if it passes.
-func (c *client) apicurio(ctx context.Context, id schemaID) (string, error) {
-	path := "/ids/globalIds/"
+// apicurioPath is where a schema is.
+func apicurioPath(id schemaID) string {
 	if id.kind == contentID {
-		path = "/ids/contentIds/"
+		return "/ids/contentIds/" + strconv.FormatUint(id.id, 10)
 	}
-	path += strconv.FormatUint(id.id, 10)
+	return "/ids/globalIds/" + strconv.FormatUint(id.id, 10)
+}
+
+// apicurio returns the text of a schema, with all that it refers to in it. The error wraps
+// ErrUnavailable if it passes.
+func (c *client) apicurio(ctx context.Context, id schemaID) (string, error) {
 	// The first is of the API's third version, the other of the second.
 	query := url.Values{"references": {"DEREFERENCE"}, "dereference": {"true"}}.Encode()
+	return c.ask(ctx, id, apicurioPath(id)+"?"+query)
+}
+
+// ask returns what is at the first path that the registry knows.
+func (c *client) ask(ctx context.Context, id schemaID, paths ...string) (string, error) {
 	var errs []error
+bases:
 	for _, base := range c.cfg.URLs {
-		text, known, err := c.get(ctx, strings.TrimSuffix(base, "/")+path+"?"+query)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case !known:
-			return "", fmt.Errorf("the registry has no schema %v", id)
-		default:
-			return text, nil
+		for i, path := range paths {
+			another := i < len(paths)-1
+			text, known, err := c.get(ctx, strings.TrimSuffix(base, "/")+path, another)
+			switch {
+			case err != nil:
+				errs = append(errs, err)
+				continue bases
+			case known:
+				return text, nil
+			}
 		}
+		return "", fmt.Errorf("the registry has no schema %v", id)
 	}
 	return "", fmt.Errorf("%w: schema %v: %w", ErrUnavailable, id, errors.Join(errs...))
 }
@@ -142,7 +155,11 @@ func (c *client) send(ctx context.Context, url string) (*http.Response, error) {
 	return c.http.Do(req)
 }
 
-func (c *client) get(ctx context.Context, url string) (text string, known bool, err error) {
+// get asks for a URL. Of a path that is not of each version of the API, the registry may not know
+// anything.
+func (c *client) get(
+	ctx context.Context, url string, ofSome bool,
+) (text string, known bool, err error) {
 	res, err := c.send(ctx, url)
 	if err != nil {
 		return "", false, err
@@ -152,7 +169,9 @@ func (c *client) get(ctx context.Context, url string) (text string, known bool, 
 	switch {
 	case err != nil:
 		return "", false, err
-	case res.StatusCode == http.StatusNotFound && strings.Contains(string(body), "error_code"):
+	case res.StatusCode == http.StatusNotFound && strings.Contains(string(body), "error_code"),
+		ofSome && (res.StatusCode == http.StatusNotFound ||
+			res.StatusCode == http.StatusMethodNotAllowed):
 		return "", false, nil
 	case res.StatusCode != http.StatusOK:
 		return "", false, fmt.Errorf("%s answers %s", url, res.Status)
