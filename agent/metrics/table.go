@@ -238,6 +238,8 @@ var Table = []Metric{
 		"Bytes read from brokers."},
 	{"penstock_kafka_read_errors_total", "counter",
 		"Responses that could not be read."},
+	{"penstock_kafka_requests_total", "counter",
+		"Requests written to brokers, by kind."},
 	{"penstock_kafka_retimed_batches_total", "counter",
 		"Batches whose times a broker refused, so that they were sent with the current one."},
 	{"penstock_kafka_skipped_records_total", "counter",

@@ -374,6 +374,7 @@
 //	go test ./outputs/drain -run '^$' -bench . -benchmem
 //	make bench                                             # everything, beside building blocks
 //	bin/bench -only 'tail to buffer' -lines 1000000        # some of it (cmd/bench/main.go)
+//	go run ./cmd/fleet -agents 100,1000                    # what many agents ask of real brokers
 //
 // # Glossary
 //

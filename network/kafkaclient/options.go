@@ -14,6 +14,7 @@ import (
 	"github.com/penstock/penstock/network/tlsconf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Options returns what a kgo.Client needs to reach the cluster. It reads certificate files, but
@@ -107,6 +108,7 @@ func refused(err error) bool {
 type hooks struct {
 	log               *slog.Logger
 	connects          *prometheus.CounterVec
+	requests          *prometheus.CounterVec
 	disconnects       prometheus.Counter
 	read, written     prometheus.Counter
 	readErr, writeErr prometheus.Counter
@@ -124,7 +126,11 @@ func newHooks(log *slog.Logger, metrics prometheus.Registerer) *hooks {
 		Name: "penstock_kafka_connects_total",
 		Help: "Connections to brokers opened, authentication included, by result.",
 	}, []string{"result"})
-	metrics.MustRegister(h.connects)
+	h.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penstock_kafka_requests_total",
+		Help: "Requests written to brokers, by kind.",
+	}, []string{"request"})
+	metrics.MustRegister(h.connects, h.requests)
 	h.disconnects = counter("penstock_kafka_disconnects_total", "Connections to brokers closed.")
 	h.read = counter("penstock_kafka_read_bytes_total", "Bytes read from brokers.")
 	h.written = counter("penstock_kafka_written_bytes_total", "Bytes written to brokers.")
@@ -147,7 +153,10 @@ func (h *hooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Con
 
 func (h *hooks) OnBrokerDisconnect(kgo.BrokerMetadata, net.Conn) { h.disconnects.Inc() }
 
-func (h *hooks) OnBrokerWrite(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
+func (h *hooks) OnBrokerWrite(
+	_ kgo.BrokerMetadata, key int16, n int, _, _ time.Duration, err error,
+) {
+	h.requests.WithLabelValues(kmsg.NameForKey(key)).Inc()
 	h.written.Add(float64(n))
 	if err != nil {
 		h.writeErr.Inc()

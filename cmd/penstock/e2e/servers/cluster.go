@@ -217,6 +217,9 @@ func (c *Cluster) Stop(id int) error {
 	}
 }
 
+// PID returns the process id of a node that runs.
+func (c *Cluster) PID(id int) int { return c.nodes[id].running().cmd.Process.Pid }
+
 // Freeze stops a node without ending it: its connections stay, and nothing is answered once Freeze
 // has returned.
 func (c *Cluster) Freeze(id int) error { return c.nodes[id].running().freeze() }
