@@ -29,8 +29,9 @@ type Catalogue []Component
 // Config returns the catalogue as the config decoder wants it.
 func (c Catalogue) Config() *config.Catalogue {
 	out := &config.Catalogue{
-		Buffer:    func() any { d := buffer.Default(); return &d },
-		Condition: filter.CheckCondition,
+		Buffer:     func() any { d := buffer.Default(); return &d },
+		Condition:  filter.CheckCondition,
+		Expression: filter.CompileText,
 	}
 	for i := range c {
 		out.Components = append(out.Components, c[i].Component)

@@ -18,8 +18,8 @@ import (
 func TestOneDialectEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, name := range dialect.Names() {
-		form := strings.NewReplacer("[N]", "[-1]", "PATTERN", "%Y", "NAME", "x").Replace(name.Form)
-		tm, err := template.Parse("a-${" + form + "}")
+		form := strings.NewReplacer("[N]", "[-1]", "PATTERN", "%Y", "NAME", "x", "EXPRESSION", "field.x").Replace(name.Form)
+		tm, err := template.Parse("a-${"+form+"}", filter.CompileText)
 		if err != nil {
 			t.Fatal(err)
 		}

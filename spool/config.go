@@ -172,7 +172,7 @@ func (c *Config) usesAgent() bool {
 	if c.Late != nil {
 		all = append(all, c.Late.Path.Parts...)
 	}
-	return slices.ContainsFunc(all, func(p template.Part) bool { return p.Name == "agent" })
+	return slices.ContainsFunc(all, func(p template.Part) bool { return p.Uses("agent") })
 }
 
 // under puts an attribute path before each of the joined errors.
@@ -232,7 +232,7 @@ func (c *Config) codec() (*codec, error) {
 	switch {
 	case dc.Type == "json" && !framed:
 		out.fields = partition.JSONFields
-	case dc.Type == "msgpack" && !framed:
+	case dc.Type == "msgpack" && !framed && !c.Config.WantsJSON():
 		out.fields = partition.MessagePackFields
 	default:
 		out.fields = partition.DecodedFields(dec)

@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"slices"
+
+	"github.com/penstock/penstock/buffer/record/template"
 )
 
 // Kind is what a component is: an input, an output or a filter.
@@ -45,6 +47,8 @@ type Catalogue struct {
 	Buffer     func() any // of a pipeline's buffer block
 	// Condition checks the expression of a route; nil for no check.
 	Condition func(text string) error
+	// Expression compiles the expressions in templates; nil where there are none.
+	Expression template.Compiler
 }
 
 func (c *Catalogue) find(kind Kind, typ string) *Component {

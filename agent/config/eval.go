@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -23,6 +24,8 @@ type scope struct {
 	variables map[string]cty.Value
 	locals    map[string]cty.Value
 	contexts  map[string]*hcl.EvalContext // by directory of the config file
+	// expression compiles those of templates
+	expression template.Compiler
 	// files with syntax errors: what they lack may just not have been understood
 	syntax []string
 }

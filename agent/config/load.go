@@ -42,6 +42,8 @@ func Load(paths []string, cat *Catalogue, opts Options) (*Config, *Report) {
 			variables: map[string]cty.Value{},
 			locals:    map[string]cty.Value{},
 			contexts:  map[string]*hcl.EvalContext{},
+
+			expression: cat.Expression,
 		},
 		cfg: &Config{Agent: DefaultAgent()},
 	}

@@ -74,7 +74,10 @@ much of little.`},
 }
 
 func (c *Catalogue) expressionAttributes() []reference.Entry {
-	out := []reference.Entry{{Term: "pipeline", Text: "if of a route"}}
+	out := []reference.Entry{
+		{Term: "pipeline", Text: "if of a route"},
+		{Term: "templates", Text: `Parts such as ${expr("lower(field.level)")} (penstock help templates)`},
+	}
 	for _, comp := range c.Components {
 		structs := []reflect.Type{reflect.TypeOf(comp.Default()).Elem()}
 		if comp.Common != nil {

@@ -72,7 +72,10 @@ func (d *decoder) value(expr hcl.Expression, v reflect.Value, f field, path stri
 // template compiles a template. Names of the scope are evaluated now; all others are the
 // component's to bind.
 func (d *decoder) template(expr hcl.Expression, v reflect.Value) {
-	t, diags := template.Compile(expr, d.context(expr.Range().Filename))
+	file := expr.Range().Filename
+	t, diags := template.Compile(expr, template.Scope{
+		Context: d.context(file), Expression: d.expression, Source: d.report.sources[file],
+	})
 	d.report.add(diags)
 	if !diags.HasErrors() {
 		v.Set(reflect.ValueOf(t))

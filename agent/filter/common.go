@@ -62,7 +62,7 @@ func With(f Filter, c Common, env Env) (Filter, error) {
 	if c.If.IsZero() {
 		return f, nil
 	}
-	if _, retags := f.(*RenameTag); retags && (!c.If.OfBatch() || c.If.names.origin) {
+	if _, retags := f.(*RenameTag); retags && (!c.If.OfBatch() || c.If.Uses("origin")) {
 		return nil, errors.New("if: a filter that changes tags decides by tag and agent alone")
 	}
 	return &conditional{f, newCondition(c.If, env)}, nil

@@ -132,6 +132,9 @@ func foreignSyntax(text string) string {
 // origin and agent alone.
 func (e Expression) OfBatch() bool { return !e.names.record }
 
+// Uses reports whether the expression looks at one of the names that expressions see.
+func (e Expression) Uses(name string) bool { return e.names.seen[name] }
+
 // field returns the path of an expression that is one field and nothing else.
 func (e Expression) field() *Path { return e.names.alone(e.program.Node()) }
 

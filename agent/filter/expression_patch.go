@@ -12,10 +12,17 @@ import (
 type patcher struct {
 	paths  []*Path
 	names  map[*ast.CallNode][]string
-	record bool // it looks at more than tag, origin and agent
-	origin bool // it looks at the origin
-	value  bool // it looks at the value as text
+	record bool            // it looks at more than tag, origin and agent
+	seen   map[string]bool // the names it looks at, such as origin
+	value  bool            // it looks at the value as text
 	err    error
+}
+
+func (p *patcher) sees(name string) {
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	p.seen[name] = true
 }
 
 func (p *patcher) fail(format string, args ...any) {
@@ -31,11 +38,13 @@ func (p *patcher) Visit(node *ast.Node) {
 		switch n.Value {
 		case "$env":
 			p.fail("$env cannot be used")
-		case "origin":
-			p.origin = true
+		case "tag", "origin", "agent":
+			p.sees(n.Value)
 		case "key", "time", "field", "header":
+			p.sees(n.Value)
 			p.record = true
 		case "value":
+			p.sees(n.Value)
 			p.record, p.value = true, true
 		}
 	case *ast.MemberNode:

@@ -13,7 +13,7 @@ import (
 
 // AddFieldsConfig is the config of the add_fields filter.
 type AddFieldsConfig struct {
-	Fields    map[string]template.Template `hcl:"fields" doc:"Fields to add to JSON objects: { host = \"web\", app = \"${tag[1]}\", version = 2, canary = true, user = field.ctx.user }. Templates (penstock help templates) make text; a number, true or false without quotes and a field alone keep their type. A field whose template needs what a record lacks is left out, and counted."`
+	Fields    map[string]template.Template `hcl:"fields" doc:"Fields to add to JSON objects: { host = \"web\", app = \"${tag[1]}\", version = 2, canary = true, user = field.ctx.user }. Templates (penstock help templates) make text; a number, true or false without quotes, a field alone and an expression alone keep their type. A field whose template needs what a record lacks is left out, and counted."`
 	Overwrite bool                         `hcl:"overwrite,optional" doc:"Whether a field that is there already is replaced."`
 }
 
@@ -26,12 +26,13 @@ func (c *AddFieldsConfig) Validate() error {
 	return err
 }
 
-// addedField is one field to add. Exactly one of value, raw and from is set.
+// addedField is one field to add. Exactly one of value, raw, from and expr is set.
 type addedField struct {
 	path  *Path
 	value *template.Bound[dialect.Subject] // text
 	raw   []byte                           // JSON
 	from  *Path                            // the field to copy
+	expr  *Text                            // what keeps the type that it gives
 }
 
 func (c *AddFieldsConfig) compile(agent string) ([]addedField, error) {
@@ -62,6 +63,12 @@ func compileField(name string, t template.Template, agent string) (f addedField,
 		f.from = PathOf(dialect.Nested(t.Parts[0]))
 		return f, nil
 	}
+	if len(t.Parts) == 1 {
+		if e, ok := t.Parts[0].Expression.(*Text); ok {
+			f.expr = e
+			return f, nil
+		}
+	}
 	if f.value, err = dialect.Bind(t, agent); err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
@@ -73,6 +80,7 @@ type AddFields struct {
 	base
 	fields    []addedField
 	overwrite bool
+	agent     string
 	leftOut   prometheus.Counter
 }
 
@@ -82,7 +90,9 @@ func NewAddFields(c AddFieldsConfig, env Env) (*AddFields, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &AddFields{base: newBase(env), fields: fields, overwrite: c.Overwrite}
+	f := &AddFields{
+		base: newBase(env), fields: fields, overwrite: c.Overwrite, agent: env.Agent,
+	}
 	f.leftOut = env.counter(
 		"penstock_filter_fields_left_out_total",
 		"Fields that were left out because a record lacks what they are made of.",
@@ -110,6 +120,8 @@ func (f *AddFields) Edit(v *View) Verdict {
 			if r := v.Get(field.from); r.Exists() {
 				raws[i] = bytesOf(r.Raw)
 			}
+		case field.expr != nil:
+			raws[i] = field.expr.raw(v, field.expr.from, f.agent)
 		default:
 			text, err := field.value.Append(v.scratch[:0], v.Subject())
 			if err == nil {

@@ -265,7 +265,7 @@ func TestAddFieldsKeepsTypes(t *testing.T) {
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
-		if fields[name], diags = template.Compile(expr, nil); diags.HasErrors() {
+		if fields[name], diags = template.Compile(expr, template.Scope{}); diags.HasErrors() {
 			t.Fatal(diags)
 		}
 	}

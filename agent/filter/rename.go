@@ -13,7 +13,7 @@ import (
 // RenameTagConfig is the config of the rename_tag filter.
 type RenameTagConfig struct {
 	Match string            `hcl:"match,optional" doc:"Regular expression (RE2) for the tags to rename; all tags otherwise."`
-	To    template.Template `hcl:"to" doc:"The new tag: a template (penstock help templates) that knows tag, tag[N] and agent, and group[N] and group.NAME of match."`
+	To    template.Template `hcl:"to" doc:"The new tag: a template (penstock help templates) that knows tag, tag[N] and agent, group[N] and group.NAME of match, and expr(\"...\") over tag and agent."`
 }
 
 // DefaultRenameTag returns the defaults.
@@ -55,13 +55,23 @@ func NewRenameTag(c RenameTagConfig, env Env) (*RenameTag, error) {
 			return func(dst []byte, m tagMatch) ([]byte, error) {
 				return of(dst, dialect.Subject{Batch: &record.Batch{Tag: m.tag}})
 			}, err
+		case "expr":
+			if p.Uses("origin") || !dialect.OfBatch(template.Template{Parts: []template.Part{p}}) {
+				return nil, errors.New("decides by tag and agent alone here")
+			}
+			of, err := dialect.Part(p, env.Agent)
+			return func(dst []byte, m tagMatch) ([]byte, error) {
+				return of(dst, dialect.Subject{Batch: &record.Batch{Tag: m.tag}})
+			}, err
 		case "group":
 			i, err := dialect.Group(p, f.match)
 			return func(dst []byte, m tagMatch) ([]byte, error) {
 				return append(dst, m.groups[i]...), nil
 			}, err
 		}
-		return nil, errors.New("is not known here: use tag, tag[N], agent, group[N] or group.NAME")
+		return nil, errors.New(
+			`is not known here: use tag, tag[N], agent, group[N], group.NAME or expr("...")`,
+		)
 	})
 	if err != nil {
 		errs = append(errs, fmt.Errorf("to: %w", err))

@@ -154,13 +154,20 @@ func (f *Set) value(v *View, a *assignment) []byte {
 	switch {
 	case a.to == nil:
 		return f.text(v, a.value)
-	case a.from != nil:
-		if r := v.Get(a.from); r.Exists() {
+	}
+	return a.value.raw(v, a.from, f.agent)
+}
+
+// raw returns what an expression gives as JSON, or nil. from is the field, if it is one and nothing
+// else.
+func (e Expression) raw(v *View, from *Path, agent string) []byte {
+	if from != nil {
+		if r := v.Get(from); r.Exists() {
 			return bytesOf(r.Raw)
 		}
 		return nil
 	}
-	x, err := a.value.eval(v, f.agent)
+	x, err := e.eval(v, agent)
 	if err != nil || x == nil {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 
 func mustTemplate(t *testing.T, s string) template.Template {
 	t.Helper()
-	tm, err := template.Parse(s)
+	tm, err := template.Parse(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

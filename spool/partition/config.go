@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,14 +14,14 @@ import (
 
 // Config says where records go.
 type Config struct {
-	Path     template.Template `hcl:"path,optional" doc:"Path of the objects below the prefix: a template (penstock help templates) that knows topic, partition, regex(\"...\") and column(N) beside the names of all templates."`
+	Path     template.Template `hcl:"path,optional" doc:"Path of the objects below the prefix: a template (penstock help templates) that knows topic, partition, regex(\"...\") and column(N) beside the names of all templates. Expressions see what decode makes of the value."`
 	Timezone string            `hcl:"timezone,optional" doc:"Time zone in which strftime shows the event time, such as \"UTC\" or \"Europe/Berlin\"."`
 	Time     TimeConfig        `hcl:"time,block" doc:"Where a record's event time comes from."`
 	Late     *LateConfig       `hcl:"late,block" doc:"Sends records that come long after their event time to a path of their own."`
 
 	OnMissing        string            `hcl:"on_missing,optional" oneof:"dead_letter|default|stop" doc:"What becomes of a record without a usable time or field that its path needs: a dead-letter object with its coordinates, the default partition, or nothing until a person has looked."`
 	DefaultPartition string            `hcl:"default_partition,optional" doc:"Stands for what is missing when on_missing is \"default\"."`
-	DeadLetterPath   template.Template `hcl:"dead_letter_path,optional" doc:"Path of dead-letter objects: a template over topic, partition, tag, tag[N], origin and agent."`
+	DeadLetterPath   template.Template `hcl:"dead_letter_path,optional" doc:"Path of dead-letter objects: a template over topic, partition, tag, tag[N], origin and agent, also in expr(\"...\")."`
 	Delimiter        string            `hcl:"delimiter,optional" doc:"What parts the columns of delimited values."`
 }
 
@@ -74,6 +75,19 @@ func (c *Config) DeadLetterPrefix() string {
 		return strings.TrimSuffix(head.Literal, "/") + "/"
 	}
 	return head.Literal
+}
+
+// WantsJSON reports whether an expression looks into values: it knows JSON alone.
+func (c *Config) WantsJSON() bool {
+	parts := c.Path.Parts
+	if c.Late != nil {
+		parts = append(slices.Clone(parts), c.Late.Path.Parts...)
+	}
+	return slices.ContainsFunc(parts, usesValue)
+}
+
+func usesValue(p template.Part) bool {
+	return p.Expression != nil && (p.Uses("value") || p.Uses("field"))
 }
 
 // Validate reports every mistake at once.

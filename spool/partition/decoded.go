@@ -34,17 +34,23 @@ func DecodedFields(dec decode.Decoder) Fields {
 func (f *decodedFinder) forget() { f.of = nil }
 
 func (f *decodedFinder) Find(r *record.Record, field int) (Value, error) {
+	text, err := f.whole(r)
+	if err != nil {
+		return Value{}, err
+	}
+	return f.json.find(text, field)
+}
+
+// whole returns the JSON of a record's value, until it is called for another one.
+func (f *decodedFinder) whole(r *record.Record) ([]byte, error) {
 	value := r.Value
 	if f.of == nil || len(f.of) != len(value) || unsafe.SliceData(f.of) != unsafe.SliceData(value) {
 		if f.text, f.err = f.dec.AppendJSON(f.text[:0], value, r.Headers); f.err != nil &&
 			errors.Is(f.err, decode.ErrUnavailable) {
 			f.of = nil
-			return Value{}, fmt.Errorf("find a field: %w", f.err)
+			return nil, fmt.Errorf("find a field: %w", f.err)
 		}
 		f.of = value
 	}
-	if f.err != nil {
-		return Value{}, f.err
-	}
-	return f.json.find(f.text, field)
+	return f.text, f.err
 }

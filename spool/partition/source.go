@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/buffer/record"
 	"github.com/penstock/penstock/buffer/record/dialect"
 	"github.com/penstock/penstock/buffer/record/template"
 	"github.com/penstock/penstock/spool/format/decode"
@@ -27,6 +28,8 @@ type binder struct {
 	loc    *time.Location
 
 	unavailable error
+	batch       record.Batch  // that an expression sees
+	decoded     record.Record // with the value that it sees
 }
 
 // note keeps an error that passes: the record's path is not known yet.
@@ -76,13 +79,15 @@ func (b *binder) layout(what string, t template.Template, full bool) (*layout, e
 	return l, nil
 }
 
-const partNames = "topic, partition, tag, tag[N], origin, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N) or strftime(\"...\")"
+const partNames = "topic, partition, tag, tag[N], origin, agent, key, header.NAME, field.NAME, regex(\"...\"), column(N), strftime(\"...\") or expr(\"...\")"
 
 func (b *binder) part(p template.Part, full bool) (part, error) {
 	out, ok, err := b.batchPart(p)
 	switch {
 	case ok:
 		return out, err
+	case !full && p.Expression != nil:
+		return part{}, fmt.Errorf("looks at the record: here it may look at tag, origin and agent")
 	case !full:
 		return part{}, fmt.Errorf(
 			"is not known here: use topic, partition, tag, tag[N], origin or agent",
@@ -130,8 +135,36 @@ func (b *binder) batchPart(p template.Part) (out part, ok bool, err error) {
 				return append(dst, b.agent...), true
 			},
 		}, true, arity(p, 0, 0)
+	case "expr":
+		if p.Expression == nil || !template.OfBatch(p.Expression) {
+			return part{}, false, nil
+		}
+		return part{src: b.expression(p)}, true, nil
 	}
 	return part{}, false, nil
+}
+
+// expression returns what an expression gives. It sees the value that the decoder makes of it.
+func (b *binder) expression(p template.Part) source {
+	decoded := usesValue(p)
+	return func(dst []byte, in *Input) ([]byte, bool) {
+		b.batch.Tag, b.batch.Origin = in.Tag, in.Origin
+		r := in.Record
+		if f, ok := b.finder.(interface {
+			whole(*record.Record) ([]byte, error)
+		}); ok && decoded {
+			text, err := f.whole(r)
+			if err != nil {
+				b.note(err)
+				return dst, false
+			}
+			b.decoded = *r
+			b.decoded.Value = text
+			r = &b.decoded
+		}
+		out, err := p.Expression.Append(dst, &b.batch, r, b.agent)
+		return out, err == nil && len(out) > len(dst)
+	}
 }
 
 // recordPart returns a part that each record has for itself.
@@ -161,6 +194,16 @@ func (b *binder) recordPart(p template.Part) (part, error) {
 			dst = v.AppendTo(dst)
 			return dst, len(dst) > n
 		}}, nil
+	case "expr":
+		switch {
+		case p.Expression == nil:
+			return part{}, fmt.Errorf(`is written expr("lower(field.level)")`)
+		case p.Uses("time"):
+			return part{}, fmt.Errorf(
+				"looks at the record's own time, which is not the event time: use strftime(\"%%H\")",
+			)
+		}
+		return part{src: b.expression(p)}, nil
 	case "regex":
 		if err := arity(p, 1, 2); err != nil {
 			return part{}, err

@@ -91,6 +91,17 @@ func Part(p template.Part, agent string) (template.Appender[Subject], error) {
 			}
 			return dst, missing(p.String())
 		}, nil
+	case "expr":
+		return func(dst []byte, s Subject) ([]byte, error) {
+			out, err := p.Expression.Append(dst, s.Batch, s.Record, agent)
+			if err == nil && len(out) == len(dst) {
+				err = errors.New("gives an empty text")
+			}
+			if err != nil {
+				return dst, fmt.Errorf("%w: %s %w", ErrMissing, unwrapped(p.String()), err)
+			}
+			return out, nil
+		}, nil
 	}
 	return nil, fmt.Errorf("is not known here: use %s", Known)
 }
@@ -111,6 +122,11 @@ func check(p template.Part) error {
 		least, most = 1, 1
 	case "field":
 		least, most = 1, 100
+	case "expr":
+		if p.Expression == nil {
+			return errors.New(`is written expr("lower(field.level)")`)
+		}
+		return nil
 	default:
 		return fmt.Errorf("is not known here: use %s", Known)
 	}
@@ -246,6 +262,10 @@ func OfBatch(t template.Template) bool {
 	for _, p := range t.Parts {
 		switch p.Name {
 		case "", "tag", "origin", "agent":
+		case "expr":
+			if p.Expression == nil || !template.OfBatch(p.Expression) {
+				return false
+			}
 		default:
 			return false
 		}
@@ -262,5 +282,9 @@ func text[T string | []byte](dst []byte, v T, what string) ([]byte, error) {
 
 // missing is made once per refused record only.
 func missing(what string) error {
-	return fmt.Errorf("%w: %s", ErrMissing, strings.TrimSuffix(strings.TrimPrefix(what, "${"), "}"))
+	return fmt.Errorf("%w: %s", ErrMissing, unwrapped(what))
+}
+
+func unwrapped(part string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(part, "${"), "}")
 }

@@ -21,8 +21,12 @@ func Names() []Name {
 			"field.NAME",
 			`A field of a JSON object, nested ones joined by dots; field["NAME"] where a name is no plain word. Text, numbers and true or false have a value.`,
 		},
+		{
+			`expr("EXPRESSION")`,
+			`What an expression gives, as text: expr("lower(field.level) + '-' + tag[0]") (penstock help expressions). nil, empty text, a list or an object are missing.`,
+		},
 	}
 }
 
 // Known names them for errors.
-const Known = `tag, tag[N], origin, agent, key, time, strftime("..."), header.NAME or field.NAME`
+const Known = `tag, tag[N], origin, agent, key, time, strftime("..."), header.NAME, field.NAME or expr("...")`

@@ -2,5 +2,6 @@
 // that nothing is parsed per record. It owns the syntax; what a name means is the business of the
 // component that renders the template.
 //
-// It never sees a record and evaluates nothing by itself.
+// It never looks into a record and evaluates nothing by itself: who compiles a template hands in
+// what compiles the expressions in it.
 package template

@@ -19,6 +19,8 @@ type Part struct {
 	Call    bool      // written as a function call
 	Typed   bool      // a number, true or false written without quotes
 	Range   hcl.Range // where it stands, for errors; zero for templates made from a plain string
+
+	Expression Expression // of ${expr("...")}; nil where none can be compiled
 }
 
 // Template is a compiled template. The zero Template renders as "".
@@ -26,18 +28,18 @@ type Template struct {
 	Parts []Part
 }
 
-// Compile compiles an HCL expression. Whatever ctx can evaluate becomes a literal; other references
+// Compile compiles an HCL expression. Whatever in can evaluate becomes a literal; other references
 // and calls become parts to bind.
-func Compile(expr hcl.Expression, ctx *hcl.EvalContext) (Template, hcl.Diagnostics) {
+func Compile(expr hcl.Expression, in Scope) (Template, hcl.Diagnostics) {
 	var t Template
 	var diags hcl.Diagnostics
 	if syntax, ok := expr.(hclsyntax.Expression); ok {
-		diags = t.add(syntax, ctx)
+		diags = t.add(syntax, in)
 		if _, quoted := expr.(*hclsyntax.TemplateExpr); quoted {
 			t.asText()
 		}
 	} else {
-		v, d := expr.Value(ctx)
+		v, d := expr.Value(in.Context)
 		diags = d
 		if !d.HasErrors() {
 			diags = append(diags, t.literal(v, expr.Range())...)
@@ -46,46 +48,50 @@ func Compile(expr hcl.Expression, ctx *hcl.EvalContext) (Template, hcl.Diagnosti
 	return t, diags
 }
 
-// Parse compiles s, the inside of a quoted HCL template, without any context.
-func Parse(s string) (Template, error) {
+// Parse compiles s, the inside of a quoted HCL template, without any names. compile may be nil.
+func Parse(s string, compile Compiler) (Template, error) {
 	expr, diags := hclsyntax.ParseTemplate([]byte(s), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return Template{}, fmt.Errorf("template %q: %s", s, diags[0].Summary)
 	}
-	t, diags := Compile(expr, nil)
+	t, diags := Compile(expr, Scope{Expression: compile})
 	if diags.HasErrors() {
-		return Template{}, fmt.Errorf("template %q: %s", s, diags[0].Detail)
+		return Template{}, fmt.Errorf("template %q: %s: %s", s, diags[0].Summary, diags[0].Detail)
 	}
 	return t, nil
 }
 
 // MustParse is Parse for defaults that stand in the program.
 func MustParse(s string) Template {
-	t, err := Parse(s)
+	t, err := Parse(s, nil)
 	if err != nil {
 		panic(err)
 	}
 	return t
 }
 
-func (t *Template) add(expr hclsyntax.Expression, ctx *hcl.EvalContext) hcl.Diagnostics {
+func (t *Template) add(expr hclsyntax.Expression, in Scope) hcl.Diagnostics {
 	switch e := expr.(type) {
 	case *hclsyntax.TemplateExpr:
 		var diags hcl.Diagnostics
 		for _, part := range e.Parts {
-			diags = append(diags, t.add(part, ctx)...)
+			diags = append(diags, t.add(part, in)...)
 		}
 		return diags
 	case *hclsyntax.TemplateWrapExpr:
-		return t.add(e.Wrapped, ctx)
+		return t.add(e.Wrapped, in)
+	case *hclsyntax.FunctionCallExpr:
+		if e.Name == exprCall {
+			return t.addExpression(e, in)
+		}
 	}
-	if v, diags := expr.Value(ctx); !diags.HasErrors() {
+	if v, diags := expr.Value(in.Context); !diags.HasErrors() {
 		return t.literal(v, expr.Range())
-	} else if p, ok := reference(expr, ctx); ok {
+	} else if p, ok := reference(expr, in.Context); ok {
 		t.Parts = append(t.Parts, p)
 		return nil
 	} else {
-		return diags
+		return in.instead(expr, diags)
 	}
 }
 

@@ -44,13 +44,13 @@ func TestCompileUsesTheContext(t *testing.T) {
 		`topic`:                 "${topic}",
 	} {
 		expr, _ := hclsyntax.ParseExpression([]byte(src), "f", hcl.InitialPos)
-		tm, diags := Compile(expr, ctx)
+		tm, diags := Compile(expr, Scope{Context: ctx})
 		if diags.HasErrors() || tm.String() != want {
 			t.Errorf("%s: got %s %v, want %s", src, tm, diags, want)
 		}
 	}
 	expr, _ := hclsyntax.ParseExpression([]byte(`"${local.typo}/x"`), "f", hcl.InitialPos)
-	if _, diags := Compile(expr, ctx); !diags.HasErrors() {
+	if _, diags := Compile(expr, Scope{Context: ctx}); !diags.HasErrors() {
 		t.Error("a misspelt local compiled")
 	}
 }
