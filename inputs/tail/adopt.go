@@ -153,6 +153,7 @@ func (m *manager) holds(h *handle, fi *fileInfo, p *position) (bool, error) {
 func (m *manager) resume(s observation, h *handle, fi fileInfo, p *position, key string) *file {
 	s.fi = fi
 	f := m.newFile(s, p.origin(), key)
+	f.isCopy = p.Copy
 	f.goOnAt(p)
 	f.r.truncated = p.Off == 0 && m.detached.truncated(fi.id)
 	if f.firstPath != s.path && m.globs.match(s.path) && !m.looks.starting {

@@ -117,7 +117,7 @@ func (c *comparison) inodeReused(f *file) {
 
 // take says of what a look has found, the oldest first, what it is: content that is known, or new.
 func (m *manager) take(found []observation) {
-	if m.looks.starting && m.looks.firstStart {
+	if m.looks.starting {
 		m.expectNames(found)
 	}
 	var unknown, overwritten []observation

@@ -82,14 +82,23 @@ func (k *detachedPositions) truncated(id ident) bool {
 	)
 }
 
-// readAfter reports whether something was read of a file of that source that was made after birth.
-func (k *detachedPositions) readAfter(source string, birth int64) bool {
-	if birth == 0 {
-		return false
+// readAfter reports whether something was read of a file of that source that was made after the
+// one seen.
+func (k *detachedPositions) readAfter(source string, fi *fileInfo) bool {
+	after := func(p *position) bool {
+		return p.origin() == source && p.Off > 0 && fi.olderThan(p.Birth, p.Copy)
 	}
-	after := func(p *position) bool { return p.origin() == source && p.Off > 0 && p.Birth > birth }
 	return slices.ContainsFunc(k.byPath[source], after) ||
 		slices.ContainsFunc(k.bySource[source], after)
+}
+
+// olderThan reports whether what is in the file was written before what is in one that was made at
+// birth, perhaps as a copy of what had been written then.
+func (fi *fileInfo) olderThan(birth int64, isCopy bool) bool {
+	if isCopy {
+		return fi.birth != 0 && birth > fi.mtime
+	}
+	return fi.birth != 0 && birth > fi.birth
 }
 
 // knows reports whether something of that source was read before, wherever it is now: the log may
@@ -164,22 +173,24 @@ func (m *manager) sourceOf(s observation) string {
 			continue
 		}
 		live := m.table.byPath[source]
-		if live != nil && live.m.started && (live.birth == 0 || live.birth >= s.fi.birth) {
+		if live != nil && live.m.started && (live.birth == 0 || live.birth >= s.fi.birth) &&
+			!m.followed(live, &s) {
 			return s.path
 		}
 		if slices.ContainsFunc(m.sources.streams[source], func(g *file) bool {
-			if g.delivered.Load() == 0 || g.compression != none || name != base {
+			if g.delivered.Load() == 0 || g.compression != none || name != base ||
+				m.followed(g, &s) {
 				return false
 			}
-			if s.fi.birth == 0 || s.fi.birth == g.birth { // in one tick of the clock
-				return m.seenOlder(s, g)
-			}
-			return g.birth > s.fi.birth
-		}) || name == base && m.detached.readAfter(source, s.fi.birth) {
+			// what cannot be told by their births, or in one tick of the clock, is by their names
+			return (s.fi.birth == 0 || s.fi.birth == g.birth ||
+				s.fi.olderThan(g.birth, g.isCopy)) && m.seenOlder(s, g)
+		}) || name == base && m.detached.readAfter(source, &s.fi) {
 			return s.path
 		}
 		if live != nil || source == m.decision.truncating || m.sources.unnamed[source] ||
-			len(m.sources.streams[source]) > 0 || m.detached.knows(source) {
+			s.was != nil && s.was.firstPath == source ||
+			len(m.sources.streams[source]) > 0 || m.knows(source) {
 			return source
 		}
 		if fi, err := m.sys.stat(source); err == nil && fi.regular() {
@@ -189,17 +200,47 @@ func (m *manager) sourceOf(s observation) string {
 	return s.path
 }
 
+// knows reports whether something of that source was read before: it may be in a file that is known
+// to be read to its end.
+func (m *manager) knows(source string) bool {
+	if m.detached.knows(source) {
+		return true
+	}
+	for f := range m.sources.families[familyOf(source)] {
+		if f.firstPath == source {
+			return true
+		}
+	}
+	return false
+}
+
+// followed reports whether the log f, of which the file system does not know when it was made, was
+// truncated, which is still to be noticed, and s is what was written between: it is not what was
+// read of f, and it was written to after that was.
+func (m *manager) followed(f *file, s *observation) bool {
+	return (f.birth == 0 || f.birth == s.fi.birth) && s.fi.mtime > f.changed.Load() &&
+		uncompressedName(s.path) == s.path && m.isLive(f) && m.shrunk(f)
+}
+
 // justRotated is how long ago a log may have been rotated that has no name when it is looked for.
 const justRotated = time.Minute
 
-// expectNames notes, of all that the first look of a first start has found, which logs have no name
-// now although rotations of them do: nothing of them was ever read that tells so. What is named
-// app.log.1 is one. What bears a date may be a log that is written under that name, and web.1 one
-// of several: they are rotations if they were renamed lately, and not written to since.
+// expectNames notes, of all that the first look has found, which logs have no name now although
+// rotations of them do: nothing of them was ever read that tells so. What is named app.log.1 is one
+// of app.log. What bears a date may be a log that is written under that name, and web.1 one of
+// several: they are rotations if they were renamed lately, and not written to since.
 func (m *manager) expectNames(found []observation) {
+	known := map[string]bool{} // what is of a known family was decided when that was found
+	for _, p := range m.detached.byKey {
+		known[familyOf(p.Path)], known[familyOf(p.origin())] = true, true
+	}
 	for i := range found {
 		dir, base := filepath.Split(found[i].path)
 		name := uncompressedName(base)
+		family := familyOf(found[i].path)
+		if known[family] || len(m.sources.families[family]) > 0 {
+			continue
+		}
 		for of, suffix := range rotationsOf(name) {
 			source := dir + of
 			if len(of)+1+len(suffix) != len(name) || !strings.HasPrefix(name, of) ||

@@ -3,6 +3,7 @@ package tail
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -543,6 +544,75 @@ func TestCopyOfWhatWasFoundEmpty(t *testing.T) {
 	})
 }
 
+// A log is rotated after what a copy of it holds was read, while nobody looks: it was made before
+// the copy, but what is in it was written later, and belongs to the log.
+func TestRotatedAfterACopyOfItWasRead(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		scripted(t, true, func(p *play) {
+			p.write(false)
+			if known {
+				p.toggle()
+				p.settle()
+			}
+			p.write(false)
+			p.clock.at += 1e9
+			p.copyOf("app.log", "app.log.1")
+			p.truncate(p.names["app.log"])
+			if !known {
+				p.toggle()
+			}
+			p.settle()
+			p.toggle()
+			p.write(false)
+			p.close()
+			p.rename("app.log.1", "app.log.2")
+			p.rename("app.log", "app.log.1")
+			p.create("app.log")
+			p.toggle()
+			p.settle()
+		})
+	}
+}
+
+// A log is copied and truncated twice before that is noticed, and nothing of the second copy was
+// seen before: where no birth tells, it is younger than what was read for it was written to later.
+func TestCopiedTwiceUnnoticedWithoutBirth(t *testing.T) {
+	for _, tick := range []int64{1, 10e6} {
+		scripted(t, true, func(p *play) {
+			p.birth, p.tick = tick > 1, tick // or all were made in one tick
+			p.toggle()
+			p.write(false)
+			p.step(3)
+			for _, to := range []string{"app.log-20261128", "app.log-20261129"} {
+				p.copyOf("app.log", to)
+				p.truncate(p.names["app.log"])
+				p.write(false)
+				p.clock.at += 20e6
+			}
+			p.settle()
+		})
+	}
+}
+
+// A log is empty when it is found, and what was rotated before it was read to its end. It is
+// rotated when it is first seen with something in it.
+func TestRotatedWhenItIsFirstSeenFilled(t *testing.T) {
+	scripted(t, true, func(p *play) {
+		p.write(false)
+		p.close()
+		p.rename("app.log", "app.log.1")
+		p.compressed("app.log.1")
+		p.create("app.log")
+		p.toggle()
+		p.settle()
+		p.write(false)
+		p.close()
+		p.rename("app.log.1.gz", "app.log.2.gz")
+		p.rename("app.log", "app.log.1")
+		p.settle()
+	})
+}
+
 // copyOf makes a copy as copytruncate does.
 func (p *play) copyOf(from, to string) {
 	g, c := p.names[from], p.create(to)
@@ -610,6 +680,13 @@ func TestFirstStartWhileTheLogHasNoName(t *testing.T) {
 					p.write(false)
 					p.clock.at += 1e9
 					p.close()
+					if tc.pause == 0 { // nothing was there when it ran before
+						must(os.Rename(p.path(p.live), p.path(".x")))
+						p.toggle()
+						p.settle()
+						p.toggle()
+						must(os.Rename(p.path(".x"), p.path(p.live)))
+					}
 					p.rename(p.live, tc.rotated)
 					if zip {
 						p.compressed(tc.rotated)

@@ -28,9 +28,12 @@ import (
 // where there is no time of birth, or where others compress them and do not keep the time. Excused
 // is what the contract of the package leaves open: see puzzle.
 //
+// A generation is a source of its own only where something newer of the log has come, where it was
+// there when nothing was known and the log had no name, or where times do not tell: see split.
+//
 // Of others than those of the default, the few in a million that still end otherwise end with lines
 // out of order, or again: where a log is copied, compressed or replaced several times within
-// milliseconds.
+// milliseconds. About as many in a hundred thousand end with a source too many.
 func TestFamilyHistories(t *testing.T) {
 	seed, most := uint64(1), int64(300)
 	if s := os.Getenv("PENSTOCK_HISTORIES"); s != "" {
@@ -129,7 +132,17 @@ func TestFamilyHistoriesThatWentWrong(t *testing.T) {
 			600056428, 700742322, 700850513, 882096872,
 		},
 		"truncated unnoticed, and compressed": {620057500},
-		"a copy of what was found empty":      {700205927},
+		"a source of its own, made before a copy that was read": {
+			910001122, 910001465, 910001486, 910002022, 910002265, 910006627, 910008162, 910008815,
+			910009761,
+		},
+		"a source of its own, and nothing was durable": {910000579, 910000982},
+		"a source of its own, made when is not known": {
+			900201891, 900202817, 900204285, 900204556, 900206816,
+		},
+		"a source of its own, found empty":                      {900228225},
+		"a source of its own, what came before read to its end": {900309628, 900311651},
+		"a copy of what was found empty":                        {700205927},
 	} {
 		for _, seed := range seeds {
 			for _, reuses := range []bool{false, true} {
@@ -183,6 +196,7 @@ func newFamily(rng *rand.Rand, dir string) *family {
 		fd:      -1,
 		gone:    map[int]bool{},
 		short:   map[*generation][]int{},
+		unnamed: map[string]bool{},
 		again:   map[int]bool{},
 		durable: map[int]string{},
 		last:    map[string]int{},
@@ -318,10 +332,16 @@ func (p *play) run() {
 	p.finish()
 }
 
+// start starts the agent.
+func (p *play) start() {
+	p.starts()
+	must(p.a.start())
+}
+
 func (p *play) toggle() {
 	if p.a.m == nil {
 		p.log("start")
-		must(p.a.start())
+		p.start()
 		return
 	}
 	if p.rng.IntN(2) == 0 {
@@ -442,7 +462,7 @@ func (p *play) finish() {
 	p.a.sink.stalled, p.a.sink.held = false, false
 	p.a.sink.sync(1 << 30)
 	if p.a.m == nil {
-		must(p.a.start())
+		p.start()
 	}
 	p.settle()
 	p.clock.at += int64(40 * time.Second)
@@ -455,7 +475,7 @@ func (p *play) finish() {
 	p.a.halt()
 	p.killed()
 	p.clock.at += int64(time.Second)
-	must(p.a.start())
+	p.start()
 	p.settle()
 	p.write(false)
 	p.settle()

@@ -38,6 +38,7 @@ type family struct {
 	keeps bool // whoever compresses keeps the time
 
 	names  map[string]*generation
+	made   []*generation    // all that there ever were
 	stamps map[ident]*stamp // by what the file system knows a file by
 	inodes uint64           // as the agent sees them
 	reuses bool             // those of files that are gone are used again, as ext4 does
@@ -61,6 +62,9 @@ type family struct {
 	events  []event // that the agent was not told of
 	watched bool    // it is told of them at all
 	pause   func()  // what happens in the middle of a rotation
+	// unnamed are the origins that files may have that were there at a start without the log, of
+	// which nothing was durable
+	unnamed map[string]bool
 	// replaces decides about what is replaced
 	replaces *rand.Rand
 	// short are replacements that the agent may not have understood yet, of logs of which no more
@@ -157,7 +161,7 @@ func (w *family) create(name string) *generation {
 	s := &stamp{w.inode(now), now, now, now}
 	w.stamps[fi.id] = s
 	g := &generation{id: s.id, stamp: s, names: []string{name}, cut: w.clock.at}
-	w.names[name] = g
+	w.names[name], w.made = g, append(w.made, g)
 	w.event(name, false)
 	return g
 }
@@ -718,12 +722,60 @@ func (w *family) arrived(origin string, n int, value string) {
 		}
 		w.fault("line %d came again, from %s after %s", n, origin, before)
 	}
+	w.split(origin, n)
 	w.durable[n] = origin
 	// a last line without an end has no time of its own
 	if last, any := w.last[origin]; any && n < last && !w.gone[n] {
 		w.fault("line %d came after line %d of %s", n, last, origin)
 	}
 	w.last[origin] = max(w.last[origin], n)
+}
+
+// split faults a source of its own that a generation becomes with line n, where nothing newer of
+// the log had come that the line would have come after.
+func (w *family) split(origin string, n int) {
+	if _, known := w.last[origin]; known || origin == w.source() {
+		return
+	}
+	if last, any := w.last[w.source()]; any && last < n && !w.unnamed[origin] && !w.ties(n) {
+		w.fault("line %d is of %s; nothing newer than %d of the log's had come", n, origin, last)
+	}
+}
+
+// ties reports whether the times of the file of line n are those of another one: then they do not
+// tell which is older, and what turns up late is a source of its own. Line n is in one file, or in
+// it and copies of it.
+func (w *family) ties(n int) bool {
+	for _, g := range w.made {
+		if !slices.Contains(g.lines, n) {
+			continue
+		}
+		for _, x := range w.made {
+			if x != g && (x.stamp.birth == g.stamp.birth || x.stamp.mtime == g.stamp.mtime ||
+				x.stamp.ctime == g.stamp.mtime) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// starts notes what may be sources of their own: nothing tells that they are the log's.
+func (w *family) starts() {
+	if _, any := w.last[w.source()]; any || w.names[w.live] != nil {
+		return
+	}
+	for name := range w.names {
+		w.unnamed["agent-1:"+w.path(name)] = true
+	}
+}
+
+// source is the origin of the log's lines.
+func (w *family) source() string {
+	if !w.wide {
+		return "agent-1:" + w.glob
+	}
+	return "agent-1:" + w.path(w.live)
 }
 
 func (w *family) missing() []int {

@@ -21,6 +21,7 @@ type file struct {
 	headers     []record.Header // of its records, from firstPath; never changed
 	pod         podRef          // whose log it is
 	compression compression
+	isCopy      bool // it was made as a copy of another: what is in it is older than the file
 
 	sched schedule  // guarded by queue.mu
 	r     readState // belongs to whoever has the turn
@@ -35,7 +36,8 @@ type sharedState struct {
 	real atomic.Pointer[string] // the same without symbolic links
 	// names that it has anywhere, plus 1, as last seen by who has it open; 0 while unknown
 	links atomic.Int64
-	// when its content or names last changed, as seen then, in Unix nanoseconds
+	// when its content or names last changed, as seen when what had been read was still in it, in
+	// Unix nanoseconds
 	changed   atomic.Int64
 	size      atomic.Int64             // as last seen
 	last      atomic.Pointer[position] // as last appended; nil before
@@ -188,7 +190,7 @@ func (f *file) goOnAt(p *position) *position {
 func (f *file) position(p fingerprints, skip bool) *position {
 	pos := &position{
 		key: f.key, Dev: f.id.dev, Ino: f.id.ino, Birth: f.birth,
-		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip,
+		Off: p.off, Head: p.head, Tail: p.tail, Skip: skip, Copy: f.isCopy,
 	}
 	f.locate(pos)
 	return pos

@@ -36,7 +36,9 @@ type position struct {
 	Gone int64 `json:"gone,omitempty"`
 	// the file was truncated: it may still be there, but this content is not in it
 	Trunc bool `json:"trunc,omitempty"`
-	key   string
+	// the file was made as a copy of another: what is in it is older than the file
+	Copy bool `json:"copy,omitempty"`
+	key  string
 }
 
 func (p *position) origin() string {

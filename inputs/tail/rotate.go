@@ -448,7 +448,7 @@ func (m *manager) continueCopy(s observation, h *handle, p *position) {
 		n, _ := h.ReadAt(tail, s.fi.size-int64(len(tail)))
 		q.Tail = tailOf(tail[:n])
 	}
-	q.Trunc, q.Gone = false, 0
+	q.Trunc, q.Gone, q.Copy = false, 0, true
 	m.resume(s, h, s.fi, &q, newKey(s.fi.id, m.sys.now()))
 }
 

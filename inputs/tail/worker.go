@@ -259,7 +259,6 @@ func (w *worker) ready(f *file) (outcome, error) {
 	}
 	f.size.Store(fi.size)
 	f.links.Store(int64(fi.links) + 1)
-	f.changed.Store(fi.ctime)
 	r.sparse = fi.holes
 	if fi.size < r.off {
 		return truncated, nil
@@ -274,6 +273,7 @@ func (w *worker) ready(f *file) (outcome, error) {
 	case !same:
 		return truncated, nil
 	}
+	f.changed.Store(fi.ctime)
 	return atEnd, nil
 }
 
