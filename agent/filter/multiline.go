@@ -15,7 +15,7 @@ import (
 // MultilineConfig is the config of the multiline filter.
 type MultilineConfig struct {
 	Field string     `hcl:"field,optional" doc:"The field of a JSON object whose text is a line; the whole value otherwise. Joined lines stand in this field of the first record, which keeps its other fields, time, key and headers. A record without such a text passes."`
-	Key   Expression `hcl:"key,optional" doc:"Expression for what else tells apart lines that do not belong together: \"field.stream\", \"field.container_id + field.stream\", \"header.stream\". Lines of different origins or tags are never joined."`
+	Key   Expression `hcl:"key,optional" doc:"Expression for what else tells apart lines that do not belong together: \"field.stream\", \"field.container_id + field.stream\", \"header.stream\". Lines of different origins or tags are never joined. A record that it cannot be evaluated for passes, so write field.pod ?? '' where a field may be missing."`
 	join.Patterns
 	Partial   Expression    `hcl:"partial,optional" doc:"Expression for records that are a part of a line, which the next record of the same key continues with nothing between: \"field.logtag == 'P'\", \"not (field.log endsWith '\\\\n')\". What stands in the patterns sees whole lines."`
 	Separator string        `hcl:"separator,optional" doc:"What is put between two lines, unless the first one ends with a newline."`
@@ -209,8 +209,33 @@ func (r *LineReader) read(v *View, line *Line) (verdict Verdict) {
 	return Kept
 }
 
-// Key returns the key of the record that was read last.
-func (r *LineReader) Key() string { return keyOf(&r.view, r.f.cfg.Key, r.f.agent) }
+// Key returns the key of the record that was read last; ok is false if the record passes as it is,
+// for nothing tells what it may be joined with.
+func (r *LineReader) Key() (key string, ok bool) {
+	if r.f.cfg.Key.IsZero() {
+		return "", true
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.f.m.panics.happened(cause)
+			ok = false
+		}
+		if !ok {
+			r.tally.records[Kept]--
+			r.tally.records[Unhandled]++
+		}
+	}()
+	x, err := r.f.cfg.Key.eval(&r.view, r.f.agent)
+	if err != nil {
+		r.f.partial.errors.Inc()
+		return "", false
+	}
+	if x == nil {
+		return "", true
+	}
+	out, _ := appendValue(nil, x)
+	return string(out), true
+}
 
 // CanTake reports whether first can have another text in place of its line. What was read before
 // has no key any more.

@@ -95,6 +95,7 @@ func TestTracesInFieldsOfInterleavedStreams(t *testing.T) {
 			`{"log":"\t... 1 more","stream":"stderr","pod":"x","n":6}`,
 			`{"log":"done","stream":"stderr","pod":"x","n":7}`,
 			`{"n":8}`, `{"log":9}`, `not JSON`,
+			`{"log":"java.lang.Error: no key"}`, `{"log":"\tat a.b(C.java:1)"}`,
 		},
 	)
 	want := []string{
@@ -102,6 +103,7 @@ func TestTracesInFieldsOfInterleavedStreams(t *testing.T) {
 		`{"log":"java.lang.IllegalStateException: a\n\tat a.B.c(B.java:1)\n\t... 1 more","stream":"stderr","pod":"x","n":1}`,
 		`{"log":"done","stream":"stderr","pod":"x","n":7}`,
 		`{"n":8}`, `{"log":9}`, `not JSON`,
+		`{"log":"java.lang.Error: no key"}`, `{"log":"\tat a.b(C.java:1)"}`,
 		`{"log":"java.lang.IllegalStateException: b\n\tat d.E.f(E.java:2)","stream":"stderr","pod":"y","n":3}`,
 	}
 	if !slices.Equal(got, want) {

@@ -47,7 +47,12 @@ func (t *transaction) add(rec *record.Record) {
 		t.out = append(t.out, *rec)
 		return
 	}
-	id := t.j.id(t.batch, t.reader.Key())
+	key, ok := t.reader.Key()
+	if !ok {
+		t.out = append(t.out, *rec)
+		return
+	}
+	id := t.j.id(t.batch, key)
 	s := t.find(id)
 	if isWhole && (s == nil || !s.open()) || !t.hasRoom(s, rec) {
 		t.out = append(t.out, *rec)

@@ -312,6 +312,9 @@ func (b *Block) Comments() []string {
 // Move takes over what stands in another block.
 func (b *Block) Move(from *Block) { b.items = append(b.items, from.items...) }
 
+// Type returns the first label of a block, which is the type of a component.
+func (b *Block) Type() string { return b.labels[0] }
+
 // Label returns the block's name, its last label.
 func (b *Block) Label() string { return b.labels[len(b.labels)-1] }
 

@@ -51,6 +51,21 @@ func (f *Flow) Filter(typ, name string, m Match, further string) *draft.Block {
 	return b
 }
 
+// CannotJoin tells why the flow can have no filter multiline, or no further one; "" if it can.
+func (f *Flow) CannotJoin() string {
+	for _, b := range f.filters {
+		if b.Type() == "multiline" {
+			return "lines are joined by one filter of a pipeline: write its patterns in the multiline that is there"
+		}
+	}
+	for _, b := range f.from {
+		if b.Type() == "kafka" {
+			return "records of a topic are joined before they come to it"
+		}
+	}
+	return ""
+}
+
 // condition is m and further and not taken.
 func (f *Flow) condition(m Match, further string) string {
 	var parts []string

@@ -82,11 +82,9 @@ func (c *converter) filterOf(s *section, m flow.Match) {
 		c.d.Left(f.Notes(), s.at, title, "see /tap of the admin server, or penstock try")
 		return
 	case "multiline":
-		c.d.Left(
-			f.Notes(), s.at, title,
-			"lines are joined by the input: write multiline in input \"tail\"",
-		)
-		return
+		if !c.joinRecords(s, m, label) {
+			return
+		}
 	default:
 		why := elsewhere[strings.ToLower(s.value("name"))]
 		if why == "" {

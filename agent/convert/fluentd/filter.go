@@ -22,10 +22,7 @@ func (c *converter) filter(f *flow.Flow, e *element, m flow.Match, further strin
 	case "stdout":
 		c.d.Left(f.Notes(), e.at, describe(e), "see /tap of the admin server, or penstock try")
 	case "concat":
-		c.d.Left(
-			f.Notes(), e.at, describe(e),
-			"lines are joined by the input: write multiline in input \"tail\"",
-		)
+		c.concat(f, e, m, further, orElse(name, "concat"))
 	case "kubernetes_metadata":
 		c.d.Left(
 			f.Notes(), e.at, describe(e),

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,44 @@ func (w *criWriter) run(ctx context.Context) error {
 // runtimes write lines in parts, of two streams at a time, and rotate: each record is in the topic
 // once.
 func TestContainersSurviveCrashes(t *testing.T) {
+	crashContainers(t, containerTail, exactlyRoute, "", 1)
+}
+
+// joinedLines joins events, of which the last line tells that it is the last.
+const joinedLines = `
+    continue = "^ "
+    end      = "\"more\":true}$"
+    timeout  = "5m"
+  }
+`
+
+// TestJoinedRecordsSurviveCrashes is the same with events that a filter joins in front of the
+// buffer, once the tail has unwrapped the lines, and with filters that parse, make several records
+// of an event, forget repeats, and choose by a condition.
+func TestJoinedRecordsSurviveCrashes(t *testing.T) {
+	crashContainers(t, "\n  container = true\n", `
+  filter "multiline" {
+    key = "header.stream"`+joinedLines+exactlyFilters, "", 2)
+}
+
+// TestJoinedRecordsSpillSurviveCrashes is the same with lines that come as the runtimes write them,
+// which a filter parses before another joins parts and events, and that go through memory alone
+// while Kafka keeps up.
+func TestJoinedRecordsSpillSurviveCrashes(t *testing.T) {
+	crashContainers(t, "\n", `
+  filter "parse" { format = "cri" }
+  filter "multiline" {
+    field   = "log"
+    key     = "field.stream"
+    partial = "field.partial == true"`+joinedLines+
+		strings.Replace(exactlyFilters, `format     = "json"`, `format     = "json"
+    field      = "log"`, 1), "spill = true", 2)
+}
+
+// crashContainers does it with more of the tail, the pipeline and its buffer; the filters make
+// parts records of each event.
+func crashContainers(t *testing.T, tail, route, buffer string, parts int64) {
+	t.Helper()
 	parallel(t)
 	rng := runtest.Rand(t)
 	broker := embeddedKafka(t)
@@ -119,7 +158,7 @@ func TestContainersSurviveCrashes(t *testing.T) {
 	}
 	edge := newAgent(t, "edge", replaceAll(
 		exactlyConfig, "DIR", dir, "BROKER", broker.Addr(), "FAILOVER", "", "STORE", "",
-		"ROUTE", exactlyRoute, "BUFFER", "", "\n}\n\noutput \"kafka\"", containerTail+"}\n\noutput \"kafka\"",
+		"ROUTE", route, "BUFFER", buffer, "\n}\n\noutput \"kafka\"", tail+"}\n\noutput \"kafka\"",
 	))
 	// It finds each log before that is rotated. What is found for the first time while its log is
 	// between two names is a source of its own.
@@ -157,8 +196,8 @@ func TestContainersSurviveCrashes(t *testing.T) {
 	written, total := map[string]int64{}, int64(0)
 	for _, w := range writers {
 		for s := range criStreams {
-			written[w.source(s)] = w.seq[s]
-			total += w.seq[s]
+			written[w.source(s)] = w.seq[s] * parts
+			total += w.seq[s] * parts
 		}
 	}
 	edge.start()
