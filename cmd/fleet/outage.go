@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -122,9 +123,12 @@ func (o *options) takeAway(ctx context.Context, c *servers.Cluster) error {
 	return fault.Sleep(ctx, 2*o.after)
 }
 
+// count returns how many objects wait to be replayed.
 func (s *countingStore) count(ctx context.Context) (n int) {
-	for range s.MemStore.List(ctx, "") {
-		n++
+	for o := range s.MemStore.List(ctx, "") {
+		if strings.HasSuffix(o.Key, ".ndjson.zst") {
+			n++
+		}
 	}
 	return n
 }

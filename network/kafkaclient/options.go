@@ -30,7 +30,6 @@ func (c *Config) Options(
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(id),
 		kgo.SoftwareNameAndVersion("penstock", "1"),
-		kgo.DialTimeout(c.DialTimeout),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout),
 		kgo.MetadataMaxAge(c.MetadataMaxAge),
 		kgo.MetadataMinAge(min(c.MetadataMaxAge, 250*time.Millisecond)),
@@ -38,13 +37,16 @@ func (c *Config) Options(
 		kgo.WithLogger(newLogger(log)),
 		kgo.WithHooks(newHooks(log, metrics)),
 	}
+	dialer := &net.Dialer{Timeout: c.DialTimeout}
+	dial := dialer.DialContext
 	if c.TLS != nil {
 		conf, err := tlsconf.NewClient(*c.TLS, log)
 		if err != nil {
 			return nil, within("tls", err)
 		}
-		opts = append(opts, kgo.Dialer(dialTLS(&net.Dialer{Timeout: c.DialTimeout}, conf)))
+		dial = dialTLS(dialer, conf)
 	}
+	opts = append(opts, kgo.Dialer(newRedial(dial).connect))
 	if c.SASL != nil {
 		m, err := c.SASL.mechanism(c.DialTimeout)
 		if err != nil {
@@ -144,6 +146,9 @@ func newHooks(log *slog.Logger, metrics prometheus.Registerer) *hooks {
 }
 
 func (h *hooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if isHeldBack(err) {
+		return
+	}
 	if err != nil {
 		h.connects.WithLabelValues("error").Inc()
 		return
